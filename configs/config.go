@@ -1,0 +1,102 @@
+package configs
+
+import (
+	"time"
+
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// Config is the whole configuration, as the file or the environment gave it
+// and the defaults completed it.
+type Config struct {
+	Hostname     string        `yaml:"hostname"`
+	StateDir     string        `yaml:"state_dir"`
+	Certificates []Certificate `yaml:"certificates"`
+	Policies     []Policy      `yaml:"policies"`
+	Log          Log           `yaml:"log"`
+	Limits       Limits        `yaml:"limits"`
+	Timeouts     Timeouts      `yaml:"timeouts"`
+	Listeners    []Listener    `yaml:"listeners"`
+
+	// PublicPlaintextBackend allows a plaintext leg to a backend that is
+	// neither on loopback, nor a unix socket, nor in private address space.
+	PublicPlaintextBackend bool `yaml:"allow_public_plaintext_backend"`
+}
+
+// Certificate names a PEM chain, leaf first, and its key.
+type Certificate struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// Policy is a TLS policy of the administrator's own: a built-in one with some
+// of its rules replaced.
+type Policy struct {
+	Name       string            `yaml:"name"`
+	Base       string            `yaml:"base"`
+	MinVersion tlspolicy.Version `yaml:"min_version"`
+	MaxVersion tlspolicy.Version `yaml:"max_version"`
+	Suites     []tlspolicy.Suite `yaml:"suites"`
+	Groups     []tlspolicy.Group `yaml:"groups"`
+}
+
+// Log says how the log is written.
+type Log struct {
+	Format string `yaml:"format"` // text, json or postfix
+	Level  string `yaml:"level"`  // debug, info, warn or error
+}
+
+// Listener is one service on one address, and the backend behind it.
+type Listener struct {
+	Service Service `yaml:"service"`
+	Listen  string  `yaml:"listen"`  // host:port; an empty host is every address
+	Backend string  `yaml:"backend"` // host:port, [v6]:port or unix:/path
+	Policy  string  `yaml:"policy"`  // empty: the service's own, see Service.Policy
+	Banner  string  `yaml:"banner"`  // words of the greeting, behind the hostname
+
+	// smtp only
+	RequireTLS     RequireTLS `yaml:"require_tls"`
+	Auth           bool       `yaml:"auth"`       // offer AUTH after TLS
+	Recipients     []string   `yaml:"recipients"` // domains or addresses that may be written to
+	AllowOpenRelay bool       `yaml:"allow_open_relay"`
+
+	// smtp, submission, submissions
+	BareNewline string `yaml:"bare_newline"` // normalize or reject
+	Received    *bool  `yaml:"received"`     // nil: on
+	DisableVRFY *bool  `yaml:"disable_vrfy"` // nil: on
+
+	Handover       string   `yaml:"handover"`        // none (others follow)
+	HideMechanisms []string `yaml:"hide_mechanisms"` // SASL mechanisms never shown, beside those that cannot pass a proxy
+}
+
+// RequireTLS says who may not send mail in clear: everybody, nobody, or the
+// named networks and sender domains.
+type RequireTLS struct {
+	All      bool
+	Networks []Network
+	Domains  []string
+}
+
+// Limits bound what clients may make the proxy hold.
+type Limits struct {
+	Connections          int `yaml:"connections"`            // open sessions in all
+	ConnectionsPerClient int `yaml:"connections_per_client"` // open sessions of one address (IPv6: one /64)
+	Handshakes           int `yaml:"handshakes"`             // TLS handshakes at once
+	Line                 int `yaml:"line"`                   // bytes of a command line, CRLF included
+	Token                int `yaml:"token"`                  // bytes of a SASL token line
+	Literal              int `yaml:"literal"`                // bytes of the literals of one command before login
+	Errors               int `yaml:"errors"`                 // wrong commands before the session is ended
+}
+
+// Timeouts bound every wait.
+type Timeouts struct {
+	Handshake time.Duration `yaml:"handshake"`   // the TLS handshake
+	Dial      time.Duration `yaml:"dial"`        // reaching a backend
+	Greeting  time.Duration `yaml:"greeting"`    // a backend's greeting, and each reply to a command
+	Command   time.Duration `yaml:"command"`     // a client's next command before login; each SMTP command
+	Login     time.Duration `yaml:"login"`       // from accept to login
+	Idle      time.Duration `yaml:"idle"`        // silence after login
+	Data      time.Duration `yaml:"data"`        // silence within a message
+	EndOfData time.Duration `yaml:"end_of_data"` // a backend's verdict on a message
+	Shutdown  time.Duration `yaml:"shutdown"`    // sessions that end by themselves after SIGTERM
+}
