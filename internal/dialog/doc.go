@@ -1,0 +1,26 @@
+// Package dialog runs written conversations against a gate, over real sockets
+// and real TLS. The files are tests and documentation at once.
+//
+// A file holds one dialog, a step a line, in the order in which things happen:
+//
+//	# words for the reader
+//	option: NAME VALUE     passed to the function that makes the gate
+//	tls: implicit          the client starts TLS before anything is said
+//	C: text                the client sends text and CRLF
+//	S: text                the client is told exactly text and CRLF
+//	S~ regexp              the client is told a line that matches from end to end
+//	B< text                the backend is told exactly text and CRLF
+//	B~ regexp              the backend is told a line that matches
+//	B> text                the backend sends text and CRLF
+//	TLS                    the client's handshake succeeds
+//	TLS fails              the client's handshake fails
+//	S! closed              the client sees the end of the connection
+//	B! closed              the backend sees the end of the connection
+//	C! close               the client closes its connection
+//	B! close               the backend closes its connection
+//	B! none                the backend has not been dialled
+//
+// C| and B| send raw bytes in one piece, written as a Go string without its
+// quotes: `C| STARTTLS\r\nNOOP\r\n`. In every text, ${x*N} stands for N times
+// the byte x, so that long lines can be written.
+package dialog

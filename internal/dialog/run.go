@@ -1,0 +1,219 @@
+package dialog
+
+import (
+	"bufio"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// Gate is the gate under test; see proxy.Gate.
+type Gate interface {
+	Secure(front *wire.Conn) error
+	Open(back *wire.Conn) error
+	Settle(front, back *wire.Conn) error
+	Refuse(front *wire.Conn, why gate.Reason)
+}
+
+// patience bounds each step: far more than a working gate needs.
+const patience = 10 * time.Second
+
+// Run runs every dialog that matches pattern as a subtest. The function makes
+// the gate from a dialog's options and the session's facts, which it may
+// change; the session's id in the dialogs is ID.
+func Run(t *testing.T, pattern string, make func(options map[string]string, s *gate.Session) Gate) {
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dialogs match %s (%v)", pattern, err)
+	}
+	ca := testca.New(t)
+	certs := []tls.Certificate{ca.ECDSA(t, "mail.example.com"), ca.RSA(t, "mail.example.com")}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".dialog"), func(t *testing.T) {
+			t.Parallel()
+			r := &runner{t: t, script: load(t, file), certs: certs}
+			r.run(make)
+		})
+	}
+}
+
+// runner is both ends of one dialog: the client and the backend.
+type runner struct {
+	t      *testing.T
+	script script
+	certs  []tls.Certificate
+
+	client, backend net.Conn
+	toClient        *bufio.Reader
+	toBackend       *bufio.Reader
+	dialled         chan net.Conn
+	listener        net.Listener
+}
+
+func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
+	s := &gate.Session{
+		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
+		Client: netip.MustParseAddrPort("192.0.2.1:4321"), Local: netip.MustParseAddrPort("192.0.2.25:25"),
+		Date:   func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" },
+		Limits: gate.Limits{Token: 32 << 10, Literal: 64 << 10, Errors: 5},
+		Watch:  silent{},
+	}
+	policy, err := tlspolicy.Named("strict")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	s.Strong = policy.Strong
+	g := make(r.script.options, s)
+	front := r.connect()
+	done := r.serve(g, front)
+	for _, step := range r.script.steps {
+		r.step(step)
+	}
+	_ = r.client.Close()
+	if r.backend != nil {
+		_ = r.backend.Close()
+	}
+	_ = r.listener.Close()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		r.t.Fatal("the gate does not end")
+	}
+}
+
+// connect makes the client's connection and the backend's listener, and
+// returns the gate's end of the former.
+func (r *runner) connect() net.Conn {
+	r.listener = r.listen()
+	r.dialled = make(chan net.Conn, 1)
+	go func() {
+		if conn, err := r.listener.Accept(); err == nil {
+			r.dialled <- conn
+		}
+	}()
+	fronts := r.listen()
+	defer func() { _ = fronts.Close() }()
+	client, err := net.Dial("tcp", fronts.Addr().String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	front, err := fronts.Accept()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.client = client
+	if r.script.implicit {
+		r.client = tls.Client(client, clientConfig())
+	}
+	r.toClient = bufio.NewReader(r.client)
+	return front
+}
+
+func (r *runner) listen() net.Listener {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+func (r *runner) step(s step) {
+	r.t.Helper()
+	deadline := time.Now().Add(patience)
+	_ = r.client.SetDeadline(deadline)
+	if s.verb[0] == 'B' && s.text != "none" && r.backend == nil {
+		select {
+		case r.backend = <-r.dialled:
+			r.toBackend = bufio.NewReader(r.backend)
+		case <-time.After(patience):
+			r.t.Fatalf("line %d: the backend was not dialled", s.line)
+		}
+	}
+	if r.backend != nil {
+		_ = r.backend.SetDeadline(deadline)
+	}
+	if err := r.act(s); err != nil {
+		r.t.Fatalf("line %d: %s %s: %v", s.line, s.verb, s.text, err)
+	}
+}
+
+func (r *runner) act(s step) error {
+	switch s.verb {
+	case "C:":
+		return send(r.client, s.text+"\r\n")
+	case "C|":
+		return send(r.client, s.text)
+	case "B>":
+		return send(r.backend, s.text+"\r\n")
+	case "B|":
+		return send(r.backend, s.text)
+	case "S:":
+		return hear(r.toClient, regexp.QuoteMeta(s.text))
+	case "S~":
+		return hear(r.toClient, s.text)
+	case "B<":
+		return hear(r.toBackend, regexp.QuoteMeta(s.text))
+	case "B~":
+		return hear(r.toBackend, s.text)
+	case "TLS":
+		return r.handshake(s.text == "fails")
+	case "C!":
+		return r.client.Close()
+	case "S!":
+		return ended(r.toClient)
+	}
+	return r.backendEvent(s.text)
+}
+
+func (r *runner) backendEvent(text string) error {
+	switch text {
+	case "close":
+		return r.backend.Close()
+	case "none":
+		select {
+		case <-r.dialled:
+			return errDialled
+		default:
+			return nil
+		}
+	}
+	return ended(r.toBackend)
+}
+
+func clientConfig() *tls.Config {
+	return &tls.Config{InsecureSkipVerify: true, ServerName: "mail.example.com"}
+}
+
+func (r *runner) handshake(fails bool) error {
+	if n := r.toClient.Buffered(); n > 0 {
+		return errClearText
+	}
+	client := tls.Client(r.client, clientConfig())
+	err := client.Handshake()
+	if fails {
+		if err == nil {
+			return errHandshake
+		}
+		return nil
+	}
+	r.client = client
+	r.toClient.Reset(client)
+	return err
+}
+
+func send(w io.Writer, text string) error {
+	_, err := io.WriteString(w, text)
+	return err
+}

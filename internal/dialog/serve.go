@@ -1,0 +1,125 @@
+package dialog
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+var (
+	errDialled   = errors.New("the backend was dialled")
+	errClearText = errors.New("something was said in clear behind the word to start TLS")
+	errHandshake = errors.New("the handshake succeeded")
+)
+
+// serve leads the gate through its steps, as a session of the proxy does.
+func (r *runner) serve(g Gate, conn net.Conn) <-chan struct{} {
+	limits := wire.Limits{Line: 8 << 10, Wait: patience, Text: patience, Verdict: patience, Write: patience}
+	front := wire.New(conn, limits)
+	front.Handshake = func(c net.Conn) (*tls.Conn, error) {
+		t := tls.Server(c, &tls.Config{Certificates: r.certs, MinVersion: tls.VersionTLS12})
+		_ = t.SetDeadline(time.Now().Add(patience))
+		return t, t.Handshake()
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err := r.session(g, front)
+		g.Refuse(front, gate.ReasonOf(err))
+		_ = front.Close()
+	}()
+	return done
+}
+
+func (r *runner) session(g Gate, front *wire.Conn) error {
+	if r.script.implicit {
+		if err := front.Start(); err != nil {
+			return gate.Because(gate.HandshakeFailed, err)
+		}
+	}
+	if err := g.Secure(front); err != nil {
+		return err
+	}
+	conn, err := net.Dial("tcp", r.listener.Addr().String())
+	if err != nil {
+		return gate.Because(gate.BackendDown, err)
+	}
+	back := wire.New(conn, wire.Limits{Line: 64 << 10, Wait: patience, Text: patience, Verdict: patience, Write: patience, Lenient: true})
+	defer back.Abort()
+	if err := g.Open(back); err != nil {
+		return err
+	}
+	if err := g.Settle(front, back); err != nil {
+		return err
+	}
+	return relay(front, back)
+}
+
+// relay is as simple as a test allows: the dialogs end soon after it begins.
+func relay(front, back *wire.Conn) error {
+	f, fromClient, err := front.Detach()
+	if err != nil {
+		return err
+	}
+	b, fromBackend, err := back.Detach()
+	if err != nil {
+		return err
+	}
+	if _, err := b.Write(fromClient); err != nil {
+		return err
+	}
+	if _, err := f.Write(fromBackend); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(f, b)
+		_ = f.Close()
+		close(ended)
+	}()
+	_, _ = io.Copy(b, f)
+	_ = b.Close()
+	<-ended
+	return gate.Because(gate.ClientGone, nil)
+}
+
+// hear reads a line that must match the pattern from end to end.
+func hear(r *bufio.Reader, pattern string) error {
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("heard %q, then %w", line, err)
+	}
+	re, err := regexp.Compile(`^(?s:` + pattern + `)\r\n$`)
+	if err != nil {
+		return err
+	}
+	if !re.MatchString(line) {
+		return fmt.Errorf("heard %q", line)
+	}
+	return nil
+}
+
+// ended wants the end of the connection and nothing before it.
+func ended(r *bufio.Reader) error {
+	line, err := r.ReadString('\n')
+	var timeout net.Error
+	if line != "" || err == nil || errors.As(err, &timeout) && timeout.Timeout() {
+		return fmt.Errorf("heard %q (%v), not the end of the connection", line, err)
+	}
+	return nil
+}
+
+// silent is a Watch that lets everybody in.
+type silent struct{}
+
+func (silent) Refused(string)             {}
+func (silent) Admit(string) error         { return nil }
+func (silent) Login(string, string, bool) {}

@@ -1,0 +1,132 @@
+package gate
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// Reason is why a session ended. Reply, log field and metric label follow
+// from it.
+type Reason int
+
+// The reasons. Only Done is a good end.
+const (
+	Done            Reason = iota // the client said goodbye, or both sides have closed
+	ClientGone                    // the client closed or reset the connection
+	Timeout                       // the client was silent for too long
+	HandshakeFailed               // no TLS came about
+	Injected                      // data in clear behind STARTTLS
+	Desynchronised                // data where the protocol demands to wait for a reply
+	TooManyErrors                 // wrong commands
+	LineTooLong                   // a line, token or literal beyond its limit
+	OtherProtocol                 // HTTP
+	LoginRefused                  // by us, for too many failures
+	Busy                          // a limit on connections
+	Shutdown                      // SIGTERM
+	BackendDown                   // no connection
+	BackendRefused                // it greeted with a refusal
+	BackendGone                   // it closed, or fell silent
+	BackendGarbage                // it does not speak the protocol
+	Internal                      // a defect of ours
+)
+
+type reasonText struct{ label, sentence, remedy string }
+
+// One row a reason: the label for log and metrics, the sentence for both the
+// client and the log, and for the administrator what to do about it.
+var reasons = [...]reasonText{
+	Done:            {"done", "goodbye", ""},
+	ClientGone:      {"client-gone", "the client closed the connection", ""},
+	Timeout:         {"timeout", "timeout exceeded", ""},
+	HandshakeFailed: {"handshake-failed", "the TLS handshake failed", "compare the client's offer with the listener's policy"},
+	Injected:        {"injected", "data in clear behind the command that starts TLS", "a broken client, or an attack on one"},
+	Desynchronised:  {"desynchronised", "improper use of command pipelining", "a broken client, or an attack"},
+	TooManyErrors:   {"too-many-errors", "too many errors", ""},
+	LineTooLong:     {"line-too-long", "line too long", "raise limits.line, limits.token or limits.literal if the client is honest"},
+	OtherProtocol:   {"other-protocol", "this is a mail service", ""},
+	LoginRefused:    {"login-refused", "too many failed logins", ""},
+	Busy:            {"busy", "too many connections", "raise limits.connections or limits.connections_per_client if the clients are honest"},
+	Shutdown:        {"shutdown", "the service is shutting down", ""},
+	BackendDown:     {"backend-down", "service not available", "see that the backend runs and that its address and port are right"},
+	BackendRefused:  {"backend-refused", "service not available", "see the backend's own log for why it refuses the proxy's address"},
+	BackendGone:     {"backend-gone", "service not available", "see the backend's own log"},
+	BackendGarbage:  {"backend-garbage", "service not available", "see that the backend's port speaks the listener's protocol, in plaintext"},
+	Internal:        {"internal", "internal error", "please report it"},
+}
+
+// String is the label for log and metrics.
+func (r Reason) String() string { return reasons[r].label }
+
+// Sentence says it in words that a client may read too.
+func (r Reason) Sentence() string { return reasons[r].sentence }
+
+// Remedy is what the administrator may do about it; often nothing.
+func (r Reason) Remedy() string { return reasons[r].remedy }
+
+// Backend reports whether the backend is to blame.
+func (r Reason) Backend() bool { return r >= BackendDown && r <= BackendGarbage }
+
+// End is the error with which a session ends.
+type End struct {
+	Reason Reason
+	Err    error // what was seen; may be nil
+}
+
+func (e *End) Error() string {
+	if e.Err == nil {
+		return e.Reason.Sentence()
+	}
+	return e.Reason.Sentence() + ": " + e.Err.Error()
+}
+
+func (e *End) Unwrap() error { return e.Err }
+
+// Because ends a session for a reason. An error that has a reason keeps it.
+func Because(r Reason, err error) error {
+	if _, ok := errors.AsType[*End](err); ok {
+		return err
+	}
+	return &End{Reason: r, Err: err}
+}
+
+// ReasonOf tells why a session ended; nil is Done.
+func ReasonOf(err error) Reason {
+	if err == nil {
+		return Done
+	}
+	if end, ok := errors.AsType[*End](err); ok {
+		return end.Reason
+	}
+	return Internal
+}
+
+// FromClient gives an error of reading from or writing to the client its
+// reason.
+func FromClient(err error) error {
+	switch {
+	case errors.Is(err, wire.ErrInterrupted):
+		return Because(Shutdown, nil)
+	case errors.Is(err, wire.ErrPipelined):
+		return Because(Injected, nil)
+	case errors.Is(err, wire.ErrLineTooLong):
+		return Because(LineTooLong, nil)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return Because(Timeout, nil)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return Because(ClientGone, nil)
+	}
+	return Because(ClientGone, err)
+}
+
+// FromBackend gives an error of reading from or writing to the backend its
+// reason.
+func FromBackend(err error) error {
+	if _, ok := errors.AsType[wire.SyntaxError](err); ok || errors.Is(err, wire.ErrLineTooLong) {
+		return Because(BackendGarbage, err)
+	}
+	return Because(BackendGone, err)
+}

@@ -1,0 +1,101 @@
+package gate
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-sasl"
+)
+
+// Mechanisms decides which SASL mechanisms are shown and accepted.
+type Mechanisms struct {
+	Hidden []string // beside those that cannot pass; upper case
+}
+
+// unpassable mechanisms say something about the client's own TLS session or
+// nothing about the client (RFC 4422, RFC 4505): a backend behind a proxy
+// would take it for something else.
+var unpassable = []string{"EXTERNAL", "ANONYMOUS"}
+
+// Allows reports whether a mechanism may pass. Channel binding (-PLUS,
+// RFC 5802 §6) ends at the proxy, so those never do.
+func (m Mechanisms) Allows(mechanism string) bool {
+	mechanism = strings.ToUpper(mechanism)
+	return mechanism != "" && !strings.HasSuffix(mechanism, "-PLUS") &&
+		!slices.Contains(unpassable, mechanism) && !slices.Contains(m.Hidden, mechanism)
+}
+
+// Filter returns those of the offered mechanisms that may pass.
+func (m Mechanisms) Filter(offered []string) []string {
+	return slices.DeleteFunc(slices.Clone(offered), func(mechanism string) bool { return !m.Allows(mechanism) })
+}
+
+// Exchange follows a SASL exchange to learn who logs in, and nothing else.
+type Exchange struct {
+	Mechanism string // upper case
+	user      string
+	steps     int
+}
+
+// maxUser bounds a name that is learnt, in bytes.
+const maxUser = 256
+
+// Response takes one response of the client as it was sent, in base64.
+func (e *Exchange) Response(line string) {
+	e.steps++
+	token, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line))
+	if err != nil {
+		return
+	}
+	if user := e.learn(token); user != "" && e.user == "" {
+		e.user = user[:min(len(user), maxUser)]
+	}
+}
+
+// User is who logs in, as far as it is known: empty for mechanisms that hide
+// it. It is the client's word until the backend has accepted the login.
+func (e *Exchange) User() string { return e.user }
+
+func (e *Exchange) learn(token []byte) (user string) {
+	switch e.Mechanism {
+	case "PLAIN":
+		plain := sasl.NewPlainServer(func(_, username, _ string) error {
+			user = username
+			return nil
+		})
+		_, _, _ = plain.Next(token)
+	case "OAUTHBEARER":
+		bearer := sasl.NewOAuthBearerServer(func(opts sasl.OAuthBearerOptions) *sasl.OAuthBearerError {
+			user = opts.Username
+			return nil
+		})
+		_, _, _ = bearer.Next(token)
+	case "LOGIN":
+		if e.steps == 1 {
+			user = string(token)
+		}
+	case "XOAUTH2":
+		user, _, _ = strings.Cut(strings.TrimPrefix(string(token), "user="), "\x01")
+	case "CRAM-MD5":
+		if i := strings.LastIndexByte(string(token), ' '); i > 0 {
+			user = string(token[:i])
+		}
+	default:
+		user = learnSCRAM(e.Mechanism, e.steps, string(token))
+	}
+	return user
+}
+
+// learnSCRAM reads the name from a client-first message (RFC 5802 §7).
+func learnSCRAM(mechanism string, step int, message string) string {
+	if step != 1 || !strings.HasPrefix(mechanism, "SCRAM-") {
+		return ""
+	}
+	for attribute := range strings.SplitSeq(message, ",") {
+		if name, ok := strings.CutPrefix(attribute, "n="); ok {
+			return strings.NewReplacer("=2C", ",", "=3D", "=").Replace(name)
+		}
+	}
+	return ""
+}

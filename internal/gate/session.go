@@ -1,0 +1,62 @@
+package gate
+
+import (
+	"crypto/tls"
+	"net/netip"
+	"strings"
+)
+
+// Session is what a gate knows about the session that it is the gate of.
+type Session struct {
+	ID       string // in every log line, in the Received header and in replies about failures
+	Hostname string // the name we greet with
+	Banner   string // the words behind it
+	Client   netip.AddrPort
+	Local    netip.AddrPort // where the client connected to
+
+	// Strong reports whether a TLS session is good enough for a password.
+	Strong func(*tls.ConnectionState) bool
+
+	// Date gives the time in the form of RFC 5322 §3.3.
+	Date func() string
+
+	Mechanisms Mechanisms
+	Limits     Limits
+	Watch      Watch
+}
+
+// Limits bound what a client may make the gate hold. All are set.
+type Limits struct {
+	Token   int // bytes of a line that carries a SASL token
+	Literal int // bytes of the literals of one command
+	Errors  int // wrong commands before the session is ended
+}
+
+// Watch is told what a gate learns. Secrets never reach it.
+type Watch interface {
+	// Refused says that command was asked for in clear and needs TLS.
+	Refused(command string)
+
+	// Admit is asked before a login goes on to the backend; it may wait. An
+	// error refuses the login as the protocol refuses a wrong password. User
+	// is empty where the mechanism hides it.
+	Admit(user string) error
+
+	// Login tells how the backend answered a login.
+	Login(user, mechanism string, ok bool)
+}
+
+// IsHTTP reports whether a line is one that a browser sends: somebody has led
+// it here (ALPACA), and the session ends at once.
+func IsHTTP(line []byte) bool {
+	s := string(line[:min(len(line), 16)])
+	for _, verb := range httpVerbs {
+		if strings.HasPrefix(s, verb) {
+			return true
+		}
+	}
+	return false
+}
+
+// No mail protocol has commands, or sensible tags, that look like these.
+var httpVerbs = []string{"GET /", "POST /", "PUT /", "HEAD /", "OPTIONS ", "CONNECT ", "DELETE /", "PATCH /", "TRACE /", "Host:", "host:"}

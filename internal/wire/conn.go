@@ -1,0 +1,167 @@
+package wire
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// Limits bound what a peer may make us hold and how long it may make us wait.
+// Each of them must be set.
+type Limits struct {
+	Line    int           // longest line in bytes, CRLF included
+	Wait    time.Duration // for a whole line, from when it is asked for
+	Text    time.Duration // for more of a text, from when it is asked for
+	Verdict time.Duration // for a line of a reply that may take long (end of DATA)
+	Write   time.Duration // for the peer to take what is written
+
+	// Lenient takes a bare LF as the end of a line: for backends, some of
+	// which are older than the rule.
+	Lenient bool
+}
+
+// Conn is one side of a session. It is used by one goroutine; Interrupt and
+// Abort alone may be called from others.
+type Conn struct {
+	// Handshake turns the plaintext connection into TLS. It is set by whoever
+	// holds the configuration, and bounds its own time.
+	Handshake func(net.Conn) (*tls.Conn, error)
+
+	limits Limits
+	raw    net.Conn // the socket, for deadlines and Abort
+	conn   net.Conn // what is read and written: raw, or TLS on it
+	state  *tls.ConnectionState
+	in     []byte // in[r:w] is read and not yet used
+	r, w   int
+	mark   int // where the last line began, for UnreadLine
+	out    []byte
+	err    error // the first write error; later writes fail with it
+
+	received, sent int64
+
+	mu          sync.Mutex // guards the read deadline and what it follows from
+	until       time.Time  // the step's deadline; zero is none
+	resting     bool       // waiting for a command, between two of them
+	held        bool       // in the middle of something that should be finished
+	interrupted bool
+}
+
+var (
+	// ErrLineTooLong ends a connection: there is no telling where the next
+	// command begins.
+	ErrLineTooLong = errors.New("line too long")
+
+	// ErrPipelined says that something was sent in clear behind the command
+	// that turns TLS on (the command injection of CVE-2011-0411).
+	ErrPipelined = errors.New("data in clear behind the command that starts TLS")
+
+	// ErrInterrupted ends the wait for a command when the proxy shuts down.
+	ErrInterrupted = errors.New("interrupted")
+
+	// ErrNoTLS answers Upgrade where no Handshake is set.
+	ErrNoTLS = errors.New("TLS is not available")
+)
+
+const (
+	smallBuffer = 4 << 10  // commands and replies
+	LargeBuffer = 64 << 10 // message text
+	outBuffer   = 16 << 10 // gathered before it is written: one TLS record
+)
+
+// New returns a Conn on conn, which it owns from now on.
+func New(conn net.Conn, limits Limits) *Conn {
+	c := &Conn{raw: conn, conn: conn, limits: limits}
+	if t, ok := conn.(*tls.Conn); ok {
+		c.raw = t.NetConn()
+		c.secured(t)
+	}
+	return c
+}
+
+// TLS describes the TLS session; nil is plaintext.
+func (c *Conn) TLS() *tls.ConnectionState { return c.state }
+
+// Received and Sent count the bytes of the conversation, inside TLS.
+func (c *Conn) Received() int64 { return c.received }
+
+// Sent counts what was written; see Received.
+func (c *Conn) Sent() int64 { return c.sent }
+
+// Upgrade says reply, the last words in clear, and turns TLS on. It fails
+// with ErrPipelined, before reply is said, if the peer has sent anything
+// behind its command. After any error the connection must be closed: there is
+// no way back to plaintext (RFC 3207 §4.1).
+func (c *Conn) Upgrade(reply string) error {
+	if c.Handshake == nil {
+		return ErrNoTLS
+	}
+	if c.Buffered() > 0 {
+		return ErrPipelined
+	}
+	c.Print(reply)
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	return c.Start()
+}
+
+// Start turns TLS on without a word, as the services with implicit TLS do.
+func (c *Conn) Start() error {
+	t, err := c.Handshake(c.conn)
+	if err != nil {
+		return err
+	}
+	c.in, c.out = nil, nil
+	c.r, c.w, c.mark = 0, 0, 0
+	c.secured(t)
+	return nil
+}
+
+func (c *Conn) secured(t *tls.Conn) {
+	state := t.ConnectionState()
+	c.conn, c.state = t, &state
+}
+
+// Detach gives up the connection for a relay: what was read and not used comes
+// with it, and what was written has been sent. The Conn keeps counting nothing.
+func (c *Conn) Detach() (conn net.Conn, unused []byte, err error) {
+	if err := c.Flush(); err != nil {
+		return nil, nil, err
+	}
+	unused = c.in[c.r:c.w]
+	c.in, c.out = nil, nil
+	c.r, c.w, c.mark = 0, 0, 0
+	return c.conn, unused, nil
+}
+
+// Abort closes the connection at once, from any goroutine.
+func (c *Conn) Abort() { _ = c.raw.Close() }
+
+// lingering bounds the wait for a peer that is still sending when we close.
+const (
+	lingerTime  = time.Second
+	lingerBytes = 256 << 10
+)
+
+// Close sends what was written, says goodbye in TLS's words (OpenSSL 3 takes
+// an end without close_notify for an attack), and reads on for a moment:
+// closing with unread data would reset the connection, and the peer could
+// lose our last reply.
+func (c *Conn) Close() error {
+	deadline := time.Now().Add(lingerTime)
+	c.limits.Write = lingerTime
+	flushed := c.Flush()
+	if flushed == nil && closeWrite(c.conn) && (c.state == nil || closeWrite(c.raw)) {
+		_ = c.raw.SetReadDeadline(deadline)
+		_, _ = io.Copy(io.Discard, io.LimitReader(c.raw, lingerBytes))
+	}
+	return c.raw.Close()
+}
+
+func closeWrite(conn net.Conn) bool {
+	half, ok := conn.(interface{ CloseWrite() error })
+	return ok && half.CloseWrite() == nil
+}

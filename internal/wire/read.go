@@ -1,0 +1,223 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// SyntaxError is a byte that has no place in a line. The line is used up, so
+// that the conversation can go on behind it.
+type SyntaxError string
+
+func (e SyntaxError) Error() string { return string(e) + " in a command line" }
+
+// The bytes that a line must not hold (RFC 5321 §2.3.8, RFC 9051 §9).
+const (
+	ErrBareLF SyntaxError = "bare <LF>"
+	ErrBareCR SyntaxError = "bare <CR>"
+	ErrNUL    SyntaxError = "<NUL>"
+)
+
+// ReadCommand is ReadLine for a client that is between two commands: there the
+// wait ends with ErrInterrupted when the proxy shuts down.
+func (c *Conn) ReadCommand() ([]byte, error) {
+	c.rest(true)
+	defer c.rest(false)
+	return c.readLine(c.limits.Wait)
+}
+
+// ReadLine returns the next line without its CRLF; it is valid until the next
+// read. It fails with a SyntaxError, ErrLineTooLong, io.EOF between two lines,
+// io.ErrUnexpectedEOF within one, or a timeout once Limits.Wait is over,
+// however the bytes trickle.
+func (c *Conn) ReadLine() ([]byte, error) { return c.readLine(c.limits.Wait) }
+
+// ReadVerdict is ReadLine with the patience of Limits.Verdict.
+func (c *Conn) ReadVerdict() ([]byte, error) { return c.readLine(c.limits.Verdict) }
+
+// UnreadLine gives the line that was read last back: the next ReadLine returns
+// it again.
+func (c *Conn) UnreadLine() { c.r = c.mark }
+
+func (c *Conn) readLine(wait time.Duration) ([]byte, error) {
+	seen := 0
+	for armed := false; ; armed = true {
+		if i := bytes.IndexByte(c.in[c.r+seen:c.w], '\n'); i >= 0 {
+			line := c.in[c.r : c.r+seen+i]
+			if len(line)+1 > c.limits.Line {
+				return nil, ErrLineTooLong
+			}
+			c.mark = c.r
+			c.r += len(line) + 1
+			return c.checked(line)
+		}
+		seen = c.w - c.r
+		if seen >= c.limits.Line {
+			return nil, ErrLineTooLong
+		}
+		if !armed {
+			c.arm(wait)
+		}
+		if err := c.more(smallBuffer); err != nil {
+			if seen > 0 && errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+	}
+}
+
+// checked takes the CR off a line and finds what must not be in it.
+func (c *Conn) checked(line []byte) ([]byte, error) {
+	n := len(line)
+	switch {
+	case n > 0 && line[n-1] == '\r':
+		line = line[:n-1]
+	case !c.limits.Lenient:
+		return nil, ErrBareLF
+	}
+	if bytes.IndexByte(line, '\r') >= 0 {
+		return nil, ErrBareCR
+	}
+	if bytes.IndexByte(line, 0) >= 0 {
+		return nil, ErrNUL
+	}
+	return line, nil
+}
+
+// Buffered is the number of bytes that were read and not yet used.
+func (c *Conn) Buffered() int { return c.w - c.r }
+
+// HasLine reports whether a whole line is waiting in the buffer, so that
+// ReadLine will not block.
+func (c *Conn) HasLine() bool { return bytes.IndexByte(c.in[c.r:c.w], '\n') >= 0 }
+
+// Peek returns some bytes of a text, at least one, and leaves them unread; see
+// Discard. It waits for Limits.Text at most.
+func (c *Conn) Peek() ([]byte, error) {
+	if c.Buffered() == 0 {
+		c.arm(c.limits.Text)
+		if err := c.more(LargeBuffer); err != nil {
+			return nil, err
+		}
+	}
+	return c.in[c.r:c.w], nil
+}
+
+// Discard uses up the first n bytes of what Peek returned.
+func (c *Conn) Discard(n int) {
+	c.r += n
+	c.mark = c.r
+}
+
+// Literal reads exactly n bytes of a counted string. The caller bounds n.
+func (c *Conn) Literal(n int) ([]byte, error) {
+	literal := make([]byte, 0, n)
+	for len(literal) < n {
+		b, err := c.Peek()
+		if err != nil {
+			return nil, err
+		}
+		k := min(len(b), n-len(literal))
+		literal = append(literal, b[:k]...)
+		c.Discard(k)
+	}
+	return literal, nil
+}
+
+// more reads once, into a buffer of at least size bytes if it must be made.
+func (c *Conn) more(size int) error {
+	if c.r == c.w {
+		c.r, c.w, c.mark = 0, 0, 0
+	}
+	switch {
+	case len(c.in) < size && c.r == c.w:
+		c.in = make([]byte, size)
+	case c.w == len(c.in) && c.r > 0:
+		c.w = copy(c.in, c.in[c.r:c.w])
+		c.r, c.mark = 0, 0
+	case c.w == len(c.in):
+		grown := make([]byte, 2*len(c.in))
+		copy(grown, c.in)
+		c.in = grown
+	}
+	n, err := c.conn.Read(c.in[c.w:])
+	c.w += n
+	c.received += int64(n)
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return c.interruption(err)
+}
+
+// Deadline sets the moment at which the current step must be over, whatever
+// the single waits allow. The zero time lifts it.
+func (c *Conn) Deadline(t time.Time) {
+	c.mu.Lock()
+	c.until = t
+	c.mu.Unlock()
+}
+
+// Lift ends the step's deadline: the client has earned its patience.
+func (c *Conn) Lift() { c.Deadline(time.Time{}) }
+
+// Hold puts an Interrupt off until Release: a transaction is in flight.
+func (c *Conn) Hold() { c.hold(true) }
+
+// Release ends Hold.
+func (c *Conn) Release() { c.hold(false) }
+
+func (c *Conn) hold(held bool) {
+	c.mu.Lock()
+	c.held = held
+	c.mu.Unlock()
+}
+
+func (c *Conn) rest(resting bool) {
+	c.mu.Lock()
+	c.resting = resting
+	c.mu.Unlock()
+}
+
+// Interrupt ends the current or next wait for a command with ErrInterrupted.
+// It may be called from any goroutine, and again.
+func (c *Conn) Interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.interrupted = true
+	if c.resting && !c.held {
+		_ = c.raw.SetReadDeadline(longAgo())
+	}
+}
+
+// arm sets the deadline of the reads that follow.
+func (c *Conn) arm(wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	deadline := time.Now().Add(wait)
+	if !c.until.IsZero() && c.until.Before(deadline) {
+		deadline = c.until
+	}
+	if c.interrupted && c.resting && !c.held {
+		deadline = longAgo()
+	}
+	_ = c.raw.SetReadDeadline(deadline)
+}
+
+// interruption tells a wait that was interrupted from one that timed out.
+func (c *Conn) interruption(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.interrupted && c.resting && !c.held && errors.Is(err, os.ErrDeadlineExceeded) {
+		return ErrInterrupted
+	}
+	return err
+}
+
+func longAgo() time.Time { return time.Unix(1, 0) }

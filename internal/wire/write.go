@@ -1,0 +1,52 @@
+package wire
+
+import "time"
+
+// Print gathers strings for the next Flush; it fails when that fails.
+func (c *Conn) Print(parts ...string) {
+	for _, s := range parts {
+		c.out = append(c.out, s...)
+	}
+	if len(c.out) >= outBuffer {
+		_ = c.Flush()
+	}
+}
+
+// Write gathers p for the next Flush. Large pieces go out at once.
+func (c *Conn) Write(p []byte) (int, error) {
+	if len(p) >= outBuffer {
+		if err := c.Flush(); err != nil {
+			return 0, err
+		}
+		return len(p), c.send(p)
+	}
+	c.out = append(c.out, p...)
+	if len(c.out) >= outBuffer {
+		return len(p), c.Flush()
+	}
+	return len(p), c.err
+}
+
+// Flush sends what was gathered. Its error stays: a reply that was lost makes
+// all later ones wrong.
+func (c *Conn) Flush() error {
+	if len(c.out) == 0 || c.err != nil {
+		return c.err
+	}
+	err := c.send(c.out)
+	if c.out = c.out[:0]; cap(c.out) > smallBuffer {
+		c.out = nil
+	}
+	return err
+}
+
+func (c *Conn) send(p []byte) error {
+	if c.err != nil {
+		return c.err
+	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(c.limits.Write))
+	n, err := c.conn.Write(p)
+	c.sent += int64(n)
+	c.err = err
+	return err
+}
