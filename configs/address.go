@@ -1,0 +1,151 @@
+package configs
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+var (
+	errNoPort       = errors.New("has no port")
+	errPort         = errors.New("has no port between 0 and 65535")
+	errPortZero     = errors.New("has no port between 1 and 65535")
+	errNotAddress   = errors.New("has a name where an address must stand: a listener is bound to an address of this machine")
+	errNoHost       = errors.New("has no host")
+	errBackendHost  = errors.New("has a host that is neither a name nor an address")
+	errUnixRelative = errors.New("has a socket path that does not begin with /")
+	errUnixLong     = errors.New("has a socket path longer than the 107 bytes that the kernel takes")
+	errBrackets     = errors.New("has an IPv6 address without brackets")
+)
+
+// listenAddress is where a listener is bound. The zero host is every address
+// of the machine, IPv4 and IPv6.
+type listenAddress struct {
+	host netip.Addr
+	port int
+}
+
+// parseListen reads :25, 192.0.2.1:25 or [2001:db8::1]:25. Port 0 lets the
+// kernel choose.
+func parseListen(s string) (listenAddress, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return listenAddress{}, errNoPort
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return listenAddress{}, errPort
+	}
+	address := listenAddress{port: int(number)}
+	if host == "" {
+		return address, nil
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return listenAddress{}, errNotAddress
+	}
+	if !ip.IsUnspecified() {
+		address.host = ip.Unmap()
+	}
+	return address, nil
+}
+
+// overlaps reports whether the kernel would refuse to bind both. An
+// unspecified address is bound for both families, so it meets every other.
+func (a listenAddress) overlaps(b listenAddress) bool {
+	if a.port != b.port || a.port == 0 {
+		return false
+	}
+	return !a.host.IsValid() || !b.host.IsValid() || a.host == b.host
+}
+
+// reaches reports whether a connection to host and port of this machine would
+// end at the listener.
+func (a listenAddress) reaches(host string, port int) bool {
+	if a.port != port || port == 0 {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case strings.EqualFold(host, "localhost"):
+		return !a.host.IsValid() || a.host.IsLoopback()
+	case err != nil:
+		return false
+	case !a.host.IsValid():
+		return ip.IsLoopback() || ip.IsUnspecified()
+	default:
+		return a.host == ip.Unmap()
+	}
+}
+
+// unixPath cuts the unix: off a socket's path.
+func unixPath(backend string) (string, bool) {
+	return strings.CutPrefix(backend, "unix:")
+}
+
+// completeBackend checks a backend and adds the port where only a host is
+// given: legacy becomes legacy:143.
+func completeBackend(backend string, defaultPort int) (string, error) {
+	if path, ok := unixPath(backend); ok {
+		return backend, legalSocket(path)
+	}
+	if _, err := netip.ParseAddr(backend); err == nil || !strings.Contains(backend, ":") {
+		return withPort(backend, strconv.Itoa(defaultPort))
+	}
+	if inner, ok := strings.CutPrefix(backend, "["); ok && strings.HasSuffix(inner, "]") {
+		return withPort(strings.TrimSuffix(inner, "]"), strconv.Itoa(defaultPort))
+	}
+	host, port, err := net.SplitHostPort(backend)
+	if err != nil {
+		return backend, errBrackets
+	}
+	return withPort(host, port)
+}
+
+func withPort(host, port string) (string, error) {
+	backend := net.JoinHostPort(host, port)
+	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
+		return backend, errPortZero
+	}
+	if host == "" {
+		return backend, errNoHost
+	}
+	_, err := netip.ParseAddr(host)
+	if err != nil && (addressLike(host) || !legalHost(host)) {
+		return backend, errBackendHost
+	}
+	return backend, nil
+}
+
+// legalHost is looser than legalDomain: names given out by Docker and in
+// hosts files have underscores, and a root dot stops the search list.
+func legalHost(name string) bool {
+	return legalDomain(strings.TrimSuffix(strings.ReplaceAll(name, "_", "x"), ".")) == nil
+}
+
+func legalSocket(path string) error {
+	switch {
+	case !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0):
+		return errUnixRelative
+	case len(path) > 107:
+		return errUnixLong
+	}
+	return nil
+}
+
+// shared is the address space that carriers and private overlays use behind
+// their own borders (RFC 6598).
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// public reports whether packets to the host cross networks that are not the
+// administrator's. What a name stands for is not known here.
+func public(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	ip = ip.Unmap()
+	return !(ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || shared.Contains(ip.WithZone("")))
+}

@@ -1,0 +1,75 @@
+package configs
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// limitBound holds a limit between the least that works and the most that
+// makes sense.
+type limitBound struct {
+	key      string
+	value    func(Limits) int
+	min, max int
+}
+
+var limitBounds = []limitBound{
+	{"connections", func(l Limits) int { return l.Connections }, 1, 1_000_000},
+	{"connections_per_client", func(l Limits) int { return l.ConnectionsPerClient }, 1, 1_000_000},
+	{"handshakes", func(l Limits) int { return l.Handshakes }, 1, 100_000},
+	{"line", func(l Limits) int { return l.Line }, 1024, 1 << 20},
+	{"token", func(l Limits) int { return l.Token }, 12288, 1 << 20}, // RFC 4954 §4
+	{"literal", func(l Limits) int { return l.Literal }, 1024, 1 << 24},
+	{"errors", func(l Limits) int { return l.Errors }, 1, 1000},
+}
+
+type timeoutBound struct {
+	key      string
+	value    func(Timeouts) time.Duration
+	min, max time.Duration
+}
+
+var timeoutBounds = []timeoutBound{
+	{"handshake", func(t Timeouts) time.Duration { return t.Handshake }, time.Second, 10 * time.Minute},
+	{"dial", func(t Timeouts) time.Duration { return t.Dial }, time.Second, 10 * time.Minute},
+	{"greeting", func(t Timeouts) time.Duration { return t.Greeting }, time.Second, time.Hour},
+	{"command", func(t Timeouts) time.Duration { return t.Command }, time.Second, time.Hour},
+	{"login", func(t Timeouts) time.Duration { return t.Login }, time.Second, time.Hour},
+	{"idle", func(t Timeouts) time.Duration { return t.Idle }, time.Second, 24 * time.Hour},
+	{"data", func(t Timeouts) time.Duration { return t.Data }, time.Second, time.Hour},
+	{"end_of_data", func(t Timeouts) time.Duration { return t.EndOfData }, time.Second, time.Hour},
+	{"shutdown", func(t Timeouts) time.Duration { return t.Shutdown }, time.Second, time.Hour},
+}
+
+func checkLimits(c *Config, _ Machine, r report) {
+	for _, b := range limitBounds {
+		if v := b.value(c.Limits); v < b.min || v > b.max {
+			r.in("limits").in(b.key).wrong(
+				fmt.Sprintf("write a number from %d to %d; without the key it is %d", b.min, b.max, b.value(Default().Limits)),
+				"%s cannot be %d", b.key, v)
+		}
+	}
+}
+
+func checkTimeouts(c *Config, _ Machine, r report) {
+	for _, b := range timeoutBounds {
+		if v := b.value(c.Timeouts); v < b.min || v > b.max {
+			r.in("timeouts").in(b.key).wrong(
+				fmt.Sprintf("write a duration from %s to %s; without the key it is %s", short(b.min), short(b.max), short(b.value(Default().Timeouts))),
+				"%s cannot be %s", b.key, short(v))
+		}
+	}
+}
+
+// short writes a duration as a person would: 5m, not 5m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -1,0 +1,66 @@
+package configs
+
+// The rules. Each is a function that reports what breaks it; a rule does not
+// repeat what another has reported.
+
+type rule func(c *Config, m Machine, r report)
+
+var rules = []rule{
+	checkHostname,
+	checkStateDir,
+	checkCertificates,
+	checkPolicies,
+	checkLog,
+	checkLimits,
+	checkTimeouts,
+	checkListeners,
+	checkOverlap,
+	checkLoop,
+}
+
+type listenerRule func(c *Config, l Listener, r report)
+
+// listenerRules see listeners whose service is known.
+var listenerRules = []listenerRule{
+	checkListen,
+	checkBackend,
+	checkPublicBackend,
+	checkPolicyName,
+	checkLogin,
+	checkBanner,
+	checkBelongs,
+	checkOpenRelay,
+	checkRecipients,
+	checkBareNewline,
+	checkHandover,
+	checkHideMechanisms,
+}
+
+func (c *Config) check(m Machine, r report) {
+	for _, rule := range rules {
+		rule(c, m, r)
+	}
+}
+
+func checkListeners(c *Config, _ Machine, r report) {
+	if len(c.Listeners) == 0 {
+		r.in("listeners").wrong("write at least one, such as {service: imaps, backend: legacy.example.com}", "there are no listeners")
+	}
+	for i, l := range c.Listeners {
+		at := r.in("listeners", i)
+		if !checkService(l, at) {
+			continue
+		}
+		for _, rule := range listenerRules {
+			rule(c, l, at)
+		}
+	}
+}
+
+func checkService(l Listener, r report) bool {
+	if l.Service == "" {
+		r.wrong("write service: and one of "+list(Services()), "the listener has no service")
+		return false
+	}
+	return r.in("service").oneOf("service", string(l.Service), words(Services()))
+}

@@ -1,0 +1,163 @@
+package configs
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func checkListen(_ *Config, l Listener, r report) {
+	if _, err := parseListen(l.Listen); err != nil {
+		port := l.Service.Port()
+		r.in("listen").wrong(
+			fmt.Sprintf(`write ":%d" for every address, or one such as "192.0.2.1:%d" or "[2001:db8::1]:%d"`, port, port, port),
+			"%q %v", l.Listen, err)
+	}
+}
+
+func checkBackend(_ *Config, l Listener, r report) {
+	if l.Backend == "" {
+		r.wrong(fmt.Sprintf("write backend: and the mail server's host, with a port if it is not %d", l.Service.BackendPort()), "the listener has no backend")
+		return
+	}
+	if _, err := completeBackend(l.Backend, l.Service.BackendPort()); err != nil {
+		r.in("backend").wrong(
+			fmt.Sprintf(`write "legacy.lan:%d", "192.0.2.1", "[2001:db8::1]:%[1]d" or "unix:/run/mail/socket"`, l.Service.BackendPort()),
+			"%q %v", l.Backend, err)
+	}
+}
+
+// checkPublicBackend keeps passwords and mail from going over the internet in
+// clear by a slip.
+func checkPublicBackend(c *Config, l Listener, r report) {
+	host, _, err := net.SplitHostPort(l.Backend)
+	if err != nil || c.PublicPlaintextBackend || !public(host) {
+		return
+	}
+	r.in("backend").wrong(
+		"reach it over a tunnel or a private network, or set allow_public_plaintext_backend: true",
+		"%s is a public address, and mail and passwords would go there in clear", host)
+}
+
+func checkPolicyName(c *Config, l Listener, r report) {
+	r.in("policy").oneOf("TLS policy", l.PolicyName(), c.policyNames())
+}
+
+// checkBanner keeps the words of the greeting within their line (RFC 5321
+// §4.2), and on POP3 clear of what offers APOP (RFC 1939 §7).
+func checkBanner(_ *Config, l Listener, r report) {
+	const longest = 200
+	printable := func(c rune) bool { return c >= ' ' && c <= '~' }
+	switch at := r.in("banner"); {
+	case len(l.Banner) > longest:
+		at.wrong(fmt.Sprintf("write at most %d", longest), "the banner has %d characters", len(l.Banner))
+	case strings.ContainsFunc(l.Banner, func(c rune) bool { return !printable(c) }):
+		at.wrong("write one line of printable ASCII", "the banner has characters that no greeting may have")
+	case l.Service.Protocol() == "pop3" && strings.ContainsAny(l.Banner, "<>"):
+		at.wrong("leave < and > out", "in a POP3 greeting, <…> would offer APOP")
+	}
+}
+
+// checkBelongs finds keys that mean nothing on the service, whatever their
+// value.
+func checkBelongs(_ *Config, l Listener, r report) {
+	for _, b := range belongs {
+		if at := r.in(b.key); at.given() && !slices.Contains(b.services, l.Service) {
+			remedy := fmt.Sprintf("remove it: it belongs to %s", list(b.services))
+			if b.key == "auth" {
+				remedy = fmt.Sprintf("remove it: %s always offers a login, once TLS is on", l.Service)
+			}
+			at.misplaced(remedy, "%s means nothing on %s", b.key, l.Service)
+		}
+	}
+}
+
+func checkBareNewline(_ *Config, l Listener, r report) {
+	if l.BareNewline != "" {
+		r.in("bare_newline").oneOf("way to treat a bare newline", l.BareNewline, bareNewlines)
+	}
+}
+
+func checkHandover(_ *Config, l Listener, r report) {
+	at := r.in("handover")
+	if l.Handover == "" || !at.oneOf("handover", l.Handover, handoverNames()) {
+		return
+	}
+	i := slices.IndexFunc(handovers, func(h handoverFacts) bool { return h.name == l.Handover })
+	switch h := handovers[i]; {
+	case h.services != nil && !slices.Contains(h.services, l.Service):
+		at.wrong("write one of "+strings.Join(handoversOf(l.Service), ", "), "handover %s does not exist on %s", h.name, l.Service)
+	case !h.available:
+		at.wrong("write none, or leave it out", "handover %s is not available in this version", h.name)
+	}
+}
+
+// handoversOf lists the handovers that fit a service.
+func handoversOf(s Service) []string {
+	var names []string
+	for _, h := range handovers {
+		if h.services == nil || slices.Contains(h.services, s) {
+			names = append(names, h.name)
+		}
+	}
+	return names
+}
+
+// checkHideMechanisms holds to the form of SASL names (RFC 4422 §3.1).
+func checkHideMechanisms(_ *Config, l Listener, r report) {
+	for i, name := range l.HideMechanisms {
+		odd := func(c rune) bool { return c != '-' && c != '_' && (c < 'A' || c > 'Z') && (c < '0' || c > '9') }
+		if name == "" || len(name) > 20 || strings.ContainsFunc(name, odd) {
+			r.in("hide_mechanisms", i).wrong("write a name such as CRAM-MD5 or NTLM", "%q is no SASL mechanism", name)
+		}
+	}
+}
+
+// checkOverlap finds listeners that cannot be bound beside one another.
+func checkOverlap(c *Config, _ Machine, r report) {
+	for i, later := range c.Listeners {
+		for j, earlier := range c.Listeners[:i] {
+			a, errA := parseListen(earlier.Listen)
+			b, errB := parseListen(later.Listen)
+			if errA != nil || errB != nil || !a.overlaps(b) {
+				continue
+			}
+			r.in("listeners", i).in("listen").wrong(
+				"give one of them another port, or both an address of their own",
+				"%s is taken by the %s listener on %s (%s)", later.Listen, earlier.Service, earlier.Listen, r.lineOf("listeners", j))
+			break
+		}
+	}
+}
+
+// checkLoop finds backends that are the proxy itself.
+func checkLoop(c *Config, _ Machine, r report) {
+	for i, l := range c.Listeners {
+		host, port, err := net.SplitHostPort(l.Backend)
+		number, _ := strconv.Atoi(port)
+		if err != nil {
+			continue
+		}
+		for _, own := range c.Listeners {
+			a, err := parseListen(own.Listen)
+			if err != nil || !a.reaches(host, number) {
+				continue
+			}
+			r.in("listeners", i).in("backend").wrong(
+				"move the mail server to another port or address, and name that",
+				"%s is this proxy's own %s listener: connections would go round in a circle", l.Backend, own.Service)
+			break
+		}
+	}
+}
+
+// lineOf names the place of another entry for the reader.
+func (r report) lineOf(key string, index int) string {
+	at := r.in(key, index)
+	if p, ok := r.places[at.path]; ok {
+		return "line " + strconv.Itoa(p.value.Line)
+	}
+	return at.path
+}

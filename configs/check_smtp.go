@@ -1,0 +1,30 @@
+package configs
+
+// checkOpenRelay is for the port that strangers reach. The backend sees the
+// proxy's address, which it most likely trusts as one of its own network, and
+// a trusted neighbour may send to anybody.
+func checkOpenRelay(_ *Config, l Listener, r report) {
+	if l.Service != SMTP {
+		return
+	}
+	named := len(l.Recipients) > 0
+	switch {
+	case named && l.AllowOpenRelay:
+		r.in("allow_open_relay").misplaced(
+			"keep recipients, and remove allow_open_relay",
+			"allow_open_relay contradicts recipients: either the named domains alone are written to, or any")
+	case !named && !l.AllowOpenRelay && (l.Handover == "none" || l.Handover == ""):
+		r.wrong(
+			"write recipients: [example.com] with the domains that this server receives mail for;\n"+
+				"  allow_open_relay: true leaves the decision to the backend, which must then not trust the proxy's address",
+			"this smtp listener could become an open relay: the backend takes each client for the proxy, a neighbour that it may trust to send mail anywhere")
+	}
+}
+
+func checkRecipients(_ *Config, l Listener, r report) {
+	for i, entry := range l.Recipients {
+		if err := legalRecipient(entry); err != nil {
+			r.in("recipients", i).wrong("write a domain, .domain for its subdomains, or an address: example.com, .example.com, info@example.com", "%q %v", entry, err)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package configs
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// complete fills in what follows from the rest: the hostname, ports, and the
+// values that stand for an empty key. What is malformed it leaves to the
+// checks.
+func (c *Config) complete(m Machine, folder string) {
+	if c.Hostname == "" && m.Hostname != nil {
+		// An error leaves it empty, which the check of the hostname reports.
+		c.Hostname, _ = m.Hostname()
+	}
+	c.Hostname = strings.ToLower(strings.TrimSuffix(c.Hostname, "."))
+	c.StateDir = inFolder(folder, c.StateDir)
+	for i := range c.Certificates {
+		cert := &c.Certificates[i]
+		cert.Cert, cert.Key = inFolder(folder, cert.Cert), inFolder(folder, cert.Key)
+	}
+	for i := range c.Listeners {
+		c.Listeners[i].complete()
+	}
+}
+
+func (l *Listener) complete() {
+	if l.Listen == "" && l.Service.known() {
+		l.Listen = fmt.Sprintf(":%d", l.Service.Port())
+	}
+	if full, err := completeBackend(l.Backend, l.Service.BackendPort()); err == nil {
+		l.Backend = full
+	}
+	if l.BareNewline == "" && l.Service.Protocol() == "smtp" {
+		l.BareNewline = "normalize"
+	}
+	if l.Handover == "" {
+		l.Handover = "none"
+	}
+	for i, entry := range l.Recipients {
+		l.Recipients[i] = foldDomain(entry)
+	}
+	for i, mechanism := range l.HideMechanisms {
+		l.HideMechanisms[i] = strings.ToUpper(mechanism)
+	}
+}
+
+// inFolder makes a path that is relative to the configuration file relative
+// to the working directory.
+func inFolder(folder, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(folder, path)
+}

@@ -1,0 +1,107 @@
+package configs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Error is one thing that is wrong with a configuration.
+type Error struct {
+	File    string // as given to Load or Parse; empty for flags and variables
+	Line    int    // 1 and up; 0 if the place is not known
+	Column  int    // in characters, 1 and up
+	Key     string // such as listeners[0].backend, or the name of a variable
+	Source  string // the line itself, shortened if it is very long
+	Caret   int    // where in Source the column is, in characters, 0 and up
+	Problem string // what is wrong
+	Remedy  string // what to write instead
+}
+
+// Error shows the place and the problem, then the line with a caret under the
+// key or value, then the remedy; four lines at most.
+func (e *Error) Error() string {
+	var b strings.Builder
+	switch {
+	case e.Line > 0:
+		fmt.Fprintf(&b, "%s:%d:%d: %s", e.File, e.Line, e.Column, e.Problem)
+		number := fmt.Sprintf("%5d", e.Line)
+		fmt.Fprintf(&b, "\n%s | %s", number, e.Source)
+		fmt.Fprintf(&b, "\n%s | %s^", strings.Repeat(" ", len(number)), indent(e.Source, e.Caret))
+	case e.File != "":
+		fmt.Fprintf(&b, "%s: %s", e.File, e.Problem)
+	default:
+		fmt.Fprintf(&b, "%s: %s", e.Key, e.Problem)
+	}
+	if e.Remedy != "" {
+		fmt.Fprintf(&b, "\n  %s", e.Remedy)
+	}
+	return b.String()
+}
+
+// indent is as wide as the first n characters of line; tabs stay tabs, so
+// that the caret meets its character in any terminal.
+func indent(line string, n int) string {
+	var b strings.Builder
+	for i, r := range []rune(line) {
+		if i == n {
+			break
+		}
+		if r != '\t' {
+			r = ' '
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// Errors is all that is wrong with a configuration, in the order of the text.
+type Errors []*Error
+
+func (e Errors) Error() string {
+	texts := make([]string, len(e))
+	for i, one := range e {
+		texts[i] = one.Error()
+	}
+	return strings.Join(texts, "\n")
+}
+
+// Unwrap lets errors.As reach each *Error.
+func (e Errors) Unwrap() []error {
+	all := make([]error, len(e))
+	for i, one := range e {
+		all[i] = one
+	}
+	return all
+}
+
+// maxErrors and maxSource bound what a hostile or mistaken file can make the
+// program print: a megabyte of wrong keys on one line.
+const (
+	maxErrors = 100
+	maxSource = 160
+)
+
+// excerpt shortens a line to about maxSource characters around a column and
+// says where the column is in it.
+func excerpt(line string, column int) (source string, caret int) {
+	if utf8.RuneCountInString(line) <= maxSource {
+		return line, column - 1
+	}
+	runes := []rune(line)
+	from := max(0, min(column-1-maxSource/2, len(runes)-maxSource))
+	return string(runes[from : from+maxSource]), column - 1 - from
+}
+
+// sorted puts the errors in the order of the text; those of one place stay
+// as they were found.
+func (e Errors) sorted() Errors {
+	slices.SortStableFunc(e, func(a, b *Error) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	return e
+}

@@ -1,0 +1,68 @@
+package configs
+
+import "github.com/letterlock/letterlock/tlspolicy"
+
+// PolicyName is the name of the TLS policy in force.
+func (l Listener) PolicyName() string {
+	if l.Policy == "" {
+		return l.Service.DefaultPolicy()
+	}
+	return l.Policy
+}
+
+// ReceivedOn reports whether a Received header is added (RFC 5321 §4.4): on
+// every SMTP service, unless switched off.
+func (l Listener) ReceivedOn() bool {
+	return l.Service.Protocol() == "smtp" && (l.Received == nil || *l.Received)
+}
+
+// VRFYDisabled reports whether VRFY and EXPN are answered by the proxy, so
+// that nobody can try out names (RFC 5321 §7.3).
+func (l Listener) VRFYDisabled() bool {
+	return l.Service.Protocol() == "smtp" && (l.DisableVRFY == nil || *l.DisableVRFY)
+}
+
+// BackendAddress splits the backend into what net.Dial takes: "tcp" with
+// host:port, or "unix" with a path.
+func (l Listener) BackendAddress() (network, address string) {
+	if path, ok := unixPath(l.Backend); ok {
+		return "unix", path
+	}
+	return "tcp", l.Backend
+}
+
+// PolicyOf resolves the TLS policy of a listener. It fails if no built-in and
+// no own policy has the name, or an own policy has no built-in base.
+func (c *Config) PolicyOf(l Listener) (tlspolicy.Policy, error) {
+	name := l.PolicyName()
+	for _, own := range c.Policies {
+		if own.Name == name {
+			return own.resolve()
+		}
+	}
+	return tlspolicy.Named(name)
+}
+
+// resolve puts the rules that p sets over those of its base. A list that is
+// set but empty allows nothing; one that is absent is the base's.
+func (p Policy) resolve() (tlspolicy.Policy, error) {
+	policy, err := tlspolicy.Named(p.Base)
+	if err != nil {
+		return tlspolicy.Policy{}, err
+	}
+	policy.Name = p.Name
+	policy.About = "own policy, based on " + p.Base
+	if p.MinVersion != 0 {
+		policy.Min = p.MinVersion
+	}
+	if p.MaxVersion != 0 {
+		policy.Max = p.MaxVersion
+	}
+	if p.Suites != nil {
+		policy.Suites = p.Suites
+	}
+	if p.Groups != nil {
+		policy.Groups = p.Groups
+	}
+	return policy, nil
+}

@@ -1,0 +1,56 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// Machine is what a configuration needs to know of the machine it is for.
+type Machine struct {
+	// Hostname is asked when the configuration has none.
+	Hostname func() (string, error)
+
+	// Readable tells why a file cannot be read, in words that follow the
+	// file's name. Nil: files are not looked at.
+	Readable func(path string) error
+}
+
+// Here is the machine that the program runs on.
+func Here() Machine {
+	return Machine{Hostname: os.Hostname, Readable: readable}
+}
+
+// Elsewhere is another machine, whose files cannot be looked at: a
+// configuration is checked as far as its text goes.
+func Elsewhere(hostname string) Machine {
+	return Machine{Hostname: func() (string, error) { return hostname, nil }}
+}
+
+var errDirectory = errors.New("is a directory")
+
+// readable opens the file, as permissions alone do not tell (ACLs, mounts).
+func readable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return cause(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return cause(err)
+	}
+	if info.IsDir() {
+		return errDirectory
+	}
+	return nil
+}
+
+// cause strips what the caller says anyway, the operation and the path.
+func cause(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("cannot be read: %w", err)
+}

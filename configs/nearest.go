@@ -1,0 +1,55 @@
+package configs
+
+import (
+	"fmt"
+	"strings"
+)
+
+// nearest finds the word that was probably meant: the one fewest edits away,
+// at most a third of its letters. It is empty if none is near.
+func nearest(word string, known []string) string {
+	const longest = 64 // no key is longer, and the cost is quadratic
+	if len(word) > longest {
+		return ""
+	}
+	best, bestDistance := "", len(word)+1
+	for _, k := range known {
+		d := distance(strings.ToLower(word), k)
+		if d < bestDistance && d <= max(len(k)/3, 1) {
+			best, bestDistance = k, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to insert, delete, replace or swap with their
+// neighbour to make a into b (optimal string alignment).
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			replace := last[j-1]
+			if a[i-1] != b[j-1] {
+				replace++
+			}
+			row[j] = min(replace, last[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
+
+// suggest says what to write instead of word: the nearest known one, or all.
+func suggest(word string, known []string) string {
+	if n := nearest(word, known); n != "" {
+		return fmt.Sprintf("write %s (there are %s)", n, strings.Join(known, ", "))
+	}
+	return "write one of " + strings.Join(known, ", ")
+}

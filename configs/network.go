@@ -1,0 +1,39 @@
+package configs
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Network is a range of addresses, written 192.0.2.0/24 or 2001:db8::/32; a
+// bare address is a network of one.
+type Network struct {
+	netip.Prefix
+}
+
+// UnmarshalText reads a prefix or an address. A prefix with bits set behind
+// its length is refused, as one of the two is a slip.
+func (n *Network) UnmarshalText(text []byte) error {
+	if addr, err := netip.ParseAddr(string(text)); err == nil {
+		addr = addr.Unmap().WithZone("")
+		n.Prefix = netip.PrefixFrom(addr, addr.BitLen())
+		return nil
+	}
+	prefix, err := netip.ParsePrefix(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no network", text)
+	}
+	if masked := prefix.Masked(); masked != prefix {
+		return fmt.Errorf("%q has bits set behind its length; the network is %s", text, masked)
+	}
+	n.Prefix = prefix
+	return nil
+}
+
+// addressLike tells a misspelt network from a domain: no domain has a colon
+// or a slash, or ends in a number (RFC 3696 §2).
+func addressLike(s string) bool {
+	last := s[strings.LastIndexByte(s, '.')+1:]
+	return strings.ContainsAny(s, ":/") || last != "" && strings.Trim(last, "0123456789") == ""
+}

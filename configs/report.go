@@ -1,0 +1,154 @@
+package configs
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// place is where a value stands in the text: its key, if it has one, and
+// itself.
+type place struct {
+	key, value *yaml.Node
+}
+
+// findings collects what is wrong with one text.
+type findings struct {
+	file   string
+	lines  []string
+	places map[string]place // by path, such as listeners[0].backend
+	names  func(path string) string
+	errors Errors
+
+	// misread are the paths at which decoding failed: what the checks would
+	// say about them, or what they lie in, follows from that.
+	misread []string
+}
+
+// lineBreak is what YAML ends a line with, NEL, LS and PS included.
+var lineBreak = regexp.MustCompile("\r\n|[\r\n\u0085\u2028\u2029]")
+
+func newFindings(file string, text []byte) *findings {
+	return &findings{
+		file:   file,
+		lines:  lineBreak.Split(string(text), -1),
+		places: map[string]place{},
+		names:  func(path string) string { return path },
+	}
+}
+
+func (f *findings) full() bool { return len(f.errors) >= maxErrors }
+
+// add records an error at a node, which may be nil if the place is unknown.
+func (f *findings) add(at *yaml.Node, path, problem, remedy string) {
+	if f.full() {
+		return
+	}
+	e := &Error{File: f.file, Key: f.names(path), Problem: problem, Remedy: remedy}
+	if at != nil {
+		f.locate(e, at.Line, at.Column)
+	}
+	f.errors = append(f.errors, e)
+}
+
+func (f *findings) locate(e *Error, line, column int) {
+	e.Line, e.Column = line, max(column, 1)
+	if line >= 1 && line <= len(f.lines) {
+		e.Source, e.Caret = excerpt(f.lines[line-1], e.Column)
+	}
+}
+
+// misreadAt reports whether decoding failed at the path, below or above it.
+func (f *findings) misreadAt(path string) bool {
+	for _, m := range f.misread {
+		if within(m, path) || within(path, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// within reports whether path is outer or lies in it.
+func within(path, outer string) bool {
+	rest, ok := strings.CutPrefix(path, outer)
+	return ok && (outer == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// parent cuts the last step off a path; the parent of the first is empty.
+func parent(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}
+
+// report is what a check writes to: the findings, as seen from one path.
+type report struct {
+	*findings
+	path string
+}
+
+// in is the report of a part: in("limits") or in("listeners", 2).
+func (r report) in(key string, index ...int) report {
+	r.path = join(r.path, key)
+	for _, i := range index {
+		r.path = fmt.Sprintf("%s[%d]", r.path, i)
+	}
+	return r
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// given reports whether the text has the key at all.
+func (r report) given() bool {
+	_, ok := r.places[r.path]
+	return ok
+}
+
+// wrong reports the value of r, or what encloses it if the text has none.
+func (r report) wrong(remedy, problem string, args ...any) {
+	r.tell(func(p place) *yaml.Node { return p.value }, remedy, fmt.Sprintf(problem, args...))
+}
+
+// misplaced reports the key of r, whatever its value.
+func (r report) misplaced(remedy, problem string, args ...any) {
+	r.tell(func(p place) *yaml.Node { return p.key }, remedy, fmt.Sprintf(problem, args...))
+}
+
+func (r report) tell(node func(place) *yaml.Node, remedy, problem string) {
+	if r.misreadAt(r.path) {
+		return
+	}
+	for path := r.path; ; path = parent(path) {
+		if p, ok := r.places[path]; ok {
+			at := node(p)
+			if at == nil || at.Kind != yaml.ScalarNode && p.key != nil {
+				at = p.key
+			}
+			if at == nil {
+				at = p.value
+			}
+			r.add(at, r.path, problem, remedy)
+			return
+		}
+		if path == "" {
+			r.add(nil, r.path, problem, remedy)
+			return
+		}
+	}
+}
+
+// oneOf reports a value that is not among those that are known.
+func (r report) oneOf(what, value string, known []string) bool {
+	for _, k := range known {
+		if k == value {
+			return true
+		}
+	}
+	r.wrong(suggest(value, known), "%q is no %s", value, what)
+	return false
+}

@@ -1,0 +1,47 @@
+package configs
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// requireTLS reads true, false, or a list of networks and domains.
+func (d decoder) requireTLS(n *yaml.Node, path string, into *RequireTLS) {
+	const remedy = "write true, false, or a list such as [partner.example, 192.0.2.0/24]"
+	switch {
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool":
+		into.All = strings.EqualFold(n.Value, "true")
+	case n.Kind == yaml.SequenceNode:
+		for i, item := range n.Content {
+			at := fmt.Sprintf("%s[%d]", path, i)
+			d.places[at] = place{value: item}
+			d.partner(item, at, into)
+		}
+	default:
+		d.wrong(n, path, remedy, "require_tls takes true, false or a list")
+	}
+}
+
+// partner reads one network or sender domain.
+func (d decoder) partner(n *yaml.Node, path string, into *RequireTLS) {
+	entry, ok := d.scalar(n, path, "a network or a domain")
+	if !ok {
+		return
+	}
+	if addressLike(entry) {
+		var network Network
+		if err := network.UnmarshalText([]byte(entry)); err != nil {
+			d.wrong(n, path, "write a network such as 192.0.2.0/24 or 2001:db8::/32", "%v", err)
+			return
+		}
+		into.Networks = append(into.Networks, network)
+		return
+	}
+	if err := legalPattern(entry); err != nil {
+		d.wrong(n, path, "write a domain such as partner.example, or .partner.example for its subdomains", "%q %v", entry, err)
+		return
+	}
+	into.Domains = append(into.Domains, strings.ToLower(entry))
+}

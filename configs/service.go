@@ -1,0 +1,76 @@
+package configs
+
+import "slices"
+
+// Service is what a listener speaks, by its IANA service name.
+type Service string
+
+// The services. Those that end in s, but pop3, begin with TLS at once.
+const (
+	SMTP        Service = "smtp"
+	Submission  Service = "submission"
+	Submissions Service = "submissions"
+	IMAP        Service = "imap"
+	IMAPS       Service = "imaps"
+	POP3        Service = "pop3"
+	POP3S       Service = "pop3s"
+	Sieve       Service = "sieve"
+)
+
+// serviceFacts are what follows from a service's name.
+type serviceFacts struct {
+	service     Service
+	protocol    string
+	port        int
+	backendPort int // where a backend speaks the same protocol without TLS
+	implicit    bool
+	policy      string
+}
+
+var services = []serviceFacts{
+	{SMTP, "smtp", 25, 25, false, "opportunistic"},
+	{Submission, "smtp", 587, 587, false, "strict"},
+	{Submissions, "smtp", 465, 587, true, "strict"},
+	{IMAP, "imap", 143, 143, false, "strict"},
+	{IMAPS, "imap", 993, 143, true, "strict"},
+	{POP3, "pop3", 110, 110, false, "strict"},
+	{POP3S, "pop3", 995, 110, true, "strict"},
+	{Sieve, "sieve", 4190, 4190, false, "strict"},
+}
+
+// Services lists every service, in the order of the reference file.
+func Services() []Service {
+	all := make([]Service, len(services))
+	for i, f := range services {
+		all[i] = f.service
+	}
+	return all
+}
+
+// facts of an unknown service are all zero.
+func (s Service) facts() serviceFacts {
+	i := slices.IndexFunc(services, func(f serviceFacts) bool { return f.service == s })
+	if i < 0 {
+		return serviceFacts{}
+	}
+	return services[i]
+}
+
+func (s Service) known() bool { return s.facts().service != "" }
+
+// Implicit reports whether TLS begins with the first byte (RFC 8314 §3).
+func (s Service) Implicit() bool { return s.facts().implicit }
+
+// Port is the service's own TCP port, 0 if the service is unknown.
+func (s Service) Port() int { return s.facts().port }
+
+// BackendPort is the port on which a backend serves the same without TLS, 0
+// if the service is unknown.
+func (s Service) BackendPort() int { return s.facts().backendPort }
+
+// Protocol is smtp, imap, pop3 or sieve, empty if the service is unknown.
+func (s Service) Protocol() string { return s.facts().protocol }
+
+// DefaultPolicy names the TLS policy of a listener that names none:
+// opportunistic where the alternative is plaintext, strict where passwords go.
+func (s Service) DefaultPolicy() string { return s.facts().policy }

@@ -1,0 +1,89 @@
+package configs
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// What may be written where only certain words are taken. The checks, the
+// schema and the suggestions draw on the same tables.
+var (
+	logFormats   = []string{"text", "json", "postfix"}
+	logLevels    = []string{"debug", "info", "warn", "error"}
+	bareNewlines = []string{"normalize", "reject"}
+)
+
+// handoverFacts say which protocols a handover fits, none named meaning all,
+// and whether this version can do it.
+type handoverFacts struct {
+	name      string
+	available bool
+	services  []Service
+}
+
+var (
+	smtpFamily   = []Service{SMTP, Submission, Submissions}
+	imapFamily   = []Service{IMAP, IMAPS}
+	pop3Family   = []Service{POP3, POP3S}
+	xclientBound = slices.Concat(smtpFamily, []Service{Sieve})
+)
+
+var handovers = []handoverFacts{
+	{"none", true, nil},
+	{"proxy-v1", false, nil},
+	{"proxy-v2", false, nil},
+	{"xclient", false, xclientBound},
+	{"xforward", false, smtpFamily},
+	{"imap-id", false, imapFamily},
+	{"pop3-xclient", false, pop3Family},
+	{"tproxy", false, nil},
+}
+
+func handoverNames() []string {
+	names := make([]string, len(handovers))
+	for i, h := range handovers {
+		names[i] = h.name
+	}
+	return names
+}
+
+// belongs says which services have a key; a key that is not named here
+// belongs to all.
+var belongs = []struct {
+	key      string
+	services []Service
+}{
+	{"require_tls", []Service{SMTP}},
+	{"auth", []Service{SMTP}},
+	{"recipients", []Service{SMTP}},
+	{"allow_open_relay", []Service{SMTP}},
+	{"bare_newline", smtpFamily},
+	{"received", smtpFamily},
+	{"disable_vrfy", smtpFamily},
+}
+
+// policyNames are those a listener may name: the built-in ones, then the
+// administrator's own.
+func (c *Config) policyNames() []string {
+	names := tlspolicy.Names()
+	for _, p := range c.Policies {
+		if p.Name != "" {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+func words[T ~string](values []T) []string {
+	text := make([]string, len(values))
+	for i, v := range values {
+		text[i] = string(v)
+	}
+	return text
+}
+
+func list[T ~string](values []T) string {
+	return strings.Join(words(values), ", ")
+}
