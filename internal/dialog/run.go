@@ -77,6 +77,12 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 	g := make(r.script.options, s)
 	front := r.connect()
 	done := r.serve(g, front)
+	if client, ok := r.client.(*tls.Conn); ok {
+		_ = client.SetDeadline(time.Now().Add(patience))
+		if err := client.Handshake(); err != nil { // or the gate could not dial before the client speaks
+			r.t.Fatal(err)
+		}
+	}
 	for _, step := range r.script.steps {
 		r.step(step)
 	}
