@@ -17,7 +17,7 @@ var (
 	errBackendHost  = errors.New("has a host that is neither a name nor an address")
 	errUnixRelative = errors.New("has a socket path that does not begin with /")
 	errUnixLong     = errors.New("has a socket path longer than the 107 bytes that the kernel takes")
-	errBrackets     = errors.New("has an IPv6 address without brackets")
+	errBackendForm  = errors.New("is not host:port (an IPv6 address with a port needs brackets)")
 )
 
 // listenAddress is where a listener is bound. The zero host is every address
@@ -99,7 +99,7 @@ func completeBackend(backend string, defaultPort int) (string, error) {
 	}
 	host, port, err := net.SplitHostPort(backend)
 	if err != nil {
-		return backend, errBrackets
+		return backend, errBackendForm
 	}
 	return withPort(host, port)
 }

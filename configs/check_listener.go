@@ -88,17 +88,17 @@ func checkHandover(_ *Config, l Listener, r report) {
 	i := slices.IndexFunc(handovers, func(h handoverFacts) bool { return h.name == l.Handover })
 	switch h := handovers[i]; {
 	case h.services != nil && !slices.Contains(h.services, l.Service):
-		at.wrong("write one of "+strings.Join(handoversOf(l.Service), ", "), "handover %s does not exist on %s", h.name, l.Service)
+		at.wrong(suggest("", handoversOf(l.Service)), "handover %s does not exist on %s", h.name, l.Service)
 	case !h.available:
 		at.wrong("write none, or leave it out", "handover %s is not available in this version", h.name)
 	}
 }
 
-// handoversOf lists the handovers that fit a service.
+// handoversOf lists the handovers that a service can have in this version.
 func handoversOf(s Service) []string {
 	var names []string
 	for _, h := range handovers {
-		if h.services == nil || slices.Contains(h.services, s) {
+		if h.available && (h.services == nil || slices.Contains(h.services, s)) {
 			names = append(names, h.name)
 		}
 	}

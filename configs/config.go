@@ -51,7 +51,7 @@ type Listener struct {
 	Service Service `yaml:"service"`
 	Listen  string  `yaml:"listen"`  // host:port; an empty host is every address
 	Backend string  `yaml:"backend"` // host:port, [v6]:port or unix:/path
-	Policy  string  `yaml:"policy"`  // empty: the service's own, see Service.Policy
+	Policy  string  `yaml:"policy"`  // empty: the service's own, see Service.DefaultPolicy
 	Banner  string  `yaml:"banner"`  // words of the greeting, behind the hostname
 
 	// smtp only

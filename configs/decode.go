@@ -75,7 +75,7 @@ func (d decoder) plain(n *yaml.Node, path string, into reflect.Value) {
 
 func (d decoder) mapping(n *yaml.Node, path string, into reflect.Value) {
 	if n.Kind != yaml.MappingNode {
-		d.wrong(n, path, "write "+strings.Join(keys(into.Type()), ", ")+" beneath it", "%s takes keys of its own, not %s", lastKey(path), kindWords(n))
+		d.wrong(n, path, "write keys, each with a colon and a value; there are "+strings.Join(keys(into.Type()), ", "), "%s takes keys of its own, not %s", lastKey(path), kindWords(n))
 		return
 	}
 	first := map[string]int{}
@@ -168,6 +168,9 @@ func (d decoder) integer(n *yaml.Node, path string, into reflect.Value) {
 	if !ok {
 		return
 	}
+	if d.quoted(n, path, "a number") {
+		return
+	}
 	number, err := strconv.Atoi(s)
 	if err != nil || n.ShortTag() != "!!int" {
 		d.wrong(n, path, "write digits only, such as "+strconv.Itoa(int(into.Int())), "%s is no whole number", shown(n))
@@ -181,11 +184,22 @@ func (d decoder) boolean(n *yaml.Node, path string, into reflect.Value) {
 	if !ok {
 		return
 	}
+	if d.quoted(n, path, "true or false") {
+		return
+	}
 	if n.ShortTag() != "!!bool" {
 		d.wrong(n, path, "write true or false", "%s is neither true nor false", shown(n))
 		return
 	}
 	into.SetBool(strings.EqualFold(s, "true"))
+}
+
+func (d decoder) quoted(n *yaml.Node, path, what string) bool {
+	quoted := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0
+	if quoted {
+		d.wrong(n, path, "leave the quotes out", "%s takes %s; in quotes it is text", lastKey(path), what)
+	}
+	return quoted
 }
 
 func (d decoder) duration(n *yaml.Node, path string, into *time.Duration) {

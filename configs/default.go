@@ -12,7 +12,7 @@ func Default() Config {
 			Connections:          10000,
 			ConnectionsPerClient: 100, // an office behind one address, a few devices each
 			Handshakes:           64,
-			Line:                 8192,  // RFC 9051 §4.3.1; SMTP needs 512 and its extensions
+			Line:                 8192,  // RFC 7162 §4; SMTP needs 512 and its extensions
 			Token:                32768, // Kerberos tickets with many groups; RFC 4954 §4 needs 12288
 			Literal:              65536,
 			Errors:               10,

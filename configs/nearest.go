@@ -2,15 +2,33 @@ package configs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// nearest finds the word that was probably meant: the one fewest edits away,
-// at most a third of its letters. It is empty if none is near.
+// otherNames are words from elsewhere for what has another name here. An
+// empty one keeps a word from being taken for a neighbour that it is not.
+var otherNames = map[string]string{
+	"smtps":        "submissions",
+	"ssmtp":        "submissions",
+	"lmtp":         "",
+	"managesieve":  "sieve",
+	"intermediate": "strict", // in Mozilla's guideline
+	"old":          "opportunistic",
+	"proxy":        "proxy-v2",
+	"warning":      "warn",
+}
+
+// nearest finds the word that was probably meant: one of the same meaning,
+// or the one fewest edits away, at most a third of its
+// letters. It is empty if none is near.
 func nearest(word string, known []string) string {
 	const longest = 64 // no key is longer, and the cost is quadratic
 	if len(word) > longest {
 		return ""
+	}
+	if other, ok := otherNames[word]; ok && (other == "" || slices.Contains(known, other)) {
+		return other
 	}
 	best, bestDistance := "", len(word)+1
 	for _, k := range known {
@@ -48,6 +66,9 @@ func distance(a, b string) int {
 
 // suggest says what to write instead of word: the nearest known one, or all.
 func suggest(word string, known []string) string {
+	if len(known) == 1 {
+		return "write " + known[0]
+	}
 	if n := nearest(word, known); n != "" {
 		return fmt.Sprintf("write %s (there are %s)", n, strings.Join(known, ", "))
 	}

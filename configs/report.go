@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -70,6 +71,12 @@ func (f *findings) misreadAt(path string) bool {
 	return false
 }
 
+// misreadIn reports whether a key right beneath path was not understood: what
+// seems to be missing there may only be misspelt.
+func (f *findings) misreadIn(path string) bool {
+	return slices.ContainsFunc(f.misread, func(m string) bool { return m != "" && parent(m) == path })
+}
+
 // within reports whether path is outer or lies in it.
 func within(path, outer string) bool {
 	rest, ok := strings.CutPrefix(path, outer)
@@ -124,22 +131,28 @@ func (r report) tell(node func(place) *yaml.Node, remedy, problem string) {
 		return
 	}
 	for path := r.path; ; path = parent(path) {
-		if p, ok := r.places[path]; ok {
-			at := node(p)
-			if at == nil || at.Kind != yaml.ScalarNode && p.key != nil {
-				at = p.key
-			}
-			if at == nil {
-				at = p.value
-			}
-			r.add(at, r.path, problem, remedy)
-			return
+		p, ok := r.places[path]
+		if !ok && path != "" {
+			continue
 		}
-		if path == "" {
-			r.add(nil, r.path, problem, remedy)
-			return
+		if path == r.path || !r.misreadIn(path) {
+			r.add(p.point(node), r.path, problem, remedy)
 		}
+		return
 	}
+}
+
+// point chooses the node to point at. Lists and mappings are better found by
+// their key.
+func (p place) point(node func(place) *yaml.Node) *yaml.Node {
+	at := node(p)
+	if at == nil || at.Kind != yaml.ScalarNode && p.key != nil {
+		at = p.key
+	}
+	if at == nil {
+		at = p.value
+	}
+	return at
 }
 
 // oneOf reports a value that is not among those that are known.

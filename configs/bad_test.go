@@ -1,0 +1,59 @@
+package configs
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write down anew what broken files are answered with")
+
+// testMachine reads files as they are and has a name of its own.
+func testMachine() Machine {
+	m := Here()
+	m.Hostname = Elsewhere("mail.example.com").Hostname
+	return m
+}
+
+// Each file in testdata/bad is answered with the words in the .error file
+// beside it. Run with -update to write these down anew, and read the diff.
+func TestBadFiles(t *testing.T) {
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil || len(files) < 25 {
+		t.Fatalf("%d broken files, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = testMachine().Parse(filepath.Base(file), text)
+			var all Errors
+			if !errors.As(err, &all) {
+				t.Fatalf("no Errors but %v", err)
+			}
+			compare(t, strings.TrimSuffix(file, ".yaml")+".error", all.Error()+"\n")
+		})
+	}
+}
+
+func compare(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("answered with\n%s\nnot with\n%s", got, want)
+	}
+}

@@ -1,0 +1,155 @@
+package configs
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// Describe tells in words what a checked configuration does: the listeners
+// with the TLS they allow, then what holds for all.
+func Describe(c *Config) string {
+	var b strings.Builder
+	for _, l := range c.Listeners {
+		c.describe(&b, l)
+	}
+	fmt.Fprintf(&b, "hostname %s, state in %s, log as %s from level %s\n", c.Hostname, c.StateDir, c.Log.Format, c.Log.Level)
+	if len(c.Certificates) == 0 {
+		b.WriteString("certificate: self-signed, made at the first start\n")
+	}
+	for _, cert := range c.Certificates {
+		fmt.Fprintf(&b, "certificate: %s with key %s\n", cert.Cert, cert.Key)
+	}
+	return b.String()
+}
+
+func (c *Config) describe(b *strings.Builder, l Listener) {
+	fmt.Fprintf(b, "listener %s on %s → %s\n", l.Service, l.Listen, l.Backend)
+	say := func(what, text string) { fmt.Fprintf(b, "  %-11s %s\n", what+":", text) }
+	say("TLS", startWords(l))
+	p, err := c.PolicyOf(l)
+	if err != nil {
+		say("policy", err.Error())
+	} else {
+		say("policy", fmt.Sprintf("%s, %s", p.Name, p.About))
+		say("versions", versionWords(p))
+		say("suites", suiteWords(p))
+		say("groups", joined(p.Groups))
+	}
+	say("plaintext", plaintextWords(l))
+	say("login", loginWords(l, p))
+	if l.Service == SMTP {
+		say("recipients", recipientWords(l))
+	}
+	if l.Service.Protocol() == "smtp" {
+		say("mail", mailWords(l))
+	}
+	say("handover", handoverWords(l))
+	b.WriteByte('\n')
+}
+
+func startWords(l Listener) string {
+	switch {
+	case l.Service.Implicit():
+		return "from the first byte"
+	case l.Service.Protocol() == "pop3":
+		return "after STLS"
+	default:
+		return "after STARTTLS"
+	}
+}
+
+func versionWords(p tlspolicy.Policy) string {
+	if p.Min == p.Max {
+		return p.Min.String()
+	}
+	return fmt.Sprintf("%s to %s", p.Min, p.Max)
+}
+
+func suiteWords(p tlspolicy.Policy) string {
+	switch {
+	case p.Min >= tlspolicy.VersionTLS13:
+		return "those of TLSv1.3"
+	case p.Max >= tlspolicy.VersionTLS13:
+		return "those of TLSv1.3, " + joined(p.Suites)
+	default:
+		return joined(p.Suites)
+	}
+}
+
+func plaintextWords(l Listener) string {
+	switch {
+	case l.Service.Implicit():
+		return "refused"
+	case l.Service != SMTP || l.RequireTLS.All:
+		return "nothing but what leads to TLS"
+	case len(l.RequireTLS.Networks)+len(l.RequireTLS.Domains) == 0:
+		return "taken, as servers without TLS have no other way"
+	}
+	var partners []string
+	for _, n := range l.RequireTLS.Networks {
+		partners = append(partners, n.String())
+	}
+	partners = append(partners, l.RequireTLS.Domains...)
+	return "taken, but not from " + strings.Join(partners, ", ")
+}
+
+func loginWords(l Listener, p tlspolicy.Policy) string {
+	if l.Service == SMTP && !l.Auth {
+		return "not offered"
+	}
+	text := "after TLSv1.2 or later with ECDHE and AEAD"
+	if p.LegacyAuth {
+		text = "after TLSv1.2 or later with ECDHE"
+	}
+	if l.Service == Submission || l.Service == Submissions {
+		text += ", and required before any mail"
+	}
+	if len(l.HideMechanisms) > 0 {
+		text += "; hidden are " + strings.Join(l.HideMechanisms, ", ")
+	}
+	return text
+}
+
+func recipientWords(l Listener) string {
+	switch {
+	case l.AllowOpenRelay:
+		return "any that the backend takes"
+	case len(l.Recipients) == 0:
+		return "any that the backend takes from the client's address"
+	default:
+		return strings.Join(l.Recipients, ", ")
+	}
+}
+
+func mailWords(l Listener) string {
+	text := "no Received header is added"
+	if l.ReceivedOn() {
+		text = "a Received header is added"
+	}
+	if l.BareNewline == "reject" {
+		text += ", bare newlines are refused"
+	} else {
+		text += ", bare newlines become CRLF"
+	}
+	if l.VRFYDisabled() {
+		text += ", VRFY and EXPN are refused"
+	}
+	return text
+}
+
+func handoverWords(l Listener) string {
+	if l.Handover == "" || l.Handover == "none" {
+		return "none, the backend sees the proxy's address"
+	}
+	return l.Handover
+}
+
+func joined[T fmt.Stringer](values []T) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = v.String()
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,110 @@
+package configs
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// prefix begins the name of every variable that is read.
+const prefix = "LETTERLOCK_"
+
+// variable is an environment variable, the keys of a Config that follow from
+// it, and how its text is taken over.
+type variable struct {
+	name string
+	flag string // the flag of the same meaning, if there is one
+	keys []string
+	set  func(q *Quick, text string) bool // false: the text is not understood
+}
+
+var variables = []variable{
+	{"LETTERLOCK_BACKEND", "--backend", []string{"backend"}, func(q *Quick, s string) bool { q.Backend = s; return true }},
+	{"LETTERLOCK_HOSTNAME", "--hostname", []string{"hostname"}, func(q *Quick, s string) bool { q.Hostname = s; return true }},
+	{"LETTERLOCK_RECIPIENTS", "", []string{"recipients"}, func(q *Quick, s string) bool { q.Recipients = split[string](s); return true }},
+	{"LETTERLOCK_SERVICES", "", []string{"service"}, func(q *Quick, s string) bool { q.Services = split[Service](s); return true }},
+	{"LETTERLOCK_LISTEN", "", []string{"listen"}, func(q *Quick, s string) bool { q.Listen = s; return true }},
+	{"LETTERLOCK_CERT", "", []string{"cert", "certificates"}, func(q *Quick, s string) bool { q.Cert = s; return true }},
+	{"LETTERLOCK_KEY", "", []string{"key"}, func(q *Quick, s string) bool { q.Key = s; return true }},
+	{"LETTERLOCK_STATE_DIR", "", []string{"state_dir"}, func(q *Quick, s string) bool { q.StateDir = s; return true }},
+	{"LETTERLOCK_LOG_FORMAT", "", []string{"format"}, func(q *Quick, s string) bool { q.LogFormat = s; return true }},
+	{"LETTERLOCK_LOG_LEVEL", "", []string{"level"}, func(q *Quick, s string) bool { q.LogLevel = s; return true }},
+	{"LETTERLOCK_ALLOW_OPEN_RELAY", "", []string{"allow_open_relay"}, func(q *Quick, s string) bool {
+		yes, err := strconv.ParseBool(s)
+		q.AllowOpenRelay = yes
+		return err == nil
+	}},
+}
+
+// orchestrator matches what Kubernetes and Docker links set in every
+// container beside a service called letterlock: LETTERLOCK_SERVICE_HOST,
+// LETTERLOCK_PORT_25_TCP_ADDR and their like. They are not meant for us.
+var orchestrator = regexp.MustCompile(`^LETTERLOCK(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// FromEnv reads the LETTERLOCK_ variables of an environment as os.Environ
+// gives it. An empty variable counts as absent, an unknown one is an error.
+func FromEnv(environ []string) (Quick, error) {
+	var q Quick
+	f := newFindings("", nil)
+	for _, pair := range environ {
+		name, text, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(name, prefix) || text == "" || orchestrator.MatchString(name) {
+			continue
+		}
+		i := slices.IndexFunc(variables, func(v variable) bool { return v.name == name })
+		switch {
+		case i < 0:
+			f.add(nil, name, "unknown variable", suggestVariable(name))
+		case !variables[i].set(&q, text):
+			f.add(nil, name, strconv.Quote(text)+" is neither true nor false", "set it to true or false")
+		}
+	}
+	if len(f.errors) > 0 {
+		return Quick{}, f.errors
+	}
+	return q, nil
+}
+
+func suggestVariable(name string) string {
+	var names []string
+	for _, v := range variables {
+		names = append(names, strings.TrimPrefix(v.name, prefix))
+	}
+	lower := strings.ToLower(strings.Join(names, " "))
+	if n := nearest(strings.TrimPrefix(name, prefix), strings.Fields(lower)); n != "" {
+		return "set " + prefix + strings.ToUpper(n)
+	}
+	return "there are " + prefix + strings.Join(names, ", "+prefix)
+}
+
+// split reads a list with commas, spaces around its words allowed.
+func split[T ~string](text string) []T {
+	var words []T
+	for word := range strings.SplitSeq(text, ",") {
+		if word = strings.TrimSpace(word); word != "" {
+			words = append(words, T(word))
+		}
+	}
+	return words
+}
+
+// variableOf names where a value of a Quick came from, given the path of what
+// was made of it: listeners[3].backend came from LETTERLOCK_BACKEND.
+func variableOf(path string) string {
+	for p := path; p != ""; p = parent(p) {
+		key, _, _ := strings.Cut(lastKey(p), "[")
+		for _, v := range variables {
+			if !slices.Contains(v.keys, key) {
+				continue
+			}
+			if v.flag != "" {
+				return v.flag + " (" + v.name + ")"
+			}
+			return v.name
+		}
+	}
+	return path
+}
+
+func portText(s Service) string { return strconv.Itoa(s.Port()) }

@@ -1,0 +1,161 @@
+package configs
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// Quick is what suffices to stand in front of one mail server: every service
+// on its own port, for the backend's plaintext ports.
+type Quick struct {
+	Backend    string    // a name or an address, no port
+	Hostname   string    // empty: the machine's
+	Listen     string    // an address, no port; empty: every address
+	Services   []Service // empty: all
+	Recipients []string  // empty: the hostname's own domain and its parent
+	Cert, Key  string
+	StateDir   string // empty: the default
+	LogFormat  string // empty: the default
+	LogLevel   string // empty: the default
+
+	// AllowOpenRelay leaves it to the backend who may be written to.
+	AllowOpenRelay bool
+}
+
+// Simple makes a whole configuration of a quick one, completed and checked as
+// a file would be. What is wrong comes back as Errors, whose keys are the
+// names of the flags and variables.
+func Simple(q Quick) (*Config, error) {
+	return Here().Simple(q)
+}
+
+// Simple is the function Simple, for the machine m.
+func (m Machine) Simple(q Quick) (*Config, error) {
+	c := Default()
+	c.Hostname = q.Hostname
+	if q.Cert != "" || q.Key != "" {
+		c.Certificates = []Certificate{{Cert: q.Cert, Key: q.Key}}
+	}
+	override(&c.StateDir, q.StateDir)
+	override(&c.Log.Format, q.LogFormat)
+	override(&c.Log.Level, q.LogLevel)
+	c.complete(m, ".") // the recipients follow from the hostname
+
+	r := report{findings: newFindings("", nil)}
+	r.names = variableOf
+	if q.Hostname != "" {
+		r.places["hostname"] = place{} // given, if not in a text
+	}
+	q.check(r, c.Hostname)
+	if len(r.errors) == 0 {
+		c.Listeners = q.listeners(c.Hostname)
+		c.complete(m, ".")
+		c.check(m, r)
+	}
+	if len(r.errors) > 0 {
+		return nil, r.errors.distinct()
+	}
+	return &c, nil
+}
+
+func override(value *string, with string) {
+	if with != "" {
+		*value = with
+	}
+}
+
+// check looks at what a file could not get wrong.
+func (q Quick) check(r report, hostname string) {
+	backend := r.in("backend")
+	_, err := netip.ParseAddr(q.Backend)
+	switch _, socket := unixPath(q.Backend); {
+	case q.Backend == "":
+		backend.wrong("give the mail server's name or address", "there is no backend")
+	case socket:
+		backend.wrong("give a host, or write a configuration file", "sockets are one per service, and this is one backend for all")
+	case err != nil && strings.Contains(q.Backend, ":"):
+		backend.wrong("give the host alone; for ports of your own, write a configuration file", "%q is not a host", q.Backend)
+	case q.itself():
+		backend.wrong(
+			"give the mail server ports or an address of its own, and write a configuration file",
+			"%s is this proxy itself, whose listeners take the mail server's ports", q.Backend)
+	}
+	if _, err := netip.ParseAddr(q.Listen); err != nil && q.Listen != "" {
+		r.in("listen").wrong("give an address such as 192.0.2.1 or 2001:db8::1; the ports are the services' own", "%q is not an address", q.Listen)
+	}
+	if q.serves(SMTP) && !q.AllowOpenRelay && len(q.Recipients) == 0 && legalDomain(hostname) == nil && !strings.Contains(hostname, ".") {
+		r.in("recipients").wrong(
+			"give the domains to receive mail for, or a full hostname such as mail.example.com",
+			"the hostname %s does not tell for which domains mail may be taken in", hostname)
+	}
+}
+
+// itself reports whether the backend's ports would be our own.
+func (q Quick) itself() bool {
+	const anyPort = 1 // the services' ports are the same on both sides
+	own, _ := netip.ParseAddr(q.Listen)
+	if own.IsUnspecified() {
+		own = netip.Addr{}
+	}
+	return listenAddress{host: own, port: anyPort}.reaches(q.Backend, anyPort)
+}
+
+func (q Quick) serves(s Service) bool {
+	for _, service := range q.services() {
+		if service == s {
+			return true
+		}
+	}
+	return false
+}
+
+func (q Quick) services() []Service {
+	if len(q.Services) == 0 {
+		return Services()
+	}
+	return q.Services
+}
+
+func (q Quick) listeners(hostname string) []Listener {
+	var listeners []Listener
+	for _, service := range q.services() {
+		l := Listener{Service: service, Backend: q.Backend}
+		if q.Listen != "" {
+			l.Listen = net.JoinHostPort(q.Listen, portText(service))
+		}
+		if service == SMTP {
+			l.Recipients, l.AllowOpenRelay = q.Recipients, q.AllowOpenRelay
+			if len(l.Recipients) == 0 && !l.AllowOpenRelay {
+				l.Recipients = ownDomains(hostname)
+			}
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners
+}
+
+// ownDomains are the domains that a server of that name most likely receives
+// mail for: mail.example.com and example.com. A top-level domain is none.
+func ownDomains(hostname string) []string {
+	domains := []string{hostname}
+	if _, parent, _ := strings.Cut(hostname, "."); strings.Contains(parent, ".") {
+		domains = append(domains, parent)
+	}
+	return domains
+}
+
+// distinct drops errors that say the same of the same variable: what is wrong
+// with the backend is wrong with it in every listener.
+func (e Errors) distinct() Errors {
+	var kept Errors
+	seen := map[[2]string]bool{}
+	for _, one := range e {
+		said := [2]string{one.Key, one.Problem}
+		if !seen[said] {
+			seen[said] = true
+			kept = append(kept, one)
+		}
+	}
+	return kept
+}

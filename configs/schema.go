@@ -1,0 +1,162 @@
+package configs
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// schema is the part of JSON Schema (draft 2020-12) that a configuration
+// needs.
+type schema struct {
+	Schema      string             `json:"$schema,omitempty"`
+	Title       string             `json:"title,omitempty"`
+	Description string             `json:"description,omitempty"`
+	Type        string             `json:"type,omitempty"`
+	Enum        []any              `json:"enum,omitempty"`
+	AnyOf       []*schema          `json:"anyOf,omitempty"`
+	Pattern     string             `json:"pattern,omitempty"`
+	Minimum     *int               `json:"minimum,omitempty"`
+	Maximum     *int               `json:"maximum,omitempty"`
+	Default     any                `json:"default,omitempty"`
+	Items       *schema            `json:"items,omitempty"`
+	MinItems    int                `json:"minItems,omitempty"`
+	Properties  map[string]*schema `json:"properties,omitempty"`
+	Required    []string           `json:"required,omitempty"`
+	Additional  *bool              `json:"additionalProperties,omitempty"`
+}
+
+// Schema is the JSON Schema of a configuration file, for editors that
+// complete keys and mark slips while they are made. It cannot tell all that
+// Parse can.
+func Schema() ([]byte, error) {
+	texts, err := descriptions()
+	if err != nil {
+		return nil, err
+	}
+	s := schemaOf(reflect.ValueOf(Default()), "", texts)
+	s.Schema = "https://json-schema.org/draft/2020-12/schema"
+	s.Title = "Letterlock configuration"
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+// schemaOf describes the type of a value; the value itself is the default.
+func schemaOf(v reflect.Value, path string, texts map[string]string) *schema {
+	s := &schema{}
+	switch v.Interface().(type) {
+	case time.Duration:
+		s.Type, s.Pattern = "string", `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+		s.Default = short(time.Duration(v.Int()))
+	case RequireTLS:
+		s.AnyOf = []*schema{{Type: "boolean"}, {Type: "array", Items: &schema{Type: "string"}}}
+	case tlspolicy.Version, tlspolicy.Suite, tlspolicy.Group:
+		s.Type = "string"
+	default:
+		s = schemaOfKind(v, path, texts)
+	}
+	if words, closed := enumAt(path); closed {
+		s.Type, s.Enum = "", words
+	} else if words != nil {
+		s.Type, s.AnyOf = "", []*schema{{Enum: words}, {Type: "string"}}
+	}
+	s.Description = texts[path]
+	return s
+}
+
+func schemaOfKind(v reflect.Value, path string, texts map[string]string) *schema {
+	switch v.Kind() {
+	case reflect.Pointer:
+		return schemaOf(reflect.Zero(v.Type().Elem()), path, texts)
+	case reflect.Struct:
+		return schemaOfStruct(v, path, texts)
+	case reflect.Slice:
+		item := schemaOf(reflect.Zero(v.Type().Elem()), path+"[]", texts)
+		return &schema{Type: "array", Items: item, MinItems: leastItems[path]}
+	case reflect.Int:
+		low, high := limitsAt(path)
+		return &schema{Type: "integer", Minimum: low, Maximum: high, Default: v.Int()}
+	case reflect.Bool:
+		return &schema{Type: "boolean"}
+	}
+	s := &schema{Type: "string"}
+	if v.Len() > 0 {
+		s.Default = v.String()
+	}
+	return s
+}
+
+func schemaOfStruct(v reflect.Value, path string, texts map[string]string) *schema {
+	closed := false
+	s := &schema{Type: "object", Properties: map[string]*schema{}, Required: required[path], Additional: &closed}
+	for i, key := range keys(v.Type()) {
+		s.Properties[key] = schemaOf(v.Field(i), join(path, key), texts)
+	}
+	return s
+}
+
+var required = map[string][]string{
+	"":               {"listeners"},
+	"certificates[]": {"cert", "key"},
+	"policies[]":     {"name", "base"},
+	"listeners[]":    {"service", "backend"},
+}
+
+var leastItems = map[string]int{"listeners": 1, "policies[].suites": 1, "policies[].groups": 1}
+
+// enumAt gives the words that may stand at a path, and whether no others may.
+func enumAt(path string) (words []any, closed bool) {
+	switch path {
+	case "log.format":
+		return anys(logFormats), true
+	case "log.level":
+		return anys(logLevels), true
+	case "listeners[].service":
+		return anys(Services()), true
+	case "listeners[].bare_newline":
+		return anys(bareNewlines), true
+	case "listeners[].handover":
+		return anys(availableHandovers()), true
+	case "listeners[].policy":
+		return anys(tlspolicy.Names()), false
+	case "policies[].base":
+		return anys(tlspolicy.Names()), true
+	case "policies[].min_version", "policies[].max_version":
+		// YAML takes 1.2 without quotes for a number
+		return []any{1.0, 1.1, 1.2, 1.3, "1.0", "1.1", "1.2", "1.3"}, true
+	}
+	return nil, false
+}
+
+func availableHandovers() []string {
+	var names []string
+	for _, h := range handovers {
+		if h.available {
+			names = append(names, h.name)
+		}
+	}
+	return names
+}
+
+func limitsAt(path string) (low, high *int) {
+	for _, b := range limitBounds {
+		if join("limits", b.key) == path {
+			return &b.min, &b.max
+		}
+	}
+	return nil, nil
+}
+
+func anys[T any](values []T) []any {
+	all := make([]any, len(values))
+	for i, v := range values {
+		all[i] = v
+	}
+	return all
+}

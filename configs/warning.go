@@ -1,0 +1,74 @@
+package configs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// Warning is something that is allowed and may still be a mistake.
+type Warning struct {
+	Key  string // such as listeners[0].policy
+	Text string
+}
+
+func (w Warning) String() string { return w.Key + ": " + w.Text }
+
+// Warnings lists what the administrator should know before a configuration
+// goes to work. The configuration must have been checked.
+func Warnings(c *Config) []Warning {
+	var all []Warning
+	warn := func(key, format string, args ...any) {
+		all = append(all, Warning{key, fmt.Sprintf(format, args...)})
+	}
+	if !strings.Contains(c.Hostname, ".") {
+		warn("hostname", "%s has no domain; other servers may take the greeting for that of a home computer", c.Hostname)
+	}
+	if len(c.Certificates) == 0 {
+		warn("certificates", "there are none, so a self-signed one will be made: other servers take it, mail programs will complain")
+	}
+	if c.Timeouts.Idle < 30*time.Minute {
+		warn("timeouts.idle", "%s is shorter than the 30m that IMAP clients may count on (RFC 9051 §5.4)", short(c.Timeouts.Idle))
+	}
+	for i, l := range c.Listeners {
+		key := fmt.Sprintf("listeners[%d].", i)
+		if p, err := c.PolicyOf(l); err == nil {
+			warnPolicy(l, p, func(text string) { warn(key+"policy", "%s", text) })
+		}
+		warnSMTP(l, func(name, text string) { warn(key+name, "%s", text) })
+	}
+	return all
+}
+
+func warnPolicy(l Listener, p tlspolicy.Policy, warn func(string)) {
+	switch {
+	case l.Service == SMTP && tighterThanOpportunistic(p):
+		warn(p.Name + " is tighter than opportunistic: servers that cannot meet it will send their mail in plaintext, not in better TLS")
+	case l.Service != SMTP && p.Min < tlspolicy.VersionTLS12:
+		warn(fmt.Sprintf("%s lets %s in, but no login passes below TLSv1.2: such clients will fail after the handshake", p.Name, p.Min))
+	}
+}
+
+func tighterThanOpportunistic(p tlspolicy.Policy) bool {
+	wide, err := tlspolicy.Named("opportunistic")
+	if err != nil {
+		return false
+	}
+	absent := func(s tlspolicy.Suite) bool { return !slices.Contains(p.Suites, s) }
+	return p.Min > wide.Min || slices.ContainsFunc(wide.Suites, absent)
+}
+
+func warnSMTP(l Listener, warn func(key, text string)) {
+	if l.RequireTLS.All {
+		warn("require_tls", "a server that the public sends mail to must not demand TLS (RFC 3207 §4): mail of servers without it is lost")
+	}
+	if l.AllowOpenRelay {
+		warn("allow_open_relay", "who may send where is left to the backend, which sees the proxy's address in place of the client's")
+	}
+	if l.Service.Protocol() == "smtp" && !l.ReceivedOn() {
+		warn("received", "without the header the mail does not tell where it came from, and loops are found later (RFC 5321 §4.4, §6.3)")
+	}
+}
