@@ -1,0 +1,192 @@
+package pop3
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// name relays USER. What it names counts from the backend's +OK on, and for
+// one PASS.
+func (g *Gate) name(c command) error {
+	g.user = ""
+	if c.arg == "" || !printable(c.arg) {
+		return g.fail("-ERR Syntax: USER name")
+	}
+	reply, err := g.ask("USER ", c.arg)
+	if err != nil {
+		return err
+	}
+	if isERR(reply) {
+		return g.fail(reply)
+	}
+	g.user = c.arg
+	g.reply(reply)
+	return nil
+}
+
+// pass relays PASS. All behind the first space is the password, spaces
+// included, and it may be empty (RFC 1939 §7).
+func (g *Gate) pass(c command) error {
+	user := g.user
+	if user == "" {
+		return g.fail("-ERR Send USER first")
+	}
+	g.user = ""
+	return g.login(user, "USER", "PASS ", c.arg)
+}
+
+// apop relays APOP where the client has seen the backend's challenge.
+func (g *Gate) apop(c command) error {
+	i := strings.LastIndexByte(c.arg, ' ')
+	switch {
+	case g.stamp == "":
+		return g.fail("-ERR APOP is not available")
+	case i < 1 || !printable(c.arg[:i]) || !isDigest(c.arg[i+1:]):
+		return g.fail("-ERR Syntax: APOP name digest")
+	}
+	return g.login(c.arg[:i], "APOP", "APOP ", c.arg)
+}
+
+// isDigest reports whether a word is an MD5 digest in hexadecimal.
+func isDigest(word string) bool {
+	return len(word) == 32 && strings.Trim(strings.ToLower(word), "0123456789abcdef") == ""
+}
+
+// login relays a login that is a single line.
+func (g *Gate) login(user, mechanism string, line ...string) error {
+	if err := g.admit(user); err != nil {
+		return err
+	}
+	reply, err := g.ask(line...)
+	if err != nil {
+		return err
+	}
+	return g.verdict(user, mechanism, reply)
+}
+
+// admit asks whether this login may be tried at all. If not, it is answered as
+// a wrong password is.
+func (g *Gate) admit(user string) error {
+	if err := g.s.Watch.Admit(user); err != nil {
+		g.reply("-ERR [AUTH] Authentication failed")
+		return gate.Because(gate.LoginRefused, err)
+	}
+	return nil
+}
+
+// verdict passes on how the backend answered a login.
+func (g *Gate) verdict(user, mechanism, reply string) error {
+	g.s.Watch.Login(user, mechanism, isOK(reply))
+	if isERR(reply) {
+		return g.fail(reply)
+	}
+	g.reply(reply)
+	g.turn = nobodys
+	return nil
+}
+
+// auth relays a SASL exchange (RFC 5034 §4), or lists the mechanisms as
+// clients from before that RFC expect it.
+func (g *Gate) auth(c command) error {
+	mechanisms := g.mechanisms()
+	mechanism, initial, _ := strings.Cut(strings.TrimRight(c.arg, " "), " ")
+	mechanism = strings.ToUpper(mechanism)
+	switch {
+	case mechanism == "" && len(mechanisms) > 0:
+		return g.list("+OK Mechanisms follow", mechanisms)
+	case !slices.ContainsFunc(mechanisms, func(m string) bool { return strings.EqualFold(m, mechanism) }):
+		return g.fail("-ERR Unsupported authentication mechanism")
+	case len(initial) > g.s.Limits.Token:
+		return gate.Because(gate.LineTooLong, nil)
+	case !isBase64(initial):
+		return g.fail("-ERR Not base64")
+	}
+	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g}
+	reply, err := x.begin(initial)
+	for err == nil && isChallenge(reply) {
+		reply, err = x.respond(reply)
+	}
+	if err != nil {
+		return err
+	}
+	return g.verdict(x.User(), mechanism, reply)
+}
+
+// exchange is one SASL exchange between the client and the backend.
+type exchange struct {
+	gate.Exchange
+	g        *Gate
+	admitted bool
+}
+
+// begin sends AUTH. The initial response "=" is an empty one.
+func (x *exchange) begin(initial string) (reply string, err error) {
+	if initial == "" {
+		return x.g.exchange("AUTH ", x.Mechanism)
+	}
+	if err := x.admit(initial); err != nil {
+		return "", err
+	}
+	return x.g.exchange("AUTH ", x.Mechanism, " ", initial)
+}
+
+// respond passes a challenge on and the client's response back. Whatever the
+// client answers is a response, even if it looks like a command. One that
+// cannot be passed on cancels the exchange on both sides, in step.
+func (x *exchange) respond(challenge string) (reply string, err error) {
+	g := x.g
+	g.reply("+ " + strings.TrimPrefix(challenge[1:], " "))
+	if err := g.front.Flush(); err != nil {
+		return "", gate.FromClient(err)
+	}
+	line, err := g.front.ReadLine()
+	switch response := string(line); {
+	case isSyntax(err), err == nil && !isBase64(response):
+		return x.cancel()
+	case err != nil:
+		return "", g.misread(err)
+	case len(response) > g.s.Limits.Token:
+		g.turn = ours
+		return "", gate.Because(gate.LineTooLong, nil)
+	default:
+		g.turn = ours
+		if err := x.admit(response); err != nil {
+			return "", err
+		}
+		return g.exchange(response)
+	}
+}
+
+// cancel ends the exchange with the backend (RFC 5034 §4), which can only
+// agree.
+func (x *exchange) cancel() (reply string, err error) {
+	x.g.turn = ours
+	reply, err = x.g.exchange("*")
+	if err == nil && !isERR(reply) {
+		err = gate.Because(gate.BackendGarbage, errReply)
+	}
+	return reply, err
+}
+
+// admit is asked once, before the first response that says something.
+func (x *exchange) admit(response string) error {
+	x.Response(response)
+	if x.admitted || strings.Trim(response, "=") == "" {
+		return nil
+	}
+	x.admitted = true
+	return x.g.admit(x.User())
+}
+
+// isBase64 reports whether a token has only the letters of base64. "*", which
+// cancels, has not.
+func isBase64(token string) bool {
+	for i := range len(token) {
+		if c := token[i]; !alphanumeric(c) && c != '+' && c != '/' && c != '=' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,94 @@
+package pop3
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// ask sends a line and returns the first line of its reply, +OK or -ERR.
+func (g *Gate) ask(line ...string) (string, error) {
+	reply, err := g.exchange(line...)
+	if err == nil && isChallenge(reply) {
+		err = gate.Because(gate.BackendGarbage, errReply)
+	}
+	return reply, err
+}
+
+// exchange is ask where the reply may be a challenge. A backend that has
+// spoken unasked is out of step: its +OK could be taken for another one.
+func (g *Gate) exchange(line ...string) (string, error) {
+	if g.back.Buffered() > 0 {
+		return "", gate.Because(gate.BackendGarbage, errUnasked)
+	}
+	g.back.Print(line...)
+	g.back.Print("\r\n")
+	if err := g.back.Flush(); err != nil {
+		return "", gate.FromBackend(err)
+	}
+	b, err := g.back.ReadVerdict()
+	if err != nil {
+		return "", gate.FromBackend(err)
+	}
+	reply := string(b)
+	if !isOK(reply) && !isERR(reply) && !isChallenge(reply) {
+		return "", gate.Because(gate.BackendGarbage, errReply)
+	}
+	return reply, nil
+}
+
+var (
+	errReply   = errors.New("a reply that makes no sense here")
+	errUnasked = errors.New("the backend has spoken unasked")
+	errTooMuch = errors.New("a reply of too many lines")
+)
+
+// maxReply bounds a reply of many lines, in bytes.
+const maxReply = 64 << 10
+
+// lines reads what follows the first line of a reply, up to the full stop.
+func (g *Gate) lines() ([]string, error) {
+	lines, left := []string{}, maxReply
+	for {
+		line, err := g.back.ReadLine()
+		if err != nil {
+			return nil, gate.FromBackend(err)
+		}
+		if string(line) == "." {
+			return lines, nil
+		}
+		if left -= len(line) + len("\r\n"); left < 0 {
+			return nil, gate.Because(gate.BackendGarbage, errTooMuch)
+		}
+		lines = append(lines, string(line))
+	}
+}
+
+// relay relays a command whose reply is one line.
+func (g *Gate) relay(line string) error {
+	reply, err := g.ask(line)
+	switch {
+	case err != nil:
+		return err
+	case isERR(reply):
+		return g.fail(reply)
+	}
+	g.reply(reply)
+	return nil
+}
+
+func isOK(reply string) bool        { return strings.HasPrefix(reply, "+OK") }
+func isERR(reply string) bool       { return strings.HasPrefix(reply, "-ERR") }
+func isChallenge(reply string) bool { return reply == "+" || strings.HasPrefix(reply, "+ ") }
+
+func isSyntax(err error) bool {
+	_, ok := errors.AsType[wire.SyntaxError](err)
+	return ok
+}
+
+// greeted shows the administrator how a backend has greeted. Later replies are
+// in no error: they could repeat what the client has sent.
+func greeted(line string) error { return fmt.Errorf("it greeted with %.80q", line) }

@@ -1,0 +1,104 @@
+package pop3
+
+import (
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// implementation hides what the backend is and how old.
+const implementation = "IMPLEMENTATION Letterlock"
+
+// hidden are the backend's capabilities that the client is not shown. All that
+// is not named here passes: it speaks of the transaction state, which is
+// relayed unread.
+var hidden = map[string]bool{
+	"STLS":           true, // TLS is ours, and on
+	"XCLIENT":        true, // Dovecot's; a client could forge its address
+	"IMPLEMENTATION": true, // ours is shown instead
+}
+
+// askCapabilities learns what the backend can do now. Servers without CAPA
+// answer -ERR (RFC 2449 §5).
+func (g *Gate) askCapabilities() error {
+	reply, err := g.ask("CAPA")
+	switch {
+	case err != nil:
+		return err
+	case isERR(reply):
+		g.offered = nil
+		return nil
+	}
+	g.offered, err = g.lines()
+	return err
+}
+
+// capa answers CAPA live: what a backend offers may change within a session.
+func (g *Gate) capa(command) error {
+	if err := g.askCapabilities(); err != nil {
+		return err
+	}
+	shown := rewrite(g.offered, g.s.Mechanisms, g.s.Strong(g.front.TLS()))
+	return g.list("+OK Capability list follows", shown)
+}
+
+// rewrite makes the client's list of capabilities from the backend's. Where no
+// login is allowed, nothing invites to one. Of a backend without CAPA all that
+// is known is that it is older than any other login than USER.
+func rewrite(offered []string, mechanisms gate.Mechanisms, login bool) []string {
+	if offered == nil {
+		offered = []string{"USER"}
+	}
+	var shown []string
+	for _, line := range offered {
+		words := strings.Fields(line)
+		if len(words) == 0 || !printable(line) {
+			continue
+		}
+		switch name := keywordOf(words); {
+		case hidden[name]:
+		case (name == "USER" || name == "SASL") && !login:
+		case name == "SASL":
+			if passing := mechanisms.Filter(words[1:]); len(passing) > 0 {
+				shown = append(shown, "SASL "+strings.Join(passing, " "))
+			}
+		default:
+			shown = append(shown, line)
+		}
+	}
+	return append(shown, implementation)
+}
+
+// mechanisms are the SASL mechanisms that the client may use.
+func (g *Gate) mechanisms() []string {
+	arguments, _ := g.offers("SASL")
+	return g.s.Mechanisms.Filter(arguments)
+}
+
+// offers finds a capability of the backend and its arguments.
+func (g *Gate) offers(capability string) (arguments []string, ok bool) {
+	for _, line := range g.offered {
+		if words := strings.Fields(line); len(words) > 0 && keywordOf(words) == capability {
+			return words[1:], true
+		}
+	}
+	return nil, false
+}
+
+// keywordOf is the name of a capability; the words of a capability are not
+// sensitive to case (RFC 2449 §3).
+func keywordOf(words []string) string { return strings.ToUpper(words[0]) }
+
+// stampOf finds the challenge for APOP in a greeting (RFC 1939 §7). Dovecot's
+// [XCLIENT] and the backend's own words stay behind.
+func stampOf(greeting string) string {
+	start, end := strings.LastIndexByte(greeting, '<'), strings.LastIndexByte(greeting, '>')
+	if start < 0 || end < start {
+		return ""
+	}
+	stamp := greeting[start : end+1]
+	if strings.Count(stamp, "@") != 1 || strings.ContainsAny(stamp, " []") || !printable(stamp) {
+		return ""
+	}
+	return stamp
+}

@@ -1,0 +1,129 @@
+package pop3
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// Whatever is said in clear: no challenge, no greeting of a backend's, and an
+// end.
+func FuzzClear(f *testing.F) {
+	for _, seed := range []string{
+		"CAPA\r\nQUIT\r\n", "USER a\r\nPASS b\r\n", "AUTH PLAIN\r\nAGEAYg==\r\n", "STLS\r\nNOOP\r\n",
+		"STLS\nX\r\n", "STLS x\r\nSTLS\r\n", "GET / HTTP/1.1\r\n", "\x00\r\n\r\r\n", "NOOP\r\n\r\n",
+	} {
+		f.Add([]byte(seed), byte(3))
+	}
+	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
+		client := &stream{text: text, piece: func() int { return int(piece) }}
+		g := New(session(5))
+		front := newFront(client)
+		err := g.Secure(front)
+		if err == nil {
+			t.Fatal("no TLS, and yet no error")
+		}
+		g.Refuse(front, gate.ReasonOf(err))
+		_ = front.Flush()
+		known := append([]string{"."}, clearCapabilities...)
+		for line := range strings.Lines(client.told.String()) {
+			line = strings.TrimSuffix(line, "\r\n")
+			if !isOK(line) && !isERR(line) && !slices.Contains(known, line) {
+				t.Fatalf("told %q", line)
+			}
+		}
+	})
+}
+
+// Whatever is said inside TLS: the backend hears only what the gate has built,
+// and between AUTH and its end only responses.
+func FuzzLogin(f *testing.F) {
+	for _, seed := range []string{
+		"USER demo\r\nPASS x\r\nXCLIENT\r\n", "AUTH LOGIN\r\nQUIT\r\nQUIT\r\n", "AUTH LOGIN\r\n*\r\nXCLIENT ADDR=1\r\n",
+		"AUTH PLAIN =\r\n", "AUTH\r\nLANG\r\nLANG en\r\nUTF8\r\nCAPA\r\n", "APOP a 0123456789abcdef0123456789abcdef\r\n",
+		"NOOP\nXCLIENT\r\n", "PASS \rXCLIENT\r\n",
+	} {
+		f.Add([]byte(seed), byte(3))
+	}
+	allowed := []string{"CAPA", "USER", "PASS", "APOP", "AUTH", "LANG", "UTF8", "QUIT"}
+	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
+		client := &stream{text: text, piece: func() int { return int(piece) }}
+		answer, inExchange := loginServer(), false
+		back := &server{}
+		back.answer = func(line string) string {
+			switch c := parse([]byte(line)); {
+			case strings.ContainsAny(line, "\r\n\x00"):
+				t.Fatalf("the backend heard %q", line)
+			case inExchange && line != "*" && !isBase64(line):
+				t.Fatalf("the backend heard the response %q", line)
+			case !inExchange && !slices.Contains(allowed, c.name):
+				t.Fatalf("the backend heard the command %q", line)
+			}
+			reply := answer(line)
+			inExchange = strings.HasPrefix(reply, "+ ")
+			return reply
+		}
+		g := New(session(9))
+		g.implicit = true
+		if err := g.Open(back.greeting()); err != nil {
+			t.Fatal(err)
+		}
+		front := newFront(client)
+		err := g.Settle(front, g.back)
+		g.Refuse(front, gate.ReasonOf(err))
+		if strings.Contains(client.told.String(), "XCLIENT") {
+			t.Fatalf("told %q", client.told.String())
+		}
+	})
+}
+
+// Whatever a backend offers: each line shown is one line, and none invites to
+// what cannot pass.
+func FuzzRewrite(f *testing.F) {
+	f.Add("TOP\nSTLS\nSASL PLAIN X-PLUS EXTERNAL\nXCLIENT")
+	f.Add("\nsasl  anonymous\nImplementation\n.")
+	f.Fuzz(func(t *testing.T, text string) {
+		shown := rewrite(strings.Split(text, "\n"), gate.Mechanisms{}, true)
+		for _, line := range shown {
+			words := strings.Fields(strings.ToUpper(line))
+			if len(words) == 0 || !printable(line) || words[0] == "STLS" || words[0] == "XCLIENT" {
+				t.Fatalf("shown %q", line)
+			}
+			if words[0] == "SASL" && slices.ContainsFunc(words[1:], func(w string) bool { return w == "EXTERNAL" || strings.HasSuffix(w, "-PLUS") }) {
+				t.Fatalf("shown %q", line)
+			}
+		}
+	})
+}
+
+// Whatever a backend greets with and answers: no panic, and no login unless it
+// says +OK to one.
+func FuzzBackend(f *testing.F) {
+	f.Add("+OK <1@h>|+OK\r\nUSER\r\n.|+OK|+OK")
+	f.Add("-ERR no")
+	f.Add("+OK|-ERR|-ERR|-ERR|+ Y|-ERR")
+	f.Add("+OK|+OK\nSASL LOGIN\n.|+OK|-ERR|+ Y|+|+OK")
+	f.Fuzz(func(t *testing.T, text string) {
+		replies := strings.Split(text, "|")
+		back := &server{}
+		back.answer = func(string) (reply string) {
+			if len(replies) > 0 {
+				reply, replies = replies[0]+"\r\n", replies[1:]
+			}
+			return reply
+		}
+		back.pending.WriteString(back.answer(""))
+		client := &stream{text: []byte("USER a\r\nPASS b\r\nAUTH LOGIN\r\nYQ==\r\nYQ==\r\n"), piece: func() int { return 7 }}
+		g := New(session(9))
+		g.implicit = true
+		conn := back.conn()
+		if err := g.Open(conn); err != nil {
+			return
+		}
+		if err := g.Settle(newFront(client), conn); err == nil && !strings.Contains(text, "+OK") {
+			t.Fatal("logged in without the backend's word")
+		}
+	})
+}

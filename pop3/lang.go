@@ -1,0 +1,44 @@
+package pop3
+
+// utf8 asks for UTF-8 in the whole session (RFC 6856 §2).
+func (g *Gate) utf8(c command) error {
+	if _, ok := g.offers("UTF8"); !ok || c.arg != "" {
+		return g.fail("-ERR Unknown command")
+	}
+	return g.relay("UTF8")
+}
+
+// lang chooses the language of replies, or lists those there are (RFC 6856 §3).
+func (g *Gate) lang(c command) error {
+	_, offered := g.offers("LANG")
+	switch {
+	case !offered:
+		return g.fail("-ERR Unknown command")
+	case !isLanguage(c.arg):
+		return g.fail("-ERR No such language")
+	case c.arg != "":
+		return g.relay("LANG " + c.arg)
+	}
+	reply, err := g.ask("LANG")
+	if err != nil {
+		return err
+	}
+	if isERR(reply) {
+		return g.fail(reply)
+	}
+	languages, err := g.lines()
+	if err != nil {
+		return err
+	}
+	return g.list(reply, languages)
+}
+
+// isLanguage reports whether a word can be a language range (RFC 4647 §2.1).
+func isLanguage(word string) bool {
+	for i := range len(word) {
+		if c := word[i]; c != '-' && c != '*' && !alphanumeric(c) {
+			return false
+		}
+	}
+	return true
+}

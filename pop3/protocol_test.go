@@ -1,0 +1,192 @@
+package pop3
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/dialog"
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// The options of the dialogs: "weak" TLS, "hide" a mechanism, "full" admits
+// nobody, "errors" sets their limit, "token" that of SASL.
+func TestDialogs(t *testing.T) {
+	dialog.Run(t, "testdata/*.dialog", func(options map[string]string, s *gate.Session) dialog.Gate {
+		if _, weak := options["weak"]; weak {
+			s.Strong = func(*tls.ConnectionState) bool { return false }
+		}
+		if hide, ok := options["hide"]; ok {
+			s.Mechanisms.Hidden = strings.Fields(hide)
+		}
+		if _, full := options["full"]; full {
+			s.Watch = &witness{full: true}
+		}
+		if n, err := strconv.Atoi(options["errors"]); err == nil {
+			s.Limits.Errors = n
+		}
+		if n, err := strconv.Atoi(options["token"]); err == nil {
+			s.Limits.Token = n
+		}
+		return New(s)
+	})
+}
+
+func TestParse(t *testing.T) {
+	for line, want := range map[string]command{
+		"":                {"", ""},
+		"quit":            {"QUIT", ""},
+		"PASS":            {"PASS", ""},
+		"PASS ":           {"PASS", ""},
+		"PASS  two words": {"PASS", " two words"},
+		"pass\tx":         {"", ""},
+		" USER x":         {"", "USER x"},
+		"\u017ftls":       {"", ""}, // the long s, whose upper case is an S
+	} {
+		if got := parse([]byte(line)); got != want {
+			t.Errorf("%q is %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestStamp(t *testing.T) {
+	for greeting, want := range map[string]string{
+		"+OK ready": "",
+		"+OK POP3 <1896.697170952@dbc.mtview.ca.us>":  "<1896.697170952@dbc.mtview.ca.us>",
+		"+OK [XCLIENT] Dovecot ready <a.1@h> welcome": "<a.1@h>",
+		"+OK <user@host> then <1@h>":                  "<1@h>",
+		"+OK <no at>":                                 "",
+		"+OK <a@b@c>":                                 "",
+		"+OK <a @b>":                                  "",
+		"+OK <\x1b@b>":                                "",
+		"+OK >a@b<":                                   "",
+	} {
+		if got := stampOf(greeting); got != want {
+			t.Errorf("%q has %q, want %q", greeting, got, want)
+		}
+	}
+}
+
+func TestRewrite(t *testing.T) {
+	const own = "IMPLEMENTATION Letterlock"
+	for name, c := range map[string]struct {
+		offered, want []string
+		hidden        []string
+		weak          bool
+	}{
+		"none":       {offered: nil, want: []string{"USER", own}},
+		"empty":      {offered: []string{}, want: []string{own}},
+		"ours":       {offered: []string{"stls", "TOP", "XCLIENT", "IMPLEMENTATION Old 0.1", "UIDL"}, want: []string{"TOP", "UIDL", own}},
+		"mechanisms": {offered: []string{"SASL PLAIN EXTERNAL SCRAM-SHA-256-PLUS LOGIN anonymous"}, want: []string{"SASL PLAIN LOGIN", own}},
+		"hidden":     {offered: []string{"SASL CRAM-MD5"}, hidden: []string{"CRAM-MD5"}, want: []string{own}},
+		"verbatim":   {offered: []string{"EXPIRE 60 USER", "LOGIN-DELAY 900", "X-NEW thing"}, want: []string{"EXPIRE 60 USER", "LOGIN-DELAY 900", "X-NEW thing", own}},
+		"weak":       {offered: []string{"USER", "SASL PLAIN", "TOP"}, weak: true, want: []string{"TOP", own}},
+		"unprinted":  {offered: []string{"", "A\x1b[2J"}, want: []string{own}},
+	} {
+		if got := rewrite(c.offered, gate.Mechanisms{Hidden: c.hidden}, !c.weak); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// What the client says within a SASL exchange is never a command, and what it
+// says behind its login is left for the relay, however the bytes arrive.
+func TestNoResponseIsACommand(t *testing.T) {
+	responses := []string{"QUIT", "STLS", "CAPA", "USER", "", "PASS not base64"}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		response := responses[random.IntN(len(responses))]
+		client := &stream{piece: func() int { return 1 + random.IntN(9) }}
+		client.text = []byte("AUTH LOGIN\r\n" + response + "\r\nUSER demo\r\nPASS  a b \r\nXCLIENT ADDR=192.0.2.9\r\n")
+		back := &server{answer: loginServer()}
+		g := New(session(9))
+		front := newFront(client)
+		g.implicit = true
+		if err := g.Open(back.greeting()); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Settle(front, g.back); err != nil {
+			t.Fatalf("%q: %v", response, err)
+		}
+		passed := response
+		if strings.Contains(response, " ") {
+			passed = "*" // cancelled, in step
+		}
+		if want := []string{"CAPA", "AUTH LOGIN", passed, "USER demo", "PASS  a b "}; !slices.Equal(back.heard, want) {
+			t.Fatalf("the backend heard %q, want %q", back.heard, want)
+		}
+		_, left, err := front.Detach()
+		if rest := string(left) + string(client.text); err != nil || rest != "XCLIENT ADDR=192.0.2.9\r\n" {
+			t.Fatalf("for the relay: %q, %v", rest, err)
+		}
+	}
+}
+
+// The watch learns who logs in and how it ends; a refused secret never.
+func TestWatch(t *testing.T) {
+	plain := base64.StdEncoding.EncodeToString([]byte("\x00alice\x00secret"))
+	client := &stream{piece: func() int { return 99 }, text: []byte(
+		"AUTH PLAIN " + plain + "\r\nUSER bob\r\nPASS no\r\nAPOP carol 0123456789abcdef0123456789ABCDEF\r\n")}
+	back := &server{answer: loginServer()}
+	s := session(9)
+	g := New(s)
+	g.implicit = true
+	if err := g.Open(back.greeting()); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Settle(newFront(client), g.back); err != nil {
+		t.Fatal(err)
+	}
+	watch := s.Watch.(*witness)
+	if want := []string{"alice PLAIN no", "bob USER no", "carol APOP yes"}; !slices.Equal(watch.logins, want) {
+		t.Errorf("logins %q, want %q", watch.logins, want)
+	}
+}
+
+// Every way to log in is refused in clear, and counted as such.
+func TestRefusedInClear(t *testing.T) {
+	client := &stream{piece: func() int { return 5 }, text: []byte(
+		"USER alice\r\npass secret\r\nAPOP alice 0\r\nAUTH PLAIN AGEAYg==\r\nAUTH\r\nQUIT\r\n")}
+	s := session(9)
+	g := New(s)
+	front := newFront(client)
+	if err := g.Secure(front); gate.ReasonOf(err) != gate.Done {
+		t.Fatal(err)
+	}
+	if want := []string{"USER", "PASS", "APOP", "AUTH", "AUTH"}; !slices.Equal(s.Watch.(*witness).refused, want) {
+		t.Errorf("refused %q, want %q", s.Watch.(*witness).refused, want)
+	}
+	if told := client.told.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
+		t.Errorf("the client was told %q", told)
+	}
+}
+
+// loginServer is a backend with one account: carol, by APOP, or demo.
+func loginServer() func(string) string {
+	user, exchange := "", false
+	return func(line string) string {
+		c := parse([]byte(line))
+		switch {
+		case exchange:
+			exchange = false
+			return "-ERR [AUTH] no\r\n"
+		case c.name == "CAPA":
+			return "+OK\r\nUSER\r\nSASL PLAIN LOGIN\r\nLANG\r\nUTF8\r\nXCLIENT\r\n.\r\n"
+		case c.name == "USER":
+			user = c.arg
+			return "+OK\r\n"
+		case c.name == "PASS" && user == "demo", c.name == "APOP":
+			return "+OK Logged in\r\n"
+		case c.name == "AUTH" && c.arg == "LOGIN":
+			exchange = true
+			return "+ VXNlcm5hbWU6\r\n"
+		case c.name == "LANG" && c.arg == "":
+			return "+OK\r\nen English\r\n.\r\n"
+		}
+		return "-ERR no\r\n"
+	}
+}

@@ -1,0 +1,39 @@
+package pop3
+
+import (
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// The last words depend on the reason and on whose turn it is.
+func TestRefuse(t *testing.T) {
+	const failure = "-ERR [SYS/TEMP] service not available [ID]\r\n"
+	for name, c := range map[string]struct {
+		turn  turn
+		why   gate.Reason
+		hears string // what the client still says
+		want  string
+	}{
+		"greeting":              {ours, gate.Busy, "", "-ERR [SYS/TEMP] too many connections [ID]\r\n"},
+		"a reply is due":        {ours, gate.BackendGone, "", failure},
+		"a question first":      {theirs, gate.BackendDown, "CAPA\r\n", failure},
+		"no question":           {theirs, gate.BackendDown, "", ""},
+		"shutdown":              {theirs, gate.Shutdown, "", "-ERR [SYS/TEMP] the service is shutting down [ID]\r\n"},
+		"relayed":               {nobodys, gate.Shutdown, "", ""},
+		"silence for silence":   {theirs, gate.Timeout, "", ""},
+		"the last error's turn": {theirs, gate.TooManyErrors, "", ""},
+		"injected":              {ours, gate.Injected, "", "-ERR data in clear behind the command that starts TLS\r\n"},
+		"done":                  {theirs, gate.Done, "", ""},
+		"gone":                  {ours, gate.ClientGone, "", ""},
+		"no TLS":                {theirs, gate.HandshakeFailed, "", ""},
+	} {
+		client := &stream{text: []byte(c.hears), piece: func() int { return 99 }}
+		g := New(session(5))
+		g.turn = c.turn
+		g.Refuse(newFront(client), c.why)
+		if got := client.told.String(); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
