@@ -1,0 +1,152 @@
+package smtp
+
+import (
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// maxRounds bounds the challenges of one exchange.
+const maxRounds = 32
+
+// mayAuth reports whether the client can log in here and now.
+func (g *Gate) mayAuth() bool {
+	return g.o.Auth != NoAuth && g.s.Strong(g.front.TLS())
+}
+
+// auth is AUTH (RFC 4954). The exchange is between client and backend; we
+// stay in step with it, and learn the name and nothing else.
+func (g *Gate) auth(cmd command) error {
+	fields := strings.Fields(cmd.args)
+	switch {
+	case g.o.Auth == NoAuth:
+		return g.fault(noAuth)
+	case g.front.TLS() == nil:
+		return g.authInClear()
+	case !g.s.Strong(g.front.TLS()):
+		return g.fault("538 5.7.11 Stronger encryption required")
+	case g.helo == "":
+		return g.fault("503 5.5.1 Send EHLO first")
+	case g.authed:
+		return g.fault("503 5.5.1 Already authenticated")
+	case len(fields) == 0 || len(fields) > 2:
+		return g.fault("501 5.5.4 Syntax: AUTH mechanism [initial-response]")
+	case !slices.Contains(g.caps.mechanisms, strings.ToUpper(fields[0])):
+		return g.fault("504 5.5.4 Unrecognized authentication type")
+	case len(fields) == 2 && !validToken(fields[1]):
+		return g.fault("501 5.5.2 Cannot decode the initial response")
+	}
+	x := &gate.Exchange{Mechanism: strings.ToUpper(fields[0])}
+	command := "AUTH " + x.Mechanism
+	if len(fields) == 2 {
+		command += " " + fields[1]
+		if err := g.respond(x, fields[1]); err != nil {
+			return err
+		}
+	}
+	r, err := g.exchange(command)
+	if err != nil {
+		return err
+	}
+	return g.challenges(x, r)
+}
+
+// challenges goes on until the backend has decided.
+func (g *Gate) challenges(x *gate.Exchange, r reply) error {
+	for range maxRounds {
+		if r.code/100 != 3 {
+			return g.decided(x, r)
+		}
+		if err := g.pass(r); err != nil {
+			return err
+		}
+		response, complaint, err := g.response()
+		if err != nil {
+			return err
+		}
+		if complaint != "" {
+			if _, err := g.exchange("*"); err != nil {
+				return err
+			}
+			return g.fault(complaint)
+		}
+		if err := g.respond(x, response); err != nil {
+			return err
+		}
+		if r, err = g.exchange(response); err != nil {
+			return err
+		}
+	}
+	return gate.Because(gate.BackendGarbage, errors.New("the backend does not end the login"))
+}
+
+// response reads what the client answers to a challenge: base64, or `*`. All
+// else is complained of, never passed on.
+func (g *Gate) response() (response, complaint string, err error) {
+	if err := g.front.Flush(); err != nil {
+		return "", "", gate.FromClient(err)
+	}
+	line, err := g.front.ReadLine()
+	if _, ok := errors.AsType[wire.SyntaxError](err); ok {
+		return "", "501 5.5.2 Cannot decode the response", nil
+	}
+	if err != nil {
+		return "", "", gate.FromClient(err)
+	}
+	response = string(line)
+	if response != "*" && response != "" && !validToken(response) {
+		return "", "501 5.5.2 Cannot decode the response", nil
+	}
+	return response, "", nil
+}
+
+// respond follows a response, and asks, once the name is known or as well as
+// it will be, whether the client may try.
+func (g *Gate) respond(x *gate.Exchange, response string) error {
+	if response == "*" {
+		return nil
+	}
+	first := x.Response(response)
+	if !first {
+		return nil
+	}
+	if err := g.s.Watch.Admit(x.User()); err != nil {
+		return gate.Because(gate.LoginRefused, err)
+	}
+	return nil
+}
+
+// decided passes the backend's word on.
+func (g *Gate) decided(x *gate.Exchange, r reply) error {
+	ok := r.code == 235
+	g.s.Watch.Login(x.User(), x.Mechanism, ok)
+	if ok {
+		g.authed, g.user = true, x.User()
+		g.front.Lift()
+		return g.pass(r)
+	}
+	if r.ok() {
+		return gate.Because(gate.BackendGarbage, r.error("AUTH"))
+	}
+	if err := g.pass(r); err != nil {
+		return err
+	}
+	if g.errors++; g.errors >= g.s.Limits.Errors {
+		return gate.Because(gate.TooManyErrors, nil)
+	}
+	return nil
+}
+
+// validToken reports whether s is base64, or the `=` of an empty one
+// (RFC 4954 §4).
+func validToken(s string) bool {
+	if s == "=" {
+		return true
+	}
+	_, err := base64.StdEncoding.Strict().DecodeString(s)
+	return err == nil
+}

@@ -1,0 +1,167 @@
+package smtp
+
+import (
+	"strings"
+)
+
+// capabilities are what the backend has said about itself in its last reply
+// to EHLO.
+type capabilities struct {
+	lines      []string // as they are shown: without what is hidden
+	mechanisms []string // of AUTH; already filtered
+	pipelining bool
+	chunking   bool
+}
+
+// hidden extensions are not shown, whatever the backend offers. Each is a
+// command that we do not carry, or a promise that a proxy would break.
+var hidden = map[string]string{
+	"STARTTLS":       "TLS is ours",
+	"AUTH":           "shown filtered, and only where it is taken",
+	"XCLIENT":        "the backend would take the client's word for who it is",
+	"XFORWARD":       "as XCLIENT",
+	"XCONNECT":       "as XCLIENT",
+	"REQUIRETLS":     "the leg behind us is in clear (RFC 8689)",
+	"BURL":           "a command with the backend's own trust (RFC 4468)",
+	"ETRN":           "the backend would trust us with other people's queues",
+	"ATRN":           "as ETRN",
+	"TURN":           "as ETRN",
+	"PIPECONNECT":    "commands before the greeting would have to be trusted",
+	"PIPE_CONNECT":   "its older name",
+	"X_PIPE_CONNECT": "its oldest name",
+	"VRFY":           "a keyword of old servers; the command is ours to refuse",
+	"EXPN":           "as VRFY",
+	"HELP":           "answered by us",
+	"X-EXPS":         "Exchange's own login",
+	"X-ANONYMOUSTLS": "Exchange's own TLS",
+	"X-LINK2STATE":   "Exchange's own routing",
+	"XEXCH50":        "Exchange's own framing",
+	"XEXPS":          "Exchange's own login",
+	"SEND":           "a command that is long gone",
+	"SOML":           "as SEND",
+	"SAML":           "as SEND",
+	"ONEX":           "as SEND",
+	"VERB":           "as SEND",
+}
+
+// parseCapabilities reads the reply to EHLO (RFC 5321 §4.1.1.1): the first
+// line is the name, each other one an extension.
+func (g *Gate) parseCapabilities(r reply) capabilities {
+	var c capabilities
+	lines := strings.Split(strings.TrimSuffix(string(r.text), "\r\n"), "\r\n")
+	for _, line := range lines[1:] {
+		if len(line) < 5 {
+			continue
+		}
+		keyword, params, _ := strings.Cut(line[4:], " ")
+		switch keyword = strings.ToUpper(keyword); keyword {
+		case "AUTH":
+			c.mechanisms = g.s.Mechanisms.Filter(passable(strings.Fields(params)))
+		case "PIPELINING":
+			c.pipelining = true
+		case "CHUNKING":
+			c.chunking = true
+		}
+		// AUTH=LOGIN is the wrong form of an old draft; the right one is shown.
+		if _, hide := hidden[keyword]; !hide && !strings.HasPrefix(keyword, "AUTH=") {
+			c.lines = append(c.lines, line[4:])
+		}
+	}
+	return c
+}
+
+// passable drops the mechanisms that would put a security layer around what
+// follows (RFC 4752, RFC 2831): SMTP stays parsed to its end.
+func passable(mechanisms []string) []string {
+	var kept []string
+	for _, m := range mechanisms {
+		switch strings.ToUpper(m) {
+		case "GSSAPI", "GSS-SPNEGO", "KERBEROS_V4", "DIGEST-MD5":
+		default:
+			kept = append(kept, strings.ToUpper(m))
+		}
+	}
+	return kept
+}
+
+// show answers EHLO with the backend's extensions and our own.
+func (g *Gate) show() {
+	lines := append([]string{g.s.Hostname}, g.caps.lines...)
+	switch {
+	case g.front.TLS() == nil && g.front.Handshake != nil:
+		lines = append(lines, "STARTTLS")
+	case g.mayAuth() && len(g.caps.mechanisms) > 0:
+		lines = append(lines, "AUTH "+strings.Join(g.caps.mechanisms, " "))
+	}
+	for i, line := range lines {
+		separator := "-"
+		if i == len(lines)-1 {
+			separator = " "
+		}
+		g.front.Print("250", separator, line, "\r\n")
+	}
+}
+
+// hello is EHLO or HELO. Of a client in clear the backend does not hear yet
+// (see Open): it may still start TLS, and begin anew.
+func (g *Gate) hello(cmd command) error {
+	if !validName(cmd.args) {
+		return g.fault("501 5.5.4 Syntax: " + cmd.verb + " hostname")
+	}
+	if err := g.collect(); err != nil {
+		return err
+	}
+	clear := g.front.TLS() == nil
+	if clear && (g.helo == "" || g.unsaid) {
+		g.helo, g.verb, g.unsaid = cmd.args, cmd.verb, true
+		g.welcome()
+		return nil
+	}
+	r, err := g.sayHello(cmd.verb, cmd.args)
+	if err != nil {
+		return err
+	}
+	g.chunked = false
+	g.front.Release()
+	if !r.ok() {
+		return g.pass(r)
+	}
+	g.helo, g.verb, g.unsaid = cmd.args, cmd.verb, false
+	g.welcome()
+	return nil
+}
+
+func (g *Gate) welcome() {
+	if g.verb == "HELO" {
+		g.front.Print("250 ", g.s.Hostname, "\r\n")
+		return
+	}
+	g.show()
+}
+
+// sayHello introduces somebody to the backend, and learns what it can do.
+func (g *Gate) sayHello(verb, name string) (reply, error) {
+	r, err := g.exchange(verb + " " + name)
+	if err == nil && r.ok() {
+		g.caps = capabilities{}
+		if verb == "EHLO" {
+			g.caps = g.parseCapabilities(r)
+		}
+	}
+	return r, err
+}
+
+// introduce introduces us to the backend by our own name; one that is too old
+// for EHLO is greeted with HELO.
+func (g *Gate) introduce(verb, name string) error {
+	r, err := g.sayHello(verb, name)
+	switch {
+	case err != nil:
+		return err
+	case r.ok():
+		return nil
+	case verb == "EHLO" && r.code/100 == 5:
+		return g.introduce("HELO", name)
+	}
+	return refusal(r, verb)
+}

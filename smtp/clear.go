@@ -1,0 +1,120 @@
+package smtp
+
+import (
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// answer is what is done in clear with a command.
+type answer int
+
+const (
+	needsTLS     answer = iota // refused: 530 (RFC 3207 §4)
+	needsBackend               // only known to it; where TLS is required: refused
+	ours                       // answered by us alone
+	neverInClear               // AUTH: refused even where mail is taken in clear
+)
+
+// clearTable is all that may be said before TLS: the commands that RFC 3207 §4
+// leaves open, HELO for those who start with it, and HELP. What is not here
+// is refused where TLS is required and left to the backend where it is not.
+var clearTable = map[string]answer{
+	"EHLO":     ours,
+	"HELO":     ours,
+	"NOOP":     ours,
+	"HELP":     ours,
+	"QUIT":     ours,
+	"STARTTLS": ours,
+	"AUTH":     neverInClear,
+}
+
+// inClear answers one command of a client without TLS. It is done when TLS is
+// on, or when, on a listener that takes mail in clear, the backend is needed.
+func (g *Gate) inClear(cmd command) (done bool, err error) {
+	switch a := clearTable[cmd.verb]; {
+	case cmd.bad != "":
+		return false, g.fault(cmd.bad)
+	case cmd.verb == "STARTTLS":
+		err = g.startTLS(cmd)
+		return err == nil && g.front.TLS() != nil, err
+	case a == neverInClear:
+		return false, g.authInClear()
+	case !g.o.RequireTLS && (a != ours || cmd.verb == "EHLO" || cmd.verb == "HELO"):
+		if _, known := commands[cmd.verb]; !known {
+			return false, g.fault("500 5.5.1 Command unrecognized")
+		}
+		g.front.UnreadLine()
+		return true, nil
+	case a != ours:
+		g.s.Watch.Refused(cmd.verb)
+		return false, g.fault("530 5.7.0 Must issue a STARTTLS command first")
+	}
+	return false, g.answerInClear(cmd)
+}
+
+func (g *Gate) answerInClear(cmd command) error {
+	switch cmd.verb {
+	case "EHLO", "HELO":
+		if !validName(cmd.args) {
+			return g.fault("501 5.5.4 Syntax: " + cmd.verb + " hostname")
+		}
+		if cmd.verb == "EHLO" {
+			g.front.Print("250-", g.s.Hostname, "\r\n250 STARTTLS\r\n")
+		} else {
+			g.front.Print("250 ", g.s.Hostname, "\r\n")
+		}
+		return nil
+	case "NOOP":
+		g.front.Print("250 2.0.0 OK\r\n")
+		return nil
+	case "HELP":
+		g.front.Print(helpText)
+		return nil
+	}
+	return g.quit(cmd)
+}
+
+// authInClear refuses AUTH at its first line, before a challenge could draw
+// the secret out.
+func (g *Gate) authInClear() error {
+	g.s.Watch.Refused("AUTH")
+	switch {
+	case g.o.RequireTLS:
+		return g.fault("530 5.7.0 Must issue a STARTTLS command first")
+	case g.o.Auth == NoAuth:
+		return g.fault(noAuth)
+	}
+	return g.fault("538 5.7.11 Encryption required for requested authentication mechanism")
+}
+
+// startTLS turns TLS on and forgets all that was said in clear (RFC 3207
+// §4.2).
+func (g *Gate) startTLS(cmd command) error {
+	switch {
+	case g.front.TLS() != nil:
+		return g.fault("503 5.5.1 TLS already active")
+	case cmd.args != "":
+		return g.fault("501 5.5.4 Syntax: STARTTLS")
+	}
+	if g.front.Handshake == nil {
+		return g.fault("454 4.7.0 TLS not available due to temporary reason")
+	}
+	if err := g.forget(); err != nil {
+		return err
+	}
+	if err := g.front.Upgrade("220 2.0.0 Ready to start TLS\r\n"); err != nil {
+		return gate.FromClient(err)
+	}
+	g.helo, g.verb, g.unsaid = "", "", false
+	return nil
+}
+
+// forget ends whatever the client has begun at the backend in clear.
+func (g *Gate) forget() error {
+	if g.back != nil && g.helo != "" && !g.unsaid {
+		g.expect(expected{silent: true})
+		g.back.Print("RSET\r\n")
+	}
+	g.chunked = false
+	g.front.Release()
+	return g.collect()
+}

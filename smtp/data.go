@@ -1,0 +1,132 @@
+package smtp
+
+import (
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// data is DATA (RFC 5321 §4.1.1.4): the message goes on while it comes in,
+// and the verdict on it is the backend's.
+func (g *Gate) data(cmd command) error {
+	if cmd.args != "" {
+		return g.fault("501 5.5.4 Syntax: DATA")
+	}
+	// Who sends text before the 354 has not waited for it; if the backend
+	// then declined, the text would be read as commands (RFC 2920 §3.1).
+	if g.front.Buffered() > 0 {
+		return gate.Because(gate.Desynchronised, nil)
+	}
+	if welcome, err := g.introduceClient(); err != nil || !welcome {
+		return err
+	}
+	if g.o.RejectBareNewline {
+		return g.hold()
+	}
+	if begun, err := g.beginData(); err != nil || !begun {
+		return err
+	}
+	g.front.Print(startText)
+	if err := g.front.Flush(); err != nil {
+		return gate.FromClient(err)
+	}
+	g.prefix()
+	_, sunk, err := g.carry(g.write)
+	if err != nil {
+		return err
+	}
+	return g.verdict(sunk)
+}
+
+const startText = "354 End data with <CR><LF>.<CR><LF>\r\n"
+
+// beginData asks the backend for its 354; anything else goes to the client.
+func (g *Gate) beginData() (begun bool, err error) {
+	r, err := g.exchange("DATA")
+	switch {
+	case err != nil:
+		return false, err
+	case r.code == 354:
+		return true, nil
+	case r.code < 400:
+		return false, gate.Because(gate.BackendGarbage, r.error("DATA"))
+	}
+	return false, g.pass(r)
+}
+
+// prefix puts our header in front of the text.
+func (g *Gate) prefix() {
+	if g.o.Received {
+		g.back.Print(g.received())
+	}
+}
+
+// verdict brings the backend's word on a message to the client.
+func (g *Gate) verdict(sunk error) error {
+	if sunk == nil {
+		sunk = g.back.Flush()
+	}
+	if sunk != nil {
+		return g.sunk(sunk)
+	}
+	r, err := g.readVerdict()
+	if err != nil {
+		return err
+	}
+	if r.code/100 == 3 {
+		return gate.Because(gate.BackendGarbage, r.error("the end of a message"))
+	}
+	return g.pass(r)
+}
+
+// carry moves the text from the client to write. If that fails, the rest is
+// read all the same, for nobody, and the failure is returned as sunk.
+func (g *Gate) carry(write func(run []byte, tail string) error) (irregular bool, sunk, err error) {
+	var t text
+	for end := false; !end; {
+		src, err := g.nextText()
+		if err != nil {
+			return false, nil, err
+		}
+		run, tail, used, ended := t.next(src)
+		if sunk == nil {
+			sunk = write(run, tail)
+		}
+		g.front.Discard(used)
+		end = ended
+	}
+	g.front.Release()
+	return t.irregular, sunk, nil
+}
+
+// nextText returns some of what the client sends. Before it has to wait, the
+// backend gets what it has sent so far.
+func (g *Gate) nextText() ([]byte, error) {
+	if g.front.Buffered() == 0 {
+		_ = g.back.Flush() // a failure stays, for the next write to find
+	}
+	src, err := g.front.Peek()
+	if err != nil {
+		return nil, gate.FromClient(err)
+	}
+	return src, nil
+}
+
+func (g *Gate) write(run []byte, tail string) error {
+	if len(run) > 0 {
+		if _, err := g.back.Write(run); err != nil {
+			return err
+		}
+	}
+	g.back.Print(tail)
+	return nil
+}
+
+// sunk ends a message that the backend has not heard to its end. If it has
+// said why, the client is told; it is never told that all is well.
+func (g *Gate) sunk(cause error) error {
+	if r, err := g.readReply(); err == nil && r.code >= 400 {
+		_, _ = g.front.Write(r.text)
+		_ = g.front.Flush()
+		g.parted = true
+	}
+	return gate.FromBackend(cause)
+}

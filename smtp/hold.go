@@ -1,0 +1,70 @@
+package smtp
+
+import (
+	"errors"
+	"io"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+var errTooLarge = errors.New("the message is larger than limits.message")
+
+// hold takes a whole message before the backend hears of it, so that one with
+// bare CR, LF or NUL can be refused at its end and the session goes on.
+func (g *Gate) hold() error {
+	if err := g.collect(); err != nil {
+		return err
+	}
+	spool, err := g.s.Spool()
+	if err != nil {
+		return gate.Because(gate.Internal, err)
+	}
+	defer func() { _ = spool.Close() }()
+	g.front.Print(startText)
+	if err := g.front.Flush(); err != nil {
+		return gate.FromClient(err)
+	}
+	room := g.s.Limits.Message
+	irregular, sunk, err := g.carry(func(run []byte, tail string) error {
+		if room -= len(run) + len(tail); room < 0 {
+			return errTooLarge
+		}
+		if _, err := spool.Write(run); err != nil {
+			return err
+		}
+		_, err := io.WriteString(spool, tail)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case irregular:
+		return g.discard("550 5.6.11 Bare <CR>, <LF> or <NUL> in the message")
+	case errors.Is(sunk, errTooLarge):
+		return g.discard("552 5.3.4 Message too large")
+	case sunk != nil:
+		return gate.Because(gate.Internal, sunk)
+	}
+	return g.release(spool)
+}
+
+// discard refuses the message that was held, and ends its transaction.
+func (g *Gate) discard(why string) error {
+	g.back.Print("RSET\r\n")
+	g.expect(expected{silent: true})
+	g.answer(why)
+	return g.collect()
+}
+
+// release gives the message to the backend.
+func (g *Gate) release(spool gate.Spool) error {
+	if _, err := spool.Seek(0, io.SeekStart); err != nil {
+		return gate.Because(gate.Internal, err)
+	}
+	if begun, err := g.beginData(); err != nil || !begun {
+		return err
+	}
+	g.prefix()
+	_, sunk := io.Copy(struct{ io.Writer }{g.back}, spool)
+	return g.verdict(sunk)
+}

@@ -1,0 +1,134 @@
+package smtp
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+func refusal(r reply, to string) error { return gate.Because(gate.BackendRefused, r.error(to)) }
+
+// introduceClient tells the backend the name of a client that has declined
+// TLS and now sends mail. A refusal becomes the answer to that mail; 503 is
+// none: a Sendmail of old keeps the first name that it hears.
+func (g *Gate) introduceClient() (welcome bool, err error) {
+	if !g.unsaid {
+		return true, nil
+	}
+	g.unsaid = false
+	r, err := g.sayHello(g.verb, g.helo)
+	switch {
+	case err != nil:
+		return false, err
+	case r.ok() || r.code == 503:
+		return true, nil
+	}
+	g.helo = ""
+	return false, g.pass(r)
+}
+
+// mailFrom begins a transaction (RFC 5321 §4.1.1.2). From here on a shutdown
+// waits for its end.
+func (g *Gate) mailFrom(cmd command) error {
+	p, err := parsePath(cmd.args, "FROM")
+	switch {
+	case err != nil:
+		return g.fault("501 5.5.4 Syntax: MAIL FROM:<address>")
+	case hasParam(p.params, "REQUIRETLS"):
+		return g.fault("555 5.5.4 Unsupported parameter")
+	case g.front.TLS() == nil && g.mustUseTLS(p.address):
+		g.s.Watch.Refused("MAIL")
+		return g.fault("530 5.7.0 Must issue a STARTTLS command first")
+	}
+	return g.forward(line("MAIL FROM:", p), func(r reply) {
+		if r.ok() {
+			g.front.Hold()
+			g.front.Lift()
+		}
+	})
+}
+
+// mustUseTLS reports whether mail from this sender is taken over TLS only.
+func (g *Gate) mustUseTLS(sender string) bool {
+	at := strings.LastIndexByte(sender, '@')
+	return at >= 0 && slices.Contains(g.o.TLSDomains, strings.ToLower(sender[at+1:]))
+}
+
+func (g *Gate) rcptTo(cmd command) error {
+	p, err := parsePath(cmd.args, "TO")
+	switch {
+	case err != nil || p.address == "":
+		return g.fault("501 5.5.4 Syntax: RCPT TO:<address>")
+	case g.o.Recipients != nil && !g.o.Recipients(p.address):
+		return g.fault("550 5.7.1 Relaying denied")
+	}
+	return g.forward(line("RCPT TO:", p), nil)
+}
+
+func line(verb string, p path) string {
+	if p.params == "" {
+		return verb + "<" + p.address + ">"
+	}
+	return verb + "<" + p.address + "> " + p.params
+}
+
+func (g *Gate) reset(cmd command) error {
+	if cmd.args != "" {
+		return g.fault("501 5.5.4 Syntax: RSET")
+	}
+	if g.helo == "" || g.unsaid {
+		g.answer("250 2.0.0 OK")
+		return nil
+	}
+	return g.forward("RSET", func(reply) {
+		g.chunked = false
+		g.front.Release()
+	})
+}
+
+// verify is VRFY and EXPN. EXPN is never passed on, and VRFY only on request:
+// the backend would answer us what it would not answer a stranger.
+func (g *Gate) verify(cmd command) error {
+	if g.o.DisableVRFY || cmd.verb == "EXPN" {
+		return g.fault("502 5.5.1 " + cmd.verb + " command is disabled")
+	}
+	if cmd.args == "" {
+		return g.fault("501 5.5.4 Syntax: VRFY address")
+	}
+	return g.forward("VRFY "+cmd.args, nil)
+}
+
+// noop reaches the backend, which would else think that it was forgotten.
+func (g *Gate) noop(command) error {
+	if g.helo == "" || g.unsaid {
+		g.answer("250 2.0.0 OK")
+		return nil
+	}
+	return g.forward("NOOP", nil)
+}
+
+func (g *Gate) help(command) error {
+	g.answer(strings.TrimSuffix(helpText, "\r\n"))
+	return nil
+}
+
+// quit says goodbye for both sides. The backend's own goodbye is not waited
+// for: nothing depends on it.
+func (g *Gate) quit(cmd command) error {
+	if cmd.args != "" {
+		return g.fault("501 5.5.4 Syntax: QUIT")
+	}
+	if g.back != nil {
+		if err := g.collect(); err != nil {
+			return err
+		}
+		g.back.Print("QUIT\r\n")
+		_ = g.back.Flush()
+	}
+	g.front.Print("221 2.0.0 Bye\r\n")
+	if err := g.front.Flush(); err != nil {
+		return gate.FromClient(err)
+	}
+	return gate.Because(gate.Done, nil)
+}

@@ -1,0 +1,117 @@
+package smtp
+
+import (
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// expected is a reply that the client is still due.
+type expected struct {
+	ours   string      // our own answer, with its CRLF; empty: the backend's
+	heard  func(reply) // what follows from the backend's answer; nil: nothing
+	silent bool        // the client did not ask for it
+}
+
+// maxPending bounds the group of commands that goes to the backend before
+// its answers are read: what it answers to them must fit into the buffers
+// between us, or both sides would wait for each other.
+const maxPending = 64
+
+func (g *Gate) expect(e expected) { g.pending = append(g.pending, e) }
+
+// answer gives an answer of our own, behind those that are still due.
+func (g *Gate) answer(text string) {
+	if len(g.pending) == 0 {
+		g.front.Print(text, "\r\n")
+		return
+	}
+	g.expect(expected{ours: text + "\r\n"})
+}
+
+// fault answers a command that is wrong, and ends the session when there were
+// too many of them.
+func (g *Gate) fault(text string) error {
+	g.answer(text)
+	if g.errors++; g.errors < g.s.Limits.Errors {
+		return nil
+	}
+	if err := g.collect(); err != nil {
+		return err
+	}
+	return gate.Because(gate.TooManyErrors, nil)
+}
+
+// forward sends a command to the backend, to be answered in its turn.
+func (g *Gate) forward(line string, heard func(reply)) error {
+	if welcome, err := g.introduceClient(); err != nil || !welcome {
+		return err
+	}
+	g.back.Print(line, "\r\n")
+	g.expect(expected{heard: heard})
+	return nil
+}
+
+// collect gives the client all the answers that it is due.
+func (g *Gate) collect() error {
+	due := g.pending
+	g.pending = g.pending[:0]
+	if len(due) > 0 {
+		if err := g.back.Flush(); err != nil {
+			return gate.FromBackend(err)
+		}
+	}
+	for _, e := range due {
+		if e.ours != "" {
+			g.front.Print(e.ours)
+			continue
+		}
+		if err := g.hear(e); err != nil {
+			return err
+		}
+	}
+	if err := g.front.Flush(); err != nil {
+		return gate.FromClient(err)
+	}
+	return nil
+}
+
+func (g *Gate) hear(e expected) error {
+	r, err := g.readReply()
+	if err != nil {
+		return err
+	}
+	if r.code/100 == 3 {
+		return gate.Because(gate.BackendGarbage, r.error("a command"))
+	}
+	if e.heard != nil {
+		e.heard(r)
+	}
+	if e.silent && r.code != 421 {
+		return nil
+	}
+	return g.pass(r)
+}
+
+// pass gives a reply of the backend to the client as it is. Its 421 ends the
+// session (RFC 5321 §3.8).
+func (g *Gate) pass(r reply) error {
+	_, _ = g.front.Write(r.text)
+	if r.code == 421 {
+		g.parted = true
+		_ = g.front.Flush()
+		return gate.Because(gate.BackendGone, r.error("a command"))
+	}
+	return nil
+}
+
+// exchange sends a command that stands alone and reads its reply; everything
+// that was due before it has been given.
+func (g *Gate) exchange(line string) (reply, error) {
+	if err := g.collect(); err != nil {
+		return reply{}, err
+	}
+	g.back.Print(line, "\r\n")
+	if err := g.back.Flush(); err != nil {
+		return reply{}, gate.FromBackend(err)
+	}
+	return g.readReply()
+}

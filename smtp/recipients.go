@@ -1,0 +1,43 @@
+package smtp
+
+import (
+	"strings"
+)
+
+// Recipients returns a function that tells whether an address is on the list
+// of domains, `.domains` (their subdomains) and whole addresses.
+//
+// An address that carries a route within it (RFC 5321 appendix C, and the
+// percent hack of RFC 1123 §5.2.16) is on no list: the backend, which trusts
+// us, would send it on to wherever it says.
+func Recipients(list []string) func(address string) bool {
+	entries := make(map[string]bool, len(list))
+	for _, entry := range list {
+		entries[strings.ToLower(entry)] = true
+	}
+	return func(address string) bool {
+		if strings.EqualFold(address, "postmaster") { // RFC 5321 §4.5.1
+			return true
+		}
+		at := strings.LastIndexByte(address, '@')
+		if at <= 0 || strings.ContainsAny(address[:at], "@%!:") {
+			return false
+		}
+		address = strings.ToLower(address)
+		domain := address[at+1:]
+		return entries[address] || matchesDomain(entries, domain)
+	}
+}
+
+// matchesDomain looks a domain up, and then each `.parent` of it.
+func matchesDomain(entries map[string]bool, domain string) bool {
+	if domain == "" || entries[domain] {
+		return domain != ""
+	}
+	for i := range len(domain) {
+		if domain[i] == '.' && entries[domain[i:]] {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,110 @@
+package smtp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// reply is what the backend has answered: one code and its lines, as they go
+// on to the client.
+type reply struct {
+	code int
+	text []byte // each line with its CRLF; valid until the next reply
+}
+
+func (r reply) ok() bool { return r.code >= 200 && r.code < 300 }
+
+// error describes a reply that was not hoped for. Replies hold no secrets.
+func (r reply) error(to string) error {
+	line, _, _ := bytes.Cut(r.text, []byte("\r\n"))
+	return fmt.Errorf("the backend answers %s with %q", to, line[:min(len(line), 200)])
+}
+
+// maxReply bounds a reply, in bytes: a long HELP and a longer EHLO fit in.
+const maxReply = 64 << 10
+
+var errReply = errors.New("the backend's answer is no SMTP reply")
+
+// readReply reads one reply of the backend.
+func (g *Gate) readReply() (reply, error) { return g.readLines(g.back.ReadLine) }
+
+// readVerdict reads the reply to the end of a message, which may take long
+// (RFC 5321 §4.5.3.2.6: ten minutes).
+func (g *Gate) readVerdict() (reply, error) { return g.readLines(g.back.ReadVerdict) }
+
+func (g *Gate) readLines(read func() ([]byte, error)) (reply, error) {
+	r := reply{text: g.text[:0]}
+	for {
+		line, err := read()
+		if err != nil {
+			return reply{}, gate.FromBackend(err)
+		}
+		code, last, err := parseReplyLine(line)
+		if err != nil || r.code != 0 && r.code != code || len(r.text)+len(line) > maxReply {
+			return reply{}, gate.Because(gate.BackendGarbage, errReply)
+		}
+		r.code = code
+		r.text = append(append(r.text, line...), "\r\n"...)
+		if last {
+			g.text = r.text
+			return r, nil
+		}
+	}
+}
+
+// parseReplyLine reads the code of a line and whether it is the last one
+// (RFC 5321 §4.2.1).
+func parseReplyLine(line []byte) (code int, last bool, err error) {
+	if len(line) < 3 || line[0] < '2' || line[0] > '5' || !digit(line[1]) || !digit(line[2]) {
+		return 0, false, errReply
+	}
+	code = int(line[0]-'0')*100 + int(line[1]-'0')*10 + int(line[2]-'0')
+	switch {
+	case len(line) == 3 || line[3] == ' ':
+		return code, true, nil
+	case line[3] == '-':
+		return code, false, nil
+	}
+	return 0, false, errReply
+}
+
+func digit(b byte) bool { return b >= '0' && b <= '9' }
+
+const (
+	helpText = "214 2.0.0 See RFC 5321 and RFC 3207\r\n"
+	noAuth   = "502 5.5.1 AUTH not available here, use submission"
+)
+
+// greet says hello in our own name: the backend's tells a stranger too much.
+func (g *Gate) greet() {
+	g.front.Print("220 ", g.s.Hostname, " ESMTP ", g.s.Banner, "\r\n")
+}
+
+// farewells are the last words for each reason (RFC 5321 §3.8, RFC 3463);
+// without one, nothing is said.
+var farewells = map[gate.Reason]string{
+	gate.Timeout:        "421 4.4.2 Timeout exceeded, closing connection",
+	gate.Injected:       "554 5.5.0 Data in clear behind STARTTLS, closing connection",
+	gate.Desynchronised: "554 5.5.0 Improper use of SMTP command pipelining",
+	gate.TooManyErrors:  "421 4.7.0 Too many errors, closing connection",
+	gate.LineTooLong:    "500 5.5.2 Line too long",
+	gate.OtherProtocol:  "554 5.5.0 This is a mail service",
+	gate.LoginRefused:   "421 4.7.0 Too many failed logins, try again later",
+	gate.Busy:           "421 4.7.0 Too many connections, try again later",
+	gate.Shutdown:       "421 4.3.2 Service shutting down, try again later",
+	gate.Internal:       "421 4.3.0 Internal error",
+}
+
+func farewell(why gate.Reason, id string) string {
+	if why.Backend() {
+		return "421 4.3.2 Service not available [" + id + "]\r\n"
+	}
+	text := farewells[why]
+	if text == "" {
+		return ""
+	}
+	return text + " [" + id + "]\r\n"
+}

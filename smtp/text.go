@@ -1,0 +1,168 @@
+package smtp
+
+import "bytes"
+
+// text makes a message of lines that end in CRLF, and finds its end: CRLF, a
+// dot, CRLF, and nothing else (RFC 5321 §4.1.1.4). It works on whatever pieces
+// the stream comes in.
+//
+// A bare CR or LF becomes CRLF and a NUL is left out, and irregular says so.
+// What then begins with a dot at the beginning of a line that we have made is
+// the sender's own dot and is stuffed; a dot that the sender has stuffed in
+// front of a bare CR or LF goes. So nothing in the text can be the end of the
+// message to a backend, however that reads CR, LF and NUL (SMTP smuggling,
+// CVE-2023-51764 and its kin).
+type text struct {
+	at        place
+	irregular bool
+}
+
+// place is where in a line the next byte stands.
+type place int
+
+const (
+	lineStart place = iota // behind the sender's CRLF, or at the beginning
+	madeStart              // behind a CRLF that we have made
+	inLine
+	behindCR    // a CR is held back
+	behindDot   // at lineStart, a dot is held back
+	behindDotCR // at lineStart, a dot and a CR are held back
+)
+
+const (
+	crlf      = "\r\n"
+	endOfText = ".\r\n"
+)
+
+// next takes some of src: it returns what of it goes on as it is, what is to
+// be written behind that, how many bytes of src are used up, and whether the
+// text has ended. Call it until src is used up; the bytes behind the end are
+// not touched. The final dot is part of what is returned.
+func (t *text) next(src []byte) (run []byte, tail string, used int, end bool) {
+	if t.at == lineStart || t.at == inLine {
+		used = t.clean(src)
+		run = src[:used]
+		if used == len(src) {
+			return run, "", used, false
+		}
+	}
+	tail, end = t.step(src[used])
+	return run, tail, used + 1, end
+}
+
+// clean returns how many bytes from the front of src are lines as they should
+// be. It stops at a dot at the beginning of a line, a CR that no LF follows
+// (yet), a bare LF, and a NUL. The place is left as it is behind them.
+func (t *text) clean(src []byte) int {
+	limit := len(src)
+	if i := bytes.IndexByte(src, 0); i >= 0 {
+		limit = i
+	}
+	n := 0
+	for n < limit {
+		if t.at == lineStart && src[n] == '.' {
+			return n
+		}
+		lf := bytes.IndexByte(src[n:limit], '\n')
+		segment := src[n:limit]
+		if lf >= 0 {
+			segment = src[n : n+lf+1]
+		}
+		cr := bytes.IndexByte(segment, '\r')
+		switch {
+		case lf > 0 && cr == lf-1:
+			n += lf + 1
+			t.at = lineStart
+			continue
+		case cr >= 0:
+			segment = segment[:cr]
+		case lf >= 0:
+			segment = segment[:lf]
+		}
+		if len(segment) > 0 {
+			t.at = inLine
+		}
+		return n + len(segment)
+	}
+	return n
+}
+
+// step takes the byte b at a place where clean has stopped or has no say, and
+// returns what is to be written for it and what was held back.
+func (t *text) step(b byte) (out string, end bool) {
+	switch t.at {
+	case lineStart:
+		if b == '.' {
+			t.at = behindDot
+			return "", false
+		}
+	case madeStart:
+		if b == '.' {
+			t.at = inLine
+			return "..", false
+		}
+	case behindCR:
+		if b == '\n' {
+			t.at = lineStart
+			return crlf, false
+		}
+		return t.mend(crlf, b)
+	case behindDot:
+		switch b {
+		case '\r':
+			t.at = behindDotCR
+			return "", false
+		case '\n', 0:
+			return t.mend("", b)
+		}
+		t.at = inLine
+		return stuffed[b], false
+	case behindDotCR:
+		if b == '\n' {
+			t.at = lineStart
+			return endOfText, true
+		}
+		return t.mend(crlf, b)
+	}
+	return t.plain(b)
+}
+
+// mend writes what is due for a bare CR, or for a dot that stands in front of
+// a bare LF, and takes b as the beginning of a line that we have made.
+func (t *text) mend(due string, b byte) (out string, end bool) {
+	t.irregular = true
+	t.at = madeStart
+	out, end = t.step(b)
+	return due + out, end
+}
+
+// plain takes a byte that means the same at every other place.
+func (t *text) plain(b byte) (out string, end bool) {
+	switch b {
+	case '\r':
+		t.at = behindCR
+		return "", false
+	case '\n':
+		t.irregular = true
+		t.at = madeStart
+		return crlf, false
+	case 0:
+		t.irregular = true
+		if t.at == lineStart {
+			t.at = madeStart
+		}
+		return "", false
+	}
+	t.at = inLine
+	return single[b], false
+}
+
+// single and stuffed hold each byte, alone and behind a dot.
+var single, stuffed = byteStrings("."), byteStrings("..")
+
+func byteStrings(pattern string) (table [256]string) {
+	for b := range table {
+		table[b] = pattern[1:] + string([]byte{byte(b)})
+	}
+	return table
+}

@@ -1,0 +1,178 @@
+package smtp
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// translate runs a text through in the given pieces. It returns what is
+// written, whether it was irregular, and what stands behind its end.
+func translate(src []byte, piece func() int) (out []byte, irregular bool, rest []byte, end bool) {
+	var t text
+	for len(src) > 0 && !end {
+		part := src[:min(len(src), piece())]
+		for len(part) > 0 && !end {
+			var run []byte
+			var tail string
+			var used int
+			run, tail, used, end = t.next(part)
+			out = append(append(out, run...), tail...)
+			part = part[used:]
+			src = src[used:]
+		}
+	}
+	return out, t.irregular, src, end
+}
+
+func whole() int { return 1 << 30 }
+
+// meaning is what a sender that follows RFC 5321 means: the text up to
+// CRLF.CRLF, its stuffing taken off, and then its line ends made regular. It
+// is written to be read, not to be fast.
+func meaning(src []byte) (content []byte, rest []byte, end bool) {
+	stuffed := "\r\n" + string(src)
+	i := strings.Index(stuffed, "\r\n.\r\n")
+	if i < 0 {
+		return nil, nil, false
+	}
+	rest = []byte(stuffed[i+5:])
+	text := stuffed[:i+2]
+	text = strings.ReplaceAll(text, "\r\n.", "\r\n")[2:]
+	return []byte(regular(text)), rest, true
+}
+
+func regular(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '\r' && i+1 < len(text) && text[i+1] == '\n':
+			i++
+			b.WriteString("\r\n")
+		case text[i] == '\r' || text[i] == '\n':
+			b.WriteString("\r\n")
+		case text[i] != 0:
+			b.WriteByte(text[i])
+		}
+	}
+	return b.String()
+}
+
+// laxReaders are ways in which backends have been seen to read a text, after
+// which nothing may be left: what ends early leaves the rest to be obeyed.
+func laxEnds(out []byte) bool {
+	lax := bytes.ReplaceAll(out, []byte{0}, nil)
+	lax = bytes.ReplaceAll(lax, []byte("\r\n"), []byte("\n"))
+	lax = bytes.ReplaceAll(lax, []byte("\r"), []byte("\n"))
+	lax = append([]byte("\n"), lax...)
+	i := bytes.Index(lax, []byte("\n.\n"))
+	return i >= 0 && i+3 < len(lax)
+}
+
+func checkText(t *testing.T, src []byte, piece func() int) {
+	t.Helper()
+	out, _, rest, end := translate(src, piece)
+	content, wantRest, wantEnd := meaning(src)
+	if end != wantEnd {
+		t.Fatalf("%q: ended %v, want %v", src, end, wantEnd)
+	}
+	if !end {
+		return
+	}
+	if !bytes.Equal(rest, wantRest) {
+		t.Fatalf("%q: left %q, want %q", src, rest, wantRest)
+	}
+	got, gotRest, gotEnd := meaning(out)
+	if !gotEnd || len(gotRest) > 0 || !bytes.Equal(got, content) {
+		t.Fatalf("%q: written %q, which means %q, want %q", src, out, got, content)
+	}
+	if laxEnds(out) {
+		t.Fatalf("%q: written %q, which a lax reader ends early", src, out)
+	}
+}
+
+func TestTextExamples(t *testing.T) {
+	for src, want := range map[string]string{
+		".\r\n":                       ".\r\n",
+		"a\r\n.\r\n":                  "a\r\n.\r\n",
+		"a\r\n..b\r\n.\r\n":           "a\r\n..b\r\n.\r\n",
+		"a\r\n.b\r\n.\r\n":            "a\r\n.b\r\n.\r\n",
+		"a\n.\nb\r\n.\r\n":            "a\r\n..\r\nb\r\n.\r\n",
+		"a\r\n.\nb\r\n.\r\n":          "a\r\n\r\nb\r\n.\r\n",
+		"a\r\n.\rb\r\n.\r\n":          "a\r\n\r\nb\r\n.\r\n",
+		"a\n.\r\nb\r\n.\r\n":          "a\r\n..\r\nb\r\n.\r\n",
+		"a\r.\rb\r\n.\r\n":            "a\r\n..\r\nb\r\n.\r\n",
+		"a\r\n\x00.\r\nb\r\n.\r\n":    "a\r\n..\r\nb\r\n.\r\n",
+		"a\r\n.\x00\r\nb\r\n.\r\n":    "a\r\n\r\nb\r\n.\r\n",
+		"a\r\n.\x00.\r\nb\r\n.\r\n":   "a\r\n..\r\nb\r\n.\r\n",
+		"a\r\r\n.\r\n":                "a\r\n\r\n.\r\n",
+		"\r\n\r\n.\r\n":               "\r\n\r\n.\r\n",
+		"\xff\xfe no UTF-8\r\n.\r\n":  "\xff\xfe no UTF-8\r\n.\r\n",
+		"a\r\n.\r\nMAIL FROM:<>\r\n.": "a\r\n.\r\n",
+	} {
+		out, irregular, _, _ := translate([]byte(src), whole)
+		if string(out) != want {
+			t.Errorf("%q is written %q, want %q", src, out, want)
+		}
+		if wantIrregular := len(out) > len(src) || !strings.HasPrefix(src, want); irregular != wantIrregular {
+			t.Errorf("%q: irregular %v", src, irregular)
+		}
+	}
+}
+
+// TestTextMeansTheSame tries every short text over the bytes that matter, in
+// pieces of every size.
+func TestTextMeansTheSame(t *testing.T) {
+	const alphabet = "\r\n.\x00a"
+	for length := range 8 {
+		src := make([]byte, length)
+		var try func(int)
+		try = func(i int) {
+			if i == length {
+				text := append(bytes.Clone(src), "\r\n.\r\nrest"...)
+				checkText(t, text, whole)
+				checkText(t, text, func() int { return 1 })
+				return
+			}
+			for _, b := range []byte(alphabet) {
+				src[i] = b
+				try(i + 1)
+			}
+		}
+		try(0)
+	}
+}
+
+func TestTextInRandomPieces(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	words := []string{"\r\n", "\n", "\r", ".", "..", "\x00", "word", "a longer line of text", "\r\n.\r\n", "\xff"}
+	for range 20000 {
+		var src []byte
+		for range random.IntN(30) {
+			src = append(src, words[random.IntN(len(words))]...)
+		}
+		src = append(src, "\r\n.\r\n"...)
+		checkText(t, src, func() int { return 1 + random.IntN(9) })
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add([]byte("a\r\n.\nb\r\n.\r\n"), 3)
+	f.Add([]byte("\r\n\x00.\r\n.\r\nQUIT\r\n"), 1)
+	f.Fuzz(func(t *testing.T, src []byte, size int) {
+		checkText(t, src, func() int { return 1 + (size&0xff)%7 })
+	})
+}
+
+func BenchmarkText(b *testing.B) {
+	src := bytes.Repeat([]byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n"), 256)
+	b.SetBytes(int64(len(src)))
+	for b.Loop() {
+		var t text
+		for rest := src; len(rest) > 0; {
+			_, _, used, _ := t.next(rest)
+			rest = rest[used:]
+		}
+	}
+}
