@@ -41,16 +41,17 @@ type Exchange struct {
 // maxUser bounds a name that is learnt, in bytes.
 const maxUser = 256
 
-// Response takes one response of the client as it was sent, in base64.
-func (e *Exchange) Response(line string) {
+// Response takes one response of the client as it was sent, in base64. It
+// reports whether this is the first one: by then the name is known, where the
+// mechanism tells it at all.
+func (e *Exchange) Response(line string) (first bool) {
 	e.steps++
 	token, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line))
-	if err != nil {
-		return
-	}
-	if user := e.learn(token); user != "" && e.user == "" {
+	if err == nil && e.user == "" {
+		user := e.learn(token)
 		e.user = user[:min(len(user), maxUser)]
 	}
+	return e.steps == 1
 }
 
 // User is who logs in, as far as it is known: empty for mechanisms that hide

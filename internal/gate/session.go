@@ -2,6 +2,7 @@ package gate
 
 import (
 	"crypto/tls"
+	"io"
 	"net/netip"
 	"strings"
 )
@@ -17,6 +18,9 @@ type Session struct {
 	// Strong reports whether a TLS session is good enough for a password.
 	Strong func(*tls.ConnectionState) bool
 
+	// Spool makes a place to hold a message in; closing it frees it.
+	Spool func() (Spool, error)
+
 	// Date gives the time in the form of RFC 5322 §3.3.
 	Date func() string
 
@@ -30,6 +34,13 @@ type Limits struct {
 	Token   int // bytes of a line that carries a SASL token
 	Literal int // bytes of the literals of one command
 	Errors  int // wrong commands before the session is ended
+	Message int // bytes of a message that is held before it goes on
+}
+
+// Spool holds one message outside memory.
+type Spool interface {
+	io.ReadWriteSeeker
+	io.Closer
 }
 
 // Watch is told what a gate learns. Secrets never reach it.

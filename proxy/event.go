@@ -1,0 +1,38 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"net/netip"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// Info is what every event tells of its session. It holds no secrets.
+type Info struct {
+	ID       string
+	Listener *Listener
+	Client   netip.AddrPort
+	Opened   time.Time
+	TLS      *tls.ConnectionState // nil: none yet
+	User     string               // the last login that the backend has accepted
+}
+
+// Summary is how a session ended.
+type Summary struct {
+	Received, Sent int64 // bytes from and to the client, inside TLS
+	Reason         gate.Reason
+	Err            error // what was seen; may be nil
+}
+
+// Observer is told what happens, from the goroutine of the session. Its
+// methods must not block and must not keep info.
+type Observer interface {
+	Opened(info *Info)
+	TLSEstablished(info *Info)
+	HandshakeFailed(info *Info, offer Offer, err error)
+	LoginRefused(info *Info, command string) // in clear
+	Login(info *Info, user, mechanism string, ok bool)
+	Closed(info *Info, end Summary)
+	Turned(listener *Listener, client netip.AddrPort) // away, at a limit
+}

@@ -1,0 +1,126 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// SessionLog is the Observer that writes the log: a line for each handshake,
+// in the words that postmasters look for, and a line for each session.
+type SessionLog struct{ Log *slog.Logger }
+
+// Opened says nothing: the session's own line comes at its end.
+func (SessionLog) Opened(*Info) {}
+
+// TLSEstablished logs in Postfix's words.
+func (l SessionLog) TLSEstablished(info *Info) {
+	suite := tlspolicy.Suite(info.TLS.CipherSuite)
+	bits := suite.Bits()
+	l.Log.Info("Anonymous TLS connection established from "+peer(info.Client)+": "+
+		tlspolicy.Version(info.TLS.Version).String()+" with cipher "+suite.String()+strength(bits)+
+		" key-exchange "+keyExchange(info.TLS), "session", info.ID, "service", info.Listener.Service)
+}
+
+// HandshakeFailed logs what the client had to offer, so that the administrator
+// sees what would have let it in.
+func (l SessionLog) HandshakeFailed(info *Info, offer Offer, err error) {
+	l.Log.Warn("TLS handshake with "+peer(info.Client)+" failed", "session", info.ID, "listener", info.Listener.String(),
+		"error", err, "sni", offer.ServerName, "versions", versionNames(offer.Versions), "suites", suiteNames(offer.Suites),
+		"alpn", strings.Join(offer.Protocols, ","))
+}
+
+// LoginRefused says who still tries to log in in clear.
+func (l SessionLog) LoginRefused(info *Info, command string) {
+	l.Log.Info("refused in clear", "session", info.ID, "service", info.Listener.Service, "client", info.Client, "command", command)
+}
+
+// Login logs failures; a success stands in the session's line.
+func (l SessionLog) Login(info *Info, user, mechanism string, ok bool) {
+	if !ok {
+		l.Log.Info("login failed", "session", info.ID, "service", info.Listener.Service, "client", info.Client, "user", user, "mechanism", mechanism)
+	}
+}
+
+// Turned says who found no place.
+func (l SessionLog) Turned(listener *Listener, client netip.AddrPort) {
+	l.Log.Warn("connection turned away", "listener", listener.String(), "client", client, "reason", gate.Busy.Sentence(), "remedy", gate.Busy.Remedy())
+}
+
+// Closed is the session's line.
+func (l SessionLog) Closed(info *Info, end Summary) {
+	fields := []slog.Attr{
+		slog.String("session", info.ID), slog.String("service", info.Listener.Service),
+		slog.Any("client", info.Client), slog.String("user", info.User),
+	}
+	fields = append(fields, tlsFields(info.TLS)...)
+	fields = append(fields, slog.Int64("received", end.Received), slog.Int64("sent", end.Sent),
+		slog.Duration("duration", time.Since(info.Opened).Round(time.Millisecond)), slog.String("outcome", end.Reason.String()))
+	level := slog.LevelInfo
+	if end.Err != nil {
+		fields = append(fields, slog.Any("error", end.Err))
+	}
+	if end.Reason.Backend() || end.Reason == gate.Internal {
+		level = slog.LevelError
+		fields = append(fields, slog.String("listener", info.Listener.String()), slog.String("backend", info.Listener.Backend.Address),
+			slog.String("remedy", end.Reason.Remedy()))
+	}
+	l.Log.LogAttrs(context.Background(), level, "session", fields...)
+}
+
+func tlsFields(state *tls.ConnectionState) []slog.Attr {
+	if state == nil {
+		return []slog.Attr{slog.String("tls", "none")}
+	}
+	return []slog.Attr{
+		slog.String("tls", tlspolicy.Version(state.Version).String()),
+		slog.String("suite", tlspolicy.Suite(state.CipherSuite).String()),
+		slog.String("group", keyExchange(state)),
+		slog.String("sni", state.ServerName),
+		slog.String("alpn", state.NegotiatedProtocol),
+		slog.Bool("resumed", state.DidResume),
+	}
+}
+
+// peer is a client as Postfix names it: its name, which is not looked up, and
+// its address.
+func peer(client netip.AddrPort) string { return "unknown[" + client.Addr().String() + "]" }
+
+func keyExchange(state *tls.ConnectionState) string {
+	if state.CurveID == 0 {
+		return "RSA"
+	}
+	return tlspolicy.Group(state.CurveID).String()
+}
+
+func strength(bits int) string {
+	if bits == 0 {
+		return ""
+	}
+	n := strconv.Itoa(bits)
+	return " (" + n + "/" + n + " bits)"
+}
+
+// maxNames bounds how much of a client's offer is logged.
+const maxNames = 40
+
+func versionNames(versions []uint16) string { return names[tlspolicy.Version](versions) }
+func suiteNames(suites []uint16) string     { return names[tlspolicy.Suite](suites) }
+
+func names[T interface {
+	~uint16
+	String() string
+}](values []uint16) string {
+	var list []string
+	for _, v := range values[:min(len(values), maxNames)] {
+		list = append(list, T(v).String())
+	}
+	return strings.Join(list, ",")
+}

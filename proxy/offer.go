@@ -1,0 +1,30 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"net"
+)
+
+// Offer is what a client has offered in its ClientHello.
+type Offer struct {
+	ServerName string
+	Versions   []uint16
+	Suites     []uint16
+	Groups     []tls.CurveID
+	Protocols  []string
+}
+
+// heardConn is a connection under a handshake that still knows its session.
+type heardConn struct {
+	net.Conn
+	session *session
+}
+
+// hearOffer keeps the client's offer until the handshake is decided, and
+// changes nothing.
+func hearOffer(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	if c, ok := hello.Conn.(heardConn); ok {
+		c.session.offer = Offer{hello.ServerName, hello.SupportedVersions, hello.CipherSuites, hello.SupportedCurves, hello.SupportedProtos}
+	}
+	return nil, nil
+}

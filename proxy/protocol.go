@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// Gate is the conversation of one session before its bytes are relayed. Its
+// methods are called in this order, each once and by one goroutine; each error
+// ends the session for the reason that gate.ReasonOf finds in it.
+type Gate interface {
+	// Secure talks to the client until TLS is on, or declined where that is
+	// allowed. No backend exists yet.
+	Secure(front *wire.Conn) error
+
+	// Open hears the backend's greeting.
+	Open(back *wire.Conn) error
+
+	// Settle lets the client log in. After nil the session is relayed.
+	Settle(front, back *wire.Conn) error
+
+	// Refuse says the protocol's last words for a reason. It may be called at
+	// any point, but never while another method runs.
+	Refuse(front *wire.Conn, why gate.Reason)
+}
+
+// Listener is one service on one address.
+type Listener struct {
+	Service  string // its IANA name
+	Address  string // host:port to listen on
+	Implicit bool   // TLS before anything is said
+	TLS      *tls.Config
+	Strong   func(*tls.ConnectionState) bool // good enough for a password
+	Banner   string
+	Hidden   []string // SASL mechanisms never shown
+	Backend  Backend
+	NewGate  func(*gate.Session) Gate
+}
+
+// String names the listener in logs.
+func (l *Listener) String() string { return l.Service + " on " + l.Address }
+
+// Limits bound what clients may make the proxy hold. All are set.
+type Limits struct {
+	Connections          int
+	ConnectionsPerClient int
+	Handshakes           int
+	Line, Token, Literal int // bytes
+	Errors               int
+	Message              int // bytes of a message that is held before it goes on
+}
+
+// Timeouts bound every wait. All are set.
+type Timeouts struct {
+	Handshake time.Duration
+	Dial      time.Duration
+	Greeting  time.Duration // for the backend's greeting and each of its replies
+	Command   time.Duration
+	Login     time.Duration
+	Idle      time.Duration // silence of both sides while relayed
+	Data      time.Duration
+	EndOfData time.Duration
+}

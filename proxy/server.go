@@ -1,0 +1,204 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// Server accepts and carries sessions on its listeners.
+type Server struct {
+	Hostname  string
+	Listeners []*Listener
+	Limits    Limits
+	Timeouts  Timeouts
+	Observer  Observer
+	Log       *slog.Logger // for what concerns no session
+
+	places     places
+	handshakes chan struct{} // one token for each handshake that runs
+
+	mu       sync.Mutex
+	sockets  []net.Listener
+	sessions map[*session]struct{}
+	draining bool
+	running  sync.WaitGroup // accept loops and sessions
+
+	// dialling is cancelled when sessions are cut off.
+	dialling context.Context
+	cut      context.CancelFunc
+}
+
+// keepAlive finds dead peers without waking phones that sit in IDLE.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 4 * time.Minute, Interval: 30 * time.Second, Count: 4}
+
+// Listen opens all sockets, or none.
+func (s *Server) Listen() error {
+	s.places.limits = s.Limits
+	s.handshakes = make(chan struct{}, s.Limits.Handshakes)
+	s.sessions = make(map[*session]struct{})
+	s.dialling, s.cut = context.WithCancel(context.Background())
+	config := net.ListenConfig{KeepAliveConfig: keepAlive}
+	for _, l := range s.Listeners {
+		socket, err := config.Listen(s.dialling, "tcp", l.Address)
+		if err != nil {
+			s.closeSockets()
+			return fmt.Errorf("listener %s: %w", l, err)
+		}
+		l.TLS.GetConfigForClient = hearOffer
+		s.sockets = append(s.sockets, socket)
+	}
+	return nil
+}
+
+// Addresses are those that the listeners have got, in their order; useful
+// where port 0 was asked for.
+func (s *Server) Addresses() []net.Addr {
+	addresses := make([]net.Addr, len(s.sockets))
+	for i, socket := range s.sockets {
+		addresses[i] = socket.Addr()
+	}
+	return addresses
+}
+
+// Serve starts accepting; see Shutdown for its end.
+func (s *Server) Serve() {
+	for i, l := range s.Listeners {
+		s.running.Go(func() { s.accept(l, s.sockets[i]) })
+	}
+}
+
+// Accepting may fail for lack of descriptors; then it is tried again, after a
+// pause that grows between these bounds.
+const (
+	shortestPause = 5 * time.Millisecond
+	longestPause  = time.Second
+)
+
+func (s *Server) accept(l *Listener, socket net.Listener) {
+	pause := shortestPause
+	for {
+		conn, err := socket.Accept()
+		switch {
+		case err == nil:
+			pause = shortestPause
+			s.admit(l, conn)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			s.Log.Error("accept failed", "listener", l.String(), "error", err, "pause", pause)
+			time.Sleep(pause)
+			pause = min(2*pause, longestPause)
+		}
+	}
+}
+
+// admit gives a connection its session, or turns it away.
+func (s *Server) admit(l *Listener, conn net.Conn) {
+	client := addrPort(conn.RemoteAddr())
+	leave, ok := s.places.take(client.Addr())
+	if !ok {
+		s.turnAway(l, conn, client)
+		return
+	}
+	ses := newSession(s, l, conn)
+	if !s.register(ses) {
+		leave()
+		_ = conn.Close()
+		return
+	}
+	s.running.Go(func() {
+		defer leave()
+		defer s.forget(ses)
+		ses.run()
+	})
+}
+
+// turnAway says so in the protocol's words where that costs next to nothing:
+// in clear. A handshake would cost more than the session.
+func (s *Server) turnAway(l *Listener, conn net.Conn, client netip.AddrPort) {
+	s.Observer.Turned(l, client)
+	if !l.Implicit {
+		front := wire.New(conn, wire.Limits{Write: shortestPause})
+		l.NewGate(&gate.Session{ID: newID(), Hostname: s.Hostname}).Refuse(front, gate.Busy)
+	}
+	_ = conn.Close()
+}
+
+func (s *Server) register(ses *session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return false
+	}
+	s.sessions[ses] = struct{}{}
+	return true
+}
+
+func (s *Server) forget(ses *session) {
+	s.mu.Lock()
+	delete(s.sessions, ses)
+	s.mu.Unlock()
+}
+
+// Sessions is the number of those that are open.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+// Shutdown stops accepting and lets sessions end: one between two commands at
+// once, with its protocol's goodbye; one in the middle of a message when that
+// is decided. What is left when ctx ends is cut off. It returns when nothing
+// runs any more; the error is ctx's if it had to cut.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.draining = true
+	s.closeSockets()
+	for ses := range s.sessions {
+		ses.drain()
+	}
+	s.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(ended)
+	}()
+	defer s.cut()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	s.cut()
+	s.mu.Lock()
+	for ses := range s.sessions {
+		ses.abort()
+	}
+	s.mu.Unlock()
+	<-ended
+	return ctx.Err()
+}
+
+func (s *Server) closeSockets() {
+	for _, socket := range s.sockets {
+		_ = socket.Close()
+	}
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		ap := tcp.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}
