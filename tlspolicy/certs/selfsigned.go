@@ -1,0 +1,132 @@
+package certs
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// SelfSigned makes a pair of certificates for a name, ECDSA first and RSA
+// with rsaBits beside it for peers that know no curves. Nobody will trust
+// them; opportunistic peers take them.
+func SelfSigned(name string, rsaBits int) ([]tls.Certificate, error) {
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	rs, err := rsa.GenerateKey(rand.Reader, rsaBits)
+	if err != nil {
+		return nil, err
+	}
+	var pair []tls.Certificate
+	for _, key := range []crypto.Signer{ec, rs} {
+		c, err := selfSign(name, key)
+		if err != nil {
+			return nil, err
+		}
+		pair = append(pair, c)
+	}
+	return pair, nil
+}
+
+const (
+	selfSignedLife = 2 * 365 * 24 * time.Hour
+	renewBefore    = 30 * 24 * time.Hour
+	// KeptRSABits is the size that internet.nl rates as good.
+	KeptRSABits = 3072
+)
+
+func selfSign(name string, key crypto.Signer) (tls.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(selfSignedLife),
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	leaf, err := x509.ParseCertificate(der)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
+}
+
+// Kept returns the self-signed pair in dir, made now if there is none, or if
+// it is for another name or soon expires. If it cannot be kept, it is returned
+// all the same, with an error that says so.
+func Kept(dir, name string) ([]tls.Certificate, error) {
+	files := []File{
+		{filepath.Join(dir, "self-signed-ecdsa.pem"), filepath.Join(dir, "self-signed-ecdsa.key")},
+		{filepath.Join(dir, "self-signed-rsa.pem"), filepath.Join(dir, "self-signed-rsa.key")},
+	}
+	pair, err := Load(files)
+	if err == nil && pair[0].Leaf.VerifyHostname(name) == nil && time.Until(pair[0].Leaf.NotAfter) > renewBefore {
+		return pair, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("the self-signed pair is made anew: %w", err)
+	} else {
+		err = nil
+	}
+	pair, made := SelfSigned(name, KeptRSABits)
+	if made != nil {
+		return nil, made
+	}
+	if kept := keep(dir, files, pair); kept != nil {
+		err = fmt.Errorf("the self-signed pair lasts until the next start only: %w", kept)
+	}
+	return pair, err
+}
+
+func keep(dir string, files []File, pair []tls.Certificate) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for i, c := range pair {
+		key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+		if err != nil {
+			return err
+		}
+		if err := write(files[i].Key, "PRIVATE KEY", key); err != nil {
+			return err
+		}
+		if err := write(files[i].Cert, "CERTIFICATE", c.Certificate[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write replaces a file as a whole, readable by its owner only.
+func write(name, kind string, der []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }()
+	if err := pem.Encode(tmp, &pem.Block{Type: kind, Bytes: der}); err != nil {
+		_ = tmp.Close()
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), name)
+}
