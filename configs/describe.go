@@ -100,7 +100,10 @@ func loginWords(l Listener, p tlspolicy.Policy) string {
 		return "not offered"
 	}
 	text := "after TLSv1.2 or later with ECDHE and AEAD"
-	if p.LegacyAuth {
+	switch {
+	case p.Min >= tlspolicy.VersionTLS13:
+		text = "after TLSv1.3"
+	case p.LegacyAuth:
 		text = "after TLSv1.2 or later with ECDHE"
 	}
 	if l.Service == Submission || l.Service == Submissions {

@@ -51,7 +51,7 @@ func (p Policy) resolve() (tlspolicy.Policy, error) {
 		return tlspolicy.Policy{}, err
 	}
 	policy.Name = p.Name
-	policy.About = "own policy, based on " + p.Base
+	policy.About = "based on " + p.Base
 	if p.MinVersion != 0 {
 		policy.Min = p.MinVersion
 	}

@@ -47,6 +47,7 @@ func (m Machine) Simple(q Quick) (*Config, error) {
 	if q.Hostname != "" {
 		r.places["hostname"] = place{} // given, if not in a text
 	}
+	checkHostname(&c, m, r)
 	q.check(r, c.Hostname)
 	if len(r.errors) == 0 {
 		c.Listeners = q.listeners(c.Hostname)

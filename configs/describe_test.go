@@ -1,0 +1,22 @@
+package configs
+
+import "testing"
+
+func TestDescribe(t *testing.T) {
+	c := mustParse(t, quiet+`
+policies: [{name: own, base: compat, max_version: 1.2, suites: [ECDHE-RSA-AES128-SHA, ECDHE-RSA-AES128-GCM-SHA256], groups: [X25519]}]
+listeners:
+  - {service: imaps, backend: legacy}
+  - {service: pop3,  backend: "unix:/run/pop3", policy: own}
+  - {service: sieve, backend: legacy, policy: modern, hide_mechanisms: [CRAM-MD5]}
+  - {service: smtp,  backend: legacy, recipients: [example.com], require_tls: [192.0.2.0/24, partner.example], received: false}
+  - {service: smtp,  listen: ":26", backend: legacy, allow_open_relay: true, require_tls: true, bare_newline: reject, disable_vrfy: false}
+  - {service: submission, backend: legacy}
+`)
+	compare(t, "testdata/describe.txt", Describe(c))
+}
+
+func TestDescribeSelfSigned(t *testing.T) {
+	c := mustParse(t, "log: {format: postfix}\nlisteners: [{service: imaps, backend: legacy, policy: modern}]\n")
+	compare(t, "testdata/describe-self-signed.txt", Describe(c))
+}

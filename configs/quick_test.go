@@ -1,0 +1,156 @@
+package configs
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestSimple(t *testing.T) {
+	c, err := Elsewhere("mail.example.com").Simple(Quick{Backend: "legacy.lan"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Listeners) != len(services) {
+		t.Fatalf("%d listeners", len(c.Listeners))
+	}
+	for i, l := range c.Listeners {
+		f := services[i]
+		if l.Service != f.service || l.Listen != ":"+portText(f.service) || !strings.HasPrefix(l.Backend, "legacy.lan:") {
+			t.Errorf("%+v", l)
+		}
+	}
+	if !equal(c.Listeners[0].Recipients, []string{"mail.example.com", "example.com"}) {
+		t.Errorf("recipients %v", c.Listeners[0].Recipients)
+	}
+	if c.Limits != Default().Limits || c.Timeouts != Default().Timeouts || c.StateDir != Default().StateDir {
+		t.Error("not the defaults")
+	}
+}
+
+func TestSimpleWithEverything(t *testing.T) {
+	c, err := Elsewhere("").Simple(Quick{
+		Backend: "2001:db8::1", Hostname: "MX.example.com", Listen: "2001:db8::2", Services: []Service{IMAPS, SMTP},
+		Recipients: []string{"example.net"}, Cert: "/c.pem", Key: "/k.pem", StateDir: "/state", LogFormat: "json", LogLevel: "warn",
+	})
+	if err == nil {
+		t.Fatalf("a public backend was taken: %+v", c)
+	}
+	c, err = Elsewhere("").Simple(Quick{
+		Backend: "fd00::1", Hostname: "MX.example.com", Listen: "2001:db8::2", Services: []Service{IMAPS, SMTP},
+		Recipients: []string{"example.net"}, Cert: "/c.pem", Key: "/k.pem", StateDir: "/state", LogFormat: "json", LogLevel: "warn",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Hostname, want.StateDir, want.Log = "mx.example.com", "/state", Log{"json", "warn"}
+	want.Certificates = []Certificate{{"/c.pem", "/k.pem"}}
+	want.Listeners = []Listener{
+		{Service: IMAPS, Listen: "[2001:db8::2]:993", Backend: "[fd00::1]:143", Handover: "none"},
+		{Service: SMTP, Listen: "[2001:db8::2]:25", Backend: "[fd00::1]:25", Handover: "none", Recipients: []string{"example.net"}, BareNewline: "normalize"},
+	}
+	if !reflect.DeepEqual(*c, want) {
+		t.Errorf("%+v\nis not\n%+v", *c, want)
+	}
+}
+
+func TestOwnDomains(t *testing.T) {
+	for hostname, want := range map[string][]string{
+		"mail.example.com":      {"mail.example.com", "example.com"},
+		"example.com":           {"example.com"},
+		"mail.corp.example.com": {"mail.corp.example.com", "corp.example.com"},
+	} {
+		if got := ownDomains(hostname); !equal(got, want) {
+			t.Errorf("%s: %v", hostname, got)
+		}
+	}
+}
+
+func TestSimpleNeverRelaysByItself(t *testing.T) {
+	c, err := Elsewhere("mail.example.com").Simple(Quick{Backend: "b", AllowOpenRelay: true})
+	if err != nil || len(c.Listeners[0].Recipients) != 0 || !c.Listeners[0].AllowOpenRelay {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if c, err := Elsewhere("pc").Simple(Quick{Backend: "b"}); err == nil {
+		t.Errorf("a bare hostname gave recipients %v", c.Listeners[0].Recipients)
+	}
+	if _, err := Elsewhere("pc").Simple(Quick{Backend: "b", Services: []Service{IMAPS}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSimpleErrors(t *testing.T) {
+	tests := []struct {
+		name string
+		q    Quick
+		want string
+	}{
+		{"no backend", Quick{}, "--backend (LETTERLOCK_BACKEND): there is no backend"},
+		{"socket", Quick{Backend: "unix:/run/mail"}, "--backend (LETTERLOCK_BACKEND): sockets are one per service"},
+		{"port", Quick{Backend: "legacy.lan:25"}, `--backend (LETTERLOCK_BACKEND): "legacy.lan:25" is not a host`},
+		{"no name", Quick{Backend: "leg acy"}, `--backend (LETTERLOCK_BACKEND): "leg acy" has a host that is neither`},
+		{"itself", Quick{Backend: "127.0.0.1"}, "--backend (LETTERLOCK_BACKEND): 127.0.0.1 is this proxy itself"},
+		{"itself by address", Quick{Backend: "10.0.0.1", Listen: "10.0.0.1"}, "--backend (LETTERLOCK_BACKEND): 10.0.0.1 is this proxy itself"},
+		{"public", Quick{Backend: "8.8.8.8"}, "--backend (LETTERLOCK_BACKEND): 8.8.8.8 is a public address"},
+		{"hostname", Quick{Backend: "b", Hostname: "a b"}, `--hostname (LETTERLOCK_HOSTNAME): hostname "a b" is no domain name`},
+		{"listen", Quick{Backend: "b", Listen: ":25"}, `LETTERLOCK_LISTEN: ":25" is not an address`},
+		{"service", Quick{Backend: "b", Services: []Service{"smtps"}}, `LETTERLOCK_SERVICES: "smtps" is no service`},
+		{"service twice", Quick{Backend: "b", Services: []Service{IMAP, IMAP}}, "LETTERLOCK_LISTEN: :143 is taken"},
+		{"recipients", Quick{Backend: "b", Recipients: []string{"a b"}}, `LETTERLOCK_RECIPIENTS: "a b" is no domain name`},
+		{"contradiction", Quick{Backend: "b", Recipients: []string{"a.example"}, AllowOpenRelay: true}, "LETTERLOCK_ALLOW_OPEN_RELAY: allow_open_relay contradicts"},
+		{"half a certificate", Quick{Backend: "b", Cert: "/c.pem"}, "LETTERLOCK_CERT: the certificate has no key"},
+		{"log", Quick{Backend: "b", LogLevel: "loud"}, `LETTERLOCK_LOG_LEVEL: "loud" is no log level`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Elsewhere("mail.example.com").Simple(tt.q)
+			var all Errors
+			if !errors.As(err, &all) || len(all) != 1 || !strings.HasPrefix(all[0].Error(), tt.want) {
+				t.Errorf("%v, not %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestFromEnv(t *testing.T) {
+	q, err := FromEnv([]string{
+		"PATH=/bin", "LETTERLOCK_BACKEND=legacy", "LETTERLOCK_HOSTNAME=mail.example.com", "LETTERLOCK_RECIPIENTS=a.example, b.example,",
+		"LETTERLOCK_SERVICES=imaps,smtp", "LETTERLOCK_LISTEN=10.0.0.1", "LETTERLOCK_CERT=/c", "LETTERLOCK_KEY=/k", "LETTERLOCK_STATE_DIR=/s",
+		"LETTERLOCK_LOG_FORMAT=json", "LETTERLOCK_LOG_LEVEL=", "LETTERLOCK_ALLOW_OPEN_RELAY=1",
+	})
+	want := Quick{
+		Backend: "legacy", Hostname: "mail.example.com", Recipients: []string{"a.example", "b.example"}, Services: []Service{IMAPS, SMTP},
+		Listen: "10.0.0.1", Cert: "/c", Key: "/k", StateDir: "/s", LogFormat: "json", AllowOpenRelay: true,
+	}
+	if err != nil || !reflect.DeepEqual(q, want) {
+		t.Errorf("%+v, %v", q, err)
+	}
+}
+
+func TestFromEnvErrors(t *testing.T) {
+	tests := map[string]string{
+		"LETTERLOCK_BAKEND=b":              "LETTERLOCK_BAKEND: unknown variable\n  set LETTERLOCK_BACKEND",
+		"LETTERLOCK_COLOUR=red":            "LETTERLOCK_COLOUR: unknown variable\n  there are LETTERLOCK_BACKEND, LETTERLOCK_HOSTNAME",
+		"LETTERLOCK_ALLOW_OPEN_RELAY=sure": `LETTERLOCK_ALLOW_OPEN_RELAY: "sure" is neither true nor false`,
+	}
+	for pair, want := range tests {
+		if _, err := FromEnv([]string{pair}); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v", pair, err)
+		}
+	}
+}
+
+// Kubernetes sets these in every pod beside a service called letterlock or
+// letterlock-smtp.
+func TestFromEnvLeavesTheOrchestratorAlone(t *testing.T) {
+	q, err := FromEnv([]string{
+		"LETTERLOCK_SERVICE_HOST=10.0.0.1", "LETTERLOCK_SERVICE_PORT=25", "LETTERLOCK_SERVICE_PORT_SMTP=25", "LETTERLOCK_PORT=tcp://10.0.0.1:25",
+		"LETTERLOCK_PORT_25_TCP=tcp://10.0.0.1:25", "LETTERLOCK_PORT_25_TCP_PROTO=tcp", "LETTERLOCK_PORT_25_TCP_PORT=25",
+		"LETTERLOCK_PORT_25_TCP_ADDR=10.0.0.1", "LETTERLOCK_SMTP_SERVICE_HOST=10.0.0.1", "LETTERLOCK_SMTP_PORT_25_TCP=tcp://10.0.0.1:25",
+	})
+	if err != nil || !reflect.DeepEqual(q, Quick{}) {
+		t.Errorf("%+v, %v", q, err)
+	}
+}

@@ -1,0 +1,156 @@
+package configs
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// allKeys lists the path of every key that a type has, entries of lists as
+// name[].
+func allKeys(t reflect.Type, path string) []string {
+	var paths []string
+	switch {
+	case t.Kind() == reflect.Slice:
+		return allKeys(t.Elem(), path+"[]")
+	case t.Kind() != reflect.Struct || t == reflect.TypeFor[RequireTLS]():
+		return nil
+	}
+	for i, key := range keys(t) {
+		at := join(path, key)
+		paths = append(paths, at)
+		paths = append(paths, allKeys(t.Field(i).Type, at)...)
+	}
+	return paths
+}
+
+func TestReferenceIsAGoodFile(t *testing.T) {
+	got, err := Elsewhere("").Parse("reference.yaml", []byte(Reference()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	if got.StateDir != want.StateDir || got.Log != want.Log || got.Limits != want.Limits || got.Timeouts != want.Timeouts {
+		t.Errorf("the reference file has other defaults: %+v", got)
+	}
+	l := got.Listeners[0]
+	if l.PolicyName() != SMTP.DefaultPolicy() || l.RequireTLS.All || l.Auth || !l.ReceivedOn() || !l.VRFYDisabled() || l.BareNewline != "normalize" {
+		t.Errorf("the reference file has other defaults: %+v", l)
+	}
+	if len(got.Listeners) != len(services) {
+		t.Errorf("the reference file shows %d services of %d", len(got.Listeners), len(services))
+	}
+}
+
+func TestReferenceDescribesEveryKeyOnce(t *testing.T) {
+	var root yaml.Node
+	if err := yaml.Load([]byte(reference), &root); err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	countDescribed(root.Content[0], "", count)
+	want := allKeys(reflect.TypeFor[Config](), "")
+	for _, path := range want {
+		if count[path] != 1 {
+			t.Errorf("%s is described %d times", path, count[path])
+		}
+		delete(count, path)
+	}
+	for path := range maps.Keys(count) {
+		t.Errorf("%s does not exist", path)
+	}
+}
+
+func countDescribed(n *yaml.Node, path string, count map[string]int) {
+	for i, child := range n.Content {
+		switch {
+		case n.Kind == yaml.SequenceNode:
+			countDescribed(child, path+"[]", count)
+		case i%2 == 0 && child.HeadComment != "":
+			count[join(path, child.Value)]++
+		case i%2 == 1:
+			countDescribed(child, join(path, n.Content[i-1].Value), count)
+		}
+	}
+}
+
+// The bounds in the reference file are those that are checked.
+func TestReferenceTellsTheBounds(t *testing.T) {
+	texts, err := descriptions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range limitBounds {
+		if want := fmt.Sprintf("; %d to %d.", b.min, b.max); !strings.Contains(texts["limits."+b.key], want) {
+			t.Errorf("limits.%s does not say %q", b.key, want)
+		}
+	}
+	for _, b := range timeoutBounds {
+		if want := fmt.Sprintf("; up to %s.", short(b.max)); !strings.Contains(texts["timeouts."+b.key], want) || b.min != time.Second {
+			t.Errorf("timeouts.%s does not say %q", b.key, want)
+		}
+	}
+	for _, s := range services {
+		if text := texts["listeners[].service"]; !strings.Contains(text, string(s.service)) || !strings.Contains(text, portText(s.service)) {
+			t.Errorf("the services do not name %s and its port", s.service)
+		}
+	}
+	for _, h := range handovers {
+		if !strings.Contains(texts["listeners[].handover"], h.name) {
+			t.Errorf("the handovers do not name %s", h.name)
+		}
+	}
+}
+
+// Every default lies within its bounds, and every field has bounds.
+func TestBoundsCoverEveryField(t *testing.T) {
+	var limits, timeouts []string
+	for _, b := range limitBounds {
+		limits = append(limits, b.key)
+	}
+	for _, b := range timeoutBounds {
+		timeouts = append(timeouts, b.key)
+	}
+	if !slices.Equal(limits, keys(reflect.TypeFor[Limits]())) || !slices.Equal(timeouts, keys(reflect.TypeFor[Timeouts]())) {
+		t.Errorf("%v, %v", limits, timeouts)
+	}
+	c, r := Default(), report{findings: newFindings("", nil)}
+	checkLimits(&c, Machine{}, r)
+	checkTimeouts(&c, Machine{}, r)
+	if len(r.errors) > 0 {
+		t.Error(r.errors)
+	}
+	for _, b := range belongs {
+		if !slices.Contains(keys(reflect.TypeFor[Listener]()), b.key) {
+			t.Errorf("no listener has a key %s", b.key)
+		}
+	}
+}
+
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("examples/*.yaml")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%d examples, %v", len(files), err)
+	}
+	for _, file := range files {
+		c, err := Elsewhere("").Load(file)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if w := Warnings(c); len(w) > 0 {
+			t.Errorf("%s: %v", file, w)
+		}
+		if text, _ := os.ReadFile(file); !strings.HasPrefix(string(text), "# ") {
+			t.Errorf("%s does not say what it is for", file)
+		}
+	}
+}

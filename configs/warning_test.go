@@ -1,0 +1,47 @@
+package configs
+
+import (
+	"strings"
+	"testing"
+)
+
+const quiet = "hostname: mail.example.com\ncertificates: [{cert: c, key: k}]\n"
+
+func TestWarnings(t *testing.T) {
+	smtp := func(more string) string {
+		return quiet + "listeners: [{service: smtp, backend: b, " + more + "}]\n"
+	}
+	tests := []struct{ name, text, key, says string }{
+		{"nothing to say", smtp("recipients: [example.com]"), "", ""},
+		{"wider than opportunistic", smtp("recipients: [a.example], policy: opportunistic-wide"), "", ""},
+		{"some partners", smtp("recipients: [a.example], require_tls: [b.example]"), "", ""},
+		{"everybody", smtp("recipients: [a.example], require_tls: true"), "listeners[0].require_tls", "RFC 3207 §4"},
+		{"tighter", smtp("recipients: [a.example], policy: strict"), "listeners[0].policy", "in plaintext"},
+		{"relay", smtp("allow_open_relay: true"), "listeners[0].allow_open_relay", "backend"},
+		{"no Received", smtp("recipients: [a.example], received: false"), "listeners[0].received", "loops"},
+		{"weak login", quiet + "listeners: [{service: imaps, backend: b, policy: opportunistic}]", "listeners[0].policy", "no login passes"},
+		{"idle", quiet + "timeouts: {idle: 10m}\nlisteners: [{service: imaps, backend: b}]", "timeouts.idle", "10m is shorter"},
+		{"self-signed", "hostname: a.example\nlisteners: [{service: imaps, backend: b}]", "certificates", "self-signed"},
+		{"bare hostname", "hostname: pc\ncertificates: [{cert: c, key: k}]\nlisteners: [{service: imaps, backend: b}]", "hostname", "no domain"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := Warnings(mustParse(t, tt.text))
+			switch {
+			case tt.key == "" && len(got) == 0:
+			case len(got) != 1 || got[0].Key != tt.key || !strings.Contains(got[0].String(), tt.says):
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
+func TestOwnPolicyWithoutSuitesIsTighter(t *testing.T) {
+	c := mustParse(t, quiet+`
+policies: [{name: own, base: opportunistic, suites: [ECDHE-RSA-AES128-SHA]}]
+listeners: [{service: smtp, backend: b, recipients: [a.example], policy: own}]
+`)
+	if got := Warnings(c); len(got) != 1 || got[0].Key != "listeners[0].policy" {
+		t.Error(got)
+	}
+}
