@@ -49,7 +49,7 @@ func checkReadable(m Machine, path string, r report) {
 		return
 	}
 	if err := m.Readable(path); err != nil {
-		r.wrong("correct the path, or let the user that runs the program read the file", "%s %v", path, err)
+		r.wrong("correct the path, or let the user that runs the program read the file", "%q %v", path, err)
 	}
 }
 

@@ -121,7 +121,7 @@ func TestLoadFindsFilesBesideTheFile(t *testing.T) {
 	if err := os.Remove(c.Certificates[0].Key); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = Load(file); err == nil || !strings.Contains(err.Error(), "k.pem cannot be read") {
+	if _, err = Load(file); err == nil || !strings.Contains(err.Error(), "k.pem\" cannot be read") {
 		t.Errorf("a missing key gave %v", err)
 	}
 }
