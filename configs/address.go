@@ -104,6 +104,8 @@ func completeBackend(backend string, defaultPort int) (string, error) {
 	return withPort(host, port)
 }
 
+// withPort joins and checks the two halves. What looks like an address and is
+// none, 300.1.2.3 say, is not tried as a name: resolvers differ on it.
 func withPort(host, port string) (string, error) {
 	backend := net.JoinHostPort(host, port)
 	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
@@ -125,6 +127,8 @@ func legalHost(name string) bool {
 	return legalDomain(strings.TrimSuffix(strings.ReplaceAll(name, "_", "x"), ".")) == nil
 }
 
+// legalSocket holds to sun_path, of which the kernel takes 108 bytes with the
+// final zero (unix(7)).
 func legalSocket(path string) error {
 	switch {
 	case !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0):

@@ -42,6 +42,8 @@ var timeoutBounds = []timeoutBound{
 	{"shutdown", func(t Timeouts) time.Duration { return t.Shutdown }, time.Second, time.Hour},
 }
 
+// checkLimits: zero is refused too. In other programs it means no limit, and
+// here there is none without.
 func checkLimits(c *Config, _ Machine, r report) {
 	for _, b := range limitBounds {
 		if v := b.value(c.Limits); v < b.min || v > b.max {
@@ -52,6 +54,7 @@ func checkLimits(c *Config, _ Machine, r report) {
 	}
 }
 
+// checkTimeouts: a wait without an end would hold its connection for ever.
 func checkTimeouts(c *Config, _ Machine, r report) {
 	for _, b := range timeoutBounds {
 		if v := b.value(c.Timeouts); v < b.min || v > b.max {

@@ -3,6 +3,7 @@ package configs
 // The rules. Each is a function that reports what breaks it; a rule does not
 // repeat what another has reported.
 
+// rule looks at the configuration as a whole.
 type rule func(c *Config, m Machine, r report)
 
 var rules = []rule{
@@ -18,6 +19,7 @@ var rules = []rule{
 	checkLoop,
 }
 
+// listenerRule looks at one listener; r is the report of that listener.
 type listenerRule func(c *Config, l Listener, r report)
 
 // listenerRules see listeners whose service is known.
@@ -36,12 +38,16 @@ var listenerRules = []listenerRule{
 	checkHideMechanisms,
 }
 
+// check runs every rule, whatever the others found: an administrator mends a
+// file once, not once per mistake.
 func (c *Config) check(m Machine, r report) {
 	for _, rule := range rules {
 		rule(c, m, r)
 	}
 }
 
+// checkListeners runs the listener rules, but not on an unknown service, of
+// which nothing can be said.
 func checkListeners(c *Config, _ Machine, r report) {
 	if len(c.Listeners) == 0 {
 		r.in("listeners").wrong("write at least one, such as {service: imaps, backend: legacy.example.com}", "there are no listeners")
@@ -57,6 +63,7 @@ func checkListeners(c *Config, _ Machine, r report) {
 	}
 }
 
+// checkService reports whether the service is known.
 func checkService(l Listener, r report) bool {
 	if l.Service == "" {
 		r.wrong("write service: and one of "+list(Services()), "the listener has no service")

@@ -8,6 +8,8 @@ import (
 	"strings"
 )
 
+// checkListen: only addresses are taken. A name may stand for several, or for
+// another one tomorrow, and the port would be open where nobody expects it.
 func checkListen(_ *Config, l Listener, r report) {
 	if _, err := parseListen(l.Listen); err != nil {
 		port := l.Service.Port()
@@ -17,6 +19,8 @@ func checkListen(_ *Config, l Listener, r report) {
 	}
 }
 
+// checkBackend: a name is taken as it is, and resolved with each connection, so
+// that a backend can move.
 func checkBackend(_ *Config, l Listener, r report) {
 	if l.Backend == "" {
 		r.wrong(fmt.Sprintf("write backend: and the mail server's host, with a port if it is not %d", l.Service.BackendPort()), "the listener has no backend")
@@ -41,6 +45,8 @@ func checkPublicBackend(c *Config, l Listener, r report) {
 		"%s is a public address, and mail and passwords would go there in clear", host)
 }
 
+// checkPolicyName looks at what is in force, which is the service's own where
+// the key is absent.
 func checkPolicyName(c *Config, l Listener, r report) {
 	r.in("policy").oneOf("TLS policy", l.PolicyName(), c.policyNames())
 }
@@ -74,12 +80,16 @@ func checkBelongs(_ *Config, l Listener, r report) {
 	}
 }
 
+// checkBareNewline: there is no word for passing bare newlines on. Servers
+// differ in what they make of them, and that is how mail is smuggled.
 func checkBareNewline(_ *Config, l Listener, r report) {
 	if l.BareNewline != "" {
 		r.in("bare_newline").oneOf("way to treat a bare newline", l.BareNewline, bareNewlines)
 	}
 }
 
+// checkHandover: a handover that cannot be done is an error, as a backend that
+// is configured to believe it would take every client for the proxy.
 func checkHandover(_ *Config, l Listener, r report) {
 	at := r.in("handover")
 	if l.Handover == "" || !at.oneOf("handover", l.Handover, handoverNames()) {

@@ -8,6 +8,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
+// checkPolicies looks at the names. A built-in one cannot be replaced: it would
+// no longer mean the same here as in the manual and on other servers.
 func checkPolicies(c *Config, _ Machine, r report) {
 	seen := map[string]bool{}
 	for i, own := range c.Policies {
@@ -45,6 +47,8 @@ func checkBase(own Policy, r report) {
 	checkGroups(policy, r)
 }
 
+// checkVersions points at the key that was set, as the other end may be the
+// base's.
 func checkVersions(p tlspolicy.Policy, r report) {
 	if p.Min <= p.Max {
 		return
@@ -90,6 +94,7 @@ func checkGroups(p tlspolicy.Policy, r report) {
 	}
 }
 
+// classical reports whether a group exists without ML-KEM.
 func classical(g tlspolicy.Group) bool {
 	switch tls.CurveID(g) {
 	case tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024:
@@ -108,6 +113,8 @@ func checkLogin(c *Config, l Listener, r report) {
 	r.in("policy").wrong("allow TLS 1.3, or a suite with ECDHE and GCM", "under policy %s no login could be strong enough to be let through", p.Name)
 }
 
+// canLogin asks the policy itself what is strong, for the best that can be
+// negotiated.
 func canLogin(p tlspolicy.Policy) bool {
 	if p.Max >= tlspolicy.VersionTLS13 {
 		return true

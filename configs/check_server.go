@@ -5,6 +5,8 @@ import (
 	"strings"
 )
 
+// checkHostname: the name goes into greetings, where an address in its place
+// is for hosts that have no name (RFC 5321 §4.1.3). A mail server has one.
 func checkHostname(c *Config, _ Machine, r report) {
 	const remedy = "write the name that the mail server is known by, such as mail.example.com"
 	at := r.in("hostname")
@@ -24,12 +26,15 @@ func checkHostname(c *Config, _ Machine, r report) {
 	}
 }
 
+// checkStateDir does not ask that the folder exists: it is made at the start.
 func checkStateDir(c *Config, _ Machine, r report) {
 	if c.StateDir == "" || strings.ContainsRune(c.StateDir, 0) {
 		r.in("state_dir").wrong("write a folder that the program may write to, such as "+Default().StateDir, "state_dir names no folder")
 	}
 }
 
+// checkCertificates stops at what the file says and the disk shows; whether key
+// and chain fit is found when they are loaded.
 func checkCertificates(c *Config, m Machine, r report) {
 	for i, cert := range c.Certificates {
 		at := r.in("certificates", i)
@@ -44,6 +49,7 @@ func checkCertificates(c *Config, m Machine, r report) {
 	}
 }
 
+// checkReadable asks the machine, if it can be asked.
 func checkReadable(m Machine, path string, r report) {
 	if path == "" || m.Readable == nil {
 		return
@@ -53,6 +59,7 @@ func checkReadable(m Machine, path string, r report) {
 	}
 }
 
+// checkLog takes the names of slog's levels, in lower case.
 func checkLog(c *Config, _ Machine, r report) {
 	at := r.in("log")
 	at.in("format").oneOf("log format", c.Log.Format, logFormats)

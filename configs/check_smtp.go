@@ -21,6 +21,8 @@ func checkOpenRelay(_ *Config, l Listener, r report) {
 	}
 }
 
+// checkRecipients: a catch-all such as * is no entry. Whoever wants one has
+// allow_open_relay, which says what it does.
 func checkRecipients(_ *Config, l Listener, r report) {
 	for i, entry := range l.Recipients {
 		if err := legalRecipient(entry); err != nil {

@@ -25,6 +25,7 @@ func (c *Config) complete(m Machine, folder string) {
 	}
 }
 
+// complete puts words and domains into the case in which they are compared.
 func (l *Listener) complete() {
 	if l.Listen == "" && l.Service.known() {
 		l.Listen = fmt.Sprintf(":%d", l.Service.Port())

@@ -24,11 +24,14 @@ type decoder struct {
 // maxItems bounds lists of mappings: listeners, policies, certificates.
 const maxItems = 256
 
+// wrong reports a node that was not understood, and notes its path.
 func (d decoder) wrong(n *yaml.Node, path, remedy, problem string, args ...any) {
 	d.misread = append(d.misread, path)
 	d.add(n, path, fmt.Sprintf(problem, args...), remedy)
 }
 
+// decode refuses what no value may be, and leaves the rest to what the type
+// asks for.
 func (d decoder) decode(n *yaml.Node, path string, into reflect.Value) {
 	switch {
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
@@ -53,6 +56,7 @@ func (d decoder) decode(n *yaml.Node, path string, into reflect.Value) {
 	}
 }
 
+// plain decodes the types that have no reading of their own.
 func (d decoder) plain(n *yaml.Node, path string, into reflect.Value) {
 	switch into.Kind() {
 	case reflect.Pointer:
@@ -73,6 +77,9 @@ func (d decoder) plain(n *yaml.Node, path string, into reflect.Value) {
 	}
 }
 
+// mapping decodes the known keys and goes on after unknown ones. The library
+// does not tell of duplicate keys before it constructs values, so it is done
+// here.
 func (d decoder) mapping(n *yaml.Node, path string, into reflect.Value) {
 	if n.Kind != yaml.MappingNode {
 		d.wrong(n, path, "write keys, each with a colon and a value; there are "+strings.Join(keys(into.Type()), ", "), "%s takes keys of its own, not %s", lastKey(path), kindWords(n))
@@ -118,6 +125,7 @@ func keys(t reflect.Type) []string {
 	return names
 }
 
+// unknownRemedy names the nearest key, or all when none is near.
 func unknownRemedy(key string, known []string) string {
 	if n := nearest(key, known); n != "" {
 		return "write " + n
@@ -125,6 +133,8 @@ func unknownRemedy(key string, known []string) string {
 	return "there are " + strings.Join(known, ", ")
 }
 
+// sequence decodes a list. A single value is not taken for a list of one: the
+// next editor would add a second to it and get a text with a comma.
 func (d decoder) sequence(n *yaml.Node, path string, into reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
 		d.wrong(n, path, "write it as a list: "+listExample(n), "%s takes a list, not %s", lastKey(path), kindWords(n))
@@ -155,6 +165,7 @@ func listExample(n *yaml.Node) string {
 	return "[" + n.Value + "]"
 }
 
+// scalar takes the text of a value as it was written, so that 1.0 stays 1.0.
 func (d decoder) scalar(n *yaml.Node, path, what string) (string, bool) {
 	if n.Kind != yaml.ScalarNode {
 		d.wrong(n, path, "write a single value", "%s takes %s, not %s", lastKey(path), what, kindWords(n))
@@ -163,6 +174,7 @@ func (d decoder) scalar(n *yaml.Node, path, what string) (string, bool) {
 	return n.Value, true
 }
 
+// integer takes decimal digits only: YAML 1.1 would read 010 as eight.
 func (d decoder) integer(n *yaml.Node, path string, into reflect.Value) {
 	s, ok := d.scalar(n, path, "a number")
 	if !ok {
@@ -179,6 +191,8 @@ func (d decoder) integer(n *yaml.Node, path string, into reflect.Value) {
 	into.SetInt(int64(number))
 }
 
+// boolean takes true and false only: on and yes are words of YAML 1.1 that
+// YAML 1.2 reads as text.
 func (d decoder) boolean(n *yaml.Node, path string, into reflect.Value) {
 	s, ok := d.scalar(n, path, "true or false")
 	if !ok {
@@ -194,6 +208,8 @@ func (d decoder) boolean(n *yaml.Node, path string, into reflect.Value) {
 	into.SetBool(strings.EqualFold(s, "true"))
 }
 
+// quoted refuses a number or truth value in quotes, which editors and schemas
+// take for text.
 func (d decoder) quoted(n *yaml.Node, path, what string) bool {
 	quoted := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0
 	if quoted {
@@ -202,6 +218,8 @@ func (d decoder) quoted(n *yaml.Node, path, what string) bool {
 	return quoted
 }
 
+// duration demands a unit: a bare 10 means seconds in one program and
+// milliseconds in another.
 func (d decoder) duration(n *yaml.Node, path string, into *time.Duration) {
 	s, ok := d.scalar(n, path, "a duration")
 	if !ok {
@@ -215,6 +233,7 @@ func (d decoder) duration(n *yaml.Node, path string, into *time.Duration) {
 	*into = duration
 }
 
+// text leaves the reading to the type, whose errors say what to write.
 func (d decoder) text(n *yaml.Node, path string, into encoding.TextUnmarshaler) {
 	s, ok := d.scalar(n, path, "a single value")
 	if !ok {
@@ -234,6 +253,7 @@ func shown(n *yaml.Node) string {
 	return strconv.Quote(source)
 }
 
+// kindWords says what was written, in words that fit behind "not".
 func kindWords(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -245,6 +265,7 @@ func kindWords(n *yaml.Node) string {
 	}
 }
 
+// lastKey is the key that an administrator sees at the end of a path.
 func lastKey(path string) string {
 	if path == "" {
 		return "the file"

@@ -24,6 +24,8 @@ func Describe(c *Config) string {
 	return b.String()
 }
 
+// describe shows what is in force, defaults included: what is not set in the
+// file is what surprises later.
 func (c *Config) describe(b *strings.Builder, l Listener) {
 	fmt.Fprintf(b, "listener %s on %s → %s\n", l.Service, l.Listen, l.Backend)
 	say := func(what, text string) { fmt.Fprintf(b, "  %-11s %s\n", what+":", text) }
@@ -67,6 +69,7 @@ func versionWords(p tlspolicy.Policy) string {
 	return fmt.Sprintf("%s to %s", p.Min, p.Max)
 }
 
+// suiteWords leaves out suites that no allowed version could use.
 func suiteWords(p tlspolicy.Policy) string {
 	switch {
 	case p.Min >= tlspolicy.VersionTLS13:
@@ -78,6 +81,7 @@ func suiteWords(p tlspolicy.Policy) string {
 	}
 }
 
+// plaintextWords tells what becomes of a client that does not turn TLS on.
 func plaintextWords(l Listener) string {
 	switch {
 	case l.Service.Implicit():
@@ -95,6 +99,7 @@ func plaintextWords(l Listener) string {
 	return "taken, but not from " + strings.Join(partners, ", ")
 }
 
+// loginWords tells when a login is let through, see tlspolicy.Policy.Strong.
 func loginWords(l Listener, p tlspolicy.Policy) string {
 	if l.Service == SMTP && !l.Auth {
 		return "not offered"
@@ -115,6 +120,7 @@ func loginWords(l Listener, p tlspolicy.Policy) string {
 	return text
 }
 
+// recipientWords tells who guards against relaying.
 func recipientWords(l Listener) string {
 	switch {
 	case l.AllowOpenRelay:

@@ -33,6 +33,8 @@ func legalDomain(name string) error {
 	return nil
 }
 
+// legalLabel takes letters, digits and inner hyphens; r|0x20 puts ASCII letters
+// in lower case and maps no other character to one.
 func legalLabel(label string) bool {
 	if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 		return false

@@ -66,6 +66,8 @@ func FromEnv(environ []string) (Quick, error) {
 	return q, nil
 }
 
+// suggestVariable leaves the prefix out of the comparison: it would make all
+// names alike.
 func suggestVariable(name string) string {
 	var names []string
 	for _, v := range variables {

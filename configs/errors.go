@@ -59,6 +59,7 @@ func indent(line string, n int) string {
 // Errors is all that is wrong with a configuration, in the order of the text.
 type Errors []*Error
 
+// Error shows one error after the other, without a blank line between.
 func (e Errors) Error() string {
 	texts := make([]string, len(e))
 	for i, one := range e {

@@ -81,6 +81,8 @@ func (f *findings) tree(text []byte) *yaml.Node {
 	return nil
 }
 
+// document demands that there is one document. The library would take the
+// first and never look at the rest, mistakes included.
 func (f *findings) document(text []byte) *yaml.Node {
 	loader, err := yaml.NewLoader(bytes.NewReader(text))
 	if err != nil {

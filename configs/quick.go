@@ -60,6 +60,7 @@ func (m Machine) Simple(q Quick) (*Config, error) {
 	return &c, nil
 }
 
+// override replaces a default with what was given.
 func override(value *string, with string) {
 	if with != "" {
 		*value = with
@@ -111,6 +112,7 @@ func (q Quick) serves(s Service) bool {
 	return false
 }
 
+// services are those to be offered, in the order given.
 func (q Quick) services() []Service {
 	if len(q.Services) == 0 {
 		return Services()
@@ -118,6 +120,7 @@ func (q Quick) services() []Service {
 	return q.Services
 }
 
+// listeners makes one listener per service, as a file would have them.
 func (q Quick) listeners(hostname string) []Listener {
 	var listeners []Listener
 	for _, service := range q.services() {

@@ -40,6 +40,7 @@ func newFindings(file string, text []byte) *findings {
 	}
 }
 
+// full reports whether no more errors are taken, see maxErrors.
 func (f *findings) full() bool { return len(f.errors) >= maxErrors }
 
 // add records an error at a node, which may be nil if the place is unknown.
@@ -54,6 +55,7 @@ func (f *findings) add(at *yaml.Node, path, problem, remedy string) {
 	f.errors = append(f.errors, e)
 }
 
+// locate gives an error its place and the line to show.
 func (f *findings) locate(e *Error, line, column int) {
 	e.Line, e.Column = line, max(column, 1)
 	if line >= 1 && line <= len(f.lines) {
@@ -103,6 +105,7 @@ func (r report) in(key string, index ...int) report {
 	return r
 }
 
+// join puts a key behind a path.
 func join(path, key string) string {
 	if path == "" {
 		return key
@@ -126,6 +129,8 @@ func (r report) misplaced(remedy, problem string, args ...any) {
 	r.tell(func(p place) *yaml.Node { return p.key }, remedy, fmt.Sprintf(problem, args...))
 }
 
+// tell finds the place: that of r, or of the nearest that encloses it. It is
+// silent about what was misread.
 func (r report) tell(node func(place) *yaml.Node, remedy, problem string) {
 	if r.misreadAt(r.path) {
 		return

@@ -70,6 +70,8 @@ func schemaOf(v reflect.Value, path string, texts map[string]string) *schema {
 	return s
 }
 
+// schemaOfKind describes a type by its kind alone. An absent default is the
+// zero value, which is not worth telling.
 func schemaOfKind(v reflect.Value, path string, texts map[string]string) *schema {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -92,6 +94,7 @@ func schemaOfKind(v reflect.Value, path string, texts map[string]string) *schema
 	return s
 }
 
+// schemaOfStruct allows no other keys, as the decoder does not.
 func schemaOfStruct(v reflect.Value, path string, texts map[string]string) *schema {
 	closed := false
 	s := &schema{Type: "object", Properties: map[string]*schema{}, Required: required[path], Additional: &closed}
@@ -101,6 +104,7 @@ func schemaOfStruct(v reflect.Value, path string, texts map[string]string) *sche
 	return s
 }
 
+// required names the keys without which a mapping is refused.
 var required = map[string][]string{
 	"":               {"listeners"},
 	"certificates[]": {"cert", "key"},
@@ -108,6 +112,7 @@ var required = map[string][]string{
 	"listeners[]":    {"service", "backend"},
 }
 
+// leastItems names the lists that may not be empty.
 var leastItems = map[string]int{"listeners": 1, "policies[].suites": 1, "policies[].groups": 1}
 
 // enumAt gives the words that may stand at a path, and whether no others may.
@@ -134,6 +139,8 @@ func enumAt(path string) (words []any, closed bool) {
 	return nil, false
 }
 
+// availableHandovers are those that this version can do; an editor need not
+// offer the others.
 func availableHandovers() []string {
 	var names []string
 	for _, h := range handovers {
@@ -144,6 +151,7 @@ func availableHandovers() []string {
 	return names
 }
 
+// limitsAt gives the bounds of a limit, nil for all other numbers.
 func limitsAt(path string) (low, high *int) {
 	for _, b := range limitBounds {
 		if join("limits", b.key) == path {

@@ -27,6 +27,9 @@ type serviceFacts struct {
 	policy      string
 }
 
+// services has them in the order of the ports that mail came to use. The
+// policies are those of RFC 8314 and RFC 8997 for access and submission, and
+// of RFC 7435 for mail between servers.
 var services = []serviceFacts{
 	{SMTP, "smtp", 25, 25, false, "opportunistic"},
 	{Submission, "smtp", 587, 587, false, "strict"},

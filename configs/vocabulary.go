@@ -41,6 +41,8 @@ var handovers = []handoverFacts{
 	{"tproxy", false, nil},
 }
 
+// handoverNames lists the whole vocabulary, so that a word for later is not
+// taken for a slip.
 func handoverNames() []string {
 	names := make([]string, len(handovers))
 	for i, h := range handovers {
@@ -76,6 +78,7 @@ func (c *Config) policyNames() []string {
 	return names
 }
 
+// words are the values as plain text.
 func words[T ~string](values []T) []string {
 	text := make([]string, len(values))
 	for i, v := range values {
@@ -84,6 +87,7 @@ func words[T ~string](values []T) []string {
 	return text
 }
 
+// list is for sentences.
 func list[T ~string](values []T) string {
 	return strings.Join(words(values), ", ")
 }

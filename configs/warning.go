@@ -43,6 +43,7 @@ func Warnings(c *Config) []Warning {
 	return all
 }
 
+// warnPolicy compares what a policy lets in with what that is good for.
 func warnPolicy(l Listener, p tlspolicy.Policy, warn func(string)) {
 	switch {
 	case l.Service == SMTP && tighterThanOpportunistic(p):
@@ -52,6 +53,8 @@ func warnPolicy(l Listener, p tlspolicy.Policy, warn func(string)) {
 	}
 }
 
+// tighterThanOpportunistic reports whether some server that could talk TLS
+// under opportunistic cannot under p.
 func tighterThanOpportunistic(p tlspolicy.Policy) bool {
 	wide, err := tlspolicy.Named("opportunistic")
 	if err != nil {
@@ -61,6 +64,7 @@ func tighterThanOpportunistic(p tlspolicy.Policy) bool {
 	return p.Min > wide.Min || slices.ContainsFunc(wide.Suites, absent)
 }
 
+// warnSMTP looks at what is legal and seldom meant.
 func warnSMTP(l Listener, warn func(key, text string)) {
 	if l.RequireTLS.All {
 		warn("require_tls", "a server that the public sends mail to must not demand TLS (RFC 3207 §4): mail of servers without it is lost")
