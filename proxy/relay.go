@@ -70,9 +70,8 @@ const quiet = 200 * time.Millisecond
 
 var relayBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// relay moves bytes both ways until both sides have closed, one has failed,
-// or both have been silent for too long. A side that closes its half has the
-// other's half closed in turn, and the rest still flows.
+// relay moves bytes both ways until the backend has closed, one side has
+// failed, or both have been silent for too long.
 func (ses *session) relay() error {
 	client, fromClient, err := ses.front.Detach()
 	if err != nil {
@@ -139,7 +138,7 @@ func (p *pipe) flow(first []byte) error {
 				return err
 			}
 		default:
-			return p.ended(err)
+			return p.ended()
 		}
 	}
 }
@@ -158,14 +157,15 @@ func (p *pipe) silence(idle time.Duration) (over bool, err error) {
 	return false, nil
 }
 
-// ended closes the other half when one is closed, so that the other side can
-// still finish what it has to say.
-func (p *pipe) ended(err error) error {
-	if half, ok := p.to.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
-	}
+// ended is the end of what from has to say. A client that has closed its half
+// has the backend's closed in turn, and may still hear the rest; a backend that
+// has said all ends the session.
+func (p *pipe) ended() error {
 	if p.toClient {
 		return gate.Because(gate.Done, nil)
+	}
+	if half, ok := p.to.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
 	}
 	return nil
 }
