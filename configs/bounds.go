@@ -21,6 +21,7 @@ var limitBounds = []limitBound{
 	{"line", func(l Limits) int { return l.Line }, 1024, 1 << 20},
 	{"token", func(l Limits) int { return l.Token }, 12288, 1 << 20}, // RFC 4954 §4
 	{"literal", func(l Limits) int { return l.Literal }, 1024, 1 << 24},
+	{"message", func(l Limits) int { return l.Message }, 1 << 16, 1 << 31},
 	{"errors", func(l Limits) int { return l.Errors }, 1, 1000},
 }
 

@@ -85,6 +85,7 @@ type Limits struct {
 	Line                 int `yaml:"line"`                   // bytes of a command line, CRLF included
 	Token                int `yaml:"token"`                  // bytes of a SASL token line
 	Literal              int `yaml:"literal"`                // bytes of the literals of one command before login
+	Message              int `yaml:"message"`                // bytes of a message that bare_newline: reject must hold
 	Errors               int `yaml:"errors"`                 // wrong commands before the session is ended
 }
 

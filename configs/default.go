@@ -15,6 +15,7 @@ func Default() Config {
 			Line:                 8192,  // RFC 7162 §4; SMTP needs 512 and its extensions
 			Token:                32768, // Kerberos tickets with many groups; RFC 4954 §4 needs 12288
 			Literal:              65536,
+			Message:              128 << 20,
 			Errors:               10,
 		},
 		Timeouts: Timeouts{

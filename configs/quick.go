@@ -48,7 +48,7 @@ func (m Machine) Simple(q Quick) (*Config, error) {
 		r.places["hostname"] = place{} // given, if not in a text
 	}
 	checkHostname(&c, m, r)
-	q.check(r, c.Hostname)
+	q.check(r)
 	if len(r.errors) == 0 {
 		c.Listeners = q.listeners(c.Hostname)
 		c.complete(m, ".")
@@ -68,7 +68,7 @@ func override(value *string, with string) {
 }
 
 // check looks at what a file could not get wrong.
-func (q Quick) check(r report, hostname string) {
+func (q Quick) check(r report) {
 	backend := r.in("backend")
 	_, err := netip.ParseAddr(q.Backend)
 	switch _, socket := unixPath(q.Backend); {
@@ -86,11 +86,6 @@ func (q Quick) check(r report, hostname string) {
 	if _, err := netip.ParseAddr(q.Listen); err != nil && q.Listen != "" {
 		r.in("listen").wrong("give an address such as 192.0.2.1 or 2001:db8::1; the ports are the services' own", "%q is not an address", q.Listen)
 	}
-	if q.serves(SMTP) && !q.AllowOpenRelay && len(q.Recipients) == 0 && legalDomain(hostname) == nil && !strings.Contains(hostname, ".") {
-		r.in("recipients").wrong(
-			"give the domains to receive mail for, or a full hostname such as mail.example.com",
-			"the hostname %s does not tell for which domains mail may be taken in", hostname)
-	}
 }
 
 // itself reports whether the backend's ports would be our own.
@@ -101,15 +96,6 @@ func (q Quick) itself() bool {
 		own = netip.Addr{}
 	}
 	return listenAddress{host: own, port: anyPort}.reaches(q.Backend, anyPort)
-}
-
-func (q Quick) serves(s Service) bool {
-	for _, service := range q.services() {
-		if service == s {
-			return true
-		}
-	}
-	return false
 }
 
 // services are those to be offered, in the order given.

@@ -72,6 +72,9 @@ func warnSMTP(l Listener, warn func(key, text string)) {
 	if l.AllowOpenRelay {
 		warn("allow_open_relay", "who may send where is left to the backend, which sees the proxy's address in place of the client's")
 	}
+	if len(l.Recipients) > 0 && !slices.ContainsFunc(l.Recipients, func(r string) bool { return strings.Contains(r, ".") }) {
+		warn("recipients", "mail is taken for "+strings.Join(l.Recipients, ", ")+" alone, which is no domain of the Internet's: name your own (--recipients)")
+	}
 	if l.Service.Protocol() == "smtp" && !l.ReceivedOn() {
 		warn("received", "without the header the mail does not tell where it came from, and loops are found later (RFC 5321 §4.4, §6.3)")
 	}
