@@ -1,0 +1,146 @@
+package sieve
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// authenticate relays a SASL exchange (RFC 5804 §2.1).
+func (g *Gate) authenticate(c command) error {
+	if !g.s.Strong(g.front.TLS()) {
+		return g.fail(`NO (ENCRYPT-NEEDED) "Stronger encryption required"`)
+	}
+	if n := len(c.args); n < 1 || n > 2 || !c.args[0].isString() || !c.args[n-1].isString() {
+		return g.fail(`NO "Syntax: AUTHENTICATE mechanism [initial response], both as strings"`)
+	}
+	mechanism, initial := strings.ToUpper(c.args[0].text), c.args[1:]
+	switch {
+	case !slices.ContainsFunc(g.mechanisms(), func(m string) bool { return strings.EqualFold(m, mechanism) }):
+		return g.fail(`NO "Unsupported authentication mechanism"`)
+	case len(initial) > 0 && len(initial[0].text) > g.s.Limits.Token:
+		return gate.Because(gate.LineTooLong, nil)
+	case len(initial) > 0 && !isBase64(initial[0].text):
+		return g.fail(`NO "Not base64"`)
+	}
+	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g}
+	reply, err := x.begin(initial)
+	for err == nil && isChallenge(reply) {
+		reply, err = x.respond(reply[0])
+	}
+	if err != nil {
+		return err
+	}
+	return x.end(reply)
+}
+
+// exchange is one SASL exchange between the client and the backend.
+type exchange struct {
+	gate.Exchange
+	g        *Gate
+	admitted bool
+}
+
+// begin sends AUTHENTICATE. An initial response may be empty.
+func (x *exchange) begin(initial []token) (reply []token, err error) {
+	line := "AUTHENTICATE " + quote(x.Mechanism)
+	if len(initial) > 0 {
+		if err := x.admit(initial[0].text); err != nil {
+			return nil, err
+		}
+		line += " " + request(initial[0].text)
+	}
+	return x.g.ask(line)
+}
+
+// respond passes a challenge on and the client's response back. Whatever the
+// client answers is a response, even if it looks like a command. One that
+// cannot be passed on cancels the exchange on both sides, in step, as "*" does.
+func (x *exchange) respond(challenge token) (reply []token, err error) {
+	g := x.g
+	g.reply(challenge.String())
+	if err := g.front.Flush(); err != nil {
+		return nil, gate.FromClient(err)
+	}
+	words, err := g.read(g.front.ReadLine())
+	switch {
+	case errors.Is(err, errMalformed), err == nil && !isResponse(words):
+		return x.cancel()
+	case err != nil:
+		return nil, err
+	case len(words[0].text) > g.s.Limits.Token:
+		return nil, gate.Because(gate.LineTooLong, nil)
+	}
+	if err := x.admit(words[0].text); err != nil {
+		return nil, err
+	}
+	return g.ask(request(words[0].text))
+}
+
+// cancel ends the exchange with the backend, which can only agree.
+func (x *exchange) cancel() (reply []token, err error) {
+	reply, err = x.g.ask(`"*"`)
+	if err != nil {
+		return nil, err
+	}
+	if r, ok := parseResponse(reply); !ok || r.status == "OK" {
+		return nil, gate.Because(gate.BackendGarbage, errReply)
+	}
+	return reply, nil
+}
+
+// admit asks once, before the first response that says something, whether this
+// login may be tried at all. If not, it is answered as a wrong password is.
+func (x *exchange) admit(response string) error {
+	x.Response(response)
+	if x.admitted || strings.Trim(response, "=") == "" {
+		return nil
+	}
+	x.admitted = true
+	if err := x.g.s.Watch.Admit(x.User()); err != nil {
+		x.g.reply(`NO "Authentication failed"`)
+		return gate.Because(gate.LoginRefused, err)
+	}
+	return nil
+}
+
+// end passes on how the backend answered the login.
+func (x *exchange) end(reply []token) error {
+	r, ok := parseResponse(reply)
+	if !ok {
+		return gate.Because(gate.BackendGarbage, errReply)
+	}
+	x.g.s.Watch.Login(x.User(), x.Mechanism, r.status == "OK")
+	x.g.loggedIn = r.status == "OK"
+	return x.g.pass(r)
+}
+
+func isChallenge(words []token) bool { return len(words) == 1 && words[0].isString() }
+
+func isResponse(words []token) bool { return isChallenge(words) && isBase64(words[0].text) }
+
+// isBase64 reports whether a token has only the letters of base64. "*", which
+// cancels, has not.
+func isBase64(token string) bool {
+	for i := range len(token) {
+		if c := token[i]; !alphanumeric(c) && c != '+' && c != '/' && c != '=' {
+			return false
+		}
+	}
+	return true
+}
+
+// maxQuoted is the longest string that a server must take in quotes, in bytes
+// (RFC 5804 §4).
+const maxQuoted = 1024
+
+// request is a string of base64 as a client says it.
+func request(text string) string {
+	if len(text) <= maxQuoted {
+		return quote(text)
+	}
+	return "{" + strconv.Itoa(len(text)) + "+}\r\n" + text
+}

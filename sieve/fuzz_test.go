@@ -1,0 +1,168 @@
+package sieve
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// Whatever is said in clear: every line of ours is a capability, OK, NO or BYE,
+// and none asks for a secret.
+func FuzzClear(f *testing.F) {
+	for _, seed := range []string{
+		"CAPABILITY\r\nNOOP \"x\"\r\nLOGOUT\r\n", "AUTHENTICATE \"PLAIN\" {4+}\r\nAAAA\r\n", "STARTTLS\r\nNOOP\r\n",
+		"NOOP {3+}\r\nabc\r\n", "PUTSCRIPT \"a\" {99999999999+}\r\n", "NOOP {1}\r\n", "NOOP \"\\\"\"\r\n", "GET / HTTP/1.1\r\n", "\n",
+	} {
+		f.Add([]byte(seed), byte(3))
+	}
+	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
+		client := &stream{text: text, piece: func() int { return int(piece) }}
+		g := New(session(5))
+		front := newFront(client)
+		err := g.Secure(front)
+		if err == nil {
+			t.Fatal("no TLS, and yet no error")
+		}
+		g.Refuse(front, gate.ReasonOf(err))
+		_ = front.Flush()
+		var known []string
+		for _, line := range clearCapabilities {
+			known = append(known, join(line))
+		}
+		for line := range strings.Lines(client.told.String()) {
+			line = strings.TrimSuffix(line, "\r\n")
+			words, size, err := lex(line, byServer, true)
+			if _, ok := parseResponse(words); err != nil || size != noLiteral || !ok && !slices.Contains(known, line) {
+				t.Fatalf("told %q", line)
+			}
+		}
+	})
+}
+
+// Whatever is said inside TLS: the backend hears only what the gate has built,
+// and between AUTHENTICATE and its end only responses.
+func FuzzLogin(f *testing.F) {
+	for _, seed := range []string{
+		"AUTHENTICATE \"PLAIN\" \"AGEAYQ==\"\r\nXCLIENT\r\n", "AUTHENTICATE {5+}\r\nLOGIN\r\n\"LOGOUT\"\r\n",
+		"AUTHENTICATE \"LOGIN\"\r\n\"*\"\r\nXCLIENT ADDR=1\r\n", "AUTHENTICATE \"LOGIN\"\r\n{6+}\r\nLOGOUT\r\nCAPABILITY\r\n",
+		"CAPABILITY\r\nNOOP\r\nSTARTTLS\r\nLOGOUT\r\n", "NOOP\nXCLIENT\r\n",
+	} {
+		f.Add([]byte(seed), byte(3))
+	}
+	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
+		client := &stream{text: text, piece: func() int { return int(piece) }}
+		answer, inExchange, inLiteral := loginServer(), false, false
+		back := &server{}
+		back.answer = func(line string) string {
+			if inLiteral {
+				inLiteral = false
+				line = quote(line)
+			}
+			words, size, err := lex(line, byClient, true)
+			if size > 0 {
+				inLiteral = true
+				return ""
+			}
+			switch {
+			case err != nil || strings.ContainsAny(line, "\r\n\x00"):
+				t.Fatalf("the backend heard %q", line)
+			case inExchange && line != `"*"` && !isResponse(words):
+				t.Fatalf("the backend heard the response %q", line)
+			case !inExchange && line != "CAPABILITY" && line != "LOGOUT" && words[0].text != "AUTHENTICATE" && !isResponse(words):
+				t.Fatalf("the backend heard the command %q", line)
+			}
+			reply := answer(line)
+			inExchange = strings.HasPrefix(reply, `"VX`)
+			return reply
+		}
+		g := New(session(9))
+		if err := g.Open(back.greeting()); err != nil {
+			t.Fatal(err)
+		}
+		front := newFront(client)
+		err := g.Settle(front, g.back)
+		g.Refuse(front, gate.ReasonOf(err))
+		if strings.Contains(client.told.String(), "XCLIENT") {
+			t.Fatalf("told %q", client.told.String())
+		}
+	})
+}
+
+// Whatever a sentence is: it ends, within its bounds, and what it says is
+// understood the same way again.
+func FuzzSentence(f *testing.F) {
+	f.Add([]byte("OK (SASL {3}\r\nabc) \"x\\\"\"\r\n"), byte(2))
+	f.Add([]byte("A {0}\r\n {1}\r\n\r\r\n"), byte(1))
+	f.Add([]byte("((a)b)\r\n"), byte(9))
+	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
+		words, err := say(text, piece)
+		if err != nil {
+			return
+		}
+		again, err := say([]byte(join(words)+"\r\n"), 7)
+		if err != nil || !slices.Equal(words, again) {
+			t.Fatalf("%q became %q (%v)", words, again, err)
+		}
+	})
+}
+
+func say(text []byte, piece byte) ([]token, error) {
+	conn := newFront(&stream{text: text, piece: func() int { return int(piece) }})
+	line, err := conn.ReadLine()
+	if err != nil {
+		return nil, err
+	}
+	return sentence(conn, line, byServer, 1<<10, true)
+}
+
+// Whatever a backend greets with: what is shown of it invites to nothing that
+// cannot pass.
+func FuzzCapabilities(f *testing.F) {
+	f.Add("\"SASL\" \"PLAIN X-PLUS external\"\r\n\"STARTTLS\"\r\n\"xclient\"\r\nOK\r\n")
+	f.Add("{4}\r\nSASL {5}\r\nPLAIN\r\n\"UNAUTHENTICATE\"\r\nOK (TAG \"x\") \"hello\"\r\n")
+	f.Add("BYE (REFERRAL \"sieve://x\")\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		back := &server{}
+		back.pending.WriteString(text)
+		g := New(session(5))
+		if err := g.Open(back.conn()); err != nil {
+			return
+		}
+		for _, line := range rewrite(g.offered, g.s.Mechanisms, true) {
+			switch name := strings.ToUpper(line[0].text); {
+			case name == "STARTTLS", name == "XCLIENT", name == "UNAUTHENTICATE":
+				t.Fatalf("shown %q", line)
+			case name == "SASL" && slices.ContainsFunc(valuesOf(line), func(m string) bool { return !g.s.Mechanisms.Allows(m) }):
+				t.Fatalf("shown %q", line)
+			}
+		}
+	})
+}
+
+// Whatever a backend answers: no panic, and no login unless it says OK to one.
+func FuzzBackend(f *testing.F) {
+	f.Add("\"SASL\" \"LOGIN PLAIN\"\r\nOK|\"VX\"|{2}\r\nVX|OK (SASL \"x\")")
+	f.Add("\"SASL\" \"LOGIN PLAIN\"\r\nOK|\"VX\"|NO|BYE (REFERRAL \"x\")")
+	f.Fuzz(func(t *testing.T, text string) {
+		replies := strings.Split(text, "|")
+		back := &server{}
+		back.answer = func(string) (reply string) {
+			if len(replies) > 0 {
+				reply, replies = replies[0]+"\r\n", replies[1:]
+			}
+			return reply
+		}
+		back.pending.WriteString(back.answer(""))
+		client := &stream{text: []byte("AUTHENTICATE \"LOGIN\"\r\n\"YQ==\"\r\n\"YQ==\"\r\nAUTHENTICATE \"PLAIN\" \"AGEAYQ==\"\r\n"), piece: func() int { return 7 }}
+		g := New(session(9))
+		conn := back.conn()
+		if err := g.Open(conn); err != nil {
+			return
+		}
+		if err := g.Settle(newFront(client), conn); err == nil && !strings.Contains(strings.ToUpper(text), "OK") {
+			t.Fatal("logged in without the backend's word")
+		}
+	})
+}

@@ -1,0 +1,206 @@
+package sieve
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/dialog"
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// The options of the dialogs: "weak" TLS, "hide" a mechanism, "full" admits
+// nobody, "errors" sets their limit, "token" that of SASL.
+func TestDialogs(t *testing.T) {
+	dialog.Run(t, "testdata/*.dialog", func(options map[string]string, s *gate.Session) dialog.Gate {
+		if _, weak := options["weak"]; weak {
+			s.Strong = func(*tls.ConnectionState) bool { return false }
+		}
+		if hide, ok := options["hide"]; ok {
+			s.Mechanisms.Hidden = strings.Fields(hide)
+		}
+		if _, full := options["full"]; full {
+			s.Watch = &witness{full: true}
+		}
+		if n, err := strconv.Atoi(options["errors"]); err == nil {
+			s.Limits.Errors = n
+		}
+		if n, err := strconv.Atoi(options["token"]); err == nil {
+			s.Limits.Token = n
+		}
+		return New(s)
+	})
+}
+
+func TestRewrite(t *testing.T) {
+	const own = `"IMPLEMENTATION" "Letterlock"`
+	for name, c := range map[string]struct {
+		offered, want []string
+		hidden        []string
+		weak          bool
+	}{
+		"empty":      {want: []string{own}},
+		"ours":       {offered: []string{`"IMPLEMENTATION" "Old"`, `"STARTTLS"`, `"XCLIENT"`, `"UNAUTHENTICATE"`, `"SIEVE" "fileinto"`}, want: []string{own, `"SIEVE" "fileinto"`}},
+		"mechanisms": {offered: []string{`"SASL" "PLAIN EXTERNAL SCRAM-SHA-1-PLUS"`}, want: []string{own, `"SASL" "PLAIN"`}},
+		"hidden":     {offered: []string{`"SASL" "CRAM-MD5"`}, hidden: []string{"CRAM-MD5"}, want: []string{own, `"SASL" ""`}},
+		"weak":       {offered: []string{`"SASL" "PLAIN"`}, weak: true, want: []string{own, `"SASL" ""`}},
+		"bare":       {offered: []string{`"sasl"`}, want: []string{own, `"sasl" ""`}},
+		"verbatim":   {offered: []string{`"NOTIFY" "mailto \"x\""`, `"X-NEW"`}, want: []string{own, `"NOTIFY" "mailto \"x\""`, `"X-NEW"`}},
+	} {
+		var offered [][]token
+		for _, line := range c.offered {
+			words, _, _ := lex(line, byServer, true)
+			offered = append(offered, words)
+		}
+		var got []string
+		for _, words := range rewrite(offered, gate.Mechanisms{Hidden: c.hidden}, !c.weak) {
+			got = append(got, join(words))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// What is inside a literal in clear is never a command, however the bytes
+// arrive, and never kept.
+func TestNoLiteralIsACommand(t *testing.T) {
+	payloads := []string{
+		"", "x", "STARTTLS\r\n", "\r\nLOGOUT\r\n", "a\nSTARTTLS\nb", "\x00{9+}\r\n", "NOOP \"inside\"\r\n", "\r\n\r\n", "{3+}",
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		var text strings.Builder
+		var want []string
+		for n := range 4 {
+			payload := payloads[random.IntN(len(payloads))]
+			switch random.IntN(3) {
+			case 0:
+				fmt.Fprintf(&text, "AUTHENTICATE \"PLAIN\" {%d+}\r\n%s\r\n", len(payload), payload)
+				want = append(want, `NO (ENCRYPT-NEEDED) "TLS is required before authentication"`)
+			case 1:
+				fmt.Fprintf(&text, "PUTSCRIPT {%d+}\r\n%s {%d+}\r\n%s\r\n", len(payload), payload, len(payload), payload)
+				want = append(want, `NO "Authenticate first"`)
+			}
+			fmt.Fprintf(&text, "NOOP \"mark-%d\"\r\n", n)
+			want = append(want, fmt.Sprintf(`OK (TAG "mark-%d") "Done"`, n))
+		}
+		client := &stream{text: []byte(text.String() + "LOGOUT\r\n"), piece: func() int { return 1 + random.IntN(9) }}
+		g := New(session(99))
+		front := newFront(client)
+		if err := g.Secure(front); gate.ReasonOf(err) != gate.Done {
+			t.Fatalf("%q: %v", text.String(), err)
+		}
+		_, told, _ := strings.Cut(client.told.String(), "OK \"mail.example.com ready\"\r\n")
+		if want := strings.Join(append(want, `OK "Goodbye"`, ""), "\r\n"); told != want {
+			t.Fatalf("%q: told %q, want %q", text.String(), told, want)
+		}
+	}
+}
+
+// What the client says within a SASL exchange is never a command, and what it
+// says behind its login is left for the relay, however the bytes arrive.
+func TestNoResponseIsACommand(t *testing.T) {
+	responses := []string{`"LOGOUT"`, `"STARTTLS"`, `""`, "{6+}\r\nLOGOUT", "{8+}\r\nLOGOUT\r\n", `"not base64"`, `LOGOUT`, `"*"`, `"a" "b"`}
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 300 {
+		response := responses[random.IntN(len(responses))]
+		client := &stream{piece: func() int { return 1 + random.IntN(9) }}
+		const login, behind = "AUTHENTICATE \"PLAIN\" {8+}\r\nAGEAYQ==\r\n", "XCLIENT ADDR=192.0.2.9\r\n"
+		client.text = []byte("AUTHENTICATE \"LOGIN\"\r\n" + response + "\r\n" + login + behind)
+		back := &server{answer: loginServer()}
+		g := New(session(9))
+		if err := g.Open(back.greeting()); err != nil {
+			t.Fatal(err)
+		}
+		front := newFront(client)
+		if err := g.Settle(front, g.back); err != nil {
+			t.Fatalf("%q: %v", response, err)
+		}
+		passed := map[string]string{`"LOGOUT"`: `"LOGOUT"`, `"STARTTLS"`: `"STARTTLS"`, `""`: `""`, "{6+}\r\nLOGOUT": `"LOGOUT"`}[response]
+		if passed == "" {
+			passed = `"*"` // cancelled, in step
+		}
+		if want := []string{`AUTHENTICATE "LOGIN"`, passed, `AUTHENTICATE "PLAIN" "AGEAYQ=="`}; !slices.Equal(back.heard, want) {
+			t.Fatalf("%q: the backend heard %q, want %q", response, back.heard, want)
+		}
+		_, left, err := front.Detach()
+		if rest := string(left) + string(client.text); err != nil || rest != behind {
+			t.Fatalf("for the relay: %q, %v", rest, err)
+		}
+	}
+}
+
+// The watch learns who logs in and how it ends, and what is refused in clear.
+func TestWatch(t *testing.T) {
+	token := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	s := session(9)
+	watch := s.Watch.(*witness)
+	g := New(s)
+	_ = g.Secure(newFront(&stream{piece: func() int { return 9 }, text: []byte("authenticate \"PLAIN\"\r\nNOOP\r\n")}))
+	if !slices.Equal(watch.refused, []string{"AUTHENTICATE"}) {
+		t.Errorf("refused %q", watch.refused)
+	}
+	back := &server{answer: loginServer()}
+	if err := g.Open(back.greeting()); err != nil {
+		t.Fatal(err)
+	}
+	client := &stream{piece: func() int { return 99 }, text: []byte(
+		"AUTHENTICATE \"LOGIN\" \"" + token("bob") + "\"\r\nAUTHENTICATE \"plain\" \"" + token("\x00alice\x00secret") + "\"\r\n")}
+	if err := g.Settle(newFront(client), g.back); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"bob LOGIN no", "alice PLAIN yes"}; !slices.Equal(watch.logins, want) {
+		t.Errorf("logins %q, want %q", watch.logins, want)
+	}
+}
+
+// loginServer is a backend that takes any PLAIN and no LOGIN.
+func loginServer() func(string) string {
+	return func(line string) string {
+		switch {
+		case line == `AUTHENTICATE "LOGIN"`:
+			return "\"VXNlcm5hbWU6\"\r\n"
+		case strings.HasPrefix(line, `AUTHENTICATE "PLAIN" "`):
+			return "OK\r\n"
+		case line == "CAPABILITY":
+			return "\"SASL\" \"PLAIN LOGIN\"\r\n\"XCLIENT\"\r\nOK\r\n"
+		case strings.HasSuffix(line, "+}"):
+			return "" // the rest is to come
+		}
+		return "NO \"no\"\r\n"
+	}
+}
+
+// The last words depend on the reason, and are said once.
+func TestRefuse(t *testing.T) {
+	for name, c := range map[string]struct {
+		gate Gate
+		why  gate.Reason
+		want string
+	}{
+		"busy":             {Gate{}, gate.Busy, "BYE (TRYLATER) \"too many connections [ID]\"\r\n"},
+		"backend":          {Gate{}, gate.BackendDown, "BYE (TRYLATER) \"service not available [ID]\"\r\n"},
+		"silent":           {Gate{}, gate.Timeout, "BYE \"timeout exceeded\"\r\n"},
+		"injected":         {Gate{}, gate.Injected, "BYE \"data in clear behind the command that starts TLS\"\r\n"},
+		"relayed shutdown": {Gate{loggedIn: true}, gate.Shutdown, "BYE (TRYLATER) \"the service is shutting down [ID]\"\r\n"},
+		"relayed failure":  {Gate{loggedIn: true}, gate.BackendGone, ""},
+		"said already":     {Gate{over: true}, gate.Desynchronised, ""},
+		"done":             {Gate{}, gate.Done, ""},
+		"gone":             {Gate{}, gate.ClientGone, ""},
+		"no TLS":           {Gate{}, gate.HandshakeFailed, ""},
+	} {
+		client := &stream{piece: func() int { return 1 }}
+		g := c.gate
+		g.s = session(5)
+		g.Refuse(newFront(client), c.why)
+		if got := client.told.String(); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
