@@ -85,8 +85,8 @@ func (g *Gate) offers(capability string) (arguments []string, ok bool) {
 	return nil, false
 }
 
-// keywordOf is the name of a capability; the words of a capability are not
-// sensitive to case (RFC 2449 §3).
+// keywordOf is the name of a capability. Case must not let one slip through the
+// table.
 func keywordOf(words []string) string { return strings.ToUpper(words[0]) }
 
 // stampOf finds the challenge for APOP in a greeting (RFC 1939 §7). Dovecot's
