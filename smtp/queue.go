@@ -52,6 +52,17 @@ func (g *Gate) forward(line string, heard func(reply)) error {
 
 // collect gives the client all the answers that it is due.
 func (g *Gate) collect() error {
+	if err := g.gather(); err != nil {
+		return err
+	}
+	if err := g.front.Flush(); err != nil {
+		return gate.FromClient(err)
+	}
+	return nil
+}
+
+// gather reads the answers that the client is due, and has them ready.
+func (g *Gate) gather() error {
 	due := g.pending
 	g.pending = g.pending[:0]
 	if len(due) > 0 {
@@ -67,9 +78,6 @@ func (g *Gate) collect() error {
 		if err := g.hear(e); err != nil {
 			return err
 		}
-	}
-	if err := g.front.Flush(); err != nil {
-		return gate.FromClient(err)
 	}
 	return nil
 }
@@ -103,13 +111,19 @@ func (g *Gate) pass(r reply) error {
 	return nil
 }
 
-// exchange sends a command that stands alone and reads its reply; everything
-// that was due before it has been given.
+// exchange sends a command whose reply decides what comes next, and reads that
+// reply. It may be the last of a group (RFC 2920 §3.1); what was due before it
+// is ready for the client.
 func (g *Gate) exchange(line string) (reply, error) {
-	if err := g.collect(); err != nil {
-		return reply{}, err
+	if !g.caps.pipelining {
+		if err := g.gather(); err != nil {
+			return reply{}, err
+		}
 	}
 	g.back.Print(line, "\r\n")
+	if err := g.gather(); err != nil {
+		return reply{}, err
+	}
 	if err := g.back.Flush(); err != nil {
 		return reply{}, gate.FromBackend(err)
 	}
