@@ -1,0 +1,101 @@
+package imap
+
+import "strings"
+
+// arguments are what stands behind a command's name, read from the front.
+// The parts are those of RFC 9051 §9; each reader says whether the part was
+// there, and uses it up if so. A copy is read independently.
+type arguments struct {
+	text string // up to the next literal
+	more []counted
+}
+
+// counted is a literal and the text behind it.
+type counted struct{ literal, text string }
+
+// done reports whether everything has been read.
+func (a *arguments) done() bool { return a.text == "" && len(a.more) == 0 }
+
+// add puts a literal and the text behind it at the end.
+func (a *arguments) add(literal, text string) {
+	a.more = append(a.more, counted{literal, text})
+}
+
+// skip uses up a piece of text that stands there exactly.
+func (a *arguments) skip(text string) (ok bool) {
+	a.text, ok = strings.CutPrefix(a.text, text)
+	return ok
+}
+
+// word reads bytes of a kind, at least one.
+func (a *arguments) word(is func(byte) bool) (string, bool) {
+	n := 0
+	for n < len(a.text) && is(a.text[n]) {
+		n++
+	}
+	s := a.text[:n]
+	a.text = a.text[n:]
+	return s, n > 0
+}
+
+// astring reads an atom, a quoted string or a literal.
+func (a *arguments) astring() (string, bool) {
+	if s, ok := a.word(isAstringChar); ok {
+		return s, true
+	}
+	return a.string()
+}
+
+// string reads a quoted string or a literal.
+func (a *arguments) string() (string, bool) {
+	// Text in front of a literal, such as the "~" of a literal8 (RFC 3516), is
+	// no part of a string.
+	if a.text == "" {
+		return a.literal()
+	}
+	return a.quoted()
+}
+
+// literal takes the literal that stands where the text has ended.
+func (a *arguments) literal() (string, bool) {
+	if len(a.more) == 0 {
+		return "", false
+	}
+	next := a.more[0]
+	a.text, a.more = next.text, a.more[1:]
+	return next.literal, true
+}
+
+// quoted takes bytes above 127 too: RFC 6855 and RFC 9051 have UTF-8 there.
+// Only a quote and a backslash may be escaped; readers differ about the rest.
+func (a *arguments) quoted() (string, bool) {
+	text := a.text
+	if !strings.HasPrefix(text, `"`) {
+		return "", false
+	}
+	var s strings.Builder
+	for i := 1; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			a.text = text[i+1:]
+			return s.String(), true
+		case c == '\\':
+			i++
+			if i == len(text) || text[i] != '"' && text[i] != '\\' {
+				return "", false
+			}
+		}
+		s.WriteByte(text[i])
+	}
+	return "", false
+}
+
+// none reads NIL.
+func (a *arguments) none() bool {
+	text := a.text
+	return len(text) >= 3 && strings.EqualFold(text[:3], "NIL") && a.skip(text[:3])
+}
+
+// unsafe reports what no name, password or field may hold. A literal could
+// carry it, but a backend that loses count would run what stands behind it.
+func unsafe(s string) bool { return strings.ContainsAny(s, "\r\n\x00") }

@@ -1,0 +1,246 @@
+package imap
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+
+	imapv2 "github.com/emersion/go-imap/v2"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+const tooWeak = "[PRIVACYREQUIRED] Stronger encryption required"
+
+// login passes a LOGIN on (RFC 9051 §6.2.3).
+func (g *Gate) login(cmd command) error {
+	if !g.strong() {
+		return g.refuseWeak(cmd)
+	}
+	// Only here does a literal get its "+": TLS is on and strong enough.
+	if err := g.collect(&cmd); err != nil {
+		return err
+	}
+	user, password, ok := cmd.args.credentials()
+	if !ok {
+		return g.bad(cmd, "Syntax: LOGIN name password")
+	}
+	if err := g.admit(cmd, user); err != nil {
+		return err
+	}
+	r, err := g.converse(g.loginRequest(user, password), nil)
+	if err != nil {
+		return err
+	}
+	return g.verdict(cmd, r, user, "LOGIN")
+}
+
+// credentials reads the arguments of LOGIN. A name or password with a line end
+// or a NUL is none that anybody has.
+func (a *arguments) credentials() (user, password string, ok bool) {
+	if ok = a.skip(" "); !ok {
+		return "", "", false
+	}
+	if user, ok = a.astring(); !ok || !a.skip(" ") {
+		return "", "", false
+	}
+	password, ok = a.astring()
+	return user, password, ok && a.done() && !unsafe(user) && !unsafe(password)
+}
+
+// loginRequest writes in one form what a client may write in three.
+func (g *Gate) loginRequest(user, password string) *request {
+	req := g.request("LOGIN ")
+	req.addString(user)
+	req.add(" ")
+	req.addString(password)
+	req.end()
+	return req
+}
+
+// refuseWeak keeps a password from a TLS session that does not protect it.
+func (g *Gate) refuseWeak(cmd command) error {
+	if err := g.swallow(&cmd); err != nil {
+		return err
+	}
+	return g.no(cmd, tooWeak)
+}
+
+// admit asks whether a user may try to log in now, before the backend hears
+// of it.
+func (g *Gate) admit(cmd command, user string) error {
+	if err := g.s.Watch.Admit(user); err != nil {
+		g.front.Print(cmd.tag, " NO [AUTHENTICATIONFAILED] Authentication failed", crlf)
+		return gate.Because(gate.LoginRefused, err)
+	}
+	return nil
+}
+
+// verdict passes on how the backend answered a login. OK ends the gate: what
+// the client has sent behind its login is the relay's.
+func (g *Gate) verdict(cmd command, r reply, user, mechanism string) error {
+	// A BYE in place of a verdict counts as a refusal, or guessing would be
+	// free where the backend hangs up on a wrong password.
+	ok := r.status == "OK"
+	g.s.Watch.Login(user, mechanism, ok)
+	if err := g.relayVerdict(cmd, r); err != nil {
+		return err
+	}
+	if !ok {
+		return g.wrong(gate.LoginRefused)
+	}
+	g.loggedIn = true
+	g.front.Lift()
+	if err := g.front.Flush(); err != nil {
+		return gate.FromClient(err)
+	}
+	return nil
+}
+
+// authenticate relays a SASL exchange (RFC 9051 §6.2.2, RFC 4959).
+func (g *Gate) authenticate(cmd command) error {
+	if !g.strong() {
+		return g.refuseWeak(cmd)
+	}
+	if cmd.next.announced {
+		return g.bad(cmd, authSyntax)
+	}
+	mechanism, initial, ok := cmd.args.mechanism()
+	if !ok {
+		return g.bad(cmd, authSyntax)
+	}
+	// Beyond the policy, the backend must have offered it: what it keeps to
+	// itself may be meant for proxies.
+	if !g.s.Mechanisms.Allows(mechanism) || !g.offer.set.Has(imapv2.AuthCap(mechanism)) {
+		return g.no(cmd, "Unsupported authentication mechanism")
+	}
+	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g, cmd: cmd}
+	req := g.request("AUTHENTICATE " + mechanism)
+	if initial != "" {
+		if err := x.begin(req, initial); err != nil {
+			return err
+		}
+	}
+	req.end()
+	r, err := g.converse(req, x.answer)
+	if err != nil {
+		return err
+	}
+	return x.verdict(r)
+}
+
+const authSyntax = "Syntax: AUTHENTICATE mechanism [initial-response]"
+
+// mechanism reads the arguments of AUTHENTICATE. An initial response that is
+// there and empty is "=".
+func (a *arguments) mechanism() (name, initial string, ok bool) {
+	if !a.skip(" ") {
+		return "", "", false
+	}
+	name, ok = a.word(isAstringChar)
+	if !ok || !isAtom(name) {
+		return "", "", false
+	}
+	if a.skip(" ") {
+		initial, ok = a.word(isPlain)
+		ok = ok && (initial == "=" || isBase64(initial))
+	}
+	return strings.ToUpper(name), initial, ok && a.done()
+}
+
+// isBase64 follows RFC 9051 §9: whole groups of four, and no blanks. An empty
+// line is an empty response.
+func isBase64(s string) bool {
+	_, err := base64.StdEncoding.DecodeString(s)
+	return err == nil
+}
+
+// exchange is one SASL exchange under way.
+type exchange struct {
+	gate.Exchange
+	g         *Gate
+	cmd       command
+	asked     bool   // Watch has been asked about
+	user      string // this user
+	cancelled bool
+}
+
+// begin puts the initial response where the backend wants it: on the line, or
+// behind its first "+" if it knows no other way.
+func (x *exchange) begin(req *request, initial string) error {
+	response := initial
+	if response == "=" {
+		response = ""
+	}
+	if err := x.respond(response); err != nil {
+		return err
+	}
+	if x.g.offer.set.Has(imapv2.CapSASLIR) {
+		req.add(" " + initial)
+		return nil
+	}
+	req.wait()
+	req.add(response)
+	return nil
+}
+
+// answer puts the backend's challenge to the client. Whatever is not a
+// response cancels the exchange, so that all three stay in step.
+func (x *exchange) answer(challenge string) (string, error) {
+	// The client is done with it and will send commands: there is nobody to
+	// ask.
+	if x.cancelled {
+		return "", garbage("+ to a cancelled exchange")
+	}
+	front := x.g.front
+	front.Print("+ ", challenge, crlf)
+	if err := front.Flush(); err != nil {
+		return "", gate.FromClient(err)
+	}
+	line, err := front.ReadLine()
+	if _, ok := errors.AsType[wire.SyntaxError](err); ok {
+		return x.cancel(), nil
+	}
+	if err != nil {
+		return "", gate.FromClient(err)
+	}
+	response := string(line)
+	if !isBase64(response) {
+		return x.cancel(), nil
+	}
+	return response, x.respond(response)
+}
+
+// cancel is the client's right (RFC 9051 §6.2.2), and our way to keep a backend
+// from a line that is no response.
+func (x *exchange) cancel() string {
+	x.cancelled = true
+	return "*"
+}
+
+// respond takes note of a response before the backend gets it. Watch is asked
+// again when the user's name comes later than the first response.
+func (x *exchange) respond(response string) error {
+	if len(response) > x.g.s.Limits.Token {
+		return gate.Because(gate.LineTooLong, nil)
+	}
+	x.Response(response)
+	if x.asked && x.user == x.User() {
+		return nil
+	}
+	x.asked, x.user = true, x.User()
+	return x.g.admit(x.cmd, x.user)
+}
+
+// verdict ends the exchange. Where the client has not responded, nobody has
+// tried to log in.
+func (x *exchange) verdict(r reply) error {
+	if x.asked || r.status == "OK" {
+		return x.g.verdict(x.cmd, r, x.User(), x.Mechanism)
+	}
+	if err := x.g.relayVerdict(x.cmd, r); err != nil {
+		return err
+	}
+	return x.g.wrong(gate.TooManyErrors)
+}

@@ -1,0 +1,217 @@
+package imap
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// account is a backend with one user, demo, whose password is demo.
+type account struct {
+	server
+	exchange string // the tag of the SASL exchange that is under way
+}
+
+func newAccount() *account {
+	a := &account{}
+	a.answer = a.reply
+	return a
+}
+
+func (a *account) reply(cmd command) string {
+	if a.exchange != "" {
+		tag := a.exchange
+		a.exchange = ""
+		if cmd.name == "AGRlbW8AZGVtbw==" {
+			return tag + " OK Logged in\r\n"
+		}
+		return tag + " NO no\r\n"
+	}
+	args := cmd.args
+	switch cmd.name {
+	case "LOGIN":
+		if user, password, ok := args.credentials(); ok && user == "demo" && password == "demo" {
+			return cmd.tag + " OK Logged in\r\n"
+		}
+		return cmd.tag + " NO no\r\n"
+	case "AUTHENTICATE":
+		if _, initial, ok := args.mechanism(); !ok || initial != "" {
+			return cmd.tag + " NO no\r\n"
+		}
+		a.exchange = cmd.tag
+		return "+ \r\n"
+	case "ID", "CAPABILITY", "LOGOUT":
+		return cmd.tag + " OK done\r\n"
+	}
+	return cmd.tag + " BAD what\r\n"
+}
+
+const (
+	plus  = "* OK [CAPABILITY IMAP4rev1 ID LITERAL+ SASL-IR AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5] hi"
+	minus = "* OK [CAPABILITY IMAP4rev1 ID AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5] hi"
+)
+
+func token(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+
+// The watch learns who logs in and how it ends. Where nothing was tried, there
+// is nothing to learn.
+func TestWatch(t *testing.T) {
+	client := says("a LOGIN alice secret\r\n"+
+		"b AUTHENTICATE PLAIN "+token("\x00bob\x00secret")+"\r\n"+
+		"c AUTHENTICATE CRAM-MD5\r\n*\r\n"+
+		"d AUTHENTICATE LOGIN\r\n"+token("carol")+"\r\n"+
+		"e AUTHENTICATE PLAIN\r\n"+token("\x00demo\x00demo")+"\r\n", 99)
+	s := session(9)
+	if _, err := settled(s, client, &newAccount().server, plus); err != nil {
+		t.Fatal(err)
+	}
+	watch := s.Watch.(*witness)
+	if want := []string{"alice LOGIN no", "bob PLAIN no", "carol LOGIN no", "demo PLAIN yes"}; !slices.Equal(watch.logins, want) {
+		t.Errorf("logins %q, want %q", watch.logins, want)
+	}
+	if want := []string{"alice", "bob", "carol", "demo"}; !slices.Equal(watch.admitted, want) {
+		t.Errorf("admitted %q, want %q", watch.admitted, want)
+	}
+}
+
+// An empty first response must not hide whom the second one is about.
+func TestAdmitLateName(t *testing.T) {
+	steps := 0
+	back := &server{}
+	back.answer = func(cmd command) string {
+		if steps++; steps < 3 {
+			return "+ \r\n"
+		}
+		return "L1 NO no\r\n"
+	}
+	s := session(1)
+	_, err := settled(s, says("a AUTHENTICATE PLAIN =\r\n"+token("\x00bob\x00secret")+"\r\n", 99), back, minus)
+	if gate.ReasonOf(err) != gate.LoginRefused {
+		t.Fatal(err)
+	}
+	if got := s.Watch.(*witness).admitted; !slices.Equal(got, []string{"", "bob"}) {
+		t.Errorf("admitted %q", got)
+	}
+}
+
+// Nobody who is not admitted reaches the backend with a secret.
+func TestNotAdmitted(t *testing.T) {
+	for _, login := range []string{"a LOGIN joe secret", "a AUTHENTICATE PLAIN " + token("\x00joe\x00secret"), "a AUTHENTICATE PLAIN\r\n" + token("\x00joe\x00secret")} {
+		s := session(9)
+		s.Watch = &witness{full: true}
+		back := newAccount()
+		client := says(login+"\r\n", 99)
+		if _, err := settled(s, client, &back.server, plus); gate.ReasonOf(err) != gate.LoginRefused {
+			t.Errorf("%q: %v", login, err)
+		}
+		if heard := fmt.Sprint(back.heard); strings.Contains(heard, "joe") || strings.Contains(heard, token("\x00joe\x00secret")) {
+			t.Errorf("%q: the backend heard %s", login, heard)
+		}
+		if !strings.HasSuffix(client.told.String(), "a NO [AUTHENTICATIONFAILED] Authentication failed\r\n") {
+			t.Errorf("%q: told %q", login, client.told.String())
+		}
+	}
+}
+
+// Every way to log in is refused in clear, and counted as such; no secret and
+// no "+" comes back.
+func TestRefusedInClear(t *testing.T) {
+	client := says("a LOGIN joe secret\r\nb login {3+}\r\njoe {6+}\r\nsecret\r\nc AUTHENTICATE PLAIN\r\n"+
+		"d authenticate plain "+token("\x00joe\x00secret")+"\r\ne LOGOUT\r\n", 5)
+	s := session(9)
+	if err := New(s).Secure(newFront(client)); gate.ReasonOf(err) != gate.Done {
+		t.Fatal(err)
+	}
+	if want := []string{"LOGIN", "LOGIN", "AUTHENTICATE", "AUTHENTICATE"}; !slices.Equal(s.Watch.(*witness).refused, want) {
+		t.Errorf("refused %q, want %q", s.Watch.(*witness).refused, want)
+	}
+	if told := client.told.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
+		t.Errorf("told %q", told)
+	}
+}
+
+// However credentials are written, the backend reads what we have read.
+func TestLoginIsReadAlike(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for _, greeting := range []string{plus, minus} {
+		for range 500 {
+			user, password := credential(random), credential(random)
+			line := "a LOGIN " + write(random, user) + " " + write(random, password) + crlf
+			back := newAccount()
+			client := says(line, 1+random.IntN(20))
+			_, _ = settled(session(1), client, &back.server, greeting)
+			if len(back.heard) != 1 {
+				t.Fatalf("%q: the backend heard %+v", line, back.heard)
+			}
+			gotUser, gotPassword, ok := back.heard[0].args.credentials()
+			if !ok || gotUser != user || gotPassword != password {
+				t.Fatalf("%q: the backend read %q %q", line, gotUser, gotPassword)
+			}
+		}
+	}
+}
+
+func credential(random *rand.Rand) string {
+	const letters = "ab\"\\ {}+*%()]é\x01\t\x7f5"
+	var s strings.Builder
+	for range random.IntN(8) {
+		s.WriteByte(letters[random.IntN(len(letters))])
+	}
+	return s.String()
+}
+
+// write gives a string one of the forms that it may have.
+func write(random *rand.Rand, s string) string {
+	switch random.IntN(4) {
+	case 0:
+		return fmt.Sprintf("{%d+}\r\n%s", len(s), s)
+	case 1:
+		return fmt.Sprintf("{%d}\r\n%s", len(s), s) // the "+" is not waited for
+	case 2:
+		if isAtom(s) {
+			return s
+		}
+	}
+	return quote(s)
+}
+
+// No byte of a literal is ever read as a command, however the bytes arrive, in
+// clear and inside TLS, and the command behind it is not lost.
+func TestNoLiteralIsACommand(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	bait := []string{"x NOOP\r\n", "\r\nx LOGOUT\r\n", "x LOGIN demo demo\r\n", "x ID NIL\r\n", "x LOGIN {3+}\r\n", "\"{9+}\r\n", "x CAPABILITY\r\n"}
+	for range 2000 {
+		var text strings.Builder
+		for i := range 4 {
+			first, second := bait[random.IntN(len(bait))], bait[random.IntN(len(bait))]
+			fmt.Fprintf(&text, "a%d LOGIN {%d+}\r\n%s {%d+}\r\n%s\r\nb%d NOOP\r\n", i, len(first), first, len(second), second, i)
+		}
+		text.WriteString("end LOGOUT\r\n")
+		for _, secure := range []bool{false, true} {
+			client := says(text.String(), 1)
+			client.piece = func() int { return 1 + random.IntN(30) }
+			back := newAccount()
+			var err error
+			if secure {
+				_, err = settled(session(9), client, &back.server, plus)
+			} else {
+				err = New(session(9)).Secure(newFront(client))
+			}
+			if gate.ReasonOf(err) != gate.Done {
+				t.Fatalf("%q: %v", text.String(), err)
+			}
+			told := client.told.String()
+			if strings.Contains(told, "\r\nx ") || strings.Count(told, " OK NOOP") != 4 || strings.Count(told, "\r\na") != 4 {
+				t.Fatalf("%q\nwas told\n%s", text.String(), told)
+			}
+			if len(back.heard) > 1 { // LOGOUT
+				t.Fatalf("the backend heard %+v", back.heard)
+			}
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package imap
+
+import (
+	"slices"
+	"strings"
+
+	imapv2 "github.com/emersion/go-imap/v2"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// clearCapabilities is all that is shown before TLS: nothing of the backend's,
+// no AUTH= and no SASL-IR, which would invite a password. ID is answered but
+// not offered: who asks for it would describe himself to whoever listens.
+// LITERAL+ is not offered because a literal in clear is never wanted.
+var clearCapabilities = []string{"IMAP4rev1", "STARTTLS", "LOGINDISABLED"}
+
+// hidden are the backend's words that do not reach a client, and why.
+var hidden = map[string]string{
+	"STARTTLS":          "TLS is ours, and is on",
+	"LOGINDISABLED":     "it is about the plaintext leg, which the client does not use",
+	"LOGIN-REFERRALS":   "a referral names the plaintext backend (RFC 2221)",
+	"MAILBOX-REFERRALS": "a referral names the plaintext backend (RFC 2193)",
+	"XCLIENT":           "who the client is, is for us to say",
+	"XFORWARD":          "who the client is, is for us to say",
+}
+
+// shown returns those of the backend's capabilities that a client sees, in
+// the backend's order and words. Over TLS that is too weak for a login, none
+// is offered.
+func shown(words []string, mechanisms gate.Mechanisms, strong bool) []string {
+	words = slices.DeleteFunc(slices.Clone(words), func(word string) bool {
+		upper := strings.ToUpper(word)
+		if mechanism, ok := strings.CutPrefix(upper, "AUTH="); ok {
+			return !strong || !mechanisms.Allows(mechanism)
+		}
+		_, hide := hidden[upper]
+		return hide
+	})
+	if !strong {
+		words = append(words, "LOGINDISABLED")
+	}
+	return words
+}
+
+// capabilities are the backend's latest, in its own words.
+type capabilities struct {
+	words []string
+	set   imapv2.CapSet // knows what one capability says about others
+}
+
+// newCapabilities keeps a list twice, for showing it and for asking it.
+func newCapabilities(words []string) capabilities {
+	set := imapv2.CapSet{}
+	for _, word := range words {
+		set[canonical(word)] = struct{}{}
+	}
+	return capabilities{words, set}
+}
+
+// canonical spells a capability as the set does: they differ in case alone
+// (RFC 9051 §6.1.1).
+func canonical(word string) imapv2.Cap {
+	switch upper := strings.ToUpper(word); upper {
+	case "IMAP4REV1":
+		return imapv2.CapIMAP4rev1
+	case "IMAP4REV2":
+		return imapv2.CapIMAP4rev2
+	default:
+		return imapv2.Cap(upper)
+	}
+}
+
+// learn keeps the backend's latest capabilities and returns what the client
+// is told instead of them.
+func (g *Gate) learn(list string) string {
+	g.offer = newCapabilities(strings.Fields(list))
+	return g.capabilityList()
+}
+
+// capabilityList is what the client is told that the backend can do.
+func (g *Gate) capabilityList() string {
+	return strings.Join(shown(g.offer.words, g.s.Mechanisms, g.strong()), " ")
+}
+
+// strong reports whether the client's TLS session is good enough for a login.
+func (g *Gate) strong() bool { return g.s.Strong(g.front.TLS()) }
+
+// LoginDisabled reports whether the backend has said that it takes no LOGIN
+// on its plaintext leg. The client cannot know; the administrator must allow
+// it there, for this proxy's address.
+func (g *Gate) LoginDisabled() bool { return g.offer.set.Has(imapv2.CapLoginDisabled) }

@@ -1,0 +1,121 @@
+package imap
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// clearCommands is all that may be said before TLS (RFC 9051 §6.1 and §6.2).
+// Two of the rows are there to be refused in the right words.
+var clearCommands = map[string]func(*Gate, command) error{
+	"CAPABILITY":   (*Gate).clearCapability,
+	"NOOP":         (*Gate).noop,
+	"ID":           (*Gate).clearID,
+	"LOGOUT":       (*Gate).logout,
+	"STARTTLS":     (*Gate).startTLS,
+	"LOGIN":        (*Gate).refuseLogin,
+	"AUTHENTICATE": (*Gate).refuseLogin,
+}
+
+// clear answers a command before TLS.
+func (g *Gate) clear(cmd command) error {
+	if answer, ok := clearCommands[cmd.name]; ok {
+		return answer(g, cmd)
+	}
+	return g.bad(cmd, "Not authenticated, STARTTLS first")
+}
+
+// clearList leaves STARTTLS out where there is no certificate: offering it
+// would promise what fails (RFC 8314 §4).
+func (g *Gate) clearList() string {
+	list := strings.Join(clearCapabilities, " ")
+	if g.front.Handshake == nil {
+		list = strings.Replace(list, " STARTTLS", "", 1)
+	}
+	return list
+}
+
+// clearCapability answers in our own name: what the backend offers is not for
+// clear text, where it could be changed on the way.
+func (g *Gate) clearCapability(cmd command) error {
+	if !cmd.bare() {
+		return g.bad(cmd, unexpected)
+	}
+	g.front.Print("* CAPABILITY ", g.clearList(), crlf)
+	return g.ok(cmd)
+}
+
+const unexpected = "Unexpected argument"
+
+// noop keeps a connection alive, before TLS and after it. The backend need not
+// hear of it.
+func (g *Gate) noop(cmd command) error {
+	if !cmd.bare() {
+		return g.bad(cmd, unexpected)
+	}
+	return g.ok(cmd)
+}
+
+// clearID says nothing about us and forgets what the client says: it would
+// not survive STARTTLS.
+func (g *Gate) clearID(cmd command) error {
+	if cmd.next.announced {
+		return g.bad(cmd, idSyntax)
+	}
+	if _, ok := parseID(cmd.args); !ok {
+		return g.bad(cmd, idSyntax)
+	}
+	g.front.Print("* ID NIL", crlf)
+	return g.ok(cmd)
+}
+
+// logout ends the session before TLS and after it.
+func (g *Gate) logout(cmd command) error {
+	if !cmd.bare() {
+		return g.bad(cmd, unexpected)
+	}
+	if g.back != nil {
+		g.back.Print(g.nextTag(), " LOGOUT", crlf)
+		_ = g.back.Flush() // a courtesy: it is closed in any case
+	}
+	g.front.Print("* BYE Logging out", crlf)
+	_ = g.ok(cmd)
+	if err := g.front.Flush(); err != nil {
+		return gate.FromClient(err)
+	}
+	return gate.Because(gate.Done, nil)
+}
+
+// refuseLogin answers at once, before a literal or a continuation could carry
+// the secret. One that was sent along is counted and thrown away.
+func (g *Gate) refuseLogin(cmd command) error {
+	g.s.Watch.Refused(cmd.name)
+	if err := g.swallow(&cmd); err != nil {
+		return err
+	}
+	return g.no(cmd, "[PRIVACYREQUIRED] TLS is required before login")
+}
+
+// startTLS forgets, when it succeeds, all that was said in clear (RFC 9051
+// §6.2.1). Data behind the command would be read as if it had come in TLS
+// (CVE-2011-0411), so that it ends the session.
+func (g *Gate) startTLS(cmd command) error {
+	if !cmd.bare() {
+		return g.bad(cmd, unexpected)
+	}
+	switch err := g.front.Upgrade(cmd.tag + " OK Begin TLS negotiation now" + crlf); {
+	case err == nil:
+		g.errors = 0
+		return nil
+	case errors.Is(err, wire.ErrNoTLS):
+		return g.no(cmd, "[UNAVAILABLE] TLS not available")
+	case errors.Is(err, wire.ErrPipelined):
+		g.front.Print(cmd.tag, " BAD Nothing may follow STARTTLS", crlf)
+		return gate.FromClient(err)
+	default:
+		return gate.Because(gate.HandshakeFailed, err)
+	}
+}

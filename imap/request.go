@@ -1,0 +1,51 @@
+package imap
+
+import (
+	"strconv"
+	"strings"
+)
+
+// request is a command that we built for the backend. It is sent in pieces:
+// one at once, each of the others behind a "+" of the backend.
+type request struct {
+	tag    string
+	pieces []string
+	plus   bool // the backend takes literals without a "+" (RFC 7888)
+}
+
+// newRequest begins a command with words that need no quoting.
+func newRequest(tag, words string, plus bool) *request {
+	return &request{tag: tag, pieces: []string{tag + " " + words}, plus: plus}
+}
+
+// add appends text to the last piece.
+func (r *request) add(text string) { r.pieces[len(r.pieces)-1] += text }
+
+// addString appends a string: quoted when it is printable ASCII, which every
+// server reads alike, and otherwise counted.
+func (r *request) addString(s string) {
+	switch {
+	case all(s, isPlain):
+		r.add(quote(s))
+	case r.plus:
+		r.add("{" + strconv.Itoa(len(s)) + "+}" + crlf + s)
+	default:
+		r.add("{" + strconv.Itoa(len(s)) + "}")
+		r.wait()
+		r.add(s)
+	}
+}
+
+// wait ends a piece: what follows is sent behind a "+".
+func (r *request) wait() {
+	r.end()
+	r.pieces = append(r.pieces, "")
+}
+
+// end ends the command's last line.
+func (r *request) end() { r.add(crlf) }
+
+var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// quote writes printable ASCII as a quoted string (RFC 9051 §9).
+func quote(s string) string { return `"` + escapes.Replace(s) + `"` }
