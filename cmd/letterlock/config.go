@@ -1,0 +1,48 @@
+package main
+
+import (
+	"flag"
+
+	"github.com/letterlock/letterlock/configs"
+)
+
+func configCommand(ui *ui, args []string) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "check":
+			return configCheck(ui, args[1:])
+		case "reference":
+			ui.printf("%s", configs.Reference())
+			return nil
+		case "schema":
+			schema, err := configs.Schema()
+			if err == nil {
+				ui.printf("%s\n", schema)
+			}
+			return err
+		}
+	}
+	ui.errorf("usage: letterlock config check --config FILE | reference | schema")
+	return errUsage
+}
+
+// configCheck loads a configuration as serve does, and says what it means.
+func configCheck(ui *ui, args []string) error {
+	flags := flag.NewFlagSet("letterlock config check", flag.ContinueOnError)
+	source := sourceFlags(flags)
+	if err := parse(ui, flags, args); err != nil {
+		return err
+	}
+	c, err := source.load()
+	if err != nil {
+		return err
+	}
+	if _, err := loadCertificates(c); err != nil {
+		return err
+	}
+	ui.printf("%s", configs.Describe(c))
+	for _, w := range configs.Warnings(c) {
+		ui.errorf("warning: %s", w)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"flag"
+	"net"
+	"strconv"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/demo"
+	"github.com/letterlock/letterlock/tlspolicy/certs"
+)
+
+// demoPort is where the demo serves a service: its own port and this much.
+const demoPort = 10000
+
+const demoHost = "localhost"
+
+func demoCommand(ui *ui, args []string) error {
+	flags := flag.NewFlagSet("letterlock demo", flag.ContinueOnError)
+	listen := flags.String("listen", "127.0.0.1", "`ADDRESS` to listen on")
+	if err := parse(ui, flags, args); err != nil {
+		return err
+	}
+	backends, err := demo.Start(demoHost)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = backends.Close() }()
+	c := demoConfig(backends, *listen)
+	log := newLog(ui.err, c.Log)
+	pair, err := certs.SelfSigned(demoHost, 2048)
+	if err != nil {
+		return err
+	}
+	server, err := newServer(c, certs.NewStore(pair), log)
+	if err != nil {
+		return err
+	}
+	if err := server.Listen(); err != nil {
+		return err
+	}
+	server.Serve()
+	ui.printf(demoText, *listen)
+	return untilTold(server, c, log)
+}
+
+// demoConfig is a configuration as a file would hold it, with the built-in
+// servers for backends.
+func demoConfig(b *demo.Server, listen string) *configs.Config {
+	c := configs.Default()
+	c.Hostname = demoHost
+	backends := map[string]string{"imap": b.IMAP(), "pop3": b.POP3(), "sieve": b.Sieve(), "smtp": b.Submission()}
+	for _, service := range configs.Services() {
+		l := configs.Listener{
+			Service: service, Listen: net.JoinHostPort(listen, strconv.Itoa(demoPort+service.Port())),
+			Backend: backends[service.Protocol()],
+		}
+		if service == configs.SMTP {
+			l.Backend, l.Recipients = b.SMTP(), []string{"example.com"}
+		}
+		c.Listeners = append(c.Listeners, l)
+	}
+	return &c
+}
+
+const demoText = `Letterlock demo on %[1]s: user demo, password demo, mail for anybody at example.com.
+The certificate is self-signed, the mailbox lives in memory. End it with Ctrl-C.
+
+  smtp 10025   submission 10587   submissions 10465   sieve 14190
+  imap 10143   imaps 10993        pop3 10110          pop3s 10995
+
+Try:
+  swaks --server %[1]s:10025 --tls --to you@example.com --from me@example.net
+  swaks --server %[1]s:10587 --tls --auth-user demo --auth-password demo --to you@example.com --from demo@example.com
+  curl --insecure --user demo:demo imaps://%[1]s:10993/INBOX
+  curl --insecure --ssl-reqd --user demo:demo pop3://%[1]s:10110/
+  openssl s_client -quiet -crlf -connect %[1]s:10143 -starttls imap
+`

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/tlspolicy/certs"
+)
+
+func serveCommand(ui *ui, args []string) error {
+	flags := flag.NewFlagSet("letterlock serve", flag.ContinueOnError)
+	source := sourceFlags(flags)
+	if err := parse(ui, flags, args); err != nil {
+		return err
+	}
+	c, err := source.load()
+	if err != nil {
+		return err
+	}
+	log := newLog(ui.err, c.Log)
+	for _, w := range configs.Warnings(c) {
+		log.Warn(w.Text, "key", w.Key)
+	}
+	store, err := storeOf(c, log)
+	if err != nil {
+		return err
+	}
+	server, err := newServer(c, store, log)
+	if err != nil {
+		return err
+	}
+	if err := server.Listen(); err != nil {
+		return err
+	}
+	server.Serve()
+	for i, l := range server.Listeners {
+		log.Info("listening", "service", l.Service, "address", server.Addresses()[i].String(), "backend", l.Backend.Address)
+	}
+	return untilTold(server, c, log)
+}
+
+// untilTold runs until a signal asks for the end; a second one cuts it short.
+func untilTold(server *proxy.Server, c *configs.Config, log *slog.Logger) error {
+	first, second := signals()
+	<-first.Done()
+	log.Info("shutting down", "sessions", server.Sessions(), "deadline", c.Timeouts.Shutdown)
+	ctx, cancel := context.WithTimeout(second, c.Timeouts.Shutdown)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		log.Warn("sessions were cut off", "error", err)
+	}
+	log.Info("stopped")
+	return nil
+}
+
+// storeOf gets the certificates: the configured ones, or a self-signed pair.
+func storeOf(c *configs.Config, log *slog.Logger) (*certs.Store, error) {
+	loaded, err := loadCertificates(c)
+	if err != nil {
+		return nil, err
+	}
+	if len(loaded) == 0 {
+		loaded, err = certs.Kept(c.StateDir, c.Hostname)
+		if loaded == nil {
+			return nil, err
+		}
+		if err != nil {
+			log.Warn("self-signed certificates", "error", err)
+		}
+		log.Warn("NO CERTIFICATE IS CONFIGURED: a self-signed one is served. Mail servers that use TLS when they can will take it; mail programs will warn or refuse. Configure `certificates`.",
+			"hostname", c.Hostname, "state_dir", c.StateDir)
+	}
+	return certs.NewStore(loaded), nil
+}
+
+func loadCertificates(c *configs.Config) ([]tlsCertificate, error) {
+	files := make([]certs.File, len(c.Certificates))
+	for i, f := range c.Certificates {
+		files[i] = certs.File{Cert: f.Cert, Key: f.Key}
+	}
+	return certs.Load(files)
+}
+
+// newServer is where the rooms meet: configuration, policies, certificates,
+// gates and the proxy.
+func newServer(c *configs.Config, store *certs.Store, log *slog.Logger) (*proxy.Server, error) {
+	s := &proxy.Server{
+		Hostname: c.Hostname, Limits: limits(c.Limits), Timeouts: timeouts(c.Timeouts),
+		Observer: proxy.SessionLog{Log: log}, Log: log,
+	}
+	for _, l := range c.Listeners {
+		listener, err := newListener(c, l, store)
+		if err != nil {
+			return nil, fmt.Errorf("listener %s on %s: %w", l.Service, l.Listen, err)
+		}
+		s.Listeners = append(s.Listeners, listener)
+	}
+	return s, nil
+}
+
+func newListener(c *configs.Config, l configs.Listener, store *certs.Store) (*proxy.Listener, error) {
+	policy, err := c.PolicyOf(l)
+	if err != nil {
+		return nil, err
+	}
+	p := protocolOf(l)
+	tls := policy.Config(p.alpn...)
+	tls.GetCertificate = store.Get(policy)
+	tls.SessionTicketsDisabled = l.Service == configs.SMTP // golang/go#70232: Microsoft's senders break on them
+	return &proxy.Listener{
+		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(),
+		TLS: tls, Strong: policy.Strong, Banner: banner(l), Hidden: upper(l.HideMechanisms),
+		Backend: proxy.Backend{Address: l.Backend, Public: c.PublicPlaintextBackend},
+		NewGate: p.newGate,
+	}, nil
+}
+
+func limits(l configs.Limits) proxy.Limits {
+	return proxy.Limits{
+		Connections: l.Connections, ConnectionsPerClient: l.ConnectionsPerClient, Handshakes: l.Handshakes,
+		Line: l.Line, Token: l.Token, Literal: l.Literal, Errors: l.Errors, Message: l.Message,
+	}
+}
+
+func timeouts(t configs.Timeouts) proxy.Timeouts {
+	return proxy.Timeouts{
+		Handshake: t.Handshake, Dial: t.Dial, Greeting: t.Greeting, Command: t.Command,
+		Login: t.Login, Idle: t.Idle, Data: t.Data, EndOfData: t.EndOfData,
+	}
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/letterlock/letterlock/configs"
+)
+
+// This file is the only one that prints. The rules: what was asked for goes to
+// standard output; everything else to standard error, each message with the
+// program's name in front; an error says what to do about it, where that is
+// known. What the running proxy has to say goes to its log instead.
+
+type ui struct{ out, err io.Writer }
+
+func newUI(out, err io.Writer) *ui { return &ui{out, err} }
+
+// printf answers the question.
+func (u *ui) printf(format string, args ...any) { _, _ = fmt.Fprintf(u.out, format, args...) }
+
+func (u *ui) errorf(format string, args ...any) {
+	_, _ = fmt.Fprintf(u.err, "letterlock: "+format+"\n", args...)
+}
+
+// error reports a failure. Errors of a configuration bring their own places.
+func (u *ui) error(err error) {
+	if all, ok := errors.AsType[configs.Errors](err); ok {
+		_, _ = fmt.Fprintln(u.err, all)
+		u.errorf("the configuration has %s", count(len(all), "error"))
+		return
+	}
+	u.errorf("%v", err)
+}
+
+func (u *ui) usage() {
+	_, _ = fmt.Fprint(u.err, "usage: letterlock COMMAND [--help | FLAGS]\n\n")
+	for _, c := range subcommands() {
+		_, _ = fmt.Fprintf(u.err, "  %-8s %s\n", c.name, c.about)
+	}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

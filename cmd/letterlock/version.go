@@ -1,0 +1,29 @@
+package main
+
+import (
+	"flag"
+	"runtime"
+	"runtime/debug"
+)
+
+// version is set by the release build; otherwise the module knows it.
+var version = ""
+
+func versionCommand(ui *ui, args []string) error {
+	flags := flag.NewFlagSet("letterlock version", flag.ContinueOnError)
+	if err := parse(ui, flags, args); err != nil {
+		return err
+	}
+	ui.printf("letterlock %s %s %s/%s\n", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}
+
+func versionName() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
