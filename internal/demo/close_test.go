@@ -171,7 +171,8 @@ func TestCloseIsNoQuit(t *testing.T) {
 }
 
 // A client that fetches and does not read holds the mailbox, and so a session
-// that wants to deliver; neither may hold Close.
+// that wants to deliver; neither may hold Close. The text is more than two
+// sockets can buffer.
 func TestCloseWhileADeliveryWaits(t *testing.T) {
 	s := start(t)
 	send(t, s.SMTP(), nil, "Subject: Big\r\n\r\n"+strings.Repeat(strings.Repeat("x", 998)+"\r\n", 16<<10))

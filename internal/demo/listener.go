@@ -27,6 +27,7 @@ type listener struct {
 	open map[*conn]struct{} // nil after cut
 }
 
+// listen opens a listener that serves nothing yet.
 func listen() (*listener, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -64,6 +65,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
+// admit counts a connection, unless cut was faster.
 func (l *listener) admit(tcp *net.TCPConn) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,6 +115,16 @@ type conn struct {
 
 	listener *listener
 	release  sync.Once
+}
+
+// Write does not say that it failed: it closes the connection, and the session
+// learns of that when it reads. go-imap's server, told in the middle of a
+// message, would wait for ever for a lock of its own.
+func (c *conn) Write(p []byte) (int, error) {
+	if _, err := c.TCPConn.Write(p); err != nil {
+		_ = c.TCPConn.Close()
+	}
+	return len(p), nil
 }
 
 // Close closes the connection and gives its place to the next.
