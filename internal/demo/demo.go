@@ -37,6 +37,8 @@ func Start(hostname string) (*Server, error) {
 	if hostname == "" || strings.ContainsFunc(hostname, notInHostname) {
 		return nil, fmt.Errorf("demo: %q is no hostname", hostname)
 	}
+	// The mailbox is filled before there is a port, so that the first client
+	// finds it whole.
 	box, err := mailbox.New(User, Password, welcome(hostname))
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
@@ -51,6 +53,8 @@ func Start(hostname string) (*Server, error) {
 	return s, nil
 }
 
+// serve starts a goroutine for each listener; what those start, the listener
+// counts.
 func (s *Server) serve(hostname string, box *mailbox.Mailbox) {
 	mx := smtpd.New(hostname, Domain, box)
 	submission := smtpd.NewSubmission(hostname, Domain, box)
@@ -104,8 +108,10 @@ func (s *Server) Close() error {
 	return errors.Join(errs...)
 }
 
+// listeners are where Start puts them, nil as long as it has not.
 func (s *Server) listeners() []**listener {
 	return []**listener{&s.smtp, &s.submission, &s.imap, &s.pop3, &s.sieve}
 }
 
+// notInHostname keeps out what would break a greeting or a header line.
 func notInHostname(r rune) bool { return r <= ' ' || r >= 0x7f }

@@ -83,6 +83,7 @@ func (m *Mailbox) Deliver(trace, message []byte) error {
 	return err
 }
 
+// append adds a message to any folder, if there is room.
 func (m *Mailbox) append(folder string, message []byte, options *imap.AppendOptions) (*imap.AppendData, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -92,6 +93,8 @@ func (m *Mailbox) append(folder string, message []byte, options *imap.AppendOpti
 	return m.user.Append(folder, bytes.NewReader(message), options)
 }
 
+// create, delete and rename do what IMAP says and keep the list of folders,
+// which the library has but does not give away.
 func (m *Mailbox) create(name string, options *imap.CreateOptions) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

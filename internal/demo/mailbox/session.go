@@ -59,6 +59,7 @@ var (
 	_ imapserver.SessionAppendLimit = (*session)(nil)
 )
 
+// Login is called for LOGIN and for AUTHENTICATE PLAIN.
 func (s *session) Login(username, password string) error {
 	if !s.mailbox.Authenticate(username, password) {
 		return imapserver.ErrAuthFailed
@@ -134,6 +135,7 @@ func (s *session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
 // (RFC 9051 §6.3.4).
 func folderName(name string) string { return strings.TrimRight(name, "/") }
 
+// reply puts an error of the mailbox into IMAP's words.
 func reply(err error) error {
 	if errors.Is(err, ErrFull) {
 		return errOverQuota

@@ -19,6 +19,7 @@ type command struct {
 	run    func(s *session, argument string)
 }
 
+// commands is everything that may be said; STLS is not, there is no TLS.
 var commands = map[string]command{
 	"CAPA": {authorization | transaction, (*session).capa},
 	"QUIT": {authorization | transaction, (*session).quit},
@@ -73,6 +74,8 @@ func (s *session) quit(string) {
 	s.state = ended
 }
 
+// carryOut is the UPDATE state. A failure is said, and nothing is tried again:
+// the messages are still there at the next login.
 func (s *session) carryOut() {
 	var uids []uint32
 	for _, m := range s.messages {

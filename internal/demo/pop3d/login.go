@@ -10,6 +10,8 @@ import (
 	"github.com/emersion/go-sasl"
 )
 
+// userName takes any name: whether there is such a user is not said before the
+// password (RFC 1939 §7).
 func (s *session) userName(name string) {
 	if name == "" {
 		s.wrong("USER wants a name")
@@ -66,6 +68,7 @@ func (s *session) auth(argument string) {
 	s.plain(initial)
 }
 
+// plain takes the client's response, or its cancelling.
 func (s *session) plain(encoded string) {
 	if encoded == "*" {
 		s.fail("cancelled")
@@ -91,6 +94,7 @@ func (s *session) is(user, password string) bool {
 	return same(user, s.server.User) && same(password, s.server.Password)
 }
 
+// same takes as long for a wrong password as for the right one.
 func same(a, b string) bool {
 	return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
 }

@@ -77,8 +77,10 @@ func (d *imapDrop) open(user, password string) error {
 	return err
 }
 
+// Messages are those of the SELECT.
 func (d *imapDrop) Messages() []Message { return d.messages }
 
+// Text fetches a message without marking it as seen.
 func (d *imapDrop) Text(uid uint32) ([]byte, error) {
 	defer d.bound().Stop()
 	whole := &imap.FetchItemBodySection{Peek: true}
@@ -95,6 +97,8 @@ func (d *imapDrop) Text(uid uint32) ([]byte, error) {
 	return nil, fmt.Errorf("message %d is gone", uid)
 }
 
+// Delete expunges these messages and no others, whatever else is flagged
+// (RFC 4315 §2.1).
 func (d *imapDrop) Delete(uids []uint32) error {
 	defer d.bound().Stop()
 	var set imap.UIDSet
@@ -111,6 +115,7 @@ func (d *imapDrop) Delete(uids []uint32) error {
 	return nil
 }
 
+// Close ends the IMAP session, and with it the client's goroutine.
 func (d *imapDrop) Close() error { return d.client.Close() }
 
 // bound cuts the connection when a step takes too long; the client itself

@@ -21,6 +21,7 @@ func (s *session) number(argument string) (int, *message) {
 	return int(n), &s.messages[n-1]
 }
 
+// stat counts what is not deleted (RFC 1939 §5).
 func (s *session) stat(string) {
 	count, size := 0, int64(0)
 	for _, m := range s.messages {
@@ -57,6 +58,7 @@ func (s *session) listing(argument string, show func(*message) string) {
 	s.conn.Print(".\r\n")
 }
 
+// retr leaves the message unread for IMAP: the client may keep it there.
 func (s *session) retr(argument string) {
 	if _, m := s.number(argument); m != nil {
 		s.send(m, -1)
@@ -75,6 +77,7 @@ func (s *session) top(argument string) {
 	}
 }
 
+// dele only marks; see quit.
 func (s *session) dele(argument string) {
 	if _, m := s.number(argument); m != nil {
 		m.deleted = true

@@ -97,6 +97,7 @@ func (c *checker) word() int {
 	return len(c.rest)
 }
 
+// quoted uses up a string, in which a backslash takes the next byte along.
 func (c *checker) quoted() error {
 	for i := 1; i < len(c.rest); i++ {
 		switch c.rest[i] {
@@ -129,6 +130,7 @@ func (c *checker) multiline() bool {
 	return false
 }
 
+// enter opens a bracket. A block belongs to a command and begins a new one.
 func (c *checker) enter(b byte) error {
 	switch {
 	case len(c.open) == maxDepth:
@@ -142,6 +144,7 @@ func (c *checker) enter(b byte) error {
 	return nil
 }
 
+// leave closes one; what a block ends with, it has ended before.
 func (c *checker) leave(b byte) error {
 	pair := map[byte]byte{')': '(', ']': '[', '}': '{'}[b]
 	last := len(c.open) - 1
@@ -156,6 +159,7 @@ func (c *checker) leave(b byte) error {
 	return nil
 }
 
+// end takes a semicolon.
 func (c *checker) end() error {
 	if !c.begun || c.inBrackets() {
 		return fmt.Errorf("a semicolon without a command")

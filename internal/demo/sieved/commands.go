@@ -23,6 +23,7 @@ type rule struct {
 	run      func(s *session, args []arg)
 }
 
+// rules is everything that may be said; STARTTLS is not, there is no TLS.
 var rules = map[string]rule{
 	"CAPABILITY":     {always, "", 0, (*session).capability},
 	"NOOP":           {always, "s", 0, (*session).noop},
@@ -56,6 +57,7 @@ func (s *session) do(c command) {
 	}
 }
 
+// fits reports whether number and kind of the arguments are right.
 func (r rule) fits(args []arg) bool {
 	if len(args) < r.required || len(args) > len(r.args) {
 		return false
@@ -110,6 +112,7 @@ func (s *session) putScript(args []arg) {
 
 func (s *session) checkScript(args []arg) { s.reply(s.check(args[0]), "well formed") }
 
+// check looks at a script that was sent; see Check.
 func (s *session) check(script arg) error {
 	if script.tooLong {
 		return errTooLong
@@ -128,6 +131,7 @@ func (s *session) listScripts([]arg) {
 	s.ok("", "listed")
 }
 
+// getScript sends the script as a literal, so that it comes as it is.
 func (s *session) getScript(args []arg) {
 	text, err := s.server.scripts.get(args[0].text)
 	if err == nil {

@@ -35,6 +35,7 @@ func (s *session) authenticate(args []arg) {
 	}
 }
 
+// plain takes the client's response, or its cancelling.
 func (s *session) plain(encoded string) {
 	if encoded == "*" {
 		s.no("", "cancelled")
@@ -55,6 +56,7 @@ func (s *session) plain(encoded string) {
 	s.login(who, err)
 }
 
+// login answers for a PLAIN response; an empty user is a failure.
 func (s *session) login(user string, err error) {
 	if user != "" && err == nil {
 		s.user = user

@@ -115,6 +115,8 @@ func (r *reader) arg() (arg, error) {
 	}
 }
 
+// quoted reads a quoted string. A line has no CR, LF or NUL in it, so neither
+// has the string.
 func (r *reader) quoted() (arg, error) {
 	var text strings.Builder
 	for i := 1; i < len(r.rest); i++ {
@@ -157,6 +159,7 @@ func (r *reader) literal() (arg, error) {
 	return a, r.line()
 }
 
+// skip throws away a literal, so that the next command is found.
 func (r *reader) skip(n int) error {
 	for n > 0 {
 		b, err := r.conn.Peek()

@@ -53,6 +53,7 @@ func (s *scripts) room(name string, size int64) error {
 	return s.roomLocked(name, size)
 }
 
+// roomLocked is room, called with mu held. Replacing takes no place.
 func (s *scripts) roomLocked(name string, size int64) error {
 	switch {
 	case !validName(name):
@@ -80,6 +81,7 @@ func (s *scripts) put(name, text string) error {
 	return nil
 }
 
+// get returns a script's text.
 func (s *scripts) get(name string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,6 +92,7 @@ func (s *scripts) get(name string) (string, error) {
 	return s.all[i].text, nil
 }
 
+// list returns all scripts, as they are now.
 func (s *scripts) list() []script {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,6 +112,8 @@ func (s *scripts) activate(name string) error {
 	return nil
 }
 
+// remove deletes a script; the active one must be deactivated first
+// (RFC 5804 §2.10).
 func (s *scripts) remove(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,6 +128,7 @@ func (s *scripts) remove(name string) error {
 	return nil
 }
 
+// rename keeps the script's place, and that it is active (RFC 5804 §2.11).
 func (s *scripts) rename(name, newName string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -36,6 +36,8 @@ func NewSubmission(hostname, domain string, box Mailbox) *smtp.Server {
 	})
 }
 
+// server is what both have in common: every extension that go-smtp has and
+// that a mailbox in memory can keep its word on.
 func server(hostname string, newSession smtp.BackendFunc) *smtp.Server {
 	s := smtp.NewServer(newSession)
 	s.Domain = hostname

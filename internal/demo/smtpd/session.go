@@ -46,6 +46,7 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return s.rcpt(to, smtp.EnhancedCode{5, 1, 1})
 }
 
+// rcpt refuses other domains with the code that suits the service.
 func (s *session) rcpt(to string, unknown smtp.EnhancedCode) error {
 	if strings.ContainsFunc(to, unicode.IsControl) {
 		return refuse(501, smtp.EnhancedCode{5, 1, 3}, "control character in the address")
@@ -85,11 +86,14 @@ func (s *session) trace() string {
 	return b.String()
 }
 
+// host is an address without its port.
 func host(address net.Addr) string {
 	host, _, _ := net.SplitHostPort(address.String())
 	return host
 }
 
+// printable takes out what could end a header line: go-smtp ends a command at
+// LF, so a bare CR can be in the name.
 func printable(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -99,6 +103,7 @@ func printable(name string) string {
 	}, name)
 }
 
+// refuse is a reply of our own, with an enhanced status code (RFC 3463).
 func refuse(code int, enhanced smtp.EnhancedCode, why string) error {
 	return &smtp.SMTPError{Code: code, EnhancedCode: enhanced, Message: why}
 }

@@ -31,6 +31,7 @@ func (s *submission) Auth(mechanism string) (sasl.Server, error) {
 	}
 }
 
+// plain knows no authorization identity but the user's own (RFC 4616 §2).
 func (s *submission) plain(identity, username, password string) error {
 	if identity != "" && identity != username {
 		return smtp.ErrAuthFailed
@@ -68,7 +69,7 @@ func (s *submission) Rcpt(to string, _ *smtp.RcptOptions) error {
 type login struct {
 	authenticate func(username, password string) error
 
-	username *string
+	username *string // nil before it came; it may be empty
 	done     bool
 }
 

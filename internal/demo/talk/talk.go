@@ -1,5 +1,3 @@
-// Package talk plays the client in tests: it holds a scripted conversation
-// over a socket with a server under test.
 package talk
 
 import (
