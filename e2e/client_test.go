@@ -1,0 +1,144 @@
+package e2e
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// client speaks to a server line by line. Whatever goes wrong ends the test.
+type client struct {
+	t *testing.T
+	io.ReadWriter
+	conn net.Conn // nil where a program is in between
+	r    *bufio.Reader
+}
+
+// patience bounds a whole conversation.
+const patience = time.Minute
+
+func dial(t *testing.T, address string) *client {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return &client{t: t, ReadWriter: conn, conn: conn, r: bufio.NewReader(conn)}
+}
+
+// dialTLS is dial for services that begin with TLS.
+func dialTLS(t *testing.T, address string) *client {
+	t.Helper()
+	c := dial(t, address)
+	c.startTLS()
+	return c
+}
+
+// startTLS shakes hands. No byte may have come in clear that was not asked for.
+func (c *client) startTLS() {
+	c.t.Helper()
+	if n := c.r.Buffered(); n > 0 {
+		left, _ := c.r.Peek(n)
+		c.t.Fatalf("in clear, before TLS: %q", left)
+	}
+	secure := tls.Client(c.conn, &tls.Config{ServerName: "mail.example.com", RootCAs: shared.ca.Pool})
+	if err := secure.Handshake(); err != nil {
+		c.t.Fatalf("handshake: %v", err)
+	}
+	c.conn, c.ReadWriter, c.r = secure, secure, bufio.NewReader(secure)
+}
+
+// write sends bytes as they are.
+func (c *client) write(s string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.ReadWriter, s); err != nil {
+		c.t.Fatalf("sending %.100q: %v", s, err)
+	}
+}
+
+// say sends lines.
+func (c *client) say(lines ...string) {
+	c.t.Helper()
+	c.write(strings.Join(lines, "\r\n") + "\r\n")
+}
+
+// line reads one line.
+func (c *client) line() string {
+	c.t.Helper()
+	line, err := c.r.ReadString('\n')
+	if err != nil {
+		c.t.Fatalf("reading: %v, behind %q", err, line)
+	}
+	return strings.TrimSuffix(line, "\r\n")
+}
+
+// hear reads one line, which must begin as said.
+func (c *client) hear(prefix string) string {
+	c.t.Helper()
+	line := c.line()
+	if !strings.HasPrefix(line, prefix) {
+		c.t.Fatalf("heard %q, hoped for %q", line, prefix)
+	}
+	return line
+}
+
+// hearUntil reads lines up to one that begins as said, and returns them all.
+func (c *client) hearUntil(prefix string) string {
+	c.t.Helper()
+	var lines []string
+	for {
+		line := c.line()
+		lines = append(lines, line)
+		if strings.HasPrefix(line, prefix) {
+			return strings.Join(lines, "\n")
+		}
+	}
+}
+
+// hearEnd expects that the server closes the connection and says no more.
+// Where TLS is on it has to say so (close_notify), otherwise a reset is fine.
+func (c *client) hearEnd() {
+	c.t.Helper()
+	rest, err := io.ReadAll(c.r)
+	if len(rest) > 0 {
+		c.t.Fatalf("heard %q, hoped for the end", rest)
+	}
+	_, secure := c.conn.(*tls.Conn)
+	timeout, ok := errors.AsType[net.Error](err)
+	if ok && timeout.Timeout() || secure && err != nil {
+		c.t.Fatalf("hoped for the end: %v", err)
+	}
+}
+
+// reply reads an SMTP reply, which must have the code.
+func (c *client) reply(code string) string {
+	c.t.Helper()
+	var lines []string
+	for {
+		line := c.line()
+		lines = append(lines, line)
+		if len(line) < 4 || line[3] != '-' {
+			break
+		}
+	}
+	if last := lines[len(lines)-1]; !strings.HasPrefix(last, code) {
+		c.t.Fatalf("the reply is %q, hoped for %s", lines, code)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// command sends an SMTP command and reads its reply.
+func (c *client) command(code, line string) string {
+	c.t.Helper()
+	c.say(line)
+	return c.reply(code)
+}

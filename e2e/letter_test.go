@@ -1,0 +1,112 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// letter is a message whose way is followed.
+type letter struct {
+	From, To string
+	ID       string // its Message-ID, which no other has
+	Text     string // with CRLF, as it is sent before dots are stuffed
+}
+
+var letters atomic.Int64
+
+// body has what transports like to spoil: dots at the beginning of lines,
+// white space at their end, a "From " line, and a line as long as may be.
+var body = strings.Join([]string{
+	"A first line", ".", "..", ".dot and text", "", "From the start", "blanks at the end  \t ", "\ttab",
+	strings.Repeat("0123456789", 99) + "12345678", "-- ", "the last line", "",
+}, "\r\n")
+
+// newLetter writes one. What is in body ends with CRLF.
+func newLetter(to account, body string, headers ...string) letter {
+	l := letter{From: "sender@elsewhere.example", To: to.address()}
+	l.ID = fmt.Sprintf("<letter-%d.%d@e2e.example>", time.Now().UnixNano(), letters.Add(1))
+	headers = append([]string{
+		"From: <" + l.From + ">", "To: <" + l.To + ">", "Subject: a letter",
+		"Date: Sat, 21 Nov 2026 12:00:00 +0000", "Message-ID: " + l.ID, "MIME-Version: 1.0",
+	}, headers...)
+	l.Text = strings.Join(headers, "\r\n") + "\r\n\r\n" + body
+	return l
+}
+
+// stuffed is the text as DATA sends it, its end included (RFC 5321 §4.5.2).
+func (l letter) stuffed() string {
+	return strings.ReplaceAll("\r\n"+l.Text, "\r\n.", "\r\n..")[2:] + ".\r\n"
+}
+
+// forSwaks is the text in a file as swaks wants it: it adds the last CRLF.
+func (l letter) forSwaks(t *testing.T) string {
+	t.Helper()
+	l.Text = strings.TrimSuffix(l.Text, "\r\n")
+	return "@" + l.file(t)
+}
+
+// file writes the text where a client can read it.
+func (l letter) file(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "letter")
+	if err := os.WriteFile(path, []byte(l.Text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// arrives waits for the letter in its mailbox, where its text must stand
+// unchanged behind the headers that were added on the way. It returns those.
+func (l letter) arrives(t *testing.T) string {
+	t.Helper()
+	user, _, _ := strings.Cut(l.To, "@")
+	user = strings.ReplaceAll(user, "ö", "oe")
+	stored, err := needsServers(t).Delivered(user, l.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.sameAs(t, stored)
+}
+
+// sameAs compares what a client has read with the letter.
+func (l letter) sameAs(t *testing.T, read []byte) (added string) {
+	t.Helper()
+	read = bytes.ReplaceAll(read, []byte("\r\n"), []byte("\n"))
+	text := strings.ReplaceAll(l.Text, "\r\n", "\n")
+	added, ok := strings.CutSuffix(string(read), text)
+	if !ok {
+		t.Fatalf("the letter has changed on its way; it was\n%.3000q\nand is\n%.3000q", text, read)
+	}
+	return added
+}
+
+// put has a letter in a mailbox, for those who only read: it goes straight to
+// the server.
+func put(t *testing.T, to account, body string) letter {
+	t.Helper()
+	w := needsServers(t)
+	l := newLetter(to, body)
+	c := dial(t, fmt.Sprintf("127.0.0.1:%d", w.Ports.SMTP))
+	c.reply("220")
+	c.command("250", "EHLO e2e.example")
+	c.sendLetter(l)
+	c.command("221", "QUIT")
+	l.arrives(t)
+	return l
+}
+
+// sendLetter is a transaction, from MAIL to the verdict.
+func (c *client) sendLetter(l letter) {
+	c.t.Helper()
+	c.command("250", "MAIL FROM:<"+l.From+">")
+	c.command("250", "RCPT TO:<"+l.To+">")
+	c.command("354", "DATA")
+	c.write(l.stuffed())
+	c.reply("250")
+}

@@ -1,0 +1,207 @@
+package e2e
+
+import (
+	"encoding/base64"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/e2e/world"
+	"github.com/letterlock/letterlock/internal/testca"
+)
+
+// shared is the one world of all tests. The first test that asks for it
+// starts it; TestMain ends it and has the last word on what it left.
+var shared struct {
+	once    sync.Once
+	err     error
+	world   *world.World
+	proxy   *world.Letterlock
+	ca      *testca.CA
+	caFile  string
+	secrets []string // what must stand in no log
+	users   int      // taken
+}
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if w := shared.world; w != nil {
+		problems := w.Stop()
+		for _, proxy := range w.Instances() {
+			problems = append(problems, secretsIn(proxy)...)
+		}
+		for _, problem := range problems {
+			status = 1
+			fmt.Fprintf(os.Stderr, "at the end: %v\n", problem)
+		}
+		if status != 0 {
+			showLogs(w)
+		}
+	}
+	os.Exit(status)
+}
+
+// showLogs shows what everybody had to say, for whoever looks for the reason
+// of a failure.
+func showLogs(w *world.World) {
+	for _, proxy := range w.Instances() {
+		fmt.Fprintf(os.Stderr, "\n%s:\n%s\n", proxy.Name, strings.Join(proxy.Log.Since(0), "\n"))
+	}
+	for _, p := range []*world.Process{w.Postfix, w.Dovecot} {
+		if p != nil {
+			fmt.Fprintf(os.Stderr, "\n%s:\n%s\n", p.Name, strings.Join(p.Log.Since(0), "\n"))
+		}
+	}
+}
+
+// secretsIn looks for whatever was a secret in any test, in an instance's log.
+func secretsIn(proxy *world.Letterlock) []error {
+	var found []error
+	for _, line := range proxy.Log.Since(0) {
+		for _, secret := range shared.secrets {
+			if strings.Contains(line, secret) {
+				found = append(found, fmt.Errorf("%s: the secret %q is in the log: %s", proxy.Name, secret, line))
+			}
+		}
+	}
+	return found
+}
+
+// needsServers gives a test the world, or skips the test where there is none.
+func needsServers(t *testing.T) *world.World {
+	t.Helper()
+	if os.Getenv("LETTERLOCK_E2E") != "1" {
+		t.Skip("needs root, and Postfix, Dovecot and mail clients from Debian: run `make test`, or e2e/install and then LETTERLOCK_E2E=1 go test ./e2e/...")
+	}
+	shared.once.Do(func() { shared.err = startWorld(t) })
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.world
+}
+
+// proxy is the address of one of the shared instance's listeners.
+func proxy(t *testing.T, listener string) string {
+	t.Helper()
+	needsServers(t)
+	address := shared.proxy.Address(listener)
+	if address == "" {
+		t.Fatalf("nothing listens for %s", listener)
+	}
+	return address
+}
+
+func startWorld(t *testing.T) error {
+	w, err := world.New()
+	if err != nil {
+		return err
+	}
+	shared.world = w
+	binary, err := program(w.Dir)
+	if err != nil {
+		return err
+	}
+	w.Users = users()
+	if err := w.Start(binary, certificates(t, w.Dir)...); err != nil {
+		return err
+	}
+	shared.proxy, err = w.Serve(20 * time.Second)
+	return err
+}
+
+// program builds Letterlock with the race detector, unless it has been built
+// already.
+func program(dir string) (string, error) {
+	if built := os.Getenv("LETTERLOCK_BINARY"); built != "" {
+		return filepath.Abs(built)
+	}
+	binary := filepath.Join(dir, "letterlock")
+	args := []string{"build", "-race", "-o", binary}
+	if os.Getenv("GOCOVERDIR") != "" {
+		args = append(args, "-cover", "-coverpkg=github.com/letterlock/letterlock/...")
+	}
+	out, err := exec.Command("go", append(args, "../cmd/letterlock")...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
+// certificates are an ECDSA and an RSA one, for the name that the world knows
+// us by and for the one that clients on this machine can look up.
+func certificates(t *testing.T, dir string) []world.Pair {
+	t.Helper()
+	shared.ca = testca.New(t)
+	ecdsa := shared.ca.ECDSA(t, "mail.example.com", "localhost")
+	rsa := shared.ca.RSA(t, "mail.example.com", "localhost")
+	var pairs []world.Pair
+	write := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	chain, key := testca.PEM(t, ecdsa)
+	pairs = append(pairs, world.Pair{Cert: write("ecdsa.pem", chain), Key: write("ecdsa.key", key)})
+	chain, key = testca.PEM(t, rsa)
+	pairs = append(pairs, world.Pair{Cert: write("rsa.pem", chain), Key: write("rsa.key", key)})
+	shared.caFile = write("ca.pem", chain[strings.LastIndex(string(chain), "-----BEGIN"):])
+	return pairs
+}
+
+// account is a user with a mailbox.
+type account struct{ Name, Password string }
+
+// address is where mail for the account goes.
+func (a account) address() string { return a.Name + "@example.com" }
+
+// accounts is how many there are for tests to take.
+const accounts = 200
+
+// oddPassword is hard on everybody who quotes, escapes or counts.
+const oddPassword = `a "quoted" \back\\slash {5+} pass wörd, ünd 100%%`
+
+func users() map[string]string {
+	all := map[string]string{"odd": oddPassword, "joerg": "word-of-joerg", "jörg": "word-of-jörg"}
+	for i := range accounts {
+		all[fmt.Sprintf("user%d", i)] = fmt.Sprintf("word-of-user-%d", i)
+	}
+	for name, password := range all {
+		secret(name, password)
+	}
+	all["jörg"] += "::::::user=joerg" // Dovecot delivers to names in ASCII alone
+	return all
+}
+
+// newAccount takes an account whose mailbox is empty and stays the test's own.
+func newAccount(t *testing.T) account {
+	t.Helper()
+	a := named(t, fmt.Sprintf("user%d", shared.users))
+	shared.users++
+	return a
+}
+
+// named is one of the accounts.
+func named(t *testing.T, name string) account {
+	t.Helper()
+	fields, known := needsServers(t).Users[name]
+	password, _, _ := strings.Cut(fields, ":")
+	if !known {
+		t.Fatalf("there is no user %s", name)
+	}
+	return account{name, password}
+}
+
+// secret remembers a password, and the tokens in which SASL sends it.
+func secret(user, password string) {
+	shared.secrets = append(shared.secrets, password)
+	for _, token := range []string{password, "\x00" + user + "\x00" + password, user + "\x00" + user + "\x00" + password} {
+		shared.secrets = append(shared.secrets, base64.StdEncoding.EncodeToString([]byte(token)))
+	}
+}

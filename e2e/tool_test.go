@@ -1,0 +1,89 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// tool is a call of a client program.
+type tool struct {
+	stdin string
+	env   []string
+	fails bool // it has to
+}
+
+// toolTime bounds a call.
+const toolTime = 2 * time.Minute
+
+// run calls a program and returns what it prints, both streams together.
+func (c tool) run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%v: run e2e/install", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), toolTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Stdin = strings.NewReader(c.stdin)
+	cmd.Dir = t.TempDir()
+	// A home of its own keeps the user's settings away.
+	cmd.Env = append(os.Environ(), append(c.env, "HOME="+cmd.Dir, "LC_ALL=C.UTF-8")...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err = cmd.Run()
+	if c.fails == (err == nil) {
+		t.Fatalf("%s %q: %v\n%s", name, args, err, out.String())
+	}
+	return out.String()
+}
+
+// run calls a program that has to succeed.
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	return tool{}.run(t, name, args...)
+}
+
+// python runs one of our scripts.
+func python(t *testing.T, stdin, script string, args ...string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("testdata", script))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tool{stdin: stdin, env: []string{"CA=" + shared.caFile}}.run(t, "python3", append([]string{path}, args...)...)
+}
+
+// port is that of an address.
+func port(t *testing.T, address string) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// write puts a client's settings into a file that nobody else may read: some
+// clients insist.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "settings")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// localhost is the address as clients get it that verify names.
+func localhost(t *testing.T, listener string) string {
+	t.Helper()
+	return "localhost:" + port(t, proxy(t, listener))
+}

@@ -1,0 +1,62 @@
+package world
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+func (w *World) prepareDovecot() error {
+	if err := w.folders("dovecot", "home"); err != nil {
+		return err
+	}
+	if err := give(filepath.Join(w.Dir, "home"), "nobody"); err != nil {
+		return err
+	}
+	if err := w.addUsers(w.Users); err != nil {
+		return err
+	}
+	return w.fill("dovecot.conf", "dovecot/dovecot.conf", w)
+}
+
+// StartDovecot starts it, or starts it again.
+func (w *World) StartDovecot() error {
+	var err error
+	w.Dovecot, err = start("dovecot", exec.Command("dovecot", "-F", "-c", filepath.Join(w.Dir, "dovecot/dovecot.conf")))
+	if err != nil {
+		return err
+	}
+	return w.Dovecot.ready(w.Ports.IMAP, w.Ports.POP3, w.Ports.Sieve, w.Ports.DovecotSubmission)
+}
+
+// addUsers makes the mailboxes, before Dovecot starts: it would look into its
+// file once a second at most.
+func (w *World) addUsers(passwords map[string]string) error {
+	var lines strings.Builder
+	for name, password := range passwords {
+		fmt.Fprintf(&lines, "%s:%s\n", name, password)
+	}
+	return os.WriteFile(filepath.Join(w.Dir, "dovecot/users"), []byte(lines.String()), 0o644)
+}
+
+// Delivered waits for a message in a mailbox, by a line that it has and no
+// other, and returns it as it was stored.
+func (w *World) Delivered(user, line string) ([]byte, error) {
+	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		files, err := filepath.Glob(filepath.Join(w.Dir, "home", user, "Maildir/*/*"))
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err == nil && filepath.Base(filepath.Dir(file)) != "tmp" && bytes.Contains(text, []byte(line)) {
+				return text, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("no message with %q has come to %s", line, user)
+}

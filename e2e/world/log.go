@@ -1,0 +1,87 @@
+package world
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Log keeps what a process prints, line by line, and lets tests wait for it.
+type Log struct {
+	mu      sync.Mutex
+	lines   []string
+	rest    string        // the last line, as long as it has no end
+	changed chan struct{} // closed at the next line
+}
+
+func newLog() *Log { return &Log{changed: make(chan struct{})} }
+
+// Write takes output as it comes.
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines := strings.Split(l.rest+string(p), "\n")
+	l.rest = lines[len(lines)-1]
+	if lines = lines[:len(lines)-1]; len(lines) > 0 {
+		l.lines = append(l.lines, lines...)
+		close(l.changed)
+		l.changed = make(chan struct{})
+	}
+	return len(p), nil
+}
+
+// Mark is a place in the log: its present end.
+func (l *Log) Mark() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.lines)
+}
+
+// Since returns the lines behind a mark.
+func (l *Log) Since(mark int) []string {
+	lines, _ := l.since(mark)
+	return lines
+}
+
+func (l *Log) since(mark int) ([]string, chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.lines[mark:]...), l.changed
+}
+
+// Await returns the first line behind a mark that has all the words in it,
+// and waits for it if need be.
+func (l *Log) Await(mark int, timeout time.Duration, words ...string) (string, error) {
+	end := time.NewTimer(timeout)
+	defer end.Stop()
+	for {
+		lines, changed := l.since(mark)
+		for _, line := range lines {
+			if hasAll(line, words) {
+				return line, nil
+			}
+		}
+		select {
+		case <-changed:
+		case <-end.C:
+			return "", fmt.Errorf("no line with %q within %v; the last are:\n%s", words, timeout, tail(lines))
+		}
+	}
+}
+
+func hasAll(line string, words []string) bool {
+	for _, word := range words {
+		if !strings.Contains(line, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// Tail is the end of the log, for messages about failures.
+func (l *Log) Tail() string { return tail(l.Since(0)) }
+
+func tail(lines []string) string {
+	return strings.Join(lines[max(0, len(lines)-30):], "\n")
+}

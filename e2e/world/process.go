@@ -1,0 +1,130 @@
+package world
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// Patience bounds each wait for a process; a busy machine needs some of it.
+const Patience = 30 * time.Second
+
+// Process is a program that runs until it is told to end.
+type Process struct {
+	Name string
+	Log  *Log
+
+	// DiesOfSignal is how some programs end properly.
+	DiesOfSignal bool
+
+	cmd    *exec.Cmd
+	exited chan struct{}
+	err    error // how it ended; read when exited is closed
+}
+
+// start starts a program of which all output goes to its log. It ends when we
+// end, whatever ends us.
+func start(name string, cmd *exec.Cmd) (*Process, error) {
+	p := &Process{Name: name, Log: newLog(), cmd: cmd, exited: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = p.Log, p.Log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.WaitDelay = Patience
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	go func() {
+		defer close(p.exited)
+		p.err = cmd.Wait()
+	}()
+	return p, nil
+}
+
+// Signal sends a signal to the process alone.
+func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
+
+// Wait waits for the end, and returns an error unless the exit status is 0.
+func (p *Process) Wait(timeout time.Duration) error {
+	select {
+	case <-p.exited:
+		if p.err != nil {
+			return fmt.Errorf("%s: %w\n%s", p.Name, p.err, p.Log.Tail())
+		}
+		return nil
+	case <-time.After(timeout):
+		return fmt.Errorf("%s has not ended within %v", p.Name, timeout)
+	}
+}
+
+// Running reports whether the process has not ended yet.
+func (p *Process) Running() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// Stop asks the process to end, and kills its group if it will not. An exit
+// status other than 0 is an error, unless the process is one of those that
+// end by the very signal.
+func (p *Process) Stop() error {
+	if p.Running() {
+		if err := p.Signal(syscall.SIGTERM); err != nil && p.Running() {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+	}
+	err := p.Wait(Patience)
+	if p.Running() {
+		return errors.Join(err, syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL))
+	}
+	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if p.DiesOfSignal && ok && status.Signaled() && status.Signal() == syscall.SIGTERM {
+		return nil
+	}
+	return err
+}
+
+// ready waits until the process accepts connections on all ports.
+func (p *Process) ready(ports ...int) error {
+	deadline := time.Now().Add(Patience)
+	for _, port := range ports {
+		for !accepts(port) {
+			if !p.Running() {
+				return fmt.Errorf("%s has ended: %w\n%s", p.Name, p.err, p.Log.Tail())
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("%s does not listen on port %d\n%s", p.Name, port, p.Log.Tail())
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	return nil
+}
+
+func accepts(port int) bool {
+	conn, err := net.Dial("tcp", address(port))
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// freePorts finds ports of loopback that nobody uses.
+func freePorts(into ...*int) error {
+	for _, port := range into {
+		l, err := net.Listen("tcp", address(0))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = l.Close() }() // only at the end, so that no port comes twice
+		*port = l.Addr().(*net.TCPAddr).Port
+	}
+	return nil
+}
