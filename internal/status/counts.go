@@ -1,0 +1,104 @@
+package status
+
+import (
+	"maps"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// tally counts by keys, of which there are few: each field of a key comes from
+// a closed vocabulary.
+type tally[K comparable] map[K]uint64
+
+// The keys. A service is one of the configured ones.
+type (
+	handshake struct {
+		service string
+		parameters
+	}
+	failed  struct{ service, class string }
+	refusal struct{ service, command string }
+	login   struct {
+		service, mechanism string
+		ok                 bool
+	}
+	outcome struct {
+		service, version string // the version is none without TLS
+		reason           gate.Reason
+	}
+)
+
+// counts are all sums since the start.
+type counts struct {
+	opened, resumed, turned, received, sent tally[string] // by service
+
+	open       map[string]int // by service
+	handshakes tally[handshake]
+	failures   tally[failed]
+	refused    tally[refusal]
+	logins     tally[login]
+	outcomes   tally[outcome]
+	durations  map[string]histogram // by service
+}
+
+func newCounts() counts {
+	return counts{
+		opened: tally[string]{}, resumed: tally[string]{}, turned: tally[string]{}, received: tally[string]{}, sent: tally[string]{},
+		open: map[string]int{}, handshakes: tally[handshake]{}, failures: tally[failed]{}, refused: tally[refusal]{},
+		logins: tally[login]{}, outcomes: tally[outcome]{}, durations: map[string]histogram{},
+	}
+}
+
+// close counts a session that has ended.
+func (c *counts) close(s *session) {
+	c.open[s.service]--
+	c.outcomes[outcome{s.service, s.version, s.end.reason}]++
+	c.received[s.service] += s.end.received
+	c.sent[s.service] += s.end.sent
+	h := c.durations[s.service]
+	h.observe(s.end.at.Sub(s.opened))
+	c.durations[s.service] = h
+}
+
+// clone is a copy in which each of the services appears, if only with zeros:
+// a rate can be taken only of what was there before.
+func (c *counts) clone(services []string) counts {
+	copied := counts{
+		opened: maps.Clone(c.opened), resumed: maps.Clone(c.resumed), turned: maps.Clone(c.turned),
+		received: maps.Clone(c.received), sent: maps.Clone(c.sent), open: maps.Clone(c.open),
+		handshakes: maps.Clone(c.handshakes), failures: maps.Clone(c.failures), refused: maps.Clone(c.refused),
+		logins: maps.Clone(c.logins), outcomes: maps.Clone(c.outcomes), durations: maps.Clone(c.durations),
+	}
+	for _, service := range services {
+		copied.open[service] += 0
+		copied.durations[service] = copied.durations[service]
+		for _, t := range []tally[string]{copied.opened, copied.resumed, copied.turned, copied.received, copied.sent} {
+			t[service] += 0
+		}
+	}
+	return copied
+}
+
+// bounds are the upper ends of the histogram's buckets in seconds: from a
+// probe's blink to a phone that sits in IDLE for a day.
+var bounds = [...]float64{0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 28800, 86400}
+
+// histogram is a distribution of durations.
+type histogram struct {
+	buckets [len(bounds)]uint64 // each without those below it
+	count   uint64
+	sum     float64 // seconds
+}
+
+func (h *histogram) observe(d time.Duration) {
+	seconds := max(d, 0).Seconds()
+	h.count++
+	h.sum += seconds
+	for i, bound := range bounds {
+		if seconds <= bound {
+			h.buckets[i]++
+			return
+		}
+	}
+}

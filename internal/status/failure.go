@@ -1,0 +1,91 @@
+package status
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Why handshakes fail, as far as the administrator can do something about it.
+const (
+	noVersion   = "version"
+	noSuite     = "suite"
+	noGroup     = "group"
+	noProtocol  = "alpn"
+	fallback    = "fallback"
+	certificate = "certificate"
+	alert       = "alert"
+	timeout     = "timeout"
+	gone        = "gone"
+	notTLS      = "not-tls"
+)
+
+// failures has a row for each class. Words are what crypto/tls says, which
+// has no other sign for these errors; a test shakes hands to hold them.
+var failures = []struct{ class, about, words string }{
+	{noVersion, "no TLS version in common", "client offered only unsupported versions"},
+	{noSuite, "no cipher suite in common", "no cipher suite supported by both client and server"},
+	{noGroup, "no key exchange group in common", "no key exchanges supported by both client and server"},
+	{noProtocol, "the client wants another protocol (ALPN)", "client requested unsupported application protocols"},
+	{fallback, "the client had fallen back to an older version", "inappropriate protocol fallback"},
+	{certificate, "the client does not accept the certificate", ""},
+	{alert, "the client broke off with another alert", ""},
+	{timeout, "the client was silent for too long", ""},
+	{gone, "the client closed the connection", ""},
+	{notTLS, "what the client sent is not TLS", ""},
+	{other, "another error; see the log", ""},
+}
+
+func aboutFailure(class string) string {
+	for _, f := range failures {
+		if f.class == class {
+			return f.about
+		}
+	}
+	return ""
+}
+
+// failureOf puts the error of a handshake into its class.
+func failureOf(err error) string {
+	if remote, ok := errors.AsType[*net.OpError](err); ok && remote.Op == "remote error" {
+		return alertOf(remote.Err)
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return notTLS
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return timeout
+	case isClosed(err):
+		return gone
+	}
+	for _, f := range failures {
+		if f.words != "" && strings.Contains(err.Error(), f.words) {
+			return f.class
+		}
+	}
+	return other
+}
+
+// rejections are the alerts about certificates (RFC 8446 §6.2), from
+// bad_certificate to unknown_ca.
+var rejections = []tls.AlertError{42, 43, 44, 45, 46, 48}
+
+// alertOf compares texts: over TCP crypto/tls gives alerts a type of its own
+// that it keeps to itself.
+func alertOf(err error) string {
+	if slices.ContainsFunc(rejections, func(a tls.AlertError) bool { return a.Error() == err.Error() }) {
+		return certificate
+	}
+	return alert
+}
+
+func isClosed(err error) bool {
+	return slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE},
+		func(closed error) bool { return errors.Is(err, closed) })
+}

@@ -1,0 +1,79 @@
+package status
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Handler serves / (the page), /status.json, /metrics and /healthz. Only GET
+// and HEAD are answered.
+func (s *Status) Handler() http.Handler {
+	page := newPage()
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(newRegistry(s), promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		var b bytes.Buffer
+		answer(w, "text/html; charset=utf-8", &b, page.render(&b, s.report()))
+	})
+	mux.HandleFunc("GET /status.json", func(w http.ResponseWriter, _ *http.Request) {
+		var b bytes.Buffer
+		encoder := json.NewEncoder(&b)
+		encoder.SetIndent("", "  ")
+		answer(w, "application/json", &b, encoder.Encode(s.report()))
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, "text/plain; charset=utf-8", bytes.NewBufferString("ok\n"), nil)
+	})
+	return guard(mux, page.policy)
+}
+
+// answer sends what has been made completely, or else an error.
+func answer(w http.ResponseWriter, kind string, b *bytes.Buffer, err error) {
+	if err != nil {
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", kind)
+	_, _ = w.Write(b.Bytes())
+}
+
+// guard gives every answer the headers that keep browsers from doing more
+// with it than showing it, and turns away what a browser was tricked into.
+func guard(next http.Handler, policy string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if isRebound(r) {
+			http.Error(w, "ask for the status page by localhost or by its address", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// isRebound reports whether a request came over loopback under a name that is
+// not loopback's: then a page elsewhere may have let its own name point here
+// to read ours (DNS rebinding).
+func isRebound(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if !ok || !local.IP.IsLoopback() {
+		return false
+	}
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = strings.Trim(r.Host, "[]")
+	}
+	_, err = netip.ParseAddr(host)
+	return err != nil && host != "localhost" && host != ""
+}

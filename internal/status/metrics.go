@@ -1,0 +1,121 @@
+package status
+
+import (
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// The metrics. Their labels come from the vocabularies; certificates are told
+// apart by their first name and their key.
+var (
+	buildDesc       = describe("build_info", "A constant 1 with the version of the program.", "version")
+	openDesc        = describe("sessions_open", "Sessions that are open.", "service")
+	openedDesc      = describe("sessions_opened_total", "Sessions since the start.", "service")
+	closedDesc      = describe("sessions_closed_total", "Ended sessions, by TLS version (none in clear) and the reason of their end.", "service", "tls", "reason")
+	durationDesc    = describe("session_duration_seconds", "How long sessions lasted.", "service")
+	turnedDesc      = describe("connections_turned_away_total", "Connections that found no place, at a limit.", "service")
+	receivedDesc    = describe("received_bytes_total", "Bytes from clients, inside TLS; counted when sessions end.", "service")
+	sentDesc        = describe("sent_bytes_total", "Bytes to clients, inside TLS; counted when sessions end.", "service")
+	handshakesDesc  = describe("tls_handshakes_total", "Completed TLS handshakes.", "service", "version", "suite", "group")
+	resumedDesc     = describe("tls_resumed_total", "Completed TLS handshakes that resumed a session.", "service")
+	failuresDesc    = describe("tls_handshake_failures_total", "Failed TLS handshakes.", "service", "class")
+	refusedDesc     = describe("refused_in_clear_total", "Commands refused because they need TLS.", "service", "command")
+	loginsDesc      = describe("logins_total", "Logins by the verdict of the backend.", "service", "mechanism", "result")
+	certificateDesc = describe("certificate_expiry_timestamp_seconds", "When a certificate expires.", "name", "key")
+)
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("letterlock_"+name, help, labels, nil)
+}
+
+// collector gives Prometheus the same counts that the page shows.
+type collector struct{ status *Status }
+
+// newRegistry holds our metrics and those of the Go runtime and the process.
+func newRegistry(s *Status) *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collector{s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
+// Describe names all metrics.
+func (collector) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		buildDesc, openDesc, openedDesc, closedDesc, durationDesc, turnedDesc, receivedDesc, sentDesc,
+		handshakesDesc, resumedDesc, failuresDesc, refusedDesc, loginsDesc, certificateDesc,
+	} {
+		descs <- d
+	}
+}
+
+// Collect sends the counts of this moment.
+func (c collector) Collect(metrics chan<- prometheus.Metric) {
+	counts := c.status.snapshot(c.status.options.Listeners())
+	gauge(metrics, buildDesc, 1, c.status.options.Version)
+	for service, n := range counts.open {
+		gauge(metrics, openDesc, float64(n), service)
+	}
+	for service, h := range counts.durations {
+		metrics <- prometheus.MustNewConstHistogram(durationDesc, h.count, h.sum, h.cumulative(), service)
+	}
+	byService := func(name string) []string { return []string{name} }
+	count(metrics, openedDesc, counts.opened, byService)
+	count(metrics, turnedDesc, counts.turned, byService)
+	count(metrics, receivedDesc, counts.received, byService)
+	count(metrics, sentDesc, counts.sent, byService)
+	count(metrics, resumedDesc, counts.resumed, byService)
+	count(metrics, closedDesc, counts.outcomes, func(o outcome) []string { return []string{o.service, o.version, o.reason.String()} })
+	count(metrics, handshakesDesc, counts.handshakes, func(h handshake) []string { return []string{h.service, h.version, h.suite, h.group} })
+	count(metrics, failuresDesc, counts.failures, func(f failed) []string { return []string{f.service, f.class} })
+	count(metrics, refusedDesc, counts.refused, func(r refusal) []string { return []string{r.service, r.command} })
+	count(metrics, loginsDesc, counts.logins, func(l login) []string { return []string{l.service, l.mechanism, result(l.ok)} })
+	collectCertificates(metrics, c.status.options.Certificates())
+}
+
+func count[K comparable](metrics chan<- prometheus.Metric, desc *prometheus.Desc, t tally[K], labels func(K) []string) {
+	for key, n := range t {
+		metrics <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels(key)...)
+	}
+}
+
+func gauge(metrics chan<- prometheus.Metric, desc *prometheus.Desc, value float64, labels ...string) {
+	metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+}
+
+// collectCertificates sends one gauge for each name and key, and of several
+// certificates that share them the first to expire.
+func collectCertificates(metrics chan<- prometheus.Metric, certificates []CertificateInfo) {
+	type labels struct{ name, key string }
+	expiry := make(map[labels]int64)
+	for _, c := range certificates {
+		at := labels{key: c.Key}
+		if len(c.Names) > 0 {
+			at.name = strings.ToValidUTF8(c.Names[0], "\uFFFD")
+		}
+		if first, seen := expiry[at]; !seen || c.NotAfter.Unix() < first {
+			expiry[at] = c.NotAfter.Unix()
+		}
+	}
+	for at, unix := range expiry {
+		gauge(metrics, certificateDesc, float64(unix), at.name, at.key)
+	}
+}
+
+// cumulative has in each bucket those below it too, as Prometheus wants it.
+func (h histogram) cumulative() map[float64]uint64 {
+	buckets, below := make(map[float64]uint64, len(bounds)), uint64(0)
+	for i, bound := range bounds {
+		below += h.buckets[i]
+		buckets[bound] = below
+	}
+	return buckets
+}
+
+func result(ok bool) string {
+	if ok {
+		return "ok"
+	}
+	return "failed"
+}

@@ -1,0 +1,61 @@
+package status
+
+import (
+	"net/netip"
+
+	"github.com/letterlock/letterlock/proxy"
+)
+
+// Observers tells each of several observers, in their order.
+type Observers []proxy.Observer
+
+var _ proxy.Observer = Observers(nil)
+
+// Opened tells all.
+func (all Observers) Opened(info *proxy.Info) {
+	for _, o := range all {
+		o.Opened(info)
+	}
+}
+
+// TLSEstablished tells all.
+func (all Observers) TLSEstablished(info *proxy.Info) {
+	for _, o := range all {
+		o.TLSEstablished(info)
+	}
+}
+
+// HandshakeFailed tells all.
+func (all Observers) HandshakeFailed(info *proxy.Info, offer proxy.Offer, err error) {
+	for _, o := range all {
+		o.HandshakeFailed(info, offer, err)
+	}
+}
+
+// LoginRefused tells all.
+func (all Observers) LoginRefused(info *proxy.Info, command string) {
+	for _, o := range all {
+		o.LoginRefused(info, command)
+	}
+}
+
+// Login tells all.
+func (all Observers) Login(info *proxy.Info, user, mechanism string, ok bool) {
+	for _, o := range all {
+		o.Login(info, user, mechanism, ok)
+	}
+}
+
+// Closed tells all.
+func (all Observers) Closed(info *proxy.Info, end proxy.Summary) {
+	for _, o := range all {
+		o.Closed(info, end)
+	}
+}
+
+// Turned tells all.
+func (all Observers) Turned(listener *proxy.Listener, client netip.AddrPort) {
+	for _, o := range all {
+		o.Turned(listener, client)
+	}
+}

@@ -1,0 +1,137 @@
+package status
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+// refresh is how often the page loads itself again, in seconds.
+const refresh = 5
+
+// page is the report as HTML in one piece: no script, nothing from elsewhere.
+type page struct {
+	template *template.Template
+	policy   string // Content-Security-Policy: the one style sheet and no more
+}
+
+func newPage() page {
+	sum := sha256.Sum256([]byte(pageCSS))
+	return page{
+		template: template.Must(template.New("page").Funcs(template.FuncMap{
+			"ago": ago, "bytes": byteCount, "clock": clock, "commas": commas, "expiry": expiry, "lines": newLineTable, "list": newListTable,
+			"stamp": stamp, "versionLevel": versionLevel,
+		}).Parse(pageHTML)),
+		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+			"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+	}
+}
+
+func (p page) render(w io.Writer, r report) error {
+	return p.template.Execute(w, struct {
+		report
+		CSS     template.CSS
+		Refresh int
+	}{r, template.CSS(pageCSS), refresh})
+}
+
+// listTable is a list of shares under a title; Empty stands for no rows.
+type listTable struct {
+	Title, Empty string
+	Rows         []share
+}
+
+func newListTable(title, empty string, rows []share) listTable { return listTable{title, empty, rows} }
+
+// lineTable is a list of sessions.
+type lineTable struct {
+	Ended bool
+	Now   time.Time
+	Rows  []sessionLine
+}
+
+func newLineTable(ended bool, now time.Time, rows []sessionLine) lineTable {
+	return lineTable{ended, now, rows}
+}
+
+// ago is the time between two moments in its two greatest units.
+func ago(from, to time.Time) string {
+	d := max(to.Sub(from), 0)
+	days, hours, minutes, seconds := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60, int(d.Seconds())%60
+	switch {
+	case days > 0:
+		return fmt.Sprintf("%d d %d h", days, hours)
+	case hours > 0:
+		return fmt.Sprintf("%d h %d min", hours, minutes)
+	case minutes > 0:
+		return fmt.Sprintf("%d min %d s", minutes, seconds)
+	}
+	return fmt.Sprintf("%d s", seconds)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// Certificates are renewed a month or more before their end; whoever sees
+// these levels has one that was not.
+const (
+	expiresSoon = 21 * 24 * time.Hour
+	expiresNow  = 7 * 24 * time.Hour
+)
+
+// untilExpiry says how long a certificate is still good for, and how bad that
+// is.
+type untilExpiry struct {
+	Words string
+	Level level
+}
+
+func expiry(c CertificateInfo, now time.Time) untilExpiry {
+	left := c.NotAfter.Sub(now)
+	days := strconv.Itoa(int(left.Hours())/24) + " days left"
+	switch {
+	case now.Before(c.NotBefore):
+		return untilExpiry{"not valid yet", bad}
+	case left <= 0:
+		return untilExpiry{"expired", bad}
+	case left < 24*time.Hour:
+		return untilExpiry{"less than a day left", bad}
+	case left < expiresNow:
+		return untilExpiry{days, bad}
+	case left < expiresSoon:
+		return untilExpiry{days, warn}
+	}
+	return untilExpiry{days, good}
+}
+
+// commas writes a count with a comma before every three digits.
+func commas(n any) string {
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+func byteCount(count uint64) string {
+	n := float64(count)
+	for _, unit := range []string{"B", "KiB", "MiB", "GiB", "TiB"} {
+		if n < 1024 {
+			return strings.TrimSuffix(strconv.FormatFloat(n, 'f', 1, 64), ".0") + " " + unit
+		}
+		n /= 1024
+	}
+	return strconv.FormatFloat(n, 'f', 1, 64) + " PiB"
+}

@@ -1,0 +1,64 @@
+package status
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/proxy"
+)
+
+// What is kept and shown of single sessions.
+const (
+	maxKept   = 4096 // open sessions that are known one by one, about 1 MiB
+	maxShown  = 100  // of them on the page, the newest
+	maxRecent = 100  // ended ones
+)
+
+// session is what is kept of one session. It shares no memory with its Info.
+type session struct {
+	id, service string
+	client      netip.AddrPort
+	user        string
+	opened      time.Time
+	parameters
+	end *ending // nil while it is open
+}
+
+// ending is how a session ended.
+type ending struct {
+	at             time.Time
+	reason         gate.Reason
+	received, sent uint64
+}
+
+func newSession(info *proxy.Info) *session {
+	return &session{
+		id: info.ID, service: info.Listener.Service, client: info.Client, user: clean(info.User),
+		opened: info.Opened, parameters: parametersOf(info.TLS),
+	}
+}
+
+// ring keeps the last maxRecent ended sessions.
+type ring struct {
+	kept []*session
+	next int // where the oldest is, once the ring is full
+}
+
+func (r *ring) add(s *session) {
+	if len(r.kept) < maxRecent {
+		r.kept = append(r.kept, s)
+		return
+	}
+	r.kept[r.next] = s
+	r.next = (r.next + 1) % maxRecent
+}
+
+// newestFirst lists what the ring holds.
+func (r *ring) newestFirst() []session {
+	list := make([]session, 0, len(r.kept))
+	for i := range r.kept {
+		list = append(list, *r.kept[(r.next+len(r.kept)-1-i)%len(r.kept)])
+	}
+	return list
+}

@@ -1,0 +1,123 @@
+package status
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/letterlock/letterlock/proxy"
+)
+
+// Options say what a Status shows beside the events.
+type Options struct {
+	Hostname string // the proxy's own name
+	Version  string // of the program; may be empty
+
+	// Listeners and Certificates are asked anew each time, so that what has
+	// been reloaded is seen. Both may be nil.
+	Listeners    func() []Listener
+	Certificates func() []CertificateInfo
+}
+
+// Listener is one service on one address, as the administrator set it up.
+type Listener struct {
+	Service string `json:"service"`
+	Address string `json:"address"`
+	Policy  string `json:"policy"`
+	Backend string `json:"backend"`
+}
+
+// Status is the proxy.Observer that counts. Its methods may be called from any
+// goroutine and wait for nothing but each other.
+type Status struct {
+	options Options
+	started time.Time
+
+	mu     sync.Mutex
+	counts counts
+	open   map[string]*session // by id; at most maxKept
+	recent ring
+}
+
+// New returns a Status that has seen nothing yet.
+func New(o Options) *Status {
+	if o.Listeners == nil {
+		o.Listeners = func() []Listener { return nil }
+	}
+	if o.Certificates == nil {
+		o.Certificates = func() []CertificateInfo { return nil }
+	}
+	return &Status{options: o, started: time.Now(), counts: newCounts(), open: make(map[string]*session)}
+}
+
+var _ proxy.Observer = (*Status)(nil)
+
+// Opened counts the session, and lists it if there is room.
+func (s *Status) Opened(info *proxy.Info) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.opened[info.Listener.Service]++
+	s.counts.open[info.Listener.Service]++
+	if len(s.open) < maxKept {
+		s.open[info.ID] = newSession(info)
+	}
+}
+
+// TLSEstablished counts what was negotiated.
+func (s *Status) TLSEstablished(info *proxy.Info) {
+	p := parametersOf(info.TLS)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.handshakes[handshake{info.Listener.Service, p}]++
+	if info.TLS.DidResume {
+		s.counts.resumed[info.Listener.Service]++
+	}
+	if kept := s.open[info.ID]; kept != nil {
+		kept.parameters = p
+	}
+}
+
+// HandshakeFailed counts why no TLS came about.
+func (s *Status) HandshakeFailed(info *proxy.Info, _ proxy.Offer, err error) {
+	class := failureOf(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.failures[failed{info.Listener.Service, class}]++
+}
+
+// LoginRefused counts what was asked for in clear and needs TLS.
+func (s *Status) LoginRefused(info *proxy.Info, command string) {
+	command = oneOf(commands, command)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.refused[refusal{info.Listener.Service, command}]++
+}
+
+// Login counts the backend's verdict.
+func (s *Status) Login(info *proxy.Info, _, mechanism string, ok bool) {
+	mechanism, user := oneOf(mechanisms, mechanism), clean(info.User)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.logins[login{info.Listener.Service, mechanism, ok}]++
+	if kept := s.open[info.ID]; kept != nil {
+		kept.user = user
+	}
+}
+
+// Closed counts how the session ended and remembers it for a while.
+func (s *Status) Closed(info *proxy.Info, end proxy.Summary) {
+	ended := newSession(info)
+	ended.end = &ending{time.Now(), end.Reason, uint64(max(end.Received, 0)), uint64(max(end.Sent, 0))}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, info.ID)
+	s.counts.close(ended)
+	s.recent.add(ended)
+}
+
+// Turned counts who found no place.
+func (s *Status) Turned(listener *proxy.Listener, _ netip.AddrPort) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.turned[listener.Service]++
+}
