@@ -2,7 +2,8 @@ package proxy
 
 import (
 	"crypto/tls"
-	"net"
+
+	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // Offer is what a client has offered in its ClientHello.
@@ -16,7 +17,7 @@ type Offer struct {
 
 // heardConn is a connection under a handshake that still knows its session.
 type heardConn struct {
-	net.Conn
+	*wire.Records
 	session *session
 }
 

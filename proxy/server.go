@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -25,6 +26,10 @@ type Server struct {
 
 	places     places
 	handshakes chan struct{} // one token for each handshake that runs
+	lot        *lot
+	parkings   atomic.Int64  // first times that a direction has gone silent
+	ended      chan struct{} // closed when nothing runs any more
+	end        sync.Once
 
 	mu       sync.Mutex
 	sockets  []net.Listener
@@ -45,12 +50,19 @@ func (s *Server) Listen() error {
 	s.places.limits = s.Limits
 	s.handshakes = make(chan struct{}, s.Limits.Handshakes)
 	s.sessions = make(map[*session]struct{})
+	s.ended = make(chan struct{})
+	lot, err := newLot()
+	if err != nil {
+		return fmt.Errorf("waiting for silent sessions: %w", err)
+	}
+	s.lot = lot
 	s.dialling, s.cut = context.WithCancel(context.Background())
 	config := net.ListenConfig{KeepAliveConfig: keepAlive}
 	for _, l := range s.Listeners {
 		socket, err := config.Listen(s.dialling, "tcp", l.Address)
 		if err != nil {
 			s.closeSockets()
+			s.lot.close()
 			return fmt.Errorf("listener %s: %w", l, err)
 		}
 		l.TLS.GetConfigForClient = hearOffer
@@ -73,6 +85,36 @@ func (s *Server) Addresses() []net.Addr {
 func (s *Server) Serve() {
 	for i, l := range s.Listeners {
 		s.running.Go(func() { s.accept(l, s.sockets[i]) })
+	}
+	go s.sweep()
+	go s.trim()
+}
+
+// sweep looks for sessions that have been silent for too long, until nothing
+// runs any more. A session may outlive its time by an eighth.
+func (s *Server) sweep() {
+	tick := time.NewTicker(max(s.Timeouts.Idle/8, time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ended:
+			return
+		case now := <-tick.C:
+			s.each(func(ses *session) { ses.sweep(now) })
+		}
+	}
+}
+
+// each calls f for every session.
+func (s *Server) each(f func(*session)) {
+	s.mu.Lock()
+	all := make([]*session, 0, len(s.sessions))
+	for ses := range s.sessions {
+		all = append(all, ses)
+	}
+	s.mu.Unlock()
+	for _, ses := range all {
+		f(ses)
 	}
 }
 
@@ -110,16 +152,13 @@ func (s *Server) admit(l *Listener, conn net.Conn) {
 		return
 	}
 	ses := newSession(s, l, conn)
+	ses.leave = leave
 	if !s.register(ses) {
 		leave()
 		_ = conn.Close()
 		return
 	}
-	s.running.Go(func() {
-		defer leave()
-		defer s.forget(ses)
-		ses.run()
-	})
+	go ses.run()
 }
 
 // turnAway says so in the protocol's words where that costs next to nothing:
@@ -140,13 +179,17 @@ func (s *Server) register(ses *session) bool {
 		return false
 	}
 	s.sessions[ses] = struct{}{}
+	s.running.Add(1)
 	return true
 }
 
+// forget is the end of a session that was registered.
 func (s *Server) forget(ses *session) {
 	s.mu.Lock()
 	delete(s.sessions, ses)
 	s.mu.Unlock()
+	ses.leave()
+	s.running.Done()
 }
 
 // Sessions is the number of those that are open.
@@ -164,28 +207,24 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.draining = true
 	s.closeSockets()
-	for ses := range s.sessions {
-		ses.drain()
-	}
 	s.mu.Unlock()
-	ended := make(chan struct{})
+	s.each((*session).drain)
 	go func() {
 		s.running.Wait()
-		close(ended)
+		s.end.Do(func() {
+			s.lot.close()
+			s.cut()
+			close(s.ended)
+		})
 	}()
-	defer s.cut()
 	select {
-	case <-ended:
+	case <-s.ended:
 		return nil
 	case <-ctx.Done():
 	}
 	s.cut()
-	s.mu.Lock()
-	for ses := range s.sessions {
-		ses.abort()
-	}
-	s.mu.Unlock()
-	<-ended
+	s.each((*session).abort)
+	<-s.ended
 	return ctx.Err()
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -21,13 +20,13 @@ type session struct {
 	info     Info
 	gate     Gate
 	front    *wire.Conn
-	offer    Offer // of the ClientHello, kept until the handshake is decided
-	relayed  traffic
+	offer    Offer  // of the ClientHello, kept until the handshake is decided
+	leave    func() // gives the session's place back
 
-	draining atomic.Bool
-
-	mu   sync.Mutex
-	back *wire.Conn // nil until dialled
+	mu       sync.Mutex
+	back     *wire.Conn // nil until dialled
+	relay    *relay     // nil until it is relayed
+	draining bool
 }
 
 func newSession(s *Server, l *Listener, conn net.Conn) *session {
@@ -49,22 +48,35 @@ func newSession(s *Server, l *Listener, conn net.Conn) *session {
 	return ses
 }
 
-// run is the session from its first to its last word.
+// run is the session up to its relay, or to its end if that comes before.
 func (ses *session) run() {
 	ses.server.Observer.Opened(&ses.info)
 	err := ses.converse()
-	ses.gate.Refuse(ses.front, gate.ReasonOf(err))
-	end := Summary{
-		Received: ses.front.Received() + ses.relayed.up.Load(),
-		Sent:     ses.front.Sent() + ses.relayed.down.Load(),
-		Reason:   gate.ReasonOf(err),
-		Err:      errors.Unwrap(err),
+	if err == nil {
+		err = ses.startRelay()
 	}
-	_ = ses.front.Close()
+	if err != nil {
+		ses.finish(err)
+	}
+}
+
+// finish says the last words and closes. It is called once.
+func (ses *session) finish(err error) {
+	why := gate.ReasonOf(err)
+	ses.gate.Refuse(ses.front, why)
+	end := Summary{Received: ses.front.Received(), Sent: ses.front.Sent(), Reason: why, Err: errors.Unwrap(err)}
+	if r := ses.relay; r != nil {
+		end.Received += r.up.count.Load()
+		end.Sent += r.down.count.Load()
+		ses.server.lot.leave(&r.up)
+		ses.server.lot.leave(&r.down)
+	}
 	if ses.back != nil {
 		ses.back.Abort()
 	}
+	_ = ses.front.Close()
 	ses.server.Observer.Closed(&ses.info, end)
+	ses.server.forget(ses)
 }
 
 func (ses *session) converse() error {
@@ -83,10 +95,7 @@ func (ses *session) converse() error {
 	if err := ses.gate.Open(back); err != nil {
 		return err
 	}
-	if err := ses.gate.Settle(ses.front, back); err != nil {
-		return err
-	}
-	return ses.relay()
+	return ses.gate.Settle(ses.front, back)
 }
 
 // handshake turns TLS on, when its turn has come.
@@ -100,7 +109,7 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	case <-wait.C:
 		return nil, gate.Because(gate.HandshakeFailed, errTooManyHandshakes)
 	}
-	t := tls.Server(heardConn{conn, ses}, ses.listener.TLS)
+	t := tls.Server(heardConn{wire.NewRecords(conn), ses}, ses.listener.TLS)
 	_ = conn.SetDeadline(deadline)
 	if err := t.Handshake(); err != nil {
 		ses.server.Observer.HandshakeFailed(&ses.info, ses.offer, err)
@@ -130,20 +139,50 @@ func (ses *session) Login(user, mechanism string, ok bool) {
 	ses.server.Observer.Login(&ses.info, user, mechanism, ok)
 }
 
-// drain ends the session at its next rest; abort ends it at once. Both may be
-// called from any goroutine.
+// drain ends the session at its next rest; abort ends it at once; sweep ends
+// it if it is relayed and has been silent for too long. All may be called from
+// any goroutine.
 func (ses *session) drain() {
-	ses.draining.Store(true)
+	ses.mu.Lock()
+	ses.draining = true
+	r := ses.relay
+	ses.mu.Unlock()
 	ses.front.Interrupt()
-	ses.relayed.wake()
+	if r != nil {
+		r.drain()
+	}
 }
 
 func (ses *session) abort() {
-	ses.front.Abort()
 	ses.mu.Lock()
-	defer ses.mu.Unlock()
-	if ses.back != nil {
-		ses.back.Abort()
+	back, r := ses.back, ses.relay
+	ses.mu.Unlock()
+	ses.front.Abort()
+	if back != nil {
+		back.Abort()
+	}
+	if r != nil {
+		r.end(gate.Because(gate.Shutdown, nil)) // closed sockets wake nobody in the lot
+	}
+}
+
+func (ses *session) sweep(now time.Time) {
+	ses.mu.Lock()
+	r := ses.relay
+	ses.mu.Unlock()
+	if r != nil {
+		r.sweep(now)
+	}
+}
+
+// begin makes the relay known to drain and sweep.
+func (ses *session) begin(r *relay) {
+	ses.mu.Lock()
+	ses.relay = r
+	draining := ses.draining
+	ses.mu.Unlock()
+	if draining {
+		r.hurry = true // nothing runs yet
 	}
 }
 

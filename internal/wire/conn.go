@@ -67,7 +67,7 @@ var (
 
 const (
 	smallBuffer = 4 << 10  // commands and replies
-	LargeBuffer = 64 << 10 // message text
+	textBuffer  = 64 << 10 // message text
 	outBuffer   = 16 << 10 // gathered before it is written: one TLS record
 )
 

@@ -100,7 +100,7 @@ func (c *Conn) HasLine() bool { return bytes.IndexByte(c.in[c.r:c.w], '\n') >= 0
 func (c *Conn) Peek() ([]byte, error) {
 	if c.Buffered() == 0 {
 		c.arm(c.limits.Text)
-		if err := c.more(LargeBuffer); err != nil {
+		if err := c.more(textBuffer); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,86 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// secured is a client whose session is relayed under TLS.
+func (w *world) secured() client {
+	c := w.dial()
+	c.hear("hello")
+	c.say("STARTTLS")
+	c.hear("go")
+	secure := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true})
+	c = client{secure, bufio.NewReader(secure), w.t}
+	c.say("LOGIN")
+	c.hear("welcome")
+	return c
+}
+
+// relays counts the goroutines that move bytes.
+func relays() int {
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	return strings.Count(string(stacks), "(*pipe).flow")
+}
+
+func TestSilentSessionsCostNoGoroutine(t *testing.T) {
+	w := newWorld(t, nil)
+	var clients []client
+	for range 10 {
+		clients = append(clients, w.loggedIn(), w.secured())
+	}
+	for range 2 {
+		wait(t, "silent directions keep their goroutines", func() bool { return relays() == 0 })
+		for _, c := range clients {
+			c.say("ping")
+			c.hear("ping")
+		}
+	}
+}
+
+func TestParkedSessionsEnd(t *testing.T) {
+	parked := func(t *testing.T, change func(*Server)) (*world, client) {
+		w := newWorld(t, change)
+		c := w.secured()
+		wait(t, "not parked", func() bool { return relays() == 0 })
+		return w, c
+	}
+	t.Run("the client leaves", func(t *testing.T) {
+		w, c := parked(t, nil)
+		_ = c.Conn.Close()
+		wait(t, "the session stays", func() bool { return w.Sessions() == 0 })
+	})
+	t.Run("shutdown", func(t *testing.T) {
+		w, c := parked(t, nil)
+		go func() { _ = w.stop(20 * time.Second) }()
+		c.hear("bye shutdown")
+		c.hearEnd()
+	})
+	t.Run("cut off", func(t *testing.T) {
+		w, _ := parked(t, nil)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = w.Shutdown(ctx)
+		if n := w.Sessions(); n != 0 {
+			t.Fatalf("%d sessions are left", n)
+		}
+	})
+	t.Run("idle for too long", func(t *testing.T) {
+		w, c := parked(t, func(s *Server) { s.Timeouts.Idle = 3 * time.Second })
+		c.hear("bye timeout")
+		c.hearEnd()
+		wait(t, "the session does not end", func() bool { return len(w.record.reasons()) == 1 })
+		if got := w.record.reasons(); got[0] != gate.Timeout {
+			t.Fatalf("ended %v", got)
+		}
+	})
+}

@@ -1,0 +1,209 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// pipe is one direction of a relay.
+type pipe struct {
+	relay    *relay
+	from, to net.Conn
+	socket   net.Conn // under from
+	source   *wire.Records
+	sink     *wire.Records // nil where there is no TLS
+	spot     spot          // its place in the parking lot
+	parked   bool          // guarded by the relay's mutex
+	count    atomic.Int64  // bytes moved
+	bulk     bool          // reads have been filling their buffers
+	midLine  bool          // the last byte was not the end of a line
+	readBy   time.Time     // the deadlines that are set
+	writeBy  time.Time
+	settled  bool // it has been parked before
+}
+
+const (
+	// parkAfter is the silence after which a direction gives up its buffer and
+	// its goroutine. A session in use never waits that long within a command.
+	parkAfter = 250 * time.Millisecond
+
+	// quiet is the silence after which a backend that should hear no more is
+	// taken to be between two replies.
+	quiet = 200 * time.Millisecond
+)
+
+func (p *pipe) connect(r *relay, from, to net.Conn) {
+	p.relay, p.from, p.to = r, from, to
+	p.source, p.sink = wire.Under(from), wire.Under(to)
+	if p.socket = from; p.source != nil {
+		p.socket = p.source.Conn
+	}
+}
+
+// start moves what has been read already, and then all that from has to say.
+func (p *pipe) start(first []byte) {
+	if err := p.write(first); err != nil {
+		p.relay.ended(p, err)
+		return
+	}
+	p.flow()
+}
+
+// flow moves bytes until from ends, the relay does, or nothing comes for a
+// while: then the direction is parked, and a new flow begins when there is
+// something to read.
+func (p *pipe) flow() {
+	for {
+		moved, err := p.step()
+		switch {
+		case moved && err == nil:
+			continue
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			p.relay.ended(p, p.reason(err))
+			return
+		}
+		if over, err := p.idle(); over {
+			p.relay.ended(p, err)
+			return
+		}
+		if p.park() {
+			return
+		}
+	}
+}
+
+// errReading marks the end of from, of whatever kind; errors of writing have
+// their reasons already.
+var errReading = errors.New("nothing more to read")
+
+func (p *pipe) reason(err error) error {
+	if !errors.Is(err, errReading) {
+		return err
+	}
+	if p == &p.relay.down {
+		return gate.Because(gate.Done, nil)
+	}
+	return nil
+}
+
+// step reads once and writes what was read.
+func (p *pipe) step() (moved bool, err error) {
+	p.armRead()
+	if p.bulk {
+		buffer := wire.TakeLarge()
+		defer buffer.Give()
+		return p.move(buffer[:wire.Bulk])
+	}
+	buffer := wire.TakeSmall()
+	defer buffer.Give()
+	return p.move(buffer[:])
+}
+
+func (p *pipe) move(buffer []byte) (moved bool, err error) {
+	var n int
+	if p.bulk && p.source != nil {
+		n, err = p.source.ReadAll(p.from, buffer)
+	} else {
+		n, err = p.from.Read(buffer)
+	}
+	if n == 0 {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return false, err
+		}
+		return false, errReading
+	}
+	p.bulk = n >= len(wire.SmallBuffer{})
+	return true, p.write(buffer[:n])
+}
+
+// write sends all of b, within the time that a peer has for taking it.
+func (p *pipe) write(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	now := time.Now()
+	p.relay.moved(now)
+	if patience := p.relay.ses.server.Timeouts.Command; p.writeBy.Sub(now) < patience/2 {
+		p.writeBy = now.Add(patience)
+		_ = p.to.SetWriteDeadline(p.writeBy)
+	}
+	var err error
+	if p.sink != nil {
+		_, err = p.sink.WriteAll(p.to, b)
+	} else {
+		_, err = p.to.Write(b)
+	}
+	p.midLine = b[len(b)-1] != '\n'
+	switch {
+	case err == nil:
+		p.count.Add(int64(len(b)))
+		return nil
+	case p == &p.relay.down:
+		return gate.FromClient(err)
+	}
+	return gate.FromBackend(err)
+}
+
+// armRead sees that a read ends soon after parkAfter. Setting a deadline costs
+// more than a small read, so the old one stays while it is good enough.
+func (p *pipe) armRead() {
+	wait := parkAfter
+	if ending, hurry := p.relay.told(); ending || hurry {
+		wait = quiet
+	}
+	now := time.Now()
+	if left := p.readBy.Sub(now); left < wait/2 || left > wait {
+		p.readBy = now.Add(wait)
+		_ = p.socket.SetReadDeadline(p.readBy)
+	}
+}
+
+// idle decides what a read without bytes means.
+func (p *pipe) idle() (over bool, err error) {
+	p.readBy = time.Time{}
+	ending, hurry := p.relay.told()
+	switch {
+	case ending:
+		return true, nil
+	case hurry && p == &p.relay.down && !p.midLine && p.relay.silence(time.Now()) >= quiet:
+		return true, gate.Because(gate.Shutdown, nil)
+	}
+	return false, nil
+}
+
+// park gives the goroutine up until there is something to read.
+func (p *pipe) park() (parked bool) {
+	r := p.relay
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ending || r.hurry {
+		return false
+	}
+	p.parked = true // before arming: it may be woken at once
+	if !r.ses.server.lot.park(p) {
+		p.parked = false
+	}
+	if p.parked && !p.settled {
+		p.settled = true
+		r.ses.server.parkings.Add(1)
+	}
+	return p.parked
+}
+
+// unpark starts a parked direction again; it reports whether it was parked.
+func (p *pipe) unpark() bool {
+	p.relay.mu.Lock()
+	was := p.parked
+	p.parked = false
+	p.relay.mu.Unlock()
+	if was {
+		go p.flow()
+	}
+	return was
+}
