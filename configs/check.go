@@ -12,6 +12,7 @@ var rules = []rule{
 	checkCertificates,
 	checkPolicies,
 	checkLog,
+	checkStatus,
 	checkLimits,
 	checkTimeouts,
 	checkListeners,

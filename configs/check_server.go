@@ -65,3 +65,13 @@ func checkLog(c *Config, _ Machine, r report) {
 	at.in("format").oneOf("log format", c.Log.Format, logFormats)
 	at.in("level").oneOf("log level", c.Log.Level, logLevels)
 }
+
+// checkStatus: the page is off unless it has an address.
+func checkStatus(c *Config, _ Machine, r report) {
+	if c.Status.Listen == "" {
+		return
+	}
+	if _, err := parseListen(c.Status.Listen); err != nil {
+		r.in("status").in("listen").wrong("write an address and a port, such as 127.0.0.1:8080", "%q %v", c.Status.Listen, err)
+	}
+}

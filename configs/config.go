@@ -14,6 +14,7 @@ type Config struct {
 	Certificates []Certificate `yaml:"certificates"`
 	Policies     []Policy      `yaml:"policies"`
 	Log          Log           `yaml:"log"`
+	Status       Status        `yaml:"status"`
 	Limits       Limits        `yaml:"limits"`
 	Timeouts     Timeouts      `yaml:"timeouts"`
 	Listeners    []Listener    `yaml:"listeners"`
@@ -44,6 +45,11 @@ type Policy struct {
 type Log struct {
 	Format string `yaml:"format"` // text, json or postfix
 	Level  string `yaml:"level"`  // debug, info, warn or error
+}
+
+// Status says where the status page, its JSON and the metrics are served.
+type Status struct {
+	Listen string `yaml:"listen"` // host:port; empty: nowhere
 }
 
 // Listener is one service on one address, and the backend behind it.

@@ -15,6 +15,9 @@ func Describe(c *Config) string {
 		c.describe(&b, l)
 	}
 	fmt.Fprintf(&b, "hostname %s, state in %s, log as %s from level %s\n", c.Hostname, c.StateDir, c.Log.Format, c.Log.Level)
+	if c.Status.Listen != "" {
+		fmt.Fprintf(&b, "status page on http://%s/\n", c.Status.Listen)
+	}
 	if len(c.Certificates) == 0 {
 		b.WriteString("certificate: self-signed, made at the first start\n")
 	}

@@ -11,7 +11,10 @@ import (
 )
 
 // demoPort is where the demo serves a service: its own port and this much.
-const demoPort = 10000
+const (
+	demoPort   = 10000
+	demoStatus = 18080
+)
 
 const demoHost = "localhost"
 
@@ -32,16 +35,12 @@ func demoCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	server, err := newServer(c, certs.NewStore(pair), log)
+	r, err := start(c, certs.NewStore(pair), log)
 	if err != nil {
 		return err
 	}
-	if err := server.Listen(); err != nil {
-		return err
-	}
-	server.Serve()
 	ui.printf(demoText, *listen)
-	return untilTold(server, c, log)
+	return r.untilTold(c, log)
 }
 
 // demoConfig is a configuration as a file would hold it, with the built-in
@@ -49,6 +48,7 @@ func demoCommand(ui *ui, args []string) error {
 func demoConfig(b *demo.Server, listen string) *configs.Config {
 	c := configs.Default()
 	c.Hostname = demoHost
+	c.Status.Listen = net.JoinHostPort(listen, strconv.Itoa(demoStatus))
 	backends := map[string]string{"imap": b.IMAP(), "pop3": b.POP3(), "sieve": b.Sieve(), "smtp": b.Submission()}
 	for _, service := range configs.Services() {
 		l := configs.Listener{
@@ -68,6 +68,7 @@ The certificate is self-signed, the mailbox lives in memory. End it with Ctrl-C.
 
   smtp 10025   submission 10587   submissions 10465   sieve 14190
   imap 10143   imaps 10993        pop3 10110          pop3s 10995
+  status page http://%[1]s:18080/
 
 Try:
   swaks --server %[1]s:10025 --tls --to you@example.com --from me@example.net

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -29,32 +28,14 @@ func serveCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	server, err := newServer(c, store, log)
+	r, err := start(c, store, log)
 	if err != nil {
 		return err
 	}
-	if err := server.Listen(); err != nil {
-		return err
+	for i, l := range r.server.Listeners {
+		log.Info("listening", "service", l.Service, "address", r.server.Addresses()[i].String(), "backend", l.Backend.Address)
 	}
-	server.Serve()
-	for i, l := range server.Listeners {
-		log.Info("listening", "service", l.Service, "address", server.Addresses()[i].String(), "backend", l.Backend.Address)
-	}
-	return untilTold(server, c, log)
-}
-
-// untilTold runs until a signal asks for the end; a second one cuts it short.
-func untilTold(server *proxy.Server, c *configs.Config, log *slog.Logger) error {
-	first, second := signals()
-	<-first.Done()
-	log.Info("shutting down", "sessions", server.Sessions(), "deadline", c.Timeouts.Shutdown)
-	ctx, cancel := context.WithTimeout(second, c.Timeouts.Shutdown)
-	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		log.Warn("sessions were cut off", "error", err)
-	}
-	log.Info("stopped")
-	return nil
+	return r.untilTold(c, log)
 }
 
 // storeOf gets the certificates: the configured ones, or a self-signed pair.
@@ -87,10 +68,9 @@ func loadCertificates(c *configs.Config) ([]tlsCertificate, error) {
 
 // newServer is where the rooms meet: configuration, policies, certificates,
 // gates and the proxy.
-func newServer(c *configs.Config, store *certs.Store, log *slog.Logger) (*proxy.Server, error) {
+func newServer(c *configs.Config, store *certs.Store, observer proxy.Observer, log *slog.Logger) (*proxy.Server, error) {
 	s := &proxy.Server{
-		Hostname: c.Hostname, Limits: limits(c.Limits), Timeouts: timeouts(c.Timeouts),
-		Observer: proxy.SessionLog{Log: log}, Log: log,
+		Hostname: c.Hostname, Limits: limits(c.Limits), Timeouts: timeouts(c.Timeouts), Observer: observer, Log: log,
 	}
 	for _, l := range c.Listeners {
 		listener, err := newListener(c, l, store)

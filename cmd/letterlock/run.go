@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/tlspolicy/certs"
+)
+
+// running is the proxy at work, with its status page if there is one.
+type running struct {
+	server *proxy.Server
+	page   *status.Server // nil: none is wanted
+}
+
+// start opens all sockets and begins to accept, or does nothing.
+func start(c *configs.Config, store *certs.Store, log *slog.Logger) (*running, error) {
+	counts := status.New(status.Options{
+		Hostname: c.Hostname, Version: versionName(),
+		Listeners:    func() []status.Listener { return shownListeners(c) },
+		Certificates: func() []status.CertificateInfo { return shownCertificates(store) },
+	})
+	server, err := newServer(c, store, status.Observers{proxy.SessionLog{Log: log}, counts}, log)
+	if err != nil {
+		return nil, err
+	}
+	r := &running{server: server}
+	if c.Status.Listen != "" {
+		if r.page, err = status.Serve(c.Status.Listen, counts.Handler(), log); err != nil {
+			return nil, err
+		}
+	}
+	if err := server.Listen(); err != nil {
+		r.closePage()
+		return nil, err
+	}
+	server.Serve()
+	return r, nil
+}
+
+// untilTold runs until a signal asks for the end; a second one cuts it short.
+func (r *running) untilTold(c *configs.Config, log *slog.Logger) error {
+	first, second := signals()
+	<-first.Done()
+	log.Info("shutting down", "sessions", r.server.Sessions(), "deadline", c.Timeouts.Shutdown)
+	ctx, cancel := context.WithTimeout(second, c.Timeouts.Shutdown)
+	defer cancel()
+	if err := r.server.Shutdown(ctx); err != nil {
+		log.Warn("sessions were cut off", "error", err)
+	}
+	r.closePage()
+	log.Info("stopped")
+	return nil
+}
+
+func (r *running) closePage() {
+	if r.page != nil {
+		_ = r.page.Close()
+	}
+}
+
+func shownListeners(c *configs.Config) []status.Listener {
+	shown := make([]status.Listener, len(c.Listeners))
+	for i, l := range c.Listeners {
+		shown[i] = status.Listener{Service: string(l.Service), Address: l.Listen, Policy: l.PolicyName(), Backend: l.Backend}
+	}
+	return shown
+}
+
+func shownCertificates(store *certs.Store) []status.CertificateInfo {
+	var shown []status.CertificateInfo
+	for _, cert := range store.Certificates() {
+		shown = append(shown, status.Describe(cert.Leaf))
+	}
+	return shown
+}
