@@ -49,7 +49,8 @@ func (g *Gate) greet(list string) {
 	g.greeted = true
 }
 
-// Open hears the backend's greeting and learns its capabilities.
+// Open hears the backend's greeting, learns its capabilities and tells it who
+// the client is.
 func (g *Gate) Open(back *wire.Conn) error {
 	g.back = back
 	greeting, err := g.hearGreeting()
@@ -58,9 +59,10 @@ func (g *Gate) Open(back *wire.Conn) error {
 	}
 	if name, list, _ := cutCode(greeting.text); name == "CAPABILITY" {
 		g.learn(list)
-		return nil
+	} else if err := g.askCapabilities(); err != nil {
+		return err
 	}
-	return g.askCapabilities()
+	return g.handOver()
 }
 
 // securedCommands is what may be said between TLS and the login.

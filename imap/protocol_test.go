@@ -24,6 +24,9 @@ func TestDialogs(t *testing.T) {
 		set(&s.Limits.Errors, options["errors"])
 		set(&s.Limits.Literal, options["literal"])
 		set(&s.Limits.Token, options["token"])
+		if options["handover"] == "imap-id" {
+			s.Handover = gate.IMAPID
+		}
 		return New(s)
 	})
 }

@@ -41,7 +41,8 @@ func (g *Gate) Secure(front *wire.Conn) error {
 	return nil
 }
 
-// Open hears the backend's greeting and asks for its capabilities.
+// Open hears the backend's greeting, tells it who the client is and asks for
+// its capabilities.
 func (g *Gate) Open(back *wire.Conn) error {
 	g.back = back
 	line, err := back.ReadLine()
@@ -54,6 +55,9 @@ func (g *Gate) Open(back *wire.Conn) error {
 		return gate.Because(gate.BackendRefused, greeted(greeting))
 	case !isOK(greeting):
 		return gate.Because(gate.BackendGarbage, greeted(greeting))
+	}
+	if err := g.handOver(greeting); err != nil {
+		return err
 	}
 	if g.implicit && g.s.Mechanisms.Allows("APOP") {
 		g.stamp = stampOf(greeting)

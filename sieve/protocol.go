@@ -38,7 +38,8 @@ func (g *Gate) Secure(front *wire.Conn) error {
 	return nil
 }
 
-// Open hears the backend's greeting, which is its capabilities (RFC 5804 §1.7).
+// Open hears the backend's greeting, which is its capabilities (RFC 5804
+// §1.7), and tells it who the client is.
 func (g *Gate) Open(back *wire.Conn) error {
 	g.back = back
 	offered, end, err := g.hearCapabilities()
@@ -49,7 +50,7 @@ func (g *Gate) Open(back *wire.Conn) error {
 		return gate.Because(gate.BackendRefused, greeted(end))
 	}
 	g.offered = offered
-	return nil
+	return g.handOver()
 }
 
 // Settle shows the capabilities unasked, which RFC 5804 §2.2 demands behind

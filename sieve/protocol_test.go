@@ -33,6 +33,9 @@ func TestDialogs(t *testing.T) {
 		if n, err := strconv.Atoi(options["token"]); err == nil {
 			s.Limits.Token = n
 		}
+		if options["handover"] == "xclient" {
+			s.Handover = gate.XCLIENT
+		}
 		return New(s)
 	})
 }

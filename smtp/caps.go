@@ -11,6 +11,8 @@ type capabilities struct {
 	mechanisms []string // of AUTH; already filtered
 	pipelining bool
 	chunking   bool
+	xclient    []string // the attributes that it takes; nil: none at all
+	xforward   []string
 }
 
 // hidden extensions are not shown, whatever the backend offers. Each is a
@@ -61,6 +63,10 @@ func (g *Gate) parseCapabilities(r reply) capabilities {
 			c.pipelining = true
 		case "CHUNKING":
 			c.chunking = true
+		case "XCLIENT":
+			c.xclient = strings.Fields(strings.ToUpper(params))
+		case "XFORWARD":
+			c.xforward = strings.Fields(strings.ToUpper(params))
 		}
 		// AUTH=LOGIN is the wrong form of an old draft; the right one is shown.
 		if _, hide := hidden[keyword]; !hide && !strings.HasPrefix(keyword, "AUTH=") {

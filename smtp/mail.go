@@ -41,6 +41,9 @@ func (g *Gate) mailFrom(cmd command) error {
 		g.s.Watch.Refused("MAIL")
 		return g.fault("530 5.7.0 Must issue a STARTTLS command first")
 	}
+	if refused, err := g.xforward(); err != nil || refused {
+		return err
+	}
 	return g.forward(line("MAIL FROM:", p), func(r reply) {
 		if r.ok() {
 			g.front.Hold()

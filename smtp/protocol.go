@@ -52,6 +52,8 @@ type Gate struct {
 	errors  int
 	parted  bool // the last words have been said
 
+	forwarded []string // the attributes of XFORWARD that the backend takes
+
 	pending []expected // replies that are due, in order
 	text    []byte     // the lines of the last reply
 }
@@ -95,10 +97,7 @@ func (g *Gate) Open(back *wire.Conn) error {
 	if r.code != 220 {
 		return gate.Because(gate.BackendRefused, r.error("greeting"))
 	}
-	if g.front.TLS() != nil {
-		return nil
-	}
-	return g.introduce("EHLO", g.s.Hostname)
+	return g.handOver()
 }
 
 // Settle carries the conversation to its end: SMTP has no raw part.

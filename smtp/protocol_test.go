@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -25,6 +26,13 @@ func TestDialogs(t *testing.T) {
 		o.TLSDomains = strings.Fields(options["tls-domains"])
 		s.Spool = func() (gate.Spool, error) { return os.CreateTemp(t.TempDir(), "") }
 		s.Limits.Message = 1 << 20
+		s.Handover = map[string]gate.Handover{"xclient": gate.XCLIENT, "xforward": gate.XFORWARD}[options["handover"]]
+		if client := options["client"]; client != "" {
+			s.Client = netip.MustParseAddrPort(client)
+		}
+		if name := options["name"]; name != "" {
+			s.Name = func() gate.Name { return gate.Name{Confirmed: name, Claimed: name} }
+		}
 		return New(s, o)
 	})
 }

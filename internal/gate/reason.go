@@ -30,6 +30,7 @@ const (
 	BackendDown                   // no connection
 	BackendRefused                // it greeted with a refusal
 	BackendGone                   // it closed, or fell silent
+	HandoverRefused               // it does not take the client's address as configured
 	BackendGarbage                // it does not speak the protocol
 	Internal                      // a defect of ours
 )
@@ -54,6 +55,7 @@ var reasons = [...]reasonText{
 	BackendDown:     {"backend-down", "service not available", "see that the backend runs and that its address and port are right"},
 	BackendRefused:  {"backend-refused", "service not available", "see the backend's own log for why it refuses the proxy's address"},
 	BackendGone:     {"backend-gone", "service not available", "see the backend's own log"},
+	HandoverRefused: {"handover-refused", "service not available", "let the backend trust the proxy's address (Postfix: smtpd_authorized_xclient_hosts or _xforward_hosts; Dovecot: login_trusted_networks), or change the listener's handover"},
 	BackendGarbage:  {"backend-garbage", "service not available", "see that the backend's port speaks the listener's protocol, in plaintext"},
 	Internal:        {"internal", "internal error", "please report it"},
 }

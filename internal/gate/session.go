@@ -15,6 +15,12 @@ type Session struct {
 	Client   netip.AddrPort
 	Local    netip.AddrPort // where the client connected to
 
+	// Handover is how the backend is told who the client is.
+	Handover Handover
+
+	// Name looks the client's name up; nil: nobody does. See ClientName.
+	Name func() Name
+
 	// Strong reports whether a TLS session is good enough for a password.
 	Strong func(*tls.ConnectionState) bool
 

@@ -173,6 +173,13 @@ func (c *Conn) Hold() { c.hold(true) }
 // Release ends Hold.
 func (c *Conn) Release() { c.hold(false) }
 
+// Held reports whether a transaction is in flight, between Hold and Release.
+func (c *Conn) Held() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held
+}
+
 func (c *Conn) hold(held bool) {
 	c.mu.Lock()
 	c.held = held

@@ -1,0 +1,66 @@
+package gate
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Handover is how a gate tells the backend who its client is. Those that need
+// no words of the protocol, such as a PROXY header, are the proxy's own.
+type Handover int
+
+// The handovers that gates speak. Each gate knows those of its protocol.
+const (
+	NoHandover Handover = iota
+	XCLIENT             // SMTP, POP3, ManageSieve: once, before all else
+	XFORWARD            // SMTP: with each message, for logs and filters only
+	IMAPID              // IMAP: x- fields of ID, as Dovecot takes them
+)
+
+// Name is what reverse DNS knows of a client. Both names are plain host names
+// or empty.
+type Name struct {
+	Confirmed string // a name that leads back to the client's address
+	Claimed   string // what the owner of the address says, true or not
+	Temporary bool   // the answer did not come in time
+}
+
+// ClientName is what reverse DNS knows of the client; it may wait for the
+// answer, for as long as the proxy allows.
+func (s *Session) ClientName() Name {
+	if s.Name == nil {
+		return Name{}
+	}
+	return s.Name()
+}
+
+// Originating is the client's address and port as most handovers write them.
+func (s *Session) Originating() (address, port string) { return written(s.Client) }
+
+// Connected is where the client connected to; see Originating.
+func (s *Session) Connected() (address, port string) { return written(s.Local) }
+
+func written(a netip.AddrPort) (address, port string) {
+	return a.Addr().Unmap().WithZone("").String(), strconv.Itoa(int(a.Port()))
+}
+
+// Xtext encodes a value of XCLIENT or XFORWARD (RFC 3461 §4). A value with
+// control characters is none: decoded, it could end a line of the backend's.
+func Xtext(value string) (text string, ok bool) {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for _, c := range []byte(value) {
+		switch {
+		case c < ' ' || c == 0x7f:
+			return "", false
+		case c == ' ' || c > '~' || c == '+' || c == '=':
+			b.WriteByte('+')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), true
+}

@@ -1,0 +1,29 @@
+package pop3
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+var errXCLIENT = errors.New("the backend does not offer [XCLIENT] in its greeting to this proxy")
+
+// handOver tells a backend who the client is, with Dovecot's XCLIENT. Dovecot
+// says in its greeting that it would take it, to proxies in its
+// login_trusted_networks.
+func (g *Gate) handOver(greeting string) error {
+	if g.s.Handover != gate.XCLIENT {
+		return nil
+	}
+	if !strings.Contains(greeting, "[XCLIENT]") {
+		return gate.Because(gate.HandoverRefused, errXCLIENT)
+	}
+	address, port := g.s.Originating()
+	reply, err := g.ask("XCLIENT ADDR=", address, " PORT=", port, " SESSION=", g.s.ID)
+	if err == nil && isERR(reply) {
+		err = gate.Because(gate.HandoverRefused, fmt.Errorf("the backend answers XCLIENT with %.80q", reply))
+	}
+	return err
+}

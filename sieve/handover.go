@@ -1,0 +1,49 @@
+package sieve
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+var errXCLIENT = errors.New("the backend does not offer XCLIENT to this proxy")
+
+// handOver tells a backend who the client is, with the XCLIENT that Dovecot's
+// ManageSieve offers to proxies in its login_trusted_networks. What it offers
+// may depend on who it thinks asks.
+func (g *Gate) handOver() error {
+	if g.s.Handover != gate.XCLIENT {
+		return nil
+	}
+	offers := func(line []token) bool { return strings.EqualFold(line[0].text, "XCLIENT") }
+	if !slices.ContainsFunc(g.offered, offers) {
+		return gate.Because(gate.HandoverRefused, errXCLIENT)
+	}
+	address, port := g.s.Originating()
+	reply, err := g.ask("XCLIENT ADDR=" + address + " PORT=" + port + " SESSION=" + g.s.ID)
+	if err != nil {
+		return err
+	}
+	r, ok := parseResponse(reply)
+	switch {
+	case !ok:
+		return gate.Because(gate.BackendGarbage, errReply)
+	case r.status != "OK":
+		return gate.Because(gate.HandoverRefused, fmt.Errorf("the backend answers XCLIENT with %.80q", r.String()))
+	}
+	if err := g.tell("CAPABILITY"); err != nil {
+		return err
+	}
+	offered, end, err := g.hearCapabilities()
+	switch {
+	case err != nil:
+		return err
+	case end.status != "OK":
+		return gate.Because(gate.BackendGarbage, errReply)
+	}
+	g.offered = offered
+	return nil
+}
