@@ -85,6 +85,11 @@ func unixPath(backend string) (string, bool) {
 	return strings.CutPrefix(backend, "unix:")
 }
 
+func isSocket(backend string) bool {
+	_, socket := unixPath(backend)
+	return socket
+}
+
 // completeBackend checks a backend and adds the port where only a host is
 // given: legacy becomes legacy:143.
 func completeBackend(backend string, defaultPort int) (string, error) {

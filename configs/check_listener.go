@@ -88,8 +88,8 @@ func checkBareNewline(_ *Config, l Listener, r report) {
 	}
 }
 
-// checkHandover: a handover that cannot be done is an error, as a backend that
-// is configured to believe it would take every client for the proxy.
+// checkHandover: a handover that cannot be done is an error, as the backend
+// would take every client for the proxy.
 func checkHandover(_ *Config, l Listener, r report) {
 	at := r.in("handover")
 	if l.Handover == "" || !at.oneOf("handover", l.Handover, handoverNames()) {
@@ -99,16 +99,16 @@ func checkHandover(_ *Config, l Listener, r report) {
 	switch h := handovers[i]; {
 	case h.services != nil && !slices.Contains(h.services, l.Service):
 		at.wrong(suggest("", handoversOf(l.Service)), "handover %s does not exist on %s", h.name, l.Service)
-	case !h.available:
-		at.wrong("write none, or leave it out", "handover %s is not available in this version", h.name)
+	case h.name == "tproxy" && isSocket(l.Backend):
+		at.wrong("name the backend by its address, or choose another handover", "handover tproxy needs a backend that is reached by TCP")
 	}
 }
 
-// handoversOf lists the handovers that a service can have in this version.
+// handoversOf lists the handovers that a service can have.
 func handoversOf(s Service) []string {
 	var names []string
 	for _, h := range handovers {
-		if h.available && (h.services == nil || slices.Contains(h.services, s)) {
+		if h.services == nil || slices.Contains(h.services, s) {
 			names = append(names, h.name)
 		}
 	}

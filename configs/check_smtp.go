@@ -13,9 +13,10 @@ func checkOpenRelay(_ *Config, l Listener, r report) {
 		r.in("allow_open_relay").misplaced(
 			"keep recipients, and remove allow_open_relay",
 			"allow_open_relay contradicts recipients: either the named domains alone are written to, or any")
-	case !named && !l.AllowOpenRelay && (l.Handover == "none" || l.Handover == ""):
+	case !named && !l.AllowOpenRelay && !judgedByClient(l.Handover):
 		r.wrong(
 			"write recipients: [example.com] with the domains that this server receives mail for;\n"+
+				"  or hand the client's address over (handover: xclient, proxy-v1, proxy-v2 or tproxy), for the backend to judge by;\n"+
 				"  allow_open_relay: true leaves the decision to the backend, which must then not trust the proxy's address",
 			"this smtp listener could become an open relay: the backend takes each client for the proxy, a neighbour that it may trust to send mail anywhere")
 	}

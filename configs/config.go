@@ -71,7 +71,7 @@ type Listener struct {
 	Received    *bool  `yaml:"received"`     // nil: on
 	DisableVRFY *bool  `yaml:"disable_vrfy"` // nil: on
 
-	Handover       string   `yaml:"handover"`        // none (others follow)
+	Handover       string   `yaml:"handover"`        // how the backend learns who the client is
 	HideMechanisms []string `yaml:"hide_mechanisms"` // SASL mechanisms never shown, beside those that cannot pass a proxy
 }
 

@@ -152,10 +152,14 @@ func mailWords(l Listener) string {
 }
 
 func handoverWords(l Listener) string {
-	if l.Handover == "" || l.Handover == "none" {
+	switch {
+	case l.Handover == "" || l.Handover == "none":
 		return "none, the backend sees the proxy's address"
+	case judgedByClient(l.Handover):
+		return l.Handover + ", the backend takes the client's address for that of the connection"
+	default:
+		return l.Handover + ", for the backend's log; it still judges by the proxy's address"
 	}
-	return l.Handover
 }
 
 func joined[T fmt.Stringer](values []T) string {

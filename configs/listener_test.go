@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -99,22 +100,25 @@ func TestRelayRules(t *testing.T) {
 	mustParse(t, head+", recipients: [example.com]}]")
 	mustParse(t, head+", allow_open_relay: true}]")
 	mustParse(t, head+", recipients: [example.com], allow_open_relay: false}]")
-	for _, bad := range []string{"", ", recipients: []", ", handover: none", ", allow_open_relay: false", ", auth: true"} {
+	for _, handover := range []string{"xclient", "proxy-v1", "proxy-v2", "tproxy"} {
+		mustParse(t, head+", handover: "+handover+"}]")
+	}
+	for _, bad := range []string{"", ", recipients: []", ", handover: none", ", handover: xforward", ", allow_open_relay: false", ", auth: true"} {
 		if all := mustFail(t, head+bad+"}]"); len(all) != 1 {
 			t.Errorf("%s: %v", bad, all)
 		}
 	}
 }
 
-// Each handover is refused where it does not fit, and elsewhere for not being
-// available, until it is.
+// Each handover is taken where it fits, and refused elsewhere.
 func TestHandovers(t *testing.T) {
 	for _, h := range handovers {
 		for _, s := range Services() {
 			c := Config{Hostname: "mail.example.com"}
 			r := report{findings: newFindings("", nil)}
 			checkHandover(&c, Listener{Service: s, Handover: h.name}, r)
-			if refused := len(r.errors) > 0; refused == h.available {
+			fits := h.services == nil || slices.Contains(h.services, s)
+			if taken := len(r.errors) == 0; taken != fits {
 				t.Errorf("%s on %s: %v", h.name, s, r.errors)
 			}
 		}

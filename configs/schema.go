@@ -127,7 +127,7 @@ func enumAt(path string) (words []any, closed bool) {
 	case "listeners[].bare_newline":
 		return anys(bareNewlines), true
 	case "listeners[].handover":
-		return anys(availableHandovers()), true
+		return anys(handoverNames()), true
 	case "listeners[].policy":
 		return anys(tlspolicy.Names()), false
 	case "policies[].base":
@@ -137,18 +137,6 @@ func enumAt(path string) (words []any, closed bool) {
 		return []any{1.0, 1.1, 1.2, 1.3, "1.0", "1.1", "1.2", "1.3"}, true
 	}
 	return nil, false
-}
-
-// availableHandovers are those that this version can do; an editor need not
-// offer the others.
-func availableHandovers() []string {
-	var names []string
-	for _, h := range handovers {
-		if h.available {
-			names = append(names, h.name)
-		}
-	}
-	return names
 }
 
 // limitsAt gives the bounds of a limit, nil for all other numbers.

@@ -72,7 +72,7 @@ func TestSchemaEnums(t *testing.T) {
 	s := readSchema(t)
 	for path, want := range map[string][]string{
 		"listeners[].service":      words(Services()),
-		"listeners[].handover":     {"none"},
+		"listeners[].handover":     handoverNames(),
 		"listeners[].bare_newline": bareNewlines,
 		"policies[].base":          tlspolicy.Names(),
 		"log.format":               logFormats,

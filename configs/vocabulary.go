@@ -16,11 +16,12 @@ var (
 )
 
 // handoverFacts say which protocols a handover fits, none named meaning all,
-// and whether this version can do it.
+// and whether the backend judges by the address that it is handed. XFORWARD is
+// for its log alone.
 type handoverFacts struct {
-	name      string
-	available bool
-	services  []Service
+	name     string
+	judged   bool
+	services []Service
 }
 
 var (
@@ -31,18 +32,17 @@ var (
 )
 
 var handovers = []handoverFacts{
-	{"none", true, nil},
-	{"proxy-v1", false, nil},
-	{"proxy-v2", false, nil},
-	{"xclient", false, xclientBound},
+	{"none", false, nil},
+	{"proxy-v1", true, nil},
+	{"proxy-v2", true, nil},
+	{"xclient", true, xclientBound},
 	{"xforward", false, smtpFamily},
-	{"imap-id", false, imapFamily},
-	{"pop3-xclient", false, pop3Family},
-	{"tproxy", false, nil},
+	{"imap-id", true, imapFamily},
+	{"pop3-xclient", true, pop3Family},
+	{"tproxy", true, nil},
 }
 
-// handoverNames lists the whole vocabulary, so that a word for later is not
-// taken for a slip.
+// handoverNames lists the whole vocabulary.
 func handoverNames() []string {
 	names := make([]string, len(handovers))
 	for i, h := range handovers {
@@ -90,4 +90,11 @@ func words[T ~string](values []T) []string {
 // list is for sentences.
 func list[T ~string](values []T) string {
 	return strings.Join(words(values), ", ")
+}
+
+// judgedByClient reports whether the backend decides by the client's address
+// what it lets a session do.
+func judgedByClient(handover string) bool {
+	i := slices.IndexFunc(handovers, func(h handoverFacts) bool { return h.name == handover })
+	return i >= 0 && handovers[i].judged
 }

@@ -18,7 +18,11 @@ var errNoID = errors.New("the backend does not offer ID, with which it would be 
 //
 // What the backend offers may depend on who it thinks asks.
 func (g *Gate) handOver() error {
-	if g.s.Handover != gate.IMAPID {
+	switch g.s.Handover {
+	case gate.IMAPID:
+	case gate.PROXYHeader:
+		return g.behindHeader()
+	default:
 		return nil
 	}
 	if !g.offer.set.Has(imapv2.CapID) {
@@ -39,6 +43,18 @@ func (g *Gate) handOver() error {
 		return err
 	}
 	return g.askCapabilities()
+}
+
+// behindHeader sees whether the backend has read a PROXY header as such, and
+// not as a command that deserves a BAD.
+func (g *Gate) behindHeader() error {
+	req := g.request("NOOP")
+	req.end()
+	err := g.inform(req)
+	if why := gate.ReasonOf(err); why == gate.BackendGarbage || why == gate.HandoverRefused {
+		return &gate.End{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
+	}
+	return err
 }
 
 func (g *Gate) facts() []field {
@@ -68,7 +84,7 @@ func (g *Gate) inform(req *request) error {
 		switch {
 		case err != nil, next.announced, r.kind == continuation:
 			return garbage(r.text)
-		case r.status == "BYE", r.kind == tagged && r.status != "OK":
+		case r.status == "BYE", r.status == "BAD", r.kind == tagged && r.status != "OK":
 			return gate.Because(gate.HandoverRefused, fmt.Errorf("the backend answers ID with %s %.80q", r.status, r.text))
 		case r.kind == tagged:
 			return nil

@@ -24,9 +24,7 @@ func TestDialogs(t *testing.T) {
 		set(&s.Limits.Errors, options["errors"])
 		set(&s.Limits.Literal, options["literal"])
 		set(&s.Limits.Token, options["token"])
-		if options["handover"] == "imap-id" {
-			s.Handover = gate.IMAPID
-		}
+		s.Handover = map[string]gate.Handover{"imap-id": gate.IMAPID, "proxy": gate.PROXYHeader}[options["handover"]]
 		return New(s)
 	})
 }

@@ -27,3 +27,16 @@ func (g *Gate) handOver(greeting string) error {
 	}
 	return err
 }
+
+// behindHeader sees whether the backend has read a PROXY header as such, and
+// not as a command that deserves an -ERR. A backend that is new enough for the
+// header knows CAPA.
+func (g *Gate) behindHeader(asked error) error {
+	switch {
+	case g.s.Handover != gate.PROXYHeader:
+		return asked
+	case asked == nil && g.offered == nil, gate.ReasonOf(asked) == gate.BackendGarbage:
+		return &gate.End{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
+	}
+	return asked
+}

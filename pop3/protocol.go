@@ -62,7 +62,7 @@ func (g *Gate) Open(back *wire.Conn) error {
 	if g.implicit && g.s.Mechanisms.Allows("APOP") {
 		g.stamp = stampOf(greeting)
 	}
-	return g.askCapabilities()
+	return g.behindHeader(g.askCapabilities())
 }
 
 // Settle relays the login. It returns nil when the backend has accepted one.

@@ -32,8 +32,15 @@ func (ses *session) dial() (*wire.Conn, error) {
 	if !b.Public {
 		dialer.Control = privateOnly
 	}
+	if ses.listener.Handover.Transparent {
+		transparent(&dialer, ses.info.Client)
+	}
 	conn, err := dialer.DialContext(ses.server.dialling, network, address)
 	if err != nil {
+		return nil, err
+	}
+	if err := ses.sendHeader(conn); err != nil {
+		_ = conn.Close()
 		return nil, err
 	}
 	back := wire.New(conn, wire.Limits{

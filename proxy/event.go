@@ -13,6 +13,7 @@ type Info struct {
 	ID       string
 	Listener *Listener
 	Client   netip.AddrPort
+	Local    netip.AddrPort // where the client connected to
 	Opened   time.Time
 	TLS      *tls.ConnectionState // nil: none yet
 	User     string               // the last login that the backend has accepted

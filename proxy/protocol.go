@@ -37,6 +37,7 @@ type Listener struct {
 	Banner   string
 	Hidden   []string // SASL mechanisms never shown
 	Backend  Backend
+	Handover Handover
 	NewGate  func(*gate.Session) Gate
 }
 

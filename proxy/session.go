@@ -31,7 +31,7 @@ type session struct {
 
 func newSession(s *Server, l *Listener, conn net.Conn) *session {
 	ses := &session{server: s, listener: l}
-	ses.info = Info{ID: newID(), Listener: l, Client: addrPort(conn.RemoteAddr()), Opened: time.Now()}
+	ses.info = Info{ID: newID(), Listener: l, Client: addrPort(conn.RemoteAddr()), Local: addrPort(conn.LocalAddr()), Opened: time.Now()}
 	ses.front = wire.New(conn, wire.Limits{
 		Line: max(s.Limits.Line, s.Limits.Token), Wait: s.Timeouts.Command, Text: s.Timeouts.Data,
 		Verdict: s.Timeouts.Command, Write: s.Timeouts.Command,
@@ -40,7 +40,7 @@ func newSession(s *Server, l *Listener, conn net.Conn) *session {
 	ses.front.Deadline(ses.info.Opened.Add(s.Timeouts.Login))
 	ses.gate = l.NewGate(&gate.Session{
 		ID: ses.info.ID, Hostname: s.Hostname, Banner: l.Banner,
-		Client: ses.info.Client, Local: addrPort(conn.LocalAddr()),
+		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.words(),
 		Strong: l.Strong, Date: date, Spool: spool, Watch: ses,
 		Mechanisms: gate.Mechanisms{Hidden: l.Hidden},
 		Limits:     gate.Limits{Token: s.Limits.Token, Literal: s.Limits.Literal, Errors: s.Limits.Errors, Message: s.Limits.Message},

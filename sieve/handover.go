@@ -15,7 +15,11 @@ var errXCLIENT = errors.New("the backend does not offer XCLIENT to this proxy")
 // ManageSieve offers to proxies in its login_trusted_networks. What it offers
 // may depend on who it thinks asks.
 func (g *Gate) handOver() error {
-	if g.s.Handover != gate.XCLIENT {
+	switch g.s.Handover {
+	case gate.XCLIENT:
+	case gate.PROXYHeader:
+		return g.relearn(gate.ErrHeader)
+	default:
 		return nil
 	}
 	offers := func(line []token) bool { return strings.EqualFold(line[0].text, "XCLIENT") }
@@ -34,15 +38,22 @@ func (g *Gate) handOver() error {
 	case r.status != "OK":
 		return gate.Because(gate.HandoverRefused, fmt.Errorf("the backend answers XCLIENT with %.80q", r.String()))
 	}
-	if err := g.tell("CAPABILITY"); err != nil {
-		return err
+	return g.relearn(errReply)
+}
+
+// relearn asks for the capabilities again. Where the backend declines, it has
+// not understood what came before, which is what the error says.
+func (g *Gate) relearn(misunderstood error) error {
+	g.back.Print("CAPABILITY\r\n")
+	if err := g.back.Flush(); err != nil {
+		return gate.FromBackend(err)
 	}
 	offered, end, err := g.hearCapabilities()
 	switch {
 	case err != nil:
 		return err
 	case end.status != "OK":
-		return gate.Because(gate.BackendGarbage, errReply)
+		return gate.Because(gate.HandoverRefused, misunderstood)
 	}
 	g.offered = offered
 	return nil

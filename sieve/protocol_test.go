@@ -33,9 +33,7 @@ func TestDialogs(t *testing.T) {
 		if n, err := strconv.Atoi(options["token"]); err == nil {
 			s.Limits.Token = n
 		}
-		if options["handover"] == "xclient" {
-			s.Handover = gate.XCLIENT
-		}
+		s.Handover = map[string]gate.Handover{"xclient": gate.XCLIENT, "proxy": gate.PROXYHeader}[options["handover"]]
 		return New(s)
 	})
 }

@@ -17,6 +17,9 @@ func (g *Gate) handOver() error {
 	if g.front.TLS() != nil && g.s.Handover == gate.NoHandover {
 		return nil
 	}
+	if g.s.Handover == gate.PROXYHeader {
+		return g.behindHeader()
+	}
 	if err := g.introduce("EHLO", g.s.Hostname); err != nil {
 		return err
 	}
@@ -30,6 +33,16 @@ func (g *Gate) handOver() error {
 		}
 	}
 	return nil
+}
+
+// behindHeader sees whether the backend has read a PROXY header as such. If
+// not, it has taken it for a command, and the answer to that comes first.
+func (g *Gate) behindHeader() error {
+	r, err := g.sayHello("EHLO", g.s.Hostname)
+	if err == nil && !r.ok() {
+		return gate.Because(gate.HandoverRefused, gate.ErrHeader)
+	}
+	return err
 }
 
 var (

@@ -94,8 +94,9 @@ func newListener(c *configs.Config, l configs.Listener, store *certs.Store) (*pr
 	return &proxy.Listener{
 		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(),
 		TLS: tls, Strong: policy.Strong, Banner: banner(l), Hidden: upper(l.HideMechanisms),
-		Backend: proxy.Backend{Address: l.Backend, Public: c.PublicPlaintextBackend},
-		NewGate: p.newGate,
+		Backend:  proxy.Backend{Address: l.Backend, Public: c.PublicPlaintextBackend},
+		Handover: handovers[l.Handover],
+		NewGate:  p.newGate,
 	}, nil
 }
 

@@ -1,21 +1,25 @@
 package gate
 
 import (
+	"errors"
 	"net/netip"
 	"strconv"
 	"strings"
 )
 
-// Handover is how a gate tells the backend who its client is. Those that need
-// no words of the protocol, such as a PROXY header, are the proxy's own.
+// ErrHeader says that a backend has answered the PROXY header.
+var ErrHeader = errors.New("the backend takes the PROXY header for commands; let that port of it expect one")
+
+// Handover is how a gate tells the backend who its client is.
 type Handover int
 
 // The handovers that gates speak. Each gate knows those of its protocol.
 const (
-	NoHandover Handover = iota
-	XCLIENT             // SMTP, POP3, ManageSieve: once, before all else
-	XFORWARD            // SMTP: with each message, for logs and filters only
-	IMAPID              // IMAP: x- fields of ID, as Dovecot takes them
+	NoHandover  Handover = iota
+	XCLIENT              // SMTP, POP3, ManageSieve: once, before all else
+	XFORWARD             // SMTP: with each message, for logs and filters only
+	IMAPID               // IMAP: x- fields of ID, as Dovecot takes them
+	PROXYHeader          // all: said by the proxy; the gate sees that the backend has not taken it for a command
 )
 
 // Name is what reverse DNS knows of a client. Both names are plain host names
