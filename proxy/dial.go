@@ -1,41 +1,90 @@
 package proxy
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"strings"
 	"syscall"
+	"time"
 
+	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/wire"
 )
-
-// Backend is the legacy server behind a listener.
-type Backend struct {
-	Address string // host:port, [v6]:port or unix:/path
-	Public  bool   // a plaintext leg through public address space is accepted
-}
 
 // The backend's lines: its longest reply line, generous because some put
 // everything on one, and its patience with us.
 const backendLine = 64 << 10
 
-// dial reaches the backend. From here on the session can be aborted on both
-// sides.
-func (ses *session) dial() (*wire.Conn, error) {
-	b, t := ses.listener.Backend, ses.server.Timeouts
-	network, address := "tcp", b.Address
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		network, address = "unix", path
+// reach opens the session at the first address of a pool that greets as it
+// should. All but the last have to do so within their share of Timeouts.Dial;
+// the last one's greeting may take its own time. Nothing that the client has
+// said is known to a backend by then, so none is the wrong one.
+func (ses *session) reach(p *Pool) error {
+	deadline := time.Now().Add(ses.server.Timeouts.Dial)
+	members := p.order(ses.info.Client.Addr())
+	var err error
+	for i, m := range members {
+		others := len(members) - i - 1
+		share := time.Until(deadline) / time.Duration(others+1)
+		if err = ses.open(p, m, time.Now().Add(share), others > 0); err == nil {
+			return nil
+		}
+		if ses.server.dialling.Err() != nil || time.Now().After(deadline) {
+			break
+		}
 	}
-	dialer := net.Dialer{Timeout: t.Dial, KeepAliveConfig: keepAlive}
-	if !b.Public {
-		dialer.Control = privateOnly
+	return err
+}
+
+// open opens the session at one address of a pool, and gives up what it had
+// before.
+func (ses *session) open(p *Pool, m *member, deadline time.Time, hasty bool) (err error) {
+	defer func() { ses.server.heard(p, m, err) }()
+	ses.info.Backend = m.address
+	back, err := ses.connect(p, m.address, deadline)
+	if err != nil {
+		return gate.Because(gate.BackendDown, err)
 	}
+	ses.take(back, p.enter(m))
+	if hasty {
+		back.Deadline(deadline)
+	}
+	if err := ses.gate.Open(back); err != nil {
+		return err
+	}
+	back.Lift()
+	return nil
+}
+
+// take makes a connection the session's backend. From here on the session can
+// be aborted on both sides.
+func (ses *session) take(back *wire.Conn, depart func()) {
+	ses.part()
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	ses.back, ses.depart = back, depart
+}
+
+// part gives the session's backend up, if it has one.
+func (ses *session) part() {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.back != nil {
+		ses.back.Abort()
+		ses.depart()
+		ses.back = nil
+	}
+}
+
+// connect reaches an address for the session's client.
+func (ses *session) connect(p *Pool, address string, deadline time.Time) (*wire.Conn, error) {
+	dialer := p.dialer(deadline)
 	if ses.listener.Handover.Transparent {
 		transparent(&dialer, ses.info.Client)
 	}
-	conn, err := dialer.DialContext(ses.server.dialling, network, address)
+	conn, err := dialAddress(ses.server.dialling, dialer, address)
 	if err != nil {
 		return nil, err
 	}
@@ -43,13 +92,30 @@ func (ses *session) dial() (*wire.Conn, error) {
 		_ = conn.Close()
 		return nil, err
 	}
-	back := wire.New(conn, wire.Limits{
+	return ses.server.backendConn(conn), nil
+}
+
+func (p *Pool) dialer(deadline time.Time) net.Dialer {
+	dialer := net.Dialer{Deadline: deadline, KeepAliveConfig: keepAlive}
+	if !p.Public {
+		dialer.Control = privateOnly
+	}
+	return dialer
+}
+
+func dialAddress(ctx context.Context, dialer net.Dialer, address string) (net.Conn, error) {
+	network := "tcp"
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, address = "unix", path
+	}
+	return dialer.DialContext(ctx, network, address)
+}
+
+func (s *Server) backendConn(conn net.Conn) *wire.Conn {
+	t := s.Timeouts
+	return wire.New(conn, wire.Limits{
 		Line: backendLine, Wait: t.Greeting, Text: t.Greeting, Verdict: t.EndOfData, Write: t.Greeting, Lenient: true,
 	})
-	ses.mu.Lock()
-	ses.back = back
-	ses.mu.Unlock()
-	return back, nil
 }
 
 // privateOnly refuses to carry plaintext through public address space, once

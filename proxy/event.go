@@ -17,6 +17,7 @@ type Info struct {
 	Opened   time.Time
 	TLS      *tls.ConnectionState // nil: none yet
 	User     string               // the last login that the backend has accepted
+	Backend  string               // the address that was tried last; empty: none yet
 }
 
 // Summary is how a session ended.

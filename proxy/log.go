@@ -69,7 +69,7 @@ func (l SessionLog) Closed(info *Info, end Summary) {
 	}
 	if end.Reason.Backend() || end.Reason == gate.Internal {
 		level = slog.LevelError
-		fields = append(fields, slog.String("listener", info.Listener.String()), slog.String("backend", info.Listener.Backend.Address),
+		fields = append(fields, slog.String("listener", info.Listener.String()), slog.String("backend", info.Backend),
 			slog.String("remedy", end.Reason.Remedy()))
 	}
 	l.Log.LogAttrs(context.Background(), level, "session", fields...)

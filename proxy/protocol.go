@@ -9,14 +9,15 @@ import (
 )
 
 // Gate is the conversation of one session before its bytes are relayed. Its
-// methods are called in this order, each once and by one goroutine; each error
+// methods are called in this order, by one goroutine; each error
 // ends the session for the reason that gate.ReasonOf finds in it.
 type Gate interface {
 	// Secure talks to the client until TLS is on, or declined where that is
 	// allowed. No backend exists yet.
 	Secure(front *wire.Conn) error
 
-	// Open hears the backend's greeting.
+	// Open hears the backend's greeting. It is called again, with another
+	// backend, when it has failed.
 	Open(back *wire.Conn) error
 
 	// Settle lets the client log in. After nil the session is relayed.
@@ -36,7 +37,7 @@ type Listener struct {
 	Strong   func(*tls.ConnectionState) bool // good enough for a password
 	Banner   string
 	Hidden   []string // SASL mechanisms never shown
-	Backend  Backend
+	Backend  *Pool
 	Handover Handover
 	NewGate  func(*gate.Session) Gate
 }

@@ -19,6 +19,7 @@ import (
 type Server struct {
 	Hostname  string
 	Listeners []*Listener
+	Pools     []*Pool // to be checked while the server runs
 	Limits    Limits
 	Timeouts  Timeouts
 	Observer  Observer
@@ -37,9 +38,11 @@ type Server struct {
 	draining bool
 	running  sync.WaitGroup // accept loops and sessions
 
-	// dialling is cancelled when sessions are cut off.
-	dialling context.Context
-	cut      context.CancelFunc
+	// dialling is cancelled when sessions are cut off, accepting before.
+	dialling  context.Context
+	cut       context.CancelFunc
+	accepting context.Context
+	close     context.CancelFunc
 }
 
 // keepAlive finds dead peers without waking phones that sit in IDLE.
@@ -57,6 +60,7 @@ func (s *Server) Listen() error {
 	}
 	s.lot = lot
 	s.dialling, s.cut = context.WithCancel(context.Background())
+	s.accepting, s.close = context.WithCancel(s.dialling)
 	config := net.ListenConfig{KeepAliveConfig: keepAlive}
 	for _, l := range s.Listeners {
 		socket, err := config.Listen(s.dialling, "tcp", l.Address)
@@ -83,6 +87,11 @@ func (s *Server) Addresses() []net.Addr {
 
 // Serve starts accepting; see Shutdown for its end.
 func (s *Server) Serve() {
+	for _, p := range s.Pools {
+		if p.checked() {
+			s.running.Go(func() { s.watch(s.accepting, p) })
+		}
+	}
 	for i, l := range s.Listeners {
 		s.running.Go(func() { s.accept(l, s.sockets[i]) })
 	}
@@ -206,6 +215,7 @@ func (s *Server) Sessions() int {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.draining = true
+	s.close()
 	s.closeSockets()
 	s.mu.Unlock()
 	s.each((*session).drain)

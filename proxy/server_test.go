@@ -139,7 +139,7 @@ func newWorld(t *testing.T, change func(*Server)) *world {
 	s.Listeners = []*Listener{{
 		Service: "plain", Address: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
 		Strong:  func(*tls.ConnectionState) bool { return true },
-		Backend: Backend{Address: backend.Addr().String()},
+		Backend: &Pool{Addresses: []string{backend.Addr().String()}},
 		NewGate: func(s *gate.Session) Gate { return plainGate{s} },
 	}}
 	if change != nil {
@@ -266,7 +266,7 @@ func TestRelayCarriesEveryByte(t *testing.T) {
 
 func TestBackendDown(t *testing.T) {
 	gone := listen(t)
-	w := newWorld(t, func(s *Server) { s.Listeners[0].Backend.Address = gone.Addr().String(); _ = gone.Close() })
+	w := newWorld(t, func(s *Server) { s.Listeners[0].Backend.Addresses = []string{gone.Addr().String()}; _ = gone.Close() })
 	c := w.dial()
 	c.hear("hello")
 	c.say("LOGIN")
@@ -275,7 +275,7 @@ func TestBackendDown(t *testing.T) {
 }
 
 func TestPublicBackendIsRefused(t *testing.T) {
-	w := newWorld(t, func(s *Server) { s.Listeners[0].Backend.Address = "[2001:db8::1]:25" })
+	w := newWorld(t, func(s *Server) { s.Listeners[0].Backend.Addresses = []string{"[2001:db8::1]:25"} })
 	c := w.dial()
 	c.hear("hello")
 	c.say("LOGIN")

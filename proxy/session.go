@@ -25,6 +25,7 @@ type session struct {
 
 	mu       sync.Mutex
 	back     *wire.Conn // nil until dialled
+	depart   func()     // gives the place at the backend back
 	relay    *relay     // nil until it is relayed
 	draining bool
 }
@@ -71,9 +72,7 @@ func (ses *session) finish(err error) {
 		ses.server.lot.leave(&r.up)
 		ses.server.lot.leave(&r.down)
 	}
-	if ses.back != nil {
-		ses.back.Abort()
-	}
+	ses.part()
 	_ = ses.front.Close()
 	ses.server.Observer.Closed(&ses.info, end)
 	ses.server.forget(ses)
@@ -88,14 +87,10 @@ func (ses *session) converse() error {
 	if err := ses.gate.Secure(ses.front); err != nil {
 		return err
 	}
-	back, err := ses.dial()
-	if err != nil {
-		return gate.Because(gate.BackendDown, err)
-	}
-	if err := ses.gate.Open(back); err != nil {
+	if err := ses.reach(ses.listener.Backend); err != nil {
 		return err
 	}
-	return ses.gate.Settle(ses.front, back)
+	return ses.gate.Settle(ses.front, ses.back)
 }
 
 // handshake turns TLS on, when its turn has come.

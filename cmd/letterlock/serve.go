@@ -33,7 +33,7 @@ func serveCommand(ui *ui, args []string) error {
 		return err
 	}
 	for i, l := range r.server.Listeners {
-		log.Info("listening", "service", l.Service, "address", r.server.Addresses()[i].String(), "backend", l.Backend.Address)
+		log.Info("listening", "service", l.Service, "address", r.server.Addresses()[i].String(), "backend", l.Backend.String())
 	}
 	return r.untilTold(c, log)
 }
@@ -94,7 +94,7 @@ func newListener(c *configs.Config, l configs.Listener, store *certs.Store) (*pr
 	return &proxy.Listener{
 		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(),
 		TLS: tls, Strong: policy.Strong, Banner: banner(l), Hidden: upper(l.HideMechanisms),
-		Backend:  proxy.Backend{Address: l.Backend, Public: c.PublicPlaintextBackend},
+		Backend:  &proxy.Pool{Addresses: []string{l.Backend}, Public: c.PublicPlaintextBackend},
 		Handover: handovers[l.Handover],
 		NewGate:  p.newGate,
 	}, nil

@@ -1,0 +1,146 @@
+package proxy
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// Pool is the legacy server behind a listener: one address, or several that
+// hold the same mail. It must not be copied once it is in use.
+type Pool struct {
+	Name      string   // for the log; empty: its addresses
+	Addresses []string // host:port, [v6]:port or unix:/path
+	ByClient  bool     // a client comes to the same address again; otherwise the one with the fewest sessions is taken
+	Public    bool     // a plaintext leg through public address space is accepted
+
+	// Health is the time between two checks of one address; zero is none, and
+	// a pool of one address has none. Probe is a check: it hears a greeting
+	// and says goodbye. Header is the version of the PROXY header that comes
+	// before it; 0 is none.
+	Health time.Duration
+	Probe  func(back *wire.Conn) error
+	Header byte
+
+	mu      sync.Mutex
+	members []*member // as Addresses has them; made when they are first needed
+}
+
+// member is one address of a pool.
+type member struct {
+	address string
+
+	// Guarded by the pool's mu.
+	sessions int
+	down     bool
+	reason   error     // why it is down
+	changed  time.Time // when it went down or came back
+	due      time.Time // when it is to be checked
+	failures int       // in a row
+}
+
+// MemberState is what is known of one address.
+type MemberState struct {
+	Address  string
+	Sessions int
+	Down     error // nil: it is up, as far as is known
+	Since    time.Time
+}
+
+// String names the pool in logs.
+func (p *Pool) String() string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return strings.Join(p.Addresses, ", ")
+}
+
+// State tells how the pool's addresses are.
+func (p *Pool) State() []MemberState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var states []MemberState
+	for _, m := range p.all() {
+		states = append(states, MemberState{m.address, m.sessions, m.reason, m.changed})
+	}
+	return states
+}
+
+// all are the members; the caller holds mu.
+func (p *Pool) all() []*member {
+	if p.members == nil {
+		for _, address := range p.Addresses {
+			p.members = append(p.members, &member{address: address})
+		}
+	}
+	return p.members
+}
+
+// order lists the members as they are to be tried for a client: those that are
+// up, by the pool's rule, and then the others, for there is nothing to lose.
+func (p *Pool) order(client netip.Addr) []*member {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := slices.Clone(p.all())
+	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	slices.SortStableFunc(list, func(a, b *member) int {
+		switch {
+		case a.down != b.down && b.down:
+			return -1
+		case a.down != b.down:
+			return 1
+		case p.ByClient:
+			return cmp.Compare(affinity(client, a.address), affinity(client, b.address))
+		}
+		return cmp.Compare(a.sessions, b.sessions)
+	})
+	return list
+}
+
+// affinity ranks addresses for a client (rendezvous hashing): each client has
+// an order of its own, the same in every process, and when an address goes
+// only its own clients move.
+func affinity(client netip.Addr, address string) uint64 {
+	sum := sha256.Sum256([]byte(neighbourhood(client).String() + " " + address))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// enter counts a session at a member until leave is called.
+func (p *Pool) enter(m *member) (leave func()) {
+	p.count(m, 1)
+	return func() { p.count(m, -1) }
+}
+
+func (p *Pool) count(m *member, n int) {
+	p.mu.Lock()
+	m.sessions += n
+	p.mu.Unlock()
+}
+
+// report keeps how a member has just answered; nil is well. It tells whether
+// that is news.
+func (p *Pool) report(m *member, err error) (news bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if err == nil {
+		m.failures = 0
+	} else {
+		m.failures++
+	}
+	news = m.down != (err != nil)
+	if news {
+		m.changed = now
+	}
+	m.down, m.reason = err != nil, err
+	m.due = now.Add(p.pause(m.failures))
+	return news
+}

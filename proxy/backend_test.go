@@ -1,0 +1,263 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// pickyGate wants to be greeted as a backend.
+type pickyGate struct{ plainGate }
+
+func (g pickyGate) Open(back *wire.Conn) error {
+	line, err := back.ReadLine()
+	switch {
+	case err != nil:
+		return gate.FromBackend(err)
+	case string(line) != "backend":
+		return gate.Because(gate.BackendRefused, errors.New(string(line)))
+	}
+	return nil
+}
+
+// legacy is a backend that says greeting and then echoes; an empty greeting
+// is never said.
+type legacy struct {
+	net.Listener
+	sessions atomic.Int64 // ever
+	parted   atomic.Int64 // of these, those that have ended
+}
+
+func newLegacy(t *testing.T, greeting string) *legacy {
+	l := &legacy{Listener: listen(t)}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			l.sessions.Add(1)
+			go func() {
+				if greeting != "" {
+					_, _ = io.WriteString(conn, greeting+"\r\n")
+				}
+				_, _ = io.Copy(conn, conn)
+				_ = conn.Close()
+				l.parted.Add(1)
+			}()
+		}
+	}()
+	return l
+}
+
+func (l *legacy) address() string { return l.Addr().String() }
+
+// gone is an address on which nobody listens.
+func gone(t *testing.T) string {
+	l := listen(t)
+	_ = l.Close()
+	return l.Addr().String()
+}
+
+// inFrontOf is a proxy for a pool of addresses.
+func inFrontOf(t *testing.T, pool *Pool) *world {
+	return newWorld(t, func(s *Server) {
+		s.Listeners[0].Backend = pool
+		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return pickyGate{plainGate{s}} }
+		s.Timeouts.Dial = time.Second
+		s.Pools = []*Pool{pool}
+	})
+}
+
+// ping proves that the session is relayed to a backend.
+func (c client) ping() {
+	c.t.Helper()
+	c.say("ping")
+	c.hear("ping")
+}
+
+func downs(p *Pool) (addresses []string) {
+	for _, m := range p.State() {
+		if m.Down != nil {
+			addresses = append(addresses, m.Address)
+		}
+	}
+	return addresses
+}
+
+func TestFailover(t *testing.T) {
+	for name, broken := range map[string]func(*testing.T) string{
+		"nobody listens":        gone,
+		"hangs in the greeting": func(t *testing.T) string { return newLegacy(t, "").address() },
+		"refuses":               func(t *testing.T) string { return newLegacy(t, "go away").address() },
+		"speaks no protocol":    func(t *testing.T) string { return newLegacy(t, strings.Repeat("x", backendLine)).address() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			good, bad := newLegacy(t, "backend"), broken(t)
+			pool := &Pool{Name: "pool", Addresses: []string{bad, good.address()}}
+			w := inFrontOf(t, pool)
+			// A few sessions, as either address may be the first choice.
+			wait(t, "the broken address is never found out", func() bool {
+				c := w.loggedIn()
+				c.ping()
+				return len(downs(pool)) > 0
+			})
+			if !slices.Equal(downs(pool), []string{bad}) {
+				t.Fatalf("down are %v", downs(pool))
+			}
+			before := good.sessions.Load()
+			for range 5 {
+				w.loggedIn().ping()
+			}
+			if n := good.sessions.Load() - before; n != 5 {
+				t.Errorf("%d of 5 sessions", n)
+			}
+			if log := w.log.String(); strings.Count(log, "backend is down") != 1 {
+				t.Errorf("the log says it not once:\n%s", log)
+			}
+		})
+	}
+}
+
+func TestAllDown(t *testing.T) {
+	pool := &Pool{Addresses: []string{gone(t), newLegacy(t, "go away").address()}}
+	w := inFrontOf(t, pool)
+	for range 3 { // nothing is given up for good
+		c := w.dial()
+		c.hear("hello")
+		c.say("LOGIN")
+		if line, err := c.ReadString('\n'); err != nil || !strings.HasPrefix(line, "bye backend-") {
+			t.Fatal(line, err)
+		}
+		c.hearEnd()
+	}
+	if len(downs(pool)) != 2 {
+		t.Errorf("down are %v", downs(pool))
+	}
+}
+
+func TestSessionNeverMoves(t *testing.T) {
+	one, two := newLegacy(t, "backend"), newLegacy(t, "backend")
+	w := inFrontOf(t, &Pool{Addresses: []string{one.address(), two.address()}})
+	c := w.loggedIn()
+	c.ping()
+	w.abortBackends()
+	c.hearEnd()
+	if n := one.sessions.Load() + two.sessions.Load(); n != 1 {
+		t.Errorf("%d connections to backends for one session", n)
+	}
+}
+
+// abortBackends cuts the sessions' connections to their backends.
+func (w *world) abortBackends() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for ses := range w.sessions {
+		ses.mu.Lock()
+		ses.back.Abort()
+		ses.mu.Unlock()
+	}
+}
+
+func TestLeastConnections(t *testing.T) {
+	one, two := newLegacy(t, "backend"), newLegacy(t, "backend")
+	pool := &Pool{Addresses: []string{one.address(), two.address()}}
+	w := inFrontOf(t, pool)
+	var clients []client
+	for range 6 {
+		c := w.loggedIn()
+		c.ping()
+		clients = append(clients, c)
+	}
+	if one.sessions.Load() != 3 || two.sessions.Load() != 3 {
+		t.Errorf("%d and %d sessions", one.sessions.Load(), two.sessions.Load())
+	}
+	for _, c := range clients {
+		_ = c.Conn.Close()
+	}
+	wait(t, "places are not given back", func() bool {
+		states := pool.State()
+		return states[0].Sessions == 0 && states[1].Sessions == 0
+	})
+}
+
+func TestByClient(t *testing.T) {
+	pool := &Pool{Addresses: []string{"10.0.0.1:143", "10.0.0.2:143", "10.0.0.3:143"}, ByClient: true}
+	first := map[string]int{}
+	for i := range 300 {
+		client := netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
+		order := pool.order(client)
+		if again := pool.order(client); !slices.Equal(order, again) {
+			t.Fatalf("%v, and then %v", order, again)
+		}
+		first[order[0].address]++
+		pool.report(order[0], errors.New("gone"))
+		if after := pool.order(client); after[0] != order[1] || after[2] != order[0] {
+			t.Fatalf("%v becomes %v", order, after)
+		}
+		pool.report(order[0], nil)
+	}
+	for _, address := range pool.Addresses {
+		if first[address] < 50 {
+			t.Errorf("%v", first)
+		}
+	}
+}
+
+func TestChecksBringAnAddressBack(t *testing.T) {
+	bad, good := newLegacy(t, "backend"), newLegacy(t, "backend")
+	pool := &Pool{Name: "pool", Addresses: []string{bad.address(), good.address()}, Health: 20 * time.Millisecond}
+	pool.Probe = func(back *wire.Conn) error {
+		if _, err := back.ReadLine(); err != nil {
+			return err
+		}
+		back.Print("QUIT\r\n")
+		return back.Flush()
+	}
+	pool.report(pool.order(netip.Addr{})[0], errors.New("gone"))
+	w := inFrontOf(t, pool)
+	wait(t, "it is never up again", func() bool { return len(downs(pool)) == 0 })
+	wait(t, "checks do not end", func() bool { return bad.parted.Load() > 0 && good.parted.Load() > 0 })
+	if err := w.stop(20 * time.Second); err != nil { // and the checks with it
+		t.Fatal(err)
+	}
+	if !strings.Contains(w.log.String(), "backend is up again") {
+		t.Errorf("the log does not say so:\n%s", w.log)
+	}
+}
+
+// A session that was greeted is as good as a check.
+func TestSessionsPutChecksOff(t *testing.T) {
+	pool := &Pool{Addresses: []string{"10.0.0.1:143", "10.0.0.2:143"}, Health: time.Hour}
+	m := pool.order(netip.Addr{})[0]
+	m.due = time.Now().Add(-time.Minute)
+	if !slices.Contains(pool.dueNow(), m) {
+		t.Fatal("not due")
+	}
+	pool.report(m, nil)
+	if slices.Contains(pool.dueNow(), m) || time.Until(m.due) < 50*time.Minute {
+		t.Errorf("due in %s", time.Until(m.due))
+	}
+}
+
+func TestChecksBackOff(t *testing.T) {
+	pool := &Pool{Health: 30 * time.Second}
+	for failures, factor := range []time.Duration{1, 1, 2, 4, 8, 8, 8} {
+		pause, middle := pool.pause(failures), factor*pool.Health
+		if pause < middle*8/10 || pause > middle*12/10 {
+			t.Errorf("%s behind %d failures", pause, failures)
+		}
+	}
+	if pool.checked() || (&Pool{Addresses: []string{"a"}, Health: 1, Probe: func(*wire.Conn) error { return nil }}).checked() {
+		t.Error("checks where nothing depends on them")
+	}
+}

@@ -1,0 +1,122 @@
+package proxy
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// Checks are rare, as each leaves a line in the backend's log: none where
+// sessions have told as much since the last one, and fewer the longer an
+// address has been down.
+const (
+	longestBackoff = 8  // times Health, for an address that stays down
+	jitter         = 10 // a pause varies by a tenth, so that checks spread
+)
+
+// pause is the time to the next check.
+func (p *Pool) pause(failures int) time.Duration {
+	factor := min(1<<min(max(failures-1, 0), 16), longestBackoff)
+	pause := p.Health * time.Duration(factor)
+	if spread := int64(pause / jitter); spread > 0 {
+		pause += time.Duration(rand.Int64N(2*spread) - spread)
+	}
+	return pause
+}
+
+// watch checks a pool's addresses until ctx ends.
+func (s *Server) watch(ctx context.Context, p *Pool) {
+	for {
+		wait := time.NewTimer(time.Until(p.nextDue()))
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return
+		case <-wait.C:
+		}
+		for _, m := range p.dueNow() {
+			s.heard(p, m, s.check(ctx, p, m))
+		}
+	}
+}
+
+// checked reports whether a pool is worth a check: where there is no choice
+// nothing depends on it.
+func (p *Pool) checked() bool {
+	return p.Health > 0 && p.Probe != nil && len(p.Addresses) > 1
+}
+
+// nextDue is when the first member is to be checked.
+func (p *Pool) nextDue() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := time.Now().Add(p.Health)
+	for _, m := range p.all() {
+		if m.due.IsZero() {
+			m.due = time.Now().Add(p.pause(0))
+		}
+		if m.due.Before(next) {
+			next = m.due
+		}
+	}
+	return next
+}
+
+// dueNow lists the members to check.
+func (p *Pool) dueNow() (due []*member) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for _, m := range p.all() {
+		if !m.due.After(now) {
+			due = append(due, m)
+		}
+	}
+	return due
+}
+
+// check speaks to a member as a session would, and says goodbye.
+func (s *Server) check(ctx context.Context, p *Pool, m *member) error {
+	deadline := time.Now().Add(s.Timeouts.Dial)
+	conn, err := dialAddress(ctx, p.dialer(deadline), m.address)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	back := s.backendConn(conn)
+	defer back.Abort()
+	back.Deadline(deadline)
+	if err := ownHeader(conn, p.Header); err != nil {
+		return err
+	}
+	return p.Probe(back)
+}
+
+// ownHeader is the PROXY header of a connection that is for no client.
+func ownHeader(conn net.Conn, version byte) error {
+	if version == 0 {
+		return nil
+	}
+	h := proxyproto.Header{Version: version, Command: proxyproto.LOCAL, TransportProtocol: proxyproto.UNSPEC}
+	_, err := h.WriteTo(conn)
+	return err
+}
+
+// heard keeps how a member has answered, and logs what is news. What fails
+// because we are stopping says nothing about the member.
+func (s *Server) heard(p *Pool, m *member, err error) {
+	if err != nil && s.dialling.Err() != nil {
+		return
+	}
+	if !p.report(m, err) || len(p.Addresses) < 2 {
+		return
+	}
+	if err != nil {
+		s.Log.Warn("backend is down", "backend", p.String(), "address", m.address, "error", err)
+		return
+	}
+	s.Log.Info("backend is up again", "backend", p.String(), "address", m.address)
+}
