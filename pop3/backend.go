@@ -9,6 +9,22 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
+// hearGreeting wants to be welcome.
+func (g *Gate) hearGreeting() (string, error) {
+	line, err := g.back.ReadLine()
+	if err != nil {
+		return "", gate.FromBackend(err)
+	}
+	greeting := string(line)
+	switch {
+	case isERR(greeting):
+		return "", gate.Because(gate.BackendRefused, greeted(greeting))
+	case !isOK(greeting):
+		return "", gate.Because(gate.BackendGarbage, greeted(greeting))
+	}
+	return greeting, nil
+}
+
 // ask sends a line and returns the first line of its reply, +OK or -ERR.
 func (g *Gate) ask(line ...string) (string, error) {
 	reply, err := g.exchange(line...)

@@ -45,16 +45,9 @@ func (g *Gate) Secure(front *wire.Conn) error {
 // its capabilities.
 func (g *Gate) Open(back *wire.Conn) error {
 	g.back = back
-	line, err := back.ReadLine()
+	greeting, err := g.hearGreeting()
 	if err != nil {
-		return gate.FromBackend(err)
-	}
-	greeting := string(line)
-	switch {
-	case isERR(greeting):
-		return gate.Because(gate.BackendRefused, greeted(greeting))
-	case !isOK(greeting):
-		return gate.Because(gate.BackendGarbage, greeted(greeting))
+		return err
 	}
 	if err := g.handOver(greeting); err != nil {
 		return err

@@ -118,6 +118,19 @@ func (g *Gate) hear() ([]token, error) {
 	return words, nil
 }
 
+// hearGreeting learns the capabilities that a backend greets with.
+func (g *Gate) hearGreeting() error {
+	offered, end, err := g.hearCapabilities()
+	switch {
+	case err != nil:
+		return err
+	case end.status != "OK":
+		return gate.Because(gate.BackendRefused, greeted(end))
+	}
+	g.offered = offered
+	return nil
+}
+
 // hearCapabilities reads lines of strings up to the response that ends them.
 func (g *Gate) hearCapabilities() (lines [][]token, end response, err error) {
 	for left := maxReply; left > 0; {

@@ -42,14 +42,9 @@ func (g *Gate) Secure(front *wire.Conn) error {
 // §1.7), and tells it who the client is.
 func (g *Gate) Open(back *wire.Conn) error {
 	g.back = back
-	offered, end, err := g.hearCapabilities()
-	switch {
-	case err != nil:
+	if err := g.hearGreeting(); err != nil {
 		return err
-	case end.status != "OK":
-		return gate.Because(gate.BackendRefused, greeted(end))
 	}
-	g.offered = offered
 	return g.handOver()
 }
 

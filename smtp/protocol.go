@@ -90,12 +90,8 @@ func (g *Gate) Secure(front *wire.Conn) error {
 // hears nothing before that client has declined TLS.
 func (g *Gate) Open(back *wire.Conn) error {
 	g.back = back
-	r, err := g.readReply()
-	if err != nil {
+	if err := g.hearGreeting(); err != nil {
 		return err
-	}
-	if r.code != 220 {
-		return gate.Because(gate.BackendRefused, r.error("greeting"))
 	}
 	return g.handOver()
 }

@@ -28,6 +28,15 @@ const maxReply = 64 << 10
 
 var errReply = errors.New("the backend's answer is no SMTP reply")
 
+// hearGreeting wants to be welcome.
+func (g *Gate) hearGreeting() error {
+	r, err := g.readReply()
+	if err == nil && r.code != 220 {
+		err = gate.Because(gate.BackendRefused, r.error("the connection"))
+	}
+	return err
+}
+
 // readReply reads one reply of the backend.
 func (g *Gate) readReply() (reply, error) { return g.readLines(g.back.ReadLine) }
 

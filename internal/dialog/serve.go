@@ -20,6 +20,9 @@ var (
 	errHandshake = errors.New("the handshake succeeded")
 )
 
+// backLimits are those of the proxy for a backend, but for its patience.
+var backLimits = wire.Limits{Line: 64 << 10, Wait: patience, Text: patience, Verdict: patience, Write: patience, Lenient: true}
+
 // serve leads the gate through its steps, as a session of the proxy does.
 func (r *runner) serve(g Gate, conn net.Conn) <-chan struct{} {
 	limits := wire.Limits{Line: 8 << 10, Wait: patience, Text: patience, Verdict: patience, Write: patience}
@@ -52,7 +55,7 @@ func (r *runner) session(g Gate, front *wire.Conn) error {
 	if err != nil {
 		return gate.Because(gate.BackendDown, err)
 	}
-	back := wire.New(conn, wire.Limits{Line: 64 << 10, Wait: patience, Text: patience, Verdict: patience, Write: patience, Lenient: true})
+	back := wire.New(conn, backLimits)
 	defer back.Abort()
 	if err := g.Open(back); err != nil {
 		return err

@@ -1,0 +1,23 @@
+package imap
+
+import (
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// Probe hears a backend's greeting and says goodbye, so that its log shows a
+// visitor and not a fault.
+func Probe(back *wire.Conn) error {
+	g := New(&gate.Session{})
+	g.back = back
+	if _, err := g.hearGreeting(); err != nil {
+		return err
+	}
+	tag := g.nextTag()
+	back.Print(tag, " LOGOUT", crlf)
+	for {
+		if r, err := g.hear(tag); err != nil || r.kind == tagged || r.status == "BYE" {
+			return err
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package dialog
+
+import (
+	"bufio"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// RunBackend runs every dialog that matches pattern, in which nobody but we
+// and the backend take part. "option: ends REASON" says how talk ends; without
+// it, well.
+func RunBackend(t *testing.T, pattern string, talk func(back *wire.Conn) error) {
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dialogs match %s (%v)", pattern, err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".dialog"), func(t *testing.T) {
+			r := &runner{t: t, script: load(t, file)}
+			ended := make(chan error, 1)
+			r.listener = r.listen()
+			conn, err := net.Dial("tcp", r.listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				back := wire.New(conn, backLimits)
+				ended <- talk(back)
+				back.Abort()
+			}()
+			if r.backend, err = r.listener.Accept(); err != nil {
+				t.Fatal(err)
+			}
+			r.toBackend = bufio.NewReader(r.backend)
+			r.client = r.backend // whose deadline is the only one
+			for _, step := range r.script.steps {
+				r.step(step)
+			}
+			_ = r.backend.Close()
+			want := r.script.options["ends"]
+			if want == "" {
+				want = gate.Done.String()
+			}
+			select {
+			case err := <-ended:
+				if got := gate.ReasonOf(err).String(); got != want {
+					t.Errorf("it ended %s (%v), not %s", got, err, want)
+				}
+			case <-time.After(patience):
+				t.Fatal("it does not end")
+			}
+		})
+	}
+}

@@ -1,0 +1,18 @@
+package smtp
+
+import (
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// Probe hears a backend's greeting and says goodbye, so that its log shows a
+// visitor and not a fault.
+func Probe(back *wire.Conn) error {
+	g := New(&gate.Session{}, Options{})
+	g.back = back
+	if err := g.hearGreeting(); err != nil {
+		return err
+	}
+	_, err := g.exchange("QUIT")
+	return err
+}

@@ -1,0 +1,9 @@
+package smtp
+
+import (
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/dialog"
+)
+
+func TestProbe(t *testing.T) { dialog.RunBackend(t, "testdata/probe/*.dialog", Probe) }
