@@ -261,3 +261,18 @@ func TestChecksBackOff(t *testing.T) {
 		t.Error("checks where nothing depends on them")
 	}
 }
+
+func TestChecksSendTheirOwnHeader(t *testing.T) {
+	for version, want := range map[byte]string{0: "", 1: "PROXY UNKNOWN\r\n", 2: "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"} {
+		ours, theirs := net.Pipe()
+		go func() {
+			if err := ownHeader(ours, version); err != nil {
+				t.Error(err)
+			}
+			_ = ours.Close()
+		}()
+		if got, _ := io.ReadAll(theirs); string(got) != want {
+			t.Errorf("%q", got)
+		}
+	}
+}

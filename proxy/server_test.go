@@ -100,12 +100,30 @@ func (r *record) reasons() []gate.Reason {
 	return slices.Clone(r.ended)
 }
 
+// logBuffer may be read while it is written.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
 // world is a proxy in front of a backend that echoes.
 type world struct {
 	*Server
 	t      *testing.T
 	record *record
-	log    *bytes.Buffer
+	log    *logBuffer
 }
 
 func newWorld(t *testing.T, change func(*Server)) *world {
@@ -125,7 +143,7 @@ func newWorld(t *testing.T, change func(*Server)) *world {
 		}
 	}()
 	cert := testca.New(t).ECDSA(t, "mail.example.com")
-	log := &bytes.Buffer{}
+	log := &logBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	r := &record{SessionLog: SessionLog{logger}}
 	s := &Server{
