@@ -18,19 +18,22 @@ const module = "github.com/letterlock/letterlock/"
 // speaks and knows no sockets, clocks or logs; the proxy holds them and knows
 // no protocol; they meet in cmd/letterlock, which may know everybody.
 var mayImport = map[string][]string{
-	"configs":         {"tlspolicy"},
-	"tlspolicy":       {},
-	"tlspolicy/certs": {"tlspolicy"},
-	"internal/wire":   {},
-	"internal/gate":   {"internal/wire"},
-	"proxy":           {"internal/gate", "internal/wire", "tlspolicy"},
-	"smtp":            {"internal/gate", "internal/wire", "tlspolicy"},
-	"imap":            {"internal/gate", "internal/wire", "tlspolicy"},
-	"pop3":            {"internal/gate", "internal/wire", "tlspolicy"},
-	"sieve":           {"internal/gate", "internal/wire", "tlspolicy"},
-	"internal/testca": {},
-	"internal/dialog": {"internal/gate", "internal/testca", "internal/wire", "tlspolicy"},
-	"internal/status": {"proxy", "internal/gate", "tlspolicy"},
+	"configs":              {"tlspolicy"},
+	"tlspolicy":            {},
+	"tlspolicy/certs":      {"tlspolicy"},
+	"tlspolicy/certs/acme": {"tlspolicy", "tlspolicy/certs"},
+	"internal/wire":        {},
+	"internal/gate":        {"internal/wire"},
+	"proxy":                {"internal/gate", "internal/wire", "tlspolicy"},
+	"smtp":                 {"internal/gate", "internal/wire", "tlspolicy"},
+	"imap":                 {"internal/gate", "internal/wire", "tlspolicy"},
+	"pop3":                 {"internal/gate", "internal/wire", "tlspolicy"},
+	"sieve":                {"internal/gate", "internal/wire", "tlspolicy"},
+	"internal/testacme":    {},
+	"internal/testca":      {},
+	"internal/testdns":     {},
+	"internal/dialog":      {"internal/gate", "internal/testca", "internal/wire", "tlspolicy"},
+	"internal/status":      {"proxy", "internal/gate", "tlspolicy"},
 }
 
 // speakers import nothing that holds a socket, a clock or a log.

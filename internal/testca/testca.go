@@ -53,11 +53,21 @@ func (ca *CA) RSA(t testing.TB, names ...string) tls.Certificate {
 	return ca.leaf(t, key, names)
 }
 
+// Expired returns a leaf that was good until an hour ago.
+func (ca *CA) Expired(t testing.TB, names ...string) tls.Certificate {
+	return ca.leafUntil(t, ecdsaKey(t), names, time.Now().Add(-time.Hour))
+}
+
 func (ca *CA) leaf(t testing.TB, key crypto.Signer, names []string) tls.Certificate {
+	t.Helper()
+	return ca.leafUntil(t, key, names, time.Now().Add(12*time.Hour))
+}
+
+func (ca *CA) leafUntil(t testing.TB, key crypto.Signer, names []string, end time.Time) tls.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(12 * time.Hour),
+		NotBefore: end.Add(-13 * time.Hour), NotAfter: end,
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

@@ -53,9 +53,11 @@ func (s *Store) Get(p tlspolicy.Policy) Getter {
 		if len(candidates) == 0 {
 			return nil, errNone
 		}
+		unnamed := *hello
+		unnamed.ServerName = "" // is dealt with; crypto/tls would support no certificate for another name
 		best, rank := candidates[0], -1
 		for _, c := range candidates {
-			if r := p.Rank(hello, keyKind(c.PrivateKey)); hello.SupportsCertificate(c) == nil && r > rank {
+			if r := p.Rank(hello, keyKind(c.PrivateKey)); unnamed.SupportsCertificate(c) == nil && r > rank {
 				best, rank = c, r
 			}
 		}

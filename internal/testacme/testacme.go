@@ -1,0 +1,106 @@
+// Package testacme runs Pebble, the ACME server that Let's Encrypt has made
+// for tests, within a test.
+package testacme
+
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/letsencrypt/pebble/v2/ca"
+	"github.com/letsencrypt/pebble/v2/db"
+	"github.com/letsencrypt/pebble/v2/va"
+	"github.com/letsencrypt/pebble/v2/wfe"
+)
+
+// Options are how a CA behaves.
+type Options struct {
+	HTTP, TLS int    // ports on which challenges are looked for
+	Resolver  string // host:port of the DNS server that leads there
+
+	Life time.Duration // of certificates, in whole seconds; 0: 90 days
+
+	// KeyID and Key are an external account that clients must name; empty:
+	// they need none.
+	KeyID string
+	Key   []byte
+}
+
+// CA is a running Pebble. It is up from the start.
+type CA struct {
+	Directory string         // URL
+	Roots     *x509.CertPool // trusts the API's own certificate
+	Issued    *x509.CertPool // trusts what the CA issues
+
+	server  *httptest.Server
+	handler atomic.Value // http.Handler
+	down    atomic.Bool
+}
+
+// New opens the CA's API, which answers nothing before Start: the ports that
+// challenges go to may not be known yet.
+func New(t testing.TB) *CA {
+	t.Helper()
+	c := &CA{}
+	c.down.Store(true)
+	c.server = httptest.NewUnstartedServer(http.HandlerFunc(c.serve))
+	c.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	c.server.StartTLS()
+	t.Cleanup(c.server.Close)
+	c.Directory = c.server.URL + wfe.DirectoryPath
+	c.Roots = x509.NewCertPool()
+	c.Roots.AddCert(c.server.Certificate())
+	return c
+}
+
+// Start lets the CA answer.
+func (c *CA) Start(t testing.TB, o Options) {
+	t.Helper()
+	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
+	t.Setenv("PEBBLE_WFE_NONCEREJECT", "0")
+	quiet := log.New(io.Discard, "", 0)
+	store := db.NewMemoryStore()
+	profiles := map[string]ca.Profile{"default": {ValidityPeriod: uint64(o.Life / time.Second)}}
+	authority := ca.New(quiet, store, "", "ecdsa", 0, 1, profiles)
+	if o.KeyID != "" {
+		if err := store.AddExternalAccountKeyByID(o.KeyID, base64.RawURLEncoding.EncodeToString(o.Key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	validator := va.New(quiet, o.HTTP, o.TLS, false, o.Resolver, store)
+	front := wfe.New(quiet, store, validator, authority, []string{"ca.test"}, false, o.KeyID != "", 1, 1)
+	c.Issued = x509.NewCertPool()
+	c.Issued.AddCert(authority.GetRootCert(0).Cert)
+	c.handler.Store(front.Handler())
+	c.SetDown(false)
+}
+
+// SetDown makes the CA drop every connection, or answer again.
+func (c *CA) SetDown(down bool) { c.down.Store(down) }
+
+// RootsFile writes what trusts the API's certificate to a file.
+func (c *CA) RootsFile(t testing.TB) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "roots.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.server.Certificate().Raw})
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func (c *CA) serve(w http.ResponseWriter, r *http.Request) {
+	if c.down.Load() {
+		panic(http.ErrAbortHandler)
+	}
+	c.handler.Load().(http.Handler).ServeHTTP(w, r)
+}

@@ -1,0 +1,459 @@
+package acme
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/letterlock/letterlock/internal/testacme"
+	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/tlspolicy"
+	"github.com/letterlock/letterlock/tlspolicy/certs"
+)
+
+const mail, other = "mail.example.test", "mta-sts.example.test"
+
+// logText is a log that a test can read while it is written.
+type logText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// bench is a keeper between a CA and a DNS that leads back to the keeper.
+type bench struct {
+	*Keeper
+	ca      *testacme.CA
+	dns     *testdns.Server
+	log     *logText
+	changed chan struct{}
+}
+
+// newBench starts a keeper; the CA stays down until start.
+func newBench(t *testing.T, o Options) *bench {
+	t.Helper()
+	b := &bench{ca: testacme.New(t), dns: testdns.New(t), log: &logText{}, changed: make(chan struct{}, 100)}
+	for _, name := range []string{mail, other} {
+		b.dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+	}
+	if o.Hosts == nil {
+		o.Hosts = []string{mail}
+	}
+	if o.Dir == "" {
+		o.Dir = filepath.Join(t.TempDir(), "acme")
+	}
+	o.Directory, o.Roots = b.ca.Directory, b.ca.Roots
+	o.Retry, o.LongestRetry = 20*time.Millisecond, 100*time.Millisecond
+	o.Changed = func() { b.changed <- struct{}{} }
+	o.Log = slog.New(slog.NewTextHandler(b.log, nil))
+	k, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Keeper = k
+	if err := k.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		k.Close()
+		if t.Failed() {
+			t.Log(b.log)
+		}
+	})
+	return b
+}
+
+// start lets the CA answer, and look for challenges where the keeper listens;
+// for those that have no listener on a port where nobody does.
+func (b *bench) start(t *testing.T, o testacme.Options) {
+	o.Resolver, o.HTTP, o.TLS = b.dns.Address, 1, 1
+	for i, address := range b.Addresses() {
+		port := address.(*net.TCPAddr).Port
+		if b.servers[i].tls {
+			o.TLS = port
+		} else {
+			o.HTTP = port
+		}
+	}
+	b.ca.Start(t, o)
+}
+
+// await waits until there are n certificates that satisfy ok.
+func (b *bench) await(t *testing.T, n int, ok func(tls.Certificate) bool) []tls.Certificate {
+	t.Helper()
+	limit := time.After(time.Minute)
+	for {
+		var good []tls.Certificate
+		for _, c := range b.Certificates(b.o.Hosts) {
+			if ok(c) {
+				good = append(good, c)
+			}
+		}
+		if len(good) >= n {
+			return good
+		}
+		select {
+		case <-b.changed:
+		case <-limit:
+			t.Fatalf("%d certificates after a minute, not %d", len(good), n)
+		}
+	}
+}
+
+func anyOne(tls.Certificate) bool { return true }
+
+func TestHTTP01(t *testing.T) {
+	b := newBench(t, Options{HTTP: "127.0.0.1:0", Email: "postmaster@example.test"})
+	b.start(t, testacme.Options{})
+	b.Serve()
+	got := b.await(t, 2, anyOne)
+	for i, want := range []x509.PublicKeyAlgorithm{x509.ECDSA, x509.RSA} {
+		if got[i].Leaf.PublicKeyAlgorithm != want {
+			t.Errorf("certificate %d is %s", i, got[i].Leaf.PublicKeyAlgorithm)
+		}
+		verify(t, b.ca, got[i], mail)
+	}
+	if strings.Contains(b.log.String(), "level=WARN") {
+		t.Errorf("something failed on the way: a challenge that nobody listens for?\n%s", b.log)
+	}
+	if !strings.Contains(b.log.String(), "terms") {
+		t.Error("the terms of service were accepted in silence")
+	}
+	info, err := os.Stat(b.o.Dir)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder is %v, %v", info.Mode(), err)
+	}
+}
+
+func verify(t *testing.T, ca *testacme.CA, c tls.Certificate, name string) {
+	t.Helper()
+	chain := x509.NewCertPool()
+	for _, der := range c.Certificate[1:] {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain.AddCert(cert)
+	}
+	if _, err := c.Leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: ca.Issued, Intermediates: chain}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTLSALPN01(t *testing.T) {
+	b := newBench(t, Options{TLSALPN: "127.0.0.1:0"})
+	b.start(t, testacme.Options{})
+	b.Serve()
+	for _, c := range b.await(t, 2, anyOne) {
+		verify(t, b.ca, c, mail)
+	}
+	if strings.Contains(b.log.String(), "level=WARN") {
+		t.Error(b.log)
+	}
+}
+
+// A certificate by ACME goes through the store to clients that send the name,
+// another one, or none, of whichever version.
+func TestServedToEveryClient(t *testing.T) {
+	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b.start(t, testacme.Options{})
+	b.Serve()
+	policy, err := tlspolicy.Named("opportunistic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := certs.NewStore(b.await(t, 2, anyOne)).Get(policy)
+	clients := map[string]struct {
+		config *tls.Config
+		want   x509.PublicKeyAlgorithm
+	}{
+		"1.3":                  {&tls.Config{MinVersion: tls.VersionTLS13}, x509.ECDSA},
+		"1.2":                  {&tls.Config{MaxVersion: tls.VersionTLS12}, x509.ECDSA},
+		"1.2, RSA only":        {&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}}, x509.RSA},
+		"1.0, static RSA only": {&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}}, x509.RSA},
+	}
+	for name, client := range clients {
+		for _, sni := range []string{mail, "", "unknown.example.test", "localhost"} {
+			t.Run(name+" "+sni, func(t *testing.T) {
+				served := handshake(t, get, client.config, sni)
+				if served.PublicKeyAlgorithm != client.want || served.DNSNames[0] != mail {
+					t.Errorf("served %s %s", served.PublicKeyAlgorithm, served.DNSNames)
+				}
+			})
+		}
+	}
+}
+
+func handshake(t *testing.T, get certs.Getter, client *tls.Config, sni string) *x509.Certificate {
+	t.Helper()
+	policy, _ := tlspolicy.Named("opportunistic")
+	config := policy.Config()
+	config.GetCertificate = get
+	near, far := net.Pipe()
+	server := tls.Server(far, config)
+	done := make(chan error, 1)
+	go func() { done <- server.Handshake() }()
+	client = client.Clone()
+	client.ServerName, client.InsecureSkipVerify = sni, true // the chain is verified elsewhere
+	conn := tls.Client(near, client)
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	_ = near.Close()
+	_ = far.Close()
+	return conn.ConnectionState().PeerCertificates[0]
+}
+
+func TestExternalAccount(t *testing.T) {
+	key := []byte("0123456789abcdef0123456789abcdef")
+	b := newBench(t, Options{HTTP: "127.0.0.1:0", Binding: &Binding{"kid-1", key}})
+	b.start(t, testacme.Options{KeyID: "kid-1", Key: key})
+	b.Serve()
+	b.await(t, 2, anyOne)
+	if strings.Contains(b.log.String(), string(key)) {
+		t.Error("the key is in the log")
+	}
+}
+
+// Without the account that the CA asks for, its own words reach the log.
+func TestExternalAccountMissing(t *testing.T) {
+	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b.start(t, testacme.Options{KeyID: "kid-1", Key: []byte("0123456789abcdef0123456789abcdef")})
+	again, err := b.order(mail, x509.ECDSA)
+	if err == nil || !strings.Contains(err.Error(), "externalAccountRequired") {
+		t.Error(err)
+	}
+	if again < autocertForgets {
+		t.Errorf("tried again after %s, when autocert still fails without asking", again)
+	}
+}
+
+// A challenge that fails is told in the CA's words: autocert has only its own.
+func TestChallengeFails(t *testing.T) {
+	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b.start(t, testacme.Options{})
+	_ = b.servers[0].socket.Close()
+	_, err := b.order(mail, x509.ECDSA)
+	if err == nil || !strings.Contains(err.Error(), "the CA said: http-01: ") || !strings.Contains(b.log.String(), "the CA answered: http-01") {
+		t.Errorf("%v\n%s", err, b.log)
+	}
+}
+
+func TestCADownAtStart(t *testing.T) {
+	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b.Serve()
+	waitFor(t, b.log, "the CA cannot be reached", 3)
+	b.start(t, testacme.Options{})
+	b.await(t, 2, anyOne)
+}
+
+func waitFor(t *testing.T, log *logText, words string, times int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for strings.Count(log.String(), words) < times {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatalf("the log does not say %q", words)
+		}
+	}
+}
+
+// Short-lived certificates are renewed when a third of their life is left,
+// with the same keys.
+func TestRenewal(t *testing.T) {
+	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b.start(t, testacme.Options{Life: 9 * time.Second})
+	b.Serve()
+	first := b.await(t, 2, anyOne)
+	renewed := b.await(t, 2, func(c tls.Certificate) bool {
+		for _, old := range first {
+			if c.Leaf.SerialNumber.Cmp(old.Leaf.SerialNumber) == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	for i := range first {
+		if time.Now().After(renewed[i].Leaf.NotAfter) {
+			t.Error("renewed too late")
+		}
+		if !publicKey(first[i]).Equal(renewed[i].Leaf.PublicKey) {
+			t.Error("the key has changed, and with it the TLSA record")
+		}
+	}
+	stored, err := Stored(b.o.Dir, b.o.Hosts)
+	if err != nil || len(stored) != 2 || stored[0].Leaf.NotAfter.Before(renewed[0].Leaf.NotAfter) {
+		t.Errorf("stored are %d, %v", len(stored), err)
+	}
+}
+
+func publicKey(c tls.Certificate) interface{ Equal(crypto.PublicKey) bool } {
+	return c.Leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+}
+
+// With the CA down, a restart serves what there is, expired as it is, and says
+// so; when the CA is back, it is replaced.
+func TestExpiredIsServed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "acme")
+	old := testca.New(t).Expired(t, mail)
+	store(t, dir, mail, old)
+	b := newBench(t, Options{HTTP: "127.0.0.1:0", Dir: dir})
+	got := b.Certificates([]string{mail})
+	if len(got) != 1 || !got[0].Leaf.Equal(old.Leaf) {
+		t.Fatalf("%d certificates", len(got))
+	}
+	b.Serve()
+	waitFor(t, b.log, "AN EXPIRED CERTIFICATE IS SERVED", 1)
+	waitFor(t, b.log, "the CA cannot be reached", 1)
+	b.start(t, testacme.Options{})
+	b.await(t, 2, func(c tls.Certificate) bool { return time.Now().Before(c.Leaf.NotAfter) })
+}
+
+// store writes a certificate as autocert does.
+func store(t *testing.T, dir, name string, c tls.Certificate) {
+	t.Helper()
+	chain, key := testca.PEM(t, c)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), append(key, chain...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A restart asks the CA for nothing while what is stored is good.
+func TestRestart(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "acme")
+	ca := testca.New(t)
+	store(t, dir, mail, ca.ECDSA(t, mail))
+	store(t, dir, mail+"+rsa", ca.RSA(t, mail))
+	store(t, dir, other, ca.ECDSA(t, other)) // a name that is no longer ours
+	store(t, dir, "acme_account+key", ca.ECDSA(t, "several.example.test", mail))
+	b := newBench(t, Options{HTTP: "127.0.0.1:0", Dir: dir})
+	for _, kind := range kinds {
+		if _, err := b.order(mail, kind); err != nil {
+			t.Error(err) // the CA is down
+		}
+	}
+	if got := b.Certificates([]string{mail, other}); len(got) != 2 {
+		t.Errorf("%d certificates", len(got))
+	}
+}
+
+// Port 80 has the challenge and nothing else; port 443 talks to the CA and to
+// those that ask for the site.
+func TestChallengeListenersServeNothingElse(t *testing.T) {
+	site := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "policy of "+r.Host) })
+	b := newBench(t, Options{
+		HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Hosts: []string{mail, other}, Site: site, SiteHosts: []string{other},
+	})
+	b.start(t, testacme.Options{})
+	b.Serve()
+	b.await(t, 4, anyOne)
+	for _, path := range []string{"/", "/.well-known/acme-challenge/x", "/.well-known/mta-sts.txt"} {
+		res, err := http.Get("http://" + b.Addresses()[0].String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusForbidden && res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %s", path, res.Status)
+		}
+	}
+	web := b.Addresses()[1].String()
+	if got := fetch(t, b, web, other); got != "policy of "+other {
+		t.Error(got)
+	}
+	for _, name := range []string{mail, "", "unknown.example.test"} {
+		conn, err := tls.Dial("tcp", web, &tls.Config{ServerName: name, InsecureSkipVerify: true})
+		if err == nil {
+			_ = conn.Close()
+			t.Errorf("%q is served", name)
+		}
+	}
+}
+
+func fetch(t *testing.T, b *bench, address, name string) string {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: b.ca.Issued},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}}
+	defer client.CloseIdleConnections()
+	res, err := client.Get(fmt.Sprintf("https://%s/", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestNewRefuses(t *testing.T) {
+	if _, err := New(Options{Hosts: []string{mail}}); err != errNoChallenge {
+		t.Error(err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(Options{Hosts: []string{mail}, HTTP: ":0", Dir: file}); err == nil {
+		t.Error("a file is taken for the folder")
+	}
+}
+
+func TestListenAllOrNone(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	k, err := New(Options{Hosts: []string{mail}, HTTP: "127.0.0.1:0", TLSALPN: taken.Addr().String(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Listen(); err == nil {
+		t.Error("listens twice")
+	}
+	if _, err := net.Dial("tcp", k.Addresses()[0].String()); err == nil {
+		t.Error("one socket is still open")
+	}
+	k.Close()
+}
