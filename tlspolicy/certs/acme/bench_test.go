@@ -1,0 +1,160 @@
+package acme
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/letterlock/letterlock/internal/testacme"
+	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/tlspolicy"
+	"github.com/letterlock/letterlock/tlspolicy/certs"
+)
+
+const mail, other = "mail.example.test", "mta-sts.example.test"
+
+// logText is a log that a test can read while it is written.
+type logText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// bench is a keeper between a CA and a DNS that leads back to the keeper.
+type bench struct {
+	*Keeper
+	ca      *testacme.CA
+	dns     *testdns.Server
+	log     *logText
+	changed chan struct{}
+}
+
+// newBench starts a keeper; the CA stays down until start.
+func newBench(t *testing.T, o Options) *bench {
+	t.Helper()
+	b := &bench{ca: testacme.New(t), dns: testdns.New(t), log: &logText{}, changed: make(chan struct{}, 100)}
+	for _, name := range []string{mail, other} {
+		b.dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+	}
+	if o.Hosts == nil {
+		o.Hosts = []string{mail}
+	}
+	if o.Dir == "" {
+		o.Dir = filepath.Join(t.TempDir(), "acme")
+	}
+	o.Directory, o.Roots = b.ca.Directory, b.ca.Roots
+	o.Retry, o.LongestRetry = 20*time.Millisecond, 100*time.Millisecond
+	o.Changed = func() { b.changed <- struct{}{} }
+	o.Log = slog.New(slog.NewTextHandler(b.log, nil))
+	k, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Keeper = k
+	if err := k.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		k.Close()
+		if t.Failed() {
+			t.Log(b.log)
+		}
+	})
+	return b
+}
+
+// start lets the CA answer, and look for challenges where the keeper listens;
+// for those that have no listener on a port where nobody does.
+func (b *bench) start(t *testing.T, o testacme.Options) {
+	o.Resolver, o.HTTP, o.TLS = b.dns.Address, 1, 1
+	for i, address := range b.Addresses() {
+		port := address.(*net.TCPAddr).Port
+		if b.servers[i].tls {
+			o.TLS = port
+		} else {
+			o.HTTP = port
+		}
+	}
+	b.ca.Start(t, o)
+}
+
+// await waits until there are n certificates that satisfy ok.
+func (b *bench) await(t *testing.T, n int, ok func(tls.Certificate) bool) []tls.Certificate {
+	t.Helper()
+	limit := time.After(time.Minute)
+	for {
+		var good []tls.Certificate
+		for _, c := range b.Certificates(b.o.Hosts) {
+			if ok(c) {
+				good = append(good, c)
+			}
+		}
+		if len(good) >= n {
+			return good
+		}
+		select {
+		case <-b.changed:
+		case <-limit:
+			t.Fatalf("%d certificates after a minute, not %d", len(good), n)
+		}
+	}
+}
+
+func anyOne(tls.Certificate) bool { return true }
+
+func handshake(t *testing.T, get certs.Getter, client *tls.Config, sni string) *x509.Certificate {
+	t.Helper()
+	policy, _ := tlspolicy.Named("opportunistic")
+	config := policy.Config()
+	config.GetCertificate = get
+	near, far := net.Pipe()
+	server := tls.Server(far, config)
+	done := make(chan error, 1)
+	go func() { done <- server.Handshake() }()
+	client = client.Clone()
+	client.ServerName, client.InsecureSkipVerify = sni, true // the chain is verified elsewhere
+	conn := tls.Client(near, client)
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	_ = near.Close()
+	_ = far.Close()
+	return conn.ConnectionState().PeerCertificates[0]
+}
+
+func waitFor(t *testing.T, log *logText, words string, times int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for strings.Count(log.String(), words) < times {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatalf("the log does not say %q", words)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package acme
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/testca"
+)
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func says(body string) roundTrip {
+	return func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+	}
+}
+
+// ask sends one request through a voice and returns what arrives.
+func ask(t *testing.T, v *voice) (string, error) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://ca.test/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := v.RoundTrip(r)
+	if err != nil {
+		return "", err
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil || int64(len(body)) != res.ContentLength {
+		t.Fatalf("%d bytes of %d, %v", len(body), res.ContentLength, err)
+	}
+	return string(body), nil
+}
+
+func TestVoiceTellsWhatTheCASays(t *testing.T) {
+	tests := map[string]struct{ body, host, want string }{
+		"a problem": {`{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many"}`, "", "too many (rateLimited)"},
+		"with parts": {
+			`{"type":"urn:ietf:params:acme:error:compound","detail":"two","subproblems":[{"type":"urn:ietf:params:acme:error:caa","detail":"CAA forbids"}]}`,
+			"", "two (compound); CAA forbids (caa)",
+		},
+		"a failed order": {
+			`{"status":"invalid","identifiers":[{"type":"dns","value":"a.test"}],"error":{"type":"urn:ietf:params:acme:error:dns","detail":"NXDOMAIN"}}`,
+			"a.test", "NXDOMAIN (dns)",
+		},
+		"a failed challenge": {
+			`{"status":"invalid","identifier":{"type":"dns","value":"a.test"},"challenges":[{"type":"http-01","error":{"type":"urn:ietf:params:acme:error:connection","detail":"refused"}}]}`,
+			"a.test", "http-01: refused (connection)",
+		},
+		"routine":      {`{"type":"urn:ietf:params:acme:error:badNonce","detail":"once more"}`, "", ""},
+		"no error":     {`{"status":"valid","identifiers":[{"type":"dns","value":"a.test"}]}`, "a.test", ""},
+		"no JSON":      {"-----BEGIN CERTIFICATE-----", "", ""},
+		"another JSON": {`[1,2]`, "", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			log := &logText{}
+			v := &voice{life: t.Context(), log: slog.New(slog.NewTextHandler(log, nil)), base: says(tt.body), answers: []string{"http-01"}}
+			for range 3 {
+				if _, err := ask(t, v); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := v.about(tt.host); got != tt.want {
+				t.Errorf("%q, not %q", got, tt.want)
+			}
+			if got, want := strings.Count(log.String(), "\n"), min(len(tt.want), 1); got != want {
+				t.Errorf("logged %d times", got)
+			}
+			v.forget(tt.host)
+			if v.about(tt.host) != "" {
+				t.Error("not forgotten")
+			}
+		})
+	}
+}
+
+// autocert tries TLS-ALPN-01 first, even where nobody would answer.
+func TestVoiceHidesChallengesWithoutListener(t *testing.T) {
+	const body = `{"status":"pending","identifier":{"type":"dns","value":"a.test"},"challenges":[{"type":"tls-alpn-01","token":"t1"},{"type":"http-01","token":"t2"},{"type":"dns-01","token":"t3"}]}`
+	v := &voice{life: t.Context(), log: slog.New(slog.DiscardHandler), base: says(body), answers: []string{"http-01"}}
+	got, err := ask(t, v)
+	if err != nil || !strings.Contains(got, `"challenges":[{"type":"http-01","token":"t2"}]`) || !strings.Contains(got, `"status":"pending"`) {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestVoiceBounds(t *testing.T) {
+	v := &voice{life: t.Context(), log: slog.New(slog.DiscardHandler), base: says(strings.Repeat("x", maxAnswer+1))}
+	if _, err := ask(t, v); !errors.Is(err, errLongAnswer) {
+		t.Error(err)
+	}
+}
+
+// A request ends with the keeper.
+func TestVoiceEnds(t *testing.T) {
+	life, end := context.WithCancel(t.Context())
+	log := &logText{}
+	begun := make(chan struct{})
+	v := &voice{life: life, log: slog.New(slog.NewTextHandler(log, nil)), base: roundTrip(func(r *http.Request) (*http.Response, error) {
+		close(begun)
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})}
+	go func() { <-begun; end() }()
+	if _, err := ask(t, v); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if log.String() != "" {
+		t.Errorf("the CA is blamed: %s", log)
+	}
+}
+
+func TestComplain(t *testing.T) {
+	c := testca.New(t).ECDSA(t, mail)
+	life := c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)
+	for _, tt := range []struct {
+		passed time.Duration
+		want   string
+	}{
+		{life / 2, ""}, {life * 7 / 10, ""}, {life * 9 / 10, "should have been renewed"}, {life + 1, "EXPIRED"},
+	} {
+		log := &logText{}
+		k := &Keeper{o: Options{Log: slog.New(slog.NewTextHandler(log, nil))}, voice: &voice{}}
+		k.complain(c, c.Leaf.NotBefore.Add(tt.passed))
+		if got := log.String(); !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
+			t.Errorf("after %s: %q", tt.passed, got)
+		}
+	}
+}
