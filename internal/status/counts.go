@@ -72,7 +72,9 @@ func (c *counts) clone(services []string) counts {
 	}
 	for _, service := range services {
 		copied.open[service] += 0
-		copied.durations[service] = copied.durations[service]
+		if _, seen := copied.durations[service]; !seen {
+			copied.durations[service] = histogram{}
+		}
 		for _, t := range []tally[string]{copied.opened, copied.resumed, copied.turned, copied.received, copied.sent} {
 			t[service] += 0
 		}

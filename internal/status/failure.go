@@ -41,6 +41,7 @@ var failures = []struct{ class, about, words string }{
 	{other, "another error; see the log", ""},
 }
 
+// aboutFailure says a class in words.
 func aboutFailure(class string) string {
 	for _, f := range failures {
 		if f.class == class {
@@ -85,6 +86,7 @@ func alertOf(err error) string {
 	return alert
 }
 
+// isClosed reports whether the connection has ended beneath the handshake.
 func isClosed(err error) bool {
 	return slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE},
 		func(closed error) bool { return errors.Is(err, closed) })

@@ -74,6 +74,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	collectCertificates(metrics, c.status.options.Certificates())
 }
 
+// count sends a counter for each key of a tally.
 func count[K comparable](metrics chan<- prometheus.Metric, desc *prometheus.Desc, t tally[K], labels func(K) []string) {
 	for key, n := range t {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels(key)...)

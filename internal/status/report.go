@@ -9,7 +9,9 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// report is everything that the page shows, and /status.json as it stands.
+// report is everything that the page shows, and /status.json as it stands:
+// its JSON names are kept, since scripts read them. Times are UTC, counts are
+// since the start, and no list is longer than its vocabulary or its bound.
 type report struct {
 	Hostname string    `json:"hostname"`
 	Version  string    `json:"version,omitempty"`
@@ -36,6 +38,7 @@ type report struct {
 	Recent []sessionLine `json:"recent"` // the last that have ended, newest first
 }
 
+// totals are sums over all services.
 type totals struct {
 	Open              int    `json:"open"`
 	Opened            uint64 `json:"opened"`
@@ -46,6 +49,7 @@ type totals struct {
 	LoginFailures     uint64 `json:"login_failures"`
 }
 
+// service is one row for each service that is configured or was seen.
 type service struct {
 	Name       string `json:"name"`
 	Open       int    `json:"open"`
@@ -57,7 +61,8 @@ type service struct {
 	Sent     uint64 `json:"sent_bytes"`
 }
 
-// split tells how many of the ended sessions had TLS.
+// split tells how many of the ended sessions had TLS. Where a policy requires
+// it, those without are clients that never got so far.
 type split struct {
 	TLS     uint64 `json:"ended_with_tls"`
 	InClear uint64 `json:"ended_without_tls"`
@@ -77,6 +82,7 @@ type share struct {
 	Level   level   `json:"-"`
 }
 
+// logins are the backend's verdicts.
 type logins struct {
 	Service   string `json:"service"`
 	Mechanism string `json:"mechanism"`
@@ -84,7 +90,8 @@ type logins struct {
 	Failed    uint64 `json:"failed"`
 }
 
-// sessionLine is a session; the last fields are those of ended ones.
+// sessionLine is one session, in words; the last fields are those of ended
+// ones. Bytes are counted inside TLS.
 type sessionLine struct {
 	ID      string    `json:"id"`
 	Service string    `json:"service"`
@@ -112,7 +119,8 @@ const (
 	bad  level = "bad"
 )
 
-// report gathers what has been counted until now.
+// report gathers what has been counted until now. The lock is held only for
+// copying: sorting and writing keep no session waiting.
 func (s *Status) report() report {
 	listeners := s.options.Listeners()
 	counts := s.snapshot(listeners)
@@ -147,6 +155,7 @@ func (s *Status) report() report {
 	return r
 }
 
+// snapshot copies the counts, with all services of the listeners.
 func (s *Status) snapshot(listeners []Listener) counts {
 	services := make([]string, len(listeners))
 	for i, l := range listeners {
@@ -168,6 +177,7 @@ func (s *Status) sessions() (open, recent []session) {
 	return open[:min(len(open), maxShown)], s.recent.newestFirst()
 }
 
+// services sums up what is known of each service, by name.
 func (c *counts) services() []service {
 	list := make([]service, 0, len(c.opened))
 	for _, name := range slices.Sorted(maps.Keys(c.opened)) {
@@ -189,6 +199,7 @@ func (c *counts) services() []service {
 	return list
 }
 
+// loginRows puts the two verdicts side by side.
 func (c *counts) loginRows() []logins {
 	rows := make(map[login]logins)
 	for key, n := range c.logins {
@@ -229,6 +240,7 @@ func sum[K comparable](t tally[K]) (total uint64) {
 	return total
 }
 
+// lines puts sessions into words.
 func lines(sessions []session) []sessionLine {
 	list := make([]sessionLine, len(sessions))
 	for i, s := range sessions {
@@ -244,6 +256,7 @@ func lines(sessions []session) []sessionLine {
 	return list
 }
 
+// versionLevel finds fault with what RFC 8996 has deprecated, and with none.
 func versionLevel(version string) level {
 	switch version {
 	case "TLSv1.3", "TLSv1.2":
@@ -252,6 +265,8 @@ func versionLevel(version string) level {
 	return warn
 }
 
+// reasonLevel finds fault with what the administrator can mend, not with
+// clients that come and go.
 func reasonLevel(r gate.Reason) level {
 	switch {
 	case r == gate.Done:

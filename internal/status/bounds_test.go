@@ -1,0 +1,101 @@
+package status
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/proxy"
+)
+
+// Clients can send what they like as often as they like: what is kept stays
+// small.
+func TestMemoryIsBounded(t *testing.T) {
+	const events = 100_000
+	s := New(Options{})
+	for i := range events {
+		word := fmt.Sprintf("word-%d", i)
+		info := newInfo(word, "imaps")
+		info.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), uint16(i))
+		s.Opened(info)
+		info.TLS = &tls.ConnectionState{Version: uint16(i), CipherSuite: uint16(i), CurveID: tls.CurveID(i)}
+		s.TLSEstablished(info)
+		s.HandshakeFailed(info, proxy.Offer{ServerName: word}, errors.New(word))
+		s.LoginRefused(info, word)
+		info.User = word
+		s.Login(info, word, word, i%2 == 0)
+		if i%2 == 0 {
+			s.Closed(info, proxy.Summary{Reason: gate.Reason(i % (int(gate.Internal) + 1)), Err: errors.New(word)})
+		}
+	}
+	expect(t, "open sessions kept", len(s.open), maxKept)
+	expect(t, "ended sessions kept", len(s.recent.kept), maxRecent)
+	c := &s.counts
+	if n := len(c.handshakes) + len(c.failures) + len(c.refused) + len(c.logins) + len(c.outcomes); n > 200 {
+		t.Errorf("%d counters after events with as many words as there are", n)
+	}
+	r := s.report()
+	expect(t, "open sessions", r.Sessions.Open, events/2)
+	expect(t, "open sessions shown", len(r.Open), maxShown)
+	expect(t, "newest ended session", r.Recent[0].ID, fmt.Sprintf("word-%d", events-2))
+	expect(t, "oldest ended session", r.Recent[maxRecent-1].ID, fmt.Sprintf("word-%d", events-2*maxRecent))
+}
+
+// A session that found no place in the list makes none free when it ends, and
+// one that did does.
+func TestListHasRoomAgain(t *testing.T) {
+	s := New(Options{})
+	infos := make([]*proxy.Info, maxKept+1)
+	for i := range infos {
+		infos[i] = newInfo(fmt.Sprint(i), "imaps")
+		s.Opened(infos[i])
+	}
+	s.Closed(infos[maxKept], proxy.Summary{})
+	expect(t, "kept", len(s.open), maxKept)
+	s.Closed(infos[0], proxy.Summary{})
+	s.Opened(newInfo("late", "imaps"))
+	if s.open["late"] == nil {
+		t.Error("there is no room for a late session")
+	}
+}
+
+func TestManyGoroutines(t *testing.T) {
+	const writers, sessions = 8, 200
+	s := New(options())
+	h := s.Handler()
+	var running sync.WaitGroup
+	for w := range writers {
+		running.Go(func() {
+			for i := range sessions {
+				info := newInfo(fmt.Sprintf("%d-%d", w, i), "imaps")
+				s.Opened(info)
+				info.TLS = tls13()
+				s.TLSEstablished(info)
+				info.User = "alice"
+				s.Login(info, "alice", "PLAIN", true)
+				s.LoginRefused(info, "LOGIN")
+				s.HandshakeFailed(info, proxy.Offer{}, errors.New("broken"))
+				s.Turned(info.Listener, info.Client)
+				s.Closed(info, proxy.Summary{Received: 1, Sent: 2})
+			}
+		})
+	}
+	for _, path := range []string{"/", "/status.json", "/metrics"} {
+		running.Go(func() {
+			for range 20 {
+				get(t, h, path)
+			}
+		})
+	}
+	running.Wait()
+	r := s.report()
+	expect(t, "sessions", r.Sessions, totals{
+		Opened: writers * sessions, TurnedAway: writers * sessions, Handshakes: writers * sessions,
+		HandshakeFailures: writers * sessions, Logins: writers * sessions,
+	})
+	expect(t, "bytes", r.Services[0].Sent, uint64(2*writers*sessions))
+}

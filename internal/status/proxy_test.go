@@ -1,0 +1,108 @@
+package status
+
+import (
+	"bufio"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/proxy"
+)
+
+// welcoming is a gate that lets everybody in as alice, until they say a word.
+type welcoming struct{ s *gate.Session }
+
+func (welcoming) Secure(*wire.Conn) error { return nil }
+func (welcoming) Open(*wire.Conn) error   { return nil }
+
+func (g welcoming) Settle(front, _ *wire.Conn) error {
+	g.s.Watch.Login("alice", "PLAIN", true)
+	front.Print("welcome\r\n")
+	_ = front.Flush()
+	_, err := front.ReadCommand()
+	if err != nil {
+		return gate.FromClient(err)
+	}
+	return gate.Because(gate.Done, nil)
+}
+
+func (welcoming) Refuse(*wire.Conn, gate.Reason) {}
+
+// newProxy starts a proxy on loopback that s observes.
+func newProxy(t *testing.T, s *Status, ca *testca.CA) *proxy.Server {
+	t.Helper()
+	backend, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = backend.Close() })
+	const long = 20 * time.Second
+	p := &proxy.Server{
+		Hostname: "localhost", Observer: Observers{s}, Log: slog.New(slog.DiscardHandler),
+		Limits: proxy.Limits{Connections: 9, ConnectionsPerClient: 9, Handshakes: 9, Line: 100, Token: 100, Literal: 100, Errors: 3, Message: 100},
+		Timeouts: proxy.Timeouts{
+			Handshake: long, Dial: long, Greeting: long, Command: long, Login: long, Idle: long, Data: long, EndOfData: long,
+		},
+		Listeners: []*proxy.Listener{{
+			Service: "imaps", Address: "127.0.0.1:0", Implicit: true,
+			TLS:     &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, "localhost")}},
+			Strong:  func(*tls.ConnectionState) bool { return true },
+			Backend: &proxy.Pool{Addresses: []string{backend.Addr().String()}},
+			NewGate: func(s *gate.Session) proxy.Gate { return welcoming{s} },
+		}},
+	}
+	if err := p.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	p.Serve()
+	return p
+}
+
+func TestSessionsOfARealProxy(t *testing.T) {
+	s, ca := New(Options{}), testca.New(t)
+	p := newProxy(t, s, ca)
+	address := p.Addresses()[0].String()
+
+	if conn, err := tls.Dial("tcp", address, &tls.Config{ServerName: "localhost"}); err == nil {
+		_ = conn.Close()
+		t.Fatal("a client that trusts nobody has connected")
+	}
+	client, err := tls.Dial("tcp", address, &tls.Config{ServerName: "localhost", RootCAs: ca.Pool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	_ = client.SetDeadline(time.Now().Add(20 * time.Second))
+	words := bufio.NewReader(client)
+	if line, err := words.ReadString('\n'); err != nil {
+		t.Fatal(line, err)
+	}
+	open := s.report().Open
+	alice := open[len(open)-1]
+	for _, line := range open { // the first client's session may still be about to end
+		if line.User != "" {
+			alice = line
+		}
+	}
+	expect(t, "user", alice.User, "alice")
+	expect(t, "version", alice.TLS, "TLSv1.3")
+	expect(t, "client", alice.Client, client.LocalAddr().String())
+
+	_, _ = io.WriteString(client, "enough\r\n")
+	_, _ = io.Copy(io.Discard, words)               // until the proxy has ended it
+	if err := p.Shutdown(t.Context()); err != nil { // waits for both to have ended
+		t.Fatal(err)
+	}
+	r := s.report()
+	expect(t, "sessions", r.Sessions, totals{Opened: 2, Handshakes: 1, HandshakeFailures: 1, Logins: 1})
+	expect(t, "failures", counted(r.HandshakeFailures), "[certificate:1]")
+	expect(t, "ended", len(r.Recent), 2)
+	expect(t, "received", r.Services[0].Received, uint64(len("enough\r\n")))
+	expect(t, "sent", r.Services[0].Sent, uint64(len("welcome\r\n")))
+}

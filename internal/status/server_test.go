@@ -1,0 +1,121 @@
+package status
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestServeAndClose(t *testing.T) {
+	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + s.Addr().String()
+	expect(t, "healthz", fetch(t, url+"/healthz", ""), "200 ok\n")
+	if _, err := Serve(s.Addr().String(), http.NotFoundHandler(), slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("one address served twice")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := http.Get(url + "/healthz"); err == nil {
+		_ = r.Body.Close()
+		t.Error("there is an answer after Close")
+	}
+}
+
+// When the socket fails under it, the server says so, and can still be closed.
+func TestServerSaysWhenItEnds(t *testing.T) {
+	var log bytes.Buffer
+	s, err := Serve("127.0.0.1:0", http.NotFoundHandler(), slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.socket.Close()
+	<-s.ended
+	_ = s.Close()
+	if !strings.Contains(log.String(), "the status page has ended") {
+		t.Errorf("the log says %q", log.String())
+	}
+}
+
+// A page elsewhere can make its own name point to loopback, and then read
+// what is there as its own.
+func TestNamesOfOthersAreRefusedOnLoopback(t *testing.T) {
+	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	for host, code := range map[string]string{
+		"": "200", "localhost": "200", "localhost:18080": "200", "127.0.0.1:1": "200", "[::1]": "200", "[::1]:18080": "200",
+		"evil.example": "421", "evil.example:18080": "421", "localhost.evil.example": "421",
+	} {
+		if got := fetch(t, "http://"+s.Addr().String()+"/", host); !strings.HasPrefix(got, code) {
+			t.Errorf("host %q: %.60q, want %s", host, got, code)
+		}
+	}
+}
+
+func fetch(t *testing.T, url, host string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = host
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.Status[:4] + string(body)
+}
+
+func TestOnlyReading(t *testing.T) {
+	h := New(Options{}).Handler()
+	for _, c := range []struct {
+		method, path string
+		code         int
+		kind         string
+	}{
+		{"GET", "/", 200, "text/html; charset=utf-8"},
+		{"HEAD", "/", 200, "text/html; charset=utf-8"},
+		{"GET", "/status.json", 200, "application/json"},
+		{"HEAD", "/status.json", 200, "application/json"},
+		{"GET", "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"},
+		{"GET", "/healthz", 200, "text/plain; charset=utf-8"},
+		{"POST", "/", 405, "text/plain; charset=utf-8"},
+		{"PUT", "/status.json", 405, "text/plain; charset=utf-8"},
+		{"DELETE", "/metrics", 405, "text/plain; charset=utf-8"},
+		{"OPTIONS", "/healthz", 405, "text/plain; charset=utf-8"},
+		{"GET", "/debug/pprof/", 404, "text/plain; charset=utf-8"},
+		{"GET", "/index.html", 404, "text/plain; charset=utf-8"},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
+		if w.Code != c.code || w.Header().Get("Content-Type") != c.kind {
+			t.Errorf("%s %s: %d %q, want %d %q", c.method, c.path, w.Code, w.Header().Get("Content-Type"), c.code, c.kind)
+		}
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+			"Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store",
+		} {
+			if got := w.Header().Get(name); got != want {
+				t.Errorf("%s %s: %s is %q", c.method, c.path, name, got)
+			}
+		}
+		if policy := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; ") {
+			t.Errorf("%s %s: the policy is %q", c.method, c.path, policy)
+		}
+	}
+}
