@@ -120,7 +120,7 @@ func TestDSN(t *testing.T) {
 	c.command("354", "DATA")
 	c.write(l.stuffed())
 	c.reply("250")
-	report, err := needsServers(t).Delivered(a.Name, "Original-Envelope-Id: an+envelope"+a.Name)
+	report, err := needsServers(t).Delivered(a.Name, "", "Original-Envelope-Id: an+envelope"+a.Name)
 	if err != nil {
 		t.Fatal(err)
 	}

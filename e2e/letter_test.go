@@ -61,13 +61,19 @@ func (l letter) file(t *testing.T) string {
 	return path
 }
 
-// arrives waits for the letter in its mailbox, where its text must stand
+// arrives waits for the letter in its inbox, where its text must stand
 // unchanged behind the headers that were added on the way. It returns those.
 func (l letter) arrives(t *testing.T) string {
 	t.Helper()
+	return l.arrivesIn(t, "")
+}
+
+// arrivesIn waits for the letter in a folder, by the folder's name on disk.
+func (l letter) arrivesIn(t *testing.T, folder string) string {
+	t.Helper()
 	user, _, _ := strings.Cut(l.To, "@")
 	user = strings.ReplaceAll(user, "ö", "oe")
-	stored, err := needsServers(t).Delivered(user, l.ID)
+	stored, err := needsServers(t).Delivered(user, folder, l.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func (w *World) prepareDovecot() error {
 // StartDovecot starts it, or starts it again.
 func (w *World) StartDovecot() error {
 	var err error
-	w.Dovecot, err = start("dovecot", exec.Command("dovecot", "-F", "-c", filepath.Join(w.Dir, "dovecot/dovecot.conf")))
+	w.Dovecot, err = Run("dovecot", exec.Command("dovecot", "-F", "-c", filepath.Join(w.Dir, "dovecot/dovecot.conf")))
 	if err != nil {
 		return err
 	}
@@ -43,17 +43,18 @@ func (w *World) addUsers(passwords map[string]string) error {
 	return os.WriteFile(filepath.Join(w.Dir, "dovecot/users"), []byte(lines.String()), 0o644)
 }
 
-// Delivered waits for a message in a mailbox, by a line that it has and no
-// other, and returns it as it was stored.
-func (w *World) Delivered(user, line string) ([]byte, error) {
+// Delivered waits for a message in a user's folder, by a line that it has and
+// no other, and returns it as it was stored. The folder is named as on disk:
+// the inbox is "", others begin with a dot.
+func (w *World) Delivered(user, folder, line string) ([]byte, error) {
 	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		files, err := filepath.Glob(filepath.Join(w.Dir, "home", user, "Maildir/*/*"))
+		files, err := filepath.Glob(filepath.Join(w.Dir, "home", user, "Maildir", folder, "[nc]*/*"))
 		if err != nil {
 			return nil, err
 		}
 		for _, file := range files {
 			text, err := os.ReadFile(file)
-			if err == nil && filepath.Base(filepath.Dir(file)) != "tmp" && bytes.Contains(text, []byte(line)) {
+			if err == nil && bytes.Contains(text, []byte(line)) {
 				return text, nil
 			}
 		}

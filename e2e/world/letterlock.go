@@ -49,7 +49,7 @@ func (w *World) Serve(shutdown time.Duration) (*Letterlock, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(name, exec.Command(w.binary, "serve", "--config", w.Dir+"/"+name+".yaml"))
+	p, err := Run(name, exec.Command(w.binary, "serve", "--config", w.Dir+"/"+name+".yaml"))
 	if err != nil {
 		return nil, err
 	}

@@ -83,5 +83,5 @@ func hasAll(line string, words []string) bool {
 func (l *Log) Tail() string { return tail(l.Since(0)) }
 
 func tail(lines []string) string {
-	return strings.Join(lines[max(0, len(lines)-30):], "\n")
+	return strings.Join(lines[max(0, len(lines)-12):], "\n")
 }

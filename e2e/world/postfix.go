@@ -40,7 +40,7 @@ func (w *World) StartPostfix() error {
 		return fmt.Errorf("postconf: %w", err)
 	}
 	master := filepath.Join(strings.TrimSpace(string(daemons)), "master")
-	w.Postfix, err = start("postfix", exec.Command(master, "-c", dir, "-s"))
+	w.Postfix, err = Run("postfix", exec.Command(master, "-c", dir, "-s"))
 	if err != nil {
 		return err
 	}

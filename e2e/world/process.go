@@ -25,9 +25,9 @@ type Process struct {
 	err    error // how it ended; read when exited is closed
 }
 
-// start starts a program of which all output goes to its log. It ends when we
+// Run starts a program of which all output goes to its log. It ends when we
 // end, whatever ends us.
-func start(name string, cmd *exec.Cmd) (*Process, error) {
+func Run(name string, cmd *exec.Cmd) (*Process, error) {
 	p := &Process{Name: name, Log: newLog(), cmd: cmd, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.Log, p.Log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}

@@ -1,0 +1,135 @@
+// A client whose server is down is told so in its protocol's words for a
+// failure that will pass, never that something has worked; when the server is
+// back, so is the service.
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestServerDown(t *testing.T) {
+	w := needsServers(t)
+	a := newAccount(t)
+	open := reading(t, a)
+	// Postfix first: it holds on to Dovecot's logins.
+	if err := w.Postfix.Stop(); err != nil {
+		t.Error(err)
+	}
+	if err := w.Dovecot.Stop(); err != nil {
+		t.Error(err)
+	}
+	t.Run("an open session ends", func(t *testing.T) {
+		open.t = t
+		open.hearUntil("* BYE") // Dovecot's own
+		open.hearEnd()
+	})
+	for _, c := range []struct{ listener, refusal string }{
+		{"submissions", "421 4.3.2 "}, {"imaps", "* BYE [UNAVAILABLE] "}, {"pop3s", "-ERR [SYS/TEMP] "},
+	} {
+		t.Run(c.listener, func(t *testing.T) {
+			client := dialTLS(t, proxy(t, c.listener))
+			namesSession(t, client.hear(c.refusal))
+			client.hearEnd()
+		})
+	}
+	for _, s := range switches {
+		t.Run(s.listener, func(t *testing.T) { downBehindTLS(t, s.listener) })
+	}
+	t.Run("smtp in clear", func(t *testing.T) {
+		c := dial(t, proxy(t, "smtp"))
+		c.reply("220")
+		c.say("EHLO e2e.example")
+		namesSession(t, c.hear("421 4.3.2 "))
+		c.hearEnd()
+	})
+	if err := w.StartDovecot(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.StartPostfix(); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("back again", func(t *testing.T) {
+		l := newLetter(a, body)
+		swaks(t, localhost(t, "submission"), l, a, "--tls", "--auth", "PLAIN")
+		l.arrives(t)
+		l.sameAs(t, []byte(curlRead(t, a, "pop3s://"+localhost(t, "pop3s")+"/1")))
+	})
+}
+
+// downBehindTLS goes through STARTTLS, and then asks for something.
+func downBehindTLS(t *testing.T, listener string) {
+	t.Helper()
+	refusals := map[string]struct{ ask, refusal string }{
+		"smtp":       {"EHLO e2e.example", "421 4.3.2 "},
+		"submission": {"EHLO e2e.example", "421 4.3.2 "},
+		"imap":       {"", "* BYE [UNAVAILABLE] "},
+		"pop3":       {"CAPA", "-ERR [SYS/TEMP] "},
+		"sieve":      {"", "BYE (TRYLATER) "},
+	}
+	for _, s := range switches {
+		if s.listener != listener {
+			continue
+		}
+		c := dial(t, proxy(t, listener))
+		c.hearUntil(s.greeted)
+		if listener == "smtp" {
+			// the server would be asked for its extensions
+			c.command("220", "STARTTLS")
+		} else {
+			c.say(s.hello)
+			c.hearUntil(s.helloed)
+			c.say(s.start)
+			c.hear(s.started)
+		}
+		c.startTLS()
+		if ask := refusals[listener].ask; ask != "" {
+			c.say(ask)
+		}
+		namesSession(t, c.hear(refusals[listener].refusal))
+		c.hearEnd()
+	}
+}
+
+// namesSession looks for the session that a refusal names, in our log, with
+// the reason.
+func namesSession(t *testing.T, refusal string) {
+	t.Helper()
+	_, id, ok := strings.Cut(refusal, "[")
+	if strings.HasPrefix(id, "UNAVAILABLE") || strings.HasPrefix(id, "SYS") {
+		_, id, ok = strings.Cut(id, "[")
+	}
+	id, _, closed := strings.Cut(id, "]")
+	if !ok || !closed || len(id) < 8 {
+		t.Fatalf("no session is named in %q", refusal)
+	}
+	awaitLog(t, 0, "session="+id, ": error: session", "outcome=backend-down", "remedy=")
+}
+
+// If the server dies while a message is coming in, nobody is told that it has
+// been taken.
+func TestServerDiesWithinMessage(t *testing.T) {
+	w := needsServers(t)
+	l := newLetter(newAccount(t), body)
+	c := dial(t, proxy(t, "smtp"))
+	c.reply("220")
+	c.command("250", "EHLO e2e.example")
+	c.command("250", "MAIL FROM:<"+l.From+">")
+	c.command("250", "RCPT TO:<"+l.To+">")
+	c.command("354", "DATA")
+	c.write(l.stuffed()[:300])
+	if err := w.Postfix.Stop(); err != nil {
+		t.Error(err)
+	}
+	c.write(l.stuffed()[300:])
+	if line, err := c.r.ReadString('\n'); err == nil && !strings.HasPrefix(line, "4") {
+		t.Errorf("the verdict of a dead server is %q", line)
+	}
+	if err := w.StartPostfix(); err != nil {
+		t.Fatal(err)
+	}
+	l = newLetter(newAccount(t), body)
+	run(t, "swaks", "--server", localhost(t, "smtp"), "--from", l.From, "--to", l.To, "--data", l.forSwaks(t))
+	l.arrives(t)
+}

@@ -1,0 +1,56 @@
+// The demo does what it says on the tin: without servers, without root and
+// without settings, Python's clients send and read mail over every port. It
+// needs no installation but python3's.
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/letterlock/letterlock/e2e/world"
+)
+
+// demoAddress is the demo's here: of the loopback network, but not where
+// somebody's own demo may run.
+const demoAddress = "127.20.26.11"
+
+func TestDemo(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		if os.Getenv("LETTERLOCK_E2E") == "1" {
+			t.Fatalf("%v: run e2e/install", err)
+		}
+		t.Skip("needs python3, whose clients it runs")
+	}
+	binary, err := program(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo, err := world.Run("demo", exec.Command(binary, "demo", "--listen", demoAddress))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := demo.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := demo.Log.Await(0, world.Patience, "Letterlock demo on "+demoAddress); err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs("testdata/demo.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, python, script, demoAddress)
+	if err := demo.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if err := demo.Wait(world.Patience); err != nil {
+		t.Error(err)
+	}
+}
