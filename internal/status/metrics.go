@@ -23,6 +23,7 @@ var (
 	failuresDesc    = describe("tls_handshake_failures_total", "Failed TLS handshakes.", "service", "class")
 	refusedDesc     = describe("refused_in_clear_total", "Commands refused because they need TLS.", "service", "command")
 	loginsDesc      = describe("logins_total", "Logins by the verdict of the backend.", "service", "mechanism", "result")
+	backendDesc     = describe("backend_up", "Whether a backend answered when it was last tried; 1 if it has not been.", "service", "listener", "backend")
 	certificateDesc = describe("certificate_expiry_timestamp_seconds", "When a certificate expires.", "name", "key")
 )
 
@@ -44,7 +45,7 @@ func newRegistry(s *Status) *prometheus.Registry {
 func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildDesc, openDesc, openedDesc, closedDesc, durationDesc, turnedDesc, receivedDesc, sentDesc,
-		handshakesDesc, resumedDesc, failuresDesc, refusedDesc, loginsDesc, certificateDesc,
+		handshakesDesc, resumedDesc, failuresDesc, refusedDesc, loginsDesc, backendDesc, certificateDesc,
 	} {
 		descs <- d
 	}
@@ -52,7 +53,8 @@ func (collector) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect sends the counts of this moment.
 func (c collector) Collect(metrics chan<- prometheus.Metric) {
-	counts := c.status.snapshot(c.status.options.Listeners())
+	listeners := c.status.options.Listeners()
+	counts := c.status.snapshot(listeners)
 	gauge(metrics, buildDesc, 1, c.status.options.Version)
 	for service, n := range counts.open {
 		gauge(metrics, openDesc, float64(n), service)
@@ -71,6 +73,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	count(metrics, failuresDesc, counts.failures, func(f failed) []string { return []string{f.service, f.class} })
 	count(metrics, refusedDesc, counts.refused, func(r refusal) []string { return []string{r.service, r.command} })
 	count(metrics, loginsDesc, counts.logins, func(l login) []string { return []string{l.service, l.mechanism, result(l.ok)} })
+	collectBackends(metrics, listeners)
 	collectCertificates(metrics, c.status.options.Certificates())
 }
 
@@ -83,6 +86,20 @@ func count[K comparable](metrics chan<- prometheus.Metric, desc *prometheus.Desc
 
 func gauge(metrics chan<- prometheus.Metric, desc *prometheus.Desc, value float64, labels ...string) {
 	metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+}
+
+// collectBackends sends one gauge for each backend of each listener.
+func collectBackends(metrics chan<- prometheus.Metric, listeners []Listener) {
+	type labels struct{ service, listener, backend string }
+	up := make(map[labels]float64)
+	for _, l := range listeners {
+		for _, b := range l.Backends {
+			up[labels{l.Service, l.Address, b.Address}] = map[bool]float64{true: 1}[b.Up]
+		}
+	}
+	for at, value := range up {
+		gauge(metrics, backendDesc, value, at.service, at.listener, at.backend)
+	}
 }
 
 // collectCertificates sends one gauge for each name and key, and of several

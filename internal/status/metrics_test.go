@@ -28,7 +28,9 @@ func TestStoryAsMetrics(t *testing.T) {
 }
 
 // The clock of a test bubble starts with the year 2000.
-const storyMetrics = `letterlock_build_info{version="1.2.3"} 1
+const storyMetrics = `letterlock_backend_up{backend="legacy.lan:143",listener=":993",service="imaps"} 1
+letterlock_backend_up{backend="spare.lan:143",listener=":993",service="imaps"} 0
+letterlock_build_info{version="1.2.3"} 1
 letterlock_certificate_expiry_timestamp_seconds{key="ECDSA P-256",name="mail.example.com"} 9.53596957e+08
 letterlock_certificate_expiry_timestamp_seconds{key="RSA 2048",name="mail.example.com"} 9.46944157e+08
 letterlock_connections_turned_away_total{service="imaps"} 1

@@ -93,6 +93,10 @@ func TestSessionsOfARealProxy(t *testing.T) {
 	expect(t, "user", alice.User, "alice")
 	expect(t, "version", alice.TLS, "TLSv1.3")
 	expect(t, "client", alice.Client, client.LocalAddr().String())
+	backends := Backends(p.Listeners[0].Backend)
+	expect(t, "backends", len(backends), 1)
+	expect(t, "sessions at the backend", backends[0].Sessions, 1)
+	expect(t, "backend is up", backends[0].Up, true)
 
 	_, _ = io.WriteString(client, "enough\r\n")
 	_, _ = io.Copy(io.Discard, words)               // until the proxy has ended it
@@ -105,4 +109,25 @@ func TestSessionsOfARealProxy(t *testing.T) {
 	expect(t, "ended", len(r.Recent), 2)
 	expect(t, "received", r.Services[0].Received, uint64(len("enough\r\n")))
 	expect(t, "sent", r.Services[0].Sent, uint64(len("welcome\r\n")))
+}
+
+func TestBackendThatIsDown(t *testing.T) {
+	s, ca := New(Options{}), testca.New(t)
+	p := newProxy(t, s, ca)
+	pool := p.Listeners[0].Backend
+	pool.Addresses = []string{"127.0.0.1:0"} // nobody can be reached there
+	client, err := tls.Dial("tcp", p.Addresses()[0].String(), &tls.Config{ServerName: "localhost", RootCAs: ca.Pool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, client) // until the proxy has ended it
+	_ = client.Close()
+	if err := p.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b := Backends(pool)[0]
+	if b.Up || b.Error == "" || b.Since.IsZero() {
+		t.Errorf("%+v", b)
+	}
+	expect(t, "outcomes", counted(s.report().Outcomes), "[backend-down:1]")
 }

@@ -34,7 +34,7 @@ type ending struct {
 
 func newSession(info *proxy.Info) *session {
 	return &session{
-		id: info.ID, service: info.Listener.Service, client: info.Client, user: clean(info.User),
+		id: info.ID, service: info.Listener.Service, client: info.Client, user: clean(info.User, maxName),
 		opened: info.Opened, parameters: parametersOf(info.TLS),
 	}
 }

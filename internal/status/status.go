@@ -19,14 +19,6 @@ type Options struct {
 	Certificates func() []CertificateInfo
 }
 
-// Listener is one service on one address, as the administrator set it up.
-type Listener struct {
-	Service string `json:"service"`
-	Address string `json:"address"`
-	Policy  string `json:"policy"`
-	Backend string `json:"backend"`
-}
-
 // Status is the proxy.Observer that counts. Its methods may be called from any
 // goroutine and wait for nothing but each other.
 type Status struct {
@@ -95,7 +87,7 @@ func (s *Status) LoginRefused(info *proxy.Info, command string) {
 
 // Login counts the backend's verdict.
 func (s *Status) Login(info *proxy.Info, _, mechanism string, ok bool) {
-	mechanism, user := oneOf(mechanisms, mechanism), clean(info.User)
+	mechanism, user := oneOf(mechanisms, mechanism), clean(info.User, maxName)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.logins[login{info.Listener.Service, mechanism, ok}]++

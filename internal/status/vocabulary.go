@@ -77,17 +77,21 @@ func groupName(group tls.CurveID) string {
 	return other
 }
 
-// maxName bounds a user name that is kept, in runes.
-const maxName = 64
+// Bounds of what is kept and shown of others' words, in runes.
+const (
+	maxName  = 64 // of a user
+	maxError = 200
+)
 
-// clean makes a client's word fit to be kept and shown: short, and without
-// runes that could hide or turn round what stands beside them.
-func clean(word string) string {
+// clean makes the word of a client or a backend fit to be kept and shown:
+// short, and without runes that could hide or turn round what stands beside
+// them.
+func clean(word string, limit int) string {
 	var b strings.Builder
 	n := 0
 	for _, r := range word {
 		switch n++; {
-		case n > maxName:
+		case n > limit:
 			b.WriteRune('…')
 			return b.String()
 		case unicode.IsPrint(r):

@@ -19,7 +19,7 @@ func TestClean(t *testing.T) {
 		strings.Repeat("x", 64):  strings.Repeat("x", 64),
 		strings.Repeat("é", 900): strings.Repeat("é", 64) + "…",
 	} {
-		expect(t, word, clean(word), want)
+		expect(t, word, clean(word, maxName), want)
 	}
 }
 
@@ -50,7 +50,7 @@ func FuzzClean(f *testing.F) {
 	f.Add("a\x00\u202e\xff")
 	f.Add(strings.Repeat("é", maxName+1))
 	f.Fuzz(func(t *testing.T, word string) {
-		got := clean(word)
+		got := clean(word, maxName)
 		if n := utf8.RuneCountInString(got); n > maxName+1 || !utf8.ValidString(got) {
 			t.Errorf("%q becomes %q", word, got)
 		}
@@ -59,7 +59,7 @@ func FuzzClean(f *testing.F) {
 				t.Errorf("%q keeps %U", word, r)
 			}
 		}
-		if again := clean(got); utf8.RuneCountInString(got) <= maxName && again != got {
+		if again := clean(got, maxName); utf8.RuneCountInString(got) <= maxName && again != got {
 			t.Errorf("%q becomes %q, then %q", word, got, again)
 		}
 	})

@@ -1,0 +1,38 @@
+package status
+
+import (
+	"time"
+
+	"github.com/letterlock/letterlock/proxy"
+)
+
+// Listener is one service on one address, as the administrator set it up.
+type Listener struct {
+	Service  string    `json:"service"`
+	Address  string    `json:"address"`
+	Policy   string    `json:"policy"`
+	Backends []Backend `json:"backends"`
+}
+
+// Backend is one address behind a listener and how it was when it was last
+// tried: up, as long as nothing else is known.
+type Backend struct {
+	Address  string    `json:"address"`
+	Sessions int       `json:"sessions"`
+	Up       bool      `json:"up"`
+	Error    string    `json:"error,omitempty"`
+	Since    time.Time `json:"since,omitzero"` // of the last change
+}
+
+// Backends tells how the addresses of a pool are.
+func Backends(pool *proxy.Pool) []Backend {
+	var list []Backend
+	for _, state := range pool.State() {
+		b := Backend{Address: state.Address, Sessions: state.Sessions, Up: state.Down == nil, Since: state.Since}
+		if state.Down != nil {
+			b.Error = clean(state.Down.Error(), maxError)
+		}
+		list = append(list, b)
+	}
+	return list
+}
