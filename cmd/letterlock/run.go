@@ -14,6 +14,8 @@ import (
 type running struct {
 	server *proxy.Server
 	page   *status.Server // nil: none is wanted
+
+	first, second context.Context // end with the first and the second signal
 }
 
 // start opens all sockets and begins to accept, or does nothing.
@@ -28,6 +30,8 @@ func start(c *configs.Config, store *certs.Store, log *slog.Logger) (*running, e
 		return nil, err
 	}
 	r := &running{server: server}
+	// Before the sockets: who can reach us may also tell us to end.
+	r.first, r.second = signals()
 	if c.Status.Listen != "" {
 		if r.page, err = status.Serve(c.Status.Listen, counts.Handler(), log); err != nil {
 			return nil, err
@@ -43,10 +47,9 @@ func start(c *configs.Config, store *certs.Store, log *slog.Logger) (*running, e
 
 // untilTold runs until a signal asks for the end; a second one cuts it short.
 func (r *running) untilTold(c *configs.Config, log *slog.Logger) error {
-	first, second := signals()
-	<-first.Done()
+	<-r.first.Done()
 	log.Info("shutting down", "sessions", r.server.Sessions(), "deadline", c.Timeouts.Shutdown)
-	ctx, cancel := context.WithTimeout(second, c.Timeouts.Shutdown)
+	ctx, cancel := context.WithTimeout(r.second, c.Timeouts.Shutdown)
 	defer cancel()
 	if err := r.server.Shutdown(ctx); err != nil {
 		log.Warn("sessions were cut off", "error", err)
