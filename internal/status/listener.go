@@ -6,12 +6,14 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// Listener is one service on one address, as the administrator set it up.
+// Listener is one service on one address, as the administrator set it up, and
+// what is known of the addresses behind it, which may be nothing.
 type Listener struct {
 	Service  string    `json:"service"`
 	Address  string    `json:"address"`
 	Policy   string    `json:"policy"`
-	Backends []Backend `json:"backends"`
+	Backend  string    `json:"backend"`
+	Backends []Backend `json:"backends,omitempty"`
 }
 
 // Backend is one address behind a listener and how it was when it was last

@@ -28,7 +28,7 @@ func TestStoryAsPage(t *testing.T) {
 			"X25519MLKEM768", "AES128-SHA", "TLSv1.3",
 			"no TLS version in common", "compare the client&#39;s offer with the listener&#39;s policy",
 			"see the backend&#39;s own log", "<b>33.3 %</b> of sessions with TLS",
-			"opportunistic", "legacy.lan:143", "down for 1 h 0 min", "connection refused", "<bdi>alice</bdi>", "1 min 5 s", "1 min 30 s", "1 MiB",
+			"opportunistic", "legacy.lan:143", "legacy.lan:110", "down for 1 h 0 min", "connection refused", "<bdi>alice</bdi>", "1 min 5 s", "1 min 30 s", "1 MiB",
 			"imap.example.com", "self-signed", "80 days left", "3 days left",
 		} {
 			if !strings.Contains(page, want) {

@@ -34,12 +34,12 @@ func options() Options {
 		Hostname: "mail.example.com", Version: "1.2.3",
 		Listeners: func() []Listener {
 			return []Listener{
-				{"smtp", ":25", "opportunistic", []Backend{{Address: "legacy.lan:25", Up: true}}},
-				{"imaps", ":993", "strict", []Backend{
+				{"smtp", ":25", "opportunistic", "legacy.lan:25", []Backend{{Address: "legacy.lan:25", Up: true}}},
+				{"imaps", ":993", "strict", "legacy.lan:143", []Backend{
 					{Address: "legacy.lan:143", Up: true, Sessions: 1},
 					{Address: "spare.lan:143", Error: "connection refused", Since: time.Now().Add(-time.Hour)},
 				}},
-				{"pop3s", ":995", "strict", []Backend{{Address: "legacy.lan:110", Up: true}}},
+				{"pop3s", ":995", "strict", "legacy.lan:110", nil},
 			}
 		},
 		Certificates: func() []CertificateInfo {
