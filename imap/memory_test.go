@@ -129,12 +129,13 @@ func session(errors int) *gate.Session {
 // settled is a gate behind TLS, as far as it can tell, with its backend.
 func settled(s *gate.Session, client *stream, back *server, greeting string) (*Gate, error) {
 	g := New(s)
-	g.front = newFront(client)
-	if err := g.Open(back.conn(greeting)); err != nil {
+	front, backend := newFront(client), back.conn(greeting)
+	g.front = front
+	if err := g.Open(backend); err != nil {
 		return g, err
 	}
-	err := g.Settle(g.front, g.back)
-	_ = g.front.Flush()
+	err := g.Settle(front, backend)
+	_ = front.Flush()
 	return g, err
 }
 

@@ -96,7 +96,7 @@ func (ses *session) connect(p *Pool, address string, deadline time.Time) (*wire.
 }
 
 func (p *Pool) dialer(deadline time.Time) net.Dialer {
-	dialer := net.Dialer{Deadline: deadline, KeepAliveConfig: keepAlive}
+	dialer := net.Dialer{Deadline: deadline, KeepAlive: -1} // timeouts.idle ends a session whose backend is gone
 	if !p.Public {
 		dialer.Control = privateOnly
 	}

@@ -203,7 +203,7 @@ func (p *pipe) unpark() bool {
 	p.parked = false
 	p.relay.mu.Unlock()
 	if was {
-		go p.flow()
+		p.relay.ses.server.crew.do(p.flow)
 	}
 	return was
 }

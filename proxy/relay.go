@@ -40,8 +40,8 @@ func (ses *session) startRelay() error {
 	r.down.connect(r, backend, client)
 	r.moved(time.Now())
 	ses.begin(r)
-	go r.up.start(fromClient)
-	go r.down.start(fromBackend)
+	ses.server.crew.do(func() { r.up.start(fromClient) })
+	ses.server.crew.do(func() { r.down.start(fromBackend) })
 	return nil
 }
 

@@ -27,6 +27,7 @@ type Server struct {
 
 	places     places
 	handshakes chan struct{} // one token for each handshake that runs
+	crew       *crew
 	lot        *lot
 	parkings   atomic.Int64  // first times that a direction has gone silent
 	ended      chan struct{} // closed when nothing runs any more
@@ -45,9 +46,6 @@ type Server struct {
 	close     context.CancelFunc
 }
 
-// keepAlive finds dead peers without waking phones that sit in IDLE.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 4 * time.Minute, Interval: 30 * time.Second, Count: 4}
-
 // Listen opens all sockets, or none.
 func (s *Server) Listen() error {
 	s.places.limits = s.Limits
@@ -58,10 +56,10 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("waiting for silent sessions: %w", err)
 	}
-	s.lot = lot
+	s.lot, s.crew = lot, newCrew()
 	s.dialling, s.cut = context.WithCancel(context.Background())
 	s.accepting, s.close = context.WithCancel(s.dialling)
-	config := net.ListenConfig{KeepAliveConfig: keepAlive}
+	config := net.ListenConfig{KeepAlive: -1, Control: keepAlive}
 	for _, l := range s.Listeners {
 		socket, err := config.Listen(s.dialling, "tcp", l.Address)
 		if err != nil {
@@ -167,7 +165,7 @@ func (s *Server) admit(l *Listener, conn net.Conn) {
 		_ = conn.Close()
 		return
 	}
-	go ses.run()
+	s.crew.do(ses.run)
 }
 
 // turnAway says so in the protocol's words where that costs next to nothing:
@@ -223,6 +221,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.running.Wait()
 		s.end.Do(func() {
 			s.lot.close()
+			s.crew.end()
 			s.cut()
 			close(s.ended)
 		})

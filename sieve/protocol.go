@@ -60,6 +60,7 @@ func (g *Gate) Settle(front, back *wire.Conn) error {
 		}
 	}
 	front.Lift()
+	g.front, g.back, g.offered = nil, nil, nil // for hours to come only a goodbye is left to say
 	return nil
 }
 

@@ -132,7 +132,7 @@ func (c *Conn) Detach() (conn net.Conn, unused []byte, err error) {
 		return nil, nil, err
 	}
 	unused = c.in[c.r:c.w]
-	c.in, c.out = nil, nil
+	c.in, c.out, c.state, c.Handshake = nil, nil, nil, nil
 	c.r, c.w, c.mark = 0, 0, 0
 	return c.conn, unused, nil
 }

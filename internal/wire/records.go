@@ -16,8 +16,11 @@ type Records struct {
 	net.Conn
 
 	// Reader's side.
-	ahead  []byte // read and not yet asked for
-	buffer *LargeBuffer
+	ahead  []byte // read and not yet asked for: part of one of the two
+	large  *LargeBuffer
+	small  *SmallBuffer
+	hello  hello
+	passed bool // the ClientHello is through
 	greedy bool // read ahead
 	noWait bool // fail rather than wait
 
@@ -55,35 +58,45 @@ func (r *Records) CloseWrite() error {
 
 // Read gives crypto/tls what it asks for.
 func (r *Records) Read(p []byte) (int, error) {
-	if len(r.ahead) == 0 {
-		switch {
-		case r.noWait:
-			return 0, os.ErrDeadlineExceeded // crypto/tls can go on after it
-		case !r.greedy:
-			return r.Conn.Read(p)
-		}
-		if r.buffer == nil {
-			r.buffer = TakeLarge()
-		}
-		n, err := r.Conn.Read(r.buffer[:])
-		if n == 0 {
-			r.release()
+	switch {
+	case !r.passed:
+		return r.readHello(p)
+	case len(r.ahead) > 0:
+	case r.noWait:
+		return 0, os.ErrDeadlineExceeded // crypto/tls can go on after it
+	case !r.greedy:
+		return r.Conn.Read(p)
+	default:
+		r.large = TakeLarge()
+		n, err := r.Conn.Read(r.large[:])
+		if r.ahead = r.large[:n]; n == 0 {
+			r.tidy()
 			return 0, err
 		}
-		r.ahead = r.buffer[:n]
 	}
-	n := copy(p, r.ahead)
-	if r.ahead = r.ahead[n:]; len(r.ahead) == 0 {
-		r.release()
-	}
-	return n, nil
+	return r.take(p), nil
 }
 
-func (r *Records) release() {
-	if r.buffer != nil {
-		r.buffer.Give()
+// take hands out what was read ahead.
+func (r *Records) take(p []byte) int {
+	n := copy(p, r.ahead)
+	r.ahead = r.ahead[n:]
+	r.tidy()
+	return n
+}
+
+// tidy gives empty buffers back.
+func (r *Records) tidy() {
+	if len(r.ahead) > 0 {
+		return
 	}
-	r.buffer, r.ahead = nil, nil
+	if r.large != nil {
+		r.large.Give()
+	}
+	if r.small != nil {
+		r.small.Give()
+	}
+	r.large, r.small, r.ahead = nil, nil, nil
 }
 
 // ReadAll reads from the TLS session on r into p: it waits for the first

@@ -128,3 +128,69 @@ func TestRecordsSurviveTimeouts(t *testing.T) {
 		t.Fatal("the text has changed")
 	}
 }
+
+// A large ClientHello reaches crypto/tls in pieces, whatever the pieces in
+// which it arrives, and what is no ClientHello as it is.
+func TestHelloInPieces(t *testing.T) {
+	record := append([]byte{22, 3, 1, 0x05, 0xdc}, noise(1500)...)
+	for _, test := range []struct {
+		name string
+		sent []byte
+		cut  bool
+	}{
+		{"ClientHello", record, true},
+		{"with more behind it", append(bytes.Clone(record), "more"...), true},
+		{"plain text", []byte("EHLO client.example\r\n"), false},
+		{"too long for a record", append([]byte{22, 3, 1, 0xff, 0xff}, noise(300)...), false},
+		{"empty", []byte{22, 3, 1, 0, 0, 1}, false},
+	} {
+		for _, size := range []int{3, 7, 600, 5000} {
+			if size < recordHeader && test.cut {
+				continue // a header in pieces is passed on as it comes
+			}
+			t.Run(test.name, func(t *testing.T) {
+				server, client := net.Pipe()
+				go func() {
+					for i := 0; i < len(test.sent); i += size {
+						_, _ = client.Write(test.sent[i:min(i+size, len(test.sent))])
+					}
+					_ = client.Close()
+				}()
+				got, err := io.ReadAll(&readBy{NewRecords(server), 571})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if test.cut {
+					got = joined(t, got)
+				}
+				if !bytes.Equal(got, test.sent) {
+					t.Fatalf("%d bytes became %d", len(test.sent), len(got))
+				}
+			})
+		}
+	}
+}
+
+// readBy asks for as much at once as crypto/tls does.
+type readBy struct {
+	io.Reader
+	size int
+}
+
+func (r *readBy) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(len(p), r.size)]) }
+
+// joined undoes what Records does to the first record.
+func joined(t *testing.T, b []byte) []byte {
+	t.Helper()
+	var payload []byte
+	head := bytes.Clone(b[:3])
+	for len(payload) < 1500 {
+		n := int(b[3])<<8 | int(b[4])
+		if n > piece || !bytes.Equal(b[:3], head) {
+			t.Fatalf("a record of %d bytes, % x", n, b[:5])
+		}
+		payload = append(payload, b[recordHeader:recordHeader+n]...)
+		b = b[recordHeader+n:]
+	}
+	return append(append(head, 0x05, 0xdc), append(payload, b...)...)
+}
