@@ -1,0 +1,40 @@
+# The few things that are done again and again. `make test` is what must pass
+# before anything else, here and anywhere: on a fresh Debian it installs the
+# servers and clients that the end-to-end tests run (see e2e/install).
+
+GO          = go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    = 5s
+
+.PHONY: build test lint unit e2e fuzz demo
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/letterlock ./cmd/letterlock
+
+test: lint unit e2e fuzz
+
+lint:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+# What needs Go alone.
+unit:
+	$(GO) test -race $$($(GO) list ./... | grep -v '/e2e$$')
+
+# With real servers and clients. They are started as root; all else is built
+# by whoever calls.
+e2e:
+	e2e/install
+	$(GO) build -race -o bin/letterlock-race ./cmd/letterlock
+	LETTERLOCK_E2E=1 LETTERLOCK_BINARY=$(CURDIR)/bin/letterlock-race \
+		$(GO) test -race -count=1 -exec $(CURDIR)/e2e/as-root ./e2e
+
+# Each fuzz target for a while, beyond the corpus that unit has run already.
+fuzz:
+	@grep -rHo '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' . | sort | while IFS=: read -r file function; do \
+		$(GO) test -run='^$$' -fuzz="^$${function#func }\$$" -fuzztime=$(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+	done
+
+demo:
+	$(GO) run ./cmd/letterlock demo
