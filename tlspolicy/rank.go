@@ -19,8 +19,12 @@ func (p Policy) Rank(hello *tls.ClientHelloInfo, key x509.PublicKeyAlgorithm) in
 	if p.Max >= VersionTLS13 && slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
 		return 100 + ecdsa
 	}
+	old := p.Max < VersionTLS12 || !slices.ContainsFunc(hello.SupportedVersions, func(v uint16) bool { return v >= tls.VersionTLS12 })
 	for i, block := range [][]Suite{suitesA, suitesB, suitesC, suitesD} {
 		for _, s := range block {
+			if old && !beforeTLS12(s) {
+				continue
+			}
 			if slices.Contains(p.Suites, s) && slices.Contains(hello.CipherSuites, uint16(s)) && fits(s, key) {
 				return 2*(10-i) + ecdsa
 			}
@@ -34,3 +38,7 @@ func fits(s Suite, key x509.PublicKeyAlgorithm) bool {
 	needsECDSA := strings.Contains(s.String(), "ECDSA")
 	return needsECDSA == (key != x509.RSA)
 }
+
+// beforeTLS12 reports whether a suite exists in TLS 1.0 and 1.1, which know
+// CBC with SHA-1 alone.
+func beforeTLS12(s Suite) bool { return strings.HasSuffix(s.String(), "-SHA") }

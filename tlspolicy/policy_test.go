@@ -1,0 +1,158 @@
+package tlspolicy
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func mustNamed(t *testing.T, name string) Policy {
+	t.Helper()
+	p, err := Named(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestNamed(t *testing.T) {
+	for _, name := range Names() {
+		if p := mustNamed(t, name); p.Name != name || p.About == "" || len(p.Groups) == 0 {
+			t.Errorf("%s is %+v", name, p)
+		}
+	}
+	if _, err := Named("high"); err == nil || !strings.Contains(err.Error(), "modern, strict, compat, opportunistic, opportunistic-wide") {
+		t.Errorf("the error does not name the policies: %v", err)
+	}
+}
+
+// A tighter policy allows nothing that the next wider one does not.
+func TestPoliciesAreNested(t *testing.T) {
+	for i, wide := range builtin[1:] {
+		tight := builtin[i]
+		for _, s := range tight.Suites {
+			if !slices.Contains(wide.Suites, s) {
+				t.Errorf("%s has %s, %s has not", tight.Name, s, wide.Name)
+			}
+		}
+		for _, g := range tight.Groups {
+			if !slices.Contains(wide.Groups, g) {
+				t.Errorf("%s has %s, %s has not", tight.Name, g, wide.Name)
+			}
+		}
+		if wide.Min > tight.Min || wide.Max < tight.Max {
+			t.Errorf("%s has versions that %s has not", tight.Name, wide.Name)
+		}
+	}
+}
+
+// What Config leaves out, crypto/tls would fill in from GODEBUG and from the
+// defaults of the Go release.
+func TestConfigSaysEverything(t *testing.T) {
+	for _, p := range builtin {
+		c := p.Config("imap")
+		if c.MinVersion == 0 || c.MaxVersion == 0 || len(c.CurvePreferences) == 0 || p.Min < VersionTLS13 && len(c.CipherSuites) == 0 {
+			t.Errorf("%s leaves something to crypto/tls: %+v", p.Name, c)
+		}
+		if !slices.Equal(c.NextProtos, []string{"imap"}) || !c.DynamicRecordSizingDisabled || c.KeyLogWriter != nil || c.Renegotiation != tls.RenegotiateNever {
+			t.Errorf("%s: %+v", p.Name, c)
+		}
+		if again := p.Config("imap"); again == c || &again.CipherSuites == &c.CipherSuites {
+			t.Errorf("%s hands out one configuration twice", p.Name)
+		}
+	}
+}
+
+// The gate for passwords, whatever the policy has let in.
+func TestStrong(t *testing.T) {
+	const (
+		gcm    = tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+		cbc    = tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA
+		static = tls.TLS_RSA_WITH_AES_256_GCM_SHA384
+		tdes   = tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA
+	)
+	tests := []struct {
+		version, suite uint16
+		strong, compat bool // everywhere, and under compat
+	}{
+		{tls.VersionTLS13, tls.TLS_AES_128_GCM_SHA256, true, true},
+		{tls.VersionTLS12, gcm, true, true},
+		{tls.VersionTLS12, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, true, true},
+		{tls.VersionTLS12, cbc, false, true},
+		{tls.VersionTLS12, static, false, false},
+		{tls.VersionTLS12, tdes, false, false},
+		{tls.VersionTLS11, cbc, false, false},
+		{tls.VersionTLS10, cbc, false, false},
+		{tls.VersionTLS10, static, false, false},
+	}
+	for _, tt := range tests {
+		state := &tls.ConnectionState{Version: tt.version, CipherSuite: tt.suite}
+		for _, p := range builtin {
+			want := tt.strong
+			if p.Name == "compat" {
+				want = tt.compat
+			}
+			if p.Strong(state) != want {
+				t.Errorf("%s, %s, %s: strong is %v", p.Name, Version(tt.version), Suite(tt.suite), !want)
+			}
+		}
+	}
+	if mustNamed(t, "compat").Strong(nil) {
+		t.Error("plaintext is strong")
+	}
+}
+
+func TestRank(t *testing.T) {
+	const (
+		ecdsaGCM = tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+		rsaGCM   = tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+		ecdsaCBC = tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA
+		rsaCBC   = tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA
+		static   = tls.TLS_RSA_WITH_AES_128_CBC_SHA
+	)
+	tests := []struct {
+		name    string
+		policy  string
+		version uint16 // the client's best
+		suites  []uint16
+		want    x509.PublicKeyAlgorithm // 0: neither
+	}{
+		{"TLS 1.3 says nothing of certificates", "strict", tls.VersionTLS13, []uint16{tls.TLS_AES_128_GCM_SHA256, rsaGCM}, x509.ECDSA},
+		{"both as good", "strict", tls.VersionTLS12, []uint16{rsaGCM, ecdsaGCM}, x509.ECDSA},
+		{"RSA alone", "strict", tls.VersionTLS12, []uint16{rsaGCM}, x509.RSA},
+		{"GCM with RSA before CBC with ECDSA", "compat", tls.VersionTLS12, []uint16{ecdsaCBC, rsaGCM}, x509.RSA},
+		{"a suite that the policy lacks does not count", "strict", tls.VersionTLS12, []uint16{ecdsaCBC, rsaGCM}, x509.RSA},
+		{"GCM does not exist in TLS 1.0", "opportunistic", tls.VersionTLS10, []uint16{rsaGCM, static, ecdsaCBC}, x509.ECDSA},
+		{"static RSA last", "opportunistic", tls.VersionTLS10, []uint16{static}, x509.RSA},
+		{"nothing", "strict", tls.VersionTLS12, []uint16{rsaCBC, static}, 0},
+	}
+	for _, tt := range tests {
+		p := mustNamed(t, tt.policy)
+		hello := &tls.ClientHelloInfo{CipherSuites: tt.suites}
+		for v := uint16(tls.VersionTLS10); v <= tt.version; v++ {
+			hello.SupportedVersions = append(hello.SupportedVersions, v)
+		}
+		ec, rs := p.Rank(hello, x509.ECDSA), p.Rank(hello, x509.RSA)
+		got := x509.PublicKeyAlgorithm(0)
+		switch {
+		case ec > rs:
+			got = x509.ECDSA
+		case rs > ec:
+			got = x509.RSA
+		case ec != 0:
+			t.Errorf("%s: both rank %d", tt.name, ec)
+		}
+		if got != tt.want {
+			t.Errorf("%s: ECDSA ranks %d, RSA %d", tt.name, ec, rs)
+		}
+	}
+	// Under a policy that ends at TLS 1.2, a client of 1.3 is one of 1.2.
+	p := mustNamed(t, "strict")
+	p.Max = VersionTLS12
+	hello := &tls.ClientHelloInfo{SupportedVersions: []uint16{tls.VersionTLS13, tls.VersionTLS12}, CipherSuites: []uint16{rsaGCM}}
+	if p.Rank(hello, x509.ECDSA) != 0 || p.Rank(hello, x509.RSA) == 0 {
+		t.Error("the suites of TLS 1.2 do not count under a policy without 1.3")
+	}
+}
