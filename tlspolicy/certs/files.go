@@ -1,28 +1,152 @@
 package certs
 
 import (
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"strings"
 )
 
-// File names a PEM chain, leaf first, and the key of the leaf.
+// File names a PEM chain and the key of its leaf.
 type File struct{ Cert, Key string }
 
 // Load reads all files. Its error names the file at fault.
 func Load(files []File) ([]tls.Certificate, error) {
 	certs := make([]tls.Certificate, 0, len(files))
 	for _, f := range files {
-		c, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+		c, err := f.Load()
 		if err != nil {
-			return nil, fmt.Errorf("certificate %s with key %s: %w", f.Cert, f.Key, err)
-		}
-		if c.Leaf == nil {
-			if c.Leaf, err = x509.ParseCertificate(c.Certificate[0]); err != nil {
-				return nil, fmt.Errorf("certificate %s: %w", f.Cert, err)
-			}
+			return nil, err
 		}
 		certs = append(certs, c)
+	}
+	return certs, nil
+}
+
+// Load reads one pair, and puts its chain in order. What is not a whole pair
+// is refused, with the file and the reason.
+func (f File) Load() (tls.Certificate, error) {
+	key, err := readKey(f.Key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("key %s: %w", f.Key, err)
+	}
+	certs, err := readCertificates(f.Cert)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("certificate %s: %w", f.Cert, err)
+	}
+	c, err := chain(certs, key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("certificate %s with key %s: %w", f.Cert, f.Key, err)
+	}
+	return c, nil
+}
+
+// maxPEM bounds a file; a chain has a few KiB.
+const maxPEM = 1 << 20
+
+// readPEM returns the blocks of a file. The pem package passes over a block
+// that is damaged or cut off, as that of a file that is just being written.
+func readPEM(name string) ([]*pem.Block, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
+	switch {
+	case err != nil:
+		return nil, withoutPath(err)
+	case len(text) > maxPEM:
+		return nil, errors.New("the file is larger than 1 MiB")
+	case len(text) == 0:
+		return nil, errors.New("the file is empty")
+	}
+	var blocks []*pem.Block
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		blocks = append(blocks, block)
+	}
+	switch begun := strings.Count(string(text), "-----BEGIN "); {
+	case begun == 0:
+		return nil, errors.New("the file is not PEM: it has no -----BEGIN line")
+	case begun != len(blocks):
+		return nil, fmt.Errorf("of %d PEM blocks %d are damaged or cut off", begun, begun-len(blocks))
+	}
+	return blocks, nil
+}
+
+// withoutPath spares the reader the file's name, which the caller says.
+func withoutPath(err error) error {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
+
+// readKey returns the first private key of a file. Other blocks, such as
+// certificates and EC PARAMETERS, may stand beside it.
+func readKey(name string) (crypto.Signer, error) {
+	blocks, err := readPEM(name)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range blocks {
+		switch {
+		case !strings.HasSuffix(b.Type, "PRIVATE KEY"):
+		case b.Type == "ENCRYPTED PRIVATE KEY" || b.Headers["DEK-Info"] != "":
+			return nil, errors.New("the key is protected by a passphrase; write it without one: openssl pkey -in FILE -out FILE")
+		default:
+			return parseKey(b)
+		}
+	}
+	return nil, fmt.Errorf("the file has no private key, but %s", blocks[0].Type)
+}
+
+func parseKey(b *pem.Block) (crypto.Signer, error) {
+	var key any
+	var err error
+	switch b.Type {
+	case "RSA PRIVATE KEY":
+		key, err = x509.ParsePKCS1PrivateKey(b.Bytes)
+	case "EC PRIVATE KEY":
+		key, err = x509.ParseECPrivateKey(b.Bytes)
+	default:
+		key, err = x509.ParsePKCS8PrivateKey(b.Bytes)
+	}
+	if err != nil {
+		return nil, errors.New("the private key cannot be read") // the parser's words might quote it
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("a key of type %T cannot sign", key)
+	}
+	return signer, nil
+}
+
+// readCertificates returns the certificates of a file, in its order. DH
+// parameters and keys that stand beside them are left alone.
+func readCertificates(name string) ([]*x509.Certificate, error) {
+	blocks, err := readPEM(name)
+	if err != nil {
+		return nil, err
+	}
+	var certs []*x509.Certificate
+	for _, b := range blocks {
+		if b.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(b.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("its certificate number %d cannot be read: %w", len(certs)+1, err)
+		}
+		certs = append(certs, c)
+	}
+	if len(certs) == 0 {
+		return nil, fmt.Errorf("the file has no certificate, but %s", blocks[0].Type)
 	}
 	return certs, nil
 }

@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -68,6 +69,11 @@ func selfSign(name string, key crypto.Signer) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 }
 
+// Due reports whether a self-signed pair should be made anew.
+func Due(pair []tls.Certificate, now time.Time) bool {
+	return slices.ContainsFunc(pair, func(c tls.Certificate) bool { return c.Leaf.NotAfter.Sub(now) < renewBefore })
+}
+
 // Kept returns the self-signed pair in dir, made now if there is none, or if
 // it is for another name or soon expires. If it cannot be kept, it is returned
 // all the same, with an error that says so.
@@ -77,7 +83,7 @@ func Kept(dir, name string) ([]tls.Certificate, error) {
 		{filepath.Join(dir, "self-signed-rsa.pem"), filepath.Join(dir, "self-signed-rsa.key")},
 	}
 	pair, err := Load(files)
-	if err == nil && pair[0].Leaf.VerifyHostname(name) == nil && time.Until(pair[0].Leaf.NotAfter) > renewBefore {
+	if err == nil && pair[0].Leaf.VerifyHostname(name) == nil && !Due(pair, time.Now()) {
 		return pair, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

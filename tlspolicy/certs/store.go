@@ -20,7 +20,16 @@ type Getter func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 // Store holds the certificates of a server, the default first. They can be
 // replaced while handshakes run.
 type Store struct {
-	certs atomic.Pointer[[]tls.Certificate]
+	table atomic.Pointer[table]
+}
+
+// table is a set of certificates, with an index so that a handshake costs the
+// same with one certificate as with hundreds.
+type table struct {
+	certs  []tls.Certificate
+	all    []*tls.Certificate
+	byName map[string][]*tls.Certificate // lower case; wildcards under their own name
+	first  []*tls.Certificate            // the first, and those for one of its names
 }
 
 // NewStore returns a Store of certificates, which must have their Leaf set.
@@ -30,56 +39,97 @@ func NewStore(certs []tls.Certificate) *Store {
 	return s
 }
 
-// Replace puts other certificates in the place of all.
+// Replace puts other certificates in the place of all. Handshakes that run
+// keep what they have chosen.
 func (s *Store) Replace(certs []tls.Certificate) {
-	certs = slices.Clone(certs)
-	s.certs.Store(&certs)
+	t := &table{certs: slices.Clone(certs), byName: map[string][]*tls.Certificate{}}
+	for i := range t.certs {
+		c := &t.certs[i]
+		t.all = append(t.all, c)
+		for _, name := range c.Leaf.DNSNames {
+			name = strings.ToLower(name)
+			if !slices.Contains(t.byName[name], c) {
+				t.byName[name] = append(t.byName[name], c)
+			}
+		}
+	}
+	for _, c := range t.all {
+		if c == t.all[0] || slices.ContainsFunc(c.Leaf.DNSNames, func(name string) bool {
+			return slices.Contains(t.byName[strings.ToLower(name)], t.all[0])
+		}) {
+			t.first = append(t.first, c)
+		}
+	}
+	s.table.Store(t)
 }
 
 // Certificates lists what the store holds.
-func (s *Store) Certificates() []tls.Certificate { return *s.certs.Load() }
+func (s *Store) Certificates() []tls.Certificate { return s.table.Load().certs }
 
 // errNone is answered to a handshake when there is nothing to serve.
 var errNone = errors.New("there is no certificate")
 
 // Get chooses for a client: among the certificates for the name that it asks
-// for, or all if there is none (MTAs seldom send a name; RFC 8461 §7.1 wants
-// the default chain then), the one that gives it the best suite of the policy
-// p. crypto/tls would take the first that works at all, and with it CBC where
-// another certificate had given GCM.
+// for, or the default ones if there is none (MTAs seldom send a name; RFC 8461
+// §7.1 wants the default chain then), the one that gives it the best suite of
+// the policy p. crypto/tls would take the first that works at all, and with it
+// CBC where another certificate had given GCM. If none of them works with the
+// client, any other that does is better than a failed handshake.
 func (s *Store) Get(p tlspolicy.Policy) Getter {
 	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		candidates := named(*s.certs.Load(), hello.ServerName)
-		if len(candidates) == 0 {
+		t := s.table.Load()
+		if len(t.all) == 0 {
 			return nil, errNone
 		}
-		unnamed := *hello
-		unnamed.ServerName = "" // is dealt with; crypto/tls would support no certificate for another name
-		best, rank := candidates[0], -1
-		for _, c := range candidates {
-			if r := p.Rank(hello, keyKind(c.PrivateKey)); unnamed.SupportsCertificate(c) == nil && r > rank {
-				best, rank = c, r
+		for _, candidates := range [][]*tls.Certificate{t.named(hello.ServerName), t.first, t.all} {
+			if c := best(candidates, hello, p); c != nil {
+				return c, nil
 			}
 		}
-		return best, nil
+		return t.first[0], nil // it will fail, and crypto/tls finds the words
 	}
 }
 
-// named returns the certificates that are good for a name; all of them if
-// none is.
-func named(certs []tls.Certificate, name string) []*tls.Certificate {
-	var fit, all []*tls.Certificate
-	for i := range certs {
-		c := &certs[i]
-		all = append(all, c)
-		if name != "" && c.Leaf.VerifyHostname(strings.TrimSuffix(name, ".")) == nil {
-			fit = append(fit, c)
+// Strict chooses as Get does, but only among the certificates for the name
+// that the client asks for; without one for it the answer is the alert
+// unrecognized_name (RFC 6066 §3), which crypto/tls sends for nothing.
+func (s *Store) Strict(p tlspolicy.Policy) Getter {
+	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		candidates := s.table.Load().named(hello.ServerName)
+		if c := best(candidates, hello, p); c != nil || len(candidates) == 0 {
+			return c, nil
+		}
+		return candidates[0], nil
+	}
+}
+
+// named returns the certificates that are good for a name. A wildcard stands
+// for exactly one label (RFC 6125 §6.4.3), and is passed over where there is a
+// certificate for the name itself.
+func (t *table) named(name string) []*tls.Certificate {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if exact := t.byName[name]; len(exact) > 0 {
+		return exact
+	}
+	if _, parent, ok := strings.Cut(name, "."); ok {
+		return t.byName["*."+parent]
+	}
+	return nil
+}
+
+// best returns the certificate of the highest rank that works with a client,
+// the earlier of two that are as good; nil if none works.
+func best(candidates []*tls.Certificate, hello *tls.ClientHelloInfo, p tlspolicy.Policy) *tls.Certificate {
+	nameless := *hello // the name is dealt with, and a default certificate need not be for it
+	nameless.ServerName = ""
+	var found *tls.Certificate
+	rank := 0
+	for _, c := range candidates {
+		if r := p.Rank(hello, keyKind(c.PrivateKey)); r > rank && nameless.SupportsCertificate(c) == nil {
+			found, rank = c, r
 		}
 	}
-	if len(fit) > 0 {
-		return fit
-	}
-	return all
+	return found
 }
 
 func keyKind(key crypto.PrivateKey) x509.PublicKeyAlgorithm {

@@ -1,0 +1,147 @@
+// Package watch notices that files have changed, and has what was made of them
+// made again. It looks when it is told to and needs no help of the kernel, so
+// that it works with every file system and every way to replace a file: written
+// over, renamed onto, or behind a symbolic link that points elsewhere now, as
+// certbot and Kubernetes do it.
+package watch
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Files is a set of files that are looked after. Its methods may be called
+// from any goroutine; loads run one after the other.
+type Files struct {
+	// Report is told what came of loading files again, an error once for as
+	// long as it stays the same. It may be nil.
+	Report func(Status)
+
+	mu    sync.Mutex
+	items []*item
+}
+
+// Status is what is known of files that belong together.
+type Status struct {
+	Paths    []string
+	Err      error     // of the last load; what was loaded before is still in use
+	Loaded   time.Time // the last load that succeeded
+	Failures int       // loads that failed, each error counted once
+}
+
+type item struct {
+	Status
+	load   func() error
+	loaded stamp // the files as they were for the last load
+	seen   stamp // as they were at the last look
+}
+
+// Add loads files that belong together, and looks after them if that works.
+func (f *Files) Add(load func() error, paths ...string) error {
+	i := &item{Status: Status{Paths: paths}, load: load, loaded: stampOf(paths)}
+	if err := load(); err != nil {
+		return err
+	}
+	i.Loaded = time.Now()
+	i.seen = i.loaded
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.items = append(f.items, i)
+	return nil
+}
+
+// Look loads what has changed and has been left alone since the look before,
+// so that no file is taken that is still being written. What failed is tried
+// again.
+func (f *Files) Look() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, i := range f.items {
+		now := stampOf(i.Paths)
+		settled := now.equal(i.seen)
+		i.seen = now
+		if settled && (i.Err != nil || !now.equal(i.loaded)) {
+			f.reload(i, now)
+		}
+	}
+}
+
+// Reload loads everything at once, changed or not.
+func (f *Files) Reload() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, i := range f.items {
+		i.seen = stampOf(i.Paths)
+		f.reload(i, i.seen)
+	}
+}
+
+// reload loads an item whose files look like now. An error does not count if
+// they have changed under it.
+func (f *Files) reload(i *item, now stamp) {
+	err := i.load()
+	if after := stampOf(i.Paths); err != nil && !after.equal(now) {
+		return
+	}
+	known := i.Err
+	i.Err, i.loaded = err, now
+	switch {
+	case err == nil:
+		i.Loaded = time.Now()
+	case known != nil && known.Error() == err.Error():
+		return
+	default:
+		i.Failures++
+	}
+	if f.Report != nil {
+		f.Report(i.Status)
+	}
+}
+
+// Status lists what is known, in the order of Add.
+func (f *Files) Status() []Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := make([]Status, len(f.items))
+	for n, i := range f.items {
+		all[n] = i.Status
+	}
+	return all
+}
+
+// stamp is what files look like from outside.
+type stamp []state
+
+// state of one file; the zero value is that of a file that is not there.
+type state struct {
+	path string // behind symbolic links
+	info os.FileInfo
+}
+
+func stampOf(paths []string) stamp {
+	s := make(stamp, len(paths))
+	for n, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			s[n].info = info
+			s[n].path, _ = filepath.EvalSymlinks(path)
+		}
+	}
+	return s
+}
+
+func (s stamp) equal(t stamp) bool { return slices.EqualFunc(s, t, state.equal) }
+
+func (s state) equal(t state) bool {
+	if s.info == nil || t.info == nil {
+		return s.info == nil && t.info == nil
+	}
+	return s.path == t.path && s.info.Size() == t.info.Size() && s.info.Mode() == t.info.Mode() &&
+		s.info.ModTime().Equal(t.info.ModTime()) && os.SameFile(s.info, t.info)
+}
+
+// Names lists the paths of a status for the log.
+func (s Status) Names() string { return strings.Join(s.Paths, ", ") }

@@ -1,0 +1,67 @@
+package certs
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"slices"
+)
+
+// chain makes a chain of certificates in any order: the one of the key, its
+// issuer, and so on as far as they go. Strangers and doubles are left out; they
+// would break the chain for clients that read it strictly (RFC 5246 §7.4.2). A
+// root stays: DANE needs it where usage 2 points at it (RFC 7671 §5.2.2).
+func chain(certs []*x509.Certificate, key crypto.Signer) (tls.Certificate, error) {
+	i := slices.IndexFunc(certs, func(c *x509.Certificate) bool { return belongs(c, key) })
+	if i < 0 {
+		return tls.Certificate{}, fmt.Errorf("the key belongs to none of the certificates; the first is for %s", called(certs[0]))
+	}
+	c := tls.Certificate{PrivateKey: key, Leaf: certs[i]}
+	rest := slices.Clone(certs)
+	for last := certs[i]; last != nil; last = issuer(last, rest) {
+		c.Certificate = append(c.Certificate, last.Raw)
+		rest = slices.DeleteFunc(rest, last.Equal)
+	}
+	return c, nil
+}
+
+func belongs(c *x509.Certificate, key crypto.Signer) bool {
+	public, ok := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(key.Public())
+}
+
+// issuer finds who has signed c; nil if nobody in the list has.
+func issuer(c *x509.Certificate, list []*x509.Certificate) *x509.Certificate {
+	for _, other := range list {
+		if bytes.Equal(c.RawIssuer, other.RawSubject) && c.CheckSignatureFrom(other) == nil {
+			return other
+		}
+	}
+	return nil
+}
+
+// called names a certificate for the administrator.
+func called(c *x509.Certificate) string {
+	switch {
+	case len(c.DNSNames) > 0:
+		return c.DNSNames[0]
+	case c.Subject.CommonName != "":
+		return c.Subject.CommonName
+	}
+	return "nobody"
+}
+
+// inOrder reports whether a file held just this chain.
+func inOrder(certs []*x509.Certificate, c tls.Certificate) bool {
+	if len(certs) != len(c.Certificate) {
+		return false
+	}
+	for i := range certs {
+		if !bytes.Equal(certs[i].Raw, c.Certificate[i]) {
+			return false
+		}
+	}
+	return true
+}

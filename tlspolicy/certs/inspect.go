@@ -1,0 +1,200 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Finding is something about a certificate that will make some client
+// complain, or soon would.
+type Finding struct {
+	File string // empty if it is about all of them
+	Text string
+}
+
+func (f Finding) String() string {
+	if f.File == "" {
+		return f.Text
+	}
+	return f.File + ": " + f.Text
+}
+
+// Inspection is what certificates are looked at with.
+type Inspection struct {
+	Hostname string
+	Roots    *x509.CertPool // what clients trust; nil or empty: not known, and not looked at
+	Now      time.Time
+}
+
+// Files inspects pairs that can be loaded.
+func (in Inspection) Files(files []File, certs []tls.Certificate) []Finding {
+	var all []Finding
+	for i, f := range files {
+		say := func(format string, args ...any) { all = append(all, Finding{f.Cert, fmt.Sprintf(format, args...)}) }
+		in.order(f, certs[i], say)
+		in.Certificate(certs[i], say)
+		in.key(f, say)
+	}
+	if len(certs) > 0 && !slices.ContainsFunc(certs, func(c tls.Certificate) bool { return c.Leaf.VerifyHostname(in.Hostname) == nil }) {
+		var names []string
+		for _, c := range certs {
+			names = append(names, c.Leaf.DNSNames...)
+		}
+		all = append(all, Finding{Text: fmt.Sprintf("no certificate is for the hostname %s; they are for %s", in.Hostname, list(names))})
+	}
+	return all
+}
+
+// order tells how a file had to be mended.
+func (in Inspection) order(f File, c tls.Certificate, say func(string, ...any)) {
+	certs, err := readCertificates(f.Cert)
+	if err != nil || inOrder(certs, c) {
+		return
+	}
+	if len(certs) > len(c.Certificate) {
+		say("of its %d certificates %d have no part in the chain, and are left out", len(certs), len(certs)-len(c.Certificate))
+		return
+	}
+	say("the chain is served in another order than the file's, which should begin with the certificate of %s", called(c.Leaf))
+}
+
+// key looks at who can read it.
+func (in Inspection) key(f File, say func(string, ...any)) {
+	if info, err := os.Stat(f.Key); err == nil && info.Mode().Perm()&0o004 != 0 {
+		say("everybody on this machine may read its key %s; chmod o-r", f.Key)
+	}
+}
+
+// Certificate inspects one certificate and its chain.
+func (in Inspection) Certificate(c tls.Certificate, say func(string, ...any)) {
+	in.validity(c.Leaf, say)
+	in.names(c.Leaf, say)
+	in.strength(c.Leaf, say)
+	in.trust(c, say)
+}
+
+// Soon is how long before its end a certificate is due for renewal at the
+// latest: a sixth of its life, 21 days at most. Renewal by ACME comes at a third.
+func Soon(c *x509.Certificate) time.Duration {
+	return min(c.NotAfter.Sub(c.NotBefore)/6, 21*24*time.Hour)
+}
+
+func (in Inspection) validity(leaf *x509.Certificate, say func(string, ...any)) {
+	switch left := leaf.NotAfter.Sub(in.Now); {
+	case left <= 0:
+		say("the certificate has expired on %s", day(leaf.NotAfter))
+	case in.Now.Before(leaf.NotBefore):
+		say("the certificate is not valid before %s; is the clock right?", leaf.NotBefore.UTC().Format(time.RFC3339))
+	case left < Soon(leaf):
+		say("the certificate expires on %s, in %s", day(leaf.NotAfter), span(left))
+	}
+}
+
+func (in Inspection) names(leaf *x509.Certificate, say func(string, ...any)) {
+	if len(leaf.DNSNames) == 0 {
+		say("the certificate has no subjectAltName with a DNS name; clients do not look at its common name %q (RFC 9525 §2)", leaf.Subject.CommonName)
+	}
+	server := func(u x509.ExtKeyUsage) bool { return u == x509.ExtKeyUsageServerAuth || u == x509.ExtKeyUsageAny }
+	if len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0 && !slices.ContainsFunc(leaf.ExtKeyUsage, server) {
+		say("the certificate is not meant for servers (its extended key usage lacks serverAuth)")
+	}
+}
+
+func (in Inspection) strength(leaf *x509.Certificate, say func(string, ...any)) {
+	if key, ok := leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < 2048 {
+		say("its RSA key has %d bits, and clients refuse less than 2048", key.N.BitLen())
+	}
+	switch leaf.SignatureAlgorithm {
+	case x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
+		say("the certificate is signed with %s, which clients refuse", leaf.SignatureAlgorithm)
+	}
+}
+
+// trust looks at the chain as a client does. That a certificate has expired is
+// said elsewhere, so the chain is looked at when the leaf was young.
+func (in Inspection) trust(c tls.Certificate, say func(string, ...any)) {
+	if bytes.Equal(c.Leaf.RawIssuer, c.Leaf.RawSubject) && c.Leaf.CheckSignature(c.Leaf.SignatureAlgorithm, c.Leaf.RawTBSCertificate, c.Leaf.Signature) == nil {
+		say("the certificate is self-signed: other servers take it, mail programs and MTA-STS do not")
+		return
+	}
+	intermediates := x509.NewCertPool()
+	last := c.Leaf
+	for _, der := range c.Certificate[1:] {
+		if parsed, err := x509.ParseCertificate(der); err == nil {
+			intermediates.AddCert(parsed)
+			last = parsed
+		}
+	}
+	if in.Roots == nil || in.Roots.Equal(x509.NewCertPool()) {
+		if last == c.Leaf {
+			say("the file has no intermediate certificate; clients that do not know %q will refuse%s", c.Leaf.Issuer.CommonName, from(c.Leaf))
+		}
+		return
+	}
+	when := in.Now
+	if when.After(c.Leaf.NotAfter) || when.Before(c.Leaf.NotBefore) {
+		when = c.Leaf.NotBefore.Add(time.Minute)
+	}
+	_, err := c.Leaf.Verify(x509.VerifyOptions{Roots: in.Roots, Intermediates: intermediates, CurrentTime: when, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
+		say("the chain ends with a certificate from %q, which is neither in the file nor a root that this machine trusts: append it if it is an intermediate%s; if it is your own authority, clients need its root",
+			last.Issuer.CommonName, from(last))
+	} else if err != nil {
+		say("the chain does not verify: %v", err)
+	}
+}
+
+// from tells where a missing issuer can be had, if the certificate says so.
+func from(c *x509.Certificate) string {
+	if len(c.IssuingCertificateURL) == 0 {
+		return ""
+	}
+	return " (" + c.IssuingCertificateURL[0] + ")"
+}
+
+// Facts describes a certificate in one line.
+func Facts(c tls.Certificate, now time.Time) string {
+	kind := keyKind(c.PrivateKey).String()
+	switch key := c.Leaf.PublicKey.(type) {
+	case *rsa.PublicKey:
+		kind = fmt.Sprintf("RSA %d", key.N.BitLen())
+	case *ecdsa.PublicKey:
+		kind = "ECDSA " + key.Curve.Params().Name
+	}
+	return fmt.Sprintf("%s for %s, from %s, until %s (%s), chain of %d",
+		kind, list(c.Leaf.DNSNames), c.Leaf.Issuer.CommonName, day(c.Leaf.NotAfter), span(c.Leaf.NotAfter.Sub(now)), len(c.Certificate))
+}
+
+// list keeps lines readable where a certificate has a hundred names.
+func list(names []string) string {
+	const most = 8
+	switch {
+	case len(names) == 0:
+		return "no name"
+	case len(names) > most:
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+// span is a duration for people who think in days.
+func span(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "expired"
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
