@@ -120,7 +120,7 @@ func (in Inspection) strength(leaf *x509.Certificate, say func(string, ...any)) 
 }
 
 // trust looks at the chain as a client does. That a certificate has expired is
-// said elsewhere, so the chain is looked at when the leaf was young.
+// said elsewhere, so the chain is looked at as it was while the leaf was valid.
 func (in Inspection) trust(c tls.Certificate, say func(string, ...any)) {
 	if bytes.Equal(c.Leaf.RawIssuer, c.Leaf.RawSubject) && c.Leaf.CheckSignature(c.Leaf.SignatureAlgorithm, c.Leaf.RawTBSCertificate, c.Leaf.Signature) == nil {
 		say("the certificate is self-signed: other servers take it, mail programs and MTA-STS do not")
@@ -141,8 +141,11 @@ func (in Inspection) trust(c tls.Certificate, say func(string, ...any)) {
 		return
 	}
 	when := in.Now
-	if when.After(c.Leaf.NotAfter) || when.Before(c.Leaf.NotBefore) {
-		when = c.Leaf.NotBefore.Add(time.Minute)
+	if when.After(c.Leaf.NotAfter) {
+		when = c.Leaf.NotAfter
+	}
+	if when.Before(c.Leaf.NotBefore) {
+		when = c.Leaf.NotBefore
 	}
 	_, err := c.Leaf.Verify(x509.VerifyOptions{Roots: in.Roots, Intermediates: intermediates, CurrentTime: when, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
