@@ -35,6 +35,7 @@ var listenerRules = []listenerRule{
 	checkOpenRelay,
 	checkRecipients,
 	checkBareNewline,
+	checkProxyFrom,
 	checkHandover,
 	checkHideMechanisms,
 }

@@ -115,6 +115,15 @@ func handoversOf(s Service) []string {
 	return names
 }
 
+// checkProxyFrom: whoever may say who the client is may say it is anybody.
+func checkProxyFrom(_ *Config, l Listener, r report) {
+	for i, network := range l.ProxyFrom {
+		if network.IsValid() && network.Bits() == 0 {
+			r.in("proxy_from", i).wrong("name the load balancers' own addresses", "%s is everybody, and everybody could claim to be anybody", network)
+		}
+	}
+}
+
 // checkHideMechanisms holds to the form of SASL names (RFC 4422 §3.1).
 func checkHideMechanisms(_ *Config, l Listener, r report) {
 	for i, name := range l.HideMechanisms {

@@ -71,8 +71,9 @@ type Listener struct {
 	Received    *bool  `yaml:"received"`     // nil: on
 	DisableVRFY *bool  `yaml:"disable_vrfy"` // nil: on
 
-	Handover       string   `yaml:"handover"`        // how the backend learns who the client is
-	HideMechanisms []string `yaml:"hide_mechanisms"` // SASL mechanisms never shown, beside those that cannot pass a proxy
+	ProxyFrom      []Network `yaml:"proxy_from"`      // load balancers, who say with a PROXY header who the client is
+	Handover       string    `yaml:"handover"`        // how the backend learns who the client is
+	HideMechanisms []string  `yaml:"hide_mechanisms"` // SASL mechanisms never shown, beside those that cannot pass a proxy
 }
 
 // RequireTLS says who may not send mail in clear: everybody, nobody, or the
@@ -97,13 +98,14 @@ type Limits struct {
 
 // Timeouts bound every wait.
 type Timeouts struct {
-	Handshake time.Duration `yaml:"handshake"`   // the TLS handshake
-	Dial      time.Duration `yaml:"dial"`        // reaching a backend
-	Greeting  time.Duration `yaml:"greeting"`    // a backend's greeting, and each reply to a command
-	Command   time.Duration `yaml:"command"`     // a client's next command before login; each SMTP command
-	Login     time.Duration `yaml:"login"`       // from accept to login
-	Idle      time.Duration `yaml:"idle"`        // silence after login
-	Data      time.Duration `yaml:"data"`        // silence within a message
-	EndOfData time.Duration `yaml:"end_of_data"` // a backend's verdict on a message
-	Shutdown  time.Duration `yaml:"shutdown"`    // sessions that end by themselves after SIGTERM
+	ProxyHeader time.Duration `yaml:"proxy_header"` // a load balancer's PROXY header
+	Handshake   time.Duration `yaml:"handshake"`    // the TLS handshake
+	Dial        time.Duration `yaml:"dial"`         // reaching a backend
+	Greeting    time.Duration `yaml:"greeting"`     // a backend's greeting, and each reply to a command
+	Command     time.Duration `yaml:"command"`      // a client's next command before login; each SMTP command
+	Login       time.Duration `yaml:"login"`        // from accept to login
+	Idle        time.Duration `yaml:"idle"`         // silence after login
+	Data        time.Duration `yaml:"data"`         // silence within a message
+	EndOfData   time.Duration `yaml:"end_of_data"`  // a backend's verdict on a message
+	Shutdown    time.Duration `yaml:"shutdown"`     // sessions that end by themselves after SIGTERM
 }

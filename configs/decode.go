@@ -239,8 +239,12 @@ func (d decoder) text(n *yaml.Node, path string, into encoding.TextUnmarshaler) 
 	if !ok {
 		return
 	}
+	remedy := ""
+	if _, network := into.(*Network); network {
+		remedy = networkRemedy
+	}
 	if err := into.UnmarshalText([]byte(s)); err != nil {
-		d.wrong(n, path, "", "%v", err)
+		d.wrong(n, path, remedy, "%v", err)
 	}
 }
 

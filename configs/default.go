@@ -19,15 +19,16 @@ func Default() Config {
 			Errors:               10,
 		},
 		Timeouts: Timeouts{
-			Handshake: 30 * time.Second,
-			Dial:      10 * time.Second,
-			Greeting:  2 * time.Minute, // some SMTP servers let spammers wait for the greeting
-			Command:   5 * time.Minute, // RFC 5321 §4.5.3.2.7
-			Login:     2 * time.Minute,
-			Idle:      35 * time.Minute, // a little more than RFC 9051 §5.4 demands
-			Data:      5 * time.Minute,  // RFC 5321 §4.5.3.2.5 has 3 minutes
-			EndOfData: 10 * time.Minute, // RFC 5321 §4.5.3.2.6
-			Shutdown:  30 * time.Second,
+			ProxyHeader: 5 * time.Second, // it is sent at once, with the connection
+			Handshake:   30 * time.Second,
+			Dial:        10 * time.Second,
+			Greeting:    2 * time.Minute, // some SMTP servers let spammers wait for the greeting
+			Command:     5 * time.Minute, // RFC 5321 §4.5.3.2.7
+			Login:       2 * time.Minute,
+			Idle:        35 * time.Minute, // a little more than RFC 9051 §5.4 demands
+			Data:        5 * time.Minute,  // RFC 5321 §4.5.3.2.5 has 3 minutes
+			EndOfData:   10 * time.Minute, // RFC 5321 §4.5.3.2.6
+			Shutdown:    30 * time.Second,
 		},
 	}
 }

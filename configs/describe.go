@@ -50,6 +50,9 @@ func (c *Config) describe(b *strings.Builder, l Listener) {
 	if l.Service.Protocol() == "smtp" {
 		say("mail", mailWords(l))
 	}
+	if len(l.ProxyFrom) > 0 {
+		say("behind", joined(l.ProxyFrom)+", who say with a PROXY header who the client is")
+	}
 	say("handover", handoverWords(l))
 	b.WriteByte('\n')
 }

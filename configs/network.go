@@ -12,6 +12,8 @@ type Network struct {
 	netip.Prefix
 }
 
+const networkRemedy = "write a network such as 192.0.2.0/24 or 2001:db8::/32"
+
 // UnmarshalText reads a prefix or an address. A prefix with bits set behind
 // its length is refused, as one of the two is a slip.
 func (n *Network) UnmarshalText(text []byte) error {

@@ -21,7 +21,7 @@ func allKeys(t reflect.Type, path string) []string {
 	switch {
 	case t.Kind() == reflect.Slice:
 		return allKeys(t.Elem(), path+"[]")
-	case t.Kind() != reflect.Struct || t == reflect.TypeFor[RequireTLS]():
+	case t.Kind() != reflect.Struct || t == reflect.TypeFor[RequireTLS](), t == reflect.TypeFor[Network]():
 		return nil
 	}
 	for i, key := range keys(t) {

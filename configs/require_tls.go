@@ -33,7 +33,7 @@ func (d decoder) partner(n *yaml.Node, path string, into *RequireTLS) {
 	if addressLike(entry) {
 		var network Network
 		if err := network.UnmarshalText([]byte(entry)); err != nil {
-			d.wrong(n, path, "write a network such as 192.0.2.0/24 or 2001:db8::/32", "%v", err)
+			d.wrong(n, path, networkRemedy, "%v", err)
 			return
 		}
 		into.Networks = append(into.Networks, network)

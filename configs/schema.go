@@ -56,7 +56,7 @@ func schemaOf(v reflect.Value, path string, texts map[string]string) *schema {
 		s.Default = short(time.Duration(v.Int()))
 	case RequireTLS:
 		s.AnyOf = []*schema{{Type: "boolean"}, {Type: "array", Items: &schema{Type: "string"}}}
-	case tlspolicy.Version, tlspolicy.Suite, tlspolicy.Group:
+	case Network, tlspolicy.Version, tlspolicy.Suite, tlspolicy.Group:
 		s.Type = "string"
 	default:
 		s = schemaOfKind(v, path, texts)

@@ -14,6 +14,7 @@ type Info struct {
 	Listener *Listener
 	Client   netip.AddrPort
 	Local    netip.AddrPort // where the client connected to
+	Via      netip.Addr     // the load balancer that has said both; invalid: nobody
 	Opened   time.Time
 	TLS      *tls.ConnectionState // nil: none yet
 	User     string               // the last login that the backend has accepted

@@ -60,6 +60,9 @@ func (l SessionLog) Closed(info *Info, end Summary) {
 		slog.String("session", info.ID), slog.String("service", info.Listener.Service),
 		slog.Any("client", info.Client), slog.String("user", info.User),
 	}
+	if info.Via.IsValid() {
+		fields = append(fields, slog.Any("via", info.Via))
+	}
 	fields = append(fields, tlsFields(info.TLS)...)
 	fields = append(fields, slog.Int64("received", end.Received), slog.Int64("sent", end.Sent),
 		slog.Duration("duration", time.Since(info.Opened).Round(time.Millisecond)), slog.String("outcome", end.Reason.String()))

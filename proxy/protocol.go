@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -39,7 +40,12 @@ type Listener struct {
 	Hidden   []string // SASL mechanisms never shown
 	Backend  *Pool
 	Handover Handover
-	NewGate  func(*gate.Session) Gate
+
+	// ProxyFrom are the networks of load balancers, who say with a PROXY
+	// header who the client is.
+	ProxyFrom []netip.Prefix
+
+	NewGate func(*gate.Session) Gate
 }
 
 // String names the listener in logs.
@@ -57,12 +63,13 @@ type Limits struct {
 
 // Timeouts bound every wait. All are set.
 type Timeouts struct {
-	Handshake time.Duration
-	Dial      time.Duration
-	Greeting  time.Duration // for the backend's greeting and each of its replies
-	Command   time.Duration
-	Login     time.Duration
-	Idle      time.Duration // silence of both sides while relayed
-	Data      time.Duration
-	EndOfData time.Duration
+	ProxyHeader time.Duration
+	Handshake   time.Duration
+	Dial        time.Duration
+	Greeting    time.Duration // for the backend's greeting and each of its replies
+	Command     time.Duration
+	Login       time.Duration
+	Idle        time.Duration // silence of both sides while relayed
+	Data        time.Duration
+	EndOfData   time.Duration
 }

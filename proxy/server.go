@@ -27,6 +27,7 @@ type Server struct {
 
 	places     places
 	handshakes chan struct{} // one token for each handshake that runs
+	headers    chan struct{} // and for each PROXY header that is waited for
 	crew       *crew
 	lot        *lot
 	parkings   atomic.Int64  // first times that a direction has gone silent
@@ -50,6 +51,7 @@ type Server struct {
 func (s *Server) Listen() error {
 	s.places.limits = s.Limits
 	s.handshakes = make(chan struct{}, s.Limits.Handshakes)
+	s.headers = make(chan struct{}, s.Limits.Connections)
 	s.sessions = make(map[*session]struct{})
 	s.ended = make(chan struct{})
 	lot, err := newLot()
@@ -139,7 +141,7 @@ func (s *Server) accept(l *Listener, socket net.Listener) {
 		switch {
 		case err == nil:
 			pause = shortestPause
-			s.admit(l, conn)
+			s.receive(l, conn)
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -151,14 +153,13 @@ func (s *Server) accept(l *Listener, socket net.Listener) {
 }
 
 // admit gives a connection its session, or turns it away.
-func (s *Server) admit(l *Listener, conn net.Conn) {
-	client := addrPort(conn.RemoteAddr())
-	leave, ok := s.places.take(client.Addr())
+func (s *Server) admit(l *Listener, conn net.Conn, p peers) {
+	leave, ok := s.places.take(p.client.Addr())
 	if !ok {
-		s.turnAway(l, conn, client)
+		s.turnAway(l, conn, p.client)
 		return
 	}
-	ses := newSession(s, l, conn)
+	ses := newSession(s, l, conn, p)
 	ses.leave = leave
 	if !s.register(ses) {
 		leave()

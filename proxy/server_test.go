@@ -150,7 +150,7 @@ func newWorld(t *testing.T, change func(*Server)) *world {
 		Hostname: "mail.example.com", Observer: r, Log: logger,
 		Limits: Limits{Connections: 100, ConnectionsPerClient: 100, Handshakes: 10, Line: 1000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000},
 		Timeouts: Timeouts{
-			Handshake: 10 * time.Second, Dial: 10 * time.Second, Greeting: 10 * time.Second, Command: 10 * time.Second,
+			ProxyHeader: 10 * time.Second, Handshake: 10 * time.Second, Dial: 10 * time.Second, Greeting: 10 * time.Second, Command: 10 * time.Second,
 			Login: 10 * time.Second, Idle: 10 * time.Second, Data: 10 * time.Second, EndOfData: 10 * time.Second,
 		},
 	}

@@ -30,9 +30,9 @@ type session struct {
 	draining bool
 }
 
-func newSession(s *Server, l *Listener, conn net.Conn) *session {
+func newSession(s *Server, l *Listener, conn net.Conn, p peers) *session {
 	ses := &session{server: s, listener: l}
-	ses.info = Info{ID: newID(), Listener: l, Client: addrPort(conn.RemoteAddr()), Local: addrPort(conn.LocalAddr()), Opened: time.Now()}
+	ses.info = Info{ID: newID(), Listener: l, Client: p.client, Local: p.local, Via: p.via, Opened: time.Now()}
 	ses.front = wire.New(conn, wire.Limits{
 		Line: max(s.Limits.Line, s.Limits.Token), Wait: s.Timeouts.Command, Text: s.Timeouts.Data,
 		Verdict: s.Timeouts.Command, Write: s.Timeouts.Command,

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"net/netip"
+
+	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/proxy"
 )
@@ -16,4 +19,12 @@ var handovers = map[string]proxy.Handover{
 	"xforward":     {Spoken: gate.XFORWARD},
 	"imap-id":      {Spoken: gate.IMAPID},
 	"pop3-xclient": {Spoken: gate.XCLIENT},
+}
+
+func prefixes(networks []configs.Network) []netip.Prefix {
+	var all []netip.Prefix
+	for _, n := range networks {
+		all = append(all, n.Prefix)
+	}
+	return all
 }

@@ -95,8 +95,8 @@ func newListener(c *configs.Config, l configs.Listener, store *certs.Store) (*pr
 		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(),
 		TLS: tls, Strong: policy.Strong, Banner: banner(l), Hidden: upper(l.HideMechanisms),
 		Backend:  &proxy.Pool{Addresses: []string{l.Backend}, Public: c.PublicPlaintextBackend},
-		Handover: handovers[l.Handover],
-		NewGate:  p.newGate,
+		Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom),
+		NewGate: p.newGate,
 	}, nil
 }
 
@@ -109,7 +109,7 @@ func limits(l configs.Limits) proxy.Limits {
 
 func timeouts(t configs.Timeouts) proxy.Timeouts {
 	return proxy.Timeouts{
-		Handshake: t.Handshake, Dial: t.Dial, Greeting: t.Greeting, Command: t.Command,
+		ProxyHeader: t.ProxyHeader, Handshake: t.Handshake, Dial: t.Dial, Greeting: t.Greeting, Command: t.Command,
 		Login: t.Login, Idle: t.Idle, Data: t.Data, EndOfData: t.EndOfData,
 	}
 }

@@ -49,7 +49,7 @@ func (w *World) StartBelievers() (*Believers, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.Dovecot, err = start("believing dovecot", exec.Command("dovecot", "-F", "-c", filepath.Join(b.Dir, "dovecot.conf")))
+	b.Dovecot, err = Run("believing dovecot", exec.Command("dovecot", "-F", "-c", filepath.Join(b.Dir, "dovecot.conf")))
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func startMaster(name, dir string) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postconf: %w", err)
 	}
-	return start(name, exec.Command(filepath.Join(strings.TrimSpace(string(daemons)), "master"), "-c", dir, "-s"))
+	return Run(name, exec.Command(filepath.Join(strings.TrimSpace(string(daemons)), "master"), "-c", dir, "-s"))
 }
 
 // Custom is a listener of an instance with a configuration of its own.
@@ -127,7 +127,7 @@ func (w *World) ServeCustom(top string, listeners ...Custom) (*Letterlock, error
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(name, exec.Command(w.binary, "serve", "--config", f.Name()))
+	p, err := Run(name, exec.Command(w.binary, "serve", "--config", f.Name()))
 	if err != nil {
 		return nil, err
 	}

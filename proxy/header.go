@@ -1,0 +1,157 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// peers are the two ends of a client's connection.
+type peers struct {
+	client, local netip.AddrPort
+	via           netip.Addr // the load balancer that has told us; usually none
+}
+
+// receive finds out whose a connection is, and then admits it. On a listener
+// behind a load balancer that is what the PROXY header says, if it comes from
+// one; nobody else is so much as listened to.
+func (s *Server) receive(l *Listener, conn net.Conn) {
+	p := peers{client: addrPort(conn.RemoteAddr()), local: addrPort(conn.LocalAddr())}
+	if !l.balances(p.client.Addr()) {
+		s.admit(l, conn, p)
+		return
+	}
+	select {
+	case s.headers <- struct{}{}:
+	default:
+		s.Log.Warn("too many connections wait for their PROXY header", "listener", l.String(), "from", p.client)
+		_ = conn.Close()
+		return
+	}
+	s.running.Go(func() {
+		introduced, err := s.introduce(conn, p)
+		<-s.headers
+		if err != nil {
+			s.Log.Warn("connection without a proper PROXY header", "listener", l.String(), "from", p.client, "error", err)
+			_ = conn.Close()
+			return
+		}
+		s.admit(l, conn, introduced)
+	})
+}
+
+// balances reports whether an address is that of a load balancer.
+func (l *Listener) balances(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	for _, network := range l.ProxyFrom {
+		if network.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// introduce reads the PROXY header. It ends with Timeouts.ProxyHeader, and
+// when accepting does.
+func (s *Server) introduce(conn net.Conn, p peers) (peers, error) {
+	stop := context.AfterFunc(s.accepting, func() { _ = conn.Close() })
+	defer stop()
+	_ = conn.SetReadDeadline(time.Now().Add(s.Timeouts.ProxyHeader))
+	defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
+	h, err := readHeader(conn)
+	if err != nil {
+		return p, err
+	}
+	// A balancer that looks whether we are alive, or does not know, says
+	// LOCAL or UNKNOWN, and then it is its own client.
+	if h.Command.IsLocal() {
+		return p, nil
+	}
+	client, local, ok := h.TCPAddrs()
+	if !ok {
+		return p, errNotTCP
+	}
+	return peers{addrPort(client), addrPort(local), p.client.Addr()}, nil
+}
+
+var (
+	errNotTCP   = errors.New("the PROXY header is not about TCP")
+	errNoHeader = errors.New("no PROXY header")
+	errTooLong  = errors.New("the PROXY header is too long")
+)
+
+// The sizes of headers in bytes (haproxy's proxy-protocol.txt). Those of
+// version 2 may be longer than maxRest; no balancer's is.
+const (
+	signature = 12
+	maxLine   = 107
+	fixed     = 16
+	maxRest   = 2048
+)
+
+// readHeader reads a header and not a byte more, so that what follows is left
+// to those who can tell commands from TLS.
+func readHeader(r io.Reader) (*proxyproto.Header, error) {
+	text := make([]byte, signature, maxLine) // no header is shorter
+	if _, err := io.ReadFull(r, text); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoHeader, err)
+	}
+	var err error
+	switch {
+	case bytes.Equal(text, proxyproto.SIGV2):
+		text, err = readRest(r, text)
+	case bytes.HasPrefix(text, append(proxyproto.SIGV1, ' ')):
+		text, err = readLine(r, text)
+	default:
+		err = errNoHeader
+	}
+	if err != nil {
+		return nil, err
+	}
+	reader := bufio.NewReaderSize(bytes.NewReader(text), len(text))
+	h, err := proxyproto.Read(reader)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := h.TLVs(); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+func readLine(r io.Reader, text []byte) ([]byte, error) {
+	for text[len(text)-1] != '\n' {
+		if len(text) == maxLine {
+			return nil, errTooLong
+		}
+		text = text[:len(text)+1]
+		if _, err := io.ReadFull(r, text[len(text)-1:]); err != nil {
+			return nil, fmt.Errorf("half a PROXY header: %w", err)
+		}
+	}
+	return text, nil
+}
+
+func readRest(r io.Reader, text []byte) ([]byte, error) {
+	text = text[:fixed]
+	if _, err := io.ReadFull(r, text[signature:]); err != nil {
+		return nil, fmt.Errorf("half a PROXY header: %w", err)
+	}
+	rest := int(text[fixed-2])<<8 | int(text[fixed-1])
+	if rest > maxRest {
+		return nil, errTooLong
+	}
+	text = append(text, make([]byte, rest)...)
+	if _, err := io.ReadFull(r, text[fixed:]); err != nil {
+		return nil, fmt.Errorf("half a PROXY header: %w", err)
+	}
+	return text, nil
+}
