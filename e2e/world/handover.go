@@ -56,6 +56,7 @@ func (w *World) StartBelievers() (*Believers, error) {
 	if b.Postfix, err = startMaster("believing postfix", filepath.Join(b.Dir, "postfix")); err != nil {
 		return b, err
 	}
+	b.Postfix.DiesOfSignal = true
 	return b, errors.Join(
 		b.Dovecot.ready(p.IMAP, p.IMAPBehindHeader, p.POP3, p.POP3BehindHeader, p.Submission, p.Sieve),
 		b.Postfix.ready(p.SMTP, p.SMTPBehindHeader))
