@@ -4,6 +4,7 @@ import (
 	"flag"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 func configCommand(ui *ui, args []string) error {
@@ -37,10 +38,19 @@ func configCheck(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := loadCertificates(c); err != nil {
+	files := certificateFiles(c)
+	loaded, err := certs.Load(files)
+	if err != nil {
 		return err
 	}
 	ui.printf("%s", configs.Describe(c))
+	in := inspect(c)
+	for i, cert := range loaded {
+		ui.printf("  %s: %s\n", files[i].Cert, certs.Facts(cert, in.Now))
+	}
+	for _, f := range in.Files(files, loaded) {
+		ui.errorf("warning: certificates: %s", f)
+	}
 	for _, w := range configs.Warnings(c) {
 		ui.errorf("warning: %s", w)
 	}

@@ -35,7 +35,7 @@ func demoCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	r, err := start(c, certs.NewStore(pair), log)
+	r, err := start(c, certs.NewStore(pair), newUpkeep(log), log)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"strings"
 
 	"github.com/letterlock/letterlock/configs"
@@ -12,8 +11,6 @@ import (
 	"github.com/letterlock/letterlock/sieve"
 	"github.com/letterlock/letterlock/smtp"
 )
-
-type tlsCertificate = tls.Certificate
 
 // protocol is what serve has to know of a listener's protocol: its gate, and
 // the ALPN names under which clients may ask for it (RFC 7301; `imap`, `pop3`

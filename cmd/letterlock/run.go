@@ -13,25 +13,28 @@ import (
 // running is the proxy at work, with its status page if there is one.
 type running struct {
 	server *proxy.Server
+	upkeep *upkeep
 	page   *status.Server // nil: none is wanted
 
 	first, second context.Context // end with the first and the second signal
 }
 
 // start opens all sockets and begins to accept, or does nothing.
-func start(c *configs.Config, store *certs.Store, log *slog.Logger) (*running, error) {
+func start(c *configs.Config, store *certs.Store, u *upkeep, log *slog.Logger) (*running, error) {
 	counts := status.New(status.Options{
 		Hostname: c.Hostname, Version: versionName(),
 		Listeners:    func() []status.Listener { return shownListeners(c) },
 		Certificates: func() []status.CertificateInfo { return shownCertificates(store) },
+		Files:        u.shownFiles,
 	})
 	server, err := newServer(c, store, status.Observers{proxy.SessionLog{Log: log}, counts}, log)
 	if err != nil {
 		return nil, err
 	}
-	r := &running{server: server}
+	r := &running{server: server, upkeep: u}
 	// Before the sockets: who can reach us may also tell us to end.
 	r.first, r.second = signals()
+	u.hangups = hangups()
 	if c.Status.Listen != "" {
 		if r.page, err = status.Serve(c.Status.Listen, counts.Handler(), log); err != nil {
 			return nil, err
@@ -47,7 +50,9 @@ func start(c *configs.Config, store *certs.Store, log *slog.Logger) (*running, e
 
 // untilTold runs until a signal asks for the end; a second one cuts it short.
 func (r *running) untilTold(c *configs.Config, log *slog.Logger) error {
+	endUpkeep := r.upkeep.keepUp()
 	<-r.first.Done()
+	endUpkeep()
 	log.Info("shutting down", "sessions", r.server.Sessions(), "deadline", c.Timeouts.Shutdown)
 	ctx, cancel := context.WithTimeout(r.second, c.Timeouts.Shutdown)
 	defer cancel()

@@ -24,11 +24,12 @@ func serveCommand(ui *ui, args []string) error {
 	for _, w := range configs.Warnings(c) {
 		log.Warn(w.Text, "key", w.Key)
 	}
-	store, err := storeOf(c, log)
+	u := newUpkeep(log)
+	store, err := u.certificates(c)
 	if err != nil {
 		return err
 	}
-	r, err := start(c, store, log)
+	r, err := start(c, store, u, log)
 	if err != nil {
 		return err
 	}
@@ -36,34 +37,6 @@ func serveCommand(ui *ui, args []string) error {
 		log.Info("listening", "service", l.Service, "address", r.server.Addresses()[i].String(), "backend", l.Backend.String())
 	}
 	return r.untilTold(c, log)
-}
-
-// storeOf gets the certificates: the configured ones, or a self-signed pair.
-func storeOf(c *configs.Config, log *slog.Logger) (*certs.Store, error) {
-	loaded, err := loadCertificates(c)
-	if err != nil {
-		return nil, err
-	}
-	if len(loaded) == 0 {
-		loaded, err = certs.Kept(c.StateDir, c.Hostname)
-		if loaded == nil {
-			return nil, err
-		}
-		if err != nil {
-			log.Warn("self-signed certificates", "error", err)
-		}
-		log.Warn("NO CERTIFICATE IS CONFIGURED: a self-signed one is served. Mail servers that use TLS when they can will take it; mail programs will warn or refuse. Configure `certificates`.",
-			"hostname", c.Hostname, "state_dir", c.StateDir)
-	}
-	return certs.NewStore(loaded), nil
-}
-
-func loadCertificates(c *configs.Config) ([]tlsCertificate, error) {
-	files := make([]certs.File, len(c.Certificates))
-	for i, f := range c.Certificates {
-		files[i] = certs.File{Cert: f.Cert, Key: f.Key}
-	}
-	return certs.Load(files)
 }
 
 // newServer is where the rooms meet: configuration, policies, certificates,

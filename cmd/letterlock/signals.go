@@ -22,3 +22,11 @@ func signals() (first, second context.Context) {
 	}()
 	return first, second
 }
+
+// hangups tells of each SIGHUP, with which systemctl reload asks for files to
+// be read again.
+func hangups() <-chan os.Signal {
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	return caught
+}

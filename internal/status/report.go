@@ -33,6 +33,7 @@ type report struct {
 
 	Listeners    []Listener        `json:"listeners"`
 	Certificates []CertificateInfo `json:"certificates"`
+	Files        []File            `json:"files"`
 
 	Open   []sessionLine `json:"open"`   // the newest
 	Recent []sessionLine `json:"recent"` // the last that have ended, newest first
@@ -127,7 +128,7 @@ func (s *Status) report() report {
 	open, recent := s.sessions()
 	r := report{
 		Hostname: s.options.Hostname, Version: s.options.Version, Started: s.started.UTC(), Now: time.Now().UTC(),
-		Listeners: listeners, Certificates: s.options.Certificates(), Open: lines(open), Recent: lines(recent),
+		Listeners: listeners, Certificates: s.options.Certificates(), Files: s.options.Files(), Open: lines(open), Recent: lines(recent),
 	}
 	r.Services = counts.services()
 	for _, each := range r.Services {

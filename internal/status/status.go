@@ -13,10 +13,11 @@ type Options struct {
 	Hostname string // the proxy's own name
 	Version  string // of the program; may be empty
 
-	// Listeners and Certificates are asked anew each time, so that what has
-	// been reloaded is seen. Both may be nil.
+	// Listeners, Certificates and Files are asked anew each time, so that what has
+	// been reloaded is seen. They may be nil.
 	Listeners    func() []Listener
 	Certificates func() []CertificateInfo
+	Files        func() []File
 }
 
 // Status is the proxy.Observer that counts. Its methods may be called from any
@@ -35,6 +36,9 @@ type Status struct {
 func New(o Options) *Status {
 	if o.Listeners == nil {
 		o.Listeners = func() []Listener { return nil }
+	}
+	if o.Files == nil {
+		o.Files = func() []File { return nil }
 	}
 	if o.Certificates == nil {
 		o.Certificates = func() []CertificateInfo { return nil }

@@ -76,26 +76,27 @@ func (in Inspection) key(f File, say func(string, ...any)) {
 
 // Certificate inspects one certificate and its chain.
 func (in Inspection) Certificate(c tls.Certificate, say func(string, ...any)) {
-	in.validity(c.Leaf, say)
+	in.Validity(c.Leaf, func(text string) { say("%s", text) })
 	in.names(c.Leaf, say)
 	in.strength(c.Leaf, say)
 	in.trust(c, say)
 }
 
-// Soon is how long before its end a certificate is due for renewal at the
-// latest: a sixth of its life, 21 days at most. Renewal by ACME comes at a third.
-func Soon(c *x509.Certificate) time.Duration {
+// soon is how long before its end a certificate should have been renewed: a
+// sixth of its life, 21 days at most. ACME clients renew at a third.
+func soon(c *x509.Certificate) time.Duration {
 	return min(c.NotAfter.Sub(c.NotBefore)/6, 21*24*time.Hour)
 }
 
-func (in Inspection) validity(leaf *x509.Certificate, say func(string, ...any)) {
+// Validity looks at the dates alone.
+func (in Inspection) Validity(leaf *x509.Certificate, say func(string)) {
 	switch left := leaf.NotAfter.Sub(in.Now); {
 	case left <= 0:
-		say("the certificate has expired on %s", day(leaf.NotAfter))
+		say("the certificate has expired on " + day(leaf.NotAfter))
 	case in.Now.Before(leaf.NotBefore):
-		say("the certificate is not valid before %s; is the clock right?", leaf.NotBefore.UTC().Format(time.RFC3339))
-	case left < Soon(leaf):
-		say("the certificate expires on %s, in %s", day(leaf.NotAfter), span(left))
+		say("the certificate is not valid before " + leaf.NotBefore.UTC().Format(time.RFC3339) + "; is the clock right?")
+	case left < soon(leaf):
+		say("the certificate expires on " + day(leaf.NotAfter) + ", in " + span(left))
 	}
 }
 

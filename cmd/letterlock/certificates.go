@@ -1,0 +1,111 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/tlspolicy/certs"
+)
+
+// certificates gets those that are configured, or a self-signed pair, and lets
+// the upkeep look after them.
+func (u *upkeep) certificates(c *configs.Config) (*certs.Store, error) {
+	if len(c.Certificates) == 0 {
+		return u.selfSigned(c)
+	}
+	files := certificateFiles(c)
+	keeper, err := certs.NewKeeper(files)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range inspect(c).Files(files, keeper.Store.Certificates()) {
+		u.log.Warn("certificate: "+f.Text, "file", f.File)
+	}
+	for i, f := range files {
+		load := func() error { return u.reloadPair(c, keeper, i) }
+		if err := u.files.Add(load, f.Cert, f.Key); err != nil {
+			return nil, err
+		}
+	}
+	u.chores = append(u.chores, u.tellDaily(c, keeper))
+	return keeper.Store, nil
+}
+
+func certificateFiles(c *configs.Config) []certs.File {
+	files := make([]certs.File, len(c.Certificates))
+	for i, f := range c.Certificates {
+		files[i] = certs.File{Cert: f.Cert, Key: f.Key}
+	}
+	return files
+}
+
+// inspect is how this machine sees certificates; one without root
+// certificates, such as a bare container, sees no trust.
+func inspect(c *configs.Config) certs.Inspection {
+	in := certs.Inspection{Hostname: c.Hostname, Now: time.Now()}
+	if roots, err := x509.SystemCertPool(); err == nil {
+		in.Roots = roots
+	}
+	return in
+}
+
+// reloadPair serves a pair of files anew, and says so if it is another one.
+func (u *upkeep) reloadPair(c *configs.Config, keeper *certs.Keeper, i int) error {
+	changed, err := keeper.Reload(i, time.Now())
+	if err != nil || !changed {
+		return err
+	}
+	file, now := keeper.Files[i], keeper.Store.Certificates()[i]
+	u.log.Info("certificate replaced", "file", file.Cert, "certificate", certs.Facts(now, time.Now()))
+	for _, f := range inspect(c).Files([]certs.File{file}, []tls.Certificate{now}) {
+		u.log.Warn("certificate: "+f.Text, "file", f.File)
+	}
+	return nil
+}
+
+// tellDaily warns of certificates that are about to expire, or have.
+func (u *upkeep) tellDaily(c *configs.Config, keeper *certs.Keeper) func(time.Time) {
+	next := time.Now().Add(24 * time.Hour)
+	return func(now time.Time) {
+		if now.Before(next) {
+			return
+		}
+		next = now.Add(24 * time.Hour)
+		in := certs.Inspection{Hostname: c.Hostname, Now: now}
+		for i, cert := range keeper.Store.Certificates() {
+			in.Validity(cert.Leaf, func(text string) { u.log.Warn("certificate: "+text, "file", keeper.Files[i].Cert) })
+		}
+	}
+}
+
+// selfSigned serves a pair that nobody has signed, and renews it in time.
+func (u *upkeep) selfSigned(c *configs.Config) (*certs.Store, error) {
+	pair, err := certs.Kept(c.StateDir, c.Hostname)
+	if pair == nil {
+		return nil, err
+	}
+	if err != nil {
+		u.log.Warn("self-signed certificates", "error", err)
+	}
+	u.log.Warn("NO CERTIFICATE IS CONFIGURED: a self-signed one is served. Mail servers that use TLS when they can will take it; mail programs will warn or refuse. Configure `certificates`.",
+		"hostname", c.Hostname, "state_dir", c.StateDir)
+	store := certs.NewStore(pair)
+	u.chores = append(u.chores, func(now time.Time) { u.renewSelfSigned(c, store, now) })
+	return store, nil
+}
+
+func (u *upkeep) renewSelfSigned(c *configs.Config, store *certs.Store, now time.Time) {
+	if !certs.Due(store.Certificates(), now) {
+		return
+	}
+	pair, err := certs.Kept(c.StateDir, c.Hostname)
+	if err != nil {
+		u.log.Warn("self-signed certificates", "error", err)
+	}
+	if pair != nil {
+		store.Replace(pair)
+		u.log.Info("self-signed certificate renewed", "certificate", certs.Facts(pair[0], now))
+	}
+}
