@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net"
@@ -141,4 +142,9 @@ func (c *client) command(code, line string) string {
 	c.t.Helper()
 	c.say(line)
 	return c.reply(code)
+}
+
+// plain is the token of SASL PLAIN (RFC 4616).
+func plain(a account) string {
+	return base64.StdEncoding.EncodeToString([]byte("\x00" + a.Name + "\x00" + a.Password))
 }

@@ -71,24 +71,3 @@ func TestLogOfSessions(t *testing.T) {
 		}
 	}
 }
-
-// logMark is the present end of the shared instance's log.
-func logMark(t *testing.T) int {
-	t.Helper()
-	needsServers(t)
-	return shared.proxy.Log.Mark()
-}
-
-// awaitLogs waits for so many lines.
-func awaitLogs(t *testing.T, mark, count int, words ...string) {
-	t.Helper()
-	for range count {
-		line := awaitLog(t, mark, words...)
-		for i, each := range shared.proxy.Log.Since(mark) {
-			if each == line {
-				mark += i + 1
-				break
-			}
-		}
-	}
-}

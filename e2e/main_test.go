@@ -205,3 +205,34 @@ func secret(user, password string) {
 		shared.secrets = append(shared.secrets, base64.StdEncoding.EncodeToString([]byte(token)))
 	}
 }
+
+// awaitLog waits for a line of the shared instance's log.
+func awaitLog(t *testing.T, mark int, words ...string) string {
+	t.Helper()
+	line, err := shared.proxy.Log.Await(mark, world.Patience, words...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
+// logMark is the present end of the shared instance's log.
+func logMark(t *testing.T) int {
+	t.Helper()
+	needsServers(t)
+	return shared.proxy.Log.Mark()
+}
+
+// awaitLogs waits for so many lines.
+func awaitLogs(t *testing.T, mark, count int, words ...string) {
+	t.Helper()
+	for range count {
+		line := awaitLog(t, mark, words...)
+		for i, each := range shared.proxy.Log.Since(mark) {
+			if each == line {
+				mark += i + 1
+				break
+			}
+		}
+	}
+}

@@ -1,3 +1,6 @@
+// Our Received header says how a message came, and names a session that
+// stands in our log. It is looked for in all that the other tests send.
+
 package e2e
 
 import (

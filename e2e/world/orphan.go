@@ -21,24 +21,30 @@ func adoptOrphans() error {
 	return nil
 }
 
-// leftovers names our descendants that still run. It must not be called while
-// something that is waited for runs: it reaps.
+// leftovers names our descendants that still run, and kills them. It must not
+// be called while something that is waited for runs: it reaps.
 func leftovers() []string {
-	var names []string
+	var left map[int]string
 	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		for pid := 1; pid > 0; {
 			pid, _ = syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
 		}
-		if names = children(os.Getpid()); len(names) == 0 {
+		if left = children(os.Getpid()); len(left) == 0 {
 			return nil
 		}
+	}
+	var names []string
+	for pid, name := range left {
+		names = append(names, name)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	return names
 }
 
-func children(of int) []string {
+// children are a process's, with their names.
+func children(of int) map[int]string {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
-	var names []string
+	found := make(map[int]string)
 	for _, file := range files {
 		stat, err := os.ReadFile(file)
 		if err != nil {
@@ -47,9 +53,10 @@ func children(of int) []string {
 		// pid (name) state ppid ...; a name may hold anything
 		end := bytes.LastIndexByte(stat, ')')
 		fields := strings.Fields(string(stat[end+1:]))
-		if len(fields) > 1 && fields[1] == strconv.Itoa(of) {
-			names = append(names, string(stat[:end+1]))
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(of) {
+			found[pid] = string(stat[:end+1])
 		}
 	}
-	return names
+	return found
 }

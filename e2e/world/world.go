@@ -38,7 +38,7 @@ type Pair struct{ Cert, Key string }
 // New makes the folder of a world in which nothing runs yet.
 func New() (*World, error) {
 	if os.Geteuid() != 0 {
-		return nil, errors.New("Postfix and Dovecot can be started by root alone")
+		return nil, errors.New("not root, who alone can start Postfix and Dovecot")
 	}
 	if err := adoptOrphans(); err != nil {
 		return nil, err
