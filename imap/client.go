@@ -54,19 +54,11 @@ func (g *Gate) readCommand() (command, error) {
 // Such a line is not a command, but a brace in it could be meant as a
 // literal's, so its bytes are looked at once more.
 func (g *Gate) unreadable(fault wire.SyntaxError) (command, error) {
-	g.front.UnreadLine()
-	rest, err := g.front.Peek() // which the line is the beginning of
-	if err != nil {
-		return command{}, gate.FromClient(err)
-	}
-	line := rest[:bytes.IndexByte(rest, '\n')+1]
-	http, brace := gate.IsHTTP(line), bytes.IndexByte(line, '{') >= 0
-	g.front.Discard(len(line))
-	cmd := command{tag: "*"}
+	line, cmd := g.front.LastLine(), command{tag: "*"}
 	switch {
-	case http:
+	case gate.IsHTTP(line):
 		return cmd, gate.Because(gate.OtherProtocol, nil)
-	case brace:
+	case bytes.IndexByte(line, '{') >= 0:
 		return cmd, errLiteral
 	}
 	return cmd, syntaxError(fault.Error())

@@ -32,12 +32,15 @@ func (g *Gate) next(t table) error {
 		return gate.FromClient(err)
 	}
 	line, err := g.front.ReadCommand()
-	if err != nil {
+	if err != nil && !isSyntax(err) {
 		return g.misread(err)
 	}
 	g.turn = ours
-	if gate.IsHTTP(line) {
+	switch {
+	case gate.IsHTTP(g.front.LastLine()):
 		return gate.Because(gate.OtherProtocol, nil)
+	case err != nil:
+		return g.misread(err)
 	}
 	c := parse(line)
 	do, known := t[c.name]

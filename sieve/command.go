@@ -27,7 +27,7 @@ func (g *Gate) next(t table) error {
 		return gate.FromClient(err)
 	}
 	line, err := g.front.ReadCommand()
-	if err == nil && gate.IsHTTP(line) {
+	if _, spoilt := errors.AsType[wire.SyntaxError](err); (err == nil || spoilt) && gate.IsHTTP(g.front.LastLine()) {
 		return gate.Because(gate.OtherProtocol, nil)
 	}
 	words, err := g.read(line, err)

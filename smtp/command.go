@@ -32,14 +32,14 @@ func parseCommand(line string) command {
 // next reads the client's next command.
 func (g *Gate) next() (command, error) {
 	line, err := g.front.ReadCommand()
-	if syntax, ok := errors.AsType[wire.SyntaxError](err); ok {
-		return command{bad: "500 5.5.2 Syntax error, " + syntax.Error()}, nil
-	}
-	if err != nil {
+	syntax, spoilt := errors.AsType[wire.SyntaxError](err)
+	switch {
+	case err != nil && !spoilt:
 		return command{}, gate.FromClient(err)
-	}
-	if gate.IsHTTP(line) {
+	case gate.IsHTTP(g.front.LastLine()):
 		return command{}, gate.Because(gate.OtherProtocol, nil)
+	case spoilt:
+		return command{bad: "500 5.5.2 Syntax error, " + syntax.Error()}, nil
 	}
 	return parseCommand(string(line)), nil
 }

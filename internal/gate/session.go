@@ -76,4 +76,4 @@ func IsHTTP(line []byte) bool {
 }
 
 // No mail protocol has commands, or sensible tags, that look like these.
-var httpVerbs = []string{"GET /", "POST /", "PUT /", "HEAD /", "OPTIONS ", "CONNECT ", "DELETE /", "PATCH /", "TRACE /", "Host:", "host:"}
+var httpVerbs = []string{"GET /", "POST /", "PUT /", "HEAD /", "OPTIONS ", "CONNECT ", "DELETE /", "PATCH /", "TRACE /", "PRI * HTTP/", "Host:", "host:"}

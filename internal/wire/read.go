@@ -42,6 +42,10 @@ func (c *Conn) ReadVerdict() ([]byte, error) { return c.readLine(c.limits.Verdic
 // it again.
 func (c *Conn) UnreadLine() { c.r = c.mark }
 
+// LastLine is the line that was read last as it came, with its end: one that
+// was refused with a SyntaxError too. It is valid until the next read.
+func (c *Conn) LastLine() []byte { return c.in[c.mark:c.r] }
+
 func (c *Conn) readLine(wait time.Duration) ([]byte, error) {
 	seen := 0
 	for armed := false; ; armed = true {

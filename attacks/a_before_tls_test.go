@@ -1,0 +1,255 @@
+package attacks
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/smtp"
+)
+
+// A1: who never starts TLS gets nothing, whatever it asks for. What each
+// command is answered stands in the corpus.
+func TestA1_StarttlsStripping(t *testing.T) {
+	for _, p := range corpus(t, "before-tls.txt") {
+		t.Run(p.name, func(t *testing.T) {
+			w := open(t)
+			c := w.greeted(configs.Service(p.parts[0]))
+			c.want(p.parts[1], p.parts[2])
+			if strings.Contains(p.parts[1], "AUTH") && strings.Contains(w.log.String(), "AGFsaWNl") {
+				t.Errorf("a secret is in the log: %s", w.log)
+			}
+			w.untouched()
+		})
+	}
+}
+
+// A2: no challenge draws the secret out, and one that was sent anyway is
+// neither echoed nor logged.
+func TestA2_ChallengeLeak(t *testing.T) {
+	secret := plain("alice", "opensesame")
+	first := map[string][]string{
+		"smtp":  {"AUTH PLAIN", "AUTH LOGIN", "AUTH PLAIN " + secret, "AUTH LOGIN " + secret, "AUTH CRAM-MD5", "AUTH XOAUTH2 " + secret},
+		"imap":  {"a AUTHENTICATE PLAIN", "a AUTHENTICATE LOGIN", "a AUTHENTICATE PLAIN " + secret, "a LOGIN alice opensesame", "a LOGIN {5}"},
+		"pop3":  {"AUTH PLAIN", "AUTH LOGIN", "AUTH PLAIN " + secret, "USER alice", "APOP alice " + strings.Repeat("0", 32)},
+		"sieve": {`AUTHENTICATE "PLAIN"`, `AUTHENTICATE "LOGIN"`, `AUTHENTICATE "PLAIN" "` + secret + `"`},
+	}
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		for _, line := range first[service.Protocol()] {
+			t.Run(line, func(t *testing.T) {
+				w := open(t)
+				c := w.greeted(service)
+				c.want(line, `(50[02]|53[08]) .*|a NO \[PRIVACYREQUIRED\].*|-ERR \[(AUTH|SYS/PERM)\].*|NO \(ENCRYPT-NEEDED\).*`)
+				c.want(secret, `5[03]0 .*|\S+ BAD .*|-ERR .*|NO .*`) // it is no response, only a wrong command
+				c.ask(harmless[c.protocol])
+				w.untouched()
+				w.silent(secret, "opensesame")
+			})
+		}
+	})
+}
+
+// A3: what is said before TLS invites to TLS and to no login; the whole of it
+// is known.
+func TestA3_CapabilitySpoofing(t *testing.T) {
+	const sieveList = `"IMPLEMENTATION" "Letterlock"|"SIEVE" ""|"VERSION" "1.0"|"SASL" ""|"STARTTLS"|OK `
+	for service, test := range map[configs.Service]struct{ greeting, ask, list string }{
+		// Mail in clear is taken there, and it needs the backend's extensions.
+		configs.SMTP:       {"220 mail.example.com ESMTP ready", "EHLO a", "250-mail.example.com|250-PIPELINING|250-SIZE 10240000|250-8BITMIME|250-DSN|250-CHUNKING|250-BINARYMIME|250 STARTTLS"},
+		configs.Submission: {"220 mail.example.com ESMTP ready", "EHLO a", "250-mail.example.com|250 STARTTLS"},
+		configs.IMAP: {
+			"* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] mail.example.com ready",
+			"a CAPABILITY", "* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED|a OK CAPABILITY completed",
+		},
+		configs.POP3:  {"+OK mail.example.com ready", "CAPA", "+OK Capability list follows|STLS|RESP-CODES|AUTH-RESP-CODE|IMPLEMENTATION Letterlock|."},
+		configs.Sieve: {sieveList + `"mail.example.com ready"`, "CAPABILITY", sieveList + `"Capability completed"`},
+	} {
+		t.Run(string(service), func(t *testing.T) {
+			w := open(t)
+			c := w.dial(service)
+			if got := strings.Join(c.greeting(), "|"); got != test.greeting {
+				t.Errorf("greeted with %q", got)
+			}
+			if got := strings.Join(c.ask(test.ask), "|"); got != test.list {
+				t.Errorf("offers %q", got)
+			}
+			if service != configs.SMTP {
+				w.untouched()
+			}
+		})
+	}
+}
+
+// A4: a backend that greets as if the client were known, or turns it away,
+// shows through at no time.
+func TestA4_Preauth(t *testing.T) {
+	for _, greeting := range []string{"* PREAUTH welcome back, alice\r\n", "* BYE [ALERT] go to evil.example\r\n", "* NO no\r\n", "a OK done\r\n"} {
+		t.Run(strings.TrimSpace(greeting), func(t *testing.T) {
+			w := open(t, func(w *world) {
+				w.back[configs.IMAP].greeting = greeting
+				w.back[configs.IMAPS].greeting = greeting
+			})
+			c := w.dial(configs.IMAP)
+			c.hear(`\* OK \[CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\] .*`)
+			c.upgrade(nil)
+			c.hear(`\* BYE \[UNAVAILABLE\] service not available \[.*\]`)
+			c.gone()
+			c = w.dial(configs.IMAPS)
+			c.handshake(nil)
+			c.hear(`\* BYE \[UNAVAILABLE\] service not available \[.*\]`)
+			c.gone()
+			w.unheard("LOGIN")
+		})
+	}
+}
+
+// A5: nothing that a backend says reaches a client in clear, where it could be
+// changed on its way or be kept as if it had come in TLS.
+func TestA5_ResponseInjection(t *testing.T) {
+	hostile := map[string]string{
+		"smtp": "220-evil.example\r\n220 AUTH PLAIN\r\n250 AUTH PLAIN\r\n", "imap": "* OK [ALERT] evil.example\r\n* LIST () \"/\" evil\r\n* 1 EXISTS\r\n",
+		"pop3": "+OK evil.example\r\n-ERR evil\r\n", "sieve": "\"SASL\" \"PLAIN evil\"\r\nOK (REFERRAL \"sieve://evil.example\")\r\n",
+	}
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		w := open(t, func(w *world) { w.back[service].greeting = hostile[service.Protocol()] })
+		c := w.dial(service)
+		said := strings.Join(c.greeting(), "|") + strings.Join(c.ask(harmless[c.protocol]), "|")
+		said += strings.Join(c.ask(starter[c.protocol]), "|")
+		if strings.Contains(said, "evil") {
+			t.Errorf("in clear: %q", said)
+		}
+		c.handshake(nil) // which fails if anything is said behind the last answer
+		_ = c.Close()
+		w.end()
+	})
+}
+
+// A6: a referral would lead the client around the proxy, to the plaintext
+// server. None is offered, and those of a login are taken out.
+func TestA6_Referral(t *testing.T) {
+	t.Run("imap", func(t *testing.T) {
+		w := open(t, func(w *world) {
+			w.back[configs.IMAP].answer = func(line string) (string, bool) {
+				tag, rest, _ := strings.Cut(line, " ")
+				return tag + " NO [REFERRAL imap://alice@evil.example/] go away\r\n", strings.HasPrefix(rest, "LOGIN")
+			}
+		})
+		c := w.greeted(configs.IMAP)
+		c.upgrade(nil)
+		if list := strings.Join(c.ask("a CAPABILITY"), "|"); strings.Contains(list, "REFERRALS") {
+			t.Errorf("offers %q", list)
+		}
+		c.want("b LOGIN alice secret", "b NO go away")
+	})
+	t.Run("sieve", func(t *testing.T) {
+		w := open(t, func(w *world) {
+			w.back[configs.Sieve].answer = func(line string) (string, bool) {
+				return "BYE (REFERRAL \"sieve://evil.example\") \"go away\"\r\n", strings.HasPrefix(line, "AUTHENTICATE")
+			}
+		})
+		c := w.secured(configs.Sieve)
+		c.want(`AUTHENTICATE "PLAIN" "`+plain("alice", "secret")+`"`, `BYE "go away"`)
+		c.gone()
+	})
+	t.Run("smtp", func(t *testing.T) { // the backend is trusted with its own words on recipients
+		w := open(t, func(w *world) {
+			w.back[configs.SMTP].answer = func(line string) (string, bool) {
+				return "551 5.1.6 try <b@elsewhere.example>\r\n", strings.HasPrefix(line, "RCPT")
+			}
+		})
+		c := w.secured(configs.SMTP)
+		c.ask("EHLO a")
+		c.want("MAIL FROM:<a@example.org>", "250 .*")
+		c.want("RCPT TO:<b@example.com>", "551 .*")
+	})
+}
+
+// A7: what was said in clear is forgotten when TLS begins.
+func TestA7_SessionFixation(t *testing.T) {
+	for service, test := range map[configs.Service]struct{ before, after, refused string }{
+		configs.SMTP:       {"EHLO evil.example|MAIL FROM:<evil@example.org>|RCPT TO:<victim@example.com>", "DATA", "503 .*"},
+		configs.Submission: {"EHLO evil.example|AUTH PLAIN " + plain("evil", "evil"), "MAIL FROM:<evil@example.org>", "530 5.7.0 Authentication required"},
+		configs.IMAP:       {"a LOGIN evil evil|b ENABLE UTF8=ACCEPT|c ID (\"name\" \"evil\")", "d SELECT INBOX", "d BAD .*"},
+		configs.POP3:       {"USER evil", "PASS evil", "-ERR Send USER first"},
+		configs.Sieve:      {`AUTHENTICATE "PLAIN" "` + plain("evil", "evil") + `"`, "LISTSCRIPTS", "NO .*"},
+	} {
+		t.Run(string(service), func(t *testing.T) {
+			w := open(t)
+			c := w.greeted(service)
+			for line := range strings.SplitSeq(test.before, "|") {
+				c.ask(line)
+			}
+			c.upgrade(nil)
+			if service == configs.Sieve {
+				c.greeting()
+			}
+			c.want(test.after, test.refused)
+			_ = c.Close()
+			if service != configs.SMTP {
+				w.unheard("evil", "RCPT", "DATA")
+				return
+			}
+			w.end()
+			if ran := w.back[service].ran(); ran[len(ran)-1] != "RSET" {
+				t.Errorf("the backend was left with %q", ran)
+			}
+		})
+	}
+}
+
+// A8: an account that logged in in clear is not the one that TLS goes on with,
+// even where the backend believes everybody.
+func TestA8_AccountFixation(t *testing.T) {
+	each(t, guarded, func(t *testing.T, service configs.Service) {
+		w := open(t)
+		c := w.greeted(service)
+		for _, line := range map[string][]string{
+			"smtp": {"EHLO evil", "AUTH PLAIN " + plain("evil", "evil")}, "imap": {"b LOGIN evil evil"},
+			"pop3": {"USER evil", "PASS evil"}, "sieve": {`AUTHENTICATE "PLAIN" "` + plain("evil", "evil") + `"`},
+		}[c.protocol] {
+			c.ask(line)
+		}
+		c.upgrade(nil)
+		if service == configs.Sieve {
+			c.greeting()
+		}
+		c.want(map[string]string{
+			"smtp": "MAIL FROM:<a@example.org>", "imap": "c SELECT INBOX", "pop3": "STAT", "sieve": "LISTSCRIPTS",
+		}[c.protocol], `530 .*|c BAD .*|-ERR .*|NO .*`)
+		w.unheard("evil", "MAIL", "SELECT", "STAT", "LISTSCRIPTS", plain("evil", "evil"))
+	})
+	t.Run("STARTTLS behind a login", func(t *testing.T) { // which only TLS can have brought about
+		w := open(t)
+		c := w.loggedIn(configs.Submission)
+		c.want("STARTTLS", "503 .*")
+		w.unheard("STARTTLS")
+	})
+}
+
+// A14: no command that a backend would take from a neighbour is taken in
+// clear; on port 25, where mail is, they are refused as they are in TLS.
+func TestA14_TrustedCommandsInClear(t *testing.T) {
+	commands := []string{
+		"XCLIENT ADDR=192.0.2.66 LOGIN=alice", "XFORWARD ADDR=192.0.2.66", "ETRN example.com", "VRFY alice", "EXPN alice",
+		"BURL imap://x LAST", "TURN", "ATRN example.com", "LHLO evil",
+	}
+	each(t, []configs.Service{configs.SMTP, configs.Submission}, func(t *testing.T, service configs.Service) {
+		w := open(t)
+		c := w.greeted(service)
+		c.ask("EHLO a")
+		for _, line := range commands {
+			c.want(line, "530 .*|50[023] .*")
+		}
+		if service == configs.Submission { // on port 25 a chunk is mail
+			c.want("BDAT 0 LAST", "530 .*")
+		}
+		w.unheard("XCLIENT", "XFORWARD", "ETRN", "VRFY", "EXPN", "BURL", "BDAT", "TURN", "ATRN", "LHLO")
+	})
+	t.Run("with AUTH on port 25", func(t *testing.T) {
+		w := open(t, func(w *world) { w.rules[configs.SMTP].Auth = smtp.OptionalAuth })
+		c := w.greeted(configs.SMTP)
+		c.ask("EHLO a")
+		c.want("AUTH PLAIN "+plain("alice", "secret"), "538 5.7.11 .*")
+		w.unheard("AUTH")
+	})
+}

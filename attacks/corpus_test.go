@@ -1,0 +1,67 @@
+package attacks
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// payload is one line of a corpus.
+type payload struct {
+	name  string   // the line as it stands there
+	parts []string // what stands between tabs, with its escapes undone
+}
+
+// text is the only part, or the last.
+func (p payload) text() string { return p.parts[len(p.parts)-1] }
+
+// corpus reads testdata/name: a payload a line, its parts between tabs; each
+// part is a Go string without its quotes. Lines with # are for the reader.
+func corpus(t testing.TB, name string) []payload {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var payloads []payload
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		p := payload{name: line}
+		for part := range strings.SplitSeq(line, "\t") {
+			p.parts = append(p.parts, unquote(t, part))
+		}
+		payloads = append(payloads, p)
+	}
+	if len(payloads) == 0 {
+		t.Fatalf("%s holds no payloads", name)
+	}
+	return payloads
+}
+
+func unquote(t testing.TB, part string) string {
+	t.Helper()
+	text, err := strconv.Unquote(`"` + strings.ReplaceAll(part, `"`, `\"`) + `"`)
+	if err != nil {
+		t.Fatalf("%s: %v", part, err)
+	}
+	return repeated(text)
+}
+
+// repeated undoes ${x*N}: N times x.
+func repeated(text string) string {
+	for {
+		before, rest, found := strings.Cut(text, "${")
+		if !found {
+			return text
+		}
+		inner, after, _ := strings.Cut(rest, "}")
+		x, n, _ := strings.Cut(inner, "*")
+		count, _ := strconv.Atoi(n)
+		text = before + string(bytes.Repeat([]byte(x), count)) + after
+	}
+}
