@@ -107,8 +107,12 @@ func ReasonOf(err error) Reason {
 }
 
 // FromClient gives an error of reading from or writing to the client its
-// reason.
+// reason, if it has none yet: a handshake that timed out is a failed handshake,
+// behind which not even a goodbye may be said in clear.
 func FromClient(err error) error {
+	if _, ok := errors.AsType[*End](err); ok {
+		return err
+	}
 	switch {
 	case errors.Is(err, wire.ErrInterrupted):
 		return Because(Shutdown, nil)

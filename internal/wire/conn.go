@@ -39,6 +39,7 @@ type Conn struct {
 	mark   int // where the last line began, for UnreadLine
 	out    []byte
 	err    error // the first write error; later writes fail with it
+	mute   bool  // a handshake has failed: whatever is still said would be in clear
 
 	received, sent int64
 
@@ -112,6 +113,7 @@ func (c *Conn) Upgrade(reply string) error {
 func (c *Conn) Start() error {
 	t, err := c.Handshake(c.conn)
 	if err != nil {
+		c.mute = true
 		return err
 	}
 	c.in, c.out = nil, nil

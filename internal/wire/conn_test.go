@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -201,6 +202,19 @@ func TestUpgrade(t *testing.T) {
 		}
 		if err := c.Upgrade("go\r\n"); !errors.Is(err, ErrPipelined) || c.Sent() != 0 {
 			t.Fatalf("%v, %d bytes sent", err, c.Sent())
+		}
+	})
+	t.Run("failed", func(t *testing.T) {
+		c, peer := pair(t, generous)
+		c.Handshake = func(net.Conn) (*tls.Conn, error) { return nil, errors.New("no") }
+		if err := c.Upgrade("go\r\n"); err == nil {
+			t.Fatal("no error")
+		}
+		c.Print("421 in clear\r\n")
+		_, _ = c.Write(bytes.Repeat([]byte("x"), 2*outBuffer))
+		go func() { _ = c.Close() }()
+		if said, err := io.ReadAll(peer); err != nil || string(said) != "go\r\n" {
+			t.Fatalf("%.60q, %v", said, err)
 		}
 	})
 	t.Run("not available", func(t *testing.T) {

@@ -41,7 +41,7 @@ func (c *Conn) Flush() error {
 }
 
 func (c *Conn) send(p []byte) error {
-	if c.err != nil {
+	if c.err != nil || c.mute {
 		return c.err
 	}
 	_ = c.conn.SetWriteDeadline(time.Now().Add(c.limits.Write))
