@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/testca":      {},
 	"internal/testdns":     {},
 	"internal/dialog":      {"internal/gate", "internal/testca", "internal/wire", "tlspolicy"},
+	"attacks":              {}, // tests alone, which may know everybody
 	"internal/status":      {"proxy", "internal/gate", "tlspolicy"},
 }
 

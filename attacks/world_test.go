@@ -61,7 +61,7 @@ func open(t *testing.T, changes ...func(*world)) *world {
 			Line: d.Limits.Line, Token: d.Limits.Token, Literal: d.Limits.Literal, Errors: 100, Message: d.Limits.Message,
 		},
 		Timeouts: proxy.Timeouts{
-			Handshake: patience, Dial: patience, Greeting: patience, Command: patience, Login: 2 * patience,
+			ProxyHeader: patience, Handshake: patience, Dial: patience, Greeting: patience, Command: patience, Login: 2 * patience,
 			Idle: patience, Data: patience, EndOfData: patience,
 		},
 	}
@@ -94,7 +94,7 @@ func (w *world) add(service configs.Service) {
 	w.Listeners = append(w.Listeners, &proxy.Listener{
 		Service: string(service), Address: "127.0.0.1:0", Implicit: service.Implicit(),
 		TLS: config, Strong: policy.Strong, Banner: "ready",
-		Backend: proxy.Backend{Address: b.address()}, NewGate: w.gate(service),
+		Backend: &proxy.Pool{Addresses: []string{b.address()}}, NewGate: w.gate(service),
 	})
 }
 

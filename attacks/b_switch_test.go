@@ -1,0 +1,311 @@
+package attacks
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// injected plays the man in the middle: the command that starts TLS and
+// something behind it go out in one piece, then the victim's handshake begins.
+func injected(t *testing.T, service configs.Service, behind string) {
+	w := open(t)
+	c := w.greeted(service)
+	c.say(starter[c.protocol] + behind)
+	clean := strings.HasPrefix(behind, "\r\n") // then it was the command
+	if !clean {
+		c.line()
+	}
+	_, _ = c.socket.Write(clientHello(t))
+	_ = c.socket.(*net.TCPConn).CloseWrite()
+	rest := c.rest()
+	if strings.IndexByte(rest, 0x16) >= 0 || matches(".*(220|a OK|[+]OK|OK \"Begin).*", rest) {
+		t.Errorf("TLS was begun: %q", rest)
+	}
+	if why := w.reasons(1)[0]; clean && why != gate.Injected {
+		t.Errorf("ended for %s", why)
+	}
+	w.unheard("evil", "XCLIENT", "AUTH", "LOGIN", "USER")
+	if service != configs.SMTP {
+		w.untouched()
+	}
+}
+
+// clientHello is the first thing that a client says in TLS.
+func clientHello(t testing.TB) []byte {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	defer func() { _, _ = ours.Close(), theirs.Close() }()
+	go func() { _ = tls.Client(theirs, &tls.Config{ServerName: hostname}).Handshake() }()
+	hello := make([]byte, 16<<10)
+	n, err := ours.Read(hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hello[:n]
+}
+
+// B1: CVE-2011-0411. What is sent in clear behind STARTTLS ends the session.
+func TestB1_CommandInjection(t *testing.T) {
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		for _, p := range corpus(t, "injections.txt") {
+			if strings.HasPrefix(p.text(), "\r\n") {
+				t.Run(p.name, func(t *testing.T) { injected(t, service, p.text()) })
+			}
+		}
+	})
+}
+
+// B2: the same with line ends that a lenient server takes for ones.
+func TestB2_InjectionBareLineEnds(t *testing.T) {
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		for _, p := range corpus(t, "injections.txt") {
+			if !strings.HasPrefix(p.text(), "\r\n") {
+				t.Run(p.name, func(t *testing.T) { injected(t, service, p.text()) })
+			}
+		}
+	})
+}
+
+// B3: what comes behind the answer to STARTTLS is TLS's, which fails.
+func TestB3_LateInjection(t *testing.T) {
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		for _, late := range []string{harmless[service.Protocol()] + "\r\n", "\n", "\x00", "AUTH PLAIN x\r\nLOGIN x x\r\n"} {
+			w := open(t)
+			c := w.greeted(service)
+			c.want(starter[c.protocol], agreed[c.protocol])
+			c.say(late)
+			_, _ = c.socket.Write(clientHello(t))
+			if said := c.ended(); said != "" {
+				t.Errorf("%q is answered %q", late, said)
+			}
+			if why := w.reasons(1)[0]; why != gate.HandshakeFailed {
+				t.Errorf("ended for %s", why)
+			}
+			w.untouched()
+		}
+	})
+}
+
+// B4: the injected prefix would make the victim's login a message of the
+// attacker's; see the corpus for AUTH, MAIL, RCPT, DATA and LOGIN, APPEND.
+func TestB4_VictimCapture(t *testing.T) {
+	for service, prefix := range map[configs.Service]string{
+		configs.SMTP:       "EHLO evil\r\nMAIL FROM:<evil@example.org>\r\nRCPT TO:<evil@example.com>\r\nDATA\r\n",
+		configs.Submission: "EHLO evil\r\nAUTH PLAIN AGV2aWwAZXZpbA==\r\nMAIL FROM:<evil@example.org>\r\nRCPT TO:<evil@example.com>\r\nDATA\r\n",
+		configs.IMAP:       "b LOGIN evil evil\r\nc APPEND INBOX {200+}\r\n",
+		configs.POP3:       "USER evil\r\nPASS evil\r\n",
+		configs.Sieve:      "AUTHENTICATE \"PLAIN\" \"AGV2aWwAZXZpbA==\"\r\nPUTSCRIPT \"evil\" {200+}\r\n",
+	} {
+		t.Run(string(service)+" behind STARTTLS", func(t *testing.T) { injected(t, service, "\r\n"+prefix) })
+		t.Run(string(service)+" behind its answer", func(t *testing.T) {
+			w := open(t)
+			c := w.greeted(service)
+			c.want(starter[c.protocol], agreed[c.protocol])
+			c.say(prefix)
+			if _, err := c.tryHandshake(nil); err == nil {
+				t.Error("the victim's handshake has succeeded")
+			}
+			w.untouched()
+		})
+	}
+}
+
+// B5: STARTTLS ends a group of commands (RFC 3207 §4): what stands before it
+// is answered, what stands behind it ends the session.
+func TestB5_PipelinedStarttls(t *testing.T) {
+	each(t, []configs.Service{configs.SMTP, configs.Submission}, func(t *testing.T, service configs.Service) {
+		w := open(t)
+		c := w.greeted(service)
+		c.say("NOOP\r\nSTARTTLS\r\n")
+		c.hear("250 .*")
+		c.hear("220 .*")
+		c.handshake(nil)
+		_ = c.Close()
+		c = w.greeted(service)
+		c.say("NOOP\r\nSTARTTLS\r\nEHLO evil\r\n")
+		c.hear("250 .*")
+		c.hear("554 .*")
+		c.gone()
+		w.unheard("evil")
+	})
+}
+
+// B6: a ClientHello that comes with STARTTLS has been sent before the answer:
+// nobody honest does that, and it is not read.
+func TestB6_EarlyClientHello(t *testing.T) {
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		injected(t, service, "\r\n"+string(clientHello(t)))
+	})
+}
+
+// B7: between the answer to STARTTLS and the handshake nothing is said, and
+// what was said in clear is not said again inside TLS.
+func TestB7_BufferedResponse(t *testing.T) {
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		w := open(t)
+		c := w.greeted(service)
+		c.ask(harmless[c.protocol])
+		c.want(starter[c.protocol], agreed[c.protocol])
+		c.say(string(clientHello(t)))
+		if b, err := c.in.ReadByte(); err != nil || b != 0x16 {
+			t.Errorf("the first byte behind the answer is %#x, %v", b, err)
+		}
+		_ = c.Close()
+
+		c = w.greeted(service)
+		c.upgrade(nil)
+		if service == configs.Sieve { // RFC 5804 §2.2
+			c.greeting()
+		}
+		if answer := c.ask(harmless[c.protocol]); !matches(`250 .*|n OK .*|\+OK Capability.*|OK "Done"`, answer[0]) {
+			t.Errorf("the first words in TLS are %q", answer)
+		}
+	})
+}
+
+// B8: inside TLS there is no TLS to start.
+func TestB8_SecondStarttls(t *testing.T) {
+	each(t, all, func(t *testing.T, service configs.Service) {
+		w := open(t)
+		c := w.secured(service)
+		if offered := strings.Join(c.ask(lists[c.protocol]), "|"); strings.Contains(offered, "STARTTLS") || strings.Contains(offered, "STLS") {
+			t.Errorf("offers %q", offered)
+		}
+		c.want(starter[c.protocol], "503 .*|a BAD .*|-ERR .*|NO .*")
+		c.ask(harmless[c.protocol]) // the conversation goes on
+		_ = c.Close()
+		w.end()
+		for _, line := range w.back[service].ran() {
+			if strings.Contains(line, "STARTTLS") || strings.Contains(line, "STLS") {
+				t.Errorf("the backend has heard %q", line)
+			}
+		}
+	})
+}
+
+// lists are the commands that show capabilities.
+var lists = map[string]string{"smtp": "EHLO client.example", "imap": "c CAPABILITY", "pop3": "CAPA", "sieve": "CAPABILITY"}
+
+// B9: the backend's word on TLS is not the client's business, nor the other
+// way round.
+func TestB9_LeakedStarttls(t *testing.T) {
+	each(t, all, func(t *testing.T, service configs.Service) {
+		w := open(t)
+		c := w.dial(service)
+		var said []string
+		if service.Implicit() {
+			c.handshake(nil)
+			said = c.greeting()
+		} else {
+			c.greeting()
+			c.upgrade(nil)
+			if service == configs.Sieve {
+				said = c.greeting()
+			}
+		}
+		said = append(said, c.ask(lists[c.protocol])...)
+		for _, word := range []string{"STARTTLS", "STLS", "LOGINDISABLED"} {
+			if strings.Contains(strings.Join(said, "|"), word) {
+				t.Errorf("%s shows: %q", word, said)
+			}
+		}
+		w.unheard("STARTTLS", "STLS")
+	})
+}
+
+// B10: a handshake that fails ends the connection: nothing goes on in clear.
+func TestB10_FailedHandshake(t *testing.T) {
+	hello := clientHello(t)
+	attempts := map[string]func(*client){
+		"garbage":           func(c *client) { c.say(strings.Repeat("garbage\r\n", 10)) },
+		"an alert":          func(c *client) { c.say("\x15\x03\x01\x00\x02\x02\x28") },
+		"half a hello":      func(c *client) { c.say(string(hello[:len(hello)/2]) + "\r\n" + harmless[c.protocol] + "\r\n") },
+		"silence":           func(*client) {},
+		"half close":        func(c *client) { _ = c.socket.(*net.TCPConn).CloseWrite() },
+		"a hello and clear": func(c *client) { c.say(string(hello) + harmless[c.protocol] + "\r\n") },
+	}
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		for name, attempt := range attempts {
+			t.Run(name, func(t *testing.T) {
+				w := open(t, func(w *world) { w.Timeouts.Handshake = 300 * time.Millisecond })
+				c := w.greeted(service)
+				c.want(starter[c.protocol], agreed[c.protocol])
+				attempt(c)
+				if said := c.ended(); said != "" {
+					t.Errorf("in clear: %q", said)
+				}
+				if why := w.reasons(1)[0]; why != gate.HandshakeFailed {
+					t.Errorf("ended for %s", why)
+				}
+				w.untouched()
+			})
+		}
+		t.Run("reset", func(t *testing.T) {
+			w := open(t)
+			c := w.greeted(service)
+			c.want(starter[c.protocol], agreed[c.protocol])
+			_ = c.socket.(*net.TCPConn).SetLinger(0)
+			_ = c.socket.Close()
+			w.reasons(1)
+			w.untouched()
+		})
+	})
+}
+
+// B11: what TLS has not brought to its end has not been said, and our own end
+// is said in TLS.
+func TestB11_Truncation(t *testing.T) {
+	each(t, all, func(t *testing.T, service configs.Service) {
+		w := open(t)
+		c := w.secured(service)
+		c.say(map[string]string{"smtp": "QUIT\r\n", "imap": "z LOGOUT\r\n", "pop3": "QUIT\r\n", "sieve": "LOGOUT\r\n"}[c.protocol])
+		for {
+			if _, err := c.in.ReadByte(); errors.Is(err, io.EOF) {
+				break // which crypto/tls gives for a close_notify alone
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	for _, cut := range []string{"text", "text\r\n", "text\r\n.", "text\r\n.\r", ".", ".\r"} {
+		t.Run("DATA ends at "+cut, func(t *testing.T) {
+			w := open(t)
+			c := w.secured(configs.SMTP)
+			c.envelope()
+			c.want("DATA", "354 .*")
+			c.say(cut)
+			_ = c.socket.(*net.TCPConn).CloseWrite()
+			if said := c.rest(); strings.Contains(said, "250") {
+				t.Errorf("answered %q", said)
+			}
+			w.end()
+			if mail := w.back[configs.SMTP].messages(); len(mail) > 0 {
+				t.Errorf("delivered: %q", mail)
+			}
+		})
+	}
+	t.Run("half a login", func(t *testing.T) {
+		w := open(t)
+		c := w.secured(configs.IMAP)
+		c.say("a LOGIN alice secret")
+		_ = c.socket.(*net.TCPConn).CloseWrite()
+		c.rest()
+		w.unheard("LOGIN ")
+	})
+}
+
+// envelope begins a message on port 25.
+func (c *client) envelope() {
+	c.t.Helper()
+	c.ask("EHLO client.example")
+	c.want("MAIL FROM:<a@example.org>", "250 .*")
+	c.want("RCPT TO:<b@example.com>", "250 .*")
+}
