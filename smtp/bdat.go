@@ -53,6 +53,11 @@ func (g *Gate) chunk(header string, size int64, last bool) error {
 	if last {
 		end = " LAST"
 	}
+	if size > 0 {
+		if _, err := g.nextText(); err != nil { // so that the command goes with some text
+			return err
+		}
+	}
 	g.back.Print("BDAT ", strconv.FormatInt(size+int64(len(header)), 10), end, "\r\n", header)
 	sunk, err := g.carryChunk(size, g.back.Write)
 	if err != nil {

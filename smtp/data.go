@@ -28,6 +28,9 @@ func (g *Gate) data(cmd command) error {
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
 	}
+	if _, err := g.nextText(); err != nil { // so that the header goes with some text
+		return err
+	}
 	g.prefix()
 	_, sunk, err := g.carry(g.write)
 	if err != nil {

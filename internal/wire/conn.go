@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -34,7 +35,9 @@ type Conn struct {
 	raw    net.Conn // the socket, for deadlines and Abort
 	conn   net.Conn // what is read and written: raw, or TLS on it
 	state  *tls.ConnectionState
-	in     []byte // in[r:w] is read and not yet used
+	below  *Records     // under TLS; nil where there is none
+	in     []byte       // in[r:w] is read and not yet used
+	large  *LargeBuffer // what in is made of while a text comes
 	r, w   int
 	mark   int // where the last line began, for UnreadLine
 	out    []byte
@@ -68,7 +71,6 @@ var (
 
 const (
 	smallBuffer = 4 << 10  // commands and replies
-	textBuffer  = 64 << 10 // message text
 	outBuffer   = 16 << 10 // gathered before it is written: one TLS record
 )
 
@@ -116,6 +118,7 @@ func (c *Conn) Start() error {
 		c.mute = true
 		return err
 	}
+	c.shrink()
 	c.in, c.out = nil, nil
 	c.r, c.w, c.mark = 0, 0, 0
 	c.secured(t)
@@ -124,7 +127,7 @@ func (c *Conn) Start() error {
 
 func (c *Conn) secured(t *tls.Conn) {
 	state := t.ConnectionState()
-	c.conn, c.state = t, &state
+	c.conn, c.state, c.below = t, &state, Under(t)
 }
 
 // Detach gives up the connection for a relay: what was read and not used comes
@@ -133,7 +136,8 @@ func (c *Conn) Detach() (conn net.Conn, unused []byte, err error) {
 	if err := c.Flush(); err != nil {
 		return nil, nil, err
 	}
-	unused = c.in[c.r:c.w]
+	unused = bytes.Clone(c.in[c.r:c.w])
+	c.shrink()
 	c.in, c.out, c.state, c.Handshake = nil, nil, nil, nil
 	c.r, c.w, c.mark = 0, 0, 0
 	return c.conn, unused, nil
@@ -153,6 +157,7 @@ const (
 // closing with unread data would reset the connection, and the peer could
 // lose our last reply.
 func (c *Conn) Close() error {
+	c.shrink()
 	deadline := time.Now().Add(lingerTime)
 	c.limits.Write = lingerTime
 	flushed := c.Flush()

@@ -65,7 +65,7 @@ func (c *Conn) readLine(wait time.Duration) ([]byte, error) {
 		if !armed {
 			c.arm(wait)
 		}
-		if err := c.more(smallBuffer); err != nil {
+		if err := c.more(); err != nil {
 			if seen > 0 && errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
@@ -104,7 +104,7 @@ func (c *Conn) HasLine() bool { return bytes.IndexByte(c.in[c.r:c.w], '\n') >= 0
 func (c *Conn) Peek() ([]byte, error) {
 	if c.Buffered() == 0 {
 		c.arm(c.limits.Text)
-		if err := c.more(textBuffer); err != nil {
+		if err := c.moreText(); err != nil {
 			return nil, err
 		}
 	}
@@ -132,14 +132,15 @@ func (c *Conn) Literal(n int) ([]byte, error) {
 	return literal, nil
 }
 
-// more reads once, into a buffer of at least size bytes if it must be made.
-func (c *Conn) more(size int) error {
+// more reads once, for a line.
+func (c *Conn) more() error {
 	if c.r == c.w {
 		c.r, c.w, c.mark = 0, 0, 0
+		c.shrink()
 	}
 	switch {
-	case len(c.in) < size && c.r == c.w:
-		c.in = make([]byte, size)
+	case c.in == nil:
+		c.in = make([]byte, smallBuffer)
 	case c.w == len(c.in) && c.r > 0:
 		c.w = copy(c.in, c.in[c.r:c.w])
 		c.r, c.mark = 0, 0
@@ -149,12 +150,40 @@ func (c *Conn) more(size int) error {
 		c.in = grown
 	}
 	n, err := c.conn.Read(c.in[c.w:])
+	return c.took(n, err)
+}
+
+// shrink gives the large buffer of a text back.
+func (c *Conn) shrink() {
+	if c.large != nil {
+		c.large.Give()
+		c.large, c.in = nil, nil
+	}
+}
+
+// moreText reads once, as much as there is, into an empty buffer.
+func (c *Conn) moreText() error {
+	c.r, c.w, c.mark = 0, 0, 0
+	if c.large == nil {
+		c.large = TakeLarge()
+		c.in = c.large[:]
+	}
+	if c.below == nil {
+		n, err := c.conn.Read(c.in)
+		return c.took(n, err)
+	}
+	n, err := c.below.ReadAll(c.conn, c.in)
+	return c.took(n, err)
+}
+
+// took counts what was read, and says why if it was nothing.
+func (c *Conn) took(n int, err error) error {
 	c.w += n
 	c.received += int64(n)
-	if n > 0 {
+	switch {
+	case n > 0:
 		return nil
-	}
-	if err == nil {
+	case err == nil:
 		err = io.ErrNoProgress
 	}
 	return c.interruption(err)
