@@ -145,10 +145,16 @@ func (g *Gate) welcome() {
 	g.show()
 }
 
-// sayHello introduces somebody to the backend, and learns what it can do.
+// sayHello introduces somebody to the backend, and learns what it can do. Some
+// (OpenSMTPD, Sendmail of old) know one name in a session, and answer the next
+// with 503: they keep the first, and are made to forget the rest.
 func (g *Gate) sayHello(verb, name string) (reply, error) {
 	r, err := g.exchange(verb + " " + name)
+	if err == nil && r.code == 503 && g.introduced {
+		return g.exchange("RSET")
+	}
 	if err == nil && r.ok() {
+		g.introduced = true
 		g.caps = capabilities{}
 		if verb == "EHLO" {
 			g.caps = g.parseCapabilities(r)

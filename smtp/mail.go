@@ -10,8 +10,7 @@ import (
 func refusal(r reply, to string) error { return gate.Because(gate.BackendRefused, r.error(to)) }
 
 // introduceClient tells the backend the name of a client that has declined
-// TLS and now sends mail. A refusal becomes the answer to that mail; 503 is
-// none: a Sendmail of old keeps the first name that it hears.
+// TLS and now sends mail. A refusal becomes the answer to that mail.
 func (g *Gate) introduceClient() (welcome bool, err error) {
 	if !g.unsaid {
 		return true, nil
@@ -21,7 +20,7 @@ func (g *Gate) introduceClient() (welcome bool, err error) {
 	switch {
 	case err != nil:
 		return false, err
-	case r.ok() || r.code == 503:
+	case r.ok():
 		return true, nil
 	}
 	g.helo = ""

@@ -42,15 +42,16 @@ type Gate struct {
 	front, back *wire.Conn
 	implicit    bool // TLS was on before anything was said
 
-	caps    capabilities // the backend's, as its last EHLO reply gave them
-	helo    string       // how the client has introduced itself since TLS
-	verb    string       // EHLO or HELO
-	unsaid  bool         // the backend has not heard helo yet
-	user    string
-	authed  bool
-	chunked bool // a message is being sent in chunks
-	errors  int
-	parted  bool // the last words have been said
+	caps       capabilities // the backend's, as its last EHLO reply gave them
+	helo       string       // how the client has introduced itself since TLS
+	verb       string       // EHLO or HELO
+	unsaid     bool         // the backend has not heard helo yet
+	introduced bool         // the backend has heard a name, ours or the client's
+	user       string
+	authed     bool
+	chunked    bool // a message is being sent in chunks
+	errors     int
+	parted     bool // the last words have been said
 
 	forwarded []string // the attributes of XFORWARD that the backend takes
 
