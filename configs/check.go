@@ -10,6 +10,8 @@ var rules = []rule{
 	checkHostname,
 	checkStateDir,
 	checkCertificates,
+	checkACME,
+	checkMTASTS,
 	checkPolicies,
 	checkLog,
 	checkStatus,

@@ -20,6 +20,12 @@ func (c *Config) complete(m Machine, folder string) {
 		cert := &c.Certificates[i]
 		cert.Cert, cert.Key = inFolder(folder, cert.Cert), inFolder(folder, cert.Key)
 	}
+	if c.ACME != nil {
+		c.completeACME(folder)
+	}
+	if c.MTASTS != nil {
+		c.completeMTASTS()
+	}
 	for i := range c.Listeners {
 		c.Listeners[i].complete()
 	}

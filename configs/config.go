@@ -12,6 +12,8 @@ type Config struct {
 	Hostname     string        `yaml:"hostname"`
 	StateDir     string        `yaml:"state_dir"`
 	Certificates []Certificate `yaml:"certificates"`
+	ACME         *ACME         `yaml:"acme"`    // nil: none
+	MTASTS       *MTASTS       `yaml:"mta_sts"` // nil: none
 	Policies     []Policy      `yaml:"policies"`
 	Log          Log           `yaml:"log"`
 	Status       Status        `yaml:"status"`

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -18,13 +19,27 @@ func Describe(c *Config) string {
 	if c.Status.Listen != "" {
 		fmt.Fprintf(&b, "status page on http://%s/\n", c.Status.Listen)
 	}
-	if len(c.Certificates) == 0 {
+	if len(c.Certificates) == 0 && len(c.MailHosts()) == 0 {
 		b.WriteString("certificate: self-signed, made at the first start\n")
 	}
 	for _, cert := range c.Certificates {
 		fmt.Fprintf(&b, "certificate: %s with key %s\n", cert.Cert, cert.Key)
 	}
+	describeACME(&b, c)
 	return b.String()
+}
+
+func describeACME(b *strings.Builder, c *Config) {
+	if hosts := c.MailHosts(); len(hosts) > 0 {
+		fmt.Fprintf(b, "certificate: ECDSA and RSA by ACME for %s, self-signed until they are there\n", strings.Join(hosts, ", "))
+	}
+	if a := c.ACME; a != nil {
+		fmt.Fprintf(b, "acme: from %s, challenges answered on %s\n", a.Directory, strings.Join(slices.DeleteFunc([]string{a.HTTP, a.TLSALPN}, func(s string) bool { return s == "" }), " and "))
+	}
+	if m := c.MTASTS; m != nil {
+		fmt.Fprintf(b, "mta-sts: mode %s for %s, good for %s, MX %s, served by HTTPS on %s\n",
+			m.Mode, strings.Join(m.Domains, ", "), short(m.MaxAge), strings.Join(m.MX, ", "), c.ACME.TLSALPN)
+	}
 }
 
 // describe shows what is in force, defaults included: what is not set in the

@@ -20,3 +20,16 @@ func TestDescribeSelfSigned(t *testing.T) {
 	c := mustParse(t, "log: {format: postfix}\nlisteners: [{service: imaps, backend: legacy, policy: modern}]\n")
 	compare(t, "testdata/describe-self-signed.txt", Describe(c))
 }
+
+func TestDescribeACME(t *testing.T) {
+	c := mustParse(t, `
+hostname: mail.example.com
+acme: {tls_alpn: ":8443"}
+mta_sts: {domains: [Example.com., example.net], mode: enforce, max_age: 2160h}
+listeners: [{service: imaps, backend: legacy, policy: modern}]
+`)
+	compare(t, "testdata/describe-acme.txt", Describe(c))
+	if got := c.ACMEHosts(); len(got) != 3 || got[1] != "mta-sts.example.com" {
+		t.Error(got)
+	}
+}

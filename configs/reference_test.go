@@ -19,6 +19,8 @@ import (
 func allKeys(t reflect.Type, path string) []string {
 	var paths []string
 	switch {
+	case t.Kind() == reflect.Pointer:
+		return allKeys(t.Elem(), path)
 	case t.Kind() == reflect.Slice:
 		return allKeys(t.Elem(), path+"[]")
 	case t.Kind() != reflect.Struct || t == reflect.TypeFor[RequireTLS](), t == reflect.TypeFor[Network]():

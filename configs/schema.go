@@ -53,7 +53,9 @@ func schemaOf(v reflect.Value, path string, texts map[string]string) *schema {
 	switch v.Interface().(type) {
 	case time.Duration:
 		s.Type, s.Pattern = "string", `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
-		s.Default = short(time.Duration(v.Int()))
+		if v.Int() != 0 {
+			s.Default = short(time.Duration(v.Int()))
+		}
 	case RequireTLS:
 		s.AnyOf = []*schema{{Type: "boolean"}, {Type: "array", Items: &schema{Type: "string"}}}
 	case Network, tlspolicy.Version, tlspolicy.Suite, tlspolicy.Group:
@@ -108,6 +110,8 @@ func schemaOfStruct(v reflect.Value, path string, texts map[string]string) *sche
 var required = map[string][]string{
 	"":               {"listeners"},
 	"certificates[]": {"cert", "key"},
+	"acme.eab":       {"kid", "key_file"},
+	"mta_sts":        {"domains"},
 	"policies[]":     {"name", "base"},
 	"listeners[]":    {"service", "backend"},
 }
@@ -118,6 +122,8 @@ var leastItems = map[string]int{"listeners": 1, "policies[].suites": 1, "policie
 // enumAt gives the words that may stand at a path, and whether no others may.
 func enumAt(path string) (words []any, closed bool) {
 	switch path {
+	case "mta_sts.mode":
+		return anys(STSModes()), true
 	case "log.format":
 		return anys(logFormats), true
 	case "log.level":

@@ -77,6 +77,7 @@ func TestSchemaEnums(t *testing.T) {
 		"policies[].base":          tlspolicy.Names(),
 		"log.format":               logFormats,
 		"log.level":                logLevels,
+		"mta_sts.mode":             STSModes(),
 	} {
 		if got := s.at(path).Enum; !reflect.DeepEqual(got, anys(want)) {
 			t.Errorf("%s: %v, want %v", path, got, want)

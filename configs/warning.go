@@ -27,9 +27,10 @@ func Warnings(c *Config) []Warning {
 	if !strings.Contains(c.Hostname, ".") {
 		warn("hostname", "%s has no domain; other servers may take the greeting for that of a home computer", c.Hostname)
 	}
-	if len(c.Certificates) == 0 {
+	if len(c.Certificates) == 0 && len(c.MailHosts()) == 0 {
 		warn("certificates", "there are none, so a self-signed one will be made: other servers take it, mail programs will complain")
 	}
+	warnMTASTS(c, warn)
 	if c.Timeouts.Idle < 30*time.Minute {
 		warn("timeouts.idle", "%s is shorter than the 30m that IMAP clients may count on (RFC 9051 §5.4)", short(c.Timeouts.Idle))
 	}
@@ -41,6 +42,22 @@ func Warnings(c *Config) []Warning {
 		warnSMTP(l, func(name, text string) { warn(key+name, "%s", text) })
 	}
 	return all
+}
+
+// warnMTASTS looks for what keeps mail away from those who believe the policy.
+func warnMTASTS(c *Config, warn func(key, format string, args ...any)) {
+	m := c.MTASTS
+	if m == nil {
+		return
+	}
+	if m.Mode == "enforce" && m.MaxAge < 24*time.Hour {
+		warn("mta_sts.max_age", "%s is short: a day without the policy and senders insist on nothing (RFC 8461 §3.2 expects weeks)", short(m.MaxAge))
+	}
+	for _, mx := range m.MX {
+		if m.Mode != "none" && len(c.Certificates) == 0 && !slices.Contains(c.MailHosts(), mx) && !strings.HasPrefix(mx, "*.") {
+			warn("mta_sts.mx", "there will be no certificate for %s, and senders that hold to the policy refuse any other: add it to acme.hosts", mx)
+		}
+	}
 }
 
 // warnPolicy compares what a policy lets in with what that is good for.

@@ -22,6 +22,9 @@ func TestWarnings(t *testing.T) {
 		{"weak login", quiet + "listeners: [{service: imaps, backend: b, policy: opportunistic}]", "listeners[0].policy", "no login passes"},
 		{"idle", quiet + "timeouts: {idle: 10m}\nlisteners: [{service: imaps, backend: b}]", "timeouts.idle", "10m is shorter"},
 		{"self-signed", "hostname: a.example\nlisteners: [{service: imaps, backend: b}]", "certificates", "self-signed"},
+		{"by ACME", "hostname: a.example\nacme: {email: a@b.example}\nlisteners: [{service: imaps, backend: b}]", "", ""},
+		{"short enforced policy", quiet + "acme: {}\nmta_sts: {domains: [a.example], mode: enforce, max_age: 2h}\nlisteners: [{service: imaps, backend: b}]", "mta_sts.max_age", "2h is short"},
+		{"no certificate for the MX", "hostname: a.example\nacme: {}\nmta_sts: {domains: [a.example], mx: [mx.a.example]}\nlisteners: [{service: imaps, backend: b}]", "mta_sts.mx", "mx.a.example"},
 		{"bare hostname", "hostname: pc\ncertificates: [{cert: c, key: k}]\nlisteners: [{service: imaps, backend: b}]", "hostname", "no domain"},
 	}
 	for _, tt := range tests {

@@ -1,0 +1,128 @@
+package configs
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// checkACME: what a CA would refuse after the start, it is better to hear
+// before.
+func checkACME(c *Config, m Machine, r report) {
+	a, at := c.ACME, r.in("acme")
+	if a == nil {
+		return
+	}
+	if len(c.ACMEHosts()) == 0 {
+		at.misplaced("write hosts:, or remove acme: without hosts it only adds what mta_sts needs, and there is none",
+			"certificates come from files, and acme has nothing to get")
+	}
+	for i, host := range a.Hosts {
+		checkPublicName(host, at.in("hosts", i))
+	}
+	if local, _, ok := strings.Cut(a.Email, "@"); a.Email != "" && (!ok || local == "" || legalRecipient(a.Email) != nil) {
+		at.in("email").wrong("write an address such as postmaster@example.com, or leave it out", "%q is no address", a.Email)
+	}
+	if u, err := url.Parse(a.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
+		at.in("directory").wrong("write the CA's https URL, or leave it out for "+LetsEncrypt, "%q is no https URL", a.Directory)
+	}
+	if e := at.in("eab"); a.EAB != nil {
+		if a.EAB.KID == "" || a.EAB.KeyFile == "" {
+			e.wrong("write both kid: and key_file:, as the CA has given them", "eab needs the key's name and the key")
+		}
+		checkReadable(m, a.EAB.KeyFile, e.in("key_file"))
+	}
+	checkReadable(m, a.CARoots, at.in("ca_roots"))
+	checkChallengeListeners(c, at)
+}
+
+// checkPublicName holds to what a CA signs for after a challenge by HTTP or
+// TLS (RFC 8555 §8.3, RFC 8737), and autocert with it.
+func checkPublicName(name string, at report) {
+	const remedy = "write a name that the whole world resolves, such as mail.example.com"
+	_, notAddress := netip.ParseAddr(name)
+	err := legalDomain(name)
+	switch {
+	case strings.HasPrefix(name, "*."):
+		at.wrong("write each name; for a wildcard use certificates from files", "%q is a wildcard, which needs a challenge by DNS", name)
+	case notAddress == nil:
+		at.wrong(remedy, "%q is an address", name)
+	case err != nil:
+		at.wrong(remedy, "%q %v", name, err)
+	case !strings.Contains(name, "."):
+		at.wrong(remedy, "%q has no domain", name)
+	}
+}
+
+// checkChallengeListeners finds ports that are taken twice.
+func checkChallengeListeners(c *Config, at report) {
+	taken := map[string]string{}
+	var order []string
+	take := func(address, by string) {
+		if address != "" {
+			taken[address] = by
+			order = append(order, address)
+		}
+	}
+	for _, l := range c.Listeners {
+		take(l.Listen, fmt.Sprintf("the %s listener", l.Service))
+	}
+	take(c.Status.Listen, "the status page")
+	for _, own := range []struct{ key, address, example string }{{"http", c.ACME.HTTP, ":80"}, {"tls_alpn", c.ACME.TLSALPN, ":443"}} {
+		if own.address == "" {
+			continue
+		}
+		a, err := parseListen(own.address)
+		if err != nil {
+			at.in(own.key).wrong(fmt.Sprintf("write %q, or an address with a port", own.example), "%q %v", own.address, err)
+			continue
+		}
+		for _, address := range order {
+			if b, err := parseListen(address); err == nil && a.overlaps(b) {
+				at.in(own.key).wrong("give one of them another port, or both an address of their own",
+					"%s is taken by %s on %s", own.address, taken[address], address)
+				break
+			}
+		}
+		take(own.address, "acme."+own.key)
+	}
+}
+
+// What a policy may say (RFC 8461 §3.2).
+const (
+	leastMaxAge = time.Hour
+	mostMaxAge  = 31557600 * time.Second
+)
+
+// checkMTASTS: a policy that is wrong keeps mail away for as long as senders
+// remember it.
+func checkMTASTS(c *Config, _ Machine, r report) {
+	m, at := c.MTASTS, r.in("mta_sts")
+	if m == nil {
+		return
+	}
+	if c.ACME == nil {
+		at.misplaced("write acme:, with hosts if the listeners are to have certificates of it too",
+			"mta_sts needs acme: the policy is served with a certificate that the whole world trusts")
+	}
+	if len(m.Domains) == 0 {
+		at.wrong("write domains: and the domains that mail is received for", "mta_sts has no domains")
+	}
+	for i, domain := range m.Domains {
+		checkPublicName(domain, at.in("domains", i))
+	}
+	at.in("mode").oneOf("mode of MTA-STS", m.Mode, STSModes())
+	if m.MaxAge < leastMaxAge || m.MaxAge > mostMaxAge {
+		at.in("max_age").wrong(fmt.Sprintf("write a duration from %s to %s", short(leastMaxAge), short(mostMaxAge)), "max_age cannot be %s", short(m.MaxAge))
+	}
+	for i, mx := range m.MX {
+		if err := legalDomain(strings.TrimPrefix(mx, "*.")); err != nil {
+			at.in("mx", i).wrong("write the name of an MX host, or *.example.com for all of one level", "%q %v", mx, err)
+		}
+	}
+}
+
+// STSModes are the modes of an MTA-STS policy (RFC 8461 §3.2, §5).
+func STSModes() []string { return []string{"testing", "enforce", "none"} }
