@@ -1,0 +1,101 @@
+// Package dane writes and compares TLSA records (RFC 6698), by which DNS says
+// what certificate a server has. For SMTP they are used as RFC 7672 says.
+package dane
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Usages, selectors and matching types (RFC 6698 §2.1, names of RFC 7218).
+const (
+	TrustAnchor = 2 // DANE-TA
+	EndEntity   = 3 // DANE-EE
+
+	Whole     = 0 // Cert
+	PublicKey = 1 // SPKI
+
+	Full   = 0
+	SHA256 = 1
+	SHA512 = 2
+)
+
+// TLSA is a record.
+type TLSA struct {
+	Usage, Selector, Matching uint8
+	Data                      []byte
+}
+
+// Of is the record to publish for a certificate: 3 1 1, which depends on the
+// key alone and so outlives renewals that keep it (RFC 7671 §5.1).
+func Of(leaf *x509.Certificate) TLSA {
+	sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+	return TLSA{EndEntity, PublicKey, SHA256, sum[:]}
+}
+
+var errShort = errors.New("a TLSA record of less than four bytes")
+
+// Parse reads the data of a record as it comes from DNS.
+func Parse(data []byte) (TLSA, error) {
+	if len(data) < 4 {
+		return TLSA{}, errShort
+	}
+	return TLSA{data[0], data[1], data[2], bytes.Clone(data[3:])}, nil
+}
+
+// String is the record in the form of zone files.
+func (t TLSA) String() string {
+	return fmt.Sprintf("%d %d %d %x", t.Usage, t.Selector, t.Matching, t.Data)
+}
+
+// Equal compares all there is.
+func (t TLSA) Equal(other TLSA) bool {
+	return t.Usage == other.Usage && t.Selector == other.Selector && t.Matching == other.Matching && bytes.Equal(t.Data, other.Data)
+}
+
+// Matches reports whether a chain, leaf first, is what the record says. The
+// usages 0 and 1 match nothing, as SMTP cannot use them (RFC 7672 §3.1.3);
+// whether a chain under a trust anchor is also valid is not asked.
+func (t TLSA) Matches(chain []*x509.Certificate) bool {
+	if len(chain) == 0 {
+		return false
+	}
+	switch t.Usage {
+	case EndEntity:
+		return t.selects(chain[0])
+	case TrustAnchor:
+		return slices.ContainsFunc(chain[1:], t.selects)
+	}
+	return false
+}
+
+func (t TLSA) selects(c *x509.Certificate) bool {
+	var selected []byte
+	switch t.Selector {
+	case Whole:
+		selected = c.Raw
+	case PublicKey:
+		selected = c.RawSubjectPublicKeyInfo
+	default:
+		return false
+	}
+	switch t.Matching {
+	case Full:
+		return bytes.Equal(t.Data, selected)
+	case SHA256:
+		sum := sha256.Sum256(selected)
+		return bytes.Equal(t.Data, sum[:])
+	case SHA512:
+		sum := sha512.Sum512(selected)
+		return bytes.Equal(t.Data, sum[:])
+	}
+	return false
+}
+
+// Name is where the records of a port stand (RFC 6698 §3).
+func Name(port int, host string) string { return fmt.Sprintf("_%d._tcp.%s.", port, host) }

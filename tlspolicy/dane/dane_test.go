@@ -1,0 +1,69 @@
+package dane
+
+import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/x509"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/testca"
+)
+
+func chain(t *testing.T) []*x509.Certificate {
+	t.Helper()
+	var all []*x509.Certificate
+	for _, der := range testca.New(t).ECDSA(t, "mail.example.com").Certificate {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func TestMatches(t *testing.T) {
+	c, other := chain(t), chain(t)
+	leaf, ca := c[0], c[1]
+	key256, cert512, ca256 := sha256.Sum256(leaf.RawSubjectPublicKeyInfo), sha512.Sum512(leaf.Raw), sha256.Sum256(ca.Raw)
+	tests := map[string]struct {
+		record TLSA
+		want   bool
+	}{
+		"ours":                     {Of(leaf), true},
+		"3 1 1":                    {TLSA{3, 1, 1, key256[:]}, true},
+		"3 0 2":                    {TLSA{3, 0, 2, cert512[:]}, true},
+		"3 1 0":                    {TLSA{3, 1, 0, leaf.RawSubjectPublicKeyInfo}, true},
+		"2 0 1":                    {TLSA{2, 0, 1, ca256[:]}, true},
+		"the leaf is no anchor":    {TLSA{2, 1, 1, key256[:]}, false},
+		"the anchor is no leaf":    {TLSA{3, 0, 1, ca256[:]}, false},
+		"PKIX usages":              {TLSA{1, 1, 1, key256[:]}, false},
+		"another key":              {Of(other[0]), false},
+		"another selector":         {TLSA{3, 0, 1, key256[:]}, false},
+		"unknown selector":         {TLSA{3, 2, 1, key256[:]}, false},
+		"unknown matching":         {TLSA{3, 1, 3, key256[:]}, false},
+		"cut short":                {TLSA{3, 1, 1, key256[:31]}, false},
+		"the hash under full data": {TLSA{3, 1, 0, key256[:]}, false},
+	}
+	for name, tt := range tests {
+		if got := tt.record.Matches(c); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	if Of(leaf).Matches(nil) {
+		t.Error("no chain is matched")
+	}
+}
+
+func TestForms(t *testing.T) {
+	record, err := Parse([]byte{3, 1, 1, 0xab, 0xcd})
+	if err != nil || record.String() != "3 1 1 abcd" || !record.Equal(TLSA{3, 1, 1, []byte{0xab, 0xcd}}) {
+		t.Errorf("%s, %v", record, err)
+	}
+	if _, err := Parse([]byte{3, 1, 1}); err == nil {
+		t.Error("a record without data")
+	}
+	if got := Name(25, "mail.example.com"); got != "_25._tcp.mail.example.com." {
+		t.Error(got)
+	}
+}
