@@ -12,7 +12,11 @@ import (
 // certificates gets those that are configured, or a self-signed pair, and lets
 // the upkeep look after them.
 func (u *upkeep) certificates(c *configs.Config) (*certs.Store, error) {
-	if len(c.Certificates) == 0 {
+	switch {
+	case len(c.Certificates) > 0:
+	case len(c.MailHosts()) > 0:
+		return certs.NewStore(nil), nil // newACME supplies it
+	default:
 		return u.selfSigned(c)
 	}
 	files := certificateFiles(c)
@@ -74,7 +78,7 @@ func (u *upkeep) tellDaily(c *configs.Config, keeper *certs.Keeper) func(time.Ti
 		}
 		next = now.Add(24 * time.Hour)
 		in := certs.Inspection{Hostname: c.Hostname, Now: now}
-		for i, cert := range keeper.Store.Certificates() {
+		for i, cert := range keeper.Store.Certificates()[:len(keeper.Files)] {
 			in.Validity(cert.Leaf, func(text string) { u.log.Warn("certificate: "+text, "file", keeper.Files[i].Cert) })
 		}
 	}

@@ -43,6 +43,11 @@ func configCheck(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
+	if c.ACME != nil {
+		if _, err := acmeOptions(c); err != nil {
+			return err
+		}
+	}
 	ui.printf("%s", configs.Describe(c))
 	in := inspect(c)
 	for i, cert := range loaded {

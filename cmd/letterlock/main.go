@@ -21,6 +21,8 @@ func subcommands() []subcommand {
 		{"serve", "the proxy", serveCommand},
 		{"demo", "the proxy in front of built-in servers, to try it", demoCommand},
 		{"config", "check a configuration, show the reference or the schema", configCommand},
+		{"tlsa", "DANE: the records to publish, and whether they are", tlsaCommand},
+		{"mta-sts", "MTA-STS: the policy and the records to publish", mtastsCommand},
 		{"version", "which version this is", versionCommand},
 	}
 }

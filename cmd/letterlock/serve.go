@@ -29,6 +29,12 @@ func serveCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
+	supply, err := newACME(c, store, log)
+	if err != nil {
+		return err
+	}
+	defer supply.close()
+	supply.begin()
 	r, err := start(c, store, u, log)
 	if err != nil {
 		return err

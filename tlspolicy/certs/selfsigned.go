@@ -74,14 +74,20 @@ func Due(pair []tls.Certificate, now time.Time) bool {
 	return slices.ContainsFunc(pair, func(c tls.Certificate) bool { return c.Leaf.NotAfter.Sub(now) < renewBefore })
 }
 
+// KeptFiles are the files of the self-signed pair in dir, whether they are
+// there or not.
+func KeptFiles(dir string) []File {
+	return []File{
+		{filepath.Join(dir, "self-signed-ecdsa.pem"), filepath.Join(dir, "self-signed-ecdsa.key")},
+		{filepath.Join(dir, "self-signed-rsa.pem"), filepath.Join(dir, "self-signed-rsa.key")},
+	}
+}
+
 // Kept returns the self-signed pair in dir, made now if there is none, or if
 // it is for another name or soon expires. If it cannot be kept, it is returned
 // all the same, with an error that says so.
 func Kept(dir, name string) ([]tls.Certificate, error) {
-	files := []File{
-		{filepath.Join(dir, "self-signed-ecdsa.pem"), filepath.Join(dir, "self-signed-ecdsa.key")},
-		{filepath.Join(dir, "self-signed-rsa.pem"), filepath.Join(dir, "self-signed-rsa.key")},
-	}
+	files := KeptFiles(dir)
 	pair, err := Load(files)
 	if err == nil && pair[0].Leaf.VerifyHostname(name) == nil && !Due(pair, time.Now()) {
 		return pair, nil

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -21,6 +22,9 @@ type Getter func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 // replaced while handshakes run.
 type Store struct {
 	table atomic.Pointer[table]
+
+	mu            sync.Mutex // for the two that the table is made of
+	own, supplied []tls.Certificate
 }
 
 // table is a set of certificates, with an index so that a handshake costs the
@@ -39,10 +43,27 @@ func NewStore(certs []tls.Certificate) *Store {
 	return s
 }
 
-// Replace puts other certificates in the place of all. Handshakes that run
-// keep what they have chosen.
+// Replace puts other certificates in the place of all but the supplied ones.
+// Handshakes that run keep what they have chosen.
 func (s *Store) Replace(certs []tls.Certificate) {
-	t := &table{certs: slices.Clone(certs), byName: map[string][]*tls.Certificate{}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.own = slices.Clone(certs)
+	s.index()
+}
+
+// Supply puts certificates of another source behind those of Replace, in the
+// place of what was supplied before.
+func (s *Store) Supply(certs []tls.Certificate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.supplied = slices.Clone(certs)
+	s.index()
+}
+
+// index makes the table; s.mu is held.
+func (s *Store) index() {
+	t := &table{certs: slices.Concat(s.own, s.supplied), byName: map[string][]*tls.Certificate{}}
 	for i := range t.certs {
 		c := &t.certs[i]
 		t.all = append(t.all, c)
@@ -63,8 +84,23 @@ func (s *Store) Replace(certs []tls.Certificate) {
 	s.table.Store(t)
 }
 
-// Certificates lists what the store holds.
+// Certificates lists what the store holds, the supplied ones last.
 func (s *Store) Certificates() []tls.Certificate { return s.table.Load().certs }
+
+// For lists those that clients may be given which ask for a name: what TLSA
+// records for it have to tell.
+func (s *Store) For(name string) []tls.Certificate {
+	t := s.table.Load()
+	candidates := t.named(name)
+	if len(candidates) == 0 {
+		candidates = t.first
+	}
+	certs := make([]tls.Certificate, len(candidates))
+	for i, c := range candidates {
+		certs[i] = *c
+	}
+	return certs
+}
 
 // errNone is answered to a handshake when there is nothing to serve.
 var errNone = errors.New("there is no certificate")

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/tlspolicy/mtasts"
+)
+
+var errNoDomain = errors.New("no domain: name those that mail is received for with --domain, or write mta_sts in the configuration")
+
+// mtastsCommand prints what to publish, whether the proxy serves the policy or
+// another web server does.
+func mtastsCommand(ui *ui, args []string) error {
+	flags := flag.NewFlagSet("letterlock mta-sts", flag.ContinueOnError)
+	source := sourceFlags(flags)
+	domains := flags.String("domain", "", "`DOMAIN,...` that mail is received for (default those of mta_sts)")
+	mode := flags.String("mode", "", "testing, enforce or none (default that of mta_sts, or testing)")
+	mx := flags.String("mx", "", "`NAME,...` of the MX hosts (default those of mta_sts, or the hostname)")
+	report := flags.String("report", "", "`ADDRESS` for reports of senders (default tls-reports at the domain)")
+	if err := parse(ui, flags, args); err != nil {
+		return err
+	}
+	c, err := source.load()
+	if err != nil {
+		return err
+	}
+	m := configs.MTASTS{Mode: "testing", MaxAge: 7 * 24 * time.Hour, MX: []string{c.Hostname}}
+	if c.MTASTS != nil {
+		m = *c.MTASTS
+	}
+	override(&m.Mode, *mode)
+	overrideList(&m.MX, *mx)
+	overrideList(&m.Domains, *domains)
+	if len(m.Domains) == 0 {
+		return errNoDomain
+	}
+	if !slices.Contains(configs.STSModes(), m.Mode) {
+		ui.errorf("--mode %q: there are %s", m.Mode, strings.Join(configs.STSModes(), ", "))
+		return errUsage
+	}
+	printPolicy(ui, c, m, *report)
+	return nil
+}
+
+func printPolicy(ui *ui, c *configs.Config, m configs.MTASTS, report string) {
+	policy := policyOf(&m)
+	for _, domain := range m.Domains {
+		by := "to be served by your web server"
+		if slices.Contains(c.PolicyHosts(), "mta-sts."+domain) {
+			by = "served by letterlock on " + c.ACME.TLSALPN
+		}
+		ui.printf("; https://mta-sts.%s%s, %s:\n", domain, mtasts.Path, by)
+		for line := range strings.Lines(policy.Text()) {
+			ui.printf(";   %s\n", strings.TrimSpace(line))
+		}
+		if c.MTASTS != nil && policy.Text() != policyOf(c.MTASTS).Text() {
+			ui.printf("; THIS IS NOT WHAT THE CONFIGURATION SAYS: write it there before you publish the records.\n")
+		}
+		address := "tls-reports@" + domain
+		override(&address, report)
+		ui.printf("mta-sts.%s. IN CNAME %s. ; or A and AAAA\n", domain, c.Hostname)
+		ui.printf("%s\n%s\n\n", policy.Record(domain), mtasts.ReportRecord(domain, address))
+	}
+	ui.printf("; Publish the TXT records last, and anew whenever the policy changes: its id does, too.\n")
+}
+
+// overrideList replaces a list with one that was given with commas.
+func overrideList(list *[]string, with string) {
+	if with == "" {
+		return
+	}
+	*list = nil
+	for word := range strings.SplitSeq(with, ",") {
+		*list = append(*list, strings.ToLower(strings.TrimSuffix(strings.TrimSpace(word), ".")))
+	}
+}

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"flag"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/resolver"
+	"github.com/letterlock/letterlock/tlspolicy/certs"
+	"github.com/letterlock/letterlock/tlspolicy/certs/acme"
+	"github.com/letterlock/letterlock/tlspolicy/dane"
+)
+
+// typeTLSA is the type of TLSA records (RFC 6698 §7.1).
+const typeTLSA dnsmessage.Type = 52
+
+func tlsaCommand(ui *ui, args []string) error {
+	flags := flag.NewFlagSet("letterlock tlsa", flag.ContinueOnError)
+	source := sourceFlags(flags)
+	address := flags.String("resolver", "", "`HOST[:PORT]` of a validating resolver: compare with what is published")
+	hosts := flags.String("host", "", "`NAME,...` of this server (default the hostname and those of acme)")
+	if err := parse(ui, flags, args); err != nil {
+		return err
+	}
+	c, err := source.load()
+	if err != nil {
+		return err
+	}
+	names := []string{c.Hostname}
+	for _, host := range c.MailHosts() {
+		if !slices.Contains(names, host) {
+			names = append(names, host)
+		}
+	}
+	overrideList(&names, *hosts)
+	s, err := servedBy(c)
+	if err != nil {
+		return err
+	}
+	t := tlsaReport{ui: ui, served: s, ctx: context.Background()}
+	if *address != "" {
+		t.resolver = &resolver.Resolver{Address: withDNSPort(*address)}
+	}
+	for _, host := range names {
+		for _, port := range portsOf(c) {
+			if err := t.name(port, host); err != nil {
+				return err
+			}
+		}
+	}
+	return t.end()
+}
+
+func withDNSPort(address string) string {
+	if _, _, err := net.SplitHostPort(address); err == nil {
+		return address
+	}
+	return net.JoinHostPort(strings.Trim(address, "[]"), "53")
+}
+
+// portsOf are those of the listeners, that of mail between servers first: it
+// is where others look.
+func portsOf(c *configs.Config) []int {
+	var ports []int
+	for _, l := range c.Listeners {
+		_, text, _ := net.SplitHostPort(l.Listen)
+		port, err := strconv.Atoi(text)
+		if err == nil && port != 0 && !slices.Contains(ports, port) {
+			ports = append(ports, port)
+		}
+	}
+	slices.SortStableFunc(ports, func(a, b int) int {
+		switch {
+		case a == b:
+			return 0
+		case a == configs.SMTP.Port():
+			return -1
+		case b == configs.SMTP.Port():
+			return 1
+		}
+		return 0
+	})
+	return ports
+}
+
+// served is what the proxy serves according to the files that it reads, and
+// what the next renewal does to each key.
+type served struct {
+	store   *certs.Store
+	renewal map[string]string // by the certificate
+}
+
+var errNothingServed = fmt.Errorf("there is no certificate yet: start letterlock serve first")
+
+func servedBy(c *configs.Config) (served, error) {
+	s := served{store: certs.NewStore(nil), renewal: map[string]string{}}
+	own, err := certs.Load(certificateFiles(c))
+	if err != nil {
+		return s, err
+	}
+	s.note(own, "stays if the renewal keeps the key file; publish a new key's record two days before it is used")
+	if hosts := c.MailHosts(); len(hosts) > 0 {
+		stored, err := acme.Stored(acmeDir(c), hosts)
+		if err != nil {
+			return s, err
+		}
+		for _, cert := range stored {
+			words := "stays, as the renewal keeps the key"
+			if time.Now().After(cert.Leaf.NotAfter) {
+				words = "LOST, as the certificate has expired, if letterlock is started again before the CA has renewed it"
+			}
+			s.note([]tls.Certificate{cert}, words)
+		}
+		s.store.Supply(stored)
+	} else if len(own) == 0 {
+		if own, err = certs.Load(certs.KeptFiles(c.StateDir)); err != nil {
+			return s, fmt.Errorf("%w (%w)", errNothingServed, err)
+		}
+		s.note(own, "another key: a self-signed certificate is made anew a month before it expires")
+	}
+	s.store.Replace(own)
+	if len(s.store.Certificates()) == 0 {
+		return s, errNothingServed
+	}
+	return s, nil
+}
+
+func (s served) note(all []tls.Certificate, words string) {
+	for _, cert := range all {
+		s.renewal[string(cert.Leaf.Raw)] = words
+	}
+}
+
+// tlsaReport prints name after name, and counts what does not fit.
+type tlsaReport struct {
+	ui       *ui
+	ctx      context.Context
+	served   served
+	resolver *resolver.Resolver // nil: nothing is compared
+
+	names, wrong int
+}
+
+// name prints the records of a port, and what is published there.
+func (t *tlsaReport) name(port int, host string) error {
+	name := dane.Name(port, host)
+	all := t.served.store.For(host)
+	var published []dane.TLSA
+	var secure bool
+	if t.resolver != nil {
+		var err error
+		if published, secure, err = t.lookUp(name); err != nil {
+			return err
+		}
+	}
+	missing := 0
+	for _, cert := range all {
+		leaf := cert.Leaf
+		t.ui.printf("%s IN TLSA %s\n", name, dane.Of(leaf))
+		t.ui.printf(";   %s, expires %s; after renewal: %s\n", leaf.PublicKeyAlgorithm, leaf.NotAfter.UTC().Format(time.DateOnly), t.served.renewal[string(leaf.Raw)])
+		if t.resolver != nil {
+			words, ok := verdict(cert, published)
+			t.ui.printf(";   %s\n", words)
+			if !ok {
+				missing++
+			}
+		}
+	}
+	if t.resolver != nil {
+		t.sum(port, missing, len(all), secure, published)
+	}
+	t.ui.printf("\n")
+	return nil
+}
+
+// sum says what the records of a name come to. That none is published is only
+// wrong where other servers look.
+func (t *tlsaReport) sum(port, missing, all int, secure bool, published []dane.TLSA) {
+	for _, record := range published {
+		if !slices.ContainsFunc(t.served.store.Certificates(), func(c tls.Certificate) bool { return record.Matches(chainOf(c)) }) {
+			t.ui.printf("; STALE: %s is published and matches nothing that is served\n", record)
+		}
+	}
+	switch {
+	case len(published) == 0:
+		t.ui.printf("; nothing is published\n")
+	case missing == all:
+		t.ui.printf("; NOTHING MATCHES: servers that check will not send mail here\n")
+	case missing > 0:
+		t.ui.printf("; INCOMPLETE: servers that are given the key without a record will not send mail here\n")
+	}
+	if len(published) > 0 && !secure {
+		t.ui.printf("; the resolver has not validated this: without DNSSEC the records mean nothing, and a resolver that does not validate cannot tell\n")
+	}
+	if t.names++; missing > 0 && (len(published) > 0 || port == configs.SMTP.Port()) {
+		t.wrong++
+	}
+}
+
+// verdict tells whether a certificate has a record now, and with the next one
+// for the same key.
+func verdict(cert tls.Certificate, published []dane.TLSA) (words string, ok bool) {
+	words = "MISSING"
+	for _, record := range published {
+		switch {
+		case !record.Matches(chainOf(cert)):
+		case record.Usage == dane.EndEntity && record.Selector == dane.PublicKey:
+			return "published", true
+		case record.Usage == dane.TrustAnchor:
+			words, ok = fmt.Sprintf("published as %d %d %d: matches while the CA signs with that key", record.Usage, record.Selector, record.Matching), true
+		default:
+			words, ok = fmt.Sprintf("published as %d %d %d, UNTIL THE NEXT RENEWAL ONLY: it is of the certificate, not the key", record.Usage, record.Selector, record.Matching), true
+		}
+	}
+	return words, ok
+}
+
+func chainOf(c tls.Certificate) []*x509.Certificate {
+	chain := []*x509.Certificate{c.Leaf}
+	for _, der := range c.Certificate[1:] {
+		if cert, err := x509.ParseCertificate(der); err == nil {
+			chain = append(chain, cert)
+		}
+	}
+	return chain
+}
+
+func (t *tlsaReport) lookUp(name string) (published []dane.TLSA, secure bool, err error) {
+	answer, err := t.resolver.Ask(t.ctx, name, typeTLSA)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, r := range answer.Records {
+		if body, ok := r.Body.(*dnsmessage.UnknownResource); ok {
+			if record, err := dane.Parse(body.Data); err == nil {
+				published = append(published, record)
+			}
+		}
+	}
+	return published, answer.Secure, nil
+}
+
+// end fails if something is to be done, so that a monitoring can ask.
+func (t *tlsaReport) end() error {
+	if t.wrong > 0 {
+		return fmt.Errorf("%s of %d without a record for every key", count(t.wrong, "name"), t.names)
+	}
+	return nil
+}
