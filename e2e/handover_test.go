@@ -49,9 +49,9 @@ func believers(t *testing.T) *world.Believers {
 	return b
 }
 
-func serveCustom(t *testing.T, top string, listeners ...world.Custom) *world.Letterlock {
+func serveCustom(t *testing.T, top string, listeners ...world.Listener) *world.Letterlock {
 	t.Helper()
-	l, err := needsServers(t).ServeCustom(top, listeners...)
+	l, err := needsServers(t).ServeCustom("timeouts: {shutdown: 5s}\n"+top, listeners...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,14 +71,14 @@ func awaitIn(t *testing.T, p *world.Process, mark int, words ...string) string {
 func TestHandover(t *testing.T) {
 	b := believers(t)
 	p := b.Ports
-	handover := func(name, service string, backend int, words string) world.Custom {
-		return world.Custom{Name: name, Service: service, Backend: backend, Keys: []string{"handover: " + words}}
+	handover := func(name, service string, backend int, words string) world.Listener {
+		return world.Listener{Name: name, Service: service, Backend: backend, Keys: []string{"handover: " + words}}
 	}
 	l := serveCustom(t, "",
 		handover("xclient", "smtp", p.SMTP, "xclient"),
 		handover("smtp proxy-v1", "smtp", p.SMTPBehindHeader, "proxy-v1"),
 		handover("smtp proxy-v2", "smtp", p.SMTPBehindHeader, "proxy-v2"),
-		world.Custom{Name: "xforward", Service: "smtp", Backend: p.SMTP, Keys: []string{"handover: xforward", "recipients: [example.com]"}},
+		world.Listener{Name: "xforward", Service: "smtp", Backend: p.SMTP, Keys: []string{"handover: xforward", "recipients: [example.com]"}},
 		handover("submission xclient", "submissions", p.Submission, "xclient"),
 		handover("imap-id", "imaps", p.IMAP, "imap-id"),
 		handover("imap proxy-v2", "imaps", p.IMAPBehindHeader, "proxy-v2"),

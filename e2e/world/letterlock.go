@@ -13,39 +13,46 @@ type Letterlock struct {
 	addresses map[string]string
 }
 
-// listener is one of an instance's listeners. The name is the service's, but
-// where there are two.
-type listener struct {
-	Name, Service string
-	Backend       int
+// Listener is one of an instance's listeners.
+type Listener struct {
+	Name    string // the tests' own
+	Service string
+	Backend int      // a port of 127.0.0.1
+	Keys    []string // further lines of its configuration
 }
 
-func (w *World) listeners() []listener {
+// listeners are all services, in front of Postfix and Dovecot.
+func (w *World) listeners() []Listener {
 	p := w.Ports
-	return []listener{
-		{"smtp", "smtp", p.SMTP},
-		{"submission", "submission", p.Submission},
-		{"submissions", "submissions", p.Submission},
-		{"dovecot-submission", "submission", p.DovecotSubmission},
-		{"imap", "imap", p.IMAP},
-		{"imaps", "imaps", p.IMAP},
-		{"pop3", "pop3", p.POP3},
-		{"pop3s", "pop3s", p.POP3},
-		{"sieve", "sieve", p.Sieve},
+	return []Listener{
+		{"smtp", "smtp", p.SMTP, []string{"recipients: [example.com]"}},
+		{"submission", "submission", p.Submission, nil},
+		{"submissions", "submissions", p.Submission, nil},
+		{"dovecot-submission", "submission", p.DovecotSubmission, nil},
+		{"imap", "imap", p.IMAP, nil},
+		{"imaps", "imaps", p.IMAP, nil},
+		{"pop3", "pop3", p.POP3, nil},
+		{"pop3s", "pop3s", p.POP3, nil},
+		{"sieve", "sieve", p.Sieve, nil},
 	}
 }
 
 // Serve starts an instance in front of the servers. When it is told to end,
 // its sessions have until shutdown to end too.
 func (w *World) Serve(shutdown time.Duration) (*Letterlock, error) {
+	return w.ServeCustom("timeouts: {shutdown: "+shutdown.String()+"}", w.listeners()...)
+}
+
+// ServeCustom starts an instance with the given listeners; top are further
+// lines for the head of its configuration.
+func (w *World) ServeCustom(top string, listeners ...Listener) (*Letterlock, error) {
 	name := fmt.Sprintf("letterlock-%d", len(w.letterlocks)+1)
-	listeners := w.listeners()
 	err := w.fill("letterlock.yaml", name+".yaml", struct {
 		*World
 		Certificates []Pair
-		Listeners    []listener
-		Shutdown     time.Duration
-	}{w, w.certificates, listeners, shutdown})
+		Top          string
+		Listeners    []Listener
+	}{w, w.certificates, top, listeners})
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +68,7 @@ func (w *World) Serve(shutdown time.Duration) (*Letterlock, error) {
 var listening = regexp.MustCompile(`: listening.* address=(\S+)`)
 
 // learn reads from the log where the instance listens: it was free to choose.
-func (l *Letterlock) learn(listeners []listener) error {
+func (l *Letterlock) learn(listeners []Listener) error {
 	mark := 0
 	for _, wanted := range listeners {
 		line, err := l.Log.Await(mark, Patience, "letterlock/"+wanted.Service+"[", "listening")

@@ -31,21 +31,29 @@ func (w *World) preparePostfix() error {
 
 // StartPostfix starts it, or starts it again.
 func (w *World) StartPostfix() error {
-	dir := filepath.Join(w.Dir, "postfix")
+	var err error
+	if w.Postfix, err = startMaster("postfix", filepath.Join(w.Dir, "postfix")); err != nil {
+		return err
+	}
+	return w.Postfix.ready(w.Ports.SMTP, w.Ports.Submission)
+}
+
+// startMaster starts a Postfix by its configuration, in the foreground.
+func startMaster(name, dir string) (*Process, error) {
 	if out, err := exec.Command("postfix", "-c", dir, "check").CombinedOutput(); err != nil {
-		return fmt.Errorf("postfix check: %w\n%s", err, out)
+		return nil, fmt.Errorf("postfix check: %w\n%s", err, out)
 	}
 	daemons, err := exec.Command("postconf", "-c", dir, "-h", "daemon_directory").Output()
 	if err != nil {
-		return fmt.Errorf("postconf: %w", err)
+		return nil, fmt.Errorf("postconf: %w", err)
 	}
 	master := filepath.Join(strings.TrimSpace(string(daemons)), "master")
-	w.Postfix, err = Run("postfix", exec.Command(master, "-c", dir, "-s"))
+	p, err := Run(name, exec.Command(master, "-c", dir, "-s"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w.Postfix.DiesOfSignal = true
-	return w.Postfix.ready(w.Ports.SMTP, w.Ports.Submission)
+	p.DiesOfSignal = true
+	return p, nil
 }
 
 // give makes somebody the owner of a file.
