@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -100,7 +101,7 @@ type served struct {
 	renewal map[string]string // by the certificate
 }
 
-var errNothingServed = fmt.Errorf("there is no certificate yet: start letterlock serve first")
+var errNothingServed = errors.New("there is no certificate yet: start letterlock serve first")
 
 func servedBy(c *configs.Config) (served, error) {
 	s := served{store: certs.NewStore(nil), renewal: map[string]string{}}

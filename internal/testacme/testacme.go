@@ -3,6 +3,7 @@
 package testacme
 
 import (
+	"crypto"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -41,6 +42,7 @@ type CA struct {
 	Roots     *x509.CertPool // trusts the API's own certificate
 	Issued    *x509.CertPool // trusts what the CA issues
 
+	store   *db.MemoryStore
 	server  *httptest.Server
 	handler atomic.Value // http.Handler
 	down    atomic.Bool
@@ -80,12 +82,23 @@ func (c *CA) Start(t testing.TB, o Options) {
 	front := wfe.New(quiet, store, validator, authority, []string{"ca.test"}, false, o.KeyID != "", 1, 1)
 	c.Issued = x509.NewCertPool()
 	c.Issued.AddCert(authority.GetRootCert(0).Cert)
+	c.store = store
 	c.handler.Store(front.Handler())
 	c.SetDown(false)
 }
 
 // SetDown makes the CA drop every connection, or answer again.
 func (c *CA) SetDown(down bool) { c.down.Store(down) }
+
+// Contact is what the account with a key has said about its owner.
+func (c *CA) Contact(t testing.TB, key crypto.PublicKey) []string {
+	t.Helper()
+	account, err := c.store.GetAccountByKey(key)
+	if err != nil || account == nil {
+		t.Fatalf("no account with this key: %v", err)
+	}
+	return account.Contact
+}
 
 // RootsFile writes what trusts the API's certificate to a file.
 func (c *CA) RootsFile(t testing.TB) string {

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,10 +40,27 @@ func TestHTTP01(t *testing.T) {
 	if !strings.Contains(b.log.String(), "terms") {
 		t.Error("the terms of service were accepted in silence")
 	}
+	if got := b.ca.Contact(t, accountKey(t, b.o.Dir)); len(got) != 1 || got[0] != "mailto:postmaster@example.test" {
+		t.Errorf("the CA may write to %q", got)
+	}
 	info, err := os.Stat(b.o.Dir)
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder is %v, %v", info.Mode(), err)
 	}
+}
+
+func accountKey(t *testing.T, dir string) crypto.PublicKey {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "acme_account+key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	key, err := x509.ParseECPrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.Public()
 }
 
 func verify(t *testing.T, ca *testacme.CA, c tls.Certificate, name string) {

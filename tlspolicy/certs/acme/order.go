@@ -53,7 +53,7 @@ func (k *Keeper) order(host string, kind x509.PublicKeyAlgorithm) (again time.Du
 	if err != nil {
 		wait, _ := acme.RateLimit(err)
 		if said := k.voice.about(host); said != "" {
-			err = fmt.Errorf("%w; the CA said: %s", err, said)
+			err = fmt.Errorf("the CA said: %s (%w)", said, err)
 		}
 		return max(wait, autocertForgets), err
 	}

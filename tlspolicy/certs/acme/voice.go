@@ -2,12 +2,14 @@ package acme
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,15 +26,13 @@ type voice struct {
 	answers []string // types of challenges that may be tried
 	base    http.RoundTripper
 
-	mu   sync.Mutex
-	said map[string]saying // by host; empty for what concerns none
+	mu     sync.Mutex
+	said   map[string]string    // the last words by host; empty for what concerns none
+	logged map[saying]time.Time // when it went to the log, for repeatTime
 }
 
-// saying is what the CA said last, and when it went to the log.
-type saying struct {
-	words  string
-	logged time.Time
-}
+// saying is what the CA said about a host.
+type saying struct{ host, words string }
 
 const (
 	maxAnswer  = 1 << 20 // bytes of any answer of a CA
@@ -152,29 +152,27 @@ func (v *voice) withoutDeaf(body []byte) []byte {
 }
 
 // heard remembers what was said about a host, and logs it unless it was
-// logged just before.
+// logged just before: autocert asks for the same again and again.
 func (v *voice) heard(host, words string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	last := v.said[host]
-	if last.words != words || time.Since(last.logged) > repeatTime {
-		v.log.Warn("the CA answered: "+words, "host", host)
-		last = saying{words, time.Now()}
-	}
 	if v.said == nil {
-		v.said = map[string]saying{}
+		v.said, v.logged = map[string]string{}, map[saying]time.Time{}
 	}
-	v.said[host] = last
+	v.said[host] = words
+	now := time.Now()
+	maps.DeleteFunc(v.logged, func(_ saying, at time.Time) bool { return now.Sub(at) > repeatTime })
+	if _, just := v.logged[saying{host, words}]; !just {
+		v.log.Warn("the CA answered: "+words, "host", host)
+		v.logged[saying{host, words}] = now
+	}
 }
 
 // about is what was said about a host or else about none, since forget.
 func (v *voice) about(host string) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if s := v.said[host]; s.words != "" {
-		return s.words
-	}
-	return v.said[""].words
+	return cmp.Or(v.said[host], v.said[""])
 }
 
 func (v *voice) forget(host string) {
