@@ -1,0 +1,102 @@
+package acme
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/testacme"
+)
+
+// Port 80 has the challenge and nothing else; port 443 talks to the CA and to
+// those that ask for the site.
+func TestChallengeListenersServeNothingElse(t *testing.T) {
+	site := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "policy of "+r.Host) })
+	b := newBench(t, Options{
+		HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Hosts: []string{mail, other}, Site: site, SiteHosts: []string{other},
+	})
+	b.start(t, testacme.Options{})
+	b.Serve()
+	b.await(t, 4, anyOne)
+	for _, path := range []string{"/", "/.well-known/acme-challenge/x", "/.well-known/mta-sts.txt"} {
+		res, err := http.Get("http://" + b.Addresses()[0].String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusForbidden && res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %s", path, res.Status)
+		}
+	}
+	web := b.Addresses()[1].String()
+	if got := fetch(t, b, web, other); got != "policy of "+other {
+		t.Error(got)
+	}
+	for _, name := range []string{mail, "", "unknown.example.test"} {
+		conn, err := tls.Dial("tcp", web, &tls.Config{ServerName: name, InsecureSkipVerify: true})
+		if err == nil {
+			_ = conn.Close()
+			t.Errorf("%q is served", name)
+		}
+	}
+}
+
+func fetch(t *testing.T, b *bench, address, name string) string {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: b.ca.Issued},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}}
+	defer client.CloseIdleConnections()
+	res, err := client.Get(fmt.Sprintf("https://%s/", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestNewRefuses(t *testing.T) {
+	if _, err := New(Options{Hosts: []string{mail}}); err != errNoChallenge {
+		t.Error(err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(Options{Hosts: []string{mail}, HTTP: ":0", Dir: file}); err == nil {
+		t.Error("a file is taken for the folder")
+	}
+}
+
+func TestListenAllOrNone(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	k, err := New(Options{Hosts: []string{mail}, HTTP: "127.0.0.1:0", TLSALPN: taken.Addr().String(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Listen(); err == nil {
+		t.Error("listens twice")
+	}
+	if _, err := net.Dial("tcp", k.Addresses()[0].String()); err == nil {
+		t.Error("one socket is still open")
+	}
+	k.Close()
+}
