@@ -50,8 +50,17 @@ func (g *Gate) handOver() error {
 func (g *Gate) behindHeader() error {
 	req := g.request("NOOP")
 	req.end()
-	err := g.inform(req)
-	if why := gate.ReasonOf(err); why == gate.BackendGarbage || why == gate.HandoverRefused {
+	return g.blameHeader(g.inform(req))
+}
+
+// blameHeader finds the reason why a backend that has greeted well makes no
+// sense now.
+func (g *Gate) blameHeader(err error) error {
+	if g.s.Handover != gate.PROXYHeader {
+		return err
+	}
+	switch gate.ReasonOf(err) {
+	case gate.BackendGarbage, gate.BackendRefused, gate.HandoverRefused:
 		return &gate.End{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
 	}
 	return err

@@ -60,7 +60,7 @@ func (g *Gate) Open(back *wire.Conn) error {
 	if name, list, _ := cutCode(greeting.text); name == "CAPABILITY" {
 		g.learn(list)
 	} else if err := g.askCapabilities(); err != nil {
-		return err
+		return g.blameHeader(err)
 	}
 	return g.handOver()
 }

@@ -1,0 +1,49 @@
+package probe
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// pop3 looks for a login that nobody or anybody can have.
+func (v *visit) pop3() error {
+	greeting, err := v.ReadLine()
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(greeting, "+OK") {
+		return fmt.Errorf("%w: %.80q", errGreeting, greeting)
+	}
+	if v.Spoken == gate.XCLIENT {
+		if !strings.Contains(greeting, "[XCLIENT]") {
+			v.noHandover("[XCLIENT] is not in the greeting")
+			return nil
+		}
+		reply, err := v.ask("XCLIENT ADDR=%s PORT=%d", Stranger.Addr(), Stranger.Port())
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(reply, "+OK") {
+			v.noHandover("XCLIENT is answered with " + reply)
+			return nil
+		}
+	}
+	user, password := nobody()
+	reply, err := v.ask("USER %s", user)
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(reply, "+OK") {
+		v.noLogin("USER is answered with " + reply)
+		return nil
+	}
+	if reply, err = v.ask("PASS %s", password); err != nil {
+		return err
+	}
+	if strings.HasPrefix(reply, "+OK") {
+		v.anyPassword(user)
+	}
+	return v.PrintfLine("QUIT")
+}

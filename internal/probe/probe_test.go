@@ -1,0 +1,232 @@
+package probe
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// rule answers lines that begin as said; the first that fits counts.
+type rule struct{ begins, answer string }
+
+// backend is a server of a few rules. It keeps what it has heard.
+type backend struct {
+	greeting string
+	rules    []rule
+	heard    []string
+}
+
+func (b *backend) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	_, _ = io.WriteString(conn, b.greeting)
+	r := bufio.NewReader(conn)
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		line = strings.TrimRight(line, "\r\n")
+		b.heard = append(b.heard, line)
+		answer := "500 what\r\n"
+		for _, rule := range b.rules {
+			if strings.HasPrefix(line, rule.begins) {
+				answer = rule.answer
+				break
+			}
+		}
+		if answer == "" {
+			return
+		}
+		_, _ = io.WriteString(conn, answer)
+	}
+}
+
+// visitBackend returns what was found, and what the backend has heard.
+func visitBackend(t *testing.T, b *backend, target Target) ([]Finding, []string, error) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if conn, err := l.Accept(); err == nil {
+			b.serve(conn)
+		}
+	}()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.Hostname = "mail.example.com"
+	findings, err := Visit(t.Context(), conn, target)
+	<-done
+	for _, f := range findings {
+		if f.Remedy == "" {
+			t.Errorf("%s: and what is to be done?", f.Text)
+		}
+	}
+	return findings, b.heard, err
+}
+
+const ehlo = "250-old\r\n250-AUTH PLAIN LOGIN\r\n250-XCLIENT NAME ADDR PORT\r\n250 SIZE\r\n"
+
+// The rules of a good backend, behind those of a test.
+func mailRules(more ...rule) []rule {
+	return append(more,
+		rule{"EHLO ", ehlo}, rule{"XCLIENT ", "220 old\r\n"}, rule{"AUTH ", "535 no\r\n"}, rule{"MAIL ", "250 ok\r\n"},
+		rule{"RCPT ", "554 no relaying\r\n"}, rule{"RSET", "250 ok\r\n"}, rule{"QUIT", "221 bye\r\n"})
+}
+
+func TestSMTP(t *testing.T) {
+	judged := Target{Protocol: "smtp", Spoken: gate.XCLIENT}
+	open := rule{"RCPT TO:<relay-test@example.net>", "250 ok\r\n"}
+	careless := rule{"RCPT TO:<relay-test@relay-test.invalid>", "250 ok\r\n"}
+	cases := map[string]struct {
+		rules    []rule
+		target   Target
+		severity Severity
+		text     string // of the only finding; empty: there is none
+	}{
+		"good":                {mailRules(), judged, 0, ""},
+		"open relay":          {mailRules(open), judged, Danger, "OPEN RELAY"},
+		"careless relay":      {mailRules(careless), judged, Danger, "OPEN RELAY"},
+		"allowed":             {mailRules(open), Target{Protocol: "smtp", Allowed: true}, Warning, "allow_open_relay"},
+		"guarded":             {mailRules(open), Target{Protocol: "smtp", Guarded: true}, Warning, "knows the recipients"},
+		"submission":          {mailRules(open), Target{Protocol: "smtp", Submission: true, Login: true}, Warning, "without a login"},
+		"tproxy":              {mailRules(open), Target{Protocol: "smtp", Unjudged: true}, Warning, "own address"},
+		"any password":        {mailRules(rule{"AUTH ", "235 welcome\r\n"}), judged, Danger, "any password"},
+		"no AUTH, none used":  {mailRules(rule{"EHLO ", "250 old\r\n"}), Target{Protocol: "smtp"}, 0, ""},
+		"no AUTH":             {mailRules(rule{"EHLO ", "250 old\r\n"}), Target{Protocol: "smtp", Submission: true, Login: true}, Warning, "AUTH is not offered"},
+		"no XCLIENT":          {mailRules(rule{"EHLO ", "250 old\r\n"}), judged, Warning, "XCLIENT is not offered"},
+		"XCLIENT refused":     {mailRules(rule{"XCLIENT ", "550 no\r\n"}), judged, Warning, "550"},
+		"no XFORWARD":         {mailRules(), Target{Protocol: "smtp", Spoken: gate.XFORWARD, Guarded: true}, Warning, "XFORWARD"},
+		"no EHLO":             {mailRules(rule{"EHLO ", "502 what\r\n"}, rule{"HELO", "250 old\r\n"}), Target{Protocol: "smtp"}, 0, ""},
+		"MAIL refused":        {mailRules(rule{"MAIL ", "550 no\r\n"}), judged, 0, ""},
+		"percent hack":        {mailRules(rule{"RCPT TO:<relay-test%", "250 ok\r\n"}), judged, Warning, "relay-test%example.net@mail.example.com"},
+		"percent hack, known": {mailRules(rule{"RCPT TO:<relay-test%", "250 ok\r\n"}), Target{Protocol: "smtp", Guarded: true}, 0, ""},
+		"source route":        {mailRules(rule{"RCPT TO:<@", "250 ok\r\n"}), judged, Warning, "<@mail.example.com:relay-test@example.net>"},
+		"catch-all":           {mailRules(rule{"RCPT TO:<letterlock-probe", "250 ok\r\n"}, rule{"RCPT TO:<relay-test%", "250 ok\r\n"}), judged, 0, ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			findings, heard, err := visitBackend(t, &backend{greeting: "220 old\r\n", rules: c.rules}, c.target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range heard {
+				if strings.HasPrefix(line, "DATA") || strings.HasPrefix(line, "BDAT") {
+					t.Fatal("a message was sent")
+				}
+			}
+			expect(t, findings, c.severity, c.text)
+		})
+	}
+}
+
+func expect(t *testing.T, findings []Finding, severity Severity, text string) {
+	t.Helper()
+	switch {
+	case text == "" && len(findings) == 0:
+	case text == "" || len(findings) != 1 || findings[0].Severity != severity || !strings.Contains(findings[0].Text, text):
+		t.Errorf("found %v, hoped for %q", findings, text)
+	}
+}
+
+// As a stranger, so that the answers are those that a stranger would get.
+func TestSMTPAsAStranger(t *testing.T) {
+	_, heard, err := visitBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules()}, Target{Protocol: "smtp", Spoken: gate.XCLIENT})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"EHLO mail.example.com", "XCLIENT ADDR=192.0.2.1 PORT=25025 NAME=[UNAVAILABLE]", "EHLO mail.example.com", "MAIL FROM:<probe@mail.example.com>"}
+	if got := strings.Join(heard[:4], "\n"); got != strings.Join(want, "\n") {
+		t.Errorf("it heard\n%s", got)
+	}
+}
+
+func TestOtherProtocols(t *testing.T) {
+	imapRules := func(capabilities string, more ...rule) []rule {
+		return append(more, rule{"a ID", "* ID NIL\r\na OK done\r\n"}, rule{"b CAPABILITY", "* CAPABILITY IMAP4rev1 " + capabilities + "\r\nb OK done\r\n"},
+			rule{"c LOGIN", "c NO no\r\n"}, rule{"d LOGOUT", ""})
+	}
+	pop3Rules := func(more ...rule) []rule {
+		return append(more, rule{"USER", "+OK\r\n"}, rule{"PASS", "-ERR no\r\n"}, rule{"QUIT", ""}, rule{"XCLIENT", "+OK Updated\r\n"})
+	}
+	sieveRules := func(more ...rule) []rule {
+		return append(more, rule{"AUTHENTICATE", "NO \"no\"\r\n"}, rule{"LOGOUT", ""}, rule{"XCLIENT", "OK\r\n"}, rule{"CAPABILITY", "\"SASL\" \"PLAIN\"\r\nOK\r\n"})
+	}
+	const sieveGreeting = "\"IMPLEMENTATION\" \"old\"\r\n\"SASL\" \"PLAIN LOGIN\"\r\n\"XCLIENT\"\r\nOK \"ready\"\r\n"
+	for name, c := range map[string]struct {
+		protocol string
+		spoken   gate.Handover
+		greeting string
+		rules    []rule
+		severity Severity
+		text     string
+	}{
+		"imap, good":               {"imap", gate.IMAPID, "* OK old\r\n", imapRules("ID"), 0, ""},
+		"imap, no login":           {"imap", gate.NoHandover, "* OK old\r\n", imapRules("LOGINDISABLED"), Warning, "LOGINDISABLED"},
+		"imap, any password":       {"imap", gate.NoHandover, "* OK old\r\n", imapRules("", rule{"c LOGIN", "c OK [CAPABILITY x] welcome\r\n"}), Danger, "any password"},
+		"imap, no ID":              {"imap", gate.IMAPID, "* OK old\r\n", imapRules("", rule{"a ID", "a BAD what\r\n"}), Warning, "ID"},
+		"pop3, good":               {"pop3", gate.XCLIENT, "+OK [XCLIENT] old\r\n", pop3Rules(), 0, ""},
+		"pop3, no login":           {"pop3", gate.NoHandover, "+OK old\r\n", pop3Rules(rule{"USER", "-ERR [AUTH] Plaintext authentication disallowed\r\n"}), Warning, "USER"},
+		"pop3, any password":       {"pop3", gate.NoHandover, "+OK old\r\n", pop3Rules(rule{"PASS", "+OK\r\n"}), Danger, "any password"},
+		"pop3, no XCLIENT":         {"pop3", gate.XCLIENT, "+OK old\r\n", pop3Rules(), Warning, "XCLIENT"},
+		"pop3, XCLIENT refused":    {"pop3", gate.XCLIENT, "+OK [XCLIENT] old\r\n", pop3Rules(rule{"XCLIENT", "-ERR no\r\n"}), Warning, "-ERR no"},
+		"sieve, good":              {"sieve", gate.XCLIENT, sieveGreeting, sieveRules(), 0, ""},
+		"sieve, no login":          {"sieve", gate.NoHandover, "\"SASL\" \"\"\r\nOK\r\n", sieveRules(), Warning, "SASL"},
+		"sieve, another mechanism": {"sieve", gate.NoHandover, "\"SASL\" \"SCRAM-SHA-1\"\r\nOK\r\n", sieveRules(), 0, ""},
+		"sieve, any password":      {"sieve", gate.NoHandover, sieveGreeting, sieveRules(rule{"AUTHENTICATE", "OK\r\n"}), Danger, "any password"},
+		"sieve, no XCLIENT":        {"sieve", gate.XCLIENT, "\"SASL\" \"PLAIN\"\r\nOK\r\n", sieveRules(), Warning, "XCLIENT"},
+		"sieve, XCLIENT refused":   {"sieve", gate.XCLIENT, sieveGreeting, sieveRules(rule{"XCLIENT", "NO \"no\"\r\n"}), Warning, "XCLIENT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Spoken: c.spoken, Login: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, findings, c.severity, c.text)
+		})
+	}
+}
+
+// A visit that is cut short says so, whatever it has found.
+func TestCutShort(t *testing.T) {
+	for name, c := range map[string]struct {
+		target Target
+		b      backend
+	}{
+		"wrong greeting":          {Target{Protocol: "smtp"}, backend{greeting: "554 go away\r\n"}},
+		"wrong greeting, imap":    {Target{Protocol: "imap"}, backend{greeting: "* BYE go away\r\n"}},
+		"wrong greeting, pop3":    {Target{Protocol: "pop3"}, backend{greeting: "-ERR go away\r\n"}},
+		"wrong greeting, sieve":   {Target{Protocol: "sieve"}, backend{greeting: "BYE \"go away\"\r\n"}},
+		"no protocol":             {Target{Protocol: "gopher"}, backend{}},
+		"closes":                  {Target{Protocol: "smtp"}, backend{greeting: "220 old\r\n", rules: []rule{{"EHLO", ""}}}},
+		"421":                     {Target{Protocol: "smtp"}, backend{greeting: "220 old\r\n", rules: mailRules(rule{"RCPT", "421 too many\r\n"})}},
+		"more than anybody reads": {Target{Protocol: "imap"}, backend{greeting: strings.Repeat("x", maxHeard+1) + "\r\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if findings, _, err := visitBackend(t, &c.b, c.target); err == nil {
+				t.Errorf("no error, and found %v", findings)
+			}
+		})
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer func() { _ = theirs.Close() }()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Visit(ctx, ours, Target{Protocol: "imap"}); err == nil {
+		t.Error("no error")
+	}
+}

@@ -1,0 +1,74 @@
+package probe
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// sieve looks for a login that nobody or anybody can have.
+func (v *visit) sieve() error {
+	offers, status, err := v.capabilities()
+	if err != nil {
+		return err
+	}
+	if status != "OK" {
+		return errGreeting
+	}
+	if v.Spoken == gate.XCLIENT {
+		if _, ok := offers["XCLIENT"]; !ok {
+			v.noHandover("XCLIENT is not offered")
+			return nil
+		}
+		reply, err := v.ask("XCLIENT ADDR=%s PORT=%d", Stranger.Addr(), Stranger.Port())
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(strings.ToUpper(reply), "OK") {
+			v.noHandover("XCLIENT is answered with " + reply)
+			return nil
+		}
+		if err := v.PrintfLine("CAPABILITY"); err != nil {
+			return err
+		}
+		if offers, _, err = v.capabilities(); err != nil {
+			return err
+		}
+	}
+	mechanisms := strings.Fields(strings.ToUpper(offers["SASL"]))
+	switch {
+	case len(mechanisms) == 0:
+		v.noLogin("there are no SASL mechanisms")
+		return nil
+	case !slices.Contains(mechanisms, "PLAIN"):
+		return nil
+	}
+	user, password := nobody()
+	reply, err := v.ask(`AUTHENTICATE "PLAIN" "%s"`, token(user, password))
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(strings.ToUpper(reply), "OK") {
+		v.anyPassword(user)
+	}
+	return v.PrintfLine("LOGOUT")
+}
+
+// capabilities reads lines of quoted strings up to the response behind them
+// (RFC 5804 §1.7).
+func (v *visit) capabilities() (offers map[string]string, status string, err error) {
+	offers = map[string]string{}
+	for {
+		line, err := v.ReadLine()
+		if err != nil {
+			return nil, "", err
+		}
+		if !strings.HasPrefix(line, `"`) {
+			status, _, _ := strings.Cut(strings.ToUpper(line), " ")
+			return offers, status, nil
+		}
+		name, value, _ := strings.Cut(line[1:], `"`)
+		offers[strings.ToUpper(name)] = strings.Trim(strings.TrimSpace(value), `"`)
+	}
+}
