@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"sieve":                {"internal/gate", "internal/wire", "tlspolicy"},
 	"tlspolicy/dane":       {},
 	"tlspolicy/mtasts":     {},
+	"internal/probe":       {"internal/gate"},
 	"internal/resolver":    {},
 	"internal/testacme":    {},
 	"internal/testca":      {},

@@ -21,6 +21,9 @@ type Config struct {
 	Timeouts     Timeouts      `yaml:"timeouts"`
 	Listeners    []Listener    `yaml:"listeners"`
 
+	// Probe asks each backend whether it relays or takes a wrong password.
+	Probe *bool `yaml:"probe"` // nil: on
+
 	// PublicPlaintextBackend allows a plaintext leg to a backend that is
 	// neither on loopback, nor a unix socket, nor in private address space.
 	PublicPlaintextBackend bool `yaml:"allow_public_plaintext_backend"`

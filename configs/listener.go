@@ -66,3 +66,11 @@ func (p Policy) resolve() (tlspolicy.Policy, error) {
 	}
 	return policy, nil
 }
+
+// KnowsRecipients reports whether the proxy itself decides who may be written
+// to.
+func (l Listener) KnowsRecipients() bool { return len(l.Recipients) > 0 }
+
+// ProbeOn reports whether backends are probed at the start and with each
+// reload.
+func (c *Config) ProbeOn() bool { return c.Probe == nil || *c.Probe }

@@ -21,8 +21,8 @@ type Handover struct {
 	Spoken      gate.Handover // in the protocol's words
 }
 
-// words is what the gate has to know of it.
-func (h Handover) words() gate.Handover {
+// Words is what a gate has to know of it.
+func (h Handover) Words() gate.Handover {
 	if h.Header > 0 {
 		return gate.PROXYHeader
 	}

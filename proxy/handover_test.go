@@ -91,7 +91,7 @@ func TestWords(t *testing.T) {
 		{Handover{Transparent: true}, gate.NoHandover},
 		{Handover{Spoken: gate.XCLIENT}, gate.XCLIENT},
 	} {
-		if got := c.h.words(); got != c.want {
+		if got := c.h.Words(); got != c.want {
 			t.Errorf("%v: %v", c.h, got)
 		}
 	}

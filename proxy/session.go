@@ -41,7 +41,7 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers) *session {
 	ses.front.Deadline(ses.info.Opened.Add(s.Timeouts.Login))
 	ses.gate = l.NewGate(&gate.Session{
 		ID: ses.info.ID, Hostname: s.Hostname, Banner: l.Banner,
-		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.words(),
+		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(),
 		Strong: l.Strong, Date: date, Spool: spool, Watch: ses,
 		Mechanisms: gate.Mechanisms{Hidden: l.Hidden},
 		Limits:     gate.Limits{Token: s.Limits.Token, Literal: s.Limits.Literal, Errors: s.Limits.Errors, Message: s.Limits.Message},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 
 	"github.com/letterlock/letterlock/configs"
@@ -23,7 +24,7 @@ func configCommand(ui *ui, args []string) error {
 			return err
 		}
 	}
-	ui.errorf("usage: letterlock config check --config FILE | reference | schema")
+	ui.errorf("usage: letterlock config check [--probe] --config FILE | reference | schema")
 	return errUsage
 }
 
@@ -31,6 +32,7 @@ func configCommand(ui *ui, args []string) error {
 func configCheck(ui *ui, args []string) error {
 	flags := flag.NewFlagSet("letterlock config check", flag.ContinueOnError)
 	source := sourceFlags(flags)
+	probing := flags.Bool("probe", false, "ask each backend whether it relays, or takes a wrong password, from here")
 	if err := parse(ui, flags, args); err != nil {
 		return err
 	}
@@ -59,5 +61,12 @@ func configCheck(ui *ui, args []string) error {
 	for _, w := range configs.Warnings(c) {
 		ui.errorf("warning: %s", w)
 	}
-	return nil
+	if !*probing {
+		return nil
+	}
+	server, err := newServer(c, certs.NewStore(loaded), nil, nil)
+	if err != nil {
+		return err
+	}
+	return sayVisits(ui, visitBackends(context.Background(), c, server.Listeners))
 }

@@ -35,6 +35,14 @@ func start(c *configs.Config, store *certs.Store, u *upkeep, log *slog.Logger) (
 	// Before the sockets: who can reach us may also tell us to end.
 	r.first, r.second = signals()
 	u.hangups = hangups()
+	if err := probeFirst(r.first, c, server.Listeners, log); err != nil {
+		return nil, err
+	}
+	u.reloaded = func(ctx context.Context) {
+		if c.ProbeOn() {
+			logVisits(log, visitBackends(ctx, c, server.Listeners))
+		}
+	}
 	if c.Status.Listen != "" {
 		if r.page, err = status.Serve(c.Status.Listen, counts.Handler(), log); err != nil {
 			return nil, err

@@ -18,6 +18,8 @@ type upkeep struct {
 	files   watch.Files
 	chores  []func(now time.Time) // done every choreTime
 	hangups <-chan os.Signal      // nil: nobody asks for files to be read again
+
+	reloaded func(context.Context) // what is due behind a reload; may be nil
 }
 
 const (
@@ -65,6 +67,9 @@ func (u *upkeep) run(ctx context.Context) {
 			}
 		case <-u.hangups:
 			u.reload()
+			if u.reloaded != nil {
+				u.reloaded(ctx)
+			}
 		}
 	}
 }

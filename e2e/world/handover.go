@@ -7,7 +7,8 @@ import (
 )
 
 // Believers are a Postfix and a Dovecot that believe what the proxy on
-// 127.0.0.1 tells them of its clients.
+// 127.0.0.1 tells them of its clients. On its address 127.0.0.2 the Dovecot
+// trusts nobody.
 type Believers struct {
 	Dir              string
 	Ports            BelieverPorts
@@ -21,6 +22,8 @@ type BelieverPorts struct {
 	IMAP, IMAPBehindHeader int // Dovecot
 	POP3, POP3BehindHeader int
 	Submission, Sieve      int
+
+	TrustingSMTP int // lets everybody relay
 }
 
 // BelieverPassword is that of every user.
@@ -31,7 +34,7 @@ func (w *World) StartBelievers() (*Believers, error) {
 	b := &Believers{Dir: filepath.Join(w.Dir, "believers")}
 	p := &b.Ports
 	err := errors.Join(
-		freePorts(&p.SMTP, &p.SMTPBehindHeader, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve),
+		freePorts(&p.SMTP, &p.SMTPBehindHeader, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve, &p.TrustingSMTP),
 		w.folders("believers/postfix", "believers/queue", "believers/data", "believers/home"),
 	)
 	if err != nil {
@@ -54,7 +57,7 @@ func (w *World) StartBelievers() (*Believers, error) {
 	}
 	return b, errors.Join(
 		b.Dovecot.ready(p.IMAP, p.IMAPBehindHeader, p.POP3, p.POP3BehindHeader, p.Submission, p.Sieve),
-		b.Postfix.ready(p.SMTP, p.SMTPBehindHeader))
+		b.Postfix.ready(p.SMTP, p.SMTPBehindHeader, p.TrustingSMTP))
 }
 
 // Stop ends both.
@@ -67,3 +70,6 @@ func (b *Believers) Stop() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Program is the program under test.
+func (w *World) Program() string { return w.binary }

@@ -27,6 +27,13 @@ func (v *visit) imap() error {
 			return nil
 		}
 	}
+	if v.Spoken == gate.PROXYHeader {
+		verdict, _, err := v.tagged("a", "NOOP")
+		if err != nil || !strings.HasPrefix(verdict, "OK") {
+			v.noHandover(gate.ErrHeader.Error())
+			return nil
+		}
+	}
 	_, capabilities, err := v.tagged("b", "CAPABILITY")
 	if err != nil {
 		return err
@@ -59,6 +66,9 @@ func (v *visit) tagged(tag, format string, args ...any) (verdict string, capabil
 		}
 		if verdict, ok := strings.CutPrefix(line, tag+" "); ok {
 			return strings.ToUpper(verdict), capabilities, nil
+		}
+		if _, verdict, _ := strings.Cut(line, " "); strings.HasPrefix(verdict, "BAD") {
+			return verdict, nil, nil // to something that we have not said
 		}
 		if words := strings.Fields(strings.ToUpper(line)); len(words) > 1 && words[1] == "CAPABILITY" {
 			capabilities = words[2:]

@@ -30,6 +30,16 @@ func (v *visit) pop3() error {
 			return nil
 		}
 	}
+	if v.Spoken == gate.PROXYHeader {
+		reply, err := v.ask("CAPA")
+		if err != nil || !strings.HasPrefix(reply, "+OK") {
+			v.noHandover(gate.ErrHeader.Error())
+			return nil
+		}
+		if _, err := v.ReadDotLines(); err != nil {
+			return err
+		}
+	}
 	user, password := nobody()
 	reply, err := v.ask("USER %s", user)
 	if err != nil {

@@ -36,6 +36,15 @@ func (v *visit) sieve() error {
 			return err
 		}
 	}
+	if v.Spoken == gate.PROXYHeader {
+		if err := v.PrintfLine("CAPABILITY"); err != nil {
+			return err
+		}
+		if _, status, err := v.capabilities(); err != nil || status != "OK" {
+			v.noHandover(gate.ErrHeader.Error())
+			return nil
+		}
+	}
 	mechanisms := strings.Fields(strings.ToUpper(offers["SASL"]))
 	switch {
 	case len(mechanisms) == 0:

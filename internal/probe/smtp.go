@@ -22,7 +22,7 @@ func (v *visit) smtp() error {
 		return fmt.Errorf("%w: %d %.80q", errGreeting, code, text)
 	}
 	offers, err := v.ehlo()
-	if err != nil {
+	if err != nil || offers == nil {
 		return err
 	}
 	if v.Spoken == gate.XCLIENT {
@@ -51,13 +51,17 @@ func (v *visit) command(format string, args ...any) (code int, text string, err 
 	return v.ReadResponse(0)
 }
 
-// ehlo returns what the backend offers, by keyword.
+// ehlo returns what the backend offers, by keyword; nil is the end.
 func (v *visit) ehlo() (map[string][]string, error) {
 	code, text, err := v.command("EHLO %s", v.Hostname)
 	if err != nil {
 		return nil, err
 	}
 	offers := map[string][]string{}
+	if code/100 != 2 && v.Spoken == gate.PROXYHeader {
+		v.noHandover(gate.ErrHeader.Error())
+		return nil, nil
+	}
 	if code/100 != 2 { // too old for extensions
 		_, _, err = v.command("HELO %s", v.Hostname)
 		return offers, err

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/probe"
+	"github.com/letterlock/letterlock/proxy"
+)
+
+var errDanger = errors.New("a backend is dangerous to stand in front of: see what was found above")
+
+// visited is what a visit to a backend has shown.
+type visited struct {
+	service, address string
+	findings         []probe.Finding
+	err              error // the visit was cut short
+}
+
+// visitBackends asks every backend, all at once, what a stranger would ask.
+// Listeners that ask the same of the same backend share a visit.
+func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Listener) []visited {
+	type place struct {
+		probe.Target
+		proxy.Handover
+		address string
+	}
+	var all []*visited
+	var running sync.WaitGroup
+	seen := map[place]bool{}
+	for i, l := range c.Listeners {
+		target, listener := targetOf(c, l), listeners[i]
+		for _, address := range listener.Backend.Addresses {
+			at := place{target, listener.Handover, address}
+			if seen[at] {
+				continue
+			}
+			seen[at] = true
+			v := &visited{service: string(l.Service), address: address}
+			all = append(all, v)
+			running.Go(func() { v.findings, v.err = visitBackend(ctx, c, listener, address, target) })
+		}
+	}
+	running.Wait()
+	result := make([]visited, len(all))
+	for i, v := range all {
+		result[i] = *v
+	}
+	return result
+}
+
+func visitBackend(ctx context.Context, c *configs.Config, l *proxy.Listener, address string, target probe.Target) ([]probe.Finding, error) {
+	conn, err := l.Backend.Visit(ctx, address, l.Handover, probe.Stranger, c.Timeouts.Dial)
+	if err != nil {
+		return nil, err
+	}
+	return probe.Visit(ctx, conn, target)
+}
+
+// targetOf says what depends on a listener's backend.
+func targetOf(c *configs.Config, l configs.Listener) probe.Target {
+	h := handovers[l.Handover]
+	return probe.Target{
+		Protocol: l.Service.Protocol(), Hostname: c.Hostname, Spoken: h.Words(),
+		Login:      l.Service != configs.SMTP || l.Auth,
+		Unjudged:   h.Transparent,
+		Guarded:    l.KnowsRecipients(),
+		Submission: l.Service == configs.Submission || l.Service == configs.Submissions,
+		Allowed:    l.AllowOpenRelay,
+	}
+}
+
+// dangerous reports whether one of the findings should keep us from serving.
+func dangerous(all []visited) bool {
+	for _, v := range all {
+		for _, f := range v.findings {
+			if f.Severity == probe.Danger {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// logVisits writes what was found to the log.
+func logVisits(log *slog.Logger, all []visited) {
+	for _, v := range all {
+		for _, f := range v.findings {
+			level := slog.LevelWarn
+			if f.Severity == probe.Danger {
+				level = slog.LevelError
+			}
+			log.Log(context.Background(), level, "backend: "+f.Text, "service", v.service, "backend", v.address, "remedy", f.Remedy)
+		}
+		if v.err != nil {
+			log.Warn("backend could not be probed to the end", "service", v.service, "backend", v.address, "error", v.err,
+				"remedy", gate.BackendDown.Remedy())
+		}
+	}
+}
+
+// probeFirst probes before the service starts. A backend that is down is no
+// reason not to.
+func probeFirst(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, log *slog.Logger) error {
+	if !c.ProbeOn() {
+		return nil
+	}
+	all := visitBackends(ctx, c, listeners)
+	logVisits(log, all)
+	if dangerous(all) {
+		return errDanger
+	}
+	return nil
+}
+
+// sayVisits prints what was found, for `config check --probe`.
+func sayVisits(ui *ui, all []visited) error {
+	for _, v := range all {
+		where := v.service + " backend " + v.address
+		for _, f := range v.findings {
+			word := "warning"
+			if f.Severity == probe.Danger {
+				word = "DANGER"
+			}
+			ui.errorf("%s: %s: %s\n  %s", word, where, f.Text, f.Remedy)
+		}
+		switch {
+		case v.err != nil:
+			ui.errorf("warning: %s could not be probed to the end: %v", where, v.err)
+		case len(v.findings) == 0:
+			ui.printf("probed: %s: nothing was found\n", where)
+		}
+	}
+	if dangerous(all) {
+		return errDanger
+	}
+	return nil
+}

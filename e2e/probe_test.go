@@ -1,0 +1,85 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/e2e/world"
+)
+
+// The shared Postfix trusts its neighbours, as many were set up long ago: the
+// log says that only our list of recipients stands before that.
+func TestProbeAtTheStart(t *testing.T) {
+	w := needsServers(t)
+	l := serveCustom(t, "", world.Listener{Name: "smtp", Service: "smtp", Backend: w.Ports.SMTP, Keys: []string{"recipients: [example.com]"}},
+		world.Listener{Name: "imap", Service: "imap", Backend: w.Ports.IMAP}, world.Listener{Name: "pop3", Service: "pop3", Backend: w.Ports.POP3},
+		world.Listener{Name: "sieve", Service: "sieve", Backend: w.Ports.Sieve}, world.Listener{Name: "submission", Service: "submission", Backend: w.Ports.Submission})
+	awaitIn(t, l.Process, 0, "letterlock/smtp[", "it relays for the proxy", "mynetworks")
+	for _, line := range l.Log.Since(0) {
+		if strings.Contains(line, "backend:") && !strings.Contains(line, "letterlock/smtp[") {
+			t.Errorf("there is nothing wrong with the others: %s", line)
+		}
+	}
+}
+
+// A Postfix that judges by the client's address, and one that would let
+// strangers relay: the same, but for the handover.
+func TestProbeAsAStranger(t *testing.T) {
+	b := believers(t)
+	p := b.Ports
+	for name, c := range map[string]struct {
+		keys  string
+		port  int
+		fails bool
+		words string
+	}{
+		"xclient":                   {"handover: xclient", p.SMTP, false, "nothing was found"},
+		"proxy-v1":                  {"handover: proxy-v1", p.SMTPBehindHeader, false, "nothing was found"},
+		"proxy-v2":                  {"handover: proxy-v2", p.SMTPBehindHeader, false, "nothing was found"},
+		"trusting, handover":        {"handover: xclient", p.TrustingSMTP, true, "OPEN RELAY"},
+		"trusting, allowed":         {"handover: xclient\n    allow_open_relay: true", p.TrustingSMTP, false, "OPEN RELAY"},
+		"trusting, our own address": {"allow_open_relay: true", p.SMTP, false, "OPEN RELAY"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := configCheck(t, fmt.Sprintf("  - service: smtp\n    backend: 127.0.0.1:%d\n    %s\n", c.port, c.keys))
+			if c.fails != (err != nil) || !strings.Contains(out, c.words) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+	logins := map[string]string{
+		"imap":       fmt.Sprintf("  - {service: imap, backend: '127.0.0.2:%d'}\n", p.IMAP),
+		"pop3":       fmt.Sprintf("  - {service: pop3, backend: '127.0.0.2:%d'}\n", p.POP3),
+		"sieve":      fmt.Sprintf("  - {service: sieve, backend: '127.0.0.2:%d'}\n", p.Sieve),
+		"submission": fmt.Sprintf("  - {service: submission, backend: '127.0.0.1:%d'}\n", p.SMTP),
+	}
+	for name, listener := range logins {
+		t.Run("no login, "+name, func(t *testing.T) {
+			out, err := configCheck(t, listener)
+			if err != nil || !strings.Contains(out, "it takes no login from the proxy") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// configCheck runs `config check --probe` on a file with these listeners.
+func configCheck(t *testing.T, listeners string) (string, error) {
+	t.Helper()
+	w := needsServers(t)
+	path := filepath.Join(t.TempDir(), "letterlock.yaml")
+	text := "hostname: mail.example.com\nlisteners:\n" + listeners
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), w.Program(), "config", "check", "--probe", "--config", path).CombinedOutput()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		t.Fatal(err)
+	}
+	return string(out), err
+}
