@@ -48,6 +48,7 @@ func demoCommand(ui *ui, args []string) error {
 func demoConfig(b *demo.Server, listen string) *configs.Config {
 	c := configs.Default()
 	c.Hostname = demoHost
+	c.Probe = new(bool) // the built-in servers are known
 	c.Status.Listen = net.JoinHostPort(listen, strconv.Itoa(demoStatus))
 	backends := map[string]string{"imap": b.IMAP(), "pop3": b.POP3(), "sieve": b.Sieve(), "smtp": b.Submission()}
 	for _, service := range configs.Services() {
