@@ -49,6 +49,9 @@ func (g *Gate) bdat(cmd command) error {
 // chunk sends the chunk on, behind the header if that is due, and brings the
 // reply back.
 func (g *Gate) chunk(header string, size int64, last bool) error {
+	if err := g.inStep(); err != nil {
+		return err
+	}
 	end := ""
 	if last {
 		end = " LAST"

@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -73,7 +74,18 @@ func (g *Gate) parseCapabilities(r reply) capabilities {
 			c.lines = append(c.lines, line[4:])
 		}
 	}
+	// A chunk passes without a look at its text.
+	if c.chunking = c.chunking && !g.o.RejectBareNewline; !c.chunking {
+		c.lines = slices.DeleteFunc(c.lines, needsChunks)
+	}
 	return c
+}
+
+// needsChunks reports whether an extension is of use with BDAT alone
+// (RFC 3030).
+func needsChunks(line string) bool {
+	keyword, _, _ := strings.Cut(strings.ToUpper(line), " ")
+	return keyword == "CHUNKING" || keyword == "BINARYMIME"
 }
 
 // passable drops the mechanisms that would put a security layer around what

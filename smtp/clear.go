@@ -111,8 +111,10 @@ func (g *Gate) startTLS(cmd command) error {
 // forget ends whatever the client has begun at the backend in clear.
 func (g *Gate) forget() error {
 	if g.back != nil && g.helo != "" && !g.unsaid {
+		if err := g.tell("RSET"); err != nil {
+			return err
+		}
 		g.expect(expected{silent: true})
-		g.back.Print("RSET\r\n")
 	}
 	g.chunked = false
 	g.front.Release()

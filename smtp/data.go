@@ -48,7 +48,7 @@ func (g *Gate) beginData() (begun bool, err error) {
 	case err != nil:
 		return false, err
 	case r.code == 354:
-		return true, nil
+		return true, g.inStep() // or a yes that came too early would be taken for the verdict
 	case r.code < 400:
 		return false, gate.Because(gate.BackendGarbage, r.error("DATA"))
 	}

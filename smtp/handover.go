@@ -39,8 +39,8 @@ func (g *Gate) handOver() error {
 // not, it has taken it for a command, and the answer to that comes first.
 func (g *Gate) behindHeader() error {
 	r, err := g.sayHello("EHLO", g.s.Hostname)
-	if err == nil && !r.ok() {
-		return gate.Because(gate.HandoverRefused, gate.ErrHeader)
+	if err == nil && !r.ok() || errors.Is(err, errUnasked) {
+		return &gate.End{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
 	}
 	return err
 }

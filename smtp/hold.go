@@ -50,7 +50,9 @@ func (g *Gate) hold() error {
 
 // discard refuses the message that was held, and ends its transaction.
 func (g *Gate) discard(why string) error {
-	g.back.Print("RSET\r\n")
+	if err := g.tell("RSET"); err != nil {
+		return err
+	}
 	g.expect(expected{silent: true})
 	g.answer(why)
 	return g.collect()

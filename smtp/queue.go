@@ -1,6 +1,10 @@
 package smtp
 
 import (
+	"cmp"
+	"errors"
+	"slices"
+
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
@@ -45,9 +49,37 @@ func (g *Gate) forward(line string, heard func(reply)) error {
 	if welcome, err := g.introduceClient(); err != nil || !welcome {
 		return err
 	}
-	g.back.Print(line, "\r\n")
+	if err := g.tell(line); err != nil {
+		return err
+	}
 	g.expect(expected{heard: heard})
 	return nil
+}
+
+// tell sends a line to a backend that is in step.
+func (g *Gate) tell(line string) error {
+	if err := g.inStep(); err != nil {
+		return err
+	}
+	g.back.Print(line, "\r\n")
+	return nil
+}
+
+var errUnasked = errors.New("the backend has spoken unasked")
+
+// inStep sees that the backend, where it owes no answer, has given none: it
+// would be taken for the next one, and a yes to one message for that to
+// another. Only its goodbye may come at any time (RFC 5321 §3.8).
+func (g *Gate) inStep() error {
+	owes := slices.ContainsFunc(g.pending, func(e expected) bool { return e.ours == "" })
+	if owes || g.back.Buffered() == 0 {
+		return nil
+	}
+	r, err := g.readReply()
+	if err == nil && r.code == 421 {
+		err = g.pass(r)
+	}
+	return gate.Because(gate.BackendGarbage, cmp.Or(err, errUnasked))
 }
 
 // collect gives the client all the answers that it is due.
@@ -120,7 +152,9 @@ func (g *Gate) exchange(line string) (reply, error) {
 			return reply{}, err
 		}
 	}
-	g.back.Print(line, "\r\n")
+	if err := g.tell(line); err != nil {
+		return reply{}, err
+	}
 	if err := g.gather(); err != nil {
 		return reply{}, err
 	}
