@@ -104,7 +104,11 @@ func (g *Gate) ask(line string) ([]token, error) {
 
 // hear returns the next words of the backend.
 func (g *Gate) hear() ([]token, error) {
-	line, err := g.back.ReadVerdict()
+	read := g.back.ReadVerdict
+	if g.offered == nil { // the greeting, on which nobody's password is being looked up
+		read = g.back.ReadLine
+	}
+	line, err := read()
 	if err != nil {
 		return nil, gate.FromBackend(err)
 	}
