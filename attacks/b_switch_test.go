@@ -24,7 +24,7 @@ func injected(t *testing.T, service configs.Service, behind string) {
 		c.line()
 	}
 	_, _ = c.socket.Write(clientHello(t))
-	_ = c.socket.(*net.TCPConn).CloseWrite()
+	closeWrite(c.socket)
 	rest := c.rest()
 	if strings.IndexByte(rest, 0x16) >= 0 || matches(".*(220|a OK|[+]OK|OK \"Begin).*", rest) {
 		t.Errorf("TLS was begun: %q", rest)
@@ -229,13 +229,13 @@ func TestB10_FailedHandshake(t *testing.T) {
 		"an alert":          func(c *client) { c.say("\x15\x03\x01\x00\x02\x02\x28") },
 		"half a hello":      func(c *client) { c.say(string(hello[:len(hello)/2]) + "\r\n" + harmless[c.protocol] + "\r\n") },
 		"silence":           func(*client) {},
-		"half close":        func(c *client) { _ = c.socket.(*net.TCPConn).CloseWrite() },
+		"half close":        func(c *client) { closeWrite(c.socket) },
 		"a hello and clear": func(c *client) { c.say(string(hello) + harmless[c.protocol] + "\r\n") },
 	}
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for name, attempt := range attempts {
 			t.Run(name, func(t *testing.T) {
-				w := open(t, func(w *world) { w.Timeouts.Handshake = 300 * time.Millisecond })
+				w := open(t, func(w *world) { w.Timeouts.Handshake = 150 * time.Millisecond })
 				c := w.greeted(service)
 				c.want(starter[c.protocol], agreed[c.protocol])
 				attempt(c)
@@ -282,7 +282,7 @@ func TestB11_Truncation(t *testing.T) {
 			c.envelope()
 			c.want("DATA", "354 .*")
 			c.say(cut)
-			_ = c.socket.(*net.TCPConn).CloseWrite()
+			closeWrite(c.socket)
 			if said := c.rest(); strings.Contains(said, "250") {
 				t.Errorf("answered %q", said)
 			}
@@ -296,7 +296,7 @@ func TestB11_Truncation(t *testing.T) {
 		w := open(t)
 		c := w.secured(configs.IMAP)
 		c.say("a LOGIN alice secret")
-		_ = c.socket.(*net.TCPConn).CloseWrite()
+		closeWrite(c.socket)
 		c.rest()
 		w.unheard("LOGIN ")
 	})

@@ -20,6 +20,8 @@ type backend struct {
 	answer func(line string) (reply string, ok bool)
 	ends   func(text []byte) (message, end int) // of DATA; see laxEnd
 	lost   bool                                 // it does not count literals: what stands in them is run
+	// verdict overrides the answer to a message.
+	verdict string
 
 	listener net.Listener
 	running  sync.WaitGroup
@@ -124,6 +126,7 @@ type speaker struct {
 	*backend
 	conn    net.Conn
 	pending []byte
+	behind  bool // a CR: an LF that comes now belongs to it
 	authed  bool
 }
 
@@ -136,11 +139,20 @@ func (s *speaker) reply(text string) bool {
 func (s *speaker) more() bool {
 	buffer := make([]byte, 32<<10)
 	n, err := s.conn.Read(buffer)
-	s.pending = append(s.pending, buffer[:n]...)
 	s.mu.Lock()
 	s.bytes = append(s.bytes, buffer[:n]...)
 	s.mu.Unlock()
+	s.pending = append(s.pending, buffer[:n]...)
+	s.joinLF()
 	return err == nil
+}
+
+// joinLF drops the LF that belongs to a CR which has ended a line.
+func (s *speaker) joinLF() {
+	if s.behind && len(s.pending) > 0 {
+		s.pending = bytes.TrimPrefix(s.pending, []byte("\n"))
+		s.behind = false
+	}
 }
 
 // line is the next line, ended by whatever some server takes for an end.
@@ -148,7 +160,9 @@ func (s *speaker) line() (string, bool) {
 	for {
 		if i := bytes.IndexAny(s.pending, "\r\n"); i >= 0 {
 			line := strings.ReplaceAll(string(s.pending[:i]), "\x00", "")
+			s.behind = s.pending[i] == '\r'
 			s.pending = s.pending[i+1:]
+			s.joinLF()
 			return line, true
 		}
 		if !s.more() {

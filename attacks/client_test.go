@@ -260,6 +260,9 @@ func (c *client) ended() string {
 	return text
 }
 
+// closeWrite ends what a client has to say; it still listens.
+func closeWrite(socket net.Conn) { _ = socket.(*net.TCPConn).CloseWrite() }
+
 // each runs a test for every service of a list.
 func each(t *testing.T, services []configs.Service, test func(*testing.T, configs.Service)) {
 	for _, service := range services {

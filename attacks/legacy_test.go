@@ -2,6 +2,7 @@ package attacks
 
 import (
 	"bytes"
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -55,7 +56,7 @@ func (s *speaker) data() string {
 		if message, end := s.ends(s.pending); end > 0 {
 			s.keep(string(s.pending[:message]))
 			s.pending = s.pending[end:]
-			return "250 2.0.0 queued\r\n"
+			return cmp.Or(s.verdict, "250 2.0.0 queued\r\n")
 		}
 		if !s.more() {
 			return hangUp
@@ -126,10 +127,6 @@ func (s *speaker) literals(line, leave string) (string, bool) {
 		if m[2] == "" && leave != "" && !s.reply(leave) {
 			return line, false
 		}
-		if s.pending = bytes.TrimPrefix(s.pending, []byte("\n")); len(s.pending) == 0 && !s.more() {
-			return line, false
-		}
-		s.pending = bytes.TrimPrefix(s.pending, []byte("\n"))
 		n, _ := strconv.Atoi(m[1])
 		text, ok := s.counted(n)
 		if !ok {

@@ -1,0 +1,236 @@
+package attacks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/configs"
+)
+
+// plainChunks switches the header off that would be part of the first chunk.
+func plainChunks(w *world) { w.rules[configs.SMTP].Received = false }
+
+// E3: chunks are counted to their last octet, with us as with the backend.
+func TestE3_Bdat(t *testing.T) {
+	envelope := "MAIL FROM:<a@example.org>|RCPT TO:<b@example.com>"
+	for name, test := range map[string]struct {
+		say     string // behind the envelope, in one piece
+		answers []string
+		mail    []string // the chunks that the backend has taken
+		ran     string   // what it has run behind the envelope
+		closed  bool
+	}{
+		"commands inside": {"BDAT 31 LAST\r\nRSET\r\nXCLIENT ADDR=192.0.2.66\r\nNOOP\r\n", []string{"250 .*", "250 .*"}, []string{"RSET\r\nXCLIENT ADDR=192.0.2.66\r\n"}, "BDAT 31 LAST|NOOP", false},
+		"an end inside":   {"BDAT 12 LAST\r\na\r\n.\r\nQUIT\r\nNOOP\r\n", []string{"250 .*", "250 .*"}, []string{"a\r\n.\r\nQUIT\r\n"}, "BDAT 12 LAST|NOOP", false},
+		"nothing, last":   {"BDAT 0 LAST\r\nNOOP\r\n", []string{"250 .*", "250 .*"}, []string{""}, "BDAT 0 LAST|NOOP", false},
+		"two chunks":      {"BDAT 3\r\nabcBDAT 3 LAST\r\n\r\n\x00", []string{"250 .*", "250 .*"}, []string{"abc", "\r\n\x00"}, "BDAT 3|BDAT 3 LAST", false},
+		"too short":       {"BDAT 3 LAST\r\nabcXCLIENT ADDR=192.0.2.66\r\nNOOP\r\n", []string{"250 .*", "502 .*", "250 .*"}, []string{"abc"}, "BDAT 3 LAST|NOOP", false},
+		"zeros":           {"BDAT 003 LAST\r\nabcNOOP\r\n", []string{"250 .*", "250 .*"}, []string{"abc"}, "BDAT 3 LAST|NOOP", false},
+		"no size":         {"BDAT\r\nNOOP\r\n", []string{"501 .*"}, nil, "", true},
+		"negative":        {"BDAT -1\r\nNOOP\r\n", []string{"501 .*"}, nil, "", true},
+		"signed":          {"BDAT +3\r\nabcNOOP\r\n", []string{"501 .*"}, nil, "", true},
+		"hexadecimal":     {"BDAT 0x3\r\nabcNOOP\r\n", []string{"501 .*"}, nil, "", true},
+		"overflow":        {"BDAT 18446744073709551619\r\nabcNOOP\r\n", []string{"501 .*"}, nil, "", true},
+		"absurd":          {"BDAT 999999999999999\r\nNOOP\r\n", []string{"501 .*"}, nil, "", true},
+		"first or last":   {"BDAT 3 FIRST\r\nabcNOOP\r\n", []string{"501 .*"}, nil, "", true},
+		"last, twice":     {"BDAT 3 LAST LAST\r\nabcNOOP\r\n", []string{"501 .*"}, nil, "", true},
+		"a blank more":    {"BDAT 3  LAST\r\nabcNOOP\r\n", []string{"250 .*", "250 .*"}, []string{"abc"}, "BDAT 3 LAST|NOOP", false},
+		"bare LF":         {"BDAT 6\nNOOP\r\n", []string{"500 .*", "250 .*"}, nil, "NOOP", false},
+		"a tab":           {"BDAT 3\tLAST\r\nabcNOOP\r\n", []string{"501 .*"}, nil, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t, plainChunks)
+			c := w.secured(configs.SMTP)
+			c.ask("EHLO client.example")
+			for line := range strings.SplitSeq(envelope, "|") {
+				c.want(line, "250 .*")
+			}
+			c.say(test.say)
+			for _, answer := range test.answers {
+				c.hear(answer)
+			}
+			if test.closed {
+				c.gone()
+			}
+			_ = c.Close()
+			w.end()
+			b := w.back[configs.SMTP]
+			ran := strings.Join(b.ran()[3:], "|")
+			if ran != test.ran || !slices.Equal(b.messages(), test.mail) {
+				t.Errorf("the backend has run %q and taken %q", ran, b.messages())
+			}
+		})
+	}
+}
+
+// E3 where chunks are not taken: they are swallowed, never run. With
+// bare_newline: reject that is so everywhere, because a chunk is not looked at.
+func TestE3_BdatNotOffered(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"by the backend": func(w *world) { w.back[configs.SMTP].offers = []string{"PIPELINING", "BINARYMIME"} },
+		"with reject":    func(w *world) { w.rules[configs.SMTP].RejectBareNewline = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t, change)
+			c := w.secured(configs.SMTP)
+			if offers := strings.Join(c.ask("EHLO client.example"), "|"); strings.Contains(offers, "CHUNKING") || strings.Contains(offers, "BINARYMIME") {
+				t.Errorf("offers %q", offers)
+			}
+			c.want("MAIL FROM:<a@example.org>", "250 .*")
+			c.say("BDAT 12 LAST\r\nXCLIENT X=Y\nNOOP\r\n")
+			c.hear("502 .*")
+			c.hear("250 .*")
+			w.unheard("BDAT", "XCLIENT")
+		})
+	}
+}
+
+// E3: a message in chunks and one by DATA do not mix; who may say so is the
+// backend.
+func TestE3_BdatThenData(t *testing.T) {
+	w := open(t, plainChunks, func(w *world) {
+		w.back[configs.SMTP].answer = func(line string) (string, bool) {
+			return "503 5.5.1 chunks, please\r\n", line == "DATA"
+		}
+	})
+	c := w.secured(configs.SMTP)
+	c.envelope()
+	c.say("BDAT 3\r\nabc")
+	c.hear("250 .*")
+	c.want("DATA", "503 .*")
+	c.want("RSET", "250 .*")
+	w.end()
+}
+
+// E4: what comes before its time is not taken, and each command has one answer,
+// in its place.
+func TestE4_EarlyTalker(t *testing.T) {
+	each(t, []configs.Service{configs.SMTP, configs.Submission}, func(t *testing.T, service configs.Service) {
+		w := open(t)
+		var c *client
+		if service == configs.SMTP {
+			c = w.secured(service)
+		} else {
+			c = w.loggedIn(service)
+		}
+		c.envelope()
+		c.say("DATA\r\nSubject: x\r\n\r\ntext\r\n.\r\nMAIL FROM:<smuggled@example.org>\r\n")
+		c.hear("554 .*")
+		c.gone()
+		w.unheard("smuggled", "Subject")
+	})
+	t.Run("in order", func(t *testing.T) {
+		w := open(t, func(w *world) {
+			w.back[configs.SMTP].answer = func(line string) (string, bool) {
+				return "250 2.1.5 " + line + "\r\n", strings.HasPrefix(line, "RCPT")
+			}
+		})
+		c := w.secured(configs.SMTP)
+		c.ask("EHLO client.example")
+		c.want("MAIL FROM:<a@example.org>", "250 .*")
+		var group strings.Builder
+		for i := range 300 {
+			fmt.Fprintf(&group, "RCPT TO:<%d@example.com>\r\nRCPT TO:<%d@elsewhere.example>\r\nXCLIENT\r\n", i, i)
+			if i == 20 {
+				group.WriteString("NOOP\r\n")
+			}
+		}
+		w.Limits.Errors = 1000
+		go c.say(group.String())
+		for i := range 40 { // until there were too many errors
+			c.hear(fmt.Sprintf("250 2.1.5 RCPT TO:<%d@example.com>", i))
+			c.hear("550 5.7.1 .*")
+			c.hear("502 .*")
+			if i == 20 {
+				c.hear("250 2.0.0 legacy ok")
+			}
+		}
+	})
+	t.Run("before the greeting", func(t *testing.T) {
+		w := open(t)
+		c := w.dial(configs.SMTP)
+		c.say("EHLO client.example\r\nNOOP\r\nSTARTTLS\r\n")
+		c.hear("220 mail.*")
+		for line := c.line(); !strings.HasPrefix(line, "250 "); line = c.line() {
+		}
+		c.hear("250 .*")
+		c.hear("220 .*")
+	})
+}
+
+// E5: a command line ends at CRLF; a line with another CR, LF or NUL is none,
+// and its bytes reach nobody.
+func TestE5_BareLineEnds(t *testing.T) {
+	heads := map[string][]string{
+		"smtp": {"NOOP", "RSET", "EHLO a", "MAIL FROM:<a@example.org>", "VRFY a", "HELP", "QUIT", "STARTTLS"},
+		"imap": {"a NOOP", "a CAPABILITY", "a LOGIN x y", "a ID NIL", "a AUTHENTICATE PLAIN"},
+		"pop3": {"CAPA", "USER a", "PASS b", "AUTH PLAIN", "QUIT"},
+		// ManageSieve ends the session at the first of them.
+		"sieve": {"NOOP", "CAPABILITY", `AUTHENTICATE "PLAIN"`, "LOGOUT"},
+	}
+	each(t, all, func(t *testing.T, service configs.Service) {
+		for _, head := range heads[service.Protocol()] {
+			for _, odd := range []string{"\n", "\r", "\x00", "\r\r\n", "\n\r", "\x00\n"} {
+				w := open(t)
+				c := w.secured(service)
+				c.say(head + odd + "x INJECTED x\r\n")
+				closeWriteTLS(c)
+				c.rest()
+				w.unheard("INJECTED")
+				if heard := w.back[service].heard(); !regular(heard) {
+					t.Errorf("%q behind %q: the backend has heard %q", odd, head, heard)
+				}
+			}
+		}
+	})
+}
+
+// E6: addresses and parameters pass as they are or not at all.
+func TestE6_Parameters(t *testing.T) {
+	long := strings.Repeat("a", 2000)
+	for _, test := range []struct{ say, answer, passes string }{
+		{`MAIL FROM:<a@example.org> AUTH=<> RET=HDRS ENVID=a+2Bb`, "250 .*", `MAIL FROM:<a@example.org> AUTH=<> RET=HDRS ENVID=a+2Bb`},
+		{`MAIL FROM:<> BODY=8BITMIME SIZE=10`, "250 .*", `MAIL FROM:<> BODY=8BITMIME SIZE=10`},
+		{`mail from: a@example.org`, "250 .*", `MAIL FROM:<a@example.org>`},
+		{`MAIL FROM:<"a b>\" c"@example.org>`, "250 .*", `MAIL FROM:<"a b>\" c"@example.org>`},
+		{"MAIL FROM:<jörg@example.org> SMTPUTF8", "250 .*", "MAIL FROM:<jörg@example.org> SMTPUTF8"},
+		{"MAIL FROM:<\xf6@example.org>", "250 .*", "MAIL FROM:<\xf6@example.org>"},
+		{"MAIL FROM:<a@example.org> X=" + long, "250 .*", "MAIL FROM:<a@example.org> X=" + long},
+		{"MAIL FROM:<a@example.org> X=" + strings.Repeat(long, 20), "500 .*", ""},
+		{"MAIL FROM:<a@example.org>RET=HDRS", "501 .*", ""},
+		{"MAIL FROM:<a@example.org", "501 .*", ""},
+		{"MAIL FROM:<a <b@example.org>", "501 .*", ""},
+		{"MAIL FROM:<\"a\r\nRCPT TO:<x>\"@example.org>", "501 .*", ""},
+		{"MAIL FROM:<\"a\nb\"@example.org>", "500 .*", ""},
+		{"MAIL FROM:<a@example.org> REQUIRETLS", "555 .*", ""},
+		{"MAIL FROM <a@example.org>", "501 .*", ""},
+	} {
+		t.Run(test.say[:min(len(test.say), 60)], func(t *testing.T) {
+			w := open(t)
+			c := w.secured(configs.SMTP)
+			c.ask("EHLO client.example")
+			c.want(test.say, test.answer)
+			w.end()
+			ran := w.back[configs.SMTP].ran()
+			if i := slices.Index(ran, test.passes); test.passes != "" && i < 0 || test.passes == "" && len(ran) > 1 {
+				t.Errorf("the backend has run %q", ran)
+			}
+		})
+	}
+	t.Run("recipients", func(t *testing.T) {
+		w := open(t)
+		c := w.secured(configs.SMTP)
+		c.ask("EHLO client.example")
+		c.want("MAIL FROM:<a@example.org>", "250 .*")
+		for _, line := range []string{
+			"<x@elsewhere.example>", "<x%elsewhere.example@example.com>", "<elsewhere.example!x@example.com>", "<@example.com:x@elsewhere.example>",
+			`<"x@elsewhere.example"@example.com>`, "<x@elsewhere.example@example.com>", "<x@example.com.elsewhere.example>", "<x>",
+		} {
+			c.want("RCPT TO:"+line+" ORCPT=rfc822;x@example.com", "550 5.7.1 .*")
+		}
+		c.want("RCPT TO:<b@example.com> ORCPT=rfc822;b+2Bc@example.com NOTIFY=NEVER", "250 .*")
+		w.unheard("elsewhere")
+	})
+}

@@ -1,0 +1,148 @@
+package attacks
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/configs"
+)
+
+// The message that is played: the attacker hopes that somebody sees its end at
+// the false one, and takes what follows for commands.
+const (
+	beforeEnd = "Subject: first\r\n\r\nfirst"
+	smuggled  = "MAIL FROM:<smuggled@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\nFrom: bank@example.net\r\n\r\nsmuggled\r\n.\r\n"
+)
+
+// readers are how backends find the end of a message.
+var readers = map[string]func([]byte) (int, int){"lax": laxEnd, "Postfix 3.8": postfixEnd, "strict": strictEnd}
+
+// fooled reports whether a backend has taken the smuggled text for commands.
+func (b *backend) fooled() bool {
+	return strings.Contains(strings.Join(b.ran(), "|"), "MAIL FROM:<smuggled")
+}
+
+// ways are how a message gets to a backend.
+var ways = map[string]func(*world) *client{
+	"smtp in clear":     func(w *world) *client { return w.greeted(configs.SMTP) },
+	"smtp in TLS":       func(w *world) *client { return w.secured(configs.SMTP) },
+	"submission in TLS": func(w *world) *client { return w.loggedIn(configs.Submission) },
+}
+
+// E1: SMTP smuggling. Nothing but CRLF, dot, CRLF ends a message, with us and
+// with whatever stands behind us: the false ends arrive as text that no server
+// mistakes, so that neither is mail smuggled in past the backend, nor out past
+// the servers that it relays to.
+func TestE1_Smuggling(t *testing.T) {
+	payloads := corpus(t, "end-of-data.txt")
+	for way, begin := range ways {
+		for reader, ends := range readers {
+			t.Run(way+", "+reader, func(t *testing.T) {
+				for _, p := range payloads {
+					t.Run(p.name, func(t *testing.T) {
+						w := open(t, func(w *world) {
+							w.back[configs.SMTP].ends, w.back[configs.Submission].ends = ends, ends
+						})
+						c := begin(w)
+						c.envelope()
+						c.want("DATA", "354 .*")
+						c.say(beforeEnd + p.text() + smuggled)
+						c.hear("250 .*")
+						c.want("QUIT", "221 .*") // one answer, to one message
+						w.end()
+						for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
+							b := w.back[service]
+							if b.fooled() || b.sessions() == 1 && len(b.messages()) != 1 {
+								t.Errorf("the backend has taken %q and run %q", b.messages(), b.ran())
+							}
+						}
+					})
+				}
+			})
+		}
+	}
+}
+
+// The backends of E1 do fall for it when nobody stands before them; else the
+// test above would prove nothing.
+func TestE1_SmugglingWithoutProxy(t *testing.T) {
+	for reader, least := range map[string]int{"lax": 40, "Postfix 3.8": 5, "strict": 0} {
+		fell := 0
+		for _, p := range corpus(t, "end-of-data.txt") {
+			b := newBackend(t, "smtp")
+			b.ends = readers[reader]
+			c := connect(t, b.address(), "smtp")
+			c.line()
+			c.want("DATA", "354 .*")
+			c.say(beforeEnd + p.text() + smuggled)
+			c.hear("250 .*")
+			c.say("QUIT\r\n")
+			c.rest()
+			b.close()
+			if b.fooled() {
+				fell++
+			}
+		}
+		if fell < least || reader == "strict" && fell > 0 {
+			t.Errorf("%s falls for %d payloads", reader, fell)
+		}
+	}
+}
+
+// E1 with bare_newline: reject. The message is refused behind its end, its text
+// has not reached the backend, and the session goes on.
+func TestE1_SmugglingRejected(t *testing.T) {
+	for _, p := range corpus(t, "end-of-data.txt") {
+		t.Run(p.name, func(t *testing.T) {
+			w := open(t, func(w *world) { w.rules[configs.SMTP].RejectBareNewline = true })
+			c := w.secured(configs.SMTP)
+			c.envelope()
+			c.want("DATA", "354 .*")
+			c.say(beforeEnd + p.text() + smuggled)
+			if regular(p.text()) {
+				c.hear("250 .*")
+			} else {
+				c.hear("550 5.6.11 .*")
+			}
+			c.want("MAIL FROM:<a@example.org>", "250 .*")
+			c.want("RCPT TO:<b@example.com>", "250 .*")
+			c.want("DATA", "354 .*")
+			c.want("regular\r\n.", "250 .*")
+			w.end()
+			b := w.back[configs.SMTP]
+			if b.fooled() || !regular(p.text()) && len(b.messages()) != 1 {
+				t.Errorf("the backend has taken %q and run %q", b.messages(), b.ran())
+			}
+		})
+	}
+}
+
+// regular reports whether a text has no bare CR, bare LF or NUL.
+func regular(text string) bool {
+	return !strings.ContainsAny(strings.ReplaceAll(text, "\r\n", ""), "\r\n\x00")
+}
+
+// E2: dots at the beginning of lines arrive as they were sent, stuffed.
+func TestE2_DotStuffing(t *testing.T) {
+	for _, text := range []string{"..\r\n", "...\r\n", "..a\r\n", "....\r\na\r\n", "..\r\n..\r\n", ".. \r\n", "..\t\r\n", "a\r\n..\r\n\r\n..\r\n", ".a\r\n"} {
+		t.Run(text, func(t *testing.T) {
+			w := open(t, func(w *world) {
+				w.rules[configs.SMTP].Received = false
+				w.back[configs.SMTP].ends = strictEnd
+			})
+			c := w.secured(configs.SMTP)
+			c.envelope()
+			c.want("DATA", "354 .*")
+			c.want(text+".", "250 .*")
+			w.end()
+			if mail := w.back[configs.SMTP].messages(); len(mail) != 1 || unstuffed(mail[0]) != unstuffed(text) {
+				t.Errorf("delivered: %q", mail)
+			}
+		})
+	}
+}
+
+// unstuffed takes off what RFC 5321 §4.5.2 puts on.
+func unstuffed(text string) string {
+	return strings.ReplaceAll("\r\n"+text, "\r\n.", "\r\n")[2:]
+}
