@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"tlspolicy":            {},
 	"tlspolicy/certs":      {"tlspolicy"},
 	"tlspolicy/certs/acme": {"tlspolicy", "tlspolicy/certs"},
+	"tlspolicy/tickets":    {},
 	"internal/watch":       {},
 	"internal/wire":        {},
 	"internal/gate":        {"internal/wire"},
