@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 var update = flag.Bool("update", false, "write down anew what broken files are answered with")
@@ -15,6 +16,7 @@ var update = flag.Bool("update", false, "write down anew what broken files are a
 func testMachine() Machine {
 	m := Here()
 	m.Hostname = Elsewhere("mail.example.com").Hostname
+	m.Now = func() time.Time { return time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC) }
 	return m
 }
 

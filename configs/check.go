@@ -18,6 +18,8 @@ var rules = []rule{
 	checkLimits,
 	checkTimeouts,
 	checkListeners,
+	checkTLSFiles,
+	checkLanes,
 	checkOverlap,
 	checkLoop,
 }
@@ -33,6 +35,8 @@ var listenerRules = []listenerRule{
 	checkPolicyName,
 	checkLogin,
 	checkBanner,
+	checkSNI,
+	checkClientCertificates,
 	checkBelongs,
 	checkOpenRelay,
 	checkRecipients,

@@ -16,6 +16,7 @@ func (c *Config) complete(m Machine, folder string) {
 	}
 	c.Hostname = strings.ToLower(strings.TrimSuffix(c.Hostname, "."))
 	c.StateDir = inFolder(folder, c.StateDir)
+	c.TicketSecret = inFolder(folder, c.TicketSecret)
 	for i := range c.Certificates {
 		cert := &c.Certificates[i]
 		cert.Cert, cert.Key = inFolder(folder, cert.Cert), inFolder(folder, cert.Key)
@@ -27,6 +28,7 @@ func (c *Config) complete(m Machine, folder string) {
 		c.completeMTASTS()
 	}
 	for i := range c.Listeners {
+		c.Listeners[i].ClientCA = inFolder(folder, c.Listeners[i].ClientCA)
 		c.Listeners[i].complete()
 	}
 }

@@ -12,8 +12,9 @@ type Config struct {
 	Hostname     string        `yaml:"hostname"`
 	StateDir     string        `yaml:"state_dir"`
 	Certificates []Certificate `yaml:"certificates"`
-	ACME         *ACME         `yaml:"acme"`    // nil: none
-	MTASTS       *MTASTS       `yaml:"mta_sts"` // nil: none
+	ACME         *ACME         `yaml:"acme"`          // nil: none
+	MTASTS       *MTASTS       `yaml:"mta_sts"`       // nil: none
+	TicketSecret string        `yaml:"ticket_secret"` // file; empty: a secret of this process alone
 	Policies     []Policy      `yaml:"policies"`
 	Log          Log           `yaml:"log"`
 	Status       Status        `yaml:"status"`
@@ -64,6 +65,13 @@ type Listener struct {
 	Backend string  `yaml:"backend"` // host:port, [v6]:port or unix:/path
 	Policy  string  `yaml:"policy"`  // empty: the service's own, see Service.DefaultPolicy
 	Banner  string  `yaml:"banner"`  // words of the greeting, behind the hostname
+
+	// TLS beside the policy
+	SNI                string `yaml:"sni"`                 // default, or strict
+	SessionTickets     *bool  `yaml:"session_tickets"`     // nil: see TicketsOn
+	ClientCertificates string `yaml:"client_certificates"` // none, request or require
+	ClientCA           string `yaml:"client_ca"`           // file; empty: the authorities that the machine trusts
+	Lanes              []Lane `yaml:"lanes"`
 
 	// smtp only
 	RequireTLS     RequireTLS `yaml:"require_tls"`

@@ -19,6 +19,9 @@ func Describe(c *Config) string {
 	if c.Status.Listen != "" {
 		fmt.Fprintf(&b, "status page on http://%s/\n", c.Status.Listen)
 	}
+	if c.TicketSecret != "" {
+		fmt.Fprintf(&b, "session tickets: their keys follow from %s and the time\n", c.TicketSecret)
+	}
 	if len(c.Certificates) == 0 && len(c.MailHosts()) == 0 {
 		b.WriteString("certificate: self-signed, made at the first start\n")
 	}
@@ -57,6 +60,7 @@ func (c *Config) describe(b *strings.Builder, l Listener) {
 		say("suites", suiteWords(p))
 		say("groups", joined(p.Groups))
 	}
+	c.describeTLS(l, say)
 	say("plaintext", plaintextWords(l))
 	say("login", loginWords(l, p))
 	if l.Service == SMTP {
@@ -70,6 +74,27 @@ func (c *Config) describe(b *strings.Builder, l Listener) {
 	}
 	say("handover", handoverWords(l))
 	b.WriteByte('\n')
+}
+
+// describeTLS tells what else concerns TLS, where it is not as usual.
+func (c *Config) describeTLS(l Listener, say func(what, text string)) {
+	if l.SNI == "strict" {
+		say("names", "clients that ask for no name of a certificate are refused")
+	}
+	switch {
+	case l.ClientCertificates == "require":
+		say("clients", "need a certificate of an authority in "+l.ClientCA)
+	case l.AsksClients() && l.ClientCA != "":
+		say("clients", "are asked for a certificate of an authority in "+l.ClientCA+", which is logged")
+	case l.AsksClients():
+		say("clients", "are asked for a certificate, which is logged")
+	}
+	if !l.TicketsOn() {
+		say("tickets", "none, every handshake is a full one")
+	}
+	for _, lane := range l.Lanes {
+		say("lane", c.laneWords(l, lane))
+	}
 }
 
 func startWords(l Listener) string {

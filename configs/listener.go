@@ -22,6 +22,21 @@ func (l Listener) VRFYDisabled() bool {
 	return l.Service.Protocol() == "smtp" && (l.DisableVRFY == nil || *l.DisableVRFY)
 }
 
+// AsksClients reports whether clients are asked for certificates.
+func (l Listener) AsksClients() bool {
+	return l.ClientCertificates == "request" || l.ClientCertificates == "require"
+}
+
+// TicketsOn reports whether sessions can be resumed: not on smtp, where senders
+// of Microsoft's break on tickets (golang/go#70232), nor where clients show
+// certificates, unless switched on.
+func (l Listener) TicketsOn() bool {
+	if l.SessionTickets != nil {
+		return *l.SessionTickets
+	}
+	return l.Service != SMTP && !l.AsksClients()
+}
+
 // BackendAddress splits the backend into what net.Dial takes: "tcp" with
 // host:port, or "unix" with a path.
 func (l Listener) BackendAddress() (network, address string) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 )
 
 // Machine is what a configuration needs to know of the machine it is for.
@@ -14,11 +15,14 @@ type Machine struct {
 	// Readable tells why a file cannot be read, in words that follow the
 	// file's name. Nil: files are not looked at.
 	Readable func(path string) error
+
+	// Now is the time by which lanes have ended. Nil: none has.
+	Now func() time.Time
 }
 
 // Here is the machine that the program runs on.
 func Here() Machine {
-	return Machine{Hostname: os.Hostname, Readable: readable}
+	return Machine{Hostname: os.Hostname, Readable: readable, Now: time.Now}
 }
 
 // Elsewhere is another machine, whose files cannot be looked at: a

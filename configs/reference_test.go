@@ -23,7 +23,7 @@ func allKeys(t reflect.Type, path string) []string {
 		return allKeys(t.Elem(), path)
 	case t.Kind() == reflect.Slice:
 		return allKeys(t.Elem(), path+"[]")
-	case t.Kind() != reflect.Struct || t == reflect.TypeFor[RequireTLS](), t == reflect.TypeFor[Network]():
+	case t.Kind() != reflect.Struct || t == reflect.TypeFor[RequireTLS](), t == reflect.TypeFor[Network](), t == reflect.TypeFor[Date]():
 		return nil
 	}
 	for i, key := range keys(t) {

@@ -58,6 +58,8 @@ func schemaOf(v reflect.Value, path string, texts map[string]string) *schema {
 		}
 	case RequireTLS:
 		s.AnyOf = []*schema{{Type: "boolean"}, {Type: "array", Items: &schema{Type: "string"}}}
+	case Date:
+		s.Type, s.Pattern = "string", `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`
 	case Network, tlspolicy.Version, tlspolicy.Suite, tlspolicy.Group:
 		s.Type = "string"
 	default:
@@ -114,10 +116,12 @@ var required = map[string][]string{
 	"mta_sts":        {"domains"},
 	"policies[]":     {"name", "base"},
 	"listeners[]":    {"service", "backend"},
+
+	"listeners[].lanes[]": {"networks", "policy", "until"},
 }
 
 // leastItems names the lists that may not be empty.
-var leastItems = map[string]int{"listeners": 1, "policies[].suites": 1, "policies[].groups": 1}
+var leastItems = map[string]int{"listeners": 1, "listeners[].lanes[].networks": 1, "policies[].suites": 1, "policies[].groups": 1}
 
 // enumAt gives the words that may stand at a path, and whether no others may.
 func enumAt(path string) (words []any, closed bool) {
@@ -134,7 +138,11 @@ func enumAt(path string) (words []any, closed bool) {
 		return anys(bareNewlines), true
 	case "listeners[].handover":
 		return anys(handoverNames()), true
-	case "listeners[].policy":
+	case "listeners[].sni":
+		return anys(sniWays), true
+	case "listeners[].client_certificates":
+		return anys(clientCertificates), true
+	case "listeners[].policy", "listeners[].lanes[].policy":
 		return anys(tlspolicy.Names()), false
 	case "policies[].base":
 		return anys(tlspolicy.Names()), true

@@ -13,6 +13,9 @@ var (
 	logFormats   = []string{"text", "json", "postfix"}
 	logLevels    = []string{"debug", "info", "warn", "error"}
 	bareNewlines = []string{"normalize", "reject"}
+
+	sniWays            = []string{"default", "strict"}
+	clientCertificates = []string{"none", "request", "require"}
 )
 
 // handoverFacts say which protocols a handover fits, none named meaning all,
@@ -57,6 +60,7 @@ var belongs = []struct {
 	key      string
 	services []Service
 }{
+	{"sni", slices.DeleteFunc(Services(), func(s Service) bool { return s == SMTP })}, // RFC 8461 §7.1
 	{"require_tls", []Service{SMTP}},
 	{"auth", []Service{SMTP}},
 	{"recipients", []Service{SMTP}},

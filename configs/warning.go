@@ -40,6 +40,10 @@ func Warnings(c *Config) []Warning {
 			warnPolicy(l, p, func(text string) { warn(key+"policy", "%s", text) })
 		}
 		warnSMTP(l, func(name, text string) { warn(key+name, "%s", text) })
+		warnClients(l, func(name, text string) { warn(key+name, "%s", text) })
+		for j, lane := range l.Lanes {
+			c.warnLane(l, lane, time.Now(), func(name, text string) { warn(fmt.Sprintf("%slanes[%d].%s", key, j, name), "%s", text) })
+		}
 	}
 	return all
 }

@@ -95,6 +95,14 @@ func (p Policy) Strong(cs *tls.ConnectionState) bool {
 	}
 }
 
+// Allows reports whether the policy lets such a session come about.
+func (p Policy) Allows(cs *tls.ConnectionState) bool {
+	v := Version(cs.Version)
+	return v >= p.Min && v <= p.Max &&
+		(v >= VersionTLS13 || slices.Contains(p.Suites, Suite(cs.CipherSuite))) &&
+		(cs.CurveID == 0 || slices.Contains(p.Groups, Group(cs.CurveID)))
+}
+
 func convert[To, From ~uint16](from []From) []To {
 	to := make([]To, len(from))
 	for i, v := range from {

@@ -3,6 +3,8 @@ package tlspolicy
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -154,5 +156,41 @@ func TestRank(t *testing.T) {
 	hello := &tls.ClientHelloInfo{SupportedVersions: []uint16{tls.VersionTLS13, tls.VersionTLS12}, CipherSuites: []uint16{rsaGCM}}
 	if p.Rank(hello, x509.ECDSA) != 0 || p.Rank(hello, x509.RSA) == 0 {
 		t.Error("the suites of TLS 1.2 do not count under a policy without 1.3")
+	}
+}
+
+// Each policy allows what it negotiates, by the golden table.
+func TestAllows(t *testing.T) {
+	table, err := os.ReadFile("testdata/suites.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	agreed := map[string]bool{}
+	for line := range strings.Lines(string(table)) {
+		agreed[strings.Join(strings.Fields(line), " ")] = true
+	}
+	for _, p := range builtin {
+		for _, n := range suiteNames {
+			for v := VersionTLS10; v <= VersionTLS13; v++ {
+				exists := v >= VersionTLS12 || beforeTLS12(n.suite)
+				if slices.Contains(suite13, n.suite) != (v == VersionTLS13) || !exists {
+					continue // there is no such session
+				}
+				state := &tls.ConnectionState{Version: uint16(v), CipherSuite: uint16(n.suite), CurveID: tls.CurveP256}
+				want := agreed[fmt.Sprintf("%s %s %s", p.Name, v, n.suite)]
+				if n.openssl[:3] == "DES" || n.openssl[:3] == "AES" {
+					state.CurveID = 0
+				}
+				if p.Allows(state) != want {
+					t.Errorf("%s, %s, %s: allowed is %v", p.Name, v, n.suite, !want)
+				}
+			}
+		}
+		for _, g := range groups2 {
+			state := &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, CurveID: tls.CurveID(g)}
+			if p.Allows(state) != slices.Contains(p.Groups, g) {
+				t.Errorf("%s, %s", p.Name, g)
+			}
+		}
 	}
 }

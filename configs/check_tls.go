@@ -1,0 +1,47 @@
+package configs
+
+// checkSNI: there are two ways to treat a name that no certificate is for.
+func checkSNI(_ *Config, l Listener, r report) {
+	if l.SNI != "" {
+		r.in("sni").oneOf("way to treat names", l.SNI, sniWays)
+	}
+}
+
+// checkClientCertificates: requiring a certificate that any public authority
+// may have signed would keep nobody out.
+func checkClientCertificates(_ *Config, l Listener, r report) {
+	at := r.in("client_certificates")
+	switch {
+	case l.ClientCertificates != "" && !at.oneOf("way to treat client certificates", l.ClientCertificates, clientCertificates):
+	case l.AsksClients():
+		if l.ClientCertificates == "require" && l.ClientCA == "" {
+			at.wrong("write client_ca: and the file with the authorities whose certificates are taken", "require without client_ca would let in whoever has a certificate of any public authority")
+		}
+		if l.SessionTickets != nil && *l.SessionTickets {
+			r.in("session_tickets").wrong("leave session_tickets out", "session_tickets contradicts client_certificates: a resumed session would bring back a certificate that may have been withdrawn since")
+		}
+	case l.ClientCA != "":
+		r.in("client_ca").misplaced("write client_certificates: request or require, or remove client_ca", "client_ca means nothing while no client is asked for a certificate")
+	}
+}
+
+// checkTLSFiles looks for the files beside the certificates.
+func checkTLSFiles(c *Config, m Machine, r report) {
+	checkReadable(m, c.TicketSecret, r.in("ticket_secret"))
+	for i, l := range c.Listeners {
+		checkReadable(m, l.ClientCA, r.in("listeners", i).in("client_ca"))
+	}
+}
+
+// warnClients looks at what asking clients for certificates will do.
+func warnClients(l Listener, warn func(key, text string)) {
+	switch {
+	case l.Service == SMTP && l.ClientCertificates == "require" && !l.RequireTLS.All:
+		warn("client_certificates", "a server without a certificate can still send its mail in plaintext, as require_tls is not true")
+	case l.Service != SMTP && l.ClientCertificates == "request":
+		warn("client_certificates", "mail programs may ask their users which certificate to show, and nothing but the log depends on it (RFC 8314 §4.2)")
+	}
+	if l.Service == SMTP && l.TicketsOn() {
+		warn("session_tickets", "Microsoft's servers drop connections to servers that send session tickets on this port (golang/go#70232)")
+	}
+}
