@@ -17,8 +17,12 @@ type Info struct {
 	Via      netip.Addr     // the load balancer that has said both; invalid: nobody
 	Opened   time.Time
 	TLS      *tls.ConnectionState // nil: none yet
-	User     string               // the last login that the backend has accepted
-	Backend  string               // the address that was tried last; empty: none yet
+	Lane     *Lane                // nil: the listener's own TLS
+
+	ClientCertificate *ClientCertificate // nil: none
+
+	User    string // the last login that the backend has accepted
+	Backend string // the address that was tried last; empty: none yet
 }
 
 // Summary is how a session ended.

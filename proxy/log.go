@@ -15,7 +15,10 @@ import (
 
 // SessionLog is the Observer that writes the log: a line for each handshake,
 // in the words that postmasters look for, and a line for each session.
-type SessionLog struct{ Log *slog.Logger }
+type SessionLog struct {
+	Log      *slog.Logger
+	Failures *Throttle // of failed handshakes; nil: all are logged
+}
 
 // Opened says nothing: the session's own line comes at its end.
 func (SessionLog) Opened(*Info) {}
@@ -24,17 +27,37 @@ func (SessionLog) Opened(*Info) {}
 func (l SessionLog) TLSEstablished(info *Info) {
 	suite := tlspolicy.Suite(info.TLS.CipherSuite)
 	bits := suite.Bits()
-	l.Log.Info("Anonymous TLS connection established from "+peer(info.Client)+": "+
+	fields := []slog.Attr{slog.String("session", info.ID), slog.String("service", info.Listener.Service)}
+	fields = append(fields, laneFields(info)...)
+	fields = append(fields, info.ClientCertificate.fields()...)
+	if c := info.ClientCertificate; c != nil {
+		fields = append(fields, slog.String("client_cert_sha256", c.Fingerprint))
+		if c.Err != nil {
+			fields = append(fields, slog.Any("client_cert_error", c.Err))
+		}
+	}
+	l.Log.LogAttrs(context.Background(), slog.LevelInfo, info.ClientCertificate.trust()+" TLS connection established from "+peer(info.Client)+": "+
 		tlspolicy.Version(info.TLS.Version).String()+" with cipher "+suite.String()+strength(bits)+
-		" key-exchange "+keyExchange(info.TLS), "session", info.ID, "service", info.Listener.Service)
+		" key-exchange "+keyExchange(info.TLS), fields...)
 }
 
 // HandshakeFailed logs what the client had to offer, so that the administrator
 // sees what would have let it in.
 func (l SessionLog) HandshakeFailed(info *Info, offer Offer, err error) {
-	l.Log.Warn("TLS handshake with "+peer(info.Client)+" failed", "session", info.ID, "listener", info.Listener.String(),
-		"error", err, "sni", offer.ServerName, "versions", versionNames(offer.Versions), "suites", suiteNames(offer.Suites),
-		"alpn", strings.Join(offer.Protocols, ","))
+	dropped, ok := l.Failures.pass(info.Client.Addr(), time.Now())
+	if !ok {
+		return
+	}
+	fields := []slog.Attr{
+		slog.String("session", info.ID), slog.String("listener", info.Listener.String()), slog.Any("error", err),
+		slog.String("sni", offer.ServerName), slog.String("versions", versionNames(offer.Versions)),
+		slog.String("suites", suiteNames(offer.Suites)), slog.String("alpn", strings.Join(offer.Protocols, ",")),
+	}
+	fields = append(fields, laneFields(info)...)
+	if dropped > 0 {
+		fields = append(fields, slog.Int("not_logged_before", dropped))
+	}
+	l.Log.LogAttrs(context.Background(), slog.LevelWarn, "TLS handshake with "+peer(info.Client)+" failed", fields...)
 }
 
 // LoginRefused says who still tries to log in in clear.
@@ -64,6 +87,8 @@ func (l SessionLog) Closed(info *Info, end Summary) {
 		fields = append(fields, slog.Any("via", info.Via))
 	}
 	fields = append(fields, tlsFields(info.TLS)...)
+	fields = append(fields, laneFields(info)...)
+	fields = append(fields, info.ClientCertificate.fields()...)
 	fields = append(fields, slog.Int64("received", end.Received), slog.Int64("sent", end.Sent),
 		slog.Duration("duration", time.Since(info.Opened).Round(time.Millisecond)), slog.String("outcome", end.Reason.String()))
 	level := slog.LevelInfo
@@ -90,6 +115,14 @@ func tlsFields(state *tls.ConnectionState) []slog.Attr {
 		slog.String("alpn", state.NegotiatedProtocol),
 		slog.Bool("resumed", state.DidResume),
 	}
+}
+
+// laneFields tell which lane was taken, and whether it had to be.
+func laneFields(info *Info) []slog.Attr {
+	if info.Lane == nil {
+		return nil
+	}
+	return []slog.Attr{slog.String("lane", info.Lane.Name), slog.Bool("lane_needed", info.LaneNeeded())}
 }
 
 // peer is a client as Postfix names it: its name, which is not looked up, and

@@ -35,7 +35,9 @@ type Listener struct {
 	Address  string // host:port to listen on
 	Implicit bool   // TLS before anything is said
 	TLS      *tls.Config
-	Strong   func(*tls.ConnectionState) bool // good enough for a password
+	Strong   func(*tls.ConnectionState) bool  // good enough for a password
+	Clients  func(*tls.ConnectionState) error // what is wrong with a client's certificate; nil: none is asked for
+	Lanes    []Lane
 	Banner   string
 	Hidden   []string // SASL mechanisms never shown
 	Backend  *Pool

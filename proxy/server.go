@@ -69,7 +69,7 @@ func (s *Server) Listen() error {
 			s.lot.close()
 			return fmt.Errorf("listener %s: %w", l, err)
 		}
-		l.TLS.GetConfigForClient = hearOffer
+		l.listen()
 		s.sockets = append(s.sockets, socket)
 	}
 	return nil

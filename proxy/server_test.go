@@ -145,7 +145,7 @@ func newWorld(t *testing.T, change func(*Server)) *world {
 	cert := testca.New(t).ECDSA(t, "mail.example.com")
 	log := &logBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
-	r := &record{SessionLog: SessionLog{logger}}
+	r := &record{SessionLog: SessionLog{Log: logger}}
 	s := &Server{
 		Hostname: "mail.example.com", Observer: r, Log: logger,
 		Limits: Limits{Connections: 100, ConnectionsPerClient: 100, Handshakes: 10, Line: 1000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000},

@@ -42,7 +42,7 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers) *session {
 	ses.gate = l.NewGate(&gate.Session{
 		ID: ses.info.ID, Hostname: s.Hostname, Banner: l.Banner,
 		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(),
-		Strong: l.Strong, Date: date, Spool: spool, Watch: ses,
+		Strong: ses.strong, Date: date, Spool: spool, Watch: ses,
 		Mechanisms: gate.Mechanisms{Hidden: l.Hidden},
 		Limits:     gate.Limits{Token: s.Limits.Token, Literal: s.Limits.Literal, Errors: s.Limits.Errors, Message: s.Limits.Message},
 	})
@@ -104,7 +104,7 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	case <-wait.C:
 		return nil, gate.Because(gate.HandshakeFailed, errTooManyHandshakes)
 	}
-	t := tls.Server(heardConn{wire.NewRecords(conn), ses}, ses.listener.TLS)
+	t := tls.Server(heardConn{wire.NewRecords(conn), ses}, ses.terms(time.Now()))
 	_ = conn.SetDeadline(deadline)
 	if err := t.Handshake(); err != nil {
 		ses.server.Observer.HandshakeFailed(&ses.info, ses.offer, err)
@@ -114,6 +114,7 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	ses.offer = Offer{}
 	state := t.ConnectionState()
 	ses.info.TLS = &state
+	ses.info.ClientCertificate = ses.listener.clientCertificate(&state)
 	ses.server.Observer.TLSEstablished(&ses.info)
 	return t, nil
 }

@@ -97,6 +97,9 @@ func (p Policy) Strong(cs *tls.ConnectionState) bool {
 
 // Allows reports whether the policy lets such a session come about.
 func (p Policy) Allows(cs *tls.ConnectionState) bool {
+	if cs == nil {
+		return false
+	}
 	v := Version(cs.Version)
 	return v >= p.Min && v <= p.Max &&
 		(v >= VersionTLS13 || slices.Contains(p.Suites, Suite(cs.CipherSuite))) &&

@@ -95,7 +95,7 @@ func serveWith(t *testing.T, c *configs.Config, ca *testacme.CA, dns *testdns.Se
 		t.Fatal(err)
 	}
 	t.Cleanup(supply.close)
-	server, err := newServer(c, store, proxy.SessionLog{Log: log}, log)
+	server, err := newServer(c, store, newUpkeep(log), proxy.SessionLog{Log: log}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,9 @@ func (u *upkeep) reloadPair(c *configs.Config, keeper *certs.Keeper, i int) erro
 	}
 	file, now := keeper.Files[i], keeper.Store.Certificates()[i]
 	u.log.Info("certificate replaced", "file", file.Cert, "certificate", certs.Facts(now, time.Now()))
-	for _, f := range inspect(c).Files([]certs.File{file}, []tls.Certificate{now}) {
+	in := inspect(c)
+	in.Hostname = "" // another one may be for it
+	for _, f := range in.Files([]certs.File{file}, []tls.Certificate{now}) {
 		u.log.Warn("certificate: "+f.Text, "file", f.File)
 	}
 	return nil

@@ -45,6 +45,9 @@ func configCheck(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkTLSFiles(c); err != nil {
+		return err
+	}
 	if c.ACME != nil {
 		if _, err := acmeOptions(c); err != nil {
 			return err

@@ -27,7 +27,7 @@ func start(c *configs.Config, store *certs.Store, u *upkeep, log *slog.Logger) (
 		Certificates: func() []status.CertificateInfo { return shownCertificates(store) },
 		Files:        u.shownFiles,
 	})
-	server, err := newServer(c, store, status.Observers{proxy.SessionLog{Log: log}, counts}, log)
+	server, err := newServer(c, store, u, status.Observers{proxy.SessionLog{Log: log, Failures: &proxy.Throttle{}}, counts}, log)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,9 @@ func serveCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := u.tickets(c); err != nil {
+		return err
+	}
 	supply, err := newACME(c, store, log)
 	if err != nil {
 		return err
@@ -47,12 +50,12 @@ func serveCommand(ui *ui, args []string) error {
 
 // newServer is where the rooms meet: configuration, policies, certificates,
 // gates and the proxy.
-func newServer(c *configs.Config, store *certs.Store, observer proxy.Observer, log *slog.Logger) (*proxy.Server, error) {
+func newServer(c *configs.Config, store *certs.Store, u *upkeep, observer proxy.Observer, log *slog.Logger) (*proxy.Server, error) {
 	s := &proxy.Server{
 		Hostname: c.Hostname, Limits: limits(c.Limits), Timeouts: timeouts(c.Timeouts), Observer: observer, Log: log,
 	}
 	for _, l := range c.Listeners {
-		listener, err := newListener(c, l, store)
+		listener, err := newListener(c, l, store, u)
 		if err != nil {
 			return nil, fmt.Errorf("listener %s on %s: %w", l.Service, l.Listen, err)
 		}
@@ -61,22 +64,15 @@ func newServer(c *configs.Config, store *certs.Store, observer proxy.Observer, l
 	return s, nil
 }
 
-func newListener(c *configs.Config, l configs.Listener, store *certs.Store) (*proxy.Listener, error) {
-	policy, err := c.PolicyOf(l)
-	if err != nil {
-		return nil, err
-	}
-	p := protocolOf(l)
-	tls := policy.Config(p.alpn...)
-	tls.GetCertificate = store.Get(policy)
-	tls.SessionTicketsDisabled = l.Service == configs.SMTP // golang/go#70232: Microsoft's senders break on them
-	return &proxy.Listener{
+func newListener(c *configs.Config, l configs.Listener, store *certs.Store, u *upkeep) (*proxy.Listener, error) {
+	listener := &proxy.Listener{
 		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(),
-		TLS: tls, Strong: policy.Strong, Banner: banner(l), Hidden: upper(l.HideMechanisms),
+		Banner: banner(l), Hidden: upper(l.HideMechanisms),
 		Backend:  &proxy.Pool{Addresses: []string{l.Backend}, Public: c.PublicPlaintextBackend},
 		Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom),
-		NewGate: p.newGate,
-	}, nil
+		NewGate: protocolOf(l).newGate,
+	}
+	return listener, u.secure(listener, c, l, store)
 }
 
 func limits(l configs.Limits) proxy.Limits {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/status"
 	"github.com/letterlock/letterlock/internal/watch"
+	"github.com/letterlock/letterlock/tlspolicy/tickets"
 )
 
 // upkeep is what goes on beside the sessions: files are read again when they
@@ -16,6 +17,7 @@ import (
 type upkeep struct {
 	log     *slog.Logger
 	files   watch.Files
+	ring    *tickets.Ring
 	chores  []func(now time.Time) // done every choreTime
 	hangups <-chan os.Signal      // nil: nobody asks for files to be read again
 
@@ -28,7 +30,8 @@ const (
 )
 
 func newUpkeep(log *slog.Logger) *upkeep {
-	u := &upkeep{log: log}
+	u := &upkeep{log: log, ring: tickets.NewRing(tickets.Random())}
+	u.chores = append(u.chores, u.advance)
 	u.files.Report = func(s watch.Status) {
 		if s.Err != nil {
 			log.Error("a changed file cannot be used; what it held before stays in use", "files", s.Names(), "error", s.Err)

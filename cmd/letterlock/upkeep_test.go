@@ -48,8 +48,8 @@ type world struct {
 }
 
 // newWorld starts the proxy in front of the demo's servers. The text is a
-// configuration; in it, {imap} and {smtp} are backends, and {folder} is where
-// cert.pem and key.pem are.
+// configuration in a folder with cert.pem, key.pem and ca.pem; in it, {imap},
+// {pop3}, {smtp} and {submission} are backends.
 func newWorld(t *testing.T, text string) *world {
 	t.Helper()
 	backends, err := demo.Start("localhost")
@@ -59,7 +59,11 @@ func newWorld(t *testing.T, text string) *world {
 	t.Cleanup(func() { _ = backends.Close() })
 	w := &world{T: t, folder: t.TempDir(), log: &logText{}, ca: testca.New(t)}
 	w.put(w.ca.ECDSA(t, "mail.example.com"))
-	text = strings.NewReplacer("{imap}", backends.IMAP(), "{smtp}", backends.SMTP(), "{folder}", w.folder).Replace(text)
+	chain, _ := testca.PEM(t, w.ca.ECDSA(t, "the authority comes with it"))
+	if err := os.WriteFile(filepath.Join(w.folder, "ca.pem"), chain, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text = strings.NewReplacer("{imap}", backends.IMAP(), "{pop3}", backends.POP3(), "{smtp}", backends.SMTP(), "{submission}", backends.Submission()).Replace(text)
 	c, err := configs.Parse(filepath.Join(w.folder, "letterlock.yaml"), []byte("state_dir: state\n"+text))
 	if err != nil {
 		t.Fatal(err)

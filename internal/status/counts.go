@@ -36,6 +36,7 @@ type counts struct {
 	open       map[string]int // by service
 	handshakes tally[handshake]
 	failures   tally[failed]
+	lanes      tally[laneUse]
 	refused    tally[refusal]
 	logins     tally[login]
 	outcomes   tally[outcome]
@@ -45,7 +46,7 @@ type counts struct {
 func newCounts() counts {
 	return counts{
 		opened: tally[string]{}, resumed: tally[string]{}, turned: tally[string]{}, received: tally[string]{}, sent: tally[string]{},
-		open: map[string]int{}, handshakes: tally[handshake]{}, failures: tally[failed]{}, refused: tally[refusal]{},
+		open: map[string]int{}, handshakes: tally[handshake]{}, failures: tally[failed]{}, lanes: tally[laneUse]{}, refused: tally[refusal]{},
 		logins: tally[login]{}, outcomes: tally[outcome]{}, durations: map[string]histogram{},
 	}
 }
@@ -67,7 +68,7 @@ func (c *counts) clone(services []string) counts {
 	copied := counts{
 		opened: maps.Clone(c.opened), resumed: maps.Clone(c.resumed), turned: maps.Clone(c.turned),
 		received: maps.Clone(c.received), sent: maps.Clone(c.sent), open: maps.Clone(c.open),
-		handshakes: maps.Clone(c.handshakes), failures: maps.Clone(c.failures), refused: maps.Clone(c.refused),
+		handshakes: maps.Clone(c.handshakes), failures: maps.Clone(c.failures), lanes: maps.Clone(c.lanes), refused: maps.Clone(c.refused),
 		logins: maps.Clone(c.logins), outcomes: maps.Clone(c.outcomes), durations: maps.Clone(c.durations),
 	}
 	for _, service := range services {

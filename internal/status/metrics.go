@@ -46,7 +46,7 @@ func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildDesc, openDesc, openedDesc, closedDesc, durationDesc, turnedDesc, receivedDesc, sentDesc,
 		handshakesDesc, resumedDesc, failuresDesc, refusedDesc, loginsDesc, backendDesc, certificateDesc,
-		fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
+		laneDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
 	} {
 		descs <- d
 	}
@@ -76,6 +76,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	count(metrics, loginsDesc, counts.logins, func(l login) []string { return []string{l.service, l.mechanism, result(l.ok)} })
 	collectBackends(metrics, listeners)
 	collectCertificates(metrics, c.status.options.Certificates())
+	collectLanes(metrics, counts.lanes)
 	collectFiles(metrics, c.status.options.Files())
 }
 

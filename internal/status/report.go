@@ -30,6 +30,7 @@ type report struct {
 	HandshakeFailures []share  `json:"handshake_failures"`
 	RefusedInClear    []share  `json:"refused_in_clear"`
 	Logins            []logins `json:"logins"`
+	Lanes             []lane   `json:"lanes"`
 
 	Listeners    []Listener        `json:"listeners"`
 	Certificates []CertificateInfo `json:"certificates"`
@@ -147,7 +148,7 @@ func (s *Status) report() report {
 	})
 	r.HandshakeFailures = shares(counts.failures, func(f failed) share { return share{Name: f.class, About: aboutFailure(f.class)} })
 	r.RefusedInClear = shares(counts.refused, func(c refusal) share { return share{Name: c.command} })
-	r.Logins = counts.loginRows()
+	r.Logins, r.Lanes = counts.loginRows(), counts.laneRows()
 	r.Sessions.Handshakes, r.Sessions.HandshakeFailures = sum(counts.handshakes), sum(counts.failures)
 	for _, row := range r.Logins {
 		r.Sessions.Logins += row.OK

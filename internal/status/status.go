@@ -65,6 +65,9 @@ func (s *Status) TLSEstablished(info *proxy.Info) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.handshakes[handshake{info.Listener.Service, p}]++
+	if info.Lane != nil {
+		s.counts.lanes[laneUse{info.Listener.Service, info.Lane.Name, info.LaneNeeded()}]++
+	}
 	if info.TLS.DidResume {
 		s.counts.resumed[info.Listener.Service]++
 	}

@@ -55,21 +55,26 @@ func (ca *CA) RSA(t testing.TB, names ...string) tls.Certificate {
 
 // Expired returns a leaf that was good until an hour ago.
 func (ca *CA) Expired(t testing.TB, names ...string) tls.Certificate {
-	return ca.leafUntil(t, ecdsaKey(t), names, time.Now().Add(-time.Hour))
+	return ca.leafFor(t, ecdsaKey(t), names, time.Now().Add(-time.Hour), x509.ExtKeyUsageServerAuth)
+}
+
+// Client returns a leaf that is meant for clients.
+func (ca *CA) Client(t testing.TB, name string) tls.Certificate {
+	return ca.leafFor(t, ecdsaKey(t), []string{name}, time.Now().Add(12*time.Hour), x509.ExtKeyUsageClientAuth)
 }
 
 func (ca *CA) leaf(t testing.TB, key crypto.Signer, names []string) tls.Certificate {
 	t.Helper()
-	return ca.leafUntil(t, key, names, time.Now().Add(12*time.Hour))
+	return ca.leafFor(t, key, names, time.Now().Add(12*time.Hour), x509.ExtKeyUsageServerAuth)
 }
 
-func (ca *CA) leafUntil(t testing.TB, key crypto.Signer, names []string, end time.Time) tls.Certificate {
+func (ca *CA) leafFor(t testing.TB, key crypto.Signer, names []string, end time.Time, usage x509.ExtKeyUsage) tls.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
 		NotBefore: end.Add(-13 * time.Hour), NotAfter: end,
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		ExtKeyUsage: []x509.ExtKeyUsage{usage},
 	}
 	leaf := sign(t, template, ca.cert, key.Public(), ca.key)
 	return tls.Certificate{Certificate: [][]byte{leaf.Raw, ca.cert.Raw}, PrivateKey: key, Leaf: leaf}

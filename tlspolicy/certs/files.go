@@ -150,3 +150,16 @@ func readCertificates(name string) ([]*x509.Certificate, error) {
 	}
 	return certs, nil
 }
+
+// ReadPool reads the authorities in a file.
+func ReadPool(file string) (*x509.CertPool, error) {
+	certs, err := readCertificates(file)
+	if err != nil {
+		return nil, fmt.Errorf("authorities in %s: %w", file, err)
+	}
+	pool := x509.NewCertPool()
+	for _, c := range certs {
+		pool.AddCert(c)
+	}
+	return pool, nil
+}

@@ -30,7 +30,7 @@ func (f Finding) String() string {
 
 // Inspection is what certificates are looked at with.
 type Inspection struct {
-	Hostname string
+	Hostname string         // empty: it may be the business of others
 	Roots    *x509.CertPool // what clients trust; nil or empty: not known, and not looked at
 	Now      time.Time
 }
@@ -44,7 +44,7 @@ func (in Inspection) Files(files []File, certs []tls.Certificate) []Finding {
 		in.Certificate(certs[i], say)
 		in.key(f, say)
 	}
-	if len(certs) > 0 && !slices.ContainsFunc(certs, func(c tls.Certificate) bool { return c.Leaf.VerifyHostname(in.Hostname) == nil }) {
+	if len(certs) > 0 && in.Hostname != "" && !slices.ContainsFunc(certs, func(c tls.Certificate) bool { return c.Leaf.VerifyHostname(in.Hostname) == nil }) {
 		var names []string
 		for _, c := range certs {
 			names = append(names, c.Leaf.DNSNames...)

@@ -1,0 +1,311 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/testca"
+)
+
+// asProgram makes the binary of the tests be the program itself.
+const asProgram = "RUN_AS_THE_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Exit(run(os.Args[1:], newUI(os.Stdout, os.Stderr)))
+	}
+	os.Exit(m.Run())
+}
+
+// say sends a command and returns the reply, to its last line.
+func say(t *testing.T, conn io.Writer, replies *bufio.Reader, command string) string {
+	t.Helper()
+	if _, err := io.WriteString(conn, command+"\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	return hear(t, replies)
+}
+
+// hear reads an SMTP reply.
+func hear(t *testing.T, replies *bufio.Reader) string {
+	t.Helper()
+	all := ""
+	for {
+		line, err := replies.ReadString('\n')
+		if err != nil {
+			t.Fatalf("%q, %v", all+line, err)
+		}
+		if all += line; len(line) < 4 || line[3] != '-' {
+			return all
+		}
+	}
+}
+
+const submissions = `
+certificates: [{cert: cert.pem, key: key.pem}]
+listeners:
+  - service: submissions
+    listen: "127.0.0.1:0"
+    backend: "{submission}"
+    lanes: [{networks: [127.0.0.0/8], policy: opportunistic, until: 2099-12-31%s}]
+  - {service: submissions, listen: "127.0.0.1:0", backend: "{submission}"}
+`
+
+// An old scanner is let in by its lane, and may log in if the lane says so.
+func TestLane(t *testing.T) {
+	old := func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10 }
+	for more, offered := range map[string]bool{"": false, ", weak_login: true": true} {
+		w := newWorld(t, fmt.Sprintf(submissions, more))
+		if _, err := w.dial(1, old); err == nil {
+			t.Error("TLS 1.0 passes outside the lane")
+		}
+		for version, change := range map[uint16]func(*tls.Config){tls.VersionTLS10: old, tls.VersionTLS13: nil} {
+			conn, err := w.dial(0, change)
+			if err != nil {
+				t.Fatal(err)
+			}
+			replies := bufio.NewReader(conn)
+			hear(t, replies)
+			if got := strings.Contains(say(t, conn, replies, "EHLO scanner"), "AUTH"); got != (offered || version == tls.VersionTLS13) {
+				t.Errorf("lane%s, %#x: AUTH offered: %v", more, version, got)
+			}
+			code := "235"
+			if !offered && version == tls.VersionTLS10 {
+				code = "538"
+			}
+			if got := say(t, conn, replies, "AUTH PLAIN AGRlbW8AZGVtbw=="); !strings.HasPrefix(got, code) {
+				t.Errorf("lane%s, %#x: %s", more, version, got)
+			}
+		}
+		for _, want := range []string{"lane=127.0.0.0/8 lane_needed=true", "lane=127.0.0.0/8 lane_needed=false"} {
+			if !strings.Contains(w.log.String(), want) {
+				t.Errorf("the log lacks %s:\n%s", want, w.log)
+			}
+		}
+	}
+}
+
+func TestStrictSNI(t *testing.T) {
+	w := newWorld(t, `
+certificates: [{cert: cert.pem, key: key.pem}]
+listeners:
+  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", sni: strict}
+  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
+`)
+	if _, err := w.dial(0, nil); err != nil {
+		t.Errorf("the right name: %v", err)
+	}
+	for _, name := range []string{"", "other.example.com"} {
+		change := func(c *tls.Config) { c.ServerName, c.InsecureSkipVerify = name, true }
+		if _, err := w.dial(0, change); err == nil || !strings.Contains(err.Error(), "unrecognized name") {
+			t.Errorf("%q: %v", name, err)
+		}
+		if _, err := w.dial(1, change); err != nil {
+			t.Errorf("%q on the default listener: %v", name, err)
+		}
+	}
+}
+
+func TestClientCertificatesAreAskedFor(t *testing.T) {
+	w := newWorld(t, `
+certificates: [{cert: cert.pem, key: key.pem}]
+listeners:
+  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", client_certificates: require, client_ca: ca.pem}
+  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", client_certificates: request, client_ca: ca.pem}
+`)
+	// greeted reports whether a client with a certificate gets a greeting.
+	greeted := func(i int, cert *tls.Certificate) bool {
+		t.Helper()
+		conn, err := w.dial(i, func(c *tls.Config) {
+			if cert != nil {
+				c.Certificates = []tls.Certificate{*cert}
+			}
+		})
+		if err != nil {
+			return false
+		}
+		_, err = bufio.NewReader(conn).ReadString('\n')
+		return err == nil
+	}
+	other := testca.New(t)
+	good, bad := w.ca.Client(t, "alice"), other.Client(t, "mallory")
+	if !greeted(0, &good) || greeted(0, &bad) || greeted(0, nil) {
+		t.Error("require lets the wrong ones in")
+	}
+	if !greeted(1, &good) || !greeted(1, &bad) || !greeted(1, nil) {
+		t.Error("request refuses somebody")
+	}
+	for _, want := range []string{"Trusted TLS connection", "Untrusted TLS connection", "Anonymous TLS connection", `client_cert="CN=alice" client_cert_verified=true`,
+		`client_cert="CN=mallory" client_cert_verified=false`, "the client has no certificate"} {
+		if !strings.Contains(w.log.String(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, w.log)
+		}
+	}
+	// The authorities are read again when they change.
+	chain, _ := testca.PEM(t, bad)
+	if err := os.WriteFile(filepath.Join(w.folder, "ca.pem"), chain, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.upkeep.files.Look()
+	w.upkeep.files.Look()
+	if greeted(0, &good) || !greeted(0, &bad) {
+		t.Error("the authorities are the old ones")
+	}
+}
+
+// Every service has ALPN names of its own, and refuses those of others; whoever
+// names none is served.
+func TestALPN(t *testing.T) {
+	text := "certificates: [{cert: cert.pem, key: key.pem}]\nlisteners:\n"
+	var names [][]string
+	for _, s := range []configs.Service{configs.IMAPS, configs.POP3S, configs.Submissions} {
+		l := configs.Listener{Service: s}
+		text += fmt.Sprintf("  - {service: %s, listen: \"127.0.0.1:0\", backend: \"{%s}\"}\n", s, map[string]string{"smtp": "submission"}[s.Protocol()]+map[string]string{"imap": "imap", "pop3": "pop3"}[s.Protocol()])
+		names = append(names, protocolOf(l).alpn)
+	}
+	w := newWorld(t, text)
+	for i := range names {
+		for j, group := range names {
+			for _, name := range append(group, "h2", "http/1.1") {
+				conn, err := w.dial(i, func(c *tls.Config) { c.NextProtos = []string{name} })
+				own := i == j && !strings.HasPrefix(name, "h")
+				if own != (err == nil) || own && conn.ConnectionState().NegotiatedProtocol != name {
+					t.Errorf("listener %d and %s: %v", i, name, err)
+				}
+			}
+		}
+		if _, err := w.dial(i, nil); err != nil {
+			t.Errorf("listener %d without ALPN: %v", i, err)
+		}
+	}
+}
+
+// Tickets are where they should be, and one of imaps is none on pop3s.
+func TestTickets(t *testing.T) {
+	w := newWorld(t, `
+certificates: [{cert: cert.pem, key: key.pem}]
+listeners:
+  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
+  - {service: pop3s, listen: "127.0.0.1:0", backend: "{pop3}"}
+  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", session_tickets: false}
+  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", client_certificates: request, client_ca: ca.pem}
+  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", policy: compat}
+`)
+	cache := tls.NewLRUClientSessionCache(10)
+	resumed := func(i int) bool {
+		t.Helper()
+		conn, err := w.dial(i, func(c *tls.Config) { c.ClientSessionCache = cache })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil { // behind the greeting the client has its ticket
+			t.Fatal(err)
+		}
+		return conn.ConnectionState().DidResume
+	}
+	if resumed(0) || !resumed(0) {
+		t.Error("imaps does not resume")
+	}
+	for i, what := range map[int]string{1: "pop3s resumes a session of imaps", 2: "tickets are off", 3: "clients have certificates", 4: "another policy"} {
+		cache = tls.NewLRUClientSessionCache(10)
+		if resumed(0) || resumed(i) {
+			t.Error(what)
+		}
+	}
+	for _, i := range []int{2, 3} {
+		cache = tls.NewLRUClientSessionCache(10)
+		if resumed(i) || resumed(i) {
+			t.Errorf("listener %d resumes", i)
+		}
+	}
+}
+
+// instance is a process of its own.
+type instance struct {
+	address string
+	log     *logText
+}
+
+var listening = regexp.MustCompile(`msg=listening service=imaps address=(\S+)`)
+
+func newInstance(t *testing.T, file string) instance {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := instance{log: &logText{}}
+	program := exec.CommandContext(t.Context(), self, "serve", "--config", file)
+	program.Env = append(os.Environ(), asProgram+"=1")
+	program.Stderr = i.log
+	program.Cancel = func() error { return program.Process.Signal(os.Interrupt) }
+	program.WaitDelay = 10 * time.Second
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = program.Process.Kill(); _ = program.Wait() })
+	for end := time.Now().Add(30 * time.Second); i.address == ""; time.Sleep(10 * time.Millisecond) {
+		if m := listening.FindStringSubmatch(i.log.String()); m != nil {
+			i.address = m[1]
+		} else if time.Now().After(end) {
+			t.Fatalf("it does not start:\n%s", i.log)
+		}
+	}
+	return i
+}
+
+// Two processes that share nothing but a file resume each other's sessions.
+func TestTwoProcessesShareTickets(t *testing.T) {
+	folder, ca := t.TempDir(), testca.New(t)
+	chain, key := testca.PEM(t, ca.ECDSA(t, "mail.example.com"))
+	write := func(name string, text []byte) string {
+		t.Helper()
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("cert.pem", chain)
+	write("key.pem", key)
+	write("secret", bytes.Repeat([]byte("0123456789"), 5))
+	text := "hostname: mail.example.com\nstate_dir: %s\ncertificates: [{cert: cert.pem, key: key.pem}]\n%slisteners: [{service: imaps, listen: \"127.0.0.1:0\", backend: \"127.0.0.1:9\"}]\n"
+	one := newInstance(t, write("one.yaml", fmt.Appendf(nil, text, "one", "ticket_secret: secret\n")))
+	two := newInstance(t, write("two.yaml", fmt.Appendf(nil, text, "two", "ticket_secret: secret\n")))
+	alone := newInstance(t, write("alone.yaml", fmt.Appendf(nil, text, "alone", "")))
+	cache := tls.NewLRUClientSessionCache(10)
+	resumed := func(i instance, version uint16) bool {
+		t.Helper()
+		conn, err := tls.Dial("tcp", i.address, &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com", MaxVersion: version, ClientSessionCache: cache})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		_, _ = io.ReadAll(conn) // the backend is down, and the ticket comes before that is said
+		return conn.ConnectionState().DidResume
+	}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		cache = tls.NewLRUClientSessionCache(10)
+		if resumed(one, version) {
+			t.Fatal("a session out of nothing is resumed")
+		}
+		if !resumed(two, version) {
+			t.Errorf("%#x: the other process does not resume the session", version)
+		}
+		if resumed(alone, version) {
+			t.Errorf("%#x: a process without the secret resumes the session", version)
+		}
+	}
+}

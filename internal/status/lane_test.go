@@ -1,0 +1,35 @@
+package status
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/proxy"
+)
+
+func TestWhatStillUsesALane(t *testing.T) {
+	s := New(Options{})
+	lane := &proxy.Lane{Name: "10.1.0.0/16", Allowed: func(state *tls.ConnectionState) bool { return state.Version >= tls.VersionTLS12 }}
+	for i, version := range []uint16{tls.VersionTLS10, tls.VersionTLS12, tls.VersionTLS13} {
+		info := &proxy.Info{ID: string(rune('a' + i)), Listener: &proxy.Listener{Service: "submission"}, Lane: lane, TLS: &tls.ConnectionState{Version: version}}
+		s.Opened(info)
+		s.TLSEstablished(info)
+	}
+	s.TLSEstablished(&proxy.Info{Listener: &proxy.Listener{Service: "submission"}, TLS: &tls.ConnectionState{Version: tls.VersionTLS13}})
+	for path, wants := range map[string][]string{
+		"/metrics":     {`letterlock_lane_handshakes_total{lane="10.1.0.0/16",needed="true",service="submission"} 1`, `needed="false",service="submission"} 2`},
+		"/status.json": {`"name": "10.1.0.0/16"`, `"tls_handshakes": 3,`, `"needed": 1`},
+		"/":            {"Lane <bdi>10.1.0.0/16</bdi> of submission: 3 TLS handshakes, 1 of which needed it."},
+	} {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		for _, want := range wants {
+			if !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%s lacks %s:\n%s", path, want, w.Body)
+			}
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Lane is other TLS for some client networks, for a while.
+type Lane struct {
+	Name     string // in log and metrics
+	Networks []netip.Prefix
+	Until    time.Time // from then on the lane is closed
+	TLS      *tls.Config
+	Strong   func(*tls.ConnectionState) bool // good enough for a password
+
+	// Allowed reports whether the listener itself would have let such a
+	// session in, so that the lane was not needed.
+	Allowed func(*tls.ConnectionState) bool
+}
+
+// lane finds the one that is open for a client, the first that fits; nil if
+// there is none.
+func (l *Listener) lane(client netip.Addr, now time.Time) *Lane {
+	client = client.Unmap().WithZone("")
+	for i := range l.Lanes {
+		lane := &l.Lanes[i]
+		if now.Before(lane.Until) && slices.ContainsFunc(lane.Networks, func(p netip.Prefix) bool { return p.Contains(client) }) {
+			return lane
+		}
+	}
+	return nil
+}
+
+// listen prepares the listener's TLS for its sessions.
+func (l *Listener) listen() {
+	l.TLS.GetConfigForClient = hearOffer
+	for _, lane := range l.Lanes {
+		lane.TLS.GetConfigForClient = hearOffer
+	}
+}
+
+// terms are the TLS that a session is offered, and the gate that follows.
+func (ses *session) terms(now time.Time) *tls.Config {
+	if ses.info.Lane = ses.listener.lane(ses.info.Client.Addr(), now); ses.info.Lane != nil {
+		return ses.info.Lane.TLS
+	}
+	return ses.listener.TLS
+}
+
+// strong is the gate for passwords: that of the lane that was taken, if any.
+func (ses *session) strong(state *tls.ConnectionState) bool {
+	if ses.info.Lane != nil {
+		return ses.info.Lane.Strong(state)
+	}
+	return ses.listener.Strong(state)
+}
+
+// LaneNeeded reports whether the session is there thanks to its lane alone:
+// when no session needs the lane any more, it can be closed.
+func (i *Info) LaneNeeded() bool {
+	return i.Lane != nil && i.TLS != nil && !i.Lane.Allowed(i.TLS)
+}

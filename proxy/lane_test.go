@@ -1,0 +1,223 @@
+package proxy
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/testca"
+)
+
+func TestTheFirstOpenLaneIsTaken(t *testing.T) {
+	day := time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)
+	l := &Listener{Lanes: []Lane{
+		{Name: "over", Networks: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, Until: day.Add(-time.Hour)},
+		{Name: "one", Networks: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("2001:db8::/32")}, Until: day},
+		{Name: "wide", Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Until: day.Add(time.Hour)},
+	}}
+	for _, tt := range []struct {
+		client string
+		now    time.Time
+		want   string
+	}{
+		{"10.1.2.3", day.Add(-time.Minute), "one"},
+		{"::ffff:10.1.2.3", day.Add(-time.Minute), "one"},
+		{"2001:db8::1", day.Add(-time.Minute), "one"},
+		{"10.1.2.4", day.Add(-time.Minute), "wide"},
+		{"10.1.2.4", day.Add(-2 * time.Hour), "over"},
+		{"10.1.2.3", day, "wide"},
+		{"10.1.2.3", day.Add(time.Hour), ""},
+		{"192.0.2.1", day.Add(-time.Minute), ""},
+		{"2001:db9::1", day.Add(-time.Minute), ""},
+	} {
+		got := ""
+		if lane := l.lane(netip.MustParseAddr(tt.client), tt.now); lane != nil {
+			got = lane.Name
+		}
+		if got != tt.want {
+			t.Errorf("%s at %s: lane %q, want %q", tt.client, tt.now, got, tt.want)
+		}
+	}
+}
+
+// laned is a world whose listener takes TLS 1.3, and a lane that takes 1.0.
+func laned(t *testing.T, until time.Time) *world {
+	return newWorld(t, func(s *Server) {
+		l := s.Listeners[0]
+		l.TLS.MinVersion = tls.VersionTLS13
+		l.Lanes = []Lane{{
+			Name: "loopback", Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Until: until,
+			TLS:     &tls.Config{Certificates: l.TLS.Certificates, MinVersion: tls.VersionTLS10},
+			Strong:  func(*tls.ConnectionState) bool { return false },
+			Allowed: func(state *tls.ConnectionState) bool { return state.Version >= tls.VersionTLS13 },
+		}}
+	})
+}
+
+// secure turns TLS of a version on.
+func (c client) secure(version uint16) error {
+	c.hear("hello")
+	c.say("STARTTLS")
+	c.hear("go")
+	secure := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: version})
+	if err := secure.Handshake(); err != nil {
+		return err
+	}
+	c = client{secure, bufio.NewReader(secure), c.t}
+	c.say("LOGIN")
+	c.hear("welcome")
+	return secure.Close()
+}
+
+func TestLaneIsTakenAndTold(t *testing.T) {
+	w := laned(t, time.Now().Add(time.Hour))
+	for version, needed := range map[uint16]string{tls.VersionTLS10: "lane=loopback lane_needed=true", tls.VersionTLS13: "lane=loopback lane_needed=false"} {
+		if err := w.dial().secure(version); err != nil {
+			t.Errorf("%#x: %v", version, err)
+		}
+		wait(t, "the log does not tell of "+needed, func() bool { return strings.Count(w.log.String(), needed) == 2 })
+	}
+}
+
+func TestAClosedLaneIsNotTaken(t *testing.T) {
+	w := laned(t, time.Now().Add(-time.Second))
+	if err := w.dial().secure(tls.VersionTLS10); err == nil {
+		t.Error("the lane is still open")
+	}
+	if err := w.dial().secure(tls.VersionTLS13); err != nil {
+		t.Error(err)
+	}
+	if strings.Contains(w.log.String(), "lane") {
+		t.Errorf("the log tells of a lane:\n%s", w.log)
+	}
+}
+
+// The gate for passwords is the lane's, not the listener's.
+func TestStrongFollowsTheLane(t *testing.T) {
+	yes, no := func(*tls.ConnectionState) bool { return true }, func(*tls.ConnectionState) bool { return false }
+	ses := &session{listener: &Listener{Strong: no}}
+	if ses.strong(nil) {
+		t.Error("without a lane")
+	}
+	ses.info.Lane = &Lane{Strong: yes}
+	if !ses.strong(nil) {
+		t.Error("in the lane")
+	}
+}
+
+func TestClientCertificateInTheLog(t *testing.T) {
+	ca := testca.New(t)
+	for words, clients := range map[string]func(*tls.ConnectionState) error{
+		"Trusted TLS connection":   func(*tls.ConnectionState) error { return nil },
+		"Untrusted TLS connection": func(*tls.ConnectionState) error { return errors.New("expired") },
+	} {
+		t.Run(words, func(t *testing.T) {
+			w := newWorld(t, func(s *Server) {
+				s.Listeners[0].TLS.ClientAuth = tls.RequestClientCert
+				s.Listeners[0].Clients = clients
+			})
+			c := w.dial()
+			c.hear("hello")
+			c.say("STARTTLS")
+			c.hear("go")
+			secure := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{ca.Client(t, "alice")}})
+			if err := secure.Handshake(); err != nil {
+				t.Fatal(err)
+			}
+			_ = secure.Close()
+			wait(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
+			for _, want := range []string{words + " established from unknown[127.0.0.1]: TLSv1.3", "client_cert=\"CN=alice\"", "client_cert_sha256="} {
+				if !strings.Contains(w.log.String(), want) {
+					t.Errorf("no %q in\n%s", want, w.log)
+				}
+			}
+			if strings.Contains(words, "Un") != strings.Contains(w.log.String(), "client_cert_error=expired") ||
+				strings.Count(w.log.String(), "client_cert_verified="+map[bool]string{true: "false", false: "true"}[strings.Contains(words, "Un")]) != 2 {
+				t.Errorf("%s", w.log)
+			}
+		})
+	}
+}
+
+// What a client calls itself is bounded.
+func TestSubjectsAreBounded(t *testing.T) {
+	leaf := &x509.Certificate{Subject: pkix.Name{CommonName: strings.Repeat("ü\n", 1000)}}
+	l := &Listener{Clients: func(*tls.ConnectionState) error { return nil }}
+	c := l.clientCertificate(&tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}})
+	if len(c.Subject) > maxSubject+len("…") || !strings.HasSuffix(c.Subject, "…") {
+		t.Errorf("%d bytes: %s", len(c.Subject), c.Subject)
+	}
+	if l.clientCertificate(&tls.ConnectionState{}) != nil || (&Listener{}).clientCertificate(&tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}}) != nil {
+		t.Error("a certificate out of nothing")
+	}
+}
+
+func TestThrottle(t *testing.T) {
+	var th Throttle
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
+	count := func(client netip.Addr, n int, now time.Time) (passed, dropped int) {
+		for range n {
+			if d, ok := th.pass(client, now); ok {
+				passed++
+				dropped += d
+			}
+		}
+		return passed, dropped
+	}
+	if passed, dropped := count(a, 12, now); passed != linesPerClient || dropped != 0 {
+		t.Errorf("%d lines, %d dropped", passed, dropped)
+	}
+	if passed, _ := count(netip.MustParseAddr("2001:db8::2"), 3, now); passed != 3 {
+		t.Error("another client is silenced")
+	}
+	if passed, _ := count(b, 3, now); passed != linesPerClient-3 {
+		t.Error("a neighbour counts apart")
+	}
+	if passed, dropped := count(a, 1, now.Add(time.Minute)); passed != 1 || dropped != 7 {
+		t.Errorf("%d lines, %d dropped before", passed, dropped)
+	}
+	if passed, dropped := count(a, 1, now.Add(2*time.Minute)); passed != 1 || dropped != 0 {
+		t.Errorf("%d lines, %d dropped before: they are told twice", passed, dropped)
+	}
+	later := now.Add(time.Hour)
+	passed := 0
+	for i := range 3 * maxSilent {
+		n, _ := count(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 1, later)
+		passed += n
+	}
+	if passed != linesInAll || len(th.seen) > maxSilent {
+		t.Errorf("%d lines of many clients, %d are remembered", passed, len(th.seen))
+	}
+	if passed, _ := count(a, 1, later.Add(time.Minute)); passed != 1 || len(th.seen) > maxSilent/2 {
+		t.Errorf("%d lines in the next minute, %d remembered", passed, len(th.seen))
+	}
+	var none *Throttle
+	if _, ok := none.pass(a, now); !ok {
+		t.Error("without a throttle nothing is logged")
+	}
+}
+
+func TestFailedHandshakesAreNotLoggedForEver(t *testing.T) {
+	w := newWorld(t, nil)
+	failures := &Throttle{}
+	l := SessionLog{Log: slog.New(slog.NewTextHandler(w.log, nil)), Failures: failures}
+	info := &Info{ID: "x", Listener: w.Listeners[0], Client: netip.MustParseAddrPort("192.0.2.1:1")}
+	offer := Offer{Versions: []uint16{tls.VersionTLS10}, Suites: []uint16{tls.TLS_RSA_WITH_RC4_128_SHA}}
+	for range 50 {
+		l.HandshakeFailed(info, offer, errors.New("no"))
+	}
+	if n := strings.Count(w.log.String(), "TLS handshake with unknown[192.0.2.1] failed"); n < linesPerClient || n > 2*linesPerClient { // a minute may have passed
+		t.Errorf("%d lines", n)
+	}
+	if !strings.Contains(w.log.String(), "versions=TLSv1 suites=TLS_RSA_WITH_RC4_128_SHA") {
+		t.Errorf("the log does not tell what was offered:\n%s", w.log)
+	}
+}
