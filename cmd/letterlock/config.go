@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"flag"
+	"log/slog"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
@@ -67,7 +68,7 @@ func configCheck(ui *ui, args []string) error {
 	if !*probing {
 		return nil
 	}
-	server, err := newServer(c, certs.NewStore(loaded), nil, nil)
+	server, err := newServer(c, certs.NewStore(loaded), newUpkeep(slog.New(slog.DiscardHandler)), nil, nil)
 	if err != nil {
 		return err
 	}

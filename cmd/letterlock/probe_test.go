@@ -81,7 +81,7 @@ func TestProbeFirst(t *testing.T) {
 			config := mustConfig(t, c.top+"hostname: mail.example.com\nlisteners:\n"+
 				"  - {service: smtp, listen: '127.0.0.1:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n"+
 				"  - {service: smtp, listen: '127.0.0.2:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n")
-			server, err := newServer(config, certs.NewStore(nil), nil, nil)
+			server, err := newServer(config, certs.NewStore(nil), newUpkeep(slog.New(slog.DiscardHandler)), nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
