@@ -19,17 +19,23 @@ type Limits struct {
 	Verdict time.Duration // for a line of a reply that may take long (end of DATA)
 	Write   time.Duration // for the peer to take what is written
 
+	// Transaction is for all between Hold and Release; zero is no limit.
+	Transaction time.Duration
+
 	// Lenient takes a bare LF as the end of a line: for backends, some of
 	// which are older than the rule.
 	Lenient bool
 }
 
-// Conn is one side of a session. It is used by one goroutine; Interrupt and
-// Abort alone may be called from others.
+// Conn is one side of a session. It is used by one goroutine; Interrupt,
+// Expire and Abort alone may be called from others.
 type Conn struct {
 	// Handshake turns the plaintext connection into TLS. It is set by whoever
 	// holds the configuration, and bounds its own time.
 	Handshake func(net.Conn) (*tls.Conn, error)
+
+	// Lifted, if there is one, is told of each Lift.
+	Lifted func()
 
 	limits Limits
 	raw    net.Conn // the socket, for deadlines and Abort
@@ -48,6 +54,8 @@ type Conn struct {
 
 	mu          sync.Mutex // guards the read deadline and what it follows from
 	until       time.Time  // the step's deadline; zero is none
+	whole       time.Time  // the transaction's; zero is none
+	expired     bool       // by Expire
 	resting     bool       // waiting for a command, between two of them
 	held        bool       // in the middle of something that should be finished
 	interrupted bool
@@ -161,11 +169,23 @@ func (c *Conn) Close() error {
 	deadline := time.Now().Add(lingerTime)
 	c.limits.Write = lingerTime
 	flushed := c.Flush()
+	c.in, c.out = nil, nil
+	c.r, c.w, c.mark = 0, 0, 0
+	if c.hurried() {
+		return c.raw.Close()
+	}
 	if flushed == nil && closeWrite(c.conn) && (c.state == nil || closeWrite(c.raw)) {
 		_ = c.raw.SetReadDeadline(deadline)
 		_, _ = io.Copy(io.Discard, io.LimitReader(c.raw, lingerBytes))
 	}
 	return c.raw.Close()
+}
+
+// hurried reports whether the place is needed for others.
+func (c *Conn) hurried() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.expired
 }
 
 func closeWrite(conn net.Conn) bool {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 	"time"
 )
 
@@ -145,7 +144,7 @@ func (c *Conn) more() error {
 		c.w = copy(c.in, c.in[c.r:c.w])
 		c.r, c.mark = 0, 0
 	case c.w == len(c.in):
-		grown := make([]byte, 2*len(c.in))
+		grown := make([]byte, max(len(c.in)+1, min(2*len(c.in), c.limits.Line)))
 		copy(grown, c.in)
 		c.in = grown
 	}
@@ -188,76 +187,3 @@ func (c *Conn) took(n int, err error) error {
 	}
 	return c.interruption(err)
 }
-
-// Deadline sets the moment at which the current step must be over, whatever
-// the single waits allow. The zero time lifts it.
-func (c *Conn) Deadline(t time.Time) {
-	c.mu.Lock()
-	c.until = t
-	c.mu.Unlock()
-}
-
-// Lift ends the step's deadline: the client has earned its patience.
-func (c *Conn) Lift() { c.Deadline(time.Time{}) }
-
-// Hold puts an Interrupt off until Release: a transaction is in flight.
-func (c *Conn) Hold() { c.hold(true) }
-
-// Release ends Hold.
-func (c *Conn) Release() { c.hold(false) }
-
-// Held reports whether a transaction is in flight, between Hold and Release.
-func (c *Conn) Held() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.held
-}
-
-func (c *Conn) hold(held bool) {
-	c.mu.Lock()
-	c.held = held
-	c.mu.Unlock()
-}
-
-func (c *Conn) rest(resting bool) {
-	c.mu.Lock()
-	c.resting = resting
-	c.mu.Unlock()
-}
-
-// Interrupt ends the current or next wait for a command with ErrInterrupted.
-// It may be called from any goroutine, and again.
-func (c *Conn) Interrupt() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.interrupted = true
-	if c.resting && !c.held {
-		_ = c.raw.SetReadDeadline(longAgo())
-	}
-}
-
-// arm sets the deadline of the reads that follow.
-func (c *Conn) arm(wait time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	deadline := time.Now().Add(wait)
-	if !c.until.IsZero() && c.until.Before(deadline) {
-		deadline = c.until
-	}
-	if c.interrupted && c.resting && !c.held {
-		deadline = longAgo()
-	}
-	_ = c.raw.SetReadDeadline(deadline)
-}
-
-// interruption tells a wait that was interrupted from one that timed out.
-func (c *Conn) interruption(err error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.interrupted && c.resting && !c.held && errors.Is(err, os.ErrDeadlineExceeded) {
-		return ErrInterrupted
-	}
-	return err
-}
-
-func longAgo() time.Time { return time.Unix(1, 0) }

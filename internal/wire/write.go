@@ -1,7 +1,5 @@
 package wire
 
-import "time"
-
 // Print gathers strings for the next Flush; it fails when that fails.
 func (c *Conn) Print(parts ...string) {
 	for _, s := range parts {
@@ -44,7 +42,7 @@ func (c *Conn) send(p []byte) error {
 	if c.err != nil || c.mute {
 		return c.err
 	}
-	_ = c.conn.SetWriteDeadline(time.Now().Add(c.limits.Write))
+	c.armWrite()
 	n, err := c.conn.Write(p)
 	c.sent += int64(n)
 	c.err = err
