@@ -17,6 +17,11 @@ type limitBound struct {
 var limitBounds = []limitBound{
 	{"connections", func(l Limits) int { return l.Connections }, 1, 1_000_000},
 	{"connections_per_client", func(l Limits) int { return l.ConnectionsPerClient }, 1, 1_000_000},
+	{"connections_per_network", func(l Limits) int { return l.ConnectionsPerNetwork }, 1, 1_000_000},
+	{"unauthenticated", func(l Limits) int { return l.Unauthenticated }, 1, 1_000_000},
+	{"unauthenticated_per_client", func(l Limits) int { return l.UnauthenticatedPerClient }, 1, 1_000_000},
+	{"login_failures_per_client", func(l Limits) int { return l.LoginFailuresPerClient }, 0, 1_000_000},
+	{"login_failures_per_user", func(l Limits) int { return l.LoginFailuresPerUser }, 0, 1_000_000},
 	{"handshakes", func(l Limits) int { return l.Handshakes }, 1, 100_000},
 	{"line", func(l Limits) int { return l.Line }, 1024, 1 << 20},
 	{"token", func(l Limits) int { return l.Token }, 12288, 1 << 20}, // RFC 4954 §4
@@ -38,14 +43,19 @@ var timeoutBounds = []timeoutBound{
 	{"greeting", func(t Timeouts) time.Duration { return t.Greeting }, time.Second, time.Hour},
 	{"command", func(t Timeouts) time.Duration { return t.Command }, time.Second, time.Hour},
 	{"login", func(t Timeouts) time.Duration { return t.Login }, time.Second, time.Hour},
+	{"unauthenticated", func(t Timeouts) time.Duration { return t.Unauthenticated }, 0, time.Hour},
+	{"login_delay", func(t Timeouts) time.Duration { return t.LoginDelay }, 0, 5 * time.Minute},
+	{"login_forget", func(t Timeouts) time.Duration { return t.LoginForget }, time.Second, 30 * 24 * time.Hour},
 	{"idle", func(t Timeouts) time.Duration { return t.Idle }, time.Second, 24 * time.Hour},
 	{"data", func(t Timeouts) time.Duration { return t.Data }, time.Second, time.Hour},
+	{"message", func(t Timeouts) time.Duration { return t.Message }, time.Second, 24 * time.Hour},
 	{"end_of_data", func(t Timeouts) time.Duration { return t.EndOfData }, time.Second, time.Hour},
 	{"shutdown", func(t Timeouts) time.Duration { return t.Shutdown }, time.Second, time.Hour},
 }
 
-// checkLimits: zero is refused too. In other programs it means no limit, and
-// here there is none without.
+// checkLimits: zero is refused too, but for failed logins, where others may do
+// the counting. In other programs it means no limit, and here there is none
+// without.
 func checkLimits(c *Config, _ Machine, r report) {
 	for _, b := range limitBounds {
 		if v := b.value(c.Limits); v < b.min || v > b.max {
@@ -64,6 +74,15 @@ func checkTimeouts(c *Config, _ Machine, r report) {
 				fmt.Sprintf("write a duration from %s to %s; without the key it is %s", short(b.min), short(b.max), short(b.value(Default().Timeouts))),
 				"%s cannot be %s", b.key, short(v))
 		}
+	}
+}
+
+// checkGreetDelay: RFC 5321 §4.5.3.2.1 has clients wait for five minutes, and
+// not all do.
+func checkGreetDelay(_ *Config, l Listener, r report) {
+	const longest = time.Minute
+	if d := l.GreetDelay; d != nil && (*d < 0 || *d > longest) {
+		r.in("greet_delay").wrong(fmt.Sprintf("write a duration up to %s, or 0s for none", short(longest)), "greet_delay cannot be %s", short(*d))
 	}
 }
 

@@ -41,6 +41,7 @@ var listenerRules = []listenerRule{
 	checkOpenRelay,
 	checkRecipients,
 	checkBareNewline,
+	checkGreetDelay,
 	checkProxyFrom,
 	checkHandover,
 	checkHideMechanisms,

@@ -79,6 +79,10 @@ type Listener struct {
 	Recipients     []string   `yaml:"recipients"` // domains or addresses that may be written to
 	AllowOpenRelay bool       `yaml:"allow_open_relay"`
 
+	// GreetDelay is the pause before the greeting for those who do not wait
+	// for it; nil: the default.
+	GreetDelay *time.Duration `yaml:"greet_delay"`
+
 	// smtp, submission, submissions
 	BareNewline string `yaml:"bare_newline"` // normalize or reject
 	Received    *bool  `yaml:"received"`     // nil: on
@@ -99,26 +103,35 @@ type RequireTLS struct {
 
 // Limits bound what clients may make the proxy hold.
 type Limits struct {
-	Connections          int `yaml:"connections"`            // open sessions in all
-	ConnectionsPerClient int `yaml:"connections_per_client"` // open sessions of one address (IPv6: one /64)
-	Handshakes           int `yaml:"handshakes"`             // TLS handshakes at once
-	Line                 int `yaml:"line"`                   // bytes of a command line, CRLF included
-	Token                int `yaml:"token"`                  // bytes of a SASL token line
-	Literal              int `yaml:"literal"`                // bytes of the literals of one command before login
-	Message              int `yaml:"message"`                // bytes of a message that bare_newline: reject must hold
-	Errors               int `yaml:"errors"`                 // wrong commands before the session is ended
+	Connections              int `yaml:"connections"`                // open sessions in all
+	ConnectionsPerClient     int `yaml:"connections_per_client"`     // open sessions of one address (IPv6: one /64)
+	ConnectionsPerNetwork    int `yaml:"connections_per_network"`    // open sessions of one /24 (IPv6: one /48)
+	Unauthenticated          int `yaml:"unauthenticated"`            // open sessions in all that have not logged in
+	UnauthenticatedPerClient int `yaml:"unauthenticated_per_client"` // above it, a client's oldest make room
+	LoginFailuresPerClient   int `yaml:"login_failures_per_client"`  // failed logins until others are refused; 0 is off
+	LoginFailuresPerUser     int `yaml:"login_failures_per_user"`
+	Handshakes               int `yaml:"handshakes"` // TLS handshakes that compute at once
+	Line                     int `yaml:"line"`       // bytes of a command line, CRLF included
+	Token                    int `yaml:"token"`      // bytes of a SASL token
+	Literal                  int `yaml:"literal"`    // bytes of the literals of one command before login
+	Message                  int `yaml:"message"`    // bytes of a message that bare_newline: reject must hold
+	Errors                   int `yaml:"errors"`     // wrong commands before the session is ended
 }
 
 // Timeouts bound every wait.
 type Timeouts struct {
-	ProxyHeader time.Duration `yaml:"proxy_header"` // a load balancer's PROXY header
-	Handshake   time.Duration `yaml:"handshake"`    // the TLS handshake
-	Dial        time.Duration `yaml:"dial"`         // reaching a backend
-	Greeting    time.Duration `yaml:"greeting"`     // a backend's greeting, and each reply to a command
-	Command     time.Duration `yaml:"command"`      // a client's next command before login; each SMTP command
-	Login       time.Duration `yaml:"login"`        // from accept to login
-	Idle        time.Duration `yaml:"idle"`         // silence after login
-	Data        time.Duration `yaml:"data"`         // silence within a message
-	EndOfData   time.Duration `yaml:"end_of_data"`  // a backend's verdict on a message
-	Shutdown    time.Duration `yaml:"shutdown"`     // sessions that end by themselves after SIGTERM
+	ProxyHeader     time.Duration `yaml:"proxy_header"`    // a load balancer's PROXY header
+	Handshake       time.Duration `yaml:"handshake"`       // the TLS handshake
+	Dial            time.Duration `yaml:"dial"`            // reaching a backend
+	Greeting        time.Duration `yaml:"greeting"`        // a backend's greeting, and each reply to a command
+	Command         time.Duration `yaml:"command"`         // a client's next command before login; each SMTP command
+	Login           time.Duration `yaml:"login"`           // from accept to login
+	Unauthenticated time.Duration `yaml:"unauthenticated"` // from accept until a session may have to make room
+	LoginDelay      time.Duration `yaml:"login_delay"`     // the longest wait after failed logins
+	LoginForget     time.Duration `yaml:"login_forget"`    // until as many failures as are allowed are forgotten
+	Idle            time.Duration `yaml:"idle"`            // silence after login
+	Data            time.Duration `yaml:"data"`            // silence within a message
+	Message         time.Duration `yaml:"message"`         // a message, from MAIL to its end
+	EndOfData       time.Duration `yaml:"end_of_data"`     // a backend's verdict on a message
+	Shutdown        time.Duration `yaml:"shutdown"`        // sessions that end by themselves after SIGTERM
 }

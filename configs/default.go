@@ -9,26 +9,39 @@ func Default() Config {
 		StateDir: "/var/lib/letterlock",
 		Log:      Log{Format: "text", Level: "info"},
 		Limits: Limits{
-			Connections:          10000,
-			ConnectionsPerClient: 100, // an office behind one address, a few devices each
-			Handshakes:           64,
-			Line:                 8192,  // RFC 7162 §4; SMTP needs 512 and its extensions
-			Token:                32768, // Kerberos tickets with many groups; RFC 4954 §4 needs 12288
-			Literal:              65536,
-			Message:              128 << 20,
-			Errors:               10,
+			Connections:              10000,
+			ConnectionsPerClient:     3000, // a large office behind one address, or webmail
+			ConnectionsPerNetwork:    5000,
+			Unauthenticated:          4000, // all at once after a restart; a login takes some 10 ms of ours
+			UnauthenticatedPerClient: 100,
+			LoginFailuresPerClient:   50,
+			LoginFailuresPerUser:     50,
+			Handshakes:               64,
+			Line:                     8192,  // RFC 7162 §4; SMTP needs 512 and its extensions
+			Token:                    32768, // Kerberos tickets with many groups; RFC 4954 §4 needs 12288
+			Literal:                  65536,
+			Message:                  128 << 20,
+			Errors:                   10,
 		},
 		Timeouts: Timeouts{
-			ProxyHeader: 5 * time.Second, // it is sent at once, with the connection
-			Handshake:   30 * time.Second,
-			Dial:        10 * time.Second,
-			Greeting:    2 * time.Minute, // some SMTP servers let spammers wait for the greeting
-			Command:     5 * time.Minute, // RFC 5321 §4.5.3.2.7
-			Login:       2 * time.Minute,
-			Idle:        35 * time.Minute, // a little more than RFC 9051 §5.4 demands
-			Data:        5 * time.Minute,  // RFC 5321 §4.5.3.2.5 has 3 minutes
-			EndOfData:   10 * time.Minute, // RFC 5321 §4.5.3.2.6
-			Shutdown:    30 * time.Second,
+			ProxyHeader:     5 * time.Second, // it is sent at once, with the connection
+			Handshake:       30 * time.Second,
+			Dial:            10 * time.Second,
+			Greeting:        2 * time.Minute, // some SMTP servers let spammers wait for the greeting
+			Command:         5 * time.Minute, // RFC 5321 §4.5.3.2.7
+			Login:           2 * time.Minute,
+			Unauthenticated: 5 * time.Second,  // an honest login on a bad line
+			LoginDelay:      15 * time.Second, // clients wait 30s and more
+			LoginForget:     time.Hour,
+			Idle:            35 * time.Minute, // a little more than RFC 9051 §5.4 demands
+			Data:            5 * time.Minute,  // RFC 5321 §4.5.3.2.5 has 3 minutes
+			Message:         time.Hour,        // 50 MB at 120 kbit/s
+			EndOfData:       10 * time.Minute, // RFC 5321 §4.5.3.2.6
+			Shutdown:        30 * time.Second,
 		},
 	}
 }
+
+// defaultGreetDelay finds out those who speak as soon as they are connected,
+// and holds nobody up.
+const defaultGreetDelay = 5 * time.Millisecond

@@ -1,6 +1,10 @@
 package configs
 
-import "github.com/letterlock/letterlock/tlspolicy"
+import (
+	"time"
+
+	"github.com/letterlock/letterlock/tlspolicy"
+)
 
 // PolicyName is the name of the TLS policy in force.
 func (l Listener) PolicyName() string {
@@ -14,6 +18,18 @@ func (l Listener) PolicyName() string {
 // every SMTP service, unless switched off.
 func (l Listener) ReceivedOn() bool {
 	return l.Service.Protocol() == "smtp" && (l.Received == nil || *l.Received)
+}
+
+// GreetPause is the pause before the greeting, in which nobody should speak;
+// zero is none.
+func (l Listener) GreetPause() time.Duration {
+	switch {
+	case l.Service != SMTP:
+		return 0
+	case l.GreetDelay == nil:
+		return defaultGreetDelay
+	}
+	return *l.GreetDelay
 }
 
 // VRFYDisabled reports whether VRFY and EXPN are answered by the proxy, so

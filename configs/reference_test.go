@@ -44,7 +44,7 @@ func TestReferenceIsAGoodFile(t *testing.T) {
 		t.Errorf("the reference file has other defaults: %+v", got)
 	}
 	l := got.Listeners[0]
-	if l.PolicyName() != SMTP.DefaultPolicy() || l.RequireTLS.All || l.Auth || !l.ReceivedOn() || !l.VRFYDisabled() || l.BareNewline != "normalize" {
+	if l.PolicyName() != SMTP.DefaultPolicy() || l.RequireTLS.All || l.Auth || !l.ReceivedOn() || !l.VRFYDisabled() || l.BareNewline != "normalize" || l.GreetPause() != defaultGreetDelay {
 		t.Errorf("the reference file has other defaults: %+v", l)
 	}
 	if len(got.Listeners) != len(services) {
@@ -96,7 +96,7 @@ func TestReferenceTellsTheBounds(t *testing.T) {
 		}
 	}
 	for _, b := range timeoutBounds {
-		if want := fmt.Sprintf("; up to %s.", short(b.max)); !strings.Contains(texts["timeouts."+b.key], want) || b.min != time.Second {
+		if want := fmt.Sprintf("; up to %s.", short(b.max)); !strings.Contains(texts["timeouts."+b.key], want) || (b.min == 0) != strings.Contains(texts["timeouts."+b.key], "At least 0s") || b.min > time.Second {
 			t.Errorf("timeouts.%s does not say %q", b.key, want)
 		}
 	}

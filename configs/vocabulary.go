@@ -65,6 +65,7 @@ var belongs = []struct {
 	{"auth", []Service{SMTP}},
 	{"recipients", []Service{SMTP}},
 	{"allow_open_relay", []Service{SMTP}},
+	{"greet_delay", []Service{SMTP}},
 	{"bare_newline", smtpFamily},
 	{"received", smtpFamily},
 	{"disable_vrfy", smtpFamily},

@@ -72,9 +72,10 @@ func (l SessionLog) Login(info *Info, user, mechanism string, ok bool) {
 	}
 }
 
-// Turned says who found no place.
+// Turned says who found no place, to those who want to know it of each; the
+// server warns of all together.
 func (l SessionLog) Turned(listener *Listener, client netip.AddrPort) {
-	l.Log.Warn("connection turned away", "listener", listener.String(), "client", client, "reason", gate.Busy.Sentence(), "remedy", gate.Busy.Remedy())
+	l.Log.Debug("connection turned away", "listener", listener.String(), "client", client)
 }
 
 // Closed is the session's line.

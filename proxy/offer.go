@@ -19,6 +19,19 @@ type Offer struct {
 type heardConn struct {
 	*wire.Records
 	session *session
+	turn    *turn
+}
+
+// Read gives up the handshake's turn while it waits.
+func (c heardConn) Read(p []byte) (int, error) {
+	c.turn.give()
+	n, err := c.Records.Read(p)
+	if n > 0 {
+		if late := c.turn.take(); late != nil {
+			return 0, late
+		}
+	}
+	return n, err
 }
 
 // hearOffer keeps the client's offer until the handshake is decided, and

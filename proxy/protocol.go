@@ -31,9 +31,10 @@ type Gate interface {
 
 // Listener is one service on one address.
 type Listener struct {
-	Service  string // its IANA name
-	Address  string // host:port to listen on
-	Implicit bool   // TLS before anything is said
+	Service  string        // its IANA name
+	Address  string        // host:port to listen on
+	Implicit bool          // TLS before anything is said
+	Pause    time.Duration // before the greeting, for those who speak too early; 0 is no such rule
 	TLS      *tls.Config
 	Strong   func(*tls.ConnectionState) bool  // good enough for a password
 	Clients  func(*tls.ConnectionState) error // what is wrong with a client's certificate; nil: none is asked for
@@ -55,12 +56,17 @@ func (l *Listener) String() string { return l.Service + " on " + l.Address }
 
 // Limits bound what clients may make the proxy hold. All are set.
 type Limits struct {
-	Connections          int
-	ConnectionsPerClient int
-	Handshakes           int
-	Line, Token, Literal int // bytes
-	Errors               int
-	Message              int // bytes of a message that is held before it goes on
+	Connections              int // open sessions in all
+	ConnectionsPerClient     int // of one IPv4 address or IPv6 /64
+	ConnectionsPerNetwork    int // of one IPv4 /24 or IPv6 /48
+	Unauthenticated          int // sessions of strangers in all
+	UnauthenticatedPerClient int // above that, its oldest make room
+	LoginFailuresPerClient   int // failed logins until others are refused; 0 is no limit
+	LoginFailuresPerUser     int
+	Handshakes               int // that compute at the same time
+	Line, Token, Literal     int // bytes
+	Errors                   int
+	Message                  int // bytes of a message that is held before it goes on
 }
 
 // Timeouts bound every wait. All are set.
@@ -71,7 +77,13 @@ type Timeouts struct {
 	Greeting    time.Duration // for the backend's greeting and each of its replies
 	Command     time.Duration
 	Login       time.Duration
-	Idle        time.Duration // silence of both sides while relayed
-	Data        time.Duration
-	EndOfData   time.Duration
+
+	Unauthenticated time.Duration // before a stranger may have to make room
+	LoginDelay      time.Duration // the longest wait after failed logins
+	LoginForget     time.Duration // until as many failures as are allowed are forgotten
+
+	Idle      time.Duration // silence of both sides while relayed
+	Data      time.Duration
+	Message   time.Duration // from the beginning of a message to its end
+	EndOfData time.Duration
 }

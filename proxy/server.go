@@ -26,6 +26,8 @@ type Server struct {
 	Log       *slog.Logger // for what concerns no session
 
 	places     places
+	crowded    alarm // tells the log of clients that were turned away
+	logins     *logins
 	handshakes chan struct{} // one token for each handshake that runs
 	headers    chan struct{} // and for each PROXY header that is waited for
 	crew       *crew
@@ -49,7 +51,8 @@ type Server struct {
 
 // Listen opens all sockets, or none.
 func (s *Server) Listen() error {
-	s.places.limits = s.Limits
+	s.places.limits, s.places.safe = s.Limits, s.Timeouts.Unauthenticated
+	s.logins = newLogins(s.Limits, s.Timeouts)
 	s.handshakes = make(chan struct{}, s.Limits.Handshakes)
 	s.headers = make(chan struct{}, s.Limits.Connections)
 	s.sessions = make(map[*session]struct{})
@@ -146,7 +149,11 @@ func (s *Server) accept(l *Listener, socket net.Listener) {
 			return
 		default:
 			s.Log.Error("accept failed", "listener", l.String(), "error", err, "pause", pause)
-			time.Sleep(pause)
+			select {
+			case <-s.accepting.Done():
+				return
+			case <-time.After(pause):
+			}
 			pause = min(2*pause, longestPause)
 		}
 	}
@@ -154,15 +161,14 @@ func (s *Server) accept(l *Listener, socket net.Listener) {
 
 // admit gives a connection its session, or turns it away.
 func (s *Server) admit(l *Listener, conn net.Conn, p peers) {
-	leave, ok := s.places.take(p.client.Addr())
-	if !ok {
-		s.turnAway(l, conn, p.client)
+	at, full := s.places.take(p.client.Addr(), time.Now())
+	if at == nil {
+		s.turnAway(l, conn, p.client, full)
 		return
 	}
-	ses := newSession(s, l, conn, p)
-	ses.leave = leave
+	ses := newSession(s, l, conn, p, at)
 	if !s.register(ses) {
-		leave()
+		at.leave()
 		_ = conn.Close()
 		return
 	}
@@ -171,7 +177,8 @@ func (s *Server) admit(l *Listener, conn net.Conn, p peers) {
 
 // turnAway says so in the protocol's words where that costs next to nothing:
 // in clear. A handshake would cost more than the session.
-func (s *Server) turnAway(l *Listener, conn net.Conn, client netip.AddrPort) {
+func (s *Server) turnAway(l *Listener, conn net.Conn, client netip.AddrPort, full string) {
+	s.crowded.raise(s.Log, l, client, full)
 	s.Observer.Turned(l, client)
 	if !l.Implicit {
 		front := wire.New(conn, wire.Limits{Write: shortestPause})
@@ -196,7 +203,7 @@ func (s *Server) forget(ses *session) {
 	s.mu.Lock()
 	delete(s.sessions, ses)
 	s.mu.Unlock()
-	ses.leave()
+	ses.place.leave()
 	s.running.Done()
 }
 

@@ -148,10 +148,14 @@ func newWorld(t *testing.T, change func(*Server)) *world {
 	r := &record{SessionLog: SessionLog{Log: logger}}
 	s := &Server{
 		Hostname: "mail.example.com", Observer: r, Log: logger,
-		Limits: Limits{Connections: 100, ConnectionsPerClient: 100, Handshakes: 10, Line: 1000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000},
+		Limits: Limits{
+			Connections: 10000, ConnectionsPerClient: 10000, ConnectionsPerNetwork: 10000, Unauthenticated: 10000, UnauthenticatedPerClient: 10000,
+			LoginFailuresPerClient: 50, LoginFailuresPerUser: 50, Handshakes: 10, Line: 1000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000,
+		},
 		Timeouts: Timeouts{
 			ProxyHeader: 10 * time.Second, Handshake: 10 * time.Second, Dial: 10 * time.Second, Greeting: 10 * time.Second, Command: 10 * time.Second,
-			Login: 10 * time.Second, Idle: 10 * time.Second, Data: 10 * time.Second, EndOfData: 10 * time.Second,
+			Login: 10 * time.Second, Unauthenticated: 10 * time.Second, LoginDelay: 10 * time.Second, LoginForget: time.Hour,
+			Message: 10 * time.Second, Idle: 10 * time.Second, Data: 10 * time.Second, EndOfData: 10 * time.Second,
 		},
 	}
 	s.Listeners = []*Listener{{
@@ -343,20 +347,6 @@ func TestShutdownCutsAtItsDeadline(t *testing.T) {
 	}
 }
 
-func TestLimitPerClient(t *testing.T) {
-	w := newWorld(t, func(s *Server) { s.Limits.ConnectionsPerClient = 2 })
-	one, two := w.dial(), w.dial()
-	one.hear("hello")
-	two.hear("hello")
-	three := w.dial()
-	three.hear("bye busy")
-	three.hearEnd()
-	_ = one.Conn.Close()
-	wait(t, "the place is not given back", func() bool { return w.Sessions() == 1 })
-	four := w.dial()
-	four.hear("hello")
-}
-
 func TestTimeouts(t *testing.T) {
 	short := 50 * time.Millisecond
 	t.Run("command", func(t *testing.T) {
@@ -402,15 +392,4 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	_ = half.Conn.Close()
 	// The backend of the test is still there: its accept loop, and nothing more.
 	wait(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 })
-}
-
-func TestNeighbourhood(t *testing.T) {
-	for a, want := range map[string]string{
-		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1",
-		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::", "fe80::1%eth0": "fe80::",
-	} {
-		if got := neighbourhood(netip.MustParseAddr(a)); got.String() != want {
-			t.Errorf("%s belongs to %s, want %s", a, got, want)
-		}
-	}
 }

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/base32"
 	"errors"
 	"net"
@@ -20,8 +19,9 @@ type session struct {
 	info     Info
 	gate     Gate
 	front    *wire.Conn
-	offer    Offer  // of the ClientHello, kept until the handshake is decided
-	leave    func() // gives the session's place back
+	offer    Offer // of the ClientHello, kept until the handshake is decided
+	place    *place
+	attempt  attempt
 
 	mu       sync.Mutex
 	back     *wire.Conn // nil until dialled
@@ -30,14 +30,15 @@ type session struct {
 	draining bool
 }
 
-func newSession(s *Server, l *Listener, conn net.Conn, p peers) *session {
-	ses := &session{server: s, listener: l}
+func newSession(s *Server, l *Listener, conn net.Conn, p peers, at *place) *session {
+	ses := &session{server: s, listener: l, place: at}
 	ses.info = Info{ID: newID(), Listener: l, Client: p.client, Local: p.local, Via: p.via, Opened: time.Now()}
 	ses.front = wire.New(conn, wire.Limits{
-		Line: max(s.Limits.Line, s.Limits.Token), Wait: s.Timeouts.Command, Text: s.Timeouts.Data,
-		Verdict: s.Timeouts.Command, Write: s.Timeouts.Command,
+		Line: max(s.Limits.Line, s.Limits.Token+besideToken), Wait: s.Timeouts.Command, Text: s.Timeouts.Data,
+		Verdict: s.Timeouts.Command, Write: s.Timeouts.Command, Transaction: s.Timeouts.Message,
 	})
-	ses.front.Handshake = ses.handshake
+	ses.front.Handshake, ses.front.Lifted = ses.handshake, at.settle
+	at.onEviction(ses.front.Expire)
 	ses.front.Deadline(ses.info.Opened.Add(s.Timeouts.Login))
 	ses.gate = l.NewGate(&gate.Session{
 		ID: ses.info.ID, Hostname: s.Hostname, Banner: l.Banner,
@@ -48,6 +49,10 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers) *session {
 	})
 	return ses
 }
+
+// besideToken is the room for a tag, a command and a mechanism in front of a
+// token, in bytes.
+const besideToken = 512
 
 // run is the session up to its relay, or to its end if that comes before.
 func (ses *session) run() {
@@ -63,6 +68,7 @@ func (ses *session) run() {
 
 // finish says the last words and closes. It is called once.
 func (ses *session) finish(err error) {
+	err = ses.judge(err)
 	why := gate.ReasonOf(err)
 	ses.gate.Refuse(ses.front, why)
 	end := Summary{Received: ses.front.Received(), Sent: ses.front.Sent(), Reason: why, Err: errors.Unwrap(err)}
@@ -84,6 +90,9 @@ func (ses *session) converse() error {
 			return gate.Because(gate.HandshakeFailed, err)
 		}
 	}
+	if err := ses.hearEarly(); err != nil {
+		return err
+	}
 	if err := ses.gate.Secure(ses.front); err != nil {
 		return err
 	}
@@ -91,48 +100,6 @@ func (ses *session) converse() error {
 		return err
 	}
 	return ses.gate.Settle(ses.front, ses.back)
-}
-
-// handshake turns TLS on, when its turn has come.
-func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
-	deadline := time.Now().Add(ses.server.Timeouts.Handshake)
-	wait := time.NewTimer(time.Until(deadline))
-	defer wait.Stop()
-	select {
-	case ses.server.handshakes <- struct{}{}:
-		defer func() { <-ses.server.handshakes }()
-	case <-wait.C:
-		return nil, gate.Because(gate.HandshakeFailed, errTooManyHandshakes)
-	}
-	t := tls.Server(heardConn{wire.NewRecords(conn), ses}, ses.terms(time.Now()))
-	_ = conn.SetDeadline(deadline)
-	if err := t.Handshake(); err != nil {
-		ses.server.Observer.HandshakeFailed(&ses.info, ses.offer, err)
-		return nil, gate.Because(gate.HandshakeFailed, err)
-	}
-	_ = conn.SetDeadline(time.Time{})
-	ses.offer = Offer{}
-	state := t.ConnectionState()
-	ses.info.TLS = &state
-	ses.info.ClientCertificate = ses.listener.clientCertificate(&state)
-	ses.server.Observer.TLSEstablished(&ses.info)
-	return t, nil
-}
-
-var errTooManyHandshakes = errors.New("too many handshakes at once (limits.handshakes)")
-
-// Refused, with Admit and Login, makes the session its gate's Watch.
-func (ses *session) Refused(command string) {
-	ses.server.Observer.LoginRefused(&ses.info, command)
-}
-
-func (ses *session) Admit(string) error { return nil }
-
-func (ses *session) Login(user, mechanism string, ok bool) {
-	if ok {
-		ses.info.User = user
-	}
-	ses.server.Observer.Login(&ses.info, user, mechanism, ok)
 }
 
 // drain ends the session at its next rest; abort ends it at once; sweep ends

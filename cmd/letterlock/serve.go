@@ -66,7 +66,7 @@ func newServer(c *configs.Config, store *certs.Store, u *upkeep, observer proxy.
 
 func newListener(c *configs.Config, l configs.Listener, store *certs.Store, u *upkeep) (*proxy.Listener, error) {
 	listener := &proxy.Listener{
-		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(),
+		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(), Pause: l.GreetPause(),
 		Banner: banner(l), Hidden: upper(l.HideMechanisms),
 		Backend:  &proxy.Pool{Addresses: []string{l.Backend}, Public: c.PublicPlaintextBackend},
 		Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom),
@@ -77,7 +77,9 @@ func newListener(c *configs.Config, l configs.Listener, store *certs.Store, u *u
 
 func limits(l configs.Limits) proxy.Limits {
 	return proxy.Limits{
-		Connections: l.Connections, ConnectionsPerClient: l.ConnectionsPerClient, Handshakes: l.Handshakes,
+		Connections: l.Connections, ConnectionsPerClient: l.ConnectionsPerClient, ConnectionsPerNetwork: l.ConnectionsPerNetwork,
+		Unauthenticated: l.Unauthenticated, UnauthenticatedPerClient: l.UnauthenticatedPerClient,
+		LoginFailuresPerClient: l.LoginFailuresPerClient, LoginFailuresPerUser: l.LoginFailuresPerUser, Handshakes: l.Handshakes,
 		Line: l.Line, Token: l.Token, Literal: l.Literal, Errors: l.Errors, Message: l.Message,
 	}
 }
@@ -85,6 +87,7 @@ func limits(l configs.Limits) proxy.Limits {
 func timeouts(t configs.Timeouts) proxy.Timeouts {
 	return proxy.Timeouts{
 		ProxyHeader: t.ProxyHeader, Handshake: t.Handshake, Dial: t.Dial, Greeting: t.Greeting, Command: t.Command,
-		Login: t.Login, Idle: t.Idle, Data: t.Data, EndOfData: t.EndOfData,
+		Login: t.Login, Unauthenticated: t.Unauthenticated, LoginDelay: t.LoginDelay, LoginForget: t.LoginForget,
+		Idle: t.Idle, Data: t.Data, Message: t.Message, EndOfData: t.EndOfData,
 	}
 }

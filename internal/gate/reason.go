@@ -24,6 +24,7 @@ const (
 	TooManyErrors                 // wrong commands
 	LineTooLong                   // a line, token or literal beyond its limit
 	OtherProtocol                 // HTTP
+	EarlyTalker                   // spoke before it was greeted
 	LoginRefused                  // by us, for too many failures
 	Busy                          // a limit on connections
 	Shutdown                      // SIGTERM
@@ -49,8 +50,9 @@ var reasons = [...]reasonText{
 	TooManyErrors:   {"too-many-errors", "too many errors", ""},
 	LineTooLong:     {"line-too-long", "line too long", "raise limits.line, limits.token or limits.literal if the client is honest"},
 	OtherProtocol:   {"other-protocol", "this is a mail service", ""},
-	LoginRefused:    {"login-refused", "too many failed logins", ""},
-	Busy:            {"busy", "too many connections", "raise limits.connections or limits.connections_per_client if the clients are honest"},
+	EarlyTalker:     {"early-talker", "you spoke before the greeting", "set the listener's greet_delay to 0s if the client is honest"},
+	LoginRefused:    {"login-refused", "too many failed logins", "raise limits.login_failures_per_client or limits.login_failures_per_user if the client is honest"},
+	Busy:            {"busy", "too many connections", "raise limits.connections, limits.unauthenticated and their kin if the clients are honest"},
 	Shutdown:        {"shutdown", "the service is shutting down", ""},
 	BackendDown:     {"backend-down", "service not available", "see that the backend runs and that its address and port are right"},
 	BackendRefused:  {"backend-refused", "service not available", "see the backend's own log for why it refuses the proxy's address"},

@@ -171,10 +171,7 @@ func (c *Conn) Close() error {
 	flushed := c.Flush()
 	c.in, c.out = nil, nil
 	c.r, c.w, c.mark = 0, 0, 0
-	if c.hurried() {
-		return c.raw.Close()
-	}
-	if flushed == nil && closeWrite(c.conn) && (c.state == nil || closeWrite(c.raw)) {
+	if flushed == nil && closeWrite(c.conn) && (c.state == nil || closeWrite(c.raw)) && !c.hurried() {
 		_ = c.raw.SetReadDeadline(deadline)
 		_, _ = io.Copy(io.Discard, io.LimitReader(c.raw, lingerBytes))
 	}

@@ -88,7 +88,7 @@ func (c *Conn) Spoke(pause time.Duration) (bool, error) {
 	c.rest(true)
 	defer c.rest(false)
 	c.arm(pause)
-	err := c.more(smallBuffer)
+	err := c.more()
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return false, nil
 	}

@@ -1,0 +1,81 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// turn is a place among the handshakes that compute. It is held while there
+// is something to compute and given up for every wait: a client that falls
+// silent keeps nobody from shaking hands.
+type turn struct {
+	turns chan struct{}
+	until time.Time
+	held  bool
+	over  bool // the handshake is: reads and writes need no turn
+}
+
+var errTooManyHandshakes = errors.New("too many handshakes at once (limits.handshakes)")
+
+// take waits for a turn, until the handshake's time is over.
+func (t *turn) take() error {
+	if t.over {
+		return nil
+	}
+	select {
+	case t.turns <- struct{}{}:
+		t.held = true
+		return nil
+	default:
+	}
+	wait := time.NewTimer(time.Until(t.until))
+	defer wait.Stop()
+	select {
+	case t.turns <- struct{}{}:
+		t.held = true
+		return nil
+	case <-wait.C:
+		return errTooManyHandshakes
+	}
+}
+
+func (t *turn) give() {
+	if t.held {
+		t.held = false
+		<-t.turns
+	}
+}
+
+// end lets the connection be used without turns.
+func (t *turn) end() {
+	t.give()
+	t.over = true
+}
+
+// handshake turns TLS on, with a turn for each part of it that computes.
+func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
+	s := ses.server
+	deadline := time.Now().Add(s.Timeouts.Handshake)
+	ses.front.ReadBy(deadline)
+	_ = conn.SetWriteDeadline(deadline)
+	mine := &turn{turns: s.handshakes, until: deadline}
+	t := tls.Server(heardConn{wire.NewRecords(conn), ses, mine}, ses.terms(time.Now()))
+	err := t.Handshake()
+	mine.end()
+	if err != nil {
+		s.Observer.HandshakeFailed(&ses.info, ses.offer, err)
+		return nil, gate.Because(gate.HandshakeFailed, err)
+	}
+	_ = conn.SetDeadline(time.Time{})
+	ses.offer = Offer{}
+	state := t.ConnectionState()
+	ses.info.TLS = &state
+	ses.info.ClientCertificate = ses.listener.clientCertificate(&state)
+	s.Observer.TLSEstablished(&ses.info)
+	return t, nil
+}

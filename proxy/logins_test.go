@@ -1,0 +1,216 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// guesses is a history of logins.
+type guesses struct {
+	*logins
+	t   *testing.T
+	now time.Time
+}
+
+func newGuesses(t *testing.T, perClient, perUser int) *guesses {
+	limits := Limits{LoginFailuresPerClient: perClient, LoginFailuresPerUser: perUser}
+	return &guesses{newLogins(limits, Timeouts{LoginDelay: 15 * time.Second, LoginForget: time.Hour}), t, time.Unix(1e9, 0)}
+}
+
+func (g *guesses) fail(client, user string, times int) {
+	for range times {
+		g.answered(netip.MustParseAddr(client), user, false, g.now)
+	}
+}
+
+func (g *guesses) succeed(client, user string) {
+	g.answered(netip.MustParseAddr(client), user, true, g.now)
+}
+
+func (g *guesses) want(client, user string, delay time.Duration, refused error) {
+	g.t.Helper()
+	got, err := g.judge(netip.MustParseAddr(client), user, g.now)
+	if got != delay || !errors.Is(err, refused) {
+		g.t.Fatalf("%s from %s: %v, %v; want %v, %v", user, client, got, err, delay, refused)
+	}
+}
+
+const (
+	home  = "192.0.2.1"
+	evil  = "198.51.100.66"
+	evil2 = "203.0.113.66"
+)
+
+// F8
+func TestDelaysGrow(t *testing.T) {
+	g := newGuesses(t, 10, 100)
+	for _, seconds := range []int{0, 0, 0, 1, 2, 4, 8, 15, 15, 15} {
+		g.want(evil, "alice", time.Duration(seconds)*time.Second, nil)
+		g.fail(evil, "alice", 1)
+	}
+	g.want(evil, "alice", 0, errClientFailed)
+	g.want(evil, "bob", 0, errClientFailed)
+	g.want(home, "bob", 0, nil)
+}
+
+// F8: one password after the other from ever new addresses.
+func TestUserIsGuarded(t *testing.T) {
+	g := newGuesses(t, 100, 10)
+	for i := range 10 {
+		g.fail(fmt.Sprintf("198.51.100.%d", i), "alice", 1)
+	}
+	g.want(evil, "alice", 0, errUserFailed)
+	g.want(evil, "ALICE", 0, errUserFailed)
+	g.want(evil, "bob", 0, nil)
+	g.want(evil, "", 0, nil)
+}
+
+func TestFailuresAreForgotten(t *testing.T) {
+	g := newGuesses(t, 10, 100)
+	g.fail(evil, "alice", 10)
+	g.now = g.now.Add(5*time.Minute + time.Second)
+	g.want(evil, "alice", 15*time.Second, nil) // not yet more than the oldest
+	g.fail(evil, "alice", 1)
+	g.want(evil, "alice", 0, errClientFailed)
+	g.now = g.now.Add(time.Hour + time.Minute)
+	g.want(evil, "alice", 0, nil)
+}
+
+// Nobody can lock a user out of where he has logged in from.
+func TestKnownClientIsNotHindered(t *testing.T) {
+	g := newGuesses(t, 10, 10)
+	g.succeed(home, "alice")
+	for range 3 {
+		g.fail(evil, "alice", 10)
+		g.fail(home, "bob", 10) // a colleague behind the same address
+	}
+	g.want(evil, "alice", 0, errClientFailed)
+	g.want(evil2, "alice", 0, errUserFailed)
+	g.want(home, "bob", 0, errClientFailed)
+	g.want(home, "alice", 0, nil)
+	g.now = g.now.Add(trusted)
+	g.fail(evil, "alice", 10)
+	g.want(home, "alice", 0, errUserFailed)
+}
+
+// A known client is no licence to guess, and its failures are nobody else's.
+func TestKnownClientIsCounted(t *testing.T) {
+	g := newGuesses(t, 10, 10)
+	g.succeed(home, "alice")
+	g.fail(home, "alice", 5)
+	g.want(home, "alice", 4*time.Second, nil)
+	g.fail(home, "alice", 5)
+	g.want(home, "alice", 0, errUserFailed)
+	g.want(home, "carol", 0, nil)
+	g.want(evil, "alice", 0, nil)
+	g.succeed(home, "alice") // by a session that was admitted before
+	g.want(home, "alice", 0, nil)
+}
+
+// Webmail: one client, many users, some of whom mistype.
+func TestNewcomersSpeakForTheirClient(t *testing.T) {
+	g := newGuesses(t, 10, 10)
+	for i := range 500 {
+		user := fmt.Sprintf("user%d", i)
+		g.want(home, user, 0, nil)
+		g.fail(home, user, i%3)
+		g.succeed(home, user)
+	}
+}
+
+// Whoever has one password may not pay for guesses with it.
+func TestOwnPasswordEarnsNothing(t *testing.T) {
+	g := newGuesses(t, 10, 100)
+	for i := range 14 {
+		g.fail(evil, fmt.Sprint(i), 1)
+		g.succeed(evil, "mallory")
+	}
+	g.want(evil, "alice", 0, errClientFailed)
+}
+
+func TestOffSwitches(t *testing.T) {
+	t.Run("client", func(t *testing.T) {
+		g := newGuesses(t, 0, 10)
+		for i := range 1000 {
+			g.fail(evil, fmt.Sprint(i), 1)
+		}
+		g.want(evil, "alice", 0, nil)
+	})
+	t.Run("user", func(t *testing.T) {
+		g := newGuesses(t, 10, 0)
+		for i := range 1000 {
+			g.fail(fmt.Sprintf("10.0.%d.%d", i/250, i%250), "alice", 1)
+		}
+		g.want(evil, "alice", 0, nil)
+		g.succeed(evil, "mallory")
+		g.fail(evil, "mallory", 10)
+		g.want(evil, "mallory", 0, errUserFailed)
+	})
+	t.Run("both", func(t *testing.T) {
+		g := newGuesses(t, 0, 0)
+		g.succeed(home, "alice")
+		g.fail(home, "alice", 1000)
+		g.fail(evil, "alice", 1000)
+		g.want(home, "alice", 0, nil)
+		g.want(evil, "alice", 0, nil)
+	})
+	t.Run("delay", func(t *testing.T) {
+		g := newGuesses(t, 10, 10)
+		g.longest = 0
+		g.fail(evil, "alice", 9)
+		g.want(evil, "alice", 0, nil)
+	})
+}
+
+// Twenty failures are not erased by a million single ones of other names.
+func TestRecordsCannotBeFlooded(t *testing.T) {
+	f, now := newFailures(50, time.Hour), time.Unix(1e9, 0)
+	random := rand.New(rand.NewPCG(3, 4))
+	var mine []uint64
+	for range 100 {
+		key := random.Uint64()
+		mine = append(mine, key)
+		for range 20 {
+			f.add(key, now)
+		}
+	}
+	for range 1 << 20 {
+		f.add(random.Uint64(), now)
+	}
+	for _, key := range mine {
+		if level, _ := f.level(key, now); level != 20 {
+			t.Fatalf("a record of 20 has become one of %v", level)
+		}
+	}
+	if len(f.slots) != slots {
+		t.Fatalf("the table has grown to %d slots", len(f.slots))
+	}
+}
+
+// Of known clients the ones that came last stay.
+func TestLatestKnownClientsStay(t *testing.T) {
+	g := newGuesses(t, 10, 10)
+	g.succeed(home, "alice")
+	for i := range 1 << 18 {
+		g.answered(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), "alice", true, g.now)
+		if i%4096 == 0 {
+			g.now = g.now.Add(time.Second)
+			g.succeed(home, "alice")
+		}
+	}
+	g.fail(evil, "alice", 10)
+	g.want(home, "alice", 0, nil)
+}
+
+func BenchmarkJudge(b *testing.B) {
+	l := newLogins(Limits{LoginFailuresPerClient: 50, LoginFailuresPerUser: 50}, Timeouts{LoginForget: time.Hour, LoginDelay: time.Second})
+	now, client := time.Now(), netip.MustParseAddr(home)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = l.judge(client, "alice", now)
+	}
+}
