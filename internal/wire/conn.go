@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -50,7 +51,7 @@ type Conn struct {
 	err    error // the first write error; later writes fail with it
 	mute   bool  // a handshake has failed: whatever is still said would be in clear
 
-	received, sent int64
+	received, sent atomic.Int64
 
 	mu          sync.Mutex // guards the read deadline and what it follows from
 	until       time.Time  // the step's deadline; zero is none
@@ -95,11 +96,12 @@ func New(conn net.Conn, limits Limits) *Conn {
 // TLS describes the TLS session; nil is plaintext.
 func (c *Conn) TLS() *tls.ConnectionState { return c.state }
 
-// Received and Sent count the bytes of the conversation, inside TLS.
-func (c *Conn) Received() int64 { return c.received }
+// Received and Sent count the bytes of the conversation, inside TLS. They may
+// be asked from any goroutine.
+func (c *Conn) Received() int64 { return c.received.Load() }
 
 // Sent counts what was written; see Received.
-func (c *Conn) Sent() int64 { return c.sent }
+func (c *Conn) Sent() int64 { return c.sent.Load() }
 
 // Upgrade says reply, the last words in clear, and turns TLS on. It fails
 // with ErrPipelined, before reply is said, if the peer has sent anything

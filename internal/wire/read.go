@@ -178,7 +178,7 @@ func (c *Conn) moreText() error {
 // took counts what was read, and says why if it was nothing.
 func (c *Conn) took(n int, err error) error {
 	c.w += n
-	c.received += int64(n)
+	c.received.Add(int64(n))
 	switch {
 	case n > 0:
 		return nil

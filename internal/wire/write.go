@@ -44,7 +44,7 @@ func (c *Conn) send(p []byte) error {
 	}
 	c.armWrite()
 	n, err := c.conn.Write(p)
-	c.sent += int64(n)
+	c.sent.Add(int64(n))
 	c.err = err
 	return err
 }

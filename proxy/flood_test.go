@@ -1,0 +1,373 @@
+package proxy
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// from connects from an address of the test's choice, all of which are on
+// loopback.
+func (w *world) from(address string) (client, error) {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: 20 * time.Second}
+	conn, err := dialer.Dial("tcp", w.Addresses()[0].String())
+	if err != nil {
+		return client{}, err
+	}
+	_ = conn.SetDeadline(time.Now().Add(60 * time.Second))
+	return client{conn, bufio.NewReader(conn), w.t}, nil
+}
+
+// flood opens connections that say nothing, from as many addresses in turn.
+func (w *world) flood(n, addresses int) {
+	w.t.Helper()
+	for i := range n {
+		c, err := w.from(fmt.Sprintf("127.0.66.%d", 1+i%addresses))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.t.Cleanup(func() { _ = c.Conn.Close() })
+	}
+}
+
+// honest is a whole session.
+func (w *world) honest(address string) error {
+	c, err := w.from(address)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Conn.Close() }()
+	for _, step := range []struct{ hear, say string }{{"hello", "LOGIN"}, {"welcome", "ping"}, {"ping", ""}} {
+		line, err := c.ReadString('\n')
+		if err != nil || strings.TrimSpace(line) != step.hear {
+			return fmt.Errorf("heard %q, %v; want %s", line, err, step.hear)
+		}
+		if _, err := io.WriteString(c.Conn, step.say+"\r\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// G2, G4: two thousand connections that never log in, far more than there are
+// places, and whoever is honest does not notice, from whatever address.
+func TestSlowlorisLeavesRoom(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		addresses int
+	}{{"one address", 1}, {"twenty addresses", 20}} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, func(s *Server) {
+				s.Limits.Connections, s.Limits.Unauthenticated, s.Limits.UnauthenticatedPerClient = 400, 300, 10
+				s.Timeouts.Login, s.Timeouts.Command = time.Minute, time.Minute
+			})
+			steady := w.loggedIn()
+			for range 10 {
+				w.flood(200, test.addresses)
+				for _, address := range []string{"127.0.0.1", "127.0.0.2", "127.0.66.1"} {
+					if err := w.honest(address); err != nil {
+						t.Fatalf("from %s: %v", address, err)
+					}
+				}
+			}
+			steady.say("still here")
+			steady.hear("still here")
+			if n := w.Sessions(); n > 400 {
+				t.Errorf("%d sessions are open", n)
+			}
+		})
+	}
+}
+
+// G4: one address at its limit is no other's concern.
+func TestFloodStaysItsOwn(t *testing.T) {
+	w := newWorld(t, func(s *Server) { s.Limits.ConnectionsPerClient = 20 })
+	w.flood(20, 1)
+	wait(t, "the flood is not there", func() bool { return w.Sessions() == 20 })
+	c, err := w.from("127.0.66.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.hear("bye busy")
+	if err := w.honest("127.0.66.2"); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(w.log.String(), "limits.connections_per_client") {
+		t.Errorf("the log does not name the limit:\n%s", w.log)
+	}
+}
+
+// Who has to make room hears it in the protocol's words.
+func TestEvictedHearBusy(t *testing.T) {
+	w := newWorld(t, func(s *Server) { s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 1, 0 })
+	slow := w.dial()
+	slow.hear("hello")
+	if err := w.honest("127.0.0.2"); err != nil {
+		t.Fatal(err)
+	}
+	slow.hear("bye busy")
+	slow.hearEnd()
+}
+
+// G2: clients that begin a handshake and fall silent keep no turn.
+func TestSlowHandshakesKeepNobodyWaiting(t *testing.T) {
+	hello := captureHello(t)
+	w := newWorld(t, func(s *Server) { s.Limits.Handshakes = 1 })
+	for i := range 200 {
+		c := w.dial()
+		c.hear("hello")
+		c.say("STARTTLS")
+		c.hear("go")
+		if _, err := c.Conn.Write(hello[:i%len(hello)]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20 {
+		c := w.dial()
+		c.hear("hello")
+		c.say("STARTTLS")
+		c.hear("go")
+		secure := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true})
+		if err := secure.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		_ = secure.Close()
+	}
+}
+
+// captureHello is a ClientHello as it goes over the wire.
+func captureHello(t *testing.T) []byte {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	go func() { _ = tls.Client(theirs, &tls.Config{InsecureSkipVerify: true}).Handshake() }()
+	hello := make([]byte, 16<<10)
+	n, err := ours.Read(hello)
+	_, _ = ours.Close(), theirs.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hello[:n]
+}
+
+// A turn that does not come in time ends the handshake, and is not kept.
+func TestHandshakesWaitForTheirTurn(t *testing.T) {
+	turns := make(chan struct{}, 1)
+	first := &turn{turns: turns, until: time.Now().Add(time.Minute)}
+	late := &turn{turns: turns, until: time.Now()}
+	if err := first.take(); err != nil {
+		t.Fatal(err)
+	}
+	if err := late.take(); !errors.Is(err, errTooManyHandshakes) {
+		t.Fatal(err)
+	}
+	late.end()
+	first.end()
+	if len(turns) != 0 {
+		t.Fatal("a turn is kept")
+	}
+	if err := first.take(); err != nil || len(turns) != 0 {
+		t.Fatal("the end is not the end", err)
+	}
+}
+
+// G3, G4: ten thousand hostile sessions leave nothing behind.
+func TestHostileSessionsLeaveNothing(t *testing.T) {
+	hello := captureHello(t)
+	w := newWorld(t, func(s *Server) {
+		s.Log, s.Observer = slog.New(slog.DiscardHandler), &record{SessionLog: SessionLog{slog.New(slog.DiscardHandler)}}
+		s.Limits.Connections, s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 300, 200, 0
+	})
+	_ = w.honest("127.0.0.1")
+	wait(t, "the first session stays", func() bool { return w.Sessions() == 0 })
+	goroutines, descriptors := runtime.NumGoroutine(), countDescriptors(t)
+	jobs := make(chan int)
+	var attackers sync.WaitGroup
+	for range 64 {
+		attackers.Go(func() {
+			for i := range jobs {
+				w.attack(rand.New(rand.NewPCG(uint64(i), 5)), hello)
+			}
+		})
+	}
+	for i := range 10_000 {
+		jobs <- i
+	}
+	close(jobs)
+	attackers.Wait()
+	if err := w.honest("127.0.0.1"); err != nil {
+		t.Error(err)
+	}
+	wait(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+	wait(t, fmt.Sprintf("there were %d goroutines", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines })
+	wait(t, fmt.Sprintf("there were %d descriptors", descriptors), func() bool { return countDescriptors(t) <= descriptors })
+	if err := w.stop(20 * time.Second); err != nil {
+		t.Error(err)
+	}
+	if w.places.all != 0 || len(w.handshakes) != 0 {
+		t.Errorf("%d places and %d turns are taken", w.places.all, len(w.handshakes))
+	}
+}
+
+// attack is one hostile session.
+func (w *world) attack(random *rand.Rand, hello []byte) {
+	c, err := w.from(fmt.Sprintf("127.0.66.%d", 1+random.IntN(200)))
+	if err != nil {
+		return
+	}
+	defer func() { _ = c.Conn.Close() }()
+	garbage := make([]byte, random.IntN(3000))
+	for i := range garbage {
+		garbage[i] = byte(random.Uint32())
+	}
+	words := []string{"STARTTLS\r\n", "LOGIN\r\n", "STARTTLS\r\nSTARTTLS\r\n", "GET / HTTP/1.1\r\n", "half a line", "\n", "\r", "\x00\r\n", string(hello), string(garbage)}
+	for range random.IntN(4) {
+		word := words[random.IntN(len(words))]
+		if _, err := io.WriteString(c.Conn, word[:random.IntN(len(word)+1)]); err != nil {
+			return
+		}
+		if random.IntN(2) == 0 {
+			_ = c.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+			_, _ = c.ReadString('\n')
+		}
+	}
+	switch random.IntN(4) {
+	case 0:
+		_ = c.Conn.(*net.TCPConn).SetLinger(0) // a reset
+	case 1:
+		_ = c.Conn.(*net.TCPConn).CloseWrite()
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+		_, _ = io.Copy(io.Discard, c.Conn)
+	}
+}
+
+func countDescriptors(t *testing.T) int {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		return 0 // nobody can count them elsewhere
+	}
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// G1, G4: a thousand sessions, each with the longest line that is taken and no
+// end of it, hold no more than 56 KiB each, of which 40 are the line's buffer.
+func TestMemoryIsBounded(t *testing.T) {
+	const sessions, bound = 1000, 56 << 10
+	w := newWorld(t, func(s *Server) {
+		s.Limits.Line, s.Limits.Token = 8<<10, 32<<10
+		s.Timeouts.Login, s.Timeouts.Command = time.Minute, time.Minute
+	})
+	before := memory()
+	line := []byte(strings.Repeat("x", 32<<10+besideToken-1))
+	var open []client
+	for range sessions {
+		c, err := w.from("127.0.66.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Conn.Close() }()
+		open = append(open, client{Conn: c.Conn})
+		if _, err := c.Conn.Write(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait(t, "the lines have not arrived", func() bool {
+		full := 0
+		w.each(func(ses *session) {
+			if ses.front.Received() == int64(len(line)) {
+				full++
+			}
+		})
+		return full == sessions
+	})
+	if each := (memory() - before) / sessions; each > bound {
+		t.Errorf("a session holds %d bytes, and may hold %d", each, bound)
+	}
+	runtime.KeepAlive(open)
+}
+
+// memory is what is in use of heap and stacks.
+func memory() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
+}
+
+// The line holds a token as long as may be, and what stands in front of it.
+func TestTokenFitsBesideItsCommand(t *testing.T) {
+	w := newWorld(t, func(s *Server) { s.Limits.Token = 12288 })
+	c := w.dial()
+	c.hear("hello")
+	c.say("a AUTHENTICATE SCRAM-SHA-256 " + strings.Repeat("x", 12288))
+	c.hear("welcome")
+	c = w.dial()
+	c.hear("hello")
+	c.say(strings.Repeat("x", 2*12288))
+	c.hear("bye line-too-long")
+}
+
+// E4: mail programs wait for the greeting.
+func TestEarlyTalker(t *testing.T) {
+	w := newWorld(t, func(s *Server) { s.Listeners[0].Pause = 20 * time.Second })
+	early := w.dial()
+	early.say("EHLO spam.example")
+	early.hear("bye early-talker")
+	early.hearEnd()
+	gone := w.dial()
+	_ = gone.Conn.Close()
+	wait(t, "the sessions have not ended", func() bool { return len(w.record.reasons()) == 2 })
+	patient := newWorld(t, func(s *Server) { s.Listeners[0].Pause = time.Millisecond }).dial()
+	patient.hear("hello")
+	if !slices.Contains(w.record.reasons(), gate.EarlyTalker) || !slices.Contains(w.record.reasons(), gate.ClientGone) {
+		t.Errorf("ended %v", w.record.reasons())
+	}
+}
+
+// broken is a socket that cannot accept, as without descriptors.
+type broken struct{ net.Listener }
+
+func (broken) Accept() (net.Conn, error) { return nil, errors.New("too many open files") }
+
+func TestAcceptDoesNotSleepPastShutdown(t *testing.T) {
+	w := newWorld(t, nil)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.accept(w.Listeners[0], broken{})
+	}()
+	if err := w.stop(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+}
+
+// BenchmarkTurnAway is the cost of a client that finds no place.
+func BenchmarkTurnAway(b *testing.B) {
+	s := &Server{Observer: SessionLog{slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
+	l := &Listener{Service: "plain", NewGate: func(s *gate.Session) Gate { return plainGate{s} }}
+	b.ReportAllocs()
+	for b.Loop() {
+		ours, theirs := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, theirs) }()
+		s.turnAway(l, ours, addrPort(nil), fullConnections)
+	}
+}
