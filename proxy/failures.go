@@ -60,6 +60,9 @@ func (f *failures) forgive(key uint64, n float64, now time.Time) {
 }
 
 func (f *failures) drained(s *slot, now time.Time) float64 {
+	if f.limit == 0 {
+		return 0
+	}
 	passed := time.Duration(now.UnixNano() - s.at)
 	return max(0, s.level-float64(f.limit)*passed.Seconds()/f.span.Seconds())
 }

@@ -22,6 +22,17 @@ type places struct {
 	crowded   int       // clients with more strangers than their share
 }
 
+// prepare sets the limits, once. One that is zero is that of all connections.
+func (p *places) prepare(limits Limits, safe time.Duration) {
+	for _, l := range []*int{&limits.ConnectionsPerNetwork, &limits.Unauthenticated, &limits.UnauthenticatedPerClient} {
+		if *l == 0 {
+			*l = limits.Connections
+		}
+	}
+	p.limits, p.safe = limits, safe
+	p.clients, p.networks = make(map[netip.Addr]*crowd), make(map[netip.Prefix]int)
+}
+
 // crowd is the sessions of one client.
 type crowd struct {
 	address   netip.Addr
@@ -125,9 +136,6 @@ func (p *places) push(at *place) {
 }
 
 func (p *places) enter(at *place) {
-	if p.clients == nil {
-		p.clients, p.networks = make(map[netip.Addr]*crowd), make(map[netip.Prefix]int)
-	}
 	p.clients[at.crowd.address] = at.crowd
 	at.counted = true
 	p.all++

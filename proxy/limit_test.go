@@ -10,9 +10,11 @@ import (
 )
 
 func testPlaces() *places {
-	return &places{safe: 5 * time.Second, limits: Limits{
+	p := &places{}
+	p.prepare(Limits{
 		Connections: 100, ConnectionsPerClient: 20, ConnectionsPerNetwork: 50, Unauthenticated: 30, UnauthenticatedPerClient: 10,
-	}}
+	}, 5*time.Second)
+	return p
 }
 
 // book takes places and remembers which of them were taken away again.

@@ -54,15 +54,16 @@ type Listener struct {
 // String names the listener in logs.
 func (l *Listener) String() string { return l.Service + " on " + l.Address }
 
-// Limits bound what clients may make the proxy hold. All are set.
+// Limits bound what clients may make the proxy hold. All are set; of those
+// that say so, zero is no limit of its own.
 type Limits struct {
 	Connections              int // open sessions in all
 	ConnectionsPerClient     int // of one IPv4 address or IPv6 /64
-	ConnectionsPerNetwork    int // of one IPv4 /24 or IPv6 /48
-	Unauthenticated          int // sessions of strangers in all
-	UnauthenticatedPerClient int // above that, its oldest make room
-	LoginFailuresPerClient   int // failed logins until others are refused; 0 is no limit
-	LoginFailuresPerUser     int
+	ConnectionsPerNetwork    int // of one IPv4 /24 or IPv6 /48; may be zero
+	Unauthenticated          int // sessions of strangers in all; may be zero
+	UnauthenticatedPerClient int // above that, its oldest make room; may be zero
+	LoginFailuresPerClient   int // failed logins until others are refused; may be zero
+	LoginFailuresPerUser     int // may be zero
 	Handshakes               int // that compute at the same time
 	Line, Token, Literal     int // bytes
 	Errors                   int
@@ -80,7 +81,7 @@ type Timeouts struct {
 
 	Unauthenticated time.Duration // before a stranger may have to make room
 	LoginDelay      time.Duration // the longest wait after failed logins
-	LoginForget     time.Duration // until as many failures as are allowed are forgotten
+	LoginForget     time.Duration // until as many failures as are allowed are forgotten; set if these are
 
 	Idle      time.Duration // silence of both sides while relayed
 	Data      time.Duration

@@ -51,7 +51,7 @@ type Server struct {
 
 // Listen opens all sockets, or none.
 func (s *Server) Listen() error {
-	s.places.limits, s.places.safe = s.Limits, s.Timeouts.Unauthenticated
+	s.places.prepare(s.Limits, s.Timeouts.Unauthenticated)
 	s.logins = newLogins(s.Limits, s.Timeouts)
 	s.handshakes = make(chan struct{}, s.Limits.Handshakes)
 	s.headers = make(chan struct{}, s.Limits.Connections)
