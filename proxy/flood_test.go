@@ -188,7 +188,7 @@ func TestHandshakesWaitForTheirTurn(t *testing.T) {
 func TestHostileSessionsLeaveNothing(t *testing.T) {
 	hello, goroutines := captureHello(t), runtime.NumGoroutine()
 	w := newWorld(t, func(s *Server) {
-		s.Log, s.Observer = slog.New(slog.DiscardHandler), &record{SessionLog: SessionLog{slog.New(slog.DiscardHandler)}}
+		s.Log, s.Observer = slog.New(slog.DiscardHandler), &record{SessionLog: SessionLog{Log: slog.New(slog.DiscardHandler)}}
 		s.Limits.Connections, s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 300, 200, 0
 	})
 	_ = w.honest("127.0.0.1")
@@ -363,7 +363,7 @@ func TestAcceptDoesNotSleepPastShutdown(t *testing.T) {
 
 // BenchmarkTurnAway is the cost of a client that finds no place.
 func BenchmarkTurnAway(b *testing.B) {
-	s := &Server{Observer: SessionLog{slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
+	s := &Server{Observer: SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
 	l := &Listener{Service: "plain", NewGate: func(s *gate.Session) Gate { return plainGate{s} }}
 	b.ReportAllocs()
 	for b.Loop() {
