@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -233,6 +234,7 @@ listeners:
 
 // instance is a process of its own.
 type instance struct {
+	*os.Process
 	address string
 	log     *logText
 }
@@ -254,6 +256,7 @@ func newInstance(t *testing.T, file string) instance {
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
+	i.Process = program.Process
 	t.Cleanup(func() { _ = program.Process.Kill(); _ = program.Wait() })
 	for end := time.Now().Add(30 * time.Second); i.address == ""; time.Sleep(10 * time.Millisecond) {
 		if m := listening.FindStringSubmatch(i.log.String()); m != nil {
@@ -307,5 +310,51 @@ func TestTwoProcessesShareTickets(t *testing.T) {
 		if resumed(alone, version) {
 			t.Errorf("%#x: a process without the secret resumes the session", version)
 		}
+	}
+}
+
+// SIGHUP, with which systemctl reload comes, reads everything at once and ends
+// nothing.
+func TestSIGHUPReloads(t *testing.T) {
+	folder, ca := t.TempDir(), testca.New(t)
+	second := ca.ECDSA(t, "mail.example.com")
+	write := func(cert tls.Certificate) {
+		t.Helper()
+		chain, key := testca.PEM(t, cert)
+		for name, text := range map[string][]byte{"cert.pem": chain, "key.pem": key} {
+			if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write(ca.ECDSA(t, "mail.example.com"))
+	file := filepath.Join(folder, "letterlock.yaml")
+	text := "hostname: mail.example.com\nstate_dir: state\ncertificates: [{cert: cert.pem, key: key.pem}]\nlisteners: [{service: imaps, listen: \"127.0.0.1:0\", backend: \"127.0.0.1:9\"}]\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i := newInstance(t, file)
+	for round, want := range []string{"reloaded files=1 failed=0", "reloaded files=1 failed=1"} {
+		if round == 0 {
+			write(second)
+		} else if err := os.WriteFile(filepath.Join(folder, "key.pem"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := i.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(20 * time.Second); !strings.Contains(i.log.String(), want); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("no %q in the log:\n%s", want, i.log)
+			}
+		}
+		conn, err := tls.Dial("tcp", i.address, &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !conn.ConnectionState().PeerCertificates[0].Equal(second.Leaf) {
+			t.Errorf("round %d: another certificate is served", round)
+		}
+		_ = conn.Close()
 	}
 }
