@@ -17,6 +17,7 @@ var rules = []rule{
 	checkStatus,
 	checkLimits,
 	checkTimeouts,
+	checkBackends,
 	checkListeners,
 	checkTLSFiles,
 	checkLanes,

@@ -2,7 +2,6 @@ package configs
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,32 +16,6 @@ func checkListen(_ *Config, l Listener, r report) {
 			fmt.Sprintf(`write ":%d" for every address, or one such as "192.0.2.1:%d" or "[2001:db8::1]:%d"`, port, port, port),
 			"%q %v", l.Listen, err)
 	}
-}
-
-// checkBackend: a name is taken as it is, and resolved with each connection, so
-// that a backend can move.
-func checkBackend(_ *Config, l Listener, r report) {
-	if l.Backend == "" {
-		r.wrong(fmt.Sprintf("write backend: and the mail server's host, with a port if it is not %d", l.Service.BackendPort()), "the listener has no backend")
-		return
-	}
-	if _, err := completeBackend(l.Backend, l.Service.BackendPort()); err != nil {
-		r.in("backend").wrong(
-			fmt.Sprintf(`write "legacy.lan:%d", "192.0.2.1", "[2001:db8::1]:%[1]d" or "unix:/run/mail/socket"`, l.Service.BackendPort()),
-			"%q %v", l.Backend, err)
-	}
-}
-
-// checkPublicBackend keeps passwords and mail from going over the internet in
-// clear by a slip.
-func checkPublicBackend(c *Config, l Listener, r report) {
-	host, _, err := net.SplitHostPort(l.Backend)
-	if err != nil || c.PublicPlaintextBackend || !public(host) {
-		return
-	}
-	r.in("backend").wrong(
-		"reach it over a tunnel or a private network, or set allow_public_plaintext_backend: true",
-		"%s is a public address, and mail and passwords would go there in clear", host)
 }
 
 // checkPolicyName looks at what is in force, which is the service's own where
@@ -146,27 +119,6 @@ func checkOverlap(c *Config, _ Machine, r report) {
 			r.in("listeners", i).in("listen").wrong(
 				"give one of them another port, or both an address of their own",
 				"%s is taken by the %s listener on %s (%s)", later.Listen, earlier.Service, earlier.Listen, r.lineOf("listeners", j))
-			break
-		}
-	}
-}
-
-// checkLoop finds backends that are the proxy itself.
-func checkLoop(c *Config, _ Machine, r report) {
-	for i, l := range c.Listeners {
-		host, port, err := net.SplitHostPort(l.Backend)
-		number, _ := strconv.Atoi(port)
-		if err != nil {
-			continue
-		}
-		for _, own := range c.Listeners {
-			a, err := parseListen(own.Listen)
-			if err != nil || !a.reaches(host, number) {
-				continue
-			}
-			r.in("listeners", i).in("backend").wrong(
-				"move the mail server to another port or address, and name that",
-				"%s is this proxy's own %s listener: connections would go round in a circle", l.Backend, own.Service)
 			break
 		}
 	}

@@ -27,9 +27,19 @@ func (c *Config) complete(m Machine, folder string) {
 	if c.MTASTS != nil {
 		c.completeMTASTS()
 	}
+	for i := range c.Backends {
+		c.Backends[i].CA = inFolder(folder, c.Backends[i].CA)
+	}
 	for i := range c.Listeners {
-		c.Listeners[i].ClientCA = inFolder(folder, c.Listeners[i].ClientCA)
-		c.Listeners[i].complete()
+		l := &c.Listeners[i]
+		l.ClientCA = inFolder(folder, l.ClientCA)
+		l.complete()
+		if _, named := c.backendNamed(l.Backend); named {
+			continue
+		}
+		if full, err := completeBackend(l.Backend, l.Service.BackendPort()); err == nil {
+			l.Backend = full
+		}
 	}
 }
 
@@ -37,9 +47,6 @@ func (c *Config) complete(m Machine, folder string) {
 func (l *Listener) complete() {
 	if l.Listen == "" && l.Service.known() {
 		l.Listen = fmt.Sprintf(":%d", l.Service.Port())
-	}
-	if full, err := completeBackend(l.Backend, l.Service.BackendPort()); err == nil {
-		l.Backend = full
 	}
 	if l.BareNewline == "" && l.Service.Protocol() == "smtp" {
 		l.BareNewline = "normalize"

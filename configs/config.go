@@ -20,6 +20,7 @@ type Config struct {
 	Status       Status        `yaml:"status"`
 	Limits       Limits        `yaml:"limits"`
 	Timeouts     Timeouts      `yaml:"timeouts"`
+	Backends     []Backend     `yaml:"backends"`
 	Listeners    []Listener    `yaml:"listeners"`
 
 	// Probe asks each backend whether it relays or takes a wrong password.
@@ -62,7 +63,7 @@ type Status struct {
 type Listener struct {
 	Service Service `yaml:"service"`
 	Listen  string  `yaml:"listen"`  // host:port; an empty host is every address
-	Backend string  `yaml:"backend"` // host:port, [v6]:port or unix:/path
+	Backend string  `yaml:"backend"` // host:port, [v6]:port, unix:/path or the name of one of Backends
 	Policy  string  `yaml:"policy"`  // empty: the service's own, see Service.DefaultPolicy
 	Banner  string  `yaml:"banner"`  // words of the greeting, behind the hostname
 

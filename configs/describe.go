@@ -48,7 +48,7 @@ func describeACME(b *strings.Builder, c *Config) {
 // describe shows what is in force, defaults included: what is not set in the
 // file is what surprises later.
 func (c *Config) describe(b *strings.Builder, l Listener) {
-	fmt.Fprintf(b, "listener %s on %s → %s\n", l.Service, l.Listen, l.Backend)
+	fmt.Fprintf(b, "listener %s on %s → %s\n", l.Service, l.Listen, strings.Join(c.BackendOf(l).Addresses, ", "))
 	say := func(what, text string) { fmt.Fprintf(b, "  %-11s %s\n", what+":", text) }
 	say("TLS", startWords(l))
 	p, err := c.PolicyOf(l)
@@ -73,6 +73,10 @@ func (c *Config) describe(b *strings.Builder, l Listener) {
 		say("behind", joined(l.ProxyFrom)+", who say with a PROXY header who the client is")
 	}
 	say("handover", handoverWords(l))
+	if backend, named := c.backendNamed(l.Backend); named {
+		say("backend", backendWords(backend))
+		say("leg", legWords(backend))
+	}
 	b.WriteByte('\n')
 }
 
@@ -203,6 +207,42 @@ func handoverWords(l Listener) string {
 	default:
 		return l.Handover + ", for the backend's log; it still judges by the proxy's address"
 	}
+}
+
+// backendWords tells which of the servers a session goes to.
+func backendWords(b Backend) string {
+	rule := "the server with the fewest sessions"
+	if b.ByClient() {
+		rule = "the same server for the same client"
+	}
+	if len(b.Addresses) < 2 {
+		return b.Name + ", one server"
+	}
+	return fmt.Sprintf("%s, %s, each checked every %s", b.Name, rule, short(b.HealthInterval()))
+}
+
+// legWords tells who could read along on the way to the backend.
+func legWords(b Backend) string {
+	if !b.Encrypted() {
+		return "plaintext"
+	}
+	text := "TLS from the first byte"
+	if b.StartTLS() {
+		text = "STARTTLS, without which nothing goes on"
+	}
+	text += fmt.Sprintf(", %s or later", b.floor())
+	switch {
+	case !b.Verified():
+		return text + ", with anybody"
+	case b.CA != "":
+		text += ", vouched for by " + b.CA
+	case len(b.Pin) == 0:
+		text += ", vouched for by the system's authorities"
+	}
+	if len(b.Pin) > 0 {
+		text += fmt.Sprintf(", with one of %d pinned keys", len(b.Pin))
+	}
+	return text
 }
 
 func joined[T fmt.Stringer](values []T) string {

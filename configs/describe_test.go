@@ -1,6 +1,9 @@
 package configs
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestDescribe(t *testing.T) {
 	c := mustParse(t, quiet+`
@@ -14,6 +17,27 @@ listeners:
   - {service: submission, backend: legacy}
 `)
 	compare(t, "testdata/describe.txt", Describe(c))
+}
+
+func TestDescribeBackends(t *testing.T) {
+	c := mustParse(t, quiet+`
+backends:
+  - {name: cyrus, addresses: [10.0.0.5, "10.0.0.6:1143"]}
+  - {name: dovecot, addresses: [192.0.2.7, 192.0.2.8], balance: client, health: 1m, tls: tls, server_name: mail.lan}
+  - {name: old, addresses: [legacy], tls: starttls, ca: ca.pem, min_version: 1.0, pin: [AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=]}
+  - {name: anybody, addresses: [10.0.0.9], tls: starttls, verify: false}
+listeners:
+  - {service: imaps, backend: cyrus}
+  - {service: pop3s, backend: dovecot}
+  - {service: imap,  backend: old}
+  - {service: sieve, backend: anybody}
+`)
+	compare(t, "testdata/describe-backends.txt", Describe(c))
+	var warnings strings.Builder
+	for _, w := range Warnings(c) {
+		warnings.WriteString(w.String() + "\n")
+	}
+	compare(t, "testdata/warnings-backends.txt", warnings.String())
 }
 
 func TestDescribeSelfSigned(t *testing.T) {

@@ -53,15 +53,6 @@ func (l Listener) TicketsOn() bool {
 	return l.Service != SMTP && !l.AsksClients()
 }
 
-// BackendAddress splits the backend into what net.Dial takes: "tcp" with
-// host:port, or "unix" with a path.
-func (l Listener) BackendAddress() (network, address string) {
-	if path, ok := unixPath(l.Backend); ok {
-		return "unix", path
-	}
-	return "tcp", l.Backend
-}
-
 // PolicyOf resolves the TLS policy of a listener. It fails if no built-in and
 // no own policy has the name, or an own policy has no built-in base.
 func (c *Config) PolicyOf(l Listener) (tlspolicy.Policy, error) {

@@ -26,19 +26,6 @@ func TestListenerDefaults(t *testing.T) {
 	}
 }
 
-func TestBackendAddress(t *testing.T) {
-	for backend, want := range map[string][2]string{
-		"legacy.lan:143":    {"tcp", "legacy.lan:143"},
-		"[2001:db8::1]:143": {"tcp", "[2001:db8::1]:143"},
-		"unix:/run/imap":    {"unix", "/run/imap"},
-	} {
-		network, address := Listener{Backend: backend}.BackendAddress()
-		if network != want[0] || address != want[1] {
-			t.Errorf("%s: %s %s", backend, network, address)
-		}
-	}
-}
-
 func TestPolicyOf(t *testing.T) {
 	c := mustParse(t, `
 policies:

@@ -60,7 +60,7 @@ func schemaOf(v reflect.Value, path string, texts map[string]string) *schema {
 		s.AnyOf = []*schema{{Type: "boolean"}, {Type: "array", Items: &schema{Type: "string"}}}
 	case Date:
 		s.Type, s.Pattern = "string", `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`
-	case Network, tlspolicy.Version, tlspolicy.Suite, tlspolicy.Group:
+	case Network, tlspolicy.Version, tlspolicy.Suite, tlspolicy.Group, tlspolicy.Pin:
 		s.Type = "string"
 	default:
 		s = schemaOfKind(v, path, texts)
@@ -115,13 +115,17 @@ var required = map[string][]string{
 	"acme.eab":       {"kid", "key_file"},
 	"mta_sts":        {"domains"},
 	"policies[]":     {"name", "base"},
+	"backends[]":     {"name", "addresses"},
 	"listeners[]":    {"service", "backend"},
 
 	"listeners[].lanes[]": {"networks", "policy", "until"},
 }
 
 // leastItems names the lists that may not be empty.
-var leastItems = map[string]int{"listeners": 1, "listeners[].lanes[].networks": 1, "policies[].suites": 1, "policies[].groups": 1}
+var leastItems = map[string]int{
+	"listeners": 1, "listeners[].lanes[].networks": 1, "policies[].suites": 1, "policies[].groups": 1,
+	"backends[].addresses": 1, "backends[].pin": 1,
+}
 
 // enumAt gives the words that may stand at a path, and whether no others may.
 func enumAt(path string) (words []any, closed bool) {
@@ -146,7 +150,11 @@ func enumAt(path string) (words []any, closed bool) {
 		return anys(tlspolicy.Names()), false
 	case "policies[].base":
 		return anys(tlspolicy.Names()), true
-	case "policies[].min_version", "policies[].max_version":
+	case "backends[].balance":
+		return anys(balances), true
+	case "backends[].tls":
+		return anys(legs), true
+	case "policies[].min_version", "policies[].max_version", "backends[].min_version":
 		// YAML takes 1.2 without quotes for a number
 		return []any{1.0, 1.1, 1.2, 1.3, "1.0", "1.1", "1.2", "1.3"}, true
 	}

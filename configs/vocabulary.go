@@ -13,6 +13,8 @@ var (
 	logFormats   = []string{"text", "json", "postfix"}
 	logLevels    = []string{"debug", "info", "warn", "error"}
 	bareNewlines = []string{"normalize", "reject"}
+	balances     = []string{"least-connections", "client"}
+	legs         = []string{"none", "starttls", "tls"}
 
 	sniWays            = []string{"default", "strict"}
 	clientCertificates = []string{"none", "request", "require"}

@@ -34,6 +34,9 @@ func Warnings(c *Config) []Warning {
 	if c.Timeouts.Idle < 30*time.Minute {
 		warn("timeouts.idle", "%s is shorter than the 30m that IMAP clients may count on (RFC 9051 §5.4)", short(c.Timeouts.Idle))
 	}
+	for i, b := range c.Backends {
+		warnBackend(b, func(name, text string) { warn(fmt.Sprintf("backends[%d].%s", i, name), "%s", text) })
+	}
 	for i, l := range c.Listeners {
 		key := fmt.Sprintf("listeners[%d].", i)
 		if p, err := c.PolicyOf(l); err == nil {
@@ -61,6 +64,16 @@ func warnMTASTS(c *Config, warn func(key, format string, args ...any)) {
 		if m.Mode != "none" && len(c.Certificates) == 0 && !slices.Contains(c.MailHosts(), mx) && !strings.HasPrefix(mx, "*.") {
 			warn("mta_sts.mx", "there will be no certificate for %s, and senders that hold to the policy refuse any other: add it to acme.hosts", mx)
 		}
+	}
+}
+
+// warnBackend tells of TLS that protects from less than one may think.
+func warnBackend(b Backend, warn func(key, text string)) {
+	if b.Encrypted() && !b.Verified() {
+		warn("verify", "whoever gets in between the proxy and "+b.Name+" can read passwords and mail: pin its key instead")
+	}
+	if b.Encrypted() && b.floor() < tlspolicy.VersionTLS12 {
+		warn("min_version", fmt.Sprintf("%s to %s is better than plaintext, and no more", b.floor(), b.Name))
 	}
 }
 

@@ -57,7 +57,11 @@ func (g *Gate) Open(back *wire.Conn) error {
 	if err != nil {
 		return err
 	}
-	if name, list, _ := cutCode(greeting.text); name == "CAPABILITY" {
+	secured := g.back.WantsTLS()
+	if err := g.secureBackend(); err != nil {
+		return err
+	}
+	if name, list, _ := cutCode(greeting.text); name == "CAPABILITY" && !secured {
 		g.learn(list)
 	} else if err := g.askCapabilities(); err != nil {
 		return g.blameHeader(err)

@@ -13,6 +13,9 @@ func Probe(back *wire.Conn) error {
 	if _, err := g.hearGreeting(); err != nil {
 		return err
 	}
+	if err := g.secureBackend(); err != nil {
+		return err
+	}
 	_, err := g.ask("QUIT")
 	return err
 }

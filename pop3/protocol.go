@@ -49,10 +49,17 @@ func (g *Gate) Open(back *wire.Conn) error {
 	if err != nil {
 		return err
 	}
+	// A challenge that came in clear could be anybody's, and one of their
+	// choice tells them something of the password.
+	inClear := g.back.WantsTLS()
+	if err := g.secureBackend(); err != nil {
+		return err
+	}
 	if err := g.handOver(greeting); err != nil {
 		return err
 	}
-	if g.implicit && g.s.Mechanisms.Allows("APOP") {
+	g.stamp = ""
+	if g.implicit && g.s.Mechanisms.Allows("APOP") && !inClear {
 		g.stamp = stampOf(greeting)
 	}
 	return g.behindHeader(g.askCapabilities())

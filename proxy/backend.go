@@ -3,8 +3,10 @@ package proxy
 import (
 	"cmp"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/binary"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -22,6 +24,11 @@ type Pool struct {
 	ByClient  bool     // a client comes to the same address again; otherwise the one with the fewest sessions is taken
 	Public    bool     // a plaintext leg through public address space is accepted
 
+	// TLS is the configuration for a host; nil is plaintext. With StartTLS it
+	// begins with a command, and without it with the first byte.
+	TLS      func(host string) *tls.Config
+	StartTLS bool
+
 	// Health is the time between two checks of one address; zero is none, and
 	// a pool of one address has none. Probe is a check: it hears a greeting
 	// and says goodbye. Header is the version of the PROXY header that comes
@@ -37,6 +44,7 @@ type Pool struct {
 // member is one address of a pool.
 type member struct {
 	address string
+	tls     *tls.Config // nil: plaintext
 
 	// Guarded by the pool's mu.
 	sessions int
@@ -78,7 +86,12 @@ func (p *Pool) State() []MemberState {
 func (p *Pool) all() []*member {
 	if p.members == nil {
 		for _, address := range p.Addresses {
-			p.members = append(p.members, &member{address: address})
+			m := &member{address: address}
+			if p.TLS != nil {
+				host, _, _ := net.SplitHostPort(address) // a socket has none
+				m.tls = p.TLS(host)
+			}
+			p.members = append(p.members, m)
 		}
 	}
 	return p.members

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -43,13 +44,17 @@ func (ses *session) reach(p *Pool) error {
 func (ses *session) open(p *Pool, m *member, deadline time.Time, hasty bool) (err error) {
 	defer func() { ses.server.heard(p, m, err) }()
 	ses.info.Backend = m.address
-	back, err := ses.connect(p, m.address, deadline)
+	conn, err := ses.connect(p, m.address, deadline)
 	if err != nil {
 		return gate.Because(gate.BackendDown, err)
 	}
+	if !hasty {
+		deadline = time.Time{}
+	}
+	back := ses.server.backendConn(conn, m, deadline)
 	ses.take(back, p.enter(m))
-	if hasty {
-		back.Deadline(deadline)
+	if err := p.begin(back); err != nil {
+		return err
 	}
 	if err := ses.gate.Open(back); err != nil {
 		return err
@@ -79,7 +84,7 @@ func (ses *session) part() {
 }
 
 // connect reaches an address for the session's client.
-func (ses *session) connect(p *Pool, address string, deadline time.Time) (*wire.Conn, error) {
+func (ses *session) connect(p *Pool, address string, deadline time.Time) (net.Conn, error) {
 	dialer := p.dialer(deadline)
 	if ses.listener.Handover.Transparent {
 		transparent(&dialer, ses.info.Client)
@@ -92,7 +97,7 @@ func (ses *session) connect(p *Pool, address string, deadline time.Time) (*wire.
 		_ = conn.Close()
 		return nil, err
 	}
-	return ses.server.backendConn(conn), nil
+	return conn, nil
 }
 
 func (p *Pool) dialer(deadline time.Time) net.Dialer {
@@ -111,12 +116,48 @@ func dialAddress(ctx context.Context, dialer net.Dialer, address string) (net.Co
 	return dialer.DialContext(ctx, network, address)
 }
 
-func (s *Server) backendConn(conn net.Conn) *wire.Conn {
+// backendConn is a connection to a member, which has until the deadline, if
+// there is one, to greet.
+func (s *Server) backendConn(conn net.Conn, m *member, deadline time.Time) *wire.Conn {
 	t := s.Timeouts
-	return wire.New(conn, wire.Limits{
+	back := wire.New(conn, wire.Limits{
 		Line: backendLine, Wait: t.Greeting, Text: t.Greeting, Verdict: t.EndOfData, Write: t.Greeting, Lenient: true,
 	})
+	back.Deadline(deadline)
+	if m.tls != nil {
+		back.Handshake = func(conn net.Conn) (*tls.Conn, error) { return s.secure(conn, m.tls, deadline) }
+	}
+	return back
 }
+
+// begin turns TLS on where it comes before the first word. Where it does not,
+// and must come, the gate sees to it.
+func (p *Pool) begin(back *wire.Conn) error {
+	if p.StartTLS || !back.WantsTLS() {
+		return nil
+	}
+	return back.Start()
+}
+
+// secure shakes hands with a backend.
+func (s *Server) secure(conn net.Conn, config *tls.Config, deadline time.Time) (*tls.Conn, error) {
+	t := tls.Client(wire.NewRecords(conn), config)
+	latest := time.Now().Add(s.Timeouts.Handshake)
+	if deadline.IsZero() || deadline.After(latest) {
+		deadline = latest
+	}
+	ctx, cancel := context.WithDeadline(s.dialling, deadline)
+	defer cancel()
+	_ = conn.SetDeadline(time.Time{}) // what is left of the last read
+	if err := t.HandshakeContext(ctx); err != nil {
+		return nil, gate.Because(gate.BackendTLS, err)
+	}
+	return t, nil
+}
+
+// shared is the address space that carriers and private overlays use behind
+// their own borders (RFC 6598).
+var shared = netip.MustParsePrefix("100.64.0.0/10")
 
 // privateOnly refuses to carry plaintext through public address space, once
 // the name is resolved and before a packet is sent.
@@ -128,7 +169,7 @@ func privateOnly(network, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return err
 	}
-	if a := ap.Addr().Unmap(); a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() {
+	if a := ap.Addr().Unmap(); a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || shared.Contains(a) {
 		return nil
 	}
 	return fmt.Errorf("%s is a public address and the leg to it is plaintext; set allow_public_plaintext_backend if it is protected by other means", address)

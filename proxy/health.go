@@ -86,10 +86,12 @@ func (s *Server) check(ctx context.Context, p *Pool, m *member) error {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	back := s.backendConn(conn)
+	back := s.backendConn(conn, m, deadline)
 	defer back.Abort()
-	back.Deadline(deadline)
 	if err := ownHeader(conn, p.Header); err != nil {
+		return err
+	}
+	if err := p.begin(back); err != nil {
 		return err
 	}
 	return p.Probe(back)

@@ -6,11 +6,15 @@ import (
 )
 
 // Probe hears a backend's greeting and says goodbye, so that its log shows a
-// visitor and not a fault.
-func Probe(back *wire.Conn) error {
-	g := New(&gate.Session{}, Options{})
+// visitor and not a fault. Where TLS has to be turned on first, it introduces
+// us as hostname.
+func Probe(back *wire.Conn, hostname string) error {
+	g := New(&gate.Session{Hostname: hostname}, Options{})
 	g.back = back
 	if err := g.hearGreeting(); err != nil {
+		return err
+	}
+	if err := g.secureBackend(); err != nil {
 		return err
 	}
 	_, err := g.exchange("QUIT")

@@ -94,6 +94,9 @@ func (g *Gate) Open(back *wire.Conn) error {
 	if err := g.hearGreeting(); err != nil {
 		return err
 	}
+	if err := g.secureBackend(); err != nil {
+		return err
+	}
 	return g.handOver()
 }
 

@@ -54,22 +54,27 @@ func newServer(c *configs.Config, store *certs.Store, u *upkeep, observer proxy.
 	s := &proxy.Server{
 		Hostname: c.Hostname, Limits: limits(c.Limits), Timeouts: timeouts(c.Timeouts), Observer: observer, Log: log,
 	}
+	backends := newPools(c)
 	for _, l := range c.Listeners {
-		listener, err := newListener(c, l, store, u)
+		listener, err := newListener(c, l, store, backends, u)
 		if err != nil {
 			return nil, fmt.Errorf("listener %s on %s: %w", l.Service, l.Listen, err)
 		}
 		s.Listeners = append(s.Listeners, listener)
 	}
+	s.Pools = backends.all()
 	return s, nil
 }
 
-func newListener(c *configs.Config, l configs.Listener, store *certs.Store, u *upkeep) (*proxy.Listener, error) {
+func newListener(c *configs.Config, l configs.Listener, store *certs.Store, backends *pools, u *upkeep) (*proxy.Listener, error) {
+	backend, err := backends.get(l.Backend, l)
+	if err != nil {
+		return nil, err
+	}
 	listener := &proxy.Listener{
 		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(), Pause: l.GreetPause(),
 		Banner: banner(l), Hidden: upper(l.HideMechanisms),
-		Backend:  &proxy.Pool{Addresses: []string{l.Backend}, Public: c.PublicPlaintextBackend},
-		Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom),
+		Backend: backend, Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom),
 		NewGate: protocolOf(l).newGate,
 	}
 	return listener, u.secure(listener, c, l, store)

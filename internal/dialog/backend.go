@@ -2,6 +2,7 @@ package dialog
 
 import (
 	"bufio"
+	"crypto/tls"
 	"net"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -20,9 +22,10 @@ func RunBackend(t *testing.T, pattern string, talk func(back *wire.Conn) error) 
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no dialogs match %s (%v)", pattern, err)
 	}
+	certs := []tls.Certificate{testca.New(t).ECDSA(t, "mail.example.com")}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".dialog"), func(t *testing.T) {
-			r := &runner{t: t, script: load(t, file)}
+			r := &runner{t: t, script: load(t, file), certs: certs}
 			ended := make(chan error, 1)
 			r.listener = r.listen()
 			conn, err := net.Dial("tcp", r.listener.Addr().String())
@@ -30,7 +33,7 @@ func RunBackend(t *testing.T, pattern string, talk func(back *wire.Conn) error) 
 				t.Fatal(err)
 			}
 			go func() {
-				back := wire.New(conn, backLimits)
+				back := r.backConn(conn)
 				ended <- talk(back)
 				back.Abort()
 			}()

@@ -19,6 +19,9 @@
 //	C! close               the client closes its connection
 //	B! close               the backend closes its connection
 //	B! none                the backend has not been dialled
+//	B! TLS                 the backend's handshake succeeds
+//
+// The option "backend starttls" has the gate turn TLS on towards the backend.
 //
 // C| and B| send raw bytes in one piece, written as a Go string without its
 // quotes: `C| STARTTLS\r\nNOOP\r\n`. In every text, ${x*N} stands for N times

@@ -91,6 +91,9 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 		_ = r.backend.Close()
 	}
 	_ = r.listener.Close()
+	for conn := range r.dialled { // the gate may have got further than the dialog
+		_ = conn.Close()
+	}
 	select {
 	case <-done:
 	case <-time.After(patience):
@@ -102,9 +105,14 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 // returns the gate's end of the former.
 func (r *runner) connect() net.Conn {
 	r.listener = r.listen()
-	r.dialled = make(chan net.Conn, 1)
+	r.dialled = make(chan net.Conn, 8)
 	go func() {
-		if conn, err := r.listener.Accept(); err == nil {
+		defer close(r.dialled)
+		for {
+			conn, err := r.listener.Accept()
+			if err != nil {
+				return
+			}
 			r.dialled <- conn
 		}
 	}()
@@ -187,6 +195,8 @@ func (r *runner) backendEvent(text string) error {
 	switch text {
 	case "close":
 		return r.backend.Close()
+	case "TLS":
+		return r.backendHandshake()
 	case "none":
 		select {
 		case <-r.dialled:
@@ -217,6 +227,17 @@ func (r *runner) handshake(fails bool) error {
 	r.client = client
 	r.toClient.Reset(client)
 	return err
+}
+
+// backendHandshake is the backend's side of STARTTLS.
+func (r *runner) backendHandshake() error {
+	if n := r.toBackend.Buffered(); n > 0 {
+		return errClearText
+	}
+	backend := tls.Server(r.backend, &tls.Config{Certificates: r.certs})
+	r.backend = backend
+	r.toBackend.Reset(backend)
+	return backend.Handshake()
 }
 
 func send(w io.Writer, text string) error {

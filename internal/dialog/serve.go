@@ -55,7 +55,7 @@ func (r *runner) session(g Gate, front *wire.Conn) error {
 	if err != nil {
 		return gate.Because(gate.BackendDown, err)
 	}
-	back := wire.New(conn, backLimits)
+	back := r.backConn(conn)
 	defer back.Abort()
 	if err := g.Open(back); err != nil {
 		return err
@@ -64,6 +64,18 @@ func (r *runner) session(g Gate, front *wire.Conn) error {
 		return err
 	}
 	return relay(front, back)
+}
+
+func (r *runner) backConn(conn net.Conn) *wire.Conn {
+	back := wire.New(conn, backLimits)
+	if r.script.options["backend"] == "starttls" {
+		back.Handshake = func(c net.Conn) (*tls.Conn, error) {
+			t := tls.Client(c, clientConfig())
+			_ = t.SetDeadline(time.Now().Add(patience))
+			return t, t.Handshake()
+		}
+	}
+	return back
 }
 
 // relay is as simple as a test allows: the dialogs end soon after it begins.

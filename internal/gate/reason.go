@@ -31,6 +31,7 @@ const (
 	BackendDown                   // no connection
 	BackendRefused                // it greeted with a refusal
 	BackendGone                   // it closed, or fell silent
+	BackendTLS                    // no TLS with it, where there must be
 	HandoverRefused               // it does not take the client's address as configured
 	BackendGarbage                // it does not speak the protocol
 	Internal                      // a defect of ours
@@ -57,6 +58,7 @@ var reasons = [...]reasonText{
 	BackendDown:     {"backend-down", "service not available", "see that the backend runs and that its address and port are right"},
 	BackendRefused:  {"backend-refused", "service not available", "see the backend's own log for why it refuses the proxy's address"},
 	BackendGone:     {"backend-gone", "service not available", "see the backend's own log"},
+	BackendTLS:      {"backend-tls", "service not available", "see that the backend offers TLS, and that the ca, pin, server_name and min_version of backends fit its certificate and age"},
 	HandoverRefused: {"handover-refused", "service not available", "let the backend trust the proxy's address (Postfix: smtpd_authorized_xclient_hosts or _xforward_hosts; Dovecot: login_trusted_networks), or change the listener's handover"},
 	BackendGarbage:  {"backend-garbage", "service not available", "see that the backend's port speaks the listener's protocol, in plaintext"},
 	Internal:        {"internal", "internal error", "please report it"},
@@ -133,8 +135,12 @@ func FromClient(err error) error {
 // FromBackend gives an error of reading from or writing to the backend its
 // reason.
 func FromBackend(err error) error {
-	if _, ok := errors.AsType[wire.SyntaxError](err); ok || errors.Is(err, wire.ErrLineTooLong) {
+	_, syntax := errors.AsType[wire.SyntaxError](err)
+	switch {
+	case syntax, errors.Is(err, wire.ErrLineTooLong):
 		return Because(BackendGarbage, err)
+	case errors.Is(err, wire.ErrPipelined):
+		return Because(BackendTLS, err)
 	}
 	return Because(BackendGone, err)
 }

@@ -103,7 +103,12 @@ func (c *Conn) Received() int64 { return c.received.Load() }
 // Sent counts what was written; see Received.
 func (c *Conn) Sent() int64 { return c.sent.Load() }
 
-// Upgrade says reply, the last words in clear, and turns TLS on. It fails
+// WantsTLS reports whether TLS is to be turned on and is not: a backend's side
+// with a Handshake must not go on in clear.
+func (c *Conn) WantsTLS() bool { return c.Handshake != nil && c.state == nil }
+
+// Upgrade says reply, the last words in clear, and turns TLS on. Where the peer
+// has had the last word, as a backend has, reply is empty. It fails
 // with ErrPipelined, before reply is said, if the peer has sent anything
 // behind its command. After any error the connection must be closed: there is
 // no way back to plaintext (RFC 3207 §4.1).

@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// tlsLegacy is a backend that begins with TLS.
+func tlsLegacy(t *testing.T, cert tls.Certificate) string {
+	l := tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{cert}})
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				_, _ = io.WriteString(conn, "backend\r\n")
+				_, _ = io.Copy(conn, conn)
+				_ = conn.Close()
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestBackendWithTLS(t *testing.T) {
+	ca := testca.New(t)
+	cert := ca.ECDSA(t, "legacy.lan")
+	address := tlsLegacy(t, cert)
+	for name, c := range map[string]struct {
+		leg tlspolicy.Leg
+		ok  bool
+	}{
+		"authority":         {tlspolicy.Leg{Roots: ca.Pool, ServerName: "legacy.lan"}, true},
+		"pin":               {tlspolicy.Leg{Pins: []tlspolicy.Pin{tlspolicy.PinOf(cert.Leaf)}}, true},
+		"another name":      {tlspolicy.Leg{Roots: ca.Pool}, false},
+		"another authority": {tlspolicy.Leg{Roots: testca.New(t).Pool, ServerName: "legacy.lan"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := inFrontOf(t, &Pool{Addresses: []string{address}, TLS: c.leg.Config})
+			if c.ok {
+				c := w.loggedIn()
+				c.ping()
+				wait(t, "it is never parked", func() bool { return w.parkings.Load() >= 2 })
+				c.ping()
+				text := strings.Repeat("x", 1<<20)
+				go c.say(text)
+				c.hear(text)
+				return
+			}
+			client := w.dial()
+			client.hear("hello")
+			client.say("LOGIN")
+			client.hear("bye backend-tls")
+			client.hearEnd()
+			wait(t, "no session line", func() bool { return strings.Contains(w.log.String(), "pin, server_name") })
+		})
+	}
+}
+
+// An address whose TLS fails or hangs is as good as down.
+func TestFailoverBeforeTLS(t *testing.T) {
+	ca := testca.New(t)
+	good := tlsLegacy(t, ca.ECDSA(t, "legacy.lan"))
+	for name, bad := range map[string]string{
+		"other certificate": tlsLegacy(t, testca.New(t).ECDSA(t, "legacy.lan")),
+		"hangs":             newLegacy(t, "").address(),
+		"no TLS":            newLegacy(t, "backend").address(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			leg := tlspolicy.Leg{Roots: ca.Pool, ServerName: "legacy.lan"}
+			pool := &Pool{Addresses: []string{bad, good}, TLS: leg.Config}
+			w := inFrontOf(t, pool)
+			wait(t, "the broken address is never found out", func() bool {
+				w.loggedIn().ping()
+				return len(downs(pool)) > 0
+			})
+			if down := downs(pool); down[0] != bad {
+				t.Errorf("down are %v", down)
+			}
+		})
+	}
+}
+
+func TestCheckWithTLS(t *testing.T) {
+	ca := testca.New(t)
+	leg := tlspolicy.Leg{Roots: ca.Pool, ServerName: "legacy.lan"}
+	heard := func(back *wire.Conn) error {
+		if back.TLS() == nil {
+			t.Error("in clear")
+		}
+		_, err := back.ReadLine()
+		return err
+	}
+	pool := &Pool{Addresses: []string{tlsLegacy(t, ca.ECDSA(t, "legacy.lan")), newLegacy(t, "backend").address()}, TLS: leg.Config, Probe: heard}
+	w := inFrontOf(t, pool)
+	for i, m := range pool.all() {
+		if err := w.check(w.accepting, pool, m); (err == nil) != (i == 0) {
+			t.Errorf("%s: %v", m.address, err)
+		}
+	}
+}
+
+func TestPublicBackendNeedsTLS(t *testing.T) {
+	for _, address := range []string{"192.0.2.1:143", "[2001:db8::1]:143", "8.8.8.8:25"} {
+		if err := privateOnly("tcp", address, nil); err == nil {
+			t.Errorf("%s is private", address)
+		}
+	}
+	for _, address := range []string{"127.0.0.1:143", "10.0.0.1:143", "[fd00::1]:143", "100.64.0.1:143", net.JoinHostPort("::ffff:10.0.0.1", "143")} {
+		if err := privateOnly("tcp", address, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
