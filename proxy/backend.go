@@ -88,13 +88,18 @@ func (p *Pool) all() []*member {
 		for _, address := range p.Addresses {
 			m := &member{address: address}
 			if p.TLS != nil {
-				host, _, _ := net.SplitHostPort(address) // a socket has none
-				m.tls = p.TLS(host)
+				m.tls = p.TLS(hostOf(address))
 			}
 			p.members = append(p.members, m)
 		}
 	}
 	return p.members
+}
+
+// hostOf is the host in an address; a socket has none.
+func hostOf(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	return host
 }
 
 // order lists the members as they are to be tried for a client: those that are

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
+	"fmt"
 	"net"
 	"net/netip"
 	"time"
@@ -9,20 +11,54 @@ import (
 
 // Visit reaches an address of the pool as a session of that client would, and
 // says what comes before the protocol: the PROXY header, if there is one to
-// say. It always comes from our own address.
+// say, and TLS. Where TLS comes with a command, the connection has a method
+// StartTLS. It always comes from our own address.
 func (p *Pool) Visit(ctx context.Context, address string, h Handover, client netip.AddrPort, patience time.Duration) (net.Conn, error) {
-	conn, err := dialAddress(ctx, p.dialer(time.Now().Add(patience)), address)
-	if err != nil || h.Header == 0 {
-		return conn, err
-	}
-	header, err := proxyHeader(h.Header, &Info{Client: client, Local: client})
-	if err == nil {
-		_ = conn.SetWriteDeadline(time.Now().Add(patience))
-		_, err = conn.Write(header)
-	}
+	deadline := time.Now().Add(patience)
+	conn, err := dialAddress(ctx, p.dialer(deadline), address)
 	if err != nil {
+		return nil, err
+	}
+	if err := visitHeader(conn, h, client, deadline); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
-	return conn, nil
+	visitor := clearVisit{conn, p, address}
+	switch {
+	case p.TLS == nil:
+		return conn, nil
+	case p.StartTLS:
+		return visitor, nil
+	}
+	_ = conn.SetDeadline(deadline)
+	return visitor.StartTLS()
+}
+
+func visitHeader(conn net.Conn, h Handover, client netip.AddrPort, deadline time.Time) error {
+	if h.Header == 0 {
+		return nil
+	}
+	header, err := proxyHeader(h.Header, &Info{Client: client, Local: client})
+	if err == nil {
+		_ = conn.SetWriteDeadline(deadline)
+		_, err = conn.Write(header)
+	}
+	return err
+}
+
+// clearVisit is a visit before TLS.
+type clearVisit struct {
+	net.Conn
+	pool    *Pool
+	address string
+}
+
+// StartTLS turns TLS on, within the deadline of the connection.
+func (v clearVisit) StartTLS() (net.Conn, error) {
+	t := tls.Client(v.Conn, v.pool.TLS(hostOf(v.address)))
+	if err := t.Handshake(); err != nil {
+		_ = v.Conn.Close()
+		return nil, fmt.Errorf("TLS: %w", err)
+	}
+	return t, nil
 }

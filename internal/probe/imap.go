@@ -17,6 +17,9 @@ func (v *visit) imap() error {
 	if !strings.HasPrefix(greeting, "* OK") {
 		return fmt.Errorf("%w: %.80q", errGreeting, greeting)
 	}
+	if err := v.secure("s STARTTLS", "S OK"); err != nil {
+		return err
+	}
 	if v.Spoken == gate.IMAPID {
 		verdict, _, err := v.tagged("a", `ID ("x-originating-ip" "%s" "x-originating-port" "%d" "x-client-transport" "TLS")`, Stranger.Addr(), Stranger.Port())
 		if err != nil {

@@ -16,6 +16,9 @@ func (v *visit) pop3() error {
 	if !strings.HasPrefix(greeting, "+OK") {
 		return fmt.Errorf("%w: %.80q", errGreeting, greeting)
 	}
+	if err := v.secure("STLS", "+OK"); err != nil {
+		return err
+	}
 	if v.Spoken == gate.XCLIENT {
 		if !strings.Contains(greeting, "[XCLIENT]") {
 			v.noHandover("[XCLIENT] is not in the greeting")

@@ -55,7 +55,7 @@ const Time = 20 * time.Second
 const maxHeard = 256 << 10
 
 // Visit asks a backend on a connection that is fresh but for a PROXY header,
-// and closes it. The error says that the visit was cut short; what was found
+// and closes it. A connection that is Clear gets TLS first. The error says that the visit was cut short; what was found
 // until then is still true.
 func Visit(ctx context.Context, conn net.Conn, t Target) ([]Finding, error) {
 	deadline := time.Now().Add(Time)
@@ -64,11 +64,8 @@ func Visit(ctx context.Context, conn net.Conn, t Target) ([]Finding, error) {
 	}
 	_ = conn.SetDeadline(deadline)
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	bounded := struct {
-		io.Reader
-		io.WriteCloser
-	}{io.LimitReader(conn, maxHeard), conn}
-	v := &visit{Target: t, Conn: textproto.NewConn(bounded)}
+	v := &visit{Target: t, Conn: textproto.NewConn(bounded(conn))}
+	v.clear, _ = conn.(Clear)
 	defer func() { _ = v.Close() }()
 	var err error
 	switch t.Protocol {
@@ -86,10 +83,19 @@ func Visit(ctx context.Context, conn net.Conn, t Target) ([]Finding, error) {
 	return v.findings, err
 }
 
+// bounded lets a backend say maxHeard at most.
+func bounded(conn net.Conn) io.ReadWriteCloser {
+	return struct {
+		io.Reader
+		io.WriteCloser
+	}{io.LimitReader(conn, maxHeard), conn}
+}
+
 // visit is one connection to a backend.
 type visit struct {
 	Target
 	*textproto.Conn
+	clear    Clear // nil: TLS is on, or not wanted
 	findings []Finding
 }
 

@@ -23,12 +23,17 @@ type backend struct {
 
 func (b *backend) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
+	_ = b.serveUntil(conn, "\n")
+}
+
+// serveUntil ends when it has answered a line that begins as said.
+func (b *backend) serveUntil(conn net.Conn, last string) bool {
 	_, _ = io.WriteString(conn, b.greeting)
 	r := bufio.NewReader(conn)
 	for {
 		line, err := r.ReadString('\n')
 		if err != nil {
-			return
+			return false
 		}
 		line = strings.TrimRight(line, "\r\n")
 		b.heard = append(b.heard, line)
@@ -40,9 +45,12 @@ func (b *backend) serve(conn net.Conn) {
 			}
 		}
 		if answer == "" {
-			return
+			return false
 		}
 		_, _ = io.WriteString(conn, answer)
+		if strings.HasPrefix(line, last) {
+			return true
+		}
 	}
 }
 

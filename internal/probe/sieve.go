@@ -16,6 +16,14 @@ func (v *visit) sieve() error {
 	if status != "OK" {
 		return errGreeting
 	}
+	if v.clear != nil {
+		if err := v.secure("STARTTLS", "OK"); err != nil {
+			return err
+		}
+		if offers, _, err = v.capabilities(); err != nil {
+			return err
+		}
+	}
 	if v.Spoken == gate.XCLIENT {
 		if _, ok := offers["XCLIENT"]; !ok {
 			v.noHandover("XCLIENT is not offered")

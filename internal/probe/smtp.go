@@ -25,6 +25,14 @@ func (v *visit) smtp() error {
 	if err != nil || offers == nil {
 		return err
 	}
+	if v.clear != nil {
+		if err := v.secure("STARTTLS", "220 "); err != nil {
+			return err
+		}
+		if offers, err = v.ehlo(); err != nil || offers == nil {
+			return err
+		}
+	}
 	if v.Spoken == gate.XCLIENT {
 		if offers, err = v.xclientSMTP(offers); err != nil || offers == nil {
 			return err
