@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -253,5 +254,27 @@ func TestAddFailsAsTheLoadDoes(t *testing.T) {
 	var f Files
 	if err := f.Add(func() error { return errBad }, "a"); !errors.Is(err, errBad) || len(f.Status()) != 0 {
 		t.Errorf("%v, %v", err, f.Status())
+	}
+}
+
+// Four hundred files are those of two hundred certificates.
+func BenchmarkLookAtHundreds(b *testing.B) {
+	folder := b.TempDir()
+	var f Files
+	for i := range 200 {
+		var pair []string
+		for _, name := range []string{"cert.pem", "key.pem"} {
+			path := filepath.Join(folder, fmt.Sprint(i, name))
+			if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+				b.Fatal(err)
+			}
+			pair = append(pair, path)
+		}
+		if err := f.Add(func() error { return nil }, pair...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		f.Look()
 	}
 }
