@@ -30,7 +30,7 @@ type Process struct {
 func Run(name string, cmd *exec.Cmd) (*Process, error) {
 	p := &Process{Name: name, Log: newLog(), cmd: cmd, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.Log, p.Log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = attributes()
 	cmd.WaitDelay = Patience
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -79,7 +79,7 @@ func (p *Process) Stop() error {
 	}
 	err := p.Wait(Patience)
 	if p.Running() {
-		return errors.Join(err, syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL))
+		return errors.Join(err, killGroup(p.cmd.Process.Pid))
 	}
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	if p.DiesOfSignal && ok && status.Signaled() && status.Signal() == syscall.SIGTERM {

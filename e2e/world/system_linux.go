@@ -11,6 +11,14 @@ import (
 	"time"
 )
 
+// attributes give a process a session of its own, so that killGroup reaches
+// what it starts, and end it when we end, whatever ends us.
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
+}
+
+func killGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }
+
 // adoptOrphans makes us the parent of all descendants that lose theirs, so
 // that none can get out of sight (prctl(2), PR_SET_CHILD_SUBREAPER).
 func adoptOrphans() error {
