@@ -18,14 +18,15 @@ import (
 // shared is the one world of all tests. The first test that asks for it
 // starts it; TestMain ends it and has the last word on what it left.
 var shared struct {
-	once    sync.Once
-	err     error
-	world   *world.World
-	proxy   *world.Letterlock
-	ca      *testca.CA
-	caFile  string
-	secrets []string // what must stand in no log
-	users   int      // taken
+	once      sync.Once
+	err       error
+	world     *world.World
+	proxy     *world.Letterlock
+	ca        *testca.CA
+	caFile    string
+	secrets   []string // what must stand in no log
+	users     int      // taken
+	strangers int      // addresses used
 }
 
 func TestMain(m *testing.M) {
