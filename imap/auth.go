@@ -70,11 +70,14 @@ func (g *Gate) refuseWeak(cmd command) error {
 // admit asks whether a user may try to log in now, before the backend hears
 // of it.
 func (g *Gate) admit(cmd command, user string) error {
-	if err := g.s.Watch.Admit(user); err != nil {
-		g.front.Print(cmd.tag, " NO [AUTHENTICATIONFAILED] Authentication failed", crlf)
-		return gate.Because(gate.LoginRefused, err)
+	err := g.s.Watch.Admit(user)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if err = gate.Because(gate.LoginRefused, err); gate.ReasonOf(err) == gate.LoginRefused {
+		g.front.Print(cmd.tag, " NO [AUTHENTICATIONFAILED] Authentication failed", crlf)
+	}
+	return err
 }
 
 // verdict passes on how the backend answered a login. OK ends the gate: what

@@ -69,11 +69,14 @@ func (g *Gate) login(user, mechanism string, line ...string) error {
 // admit asks whether this login may be tried at all. If not, it is answered as
 // a wrong password is.
 func (g *Gate) admit(user string) error {
-	if err := g.s.Watch.Admit(user); err != nil {
-		g.reply("-ERR [AUTH] Authentication failed")
-		return gate.Because(gate.LoginRefused, err)
+	err := g.s.Watch.Admit(user)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if err = gate.Because(gate.LoginRefused, err); gate.ReasonOf(err) == gate.LoginRefused {
+		g.reply("-ERR [AUTH] Authentication failed")
+	}
+	return err
 }
 
 // verdict passes on how the backend answered a login.

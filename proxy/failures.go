@@ -1,6 +1,9 @@
 package proxy
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // failures counts by key in a fixed number of slots. A count drains with time:
 // as many failures as are allowed are forgotten in one span.
@@ -31,14 +34,15 @@ func newFailures(limit int, span time.Duration) failures {
 	return failures{slots: make([]slot, slots), limit: limit, span: span}
 }
 
-// level is how many failures a key has, and whether these are too many.
-func (f *failures) level(key uint64, now time.Time) (level float64, full bool) {
+// count is how many failures a key has, one that is not quite forgotten
+// included, and whether these are too many.
+func (f *failures) count(key uint64, now time.Time) (n int, full bool) {
 	s := f.find(key)
 	if f.limit == 0 || s == nil {
 		return 0, false
 	}
-	level = f.drained(s, now)
-	return level, level >= float64(f.limit)
+	n = int(math.Ceil(f.drained(s, now)))
+	return n, n >= f.limit
 }
 
 // add counts a failure.

@@ -62,14 +62,14 @@ func (l *logins) judge(client netip.Addr, user string, now time.Time) (delay tim
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.isKnown(ofPair, now) {
-		level, full := l.known.level(ofPair, now)
+		n, full := l.known.count(ofPair, now)
 		if full {
 			return 0, errUserFailed
 		}
-		return l.delay(level), nil
+		return l.delay(n), nil
 	}
-	byClient, clientFull := l.clients.level(ofClient, now)
-	byUser, userFull := l.users.level(ofUser, now)
+	byClient, clientFull := l.clients.count(ofClient, now)
+	byUser, userFull := l.users.count(ofUser, now)
 	switch {
 	case clientFull:
 		return 0, errClientFailed
@@ -111,12 +111,12 @@ func (l *logins) isKnown(pair uint64, now time.Time) bool {
 }
 
 // delay doubles with each failure, from one second on.
-func (l *logins) delay(level float64) time.Duration {
+func (l *logins) delay(failures int) time.Duration {
 	const steps = 20 // beyond any sensible bound
-	if level < freeFailures {
+	if failures < freeFailures {
 		return 0
 	}
-	return min(time.Second<<min(int(level)-freeFailures, steps), l.longest)
+	return min(time.Second<<min(failures-freeFailures, steps), l.longest)
 }
 
 // keys are those of a client, of a user and of both. They cannot be chosen so

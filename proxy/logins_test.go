@@ -72,8 +72,10 @@ func TestUserIsGuarded(t *testing.T) {
 func TestFailuresAreForgotten(t *testing.T) {
 	g := newGuesses(t, 10, 100)
 	g.fail(evil, "alice", 10)
-	g.now = g.now.Add(5*time.Minute + time.Second)
-	g.want(evil, "alice", 15*time.Second, nil) // not yet more than the oldest
+	g.now = g.now.Add(5 * time.Minute)
+	g.want(evil, "alice", 0, errClientFailed)
+	g.now = g.now.Add(time.Minute + time.Second)
+	g.want(evil, "alice", 15*time.Second, nil) // the oldest is forgotten
 	g.fail(evil, "alice", 1)
 	g.want(evil, "alice", 0, errClientFailed)
 	g.now = g.now.Add(time.Hour + time.Minute)
@@ -182,8 +184,8 @@ func TestRecordsCannotBeFlooded(t *testing.T) {
 		f.add(random.Uint64(), now)
 	}
 	for _, key := range mine {
-		if level, _ := f.level(key, now); level != 20 {
-			t.Fatalf("a record of 20 has become one of %v", level)
+		if n, _ := f.count(key, now); n != 20 {
+			t.Fatalf("a record of 20 has become one of %d", n)
 		}
 	}
 	if len(f.slots) != slots {

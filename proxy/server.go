@@ -28,6 +28,7 @@ type Server struct {
 	places     places
 	crowded    alarm // tells the log of clients that were turned away
 	logins     *logins
+	waiting    atomic.Int64  // logins that wait because others have failed
 	handshakes chan struct{} // one token for each handshake that runs
 	headers    chan struct{} // and for each PROXY header that is waited for
 	crew       *crew

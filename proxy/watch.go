@@ -28,6 +28,8 @@ func (ses *session) Admit(user string) error {
 	if delay == 0 {
 		return nil
 	}
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
 	wait := time.NewTimer(delay)
 	defer wait.Stop()
 	select {

@@ -100,11 +100,14 @@ func (x *exchange) admit(response string) error {
 		return nil
 	}
 	x.admitted = true
-	if err := x.g.s.Watch.Admit(x.User()); err != nil {
-		x.g.reply(`NO "Authentication failed"`)
-		return gate.Because(gate.LoginRefused, err)
+	err := x.g.s.Watch.Admit(x.User())
+	if err == nil {
+		return nil
 	}
-	return nil
+	if err = gate.Because(gate.LoginRefused, err); gate.ReasonOf(err) == gate.LoginRefused {
+		x.g.reply(`NO "Authentication failed"`)
+	}
+	return err
 }
 
 // end passes on how the backend answered the login.

@@ -55,8 +55,8 @@ type Watch interface {
 	Refused(command string)
 
 	// Admit is asked before a login goes on to the backend; it may wait. An
-	// error refuses the login as the protocol refuses a wrong password. User
-	// is empty where the mechanism hides it.
+	// error refuses the login as the protocol refuses a wrong password, unless
+	// it has a reason of its own. User is empty where the mechanism hides it.
 	Admit(user string) error
 
 	// Login tells how the backend answered a login.

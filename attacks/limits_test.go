@@ -1,0 +1,157 @@
+package attacks
+
+import (
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// strict makes a backend that lets nobody in.
+func strict(w *world) {
+	for _, b := range w.back {
+		b.answer = func(line string) (string, bool) {
+			words := strings.Fields(strings.ToUpper(line))
+			switch {
+			case b.protocol == "imap" && len(words) > 1 && words[1] == "LOGIN":
+				return strings.Fields(line)[0] + " NO wrong\r\n", true
+			case words[0] == "AUTH":
+				return "535 5.7.8 wrong\r\n", true
+			case words[0] == "PASS":
+				return "-ERR [AUTH] wrong\r\n", true
+			case words[0] == "AUTHENTICATE":
+				return "NO \"wrong\"\r\n", true
+			}
+			return "", false
+		}
+	}
+}
+
+// guess tries a password, and returns the last line of the answer.
+func (c *client) guess(password string) string {
+	c.t.Helper()
+	var answer []string
+	switch c.protocol {
+	case "smtp":
+		answer = c.ask("AUTH PLAIN " + plain("alice", password))
+	case "imap":
+		answer = c.ask("a LOGIN alice " + password)
+	case "pop3":
+		c.want("USER alice", `\+OK.*`)
+		answer = c.ask("PASS " + password)
+	case "sieve":
+		answer = c.ask(`AUTHENTICATE "PLAIN" "` + plain("alice", password) + `"`)
+	}
+	return answer[len(answer)-1]
+}
+
+// F8: after too many wrong ones no password reaches the backend, not even the
+// right one, and the refusal is in the protocol's words.
+func TestF8_RefusedAfterFailures(t *testing.T) {
+	refused := map[string][2]string{
+		"smtp":  {"421 4.7.0 Too many failed logins.*", ""},
+		"imap":  {`a NO \[AUTHENTICATIONFAILED\].*`, `\* BYE .*\r\n`},
+		"pop3":  {`-ERR \[AUTH\].*`, ""},
+		"sieve": {`NO "Authentication failed"`, `BYE .*\r\n`},
+	}
+	each(t, private, func(t *testing.T, service configs.Service) {
+		w := open(t, strict, func(w *world) {
+			w.Limits.LoginFailuresPerClient, w.Timeouts.LoginForget, w.Timeouts.LoginDelay = 5, time.Hour, 0
+		})
+		for range 5 {
+			c := w.secured(service)
+			if c.protocol == "smtp" {
+				c.ask("EHLO client.example")
+			}
+			if got := c.guess("guess"); !matches(".*wrong.*", got) {
+				t.Fatalf("the backend's word is %q", got)
+			}
+			_ = c.socket.Close()
+		}
+		c := w.secured(service)
+		if c.protocol == "smtp" {
+			c.ask("EHLO client.example")
+		}
+		want := refused[c.protocol]
+		if got := c.guess("right"); !matches(want[0], got) {
+			t.Fatalf("refused with %q, want %q", got, want[0])
+		}
+		if got := c.rest(); !matches(want[1], got) {
+			t.Fatalf("the last words are %q, want %q", got, want[1])
+		}
+		if ended := w.reasons(6); !slices.Contains(ended, gate.LoginRefused) {
+			t.Errorf("ended %v", ended)
+		}
+		w.unheard("right", plain("alice", "right"))
+	})
+}
+
+// G2: a message at a byte now and then ends, and is not delivered.
+func TestG2_SlowMessage(t *testing.T) {
+	w := open(t, func(w *world) { w.Timeouts.Message = 200 * time.Millisecond })
+	c := w.greeted(configs.SMTP)
+	c.ask("EHLO client.example")
+	c.want("MAIL FROM:<a@example.org>", "250.*")
+	c.want("RCPT TO:<b@example.com>", "250.*")
+	c.want("DATA", "354.*")
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for tick := time.NewTicker(5 * time.Millisecond); ; <-tick.C {
+			select {
+			case <-stop:
+				tick.Stop()
+				return
+			default:
+				_, _ = io.WriteString(c.Conn, "x")
+			}
+		}
+	}()
+	c.hear(`421 4\.4\.2 .*`)
+	close(stop)
+	<-stopped
+	_ = c.socket.Close()
+	w.end()
+	if mail := w.back[configs.SMTP].messages(); len(mail) > 0 {
+		t.Errorf("delivered: %q", mail)
+	}
+}
+
+// E4: where there is a pause before the greeting, who speaks in it is sent
+// away, and the backend hears nothing of it.
+func TestE4_SpeakingInThePause(t *testing.T) {
+	w := open(t, func(w *world) { w.listener(configs.SMTP).Pause = patience })
+	c := w.dial(configs.SMTP)
+	c.say("EHLO spam.example\r\nMAIL FROM:<a@example.org>\r\n")
+	c.hear(`554 5\.5\.1 You spoke before the greeting.*`)
+	c.gone()
+	w.untouched()
+}
+
+// G4: who has to make room is told so, where the protocol has a word for it.
+func TestG4_RoomIsMade(t *testing.T) {
+	last := map[string]string{
+		"smtp": `421 4\.7\.0 .*\r\n`, "imap": `\* BYE \[UNAVAILABLE\] .*\r\n`, "pop3": "", "sieve": `BYE \(TRYLATER\) .*\r\n`,
+	}
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		w := open(t, func(w *world) { w.Limits.Unauthenticated = 1 })
+		idle := w.greeted(service)
+		if service == configs.SMTP {
+			honest := w.greeted(service)
+			honest.ask("EHLO client.example")
+			honest.want("MAIL FROM:<a@example.org>", "250.*")
+		} else {
+			w.loggedIn(service)
+		}
+		if got := idle.rest(); !matches(last[idle.protocol], got) {
+			t.Errorf("the last words are %q", got)
+		}
+		if n := w.Sessions(); n != 1 {
+			t.Errorf("%d sessions are open", n)
+		}
+	})
+}
