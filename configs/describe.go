@@ -22,6 +22,7 @@ func Describe(c *Config) string {
 	if c.TicketSecret != "" {
 		fmt.Fprintf(&b, "session tickets: their keys follow from %s and the time\n", c.TicketSecret)
 	}
+	fmt.Fprintf(&b, "limits: %s\n", limitWords(c))
 	if len(c.Certificates) == 0 && len(c.MailHosts()) == 0 {
 		b.WriteString("certificate: self-signed, made at the first start\n")
 	}
@@ -45,6 +46,21 @@ func describeACME(b *strings.Builder, c *Config) {
 	}
 }
 
+// limitWords names the limits that honest clients may meet.
+func limitWords(c *Config) string {
+	l := c.Limits
+	text := fmt.Sprintf("%d sessions, %d of an address, %d of a network, %d that have not logged in",
+		l.Connections, l.ConnectionsPerClient, l.ConnectionsPerNetwork, l.Unauthenticated)
+	failures := func(n int, whose string) {
+		if n > 0 {
+			text += fmt.Sprintf("; %d failed logins of %s in %s", n, whose, short(c.Timeouts.LoginForget))
+		}
+	}
+	failures(l.LoginFailuresPerClient, "an address")
+	failures(l.LoginFailuresPerUser, "a user")
+	return text
+}
+
 // describe shows what is in force, defaults included: what is not set in the
 // file is what surprises later.
 func (c *Config) describe(b *strings.Builder, l Listener) {
@@ -64,6 +80,7 @@ func (c *Config) describe(b *strings.Builder, l Listener) {
 	say("plaintext", plaintextWords(l))
 	say("login", loginWords(l, p))
 	if l.Service == SMTP {
+		say("greeting", greetingWords(l))
 		say("recipients", recipientWords(l))
 	}
 	if l.Service.Protocol() == "smtp" {
@@ -168,6 +185,14 @@ func loginWords(l Listener, p tlspolicy.Policy) string {
 		text += "; hidden are " + strings.Join(l.HideMechanisms, ", ")
 	}
 	return text
+}
+
+// greetingWords tells what becomes of those who do not wait for it.
+func greetingWords(l Listener) string {
+	if l.GreetPause() == 0 {
+		return "at once"
+	}
+	return fmt.Sprintf("after %s, in which nobody may speak", short(l.GreetPause()))
 }
 
 // recipientWords tells who guards against relaying.

@@ -2,24 +2,20 @@ package proxy
 
 import (
 	"bufio"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"net/netip"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // from connects from an address of the test's choice, all of which are on
@@ -123,67 +119,6 @@ func TestEvictedHearBusy(t *testing.T) {
 	}
 	slow.hear("bye busy")
 	slow.hearEnd()
-}
-
-// G2: clients that begin a handshake and fall silent keep no turn.
-func TestSlowHandshakesKeepNobodyWaiting(t *testing.T) {
-	hello := captureHello(t)
-	w := newWorld(t, func(s *Server) { s.Limits.Handshakes = 1 })
-	for i := range 200 {
-		c := w.dial()
-		c.hear("hello")
-		c.say("STARTTLS")
-		c.hear("go")
-		if _, err := c.Conn.Write(hello[:i%len(hello)]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range 20 {
-		c := w.dial()
-		c.hear("hello")
-		c.say("STARTTLS")
-		c.hear("go")
-		secure := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true})
-		if err := secure.Handshake(); err != nil {
-			t.Fatal(err)
-		}
-		_ = secure.Close()
-	}
-}
-
-// captureHello is a ClientHello as it goes over the wire.
-func captureHello(t *testing.T) []byte {
-	t.Helper()
-	ours, theirs := net.Pipe()
-	go func() { _ = tls.Client(theirs, &tls.Config{InsecureSkipVerify: true}).Handshake() }()
-	hello := make([]byte, 16<<10)
-	n, err := ours.Read(hello)
-	_, _ = ours.Close(), theirs.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return hello[:n]
-}
-
-// A turn that does not come in time ends the handshake, and is not kept.
-func TestHandshakesWaitForTheirTurn(t *testing.T) {
-	turns := make(chan struct{}, 1)
-	first := &turn{turns: turns, until: time.Now().Add(time.Minute)}
-	late := &turn{turns: turns, until: time.Now()}
-	if err := first.take(); err != nil {
-		t.Fatal(err)
-	}
-	if err := late.take(); !errors.Is(err, errTooManyHandshakes) {
-		t.Fatal(err)
-	}
-	late.end()
-	first.end()
-	if len(turns) != 0 {
-		t.Fatal("a turn is kept")
-	}
-	if err := first.take(); err != nil || len(turns) != 0 {
-		t.Fatal("the end is not the end", err)
-	}
 }
 
 // G3, G4: ten thousand hostile sessions leave nothing behind.
@@ -326,76 +261,6 @@ func TestTokenFitsBesideItsCommand(t *testing.T) {
 	c.hear("hello")
 	c.say(strings.Repeat("x", 2*12288))
 	c.hear("bye line-too-long")
-}
-
-// E4: mail programs wait for the greeting.
-func TestEarlyTalker(t *testing.T) {
-	w := newWorld(t, func(s *Server) { s.Listeners[0].Pause = 20 * time.Second })
-	early := w.dial()
-	early.say("EHLO spam.example")
-	early.hear("bye early-talker")
-	early.hearEnd()
-	gone := w.dial()
-	_ = gone.Conn.Close()
-	wait(t, "the sessions have not ended", func() bool { return len(w.record.reasons()) == 2 })
-	patient := newWorld(t, func(s *Server) { s.Listeners[0].Pause = time.Millisecond }).dial()
-	patient.hear("hello")
-	if !slices.Contains(w.record.reasons(), gate.EarlyTalker) || !slices.Contains(w.record.reasons(), gate.ClientGone) {
-		t.Errorf("ended %v", w.record.reasons())
-	}
-}
-
-// guardedGate asks before each login.
-type guardedGate struct{ plainGate }
-
-func (g guardedGate) Settle(front, back *wire.Conn) error {
-	if err := g.s.Watch.Admit("alice"); err != nil {
-		return err
-	}
-	return g.plainGate.Settle(front, back)
-}
-
-// F8: a login that waits does not hold a shutdown up, and is not taken for a
-// wrong password.
-func TestShutdownWhileALoginWaits(t *testing.T) {
-	w := newWorld(t, func(s *Server) {
-		s.Timeouts.LoginDelay = time.Hour
-		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return guardedGate{plainGate{s}} }
-	})
-	for range 20 {
-		w.logins.answered(netip.MustParseAddr("127.0.0.1"), "alice", false, time.Now())
-	}
-	c := w.dial()
-	c.hear("hello")
-	c.say("LOGIN")
-	wait(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
-	if err := w.stop(20 * time.Second); err != nil {
-		t.Fatal(err)
-	}
-	c.hear("bye shutdown")
-	c.hearEnd()
-}
-
-// F8: a backend that hangs up in place of a verdict gives no free guesses.
-func TestHangingUpIsAnAnswer(t *testing.T) {
-	w := newWorld(t, func(s *Server) { s.Timeouts.LoginDelay = 0 })
-	ses := &session{server: w.Server, info: Info{Client: netip.MustParseAddrPort("192.0.2.1:4321")}, place: &place{places: &w.places}}
-	for range 50 {
-		if err := ses.Admit("alice"); err != nil {
-			t.Fatal(err)
-		}
-		_ = ses.judge(gate.Because(gate.BackendGone, nil))
-		ses.attempt.open = false
-	}
-	if err := ses.Admit("alice"); gate.ReasonOf(err) != gate.LoginRefused {
-		t.Errorf("%v", err)
-	}
-	other := &session{server: w.Server, info: Info{Client: netip.MustParseAddrPort("192.0.2.2:4321")}, place: &place{places: &w.places}}
-	_ = other.judge(gate.Because(gate.BackendGone, nil)) // nobody was logging in
-	key, _, _ := w.logins.keys(other.info.Client.Addr(), "")
-	if n, _ := w.logins.clients.count(key, time.Now()); n != 0 {
-		t.Errorf("an outage counts as %d failures", n)
-	}
 }
 
 // broken is a socket that cannot accept, as without descriptors.

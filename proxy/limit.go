@@ -33,6 +33,22 @@ func (p *places) prepare(limits Limits, safe time.Duration) {
 	p.clients, p.networks = make(map[netip.Addr]*crowd), make(map[netip.Prefix]int)
 }
 
+// spareDescriptors are for listeners, spooled messages and probes.
+const spareDescriptors = 128
+
+// fit takes fewer sessions than is configured if there are not enough
+// descriptors for the two sockets of each: a session that is turned away hears
+// why, one that cannot be accepted does not.
+func (s *Server) fit(descriptors int) {
+	fit := max(1, (descriptors-spareDescriptors)/2)
+	if fit >= s.Limits.Connections {
+		return
+	}
+	s.Log.Warn("too few file descriptors for limits.connections", "limits.connections", s.Limits.Connections, "possible", fit,
+		"remedy", "raise the limit of open files (LimitNOFILE, ulimit -n)")
+	s.Limits.Connections = fit
+}
+
 // crowd is the sessions of one client.
 type crowd struct {
 	address   netip.Addr
@@ -209,29 +225,4 @@ func (at *place) leave() {
 	defer p.mu.Unlock()
 	p.unlist(at)
 	p.exit(at)
-}
-
-// neighbourhood is what counts as one client: an IPv4 address, or the /64 of
-// an IPv6 one, within which a client may choose freely.
-func neighbourhood(a netip.Addr) netip.Addr {
-	a = a.Unmap()
-	if a.Is4() || !a.IsValid() {
-		return a
-	}
-	prefix, err := a.WithZone("").Prefix(64)
-	if err != nil {
-		return a
-	}
-	return prefix.Addr()
-}
-
-// networkOf is what is often given to one customer, or ruled by one: a /24 of
-// IPv4, a /48 of IPv6.
-func networkOf(a netip.Addr) netip.Prefix {
-	bits := 48
-	if a.Is4() {
-		bits = 24
-	}
-	prefix, _ := a.Prefix(bits)
-	return prefix
 }

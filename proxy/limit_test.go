@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -250,6 +252,20 @@ func checkPlaces(t *testing.T, p *places, open []*place) {
 	}
 	if all != p.all || strangers != p.strangers.Len() || crowded != p.crowded || strangers > p.limits.Unauthenticated {
 		t.Fatalf("%d in all, %d strangers, %d crowds; counted are %d, %d, %d", all, strangers, crowded, p.all, p.strangers.Len(), p.crowded)
+	}
+}
+
+// There are never more sessions than descriptors for them.
+func TestConnectionsFitTheDescriptors(t *testing.T) {
+	for _, c := range []struct{ configured, descriptors, want int }{
+		{10000, 1 << 20, 10000}, {10000, 1024, 448}, {100, 1024, 100}, {100, 64, 1},
+	} {
+		log := &bytes.Buffer{}
+		s := &Server{Limits: Limits{Connections: c.configured}, Log: slog.New(slog.NewTextHandler(log, nil))}
+		s.fit(c.descriptors)
+		if s.Limits.Connections != c.want || (log.Len() > 0) != (c.want < c.configured) {
+			t.Errorf("%d connections with %d descriptors: %d, %s", c.configured, c.descriptors, s.Limits.Connections, log)
+		}
 	}
 }
 

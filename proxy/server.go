@@ -52,6 +52,9 @@ type Server struct {
 
 // Listen opens all sockets, or none.
 func (s *Server) Listen() error {
+	if n, known := descriptors(); known {
+		s.fit(n)
+	}
 	s.places.prepare(s.Limits, s.Timeouts.Unauthenticated)
 	s.logins = newLogins(s.Limits, s.Timeouts)
 	s.handshakes = make(chan struct{}, s.Limits.Handshakes)

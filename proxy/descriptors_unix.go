@@ -1,0 +1,15 @@
+//go:build unix
+
+package proxy
+
+import "syscall"
+
+// descriptors is how many files and sockets the process may have open, as far
+// as is known; Go has raised the soft limit to the hard one.
+func descriptors() (n int, known bool) {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return 0, false
+	}
+	return int(min(uint64(limit.Cur), 1<<31-1)), true
+}

@@ -1,0 +1,70 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"testing"
+	"time"
+)
+
+// G2: clients that begin a handshake and fall silent keep no turn.
+func TestSlowHandshakesKeepNobodyWaiting(t *testing.T) {
+	hello := captureHello(t)
+	w := newWorld(t, func(s *Server) { s.Limits.Handshakes = 1 })
+	for i := range 200 {
+		c := w.dial()
+		c.hear("hello")
+		c.say("STARTTLS")
+		c.hear("go")
+		if _, err := c.Conn.Write(hello[:i%len(hello)]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20 {
+		c := w.dial()
+		c.hear("hello")
+		c.say("STARTTLS")
+		c.hear("go")
+		secure := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true})
+		if err := secure.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		_ = secure.Close()
+	}
+}
+
+// captureHello is a ClientHello as it goes over the wire.
+func captureHello(t *testing.T) []byte {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	go func() { _ = tls.Client(theirs, &tls.Config{InsecureSkipVerify: true}).Handshake() }()
+	hello := make([]byte, 16<<10)
+	n, err := ours.Read(hello)
+	_, _ = ours.Close(), theirs.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hello[:n]
+}
+
+// A turn that does not come in time ends the handshake, and is not kept.
+func TestHandshakesWaitForTheirTurn(t *testing.T) {
+	turns := make(chan struct{}, 1)
+	first := &turn{turns: turns, until: time.Now().Add(time.Minute)}
+	late := &turn{turns: turns, until: time.Now()}
+	if err := first.take(); err != nil {
+		t.Fatal(err)
+	}
+	if err := late.take(); !errors.Is(err, errTooManyHandshakes) {
+		t.Fatal(err)
+	}
+	late.end()
+	first.end()
+	if len(turns) != 0 {
+		t.Fatal("a turn is kept")
+	}
+	if err := first.take(); err != nil || len(turns) != 0 {
+		t.Fatal("the end is not the end", err)
+	}
+}

@@ -1,0 +1,81 @@
+package proxy
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// E4: mail programs wait for the greeting.
+func TestEarlyTalker(t *testing.T) {
+	w := newWorld(t, func(s *Server) { s.Listeners[0].Pause = 20 * time.Second })
+	early := w.dial()
+	early.say("EHLO spam.example")
+	early.hear("bye early-talker")
+	early.hearEnd()
+	gone := w.dial()
+	_ = gone.Conn.Close()
+	wait(t, "the sessions have not ended", func() bool { return len(w.record.reasons()) == 2 })
+	patient := newWorld(t, func(s *Server) { s.Listeners[0].Pause = time.Millisecond }).dial()
+	patient.hear("hello")
+	if !slices.Contains(w.record.reasons(), gate.EarlyTalker) || !slices.Contains(w.record.reasons(), gate.ClientGone) {
+		t.Errorf("ended %v", w.record.reasons())
+	}
+}
+
+// guardedGate asks before each login.
+type guardedGate struct{ plainGate }
+
+func (g guardedGate) Settle(front, back *wire.Conn) error {
+	if err := g.s.Watch.Admit("alice"); err != nil {
+		return err
+	}
+	return g.plainGate.Settle(front, back)
+}
+
+// F8: a login that waits does not hold a shutdown up, and is not taken for a
+// wrong password.
+func TestShutdownWhileALoginWaits(t *testing.T) {
+	w := newWorld(t, func(s *Server) {
+		s.Timeouts.LoginDelay = time.Hour
+		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return guardedGate{plainGate{s}} }
+	})
+	for range 20 {
+		w.logins.answered(netip.MustParseAddr("127.0.0.1"), "alice", false, time.Now())
+	}
+	c := w.dial()
+	c.hear("hello")
+	c.say("LOGIN")
+	wait(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
+	if err := w.stop(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	c.hear("bye shutdown")
+	c.hearEnd()
+}
+
+// F8: a backend that hangs up in place of a verdict gives no free guesses.
+func TestHangingUpIsAnAnswer(t *testing.T) {
+	w := newWorld(t, func(s *Server) { s.Timeouts.LoginDelay = 0 })
+	ses := &session{server: w.Server, info: Info{Client: netip.MustParseAddrPort("192.0.2.1:4321")}, place: &place{places: &w.places}}
+	for range 50 {
+		if err := ses.Admit("alice"); err != nil {
+			t.Fatal(err)
+		}
+		_ = ses.judge(gate.Because(gate.BackendGone, nil))
+		ses.attempt.open = false
+	}
+	if err := ses.Admit("alice"); gate.ReasonOf(err) != gate.LoginRefused {
+		t.Errorf("%v", err)
+	}
+	other := &session{server: w.Server, info: Info{Client: netip.MustParseAddrPort("192.0.2.2:4321")}, place: &place{places: &w.places}}
+	_ = other.judge(gate.Because(gate.BackendGone, nil)) // nobody was logging in
+	key, _, _ := w.logins.keys(other.info.Client.Addr(), "")
+	if n, _ := w.logins.clients.count(key, time.Now()); n != 0 {
+		t.Errorf("an outage counts as %d failures", n)
+	}
+}
