@@ -71,6 +71,7 @@ func TestSlowlorisLeavesRoom(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, func(s *Server) {
 				s.Limits.Connections, s.Limits.Unauthenticated, s.Limits.UnauthenticatedPerClient = 400, 300, 10
+				s.Limits.ConnectionsPerClient, s.Limits.ConnectionsPerNetwork = 200, 250
 				s.Timeouts.Login, s.Timeouts.Command = time.Minute, time.Minute
 			})
 			steady := w.loggedIn()
@@ -93,7 +94,7 @@ func TestSlowlorisLeavesRoom(t *testing.T) {
 
 // G4: one address at its limit is no other's concern.
 func TestFloodStaysItsOwn(t *testing.T) {
-	w := newWorld(t, func(s *Server) { s.Limits.ConnectionsPerClient = 20 })
+	w := newWorld(t, func(s *Server) { s.Limits.ConnectionsPerClient = 20 }) // of which all are safe
 	w.flood(20, 1)
 	wait(t, "the flood is not there", func() bool { return w.Sessions() == 20 })
 	c, err := w.from("127.0.66.1")

@@ -82,18 +82,20 @@ func (p *places) take(client netip.Addr, now time.Time) (at *place, full string)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.crowdOf(neighbourhood(client))
-	switch {
-	case c.sessions >= p.limits.ConnectionsPerClient:
-		return nil, fullClient
-	case p.networks[c.network] >= p.limits.ConnectionsPerNetwork:
-		return nil, fullNetwork
-	}
 	p.shrink(c, now)
-	if p.strangers.Len() >= p.limits.Unauthenticated && !p.makeRoom(now) {
-		return nil, fullUnauthenticated
-	}
-	if p.all >= p.limits.Connections && !p.makeRoom(now) {
-		return nil, fullConnections
+	for _, limit := range []struct {
+		name  string
+		met   func() bool
+		scope func(*place) bool // whose strangers may make room
+	}{
+		{fullClient, func() bool { return c.sessions >= p.limits.ConnectionsPerClient }, func(at *place) bool { return at.crowd == c }},
+		{fullNetwork, func() bool { return p.networks[c.network] >= p.limits.ConnectionsPerNetwork }, func(at *place) bool { return at.crowd.network == c.network }},
+		{fullUnauthenticated, func() bool { return p.strangers.Len() >= p.limits.Unauthenticated }, anybody},
+		{fullConnections, func() bool { return p.all >= p.limits.Connections }, anybody},
+	} {
+		if limit.met() && !p.makeRoom(now, limit.scope) {
+			return nil, limit.name
+		}
 	}
 	at = &place{places: p, crowd: c, since: now}
 	p.enter(at)
@@ -126,20 +128,30 @@ func (p *places) shrink(c *crowd, now time.Time) {
 }
 
 // makeRoom takes a stranger's place away: the oldest one's of a client with
-// more than its share, else the oldest one's of all if it is not safe.
-func (p *places) makeRoom(now time.Time) bool {
-	for e := p.strangers.Front(); e != nil && p.crowded > 0; e = e.Next() {
-		if at := e.Value.(*place); at.crowd.strangers.Len() > p.limits.UnauthenticatedPerClient {
+// more than its share, else the oldest one's if it is not safe.
+func (p *places) makeRoom(now time.Time, scope func(*place) bool) bool {
+	var oldest *place
+	for e := p.strangers.Front(); e != nil && (oldest == nil || p.crowded > 0); e = e.Next() {
+		at := e.Value.(*place)
+		if !scope(at) {
+			continue
+		}
+		if at.crowd.strangers.Len() > p.limits.UnauthenticatedPerClient {
 			p.push(at)
 			return true
 		}
+		if oldest == nil {
+			oldest = at
+		}
 	}
-	if e := p.strangers.Front(); e != nil && now.Sub(e.Value.(*place).since) >= p.safe {
-		p.push(e.Value.(*place))
-		return true
+	if oldest == nil || now.Sub(oldest.since) < p.safe {
+		return false
 	}
-	return false
+	p.push(oldest)
+	return true
 }
+
+func anybody(*place) bool { return true }
 
 // push ends a session in favour of another one.
 func (p *places) push(at *place) {

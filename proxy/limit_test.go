@@ -137,6 +137,36 @@ func TestTheCrowdMakesRoomFirst(t *testing.T) {
 	}
 }
 
+// G4: whoever holds all places of an address or a network open for nothing
+// keeps neither it nor its neighbours out.
+func TestRoomIsMadeWhereItIsMissing(t *testing.T) {
+	t.Run("client", func(t *testing.T) {
+		b := newBook(t)
+		b.take("10.0.0.1")
+		for range 20 {
+			b.take("192.0.2.66")
+		}
+		b.take("192.0.2.66")
+		if !slices.Equal(b.evicted, []string{"192.0.2.66"}) {
+			t.Fatalf("%v made room", b.evicted)
+		}
+	})
+	t.Run("network", func(t *testing.T) {
+		b := newBook(t)
+		b.take("10.0.0.1")
+		for i := range 25 {
+			b.settled(fmt.Sprintf("192.0.2.%d", i))
+			b.take(fmt.Sprintf("192.0.2.%d", i))
+		}
+		b.refused("192.0.2.99", "limits.connections_per_network")
+		b.now = b.now.Add(5 * time.Second)
+		b.take("192.0.2.99")
+		if !slices.Equal(b.evicted, []string{"192.0.2.0"}) {
+			t.Fatalf("%v made room", b.evicted)
+		}
+	})
+}
+
 // G2: a burst of logins is let be; connections held open for nothing are not.
 func TestAClientShrinksToItsShare(t *testing.T) {
 	b := newBook(t)
