@@ -1,0 +1,101 @@
+package backend
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"strings"
+)
+
+// Ports are where the server listens, on 127.0.0.1.
+type Ports struct {
+	IMAP, POP3, SMTP int
+	Auth             int // for nginx, which asks over HTTP where to go
+}
+
+// Serve listens on all ports and returns when it does; the sessions go on
+// until the process ends.
+func Serve(p Ports) error {
+	for _, each := range []struct {
+		port    int
+		session func(*conn)
+	}{{p.IMAP, imap}, {p.POP3, pop3}, {p.SMTP, smtp}} {
+		l, err := net.Listen("tcp", address(each.port))
+		if err != nil {
+			return err
+		}
+		go accept(l, each.session)
+	}
+	l, err := net.Listen("tcp", address(p.Auth))
+	if err != nil {
+		return err
+	}
+	go answerAuth(l, p)
+	return nil
+}
+
+func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+func accept(l net.Listener, session func(*conn)) {
+	for {
+		socket, err := l.Accept()
+		if err != nil {
+			continue // out of descriptors, for a moment
+		}
+		go func() {
+			defer func() { _ = socket.Close() }()
+			session(&conn{Reader: bufio.NewReaderSize(socket, readBuffer), socket: socket})
+		}()
+	}
+}
+
+const readBuffer = 32 << 10
+
+// conn gathers replies until it has to wait for the client.
+type conn struct {
+	*bufio.Reader
+	socket net.Conn
+	out    []byte
+}
+
+func (c *conn) say(format string, args ...any) { c.out = fmt.Appendf(c.out, format, args...) }
+
+func (c *conn) flush() bool {
+	if len(c.out) == 0 {
+		return true
+	}
+	_, err := c.socket.Write(c.out)
+	c.out = c.out[:0]
+	return err == nil
+}
+
+// line reads a line without its end; replies go out before it would wait.
+func (c *conn) line() (string, bool) {
+	if c.Buffered() == 0 && !c.flush() {
+		return "", false
+	}
+	line, err := c.ReadString('\n')
+	return strings.TrimRight(line, "\r\n"), err == nil
+}
+
+// skip reads n bytes away.
+func (c *conn) skip(n int) bool {
+	_, err := c.Discard(n)
+	return err == nil
+}
+
+const fillerLine = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n"
+
+var filler = bytes.Repeat([]byte(fillerLine), 4096)
+
+// fill sends n bytes of text.
+func (c *conn) fill(n int) bool {
+	ok := c.flush()
+	for ok && n > 0 {
+		k := min(n, len(filler))
+		_, err := c.socket.Write(filler[:k])
+		ok, n = err == nil, n-k
+	}
+	return ok
+}

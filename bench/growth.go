@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/letterlock/letterlock/bench/load"
+	"github.com/letterlock/letterlock/bench/measure"
+	"github.com/letterlock/letterlock/bench/report"
+)
+
+// crowd is what Letterlock holds while it is measured.
+type crowd struct {
+	sessions, listeners int
+}
+
+var crowds = []crowd{{100, 1}, {1000, 1}, {9000, 1}, {9000, 1000}}
+
+const growthSection = "Growth"
+
+// growth measures whether an operation costs the same in any crowd.
+func (m *measuring) growth() (*report.Table, error) {
+	t := &report.Table{Title: "Letterlock with more and more sessions", Growth: true}
+	for _, c := range crowds {
+		name := fmt.Sprintf("%d sessions", c.sessions)
+		if c.listeners > 1 {
+			name += fmt.Sprintf(" on %d listeners", c.listeners)
+		}
+		t.Columns = append(t.Columns, report.Column{Name: name})
+	}
+	works := m.growthWorks()
+	if len(works) == 0 {
+		return t, nil
+	}
+	rows := make([][]*report.Row, len(works))
+	for i, w := range works {
+		rows[i] = m.rowsOf(t, w)
+	}
+	for round := range m.options.rounds {
+		for column, c := range crowds {
+			fmt.Fprintf(os.Stderr, "round %d of %d, growth: %s\n", round+1, m.options.rounds, t.Columns[column].Name)
+			err := m.grow(c, works, func(i int, o outcome) {
+				for at, f := range works[i].figures {
+					cell := &rows[i][at].Cells[column]
+					cell.Samples = append(cell.Samples, f.of(o))
+				}
+			})
+			if err != nil {
+				return t, fmt.Errorf("%s: %w", t.Columns[column].Name, err)
+			}
+		}
+	}
+	return t, nil
+}
+
+// growthWorks are some of the others' works, and the memory of the crowd
+// itself at the end.
+func (m *measuring) growthWorks() []work {
+	var chosen []work
+	for _, w := range append(sessions()[:1], bulk()...) {
+		w.section = growthSection
+		for i := range w.figures {
+			w.figures[i].goal = 0
+		}
+		if m.options.quick {
+			w.job.Count = max(w.job.Count/10, w.job.Sessions)
+		}
+		chosen = append(chosen, w)
+	}
+	memory := idles()[0]
+	memory.section, memory.name = growthSection, "memory of an idle session"
+	for i := range memory.figures {
+		memory.figures[i].goal, memory.figures[i].bound = 0, 0
+	}
+	chosen = append(chosen, memory)
+	var wanted []work
+	for _, w := range chosen {
+		if m.options.only.MatchString(w.section + ": " + w.name) {
+			wanted = append(wanted, w)
+		}
+	}
+	return wanted
+}
+
+// grow gathers a crowd around a new Letterlock, and does the works in it.
+func (m *measuring) grow(c crowd, works []work, take func(i int, o outcome)) (err error) {
+	x, err := m.start(m.peers[0], ecdsa, c.listeners-1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.stop(x)) }()
+	job := idleJob(c.sessions)
+	for _, port := range x.ports() {
+		job.Addresses = append(job.Addresses, fmt.Sprintf("127.0.0.1:%d", port))
+	}
+	idle, close, err := sit(m.stage, x, job)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, close()) }()
+	time.Sleep(aMinute(m.options.quick))
+	if idle.late, err = measure.Memory(x.PIDs()); err != nil {
+		return err
+	}
+	for i, w := range works {
+		o := idle
+		if w.idle == 0 {
+			if o, err = m.inCrowd(x, w, job.Addresses); err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+		}
+		take(i, o)
+	}
+	return nil
+}
+
+func (m *measuring) inCrowd(x *proxy, w work, addresses []string) (outcome, error) {
+	job := w.job
+	if job.Kind == load.Session {
+		job.Addresses = addresses
+	}
+	return turn(m.stage, x, w.service, job)
+}
+
+// ports are those of all listeners for imaps. The first has the name and the
+// certificate that all proxies have.
+func (x *proxy) ports() []int {
+	ports := []int{x.setting.Ports["imaps"]}
+	for _, l := range x.setting.More {
+		ports = append(ports, l.Port)
+	}
+	return ports
+}

@@ -1,0 +1,251 @@
+package load
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// run is a job that is being done.
+type run struct {
+	job     *Job
+	speaks  protocol
+	tickets tls.ClientSessionCache
+	working []*session // those that operations use
+	idle    []*session
+
+	mu     sync.Mutex
+	result Result
+}
+
+func newRun(job *Job) (*run, error) {
+	speaks, err := speaker(job.Protocol)
+	if err != nil {
+		return nil, err
+	}
+	if len(job.Addresses) == 0 || job.Sessions < 1 {
+		return nil, fmt.Errorf("%w: no address or no session", errJob)
+	}
+	return &run{job: job, speaks: speaks, tickets: tls.NewLRUClientSessionCache(sources)}, nil
+}
+
+// saw notes what a session has negotiated.
+func (r *run) saw(s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result.Fresh++
+	if s.tls.DidResume {
+		r.result.Resumed++
+	}
+	note(&r.result.Group, s.tls.CurveID.String())
+	note(&r.result.Version, tls.VersionName(s.tls.Version))
+}
+
+func note(seen *string, now string) {
+	switch *seen {
+	case "":
+		*seen = now
+	case now:
+	default:
+		*seen = "mixed"
+	}
+}
+
+// prepare does what is not measured: it opens the sessions that are to be
+// there, or gets the first ticket.
+func (r *run) prepare() error {
+	if r.job.Kind == Flood {
+		return nil
+	}
+	if err := r.openIdle(); err != nil {
+		return fmt.Errorf("idle sessions: %w", err)
+	}
+	if r.job.Kind == Idle {
+		return nil
+	}
+	if r.fresh() {
+		if !r.job.Resume {
+			return nil
+		}
+		if err := r.session(0); err != nil {
+			return err
+		}
+		r.result = Result{}
+		return nil
+	}
+	for i := range r.job.Sessions {
+		s, err := r.open(i)
+		if err != nil {
+			return err
+		}
+		r.working = append(r.working, s)
+	}
+	return nil
+}
+
+// fresh reports whether each operation has a session of its own.
+func (r *run) fresh() bool {
+	return r.job.Kind == Session || r.job.Kind == Message && r.job.Fresh
+}
+
+// opening bounds the handshakes at the same time.
+const opening = 32
+
+func (r *run) openIdle() error {
+	r.idle = make([]*session, r.job.Idle)
+	_, err := each(r.job.Idle, opening, 0, func(_, i int) error {
+		s, err := r.open(i)
+		if err != nil {
+			return err
+		}
+		r.idle[i] = s
+		if err := s.idle(); err != nil {
+			return err
+		}
+		s.in = nil
+		return nil
+	})
+	return err
+}
+
+// work does the operations.
+func (r *run) work() (Result, error) {
+	start := time.Now()
+	took, err := each(r.job.Count, r.job.Sessions, r.job.Rate, func(worker, i int) error {
+		if r.working == nil {
+			return r.operation(nil, i)
+		}
+		return r.operation(r.working[worker], i)
+	})
+	r.result.Took = time.Since(start)
+	r.result.Done = len(took)
+	slices.Sort(took)
+	r.result.P50, r.result.P99 = percentile(took, 50), percentile(took, 99)
+	return r.result, err
+}
+
+func percentile(sorted []time.Duration, p int) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(len(sorted)-1, len(sorted)*p/100)]
+}
+
+func (r *run) operation(s *session, i int) error {
+	switch r.job.Kind {
+	case Session:
+		return r.session(i)
+	case Download:
+		return s.download(r.job.Size)
+	case Upload:
+		return s.upload(r.job.Size)
+	case NoOp:
+		return r.speaks.noop(s)
+	case Message:
+		if r.job.Fresh {
+			return r.session(i)
+		}
+		return s.message(r.job)
+	case Flood:
+		return r.knock(i)
+	}
+	return fmt.Errorf("%w: %q", errJob, r.job.Kind)
+}
+
+// session is one from its beginning to its end.
+func (r *run) session(i int) error {
+	s, err := r.open(i)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if r.job.Kind == Message {
+		if err := s.message(r.job); err != nil {
+			return err
+		}
+	}
+	return r.speaks.logout(s)
+}
+
+// knock connects, says nothing, and waits until the proxy has given up too.
+func (r *run) knock(i int) error {
+	conn, err := r.job.dial(i)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, conn)
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return err
+	}
+	return nil // however rudely it has been closed
+}
+
+func (r *run) close() {
+	for _, s := range slices.Concat(r.working, r.idle) {
+		if s != nil {
+			s.close()
+		}
+	}
+}
+
+// each does n operations with so many workers and returns how long each took.
+// With a rate, operations are due at fixed times, and one that finds its
+// workers busy is counted from when it was due.
+func each(n, workers int, rate float64, operation func(worker, i int) error) ([]time.Duration, error) {
+	var (
+		next  atomic.Int64
+		mu    sync.Mutex
+		all   []time.Duration
+		first error
+		group sync.WaitGroup
+		start = time.Now()
+	)
+	for worker := range workers {
+		group.Go(func() {
+			var mine []time.Duration
+			var err error
+			for err == nil {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					break
+				}
+				began := await(start, i, rate)
+				err = operation(worker, i)
+				mine = append(mine, time.Since(began))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, mine...)
+			if first == nil && err != nil {
+				first = err
+				next.Store(int64(n)) // no more for the others
+			}
+		})
+	}
+	group.Wait()
+	return all, first
+}
+
+// await returns when operation i is due, and the time that it counts from.
+func await(start time.Time, i int, rate float64) time.Time {
+	now := time.Now()
+	if rate == 0 {
+		return now
+	}
+	due := start.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+	if early := due.Sub(now); early > 0 {
+		time.Sleep(early)
+		return time.Now() // the timer's lateness is not the proxy's
+	}
+	return due
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/letterlock/letterlock/bench/report"
+)
+
+// machine tells where the figures come from.
+func machine(o *options) report.Run {
+	return report.Run{
+		Command: strings.TrimSpace(o.keep), Rounds: o.rounds,
+		Machine: fmt.Sprintf("%d × %s, %s, Linux %s, %s", runtime.NumCPU(),
+			field("/proc/cpuinfo", "model name", ":"), field("/etc/os-release", "PRETTY_NAME", "="),
+			field("/proc/sys/kernel/osrelease", "", ""), runtime.Version()),
+	}
+}
+
+// field reads a value from one of the system's files of names and values; the
+// empty name is the whole first line.
+func field(file, name, separator string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "unknown"
+	}
+	for line := range strings.Lines(string(text)) {
+		if name == "" {
+			return strings.TrimSpace(line)
+		}
+		if key, value, ok := strings.Cut(line, separator); ok && strings.TrimSpace(key) == name {
+			return strings.Trim(strings.TrimSpace(value), `"`)
+		}
+	}
+	return "unknown"
+}

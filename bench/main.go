@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/letterlock/letterlock/bench/backend"
+	"github.com/letterlock/letterlock/bench/load"
+	"github.com/letterlock/letterlock/bench/peers"
+)
+
+func main() {
+	err := errors.New("nothing to do")
+	switch args := os.Args[1:]; {
+	case len(args) > 0 && args[0] == backendCommand:
+		err = serveBackend(args[1:])
+	case len(args) > 0 && args[0] == loadCommand:
+		err = load.Serve(os.Stdin, os.Stdout)
+	default:
+		err = bench(args)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// What this program is called with to be a backend or a load generator.
+const (
+	backendCommand = "backend"
+	loadCommand    = "load"
+)
+
+// serveBackend serves until its standard input ends.
+func serveBackend(args []string) error {
+	var p backend.Ports
+	if _, err := fmt.Sscan(strings.Join(args, " "), &p.IMAP, &p.POP3, &p.SMTP, &p.Auth); err != nil {
+		return err
+	}
+	if err := backend.Serve(p); err != nil {
+		return err
+	}
+	fmt.Println(backendReady)
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+const backendReady = "ready"
+
+type options struct {
+	rounds int
+	only   *regexp.Regexp
+	peers  []string
+	quick  bool
+	write  string // a folder, or nothing
+	binary string
+	keep   string // the commands that made the table
+}
+
+func bench(args []string) error {
+	o, err := parseOptions(args)
+	if err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return err
+	}
+	s, err := newStage(o.binary)
+	if err != nil {
+		return err
+	}
+	// Whoever interrupts must leave nothing behind either.
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	done := make(chan error, 1)
+	go func() { done <- measureAll(s, o) }()
+	select {
+	case err = <-done:
+	case got := <-interrupted:
+		err = fmt.Errorf("%v", got)
+	}
+	return errors.Join(err, s.close())
+}
+
+func parseOptions(args []string) (*options, error) {
+	o := &options{keep: "go run ./bench " + strings.Join(args, " ")}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&o.rounds, "rounds", 3, "how often each measurement is made")
+	flags.BoolVar(&o.quick, "quick", false, "a tenth of the work and no minute of waiting, for a first look")
+	flags.StringVar(&o.write, "write", "", "folder that performance.md, .csv and .svg are written to")
+	flags.StringVar(&o.binary, "binary", "", "Letterlock to measure (default: built from this tree)")
+	only := flags.String("only", "", "work whose section or name matches this regular expression")
+	names := flags.String("peers", "", "comma-separated proxies beside Letterlock (default: all)")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if flags.NArg() > 0 || o.rounds < 1 {
+		return nil, fmt.Errorf("%q is not understood", args)
+	}
+	if *names != "" {
+		o.peers = strings.Split(strings.ToLower(*names), ",")
+	}
+	var err error
+	o.only, err = regexp.Compile("(?i)" + *only)
+	return o, err
+}
+
+// chosen are the proxies to measure, and their versions. Each that is named
+// must be there; of all, those that are not installed are an error too: a
+// table without its best peer would flatter.
+func chosen(s *stage, o *options) (all []*peers.Peer, versions []string, err error) {
+	wanted := make(map[string]bool)
+	for _, name := range o.peers {
+		wanted[name] = true
+	}
+	for _, p := range peers.All(s.binary) {
+		name := strings.ToLower(p.Name)
+		if p.Name != "Letterlock" && len(o.peers) > 0 && !wanted[name] {
+			continue
+		}
+		delete(wanted, name)
+		version, err := p.Version()
+		if err != nil {
+			return nil, nil, err
+		}
+		all, versions = append(all, p), append(versions, version)
+	}
+	for name := range wanted {
+		return nil, nil, fmt.Errorf("no proxy is called %q", name)
+	}
+	return all, versions, nil
+}

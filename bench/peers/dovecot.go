@@ -1,0 +1,27 @@
+package peers
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Dovecot proxies for whom its user database says so. It asks it under the
+// name of the service, whose backends have ports of their own.
+func newDovecot() *Peer {
+	return &Peer{
+		Name: "Dovecot", Services: Services, pkg: "dovecot-core",
+		commands: dovecot,
+	}
+}
+
+func dovecot(s *Setting) ([]*exec.Cmd, error) {
+	for service, port := range map[string]int{"imap": s.Backend.IMAP, "pop3": s.Backend.POP3, "submission": s.Backend.SMTP} {
+		user := fmt.Sprintf("user:{PLAIN}pass::::::proxy=y host=127.0.0.1 port=%d nopassword=y\n", port)
+		if err := os.WriteFile(filepath.Join(s.Dir, service+".users"), []byte(user), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return fillFor("dovecot.conf", "dovecot", "-F", "-c")(s)
+}

@@ -1,0 +1,8 @@
+package peers
+
+func newLetterlock(binary string) *Peer {
+	return &Peer{
+		Name: "Letterlock", Services: Services,
+		commands: fillFor("letterlock.yaml", binary, "serve", "--config"),
+	}
+}

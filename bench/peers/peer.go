@@ -1,0 +1,132 @@
+package peers
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/letterlock/letterlock/bench/backend"
+)
+
+// The services that proxies are measured with, by the names that Letterlock
+// gives them.
+var Services = []string{"imap", "imaps", "pop3", "pop3s", "submission", "submissions"}
+
+// Peer is a proxy that can be measured.
+type Peer struct {
+	Name     string
+	Services []string
+
+	// Group is the key exchange that it does instead of X25519, if it does not
+	// know that.
+	Group string
+
+	// Fragile are those that lose sessions, now and then or whenever a TLS
+	// record arrives in pieces; for them this is a remark, not a failure.
+	Fragile bool
+
+	// Most is the number of sessions that it is not asked to go beyond, and
+	// why; 0 is no limit.
+	Most    int
+	MostWhy string
+
+	pkg      string // Debian's; empty for Letterlock
+	commands func(s *Setting) ([]*exec.Cmd, error)
+}
+
+// All are the proxies, Letterlock first. The path is Letterlock's binary.
+func All(letterlock string) []*Peer {
+	return []*Peer{newLetterlock(letterlock), newNginx(), newHAProxy(), newStunnel(), newDovecot(), newPerdition()}
+}
+
+// Setting is what a proxy has to work with.
+type Setting struct {
+	Dir     string // its own
+	Ports   map[string]int
+	Backend backend.Ports
+	Workers int
+	Pair    Pair
+	More    []Listener // imaps listeners beside the first, for Letterlock alone
+}
+
+// Listener is one with a name, a certificate and a policy of its own.
+type Listener struct {
+	Number, Port int
+	Pair         Pair
+}
+
+// Serves reports whether the proxy can offer the service.
+func (p *Peer) Serves(service string) bool { return slices.Contains(p.Services, service) }
+
+// Version is that of the proxy's package. It fails if it is not installed.
+func (p *Peer) Version() (string, error) {
+	if p.pkg == "" {
+		return "of this tree", nil
+	}
+	out, err := exec.Command("dpkg-query", "--show", "--showformat=${Version} ${db:Status-Status}", p.pkg).Output()
+	version, status, _ := strings.Cut(string(out), " ")
+	if err != nil || status != "installed" {
+		return "", fmt.Errorf("%s %w: bench/install installs it", p.pkg, errNotInstalled)
+	}
+	return version, nil
+}
+
+var errNotInstalled = errors.New("is not installed")
+
+// Start starts the proxy; it accepts connections when Start returns.
+func (p *Peer) Start(s *Setting) (*Instance, error) {
+	commands, err := p.commands(s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Name, err)
+	}
+	i := &Instance{}
+	for _, cmd := range commands {
+		if err := i.run(p.Name, s.Dir, cmd); err != nil {
+			_ = i.Stop()
+			return nil, err
+		}
+	}
+	for _, service := range p.Services {
+		if err := i.await(s.Ports[service]); err != nil {
+			_ = i.Stop()
+			return nil, fmt.Errorf("%s, %s: %w", p.Name, service, err)
+		}
+	}
+	return i, nil
+}
+
+//go:embed *.tmpl
+var templates embed.FS
+
+// fill writes a configuration into the proxy's folder.
+func (s *Setting) fill(name string) (path string, err error) {
+	t, err := template.ParseFS(templates, name+".tmpl")
+	if err != nil {
+		return "", err
+	}
+	var text bytes.Buffer
+	if err := t.Execute(&text, s); err != nil {
+		return "", err
+	}
+	path = filepath.Join(s.Dir, name)
+	return path, os.WriteFile(path, text.Bytes(), 0o644)
+}
+
+// fillFor is fill for a program that is started with the file as its last
+// argument.
+func fillFor(name string, arguments ...string) func(*Setting) ([]*exec.Cmd, error) {
+	return func(s *Setting) ([]*exec.Cmd, error) {
+		path, err := s.fill(name)
+		if err != nil {
+			return nil, err
+		}
+		return []*exec.Cmd{exec.Command(arguments[0], append(arguments[1:], path)...)}, nil
+	}
+}

@@ -1,0 +1,148 @@
+package report
+
+import (
+	"math"
+	"slices"
+)
+
+// Table has a row for each figure and a column for each proxy, the first of
+// which is compared with the best of the others. In a table of growth the
+// columns are sizes of the same, and the worst is compared with the first.
+type Table struct {
+	Title   string
+	Growth  bool
+	Columns []Column
+	Rows    []*Row
+}
+
+// Column is a proxy, and its version.
+type Column struct {
+	Name, Detail string
+}
+
+// Row is one figure.
+type Row struct {
+	Section, Name, Unit string
+	Higher              bool    // is better
+	Goal                float64 // for the ratio; 0 is none
+	Bound               float64 // for the figure itself; 0 is none
+	Against             string  // the row of the section whose best counts; empty is this one
+
+	Cells []Cell // as many as there are columns
+	table *Table
+}
+
+// Cell is what was measured for one proxy. Without samples there is a note
+// that says why.
+type Cell struct {
+	Samples []float64
+	Note    string
+}
+
+// Add appends a row with empty cells.
+func (t *Table) Add(r Row) *Row {
+	r.table, r.Cells = t, make([]Cell, len(t.Columns))
+	t.Rows = append(t.Rows, &r)
+	return &r
+}
+
+// Median of the samples; NaN if there are none.
+func (c Cell) Median() float64 {
+	if len(c.Samples) == 0 {
+		return math.NaN()
+	}
+	sorted := slices.Sorted(slices.Values(c.Samples))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// Spread is how far the farthest sample is from the median, as a part of it.
+func (c Cell) Spread() float64 {
+	median, spread := c.Median(), 0.0
+	for _, sample := range c.Samples {
+		spread = max(spread, math.Abs(sample-median))
+	}
+	if median == 0 {
+		return 0
+	}
+	return spread / math.Abs(median)
+}
+
+// Ratio compares the row's first cell with the best of the others, or in a
+// table of growth the worst cell with the first: below 1 is better. It is NaN
+// where there is nothing to compare.
+func (r *Row) Ratio() float64 {
+	first := r.Cells[0].Median()
+	if r.table.Growth {
+		return r.over(r.worst(), first)
+	}
+	return r.over(first, r.peers().best())
+}
+
+// over divides so that below 1 is better.
+func (r *Row) over(a, b float64) float64 {
+	if r.Higher {
+		return b / a
+	}
+	return a / b
+}
+
+// peers is the row that the best peer is taken from.
+func (r *Row) peers() *Row {
+	for _, other := range r.table.Rows {
+		if r.Against != "" && other.Section == r.Section && other.Name == r.Against {
+			return other
+		}
+	}
+	return r
+}
+
+func (r *Row) best() float64 {
+	best := math.NaN()
+	for _, c := range r.Cells[1:] {
+		m := c.Median()
+		if math.IsNaN(best) || !r.Higher && m < best || r.Higher && m > best {
+			best = m
+		}
+	}
+	return best
+}
+
+func (r *Row) worst() float64 {
+	worst := math.NaN()
+	for _, c := range r.Cells {
+		m := c.Median()
+		if math.IsNaN(worst) || !r.Higher && m > worst || r.Higher && m < worst {
+			worst = m
+		}
+	}
+	return worst
+}
+
+// Verdict is how a row stands to its goals.
+type Verdict int
+
+// The verdicts.
+const (
+	NoGoal Verdict = iota
+	Met
+	Missed
+)
+
+// Verdict says whether the row's goals are met. A goal that could not be
+// measured is missed.
+func (r *Row) Verdict() Verdict {
+	switch {
+	case r.Goal == 0 && r.Bound == 0:
+		return NoGoal
+	case r.Goal > 0 && !(rounded(r.Ratio()) <= r.Goal), r.Bound > 0 && !(r.Cells[0].Median() <= r.Bound):
+		return Missed
+	}
+	return Met
+}
+
+// rounded is a ratio as it is shown: what reads as the goal meets it.
+func rounded(ratio float64) float64 { return math.Round(ratio*100) / 100 }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/letterlock/letterlock/bench/load"
+	"github.com/letterlock/letterlock/bench/measure"
+	"github.com/letterlock/letterlock/bench/peers"
+)
+
+// notSame is why a proxy has no figure: it cannot do the same work.
+type notSame string
+
+func (e notSame) Error() string { return string(e) }
+
+// turn lets a proxy do the work once.
+func turn(s *stage, x *proxy, service string, job load.Job) (o outcome, err error) {
+	job = suited(x.peer, job)
+	g, err := s.generate(x, service, job)
+	if err != nil {
+		return o, err
+	}
+	defer func() { err = errors.Join(err, g.End()) }()
+	before, err := measure.Settled(x.PIDs())
+	if err != nil {
+		return o, err
+	}
+	if o.result, err = g.Go(); err != nil {
+		return o, err
+	}
+	after, err := measure.Settled(x.PIDs())
+	if err != nil {
+		return o, err
+	}
+	o.cpu = after - before
+	o.bytes = int64(o.result.Done) * int64(job.Size)
+	return o, same(job, o.result)
+}
+
+// suited is the job with a key exchange that the proxy knows.
+func suited(p *peers.Peer, job load.Job) load.Job {
+	if job.Group == x25519 && p.Group != "" {
+		job.Group = p.Group
+	}
+	return job
+}
+
+// same sees that the proxy has done what all do.
+func same(job load.Job, r load.Result) error {
+	switch {
+	case job.Kind == load.Flood:
+		return nil
+	case r.Group != job.Group:
+		return notSame("does not know " + job.Group)
+	case r.Version != "TLS 1.3":
+		return notSame("negotiates " + r.Version)
+	case job.Resume && r.Resumed < r.Fresh*99/100:
+		return notSame(fmt.Sprintf("resumes %d %% of the sessions", 100*r.Resumed/r.Fresh))
+	}
+	return nil
+}
+
+// warmUp is what each proxy does before its memory is read: what it needs but
+// once is not the sessions'.
+var warmUp = load.Job{Protocol: "imap", Group: x25519, Kind: load.Session, Count: 100, Sessions: 8}
+
+// sit opens so many idle sessions. What comes of it must be closed.
+func sit(s *stage, x *proxy, job load.Job) (o outcome, close func() error, err error) {
+	if _, err := turn(s, x, "imaps", warmUp); err != nil {
+		return o, nil, err
+	}
+	if o.before, err = measure.Memory(x.PIDs()); err != nil {
+		return o, nil, err
+	}
+	g, err := s.generate(x, "imaps", suited(x.peer, job))
+	if err != nil {
+		return o, nil, err
+	}
+	o.sessions = job.Idle
+	o.after, err = measure.Memory(x.PIDs())
+	if err != nil {
+		return o, nil, errors.Join(err, g.End())
+	}
+	return o, g.End, nil
+}
+
+func idleJob(n int) load.Job {
+	return load.Job{Protocol: "imap", Group: x25519, Kind: load.Idle, Idle: n, Sessions: 1}
+}
+
+// aMinute is how long idle sessions sit before memory is read again.
+func aMinute(quick bool) time.Duration {
+	if quick {
+		return 5 * time.Second
+	}
+	return time.Minute
+}

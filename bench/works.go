@@ -1,0 +1,232 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/letterlock/letterlock/bench/load"
+)
+
+// work is something that is measured, and the rows of the table that come of it.
+type work struct {
+	section string
+	name    string
+	service string
+	key     string // of the certificate
+	job     load.Job
+	idle    int // the work is to hold so many sessions
+	figures []figure
+}
+
+// The keys of certificates.
+const (
+	ecdsa = "ecdsa"
+	rsa   = "rsa"
+)
+
+// figure is what is read off an outcome.
+type figure struct {
+	suffix  string // of the row's name
+	unit    string
+	higher  bool    // is better
+	goal    float64 // at most so much of the best peer; 0 is no goal
+	bound   float64 // and at most so much
+	against string  // the row that has the peers, if not this one
+	of      func(outcome) float64
+}
+
+// outcome is what one measurement has found.
+type outcome struct {
+	cpu                 time.Duration
+	bytes               int64
+	result              load.Result
+	before, after, late int64 // memory: before the sessions, with them, a minute later
+	sessions            int
+}
+
+func (o outcome) microseconds() float64 {
+	return float64(o.cpu.Microseconds()) / float64(o.result.Done)
+}
+
+func (o outcome) perGiB() float64 { return o.cpu.Seconds() / float64(o.bytes) * (1 << 30) }
+
+func (o outcome) rate() float64 { return float64(o.result.Done) / o.result.Took.Seconds() }
+
+func (o outcome) kib(now int64) float64 {
+	return float64(now-o.before) / float64(o.sessions) / (1 << 10)
+}
+
+// The goals, as parts of the best peer's figure.
+const (
+	goalSession = 0.7
+	goalQuantum = 1.0
+	goalBulk    = 0.5
+	goalNoOp    = 0.8
+	goalIdle    = 0.5
+	boundIdle   = 8 // KiB a session
+	goalMessage = 0.7
+	goalP99     = 1.0
+)
+
+func works(quick bool) []work {
+	var all []work
+	for _, part := range [][]work{sessions(), bulk(), messages(), latencies(), floods(), idles()} {
+		all = append(all, part...)
+	}
+	if quick {
+		for i := range all {
+			job := &all[i].job
+			job.Count = max(job.Count/10, job.Sessions)
+		}
+	}
+	return all
+}
+
+const (
+	x25519  = "X25519"
+	quantum = "X25519MLKEM768"
+)
+
+var services = []struct{ name, implicit, starttls, protocol string }{
+	{"IMAP", "imaps", "imap", "imap"},
+	{"POP3", "pop3s", "pop3", "pop3"},
+	{"SMTP", "submissions", "submission", "smtp"},
+}
+
+// sessions are connect, TLS, login and logout.
+func sessions() []work {
+	const section = "Handshake, login, logout"
+	var all []work
+	for _, s := range services {
+		for _, starttls := range []bool{false, true} {
+			service, how := s.implicit, "TLS first"
+			if starttls {
+				service, how = s.starttls, "STARTTLS"
+			}
+			for _, kind := range []struct {
+				name, key, group string
+				resume           bool
+			}{{x25519, ecdsa, x25519, false}, {quantum, ecdsa, quantum, false}, {"RSA-2048", rsa, x25519, false}, {"resumed", ecdsa, x25519, true}} {
+				f := figure{unit: "µs", goal: goalSession, of: outcome.microseconds}
+				if kind.group == quantum {
+					f.goal, f.against = goalQuantum, fmt.Sprintf("%s, %s, %s", s.name, how, x25519)
+				}
+				all = append(all, work{
+					section: section, name: fmt.Sprintf("%s, %s, %s", s.name, how, kind.name), service: service, key: kind.key,
+					job: load.Job{
+						Protocol: s.protocol, STARTTLS: starttls, Group: kind.group, Resume: kind.resume,
+						Kind: load.Session, Count: 800, Sessions: 8,
+					},
+					figures: []figure{f},
+				})
+			}
+		}
+	}
+	return all
+}
+
+// bulk is what happens after the login, in IMAP.
+func bulk() []work {
+	const section = "After login"
+	perGiB := []figure{{unit: "s/GiB", goal: goalBulk, of: outcome.perGiB}}
+	of := func(name string, figures []figure, job load.Job) work {
+		job.Protocol, job.Group = "imap", x25519
+		return work{section: section, name: name, service: "imaps", key: ecdsa, job: job, figures: figures}
+	}
+	return []work{
+		of("download of 10 MiB messages", perGiB, load.Job{Kind: load.Download, Count: 150, Sessions: 4, Size: 10 << 20}),
+		of("upload of 10 MiB messages", perGiB, load.Job{Kind: load.Upload, Count: 150, Sessions: 4, Size: 10 << 20}),
+		of("round trip (NOOP)", []figure{{unit: "µs", goal: goalNoOp, of: outcome.microseconds}},
+			load.Job{Kind: load.NoOp, Count: 60000, Sessions: 16}),
+	}
+}
+
+// messages are SMTP, in each way that it is spoken.
+func messages() []work {
+	var all []work
+	for _, size := range []struct {
+		name           string
+		bytes          int
+		kept, fresh, n int
+	}{{"2 KiB", 2 << 10, 8000, 800, 8}, {"1 MiB", 1 << 20, 400, 200, 4}} {
+		for _, fresh := range []bool{false, true} {
+			for _, pipelining := range []bool{true, false} {
+				for _, chunking := range []bool{false, true} {
+					name, count := size.name+", one connection", size.kept
+					if fresh {
+						name, count = size.name+", new connections", size.fresh
+					}
+					all = append(all, work{
+						section: "SMTP message", name: name + how(chunking, pipelining), service: "submissions", key: ecdsa,
+						job: load.Job{
+							Protocol: "smtp", Group: x25519, Kind: load.Message, Count: count, Sessions: size.n,
+							Size: size.bytes, Fresh: fresh, Pipelining: pipelining, Chunking: chunking,
+						},
+						figures: []figure{{unit: "µs", goal: goalMessage, of: outcome.microseconds}},
+					})
+				}
+			}
+		}
+	}
+	return all
+}
+
+func how(chunking, pipelining bool) string {
+	text := ", DATA"
+	if chunking {
+		text = ", BDAT"
+	}
+	if !pipelining {
+		return text
+	}
+	return text + ", pipelined"
+}
+
+// latencies are at a rate that leaves every proxy time to spare.
+func latencies() []work {
+	of := func(name, service string, job load.Job) work {
+		job.Group = x25519
+		return work{
+			section: "Latency", name: fmt.Sprintf("%s, %.0f a second", name, job.Rate), service: service, key: ecdsa, job: job,
+			figures: []figure{
+				{suffix: ", p50", unit: "µs", of: func(o outcome) float64 { return float64(o.result.P50.Microseconds()) }},
+				{suffix: ", p99", unit: "µs", goal: goalP99, of: func(o outcome) float64 { return float64(o.result.P99.Microseconds()) }},
+				{suffix: ", CPU", unit: "µs", of: outcome.microseconds},
+			},
+		}
+	}
+	return []work{
+		of("IMAP NOOP", "imaps", load.Job{Protocol: "imap", Kind: load.NoOp, Count: 5000, Sessions: 64, Rate: 1000}),
+		of("IMAP session", "imaps", load.Job{Protocol: "imap", Kind: load.Session, Count: 600, Sessions: 32, Rate: 100}),
+		of("SMTP message of 2 KiB", "submissions", load.Job{
+			Protocol: "smtp", Kind: load.Message, Count: 1500, Sessions: 32, Rate: 300, Size: 2 << 10, Pipelining: true,
+		}),
+	}
+}
+
+// floods are connections that come to nothing.
+func floods() []work {
+	return []work{{
+		section: "Flood", name: "connections without a word", service: "imaps", key: ecdsa,
+		job: load.Job{Protocol: "imap", Kind: load.Flood, Count: 10000, Sessions: 64},
+		figures: []figure{
+			{suffix: ", CPU", unit: "µs", of: outcome.microseconds},
+			{suffix: ", rate", unit: "1/s", higher: true, of: outcome.rate},
+		},
+	}}
+}
+
+// idles are sessions in IMAP IDLE.
+func idles() []work {
+	var all []work
+	for _, n := range []int{1000, 9000} {
+		all = append(all, work{
+			section: "Memory of an idle session", name: fmt.Sprintf("%d sessions", n), service: "imaps", key: ecdsa, idle: n,
+			figures: []figure{
+				{suffix: ", at once", unit: "KiB", of: func(o outcome) float64 { return o.kib(o.after) }},
+				{suffix: ", after a minute", unit: "KiB", goal: goalIdle, bound: boundIdle, of: func(o outcome) float64 { return o.kib(o.late) }},
+			},
+		})
+	}
+	return all
+}
