@@ -6,7 +6,7 @@ GO          = go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    = 5s
 
-.PHONY: build test lint unit e2e fuzz demo
+.PHONY: build test lint unit e2e fuzz bench demo
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/letterlock ./cmd/letterlock
@@ -35,6 +35,14 @@ fuzz:
 	@grep -rHo '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' . | sort | while IFS=: read -r file function; do \
 		$(GO) test -run='^$$' -fuzz="^$${function#func }\$$" -fuzztime=$(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
 	done
+
+# Letterlock beside other proxies, which are installed if need be; writes
+# docs/performance.*. BENCHFLAGS=-quick is for a first look, see bench -help.
+BENCHFLAGS = -write docs
+bench: build
+	bench/install
+	$(GO) build -trimpath -o bin/bench ./bench
+	e2e/as-root bin/bench -binary bin/letterlock $(BENCHFLAGS)
 
 demo:
 	$(GO) run ./cmd/letterlock demo

@@ -40,6 +40,12 @@ var mayImport = map[string][]string{
 	"internal/testdns":     {},
 	"internal/dialog":      {"internal/gate", "internal/testca", "internal/wire", "tlspolicy"},
 	"attacks":              {}, // tests alone, which may know everybody
+	"bench":                {"bench/backend", "bench/load", "bench/measure", "bench/peers", "bench/report"},
+	"bench/backend":        {},
+	"bench/load":           {},
+	"bench/measure":        {},
+	"bench/peers":          {"bench/backend"},
+	"bench/report":         {},
 	"internal/status":      {"proxy", "internal/gate", "tlspolicy"},
 }
 

@@ -25,7 +25,7 @@ func holdIdle(s *stage, order []*peers.Peer, n int, wait time.Duration, report f
 	var failed error
 	for _, p := range order {
 		if p.Most > 0 && n > p.Most {
-			report(p, outcome{}, notSame("was not asked: " + p.MostWhy))
+			report(p, outcome{}, notSame("was not asked: "+p.MostWhy))
 			continue
 		}
 		each, err := seat(s, p, n)

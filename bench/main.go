@@ -90,7 +90,7 @@ func bench(args []string) error {
 }
 
 func parseOptions(args []string) (*options, error) {
-	o := &options{keep: "go run ./bench " + strings.Join(args, " ")}
+	o := &options{keep: "bench " + strings.Join(args, " ")}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&o.rounds, "rounds", 3, "how often each measurement is made")
 	flags.BoolVar(&o.quick, "quick", false, "a tenth of the work and no minute of waiting, for a first look")

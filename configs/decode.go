@@ -22,7 +22,7 @@ type decoder struct {
 }
 
 // maxItems bounds lists of mappings: listeners, policies, certificates.
-const maxItems = 256
+const maxItems = 2048
 
 // wrong reports a node that was not understood, and notes its path.
 func (d decoder) wrong(n *yaml.Node, path, remedy, problem string, args ...any) {

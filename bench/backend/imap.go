@@ -21,10 +21,14 @@ func imap(c *conn) {
 		switch strings.ToUpper(verb) {
 		case "CAPABILITY":
 			c.say("* %s\r\n", imapCapabilities)
-		case "AUTHENTICATE":
-			ok = c.imapToken(argument)
-		case "LOGIN", "APPEND":
-			ok = c.imapLiterals(line)
+		case "AUTHENTICATE", "LOGIN":
+			var right bool
+			if right, ok = c.imapLogin(verb, argument); ok && !right {
+				c.say("%s NO [AUTHENTICATIONFAILED] wrong\r\n", tag)
+				continue
+			}
+		case "APPEND":
+			_, ok = c.imapLiterals(line)
 		case "IDLE":
 			c.say("+ idling\r\n")
 			_, ok = c.line()
@@ -42,31 +46,42 @@ func imap(c *conn) {
 	}
 }
 
-func (c *conn) imapToken(argument string) bool {
-	if strings.Contains(argument, " ") {
-		return true // an initial response
+func (c *conn) imapLogin(verb, argument string) (right, ok bool) {
+	if strings.EqualFold(verb, "AUTHENTICATE") {
+		return c.plain(argument, "+ \r\n")
 	}
-	c.say("+ \r\n")
-	_, ok := c.line()
-	return ok
+	text, ok := c.imapLiterals(argument)
+	words := strings.Fields(text)
+	return len(words) == 2 && known(strings.Trim(words[0], `"`), strings.Trim(words[1], `"`)), ok
 }
 
-// imapLiterals reads the literals of a command, to the end of its last line.
-func (c *conn) imapLiterals(line string) bool {
-	for ok := true; ; {
+// imapLiterals reads a command to the end of its last line, and returns it
+// with its short literals in their places.
+func (c *conn) imapLiterals(line string) (text string, ok bool) {
+	for {
 		n, waits, found := literal(line)
 		if !found {
-			return true
+			return text + line, true
 		}
 		if waits {
 			c.say("+ go on\r\n")
-			ok = c.flush()
+			if !c.flush() {
+				return "", false
+			}
 		}
-		if !ok || !c.skip(n) {
-			return false
+		text += line[:strings.LastIndexByte(line, '{')]
+		if n <= readBuffer {
+			short, err := c.Peek(n)
+			if err != nil {
+				return "", false
+			}
+			text += string(short)
+		}
+		if !c.skip(n) {
+			return "", false
 		}
 		if line, ok = c.line(); !ok {
-			return false
+			return "", false
 		}
 	}
 }

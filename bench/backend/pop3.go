@@ -2,9 +2,10 @@ package backend
 
 import "strings"
 
-const pop3Capabilities = "+OK\r\nUSER\r\nSASL PLAIN LOGIN\r\nPIPELINING\r\n.\r\n"
+const pop3Capabilities = "+OK\r\nUSER\r\nSASL PLAIN\r\nPIPELINING\r\n.\r\n"
 
 func pop3(c *conn) {
+	name := ""
 	c.say("+OK ready\r\n")
 	for {
 		line, ok := c.line()
@@ -16,12 +17,21 @@ func pop3(c *conn) {
 		case "CAPA":
 			c.say(pop3Capabilities)
 			continue
+		case "USER":
+			name = argument
+		case "PASS":
+			if !known(name, argument) {
+				c.say("-ERR [AUTH] wrong\r\n")
+				continue
+			}
 		case "AUTH":
-			if !strings.Contains(argument, " ") {
-				c.say("+ \r\n")
-				if _, ok = c.line(); !ok {
-					return
-				}
+			right, ok := c.plain(argument, "+ \r\n")
+			if !ok {
+				return
+			}
+			if !right {
+				c.say("-ERR [AUTH] wrong\r\n")
+				continue
 			}
 		case "QUIT":
 			c.say("+OK bye\r\n")

@@ -6,10 +6,11 @@ import (
 )
 
 const smtpCapabilities = "250-backend\r\n250-PIPELINING\r\n250-SIZE 104857600\r\n250-8BITMIME\r\n" +
-	"250-ENHANCEDSTATUSCODES\r\n250-AUTH PLAIN LOGIN\r\n250 CHUNKING\r\n"
+	"250-ENHANCEDSTATUSCODES\r\n250-AUTH PLAIN\r\n250 CHUNKING\r\n"
 
-// smtp takes any message and throws it away.
+// smtp takes any message of who has logged in, and throws it away.
 func smtp(c *conn) {
+	in := false // somebody has logged in
 	c.say("220 backend ESMTP\r\n")
 	for {
 		line, ok := c.line()
@@ -22,11 +23,20 @@ func smtp(c *conn) {
 			c.say(smtpCapabilities)
 			continue
 		case "AUTH":
-			if !c.smtpToken(argument) {
+			if in, ok = c.plain(argument, "334 \r\n"); !ok {
 				return
 			}
-			c.say("235 2.7.0 welcome\r\n")
+			if in {
+				c.say("235 2.7.0 welcome\r\n")
+			} else {
+				c.say("535 5.7.8 wrong\r\n")
+			}
 			continue
+		case "MAIL":
+			if !in {
+				c.say("530 5.7.0 log in first\r\n")
+				continue
+			}
 		case "DATA":
 			c.say("354 go on\r\n")
 			ok = c.flush() && c.smtpText()
@@ -44,15 +54,6 @@ func smtp(c *conn) {
 		}
 		c.say("250 2.0.0 ok\r\n")
 	}
-}
-
-func (c *conn) smtpToken(argument string) bool {
-	if strings.Contains(argument, " ") {
-		return true // an initial response
-	}
-	c.say("334 \r\n")
-	_, ok := c.line()
-	return ok
 }
 
 // smtpText reads to the line that is a dot alone.

@@ -32,7 +32,7 @@ func (c Cell) shown() string {
 }
 
 func (r *Row) ratioShown() string {
-	ratio := r.Ratio()
+	ratio := rounded(r.Ratio())
 	if math.IsNaN(ratio) {
 		return "–"
 	}
