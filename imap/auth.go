@@ -121,6 +121,9 @@ func (g *Gate) authenticate(cmd command) error {
 	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g, cmd: cmd}
 	req := g.request("AUTHENTICATE " + mechanism)
 	if initial != "" {
+		if !x.Sound(initial) {
+			return g.bad(cmd, "Cannot decode the initial response")
+		}
 		if err := x.begin(req, initial); err != nil {
 			return err
 		}
@@ -209,7 +212,7 @@ func (x *exchange) answer(challenge string) (string, error) {
 		return "", gate.FromClient(err)
 	}
 	response := string(line)
-	if !isBase64(response) {
+	if !x.Sound(response) {
 		return x.cancel(), nil
 	}
 	return response, x.respond(response)

@@ -103,10 +103,11 @@ func (g *Gate) auth(c command) error {
 		return g.fail("-ERR Unsupported authentication mechanism")
 	case len(initial) > g.s.Limits.Token:
 		return gate.Because(gate.LineTooLong, nil)
-	case !isBase64(initial):
-		return g.fail("-ERR Not base64")
 	}
 	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g}
+	if initial != "" && !x.Sound(initial) {
+		return g.fail("-ERR Cannot decode the initial response")
+	}
 	reply, err := x.begin(initial)
 	for err == nil && isChallenge(reply) {
 		reply, err = x.respond(reply)
@@ -146,7 +147,7 @@ func (x *exchange) respond(challenge string) (reply string, err error) {
 	}
 	line, err := g.front.ReadLine()
 	switch response := string(line); {
-	case isSyntax(err), err == nil && !isBase64(response):
+	case isSyntax(err), err == nil && !x.Sound(response):
 		return x.cancel()
 	case err != nil:
 		return "", g.misread(err)

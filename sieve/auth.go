@@ -23,10 +23,11 @@ func (g *Gate) authenticate(c command) error {
 		return g.fail(`NO "Unsupported authentication mechanism"`)
 	case len(initial) > 0 && len(initial[0].text) > g.s.Limits.Token:
 		return gate.Because(gate.LineTooLong, nil)
-	case len(initial) > 0 && !isBase64(initial[0].text):
-		return g.fail(`NO "Not base64"`)
 	}
 	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g}
+	if len(initial) > 0 && !x.Sound(initial[0].text) {
+		return g.fail(`NO "Cannot decode the initial response"`)
+	}
 	reply, err := x.begin(initial)
 	for err == nil && isChallenge(reply) {
 		reply, err = x.respond(reply[0])
@@ -67,7 +68,7 @@ func (x *exchange) respond(challenge token) (reply []token, err error) {
 	}
 	words, err := g.read(g.front.ReadLine())
 	switch {
-	case errors.Is(err, errMalformed), err == nil && !isResponse(words):
+	case errors.Is(err, errMalformed), err == nil && !(isChallenge(words) && x.Sound(words[0].text)):
 		return x.cancel()
 	case err != nil:
 		return nil, err

@@ -107,7 +107,7 @@ func TestNoLiteralIsACommand(t *testing.T) {
 // What the client says within a SASL exchange is never a command, and what it
 // says behind its login is left for the relay, however the bytes arrive.
 func TestNoResponseIsACommand(t *testing.T) {
-	responses := []string{`"LOGOUT"`, `"STARTTLS"`, `""`, "{6+}\r\nLOGOUT", "{8+}\r\nLOGOUT\r\n", `"not base64"`, `LOGOUT`, `"*"`, `"a" "b"`}
+	responses := []string{`"LOGOUT=="`, `"STARTTLS"`, `""`, "{8+}\r\nLOGOUT==", "{8+}\r\nLOGOUT\r\n", `"not base64"`, `LOGOUT`, `"*"`, `"a" "b"`}
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 300 {
 		response := responses[random.IntN(len(responses))]
@@ -123,7 +123,7 @@ func TestNoResponseIsACommand(t *testing.T) {
 		if err := g.Settle(front, g.back); err != nil {
 			t.Fatalf("%q: %v", response, err)
 		}
-		passed := map[string]string{`"LOGOUT"`: `"LOGOUT"`, `"STARTTLS"`: `"STARTTLS"`, `""`: `""`, "{6+}\r\nLOGOUT": `"LOGOUT"`}[response]
+		passed := map[string]string{`"LOGOUT=="`: `"LOGOUT=="`, `"STARTTLS"`: `"STARTTLS"`, `""`: `""`, "{8+}\r\nLOGOUT==": `"LOGOUT=="`}[response]
 		if passed == "" {
 			passed = `"*"` // cancelled, in step
 		}

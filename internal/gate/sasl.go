@@ -54,6 +54,28 @@ func (e *Exchange) Response(line string) (first bool) {
 	return e.steps == 1
 }
 
+// Sound reports whether a line can be the client's next response: base64, or
+// the "=" of an empty one, and in it a name that can be one. What is not goes
+// to no backend, which could read more into it. An empty response names nobody;
+// what it means is the backend's to say.
+func (e *Exchange) Sound(line string) bool {
+	if line == "" || line == "=" {
+		return true
+	}
+	token, err := base64.StdEncoding.DecodeString(line)
+	if err != nil {
+		return false
+	}
+	next := *e
+	next.steps++
+	user := next.learn(token)
+	if e.Mechanism == "PLAIN" {
+		identity, _, _ := strings.Cut(string(token), "\x00")
+		return user != "" && !strings.ContainsAny(user+identity, "\r\n")
+	}
+	return !strings.ContainsAny(user, "\r\n\x00")
+}
+
 // User is who logs in, as far as it is known: empty for mechanisms that hide
 // it. It is the client's word until the backend has accepted the login.
 func (e *Exchange) User() string { return e.user }
