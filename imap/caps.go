@@ -21,6 +21,7 @@ var hidden = map[string]string{
 	"LOGINDISABLED":     "it is about the plaintext leg, which the client does not use",
 	"LOGIN-REFERRALS":   "a referral names the plaintext backend (RFC 2221)",
 	"MAILBOX-REFERRALS": "a referral names the plaintext backend (RFC 2193)",
+	"UNAUTHENTICATE":    "the relay reads no more: the next login would pass unseen (RFC 8437)",
 	"XCLIENT":           "who the client is, is for us to say",
 	"XFORWARD":          "who the client is, is for us to say",
 }

@@ -26,6 +26,7 @@ type pipe struct {
 	readBy   time.Time     // the deadlines that are set
 	writeBy  time.Time
 	settled  bool // it has been parked before
+	oversee  func([]byte)
 }
 
 const (
@@ -126,6 +127,9 @@ func (p *pipe) move(buffer []byte) (moved bool, err error) {
 func (p *pipe) write(b []byte) error {
 	if len(b) == 0 {
 		return nil
+	}
+	if p.oversee != nil {
+		p.oversee(b)
 	}
 	now := time.Now()
 	p.relay.moved(now)

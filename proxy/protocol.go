@@ -29,6 +29,14 @@ type Gate interface {
 	Refuse(front *wire.Conn, why gate.Reason)
 }
 
+// Overseer is a Gate that looks on while its session is relayed.
+type Overseer interface {
+	// Oversee sees what the client says before the backend does, in the
+	// pieces in which it comes, and may change it in place. One goroutine at a
+	// time calls it.
+	Oversee(piece []byte)
+}
+
 // Listener is one service on one address.
 type Listener struct {
 	Service  string        // its IANA name

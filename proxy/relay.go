@@ -38,6 +38,9 @@ func (ses *session) startRelay() error {
 	r := &relay{ses: ses, running: 2}
 	r.up.connect(r, client, backend)
 	r.down.connect(r, backend, client)
+	if o, ok := ses.gate.(Overseer); ok {
+		r.up.oversee = o.Oversee
+	}
 	r.moved(time.Now())
 	ses.begin(r)
 	ses.server.crew.do(func() { r.up.start(fromClient) })

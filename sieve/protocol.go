@@ -15,6 +15,8 @@ type Gate struct {
 	errors   int       // wrong commands so far
 	loggedIn bool
 	over     bool // the last words are said
+
+	oversight oversight // of the relay
 }
 
 // New returns the gate of one session.
