@@ -185,12 +185,16 @@ func (s *speaker) counted(n int) (string, bool) {
 
 // login answers a SASL exchange of as many challenges as the mechanism has,
 // and believes whatever it is told.
-func (s *speaker) login(mechanism string, initial bool, challenge, yes string) string {
+func (s *speaker) login(mechanism, initial, challenge, yes string) string {
 	rounds := 1
 	if strings.EqualFold(mechanism, "LOGIN") {
 		rounds = 2
 	}
-	if initial {
+	switch initial {
+	case "=", `""`:
+		return refusals[s.protocol]
+	case ".":
+	default:
 		rounds--
 	}
 	for range rounds {
@@ -198,13 +202,10 @@ func (s *speaker) login(mechanism string, initial bool, challenge, yes string) s
 			return hangUp
 		}
 		line, ok := s.line()
-		for ok && line == "" {
-			line, ok = s.line()
-		}
-		switch {
-		case !ok:
+		if !ok {
 			return hangUp
-		case strings.Trim(line, `"`) == "*":
+		}
+		if response := strings.Trim(line, `"`); response == "*" || response == "" {
 			return refusals[s.protocol]
 		}
 	}

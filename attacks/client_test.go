@@ -210,7 +210,7 @@ func (c *client) last(command, line, first string) bool {
 	case "smtp":
 		return len(line) < 4 || line[3] != '-'
 	case "imap":
-		return strings.HasPrefix(line, command+" ") || strings.HasPrefix(line, "* BYE") || strings.HasPrefix(line, "+")
+		return !strings.HasPrefix(line, "* ") || strings.HasPrefix(line, "* BYE")
 	case "pop3":
 		long := strings.EqualFold(command, "CAPA") && strings.HasPrefix(first, "+OK")
 		return !long || line == "."

@@ -32,12 +32,12 @@ var answers = map[string]func(s *speaker, line string) string{
 }
 
 func answerSMTP(s *speaker, line string) string {
-	words := strings.Fields(strings.ToUpper(line) + " .")
+	words := strings.Fields(strings.ToUpper(line) + " . .")
 	switch words[0] {
 	case "EHLO":
 		return "250-legacy.internal\r\n250-" + strings.Join(s.offers, "\r\n250-") + "\r\n250 HELP\r\n"
 	case "AUTH":
-		return s.login(words[1], len(words) > 3, "334 \r\n", "235 2.7.0 welcome\r\n")
+		return s.login(words[1], words[2], "334 \r\n", "235 2.7.0 welcome\r\n")
 	case "DATA":
 		return s.data()
 	case "BDAT":
@@ -142,7 +142,7 @@ func (s *speaker) literals(line, leave string) (string, bool) {
 
 func answerIMAP(s *speaker, line string) string {
 	line, ok := s.literals(line, "+ go ahead\r\n")
-	words := strings.Fields(line + " . .")
+	words := strings.Fields(line + " . . .")
 	tag, name := words[0], strings.ToUpper(words[1])
 	switch {
 	case !ok:
@@ -152,7 +152,7 @@ func answerIMAP(s *speaker, line string) string {
 		list, _, _ = strings.Cut(list, "]")
 		return "* CAPABILITY " + list + "\r\n" + tag + " OK done\r\n"
 	case name == "AUTHENTICATE":
-		return tagged(tag, s.login(words[2], len(words) > 5, "+ \r\n", "OK welcome\r\n"))
+		return tagged(tag, s.login(words[2], words[3], "+ \r\n", "OK welcome\r\n"))
 	case name == "LOGIN":
 		s.authed = true
 	case name == "UNAUTHENTICATE":
@@ -178,7 +178,7 @@ func answerPOP3(s *speaker, line string) string {
 	case "CAPA":
 		return "+OK\r\n" + strings.Join(s.offers, "\r\n") + "\r\n.\r\n"
 	case "AUTH":
-		return s.login(words[1], len(words) > 4, "+ \r\n", "+OK welcome\r\n")
+		return s.login(words[1], words[2], "+ \r\n", "+OK welcome\r\n")
 	case "QUIT":
 		return hangUp
 	}
@@ -194,7 +194,7 @@ func answerSieve(s *speaker, line string) string {
 	case words[0] == "CAPABILITY":
 		return sieveOffers + "OK\r\n"
 	case words[0] == "AUTHENTICATE":
-		return s.login(strings.Trim(words[1], `"`), len(words) > 4, "\"\"\r\n", "OK \"welcome\"\r\n")
+		return s.login(strings.Trim(words[1], `"`), words[2], "\"\"\r\n", "OK \"welcome\"\r\n")
 	case words[0] == "UNAUTHENTICATE":
 		s.authed = false
 	case !known[words[0]]:

@@ -1,0 +1,379 @@
+package attacks
+
+import (
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// How each protocol begins a SASL exchange, what a challenge looks like there,
+// and how a response is written.
+var (
+	begins     = map[string]string{"smtp": "AUTH %s", "imap": "s AUTHENTICATE %s", "pop3": "AUTH %s", "sieve": `AUTHENTICATE "%s"`}
+	challenges = map[string]string{"smtp": "334 .*", "imap": `\+ .*`, "pop3": `\+ .*`, "sieve": `"".*`}
+	welcomes   = map[string]string{"smtp": "235 .*", "imap": "s OK .*", "pop3": `\+OK.*`, "sieve": "OK.*"}
+	refused    = map[string]string{"smtp": "50[0145] .*|535 .*", "imap": "s (BAD|NO) .*", "pop3": "-ERR.*", "sieve": "NO.*"}
+)
+
+func (c *client) begin(mechanism string) string { return fmt.Sprintf(begins[c.protocol], mechanism) }
+
+// initial is the exchange's first line with an initial response.
+func (c *client) initial(mechanism, response string) string {
+	if c.protocol == "sieve" {
+		response = `"` + response + `"`
+	}
+	return c.begin(mechanism) + " " + response
+}
+
+// respond is a response to a challenge.
+func (c *client) respond(response string) string {
+	if c.protocol == "sieve" {
+		return `"` + response + `"`
+	}
+	return response
+}
+
+// ready is a client that may log in.
+func (w *world) ready(service configs.Service) *client {
+	w.t.Helper()
+	c := w.secured(service)
+	if c.protocol == "smtp" {
+		c.ask("EHLO client.example")
+	}
+	return c
+}
+
+// logsIn wants a whole login to succeed: the conversation is in step.
+func (c *client) logsIn() {
+	c.t.Helper()
+	c.want(c.initial("PLAIN", plain("alice", "secret")), welcomes[c.protocol])
+}
+
+// F1: a cancelled exchange leaves all three in step.
+func TestF1_Cancel(t *testing.T) {
+	each(t, private, func(t *testing.T, service configs.Service) {
+		w := open(t)
+		c := w.ready(service)
+		for range 3 {
+			c.want(c.begin("PLAIN"), challenges[c.protocol])
+			c.want(c.respond("*"), refused[c.protocol])
+			c.want(c.begin("LOGIN"), challenges[c.protocol])
+			c.want(c.respond(base64Of("alice")), challenges[c.protocol])
+			c.want(c.respond("*"), refused[c.protocol])
+		}
+		c.logsIn()
+		w.end()
+	})
+}
+
+// F2: initial responses that are empty, missing, or where none belongs.
+func TestF2_InitialResponse(t *testing.T) {
+	each(t, private, func(t *testing.T, service configs.Service) {
+		empty := "="
+		if service == configs.Sieve {
+			empty = ""
+		}
+		w := open(t)
+		c := w.ready(service)
+		c.want(c.initial("PLAIN", empty), refused[c.protocol]) // it says nothing, and so the backend says no
+		c.want(c.begin("PLAIN"), challenges[c.protocol])
+		c.want(c.respond(""), refused[c.protocol])
+		c.want(c.initial("PLAIN", plain("alice", "secret")+" more"), refused[c.protocol])
+		c.want(c.begin(""), refused[c.protocol]+`|\. *|\+OK.*`)
+		if c.protocol == "pop3" { // where AUTH alone lists the mechanisms
+			for c.line() != "." {
+			}
+		}
+		c.want(c.initial("LOGIN", base64Of("alice")), challenges[c.protocol])
+		c.want(c.respond(base64Of("secret")), welcomes[c.protocol])
+		w.end()
+	})
+}
+
+// F3: a token of the length that RFC 4954 §4 demands passes; beyond the limit
+// the session ends, and nothing has been gathered.
+func TestF3_LongTokens(t *testing.T) {
+	each(t, private, func(t *testing.T, service configs.Service) {
+		long := plain("alice", strings.Repeat("x", 12000))
+		w := open(t)
+		c := w.ready(service)
+		if c.protocol == "sieve" {
+			c.want(fmt.Sprintf("AUTHENTICATE \"PLAIN\" {%d+}\r\n%s", len(long), long), "OK.*")
+		} else {
+			c.want(c.begin("PLAIN"), challenges[c.protocol])
+			c.want(long, welcomes[c.protocol])
+		}
+		_ = c.Close()
+		c = w.ready(service)
+		go func() { _, _ = c.Write([]byte(c.begin("PLAIN") + " " + strings.Repeat("QUJD", 1<<18) + "\r\n")) }()
+		if said := c.rest(); matches(".*"+welcomes[c.protocol], said) {
+			t.Errorf("answered %q", said)
+		}
+		if c.protocol != "sieve" {
+			c = w.ready(service)
+			c.want(c.begin("PLAIN"), challenges[c.protocol])
+			go func() { _, _ = c.Write([]byte(strings.Repeat("QUJD", 1<<18))) }()
+			c.rest()
+		}
+		n := 3 - map[string]int{"sieve": 1}[c.protocol]
+		reasons := w.reasons(n)
+		if long := slices.DeleteFunc(reasons, func(why gate.Reason) bool { return why != gate.LineTooLong }); len(long) != n-1 {
+			t.Errorf("of %d sessions, %d ended for a long line", n, len(long))
+		}
+		w.end()
+		if b := w.back[service]; len(b.heard()) > 20000 {
+			t.Errorf("the backend has heard %d bytes", len(b.heard()))
+		}
+	})
+}
+
+// F4: what is no login is refused without asking the backend, and a name is
+// never more than a name.
+func TestF4_BadTokens(t *testing.T) {
+	each(t, private, func(t *testing.T, service configs.Service) {
+		for _, token := range []string{
+			"!!!!", "QUJ", "QUJD=", "Q=JD", "QUJD QUJD", "QUJD\tQUJD", "====", "\xff\xfe",
+			base64Of("alice"), base64Of("\x00alice"), base64Of("\x00\x00secret"), base64Of("\x00alice\x00a\x00b"),
+			base64Of("\x00\x00\x00\x00"), base64Of("\x00ali\r\nce\x00secret"), base64Of("\x00ali\nce\x00secret"), base64Of("bob\nb\x00alice\x00secret"),
+		} {
+			t.Run(token, func(t *testing.T) {
+				w := open(t)
+				c := w.ready(service)
+				c.want(c.begin("PLAIN"), challenges[c.protocol])
+				c.want(c.respond(token), refused[c.protocol])
+				c.logsIn()
+				_ = c.Close()
+				w.end()
+				for line := range strings.Lines(w.back[service].heard()) {
+					if strings.Trim(line, "\"\r\n") == token {
+						t.Errorf("the backend has heard %q", line)
+					}
+				}
+				if log := w.log.String(); !printable(log) {
+					t.Errorf("logged: %q", log)
+				}
+			})
+		}
+	})
+}
+
+func base64Of(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+
+// printable reports whether a log holds nothing that could act on a terminal.
+func printable(log string) bool {
+	return !strings.ContainsFunc(log, func(r rune) bool { return r != '\n' && (r < ' ' || r == 0x7f || r == 0xfffd) })
+}
+
+// F5: a response is data, however much it looks like a command.
+func TestF5_ResponseLikeCommand(t *testing.T) {
+	each(t, private, func(t *testing.T, service configs.Service) {
+		for _, response := range []string{"STARTTLS", "STLS", "QUIT", "RSET", "NOOP", "zz NOOP", "z LOGOUT", "LOGOUT", "AUTH PLAIN", "XCLIENT ADDR=192.0.2.66", "+ go on"} {
+			t.Run(response, func(t *testing.T) {
+				w := open(t)
+				c := w.ready(service)
+				c.want(c.begin("LOGIN"), challenges[c.protocol])
+				said := c.ask(c.respond(response))
+				if last := said[len(said)-1]; matches(challenges[c.protocol], last) {
+					c.want(c.respond("*"), refused[c.protocol]) // it was a name
+				} else if !matches(refused[c.protocol], last) {
+					t.Errorf("answered %q", said)
+				}
+				c.logsIn()
+				_ = c.Close()
+				w.end()
+				for _, line := range w.back[service].ran() {
+					if line == response {
+						t.Errorf("the backend has run %q", line)
+					}
+				}
+			})
+		}
+	})
+}
+
+// F6: mechanisms of many steps pass; what cannot pass a proxy is not offered.
+func TestF6_Mechanisms(t *testing.T) {
+	const challenge = "PDE4OTYuNjk3MTcwOTUyQGxlZ2FjeT4="
+	t.Run("CRAM-MD5", func(t *testing.T) {
+		w := open(t, func(w *world) {
+			b := w.back[configs.Submissions]
+			b.offers = []string{"AUTH CRAM-MD5 GSSAPI DIGEST-MD5"}
+			b.answer = func(line string) (string, bool) {
+				switch line {
+				case "AUTH CRAM-MD5":
+					return "334 " + challenge + "\r\n", true
+				case base64Of("alice 0123456789abcdef"):
+					return "235 welcome\r\n", true
+				}
+				return "", false
+			}
+		})
+		c := w.secured(configs.Submissions)
+		if offers := strings.Join(c.ask("EHLO a"), "|"); !strings.Contains(offers, "AUTH CRAM-MD5") || strings.Contains(offers, "GSSAPI") {
+			t.Errorf("offers %q", offers)
+		}
+		c.want("AUTH GSSAPI", "504 .*")
+		c.want("AUTH CRAM-MD5", "334 "+challenge)
+		c.want(base64Of("alice 0123456789abcdef"), "235 .*")
+	})
+	t.Run("APOP", func(t *testing.T) {
+		w := open(t)
+		c := w.dial(configs.POP3S)
+		c.handshake(nil)
+		greeting := c.line()
+		stamp := greeting[strings.Index(greeting, "<"):]
+		digest := md5.Sum([]byte(stamp + "secret"))
+		c.want("APOP alice "+hex.EncodeToString(digest[:]), `\+OK.*`)
+		c = w.secured(configs.POP3) // there was no banner inside TLS to take a stamp from
+		c.want("APOP alice "+hex.EncodeToString(digest[:]), "-ERR.*")
+		w.end()
+		if ran := w.back[configs.POP3S].ran(); !slices.Contains(ran, "APOP alice "+hex.EncodeToString(digest[:])) {
+			t.Errorf("the backend has run %q", ran)
+		}
+		w.unheard("APOP evil")
+	})
+	t.Run("not offered", func(t *testing.T) { // by the backend: it may be meant for proxies
+		w := open(t)
+		c := w.secured(configs.Submissions)
+		c.ask("EHLO a")
+		c.want("AUTH XOAUTH2 "+base64Of("user=alice\x01auth=Bearer x\x01\x01"), "504 .*")
+		w.unheard("XOAUTH2")
+	})
+}
+
+// F7: every form of LOGIN that IMAP knows means what it means, and reaches the
+// backend in one form.
+func TestF7_LoginForms(t *testing.T) {
+	long := strings.Repeat("x", 1500)
+	for _, test := range []struct{ say, passes string }{
+		{`alice secret`, `LOGIN "alice" "secret"`},
+		{`"alice" "secret"`, `LOGIN "alice" "secret"`},
+		{`"al\"ic\\e" "se\\\"cret"`, `LOGIN "al\"ic\\e" "se\\\"cret"`},
+		{"{5}\r\nalice {6}\r\nsecret", `LOGIN "alice" "secret"`},
+		{"{5+}\r\nalice {6+}\r\nsecret", `LOGIN "alice" "secret"`},
+		{"{5+}\r\na\"b\\c \"\"", `LOGIN "a\"b\\c" ""`},
+		{"j\xc3\xb6rg secret", ""},
+		{"\"j\xc3\xb6rg\" secret", "LOGIN {5+}\r\nj\xc3\xb6rg \"secret\""},
+		{"{5+}\r\nj\xc3\xb6rg secret", "LOGIN {5+}\r\nj\xc3\xb6rg \"secret\""},
+		{"alice " + long, `LOGIN "alice" "` + long + `"`},
+		{"{1500+}\r\n" + long + " secret", `LOGIN "` + long + `" "secret"`},
+		{`"alice" "sec`, ""}, {`"al\ice" secret`, ""}, {`alice`, ""}, {`alice secret more`, ""}, {`"alice""secret"`, ""}, {`(alice) secret`, ""},
+		{"{7+}\r\nali\r\nce secret", ""}, {"{6+}\r\nali\x00ce secret", ""},
+	} {
+		t.Run(test.say[:min(40, len(test.say))], func(t *testing.T) {
+			w := open(t)
+			c := w.secured(configs.IMAPS)
+			c.say("a LOGIN " + test.say + "\r\n")
+			line := c.line()
+			for strings.HasPrefix(line, "+ ") {
+				line = c.line()
+			}
+			if !matches(map[bool]string{true: "a OK .*", false: "a BAD .*"}[test.passes != ""], line) {
+				t.Errorf("answered %q", line)
+			}
+			w.end()
+			if heard := w.back[configs.IMAPS].heard(); test.passes != "" && !strings.Contains(heard, test.passes) || test.passes == "" && strings.Contains(heard, "LOGIN") {
+				t.Errorf("the backend has heard %q", heard)
+			}
+		})
+	}
+}
+
+// F8: who guesses passwords is cut off, and the log says from where.
+func TestF8_BruteForce(t *testing.T) {
+	no := map[string]string{"smtp": "535 5.7.8 no\r\n", "pop3": "-ERR [AUTH] no\r\n", "sieve": "NO \"no\"\r\n"}
+	each(t, private, func(t *testing.T, service configs.Service) {
+		w := open(t, func(w *world) {
+			w.Limits.Errors = 4
+			b := w.back[service]
+			b.answer = func(line string) (string, bool) {
+				if !strings.Contains(line, "AUTH") {
+					return "", false
+				}
+				if b.protocol == "imap" {
+					tag, _, _ := strings.Cut(line, " ")
+					return tag + " NO no\r\n", true
+				}
+				return no[b.protocol], true
+			}
+		})
+		c := w.ready(service)
+		for range 4 {
+			c.want(c.initial("PLAIN", plain("alice", "guess")), refused[c.protocol])
+		}
+		c.rest()
+		if why := w.reasons(1)[0]; why != gate.TooManyErrors && why != gate.LoginRefused {
+			t.Errorf("ended for %s", why)
+		}
+		if log := w.log.String(); strings.Count(log, "login failed") != 4 || !strings.Contains(log, "client=127.0.0.1:") {
+			t.Errorf("logged: %s", log)
+		}
+	})
+}
+
+// F9: nobody gets back to before the login, where XCLIENT would be believed and
+// logins not counted. ManageSieve's way there is closed; IMAP's leads to the
+// backend's own state, in the same TLS.
+func TestF9_Unauthenticate(t *testing.T) {
+	for _, say := range []string{
+		"UNAUTHENTICATE\r\n", "unauthenticate\r\n", "UnAuthenticate \r\n", "NOOP\r\nUNAUTHENTICATE\r\n",
+		"PUTSCRIPT \"a\" {5+}\r\nkeep;\r\nUNAUTHENTICATE\r\n", "PUTSCRIPT \"{99+}\" \"\\\"\"\r\nUNAUTHENTICATE\r\n",
+		"PUTSCRIPT {1+}\r\na {5+}\r\nkeep;\r\nUNAUTHENTICATE\r\n", " UNAUTHENTICATE\r\n", "\r\nUNAUTHENTICATE\r\n", "NOOP\nUNAUTHENTICATE\n",
+	} {
+		for _, piece := range []int{1, 1000} {
+			t.Run(fmt.Sprintf("sieve %q by %d", say, piece), func(t *testing.T) {
+				w := open(t)
+				c := w.loggedIn(configs.Sieve)
+				for text := say; text != ""; {
+					n := min(piece, len(text))
+					c.say(text[:n])
+					text = text[n:]
+				}
+				c.say("LISTSCRIPTS\r\n")
+				for !matches(`OK "LISTSCRIPTS"`, c.line()) {
+				}
+				_ = c.Close()
+				w.end()
+				for _, line := range w.back[configs.Sieve].ran() {
+					if verb, _, _ := strings.Cut(strings.TrimSpace(strings.ToUpper(line)), " "); verb == "UNAUTHENTICATE" {
+						t.Errorf("the backend has run %q", line)
+					}
+				}
+			})
+		}
+	}
+	t.Run("sieve, in a script", func(t *testing.T) { // which is the user's and stays as it is
+		const script = "# to test:\r\nUNAUTHENTICATE\r\nkeep;\r\n"
+		w := open(t)
+		c := w.loggedIn(configs.Sieve)
+		c.want(fmt.Sprintf("PUTSCRIPT \"a\" {%d+}\r\n%s", len(script), script), "OK.*")
+		w.end()
+		if heard := w.back[configs.Sieve].heard(); !strings.Contains(heard, script) {
+			t.Errorf("the backend has heard %q", heard)
+		}
+	})
+	t.Run("imap", func(t *testing.T) {
+		w := open(t)
+		c := w.loggedIn(configs.IMAPS)
+		c.want("b UNAUTHENTICATE", "b OK .*")
+		c.want("c LOGIN bob secret", "c OK .*")
+		_ = c.Close()
+		w.unheard("STARTTLS")
+	})
+	t.Run("not offered", func(t *testing.T) {
+		each(t, []configs.Service{configs.IMAP, configs.IMAPS, configs.Sieve}, func(t *testing.T, service configs.Service) {
+			w := open(t)
+			c := w.secured(service)
+			if list := strings.Join(c.ask(lists[c.protocol]), "|"); strings.Contains(list, "UNAUTHENTICATE") {
+				t.Errorf("offers %q", list)
+			}
+		})
+	})
+}
