@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/tlspolicy"
 )
 
 // Info is what every event tells of its session. It holds no secrets.
@@ -17,6 +18,7 @@ type Info struct {
 	Via      netip.Addr     // the load balancer that has said both; invalid: nobody
 	Opened   time.Time
 	TLS      *tls.ConnectionState // nil: none yet
+	Offered  tlspolicy.Offer      // what the client could do, if there is TLS
 	Lane     *Lane                // nil: the listener's own TLS
 
 	ClientCertificate *ClientCertificate // nil: none

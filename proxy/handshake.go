@@ -72,6 +72,7 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 		return nil, gate.Because(gate.HandshakeFailed, err)
 	}
 	_ = conn.SetDeadline(time.Time{})
+	ses.info.Offered = ses.offer.Sum()
 	ses.offer = Offer{}
 	state := t.ConnectionState()
 	ses.info.TLS = &state

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 
 	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/tlspolicy"
 )
 
 // Offer is what a client has offered in its ClientHello.
@@ -14,6 +15,9 @@ type Offer struct {
 	Groups     []tls.CurveID
 	Protocols  []string
 }
+
+// Sum is the offer as far as policies can choose from it.
+func (o Offer) Sum() tlspolicy.Offer { return tlspolicy.OfferOf(o.Versions, o.Suites, o.Groups) }
 
 // heardConn is a connection under a handshake that still knows its session.
 type heardConn struct {

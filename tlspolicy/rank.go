@@ -42,3 +42,6 @@ func fits(s Suite, key x509.PublicKeyAlgorithm) bool {
 // beforeTLS12 reports whether a suite exists in TLS 1.0 and 1.1, which know
 // CBC with SHA-1 alone.
 func beforeTLS12(s Suite) bool { return strings.HasSuffix(s.String(), "-SHA") }
+
+// ephemeral reports whether a suite of TLS 1.2 needs a group.
+func ephemeral(s Suite) bool { return strings.HasPrefix(s.String(), "ECDHE-") }
