@@ -15,6 +15,7 @@ var rules = []rule{
 	checkPolicies,
 	checkLog,
 	checkStatus,
+	checkInventory,
 	checkLimits,
 	checkTimeouts,
 	checkBackends,

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -18,6 +19,7 @@ type Config struct {
 	Policies     []Policy      `yaml:"policies"`
 	Log          Log           `yaml:"log"`
 	Status       Status        `yaml:"status"`
+	Inventory    Inventory     `yaml:"inventory"`
 	Limits       Limits        `yaml:"limits"`
 	Timeouts     Timeouts      `yaml:"timeouts"`
 	Backends     []Backend     `yaml:"backends"`
@@ -58,6 +60,16 @@ type Log struct {
 type Status struct {
 	Listen string `yaml:"listen"` // host:port; empty: nowhere
 }
+
+// Inventory says what is remembered of clients and their TLS.
+type Inventory struct {
+	Keep    bool          `yaml:"keep"`
+	Entries int           `yaml:"entries"`
+	Age     time.Duration `yaml:"age"` // since the last session
+}
+
+// InventoryFile is where it is kept.
+func (c *Config) InventoryFile() string { return filepath.Join(c.StateDir, "inventory.db") }
 
 // Listener is one service on one address, and the backend behind it.
 type Listener struct {

@@ -8,6 +8,8 @@ func Default() Config {
 	return Config{
 		StateDir: "/var/lib/letterlock",
 		Log:      Log{Format: "text", Level: "info"},
+		// A few entries for each user; some 40 MiB of disk when it is full.
+		Inventory: Inventory{Keep: true, Entries: 100_000, Age: 90 * 24 * time.Hour},
 		Limits: Limits{
 			Connections:              10000,
 			ConnectionsPerClient:     3000, // a large office behind one address, or webmail

@@ -19,6 +19,9 @@ func Describe(c *Config) string {
 	if c.Status.Listen != "" {
 		fmt.Fprintf(&b, "status page on http://%s/\n", c.Status.Listen)
 	}
+	if in := c.Inventory; in.Keep {
+		fmt.Fprintf(&b, "inventory: who came with which TLS, up to %d entries for %d days, in %s\n", in.Entries, int(in.Age.Hours()/24), c.InventoryFile())
+	}
 	if c.TicketSecret != "" {
 		fmt.Fprintf(&b, "session tickets: their keys follow from %s and the time\n", c.TicketSecret)
 	}

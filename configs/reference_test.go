@@ -40,7 +40,7 @@ func TestReferenceIsAGoodFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default()
-	if got.StateDir != want.StateDir || got.Log != want.Log || got.Limits != want.Limits || got.Timeouts != want.Timeouts {
+	if got.StateDir != want.StateDir || got.Log != want.Log || got.Limits != want.Limits || got.Inventory != want.Inventory || got.Timeouts != want.Timeouts {
 		t.Errorf("the reference file has other defaults: %+v", got)
 	}
 	l := got.Listeners[0]

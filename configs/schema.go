@@ -168,6 +168,9 @@ func limitsAt(path string) (low, high *int) {
 			return &b.min, &b.max
 		}
 	}
+	if path == "inventory.entries" {
+		return &leastEntries, &mostEntries
+	}
 	return nil, nil
 }
 

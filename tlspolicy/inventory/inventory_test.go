@@ -1,0 +1,346 @@
+package inventory_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/letterlock/letterlock/tlspolicy"
+	"github.com/letterlock/letterlock/tlspolicy/inventory"
+)
+
+const month = 30 * 24 * time.Hour
+
+// asWriter makes the binary of the tests write to the file that it names.
+const asWriter = "WRITE_AN_INVENTORY"
+
+func TestMain(m *testing.M) {
+	if file := os.Getenv(asWriter); file != "" {
+		writeForEver(file)
+	}
+	os.Exit(m.Run())
+}
+
+// writeForEver says the number of each record that has been written, while it
+// is told to write on.
+func writeForEver(file string) {
+	for n := 0; ; n++ {
+		k := inventory.Keep(inventory.Options{File: file, Entries: 100_000, Age: month})
+		for i := range 50 {
+			k.Record(session("user"+strconv.Itoa(50*n+i), "192.0.2.1"))
+		}
+		k.Close()
+		fmt.Println(n)
+	}
+}
+
+func session(user, address string) inventory.Entry {
+	return inventory.Entry{
+		Key: inventory.Key{
+			Kind: inventory.Session, Service: "imaps", Listener: ":993", User: user,
+			Offer: tlspolicy.Offer{Versions: 0b1100, Suites: 1 << 4, Groups: 1 << 3},
+		},
+		Value: inventory.Value{
+			Address: netip.MustParseAddr(address), Version: tlspolicy.VersionTLS12,
+			Suite: tlspolicy.Suite(tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256), Group: tlspolicy.Group(tls.X25519),
+		},
+	}
+}
+
+func read(t *testing.T, file string) inventory.Inventory {
+	t.Helper()
+	all, err := inventory.Read(file, month, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// keep writes what record records and returns the file.
+func keep(t *testing.T, o inventory.Options, record func(k *inventory.Keeper)) string {
+	t.Helper()
+	if o.File == "" {
+		o.File = filepath.Join(t.TempDir(), "inventory.db")
+	}
+	if o.Entries == 0 {
+		o.Entries = 100_000
+	}
+	if o.Age == 0 {
+		o.Age = month
+	}
+	if o.Report == nil {
+		o.Report = func(err error) { t.Errorf("report: %v", err) }
+	}
+	k := inventory.Keep(o)
+	record(k)
+	k.Close()
+	return o.File
+}
+
+func TestSessionsAreMergedByKey(t *testing.T) {
+	phone, laptop := session("ann", "192.0.2.7"), session("ann", "192.0.2.9")
+	laptop.Offer.Suites |= 1
+	six := session("bob\x1b[2J", "2001:db8:1:2::3")
+	file := ""
+	for range 2 { // in one write, and in another
+		file = keep(t, inventory.Options{File: file}, func(k *inventory.Keeper) {
+			for _, e := range []inventory.Entry{phone, phone, laptop, six} {
+				k.Record(e)
+			}
+		})
+	}
+	all := read(t, file)
+	counts := map[string]uint64{}
+	for _, e := range all.Entries {
+		counts[fmt.Sprintf("%s %s %d %s", e.User, e.Network, e.Offer.Suites, e.Address)] = e.Count
+		if e.Version != phone.Version || e.Suite != phone.Suite || e.Group != phone.Group || time.Since(e.First) > time.Minute || e.Last.Before(e.First) {
+			t.Errorf("%+v", e)
+		}
+	}
+	for key, want := range map[string]uint64{
+		"ann 192.0.2.0/24 16 192.0.2.7": 4, "ann 192.0.2.0/24 17 192.0.2.9": 2, "bob\uFFFD[2J 2001:db8:1::/48 16 2001:db8:1:2::3": 2,
+	} {
+		if counts[key] != want {
+			t.Errorf("%q: %d, not %d of %v", key, counts[key], want, counts)
+		}
+	}
+	if all.Lost != 0 || time.Since(all.Begun) > time.Minute {
+		t.Errorf("%+v", all)
+	}
+}
+
+// A process that is killed at any moment leaves a file that holds what it has
+// said to be written.
+func TestFileSurvivesKill(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "inventory.db")
+	for round := range 5 {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), asWriter+"="+file)
+		out, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		written := -1
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if written, err = strconv.Atoi(lines.Text()); err != nil {
+				t.Fatal(err)
+			}
+			if written == 3*round+3 {
+				if err := child.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		_ = child.Wait()
+		users := map[string]bool{}
+		for _, e := range read(t, file).Entries {
+			users[e.User] = true
+		}
+		for i := range 50 * (written + 1) {
+			if !users["user"+strconv.Itoa(i)] {
+				t.Fatalf("round %d: user%d of %d is gone", round, i, 50*(written+1))
+			}
+		}
+	}
+}
+
+func TestOldEntriesExpire(t *testing.T) {
+	now := time.Now()
+	clock := func() time.Time { return now }
+	file := keep(t, inventory.Options{Now: func() time.Time { return now.Add(-40 * 24 * time.Hour) }}, func(k *inventory.Keeper) {
+		k.Record(session("gone", "192.0.2.1"))
+		k.Record(session("back", "192.0.2.1"))
+	})
+	if n := len(read(t, file).Entries); n != 0 {
+		t.Errorf("%d old entries are shown", n)
+	}
+	keep(t, inventory.Options{File: file, Now: clock}, func(k *inventory.Keeper) { k.Record(session("back", "192.0.2.1")) })
+	all, err := inventory.Read(file, 1000*24*time.Hour, now)
+	if err != nil || len(all.Entries) != 1 || all.Entries[0].User != "back" || all.Entries[0].Count != 2 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if first := all.Entries[0].First; now.Sub(first) < month {
+		t.Errorf("first seen %v", first)
+	}
+}
+
+// Strangers from 200,000 networks fill no disk, and do not drive out a user.
+func TestEntriesAreBounded(t *testing.T) {
+	const bound = 5000
+	o := inventory.Options{Entries: bound}
+	file := keep(t, o, func(k *inventory.Keeper) { k.Record(session("ann", "192.0.2.1")) })
+	o.File = file
+	for part := range 25 {
+		keep(t, o, func(k *inventory.Keeper) {
+			for i := range 8000 {
+				n := part*8000 + i
+				k.Record(session("", netip.AddrFrom4([4]byte{byte(11 + n>>16), byte(n >> 8), byte(n), 1}).String()))
+			}
+		})
+	}
+	all := read(t, file)
+	if n := len(all.Entries); n > bound || n < bound*9/10 {
+		t.Errorf("%d entries", n)
+	}
+	ann := false
+	for _, e := range all.Entries {
+		ann = ann || e.User == "ann"
+	}
+	if !ann {
+		t.Error("the user is gone")
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Size() > 64<<20 {
+		t.Errorf("%d bytes, %v", info.Size(), err)
+	}
+}
+
+// While another process holds the file, records are merged and then counted as
+// lost; nobody who records waits for it.
+func TestLockedFileLosesNoCount(t *testing.T) {
+	const tried = 15_000
+	file := filepath.Join(t.TempDir(), "inventory.db")
+	keep(t, inventory.Options{File: file}, func(*inventory.Keeper) {})
+	db, err := bbolt.Open(file, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep(t, inventory.Options{File: file}, func(k *inventory.Keeper) {
+		for n := range tried {
+			k.Record(session("user"+strconv.Itoa(n), "192.0.2.1"))
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	all := read(t, file)
+	counted := all.Lost
+	for _, e := range all.Entries {
+		counted += e.Count
+	}
+	if counted != tried || all.Lost == 0 {
+		t.Errorf("%d lost, %d of %d in all", all.Lost, counted, tried)
+	}
+}
+
+func TestReadersAndWriterLiveTogether(t *testing.T) {
+	var readers sync.WaitGroup
+	done := make(chan struct{})
+	file := filepath.Join(t.TempDir(), "inventory.db")
+	keep(t, inventory.Options{File: file}, func(*inventory.Keeper) {})
+	for range 3 {
+		readers.Go(func() {
+			for before := 0; ; {
+				all, err := inventory.Read(file, month, time.Now())
+				if err != nil || len(all.Entries) < before {
+					t.Errorf("%d entries after %d, %v", len(all.Entries), before, err)
+					return
+				}
+				before = len(all.Entries)
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for part := range 20 {
+		keep(t, inventory.Options{File: file}, func(k *inventory.Keeper) {
+			for i := range 100 {
+				k.Record(session("user"+strconv.Itoa(100*part+i), "192.0.2.1"))
+			}
+		})
+	}
+	close(done)
+	readers.Wait()
+	if n := len(read(t, file).Entries); n != 2000 {
+		t.Errorf("%d entries", n)
+	}
+}
+
+// A file that is damaged is put aside, and a new one begun.
+func TestDamagedFileIsPutAside(t *testing.T) {
+	for name, damage := range map[string]func(whole []byte) []byte{
+		"text":      func([]byte) []byte { return []byte(strings.Repeat("not an inventory\n", 1000)) },
+		"cut short": func(whole []byte) []byte { return whole[:5*os.Getpagesize()] },
+		"two pages": func(whole []byte) []byte { return whole[:2*os.Getpagesize()] },
+		"zeros behind": func(whole []byte) []byte {
+			clear(whole[2*os.Getpagesize():])
+			return whole
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			many := func(k *inventory.Keeper) {
+				for i := range 900 {
+					k.Record(session("user"+strconv.Itoa(i), "192.0.2.1"))
+				}
+			}
+			file := keep(t, inventory.Options{}, many)
+			whole, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, damage(whole), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if all, err := inventory.Read(file, month, time.Now()); err == nil && len(all.Entries) == 900 {
+				t.Errorf("a damaged file is read")
+			}
+			reports := make(chan error, 10)
+			k := inventory.Keep(inventory.Options{File: file, Entries: 1000, Age: month, Report: func(err error) { reports <- err }})
+			many(k)
+			for _, want := range []error{inventory.ErrDamaged, nil} {
+				select {
+				case err := <-reports:
+					if !errors.Is(err, want) {
+						t.Errorf("reported %v, not %v", err, want)
+					}
+				case <-time.After(20 * time.Second):
+					t.Fatalf("%v is not reported", want)
+				}
+			}
+			k.Close()
+			if n := len(read(t, file).Entries); n != 900 {
+				t.Errorf("%d entries", n)
+			}
+			if _, err := os.Stat(file + ".damaged"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestNoFileIsNoInventory(t *testing.T) {
+	_, err := inventory.Read(filepath.Join(t.TempDir(), "inventory.db"), month, time.Now())
+	if !errors.Is(err, inventory.ErrNone) {
+		t.Error(err)
+	}
+}
+
+func TestNetworkOf(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.77": "192.0.2.0/24", "::ffff:192.0.2.77": "192.0.2.0/24", "2001:db8:a:b::1": "2001:db8:a::/48", "fe80::1%eth0": "fe80::/48",
+	} {
+		if got := inventory.NetworkOf(netip.MustParseAddr(address)); got.String() != want {
+			t.Errorf("%s is in %s", address, got)
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package inventory
+
+import (
+	"sync"
+	"time"
+)
+
+// Options say what is kept. All are set, but for the last two.
+type Options struct {
+	File    string
+	Entries int           // at most
+	Age     time.Duration // since the last session
+
+	// Report is told, from the keeper's own goroutine, what went wrong with the
+	// file, and nil when it is well again. Nil: nobody is.
+	Report func(error)
+	Now    func() time.Time // nil: time.Now
+}
+
+// Keeper writes the inventory. Its one goroutine ends with Close.
+type Keeper struct {
+	options Options
+
+	mu      sync.Mutex
+	pending map[Key]Value
+	lost    uint64 // records that found no place since the last write
+
+	full    chan struct{} // holds one when it is time to write
+	closing chan struct{}
+	closed  chan struct{}
+
+	failing bool      // the last write has failed
+	sweep   time.Time // when to look for what is too old
+}
+
+const (
+	flushTime  = time.Second
+	flushCount = 1000
+	maxPending = 10_000 // while the file cannot be written; some 4 MiB
+	sweepTime  = time.Hour
+)
+
+// Keep begins to write an inventory.
+func Keep(o Options) *Keeper {
+	if o.Report == nil {
+		o.Report = func(error) {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	k := &Keeper{
+		options: o, pending: map[Key]Value{},
+		full: make(chan struct{}, 1), closing: make(chan struct{}), closed: make(chan struct{}),
+	}
+	go k.run()
+	return k
+}
+
+// Record adds what has happened now. It waits for no file: what cannot be
+// written for long is merged, and then lost and counted.
+func (k *Keeper) Record(e Entry) {
+	e.User = tidy(e.User)
+	e.Address = e.Address.Unmap().WithZone("")
+	e.Network = NetworkOf(e.Address)
+	e.First, e.Count = k.options.Now(), 1
+	e.Last = e.First
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch v, there := k.pending[e.Key]; {
+	case there:
+		v.join(e.Value)
+		k.pending[e.Key] = v
+	case len(k.pending) >= maxPending:
+		k.lost++
+	default:
+		k.pending[e.Key] = e.Value
+	}
+	if len(k.pending) == flushCount {
+		select {
+		case k.full <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Close writes what is left and ends the keeper.
+func (k *Keeper) Close() {
+	close(k.closing)
+	<-k.closed
+}
+
+func (k *Keeper) run() {
+	defer close(k.closed)
+	tick := time.NewTicker(flushTime)
+	defer tick.Stop()
+	for {
+		select {
+		case <-k.closing:
+			k.flush()
+			return
+		case <-k.full:
+		case <-tick.C:
+		}
+		k.flush()
+	}
+}
+
+// flush writes what is pending, and takes it back if that fails.
+func (k *Keeper) flush() {
+	now := k.options.Now()
+	batch := k.take()
+	batch.sweep = !now.Before(k.sweep)
+	if len(batch.entries) == 0 && batch.lost == 0 && !batch.sweep {
+		return
+	}
+	err := k.options.write(batch, now)
+	switch {
+	case err != nil:
+		k.takeBack(batch)
+	case batch.sweep:
+		k.sweep = now.Add(sweepTime)
+	}
+	if err != nil && !k.failing || err == nil && k.failing {
+		k.options.Report(err)
+	}
+	k.failing = err != nil
+}
+
+// batch is what one transaction writes.
+type batch struct {
+	entries map[Key]Value
+	lost    uint64
+	sweep   bool
+}
+
+func (k *Keeper) take() batch {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	b := batch{entries: k.pending, lost: k.lost}
+	k.pending, k.lost = map[Key]Value{}, 0
+	return b
+}
+
+func (k *Keeper) takeBack(b batch) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lost += b.lost
+	for key, later := range k.pending {
+		v, there := b.entries[key]
+		switch {
+		case there:
+			v.join(later)
+			b.entries[key] = v
+		case len(b.entries) < maxPending:
+			b.entries[key] = later
+		default:
+			k.lost += later.Count
+		}
+	}
+	k.pending = b.entries
+}
