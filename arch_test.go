@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/certs":      {"tlspolicy"},
 	"tlspolicy/certs/acme": {"tlspolicy", "tlspolicy/certs"},
 	"tlspolicy/tickets":    {},
+	"tlspolicy/inventory":  {"tlspolicy"},
 	"internal/watch":       {},
 	"internal/wire":        {},
 	"internal/gate":        {"internal/wire"},

@@ -49,6 +49,7 @@ func demoConfig(b *demo.Server, listen string) *configs.Config {
 	c := configs.Default()
 	c.Hostname = demoHost
 	c.Probe = new(bool) // the built-in servers are known
+	c.Inventory.Keep = false
 	c.Status.Listen = net.JoinHostPort(listen, strconv.Itoa(demoStatus))
 	backends := map[string]string{"imap": b.IMAP(), "pop3": b.POP3(), "sieve": b.Sieve(), "smtp": b.Submission()}
 	for _, service := range configs.Services() {

@@ -23,6 +23,7 @@ func subcommands() []subcommand {
 		{"config", "check a configuration, show the reference or the schema", configCommand},
 		{"tlsa", "DANE: the records to publish, and whether they are", tlsaCommand},
 		{"mta-sts", "MTA-STS: the policy and the records to publish", mtastsCommand},
+		{"whatif", "whom another TLS policy would refuse, of those who were here", whatifCommand},
 		{"version", "which version this is", versionCommand},
 	}
 }

@@ -15,6 +15,7 @@ type running struct {
 	server *proxy.Server
 	upkeep *upkeep
 	page   *status.Server // nil: none is wanted
+	census census         // empty: none is wanted
 
 	first, second context.Context // end with the first and the second signal
 }
@@ -27,7 +28,8 @@ func start(c *configs.Config, store *certs.Store, u *upkeep, log *slog.Logger) (
 		Certificates: func() []status.CertificateInfo { return shownCertificates(store) },
 		Files:        u.shownFiles,
 	})
-	server, err := newServer(c, store, u, status.Observers{proxy.SessionLog{Log: log, Failures: &proxy.Throttle{}}, counts}, log)
+	observers := status.Observers{proxy.SessionLog{Log: log, Failures: &proxy.Throttle{}}, counts}
+	server, err := newServer(c, store, u, observers, log)
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +50,12 @@ func start(c *configs.Config, store *certs.Store, u *upkeep, log *slog.Logger) (
 			return nil, err
 		}
 	}
+	if c.Inventory.Keep {
+		r.census = newCensus(c, log)
+		server.Observer = append(observers, r.census)
+	}
 	if err := server.Listen(); err != nil {
-		r.closePage()
+		r.close()
 		return nil, err
 	}
 	server.Serve()
@@ -67,14 +73,18 @@ func (r *running) untilTold(c *configs.Config, log *slog.Logger) error {
 	if err := r.server.Shutdown(ctx); err != nil {
 		log.Warn("sessions were cut off", "error", err)
 	}
-	r.closePage()
+	r.close()
 	log.Info("stopped")
 	return nil
 }
 
-func (r *running) closePage() {
+// close ends what goes on beside the sessions.
+func (r *running) close() {
 	if r.page != nil {
 		_ = r.page.Close()
+	}
+	if r.census.Keeper != nil {
+		r.census.Close()
 	}
 }
 

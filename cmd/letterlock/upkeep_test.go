@@ -81,7 +81,7 @@ func newWorld(t *testing.T, text string) *world {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = w.server.Shutdown(ctx)
-		w.closePage()
+		w.close()
 	})
 	return w
 }

@@ -41,8 +41,8 @@ var failures = []struct{ class, about, words string }{
 	{other, "another error; see the log", ""},
 }
 
-// aboutFailure says a class in words.
-func aboutFailure(class string) string {
+// AboutFailure says a class of FailureOf in words.
+func AboutFailure(class string) string {
 	for _, f := range failures {
 		if f.class == class {
 			return f.about
@@ -51,8 +51,10 @@ func aboutFailure(class string) string {
 	return ""
 }
 
-// failureOf puts the error of a handshake into its class.
-func failureOf(err error) string {
+// FailureOf puts the error of a handshake into its class, of which there are
+// few: version, suite, group, alpn, fallback, certificate, alert, timeout,
+// gone, not-tls and other.
+func FailureOf(err error) string {
 	if remote, ok := errors.AsType[*net.OpError](err); ok && remote.Op == "remote error" {
 		return alertOf(remote.Err)
 	}

@@ -44,7 +44,7 @@ func TestFailuresOfRealHandshakes(t *testing.T) {
 		{gone, send()},
 	} {
 		t.Run(c.class, func(t *testing.T) {
-			expect(t, "class", failureOf(shake(t, ca, c.dial)), c.class)
+			expect(t, "class", FailureOf(shake(t, ca, c.dial)), c.class)
 		})
 	}
 }
@@ -87,7 +87,7 @@ func TestFailuresThatAreErrors(t *testing.T) {
 		{&net.OpError{Op: "read", Err: syscall.EPIPE}, gone},
 		{io.ErrUnexpectedEOF, gone},
 	} {
-		expect(t, c.err.Error(), failureOf(c.err), c.want)
+		expect(t, c.err.Error(), FailureOf(c.err), c.want)
 	}
 }
 
@@ -95,17 +95,17 @@ func TestSilentClientTimesOut(t *testing.T) {
 	front, back := net.Pipe()
 	defer func() { _, _ = front.Close(), back.Close() }()
 	_ = front.SetDeadline(time.Now().Add(-time.Second))
-	expect(t, "class", failureOf(tls.Server(front, &tls.Config{}).Handshake()), timeout)
+	expect(t, "class", FailureOf(tls.Server(front, &tls.Config{}).Handshake()), timeout)
 }
 
 func TestEveryClassIsExplained(t *testing.T) {
 	s := New(Options{})
 	for _, f := range failures {
-		if f.about == "" || aboutFailure(f.class) != f.about {
+		if f.about == "" || AboutFailure(f.class) != f.about {
 			t.Errorf("%s has no words", f.class)
 		}
 	}
 	s.HandshakeFailed(newInfo("a", "imaps"), proxy.Offer{}, io.EOF)
 	expect(t, "about", s.report().HandshakeFailures[0].About, "the client closed the connection")
-	expect(t, "unknown", aboutFailure("nonsense"), "")
+	expect(t, "unknown", AboutFailure("nonsense"), "")
 }

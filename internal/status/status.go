@@ -78,7 +78,7 @@ func (s *Status) TLSEstablished(info *proxy.Info) {
 
 // HandshakeFailed counts why no TLS came about.
 func (s *Status) HandshakeFailed(info *proxy.Info, _ proxy.Offer, err error) {
-	class := failureOf(err)
+	class := FailureOf(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.failures[failed{info.Listener.Service, class}]++

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -63,6 +64,9 @@ func damaged(err error) bool {
 }
 
 func (o Options) update(b batch, now time.Time) (err error) {
+	if err := os.MkdirAll(filepath.Dir(o.File), 0o700); err != nil {
+		return err
+	}
 	db, err := bbolt.Open(o.File, 0o600, &bbolt.Options{Timeout: lockTime, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.File, err)

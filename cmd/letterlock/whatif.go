@@ -1,0 +1,156 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/tlspolicy"
+	"github.com/letterlock/letterlock/tlspolicy/certs"
+	"github.com/letterlock/letterlock/tlspolicy/inventory"
+)
+
+// whatif asks the inventory whom another policy would refuse.
+func whatifCommand(ui *ui, args []string) error {
+	flags := flag.NewFlagSet("letterlock whatif", flag.ContinueOnError)
+	source := sourceFlags(flags)
+	name := flags.String("policy", "", "the `POLICY` to try: a built-in one or one of the configuration")
+	listener := flags.String("listener", "", "only the `SERVICE` or the address of a listener (default all)")
+	lanes := flags.Bool("without-lanes", false, "as if there were no lanes")
+	asJSON := flags.Bool("json", false, "write JSON")
+	if err := parse(ui, flags, args); err != nil {
+		return err
+	}
+	if *name == "" {
+		ui.errorf("whatif needs --policy")
+		return errUsage
+	}
+	c, err := source.load()
+	if err != nil {
+		return err
+	}
+	q := question{config: c, listener: *listener, keys: tlspolicy.BothKeys, withoutLanes: *lanes, now: time.Now()}
+	if q.policy, err = c.PolicyOf(configs.Listener{Policy: *name}); err != nil {
+		return err
+	}
+	if *listener != "" && !slices.ContainsFunc(c.Listeners, func(l configs.Listener) bool { return q.asks(string(l.Service), l.Listen) }) {
+		return fmt.Errorf("there is no listener %q: write its service, or its address as in the configuration", *listener)
+	}
+	if q.keys, err = keysOf(c); err != nil {
+		ui.errorf("warning: %v; the answer supposes both an RSA and an ECDSA certificate", err)
+	}
+	kept, err := inventory.Read(c.InventoryFile(), c.Inventory.Age, q.now)
+	if err != nil {
+		return err
+	}
+	a := q.answer(kept)
+	if !*asJSON {
+		a.print(ui)
+		return nil
+	}
+	text, err := json.MarshalIndent(a, "", "  ")
+	if err == nil {
+		ui.printf("%s\n", text)
+	}
+	return err
+}
+
+// keysOf are the kinds of keys that the configured certificates have; those
+// that are made or ordered are of both kinds.
+func keysOf(c *configs.Config) (tlspolicy.Keys, error) {
+	if len(c.Certificates) == 0 || len(c.MailHosts()) > 0 {
+		return tlspolicy.BothKeys, nil
+	}
+	loaded, err := certs.Load(certificateFiles(c))
+	if err != nil {
+		return tlspolicy.BothKeys, err
+	}
+	var keys tlspolicy.Keys
+	for _, cert := range loaded {
+		rsa := cert.Leaf.PublicKeyAlgorithm == x509.RSA
+		keys.RSA, keys.ECDSA = keys.RSA || rsa, keys.ECDSA || !rsa
+	}
+	return keys, nil
+}
+
+// question is what is asked.
+type question struct {
+	config       *configs.Config
+	policy       tlspolicy.Policy
+	listener     string // service or address; empty: all
+	keys         tlspolicy.Keys
+	withoutLanes bool
+	now          time.Time
+}
+
+func (q question) asks(service, address string) bool {
+	return q.listener == "" || q.listener == service || q.listener == address
+}
+
+// refusedLogin is one that the handshake lets in, and no login.
+const refusedLogin tlspolicy.Refusal = "login"
+
+// refusal is why the client of an entry would be refused; empty: it would not
+// be. Clients in an open lane keep the policy of the lane.
+func (q question) refusal(e inventory.Entry) tlspolicy.Refusal {
+	policy, weakLogin := q.policy, false
+	if lane := q.lane(e); lane != nil {
+		if p, err := q.config.PolicyOfLane(*lane); err == nil {
+			policy, weakLogin = p, lane.WeakLogin
+		}
+	}
+	agreed, why := policy.Agree(e.Offer, q.keys)
+	if why == "" && e.User != "" && !weakLogin && !policy.Strong(&agreed) {
+		return refusedLogin
+	}
+	return why
+}
+
+func (q question) lane(e inventory.Entry) *configs.Lane {
+	for _, l := range q.config.Listeners {
+		if q.withoutLanes || string(l.Service) != e.Service || l.Listen != e.Listener {
+			continue
+		}
+		for i, lane := range l.Lanes {
+			holds := func(p netip.Prefix) bool { return p.Contains(e.Address) }
+			if q.now.Before(lane.Until.End()) && slices.ContainsFunc(lane.Prefixes(), holds) {
+				return &l.Lanes[i]
+			}
+		}
+	}
+	return nil
+}
+
+// answer sorts the inventory: who would be refused, who sends in plaintext, and
+// who has got no TLS, each the last seen first.
+func (q question) answer(kept inventory.Inventory) answer {
+	a := answer{
+		Policy: q.policy.Name, Listener: q.listener, Since: kept.Begun.UTC(), Lost: kept.Lost,
+		Refused: []refusedRow{}, Plaintext: []row{}, Failures: []failureRow{},
+	}
+	slices.SortFunc(kept.Entries, func(x, y inventory.Entry) int { return y.Last.Compare(x.Last) })
+	for _, e := range kept.Entries {
+		if !q.asks(e.Service, e.Listener) {
+			continue
+		}
+		switch e.Kind {
+		case inventory.Session:
+			a.Sessions += e.Count
+			if why := q.refusal(e); why != "" {
+				a.RefusedSessions += e.Count
+				a.Refused = append(a.Refused, refusedOf(e, why))
+			}
+		case inventory.Plaintext:
+			a.Plaintext = append(a.Plaintext, rowOf(e))
+		case inventory.Failure:
+			a.Failures = append(a.Failures, failureRow{rowOf(e), e.Class, status.AboutFailure(e.Class), e.Offer.Versions != 0 && q.refusal(e) == ""})
+		}
+	}
+	return a
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const manyClients = `hostname: mail.example.com
+state_dir: state
+probe: false
+certificates: [{cert: cert.pem, key: key.pem}]
+policies: [{name: newest, base: modern}]
+listeners:
+  - {service: submissions, listen: "127.0.0.1:0", backend: "{submission}", policy: compat}
+  - {service: smtp, listen: "127.0.0.1:0", backend: "{smtp}", recipients: [example.com]}
+`
+
+// whatif runs the command on the configuration that the world was made of.
+func (w *world) whatif(args ...string) (status int, out, errors string) {
+	w.Helper()
+	file := filepath.Join(w.folder, "letterlock.yaml")
+	var stdout, stderr bytes.Buffer
+	status = run(append([]string{"whatif", "--config", file}, args...), newUI(&stdout, &stderr))
+	return status, stdout.String(), stderr.String()
+}
+
+// eventually asks until what was written a moment ago is there.
+func (w *world) eventually(ready func(answer) bool, args ...string) answer {
+	w.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		status, out, _ := w.whatif(append(args, "--json")...)
+		var a answer
+		if status == exitOK {
+			if err := json.Unmarshal([]byte(out), &a); err != nil {
+				w.Fatal(err)
+			}
+			if ready(a) {
+				return a
+			}
+		}
+		if time.Now().After(end) {
+			w.Fatalf("status %d: %s", status, out)
+		}
+	}
+}
+
+func TestWhatIf(t *testing.T) {
+	w := newWorld(t, strings.Replace(manyClients, "state_dir: state\n", "", 1))
+	text := strings.NewReplacer("{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
+	if err := os.WriteFile(filepath.Join(w.folder, "letterlock.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	login := func(change func(*tls.Config)) {
+		conn, err := w.dial(0, change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replies := bufio.NewReader(conn)
+		hear(t, replies)
+		say(t, conn, replies, "EHLO client")
+		if got := say(t, conn, replies, "AUTH PLAIN AGRlbW8AZGVtbw=="); !strings.HasPrefix(got, "235") {
+			t.Fatal(got)
+		}
+	}
+	login(nil)
+	both := []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}
+	login(func(c *tls.Config) { c.MaxVersion, c.CipherSuites = tls.VersionTLS12, both[:1] }) // an old phone
+	login(func(c *tls.Config) { c.MaxVersion, c.CipherSuites = tls.VersionTLS12, both[:1] })
+	login(func(c *tls.Config) { c.MaxVersion, c.CipherSuites = tls.VersionTLS12, both })
+	if _, err := w.dial(0, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }); err == nil {
+		t.Fatal("TLS 1.1 passes")
+	}
+	w.sendInClear()
+
+	all := func(a answer) bool { return a.Sessions == 4 && len(a.Plaintext) == 1 && len(a.Failures) == 1 }
+	a := w.eventually(all, "--policy", "strict")
+	if len(a.Refused) != 1 || a.RefusedSessions != 2 {
+		t.Fatalf("%+v", a)
+	}
+	r := a.Refused[0]
+	if r.User != "demo" || r.Why != "suite" || r.Version != "TLSv1.2" || r.Suite != "ECDHE-ECDSA-AES128-SHA" || r.Network != "127.0.0.0/24" ||
+		r.Service != "submissions" || r.Count != 2 || len(r.Offered.Suites) != 1 {
+		t.Errorf("%+v", r)
+	}
+	if f := a.Failures[0]; f.Reason != "version" || f.Admitted || f.Service != "submissions" || a.Plaintext[0].Count != 1 {
+		t.Errorf("%+v %+v", f, a.Plaintext)
+	}
+	for policy, want := range map[string]uint64{"newest": 3, "compat": 0, "opportunistic": 2} { // there CBC is no longer good for a login
+		a := w.eventually(all, "--policy", policy)
+		if a.RefusedSessions != want || a.Failures[0].Admitted != (policy == "opportunistic") {
+			t.Errorf("%s: %+v", policy, a)
+		}
+	}
+	if a := w.eventually(func(a answer) bool { return a.Sessions == 0 }, "--policy", "modern", "--listener", "smtp"); len(a.Plaintext) != 1 || len(a.Failures) != 0 {
+		t.Errorf("%+v", a)
+	}
+	status, out, _ := w.whatif("--policy", "strict")
+	for _, want := range []string{"would refuse 2 of 4 TLS sessions", "demo", "suite", "Mail in plaintext on smtp", "no TLS version in common"} {
+		if status != exitOK || !strings.Contains(out, want) {
+			t.Errorf("status %d, %q is missing:\n%s", status, want, out)
+		}
+	}
+}
+
+// sendInClear sends a message without TLS.
+func (w *world) sendInClear() {
+	w.Helper()
+	conn, err := net.Dial("tcp", w.server.Addresses()[1].String())
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer conn.Close()
+	replies := bufio.NewReader(conn)
+	hear(w.T, replies)
+	for _, command := range []string{"EHLO old.example.net", "MAIL FROM:<a@example.net>", "RCPT TO:<you@example.com>", "DATA", "Subject: x\r\n\r\nx\r\n.", "QUIT"} {
+		if got := say(w.T, conn, replies, command); got[0] > '3' {
+			w.Fatalf("%s: %s", command, got)
+		}
+	}
+}
+
+func TestWhatIfAskedWrongly(t *testing.T) {
+	w := newWorld(t, strings.Replace(manyClients, "state_dir: state\n", "inventory: {keep: false}\n", 1))
+	text := strings.NewReplacer("{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
+	if err := os.WriteFile(filepath.Join(w.folder, "letterlock.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args   []string
+		status int
+		words  string
+	}{
+		{nil, exitUsage, "needs --policy"},
+		{[]string{"--policy", "strictest"}, exitFailed, "strictest"},
+		{[]string{"--policy", "strict", "--listener", "imaps"}, exitFailed, "no listener"},
+		{[]string{"--policy", "strict"}, exitFailed, "no inventory yet"},
+	} {
+		if status, _, errors := w.whatif(c.args...); status != c.status || !strings.Contains(errors, c.words) {
+			t.Errorf("%v: %d, %s", c.args, status, errors)
+		}
+	}
+}
