@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -20,6 +21,7 @@ type backend struct {
 	answer func(line string) (reply string, ok bool)
 	ends   func(text []byte) (message, end int) // of DATA; see laxEnd
 	lost   bool                                 // it does not count literals: what stands in them is run
+	silent bool                                 // it hangs up instead of greeting
 	// verdict overrides the answer to a message.
 	verdict string
 
@@ -30,6 +32,7 @@ type backend struct {
 	bytes    []byte
 	lines    []string // that it has run as commands
 	mail     []string // that it has taken
+	sent     atomic.Int64
 }
 
 // hangUp is the reply of a backend that closes the connection.
@@ -66,7 +69,9 @@ func (b *backend) accept() {
 }
 
 func (b *backend) serve(s *speaker) {
-	s.reply(b.greeting)
+	if b.silent || !s.reply(b.greeting) {
+		return
+	}
 	for {
 		line, ok := s.line()
 		if !ok {
@@ -131,8 +136,18 @@ type speaker struct {
 }
 
 func (s *speaker) reply(text string) bool {
-	_, err := io.WriteString(s.conn, text)
+	n, err := io.WriteString(s.conn, text)
+	s.sent.Add(int64(n))
 	return err == nil
+}
+
+// tell says something unasked, in every session.
+func (b *backend) tell(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, conn := range b.conns {
+		_, _ = io.WriteString(conn, text)
+	}
 }
 
 // more reads what has come.

@@ -53,7 +53,11 @@ func (s *speaker) data() string {
 		return hangUp
 	}
 	for {
-		if message, end := s.ends(s.pending); end > 0 {
+		message, end := s.ends(s.pending)
+		if end < 0 {
+			return hangUp
+		}
+		if end > 0 {
 			s.keep(string(s.pending[:message]))
 			s.pending = s.pending[end:]
 			return cmp.Or(s.verdict, "250 2.0.0 queued\r\n")
@@ -84,7 +88,8 @@ func (s *speaker) keep(message string) {
 }
 
 // How servers have been seen to find the end of a message: where the message
-// ends and where the next command begins; 0 is nowhere.
+// ends and where the next command begins; 0 is nowhere, and below that the
+// server leaves.
 var (
 	anyEnd = regexp.MustCompile(`(?:^|\r\n|\n|\r)\x00*\.\x00*(?:\r\n|\n|\r)`)
 	lfEnd  = regexp.MustCompile(`(?:^|\r?\n)\.\r?\n`)

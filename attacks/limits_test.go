@@ -150,8 +150,8 @@ func TestG4_RoomIsMade(t *testing.T) {
 		if got := idle.rest(); !matches(last[idle.protocol], got) {
 			t.Errorf("the last words are %q", got)
 		}
-		if n := w.Sessions(); n != 1 {
-			t.Errorf("%d sessions are open", n)
+		if ended := w.reasons(1); len(ended) != 1 {
+			t.Errorf("%d sessions have ended", len(ended))
 		}
 	})
 }

@@ -1,0 +1,189 @@
+package attacks
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// G1: a line without an end is cut off where the limit is, in clear and in TLS.
+func TestG1_OverlongLine(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		each(t, map[bool][]configs.Service{false: upgrading, true: all}[secure], func(t *testing.T, service configs.Service) {
+			w := open(t)
+			c := (*client)(nil)
+			if secure {
+				c = w.secured(service)
+			} else {
+				c = w.greeted(service)
+			}
+			go func() { _, _ = c.Write([]byte(strings.Repeat("x", 1<<20))) }()
+			if said := c.rest(); !matches(`500 5\.5\.2 .*|\* BYE .*|-ERR .*|BYE .*`, said) {
+				t.Errorf("answered %q", said)
+			}
+			if why := w.reasons(1)[0]; why != gate.LineTooLong {
+				t.Errorf("ended for %s", why)
+			}
+			w.unheard("xxx")
+		})
+	}
+}
+
+// trickle says a byte now and then until the connection has ended.
+func (c *client) trickle() {
+	c.t.Helper()
+	ended := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+				if _, err := c.Write([]byte("x")); err != nil {
+					return
+				}
+			}
+		}
+	}()
+	c.rest()
+	close(ended)
+}
+
+// G2: who takes a byte's time for ever is sent away, wherever he does it.
+func TestG2_Slowloris(t *testing.T) {
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		w := open(t, func(w *world) { w.Timeouts.Login, w.Timeouts.Handshake = 400*time.Millisecond, 400*time.Millisecond })
+		w.greeted(service).trickle()
+		w.greeted(service).rest() // and who says nothing
+		c := w.greeted(service)
+		c.want(starter[c.protocol], agreed[c.protocol])
+		c.say("\x16\x03\x01\x02\x00\x01")
+		c.trickle()
+		for _, why := range w.reasons(3) {
+			if why != gate.Timeout && why != gate.HandshakeFailed {
+				t.Errorf("ended for %s", why)
+			}
+		}
+		w.untouched()
+	})
+	each(t, implicit, func(t *testing.T, service configs.Service) {
+		w := open(t, func(w *world) { w.Timeouts.Login, w.Timeouts.Handshake = 400*time.Millisecond, 400*time.Millisecond })
+		c := w.dial(service)
+		c.say("\x16\x03\x01\x02\x00\x01")
+		c.trickle()
+		w.secured(service).trickle()
+		w.reasons(2)
+	})
+	t.Run("command after login", func(t *testing.T) {
+		w := open(t, func(w *world) { w.Timeouts.Command = 400 * time.Millisecond })
+		w.loggedIn(configs.Submission).trickle()
+		if why := w.reasons(1)[0]; why != gate.Timeout {
+			t.Errorf("ended for %s", why)
+		}
+	})
+	t.Run("silence after login", func(t *testing.T) {
+		w := open(t, func(w *world) { w.Timeouts.Idle = 400 * time.Millisecond })
+		w.loggedIn(configs.IMAPS).rest()
+		if why := w.reasons(1)[0]; why != gate.Timeout {
+			t.Errorf("ended for %s", why)
+		}
+	})
+}
+
+// G4: one address gets so many connections and no more; the others are told so
+// where that costs next to nothing, and those that are there go on.
+func TestG4_ConnectionFlood(t *testing.T) {
+	each(t, all, func(t *testing.T, service configs.Service) {
+		w := open(t, func(w *world) {
+			w.Limits.ConnectionsPerClient, w.Timeouts.Unauthenticated = 3, time.Hour // see TestG4_RoomIsMade
+		})
+		inside := w.secured(service)
+		for range 2 {
+			w.dial(service)
+		}
+		for range 50 {
+			c := w.dial(service)
+			said := c.rest()
+			if service.Implicit() != (said == "") || !matches(`|421 .*|\* BYE \[UNAVAILABLE\].*|-ERR \[SYS/TEMP\].*|BYE \(TRYLATER\).*`, said) {
+				t.Fatalf("turned away with %q", said)
+			}
+		}
+		inside.ask(harmless[inside.protocol])
+		_ = inside.Close()
+		w.reasons(1)
+		w.secured(service) // there is room again
+	})
+	t.Run("half open", func(t *testing.T) {
+		w := open(t)
+		var crowd []net.Conn
+		for range 200 {
+			conn, err := net.Dial("tcp", w.address(configs.Submission))
+			if err != nil {
+				t.Fatal(err)
+			}
+			crowd = append(crowd, conn)
+		}
+		for _, conn := range crowd {
+			_ = conn.Close()
+		}
+		w.secured(configs.IMAPS)
+		w.secured(configs.Submission)
+	})
+}
+
+// G5: a flood of commands is answered as it comes or cut off, and a client that
+// does not listen to the answers is not waited for.
+func TestG5_PipelinedFlood(t *testing.T) {
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		const n = 5000
+		line := harmless[service.Protocol()] + "\r\n"
+		w := open(t)
+		c := w.greeted(service)
+		go func() { _, _ = c.Write([]byte(strings.Repeat(line, n))) }()
+		for range n {
+			c.answer(strings.TrimSpace(line))
+		}
+		c = w.greeted(service)
+		go func() { _, _ = c.Write([]byte(strings.Repeat("w WRONG\r\n", n))) }()
+		if said := c.rest(); strings.Count(said, "\n") > 101 {
+			t.Errorf("%d wrong commands were answered", strings.Count(said, "\n"))
+		}
+		w.untouched()
+	})
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		w := open(t, func(w *world) { w.Timeouts.Command = 300 * time.Millisecond })
+		c := w.greeted(service)
+		go func() { _, _ = c.Write([]byte(strings.Repeat(harmless[c.protocol]+"\r\n", 10<<20/8))) }()
+		if why := w.reasons(1)[0]; why != gate.Timeout {
+			t.Errorf("ended for %s", why)
+		}
+		_ = c.socket.Close()
+	})
+}
+
+// G6: what a client does not take, the backend cannot send; in the end the
+// client is given up.
+func TestG6_NotReading(t *testing.T) {
+	const size = 256 << 20
+	mail := strings.Repeat("all work and no play\r\n", size/22)
+	w := open(t, func(w *world) {
+		w.Timeouts.Command = 500 * time.Millisecond
+		w.back[configs.IMAPS].answer = func(line string) (string, bool) { return mail, strings.HasSuffix(line, "FETCH") }
+	})
+	c := w.loggedIn(configs.IMAPS)
+	c.say("b FETCH\r\n")
+	if why := w.reasons(1)[0]; why != gate.Timeout {
+		t.Errorf("ended for %s", why)
+	}
+	_ = c.socket.Close()
+	w.end()
+	if sent := w.back[configs.IMAPS].sent.Load(); sent > size/4 {
+		t.Errorf("the backend could send %d MiB", sent>>20)
+	}
+}

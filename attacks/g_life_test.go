@@ -1,0 +1,321 @@
+package attacks
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testca"
+)
+
+// reset closes a connection without a word.
+func (c *client) reset() {
+	_ = c.socket.(*net.TCPConn).SetLinger(0)
+	_ = c.socket.Close()
+}
+
+// G3: however a connection ends, its other side ends too, and nothing is left
+// of it: no goroutine, no descriptor.
+func TestG3_HalfClose(t *testing.T) {
+	goroutines, descriptors := runtime.NumGoroutine(), openFiles()
+	t.Run("ends", func(t *testing.T) {
+		w := open(t)
+		sessions := 0
+		for _, service := range all {
+			for _, end := range []func(*client){(*client).reset, func(c *client) { _ = c.socket.Close() }, func(c *client) { closeWrite(c.socket) }} {
+				end(w.dial(service))
+				end(w.secured(service))
+				sessions += 2
+				if service.Protocol() != "smtp" || service != configs.SMTP {
+					end(w.loggedIn(service))
+					sessions++
+				}
+			}
+		}
+		w.reasons(sessions)
+		w.end()
+	})
+	for deadline := time.Now().Add(patience); runtime.NumGoroutine() > goroutines+2 || openFiles() > descriptors+2; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines were %d, %d descriptors were %d", runtime.NumGoroutine(), goroutines, openFiles(), descriptors)
+		}
+	}
+	t.Run("the client's half", func(t *testing.T) { // it still hears what is due
+		w := open(t)
+		c := w.loggedIn(configs.IMAPS)
+		c.say("b NOOP\r\n")
+		closeWriteTLS(c)
+		if said := c.rest(); !strings.Contains(said, "b OK") {
+			t.Errorf("heard %q", said)
+		}
+	})
+	t.Run("the backend's end", func(t *testing.T) {
+		w := open(t, func(w *world) {
+			w.back[configs.POP3S].answer = func(line string) (string, bool) { return hangUp, line == "STAT" }
+		})
+		c := w.loggedIn(configs.POP3S)
+		c.say("STAT\r\n")
+		c.rest()
+		w.reasons(1)
+	})
+	t.Run("idle", func(t *testing.T) { // is no end
+		w := open(t, func(w *world) { w.Timeouts.Command, w.Timeouts.Login = 300*time.Millisecond, 300*time.Millisecond })
+		c := w.loggedIn(configs.IMAPS)
+		c.want("b IDLE", "b OK .*")
+		time.Sleep(700 * time.Millisecond) // longer than any wait but that for idle sessions
+		w.back[configs.IMAPS].tell("* 2 EXISTS\r\n")
+		c.hear(`\* 2 EXISTS`)
+	})
+}
+
+// openFiles counts descriptors, where the system tells.
+func openFiles() int {
+	files, _ := os.ReadDir("/proc/self/fd")
+	return len(files)
+}
+
+// unavailable is what a client hears when its backend is not there.
+const unavailable = `421 .*|\* BYE \[UNAVAILABLE\].*|-ERR \[SYS/TEMP\].*|BYE \(TRYLATER\).*`
+
+// G7: a backend that fails is a temporary failure, never a success.
+func TestG7_BackendFailure(t *testing.T) {
+	each(t, all, func(t *testing.T, service configs.Service) {
+		for name, change := range map[string]func(*backend){
+			"down":         func(b *backend) { _ = b.listener.Close() },
+			"hangs up":     func(b *backend) { b.greeting = ""; b.silent = true },
+			"refuses":      func(b *backend) { b.greeting = turnedAway[b.protocol] },
+			"speaks HTTP":  func(b *backend) { b.greeting = "HTTP/1.1 400 Bad Request\r\n\r\n" },
+			"speaks noise": func(b *backend) { b.greeting = "\x16\x03\x01\x00\x04\x01\x00\x00\x00\r\n" },
+		} {
+			t.Run(name, func(t *testing.T) {
+				w := open(t, func(w *world) { change(w.back[service]) })
+				c := w.dial(service)
+				if service.Implicit() {
+					c.handshake(nil)
+				} else {
+					c.greeting()
+					c.upgrade(nil)
+					if c.protocol == "pop3" || c.protocol == "smtp" { // whose server may not speak first there
+						c.say(harmless[c.protocol] + "\r\n")
+					}
+				}
+				if said := c.rest(); !matches(unavailable, said) || strings.Contains(said, "127.0.0.1") {
+					t.Errorf("ended with %q", said)
+				}
+				if why := w.reasons(1)[0]; !why.Backend() {
+					t.Errorf("ended for %s", why)
+				}
+			})
+		}
+	})
+	each(t, private, func(t *testing.T, service configs.Service) { // in the middle of a login
+		w := open(t, func(w *world) {
+			w.back[service].answer = func(line string) (string, bool) { return hangUp, strings.Contains(line, "AUTH") }
+		})
+		c := w.ready(service)
+		c.say(c.initial("PLAIN", plain("alice", "secret")) + "\r\n")
+		if said := c.rest(); !matches(unavailable, said) {
+			t.Errorf("ended with %q", said)
+		}
+		if log := w.log.String(); strings.Contains(log, "user=alice") {
+			t.Errorf("logged: %s", log)
+		}
+	})
+}
+
+var turnedAway = map[string]string{
+	"smtp": "554 5.3.2 go away\r\n", "imap": "* BYE go away\r\n", "pop3": "-ERR go away\r\n", "sieve": "BYE \"go away\"\r\n",
+}
+
+// G7 in the middle of a message: no yes, wherever the backend leaves.
+func TestG7_BackendFailsInMessage(t *testing.T) {
+	text := strings.Repeat("a line of text\r\n", 20000)
+	for name, leave := range map[string]func([]byte) (int, int){
+		"at once":        func([]byte) (int, int) { return 0, -1 },
+		"in the middle":  func(text []byte) (int, int) { return 0, -len(text) / 50000 },
+		"behind the end": func(text []byte) (int, int) { _, end := strictEnd(text); return 0, -end },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t, func(w *world) { w.back[configs.SMTP].ends = leave })
+			c := w.secured(configs.SMTP)
+			c.envelope()
+			c.want("DATA", "354 .*")
+			go func() { _, _ = c.Write([]byte(text + ".\r\n")) }()
+			if said := c.rest(); !matches(`|421 .*|451 .*`, said) {
+				t.Errorf("ended with %q", said)
+			}
+			if why := w.reasons(1)[0]; why != gate.BackendGone {
+				t.Errorf("ended for %s", why)
+			}
+		})
+	}
+	t.Run("chunks", func(t *testing.T) {
+		w := open(t, func(w *world) {
+			w.back[configs.SMTP].answer = func(line string) (string, bool) { return hangUp, strings.HasPrefix(line, "BDAT") }
+		})
+		c := w.secured(configs.SMTP)
+		c.envelope()
+		c.say("BDAT 4 LAST\r\ntext")
+		if said := c.rest(); !matches(`|421 .*`, said) {
+			t.Errorf("ended with %q", said)
+		}
+	})
+}
+
+// G8: at a shutdown sessions that rest hear a goodbye, a message that is being
+// sent is brought to its end, and nothing is said in clear that was not.
+func TestG8_Shutdown(t *testing.T) {
+	each(t, all, func(t *testing.T, service configs.Service) {
+		w := open(t)
+		resting := []*client{w.secured(service)}
+		if !service.Implicit() {
+			resting = append(resting, w.greeted(service))
+		}
+		if service != configs.SMTP {
+			resting = append(resting, w.loggedIn(service))
+		}
+		for _, c := range resting {
+			c.ask(harmless[c.protocol])
+		}
+		over := w.shutdown()
+		for _, c := range resting {
+			if said := c.rest(); !matches(`|421 .*\r\n|\* BYE .*\r\n|-ERR .*\r\n|BYE .*\r\n`, said) {
+				t.Errorf("the last words are %q", said)
+			}
+		}
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("in a message", func(t *testing.T) {
+		w := open(t)
+		c := w.secured(configs.SMTP)
+		c.envelope()
+		c.want("DATA", "354 .*")
+		c.say("half a ")
+		over := w.shutdown()
+		c.want("message\r\n.", "250 .*")
+		c.hear("421 .*")
+		c.gone()
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+		if mail := w.back[configs.SMTP].messages(); len(mail) != 1 || !strings.HasSuffix(mail[0], "half a message") {
+			t.Errorf("delivered: %q", mail)
+		}
+	})
+	t.Run("in a handshake", func(t *testing.T) {
+		w := open(t, func(w *world) { w.Timeouts.Handshake = 300 * time.Millisecond })
+		c := w.greeted(configs.IMAP)
+		c.want(starter[c.protocol], agreed[c.protocol])
+		over := w.shutdown()
+		if said := c.ended(); said != "" {
+			t.Errorf("in clear: %q", said)
+		}
+		<-over
+	})
+}
+
+// shutdown begins one, and returns when nothing is accepted any more.
+func (w *world) shutdown() <-chan error {
+	over := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	go func() {
+		defer cancel()
+		over <- w.Shutdown(ctx)
+	}()
+	for {
+		conn, err := net.Dial("tcp", w.Addresses()[0].String())
+		if err != nil {
+			return over
+		}
+		_ = conn.Close()
+	}
+}
+
+// G8: a change of certificates concerns those who come after it.
+func TestG8_CertificateChange(t *testing.T) {
+	w := open(t)
+	before := w.loggedIn(configs.IMAPS)
+	w.store.Replace([]tls.Certificate{testca.New(t).ECDSA(t, "new.example.com")})
+	before.want("b NOOP", "b OK .*")
+	c := w.dial(configs.IMAP)
+	c.greeting()
+	if got := c.upgrade(nil).ConnectionState().PeerCertificates[0].DNSNames[0]; got != "new.example.com" {
+		t.Errorf("the certificate is still that of %s", got)
+	}
+}
+
+// G9: before the login nobody learns what stands behind the proxy.
+func TestG9_InformationLeak(t *testing.T) {
+	each(t, all, func(t *testing.T, service configs.Service) {
+		w := open(t, func(w *world) {
+			// APOP needs the backend's own words, with its name in them
+			// (RFC 1939 §7). Who has a secret there hides APOP.
+			w.listener(service).Hidden = []string{"APOP"}
+		})
+		c := w.dial(service)
+		var said []string
+		if service.Implicit() {
+			c.handshake(nil)
+			said = c.greeting()
+		} else {
+			said = append(c.greeting(), c.ask(lists[c.protocol])...)
+			c.upgrade(nil)
+			if c.protocol == "sieve" {
+				said = append(said, c.greeting()...)
+			}
+		}
+		said = append(said, c.ask(lists[c.protocol])...)
+		said = append(said, c.ask("x WRONG")...)
+		for _, word := range []string{"legacy", "internal", "127.0.0.1", "Sendmail", "Cyrus", "Qpopper", "Pigeonhole", "go1."} {
+			if strings.Contains(strings.Join(said, "|"), word) {
+				t.Errorf("%s shows: %q", word, said)
+			}
+		}
+	})
+}
+
+// G10: whatever a client calls itself, a session's log is lines of printable
+// text.
+func TestG10_LogInjection(t *testing.T) {
+	names := []string{
+		"alice\x1b[2J\x1b]0;owned\x07", "alice\r\ntime=2026-01-01 level=INFO msg=session user=root", "alice\nroot", "\xff\xfe", "a\u2028b\u0085c", "al\"ice=x", "\x7f\x08\x08",
+	}
+	each(t, private, func(t *testing.T, service configs.Service) {
+		w := open(t, strict)
+		for _, name := range names {
+			c := w.ready(service)
+			switch c.protocol {
+			case "imap":
+				c.ask("a LOGIN {" + strconv.Itoa(len(name)) + "+}\r\n" + name + " secret")
+			case "pop3":
+				c.say("USER " + name + "\r\nPASS secret\r\n")
+			}
+			if c.protocol != "imap" {
+				c.say(c.initial("PLAIN", plain(name, "secret")) + "\r\n")
+			}
+			closeWriteTLS(c)
+			c.rest()
+			c = w.dial(service)
+			if service.Implicit() {
+				_, _ = c.tryHandshake(&tls.Config{ServerName: name, NextProtos: []string{name}})
+			}
+			_ = c.Close()
+		}
+		w.end()
+		for line := range strings.Lines(w.log.String()) {
+			if !printable(line) || !strings.HasPrefix(line, "time=") || strings.HasPrefix(line, "time=2026-01-01 ") {
+				t.Errorf("logged: %q", line)
+			}
+		}
+	})
+}
