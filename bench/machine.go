@@ -12,7 +12,7 @@ import (
 // machine tells where the figures come from.
 func machine(o *options) report.Run {
 	return report.Run{
-		Command: strings.TrimSpace(o.keep), Rounds: o.rounds,
+		Command: o.command, Rounds: o.rounds,
 		Machine: fmt.Sprintf("%d × %s, %s, Linux %s, %s", runtime.NumCPU(),
 			field("/proc/cpuinfo", "model name", ":"), field("/etc/os-release", "PRETTY_NAME", "="),
 			field("/proc/sys/kernel/osrelease", "", ""), runtime.Version()),

@@ -55,13 +55,13 @@ func serveBackend(args []string) error {
 const backendReady = "ready"
 
 type options struct {
-	rounds int
-	only   *regexp.Regexp
-	peers  []string
-	quick  bool
-	write  string // a folder, or nothing
-	binary string
-	keep   string // the commands that made the table
+	rounds  int
+	only    *regexp.Regexp
+	peers   []string
+	quick   bool
+	write   string // a folder, or nothing
+	binary  string
+	command string // again, as it would be typed
 }
 
 func bench(args []string) error {
@@ -90,7 +90,7 @@ func bench(args []string) error {
 }
 
 func parseOptions(args []string) (*options, error) {
-	o := &options{keep: "bench " + strings.Join(args, " ")}
+	o := &options{command: "bench"}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&o.rounds, "rounds", 3, "how often each measurement is made")
 	flags.BoolVar(&o.quick, "quick", false, "a tenth of the work and no minute of waiting, for a first look")
@@ -107,6 +107,11 @@ func parseOptions(args []string) (*options, error) {
 	if *names != "" {
 		o.peers = strings.Split(strings.ToLower(*names), ",")
 	}
+	flags.Visit(func(f *flag.Flag) {
+		if f.Name != "write" && f.Name != "binary" {
+			o.command += fmt.Sprintf(" -%s='%s'", f.Name, f.Value)
+		}
+	})
 	var err error
 	o.only, err = regexp.Compile("(?i)" + *only)
 	return o, err

@@ -121,12 +121,12 @@ func (b *logBuffer) String() string {
 // world is a proxy in front of a backend that echoes.
 type world struct {
 	*Server
-	t      *testing.T
+	t      testing.TB
 	record *record
 	log    *logBuffer
 }
 
-func newWorld(t *testing.T, change func(*Server)) *world {
+func newWorld(t testing.TB, change func(*Server)) *world {
 	t.Helper()
 	backend := listen(t)
 	go func() {
@@ -176,7 +176,7 @@ func newWorld(t *testing.T, change func(*Server)) *world {
 	return w
 }
 
-func listen(t *testing.T) net.Listener {
+func listen(t testing.TB) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -196,7 +196,7 @@ func (w *world) stop(patience time.Duration) error {
 type client struct {
 	net.Conn
 	*bufio.Reader
-	t *testing.T
+	t testing.TB
 }
 
 func (c client) Read(p []byte) (int, error) { return c.Reader.Read(p) }

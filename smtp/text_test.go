@@ -176,3 +176,16 @@ func BenchmarkText(b *testing.B) {
 		}
 	}
 }
+
+func TestTextAllocatesNothing(t *testing.T) {
+	src := bytes.Repeat([]byte("..a line\r\n"), 1000)
+	if n := testing.AllocsPerRun(100, func() {
+		var t text
+		for rest := src; len(rest) > 0; {
+			_, _, used, _ := t.next(rest)
+			rest = rest[used:]
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations for a text", n)
+	}
+}
