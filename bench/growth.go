@@ -21,38 +21,47 @@ var crowds = []crowd{{100, 1}, {1000, 1}, {9000, 1}, {9000, 1000}}
 const growthSection = "Growth"
 
 // growth measures whether an operation costs the same in any crowd.
-func (m *measuring) growth() (*report.Table, error) {
-	t := &report.Table{Title: "Letterlock with more and more sessions", Growth: true}
+type growth struct {
+	*measuring
+	table *report.Table
+	works []work
+	rows  [][]*report.Row // of each work
+}
+
+func (m *measuring) newGrowth() *growth {
+	g := &growth{measuring: m, works: m.growthWorks()}
+	g.table = &report.Table{Title: "Letterlock with more and more sessions", Growth: true}
 	for _, c := range crowds {
 		name := fmt.Sprintf("%d sessions", c.sessions)
 		if c.listeners > 1 {
 			name += fmt.Sprintf(" on %d listeners", c.listeners)
 		}
-		t.Columns = append(t.Columns, report.Column{Name: name})
+		g.table.Columns = append(g.table.Columns, report.Column{Name: name})
 	}
-	works := m.growthWorks()
-	if len(works) == 0 {
-		return t, nil
+	for _, w := range g.works {
+		g.rows = append(g.rows, m.rowsOf(g.table, w))
 	}
-	rows := make([][]*report.Row, len(works))
-	for i, w := range works {
-		rows[i] = m.rowsOf(t, w)
+	return g
+}
+
+func (g *growth) round(number int) error {
+	if len(g.works) == 0 {
+		return nil
 	}
-	for round := range m.options.rounds {
-		for column, c := range crowds {
-			fmt.Fprintf(os.Stderr, "round %d of %d, growth: %s\n", round+1, m.options.rounds, t.Columns[column].Name)
-			err := m.grow(c, works, func(i int, o outcome) {
-				for at, f := range works[i].figures {
-					cell := &rows[i][at].Cells[column]
-					cell.Samples = append(cell.Samples, f.of(o))
-				}
-			})
-			if err != nil {
-				return t, fmt.Errorf("%s: %w", t.Columns[column].Name, err)
+	for column, c := range crowds {
+		name := g.table.Columns[column].Name
+		fmt.Fprintf(os.Stderr, "round %d of %d, growth: %s\n", number+1, g.options.rounds, name)
+		err := g.gather(c, func(i int, o outcome) {
+			for at, f := range g.works[i].figures {
+				cell := &g.rows[i][at].Cells[column]
+				cell.Samples = append(cell.Samples, f.of(o))
 			}
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return t, nil
+	return nil
 }
 
 // growthWorks are some of the others' works, and the memory of the crowd
@@ -84,30 +93,30 @@ func (m *measuring) growthWorks() []work {
 	return wanted
 }
 
-// grow gathers a crowd around a new Letterlock, and does the works in it.
-func (m *measuring) grow(c crowd, works []work, take func(i int, o outcome)) (err error) {
-	x, err := m.start(m.peers[0], ecdsa, c.listeners-1)
+// gather gathers a crowd around a new Letterlock, and does the works in it.
+func (g *growth) gather(c crowd, take func(i int, o outcome)) (err error) {
+	x, err := g.start(g.peers[0], ecdsa, c.listeners-1)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, m.stop(x)) }()
+	defer func() { err = errors.Join(err, g.stop(x)) }()
 	job := idleJob(c.sessions)
 	for _, port := range x.ports() {
 		job.Addresses = append(job.Addresses, fmt.Sprintf("127.0.0.1:%d", port))
 	}
-	idle, close, err := sit(m.stage, x, job)
+	idle, close, err := sit(g.stage, x, job)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, close()) }()
-	time.Sleep(aMinute(m.options.quick))
+	time.Sleep(aMinute(g.options.quick))
 	if idle.late, err = measure.Memory(x.PIDs()); err != nil {
 		return err
 	}
-	for i, w := range works {
+	for i, w := range g.works {
 		o := idle
 		if w.idle == 0 {
-			if o, err = m.inCrowd(x, w, job.Addresses); err != nil {
+			if o, err = g.inCrowd(x, w, job.Addresses); err != nil {
 				return fmt.Errorf("%s: %w", w.name, err)
 			}
 		}
@@ -116,12 +125,12 @@ func (m *measuring) grow(c crowd, works []work, take func(i int, o outcome)) (er
 	return nil
 }
 
-func (m *measuring) inCrowd(x *proxy, w work, addresses []string) (outcome, error) {
+func (g *growth) inCrowd(x *proxy, w work, addresses []string) (outcome, error) {
 	job := w.job
 	if job.Kind == load.Session {
 		job.Addresses = addresses
 	}
-	return turn(m.stage, x, w.service, job)
+	return turn(g.stage, x, w.service, job)
 }
 
 // ports are those of all listeners for imaps. The first has the name and the

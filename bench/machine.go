@@ -10,9 +10,9 @@ import (
 )
 
 // machine tells where the figures come from.
-func machine(o *options) report.Run {
+func machine(o *options, rounds int) report.Run {
 	return report.Run{
-		Command: o.command, Rounds: o.rounds,
+		Command: o.command, Rounds: rounds,
 		Machine: fmt.Sprintf("%d × %s, %s, Linux %s, %s", runtime.NumCPU(),
 			field("/proc/cpuinfo", "model name", ":"), field("/etc/os-release", "PRETTY_NAME", "="),
 			field("/proc/sys/kernel/osrelease", "", ""), runtime.Version()),

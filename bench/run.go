@@ -26,18 +26,16 @@ func measureAll(s *stage, o *options) error {
 			m.rows = append(m.rows, m.rowsOf(main, w))
 		}
 	}
+	g := m.newGrowth()
+	tables := []*report.Table{main, g.table}
 	for round := range o.rounds {
 		m.round(round)
+		m.fail(g.round(round))
+		if o.write != "" { // after each, for the run is long
+			m.fail(report.Write(o.write, machine(o, round+1), tables))
+		}
 	}
-	growth, err := m.growth()
-	if err != nil {
-		m.fail(err)
-	}
-	tables := []*report.Table{main, growth}
 	report.Text(os.Stdout, tables)
-	if o.write != "" {
-		m.fail(report.Write(o.write, machine(o), tables))
-	}
 	return m.failed
 }
 

@@ -17,7 +17,7 @@ type Run struct {
 // Markdown writes what the run has made: where, how, the tables and the
 // missed goals.
 func Markdown(w io.Writer, run Run, tables []*Table) {
-	fmt.Fprintf(w, "Made by `%s` on %s, %d rounds.\n", run.Command, run.Machine, run.Rounds)
+	fmt.Fprintf(w, "Made by `%s` on %s. Rounds: %d.\n", run.Command, run.Machine, run.Rounds)
 	for _, t := range tables {
 		if len(t.Rows) == 0 {
 			continue
