@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	err := errors.New("nothing to do")
+	var err error
 	switch args := os.Args[1:]; {
 	case len(args) > 0 && args[0] == backendCommand:
 		err = serveBackend(args[1:])

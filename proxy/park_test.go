@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -83,4 +84,25 @@ func TestParkedSessionsEnd(t *testing.T) {
 			t.Fatalf("ended %v", got)
 		}
 	})
+}
+
+// A relay that stands in the middle of a line, as COMPRESS always does, ends
+// soon after a shutdown too, and without a word in it.
+func TestShutdownInTheMiddleOfALine(t *testing.T) {
+	w := newWorld(t, nil)
+	c := w.loggedIn()
+	if _, err := io.WriteString(c.Conn, "half a line"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Peek(1); err != nil {
+		t.Fatal(err)
+	}
+	stopped := make(chan error)
+	go func() { stopped <- w.stop(60 * time.Second) }()
+	if got, err := io.ReadAll(c); err != nil || string(got) != "half a line" {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
 }

@@ -37,6 +37,10 @@ const (
 	// quiet is the silence after which a backend that should hear no more is
 	// taken to be between two replies.
 	quiet = 200 * time.Millisecond
+
+	// stuck is the silence after which it is not waited for the end of a line
+	// any more: COMPRESS has none (RFC 4978), and no goodbye fits in there.
+	stuck = 3 * time.Second
 )
 
 func (p *pipe) connect(r *relay, from, to net.Conn) {
@@ -176,6 +180,9 @@ func (p *pipe) idle() (over bool, err error) {
 	case ending:
 		return true, nil
 	case hurry && p == &p.relay.down && !p.midLine && p.relay.silence(time.Now()) >= quiet:
+		return true, gate.Because(gate.Shutdown, nil)
+	case hurry && p == &p.relay.down && p.relay.silence(time.Now()) >= stuck:
+		p.relay.mute = true
 		return true, gate.Because(gate.Shutdown, nil)
 	}
 	return false, nil

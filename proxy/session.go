@@ -70,7 +70,9 @@ func (ses *session) run() {
 func (ses *session) finish(err error) {
 	err = ses.judge(err)
 	why := gate.ReasonOf(err)
-	ses.gate.Refuse(ses.front, why)
+	if ses.relay == nil || !ses.relay.mute {
+		ses.gate.Refuse(ses.front, why)
+	}
 	end := Summary{Received: ses.front.Received(), Sent: ses.front.Sent(), Reason: why, Err: errors.Unwrap(err)}
 	if r := ses.relay; r != nil {
 		end.Received += r.up.count.Load()

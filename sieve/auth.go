@@ -117,7 +117,9 @@ func (x *exchange) end(reply []token) error {
 	if !ok {
 		return gate.Because(gate.BackendGarbage, errReply)
 	}
-	x.g.s.Watch.Login(x.User(), x.Mechanism, r.status == "OK")
+	if x.Begun() || r.status == "OK" {
+		x.g.s.Watch.Login(x.User(), x.Mechanism, r.status == "OK")
+	}
 	x.g.loggedIn = r.status == "OK"
 	return x.g.pass(r)
 }

@@ -123,7 +123,9 @@ func (g *Gate) respond(x *gate.Exchange, response string) error {
 // decided passes the backend's word on.
 func (g *Gate) decided(x *gate.Exchange, r reply) error {
 	ok := r.code == 235
-	g.s.Watch.Login(x.User(), x.Mechanism, ok)
+	if x.Begun() || ok {
+		g.s.Watch.Login(x.User(), x.Mechanism, ok)
+	}
 	if ok {
 		g.authed, g.user = true, x.User()
 		g.front.Lift()

@@ -76,6 +76,10 @@ func (e *Exchange) Sound(line string) bool {
 	return !strings.ContainsAny(user, "\r\n\x00")
 }
 
+// Begun reports whether the client has given any response: a login that is
+// refused before that has not been tried.
+func (e *Exchange) Begun() bool { return e.steps > 0 }
+
 // User is who logs in, as far as it is known: empty for mechanisms that hide
 // it. It is the client's word until the backend has accepted the login.
 func (e *Exchange) User() string { return e.user }
