@@ -22,7 +22,7 @@ type relay struct {
 	running int        // directions that have not ended
 	ending  bool       // both should
 	hurry   bool       // a goodbye is wanted as soon as it fits in
-	mute    bool  // no goodbye fits in
+	mute    bool       // no goodbye fits in
 	err     error      // why, by whoever saw it first
 }
 
