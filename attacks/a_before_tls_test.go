@@ -118,6 +118,9 @@ func TestA5_ResponseInjection(t *testing.T) {
 		if strings.Contains(said, "evil") {
 			t.Errorf("in clear: %q", said)
 		}
+		if n := w.back[service].sessions(); n > 0 {
+			t.Errorf("the backend was dialled before TLS")
+		}
 		c.handshake(nil) // which fails if anything is said behind the last answer
 		_ = c.Close()
 		w.end()

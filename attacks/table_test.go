@@ -1,0 +1,114 @@
+package attacks
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the tests of each row into docs/attacks.md")
+
+// catalogue is how many rows each letter has.
+var catalogue = []struct {
+	letter string
+	rows   int
+}{{"A", 15}, {"B", 11}, {"C", 9}, {"D", 10}, {"E", 7}, {"F", 9}, {"G", 10}}
+
+const table = "../docs/attacks.md"
+
+var (
+	tableRow = regexp.MustCompile(`(?m)^(\| ([A-G]\d+) \| .* \|) ([^|]*)\|$`)
+	testName = regexp.MustCompile(`(?m)^func (Test([A-G]\d+)_\w+)\(t \*testing\.T\)`)
+)
+
+// TestTable sees that each row of the catalogue stands in the documentation
+// once, in order, and with the tests that it has: at least one.
+func TestTable(t *testing.T) {
+	tests := testsByRow(t)
+	text, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	written := tableRow.ReplaceAllStringFunc(string(text), func(row string) string {
+		m := tableRow.FindStringSubmatch(row)
+		rows = append(rows, m[2])
+		return m[1] + " " + strings.Join(tests[m[2]], ", ") + " |"
+	})
+	var want []string
+	for _, c := range catalogue {
+		for i := range c.rows {
+			want = append(want, c.letter+strconv.Itoa(i+1))
+		}
+	}
+	if !slices.Equal(rows, want) {
+		t.Errorf("the table has the rows %q, not %q", rows, want)
+	}
+	for _, id := range want {
+		if len(tests[id]) == 0 {
+			t.Errorf("no test is named after %s", id)
+		}
+	}
+	for id := range tests {
+		if !slices.Contains(want, id) {
+			t.Errorf("tests are named after %s, which is no row", id)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(table, []byte(written), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if written != string(text) {
+		t.Errorf("%s is out of date: run go test ./attacks -run TestTable -update", table)
+	}
+}
+
+// testsByRow finds the tests of each row in this package's files.
+func testsByRow(t *testing.T) map[string][]string {
+	t.Helper()
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string][]string{}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range testName.FindAllSubmatch(source, -1) {
+			row := string(m[2])
+			tests[row] = append(tests[row], string(m[1]))
+		}
+	}
+	for _, names := range tests {
+		slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
+	}
+	return tests
+}
+
+// TestCorpora sees that every corpus is played.
+func TestCorpora(t *testing.T) {
+	var sources strings.Builder
+	files, _ := filepath.Glob("*_test.go")
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources.Write(source)
+	}
+	corpora, _ := filepath.Glob("testdata/*.txt")
+	for _, name := range corpora {
+		if !strings.Contains(sources.String(), fmt.Sprintf("%q", filepath.Base(name))) {
+			t.Errorf("nobody plays %s", name)
+		}
+	}
+}

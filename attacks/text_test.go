@@ -1,0 +1,112 @@
+package attacks
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/configs"
+)
+
+// scribble makes a text of what matters to line ends and dots, mostly short.
+func scribble(random *rand.Rand) string {
+	words := []string{"\r\n", "\r\n", "\r\n", "\n", "\r", ".", "..", "\r\n.", "\r\n..", "\x00", "word", "a longer piece of a line", "\xff\xfe\x80", "\t", "From ", "MAIL FROM:<evil@example.org>"}
+	var b strings.Builder
+	for range random.IntN(60) {
+		b.WriteString(words[random.IntN(len(words))])
+	}
+	if random.IntN(10) == 0 {
+		b.WriteString(strings.Repeat("a long line of text, and no end to it ", 3000))
+	}
+	return b.String()
+}
+
+// scatter says a text in pieces of any size.
+func (c *client) scatter(random *rand.Rand, text string) {
+	c.t.Helper()
+	for text != "" {
+		n := min(len(text), 1+random.IntN(1+random.IntN(1+len(text))))
+		c.say(text[:n])
+		text = text[n:]
+	}
+}
+
+// mended is a text with line ends as they should be, and no NUL.
+func mended(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '\r' && i+1 < len(text) && text[i+1] == '\n':
+		case text[i] == '\r' || text[i] == '\n':
+			b.WriteString("\r\n")
+		case text[i] != 0:
+			b.WriteByte(text[i])
+		}
+	}
+	return b.String()
+}
+
+// What a client sends and what the backend receives are the same message, byte
+// for byte but for bare CR, LF and NUL, however the stream is cut.
+func TestMessageArrivesAsSent(t *testing.T) {
+	quiet := func(w *world) {
+		for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
+			w.rules[service].Received = false
+			w.back[service].ends = strictEnd
+		}
+	}
+	for way, begin := range ways {
+		t.Run("DATA, "+way, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(7, 8))
+			w := open(t, quiet)
+			c := begin(w)
+			c.ask("EHLO client.example")
+			var sent []string
+			for range 150 {
+				text := scribble(random) + "\r\n"
+				if strings.Contains("\r\n"+text, "\r\n.\r\n") {
+					continue // it would end there
+				}
+				c.want("MAIL FROM:<a@example.org>", "250 .*")
+				c.want("RCPT TO:<b@example.com>", "250 .*")
+				c.want("DATA", "354 .*")
+				c.scatter(random, text+".\r\n")
+				c.hear("250 .*")
+				sent = append(sent, mended(unstuffed(text)))
+			}
+			w.end()
+			for i, got := range append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...) {
+				if unstuffed(got) != sent[i] {
+					t.Fatalf("message %d: sent %q, arrived %q", i, sent[i], got)
+				}
+			}
+		})
+		t.Run("BDAT, "+way, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(9, 10))
+			w := open(t, quiet)
+			c := begin(w)
+			c.ask("EHLO client.example")
+			var sent bytes.Buffer
+			for range 100 {
+				c.want("MAIL FROM:<a@example.org>", "250 .*")
+				c.want("RCPT TO:<b@example.com>", "250 .*")
+				for chunks := random.IntN(4); chunks >= 0; chunks-- {
+					chunk, last := scribble(random), ""
+					if chunks == 0 {
+						last = " LAST"
+					}
+					c.scatter(random, fmt.Sprintf("BDAT %d%s\r\n%s", len(chunk), last, chunk))
+					c.hear("250 .*")
+					sent.WriteString(chunk)
+				}
+			}
+			w.end()
+			got := strings.Join(append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...), "")
+			if got != sent.String() {
+				t.Errorf("sent %d bytes, arrived %d, and not the same", sent.Len(), len(got))
+			}
+		})
+	}
+}
