@@ -36,7 +36,10 @@ func store(conn net.Conn) {
 	in, text := bufio.NewReaderSize(conn, 64<<10), bytes.Repeat([]byte{'x'}, bulk)
 	for err == nil {
 		var line string
-		switch line, err = in.ReadString('\n'); line {
+		if line, err = in.ReadString('\n'); err != nil {
+			return
+		}
+		switch line {
 		case "give\r\n":
 			_, err = conn.Write(text)
 		case "take\r\n":
