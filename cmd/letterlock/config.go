@@ -72,5 +72,5 @@ func configCheck(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	return sayVisits(ui, visitBackends(context.Background(), c, server.Listeners))
+	return sayVisits(ui, visitBackends(context.Background(), c, server.Listeners, everyListener))
 }

@@ -21,9 +21,10 @@ type visited struct {
 	err              error // the visit was cut short
 }
 
-// visitBackends asks every backend, all at once, what a stranger would ask.
-// Listeners that ask the same of the same backend share a visit.
-func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Listener) []visited {
+// visitBackends asks the backends of some listeners, all at once, what a
+// stranger would ask. Listeners that ask the same of the same backend share a
+// visit.
+func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, some func(configs.Listener) bool) []visited {
 	type place struct {
 		probe.Target
 		proxy.Handover
@@ -33,6 +34,9 @@ func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Li
 	var running sync.WaitGroup
 	seen := map[place]bool{}
 	for i, l := range c.Listeners {
+		if !some(l) {
+			continue
+		}
 		target, listener := targetOf(c, l), listeners[i]
 		for _, address := range listener.Backend.Addresses {
 			at := place{target, listener.Handover, address}
@@ -103,18 +107,34 @@ func logVisits(log *slog.Logger, all []visited) {
 	}
 }
 
-// probeFirst probes before the service starts. A backend that is down is no
-// reason not to.
+func everyListener(configs.Listener) bool { return true }
+
+// decidesAlone tells a listener whose backend alone decides who may write to
+// whom: if that relays for strangers, serving would make an open relay.
+func decidesAlone(l configs.Listener) bool {
+	return l.Service == configs.SMTP && !l.KnowsRecipients() && !l.AllowOpenRelay
+}
+
+// probeFirst probes, before the service starts, what must not start. A backend
+// that is down is no reason not to.
 func probeFirst(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, log *slog.Logger) error {
 	if !c.ProbeOn() {
 		return nil
 	}
-	all := visitBackends(ctx, c, listeners)
+	all := visitBackends(ctx, c, listeners, decidesAlone)
 	logVisits(log, all)
 	if dangerous(all) {
 		return errDanger
 	}
 	return nil
+}
+
+// probeRest probes, while the service runs, what only has to be told: nobody
+// waits for backends that are slow to refuse a login.
+func probeRest(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, log *slog.Logger) {
+	if c.ProbeOn() {
+		logVisits(log, visitBackends(ctx, c, listeners, func(l configs.Listener) bool { return !decidesAlone(l) }))
+	}
 }
 
 // sayVisits prints what was found, for `config check --probe`.

@@ -87,7 +87,10 @@ func TestProbeFirst(t *testing.T) {
 			}
 			var log bytes.Buffer
 			before := c.backend.visits.Load()
-			err = probeFirst(t.Context(), config, server.Listeners, slog.New(slog.NewTextHandler(&log, nil)))
+			logger := slog.New(slog.NewTextHandler(&log, nil))
+			if err = probeFirst(t.Context(), config, server.Listeners, logger); err == nil {
+				probeRest(t.Context(), config, server.Listeners, logger)
+			}
 			if c.fails != errors.Is(err, errDanger) {
 				t.Errorf("%v\n%s", err, log.String())
 			}

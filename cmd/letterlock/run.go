@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/status"
@@ -17,6 +18,7 @@ type running struct {
 	page   *status.Server // nil: none is wanted
 	census census         // empty: none is wanted
 
+	probing       sync.WaitGroup  // of backends, beside the service
 	first, second context.Context // end with the first and the second signal
 }
 
@@ -42,7 +44,7 @@ func start(c *configs.Config, store *certs.Store, u *upkeep, log *slog.Logger) (
 	}
 	u.reloaded = func(ctx context.Context) {
 		if c.ProbeOn() {
-			logVisits(log, visitBackends(ctx, c, server.Listeners))
+			logVisits(log, visitBackends(ctx, c, server.Listeners, everyListener))
 		}
 	}
 	if c.Status.Listen != "" {
@@ -59,6 +61,7 @@ func start(c *configs.Config, store *certs.Store, u *upkeep, log *slog.Logger) (
 		return nil, err
 	}
 	server.Serve()
+	r.probing.Go(func() { probeRest(r.first, c, server.Listeners, log) })
 	return r, nil
 }
 
@@ -67,6 +70,7 @@ func (r *running) untilTold(c *configs.Config, log *slog.Logger) error {
 	endUpkeep := r.upkeep.keepUp()
 	<-r.first.Done()
 	endUpkeep()
+	r.probing.Wait()
 	log.Info("shutting down", "sessions", r.server.Sessions(), "deadline", c.Timeouts.Shutdown)
 	ctx, cancel := context.WithTimeout(r.second, c.Timeouts.Shutdown)
 	defer cancel()
