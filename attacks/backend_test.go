@@ -45,10 +45,12 @@ func newBackend(t *testing.T, protocol string) *backend {
 		t.Fatal(err)
 	}
 	b := &backend{protocol: protocol, listener: l, greeting: greetings[protocol], offers: slices.Clone(offers[protocol]), ends: laxEnd}
-	b.running.Go(b.accept)
 	t.Cleanup(b.close)
 	return b
 }
+
+// start begins to serve; from here on the script is fixed.
+func (b *backend) start() { b.running.Go(b.accept) }
 
 func (b *backend) address() string { return b.listener.Addr().String() }
 

@@ -303,10 +303,11 @@ func TestC8_Compression(t *testing.T) {
 		for i := range 4096 {
 			fmt.Fprintf(&noise, "%c%s", rune(i), string([]byte{byte(i), byte(i * 7)}))
 		}
-		w := open(t)
-		w.back[configs.IMAPS].answer = func(line string) (string, bool) {
-			return noise.String() + "\r\nx OK end\r\n", line == "flush"
-		}
+		w := open(t, func(w *world) {
+			w.back[configs.IMAPS].answer = func(line string) (string, bool) {
+				return noise.String() + "\r\nx OK end\r\n", line == "flush"
+			}
+		})
 		c := w.loggedIn(configs.IMAPS)
 		c.want("b COMPRESS DEFLATE", "b OK .*")
 		c.say(noise.String() + "\r\nflush\r\n")

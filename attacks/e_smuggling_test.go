@@ -71,6 +71,7 @@ func TestE1_SmugglingWithoutProxy(t *testing.T) {
 		for _, p := range corpus(t, "end-of-data.txt") {
 			b := newBackend(t, "smtp")
 			b.ends = readers[reader]
+			b.start()
 			c := connect(t, b.address(), "smtp")
 			c.line()
 			c.want("DATA", "354 .*")

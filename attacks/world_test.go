@@ -71,6 +71,9 @@ func open(t *testing.T, changes ...func(*world)) *world {
 	for _, change := range changes {
 		change(w)
 	}
+	for _, b := range w.back {
+		b.start()
+	}
 	if err := w.Listen(); err != nil {
 		t.Fatal(err)
 	}
