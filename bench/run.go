@@ -107,11 +107,7 @@ func (m *measuring) once(p *peers.Peer, w work) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	o, err := turn(m.stage, x, w.service, w.job)
-	if _, mere := errors.AsType[notSame](err); p.Fragile && err != nil && !mere {
-		err = notSame("ends sessions before their work is done")
-	}
-	return o, err
+	return turn(m.stage, x, w.service, w.job)
 }
 
 // proxy returns the one that runs, and starts it the first time.
@@ -130,6 +126,10 @@ func (m *measuring) proxy(p *peers.Peer, key string) (*proxy, error) {
 // take writes an outcome into the table.
 func (m *measuring) take(at int, p *peers.Peer, o outcome, err error) {
 	column := slices.Index(m.peers, p)
+	_, expected := errors.AsType[notSame](err)
+	if p.Fragile && err != nil && !expected {
+		err, expected = notSame("ends sessions before their work is done"), true
+	}
 	for i, f := range m.all[at].figures {
 		cell := &m.rows[at][i].Cells[column]
 		if err == nil {
@@ -141,7 +141,7 @@ func (m *measuring) take(at int, p *peers.Peer, o outcome, err error) {
 		}
 		cell.Samples, cell.Note = nil, p.Name+" "+strings.ReplaceAll(err.Error(), "\n", " ")
 	}
-	if _, ok := errors.AsType[notSame](err); err != nil && !ok {
+	if err != nil && !expected {
 		m.fail(fmt.Errorf("%s: %s: %w", p.Name, m.all[at].name, err))
 	}
 }
