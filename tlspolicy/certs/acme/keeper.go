@@ -73,6 +73,7 @@ type Keeper struct {
 	life    context.Context
 	end     context.CancelFunc
 	running sync.WaitGroup
+	writing sync.Mutex // one file at a time, and none once life has ended
 }
 
 var errNoChallenge = errors.New("no challenge can be answered without an address to listen on")
@@ -190,4 +191,6 @@ func (k *Keeper) Close() {
 	k.end()
 	k.closeChallenges()
 	k.running.Wait()
+	k.writing.Lock() // what is being written is whole then
+	defer k.writing.Unlock()
 }

@@ -152,9 +152,20 @@ func (c cache) Put(ctx context.Context, name string, data []byte) error {
 			"issuer", p.Leaf.Issuer.String(), "expires", p.Leaf.NotAfter.UTC())
 		c.k.changed()
 	}
-	err := c.DirCache.Put(ctx, name, data)
+	err := c.keep(ctx, name, data)
 	if err != nil {
 		c.k.o.Log.Error("a key or certificate is lost with the next restart", "error", err)
 	}
 	return err
+}
+
+// keep writes the file, unless the keeper is closed: autocert's renewals go on
+// behind it, and must not write into a folder that is somebody else's by then.
+func (c cache) keep(ctx context.Context, name string, data []byte) error {
+	c.k.writing.Lock()
+	defer c.k.writing.Unlock()
+	if err := c.k.life.Err(); err != nil {
+		return err
+	}
+	return c.DirCache.Put(context.WithoutCancel(ctx), name, data)
 }
