@@ -10,7 +10,7 @@ import (
 )
 
 // Patience bounds each wait for a process; a busy machine needs some of it.
-const Patience = 30 * time.Second
+const Patience = 90 * time.Second
 
 // Process is a program that runs until it is told to end.
 type Process struct {
