@@ -21,6 +21,8 @@ type Info struct {
 	Offered  tlspolicy.Offer      // what the client could do, if there is TLS
 	Lane     *Lane                // nil: the listener's own TLS
 
+	name *lookup // the client's, in reverse DNS; nil: nobody asks
+
 	ClientCertificate *ClientCertificate // nil: none
 
 	User    string // the last login that the backend has accepted
@@ -44,4 +46,13 @@ type Observer interface {
 	Login(info *Info, user, mechanism string, ok bool)
 	Closed(info *Info, end Summary)
 	Turned(listener *Listener, client netip.AddrPort) // away, at a limit
+}
+
+// Name is the client's name if reverse DNS has confirmed it by now, else
+// "unknown".
+func (i *Info) Name() string {
+	if name := i.name.now(); name != "" {
+		return name
+	}
+	return "unknown"
 }

@@ -36,7 +36,7 @@ func (l SessionLog) TLSEstablished(info *Info) {
 			fields = append(fields, slog.Any("client_cert_error", c.Err))
 		}
 	}
-	l.Log.LogAttrs(context.Background(), slog.LevelInfo, info.ClientCertificate.trust()+" TLS connection established from "+peer(info.Client)+": "+
+	l.Log.LogAttrs(context.Background(), slog.LevelInfo, info.ClientCertificate.trust()+" TLS connection established from "+peer(info)+": "+
 		tlspolicy.Version(info.TLS.Version).String()+" with cipher "+suite.String()+strength(bits)+
 		" key-exchange "+keyExchange(info.TLS), fields...)
 }
@@ -57,7 +57,7 @@ func (l SessionLog) HandshakeFailed(info *Info, offer Offer, err error) {
 	if dropped > 0 {
 		fields = append(fields, slog.Int("not_logged_before", dropped))
 	}
-	l.Log.LogAttrs(context.Background(), slog.LevelWarn, "TLS handshake with "+peer(info.Client)+" failed", fields...)
+	l.Log.LogAttrs(context.Background(), slog.LevelWarn, "TLS handshake with "+peer(info)+" failed", fields...)
 }
 
 // LoginRefused says who still tries to log in in clear.
@@ -126,9 +126,8 @@ func laneFields(info *Info) []slog.Attr {
 	return []slog.Attr{slog.String("lane", info.Lane.Name), slog.Bool("lane_needed", info.LaneNeeded())}
 }
 
-// peer is a client as Postfix names it: its name, which is not looked up, and
-// its address.
-func peer(client netip.AddrPort) string { return "unknown[" + client.Addr().String() + "]" }
+// peer is a client as Postfix names it.
+func peer(info *Info) string { return info.Name() + "[" + info.Client.Addr().String() + "]" }
 
 func keyExchange(state *tls.ConnectionState) string {
 	if state.CurveID == 0 {

@@ -52,6 +52,8 @@ type Listener struct {
 	Backend  *Pool
 	Handover Handover
 
+	ReverseDNS bool // look the names of clients up
+
 	// ProxyFrom are the networks of load balancers, who say with a PROXY
 	// header who the client is.
 	ProxyFrom []netip.Prefix
@@ -81,6 +83,7 @@ type Limits struct {
 // Timeouts bound every wait. All are set.
 type Timeouts struct {
 	ProxyHeader time.Duration
+	ReverseDNS  time.Duration // for the name of a client
 	Handshake   time.Duration
 	Dial        time.Duration
 	Greeting    time.Duration // for the backend's greeting and each of its replies

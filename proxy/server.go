@@ -24,11 +24,13 @@ type Server struct {
 	Timeouts  Timeouts
 	Observer  Observer
 	Log       *slog.Logger // for what concerns no session
+	Resolver  Resolver     // for the names of clients; nil: the machine's
 
 	places     places
 	crowded    alarm // tells the log of clients that were turned away
 	logins     *logins
-	waiting    atomic.Int64  // logins that wait because others have failed
+	waiting    atomic.Int64 // logins that wait because others have failed
+	reverse    reverseDNS
 	handshakes chan struct{} // one token for each handshake that runs
 	headers    chan struct{} // and for each PROXY header that is waited for
 	crew       *crew
@@ -57,6 +59,10 @@ func (s *Server) Listen() error {
 	}
 	s.places.prepare(s.Limits, s.Timeouts.Unauthenticated)
 	s.logins = newLogins(s.Limits, s.Timeouts)
+	s.reverse = reverseDNS{resolver: s.Resolver, patience: s.Timeouts.ReverseDNS}
+	if s.Resolver == nil {
+		s.reverse.resolver = net.DefaultResolver
+	}
 	s.handshakes = make(chan struct{}, s.Limits.Handshakes)
 	s.headers = make(chan struct{}, s.Limits.Connections)
 	s.sessions = make(map[*session]struct{})

@@ -40,13 +40,18 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, at *place) *sess
 	ses.front.Handshake, ses.front.Lifted = ses.handshake, at.settle
 	at.onEviction(ses.front.Expire)
 	ses.front.Deadline(ses.info.Opened.Add(s.Timeouts.Login))
-	ses.gate = l.NewGate(&gate.Session{
+	facts := &gate.Session{
 		ID: ses.info.ID, Hostname: s.Hostname, Banner: l.Banner,
 		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(),
 		Strong: ses.strong, Date: date, Spool: spool, Watch: ses,
 		Mechanisms: gate.Mechanisms{Hidden: l.Hidden},
 		Limits:     gate.Limits{Token: s.Limits.Token, Literal: s.Limits.Literal, Errors: s.Limits.Errors, Message: s.Limits.Message},
-	})
+	}
+	if l.ReverseDNS {
+		ses.info.name = s.reverse.of(s.accepting, p.client.Addr(), s.running.Go)
+		facts.Name = ses.info.name.wait
+	}
+	ses.gate = l.NewGate(facts)
 	return ses
 }
 

@@ -1,0 +1,159 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// zone is a DNS of two tables. A name that leads to nothing is not found; an
+// address with the claim "slow" is answered when the asker gives up.
+type zone struct {
+	pointers  map[string][]string
+	addresses map[string]string
+	asked     atomic.Int64
+}
+
+func (z *zone) LookupAddr(ctx context.Context, address string) ([]string, error) {
+	z.asked.Add(1)
+	claims := z.pointers[address]
+	if len(claims) == 1 && claims[0] == "slow" {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if claims == nil {
+		return nil, &net.DNSError{IsNotFound: true}
+	}
+	return claims, nil
+}
+
+func (z *zone) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	text, ok := z.addresses[host]
+	if !ok {
+		return nil, &net.DNSError{IsNotFound: true}
+	}
+	if text == "fails" {
+		return nil, &net.DNSError{IsTemporary: true}
+	}
+	return []netip.Addr{netip.MustParseAddr(text)}, nil
+}
+
+var testZone = zone{
+	pointers: map[string][]string{
+		"192.0.2.1":   {"mail.example.net."},
+		"192.0.2.2":   {"liar.example.net."},
+		"192.0.2.3":   {"evil\r\nRCPT TO:<x>.", "with blank.example.", strings.Repeat("x", 64) + ".example."},
+		"192.0.2.4":   {"slow"},
+		"192.0.2.5":   {"other.example.net.", "five.example.net."},
+		"192.0.2.6":   {"flaky.example.net."},
+		"192.0.2.7":   {"a.x.", "b.x.", "c.x.", "d.x.", "mail.example.net."},
+		"2001:db8::1": {"six.example.net."},
+	},
+	addresses: map[string]string{
+		"mail.example.net": "::ffff:192.0.2.1", "liar.example.net": "192.0.2.99", "other.example.net": "192.0.2.98",
+		"five.example.net": "192.0.2.5", "flaky.example.net": "fails", "six.example.net": "2001:db8::1",
+	},
+}
+
+func start(search func()) { go search() }
+
+func TestReverseDNS(t *testing.T) {
+	n := &reverseDNS{resolver: &testZone, patience: 50 * time.Millisecond}
+	for address, want := range map[string]gate.Name{
+		"192.0.2.1":   {Confirmed: "mail.example.net", Claimed: "mail.example.net"},
+		"192.0.2.2":   {Claimed: "liar.example.net"},
+		"192.0.2.3":   {},
+		"192.0.2.4":   {Temporary: true},
+		"192.0.2.5":   {Confirmed: "five.example.net", Claimed: "five.example.net"},
+		"192.0.2.6":   {Claimed: "flaky.example.net", Temporary: true},
+		"192.0.2.7":   {Claimed: "a.x"},
+		"192.0.2.99":  {},
+		"2001:db8::1": {Confirmed: "six.example.net", Claimed: "six.example.net"},
+	} {
+		if got := n.of(t.Context(), netip.MustParseAddr(address), start).wait(); got != want {
+			t.Errorf("%s: %+v, want %+v", address, got, want)
+		}
+	}
+}
+
+func TestReverseDNSAsksOnce(t *testing.T) {
+	z := &zone{pointers: testZone.pointers, addresses: testZone.addresses}
+	n := &reverseDNS{resolver: z, patience: time.Minute}
+	one := netip.MustParseAddr("192.0.2.1")
+	var held []func()
+	hold := func(search func()) { held = append(held, search) }
+	first, second := n.of(t.Context(), one, hold), n.of(t.Context(), one, hold)
+	if first != second || len(held) != 1 || first.now() != "" {
+		t.Fatalf("%d searches", len(held))
+	}
+	held[0]()
+	if first.now() != "mail.example.net" || n.of(t.Context(), one, hold) != first || z.asked.Load() != 1 {
+		t.Errorf("%q, asked %d times", first.now(), z.asked.Load())
+	}
+	n.mu.Lock()
+	first.until = time.Now().Add(-time.Second)
+	n.mu.Unlock()
+	if n.of(t.Context(), one, hold) == first {
+		t.Error("what has expired is still used")
+	}
+}
+
+func TestReverseDNSIsBounded(t *testing.T) {
+	n := &reverseDNS{resolver: &zone{}, patience: time.Minute}
+	address := netip.MustParseAddr("10.0.0.0")
+	for range maxKnown + 100 {
+		n.of(t.Context(), address, func(search func()) { search() })
+		address = address.Next()
+	}
+	if len(n.known) > maxKnown {
+		t.Errorf("%d are kept", len(n.known))
+	}
+}
+
+// nameGate tells the client its own name.
+type nameGate struct {
+	plainGate
+	s *gate.Session
+}
+
+func (g nameGate) Secure(front *wire.Conn) error {
+	front.Print(fmt.Sprintf("%+v\r\n", g.s.ClientName()))
+	_ = front.Flush()
+	return gate.Because(gate.Done, nil)
+}
+
+func TestNameOfAClient(t *testing.T) {
+	w := behind(t, func(s *Server) {
+		s.Resolver, s.Timeouts.ReverseDNS = &testZone, 10*time.Second
+		s.Listeners[0].ReverseDNS = true
+		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return nameGate{plainGate{s}, s} }
+	})
+	conn := w.dial()
+	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.1 192.0.2.25 4321 25\r\n")
+	conn.hear("{Confirmed:mail.example.net Claimed:mail.example.net Temporary:false}")
+}
+
+// A shutdown does not wait for the DNS.
+func TestShutdownWhileLookingUp(t *testing.T) {
+	w := behind(t, func(s *Server) {
+		s.Resolver, s.Timeouts.ReverseDNS = &testZone, time.Hour
+		s.Listeners[0].ReverseDNS = true
+		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return nameGate{plainGate{s}, s} }
+	})
+	conn := w.dial()
+	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.4 192.0.2.25 4321 25\r\n")
+	wait(t, "no session", func() bool { return w.Sessions() == 1 })
+	if err := w.stop(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	conn.hear("{Confirmed: Claimed: Temporary:true}")
+}
