@@ -21,6 +21,7 @@ type Options struct {
 
 	RejectBareNewline bool // refuse a text with bare CR, LF or NUL, instead of mending it
 	Received          bool // put a Received header in front of each message
+	HideClient        bool // that header does not tell who the client is
 	DisableVRFY       bool
 }
 

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -9,34 +10,58 @@ import (
 )
 
 // received is the header that tells the message's readers how it came to us
-// (RFC 5321 §4.4, RFC 3848; the tls clause as RFC 8314 §4.3 has it).
-func (g *Gate) received() string {
+// (RFC 5321 §4.4, RFC 3848; the tls clause of RFC 8314 §7.4, which comes
+// behind the others). Version, cipher and bits stand in Postfix's words, which
+// is how postmasters look for them.
+func (g *Gate) received() string { return g.trace(g.front.TLS()) }
+
+// trace is the header for a TLS session, or for none.
+func (g *Gate) trace(state *tls.ConnectionState) string {
 	var b strings.Builder
-	b.WriteString("Received: from " + g.helo + " (" + g.from() + ")\r\n")
-	b.WriteString("\tby " + g.s.Hostname + " (Letterlock) with " + g.protocol())
-	if state := g.front.TLS(); state != nil {
-		b.WriteString("\r\n\ttls " + suiteName(state) + "\r\n\t(" + version(state) + ")")
+	b.WriteString("Received: from " + g.fromDomain() + "\r\n")
+	b.WriteString("\tby " + g.s.Hostname + " (Letterlock) with " + g.protocol(state != nil) + "\r\n")
+	b.WriteString("\tid " + g.s.ID)
+	if state != nil {
+		b.WriteString(" tls " + tls.CipherSuiteName(state.CipherSuite) + "\r\n\t(" + strength(state) + ")")
 	}
-	b.WriteString("\r\n\tid " + g.s.ID + "; " + g.s.Date() + "\r\n")
+	b.WriteString("; " + g.s.Date() + "\r\n")
 	return b.String()
 }
 
-// from is the client's address as the TCP-info of RFC 5321 §4.1.3 writes it.
-func (g *Gate) from() string {
-	address := g.s.Client.Addr().Unmap()
-	if address.Is6() {
-		return "unknown [IPv6:" + address.String() + "]"
+// fromDomain is how the client has introduced itself and, in parentheses, who
+// it is. A name that is neither a domain nor an address literal is worth a
+// comment. Where the client is not to be known, the message begins with us.
+func (g *Gate) fromDomain() string {
+	if g.o.HideClient {
+		return g.s.Hostname
 	}
-	return "unknown [" + address.String() + "]"
+	address := g.literal()
+	name := g.s.ClientName().Confirmed
+	if name == "" {
+		name = "unknown"
+	}
+	if !isDomain(g.helo) && !isLiteral(g.helo) {
+		return address + " (" + name + " " + address + ") (HELO " + ascii(g.helo) + ")"
+	}
+	return g.helo + " (" + name + " " + address + ")"
+}
+
+// literal is the client's address as RFC 5321 §4.1.3 writes it.
+func (g *Gate) literal() string {
+	address, _ := g.s.Originating()
+	if g.s.Client.Addr().Unmap().Is6() {
+		return "[IPv6:" + address + "]"
+	}
+	return "[" + address + "]"
 }
 
 // protocol is the keyword of RFC 3848, or of RFC 6531 for SMTP itself.
-func (g *Gate) protocol() string {
+func (g *Gate) protocol(secure bool) string {
 	if g.verb == "HELO" {
 		return "SMTP"
 	}
 	keyword := "ESMTP"
-	if g.front.TLS() != nil {
+	if secure {
 		keyword += "S"
 	}
 	if g.authed {
@@ -45,13 +70,51 @@ func (g *Gate) protocol() string {
 	return keyword
 }
 
-func suiteName(state *tls.ConnectionState) string {
-	return tls.CipherSuiteName(state.CipherSuite)
-}
-
-// version says it the way Postfix does, which is how postmasters look for it.
-func version(state *tls.ConnectionState) string {
+func strength(state *tls.ConnectionState) string {
 	suite := tlspolicy.Suite(state.CipherSuite)
 	bits := strconv.Itoa(suite.Bits())
 	return "using " + tlspolicy.Version(state.Version).String() + " with cipher " + suite.String() + " (" + bits + "/" + bits + " bits)"
+}
+
+// isDomain follows Domain of RFC 5321 §4.1.2, in ASCII.
+func isDomain(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, c := range []byte(label) {
+			if !alphanumeric(c) && c != '-' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isLiteral takes addresses in brackets alone: what else may stand there
+// (RFC 5321 §4.1.3) nobody uses.
+func isLiteral(name string) bool {
+	inner, opened := strings.CutPrefix(name, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	v6 := len(inner) > 5 && strings.EqualFold(inner[:5], "IPv6:")
+	if v6 {
+		inner = inner[5:]
+	}
+	address, err := netip.ParseAddr(inner)
+	return opened && closed && err == nil && address.Is6() == v6 && address.Zone() == ""
+}
+
+func alphanumeric(c byte) bool {
+	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+}
+
+// ascii makes a name of EHLO fit for a comment; see validName for what it
+// cannot hold.
+func ascii(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c > '~' {
+			return '?'
+		}
+		return c
+	}, name)
 }
