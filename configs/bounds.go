@@ -38,6 +38,7 @@ type timeoutBound struct {
 
 var timeoutBounds = []timeoutBound{
 	{"proxy_header", func(t Timeouts) time.Duration { return t.ProxyHeader }, time.Second, time.Minute},
+	{"reverse_dns", func(t Timeouts) time.Duration { return t.ReverseDNS }, time.Second, time.Minute},
 	{"handshake", func(t Timeouts) time.Duration { return t.Handshake }, time.Second, 10 * time.Minute},
 	{"dial", func(t Timeouts) time.Duration { return t.Dial }, time.Second, 10 * time.Minute},
 	{"greeting", func(t Timeouts) time.Duration { return t.Greeting }, time.Second, time.Hour},

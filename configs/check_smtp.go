@@ -7,7 +7,7 @@ func checkOpenRelay(_ *Config, l Listener, r report) {
 	if l.Service != SMTP {
 		return
 	}
-	named := len(l.Recipients) > 0
+	named := l.KnowsRecipients()
 	switch {
 	case named && l.AllowOpenRelay:
 		r.in("allow_open_relay").misplaced(
@@ -29,5 +29,23 @@ func checkRecipients(_ *Config, l Listener, r report) {
 		if err := legalRecipient(entry); err != nil {
 			r.in("recipients", i).wrong("write a domain, .domain for its subdomains, or an address: example.com, .example.com, info@example.com", "%q %v", entry, err)
 		}
+	}
+}
+
+// checkRecipientsFiles reads no more than the disk shows; what is in a file is
+// found when it is loaded.
+func checkRecipientsFiles(c *Config, m Machine, r report) {
+	for i, l := range c.Listeners {
+		if l.Service != SMTP {
+			continue
+		}
+		checkReadable(m, l.RecipientsFile, r.in("listeners", i).in("recipients_file"))
+	}
+}
+
+// checkHideClient: there is nothing to hide in what is not written.
+func checkHideClient(_ *Config, l Listener, r report) {
+	if l.HideClient && l.Service.Protocol() == "smtp" && !l.ReceivedOn() {
+		r.in("hide_client").misplaced("remove it", "hide_client means nothing without a Received header")
 	}
 }

@@ -88,8 +88,9 @@ type Listener struct {
 
 	// smtp only
 	RequireTLS     RequireTLS `yaml:"require_tls"`
-	Auth           bool       `yaml:"auth"`       // offer AUTH after TLS
-	Recipients     []string   `yaml:"recipients"` // domains or addresses that may be written to
+	Auth           bool       `yaml:"auth"`            // offer AUTH after TLS
+	Recipients     []string   `yaml:"recipients"`      // domains or addresses that may be written to
+	RecipientsFile string     `yaml:"recipients_file"` // a file of such, one a line
 	AllowOpenRelay bool       `yaml:"allow_open_relay"`
 
 	// GreetDelay is the pause before the greeting for those who do not wait
@@ -100,6 +101,9 @@ type Listener struct {
 	BareNewline string `yaml:"bare_newline"` // normalize or reject
 	Received    *bool  `yaml:"received"`     // nil: on
 	DisableVRFY *bool  `yaml:"disable_vrfy"` // nil: on
+	HideClient  bool   `yaml:"hide_client"`  // the Received header does not tell who the client is
+
+	ReverseDNS *bool `yaml:"reverse_dns"` // look the names of clients up; nil: on smtp
 
 	ProxyFrom      []Network `yaml:"proxy_from"`      // load balancers, who say with a PROXY header who the client is
 	Handover       string    `yaml:"handover"`        // how the backend learns who the client is
@@ -134,6 +138,7 @@ type Limits struct {
 // Timeouts bound every wait.
 type Timeouts struct {
 	ProxyHeader     time.Duration `yaml:"proxy_header"`    // a load balancer's PROXY header
+	ReverseDNS      time.Duration `yaml:"reverse_dns"`     // the name of a client
 	Handshake       time.Duration `yaml:"handshake"`       // the TLS handshake
 	Dial            time.Duration `yaml:"dial"`            // reaching a backend
 	Greeting        time.Duration `yaml:"greeting"`        // a backend's greeting, and each reply to a command

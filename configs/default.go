@@ -27,6 +27,7 @@ func Default() Config {
 		},
 		Timeouts: Timeouts{
 			ProxyHeader:     5 * time.Second, // it is sent at once, with the connection
+			ReverseDNS:      3 * time.Second, // a session may wait for it
 			Handshake:       30 * time.Second,
 			Dial:            10 * time.Second,
 			Greeting:        2 * time.Minute, // some SMTP servers let spammers wait for the greeting

@@ -203,8 +203,10 @@ func recipientWords(l Listener) string {
 	switch {
 	case l.AllowOpenRelay:
 		return "any that the backend takes"
-	case len(l.Recipients) == 0:
+	case !l.KnowsRecipients():
 		return "any that the backend takes from the client's address"
+	case l.RecipientsFile != "":
+		return strings.Join(append(slices.Clone(l.Recipients), "those in "+l.RecipientsFile), ", ")
 	default:
 		return strings.Join(l.Recipients, ", ")
 	}
@@ -214,6 +216,9 @@ func mailWords(l Listener) string {
 	text := "no Received header is added"
 	if l.ReceivedOn() {
 		text = "a Received header is added"
+	}
+	if l.ReceivedOn() && l.HideClient {
+		text += " that hides the client"
 	}
 	if l.BareNewline == "reject" {
 		text += ", bare newlines are refused"

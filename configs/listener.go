@@ -91,7 +91,17 @@ func (p Policy) resolve() (tlspolicy.Policy, error) {
 
 // KnowsRecipients reports whether the proxy itself decides who may be written
 // to.
-func (l Listener) KnowsRecipients() bool { return len(l.Recipients) > 0 }
+func (l Listener) KnowsRecipients() bool { return len(l.Recipients) > 0 || l.RecipientsFile != "" }
+
+// ReverseDNSOn reports whether the names of clients are looked up: on smtp,
+// where mail from the nameless is judged by it, unless switched off; elsewhere
+// if switched on.
+func (l Listener) ReverseDNSOn() bool {
+	if l.ReverseDNS == nil {
+		return l.Service == SMTP
+	}
+	return *l.ReverseDNS
+}
 
 // ProbeOn reports whether backends are probed at the start and with each
 // reload.

@@ -66,6 +66,8 @@ var belongs = []struct {
 	{"require_tls", []Service{SMTP}},
 	{"auth", []Service{SMTP}},
 	{"recipients", []Service{SMTP}},
+	{"recipients_file", []Service{SMTP}},
+	{"hide_client", []Service{Submission, Submissions}},
 	{"allow_open_relay", []Service{SMTP}},
 	{"greet_delay", []Service{SMTP}},
 	{"bare_newline", smtpFamily},

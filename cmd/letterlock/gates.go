@@ -21,7 +21,10 @@ type protocol struct {
 }
 
 // protocolOf is the place to add a protocol.
-func protocolOf(l configs.Listener) protocol {
+func protocolOf(l configs.Listener) protocol { return protocolWith(l, smtp.Recipients(l.Recipients)) }
+
+// protocolWith is protocolOf with another way to know the recipients.
+func protocolWith(l configs.Listener, recipients func(string) bool) protocol {
 	switch l.Service.Protocol() {
 	case "imap":
 		return protocol{func(s *gate.Session) proxy.Gate { return imap.New(s) }, []string{"imap"}}
@@ -30,13 +33,13 @@ func protocolOf(l configs.Listener) protocol {
 	case "sieve":
 		return protocol{func(s *gate.Session) proxy.Gate { return sieve.New(s) }, []string{"managesieve"}}
 	}
-	return protocol{newSMTP(l), []string{"smtp", "esmtp", "submission"}}
+	return protocol{newSMTP(l, recipients), []string{"smtp", "esmtp", "submission"}}
 }
 
-func newSMTP(l configs.Listener) func(*gate.Session) proxy.Gate {
+func newSMTP(l configs.Listener, recipients func(string) bool) func(*gate.Session) proxy.Gate {
 	o := smtp.Options{
 		RequireTLS: l.Service != configs.SMTP || l.RequireTLS.All, TLSDomains: l.RequireTLS.Domains,
-		RejectBareNewline: l.BareNewline == "reject", Received: l.ReceivedOn(), DisableVRFY: l.VRFYDisabled(),
+		RejectBareNewline: l.BareNewline == "reject", Received: l.ReceivedOn(), DisableVRFY: l.VRFYDisabled(), HideClient: l.HideClient,
 	}
 	switch {
 	case l.Service != configs.SMTP:
@@ -44,8 +47,8 @@ func newSMTP(l configs.Listener) func(*gate.Session) proxy.Gate {
 	case l.Auth:
 		o.Auth = smtp.OptionalAuth
 	}
-	if len(l.Recipients) > 0 {
-		o.Recipients = smtp.Recipients(l.Recipients)
+	if l.KnowsRecipients() {
+		o.Recipients = recipients
 	}
 	return func(s *gate.Session) proxy.Gate {
 		o := o

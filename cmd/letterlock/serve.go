@@ -71,11 +71,15 @@ func newListener(c *configs.Config, l configs.Listener, store *certs.Store, back
 	if err != nil {
 		return nil, err
 	}
+	recipients, err := u.recipients(l)
+	if err != nil {
+		return nil, err
+	}
 	listener := &proxy.Listener{
 		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(), Pause: l.GreetPause(),
 		Banner: banner(l), Hidden: upper(l.HideMechanisms),
-		Backend: backend, Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom),
-		NewGate: protocolOf(l).newGate,
+		Backend: backend, Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom), ReverseDNS: l.ReverseDNSOn(),
+		NewGate: protocolWith(l, recipients).newGate,
 	}
 	return listener, u.secure(listener, c, l, store)
 }
@@ -91,7 +95,7 @@ func limits(l configs.Limits) proxy.Limits {
 
 func timeouts(t configs.Timeouts) proxy.Timeouts {
 	return proxy.Timeouts{
-		ProxyHeader: t.ProxyHeader, Handshake: t.Handshake, Dial: t.Dial, Greeting: t.Greeting, Command: t.Command,
+		ReverseDNS: t.ReverseDNS, ProxyHeader: t.ProxyHeader, Handshake: t.Handshake, Dial: t.Dial, Greeting: t.Greeting, Command: t.Command,
 		Login: t.Login, Unauthenticated: t.Unauthenticated, LoginDelay: t.LoginDelay, LoginForget: t.LoginForget,
 		Idle: t.Idle, Data: t.Data, Message: t.Message, EndOfData: t.EndOfData,
 	}

@@ -55,8 +55,8 @@ const Time = 20 * time.Second
 const maxHeard = 256 << 10
 
 // Visit asks a backend on a connection that is fresh but for a PROXY header,
-// and closes it. A connection that is Clear gets TLS first. The error says that the visit was cut short; what was found
-// until then is still true.
+// and closes it. A connection that is Clear gets TLS first. The error says that
+// the visit was cut short; what was found until then is still true.
 func Visit(ctx context.Context, conn net.Conn, t Target) ([]Finding, error) {
 	deadline := time.Now().Add(Time)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {

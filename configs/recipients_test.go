@@ -1,0 +1,49 @@
+package configs
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestReadRecipients(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "recipients")
+	for text, c := range map[string]struct {
+		want []string
+		err  string
+	}{
+		"example.com\n": {[]string{"example.com"}, ""},
+		"# ours\n\n Example.COM \r\n.b.example# all\n": {[]string{"example.com", ".b.example"}, ""},
+		"Info@Example.net":            {[]string{"Info@example.net"}, ""},
+		"":                            {nil, "names no recipients"},
+		"# nobody\n":                  {nil, "names no recipients"},
+		"example.com\nexa mple.com\n": {nil, `recipients:2: "exa mple.com"`},
+		"*\n":                         {nil, `recipients:1: "*"`},
+		strings.Repeat("x", 1<<17):    {nil, "too long"},
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadRecipients(path)
+		if !slices.Equal(got, c.want) || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%.40q: %q, %v", text, got, err)
+		}
+	}
+	if _, err := ReadRecipients(path + ".none"); err == nil {
+		t.Error("a file that is not there was read")
+	}
+}
+
+func FuzzRecipients(f *testing.F) {
+	f.Add("example.com\n# x\n.example.org\ninfo@example.net\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		entries, err := parseRecipients("f", strings.NewReader(text))
+		for _, entry := range entries {
+			if err != nil || legalRecipient(entry) != nil {
+				t.Errorf("%q came through, %v", entry, err)
+			}
+		}
+	})
+}
