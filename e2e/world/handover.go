@@ -13,6 +13,8 @@ type Believers struct {
 	Dir              string
 	Ports            BelieverPorts
 	Postfix, Dovecot *Process
+
+	Listen, Trusted string // where Dovecot listens, and whom it believes
 }
 
 // BelieverPorts are where they listen. Those behind a header take nothing
@@ -31,7 +33,7 @@ const BelieverPassword = "word-of-everybody"
 
 // StartBelievers starts both. They end with their Stop.
 func (w *World) StartBelievers() (*Believers, error) {
-	b := &Believers{Dir: filepath.Join(w.Dir, "believers")}
+	b := &Believers{Dir: filepath.Join(w.Dir, "believers"), Listen: "127.0.0.1, 127.0.0.2", Trusted: "127.0.0.1"}
 	p := &b.Ports
 	err := errors.Join(
 		freePorts(&p.SMTP, &p.SMTPBehindHeader, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve, &p.TrustingSMTP),

@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/e2e/world"
+)
+
+// HAProxy in front says who the client is, and Postfix and Dovecot behind hear
+// it from us: it is the client's address all the way.
+func TestBehindHAProxy(t *testing.T) {
+	b := believers(t)
+	l := serveCustom(t, "timeouts: {proxy_header: 1s, shutdown: 5s}",
+		world.Listener{Name: "smtp", Service: "smtp", Backend: b.Ports.SMTP, Keys: []string{"proxy_from: [127.0.0.1]", "handover: xclient"}},
+		world.Listener{Name: "imaps", Service: "imaps", Backend: b.Ports.IMAP, Keys: []string{"proxy_from: [127.0.0.1]", "handover: imap-id"}})
+
+	for i, send := range []string{"send-proxy", "send-proxy-v2"} {
+		t.Run(send, func(t *testing.T) {
+			smtp, imaps := haproxy(t, send, l.Address("smtp"), l.Address("imaps"))
+			mark := b.Postfix.Log.Mark()
+			c, port := dialFrom(t, stranger, smtp)
+			c.reply("220")
+			c.command("250", "EHLO e2e.example")
+			c.command("220", "STARTTLS")
+			c.startTLS()
+			c.command("250", "EHLO e2e.example")
+			c.command("250", "MAIL FROM:<a@elsewhere.example>")
+			c.command("250", "RCPT TO:<b@example.com>")
+			c.command("221", "QUIT")
+			awaitIn(t, b.Postfix, mark, fmt.Sprintf("client=unknown[%s]:%d", stranger, port))
+			awaitIn(t, l.Process, 0, "session", fmt.Sprintf("client=%s:%d", stranger, port), "via=127.0.0.1")
+
+			mark = b.Dovecot.Log.Mark()
+			c, _ = dialFrom(t, stranger, imaps)
+			c.startTLS() // behind the header, before a word
+			user := fmt.Sprintf("balanced%d", i)
+			loginIMAP(c, user)
+			awaitIn(t, b.Dovecot, mark, "Login: user=<"+user+">", "rip="+stranger)
+		})
+	}
+
+	t.Run("without a header", func(t *testing.T) {
+		mark := l.Log.Mark()
+		c, _ := dialFrom(t, "127.0.0.1", l.Address("smtp"))
+		c.hearEnd()
+		awaitIn(t, l.Process, mark, "without a proper PROXY header")
+	})
+	t.Run("a header that is not to be believed", func(t *testing.T) {
+		c, _ := dialFrom(t, stranger, l.Address("smtp"))
+		c.reply("220")
+		c.command("500", "PROXY TCP4 192.0.2.66 192.0.2.25 4321 25")
+		c.command("221", "QUIT")
+		for _, line := range l.Log.Since(0) {
+			if strings.Contains(line, "192.0.2.66") {
+				t.Errorf("it is in the log: %s", line)
+			}
+		}
+	})
+}
+
+// haproxy stands in front of both addresses, and says who the client is.
+func haproxy(t *testing.T, send, smtp, imaps string) (frontSMTP, frontIMAPS string) {
+	t.Helper()
+	fronts := []string{freeAddress(t), freeAddress(t)}
+	text := "defaults\n mode tcp\n timeout connect 10s\n timeout client 60s\n timeout server 60s\n"
+	for i, back := range []string{smtp, imaps} {
+		text += fmt.Sprintf("listen l%d\n bind %s\n server s%d %s %s\n", i, fronts[i], i, back, send)
+	}
+	path := filepath.Join(t.TempDir(), "haproxy.cfg")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := world.Run("haproxy", exec.Command("haproxy", "-db", "-f", path))
+	if err != nil {
+		t.Fatalf("%v: run e2e/install", err)
+	}
+	p.DiesOfSignal = true
+	t.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	for end := time.Now().Add(world.Patience); ; time.Sleep(20 * time.Millisecond) {
+		conn, err := net.Dial("tcp", fronts[1])
+		if err == nil {
+			_ = conn.Close()
+			return fronts[0], fronts[1]
+		}
+		if time.Now().After(end) || !p.Running() {
+			t.Fatalf("haproxy does not listen\n%s", p.Log.Tail())
+		}
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}

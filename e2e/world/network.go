@@ -1,0 +1,104 @@
+package world
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Network is three machines in a row, made of network namespaces: the client,
+// the proxy's, and the backend's, whose way to everybody is the proxy's. What
+// the backend sends to foreign addresses ends at the proxy's machine.
+type Network struct {
+	Dovecot *Process
+	IMAP    int // of Dovecot, at BackendAddress
+
+	w    *World
+	name string
+	made []string // namespaces
+}
+
+// The addresses of the machines (RFC 5737, RFC 1918).
+const (
+	ClientAddress  = "198.51.100.7"
+	ProxyAddress   = "198.51.100.1"
+	BackendAddress = "10.99.0.2"
+)
+
+// NewNetwork makes the machines and starts a Dovecot on the last one. Close
+// removes what there is, also behind an error.
+func (w *World) NewNetwork() (*Network, error) {
+	n := &Network{w: w, name: fmt.Sprintf("ll%d", os.Getpid())}
+	for _, machine := range []string{"client", "proxy", "backend"} {
+		if err := ip("netns add " + n.machine(machine)); err != nil {
+			return n, err
+		}
+		n.made = append(n.made, n.machine(machine))
+	}
+	c, p, b := "-n "+n.machine("client")+" ", "-n "+n.machine("proxy")+" ", "-n "+n.machine("backend")+" "
+	for _, command := range []string{
+		p + "link add front type veth peer name eth0 netns " + n.machine("client"),
+		p + "link add back type veth peer name eth0 netns " + n.machine("backend"),
+		c + "addr add " + ClientAddress + "/24 dev eth0", p + "addr add " + ProxyAddress + "/24 dev front",
+		p + "addr add 10.99.0.1/24 dev back", b + "addr add " + BackendAddress + "/24 dev eth0",
+		c + "link set lo up", p + "link set lo up", b + "link set lo up",
+		c + "link set eth0 up", p + "link set front up", p + "link set back up", b + "link set eth0 up",
+		b + "route add default via 10.99.0.1",
+		p + "rule add iif back lookup 100", p + "route add local default dev lo table 100", // as docs/handover.md has it
+	} {
+		if err := ip(command); err != nil {
+			return n, err
+		}
+	}
+	return n, n.startDovecot()
+}
+
+func ip(command string) error {
+	if out, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("ip %s: %w: %s", command, err, out)
+	}
+	return nil
+}
+
+// machine is the namespace of a machine.
+func (n *Network) machine(name string) string { return n.name + name }
+
+// On is a command on one of the machines: client, proxy or backend.
+func (n *Network) On(machine, program string, args ...string) *exec.Cmd {
+	return exec.Command("ip", append([]string{"netns", "exec", n.machine(machine), program}, args...)...)
+}
+
+func (n *Network) startDovecot() error {
+	b := &Believers{Dir: filepath.Join(n.w.Dir, "network"), Listen: "*", Trusted: ClientAddress}
+	p := &b.Ports
+	err := errors.Join(
+		freePorts(&p.SMTP, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve),
+		n.w.folders("network/home"), give(filepath.Join(n.w.Dir, "network/home"), "nobody"),
+		n.w.fill("handover-dovecot.conf", "network/dovecot.conf", b),
+	)
+	if err != nil {
+		return err
+	}
+	n.IMAP = p.IMAP
+	n.Dovecot, err = Run("dovecot of the network", n.On("backend", "dovecot", "-F", "-c", filepath.Join(b.Dir, "dovecot.conf")))
+	if err != nil {
+		return err
+	}
+	_, err = n.Dovecot.Log.Await(0, Patience, "starting up")
+	return err
+}
+
+// Close ends Dovecot and removes the machines.
+func (n *Network) Close() error {
+	var errs []error
+	if n.Dovecot != nil {
+		errs = append(errs, n.Dovecot.Stop())
+	}
+	for _, name := range n.made {
+		errs = append(errs, ip("netns delete "+name))
+	}
+	return errors.Join(errs...)
+}
