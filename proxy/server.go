@@ -210,10 +210,10 @@ func (s *Server) register(ses *session) bool {
 
 // forget is the end of a session that was registered.
 func (s *Server) forget(ses *session) {
+	ses.place.leave()
 	s.mu.Lock()
 	delete(s.sessions, ses)
 	s.mu.Unlock()
-	ses.place.leave()
 	s.running.Done()
 }
 
