@@ -2,16 +2,18 @@ package imap
 
 import (
 	"encoding/base64"
-	"errors"
+	"slices"
 	"strings"
 
 	imapv2 "github.com/emersion/go-imap/v2"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/wire"
 )
 
-const tooWeak = "[PRIVACYREQUIRED] Stronger encryption required"
+const (
+	tooWeak = "[PRIVACYREQUIRED] Stronger encryption required"
+	failed  = "[AUTHENTICATIONFAILED] Authentication failed"
+)
 
 // login passes a LOGIN on (RFC 9051 §6.2.3).
 func (g *Gate) login(cmd command) error {
@@ -25,6 +27,9 @@ func (g *Gate) login(cmd command) error {
 	user, password, ok := cmd.args.credentials()
 	if !ok {
 		return g.bad(cmd, "Syntax: LOGIN name password")
+	}
+	if g.s.Mechanisms.Ahead() {
+		return g.enter(cmd, gate.CommandLogin("LOGIN", user, password))
 	}
 	if err := g.admit(cmd, user); err != nil {
 		return err
@@ -75,7 +80,7 @@ func (g *Gate) admit(cmd command, user string) error {
 		return nil
 	}
 	if err = gate.Because(gate.LoginRefused, err); gate.ReasonOf(err) == gate.LoginRefused {
-		g.front.Print(cmd.tag, " NO [AUTHENTICATIONFAILED] Authentication failed", crlf)
+		g.front.Print(cmd.tag, " NO ", failed, crlf)
 	}
 	return err
 }
@@ -115,8 +120,11 @@ func (g *Gate) authenticate(cmd command) error {
 	}
 	// Beyond the policy, the backend must have offered it: what it keeps to
 	// itself may be meant for proxies.
-	if !g.s.Mechanisms.Allows(mechanism) || !g.offer.set.Has(imapv2.AuthCap(mechanism)) {
+	if !slices.Contains(mechanismsIn(g.offer.words, g.s.Mechanisms), mechanism) {
 		return g.no(cmd, "Unsupported authentication mechanism")
+	}
+	if g.s.Mechanisms.Ahead() {
+		return g.hearOut(cmd, mechanism, initial)
 	}
 	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g, cmd: cmd}
 	req := g.request("AUTHENTICATE " + mechanism)
@@ -199,20 +207,11 @@ func (x *exchange) answer(challenge string) (string, error) {
 	if x.cancelled {
 		return "", garbage("+ to a cancelled exchange")
 	}
-	front := x.g.front
-	front.Print("+ ", challenge, crlf)
-	if err := front.Flush(); err != nil {
-		return "", gate.FromClient(err)
-	}
-	line, err := front.ReadLine()
-	if _, ok := errors.AsType[wire.SyntaxError](err); ok {
-		return x.cancel(), nil
-	}
+	response, ok, err := x.g.askClient(&x.Exchange, challenge)
 	if err != nil {
-		return "", gate.FromClient(err)
+		return "", err
 	}
-	response := string(line)
-	if !x.Sound(response) {
+	if !ok {
 		return x.cancel(), nil
 	}
 	return response, x.respond(response)

@@ -39,9 +39,27 @@ func shown(words []string, mechanisms gate.Mechanisms, strong bool) []string {
 		return hide
 	})
 	if !strong {
-		words = append(words, "LOGINDISABLED")
+		return append(words, "LOGINDISABLED")
+	}
+	// Where we log in by means of our own, some are not the backend's.
+	for _, mechanism := range mechanismsIn(words, mechanisms) {
+		if word := "AUTH=" + mechanism; !slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, word) }) {
+			words = append(words, word)
+		}
 	}
 	return words
+}
+
+// mechanismsIn are the SASL mechanisms that a client may use, of a backend with
+// these capabilities.
+func mechanismsIn(words []string, mechanisms gate.Mechanisms) []string {
+	var offered []string
+	for _, word := range words {
+		if mechanism, ok := strings.CutPrefix(strings.ToUpper(word), "AUTH="); ok {
+			offered = append(offered, mechanism)
+		}
+	}
+	return mechanisms.Filter(offered)
 }
 
 // capabilities are the backend's latest, in its own words.

@@ -50,8 +50,12 @@ func (g *Gate) greet(list string) {
 }
 
 // Open hears the backend's greeting, learns its capabilities and tells it who
-// the client is.
+// the client is. A backend from before is left with a goodbye.
 func (g *Gate) Open(back *wire.Conn) error {
+	if g.back != nil {
+		g.back.Print(g.nextTag(), " LOGOUT", crlf)
+		_ = g.back.Flush()
+	}
 	g.back = back
 	greeting, err := g.hearGreeting()
 	if err != nil {

@@ -14,6 +14,11 @@ func (g *Gate) name(c command) error {
 	if c.arg == "" || !printable(c.arg) {
 		return g.fail("-ERR Syntax: USER name")
 	}
+	if g.s.Mechanisms.Ahead() {
+		g.user = c.arg
+		g.reply("+OK Send PASS")
+		return nil
+	}
 	reply, err := g.ask("USER ", c.arg)
 	if err != nil {
 		return err
@@ -34,6 +39,9 @@ func (g *Gate) pass(c command) error {
 		return g.fail("-ERR Send USER first")
 	}
 	g.user = ""
+	if g.s.Mechanisms.Ahead() {
+		return g.enter(gate.CommandLogin("USER", user, c.arg))
+	}
 	return g.login(user, "USER", "PASS ", c.arg)
 }
 
@@ -74,7 +82,7 @@ func (g *Gate) admit(user string) error {
 		return nil
 	}
 	if err = gate.Because(gate.LoginRefused, err); gate.ReasonOf(err) == gate.LoginRefused {
-		g.reply("-ERR [AUTH] Authentication failed")
+		g.reply(failed)
 	}
 	return err
 }
@@ -103,6 +111,9 @@ func (g *Gate) auth(c command) error {
 		return g.fail("-ERR Unsupported authentication mechanism")
 	case len(initial) > g.s.Limits.Token:
 		return gate.Because(gate.LineTooLong, nil)
+	}
+	if g.s.Mechanisms.Ahead() {
+		return g.hearOut(mechanism, initial)
 	}
 	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g}
 	if initial != "" && !x.Sound(initial) {
@@ -136,38 +147,26 @@ func (x *exchange) begin(initial string) (reply string, err error) {
 	return x.g.exchange("AUTH ", x.Mechanism, " ", initial)
 }
 
-// respond passes a challenge on and the client's response back. Whatever the
-// client answers is a response, even if it looks like a command. One that
+// respond passes a challenge on and the client's response back. One that
 // cannot be passed on cancels the exchange on both sides, in step.
 func (x *exchange) respond(challenge string) (reply string, err error) {
-	g := x.g
-	g.reply("+ " + strings.TrimPrefix(challenge[1:], " "))
-	if err := g.front.Flush(); err != nil {
-		return "", gate.FromClient(err)
-	}
-	line, err := g.front.ReadLine()
-	switch response := string(line); {
-	case isSyntax(err), err == nil && !x.Sound(response):
-		return x.cancel()
+	response, ok, err := x.g.askClient(&x.Exchange, strings.TrimPrefix(challenge[1:], " "))
+	switch {
 	case err != nil:
-		return "", g.misread(err)
-	case len(response) > g.s.Limits.Token:
-		g.turn = ours
-		return "", gate.Because(gate.LineTooLong, nil)
-	default:
-		g.turn = ours
-		if err := x.admit(response); err != nil {
-			return "", err
-		}
-		return g.exchange(response)
+		return "", err
+	case !ok:
+		return x.g.cancel()
 	}
+	if err := x.admit(response); err != nil {
+		return "", err
+	}
+	return x.g.exchange(response)
 }
 
 // cancel ends the exchange with the backend (RFC 5034 §4), which can only
 // agree.
-func (x *exchange) cancel() (reply string, err error) {
-	x.g.turn = ours
-	reply, err = x.g.exchange("*")
+func (g *Gate) cancel() (reply string, err error) {
+	reply, err = g.exchange("*")
 	if err == nil && !isERR(reply) {
 		err = gate.Because(gate.BackendGarbage, errReply)
 	}

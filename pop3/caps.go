@@ -1,6 +1,7 @@
 package pop3
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -49,6 +50,9 @@ func rewrite(offered []string, mechanisms gate.Mechanisms, login bool) []string 
 	if offered == nil {
 		offered = []string{"USER"}
 	}
+	if mechanisms.Means != gate.Same && !slices.ContainsFunc(offered, isSASL) {
+		offered = append(slices.Clone(offered), "SASL") // what we log in by may be another
+	}
 	var shown []string
 	for _, line := range offered {
 		words := strings.Fields(line)
@@ -67,6 +71,11 @@ func rewrite(offered []string, mechanisms gate.Mechanisms, login bool) []string 
 		}
 	}
 	return append(shown, implementation)
+}
+
+func isSASL(line string) bool {
+	words := strings.Fields(line)
+	return len(words) > 0 && keywordOf(words) == "SASL"
 }
 
 // mechanisms are the SASL mechanisms that the client may use.

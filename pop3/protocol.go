@@ -42,8 +42,9 @@ func (g *Gate) Secure(front *wire.Conn) error {
 }
 
 // Open hears the backend's greeting, tells it who the client is and asks for
-// its capabilities.
+// its capabilities. A backend from before is left with a goodbye.
 func (g *Gate) Open(back *wire.Conn) error {
+	g.leave()
 	g.back = back
 	greeting, err := g.hearGreeting()
 	if err != nil {
@@ -113,13 +114,18 @@ func strong(code string, do handler) handler {
 // quit ends the session, for the backend too. Its answer is of no interest: no
 // message was marked before login.
 func (g *Gate) quit(command) error {
-	if g.back != nil {
-		g.back.Print("QUIT\r\n")
-		_ = g.back.Flush()
-	}
+	g.leave()
 	g.reply("+OK Goodbye")
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
 	}
 	return gate.Because(gate.Done, nil)
+}
+
+// leave says goodbye to the backend, if there is one.
+func (g *Gate) leave() {
+	if g.back != nil {
+		g.back.Print("QUIT\r\n")
+		_ = g.back.Flush()
+	}
 }

@@ -1,7 +1,6 @@
 package sieve
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +23,9 @@ func (g *Gate) authenticate(c command) error {
 	case len(initial) > 0 && len(initial[0].text) > g.s.Limits.Token:
 		return gate.Because(gate.LineTooLong, nil)
 	}
+	if g.s.Mechanisms.Ahead() {
+		return g.hearOut(mechanism, initial)
+	}
 	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g}
 	if len(initial) > 0 && !x.Sound(initial[0].text) {
 		return g.fail(`NO "Cannot decode the initial response"`)
@@ -35,7 +37,7 @@ func (g *Gate) authenticate(c command) error {
 	if err != nil {
 		return err
 	}
-	return x.end(reply)
+	return g.end(&x.Exchange, reply)
 }
 
 // exchange is one SASL exchange between the client and the backend.
@@ -57,33 +59,25 @@ func (x *exchange) begin(initial []token) (reply []token, err error) {
 	return x.g.ask(line)
 }
 
-// respond passes a challenge on and the client's response back. Whatever the
-// client answers is a response, even if it looks like a command. One that
+// respond passes a challenge on and the client's response back. One that
 // cannot be passed on cancels the exchange on both sides, in step, as "*" does.
 func (x *exchange) respond(challenge token) (reply []token, err error) {
-	g := x.g
-	g.reply(challenge.String())
-	if err := g.front.Flush(); err != nil {
-		return nil, gate.FromClient(err)
-	}
-	words, err := g.read(g.front.ReadLine())
+	response, ok, err := x.g.askClient(&x.Exchange, challenge)
 	switch {
-	case errors.Is(err, errMalformed), err == nil && !(isChallenge(words) && x.Sound(words[0].text)):
-		return x.cancel()
 	case err != nil:
 		return nil, err
-	case len(words[0].text) > g.s.Limits.Token:
-		return nil, gate.Because(gate.LineTooLong, nil)
+	case !ok:
+		return x.g.cancel()
 	}
-	if err := x.admit(words[0].text); err != nil {
+	if err := x.admit(response); err != nil {
 		return nil, err
 	}
-	return g.ask(request(words[0].text))
+	return x.g.ask(request(response))
 }
 
 // cancel ends the exchange with the backend, which can only agree.
-func (x *exchange) cancel() (reply []token, err error) {
-	reply, err = x.g.ask(`"*"`)
+func (g *Gate) cancel() (reply []token, err error) {
+	reply, err = g.ask(`"*"`)
 	if err != nil {
 		return nil, err
 	}
@@ -93,35 +87,40 @@ func (x *exchange) cancel() (reply []token, err error) {
 	return reply, nil
 }
 
-// admit asks once, before the first response that says something, whether this
-// login may be tried at all. If not, it is answered as a wrong password is.
+// admit asks once, before the first response that says something.
 func (x *exchange) admit(response string) error {
 	x.Response(response)
 	if x.admitted || strings.Trim(response, "=") == "" {
 		return nil
 	}
 	x.admitted = true
-	err := x.g.s.Watch.Admit(x.User())
+	return x.g.admit(x.User())
+}
+
+// admit asks whether a login may be tried at all. If not, it is answered as a
+// wrong password is.
+func (g *Gate) admit(user string) error {
+	err := g.s.Watch.Admit(user)
 	if err == nil {
 		return nil
 	}
 	if err = gate.Because(gate.LoginRefused, err); gate.ReasonOf(err) == gate.LoginRefused {
-		x.g.reply(`NO "Authentication failed"`)
+		g.reply(failed)
 	}
 	return err
 }
 
 // end passes on how the backend answered the login.
-func (x *exchange) end(reply []token) error {
+func (g *Gate) end(x *gate.Exchange, reply []token) error {
 	r, ok := parseResponse(reply)
 	if !ok {
 		return gate.Because(gate.BackendGarbage, errReply)
 	}
 	if x.Begun() || r.status == "OK" {
-		x.g.s.Watch.Login(x.User(), x.Mechanism, r.status == "OK")
+		g.s.Watch.Login(x.User(), x.Mechanism, r.status == "OK")
 	}
-	x.g.loggedIn = r.status == "OK"
-	return x.g.pass(r)
+	g.loggedIn = r.status == "OK"
+	return g.pass(r)
 }
 
 func isChallenge(words []token) bool { return len(words) == 1 && words[0].isString() }

@@ -41,8 +41,10 @@ func (g *Gate) Secure(front *wire.Conn) error {
 }
 
 // Open hears the backend's greeting, which is its capabilities (RFC 5804
-// §1.7), and tells it who the client is.
+// §1.7), and tells it who the client is. A backend from before is left with a
+// goodbye.
 func (g *Gate) Open(back *wire.Conn) error {
+	g.leave()
 	g.back = back
 	if err := g.hearGreeting(); err != nil {
 		return err
@@ -96,14 +98,19 @@ func (g *Gate) noop(c command) error {
 // logout ends the session, for the backend too, whose answer is of no
 // interest.
 func (g *Gate) logout(command) error {
-	if g.back != nil {
-		g.back.Print("LOGOUT\r\n")
-		_ = g.back.Flush()
-	}
+	g.leave()
 	g.reply(`OK "Goodbye"`)
 	g.over = true
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
 	}
 	return gate.Because(gate.Done, nil)
+}
+
+// leave says goodbye to the backend, if there is one.
+func (g *Gate) leave() {
+	if g.back != nil {
+		g.back.Print("LOGOUT\r\n")
+		_ = g.back.Flush()
+	}
 }

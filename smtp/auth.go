@@ -12,6 +12,8 @@ import (
 // maxRounds bounds the challenges of one exchange.
 const maxRounds = 32
 
+var errEndless = errors.New("the backend does not end the login")
+
 // mayAuth reports whether the client can log in here and now.
 func (g *Gate) mayAuth() bool {
 	return g.o.Auth != NoAuth && g.s.Strong(g.front.TLS())
@@ -36,6 +38,9 @@ func (g *Gate) auth(cmd command) error {
 		return g.fault("501 5.5.4 Syntax: AUTH mechanism [initial-response]")
 	case !slices.Contains(g.caps.mechanisms, strings.ToUpper(fields[0])):
 		return g.fault("504 5.5.4 Unrecognized authentication type")
+	}
+	if g.s.Mechanisms.Ahead() {
+		return g.hearOut(strings.ToUpper(fields[0]), fields[1:])
 	}
 	x := &gate.Exchange{Mechanism: strings.ToUpper(fields[0])}
 	command := "AUTH " + x.Mechanism
@@ -81,7 +86,7 @@ func (g *Gate) challenges(x *gate.Exchange, r reply) error {
 			return err
 		}
 	}
-	return gate.Because(gate.BackendGarbage, errors.New("the backend does not end the login"))
+	return gate.Because(gate.BackendGarbage, errEndless)
 }
 
 // response reads what the client answers to a challenge: base64, or `*`. All

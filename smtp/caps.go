@@ -3,6 +3,8 @@ package smtp
 import (
 	"slices"
 	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
 )
 
 // capabilities are what the backend has said about itself in its last reply
@@ -73,6 +75,9 @@ func (g *Gate) parseCapabilities(r reply) capabilities {
 		if _, hide := hidden[keyword]; !hide && !strings.HasPrefix(keyword, "AUTH=") {
 			c.lines = append(c.lines, line[4:])
 		}
+	}
+	if c.mechanisms == nil && g.s.Mechanisms.Means != gate.Same {
+		c.mechanisms = g.s.Mechanisms.Filter(nil)
 	}
 	// A chunk passes without a look at its text.
 	if c.chunking = c.chunking && !g.o.RejectBareNewline; !c.chunking {

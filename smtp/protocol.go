@@ -89,9 +89,14 @@ func (g *Gate) Secure(front *wire.Conn) error {
 
 // Open hears the backend's greeting. On a connection that is still in clear
 // it introduces us by our own name: of an unprotected client the backend
-// hears nothing before that client has declined TLS.
+// hears nothing before that client has declined TLS. A backend from before is
+// left with a goodbye.
 func (g *Gate) Open(back *wire.Conn) error {
-	g.back = back
+	if g.back != nil {
+		g.back.Print("QUIT\r\n")
+		_ = g.back.Flush()
+	}
+	g.back, g.caps, g.introduced = back, capabilities{}, false
 	if err := g.hearGreeting(); err != nil {
 		return err
 	}

@@ -24,6 +24,6 @@ func (g *Gate) secureBackend() error {
 	if err := g.back.Upgrade(""); err != nil {
 		return gate.FromBackend(err)
 	}
-	g.caps = capabilities{}
+	g.caps, g.introduced = capabilities{}, false
 	return nil
 }

@@ -20,8 +20,11 @@
 //	B! close               the backend closes its connection
 //	B! none                the backend has not been dialled
 //	B! TLS                 the backend's handshake succeeds
+//	B! next                from here on the backend is the one dialled next
 //
-// The option "backend starttls" has the gate turn TLS on towards the backend.
+// Some options are not for the function: "backend starttls" has the gate turn
+// TLS on towards the backend, "home NAME" gives that user another backend,
+// "nowhere NAME" gives one none, and "backend_login MEANS" is gate.Means.
 //
 // C| and B| send raw bytes in one piece, written as a Go string without its
 // quotes: `C| STARTTLS\r\nNOOP\r\n`. In every text, ${x*N} stands for N times

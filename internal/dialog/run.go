@@ -59,6 +59,8 @@ type runner struct {
 	toBackend       *bufio.Reader
 	dialled         chan net.Conn
 	listener        net.Listener
+	left            []net.Conn // backends before this one
+	back            *wire.Conn // the gate's end of the backend; used by it alone
 }
 
 func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
@@ -74,7 +76,9 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 		r.t.Fatal(err)
 	}
 	s.Strong = policy.Strong
-	g := make(r.script.options, s)
+	var g Gate
+	r.routed(s, func(back *wire.Conn) error { return g.Open(back) })
+	g = make(r.script.options, s)
 	front := r.connect()
 	done := r.serve(g, front)
 	if client, ok := r.client.(*tls.Conn); ok {
@@ -87,8 +91,10 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 		r.step(step)
 	}
 	_ = r.client.Close()
-	if r.backend != nil {
-		_ = r.backend.Close()
+	for _, backend := range append(r.left, r.backend) {
+		if backend != nil {
+			_ = backend.Close()
+		}
 	}
 	_ = r.listener.Close()
 	for conn := range r.dialled { // the gate may have got further than the dialog
@@ -197,6 +203,10 @@ func (r *runner) backendEvent(text string) error {
 		return r.backend.Close()
 	case "TLS":
 		return r.backendHandshake()
+	case "next":
+		r.left = append(r.left, r.backend)
+		r.backend = nil
+		return nil
 	case "none":
 		select {
 		case <-r.dialled:

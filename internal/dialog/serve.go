@@ -51,19 +51,52 @@ func (r *runner) session(g Gate, front *wire.Conn) error {
 	if err := g.Secure(front); err != nil {
 		return err
 	}
+	defer func() {
+		if r.back != nil {
+			r.back.Abort()
+		}
+	}()
+	if err := r.reach(g.Open); err != nil {
+		return err
+	}
+	if err := g.Settle(front, r.back); err != nil {
+		return err
+	}
+	return relay(front, r.back)
+}
+
+// reach gives the gate a backend in place of the one that it has, if any.
+func (r *runner) reach(open func(*wire.Conn) error) error {
 	conn, err := net.Dial("tcp", r.listener.Addr().String())
 	if err != nil {
 		return gate.Because(gate.BackendDown, err)
 	}
-	back := r.backConn(conn)
-	defer back.Abort()
-	if err := g.Open(back); err != nil {
-		return err
+	before := r.back
+	r.back = r.backConn(conn)
+	err = open(r.back)
+	if before != nil {
+		before.Abort()
 	}
-	if err := g.Settle(front, back); err != nil {
-		return err
+	return err
+}
+
+// routed gives a session the backends and means that the script asks for.
+func (r *runner) routed(s *gate.Session, open func(*wire.Conn) error) {
+	home, nowhere := r.script.options["home"], r.script.options["nowhere"]
+	s.Mechanisms.Means = gate.Means(r.script.options["backend_login"])
+	s.Mechanisms.Routed = home != "" || nowhere != ""
+	if !s.Mechanisms.Routed {
+		return
 	}
-	return relay(front, back)
+	s.Route = func(mailbox string) error {
+		switch mailbox {
+		case nowhere:
+			return gate.ErrNowhere
+		case home:
+			return r.reach(open)
+		}
+		return nil
+	}
 }
 
 func (r *runner) backConn(conn net.Conn) *wire.Conn {

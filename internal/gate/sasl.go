@@ -2,34 +2,10 @@ package gate
 
 import (
 	"encoding/base64"
-	"slices"
 	"strings"
 
 	"github.com/emersion/go-sasl"
 )
-
-// Mechanisms decides which SASL mechanisms are shown and accepted.
-type Mechanisms struct {
-	Hidden []string // beside those that cannot pass; upper case
-}
-
-// unpassable mechanisms say something about the client's own TLS session or
-// nothing about the client (RFC 4422, RFC 4505): a backend behind a proxy
-// would take it for something else.
-var unpassable = []string{"EXTERNAL", "ANONYMOUS"}
-
-// Allows reports whether a mechanism may pass. Channel binding (-PLUS,
-// RFC 5802 §6) ends at the proxy, so those never do.
-func (m Mechanisms) Allows(mechanism string) bool {
-	mechanism = strings.ToUpper(mechanism)
-	return mechanism != "" && !strings.HasSuffix(mechanism, "-PLUS") &&
-		!slices.Contains(unpassable, mechanism) && !slices.Contains(m.Hidden, mechanism)
-}
-
-// Filter returns those of the offered mechanisms that may pass.
-func (m Mechanisms) Filter(offered []string) []string {
-	return slices.DeleteFunc(slices.Clone(offered), func(mechanism string) bool { return !m.Allows(mechanism) })
-}
 
 // Exchange follows a SASL exchange to learn who logs in, and nothing else.
 type Exchange struct {

@@ -30,6 +30,12 @@ type Session struct {
 	// Date gives the time in the form of RFC 5322 §3.3.
 	Date func() string
 
+	// Route brings the session to the backend of a mailbox, where that is not
+	// the present one: it closes that and calls the gate's Open again. It fails
+	// with ErrNowhere for a user who has none; the present backend is then that
+	// of users whom nobody knows. Nil: there is but one backend.
+	Route func(mailbox string) error
+
 	Mechanisms Mechanisms
 	Limits     Limits
 	Watch      Watch

@@ -1,0 +1,111 @@
+package smtp
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// hearOut hears a login to its end, or as far as the client can go before the
+// backend speaks; see gate.Login.
+func (g *Gate) hearOut(mechanism string, initial []string) error {
+	if err := g.collect(); err != nil { // what the present backend still owes
+		return err
+	}
+	l := gate.NewLogin(mechanism)
+	for _, response := range initial {
+		if !l.Sound(response) {
+			return g.fault("501 5.5.2 Cannot decode the initial response")
+		}
+		l.Hear(response)
+	}
+	for challenge, more := l.Prompt(); more; challenge, more = l.Prompt() {
+		g.front.Print("334 ", challenge, "\r\n")
+		response, complaint, err := g.response(&l.Exchange)
+		switch {
+		case err != nil:
+			return err
+		case complaint != "":
+			return g.fault(complaint)
+		case response == "*":
+			return g.fault("501 5.7.0 Authentication cancelled")
+		}
+		l.Hear(response)
+	}
+	return g.enter(l)
+}
+
+// enter logs in at the backend with what was heard.
+func (g *Gate) enter(l *gate.Login) error {
+	if err := g.s.Watch.Admit(l.User()); err != nil {
+		return gate.Because(gate.LoginRefused, err)
+	}
+	before := g.back
+	mechanism, err := g.s.Begin(l)
+	if errors.Is(err, gate.ErrCredentials) {
+		g.s.Watch.Login(l.User(), l.Mechanism, false)
+		return g.fault("535 5.7.8 Authentication failed")
+	}
+	if err != nil {
+		return err
+	}
+	if g.back != before { // which knows nothing of the client yet
+		r, err := g.sayHello(g.verb, g.helo)
+		if err == nil && !r.ok() {
+			err = gate.Because(gate.BackendRefused, r.error(g.verb))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	r, err := g.entry(l, mechanism)
+	if err != nil {
+		return err
+	}
+	if err := l.Verdict(r.code == 235); err != nil {
+		return err
+	}
+	if l.Turned() && r.code >= 500 && r.code <= 504 { // the client has said nothing wrong
+		r.code, r.text = 454, []byte("454 4.7.0 Temporary authentication failure\r\n")
+	}
+	return g.decided(&l.Exchange, r)
+}
+
+// entry is the exchange with the backend.
+func (g *Gate) entry(l *gate.Login, mechanism string) (reply, error) {
+	r, err := g.exchange("AUTH " + mechanism)
+	for range maxRounds {
+		if err != nil || r.code/100 != 3 {
+			return r, err
+		}
+		response, ours := l.Answer(challengeOf(r))
+		if !ours {
+			if response, err = g.passChallenge(l, r); err != nil {
+				return r, err
+			}
+			response = l.Pass(response)
+		}
+		r, err = g.exchange(response)
+	}
+	return r, gate.Because(gate.BackendGarbage, errEndless)
+}
+
+// passChallenge puts a challenge to the client; what is no response ends the
+// exchange in step.
+func (g *Gate) passChallenge(l *gate.Login, r reply) (response string, err error) {
+	if err := g.pass(r); err != nil {
+		return "", err
+	}
+	response, complaint, err := g.response(&l.Exchange)
+	if complaint != "" {
+		response = "*"
+	}
+	return response, err
+}
+
+// challengeOf is what a 334 holds, in base64.
+func challengeOf(r reply) string {
+	line, _, _ := bytes.Cut(r.text, []byte("\r\n"))
+	return string(bytes.TrimPrefix(line[3:], []byte(" ")))
+}
