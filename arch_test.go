@@ -18,13 +18,14 @@ const module = "github.com/letterlock/letterlock/"
 // speaks and knows no sockets, clocks or logs; the proxy holds them and knows
 // no protocol; they meet in cmd/letterlock, which may know everybody.
 var mayImport = map[string][]string{
-	"configs":              {"tlspolicy"},
+	"configs":              {"tlspolicy", "internal/routes"},
 	"tlspolicy":            {},
 	"tlspolicy/certs":      {"tlspolicy"},
 	"tlspolicy/certs/acme": {"tlspolicy", "tlspolicy/certs"},
 	"tlspolicy/tickets":    {},
 	"tlspolicy/inventory":  {"tlspolicy"},
 	"internal/watch":       {},
+	"internal/routes":      {},
 	"internal/wire":        {},
 	"internal/gate":        {"internal/wire"},
 	"proxy":                {"internal/gate", "internal/wire", "tlspolicy"},

@@ -23,6 +23,7 @@ const backendLine = 64 << 10
 // the last one's greeting may take its own time. Nothing that the client has
 // said is known to a backend by then, so none is the wrong one.
 func (ses *session) reach(p *Pool) error {
+	ses.server.lookAfter(p)
 	deadline := time.Now().Add(ses.server.Timeouts.Dial)
 	members := p.order(ses.info.Client.Addr())
 	var err error
@@ -30,6 +31,7 @@ func (ses *session) reach(p *Pool) error {
 		others := len(members) - i - 1
 		share := time.Until(deadline) / time.Duration(others+1)
 		if err = ses.open(p, m, time.Now().Add(share), others > 0); err == nil {
+			ses.pool = p
 			return nil
 		}
 		if ses.server.dialling.Err() != nil || time.Now().After(deadline) {
@@ -39,8 +41,8 @@ func (ses *session) reach(p *Pool) error {
 	return err
 }
 
-// open opens the session at one address of a pool, and gives up what it had
-// before.
+// open opens the session at one address of a pool, and then gives up what it
+// had before.
 func (ses *session) open(p *Pool, m *member, deadline time.Time, hasty bool) (err error) {
 	defer func() { ses.server.heard(p, m, err) }()
 	ses.info.Backend = m.address
@@ -52,7 +54,7 @@ func (ses *session) open(p *Pool, m *member, deadline time.Time, hasty bool) (er
 		deadline = time.Time{}
 	}
 	back := ses.server.backendConn(conn, m, deadline)
-	ses.take(back, p.enter(m))
+	defer ses.take(back, p.enter(m))()
 	if err := p.begin(back); err != nil {
 		return err
 	}
@@ -64,24 +66,26 @@ func (ses *session) open(p *Pool, m *member, deadline time.Time, hasty bool) (er
 }
 
 // take makes a connection the session's backend. From here on the session can
-// be aborted on both sides.
-func (ses *session) take(back *wire.Conn, depart func()) {
-	ses.part()
+// be aborted on both sides. What it returns ends the one before, to which the
+// gate has then said goodbye.
+func (ses *session) take(back *wire.Conn, depart func()) (end func()) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
+	before, leave := ses.back, ses.depart
 	ses.back, ses.depart = back, depart
+	if back != nil && ses.server.dialling.Err() != nil {
+		back.Abort() // who cuts sessions off has been here
+	}
+	return func() {
+		if before != nil {
+			before.Abort()
+			leave()
+		}
+	}
 }
 
 // part gives the session's backend up, if it has one.
-func (ses *session) part() {
-	ses.mu.Lock()
-	defer ses.mu.Unlock()
-	if ses.back != nil {
-		ses.back.Abort()
-		ses.depart()
-		ses.back = nil
-	}
-}
+func (ses *session) part() { ses.take(nil, nil)() }
 
 // connect reaches an address for the session's client.
 func (ses *session) connect(p *Pool, address string, deadline time.Time) (net.Conn, error) {

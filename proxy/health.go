@@ -27,6 +27,19 @@ func (p *Pool) pause(failures int) time.Duration {
 	return pause
 }
 
+// lookAfter has a pool checked from now on, where that is worth it.
+func (s *Server) lookAfter(p *Pool) {
+	if !p.checked() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.watched {
+		p.watched = true
+		s.running.Go(func() { s.watch(s.accepting, p) })
+	}
+}
+
 // watch checks a pool's addresses until ctx ends.
 func (s *Server) watch(ctx context.Context, p *Pool) {
 	for {

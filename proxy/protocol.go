@@ -18,7 +18,8 @@ type Gate interface {
 	Secure(front *wire.Conn) error
 
 	// Open hears the backend's greeting. It is called again, with another
-	// backend, when it has failed.
+	// backend, when it has failed, and by what Settle calls when the client's
+	// backend is another; the one before is closed behind it.
 	Open(back *wire.Conn) error
 
 	// Settle lets the client log in. After nil the session is relayed.
@@ -53,6 +54,12 @@ type Listener struct {
 	Handover Handover
 
 	ReverseDNS bool // look the names of clients up
+
+	// Route finds the pool of a user; with known false there is none. Nil: all
+	// have Backend, which otherwise speaks for all until a user is known, and to
+	// those who are not.
+	Route func(user string) (p *Pool, known bool)
+	Means gate.Means // how we log in at the backend
 
 	// ProxyFrom are the networks of load balancers, who say with a PROXY
 	// header who the client is.

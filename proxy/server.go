@@ -19,7 +19,7 @@ import (
 type Server struct {
 	Hostname  string
 	Listeners []*Listener
-	Pools     []*Pool // to be checked while the server runs
+	Pools     []*Pool // to be checked from the start; others are from their first session on
 	Limits    Limits
 	Timeouts  Timeouts
 	Observer  Observer
@@ -101,9 +101,7 @@ func (s *Server) Addresses() []net.Addr {
 // Serve starts accepting; see Shutdown for its end.
 func (s *Server) Serve() {
 	for _, p := range s.Pools {
-		if p.checked() {
-			s.running.Go(func() { s.watch(s.accepting, p) })
-		}
+		s.lookAfter(p)
 	}
 	for i, l := range s.Listeners {
 		s.running.Go(func() { s.accept(l, s.sockets[i]) })

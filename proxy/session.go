@@ -22,6 +22,7 @@ type session struct {
 	offer    Offer // of the ClientHello, kept until the handshake is decided
 	place    *place
 	attempt  attempt
+	pool     *Pool // of the backend
 
 	mu       sync.Mutex
 	back     *wire.Conn // nil until dialled
@@ -43,8 +44,8 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, at *place) *sess
 	facts := &gate.Session{
 		ID: ses.info.ID, Hostname: s.Hostname, Banner: l.Banner,
 		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(),
-		Strong: ses.strong, Date: date, Spool: spool, Watch: ses,
-		Mechanisms: gate.Mechanisms{Hidden: l.Hidden},
+		Strong: ses.strong, Date: date, Spool: spool, Watch: ses, Route: ses.router(),
+		Mechanisms: gate.Mechanisms{Hidden: l.Hidden, Routed: l.Route != nil, Means: l.Means},
 		Limits:     gate.Limits{Token: s.Limits.Token, Literal: s.Limits.Literal, Errors: s.Limits.Errors, Message: s.Limits.Message},
 	}
 	if l.ReverseDNS {
