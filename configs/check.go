@@ -25,6 +25,7 @@ var rules = []rule{
 	checkLanes,
 	checkOverlap,
 	checkLoop,
+	checkRoutes,
 }
 
 // listenerRule looks at one listener; r is the report of that listener.
@@ -48,6 +49,7 @@ var listenerRules = []listenerRule{
 	checkGreetDelay,
 	checkProxyFrom,
 	checkHandover,
+	checkBackendLogin,
 	checkHideMechanisms,
 }
 

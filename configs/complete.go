@@ -32,7 +32,7 @@ func (c *Config) complete(m Machine, folder string) {
 	}
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
-		l.ClientCA = inFolder(folder, l.ClientCA)
+		l.ClientCA, l.Routes = inFolder(folder, l.ClientCA), inFolder(folder, l.Routes)
 		l.RecipientsFile = inFolder(folder, l.RecipientsFile)
 		l.complete()
 		if _, named := c.backendNamed(l.Backend); named {

@@ -93,6 +93,12 @@ func (c *Config) describe(b *strings.Builder, l Listener) {
 		say("behind", joined(l.ProxyFrom)+", who say with a PROXY header who the client is")
 	}
 	say("handover", handoverWords(l))
+	if l.Routes != "" {
+		say("routes", l.Routes+", and this backend for users whom it does not mean")
+	}
+	if means := l.Means(); means != "" {
+		say("its login", meansWords[means])
+	}
 	if backend, named := c.backendNamed(l.Backend); named {
 		say("backend", backendWords(backend))
 		say("leg", legWords(backend))
@@ -240,6 +246,14 @@ func handoverWords(l Listener) string {
 	default:
 		return l.Handover + ", for the backend's log; it still judges by the proxy's address"
 	}
+}
+
+// meansWords tell how the backend is logged in to.
+var meansWords = map[string]string{
+	"PLAIN":    "by PLAIN, from a name and a password",
+	"LOGIN":    "by LOGIN, from a name and a password",
+	"CRAM-MD5": "by CRAM-MD5, from a name and a password",
+	"USER":     "by the protocol's own command, from a name and a password",
 }
 
 // backendWords tells which of the servers a session goes to.

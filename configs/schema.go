@@ -150,6 +150,8 @@ func enumAt(path string) (words []any, closed bool) {
 		return anys(tlspolicy.Names()), false
 	case "policies[].base":
 		return anys(tlspolicy.Names()), true
+	case "listeners[].backend_login":
+		return anys(backendLogins), true
 	case "backends[].balance":
 		return anys(balances), true
 	case "backends[].tls":

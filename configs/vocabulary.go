@@ -16,6 +16,8 @@ var (
 	balances     = []string{"least-connections", "client"}
 	legs         = []string{"none", "starttls", "tls"}
 
+	backendLogins = []string{"same", "plain", "login", "cram-md5", "user"}
+
 	sniWays            = []string{"default", "strict"}
 	clientCertificates = []string{"none", "request", "require"}
 )
@@ -34,6 +36,9 @@ var (
 	imapFamily   = []Service{IMAP, IMAPS}
 	pop3Family   = []Service{POP3, POP3S}
 	xclientBound = slices.Concat(smtpFamily, []Service{Sieve})
+
+	// loginServices are those on which everybody logs in.
+	loginServices = slices.Concat([]Service{Submission, Submissions}, imapFamily, pop3Family, []Service{Sieve})
 )
 
 var handovers = []handoverFacts{
@@ -73,6 +78,8 @@ var belongs = []struct {
 	{"bare_newline", smtpFamily},
 	{"received", smtpFamily},
 	{"disable_vrfy", smtpFamily},
+	{"routes", loginServices},
+	{"backend_login", loginServices},
 }
 
 // policyNames are those a listener may name: the built-in ones, then the

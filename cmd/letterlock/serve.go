@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
@@ -75,10 +76,15 @@ func newListener(c *configs.Config, l configs.Listener, store *certs.Store, back
 	if err != nil {
 		return nil, err
 	}
+	route, err := routeOf(c, l, backend, backends, u)
+	if err != nil {
+		return nil, err
+	}
 	listener := &proxy.Listener{
 		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(), Pause: l.GreetPause(),
 		Banner: banner(l), Hidden: upper(l.HideMechanisms),
 		Backend: backend, Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom), ReverseDNS: l.ReverseDNSOn(),
+		Route: route, Means: gate.Means(l.Means()),
 		NewGate: protocolWith(l, recipients).newGate,
 	}
 	return listener, u.secure(listener, c, l, store)

@@ -1,0 +1,89 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/routes"
+)
+
+// Means is how we log in at the backend, as SASL names it, or USER for the
+// protocol's own command: empty for the client's own way.
+func (l Listener) Means() string {
+	if l.BackendLogin == "same" {
+		return ""
+	}
+	return strings.ToUpper(l.BackendLogin)
+}
+
+// checkBackendLogin: USER and PASS, and LOGIN, are commands that SMTP and
+// ManageSieve have not.
+func checkBackendLogin(_ *Config, l Listener, r report) {
+	at := r.in("backend_login")
+	at.word("way to log in at a backend", l.BackendLogin, backendLogins)
+	if p := l.Service.Protocol(); l.BackendLogin == "user" && p != "imap" && p != "pop3" {
+		at.wrong("write plain, login or cram-md5", "%s has no command of its own for a name and a password", l.Service)
+	}
+}
+
+// checkRoutes reads the file as it is now; when it changes for the worse, the
+// old one stays in use.
+func checkRoutes(c *Config, m Machine, r report) {
+	for i, l := range c.Listeners {
+		at := r.in("listeners", i).in("routes")
+		switch {
+		case !at.given() || !slices.Contains(loginServices, l.Service):
+			continue
+		case l.Routes == "":
+			at.wrong("write the file that says where users are", "routes names no file")
+			continue
+		case m.Readable == nil:
+			continue
+		}
+		_, err := routes.Load(l.Routes, func(target string) error { return c.CheckTarget(target, l.Service) })
+		var all routes.Errors
+		switch {
+		case errors.As(err, &all):
+			for _, one := range all {
+				at.wrong("", "%v", one)
+			}
+		case err != nil:
+			at.wrong("correct the path, or let the user that runs the program read the file", "%q %v", l.Routes, cause(err))
+		}
+	}
+}
+
+// CheckTarget says what is wrong with a target of routes, if anything. A name
+// without a dot or a port is a backend's, and never a host: it may be misspelt.
+func (c *Config) CheckTarget(target string, s Service) error {
+	if _, named := c.backendNamed(target); named {
+		return nil
+	}
+	if !strings.ContainsAny(target, ".:") {
+		if near := nearest(target, c.backendNames()); near != "" {
+			return fmt.Errorf("there is no backend called %s; perhaps %s", target, near)
+		}
+		return fmt.Errorf("there is no backend called %s; a host needs its port, such as %s:%d", target, target, s.BackendPort())
+	}
+	full, err := completeBackend(target, s.BackendPort())
+	if err != nil {
+		return fmt.Errorf("%s %w", target, err)
+	}
+	if host := hostOf(full); public(host) && !c.PublicPlaintextBackend {
+		return fmt.Errorf("%s is a public address, and mail and passwords would go there in clear", host)
+	}
+	if own, ok := c.reaches(full); ok {
+		return fmt.Errorf("%s is this proxy's own %s listener", full, own.Service)
+	}
+	return nil
+}
+
+func (c *Config) backendNames() []string {
+	names := []string{routes.Reject}
+	for _, b := range c.Backends {
+		names = append(names, b.Name)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
+}
