@@ -68,6 +68,9 @@ func (g *Gate) enter(cmd command, l *gate.Login) error {
 	if err != nil {
 		return err
 	}
+	if err := l.OfferedIn(offeredIn(g.offer.words), mechanism); err != nil {
+		return err
+	}
 	e := &entry{Login: l, g: g}
 	r, err := g.converse(e.request(mechanism), e.answer)
 	if err != nil {

@@ -53,13 +53,16 @@ func shown(words []string, mechanisms gate.Mechanisms, strong bool) []string {
 // mechanismsIn are the SASL mechanisms that a client may use, of a backend with
 // these capabilities.
 func mechanismsIn(words []string, mechanisms gate.Mechanisms) []string {
-	var offered []string
+	return mechanisms.Filter(offeredIn(words))
+}
+
+func offeredIn(words []string) (offered []string) {
 	for _, word := range words {
 		if mechanism, ok := strings.CutPrefix(strings.ToUpper(word), "AUTH="); ok {
 			offered = append(offered, mechanism)
 		}
 	}
-	return mechanisms.Filter(offered)
+	return offered
 }
 
 // capabilities are the backend's latest, in its own words.

@@ -66,6 +66,11 @@ func (g *Gate) enter(l *gate.Login) error {
 	if err != nil {
 		return err
 	}
+	if offered, _ := g.offers("SASL"); g.offered != nil { // it knows CAPA
+		if err := l.OfferedIn(offered, mechanism); err != nil {
+			return err
+		}
+	}
 	var reply string
 	if mechanism == "" {
 		reply, err = g.enterByCommand(l)

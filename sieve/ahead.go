@@ -62,6 +62,9 @@ func (g *Gate) enter(l *gate.Login) error {
 	if err != nil {
 		return err
 	}
+	if err := l.OfferedIn(g.offeredMechanisms(), mechanism); err != nil {
+		return err
+	}
 	reply, err := g.entry(l, mechanism)
 	if err != nil {
 		return err

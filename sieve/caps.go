@@ -72,9 +72,17 @@ func rewrite(offered [][]token, mechanisms gate.Mechanisms, login bool) [][]toke
 
 // mechanisms are the SASL mechanisms that the client may use.
 func (g *Gate) mechanisms() []string {
+	if offered := g.offeredMechanisms(); offered != nil {
+		return g.s.Mechanisms.Filter(offered)
+	}
+	return nil
+}
+
+// offeredMechanisms are the backend's; nil is none at all.
+func (g *Gate) offeredMechanisms() []string {
 	for _, line := range g.offered {
 		if strings.EqualFold(line[0].text, "SASL") {
-			return g.s.Mechanisms.Filter(valuesOf(line))
+			return append([]string{}, valuesOf(line)...)
 		}
 	}
 	return nil

@@ -13,6 +13,9 @@ func (g *Gate) hearOut(mechanism string, initial []string) error {
 	if err := g.collect(); err != nil { // what the present backend still owes
 		return err
 	}
+	if g.front.Held() { // RFC 4954 §4; another backend would know nothing of it
+		return g.fault("503 5.5.1 Not within a message")
+	}
 	l := gate.NewLogin(mechanism)
 	for _, response := range initial {
 		if !l.Sound(response) {
@@ -66,7 +69,10 @@ func (g *Gate) enter(l *gate.Login) error {
 	if err := l.Verdict(r.code == 235); err != nil {
 		return err
 	}
-	if l.Turned() && r.code >= 500 && r.code <= 504 { // the client has said nothing wrong
+	switch {
+	case l.Turned() && r.code == 504: // RFC 4954 §4: the mechanism is not known
+		return l.OfferedIn(nil, mechanism)
+	case l.Turned() && r.code >= 500 && r.code <= 503: // the client has said nothing wrong
 		r.code, r.text = 454, []byte("454 4.7.0 Temporary authentication failure\r\n")
 	}
 	return g.decided(&l.Exchange, r)

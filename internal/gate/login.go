@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/emersion/go-sasl"
@@ -149,6 +151,16 @@ func (l *Login) begin(means Means) (mechanism string, err error) {
 		l.cram = true
 	}
 	return string(means), nil
+}
+
+// OfferedIn ends the session if a login was turned into a mechanism that the
+// backend does not offer: no client can do anything about it.
+func (l *Login) OfferedIn(mechanisms []string, mechanism string) error {
+	same := func(offered string) bool { return strings.EqualFold(offered, mechanism) }
+	if !l.turned || mechanism == "" || slices.ContainsFunc(mechanisms, same) {
+		return nil
+	}
+	return Because(BackendLogin, fmt.Errorf("the backend does not offer %s, which backend_login names", mechanism))
 }
 
 // Command is the name and the password where the login is said by the

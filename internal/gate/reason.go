@@ -33,6 +33,7 @@ const (
 	BackendGone                   // it closed, or fell silent
 	BackendTLS                    // no TLS with it, where there must be
 	HandoverRefused               // it does not take the client's address as configured
+	BackendLogin                  // it does not offer the login that is configured
 	BackendGarbage                // it does not speak the protocol
 	Internal                      // a defect of ours
 )
@@ -60,6 +61,7 @@ var reasons = [...]reasonText{
 	BackendGone:     {"backend-gone", "service not available", "see the backend's own log"},
 	BackendTLS:      {"backend-tls", "service not available", "see that the backend offers TLS, and that the ca, pin, server_name and min_version of backends fit its certificate and age"},
 	HandoverRefused: {"handover-refused", "service not available", "let the backend trust the proxy's address (Postfix: smtpd_authorized_xclient_hosts or _xforward_hosts; Dovecot: login_trusted_networks), or change the listener's handover"},
+	BackendLogin:    {"backend-login", "service not available", "let the backend offer the login that the listener's backend_login names, or name another"},
 	BackendGarbage:  {"backend-garbage", "service not available", "see that the backend's port speaks the listener's protocol, in plaintext"},
 	Internal:        {"internal", "internal error", "please report it"},
 }
