@@ -19,12 +19,11 @@ import (
 const backendLine = 64 << 10
 
 // reach opens the session at the first address of a pool that greets as it
-// should. All but the last have to do so within their share of Timeouts.Dial;
-// the last one's greeting may take its own time. Nothing that the client has
-// said is known to a backend by then, so none is the wrong one.
-func (ses *session) reach(p *Pool) error {
+// should. All but the last have to do so within their share of the time to the
+// deadline; the last one's greeting may take its own time. Nothing that the
+// client has said is known to a backend by then, so none is the wrong one.
+func (ses *session) reach(p *Pool, deadline time.Time) error {
 	ses.server.lookAfter(p)
-	deadline := time.Now().Add(ses.server.Timeouts.Dial)
 	members := p.order(ses.info.Client.Addr())
 	var err error
 	for i, m := range members {

@@ -55,11 +55,10 @@ type Listener struct {
 
 	ReverseDNS bool // look the names of clients up
 
-	// Route finds the pool of a user; with known false there is none. Nil: all
-	// have Backend, which otherwise speaks for all until a user is known, and to
-	// those who are not.
-	Route func(user string) (p *Pool, known bool)
-	Means gate.Means // how we log in at the backend
+	// Routes say where users are. Nil: all have Backend, which otherwise speaks
+	// for all until a user is known, and to those who are not.
+	Routes Routes
+	Means  gate.Means // how we log in at the backend
 
 	// ProxyFrom are the networks of load balancers, who say with a PROXY
 	// header who the client is.

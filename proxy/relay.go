@@ -43,7 +43,7 @@ func (ses *session) startRelay() error {
 		r.up.oversee = o.Oversee
 	}
 	r.moved(time.Now())
-	ses.begin(r)
+	ses.announce(r)
 	ses.server.crew.do(func() { r.up.start(fromClient) })
 	ses.server.crew.do(func() { r.down.start(fromBackend) })
 	return nil

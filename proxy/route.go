@@ -1,25 +1,98 @@
 package proxy
 
-import "github.com/letterlock/letterlock/internal/gate"
+import (
+	"slices"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// Routes say where a listener's users are. They may change at any time.
+type Routes interface {
+	// Find returns the pool of a user; with known false there is none.
+	Find(user string) (p *Pool, known bool)
+
+	// Pools are all that Find may return.
+	Pools() []*Pool
+}
+
+// Pools are all to which sessions of the listener may come; the one where they
+// begin is the first.
+func (l *Listener) Pools() []*Pool {
+	all := []*Pool{l.Backend}
+	if l.Routes == nil {
+		return all
+	}
+	for _, p := range l.Routes.Pools() {
+		if !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// maxSubstitutes is how many others are tried where the backend of a
+// listener with routes is down.
+const maxSubstitutes = 2
+
+// begin reaches the backend that speaks for all until a user is known. That of
+// the listener may be down without harm to those who are elsewhere.
+func (ses *session) begin() error {
+	l, now, patience := ses.listener, time.Now(), ses.server.Timeouts.Dial
+	if l.Routes == nil {
+		return ses.reach(l.Backend, now.Add(patience))
+	}
+	err := ses.reach(l.Backend, now.Add(patience/2))
+	if err != nil {
+		err = ses.beginElsewhere(now.Add(patience), err)
+	}
+	ses.home = ses.pool
+	return err
+}
+
+// beginElsewhere is begin where the listener's own backend has failed for a
+// reason.
+func (ses *session) beginElsewhere(deadline time.Time, reason error) error {
+	for _, p := range ses.listener.substitutes() {
+		if !time.Now().Before(deadline) {
+			break
+		}
+		if ses.reach(p, deadline) == nil {
+			return nil
+		}
+	}
+	return reason
+}
+
+// substitutes are pools where a session may begin as well.
+func (l *Listener) substitutes() []*Pool {
+	up := slices.DeleteFunc(l.Pools()[1:], (*Pool).isDown)
+	return up[:min(len(up), maxSubstitutes)]
+}
+
+// isDown reports whether all of a pool is known to be down.
+func (p *Pool) isDown() bool {
+	return !slices.ContainsFunc(p.State(), func(m MemberState) bool { return m.Down == nil })
+}
 
 // router is how a session's gate finds the backend of a user; nil where there
 // is but one for all.
 func (ses *session) router() func(string) error {
-	if ses.listener.Route == nil {
+	if ses.listener.Routes == nil {
 		return nil
 	}
 	return ses.route
 }
 
 // route brings the session to the backend of a user, by the gate's Open. One
-// who has none stays where all begin.
+// who has none goes where all begin.
 func (ses *session) route(user string) error {
-	home, known := ses.listener.Route(user)
+	home, known := ses.listener.Routes.Find(user)
 	if !known {
-		home = ses.listener.Backend
+		home = ses.home
 	}
 	if home != ses.pool {
-		if err := ses.reach(home); err != nil {
+		if err := ses.reach(home, time.Now().Add(ses.server.Timeouts.Dial)); err != nil {
 			ses.attempt.open = false // nobody has heard of it
 			return err
 		}

@@ -23,6 +23,7 @@ type session struct {
 	place    *place
 	attempt  attempt
 	pool     *Pool // of the backend
+	home     *Pool // where the session began, if there are routes
 
 	mu       sync.Mutex
 	back     *wire.Conn // nil until dialled
@@ -45,7 +46,7 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, at *place) *sess
 		ID: ses.info.ID, Hostname: s.Hostname, Banner: l.Banner,
 		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(),
 		Strong: ses.strong, Date: date, Spool: spool, Watch: ses, Route: ses.router(),
-		Mechanisms: gate.Mechanisms{Hidden: l.Hidden, Routed: l.Route != nil, Means: l.Means},
+		Mechanisms: gate.Mechanisms{Hidden: l.Hidden, Routed: l.Routes != nil, Means: l.Means},
 		Limits:     gate.Limits{Token: s.Limits.Token, Literal: s.Limits.Literal, Errors: s.Limits.Errors, Message: s.Limits.Message},
 	}
 	if l.ReverseDNS {
@@ -104,7 +105,7 @@ func (ses *session) converse() error {
 	if err := ses.gate.Secure(ses.front); err != nil {
 		return err
 	}
-	if err := ses.reach(ses.listener.Backend); err != nil {
+	if err := ses.begin(); err != nil {
 		return err
 	}
 	return ses.gate.Settle(ses.front, ses.back)
@@ -146,8 +147,8 @@ func (ses *session) sweep(now time.Time) {
 	}
 }
 
-// begin makes the relay known to drain and sweep.
-func (ses *session) begin(r *relay) {
+// announce makes the relay known to drain and sweep.
+func (ses *session) announce(r *relay) {
 	ses.mu.Lock()
 	ses.relay = r
 	draining := ses.draining

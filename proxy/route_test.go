@@ -1,0 +1,188 @@
+package proxy
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// routedGate lets whoever has a backend in: LOGIN and a name.
+type routedGate struct{ pickyGate }
+
+func (g routedGate) Settle(front, _ *wire.Conn) error {
+	for {
+		line, err := front.ReadCommand()
+		if err != nil {
+			return gate.FromClient(err)
+		}
+		name, _ := strings.CutPrefix(string(line), "LOGIN ")
+		if err := g.s.Watch.Admit(name); err != nil {
+			return err
+		}
+		err = g.s.Route(name)
+		if err != nil && !errors.Is(err, gate.ErrNowhere) {
+			return err
+		}
+		g.s.Watch.Login(name, "PLAIN", err == nil)
+		if err == nil {
+			front.Print("welcome\r\n")
+			front.Lift()
+			return nil
+		}
+		front.Print("nobody\r\n")
+		if err := front.Flush(); err != nil {
+			return gate.FromClient(err)
+		}
+	}
+}
+
+// table is Routes by name; who is not in it has no backend.
+type table struct {
+	mu    sync.Mutex
+	users map[string]*Pool
+}
+
+func (r *table) Find(user string) (*Pool, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p, ok := r.users[user]
+	return p, ok
+}
+
+func (r *table) Pools() (all []*Pool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.users {
+		if !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+func (r *table) move(user string, to *Pool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.users[user] = to
+}
+
+func poolOf(addresses ...string) *Pool { return &Pool{Addresses: addresses} }
+
+// routedWorld is a proxy with these routes.
+func routedWorld(t *testing.T, own *Pool, routes Routes) *world {
+	return newWorld(t, func(s *Server) {
+		l := s.Listeners[0]
+		l.Backend, l.Routes = own, routes
+		l.NewGate = func(s *gate.Session) Gate { return routedGate{pickyGate{plainGate{s}}} }
+		s.Timeouts.Dial = 2 * time.Second
+	})
+}
+
+func (w *world) login(name, answer string) client {
+	w.t.Helper()
+	c := w.dial()
+	c.hear("hello")
+	c.say("LOGIN " + name)
+	c.hear(answer)
+	return c
+}
+
+func TestSessionsGoWhereTheirUserIs(t *testing.T) {
+	own, far := newLegacy(t, "backend"), newLegacy(t, "backend")
+	ownPool, farPool := poolOf(own.address()), poolOf(far.address())
+	routes := &table{users: map[string]*Pool{"near": ownPool, "far": farPool}}
+	w := routedWorld(t, ownPool, routes)
+
+	near := w.login("near", "welcome")
+	near.ping()
+	if own.sessions.Load() != 1 || far.sessions.Load() != 0 {
+		t.Errorf("%d and %d connections for a user who is near", own.sessions.Load(), far.sessions.Load())
+	}
+	w.login("far", "welcome").ping()
+	wait(t, "the backend from before is kept", func() bool { return own.parted.Load() == 1 })
+	if own.sessions.Load() != 2 || far.sessions.Load() != 1 {
+		t.Errorf("%d and %d connections", own.sessions.Load(), far.sessions.Load())
+	}
+	if n := ownPool.State()[0].Sessions; n != 1 {
+		t.Errorf("%d sessions are counted where one is", n)
+	}
+
+	// The next session sees a new table, and one that is there stays.
+	routes.move("near", farPool)
+	w.login("near", "welcome").ping()
+	if far.sessions.Load() != 2 {
+		t.Error("a new table does not count")
+	}
+	near.ping()
+}
+
+// A user without a backend is sent to where all begin, from wherever the last
+// try has led.
+func TestNobodyGoesHome(t *testing.T) {
+	own, far := newLegacy(t, "backend"), newLegacy(t, "backend")
+	routes := &table{users: map[string]*Pool{"far": poolOf(far.address())}}
+	w := routedWorld(t, poolOf(own.address()), routes)
+	c := w.login("ghost", "nobody")
+	if own.sessions.Load() != 1 || far.sessions.Load() != 0 {
+		t.Errorf("%d and %d connections", own.sessions.Load(), far.sessions.Load())
+	}
+	c.say("LOGIN far")
+	c.hear("welcome")
+	c.ping()
+}
+
+func TestListenersBackendIsDown(t *testing.T) {
+	far := newLegacy(t, "backend")
+	ownPool, farPool := poolOf(gone(t)), poolOf(far.address())
+	brokenPool := poolOf(newLegacy(t, "go away").address())
+	routes := &table{users: map[string]*Pool{"far": farPool, "near": ownPool, "broken": brokenPool}}
+	w := routedWorld(t, ownPool, routes)
+	w.login("far", "welcome").ping()
+	w.login("ghost", "nobody") // of another backend than usual, but a refusal all the same
+	for name, answer := range map[string]string{"near": "bye backend-down", "broken": "bye backend-refused"} {
+		w.login(name, answer).hearEnd()
+	}
+	// With nobody else up it is the listener's own failure that counts.
+	routes.move("far", brokenPool)
+	w.login("far", "bye backend-down").hearEnd()
+}
+
+// Where a session begins is no place to wait for: a backend that hangs costs
+// the time of one dial, and is known to be down.
+func TestListenersBackendHangs(t *testing.T) {
+	far := newLegacy(t, "backend")
+	ownPool, farPool := poolOf(newLegacy(t, "").address()), poolOf(far.address())
+	w := newWorld(t, func(s *Server) {
+		l := s.Listeners[0]
+		l.Backend, l.Routes = ownPool, &table{users: map[string]*Pool{"far": farPool}}
+		l.NewGate = func(s *gate.Session) Gate { return routedGate{pickyGate{plainGate{s}}} }
+		s.Timeouts.Greeting = 50 * time.Millisecond
+	})
+	w.login("far", "welcome").ping()
+	if !ownPool.isDown() || farPool.isDown() {
+		t.Error("the wrong one is down")
+	}
+}
+
+func TestPoolsOfAListener(t *testing.T) {
+	own, far := poolOf("10.0.0.1:143"), poolOf("10.0.0.2:143")
+	l := &Listener{Backend: own}
+	if !slices.Equal(l.Pools(), []*Pool{own}) {
+		t.Errorf("%v", l.Pools())
+	}
+	l.Routes = &table{users: map[string]*Pool{"far": far, "near": own}}
+	if !slices.Equal(l.Pools(), []*Pool{own, far}) || !slices.Equal(l.substitutes(), []*Pool{far}) {
+		t.Errorf("%v, %v", l.Pools(), l.substitutes())
+	}
+	far.report(far.order(netip.Addr{})[0], errors.New("gone"))
+	if len(l.substitutes()) != 0 {
+		t.Errorf("%v", l.substitutes())
+	}
+}
