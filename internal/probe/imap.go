@@ -41,8 +41,13 @@ func (v *visit) imap() error {
 	if err != nil {
 		return err
 	}
-	if slices.Contains(capabilities, "LOGINDISABLED") {
-		v.noLogin("LOGINDISABLED")
+	switch {
+	case v.lacks(withPrefix("AUTH=", capabilities)):
+		return nil
+	case slices.Contains(capabilities, "LOGINDISABLED"):
+		if !v.needsSASL() {
+			v.noLogin("LOGINDISABLED")
+		}
 		return nil
 	}
 	user, password := nobody()

@@ -43,13 +43,20 @@ func (v *visit) pop3() error {
 			return err
 		}
 	}
+	if v.Login && v.needsSASL() {
+		if lacks, err := v.lacksPOP3(); err != nil || lacks {
+			return err
+		}
+	}
 	user, password := nobody()
 	reply, err := v.ask("USER %s", user)
 	if err != nil {
 		return err
 	}
 	if !strings.HasPrefix(reply, "+OK") {
-		v.noLogin("USER is answered with " + reply)
+		if !v.needsSASL() {
+			v.noLogin("USER is answered with " + reply)
+		}
 		return nil
 	}
 	if reply, err = v.ask("PASS %s", password); err != nil {
@@ -59,4 +66,23 @@ func (v *visit) pop3() error {
 		v.anyPassword(user)
 	}
 	return v.PrintfLine("QUIT")
+}
+
+// lacksPOP3 is lacks of a server that knows CAPA; of others nothing is known.
+func (v *visit) lacksPOP3() (bool, error) {
+	reply, err := v.ask("CAPA")
+	if err != nil || !strings.HasPrefix(reply, "+OK") {
+		return false, err
+	}
+	lines, err := v.ReadDotLines()
+	if err != nil {
+		return false, err
+	}
+	var mechanisms []string
+	for _, line := range lines {
+		if words := strings.Fields(strings.ToUpper(line)); len(words) > 0 && words[0] == "SASL" {
+			mechanisms = words[1:]
+		}
+	}
+	return v.lacks(mechanisms), nil
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"net/textproto"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -23,8 +25,9 @@ type Target struct {
 	Hostname string // ours
 	Spoken   gate.Handover
 
-	// Login says that clients log in there.
+	// Login says that clients log in there, and Means how we do it for them.
 	Login bool
+	Means gate.Means
 
 	// The others concern SMTP. Unjudged says that the backend does not see a
 	// stranger but us. The backend's word alone decides who may be written to,
@@ -129,8 +132,30 @@ func (v *visit) noLogin(saw string) {
 	}
 }
 
+// lacks reports whether we log in by a SASL mechanism that is none of those, and
+// says so.
+func (v *visit) lacks(mechanisms []string) bool {
+	lacking := v.Login && v.needsSASL() && !slices.Contains(mechanisms, string(v.Means))
+	if lacking {
+		v.find(Warning, gate.BackendLogin.Remedy(), "it does not offer the login that backend_login names (%s), so every login will fail", v.Means)
+	}
+	return lacking
+}
+
+func (v *visit) needsSASL() bool { return v.Means != gate.Same && v.Means != gate.ByCommand }
+
 func (v *visit) noHandover(saw string) {
 	v.find(Warning, gate.HandoverRefused.Remedy(), "it does not take the client's address as configured (%s), so every session will fail", saw)
+}
+
+// withPrefix lists what stands behind a prefix in those words that have it.
+func withPrefix(prefix string, words []string) (rest []string) {
+	for _, word := range words {
+		if name, ok := strings.CutPrefix(word, prefix); ok {
+			rest = append(rest, name)
+		}
+	}
+	return rest
 }
 
 // plaintextLogins are the settings that allow them.

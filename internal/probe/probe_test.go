@@ -214,6 +214,40 @@ func TestOtherProtocols(t *testing.T) {
 	}
 }
 
+// What backend_login names has to be offered; where it is, other logins need
+// not be.
+func TestMeans(t *testing.T) {
+	const lacks = "does not offer the login that backend_login names (CRAM-MD5)"
+	for name, c := range map[string]struct {
+		protocol, greeting string
+		rules              []rule
+		means              gate.Means
+		text               string
+	}{
+		"smtp":                   {"smtp", "220 old\r\n", mailRules(rule{"EHLO ", "250-old\r\n250 AUTH CRAM-MD5\r\n"}), gate.ByCRAM, ""},
+		"smtp, of old":           {"smtp", "220 old\r\n", mailRules(rule{"EHLO ", "250-old\r\n250 AUTH=LOGIN CRAM-MD5\r\n"}), gate.ByLogin, ""},
+		"smtp, not offered":      {"smtp", "220 old\r\n", mailRules(), gate.ByCRAM, lacks},
+		"imap":                   {"imap", "* OK old\r\n", []rule{{"b", "* CAPABILITY LOGINDISABLED AUTH=CRAM-MD5\r\nb OK\r\n"}}, gate.ByCRAM, ""},
+		"imap, not offered":      {"imap", "* OK old\r\n", []rule{{"b", "* CAPABILITY AUTH=PLAIN\r\nb OK\r\n"}}, gate.ByCRAM, lacks},
+		"imap, its command":      {"imap", "* OK old\r\n", []rule{{"b", "* CAPABILITY LOGINDISABLED\r\nb OK\r\n"}}, gate.ByCommand, "LOGINDISABLED"},
+		"pop3":                   {"pop3", "+OK\r\n", []rule{{"CAPA", "+OK\r\nSASL CRAM-MD5\r\n.\r\n"}, {"USER", "-ERR no\r\n"}}, gate.ByCRAM, ""},
+		"pop3, without CAPA":     {"pop3", "+OK\r\n", []rule{{"CAPA", "-ERR\r\n"}, {"USER", "-ERR no\r\n"}}, gate.ByCRAM, ""},
+		"pop3, not offered":      {"pop3", "+OK\r\n", []rule{{"CAPA", "+OK\r\nSASL PLAIN\r\n.\r\n"}}, gate.ByCRAM, lacks},
+		"pop3, its command":      {"pop3", "+OK\r\n", []rule{{"USER", "-ERR no\r\n"}}, gate.ByCommand, "USER is answered"},
+		"sieve":                  {"sieve", "\"SASL\" \"CRAM-MD5\"\r\nOK\r\n", nil, gate.ByCRAM, ""},
+		"sieve, not offered":     {"sieve", "\"SASL\" \"PLAIN\"\r\nOK\r\n", nil, gate.ByCRAM, lacks},
+		"sieve, nothing offered": {"sieve", "\"SASL\" \"\"\r\nOK\r\n", nil, gate.ByCRAM, "no SASL mechanisms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Login: true, Means: c.means})
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, findings, Warning, c.text)
+		})
+	}
+}
+
 // A visit that is cut short says so, whatever it has found.
 func TestCutShort(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -194,12 +195,12 @@ func because(err error, code int, text string) error {
 }
 
 func (v *visit) loginSMTP(offers map[string][]string) error {
-	mechanisms := offers["AUTH"]
+	mechanisms := append(offers["AUTH"], withPrefix("AUTH=", slices.Collect(maps.Keys(offers)))...)
 	switch {
 	case len(mechanisms) == 0:
 		v.noLogin("AUTH is not offered")
 		return nil
-	case !slices.Contains(mechanisms, "PLAIN"):
+	case v.lacks(mechanisms), !slices.Contains(mechanisms, "PLAIN"):
 		return nil
 	}
 	user, password := nobody()
