@@ -21,9 +21,12 @@ type visited struct {
 	err              error // the visit was cut short
 }
 
-// visitBackends asks the backends of some listeners, all at once, what a
-// stranger would ask. Listeners that ask the same of the same backend share a
-// visit.
+// maxVisits bounds how many backends are visited at the same time.
+const maxVisits = 32
+
+// visitBackends asks the backends of some listeners what a stranger would ask,
+// as many at once as is decent. Listeners that ask the same of the same backend
+// share a visit.
 func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, some func(configs.Listener) bool) []visited {
 	type place struct {
 		probe.Target
@@ -32,21 +35,28 @@ func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Li
 	}
 	var all []*visited
 	var running sync.WaitGroup
+	free := make(chan struct{}, maxVisits)
 	seen := map[place]bool{}
 	for i, l := range c.Listeners {
 		if !some(l) {
 			continue
 		}
 		target, listener := targetOf(c, l), listeners[i]
-		for _, address := range listener.Backend.Addresses {
-			at := place{target, listener.Handover, address}
-			if seen[at] {
-				continue
+		for _, pool := range listener.Pools() {
+			for _, address := range pool.Addresses {
+				at := place{target, listener.Handover, address}
+				if seen[at] {
+					continue
+				}
+				seen[at] = true
+				v := &visited{service: string(l.Service), address: address}
+				all = append(all, v)
+				running.Go(func() {
+					free <- struct{}{}
+					defer func() { <-free }()
+					v.findings, v.err = visitBackend(ctx, c, pool, address, listener.Handover, target)
+				})
 			}
-			seen[at] = true
-			v := &visited{service: string(l.Service), address: address}
-			all = append(all, v)
-			running.Go(func() { v.findings, v.err = visitBackend(ctx, c, listener, address, target) })
 		}
 	}
 	running.Wait()
@@ -57,8 +67,8 @@ func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Li
 	return result
 }
 
-func visitBackend(ctx context.Context, c *configs.Config, l *proxy.Listener, address string, target probe.Target) ([]probe.Finding, error) {
-	conn, err := l.Backend.Visit(ctx, address, l.Handover, probe.Stranger, c.Timeouts.Dial)
+func visitBackend(ctx context.Context, c *configs.Config, p *proxy.Pool, address string, h proxy.Handover, target probe.Target) ([]probe.Finding, error) {
+	conn, err := p.Visit(ctx, address, h, probe.Stranger, c.Timeouts.Dial)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +81,7 @@ func targetOf(c *configs.Config, l configs.Listener) probe.Target {
 	return probe.Target{
 		Protocol: l.Service.Protocol(), Hostname: c.Hostname, Spoken: h.Words(),
 		Login:      l.Service != configs.SMTP || l.Auth,
+		Means:      gate.Means(l.Means()),
 		Unjudged:   h.Transparent,
 		Guarded:    l.KnowsRecipients(),
 		Submission: l.Service == configs.Submission || l.Service == configs.Submissions,

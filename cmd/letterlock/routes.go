@@ -11,50 +11,59 @@ import (
 // routed is a file of routes as it was read last, with the pools that it names.
 type routed struct {
 	table *routes.Table
-	pools map[string]*proxy.Pool
+	pools map[string]*proxy.Pool // by target
+	all   []*proxy.Pool
 }
 
-// routeOf finds a user's backend by a listener's file of routes, which is read
-// again when it changes; while it is wrong, the one before counts. Users whom
-// it does not mean are at the listener's own backend.
-func routeOf(c *configs.Config, l configs.Listener, own *proxy.Pool, backends *pools, u *upkeep) (func(user string) (*proxy.Pool, bool), error) {
+// routesFile says by a file where a listener's users are. It is read again when
+// it changes; while it is wrong, what it held before counts.
+type routesFile struct {
+	own     *proxy.Pool // of users whom it does not mean
+	current atomic.Pointer[routed]
+}
+
+// routesOf reads a listener's routes; nil if it has none.
+func routesOf(c *configs.Config, l configs.Listener, own *proxy.Pool, backends *pools, u *upkeep) (proxy.Routes, error) {
 	if l.Routes == "" {
 		return nil, nil
 	}
-	var current atomic.Pointer[routed]
+	f := &routesFile{own: own}
 	load := func() error {
 		fresh, err := loadRoutes(c, l, backends)
 		if err == nil {
-			current.Store(fresh)
+			f.current.Store(fresh)
 		}
 		return err
 	}
-	if err := u.files.Add(load, l.Routes); err != nil {
-		return nil, err
-	}
-	return func(user string) (*proxy.Pool, bool) {
-		now := current.Load()
-		switch target, meant := now.table.Find(user); {
-		case !meant:
-			return own, true
-		case target == routes.Reject:
-			return nil, false
-		default:
-			return now.pools[target], true
-		}
-	}, nil
+	return f, u.files.Add(load, l.Routes)
 }
+
+func (f *routesFile) Find(user string) (p *proxy.Pool, known bool) {
+	now := f.current.Load()
+	switch target, meant := now.table.Find(user); {
+	case !meant:
+		return f.own, true
+	case target == routes.Reject:
+		return nil, false
+	default:
+		return now.pools[target], true
+	}
+}
+
+func (f *routesFile) Pools() []*proxy.Pool { return f.current.Load().all }
 
 func loadRoutes(c *configs.Config, l configs.Listener, backends *pools) (*routed, error) {
 	table, err := routes.Load(l.Routes, func(target string) error { return c.CheckTarget(target, l.Service) })
 	if err != nil {
 		return nil, err
 	}
-	r := &routed{table, map[string]*proxy.Pool{}}
+	r := &routed{table: table, pools: map[string]*proxy.Pool{}}
 	for _, target := range table.Targets() {
-		if r.pools[target], err = backends.get(target, l); err != nil {
+		pool, err := backends.get(target, l)
+		if err != nil {
 			return nil, err
 		}
+		r.pools[target], r.all = pool, append(r.all, pool)
 	}
 	return r, nil
 }

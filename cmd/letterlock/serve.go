@@ -76,7 +76,7 @@ func newListener(c *configs.Config, l configs.Listener, store *certs.Store, back
 	if err != nil {
 		return nil, err
 	}
-	route, err := routeOf(c, l, backend, backends, u)
+	routes, err := routesOf(c, l, backend, backends, u)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func newListener(c *configs.Config, l configs.Listener, store *certs.Store, back
 		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(), Pause: l.GreetPause(),
 		Banner: banner(l), Hidden: upper(l.HideMechanisms),
 		Backend: backend, Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom), ReverseDNS: l.ReverseDNSOn(),
-		Route: route, Means: gate.Means(l.Means()),
+		Routes: routes, Means: gate.Means(l.Means()),
 		NewGate: protocolWith(l, recipients).newGate,
 	}
 	return listener, u.secure(listener, c, l, store)
