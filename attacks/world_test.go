@@ -35,6 +35,7 @@ const patience = 10 * time.Second
 // own backend.
 type world struct {
 	*proxy.Server
+	*proxy.Generation
 	t     *testing.T
 	store *certs.Store
 	back  map[configs.Service]*backend
@@ -54,8 +55,9 @@ func open(t *testing.T, changes ...func(*world)) *world {
 	}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	w.seen = &record{SessionLog: proxy.SessionLog{Log: log}, changed: make(chan struct{}, 1)}
-	w.Server = &proxy.Server{
-		Hostname: hostname, Observer: w.seen, Log: log,
+	w.Server = &proxy.Server{Observer: w.seen, Log: log}
+	w.Generation = &proxy.Generation{
+		Hostname: hostname,
 		Limits: proxy.Limits{
 			Connections: d.Limits.Connections, ConnectionsPerClient: d.Limits.ConnectionsPerClient, Handshakes: d.Limits.Handshakes,
 			Line: d.Limits.Line, Token: d.Limits.Token, Literal: d.Limits.Literal, Errors: 100, Message: d.Limits.Message,
@@ -74,7 +76,7 @@ func open(t *testing.T, changes ...func(*world)) *world {
 	for _, b := range w.back {
 		b.start()
 	}
-	if err := w.Listen(); err != nil {
+	if err := w.Listen(w.Generation); err != nil {
 		t.Fatal(err)
 	}
 	w.Serve()

@@ -39,7 +39,6 @@ type Pool struct {
 
 	mu      sync.Mutex
 	members []*member // as Addresses has them; made when they are first needed
-	watched bool      // somebody sees to the checks
 }
 
 // member is one address of a pool.

@@ -70,7 +70,7 @@ func gone(t *testing.T) string {
 
 // inFrontOf is a proxy for a pool of addresses.
 func inFrontOf(t *testing.T, pool *Pool) *world {
-	return newWorld(t, func(s *Server) {
+	return newWorld(t, func(s *setup) {
 		s.Listeners[0].Backend = pool
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return pickyGate{plainGate{s}} }
 		s.Timeouts.Dial = time.Second

@@ -27,7 +27,7 @@ func newStore(b *testing.B) *world {
 			go store(conn)
 		}
 	}()
-	return newWorld(b, func(s *Server) { s.Listeners[0].Backend = &Pool{Addresses: []string{backend.Addr().String()}} })
+	return newWorld(b, func(s *setup) { s.Listeners[0].Backend = &Pool{Addresses: []string{backend.Addr().String()}} })
 }
 
 func store(conn net.Conn) {
@@ -175,7 +175,7 @@ const sessionAllocations = 120
 func TestSessionAllocations(t *testing.T) {
 	w := newWorld(t, nil)
 	bare := listen(t)
-	go serveBare(bare, w.Listeners[0].TLS)
+	go serveBare(bare, w.first.Listeners[0].TLS)
 	whole := allocations(t, w.Addresses()[0].String(), func() bool { return w.Sessions() == 0 })
 	handshake := allocations(t, bare.Addr().String(), func() bool { return true })
 	t.Logf("%.0f allocations for a session, %.0f without the proxy", whole, handshake)

@@ -23,7 +23,7 @@ const backendLine = 64 << 10
 // deadline; the last one's greeting may take its own time. Nothing that the
 // client has said is known to a backend by then, so none is the wrong one.
 func (ses *session) reach(p *Pool, deadline time.Time) error {
-	ses.server.lookAfter(p)
+	ses.server.lookAfter(ses.rules, p)
 	members := p.order(ses.info.Client.Addr())
 	var err error
 	for i, m := range members {
@@ -52,7 +52,7 @@ func (ses *session) open(p *Pool, m *member, deadline time.Time, hasty bool) (er
 	if !hasty {
 		deadline = time.Time{}
 	}
-	back := ses.server.backendConn(conn, m, deadline)
+	back := ses.server.backendConn(ses.rules.Timeouts, conn, m, deadline)
 	defer ses.take(back, p.enter(m))()
 	if err := p.begin(back); err != nil {
 		return err
@@ -121,14 +121,13 @@ func dialAddress(ctx context.Context, dialer net.Dialer, address string) (net.Co
 
 // backendConn is a connection to a member, which has until the deadline, if
 // there is one, to greet.
-func (s *Server) backendConn(conn net.Conn, m *member, deadline time.Time) *wire.Conn {
-	t := s.Timeouts
+func (s *Server) backendConn(t Timeouts, conn net.Conn, m *member, deadline time.Time) *wire.Conn {
 	back := wire.New(conn, wire.Limits{
 		Line: backendLine, Wait: t.Greeting, Text: t.Greeting, Verdict: t.EndOfData, Write: t.Greeting, Lenient: true,
 	})
 	back.Deadline(deadline)
 	if m.tls != nil {
-		back.Handshake = func(conn net.Conn) (*tls.Conn, error) { return s.secure(conn, m.tls, deadline) }
+		back.Handshake = func(conn net.Conn) (*tls.Conn, error) { return s.secure(conn, m.tls, deadline, t.Handshake) }
 	}
 	return back
 }
@@ -142,10 +141,11 @@ func (p *Pool) begin(back *wire.Conn) error {
 	return back.Start()
 }
 
-// secure shakes hands with a backend.
-func (s *Server) secure(conn net.Conn, config *tls.Config, deadline time.Time) (*tls.Conn, error) {
+// secure shakes hands with a backend, with so much patience, and not beyond the
+// deadline if there is one.
+func (s *Server) secure(conn net.Conn, config *tls.Config, deadline time.Time, patience time.Duration) (*tls.Conn, error) {
 	t := tls.Client(wire.NewRecords(conn), config)
-	latest := time.Now().Add(s.Timeouts.Handshake)
+	latest := time.Now().Add(patience)
 	if deadline.IsZero() || deadline.After(latest) {
 		deadline = latest
 	}

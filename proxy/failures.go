@@ -30,9 +30,7 @@ const (
 	ways  = 8       // where a key may stand
 )
 
-func newFailures(limit int, span time.Duration) failures {
-	return failures{slots: make([]slot, slots), limit: limit, span: span}
-}
+func newFailures() failures { return failures{slots: make([]slot, slots)} }
 
 // count is how many failures a key has, one that is not quite forgotten
 // included, and whether these are too many.

@@ -69,7 +69,7 @@ func TestSlowlorisLeavesRoom(t *testing.T) {
 		addresses int
 	}{{"one address", 1}, {"twenty addresses", 20}} {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, func(s *Server) {
+			w := newWorld(t, func(s *setup) {
 				s.Limits.Connections, s.Limits.Unauthenticated, s.Limits.UnauthenticatedPerClient = 400, 300, 10
 				s.Limits.ConnectionsPerClient, s.Limits.ConnectionsPerNetwork = 200, 250
 				s.Timeouts.Login, s.Timeouts.Command = time.Minute, time.Minute
@@ -94,7 +94,7 @@ func TestSlowlorisLeavesRoom(t *testing.T) {
 
 // G4: one address at its limit is no other's concern.
 func TestFloodStaysItsOwn(t *testing.T) {
-	w := newWorld(t, func(s *Server) { s.Limits.ConnectionsPerClient = 20 }) // of which all are safe
+	w := newWorld(t, func(s *setup) { s.Limits.ConnectionsPerClient = 20 }) // of which all are safe
 	w.flood(20, 1)
 	wait(t, "the flood is not there", func() bool { return w.Sessions() == 20 })
 	c, err := w.from("127.0.66.1")
@@ -112,7 +112,7 @@ func TestFloodStaysItsOwn(t *testing.T) {
 
 // Who has to make room hears it in the protocol's words.
 func TestEvictedHearBusy(t *testing.T) {
-	w := newWorld(t, func(s *Server) { s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 1, 0 })
+	w := newWorld(t, func(s *setup) { s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 1, 0 })
 	slow := w.dial()
 	slow.hear("hello")
 	if err := w.honest("127.0.0.2"); err != nil {
@@ -125,7 +125,7 @@ func TestEvictedHearBusy(t *testing.T) {
 // G3, G4: ten thousand hostile sessions leave nothing behind.
 func TestHostileSessionsLeaveNothing(t *testing.T) {
 	hello, goroutines := captureHello(t), runtime.NumGoroutine()
-	w := newWorld(t, func(s *Server) {
+	w := newWorld(t, func(s *setup) {
 		s.Log, s.Observer = slog.New(slog.DiscardHandler), &record{SessionLog: SessionLog{Log: slog.New(slog.DiscardHandler)}}
 		s.Limits.Connections, s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 300, 200, 0
 	})
@@ -156,8 +156,8 @@ func TestHostileSessionsLeaveNothing(t *testing.T) {
 	// The test's own backend is still there: its accept loop, and nothing more.
 	wait(t, fmt.Sprintf("there were %d goroutines", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines+1 })
 	wait(t, fmt.Sprintf("there were %d descriptors", descriptors), func() bool { return countDescriptors(t) <= descriptors })
-	if w.places.all != 0 || len(w.handshakes) != 0 {
-		t.Errorf("%d places and %d turns are taken", w.places.all, len(w.handshakes))
+	if w.places.all != 0 || len(w.first.handshakes) != 0 {
+		t.Errorf("%d places and %d turns are taken", w.places.all, len(w.first.handshakes))
 	}
 }
 
@@ -209,7 +209,7 @@ func countDescriptors(t *testing.T) int {
 // end of it, hold no more than 56 KiB each, of which 40 are the line's buffer.
 func TestMemoryIsBounded(t *testing.T) {
 	const sessions, bound = 1000, 56 << 10
-	w := newWorld(t, func(s *Server) {
+	w := newWorld(t, func(s *setup) {
 		s.Limits.Line, s.Limits.Token = 8<<10, 32<<10
 		s.Timeouts.Login, s.Timeouts.Command = time.Minute, time.Minute
 	})
@@ -253,7 +253,7 @@ func memory() int64 {
 
 // The line holds a token as long as may be, and what stands in front of it.
 func TestTokenFitsBesideItsCommand(t *testing.T) {
-	w := newWorld(t, func(s *Server) { s.Limits.Token = 12288 })
+	w := newWorld(t, func(s *setup) { s.Limits.Token = 12288 })
 	c := w.dial()
 	c.hear("hello")
 	c.say("a AUTHENTICATE SCRAM-SHA-256 " + strings.Repeat("x", 12288))
@@ -272,9 +272,11 @@ func (broken) Accept() (net.Conn, error) { return nil, errors.New("too many open
 func TestAcceptDoesNotSleepPastShutdown(t *testing.T) {
 	w := newWorld(t, nil)
 	ended := make(chan struct{})
+	d := &door{socket: broken{}}
+	d.now.Store(w.first.Listeners[0])
 	go func() {
 		defer close(ended)
-		w.accept(w.Listeners[0], broken{})
+		w.accept(d)
 	}()
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
@@ -285,7 +287,7 @@ func TestAcceptDoesNotSleepPastShutdown(t *testing.T) {
 // BenchmarkTurnAway is the cost of a client that finds no place.
 func BenchmarkTurnAway(b *testing.B) {
 	s := &Server{Observer: SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
-	l := &Listener{Service: "plain", NewGate: func(s *gate.Session) Gate { return plainGate{s} }}
+	l := &Listener{Service: "plain", NewGate: func(s *gate.Session) Gate { return plainGate{s} }, generation: &Generation{}}
 	b.ReportAllocs()
 	for b.Loop() {
 		ours, theirs := net.Pipe()

@@ -75,7 +75,7 @@ func TestHeaderWithTLS(t *testing.T) {
 
 // The backend of the world echoes: what it heard first comes back first.
 func TestHeaderIsSentFirst(t *testing.T) {
-	w := newWorld(t, func(s *Server) { s.Listeners[0].Handover.Header = 1 })
+	w := newWorld(t, func(s *setup) { s.Listeners[0].Handover.Header = 1 })
 	c := w.loggedIn()
 	local, remote := c.LocalAddr().(*net.TCPAddr), c.RemoteAddr().(*net.TCPAddr)
 	c.hear(fmt.Sprintf("PROXY TCP4 127.0.0.1 127.0.0.1 %d %d", local.Port, remote.Port))

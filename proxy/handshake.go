@@ -60,10 +60,10 @@ func (t *turn) end() {
 // handshake turns TLS on, with a turn for each part of it that computes.
 func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	s := ses.server
-	deadline := time.Now().Add(s.Timeouts.Handshake)
+	deadline := time.Now().Add(ses.rules.Timeouts.Handshake)
 	ses.front.ReadBy(deadline)
 	_ = conn.SetWriteDeadline(deadline)
-	mine := &turn{turns: s.handshakes, until: deadline}
+	mine := &turn{turns: ses.rules.handshakes, until: deadline}
 	t := tls.Server(heardConn{wire.NewRecords(conn), ses, mine}, ses.terms(time.Now()))
 	err := t.Handshake()
 	mine.end()

@@ -11,7 +11,7 @@ import (
 // G2: clients that begin a handshake and fall silent keep no turn.
 func TestSlowHandshakesKeepNobodyWaiting(t *testing.T) {
 	hello := captureHello(t)
-	w := newWorld(t, func(s *Server) { s.Limits.Handshakes = 1 })
+	w := newWorld(t, func(s *setup) { s.Limits.Handshakes = 1 })
 	for i := range 200 {
 		c := w.dial()
 		c.hear("hello")

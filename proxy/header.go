@@ -30,15 +30,15 @@ func (s *Server) receive(l *Listener, conn net.Conn) {
 		return
 	}
 	select {
-	case s.headers <- struct{}{}:
+	case l.generation.headers <- struct{}{}:
 	default:
 		s.Log.Warn("too many connections wait for their PROXY header", "listener", l.String(), "from", p.client)
 		_ = conn.Close()
 		return
 	}
 	s.running.Go(func() {
-		introduced, err := s.introduce(conn, p)
-		<-s.headers
+		introduced, err := s.introduce(conn, p, l.generation.Timeouts.ProxyHeader)
+		<-l.generation.headers
 		if err != nil {
 			s.Log.Warn("connection without a proper PROXY header", "listener", l.String(), "from", p.client, "error", err)
 			_ = conn.Close()
@@ -59,12 +59,11 @@ func (l *Listener) balances(a netip.Addr) bool {
 	return false
 }
 
-// introduce reads the PROXY header. It ends with Timeouts.ProxyHeader, and
-// when accepting does.
-func (s *Server) introduce(conn net.Conn, p peers) (peers, error) {
+// introduce reads the PROXY header. It ends when patience does, and accepting.
+func (s *Server) introduce(conn net.Conn, p peers, patience time.Duration) (peers, error) {
 	stop := context.AfterFunc(s.accepting, func() { _ = conn.Close() })
 	defer stop()
-	_ = conn.SetReadDeadline(time.Now().Add(s.Timeouts.ProxyHeader))
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
 	h, err := readHeader(conn)
 	if err != nil {

@@ -114,8 +114,8 @@ func FuzzReadHeader(f *testing.F) {
 }
 
 // behind is a proxy that takes loopback for its load balancer.
-func behind(t *testing.T, change func(*Server)) *world {
-	return newWorld(t, func(s *Server) {
+func behind(t *testing.T, change func(*setup)) *world {
+	return newWorld(t, func(s *setup) {
 		s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		if change != nil {
 			change(s)
@@ -159,14 +159,14 @@ func TestBadIntroductions(t *testing.T) {
 }
 
 func TestSlowIntroduction(t *testing.T) {
-	conn := behind(t, func(s *Server) { s.Timeouts.ProxyHeader = 50 * time.Millisecond }).dial()
+	conn := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = 50 * time.Millisecond }).dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 ")
 	conn.hearEnd()
 }
 
 // An ordinary client that sends a header sends a wrong command.
 func TestHeaderOfAClient(t *testing.T) {
-	w := newWorld(t, func(s *Server) {
+	w := newWorld(t, func(s *setup) {
 		s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	})
 	conn := w.dial()
@@ -181,7 +181,7 @@ func TestHeaderOfAClient(t *testing.T) {
 
 // The places are the real clients', not the balancer's.
 func TestPlacesBehindBalancer(t *testing.T) {
-	w := behind(t, func(s *Server) { s.Limits.ConnectionsPerClient = 1 })
+	w := behind(t, func(s *setup) { s.Limits.ConnectionsPerClient = 1 })
 	from := func(client string) client {
 		conn := w.dial()
 		_, _ = io.WriteString(conn.Conn, "PROXY TCP4 "+client+" 192.0.2.25 4321 25\r\n")
@@ -196,10 +196,10 @@ func TestPlacesBehindBalancer(t *testing.T) {
 
 func TestShutdownWhileWaitingForHeaders(t *testing.T) {
 	before := runtime.NumGoroutine()
-	w := behind(t, func(s *Server) { s.Timeouts.ProxyHeader = time.Minute })
+	w := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = time.Minute })
 	conn := w.dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY")
-	wait(t, "it is not waited for", func() bool { return len(w.headers) == 1 })
+	wait(t, "it is not waited for", func() bool { return len(w.first.headers) == 1 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}

@@ -27,31 +27,36 @@ func (p *Pool) pause(failures int) time.Duration {
 	return pause
 }
 
-// lookAfter has a pool checked from now on, where that is worth it.
-func (s *Server) lookAfter(p *Pool) {
+// lookAfter has a pool checked for as long as the generation is the present
+// one, where that is worth it.
+func (s *Server) lookAfter(g *Generation, p *Pool) {
 	if !p.checked() {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.watched {
-		p.watched = true
-		s.running.Go(func() { s.watch(s.accepting, p) })
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.checked[p] && g.present.Err() == nil {
+		g.checked[p] = true
+		s.running.Go(func() { s.watch(g, p) })
 	}
 }
 
-// watch checks a pool's addresses until ctx ends.
-func (s *Server) watch(ctx context.Context, p *Pool) {
+// watch checks a pool's addresses.
+func (s *Server) watch(g *Generation, p *Pool) {
 	for {
 		wait := time.NewTimer(time.Until(p.nextDue()))
 		select {
-		case <-ctx.Done():
+		case <-g.present.Done():
 			wait.Stop()
 			return
 		case <-wait.C:
 		}
 		for _, m := range p.dueNow() {
-			s.heard(p, m, s.check(ctx, p, m))
+			err := s.check(g, p, m)
+			if g.present.Err() != nil {
+				return // which may be why it has failed
+			}
+			s.heard(p, m, err)
 		}
 	}
 }
@@ -92,14 +97,14 @@ func (p *Pool) dueNow() (due []*member) {
 }
 
 // check speaks to a member as a session would, and says goodbye.
-func (s *Server) check(ctx context.Context, p *Pool, m *member) error {
-	deadline := time.Now().Add(s.Timeouts.Dial)
-	conn, err := dialAddress(ctx, p.dialer(deadline), m.address)
+func (s *Server) check(g *Generation, p *Pool, m *member) error {
+	deadline := time.Now().Add(g.Timeouts.Dial)
+	conn, err := dialAddress(g.present, p.dialer(deadline), m.address)
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	back := s.backendConn(conn, m, deadline)
+	defer context.AfterFunc(g.present, func() { _ = conn.Close() })()
+	back := s.backendConn(g.Timeouts, conn, m, deadline)
 	defer back.Abort()
 	if err := ownHeader(conn, p.Header); err != nil {
 		return err

@@ -33,8 +33,9 @@ func (l *Listener) lane(client netip.Addr, now time.Time) *Lane {
 	return nil
 }
 
-// listen prepares the listener's TLS for its sessions.
-func (l *Listener) listen() {
+// listen prepares the listener, and its TLS, for the sessions of a generation.
+func (l *Listener) listen(g *Generation) {
+	l.generation = g
 	l.TLS.GetConfigForClient = hearOffer
 	for _, lane := range l.Lanes {
 		lane.TLS.GetConfigForClient = hearOffer

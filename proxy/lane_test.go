@@ -49,7 +49,7 @@ func TestTheFirstOpenLaneIsTaken(t *testing.T) {
 
 // laned is a world whose listener takes TLS 1.3, and a lane that takes 1.0.
 func laned(t *testing.T, until time.Time) *world {
-	return newWorld(t, func(s *Server) {
+	return newWorld(t, func(s *setup) {
 		l := s.Listeners[0]
 		l.TLS.MinVersion = tls.VersionTLS13
 		l.Lanes = []Lane{{
@@ -119,7 +119,7 @@ func TestClientCertificateInTheLog(t *testing.T) {
 		"Untrusted TLS connection": func(*tls.ConnectionState) error { return errors.New("expired") },
 	} {
 		t.Run(words, func(t *testing.T) {
-			w := newWorld(t, func(s *Server) {
+			w := newWorld(t, func(s *setup) {
 				s.Listeners[0].TLS.ClientAuth = tls.RequestClientCert
 				s.Listeners[0].Clients = clients
 			})
@@ -209,7 +209,7 @@ func TestFailedHandshakesAreNotLoggedForEver(t *testing.T) {
 	w := newWorld(t, nil)
 	failures := &Throttle{}
 	l := SessionLog{Log: slog.New(slog.NewTextHandler(w.log, nil)), Failures: failures}
-	info := &Info{ID: "x", Listener: w.Listeners[0], Client: netip.MustParseAddrPort("192.0.2.1:1")}
+	info := &Info{ID: "x", Listener: w.first.Listeners[0], Client: netip.MustParseAddrPort("192.0.2.1:1")}
 	offer := Offer{Versions: []uint16{tls.VersionTLS10}, Suites: []uint16{tls.TLS_RSA_WITH_RC4_128_SHA}}
 	for range 50 {
 		l.HandshakeFailed(info, offer, errors.New("no"))

@@ -22,31 +22,26 @@ type places struct {
 	crowded   int       // clients with more strangers than their share
 }
 
-// prepare sets the limits, once. One that is zero is that of all connections.
-func (p *places) prepare(limits Limits, safe time.Duration) {
+// set sets the limits; places that are taken go on to count. One that is zero
+// is that of all connections.
+func (p *places) set(limits Limits, safe time.Duration) {
 	for _, l := range []*int{&limits.ConnectionsPerNetwork, &limits.Unauthenticated, &limits.UnauthenticatedPerClient} {
 		if *l == 0 {
 			*l = limits.Connections
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.limits, p.safe = limits, safe
-	p.clients, p.networks = make(map[netip.Addr]*crowd), make(map[netip.Prefix]int)
-}
-
-// spareDescriptors are for listeners, spooled messages and probes.
-const spareDescriptors = 128
-
-// fit takes fewer sessions than is configured if there are not enough
-// descriptors for the two sockets of each: a session that is turned away hears
-// why, one that cannot be accepted does not.
-func (s *Server) fit(descriptors int) {
-	fit := max(1, (descriptors-spareDescriptors)/2)
-	if fit >= s.Limits.Connections {
-		return
+	if p.clients == nil {
+		p.clients, p.networks = make(map[netip.Addr]*crowd), make(map[netip.Prefix]int)
 	}
-	s.Log.Warn("too few file descriptors for limits.connections", "limits.connections", s.Limits.Connections, "possible", fit,
-		"remedy", "raise the limit of open files (LimitNOFILE, ulimit -n)")
-	s.Limits.Connections = fit
+	p.crowded = 0
+	for _, c := range p.clients {
+		if c.strangers.Len() > limits.UnauthenticatedPerClient {
+			p.crowded++
+		}
+	}
 }
 
 // crowd is the sessions of one client.

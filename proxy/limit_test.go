@@ -13,7 +13,7 @@ import (
 
 func testPlaces() *places {
 	p := &places{}
-	p.prepare(Limits{
+	p.set(Limits{
 		Connections: 100, ConnectionsPerClient: 20, ConnectionsPerNetwork: 50, Unauthenticated: 30, UnauthenticatedPerClient: 10,
 	}, 5*time.Second)
 	return p
@@ -291,10 +291,10 @@ func TestConnectionsFitTheDescriptors(t *testing.T) {
 		{10000, 1 << 20, 10000}, {10000, 1024, 448}, {100, 1024, 100}, {100, 64, 1},
 	} {
 		log := &bytes.Buffer{}
-		s := &Server{Limits: Limits{Connections: c.configured}, Log: slog.New(slog.NewTextHandler(log, nil))}
-		s.fit(c.descriptors)
-		if s.Limits.Connections != c.want || (log.Len() > 0) != (c.want < c.configured) {
-			t.Errorf("%d connections with %d descriptors: %d, %s", c.configured, c.descriptors, s.Limits.Connections, log)
+		g := &Generation{Limits: Limits{Connections: c.configured}}
+		g.fit(c.descriptors, slog.New(slog.NewTextHandler(log, nil)))
+		if g.Limits.Connections != c.want || (log.Len() > 0) != (c.want < c.configured) {
+			t.Errorf("%d connections with %d descriptors: %d, %s", c.configured, c.descriptors, g.Limits.Connections, log)
 		}
 	}
 }

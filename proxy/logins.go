@@ -16,10 +16,10 @@ import (
 // count: strangers who guess a password do not lock its owner out, and one who
 // has forgotten his does not lock out the office.
 type logins struct {
-	longest time.Duration // wait
-	seed    maphash.Seed
+	seed maphash.Seed
 
 	mu      sync.Mutex
+	longest time.Duration // wait
 	clients failures
 	users   failures
 	known   failures // by client and user, where the user has logged in from there
@@ -43,16 +43,22 @@ var (
 	errUserFailed   = errors.New("too many failed logins of this user (limits.login_failures_per_user)")
 )
 
-func newLogins(limits Limits, timeouts Timeouts) *logins {
-	client, user, forget := limits.LoginFailuresPerClient, limits.LoginFailuresPerUser, timeouts.LoginForget
+func newLogins() *logins {
+	return &logins{seed: maphash.MakeSeed(), clients: newFailures(), users: newFailures(), known: newFailures()}
+}
+
+// set sets the limits; failures that were counted go on to count.
+func (l *logins) set(limits Limits, timeouts Timeouts) {
+	client, user := limits.LoginFailuresPerClient, limits.LoginFailuresPerUser
 	pair := user
 	if pair == 0 {
 		pair = client // or whoever shares an address could guess without end
 	}
-	return &logins{
-		longest: timeouts.LoginDelay, seed: maphash.MakeSeed(),
-		clients: newFailures(client, forget), users: newFailures(user, forget), known: newFailures(pair, forget),
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.longest = timeouts.LoginDelay
+	l.clients.limit, l.users.limit, l.known.limit = client, user, pair
+	l.clients.span, l.users.span, l.known.span = timeouts.LoginForget, timeouts.LoginForget, timeouts.LoginForget
 }
 
 // judge tells how long a login has to wait before it is tried, or that it is

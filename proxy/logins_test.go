@@ -18,7 +18,9 @@ type guesses struct {
 
 func newGuesses(t *testing.T, perClient, perUser int) *guesses {
 	limits := Limits{LoginFailuresPerClient: perClient, LoginFailuresPerUser: perUser}
-	return &guesses{newLogins(limits, Timeouts{LoginDelay: 15 * time.Second, LoginForget: time.Hour}), t, time.Unix(1e9, 0)}
+	l := newLogins()
+	l.set(limits, Timeouts{LoginDelay: 15 * time.Second, LoginForget: time.Hour})
+	return &guesses{l, t, time.Unix(1e9, 0)}
 }
 
 func (g *guesses) fail(client, user string, times int) {
@@ -170,7 +172,8 @@ func TestOffSwitches(t *testing.T) {
 
 // Twenty failures are not erased by a million single ones of other names.
 func TestRecordsCannotBeFlooded(t *testing.T) {
-	f, now := newFailures(50, time.Hour), time.Unix(1e9, 0)
+	f, now := newFailures(), time.Unix(1e9, 0)
+	f.limit, f.span = 50, time.Hour
 	random := rand.New(rand.NewPCG(3, 4))
 	var mine []uint64
 	for range 100 {
@@ -209,7 +212,8 @@ func TestLatestKnownClientsStay(t *testing.T) {
 }
 
 func BenchmarkJudge(b *testing.B) {
-	l := newLogins(Limits{LoginFailuresPerClient: 50, LoginFailuresPerUser: 50}, Timeouts{LoginForget: time.Hour, LoginDelay: time.Second})
+	l := newLogins()
+	l.set(Limits{LoginFailuresPerClient: 50, LoginFailuresPerUser: 50}, Timeouts{LoginForget: time.Hour, LoginDelay: time.Second})
 	now, client := time.Now(), netip.MustParseAddr(home)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -49,7 +49,7 @@ func TestSilentSessionsCostNoGoroutine(t *testing.T) {
 }
 
 func TestParkedSessionsEnd(t *testing.T) {
-	parked := func(t *testing.T, change func(*Server)) (*world, client) {
+	parked := func(t *testing.T, change func(*setup)) (*world, client) {
 		w := newWorld(t, change)
 		c := w.secured()
 		wait(t, "not parked", func() bool { return relays() == 0 })
@@ -76,7 +76,7 @@ func TestParkedSessionsEnd(t *testing.T) {
 		}
 	})
 	t.Run("idle for too long", func(t *testing.T) {
-		w, c := parked(t, func(s *Server) { s.Timeouts.Idle = 3 * time.Second })
+		w, c := parked(t, func(s *setup) { s.Timeouts.Idle = 3 * time.Second })
 		c.hear("bye timeout")
 		c.hearEnd()
 		wait(t, "the session does not end", func() bool { return len(w.record.reasons()) == 1 })

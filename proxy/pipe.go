@@ -137,7 +137,7 @@ func (p *pipe) write(b []byte) error {
 	}
 	now := time.Now()
 	p.relay.moved(now)
-	if patience := p.relay.ses.server.Timeouts.Command; p.writeBy.Sub(now) < patience/2 {
+	if patience := p.relay.ses.rules.Timeouts.Command; p.writeBy.Sub(now) < patience/2 {
 		p.writeBy = now.Add(patience)
 		_ = p.to.SetWriteDeadline(p.writeBy)
 	}

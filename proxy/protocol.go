@@ -65,6 +65,8 @@ type Listener struct {
 	ProxyFrom []netip.Prefix
 
 	NewGate func(*gate.Session) Gate
+
+	generation *Generation // that it is of
 }
 
 // String names the listener in logs.

@@ -121,7 +121,7 @@ func (r *relay) told() (ending, hurry bool) {
 
 // sweep ends the relay if it has been silent for too long.
 func (r *relay) sweep(now time.Time) {
-	if r.silence(now) >= r.ses.server.Timeouts.Idle {
+	if r.silence(now) >= r.ses.rules.Timeouts.Idle {
 		r.end(gate.Because(gate.Timeout, nil))
 	}
 }

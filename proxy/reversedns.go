@@ -32,7 +32,6 @@ const (
 // however many sessions ask.
 type reverseDNS struct {
 	resolver Resolver
-	patience time.Duration
 
 	mu    sync.Mutex
 	known map[netip.Addr]*lookup
@@ -64,12 +63,13 @@ func (l *lookup) now() string {
 	}
 }
 
-// of returns what is known of an address, or finds it out. The function start
-// runs the search; it must call what it is given, once, in any goroutine.
-func (n *reverseDNS) of(ctx context.Context, a netip.Addr, start func(search func())) *lookup {
+// of returns what is known of an address, or finds it out, with some patience.
+// The function start runs the search; it must call what it is given, once, in
+// any goroutine.
+func (n *reverseDNS) of(ctx context.Context, a netip.Addr, patience time.Duration, start func(search func())) *lookup {
 	l, known := n.entry(a)
 	if !known {
-		start(func() { n.search(ctx, a, l) })
+		start(func() { n.search(ctx, a, patience, l) })
 	}
 	return l
 }
@@ -109,8 +109,8 @@ func (n *reverseDNS) makeRoom(now time.Time) {
 	}
 }
 
-func (n *reverseDNS) search(ctx context.Context, a netip.Addr, l *lookup) {
-	ctx, cancel := context.WithTimeout(ctx, n.patience)
+func (n *reverseDNS) search(ctx context.Context, a netip.Addr, patience time.Duration, l *lookup) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	name := n.ask(ctx, a)
 	kept := nameKept

@@ -67,7 +67,7 @@ var testZone = zone{
 func start(search func()) { go search() }
 
 func TestReverseDNS(t *testing.T) {
-	n := &reverseDNS{resolver: &testZone, patience: 50 * time.Millisecond}
+	n := &reverseDNS{resolver: &testZone}
 	for address, want := range map[string]gate.Name{
 		"192.0.2.1":   {Confirmed: "mail.example.net", Claimed: "mail.example.net"},
 		"192.0.2.2":   {Claimed: "liar.example.net"},
@@ -79,7 +79,7 @@ func TestReverseDNS(t *testing.T) {
 		"192.0.2.99":  {},
 		"2001:db8::1": {Confirmed: "six.example.net", Claimed: "six.example.net"},
 	} {
-		if got := n.of(t.Context(), netip.MustParseAddr(address), start).wait(); got != want {
+		if got := n.of(t.Context(), netip.MustParseAddr(address), 50*time.Millisecond, start).wait(); got != want {
 			t.Errorf("%s: %+v, want %+v", address, got, want)
 		}
 	}
@@ -87,31 +87,31 @@ func TestReverseDNS(t *testing.T) {
 
 func TestReverseDNSAsksOnce(t *testing.T) {
 	z := &zone{pointers: testZone.pointers, addresses: testZone.addresses}
-	n := &reverseDNS{resolver: z, patience: time.Minute}
+	n := &reverseDNS{resolver: z}
 	one := netip.MustParseAddr("192.0.2.1")
 	var held []func()
 	hold := func(search func()) { held = append(held, search) }
-	first, second := n.of(t.Context(), one, hold), n.of(t.Context(), one, hold)
+	first, second := n.of(t.Context(), one, time.Minute, hold), n.of(t.Context(), one, time.Minute, hold)
 	if first != second || len(held) != 1 || first.now() != "" {
 		t.Fatalf("%d searches", len(held))
 	}
 	held[0]()
-	if first.now() != "mail.example.net" || n.of(t.Context(), one, hold) != first || z.asked.Load() != 1 {
+	if first.now() != "mail.example.net" || n.of(t.Context(), one, time.Minute, hold) != first || z.asked.Load() != 1 {
 		t.Errorf("%q, asked %d times", first.now(), z.asked.Load())
 	}
 	n.mu.Lock()
 	first.until = time.Now().Add(-time.Second)
 	n.mu.Unlock()
-	if n.of(t.Context(), one, hold) == first {
+	if n.of(t.Context(), one, time.Minute, hold) == first {
 		t.Error("what has expired is still used")
 	}
 }
 
 func TestReverseDNSIsBounded(t *testing.T) {
-	n := &reverseDNS{resolver: &zone{}, patience: time.Minute}
+	n := &reverseDNS{resolver: &zone{}}
 	address := netip.MustParseAddr("10.0.0.0")
 	for range maxKnown + 100 {
-		n.of(t.Context(), address, func(search func()) { search() })
+		n.of(t.Context(), address, time.Minute, func(search func()) { search() })
 		address = address.Next()
 	}
 	if len(n.known) > maxKnown {
@@ -132,7 +132,7 @@ func (g nameGate) Secure(front *wire.Conn) error {
 }
 
 func TestNameOfAClient(t *testing.T) {
-	w := behind(t, func(s *Server) {
+	w := behind(t, func(s *setup) {
 		s.Resolver, s.Timeouts.ReverseDNS = &testZone, 10*time.Second
 		s.Listeners[0].ReverseDNS = true
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return nameGate{plainGate{s}, s} }
@@ -144,7 +144,7 @@ func TestNameOfAClient(t *testing.T) {
 
 // A shutdown does not wait for the DNS.
 func TestShutdownWhileLookingUp(t *testing.T) {
-	w := behind(t, func(s *Server) {
+	w := behind(t, func(s *setup) {
 		s.Resolver, s.Timeouts.ReverseDNS = &testZone, time.Hour
 		s.Listeners[0].ReverseDNS = true
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return nameGate{plainGate{s}, s} }

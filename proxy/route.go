@@ -38,7 +38,7 @@ const maxSubstitutes = 2
 // begin reaches the backend that speaks for all until a user is known. That of
 // the listener may be down without harm to those who are elsewhere.
 func (ses *session) begin() error {
-	l, now, patience := ses.listener, time.Now(), ses.server.Timeouts.Dial
+	l, now, patience := ses.listener, time.Now(), ses.rules.Timeouts.Dial
 	if l.Routes == nil {
 		return ses.reach(l.Backend, now.Add(patience))
 	}
@@ -92,7 +92,7 @@ func (ses *session) route(user string) error {
 		home = ses.home
 	}
 	if home != ses.pool {
-		if err := ses.reach(home, time.Now().Add(ses.server.Timeouts.Dial)); err != nil {
+		if err := ses.reach(home, time.Now().Add(ses.rules.Timeouts.Dial)); err != nil {
 			ses.attempt.open = false // nobody has heard of it
 			return err
 		}

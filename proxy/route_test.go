@@ -77,7 +77,7 @@ func poolOf(addresses ...string) *Pool { return &Pool{Addresses: addresses} }
 
 // routedWorld is a proxy with these routes.
 func routedWorld(t *testing.T, own *Pool, routes Routes) *world {
-	return newWorld(t, func(s *Server) {
+	return newWorld(t, func(s *setup) {
 		l := s.Listeners[0]
 		l.Backend, l.Routes = own, routes
 		l.NewGate = func(s *gate.Session) Gate { return routedGate{pickyGate{plainGate{s}}} }
@@ -159,7 +159,7 @@ func TestListenersBackendIsDown(t *testing.T) {
 func TestListenersBackendHangs(t *testing.T) {
 	far := newLegacy(t, "backend")
 	ownPool, farPool := poolOf(newLegacy(t, "").address()), poolOf(far.address())
-	w := newWorld(t, func(s *Server) {
+	w := newWorld(t, func(s *setup) {
 		l := s.Listeners[0]
 		l.Backend, l.Routes = ownPool, &table{users: map[string]*Pool{"far": farPool}}
 		l.NewGate = func(s *gate.Session) Gate { return routedGate{pickyGate{plainGate{s}}} }

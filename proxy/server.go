@@ -17,33 +17,27 @@ import (
 
 // Server accepts and carries sessions on its listeners.
 type Server struct {
-	Hostname  string
-	Listeners []*Listener
-	Pools     []*Pool // to be checked from the start; others are from their first session on
-	Limits    Limits
-	Timeouts  Timeouts
-	Observer  Observer
-	Log       *slog.Logger // for what concerns no session
-	Resolver  Resolver     // for the names of clients; nil: the machine's
+	Observer Observer
+	Log      *slog.Logger // for what concerns no session
+	Resolver Resolver     // for the names of clients; nil: the machine's
 
-	places     places
-	crowded    alarm // tells the log of clients that were turned away
-	logins     *logins
-	waiting    atomic.Int64 // logins that wait because others have failed
-	reverse    reverseDNS
-	handshakes chan struct{} // one token for each handshake that runs
-	headers    chan struct{} // and for each PROXY header that is waited for
-	crew       *crew
-	lot        *lot
-	parkings   atomic.Int64  // first times that a direction has gone silent
-	ended      chan struct{} // closed when nothing runs any more
-	end        sync.Once
+	places   places
+	crowded  alarm // tells the log of clients that were turned away
+	logins   *logins
+	waiting  atomic.Int64 // logins that wait because others have failed
+	reverse  reverseDNS
+	crew     *crew
+	lot      *lot
+	parkings atomic.Int64  // first times that a direction has gone silent
+	ended    chan struct{} // closed when nothing runs any more
+	end      sync.Once
 
 	mu       sync.Mutex
-	sockets  []net.Listener
+	current  *Generation
+	doors    []*door // those of current's listeners, in their order
 	sessions map[*session]struct{}
 	draining bool
-	running  sync.WaitGroup // accept loops and sessions
+	running  sync.WaitGroup // accept loops, checks and sessions
 
 	// dialling is cancelled when sessions are cut off, accepting before.
 	dialling  context.Context
@@ -52,74 +46,67 @@ type Server struct {
 	close     context.CancelFunc
 }
 
-// Listen opens all sockets, or none.
-func (s *Server) Listen() error {
-	if n, known := descriptors(); known {
-		s.fit(n)
-	}
-	s.places.prepare(s.Limits, s.Timeouts.Unauthenticated)
-	s.logins = newLogins(s.Limits, s.Timeouts)
-	s.reverse = reverseDNS{resolver: s.Resolver, patience: s.Timeouts.ReverseDNS}
+// Listen opens all sockets of the first generation, or none.
+func (s *Server) Listen(first *Generation) error {
+	s.logins = newLogins()
+	s.reverse.resolver = s.Resolver
 	if s.Resolver == nil {
 		s.reverse.resolver = net.DefaultResolver
 	}
-	s.handshakes = make(chan struct{}, s.Limits.Handshakes)
-	s.headers = make(chan struct{}, s.Limits.Connections)
 	s.sessions = make(map[*session]struct{})
 	s.ended = make(chan struct{})
+	s.dialling, s.cut = context.WithCancel(context.Background())
+	s.accepting, s.close = context.WithCancel(s.dialling)
 	lot, err := newLot()
 	if err != nil {
 		return fmt.Errorf("waiting for silent sessions: %w", err)
 	}
 	s.lot, s.crew = lot, newCrew()
-	s.dialling, s.cut = context.WithCancel(context.Background())
-	s.accepting, s.close = context.WithCancel(s.dialling)
-	config := net.ListenConfig{KeepAlive: -1, Control: keepAlive}
-	for _, l := range s.Listeners {
-		socket, err := config.Listen(s.dialling, "tcp", l.Address)
-		if err != nil {
-			s.closeSockets()
-			s.lot.close()
-			return fmt.Errorf("listener %s: %w", l, err)
-		}
-		l.listen()
-		s.sockets = append(s.sockets, socket)
+	s.prepare(first, nil)
+	doors, opened, err := s.open(first, nil)
+	if err != nil {
+		closeAll(opened)
+		s.lot.close()
+		s.cut()
+		return err
 	}
+	s.limit(first)
+	s.current, s.doors = first, doors
 	return nil
 }
 
 // Addresses are those that the listeners have got, in their order; useful
 // where port 0 was asked for.
 func (s *Server) Addresses() []net.Addr {
-	addresses := make([]net.Addr, len(s.sockets))
-	for i, socket := range s.sockets {
-		addresses[i] = socket.Addr()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	addresses := make([]net.Addr, len(s.doors))
+	for i, d := range s.doors {
+		addresses[i] = d.socket.Addr()
 	}
 	return addresses
 }
 
 // Serve starts accepting; see Shutdown for its end.
 func (s *Server) Serve() {
-	for _, p := range s.Pools {
-		s.lookAfter(p)
-	}
-	for i, l := range s.Listeners {
-		s.running.Go(func() { s.accept(l, s.sockets[i]) })
-	}
+	s.serve(s.current, s.doors)
 	go s.sweep()
 	go s.trim()
 }
 
 // sweep looks for sessions that have been silent for too long, until nothing
-// runs any more. A session may outlive its time by an eighth.
+// runs any more.
 func (s *Server) sweep() {
-	tick := time.NewTicker(max(s.Timeouts.Idle/8, time.Millisecond))
-	defer tick.Stop()
 	for {
+		s.mu.Lock()
+		pause := s.current.sweepTime()
+		s.mu.Unlock()
+		wait := time.NewTimer(pause)
 		select {
 		case <-s.ended:
+			wait.Stop()
 			return
-		case now := <-tick.C:
+		case now := <-wait.C:
 			s.each(func(ses *session) { ses.sweep(now) })
 		}
 	}
@@ -145,18 +132,18 @@ const (
 	longestPause  = time.Second
 )
 
-func (s *Server) accept(l *Listener, socket net.Listener) {
+func (s *Server) accept(d *door) {
 	pause := shortestPause
 	for {
-		conn, err := socket.Accept()
+		conn, err := d.socket.Accept()
 		switch {
 		case err == nil:
 			pause = shortestPause
-			s.receive(l, conn)
+			s.receive(d.now.Load(), conn)
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			s.Log.Error("accept failed", "listener", l.String(), "error", err, "pause", pause)
+			s.Log.Error("accept failed", "listener", d.now.Load().String(), "error", err, "pause", pause)
 			select {
 			case <-s.accepting.Done():
 				return
@@ -190,7 +177,7 @@ func (s *Server) turnAway(l *Listener, conn net.Conn, client netip.AddrPort, ful
 	s.Observer.Turned(l, client)
 	if !l.Implicit {
 		front := wire.New(conn, wire.Limits{Write: shortestPause})
-		l.NewGate(&gate.Session{ID: newID(), Hostname: s.Hostname}).Refuse(front, gate.Busy)
+		l.NewGate(&gate.Session{ID: newID(), Hostname: l.generation.Hostname}).Refuse(front, gate.Busy)
 	}
 	_ = conn.Close()
 }
@@ -230,7 +217,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.draining = true
 	s.close()
-	s.closeSockets()
+	closeAll(s.doors)
 	s.mu.Unlock()
 	s.each((*session).drain)
 	go func() {
@@ -253,11 +240,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (s *Server) closeSockets() {
-	for _, socket := range s.sockets {
-		_ = socket.Close()
-	}
-}
+var errEnding = errors.New("the server is about to end")
 
 func addrPort(a net.Addr) netip.AddrPort {
 	if tcp, ok := a.(*net.TCPAddr); ok {

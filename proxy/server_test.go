@@ -121,12 +121,19 @@ func (b *logBuffer) String() string {
 // world is a proxy in front of a backend that echoes.
 type world struct {
 	*Server
+	first  *Generation
 	t      testing.TB
 	record *record
 	log    *logBuffer
 }
 
-func newWorld(t testing.TB, change func(*Server)) *world {
+// setup is a server and its first generation, before they are at work.
+type setup struct {
+	*Server
+	*Generation
+}
+
+func newWorld(t testing.TB, change func(*setup)) *world {
 	t.Helper()
 	backend := listen(t)
 	go func() {
@@ -146,8 +153,8 @@ func newWorld(t testing.TB, change func(*Server)) *world {
 	log := &logBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	r := &record{SessionLog: SessionLog{Log: logger}}
-	s := &Server{
-		Hostname: "mail.example.com", Observer: r, Log: logger,
+	s := &setup{&Server{Observer: r, Log: logger}, &Generation{
+		Hostname: "mail.example.com",
 		Limits: Limits{
 			Connections: 10000, ConnectionsPerClient: 10000, ConnectionsPerNetwork: 10000, Unauthenticated: 10000, UnauthenticatedPerClient: 10000,
 			LoginFailuresPerClient: 50, LoginFailuresPerUser: 50, Handshakes: 10, Line: 1000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000,
@@ -157,7 +164,7 @@ func newWorld(t testing.TB, change func(*Server)) *world {
 			Login: 10 * time.Second, Unauthenticated: 10 * time.Second, LoginDelay: 10 * time.Second, LoginForget: time.Hour,
 			Message: 10 * time.Second, Idle: 10 * time.Second, Data: 10 * time.Second, EndOfData: 10 * time.Second,
 		},
-	}
+	}}
 	s.Listeners = []*Listener{{
 		Service: "plain", Address: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
 		Strong:  func(*tls.ConnectionState) bool { return true },
@@ -167,11 +174,11 @@ func newWorld(t testing.TB, change func(*Server)) *world {
 	if change != nil {
 		change(s)
 	}
-	if err := s.Listen(); err != nil {
+	if err := s.Listen(s.Generation); err != nil {
 		t.Fatal(err)
 	}
 	s.Serve()
-	w := &world{s, t, r, log}
+	w := &world{s.Server, s.Generation, t, r, log}
 	t.Cleanup(func() { _ = w.stop(0) })
 	return w
 }
@@ -288,7 +295,7 @@ func TestRelayCarriesEveryByte(t *testing.T) {
 
 func TestBackendDown(t *testing.T) {
 	gone := listen(t)
-	w := newWorld(t, func(s *Server) { s.Listeners[0].Backend.Addresses = []string{gone.Addr().String()}; _ = gone.Close() })
+	w := newWorld(t, func(s *setup) { s.Listeners[0].Backend.Addresses = []string{gone.Addr().String()}; _ = gone.Close() })
 	c := w.dial()
 	c.hear("hello")
 	c.say("LOGIN")
@@ -297,7 +304,7 @@ func TestBackendDown(t *testing.T) {
 }
 
 func TestPublicBackendIsRefused(t *testing.T) {
-	w := newWorld(t, func(s *Server) { s.Listeners[0].Backend.Addresses = []string{"[2001:db8::1]:25"} })
+	w := newWorld(t, func(s *setup) { s.Listeners[0].Backend.Addresses = []string{"[2001:db8::1]:25"} })
 	c := w.dial()
 	c.hear("hello")
 	c.say("LOGIN")
@@ -350,24 +357,24 @@ func TestShutdownCutsAtItsDeadline(t *testing.T) {
 func TestTimeouts(t *testing.T) {
 	short := 50 * time.Millisecond
 	t.Run("command", func(t *testing.T) {
-		c := newWorld(t, func(s *Server) { s.Timeouts.Command = short }).dial()
+		c := newWorld(t, func(s *setup) { s.Timeouts.Command = short }).dial()
 		c.hear("hello")
 		c.hear("bye timeout")
 		c.hearEnd()
 	})
 	t.Run("login", func(t *testing.T) {
-		c := newWorld(t, func(s *Server) { s.Timeouts.Login = short }).dial()
+		c := newWorld(t, func(s *setup) { s.Timeouts.Login = short }).dial()
 		c.hear("hello")
 		c.hear("bye timeout")
 		c.hearEnd()
 	})
 	t.Run("idle", func(t *testing.T) {
-		c := newWorld(t, func(s *Server) { s.Timeouts.Idle = short }).loggedIn()
+		c := newWorld(t, func(s *setup) { s.Timeouts.Idle = short }).loggedIn()
 		c.hear("bye timeout")
 		c.hearEnd()
 	})
 	t.Run("handshake", func(t *testing.T) {
-		c := newWorld(t, func(s *Server) { s.Timeouts.Handshake = short }).dial()
+		c := newWorld(t, func(s *setup) { s.Timeouts.Handshake = short }).dial()
 		c.hear("hello")
 		c.say("STARTTLS")
 		c.hear("go")

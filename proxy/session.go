@@ -16,6 +16,7 @@ import (
 type session struct {
 	server   *Server
 	listener *Listener
+	rules    *Generation // the listener's
 	info     Info
 	gate     Gate
 	front    *wire.Conn
@@ -33,24 +34,25 @@ type session struct {
 }
 
 func newSession(s *Server, l *Listener, conn net.Conn, p peers, at *place) *session {
-	ses := &session{server: s, listener: l, place: at}
+	g := l.generation
+	ses := &session{server: s, listener: l, rules: g, place: at}
 	ses.info = Info{ID: newID(), Listener: l, Client: p.client, Local: p.local, Via: p.via, Opened: time.Now()}
 	ses.front = wire.New(conn, wire.Limits{
-		Line: max(s.Limits.Line, s.Limits.Token+besideToken), Wait: s.Timeouts.Command, Text: s.Timeouts.Data,
-		Verdict: s.Timeouts.Command, Write: s.Timeouts.Command, Transaction: s.Timeouts.Message,
+		Line: max(g.Limits.Line, g.Limits.Token+besideToken), Wait: g.Timeouts.Command, Text: g.Timeouts.Data,
+		Verdict: g.Timeouts.Command, Write: g.Timeouts.Command, Transaction: g.Timeouts.Message,
 	})
 	ses.front.Handshake, ses.front.Lifted = ses.handshake, at.settle
 	at.onEviction(ses.front.Expire)
-	ses.front.Deadline(ses.info.Opened.Add(s.Timeouts.Login))
+	ses.front.Deadline(ses.info.Opened.Add(g.Timeouts.Login))
 	facts := &gate.Session{
-		ID: ses.info.ID, Hostname: s.Hostname, Banner: l.Banner,
+		ID: ses.info.ID, Hostname: g.Hostname, Banner: l.Banner,
 		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(),
 		Strong: ses.strong, Date: date, Spool: spool, Watch: ses, Route: ses.router(),
 		Mechanisms: gate.Mechanisms{Hidden: l.Hidden, Routed: l.Routes != nil, Means: l.Means},
-		Limits:     gate.Limits{Token: s.Limits.Token, Literal: s.Limits.Literal, Errors: s.Limits.Errors, Message: s.Limits.Message},
+		Limits:     gate.Limits{Token: g.Limits.Token, Literal: g.Limits.Literal, Errors: g.Limits.Errors, Message: g.Limits.Message},
 	}
 	if l.ReverseDNS {
-		ses.info.name = s.reverse.of(s.accepting, p.client.Addr(), s.running.Go)
+		ses.info.name = s.reverse.of(s.accepting, p.client.Addr(), g.Timeouts.ReverseDNS, s.running.Go)
 		facts.Name = ses.info.name.wait
 	}
 	ses.gate = l.NewGate(facts)

@@ -103,7 +103,7 @@ func TestCheckWithTLS(t *testing.T) {
 	pool := &Pool{Addresses: []string{tlsLegacy(t, ca.ECDSA(t, "legacy.lan")), newLegacy(t, "backend").address()}, TLS: leg.Config, Probe: heard}
 	w := inFrontOf(t, pool)
 	for i, m := range pool.all() {
-		if err := w.check(w.accepting, pool, m); (err == nil) != (i == 0) {
+		if err := w.check(w.first, pool, m); (err == nil) != (i == 0) {
 			t.Errorf("%s: %v", m.address, err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 // E4: mail programs wait for the greeting.
 func TestEarlyTalker(t *testing.T) {
-	w := newWorld(t, func(s *Server) { s.Listeners[0].Pause = 20 * time.Second })
+	w := newWorld(t, func(s *setup) { s.Listeners[0].Pause = 20 * time.Second })
 	early := w.dial()
 	early.say("EHLO spam.example")
 	early.hear("bye early-talker")
@@ -20,7 +20,7 @@ func TestEarlyTalker(t *testing.T) {
 	gone := w.dial()
 	_ = gone.Conn.Close()
 	wait(t, "the sessions have not ended", func() bool { return len(w.record.reasons()) == 2 })
-	patient := newWorld(t, func(s *Server) { s.Listeners[0].Pause = time.Millisecond }).dial()
+	patient := newWorld(t, func(s *setup) { s.Listeners[0].Pause = time.Millisecond }).dial()
 	patient.hear("hello")
 	if !slices.Contains(w.record.reasons(), gate.EarlyTalker) || !slices.Contains(w.record.reasons(), gate.ClientGone) {
 		t.Errorf("ended %v", w.record.reasons())
@@ -40,7 +40,7 @@ func (g guardedGate) Settle(front, back *wire.Conn) error {
 // F8: a login that waits does not hold a shutdown up, and is not taken for a
 // wrong password.
 func TestShutdownWhileALoginWaits(t *testing.T) {
-	w := newWorld(t, func(s *Server) {
+	w := newWorld(t, func(s *setup) {
 		s.Timeouts.LoginDelay = time.Hour
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return guardedGate{plainGate{s}} }
 	})
@@ -60,7 +60,7 @@ func TestShutdownWhileALoginWaits(t *testing.T) {
 
 // F8: a backend that hangs up in place of a verdict gives no free guesses.
 func TestHangingUpIsAnAnswer(t *testing.T) {
-	w := newWorld(t, func(s *Server) { s.Timeouts.LoginDelay = 0 })
+	w := newWorld(t, func(s *setup) { s.Timeouts.LoginDelay = 0 })
 	ses := &session{server: w.Server, info: Info{Client: netip.MustParseAddrPort("192.0.2.1:4321")}, place: &place{places: &w.places}}
 	for range 50 {
 		if err := ses.Admit("alice"); err != nil {

@@ -95,11 +95,12 @@ func serveWith(t *testing.T, c *configs.Config, ca *testacme.CA, dns *testdns.Se
 		t.Fatal(err)
 	}
 	t.Cleanup(supply.close)
-	server, err := newServer(c, store, newUpkeep(log), proxy.SessionLog{Log: log}, log)
+	g, err := newGeneration(c, store, newUpkeep(log))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.Listen(); err != nil {
+	server := &proxy.Server{Observer: proxy.SessionLog{Log: log}, Log: log}
+	if err := server.Listen(g); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Shutdown(context.Background()) })

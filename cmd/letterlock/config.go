@@ -68,9 +68,9 @@ func configCheck(ui *ui, args []string) error {
 	if !*probing {
 		return nil
 	}
-	server, err := newServer(c, certs.NewStore(loaded), newUpkeep(slog.New(slog.DiscardHandler)), nil, nil)
+	g, err := newGeneration(c, certs.NewStore(loaded), newUpkeep(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return err
 	}
-	return sayVisits(ui, visitBackends(context.Background(), c, server.Listeners, everyListener))
+	return sayVisits(ui, visitBackends(context.Background(), c, g.Listeners, everyListener))
 }

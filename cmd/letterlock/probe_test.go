@@ -81,15 +81,15 @@ func TestProbeFirst(t *testing.T) {
 			config := mustConfig(t, c.top+"hostname: mail.example.com\nlisteners:\n"+
 				"  - {service: smtp, listen: '127.0.0.1:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n"+
 				"  - {service: smtp, listen: '127.0.0.2:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n")
-			server, err := newServer(config, certs.NewStore(nil), newUpkeep(slog.New(slog.DiscardHandler)), nil, nil)
+			g, err := newGeneration(config, certs.NewStore(nil), newUpkeep(slog.New(slog.DiscardHandler)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			var log bytes.Buffer
 			before := c.backend.visits.Load()
 			logger := slog.New(slog.NewTextHandler(&log, nil))
-			if err = probeFirst(t.Context(), config, server.Listeners, logger); err == nil {
-				probeRest(t.Context(), config, server.Listeners, logger)
+			if err = probeFirst(t.Context(), config, g.Listeners, logger); err == nil {
+				probeRest(t.Context(), config, g.Listeners, logger)
 			}
 			if c.fails != errors.Is(err, errDanger) {
 				t.Errorf("%v\n%s", err, log.String())

@@ -13,10 +13,11 @@ import (
 
 // running is the proxy at work, with its status page if there is one.
 type running struct {
-	server *proxy.Server
-	upkeep *upkeep
-	page   *status.Server // nil: none is wanted
-	census census         // empty: none is wanted
+	server     *proxy.Server
+	generation *proxy.Generation
+	upkeep     *upkeep
+	page       *status.Server // nil: none is wanted
+	census     census         // empty: none is wanted
 
 	probing       sync.WaitGroup  // of backends, beside the service
 	first, second context.Context // end with the first and the second signal
@@ -31,20 +32,21 @@ func start(c *configs.Config, store *certs.Store, u *upkeep, log *slog.Logger) (
 		Files:        u.shownFiles,
 	})
 	observers := status.Observers{proxy.SessionLog{Log: log, Failures: &proxy.Throttle{}}, counts}
-	server, err := newServer(c, store, u, observers, log)
+	g, err := newGeneration(c, store, u)
 	if err != nil {
 		return nil, err
 	}
-	r := &running{server: server, upkeep: u}
+	server := &proxy.Server{Observer: observers, Log: log}
+	r := &running{server: server, generation: g, upkeep: u}
 	// Before the sockets: who can reach us may also tell us to end.
 	r.first, r.second = signals()
 	u.hangups = hangups()
-	if err := probeFirst(r.first, c, server.Listeners, log); err != nil {
+	if err := probeFirst(r.first, c, g.Listeners, log); err != nil {
 		return nil, err
 	}
 	u.reloaded = func(ctx context.Context) {
 		if c.ProbeOn() {
-			logVisits(log, visitBackends(ctx, c, server.Listeners, everyListener))
+			logVisits(log, visitBackends(ctx, c, g.Listeners, everyListener))
 		}
 	}
 	if c.Status.Listen != "" {
@@ -56,12 +58,12 @@ func start(c *configs.Config, store *certs.Store, u *upkeep, log *slog.Logger) (
 		r.census = newCensus(c, log)
 		server.Observer = append(observers, r.census)
 	}
-	if err := server.Listen(); err != nil {
+	if err := server.Listen(g); err != nil {
 		r.close()
 		return nil, err
 	}
 	server.Serve()
-	r.probing.Go(func() { probeRest(r.first, c, server.Listeners, log) })
+	r.probing.Go(func() { probeRest(r.first, c, g.Listeners, log) })
 	return r, nil
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"flag"
 	"fmt"
-	"log/slog"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
@@ -43,28 +42,26 @@ func serveCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	for i, l := range r.server.Listeners {
+	for i, l := range r.generation.Listeners {
 		log.Info("listening", "service", l.Service, "address", r.server.Addresses()[i].String(), "backend", l.Backend.String())
 	}
 	return r.untilTold(c, log)
 }
 
-// newServer is where the rooms meet: configuration, policies, certificates,
+// newGeneration is where the rooms meet: configuration, policies, certificates,
 // gates and the proxy.
-func newServer(c *configs.Config, store *certs.Store, u *upkeep, observer proxy.Observer, log *slog.Logger) (*proxy.Server, error) {
-	s := &proxy.Server{
-		Hostname: c.Hostname, Limits: limits(c.Limits), Timeouts: timeouts(c.Timeouts), Observer: observer, Log: log,
-	}
+func newGeneration(c *configs.Config, store *certs.Store, u *upkeep) (*proxy.Generation, error) {
+	g := &proxy.Generation{Hostname: c.Hostname, Limits: limits(c.Limits), Timeouts: timeouts(c.Timeouts)}
 	backends := newPools(c)
 	for _, l := range c.Listeners {
 		listener, err := newListener(c, l, store, backends, u)
 		if err != nil {
 			return nil, fmt.Errorf("listener %s on %s: %w", l.Service, l.Listen, err)
 		}
-		s.Listeners = append(s.Listeners, listener)
+		g.Listeners = append(g.Listeners, listener)
 	}
-	s.Pools = backends.all()
-	return s, nil
+	g.Pools = backends.all()
+	return g, nil
 }
 
 func newListener(c *configs.Config, l configs.Listener, store *certs.Store, backends *pools, u *upkeep) (*proxy.Listener, error) {

@@ -34,18 +34,20 @@ func (g welcoming) Settle(front, _ *wire.Conn) error {
 
 func (welcoming) Refuse(*wire.Conn, gate.Reason) {}
 
-// newProxy starts a proxy on loopback that s observes.
-func newProxy(t *testing.T, s *Status, ca *testca.CA) *proxy.Server {
+// newProxy starts a proxy on loopback that s observes, in front of pool.
+func newProxy(t *testing.T, s *Status, ca *testca.CA) (p *proxy.Server, pool *proxy.Pool) {
 	t.Helper()
 	backend, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = backend.Close() })
+	pool = &proxy.Pool{Addresses: []string{backend.Addr().String()}}
 	const long = 20 * time.Second
-	p := &proxy.Server{
-		Hostname: "localhost", Observer: Observers{s}, Log: slog.New(slog.DiscardHandler),
-		Limits: proxy.Limits{Connections: 9, ConnectionsPerClient: 9, Handshakes: 9, Line: 100, Token: 100, Literal: 100, Errors: 3, Message: 100},
+	p = &proxy.Server{Observer: Observers{s}, Log: slog.New(slog.DiscardHandler)}
+	first := &proxy.Generation{
+		Hostname: "localhost",
+		Limits:   proxy.Limits{Connections: 9, ConnectionsPerClient: 9, Handshakes: 9, Line: 100, Token: 100, Literal: 100, Errors: 3, Message: 100},
 		Timeouts: proxy.Timeouts{
 			Handshake: long, Dial: long, Greeting: long, Command: long, Login: long, Idle: long, Data: long, EndOfData: long,
 		},
@@ -53,20 +55,20 @@ func newProxy(t *testing.T, s *Status, ca *testca.CA) *proxy.Server {
 			Service: "imaps", Address: "127.0.0.1:0", Implicit: true,
 			TLS:     &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, "localhost")}},
 			Strong:  func(*tls.ConnectionState) bool { return true },
-			Backend: &proxy.Pool{Addresses: []string{backend.Addr().String()}},
+			Backend: pool,
 			NewGate: func(s *gate.Session) proxy.Gate { return welcoming{s} },
 		}},
 	}
-	if err := p.Listen(); err != nil {
+	if err := p.Listen(first); err != nil {
 		t.Fatal(err)
 	}
 	p.Serve()
-	return p
+	return p, pool
 }
 
 func TestSessionsOfARealProxy(t *testing.T) {
 	s, ca := New(Options{}), testca.New(t)
-	p := newProxy(t, s, ca)
+	p, pool := newProxy(t, s, ca)
 	address := p.Addresses()[0].String()
 
 	if conn, err := tls.Dial("tcp", address, &tls.Config{ServerName: "localhost"}); err == nil {
@@ -93,7 +95,7 @@ func TestSessionsOfARealProxy(t *testing.T) {
 	expect(t, "user", alice.User, "alice")
 	expect(t, "version", alice.TLS, "TLSv1.3")
 	expect(t, "client", alice.Client, client.LocalAddr().String())
-	backends := Backends(p.Listeners[0].Backend)
+	backends := Backends(pool)
 	expect(t, "backends", len(backends), 1)
 	expect(t, "sessions at the backend", backends[0].Sessions, 1)
 	expect(t, "backend is up", backends[0].Up, true)
@@ -113,8 +115,7 @@ func TestSessionsOfARealProxy(t *testing.T) {
 
 func TestBackendThatIsDown(t *testing.T) {
 	s, ca := New(Options{}), testca.New(t)
-	p := newProxy(t, s, ca)
-	pool := p.Listeners[0].Backend
+	p, pool := newProxy(t, s, ca)
 	pool.Addresses = []string{"127.0.0.1:0"} // nobody can be reached there
 	client, err := tls.Dial("tcp", p.Addresses()[0].String(), &tls.Config{ServerName: "localhost", RootCAs: ca.Pool})
 	if err != nil {

@@ -1,0 +1,294 @@
+package proxy
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// secondGate greets with another word.
+type secondGate struct{ plainGate }
+
+func (g secondGate) Secure(front *wire.Conn) error {
+	front.Print("second ")
+	return g.plainGate.Secure(front)
+}
+
+// next is another generation like the first, with a gate that tells them
+// apart, and then changed.
+func (w *world) next(change func(*Generation)) *Generation {
+	g := &Generation{Hostname: w.first.Hostname, Limits: w.first.Limits, Timeouts: w.first.Timeouts, Pools: w.first.Pools}
+	for _, l := range w.first.Listeners {
+		g.Listeners = append(g.Listeners, l.again())
+	}
+	if change != nil {
+		change(g)
+	}
+	return g
+}
+
+// again is the same listener for another generation.
+func (l *Listener) again() *Listener {
+	copied := *l
+	copied.TLS = l.TLS.Clone()
+	copied.NewGate = func(s *gate.Session) Gate { return secondGate{plainGate{s}} }
+	return &copied
+}
+
+func (w *world) reload(g *Generation) {
+	w.t.Helper()
+	if err := w.Reload(g); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// reach connects to one of the listeners, or to any address.
+func (w *world) reach(address net.Addr) (client, error) {
+	conn, err := net.Dial("tcp", address.String())
+	if err != nil {
+		return client{}, err
+	}
+	w.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return client{conn, bufio.NewReader(conn), w.t}, nil
+}
+
+// Whatever a session has come to, it goes on as it began; who comes now is
+// received by the new listener, on the same socket.
+func TestSessionsOutliveReloads(t *testing.T) {
+	w := newWorld(t, nil)
+	relayed, greeted := w.loggedIn(), w.dial()
+	greeted.hear("hello")
+	address := w.Addresses()[0].String()
+	for range 3 {
+		w.reload(w.next(nil))
+	}
+	if w.Addresses()[0].String() != address {
+		t.Fatal("the socket is another one")
+	}
+	relayed.ping()
+	greeted.say("LOGIN")
+	greeted.hear("welcome")
+	greeted.ping()
+	fresh := w.dial()
+	fresh.hear("second hello")
+	fresh.say("LOGIN")
+	fresh.hear("welcome")
+	fresh.ping()
+	if n := w.Sessions(); n != 3 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
+func TestListenersComeAndGo(t *testing.T) {
+	w := newWorld(t, func(s *setup) {
+		other := s.Listeners[0].again()
+		other.Service = "other"
+		s.Listeners = append(s.Listeners, other)
+	})
+	before := w.Addresses()
+	session, err := w.reach(before[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	session.hear("hello")
+	w.reload(w.next(func(g *Generation) {
+		third := g.Listeners[1].again()
+		third.Service = "third"
+		g.Listeners = []*Listener{g.Listeners[1], third}
+	}))
+	after := w.Addresses()
+	if len(after) != 2 || after[0].String() != before[1].String() {
+		t.Fatalf("from %v to %v", before, after)
+	}
+	for i, address := range []net.Addr{before[1], after[1]} {
+		c, err := w.reach(address)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		c.hear("second hello")
+	}
+	if after[1].String() != before[0].String() {
+		t.Error("a free socket of the same address is not taken over")
+	}
+	w.reload(w.next(func(g *Generation) { g.Listeners = g.Listeners[1:] }))
+	if _, err := w.reach(before[0]); err == nil {
+		t.Error("the listener that is no more still listens")
+	}
+	session.say("LOGIN")
+	session.hear("welcome")
+	session.ping()
+}
+
+// What cannot be bound leaves everything as it was, and closes what was opened
+// for it.
+func TestReloadIsWholeOrNot(t *testing.T) {
+	w := newWorld(t, nil)
+	taken, free := listen(t), listen(t)
+	_ = free.Close()
+	err := w.Reload(w.next(func(g *Generation) {
+		for _, address := range []string{free.Addr().String(), taken.Addr().String()} {
+			l := g.Listeners[0].again()
+			l.Address = address
+			g.Listeners = append(g.Listeners, l)
+		}
+	}))
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), taken.Addr().String()) || strings.Contains(err.Error(), "restart") {
+		t.Errorf("%v", err)
+	}
+	if _, err := w.reach(free.Addr()); err == nil {
+		t.Error("a socket has been left open")
+	}
+	w.dial().hear("hello")
+	if g := w.current; g != w.first || g.present.Err() != nil || len(w.Addresses()) != 1 {
+		t.Error("the generation is not what it was")
+	}
+}
+
+// A socket of our own may be in the way of another one, and that is said.
+func TestOurOwnSocketInTheWay(t *testing.T) {
+	w := newWorld(t, func(s *setup) { s.Listeners[0].Address = ":0" })
+	_, port, _ := net.SplitHostPort(w.Addresses()[0].String())
+	err := w.Reload(w.next(func(g *Generation) { g.Listeners[0].Address = "127.0.0.1:" + port }))
+	if err == nil || !strings.Contains(err.Error(), "still that of the listener plain on :0: this needs a restart") {
+		t.Errorf("%v", err)
+	}
+	w.dial().hear("hello")
+}
+
+// Limits are those of now, and what they count is not forgotten.
+func TestCountsOutliveReloads(t *testing.T) {
+	w := newWorld(t, func(s *setup) { s.Limits.LoginFailuresPerClient = 0 })
+	for range 3 {
+		w.loggedIn()
+	}
+	strangers := w.dial()
+	strangers.hear("hello")
+	client := netip.MustParseAddr("192.0.2.1")
+	w.reload(w.next(func(g *Generation) {
+		g.Limits.ConnectionsPerClient, g.Limits.LoginFailuresPerClient, g.Timeouts.Unauthenticated = 4, 50, time.Hour
+	}))
+	full := w.dial()
+	full.hear("bye busy")
+	for range 50 {
+		w.logins.answered(client, "", false, time.Now())
+	}
+	w.reload(w.next(func(g *Generation) { g.Limits.LoginFailuresPerClient = 50 }))
+	if _, err := w.logins.judge(client, "", time.Now()); !errors.Is(err, errClientFailed) {
+		t.Errorf("the failed logins are forgotten: %v", err)
+	}
+	w.dial().hear("second hello")
+}
+
+// The checks of a pool go on with the generation that has it, and end with it.
+func TestChecksFollowTheGeneration(t *testing.T) {
+	var kept, dropped atomic.Int32
+	pool := func(count *atomic.Int32) *Pool {
+		return &Pool{
+			Addresses: []string{newLegacy(t, "backend").address(), newLegacy(t, "backend").address()}, Health: 20 * time.Millisecond,
+			Probe: func(back *wire.Conn) error { count.Add(1); _, err := back.ReadLine(); return err },
+		}
+	}
+	one, other := pool(&kept), pool(&dropped)
+	w := newWorld(t, func(s *setup) { s.Pools = []*Pool{one, other} })
+	wait(t, "nobody checks", func() bool { return kept.Load() > 2 && dropped.Load() > 2 })
+	w.reload(w.next(func(g *Generation) { g.Pools = []*Pool{one} }))
+	w.lookAfter(w.first, other) // as a session from before may ask
+	now := kept.Load()
+	wait(t, "nobody checks any more", func() bool { return kept.Load() > now+2 })
+	last := dropped.Load()
+	now = kept.Load()
+	wait(t, "nobody checks any more", func() bool { return kept.Load() > now+5 })
+	if n := dropped.Load(); n > last {
+		t.Errorf("the pool that is no more was checked %d times", n-last)
+	}
+	if len(downs(one))+len(downs(other)) > 0 {
+		t.Error("the end of a check is taken for that of a backend")
+	}
+}
+
+func TestReloadAfterTheEnd(t *testing.T) {
+	w := newWorld(t, nil)
+	if err := w.stop(time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Reload(w.next(nil)); err == nil {
+		t.Error("what has ended has begun again")
+	}
+}
+
+// Fifty reloads under load, half of them in vain: no client is turned away, no
+// session is lost, and nothing is left of them.
+func TestReloadsUnderLoad(t *testing.T) {
+	before := runtime.NumGoroutine()
+	w := newWorld(t, nil)
+	taken := listen(t)
+	steady := w.loggedIn()
+	steady.ping()
+	files := countDescriptors(t)
+
+	var visitors sync.WaitGroup
+	var visits, failed atomic.Int32
+	over := make(chan struct{})
+	address := w.Addresses()[0].String()
+	for range 4 {
+		visitors.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if err := visit(address); err != nil {
+					failed.Add(1)
+					t.Error(err)
+				}
+				visits.Add(1)
+			}
+		})
+	}
+	for i := range 50 {
+		seen := visits.Load()
+		w.reload(w.next(func(g *Generation) {
+			g.Listeners[0].NewGate = w.first.Listeners[0].NewGate // who greets visitors as they expect it
+			if i%2 == 0 {                                         // one listener more, which the next one has no longer
+				more := g.Listeners[0].again()
+				more.Service = "more"
+				g.Listeners = append(g.Listeners, more)
+			}
+		}))
+		if err := w.Reload(w.next(func(g *Generation) { g.Listeners[0].Address = taken.Addr().String() })); err == nil {
+			t.Fatal("the address is taken")
+		}
+		steady.ping()
+		wait(t, "nobody visits", func() bool { return visits.Load() > seen+1 })
+	}
+	close(over)
+	visitors.Wait()
+	if failed.Load() > 0 {
+		t.Errorf("%d of %d visits have failed", failed.Load(), visits.Load())
+	}
+	wait(t, "sessions are left", func() bool { return w.Sessions() == 1 })
+	wait(t, "descriptors are left", func() bool { return countDescriptors(t) <= files })
+	steady.ping()
+	if err := w.stop(20 * time.Second); err != nil {
+		t.Error(err)
+	}
+	wait(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 }) // the accept loop of the test's backend
+	reasons := w.record.reasons()
+	if slices.ContainsFunc(reasons, func(r gate.Reason) bool { return r != gate.Done && r != gate.Shutdown }) {
+		t.Errorf("sessions have ended for other reasons: %v", reasons)
+	}
+}
