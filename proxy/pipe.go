@@ -121,6 +121,9 @@ func (p *pipe) move(buffer []byte) (moved bool, err error) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return false, err
 		}
+		if p == &p.relay.up {
+			p.relay.ses.front.Heed(err)
+		}
 		return false, errReading
 	}
 	p.bulk = n >= len(wire.SmallBuffer{})

@@ -50,6 +50,7 @@ type Conn struct {
 	out    []byte
 	err    error // the first write error; later writes fail with it
 	mute   bool  // a handshake has failed: whatever is still said would be in clear
+	over   bool  // TLS has ended with a fatal alert, sent or received
 
 	received, sent atomic.Int64
 
@@ -178,11 +179,21 @@ func (c *Conn) Close() error {
 	flushed := c.Flush()
 	c.in, c.out = nil, nil
 	c.r, c.w, c.mark = 0, 0, 0
-	if flushed == nil && closeWrite(c.conn) && (c.state == nil || closeWrite(c.raw)) && !c.hurried() {
+	said := flushed == nil && (c.over || closeWrite(c.conn)) && (c.conn == c.raw || closeWrite(c.raw))
+	if said && !c.hurried() {
 		_ = c.raw.SetReadDeadline(deadline)
 		_, _ = io.Copy(io.Discard, io.LimitReader(c.raw, lingerBytes))
 	}
 	return c.raw.Close()
+}
+
+// Heed takes note of an error of reading, a relay's too. Behind a fatal alert
+// there is no goodbye (RFC 8446 §6.2).
+func (c *Conn) Heed(err error) {
+	var e *net.OpError
+	if errors.As(err, &e) && (e.Op == "local error" || e.Op == "remote error") {
+		c.over = true
+	}
 }
 
 // hurried reports whether the place is needed for others.

@@ -225,18 +225,6 @@ func TestUpgrade(t *testing.T) {
 	})
 }
 
-// The last reply must arrive although the peer is still sending.
-func TestCloseLingers(t *testing.T) {
-	c, peer := pair(t, generous)
-	say(t, peer, strings.Repeat("noise", 1000))
-	c.Print("goodbye\r\n")
-	go func() { _ = c.Close() }()
-	got, err := io.ReadAll(peer)
-	if err != nil || string(got) != "goodbye\r\n" {
-		t.Fatalf("%q, %v", got, err)
-	}
-}
-
 func TestWriteErrorStays(t *testing.T) {
 	c, _ := pair(t, generous)
 	c.Abort()

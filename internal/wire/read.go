@@ -185,5 +185,6 @@ func (c *Conn) took(n int, err error) error {
 	case err == nil:
 		err = io.ErrNoProgress
 	}
+	c.Heed(err)
 	return c.interruption(err)
 }
