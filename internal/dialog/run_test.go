@@ -1,6 +1,8 @@
 package dialog
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -27,4 +29,11 @@ func (*echo) Refuse(*wire.Conn, gate.Reason) {}
 
 func TestImplicit(t *testing.T) {
 	Run(t, "testdata/*.dialog", func(map[string]string, *gate.Session) Gate { return &echo{} })
+}
+
+func TestSaid(t *testing.T) {
+	backend := Said(t, "testdata/*.dialog", 'B')
+	if !slices.ContainsFunc(backend, func(s string) bool { return strings.HasSuffix(s, "\r\n") }) {
+		t.Errorf("the backends say %q", backend)
+	}
 }

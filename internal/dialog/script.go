@@ -3,6 +3,7 @@ package dialog
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,7 +26,34 @@ type script struct {
 
 var verbs = []string{"C:", "S:", "S~", "B<", "B~", "B>", "C|", "B|", "S!", "B!", "C!", "TLS"}
 
-func load(t *testing.T, name string) script {
+// Said is what one side says in each dialog that matches pattern, C the client
+// and B the backend: seeds for those who fuzz.
+func Said(t testing.TB, pattern string, side byte) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dialogs match %s (%v)", pattern, err)
+	}
+	whole, raw := map[byte]string{'C': "C:", 'B': "B>"}[side], string(side)+"|"
+	var all []string
+	for _, file := range files {
+		var said strings.Builder
+		for _, step := range load(t, file).steps {
+			switch step.verb {
+			case whole:
+				said.WriteString(step.text + "\r\n")
+			case raw:
+				said.WriteString(step.text)
+			}
+		}
+		if said.Len() > 0 {
+			all = append(all, said.String())
+		}
+	}
+	return all
+}
+
+func load(t testing.TB, name string) script {
 	t.Helper()
 	text, err := os.ReadFile(name)
 	if err != nil {
