@@ -18,8 +18,9 @@ func parseChunk(args string) (size int64, last, ok bool) {
 		return 0, false, false
 	}
 	size, err := strconv.ParseInt(digits, 10, 64)
-	last = strings.EqualFold(strings.TrimSpace(rest), "LAST")
-	return size, last, err == nil && size <= maxChunk && (last || strings.TrimSpace(rest) == "")
+	rest = strings.Trim(rest, " ")
+	last = strings.EqualFold(rest, "LAST")
+	return size, last, err == nil && size <= maxChunk && (last || rest == "")
 }
 
 // bdat is one chunk of a message. Its octets are counted here exactly as the
@@ -32,8 +33,10 @@ func (g *Gate) bdat(cmd command) error {
 	case !g.caps.chunking:
 		return g.refuseChunk(cmd, "502 5.5.1 Command not implemented")
 	}
-	if welcome, err := g.introduceClient(); err != nil || !welcome {
+	if welcome, err := g.introduceClient(); err != nil {
 		return err
+	} else if !welcome {
+		return g.skipChunk(size)
 	}
 	if err := g.collect(); err != nil {
 		return err
@@ -99,10 +102,16 @@ func (g *Gate) refuseChunk(cmd command, why string) error {
 	if err := g.collect(); err != nil {
 		return err
 	}
-	if _, err := g.carryChunk(size, func(b []byte) (int, error) { return len(b), nil }); err != nil {
+	if err := g.skipChunk(size); err != nil {
 		return err
 	}
 	return g.fault(why)
+}
+
+// skipChunk reads a chunk for nobody.
+func (g *Gate) skipChunk(size int64) error {
+	_, err := g.carryChunk(size, func(b []byte) (int, error) { return len(b), nil })
+	return err
 }
 
 // badChunk ends the session: where the next command begins is anybody's guess.

@@ -46,7 +46,7 @@ func (g *Gate) inClear(cmd command) (done bool, err error) {
 		return true, nil
 	case a != ours:
 		g.s.Watch.Refused(cmd.verb)
-		return false, g.fault("530 5.7.0 Must issue a STARTTLS command first")
+		return false, g.unready(cmd, "530 5.7.0 Must issue a STARTTLS command first")
 	}
 	return false, g.answerInClear(cmd)
 }

@@ -3,6 +3,7 @@ package smtp
 import (
 	"errors"
 	"strings"
+	"unicode"
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/wire"
@@ -54,8 +55,12 @@ var errPath = errors.New("syntax error in address")
 
 // parsePath reads `FROM:<address> parameters` (RFC 5321 §4.1.2). Blanks behind
 // the colon and missing brackets are forgiven, as every server does; the line
-// that goes on has neither.
+// that goes on has neither. Control characters are not: a backend might see a
+// blank in one.
 func parsePath(args, keyword string) (path, error) {
+	if strings.ContainsFunc(args, unicode.IsControl) {
+		return path{}, errPath
+	}
 	if len(args) <= len(keyword) || !strings.EqualFold(args[:len(keyword)], keyword) || args[len(keyword)] != ':' {
 		return path{}, errPath
 	}
@@ -91,7 +96,7 @@ func closingBracket(s string) int {
 		case quoted:
 		case s[i] == '>':
 			return i
-		case s[i] == '<' || s[i] == ' ' || s[i] == '\t':
+		case s[i] == '<' || s[i] == ' ':
 			return -1
 		}
 	}

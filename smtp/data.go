@@ -103,7 +103,7 @@ func (g *Gate) carry(write func(run []byte, tail string) error) (irregular bool,
 // nextText returns some of what the client sends. Before it has to wait, the
 // backend gets what it has sent so far.
 func (g *Gate) nextText() ([]byte, error) {
-	if g.front.Buffered() == 0 {
+	if g.front.Buffered() == 0 && g.back != nil {
 		_ = g.back.Flush() // a failure stays, for the next write to find
 	}
 	src, err := g.front.Peek()

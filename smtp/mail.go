@@ -3,6 +3,7 @@ package smtp
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/letterlock/letterlock/internal/gate"
 )
@@ -45,6 +46,7 @@ func (g *Gate) mailFrom(cmd command) error {
 	}
 	return g.forward(line("MAIL FROM:", p), func(r reply) {
 		if r.ok() {
+			g.chunked = false
 			g.front.Hold()
 			g.front.Lift()
 		}
@@ -95,7 +97,7 @@ func (g *Gate) verify(cmd command) error {
 	if g.o.DisableVRFY || cmd.verb == "EXPN" {
 		return g.fault("502 5.5.1 " + cmd.verb + " command is disabled")
 	}
-	if cmd.args == "" {
+	if cmd.args == "" || strings.ContainsFunc(cmd.args, unicode.IsControl) {
 		return g.fault("501 5.5.4 Syntax: VRFY address")
 	}
 	return g.forward("VRFY "+cmd.args, nil)

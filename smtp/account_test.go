@@ -1,0 +1,257 @@
+package smtp
+
+import (
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// account is what a client may take for done, by what it has said and what it
+// was told. It reads both by the letter of the RFCs, as reference does.
+type account struct {
+	said, told string
+	rejects    bool      // texts with bare CR, LF or NUL
+	done       []reading // with the number of the answer, where the backend gave it
+	greeted    bool      // by an EHLO or HELO that counts still
+	fault      string
+}
+
+// told is one reply.
+type told struct {
+	code   int
+	number int // of the backend's reply; 0: it is the gate's own
+	text   string
+}
+
+var replyLine = regexp.MustCompile(`^([2-5][0-9][0-9])(?:([ -])(.*))?$`)
+
+var number = regexp.MustCompile(`^#([0-9]+) `)
+
+// next is the next reply; ok is false if there is none.
+func (a *account) next() (r told, ok bool) {
+	for {
+		line, rest, found := strings.Cut(a.told, "\r\n")
+		if !found {
+			if a.told != "" {
+				a.blame("half a reply: %q", a.told)
+			}
+			return r, false
+		}
+		m := replyLine.FindStringSubmatch(line)
+		if m == nil || strings.ContainsAny(line, "\r\n\x00") || r.code != 0 && m[1] != strconv.Itoa(r.code) {
+			a.blame("no reply: %q", line)
+			return r, false
+		}
+		if a.told = rest; r.code == 0 {
+			r.code, _ = strconv.Atoi(m[1])
+			r.text = m[3]
+			r.number = numberIn(r)
+		}
+		if m[2] != "-" {
+			return r, true
+		}
+	}
+}
+
+// numberIn finds out whose reply it is.
+func numberIn(r told) int {
+	text := r.text
+	if r.code == 334 {
+		challenge, _ := base64.StdEncoding.DecodeString(text)
+		text = string(challenge)
+	}
+	if m := number.FindStringSubmatch(text); m != nil {
+		n, _ := strconv.Atoi(m[1])
+		return n
+	}
+	return 0
+}
+
+func (a *account) blame(format string, args ...any) {
+	if a.fault == "" {
+		a.fault = fmt.Sprintf(format, args...)
+	}
+}
+
+// settle reads everything. The greeting comes first, and then each line of the
+// client's has its reply.
+func (a *account) settle() {
+	if _, ok := a.next(); !ok {
+		return
+	}
+	for a.fault == "" {
+		line, rest, found := strings.Cut(a.said, "\n")
+		if !found {
+			return
+		}
+		r, ok := a.next()
+		if !ok {
+			return
+		}
+		a.said = rest
+		line, regular := strings.CutSuffix(line, "\r")
+		if !regular || strings.ContainsAny(line, "\r\x00") {
+			a.must(r.number == 0 && r.code/100 >= 4, "the broken line %q is answered %+v", line, r)
+			continue
+		}
+		a.command(line, r)
+	}
+}
+
+func (a *account) must(ok bool, format string, args ...any) {
+	if !ok {
+		a.blame(format, args...)
+	}
+}
+
+// own are the commands to which the gate may say yes by itself.
+var own = []string{"EHLO", "HELO", "NOOP", "RSET", "HELP", "QUIT", "STARTTLS"}
+
+func (a *account) command(line string, r told) {
+	verb, args, _ := strings.Cut(line, " ")
+	verb, args = strings.ToUpper(verb), strings.Trim(args, " \t")
+	a.must(r.number > 0 || r.code/100 != 2 || slices.Contains(own, verb), "%q is answered with the gate's own %+v", line, r)
+	switch {
+	case verb == "DATA" && r.code == 354:
+		a.message()
+		return
+	case verb == "AUTH" && r.code == 334:
+		a.claim("AUTH", args, r)
+		a.exchange()
+		return
+	case verb == "BDAT":
+		a.chunk(args, r)
+		return
+	case (verb == "EHLO" || verb == "HELO") && r.code == 250:
+		a.greeted = true
+	case verb == "STARTTLS" && r.code == 220: // all is forgotten (RFC 3207 §4.2)
+		a.greeted = false
+	}
+	a.claim(verb, args, r)
+}
+
+// claim is a command with its answer, if that is the backend's.
+func (a *account) claim(verb, args string, r told) {
+	if r.number > 0 {
+		a.must(a.greeted || verb == "EHLO" || verb == "HELO", "%s %s has reached the backend before EHLO", verb, args)
+		a.done = append(a.done, reading{verb: verb, args: meant(verb, args), code: r.code, reply: r.number})
+	}
+}
+
+var address = regexp.MustCompile(`(?i)^(FROM|TO): *(?:<((?:"(?:[^"\\]|\\.)*"|[^"<> \t])*)>|([^"<> \t]+))(?: +(.*))?$`)
+
+// meant are the arguments as a command without liberties has them.
+func meant(verb, args string) string {
+	switch verb {
+	case "MAIL", "RCPT":
+		m := address.FindStringSubmatch(args)
+		if m == nil {
+			return "no address: " + args
+		}
+		path := strings.ToUpper(m[1]) + ":<" + m[2] + m[3] + ">"
+		return strings.TrimSuffix(path+" "+m[4], " ")
+	case "AUTH":
+		fields := strings.Fields(args)
+		return strings.Join(append([]string{strings.ToUpper(fields[0])}, fields[1:]...), " ")
+	case "NOOP":
+		return ""
+	}
+	return args
+}
+
+// message is what follows a 354; meaning says what a text is.
+func (a *account) message() {
+	content, rest, ended := meaning([]byte(a.said))
+	if !ended {
+		a.said = ""
+		return
+	}
+	raw := a.said[:len(a.said)-len(rest)]
+	a.said = string(rest)
+	if r, ok := a.next(); ok {
+		a.must(!a.rejects || regular(raw) == raw || r.code >= 400, "%q is answered %+v", raw, r)
+		a.must(r.number > 0 || r.code/100 != 2, "a message is answered with the gate's own %+v", r)
+		if r.number > 0 {
+			a.done = append(a.done, reading{verb: "text", text: string(content), code: r.code, reply: r.number})
+		}
+	}
+}
+
+var chunkArgs = regexp.MustCompile(`(?i)^([0-9]{1,15})(?: +(LAST))?$`)
+
+// chunk is counted, whatever the answer.
+func (a *account) chunk(args string, r told) {
+	m := chunkArgs.FindStringSubmatch(args)
+	if m == nil {
+		a.must(r.number == 0, "BDAT %q is answered by the backend", args)
+		return
+	}
+	size, _ := strconv.Atoi(m[1])
+	if size > len(a.said) {
+		a.must(r.code/100 != 2, "half a chunk is answered %+v", r)
+		a.said = ""
+		return
+	}
+	text := a.said[:size]
+	a.said = a.said[size:]
+	if r.number > 0 {
+		a.done = append(a.done, reading{verb: "BDAT", args: strings.TrimSpace(strconv.Itoa(size) + " " + strings.ToUpper(m[2])), text: text, code: r.code, reply: r.number})
+	}
+}
+
+// exchange is what follows the first challenge.
+func (a *account) exchange() {
+	for {
+		line, rest, found := strings.Cut(a.said, "\n")
+		r, ok := a.next()
+		if !found || !ok {
+			return
+		}
+		a.said = rest
+		response, _ := strings.CutSuffix(line, "\r")
+		if r.number > 0 {
+			a.done = append(a.done, reading{verb: "response", args: response, code: r.code, reply: r.number})
+		}
+		if r.code != 334 {
+			return
+		}
+	}
+}
+
+// byItself are the commands that the gate may say by itself.
+func byItself(r reading) bool {
+	return slices.Contains([]string{"EHLO", "HELO", "RSET", "QUIT"}, r.verb) || r.verb == "response" && r.args == "*"
+}
+
+// compare tells where the backend has read something else than what the client
+// was told has been done; empty: nowhere. What the client was not told at all
+// may only stand at the end of a session that was cut.
+func compare(done, read []reading, cut bool) string {
+	for i, r := range read {
+		asked := r.verb == "DATA" && i+1 < len(read) && read[i+1].verb == "text" // the 354 is the gate's to give
+		switch {
+		case len(done) > 0 && done[0].reply == r.reply:
+			want := done[0]
+			if want.verb == "text" && r.verb == "DATA" { // refused behind a text that was held
+				want.verb, want.text = "DATA", ""
+			}
+			if r.code >= 400 && (r.verb == "EHLO" || r.verb == "HELO") && want.code == r.code {
+				want = r // the client's name is not welcome, and so neither is what it says first
+			}
+			if r != want {
+				return fmt.Sprintf("the backend has read %+v; the client was told that it is %+v", r, want)
+			}
+			done = done[1:]
+		case byItself(r) || asked:
+		case !cut:
+			return fmt.Sprintf("the backend has read %+v, and the client was told nothing", r)
+		}
+	}
+	if len(done) > 0 {
+		return fmt.Sprintf("the client was told that %+v is done", done[0])
+	}
+	return ""
+}

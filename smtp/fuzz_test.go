@@ -1,0 +1,272 @@
+package smtp
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/letterlock/letterlock/internal/dialog"
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// linesOf are what one side says in the dialogs, line by line.
+func linesOf(f *testing.F, side byte) (all []string) {
+	for _, said := range dialog.Said(f, "testdata/*.dialog", side) {
+		for line := range strings.SplitSeq(said, "\r\n") {
+			all = append(all, line)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Whatever a line is: its verb is letters, and what was read of it is the line.
+func FuzzCommand(f *testing.F) {
+	for _, line := range linesOf(f, 'C') {
+		f.Add(line)
+	}
+	letters := regexp.MustCompile(`^[A-Z]*$`)
+	f.Fuzz(func(t *testing.T, line string) {
+		if strings.ContainsAny(line, "\r\n\x00") {
+			return // wire lets none of them pass
+		}
+		cmd := parseCommand(line)
+		if !letters.MatchString(cmd.verb) || cmd.bad != "" {
+			t.Fatalf("read %+v", cmd)
+		}
+		if cmd.verb == "" {
+			return
+		}
+		if again := parseCommand(cmd.verb + " " + cmd.args); again != cmd {
+			t.Fatalf("read %+v, and then %+v", cmd, again)
+		}
+		if before, after, _ := strings.Cut(line, " "); !strings.EqualFold(before, cmd.verb) || strings.Trim(after, " \t") != cmd.args {
+			t.Fatalf("read %+v", cmd)
+		}
+	})
+}
+
+// Whatever an address is: what goes on is read as what was meant, by others as
+// by us.
+func FuzzPath(f *testing.F) {
+	for _, line := range linesOf(f, 'C') {
+		_, args, _ := strings.Cut(line, " ")
+		f.Add(args)
+	}
+	f.Fuzz(func(t *testing.T, args string) {
+		if strings.ContainsAny(args, "\r\n\x00") || args != strings.Trim(args, " \t") {
+			return // a command has no such arguments
+		}
+		for verb, keyword := range map[string]string{"MAIL": "FROM", "RCPT": "TO"} {
+			p, err := parsePath(args, keyword)
+			if err != nil {
+				continue
+			}
+			written := strings.TrimPrefix(line(verb+" "+keyword+":", p), verb+" ")
+			if written != meant(verb, args) {
+				t.Fatalf("%q is written %q, and meant %q", args, written, meant(verb, args))
+			}
+			if again, err := parsePath(written, keyword); err != nil || again != p {
+				t.Fatalf("read %+v, and then %+v, %v", p, again, err)
+			}
+			if grammar := grammars[verb]; p.address != "" && !grammar.MatchString(written) {
+				t.Fatalf("nobody could read %q", written)
+			}
+			if requires := regexp.MustCompile(`(?i)(^| )REQUIRETLS([ =]|$)`); requires.MatchString(p.params) != hasParam(p.params, "REQUIRETLS") {
+				t.Fatalf("REQUIRETLS in %q: %v", p.params, hasParam(p.params, "REQUIRETLS"))
+			}
+		}
+	})
+}
+
+// Whatever the arguments of BDAT are: the size is what everybody reads.
+func FuzzChunk(f *testing.F) {
+	for _, seed := range []string{"5", "5 LAST", "005 last", "0", "", "-1", "+1", "0x5", "5  LAST", "5\tLAST", "5 LAST LAST", "99999999999999999999", "1099511627777"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, args string) {
+		size, last, ok := parseChunk(args)
+		if !ok {
+			return
+		}
+		m := chunkArgs.FindStringSubmatch(strings.Trim(args, " "))
+		if m == nil || last != (m[2] != "") || size < 0 || size > maxChunk {
+			t.Fatalf("read %d, %v", size, last)
+		}
+		if n, err := strconv.ParseUint(m[1], 10, 64); err != nil || n != uint64(size) {
+			t.Fatalf("read %d, %v", size, err)
+		}
+	})
+}
+
+// Whatever name a client introduces itself by: what is let in is one word of a
+// line, and none that ends a comment.
+func FuzzName(f *testing.F) {
+	for _, seed := range []string{"client.example", "[192.0.2.1]", "jörg", "a b", "a)", "a\x7f", "", strings.Repeat("a", 256)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		fit := name != "" && len(name) <= 255 && !strings.ContainsFunc(name, func(c rune) bool { return c < 0x80 && (unicode.IsControl(c) || c == ' ') }) &&
+			!strings.ContainsAny(name, `()<>"\;,`)
+		if validName(name) != fit {
+			t.Fatalf("let in: %v", validName(name))
+		}
+	})
+}
+
+// Whoever is written to: an address on the list has one domain, which is on it.
+func FuzzRecipients(f *testing.F) {
+	for _, seed := range []string{"a@example.com", "a@sub.example.org", "b@example.net", "postmaster", "a%x@example.com", "@a:b@example.com", "a@b@example.com", "a@", "@example.com"} {
+		f.Add(seed)
+	}
+	welcome := Recipients([]string{"example.com", ".example.org", "b@example.net"})
+	f.Fuzz(func(t *testing.T, address string) {
+		if !welcome(address) || strings.EqualFold(address, "postmaster") {
+			return
+		}
+		local, domain, one := strings.Cut(strings.ToLower(address), "@")
+		if !one || local == "" || strings.ContainsAny(local, "%!:") || strings.Contains(domain, "@") {
+			t.Fatalf("%q is welcome", address)
+		}
+		if domain != "example.com" && !strings.HasSuffix(domain, ".example.org") && local+"@"+domain != "b@example.net" {
+			t.Fatalf("%q is welcome", address)
+		}
+	})
+}
+
+// Whatever a backend answers: a reply that is taken is the lines that came,
+// all of one code, in CRLF, and no more than may be held.
+func FuzzReply(f *testing.F) {
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'B') {
+		f.Add(said)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		g := New(facts(), Options{})
+		g.back = backOf(&script{due: *bytes.NewBufferString(text)})
+		for {
+			r, err := g.readReply()
+			if err != nil {
+				return
+			}
+			came := ""
+			for range bytes.Count(r.text, []byte("\n")) {
+				line, rest, _ := strings.Cut(text, "\n")
+				came, text = came+strings.TrimSuffix(line, "\r")+"\r\n", rest
+			}
+			if string(r.text) != came || len(came) > maxReply {
+				t.Fatalf("%q came, and was read %q", came, r.text)
+			}
+			a := &account{told: came}
+			if again, ok := a.next(); !ok || again.code != r.code || a.told != "" || r.ok() != (again.code/100 == 2) {
+				t.Fatalf("%q is read %d, and by others %+v (%s)", came, r.code, again, a.fault)
+			}
+		}
+	})
+}
+
+// Whatever a backend offers: each line shown is one of its own, none invites
+// to what cannot pass, and what is shown is what counts.
+func FuzzCapabilities(f *testing.F) {
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'B') {
+		f.Add(said, true)
+	}
+	f.Add("250-x\r\n250-auth=plain\r\n250-AUTH PLAIN x-plus GSSAPI EXTERNAL\r\n250-\r\n250 starttls x\r\n", false)
+	f.Fuzz(func(t *testing.T, text string, reject bool) {
+		g := New(facts(), Options{Auth: OptionalAuth, RejectBareNewline: reject})
+		g.back = backOf(&script{due: *bytes.NewBufferString(text)})
+		r, err := g.readReply()
+		if err != nil {
+			return
+		}
+		c := g.parseCapabilities(r)
+		offered := strings.Split(strings.ReplaceAll(string(r.text), "\r\n", "\n"), "\n")
+		for _, line := range c.lines {
+			keyword, _, _ := strings.Cut(strings.ToUpper(line), " ")
+			_, hide := hidden[keyword]
+			if hide || !slices.ContainsFunc(offered, func(o string) bool { return len(o) > 4 && o[4:] == line }) || reject && keyword == "CHUNKING" {
+				t.Fatalf("shown %q of %q", line, offered)
+			}
+		}
+		for _, m := range c.mechanisms {
+			if !g.s.Mechanisms.Allows(m) || strings.ContainsAny(m, " \r\n") {
+				t.Fatalf("shown the mechanism %q", m)
+			}
+		}
+		if c.chunking != slices.ContainsFunc(c.lines, func(l string) bool { k, _, _ := strings.Cut(strings.ToUpper(l), " "); return k == "CHUNKING" }) {
+			t.Fatalf("chunks are taken: %v, and shown is %q", c.chunking, c.lines)
+		}
+	})
+}
+
+// Whatever is said in clear: no login, no word of a backend, and no way on but
+// TLS.
+func FuzzClear(f *testing.F) {
+	certs := certificates(f)
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'C') {
+		f.Add(said, uint64(0))
+		f.Add(said, uint64(7))
+	}
+	f.Fuzz(func(t *testing.T, text string, seed uint64) {
+		c := &caller{text: []byte(text), cut: cutting(seed), certs: certs}
+		g, front := New(facts(), Options{RequireTLS: true, Auth: RequireAuth}), c.front()
+		err := g.Secure(front)
+		if (err == nil) != (front.TLS() != nil) {
+			t.Fatalf("TLS is %v, and the error %v", front.TLS() != nil, err)
+		}
+		g.Refuse(front, gate.ReasonOf(err))
+		_ = front.Flush()
+		a := &account{told: c.told.String()}
+		for r, ok := a.next(); ok; r, ok = a.next() {
+			if !slices.Contains([]int{214, 220, 221, 250, 421, 500, 501, 502, 503, 530, 538, 554}, r.code) {
+				t.Fatalf("told %+v", r)
+			}
+		}
+		if a.fault != "" || strings.Contains(c.told.String(), "AUTH ") {
+			t.Fatalf("told %q: %s", c.told.String(), a.fault)
+		}
+	})
+}
+
+// Whatever a backend says: no panic, an end, and no yes that is not its own.
+func FuzzBackend(f *testing.F) {
+	certs := certificates(f)
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'B') {
+		for handover := range 4 {
+			f.Add(strings.ReplaceAll(said, "\r\n", "|"), byte(handover), handover%2 == 0)
+		}
+	}
+	const said = "EHLO a\r\nAUTH PLAIN AGEAYg==\r\nAUTH LOGIN\r\nYQ==\r\nYg==\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\ntext\r\n.\r\n" +
+		"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nBDAT 4 LAST\r\ntextNOOP\r\nVRFY a\r\nRSET\r\nQUIT\r\n"
+	f.Fuzz(func(t *testing.T, text string, handover byte, implicit bool) {
+		back := &script{}
+		for reply := range strings.SplitSeq(text, "|") {
+			back.replies = append(back.replies, reply+"\r\n")
+		}
+		back.say()
+		s, o := facts(), Options{RequireTLS: implicit, Auth: OptionalAuth}
+		s.Handover = []gate.Handover{gate.NoHandover, gate.XCLIENT, gate.XFORWARD, gate.PROXYHeader}[handover%4]
+		c := &caller{text: []byte(said), cut: polite, certs: certs}
+		err := converse(New(s, o), c, back, implicit)
+		told := c.heard()
+		if gate.ReasonOf(err) == gate.Internal {
+			t.Fatalf("ended: %v", err)
+		}
+		a, said := &account{told: told}, len(yes.FindAllString(text, -1))
+		for r, ok := a.next(); ok; r, ok = a.next() {
+			own := r.text == "mail.example.com" || strings.HasPrefix(r.text, "mail.example.com ") || r.code == 220 || r.text == "2.0.0 OK" || r.text == "2.0.0 Bye"
+			if r.code/100 == 2 && !own {
+				said--
+			}
+		}
+		if a.fault != "" || said < 0 {
+			t.Fatalf("told %q: %s", told, a.fault)
+		}
+	})
+}
+
+// yes is the last line of a reply that says so.
+var yes = regexp.MustCompile(`(?m)(?:^|\|)2[0-9][0-9](?: |\r?$|\|)`)

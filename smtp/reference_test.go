@@ -1,0 +1,286 @@
+package smtp
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// reference is a backend that reads by the letter of RFC 5321, RFC 3030,
+// RFC 2920 and RFC 4954, and knows nothing of the gate's own parser. It keeps
+// what it has read, and the first thing that it should not have been sent. Its
+// replies are numbered, so that whoever is told one knows what it answers.
+type reference struct {
+	net.Conn
+	random *rand.Rand // decides on commands
+	offers []string
+	leaves int // after so many replies; 0 is never
+
+	heard  []byte // and not yet read
+	due    bytes.Buffer
+	read   []reading
+	fault  string
+	reply  int
+	gone   bool
+	inText bool
+	left   int // of a chunk
+	chunk  bool
+	asks   int // challenges that are still to come
+
+	mail, rcpt, chunked bool
+}
+
+// reading is one thing that the reference has read, and its answer.
+type reading struct {
+	verb, args string
+	text       string // of a message or chunk, without its stuffing
+	code       int    // of the answer
+	reply      int    // and its number
+}
+
+// The commands that may come, each with all that may stand behind its verb.
+var grammars = map[string]*regexp.Regexp{
+	"EHLO": regexp.MustCompile(`^[^\x00- \x7f]+$`),
+	"HELO": regexp.MustCompile(`^[^\x00- \x7f]+$`),
+	"MAIL": regexp.MustCompile(`^FROM:<` + mailbox + `*>(?: [^\x00-\x1f\x7f]+)?$`),
+	"RCPT": regexp.MustCompile(`^TO:<` + mailbox + `+>(?: [^\x00-\x1f\x7f]+)?$`),
+	"DATA": nothing, "RSET": nothing, "QUIT": nothing, "NOOP": nothing,
+	"VRFY": regexp.MustCompile(`^[^\x00-\x1f\x7f]+$`),
+	"BDAT": regexp.MustCompile(`^(?:0|[1-9][0-9]{0,14})(?: LAST)?$`),
+	"AUTH": regexp.MustCompile(`^[A-Z0-9_-]+(?: (?:=|[A-Za-z0-9+/]+={0,2}))?$`),
+}
+
+var nothing = regexp.MustCompile(`^$`)
+
+// mailbox is a part of an address: a quoted string, or a byte that has no
+// meaning to anybody.
+const mailbox = `(?:"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"|[^\x00-\x20"<>\x7f])`
+
+// last are the commands behind which a group ends (RFC 2920 §3.1), but NOOP
+// and VRFY, which change nothing.
+var last = map[string]bool{"EHLO": true, "HELO": true, "DATA": true, "AUTH": true, "QUIT": true}
+
+func newReference(random *rand.Rand, offers ...string) *reference {
+	r := &reference{random: random, offers: offers}
+	r.due.WriteString("220 legacy\r\n")
+	return r
+}
+
+func (r *reference) SetReadDeadline(time.Time) error  { return nil }
+func (r *reference) SetWriteDeadline(time.Time) error { return nil }
+
+func (r *reference) Read(p []byte) (int, error) { return r.due.Read(p) }
+
+func (r *reference) Write(p []byte) (int, error) {
+	if r.gone {
+		return 0, net.ErrClosed
+	}
+	r.heard = append(r.heard, p...)
+	for r.fault == "" && !r.gone && r.advance() {
+	}
+	return len(p), nil
+}
+
+func (r *reference) blame(format string, args ...any) {
+	if r.fault == "" {
+		r.fault = fmt.Sprintf(format, args...)
+	}
+}
+
+// advance reads one thing, if it is whole.
+func (r *reference) advance() bool {
+	switch {
+	case r.inText:
+		return r.message()
+	case r.chunk:
+		return r.octets()
+	}
+	i := bytes.IndexByte(r.heard, '\n')
+	if i < 0 {
+		return false
+	}
+	line, regular := strings.CutSuffix(string(r.heard[:i+1]), "\r\n")
+	r.heard = r.heard[i+1:]
+	if !regular || strings.ContainsAny(line, "\r\n\x00") {
+		r.blame("a line that does not end in CRLF: %q", line)
+		return false
+	}
+	if r.asks > 0 {
+		return r.response(line)
+	}
+	return r.command(line)
+}
+
+func (r *reference) command(line string) bool {
+	verb, args, _ := strings.Cut(line, " ")
+	grammar, known := grammars[verb]
+	if !known || !grammar.MatchString(args) || verb+" "+args != line && verb != line {
+		r.blame("no command: %q", line)
+		return false
+	}
+	if r.due.Len() > 0 && (!r.offering("PIPELINING") || last[r.read[len(r.read)-1].verb]) {
+		r.blame("%q comes before the answer to %q was read", line, r.read[len(r.read)-1].verb)
+	}
+	r.read = append(r.read, reading{verb: verb, args: args})
+	switch verb {
+	case "BDAT":
+		digits, _, _ := strings.Cut(args, " ")
+		r.left, _ = strconv.Atoi(digits)
+		r.chunk = true
+		return true
+	case "AUTH":
+		r.asks = 1 + r.random.IntN(2)
+		return r.challenge()
+	}
+	r.answer(verb)
+	return true
+}
+
+func (r *reference) offering(keyword string) bool {
+	for _, offer := range r.offers {
+		if offer == keyword {
+			return true
+		}
+	}
+	return false
+}
+
+// answer decides on a command, as servers do: by what came before, and by
+// taste.
+func (r *reference) answer(verb string) {
+	code, refused := 250, r.random.IntN(12) == 0
+	switch {
+	case verb == "EHLO" && !refused:
+		r.forget()
+		r.say(250, append([]string{"legacy"}, r.offers...)...)
+		return
+	case verb == "QUIT":
+		r.say(221, "bye")
+		r.gone = true
+		return
+	case verb == "RSET" || verb == "NOOP":
+		refused = false
+	case verb == "MAIL" && r.mail, verb == "RCPT" && !r.mail, verb == "DATA" && (!r.rcpt || r.chunked):
+		code = 503
+	case verb == "DATA" && !refused:
+		code, r.inText = 354, true
+	}
+	if refused && code == 250 {
+		code = []int{421, 450, 452, 550, 552, 554}[r.random.IntN(6)]
+	}
+	r.say(code, "answer")
+	r.follow(verb, code)
+}
+
+// follow keeps what a command has changed.
+func (r *reference) follow(verb string, code int) {
+	switch {
+	case code == 421:
+		r.gone = true
+	case code/100 != 2:
+	case verb == "MAIL":
+		r.mail = true
+	case verb == "RCPT":
+		r.rcpt = true
+	case verb == "HELO", verb == "RSET":
+		r.forget()
+	}
+}
+
+func (r *reference) forget() { r.mail, r.rcpt, r.chunked = false, false, false }
+
+// say answers what was read last.
+func (r *reference) say(code int, lines ...string) {
+	r.reply++
+	this := &r.read[len(r.read)-1]
+	this.reply, this.code = r.reply, code
+	if r.leaves > 0 && r.reply >= r.leaves {
+		r.gone = true
+		return
+	}
+	for i, line := range lines {
+		separator := "-"
+		if i == len(lines)-1 {
+			separator = " "
+		}
+		if i == 0 {
+			line = fmt.Sprintf("#%d %s", r.reply, line)
+		}
+		fmt.Fprintf(&r.due, "%d%s%s\r\n", code, separator, line)
+	}
+}
+
+// message reads a text to its end, which is CRLF.CRLF.
+func (r *reference) message() bool {
+	text := append([]byte("\r\n"), r.heard...)
+	end := bytes.Index(text, []byte("\r\n.\r\n"))
+	if end < 0 {
+		return false
+	}
+	content := string(text[:end+2])
+	r.heard = text[end+5:]
+	if regular(content) != content {
+		r.blame("a text with bare CR, LF or NUL: %q", content)
+	}
+	if laxEnds([]byte(content[2:] + ".\r\n")) {
+		r.blame("a text that others might take for more than one: %q", content)
+	}
+	r.inText = false
+	r.forget()
+	r.read = append(r.read, reading{verb: "text", text: strings.ReplaceAll(content, "\r\n.", "\r\n")[2:]})
+	r.say([]int{250, 250, 250, 451, 554}[r.random.IntN(5)], "verdict")
+	return true
+}
+
+// octets reads a chunk to its end.
+func (r *reference) octets() bool {
+	if len(r.heard) < r.left {
+		return false
+	}
+	this := &r.read[len(r.read)-1]
+	this.text = string(r.heard[:r.left])
+	r.heard, r.chunk = r.heard[r.left:], false
+	code := []int{250, 250, 250, 451, 554}[r.random.IntN(5)]
+	if !r.rcpt {
+		code = 503
+	}
+	if r.chunked = true; code != 250 || strings.HasSuffix(this.args, "LAST") {
+		r.forget()
+	}
+	r.say(code, "chunk")
+	return true
+}
+
+func (r *reference) challenge() bool {
+	r.reply++
+	this := &r.read[len(r.read)-1]
+	this.reply, this.code = r.reply, 334
+	fmt.Fprintf(&r.due, "334 %s\r\n", base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "#%d ", r.reply)))
+	return true
+}
+
+// response is the client's, in base64.
+func (r *reference) response(line string) bool {
+	r.read = append(r.read, reading{verb: "response", args: line})
+	_, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(line, "="))
+	switch r.asks--; {
+	case line == "*":
+		r.asks = 0
+		r.say(501, "cancelled")
+	case err != nil:
+		r.blame("no response: %q", line)
+	case r.asks > 0:
+		return r.challenge()
+	case r.random.IntN(6) == 0:
+		r.say(535, "no")
+	default:
+		r.say(235, "yes")
+	}
+	return true
+}
