@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // capabilities are what the backend has said about itself in its last reply
@@ -128,7 +129,7 @@ func (g *Gate) show() {
 // hello is EHLO or HELO. Of a client in clear the backend does not hear yet
 // (see Open): it may still start TLS, and begin anew.
 func (g *Gate) hello(cmd command) error {
-	if !validName(cmd.args) {
+	if !syntax.ValidName(cmd.args) {
 		return g.fault("501 5.5.4 Syntax: " + cmd.verb + " hostname")
 	}
 	if err := g.collect(); err != nil {

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // answer is what is done in clear with a command.
@@ -54,7 +55,7 @@ func (g *Gate) inClear(cmd command) (done bool, err error) {
 func (g *Gate) answerInClear(cmd command) error {
 	switch cmd.verb {
 	case "EHLO", "HELO":
-		if !validName(cmd.args) {
+		if !syntax.ValidName(cmd.args) {
 			return g.fault("501 5.5.4 Syntax: " + cmd.verb + " hostname")
 		}
 		if cmd.verb == "EHLO" {

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // data is DATA (RFC 5321 §4.1.1.4): the message goes on while it comes in,
@@ -83,13 +84,13 @@ func (g *Gate) verdict(sunk error) error {
 // carry moves the text from the client to write. If that fails, the rest is
 // read all the same, for nobody, and the failure is returned as sunk.
 func (g *Gate) carry(write func(run []byte, tail string) error) (irregular bool, sunk, err error) {
-	var t text
+	var t syntax.Text
 	for end := false; !end; {
 		src, err := g.nextText()
 		if err != nil {
 			return false, nil, err
 		}
-		run, tail, used, ended := t.next(src)
+		run, tail, used, ended := t.Next(src)
 		if sunk == nil {
 			sunk = write(run, tail)
 		}
@@ -97,7 +98,7 @@ func (g *Gate) carry(write func(run []byte, tail string) error) (irregular bool,
 		end = ended
 	}
 	g.front.Release()
-	return t.irregular, sunk, nil
+	return t.Irregular, sunk, nil
 }
 
 // nextText returns some of what the client sends. Before it has to wait, the

@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 func refusal(r reply, to string) error { return gate.Because(gate.BackendRefused, r.error(to)) }
@@ -31,20 +32,20 @@ func (g *Gate) introduceClient() (welcome bool, err error) {
 // mailFrom begins a transaction (RFC 5321 §4.1.1.2). From here on a shutdown
 // waits for its end.
 func (g *Gate) mailFrom(cmd command) error {
-	p, err := parsePath(cmd.args, "FROM")
+	p, err := syntax.ParsePath(cmd.args, "FROM")
 	switch {
 	case err != nil:
 		return g.fault("501 5.5.4 Syntax: MAIL FROM:<address>")
-	case hasParam(p.params, "REQUIRETLS"):
+	case p.Has("REQUIRETLS"):
 		return g.fault("555 5.5.4 Unsupported parameter")
-	case g.front.TLS() == nil && g.mustUseTLS(p.address):
+	case g.front.TLS() == nil && g.mustUseTLS(p.Address):
 		g.s.Watch.Refused("MAIL")
 		return g.fault("530 5.7.0 Must issue a STARTTLS command first")
 	}
 	if refused, err := g.xforward(); err != nil || refused {
 		return err
 	}
-	return g.forward(line("MAIL FROM:", p), func(r reply) {
+	return g.forward(p.Line("MAIL FROM:"), func(r reply) {
 		if r.ok() {
 			g.chunked = false
 			g.front.Hold()
@@ -60,21 +61,14 @@ func (g *Gate) mustUseTLS(sender string) bool {
 }
 
 func (g *Gate) rcptTo(cmd command) error {
-	p, err := parsePath(cmd.args, "TO")
+	p, err := syntax.ParsePath(cmd.args, "TO")
 	switch {
-	case err != nil || p.address == "":
+	case err != nil || p.Address == "":
 		return g.fault("501 5.5.4 Syntax: RCPT TO:<address>")
-	case g.o.Recipients != nil && !g.o.Recipients(p.address):
+	case g.o.Recipients != nil && !g.o.Recipients(p.Address):
 		return g.fault("550 5.7.1 Relaying denied")
 	}
-	return g.forward(line("RCPT TO:", p), nil)
-}
-
-func line(verb string, p path) string {
-	if p.params == "" {
-		return verb + "<" + p.address + ">"
-	}
-	return verb + "<" + p.address + "> " + p.params
+	return g.forward(p.Line("RCPT TO:"), nil)
 }
 
 func (g *Gate) reset(cmd command) error {

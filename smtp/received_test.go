@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // The grammar of RFC 5321 §4.4 and §4.1.2, and of what they take from
@@ -110,7 +111,7 @@ func TestReceived(t *testing.T) {
 	}
 }
 
-// Whatever a client calls itself, if validName lets it in: the header keeps to
+// Whatever a client calls itself, if syntax.ValidName lets it in: the header keeps to
 // the grammar, and its lines to their length.
 func FuzzReceived(f *testing.F) {
 	for _, helo := range []string{"a.example", "my_pc", "[192.0.2.1]", "[IPv6:2001:db8::1]", "[x]", "a..b", "-a", "jörg.example", "a@b", "%00", "]["} {
@@ -118,7 +119,7 @@ func FuzzReceived(f *testing.F) {
 	}
 	suites := append(tls.CipherSuites(), tls.InsecureCipherSuites()...)
 	f.Fuzz(func(t *testing.T, helo string) {
-		if !validName(helo) {
+		if !syntax.ValidName(helo) {
 			return
 		}
 		g := introduced("192.0.2.1:4321", helo, "")

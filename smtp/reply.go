@@ -2,10 +2,10 @@ package smtp
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // reply is what the backend has answered: one code and its lines, as they go
@@ -25,8 +25,6 @@ func (r reply) error(to string) error {
 
 // maxReply bounds a reply, in bytes: a long HELP and a longer EHLO fit in.
 const maxReply = 64 << 10
-
-var errReply = errors.New("the backend's answer is no SMTP reply")
 
 // hearGreeting wants to be welcome.
 func (g *Gate) hearGreeting() error {
@@ -51,9 +49,9 @@ func (g *Gate) readLines(read func() ([]byte, error)) (reply, error) {
 		if err != nil {
 			return reply{}, gate.FromBackend(err)
 		}
-		code, last, err := parseReplyLine(line)
+		code, last, err := syntax.ReplyLine(line)
 		if err != nil || r.code != 0 && r.code != code || len(r.text)+len(line) > maxReply {
-			return reply{}, gate.Because(gate.BackendGarbage, errReply)
+			return reply{}, gate.Because(gate.BackendGarbage, syntax.ErrReply)
 		}
 		r.code = code
 		r.text = append(append(r.text, line...), "\r\n"...)
@@ -63,24 +61,6 @@ func (g *Gate) readLines(read func() ([]byte, error)) (reply, error) {
 		}
 	}
 }
-
-// parseReplyLine reads the code of a line and whether it is the last one
-// (RFC 5321 §4.2.1).
-func parseReplyLine(line []byte) (code int, last bool, err error) {
-	if len(line) < 3 || line[0] < '2' || line[0] > '5' || !digit(line[1]) || !digit(line[2]) {
-		return 0, false, errReply
-	}
-	code = int(line[0]-'0')*100 + int(line[1]-'0')*10 + int(line[2]-'0')
-	switch {
-	case len(line) == 3 || line[3] == ' ':
-		return code, true, nil
-	case line[3] == '-':
-		return code, false, nil
-	}
-	return 0, false, errReply
-}
-
-func digit(b byte) bool { return b >= '0' && b <= '9' }
 
 const (
 	helpText = "214 2.0.0 See RFC 5321 and RFC 3207\r\n"

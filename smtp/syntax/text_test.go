@@ -1,4 +1,4 @@
-package smtp
+package syntax
 
 import (
 	"bytes"
@@ -10,20 +10,20 @@ import (
 // translate runs a text through in the given pieces. It returns what is
 // written, whether it was irregular, and what stands behind its end.
 func translate(src []byte, piece func() int) (out []byte, irregular bool, rest []byte, end bool) {
-	var t text
+	var t Text
 	for len(src) > 0 && !end {
 		part := src[:min(len(src), piece())]
 		for len(part) > 0 && !end {
 			var run []byte
 			var tail string
 			var used int
-			run, tail, used, end = t.next(part)
+			run, tail, used, end = t.Next(part)
 			out = append(append(out, run...), tail...)
 			part = part[used:]
 			src = src[used:]
 		}
 	}
-	return out, t.irregular, src, end
+	return out, t.Irregular, src, end
 }
 
 func whole() int { return 1 << 30 }
@@ -169,9 +169,9 @@ func BenchmarkText(b *testing.B) {
 	src := bytes.Repeat([]byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n"), 256)
 	b.SetBytes(int64(len(src)))
 	for b.Loop() {
-		var t text
+		var t Text
 		for rest := src; len(rest) > 0; {
-			_, _, used, _ := t.next(rest)
+			_, _, used, _ := t.Next(rest)
 			rest = rest[used:]
 		}
 	}
@@ -180,9 +180,9 @@ func BenchmarkText(b *testing.B) {
 func TestTextAllocatesNothing(t *testing.T) {
 	src := bytes.Repeat([]byte("..a line\r\n"), 1000)
 	if n := testing.AllocsPerRun(100, func() {
-		var t text
+		var t Text
 		for rest := src; len(rest) > 0; {
-			_, _, used, _ := t.next(rest)
+			_, _, used, _ := t.Next(rest)
 			rest = rest[used:]
 		}
 	}); n != 0 {

@@ -1,20 +1,20 @@
-package smtp
+package syntax
 
 import "bytes"
 
-// text makes a message of lines that end in CRLF, and finds its end: CRLF, a
+// Text makes a message of lines that end in CRLF, and finds its end: CRLF, a
 // dot, CRLF, and nothing else (RFC 5321 §4.1.1.4). It works on whatever pieces
 // the stream comes in.
 //
-// A bare CR or LF becomes CRLF and a NUL is left out, and irregular says so.
+// A bare CR or LF becomes CRLF and a NUL is left out, and Irregular says so.
 // What then begins with a dot at the beginning of a line that we have made is
 // the sender's own dot and is stuffed; a dot that the sender has stuffed in
 // front of a bare CR or LF goes. So nothing in the text can be the end of the
 // message to a backend, however that reads CR, LF and NUL (SMTP smuggling,
 // CVE-2023-51764 and its kin).
-type text struct {
+type Text struct {
 	at        place
-	irregular bool
+	Irregular bool
 }
 
 // place is where in a line the next byte stands.
@@ -34,11 +34,11 @@ const (
 	endOfText = ".\r\n"
 )
 
-// next takes some of src: it returns what of it goes on as it is, what is to
+// Next takes some of src: it returns what of it goes on as it is, what is to
 // be written behind that, how many bytes of src are used up, and whether the
 // text has ended. Call it until src is used up; the bytes behind the end are
 // not touched. The final dot is part of what is returned.
-func (t *text) next(src []byte) (run []byte, tail string, used int, end bool) {
+func (t *Text) Next(src []byte) (run []byte, tail string, used int, end bool) {
 	if t.at == lineStart || t.at == inLine {
 		used = t.clean(src)
 		run = src[:used]
@@ -53,7 +53,7 @@ func (t *text) next(src []byte) (run []byte, tail string, used int, end bool) {
 // clean returns how many bytes from the front of src are lines as they should
 // be. It stops at a dot at the beginning of a line, a CR that no LF follows
 // (yet), a bare LF, and a NUL. The place is left as it is behind them.
-func (t *text) clean(src []byte) int {
+func (t *Text) clean(src []byte) int {
 	limit := len(src)
 	if i := bytes.IndexByte(src, 0); i >= 0 {
 		limit = i
@@ -89,7 +89,7 @@ func (t *text) clean(src []byte) int {
 
 // step takes the byte b at a place where clean has stopped or has no say, and
 // returns what is to be written for it and what was held back.
-func (t *text) step(b byte) (out string, end bool) {
+func (t *Text) step(b byte) (out string, end bool) {
 	switch t.at {
 	case lineStart:
 		if b == '.' {
@@ -129,25 +129,25 @@ func (t *text) step(b byte) (out string, end bool) {
 
 // mend writes what is due for a bare CR, or for a dot that stands in front of
 // a bare LF, and takes b as the beginning of a line that we have made.
-func (t *text) mend(due string, b byte) (out string, end bool) {
-	t.irregular = true
+func (t *Text) mend(due string, b byte) (out string, end bool) {
+	t.Irregular = true
 	t.at = madeStart
 	out, end = t.step(b)
 	return due + out, end
 }
 
 // plain takes a byte that means the same at every other place.
-func (t *text) plain(b byte) (out string, end bool) {
+func (t *Text) plain(b byte) (out string, end bool) {
 	switch b {
 	case '\r':
 		t.at = behindCR
 		return "", false
 	case '\n':
-		t.irregular = true
+		t.Irregular = true
 		t.at = madeStart
 		return crlf, false
 	case 0:
-		t.irregular = true
+		t.Irregular = true
 		if t.at == lineStart {
 			t.at = madeStart
 		}
