@@ -29,7 +29,7 @@ func ParsePath(args, keyword string) (Path, error) {
 	rest := strings.TrimLeft(args[len(keyword)+1:], " ")
 	if !strings.HasPrefix(rest, "<") {
 		address, params, _ := strings.Cut(rest, " ")
-		if address == "" || strings.ContainsAny(address, "<>\"") {
+		if address == "" || strings.ContainsAny(address, "<>\"\t") {
 			return Path{}, ErrPath
 		}
 		return Path{address, strings.TrimLeft(params, " ")}, nil
