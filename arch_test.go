@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"sieve":                {"internal/gate", "internal/wire", "tlspolicy"},
 	"tlspolicy/dane":       {},
 	"tlspolicy/mtasts":     {},
+	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane"},
 	"internal/probe":       {"internal/gate"},
 	"internal/resolver":    {},
 	"internal/testacme":    {},

@@ -97,5 +97,54 @@ func (t TLSA) selects(c *x509.Certificate) bool {
 	return false
 }
 
+// Usable reports whether the record can prove anything to SMTP (RFC 7672
+// §3.1): usages, selectors and matching types that are known, and data of the
+// right form.
+func (t TLSA) Usable() bool {
+	if t.Usage != TrustAnchor && t.Usage != EndEntity || t.Selector != Whole && t.Selector != PublicKey {
+		return false
+	}
+	switch t.Matching {
+	case SHA256:
+		return len(t.Data) == sha256.Size
+	case SHA512:
+		return len(t.Data) == sha512.Size
+	case Full:
+		return t.parses()
+	}
+	return false
+}
+
+func (t TLSA) parses() bool {
+	var err error
+	if t.Selector == Whole {
+		_, err = x509.ParseCertificate(t.Data)
+	} else {
+		_, err = x509.ParsePKIXPublicKey(t.Data)
+	}
+	return err == nil
+}
+
+// Anchors are the certificates that the record declares to be authorities:
+// those of the chain, leaf first, that it selects, or the one that it holds
+// itself (RFC 7671 §5.2). None if its usage is another.
+func (t TLSA) Anchors(chain []*x509.Certificate) []*x509.Certificate {
+	if t.Usage != TrustAnchor {
+		return nil
+	}
+	var anchors []*x509.Certificate
+	for _, c := range chain[min(1, len(chain)):] {
+		if t.selects(c) {
+			anchors = append(anchors, c)
+		}
+	}
+	if len(anchors) == 0 && t.Selector == Whole && t.Matching == Full {
+		if c, err := x509.ParseCertificate(t.Data); err == nil {
+			anchors = append(anchors, c)
+		}
+	}
+	return anchors
+}
+
 // Name is where the records of a port stand (RFC 6698 §3).
 func Name(port int, host string) string { return fmt.Sprintf("_%d._tcp.%s.", port, host) }
