@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/mtasts":     {},
 	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane"},
 	"internal/probe":       {"internal/gate"},
+	"internal/nexthop":     {"internal/resolver", "tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts", "tlspolicy/outbound"},
 	"internal/resolver":    {},
 	"internal/testacme":    {},
 	"internal/testca":      {},

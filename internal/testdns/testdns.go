@@ -57,6 +57,10 @@ func (s *Server) Set(name string, bodies ...dnsmessage.ResourceBody) {
 		switch b := body.(type) {
 		case *dnsmessage.AResource:
 			header.Type = dnsmessage.TypeA
+		case *dnsmessage.AAAAResource:
+			header.Type = dnsmessage.TypeAAAA
+		case *dnsmessage.MXResource:
+			header.Type = dnsmessage.TypeMX
 		case *dnsmessage.CNAMEResource:
 			header.Type = dnsmessage.TypeCNAME
 		case *dnsmessage.TXTResource:

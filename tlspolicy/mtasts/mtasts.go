@@ -1,6 +1,6 @@
 // Package mtasts writes MTA-STS policies (RFC 8461) as their domain publishes
-// them: the text, the handler that serves it, the DNS records. Reading those
-// of others is not done here.
+// them: the text, the handler that serves it, the DNS records; and reads those
+// of others.
 package mtasts
 
 import (

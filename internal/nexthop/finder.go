@@ -1,0 +1,245 @@
+package nexthop
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/letterlock/letterlock/internal/resolver"
+	"github.com/letterlock/letterlock/tlspolicy/mtasts"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+// DNS answers questions, and says whether it has validated the answer.
+type DNS interface {
+	Ask(ctx context.Context, name string, kind dnsmessage.Type) (resolver.Answer, error)
+}
+
+// Policies knows the MTA-STS policies of domains; see sts.Store.
+type Policies interface {
+	Lookup(ctx context.Context, domain string) (policy mtasts.Policy, found bool)
+}
+
+// Finder finds the way to a domain's servers. Its fields do not change once it
+// is in use.
+type Finder struct {
+	DNS DNS
+
+	// Validates says that the word of DNS on what it has validated is worth
+	// something. Without it there is no DANE.
+	Validates bool
+
+	Policies     Policies // nil: nobody's are heeded
+	Default      Rules    // for domains that no destination means
+	Destinations []Destination
+
+	Names []string              // our own: mail for a server of that name would come back
+	Own   func(netip.Addr) bool // addresses to which no MX record may send us; nil: none
+
+	Certificate *tls.Certificate // shown to servers that ask; nil: none
+	Roots       *x509.CertPool   // nil: the system's authorities
+	Sessions    outbound.Sessions
+}
+
+// Hop is a server, and what holds for it.
+type Hop struct {
+	Host      string
+	Addresses []string // host:port, the best first
+	Terms     outbound.Terms
+}
+
+// Failure is why there is no way to a domain, or past one of its servers, in
+// the words of a reply (RFC 5321 §4.2, RFC 3463).
+type Failure struct {
+	Reply string
+	Err   error // what was seen; may be nil
+}
+
+func (f *Failure) Error() string {
+	if f.Err == nil {
+		return f.Reply
+	}
+	return f.Reply + ": " + f.Err.Error()
+}
+
+func (f *Failure) Unwrap() error { return f.Err }
+
+func failure(err error, format string, args ...any) *Failure {
+	return &Failure{fmt.Sprintf(format, args...), err}
+}
+
+// Bounds of a search: a message should not wait for the fiftieth dead server.
+const (
+	maxHosts     = 5
+	maxAddresses = 4 // of a host
+)
+
+// Hops are the servers of a domain in the order in which they are to be tried,
+// each found when it is asked for. In place of a server that cannot be used
+// stands a *Failure; where there is none at all, that is all there is.
+func (f *Finder) Hops(ctx context.Context, domain string) iter.Seq2[Hop, error] {
+	return func(yield func(Hop, error) bool) {
+		t := f.target(domain)
+		hosts, err := f.hosts(ctx, t)
+		if err != nil {
+			yield(Hop{}, err)
+			return
+		}
+		for _, host := range hosts[:min(len(hosts), maxHosts)] {
+			if hop, err := f.hop(ctx, t, host); !yield(hop, err) {
+				return
+			}
+		}
+	}
+}
+
+// host is a server by name, or by address alone.
+type host struct {
+	name   string
+	secure bool // nobody can have put the name in the way: it was validated, or is the administrator's
+}
+
+// hosts are the servers of the target (RFC 5321 §5.1).
+func (f *Finder) hosts(ctx context.Context, t target) ([]host, error) {
+	if t.direct {
+		return []host{{t.name, true}}, nil
+	}
+	answer, err := f.DNS.Ask(ctx, t.name, dnsmessage.TypeMX)
+	if err != nil {
+		return nil, failure(err, "451 4.4.3 Name service error for name=%s type=MX", t.name)
+	}
+	var all []*dnsmessage.MXResource
+	for _, r := range answer.Records {
+		if mx, ok := r.Body.(*dnsmessage.MXResource); ok {
+			all = append(all, mx)
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return []host{{t.name, answer.Secure}}, nil // an address record will do
+	case len(all) == 1 && all[0].MX.String() == ".":
+		return nil, failure(nil, "556 5.1.10 Domain %s does not accept mail (null MX)", t.name)
+	}
+	names, err := f.ranked(t, all)
+	hosts := make([]host, len(names))
+	for i, name := range names {
+		hosts[i] = host{name, answer.Secure}
+	}
+	return hosts, err
+}
+
+// ranked puts servers in order of preference, those of the same in any. We
+// and those behind us are left out: the mail would come back.
+func (f *Finder) ranked(t target, all []*dnsmessage.MXResource) ([]string, error) {
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	slices.SortStableFunc(all, func(a, b *dnsmessage.MXResource) int { return int(a.Pref) - int(b.Pref) })
+	var names []string
+	for _, mx := range all {
+		name := fold(mx.MX.String())
+		if slices.Contains(f.Names, name) {
+			same := slices.IndexFunc(all, func(other *dnsmessage.MXResource) bool { return other.Pref == mx.Pref })
+			names = names[:same]
+			break
+		}
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return nil, failure(nil, "451 4.4.6 Mail for %s loops back to myself", t.name)
+	}
+	return names, nil
+}
+
+// hop finds the addresses of a host, and its terms.
+func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
+	hop := Hop{Host: h.name}
+	found, err := f.addresses(ctx, t, h.name)
+	if err != nil {
+		return hop, err
+	}
+	for _, ip := range found.ips[:min(len(found.ips), maxAddresses)] {
+		hop.Addresses = append(hop.Addresses, net.JoinHostPort(ip.String(), strconv.Itoa(t.port)))
+	}
+	if hop.Terms, err = f.terms(ctx, t, server{h.name, found.canonical, h.secure && found.secure}); err != nil {
+		return hop, err
+	}
+	hop.Terms.Certificate = f.Certificate
+	hop.Terms.Sessions = f.Sessions.For(hop.Terms, h.name)
+	return hop, nil
+}
+
+// addresses looks a host up and leaves those out that lead back here, unless
+// the administrator has named the host.
+func (f *Finder) addresses(ctx context.Context, t target, name string) (found addresses, err error) {
+	found, err = f.lookUp(ctx, name)
+	switch {
+	case err != nil:
+		return found, failure(err, "451 4.4.3 Name service error for name=%s type=A", name)
+	case len(found.ips) == 0 && name == t.name && !t.direct:
+		return found, failure(nil, "550 5.4.4 Host or domain name not found: %s has neither MX nor address records", name)
+	case len(found.ips) == 0:
+		return found, failure(nil, "451 4.4.4 Host %s has no address", name)
+	case t.direct && t.configured || f.Own == nil:
+		return found, nil
+	}
+	if found.ips = slices.DeleteFunc(found.ips, f.Own); len(found.ips) == 0 {
+		return found, failure(nil, "451 4.4.6 Mail for %s loops back to myself: %s leads to this machine", t.name, name)
+	}
+	return found, nil
+}
+
+// addresses are those of a host: IPv4 first, as mail by IPv6 is judged more
+// strictly.
+type addresses struct {
+	ips       []netip.Addr
+	canonical string // where the host's aliases lead to
+	secure    bool
+}
+
+// lookUp fails if there is no address and an answer is missing. One that is
+// missing beside another takes no security away: whoever could keep it back
+// could else turn DANE off.
+func (f *Finder) lookUp(ctx context.Context, name string) (addresses, error) {
+	if ip, err := netip.ParseAddr(name); err == nil {
+		return addresses{ips: []netip.Addr{ip}, canonical: name}, nil
+	}
+	found := addresses{canonical: name, secure: true}
+	var failed error
+	for _, kind := range []dnsmessage.Type{dnsmessage.TypeA, dnsmessage.TypeAAAA} {
+		answer, err := f.DNS.Ask(ctx, name, kind)
+		if err != nil {
+			failed = err
+			continue
+		}
+		found.secure = found.secure && answer.Secure
+		for _, r := range answer.Records {
+			found.canonical = fold(r.Header.Name.String())
+			found.ips = append(found.ips, addressOf(r))
+		}
+	}
+	if len(found.ips) > 0 {
+		failed = nil
+	}
+	return found, failed
+}
+
+func addressOf(r dnsmessage.Resource) netip.Addr {
+	switch body := r.Body.(type) {
+	case *dnsmessage.AResource:
+		return netip.AddrFrom4(body.A)
+	case *dnsmessage.AAAAResource:
+		return netip.AddrFrom16(body.AAAA).Unmap()
+	}
+	return netip.Addr{}
+}
+
+func fold(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
