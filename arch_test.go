@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"internal/gate":        {"internal/wire"},
 	"proxy":                {"internal/gate", "internal/wire", "tlspolicy"},
 	"smtp":                 {"internal/gate", "internal/wire", "smtp/syntax", "tlspolicy"},
+	"smtp/smarthost":       {"internal/gate", "internal/nexthop", "internal/wire", "smtp/syntax", "tlspolicy/outbound"},
 	"smtp/syntax":          {},
 	"imap":                 {"internal/gate", "internal/wire", "tlspolicy"},
 	"pop3":                 {"internal/gate", "internal/wire", "tlspolicy"},
@@ -55,7 +56,7 @@ var mayImport = map[string][]string{
 }
 
 // speakers import nothing that holds a socket, a clock or a log.
-var speakers = []string{"smtp", "imap", "pop3", "sieve"}
+var speakers = []string{"smtp", "smtp/smarthost", "smtp/syntax", "imap", "pop3", "sieve"}
 
 var notForSpeakers = []string{"net", "os", "time", "log/slog", "log"}
 

@@ -36,6 +36,9 @@ func (l *Listener) lane(client netip.Addr, now time.Time) *Lane {
 // listen prepares the listener, and its TLS, for the sessions of a generation.
 func (l *Listener) listen(g *Generation) {
 	l.generation = g
+	if l.TLS == nil { // a smarthost, whose clients speak in clear
+		return
+	}
 	l.TLS.GetConfigForClient = hearOffer
 	for _, lane := range l.Lanes {
 		lane.TLS.GetConfigForClient = hearOffer

@@ -51,6 +51,7 @@ type Listener struct {
 	Banner   string
 	Hidden   []string // SASL mechanisms never shown
 	Backend  *Pool
+	Outbound bool // the gate finds its backends by itself: see gate.Session.Search
 	Handover Handover
 
 	ReverseDNS bool // look the names of clients up

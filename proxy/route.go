@@ -39,6 +39,9 @@ const maxSubstitutes = 2
 // the listener may be down without harm to those who are elsewhere.
 func (ses *session) begin() error {
 	l, now, patience := ses.listener, time.Now(), ses.rules.Timeouts.Dial
+	if l.Outbound {
+		return nil
+	}
 	if l.Routes == nil {
 		return ses.reach(l.Backend, now.Add(patience))
 	}

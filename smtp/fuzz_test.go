@@ -11,6 +11,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // linesOf are what one side says in the dialogs, line by line.
@@ -34,18 +35,18 @@ func FuzzCommand(f *testing.F) {
 		if strings.ContainsAny(line, "\r\n\x00") {
 			return // wire lets none of them pass
 		}
-		cmd := parseCommand(line)
-		if !letters.MatchString(cmd.verb) || cmd.bad != "" {
-			t.Fatalf("read %+v", cmd)
+		verb, args := syntax.Command(line)
+		if !letters.MatchString(verb) {
+			t.Fatalf("read %q, %q", verb, args)
 		}
-		if cmd.verb == "" {
+		if verb == "" {
 			return
 		}
-		if again := parseCommand(cmd.verb + " " + cmd.args); again != cmd {
-			t.Fatalf("read %+v, and then %+v", cmd, again)
+		if again, rest := syntax.Command(verb + " " + args); again != verb || rest != args {
+			t.Fatalf("read %q, %q, and then %q, %q", verb, args, again, rest)
 		}
-		if before, after, _ := strings.Cut(line, " "); !strings.EqualFold(before, cmd.verb) || strings.Trim(after, " \t") != cmd.args {
-			t.Fatalf("read %+v", cmd)
+		if before, after, _ := strings.Cut(line, " "); !strings.EqualFold(before, verb) || strings.Trim(after, " \t") != args {
+			t.Fatalf("read %q, %q", verb, args)
 		}
 	})
 }
@@ -62,22 +63,22 @@ func FuzzPath(f *testing.F) {
 			return // a command has no such arguments
 		}
 		for verb, keyword := range map[string]string{"MAIL": "FROM", "RCPT": "TO"} {
-			p, err := parsePath(args, keyword)
+			p, err := syntax.ParsePath(args, keyword)
 			if err != nil {
 				continue
 			}
-			written := strings.TrimPrefix(line(verb+" "+keyword+":", p), verb+" ")
+			written := strings.TrimPrefix(p.Line(verb+" "+keyword+":"), verb+" ")
 			if written != meant(verb, args) {
 				t.Fatalf("%q is written %q, and meant %q", args, written, meant(verb, args))
 			}
-			if again, err := parsePath(written, keyword); err != nil || again != p {
+			if again, err := syntax.ParsePath(written, keyword); err != nil || again != p {
 				t.Fatalf("read %+v, and then %+v, %v", p, again, err)
 			}
-			if grammar := grammars[verb]; p.address != "" && !grammar.MatchString(written) {
+			if grammar := grammars[verb]; p.Address != "" && !grammar.MatchString(written) {
 				t.Fatalf("nobody could read %q", written)
 			}
-			if requires := regexp.MustCompile(`(?i)(^| )REQUIRETLS([ =]|$)`); requires.MatchString(p.params) != hasParam(p.params, "REQUIRETLS") {
-				t.Fatalf("REQUIRETLS in %q: %v", p.params, hasParam(p.params, "REQUIRETLS"))
+			if requires := regexp.MustCompile(`(?i)(^| )REQUIRETLS([ =]|$)`); requires.MatchString(p.Params) != p.Has("REQUIRETLS") {
+				t.Fatalf("REQUIRETLS in %q: %v", p.Params, p.Has("REQUIRETLS"))
 			}
 		}
 	})
@@ -112,8 +113,8 @@ func FuzzName(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string) {
 		fit := name != "" && len(name) <= 255 && !strings.ContainsFunc(name, func(c rune) bool { return c < 0x80 && (unicode.IsControl(c) || c == ' ') }) &&
 			!strings.ContainsAny(name, `()<>"\;,`)
-		if validName(name) != fit {
-			t.Fatalf("let in: %v", validName(name))
+		if syntax.ValidName(name) != fit {
+			t.Fatalf("let in: %v", syntax.ValidName(name))
 		}
 	})
 }

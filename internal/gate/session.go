@@ -1,10 +1,13 @@
 package gate
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net/netip"
 	"strings"
+
+	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // Session is what a gate knows about the session that it is the gate of.
@@ -35,6 +38,14 @@ type Session struct {
 	// with ErrNowhere for a user who has none; the present backend is then that
 	// of users whom nobody knows. Nil: there is but one backend.
 	Route func(mailbox string) error
+
+	// Search begins a search for a backend that the gate does by itself; its
+	// context ends when it has taken too long. Connect makes what it finds,
+	// host:port, the session's backend in place of the one before; TLS is
+	// turned on by Upgrade. It has until the context's deadline for all that it
+	// says, or until Lift.
+	Search  func() (context.Context, context.CancelFunc)
+	Connect func(ctx context.Context, address string, config *tls.Config) (*wire.Conn, error)
 
 	Mechanisms Mechanisms
 	Limits     Limits

@@ -30,8 +30,8 @@ type Policies interface {
 	Lookup(ctx context.Context, domain string) (policy mtasts.Policy, found bool)
 }
 
-// Finder finds the way to a domain's servers. Its fields do not change once it
-// is in use.
+// Finder finds the way to a domain's servers. Its fields do not change, and it
+// is not copied, once it is in use.
 type Finder struct {
 	DNS DNS
 
@@ -49,6 +49,8 @@ type Finder struct {
 	Certificate *tls.Certificate // shown to servers that ask; nil: none
 	Roots       *x509.CertPool   // nil: the system's authorities
 	Sessions    outbound.Sessions
+
+	spared spared
 }
 
 // Hop is a server, and what holds for it.
@@ -172,7 +174,7 @@ func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
 	if hop.Terms, err = f.terms(ctx, t, server{h.name, found.canonical, h.secure && found.secure}); err != nil {
 		return hop, err
 	}
-	hop.Terms.Certificate = f.Certificate
+	hop.Terms.Certificate, hop.Terms.Classical = f.Certificate, f.isSpared(h.name)
 	hop.Terms.Sessions = f.Sessions.For(hop.Terms, h.name)
 	return hop, nil
 }

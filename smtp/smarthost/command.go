@@ -1,0 +1,140 @@
+package smarthost
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/smtp/syntax"
+)
+
+// command is one line of the client, parsed.
+type command struct {
+	verb, args string
+	bad        string // the answer to a line that is no command at all
+}
+
+// commands is all that a client can say; `mail` commands need an introduction
+// first.
+var commands = map[string]struct {
+	do   func(*Gate, command) error
+	mail bool
+}{
+	"EHLO": {do: (*Gate).hello},
+	"HELO": {do: (*Gate).hello},
+	"MAIL": {do: (*Gate).mailFrom, mail: true},
+	"RCPT": {do: (*Gate).rcptTo, mail: true},
+	"DATA": {do: (*Gate).data, mail: true},
+	"RSET": {do: (*Gate).reset},
+	"NOOP": {do: (*Gate).noop},
+	"VRFY": {do: (*Gate).verify},
+	"HELP": {do: (*Gate).help},
+	"QUIT": {do: (*Gate).quit},
+
+	"AUTH": {}, "BDAT": {}, "STARTTLS": {}, "EXPN": {}, "ETRN": {}, "TURN": {}, "ATRN": {}, "LHLO": {}, "XCLIENT": {}, "XFORWARD": {},
+}
+
+// next reads the client's next command.
+func (g *Gate) next() (command, error) {
+	line, err := g.front.ReadCommand()
+	spoilt, isSpoilt := errors.AsType[wire.SyntaxError](err)
+	switch {
+	case err != nil && !isSpoilt:
+		return command{}, gate.FromClient(err)
+	case gate.IsHTTP(g.front.LastLine()):
+		return command{}, gate.Because(gate.OtherProtocol, nil)
+	case isSpoilt:
+		return command{bad: "500 5.5.2 Syntax error, " + spoilt.Error()}, nil
+	}
+	verb, args := syntax.Command(string(line))
+	return command{verb: verb, args: args}, nil
+}
+
+// obey carries one command out, or answers why not.
+func (g *Gate) obey(cmd command) error {
+	known, ok := commands[cmd.verb]
+	switch {
+	case cmd.bad != "":
+		return g.fault(cmd.bad)
+	case !ok:
+		return g.fault("500 5.5.1 Command unrecognized")
+	case known.do == nil:
+		return g.fault("502 5.5.1 Command not implemented")
+	case known.mail && g.helo == "":
+		return g.fault("503 5.5.1 Send EHLO first")
+	}
+	return known.do(g, cmd)
+}
+
+// fault answers a command that is wrong, and ends the session when there were
+// too many of them.
+func (g *Gate) fault(text string) error {
+	g.answer(text)
+	if g.errors++; g.errors < g.s.Limits.Errors {
+		return nil
+	}
+	return gate.Because(gate.TooManyErrors, nil)
+}
+
+func (g *Gate) answer(text string) { g.front.Print(text, "\r\n") }
+
+func (g *Gate) hello(cmd command) error {
+	if !syntax.ValidName(cmd.args) {
+		return g.fault("501 5.5.4 Syntax: " + cmd.verb + " hostname")
+	}
+	g.end()
+	g.helo, g.verb = cmd.args, cmd.verb
+	if cmd.verb == "HELO" {
+		g.answer("250 " + g.s.Hostname)
+		return nil
+	}
+	g.front.Print("250-", g.s.Hostname, "\r\n250-PIPELINING\r\n250-SIZE ", strconv.Itoa(g.o.Message), "\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
+	return nil
+}
+
+func (g *Gate) reset(cmd command) error {
+	if cmd.args != "" {
+		return g.fault("501 5.5.4 Syntax: RSET")
+	}
+	g.end()
+	g.answer("250 2.0.0 OK")
+	return nil
+}
+
+func (g *Gate) noop(command) error {
+	g.answer("250 2.0.0 OK")
+	return nil
+}
+
+// verify promises nothing (RFC 5321 §3.5.3): it is not known here who exists.
+func (g *Gate) verify(cmd command) error {
+	if cmd.args == "" {
+		return g.fault("501 5.5.4 Syntax: VRFY address")
+	}
+	g.answer("252 2.5.0 Cannot verify, but will try to deliver")
+	return nil
+}
+
+func (g *Gate) help(command) error {
+	g.answer("214 2.0.0 See RFC 5321")
+	return nil
+}
+
+func (g *Gate) quit(cmd command) error {
+	if cmd.args != "" {
+		return g.fault("501 5.5.4 Syntax: QUIT")
+	}
+	g.end()
+	g.answer("221 2.0.0 Bye")
+	if err := g.front.Flush(); err != nil {
+		return gate.FromClient(err)
+	}
+	return gate.Because(gate.Done, nil)
+}
+
+// asciiOnly reports whether text is in ASCII.
+func asciiOnly(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > '~' })
+}

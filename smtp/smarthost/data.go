@@ -1,0 +1,142 @@
+package smarthost
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
+)
+
+const (
+	tooBig    = "552 5.3.4 Message too big"
+	startText = "354 End data with <CR><LF>.<CR><LF>\r\n"
+)
+
+// data is DATA: the message goes on while it comes in, and the verdict on it
+// is the server's.
+func (g *Gate) data(cmd command) error {
+	switch {
+	case cmd.args != "":
+		return g.fault("501 5.5.4 Syntax: DATA")
+	case g.mail == nil || g.mail.accepted == 0:
+		return g.fault("503 5.5.1 Need RCPT command")
+	case g.front.Buffered() > 0:
+		// Text that has not waited for the 354 would be read as commands if
+		// the server then declined (RFC 2920 §3.1).
+		return gate.Because(gate.Desynchronised, nil)
+	}
+	s := g.mail.server
+	r, err := s.exchange("DATA")
+	switch {
+	case err != nil:
+		return g.conclude(s.lost("sending DATA"))
+	case r.code/100 == 4 || r.code/100 == 5:
+		return g.conclude(strings.TrimSuffix(string(r.text), "\r\n"))
+	case r.code != 354 || s.back.Buffered() > 0:
+		s.gone = true // or a yes that came too early would be taken for the verdict
+		return g.conclude("451 4.5.0 " + s.String() + " is out of step")
+	}
+	g.front.Print(startText)
+	if err := g.front.Flush(); err != nil {
+		return gate.FromClient(err)
+	}
+	if g.o.Received {
+		s.back.Print(g.received())
+	}
+	sunk, err := g.carry(s)
+	if err != nil {
+		s.gone = true // the text has no end: nothing else may be said
+		return err
+	}
+	return g.conclude(s.verdictOn(sunk))
+}
+
+// conclude ends the transaction with an answer.
+func (g *Gate) conclude(answer string) error {
+	m := g.mail
+	g.answer(answer)
+	if err := g.front.Flush(); err != nil {
+		return gate.FromClient(err)
+	}
+	g.o.Watch.Ended(Delivery{m.domain, m.server.Server, m.server.secured(), m.accepted, firstLine(answer)})
+	g.end()
+	return nil
+}
+
+// firstLine is what of an answer is logged.
+func firstLine(answer string) string {
+	first, _, _ := strings.Cut(answer, "\r\n")
+	return clean(first)
+}
+
+var errTooBig = errors.New("too big")
+
+// carry moves the text from the client to the server. If that fails, the rest
+// is read all the same, for nobody, and the failure is returned as sunk.
+func (g *Gate) carry(s *server) (sunk, err error) {
+	var t syntax.Text
+	size := 0
+	for end := false; !end; {
+		if g.front.Buffered() == 0 && sunk == nil {
+			sunk = s.back.Flush()
+		}
+		src, err := g.front.Peek()
+		if err != nil {
+			return nil, gate.FromClient(err)
+		}
+		run, tail, used, ended := t.Next(src)
+		if size += len(run) + len(tail); size > g.o.Message && sunk == nil {
+			sunk = errTooBig
+		}
+		if sunk == nil {
+			_, sunk = s.back.Write(run)
+			s.back.Print(tail)
+		}
+		g.front.Discard(used)
+		end = ended
+	}
+	if sunk == nil {
+		sunk = s.back.Flush()
+	}
+	return sunk, nil
+}
+
+// verdictOn is what the client is told of its message: the server's word, or
+// that it is not known.
+func (s *server) verdictOn(sunk error) string {
+	switch {
+	case errors.Is(sunk, errTooBig):
+		s.gone = true // the text has no end
+		return tooBig
+	case sunk != nil:
+		r, err := s.readReply() // it may have said why
+		s.gone = true
+		if err == nil && r.code >= 400 {
+			return strings.TrimSuffix(string(r.text), "\r\n")
+		}
+		return s.lost("sending the message")
+	}
+	r, err := s.readVerdict()
+	if err != nil || r.code/100 == 3 {
+		s.gone = true
+		return s.lost("waiting for its word on the message")
+	}
+	return strings.TrimSuffix(string(r.text), "\r\n")
+}
+
+// received is the header that tells how the message came to us (RFC 5321
+// §4.4).
+func (g *Gate) received() string {
+	protocol := "ESMTP"
+	if g.verb == "HELO" {
+		protocol = "SMTP"
+	}
+	address, _ := g.s.Originating()
+	if g.s.Client.Addr().Unmap().Is6() {
+		address = "IPv6:" + address
+	}
+	return "Received: from [" + address + "] (unknown [" + address + "]) (HELO " + clean(g.helo) + ")\r\n" +
+		"\tby " + g.s.Hostname + " (Letterlock) with " + protocol + "\r\n" +
+		"\tid " + g.s.ID + "; " + g.s.Date() + "\r\n"
+}

@@ -1,0 +1,164 @@
+package smarthost_test
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	gosmtp "github.com/emersion/go-smtp"
+
+	"github.com/letterlock/letterlock/internal/nexthop"
+	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+// What each level makes of each server: by TLS, in clear, or not at all.
+func TestEveryLevelAgainstEveryServer(t *testing.T) {
+	const domain = "example.net"
+	host := "mx1." + domain
+	ca := testca.New(t)
+	foreign := testca.New(t).ECDSA(t, host)
+	good := ca.ECDSA(t, host)
+	servers := map[string]func(b *inbox) func(net.Listener){
+		"good":      func(b *inbox) func(net.Listener) { return b.serve(good) },
+		"foreign":   func(b *inbox) func(net.Listener) { return b.serve(foreign) },
+		"expired":   func(b *inbox) func(net.Listener) { return b.serve(ca.Expired(t, host)) },
+		"elsewhere": func(b *inbox) func(net.Listener) { return b.serve(ca.ECDSA(t, "other.example.org")) },
+		"plaintext": func(b *inbox) func(net.Listener) { return b.serve() },
+		"no handshake": func(b *inbox) func(net.Listener) {
+			return b.serveWith(func(s *gosmtp.Server) { s.TLSConfig = &tls.Config{} })
+		},
+		"no STARTTLS after all": func(b *inbox) func(net.Listener) {
+			return script("220 mx", "250-mx\r\n250 STARTTLS", "454 4.7.0 not now")
+		},
+	}
+	const inClear, refused, noTLS, broken = "clear", "451 4.7.5 Server certificate not verified", "451 4.7.4 TLS is required, but was not offered", "451 4.7.5 Cannot start TLS"
+	tests := []struct {
+		rules nexthop.Rules
+		want  map[string]string // by server: the word of the log, clear, or the answer to RCPT; others: refused
+	}{
+		{nexthop.Rules{Level: outbound.None}, map[string]string{"good": inClear, "foreign": inClear, "expired": inClear, "elsewhere": inClear, "plaintext": inClear, "no handshake": inClear, "no STARTTLS after all": "454"}},
+		{nexthop.Rules{Level: outbound.May}, map[string]string{"good": "Trusted", "foreign": "Untrusted", "expired": "Untrusted", "elsewhere": "Trusted", "plaintext": inClear, "no handshake": inClear, "no STARTTLS after all": "454"}},
+		{nexthop.Rules{Level: outbound.Encrypt}, map[string]string{"good": "Trusted", "foreign": "Untrusted", "expired": "Untrusted", "elsewhere": "Trusted", "plaintext": noTLS, "no handshake": broken, "no STARTTLS after all": "451 4.7.4 TLS is required, but host"}},
+		{nexthop.Rules{Level: outbound.Verify}, map[string]string{"good": "Verified", "plaintext": noTLS, "no handshake": broken, "no STARTTLS after all": "451 4.7.4 TLS is required, but host"}},
+		{nexthop.Rules{Level: outbound.Secure}, map[string]string{"good": "Verified", "plaintext": noTLS, "no handshake": broken, "no STARTTLS after all": "451 4.7.4 TLS is required, but host"}},
+		{nexthop.Rules{Level: outbound.Fingerprint, Fingerprints: []outbound.Sum{outbound.SumOf(foreign.Leaf.Raw)}}, map[string]string{"foreign": "Verified", "plaintext": noTLS, "no handshake": broken, "no STARTTLS after all": "451 4.7.4 TLS is required, but host"}},
+	}
+	for _, tt := range tests {
+		for name, server := range servers {
+			t.Run(tt.rules.Level.String()+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				w, b := newWorld(t), &inbox{}
+				w.finder.Roots = ca.Pool
+				w.domain(domain, tt.rules, server(b))
+				want, known := tt.want[name]
+				if !known {
+					want = refused
+				}
+				if want[0] == '4' {
+					w.session().send(domain, want, "")
+					if messages, _, _ := b.got(); len(messages) > 0 || strings.Contains(w.read(), "at "+tt.rules.Level.String()+" with "+host+";") {
+						t.Errorf("%q; %s", messages, w.read())
+					}
+					return
+				}
+				w.session().send(domain, "250", "250 2.0.0 queued as 4711")
+				_, secured, _ := b.got()
+				if len(secured) != 1 || secured[0] != (want != inClear) || want != inClear && !strings.Contains(w.read(), want+" at "+tt.rules.Level.String()+" with "+host) {
+					t.Errorf("%v; %s", secured, w.read())
+				}
+			})
+		}
+	}
+}
+
+// RFC 7672: what the TLSA records say, and nothing else, decides.
+func TestDANE(t *testing.T) {
+	const domain = "example.net"
+	foreign := testca.New(t)
+	expired := foreign.Expired(t, "whatever.example.org")
+	good := foreign.ECDSA(t, "mx1."+domain)
+	sum := func(der []byte) []byte { s := sha256.Sum256(der); return s[:] }
+	record := func(usage, selector byte, sum []byte) []byte { return append([]byte{usage, selector, 1}, sum...) }
+	tests := []struct {
+		name   string
+		serve  tls.Certificate
+		record []byte
+		want   string
+	}{
+		{"3 1 1, expired and for another name", expired, record(3, 1, sum(expired.Leaf.RawSubjectPublicKeyInfo)), "Verified at dane"},
+		{"2 0 1", good, record(2, 0, sum(good.Certificate[1])), "Verified at dane"},
+		{"2 0 1, for another name", foreign.ECDSA(t, "mx2.example.org"), record(2, 0, sum(good.Certificate[1])), ""},
+		{"another key", good, record(3, 1, sum(expired.Leaf.RawSubjectPublicKeyInfo)), ""},
+		{"unusable", good, record(1, 1, sum(good.Leaf.RawSubjectPublicKeyInfo)), "Untrusted at encrypt"},
+		{"none", good, nil, "Untrusted at may"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w, b := newWorld(t), &inbox{}
+			w.domain(domain, nexthop.Rules{Level: outbound.May, Signals: true}, b.serve(tt.serve))
+			if tt.record != nil {
+				w.tlsa(domain, tt.record...)
+			}
+			if tt.want == "" {
+				w.session().send(domain, "451 4.7.5 Server certificate not verified", "")
+				return
+			}
+			w.session().send(domain, "250", "250")
+			if !strings.Contains(w.read(), tt.want) {
+				t.Error(w.read())
+			}
+		})
+	}
+	t.Run("no plaintext", func(t *testing.T) {
+		w, b := newWorld(t), &inbox{}
+		w.domain(domain, nexthop.Rules{Level: outbound.May, Signals: true}, b.serve())
+		w.tlsa(domain, record(3, 1, sum(nil))...)
+		w.session().send(domain, "451 4.7.4 TLS is required", "")
+	})
+}
+
+// S-19: TLS that is offered is begun, whatever comes of it; and a handshake
+// that fails costs the message nothing but its secrecy.
+func TestTheNextServerIsTried(t *testing.T) {
+	const domain = "example.net"
+	w, b := newWorld(t), &inbox{}
+	good := w.ca.ECDSA(t, "mx5."+domain)
+	w.domain(domain, nexthop.Rules{Level: outbound.Verify},
+		script("554 5.7.1 go away"), script("421 4.3.2 later"), b.serve(), b.serve(w.ca.ECDSA(t, "mx1."+domain)), b.serve(good))
+	w.session().send(domain, "250", "250")
+	if _, secured, _ := b.got(); len(secured) != 1 || !secured[0] || !strings.Contains(w.read(), "Verified at verify with mx5.example.net") {
+		t.Errorf("%v; %s", secured, w.read())
+	}
+}
+
+// A server that breaks hellos of two packets off is called without the hybrid
+// groups, and for a day not with them again.
+func TestHybridGroupsAreSpared(t *testing.T) {
+	const domain = "example.net"
+	w, b := newWorld(t), &inbox{}
+	hellos := make(chan bool, 10)
+	certificate := w.ca.ECDSA(t, "mx1."+domain)
+	w.domain(domain, nexthop.Rules{Level: outbound.Verify}, b.serveWith(func(s *gosmtp.Server) {
+		s.TLSConfig = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			hybrid := strings.Contains(fmt.Sprint(hello.SupportedCurves), "MLKEM")
+			hellos <- hybrid
+			if hybrid {
+				_ = hello.Conn.Close()
+			}
+			return &tls.Config{Certificates: []tls.Certificate{certificate}}, nil
+		}}
+	}))
+	c := w.session()
+	c.send(domain, "250", "250")
+	c.send(domain, "250", "250")
+	for i, want := range []bool{true, false, false} {
+		if got := <-hellos; got != want {
+			t.Errorf("hello %d with hybrid groups: %t", i, got)
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package smarthost
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/idna"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
+)
+
+// transaction is a message on its way.
+type transaction struct {
+	sender   syntax.Path
+	utf8     bool
+	domain   string            // of the recipients so far; empty: none was accepted
+	server   *server           // theirs; nil: none yet
+	accepted int               // recipients
+	failed   map[string]string // domains that cannot be reached, and the answer to their recipients
+}
+
+// mailFrom begins a transaction. From here on a shutdown waits for its end.
+func (g *Gate) mailFrom(cmd command) error {
+	p, err := syntax.ParsePath(cmd.args, "FROM")
+	switch {
+	case err != nil:
+		return g.fault("501 5.5.4 Syntax: MAIL FROM:<address>")
+	case g.mail != nil:
+		return g.fault("503 5.5.1 Sender already given")
+	}
+	if refused := g.checkParameters(p); refused != "" {
+		return g.fault(refused)
+	}
+	g.mail = &transaction{sender: p, utf8: p.Has("SMTPUTF8"), failed: map[string]string{}}
+	g.front.Hold()
+	g.front.Lift()
+	g.answer("250 2.1.0 OK")
+	return nil
+}
+
+// checkParameters takes what we have offered, and nothing else.
+func (g *Gate) checkParameters(p syntax.Path) (refused string) {
+	for param := range strings.FieldsSeq(p.Params) {
+		key, value, valued := strings.Cut(param, "=")
+		switch strings.ToUpper(key) {
+		case "SIZE":
+			size, err := strconv.ParseUint(value, 10, 63)
+			if err != nil {
+				return "501 5.5.4 Syntax: SIZE=bytes"
+			}
+			if size > uint64(g.o.Message) {
+				return tooBig
+			}
+		case "BODY":
+			if !strings.EqualFold(value, "7BIT") && !strings.EqualFold(value, "8BITMIME") {
+				return "501 5.5.4 Unsupported BODY"
+			}
+		case "SMTPUTF8":
+			if valued {
+				return "501 5.5.4 Syntax: SMTPUTF8"
+			}
+		default:
+			return "555 5.5.4 Unsupported parameter"
+		}
+	}
+	if !asciiOnly(p.Address) && !p.Has("SMTPUTF8") {
+		return "553 5.6.7 The address needs SMTPUTF8"
+	}
+	return ""
+}
+
+// rcptTo asks the recipient's server, which for the first one is looked for.
+func (g *Gate) rcptTo(cmd command) error {
+	if g.mail == nil {
+		return g.fault("503 5.5.1 Need MAIL command")
+	}
+	p, err := syntax.ParsePath(cmd.args, "TO")
+	switch {
+	case err != nil || p.Address == "":
+		return g.fault("501 5.5.4 Syntax: RCPT TO:<address>")
+	case p.Params != "":
+		return g.fault("555 5.5.4 Unsupported parameter")
+	case !asciiOnly(p.Address) && !g.mail.utf8:
+		return g.fault("553 5.6.7 The address needs SMTPUTF8")
+	}
+	domain, err := domainOf(p.Address)
+	if err != nil {
+		g.answer("501 5.1.3 Bad recipient address syntax")
+		return nil
+	}
+	m := g.mail
+	switch failed := m.failed[domain]; {
+	case m.domain != "" && m.domain != domain:
+		g.answer("452 4.5.3 One domain at a time: send this recipient in another transaction")
+		return nil
+	case m.accepted >= g.o.Recipients:
+		g.answer("452 4.5.3 Too many recipients")
+		return nil
+	case failed != "":
+		g.answer(failed)
+		return nil
+	case m.server == nil:
+		if reached, err := g.begin(domain); err != nil || !reached {
+			return err
+		}
+	}
+	return g.offer(p)
+}
+
+// begin finds a server for the domain and tells it of the sender. What it
+// says to that, if it is no yes, is the answer to all recipients there.
+func (g *Gate) begin(domain string) (reached bool, err error) {
+	m := g.mail
+	if err := g.front.Flush(); err != nil {
+		return false, gate.FromClient(err)
+	}
+	s, refused, err := g.reach(domain)
+	if err != nil {
+		return false, err
+	}
+	if refused == "" {
+		refused = s.mail(m.sender)
+	}
+	if refused == "" {
+		m.domain, m.server = domain, s
+		return true, nil
+	}
+	if s != nil {
+		s.quit()
+	}
+	g.o.Watch.Ended(Delivery{Domain: domain, Server: s.label(), TLS: s.secured(), Reply: firstLine(refused)})
+	if len(m.failed) < g.o.Recipients {
+		m.failed[domain] = refused
+	}
+	g.answer(refused)
+	return false, nil
+}
+
+// offer tells the server of a recipient.
+func (g *Gate) offer(p syntax.Path) error {
+	m := g.mail
+	r, err := m.server.exchange("RCPT TO:<" + p.Address + ">")
+	switch {
+	case err != nil:
+		g.answer(m.server.lost("talking to it"))
+		return nil
+	case r.ok():
+		m.accepted++
+	}
+	_, _ = g.front.Write(r.text)
+	return nil
+}
+
+// end gives the transaction up, if there is one.
+func (g *Gate) end() {
+	if g.mail == nil {
+		return
+	}
+	if g.mail.server != nil {
+		g.mail.server.quit()
+	}
+	g.mail = nil
+	g.front.Release()
+}
+
+var errDomain = errors.New("no domain")
+
+// domainOf is the domain of an address, in the form in which DNS knows it, or
+// an address literal.
+func domainOf(address string) (string, error) {
+	at := strings.LastIndexByte(address, '@')
+	domain := strings.ToLower(address[at+1:])
+	switch {
+	case at <= 0 || domain == "" || len(domain) > 255:
+		return "", errDomain
+	case strings.HasPrefix(domain, "[") && strings.HasSuffix(domain, "]"):
+		return domain, nil
+	}
+	ascii, err := idna.Lookup.ToASCII(domain)
+	if err != nil || ascii == "" || strings.ContainsAny(ascii, " \t\\\"()<>[]:;,@") {
+		return "", errDomain
+	}
+	return strings.TrimSuffix(ascii, "."), nil
+}

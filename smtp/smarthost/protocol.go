@@ -1,0 +1,103 @@
+package smarthost
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/nexthop"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// Options are the rules of one listener.
+type Options struct {
+	Name       string // by which we introduce ourselves to servers
+	Denied     bool   // the client is none of those who may send mail
+	Finder     Finder
+	Watch      Watch
+	Message    int // bytes of a message
+	Recipients int // of a transaction
+	Received   bool
+}
+
+// Finder finds the servers of a domain; see nexthop.Finder.
+type Finder interface {
+	Hops(ctx context.Context, domain string) iter.Seq2[nexthop.Hop, error]
+
+	// Spare notes that a server fails with hybrid groups, and not without.
+	Spare(host string)
+}
+
+// Gate is the conversation of one session.
+type Gate struct {
+	s *gate.Session
+	o Options
+
+	front  *wire.Conn
+	helo   string // how the client has introduced itself; empty: not yet
+	verb   string // EHLO or HELO
+	errors int
+	mail   *transaction // nil: none has begun
+}
+
+// New returns the gate of a session.
+func New(s *gate.Session, o Options) *Gate { return &Gate{s: s, o: o} }
+
+// Secure does nothing: the client is a neighbour, and speaks in clear.
+func (g *Gate) Secure(*wire.Conn) error { return nil }
+
+var errNotOpened = errors.New("a smarthost finds its backends by itself")
+
+// Open is not called for a gate that finds its backends by itself.
+func (g *Gate) Open(*wire.Conn) error { return gate.Because(gate.Internal, errNotOpened) }
+
+var errDenied = errors.New("the client's address is not among those of smarthost.clients")
+
+// Settle carries the conversation to its end.
+func (g *Gate) Settle(front, _ *wire.Conn) error {
+	g.front = front
+	defer g.end()
+	if g.o.Denied {
+		front.Print("554 5.7.1 Access denied\r\n")
+		_ = front.Flush()
+		return gate.Because(gate.Done, errDenied)
+	}
+	front.Print("220 ", g.s.Hostname, " ESMTP ", g.s.Banner, "\r\n")
+	for {
+		if !front.HasLine() {
+			if err := front.Flush(); err != nil {
+				return gate.FromClient(err)
+			}
+		}
+		cmd, err := g.next()
+		if err != nil {
+			return err
+		}
+		if err := g.obey(cmd); err != nil {
+			return err
+		}
+	}
+}
+
+// farewells are the last words for each reason (RFC 5321 §3.8, RFC 3463);
+// without one, nothing is said.
+var farewells = map[gate.Reason]string{
+	gate.Timeout:        "421 4.4.2 Timeout exceeded, closing connection",
+	gate.Desynchronised: "554 5.5.0 Improper use of SMTP command pipelining",
+	gate.TooManyErrors:  "421 4.7.0 Too many errors, closing connection",
+	gate.LineTooLong:    "500 5.5.2 Line too long",
+	gate.OtherProtocol:  "554 5.5.0 This is a mail service",
+	gate.EarlyTalker:    "554 5.5.1 You spoke before the greeting",
+	gate.Busy:           "421 4.7.0 Too many connections, try again later",
+	gate.Shutdown:       "421 4.3.2 Service shutting down, try again later",
+	gate.Internal:       "421 4.3.0 Internal error",
+}
+
+// Refuse says the last words of a session.
+func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
+	if text := farewells[why]; text != "" {
+		front.Print(text, " [", g.s.ID, "]\r\n")
+		_ = front.Flush()
+	}
+}

@@ -1,0 +1,142 @@
+package smarthost
+
+import (
+	"context"
+	"errors"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/nexthop"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+// reach finds a server of the domain that is ready to take mail, with the TLS
+// that there must be. Where there is none, refused is the answer for the
+// client: the reason why the last one would not do.
+func (g *Gate) reach(domain string) (s *server, refused string, err error) {
+	ctx, cancel := g.s.Search()
+	defer cancel()
+	refused = "451 4.4.4 There is no server for " + domain
+	for hop, err := range g.o.Finder.Hops(ctx, domain) {
+		if err != nil {
+			refused = refusal(err)
+		}
+		for _, address := range hop.Addresses {
+			if err != nil || ctx.Err() != nil {
+				break
+			}
+			s, why := g.open(ctx, hop, address)
+			if why == nil {
+				return s, "", nil
+			}
+			refused = why.reply
+		}
+		switch {
+		case errors.Is(ctx.Err(), context.Canceled):
+			return nil, "", gate.Because(gate.Shutdown, nil)
+		case ctx.Err() != nil:
+			return nil, "451 4.4.1 No server of " + domain + " could be reached in time", nil
+		}
+	}
+	return nil, refused, nil
+}
+
+// refusal is the reply that an error of the Finder stands for.
+func refusal(err error) string {
+	if failed, ok := errors.AsType[*nexthop.Failure](err); ok {
+		return clean(failed.Reply)
+	}
+	return "451 4.3.0 " + clean(err.Error())
+}
+
+// failed is why a server cannot be used; what is left to be tried depends on
+// how far it has come.
+type failed struct {
+	reply  string // for the client, always a temporary one
+	tls    error  // TLS was offered and did not come about; nil: that is not the reason
+	silent bool   // the server has broken the handshake off without a word
+}
+
+// open makes a server ready. A handshake that fails is tried once more without
+// the hybrid groups; and where plaintext is no worse than what was to be had,
+// the server is called again in clear (RFC 7435), as Postfix does it.
+func (g *Gate) open(ctx context.Context, hop nexthop.Hop, address string) (*server, *failed) {
+	terms := hop.Terms
+	s, why := g.try(ctx, hop.Host, address, terms)
+	if why != nil && why.silent && terms.Hybrid() {
+		terms.Classical = true
+		if s, why = g.try(ctx, hop.Host, address, terms); why == nil {
+			g.o.Finder.Spare(hop.Host)
+		}
+	}
+	if why == nil || why.tls == nil {
+		return s, why
+	}
+	inClear := terms.Level == outbound.May
+	g.o.Watch.Unsecured(Server{hop.Host, address}, terms.Level, inClear, why.tls)
+	if !inClear {
+		return nil, why
+	}
+	terms.Level = outbound.None
+	return g.try(ctx, hop.Host, address, terms)
+}
+
+// try connects to a server and brings it to where it takes mail.
+func (g *Gate) try(ctx context.Context, host, address string, terms outbound.Terms) (*server, *failed) {
+	s := &server{Server: Server{host, address}, terms: terms}
+	config := terms.Config(&s.verdict)
+	if terms.Level == outbound.None {
+		config = nil
+	}
+	back, err := g.s.Connect(ctx, address, config)
+	if err != nil {
+		return nil, &failed{reply: "450 4.4.1 Connect to " + s.String() + ": " + clean(err.Error())}
+	}
+	s.back = back
+	if why := g.prepare(s); why != nil {
+		s.quit()
+		return nil, why
+	}
+	back.Lift()
+	return s, nil
+}
+
+// prepare hears the greeting, introduces us, and turns TLS on.
+func (g *Gate) prepare(s *server) *failed {
+	r, err := s.readReply()
+	if err != nil || r.code != 220 {
+		return s.refused("the connection", r, err)
+	}
+	if why := g.introduce(s); why != nil || s.terms.Level == outbound.None {
+		return why
+	}
+	if !s.offers("STARTTLS") {
+		if s.terms.Level.Required() {
+			return &failed{reply: "451 4.7.4 TLS is required, but was not offered by host " + s.String()}
+		}
+		return nil
+	}
+	if why := s.startTLS(); why != nil {
+		return why
+	}
+	g.o.Watch.Secured(Handshake{s.Server, s.terms.Level, s.back.TLS(), s.verdict, s.terms.Testing})
+	return g.introduce(s)
+}
+
+// introduce says EHLO, or to a server that is too old for it HELO. One that
+// bears our own name is ourselves.
+func (g *Gate) introduce(s *server) *failed {
+	s.extensions = nil
+	r, err := s.exchange("EHLO " + g.o.Name)
+	if err == nil && r.code/100 == 5 {
+		r, err = s.exchange("HELO " + g.o.Name)
+	} else if err == nil && r.ok() {
+		s.extensions = r.lines()[1:]
+	}
+	if err != nil || !r.ok() {
+		return s.refused("our name", r, err)
+	}
+	if name := r.firstWord(); name == g.s.Hostname || name == g.o.Name {
+		return &failed{reply: "451 4.4.6 Mail loops back to myself: " + s.String() + " bears my name"}
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package smarthost
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"strings"
+	"syscall"
+
+	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/smtp/syntax"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+// server is the recipients' server, and how far we have come with it.
+type server struct {
+	Server
+	back       *wire.Conn
+	terms      outbound.Terms
+	verdict    outbound.Verdict
+	extensions []string // of its last reply to EHLO
+	gone       bool     // it has hung up, or is out of step
+}
+
+// label is the server for the log; that of none is zero.
+func (s *server) label() Server {
+	if s == nil {
+		return Server{}
+	}
+	return s.Server
+}
+
+func (s *server) secured() *tls.ConnectionState {
+	if s == nil {
+		return nil
+	}
+	return s.back.TLS()
+}
+
+// reply is what a server has answered: one code and its lines.
+type reply struct {
+	code int
+	text []byte // each line with its CRLF
+}
+
+func (r reply) ok() bool { return r.code/100 == 2 }
+
+// lines are those of the reply without their codes.
+func (r reply) lines() []string {
+	var lines []string
+	for line := range strings.Lines(string(r.text)) {
+		lines = append(lines, strings.TrimRight(line[min(4, len(line)):], "\r\n"))
+	}
+	return lines
+}
+
+func (r reply) firstWord() string {
+	word, _, _ := strings.Cut(r.lines()[0], " ")
+	return strings.ToLower(word)
+}
+
+// first is the first line, fit for a reply and the log.
+func (r reply) first() string {
+	line, _, _ := bytes.Cut(r.text, []byte("\r\n"))
+	return clean(string(line))
+}
+
+// maxReply bounds a reply, in bytes.
+const maxReply = 64 << 10
+
+func (s *server) readReply() (reply, error) { return s.readLines(s.back.ReadLine) }
+
+// readVerdict reads the reply to the end of a message, which may take long
+// (RFC 5321 §4.5.3.2.6: ten minutes).
+func (s *server) readVerdict() (reply, error) { return s.readLines(s.back.ReadVerdict) }
+
+func (s *server) readLines(read func() ([]byte, error)) (reply, error) {
+	var r reply
+	for {
+		line, err := read()
+		if err != nil {
+			s.gone = true
+			return reply{}, err
+		}
+		code, last, err := syntax.ReplyLine(line)
+		if err != nil || r.code != 0 && r.code != code || len(r.text)+len(line) > maxReply {
+			s.gone = true
+			return reply{}, syntax.ErrReply
+		}
+		r.code = code
+		r.text = append(append(r.text, line...), "\r\n"...)
+		if last {
+			s.gone = code == 421
+			return r.softened(), nil
+		}
+	}
+}
+
+// softened makes a server's goodbye a refusal that is not our own goodbye: the
+// client's session goes on.
+func (r reply) softened() reply {
+	if r.code != 421 {
+		return r
+	}
+	r.code = 451
+	r.text = bytes.ReplaceAll(append([]byte("\r\n"), r.text...), []byte("\r\n421"), []byte("\r\n451"))[2:]
+	return r
+}
+
+var errUnasked = errors.New("the server has spoken unasked")
+
+// exchange sends a command and reads its reply. A server that has said
+// anything beforehand is out of step: its next yes might mean another thing.
+func (s *server) exchange(line string) (reply, error) {
+	switch {
+	case s.gone:
+		return reply{}, io.EOF
+	case s.back.Buffered() > 0:
+		s.gone = true
+		return reply{}, errUnasked
+	}
+	s.back.Print(line, "\r\n")
+	if err := s.back.Flush(); err != nil {
+		s.gone = true
+		return reply{}, err
+	}
+	return s.readReply()
+}
+
+// offers reports whether the server has an extension.
+func (s *server) offers(name string) bool {
+	for _, line := range s.extensions {
+		keyword, _, _ := strings.Cut(line, " ")
+		if strings.EqualFold(keyword, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// startTLS turns TLS on. What the server has said in clear counts for nothing
+// behind it.
+func (s *server) startTLS() *failed {
+	r, err := s.exchange("STARTTLS")
+	if err != nil {
+		return &failed{reply: s.lost("starting TLS"), tls: err}
+	}
+	if r.code != 220 {
+		return &failed{reply: "451 4.7.4 TLS is required, but host " + s.String() + " refused to start TLS: " + r.first(), tls: errors.New(r.first())}
+	}
+	if err := s.back.Upgrade(""); err != nil {
+		s.gone = true
+		why := &failed{reply: "451 4.7.5 Cannot start TLS with " + s.String() + ": handshake failure", tls: err, silent: brokeOff(err)}
+		if unproven, ok := errors.AsType[*outbound.NotVerified](err); ok {
+			why.reply = "451 4.7.5 Server certificate not verified: " + s.String() + ": " + clean(unproven.Err.Error())
+			why.silent = false
+		}
+		return why
+	}
+	return nil
+}
+
+// mail tells the server of the sender. What it says to that, if it is no yes,
+// comes back.
+func (s *server) mail(p syntax.Path) (refused string) {
+	var params []string
+	for param := range strings.FieldsSeq(p.Params) {
+		key, _, _ := strings.Cut(param, "=")
+		extension := strings.ToUpper(key)
+		if extension == "BODY" {
+			extension = "8BITMIME"
+		}
+		switch {
+		case s.offers(extension):
+			params = append(params, param)
+		case extension == "SMTPUTF8":
+			return "550 5.6.7 SMTPUTF8 is required, but was not offered by host " + s.String()
+		}
+	}
+	r, err := s.exchange(syntax.Path{Address: p.Address, Params: strings.Join(params, " ")}.Line("MAIL FROM:"))
+	switch {
+	case err != nil:
+		return s.lost("beginning a message")
+	case !r.ok():
+		return strings.TrimSuffix(string(r.text), "\r\n")
+	}
+	return ""
+}
+
+// refused is the failure of a server that does not want us. Whether it means
+// that for ever is for the client to find out: there may be other servers.
+func (s *server) refused(what string, r reply, err error) *failed {
+	if err != nil {
+		return &failed{reply: s.lost("hearing its answer to " + what)}
+	}
+	s.gone = s.gone || r.code == 554
+	return &failed{reply: "451 4.4.0 Host " + s.String() + " refused " + what + ": " + r.first()}
+}
+
+func (s *server) lost(when string) string {
+	return "451 4.4.2 Lost connection with " + s.String() + " while " + when
+}
+
+// quit says goodbye; nothing depends on the answer.
+func (s *server) quit() {
+	if s.gone {
+		s.back.Abort()
+		return
+	}
+	s.gone = true
+	s.back.Print("QUIT\r\n")
+	_ = s.back.Close()
+}
+
+// brokeOff reports whether a handshake has ended without a word, or with none
+// in time: of what is too much for them, old servers do not complain.
+func brokeOff(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// maxClean bounds what of another's words goes into a reply, in bytes.
+const maxClean = 200
+
+// clean makes others' words fit for one line of a reply.
+func clean(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text)
+	return text[:min(len(text), maxClean)]
+}
+
+// split takes host:port apart; the host comes without brackets.
+func split(address string) (ip, port string) {
+	colon := strings.LastIndexByte(address, ':')
+	if colon < 0 {
+		return address, ""
+	}
+	return strings.Trim(address[:colon], "[]"), address[colon+1:]
+}

@@ -1,0 +1,332 @@
+package smarthost_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gosmtp "github.com/emersion/go-smtp"
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/nexthop"
+	"github.com/letterlock/letterlock/internal/resolver"
+	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/smtp/smarthost"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+const patience = 20 * time.Second
+
+// world is a smarthost on loopback, with a DNS and an authority of its own.
+// The servers of a domain listen on one port, each on an address of its own.
+type world struct {
+	*book
+	t      *testing.T
+	ca     *testca.CA
+	dns    *testdns.Server
+	finder *nexthop.Finder
+	proxy  *proxy.Server
+	denied bool
+	limit  int
+	hosts  int
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{book: &book{}, t: t, ca: testca.New(t), dns: testdns.New(t), limit: 1 << 20}
+	w.dns.Behave(true, false, dnsmessage.RCodeSuccess)
+	w.finder = &nexthop.Finder{
+		DNS: nexthop.Servers{resolver.Resolver{Address: w.dns.Address}}, Validates: true, Roots: w.ca.Pool,
+		Names: []string{"mail.example.com"}, Default: nexthop.Rules{Level: outbound.May, Signals: true}, Sessions: outbound.NewSessions(10),
+	}
+	return w
+}
+
+// start begins to serve, with what the finder and the limits are by then.
+func (w *world) start() {
+	w.t.Helper()
+	w.proxy = &proxy.Server{
+		Hostname: "mail.example.com", Observer: proxy.SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler),
+		Limits: proxy.Limits{Connections: 100, ConnectionsPerClient: 100, Handshakes: 10, Line: 2000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000},
+		Timeouts: proxy.Timeouts{
+			Handshake: 5 * time.Second, Dial: 5 * time.Second, Greeting: patience, Command: patience, Login: patience,
+			Unauthenticated: patience, Idle: patience, Data: patience, Message: patience, EndOfData: patience,
+		},
+		Listeners: []*proxy.Listener{{
+			Service: "smarthost", Address: "127.0.0.1:0", Outbound: true, Backend: &proxy.Pool{Name: "MX"},
+			NewGate: func(s *gate.Session) proxy.Gate {
+				return smarthost.New(s, smarthost.Options{
+					Name: "out.example.com", Denied: w.denied, Finder: w.finder, Watch: w.book, Message: w.limit, Recipients: 3, Received: true,
+				})
+			},
+		}},
+	}
+	if err := w.proxy.Listen(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.proxy.Serve()
+	w.t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = w.proxy.Shutdown(ctx)
+	})
+}
+
+// domain gives a domain servers: MX records in order, and a port of its own.
+func (w *world) domain(name string, rules nexthop.Rules, serve ...func(net.Listener)) {
+	w.t.Helper()
+	var records []dnsmessage.ResourceBody
+	port := 0
+	for i, serve := range serve {
+		w.hosts++
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.1.%d:%d", w.hosts, port))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		port = l.Addr().(*net.TCPAddr).Port
+		host := fmt.Sprintf("mx%d.%s", i+1, name)
+		w.dns.Set(host, &dnsmessage.AResource{A: [4]byte{127, 0, 1, byte(w.hosts)}})
+		records = append(records, &dnsmessage.MXResource{Pref: uint16(i), MX: dnsmessage.MustNewName(host + ".")})
+		var running sync.WaitGroup
+		running.Go(func() { serve(l) })
+		w.t.Cleanup(func() { _ = l.Close(); running.Wait() })
+	}
+	w.dns.Set(name, records...)
+	w.finder.Destinations = append(w.finder.Destinations, nexthop.Destination{
+		Domains: []string{name}, NextHop: nexthop.NextHop{Name: name, Port: port}, Rules: rules,
+	})
+}
+
+// tlsa publishes a record for the first server of a domain.
+func (w *world) tlsa(domain string, data ...byte) {
+	for _, d := range w.finder.Destinations {
+		if d.Domains[0] == domain {
+			w.dns.Set(fmt.Sprintf("_%d._tcp.mx1.%s", d.NextHop.Port, domain), &dnsmessage.UnknownResource{Type: 52, Data: data})
+		}
+	}
+}
+
+// inbox is a server that takes mail.
+type inbox struct {
+	mu       sync.Mutex
+	messages []string // envelope and text
+	tls      []bool
+	names    []string                     // by which clients have introduced themselves
+	refuse   map[string]*gosmtp.SMTPError // by recipient, or by text
+}
+
+// serve is a mail server, with STARTTLS if it has a certificate.
+func (b *inbox) serve(certificates ...tls.Certificate) func(net.Listener) {
+	return b.serveWith(func(s *gosmtp.Server) {
+		if len(certificates) > 0 {
+			s.TLSConfig = &tls.Config{Certificates: certificates}
+		}
+	})
+}
+
+func (b *inbox) serveWith(change func(*gosmtp.Server)) func(net.Listener) {
+	s := gosmtp.NewServer(gosmtp.BackendFunc(func(c *gosmtp.Conn) (gosmtp.Session, error) {
+		_, secured := c.TLSConnectionState()
+		return &delivery{inbox: b, secured: secured, name: c.Hostname()}, nil
+	}))
+	s.Domain, s.ErrorLog, s.EnableSMTPUTF8 = "mx.example.net", log.New(io.Discard, "", 0), true
+	s.ReadTimeout, s.WriteTimeout = patience, patience
+	change(s)
+	return func(l net.Listener) {
+		_ = s.Serve(l)
+		_ = s.Close()
+	}
+}
+
+func (b *inbox) got() (messages []string, secured []bool, names []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.messages), slices.Clone(b.tls), slices.Clone(b.names)
+}
+
+type delivery struct {
+	inbox    *inbox
+	secured  bool
+	name     string
+	envelope string
+}
+
+func (d *delivery) Reset()        { d.envelope = "" }
+func (d *delivery) Logout() error { return nil }
+
+func (d *delivery) Mail(from string, o *gosmtp.MailOptions) error {
+	d.envelope = "<" + from + ">"
+	if o.UTF8 {
+		d.envelope += " SMTPUTF8"
+	}
+	return d.inbox.verdict(from)
+}
+
+func (d *delivery) Rcpt(to string, _ *gosmtp.RcptOptions) error {
+	if err := d.inbox.verdict(to); err != nil {
+		return err
+	}
+	d.envelope += " <" + to + ">"
+	return nil
+}
+
+func (d *delivery) Data(r io.Reader) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if err := d.inbox.verdict(string(text)); err != nil {
+		return err
+	}
+	d.inbox.mu.Lock()
+	defer d.inbox.mu.Unlock()
+	d.inbox.messages = append(d.inbox.messages, d.envelope+"\r\n"+string(text))
+	d.inbox.tls, d.inbox.names = append(d.inbox.tls, d.secured), append(d.inbox.names, d.name)
+	return &gosmtp.SMTPError{Code: 250, EnhancedCode: gosmtp.EnhancedCode{2, 0, 0}, Message: "queued as 4711"}
+}
+
+func (b *inbox) verdict(on string) error {
+	for what, refusal := range b.refuse {
+		if strings.Contains(on, what) {
+			return refusal
+		}
+	}
+	return nil
+}
+
+// script is a server that says a line for each that it hears, and hangs up
+// behind the last; the first line is its greeting.
+func script(lines ...string) func(net.Listener) {
+	return func(l net.Listener) {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			heard := bufio.NewReader(conn)
+			for i, line := range lines {
+				if i > 0 {
+					if _, err := heard.ReadString('\n'); err != nil {
+						break
+					}
+				}
+				_, _ = io.WriteString(conn, line+"\r\n")
+			}
+			_ = conn.Close()
+		}
+	}
+}
+
+// book is a Watch that remembers.
+type book struct {
+	mu    sync.Mutex
+	notes []string
+}
+
+func (b *book) note(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.notes = append(b.notes, fmt.Sprintf(format, args...))
+}
+
+func (b *book) read() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Join(b.notes, "; ")
+}
+
+func (b *book) Secured(h smarthost.Handshake) {
+	b.note("%s at %s with %s", h.Verdict.Trust, h.Level, h.Server.Host)
+}
+
+func (b *book) Unsecured(server smarthost.Server, level outbound.Level, inClear bool, _ error) {
+	b.note("no TLS at %s with %s, in clear: %t", level, server.Host, inClear)
+}
+
+func (b *book) Ended(d smarthost.Delivery) {
+	b.note("%s by %s, TLS: %t, %d recipients: %.3s", d.Domain, d.Server.Host, d.TLS != nil, d.Recipients, d.Reply)
+}
+
+// client is the legacy server.
+type client struct {
+	net.Conn
+	heard *bufio.Reader
+	t     *testing.T
+}
+
+func (w *world) dial() client {
+	w.t.Helper()
+	if w.proxy == nil {
+		w.start()
+	}
+	conn, err := net.Dial("tcp", w.proxy.Addresses()[0].String())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	return client{conn, bufio.NewReader(conn), w.t}
+}
+
+// session is a client that has said its name.
+func (w *world) session() client {
+	w.t.Helper()
+	c := w.dial()
+	c.hear("220 mail.example.com")
+	c.say("EHLO legacy.lan", "250 SMTPUTF8")
+	return c
+}
+
+// hear wants a reply whose last line begins with want.
+func (c client) hear(want string) {
+	c.t.Helper()
+	for {
+		line, err := c.heard.ReadString('\n')
+		if err != nil {
+			c.t.Fatalf("%v, where %q was due", err, want)
+		}
+		if len(line) > 3 && line[3] == '-' {
+			continue
+		}
+		if !strings.HasPrefix(line, want) {
+			c.t.Errorf("heard %q, want %q", line, want)
+		}
+		return
+	}
+}
+
+func (c client) say(line, want string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.Conn, line+"\r\n"); err != nil {
+		c.t.Fatal(err)
+	}
+	c.hear(want)
+}
+
+// send sends a message to somebody at a domain. Each answer has to begin as is
+// wanted; at the first that is no yes the message ends.
+func (c client) send(domain, rcpt, end string) {
+	c.t.Helper()
+	c.say("MAIL FROM:<alice@example.com>", "250")
+	c.say("RCPT TO:<bob@"+domain+">", rcpt)
+	if !strings.HasPrefix(rcpt, "2") {
+		c.say("RSET", "250")
+		return
+	}
+	c.say("DATA", "354")
+	c.say("Subject: hello\r\n\r\nA line.\r\n.", end)
+}
