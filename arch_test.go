@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 	"internal/resolver":    {},
 	"internal/testacme":    {},
 	"internal/testca":      {},
+	"internal/testtext":    {},
 	"internal/testdns":     {},
 	"internal/dialog":      {"internal/gate", "internal/testca", "internal/wire", "tlspolicy"},
 	"attacks":              {}, // tests alone, which may know everybody

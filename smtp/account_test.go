@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/letterlock/letterlock/internal/testtext"
 )
 
 // account is what a client may take for done, by what it has said and what it
@@ -162,9 +164,9 @@ func meant(verb, args string) string {
 	return args
 }
 
-// message is what follows a 354; meaning says what a text is.
+// message is what follows a 354; testtext.Meaning says what a text is.
 func (a *account) message() {
-	content, rest, ended := meaning([]byte(a.said))
+	content, rest, ended := testtext.Meaning([]byte(a.said))
 	if !ended {
 		a.said = ""
 		return
@@ -172,7 +174,7 @@ func (a *account) message() {
 	raw := a.said[:len(a.said)-len(rest)]
 	a.said = string(rest)
 	if r, ok := a.next(); ok {
-		a.must(!a.rejects || regular(raw) == raw || r.code >= 400, "%q is answered %+v", raw, r)
+		a.must(!a.rejects || testtext.Regular(raw) == raw || r.code >= 400, "%q is answered %+v", raw, r)
 		a.must(r.number > 0 || r.code/100 != 2, "a message is answered with the gate's own %+v", r)
 		if r.number > 0 {
 			a.done = append(a.done, reading{verb: "text", text: string(content), code: r.code, reply: r.number})

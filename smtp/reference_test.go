@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/testtext"
 )
 
 // reference is a backend that reads by the letter of RFC 5321, RFC 3030,
@@ -225,10 +227,10 @@ func (r *reference) message() bool {
 	}
 	content := string(text[:end+2])
 	r.heard = text[end+5:]
-	if regular(content) != content {
+	if testtext.Regular(content) != content {
 		r.blame("a text with bare CR, LF or NUL: %q", content)
 	}
-	if laxEnds([]byte(content[2:] + ".\r\n")) {
+	if testtext.LaxEnds([]byte(content[2:] + ".\r\n")) {
 		r.blame("a text that others might take for more than one: %q", content)
 	}
 	r.inText = false

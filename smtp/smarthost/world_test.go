@@ -58,9 +58,10 @@ func newWorld(t *testing.T) *world {
 // start begins to serve, with what the finder and the limits are by then.
 func (w *world) start() {
 	w.t.Helper()
-	w.proxy = &proxy.Server{
-		Hostname: "mail.example.com", Observer: proxy.SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler),
-		Limits: proxy.Limits{Connections: 100, ConnectionsPerClient: 100, Handshakes: 10, Line: 2000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000},
+	w.proxy = &proxy.Server{Observer: proxy.SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
+	g := &proxy.Generation{
+		Hostname: "mail.example.com",
+		Limits:   proxy.Limits{Connections: 100, ConnectionsPerClient: 100, Handshakes: 10, Line: 2000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000},
 		Timeouts: proxy.Timeouts{
 			Handshake: 5 * time.Second, Dial: 5 * time.Second, Greeting: patience, Command: patience, Login: patience,
 			Unauthenticated: patience, Idle: patience, Data: patience, Message: patience, EndOfData: patience,
@@ -74,7 +75,7 @@ func (w *world) start() {
 			},
 		}},
 	}
-	if err := w.proxy.Listen(); err != nil {
+	if err := w.proxy.Listen(g); err != nil {
 		w.t.Fatal(err)
 	}
 	w.proxy.Serve()

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/letterlock/letterlock/internal/testtext"
 )
 
 // translate runs a text through in the given pieces. It returns what is
@@ -28,52 +30,10 @@ func translate(src []byte, piece func() int) (out []byte, irregular bool, rest [
 
 func whole() int { return 1 << 30 }
 
-// meaning is what a sender that follows RFC 5321 means: the text up to
-// CRLF.CRLF, its stuffing taken off, and then its line ends made regular. It
-// is written to be read, not to be fast.
-func meaning(src []byte) (content []byte, rest []byte, end bool) {
-	stuffed := "\r\n" + string(src)
-	i := strings.Index(stuffed, "\r\n.\r\n")
-	if i < 0 {
-		return nil, nil, false
-	}
-	rest = []byte(stuffed[i+5:])
-	text := stuffed[:i+2]
-	text = strings.ReplaceAll(text, "\r\n.", "\r\n")[2:]
-	return []byte(regular(text)), rest, true
-}
-
-func regular(text string) string {
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] == '\r' && i+1 < len(text) && text[i+1] == '\n':
-			i++
-			b.WriteString("\r\n")
-		case text[i] == '\r' || text[i] == '\n':
-			b.WriteString("\r\n")
-		case text[i] != 0:
-			b.WriteByte(text[i])
-		}
-	}
-	return b.String()
-}
-
-// laxReaders are ways in which backends have been seen to read a text, after
-// which nothing may be left: what ends early leaves the rest to be obeyed.
-func laxEnds(out []byte) bool {
-	lax := bytes.ReplaceAll(out, []byte{0}, nil)
-	lax = bytes.ReplaceAll(lax, []byte("\r\n"), []byte("\n"))
-	lax = bytes.ReplaceAll(lax, []byte("\r"), []byte("\n"))
-	lax = append([]byte("\n"), lax...)
-	i := bytes.Index(lax, []byte("\n.\n"))
-	return i >= 0 && i+3 < len(lax)
-}
-
 func checkText(t *testing.T, src []byte, piece func() int) {
 	t.Helper()
 	out, _, rest, end := translate(src, piece)
-	content, wantRest, wantEnd := meaning(src)
+	content, wantRest, wantEnd := testtext.Meaning(src)
 	if end != wantEnd {
 		t.Fatalf("%q: ended %v, want %v", src, end, wantEnd)
 	}
@@ -83,11 +43,11 @@ func checkText(t *testing.T, src []byte, piece func() int) {
 	if !bytes.Equal(rest, wantRest) {
 		t.Fatalf("%q: left %q, want %q", src, rest, wantRest)
 	}
-	got, gotRest, gotEnd := meaning(out)
+	got, gotRest, gotEnd := testtext.Meaning(out)
 	if !gotEnd || len(gotRest) > 0 || !bytes.Equal(got, content) {
 		t.Fatalf("%q: written %q, which means %q, want %q", src, out, got, content)
 	}
-	if laxEnds(out) {
+	if testtext.LaxEnds(out) {
 		t.Fatalf("%q: written %q, which a lax reader ends early", src, out)
 	}
 }
