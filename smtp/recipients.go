@@ -16,7 +16,10 @@ func Recipients(list []string) func(address string) bool {
 		entries[strings.ToLower(entry)] = true
 	}
 	return func(address string) bool {
-		if strings.EqualFold(address, "postmaster") { // RFC 5321 §4.5.1
+		switch {
+		case strings.ContainsAny(address, almostASCII):
+			return false
+		case strings.EqualFold(address, "postmaster"): // RFC 5321 §4.5.1
 			return true
 		}
 		at := strings.LastIndexByte(address, '@')
@@ -28,6 +31,10 @@ func Recipients(list []string) func(address string) bool {
 		return entries[address] || matchesDomain(entries, domain)
 	}
 }
+
+// almostASCII are letters that become ASCII where case does not matter: the
+// backend may well tell them apart.
+const almostASCII = "\u0130\u017f\u212a"
 
 // matchesDomain looks a domain up, and then each `.parent` of it.
 func matchesDomain(entries map[string]bool, domain string) bool {
