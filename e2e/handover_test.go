@@ -35,7 +35,13 @@ func dialFrom(t *testing.T, from, address string) (*client, int) {
 // believers are started for one test, and end with it.
 func believers(t *testing.T) *world.Believers {
 	t.Helper()
-	b, err := needsServers(t).StartBelievers()
+	return trusting(t, "127.0.0.1/32")
+}
+
+// trusting are believers of which Postfix lets its neighbours relay.
+func trusting(t *testing.T, neighbours string) *world.Believers {
+	t.Helper()
+	b, err := needsServers(t).StartBelievers(neighbours)
 	if b != nil {
 		t.Cleanup(func() {
 			if err := b.Stop(); err != nil {
@@ -51,7 +57,10 @@ func believers(t *testing.T) *world.Believers {
 
 func serveCustom(t *testing.T, top string, listeners ...world.Listener) *world.Letterlock {
 	t.Helper()
-	l, err := needsServers(t).ServeCustom("timeouts: {shutdown: 5s}\n"+top, listeners...)
+	if !strings.Contains(top, "timeouts:") {
+		top = "timeouts: {shutdown: 5s}\n" + top
+	}
+	l, err := needsServers(t).ServeCustom(top, listeners...)
 	if err != nil {
 		t.Fatal(err)
 	}

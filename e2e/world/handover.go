@@ -15,6 +15,7 @@ type Believers struct {
 	Postfix, Dovecot *Process
 
 	Listen, Trusted string // where Dovecot listens, and whom it believes
+	Neighbours      string // whom Postfix lets relay
 }
 
 // BelieverPorts are where they listen. Those behind a header take nothing
@@ -26,17 +27,20 @@ type BelieverPorts struct {
 	Submission, Sieve      int
 
 	TrustingSMTP int // lets everybody relay
+	SMTPLogin    int // Postfix, for those who log in at the Dovecot, and its neighbours
 }
 
 // BelieverPassword is that of every user.
 const BelieverPassword = "word-of-everybody"
 
 // StartBelievers starts both. They end with their Stop.
-func (w *World) StartBelievers() (*Believers, error) {
-	b := &Believers{Dir: filepath.Join(w.Dir, "believers"), Listen: "127.0.0.1, 127.0.0.2", Trusted: "127.0.0.1"}
+func (w *World) StartBelievers(neighbours string) (*Believers, error) {
+	b := &Believers{
+		Dir: filepath.Join(w.Dir, "believers"), Listen: "127.0.0.1, 127.0.0.2", Trusted: "127.0.0.1", Neighbours: neighbours,
+	}
 	p := &b.Ports
 	err := errors.Join(
-		freePorts(&p.SMTP, &p.SMTPBehindHeader, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve, &p.TrustingSMTP),
+		freePorts(&p.SMTP, &p.SMTPBehindHeader, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve, &p.TrustingSMTP, &p.SMTPLogin),
 		w.folders("believers/postfix", "believers/queue", "believers/data", "believers/home"),
 	)
 	if err != nil {
@@ -59,7 +63,7 @@ func (w *World) StartBelievers() (*Believers, error) {
 	}
 	return b, errors.Join(
 		b.Dovecot.ready(p.IMAP, p.IMAPBehindHeader, p.POP3, p.POP3BehindHeader, p.Submission, p.Sieve),
-		b.Postfix.ready(p.SMTP, p.SMTPBehindHeader, p.TrustingSMTP))
+		b.Postfix.ready(p.SMTP, p.SMTPBehindHeader, p.TrustingSMTP, p.SMTPLogin))
 }
 
 // Stop ends both.

@@ -1,0 +1,64 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/e2e/world"
+)
+
+// Exim reads PROXY headers, and judges by them.
+func TestHandoverToExim(t *testing.T) {
+	e := startExim(t, "127.0.0.1")
+	behind := func(name string, backend int, handover string, more ...string) world.Listener {
+		return world.Listener{Name: name, Service: "smtp", Backend: backend, Keys: append(more, "handover: "+handover)}
+	}
+	l := serveCustom(t, "",
+		behind("proxy-v1", e.SMTPBehindHeader, "proxy-v1"), behind("proxy-v2", e.SMTPBehindHeader, "proxy-v2"),
+		behind("no header expected", e.SMTP, "proxy-v1"), behind("no header expected (v2)", e.SMTP, "proxy-v2"),
+		behind("xclient", e.SMTP, "xclient"), // which this version has not
+		behind("header expected", e.SMTPBehindHeader, "none", "recipients: [example.com]"),
+	)
+	for _, name := range []string{"proxy-v1", "proxy-v2"} {
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, TLS %v", name, secure), func(t *testing.T) {
+				c, port := dialFrom(t, stranger, l.Address(name))
+				c.reply("220")
+				c.command("250", "EHLO e2e.example")
+				if secure {
+					c.command("220", "STARTTLS")
+					c.startTLS()
+					c.command("250", "EHLO e2e.example")
+				}
+				sender := fmt.Sprintf("s%d@elsewhere.example", port)
+				c.command("250", "MAIL FROM:<"+sender+">")
+				if reply := c.command("550", "RCPT TO:<b@elsewhere.example>"); !strings.Contains(reply, "relay not permitted") {
+					t.Errorf("the refusal is not Exim's own: %s", reply)
+				}
+				c.command("250", "RCPT TO:<b@example.com>")
+				c.command("354", "DATA")
+				c.say("Subject: x", "", ".")
+				c.reply("250")
+				c.command("221", "QUIT")
+				line, err := e.Mail.Await(0, world.Patience, "<= "+sender, fmt.Sprintf("[%s]:%d", stranger, port), "PRX=127.0.0.1")
+				if err != nil {
+					t.Error(err)
+				}
+				t.Log(line)
+			})
+		}
+	}
+	for name, reason := range map[string]string{
+		"no header expected": "handover-refused", "no header expected (v2)": "handover-refused", "xclient": "handover-refused", "header expected": "backend-",
+	} {
+		t.Run(name, func(t *testing.T) {
+			mark := l.Log.Mark()
+			c, _ := dialFrom(t, stranger, l.Address(name))
+			c.reply("220")
+			c.command("421", "EHLO e2e.example")
+			c.hearEnd()
+			awaitIn(t, l.Process, mark, "smtp[", ": error: session", "outcome="+reason)
+		})
+	}
+}

@@ -1,0 +1,373 @@
+// Nobody relays through the proxy, however much the servers behind trust it.
+
+package e2e
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/e2e/world"
+)
+
+// foreigner is who tries: a load balancer in front says so, for only then is it
+// nobody whom the servers trust.
+const foreigner = "198.51.100.7"
+
+// dialAsForeigner comes from a network of load balancers, as the listeners of
+// these tests have it.
+func dialAsForeigner(t *testing.T, address string) *client {
+	t.Helper()
+	c := dial(t, address)
+	c.write("PROXY TCP4 " + foreigner + " 198.51.100.1 40000 25\r\n")
+	return c
+}
+
+// entrance is a listener, and what a client does first.
+type entrance struct {
+	name     string
+	implicit bool // TLS
+	start    bool // STARTTLS
+}
+
+func (e entrance) enter(t *testing.T, l *world.Letterlock) *client {
+	t.Helper()
+	c := dialAsForeigner(t, l.Address(e.name))
+	if e.implicit {
+		c.startTLS()
+	}
+	c.reply("220")
+	c.command("250", "EHLO foreign.example")
+	if e.start {
+		c.command("220", "STARTTLS")
+		c.startTLS()
+		c.command("250", "EHLO foreign.example")
+	}
+	return c
+}
+
+// victims are all the ways that we know to write an address at
+// elsewhere.example, so that it may look like one at example.com, or like none.
+var victims = []string{
+	"v@elsewhere.example", "V@ELSEWHERE.EXAMPLE", "v@elsewhere.example.", `"v"@elsewhere.example`, "v+example.com@elsewhere.example",
+	// source routes (RFC 5321 appendix C)
+	"@example.com:v@elsewhere.example", "@elsewhere.example:v@example.com", "@example.com,@elsewhere.example:v@elsewhere.example",
+	"@example.com:@example.com:v@elsewhere.example", "@:v@elsewhere.example", "@[127.0.0.1]:v@elsewhere.example",
+	// the percent hack (RFC 1123 §5.2.16)
+	"v%elsewhere.example@example.com", "v%elsewhere.example@EXAMPLE.COM", `"v%elsewhere.example"@example.com`, "v%elsewhere.example@",
+	"v%elsewhere.example", "v%elsewhere.example%example.com@example.com", "v%elsewhere.example@[127.0.0.1]", "v%elsewhere.example@localhost",
+	"v%elsewhere.example@legacy.example.com", "postmaster%elsewhere.example@example.com", "postmaster%elsewhere.example",
+	// UUCP
+	"elsewhere.example!v@example.com", `"elsewhere.example!v"@example.com`, "elsewhere.example!v", "example.com!elsewhere.example!v",
+	"elsewhere.example!example.com!v@example.com",
+	// quotes and escapes
+	`"v@elsewhere.example"@example.com`, `"v@elsewhere.example"`, `v\@elsewhere.example@example.com`, `"v\@elsewhere.example"@example.com`,
+	`"v"@elsewhere.example@example.com`, `"v@elsewhere.example\"@example.com"`, `"v"@"elsewhere.example"`, `"\v@elsewhere.example"@example.com`,
+	// two at once
+	"v@elsewhere.example@example.com", "v@example.com@elsewhere.example", "v@elsewhere.example,w@example.com", "v@elsewhere.example;w@example.com",
+	"w@example.com,v@elsewhere.example", "w@example.com v@elsewhere.example", "w@example.com>,<v@elsewhere.example", "<v@elsewhere.example>@example.com",
+	// literals and neighbours
+	"v@[127.0.0.1]", "v@[198.51.100.9]", "v@[IPv6:::1]", "v@127.0.0.1", "v@localhost", "v@sub.example.com", "v@example.com.elsewhere.example",
+	"v@notexample.com", "v@example.co", "v@.example.com", "v@example..com", "v@com", "v@", "@elsewhere.example", "v",
+	// other alphabets: a full stop that is none, a letter that is none
+	"v@elsewhere。example", "v@example。com", "v@ｅxample.com", "v@exämple.com", "v@exam\u212aple.com", "v%elsewhere.example@ex\u00adample.com",
+	// programs, files and lists
+	"|/bin/true@elsewhere.example", `"|/bin/true"@elsewhere.example`, "/tmp/x@elsewhere.example", ":include:/etc/passwd", "(c)v@elsewhere.example",
+	"v@elsewhere.example(c)@example.com", "v=elsewhere.example@[example.com]",
+}
+
+// homes are addresses that must not be refused, and go nowhere else.
+var homes = []string{
+	"w@example.com", "W@EXAMPLE.COM", "w+elsewhere.example@example.com", "w=elsewhere.example@example.com", `"w w"@example.com`, "postmaster", "PostMaster@Example.Com",
+}
+
+// group is what is sent at once, and how many replies it gets. The text of a
+// message follows on a 354.
+type group struct {
+	lines   string
+	replies int
+}
+
+const (
+	mail   = "MAIL FROM:<a@elsewhere.example>"
+	home   = "RCPT TO:<w@example.com>"
+	victim = "RCPT TO:<v@elsewhere.example>"
+)
+
+func chunk(text string) string { return fmt.Sprintf("BDAT %d LAST\r\n%s", len(text), text) }
+
+func lines(each ...string) (groups []group) {
+	for _, line := range each {
+		groups = append(groups, group{line + "\r\n", 1})
+	}
+	return groups
+}
+
+// smuggled is a second message behind an end that is none everywhere.
+func smuggled(end string) string {
+	return "Subject: x\r\n\r\nx" + end + mail + "\r\n" + victim + "\r\nDATA\r\nSubject: y\r\n\r\ny\r\n.\r\n"
+}
+
+var tricks = map[string][]group{
+	"behind RSET":        lines(mail, home, "RSET", victim, "DATA"),
+	"behind EHLO":        lines(mail, home, "EHLO again.example", victim, "DATA", mail, victim, "DATA"),
+	"as a neighbour":     lines("HELO localhost", mail, victim, "DATA", "EHLO [127.0.0.1]", mail, victim, "DATA", "EHLO example.com", mail, victim, "DATA"),
+	"behind a message":   lines(mail, home, "DATA", victim, "DATA", mail, victim, "DATA"),
+	"one good, one bad":  lines(mail, home, victim, "DATA"),
+	"pipelined":          {{mail + "\r\n" + home + "\r\n" + victim + "\r\nDATA\r\n", 4}},
+	"pipelined, no home": {{mail + "\r\n" + victim + "\r\nDATA\r\n", 3}},
+	"as a bounce":        lines("MAIL FROM:<>", victim, "DATA"),
+	"as one of us":       lines("MAIL FROM:<w@example.com>", victim, "DATA", "RSET", "MAIL FROM:<w@example.com> AUTH=w@example.com", victim, "DATA"),
+	"parameters":         lines(mail, victim+" ORCPT=rfc822;w@example.com", victim+" NOTIFY=NEVER", home+" ORCPT=rfc822;v@elsewhere.example", "DATA"),
+	"no brackets":        lines(mail, "RCPT TO:v@elsewhere.example", "RCPT TO: v@elsewhere.example", "RCPT TO: <v@elsewhere.example>", "RCPT TO <v@elsewhere.example>", "DATA"),
+	"other commands":     lines("SEND FROM:<a@elsewhere.example>", victim, "SOML FROM:<a@elsewhere.example>", victim, "SAML FROM:<a@elsewhere.example>", victim, "TURN", "ETRN elsewhere.example", "VRFY v@elsewhere.example", "EXPN v@elsewhere.example", "DATA"),
+	"XCLIENT":            lines("XCLIENT ADDR=127.0.0.1 NAME=localhost", "XCLIENT LOGIN=w", "XFORWARD ADDR=127.0.0.1", "PROXY TCP4 127.0.0.1 127.0.0.1 1 25", mail, victim, "DATA"),
+	"a wrong password":   lines("AUTH PLAIN AHcAd3Jvbmc=", mail, victim, "DATA"),
+	"no password":        lines("AUTH ANONYMOUS dw==", "AUTH EXTERNAL dw==", "AUTH PLAIN =", "AUTH PLAIN", mail, victim, "DATA"),
+	"a chunk":            append(lines(mail, victim), group{chunk("Subject: x\r\n\r\nx\r\n"), 1}),
+	"within a chunk":     append(lines(mail, home), group{chunk(smuggled("\r\n.\r\n")), 1}),
+	"behind a chunk":     append(append(lines(mail, home), group{chunk("Subject: x\r\n\r\nx\r\n"), 1}), lines(victim, "DATA", mail, victim, "DATA")...),
+	"a chunk for nobody": {{chunk(smuggled("\r\n.\r\n")), 1}},
+	"TLS, injected":      {{"STARTTLS\r\n" + mail + "\r\n" + victim + "\r\nDATA\r\n", 1}},
+	"smuggled, LF":       append(lines(mail, home, "DATA"), group{smuggled("\n.\n"), 1}),
+	"smuggled, CRLF LF":  append(lines(mail, home, "DATA"), group{smuggled("\r\n.\n"), 1}),
+	"smuggled, LF CRLF":  append(lines(mail, home, "DATA"), group{smuggled("\n.\r\n"), 1}),
+	"smuggled, CR":       append(lines(mail, home, "DATA"), group{smuggled("\r.\r"), 1}),
+	"smuggled, NUL":      append(lines(mail, home, "DATA"), group{smuggled("\r\n\x00.\r\n"), 1}),
+}
+
+// tell sends a group and hears the replies, whatever they are; it is not ok
+// when the connection has ended.
+func (c *client) tell(g group) (code string, ok bool) {
+	if _, err := c.Write([]byte(g.lines)); err != nil {
+		return "", false
+	}
+	for range g.replies {
+		line := "---"
+		for len(line) > 3 && line[3] == '-' || line == "---" {
+			text, err := c.r.ReadString('\n')
+			if err != nil {
+				return "", false
+			}
+			line = text
+		}
+		code = line[:min(3, len(line))]
+	}
+	return code, true
+}
+
+// send tells groups one after the other, with a message behind each 354.
+func (c *client) send(groups []group) (codes []string, alive bool) {
+	for i, g := range groups {
+		code, ok := c.tell(g)
+		if !ok {
+			return codes, false
+		}
+		codes = append(codes, code)
+		ownText := i+1 < len(groups) && strings.HasPrefix(groups[i+1].lines, "Subject:")
+		if code == "354" && !ownText {
+			if _, ok := c.tell(group{"Subject: x\r\n\r\nx\r\n.\r\n", 1}); !ok {
+				return codes, false
+			}
+		}
+		if code == "334" { // a login that is not meant
+			if _, ok := c.tell(group{"*\r\n", 1}); !ok {
+				return codes, false
+			}
+		}
+	}
+	return codes, true
+}
+
+// assail tries everything at one entrance. Homes says whether mail to them is
+// taken there.
+func assail(t *testing.T, l *world.Letterlock, e entrance, welcome bool) {
+	t.Helper()
+	c := e.enter(t, l)
+	for _, address := range append(victims, homes...) {
+		codes, alive := c.send(lines(mail, "RCPT TO:<"+address+">", "DATA", "RSET"))
+		if !alive {
+			_ = c.conn.Close()
+			c = e.enter(t, l)
+		}
+		for _, own := range homes {
+			if own == address && welcome && (len(codes) < 2 || codes[1] != "250") {
+				t.Errorf("mail to %s is refused: %s", address, codes)
+			}
+		}
+	}
+	_ = c.conn.Close()
+	for _, groups := range tricks {
+		c := e.enter(t, l)
+		_, _ = c.send(groups)
+		_ = c.conn.Close()
+	}
+}
+
+// drained waits until a server has handled all mail: its queue has no files.
+func drained(t *testing.T, folders ...string) {
+	t.Helper()
+	for end := time.Now().Add(world.Patience); ; time.Sleep(50 * time.Millisecond) {
+		var left []string
+		for _, folder := range folders {
+			_ = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+				if err == nil && d.Type().IsRegular() {
+					left = append(left, path)
+				}
+				return nil
+			})
+		}
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("in the queue are still %q", left)
+		}
+	}
+}
+
+// relayed lists what a log says was sent on; mark is a word in such lines, and
+// allowed in those that are no news.
+func relayed(log *world.Log, mark, allowed string) (bad []string, good int) {
+	for _, line := range log.Since(0) {
+		switch {
+		case !strings.Contains(line, mark):
+		case strings.Contains(line, allowed):
+			good++
+		default:
+			bad = append(bad, line)
+		}
+	}
+	return bad, good
+}
+
+// patient is a configuration that does not count what goes wrong.
+const patient = "limits: {errors: 1000, login_failures_per_client: 0, login_failures_per_user: 0}"
+
+// trustful is what a Postfix and an Exim of old trust.
+const trustful = "127.0.0.0/8"
+
+func TestNoRelayBeforePostfix(t *testing.T) {
+	b := trusting(t, trustful)
+	p := b.Ports
+	balanced := func(name, service string, backend int, keys ...string) world.Listener {
+		return world.Listener{Name: name, Service: service, Backend: backend, Keys: append(keys, "proxy_from: [127.0.0.1]")}
+	}
+	ours := "recipients: [example.com]"
+	l := serveCustom(t, patient,
+		balanced("smtp", "smtp", p.SMTP, ours), balanced("smtp xforward", "smtp", p.SMTP, ours, "handover: xforward"),
+		balanced("smtp auth", "smtp", p.SMTPLogin, ours, "auth: true"), balanced("smtp reject", "smtp", p.SMTP, ours, "bare_newline: reject"),
+		balanced("smtp xclient", "smtp", p.SMTP, "handover: xclient"),
+		balanced("smtp proxy-v1", "smtp", p.SMTPBehindHeader, "handover: proxy-v1"),
+		balanced("smtp proxy-v2", "smtp", p.SMTPBehindHeader, "handover: proxy-v2"),
+		balanced("submission", "submission", p.SMTPLogin), balanced("submissions", "submissions", p.SMTPLogin),
+		balanced("submission xclient", "submission", p.SMTPLogin, "handover: xclient"),
+		balanced("dovecot", "submission", p.Submission, "handover: xclient"),
+		balanced("imaps", "imaps", p.IMAP), balanced("pop3s", "pop3s", p.POP3), balanced("imap", "imap", p.IMAP),
+		balanced("pop3", "pop3", p.POP3), balanced("sieve", "sieve", p.Sieve),
+	)
+	for _, e := range []entrance{
+		{"smtp", false, false}, {"smtp", false, true}, {"smtp xforward", false, false}, {"smtp xforward", false, true},
+		{"smtp auth", false, false}, {"smtp auth", false, true}, {"smtp reject", false, true}, {"smtp xclient", false, false}, {"smtp xclient", false, true},
+		{"smtp proxy-v1", false, false}, {"smtp proxy-v1", false, true}, {"smtp proxy-v2", false, false}, {"smtp proxy-v2", false, true},
+		{"submission", false, false}, {"submission", false, true}, {"submissions", true, false}, {"submission xclient", false, true},
+		{"dovecot", false, true},
+	} {
+		t.Run(fmt.Sprintf("%s, STARTTLS %v", e.name, e.start), func(t *testing.T) {
+			assail(t, l, e, strings.HasPrefix(e.name, "smtp"))
+		})
+	}
+	for name, implicit := range map[string]bool{"imaps": true, "pop3s": true, "imap": false, "pop3": false, "sieve": false} {
+		t.Run(name, func(t *testing.T) {
+			c := dialAsForeigner(t, l.Address(name))
+			if implicit {
+				c.startTLS()
+			}
+			_, _ = c.send(lines("", "EHLO x", mail, victim, "DATA"))
+		})
+	}
+
+	// Whoever logs in may, or all this would be nothing.
+	c := entrance{"submissions", true, false}.enter(t, l)
+	c.command("235", "AUTH PLAIN "+plain(account{"w", world.BelieverPassword}))
+	allow(c)
+	c = dial(t, fmt.Sprintf("127.0.0.1:%d", p.SMTP)) // and past us everybody
+	c.reply("220")
+	c.command("250", "EHLO x")
+	allow(c)
+	drained(t, filepath.Join(b.Dir, "queue/incoming"), filepath.Join(b.Dir, "queue/active"), filepath.Join(b.Dir, "queue/deferred"), filepath.Join(b.Dir, "queue/maildrop"))
+	if bad, good := relayed(b.Postfix.Log, "status=sent (relayed)", "@allowed.example"); len(bad) > 0 || good != 2 {
+		t.Errorf("%d may, and others do:\n%s", good, strings.Join(bad, "\n"))
+	}
+	if _, home := relayed(b.Postfix.Log, "status=sent (home)", "@example.com"); home < 100 {
+		t.Errorf("%d messages have come home", home)
+	}
+}
+
+// allow sends a message that may go elsewhere.
+func allow(c *client) {
+	c.t.Helper()
+	c.command("250", mail)
+	c.command("250", "RCPT TO:<v@allowed.example>")
+	c.command("354", "DATA")
+	c.say("Subject: x", "", "x", ".")
+	c.reply("250")
+	c.command("221", "QUIT")
+}
+
+func TestNoRelayBeforeExim(t *testing.T) {
+	e := startExim(t, trustful)
+	ours := []string{"proxy_from: [127.0.0.1]", "recipients: [example.com]"}
+	l := serveCustom(t, patient,
+		world.Listener{Name: "smtp", Service: "smtp", Backend: e.SMTP, Keys: ours},
+		world.Listener{Name: "smtp proxy-v1", Service: "smtp", Backend: e.SMTPBehindHeader, Keys: []string{ours[0], "handover: proxy-v1"}},
+		world.Listener{Name: "smtp proxy-v2", Service: "smtp", Backend: e.SMTPBehindHeader, Keys: []string{ours[0], "handover: proxy-v2"}},
+		world.Listener{Name: "submission", Service: "submission", Backend: e.SMTP, Keys: ours[:1]},
+	)
+	for _, at := range []entrance{
+		{"smtp", false, false}, {"smtp", false, true}, {"smtp proxy-v1", false, false}, {"smtp proxy-v1", false, true},
+		{"smtp proxy-v2", false, false}, {"smtp proxy-v2", false, true}, {"submission", false, true},
+	} {
+		t.Run(fmt.Sprintf("%s, STARTTLS %v", at.name, at.start), func(t *testing.T) {
+			assail(t, l, at, at.name == "smtp")
+		})
+	}
+	c := dial(t, fmt.Sprintf("127.0.0.1:%d", e.SMTP))
+	c.reply("220")
+	c.command("250", "EHLO x")
+	allow(c)
+	drained(t, filepath.Join(e.Dir, "spool/input"))
+	if _, err := e.Mail.Await(0, world.Patience, "T=relayed", "@allowed.example"); err != nil { // the last of all
+		t.Fatal(err)
+	}
+	if bad, good := relayed(e.Mail, "T=relayed", "@allowed.example"); len(bad) > 0 || good != 1 {
+		t.Errorf("%d may, and others do:\n%s", good, strings.Join(bad, "\n"))
+	}
+	if _, home := relayed(e.Mail, "T=home", "@example.com"); home < 20 {
+		t.Errorf("%d messages have come home", home)
+	}
+}
+
+func startExim(t *testing.T, neighbours string) *world.Exim {
+	t.Helper()
+	e, err := needsServers(t).StartExim(neighbours)
+	if e != nil {
+		t.Cleanup(func() {
+			if err := e.Stop(); err != nil {
+				t.Error(err)
+			}
+			if text, err := os.ReadFile(filepath.Join(e.Dir, "log/panic")); err == nil {
+				t.Errorf("exim's panic log:\n%s", regexp.MustCompile(`(?m)^.{200}.*$`).ReplaceAll(text, nil))
+			}
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
