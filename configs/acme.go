@@ -39,7 +39,8 @@ type MTASTS struct {
 // at Let's Encrypt.
 func (c *Config) completeACME(folder string) {
 	a := c.ACME
-	if len(a.Hosts) == 0 && len(c.Certificates) == 0 && c.Hostname != "" {
+	general := slices.ContainsFunc(c.Listeners, func(l Listener) bool { return !l.servesOwn() })
+	if len(a.Hosts) == 0 && len(c.Certificates) == 0 && c.Hostname != "" && (general || len(c.Listeners) == 0) {
 		a.Hosts = []string{c.Hostname}
 	}
 	foldNames(a.Hosts)
@@ -80,13 +81,17 @@ func foldNames(names []string) {
 	}
 }
 
-// MailHosts are the names that the listeners get certificates for by ACME;
-// none if there is no ACME.
+// MailHosts are the names that the listeners get certificates for by ACME,
+// those of all listeners first; none if there is no ACME.
 func (c *Config) MailHosts() []string {
 	if c.ACME == nil {
 		return nil
 	}
-	return c.ACME.Hosts
+	hosts := slices.Clone(c.ACME.Hosts)
+	for _, l := range c.Listeners {
+		hosts = append(hosts, l.ACMEHosts...)
+	}
+	return hosts
 }
 
 // PolicyHosts are the names that the MTA-STS policy is served under (RFC 8461

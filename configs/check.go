@@ -21,6 +21,7 @@ var rules = []rule{
 	checkBackends,
 	checkListeners,
 	checkTLSFiles,
+	checkServed,
 	checkRecipientsFiles,
 	checkLanes,
 	checkOverlap,

@@ -37,8 +37,10 @@ func checkStateDir(c *Config, _ Machine, r report) {
 
 // checkCertificates stops at what the file says and the disk shows; whether key
 // and chain fit is found when they are loaded.
-func checkCertificates(c *Config, m Machine, r report) {
-	for i, cert := range c.Certificates {
+func checkCertificates(c *Config, m Machine, r report) { checkPairs(c.Certificates, m, r) }
+
+func checkPairs(pairs []Certificate, m Machine, r report) {
+	for i, cert := range pairs {
 		at := r.in("certificates", i)
 		switch {
 		case cert.Cert == "":

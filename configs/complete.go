@@ -17,10 +17,7 @@ func (c *Config) complete(m Machine, folder string) {
 	c.Hostname = strings.ToLower(strings.TrimSuffix(c.Hostname, "."))
 	c.StateDir = inFolder(folder, c.StateDir)
 	c.TicketSecret = inFolder(folder, c.TicketSecret)
-	for i := range c.Certificates {
-		cert := &c.Certificates[i]
-		cert.Cert, cert.Key = inFolder(folder, cert.Cert), inFolder(folder, cert.Key)
-	}
+	pairsInFolder(folder, c.Certificates)
 	if c.ACME != nil {
 		c.completeACME(folder)
 	}
@@ -34,6 +31,7 @@ func (c *Config) complete(m Machine, folder string) {
 		l := &c.Listeners[i]
 		l.ClientCA, l.Routes = inFolder(folder, l.ClientCA), inFolder(folder, l.Routes)
 		l.RecipientsFile = inFolder(folder, l.RecipientsFile)
+		pairsInFolder(folder, l.Certificates)
 		l.complete()
 		if _, named := c.backendNamed(l.Backend); named {
 			continue
@@ -55,11 +53,18 @@ func (l *Listener) complete() {
 	if l.Handover == "" {
 		l.Handover = "none"
 	}
+	foldNames(l.ACMEHosts)
 	for i, entry := range l.Recipients {
 		l.Recipients[i] = foldDomain(entry)
 	}
 	for i, mechanism := range l.HideMechanisms {
 		l.HideMechanisms[i] = strings.ToUpper(mechanism)
+	}
+}
+
+func pairsInFolder(folder string, pairs []Certificate) {
+	for i := range pairs {
+		pairs[i].Cert, pairs[i].Key = inFolder(folder, pairs[i].Cert), inFolder(folder, pairs[i].Key)
 	}
 }
 

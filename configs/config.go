@@ -79,6 +79,10 @@ type Listener struct {
 	Policy  string  `yaml:"policy"`  // empty: the service's own, see Service.DefaultPolicy
 	Banner  string  `yaml:"banner"`  // words of the greeting, behind the hostname
 
+	// In the place of the certificates and hosts of all, if one is given
+	Certificates []Certificate `yaml:"certificates"`
+	ACMEHosts    []string      `yaml:"acme_hosts"`
+
 	// TLS beside the policy
 	SNI                string `yaml:"sni"`                 // default, or strict
 	SessionTickets     *bool  `yaml:"session_tickets"`     // nil: see TicketsOn

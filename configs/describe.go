@@ -26,7 +26,7 @@ func Describe(c *Config) string {
 		fmt.Fprintf(&b, "session tickets: their keys follow from %s and the time\n", c.TicketSecret)
 	}
 	fmt.Fprintf(&b, "limits: %s\n", limitWords(c))
-	if len(c.Certificates) == 0 && len(c.MailHosts()) == 0 {
+	if all := c.Served(); len(all) > 0 && all[0].SelfSigned() {
 		b.WriteString("certificate: self-signed, made at the first start\n")
 	}
 	for _, cert := range c.Certificates {
@@ -37,7 +37,7 @@ func Describe(c *Config) string {
 }
 
 func describeACME(b *strings.Builder, c *Config) {
-	if hosts := c.MailHosts(); len(hosts) > 0 {
+	if hosts := c.general().Hosts; len(hosts) > 0 {
 		fmt.Fprintf(b, "certificate: ECDSA and RSA by ACME for %s, self-signed until they are there\n", strings.Join(hosts, ", "))
 	}
 	if a := c.ACME; a != nil {
@@ -108,6 +108,9 @@ func (c *Config) describe(b *strings.Builder, l Listener) {
 
 // describeTLS tells what else concerns TLS, where it is not as usual.
 func (c *Config) describeTLS(l Listener, say func(what, text string)) {
+	if l.servesOwn() {
+		say("certificate", "its own: "+c.ServedBy(l).words())
+	}
 	if l.SNI == "strict" {
 		say("names", "clients that ask for no name of a certificate are refused")
 	}

@@ -27,6 +27,14 @@ var variables = []variable{
 	{"LETTERLOCK_LISTEN", "", []string{"listen"}, func(q *Quick, s string) bool { q.Listen = s; return true }},
 	{"LETTERLOCK_CERT", "", []string{"cert", "certificates"}, func(q *Quick, s string) bool { q.Cert = s; return true }},
 	{"LETTERLOCK_KEY", "", []string{"key"}, func(q *Quick, s string) bool { q.Key = s; return true }},
+	{"LETTERLOCK_ACME_EMAIL", "--acme-email", []string{"email"}, func(q *Quick, s string) bool { q.acme().Email = s; return true }},
+	{"LETTERLOCK_ACME_HOSTS", "--acme-hosts", []string{"hosts", "acme"}, func(q *Quick, s string) bool { q.acme().Hosts = split[string](s); return true }},
+	{"LETTERLOCK_ACME_HTTP", "--acme-http", []string{"http"}, func(q *Quick, s string) bool { q.acme().HTTP = s; return true }},
+	{"LETTERLOCK_ACME_TLS_ALPN", "--acme-tls-alpn", []string{"tls_alpn"}, func(q *Quick, s string) bool { q.acme().TLSALPN = s; return true }},
+	{"LETTERLOCK_ACME_DIRECTORY", "--acme-directory", []string{"directory"}, func(q *Quick, s string) bool { q.acme().Directory = s; return true }},
+	{"LETTERLOCK_ACME_EAB_KID", "--acme-eab-kid", []string{"kid", "eab"}, func(q *Quick, s string) bool { q.eab().KID = s; return true }},
+	{"LETTERLOCK_ACME_EAB_KEY_FILE", "--acme-eab-key-file", []string{"key_file"}, func(q *Quick, s string) bool { q.eab().KeyFile = s; return true }},
+	{"LETTERLOCK_ACME_CA_ROOTS", "--acme-ca-roots", []string{"ca_roots"}, func(q *Quick, s string) bool { q.acme().CARoots = s; return true }},
 	{"LETTERLOCK_STATE_DIR", "", []string{"state_dir"}, func(q *Quick, s string) bool { q.StateDir = s; return true }},
 	{"LETTERLOCK_LOG_FORMAT", "", []string{"format"}, func(q *Quick, s string) bool { q.LogFormat = s; return true }},
 	{"LETTERLOCK_LOG_LEVEL", "", []string{"level"}, func(q *Quick, s string) bool { q.LogLevel = s; return true }},
@@ -35,6 +43,22 @@ var variables = []variable{
 		q.AllowOpenRelay = yes
 		return err == nil
 	}},
+}
+
+// acme is there as soon as one of its variables is.
+func (q *Quick) acme() *ACME {
+	if q.ACME == nil {
+		q.ACME = &ACME{}
+	}
+	return q.ACME
+}
+
+func (q *Quick) eab() *EAB {
+	a := q.acme()
+	if a.EAB == nil {
+		a.EAB = &EAB{}
+	}
+	return a.EAB
 }
 
 // orchestrator matches what Kubernetes and Docker links set in every

@@ -23,21 +23,28 @@ type Error struct {
 // key or value, then the remedy; four lines at most.
 func (e *Error) Error() string {
 	var b strings.Builder
-	switch {
-	case e.Line > 0:
-		fmt.Fprintf(&b, "%s:%d:%d: %s", e.File, e.Line, e.Column, e.Problem)
+	fmt.Fprintf(&b, "%s: %s", e.Place(), e.Problem)
+	if e.Line > 0 {
 		number := fmt.Sprintf("%5d", e.Line)
 		fmt.Fprintf(&b, "\n%s | %s", number, e.Source)
 		fmt.Fprintf(&b, "\n%s | %s^", strings.Repeat(" ", len(number)), indent(e.Source, e.Caret))
-	case e.File != "":
-		fmt.Fprintf(&b, "%s: %s", e.File, e.Problem)
-	default:
-		fmt.Fprintf(&b, "%s: %s", e.Key, e.Problem)
 	}
 	if e.Remedy != "" {
 		fmt.Fprintf(&b, "\n  %s", e.Remedy)
 	}
 	return b.String()
+}
+
+// Place is where the error is, in one word: file:line:column, as far as that
+// is known, or the key.
+func (e *Error) Place() string {
+	switch {
+	case e.Line > 0:
+		return fmt.Sprintf("%s:%d:%d", e.File, e.Line, e.Column)
+	case e.File != "":
+		return e.File
+	}
+	return e.Key
 }
 
 // indent is as wide as the first n characters of line; tabs stay tabs, so

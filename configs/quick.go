@@ -15,6 +15,7 @@ type Quick struct {
 	Services   []Service // empty: all
 	Recipients []string  // empty: the hostname's own domain and its parent
 	Cert, Key  string
+	ACME       *ACME  // nil: none
 	StateDir   string // empty: the default
 	LogFormat  string // empty: the default
 	LogLevel   string // empty: the default
@@ -36,6 +37,10 @@ func (m Machine) Simple(q Quick) (*Config, error) {
 	c.Hostname = q.Hostname
 	if q.Cert != "" || q.Key != "" {
 		c.Certificates = []Certificate{{Cert: q.Cert, Key: q.Key}}
+	}
+	if q.ACME != nil {
+		acme := *q.ACME // which is completed
+		c.ACME = &acme
 	}
 	override(&c.StateDir, q.StateDir)
 	override(&c.Log.Format, q.LogFormat)

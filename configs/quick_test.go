@@ -56,6 +56,19 @@ func TestSimpleWithEverything(t *testing.T) {
 	}
 }
 
+// ACME needs nothing but an address, or a name, to begin.
+func TestSimpleWithACME(t *testing.T) {
+	q := Quick{Backend: "b", ACME: &ACME{Email: "postmaster@example.com"}}
+	c, err := Elsewhere("mail.example.com").Simple(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ACME{Email: "postmaster@example.com", Hosts: []string{"mail.example.com"}, HTTP: ":80", Directory: LetsEncrypt}
+	if !reflect.DeepEqual(*c.ACME, want) || q.ACME.Directory != "" {
+		t.Errorf("%+v", c.ACME)
+	}
+}
+
 func TestOwnDomains(t *testing.T) {
 	for hostname, want := range map[string][]string{
 		"mail.example.com":      {"mail.example.com", "example.com"},
@@ -102,6 +115,12 @@ func TestSimpleErrors(t *testing.T) {
 		{"recipients", Quick{Backend: "b", Recipients: []string{"a b"}}, `LETTERLOCK_RECIPIENTS: "a b" is no domain name`},
 		{"contradiction", Quick{Backend: "b", Recipients: []string{"a.example"}, AllowOpenRelay: true}, "LETTERLOCK_ALLOW_OPEN_RELAY: allow_open_relay contradicts"},
 		{"half a certificate", Quick{Backend: "b", Cert: "/c.pem"}, "LETTERLOCK_CERT: the certificate has no key"},
+		{"ACME for a bare name", Quick{Backend: "b", Hostname: "pc", ACME: &ACME{}}, `--acme-hosts (LETTERLOCK_ACME_HOSTS): "pc" has no domain`},
+		{"ACME without a host", Quick{Backend: "b", Cert: "/c.pem", Key: "/k.pem", ACME: &ACME{}}, "--acme-hosts (LETTERLOCK_ACME_HOSTS): certificates come from files"},
+		{"ACME e-mail", Quick{Backend: "b", ACME: &ACME{Email: "me"}}, `--acme-email (LETTERLOCK_ACME_EMAIL): "me" is no address`},
+		{"ACME directory", Quick{Backend: "b", ACME: &ACME{Directory: "http://ca.example"}}, `--acme-directory (LETTERLOCK_ACME_DIRECTORY): "http://ca.example" is no https URL`},
+		{"half an account", Quick{Backend: "b", ACME: &ACME{EAB: &EAB{KID: "kid"}}}, "--acme-eab-kid (LETTERLOCK_ACME_EAB_KID): eab needs"},
+		{"ACME port", Quick{Backend: "b", ACME: &ACME{HTTP: ":25"}}, "--acme-http (LETTERLOCK_ACME_HTTP): :25 is taken by the smtp listener"},
 		{"log", Quick{Backend: "b", LogLevel: "loud"}, `LETTERLOCK_LOG_LEVEL: "loud" is no log level`},
 	}
 	for _, tt := range tests {
@@ -120,10 +139,16 @@ func TestFromEnv(t *testing.T) {
 		"PATH=/bin", "LETTERLOCK_BACKEND=legacy", "LETTERLOCK_HOSTNAME=mail.example.com", "LETTERLOCK_RECIPIENTS=a.example, b.example,",
 		"LETTERLOCK_SERVICES=imaps,smtp", "LETTERLOCK_LISTEN=10.0.0.1", "LETTERLOCK_CERT=/c", "LETTERLOCK_KEY=/k", "LETTERLOCK_STATE_DIR=/s",
 		"LETTERLOCK_LOG_FORMAT=json", "LETTERLOCK_LOG_LEVEL=", "LETTERLOCK_ALLOW_OPEN_RELAY=1",
+		"LETTERLOCK_ACME_EMAIL=a@b.example", "LETTERLOCK_ACME_HOSTS=a.example, b.example", "LETTERLOCK_ACME_HTTP=:8080", "LETTERLOCK_ACME_TLS_ALPN=:8443",
+		"LETTERLOCK_ACME_DIRECTORY=https://ca.example/dir", "LETTERLOCK_ACME_EAB_KID=kid", "LETTERLOCK_ACME_EAB_KEY_FILE=/eab", "LETTERLOCK_ACME_CA_ROOTS=/roots",
 	})
 	want := Quick{
 		Backend: "legacy", Hostname: "mail.example.com", Recipients: []string{"a.example", "b.example"}, Services: []Service{IMAPS, SMTP},
 		Listen: "10.0.0.1", Cert: "/c", Key: "/k", StateDir: "/s", LogFormat: "json", AllowOpenRelay: true,
+		ACME: &ACME{
+			Email: "a@b.example", Hosts: []string{"a.example", "b.example"}, HTTP: ":8080", TLSALPN: ":8443",
+			Directory: "https://ca.example/dir", EAB: &EAB{"kid", "/eab"}, CARoots: "/roots",
+		},
 	}
 	if err != nil || !reflect.DeepEqual(q, want) {
 		t.Errorf("%+v, %v", q, err)

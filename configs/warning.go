@@ -27,7 +27,7 @@ func Warnings(c *Config) []Warning {
 	if !strings.Contains(c.Hostname, ".") {
 		warn("hostname", "%s has no domain; other servers may take the greeting for that of a home computer", c.Hostname)
 	}
-	if len(c.Certificates) == 0 && len(c.MailHosts()) == 0 {
+	if all := c.Served(); len(all) > 0 && all[0].SelfSigned() {
 		warn("certificates", "there are none, so a self-signed one will be made: other servers take it, mail programs will complain")
 	}
 	warnMTASTS(c, warn)
@@ -61,10 +61,16 @@ func warnMTASTS(c *Config, warn func(key, format string, args ...any)) {
 		warn("mta_sts.max_age", "%s is short: a day without the policy and senders insist on nothing (RFC 8461 §3.2 expects weeks)", short(m.MaxAge))
 	}
 	for _, mx := range m.MX {
-		if m.Mode != "none" && len(c.Certificates) == 0 && !slices.Contains(c.MailHosts(), mx) && !strings.HasPrefix(mx, "*.") {
+		if m.Mode != "none" && !c.fromFiles(SMTP) && !slices.Contains(c.MailHosts(), mx) && !strings.HasPrefix(mx, "*.") {
 			warn("mta_sts.mx", "there will be no certificate for %s, and senders that hold to the policy refuse any other: add it to acme.hosts", mx)
 		}
 	}
+}
+
+// fromFiles reports whether a service has certificates from files, whose names
+// are not known here.
+func (c *Config) fromFiles(s Service) bool {
+	return len(c.Certificates) > 0 || slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.Service == s && len(l.Certificates) > 0 })
 }
 
 // warnBackend tells of TLS that protects from less than one may think.

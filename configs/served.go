@@ -1,0 +1,93 @@
+package configs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Served is a set of certificates that listeners serve together: those from
+// files, and those that the CA gives for hosts. If it is empty, they serve a
+// self-signed one.
+type Served struct {
+	Files     []Certificate
+	Hosts     []string
+	General   bool     // it is that of listeners without one of their own
+	Listeners []string // that serve it, such as imaps on :993
+}
+
+// general is the set of listeners without one of their own.
+func (c *Config) general() Served {
+	s := Served{Files: c.Certificates, General: true}
+	if c.ACME != nil {
+		s.Hosts = c.ACME.Hosts
+	}
+	return s
+}
+
+// ServedBy is the set that a listener serves.
+func (c *Config) ServedBy(l Listener) Served {
+	if !l.servesOwn() {
+		return c.general()
+	}
+	return Served{Files: l.Certificates, Hosts: l.ACMEHosts}
+}
+
+func (l Listener) servesOwn() bool { return len(l.Certificates)+len(l.ACMEHosts) > 0 }
+
+// Served lists all sets that listeners serve, each once, the general one first.
+func (c *Config) Served() []Served {
+	var all []Served
+	for _, l := range c.Listeners {
+		s := c.ServedBy(l)
+		i := slices.IndexFunc(all, func(have Served) bool { return have.Key() == s.Key() })
+		if i < 0 {
+			i = len(all)
+			all = append(all, s)
+		}
+		all[i].General = all[i].General || s.General
+		all[i].Listeners = append(all[i].Listeners, fmt.Sprintf("%s on %s", l.Service, l.Listen))
+	}
+	slices.SortStableFunc(all, func(a, b Served) int {
+		switch {
+		case a.General == b.General:
+			return 0
+		case a.General:
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+// Key tells sets apart.
+func (s Served) Key() string { return fmt.Sprintf("%q", []any{s.Files, s.Hosts}) }
+
+// SelfSigned reports whether there is nothing else to serve.
+func (s Served) SelfSigned() bool { return len(s.Files)+len(s.Hosts) == 0 }
+
+// words name the set for people.
+func (s Served) words() string {
+	var parts []string
+	for _, f := range s.Files {
+		parts = append(parts, f.Cert)
+	}
+	if len(s.Hosts) > 0 {
+		parts = append(parts, "by ACME for "+strings.Join(s.Hosts, ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// checkServed: a name without a CA gets no certificate.
+func checkServed(c *Config, m Machine, r report) {
+	for i, l := range c.Listeners {
+		at := r.in("listeners", i)
+		checkPairs(l.Certificates, m, at)
+		if len(l.ACMEHosts) > 0 && c.ACME == nil {
+			at.in("acme_hosts").misplaced("write acme: beside listeners:, such as {email: postmaster@example.com}", "acme_hosts needs acme, which says where the certificates come from")
+		}
+		for j, host := range l.ACMEHosts {
+			checkPublicName(host, at.in("acme_hosts", j))
+		}
+	}
+}
