@@ -18,6 +18,7 @@ type CertificateInfo struct {
 	SelfSigned bool      `json:"self_signed"`
 	NotBefore  time.Time `json:"not_before"`
 	NotAfter   time.Time `json:"not_after"`
+	Listeners  []string  `json:"listeners,omitempty"` // that serve it, where not all do
 }
 
 // Describe tells of the leaf certificate cert.

@@ -53,7 +53,7 @@ func TestPageOfNothing(t *testing.T) {
 // Clients choose their user names, and so what stands on the page.
 func TestHostileWordsAreEscaped(t *testing.T) {
 	const script = `<script>alert("1")</script>`
-	s := New(Options{Hostname: script, Certificates: func() []CertificateInfo {
+	s := New(Options{Hostname: func() string { return script }, Certificates: func() []CertificateInfo {
 		return []CertificateInfo{{Names: []string{script}, Issuer: script, NotAfter: time.Now().Add(time.Hour)}}
 	}})
 	for i, user := range []string{script, "' onload='x", "</td></table>", "a\u202egnp.exe", "\x00\x1b[2J\r\n", "{{.CSS}}", "\xff\xfe", "&lt;b&gt;", strings.Repeat("é", 5000)} {

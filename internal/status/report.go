@@ -128,7 +128,7 @@ func (s *Status) report() report {
 	counts := s.snapshot(listeners)
 	open, recent := s.sessions()
 	r := report{
-		Hostname: s.options.Hostname, Version: s.options.Version, Started: s.started.UTC(), Now: time.Now().UTC(),
+		Hostname: s.options.Hostname(), Version: s.options.Version, Started: s.started.UTC(), Now: time.Now().UTC(),
 		Listeners: listeners, Certificates: s.options.Certificates(), Files: s.options.Files(), Open: lines(open), Recent: lines(recent),
 	}
 	r.Services = counts.services()

@@ -10,11 +10,11 @@ import (
 
 // Options say what a Status shows beside the events.
 type Options struct {
-	Hostname string // the proxy's own name
-	Version  string // of the program; may be empty
+	Version string // of the program; may be empty
 
-	// Listeners, Certificates and Files are asked anew each time, so that what has
-	// been reloaded is seen. They may be nil.
+	// These are asked anew each time, so that what has been reloaded is seen. They
+	// may be nil.
+	Hostname     func() string // the proxy's own name
 	Listeners    func() []Listener
 	Certificates func() []CertificateInfo
 	Files        func() []File
@@ -34,6 +34,9 @@ type Status struct {
 
 // New returns a Status that has seen nothing yet.
 func New(o Options) *Status {
+	if o.Hostname == nil {
+		o.Hostname = func() string { return "" }
+	}
 	if o.Listeners == nil {
 		o.Listeners = func() []Listener { return nil }
 	}

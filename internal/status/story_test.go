@@ -31,7 +31,7 @@ func tls13() *tls.ConnectionState {
 
 func options() Options {
 	return Options{
-		Hostname: "mail.example.com", Version: "1.2.3",
+		Hostname: func() string { return "mail.example.com" }, Version: "1.2.3",
 		Listeners: func() []Listener {
 			return []Listener{
 				{"smtp", ":25", "opportunistic", "legacy.lan:25", []Backend{{Address: "legacy.lan:25", Up: true}}},
@@ -45,8 +45,8 @@ func options() Options {
 		Certificates: func() []CertificateInfo {
 			now := time.Now()
 			return []CertificateInfo{
-				{[]string{"mail.example.com", "imap.example.com"}, "Example CA", "ECDSA P-256", false, now, now.Add(80 * 24 * time.Hour)},
-				{[]string{"mail.example.com"}, "mail.example.com", "RSA 2048", true, now, now.Add(3 * 24 * time.Hour)},
+				{[]string{"mail.example.com", "imap.example.com"}, "Example CA", "ECDSA P-256", false, now, now.Add(80 * 24 * time.Hour), nil},
+				{[]string{"mail.example.com"}, "mail.example.com", "RSA 2048", true, now, now.Add(3 * 24 * time.Hour), []string{"smtp on :25"}},
 			}
 		},
 	}

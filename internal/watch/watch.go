@@ -54,6 +54,19 @@ func (f *Files) Add(load func() error, paths ...string) error {
 	return nil
 }
 
+// Continue goes on to count the failures of another set.
+func (f *Files) Continue(before *Files) {
+	counted := map[string]int{}
+	for _, s := range before.Status() {
+		counted[s.Names()] = s.Failures
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, i := range f.items {
+		i.Failures += counted[i.Names()]
+	}
+}
+
 // Look loads what has changed and has been left alone since the look before,
 // so that no file is taken that is still being written. What failed is tried
 // again.

@@ -39,10 +39,33 @@ func (k *Keeper) Reload(i int, now time.Time) (changed bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	old := k.certs[i]
-	if now.After(c.Leaf.NotAfter) && !now.After(old.Leaf.NotAfter) {
-		return false, fmt.Errorf("certificate %s: it has expired on %s, and the one before it has not", k.Files[i].Cert, day(c.Leaf.NotAfter))
+	if err := k.Files[i].worse(c, old, now); err != nil {
+		return false, err
 	}
 	k.certs[i] = c
 	k.Store.Replace(k.certs)
 	return !slices.EqualFunc(c.Certificate, old.Certificate, slices.Equal), nil
+}
+
+// Follow reports whether what another Keeper serves from the same files must
+// stay, by the rule of Reload.
+func (k *Keeper) Follow(before *Keeper, now time.Time) error {
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	for i, f := range k.Files {
+		if at := slices.Index(before.Files, f); at >= 0 {
+			if err := f.worse(k.certs[i], before.certs[at], now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// worse finds a certificate that must not take the place of another.
+func (f File) worse(next, old tls.Certificate, now time.Time) error {
+	if now.After(next.Leaf.NotAfter) && !now.After(old.Leaf.NotAfter) {
+		return fmt.Errorf("certificate %s: it has expired on %s, and the one before it has not", f.Cert, day(next.Leaf.NotAfter))
+	}
+	return nil
 }

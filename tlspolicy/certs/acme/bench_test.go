@@ -72,7 +72,7 @@ func newBench(t *testing.T, o Options) *bench {
 		t.Fatal(err)
 	}
 	b.Keeper = k
-	if err := k.Listen(); err != nil {
+	if err := k.Listen(nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -19,9 +19,11 @@ import (
 
 // server is a socket and what serves it.
 type server struct {
-	socket net.Listener
-	http   *http.Server
-	tls    bool
+	address string // as it was asked for
+	tcp     *net.TCPListener
+	socket  net.Listener // the same, with a limit
+	http    *http.Server
+	tls     bool
 }
 
 // Bounds of the listeners, which the whole world may call.
@@ -31,12 +33,14 @@ const (
 	webClients = 128     // connections at once, on each listener
 )
 
-// Listen opens the sockets for challenges, all or none.
-func (k *Keeper) Listen() error {
+// Listen opens the sockets for challenges, all or none. A Keeper before, which
+// may be nil, passes on those that it has on the same addresses, so that both
+// have them: it is to be closed before this one serves.
+func (k *Keeper) Listen(before *Keeper) error {
 	if k.o.HTTP != "" {
 		// That the handler is asked for is how autocert knows of it.
 		handler := k.auto.HTTPHandler(http.NotFoundHandler())
-		if err := k.open(k.o.HTTP, &http.Server{Handler: handler}, false); err != nil {
+		if err := k.open(k.o.HTTP, before, &http.Server{Handler: handler}, false); err != nil {
 			return err
 		}
 	}
@@ -49,13 +53,13 @@ func (k *Keeper) Listen() error {
 		if handler == nil {
 			handler = http.NotFoundHandler()
 		}
-		return k.open(k.o.TLSALPN, &http.Server{Handler: handler, TLSConfig: config}, true)
+		return k.open(k.o.TLSALPN, before, &http.Server{Handler: handler, TLSConfig: config}, true)
 	}
 	return nil
 }
 
-func (k *Keeper) open(address string, s *http.Server, tls bool) error {
-	socket, err := net.Listen("tcp", address)
+func (k *Keeper) open(address string, before *Keeper, s *http.Server, tls bool) error {
+	tcp, err := before.pass(address)
 	if err != nil {
 		k.closeChallenges()
 		return fmt.Errorf("listener for ACME challenges: %w", err)
@@ -63,8 +67,40 @@ func (k *Keeper) open(address string, s *http.Server, tls bool) error {
 	s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = webTimeout, webTimeout, webTimeout
 	s.MaxHeaderBytes = webHeader
 	s.ErrorLog = slog.NewLogLogger(k.o.Log.Handler(), slog.LevelDebug)
-	k.servers = append(k.servers, server{netutil.LimitListener(socket, webClients), s, tls})
+	k.servers = append(k.servers, server{address, tcp, netutil.LimitListener(tcp, webClients), s, tls})
 	return nil
+}
+
+// pass returns a copy of the socket that the Keeper has on an address, or a new
+// one if it has none.
+func (k *Keeper) pass(address string) (*net.TCPListener, error) {
+	if k != nil {
+		for _, s := range k.servers {
+			if s.address == address {
+				return again(s.tcp)
+			}
+		}
+	}
+	socket, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return socket.(*net.TCPListener), nil
+}
+
+// again is the same socket with another descriptor: it stays open when the
+// first is closed, and so do the connections that wait.
+func again(l *net.TCPListener) (*net.TCPListener, error) {
+	f, err := l.File()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	copied, err := net.FileListener(f)
+	if err != nil {
+		return nil, err
+	}
+	return copied.(*net.TCPListener), nil
 }
 
 // Addresses are those of the HTTP-01 and the TLS-ALPN-01 listener, of those

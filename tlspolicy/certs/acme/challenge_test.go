@@ -92,7 +92,7 @@ func TestListenAllOrNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := k.Listen(); err == nil {
+	if err := k.Listen(nil); err == nil {
 		t.Error("listens twice")
 	}
 	if _, err := net.Dial("tcp", k.Addresses()[0].String()); err == nil {
