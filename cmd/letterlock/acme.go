@@ -1,12 +1,14 @@
 package main
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,43 +21,79 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
-// acmeSupply carries certificates from the CA to the store that handshakes are
+// acmeSupply carries certificates from the CA to the stores that handshakes are
 // served from. Until the CA has given one of each key, clients are served one
 // of a self-signed pair instead, unless there are certificates from files.
 type acmeSupply struct {
-	store     *certs.Store
+	keeper *acme.Keeper
+	terms  string // tells configurations apart for which another keeper is needed
+
+	mu      sync.Mutex // one at a time, so that the newest stay
+	clients map[*certs.Store]acmeClient
+}
+
+// acmeClient is what a store is supplied with.
+type acmeClient struct {
 	hosts     []string
 	makeshift []tls.Certificate
-
-	mu     sync.Mutex // one at a time, so that the newest stay
-	keeper *acme.Keeper
 }
 
 // newACME supplies what was stored before and opens the sockets for
 // challenges; nothing is asked of the CA before begin. It returns nil, which
-// does nothing, if the configuration has no ACME.
-func newACME(c *configs.Config, store *certs.Store, log *slog.Logger) (*acmeSupply, error) {
+// does nothing, if the configuration has no ACME. A generation before that has
+// the same shares its supply, and passes on its sockets if it has another.
+func newACME(c *configs.Config, stores stores, before *generation, log *slog.Logger) (*acmeSupply, error) {
 	if c.ACME == nil {
 		return nil, nil
 	}
-	o, err := acmeOptions(c)
+	o, terms, err := acmeOptions(c)
 	if err != nil {
 		return nil, err
 	}
-	s := &acmeSupply{store: store, hosts: c.MailHosts()}
-	if len(c.Certificates) == 0 {
-		if s.makeshift, err = certs.Kept(c.StateDir, c.Hostname); s.makeshift == nil {
-			return nil, err
-		} else if err != nil {
-			log.Warn("self-signed certificates", "error", err)
-		}
+	clients, err := acmeClients(c, stores, log)
+	if err != nil {
+		return nil, err
 	}
+	var last *acme.Keeper
+	if before != nil && before.supply != nil {
+		if before.supply.terms == terms {
+			before.supply.add(clients)
+			return before.supply, nil
+		}
+		last = before.supply.keeper
+	}
+	s := &acmeSupply{terms: terms, clients: map[*certs.Store]acmeClient{}}
 	o.Log, o.Changed = log, s.changed
 	if s.keeper, err = acme.New(o); err != nil {
 		return nil, err
 	}
-	s.changed()
-	return s, s.keeper.Listen()
+	s.add(clients)
+	if err := s.keeper.Listen(last); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// acmeClients lists the stores that are to be supplied.
+func acmeClients(c *configs.Config, stores stores, log *slog.Logger) (map[*certs.Store]acmeClient, error) {
+	clients := map[*certs.Store]acmeClient{}
+	for _, served := range c.Served() {
+		if len(served.Hosts) == 0 {
+			continue
+		}
+		client := acmeClient{hosts: served.Hosts}
+		if len(served.Files) == 0 {
+			var err error
+			if client.makeshift, err = certs.Kept(c.StateDir, c.Hostname); client.makeshift == nil {
+				return nil, err
+			} else if err != nil {
+				log.Warn("self-signed certificates", "error", err)
+			}
+		}
+		clients[stores[served.Key()]] = client
+	}
+	return clients, nil
 }
 
 func (s *acmeSupply) begin() {
@@ -70,47 +108,73 @@ func (s *acmeSupply) close() {
 	}
 }
 
+// add supplies stores from now on, and forget does so no longer.
+func (s *acmeSupply) add(clients map[*certs.Store]acmeClient) {
+	s.mu.Lock()
+	maps.Copy(s.clients, clients)
+	s.mu.Unlock()
+	s.changed()
+}
+
+func (s *acmeSupply) forget(stores stores) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, store := range stores {
+		delete(s.clients, store)
+	}
+}
+
 func (s *acmeSupply) changed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	supply := s.keeper.Certificates(s.hosts)
-	for _, c := range s.makeshift {
-		if !slices.ContainsFunc(supply, func(have tls.Certificate) bool {
-			return have.Leaf.PublicKeyAlgorithm == c.Leaf.PublicKeyAlgorithm
-		}) {
-			supply = append(supply, c)
+	for store, client := range s.clients {
+		supply := s.keeper.Certificates(client.hosts)
+		for _, c := range client.makeshift {
+			if !slices.ContainsFunc(supply, func(have tls.Certificate) bool {
+				return have.Leaf.PublicKeyAlgorithm == c.Leaf.PublicKeyAlgorithm
+			}) {
+				supply = append(supply, c)
+			}
 		}
+		store.Supply(supply)
 	}
-	s.store.Supply(supply)
 }
 
-// acmeOptions reads the files that the configuration names.
-func acmeOptions(c *configs.Config) (acme.Options, error) {
+// acmeOptions reads the files that the configuration names. Configurations of
+// the same terms have the same options.
+func acmeOptions(c *configs.Config) (o acme.Options, terms string, err error) {
 	a := c.ACME
-	o := acme.Options{
+	terms = fmt.Sprint(a.Email, c.ACMEHosts(), a.Directory, acmeDir(c), a.HTTP, a.TLSALPN)
+	o = acme.Options{
 		Hosts: c.ACMEHosts(), Email: a.Email, Directory: a.Directory, Dir: acmeDir(c), HTTP: a.HTTP, TLSALPN: a.TLSALPN,
 	}
 	if c.MTASTS != nil {
 		o.Site, o.SiteHosts = policyOf(c.MTASTS).Handler(), c.PolicyHosts()
+		terms += policyOf(c.MTASTS).Text() + fmt.Sprint(o.SiteHosts)
 	}
 	if a.EAB != nil {
 		key, err := readEABKey(a.EAB.KeyFile)
 		if err != nil {
-			return o, err
+			return o, terms, err
 		}
 		o.Binding = &acme.Binding{KeyID: a.EAB.KID, Key: key}
+		terms += fmt.Sprintf("%s %x", a.EAB.KID, sha256.Sum256(key))
 	}
 	if a.CARoots != "" {
 		text, err := os.ReadFile(a.CARoots)
 		if err != nil {
-			return o, fmt.Errorf("acme.ca_roots: %w", err)
+			return o, terms, fmt.Errorf("acme.ca_roots: %w", err)
 		}
+		terms += string(text)
 		o.Roots = x509.NewCertPool()
 		if !o.Roots.AppendCertsFromPEM(text) {
-			return o, fmt.Errorf("acme.ca_roots: %s has no certificate in PEM form", a.CARoots)
+			return o, terms, fmt.Errorf("acme.ca_roots: %s has no certificate in PEM form", a.CARoots)
 		}
 	}
-	return o, nil
+	return o, terms, nil
 }
 
 func policyOf(m *configs.MTASTS) mtasts.Policy {

@@ -86,21 +86,13 @@ listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "127.0.0.1:1"}]
 func serveWith(t *testing.T, c *configs.Config, ca *testacme.CA, dns *testdns.Server) (imaps, web string) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	store, err := newUpkeep(log).certificates(c)
+	g, err := newGeneration(c, nil, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	supply, err := newACME(c, store, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(supply.close)
-	g, err := newGeneration(c, store, newUpkeep(log))
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(g.supply.close)
 	server := &proxy.Server{Observer: proxy.SessionLog{Log: log}, Log: log}
-	if err := server.Listen(g); err != nil {
+	if err := server.Listen(g.Generation); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Shutdown(context.Background()) })
@@ -109,13 +101,13 @@ func serveWith(t *testing.T, c *configs.Config, ca *testacme.CA, dns *testdns.Se
 	if leaf := peer(t, imaps, "mail.example.test")[0]; leaf.Issuer.String() != leaf.Subject.String() {
 		t.Errorf("before the CA is up, the certificate is of %s", leaf.Issuer)
 	}
-	addresses := supply.keeper.Addresses()
+	addresses := g.supply.keeper.Addresses()
 	ca.Start(t, testacme.Options{
 		HTTP: addresses[0].(*net.TCPAddr).Port, TLS: addresses[1].(*net.TCPAddr).Port, Resolver: dns.Address,
 	})
-	supply.begin()
+	g.supply.begin()
 	limit := time.Now().Add(time.Minute)
-	for len(supply.keeper.Certificates(c.ACMEHosts())) < 4 {
+	for len(g.supply.keeper.Certificates(c.ACMEHosts())) < 4 {
 		if time.Now().After(limit) {
 			t.Fatal("no certificates after a minute")
 		}
@@ -179,7 +171,7 @@ func TestMakeshiftStandsInForMissingKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := certs.NewStore(nil)
-	supply, err := newACME(c, store, slog.New(slog.DiscardHandler))
+	supply, err := newACME(c, stores{c.Served()[0].Key(): store}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +201,7 @@ func TestACMEFiles(t *testing.T) {
 		}
 	}
 	c := &configs.Config{ACME: &configs.ACME{CARoots: write("nothing")}}
-	if _, err := acmeOptions(c); err == nil || !strings.Contains(err.Error(), "PEM") {
+	if _, _, err := acmeOptions(c); err == nil || !strings.Contains(err.Error(), "PEM") {
 		t.Error(err)
 	}
 	c = &configs.Config{StateDir: "/s", ACME: &configs.ACME{Directory: "https://ca.example.com:14000/v2/../dir"}}

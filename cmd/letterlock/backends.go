@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/imap"
@@ -12,6 +14,7 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/sieve"
 	"github.com/letterlock/letterlock/smtp"
+	"github.com/letterlock/letterlock/tlspolicy"
 )
 
 // probeOf is the health check of a protocol.
@@ -31,17 +34,24 @@ func probeOf(protocol, hostname string) func(*wire.Conn) error {
 // what is known of a backend's health is known for each of them.
 type pools struct {
 	config *configs.Config
-	made   map[string]*proxy.Pool
+	before *pools // of the generation before, whose pools go on where they mean the same; may be nil
+
+	mu   sync.Mutex // files of routes may ask for more at any time
+	made map[string]*proxy.Pool
 }
 
-func newPools(c *configs.Config) *pools { return &pools{c, map[string]*proxy.Pool{}} }
+func newPools(c *configs.Config) *pools { return &pools{config: c, made: map[string]*proxy.Pool{}} }
 
 // get makes the pool of a target, which is an address or the name of a backend,
 // for a listener.
 func (p *pools) get(target string, l configs.Listener) (*proxy.Pool, error) {
 	b, header := p.config.Reach(target, l.Service), handovers[l.Handover].Header
-	key := fmt.Sprint(b.Name, l.Service.Protocol(), b.Addresses, header)
-	if pool, ok := p.made[key]; ok {
+	leg, key, err := legOf(b)
+	if err != nil {
+		return nil, fmt.Errorf("backend %s: %w", b.Name, err)
+	}
+	key = fmt.Sprint(p.config.Hostname, p.config.PublicPlaintextBackend, b.Name, l.Service.Protocol(), b.Addresses, b.ByClient(), b.HealthInterval(), header, key)
+	if pool := p.known(key); pool != nil {
 		return pool, nil
 	}
 	pool := &proxy.Pool{
@@ -49,22 +59,32 @@ func (p *pools) get(target string, l configs.Listener) (*proxy.Pool, error) {
 		Health: b.HealthInterval(), Probe: probeOf(l.Service.Protocol(), p.config.Hostname), Header: header,
 	}
 	if b.Encrypted() {
-		leg := b.Leg()
-		if b.CA != "" {
-			roots, err := authorities(b.CA)
-			if err != nil {
-				return nil, fmt.Errorf("backend %s: %w", b.Name, err)
-			}
-			leg.Roots = roots
-		}
 		pool.TLS, pool.StartTLS = leg.Config, b.StartTLS()
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.made[key] = pool
 	return pool, nil
 }
 
+// known finds a pool that was made before.
+func (p *pools) known(key string) *proxy.Pool {
+	var inherited *proxy.Pool
+	if p.before != nil {
+		inherited = p.before.known(key)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.made[key] == nil && inherited != nil {
+		p.made[key] = inherited
+	}
+	return p.made[key]
+}
+
 // all are the pools that were made.
 func (p *pools) all() []*proxy.Pool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var all []*proxy.Pool
 	for _, pool := range p.made {
 		all = append(all, pool)
@@ -72,15 +92,21 @@ func (p *pools) all() []*proxy.Pool {
 	return all
 }
 
-// authorities reads a file of certificates.
-func authorities(file string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(file)
+// legOf is the TLS towards a backend, and a key that tells it from others, the
+// contents of files included.
+func legOf(b configs.Backend) (leg tlspolicy.Leg, key string, err error) {
+	leg = b.Leg()
+	key = fmt.Sprint(b.TLS, leg)
+	if !b.Encrypted() || b.CA == "" {
+		return leg, key, nil
+	}
+	text, err := os.ReadFile(b.CA)
 	if err != nil {
-		return nil, err
+		return leg, key, err
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
+	leg.Roots = x509.NewCertPool()
+	if !leg.Roots.AppendCertsFromPEM(text) {
+		return leg, key, fmt.Errorf("%s holds no certificate in PEM form", b.CA)
 	}
-	return roots, nil
+	return leg, fmt.Sprintf("%s %x", key, sha256.Sum256(text)), nil
 }

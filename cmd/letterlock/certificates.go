@@ -9,22 +9,50 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
+// stores are the certificates that listeners serve, by configs.Served.Key.
+type stores map[string]*certs.Store
+
+// of is what a listener serves.
+func (s stores) of(c *configs.Config, l configs.Listener) *certs.Store {
+	if store := s[c.ServedBy(l).Key()]; store != nil {
+		return store
+	}
+	return certs.NewStore(nil) // nobody shakes hands with a listener that is only looked at
+}
+
 // certificates gets those that are configured, or a self-signed pair, and lets
 // the upkeep look after them.
-func (u *upkeep) certificates(c *configs.Config) (*certs.Store, error) {
-	switch {
-	case len(c.Certificates) > 0:
-	case len(c.MailHosts()) > 0:
-		return certs.NewStore(nil), nil // newACME supplies it
-	default:
-		return u.selfSigned(c)
+func (u *upkeep) certificates(c *configs.Config) (stores, error) {
+	all := stores{}
+	for _, served := range c.Served() {
+		store, err := u.store(c, served)
+		if err != nil {
+			return nil, err
+		}
+		all[served.Key()] = store
 	}
-	files := certificateFiles(c)
+	return all, nil
+}
+
+func (u *upkeep) store(c *configs.Config, served configs.Served) (*certs.Store, error) {
+	switch {
+	case served.SelfSigned():
+		return u.selfSigned(c)
+	case len(served.Files) == 0:
+		return certs.NewStore(nil), nil // newACME supplies it
+	}
+	files := certificateFiles(served)
 	keeper, err := certs.NewKeeper(files)
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range inspect(c).Files(files, keeper.Store.Certificates()) {
+	for _, before := range u.before {
+		if err := keeper.Follow(before, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	u.pairs = append(u.pairs, keeper)
+	for _, f := range inspect(c, served).Files(files, keeper.Store.Certificates()) {
 		u.log.Warn("certificate: "+f.Text, "file", f.File)
 	}
 	for i, f := range files {
@@ -33,22 +61,26 @@ func (u *upkeep) certificates(c *configs.Config) (*certs.Store, error) {
 			return nil, err
 		}
 	}
-	u.chores = append(u.chores, u.tellDaily(c, keeper))
+	u.chores = append(u.chores, u.tellDaily(keeper))
 	return keeper.Store, nil
 }
 
-func certificateFiles(c *configs.Config) []certs.File {
-	files := make([]certs.File, len(c.Certificates))
-	for i, f := range c.Certificates {
+func certificateFiles(served configs.Served) []certs.File {
+	files := make([]certs.File, len(served.Files))
+	for i, f := range served.Files {
 		files[i] = certs.File{Cert: f.Cert, Key: f.Key}
 	}
 	return files
 }
 
 // inspect is how this machine sees certificates; one without root
-// certificates, such as a bare container, sees no trust.
-func inspect(c *configs.Config) certs.Inspection {
-	in := certs.Inspection{Hostname: c.Hostname, Now: time.Now()}
+// certificates, such as a bare container, sees no trust. Those of a listener
+// alone need not be for our hostname.
+func inspect(c *configs.Config, served configs.Served) certs.Inspection {
+	in := certs.Inspection{Now: time.Now()}
+	if served.General {
+		in.Hostname = c.Hostname
+	}
 	if roots, err := x509.SystemCertPool(); err == nil {
 		in.Roots = roots
 	}
@@ -63,8 +95,7 @@ func (u *upkeep) reloadPair(c *configs.Config, keeper *certs.Keeper, i int) erro
 	}
 	file, now := keeper.Files[i], keeper.Store.Certificates()[i]
 	u.log.Info("certificate replaced", "file", file.Cert, "certificate", certs.Facts(now, time.Now()))
-	in := inspect(c)
-	in.Hostname = "" // another one may be for it
+	in := inspect(c, configs.Served{}) // another one may be for the hostname
 	for _, f := range in.Files([]certs.File{file}, []tls.Certificate{now}) {
 		u.log.Warn("certificate: "+f.Text, "file", f.File)
 	}
@@ -72,14 +103,14 @@ func (u *upkeep) reloadPair(c *configs.Config, keeper *certs.Keeper, i int) erro
 }
 
 // tellDaily warns of certificates that are about to expire, or have.
-func (u *upkeep) tellDaily(c *configs.Config, keeper *certs.Keeper) func(time.Time) {
+func (u *upkeep) tellDaily(keeper *certs.Keeper) func(time.Time) {
 	next := time.Now().Add(24 * time.Hour)
 	return func(now time.Time) {
 		if now.Before(next) {
 			return
 		}
 		next = now.Add(24 * time.Hour)
-		in := certs.Inspection{Hostname: c.Hostname, Now: now}
+		in := certs.Inspection{Now: now}
 		for i, cert := range keeper.Store.Certificates()[:len(keeper.Files)] {
 			in.Validity(cert.Leaf, func(text string) { u.log.Warn("certificate: "+text, "file", keeper.Files[i].Cert) })
 		}

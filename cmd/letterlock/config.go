@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"flag"
 	"log/slog"
 
@@ -41,26 +42,23 @@ func configCheck(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	files := certificateFiles(c)
-	loaded, err := certs.Load(files)
-	if err != nil {
-		return err
+	loaded := map[string][]tls.Certificate{}
+	for _, served := range c.Served() {
+		if loaded[served.Key()], err = certs.Load(certificateFiles(served)); err != nil {
+			return err
+		}
 	}
 	if err := checkTLSFiles(c); err != nil {
 		return err
 	}
 	if c.ACME != nil {
-		if _, err := acmeOptions(c); err != nil {
+		if _, _, err := acmeOptions(c); err != nil {
 			return err
 		}
 	}
 	ui.printf("%s", configs.Describe(c))
-	in := inspect(c)
-	for i, cert := range loaded {
-		ui.printf("  %s: %s\n", files[i].Cert, certs.Facts(cert, in.Now))
-	}
-	for _, f := range in.Files(files, loaded) {
-		ui.errorf("warning: certificates: %s", f)
+	for _, served := range c.Served() {
+		sayCertificates(ui, inspect(c, served), certificateFiles(served), loaded[served.Key()])
 	}
 	for _, w := range configs.Warnings(c) {
 		ui.errorf("warning: %s", w)
@@ -68,9 +66,18 @@ func configCheck(ui *ui, args []string) error {
 	if !*probing {
 		return nil
 	}
-	g, err := newGeneration(c, certs.NewStore(loaded), newUpkeep(slog.New(slog.DiscardHandler)))
+	g, err := assemble(c, nil, newUpkeep(slog.New(slog.DiscardHandler)), newPools(c))
 	if err != nil {
 		return err
 	}
 	return sayVisits(ui, visitBackends(context.Background(), c, g.Listeners, everyListener))
+}
+
+func sayCertificates(ui *ui, in certs.Inspection, files []certs.File, loaded []tls.Certificate) {
+	for i, cert := range loaded {
+		ui.printf("  %s: %s\n", files[i].Cert, certs.Facts(cert, in.Now))
+	}
+	for _, f := range in.Files(files, loaded) {
+		ui.errorf("warning: certificates: %s", f)
+	}
 }

@@ -35,12 +35,19 @@ func demoCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	r, err := start(c, certs.NewStore(pair), newUpkeep(log), log)
+	g := &generation{config: c, upkeep: newUpkeep(log), stores: stores{}}
+	for _, served := range c.Served() {
+		g.stores[served.Key()] = certs.NewStore(pair)
+	}
+	if err := g.assemble(nil); err != nil {
+		return err
+	}
+	r, err := startWith(g, log)
 	if err != nil {
 		return err
 	}
 	ui.printf(demoText, *listen)
-	return r.untilTold(c, log)
+	return r.untilTold()
 }
 
 // demoConfig is a configuration as a file would hold it, with the built-in

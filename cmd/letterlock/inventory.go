@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/status"
@@ -13,22 +14,50 @@ import (
 
 // census is the proxy.Observer that fills the inventory. A session is counted
 // once: when its client has logged in, or else at its end.
-type census struct{ *inventory.Keeper }
+type census struct {
+	keeper atomic.Pointer[inventory.Keeper] // nil: nothing is kept
+	kept   configs.Inventory
+	file   string
+}
 
-var _ proxy.Observer = census{}
+var _ proxy.Observer = &census{}
 
-// newCensus begins to keep the inventory that is configured.
-func newCensus(c *configs.Config, log *slog.Logger) census {
-	return census{inventory.Keep(inventory.Options{
-		File: c.InventoryFile(), Entries: c.Inventory.Entries, Age: c.Inventory.Age,
-		Report: func(err error) {
-			if err != nil {
-				log.Error("inventory", "error", err)
-				return
-			}
-			log.Info("inventory: it can be written again")
-		},
-	})}
+// keep begins to keep the inventory that is configured, in the place of what
+// was kept before.
+func (c *census) keep(config *configs.Config, log *slog.Logger) {
+	if c.kept == config.Inventory && c.file == config.InventoryFile() {
+		return
+	}
+	c.kept, c.file = config.Inventory, config.InventoryFile()
+	var next *inventory.Keeper
+	if c.kept.Keep {
+		next = inventory.Keep(inventory.Options{
+			File: c.file, Entries: c.kept.Entries, Age: c.kept.Age,
+			Report: func(err error) {
+				if err != nil {
+					log.Error("inventory", "error", err)
+					return
+				}
+				log.Info("inventory: it can be written again")
+			},
+		})
+	}
+	if before := c.keeper.Swap(next); before != nil {
+		before.Close()
+	}
+}
+
+// close writes what is left.
+func (c *census) close() {
+	if last := c.keeper.Swap(nil); last != nil {
+		last.Close()
+	}
+}
+
+func (c *census) record(e inventory.Entry) {
+	if k := c.keeper.Load(); k != nil {
+		k.Record(e)
+	}
 }
 
 // entry begins an entry with what all kinds have.
@@ -39,40 +68,40 @@ func entry(kind inventory.Kind, info *proxy.Info) inventory.Entry {
 	}
 }
 
-func (c census) session(info *proxy.Info) {
+func (c *census) session(info *proxy.Info) {
 	e := entry(inventory.Session, info)
 	e.User, e.Offer = info.User, info.Offered
 	e.Version, e.Suite, e.Group = tlspolicy.Version(info.TLS.Version), tlspolicy.Suite(info.TLS.CipherSuite), tlspolicy.Group(info.TLS.CurveID)
-	c.Record(e)
+	c.record(e)
 }
 
 // Login counts a session whose user is known now.
-func (c census) Login(info *proxy.Info, user, _ string, ok bool) {
+func (c *census) Login(info *proxy.Info, user, _ string, ok bool) {
 	if ok && user != "" && info.TLS != nil {
 		c.session(info)
 	}
 }
 
 // HandshakeFailed counts who got no TLS, and what was offered.
-func (c census) HandshakeFailed(info *proxy.Info, offer proxy.Offer, err error) {
+func (c *census) HandshakeFailed(info *proxy.Info, offer proxy.Offer, err error) {
 	e := entry(inventory.Failure, info)
 	e.Class, e.Offer = status.FailureOf(err), offer.Sum()
-	c.Record(e)
+	c.record(e)
 }
 
 // Closed counts the sessions without a user, and those on smtp that have sent
 // mail in clear: without that there is no backend.
-func (c census) Closed(info *proxy.Info, _ proxy.Summary) {
+func (c *census) Closed(info *proxy.Info, _ proxy.Summary) {
 	switch {
 	case info.TLS != nil && info.User == "":
 		c.session(info)
 	case info.TLS == nil && info.Backend != "" && info.Listener.Service == string(configs.SMTP):
-		c.Record(entry(inventory.Plaintext, info))
+		c.record(entry(inventory.Plaintext, info))
 	}
 }
 
 // Opened and the others say nothing that counts here.
-func (census) Opened(*proxy.Info)                     {}
-func (census) TLSEstablished(*proxy.Info)             {}
-func (census) LoginRefused(*proxy.Info, string)       {}
-func (census) Turned(*proxy.Listener, netip.AddrPort) {}
+func (*census) Opened(*proxy.Info)                     {}
+func (*census) TLSEstablished(*proxy.Info)             {}
+func (*census) LoginRefused(*proxy.Info, string)       {}
+func (*census) Turned(*proxy.Listener, netip.AddrPort) {}

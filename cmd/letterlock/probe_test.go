@@ -15,7 +15,6 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 // relay is an SMTP server that takes mail to everybody, behind a PROXY header
@@ -81,7 +80,7 @@ func TestProbeFirst(t *testing.T) {
 			config := mustConfig(t, c.top+"hostname: mail.example.com\nlisteners:\n"+
 				"  - {service: smtp, listen: '127.0.0.1:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n"+
 				"  - {service: smtp, listen: '127.0.0.2:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n")
-			g, err := newGeneration(config, certs.NewStore(nil), newUpkeep(slog.New(slog.DiscardHandler)))
+			g, err := assemble(config, nil, newUpkeep(slog.New(slog.DiscardHandler)), newPools(config))
 			if err != nil {
 				t.Fatal(err)
 			}

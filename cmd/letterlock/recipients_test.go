@@ -41,13 +41,13 @@ func TestRecipientsFile(t *testing.T) {
 	expect(map[string]bool{"x@listed.example": true, "x@a.example": true, "x@b.example": false})
 
 	write("b.example\n")
-	u.reload()
+	u.files.Reload()
 	expect(map[string]bool{"x@listed.example": true, "x@a.example": false, "x@b.example": true})
 
 	// What cannot be used changes nothing.
 	for _, broken := range []string{"", "not a domain\n"} {
 		write(broken)
-		u.reload()
+		u.files.Reload()
 		expect(map[string]bool{"x@listed.example": true, "x@b.example": true})
 	}
 	if text := log.String(); !strings.Contains(text, "recipients replaced") || !strings.Contains(text, "recipients:1") {

@@ -3,109 +3,152 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/status"
 	"github.com/letterlock/letterlock/proxy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
-// running is the proxy at work, with its status page if there is one.
+// running is the proxy at work: one generation after the other, and what
+// outlives them.
 type running struct {
-	server     *proxy.Server
-	generation *proxy.Generation
-	upkeep     *upkeep
-	page       *status.Server // nil: none is wanted
-	census     census         // empty: none is wanted
+	log    *slog.Logger
+	server *proxy.Server
+	now    atomic.Pointer[generation]
+	source configSource
 
+	pages  http.Handler
+	page   *status.Server // nil: none is wanted
+	census *census
+
+	hangups       <-chan os.Signal
 	probing       sync.WaitGroup  // of backends, beside the service
 	first, second context.Context // end with the first and the second signal
 }
 
 // start opens all sockets and begins to accept, or does nothing.
-func start(c *configs.Config, store *certs.Store, u *upkeep, log *slog.Logger) (*running, error) {
-	counts := status.New(status.Options{
-		Hostname: c.Hostname, Version: versionName(),
-		Listeners:    func() []status.Listener { return shownListeners(c) },
-		Certificates: func() []status.CertificateInfo { return shownCertificates(store) },
-		Files:        u.shownFiles,
-	})
-	observers := status.Observers{proxy.SessionLog{Log: log, Failures: &proxy.Throttle{}}, counts}
-	g, err := newGeneration(c, store, u)
+func start(c *configs.Config, log *slog.Logger) (*running, error) {
+	warn(c, log)
+	g, err := newGeneration(c, nil, log)
 	if err != nil {
 		return nil, err
 	}
-	server := &proxy.Server{Observer: observers, Log: log}
-	r := &running{server: server, generation: g, upkeep: u}
+	r, err := startWith(g, log)
+	if err != nil {
+		g.abandon(nil)
+	}
+	return r, err
+}
+
+// startWith starts with the first generation.
+func startWith(g *generation, log *slog.Logger) (r *running, err error) {
+	r = &running{log: log, census: &census{}}
+	r.now.Store(g)
+	counts := status.New(status.Options{
+		Version:      versionName(),
+		Hostname:     func() string { return r.now.Load().config.Hostname },
+		Listeners:    func() []status.Listener { return r.now.Load().shownListeners() },
+		Certificates: func() []status.CertificateInfo { return r.now.Load().shownCertificates() },
+		Files:        func() []status.File { return append(r.source.shown(), r.now.Load().upkeep.shownFiles()...) },
+	})
+	r.pages = counts.Handler()
+	r.server = &proxy.Server{Observer: status.Observers{proxy.SessionLog{Log: log, Failures: &proxy.Throttle{}}, counts, r.census}, Log: log}
 	// Before the sockets: who can reach us may also tell us to end.
 	r.first, r.second = signals()
-	u.hangups = hangups()
-	if err := probeFirst(r.first, c, g.Listeners, log); err != nil {
+	r.hangups = hangups()
+	if err := probeFirst(r.first, g.config, g.Listeners, log); err != nil {
 		return nil, err
 	}
-	u.reloaded = func(ctx context.Context) {
-		if c.ProbeOn() {
-			logVisits(log, visitBackends(ctx, c, g.Listeners, everyListener))
-		}
-	}
-	if c.Status.Listen != "" {
-		if r.page, err = status.Serve(c.Status.Listen, counts.Handler(), log); err != nil {
-			return nil, err
-		}
-	}
-	if c.Inventory.Keep {
-		r.census = newCensus(c, log)
-		server.Observer = append(observers, r.census)
-	}
-	if err := server.Listen(g); err != nil {
-		r.close()
+	if r.page, err = r.pageOf(g.config.Status.Listen); err != nil {
 		return nil, err
 	}
-	server.Serve()
-	r.probing.Go(func() { probeRest(r.first, c, g.Listeners, log) })
+	if err := r.server.Listen(g.Generation); err != nil {
+		closePage(r.page)
+		return nil, err
+	}
+	r.begin(g, nil)
+	r.server.Serve()
 	return r, nil
 }
 
+// begin is what follows when a generation has taken the place of the one
+// before, or is the first.
+func (r *running) begin(g, before *generation) {
+	g.begin(before)
+	r.census.keep(g.config, r.log)
+	r.tellListeners(before)
+	r.probing.Go(func() { probeRest(r.first, g.config, g.Listeners, r.log) })
+}
+
+// tellListeners logs where the proxy listens now, and where it did before.
+func (r *running) tellListeners(before *generation) {
+	was := map[string]bool{}
+	if before != nil {
+		for _, l := range before.Listeners {
+			was[l.String()] = true
+		}
+	}
+	for i, l := range r.now.Load().Listeners {
+		if !was[l.String()] {
+			r.log.Info("listening", "service", l.Service, "address", r.server.Addresses()[i].String(), "backend", l.Backend.String())
+		}
+		delete(was, l.String())
+	}
+	for l := range was {
+		r.log.Info("no longer listening", "listener", l)
+	}
+}
+
 // untilTold runs until a signal asks for the end; a second one cuts it short.
-func (r *running) untilTold(c *configs.Config, log *slog.Logger) error {
-	endUpkeep := r.upkeep.keepUp()
-	<-r.first.Done()
-	endUpkeep()
+func (r *running) untilTold() error {
+	for r.first.Err() == nil {
+		select {
+		case <-r.first.Done():
+		case <-r.hangups:
+			r.reload()
+		}
+	}
 	r.probing.Wait()
-	log.Info("shutting down", "sessions", r.server.Sessions(), "deadline", c.Timeouts.Shutdown)
-	ctx, cancel := context.WithTimeout(r.second, c.Timeouts.Shutdown)
+	g := r.now.Load()
+	g.upkeep.end()
+	r.log.Info("shutting down", "sessions", r.server.Sessions(), "deadline", g.config.Timeouts.Shutdown)
+	ctx, cancel := context.WithTimeout(r.second, g.config.Timeouts.Shutdown)
 	defer cancel()
 	if err := r.server.Shutdown(ctx); err != nil {
-		log.Warn("sessions were cut off", "error", err)
+		r.log.Warn("sessions were cut off", "error", err)
 	}
 	r.close()
-	log.Info("stopped")
+	r.log.Info("stopped")
 	return nil
 }
 
 // close ends what goes on beside the sessions.
 func (r *running) close() {
-	if r.page != nil {
-		_ = r.page.Close()
+	r.now.Load().end()
+	closePage(r.page)
+	r.census.close()
+}
+
+// pageOf serves the status page at an address; nil where none is wanted.
+func (r *running) pageOf(address string) (*status.Server, error) {
+	if address == "" {
+		return nil, nil
 	}
-	if r.census.Keeper != nil {
-		r.census.Close()
+	return status.Serve(address, r.pages, r.log)
+}
+
+func closePage(page *status.Server) {
+	if page != nil {
+		_ = page.Close()
 	}
 }
 
-func shownListeners(c *configs.Config) []status.Listener {
-	shown := make([]status.Listener, len(c.Listeners))
-	for i, l := range c.Listeners {
-		shown[i] = status.Listener{Service: string(l.Service), Address: l.Listen, Policy: l.PolicyName(), Backend: l.Backend}
+func warn(c *configs.Config, log *slog.Logger) {
+	for _, w := range configs.Warnings(c) {
+		log.Warn(w.Text, "key", w.Key)
 	}
-	return shown
-}
-
-func shownCertificates(store *certs.Store) []status.CertificateInfo {
-	var shown []status.CertificateInfo
-	for _, cert := range store.Certificates() {
-		shown = append(shown, status.Describe(cert.Leaf))
-	}
-	return shown
 }

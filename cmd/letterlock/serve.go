@@ -21,40 +21,20 @@ func serveCommand(ui *ui, args []string) error {
 		return err
 	}
 	log := newLog(ui.err, c.Log)
-	for _, w := range configs.Warnings(c) {
-		log.Warn(w.Text, "key", w.Key)
-	}
-	u := newUpkeep(log)
-	store, err := u.certificates(c)
+	r, err := start(c, log)
 	if err != nil {
 		return err
 	}
-	if err := u.tickets(c); err != nil {
-		return err
-	}
-	supply, err := newACME(c, store, log)
-	if err != nil {
-		return err
-	}
-	defer supply.close()
-	supply.begin()
-	r, err := start(c, store, u, log)
-	if err != nil {
-		return err
-	}
-	for i, l := range r.generation.Listeners {
-		log.Info("listening", "service", l.Service, "address", r.server.Addresses()[i].String(), "backend", l.Backend.String())
-	}
-	return r.untilTold(c, log)
+	r.source.from(source)
+	return r.untilTold()
 }
 
-// newGeneration is where the rooms meet: configuration, policies, certificates,
+// assemble is where the rooms meet: configuration, policies, certificates,
 // gates and the proxy.
-func newGeneration(c *configs.Config, store *certs.Store, u *upkeep) (*proxy.Generation, error) {
+func assemble(c *configs.Config, stores stores, u *upkeep, backends *pools) (*proxy.Generation, error) {
 	g := &proxy.Generation{Hostname: c.Hostname, Limits: limits(c.Limits), Timeouts: timeouts(c.Timeouts)}
-	backends := newPools(c)
 	for _, l := range c.Listeners {
-		listener, err := newListener(c, l, store, backends, u)
+		listener, err := newListener(c, l, stores.of(c, l), backends, u)
 		if err != nil {
 			return nil, fmt.Errorf("listener %s on %s: %w", l.Service, l.Listen, err)
 		}

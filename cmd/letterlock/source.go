@@ -3,7 +3,6 @@ package main
 import (
 	"flag"
 	"os"
-	"strings"
 
 	"github.com/letterlock/letterlock/configs"
 )
@@ -11,47 +10,60 @@ import (
 // source is where a configuration comes from: a file, or a few flags and
 // variables that name a backend.
 type source struct {
-	file       string
-	quick      configs.Quick
-	recipients string
-	services   string
+	file  string
+	flags map[string]string // those that stand for variables, by the variable
+}
+
+// quickFlags stand for variables, and count in their place.
+var quickFlags = []struct{ name, variable, usage string }{
+	{"backend", "LETTERLOCK_BACKEND", "the mail `HOST` to stand in front of, all services on their ports"},
+	{"hostname", "LETTERLOCK_HOSTNAME", "our `NAME` (default the machine's)"},
+	{"listen", "LETTERLOCK_LISTEN", "`ADDRESS` to listen on (default all)"},
+	{"recipients", "LETTERLOCK_RECIPIENTS", "`DOMAIN,...` that port 25 takes mail for (default the hostname and its parent)"},
+	{"services", "LETTERLOCK_SERVICES", "`SERVICE,...` to run (default all)"},
+	{"acme-email", "LETTERLOCK_ACME_EMAIL", "certificates by ACME, and the `ADDRESS` that the CA may write to"},
+	{"acme-hosts", "LETTERLOCK_ACME_HOSTS", "certificates by ACME for `NAME,...` (default the hostname)"},
+	{"acme-http", "LETTERLOCK_ACME_HTTP", "`ADDRESS` where HTTP-01 is answered (default :80)"},
+	{"acme-tls-alpn", "LETTERLOCK_ACME_TLS_ALPN", "`ADDRESS` where TLS-ALPN-01 is answered (default none)"},
+	{"acme-directory", "LETTERLOCK_ACME_DIRECTORY", "`URL` of the CA (default Let's Encrypt's)"},
+	{"acme-eab-kid", "LETTERLOCK_ACME_EAB_KID", "`KEY` name of an account that the CA has given beforehand"},
+	{"acme-eab-key-file", "LETTERLOCK_ACME_EAB_KEY_FILE", "`FILE` with its key"},
+	{"acme-ca-roots", "LETTERLOCK_ACME_CA_ROOTS", "`FILE` with the roots to trust when the CA is called (default the system's)"},
 }
 
 func sourceFlags(flags *flag.FlagSet) *source {
-	s := &source{}
+	s := &source{flags: map[string]string{}}
 	flags.StringVar(&s.file, "config", "", "configuration `FILE`")
-	flags.StringVar(&s.quick.Backend, "backend", "", "without a file: the mail `HOST` to stand in front of, all services on their ports")
-	flags.StringVar(&s.quick.Hostname, "hostname", "", "without a file: our `NAME` (default the machine's)")
-	flags.StringVar(&s.quick.Listen, "listen", "", "without a file: `ADDRESS` to listen on (default all)")
-	flags.StringVar(&s.recipients, "recipients", "", "without a file: `DOMAIN,...` that port 25 takes mail for (default the hostname and its parent)")
-	flags.StringVar(&s.services, "services", "", "without a file: `SERVICE,...` to run (default all)")
+	for _, f := range quickFlags {
+		flags.Func(f.name, "without a file: "+f.usage, func(text string) error {
+			s.flags[f.variable] = text
+			return nil
+		})
+	}
 	return s
+}
+
+// name is that of the file; empty if there is none.
+func (s *source) name() string {
+	if s.file == "" && s.flags["LETTERLOCK_BACKEND"] == "" {
+		return os.Getenv("LETTERLOCK_CONFIG")
+	}
+	return s.file
 }
 
 // load reads the configuration. The environment (LETTERLOCK_*) counts where
 // no flag has spoken.
 func (s *source) load() (*configs.Config, error) {
-	if s.file == "" && s.quick.Backend == "" {
-		s.file = os.Getenv("LETTERLOCK_CONFIG")
+	if file := s.name(); file != "" {
+		return configs.Load(file)
 	}
-	if s.file != "" {
-		return configs.Load(s.file)
+	environ := os.Environ()
+	for variable, text := range s.flags {
+		environ = append(environ, variable+"="+text)
 	}
-	quick, err := configs.FromEnv(os.Environ())
+	quick, err := configs.FromEnv(environ)
 	if err != nil {
 		return nil, err
-	}
-	override(&quick.Backend, s.quick.Backend)
-	override(&quick.Hostname, s.quick.Hostname)
-	override(&quick.Listen, s.quick.Listen)
-	if s.recipients != "" {
-		quick.Recipients = strings.Split(s.recipients, ",")
-	}
-	if s.services != "" {
-		quick.Services = nil
-		for name := range strings.SplitSeq(s.services, ",") {
-			quick.Services = append(quick.Services, configs.Service(name))
-		}
 	}
 	return configs.Simple(quick)
 }

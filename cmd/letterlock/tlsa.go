@@ -37,29 +37,49 @@ func tlsaCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	names := []string{c.Hostname}
-	for _, host := range c.MailHosts() {
-		if !slices.Contains(names, host) {
-			names = append(names, host)
-		}
-	}
-	overrideList(&names, *hosts)
-	s, err := servedBy(c)
-	if err != nil {
-		return err
-	}
-	t := tlsaReport{ui: ui, served: s, ctx: context.Background()}
+	var only []string
+	overrideList(&only, *hosts)
+	t := tlsaReport{ui: ui, ctx: context.Background()}
 	if *address != "" {
 		t.resolver = &resolver.Resolver{Address: withDNSPort(*address)}
 	}
-	for _, host := range names {
-		for _, port := range portsOf(c) {
-			if err := t.name(port, host); err != nil {
-				return err
+	for _, set := range c.Served() {
+		if t.served, err = servedBy(c, set); err != nil {
+			return err
+		}
+		for _, host := range t.served.names(c, set, only) {
+			for _, port := range portsOf(c, set) {
+				if err := t.name(port, host); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return t.end()
+}
+
+// names are those under which clients come for a set: --host, or our own and
+// those of acme, or for the set of some listeners alone those in it.
+func (s served) names(c *configs.Config, set configs.Served, only []string) []string {
+	names := only
+	if len(names) == 0 {
+		names = slices.Clone(set.Hosts)
+		if set.General {
+			names = append([]string{c.Hostname}, names...)
+		}
+		for _, cert := range s.store.Certificates() {
+			if len(set.Files) > 0 && !set.General {
+				names = append(names, cert.Leaf.DNSNames...)
+			}
+		}
+	}
+	var once []string
+	for _, name := range names {
+		if !slices.Contains(once, name) && !strings.HasPrefix(name, "*.") {
+			once = append(once, name)
+		}
+	}
+	return once
 }
 
 func withDNSPort(address string) string {
@@ -69,11 +89,14 @@ func withDNSPort(address string) string {
 	return net.JoinHostPort(strings.Trim(address, "[]"), "53")
 }
 
-// portsOf are those of the listeners, that of mail between servers first: it
-// is where others look.
-func portsOf(c *configs.Config) []int {
+// portsOf are those of the listeners that serve a set, that of mail between
+// servers first: it is where others look.
+func portsOf(c *configs.Config, set configs.Served) []int {
 	var ports []int
 	for _, l := range c.Listeners {
+		if c.ServedBy(l).Key() != set.Key() {
+			continue
+		}
 		_, text, _ := net.SplitHostPort(l.Listen)
 		port, err := strconv.Atoi(text)
 		if err == nil && port != 0 && !slices.Contains(ports, port) {
@@ -94,7 +117,7 @@ func portsOf(c *configs.Config) []int {
 	return ports
 }
 
-// served is what the proxy serves according to the files that it reads, and
+// served is what listeners serve according to the files that it reads, and
 // what the next renewal does to each key.
 type served struct {
 	store   *certs.Store
@@ -103,15 +126,15 @@ type served struct {
 
 var errNothingServed = errors.New("there is no certificate yet: start letterlock serve first")
 
-func servedBy(c *configs.Config) (served, error) {
+func servedBy(c *configs.Config, set configs.Served) (served, error) {
 	s := served{store: certs.NewStore(nil), renewal: map[string]string{}}
-	own, err := certs.Load(certificateFiles(c))
+	own, err := certs.Load(certificateFiles(set))
 	if err != nil {
 		return s, err
 	}
 	s.note(own, "stays if the renewal keeps the key file; publish a new key's record two days before it is used")
-	if hosts := c.MailHosts(); len(hosts) > 0 {
-		stored, err := acme.Stored(acmeDir(c), hosts)
+	if len(set.Hosts) > 0 {
+		stored, err := acme.Stored(acmeDir(c), set.Hosts)
 		if err != nil {
 			return s, err
 		}

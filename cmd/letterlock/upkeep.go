@@ -3,25 +3,28 @@ package main
 import (
 	"context"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/status"
 	"github.com/letterlock/letterlock/internal/watch"
+	"github.com/letterlock/letterlock/tlspolicy/certs"
 	"github.com/letterlock/letterlock/tlspolicy/tickets"
 )
 
 // upkeep is what goes on beside the sessions: files are read again when they
 // change, and what grows old is made anew. It has one goroutine, which runs
-// from keepUp until what that returns is called.
+// from begin to end.
 type upkeep struct {
-	log     *slog.Logger
-	files   watch.Files
-	ring    *tickets.Ring
-	chores  []func(now time.Time) // done every choreTime
-	hangups <-chan os.Signal      // nil: nobody asks for files to be read again
+	log    *slog.Logger
+	files  watch.Files
+	secret tickets.Secret // of this process, where the configuration has none
+	ring   *tickets.Ring
+	chores []func(now time.Time) // done every choreTime
+	pairs  []*certs.Keeper       // of certificates in files
+	before []*certs.Keeper       // those of the generation before
 
-	reloaded func(context.Context) // what is due behind a reload; may be nil
+	cancel context.CancelFunc // nil: it does not run
+	ended  chan struct{}
 }
 
 const (
@@ -30,7 +33,8 @@ const (
 )
 
 func newUpkeep(log *slog.Logger) *upkeep {
-	u := &upkeep{log: log, ring: tickets.NewRing(tickets.Random())}
+	u := &upkeep{log: log, secret: tickets.Random()}
+	u.ring = tickets.NewRing(u.secret)
 	u.chores = append(u.chores, u.advance)
 	u.files.Report = func(s watch.Status) {
 		if s.Err != nil {
@@ -40,17 +44,27 @@ func newUpkeep(log *slog.Logger) *upkeep {
 	return u
 }
 
-// keepUp begins the work; the function that it returns ends it.
-func (u *upkeep) keepUp() (end func()) {
+// follow takes over from the upkeep of the generation before what must outlive
+// it: with another secret no session could be resumed.
+func (u *upkeep) follow(before *upkeep) {
+	u.secret, u.before = before.secret, before.pairs
+	u.ring = tickets.NewRing(u.secret)
+}
+
+// begin begins the work, and end ends it.
+func (u *upkeep) begin() {
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
+	u.cancel, u.ended = cancel, make(chan struct{})
 	go func() {
-		defer close(ended)
+		defer close(u.ended)
 		u.run(ctx)
 	}()
-	return func() {
-		cancel()
-		<-ended
+}
+
+func (u *upkeep) end() {
+	if u.cancel != nil {
+		u.cancel()
+		<-u.ended
 	}
 }
 
@@ -68,26 +82,8 @@ func (u *upkeep) run(ctx context.Context) {
 			for _, do := range u.chores {
 				do(now)
 			}
-		case <-u.hangups:
-			u.reload()
-			if u.reloaded != nil {
-				u.reloaded(ctx)
-			}
 		}
 	}
-}
-
-// reload reads all files at once, as SIGHUP asks for.
-func (u *upkeep) reload() {
-	u.files.Reload()
-	failed := 0
-	for _, s := range u.files.Status() {
-		if s.Err != nil {
-			failed++
-			u.log.Error("cannot be used; what was loaded before stays in use", "files", s.Names(), "error", s.Err)
-		}
-	}
-	u.log.Info("reloaded", "files", len(u.files.Status()), "failed", failed)
 }
 
 func (u *upkeep) shownFiles() []status.File {

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/demo"
 	"github.com/letterlock/letterlock/internal/testca"
 )
@@ -42,9 +41,10 @@ func (l *logText) String() string {
 type world struct {
 	*testing.T
 	*running
-	folder string
-	log    *logText
-	ca     *testca.CA
+	folder   string
+	log      *logText
+	ca       *testca.CA
+	backends *demo.Server
 }
 
 // newWorld starts the proxy in front of the demo's servers. The text is a
@@ -57,26 +57,22 @@ func newWorld(t *testing.T, text string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = backends.Close() })
-	w := &world{T: t, folder: t.TempDir(), log: &logText{}, ca: testca.New(t)}
+	w := &world{T: t, folder: t.TempDir(), log: &logText{}, ca: testca.New(t), backends: backends}
 	w.put(w.ca.ECDSA(t, "mail.example.com"))
 	chain, _ := testca.PEM(t, w.ca.ECDSA(t, "the authority comes with it"))
 	if err := os.WriteFile(filepath.Join(w.folder, "ca.pem"), chain, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text = strings.NewReplacer("{imap}", backends.IMAP(), "{pop3}", backends.POP3(), "{smtp}", backends.SMTP(), "{submission}", backends.Submission()).Replace(text)
-	c, err := configs.Parse(filepath.Join(w.folder, "letterlock.yaml"), []byte("state_dir: state\n"+text))
+	w.configure(text)
+	s := &source{file: filepath.Join(w.folder, "letterlock.yaml")}
+	c, err := s.load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(w.log, nil))
-	u := newUpkeep(log)
-	store, err := u.certificates(c)
-	if err != nil {
+	if w.running, err = start(c, slog.New(slog.NewTextHandler(w.log, nil))); err != nil {
 		t.Fatal(err)
 	}
-	if w.running, err = start(c, store, u, log); err != nil {
-		t.Fatal(err)
-	}
+	w.source.from(s)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -84,6 +80,16 @@ func newWorld(t *testing.T, text string) *world {
 		w.close()
 	})
 	return w
+}
+
+// configure writes the configuration; what stands for a backend is its address.
+func (w *world) configure(text string) {
+	w.Helper()
+	b := w.backends
+	text = strings.NewReplacer("{imap}", b.IMAP(), "{pop3}", b.POP3(), "{smtp}", b.SMTP(), "{submission}", b.Submission()).Replace(text)
+	if err := os.WriteFile(filepath.Join(w.folder, "letterlock.yaml"), []byte("state_dir: state\n"+text), 0o600); err != nil {
+		w.Fatal(err)
+	}
 }
 
 // put replaces the pair of files as a whole.
@@ -159,8 +165,8 @@ func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
 
 	second := w.ca.ECDSA(t, "mail.example.com")
 	w.put(second)
-	w.upkeep.files.Look()
-	w.upkeep.files.Look()
+	w.now.Load().upkeep.files.Look()
+	w.now.Load().upkeep.files.Look()
 	if got := w.served(); !got.Equal(second.Leaf) || got.Equal(first) {
 		t.Errorf("the new certificate is not served")
 	}
@@ -172,7 +178,7 @@ func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 4 {
-		w.upkeep.files.Look()
+		w.now.Load().upkeep.files.Look()
 	}
 	if !w.served().Equal(second.Leaf) {
 		t.Error("a broken file has driven out the certificate")
@@ -180,37 +186,28 @@ func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
 	if n := strings.Count(w.log.String(), "what it held before stays in use"); n != 1 || !strings.Contains(w.log.String(), "damaged or cut off") {
 		t.Errorf("the log tells %d times:\n%s", n, w.log)
 	}
-	if f := w.upkeep.shownFiles(); len(f) != 1 || f[0].Failures != 1 || !strings.Contains(f[0].Problem, "damaged or cut off") {
+	if f := w.now.Load().upkeep.shownFiles(); len(f) != 1 || f[0].Failures != 1 || !strings.Contains(f[0].Problem, "damaged or cut off") {
 		t.Errorf("the status page is told %+v", f)
 	}
 	ask("b NOOP", "b OK")
 }
 
-// The goroutine itself: it looks by the clock, and at once after SIGHUP.
-func TestUpkeepEndsWhenItIsTold(t *testing.T) {
+// The goroutine itself: it looks by the clock, until it is told to end.
+func TestUpkeepLooksByItself(t *testing.T) {
 	w := newWorld(t, imaps)
-	hangups := make(chan os.Signal)
-	w.upkeep.hangups = hangups
-	end := w.upkeep.keepUp()
 	second := w.ca.ECDSA(t, "mail.example.com")
 	w.put(second)
-	hangups <- os.Interrupt // any will do
-	hangups <- os.Interrupt // the first has been dealt with
-	if !w.served().Equal(second.Leaf) {
-		t.Error("the certificate has not been reloaded")
-	}
-	third := w.ca.ECDSA(t, "mail.example.com")
-	w.put(third)
-	for end := time.Now().Add(20 * time.Second); !w.served().Equal(third.Leaf); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); !w.served().Equal(second.Leaf); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("nobody has looked")
 		}
 	}
-	end()
+	u := w.now.Load().upkeep
+	u.end()
 	select {
-	case hangups <- os.Interrupt:
-		t.Error("somebody still listens")
+	case <-u.ended:
 	default:
+		t.Error("somebody still looks")
 	}
 }
 
@@ -226,7 +223,7 @@ func TestSelfSignedPairIsRenewed(t *testing.T) {
 	}
 	first := see()
 	chore := func(now time.Time) {
-		for _, do := range w.upkeep.chores {
+		for _, do := range w.now.Load().upkeep.chores {
 			do(now)
 		}
 	}

@@ -35,7 +35,7 @@ func whatifCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	q := question{config: c, listener: *listener, keys: tlspolicy.BothKeys, withoutLanes: *lanes, now: time.Now()}
+	q := question{config: c, listener: *listener, withoutLanes: *lanes, now: time.Now()}
 	if q.policy, err = c.PolicyOf(configs.Listener{Policy: *name}); err != nil {
 		return err
 	}
@@ -61,30 +61,37 @@ func whatifCommand(ui *ui, args []string) error {
 	return err
 }
 
-// keysOf are the kinds of keys that the configured certificates have; those
-// that are made or ordered are of both kinds.
-func keysOf(c *configs.Config) (tlspolicy.Keys, error) {
-	if len(c.Certificates) == 0 || len(c.MailHosts()) > 0 {
-		return tlspolicy.BothKeys, nil
+// keysOf are the kinds of keys that the configured certificates have, by
+// configs.Served.Key; those that are made or ordered are of both kinds.
+func keysOf(c *configs.Config) (map[string]tlspolicy.Keys, error) {
+	all := map[string]tlspolicy.Keys{}
+	var problem error
+	for _, served := range c.Served() {
+		all[served.Key()] = tlspolicy.BothKeys
+		if len(served.Files) == 0 || len(served.Hosts) > 0 {
+			continue
+		}
+		loaded, err := certs.Load(certificateFiles(served))
+		if err != nil {
+			problem = err
+			continue
+		}
+		var keys tlspolicy.Keys
+		for _, cert := range loaded {
+			rsa := cert.Leaf.PublicKeyAlgorithm == x509.RSA
+			keys.RSA, keys.ECDSA = keys.RSA || rsa, keys.ECDSA || !rsa
+		}
+		all[served.Key()] = keys
 	}
-	loaded, err := certs.Load(certificateFiles(c))
-	if err != nil {
-		return tlspolicy.BothKeys, err
-	}
-	var keys tlspolicy.Keys
-	for _, cert := range loaded {
-		rsa := cert.Leaf.PublicKeyAlgorithm == x509.RSA
-		keys.RSA, keys.ECDSA = keys.RSA || rsa, keys.ECDSA || !rsa
-	}
-	return keys, nil
+	return all, problem
 }
 
 // question is what is asked.
 type question struct {
 	config       *configs.Config
 	policy       tlspolicy.Policy
-	listener     string // service or address; empty: all
-	keys         tlspolicy.Keys
+	listener     string                    // service or address; empty: all
+	keys         map[string]tlspolicy.Keys // by configs.Served.Key; none: both kinds
 	withoutLanes bool
 	now          time.Time
 }
@@ -105,11 +112,24 @@ func (q question) refusal(e inventory.Entry) tlspolicy.Refusal {
 			policy, weakLogin = p, lane.WeakLogin
 		}
 	}
-	agreed, why := policy.Agree(e.Offer, q.keys)
+	agreed, why := policy.Agree(e.Offer, q.keysAt(e))
 	if why == "" && e.User != "" && !weakLogin && !policy.Strong(&agreed) {
 		return refusedLogin
 	}
 	return why
+}
+
+// keysAt are the kinds of keys at the listener of an entry.
+func (q question) keysAt(e inventory.Entry) tlspolicy.Keys {
+	for _, l := range q.config.Listeners {
+		if string(l.Service) != e.Service || l.Listen != e.Listener {
+			continue
+		}
+		if keys, known := q.keys[q.config.ServedBy(l).Key()]; known {
+			return keys
+		}
+	}
+	return tlspolicy.BothKeys
 }
 
 func (q question) lane(e inventory.Entry) *configs.Lane {

@@ -1,0 +1,377 @@
+package main
+
+import (
+	"bufio"
+	"crypto/tls"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+)
+
+// imapSession is one that stays.
+type imapSession struct {
+	*tls.Conn
+	*bufio.Reader
+	t *testing.T
+}
+
+func (w *world) login(i int) imapSession {
+	w.Helper()
+	conn, err := w.dial(i, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	s := imapSession{conn, bufio.NewReader(conn), w.T}
+	s.ask("a LOGIN demo demo", "a OK")
+	return s
+}
+
+// ask sends a command and waits for a line that begins as it should.
+func (s imapSession) ask(command, want string) {
+	s.t.Helper()
+	if _, err := io.WriteString(s.Conn, command+"\r\n"); err != nil {
+		s.t.Fatal(err)
+	}
+	for {
+		line, err := s.ReadString('\n')
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if strings.HasPrefix(line, want) {
+			return
+		}
+	}
+}
+
+// wantLog wants words in what was logged since the last time.
+func (w *world) wantLog(from int, words ...string) {
+	w.Helper()
+	for _, want := range words {
+		if log := w.log.String()[from:]; !strings.Contains(log, want) {
+			w.Errorf("no %q in the log:\n%s", want, log)
+		}
+	}
+}
+
+const twoServices = `
+hostname: mail.example.com
+certificates: [{cert: cert.pem, key: key.pem}]
+limits: {connections_per_client: 100}
+listeners:
+  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
+  - {service: pop3s, listen: "127.0.0.1:0", backend: "{pop3}"}
+`
+
+// All of a configuration is taken over, and no session ends by it.
+func TestReload(t *testing.T) {
+	w := newWorld(t, twoServices)
+	session, imaps := w.login(0), w.server.Addresses()[0].String()
+	pool := w.now.Load().Listeners[0].Backend
+	old := func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }
+	if _, err := w.dial(0, old); err != nil {
+		t.Fatal(err)
+	}
+	said := len(w.log.String())
+	w.configure(`
+hostname: mx.example.com
+certificates: [{cert: cert.pem, key: key.pem}]
+limits: {connections_per_client: 1}
+listeners:
+  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", policy: modern}
+  - {service: smtp, listen: "127.0.0.1:0", backend: "{smtp}", recipients: [example.com]}
+`)
+	w.reload()
+	w.wantLog(said, "msg=reloaded listeners=2 files=1", "msg=listening service=smtp", `msg="no longer listening" listener="pop3s on 127.0.0.1:0"`,
+		"no certificate is for the hostname mx.example.com")
+	session.ask("b NOOP", "b OK")
+	if w.server.Addresses()[0].String() != imaps {
+		t.Error("the socket is another one")
+	}
+	if _, err := w.dial(0, old); err == nil {
+		t.Error("the policy is the old one")
+	}
+	conn, err := w.dial(0, nil)
+	if err == nil {
+		_, err = conn.Read(make([]byte, 1))
+	}
+	if err == nil {
+		t.Error("the session from before does not count")
+	}
+	if w.now.Load().Listeners[0].Backend == pool {
+		t.Error("the pool greets with the old hostname")
+	}
+	w.configure(twoServices)
+	w.reload()
+	pool = w.now.Load().Listeners[0].Backend
+	w.reload()
+	if w.now.Load().Listeners[0].Backend != pool {
+		t.Error("what is known of the backend is forgotten")
+	}
+	if n := pool.State()[0].Sessions; n != 0 {
+		t.Errorf("%d sessions at the backend", n)
+	}
+	session.ask("c NOOP", "c OK")
+}
+
+// A configuration with errors changes nothing, and everybody is told where
+// they are.
+func TestReloadOfAWrongConfiguration(t *testing.T) {
+	w := newWorld(t, "status: {listen: \"127.0.0.1:0\"}\n"+twoServices)
+	session := w.login(0)
+	for name, c := range map[string]struct {
+		text string
+		log  []string
+		page string
+	}{
+		"two errors": {
+			"hostnam: x\n" + twoServices + "  - {service: imap, backend: \"{imap}\", policy: strictest}\n",
+			[]string{`level=ERROR msg="configuration: unknown key \"hostnam\"" at=`, "letterlock.yaml:2:1 ", "letterlock.yaml:10:", "write one of modern, strict"},
+			`letterlock.yaml:2:1: unknown key "hostnam" (and 1 error more)`,
+		},
+		"a file that is missing": {
+			strings.Replace(twoServices, "cert.pem", "no.pem", 1), []string{"no.pem", "cannot be read"}, "cannot be read",
+		},
+		"a file that does not fit": {
+			strings.Replace(twoServices, "key.pem", "cert.pem", 1), []string{"has no private key"}, "has no private key",
+		},
+		"an address that is taken": {
+			twoServices + "  - {service: imap, backend: \"{imap}\", listen: \"" + w.page.Addr().String() + "\"}\n",
+			[]string{"address already in use"}, "address already in use",
+		},
+		"an address for the page that is taken": {
+			"status: {listen: \"" + w.server.Addresses()[0].String() + "\"}\n" + twoServices, []string{"status page: "}, "status page: ",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, said := w.now.Load(), len(w.log.String())
+			w.configure(c.text)
+			w.reload()
+			w.wantLog(said, append(c.log, "the configuration is refused, and the one before stays in force")...)
+			if w.now.Load() != before {
+				t.Error("it is in force")
+			}
+			if page := w.metric("letterlock_file_unusable"); !strings.Contains(page, "letterlock.yaml\"} 1") {
+				t.Errorf("metrics: %s", page)
+			}
+			if shown := w.source.shown()[0]; !strings.Contains(shown.Problem, c.page) || shown.Failures == 0 {
+				t.Errorf("the page is told %+v", shown)
+			}
+		})
+	}
+	w.configure("status: {listen: \"127.0.0.1:0\"}\n" + twoServices)
+	w.reload()
+	if page := w.metric("letterlock_file_unusable"); !strings.Contains(page, "letterlock.yaml\"} 0") {
+		t.Errorf("metrics: %s", page)
+	}
+	session.ask("b NOOP", "b OK")
+}
+
+// metric is what the metrics tell under a name.
+func (w *world) metric(name string) string {
+	w.Helper()
+	res, err := http.Get("http://" + w.page.Addr().String() + "/metrics")
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		w.Fatal(err)
+	}
+	var found []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, name) {
+			found = append(found, line)
+		}
+	}
+	return strings.Join(found, "")
+}
+
+// An open relay keeps a configuration from coming into force, and is told of
+// when it has become one.
+func TestReloadRefusesAnOpenRelay(t *testing.T) {
+	relay := newRelay(t)
+	listener := func(keys string) string {
+		return "certificates: [{cert: cert.pem, key: key.pem}]\nlisteners:\n  - {service: smtp, listen: \"127.0.0.1:0\", backend: \"" + relay.Addr().String() + "\", " + keys + "}\n"
+	}
+	w := newWorld(t, listener("recipients: [example.com]"))
+	before, said := w.now.Load(), len(w.log.String())
+	w.configure(listener("handover: proxy-v1"))
+	w.reload()
+	if w.now.Load() != before {
+		t.Error("it is in force")
+	}
+	w.wantLog(said, "OPEN RELAY", "a backend is dangerous", "stays in force")
+	w.configure(listener("handover: proxy-v1, allow_open_relay: true"))
+	w.reload()
+	w.wantLog(said, "msg=reloaded")
+}
+
+// What outlives a generation, or changes place: session tickets, the status
+// page, the log, the inventory.
+func TestWhatOutlivesReloads(t *testing.T) {
+	w := newWorld(t, "status: {listen: \"127.0.0.1:0\"}\n"+twoServices)
+	cache := tls.NewLRUClientSessionCache(10)
+	resumed := func() bool {
+		conn, err := w.dial(0, func(c *tls.Config) { c.ClientSessionCache = cache })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		return conn.ConnectionState().DidResume
+	}
+	resumed()
+	page, keeper := w.page, w.census.keeper.Load()
+	w.reload()
+	if !resumed() {
+		t.Error("sessions from before cannot be resumed")
+	}
+	if w.page != page || w.census.keeper.Load() != keeper || keeper == nil {
+		t.Error("what has not changed is another one")
+	}
+	w.configure("status: {listen: \"127.0.0.2:0\"}\ninventory: {keep: false}\n" + twoServices)
+	w.reload()
+	if w.page == page || w.census.keeper.Load() != nil || !strings.HasPrefix(w.page.Addr().String(), "127.0.0.2:") {
+		t.Error("what has changed is the old one")
+	}
+	if _, err := http.Get("http://" + page.Addr().String()); err == nil {
+		t.Error("the old page is still there")
+	}
+	w.configure(twoServices)
+	w.reload()
+	if w.page != nil || w.census.keeper.Load() == nil {
+		t.Error("what has changed is the old one")
+	}
+}
+
+func TestLogChanges(t *testing.T) {
+	out := &logText{}
+	log := newLog(out, configs.Log{Format: "text", Level: "info"})
+	log.Debug("one")
+	log.Info("two")
+	changeLog(log, configs.Log{Format: "json", Level: "debug"})
+	log.With("k", "v").Debug("three")
+	if got := out.String(); strings.Contains(got, "one") || !strings.Contains(got, "msg=two") || !strings.Contains(got, `"msg":"three","k":"v"`) {
+		t.Error(got)
+	}
+}
+
+// Failures of files are counted on.
+func TestCountsOfFilesOutliveReloads(t *testing.T) {
+	w := newWorld(t, imaps)
+	key := filepath.Join(w.folder, "key.pem")
+	good, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range [][]byte{nil, good} {
+		if err := os.WriteFile(key, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.reload()
+	}
+	if f := w.now.Load().upkeep.shownFiles(); len(f) != 1 || f[0].Failures != 1 || f[0].Problem != "" {
+		t.Errorf("%+v", f)
+	}
+}
+
+// An expired certificate does not take the place of one that is good, not even
+// with a whole configuration.
+func TestReloadTakesNoExpiredCertificate(t *testing.T) {
+	w := newWorld(t, imaps)
+	first := w.served()
+	w.put(w.ca.Expired(t, "mail.example.com"))
+	said := len(w.log.String())
+	w.reload()
+	w.wantLog(said, "it has expired on", "stays in force")
+	if !w.served().Equal(first) {
+		t.Error("it is served")
+	}
+}
+
+// Fifty reloads under load leave nothing behind.
+func TestReloadsUnderLoad(t *testing.T) {
+	w := newWorld(t, imaps)
+	session := w.login(0)
+	w.reload()
+	settled := func() (goroutines, files int) { return runtime.NumGoroutine(), openFiles(t) }
+	goroutines, files := settled()
+	var visitors sync.WaitGroup
+	var visits atomic.Int32
+	over := make(chan struct{})
+	for range 3 {
+		visitors.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				conn, err := tls.Dial("tcp", w.server.Addresses()[0].String(), &tls.Config{RootCAs: w.ca.Pool, ServerName: "mail.example.com"})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+				if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(line, "* OK") {
+					t.Error(line, err)
+				}
+				_ = conn.Close()
+				visits.Add(1)
+			}
+		})
+	}
+	for i := range 50 {
+		text := imaps
+		switch i % 3 {
+		case 0:
+			text += "  - {service: imap, listen: \"127.0.0.1:0\", backend: \"{imap}\"}\n"
+		case 1:
+			text += "  - {service: imap}\n"
+		}
+		w.configure(text)
+		w.reload()
+		session.ask("b NOOP", "b OK")
+	}
+	close(over)
+	visitors.Wait()
+	if strings.Count(w.log.String(), "msg=reloaded") != 34 || visits.Load() < 50 {
+		t.Errorf("%d reloads, %d visits", strings.Count(w.log.String(), "msg=reloaded"), visits.Load())
+	}
+	w.configure(imaps)
+	w.reload()
+	w.probing.Wait()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		g, f := settled()
+		if g <= goroutines+10 && f <= files+2 { // workers that wait for more visitors
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d goroutines were %d, %d files were %d", g, goroutines, f, files)
+		}
+	}
+	session.ask("c NOOP", "c OK")
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		return 0 // nobody can count them elsewhere
+	}
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
