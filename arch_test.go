@@ -47,6 +47,7 @@ var mayImport = map[string][]string{
 	"internal/testdns":     {},
 	"internal/dialog":      {"internal/gate", "internal/testca", "internal/wire", "tlspolicy"},
 	"attacks":              {}, // tests alone, which may know everybody
+	"attacks/mutants":      {},
 	"bench":                {"bench/backend", "bench/load", "bench/measure", "bench/peers", "bench/report"},
 	"bench/backend":        {},
 	"bench/load":           {},

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	tests    = "./attacks" // the package whose tests must notice
+	patience = 3 * time.Minute
+)
+
+// verdict is what one row has made of a mutant.
+type verdict struct {
+	killed bool
+	by     string // the test that has failed, or what happened instead
+}
+
+// lab builds the tests with mutants in them and runs them, in a folder that
+// is gone afterwards.
+type lab struct{ root, folder string }
+
+func newLab() (*lab, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "mutants-")
+	return &lab{root: root, folder: folder}, err
+}
+
+func (l *lab) close() { _ = os.RemoveAll(l.folder) }
+
+// moduleRoot is where the files of the table are.
+func moduleRoot() (string, error) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("go list -m: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+func (l *lab) read(file string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(l.root, file))
+	return string(text), err
+}
+
+// healthy sees that the tests pass without a mutant: else their failing with
+// one would mean nothing.
+func (l *lab) healthy(all []mutant) error {
+	if out, err := l.build(nil); err != nil {
+		return fmt.Errorf("without a mutant, the tests do not compile: %s", out)
+	}
+	var seen []string
+	for _, m := range all {
+		for _, row := range m.rows {
+			if slices.Contains(seen, row) {
+				continue
+			}
+			seen = append(seen, row)
+			if passed, out := l.test(row); !passed {
+				return fmt.Errorf("without a mutant, the tests of %s fail:\n%s", row, out)
+			}
+		}
+	}
+	return nil
+}
+
+// try is what each row makes of a mutant.
+func (l *lab) try(m mutant) []verdict {
+	verdicts := make([]verdict, len(m.rows))
+	everywhere := func(why string) []verdict {
+		for i := range verdicts {
+			verdicts[i].by = why
+		}
+		return verdicts
+	}
+	changed, err := m.applied(l.read)
+	if err != nil {
+		return everywhere(err.Error())
+	}
+	if out, err := l.build(changed); err != nil {
+		return everywhere("does not compile: " + out)
+	}
+	for i, row := range m.rows {
+		passed, out := l.test(row)
+		verdicts[i] = judge(passed, out, row)
+	}
+	return verdicts
+}
+
+// build makes the tests with some files changed.
+func (l *lab) build(changed map[string]string) (output string, err error) {
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	for file, text := range changed {
+		copied := filepath.Join(l.folder, strings.ReplaceAll(file, "/", "-"))
+		if err := os.WriteFile(copied, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+		overlay.Replace[filepath.Join(l.root, file)] = copied
+	}
+	text, err := json.Marshal(overlay)
+	if err != nil {
+		return "", err
+	}
+	table := filepath.Join(l.folder, "overlay.json")
+	if err := os.WriteFile(table, text, 0o600); err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay", table, "-o", l.binary(), tests)
+	build.Dir = l.root
+	out, err := build.CombinedOutput()
+	return string(out), err
+}
+
+func (l *lab) binary() string { return filepath.Join(l.folder, "attacks.test") }
+
+// test runs the tests of a row, as far as the first that fails.
+func (l *lab) test(row string) (passed bool, output string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	run := exec.CommandContext(ctx, l.binary(), "-test.run", "^Test"+row+"_", "-test.failfast")
+	run.Dir = filepath.Join(l.root, tests)
+	out, err := run.CombinedOutput()
+	return err == nil, string(out)
+}
+
+var failure = regexp.MustCompile(`(?m)^ *--- FAIL: (Test([A-G]\d+)_\S+)`)
+
+// judge believes in a test that has failed, and in nothing else.
+func judge(passed bool, output, row string) verdict {
+	name := ""
+	for _, m := range failure.FindAllStringSubmatch(output, -1) {
+		if m[2] == row && len(m[1]) > len(name) { // the innermost
+			name = m[1]
+		}
+	}
+	switch {
+	case passed:
+		return verdict{by: "its tests pass"}
+	case name == "":
+		return verdict{by: "no test fails, but: " + lastLines(output)}
+	}
+	return verdict{killed: true, by: name}
+}
+
+func lastLines(output string) string {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	return strings.Join(lines[max(0, len(lines)-3):], " | ")
+}

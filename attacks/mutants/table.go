@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bufio"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"strings"
+)
+
+//go:embed table
+var files embed.FS
+
+// mutant is one defence taken out.
+type mutant struct {
+	rows  []string // that must notice
+	what  string
+	place string // where it stands in the table
+	edits []edit
+}
+
+// edit changes a file: old, whole lines that occur there once, becomes new.
+type edit struct{ file, old, new string }
+
+var (
+	headline = regexp.MustCompile(`^mutant ((?:[A-G]\d+ )*[A-G]\d+): (\S.*)$`)
+	excuse   = regexp.MustCompile(`^([A-G]\d+): (\S.*)$`)
+)
+
+// mutants are those of the table, in its order.
+func mutants() ([]mutant, error) {
+	names, err := fs.Glob(files, "table/*.diff")
+	if err != nil {
+		return nil, err
+	}
+	var all []mutant
+	for _, name := range names {
+		text, err := files.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		found, err := parse(path.Base(name), string(text))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// parse reads a file of the table.
+func parse(name, text string) ([]mutant, error) {
+	var all []mutant
+	var m *mutant
+	lines := bufio.NewScanner(strings.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		line := lines.Text()
+		place := fmt.Sprintf("%s:%d", name, n)
+		switch head := headline.FindStringSubmatch(line); {
+		case line == "" || line[0] == '#':
+		case head != nil:
+			all = append(all, mutant{rows: strings.Fields(head[1]), what: head[2], place: place})
+			m = &all[len(all)-1]
+		case m == nil || !m.take(line):
+			return nil, fmt.Errorf("%s: what is %q?", place, line)
+		}
+	}
+	return all, lines.Err()
+}
+
+// take adds a line to a mutant; false is for one that does not belong there.
+func (m *mutant) take(line string) bool {
+	if file, ok := strings.CutPrefix(line, "--- "); ok {
+		m.edits = append(m.edits, edit{file: file})
+		return true
+	}
+	if len(m.edits) == 0 {
+		return false
+	}
+	e := &m.edits[len(m.edits)-1]
+	switch text := line[1:] + "\n"; line[0] {
+	case ' ':
+		e.old, e.new = e.old+text, e.new+text
+	case '-':
+		e.old += text
+	case '+':
+		e.new += text
+	case '@': // another place in the same file
+		m.edits = append(m.edits, edit{file: e.file})
+	default:
+		return false
+	}
+	return true
+}
+
+// elsewhere are the rows whose defence is not in this tree, and where it is.
+func elsewhere() (map[string]string, error) {
+	text, err := files.ReadFile("table/elsewhere.txt")
+	if err != nil {
+		return nil, err
+	}
+	rows := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		m := excuse.FindStringSubmatch(line)
+		if m == nil {
+			return nil, fmt.Errorf("elsewhere.txt: what is %q?", line)
+		}
+		rows[m[1]] = m[2]
+	}
+	return rows, nil
+}
+
+// applied are the files of a mutant as they are with it: by name, their text.
+func (m *mutant) applied(read func(file string) (string, error)) (map[string]string, error) {
+	changed := map[string]string{}
+	for _, e := range m.edits {
+		text, ok := changed[e.file]
+		if !ok {
+			var err error
+			if text, err = read(e.file); err != nil {
+				return nil, fmt.Errorf("%s: %w", m.place, err)
+			}
+		}
+		if n := strings.Count("\n"+text, "\n"+e.old); e.old == "" || n != 1 {
+			return nil, fmt.Errorf("%s: %s holds this %d times, not once:\n%s", m.place, e.file, n, e.old)
+		}
+		changed[e.file] = strings.TrimPrefix(strings.Replace("\n"+text, "\n"+e.old, "\n"+e.new, 1), "\n")
+	}
+	return changed, nil
+}
