@@ -1,6 +1,7 @@
 package attacks
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -29,10 +30,11 @@ func TestA1_StarttlsStripping(t *testing.T) {
 func TestA2_ChallengeLeak(t *testing.T) {
 	secret := plain("alice", "opensesame")
 	first := map[string][]string{
-		"smtp":  {"AUTH PLAIN", "AUTH LOGIN", "AUTH PLAIN " + secret, "AUTH LOGIN " + secret, "AUTH CRAM-MD5", "AUTH XOAUTH2 " + secret},
-		"imap":  {"a AUTHENTICATE PLAIN", "a AUTHENTICATE LOGIN", "a AUTHENTICATE PLAIN " + secret, "a LOGIN alice opensesame", "a LOGIN {5}"},
-		"pop3":  {"AUTH PLAIN", "AUTH LOGIN", "AUTH PLAIN " + secret, "USER alice", "APOP alice " + strings.Repeat("0", 32)},
-		"sieve": {`AUTHENTICATE "PLAIN"`, `AUTHENTICATE "LOGIN"`, `AUTHENTICATE "PLAIN" "` + secret + `"`},
+		"smtp": {"AUTH PLAIN", "AUTH LOGIN", "AUTH PLAIN " + secret, "AUTH LOGIN " + secret, "AUTH CRAM-MD5", "AUTH XOAUTH2 " + secret},
+		"imap": {"a AUTHENTICATE PLAIN", "a AUTHENTICATE LOGIN", "a AUTHENTICATE PLAIN " + secret, "a LOGIN alice opensesame", "a LOGIN {5}"},
+		"pop3": {"AUTH PLAIN", "AUTH LOGIN", "AUTH PLAIN " + secret, "USER alice", "APOP alice " + strings.Repeat("0", 32)},
+		"sieve": {`AUTHENTICATE "PLAIN"`, `AUTHENTICATE "LOGIN"`, `AUTHENTICATE "PLAIN" "` + secret + `"`,
+			fmt.Sprintf("AUTHENTICATE \"PLAIN\" {%d+}\r\n%s", len(secret), secret)},
 	}
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, line := range first[service.Protocol()] {
@@ -83,22 +85,41 @@ func TestA3_CapabilitySpoofing(t *testing.T) {
 // A4: a backend that greets as if the client were known, or turns it away,
 // shows through at no time.
 func TestA4_Preauth(t *testing.T) {
-	for _, greeting := range []string{"* PREAUTH welcome back, alice\r\n", "* BYE [ALERT] go to evil.example\r\n", "* NO no\r\n", "a OK done\r\n"} {
-		t.Run(strings.TrimSpace(greeting), func(t *testing.T) {
+	gone := func(c *client) {
+		t.Helper()
+		c.hear(`\* BYE \[UNAVAILABLE\] service not available \[.*\]`)
+		c.gone()
+	}
+	for _, greeting := range []string{
+		"* PREAUTH [CAPABILITY IMAP4rev1] welcome back, alice", "* preauth [CAPABILITY IMAP4rev1] hi", "* PREAUTH",
+		"* BYE [CAPABILITY IMAP4rev1] go to evil.example", "* BYE [REFERRAL imap://evil.example/] go away",
+		"* NO [CAPABILITY IMAP4rev1] no", "* BAD [CAPABILITY IMAP4rev1] no", "a OK [CAPABILITY IMAP4rev1] done", "+ [CAPABILITY IMAP4rev1] go on",
+	} {
+		t.Run(greeting, func(t *testing.T) {
 			w := open(t, func(w *world) {
-				w.back[configs.IMAP].greeting = greeting
-				w.back[configs.IMAPS].greeting = greeting
+				w.back[configs.IMAP].greeting = greeting + "\r\n"
+				w.back[configs.IMAPS].greeting = greeting + "\r\n"
 			})
 			c := w.dial(configs.IMAP)
 			c.hear(`\* OK \[CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\] .*`)
 			c.upgrade(nil)
-			c.hear(`\* BYE \[UNAVAILABLE\] service not available \[.*\]`)
-			c.gone()
+			gone(c)
 			c = w.dial(configs.IMAPS)
 			c.handshake(nil)
-			c.hear(`\* BYE \[UNAVAILABLE\] service not available \[.*\]`)
-			c.gone()
-			w.unheard("LOGIN")
+			gone(c)
+		})
+	}
+	for _, command := range []string{"CAPABILITY", "LOGIN alice secret", "ID NIL"} { // it comes later
+		t.Run(command, func(t *testing.T) {
+			w := open(t, func(w *world) {
+				w.back[configs.IMAPS].answer = func(line string) (string, bool) {
+					tag, rest, _ := strings.Cut(line, " ")
+					return "* PREAUTH hi\r\n" + tag + " OK done\r\n", strings.HasPrefix(rest, strings.Fields(command)[0])
+				}
+			})
+			c := w.secured(configs.IMAPS)
+			c.say("a " + command + "\r\n")
+			gone(c)
 		})
 	}
 }
@@ -130,29 +151,51 @@ func TestA5_ResponseInjection(t *testing.T) {
 // A6: a referral would lead the client around the proxy, to the plaintext
 // server. None is offered, and those of a login are taken out.
 func TestA6_Referral(t *testing.T) {
-	t.Run("imap", func(t *testing.T) {
-		w := open(t, func(w *world) {
-			w.back[configs.IMAP].answer = func(line string) (string, bool) {
-				tag, rest, _ := strings.Cut(line, " ")
-				return tag + " NO [REFERRAL imap://alice@evil.example/] go away\r\n", strings.HasPrefix(rest, "LOGIN")
+	for referral, passes := range map[string]string{
+		"%s NO [REFERRAL imap://alice@evil.example/] go away": "b NO go away", "%s NO [referral imap://[::1]/] go away": "b NO go away",
+		"%s OK [REFERRAL imap://evil.example/] better there": "b OK better there",
+		"%s NO [REFERRAL imap://evil.example/]":              "b NO The mailbox is elsewhere",
+		"* BYE [REFERRAL imap://evil.example/] moved":        `\* BYE moved`,
+	} {
+		t.Run("imap "+referral, func(t *testing.T) {
+			w := open(t, func(w *world) {
+				w.back[configs.IMAP].answer = func(line string) (string, bool) {
+					tag, rest, _ := strings.Cut(line, " ")
+					known := strings.HasPrefix(rest, "LOGIN") || strings.HasPrefix(rest, "AUTHENTICATE")
+					return strings.Replace(referral, "%s", tag, 1) + "\r\n", known
+				}
+			})
+			for _, login := range []string{"b LOGIN alice secret", "b AUTHENTICATE PLAIN " + plain("alice", "secret")} {
+				c := w.greeted(configs.IMAP)
+				c.upgrade(nil)
+				if list := strings.Join(c.ask("a CAPABILITY"), "|"); strings.Contains(list, "REFERRALS") {
+					t.Errorf("offers %q", list)
+				}
+				c.want(login, passes)
 			}
 		})
-		c := w.greeted(configs.IMAP)
+	}
+	for referral, passes := range map[string]string{
+		`BYE (REFERRAL "sieve://evil.example") "go away"`: `BYE "go away"`, `BYE (referral "sieve://evil.example")`: "BYE",
+		`NO (REFERRAL "sieve://evil.example") "go away"`: `NO "go away"`, `OK (REFERRAL "sieve://evil.example") "hi"`: `OK "hi"`,
+	} {
+		t.Run("sieve "+referral, func(t *testing.T) {
+			w := open(t, func(w *world) {
+				w.back[configs.Sieve].answer = func(line string) (string, bool) {
+					return referral + "\r\n", strings.HasPrefix(line, "AUTHENTICATE")
+				}
+			})
+			c := w.secured(configs.Sieve)
+			c.want(`AUTHENTICATE "PLAIN" "`+plain("alice", "secret")+`"`, passes)
+		})
+	}
+	t.Run("sieve, as a greeting", func(t *testing.T) {
+		w := open(t, func(w *world) { w.back[configs.Sieve].greeting = "BYE (REFERRAL \"sieve://evil.example\") \"go\"\r\n" })
+		c := w.greeted(configs.Sieve)
 		c.upgrade(nil)
-		if list := strings.Join(c.ask("a CAPABILITY"), "|"); strings.Contains(list, "REFERRALS") {
-			t.Errorf("offers %q", list)
+		if said := c.rest(); !matches(`BYE \(TRYLATER\) .*`, said) || strings.Contains(said, "evil") {
+			t.Errorf("greets with %q", said)
 		}
-		c.want("b LOGIN alice secret", "b NO go away")
-	})
-	t.Run("sieve", func(t *testing.T) {
-		w := open(t, func(w *world) {
-			w.back[configs.Sieve].answer = func(line string) (string, bool) {
-				return "BYE (REFERRAL \"sieve://evil.example\") \"go away\"\r\n", strings.HasPrefix(line, "AUTHENTICATE")
-			}
-		})
-		c := w.secured(configs.Sieve)
-		c.want(`AUTHENTICATE "PLAIN" "`+plain("alice", "secret")+`"`, `BYE "go away"`)
-		c.gone()
 	})
 	t.Run("smtp", func(t *testing.T) { // the backend is trusted with its own words on recipients
 		w := open(t, func(w *world) {
@@ -170,7 +213,7 @@ func TestA6_Referral(t *testing.T) {
 // A7: what was said in clear is forgotten when TLS begins.
 func TestA7_SessionFixation(t *testing.T) {
 	for service, test := range map[configs.Service]struct{ before, after, refused string }{
-		configs.SMTP:       {"EHLO evil.example|MAIL FROM:<evil@example.org>|RCPT TO:<victim@example.com>", "DATA", "503 .*"},
+		configs.SMTP:       {"EHLO evil.example|MAIL FROM:<evil@example.org>|RCPT TO:<victim@example.com>", "MAIL FROM:<a@example.org>", "503 .*"},
 		configs.Submission: {"EHLO evil.example|AUTH PLAIN " + plain("evil", "evil"), "MAIL FROM:<evil@example.org>", "530 5.7.0 Authentication required"},
 		configs.IMAP:       {"a LOGIN evil evil|b ENABLE UTF8=ACCEPT|c ID (\"name\" \"evil\")", "d SELECT INBOX", "d BAD .*"},
 		configs.POP3:       {"USER evil", "PASS evil", "-ERR Send USER first"},
@@ -241,10 +284,11 @@ func TestA14_TrustedCommandsInClear(t *testing.T) {
 		c := w.greeted(service)
 		c.ask("EHLO a")
 		for _, line := range commands {
-			c.want(line, "530 .*|50[023] .*")
+			c.want(line, map[configs.Service]string{configs.SMTP: "502 .*", configs.Submission: "530 .*"}[service])
 		}
 		if service == configs.Submission { // on port 25 a chunk is mail
 			c.want("BDAT 0 LAST", "530 .*")
+			w.untouched()
 		}
 		w.unheard("XCLIENT", "XFORWARD", "ETRN", "VRFY", "EXPN", "BURL", "BDAT", "TURN", "ATRN", "LHLO")
 	})

@@ -26,7 +26,11 @@ func injected(t *testing.T, service configs.Service, behind string) {
 	_, _ = c.socket.Write(clientHello(t))
 	closeWrite(c.socket)
 	rest := c.rest()
-	if strings.IndexByte(rest, 0x16) >= 0 || matches(".*(220|a OK|[+]OK|OK \"Begin).*", rest) {
+	begun := ".*(220|a OK|[+]OK|OK \"Begin).*"
+	if !clean { // what stands behind it is a command in clear
+		begun = ".*(220|a OK|[+]OK Begin|OK \"Begin).*"
+	}
+	if strings.IndexByte(rest, 0x16) >= 0 || matches(begun, rest) {
 		t.Errorf("TLS was begun: %q", rest)
 	}
 	if why := w.reasons(1)[0]; clean && why != gate.Injected {
@@ -123,17 +127,26 @@ func TestB4_VictimCapture(t *testing.T) {
 func TestB5_PipelinedStarttls(t *testing.T) {
 	each(t, []configs.Service{configs.SMTP, configs.Submission}, func(t *testing.T, service configs.Service) {
 		w := open(t)
-		c := w.greeted(service)
-		c.say("NOOP\r\nSTARTTLS\r\n")
-		c.hear("250 .*")
-		c.hear("220 .*")
-		c.handshake(nil)
-		_ = c.Close()
-		c = w.greeted(service)
-		c.say("NOOP\r\nSTARTTLS\r\nEHLO evil\r\n")
-		c.hear("250 .*")
-		c.hear("554 .*")
-		c.gone()
+		for _, before := range []string{"NOOP", "EHLO client.example", "HELO client.example", "RSET", "NOOP\r\nNOOP", "EHLO client.example\r\nRSET"} {
+			group := strings.Split(before, "\r\n")
+			c := w.greeted(service)
+			c.say(before + "\r\nSTARTTLS\r\n")
+			for _, line := range group {
+				c.answer(line)
+			}
+			c.hear("220 .*")
+			c.handshake(nil)
+			_ = c.Close()
+			for _, behind := range []string{"EHLO evil", "NOOP evil", "RSET", ""} {
+				c = w.greeted(service)
+				c.say(before + "\r\nSTARTTLS\r\n" + behind + "\r\n")
+				for _, line := range group {
+					c.answer(line)
+				}
+				c.hear("554 .*")
+				c.gone()
+			}
+		}
 		w.unheard("evil")
 	})
 }
@@ -261,45 +274,74 @@ func TestB10_FailedHandshake(t *testing.T) {
 }
 
 // B11: what TLS has not brought to its end has not been said, and our own end
-// is said in TLS.
+// is said in TLS, after a goodbye of either side.
 func TestB11_Truncation(t *testing.T) {
+	goodbyes := map[string]string{"smtp": "QUIT", "imap": "z LOGOUT", "pop3": "QUIT", "sieve": "LOGOUT"}
 	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t)
-		c := w.secured(service)
-		c.say(map[string]string{"smtp": "QUIT\r\n", "imap": "z LOGOUT\r\n", "pop3": "QUIT\r\n", "sieve": "LOGOUT\r\n"}[c.protocol])
-		for {
-			if _, err := c.in.ReadByte(); errors.Is(err, io.EOF) {
-				break // which crypto/tls gives for a close_notify alone
-			} else if err != nil {
-				t.Fatal(err)
+		w := open(t, func(w *world) { w.Limits.Errors = 1 })
+		for _, last := range []string{goodbyes[service.Protocol()], "wrong WRONG"} {
+			c := w.secured(service)
+			c.say(last + "\r\n")
+			for {
+				if _, err := c.in.ReadByte(); errors.Is(err, io.EOF) {
+					break // which crypto/tls gives for a close_notify alone
+				} else if err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 	})
-	for _, cut := range []string{"text", "text\r\n", "text\r\n.", "text\r\n.\r", ".", ".\r"} {
-		t.Run("DATA ends at "+cut, func(t *testing.T) {
+	for way, begin := range ways {
+		for _, cut := range []string{"text", "text\r\n", "text\r\n.", "text\r\n.\r", ".", ".\r"} {
+			t.Run("DATA ends at "+cut+", "+way, func(t *testing.T) { truncated(t, begin, "DATA", "354 .*", cut) })
+		}
+		for _, cut := range []string{"BDAT 10 LAST\r\ntext", "BDAT 5\r\ntext\nBDAT 10 LAST\r\ntext", "BDAT 4 LAST"} {
+			t.Run("BDAT ends at "+cut+", "+way, func(t *testing.T) { truncated(t, begin, "NOOP", "250 .*", cut) })
+		}
+	}
+	for service, half := range map[configs.Service]string{
+		configs.Submission: "AUTH PLAIN " + plain("alice", "secret"), configs.IMAP: "a LOGIN alice secret",
+		configs.POP3S: "PASS secret", configs.Sieve: `AUTHENTICATE "PLAIN" "` + plain("alice", "secret") + `"`,
+	} {
+		t.Run("half a login, "+string(service), func(t *testing.T) {
 			w := open(t)
-			c := w.secured(configs.SMTP)
-			c.envelope()
-			c.want("DATA", "354 .*")
-			c.say(cut)
+			c := w.ready(service)
+			if c.protocol == "pop3" {
+				c.want("USER alice", `\+OK.*`)
+			}
+			c.say(half)
 			closeWrite(c.socket)
-			if said := c.rest(); strings.Contains(said, "250") {
-				t.Errorf("answered %q", said)
-			}
-			w.end()
-			if mail := w.back[configs.SMTP].messages(); len(mail) > 0 {
-				t.Errorf("delivered: %q", mail)
-			}
+			c.rest()
+			w.unheard("AUTH", "LOGIN ", "PASS")
 		})
 	}
-	t.Run("half a login", func(t *testing.T) {
-		w := open(t)
-		c := w.secured(configs.IMAP)
-		c.say("a LOGIN alice secret")
-		closeWrite(c.socket)
-		c.rest()
-		w.unheard("LOGIN ")
+}
+
+// truncated cuts a message off: it is not delivered, and nobody says that it
+// was.
+func truncated(t *testing.T, begin func(*world) *client, command, answer, cut string) {
+	w := open(t, func(w *world) {
+		for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
+			w.rules[service].Received = false // it would be text of its own
+			w.back[service].ends = strictEnd
+		}
 	})
+	c := begin(w)
+	c.envelope()
+	c.want(command, answer)
+	c.say(cut)
+	closeWrite(c.socket)
+	if said := c.rest(); strings.Count(said, "250") > strings.Count(cut, "BDAT")-1 && strings.Contains(said, "250") {
+		t.Errorf("answered %q", said)
+	}
+	w.end()
+	for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
+		for _, mail := range w.back[service].messages() {
+			if mail != "text\n" { // a chunk that is not the last
+				t.Errorf("delivered: %q", mail)
+			}
+		}
+	}
 }
 
 // envelope begins a message on port 25.

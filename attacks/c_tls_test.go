@@ -45,6 +45,9 @@ func TestC1_Downgrade(t *testing.T) {
 				t.Errorf("a fallback to %s is answered %+v", tls.VersionName(version), got)
 			}
 		}
+		if got := w.hello(service, []byte("\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10\x01\x00\x80"+strings.Repeat("x", 34))); got.alert != protocolVersion {
+			t.Errorf("SSL 2 is answered %+v", got)
+		}
 		for name, suites := range weakSuites {
 			if got := w.hello(service, oldHello(tls.VersionTLS12, suites)); got.alert != handshakeFailure && got.alert != inappropriateFallback {
 				t.Errorf("%s is answered %+v", name, got)
@@ -87,7 +90,7 @@ func unwrapped(err error) error {
 
 // C3: broken records end the connection and nothing else.
 func TestC3_RecordParser(t *testing.T) {
-	each(t, []configs.Service{configs.Submissions, configs.POP3}, func(t *testing.T, service configs.Service) {
+	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t)
 		for _, p := range corpus(t, "records.txt") {
 			c := w.dial(service)

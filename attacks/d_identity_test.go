@@ -2,6 +2,7 @@ package attacks
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,19 +25,16 @@ func (b *backend) forged(t *testing.T) {
 	}
 }
 
-// trusted tries the corpus on a service of SMTP.
-func trusted(t *testing.T, service configs.Service) {
+// trusted tries the corpus on a service of SMTP, with a client that has come so
+// far.
+func trusted(t *testing.T, service configs.Service, begin func(*world, configs.Service) *client) {
 	for _, p := range corpus(t, "trusted.txt") {
 		t.Run(p.name, func(t *testing.T) {
 			w := open(t)
-			var c *client
-			if service == configs.SMTP {
-				c = w.secured(service)
-				if offers := strings.Join(c.ask("EHLO client.example"), "|"); strings.Contains(offers, "XCLIENT") || strings.Contains(offers, "XFORWARD") {
-					t.Errorf("offers %q", offers)
-				}
-			} else {
-				c = w.loggedIn(service)
+			c := begin(w, service)
+			offers := strings.Join(c.ask("EHLO client.example"), "|")
+			if strings.Contains(offers, "XCLIENT") || strings.Contains(offers, "XFORWARD") {
+				t.Errorf("offers %q", offers)
 			}
 			c.say(p.text())
 			closeWriteTLS(c)
@@ -51,19 +49,25 @@ func trusted(t *testing.T, service configs.Service) {
 
 // D1: the backend would believe XCLIENT, and with it be an open relay. No form
 // of it reaches the backend.
-func TestD1_XclientToPostfix(t *testing.T) { trusted(t, configs.SMTP) }
+func TestD1_XclientToPostfix(t *testing.T) {
+	t.Run("in TLS", func(t *testing.T) { trusted(t, configs.SMTP, (*world).secured) })
+	t.Run("in clear", func(t *testing.T) { trusted(t, configs.SMTP, (*world).greeted) })
+}
 
 // D2: the same behind a login.
 func TestD2_XclientToSubmission(t *testing.T) {
-	trusted(t, configs.Submission)
-	t.Run("before the login", func(t *testing.T) {
-		w := open(t)
-		c := w.secured(configs.Submissions)
-		c.ask("EHLO client.example")
-		c.want("XCLIENT ADDR=192.0.2.69 LOGIN=alice", "502 .*")
-		c.want("MAIL FROM:<a@example.org>", "530 .*")
-		w.end()
-		w.back[configs.Submissions].forged(t)
+	each(t, []configs.Service{configs.Submission, configs.Submissions}, func(t *testing.T, service configs.Service) {
+		t.Run("behind the login", func(t *testing.T) { trusted(t, service, (*world).loggedIn) })
+		t.Run("before the login", func(t *testing.T) { trusted(t, service, (*world).secured) })
+		t.Run("its answer", func(t *testing.T) {
+			w := open(t)
+			c := w.secured(service)
+			c.ask("EHLO client.example")
+			c.want("XCLIENT ADDR=192.0.2.69 LOGIN=alice", "502 .*")
+			c.want("MAIL FROM:<a@example.org>", "530 .*")
+			w.end()
+			w.back[service].forged(t)
+		})
 	})
 }
 
@@ -181,28 +185,32 @@ func quoted(line string) []string {
 	return all
 }
 
-// D6: from a client that is no load balancer a PROXY header is a wrong command,
-// or no TLS.
+// D6: from a client that is no load balancer a PROXY header is no command and no
+// TLS: the session ends.
 func TestD6_ProxyHeaderFromClient(t *testing.T) {
-	each(t, all, func(t *testing.T, service configs.Service) {
-		for _, p := range corpus(t, "proxy-header.txt") {
-			w := open(t, func(w *world) {
-				w.listener(service).ProxyFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
-			})
-			c := w.dial(service)
-			if !service.Implicit() {
-				c.greeting()
+	for name, balancers := range map[string][]netip.Prefix{"no load balancers": nil, "others": {netip.MustParsePrefix("192.0.2.0/24")}} {
+		each(t, all, func(t *testing.T, service configs.Service) {
+			for _, p := range corpus(t, "proxy-header.txt") {
+				w := open(t, func(w *world) { w.listener(service).ProxyFrom = balancers })
+				c := w.dial(service)
+				if !service.Implicit() {
+					c.greeting()
+				}
+				c.say(p.text())
+				if strings.HasPrefix(p.text(), "proxy") || service.Implicit() { // it is no header, or no TLS
+					closeWrite(c.socket)
+					c.rest()
+				} else if c.rest(); !slices.Contains(w.reasons(1), gate.OtherProtocol) {
+					t.Errorf("%s, %s: ended for %s", name, p.name, w.reasons(1))
+				}
+				w.reasons(1)
+				w.untouched()
+				if log := w.log.String(); strings.Contains(log, "192.0.2.66") || strings.Contains(log, "2001:db8::66") || !strings.Contains(log, "client=127.0.0.1") {
+					t.Errorf("%s, %s: %s", name, p.name, log)
+				}
 			}
-			c.say(p.text() + "\r\n" + harmless[c.protocol] + "\r\n")
-			closeWrite(c.socket)
-			c.rest()
-			w.reasons(1)
-			w.untouched()
-			if log := w.log.String(); strings.Contains(log, "192.0.2.66") || strings.Contains(log, "2001:db8::66") || !strings.Contains(log, "client=127.0.0.1") {
-				t.Errorf("%s: %s", p.name, log)
-			}
-		}
-	})
+		})
+	}
 }
 
 // D7: a load balancer's malformed header ends the connection; LOCAL and UNKNOWN
@@ -214,7 +222,7 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 			l.ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		}
 	}
-	each(t, []configs.Service{configs.SMTP, configs.IMAPS}, func(t *testing.T, service configs.Service) {
+	each(t, all, func(t *testing.T, service configs.Service) {
 		for _, p := range corpus(t, "proxy-malformed.txt") {
 			w := open(t, balanced)
 			c := w.dial(service)

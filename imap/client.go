@@ -40,7 +40,7 @@ func (g *Gate) readCommand() (command, error) {
 	if err != nil {
 		return command{}, gate.FromClient(err)
 	}
-	if gate.IsHTTP(line) {
+	if gate.IsForeign(line) {
 		return command{}, gate.Because(gate.OtherProtocol, nil)
 	}
 	cmd, err := parseCommand(string(line))
@@ -56,7 +56,7 @@ func (g *Gate) readCommand() (command, error) {
 func (g *Gate) unreadable(fault wire.SyntaxError) (command, error) {
 	line, cmd := g.front.LastLine(), command{tag: "*"}
 	switch {
-	case gate.IsHTTP(line):
+	case gate.IsForeign(line):
 		return cmd, gate.Because(gate.OtherProtocol, nil)
 	case bytes.IndexByte(line, '{') >= 0:
 		return cmd, errLiteral

@@ -37,7 +37,7 @@ func (g *Gate) next(t table) error {
 	}
 	g.turn = ours
 	switch {
-	case gate.IsHTTP(g.front.LastLine()):
+	case gate.IsForeign(g.front.LastLine()):
 		return gate.Because(gate.OtherProtocol, nil)
 	case err != nil:
 		return g.misread(err)

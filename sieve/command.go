@@ -27,7 +27,7 @@ func (g *Gate) next(t table) error {
 		return gate.FromClient(err)
 	}
 	line, err := g.front.ReadCommand()
-	if _, spoilt := errors.AsType[wire.SyntaxError](err); (err == nil || spoilt) && gate.IsHTTP(g.front.LastLine()) {
+	if _, spoilt := errors.AsType[wire.SyntaxError](err); (err == nil || spoilt) && gate.IsForeign(g.front.LastLine()) {
 		return gate.Because(gate.OtherProtocol, nil)
 	}
 	words, err := g.read(line, err)

@@ -23,7 +23,7 @@ const (
 	Desynchronised                // data where the protocol demands to wait for a reply
 	TooManyErrors                 // wrong commands
 	LineTooLong                   // a line, token or literal beyond its limit
-	OtherProtocol                 // HTTP
+	OtherProtocol                 // HTTP, or a PROXY header
 	EarlyTalker                   // spoke before it was greeted
 	LoginRefused                  // by us, for too many failures
 	Busy                          // a limit on connections

@@ -80,12 +80,13 @@ type Watch interface {
 	Login(user, mechanism string, ok bool)
 }
 
-// IsHTTP reports whether a line is one that a browser sends: somebody has led
-// it here (ALPACA), and the session ends at once.
-func IsHTTP(line []byte) bool {
+// IsForeign reports whether a line is one that no mail program sends: a
+// browser's, which somebody has led here (ALPACA), or a load balancer's, whose
+// word we do not take. The session ends at once.
+func IsForeign(line []byte) bool {
 	s := string(line[:min(len(line), 16)])
-	for _, verb := range httpVerbs {
-		if strings.HasPrefix(s, verb) {
+	for _, beginning := range foreign {
+		if strings.HasPrefix(s, beginning) {
 			return true
 		}
 	}
@@ -93,4 +94,9 @@ func IsHTTP(line []byte) bool {
 }
 
 // No mail protocol has commands, or sensible tags, that look like these.
-var httpVerbs = []string{"GET /", "POST /", "PUT /", "HEAD /", "OPTIONS ", "CONNECT ", "DELETE /", "PATCH /", "TRACE /", "PRI * HTTP/", "Host:", "host:"}
+var foreign = []string{
+	"GET /", "POST /", "PUT /", "HEAD /", "OPTIONS ", "CONNECT ", "DELETE /", "PATCH /", "TRACE /", "PRI * HTTP/", "Host:", "host:",
+	// The PROXY protocol's two versions; the lines of the second's signature
+	// are empty but for this one.
+	"PROXY TCP", "PROXY UNKNOWN", "\x00\r\n",
+}
