@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.8.0
 FUZZTIME    = 5s
 
-.PHONY: build test lint vulncheck unit e2e fuzz bench demo
+.PHONY: build test lint vulncheck unit e2e fuzz mutants bench demo
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/letterlock ./cmd/letterlock
@@ -46,6 +46,11 @@ fuzz:
 	@grep -rHo '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' . | sort | while IFS=: read -r file function; do \
 		$(GO) test -run='^$$' -fuzz="^$${function#func }\$$" -fuzztime=$(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
 	done
+
+# Each defence of docs/attacks.md taken out, to see that the tests of its row
+# fail. It takes about half an hour; ROWS="B1 C" tries some.
+mutants:
+	$(GO) run ./attacks/mutants $(ROWS)
 
 # Letterlock beside other proxies, which are installed if need be; writes
 # docs/performance.*. BENCHFLAGS=-quick is for a first look, see bench -help.

@@ -215,7 +215,7 @@ func (c *client) last(command, line, first string) bool {
 		long := strings.EqualFold(command, "CAPA") && strings.HasPrefix(first, "+OK")
 		return !long || line == "."
 	}
-	return matches(`(OK|NO|BYE)\b.*|"".*|\{.*`, line)
+	return matches(`(OK|NO|BYE)\b.*|"".*|"[A-Za-z0-9+/]{20,}=*"|\{.*`, line) // the quoted ones are challenges
 }
 
 // greeting is what the proxy says first.

@@ -8,6 +8,10 @@
 // byte. Each test asks twice: what was the client told, and what has the
 // backend seen.
 //
+// That each test fails without the defence it is for is proven in mutants: it
+// takes the defences out of the proxy, one by one. Whoever adds a row or a
+// defence adds a mutant, and sees it killed.
+//
 // The payloads stand in testdata, one a line, as Go strings without their
 // quotes.
 package attacks

@@ -27,6 +27,7 @@ func TestE3_Bdat(t *testing.T) {
 		"nothing, last":   {"BDAT 0 LAST\r\nNOOP\r\n", []string{"250 .*", "250 .*"}, []string{""}, "BDAT 0 LAST|NOOP", false},
 		"two chunks":      {"BDAT 3\r\nabcBDAT 3 LAST\r\n\r\n\x00", []string{"250 .*", "250 .*"}, []string{"abc", "\r\n\x00"}, "BDAT 3|BDAT 3 LAST", false},
 		"too short":       {"BDAT 3 LAST\r\nabcXCLIENT ADDR=192.0.2.66\r\nNOOP\r\n", []string{"250 .*", "502 .*", "250 .*"}, []string{"abc"}, "BDAT 3 LAST|NOOP", false},
+		"behind the last": {"BDAT 3 LAST\r\nabcBDAT 4\r\nXXXXNOOP\r\n", []string{"250 .*", "250 .*", "250 .*"}, []string{"abc", "XXXX"}, "BDAT 3 LAST|BDAT 4|NOOP", false},
 		"zeros":           {"BDAT 003 LAST\r\nabcNOOP\r\n", []string{"250 .*", "250 .*"}, []string{"abc"}, "BDAT 3 LAST|NOOP", false},
 		"no size":         {"BDAT\r\nNOOP\r\n", []string{"501 .*"}, nil, "", true},
 		"negative":        {"BDAT -1\r\nNOOP\r\n", []string{"501 .*"}, nil, "", true},

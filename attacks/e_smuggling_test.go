@@ -93,28 +93,36 @@ func TestE1_SmugglingWithoutProxy(t *testing.T) {
 // E1 with bare_newline: reject. The message is refused behind its end, its text
 // has not reached the backend, and the session goes on.
 func TestE1_SmugglingRejected(t *testing.T) {
-	for _, p := range corpus(t, "end-of-data.txt") {
-		t.Run(p.name, func(t *testing.T) {
-			w := open(t, func(w *world) { w.rules[configs.SMTP].RejectBareNewline = true })
-			c := w.secured(configs.SMTP)
-			c.envelope()
-			c.want("DATA", "354 .*")
-			c.say(beforeEnd + p.text() + smuggled)
-			if regular(p.text()) {
-				c.hear("250 .*")
-			} else {
-				c.hear("550 5.6.11 .*")
-			}
-			c.want("MAIL FROM:<a@example.org>", "250 .*")
-			c.want("RCPT TO:<b@example.com>", "250 .*")
-			c.want("DATA", "354 .*")
-			c.want("regular\r\n.", "250 .*")
-			w.end()
-			b := w.back[configs.SMTP]
-			if b.fooled() || !regular(p.text()) && len(b.messages()) != 1 {
-				t.Errorf("the backend has taken %q and run %q", b.messages(), b.ran())
-			}
-		})
+	for way, begin := range ways {
+		for _, p := range corpus(t, "end-of-data.txt") {
+			t.Run(way+", "+p.name, func(t *testing.T) { rejected(t, begin, p) })
+		}
+	}
+}
+
+func rejected(t *testing.T, begin func(*world) *client, p payload) {
+	w := open(t, func(w *world) {
+		w.rules[configs.SMTP].RejectBareNewline, w.rules[configs.Submission].RejectBareNewline = true, true
+	})
+	c := begin(w)
+	c.envelope()
+	c.want("DATA", "354 .*")
+	c.say(beforeEnd + p.text() + smuggled)
+	if regular(p.text()) {
+		c.hear("250 .*")
+	} else {
+		c.hear("550 5.6.11 .*")
+	}
+	c.want("MAIL FROM:<a@example.org>", "250 .*")
+	c.want("RCPT TO:<b@example.com>", "250 .*")
+	c.want("DATA", "354 .*")
+	c.want("regular\r\n.", "250 .*")
+	w.end()
+	for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
+		b := w.back[service]
+		if b.fooled() || !regular(p.text()) && (strings.Contains(b.heard(), "smuggled") || b.sessions() == 1 && len(b.messages()) != 1) {
+			t.Errorf("the backend has taken %q and run %q", b.messages(), b.ran())
+		}
 	}
 }
 

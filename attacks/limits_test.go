@@ -34,19 +34,52 @@ func strict(w *world) {
 // guess tries a password, and returns the last line of the answer.
 func (c *client) guess(password string) string {
 	c.t.Helper()
-	var answer []string
+	line := c.guessing(password)
+	answer := c.ask(line)
+	return answer[len(answer)-1]
+}
+
+// guessing is the line with which a password is tried, when all that comes
+// before it has been said.
+func (c *client) guessing(password string) string {
+	c.t.Helper()
 	switch c.protocol {
 	case "smtp":
-		answer = c.ask("AUTH PLAIN " + plain("alice", password))
+		return "AUTH PLAIN " + plain("alice", password)
 	case "imap":
-		answer = c.ask("a LOGIN alice " + password)
+		return "a LOGIN alice " + password
 	case "pop3":
 		c.want("USER alice", `\+OK.*`)
-		answer = c.ask("PASS " + password)
-	case "sieve":
-		answer = c.ask(`AUTHENTICATE "PLAIN" "` + plain("alice", password) + `"`)
+		return "PASS " + password
 	}
-	return answer[len(answer)-1]
+	return `AUTHENTICATE "PLAIN" "` + plain("alice", password) + `"`
+}
+
+// F8: after a few wrong ones a password has to wait before the backend hears of
+// it.
+func TestF8_DelayAfterFailures(t *testing.T) {
+	each(t, private, func(t *testing.T, service configs.Service) {
+		t.Parallel() // most of it is waiting
+		w := open(t, strict, func(w *world) {
+			w.Limits.LoginFailuresPerClient, w.Timeouts.LoginForget, w.Timeouts.LoginDelay = 50, time.Hour, time.Second
+		})
+		c := w.ready(service)
+		for range 3 {
+			if got := c.guess("guess"); !matches(".*wrong.*", got) {
+				t.Fatalf("the backend's word is %q", got)
+			}
+		}
+		line := c.guessing("fourth")
+		_ = c.socket.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // a tenth of the wait
+		c.say(line + "\r\n")
+		if answer, err := c.in.ReadString('\n'); err == nil {
+			t.Errorf("answered at once with %q", answer)
+		}
+		_ = c.socket.SetReadDeadline(time.Now().Add(patience))
+		if got := c.line(); !matches(".*wrong.*", got) {
+			t.Errorf("the backend's word is %q", got)
+		}
+	})
 }
 
 // F8: after too many wrong ones no password reaches the backend, not even the
@@ -63,19 +96,13 @@ func TestF8_RefusedAfterFailures(t *testing.T) {
 			w.Limits.LoginFailuresPerClient, w.Timeouts.LoginForget, w.Timeouts.LoginDelay = 5, time.Hour, 0
 		})
 		for range 5 {
-			c := w.secured(service)
-			if c.protocol == "smtp" {
-				c.ask("EHLO client.example")
-			}
+			c := w.ready(service)
 			if got := c.guess("guess"); !matches(".*wrong.*", got) {
 				t.Fatalf("the backend's word is %q", got)
 			}
 			_ = c.socket.Close()
 		}
-		c := w.secured(service)
-		if c.protocol == "smtp" {
-			c.ask("EHLO client.example")
-		}
+		c := w.ready(service)
 		want := refused[c.protocol]
 		if got := c.guess("right"); !matches(want[0], got) {
 			t.Fatalf("refused with %q, want %q", got, want[0])

@@ -59,14 +59,20 @@ func run(list bool, chosen []string) (survivors int, err error) {
 	return r.survivors, nil
 }
 
-// choose keeps the mutants of some rows; a letter is all of its rows.
+// choose keeps the mutants of some rows, and of these those rows; a letter is
+// all of its rows.
 func choose(all []mutant, rows []string) []mutant {
 	if len(rows) == 0 {
 		return all
 	}
-	return slices.DeleteFunc(all, func(m mutant) bool {
-		return !slices.ContainsFunc(m.rows, func(row string) bool {
-			return slices.Contains(rows, row) || slices.Contains(rows, row[:1])
+	var chosen []mutant
+	for _, m := range all {
+		m.rows = slices.DeleteFunc(m.rows, func(row string) bool {
+			return !slices.Contains(rows, row) && !slices.Contains(rows, row[:1])
 		})
-	})
+		if len(m.rows) > 0 {
+			chosen = append(chosen, m)
+		}
+	}
+	return chosen
 }
