@@ -1,7 +1,6 @@
 package attacks
 
 import (
-	"context"
 	"crypto/tls"
 	"net"
 	"os"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testca"
 )
 
 // reset closes a connection without a word.
@@ -168,90 +166,6 @@ func TestG7_BackendFailsInMessage(t *testing.T) {
 			t.Errorf("ended with %q", said)
 		}
 	})
-}
-
-// G8: at a shutdown sessions that rest hear a goodbye, a message that is being
-// sent is brought to its end, and nothing is said in clear that was not.
-func TestG8_Shutdown(t *testing.T) {
-	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t)
-		resting := []*client{w.secured(service)}
-		if !service.Implicit() {
-			resting = append(resting, w.greeted(service))
-		}
-		if service != configs.SMTP {
-			resting = append(resting, w.loggedIn(service))
-		}
-		for _, c := range resting {
-			c.ask(harmless[c.protocol])
-		}
-		over := w.shutdown()
-		for _, c := range resting {
-			if said := c.rest(); !matches(`|421 .*\r\n|\* BYE .*\r\n|-ERR .*\r\n|BYE .*\r\n`, said) {
-				t.Errorf("the last words are %q", said)
-			}
-		}
-		if err := <-over; err != nil {
-			t.Error(err)
-		}
-	})
-	t.Run("in a message", func(t *testing.T) {
-		w := open(t)
-		c := w.secured(configs.SMTP)
-		c.envelope()
-		c.want("DATA", "354 .*")
-		c.say("half a ")
-		over := w.shutdown()
-		c.want("message\r\n.", "250 .*")
-		c.hear("421 .*")
-		c.gone()
-		if err := <-over; err != nil {
-			t.Error(err)
-		}
-		if mail := w.back[configs.SMTP].messages(); len(mail) != 1 || !strings.HasSuffix(mail[0], "half a message") {
-			t.Errorf("delivered: %q", mail)
-		}
-	})
-	t.Run("in a handshake", func(t *testing.T) {
-		w := open(t, func(w *world) { w.Timeouts.Handshake = 300 * time.Millisecond })
-		c := w.greeted(configs.IMAP)
-		c.want(starter[c.protocol], agreed[c.protocol])
-		over := w.shutdown()
-		if said := c.ended(); said != "" {
-			t.Errorf("in clear: %q", said)
-		}
-		<-over
-	})
-}
-
-// shutdown begins one, and returns when nothing is accepted any more.
-func (w *world) shutdown() <-chan error {
-	over := make(chan error, 1)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	go func() {
-		defer cancel()
-		over <- w.Shutdown(ctx)
-	}()
-	for {
-		conn, err := net.Dial("tcp", w.Addresses()[0].String())
-		if err != nil {
-			return over
-		}
-		_ = conn.Close()
-	}
-}
-
-// G8: a change of certificates concerns those who come after it.
-func TestG8_CertificateChange(t *testing.T) {
-	w := open(t)
-	before := w.loggedIn(configs.IMAPS)
-	w.store.Replace([]tls.Certificate{testca.New(t).ECDSA(t, "new.example.com")})
-	before.want("b NOOP", "b OK .*")
-	c := w.dial(configs.IMAP)
-	c.greeting()
-	if got := c.upgrade(nil).ConnectionState().PeerCertificates[0].DNSNames[0]; got != "new.example.com" {
-		t.Errorf("the certificate is still that of %s", got)
-	}
 }
 
 // G9: before the login nobody learns what stands behind the proxy.

@@ -1,0 +1,111 @@
+package attacks
+
+import (
+	"bytes"
+	"crypto/tls"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/configs"
+)
+
+// B11: what TLS has not brought to its end has not been said, and our own end
+// is said in TLS, after a goodbye of either side.
+func TestB11_Truncation(t *testing.T) {
+	goodbyes := map[string]string{"smtp": "QUIT", "imap": "z LOGOUT", "pop3": "QUIT", "sieve": "LOGOUT"}
+	each(t, all, func(t *testing.T, service configs.Service) {
+		w := open(t, func(w *world) { w.Limits.Errors = 1 })
+		for _, last := range []string{goodbyes[service.Protocol()], "wrong WRONG"} {
+			c, records := w.overheard(service)
+			c.say(last + "\r\n")
+			if _, err := io.ReadAll(c.in); err != nil {
+				t.Fatal(err)
+			}
+			if kind := lastRecord(records.Bytes()); kind != alertRecord {
+				t.Errorf("behind %s the last record is of type %d", last, kind)
+			}
+		}
+	})
+	for way, begin := range ways {
+		for _, cut := range []string{"text", "text\r\n", "text\r\n.", "text\r\n.\r", ".", ".\r"} {
+			t.Run("DATA ends at "+cut+", "+way, func(t *testing.T) { truncated(t, begin, "DATA", "354 .*", cut) })
+		}
+		for _, cut := range []string{"BDAT 10 LAST\r\ntext", "BDAT 5\r\ntext\nBDAT 10 LAST\r\ntext", "BDAT 4 LAST"} {
+			t.Run("BDAT ends at "+cut+", "+way, func(t *testing.T) { truncated(t, begin, "NOOP", "250 .*", cut) })
+		}
+	}
+	for service, half := range map[configs.Service]string{
+		configs.Submission: "AUTH PLAIN " + plain("alice", "secret"), configs.IMAP: "a LOGIN alice secret",
+		configs.POP3S: "PASS secret", configs.Sieve: `AUTHENTICATE "PLAIN" "` + plain("alice", "secret") + `"`,
+	} {
+		t.Run("half a login, "+string(service), func(t *testing.T) {
+			w := open(t)
+			c := w.ready(service)
+			if c.protocol == "pop3" {
+				c.want("USER alice", `\+OK.*`)
+			}
+			c.say(half)
+			closeWrite(c.socket)
+			c.rest()
+			w.unheard("AUTH", "LOGIN ", "PASS")
+		})
+	}
+}
+
+// overheard is a client in TLS 1.2, where records show what they are, and what
+// it has been sent since TLS began.
+func (w *world) overheard(service configs.Service) (*client, *bytes.Buffer) {
+	w.t.Helper()
+	c, records := w.dial(service), &bytes.Buffer{}
+	if !service.Implicit() {
+		c.greeting()
+		c.want(starter[c.protocol], agreed[c.protocol])
+	}
+	socket := c.socket
+	c.socket = tapped{socket, records}
+	c.handshake(&tls.Config{ServerName: hostname, MaxVersion: tls.VersionTLS12})
+	c.socket = socket
+	if service.Implicit() || service == configs.Sieve {
+		c.greeting()
+	}
+	return c, records
+}
+
+const alertRecord = 21 // RFC 5246 §6.2.1
+
+// lastRecord is the type of the last of some records.
+func lastRecord(records []byte) (kind byte) {
+	for len(records) >= 5 {
+		kind = records[0]
+		records = records[min(len(records), 5+int(records[3])<<8+int(records[4])):]
+	}
+	return kind
+}
+
+// truncated cuts a message off: it is not delivered, and nobody says that it
+// was.
+func truncated(t *testing.T, begin func(*world) *client, command, answer, cut string) {
+	w := open(t, func(w *world) {
+		for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
+			w.rules[service].Received = false // it would be text of its own
+			w.back[service].ends = strictEnd
+		}
+	})
+	c := begin(w)
+	c.envelope()
+	c.want(command, answer)
+	c.say(cut)
+	closeWrite(c.socket)
+	if said := c.rest(); strings.Count(said, "250") > strings.Count(cut, "BDAT")-1 && strings.Contains(said, "250") {
+		t.Errorf("answered %q", said)
+	}
+	w.end()
+	for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
+		for _, mail := range w.back[service].messages() {
+			if mail != "text\n" { // a chunk that is not the last
+				t.Errorf("delivered: %q", mail)
+			}
+		}
+	}
+}

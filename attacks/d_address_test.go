@@ -1,0 +1,198 @@
+package attacks
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/proxy"
+)
+
+// D6: from a client that is no load balancer a PROXY header is no command and no
+// TLS: the session ends.
+func TestD6_ProxyHeaderFromClient(t *testing.T) {
+	for name, balancers := range map[string][]netip.Prefix{"no load balancers": nil, "others": {netip.MustParsePrefix("192.0.2.0/24")}} {
+		each(t, all, func(t *testing.T, service configs.Service) {
+			for _, p := range corpus(t, "proxy-header.txt") {
+				w := open(t, func(w *world) { w.listener(service).ProxyFrom = balancers })
+				c := w.dial(service)
+				if !service.Implicit() {
+					c.greeting()
+				}
+				c.say(p.text())
+				if strings.HasPrefix(p.text(), "proxy") || service.Implicit() { // it is no header, or no TLS
+					closeWrite(c.socket)
+					c.rest()
+				} else if c.rest(); !slices.Contains(w.reasons(1), gate.OtherProtocol) {
+					t.Errorf("%s, %s: ended for %s", name, p.name, w.reasons(1))
+				}
+				w.reasons(1)
+				w.untouched()
+				if log := w.log.String(); strings.Contains(log, "192.0.2.66") || strings.Contains(log, "2001:db8::66") || !strings.Contains(log, "client=127.0.0.1") {
+					t.Errorf("%s, %s: %s", name, p.name, log)
+				}
+			}
+		})
+	}
+}
+
+// D7: a load balancer's malformed header ends the connection; LOCAL and UNKNOWN
+// leave the socket's own address.
+func TestD7_MalformedProxyHeader(t *testing.T) {
+	balanced := func(w *world) {
+		w.Timeouts.ProxyHeader = 100 * time.Millisecond
+		for _, l := range w.Listeners {
+			l.ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		}
+	}
+	each(t, all, func(t *testing.T, service configs.Service) {
+		for _, p := range corpus(t, "proxy-malformed.txt") {
+			w := open(t, balanced)
+			c := w.dial(service)
+			c.say(p.text())
+			if said := c.rest(); said != "" {
+				t.Errorf("%s is answered %q", p.name, said)
+			}
+			w.untouched()
+		}
+		for _, slow := range []string{"", "P", "PROXY TCP4 192.0.2.66", "\r\n\r\n\x00\r\nQUIT\n"} {
+			w := open(t, balanced)
+			c := w.dial(service)
+			c.say(slow)
+			c.gone()
+			w.untouched()
+		}
+	})
+	for header, client := range map[string]string{
+		"PROXY TCP4 192.0.2.66 192.0.2.1 1234 25\r\n": "192.0.2.66:1234",
+		"PROXY UNKNOWN\r\n":                           "127.0.0.1",
+		"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n":       "127.0.0.1",
+		"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00":      "127.0.0.1",
+		"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x42\xc0\x00\x02\x01\x04\xd2\x00\x19": "192.0.2.66:1234",
+	} {
+		w := open(t, balanced)
+		c := w.dial(configs.SMTP)
+		c.say(header)
+		c.greeting()
+		c.want("QUIT", "221 .*")
+		_ = c.Close()
+		w.reasons(1)
+		if log := w.log.String(); !strings.Contains(log, "client="+client) {
+			t.Errorf("%q: %s", header, log)
+		}
+	}
+}
+
+// D8: what the proxy itself says of a client is the client's own address and
+// cannot be bent by what the client says.
+func TestD8_ForgedHandover(t *testing.T) {
+	handed := func(service configs.Service, how gate.Handover) func(*world) {
+		return func(w *world) { w.listener(service).Handover = proxy.Handover{Spoken: how} }
+	}
+	for _, helo := range []string{"a\rb", "a\x00b", "a\x1b[2J", "a b", "a\tXCLIENT", "a>b", "a(b)", strings.Repeat("a", 256)} {
+		for how, service := range map[gate.Handover]configs.Service{gate.NoHandover: configs.SMTP, gate.XCLIENT: configs.SMTP, gate.XFORWARD: configs.SMTP} {
+			w := open(t, handed(service, how))
+			c := w.secured(service)
+			c.want("EHLO "+helo, "50[01] .*")
+			w.unheard(helo)
+		}
+	}
+	t.Run("XFORWARD", func(t *testing.T) {
+		w := open(t, handed(configs.SMTP, gate.XFORWARD), func(w *world) {
+			w.back[configs.SMTP].offers = append(w.back[configs.SMTP].offers, "XFORWARD NAME ADDR PROTO HELO")
+		})
+		c := w.secured(configs.SMTP)
+		c.ask("EHLO a+b=c'ADDR=192.0.2.66")
+		c.want("MAIL FROM:<a@example.org>", "250 .*")
+		w.end()
+		heard := w.back[configs.SMTP].heard()
+		if !strings.Contains(heard, " ADDR=127.0.0.1 ") || !strings.Contains(heard, " HELO=a+2Bb+3Dc'ADDR+3D192.0.2.66") {
+			t.Errorf("the backend has heard %q", heard)
+		}
+	})
+	t.Run("IPv4 on a socket for IPv6", func(t *testing.T) {
+		w := open(t, handed(configs.SMTP, gate.XCLIENT), func(w *world) {
+			w.listener(configs.SMTP).Address = "[::]:0"
+			w.back[configs.SMTP].offers = append(w.back[configs.SMTP].offers, "XCLIENT ADDR PORT LOGIN")
+		})
+		c := connect(t, strings.Replace(w.address(configs.SMTP), "[::]", "127.0.0.1", 1), "smtp")
+		c.greeting()
+		c.upgrade(nil)
+		c.envelope()
+		c.want("DATA", "354 .*")
+		c.want("text\r\n.", "250 .*")
+		w.end()
+		b := w.back[configs.SMTP]
+		if heard := b.heard(); !strings.Contains(heard, "XCLIENT ADDR=127.0.0.1 ") || strings.Contains(heard, "LOGIN=") {
+			t.Errorf("the backend has heard %q", heard)
+		}
+		if mail := b.messages(); !strings.Contains(mail[0], "[127.0.0.1]") {
+			t.Errorf("delivered: %q", mail)
+		}
+	})
+}
+
+// D9: our own Received header stands above whatever the client has written,
+// which is left as it is.
+func TestD9_ForgedReceived(t *testing.T) {
+	w := open(t)
+	c := w.secured(configs.SMTP)
+	c.envelope()
+	forged := "Received: from bank.example by " + hostname + " (Letterlock)\r\nAuthentication-Results: " + hostname + "; spf=pass\r\n\r\ntext\r\n"
+	c.want("DATA", "354 .*")
+	c.want(forged+".", "250 .*")
+	w.end()
+	mail := w.back[configs.SMTP].messages()[0] + "\r\n"
+	ours, theirs, _ := strings.Cut(mail, "\r\nReceived: from bank")
+	if !strings.HasPrefix(ours, "Received: from client.example (unknown [127.0.0.1])\r\n\tby "+hostname+" (Letterlock) with ESMTPS\r\n") {
+		t.Errorf("the first header is %q", ours)
+	}
+	if "Received: from bank"+theirs != forged || strings.Contains(ours, "Authentication-Results") {
+		t.Errorf("delivered: %q", mail)
+	}
+}
+
+// D10: the backend can tell clients apart, so that one who guesses passwords
+// slows nobody else.
+func TestD10_SharedAddress(t *testing.T) {
+	w := open(t, func(w *world) {
+		for service, how := range map[configs.Service]gate.Handover{
+			configs.SMTP: gate.XCLIENT, configs.IMAPS: gate.IMAPID, configs.POP3S: gate.XCLIENT, configs.Sieve: gate.XCLIENT,
+		} {
+			w.listener(service).Handover = proxy.Handover{Spoken: how}
+		}
+		w.listener(configs.Submission).Handover = proxy.Handover{Header: 1}
+		for _, l := range w.Listeners {
+			l.ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		}
+		w.back[configs.SMTP].offers = append(w.back[configs.SMTP].offers, "XCLIENT ADDR PORT")
+	})
+	for service, told := range map[configs.Service]string{
+		configs.SMTP: "XCLIENT ADDR=192.0.2.66 PORT=1234", configs.IMAPS: `"x-originating-ip" "192.0.2.66" "x-originating-port" "1234"`,
+		configs.POP3S: "XCLIENT ADDR=192.0.2.66 PORT=1234", configs.Sieve: "XCLIENT ADDR=192.0.2.66 PORT=1234",
+		configs.Submission: "PROXY TCP4 192.0.2.66 192.0.2.1 1234 25\r\n",
+	} {
+		c := w.dial(service)
+		c.say("PROXY TCP4 192.0.2.66 192.0.2.1 1234 25\r\n")
+		if service.Implicit() {
+			c.handshake(nil)
+			c.greeting()
+		} else {
+			c.greeting()
+			c.upgrade(nil)
+			if service == configs.Sieve {
+				c.greeting()
+			}
+		}
+		c.ask(lists[c.protocol])
+		_ = c.Close()
+		b := w.back[service]
+		if heard := b.heard(); !strings.HasPrefix(strings.TrimPrefix(heard, "EHLO "+hostname+"\r\n"), told) && !strings.Contains(heard, told) {
+			t.Errorf("%s: the backend has heard %q", service, heard)
+		}
+	}
+}
