@@ -43,7 +43,7 @@ func (g *Gate) next() (command, error) {
 	switch {
 	case err != nil && !isSpoilt:
 		return command{}, gate.FromClient(err)
-	case gate.IsHTTP(g.front.LastLine()):
+	case gate.IsForeign(g.front.LastLine()):
 		return command{}, gate.Because(gate.OtherProtocol, nil)
 	case isSpoilt:
 		return command{bad: "500 5.5.2 Syntax error, " + spoilt.Error()}, nil
