@@ -182,9 +182,15 @@ func TestRenewal(t *testing.T) {
 			t.Error("the key has changed, and with it the TLSA record")
 		}
 	}
-	stored, err := Stored(b.o.Dir, b.o.Hosts)
-	if err != nil || len(stored) != 2 || stored[0].Leaf.NotAfter.Before(renewed[0].Leaf.NotAfter) {
-		t.Errorf("stored are %d, %v", len(stored), err)
+	// They are served first, and then stored.
+	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		stored, err := Stored(b.o.Dir, b.o.Hosts)
+		if err == nil && len(stored) == 2 && !stored[0].Leaf.NotAfter.Before(renewed[0].Leaf.NotAfter) {
+			break
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("stored are %d, %v", len(stored), err)
+		}
 	}
 }
 
