@@ -53,14 +53,13 @@ func (g *Gate) enter(l *gate.Login) error {
 	if err != nil {
 		return err
 	}
-	if g.back != before { // which knows nothing of the client yet
-		r, err := g.sayHello(g.verb, g.helo)
-		if err == nil && !r.ok() {
-			err = gate.Because(gate.BackendRefused, r.error(g.verb))
-		}
-		if err != nil {
+	if g.back != before {
+		if err := g.introduceAgain(); err != nil {
 			return err
 		}
+	}
+	if err := l.OfferedIn(g.caps.offered, mechanism); err != nil {
+		return err
 	}
 	r, err := g.entry(l, mechanism)
 	if err != nil {
@@ -76,6 +75,16 @@ func (g *Gate) enter(l *gate.Login) error {
 		r.code, r.text = 454, []byte("454 4.7.0 Temporary authentication failure\r\n")
 	}
 	return g.decided(&l.Exchange, r)
+}
+
+// introduceAgain tells another backend, which knows nothing of the client yet,
+// how it has introduced itself.
+func (g *Gate) introduceAgain() error {
+	r, err := g.sayHello(g.verb, g.helo)
+	if err == nil && !r.ok() {
+		err = gate.Because(gate.BackendRefused, r.error(g.verb))
+	}
+	return err
 }
 
 // entry is the exchange with the backend.

@@ -13,6 +13,7 @@ import (
 type capabilities struct {
 	lines      []string // as they are shown: without what is hidden
 	mechanisms []string // of AUTH; already filtered
+	offered    []string // the same as the backend says them, in the old form too
 	pipelining bool
 	chunking   bool
 	xclient    []string // the attributes that it takes; nil: none at all
@@ -62,6 +63,7 @@ func (g *Gate) parseCapabilities(r reply) capabilities {
 		keyword, params, _ := strings.Cut(line[4:], " ")
 		switch keyword = strings.ToUpper(keyword); keyword {
 		case "AUTH":
+			c.offered = append(c.offered, strings.Fields(params)...)
 			c.mechanisms = g.s.Mechanisms.Filter(passable(strings.Fields(params)))
 		case "PIPELINING":
 			c.pipelining = true
@@ -73,7 +75,11 @@ func (g *Gate) parseCapabilities(r reply) capabilities {
 			c.xforward = strings.Fields(strings.ToUpper(params))
 		}
 		// AUTH=LOGIN is the wrong form of an old draft; the right one is shown.
-		if _, hide := hidden[keyword]; !hide && !strings.HasPrefix(keyword, "AUTH=") {
+		if first, old := strings.CutPrefix(keyword, "AUTH="); old {
+			c.offered = append(append(c.offered, first), strings.Fields(params)...)
+			continue
+		}
+		if _, hide := hidden[keyword]; !hide {
 			c.lines = append(c.lines, line[4:])
 		}
 	}
