@@ -1,7 +1,9 @@
 package world
 
 import (
+	"encoding/base64"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 )
@@ -33,6 +35,12 @@ type BelieverPorts struct {
 // BelieverPassword is that of every user.
 const BelieverPassword = "word-of-everybody"
 
+// TokenKey is the key of the tokens that the believing Dovecot takes: JSON web
+// tokens with HS256, and the user as their subject.
+const TokenKey = "a key that everybody may know here"
+
+const tokenKeys = "believers/keys/default/HS256" // folders by user and algorithm, and in them files by key
+
 // StartBelievers starts both. They end with their Stop.
 func (w *World) StartBelievers(neighbours string) (*Believers, error) {
 	b := &Believers{
@@ -41,7 +49,8 @@ func (w *World) StartBelievers(neighbours string) (*Believers, error) {
 	p := &b.Ports
 	err := errors.Join(
 		freePorts(&p.SMTP, &p.SMTPBehindHeader, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve, &p.TrustingSMTP, &p.SMTPLogin),
-		w.folders("believers/postfix", "believers/queue", "believers/data", "believers/home"),
+		w.folders("believers/postfix", "believers/queue", "believers/data", "believers/home", tokenKeys),
+		os.WriteFile(filepath.Join(w.Dir, tokenKeys, "default"), []byte(base64.StdEncoding.EncodeToString([]byte(TokenKey))), 0o644),
 	)
 	if err != nil {
 		return nil, err
@@ -49,7 +58,7 @@ func (w *World) StartBelievers(neighbours string) (*Believers, error) {
 	err = errors.Join(
 		give(filepath.Join(b.Dir, "data"), "postfix"), give(filepath.Join(b.Dir, "home"), "nobody"),
 		w.fill("handover.cf", "believers/postfix/main.cf", b), w.fill("handover-master.cf", "believers/postfix/master.cf", b),
-		w.fill("handover-dovecot.conf", "believers/dovecot.conf", b),
+		w.fill("handover-dovecot.conf", "believers/dovecot.conf", b), w.fill("oauth2.conf", "believers/oauth2.conf", b),
 	)
 	if err != nil {
 		return nil, err
