@@ -44,7 +44,8 @@ type Conn struct {
 	state  *tls.ConnectionState
 	below  *Records     // under TLS; nil where there is none
 	in     []byte       // in[r:w] is read and not yet used
-	large  *LargeBuffer // what in is made of while a text comes
+	large  *LargeBuffer // what in is made of while a text comes fast
+	bulk   bool         // it does
 	r, w   int
 	mark   int // where the last line began, for UnreadLine
 	out    []byte

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"time"
 )
 
@@ -102,7 +103,6 @@ func (c *Conn) HasLine() bool { return bytes.IndexByte(c.in[c.r:c.w], '\n') >= 0
 // Discard. It waits for Limits.Text at most.
 func (c *Conn) Peek() ([]byte, error) {
 	if c.Buffered() == 0 {
-		c.arm(c.limits.Text)
 		if err := c.moreText(); err != nil {
 			return nil, err
 		}
@@ -118,7 +118,7 @@ func (c *Conn) Discard(n int) {
 
 // Literal reads exactly n bytes of a counted string. The caller bounds n.
 func (c *Conn) Literal(n int) ([]byte, error) {
-	literal := make([]byte, 0, n)
+	literal := make([]byte, 0, min(n, smallBuffer)) // it may never come
 	for len(literal) < n {
 		b, err := c.Peek()
 		if err != nil {
@@ -160,19 +160,50 @@ func (c *Conn) shrink() {
 	}
 }
 
-// moreText reads once, as much as there is, into an empty buffer.
+// lull is how long a text that comes fast may pause before its large buffer
+// goes to somebody who can use it: a flood of stalled messages is no flood of
+// large buffers.
+const lull = 250 * time.Millisecond
+
+// moreText reads once, into an empty buffer: as much as there is, if the read
+// before has shown that there is much.
 func (c *Conn) moreText() error {
 	c.r, c.w, c.mark = 0, 0, 0
+	deadline := time.Now().Add(c.limits.Text)
+	if c.bulk {
+		c.ReadBy(earlier(deadline, time.Now().Add(lull)))
+		n, err := c.readLarge()
+		c.bulk = n >= smallBuffer
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return c.took(n, err)
+		}
+	}
+	c.shrink()
+	if c.in == nil {
+		c.in = make([]byte, smallBuffer)
+	}
+	c.ReadBy(deadline)
+	n, err := c.conn.Read(c.in)
+	c.bulk = n >= smallBuffer
+	return c.took(n, err)
+}
+
+func (c *Conn) readLarge() (int, error) {
 	if c.large == nil {
 		c.large = TakeLarge()
 		c.in = c.large[:]
 	}
 	if c.below == nil {
-		n, err := c.conn.Read(c.in)
-		return c.took(n, err)
+		return c.conn.Read(c.in)
 	}
-	n, err := c.below.ReadAll(c.conn, c.in)
-	return c.took(n, err)
+	return c.below.ReadAll(c.conn, c.in)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // took counts what was read, and says why if it was nothing.

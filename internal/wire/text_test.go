@@ -1,0 +1,73 @@
+package wire
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// text reads n bytes of a text, and tells whether a large buffer was ever used.
+func text(t *testing.T, c *Conn, n int) (read string, large bool) {
+	t.Helper()
+	for len(read) < n {
+		b, err := c.Peek()
+		if err != nil {
+			t.Fatalf("behind %d bytes: %v", len(read), err)
+		}
+		read += string(b)
+		large = large || c.large != nil
+		c.Discard(len(b))
+	}
+	return read, large
+}
+
+// A text that comes fast gets a large buffer; one that has come to a stop does
+// not keep it while it is waited for, and goes on where it was.
+func TestStalledTextHoldsNoLargeBuffer(t *testing.T) {
+	limits := generous
+	limits.Text = 2 * lull
+	for name, inClear := range map[string]bool{"in clear": true, "in TLS": false} {
+		t.Run(name, func(t *testing.T) {
+			c, peer := pair(t, limits)
+			if !inClear {
+				c, peer, _ = inTLS(t)
+				c.limits = limits
+			}
+			fast := strings.Repeat("0123456789abcdef", 32<<10/16)
+			say(t, peer, fast)
+			read, large := text(t, c, len(fast))
+			if read != fast || !large {
+				t.Fatalf("%d bytes were read, into a large buffer: %v", len(read), large)
+			}
+			if _, err := c.Peek(); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("waiting for more: %v", err)
+			}
+			if c.large != nil {
+				t.Error("the large buffer is kept while nothing comes")
+			}
+			say(t, peer, "more")
+			if read, large := text(t, c, 4); read != "more" || large {
+				t.Errorf("read %q, into a large buffer: %v", read, large)
+			}
+		})
+	}
+}
+
+// BenchmarkText is a message that comes as fast as it is read.
+func BenchmarkText(b *testing.B) {
+	c := newEndless()
+	c.limits.Text = time.Minute
+	b.ReportAllocs()
+	var n int64
+	for b.Loop() {
+		p, err := c.Peek()
+		if err != nil {
+			b.Fatal(err)
+		}
+		n += int64(len(p))
+		c.Discard(len(p))
+	}
+	b.SetBytes(n / int64(b.N))
+}
