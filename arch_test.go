@@ -18,7 +18,7 @@ const module = "github.com/letterlock/letterlock/"
 // speaks and knows no sockets, clocks or logs; the proxy holds them and knows
 // no protocol; they meet in cmd/letterlock, which may know everybody.
 var mayImport = map[string][]string{
-	"configs":              {"tlspolicy", "internal/routes"},
+	"configs":              {"tlspolicy", "tlspolicy/outbound", "internal/routes"},
 	"tlspolicy":            {},
 	"tlspolicy/certs":      {"tlspolicy"},
 	"tlspolicy/certs/acme": {"tlspolicy", "tlspolicy/certs"},

@@ -27,6 +27,7 @@ var rules = []rule{
 	checkOverlap,
 	checkLoop,
 	checkRoutes,
+	checkSmarthost,
 }
 
 // listenerRule looks at one listener; r is the report of that listener.

@@ -113,6 +113,12 @@ func checkSocketName(b Backend, r report) {
 // checkBackend: a name is taken as it is, and resolved with each connection, so
 // that a backend can move.
 func checkBackend(c *Config, l Listener, r report) {
+	if l.Service == Smarthost {
+		if at := r.in("backend"); at.given() {
+			at.misplaced("remove it; to send all mail to one server, write smarthost: {destinations: [{domains: [\"*\"], next_hop: ...}]}", "backend means nothing on smarthost, where mail goes to the servers of its recipients")
+		}
+		return
+	}
 	if l.Backend == "" {
 		r.wrong(fmt.Sprintf("write backend: and the mail server's host, with a port if it is not %d", l.Service.BackendPort()), "the listener has no backend")
 		return

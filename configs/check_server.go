@@ -41,16 +41,19 @@ func checkCertificates(c *Config, m Machine, r report) { checkPairs(c.Certificat
 
 func checkPairs(pairs []Certificate, m Machine, r report) {
 	for i, cert := range pairs {
-		at := r.in("certificates", i)
-		switch {
-		case cert.Cert == "":
-			at.wrong("write cert: and the file with the certificate chain, leaf first", "the certificate has no cert")
-		case cert.Key == "":
-			at.wrong("write key: and the file with the private key", "the certificate has no key")
-		}
-		checkReadable(m, cert.Cert, at.in("cert"))
-		checkReadable(m, cert.Key, at.in("key"))
+		checkPair(cert, m, r.in("certificates", i))
 	}
+}
+
+func checkPair(cert Certificate, m Machine, at report) {
+	switch {
+	case cert.Cert == "":
+		at.wrong("write cert: and the file with the certificate chain, leaf first", "the certificate has no cert")
+	case cert.Key == "":
+		at.wrong("write key: and the file with the private key", "the certificate has no key")
+	}
+	checkReadable(m, cert.Cert, at.in("cert"))
+	checkReadable(m, cert.Key, at.in("key"))
 }
 
 // checkReadable asks the machine, if it can be asked.

@@ -24,6 +24,7 @@ func (c *Config) complete(m Machine, folder string) {
 	if c.MTASTS != nil {
 		c.completeMTASTS()
 	}
+	c.completeSmarthost(folder)
 	for i := range c.Backends {
 		c.Backends[i].CA = inFolder(folder, c.Backends[i].CA)
 	}
@@ -33,7 +34,7 @@ func (c *Config) complete(m Machine, folder string) {
 		l.RecipientsFile = inFolder(folder, l.RecipientsFile)
 		pairsInFolder(folder, l.Certificates)
 		l.complete()
-		if _, named := c.backendNamed(l.Backend); named {
+		if _, named := c.backendNamed(l.Backend); named || l.Service == Smarthost {
 			continue
 		}
 		if full, err := completeBackend(l.Backend, l.Service.BackendPort()); err == nil {
@@ -44,6 +45,9 @@ func (c *Config) complete(m Machine, folder string) {
 
 // complete puts words and domains into the case in which they are compared.
 func (l *Listener) complete() {
+	if l.Listen == "" && l.Service == Smarthost {
+		l.Listen = fmt.Sprintf("127.0.0.1:%d", l.Service.Port())
+	}
 	if l.Listen == "" && l.Service.known() {
 		l.Listen = fmt.Sprintf(":%d", l.Service.Port())
 	}

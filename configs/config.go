@@ -10,20 +10,21 @@ import (
 // Config is the whole configuration, as the file or the environment gave it
 // and the defaults completed it.
 type Config struct {
-	Hostname     string        `yaml:"hostname"`
-	StateDir     string        `yaml:"state_dir"`
-	Certificates []Certificate `yaml:"certificates"`
-	ACME         *ACME         `yaml:"acme"`          // nil: none
-	MTASTS       *MTASTS       `yaml:"mta_sts"`       // nil: none
-	TicketSecret string        `yaml:"ticket_secret"` // file; empty: a secret of this process alone
-	Policies     []Policy      `yaml:"policies"`
-	Log          Log           `yaml:"log"`
-	Status       Status        `yaml:"status"`
-	Inventory    Inventory     `yaml:"inventory"`
-	Limits       Limits        `yaml:"limits"`
-	Timeouts     Timeouts      `yaml:"timeouts"`
-	Backends     []Backend     `yaml:"backends"`
-	Listeners    []Listener    `yaml:"listeners"`
+	Hostname     string          `yaml:"hostname"`
+	StateDir     string          `yaml:"state_dir"`
+	Certificates []Certificate   `yaml:"certificates"`
+	ACME         *ACME           `yaml:"acme"`          // nil: none
+	MTASTS       *MTASTS         `yaml:"mta_sts"`       // nil: none
+	TicketSecret string          `yaml:"ticket_secret"` // file; empty: a secret of this process alone
+	Policies     []Policy        `yaml:"policies"`
+	Log          Log             `yaml:"log"`
+	Status       Status          `yaml:"status"`
+	Inventory    Inventory       `yaml:"inventory"`
+	Limits       Limits          `yaml:"limits"`
+	Timeouts     Timeouts        `yaml:"timeouts"`
+	Backends     []Backend       `yaml:"backends"`
+	Smarthost    *SmarthostRules `yaml:"smarthost"` // nil: no listener is one
+	Listeners    []Listener      `yaml:"listeners"`
 
 	// Probe asks each backend whether it relays or takes a wrong password.
 	Probe *bool `yaml:"probe"` // nil: on

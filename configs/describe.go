@@ -13,6 +13,10 @@ import (
 func Describe(c *Config) string {
 	var b strings.Builder
 	for _, l := range c.Listeners {
+		if l.Service == Smarthost {
+			c.describeSmarthost(&b, l)
+			continue
+		}
 		c.describe(&b, l)
 	}
 	fmt.Fprintf(&b, "hostname %s, state in %s, log as %s from level %s\n", c.Hostname, c.StateDir, c.Log.Format, c.Log.Level)

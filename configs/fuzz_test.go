@@ -62,7 +62,7 @@ func checkAgain(t *testing.T, c *Config, m Machine) {
 		t.Fatal("not described")
 	}
 	for _, l := range c.Listeners {
-		if _, err := c.PolicyOf(l); err != nil {
+		if _, err := c.PolicyOf(l); err != nil && l.Service != Smarthost {
 			t.Fatal(err)
 		}
 	}

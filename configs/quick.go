@@ -106,7 +106,7 @@ func (q Quick) itself() bool {
 // services are those to be offered, in the order given.
 func (q Quick) services() []Service {
 	if len(q.Services) == 0 {
-		return Services()
+		return Inbound()
 	}
 	return q.Services
 }

@@ -12,7 +12,7 @@ func TestSimple(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Listeners) != len(services) {
+	if len(c.Listeners) != len(Inbound()) {
 		t.Fatalf("%d listeners", len(c.Listeners))
 	}
 	for i, l := range c.Listeners {

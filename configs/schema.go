@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/tlspolicy"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
 // schema is the part of JSON Schema (draft 2020-12) that a configuration
@@ -60,7 +61,7 @@ func schemaOf(v reflect.Value, path string, texts map[string]string) *schema {
 		s.AnyOf = []*schema{{Type: "boolean"}, {Type: "array", Items: &schema{Type: "string"}}}
 	case Date:
 		s.Type, s.Pattern = "string", `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`
-	case Network, tlspolicy.Version, tlspolicy.Suite, tlspolicy.Group, tlspolicy.Pin:
+	case Network, tlspolicy.Version, tlspolicy.Suite, tlspolicy.Group, tlspolicy.Pin, outbound.Sum:
 		s.Type = "string"
 	default:
 		s = schemaOfKind(v, path, texts)
@@ -116,7 +117,10 @@ var required = map[string][]string{
 	"mta_sts":        {"domains"},
 	"policies[]":     {"name", "base"},
 	"backends[]":     {"name", "addresses"},
-	"listeners[]":    {"service", "backend"},
+	"listeners[]":    {"service"},
+
+	"smarthost.client_certificate": {"cert", "key"},
+	"smarthost.destinations[]":     {"domains"},
 
 	"listeners[].lanes[]": {"networks", "policy", "until"},
 }
@@ -124,7 +128,7 @@ var required = map[string][]string{
 // leastItems names the lists that may not be empty.
 var leastItems = map[string]int{
 	"listeners": 1, "listeners[].lanes[].networks": 1, "policies[].suites": 1, "policies[].groups": 1,
-	"backends[].addresses": 1, "backends[].pin": 1,
+	"backends[].addresses": 1, "backends[].pin": 1, "smarthost.clients": 1, "smarthost.destinations[].domains": 1,
 }
 
 // enumAt gives the words that may stand at a path, and whether no others may.
@@ -146,7 +150,9 @@ func enumAt(path string) (words []any, closed bool) {
 		return anys(sniWays), true
 	case "listeners[].client_certificates":
 		return anys(clientCertificates), true
-	case "listeners[].policy", "listeners[].lanes[].policy":
+	case "smarthost.level", "smarthost.destinations[].level":
+		return anys(outbound.Levels()), true
+	case "listeners[].policy", "listeners[].lanes[].policy", "smarthost.destinations[].policy":
 		return anys(tlspolicy.Names()), false
 	case "policies[].base":
 		return anys(tlspolicy.Names()), true
@@ -170,8 +176,11 @@ func limitsAt(path string) (low, high *int) {
 			return &b.min, &b.max
 		}
 	}
-	if path == "inventory.entries" {
+	switch path {
+	case "inventory.entries":
 		return &leastEntries, &mostEntries
+	case "smarthost.max_message":
+		return &leastMessage, &mostMessage
 	}
 	return nil, nil
 }

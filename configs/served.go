@@ -39,6 +39,9 @@ func (l Listener) servesOwn() bool { return len(l.Certificates)+len(l.ACMEHosts)
 func (c *Config) Served() []Served {
 	var all []Served
 	for _, l := range c.Listeners {
+		if l.Service == Smarthost { // its clients speak in clear
+			continue
+		}
 		s := c.ServedBy(l)
 		i := slices.IndexFunc(all, func(have Served) bool { return have.Key() == s.Key() })
 		if i < 0 {

@@ -15,6 +15,9 @@ const (
 	POP3        Service = "pop3"
 	POP3S       Service = "pop3s"
 	Sieve       Service = "sieve"
+
+	// Smarthost is the way out, for the legacy server's own mail.
+	Smarthost Service = "smarthost"
 )
 
 // serviceFacts are what follows from a service's name.
@@ -39,6 +42,7 @@ var services = []serviceFacts{
 	{POP3, "pop3", 110, 110, false, "strict"},
 	{POP3S, "pop3", 995, 110, true, "strict"},
 	{Sieve, "sieve", 4190, 4190, false, "strict"},
+	{Smarthost, "smarthost", 10025, 0, false, ""},
 }
 
 // Services lists every service, in the order of the reference file.
@@ -48,6 +52,11 @@ func Services() []Service {
 		all[i] = f.service
 	}
 	return all
+}
+
+// Inbound lists the services that have a backend.
+func Inbound() []Service {
+	return slices.DeleteFunc(Services(), func(s Service) bool { return s == Smarthost })
 }
 
 // facts of an unknown service are all zero.
@@ -71,7 +80,7 @@ func (s Service) Port() int { return s.facts().port }
 // if the service is unknown.
 func (s Service) BackendPort() int { return s.facts().backendPort }
 
-// Protocol is smtp, imap, pop3 or sieve, empty if the service is unknown.
+// Protocol is smtp, imap, pop3, sieve or smarthost, empty if the service is unknown.
 func (s Service) Protocol() string { return s.facts().protocol }
 
 // DefaultPolicy names the TLS policy of a listener that names none:

@@ -19,6 +19,7 @@ func TestServices(t *testing.T) {
 		{POP3, 110, 110, "pop3", false, "strict"},
 		{POP3S, 995, 110, "pop3", true, "strict"},
 		{Sieve, 4190, 4190, "sieve", false, "strict"},
+		{Smarthost, 10025, 0, "smarthost", false, ""},
 		{"gopher", 0, 0, "", false, ""},
 	}
 	for i, tt := range tests {

@@ -36,6 +36,7 @@ var (
 	imapFamily   = []Service{IMAP, IMAPS}
 	pop3Family   = []Service{POP3, POP3S}
 	xclientBound = slices.Concat(smtpFamily, []Service{Sieve})
+	inbound      = Inbound()
 
 	// loginServices are those on which everybody logs in.
 	loginServices = slices.Concat([]Service{Submission, Submissions}, imapFamily, pop3Family, []Service{Sieve})
@@ -67,7 +68,7 @@ var belongs = []struct {
 	key      string
 	services []Service
 }{
-	{"sni", slices.DeleteFunc(Services(), func(s Service) bool { return s == SMTP })}, // RFC 8461 §7.1
+	{"sni", slices.DeleteFunc(Services(), func(s Service) bool { return s == SMTP || s == Smarthost })}, // RFC 8461 §7.1
 	{"require_tls", []Service{SMTP}},
 	{"auth", []Service{SMTP}},
 	{"recipients", []Service{SMTP}},
@@ -76,10 +77,21 @@ var belongs = []struct {
 	{"allow_open_relay", []Service{SMTP}},
 	{"greet_delay", []Service{SMTP}},
 	{"bare_newline", smtpFamily},
-	{"received", smtpFamily},
+	{"received", slices.Concat(smtpFamily, []Service{Smarthost})},
 	{"disable_vrfy", smtpFamily},
 	{"routes", loginServices},
 	{"backend_login", loginServices},
+	{"policy", inbound},
+	{"certificates", inbound},
+	{"acme_hosts", inbound},
+	{"session_tickets", inbound},
+	{"client_certificates", inbound},
+	{"client_ca", inbound},
+	{"lanes", inbound},
+	{"reverse_dns", inbound},
+	{"proxy_from", inbound},
+	{"handover", inbound},
+	{"hide_mechanisms", inbound},
 }
 
 // policyNames are those a listener may name: the built-in ones, then the

@@ -59,7 +59,7 @@ func demoConfig(b *demo.Server, listen string) *configs.Config {
 	c.Inventory.Keep = false
 	c.Status.Listen = net.JoinHostPort(listen, strconv.Itoa(demoStatus))
 	backends := map[string]string{"imap": b.IMAP(), "pop3": b.POP3(), "sieve": b.Sieve(), "smtp": b.Submission()}
-	for _, service := range configs.Services() {
+	for _, service := range configs.Inbound() {
 		l := configs.Listener{
 			Service: service, Listen: net.JoinHostPort(listen, strconv.Itoa(demoPort+service.Port())),
 			Backend: backends[service.Protocol()],

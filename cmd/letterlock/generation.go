@@ -93,6 +93,9 @@ func (g *generation) shownListeners() []status.Listener {
 	shown := make([]status.Listener, len(g.Listeners))
 	for i, l := range g.config.Listeners {
 		shown[i] = status.Listener{Service: string(l.Service), Address: l.Listen, Policy: l.PolicyName(), Backend: l.Backend}
+		if l.Service == configs.Smarthost {
+			shown[i].Backend = "the recipients' servers"
+		}
 		for _, p := range g.Listeners[i].Pools() {
 			shown[i].Backends = append(shown[i].Backends, status.Backends(p)...)
 		}

@@ -53,6 +53,7 @@ func startWith(g *generation, log *slog.Logger) (r *running, err error) {
 		Hostname:     func() string { return r.now.Load().config.Hostname },
 		Listeners:    func() []status.Listener { return r.now.Load().shownListeners() },
 		Certificates: func() []status.CertificateInfo { return r.now.Load().shownCertificates() },
+		Outbound:     func() *status.Outbound { return r.now.Load().upkeep.outbound },
 		Files:        func() []status.File { return append(r.source.shown(), r.now.Load().upkeep.shownFiles()...) },
 	})
 	r.pages = counts.Handler()

@@ -45,6 +45,9 @@ func assemble(c *configs.Config, stores stores, u *upkeep, backends *pools) (*pr
 }
 
 func newListener(c *configs.Config, l configs.Listener, store *certs.Store, backends *pools, u *upkeep) (*proxy.Listener, error) {
+	if l.Service == configs.Smarthost {
+		return newSmarthost(c, l, u)
+	}
 	backend, err := backends.get(l.Backend, l)
 	if err != nil {
 		return nil, err

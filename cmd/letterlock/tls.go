@@ -136,6 +136,11 @@ func checkTLSFiles(c *configs.Config) error {
 			return err
 		}
 	}
+	if c.Smarthost != nil {
+		if _, err := newFinder(c); err != nil {
+			return err
+		}
+	}
 	for _, l := range c.Listeners {
 		if l.ClientCA == "" {
 			continue

@@ -94,7 +94,7 @@ func withDNSPort(address string) string {
 func portsOf(c *configs.Config, set configs.Served) []int {
 	var ports []int
 	for _, l := range c.Listeners {
-		if c.ServedBy(l).Key() != set.Key() {
+		if l.Service == configs.Smarthost || c.ServedBy(l).Key() != set.Key() {
 			continue
 		}
 		_, text, _ := net.SplitHostPort(l.Listen)

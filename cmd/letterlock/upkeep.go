@@ -23,6 +23,8 @@ type upkeep struct {
 	pairs  []*certs.Keeper       // of certificates in files
 	before []*certs.Keeper       // those of the generation before
 
+	outbound *status.Outbound // what smarthosts have done
+
 	cancel context.CancelFunc // nil: it does not run
 	ended  chan struct{}
 }
@@ -33,7 +35,7 @@ const (
 )
 
 func newUpkeep(log *slog.Logger) *upkeep {
-	u := &upkeep{log: log, secret: tickets.Random()}
+	u := &upkeep{log: log, secret: tickets.Random(), outbound: status.NewOutbound()}
 	u.ring = tickets.NewRing(u.secret)
 	u.chores = append(u.chores, u.advance)
 	u.files.Report = func(s watch.Status) {
@@ -47,7 +49,7 @@ func newUpkeep(log *slog.Logger) *upkeep {
 // follow takes over from the upkeep of the generation before what must outlive
 // it: with another secret no session could be resumed.
 func (u *upkeep) follow(before *upkeep) {
-	u.secret, u.before = before.secret, before.pairs
+	u.secret, u.before, u.outbound = before.secret, before.pairs, before.outbound
 	u.ring = tickets.NewRing(u.secret)
 }
 

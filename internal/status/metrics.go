@@ -47,6 +47,7 @@ func (collector) Describe(descs chan<- *prometheus.Desc) {
 		buildDesc, openDesc, openedDesc, closedDesc, durationDesc, turnedDesc, receivedDesc, sentDesc,
 		handshakesDesc, resumedDesc, failuresDesc, refusedDesc, loginsDesc, backendDesc, certificateDesc,
 		laneDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
+		securedDesc, unsecuredDesc, messagesDesc,
 	} {
 		descs <- d
 	}
@@ -77,6 +78,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	collectBackends(metrics, listeners)
 	collectCertificates(metrics, c.status.options.Certificates())
 	collectLanes(metrics, counts.lanes)
+	c.status.options.Outbound().collect(metrics)
 	collectFiles(metrics, c.status.options.Files())
 }
 

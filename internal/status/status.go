@@ -18,6 +18,7 @@ type Options struct {
 	Listeners    func() []Listener
 	Certificates func() []CertificateInfo
 	Files        func() []File
+	Outbound     func() *Outbound // what smarthosts have done
 }
 
 // Status is the proxy.Observer that counts. Its methods may be called from any
@@ -39,6 +40,9 @@ func New(o Options) *Status {
 	}
 	if o.Listeners == nil {
 		o.Listeners = func() []Listener { return nil }
+	}
+	if o.Outbound == nil {
+		o.Outbound = func() *Outbound { return nil }
 	}
 	if o.Files == nil {
 		o.Files = func() []File { return nil }

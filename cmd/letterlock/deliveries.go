@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/smtp/smarthost"
+	"github.com/letterlock/letterlock/tlspolicy"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+// deliveryLog writes what a smarthost does into the log, in Postfix's words
+// where it has some, and counts it.
+type deliveryLog struct {
+	log     *slog.Logger
+	service string
+	counts  *status.Outbound
+}
+
+// Secured logs a handshake as Postfix's client does with smtp_tls_loglevel=1.
+func (d deliveryLog) Secured(h smarthost.Handshake) {
+	d.counts.Secured(h.Verdict.Trust.String(), h.Level.String())
+	fields := []slog.Attr{slog.String("service", d.service), slog.String("level", h.Level.String()), slog.Bool("resumed", h.State.DidResume)}
+	level := slog.LevelInfo
+	if h.Verdict.Err != nil {
+		fields = append(fields, slog.Any("certificate_error", h.Verdict.Err))
+	}
+	if h.Testing && h.Verdict.Err != nil {
+		level = slog.LevelWarn
+		fields = append(fields, slog.String("mta_sts", "the policy is in testing, and would refuse this server"))
+	}
+	d.log.LogAttrs(context.Background(), level, h.Verdict.Trust.String()+" TLS connection established to "+h.Server.String()+": "+tlsWords(h.State), fields...)
+}
+
+// tlsWords are the parameters of a session as Postfix writes them.
+func tlsWords(state *tls.ConnectionState) string {
+	suite := tlspolicy.Suite(state.CipherSuite)
+	bits, exchange := suite.Bits(), "RSA"
+	if state.CurveID != 0 {
+		exchange = tlspolicy.Group(state.CurveID).String()
+	}
+	return fmt.Sprintf("%s with cipher %s (%d/%d bits) key-exchange %s", tlspolicy.Version(state.Version), suite, bits, bits, exchange)
+}
+
+// Unsecured logs TLS that has not come about.
+func (d deliveryLog) Unsecured(server smarthost.Server, level outbound.Level, inClear bool, err error) {
+	d.counts.Unsecured(level.String(), inClear)
+	then := "the server is left"
+	if inClear {
+		then = "the mail goes on in plaintext"
+	}
+	d.log.Warn("Cannot start TLS with "+server.String(), "service", d.service, "level", level.String(), "error", err, "then", then)
+}
+
+// Ended logs what has become of a message at one domain.
+func (d deliveryLog) Ended(e smarthost.Delivery) {
+	outcome := map[byte]string{'2': "sent", '4': "deferred", '5': "refused"}[e.Reply[0]]
+	d.counts.Message(e.TLS != nil, outcome)
+	with := "none"
+	if e.TLS != nil {
+		with = tlspolicy.Version(e.TLS.Version).String()
+	}
+	d.log.Info("mail "+outcome, "service", d.service, "domain", e.Domain, "relay", e.Server.String(), "tls", with, "recipients", e.Recipients, "reply", e.Reply)
+}
+
+// machineAddresses are those of this machine; none if they cannot be found
+// out.
+func machineAddresses() []netip.Addr {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var found []netip.Addr
+	for _, a := range all {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			found = append(found, prefix.Addr().Unmap())
+		}
+	}
+	return found
+}

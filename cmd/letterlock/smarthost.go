@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bufio"
+	"crypto/x509"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/nexthop"
+	"github.com/letterlock/letterlock/internal/resolver"
+	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/smtp/smarthost"
+	"github.com/letterlock/letterlock/tlspolicy/certs"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+// What a smarthost holds at most.
+const (
+	maxOutRecipients = 1000 // of a transaction
+	maxOutSessions   = 2000 // TLS sessions that can be resumed
+)
+
+// newSmarthost is a listener whose gate finds its backends by itself.
+func newSmarthost(c *configs.Config, l configs.Listener, u *upkeep) (*proxy.Listener, error) {
+	finder, err := newFinder(c)
+	if err != nil {
+		return nil, err
+	}
+	s := c.Smarthost
+	o := smarthost.Options{
+		Name: s.EHLOName, Finder: finder, Watch: deliveryLog{u.log, string(l.Service), u.outbound},
+		Message: s.MaxMessage, Recipients: maxOutRecipients, Received: l.ReceivedOn(),
+	}
+	return &proxy.Listener{
+		Service: string(l.Service), Address: l.Listen, Banner: banner(l),
+		Outbound: true, Backend: &proxy.Pool{Name: "MX"},
+		NewGate: func(session *gate.Session) proxy.Gate {
+			o := o
+			o.Denied = !s.Admits(session.Client.Addr())
+			return smarthost.New(session, o)
+		},
+	}, nil
+}
+
+func newFinder(c *configs.Config) (*nexthop.Finder, error) {
+	s := c.Smarthost
+	resolvers, err := resolversOf(s)
+	if err != nil {
+		return nil, err
+	}
+	f := &nexthop.Finder{
+		Validates: s.Validates(resolvers), Names: []string{c.Hostname, s.EHLOName}, Own: ownAddress,
+		Default:  nexthop.Rules{Level: configs.LevelOf(s.Level), Signals: true},
+		Sessions: outbound.NewSessions(maxOutSessions),
+	}
+	servers := make(nexthop.Servers, len(resolvers))
+	for i, address := range resolvers {
+		servers[i] = resolver.Resolver{Address: configs.CompleteResolver(address)}
+	}
+	f.DNS = servers
+	if f.Roots, err = rootsIn(s.CA); err != nil {
+		return nil, err
+	}
+	if own := s.ClientCertificate; own != nil {
+		pair, err := certs.Load([]certs.File{{Cert: own.Cert, Key: own.Key}})
+		if err != nil {
+			return nil, fmt.Errorf("smarthost.client_certificate: %w", err)
+		}
+		f.Certificate = &pair[0]
+	}
+	for _, d := range s.Destinations {
+		made, err := destinationOf(c, d)
+		if err != nil {
+			return nil, err
+		}
+		f.Destinations = append(f.Destinations, made)
+	}
+	return f, nil
+}
+
+func destinationOf(c *configs.Config, d configs.Destination) (nexthop.Destination, error) {
+	made := nexthop.Destination{Domains: d.Domains, Rules: nexthop.Rules{
+		Level: configs.LevelOf(c.Smarthost.Level), Signals: d.Level == "",
+		Match: d.Match, ServerName: d.ServerName, Fingerprints: d.Fingerprints,
+	}}
+	if d.Level != "" {
+		made.Rules.Level = configs.LevelOf(d.Level)
+	}
+	if d.NextHop != "" {
+		name, port, direct, err := configs.ParseNextHop(d.NextHop)
+		if err != nil {
+			return made, fmt.Errorf("next_hop %s: %w", d.NextHop, err)
+		}
+		made.NextHop = nexthop.NextHop{Name: name, Direct: direct, Port: port}
+	}
+	var err error
+	if made.Rules.Policy, err = c.PolicyOfDestination(d); err != nil {
+		return made, err
+	}
+	made.Rules.Roots, err = rootsIn(d.CA)
+	return made, err
+}
+
+// rootsIn reads a file of authorities; without one they are the system's.
+func rootsIn(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	return certs.ReadPool(file)
+}
+
+// ownAddress reports whether an address that a stranger's MX record may lead
+// to is this machine, or one that no server in the world has: mail there would
+// come back, or reach those who trust their neighbours.
+func ownAddress(ip netip.Addr) bool {
+	ip = ip.Unmap()
+	if ip.IsLoopback() || ip.IsUnspecified() || ip.IsMulticast() || ip.IsLinkLocalUnicast() {
+		return true
+	}
+	return slices.Contains(machineAddresses(), ip.WithZone(""))
+}
+
+// resolvConf is where a Unix machine keeps the addresses of its DNS servers.
+const resolvConf = "/etc/resolv.conf"
+
+// resolversOf are the DNS servers that the configuration names, or those of
+// the machine (resolv.conf(5): without any it is the machine itself).
+func resolversOf(s *configs.SmarthostRules) ([]string, error) {
+	if len(s.Resolvers) > 0 {
+		return s.Resolvers, nil
+	}
+	f, err := os.Open(resolvConf)
+	if err != nil {
+		return nil, fmt.Errorf("smarthost.resolvers: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	var found []string
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 2 || fields[0] != "nameserver" {
+			continue
+		}
+		if _, err := netip.ParseAddr(fields[1]); err == nil {
+			found = append(found, fields[1])
+		}
+	}
+	if len(found) == 0 {
+		found = []string{"127.0.0.1"}
+	}
+	return found, nil
+}

@@ -1,0 +1,155 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+var errNextHop = errors.New("is no next hop")
+
+// What a message may be, in bytes.
+var leastMessage, mostMessage = 1 << 16, 1 << 31
+
+// checkSmarthost looks at the rules of mail that goes out.
+func checkSmarthost(c *Config, m Machine, r report) {
+	at, s := r.in("smarthost"), c.Smarthost
+	if s == nil {
+		return
+	}
+	if !c.HasSmarthost() {
+		at.misplaced("add a listener: {service: smarthost}", "smarthost means nothing without a listener of that service")
+		return
+	}
+	checkClients(s, at)
+	if err := legalDomain(s.EHLOName); err != nil && at.in("ehlo_name").given() {
+		at.in("ehlo_name").wrong("write the name of this machine in DNS, such as mail.example.com", "ehlo_name %q %v", s.EHLOName, err)
+	}
+	for i, resolver := range s.Resolvers {
+		if address, err := parseResolver(resolver); err != nil || address.Port() == 0 {
+			at.in("resolvers", i).wrong(`write an address, such as 127.0.0.1 or "[::1]:5353"`, "%q is no address of a DNS server", resolver)
+		}
+	}
+	if at.in("level").oneOf("level", s.Level, outbound.Levels()) && LevelOf(s.Level) == outbound.Fingerprint {
+		at.in("level").wrong("name the destinations whose fingerprints are known", "level fingerprint is for a destination, not for all")
+	}
+	if n := s.MaxMessage; n < leastMessage || n > mostMessage {
+		at.in("max_message").wrong(fmt.Sprintf("write a number from %d to %d; without the key it is %d", leastMessage, mostMessage, defaultMaxMessage), "max_message cannot be %d", n)
+	}
+	checkReadable(m, s.CA, at.in("ca"))
+	if own := s.ClientCertificate; own != nil {
+		checkPair(*own, m, at.in("client_certificate"))
+	}
+	checkDestinations(c, m, at)
+}
+
+// private are the networks that the world does not reach us from.
+var private = []netip.Prefix{
+	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
+	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("169.254.0.0/16"), shared,
+	netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"),
+}
+
+// checkClients keeps the world from sending mail through us.
+func checkClients(s *SmarthostRules, at report) {
+	if len(s.Clients) == 0 {
+		at.in("clients").wrong("name the legacy server's address, or leave the key out for this machine", "clients names nobody")
+	}
+	for i, n := range s.Clients {
+		isPrivate := slices.ContainsFunc(private, func(p netip.Prefix) bool { return p.Bits() <= n.Bits() && p.Contains(n.Addr()) })
+		if n.IsValid() && !isPrivate {
+			at.in("clients", i).wrong("reach the legacy server over loopback, a private network or a tunnel, and name its address there",
+				"%s is not of a private network: this would be an open relay, and take mail in clear over the internet", n)
+		}
+	}
+}
+
+// checkDestinations looks at the table.
+func checkDestinations(c *Config, m Machine, r report) {
+	seen := map[string]bool{}
+	for i, d := range c.Smarthost.Destinations {
+		at := r.in("destinations", i)
+		if len(d.Domains) == 0 {
+			at.wrong(`write domains: [example.com], with .example.com for all beneath, and "*" for all others`, "the destination names no domain")
+		}
+		for j, domain := range d.Domains {
+			err := legalPattern(domain)
+			switch {
+			case domain != "*" && err != nil:
+				at.in("domains", j).wrong(`write a domain, .domain for all beneath, or "*" for all others`, "%q %v", domain, err)
+			case seen[domain]:
+				at.in("domains", j).wrong("name each domain once", "%s is named twice", domain)
+			}
+			seen[domain] = true
+		}
+		checkNextHop(c, d, at)
+		checkDestinationTLS(c, d, at)
+		checkReadable(m, d.CA, at.in("ca"))
+	}
+}
+
+// checkNextHop: mail must not come back to us.
+func checkNextHop(c *Config, d Destination, r report) {
+	at := r.in("next_hop")
+	if !at.given() {
+		return
+	}
+	name, port, direct, err := ParseNextHop(d.NextHop)
+	if err != nil {
+		at.wrong(`write example.net for its MX, or "[mail.example.net]" for a host, with :port behind if it is not 25`, "%q %v", d.NextHop, err)
+		return
+	}
+	if own, loops := c.reaches(net.JoinHostPort(name, strconv.Itoa(port))); direct && loops {
+		at.wrong("name another server", "%s is this proxy's own %s listener: mail would go round in a circle", d.NextHop, own.Service)
+	}
+}
+
+// checkDestinationTLS finds keys that mean nothing at the level.
+func checkDestinationTLS(c *Config, d Destination, r report) {
+	at := r.in("level")
+	if d.Level != "" && !at.oneOf("level", d.Level, outbound.Levels()) {
+		return
+	}
+	if d.Level == "" && at.given() {
+		at.oneOf("level", d.Level, outbound.Levels())
+		return
+	}
+	if d.Policy != "" {
+		r.in("policy").oneOf("TLS policy", d.Policy, c.policyNames())
+	}
+	level := LevelOf(d.Level)
+	for _, b := range []struct {
+		key   string
+		means bool
+		where string
+	}{
+		{"match", level == outbound.Verify || level == outbound.Secure, "level: verify or secure"},
+		{"fingerprints", level == outbound.Fingerprint, "level: fingerprint"},
+		{"policy", level != outbound.None || d.Level == "", "a level with TLS"},
+		{"server_name", level != outbound.None || d.Level == "", "a level with TLS"},
+		{"ca", level != outbound.None && level != outbound.Fingerprint || d.Level == "", "a level with authorities"},
+	} {
+		if key := r.in(b.key); key.given() && !b.means {
+			key.misplaced("remove it, or write "+b.where, "%s means nothing at this level", b.key)
+		}
+	}
+	if level == outbound.Fingerprint && len(d.Fingerprints) == 0 {
+		r.wrong("write fingerprints: and the SHA-256 of the certificate or of its public key", "there is no fingerprint to compare with")
+	}
+	if (level == outbound.DANE || level == outbound.DANEOnly) && d.ServerName != "" {
+		r.in("server_name").misplaced("remove it", "server_name means nothing with DANE, where the name is that of the TLSA records")
+	}
+	if at := r.in("server_name"); at.given() && !legalServerName(d.ServerName) {
+		at.wrong("write the name of a server", "%q is no name of a server", d.ServerName)
+	}
+	for i, word := range d.Match {
+		if !slices.Contains([]string{"hostname", "nexthop", "dot-nexthop"}, word) && legalPattern(word) != nil {
+			r.in("match", i).wrong("write hostname, nexthop, dot-nexthop, a name, or .name for all beneath", "%q is no name", word)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package configs
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+// describeSmarthost tells how mail goes out.
+func (c *Config) describeSmarthost(b *strings.Builder, l Listener) {
+	s := c.Smarthost
+	fmt.Fprintf(b, "listener %s on %s → the servers of the recipients\n", l.Service, l.Listen)
+	say := func(what, text string) { fmt.Fprintf(b, "  %-11s %s\n", what+":", text) }
+	say("clients", joined(s.Clients)+", in plaintext, and nobody else")
+	say("name", s.EHLOName)
+	say("level", levelWords(s))
+	for _, d := range s.Destinations {
+		say("to", destinationWords(d))
+	}
+	if s.CA != "" {
+		say("vouching", "the authorities in "+s.CA+", and no others")
+	}
+	if s.ClientCertificate != nil {
+		say("shown", s.ClientCertificate.Cert+" to servers that ask for a certificate")
+	}
+	received := "a Received header is added"
+	if !l.ReceivedOn() {
+		received = "no Received header is added"
+	}
+	say("mail", fmt.Sprintf("%s, messages up to %d bytes", received, s.MaxMessage))
+	b.WriteByte('\n')
+}
+
+func levelWords(s *SmarthostRules) string {
+	level := LevelOf(s.Level)
+	if level == outbound.None {
+		return "none, no TLS is begun"
+	}
+	text := s.Level + ", below TLSA records that DNSSEC secures"
+	if s.MTASTSOn() {
+		text += " and below MTA-STS policies"
+	}
+	switch {
+	case len(s.Resolvers) > 0:
+		text += "; DNS from " + strings.Join(s.Resolvers, ", ")
+	default:
+		text += "; DNS as /etc/resolv.conf has it"
+	}
+	switch {
+	case s.TrustResolvers:
+		return text + ", whose word on DNSSEC is taken"
+	case len(s.Resolvers) > 0 && !s.Validates(s.Resolvers):
+		return text + ", whose word on DNSSEC is not taken, as not all are on this machine: there is no DANE"
+	}
+	return text + ", whose word on DNSSEC is taken from this machine alone"
+}
+
+func destinationWords(d Destination) string {
+	text := strings.Join(d.Domains, ", ")
+	if d.NextHop != "" {
+		text += " by " + d.NextHop
+	}
+	if d.Level != "" {
+		text += ", level " + d.Level
+	}
+	if d.Policy != "" {
+		text += ", policy " + d.Policy
+	}
+	if len(d.Match) > 0 {
+		text += ", for " + strings.Join(d.Match, ", ")
+	}
+	if n := len(d.Fingerprints); n > 0 {
+		text += fmt.Sprintf(", with one of %d fingerprints", n)
+	}
+	if d.CA != "" {
+		text += ", vouched for by " + d.CA
+	}
+	return text
+}

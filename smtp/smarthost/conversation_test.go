@@ -1,0 +1,274 @@
+package smarthost_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	gosmtp "github.com/emersion/go-smtp"
+
+	"github.com/letterlock/letterlock/internal/nexthop"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+var may = nexthop.Rules{Level: outbound.May}
+
+// What goes on is what was said: envelope, text with its dots, and a header on
+// top; and what comes back is the server's own word.
+func TestAMessageOnItsWay(t *testing.T) {
+	w, b := newWorld(t), &inbox{}
+	b.refuse = map[string]*gosmtp.SMTPError{"nobody": {Code: 550, EnhancedCode: gosmtp.EnhancedCode{5, 1, 1}, Message: "no such\nuser"}}
+	w.domain("example.net", may, b.serve())
+	c := w.session()
+	c.say("MAIL FROM:<alice@example.com> SIZE=70 BODY=8BITMIME", "250 2.1.0 OK")
+	c.say("RCPT TO:<nobody@example.net>", "550 5.1.1 user")
+	c.say("RCPT TO:<bob@Example.NET>", "250")
+	c.say("RCPT TO:<carol@example.net>", "250")
+	c.say("DATA", "354")
+	c.say("Subject: hello\r\n\r\n..a line\r\nbare\nnewline\r\n\xe4\r\n.", "250 2.0.0 queued as 4711")
+	c.say("MAIL FROM:<>", "250")
+	c.say("RCPT TO:<bob@example.net>", "250")
+	c.say("DATA", "354")
+	c.say(".", "250 2.0.0 queued")
+	c.say("QUIT", "221")
+	messages, _, names := b.got()
+	want := "<alice@example.com> <bob@Example.NET> <carol@example.net>\r\n" +
+		"Received: from [127.0.0.1] (unknown [127.0.0.1]) (HELO legacy.lan)\r\n\tby mail.example.com (Letterlock) with ESMTP\r\n\tid "
+	if len(messages) != 2 || !strings.HasPrefix(messages[0], want) || !strings.HasSuffix(messages[0], "\r\nSubject: hello\r\n\r\n.a line\r\nbare\r\nnewline\r\n\xe4\r\n") {
+		t.Fatalf("%q", messages)
+	}
+	if names[0] != "out.example.com" || !strings.HasPrefix(messages[1], "<> <bob@example.net>\r\n") {
+		t.Errorf("%q, %q", names, messages[1])
+	}
+	if got := w.read(); !strings.Contains(got, "example.net by mx1.example.net, TLS: false, 2 recipients: 250") {
+		t.Error(got)
+	}
+}
+
+// A transaction goes to one domain; others are told to come back.
+func TestOneDomainAtATime(t *testing.T) {
+	w, a, b := newWorld(t), &inbox{}, &inbox{}
+	w.domain("a.example", may, a.serve())
+	w.domain("b.example", may, b.serve())
+	w.domain("c.example", may, script("421 4.3.2 closed"))
+	c := w.session()
+	c.say("MAIL FROM:<alice@example.com>", "250")
+	c.say("RCPT TO:<x@c.example>", "451 4.4.0 Host mx1.c.example")
+	c.say("RCPT TO:<y@c.example>", "451 4.4.0 Host mx1.c.example")
+	c.say("RCPT TO:<bob@a.example>", "250")
+	c.say("RCPT TO:<bob@b.example>", "452 4.5.3 One domain at a time")
+	c.say("RCPT TO:<carol@a.example>", "250")
+	c.say("RCPT TO:<dave@a.example>", "250")
+	c.say("RCPT TO:<eve@a.example>", "452 4.5.3 Too many recipients")
+	c.say("DATA", "354")
+	c.say("x\r\n.", "250")
+	c.send("b.example", "250", "250")
+	first, _, _ := a.got()
+	second, _, _ := b.got()
+	if len(first) != 1 || !strings.HasPrefix(first[0], "<alice@example.com> <bob@a.example> <carol@a.example> <dave@a.example>\r\n") || len(second) != 1 {
+		t.Errorf("%q, %q", first, second)
+	}
+	if n := strings.Count(w.read(), "c.example"); n != 1 {
+		t.Errorf("the dead domain was tried anew: %s", w.read())
+	}
+}
+
+// Each way in which a server fails leaves the message with the client: never a
+// yes that the server has not given.
+func TestServersThatFail(t *testing.T) {
+	const hello = "250 mx"
+	for name, tt := range map[string]struct {
+		script    []string
+		rcpt, end string
+	}{
+		"nothing said":         {[]string{""}, "451 4.4.2 Lost connection", ""},
+		"no greeting":          {[]string{"hello"}, "451 4.4.2 Lost connection", ""},
+		"a refusal for ever":   {[]string{"554 5.7.1 not you"}, "451 4.4.0 Host", ""},
+		"no EHLO, no HELO":     {[]string{"220 mx", "550 5.7.1 bad name", "550 5.7.1 bad name"}, "451 4.4.0 Host", ""},
+		"sender refused":       {[]string{"220 mx", hello, "550-5.7.1 not\r\n550 5.7.1 from there"}, "550 5.7.1 from there", ""},
+		"goodbye at MAIL":      {[]string{"220 mx", hello, "421 4.3.2 bye"}, "451 4.3.2 bye", ""},
+		"gone at RCPT":         {[]string{"220 mx", hello, "250 ok"}, "451 4.4.2 Lost connection", ""},
+		"recipient refused":    {[]string{"220 mx", hello, "250 ok", "450 4.2.0 greylisted"}, "450 4.2.0 greylisted", ""},
+		"DATA refused":         {[]string{"220 mx", hello, "250 ok", "250 ok", "554 5.5.1 no"}, "250 ok", "554 5.5.1 no"},
+		"gone at DATA":         {[]string{"220 mx", hello, "250 ok", "250 ok"}, "250 ok", "451 4.4.2 Lost connection"},
+		"a yes in place of go": {[]string{"220 mx", hello, "250 ok", "250 ok", "250 ok"}, "250 ok", "451 4.5.0"},
+		"a yes too early":      {[]string{"220 mx", hello, "250 ok", "250 ok", "354 go\r\n250 done"}, "250 ok", "451 4.5.0"},
+		"an unasked yes":       {[]string{"220 mx", hello, "250 ok\r\n250 ok"}, "451 4.4.2 Lost connection", ""},
+		"garbage at RCPT":      {[]string{"220 mx", hello, "250 ok", "what?"}, "451 4.4.2 Lost connection", ""},
+		"bears our name":       {[]string{"220 mx", "250 mail.example.com at your service"}, "451 4.4.6 Mail loops back", ""},
+		"bears our other name": {[]string{"220 mx", "250 OUT.example.com"}, "451 4.4.6 Mail loops back", ""},
+		"control characters":   {[]string{"220 mx", "550 \x1b[2J", "550 \x1b[2J"}, "451 4.4.0 Host mx1.example.net", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.domain("example.net", may, script(tt.script...))
+			c := w.session()
+			c.say("MAIL FROM:<alice@example.com>", "250")
+			c.say("RCPT TO:<bob@example.net>", tt.rcpt)
+			if tt.end != "" {
+				c.say("DATA", tt.end)
+			}
+			c.say("NOOP", "250")
+		})
+	}
+}
+
+// A server that goes, or says no, in the middle of a message.
+func TestServersThatFailWithinAMessage(t *testing.T) {
+	begin := []string{"220 mx", "250 mx", "250 ok", "250 ok", "354 go"}
+	for name, tt := range map[string]struct {
+		lines []string
+		want  string
+	}{
+		"gone":                 {nil, "451 4.4.2 Lost connection"},
+		"no, and gone":         {[]string{"552 5.3.4 too much\r\n"}, ""},
+		"garbage as a verdict": {[]string{"hello"}, "451 4.4.2 Lost connection"},
+		"go on as a verdict":   {[]string{"354 go on"}, "451 4.4.2 Lost connection"},
+		"goodbye as a verdict": {[]string{"421 4.3.2 bye"}, "451 4.3.2 bye"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.limit = 64 << 20
+			w.domain("example.net", may, script(append(begin, tt.lines...)...))
+			c := w.session()
+			c.say("MAIL FROM:<alice@example.com>", "250")
+			c.say("RCPT TO:<bob@example.net>", "250")
+			c.say("DATA", "354")
+			if tt.want == "" { // more than fits between us, so that the server is gone before the end
+				for range 400 {
+					_, _ = io.WriteString(c.Conn, strings.Repeat("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n", 1000))
+				}
+				tt.want = "5"
+				_, _ = io.WriteString(c.Conn, ".\r\n")
+				line, err := c.heard.ReadString('\n')
+				if err != nil || !strings.HasPrefix(line, "552 5.3.4") && !strings.HasPrefix(line, "451 4.4.2") {
+					t.Errorf("%q, %v", line, err)
+				}
+			} else {
+				c.say("x\r\n.", tt.want)
+			}
+			c.say("NOOP", "250")
+		})
+	}
+}
+
+func TestTooBig(t *testing.T) {
+	w, b := newWorld(t), &inbox{}
+	w.limit = 1000
+	w.domain("example.net", may, b.serve())
+	c := w.session()
+	c.say("MAIL FROM:<alice@example.com> SIZE=1001", "552 5.3.4")
+	c.say("MAIL FROM:<alice@example.com> SIZE=1000", "250")
+	c.say("RCPT TO:<bob@example.net>", "250")
+	c.say("DATA", "354")
+	c.say(strings.Repeat("a line of text\r\n", 100)+".", "552 5.3.4")
+	c.send("example.net", "250", "250")
+	if messages, _, _ := b.got(); len(messages) != 1 {
+		t.Errorf("%d messages have come", len(messages))
+	}
+}
+
+func TestCommands(t *testing.T) {
+	w, b := newWorld(t), &inbox{}
+	w.domain("example.net", may, b.serve())
+	w.domain("old.example", may, script("220 mx", "250 mx", "250 ok", "250 ok"))
+	for _, dialog := range [][2]string{
+		{"MAIL FROM:<a@example.com>", "503 5.5.1 Send EHLO first"},
+		{"HELO legacy", "250 mail.example.com"},
+		{"RCPT TO:<b@example.net>", "503 5.5.1 Need MAIL"},
+		{"EHLO a b", "501"}, {"STARTTLS", "502"}, {"AUTH PLAIN AGEAYg==", "502"}, {"XCLIENT ADDR=192.0.2.1", "502"}, {"FROB", "500"},
+		{"MAIL FROM:a b", "555"}, {"MAIL FROM:<a@example.com> BODY=BINARYMIME", "501"}, {"MAIL FROM:<a@example.com> REQUIRETLS", "555"},
+		{"MAIL FROM:<a@example.com> SIZE=x", "501"}, {"MAIL FROM:<\xe4@example.com>", "553 5.6.7"}, {"MAIL FROM:<a@example.com> SMTPUTF8=1", "501"},
+		{"RCPT TO:<>", "503"}, {"VRFY", "501"}, {"VRFY bob", "252"}, {"HELP", "214"}, {"NOOP x", "250"}, {"RSET x", "501"}, {"QUIT x", "501"}, {"DATA", "503"},
+	} {
+		c := w.dial()
+		c.hear("220")
+		if !strings.HasPrefix(dialog[1], "503 5.5.1 Send") {
+			c.say("EHLO legacy.lan", "250 SMTPUTF8")
+		}
+		c.say(dialog[0], dialog[1])
+	}
+	c := w.session()
+	c.say("MAIL FROM:<a@example.com> SMTPUTF8", "250")
+	c.say("MAIL FROM:<a@example.com>", "503 5.5.1 Sender already given")
+	for _, dialog := range [][2]string{
+		{"RCPT TO:<postmaster>", "501 5.1.3"}, {"RCPT TO:<b@>", "501 5.1.3"}, {"RCPT TO:<b@ex ample.net>", "501"},
+		{"RCPT TO:<b@old.example>", "550 5.6.7 SMTPUTF8 is required"},
+		{"RCPT TO:<b\xc3\xa4@example.net>", "250"},
+	} {
+		c.say(dialog[0], dialog[1])
+	}
+	c = w.session() // too many wrong commands
+	c.say("A", "500")
+	c.say("B", "500")
+	c.say("C", "500")
+	c.hear("421 4.7.0 Too many errors")
+}
+
+// What was sent ahead of the 354 could be commands to a server that declines.
+func TestTextAheadOfTheAnswer(t *testing.T) {
+	w, b := newWorld(t), &inbox{}
+	w.domain("example.net", may, b.serve())
+	c := w.session()
+	c.say("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\nx\r\n.", "250")
+	c.hear("250")
+	c.hear("554 5.5.0 Improper use of SMTP command pipelining")
+	if messages, _, _ := b.got(); len(messages) > 0 {
+		t.Errorf("%q", messages)
+	}
+}
+
+func TestStrangersAreDenied(t *testing.T) {
+	w := newWorld(t)
+	w.denied = true
+	w.dial().hear("554 5.7.1 Access denied")
+}
+
+// A search in which nobody answers ends with the program.
+func TestShutdownEndsASearch(t *testing.T) {
+	w := newWorld(t)
+	silent := make(chan struct{})
+	w.domain("example.net", may, func(l net.Listener) {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		close(silent) // and not a word
+		_, _ = io.Copy(io.Discard, conn)
+		_ = conn.Close()
+	})
+	c := w.session()
+	c.say("MAIL FROM:<a@example.com>", "250")
+	if _, err := io.WriteString(c.Conn, "RCPT TO:<b@example.net>\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-silent
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	ended := make(chan struct{})
+	go func() { _ = w.proxy.Shutdown(ctx); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(patience / 2):
+		t.Fatal("the session does not end")
+	}
+}
+
+// One session carries many messages, and most of their TLS is resumed.
+func TestManyMessages(t *testing.T) {
+	w, b := newWorld(t), &inbox{}
+	w.domain("example.net", may, b.serve(w.ca.ECDSA(t, "mx1.example.net")))
+	c := w.session()
+	for range 20 {
+		c.send("example.net", "250", "250")
+	}
+	if messages, secured, _ := b.got(); len(messages) != 20 || fmt.Sprint(secured[19]) != "true" {
+		t.Errorf("%d messages", len(messages))
+	}
+}
