@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 	"internal/probe":       {"internal/gate"},
 	"internal/nexthop":     {"internal/resolver", "tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts", "tlspolicy/outbound"},
 	"internal/resolver":    {},
+	"internal/sts":         {"internal/resolver", "tlspolicy/mtasts"},
 	"internal/testacme":    {},
 	"internal/testca":      {},
 	"internal/testtext":    {},

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/resolver"
+	"github.com/letterlock/letterlock/internal/sts"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/smtp/smarthost"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
@@ -27,7 +30,7 @@ const (
 
 // newSmarthost is a listener whose gate finds its backends by itself.
 func newSmarthost(c *configs.Config, l configs.Listener, u *upkeep) (*proxy.Listener, error) {
-	finder, err := newFinder(c)
+	finder, err := newFinder(c, u.log)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +50,8 @@ func newSmarthost(c *configs.Config, l configs.Listener, u *upkeep) (*proxy.List
 	}, nil
 }
 
-func newFinder(c *configs.Config) (*nexthop.Finder, error) {
+// newFinder reads what files there are, and asks nobody yet.
+func newFinder(c *configs.Config, log *slog.Logger) (*nexthop.Finder, error) {
 	s := c.Smarthost
 	resolvers, err := resolversOf(s)
 	if err != nil {
@@ -63,6 +67,9 @@ func newFinder(c *configs.Config) (*nexthop.Finder, error) {
 		servers[i] = resolver.Resolver{Address: configs.CompleteResolver(address)}
 	}
 	f.DNS = servers
+	if s.MTASTSOn() {
+		f.Policies = sts.NewStore(filepath.Join(c.StateDir, "mta-sts"), servers, sts.NewWeb(servers, ownAddress, nil), log)
+	}
 	if f.Roots, err = rootsIn(s.CA); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -137,7 +138,7 @@ func checkTLSFiles(c *configs.Config) error {
 		}
 	}
 	if c.Smarthost != nil {
-		if _, err := newFinder(c); err != nil {
+		if _, err := newFinder(c, slog.New(slog.DiscardHandler)); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package smarthost_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
@@ -120,6 +122,55 @@ func TestDANE(t *testing.T) {
 		w.tlsa(domain, record(3, 1, sum(nil))...)
 		w.session().send(domain, "451 4.7.4 TLS is required", "")
 	})
+}
+
+// RFC 8461: a policy in force is held to, one in testing is only told of.
+func TestMTASTS(t *testing.T) {
+	const domain = "example.net"
+	ca := testca.New(t)
+	good, foreign := ca.ECDSA(t, "mx1."+domain), testca.New(t).ECDSA(t, "mx1."+domain)
+	for name, tt := range map[string]struct {
+		mode, mx    string
+		certificate *tls.Certificate
+		rcpt, log   string
+	}{
+		"enforce":             {"enforce", "*." + domain, &good, "250", "Verified at verify"},
+		"enforce, nobody's":   {"enforce", "mx1." + domain, &foreign, "451 4.7.5 Server certificate not verified", ""},
+		"enforce, no TLS":     {"enforce", "mx1." + domain, nil, "451 4.7.4", ""},
+		"enforce, another MX": {"enforce", "mx9." + domain, &good, "451 4.7.5 Host mx1.example.net is not among", ""},
+		"testing":             {"testing", "mx1." + domain, &good, "250", "Verified at may"},
+		"testing, nobody's":   {"testing", "mx1." + domain, &foreign, "250", "Untrusted at may"},
+		"testing, no TLS":     {"testing", "mx1." + domain, nil, "250", "TLS: false"},
+		"none":                {"none", "mx1." + domain, &foreign, "250", "Untrusted at may"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, b := newWorld(t), &inbox{}
+			w.finder.Roots = ca.Pool
+			w.finder.Policies = published{domain: {Mode: tt.mode, MX: []string{tt.mx}}}
+			serve := b.serve()
+			if tt.certificate != nil {
+				serve = b.serve(*tt.certificate)
+			}
+			w.domain(domain, nexthop.Rules{Level: outbound.May, Signals: true}, serve)
+			end := ""
+			if tt.rcpt == "250" {
+				end = "250"
+			}
+			w.session().send(domain, tt.rcpt, end)
+			if !strings.Contains(w.read(), tt.log) {
+				t.Error(w.read())
+			}
+		})
+	}
+}
+
+// published are policies as a store knows them.
+type published map[string]mtasts.Policy
+
+func (p published) Lookup(_ context.Context, domain string) (mtasts.Policy, bool) {
+	policy, found := p[domain]
+	return policy, found
 }
 
 // S-19: TLS that is offered is begun, whatever comes of it; and a handshake

@@ -67,3 +67,52 @@ func TestForms(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestUsable(t *testing.T) {
+	leaf := chain(t)[0]
+	for name, tt := range map[string]struct {
+		record TLSA
+		want   bool
+	}{
+		"3 1 1":                {Of(leaf), true},
+		"2 0 2":                {TLSA{2, 0, 2, make([]byte, 64)}, true},
+		"3 0 0":                {TLSA{3, 0, 0, leaf.Raw}, true},
+		"3 1 0":                {TLSA{3, 1, 0, leaf.RawSubjectPublicKeyInfo}, true},
+		"PKIX usages":          {TLSA{1, 1, 1, make([]byte, 32)}, false},
+		"unknown usage":        {TLSA{4, 1, 1, make([]byte, 32)}, false},
+		"unknown selector":     {TLSA{3, 2, 1, make([]byte, 32)}, false},
+		"unknown matching":     {TLSA{3, 1, 3, make([]byte, 32)}, false},
+		"a sum cut short":      {TLSA{3, 1, 1, make([]byte, 31)}, false},
+		"no certificate":       {TLSA{3, 0, 0, []byte("certificate")}, false},
+		"no key":               {TLSA{3, 1, 0, leaf.Raw}, false},
+		"the zero value, none": {TLSA{}, false},
+	} {
+		if got := tt.record.Usable(); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func TestAnchors(t *testing.T) {
+	c, other := chain(t), chain(t)
+	sum := sha256.Sum256(c[1].Raw)
+	for name, tt := range map[string]struct {
+		record TLSA
+		want   *x509.Certificate // nil: none
+	}{
+		"in the chain":              {TLSA{2, 0, 1, sum[:]}, c[1]},
+		"in the record":             {TLSA{2, 0, 0, other[1].Raw}, other[1]},
+		"nowhere":                   {TLSA{2, 1, 0, other[1].RawSubjectPublicKeyInfo}, nil},
+		"of another usage":          {TLSA{3, 0, 1, sum[:]}, nil},
+		"the leaf is none":          {TLSA{2, 1, 0, c[0].RawSubjectPublicKeyInfo}, nil},
+		"a record that is no proof": {TLSA{2, 0, 0, []byte("x")}, nil},
+	} {
+		got := tt.record.Anchors(c)
+		if (len(got) > 0) != (tt.want != nil) || len(got) > 0 && !got[0].Equal(tt.want) {
+			t.Errorf("%s: %d anchors", name, len(got))
+		}
+	}
+	if (TLSA{2, 0, 1, sum[:]}).Anchors(nil) != nil {
+		t.Error("anchors of no chain")
+	}
+}

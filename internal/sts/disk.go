@@ -1,0 +1,90 @@
+package sts
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/letterlock/letterlock/tlspolicy/mtasts"
+)
+
+// disk is a folder with a file for each domain that has a policy: a line with
+// its ID, one with the time at which it expires, and its text.
+type disk string
+
+// path is the file of a domain, whose name was made for DNS and cannot lead
+// anywhere else: it has no slash. The suffix keeps it from being "." or "..".
+func (d disk) path(domain string) (string, bool) {
+	if domain == "" || len(domain) > 253 || strings.ContainsAny(domain, "/\\\x00") {
+		return "", false
+	}
+	return filepath.Join(string(d), domain+".sts"), true
+}
+
+func (d disk) read(domain string) entry {
+	path, legal := d.path(domain)
+	if !legal {
+		return entry{}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil || len(data) > mtasts.MaxText+1024 {
+		return entry{}
+	}
+	id, rest, _ := strings.Cut(string(data), "\n")
+	when, text, _ := strings.Cut(rest, "\n")
+	expires, err := time.Parse(time.RFC3339, when)
+	if err != nil {
+		return entry{}
+	}
+	policy, err := mtasts.Parse(text)
+	if err != nil {
+		return entry{}
+	}
+	return entry{id: id, policy: policy, text: text, expires: expires}
+}
+
+// write puts a policy in the place of the one before as a whole.
+func (d disk) write(domain string, e entry) error {
+	path, legal := d.path(domain)
+	if !legal {
+		return fmt.Errorf("%q is no name of a file", domain)
+	}
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return err
+	}
+	d.prune()
+	f, err := os.CreateTemp(string(d), "new-*")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "%s\n%s\n%s", e.id, e.expires.UTC().Format(time.RFC3339), e.text)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// prune makes room where there are too many files: the oldest goes.
+func (d disk) prune() {
+	files, err := os.ReadDir(string(d))
+	if err != nil || len(files) < maxKnown {
+		return
+	}
+	oldest, at := "", time.Now()
+	for _, f := range files {
+		if info, err := f.Info(); err == nil && info.ModTime().Before(at) {
+			oldest, at = f.Name(), info.ModTime()
+		}
+	}
+	if oldest != "" {
+		_ = os.Remove(filepath.Join(string(d), oldest))
+	}
+}
