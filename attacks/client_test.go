@@ -17,7 +17,7 @@ import (
 
 // The services, by what a client has to do first.
 var (
-	all = configs.Services()
+	all = configs.Inbound()
 	// upgrading services have a command that starts TLS; guarded ones take
 	// nothing of worth before it.
 	upgrading = []configs.Service{configs.SMTP, configs.Submission, configs.IMAP, configs.POP3, configs.Sieve}

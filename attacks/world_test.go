@@ -67,7 +67,7 @@ func open(t *testing.T, changes ...func(*world)) *world {
 			Idle: patience, Data: patience, EndOfData: patience,
 		},
 	}
-	for _, service := range configs.Services() {
+	for _, service := range configs.Inbound() {
 		w.add(service)
 	}
 	for _, change := range changes {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -41,12 +42,13 @@ type world struct {
 	proxy  *proxy.Server
 	denied bool
 	limit  int
+	net    [2]byte // servers are on 127.net.n, so that tests do not meet
 	hosts  int
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{book: &book{}, t: t, ca: testca.New(t), dns: testdns.New(t), limit: 1 << 20}
+	w := &world{book: &book{}, t: t, ca: testca.New(t), dns: testdns.New(t), limit: 1 << 20, net: [2]byte{byte(1 + rand.IntN(250)), byte(rand.IntN(250))}}
 	w.dns.Behave(true, false, dnsmessage.RCodeSuccess)
 	w.finder = &nexthop.Finder{
 		DNS: nexthop.Servers{resolver.Resolver{Address: w.dns.Address}}, Validates: true, Roots: w.ca.Pool,
@@ -93,13 +95,13 @@ func (w *world) domain(name string, rules nexthop.Rules, serve ...func(net.Liste
 	port := 0
 	for i, serve := range serve {
 		w.hosts++
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.1.%d:%d", w.hosts, port))
+		l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:%d", w.net[0], w.net[1], w.hosts, port))
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		port = l.Addr().(*net.TCPAddr).Port
 		host := fmt.Sprintf("mx%d.%s", i+1, name)
-		w.dns.Set(host, &dnsmessage.AResource{A: [4]byte{127, 0, 1, byte(w.hosts)}})
+		w.dns.Set(host, &dnsmessage.AResource{A: [4]byte{127, w.net[0], w.net[1], byte(w.hosts)}})
 		records = append(records, &dnsmessage.MXResource{Pref: uint16(i), MX: dnsmessage.MustNewName(host + ".")})
 		var running sync.WaitGroup
 		running.Go(func() { serve(l) })
