@@ -70,7 +70,7 @@ func configCheck(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	return sayVisits(ui, visitBackends(context.Background(), c, g.Listeners, everyListener))
+	return sayVisits(ui, visitBackends(context.Background(), c, g.Listeners, everyBackend))
 }
 
 func sayCertificates(ui *ui, in certs.Inspection, files []certs.File, loaded []tls.Certificate) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/letterlock/letterlock/configs"
@@ -24,10 +25,10 @@ type visited struct {
 // maxVisits bounds how many backends are visited at the same time.
 const maxVisits = 32
 
-// visitBackends asks the backends of some listeners what a stranger would ask,
+// visitBackends asks some backends of the listeners what a stranger would ask,
 // as many at once as is decent. Listeners that ask the same of the same backend
 // share a visit.
-func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, some func(configs.Listener) bool) []visited {
+func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, some func(configs.Listener, *proxy.Pool) bool) []visited {
 	type place struct {
 		probe.Target
 		proxy.Handover
@@ -38,11 +39,11 @@ func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Li
 	free := make(chan struct{}, maxVisits)
 	seen := map[place]bool{}
 	for i, l := range c.Listeners {
-		if !some(l) {
-			continue
-		}
 		target, listener := targetOf(c, l), listeners[i]
 		for _, pool := range listener.Pools() {
+			if !some(l, pool) {
+				continue
+			}
 			for _, address := range pool.Addresses {
 				at := place{target, listener.Handover, address}
 				if seen[at] {
@@ -118,11 +119,11 @@ func logVisits(log *slog.Logger, all []visited) {
 	}
 }
 
-func everyListener(configs.Listener) bool { return true }
+func everyBackend(configs.Listener, *proxy.Pool) bool { return true }
 
 // decidesAlone tells a listener whose backend alone decides who may write to
 // whom: if that relays for strangers, serving would make an open relay.
-func decidesAlone(l configs.Listener) bool {
+func decidesAlone(l configs.Listener, _ *proxy.Pool) bool {
 	return l.Service == configs.SMTP && !l.KnowsRecipients() && !l.AllowOpenRelay
 }
 
@@ -144,7 +145,14 @@ func probeFirst(ctx context.Context, c *configs.Config, listeners []*proxy.Liste
 // waits for backends that are slow to refuse a login.
 func probeRest(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, log *slog.Logger) {
 	if c.ProbeOn() {
-		logVisits(log, visitBackends(ctx, c, listeners, func(l configs.Listener) bool { return !decidesAlone(l) }))
+		logVisits(log, visitBackends(ctx, c, listeners, func(l configs.Listener, p *proxy.Pool) bool { return !decidesAlone(l, p) }))
+	}
+}
+
+// probePools is probeRest for those backends that were named since.
+func probePools(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, pools []*proxy.Pool, log *slog.Logger) {
+	if c.ProbeOn() {
+		logVisits(log, visitBackends(ctx, c, listeners, func(_ configs.Listener, p *proxy.Pool) bool { return slices.Contains(pools, p) }))
 	}
 }
 

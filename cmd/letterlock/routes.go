@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/letterlock/letterlock/configs"
@@ -30,10 +31,13 @@ func routesOf(c *configs.Config, l configs.Listener, own *proxy.Pool, backends *
 	f := &routesFile{own: own}
 	load := func() error {
 		fresh, err := loadRoutes(c, l, backends)
-		if err == nil {
-			f.current.Store(fresh)
+		if err != nil {
+			return err
 		}
-		return err
+		if before := f.current.Swap(fresh); before != nil && u.found != nil {
+			u.found(fresh.beyond(before))
+		}
+		return nil
 	}
 	return f, u.files.Add(load, l.Routes)
 }
@@ -51,6 +55,11 @@ func (f *routesFile) Find(user string) (p *proxy.Pool, known bool) {
 }
 
 func (f *routesFile) Pools() []*proxy.Pool { return f.current.Load().all }
+
+// beyond lists the pools that were not there before.
+func (r *routed) beyond(before *routed) []*proxy.Pool {
+	return slices.DeleteFunc(slices.Clone(r.all), func(p *proxy.Pool) bool { return slices.Contains(before.all, p) })
+}
 
 func loadRoutes(c *configs.Config, l configs.Listener, backends *pools) (*routed, error) {
 	table, err := routes.Load(l.Routes, func(target string) error { return c.CheckTarget(target, l.Service) })

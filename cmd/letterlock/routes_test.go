@@ -176,15 +176,23 @@ listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}
 
 // A backend that only the routes name is probed like all others.
 func TestRoutedBackendsAreProbed(t *testing.T) {
-	old, far := newMailServer(t, nil), newRelay(t)
+	old, far, later := newMailServer(t, nil), newRelay(t), newRelay(t)
 	path := filepath.Join(t.TempDir(), "users")
 	putRoutes(t, path, "* "+far.Addr().String()+"\n")
-	newWorld(t, fmt.Sprintf(`
+	w := newWorld(t, fmt.Sprintf(`
 hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}]
-`, old.Addr(), path)).probing.Wait()
+`, old.Addr(), path))
+	w.probing.Wait()
 	if far.visits.Load() == 0 {
 		t.Error("nobody has been there")
+	}
+	visits := far.visits.Load()
+	putRoutes(t, path, "* "+far.Addr().String()+"\nx "+later.Addr().String()+"\n")
+	w.now.Load().upkeep.files.Reload()
+	w.probing.Wait()
+	if later.visits.Load() == 0 || far.visits.Load() != visits {
+		t.Errorf("%d and %d visits behind a change", later.visits.Load(), far.visits.Load()-visits)
 	}
 }

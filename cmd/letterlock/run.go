@@ -79,6 +79,9 @@ func startWith(g *generation, log *slog.Logger) (r *running, err error) {
 // begin is what follows when a generation has taken the place of the one
 // before, or is the first.
 func (r *running) begin(g, before *generation) {
+	g.upkeep.found = func(pools []*proxy.Pool) {
+		r.probing.Go(func() { probePools(r.first, g.config, g.Listeners, pools, r.log) })
+	}
 	g.begin(before)
 	r.census.keep(g.config, r.log)
 	r.tellListeners(before)
@@ -113,9 +116,9 @@ func (r *running) untilTold() error {
 			r.reload()
 		}
 	}
-	r.probing.Wait()
 	g := r.now.Load()
 	g.upkeep.end()
+	r.probing.Wait()
 	r.log.Info("shutting down", "sessions", r.server.Sessions(), "deadline", g.config.Timeouts.Shutdown)
 	ctx, cancel := context.WithTimeout(r.second, g.config.Timeouts.Shutdown)
 	defer cancel()

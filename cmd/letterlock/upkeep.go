@@ -7,6 +7,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/status"
 	"github.com/letterlock/letterlock/internal/watch"
+	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
 	"github.com/letterlock/letterlock/tlspolicy/tickets"
 )
@@ -24,6 +25,9 @@ type upkeep struct {
 	before []*certs.Keeper       // those of the generation before
 
 	outbound *status.Outbound // what smarthosts have done
+
+	// found is told which backends a changed file names anew; may be nil.
+	found func([]*proxy.Pool)
 
 	cancel context.CancelFunc // nil: it does not run
 	ended  chan struct{}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// newXCLIENT is an SMTP server that offers XCLIENT and answers it as told, or
+// not at all.
+func newXCLIENT(t *testing.T, answer string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				_, _ = io.WriteString(conn, "220 old ESMTP\r\n")
+				for lines := bufio.NewScanner(conn); lines.Scan(); {
+					verb, _, _ := strings.Cut(lines.Text(), " ")
+					said := map[string]string{"EHLO": "250-old\r\n250 XCLIENT ADDR PORT\r\n", "XCLIENT": answer, "QUIT": "221 bye\r\n"}[verb]
+					_, _ = io.WriteString(conn, said)
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// A backend that hangs in the handover, or refuses it, is passed over for one
+// that does not, and known to be down.
+func TestHandoverFailsOver(t *testing.T) {
+	for name, c := range map[string]struct{ answer, reason string }{
+		"hangs":   {"", "timeout"},
+		"refuses": {"550 no\r\n", "550"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad, good := newXCLIENT(t, c.answer), newXCLIENT(t, "220 old ESMTP\r\n")
+			w := newWorld(t, fmt.Sprintf(`
+probe: false
+hostname: mail.example.com
+certificates: [{cert: cert.pem, key: key.pem}]
+timeouts: {dial: 1s}
+backends: [{name: pair, addresses: ["%s", "%s"]}]
+listeners: [{service: smtp, listen: "127.0.0.1:0", backend: pair, handover: xclient, greet_delay: 0s}]
+`, bad, good))
+			down := "backend is down\" backend=pair address=" + bad
+			for end := time.Now().Add(20 * time.Second); !strings.Contains(w.log.String(), down); {
+				if time.Now().After(end) { // either may come first
+					t.Fatalf("nobody has noticed\n%s", w.log)
+				}
+				if said := w.ehlo(); !strings.HasPrefix(said, "250") {
+					t.Fatalf("the client hears %q", said)
+				}
+			}
+			if !strings.Contains(w.log.String(), c.reason) {
+				t.Errorf("no %q in the log\n%s", c.reason, w.log)
+			}
+		})
+	}
+}
+
+// Where there is no other, the client hears of a failure that will pass.
+func TestHandoverHangs(t *testing.T) {
+	w := newWorld(t, fmt.Sprintf(`
+probe: false
+hostname: mail.example.com
+certificates: [{cert: cert.pem, key: key.pem}]
+timeouts: {greeting: 1s}
+listeners: [{service: smtp, listen: "127.0.0.1:0", backend: "%s", handover: xclient, greet_delay: 0s}]
+`, newXCLIENT(t, "")))
+	if said := w.ehlo(); !strings.HasPrefix(said, "421 4.3.2") {
+		t.Errorf("the client hears %q", said)
+	}
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(w.log.String(), "outcome=backend-gone"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the log is\n%s", w.log)
+		}
+	}
+}
+
+// ehlo is what a new client in clear hears in answer to EHLO.
+func (w *world) ehlo() string {
+	w.Helper()
+	conn, err := net.Dial("tcp", w.server.Addresses()[0].String())
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	r := bufio.NewReader(conn)
+	if _, err := r.ReadString('\n'); err != nil {
+		w.Fatal(err)
+	}
+	_, _ = io.WriteString(conn, "EHLO client.example\r\n")
+	line, err := r.ReadString('\n')
+	if err != nil {
+		w.Fatal(err)
+	}
+	return line
+}
