@@ -57,7 +57,7 @@ var reasons = [...]reasonText{
 	Busy:            {"busy", "too many connections", "raise limits.connections, limits.unauthenticated and their kin if the clients are honest"},
 	Shutdown:        {"shutdown", "the service is shutting down", ""},
 	BackendDown:     {"backend-down", "service not available", "see that the backend runs and that its address and port are right"},
-	BackendRefused:  {"backend-refused", "service not available", "see the backend's own log for why it refuses the proxy's address"},
+	BackendRefused:  {"backend-refused", "service not available", "see the backend's own log for why it refuses the proxy's address, or whether that port wants a PROXY header (handover: proxy-v2)"},
 	BackendGone:     {"backend-gone", "service not available", "see the backend's own log"},
 	BackendTLS:      {"backend-tls", "service not available", "see that the backend offers TLS, and that the ca, pin, server_name and min_version of backends fit its certificate and age"},
 	HandoverRefused: {"handover-refused", "service not available", "let the backend trust the proxy's address (Postfix: smtpd_authorized_xclient_hosts or _xforward_hosts; Dovecot: login_trusted_networks), or change the listener's handover"},
