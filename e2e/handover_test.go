@@ -189,6 +189,7 @@ func TestHandover(t *testing.T) {
 		"pop3, no header expected":      {"handover-refused", "PROXY header"},
 		"smtp, no header expected":      {"handover-refused", "PROXY header"},
 		"smtp, no header expected (v2)": {"handover-refused", "PROXY header"},
+		"smtp, header expected":         {"outcome=backend-refused", "wants a PROXY header"}, // it has waited for one
 	} {
 		t.Run(name, func(t *testing.T) {
 			mark := l.Log.Mark()

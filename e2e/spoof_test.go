@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/e2e/world"
+)
+
+// forged is the address that a client claims for itself, and that no log may
+// have.
+const forged = "192.0.2.66"
+
+// A client that says who it is, in the words that servers believe of their
+// proxies, is not believed: before TLS, behind it, and behind the login.
+func TestSpoofing(t *testing.T) {
+	b := believers(t)
+	p := b.Ports
+	handover := func(service string, backend int, words string, keys ...string) world.Listener {
+		return world.Listener{Name: service, Service: service, Backend: backend, Keys: append(keys, "handover: "+words)}
+	}
+	l := serveCustom(t, "limits: {errors: 100}", handover("smtp", p.SMTP, "xclient"), handover("submissions", p.Submission, "xclient"),
+		handover("imaps", p.IMAP, "imap-id"), handover("pop3s", p.POP3, "pop3-xclient"), handover("sieve", p.Sieve, "xclient"))
+	who := account{"spoofer", world.BelieverPassword}
+
+	// What is said; the answers are those of a server that knows nothing of it.
+	said := map[string][]string{
+		"smtp": {
+			"XCLIENT ADDR=" + forged + " PORT=1 NAME=spoofed.example", "XFORWARD ADDR=" + forged + " NAME=spoofed.example SOURCE=LOCAL",
+			"xclient\tADDR=" + forged, "EHLO x", "XCLIENT LOGIN=postmaster", "RSET", "XFORWARD IDENT=" + forged,
+		},
+		"imaps": {
+			`a ID ("x-originating-ip" "` + forged + `" "x-originating-port" "1")`, `b ID ("name" "e2e" "X-Originating-IP" "` + forged + `")`,
+			`c ID ("x-connected-ip" "` + forged + `" "x-session-id" "spoofed" "x-forward-user" "spoofed")`, "d XCLIENT ADDR=" + forged,
+		},
+		"pop3s": {"XCLIENT ADDR=" + forged + " PORT=1", "xclient ADDR=" + forged, "XCLIENT SESSION=spoofed"},
+		"sieve": {"XCLIENT ADDR=" + forged + " PORT=1", `XCLIENT "ADDR=` + forged + `"`},
+	}
+	said["submissions"] = said["smtp"]
+	for service, lines := range said {
+		t.Run(service, func(t *testing.T) {
+			mark := b.Dovecot.Log.Mark()
+			c, port := dialFrom(t, stranger, l.Address(service))
+			if service == "smtp" {
+				mark = b.Postfix.Log.Mark()
+				c.reply("220")
+				c.command("250", "EHLO x")
+				c.spoof(service, lines)
+				c.command("220", "STARTTLS")
+				c.startTLS()
+				c.command("250", "EHLO x")
+				c.spoof(service, lines)
+				c.command("250", "MAIL FROM:<a@elsewhere.example>")
+				c.command("250", "RCPT TO:<b@example.com>")
+				c.command("354", "DATA")
+				c.say("Subject: x", "", ".")
+				c.reply("250")
+				awaitIn(t, b.Postfix, mark, "client=unknown["+stranger+"]")
+				return
+			}
+			// Before the login: another connection, for the words change nothing.
+			greeted := map[string]string{"submissions": "220", "imaps": "* OK", "pop3s": "+OK", "sieve": "OK"}[service]
+			if service != "sieve" {
+				c.startTLS()
+			}
+			c.hearUntil(greeted)
+			if service == "submissions" {
+				c.command("250", "EHLO x")
+			}
+			c.spoof(service, lines)
+			t.Logf("from port %d", port)
+
+			// And with it: to Dovecot's own ends of the session.
+			c, _ = dialFrom(t, stranger, l.Address(service))
+			if !logins[service](c, who) {
+				t.Fatal("no login")
+			}
+			if service != "pop3s" { // where nothing behind the login would be answered
+				c.spoof(service, lines)
+			}
+			awaitIn(t, b.Dovecot, mark, "Login: user=<"+who.Name+">", "rip="+stranger)
+		})
+	}
+	for _, server := range []*world.Process{b.Postfix, b.Dovecot} {
+		for _, line := range server.Log.Since(0) {
+			if strings.Contains(line, forged) || strings.Contains(line, "spoofed") {
+				t.Errorf("%s believes it: %s", server.Name, line)
+			}
+		}
+	}
+}
+
+// spoof says lines and hears an answer to each.
+func (c *client) spoof(service string, lines []string) {
+	c.t.Helper()
+	for _, line := range lines {
+		c.say(line)
+		switch service {
+		case "smtp", "submissions":
+			c.reply("")
+		case "imaps":
+			c.hearUntil(line[:2])
+		default:
+			c.line()
+		}
+	}
+}
