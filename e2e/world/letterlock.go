@@ -17,7 +17,7 @@ type Letterlock struct {
 type Listener struct {
 	Name    string // the tests' own
 	Service string
-	Backend int      // a port of 127.0.0.1
+	Backend int      // a port of 127.0.0.1; 0: it has none
 	Keys    []string // further lines of its configuration
 }
 

@@ -1,0 +1,71 @@
+package world
+
+import (
+	"errors"
+	"path/filepath"
+)
+
+// Correspondents are two Postfix that have never heard of each other: an old
+// one without TLS, which gives all mail that it sends to a smarthost, and the
+// MX of example.com and modern.example, with TLS.
+type Correspondents struct {
+	Dir         string
+	Certificate Pair
+	Deliver     string
+	Smarthost   int // the port to which the old one sends
+	Ports       CorrespondentPorts
+	Old, MX     *Process
+}
+
+// CorrespondentPorts are where they listen.
+type CorrespondentPorts struct{ Old, MX int }
+
+// StartMX starts the MX; what it takes for example.com it files as the
+// world's own Postfix does. The old one is started by StartOld.
+func (w *World) StartMX() (*Correspondents, error) {
+	c := &Correspondents{Dir: filepath.Join(w.Dir, "correspondents"), Certificate: w.certificates[0], Deliver: deliver}
+	if err := freePorts(&c.Ports.Old, &c.Ports.MX); err != nil {
+		return nil, err
+	}
+	var err error
+	c.MX, err = w.startCorrespondent(c, "mx", struct {
+		*Correspondents
+		World string
+	}{c, w.Dir}, c.Ports.MX)
+	return c, err
+}
+
+// StartOld starts the old one, with its smarthost at a port.
+func (w *World) StartOld(c *Correspondents, smarthost int) (err error) {
+	c.Smarthost = smarthost
+	c.Old, err = w.startCorrespondent(c, "old", c, c.Ports.Old)
+	return err
+}
+
+func (w *World) startCorrespondent(c *Correspondents, name string, data any, port int) (*Process, error) {
+	at := "correspondents/" + name
+	err := errors.Join(
+		w.folders(at, "correspondents/"+name+"-queue", "correspondents/"+name+"-data"),
+		give(filepath.Join(c.Dir, name+"-data"), "postfix"),
+		w.fill(name+".cf", at+"/main.cf", data), w.fill(name+"-master.cf", at+"/master.cf", data),
+	)
+	if err != nil {
+		return nil, err
+	}
+	p, err := startMaster(name+" postfix", filepath.Join(c.Dir, name))
+	if err != nil {
+		return nil, err
+	}
+	return p, p.ready(port)
+}
+
+// Stop ends both.
+func (c *Correspondents) Stop() error {
+	var errs []error
+	for _, p := range []*Process{c.Old, c.MX} {
+		if p != nil {
+			errs = append(errs, p.Stop())
+		}
+	}
+	return errors.Join(errs...)
+}
