@@ -12,5 +12,8 @@
 //	relay    bytes, unread, both ways
 //	close    the gate's last words for the reason, close_notify, one log line
 //
+// A Generation is what one configuration says of all this. Another one can take
+// its place; a session keeps to the one that it began under.
+//
 // What happens flows out through one Observer; the log is one.
 package proxy

@@ -75,6 +75,11 @@ func TestParkedSessionsEnd(t *testing.T) {
 			t.Fatalf("%d sessions are left", n)
 		}
 	})
+	t.Run("not by a reload", func(t *testing.T) {
+		w, c := parked(t, nil)
+		w.reload(w.next(nil))
+		c.ping()
+	})
 	t.Run("idle for too long", func(t *testing.T) {
 		w, c := parked(t, func(s *setup) { s.Timeouts.Idle = 3 * time.Second })
 		c.hear("bye timeout")

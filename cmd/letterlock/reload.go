@@ -17,6 +17,9 @@ import (
 // only its own files are read again.
 func (r *running) reload() {
 	err := r.renew()
+	if err != nil && r.first.Err() != nil {
+		return // which is why, and nobody asks any more
+	}
 	r.source.note(err)
 	g := r.now.Load()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -120,6 +121,48 @@ listeners:
 		t.Errorf("%d sessions at the backend", n)
 	}
 	session.ask("c NOOP", "c OK")
+}
+
+// A message goes on to its end, though its listener is no more, by the rules
+// that it began with.
+func TestMessageOutlivesItsListener(t *testing.T) {
+	const smtp = `
+hostname: mail.example.com
+certificates: [{cert: cert.pem, key: key.pem}]
+listeners:
+  - {service: smtp, listen: "127.0.0.1:0", backend: "{smtp}", recipients: [example.com]}
+`
+	w := newWorld(t, smtp)
+	address := w.server.Addresses()[0].String()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	replies := bufio.NewReader(conn)
+	hear(t, replies)
+	for _, command := range []string{"EHLO client.example.net", "MAIL FROM:<a@example.net>", "RCPT TO:<you@example.com>", "DATA"} {
+		if got := say(t, conn, replies, command); got[0] > '3' {
+			t.Fatalf("%s: %s", command, got)
+		}
+	}
+	if _, err := io.WriteString(conn, "Subject: a long story\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	w.configure(strings.Replace(imaps, "127.0.0.1:0", "127.0.0.2:0", 1))
+	w.reload()
+	if _, err := net.Dial("tcp", address); err == nil {
+		t.Error("the listener is still there")
+	}
+	for _, command := range []string{"its end\r\n.", "MAIL FROM:<a@example.net>", "RCPT TO:<you@example.com>"} {
+		if got := say(t, conn, replies, command); got[0] != '2' {
+			t.Errorf("%s: %s", command, got)
+		}
+	}
+	if got := say(t, conn, replies, "RCPT TO:<you@elsewhere.example>"); !strings.HasPrefix(got, "550 5.7.1") {
+		t.Error(got)
+	}
 }
 
 // A configuration with errors changes nothing, and everybody is told where
