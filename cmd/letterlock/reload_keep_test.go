@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bufio"
+	"crypto/tls"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+)
+
+// What outlives a generation, or changes place: session tickets, the status
+// page, the log, the inventory.
+func TestWhatOutlivesReloads(t *testing.T) {
+	w := newWorld(t, "status: {listen: \"127.0.0.1:0\"}\n"+twoServices)
+	cache := tls.NewLRUClientSessionCache(10)
+	resumed := func() bool {
+		conn, err := w.dial(0, func(c *tls.Config) { c.ClientSessionCache = cache })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		return conn.ConnectionState().DidResume
+	}
+	resumed()
+	page, keeper := w.page, w.census.keeper.Load()
+	w.reload()
+	if !resumed() {
+		t.Error("sessions from before cannot be resumed")
+	}
+	if w.page != page || w.census.keeper.Load() != keeper || keeper == nil {
+		t.Error("what has not changed is another one")
+	}
+	w.configure("status: {listen: \"127.0.0.2:0\"}\ninventory: {keep: false}\n" + twoServices)
+	w.reload()
+	if w.page == page || w.census.keeper.Load() != nil || !strings.HasPrefix(w.page.Addr().String(), "127.0.0.2:") {
+		t.Error("what has changed is the old one")
+	}
+	if _, err := http.Get("http://" + page.Addr().String()); err == nil {
+		t.Error("the old page is still there")
+	}
+	w.configure(twoServices)
+	w.reload()
+	if w.page != nil || w.census.keeper.Load() == nil {
+		t.Error("what has changed is the old one")
+	}
+}
+
+func TestLogChanges(t *testing.T) {
+	out := &logText{}
+	log := newLog(out, configs.Log{Format: "text", Level: "info"})
+	log.Debug("one")
+	log.Info("two")
+	changeLog(log, configs.Log{Format: "json", Level: "debug"})
+	log.With("k", "v").Debug("three")
+	if got := out.String(); strings.Contains(got, "one") || !strings.Contains(got, "msg=two") || !strings.Contains(got, `"msg":"three","k":"v"`) {
+		t.Error(got)
+	}
+}
+
+// Failures of files are counted on.
+func TestCountsOfFilesOutliveReloads(t *testing.T) {
+	w := newWorld(t, imaps)
+	key := filepath.Join(w.folder, "key.pem")
+	good, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range [][]byte{nil, good} {
+		if err := os.WriteFile(key, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.reload()
+	}
+	if f := w.now.Load().upkeep.shownFiles(); len(f) != 1 || f[0].Failures != 1 || f[0].Problem != "" {
+		t.Errorf("%+v", f)
+	}
+}
+
+// An expired certificate does not take the place of one that is good, not even
+// with a whole configuration.
+func TestReloadTakesNoExpiredCertificate(t *testing.T) {
+	w := newWorld(t, imaps)
+	first := w.served()
+	w.put(w.ca.Expired(t, "mail.example.com"))
+	said := len(w.log.String())
+	w.reload()
+	w.wantLog(said, "it has expired on", "stays in force")
+	if !w.served().Equal(first) {
+		t.Error("it is served")
+	}
+}
+
+// Fifty reloads under load leave nothing behind.
+func TestReloadsUnderLoad(t *testing.T) {
+	w := newWorld(t, imaps)
+	session := w.login(0)
+	w.reload()
+	settled := func() (goroutines, files int) { return runtime.NumGoroutine(), openFiles(t) }
+	goroutines, files := settled()
+	var visitors sync.WaitGroup
+	var visits atomic.Int32
+	over := make(chan struct{})
+	for range 3 {
+		visitors.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				conn, err := tls.Dial("tcp", w.server.Addresses()[0].String(), &tls.Config{RootCAs: w.ca.Pool, ServerName: "mail.example.com"})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+				if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(line, "* OK") {
+					t.Error(line, err)
+				}
+				_ = conn.Close()
+				visits.Add(1)
+			}
+		})
+	}
+	for i := range 50 {
+		text := imaps
+		switch i % 3 {
+		case 0:
+			text += "  - {service: imap, listen: \"127.0.0.1:0\", backend: \"{imap}\"}\n"
+		case 1:
+			text += "  - {service: imap}\n"
+		}
+		w.configure(text)
+		w.reload()
+		session.ask("b NOOP", "b OK")
+	}
+	close(over)
+	visitors.Wait()
+	if strings.Count(w.log.String(), "msg=reloaded") != 34 || visits.Load() < 50 {
+		t.Errorf("%d reloads, %d visits", strings.Count(w.log.String(), "msg=reloaded"), visits.Load())
+	}
+	w.configure(imaps)
+	w.reload()
+	w.probing.Wait()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		g, f := settled()
+		if g <= goroutines+10 && f <= files+2 { // workers that wait for more visitors
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d goroutines were %d, %d files were %d", g, goroutines, f, files)
+		}
+	}
+	session.ask("c NOOP", "c OK")
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		return 0 // nobody can count them elsewhere
+	}
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
