@@ -43,6 +43,7 @@ var listenerRules = []listenerRule{
 	checkBanner,
 	checkSNI,
 	checkClientCertificates,
+	checkHideSTARTTLS,
 	checkBelongs,
 	checkOpenRelay,
 	checkRecipients,

@@ -93,6 +93,7 @@ type Listener struct {
 
 	// smtp only
 	RequireTLS     RequireTLS `yaml:"require_tls"`
+	HideSTARTTLS   []Network  `yaml:"hide_starttls"`   // peers that fail with it
 	Auth           bool       `yaml:"auth"`            // offer AUTH after TLS
 	Recipients     []string   `yaml:"recipients"`      // domains or addresses that may be written to
 	RecipientsFile string     `yaml:"recipients_file"` // a file of such, one a line

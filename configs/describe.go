@@ -99,6 +99,9 @@ func (c *Config) describe(b *strings.Builder, l Listener) {
 
 // describeTLS tells what else concerns TLS, where it is not as usual.
 func (c *Config) describeTLS(l Listener, say func(what, text string)) {
+	if len(l.HideSTARTTLS) > 0 {
+		say("hidden", "STARTTLS is not offered to "+joined(l.HideSTARTTLS))
+	}
 	if l.servesOwn() {
 		say("certificate", "its own: "+c.ServedBy(l).words())
 	}

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -21,6 +22,21 @@ func (d decoder) requireTLS(n *yaml.Node, path string, into *RequireTLS) {
 		}
 	default:
 		d.wrong(n, path, remedy, "require_tls takes true, false or a list")
+	}
+}
+
+// checkHideSTARTTLS: nobody can be made to use what is hidden, and it is for a
+// few, not for the world.
+func checkHideSTARTTLS(_ *Config, l Listener, r report) {
+	for i, network := range l.HideSTARTTLS {
+		at := r.in("hide_starttls", i)
+		switch {
+		case !network.IsValid():
+		case network.Bits() == 0:
+			at.wrong("name the peers that fail with TLS", "%s is everybody, and all mail would come in plaintext", network)
+		case l.RequireTLS.All || slices.ContainsFunc(l.RequireTLS.Networks, func(n Network) bool { return n.Overlaps(network.Prefix) }):
+			at.wrong("remove one of the two", "hide_starttls contradicts require_tls: %s must use TLS, and would not know of it", network)
+		}
 	}
 }
 

@@ -70,6 +70,7 @@ var belongs = []struct {
 }{
 	{"sni", slices.DeleteFunc(Services(), func(s Service) bool { return s == SMTP || s == Smarthost })}, // RFC 8461 §7.1
 	{"require_tls", []Service{SMTP}},
+	{"hide_starttls", []Service{SMTP}},
 	{"auth", []Service{SMTP}},
 	{"recipients", []Service{SMTP}},
 	{"recipients_file", []Service{SMTP}},

@@ -119,7 +119,9 @@ func (g *Gate) show() {
 	lines := append([]string{g.s.Hostname}, g.caps.lines...)
 	switch {
 	case g.front.TLS() == nil && g.front.Handshake != nil:
-		lines = append(lines, "STARTTLS")
+		if !g.o.HideSTARTTLS {
+			lines = append(lines, "STARTTLS")
+		}
 	case g.mayAuth() && len(g.caps.mechanisms) > 0:
 		lines = append(lines, "AUTH "+strings.Join(g.caps.mechanisms, " "))
 	}

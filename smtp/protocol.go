@@ -11,6 +11,10 @@ type Options struct {
 	// mail is taken in clear too (RFC 3207 §4: a public MX must).
 	RequireTLS bool
 
+	// HideSTARTTLS does not offer TLS to a peer that fails with it, and would
+	// bring no mail at all. It is still taken.
+	HideSTARTTLS bool
+
 	// TLSDomains are sender domains that may not come in clear; lower case.
 	TLSDomains []string
 

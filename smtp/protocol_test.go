@@ -23,6 +23,7 @@ func TestDialogs(t *testing.T) {
 		if list := options["recipients"]; list != "" {
 			o.Recipients = Recipients(strings.Fields(list))
 		}
+		o.HideSTARTTLS = options["starttls"] == "hidden"
 		o.TLSDomains = strings.Fields(options["tls-domains"])
 		s.Spool = func() (gate.Spool, error) { return os.CreateTemp(t.TempDir(), "") }
 		s.Limits.Message = 1 << 20

@@ -55,6 +55,9 @@ func newSMTP(l configs.Listener, recipients func(string) bool) func(*gate.Sessio
 		for _, network := range l.RequireTLS.Networks {
 			o.RequireTLS = o.RequireTLS || network.Contains(s.Client.Addr())
 		}
+		for _, network := range l.HideSTARTTLS {
+			o.HideSTARTTLS = o.HideSTARTTLS || network.Contains(s.Client.Addr())
+		}
 		return smtp.New(s, o)
 	}
 }
