@@ -25,6 +25,7 @@ type Info struct {
 
 	ClientCertificate *ClientCertificate // nil: none
 
+	InClear int    // messages that the backend has accepted from a client without TLS
 	User    string // the last login that the backend has accepted
 	Backend string // the address that was tried last; empty: none yet
 }

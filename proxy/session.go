@@ -47,7 +47,7 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, at *place) *sess
 	facts := &gate.Session{
 		ID: ses.info.ID, Hostname: g.Hostname, Banner: l.Banner,
 		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(),
-		Strong: ses.strong, Date: date, Spool: spool, Watch: ses, Route: ses.router(),
+		Strong: ses.strong, Date: date, Spool: spool, Taken: ses.taken, Watch: ses, Route: ses.router(),
 		Search: ses.search, Connect: ses.connectTo,
 		Mechanisms: gate.Mechanisms{Hidden: l.Hidden, Routed: l.Routes != nil, Means: l.Means},
 		Limits:     gate.Limits{Token: g.Limits.Token, Literal: g.Limits.Literal, Errors: g.Limits.Errors, Message: g.Limits.Message},

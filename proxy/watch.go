@@ -50,6 +50,13 @@ func (ses *session) Login(user, mechanism string, ok bool) {
 	ses.server.Observer.Login(&ses.info, user, mechanism, ok)
 }
 
+// taken counts the messages that were sent in clear.
+func (ses *session) taken() {
+	if ses.info.TLS == nil {
+		ses.info.InClear++
+	}
+}
+
 // judge is the last look at why a session ends.
 func (ses *session) judge(err error) error {
 	why := gate.ReasonOf(err)

@@ -73,7 +73,7 @@ func (g *Gate) chunk(header string, size int64, last bool) error {
 		g.chunked = false
 		g.front.Release()
 	}
-	return g.verdict(sunk)
+	return g.verdict(sunk, last)
 }
 
 // carryChunk moves exactly size bytes from the client to write.

@@ -37,7 +37,7 @@ func (g *Gate) data(cmd command) error {
 	if err != nil {
 		return err
 	}
-	return g.verdict(sunk)
+	return g.verdict(sunk, true)
 }
 
 const startText = "354 End data with <CR><LF>.<CR><LF>\r\n"
@@ -63,8 +63,9 @@ func (g *Gate) prefix() {
 	}
 }
 
-// verdict brings the backend's word on a message to the client.
-func (g *Gate) verdict(sunk error) error {
+// verdict brings the backend's word on a message, or on a chunk that is not the
+// last, to the client.
+func (g *Gate) verdict(sunk error, whole bool) error {
 	if sunk == nil {
 		sunk = g.back.Flush()
 	}
@@ -77,6 +78,9 @@ func (g *Gate) verdict(sunk error) error {
 	}
 	if r.code/100 == 3 {
 		return gate.Because(gate.BackendGarbage, r.error("the end of a message"))
+	}
+	if whole && r.code/100 == 2 && g.s.Taken != nil {
+		g.s.Taken()
 	}
 	return g.pass(r)
 }

@@ -68,5 +68,5 @@ func (g *Gate) release(spool gate.Spool) error {
 	}
 	g.prefix()
 	_, sunk := io.Copy(struct{ io.Writer }{g.back}, spool)
-	return g.verdict(sunk)
+	return g.verdict(sunk, true)
 }

@@ -24,7 +24,8 @@
 //
 // Some options are not for the function: "backend starttls" has the gate turn
 // TLS on towards the backend, "home NAME" gives that user another backend,
-// "nowhere NAME" gives one none, and "backend_login MEANS" is gate.Means.
+// "nowhere NAME" gives one none, "backend_login MEANS" is gate.Means, and
+// "taken N" is how many messages the gate tells of as accepted.
 //
 // C| and B| send raw bytes in one piece, written as a Go string without its
 // quotes: `C| STARTTLS\r\nNOOP\r\n`. In every text, ${x*N} stands for N times

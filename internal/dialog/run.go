@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,7 @@ type runner struct {
 	listener        net.Listener
 	left            []net.Conn // backends before this one
 	back            *wire.Conn // the gate's end of the backend; used by it alone
+	taken           int        // messages that the gate has told of
 }
 
 func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
@@ -70,6 +72,7 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 		Date:   func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" },
 		Limits: gate.Limits{Token: 32 << 10, Literal: 64 << 10, Errors: 5},
 		Watch:  silent{},
+		Taken:  func() { r.taken++ },
 	}
 	policy, err := tlspolicy.Named("strict")
 	if err != nil {
@@ -104,6 +107,9 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 	case <-done:
 	case <-time.After(patience):
 		r.t.Fatal("the gate does not end")
+	}
+	if want := r.script.options["taken"]; want != "" && want != strconv.Itoa(r.taken) {
+		r.t.Errorf("%d messages were taken, not %s", r.taken, want)
 	}
 }
 

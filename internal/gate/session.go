@@ -30,6 +30,10 @@ type Session struct {
 	// Spool makes a place to hold a message in; closing it frees it.
 	Spool func() (Spool, error)
 
+	// Taken is told of each message that the backend has accepted; nil: nobody
+	// is.
+	Taken func()
+
 	// Date gives the time in the form of RFC 5322 §3.3.
 	Date func() string
 
