@@ -31,8 +31,11 @@ func (c Clients) Ask(config *tls.Config) {
 	}
 }
 
+// ErrClient is in all that Verify returns.
+var ErrClient = errors.New("the client")
+
 // errNoCertificate is for the log; the client is told bad_certificate.
-var errNoCertificate = errors.New("the client has no certificate")
+var errNoCertificate = fmt.Errorf("%w has no certificate", ErrClient)
 
 // Verify tells why a client's certificate is not good, if it is not. Its names
 // are not looked at, nor any list of revoked ones.
@@ -50,7 +53,7 @@ func (c Clients) Verify(cs *tls.ConnectionState) error {
 		options.Intermediates.AddCert(cert)
 	}
 	if _, err := cs.PeerCertificates[0].Verify(options); err != nil {
-		return fmt.Errorf("the client's certificate: %w", err)
+		return fmt.Errorf("%w's certificate: %w", ErrClient, err)
 	}
 	return nil
 }

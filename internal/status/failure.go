@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/letterlock/letterlock/tlspolicy"
 )
 
 // Why handshakes fail, as far as the administrator can do something about it.
@@ -18,7 +20,10 @@ const (
 	noGroup     = "group"
 	noProtocol  = "alpn"
 	fallback    = "fallback"
+	noName      = "name"
+	unknownCA   = "unknown-ca"
 	certificate = "certificate"
+	noClient    = "client-certificate"
 	alert       = "alert"
 	timeout     = "timeout"
 	gone        = "gone"
@@ -33,7 +38,10 @@ var failures = []struct{ class, about, words string }{
 	{noGroup, "no key exchange group in common", "no key exchanges supported by both client and server"},
 	{noProtocol, "the client wants another protocol (ALPN)", "client requested unsupported application protocols"},
 	{fallback, "the client had fallen back to an older version", "inappropriate protocol fallback"},
-	{certificate, "the client does not accept the certificate", ""},
+	{noName, "the client asks for a name that is not served, or for none", "no certificates configured"},
+	{unknownCA, "the client does not know the authority of the certificate", ""},
+	{certificate, "the client does not accept the certificate, for another reason", ""},
+	{noClient, "the client itself has no valid certificate, which is required", ""},
 	{alert, "the client broke off with another alert", ""},
 	{timeout, "the client was silent for too long", ""},
 	{gone, "the client closed the connection", ""},
@@ -51,9 +59,14 @@ func AboutFailure(class string) string {
 	return ""
 }
 
+// FailedByPolicy reports whether a class is one of those that follow from what
+// the policy allows.
+func FailedByPolicy(class string) bool {
+	return slices.Contains([]string{noVersion, noSuite, noGroup, fallback}, class)
+}
+
 // FailureOf puts the error of a handshake into its class, of which there are
-// few: version, suite, group, alpn, fallback, certificate, alert, timeout,
-// gone, not-tls and other.
+// few: see failures.
 func FailureOf(err error) string {
 	if remote, ok := errors.AsType[*net.OpError](err); ok && remote.Op == "remote error" {
 		return alertOf(remote.Err)
@@ -66,6 +79,8 @@ func FailureOf(err error) string {
 		return timeout
 	case isClosed(err):
 		return gone
+	case errors.Is(err, tlspolicy.ErrClient):
+		return noClient
 	}
 	for _, f := range failures {
 		if f.words != "" && strings.Contains(err.Error(), f.words) {
@@ -76,12 +91,18 @@ func FailureOf(err error) string {
 }
 
 // rejections are the alerts about certificates (RFC 8446 §6.2), from
-// bad_certificate to unknown_ca.
-var rejections = []tls.AlertError{42, 43, 44, 45, 46, 48}
+// bad_certificate to certificate_unknown; and unknown_ca.
+var (
+	rejections     = []tls.AlertError{42, 43, 44, 45, 46}
+	unknownCAAlert = tls.AlertError(48)
+)
 
 // alertOf compares texts: over TCP crypto/tls gives alerts a type of its own
 // that it keeps to itself.
 func alertOf(err error) string {
+	if err.Error() == unknownCAAlert.Error() {
+		return unknownCA
+	}
 	if slices.ContainsFunc(rejections, func(a tls.AlertError) bool { return a.Error() == err.Error() }) {
 		return certificate
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/tlspolicy"
 )
 
 // The classes are found in what crypto/tls really says, so that a new Go with
@@ -37,7 +38,10 @@ func TestFailuresOfRealHandshakes(t *testing.T) {
 		})},
 		{noGroup, client(func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.CurveP384} })},
 		{noProtocol, client(func(c *tls.Config) { c.NextProtos = []string{"h2"} })},
-		{certificate, client(func(c *tls.Config) { c.RootCAs = nil })},
+		{certificate, client(func(c *tls.Config) { c.RootCAs = nil })}, // crypto/tls calls it bad
+		{unknownCA, send(21, 3, 3, 0, 2, 2, 48)},                       // OpenSSL and others do not
+		{certificate, client(func(c *tls.Config) { c.Time = func() time.Time { return time.Now().Add(1000 * time.Hour * 24) } })},
+		{certificate, client(func(c *tls.Config) { c.ServerName = "elsewhere.example.com" })},
 		{fallback, send(fallbackHello()...)},
 		{alert, send(21, 3, 3, 0, 2, 2, 40)}, // handshake_failure
 		{notTLS, send([]byte("EHLO client.example.org\r\n")...)},
@@ -85,6 +89,7 @@ func TestFailuresThatAreErrors(t *testing.T) {
 		{errors.New("there is no certificate"), other},
 		{fmt.Errorf("read: %w", syscall.ECONNRESET), gone},
 		{&net.OpError{Op: "read", Err: syscall.EPIPE}, gone},
+		{tlspolicy.Clients{}.Verify(&tls.ConnectionState{}), noClient},
 		{io.ErrUnexpectedEOF, gone},
 	} {
 		expect(t, c.err.Error(), FailureOf(c.err), c.want)
@@ -96,6 +101,19 @@ func TestSilentClientTimesOut(t *testing.T) {
 	defer func() { _, _ = front.Close(), back.Close() }()
 	_ = front.SetDeadline(time.Now().Add(-time.Second))
 	expect(t, "class", FailureOf(tls.Server(front, &tls.Config{}).Handshake()), timeout)
+}
+
+// With strict names a certificate for the wrong one is not there.
+func TestStrangeNameIsAClass(t *testing.T) {
+	front, back := net.Pipe()
+	go func() {
+		defer func() { _ = back.Close() }()
+		_ = tls.Client(back, &tls.Config{ServerName: "elsewhere.example.com"}).Handshake()
+	}()
+	err := tls.Server(front, &tls.Config{
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil },
+	}).Handshake()
+	expect(t, "class", FailureOf(err), noName)
 }
 
 func TestEveryClassIsExplained(t *testing.T) {
