@@ -62,10 +62,14 @@ func (c *census) record(e inventory.Entry) {
 
 // entry begins an entry with what all kinds have.
 func entry(kind inventory.Kind, info *proxy.Info) inventory.Entry {
-	return inventory.Entry{
+	e := inventory.Entry{
 		Key:   inventory.Key{Kind: kind, Service: info.Listener.Service, Listener: info.Listener.Address},
 		Value: inventory.Value{Address: info.Client.Addr()},
 	}
+	if info.Lane != nil {
+		e.Lane = info.Lane.Name
+	}
+	return e
 }
 
 func (c *census) session(info *proxy.Info) {
@@ -89,14 +93,16 @@ func (c *census) HandshakeFailed(info *proxy.Info, offer proxy.Offer, err error)
 	c.record(e)
 }
 
-// Closed counts the sessions without a user, and those on smtp that have sent
-// mail in clear: without that there is no backend.
+// Closed counts the sessions without a user, and the messages that came in
+// clear.
 func (c *census) Closed(info *proxy.Info, _ proxy.Summary) {
-	switch {
-	case info.TLS != nil && info.User == "":
+	if info.TLS != nil && info.User == "" {
 		c.session(info)
-	case info.TLS == nil && info.Backend != "" && info.Listener.Service == string(configs.SMTP):
-		c.record(entry(inventory.Plaintext, info))
+	}
+	if info.InClear > 0 {
+		e := entry(inventory.Plaintext, info)
+		e.Host, e.Count = info.Name(), uint64(info.InClear)
+		c.record(e)
 	}
 }
 

@@ -104,7 +104,8 @@ func (q question) asks(service, address string) bool {
 const refusedLogin tlspolicy.Refusal = "login"
 
 // refusal is why the client of an entry would be refused; empty: it would not
-// be. Clients in an open lane keep the policy of the lane.
+// be. Clients in an open lane keep the policy of the lane. Which lane that is
+// follows from the last address: entries are apart by the lane they came in.
 func (q question) refusal(e inventory.Entry) tlspolicy.Refusal {
 	policy, weakLogin := q.policy, false
 	if lane := q.lane(e); lane != nil {
@@ -152,7 +153,7 @@ func (q question) lane(e inventory.Entry) *configs.Lane {
 func (q question) answer(kept inventory.Inventory) answer {
 	a := answer{
 		Policy: q.policy.Name, Listener: q.listener, Since: kept.Begun.UTC(), Lost: kept.Lost,
-		Refused: []refusedRow{}, Plaintext: []row{}, Failures: []failureRow{},
+		Refused: []refusedRow{}, Plaintext: []senderRow{}, Failures: []failureRow{},
 	}
 	slices.SortFunc(kept.Entries, func(x, y inventory.Entry) int { return y.Last.Compare(x.Last) })
 	for _, e := range kept.Entries {
@@ -167,9 +168,10 @@ func (q question) answer(kept inventory.Inventory) answer {
 				a.Refused = append(a.Refused, refusedOf(e, why))
 			}
 		case inventory.Plaintext:
-			a.Plaintext = append(a.Plaintext, rowOf(e))
+			a.Plaintext = append(a.Plaintext, senderRow{rowOf(e), e.Host})
 		case inventory.Failure:
-			a.Failures = append(a.Failures, failureRow{rowOf(e), e.Class, status.AboutFailure(e.Class), e.Offer.Versions != 0 && q.refusal(e) == ""})
+			byPolicy := status.FailedByPolicy(e.Class)
+			a.Failures = append(a.Failures, failureRow{rowOf(e), e.Class, status.AboutFailure(e.Class), byPolicy, byPolicy && q.refusal(e) == ""})
 		}
 	}
 	return a

@@ -19,7 +19,7 @@ type answer struct {
 	RefusedSessions uint64       `json:"refused_sessions"`
 	Lost            uint64       `json:"lost"` // records that could not be kept
 	Refused         []refusedRow `json:"refused"`
-	Plaintext       []row        `json:"plaintext"`
+	Plaintext       []senderRow  `json:"plaintext"`
 	Failures        []failureRow `json:"failures"`
 }
 
@@ -31,6 +31,12 @@ type row struct {
 	First    time.Time `json:"first"`
 	Last     time.Time `json:"last"`
 	Count    uint64    `json:"count"`
+}
+
+// senderRow counts messages.
+type senderRow struct {
+	row
+	Host string `json:"host"` // its confirmed name
 }
 
 type refusedRow struct {
@@ -54,7 +60,8 @@ type failureRow struct {
 	row
 	Reason   string `json:"reason"`
 	About    string `json:"about"`
-	Admitted bool   `json:"admitted"` // the policy asked about would let this client in
+	ByPolicy bool   `json:"by_policy"` // another policy may help
+	Admitted bool   `json:"admitted"`  // the policy asked about would let this client in
 }
 
 func rowOf(e inventory.Entry) row {
@@ -99,14 +106,17 @@ func (a answer) print(ui *ui) {
 	table(ui, "Would be refused:", "LAST SEEN\tSERVICE\tUSER\tNETWORK\tLAST ADDRESS\tWHY\tVERSION\tSUITE\tSESSIONS", lines)
 	lines = make([]string, len(a.Plaintext))
 	for i, r := range a.Plaintext {
-		lines[i] = cells(r.Last.Format("2006-01-02 15:04"), r.Network, r.Address, r.Count)
+		lines[i] = cells(r.Last.Format("2006-01-02 15:04"), r.Host, r.Address, r.Count)
 	}
-	table(ui, "Mail in plaintext on smtp:", "LAST SEEN\tNETWORK\tLAST ADDRESS\tSESSIONS", lines)
+	table(ui, "Mail in plaintext on smtp:", "LAST SEEN\tSENDER\tADDRESS\tMESSAGES", lines)
 	lines = make([]string, len(a.Failures))
 	for i, r := range a.Failures {
-		admitted := "no"
-		if r.Admitted {
+		admitted := "-"
+		switch {
+		case r.Admitted:
 			admitted = "yes"
+		case r.ByPolicy:
+			admitted = "no"
 		}
 		lines[i] = cells(r.Last.Format("2006-01-02 15:04"), r.Service, r.Network, r.Address, r.Reason, r.Count, admitted, r.About)
 	}

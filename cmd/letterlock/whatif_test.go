@@ -78,7 +78,8 @@ func TestWhatIf(t *testing.T) {
 	if _, err := w.dial(0, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }); err == nil {
 		t.Fatal("TLS 1.1 passes")
 	}
-	w.sendInClear()
+	w.sendInClear(2)
+	w.sendInClear(0) // says hello and goes: sends nothing
 
 	all := func(a answer) bool { return a.Sessions == 4 && len(a.Plaintext) == 1 && len(a.Failures) == 1 }
 	a := w.eventually(all, "--policy", "strict")
@@ -90,8 +91,11 @@ func TestWhatIf(t *testing.T) {
 		r.Service != "submissions" || r.Count != 2 || len(r.Offered.Suites) != 1 {
 		t.Errorf("%+v", r)
 	}
-	if f := a.Failures[0]; f.Reason != "version" || f.Admitted || f.Service != "submissions" || a.Plaintext[0].Count != 1 {
-		t.Errorf("%+v %+v", f, a.Plaintext)
+	if f := a.Failures[0]; f.Reason != "version" || f.Admitted || f.Service != "submissions" || !f.ByPolicy {
+		t.Errorf("%+v", f)
+	}
+	if p := a.Plaintext[0]; p.Count != 2 || p.Network != "127.0.0.1/32" || p.Address != "127.0.0.1" || p.Host == "" {
+		t.Errorf("%+v", p)
 	}
 	for policy, want := range map[string]uint64{"newest": 3, "compat": 0, "opportunistic": 2} { // there CBC is no longer good for a login
 		a := w.eventually(all, "--policy", policy)
@@ -110,8 +114,8 @@ func TestWhatIf(t *testing.T) {
 	}
 }
 
-// sendInClear sends a message without TLS.
-func (w *world) sendInClear() {
+// sendInClear sends messages without TLS.
+func (w *world) sendInClear(messages int) {
 	w.Helper()
 	conn, err := net.Dial("tcp", w.server.Addresses()[1].String())
 	if err != nil {
@@ -120,7 +124,11 @@ func (w *world) sendInClear() {
 	defer conn.Close()
 	replies := bufio.NewReader(conn)
 	hear(w.T, replies)
-	for _, command := range []string{"EHLO old.example.net", "MAIL FROM:<a@example.net>", "RCPT TO:<you@example.com>", "DATA", "Subject: x\r\n\r\nx\r\n.", "QUIT"} {
+	commands := []string{"EHLO old.example.net"}
+	for range messages {
+		commands = append(commands, "MAIL FROM:<a@example.net>", "RCPT TO:<you@example.com>", "DATA", "Subject: x\r\n\r\nx\r\n.")
+	}
+	for _, command := range append(commands, "QUIT") {
 		if got := say(w.T, conn, replies, command); got[0] > '3' {
 			w.Fatalf("%s: %s", command, got)
 		}

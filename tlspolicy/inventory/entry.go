@@ -18,7 +18,7 @@ type Kind string
 // The kinds.
 const (
 	Session   Kind = "session"   // with TLS
-	Plaintext Kind = "plaintext" // mail in clear, on smtp
+	Plaintext Kind = "plaintext" // messages in clear, on smtp
 	Failure   Kind = "failure"   // no TLS came about
 )
 
@@ -27,8 +27,9 @@ const (
 type Key struct {
 	Kind     Kind            `json:"kind"`
 	Service  string          `json:"service"`
-	Listener string          `json:"listener"` // its address
-	Network  netip.Prefix    `json:"network"`  // see NetworkOf
+	Listener string          `json:"listener"`       // its address
+	Lane     string          `json:"lane,omitempty"` // its name, of those who were let in by one
+	Network  netip.Prefix    `json:"network"`        // see NetworkOf; of a plaintext sender its address alone
 	User     string          `json:"user,omitempty"`
 	Class    string          `json:"class,omitempty"` // of a failure
 	Offer    tlspolicy.Offer `json:"offer"`
@@ -37,7 +38,8 @@ type Key struct {
 // Value is what is known of all that has the same key. Version, suite and
 // group are those of the last session.
 type Value struct {
-	Address netip.Addr        `json:"address"` // the last one
+	Address netip.Addr        `json:"address"`        // the last one
+	Host    string            `json:"host,omitempty"` // its confirmed name or "unknown", of plaintext senders
 	Version tlspolicy.Version `json:"version,omitempty"`
 	Suite   tlspolicy.Suite   `json:"suite,omitempty"`
 	Group   tlspolicy.Group   `json:"group,omitempty"` // 0: none, the key was encrypted with RSA
@@ -73,22 +75,22 @@ func NetworkOf(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// maxUser bounds how much of a user's name is kept, in bytes.
-const maxUser = 128
+// maxName bounds how much of a user's or host's name is kept, in bytes.
+const maxName = 128
 
 // tidy makes a client's word fit to be kept and shown on a terminal.
-func tidy(user string) string {
-	user = strings.Map(func(r rune) rune {
+func tidy(name string) string {
+	name = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return unicode.ReplacementChar
-	}, user)
-	for len(user) > maxUser {
-		_, size := utf8.DecodeLastRuneInString(user)
-		user = user[:len(user)-size]
+	}, name)
+	for len(name) > maxName {
+		_, size := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-size]
 	}
-	return user
+	return name
 }
 
 // join adds what has come later.
@@ -101,11 +103,12 @@ func (v *Value) join(later Value) {
 // Versions, suites and groups are stored as numbers: their names are for
 // reading, and not all of them can be read back.
 func (v Value) stored() storedValue {
-	return storedValue{v.Address, uint16(v.Version), uint16(v.Suite), uint16(v.Group), v.First.Unix(), v.Last.Unix(), v.Count}
+	return storedValue{v.Address, v.Host, uint16(v.Version), uint16(v.Suite), uint16(v.Group), v.First.Unix(), v.Last.Unix(), v.Count}
 }
 
 type storedValue struct {
 	Address netip.Addr `json:"a"`
+	Host    string     `json:"h,omitempty"`
 	Version uint16     `json:"v,omitempty"`
 	Suite   uint16     `json:"s,omitempty"`
 	Group   uint16     `json:"g,omitempty"`
@@ -116,7 +119,7 @@ type storedValue struct {
 
 func (s storedValue) value() Value {
 	return Value{
-		s.Address, tlspolicy.Version(s.Version), tlspolicy.Suite(s.Suite), tlspolicy.Group(s.Group),
+		s.Address, s.Host, tlspolicy.Version(s.Version), tlspolicy.Suite(s.Suite), tlspolicy.Group(s.Group),
 		time.Unix(s.First, 0), time.Unix(s.Last, 0), s.Count,
 	}
 }

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -56,13 +57,17 @@ func Keep(o Options) *Keeper {
 	return k
 }
 
-// Record adds what has happened now. It waits for no file: what cannot be
-// written for long is merged, and then lost and counted.
+// Record adds what has happened now, once unless there is a count. It waits
+// for no file: what cannot be written for long is merged, and then lost and
+// counted.
 func (k *Keeper) Record(e Entry) {
-	e.User = tidy(e.User)
+	e.User, e.Host = tidy(e.User), tidy(e.Host)
 	e.Address = e.Address.Unmap().WithZone("")
 	e.Network = NetworkOf(e.Address)
-	e.First, e.Count = k.options.Now(), 1
+	if e.Kind == Plaintext { // servers do not move about as people do
+		e.Network = netip.PrefixFrom(e.Address, e.Address.BitLen())
+	}
+	e.First, e.Count = k.options.Now(), max(e.Count, 1)
 	e.Last = e.First
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -71,7 +76,7 @@ func (k *Keeper) Record(e Entry) {
 		v.join(e.Value)
 		k.pending[e.Key] = v
 	case len(k.pending) >= maxPending:
-		k.lost++
+		k.lost += e.Count
 	default:
 		k.pending[e.Key] = e.Value
 	}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"crypto/tls"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/testca"
+)
+
+const lanes = `hostname: mail.example.com
+state_dir: state
+probe: false
+certificates: [{cert: cert.pem, key: key.pem}]
+listeners:
+  - service: imaps
+    listen: "127.0.0.1:0"
+    backend: "{imap}"
+    policy: compat
+    lanes:
+      - {networks: [127.0.0.2/32], policy: compat, until: 2099-12-31}
+      - {networks: [127.0.0.3/32], policy: opportunistic, until: 2099-12-31}
+`
+
+// Neighbours of one network, who offer the same, are told apart by their lane.
+func TestWhatIfKnowsLanes(t *testing.T) {
+	w := newWorld(t, strings.Replace(lanes, "state_dir: state\n", "", 1))
+	text := strings.Replace(lanes, "{imap}", "192.168.0.1:143", 1)
+	if err := os.WriteFile(filepath.Join(w.folder, "letterlock.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	from := func(address string, version uint16) {
+		t.Helper()
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+		conn, err := tls.DialWithDialer(&dialer, "tcp", w.server.Addresses()[0].String(), &tls.Config{
+			RootCAs: w.ca.Pool, ServerName: "mail.example.com", MinVersion: version, MaxVersion: version,
+			CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close()
+	}
+	for range 2 { // whoever comes last speaks for nobody else
+		from("127.0.0.1", tls.VersionTLS12)
+		from("127.0.0.2", tls.VersionTLS12)
+		from("127.0.0.3", tls.VersionTLS10)
+	}
+	from("127.0.0.1", tls.VersionTLS12)
+	all := func(a answer) bool { return a.Sessions == 7 }
+	for _, c := range []struct {
+		args    []string
+		refused uint64
+	}{
+		{[]string{"--policy", "strict"}, 3},
+		{[]string{"--policy", "modern", "--listener", "imaps"}, 3},
+		{[]string{"--policy", "compat"}, 0},
+		{[]string{"--policy", "strict", "--without-lanes"}, 7},
+		{[]string{"--policy", "compat", "--without-lanes"}, 2},
+	} {
+		if a := w.eventually(all, c.args...); a.RefusedSessions != c.refused {
+			t.Errorf("%v: %d refused, not %d: %+v", c.args, a.RefusedSessions, c.refused, a.Refused)
+		}
+	}
+	closed := strings.ReplaceAll(text, "2099-12-31", "2001-12-31")
+	if err := os.WriteFile(filepath.Join(w.folder, "letterlock.yaml"), []byte(closed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, said := w.whatif("--policy", "strict"); status != exitFailed || !strings.Contains(said, "2001-12-31") {
+		t.Errorf("a closed lane: %d, %s", status, said)
+	}
+}
+
+// A proxy that is killed has written what was a second old, and its successor
+// goes on from there.
+func TestInventorySurvivesKill(t *testing.T) {
+	folder, ca := t.TempDir(), testca.New(t)
+	chain, key := testca.PEM(t, ca.ECDSA(t, "mail.example.com"))
+	config := strings.Replace(lanes, "{imap}", "127.0.0.1:9", 1)
+	for name, text := range map[string][]byte{"cert.pem": chain, "key.pem": key, "letterlock.yaml": []byte(config)} {
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &world{T: t, folder: folder}
+	for round := range 3 {
+		i := newInstance(t, filepath.Join(folder, "letterlock.yaml"))
+		for range 5 {
+			conn, err := tls.Dial("tcp", i.address, &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.Close()
+		}
+		w.eventually(func(a answer) bool { return a.Sessions == uint64(5*round+5) }, "--policy", "strict")
+		if err := i.Signal(syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := i.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		a := w.eventually(func(answer) bool { return true }, "--policy", "strict")
+		if a.Sessions != uint64(5*round+5) || time.Since(a.Since) > time.Hour {
+			t.Errorf("round %d: %+v", round, a)
+		}
+	}
+}
