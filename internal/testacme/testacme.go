@@ -4,19 +4,24 @@ package testacme
 
 import (
 	"crypto"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/letsencrypt/pebble/v2/acme"
 	"github.com/letsencrypt/pebble/v2/ca"
 	"github.com/letsencrypt/pebble/v2/db"
 	"github.com/letsencrypt/pebble/v2/va"
@@ -34,6 +39,8 @@ type Options struct {
 	// they need none.
 	KeyID string
 	Key   []byte
+
+	Trusting bool // takes every challenge as met, without looking
 }
 
 // CA is a running Pebble. It is up from the start.
@@ -69,6 +76,10 @@ func (c *CA) Start(t testing.TB, o Options) {
 	t.Helper()
 	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
 	t.Setenv("PEBBLE_WFE_NONCEREJECT", "0")
+	t.Setenv("PEBBLE_WFE_AUTHZREUSE", "0")
+	if o.Trusting {
+		t.Setenv("PEBBLE_VA_ALWAYS_VALID", "1")
+	}
 	quiet := log.New(io.Discard, "", 0)
 	store := db.NewMemoryStore()
 	profiles := map[string]ca.Profile{"default": {ValidityPeriod: uint64(o.Life / time.Second)}}
@@ -109,6 +120,39 @@ func (c *CA) RootsFile(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return name
+}
+
+var errDown = errors.New("the CA is down")
+
+// RoundTrip answers without a socket, for tests that have a clock of their own
+// (testing/synctest). The CA must be Trusting, and have been started outside of
+// the bubble.
+func (c *CA) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.down.Load() {
+		return nil, errDown
+	}
+	r = r.Clone(r.Context())
+	r.Host, r.RequestURI, r.TLS = r.URL.Host, r.URL.RequestURI(), &tls.ConnectionState{}
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	c.handler.Load().(http.Handler).ServeHTTP(w, r)
+	if id, ok := strings.CutPrefix(r.URL.Path, "/chalZ/"); ok {
+		c.settle(id)
+	}
+	return w.Result(), nil
+}
+
+// settle waits until a challenge has been judged, which goes by the clock of
+// the world. It does not block, or the other clock would run on.
+func (c *CA) settle(id string) {
+	challenge := c.store.GetChallengeByID(id)
+	for done := challenge == nil; !done; runtime.Gosched() {
+		challenge.RLock()
+		done = challenge.Status != acme.StatusPending && challenge.Status != acme.StatusProcessing
+		challenge.RUnlock()
+	}
 }
 
 func (c *CA) serve(w http.ResponseWriter, r *http.Request) {
