@@ -17,6 +17,11 @@ import (
 	"time"
 )
 
+const day = 24 * time.Hour
+
+// life is how long leaves are good for, as those of public authorities are.
+const life = 90 * day
+
 // CA is a certificate authority that lives as long as the test.
 type CA struct {
 	cert *x509.Certificate
@@ -30,7 +35,7 @@ func New(t testing.TB) *CA {
 	key := ecdsaKey(t)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(3650 * day),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	cert := sign(t, template, template, key.Public(), key)
@@ -60,21 +65,23 @@ func (ca *CA) Expired(t testing.TB, names ...string) tls.Certificate {
 
 // Client returns a leaf that is meant for clients.
 func (ca *CA) Client(t testing.TB, name string) tls.Certificate {
-	return ca.leafFor(t, ecdsaKey(t), []string{name}, time.Now().Add(12*time.Hour), x509.ExtKeyUsageClientAuth)
+	return ca.leafFor(t, ecdsaKey(t), []string{name}, time.Now().Add(life-day), x509.ExtKeyUsageClientAuth)
 }
 
 func (ca *CA) leaf(t testing.TB, key crypto.Signer, names []string) tls.Certificate {
 	t.Helper()
-	return ca.leafFor(t, key, names, time.Now().Add(12*time.Hour), x509.ExtKeyUsageServerAuth)
+	return ca.leafFor(t, key, names, time.Now().Add(life-day), x509.ExtKeyUsageServerAuth)
 }
 
 func (ca *CA) leafFor(t testing.TB, key crypto.Signer, names []string, end time.Time, usage x509.ExtKeyUsage) tls.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
-		NotBefore: end.Add(-13 * time.Hour), NotAfter: end,
+		NotBefore: end.Add(-life), NotAfter: end,
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
 		ExtKeyUsage: []x509.ExtKeyUsage{usage},
+		// Nobody asks there, but scanners want it named.
+		CRLDistributionPoints: []string{"http://ca.invalid/revoked.crl"},
 	}
 	leaf := sign(t, template, ca.cert, key.Public(), ca.key)
 	return tls.Certificate{Certificate: [][]byte{leaf.Raw, ca.cert.Raw}, PrivateKey: key, Leaf: leaf}

@@ -1,0 +1,200 @@
+// What clients by other makers are offered and refused: OpenSSL, GnuTLS and
+// Python's ssl, which is what administrators try servers with and old senders
+// are made of.
+
+package e2e
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sClient is one handshake of s_client, as old as it is told to be, and what
+// it has to say.
+func sClient(t *testing.T, address, starttls string, args ...string) string {
+	t.Helper()
+	all := []string{"s_client", "-connect", address, "-CAfile", shared.caFile}
+	if starttls != "" {
+		all = append(all, "-starttls", starttls)
+	}
+	return tool{anyStatus: true, env: []string{"OPENSSL_CONF=" + oldOpenSSL(t)}}.run(t, "openssl", append(all, args...)...)
+}
+
+// oldOpenSSL is a configuration that has the library offer what it once did.
+func oldOpenSSL(t *testing.T) string {
+	t.Helper()
+	return write(t, `openssl_conf = start
+[start]
+ssl_conf = libraries
+[libraries]
+system_default = old
+[old]
+MinProtocol = TLSv1
+CipherString = ALL:@SECLEVEL=0
+Options = UnsafeLegacyServerConnect
+`)
+}
+
+// agreed says what came about: version and suite, or nothing.
+func agreed(said string) string {
+	m := regexp.MustCompile(`(?m)^New, (\S+), Cipher is (\S+)$`).FindStringSubmatch(said)
+	v := regexp.MustCompile(`(?m)^ +Protocol +: (\S+)$`).FindStringSubmatch(said)
+	if m == nil || m[2] == "(NONE)" {
+		return ""
+	}
+	if v != nil {
+		return v[1] + " " + m[2]
+	}
+	return m[1] + " " + m[2]
+}
+
+// An old server with TLS 1.0 and static RSA reaches port 25, and nothing where
+// people log in.
+func TestOldServerReachesSMTP(t *testing.T) {
+	needsServers(t)
+	old := []string{"-tls1", "-cipher", "AES128-SHA:@SECLEVEL=0"}[:3:3]
+	for _, c := range []struct{ listener, starttls, want string }{
+		{"smtp", "smtp", "TLSv1 AES128-SHA"},
+		{"submission", "smtp", ""},
+		{"submissions", "", ""},
+		{"imap", "imap", ""},
+		{"imaps", "", ""},
+		{"pop3", "pop3", ""},
+		{"pop3s", "", ""},
+		{"sieve", "sieve", ""},
+	} {
+		t.Run(c.listener, func(t *testing.T) {
+			mark := logMark(t)
+			said := sClient(t, proxy(t, c.listener), c.starttls, append(old, "-bind", newStranger()+":0")...)
+			if got := agreed(said); got != c.want {
+				t.Errorf("%q came about:\n%s", got, said)
+			}
+			if c.want != "" {
+				awaitLog(t, mark, "letterlock/smtp[", "Anonymous TLS connection established", "TLSv1 with cipher AES128-SHA (128/128 bits)")
+				return
+			}
+			if !strings.Contains(said, "alert protocol version") {
+				t.Errorf("it is not told why:\n%s", said)
+			}
+			awaitLog(t, mark, "letterlock/"+c.listener+"[", "TLSv1", "AES128-SHA", "unsupported versions")
+		})
+	}
+}
+
+// The mail arrives, too: swaks with that TLS.
+func TestOldServerSends(t *testing.T) {
+	address := localhost(t, "smtp")
+	l := newLetter(newAccount(t), body)
+	tool{env: []string{"OPENSSL_CONF=" + oldOpenSSL(t)}}.run(t, "swaks", "--server", address, "--tls", "--tls-protocol", "tlsv1",
+		"--tls-cipher", "AES128-SHA:@SECLEVEL=0", "--from", l.From, "--to", l.To, "--data", l.forSwaks(t))
+	if headers := l.arrives(t); !strings.Contains(headers, "TLSv1 ") && !strings.Contains(headers, "TLSv1_0") && !strings.Contains(headers, "TLS1.0") {
+		t.Errorf("the header tells of other TLS:\n%s", headers)
+	}
+}
+
+// The groups that a client knows decide; one without a common one falls back
+// on static RSA where there is any.
+func TestGroups(t *testing.T) {
+	needsServers(t)
+	group := regexp.MustCompile(`Server Temp Key: (.*)`)
+	for _, c := range []struct{ listener, starttls, groups, version, want string }{
+		{"imaps", "", "X25519", "-tls1_3", "X25519, 253 bits"},
+		{"imaps", "", "P-256", "-tls1_3", "ECDH, prime256v1, 256 bits"},
+		{"imaps", "", "P-384", "-tls1_2", "ECDH, secp384r1, 384 bits"},
+		{"imaps", "", "P-521", "-tls1_3", ""},
+		{"imaps", "", "P-521", "-tls1_2", ""},
+		{"smtp", "smtp", "P-521", "-tls1_3", "ECDH, secp521r1, 521 bits"},
+		{"smtp", "smtp", "X448", "-tls1_3", ""},
+		{"smtp", "smtp", "brainpoolP256r1", "-tls1_2", "AES"},
+	} {
+		t.Run(c.listener+" "+c.groups+c.version, func(t *testing.T) {
+			said := sClient(t, proxy(t, c.listener), c.starttls, c.version, "-groups", c.groups)
+			got := agreed(said)
+			if m := group.FindStringSubmatch(said); m != nil {
+				got = m[1]
+			}
+			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+				t.Errorf("%q came about:\n%s", got, said)
+			}
+		})
+	}
+}
+
+// testssl.sh asks for the extension in a hello that asks for HTTP as well; see
+// testdata/testssl.txt.
+func TestExtendedMasterSecret(t *testing.T) {
+	needsServers(t)
+	for _, listener := range []string{"submissions", "imaps", "pop3s"} {
+		if said := sClient(t, proxy(t, listener), "", "-tls1_2"); !strings.Contains(said, "Extended master secret: yes") {
+			t.Errorf("%s:\n%s", listener, said)
+		}
+	}
+}
+
+// Names of protocols (ALPN) as OpenSSL asks for them: its own is named, another
+// refused, and none is fine.
+func TestALPNFromOpenSSL(t *testing.T) {
+	needsServers(t)
+	for _, c := range []struct {
+		listener, starttls string
+		names              []string
+	}{
+		{"smtp", "smtp", []string{"smtp", "esmtp", "submission"}},
+		{"submissions", "", []string{"smtp", "esmtp", "submission"}},
+		{"imap", "imap", []string{"imap"}},
+		{"imaps", "", []string{"imap"}},
+		{"pop3", "pop3", []string{"pop3"}},
+		{"pop3s", "", []string{"pop3"}},
+		{"sieve", "sieve", []string{"managesieve"}},
+	} {
+		t.Run(c.listener, func(t *testing.T) {
+			for _, name := range []string{"smtp", "esmtp", "submission", "imap", "pop3", "managesieve", "h2", "http/1.1"} {
+				said := sClient(t, proxy(t, c.listener), c.starttls, "-alpn", name)
+				own := slices.Contains(c.names, name)
+				if own != strings.Contains(said, "ALPN protocol: "+name) || own == strings.Contains(said, "no application protocol") {
+					t.Errorf("%s:\n%s", name, said)
+				}
+			}
+			if said := sClient(t, proxy(t, c.listener), c.starttls); !strings.Contains(said, "No ALPN negotiated") || agreed(said) == "" {
+				t.Errorf("without ALPN:\n%s", said)
+			}
+		})
+	}
+}
+
+// A wrong name or none is served the default certificate everywhere.
+func TestSNIFromOpenSSL(t *testing.T) {
+	needsServers(t)
+	for _, args := range [][]string{{"-noservername"}, {"-servername", "elsewhere.example.org"}, {"-servername", "mail.example.com"}} {
+		for listener, starttls := range map[string]string{"smtp": "smtp", "submissions": "", "imap": "imap"} {
+			said := sClient(t, proxy(t, listener), starttls, append(args, "-verify_hostname", "mail.example.com")...)
+			if !strings.Contains(said, "Verify return code: 0 (ok)") {
+				t.Errorf("%s %q:\n%s", listener, args, said)
+			}
+		}
+	}
+}
+
+// Tickets come everywhere but on smtp, and a session begins anew there.
+func TestTicketsFromOpenSSL(t *testing.T) {
+	needsServers(t)
+	for _, c := range []struct {
+		listener, starttls string
+		tickets            bool
+	}{{"smtp", "smtp", false}, {"submission", "smtp", true}, {"submissions", "", true}, {"imap", "imap", true}, {"imaps", "", true}, {"pop3s", "", true}, {"sieve", "sieve", true}} {
+		t.Run(c.listener, func(t *testing.T) {
+			session := filepath.Join(t.TempDir(), "session")
+			said := sClient(t, proxy(t, c.listener), c.starttls, "-tls1_2", "-sess_out", session)
+			if got := strings.Contains(said, "TLS session ticket:"); got != c.tickets {
+				t.Errorf("a ticket: %v\n%s", got, said)
+			}
+			said = sClient(t, proxy(t, c.listener), c.starttls, "-tls1_2", "-sess_in", session)
+			if got := strings.Contains(said, "Reused, TLSv1.2"); got != c.tickets || agreed(said) == "" && !got {
+				t.Errorf("resumed: %v\n%s", got, said)
+			}
+		})
+	}
+}

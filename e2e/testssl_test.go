@@ -1,0 +1,196 @@
+// testssl.sh is what administrators and auditors scan mail servers with. What
+// it may find here stands in a table, with the reason; all else is a failure.
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/e2e/world"
+)
+
+// scans are the ports, how testssl.sh starts TLS there, and since which version
+// it can.
+var scans = []struct {
+	listener, starttls string
+	since              int
+}{
+	{"smtp", "smtp", 300}, // takes longest
+	{"submissions", "", 300},
+	{"imaps", "", 300},
+	{"pop3s", "", 300},
+	{"submission", "smtp", 300},
+	{"imap", "imap", 300},
+	{"pop3", "pop3", 300},
+	{"sieve", "sieve", 302},
+}
+
+// finding is a line of its report.
+type finding struct {
+	ID       string `json:"id"`
+	Severity string `json:"severity"`
+	Finding  string `json:"finding"`
+}
+
+// harmless are the severities that need no explanation. DEBUG is talk.
+var harmless = []string{"OK", "INFO", "LOW", "DEBUG"}
+
+func TestScannerFindsNothing(t *testing.T) {
+	w := needsServers(t)
+	l, err := w.Serve(5 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := testsslVersion(t)
+	explained := explanations(t, version)
+	t.Run("ports", func(t *testing.T) {
+		for _, s := range scans {
+			if version < s.since {
+				t.Logf("%s: this testssl.sh does not know it", s.listener)
+				continue
+			}
+			t.Run(s.listener, func(t *testing.T) {
+				t.Parallel()
+				all := scan(t, l, s.listener, s.starttls, version)
+				judge(t, all, explained[s.listener])
+				grade(t, all, version, s.starttls)
+			})
+		}
+	})
+	if err := l.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// testsslVersion is 300 for 3.0.
+func testsslVersion(t *testing.T) int {
+	t.Helper()
+	path, err := exec.LookPath("testssl")
+	if err != nil {
+		t.Fatalf("%v: run e2e/install", err)
+	}
+	cmd := exec.Command(path, "--version")
+	cmd.Env = append(os.Environ(), "TERM=dumb")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	m := regexp.MustCompile(`(?:testssl|version)\D*(\d)\.(\d+)`).FindSubmatch(out)
+	if m == nil {
+		t.Fatalf("which version is this?\n%s", out)
+	}
+	major, _ := strconv.Atoi(string(m[1]))
+	minor, _ := strconv.Atoi(string(m[2]))
+	return 100*major + minor
+}
+
+// explanations reads what may be found: by listener, "ID SEVERITY", of those
+// that this version looks for.
+func explanations(t *testing.T, version int) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/testssl.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string][]string)
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		f := strings.Fields(line)
+		if len(f) < 5 {
+			t.Fatalf("an explanation without a reason: %s", line)
+		}
+		since, err := strconv.Atoi(strings.Replace(f[3], ".", "0", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if version < since {
+			continue
+		}
+		for listener := range strings.SplitSeq(f[0], ",") {
+			all[listener] = append(all[listener], f[1]+" "+f[2])
+		}
+	}
+	return all
+}
+
+// checks are those that concern mail servers. Where STARTTLS leads to the same
+// TLS as on an implicit port, the long ones are left out. Versions that grade do
+// so after a whole scan alone.
+func checks(listener, starttls string, version int) []string {
+	if starttls == "" && version >= 302 {
+		return nil // all of them
+	}
+	some := []string{"--protocols", "--server-preference", "--server-defaults", "--standard"}
+	if version >= 302 {
+		some = append(some, "--starttls-injection")
+	}
+	if starttls == "" || listener == "smtp" {
+		return append(some, "--pfs", "--vulnerable")
+	}
+	return append(some, "--renegotiation", "--tls-fallback")
+}
+
+// scan returns the report on a listener.
+func scan(t *testing.T, l *world.Letterlock, listener, starttls string, version int) []finding {
+	t.Helper()
+	report := filepath.Join(t.TempDir(), "report.json")
+	args := append([]string{
+		"--quiet", "--color=0", "--warnings=off", "--nodns=none", "--add-ca=" + shared.caFile, "--jsonfile=" + report,
+	}, checks(listener, starttls, version)...)
+	if starttls != "" {
+		args = append(args, "--starttls="+starttls)
+	}
+	_, port, _ := strings.Cut(l.Address(listener), ":")
+	// The status counts findings.
+	out := tool{env: []string{"TERM=dumb"}, anyStatus: true, time: 10 * time.Minute}.run(t, "testssl", append(args, "localhost:"+port)...)
+	text, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var all []finding
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return all
+}
+
+// judge compares with the table.
+func judge(t *testing.T, all []finding, explained []string) {
+	t.Helper()
+	// A scan that has met no server finds nothing bad.
+	if !slices.ContainsFunc(all, func(f finding) bool { return f.ID == "TLS1_3" && strings.HasPrefix(f.Finding, "offered") }) {
+		t.Fatalf("TLS 1.3 was not found: %+v", all)
+	}
+	for _, f := range all {
+		id, _, _ := strings.Cut(f.ID, " ") // of several certificates
+		if !slices.Contains(harmless, f.Severity) && !slices.Contains(explained, id+" "+f.Severity) {
+			t.Errorf("%s %s: %s", f.Severity, f.ID, f.Finding)
+		}
+	}
+}
+
+// grade looks for the mark that versions from 3.2 on give after a whole scan:
+// the best with implicit TLS. With STARTTLS it is T, whatever they find.
+func grade(t *testing.T, all []finding, version int, starttls string) {
+	t.Helper()
+	if version < 302 || starttls != "" {
+		return
+	}
+	const want = "A+"
+	i := slices.IndexFunc(all, func(f finding) bool { return f.ID == "overall_grade" })
+	if i < 0 || all[i].Finding != want {
+		t.Errorf("the grade is not %s: %v", want, fmt.Sprint(all))
+	}
+}
