@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/letterlock/letterlock/e2e/world"
@@ -30,10 +31,10 @@ func TestTproxy(t *testing.T) {
 		{"tproxy without the right to", "tproxy", "needs CAP_NET_ADMIN", []string{"setpriv", "--bounding-set", "-net_admin,-net_raw"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			proxy := serveOn(t, n, c.handover, c.wrapper)
+			proxy := serveOn(t, n, c.wrapper, inFront("imaps", n.IMAP, c.handover))
 			mark, ours := n.Dovecot.Log.Mark(), proxy.Log.Mark()
 			out, err := n.On("client", "curl", "--silent", "--show-error", "--insecure", "--max-time", "30",
-				"--user", "stranger:"+world.BelieverPassword, "imaps://"+world.ProxyAddress+"/").CombinedOutput()
+				"--login-options", "AUTH=PLAIN", "--user", "stranger:"+world.BelieverPassword, "imaps://"+world.ProxyAddress+"/").CombinedOutput()
 			if c.works != (err == nil) {
 				t.Errorf("curl: %v\n%s", err, out)
 			}
@@ -46,13 +47,60 @@ func TestTproxy(t *testing.T) {
 	}
 }
 
+// Cyrus can be told nothing: it takes every client for the proxy, unless they
+// come from their own addresses.
+func TestCyrus(t *testing.T) {
+	n, err := needsServers(t).NewNetwork()
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cyrus, err := n.StartCyrus()
+	if cyrus != nil {
+		t.Cleanup(func() {
+			if err := cyrus.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for handover, seen := range map[string]string{"none": "[10.99.0.1]", "tproxy": "[" + world.ClientAddress + "]"} {
+		t.Run(handover, func(t *testing.T) {
+			serveOn(t, n, nil, inFront("imaps", cyrus.IMAP, handover), inFront("pop3s", cyrus.POP3, handover))
+			for _, service := range []string{"imaps", "pop3s"} {
+				mark := cyrus.Mail.Mark()
+				out, err := n.On("client", "curl", "--silent", "--show-error", "--insecure", "--max-time", "30",
+					"--user", "stranger:"+world.BelieverPassword, service+"://"+world.ProxyAddress+"/").CombinedOutput()
+				if err != nil {
+					t.Errorf("curl: %v\n%s", err, out)
+				}
+				line, err := cyrus.Mail.Await(mark, world.Patience, "login:", seen, "stranger")
+				if err != nil {
+					t.Error(err)
+				}
+				t.Log(line)
+			}
+		})
+	}
+}
+
+// inFront is a listener in front of a port of the backend's machine.
+func inFront(service string, port int, handover string) string {
+	return fmt.Sprintf("  - {service: %s, backend: '%s:%d', handover: %s}\n", service, world.BackendAddress, port, handover)
+}
+
 // serveOn starts the program on the proxy's machine of a network.
-func serveOn(t *testing.T, n *world.Network, handover string, wrapper []string) *world.Process {
+func serveOn(t *testing.T, n *world.Network, wrapper []string, listeners ...string) *world.Process {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "letterlock.yaml")
-	text := fmt.Sprintf("hostname: mail.example.com\nstate_dir: %s\nprobe: false\nlog: {format: postfix}\nlisteners:\n"+
-		"  - {service: imaps, backend: '%s:%d', handover: %s}\n", dir, world.BackendAddress, n.IMAP, handover)
+	text := fmt.Sprintf("hostname: mail.example.com\nstate_dir: %s\nprobe: false\nlog: {format: postfix}\nlisteners:\n%s", dir, strings.Join(listeners, ""))
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
