@@ -12,8 +12,8 @@ import (
 type Served struct {
 	Files     []Certificate
 	Hosts     []string
-	General   bool     // it is that of listeners without one of their own
-	Listeners []string // that serve it, such as imaps on :993
+	General   bool       // it is that of listeners without one of their own
+	Listeners []Listener // that serve it
 }
 
 // general is the set of listeners without one of their own.
@@ -38,18 +38,19 @@ func (l Listener) servesOwn() bool { return len(l.Certificates)+len(l.ACMEHosts)
 // Served lists all sets that listeners serve, each once, the general one first.
 func (c *Config) Served() []Served {
 	var all []Served
+	known := map[string]int{}
 	for _, l := range c.Listeners {
 		if l.Service == Smarthost { // its clients speak in clear
 			continue
 		}
 		s := c.ServedBy(l)
-		i := slices.IndexFunc(all, func(have Served) bool { return have.Key() == s.Key() })
-		if i < 0 {
+		i, there := known[s.Key()]
+		if !there {
 			i = len(all)
+			known[s.Key()] = i
 			all = append(all, s)
 		}
-		all[i].General = all[i].General || s.General
-		all[i].Listeners = append(all[i].Listeners, fmt.Sprintf("%s on %s", l.Service, l.Listen))
+		all[i].Listeners = append(all[i].Listeners, l)
 	}
 	slices.SortStableFunc(all, func(a, b Served) int {
 		switch {
@@ -64,7 +65,12 @@ func (c *Config) Served() []Served {
 }
 
 // Key tells sets apart.
-func (s Served) Key() string { return fmt.Sprintf("%q", []any{s.Files, s.Hosts}) }
+func (s Served) Key() string {
+	if s.General {
+		return "general" // and not what may be thousands of names, for thousands of listeners
+	}
+	return fmt.Sprintf("%q", []any{s.Files, s.Hosts})
+}
 
 // SelfSigned reports whether there is nothing else to serve.
 func (s Served) SelfSigned() bool { return len(s.Files)+len(s.Hosts) == 0 }

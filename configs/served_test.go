@@ -31,7 +31,7 @@ listeners:
 		"nobody has what is for all": {"acme: {}" + listeners, []string{"pop.pem: pop3s, submissions", "by ACME for imap.example.com: imaps"}, []string{"imap.example.com"}},
 		"one has what is for all":    {"acme: {}" + listeners + shared, []string{"by ACME for mail.example.com: imap", "pop.pem: pop3s, submissions", "by ACME for imap.example.com: imaps"}, []string{"mail.example.com", "imap.example.com"}},
 		"files for all, and a name":  {"acme: {}\ncertificates: [{cert: c.pem, key: c.key}]" + listeners + shared, []string{"c.pem: imap", "pop.pem: pop3s, submissions", "by ACME for imap.example.com: imaps"}, []string{"imap.example.com"}},
-		"the same as for all":        {"acme: {}\ncertificates: [{cert: pop.pem, key: pop.key}]" + listeners + shared, []string{"pop.pem: pop3s, submissions, imap", "by ACME for imap.example.com: imaps"}, []string{"imap.example.com"}},
+		"the same as for all":        {"acme: {}\ncertificates: [{cert: pop.pem, key: pop.key}]" + listeners + shared, []string{"pop.pem: imap", "pop.pem: pop3s, submissions", "by ACME for imap.example.com: imaps"}, []string{"imap.example.com"}},
 		"nothing":                    {"listeners:\n" + shared, []string{": imap"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -40,8 +40,7 @@ listeners:
 			for _, s := range c.Served() {
 				var services []string
 				for _, l := range s.Listeners {
-					service, _, _ := strings.Cut(l, " on :")
-					services = append(services, service)
+					services = append(services, string(l.Service))
 				}
 				sets = append(sets, s.words()+": "+strings.Join(services, ", "))
 			}

@@ -112,7 +112,9 @@ func (g *generation) shownCertificates() []status.CertificateInfo {
 		for _, cert := range g.stores[served.Key()].Certificates() {
 			info := status.Describe(cert.Leaf)
 			if len(all) > 1 {
-				info.Listeners = served.Listeners
+				for _, l := range served.Listeners {
+					info.Listeners = append(info.Listeners, string(l.Service)+" on "+l.Listen)
+				}
 			}
 			shown = append(shown, info)
 		}

@@ -48,7 +48,7 @@ func tlsaCommand(ui *ui, args []string) error {
 			return err
 		}
 		for _, host := range t.served.names(c, set, only) {
-			for _, port := range portsOf(c, set) {
+			for _, port := range portsOf(set) {
 				if err := t.name(port, host); err != nil {
 					return err
 				}
@@ -91,12 +91,9 @@ func withDNSPort(address string) string {
 
 // portsOf are those of the listeners that serve a set, that of mail between
 // servers first: it is where others look.
-func portsOf(c *configs.Config, set configs.Served) []int {
+func portsOf(set configs.Served) []int {
 	var ports []int
-	for _, l := range c.Listeners {
-		if l.Service == configs.Smarthost || c.ServedBy(l).Key() != set.Key() {
-			continue
-		}
+	for _, l := range set.Listeners {
 		_, text, _ := net.SplitHostPort(l.Listen)
 		port, err := strconv.Atoi(text)
 		if err == nil && port != 0 && !slices.Contains(ports, port) {
