@@ -2,14 +2,17 @@ package world
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
+	"syscall"
 	"time"
 )
 
 // Letterlock is one instance of the program under test.
 type Letterlock struct {
 	*Process
+	config    string // its file
 	addresses map[string]string
 }
 
@@ -56,11 +59,12 @@ func (w *World) ServeCustom(top string, listeners ...Listener) (*Letterlock, err
 	if err != nil {
 		return nil, err
 	}
-	p, err := Run(name, exec.Command(w.binary, "serve", "--config", w.Dir+"/"+name+".yaml"))
+	config := w.Dir + "/" + name + ".yaml"
+	p, err := Run(name, exec.Command(w.binary, "serve", "--config", config))
 	if err != nil {
 		return nil, err
 	}
-	l := &Letterlock{Process: p, addresses: make(map[string]string)}
+	l := &Letterlock{Process: p, config: config, addresses: make(map[string]string)}
 	w.letterlocks = append(w.letterlocks, l)
 	return l, l.learn(listeners)
 }
@@ -88,6 +92,24 @@ func (l *Letterlock) learn(listeners []Listener) error {
 		l.addresses[wanted.Name] = match[1]
 	}
 	return nil
+}
+
+// Reload changes the configuration, and has it read again until the log says
+// what came of it.
+func (l *Letterlock) Reload(change func(string) string, want string) error {
+	text, err := os.ReadFile(l.config)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(l.config, []byte(change(string(text))), 0o644); err != nil {
+		return err
+	}
+	mark := len(l.Log.Since(0))
+	if err := l.Signal(syscall.SIGHUP); err != nil {
+		return err
+	}
+	_, err = l.Log.Await(mark, Patience, want)
+	return err
 }
 
 // Address is where the instance serves a listener.

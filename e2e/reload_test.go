@@ -1,0 +1,135 @@
+// Told to read its configuration again, Letterlock puts the new one into force
+// and lets every session go on as it began.
+
+package e2e
+
+import (
+	"crypto/tls"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/e2e/world"
+)
+
+// reload has an instance read a changed configuration, and demands that the log
+// says so.
+func reload(t *testing.T, l *world.Letterlock, want string, change func(string) string) {
+	t.Helper()
+	if err := l.Reload(change, want); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// without is a configuration that has no listener of a service any more.
+func without(service string) func(string) string {
+	return func(text string) string {
+		before, rest, _ := strings.Cut(text, "  - service: "+service+"\n")
+		_, after, more := strings.Cut(rest, "  - service: ")
+		if more {
+			after = "  - service: " + after
+		}
+		return before + after
+	}
+}
+
+func TestReload(t *testing.T) {
+	a := newAccount(t)
+	own := serve(t, 30*time.Second)
+
+	sending := dial(t, own.Address("smtp"))
+	sending.reply("220")
+	sending.command("250", "EHLO e2e.example")
+	sending.command("220", "STARTTLS")
+	sending.startTLS()
+	sending.command("250", "EHLO e2e.example")
+	l := newLetter(a, body)
+	sending.command("250", "MAIL FROM:<"+l.From+">")
+	sending.command("250", "RCPT TO:<"+l.To+">")
+	sending.command("354", "DATA")
+	sending.write(l.stuffed()[:300])
+	idle := dialTLS(t, own.Address("imaps"))
+	idle.hear("* OK")
+	idle.say("1 LOGIN "+a.Name+" "+a.Password, "2 SELECT INBOX", "3 IDLE")
+	idle.hearUntil("+ ")
+	popping := dialTLS(t, own.Address("pop3s"))
+	popping.hear("+OK")
+
+	reload(t, own, "reloaded", func(text string) string {
+		return strings.Replace(without("smtp")(text), "service: imaps\n", "service: imaps\n    policy: modern\n", 1)
+	})
+	if conn, err := net.Dial("tcp", own.Address("smtp")); err == nil {
+		_ = conn.Close()
+		t.Error("the listener that is no more is still there")
+	}
+	old := &tls.Config{MaxVersion: tls.VersionTLS12, ServerName: "mail.example.com", RootCAs: shared.ca.Pool}
+	if conn, err := tls.Dial("tcp", own.Address("imaps"), old); err == nil {
+		_ = conn.Close()
+		t.Error("the policy is the old one")
+	}
+
+	// The message goes on as if nothing had happened, and who waits hears of it.
+	sending.write(l.stuffed()[300:])
+	sending.reply("250")
+	sending.command("221", "QUIT")
+	l.arrives(t)
+	idle.hearUntil("* 1 EXISTS")
+	popping.say("USER "+a.Name, "PASS "+a.Password)
+	popping.hear("+OK")
+	popping.hear("+OK")
+
+	reload(t, own, "stays in force", func(text string) string { return strings.Replace(text, "policy: modern", "policy: modren", 1) })
+	idle.say("DONE")
+	idle.hearUntil("3 OK")
+}
+
+// Mail comes in while the configuration is read again and again, and none of
+// it is lost or refused.
+func TestReloadUnderLoad(t *testing.T) {
+	a := newAccount(t)
+	own := serve(t, 30*time.Second)
+	levels := [2]string{"  level: debug", "  level: info"}
+	over := make(chan struct{})
+	var reloading sync.WaitGroup
+	reloads := 0
+	reloading.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+			}
+			i := reloads % 2
+			change := func(text string) string { return strings.Replace(text, levels[i], levels[1-i], 1) }
+			if err := own.Reload(change, "reloaded"); err != nil {
+				t.Error(err)
+				return
+			}
+			reloads++
+		}
+	})
+	var letters []letter
+	for range 40 {
+		c := dial(t, own.Address("smtp"))
+		c.reply("220")
+		c.command("250", "EHLO e2e.example")
+		c.command("220", "STARTTLS")
+		c.startTLS()
+		c.command("250", "EHLO e2e.example")
+		l := newLetter(a, body)
+		c.sendLetter(l)
+		c.command("221", "QUIT")
+		letters = append(letters, l)
+	}
+	close(over)
+	reloading.Wait()
+	t.Logf("%d reloads", reloads)
+	if reloads < 2 {
+		t.Error("too few reloads")
+	}
+	for _, l := range letters {
+		l.arrives(t)
+	}
+}
