@@ -183,7 +183,7 @@ func (c *Conn) moreText() error {
 		c.in = make([]byte, smallBuffer)
 	}
 	c.ReadBy(deadline)
-	n, err := c.conn.Read(c.in)
+	n, err := c.readText()
 	c.bulk = n >= smallBuffer
 	return c.took(n, err)
 }
@@ -193,6 +193,10 @@ func (c *Conn) readLarge() (int, error) {
 		c.large = TakeLarge()
 		c.in = c.large[:]
 	}
+	return c.readText()
+}
+
+func (c *Conn) readText() (int, error) {
 	if c.below == nil {
 		return c.conn.Read(c.in)
 	}

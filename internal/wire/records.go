@@ -100,13 +100,13 @@ func (r *Records) tidy() {
 }
 
 // ReadAll reads from the TLS session on r into p: it waits for the first
-// bytes, and then takes what is there of further records while there is room
-// for a whole one. The reads that it makes ahead are large.
+// bytes, and then takes what is there of further records. For a p of the size
+// of bulk the reads that it makes ahead are large.
 func (r *Records) ReadAll(session net.Conn, p []byte) (int, error) {
-	r.greedy = true
+	r.greedy = len(p) >= Bulk
 	n, err := session.Read(p)
 	r.greedy = false
-	for err == nil && n > 0 && len(r.ahead) > 0 && len(p)-n >= recordSize {
+	for err == nil && n > 0 && r.mayHold(n, len(p)-n) {
 		var more int
 		r.noWait = true
 		more, err = session.Read(p[n:])
@@ -117,6 +117,13 @@ func (r *Records) ReadAll(session net.Conn, p []byte) (int, error) {
 		return n, nil // an error will be there again
 	}
 	return n, err
+}
+
+// mayHold reports whether there may be records behind the n bytes that were
+// read: ahead, for which there must be room for a whole one, or in crypto/tls,
+// which reads small ones together.
+func (r *Records) mayHold(n, room int) bool {
+	return len(r.ahead) > 0 && room >= recordSize || n < recordSize && room > 0
 }
 
 // recordSize is the most that one record carries (RFC 8446 §5.1).

@@ -104,6 +104,26 @@ func TestRecordsAreReadTogether(t *testing.T) {
 	}
 }
 
+// What crypto/tls has read ahead by itself, as it does with small records,
+// comes with the first.
+func TestSmallRecordsAreReadTogether(t *testing.T) {
+	server, records, below, client := secure(t)
+	for _, line := range []string{"a text\r\n", "of some lines\r\n", ".\r\n"} {
+		if _, err := client.Write([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	buffer := make([]byte, smallBuffer)
+	before := below.reads
+	n, err := records.ReadAll(server, buffer)
+	if want := "a text\r\nof some lines\r\n.\r\n"; string(buffer[:n]) != want || err != nil {
+		t.Errorf("%q, %v; want %q", buffer[:n], err, want)
+	}
+	if calls := below.reads - before; calls > 1 {
+		t.Errorf("%d system calls", calls)
+	}
+}
+
 // A wait that ends in the middle of a record loses nothing of it.
 func TestRecordsSurviveTimeouts(t *testing.T) {
 	server, records, _, client := secure(t)
