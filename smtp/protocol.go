@@ -62,6 +62,8 @@ type Gate struct {
 
 	pending []expected // replies that are due, in order
 	text    []byte     // the lines of the last reply
+
+	clause string // of the Received header, about TLS; empty: none was made yet
 }
 
 // New returns the gate of a session.

@@ -17,15 +17,20 @@ func (g *Gate) received() string { return g.trace(g.front.TLS()) }
 
 // trace is the header for a TLS session, or for none.
 func (g *Gate) trace(state *tls.ConnectionState) string {
-	var b strings.Builder
-	b.WriteString("Received: from " + g.fromDomain() + "\r\n")
-	b.WriteString("\tby " + g.s.Hostname + " (Letterlock) with " + g.protocol(state != nil) + "\r\n")
-	b.WriteString("\tid " + g.s.ID)
-	if state != nil {
-		b.WriteString(" tls " + tls.CipherSuiteName(state.CipherSuite) + "\r\n\t(" + strength(state) + ")")
+	return "Received: from " + g.fromDomain() + "\r\n" +
+		"\tby " + g.s.Hostname + " (Letterlock) with " + g.protocol(state != nil) + "\r\n" +
+		"\tid " + g.s.ID + g.tlsClause(state) + "; " + g.s.Date() + "\r\n"
+}
+
+// tlsClause is made once for all messages of the session.
+func (g *Gate) tlsClause(state *tls.ConnectionState) string {
+	if state == nil {
+		return ""
 	}
-	b.WriteString("; " + g.s.Date() + "\r\n")
-	return b.String()
+	if g.clause == "" {
+		g.clause = " tls " + tls.CipherSuiteName(state.CipherSuite) + "\r\n\t(" + strength(state) + ")"
+	}
+	return g.clause
 }
 
 // fromDomain is how the client has introduced itself and, in parentheses, who
