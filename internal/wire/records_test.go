@@ -206,7 +206,7 @@ func joined(t *testing.T, b []byte) []byte {
 	head := bytes.Clone(b[:3])
 	for len(payload) < 1500 {
 		n := int(b[3])<<8 | int(b[4])
-		if n > piece || !bytes.Equal(b[:3], head) {
+		if n > maxPiece || !bytes.Equal(b[:3], head) {
 			t.Fatalf("a record of %d bytes, % x", n, b[:5])
 		}
 		payload = append(payload, b[recordHeader:recordHeader+n]...)
