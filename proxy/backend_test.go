@@ -157,13 +157,13 @@ func TestSessionNeverMoves(t *testing.T) {
 	}
 }
 
-// abortBackends cuts the sessions' connections to their backends.
+// abortBackends cuts the relayed sessions' connections to their backends.
 func (w *world) abortBackends() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for ses := range w.sessions {
 		ses.mu.Lock()
-		ses.back.Abort()
+		_ = ses.relay.down.socket().Close()
 		ses.mu.Unlock()
 	}
 }

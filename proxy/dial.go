@@ -78,6 +78,8 @@ func (ses *session) take(back *wire.Conn, depart func()) (end func()) {
 	return func() {
 		if before != nil {
 			before.Abort()
+		}
+		if leave != nil {
 			leave()
 		}
 	}

@@ -17,16 +17,12 @@ type turn struct {
 	turns chan struct{}
 	until time.Time
 	held  bool
-	over  bool // the handshake is: reads and writes need no turn
 }
 
 var errTooManyHandshakes = errors.New("too many handshakes at once (limits.handshakes)")
 
 // take waits for a turn, until the handshake's time is over.
 func (t *turn) take() error {
-	if t.over {
-		return nil
-	}
 	select {
 	case t.turns <- struct{}{}:
 		t.held = true
@@ -51,29 +47,22 @@ func (t *turn) give() {
 	}
 }
 
-// end lets the connection be used without turns.
-func (t *turn) end() {
-	t.give()
-	t.over = true
-}
-
 // handshake turns TLS on, with a turn for each part of it that computes.
 func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	s := ses.server
 	deadline := time.Now().Add(ses.rules.Timeouts.Handshake)
 	ses.front.ReadBy(deadline)
 	_ = conn.SetWriteDeadline(deadline)
-	mine := &turn{turns: ses.rules.handshakes, until: deadline}
-	t := tls.Server(heardConn{wire.NewRecords(conn), ses, mine}, ses.terms(time.Now()))
+	heard := &heardConn{Records: wire.NewRecords(conn), turn: &turn{turns: ses.rules.handshakes, until: deadline}}
+	t := tls.Server(heard, ses.terms(time.Now()))
 	err := t.Handshake()
-	mine.end()
+	offer := heard.end()
 	if err != nil {
-		s.Observer.HandshakeFailed(&ses.info, ses.offer, err)
+		s.Observer.HandshakeFailed(&ses.info, offer, err)
 		return nil, gate.Because(gate.HandshakeFailed, err)
 	}
 	_ = conn.SetDeadline(time.Time{})
-	ses.info.Offered = ses.offer.Sum()
-	ses.offer = Offer{}
+	ses.info.Offered = offer.Sum()
 	state := t.ConnectionState()
 	ses.info.TLS = &state
 	ses.info.ClientCertificate = ses.listener.clientCertificate(&state)

@@ -211,6 +211,7 @@ func (at *place) settle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.unlist(at)
+	at.evict = nil // and with it the session's beginnings
 	if at.evicted {
 		at.evicted = false
 		at.crowd = p.crowdOf(at.crowd.address)

@@ -19,15 +19,19 @@ type Offer struct {
 // Sum is the offer as far as policies can choose from it.
 func (o Offer) Sum() tlspolicy.Offer { return tlspolicy.OfferOf(o.Versions, o.Suites, o.Groups) }
 
-// heardConn is a connection under a handshake that still knows its session.
+// heardConn is a connection under a handshake, and what goes with that. It
+// stays under the session.
 type heardConn struct {
 	*wire.Records
-	session *session
-	turn    *turn
+	turn  *turn  // nil: the handshake is over
+	offer *Offer // nil: none yet, or the handshake is over
 }
 
 // Read gives up the handshake's turn while it waits.
-func (c heardConn) Read(p []byte) (int, error) {
+func (c *heardConn) Read(p []byte) (int, error) {
+	if c.turn == nil {
+		return c.Records.Read(p)
+	}
 	c.turn.give()
 	n, err := c.Records.Read(p)
 	if n > 0 {
@@ -38,11 +42,21 @@ func (c heardConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// end lets the connection be used without turns, and returns what was heard.
+func (c *heardConn) end() (offer Offer) {
+	c.turn.give()
+	if c.offer != nil {
+		offer = *c.offer
+	}
+	c.turn, c.offer = nil, nil
+	return offer
+}
+
 // hearOffer keeps the client's offer until the handshake is decided, and
 // changes nothing.
 func hearOffer(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-	if c, ok := hello.Conn.(heardConn); ok {
-		c.session.offer = Offer{hello.ServerName, hello.SupportedVersions, hello.CipherSuites, hello.SupportedCurves, hello.SupportedProtos}
+	if c, ok := hello.Conn.(*heardConn); ok {
+		c.offer = &Offer{hello.ServerName, hello.SupportedVersions, hello.CipherSuites, hello.SupportedCurves, hello.SupportedProtos}
 	}
 	return nil, nil
 }

@@ -20,9 +20,8 @@ type lot struct {
 
 // spot is what a direction has to remember of the lot.
 type spot struct {
-	raw  syscall.RawConn
-	fd   int
-	held bool // the descriptor is known to epoll
+	fd   int32
+	held bool // it is known to epoll
 }
 
 func newLot() (*lot, error) {
@@ -48,19 +47,16 @@ func newLot() (*lot, error) {
 // once for each call. Level-triggered, so that what came in before it was
 // armed counts as well.
 func (l *lot) park(p *pipe) bool {
-	if p.spot.raw == nil {
-		conn, ok := p.socket.(syscall.Conn)
-		if !ok {
-			return false
-		}
-		raw, err := conn.SyscallConn()
-		if err != nil {
-			return false
-		}
-		p.spot.raw = raw
+	conn, ok := p.socket().(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return false
 	}
 	armed := false
-	err := p.spot.raw.Control(func(fd uintptr) { armed = l.arm(p, int(fd)) })
+	err = raw.Control(func(fd uintptr) { armed = l.arm(p, int(fd)) })
 	return err == nil && armed
 }
 
@@ -68,7 +64,7 @@ func (l *lot) arm(p *pipe, fd int) bool {
 	how := syscall.EPOLL_CTL_MOD
 	if !p.spot.held {
 		how = syscall.EPOLL_CTL_ADD
-		p.spot.fd = fd
+		p.spot.fd = int32(fd)
 		l.mu.Lock()
 		for fd >= len(l.pipes) {
 			l.pipes = append(l.pipes, make([]*pipe, 1+len(l.pipes))...)

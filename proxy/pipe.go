@@ -15,18 +15,17 @@ import (
 type pipe struct {
 	relay    *relay
 	from, to net.Conn
-	socket   net.Conn // under from
 	source   *wire.Records
 	sink     *wire.Records // nil where there is no TLS
-	spot     spot          // its place in the parking lot
-	parked   bool          // guarded by the relay's mutex
-	count    atomic.Int64  // bytes moved
-	bulk     bool          // reads have been filling their buffers
-	midLine  bool          // the last byte was not the end of a line
-	readBy   time.Time     // the deadlines that are set
-	writeBy  time.Time
-	settled  bool // it has been parked before
 	oversee  func([]byte)
+	count    atomic.Int64 // bytes moved
+	readBy   int64        // the deadlines that are set, in Unix nanoseconds
+	writeBy  int64
+	spot     spot // its place in the parking lot
+	parked   bool // guarded by the relay's mutex
+	settled  bool // it has been parked before
+	bulk     bool // reads have been filling their buffers
+	midLine  bool // the last byte was not the end of a line
 }
 
 const (
@@ -46,9 +45,14 @@ const (
 func (p *pipe) connect(r *relay, from, to net.Conn) {
 	p.relay, p.from, p.to = r, from, to
 	p.source, p.sink = wire.Under(from), wire.Under(to)
-	if p.socket = from; p.source != nil {
-		p.socket = p.source.Conn
+}
+
+// socket is what is under from.
+func (p *pipe) socket() net.Conn {
+	if p.source != nil {
+		return p.source.Conn
 	}
+	return p.from
 }
 
 // start moves what has been read already, and then all that from has to say.
@@ -122,7 +126,7 @@ func (p *pipe) move(buffer []byte) (moved bool, err error) {
 			return false, err
 		}
 		if p == &p.relay.up {
-			p.relay.ses.front.Heed(err)
+			p.relay.heard = err
 		}
 		return false, errReading
 	}
@@ -140,9 +144,9 @@ func (p *pipe) write(b []byte) error {
 	}
 	now := time.Now()
 	p.relay.moved(now)
-	if patience := p.relay.ses.rules.Timeouts.Command; p.writeBy.Sub(now) < patience/2 {
-		p.writeBy = now.Add(patience)
-		_ = p.to.SetWriteDeadline(p.writeBy)
+	if by, late := renewed(p.writeBy, now, p.relay.ses.rules.Timeouts.Command); late {
+		p.writeBy = by.UnixNano()
+		_ = p.to.SetWriteDeadline(by)
 	}
 	var err error
 	if p.sink != nil {
@@ -161,23 +165,29 @@ func (p *pipe) write(b []byte) error {
 	return gate.FromBackend(err)
 }
 
-// armRead sees that a read ends soon after parkAfter. Setting a deadline costs
-// more than a small read, so the old one stays while it is good enough.
+// renewed is the deadline for a wait, and whether the one that is set will not
+// do. Setting one costs more than a small read, so the old one stays while half
+// of the wait is left.
+func renewed(set int64, now time.Time, wait time.Duration) (by time.Time, late bool) {
+	left := time.Duration(set - now.UnixNano())
+	return now.Add(wait), left < wait/2 || left > wait
+}
+
+// armRead sees that a read ends soon after parkAfter.
 func (p *pipe) armRead() {
 	wait := parkAfter
 	if ending, hurry := p.relay.told(); ending || hurry {
 		wait = quiet
 	}
-	now := time.Now()
-	if left := p.readBy.Sub(now); left < wait/2 || left > wait {
-		p.readBy = now.Add(wait)
-		_ = p.socket.SetReadDeadline(p.readBy)
+	if by, late := renewed(p.readBy, time.Now(), wait); late {
+		p.readBy = by.UnixNano()
+		_ = p.socket().SetReadDeadline(by)
 	}
 }
 
 // idle decides what a read without bytes means.
 func (p *pipe) idle() (over bool, err error) {
-	p.readBy = time.Time{}
+	p.readBy = 0
 	ending, hurry := p.relay.told()
 	switch {
 	case ending:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // relay moves a session's bytes both ways until the backend has closed, one
@@ -17,6 +18,7 @@ type relay struct {
 	ses      *session
 	up, down pipe // from the client, and to it
 	last     atomic.Int64
+	heard    error // the client's side has ended with it
 
 	mu      sync.Mutex // guards what follows, and the parking of the pipes
 	running int        // directions that have not ended
@@ -39,6 +41,8 @@ func (ses *session) startRelay() error {
 	r := &relay{ses: ses, running: 2}
 	r.up.connect(r, client, backend)
 	r.down.connect(r, backend, client)
+	r.up.count.Store(ses.front.Received())
+	r.down.count.Store(ses.front.Sent())
 	if o, ok := ses.gate.(Overseer); ok {
 		r.up.oversee = o.Oversee
 	}
@@ -95,6 +99,24 @@ func (r *relay) end(err error) {
 	r.wake()
 }
 
+// abort ends the relay at once. Closed sockets wake nobody in the lot.
+func (r *relay) abort() {
+	_ = r.up.socket().Close()
+	_ = r.down.socket().Close()
+	r.end(gate.Because(gate.Shutdown, nil))
+}
+
+// over is the end of the relay: the client's side can be spoken to again.
+func (r *relay) over() (front *wire.Conn) {
+	lot := r.ses.server.lot
+	lot.leave(&r.up)
+	lot.leave(&r.down)
+	_ = r.down.socket().Close()
+	front = wire.New(r.up.from, r.ses.limits())
+	front.Heed(r.heard)
+	return front
+}
+
 // drain asks for a goodbye between two lines of the backend.
 func (r *relay) drain() {
 	r.mu.Lock()
@@ -107,7 +129,7 @@ func (r *relay) drain() {
 func (r *relay) wake() {
 	for _, p := range []*pipe{&r.up, &r.down} {
 		if !p.unpark() {
-			_ = p.socket.SetReadDeadline(time.Now())
+			_ = p.socket().SetReadDeadline(time.Now())
 		}
 	}
 }

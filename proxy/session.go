@@ -19,15 +19,14 @@ type session struct {
 	rules    *Generation // the listener's
 	info     Info
 	gate     Gate
-	front    *wire.Conn
-	offer    Offer // of the ClientHello, kept until the handshake is decided
 	place    *place
 	attempt  attempt
 	pool     *Pool // of the backend
 	home     *Pool // where the session began, if there are routes
 
 	mu       sync.Mutex
-	back     *wire.Conn // nil until dialled
+	front    *wire.Conn // nil while it is relayed, for hours
+	back     *wire.Conn // nil until dialled, and likewise
 	depart   func()     // gives the place at the backend back
 	relay    *relay     // nil until it is relayed
 	draining bool
@@ -37,10 +36,7 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, at *place) *sess
 	g := l.generation
 	ses := &session{server: s, listener: l, rules: g, place: at}
 	ses.info = Info{ID: newID(), Listener: l, Client: p.client, Local: p.local, Via: p.via, Opened: time.Now()}
-	ses.front = wire.New(conn, wire.Limits{
-		Line: max(g.Limits.Line, g.Limits.Token+besideToken), Wait: g.Timeouts.Command, Text: g.Timeouts.Data,
-		Verdict: g.Timeouts.Command, Write: g.Timeouts.Command, Transaction: g.Timeouts.Message,
-	})
+	ses.front = wire.New(conn, ses.limits())
 	ses.front.Handshake, ses.front.Lifted = ses.handshake, at.settle
 	at.onEviction(ses.front.Expire)
 	ses.front.Deadline(ses.info.Opened.Add(g.Timeouts.Login))
@@ -58,6 +54,15 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, at *place) *sess
 	}
 	ses.gate = l.NewGate(facts)
 	return ses
+}
+
+// limits are those of the client's side.
+func (ses *session) limits() wire.Limits {
+	l, t := ses.rules.Limits, ses.rules.Timeouts
+	return wire.Limits{
+		Line: max(l.Line, l.Token+besideToken), Wait: t.Command, Text: t.Data,
+		Verdict: t.Command, Write: t.Command, Transaction: t.Message,
+	}
 }
 
 // besideToken is the room for a tag, a command and a mechanism in front of a
@@ -80,18 +85,21 @@ func (ses *session) run() {
 func (ses *session) finish(err error) {
 	err = ses.judge(err)
 	why := gate.ReasonOf(err)
-	if ses.relay == nil || !ses.relay.mute {
-		ses.gate.Refuse(ses.front, why)
+	front, r := ses.front, ses.relay
+	if r != nil {
+		front = r.over()
+		ses.info.TLS = front.TLS()
 	}
-	end := Summary{Received: ses.front.Received(), Sent: ses.front.Sent(), Reason: why, Err: errors.Unwrap(err)}
-	if r := ses.relay; r != nil {
+	if r == nil || !r.mute {
+		ses.gate.Refuse(front, why)
+	}
+	end := Summary{Received: front.Received(), Sent: front.Sent(), Reason: why, Err: errors.Unwrap(err)}
+	if r != nil {
 		end.Received += r.up.count.Load()
 		end.Sent += r.down.count.Load()
-		ses.server.lot.leave(&r.up)
-		ses.server.lot.leave(&r.down)
 	}
 	ses.part()
-	_ = ses.front.Close()
+	_ = front.Close()
 	ses.server.Observer.Closed(&ses.info, end)
 	ses.server.forget(ses)
 }
@@ -120,24 +128,26 @@ func (ses *session) converse() error {
 func (ses *session) drain() {
 	ses.mu.Lock()
 	ses.draining = true
-	r := ses.relay
+	front, r := ses.front, ses.relay
 	ses.mu.Unlock()
-	ses.front.Interrupt()
 	if r != nil {
 		r.drain()
+	} else {
+		front.Interrupt()
 	}
 }
 
 func (ses *session) abort() {
 	ses.mu.Lock()
-	back, r := ses.back, ses.relay
+	front, back, r := ses.front, ses.back, ses.relay
 	ses.mu.Unlock()
-	ses.front.Abort()
+	if r != nil {
+		r.abort()
+		return
+	}
+	front.Abort()
 	if back != nil {
 		back.Abort()
-	}
-	if r != nil {
-		r.end(gate.Because(gate.Shutdown, nil)) // closed sockets wake nobody in the lot
 	}
 }
 
@@ -150,10 +160,12 @@ func (ses *session) sweep(now time.Time) {
 	}
 }
 
-// announce makes the relay known to drain and sweep.
+// announce makes the relay known to drain and sweep, and drops what it needs no
+// more: most of its time a session is relayed, and silent.
 func (ses *session) announce(r *relay) {
 	ses.mu.Lock()
-	ses.relay = r
+	ses.relay, ses.front, ses.back = r, nil, nil
+	ses.info.TLS = nil
 	draining := ses.draining
 	ses.mu.Unlock()
 	if draining {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"strings"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -43,9 +44,9 @@ func (ses *session) Admit(user string) error {
 // Login takes note of how the backend has answered.
 func (ses *session) Login(user, mechanism string, ok bool) {
 	if ok {
-		ses.info.User = user
+		ses.info.User = strings.Clone(user) // without the line that it came in, and its password
 	}
-	ses.attempt.open = false
+	ses.attempt = attempt{}
 	ses.server.logins.answered(ses.info.Client.Addr(), user, ok, time.Now())
 	ses.server.Observer.Login(&ses.info, user, mechanism, ok)
 }
