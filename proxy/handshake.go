@@ -53,11 +53,13 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	deadline := time.Now().Add(ses.rules.Timeouts.Handshake)
 	ses.front.ReadBy(deadline)
 	_ = conn.SetWriteDeadline(deadline)
-	heard := &heardConn{Records: wire.NewRecords(conn), turn: &turn{turns: ses.rules.handshakes, until: deadline}}
+	last := &tail{}
+	heard := &heardConn{Records: wire.NewRecords(conn), turn: &turn{turns: ses.rules.handshakes, until: deadline}, tail: last}
 	t := tls.Server(heard, ses.terms(time.Now()))
 	err := t.Handshake()
 	offer := heard.end()
 	if err != nil {
+		err = last.explain(err)
 		s.Observer.HandshakeFailed(&ses.info, offer, err)
 		return nil, gate.Because(gate.HandshakeFailed, err)
 	}

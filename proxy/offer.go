@@ -25,6 +25,7 @@ type heardConn struct {
 	*wire.Records
 	turn  *turn  // nil: the handshake is over
 	offer *Offer // nil: none yet, or the handshake is over
+	tail  *tail  // nil: the handshake is over
 }
 
 // Read gives up the handshake's turn while it waits.
@@ -35,6 +36,7 @@ func (c *heardConn) Read(p []byte) (int, error) {
 	c.turn.give()
 	n, err := c.Records.Read(p)
 	if n > 0 {
+		c.tail.add(p[:n])
 		if late := c.turn.take(); late != nil {
 			return 0, late
 		}
@@ -48,7 +50,7 @@ func (c *heardConn) end() (offer Offer) {
 	if c.offer != nil {
 		offer = *c.offer
 	}
-	c.turn, c.offer = nil, nil
+	c.turn, c.offer, c.tail = nil, nil, nil
 	return offer
 }
 

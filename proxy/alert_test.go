@@ -1,0 +1,58 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// What clients say as their last word reaches the log, in clear as it may be.
+func TestAlertInClear(t *testing.T) {
+	certificates := []tls.Certificate{testca.New(t).ECDSA(t, "localhost")}
+	for _, tt := range []struct {
+		name   string
+		record []byte
+		want   error
+	}{
+		{"unknown_ca", []byte{21, 3, 3, 0, 2, 2, 48}, tls.AlertError(48)},
+		{"certificate_expired", []byte{21, 3, 3, 0, 2, 2, 45}, tls.AlertError(45)},
+		{"a warning", []byte{21, 3, 3, 0, 2, 1, 48}, nil},
+		{"another record", []byte{23, 3, 3, 0, 2, 2, 48}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			defer ours.Close()
+			go func() {
+				defer theirs.Close()
+				// As OpenSSL does: the certificate is refused before there are keys
+				// to say so with.
+				_ = tls.Client(theirs, &tls.Config{InsecureSkipVerify: true, VerifyConnection: func(tls.ConnectionState) error {
+					_, _ = theirs.Write(tt.record)
+					_, _ = theirs.Read(make([]byte, 100))
+					return net.ErrClosed
+				}}).Handshake()
+			}()
+			last := &tail{}
+			heard := &heardConn{Records: wire.NewRecords(ours), turn: &turn{turns: make(chan struct{}, 1)}, tail: last}
+			err := last.explain(tls.Server(heard, &tls.Config{Certificates: certificates}).Handshake())
+			remote, ok := errors.AsType[*net.OpError](err)
+			if !ok || (remote.Op == "remote error") != (tt.want != nil) || tt.want != nil && remote.Err != tt.want {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+func TestTail(t *testing.T) {
+	var last tail
+	for _, piece := range []string{"a long beginning", "", "12", "3", "4567", "8"} {
+		last.add([]byte(piece))
+	}
+	if string(last[:]) != "2345678" {
+		t.Errorf("%q", last[:])
+	}
+}
