@@ -56,7 +56,7 @@ func (u *upkeep) store(c *configs.Config, served configs.Served) (*certs.Store, 
 		u.log.Warn("certificate: "+f.Text, "file", f.File)
 	}
 	for i, f := range files {
-		load := func() error { return u.reloadPair(c, keeper, i) }
+		load := func() error { return u.reloadPair(c, served, keeper, i) }
 		if err := u.files.Add(load, f.Cert, f.Key); err != nil {
 			return nil, err
 		}
@@ -88,15 +88,17 @@ func inspect(c *configs.Config, served configs.Served) certs.Inspection {
 }
 
 // reloadPair serves a pair of files anew, and says so if it is another one.
-func (u *upkeep) reloadPair(c *configs.Config, keeper *certs.Keeper, i int) error {
+func (u *upkeep) reloadPair(c *configs.Config, served configs.Served, keeper *certs.Keeper, i int) error {
 	changed, err := keeper.Reload(i, time.Now())
 	if err != nil || !changed {
 		return err
 	}
 	file, now := keeper.Files[i], keeper.Store.Certificates()[i]
 	u.log.Info("certificate replaced", "file", file.Cert, "certificate", certs.Facts(now, time.Now()))
-	in := inspect(c, configs.Served{}) // another one may be for the hostname
-	for _, f := range in.Files([]certs.File{file}, []tls.Certificate{now}) {
+	in := inspect(c, served)
+	names := in.Names(keeper.Store.Certificates())
+	in.Hostname = "" // which is for all of them together
+	for _, f := range append(in.Files([]certs.File{file}, []tls.Certificate{now}), names...) {
 		u.log.Warn("certificate: "+f.Text, "file", f.File)
 	}
 	return nil

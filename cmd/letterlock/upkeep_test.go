@@ -190,6 +190,13 @@ func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
 		t.Errorf("the status page is told %+v", f)
 	}
 	ask("b NOOP", "b OK")
+
+	w.put(w.ca.ECDSA(t, "www.example.org"))
+	w.now.Load().upkeep.files.Look()
+	w.now.Load().upkeep.files.Look()
+	if want := "; they are for www.example.org"; !strings.Contains(w.log.String(), want) {
+		t.Errorf("the log does not tell of another name:\n%s", w.log)
+	}
 }
 
 // The goroutine itself: it looks by the clock, until it is told to end.

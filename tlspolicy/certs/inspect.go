@@ -44,14 +44,19 @@ func (in Inspection) Files(files []File, certs []tls.Certificate) []Finding {
 		in.Certificate(certs[i], say)
 		in.key(f, say)
 	}
-	if len(certs) > 0 && in.Hostname != "" && !slices.ContainsFunc(certs, func(c tls.Certificate) bool { return c.Leaf.VerifyHostname(in.Hostname) == nil }) {
-		var names []string
-		for _, c := range certs {
-			names = append(names, c.Leaf.DNSNames...)
-		}
-		all = append(all, Finding{Text: fmt.Sprintf("no certificate is for the hostname %s; they are for %s", in.Hostname, list(names))})
+	return append(all, in.Names(certs)...)
+}
+
+// Names looks for a certificate for the hostname.
+func (in Inspection) Names(certs []tls.Certificate) []Finding {
+	if len(certs) == 0 || in.Hostname == "" || slices.ContainsFunc(certs, func(c tls.Certificate) bool { return c.Leaf.VerifyHostname(in.Hostname) == nil }) {
+		return nil
 	}
-	return all
+	var names []string
+	for _, c := range certs {
+		names = append(names, c.Leaf.DNSNames...)
+	}
+	return []Finding{{Text: fmt.Sprintf("no certificate is for the hostname %s; they are for %s", in.Hostname, list(names))}}
 }
 
 // order tells how a file had to be mended.
@@ -149,10 +154,15 @@ func (in Inspection) trust(c tls.Certificate, say func(string, ...any)) {
 		when = c.Leaf.NotBefore
 	}
 	_, err := c.Leaf.Verify(x509.VerifyOptions{Roots: in.Roots, Intermediates: intermediates, CurrentTime: when, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
-	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
+	unknown := x509.UnknownAuthorityError{}
+	switch {
+	case err == nil:
+	case errors.As(err, &unknown) && bytes.Equal(last.RawIssuer, last.RawSubject):
+		say("the chain ends with the root %q, which this machine does not trust; if it is your own authority, clients need it", last.Subject.CommonName)
+	case errors.As(err, &unknown):
 		say("the chain ends with a certificate from %q, which is neither in the file nor a root that this machine trusts: append it if it is an intermediate%s; if it is your own authority, clients need its root",
 			last.Issuer.CommonName, from(last))
-	} else if err != nil {
+	default:
 		say("the chain does not verify: %v", err)
 	}
 }

@@ -21,6 +21,7 @@ func TestInspectionFindsInWords(t *testing.T) {
 		})
 	}
 	var nobody *entity
+	own := newHierarchy(t)
 	small := h.intermediate.issue(t, name, rsaKey(t, 1024), server(name))
 	for what, tt := range map[string]struct {
 		chain []*entity // the leaf first, in the file's order if file is nil
@@ -47,6 +48,7 @@ func TestInspectionFindsInWords(t *testing.T) {
 		"no intermediate, roots unknown": {[]*entity{issue(func(c *x509.Certificate) { c.IssuingCertificateURL = []string{"http://ca.example/i.der"} })}, false,
 			`clients that do not know "test intermediate" will refuse (http://ca.example/i.der)`},
 		"an authority of one's own": {[]*entity{newHierarchy(t).leaf(t, name)}, true, "if it is your own authority"},
+		"with its root":             {[]*entity{own.leaf(t, name), own.intermediate, own.root}, true, "the chain ends with the root"},
 		"wrong order":               {[]*entity{h.intermediate, h.leaf(t, name)}, true, "another order than the file's, which should begin with the certificate of mail.example.com"},
 		"strangers":                 {[]*entity{h.leaf(t, name), h.intermediate, newHierarchy(t).root}, true, "of its 3 certificates 1 have no part in the chain"},
 	} {
