@@ -85,7 +85,7 @@ func testsslVersion(t *testing.T) int {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	m := regexp.MustCompile(`(?:testssl|version)\D*(\d)\.(\d+)`).FindSubmatch(out)
+	m := regexp.MustCompile(`(?:testssl|version).*?(\d)\.(\d+)`).FindSubmatch(out)
 	if m == nil {
 		t.Fatalf("which version is this?\n%s", out)
 	}
