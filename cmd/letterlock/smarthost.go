@@ -2,14 +2,15 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
@@ -30,7 +31,7 @@ const (
 
 // newSmarthost is a listener whose gate finds its backends by itself.
 func newSmarthost(c *configs.Config, l configs.Listener, u *upkeep) (*proxy.Listener, error) {
-	finder, err := newFinder(c, u.log)
+	finder, err := newFinder(c, u)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func newSmarthost(c *configs.Config, l configs.Listener, u *upkeep) (*proxy.List
 }
 
 // newFinder reads what files there are, and asks nobody yet.
-func newFinder(c *configs.Config, log *slog.Logger) (*nexthop.Finder, error) {
+func newFinder(c *configs.Config, u *upkeep) (*nexthop.Finder, error) {
 	s := c.Smarthost
 	resolvers, err := resolversOf(s)
 	if err != nil {
@@ -68,20 +69,18 @@ func newFinder(c *configs.Config, log *slog.Logger) (*nexthop.Finder, error) {
 	}
 	f.DNS = servers
 	if s.MTASTSOn() {
-		f.Policies = sts.NewStore(filepath.Join(c.StateDir, "mta-sts"), servers, sts.NewWeb(servers, ownAddress, nil), log)
+		f.Policies = sts.NewStore(filepath.Join(c.StateDir, "mta-sts"), servers, sts.NewWeb(servers, ownAddress, nil), u.log)
 	}
-	if f.Roots, err = rootsIn(s.CA); err != nil {
+	if f.Roots, err = u.roots(s.CA); err != nil {
 		return nil, err
 	}
 	if own := s.ClientCertificate; own != nil {
-		pair, err := certs.Load([]certs.File{{Cert: own.Cert, Key: own.Key}})
-		if err != nil {
+		if f.Certificate, err = u.clientCertificate(*own); err != nil {
 			return nil, fmt.Errorf("smarthost.client_certificate: %w", err)
 		}
-		f.Certificate = &pair[0]
 	}
 	for _, d := range s.Destinations {
-		made, err := destinationOf(c, d)
+		made, err := destinationOf(c, d, u)
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +89,7 @@ func newFinder(c *configs.Config, log *slog.Logger) (*nexthop.Finder, error) {
 	return f, nil
 }
 
-func destinationOf(c *configs.Config, d configs.Destination) (nexthop.Destination, error) {
+func destinationOf(c *configs.Config, d configs.Destination, u *upkeep) (nexthop.Destination, error) {
 	made := nexthop.Destination{Domains: d.Domains, Rules: nexthop.Rules{
 		Level: configs.LevelOf(c.Smarthost.Level), Signals: d.Level == "",
 		Match: d.Match, ServerName: d.ServerName, Fingerprints: d.Fingerprints,
@@ -109,16 +108,41 @@ func destinationOf(c *configs.Config, d configs.Destination) (nexthop.Destinatio
 	if made.Rules.Policy, err = c.PolicyOfDestination(d); err != nil {
 		return made, err
 	}
-	made.Rules.Roots, err = rootsIn(d.CA)
+	made.Rules.Roots, err = u.roots(d.CA)
 	return made, err
 }
 
-// rootsIn reads a file of authorities; without one they are the system's.
-func rootsIn(file string) (*x509.CertPool, error) {
+// roots reads a file of authorities, and again when it changes; without one
+// they are the system's.
+func (u *upkeep) roots(file string) (func() *x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	return certs.ReadPool(file)
+	var present atomic.Pointer[x509.CertPool]
+	return present.Load, u.files.Add(func() error {
+		pool, err := certs.ReadPool(file)
+		if err == nil {
+			present.Store(pool)
+		}
+		return err
+	}, file)
+}
+
+// clientCertificate reads the certificate that we show to servers, and again
+// when it changes.
+func (u *upkeep) clientCertificate(own configs.Certificate) (func() *tls.Certificate, error) {
+	var present atomic.Pointer[tls.Certificate]
+	return present.Load, u.files.Add(func() error {
+		pair, err := certs.Load([]certs.File{{Cert: own.Cert, Key: own.Key}})
+		if err != nil {
+			return err
+		}
+		if usage := pair[0].Leaf.ExtKeyUsage; len(usage) > 0 && !slices.Contains(usage, x509.ExtKeyUsageClientAuth) && !slices.Contains(usage, x509.ExtKeyUsageAny) {
+			u.log.Warn("the certificate for other servers is not meant for clients; some will not take it", "file", own.Cert)
+		}
+		present.Store(&pair[0])
+		return nil
+	}, own.Cert, own.Key)
 }
 
 // ownAddress reports whether an address that a stranger's MX record may lead

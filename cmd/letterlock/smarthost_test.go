@@ -18,6 +18,7 @@ import (
 	gosmtp "github.com/emersion/go-smtp"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/testca"
 )
 
 // sink takes mail and forgets it.
@@ -95,6 +96,9 @@ listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
 			t.Errorf("the log lacks %s:\n%s", want, w.log)
 		}
 	}
+	if !strings.Contains(w.log.String(), "is not meant for clients") {
+		t.Error("nothing is said of the certificate for servers that is shown to servers")
+	}
 	metrics := httptest.NewRecorder()
 	w.pages.ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
 	for _, want := range []string{
@@ -106,6 +110,31 @@ listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
 		if !strings.Contains(metrics.Body.String(), want) {
 			t.Errorf("the metrics lack %s", want)
 		}
+	}
+}
+
+// The files of a smarthost are read again when they change.
+func TestSmarthostFilesAreReplaced(t *testing.T) {
+	address, serve := remote(t)
+	w := newWorld(t, fmt.Sprintf(`
+smarthost:
+  resolvers: [127.0.0.1]
+  ca: ca.pem
+  destinations: [{domains: ["*"], next_hop: "[127.0.0.1]%s", level: secure, match: [mx.example.net]}]
+listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
+`, strings.TrimPrefix(address, "127.0.0.1")))
+	other := testca.New(t).ECDSA(t, "mx.example.net")
+	serve(other)
+	if err := w.submit("bob@example.net"); err == nil || !strings.Contains(err.Error(), "not verified") {
+		t.Fatal(err)
+	}
+	chain, _ := testca.PEM(t, other)
+	if err := os.WriteFile(filepath.Join(w.folder, "ca.pem"), chain, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.now.Load().upkeep.files.Reload()
+	if err := w.submit("bob@example.net"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -19,10 +19,10 @@ type Rules struct {
 	// the level. At none there is nothing to heed.
 	Signals bool
 
-	Match        []string       // as outbound.Names takes it; nil: that of the level
-	ServerName   string         // for SNI; empty: the server's name
-	Fingerprints []outbound.Sum // at level fingerprint
-	Roots        *x509.CertPool // nil: those of the Finder
+	Match        []string              // as outbound.Names takes it; nil: that of the level
+	ServerName   string                // for SNI; empty: the server's name
+	Fingerprints []outbound.Sum        // at level fingerprint
+	Roots        func() *x509.CertPool // nil: those of the Finder
 }
 
 // Destination is a row of the administrator's table.

@@ -46,8 +46,8 @@ type Finder struct {
 	Names []string              // our own: mail for a server of that name would come back
 	Own   func(netip.Addr) bool // addresses to which no MX record may send us; nil: none
 
-	Certificate *tls.Certificate // shown to servers that ask; nil: none
-	Roots       *x509.CertPool   // nil: the system's authorities
+	Certificate func() *tls.Certificate // shown to servers that ask; nil: none
+	Roots       func() *x509.CertPool   // nil: the system's authorities
 	Sessions    outbound.Sessions
 
 	spared spared
@@ -143,6 +143,10 @@ func (f *Finder) hosts(ctx context.Context, t target) ([]host, error) {
 // ranked puts servers in order of preference, those of the same in any. We
 // and those behind us are left out: the mail would come back.
 func (f *Finder) ranked(t target, all []*dnsmessage.MXResource) ([]string, error) {
+	all = slices.DeleteFunc(all, func(mx *dnsmessage.MXResource) bool { return !legalName(fold(mx.MX.String())) })
+	if len(all) == 0 {
+		return nil, failure(nil, "451 4.4.4 The MX records of %s name no host", t.name)
+	}
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	slices.SortStableFunc(all, func(a, b *dnsmessage.MXResource) int { return int(a.Pref) - int(b.Pref) })
 	var names []string
@@ -174,7 +178,10 @@ func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
 	if hop.Terms, err = f.terms(ctx, t, server{h.name, found.canonical, h.secure && found.secure}); err != nil {
 		return hop, err
 	}
-	hop.Terms.Certificate, hop.Terms.Classical = f.Certificate, f.isSpared(h.name)
+	hop.Terms.Classical = f.isSpared(h.name)
+	if f.Certificate != nil {
+		hop.Terms.Certificate = f.Certificate()
+	}
 	hop.Terms.Sessions = f.Sessions.For(hop.Terms, h.name)
 	return hop, nil
 }
@@ -224,7 +231,9 @@ func (f *Finder) lookUp(ctx context.Context, name string) (addresses, error) {
 		}
 		found.secure = found.secure && answer.Secure
 		for _, r := range answer.Records {
-			found.canonical = fold(r.Header.Name.String())
+			if owner := fold(r.Header.Name.String()); legalName(owner) {
+				found.canonical = owner
+			}
 			found.ips = append(found.ips, addressOf(r))
 		}
 	}
@@ -242,6 +251,15 @@ func addressOf(r dnsmessage.Resource) netip.Addr {
 		return netip.AddrFrom16(body.AAAA).Unmap()
 	}
 	return netip.Addr{}
+}
+
+// legalName takes what the names of hosts consist of, and the underscore that
+// some have. DNS itself would carry anything, line ends into replies and the
+// log as well.
+func legalName(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '-' && r != '.' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
+	})
 }
 
 func fold(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }

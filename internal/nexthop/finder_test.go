@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -52,10 +53,9 @@ func (z zone) Ask(_ context.Context, name string, kind dnsmessage.Type) (resolve
 func body(kind dnsmessage.Type, text string) dnsmessage.ResourceBody {
 	switch kind {
 	case dnsmessage.TypeMX:
-		var pref uint16
-		var name string
-		_, _ = fmt.Sscan(text, &pref, &name)
-		return &dnsmessage.MXResource{Pref: pref, MX: dnsmessage.MustNewName(strings.TrimSuffix(name, ".") + ".")}
+		pref, name, _ := strings.Cut(text, " ")
+		number, _ := strconv.ParseUint(pref, 10, 16)
+		return &dnsmessage.MXResource{Pref: uint16(number), MX: dnsmessage.MustNewName(strings.TrimSuffix(name, ".") + ".")}
 	case dnsmessage.TypeA:
 		return &dnsmessage.AResource{A: netip.MustParseAddr(text).As4()}
 	case dnsmessage.TypeAAAA:
@@ -92,6 +92,8 @@ func TestHops(t *testing.T) {
 		"MX loopback.example":     "10 localhost.example",
 		"A localhost.example":     "127.0.0.1",
 		"MX relay.example":        "10 mx2.a.example",
+		"MX odd.example":          "10 a\r\n250.example, 20 mx2.a.example, 30 é.example",
+		"MX odder.example":        "10 a\x00.example",
 		"A one-family.example":    "SERVFAIL",
 		"MX six.example":          "10 one-family.example",
 		"AAAA one-family.example": "2001:db8::6",
@@ -108,6 +110,8 @@ func TestHops(t *testing.T) {
 		"A.Example.":           "mx1.a.example 192.0.2.1:25,[2001:db8::1]:25; mx2.a.example 192.0.2.2:25",
 		"bare.example":         "bare.example 192.0.2.3:25",
 		"six.example":          "one-family.example [2001:db8::6]:25",
+		"odd.example":          "mx2.a.example 192.0.2.2:25",
+		"odder.example":        "451 4.4.4 The MX records of odder.example name no host",
 		"null.example":         "556 5.1.10 Domain null.example does not accept mail (null MX)",
 		"broken.example":       "451 4.4.3 Name service error for name=broken.example type=MX",
 		"nothing.example":      "550 5.4.4 Host or domain name not found: nothing.example has neither MX nor address records",

@@ -2,6 +2,7 @@ package nexthop
 
 import (
 	"context"
+	"crypto/x509"
 	"net/netip"
 	"slices"
 
@@ -50,12 +51,14 @@ func (f *Finder) terms(ctx context.Context, t target, s server) (outbound.Terms,
 
 // at are the terms of a level.
 func (f *Finder) at(level outbound.Level, t target, s server) outbound.Terms {
-	terms := outbound.Terms{Level: level, Policy: level.Policy(), ServerName: s.name, Roots: t.rules.Roots}
+	terms := outbound.Terms{Level: level, Policy: level.Policy(), ServerName: s.name}
 	if t.rules.Policy != nil {
 		terms.Policy = *t.rules.Policy
 	}
-	if terms.Roots == nil {
-		terms.Roots = f.Roots
+	for _, roots := range []func() *x509.CertPool{t.rules.Roots, f.Roots} {
+		if roots != nil && terms.Roots == nil {
+			terms.Roots = roots()
+		}
 	}
 	if t.rules.ServerName != "" {
 		terms.ServerName = t.rules.ServerName

@@ -54,7 +54,7 @@ func TestEveryLevelAgainstEveryServer(t *testing.T) {
 			t.Run(tt.rules.Level.String()+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				w, b := newWorld(t), &inbox{}
-				w.finder.Roots = ca.Pool
+				w.ca = ca
 				w.domain(domain, tt.rules, server(b))
 				want, known := tt.want[name]
 				if !known {
@@ -146,7 +146,7 @@ func TestMTASTS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, b := newWorld(t), &inbox{}
-			w.finder.Roots = ca.Pool
+			w.ca = ca
 			w.finder.Policies = published{domain: {Mode: tt.mode, MX: []string{tt.mx}}}
 			serve := b.serve()
 			if tt.certificate != nil {

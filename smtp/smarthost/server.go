@@ -67,8 +67,12 @@ func (r reply) first() string {
 	return clean(string(line))
 }
 
-// maxReply bounds a reply, in bytes.
-const maxReply = 64 << 10
+// maxReply bounds a reply, maxReplyLine what of each of its lines goes on, in
+// bytes (RFC 5321 §4.5.3.1.5 has 512).
+const (
+	maxReply     = 64 << 10
+	maxReplyLine = 1000
+)
 
 func (s *server) readReply() (reply, error) { return s.readLines(s.back.ReadLine) }
 
@@ -90,7 +94,7 @@ func (s *server) readLines(read func() ([]byte, error)) (reply, error) {
 			return reply{}, syntax.ErrReply
 		}
 		r.code = code
-		r.text = append(append(r.text, line...), "\r\n"...)
+		r.text = append(append(r.text, line[:min(len(line), maxReplyLine)]...), "\r\n"...)
 		if last {
 			s.gone = code == 421
 			return r.softened(), nil
@@ -126,7 +130,12 @@ func (s *server) exchange(line string) (reply, error) {
 		s.gone = true
 		return reply{}, err
 	}
-	return s.readReply()
+	r, err := s.readReply()
+	if err == nil && r.code/100 == 3 && line != "DATA" { // to go on is an answer to that alone
+		s.gone = true
+		return reply{}, syntax.ErrReply
+	}
+	return r, err
 }
 
 // offers reports whether the server has an extension.

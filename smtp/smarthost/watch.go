@@ -33,7 +33,7 @@ func (s Server) String() string {
 		return "none"
 	}
 	ip, port := split(s.Address)
-	return s.Host + "[" + ip + "]:" + port
+	return clean(s.Host) + "[" + ip + "]:" + port
 }
 
 // Handshake is TLS with a server.

@@ -3,6 +3,7 @@ package smarthost_test
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
@@ -47,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{book: &book{}, t: t, ca: testca.New(t), dns: testdns.New(t), limit: 1 << 20, net: [2]byte{byte(1 + rand.IntN(250)), byte(rand.IntN(250))}}
 	w.dns.Behave(true, false, dnsmessage.RCodeSuccess)
 	w.finder = &nexthop.Finder{
-		DNS: nexthop.Servers{resolver.Resolver{Address: w.dns.Address}}, Validates: true, Roots: w.ca.Pool,
+		DNS: nexthop.Servers{resolver.Resolver{Address: w.dns.Address}}, Validates: true, Roots: func() *x509.CertPool { return w.ca.Pool },
 		Names: []string{"mail.example.com"}, Default: nexthop.Rules{Level: outbound.May, Signals: true}, Sessions: outbound.NewSessions(10),
 	}
 	return w

@@ -1,0 +1,178 @@
+package smarthost
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"iter"
+	"net"
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/nexthop"
+	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+// tape is a connection on which one side has been recorded. What is said on
+// it lets the next piece be heard, so that nobody hears an answer too early.
+type tape struct {
+	net.Conn
+	pieces []string
+	due    bytes.Buffer
+	told   bytes.Buffer
+}
+
+func newTape(pieces ...string) *tape {
+	p := &tape{pieces: pieces}
+	p.next()
+	return p
+}
+
+func (p *tape) next() {
+	if len(p.pieces) > 0 {
+		p.due.WriteString(p.pieces[0])
+		p.pieces = p.pieces[1:]
+	}
+}
+
+func (p *tape) Read(b []byte) (int, error) { return p.due.Read(b) }
+
+func (p *tape) Write(b []byte) (int, error) {
+	p.next()
+	return p.told.Write(b)
+}
+
+func (p *tape) Close() error                     { return nil }
+func (p *tape) SetDeadline(time.Time) error      { return nil }
+func (p *tape) SetReadDeadline(time.Time) error  { return nil }
+func (p *tape) SetWriteDeadline(time.Time) error { return nil }
+
+var patient = wire.Limits{Line: 64 << 10, Wait: time.Minute, Text: time.Minute, Verdict: time.Minute, Write: time.Minute, Lenient: true}
+
+// lone is a Finder and a Watch of one server.
+type lone struct{ level outbound.Level }
+
+func (l lone) Hops(context.Context, string) iter.Seq2[nexthop.Hop, error] {
+	return func(yield func(nexthop.Hop, error) bool) {
+		yield(nexthop.Hop{Host: "mx.example", Addresses: []string{"192.0.2.25:25"}, Terms: outbound.Terms{Level: l.level, Policy: l.level.Policy()}}, nil)
+	}
+}
+
+func (lone) Spare(string)                                  {}
+func (lone) Secured(Handshake)                             {}
+func (lone) Unsecured(Server, outbound.Level, bool, error) {}
+func (lone) Ended(Delivery)                                {}
+
+// converse plays a client and the server that its mail goes to; each piece of
+// the server's is an answer.
+func converse(client, server []string, level outbound.Level) (toClient, toServer string) {
+	front := newTape(client...)
+	var backs []*tape
+	s := &gate.Session{
+		ID: "ID", Hostname: "mail.example.com", Banner: "ready", Client: netip.MustParseAddrPort("127.0.0.1:4321"),
+		Date: func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" }, Limits: gate.Limits{Errors: 5},
+		Search: func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) },
+		Connect: func(_ context.Context, _ string, config *tls.Config) (*wire.Conn, error) {
+			tape := newTape(server...)
+			backs = append(backs, tape)
+			back := wire.New(tape, patient)
+			if config != nil {
+				back.Handshake = func(net.Conn) (*tls.Conn, error) { return nil, io.EOF }
+			}
+			return back, nil
+		},
+	}
+	limits := patient
+	limits.Lenient = false
+	g, conn := New(s, Options{Name: "mail.example.com", Finder: lone{level}, Watch: lone{level}, Message: 1 << 20, Recipients: 10}), wire.New(front, limits)
+	err := g.Settle(conn, nil)
+	g.Refuse(conn, gate.ReasonOf(err))
+	for _, b := range backs {
+		toServer += b.told.String()
+	}
+	return front.told.String(), toServer
+}
+
+var replyForm = regexp.MustCompile(`^(?:[2-5][0-9][0-9]-[^\r\n]*\r\n)*([2-5])[0-9][0-9](?: [^\r\n]*)?\r\n`)
+
+// classes are the first digits of the replies that were heard.
+func classes(t *testing.T, heard string) (digits string) {
+	t.Helper()
+	for rest := heard; rest != ""; {
+		m := replyForm.FindStringSubmatch(rest)
+		if m == nil {
+			t.Fatalf("no reply: %q", rest)
+		}
+		digits += m[1]
+		rest = rest[len(m[0]):]
+	}
+	return digits
+}
+
+// Whatever a server answers: the client hears replies, one for each command,
+// and a yes to its message only if the server has said so; and above may
+// nothing of the mail is said in clear.
+func FuzzServer(f *testing.F) {
+	for _, said := range []string{
+		"220 mx|250 mx|250 ok|250 ok|354 go|250 done|221 bye",
+		"220 mx|250-mx\r\n250 STARTTLS|220 go|250 mx|250 ok|250 ok|354 go|250 done",
+		"220 mx|500 what|250 mx|250 ok|550-no\r\n550 such user|250 ok",
+		"220-mx\r\n220 mx|250 mx|250 ok|250 ok|354 go|421 bye", "554 no", "", "220 mx|250 mx|250 ok|250 ok|354 go\r\n250 done|250 done",
+	} {
+		f.Add(said, false)
+		f.Add(said, true)
+	}
+	const client = "EHLO legacy\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nNOOP\r\nDATA\r\n"
+	f.Fuzz(func(t *testing.T, said string, strict bool) {
+		level := outbound.May
+		if strict {
+			level = outbound.Encrypt
+		}
+		var answers []string
+		for answer := range strings.SplitSeq(said, "|") {
+			answers = append(answers, answer+"\r\n")
+		}
+		heard, told := converse([]string{client, "text\r\n.\r\nQUIT\r\n"}, answers, level)
+		if strict && strings.Contains(told, "MAIL FROM") {
+			t.Fatalf("told in clear: %q", told)
+		}
+		got := classes(t, heard)
+		// Greeting, EHLO, MAIL and NOOP are ours, as is QUIT behind a message.
+		own := strings.Count(heard, "250 2.0.0 OK\r\n") + strings.Count(heard, "221 2.0.0 Bye\r\n") + 3
+		if yes := len(positive.FindAllString(said, -1)); !strings.HasPrefix(got, "222") || strings.Count(got, "2") > own+yes {
+			t.Fatalf("the client hears %q of %q", heard, said)
+		}
+		if strings.Contains(got, "3") && !strings.Contains(told, "text\r\n.\r\n") {
+			t.Fatalf("the text is lost: %q", told)
+		}
+	})
+}
+
+// positive is the last line of an answer that says yes.
+var positive = regexp.MustCompile(`(?m)(?:^|\|)2[0-9][0-9](?: |\r?$|\|)`)
+
+// Whatever the legacy server says: replies, and an end.
+func FuzzClient(f *testing.F) {
+	for _, said := range []string{
+		"EHLO legacy\r\nMAIL FROM:<a@example.com> SIZE=7 BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<b@example.net>\r\nDATA\r\n",
+		"HELO legacy\r\nMAIL FROM:<>\r\nRCPT TO:<b@[192.0.2.1]>\r\nRCPT TO:<c@example.org>\r\nRSET\r\nQUIT\r\n",
+		"EHLO x\r\nRCPT TO:<\"a b\"@xn--jrg-0na.example>\r\nVRFY x\r\nHELP\r\nBDAT 7 LAST\r\nGET / HTTP/1.0\r\n", "\n\r\x00",
+	} {
+		f.Add(said)
+	}
+	f.Fuzz(func(t *testing.T, said string) {
+		heard, told := converse([]string{said}, strings.SplitAfter(strings.Repeat("220 ok\r\n|250 ok\r\n|250 ok\r\n|250 ok\r\n|354 ok\r\n|250 ok\r\n|", 3), "|"), outbound.May)
+		classes(t, heard)
+		for line := range strings.Lines(told) {
+			if !strings.HasSuffix(line, "\r\n") || strings.ContainsAny(strings.TrimSuffix(line, "\r\n"), "\r\n\x00") {
+				t.Fatalf("the server is told %q", line)
+			}
+		}
+	})
+}
