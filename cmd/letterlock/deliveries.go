@@ -18,6 +18,7 @@ import (
 // where it has some, and counts it.
 type deliveryLog struct {
 	log     *slog.Logger
+	session string // its id
 	service string
 	counts  *status.Outbound
 }
@@ -25,7 +26,7 @@ type deliveryLog struct {
 // Secured logs a handshake as Postfix's client does with smtp_tls_loglevel=1.
 func (d deliveryLog) Secured(h smarthost.Handshake) {
 	d.counts.Secured(h.Verdict.Trust.String(), h.Level.String())
-	fields := []slog.Attr{slog.String("service", d.service), slog.String("level", h.Level.String()), slog.Bool("resumed", h.State.DidResume)}
+	fields := []slog.Attr{slog.String("session", d.session), slog.String("service", d.service), slog.String("level", h.Level.String()), slog.Bool("resumed", h.State.DidResume)}
 	level := slog.LevelInfo
 	if h.Verdict.Err != nil {
 		fields = append(fields, slog.Any("certificate_error", h.Verdict.Err))
@@ -54,7 +55,7 @@ func (d deliveryLog) Unsecured(server smarthost.Server, level outbound.Level, in
 	if inClear {
 		then = "the mail goes on in plaintext"
 	}
-	d.log.Warn("Cannot start TLS with "+server.String(), "service", d.service, "level", level.String(), "error", err, "then", then)
+	d.log.Warn("Cannot start TLS with "+server.String(), "session", d.session, "service", d.service, "level", level.String(), "error", err, "then", then)
 }
 
 // Ended logs what has become of a message at one domain.
@@ -65,7 +66,7 @@ func (d deliveryLog) Ended(e smarthost.Delivery) {
 	if e.TLS != nil {
 		with = tlspolicy.Version(e.TLS.Version).String()
 	}
-	d.log.Info("mail "+outcome, "service", d.service, "domain", e.Domain, "relay", e.Server.String(), "tls", with, "recipients", e.Recipients, "reply", e.Reply)
+	d.log.Info("mail "+outcome, "session", d.session, "service", d.service, "domain", e.Domain, "relay", e.Server.String(), "tls", with, "recipients", e.Recipients, "reply", e.Reply)
 }
 
 // machineAddresses are those of this machine; none if they cannot be found

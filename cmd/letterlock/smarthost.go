@@ -37,7 +37,7 @@ func newSmarthost(c *configs.Config, l configs.Listener, u *upkeep) (*proxy.List
 	}
 	s := c.Smarthost
 	o := smarthost.Options{
-		Name: s.EHLOName, Finder: finder, Watch: deliveryLog{u.log, string(l.Service), u.outbound},
+		Name: s.EHLOName, Finder: finder,
 		Message: s.MaxMessage, Recipients: maxOutRecipients, Received: l.ReceivedOn(),
 	}
 	return &proxy.Listener{
@@ -46,6 +46,7 @@ func newSmarthost(c *configs.Config, l configs.Listener, u *upkeep) (*proxy.List
 		NewGate: func(session *gate.Session) proxy.Gate {
 			o := o
 			o.Denied = !s.Admits(session.Client.Addr())
+			o.Watch = deliveryLog{u.log, session.ID, string(l.Service), u.outbound}
 			return smarthost.New(session, o)
 		},
 	}, nil

@@ -88,8 +88,8 @@ listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
 	}
 	for _, want := range []string{
 		`Verified TLS connection established to 127\.0\.0\.1\[127\.0\.0\.1\]:\d+: TLSv1\.3 with cipher TLS_AES_\w+ \(\d+/\d+ bits\) key-exchange X25519MLKEM768`,
-		`msg="mail sent" service=smarthost domain=sub\.example\.net .*tls=TLSv1\.3 recipients=1 reply="250 2\.0\.0 OK`,
-		`msg="mail deferred" service=smarthost domain=example\.org .*reply="451 4\.7\.5 Server certificate not verified`,
+		`msg="mail sent" session=\w+ service=smarthost domain=sub\.example\.net .*tls=TLSv1\.3 recipients=1 reply="250 2\.0\.0 OK`,
+		`msg="mail deferred" session=\w+ service=smarthost domain=example\.org .*reply="451 4\.7\.5 Server certificate not verified`,
 		`level=WARN msg="Cannot start TLS with .*then="the server is left"`,
 	} {
 		if !regexp.MustCompile(want).MatchString(w.log.String()) {
