@@ -55,11 +55,11 @@ func (g *Gate) data(cmd command) error {
 // conclude ends the transaction with an answer.
 func (g *Gate) conclude(answer string) error {
 	m := g.mail
+	g.o.Watch.Ended(Delivery{m.domain, m.server.Server, m.server.secured(), m.accepted, firstLine(answer)})
 	g.answer(answer)
-	if err := g.front.Flush(); err != nil {
+	if err := g.front.Flush(); err != nil { // before a goodbye to the server that may take its time
 		return gate.FromClient(err)
 	}
-	g.o.Watch.Ended(Delivery{m.domain, m.server.Server, m.server.secured(), m.accepted, firstLine(answer)})
 	g.end()
 	return nil
 }
