@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 	"internal/testca":      {},
 	"internal/testtext":    {},
 	"internal/testdns":     {},
+	"internal/testmta":     {},
 	"internal/dialog":      {"internal/gate", "internal/testca", "internal/wire", "tlspolicy"},
 	"attacks":              {}, // tests alone, which may know everybody
 	"attacks/mutants":      {},

@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		os.Exit(run(os.Args[1:], newUI(os.Stdout, os.Stderr)))
 	}
+	if folder := os.Getenv(asKeeper); folder != "" {
+		fmt.Fprintln(os.Stderr, keep(folder, os.Args[1]))
+		os.Exit(exitFailed)
+	}
 	os.Exit(m.Run())
 }
 

@@ -1,0 +1,152 @@
+// Package testmta sends mail as mail servers do: each letter again and again
+// until somebody answers for it, whatever dies in between. It keeps account of
+// what it was told, so that a test can say what must have arrived, and how
+// often.
+package testmta
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Sender sends letters to one server.
+type Sender struct {
+	Address  string
+	TLS      *tls.Config // for every other session; nil: all are in clear
+	To       string
+	Letters  int
+	Sessions int // at once
+
+	sent atomic.Int64
+}
+
+// Letter is what became of one.
+type Letter struct {
+	ID       string
+	Attempts int
+
+	// Undecided are the attempts whose text was sent to its end, or may have
+	// been, without a verdict: none came, or a 421, which is about the
+	// connection. The server may have taken the letter or not, and the sender
+	// cannot know (RFC 1047).
+	Undecided int
+
+	// Refused are those that got a verdict, and it was no.
+	Refused int
+
+	// Acknowledged says that the last attempt was answered with 2xx.
+	Acknowledged bool
+}
+
+// IDHeader begins the line in which a letter has its ID.
+const IDHeader = "X-Letter: "
+
+// Text is a letter, with CRLF, before dots are stuffed. Each has its own
+// length, which is often beyond what buffers on the way hold.
+func Text(id string) string {
+	random := rand.New(rand.NewPCG(uint64(len(id)), sum(id)))
+	var b strings.Builder
+	b.WriteString("Subject: letter\r\n" + IDHeader + id + "\r\n\r\n.\r\n..\r\n")
+	for range random.IntN(1 + random.IntN(1200)) {
+		b.WriteString(".a line of some length, as people write them\r\n"[random.IntN(2):])
+	}
+	b.WriteString("the end of " + id + "\r\n")
+	return b.String()
+}
+
+func sum(id string) (n uint64) {
+	for _, b := range []byte(id) {
+		n = n*31 + uint64(b)
+	}
+	return n
+}
+
+// Sent counts the letters that are acknowledged by now.
+func (s *Sender) Sent() int { return int(s.sent.Load()) }
+
+// Run sends all letters, or as many as it can before ctx ends.
+func (s *Sender) Run(ctx context.Context) []Letter {
+	letters := make([]Letter, s.Letters)
+	next := make(chan *Letter)
+	var sessions sync.WaitGroup
+	for i := range s.Sessions {
+		sessions.Go(func() {
+			v := &visit{sender: s, secure: s.TLS != nil && i%2 == 1}
+			defer v.leave()
+			for l := range next {
+				v.send(ctx, l)
+			}
+		})
+	}
+	for i := range letters {
+		letters[i].ID = fmt.Sprintf("%d-of-%d", i, s.Letters)
+		next <- &letters[i]
+	}
+	close(next)
+	sessions.Wait()
+	return letters
+}
+
+// send sends a letter until it is acknowledged.
+func (v *visit) send(ctx context.Context, l *Letter) {
+	for ctx.Err() == nil {
+		l.Attempts++
+		switch v.attempt(l.ID, l.Attempts) {
+		case acknowledged:
+			l.Acknowledged = true
+			v.sender.sent.Add(1)
+			return
+		case refused:
+			l.Refused++
+		case undecided:
+			l.Undecided++
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// Check holds what a server has kept, by ID, against what it has said: each
+// letter that was acknowledged is there, and none is there more often than its
+// sender could think necessary: once, and once for each undecided attempt.
+func Check(letters []Letter, kept map[string]int) (problems []string) {
+	for _, l := range letters {
+		most := l.Undecided
+		if l.Acknowledged {
+			most++
+		}
+		switch n := kept[l.ID]; {
+		case !l.Acknowledged:
+			problems = append(problems, fmt.Sprintf("%s was never acknowledged: %+v", l.ID, l))
+		case n == 0:
+			problems = append(problems, fmt.Sprintf("LOST: %s was acknowledged, and is not there: %+v", l.ID, l))
+		case n > most:
+			problems = append(problems, fmt.Sprintf("DOUBLED: %s is there %d times: %+v", l.ID, n, l))
+		}
+	}
+	if len(kept) > len(letters) {
+		problems = append(problems, fmt.Sprintf("%d letters were sent, and %d are there", len(letters), len(kept)))
+	}
+	return problems
+}
+
+// Sum adds up what became of letters.
+func Sum(letters []Letter) (all Letter) {
+	all.ID = fmt.Sprintf("%d letters", len(letters))
+	all.Acknowledged = true
+	for _, l := range letters {
+		all.Attempts += l.Attempts
+		all.Undecided += l.Undecided
+		all.Refused += l.Refused
+		all.Acknowledged = all.Acknowledged && l.Acknowledged
+	}
+	return all
+}
