@@ -165,7 +165,10 @@ func TestNothingIsLostWhenKilled(t *testing.T) {
 		m.start()
 		defer m.kill()
 	}
-	sender := &testmta.Sender{Address: proxy.address, To: "b@example.com", Letters: letters, Sessions: 16, TLS: &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com"}}
+	sender := &testmta.Sender{
+		Address: func() string { return proxy.address }, TLS: &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com"},
+		To: "b@example.com", Letters: letters, Sessions: 16,
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var sent []testmta.Letter
@@ -183,6 +186,9 @@ func TestNothingIsLostWhenKilled(t *testing.T) {
 		victim.start()
 	}
 	<-done
+	if ctx.Err() != nil {
+		t.Fatalf("%+v within five minutes", testmta.Sum(sent))
+	}
 	for _, problem := range testmta.Check(sent, kept(t, folder)) {
 		t.Error(problem)
 	}

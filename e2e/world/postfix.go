@@ -43,6 +43,12 @@ func startMaster(name, dir string) (*Process, error) {
 	if out, err := exec.Command("postfix", "-c", dir, "check").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("postfix check: %w\n%s", err, out)
 	}
+	return runMaster(name, dir)
+}
+
+// runMaster is startMaster for one that has been started before. After a crash
+// `postfix check` tells what it throws away, and cannot say so to our log.
+func runMaster(name, dir string) (*Process, error) {
 	daemons, err := exec.Command("postconf", "-c", dir, "-h", "daemon_directory").Output()
 	if err != nil {
 		return nil, fmt.Errorf("postconf: %w", err)

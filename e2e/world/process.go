@@ -20,6 +20,7 @@ type Process struct {
 	// DiesOfSignal is how some programs end properly.
 	DiesOfSignal bool
 
+	killed bool // by Kill
 	cmd    *exec.Cmd
 	exited chan struct{}
 	err    error // how it ended; read when exited is closed
@@ -72,6 +73,9 @@ func (p *Process) Running() bool {
 // status other than 0 is an error, unless the process is one of those that
 // end by the very signal.
 func (p *Process) Stop() error {
+	if p.killed {
+		return nil
+	}
 	if p.Running() {
 		if err := p.Signal(syscall.SIGTERM); err != nil && p.Running() {
 			return fmt.Errorf("%s: %w", p.Name, err)
@@ -85,6 +89,15 @@ func (p *Process) Stop() error {
 	if p.DiesOfSignal && ok && status.Signaled() && status.Signal() == syscall.SIGTERM {
 		return nil
 	}
+	return err
+}
+
+// Kill ends the process and all that it has started at once, as if the power
+// had failed.
+func (p *Process) Kill() error {
+	p.killed = true
+	err := killGroup(p.cmd.Process.Pid)
+	<-p.exited
 	return err
 }
 

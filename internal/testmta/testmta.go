@@ -17,7 +17,7 @@ import (
 
 // Sender sends letters to one server.
 type Sender struct {
-	Address  string
+	Address  func() string // asked for each connection
 	TLS      *tls.Config // for every other session; nil: all are in clear
 	To       string
 	Letters  int

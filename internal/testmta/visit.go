@@ -56,7 +56,7 @@ func (v *visit) leave() {
 
 // arrive connects and introduces itself.
 func (v *visit) arrive() bool {
-	conn, err := net.DialTimeout("tcp", v.sender.Address, patience)
+	conn, err := net.DialTimeout("tcp", v.sender.Address(), patience)
 	if err != nil {
 		return false
 	}

@@ -1,0 +1,91 @@
+// Postfix and Letterlock are killed in the middle of thousands of
+// transactions, as by a power cut: no message that a client was told is taken
+// is missing, and none is there twice but where its client was left in doubt.
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"regexp"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/e2e/world"
+	"github.com/letterlock/letterlock/internal/testmta"
+)
+
+func TestKilled(t *testing.T) {
+	const letters, kills = 3000, 5
+	k, err := needsServers(t).StartKeeper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.Postfix.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	listener := world.Listener{Name: "smtp", Service: "smtp", Backend: k.Port, Keys: []string{"recipients: [example.com]", "greet_delay: 0s"}}
+	var address atomic.Value
+	own := serveCustom(t, "probe: false", listener)
+	address.Store(own.Address("smtp"))
+	sender := &testmta.Sender{
+		Address: func() string { return address.Load().(string) }, TLS: &tls.Config{RootCAs: shared.ca.Pool, ServerName: "mail.example.com"},
+		To: "b@example.com", Letters: letters, Sessions: 16,
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	sent := make(chan []testmta.Letter, 1)
+	go func() { sent <- sender.Run(ctx) }()
+	for i := range 2 * kills {
+		for sender.Sent() < (i+1)*letters/(2*kills+1) && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		if i%2 == 0 {
+			if err := k.Restart(); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if err := own.Kill(); err != nil {
+			t.Error(err)
+		}
+		own = serveCustom(t, "probe: false", listener)
+		address.Store(own.Address("smtp"))
+	}
+	all := <-sent
+	if ctx.Err() != nil {
+		t.Fatalf("%+v within eight minutes\n%s", testmta.Sum(all), k.Postfix.Log.Tail())
+	}
+	for _, problem := range testmta.Check(all, letterIDs(t, k)) {
+		t.Error(problem)
+	}
+	t.Logf("%d kills: %+v", 2*kills, testmta.Sum(all))
+	if testmta.Sum(all).Undecided == 0 {
+		t.Error("no attempt was cut off: the kills have come at no bad moment")
+	}
+}
+
+var letterID = regexp.MustCompile(testmta.IDHeader + `([0-9]+-of-[0-9]+)`)
+
+// letterIDs counts the letters in the queue. Each must have its end.
+func letterIDs(t *testing.T, k *world.Keeper) map[string]int {
+	t.Helper()
+	messages, err := k.Kept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, text := range messages {
+		m := letterID.FindSubmatch(text)
+		if m == nil || !bytes.Contains(text, append([]byte("the end of "), m[1]...)) {
+			t.Errorf("not one of the letters, or not all of it: %.1000q", text)
+			continue
+		}
+		count[string(m[1])]++
+	}
+	return count
+}

@@ -1,0 +1,62 @@
+package world
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// Keeper is a Postfix that takes mail from everybody and delivers nothing: all
+// of it stays in its queue, on hold.
+type Keeper struct {
+	Dir     string
+	Port    int
+	Postfix *Process
+}
+
+// StartKeeper starts one. It ends with its Stop.
+func (w *World) StartKeeper() (*Keeper, error) {
+	k := &Keeper{Dir: filepath.Join(w.Dir, "keeper")}
+	err := errors.Join(
+		freePorts(&k.Port), w.folders("keeper/postfix", "keeper/queue", "keeper/data"),
+		give(filepath.Join(k.Dir, "data"), "postfix"),
+		w.fill("keeper.cf", "keeper/postfix/main.cf", k), w.fill("keeper-master.cf", "keeper/postfix/master.cf", k),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return k, k.start(startMaster)
+}
+
+// Restart kills it and starts it again, on the same port.
+func (k *Keeper) Restart() error {
+	if err := k.Postfix.Kill(); err != nil {
+		return err
+	}
+	return k.start(runMaster)
+}
+
+func (k *Keeper) start(master func(name, dir string) (*Process, error)) error {
+	p, err := master("keeping postfix", filepath.Join(k.Dir, "postfix"))
+	if err != nil {
+		return err
+	}
+	k.Postfix = p
+	return p.ready(k.Port)
+}
+
+// Kept are the messages that it has taken, as they stand in its queue. A file
+// that nobody may execute is half a message, which Postfix throws away.
+func (k *Keeper) Kept() (messages [][]byte, err error) {
+	files, err := filepath.Glob(filepath.Join(k.Dir, "queue/hold/*"))
+	for _, file := range files {
+		info, failed := os.Stat(file)
+		if failed != nil || info.Mode()&0o100 == 0 {
+			err = errors.Join(err, failed)
+			continue
+		}
+		text, failed := os.ReadFile(file)
+		messages, err = append(messages, text), errors.Join(err, failed)
+	}
+	return messages, err
+}
