@@ -18,7 +18,7 @@ import (
 // Sender sends letters to one server.
 type Sender struct {
 	Address  func() string // asked for each connection
-	TLS      *tls.Config // for every other session; nil: all are in clear
+	TLS      *tls.Config   // for every other session; nil: all are in clear
 	To       string
 	Letters  int
 	Sessions int // at once
