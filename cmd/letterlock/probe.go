@@ -144,8 +144,12 @@ func probeFirst(ctx context.Context, c *configs.Config, listeners []*proxy.Liste
 // probeRest probes, while the service runs, what only has to be told: nobody
 // waits for backends that are slow to refuse a login.
 func probeRest(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, log *slog.Logger) {
-	if c.ProbeOn() {
-		logVisits(log, visitBackends(ctx, c, listeners, func(l configs.Listener, p *proxy.Pool) bool { return !decidesAlone(l, p) }))
+	if !c.ProbeOn() {
+		return
+	}
+	all := visitBackends(ctx, c, listeners, func(l configs.Listener, p *proxy.Pool) bool { return !decidesAlone(l, p) })
+	if ctx.Err() == nil { // or they were cut short, and nobody asks any more
+		logVisits(log, all)
 	}
 }
 

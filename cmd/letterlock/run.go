@@ -26,7 +26,8 @@ type running struct {
 	census *census
 
 	hangups       <-chan os.Signal
-	probing       sync.WaitGroup  // of backends, beside the service
+	probing       sync.WaitGroup // of backends, beside the service
+	giveUp        context.CancelFunc
 	first, second context.Context // end with the first and the second signal
 }
 
@@ -85,7 +86,12 @@ func (r *running) begin(g, before *generation) {
 	g.begin(before)
 	r.census.keep(g.config, r.log)
 	r.tellListeners(before)
-	r.probing.Go(func() { probeRest(r.first, g.config, g.Listeners, r.log) })
+	if r.giveUp != nil {
+		r.giveUp() // what is asked of the backends of before is of no interest
+	}
+	var probing context.Context
+	probing, r.giveUp = context.WithCancel(r.first)
+	r.probing.Go(func() { probeRest(probing, g.config, g.Listeners, r.log) })
 }
 
 // tellListeners logs where the proxy listens now, and where it did before.
@@ -132,6 +138,7 @@ func (r *running) untilTold() error {
 
 // close ends what goes on beside the sessions.
 func (r *running) close() {
+	r.giveUp()
 	r.now.Load().end()
 	closePage(r.page)
 	r.census.close()
