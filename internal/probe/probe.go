@@ -142,6 +142,15 @@ func (v *visit) lacks(mechanisms []string) bool {
 	return lacking
 }
 
+// forPasswords reports whether mechanisms are there that clients of today have
+// for passwords. What servers offer beside them on a plaintext connection, few
+// know.
+func forPasswords(mechanisms []string) bool {
+	return slices.ContainsFunc(mechanisms, func(m string) bool {
+		return m == "PLAIN" || m == "LOGIN" || strings.HasPrefix(m, "SCRAM-")
+	})
+}
+
 func (v *visit) needsSASL() bool { return v.Means != gate.Same && v.Means != gate.ByCommand }
 
 func (v *visit) noHandover(saw string) {

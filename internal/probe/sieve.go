@@ -58,7 +58,12 @@ func (v *visit) sieve() error {
 	case len(mechanisms) == 0:
 		v.noLogin("there are no SASL mechanisms")
 		return nil
-	case v.lacks(mechanisms), !slices.Contains(mechanisms, "PLAIN"):
+	case v.lacks(mechanisms):
+		return nil
+	case !v.needsSASL() && !forPasswords(mechanisms):
+		v.noLogin("only " + strings.Join(mechanisms, ", "))
+		return nil
+	case !slices.Contains(mechanisms, "PLAIN"):
 		return nil
 	}
 	user, password := nobody()

@@ -200,7 +200,12 @@ func (v *visit) loginSMTP(offers map[string][]string) error {
 	case len(mechanisms) == 0:
 		v.noLogin("AUTH is not offered")
 		return nil
-	case v.lacks(mechanisms), !slices.Contains(mechanisms, "PLAIN"):
+	case v.lacks(mechanisms):
+		return nil
+	case !v.needsSASL() && !forPasswords(mechanisms):
+		v.noLogin("only " + strings.Join(mechanisms, ", "))
+		return nil
+	case !slices.Contains(mechanisms, "PLAIN"):
 		return nil
 	}
 	user, password := nobody()
