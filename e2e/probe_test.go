@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/letterlock/letterlock/e2e/world"
@@ -66,6 +67,43 @@ func TestProbeAsAStranger(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An open relay that nothing but the backend's word would close keeps the
+// program from starting, and a reload from taking it; what is meant starts.
+func TestServeStopsBeforeAnOpenRelay(t *testing.T) {
+	b := believers(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "letterlock.yaml")
+	configure := func(keys string) {
+		writeFile(t, path, fmt.Sprintf("hostname: mail.example.com\nstate_dir: %s\nlog: {format: postfix}\nlisteners:\n"+
+			"  - {service: smtp, listen: '127.0.0.1:0', backend: '127.0.0.1:%d', %s}\n", dir, b.Ports.TrustingSMTP, keys))
+	}
+	configure("handover: xclient")
+	out, err := exec.CommandContext(t.Context(), needsServers(t).Program(), "serve", "--config", path).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "OPEN RELAY") || !strings.Contains(string(out), "allow_open_relay: true") {
+		t.Errorf("%v\n%s", err, out)
+	}
+
+	configure("handover: xclient, allow_open_relay: true")
+	p, err := world.Run("letterlock before a relay", exec.Command(needsServers(t).Program(), "serve", "--config", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	awaitIn(t, p, 0, "listening")
+	awaitIn(t, p, 0, "it is an OPEN RELAY behind this proxy", "as allow_open_relay: true allows")
+	mark := p.Log.Mark()
+	configure("handover: xclient")
+	if err := p.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	awaitIn(t, p, mark, "OPEN RELAY")
+	awaitIn(t, p, mark, "the configuration is refused")
 }
 
 // configCheck runs `config check --probe` on a file with these listeners.

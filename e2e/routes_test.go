@@ -54,12 +54,21 @@ var logins = map[string]func(*client, account) bool{
 	},
 }
 
+// serviceOf tells the service of a listener by the beginning of its name.
+func serviceOf(listener string) string {
+	protocol, _, _ := strings.Cut(listener, "-")
+	if _, known := logins[protocol]; known {
+		return protocol
+	}
+	return protocol + "s"
+}
+
 // enters logs in as a client from elsewhere, and leaves.
-func enters(t *testing.T, l *world.Letterlock, service string, a account) bool {
+func enters(t *testing.T, l *world.Letterlock, listener string, a account) bool {
 	t.Helper()
-	c, _ := dialFrom(t, stranger, l.Address(service))
+	c, _ := dialFrom(t, stranger, l.Address(listener))
 	defer func() { _ = c.conn.Close() }()
-	return logins[service](c, a)
+	return logins[serviceOf(listener)](c, a)
 }
 
 // The shared servers are for those of whom the file says nothing, the believers

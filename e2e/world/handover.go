@@ -18,6 +18,7 @@ type Believers struct {
 
 	Listen, Trusted string // where Dovecot listens, and whom it believes
 	Neighbours      string // whom Postfix lets relay
+	Certificate     Pair   // of the Dovecot, for those who want TLS
 }
 
 // BelieverPorts are where they listen. Those behind a header take nothing
@@ -29,6 +30,7 @@ type BelieverPorts struct {
 	Submission, Sieve      int
 
 	TrustingSMTP int // lets everybody relay
+	IMAPS        int // with TLS from the first byte
 	SMTPLogin    int // Postfix, for those who log in at the Dovecot, and its neighbours
 }
 
@@ -45,10 +47,11 @@ const tokenKeys = "believers/keys/default/HS256" // folders by user and algorith
 func (w *World) StartBelievers(neighbours string) (*Believers, error) {
 	b := &Believers{
 		Dir: filepath.Join(w.Dir, "believers"), Listen: "127.0.0.1, 127.0.0.2", Trusted: "127.0.0.1", Neighbours: neighbours,
+		Certificate: w.certificates[0],
 	}
 	p := &b.Ports
 	err := errors.Join(
-		freePorts(&p.SMTP, &p.SMTPBehindHeader, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve, &p.TrustingSMTP, &p.SMTPLogin),
+		freePorts(&p.SMTP, &p.SMTPBehindHeader, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve, &p.TrustingSMTP, &p.SMTPLogin, &p.IMAPS),
 		w.folders("believers/postfix", "believers/queue", "believers/data", "believers/home", tokenKeys),
 		os.WriteFile(filepath.Join(w.Dir, tokenKeys, "default"), []byte(base64.StdEncoding.EncodeToString([]byte(TokenKey))), 0o644),
 	)
