@@ -33,8 +33,8 @@ func TestG1_OverlongLine(t *testing.T) {
 	}
 }
 
-// trickle says a byte now and then until the connection has ended.
-func (c *client) trickle() {
+// trickle says a little now and then until the connection has ended.
+func (c *client) trickle(little string) {
 	c.t.Helper()
 	ended := make(chan struct{})
 	go func() {
@@ -45,7 +45,7 @@ func (c *client) trickle() {
 			case <-ended:
 				return
 			case <-tick.C:
-				if _, err := c.Write([]byte("x")); err != nil {
+				if _, err := c.Write([]byte(little)); err != nil {
 					return
 				}
 			}
@@ -59,13 +59,14 @@ func (c *client) trickle() {
 func TestG2_Slowloris(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		w := open(t, func(w *world) { w.Timeouts.Login, w.Timeouts.Handshake = 400*time.Millisecond, 400*time.Millisecond })
-		w.greeted(service).trickle()
-		w.greeted(service).rest() // and who says nothing
+		w.greeted(service).trickle("x")
+		w.greeted(service).trickle(harmless[service.Protocol()] + "\r\n") // and who never comes to the point
+		w.greeted(service).rest()                                         // or says nothing
 		c := w.greeted(service)
 		c.want(starter[c.protocol], agreed[c.protocol])
 		c.say("\x16\x03\x01\x02\x00\x01")
-		c.trickle()
-		for _, why := range w.reasons(3) {
+		c.trickle("x")
+		for _, why := range w.reasons(4) {
 			if why != gate.Timeout && why != gate.HandshakeFailed {
 				t.Errorf("ended for %s", why)
 			}
@@ -76,13 +77,18 @@ func TestG2_Slowloris(t *testing.T) {
 		w := open(t, func(w *world) { w.Timeouts.Login, w.Timeouts.Handshake = 400*time.Millisecond, 400*time.Millisecond })
 		c := w.dial(service)
 		c.say("\x16\x03\x01\x02\x00\x01")
-		c.trickle()
-		w.secured(service).trickle()
-		w.reasons(2)
+		c.trickle("x")
+		w.secured(service).trickle("x")
+		w.secured(service).trickle(harmless[c.protocol] + "\r\n")
+		for _, why := range w.reasons(3) {
+			if why != gate.Timeout && why != gate.HandshakeFailed {
+				t.Errorf("ended for %s", why)
+			}
+		}
 	})
 	t.Run("command after login", func(t *testing.T) {
 		w := open(t, func(w *world) { w.Timeouts.Command = 400 * time.Millisecond })
-		w.loggedIn(configs.Submission).trickle()
+		w.loggedIn(configs.Submission).trickle("x")
 		if why := w.reasons(1)[0]; why != gate.Timeout {
 			t.Errorf("ended for %s", why)
 		}
