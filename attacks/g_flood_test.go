@@ -57,34 +57,47 @@ func (c *client) trickle(little string) {
 
 // G2: who takes a byte's time for ever is sent away, wherever he does it.
 func TestG2_Slowloris(t *testing.T) {
-	each(t, upgrading, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) { w.Timeouts.Login, w.Timeouts.Handshake = 400*time.Millisecond, 400*time.Millisecond })
-		w.greeted(service).trickle("x")
-		w.greeted(service).trickle(harmless[service.Protocol()] + "\r\n") // and who never comes to the point
-		w.greeted(service).rest()                                         // or says nothing
-		c := w.greeted(service)
-		c.want(starter[c.protocol], agreed[c.protocol])
-		c.say("\x16\x03\x01\x02\x00\x01")
-		c.trickle("x")
-		for _, why := range w.reasons(4) {
-			if why != gate.Timeout && why != gate.HandshakeFailed {
-				t.Errorf("ended for %s", why)
+	const soon, late = 400 * time.Millisecond, time.Hour
+	ended := func(w *world, n int, reason gate.Reason) {
+		w.t.Helper()
+		for _, why := range w.reasons(n) {
+			if why != reason {
+				w.t.Errorf("ended for %s", why)
 			}
 		}
-		w.untouched()
-	})
-	each(t, implicit, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) { w.Timeouts.Login, w.Timeouts.Handshake = 400*time.Millisecond, 400*time.Millisecond })
-		c := w.dial(service)
-		c.say("\x16\x03\x01\x02\x00\x01")
-		c.trickle("x")
-		w.secured(service).trickle("x")
-		w.secured(service).trickle(harmless[c.protocol] + "\r\n")
-		for _, why := range w.reasons(3) {
-			if why != gate.Timeout && why != gate.HandshakeFailed {
-				t.Errorf("ended for %s", why)
+	}
+	each(t, all, func(t *testing.T, service configs.Service) {
+		t.Parallel() // most of it is waiting
+		t.Run("handshake", func(t *testing.T) {
+			w := open(t, func(w *world) { w.Timeouts.Handshake, w.Timeouts.Login = soon, late })
+			c := w.dial(service)
+			if !service.Implicit() {
+				c.greeting()
+				c.want(starter[c.protocol], agreed[c.protocol])
 			}
-		}
+			c.say("\x16\x03\x01\x02\x00\x01")
+			c.trickle("x")
+			ended(w, 1, gate.HandshakeFailed)
+			w.untouched()
+		})
+		t.Run("login", func(t *testing.T) {
+			w := open(t, func(w *world) { w.Timeouts.Login = soon })
+			begins := []func(configs.Service) *client{w.secured}
+			if !service.Implicit() {
+				begins = append(begins, w.greeted)
+			}
+			for _, begin := range begins {
+				begin(service).trickle("x")
+				begin(service).trickle(harmless[service.Protocol()] + "\r\n") // and who never comes to the point
+				begin(service).rest()                                         // or says nothing
+			}
+			ended(w, 3*len(begins), gate.Timeout)
+		})
+		t.Run("command", func(t *testing.T) {
+			w := open(t, func(w *world) { w.Timeouts.Command, w.Timeouts.Login = soon, late })
+			w.secured(service).trickle("x")
+			ended(w, 1, gate.Timeout)
+		})
 	})
 	t.Run("command after login", func(t *testing.T) {
 		w := open(t, func(w *world) { w.Timeouts.Command = 400 * time.Millisecond })
