@@ -32,6 +32,7 @@ type backend struct {
 	bytes    []byte
 	lines    []string // that it has run as commands
 	mail     []string // that it has taken
+	left     int      // sessions that have ended
 	sent     atomic.Int64
 }
 
@@ -66,6 +67,9 @@ func (b *backend) accept() {
 		b.running.Go(func() {
 			defer func() { _ = conn.Close() }()
 			b.serve(&speaker{backend: b, conn: conn})
+			b.mu.Lock()
+			b.left++
+			b.mu.Unlock()
 		})
 	}
 }
@@ -126,6 +130,13 @@ func (b *backend) sessions() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.conns)
+}
+
+// open is the number of its sessions that have not ended.
+func (b *backend) open() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.conns) - b.left
 }
 
 // speaker is one session of a backend.

@@ -135,11 +135,7 @@ func TestG4_ConnectionFlood(t *testing.T) {
 		}
 		inside.ask(harmless[inside.protocol])
 		_ = inside.Close()
-		for deadline := time.Now().Add(patience); w.Sessions() > 2; time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatal("the place is not given back")
-			}
-		}
+		eventually(t, func() bool { return w.Sessions() <= 2 }, "the place is not given back")
 		w.secured(service) // there is room again
 	})
 	t.Run("half open", func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ func (c *client) reset() {
 func TestG3_HalfClose(t *testing.T) {
 	goroutines, descriptors := runtime.NumGoroutine(), openFiles()
 	t.Run("ends", func(t *testing.T) {
+		defer debug.SetGCPercent(debug.SetGCPercent(-1)) // or it would close what was forgotten
 		w := open(t)
 		sessions := 0
 		for _, service := range all {
@@ -39,13 +41,13 @@ func TestG3_HalfClose(t *testing.T) {
 			}
 		}
 		w.reasons(sessions)
+		for _, service := range all {
+			eventually(t, func() bool { return w.back[service].open() == 0 }, "the backend of %s still waits", service)
+		}
 		w.end()
 	})
-	for deadline := time.Now().Add(patience); runtime.NumGoroutine() > goroutines+2 || openFiles() > descriptors+2; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d goroutines were %d, %d descriptors were %d", runtime.NumGoroutine(), goroutines, openFiles(), descriptors)
-		}
-	}
+	eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines+2 && openFiles() <= descriptors+2 },
+		"more is open than %d goroutines and %d descriptors", goroutines, descriptors)
 	t.Run("the client's half", func(t *testing.T) { // it still hears what is due
 		w := open(t)
 		c := w.loggedIn(configs.IMAPS)
@@ -72,6 +74,16 @@ func TestG3_HalfClose(t *testing.T) {
 		w.back[configs.IMAPS].tell("* 2 EXISTS\r\n")
 		c.hear(`\* 2 EXISTS`)
 	})
+}
+
+// eventually waits for something that must come.
+func eventually(t *testing.T, come func() bool, otherwise string, about ...any) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !come(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf(otherwise, about...)
+		}
+	}
 }
 
 // openFiles counts descriptors, where the system tells.
