@@ -55,7 +55,7 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 			c := w.dial(service)
 			c.say(p.text())
 			if said := c.rest(); said != "" {
-				t.Errorf("%s is answered %q", p.name, said)
+				t.Fatalf("%s is answered %q", p.name, said)
 			}
 			w.untouched()
 		}

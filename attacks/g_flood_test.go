@@ -192,7 +192,7 @@ func TestG6_NotReading(t *testing.T) {
 	const size = 256 << 20
 	mail := strings.Repeat("all work and no play\r\n", size/22)
 	w := open(t, func(w *world) {
-		w.Timeouts.Command = 500 * time.Millisecond
+		w.Timeouts.Command, w.Timeouts.Idle = 500*time.Millisecond, time.Hour
 		w.back[configs.IMAPS].answer = func(line string) (string, bool) { return mail, strings.HasSuffix(line, "FETCH") }
 	})
 	c := w.loggedIn(configs.IMAPS)

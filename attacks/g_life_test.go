@@ -202,6 +202,16 @@ func TestG9_InformationLeak(t *testing.T) {
 		}
 		said = append(said, c.ask(lists[c.protocol])...)
 		said = append(said, c.ask("x WRONG")...)
+		_ = w.back[service].listener.Close()
+		c = w.dial(service) // whose backend is gone
+		if service.Implicit() {
+			c.handshake(nil)
+		} else {
+			c.greeting()
+			c.upgrade(nil)
+		}
+		c.say(harmless[c.protocol] + "\r\n")
+		said = append(said, c.rest())
 		for _, word := range []string{"legacy", "internal", "127.0.0.1", "Sendmail", "Cyrus", "Qpopper", "Pigeonhole", "go1."} {
 			if strings.Contains(strings.Join(said, "|"), word) {
 				t.Errorf("%s shows: %q", word, said)

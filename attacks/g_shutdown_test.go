@@ -37,23 +37,33 @@ func TestG8_Shutdown(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("in a message", func(t *testing.T) {
-		w := open(t)
-		c := w.secured(configs.SMTP)
-		c.envelope()
-		c.want("DATA", "354 .*")
-		c.say("half a ")
-		over := w.shutdown()
-		c.want("message\r\n.", "250 .*")
-		c.hear("421 .*")
-		c.gone()
-		if err := <-over; err != nil {
-			t.Error(err)
-		}
-		if mail := w.back[configs.SMTP].messages(); len(mail) != 1 || !strings.HasSuffix(mail[0], "half a message") {
-			t.Errorf("delivered: %q", mail)
-		}
-	})
+	steps := []struct{ say, answer string }{
+		{"MAIL FROM:<a@example.org>\r\n", "250 .*"}, {"RCPT TO:<b@example.com>\r\n", "250 .*"}, {"DATA\r\n", "354 .*"}, {"half a ", ""}, {"message\r\n.\r\n", "250 .*"},
+	}
+	for begun := 1; begun < len(steps); begun++ {
+		t.Run("in a message, behind "+steps[begun-1].say, func(t *testing.T) {
+			w := open(t)
+			c := w.secured(configs.SMTP)
+			c.ask("EHLO client.example")
+			var over <-chan error
+			for i, step := range steps {
+				if i == begun {
+					over = w.shutdown()
+				}
+				if c.say(step.say); step.answer != "" {
+					c.hear(step.answer)
+				}
+			}
+			c.hear("421 .*")
+			c.gone()
+			if err := <-over; err != nil {
+				t.Error(err)
+			}
+			if mail := w.back[configs.SMTP].messages(); len(mail) != 1 || !strings.HasSuffix(mail[0], "half a message") {
+				t.Errorf("delivered: %q", mail)
+			}
+		})
+	}
 	t.Run("in a handshake", func(t *testing.T) {
 		w := open(t, func(w *world) { w.Timeouts.Handshake = 300 * time.Millisecond })
 		c := w.greeted(configs.IMAP)
