@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/mtasts":     {},
 	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane"},
 	"internal/probe":       {"internal/gate"},
+	"internal/maillog":     {},
 	"internal/nexthop":     {"internal/resolver", "tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts", "tlspolicy/outbound"},
 	"internal/resolver":    {},
 	"internal/sts":         {"internal/resolver", "tlspolicy/mtasts"},

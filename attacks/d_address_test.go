@@ -67,6 +67,16 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 			w.untouched()
 		}
 	})
+	for _, long := range []string{ // they are not read to their end, if they have one
+		"PROXY TCP4 192.0.2.66 192.0.2.1 1234 25" + strings.Repeat(" ", 100), "PROXY UNKNOWN " + strings.Repeat("x", 100),
+		"\r\n\r\n\x00\r\nQUIT\n\x21\x11\xff\xff\xc0\x00\x02\x42", "\r\n\r\n\x00\r\nQUIT\n\x20\x00\xff\xff",
+	} {
+		w := open(t, balanced, func(w *world) { w.Timeouts.ProxyHeader = time.Hour })
+		c := w.dial(configs.SMTP)
+		c.say(long)
+		c.gone()
+		w.untouched()
+	}
 	for header, client := range map[string]string{
 		"PROXY TCP4 192.0.2.66 192.0.2.1 1234 25\r\n": "192.0.2.66:1234",
 		"PROXY UNKNOWN\r\n":                           "127.0.0.1",

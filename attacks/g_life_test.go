@@ -2,6 +2,9 @@ package attacks
 
 import (
 	"crypto/tls"
+	"encoding/json"
+	"io"
+	"log/slog"
 	"net"
 	"os"
 	"runtime"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/maillog"
 )
 
 // reset closes a connection without a word.
@@ -220,38 +224,66 @@ func TestG9_InformationLeak(t *testing.T) {
 	})
 }
 
+// formats are those of the log, and how each of its lines begins.
+var formats = map[string]struct {
+	handler func(io.Writer) slog.Handler
+	begins  string
+}{
+	"text":    {func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) }, `time=2.*`},
+	"json":    {func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }, `\{"time":"2.*\}\n`},
+	"postfix": {func(w io.Writer) slog.Handler { return maillog.New(w, slog.LevelInfo) }, `\w{3} [ \d]\d [\d:]{8} [\w-]+ letterlock\S*\[\d+\]: .*`},
+}
+
 // G10: whatever a client calls itself, a session's log is lines of printable
 // text.
 func TestG10_LogInjection(t *testing.T) {
 	names := []string{
-		"alice\x1b[2J\x1b]0;owned\x07", "alice\r\ntime=2026-01-01 level=INFO msg=session user=root", "alice\nroot", "\xff\xfe", "a\u2028b\u0085c", "al\"ice=x", "\x7f\x08\x08",
+		"alice\x1b[2J\x1b]0;owned\x07", "alice\r\ntime=1999-01-01 level=INFO msg=session user=root", "alice\nroot", "\xff\xfe", "a\u2028b\u0085c", "al\"ice=x", "\x7f\x08\x08",
+		"alice\nJan  1 00:00:00 mx letterlock/imap[1]: forged user=root", "alice\"}\n{\"time\":\"1999-01-01\"}", "alice user=root", "ali\tce", "a\u202eecila",
 	}
-	each(t, private, func(t *testing.T, service configs.Service) {
-		w := open(t, strict)
-		for _, name := range names {
-			c := w.ready(service)
-			switch c.protocol {
-			case "imap":
-				c.ask("a LOGIN {" + strconv.Itoa(len(name)) + "+}\r\n" + name + " secret")
-			case "pop3":
-				c.say("USER " + name + "\r\nPASS secret\r\n")
+	for format, f := range formats {
+		each(t, private, func(t *testing.T, service configs.Service) {
+			w := open(t, strict, func(w *world) {
+				w.Log = slog.New(f.handler(w.log))
+				w.seen.Log = w.Log
+			})
+			for _, name := range names {
+				w.calls(service, name)
 			}
-			if c.protocol != "imap" {
-				c.say(c.initial("PLAIN", plain(name, "secret")) + "\r\n")
+			w.end()
+			for line := range strings.Lines(w.log.String()) {
+				if format == "json" && json.Valid([]byte(line)) {
+					line = strings.ReplaceAll(line, "\x7f", "") // which JSON takes for text
+				}
+				if !printable(line) || !matches(f.begins, line) || matches(`time=1999.*|\{"time":"1999.*|Jan  1 00:00:00 mx .*`, line) {
+					t.Errorf("%s: %q", format, line)
+				}
 			}
-			closeWriteTLS(c)
-			c.rest()
-			c = w.dial(service)
-			if service.Implicit() {
-				_, _ = c.tryHandshake(&tls.Config{ServerName: name, NextProtos: []string{name}})
+			if format == "postfix" && matches(".* user=alice user=root .*", w.log.String()) {
+				t.Errorf("a name has become two fields: %s", w.log)
 			}
-			_ = c.Close()
-		}
-		w.end()
-		for line := range strings.Lines(w.log.String()) {
-			if !printable(line) || !strings.HasPrefix(line, "time=") || strings.HasPrefix(line, "time=2026-01-01 ") {
-				t.Errorf("logged: %q", line)
-			}
-		}
-	})
+		})
+	}
+}
+
+// calls tries to log in with a name, and asks for a server of that name.
+func (w *world) calls(service configs.Service, name string) {
+	w.t.Helper()
+	c := w.ready(service)
+	switch c.protocol {
+	case "imap":
+		c.ask("a LOGIN {" + strconv.Itoa(len(name)) + "+}\r\n" + name + " secret")
+	case "pop3":
+		c.say("USER " + name + "\r\nPASS secret\r\n")
+	}
+	if c.protocol != "imap" {
+		c.say(c.initial("PLAIN", plain(name, "secret")) + "\r\n")
+	}
+	closeWriteTLS(c)
+	c.rest()
+	c = w.dial(service)
+	if service.Implicit() {
+		_, _ = c.tryHandshake(&tls.Config{ServerName: name, NextProtos: []string{name}})
+	}
+	_ = c.Close()
 }

@@ -1,0 +1,46 @@
+package maillog
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestLines(t *testing.T) {
+	var out strings.Builder
+	log := slog.New(New(&out, slog.LevelInfo))
+	log.Debug("not written")
+	log.With("service", "smtp").Info("session", "user", "alice", "tls", "none")
+	log.Warn("careful", "empty", "", "words", "two words", "assignment", "a=b", "quote", `a"b`, "n", 5)
+	log.With("a", 1).WithGroup("g").Error("broken", "b", 2)
+	head := fmt.Sprintf(`^\w{3} [ \d]\d \d\d:\d\d:\d\d [\w-]+ (letterlock(?:/smtp)?)\[%d\]: (.*)$`, os.Getpid())
+	want := []string{
+		"letterlock/smtp session user=alice tls=none",
+		`letterlock warn: careful empty="" words="two words" assignment="a=b" quote="a\"b" n=5`,
+		"letterlock error: broken a=1 b=2",
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != len(want) {
+		t.Fatalf("%d lines: %q", len(lines), lines)
+	}
+	for i, line := range lines {
+		m := regexp.MustCompile(head).FindStringSubmatch(line)
+		if m == nil || m[1]+" "+m[2] != want[i] {
+			t.Errorf("%q is not %q", line, want[i])
+		}
+	}
+}
+
+// Nothing in a field ends the line or acts on a terminal.
+func TestFieldsAreWords(t *testing.T) {
+	for _, s := range []string{"a\nb", "a\r\nb", "a\x1b[2Jb", "\xff\xfe", "a\u2028b", "a\u0085b", "\x7f", "\u202eb"} {
+		var out strings.Builder
+		slog.New(New(&out, slog.LevelInfo)).Info("m", "user", s)
+		if strings.Count(out.String(), "\n") != 1 || strings.ContainsFunc(out.String(), func(r rune) bool { return r != '\n' && (r < ' ' || r >= 0x7f) }) {
+			t.Errorf("%q is written as %q", s, out.String())
+		}
+	}
+}
