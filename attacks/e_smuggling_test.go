@@ -55,6 +55,11 @@ func TestE1_Smuggling(t *testing.T) {
 							if b.fooled() || b.sessions() == 1 && len(b.messages()) != 1 {
 								t.Errorf("the backend has taken %q and run %q", b.messages(), b.ran())
 							}
+							for _, mail := range b.messages() {
+								if !regular(mail) {
+									t.Errorf("delivered: %q", mail)
+								}
+							}
 						}
 					})
 				}
