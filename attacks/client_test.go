@@ -175,6 +175,9 @@ func matches(pattern, text string) bool {
 	return regexp.MustCompile(`^(?s:` + pattern + `)$`).MatchString(text)
 }
 
+// agrees reports whether a yes is among some lines of the server.
+func agrees(said string) bool { return matches(`(.*\n)?(250[ -]|\+?OK|\S+ OK).*`, said) }
+
 // ask says a line and returns the whole answer, its lines without CRLF.
 func (c *client) ask(line string) []string {
 	c.t.Helper()

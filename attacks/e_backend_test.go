@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
 )
 
 // E7: a backend that is out of step is passed on where that is right, and left
@@ -29,6 +30,7 @@ func TestE7_BackendOutOfStep(t *testing.T) {
 		"bare CR":            {"MAIL", "250 a\rb\r\n", gone, ""},
 		"no end":             {"MAIL", strings.Repeat("2", 200<<10), gone, ""},
 		"no last line":       {"MAIL", strings.Repeat("250-and\r\n", 20<<10), gone, ""},
+		"too long":           {"MAIL", strings.Repeat("250-and\r\n", 20<<10) + "250 end\r\n", gone, ""},
 		"goodbye":            {"MAIL", "421 4.3.2 shutting down\r\n", "421 4.3.2 shutting down", ""},
 		"a refusal":          {"MAIL", "550 5.7.1 no\r\n", "550 5.7.1 no", "550 .*"},
 		"bare LF":            {"MAIL", "250 ok\n", "250 ok", "250 .*"},
@@ -143,6 +145,9 @@ func TestE7_LoginOutOfStep(t *testing.T) {
 				}
 				if said := c.rest(); matches(`.*\ba OK.*|\+OK.*|OK.*`, said) {
 					t.Errorf("answered %q", said)
+				}
+				if why := w.reasons(1)[0]; why != gate.BackendGarbage {
+					t.Errorf("ended for %s", why)
 				}
 			})
 		}

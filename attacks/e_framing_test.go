@@ -174,8 +174,18 @@ func TestE5_BareLineEnds(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		for _, head := range heads[service.Protocol()] {
 			for _, odd := range []string{"\n", "\r", "\x00", "\r\r\n", "\n\r", "\x00\n"} {
-				w := open(t)
+				w := open(t, func(w *world) {
+					if o := w.rules[service]; o != nil {
+						o.DisableVRFY = false
+					}
+				})
 				c := w.secured(service)
+				switch { // so that nothing else is wrong with it
+				case c.protocol == "smtp":
+					c.ask("EHLO client.example")
+				case head == "PASS b":
+					c.want("USER a", `\+OK.*`)
+				}
 				c.say(head + odd + "x INJECTED x\r\n")
 				closeWriteTLS(c)
 				c.rest()
