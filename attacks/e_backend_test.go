@@ -100,7 +100,7 @@ func TestE7_BackendOutOfStepPipelined(t *testing.T) {
 func TestE7_SilentBackend(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t, func(w *world) {
-			w.Timeouts.Greeting = 300 * time.Millisecond
+			w.Timeouts.Greeting, w.Timeouts.EndOfData = 300*time.Millisecond, time.Hour
 			w.back[service].greeting = ""
 		})
 		c := w.dial(service)
