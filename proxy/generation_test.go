@@ -229,6 +229,40 @@ func TestReloadAfterTheEnd(t *testing.T) {
 	}
 }
 
+// flock is visitors who come again and again until they are sent home.
+type flock struct {
+	visits  atomic.Int32
+	over    chan struct{}
+	running sync.WaitGroup
+}
+
+func newFlock(t *testing.T, n int, visit func() error) *flock {
+	f := &flock{over: make(chan struct{})}
+	for range n {
+		f.running.Go(func() {
+			for {
+				select {
+				case <-f.over:
+					return
+				default:
+				}
+				if err := visit(); err != nil {
+					t.Error(err)
+				}
+				f.visits.Add(1)
+			}
+		})
+	}
+	return f
+}
+
+// home ends the visits, and tells how many there were.
+func (f *flock) home() int32 {
+	close(f.over)
+	f.running.Wait()
+	return f.visits.Load()
+}
+
 // Fifty reloads under load, half of them in vain: no client is turned away, no
 // session is lost, and nothing is left of them.
 func TestReloadsUnderLoad(t *testing.T) {
@@ -239,28 +273,10 @@ func TestReloadsUnderLoad(t *testing.T) {
 	steady.ping()
 	files := countDescriptors(t)
 
-	var visitors sync.WaitGroup
-	var visits, failed atomic.Int32
-	over := make(chan struct{})
 	address := w.Addresses()[0].String()
-	for range 4 {
-		visitors.Go(func() {
-			for {
-				select {
-				case <-over:
-					return
-				default:
-				}
-				if err := visit(address); err != nil {
-					failed.Add(1)
-					t.Error(err)
-				}
-				visits.Add(1)
-			}
-		})
-	}
+	visitors := newFlock(t, 4, func() error { return visit(address) })
 	for i := range 50 {
-		seen := visits.Load()
+		seen := visitors.visits.Load()
 		w.reload(w.next(func(g *Generation) {
 			g.Listeners[0].NewGate = w.first.Listeners[0].NewGate // who greets visitors as they expect it
 			if i%2 == 0 {                                         // one listener more, which the next one has no longer
@@ -273,13 +289,9 @@ func TestReloadsUnderLoad(t *testing.T) {
 			t.Fatal("the address is taken")
 		}
 		steady.ping()
-		wait(t, "nobody visits", func() bool { return visits.Load() > seen+1 })
+		wait(t, "nobody visits", func() bool { return visitors.visits.Load() > seen+1 })
 	}
-	close(over)
-	visitors.Wait()
-	if failed.Load() > 0 {
-		t.Errorf("%d of %d visits have failed", failed.Load(), visits.Load())
-	}
+	visitors.home()
 	wait(t, "sessions are left", func() bool { return w.Sessions() == 1 })
 	wait(t, "descriptors are left", func() bool { return countDescriptors(t) <= files })
 	steady.ping()

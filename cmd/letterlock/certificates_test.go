@@ -16,6 +16,40 @@ import (
 	"github.com/letterlock/letterlock/internal/testca"
 )
 
+// flock is visitors who come again and again until they are sent home.
+type flock struct {
+	visits  atomic.Int32
+	over    chan struct{}
+	running sync.WaitGroup
+}
+
+func newFlock(t *testing.T, n int, visit func() error) *flock {
+	f := &flock{over: make(chan struct{})}
+	for range n {
+		f.running.Go(func() {
+			for {
+				select {
+				case <-f.over:
+					return
+				default:
+				}
+				if err := visit(); err != nil {
+					t.Error(err)
+				}
+				f.visits.Add(1)
+			}
+		})
+	}
+	return f
+}
+
+// home ends the visits, and tells how many there were.
+func (f *flock) home() int32 {
+	close(f.over)
+	f.running.Wait()
+	return f.visits.Load()
+}
+
 // fleet is many pairs of files, each replaced in one of the ways in which that
 // is done.
 type fleet struct {
@@ -146,24 +180,10 @@ func (f *fleet) fresh(ways ...string) bool {
 // not before they are whole, and no handshake fails.
 func TestTwoHundredCertificatesAreReplacedUnderLoad(t *testing.T) {
 	f := newFleet(t)
-	var visitors sync.WaitGroup
-	var visits atomic.Int64
-	over := make(chan struct{})
-	for range 2 {
-		visitors.Go(func() {
-			for {
-				select {
-				case <-over:
-					return
-				default:
-				}
-				if _, err := f.shake(rand.IntN(fleetSize)); err != nil {
-					t.Error(err)
-				}
-				visits.Add(1)
-			}
-		})
-	}
+	visitors := newFlock(t, 2, func() error {
+		_, err := f.shake(rand.IntN(fleetSize))
+		return err
+	})
 	if !f.fresh("rename", "link", "halves") {
 		t.Error("others are served from the start")
 	}
@@ -178,10 +198,9 @@ func TestTwoHundredCertificatesAreReplacedUnderLoad(t *testing.T) {
 	began = time.Now()
 	eventually(t, "the certificates are not served", func() bool { return f.fresh("rename", "link", "halves") })
 	t.Logf("replaced after %s", time.Since(began).Round(time.Millisecond))
-	close(over)
-	visitors.Wait()
-	if got := strings.Count(f.log.String(), `msg="certificate replaced"`); got != fleetSize || visits.Load() < fleetSize {
-		t.Errorf("%d replacements are logged, with %d handshakes", got, visits.Load())
+	visits := visitors.home()
+	if got := strings.Count(f.log.String(), `msg="certificate replaced"`); got != fleetSize || visits < fleetSize {
+		t.Errorf("%d replacements are logged, with %d handshakes", got, visits)
 	}
 	// SIGHUP reads all of them as well.
 	f.replace()()

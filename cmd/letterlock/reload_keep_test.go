@@ -3,13 +3,12 @@ package main
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,6 +99,21 @@ func TestReloadTakesNoExpiredCertificate(t *testing.T) {
 	}
 }
 
+// greeted is a visit to the first listener, an imaps one.
+func (w *world) greeted() error {
+	conn, err := tls.Dial("tcp", w.server.Addresses()[0].String(), &tls.Config{RootCAs: w.ca.Pool, ServerName: "mail.example.com"})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err == nil && !strings.HasPrefix(line, "* OK") {
+		err = errors.New(line)
+	}
+	return err
+}
+
 // Fifty reloads under load leave nothing behind.
 func TestReloadsUnderLoad(t *testing.T) {
 	w := newWorld(t, imaps)
@@ -107,31 +121,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	w.reload()
 	settled := func() (goroutines, files int) { return runtime.NumGoroutine(), openFiles(t) }
 	goroutines, files := settled()
-	var visitors sync.WaitGroup
-	var visits atomic.Int32
-	over := make(chan struct{})
-	for range 3 {
-		visitors.Go(func() {
-			for {
-				select {
-				case <-over:
-					return
-				default:
-				}
-				conn, err := tls.Dial("tcp", w.server.Addresses()[0].String(), &tls.Config{RootCAs: w.ca.Pool, ServerName: "mail.example.com"})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-				if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(line, "* OK") {
-					t.Error(line, err)
-				}
-				_ = conn.Close()
-				visits.Add(1)
-			}
-		})
-	}
+	visitors := newFlock(t, 3, w.greeted)
 	for i := range 50 {
 		text := imaps
 		switch i % 3 {
@@ -144,10 +134,9 @@ func TestReloadsUnderLoad(t *testing.T) {
 		w.reload()
 		session.ask("b NOOP", "b OK")
 	}
-	close(over)
-	visitors.Wait()
-	if strings.Count(w.log.String(), "msg=reloaded") != 34 || visits.Load() < 50 {
-		t.Errorf("%d reloads, %d visits", strings.Count(w.log.String(), "msg=reloaded"), visits.Load())
+	visits := visitors.home()
+	if reloads := strings.Count(w.log.String(), "msg=reloaded"); reloads != 34 || visits < 50 {
+		t.Errorf("%d reloads, %d visits", reloads, visits)
 	}
 	w.configure(imaps)
 	w.reload()
