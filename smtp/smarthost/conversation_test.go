@@ -271,4 +271,7 @@ func TestManyMessages(t *testing.T) {
 	if messages, secured, _ := b.got(); len(messages) != 20 || fmt.Sprint(secured[19]) != "true" {
 		t.Errorf("%d messages", len(messages))
 	}
+	if n := strings.Count(w.read(), "resumed"); n != 19 {
+		t.Errorf("%d sessions were resumed", n)
+	}
 }

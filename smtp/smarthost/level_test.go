@@ -173,6 +173,17 @@ func (p published) Lookup(_ context.Context, domain string) (mtasts.Policy, bool
 	return policy, found
 }
 
+// What a server says in clear behind its yes to STARTTLS may be somebody
+// else's, and is never taken for what it says inside (CVE-2011-0411, seen from
+// the other side).
+func TestInjectionBehindSTARTTLS(t *testing.T) {
+	for level, want := range map[outbound.Level]string{outbound.Encrypt: "451 4.7.5 Cannot start TLS", outbound.Verify: "451 4.7.5 Cannot start TLS"} {
+		w := newWorld(t)
+		w.domain("example.net", nexthop.Rules{Level: level}, script("220 mx", "250-mx\r\n250 STARTTLS", "220 go\r\n250-mx\r\n250 SIZE\r\n250 ok\r\n250 ok"))
+		w.session().send("example.net", want, "")
+	}
+}
+
 // S-19: TLS that is offered is begun, whatever comes of it; and a handshake
 // that fails costs the message nothing but its secrecy.
 func TestTheNextServerIsTried(t *testing.T) {
@@ -181,8 +192,10 @@ func TestTheNextServerIsTried(t *testing.T) {
 	good := w.ca.ECDSA(t, "mx5."+domain)
 	w.domain(domain, nexthop.Rules{Level: outbound.Verify},
 		script("554 5.7.1 go away"), script("421 4.3.2 later"), b.serve(), b.serve(w.ca.ECDSA(t, "mx1."+domain)), b.serve(good))
+	w.domain("busy.example", may, script("220 mx", "250 mx", "451 4.3.1 busy", "221 bye"), b.serve())
 	w.session().send(domain, "250", "250")
-	if _, secured, _ := b.got(); len(secured) != 1 || !secured[0] || !strings.Contains(w.read(), "Verified at verify with mx5.example.net") {
+	w.session().send("busy.example", "250", "250")
+	if _, secured, _ := b.got(); len(secured) != 2 || !secured[0] || !strings.Contains(w.read(), "Verified at verify with mx5.example.net") {
 		t.Errorf("%v; %s", secured, w.read())
 	}
 }

@@ -109,8 +109,8 @@ func (g *Gate) rcptTo(cmd command) error {
 	return g.offer(p)
 }
 
-// begin finds a server for the domain and tells it of the sender. What it
-// says to that, if it is no yes, is the answer to all recipients there.
+// begin finds a server for the domain. Why there is none, or what it says to
+// the sender if that is a no, is the answer to all recipients there.
 func (g *Gate) begin(domain string) (reached bool, err error) {
 	m := g.mail
 	if err := g.front.Flush(); err != nil {
@@ -119,9 +119,6 @@ func (g *Gate) begin(domain string) (reached bool, err error) {
 	s, refused, err := g.reach(domain)
 	if err != nil {
 		return false, err
-	}
-	if refused == "" {
-		refused = s.mail(m.sender)
 	}
 	if refused == "" {
 		m.domain, m.server = domain, s

@@ -9,9 +9,10 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// reach finds a server of the domain that is ready to take mail, with the TLS
-// that there must be. Where there is none, refused is the answer for the
-// client: the reason why the last one would not do.
+// reach finds a server of the domain that takes mail from the sender, with the
+// TLS that there must be. Where there is none, refused is the answer for the
+// client: the reason why the last one would not do, or what a server has said
+// for good.
 func (g *Gate) reach(domain string) (s *server, refused string, err error) {
 	ctx, cancel := g.s.Search()
 	defer cancel()
@@ -25,10 +26,14 @@ func (g *Gate) reach(domain string) (s *server, refused string, err error) {
 				break
 			}
 			s, why := g.open(ctx, hop, address)
-			if why == nil {
-				return s, "", nil
+			if why != nil {
+				refused = why.reply
+				continue
 			}
-			refused = why.reply
+			if refused = s.mail(g.mail.sender); refused == "" || refused[0] == '5' {
+				return s, refused, nil
+			}
+			s.quit()
 		}
 		switch {
 		case errors.Is(ctx.Err(), context.Canceled):

@@ -163,6 +163,9 @@ func (b *book) read() string {
 
 func (b *book) Secured(h smarthost.Handshake) {
 	b.note("%s at %s with %s", h.Verdict.Trust, h.Level, h.Server.Host)
+	if h.State.DidResume {
+		b.note("resumed")
+	}
 }
 
 func (b *book) Unsecured(server smarthost.Server, level outbound.Level, inClear bool, _ error) {
