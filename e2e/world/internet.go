@@ -1,0 +1,58 @@
+package world
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+// Internet is two machines, made of network namespaces: the sender's and one
+// that is far away.
+type Internet struct {
+	name string
+	made []string // namespaces
+}
+
+// The addresses of the machines (RFC 5737).
+const (
+	SenderAddress = "192.0.2.1"
+	FarAddress    = "192.0.2.25"
+)
+
+// NewInternet makes the machines. Close removes what there is, also behind an
+// error.
+func NewInternet() (*Internet, error) {
+	n := &Internet{name: fmt.Sprintf("ll%d", os.Getpid())}
+	for _, machine := range []string{"sender", "far"} {
+		if err := ip("netns add " + n.name + machine); err != nil {
+			return n, err
+		}
+		n.made = append(n.made, n.name+machine)
+	}
+	s, f := "-n "+n.name+"sender ", "-n "+n.name+"far "
+	for _, command := range []string{
+		s + "link add eth0 type veth peer name eth0 netns " + n.name + "far",
+		s + "addr add " + SenderAddress + "/24 dev eth0", f + "addr add " + FarAddress + "/24 dev eth0",
+		s + "link set lo up", f + "link set lo up", s + "link set eth0 up", f + "link set eth0 up",
+	} {
+		if err := ip(command); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// On is a command on one of the machines: sender or far.
+func (n *Internet) On(machine, program string, args ...string) *exec.Cmd {
+	return exec.Command("ip", append([]string{"netns", "exec", n.name + machine, program}, args...)...)
+}
+
+// Close removes the machines.
+func (n *Internet) Close() error {
+	var errs []error
+	for _, name := range n.made {
+		errs = append(errs, ip("netns delete "+name))
+	}
+	return errors.Join(errs...)
+}
