@@ -55,8 +55,8 @@ func TestBehindHAProxy(t *testing.T) {
 	t.Run("a header that is not to be believed", func(t *testing.T) {
 		c, _ := dialFrom(t, stranger, l.Address("smtp"))
 		c.reply("220")
-		c.command("500", "PROXY TCP4 192.0.2.66 192.0.2.25 4321 25")
-		c.command("221", "QUIT")
+		c.command("554", "PROXY TCP4 192.0.2.66 192.0.2.25 4321 25")
+		c.hearEnd()
 		for _, line := range l.Log.Since(0) {
 			if strings.Contains(line, "192.0.2.66") {
 				t.Errorf("it is in the log: %s", line)
@@ -101,7 +101,7 @@ func haproxy(t *testing.T, send, smtp, imaps string) (frontSMTP, frontIMAPS stri
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, _, err := world.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}

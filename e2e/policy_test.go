@@ -5,6 +5,9 @@
 package e2e
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -193,6 +196,9 @@ func TestTicketsFromOpenSSL(t *testing.T) {
 			said := sClient(t, proxy(t, c.listener), c.starttls, "-tls1_2", "-sess_out", session)
 			if got := strings.Contains(said, "TLS session ticket:"); got != c.tickets {
 				t.Errorf("a ticket: %v\n%s", got, said)
+			}
+			if _, err := os.Stat(session); errors.Is(err, fs.ErrNotExist) && !c.tickets {
+				return // OpenSSL has found nothing to resume
 			}
 			said = sClient(t, proxy(t, c.listener), c.starttls, "-tls1_2", "-sess_in", session)
 			if got := strings.Contains(said, "Reused, TLSv1.2"); got != c.tickets || agreed(said) == "" && !got {

@@ -3,6 +3,7 @@ package world
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"syscall"
@@ -129,15 +130,33 @@ func accepts(port int) bool {
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// freePorts finds ports of loopback that nobody uses.
+// Ports are taken from below those that Linux gives to connections
+// (ip_local_port_range), or one of these could take a port back before the
+// server that it is meant for has started.
+const firstPort, lastPort = 20000, 32000
+
+// FreePort holds a port of loopback that nobody uses, until the listener is
+// closed.
+func FreePort() (net.Listener, int, error) {
+	var l net.Listener
+	var err error
+	for range 100 {
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		if l, err = net.Listen("tcp", address(port)); err == nil {
+			return l, port, nil
+		}
+	}
+	return nil, 0, err
+}
+
 func freePorts(into ...*int) error {
-	for _, port := range into {
-		l, err := net.Listen("tcp", address(0))
+	for _, into := range into {
+		l, port, err := FreePort()
 		if err != nil {
 			return err
 		}
 		defer func() { _ = l.Close() }() // only at the end, so that no port comes twice
-		*port = l.Addr().(*net.TCPAddr).Port
+		*into = port
 	}
 	return nil
 }
