@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 	"internal/probe":       {"internal/gate"},
 	"internal/maillog":     {},
 	"internal/nexthop":     {"internal/resolver", "tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts", "tlspolicy/outbound"},
+	"internal/scan":        {"internal/resolver", "tlspolicy"},
 	"internal/resolver":    {},
 	"internal/sts":         {"internal/resolver", "tlspolicy/mtasts"},
 	"internal/testacme":    {},

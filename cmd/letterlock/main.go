@@ -21,6 +21,7 @@ func subcommands() []subcommand {
 		{"serve", "the proxy", serveCommand},
 		{"demo", "the proxy in front of built-in servers, to try it", demoCommand},
 		{"config", "check a configuration, show the reference or the schema", configCommand},
+		{"check", "look at a mail server from outside, ours or another's, as a scanner would", checkCommand},
 		{"tlsa", "DANE: the records to publish, and whether they are", tlsaCommand},
 		{"mta-sts", "MTA-STS: the policy and the records to publish", mtastsCommand},
 		{"whatif", "whom another TLS policy would refuse, of those who were here", whatifCommand},

@@ -63,6 +63,8 @@ func (s *Server) Set(name string, bodies ...dnsmessage.ResourceBody) {
 			header.Type = dnsmessage.TypeMX
 		case *dnsmessage.CNAMEResource:
 			header.Type = dnsmessage.TypeCNAME
+		case *dnsmessage.PTRResource:
+			header.Type = dnsmessage.TypePTR
 		case *dnsmessage.TXTResource:
 			header.Type = dnsmessage.TypeTXT
 		case *dnsmessage.UnknownResource:

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/letterlock/letterlock/internal/demo"
+	"github.com/letterlock/letterlock/internal/testdns"
+)
+
+// Our own services, each as it is by default, are looked at and found well.
+func TestCheckFindsOursWell(t *testing.T) {
+	services := map[string]string{
+		"smtp": "smtp", "submission": "submission", "submissions": "submission", "imap": "imap", "imaps": "imap", "pop3": "pop3", "pop3s": "pop3", "sieve": "sieve",
+	}
+	text := "hostname: mail.example.com\ncertificates: [{cert: cert.pem, key: key.pem}]\nprobe: false\nlisteners:\n"
+	var names []string
+	for service, backend := range services {
+		names = append(names, service)
+		text += fmt.Sprintf("  - {service: %s, listen: \"127.0.0.1:0\", backend: \"{%s}\"}\n", service, backend)
+	}
+	backends, err := demo.Start("localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = backends.Close() })
+	text = strings.ReplaceAll(strings.Replace(text, "{sieve}", backends.Sieve(), 1), "{smtp}\"}", "{smtp}\", recipients: [example.com]}")
+	w := newWorld(t, text)
+	for _, address := range w.server.Addresses() {
+		text = strings.Replace(text, "127.0.0.1:0", address.String(), 1)
+	}
+	text = strings.NewReplacer("{imap}", "127.0.0.1:9", "{pop3}", "127.0.0.1:9", "{smtp}", "127.0.0.1:9", "{submission}", "127.0.0.1:9").Replace(text)
+	file := filepath.Join(w.folder, "letterlock.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dns := testdns.New(t)
+	dns.Set("example.com", &dnsmessage.MXResource{MX: dnsmessage.MustNewName("mail.example.com.")})
+	dns.Set("mail.example.com", &dnsmessage.AResource{A: [4]byte{192, 0, 2, 1}})
+	dns.Set("1.2.0.192.in-addr.arpa", &dnsmessage.PTRResource{PTR: dnsmessage.MustNewName("mail.example.com.")})
+	args := []string{"check", "--config", file, "--ca", filepath.Join(w.folder, "ca.pem"), "--domain", "example.com", "--resolver", dns.Address}
+	status, out, said := words(append(args, "--json")...)
+	var seen checked
+	if err := json.Unmarshal([]byte(out), &seen); err != nil {
+		t.Fatalf("%v: %s%s", err, out, said)
+	}
+	if status != exitOK || len(seen.Services) != len(names) || len(seen.Domains) != 1 || len(seen.Domains[0].Servers) != 1 {
+		t.Errorf("status %d: %s%s", status, out, said)
+	}
+	for _, r := range seen.Services {
+		if !r.TLS || len(r.Versions) < 2 || (r.Service == "smtp") != (len(r.Findings) > 0) {
+			t.Errorf("%+v", r)
+		}
+	}
+	status, out, _ = words(append(args, "--service", "imaps,smtp")...)
+	for _, want := range []string{"imaps on ", "smtp on ", "NOTE:        old versions are taken: TLSv1 TLSv1.1", "versions:    TLSv1.2 TLSv1.3", "domain example.com", "mail.example.com: 192.0.2.1"} {
+		if status != exitOK || !strings.Contains(out, want) || strings.Contains(out, "pop3") {
+			t.Errorf("%d, no %q in\n%s", status, want, out)
+		}
+	}
+}
+
+// A server without TLS is found out, and the exit status tells.
+func TestCheckFindsBareServers(t *testing.T) {
+	backends, err := demo.Start("localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = backends.Close() })
+	file := writeFile(t, fmt.Sprintf("hostname: mail.example.com\nlisteners: [{service: imap, listen: %q, backend: b}]\n", backends.IMAP()))
+	status, out, _ := words("check", "--config", file)
+	if status != exitFailed || !strings.Contains(out, "BAD:         logins are offered in clear") || !strings.Contains(out, "everything goes in clear") {
+		t.Errorf("%d %s", status, out)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	file = writeFile(t, fmt.Sprintf("hostname: mail.example.com\nlisteners: [{service: imaps, listen: %q, backend: b}]\n", address))
+	if status, out, _ := words("check", "--config", file); status != exitFailed || !strings.Contains(out, "not reachable") {
+		t.Errorf("%d %s", status, out)
+	}
+}
+
+func TestCheckAskedWrongly(t *testing.T) {
+	file := writeFile(t, "listeners: [{service: imaps, listen: \"127.0.0.1:1\", backend: b}]\n")
+	for _, c := range []struct {
+		args   []string
+		status int
+		words  string
+	}{
+		{[]string{"--domain", "example.com"}, exitUsage, "needs --resolver"},
+		{[]string{"--service", "http"}, exitFailed, `no service "http"`},
+		{[]string{"--config", file, "--ca", file}, exitFailed, "no certificate in PEM form"},
+		{[]string{"--config", file, "--domain", "a b", "--resolver", "127.0.0.1:1"}, exitFailed, "no domain"},
+	} {
+		if status, _, said := words(append([]string{"check"}, c.args...)...); status != c.status || !strings.Contains(said, c.words) {
+			t.Errorf("%v: %d %s", c.args, status, said)
+		}
+	}
+	for listen, want := range map[string]string{":25": "127.0.0.1:25", "0.0.0.0:25": "127.0.0.1:25", "[::]:25": "[::1]:25", "192.0.2.1:25": "192.0.2.1:25"} {
+		if got := reachable(listen); got != want {
+			t.Errorf("%s is %s", listen, got)
+		}
+	}
+}

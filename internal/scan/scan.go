@@ -1,0 +1,253 @@
+package scan
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// Target is a service to look at.
+type Target struct {
+	Service  string // its name, for the report
+	Protocol string // smtp, imap, pop3 or sieve
+	Address  string // host:port
+	Host     string // what the certificate should be for
+	Implicit bool   // TLS from the first byte
+
+	// Public takes mail from strangers: there TLS is better than none, whatever
+	// it is, and few look at the certificate.
+	Public bool
+}
+
+// Options say how to look.
+type Options struct {
+	Roots   *x509.CertPool // nil: the system's
+	Timeout time.Duration  // of each step; 0: 10s
+	Now     time.Time
+}
+
+const (
+	defaultTimeout = 10 * time.Second
+	quietTime      = 2 * time.Second // in which an injected command would be answered
+)
+
+// Report is what was seen.
+type Report struct {
+	Service     string    `json:"service"`
+	Address     string    `json:"address"`
+	Host        string    `json:"host"`
+	Reachable   bool      `json:"reachable"`
+	TLS         bool      `json:"tls"`      // a handshake has succeeded
+	Versions    []string  `json:"versions"` // accepted, lowest first
+	Suites      []string  `json:"suites"`   // accepted, with any version
+	Names       []string  `json:"names"`    // of the certificate
+	Expires     time.Time `json:"expires,omitzero"`
+	LoginsClear []string  `json:"logins_in_clear"` // offered before TLS
+	Findings    []Finding `json:"findings"`
+}
+
+// Severity is how bad a finding is.
+type Severity string
+
+// The severities, worst first.
+const (
+	Bad  Severity = "bad"  // passwords or mail are in danger, or clients are refused
+	Weak Severity = "weak" // out of date
+	Note Severity = "note" // worth knowing
+)
+
+// Finding is something that an administrator should know.
+type Finding struct {
+	Severity Severity `json:"severity"`
+	Text     string   `json:"text"`
+}
+
+func (r *Report) find(s Severity, format string, args ...any) {
+	r.Findings = append(r.Findings, Finding{s, fmt.Sprintf(format, args...)})
+}
+
+// visit is the look at one target.
+type visit struct {
+	Target
+	Options
+	ctx    context.Context
+	report *Report
+}
+
+// Look reports on a target, in at most a few dozen connections, one after the
+// other.
+func Look(ctx context.Context, t Target, o Options) Report {
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	r := Report{Service: t.Service, Address: t.Address, Host: t.Host, Versions: []string{}, Suites: []string{}, Names: []string{}, LoginsClear: []string{}, Findings: []Finding{}}
+	v := &visit{t, o, ctx, &r}
+	if v.clear() {
+		v.offers()
+		v.judgeTLS()
+		if r.TLS && !t.Implicit {
+			v.inject()
+		}
+	}
+	return r
+}
+
+// clear looks at what is said before TLS, and reports whether to go on.
+func (v *visit) clear() bool {
+	c, err := v.dial()
+	if err != nil {
+		v.report.find(Bad, "not reachable: %v", err)
+		return false
+	}
+	defer c.Close()
+	v.report.Reachable = true
+	if v.Implicit {
+		return true
+	}
+	said, err := dialects[v.Protocol].hello(c)
+	if err != nil {
+		v.report.find(Bad, "it does not speak %s as it should: %v", v.Protocol, err)
+		return false
+	}
+	v.report.LoginsClear = append(v.report.LoginsClear, said.logins...)
+	if len(said.logins) > 0 {
+		v.report.find(Bad, "logins are offered in clear: %s", strings.Join(said.logins, " "))
+	}
+	if !said.startTLS {
+		v.report.find(Bad, "%s is not offered: everything goes in clear", dialects[v.Protocol].start)
+	}
+	return said.startTLS
+}
+
+// offers finds versions and suites: what was agreed on is left out of the next
+// offer, until there is no handshake any more.
+func (v *visit) offers() {
+	seen := map[string]bool{}
+	for version := uint16(tls.VersionTLS10); version <= tls.VersionTLS13; version++ {
+		suites := suitesOf(version)
+		for first := true; len(suites) > 0; first = false {
+			state, err := v.handshake(version, suites)
+			if err != nil {
+				break
+			}
+			if first {
+				v.report.Versions = append(v.report.Versions, tlspolicy.Version(version).String())
+			}
+			if !v.report.TLS {
+				v.report.TLS = true
+				v.certificate(state)
+			}
+			if name := tlspolicy.Suite(state.CipherSuite).String(); !seen[name] {
+				seen[name] = true
+				v.report.Suites = append(v.report.Suites, name)
+			}
+			if suites = without(suites, state.CipherSuite); version == tls.VersionTLS13 {
+				break // its suites cannot be chosen
+			}
+		}
+	}
+}
+
+func suitesOf(version uint16) []uint16 {
+	var ids []uint16
+	for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		for _, v := range suite.SupportedVersions {
+			if v == version {
+				ids = append(ids, suite.ID)
+			}
+		}
+	}
+	return ids
+}
+
+func without(suites []uint16, gone uint16) []uint16 {
+	var left []uint16
+	for _, s := range suites {
+		if s != gone {
+			left = append(left, s)
+		}
+	}
+	if len(left) == len(suites) {
+		return nil // it chose what was not offered
+	}
+	return left
+}
+
+// handshake makes a connection of its own.
+func (v *visit) handshake(version uint16, suites []uint16) (tls.ConnectionState, error) {
+	c, err := v.dial()
+	if err != nil {
+		return tls.ConnectionState{}, err
+	}
+	defer c.Close()
+	if !v.Implicit {
+		d := dialects[v.Protocol]
+		if _, err := d.hello(c); err != nil {
+			return tls.ConnectionState{}, err
+		}
+		if err := c.command(d.start, d.ready); err != nil {
+			return tls.ConnectionState{}, err
+		}
+	}
+	// The certificate is looked at later, and its faults do not end the look.
+	t := tls.Client(c.Conn, &tls.Config{
+		InsecureSkipVerify: true, ServerName: v.Host, MinVersion: version, MaxVersion: version, CipherSuites: suites,
+	})
+	err = t.HandshakeContext(v.ctx)
+	return t.ConnectionState(), err
+}
+
+// conn is a connection that reads lines.
+type conn struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+const maxLine = 4 << 10 // bytes
+
+var errLine = errors.New("a line has no end")
+
+func (v *visit) dial() (*conn, error) {
+	d := net.Dialer{Timeout: v.Timeout}
+	c, err := d.DialContext(v.ctx, "tcp", v.Address)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{c, bufio.NewReaderSize(c, maxLine)}, c.SetDeadline(time.Now().Add(v.Timeout))
+}
+
+func (c *conn) line() (string, error) {
+	text, err := c.r.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		return "", errLine
+	}
+	return strings.TrimRight(string(text), "\r\n"), err
+}
+
+func (c *conn) say(command string) error {
+	_, err := c.Write([]byte(command + "\r\n"))
+	return err
+}
+
+// command says something and hears one line.
+func (c *conn) command(command, ok string) error {
+	if err := c.say(command); err != nil {
+		return err
+	}
+	line, err := c.line()
+	if err == nil && !strings.HasPrefix(line, ok) {
+		err = fmt.Errorf("%s: %q", command, line)
+	}
+	return err
+}
