@@ -137,7 +137,7 @@ func checks(listener, starttls string, version int) []string {
 		some = append(some, "--starttls-injection")
 	}
 	if starttls == "" || listener == "smtp" {
-		return append(some, "--pfs", "--vulnerable")
+		return append(some, "--fs", "--vulnerable")
 	}
 	return append(some, "--renegotiation", "--tls-fallback")
 }
