@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
@@ -16,6 +17,9 @@ func FuzzClear(f *testing.F) {
 		"NOOP {3+}\r\nabc\r\n", "PUTSCRIPT \"a\" {99999999999+}\r\n", "NOOP {1}\r\n", "NOOP \"\\\"\"\r\n", "GET / HTTP/1.1\r\n", "\n",
 	} {
 		f.Add([]byte(seed), byte(3))
+	}
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'C') {
+		f.Add([]byte(said), byte(99))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
 		client := &stream{text: text, piece: func() int { return int(piece) }}
@@ -50,6 +54,9 @@ func FuzzLogin(f *testing.F) {
 		"CAPABILITY\r\nNOOP\r\nSTARTTLS\r\nLOGOUT\r\n", "NOOP\nXCLIENT\r\n",
 	} {
 		f.Add([]byte(seed), byte(3))
+	}
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'C') {
+		f.Add([]byte(said), byte(99))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
 		client := &stream{text: text, piece: func() int { return int(piece) }}
@@ -123,6 +130,9 @@ func FuzzCapabilities(f *testing.F) {
 	f.Add("\"SASL\" \"PLAIN X-PLUS external\"\r\n\"STARTTLS\"\r\n\"xclient\"\r\nOK\r\n")
 	f.Add("{4}\r\nSASL {5}\r\nPLAIN\r\n\"UNAUTHENTICATE\"\r\nOK (TAG \"x\") \"hello\"\r\n")
 	f.Add("BYE (REFERRAL \"sieve://x\")\r\n")
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'B') {
+		f.Add(said)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		back := &server{}
 		back.pending.WriteString(text)
@@ -145,6 +155,9 @@ func FuzzCapabilities(f *testing.F) {
 func FuzzBackend(f *testing.F) {
 	f.Add("\"SASL\" \"LOGIN PLAIN\"\r\nOK|\"VX\"|{2}\r\nVX|OK (SASL \"x\")")
 	f.Add("\"SASL\" \"LOGIN PLAIN\"\r\nOK|\"VX\"|NO|BYE (REFERRAL \"x\")")
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'B') {
+		f.Add(strings.ReplaceAll(said, "\r\n", "|"))
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		replies := strings.Split(text, "|")
 		back := &server{}

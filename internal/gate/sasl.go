@@ -39,7 +39,7 @@ func (e *Exchange) Sound(line string) bool {
 		return true
 	}
 	token, err := base64.StdEncoding.DecodeString(line)
-	if err != nil {
+	if err != nil || strings.ContainsAny(line, "\r\n") { // which DecodeString passes over
 		return false
 	}
 	next := *e

@@ -1,0 +1,77 @@
+package gate
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+)
+
+// mechanisms are those that a fuzzer's number stands for.
+var mechanisms = []string{"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER", "CRAM-MD5", "SCRAM-SHA-256", "GSSAPI", "NTLM", "DIGEST-MD5"}
+
+// Whatever a client answers: what is sound is base64 with a name that ends no
+// line, of bounded length, and stays sound when it is looked at again.
+func FuzzSound(f *testing.F) {
+	for i, response := range []string{
+		encode("\x00alice\x00secret"), encode("alice"), encode("user=alice\x01auth=Bearer x\x01\x01"), encode("n,a=alice,\x01auth=Bearer x\x01\x01"),
+		encode("alice 0123"), encode("n,,n=a=2Cb=3Dc,r=x"), "=", "!", encode("a\r\nb\x00"), "YQ==\n", "*",
+	} {
+		f.Add(response, byte(i))
+	}
+	f.Fuzz(func(t *testing.T, response string, mechanism byte) {
+		x := Exchange{Mechanism: mechanisms[int(mechanism)%len(mechanisms)]}
+		if !x.Sound(response) {
+			return
+		}
+		if x.Begun() || !x.Sound(response) {
+			t.Fatal("looking has changed it")
+		}
+		if _, err := base64.StdEncoding.DecodeString(response); err != nil && response != "=" || strings.ContainsAny(response, "\r\n") {
+			t.Fatalf("%q is sound", response)
+		}
+		if first := x.Response(response); !first || len(x.User()) > maxUser || strings.ContainsAny(x.User(), "\r\n\x00") {
+			t.Fatalf("the user is %q", x.User())
+		}
+	})
+}
+
+// Whatever a client says in a login that is heard out: what the backend is told
+// is base64 or the end of the exchange, and the words of a command end no line.
+// Who has no backend tells it nothing of the secret.
+func FuzzHeardOut(f *testing.F) {
+	for i := range mechanisms {
+		f.Add("\x00alice\x00correct horse", "correct horse", byte(i), byte(i), true, encode("<1@host>"))
+		f.Add("alice", "correct\r\nhorse", byte(i), byte(i/2), false, "!")
+	}
+	f.Fuzz(func(t *testing.T, first, second string, mechanism, means byte, nowhere bool, challenge string) {
+		l := NewLogin(mechanisms[int(mechanism)%len(mechanisms)])
+		for _, response := range []string{encode(first), encode(second)} {
+			if _, more := l.Prompt(); more && l.Sound(response) {
+				l.Hear(response)
+			}
+		}
+		s := &Session{Mechanisms: Mechanisms{Means: []Means{Same, ByPlain, ByLogin, ByCRAM, ByCommand}[means%5]}}
+		if nowhere {
+			s.Route = func(string) error { return ErrNowhere }
+		}
+		name, err := s.Begin(l)
+		if err != nil {
+			return
+		}
+		if user, password := l.Command(); name == "" && strings.ContainsAny(user+password, "\r\n\x00") {
+			t.Fatalf("the command is %q %q", user, password)
+		}
+		for range 4 {
+			response, ours := l.Answer(challenge)
+			if !ours {
+				break
+			}
+			if _, err := base64.StdEncoding.DecodeString(response); err != nil && response != "*" || strings.ContainsAny(response, "\r\n") {
+				t.Fatalf("the backend is told %q", response)
+			}
+		}
+		if nowhere && l.Verdict(true) == nil {
+			t.Fatal("who has no backend is let in")
+		}
+	})
+}
