@@ -5,7 +5,7 @@
 GO          = go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.8.0
-FUZZTIME    = 5s
+FUZZTIME    = 4s
 
 .PHONY: build test lint vulncheck unit e2e fuzz mutants bench demo
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
@@ -57,6 +58,9 @@ func FuzzClear(f *testing.F) {
 	} {
 		f.Add(seed, byte(3))
 	}
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'C') {
+		f.Add(said, byte(99))
+	}
 	f.Fuzz(func(t *testing.T, text string, piece byte) {
 		client := says(text, int(piece))
 		s := session(5)
@@ -92,6 +96,9 @@ func FuzzLogin(f *testing.F) {
 	} {
 		f.Add(seed, byte(3), true)
 		f.Add(seed, byte(99), false)
+	}
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'C') {
+		f.Add(said, byte(99), true)
 	}
 	f.Fuzz(func(t *testing.T, text string, piece byte, literals bool) {
 		back, greeting, said := newAccount(), minus, false
@@ -201,6 +208,9 @@ func FuzzBackend(f *testing.F) {
 	f.Add("* PREAUTH hi")
 	f.Add("* OK|* BYE")
 	f.Add("* OK [CAPABILITY ID]|* ID {99999999999}\n")
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'B') {
+		f.Add(strings.ReplaceAll(said, "\r\n", "|"))
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		replies := strings.Split(strings.ReplaceAll(text, "\n", crlf), "|")
 		back := &server{}

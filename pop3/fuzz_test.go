@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
@@ -16,6 +17,9 @@ func FuzzClear(f *testing.F) {
 		"STLS\nX\r\n", "STLS x\r\nSTLS\r\n", "GET / HTTP/1.1\r\n", "\x00\r\n\r\r\n", "NOOP\r\n\r\n",
 	} {
 		f.Add([]byte(seed), byte(3))
+	}
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'C') {
+		f.Add([]byte(said), byte(99))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
 		client := &stream{text: text, piece: func() int { return int(piece) }}
@@ -48,6 +52,9 @@ func FuzzLogin(f *testing.F) {
 		f.Add([]byte(seed), byte(3))
 	}
 	allowed := []string{"CAPA", "USER", "PASS", "APOP", "AUTH", "LANG", "UTF8", "QUIT"}
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'C') {
+		f.Add([]byte(said), byte(99))
+	}
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
 		client := &stream{text: text, piece: func() int { return int(piece) }}
 		answer, inExchange := loginServer(), false
@@ -105,6 +112,9 @@ func FuzzBackend(f *testing.F) {
 	f.Add("-ERR no")
 	f.Add("+OK|-ERR|-ERR|-ERR|+ Y|-ERR")
 	f.Add("+OK|+OK\nSASL LOGIN\n.|+OK|-ERR|+ Y|+|+OK")
+	for _, said := range dialog.Said(f, "testdata/*.dialog", 'B') {
+		f.Add(strings.ReplaceAll(said, "\r\n", "|"))
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		replies := strings.Split(text, "|")
 		back := &server{}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -156,4 +157,18 @@ func TestShutdownWhileLookingUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.hear("{Confirmed: Claimed: Temporary:true}")
+}
+
+// Whatever a PTR record holds: what is taken for a name can stand in a header,
+// a log and a command.
+func FuzzPlainName(f *testing.F) {
+	for _, seed := range []string{"mail.example.com", "a_b.example", "a b", "a..b", "", "x\r\nQUIT", "jörg.example", "*.example.com"} {
+		f.Add(seed)
+	}
+	name := regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$`)
+	f.Fuzz(func(t *testing.T, text string) {
+		if plainName(text) != (name.MatchString(text) && len(text) <= 253) {
+			t.Fatalf("%q is taken: %v", text, plainName(text))
+		}
+	})
 }

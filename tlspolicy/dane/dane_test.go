@@ -1,6 +1,7 @@
 package dane
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
@@ -115,4 +116,25 @@ func TestAnchors(t *testing.T) {
 	if (TLSA{2, 0, 1, sum[:]}).Anchors(nil) != nil {
 		t.Error("anchors of no chain")
 	}
+}
+
+// Whatever a record from DNS holds: it is read whole or not at all, and fits no
+// certificate that it does not name.
+func FuzzParse(f *testing.F) {
+	certs := []*x509.Certificate{{Raw: []byte("whole"), RawSubjectPublicKeyInfo: []byte("key")}}
+	f.Add([]byte{3, 1, 0, 'k', 'e', 'y'})
+	f.Add([]byte{3, 1, 1})
+	f.Add(append([]byte{3, 1, 1}, Of(certs[0]).Data...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		record, err := Parse(data)
+		if err != nil {
+			return
+		}
+		if again := append([]byte{record.Usage, record.Selector, record.Matching}, record.Data...); !bytes.Equal(again, data) {
+			t.Fatalf("% x was read % x", data, again)
+		}
+		if record.Matches(certs) && (record.Usage != EndEntity || record.Selector > PublicKey || record.Matching > SHA512) {
+			t.Fatalf("%s fits", record)
+		}
+	})
 }

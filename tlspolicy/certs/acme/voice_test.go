@@ -1,7 +1,9 @@
 package acme
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -136,4 +138,43 @@ func TestComplain(t *testing.T) {
 			t.Errorf("after %s: %q", tt.passed, got)
 		}
 	}
+}
+
+// Whatever a CA answers: what goes on says the same, without the challenges
+// that nobody can answer.
+func FuzzListen(f *testing.F) {
+	for _, body := range []string{
+		`{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many","subproblems":[{"detail":"x"}]}`,
+		`{"identifier":{"value":"a"},"challenges":[{"type":"http-01","url":"u"},{"type":"tls-alpn-01","error":{"detail":"no"}}]}`,
+		`{"identifiers":[{"value":"a"}],"error":{"detail":"no"}}`, `{"challenges":[]}`, `{"challenges":[1]}`, `[]`, ``, `{`,
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		v := &voice{life: t.Context(), log: slog.New(slog.DiscardHandler), answers: []string{"http-01"}}
+		heard := v.listen(bytes.Clone(body))
+		var before, after map[string]json.RawMessage
+		if json.Unmarshal(body, &before) != nil {
+			if !bytes.Equal(heard, body) {
+				t.Fatalf("%q became %q", body, heard)
+			}
+			return
+		}
+		if err := json.Unmarshal(heard, &after); err != nil || len(after) != len(before) {
+			t.Fatalf("%q became %q, %v", body, heard, err)
+		}
+		var challenges []challenge
+		if json.Unmarshal(before["challenges"], &challenges) != nil || len(challenges) == 0 {
+			return // there are none, or it is another document
+		}
+		challenges = nil
+		if err := json.Unmarshal(after["challenges"], &challenges); err != nil {
+			t.Fatalf("%q became %q, %v", body, heard, err)
+		}
+		for _, c := range challenges {
+			if c.Type != "http-01" {
+				t.Fatalf("%q stays", c.Type)
+			}
+		}
+	})
 }
