@@ -105,6 +105,22 @@ func TestF2_InitialResponse(t *testing.T) {
 	})
 }
 
+// F2 where a backend knows no initial responses: what the client has said at
+// once comes behind the backend's challenge.
+func TestF2_WithoutInitialResponses(t *testing.T) {
+	w := open(t, func(w *world) {
+		b := w.back[configs.IMAPS]
+		b.greeting = strings.Replace(b.greeting, " SASL-IR", "", 1)
+	})
+	c := w.secured(configs.IMAPS)
+	c.want("s AUTHENTICATE PLAIN =", "s BAD .*")
+	c.logsIn()
+	w.end()
+	if heard := w.back[configs.IMAPS].heard(); !strings.HasSuffix(heard, "AUTHENTICATE PLAIN\r\n"+plain("alice", "secret")+"\r\n") {
+		t.Errorf("the backend has heard %q", heard)
+	}
+}
+
 // F3: a token of the length that RFC 4954 §4 demands passes; beyond the limit
 // the session ends, and nothing has been gathered.
 func TestF3_LongTokens(t *testing.T) {
