@@ -4,6 +4,7 @@
 //
 //	go run ./attacks/mutants            all of them, about half an hour
 //	go run ./attacks/mutants B1 C       those of a row, or of a letter
+//	go run ./attacks/mutants b.diff:56  one, by its place in the table
 //	go run ./attacks/mutants -list      what there is
 //
 // The mutants stand in table, a file for each letter. One is a line that says

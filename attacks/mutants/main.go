@@ -22,8 +22,8 @@ func main() {
 	}
 }
 
-// run tries the mutants of the chosen rows, all where none is named, and says
-// how many live.
+// run tries the chosen mutants, all where none is named, and says how many
+// live.
 func run(list bool, chosen []string) (survivors int, err error) {
 	all, err := mutants()
 	if err != nil {
@@ -35,7 +35,7 @@ func run(list bool, chosen []string) (survivors int, err error) {
 	}
 	all = choose(all, chosen)
 	if len(all) == 0 {
-		return 0, errors.New("no mutant is of these rows")
+		return 0, errors.New("there are no such mutants")
 	}
 	if list {
 		for _, m := range all {
@@ -59,16 +59,16 @@ func run(list bool, chosen []string) (survivors int, err error) {
 	return r.survivors, nil
 }
 
-// choose keeps the mutants of some rows, and of these those rows; a letter is
-// all of its rows.
-func choose(all []mutant, rows []string) []mutant {
-	if len(rows) == 0 {
+// choose keeps the mutants that stand at some places of the table or are of
+// some rows, and of the latter those rows; a letter is all of its rows.
+func choose(all []mutant, wanted []string) []mutant {
+	if len(wanted) == 0 {
 		return all
 	}
 	var chosen []mutant
 	for _, m := range all {
 		m.rows = slices.DeleteFunc(m.rows, func(row string) bool {
-			return !slices.Contains(rows, row) && !slices.Contains(rows, row[:1])
+			return !slices.Contains(wanted, row) && !slices.Contains(wanted, row[:1]) && !slices.Contains(wanted, m.place)
 		})
 		if len(m.rows) > 0 {
 			chosen = append(chosen, m)

@@ -135,3 +135,21 @@ func TestJudge(t *testing.T) {
 		}
 	}
 }
+
+// What is asked for is a row, a letter or a place.
+func TestChoose(t *testing.T) {
+	table := func() []mutant {
+		return []mutant{{rows: []string{"A1", "B2"}, place: "a.diff:1"}, {rows: []string{"B1"}, place: "b.diff:1"}, {rows: []string{"B10"}, place: "b.diff:7"}}
+	}
+	for wanted, want := range map[string]string{
+		"": "A1 B2 B1 B10", "A1": "A1", "B": "B2 B1 B10", "B1": "B1", "a.diff:1": "A1 B2", "B10 a.diff:1": "A1 B2 B10", "C": "",
+	} {
+		var got []string
+		for _, m := range choose(table(), strings.Fields(wanted)) {
+			got = append(got, m.rows...)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q is %q", wanted, got)
+		}
+	}
+}
