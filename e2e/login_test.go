@@ -173,3 +173,18 @@ func TestClientCertificatesOnSMTP(t *testing.T) {
 		}
 	}
 }
+
+// A client that does not know our authority says so, and the log tells: in
+// TLS 1.3 OpenSSL says it in clear, where ciphertext is due.
+func TestUnknownAuthorityIsTold(t *testing.T) {
+	needsServers(t)
+	chain, _ := testca.PEM(t, testca.New(t).ECDSA(t, "another authority comes with it"))
+	for _, version := range []string{"-tls1_2", "-tls1_3"} {
+		mark := logMark(t)
+		said := tool{anyStatus: true}.run(t, "openssl", "s_client", "-connect", proxy(t, "imaps"), version, "-verify_return_error", "-CAfile", write(t, string(chain)))
+		if !strings.Contains(said, "certificate verify failed") {
+			t.Errorf("%s:\n%s", version, said)
+		}
+		awaitLog(t, mark, "letterlock/imaps[", "outcome=handshake-failed", "remote error: tls: unknown certificate authority")
+	}
+}

@@ -61,7 +61,7 @@ func TestScannerFindsNothing(t *testing.T) {
 			}
 			t.Run(s.listener, func(t *testing.T) {
 				t.Parallel()
-				all := scan(t, l, s.listener, s.starttls, version)
+				all := testssl(t, l, s.listener, s.starttls, version)
 				judge(t, all, explained[s.listener])
 				grade(t, all, version, s.starttls)
 			})
@@ -142,8 +142,8 @@ func checks(listener, starttls string, version int) []string {
 	return append(some, "--renegotiation", "--tls-fallback")
 }
 
-// scan returns the report on a listener.
-func scan(t *testing.T, l *world.Letterlock, listener, starttls string, version int) []finding {
+// testssl returns the report on a listener.
+func testssl(t *testing.T, l *world.Letterlock, listener, starttls string, version int) []finding {
 	t.Helper()
 	report := filepath.Join(t.TempDir(), "report.json")
 	args := append([]string{
