@@ -93,13 +93,13 @@ func (c *census) HandshakeFailed(info *proxy.Info, offer proxy.Offer, err error)
 	c.record(e)
 }
 
-// Closed counts the sessions without a user, and the messages that came in
-// clear.
+// Closed counts the sessions without a user, and the messages that came from
+// elsewhere in clear.
 func (c *census) Closed(info *proxy.Info, _ proxy.Summary) {
 	if info.TLS != nil && info.User == "" {
 		c.session(info)
 	}
-	if info.InClear > 0 {
+	if info.InClear > 0 && info.Listener.Service == string(configs.SMTP) {
 		e := entry(inventory.Plaintext, info)
 		e.Host, e.Count = info.Name(), uint64(info.InClear)
 		c.record(e)
