@@ -22,14 +22,15 @@ import (
 // checked is what check has seen, as JSON too.
 type checked struct {
 	Services []scan.Report `json:"services"`
+	Backends []attacked    `json:"backends"`
 	Domains  []scan.Domain `json:"domains"`
 }
 
 // errChecked is the exit status of a look that has found something bad.
 var errChecked = errors.New("something is wrong, see above")
 
-// checkCommand looks at services from outside: those of the configuration, or
-// of any host.
+// checkCommand looks at services from outside: those of the configuration, and
+// their backends too, or of any host.
 func checkCommand(ui *ui, args []string) error {
 	flags := flag.NewFlagSet("letterlock check", flag.ContinueOnError)
 	source := sourceFlags(flags)
@@ -49,7 +50,14 @@ func checkCommand(ui *ui, args []string) error {
 		ui.errorf("check --domain needs --resolver")
 		return errUsage
 	}
-	targets, err := checkTargets(source, *host, only)
+	var c *configs.Config // nil: they are somebody else's
+	if *host == "" {
+		var err error
+		if c, err = source.load(); err != nil {
+			return err
+		}
+	}
+	targets, err := checkTargets(c, *host, only)
 	if err != nil {
 		return err
 	}
@@ -57,16 +65,28 @@ func checkCommand(ui *ui, args []string) error {
 	if o.Roots, err = readRoots(*roots); err != nil {
 		return err
 	}
-	seen := look(context.Background(), targets, o)
 	for _, name := range names {
 		if err := scan.CheckDomain(name); err != nil {
 			return err
 		}
-		d := scan.LookDomain(context.Background(), resolver.Resolver{Address: withDNSPort(*address)}, name)
+	}
+	seen := look(context.Background(), targets, o)
+	if c != nil && len(only) == 0 {
+		if seen.Backends, err = attack(context.Background(), c); err != nil {
+			return err
+		}
+	}
+	seen.follow(context.Background(), names, *address)
+	return seen.tell(ui, *asJSON)
+}
+
+// follow looks at domains in the DNS.
+func (seen *checked) follow(ctx context.Context, names []string, address string) {
+	for _, name := range names {
+		d := scan.LookDomain(ctx, resolver.Resolver{Address: withDNSPort(address)}, name)
 		d.Compare(seen.Services)
 		seen.Domains = append(seen.Domains, d)
 	}
-	return seen.tell(ui, *asJSON)
 }
 
 // readRoots reads a file of authorities; without one there are the system's.
@@ -87,7 +107,7 @@ func readRoots(file string) (*x509.CertPool, error) {
 
 // checkTargets are all services of a host on their ports, or the listeners of
 // the configuration as they can be reached from here.
-func checkTargets(source *source, host string, only []string) ([]scan.Target, error) {
+func checkTargets(c *configs.Config, host string, only []string) ([]scan.Target, error) {
 	for _, name := range only {
 		if !slices.Contains(configs.Services(), configs.Service(name)) {
 			return nil, fmt.Errorf("there is no service %q", name)
@@ -103,15 +123,11 @@ func checkTargets(source *source, host string, only []string) ([]scan.Target, er
 			Implicit: l.Service.Implicit(), Public: l.Service == configs.SMTP && !l.RequireTLS.All,
 		})
 	}
-	if host != "" {
+	if c == nil {
 		for _, service := range configs.Services() {
 			add(configs.Listener{Service: service}, host, net.JoinHostPort(host, strconv.Itoa(service.Port())))
 		}
 		return targets, nil
-	}
-	c, err := source.load()
-	if err != nil {
-		return nil, err
 	}
 	for _, l := range c.Listeners {
 		add(l, c.Hostname, reachable(l.Listen))
@@ -136,7 +152,7 @@ func reachable(listen string) string {
 
 // look looks at all at once.
 func look(ctx context.Context, targets []scan.Target, o scan.Options) checked {
-	seen := checked{Services: make([]scan.Report, len(targets)), Domains: []scan.Domain{}}
+	seen := checked{Services: make([]scan.Report, len(targets)), Backends: []attacked{}, Domains: []scan.Domain{}}
 	var running sync.WaitGroup
 	for i, target := range targets {
 		running.Go(func() { seen.Services[i] = scan.Look(ctx, target, o) })
@@ -171,6 +187,12 @@ func (seen checked) tell(ui *ui, asJSON bool) error {
 			tellService(ui, r)
 		}
 		show(r.Findings)
+	}
+	for _, b := range seen.Backends {
+		if !asJSON && len(b.Findings) > 0 {
+			ui.printf("\nbackend %s of %s\n", b.Address, b.Service)
+		}
+		show(b.Findings)
 	}
 	for _, d := range seen.Domains {
 		if !asJSON {

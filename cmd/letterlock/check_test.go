@@ -75,9 +75,16 @@ func TestCheckFindsBareServers(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = backends.Close() })
 	file := writeFile(t, fmt.Sprintf("hostname: mail.example.com\nlisteners: [{service: imap, listen: %q, backend: b}]\n", backends.IMAP()))
-	status, out, _ := words("check", "--config", file)
+	status, out, _ := words("check", "--config", file, "--service", "imap")
 	if status != exitFailed || !strings.Contains(out, "BAD:         logins are offered in clear") || !strings.Contains(out, "everything goes in clear") {
 		t.Errorf("%d %s", status, out)
+	}
+	// The backend is asked what an attacker would ask.
+	file = writeFile(t, fmt.Sprintf("hostname: mail.example.com\nlisteners: [{service: imaps, listen: \"127.0.0.1:1\", backend: %q}, {service: pop3s, listen: \"127.0.0.1:2\", backend: \"127.0.0.1:3\"}]\n", backends.IMAP()))
+	var seen checked
+	if _, out, said := words("check", "--config", file, "--json"); json.Unmarshal([]byte(out), &seen) != nil || len(seen.Backends) != 2 || len(seen.Backends[0].Findings) != 0 ||
+		len(seen.Backends[1].Findings) != 1 || !strings.Contains(seen.Backends[1].Findings[0].Text, "not looked at to the end") {
+		t.Errorf("%+v %s", seen, said)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -99,7 +106,7 @@ func TestCheckAskedWrongly(t *testing.T) {
 		words  string
 	}{
 		{[]string{"--domain", "example.com"}, exitUsage, "needs --resolver"},
-		{[]string{"--service", "http"}, exitFailed, `no service "http"`},
+		{[]string{"--host", "localhost", "--service", "http"}, exitFailed, `no service "http"`},
 		{[]string{"--config", file, "--ca", file}, exitFailed, "no certificate in PEM form"},
 		{[]string{"--config", file, "--domain", "a b", "--resolver", "127.0.0.1:1"}, exitFailed, "no domain"},
 	} {

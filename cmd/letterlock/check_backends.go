@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/probe"
+	"github.com/letterlock/letterlock/internal/scan"
+)
+
+// attacked is what somebody could do to a backend who comes through us.
+type attacked struct {
+	Service  string         `json:"service"`
+	Address  string         `json:"address"`
+	Findings []scan.Finding `json:"findings"`
+}
+
+// attack asks the backends what an attacker would; see internal/probe. A
+// configuration without `probe` is left alone.
+func attack(ctx context.Context, c *configs.Config) ([]attacked, error) {
+	all := []attacked{}
+	if !c.ProbeOn() {
+		return all, nil
+	}
+	g, err := assemble(c, nil, newUpkeep(slog.New(slog.DiscardHandler)), newPools(c))
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range visitBackends(ctx, c, g.Listeners, everyBackend) {
+		b := attacked{v.service, v.address, []scan.Finding{}}
+		for _, f := range v.findings {
+			severity := scan.Weak
+			if f.Severity == probe.Danger {
+				severity = scan.Bad
+			}
+			b.Findings = append(b.Findings, scan.Finding{Severity: severity, Text: f.Text + "; " + f.Remedy})
+		}
+		if v.err != nil {
+			b.Findings = append(b.Findings, scan.Finding{Severity: scan.Weak, Text: "not looked at to the end: " + v.err.Error()})
+		}
+		all = append(all, b)
+	}
+	return all, nil
+}
