@@ -31,7 +31,7 @@ vulncheck:
 
 # What needs Go alone.
 unit:
-	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v '/e2e$$')
+	$(GO) test -race -timeout 60m $$($(GO) list ./... | grep -v '/e2e$$')
 
 # With real servers and clients. They are started as root; all else is built
 # by whoever calls.
@@ -39,7 +39,7 @@ e2e:
 	e2e/install
 	$(GO) build -race -o bin/letterlock-race ./cmd/letterlock
 	LETTERLOCK_E2E=1 LETTERLOCK_BINARY=$(CURDIR)/bin/letterlock-race \
-		$(GO) test -race -count=1 -timeout 30m -exec $(CURDIR)/e2e/as-root ./e2e
+		$(GO) test -race -count=1 -timeout 60m -exec $(CURDIR)/e2e/as-root ./e2e
 
 # Each fuzz target for a while, beyond the corpus that unit has run already.
 fuzz:

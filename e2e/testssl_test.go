@@ -154,7 +154,7 @@ func testssl(t *testing.T, l *world.Letterlock, listener, starttls string, versi
 	}
 	_, port, _ := strings.Cut(l.Address(listener), ":")
 	// The status counts findings.
-	out := tool{env: []string{"TERM=dumb"}, anyStatus: true, time: 10 * time.Minute}.run(t, "testssl", append(args, "localhost:"+port)...)
+	out := tool{env: []string{"TERM=dumb"}, anyStatus: true, time: 20 * time.Minute}.run(t, "testssl", append(args, "localhost:"+port)...)
 	text, err := os.ReadFile(report)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
