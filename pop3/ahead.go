@@ -58,6 +58,7 @@ func (g *Gate) enter(l *gate.Login) error {
 	if err := g.admit(l.User()); err != nil {
 		return err
 	}
+	before := g.back
 	mechanism, err := g.s.Begin(l)
 	if errors.Is(err, gate.ErrCredentials) {
 		g.s.Watch.Login(l.User(), l.Mechanism, false)
@@ -65,6 +66,11 @@ func (g *Gate) enter(l *gate.Login) error {
 	}
 	if err != nil {
 		return err
+	}
+	if g.back != before {
+		if err := g.repeatUTF8(); err != nil {
+			return err
+		}
 	}
 	if offered, _ := g.offers("SASL"); g.offered != nil { // it knows CAPA
 		if err := l.OfferedIn(offered, mechanism); err != nil {

@@ -5,7 +5,26 @@ func (g *Gate) utf8(c command) error {
 	if _, ok := g.offers("UTF8"); !ok || c.arg != "" {
 		return g.fail("-ERR Unknown command")
 	}
-	return g.relay("UTF8")
+	reply, err := g.ask("UTF8")
+	switch {
+	case err != nil:
+		return err
+	case isERR(reply):
+		return g.fail(reply)
+	}
+	g.inUTF8 = true
+	g.reply(reply)
+	return nil
+}
+
+// repeatUTF8 tells another backend what the one before has agreed to. One that
+// does not know it never sends what the client is prepared for.
+func (g *Gate) repeatUTF8() error {
+	if !g.inUTF8 {
+		return nil
+	}
+	_, err := g.ask("UTF8")
+	return err
 }
 
 // lang chooses the language of replies, or lists those there are (RFC 6856 §3).

@@ -16,6 +16,7 @@ type Gate struct {
 	stamp    string   // the backend's challenge for APOP; empty where none is shown
 	offered  []string // the backend's capabilities, a line each; nil without CAPA
 	user     string   // what USER named, until PASS has used it
+	inUTF8   bool     // for the whole session
 	errors   int      // wrong commands so far
 }
 
