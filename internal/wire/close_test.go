@@ -22,6 +22,41 @@ func TestCloseLingers(t *testing.T) {
 	}
 }
 
+// A peer that has closed its half hears the last reply, and is not waited for.
+func TestCloseAfterTheEnd(t *testing.T) {
+	c, peer := pair(t, generous)
+	if err := peer.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := c.ReadLine(); err != io.EOF {
+		t.Fatalf("%q, %v", line, err)
+	}
+	below := &halves{TCPConn: c.raw.(*net.TCPConn)}
+	c.raw, c.conn = below, below
+	c.Print("goodbye\r\n")
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(peer)
+	if err != nil || string(got) != "goodbye\r\n" {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if below.closed > 0 {
+		t.Error("its half was closed first")
+	}
+}
+
+// halves counts how often one of the socket is closed alone.
+type halves struct {
+	*net.TCPConn
+	closed int
+}
+
+func (h *halves) CloseWrite() error {
+	h.closed++
+	return h.TCPConn.CloseWrite()
+}
+
 // inTLS returns a Conn in TLS 1.2, where alerts can be told from outside, the
 // client, and the socket under it.
 func inTLS(t *testing.T) (*Conn, *tls.Conn, net.Conn) {

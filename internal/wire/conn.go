@@ -52,6 +52,7 @@ type Conn struct {
 	err    error // the first write error; later writes fail with it
 	mute   bool  // a handshake has failed: whatever is still said would be in clear
 	over   bool  // TLS has ended with a fatal alert, sent or received
+	gone   bool  // the peer has closed the socket, and all that it has sent is read
 
 	received, sent atomic.Int64
 
@@ -132,6 +133,7 @@ func (c *Conn) Upgrade(reply string) error {
 func (c *Conn) Start() error {
 	t, err := c.Handshake(c.conn)
 	if err != nil {
+		c.gone = errors.Is(err, io.EOF)
 		c.mute = true
 		return err
 	}
@@ -180,6 +182,9 @@ func (c *Conn) Close() error {
 	flushed := c.Flush()
 	c.in, c.out = nil, nil
 	c.r, c.w, c.mark = 0, 0, 0
+	if c.gone {
+		return c.raw.Close()
+	}
 	said := flushed == nil && (c.over || closeWrite(c.conn)) && (c.conn == c.raw || closeWrite(c.raw))
 	if said && !c.hurried() {
 		_ = c.raw.SetReadDeadline(deadline)

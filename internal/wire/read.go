@@ -220,6 +220,7 @@ func (c *Conn) took(n int, err error) error {
 	case err == nil:
 		err = io.ErrNoProgress
 	}
+	c.gone = c.conn == c.raw && errors.Is(err, io.EOF)
 	c.Heed(err)
 	return c.interruption(err)
 }
