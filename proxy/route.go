@@ -96,7 +96,7 @@ func (ses *session) route(user string) error {
 	}
 	if home != ses.pool {
 		if err := ses.reach(home, time.Now().Add(ses.rules.Timeouts.Dial)); err != nil {
-			ses.attempt.open = false // nobody has heard of it
+			ses.attempt = nil // nobody has heard of it
 			return err
 		}
 	}

@@ -20,9 +20,9 @@ type session struct {
 	info     Info
 	gate     Gate
 	place    *place
-	attempt  attempt
-	pool     *Pool // of the backend
-	home     *Pool // where the session began, if there are routes
+	attempt  *attempt // nil: none is open
+	pool     *Pool    // of the backend
+	home     *Pool    // where the session began, if there are routes
 
 	mu       sync.Mutex
 	front    *wire.Conn // nil while it is relayed, for hours

@@ -8,10 +8,7 @@ import (
 )
 
 // attempt is a login that the backend may not have answered yet.
-type attempt struct {
-	user string
-	open bool
-}
+type attempt struct{ user string }
 
 // Refused, with Admit and Login, makes the session its gate's Watch.
 func (ses *session) Refused(command string) {
@@ -25,7 +22,7 @@ func (ses *session) Admit(user string) error {
 	if err != nil {
 		return gate.Because(gate.LoginRefused, err)
 	}
-	ses.attempt = attempt{user, true}
+	ses.attempt = &attempt{user}
 	if delay == 0 {
 		return nil
 	}
@@ -46,7 +43,7 @@ func (ses *session) Login(user, mechanism string, ok bool) {
 	if ok {
 		ses.info.User = strings.Clone(user) // without the line that it came in, and its password
 	}
-	ses.attempt = attempt{}
+	ses.attempt = nil
 	ses.server.logins.answered(ses.info.Client.Addr(), user, ok, time.Now())
 	ses.server.Observer.Login(&ses.info, user, mechanism, ok)
 }
@@ -61,7 +58,7 @@ func (ses *session) taken() {
 // judge is the last look at why a session ends.
 func (ses *session) judge(err error) error {
 	why := gate.ReasonOf(err)
-	if why == gate.BackendGone && ses.attempt.open {
+	if why == gate.BackendGone && ses.attempt != nil {
 		// Some hang up on a wrong password; guessing must not be free there.
 		ses.server.logins.answered(ses.info.Client.Addr(), ses.attempt.user, false, time.Now())
 	}

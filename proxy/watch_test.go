@@ -67,7 +67,7 @@ func TestHangingUpIsAnAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = ses.judge(gate.Because(gate.BackendGone, nil))
-		ses.attempt.open = false
+		ses.attempt = nil
 	}
 	if err := ses.Admit("alice"); gate.ReasonOf(err) != gate.LoginRefused {
 		t.Errorf("%v", err)
