@@ -1,0 +1,63 @@
+package attacks
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/configs"
+)
+
+// With bare_newline: reject a message arrives byte for byte or not at all: one
+// with bare CR, LF or NUL is refused at its end, however the stream is cut, its
+// transaction is over, and the session goes on.
+func TestMessageArrivesAsSentOrIsRefused(t *testing.T) {
+	for way, begin := range ways {
+		t.Run(way, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(11, 12))
+			w := open(t, func(w *world) {
+				for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
+					w.rules[service].Received, w.rules[service].RejectBareNewline = false, true
+					w.back[service].ends = strictEnd
+				}
+			})
+			c := begin(w)
+			c.ask("EHLO client.example")
+			var sent []string
+			refused := 0
+			for range 150 {
+				text := scribble(random) + "\r\n"
+				if random.IntN(2) == 0 {
+					text = mended(text)
+				}
+				if strings.Contains("\r\n"+text, "\r\n.\r\n") {
+					continue // it would end there
+				}
+				c.want("MAIL FROM:<a@example.org>", "250 .*")
+				c.want("RCPT TO:<b@example.com>", "250 .*")
+				c.want("DATA", "354 .*")
+				c.scatter(random, text+".\r\n")
+				if !regular(text) {
+					c.hear(`550 5\.6\.11 .*`)
+					refused++
+					continue
+				}
+				c.hear("250 .*")
+				sent = append(sent, unstuffed(text))
+			}
+			w.end()
+			var arrived []string
+			for _, mail := range append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...) {
+				arrived = append(arrived, unstuffed(mail))
+			}
+			if !slices.Equal(arrived, sent) || len(sent) < 20 || refused < 20 {
+				t.Errorf("%d messages were taken, %d refused, %d have arrived, and not the same", len(sent), refused, len(arrived))
+			}
+			ran := append(w.back[configs.SMTP].ran(), w.back[configs.Submission].ran()...)
+			if n := len(slices.DeleteFunc(ran, func(line string) bool { return line != "RSET" })); n != refused {
+				t.Errorf("%d messages were refused, and %d transactions ended", refused, n)
+			}
+		})
+	}
+}
