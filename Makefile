@@ -31,7 +31,7 @@ vulncheck:
 
 # What needs Go alone.
 unit:
-	$(GO) test -race -timeout 60m $$($(GO) list ./... | grep -v '/e2e$$')
+	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v '/e2e$$')
 
 # With real servers and clients. They are started as root; all else is built
 # by whoever calls.
