@@ -120,7 +120,7 @@ func checkTargets(c *configs.Config, host string, only []string) ([]scan.Target,
 		}
 		targets = append(targets, scan.Target{
 			Service: string(l.Service), Protocol: l.Service.Protocol(), Address: address, Host: host,
-			Implicit: l.Service.Implicit(), Public: l.Service == configs.SMTP && !l.RequireTLS.All,
+			Implicit: l.Service.Implicit(), Optional: c == nil, Public: l.Service == configs.SMTP && !l.RequireTLS.All,
 		})
 	}
 	if c == nil {
@@ -170,7 +170,7 @@ func (seen checked) tell(ui *ui, asJSON bool) error {
 		}
 		ui.printf("%s\n", text)
 	}
-	bad := false
+	bad := !slices.ContainsFunc(seen.Services, func(r scan.Report) bool { return r.Reachable })
 	show := func(findings []scan.Finding) {
 		for _, f := range findings {
 			bad = bad || f.Severity == scan.Bad

@@ -25,6 +25,9 @@ type Target struct {
 	// Public takes mail from strangers: there TLS is better than none, whatever
 	// it is, and few look at the certificate.
 	Public bool
+
+	// Optional need not be there.
+	Optional bool
 }
 
 // Options say how to look.
@@ -107,7 +110,11 @@ func Look(ctx context.Context, t Target, o Options) Report {
 func (v *visit) clear() bool {
 	c, err := v.dial()
 	if err != nil {
-		v.report.find(Bad, "not reachable: %v", err)
+		severity := Bad
+		if v.Optional {
+			severity = Note
+		}
+		v.report.find(severity, "not reachable: %v", err)
 		return false
 	}
 	defer c.Close()

@@ -246,6 +246,9 @@ func TestUnreachableAndOdd(t *testing.T) {
 	if r.Reachable || len(found(r.Findings, Bad)) != 1 {
 		t.Errorf("%+v", r)
 	}
+	if r := Look(context.Background(), Target{Protocol: "imap", Address: l.Addr().String(), Optional: true}, Options{}); len(found(r.Findings, Note)) != 1 || len(r.Findings) != 1 {
+		t.Errorf("%+v", r)
+	}
 	for protocol, greetings := range map[string][]string{
 		"smtp":  {"554 go away\r\n", "220 " + strings.Repeat("x", 2*maxLine), strings.Repeat("220-\r\n", 2*maxLines)},
 		"imap":  {"* BYE\r\n", "* PREAUTH\r\n"},
