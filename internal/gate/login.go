@@ -79,11 +79,12 @@ func (l *Login) Prompt() (challenge string, more bool) {
 	return "", false
 }
 
-// loginPrompts are those of LOGIN, which has no standard: User Name and
-// Password, as draft-murchison-sasl-login has them.
+// loginPrompts are those of LOGIN, which has no standard. Clients should not
+// care (draft-murchison-sasl-login); those that do know the words of the servers
+// that most have.
 var loginPrompts = []string{
-	inBase64("User Name\x00"),
-	inBase64("Password\x00"),
+	inBase64("Username:"),
+	inBase64("Password:"),
 }
 
 // Hear takes a sound response of the client, in base64; "=" is an empty one.
@@ -95,13 +96,29 @@ func (l *Login) Hear(response string) {
 	l.heard = append(l.heard, response)
 }
 
-// Mailbox is whose mail the client wants: the identity that PLAIN asks to act
-// as (RFC 4616), or the user.
+// Mailbox is whose mail the client wants: the identity that PLAIN or SCRAM asks
+// to act as (RFC 4616, RFC 5802 §7), or the user.
 func (l *Login) Mailbox() string {
-	if identity, _, _, ok := l.plain(); ok && identity != "" {
+	identity, _, _, ok := l.plain()
+	if !ok && strings.HasPrefix(l.Mechanism, "SCRAM-") && len(l.heard) > 0 {
+		identity = identitySCRAM(l.heard[0])
+	}
+	if identity != "" {
 		return identity
 	}
 	return l.User()
+}
+
+// identitySCRAM reads the header of a client-first message.
+func identitySCRAM(response string) string {
+	message, _ := base64.StdEncoding.DecodeString(response)
+	_, rest, _ := strings.Cut(string(message), ",")
+	first, _, _ := strings.Cut(rest, ",")
+	identity, _ := strings.CutPrefix(first, "a=")
+	if identity == first {
+		return ""
+	}
+	return unescapeSCRAM.Replace(identity)
 }
 
 // Begin brings the session to where a login belongs and settles how it is

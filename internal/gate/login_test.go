@@ -117,6 +117,8 @@ func TestMailbox(t *testing.T) {
 		"ann":  heard(t, "LOGIN", "ann", "secret"),
 		"bob":  CommandLogin("USER", "bob", "secret"),
 		"eve":  heard(t, "XOAUTH2", "user=eve\x01auth=Bearer x\x01\x01"),
+		"sam":  heard(t, "SCRAM-SHA-256", "n,,n=sam,r=x"),
+		"d,=e": heard(t, "SCRAM-SHA-256", "n,a=d=2C=3De,n=sam,r=x"),
 		"":     heard(t, "PLAIN", "nothing"),
 	} {
 		if got := l.Mailbox(); got != want {

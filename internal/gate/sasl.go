@@ -90,6 +90,9 @@ func (e *Exchange) learn(token []byte) (user string) {
 	return user
 }
 
+// unescapeSCRAM reads a saslname (RFC 5802 §5.1).
+var unescapeSCRAM = strings.NewReplacer("=2C", ",", "=3D", "=")
+
 // learnSCRAM reads the name from a client-first message (RFC 5802 §7).
 func learnSCRAM(mechanism string, step int, message string) string {
 	if step != 1 || !strings.HasPrefix(mechanism, "SCRAM-") {
@@ -97,7 +100,7 @@ func learnSCRAM(mechanism string, step int, message string) string {
 	}
 	for attribute := range strings.SplitSeq(message, ",") {
 		if name, ok := strings.CutPrefix(attribute, "n="); ok {
-			return strings.NewReplacer("=2C", ",", "=3D", "=").Replace(name)
+			return unescapeSCRAM.Replace(name)
 		}
 	}
 	return ""
