@@ -40,8 +40,9 @@ func (ses *session) Admit(user string) error {
 
 // Login takes note of how the backend has answered.
 func (ses *session) Login(user, mechanism string, ok bool) {
+	user = strings.Clone(user) // it is kept, the line that it came in, with the password, is not
 	if ok {
-		ses.info.User = strings.Clone(user) // without the line that it came in, and its password
+		ses.info.User = user
 	}
 	ses.attempt = nil
 	ses.server.logins.answered(ses.info.Client.Addr(), user, ok, time.Now())
