@@ -103,14 +103,20 @@ const unavailable = `421 .*|\* BYE \[UNAVAILABLE\].*|-ERR \[SYS/TEMP\].*|BYE \(T
 func TestG7_BackendFailure(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		for name, change := range map[string]func(*backend){
-			"down":         func(b *backend) { _ = b.listener.Close() },
+			"down":         nil,
 			"hangs up":     func(b *backend) { b.greeting = ""; b.silent = true },
 			"refuses":      func(b *backend) { b.greeting = turnedAway[b.protocol] },
 			"speaks HTTP":  func(b *backend) { b.greeting = "HTTP/1.1 400 Bad Request\r\n\r\n" },
 			"speaks noise": func(b *backend) { b.greeting = "\x16\x03\x01\x00\x04\x01\x00\x00\x00\r\n" },
 		} {
 			t.Run(name, func(t *testing.T) {
-				w := open(t, func(w *world) { change(w.back[service]) })
+				w := open(t, func(w *world) {
+					if change == nil { // a port that was just closed may soon be somebody else's
+						w.listener(service).Backend.Addresses = []string{"127.0.0.1:1"}
+						return
+					}
+					change(w.back[service])
+				})
 				c := w.dial(service)
 				if service.Implicit() {
 					c.handshake(nil)

@@ -140,7 +140,7 @@ func TestNobodyGoesHome(t *testing.T) {
 
 func TestListenersBackendIsDown(t *testing.T) {
 	far := newLegacy(t, "backend")
-	ownPool, farPool := poolOf(gone(t)), poolOf(far.address())
+	ownPool, farPool := poolOf(gone), poolOf(far.address())
 	brokenPool := poolOf(newLegacy(t, "go away").address())
 	routes := &table{users: map[string]*Pool{"far": farPool, "near": ownPool, "broken": brokenPool}}
 	w := routedWorld(t, ownPool, routes)

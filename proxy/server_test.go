@@ -294,8 +294,7 @@ func TestRelayCarriesEveryByte(t *testing.T) {
 }
 
 func TestBackendDown(t *testing.T) {
-	gone := listen(t)
-	w := newWorld(t, func(s *setup) { s.Listeners[0].Backend.Addresses = []string{gone.Addr().String()}; _ = gone.Close() })
+	w := newWorld(t, func(s *setup) { s.Listeners[0].Backend.Addresses = []string{gone} })
 	c := w.dial()
 	c.hear("hello")
 	c.say("LOGIN")

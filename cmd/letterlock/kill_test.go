@@ -128,15 +128,19 @@ func (m *mortal) kill() {
 	_ = m.process.Wait()
 }
 
-// freeAddress is one that nobody listens on.
+// freeAddress is one that nobody listens on. It is below the ports that the
+// kernel gives out, which could take it while its owner is dead.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // Thousands of letters go through the proxy to a server, and both are killed in
