@@ -75,7 +75,7 @@ func TestG2_Slowloris(t *testing.T) {
 				c.greeting()
 				c.want(starter[c.protocol], agreed[c.protocol])
 			}
-			c.say("\x16\x03\x01\x40\x00\x01") // a record that will not be whole for minutes
+			c.say("\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03") // a hello that will not be whole for minutes
 			c.trickle("x")
 			ended(w, 1, gate.HandshakeFailed)
 			w.untouched()
