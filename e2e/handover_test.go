@@ -55,8 +55,13 @@ func trusting(t *testing.T, neighbours string) *world.Believers {
 	return b
 }
 
+// serveCustom starts an instance for a test, with top in front of its
+// listeners. It probes if that says so: other tests count what is heard.
 func serveCustom(t *testing.T, top string, listeners ...world.Listener) *world.Letterlock {
 	t.Helper()
+	if !strings.Contains(top, "probe:") {
+		top = "probe: false\n" + top
+	}
 	if !strings.Contains(top, "timeouts:") {
 		top = "timeouts: {shutdown: 5s}\n" + top
 	}

@@ -30,7 +30,7 @@ func TestKilled(t *testing.T) {
 	})
 	listener := world.Listener{Name: "smtp", Service: "smtp", Backend: k.Port, Keys: []string{"recipients: [example.com]", "greet_delay: 0s"}}
 	var address atomic.Value
-	own := serveCustom(t, "probe: false", listener)
+	own := serveCustom(t, "", listener)
 	address.Store(own.Address("smtp"))
 	sender := &testmta.Sender{
 		Address: func() string { return address.Load().(string) }, TLS: &tls.Config{RootCAs: shared.ca.Pool, ServerName: "mail.example.com"},
@@ -53,7 +53,7 @@ func TestKilled(t *testing.T) {
 		if err := own.Kill(); err != nil {
 			t.Error(err)
 		}
-		own = serveCustom(t, "probe: false", listener)
+		own = serveCustom(t, "", listener)
 		address.Store(own.Address("smtp"))
 	}
 	all := <-sent

@@ -51,7 +51,7 @@ func TestBackendLogin(t *testing.T) {
 // password.
 func TestBackendLoginThatIsNotOffered(t *testing.T) {
 	b := believers(t)
-	l := serveCustom(t, "", world.Listener{Name: "submissions", Service: "submissions", Backend: b.Ports.SMTP, Keys: []string{"backend_login: cram-md5"}})
+	l := serveCustom(t, "probe: true", world.Listener{Name: "submissions", Service: "submissions", Backend: b.Ports.SMTP, Keys: []string{"backend_login: cram-md5"}})
 	awaitIn(t, l.Process, 0, "it takes no login from the proxy", "smtpd_sasl_auth_enable") // the probe
 	c, _ := dialFrom(t, stranger, l.Address("submissions"))
 	c.startTLS()

@@ -17,7 +17,7 @@ import (
 // log says that only our list of recipients stands before that.
 func TestProbeAtTheStart(t *testing.T) {
 	w := needsServers(t)
-	l := serveCustom(t, "", world.Listener{Name: "smtp", Service: "smtp", Backend: w.Ports.SMTP, Keys: []string{"recipients: [example.com]"}},
+	l := serveCustom(t, "probe: true", world.Listener{Name: "smtp", Service: "smtp", Backend: w.Ports.SMTP, Keys: []string{"recipients: [example.com]"}},
 		world.Listener{Name: "imap", Service: "imap", Backend: w.Ports.IMAP}, world.Listener{Name: "pop3", Service: "pop3", Backend: w.Ports.POP3},
 		world.Listener{Name: "sieve", Service: "sieve", Backend: w.Ports.Sieve}, world.Listener{Name: "submission", Service: "submission", Backend: w.Ports.Submission})
 	awaitIn(t, l.Process, 0, "letterlock/smtp[", "it relays for the proxy", "mynetworks")
