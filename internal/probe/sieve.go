@@ -24,46 +24,10 @@ func (v *visit) sieve() error {
 			return err
 		}
 	}
-	if v.Spoken == gate.XCLIENT {
-		if _, ok := offers["XCLIENT"]; !ok {
-			v.noHandover("XCLIENT is not offered")
-			return nil
-		}
-		reply, err := v.ask("XCLIENT ADDR=%s PORT=%d", Stranger.Addr(), Stranger.Port())
-		if err != nil {
-			return err
-		}
-		if !strings.HasPrefix(strings.ToUpper(reply), "OK") {
-			v.noHandover("XCLIENT is answered with " + reply)
-			return nil
-		}
-		if err := v.PrintfLine("CAPABILITY"); err != nil {
-			return err
-		}
-		if offers, _, err = v.capabilities(); err != nil {
-			return err
-		}
+	if offers, err = v.spokenForSieve(offers); err != nil || offers == nil {
+		return err
 	}
-	if v.Spoken == gate.PROXYHeader {
-		if err := v.PrintfLine("CAPABILITY"); err != nil {
-			return err
-		}
-		if _, status, err := v.capabilities(); err != nil || status != "OK" {
-			v.noHandover(gate.ErrHeader.Error())
-			return nil
-		}
-	}
-	mechanisms := strings.Fields(strings.ToUpper(offers["SASL"]))
-	switch {
-	case len(mechanisms) == 0:
-		v.noLogin("there are no SASL mechanisms")
-		return nil
-	case v.lacks(mechanisms):
-		return nil
-	case !v.needsSASL() && !forPasswords(mechanisms):
-		v.noLogin("only " + strings.Join(mechanisms, ", "))
-		return nil
-	case !slices.Contains(mechanisms, "PLAIN"):
+	if !v.sieveTakesLogins(strings.Fields(strings.ToUpper(offers["SASL"]))) {
 		return nil
 	}
 	user, password := nobody()
@@ -75,6 +39,54 @@ func (v *visit) sieve() error {
 		v.anyPassword(user)
 	}
 	return v.PrintfLine("LOGOUT")
+}
+
+// spokenForSieve hands a stranger's address over, and returns what is offered
+// then. There is nothing, and a finding, if the server does not take it.
+func (v *visit) spokenForSieve(offers map[string]string) (map[string]string, error) {
+	switch v.Spoken {
+	case gate.XCLIENT:
+		if _, ok := offers["XCLIENT"]; !ok {
+			v.noHandover("XCLIENT is not offered")
+			return nil, nil
+		}
+		reply, err := v.ask("XCLIENT ADDR=%s PORT=%d", Stranger.Addr(), Stranger.Port())
+		if err != nil {
+			return nil, err
+		}
+		if !strings.HasPrefix(strings.ToUpper(reply), "OK") {
+			v.noHandover("XCLIENT is answered with " + reply)
+			return nil, nil
+		}
+	case gate.PROXYHeader:
+	default:
+		return offers, nil
+	}
+	if err := v.PrintfLine("CAPABILITY"); err != nil {
+		return nil, err
+	}
+	offers, status, err := v.capabilities()
+	if v.Spoken == gate.PROXYHeader && (err != nil || status != "OK") {
+		v.noHandover(gate.ErrHeader.Error())
+		return nil, nil
+	}
+	return offers, err
+}
+
+// sieveTakesLogins reports whether a made-up password can be tried, and finds
+// why not where that is a fault.
+func (v *visit) sieveTakesLogins(mechanisms []string) bool {
+	switch {
+	case len(mechanisms) == 0:
+		v.noLogin("there are no SASL mechanisms")
+		return false
+	case v.lacks(mechanisms):
+		return false
+	case !v.needsSASL() && !forPasswords(mechanisms):
+		v.noLogin("only " + strings.Join(mechanisms, ", "))
+		return false
+	}
+	return slices.Contains(mechanisms, "PLAIN")
 }
 
 // capabilities reads lines of quoted strings up to the response behind them
