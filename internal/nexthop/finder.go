@@ -234,23 +234,13 @@ func (f *Finder) lookUp(ctx context.Context, name string) (addresses, error) {
 			if owner := fold(r.Header.Name.String()); legalName(owner) {
 				found.canonical = owner
 			}
-			found.ips = append(found.ips, addressOf(r))
+			found.ips = append(found.ips, resolver.Address(r))
 		}
 	}
 	if len(found.ips) > 0 {
 		failed = nil
 	}
 	return found, failed
-}
-
-func addressOf(r dnsmessage.Resource) netip.Addr {
-	switch body := r.Body.(type) {
-	case *dnsmessage.AResource:
-		return netip.AddrFrom4(body.A)
-	case *dnsmessage.AAAAResource:
-		return netip.AddrFrom16(body.AAAA).Unmap()
-	}
-	return netip.Addr{}
 }
 
 // legalName takes what the names of hosts consist of, and the underscore that

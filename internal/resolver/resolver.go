@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -30,6 +31,17 @@ type Resolver struct {
 type Answer struct {
 	Records []dnsmessage.Resource
 	Secure  bool
+}
+
+// Address is that of an A or AAAA record, and the zero one of any other.
+func Address(r dnsmessage.Resource) netip.Addr {
+	switch body := r.Body.(type) {
+	case *dnsmessage.AResource:
+		return netip.AddrFrom4(body.A)
+	case *dnsmessage.AAAAResource:
+		return netip.AddrFrom16(body.AAAA).Unmap()
+	}
+	return netip.Addr{}
 }
 
 const (

@@ -110,12 +110,7 @@ func (d *domain) addresses(name string) (all []netip.Addr, ok bool) {
 			return nil, false
 		}
 		for _, record := range records {
-			switch body := record.Body.(type) {
-			case *dnsmessage.AResource:
-				all = append(all, netip.AddrFrom4(body.A))
-			case *dnsmessage.AAAAResource:
-				all = append(all, netip.AddrFrom16(body.AAAA))
-			}
+			all = append(all, resolver.Address(record))
 		}
 	}
 	return all, true

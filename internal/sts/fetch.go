@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
@@ -93,7 +94,7 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 			continue
 		}
 		for _, r := range answer.Records[:min(len(answer.Records), 4)] {
-			ip := addressOf(r)
+			ip := resolver.Address(r)
 			if !ip.IsValid() || d.own != nil && d.own(ip) {
 				continue
 			}
@@ -105,14 +106,4 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 		}
 	}
 	return nil, err
-}
-
-func addressOf(r dnsmessage.Resource) netip.Addr {
-	switch body := r.Body.(type) {
-	case *dnsmessage.AResource:
-		return netip.AddrFrom4(body.A)
-	case *dnsmessage.AAAAResource:
-		return netip.AddrFrom16(body.AAAA).Unmap()
-	}
-	return netip.Addr{}
 }
