@@ -31,19 +31,9 @@ import (
 // where the certificate is.
 const part, folder = "LETTERLOCK_E2E_PART", "LETTERLOCK_E2E_FOLDER"
 
-// TestPart is not a test but what runs on the other machines, until its input
-// ends.
-func TestPart(t *testing.T) {
-	switch os.Getenv(part) {
-	case "far":
-		playFar(t, os.Getenv(folder))
-	case "dns":
-		playDNS(t, os.Getenv(folder))
-	default:
-		t.Skip("plays its part in TestInternet")
-	}
-	_, _ = io.Copy(io.Discard, os.Stdin)
-}
+// parts are what the copies of TestInternet on the other machines do, until
+// their input ends.
+var parts = map[string]func(t *testing.T, folder string){"far": playFar, "dns": playDNS}
 
 // playFar is all mail servers of the world, and the web servers with their
 // policies.
@@ -99,7 +89,7 @@ func play(t *testing.T, n *world.Internet, machine, what, dir string) *world.Pro
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := n.On(machine, self, "-test.run=^TestPart$", "-test.v")
+	command := n.On(machine, self, "-test.run=^TestInternet$", "-test.v")
 	command.Env = append(os.Environ(), part+"="+what, folder+"="+dir)
 	if _, err := command.StdinPipe(); err != nil { // open as long as the test
 		t.Fatal(err)
@@ -123,6 +113,11 @@ func onInternet(t *testing.T, name string, command *exec.Cmd) *world.Process {
 }
 
 func TestInternet(t *testing.T) {
+	if play := parts[os.Getenv(part)]; play != nil {
+		play(t, os.Getenv(folder))
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		return
+	}
 	needsServers(t)
 	n, err := world.NewInternet()
 	t.Cleanup(func() {
