@@ -7,12 +7,12 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.8.0
 FUZZTIME    = 4s
 
-.PHONY: build test lint vulncheck unit e2e fuzz mutants bench demo
+.PHONY: build test servers lint vulncheck unit e2e fuzz mutants bench demo
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/letterlock ./cmd/letterlock
 
-test: lint vulncheck unit e2e fuzz
+test: servers lint vulncheck unit e2e fuzz
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
@@ -29,14 +29,17 @@ vulncheck:
 	*) echo "$$report"; exit 1 ;; \
 	esac
 
-# What needs Go alone.
+# What the tests ask for and Go does not bring: servers, clients, openssl.
+servers:
+	e2e/install
+
+# What needs Go alone; with openssl, its view of the policies too.
 unit:
 	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v '/e2e$$')
 
 # With real servers and clients. They are started as root; all else is built
 # by whoever calls.
-e2e:
-	e2e/install
+e2e: servers
 	$(GO) build -race -o bin/letterlock-race ./cmd/letterlock
 	LETTERLOCK_E2E=1 LETTERLOCK_BINARY=$(CURDIR)/bin/letterlock-race \
 		$(GO) test -race -count=1 -timeout 60m -exec $(CURDIR)/e2e/as-root ./e2e
