@@ -113,12 +113,8 @@ func TestServerDiesWithinMessage(t *testing.T) {
 	w := needsServers(t)
 	l := newLetter(newAccount(t), body)
 	c := dial(t, proxy(t, "smtp"))
-	c.reply("220")
-	c.command("250", "EHLO e2e.example")
-	c.command("250", "MAIL FROM:<"+l.From+">")
-	c.command("250", "RCPT TO:<"+l.To+">")
-	c.command("354", "DATA")
-	c.write(l.stuffed()[:300])
+	c.introduce()
+	c.sendHalf(l)
 	if err := w.Postfix.Stop(); err != nil {
 		t.Error(err)
 	}

@@ -26,11 +26,8 @@ func TestBehindHAProxy(t *testing.T) {
 			smtp, imaps := haproxy(t, send, l.Address("smtp"), l.Address("imaps"))
 			mark := b.Postfix.Log.Mark()
 			c, port := dialFrom(t, stranger, smtp)
-			c.reply("220")
-			c.command("250", "EHLO e2e.example")
-			c.command("220", "STARTTLS")
-			c.startTLS()
-			c.command("250", "EHLO e2e.example")
+			c.introduce()
+			c.secure()
 			c.command("250", "MAIL FROM:<a@elsewhere.example>")
 			c.command("250", "RCPT TO:<b@example.com>")
 			c.command("221", "QUIT")
@@ -82,11 +79,7 @@ func haproxy(t *testing.T, send, smtp, imaps string) (frontSMTP, frontIMAPS stri
 		t.Fatalf("%v: run e2e/install", err)
 	}
 	p.DiesOfSignal = true
-	t.Cleanup(func() {
-		if err := p.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	atEnd(t, p.Stop)
 	for end := time.Now().Add(world.Patience); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", fronts[1])
 		if err == nil {

@@ -98,8 +98,7 @@ func TestNothingInClear(t *testing.T) {
 func TestClearMailReachesTheServer(t *testing.T) {
 	heard := listenToServers(t)
 	c := dial(t, proxy(t, "smtp"))
-	c.reply("220")
-	c.command("250", "EHLO e2e.example")
+	c.introduce()
 	c.command("250", "MAIL FROM:<somebody@elsewhere.example>")
 	c.command("221", "QUIT")
 	if lines := heard.lines(); len(lines) <= ofSettle {

@@ -29,6 +29,11 @@ func dial(t *testing.T, address string) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newClient(t, conn)
+}
+
+func newClient(t *testing.T, conn net.Conn) *client {
+	t.Helper()
 	t.Cleanup(func() { _ = conn.Close() })
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
@@ -142,6 +147,23 @@ func (c *client) command(code, line string) string {
 	c.t.Helper()
 	c.say(line)
 	return c.reply(code)
+}
+
+// introduce hears the greeting of SMTP, says who we are, and returns what is
+// offered.
+func (c *client) introduce() string {
+	c.t.Helper()
+	c.reply("220")
+	return c.command("250", "EHLO e2e.example")
+}
+
+// secure turns TLS on by STARTTLS of SMTP, and returns what is offered behind
+// it.
+func (c *client) secure() string {
+	c.t.Helper()
+	c.command("220", "STARTTLS")
+	c.startTLS()
+	return c.command("250", "EHLO e2e.example")
 }
 
 // plain is the token of SASL PLAIN (RFC 4616).

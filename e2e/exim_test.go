@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/letterlock/letterlock/e2e/world"
@@ -24,24 +23,14 @@ func TestHandoverToExim(t *testing.T) {
 		for _, secure := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, TLS %v", name, secure), func(t *testing.T) {
 				c, port := dialFrom(t, stranger, l.Address(name))
-				c.reply("220")
-				c.command("250", "EHLO e2e.example")
+				c.introduce()
 				if secure {
-					c.command("220", "STARTTLS")
-					c.startTLS()
-					c.command("250", "EHLO e2e.example")
+					c.secure()
 				}
-				sender := fmt.Sprintf("s%d@elsewhere.example", port)
-				c.command("250", "MAIL FROM:<"+sender+">")
-				if reply := c.command("550", "RCPT TO:<b@elsewhere.example>"); !strings.Contains(reply, "relay not permitted") {
-					t.Errorf("the refusal is not Exim's own: %s", reply)
-				}
-				c.command("250", "RCPT TO:<b@example.com>")
-				c.command("354", "DATA")
-				c.say("Subject: x", "", ".")
-				c.reply("250")
-				c.command("221", "QUIT")
-				line, err := e.Mail.Await(0, world.Patience, "<= "+sender, fmt.Sprintf("[%s]:%d", stranger, port), "PRX=127.0.0.1")
+				l := fromStranger
+				l.From = fmt.Sprintf("s%d@elsewhere.example", port)
+				c.isStranger(l, "550", "relay not permitted")
+				line, err := e.Mail.Await(0, world.Patience, "<= "+l.From, fmt.Sprintf("[%s]:%d", stranger, port), "PRX=127.0.0.1")
 				if err != nil {
 					t.Error(err)
 				}

@@ -13,8 +13,7 @@ import (
 func submitting(t *testing.T, a account) *client {
 	t.Helper()
 	c := dialTLS(t, proxy(t, "submissions"))
-	c.reply("220")
-	hello := c.command("250", "EHLO e2e.example")
+	hello := c.introduce()
 	for _, extension := range []string{"PIPELINING", "SIZE 50000000", "8BITMIME", "SMTPUTF8", "DSN", "CHUNKING"} {
 		if !strings.Contains(hello, extension) {
 			t.Fatalf("%s is not offered in\n%s", extension, hello)

@@ -4,12 +4,10 @@
 package e2e
 
 import (
-	"bufio"
 	"fmt"
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/letterlock/letterlock/e2e/world"
 )
@@ -25,11 +23,25 @@ func dialFrom(t *testing.T, from, address string) (*client, int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
+	return newClient(t, conn), conn.LocalAddr().(*net.TCPAddr).Port
+}
+
+// fromStranger is mail that a server takes of anybody.
+var fromStranger = letter{From: "a@elsewhere.example", To: "b@example.com", Text: "Subject: x\r\n\r\n"}
+
+// isStranger sends a letter home, but not to elsewhere: that the server itself
+// refuses, with a code and words of its own.
+func (c *client) isStranger(l letter, code, words string) {
+	c.t.Helper()
+	c.command("250", "MAIL FROM:<"+l.From+">")
+	if reply := c.command(code, "RCPT TO:<b@elsewhere.example>"); !strings.Contains(reply, words) {
+		c.t.Errorf("the refusal is not the server's own: %s", reply)
 	}
-	return &client{t: t, ReadWriter: conn, conn: conn, r: bufio.NewReader(conn)}, conn.LocalAddr().(*net.TCPAddr).Port
+	c.command("250", "RCPT TO:<"+l.To+">")
+	c.command("354", "DATA")
+	c.write(l.stuffed())
+	c.reply("250")
+	c.command("221", "QUIT")
 }
 
 // believers are started for one test, and end with it.
@@ -43,11 +55,7 @@ func trusting(t *testing.T, neighbours string) *world.Believers {
 	t.Helper()
 	b, err := needsServers(t).StartBelievers(neighbours)
 	if b != nil {
-		t.Cleanup(func() {
-			if err := b.Stop(); err != nil {
-				t.Error(err)
-			}
-		})
+		atEnd(t, b.Stop)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -106,52 +114,46 @@ func TestHandover(t *testing.T) {
 		handover("smtp, no header expected (v2)", "smtp", p.SMTP, "proxy-v2"),
 		handover("smtp, header expected", "smtp", p.SMTPBehindHeader, "xclient"),
 	)
+	strangersMayNotRelay(t, b, l)
+	xforward(t, b, l)
+	loginsHaveAddresses(t, b, l)
+	missing(t, l)
+}
 
-	// Postfix trusts 127.0.0.1, where the proxy is, to send anywhere. A
-	// stranger behind it may not.
+// Postfix trusts 127.0.0.1, where the proxy is, to send anywhere. A stranger
+// behind it may not.
+func strangersMayNotRelay(t *testing.T, b *world.Believers, l *world.Letterlock) {
 	for _, name := range []string{"xclient", "smtp proxy-v1", "smtp proxy-v2"} {
 		for _, secure := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, TLS %v", name, secure), func(t *testing.T) {
 				mark := b.Postfix.Log.Mark()
 				c, port := dialFrom(t, stranger, l.Address(name))
-				c.reply("220")
-				c.command("250", "EHLO e2e.example")
+				c.introduce()
 				if secure {
-					c.command("220", "STARTTLS")
-					c.startTLS()
-					c.command("250", "EHLO e2e.example")
+					c.secure()
 				}
-				c.command("250", "MAIL FROM:<a@elsewhere.example>")
-				if reply := c.command("554", "RCPT TO:<b@elsewhere.example>"); !strings.Contains(reply, "Relay access denied") {
-					t.Errorf("the refusal is not Postfix's own: %s", reply)
-				}
-				c.command("250", "RCPT TO:<b@example.com>")
-				c.command("354", "DATA")
-				c.say("Subject: x", "", ".")
-				c.reply("250")
-				c.command("221", "QUIT")
+				c.isStranger(fromStranger, "554", "Relay access denied")
 				awaitIn(t, b.Postfix, mark, fmt.Sprintf("client=unknown[%s]:%d", stranger, port))
 			})
 		}
 	}
+}
 
+func xforward(t *testing.T, b *world.Believers, l *world.Letterlock) {
 	t.Run("xforward", func(t *testing.T) {
 		mark := b.Postfix.Log.Mark()
 		c, _ := dialFrom(t, stranger, l.Address("xforward"))
-		c.reply("220")
-		c.command("250", "EHLO e2e.example")
+		c.introduce()
 		for range 2 { // it is said before each message
-			c.command("250", "MAIL FROM:<a@elsewhere.example>")
-			c.command("250", "RCPT TO:<b@example.com>")
-			c.command("354", "DATA")
-			c.say("Subject: x", "", ".")
-			c.reply("250")
+			c.sendLetter(fromStranger)
 			awaitIn(t, b.Postfix, mark, "client=", "orig_client=unknown["+stranger+"]")
 			mark = b.Postfix.Log.Mark()
 		}
 		c.command("221", "QUIT")
 	})
+}
 
+func loginsHaveAddresses(t *testing.T, b *world.Believers, l *world.Letterlock) {
 	logins := []struct {
 		name  string
 		login func(c *client, user string)
@@ -159,8 +161,7 @@ func TestHandover(t *testing.T) {
 		{"imap-id", loginIMAP}, {"imap proxy-v2", loginIMAP},
 		{"pop3-xclient", loginPOP3}, {"pop3 proxy-v2", loginPOP3},
 		{"submission xclient", func(c *client, user string) {
-			c.reply("220")
-			c.command("250", "EHLO e2e.example")
+			c.introduce()
 			c.command("235", "AUTH PLAIN "+plain(account{user, world.BelieverPassword}))
 		}},
 		{"sieve xclient", func(c *client, user string) {
@@ -186,8 +187,10 @@ func TestHandover(t *testing.T) {
 			t.Log(line)
 		})
 	}
+}
 
-	// What is configured and not there is an error in the log, and no session.
+// What is configured and not there is an error in the log, and no session.
+func missing(t *testing.T, l *world.Letterlock) {
 	for name, words := range map[string][]string{
 		"imap, no header expected":      {"handover-refused", "PROXY header"},
 		"imap, no header expected (v2)": {"handover-refused", "PROXY header"},

@@ -261,11 +261,8 @@ func TestNoBorrowedTrust(t *testing.T) {
 	t.Run("submission", func(t *testing.T) {
 		mark := w.Dovecot.Log.Mark()
 		c := dial(t, proxy(t, "dovecot-submission"))
-		c.reply("220")
-		c.command("250", "EHLO e2e.example")
-		c.command("220", "STARTTLS")
-		c.startTLS()
-		hello := c.command("250", "EHLO e2e.example")
+		c.introduce()
+		hello := c.secure()
 		for _, word := range []string{"XCLIENT", "BURL", "STARTTLS"} {
 			if strings.Contains(hello, word) {
 				t.Errorf("%s is offered:\n%s", word, hello)

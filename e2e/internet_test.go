@@ -104,11 +104,7 @@ func onInternet(t *testing.T, name string, command *exec.Cmd) *world.Process {
 		t.Fatal(err)
 	}
 	p.DiesOfSignal = true
-	t.Cleanup(func() {
-		if err := p.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	atEnd(t, p.Stop)
 	return p
 }
 
@@ -120,11 +116,7 @@ func TestInternet(t *testing.T) {
 	}
 	needsServers(t)
 	n, err := world.NewInternet()
-	t.Cleanup(func() {
-		if err := n.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	atEnd(t, n.Close)
 	if err != nil {
 		t.Fatal(err)
 	}

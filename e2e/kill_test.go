@@ -23,11 +23,7 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := k.Postfix.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	atEnd(t, func() error { return k.Postfix.Stop() }) // it is another one by then
 	listener := world.Listener{Name: "smtp", Service: "smtp", Backend: k.Port, Keys: []string{"recipients: [example.com]", "greet_delay: 0s"}}
 	var address atomic.Value
 	own := serveCustom(t, "", listener)

@@ -99,8 +99,7 @@ func put(t *testing.T, to account, body string) letter {
 	w := needsServers(t)
 	l := newLetter(to, body)
 	c := dial(t, fmt.Sprintf("127.0.0.1:%d", w.Ports.SMTP))
-	c.reply("220")
-	c.command("250", "EHLO e2e.example")
+	c.introduce()
 	c.sendLetter(l)
 	c.command("221", "QUIT")
 	l.arrives(t)
@@ -110,9 +109,32 @@ func put(t *testing.T, to account, body string) letter {
 // sendLetter is a transaction, from MAIL to the verdict.
 func (c *client) sendLetter(l letter) {
 	c.t.Helper()
+	c.begin(l)
+	c.write(l.stuffed())
+	c.reply("250")
+}
+
+// begin is a transaction up to its text.
+func (c *client) begin(l letter) {
+	c.t.Helper()
 	c.command("250", "MAIL FROM:<"+l.From+">")
 	c.command("250", "RCPT TO:<"+l.To+">")
 	c.command("354", "DATA")
-	c.write(l.stuffed())
+}
+
+// half is how many bytes of a text sendHalf sends.
+const half = 300
+
+// sendHalf is a transaction that stops within the text.
+func (c *client) sendHalf(l letter) {
+	c.t.Helper()
+	c.begin(l)
+	c.write(l.stuffed()[:half])
+}
+
+// sendRest goes on where sendHalf has stopped, to the verdict.
+func (c *client) sendRest(l letter) {
+	c.t.Helper()
+	c.write(l.stuffed()[half:])
 	c.reply("250")
 }

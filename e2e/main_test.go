@@ -73,6 +73,16 @@ func secretsIn(proxy *world.Letterlock) []error {
 	return found
 }
 
+// atEnd ends something with the test, and demands that it ends well.
+func atEnd(t *testing.T, end func() error) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // needsServers gives a test the world, or skips the test where there is none.
 func needsServers(t *testing.T) *world.World {
 	t.Helper()

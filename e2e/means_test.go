@@ -55,8 +55,7 @@ func TestBackendLoginThatIsNotOffered(t *testing.T) {
 	awaitIn(t, l.Process, 0, "it takes no login from the proxy", "smtpd_sasl_auth_enable") // the probe
 	c, _ := dialFrom(t, stranger, l.Address("submissions"))
 	c.startTLS()
-	c.reply("220")
-	c.command("250", "EHLO e2e.example")
+	c.introduce()
 	c.command("421", "AUTH PLAIN "+plain(account{"joe", world.BelieverPassword}))
 	c.hearEnd()
 	awaitIn(t, l.Process, 0, ": error: session", "outcome=backend-login", "CRAM-MD5")

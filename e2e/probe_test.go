@@ -90,11 +90,7 @@ func TestServeStopsBeforeAnOpenRelay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := p.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	atEnd(t, p.Stop)
 	awaitIn(t, p, 0, "listening")
 	awaitIn(t, p, 0, "it is an OPEN RELAY behind this proxy", "as allow_open_relay: true allows")
 	mark := p.Log.Mark()

@@ -35,27 +35,33 @@ func without(service string) func(string) string {
 	}
 }
 
+// atWork are clients in the middle of something.
+type atWork struct {
+	letter  letter
+	sending *client // has sent half of it
+	idle    *client // waits for news of the account's inbox
+	popping *client // has been greeted
+}
+
+// busy sets clients of an account to work.
+func busy(t *testing.T, own *world.Letterlock, a account) atWork {
+	t.Helper()
+	c := atWork{newLetter(a, body), dial(t, own.Address("smtp")), dialTLS(t, own.Address("imaps")), dialTLS(t, own.Address("pop3s"))}
+	c.sending.introduce()
+	c.sending.secure()
+	c.sending.sendHalf(c.letter)
+	c.idle.hear("* OK")
+	c.idle.say("1 LOGIN "+a.Name+" "+a.Password, "2 SELECT INBOX", "3 IDLE")
+	c.idle.hearUntil("+ ")
+	c.popping.hear("+OK")
+	return c
+}
+
 func TestReload(t *testing.T) {
 	a := newAccount(t)
 	own := serve(t, 30*time.Second)
 
-	sending := dial(t, own.Address("smtp"))
-	sending.reply("220")
-	sending.command("250", "EHLO e2e.example")
-	sending.command("220", "STARTTLS")
-	sending.startTLS()
-	sending.command("250", "EHLO e2e.example")
-	l := newLetter(a, body)
-	sending.command("250", "MAIL FROM:<"+l.From+">")
-	sending.command("250", "RCPT TO:<"+l.To+">")
-	sending.command("354", "DATA")
-	sending.write(l.stuffed()[:300])
-	idle := dialTLS(t, own.Address("imaps"))
-	idle.hear("* OK")
-	idle.say("1 LOGIN "+a.Name+" "+a.Password, "2 SELECT INBOX", "3 IDLE")
-	idle.hearUntil("+ ")
-	popping := dialTLS(t, own.Address("pop3s"))
-	popping.hear("+OK")
+	c := busy(t, own, a)
 
 	reload(t, own, "reloaded", func(text string) string {
 		return strings.Replace(without("smtp")(text), "service: imaps\n", "service: imaps\n    policy: modern\n", 1)
@@ -71,18 +77,17 @@ func TestReload(t *testing.T) {
 	}
 
 	// The message goes on as if nothing had happened, and who waits hears of it.
-	sending.write(l.stuffed()[300:])
-	sending.reply("250")
-	sending.command("221", "QUIT")
-	l.arrives(t)
-	idle.hearUntil("* 1 EXISTS")
-	popping.say("USER "+a.Name, "PASS "+a.Password)
-	popping.hear("+OK")
-	popping.hear("+OK")
+	c.sending.sendRest(c.letter)
+	c.sending.command("221", "QUIT")
+	c.letter.arrives(t)
+	c.idle.hearUntil("* 1 EXISTS")
+	c.popping.say("USER "+a.Name, "PASS "+a.Password)
+	c.popping.hear("+OK")
+	c.popping.hear("+OK")
 
 	reload(t, own, "stays in force", func(text string) string { return strings.Replace(text, "policy: modern", "policy: modren", 1) })
-	idle.say("DONE")
-	idle.hearUntil("3 OK")
+	c.idle.say("DONE")
+	c.idle.hearUntil("3 OK")
 }
 
 // Mail comes in while the configuration is read again and again, and none of
@@ -113,11 +118,8 @@ func TestReloadUnderLoad(t *testing.T) {
 	var letters []letter
 	for range 40 {
 		c := dial(t, own.Address("smtp"))
-		c.reply("220")
-		c.command("250", "EHLO e2e.example")
-		c.command("220", "STARTTLS")
-		c.startTLS()
-		c.command("250", "EHLO e2e.example")
+		c.introduce()
+		c.secure()
 		l := newLetter(a, body)
 		c.sendLetter(l)
 		c.command("221", "QUIT")

@@ -39,8 +39,7 @@ var logins = map[string]func(*client, account) bool{
 	},
 	"submissions": func(c *client, a account) bool {
 		c.startTLS()
-		c.reply("220")
-		c.command("250", "EHLO e2e.example")
+		c.introduce()
 		return strings.HasPrefix(c.command("", "AUTH PLAIN "+plain(a)), "235")
 	},
 	"sieve": func(c *client, a account) bool {

@@ -105,16 +105,14 @@ func TestSubmit(t *testing.T) {
 func TestRelay(t *testing.T) {
 	a := newAccount(t)
 	c := dialTLS(t, proxy(t, "submissions"))
-	c.reply("220")
-	c.command("250", "EHLO e2e.example")
+	c.introduce()
 	c.command("530", "MAIL FROM:<"+a.address()+">")
 	c.command("235", "AUTH PLAIN "+plain(a))
 	c.command("250", "MAIL FROM:<"+a.address()+">")
 	c.command("250", "RCPT TO:<somebody@elsewhere.example>")
 
 	c = dial(t, proxy(t, "smtp"))
-	c.reply("220")
-	c.command("250", "EHLO e2e.example")
+	c.introduce()
 	c.command("250", "MAIL FROM:<"+a.address()+">")
 	c.command("550", "RCPT TO:<somebody@elsewhere.example>")
 	c.command("550", "RCPT TO:<@example.com:somebody@elsewhere.example>")

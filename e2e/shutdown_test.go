@@ -27,26 +27,9 @@ func TestShutdown(t *testing.T) {
 	a := newAccount(t)
 	own := serve(t, 30*time.Second)
 
-	sending := dial(t, own.Address("smtp"))
-	sending.reply("220")
-	sending.command("250", "EHLO e2e.example")
-	sending.command("220", "STARTTLS")
-	sending.startTLS()
-	sending.command("250", "EHLO e2e.example")
-	l := newLetter(a, body)
-	sending.command("250", "MAIL FROM:<"+l.From+">")
-	sending.command("250", "RCPT TO:<"+l.To+">")
-	sending.command("354", "DATA")
-	sending.write(l.stuffed()[:300])
-
-	idle := dialTLS(t, own.Address("imaps"))
-	idle.hear("* OK")
-	idle.say("1 LOGIN "+a.Name+" "+a.Password, "2 SELECT INBOX", "3 IDLE")
-	idle.hearUntil("+ ")
+	busy := busy(t, own, a)
 	before := dial(t, own.Address("imap"))
 	before.hear("* OK")
-	popping := dialTLS(t, own.Address("pop3s"))
-	popping.hear("+OK")
 	sieving := dial(t, own.Address("sieve"))
 	sieving.hearUntil("OK")
 	waiting := dialTLS(t, own.Address("submissions"))
@@ -59,7 +42,7 @@ func TestShutdown(t *testing.T) {
 		client  *client
 		goodbye string
 	}{
-		{idle, "* BYE"}, {before, "* BYE"}, {popping, "-ERR"}, {sieving, "BYE"}, {waiting, "421"},
+		{busy.idle, "* BYE"}, {before, "* BYE"}, {busy.popping, "-ERR"}, {sieving, "BYE"}, {waiting, "421"},
 	} {
 		c.client.hear(c.goodbye)
 		c.client.hearEnd()
@@ -70,11 +53,10 @@ func TestShutdown(t *testing.T) {
 	}
 
 	// The message goes on as if nothing had happened.
-	sending.write(l.stuffed()[300:])
-	sending.reply("250")
-	sending.hear("421")
-	sending.hearEnd()
-	l.arrives(t)
+	busy.sending.sendRest(busy.letter)
+	busy.sending.hear("421")
+	busy.sending.hearEnd()
+	busy.letter.arrives(t)
 	if err := own.Wait(world.Patience); err != nil {
 		t.Error(err)
 	}
@@ -88,13 +70,9 @@ func TestShutdown(t *testing.T) {
 func TestShutdownDeadline(t *testing.T) {
 	own := serve(t, time.Second)
 	c := dial(t, own.Address("smtp"))
-	c.reply("220")
-	c.command("250", "EHLO e2e.example")
+	c.introduce()
 	l := newLetter(newAccount(t), body)
-	c.command("250", "MAIL FROM:<"+l.From+">")
-	c.command("250", "RCPT TO:<"+l.To+">")
-	c.command("354", "DATA")
-	c.write(l.stuffed()[:300])
+	c.sendHalf(l)
 	if err := own.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

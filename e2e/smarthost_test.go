@@ -28,11 +28,7 @@ func correspondents(t *testing.T) (*world.Correspondents, *world.Letterlock) {
 	w := needsServers(t)
 	c, err := w.StartMX()
 	if c != nil {
-		t.Cleanup(func() {
-			if err := c.Stop(); err != nil {
-				t.Error(err)
-			}
-		})
+		atEnd(t, c.Stop)
 	}
 	if err != nil {
 		t.Fatal(err)

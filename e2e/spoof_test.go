@@ -50,11 +50,7 @@ func TestSpoofing(t *testing.T) {
 				c.startTLS()
 				c.command("250", "EHLO x")
 				c.spoof(service, lines)
-				c.command("250", "MAIL FROM:<a@elsewhere.example>")
-				c.command("250", "RCPT TO:<b@example.com>")
-				c.command("354", "DATA")
-				c.say("Subject: x", "", ".")
-				c.reply("250")
+				c.sendLetter(fromStranger)
 				awaitIn(t, b.Postfix, mark, "client=unknown["+stranger+"]")
 				return
 			}

@@ -10,17 +10,20 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// Dovecot sees connections from the client's address, with nothing set there.
-func TestTproxy(t *testing.T) {
+// newNetwork is a network for one test.
+func newNetwork(t *testing.T) *world.Network {
+	t.Helper()
 	n, err := needsServers(t).NewNetwork()
-	t.Cleanup(func() {
-		if err := n.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	atEnd(t, n.Close)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return n
+}
+
+// Dovecot sees connections from the client's address, with nothing set there.
+func TestTproxy(t *testing.T) {
+	n := newNetwork(t)
 	for _, c := range []struct {
 		name, handover, words string
 		wrapper               []string
@@ -50,22 +53,10 @@ func TestTproxy(t *testing.T) {
 // Cyrus can be told nothing: it takes every client for the proxy, unless they
 // come from their own addresses.
 func TestCyrus(t *testing.T) {
-	n, err := needsServers(t).NewNetwork()
-	t.Cleanup(func() {
-		if err := n.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	n := newNetwork(t)
 	cyrus, err := n.StartCyrus()
 	if cyrus != nil {
-		t.Cleanup(func() {
-			if err := cyrus.Stop(); err != nil {
-				t.Error(err)
-			}
-		})
+		atEnd(t, cyrus.Stop)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -109,11 +100,7 @@ func serveOn(t *testing.T, n *world.Network, wrapper []string, listeners ...stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := p.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	atEnd(t, p.Stop)
 	awaitIn(t, p, 0, "letterlock/imaps[", "listening")
 	return p
 }
