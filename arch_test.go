@@ -49,7 +49,10 @@ var mayImport = map[string][]string{
 	"internal/testtext":    {},
 	"internal/testdns":     {},
 	"internal/testmta":     {},
-	"internal/dialog":      {"internal/gate", "internal/testca", "internal/wire", "tlspolicy"},
+	"internal/testnet":     {},
+	"internal/testusage":   {},
+	"internal/testwait":    {},
+	"internal/dialog":      {"internal/gate", "internal/testca", "internal/testnet", "internal/wire", "tlspolicy"},
 	"attacks":              {}, // tests alone, which may know everybody
 	"attacks/mutants":      {},
 	"bench":                {"bench/backend", "bench/load", "bench/measure", "bench/peers", "bench/report"},

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/letterlock/letterlock/internal/testnet"
 )
 
 // backend is a legacy server that trusts whoever connects, and records what
@@ -41,11 +43,7 @@ const hangUp = "\x00"
 
 func newBackend(t *testing.T, protocol string) *backend {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &backend{protocol: protocol, listener: l, greeting: greetings[protocol], offers: slices.Clone(offers[protocol]), ends: laxEnd}
+	b := &backend{protocol: protocol, listener: testnet.Listen(t), greeting: greetings[protocol], offers: slices.Clone(offers[protocol]), ends: laxEnd}
 	t.Cleanup(b.close)
 	return b
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 // G1: a line without an end is cut off where the limit is, in clear and in TLS.
@@ -135,7 +136,7 @@ func TestG4_ConnectionFlood(t *testing.T) {
 		}
 		inside.ask(harmless[inside.protocol])
 		_ = inside.Close()
-		eventually(t, func() bool { return w.Sessions() <= 2 }, "the place is not given back")
+		testwait.Until(t, "the place is not given back", func() bool { return w.Sessions() <= 2 })
 		w.secured(service) // there is room again
 	})
 	t.Run("half open", func(t *testing.T) {

@@ -3,10 +3,10 @@ package attacks
 import (
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -17,6 +17,8 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/maillog"
+	"github.com/letterlock/letterlock/internal/testusage"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 // reset closes a connection without a word.
@@ -28,7 +30,7 @@ func (c *client) reset() {
 // G3: however a connection ends, its other side ends too, and nothing is left
 // of it: no goroutine, no descriptor.
 func TestG3_HalfClose(t *testing.T) {
-	goroutines, descriptors := runtime.NumGoroutine(), openFiles()
+	goroutines, descriptors := runtime.NumGoroutine(), testusage.Descriptors(t)
 	t.Run("ends", func(t *testing.T) {
 		defer debug.SetGCPercent(debug.SetGCPercent(-1)) // or it would close what was forgotten
 		w := open(t)
@@ -46,12 +48,13 @@ func TestG3_HalfClose(t *testing.T) {
 		}
 		w.reasons(sessions)
 		for _, service := range all {
-			eventually(t, func() bool { return w.back[service].open() == 0 }, "the backend of %s still waits", service)
+			testwait.Until(t, "the backend of "+string(service)+" still waits", func() bool { return w.back[service].open() == 0 })
 		}
 		w.end()
 	})
-	eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines+2 && openFiles() <= descriptors+2 },
-		"more is open than %d goroutines and %d descriptors", goroutines, descriptors)
+	testwait.Until(t, fmt.Sprintf("more is open than %d goroutines and %d descriptors", goroutines, descriptors), func() bool {
+		return runtime.NumGoroutine() <= goroutines+2 && testusage.Descriptors(t) <= descriptors+2
+	})
 	t.Run("the client's half", func(t *testing.T) { // it still hears what is due
 		w := open(t)
 		c := w.loggedIn(configs.IMAPS)
@@ -78,22 +81,6 @@ func TestG3_HalfClose(t *testing.T) {
 		w.back[configs.IMAPS].tell("* 2 EXISTS\r\n")
 		c.hear(`\* 2 EXISTS`)
 	})
-}
-
-// eventually waits for something that must come.
-func eventually(t *testing.T, come func() bool, otherwise string, about ...any) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !come(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf(otherwise, about...)
-		}
-	}
-}
-
-// openFiles counts descriptors, where the system tells.
-func openFiles() int {
-	files, _ := os.ReadDir("/proc/self/fd")
-	return len(files)
 }
 
 // unavailable is what a client hears when its backend is not there.

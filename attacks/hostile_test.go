@@ -2,10 +2,8 @@ package attacks
 
 import (
 	"bytes"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -15,6 +13,8 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testusage"
+	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -54,7 +54,7 @@ func TestTenThousandHostileSessions(t *testing.T) {
 	before := countResources(t)
 	w := hostile(t)
 	w.serves(configs.SMTP)
-	waitFor(t, w.crowded, func() bool { return w.Sessions() == 0 })
+	w.emptied()
 	idle := countResources(t)
 	round := 2 * len(tricks) * len(all)
 	w.intrude(0, sessions-round)
@@ -62,20 +62,27 @@ func TestTenThousandHostileSessions(t *testing.T) {
 	// without it.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	w.intrude(sessions-round, sessions)
-	waitFor(t, w.crowded, func() bool { return w.Sessions() == 0 })
-	waitFor(t, func() string {
-		return fmt.Sprintf("%d descriptors, and an idle proxy has %d", countDescriptors(t), idle.descriptors)
-	},
-		func() bool { return countDescriptors(t) <= idle.descriptors })
+	w.emptied()
+	if !testwait.Happens(func() bool { return testusage.Descriptors(t) <= idle.descriptors }) {
+		t.Fatalf("%d descriptors, and an idle proxy has %d", testusage.Descriptors(t), idle.descriptors)
+	}
 	w.end()
 	w.sawAll(gate.Done, gate.ClientGone, gate.HandshakeFailed, gate.Injected, gate.OtherProtocol, gate.TooManyErrors, gate.LineTooLong)
-	waitFor(t, func() string { return fmt.Sprintf("%v are left of %v\n%s", countResources(t), before, stacks()) }, func() bool {
+	if !testwait.Happens(func() bool {
 		after := countResources(t)
 		return after.goroutines <= before.goroutines && after.descriptors <= before.descriptors
-	})
+	}) {
+		t.Fatalf("%v are left of %v\n%s", countResources(t), before, stacks())
+	}
 }
 
-func (w *world) crowded() string { return fmt.Sprintf("%d sessions are left", w.Sessions()) }
+// emptied waits until the last session has ended.
+func (w *world) emptied() {
+	w.t.Helper()
+	if !testwait.Happens(func() bool { return w.Sessions() == 0 }) {
+		w.t.Fatalf("%d sessions are left", w.Sessions())
+	}
+}
 
 // intrude plays the hostile sessions of some numbers, and honest ones between
 // them.
@@ -110,7 +117,7 @@ func (w *world) intrude(from, to int) {
 type resources struct{ goroutines, descriptors int }
 
 func countResources(t *testing.T) resources {
-	return resources{runtime.NumGoroutine(), countDescriptors(t)}
+	return resources{runtime.NumGoroutine(), testusage.Descriptors(t)}
 }
 
 // sawAll fails a test of hostile sessions of which none has ended so.
@@ -144,29 +151,7 @@ func (w *world) serves(service configs.Service) {
 	_ = c.Close()
 }
 
-// waitFor waits for what must come in the end.
-func waitFor(t *testing.T, problem func() string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(2 * patience); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal(problem())
-		}
-	}
-}
-
 func stacks() string {
 	b := make([]byte, 64<<10)
 	return string(bytes.TrimSpace(b[:runtime.Stack(b, true)]))
-}
-
-func countDescriptors(t *testing.T) int {
-	t.Helper()
-	if runtime.GOOS != "linux" {
-		return 0 // nobody can count them elsewhere
-	}
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
 }

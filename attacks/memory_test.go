@@ -5,13 +5,15 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/testusage"
+	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -27,10 +29,7 @@ type deaf struct {
 }
 
 func (d *deaf) start(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := testnet.Listen(t)
 	d.listener = l
 	d.running.Go(func() {
 		for {
@@ -132,14 +131,14 @@ func TestFloodHoldsBoundedMemory(t *testing.T) {
 				"imap": {greeting: "* OK [CAPABILITY IMAP4rev1 LITERAL+] legacy\r\n", yes: "TAG OK done\r\n", last: "FETCH", flood: []byte(strings.Repeat("* 1 FETCH\r\n", 10000))},
 			}[test.service.Protocol()]
 			w := patient(t, test.service, d, sessions)
-			before := memory()
+			before := testusage.Memory()
 			var clients []*client
 			for range sessions {
 				c := w.dial(test.service)
 				test.begin(c)
 				clients = append(clients, c)
 			}
-			waitFor(t, func() string { return "the flood is not there" }, func() bool { return w.Sessions() == sessions })
+			testwait.Until(t, "the flood is not there", func() bool { return w.Sessions() == sessions })
 			each := (settledMemory() - before) / sessions >> 10
 			t.Logf("a session holds %d KiB", each)
 			if each > test.bound {
@@ -169,21 +168,12 @@ func patient(t *testing.T, service configs.Service, d *deaf, sessions int) *worl
 	})
 }
 
-// memory is what is in use of heap and stacks.
-func memory() int64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc + m.StackInuse)
-}
-
-// settledMemory is memory when it grows no more.
+// settledMemory is what is in use when it grows no more.
 func settledMemory() int64 {
-	most := memory()
+	most := testusage.Memory()
 	for still := 0; still < 5; still++ {
 		time.Sleep(20 * time.Millisecond)
-		if now := memory(); now > most+most/50 {
+		if now := testusage.Memory(); now > most+most/50 {
 			most, still = now, 0
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -38,24 +40,15 @@ type legacy struct {
 }
 
 func newLegacy(t *testing.T, greeting string) *legacy {
-	l := &legacy{Listener: listen(t)}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			l.sessions.Add(1)
-			go func() {
-				if greeting != "" {
-					_, _ = io.WriteString(conn, greeting+"\r\n")
-				}
-				_, _ = io.Copy(conn, conn)
-				_ = conn.Close()
-				l.parted.Add(1)
-			}()
+	l := &legacy{Listener: testnet.Listen(t)}
+	testnet.Serve(l, func(conn net.Conn) {
+		l.sessions.Add(1)
+		if greeting != "" {
+			_, _ = io.WriteString(conn, greeting+"\r\n")
 		}
-	}()
+		_, _ = io.Copy(conn, conn)
+		l.parted.Add(1)
+	})
 	return l
 }
 
@@ -103,7 +96,7 @@ func TestFailover(t *testing.T) {
 			pool := &Pool{Name: "pool", Addresses: []string{bad, good.address()}}
 			w := inFrontOf(t, pool)
 			// A few sessions, as either address may be the first choice.
-			wait(t, "the broken address is never found out", func() bool {
+			testwait.Until(t, "the broken address is never found out", func() bool {
 				c := w.loggedIn()
 				c.ping()
 				return len(downs(pool)) > 0
@@ -181,7 +174,7 @@ func TestLeastConnections(t *testing.T) {
 	for _, c := range clients {
 		_ = c.Conn.Close()
 	}
-	wait(t, "places are not given back", func() bool {
+	testwait.Until(t, "places are not given back", func() bool {
 		states := pool.State()
 		return states[0].Sessions == 0 && states[1].Sessions == 0
 	})
@@ -222,8 +215,8 @@ func TestChecksBringAnAddressBack(t *testing.T) {
 	}
 	pool.report(pool.order(netip.Addr{})[0], errors.New("gone"))
 	w := inFrontOf(t, pool)
-	wait(t, "it is never up again", func() bool { return len(downs(pool)) == 0 })
-	wait(t, "checks do not end", func() bool { return bad.parted.Load() > 0 && good.parted.Load() > 0 })
+	testwait.Until(t, "it is never up again", func() bool { return len(downs(pool)) == 0 })
+	testwait.Until(t, "checks do not end", func() bool { return bad.parted.Load() > 0 && good.parted.Load() > 0 })
 	if err := w.stop(20 * time.Second); err != nil { // and the checks with it
 		t.Fatal(err)
 	}

@@ -9,6 +9,9 @@ import (
 	"net"
 	"runtime"
 	"testing"
+
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 // bulk is what the backend of the relay's benchmarks takes and gives at once.
@@ -17,21 +20,12 @@ const bulk = 1 << 20
 // newStore is a proxy in front of a backend that takes and gives bulk.
 func newStore(b *testing.B) *world {
 	b.Helper()
-	backend := listen(b)
-	go func() {
-		for {
-			conn, err := backend.Accept()
-			if err != nil {
-				return
-			}
-			go store(conn)
-		}
-	}()
+	backend := testnet.Listen(b)
+	testnet.Serve(backend, store)
 	return newWorld(b, func(s *setup) { s.Listeners[0].Backend = &Pool{Addresses: []string{backend.Addr().String()}} })
 }
 
 func store(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
 	_, err := io.WriteString(conn, "backend\r\n")
 	in, text := bufio.NewReaderSize(conn, 64<<10), bytes.Repeat([]byte{'x'}, bulk)
 	for err == nil {
@@ -174,7 +168,7 @@ const sessionAllocations = 120
 
 func TestSessionAllocations(t *testing.T) {
 	w := newWorld(t, nil)
-	bare := listen(t)
+	bare := testnet.Listen(t)
 	go serveBare(bare, w.first.Listeners[0].TLS)
 	whole := allocations(t, w.Addresses()[0].String(), func() bool { return w.Sessions() == 0 })
 	handshake := allocations(t, bare.Addr().String(), func() bool { return true })
@@ -195,7 +189,7 @@ func allocations(t *testing.T, address string, over func() bool) float64 {
 				t.Fatal(err)
 			}
 		}
-		wait(t, "sessions stay", over)
+		testwait.Until(t, "sessions stay", over)
 		runtime.ReadMemStats(m)
 	}
 	return float64(after.Mallocs-before.Mallocs) / visits

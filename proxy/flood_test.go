@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testusage"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 // from connects from an address of the test's choice, all of which are on
@@ -96,7 +97,7 @@ func TestSlowlorisLeavesRoom(t *testing.T) {
 func TestFloodStaysItsOwn(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Limits.ConnectionsPerClient = 20 }) // of which all are safe
 	w.flood(20, 1)
-	wait(t, "the flood is not there", func() bool { return w.Sessions() == 20 })
+	testwait.Until(t, "the flood is not there", func() bool { return w.Sessions() == 20 })
 	c, err := w.from("127.0.66.1")
 	if err != nil {
 		t.Fatal(err)
@@ -130,8 +131,8 @@ func TestHostileSessionsLeaveNothing(t *testing.T) {
 		s.Limits.Connections, s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 300, 200, 0
 	})
 	_ = w.honest("127.0.0.1")
-	wait(t, "the first session stays", func() bool { return w.Sessions() == 0 })
-	descriptors := countDescriptors(t)
+	testwait.Until(t, "the first session stays", func() bool { return w.Sessions() == 0 })
+	descriptors := testusage.Descriptors(t)
 	jobs := make(chan int)
 	var attackers sync.WaitGroup
 	for range 64 {
@@ -149,13 +150,13 @@ func TestHostileSessionsLeaveNothing(t *testing.T) {
 	if err := w.honest("127.0.0.1"); err != nil {
 		t.Error(err)
 	}
-	wait(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+	testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Error(err)
 	}
 	// The test's own backend is still there: its accept loop, and nothing more.
-	wait(t, fmt.Sprintf("there were %d goroutines", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines+1 })
-	wait(t, fmt.Sprintf("there were %d descriptors", descriptors), func() bool { return countDescriptors(t) <= descriptors })
+	testwait.Until(t, fmt.Sprintf("there were %d goroutines", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines+1 })
+	testwait.Until(t, fmt.Sprintf("there were %d descriptors", descriptors), func() bool { return testusage.Descriptors(t) <= descriptors })
 	if w.places.all != 0 || len(w.first.handshakes) != 0 {
 		t.Errorf("%d places and %d turns are taken", w.places.all, len(w.first.handshakes))
 	}
@@ -193,18 +194,6 @@ func (w *world) attack(random *rand.Rand, hello []byte) {
 	}
 }
 
-func countDescriptors(t *testing.T) int {
-	t.Helper()
-	if runtime.GOOS != "linux" {
-		return 0 // nobody can count them elsewhere
-	}
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
-}
-
 // G1, G4: a thousand sessions, each with the longest line that is taken and no
 // end of it, hold no more than 56 KiB each, of which 40 are the line's buffer.
 func TestMemoryIsBounded(t *testing.T) {
@@ -213,7 +202,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		s.Limits.Line, s.Limits.Token = 8<<10, 32<<10
 		s.Timeouts.Login, s.Timeouts.Command = time.Minute, time.Minute
 	})
-	before := memory()
+	before := testusage.Memory()
 	line := []byte(strings.Repeat("x", 32<<10+besideToken-1))
 	var open []client
 	for range sessions {
@@ -227,7 +216,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wait(t, "the lines have not arrived", func() bool {
+	testwait.Until(t, "the lines have not arrived", func() bool {
 		full := 0
 		w.each(func(ses *session) {
 			if ses.front.Received() == int64(len(line)) {
@@ -236,19 +225,10 @@ func TestMemoryIsBounded(t *testing.T) {
 		})
 		return full == sessions
 	})
-	if each := (memory() - before) / sessions; each > bound {
+	if each := (testusage.Memory() - before) / sessions; each > bound {
 		t.Errorf("a session holds %d bytes, and may hold %d", each, bound)
 	}
 	runtime.KeepAlive(open)
-}
-
-// memory is what is in use of heap and stacks.
-func memory() int64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc + m.StackInuse)
 }
 
 // The line holds a token as long as may be, and what stands in front of it.

@@ -8,13 +8,15 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/testusage"
+	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -136,7 +138,7 @@ func TestListenersComeAndGo(t *testing.T) {
 // for it.
 func TestReloadIsWholeOrNot(t *testing.T) {
 	w := newWorld(t, nil)
-	taken, free := listen(t), listen(t)
+	taken, free := testnet.Listen(t), testnet.Listen(t)
 	_ = free.Close()
 	err := w.Reload(w.next(func(g *Generation) {
 		for _, address := range []string{free.Addr().String(), taken.Addr().String()} {
@@ -203,14 +205,14 @@ func TestChecksFollowTheGeneration(t *testing.T) {
 	}
 	one, other := pool(&kept), pool(&dropped)
 	w := newWorld(t, func(s *setup) { s.Pools = []*Pool{one, other} })
-	wait(t, "nobody checks", func() bool { return kept.Load() > 2 && dropped.Load() > 2 })
+	testwait.Until(t, "nobody checks", func() bool { return kept.Load() > 2 && dropped.Load() > 2 })
 	w.reload(w.next(func(g *Generation) { g.Pools = []*Pool{one} }))
 	w.lookAfter(w.first, other) // as a session from before may ask
 	now := kept.Load()
-	wait(t, "nobody checks any more", func() bool { return kept.Load() > now+2 })
+	testwait.Until(t, "nobody checks any more", func() bool { return kept.Load() > now+2 })
 	last := dropped.Load()
 	now = kept.Load()
-	wait(t, "nobody checks any more", func() bool { return kept.Load() > now+5 })
+	testwait.Until(t, "nobody checks any more", func() bool { return kept.Load() > now+5 })
 	if n := dropped.Load(); n > last {
 		t.Errorf("the pool that is no more was checked %d times", n-last)
 	}
@@ -229,54 +231,20 @@ func TestReloadAfterTheEnd(t *testing.T) {
 	}
 }
 
-// flock is visitors who come again and again until they are sent home.
-type flock struct {
-	visits  atomic.Int32
-	over    chan struct{}
-	running sync.WaitGroup
-}
-
-func newFlock(t *testing.T, n int, visit func() error) *flock {
-	f := &flock{over: make(chan struct{})}
-	for range n {
-		f.running.Go(func() {
-			for {
-				select {
-				case <-f.over:
-					return
-				default:
-				}
-				if err := visit(); err != nil {
-					t.Error(err)
-				}
-				f.visits.Add(1)
-			}
-		})
-	}
-	return f
-}
-
-// home ends the visits, and tells how many there were.
-func (f *flock) home() int32 {
-	close(f.over)
-	f.running.Wait()
-	return f.visits.Load()
-}
-
 // Fifty reloads under load, half of them in vain: no client is turned away, no
 // session is lost, and nothing is left of them.
 func TestReloadsUnderLoad(t *testing.T) {
 	before := runtime.NumGoroutine()
 	w := newWorld(t, nil)
-	taken := listen(t)
+	taken := testnet.Listen(t)
 	steady := w.loggedIn()
 	steady.ping()
-	files := countDescriptors(t)
+	files := testusage.Descriptors(t)
 
 	address := w.Addresses()[0].String()
-	visitors := newFlock(t, 4, func() error { return visit(address) })
+	visitors := testnet.Invite(t, 4, func() error { return visit(address) })
 	for i := range 50 {
-		seen := visitors.visits.Load()
+		seen := visitors.Visits()
 		w.reload(w.next(func(g *Generation) {
 			g.Listeners[0].NewGate = w.first.Listeners[0].NewGate // who greets visitors as they expect it
 			if i%2 == 0 {                                         // one listener more, which the next one has no longer
@@ -289,16 +257,16 @@ func TestReloadsUnderLoad(t *testing.T) {
 			t.Fatal("the address is taken")
 		}
 		steady.ping()
-		wait(t, "nobody visits", func() bool { return visitors.visits.Load() > seen+1 })
+		testwait.Until(t, "nobody visits", func() bool { return visitors.Visits() > seen+1 })
 	}
-	visitors.home()
-	wait(t, "sessions are left", func() bool { return w.Sessions() == 1 })
-	wait(t, "descriptors are left", func() bool { return countDescriptors(t) <= files })
+	visitors.SendHome()
+	testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 1 })
+	testwait.Until(t, "descriptors are left", func() bool { return testusage.Descriptors(t) <= files })
 	steady.ping()
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Error(err)
 	}
-	wait(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 }) // the accept loop of the test's backend
+	testwait.Until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 }) // the accept loop of the test's backend
 	reasons := w.record.reasons()
 	if slices.ContainsFunc(reasons, func(r gate.Reason) bool { return r != gate.Done && r != gate.Shutdown }) {
 		t.Errorf("sessions have ended for other reasons: %v", reasons)

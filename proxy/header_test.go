@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/pires/go-proxyproto"
+
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 const v2 = "\r\n\r\n\x00\r\nQUIT\n"
@@ -136,7 +138,7 @@ func TestBehindBalancer(t *testing.T) {
 			conn.hear("hello")
 			conn.hear("welcome")
 			_ = conn.Conn.Close()
-			wait(t, "the session is not logged with its client", func() bool { return strings.Contains(w.log.String(), "client="+c.client) })
+			testwait.Until(t, "the session is not logged with its client", func() bool { return strings.Contains(w.log.String(), "client="+c.client) })
 		})
 	}
 	if !strings.Contains(w.log.String(), "via=127.0.0.1") {
@@ -173,7 +175,7 @@ func TestHeaderOfAClient(t *testing.T) {
 	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.7 192.0.2.25 4321 25\r\n")
 	conn.hear("hello")
 	_ = conn.Conn.Close()
-	wait(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
+	testwait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
 	if strings.Contains(w.log.String(), "192.0.2.7") {
 		t.Errorf("it was believed:\n%s", w.log)
 	}
@@ -199,7 +201,7 @@ func TestShutdownWhileWaitingForHeaders(t *testing.T) {
 	w := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = time.Minute })
 	conn := w.dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY")
-	wait(t, "it is not waited for", func() bool { return len(w.first.headers) == 1 })
+	testwait.Until(t, "it is not waited for", func() bool { return len(w.first.headers) == 1 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -207,5 +209,5 @@ func TestShutdownWhileWaitingForHeaders(t *testing.T) {
 	if _, err := conn.ReadByte(); err == nil || errors.As(err, &timeout) && timeout.Timeout() {
 		t.Errorf("the connection is still there: %v", err)
 	}
-	wait(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 })
+	testwait.Until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 })
 }

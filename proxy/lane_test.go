@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 func TestTheFirstOpenLaneIsTaken(t *testing.T) {
@@ -82,7 +83,7 @@ func TestLaneIsTakenAndTold(t *testing.T) {
 		if err := w.dial().secure(version); err != nil {
 			t.Errorf("%#x: %v", version, err)
 		}
-		wait(t, "the log does not tell of "+needed, func() bool { return strings.Count(w.log.String(), needed) == 2 })
+		testwait.Until(t, "the log does not tell of "+needed, func() bool { return strings.Count(w.log.String(), needed) == 2 })
 	}
 }
 
@@ -132,7 +133,7 @@ func TestClientCertificateInTheLog(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = secure.Close()
-			wait(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
+			testwait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
 			for _, want := range []string{words + " established from unknown[127.0.0.1]: TLSv1.3", "client_cert=\"CN=alice\"", "client_cert_sha256="} {
 				if !strings.Contains(w.log.String(), want) {
 					t.Errorf("no %q in\n%s", want, w.log)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 // secured is a client whose session is relayed under TLS.
@@ -40,7 +41,7 @@ func TestSilentSessionsCostNoGoroutine(t *testing.T) {
 		clients = append(clients, w.loggedIn(), w.secured())
 	}
 	for range 2 {
-		wait(t, "silent directions keep their goroutines", func() bool { return relays() == 0 })
+		testwait.Until(t, "silent directions keep their goroutines", func() bool { return relays() == 0 })
 		for _, c := range clients {
 			c.say("ping")
 			c.hear("ping")
@@ -52,13 +53,13 @@ func TestParkedSessionsEnd(t *testing.T) {
 	parked := func(t *testing.T, change func(*setup)) (*world, client) {
 		w := newWorld(t, change)
 		c := w.secured()
-		wait(t, "not parked", func() bool { return relays() == 0 })
+		testwait.Until(t, "not parked", func() bool { return relays() == 0 })
 		return w, c
 	}
 	t.Run("the client leaves", func(t *testing.T) {
 		w, c := parked(t, nil)
 		_ = c.Conn.Close()
-		wait(t, "the session stays", func() bool { return w.Sessions() == 0 })
+		testwait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
 	})
 	t.Run("shutdown", func(t *testing.T) {
 		w, c := parked(t, nil)
@@ -84,7 +85,7 @@ func TestParkedSessionsEnd(t *testing.T) {
 		w, c := parked(t, func(s *setup) { s.Timeouts.Idle = 3 * time.Second })
 		c.hear("bye timeout")
 		c.hearEnd()
-		wait(t, "the session does not end", func() bool { return len(w.record.reasons()) == 1 })
+		testwait.Until(t, "the session does not end", func() bool { return len(w.record.reasons()) == 1 })
 		if got := w.record.reasons(); got[0] != gate.Timeout {
 			t.Fatalf("ended %v", got)
 		}

@@ -20,6 +20,8 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -135,20 +137,11 @@ type setup struct {
 
 func newWorld(t testing.TB, change func(*setup)) *world {
 	t.Helper()
-	backend := listen(t)
-	go func() {
-		for {
-			conn, err := backend.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				_, _ = io.WriteString(conn, "backend\r\n")
-				_, _ = io.Copy(conn, conn)
-				_ = conn.Close()
-			}()
-		}
-	}()
+	backend := testnet.Listen(t)
+	testnet.Serve(backend, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "backend\r\n")
+		_, _ = io.Copy(conn, conn)
+	})
 	cert := testca.New(t).ECDSA(t, "mail.example.com")
 	log := &logBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
@@ -181,16 +174,6 @@ func newWorld(t testing.TB, change func(*setup)) *world {
 	w := &world{s.Server, s.Generation, t, r, log}
 	t.Cleanup(func() { _ = w.stop(0) })
 	return w
-}
-
-func listen(t testing.TB) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	return l
 }
 
 func (w *world) stop(patience time.Duration) error {
@@ -250,18 +233,6 @@ func (c client) hearEnd() {
 	}
 }
 
-// wait waits for what happens in other goroutines.
-func wait(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !happened(); {
-		if time.Now().After(end) {
-			t.Fatal(what)
-		}
-		runtime.Gosched()
-		time.Sleep(time.Millisecond)
-	}
-}
-
 func TestRelayCarriesEveryByte(t *testing.T) {
 	w := newWorld(t, nil)
 	c := w.dial()
@@ -282,7 +253,7 @@ func TestRelayCarriesEveryByte(t *testing.T) {
 	if err != nil || !bytes.Equal(got, text) {
 		t.Fatalf("%d bytes came back, %v; want the %d that were sent", len(got), err, len(text))
 	}
-	wait(t, "the session is not forgotten", func() bool { return w.Sessions() == 0 })
+	testwait.Until(t, "the session is not forgotten", func() bool { return w.Sessions() == 0 })
 	if !slices.Equal(w.record.reasons(), []gate.Reason{gate.Done}) || w.record.users[0] != "alice" {
 		t.Fatalf("ended %v", w.record.ended)
 	}
@@ -308,7 +279,7 @@ func TestPublicBackendIsRefused(t *testing.T) {
 	c.hear("hello")
 	c.say("LOGIN")
 	c.hear("bye backend-down")
-	wait(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
+	testwait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
 	if !strings.Contains(w.log.String(), "allow_public_plaintext_backend") {
 		t.Errorf("the log does not name the remedy:\n%s", w.log)
 	}
@@ -397,5 +368,5 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	}
 	_ = half.Conn.Close()
 	// The backend of the test is still there: its accept loop, and nothing more.
-	wait(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 })
+	testwait.Until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 })
 }

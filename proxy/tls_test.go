@@ -8,26 +8,19 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
 // tlsLegacy is a backend that begins with TLS.
 func tlsLegacy(t *testing.T, cert tls.Certificate) string {
-	l := tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{cert}})
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				_, _ = io.WriteString(conn, "backend\r\n")
-				_, _ = io.Copy(conn, conn)
-				_ = conn.Close()
-			}()
-		}
-	}()
+	l := tls.NewListener(testnet.Listen(t), &tls.Config{Certificates: []tls.Certificate{cert}})
+	testnet.Serve(l, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "backend\r\n")
+		_, _ = io.Copy(conn, conn)
+	})
 	return l.Addr().String()
 }
 
@@ -49,7 +42,7 @@ func TestBackendWithTLS(t *testing.T) {
 			if c.ok {
 				c := w.loggedIn()
 				c.ping()
-				wait(t, "it is never parked", func() bool { return w.parkings.Load() >= 2 })
+				testwait.Until(t, "it is never parked", func() bool { return w.parkings.Load() >= 2 })
 				c.ping()
 				text := strings.Repeat("x", 1<<20)
 				go func() { _, _ = io.WriteString(c.Conn, text+"\r\n") }() // what is lost is not heard
@@ -61,7 +54,7 @@ func TestBackendWithTLS(t *testing.T) {
 			client.say("LOGIN")
 			client.hear("bye backend-tls")
 			client.hearEnd()
-			wait(t, "no session line", func() bool { return strings.Contains(w.log.String(), "pin, server_name") })
+			testwait.Until(t, "no session line", func() bool { return strings.Contains(w.log.String(), "pin, server_name") })
 		})
 	}
 }
@@ -79,7 +72,7 @@ func TestFailoverBeforeTLS(t *testing.T) {
 			leg := tlspolicy.Leg{Roots: ca.Pool, ServerName: "legacy.lan"}
 			pool := &Pool{Addresses: []string{bad, good}, TLS: leg.Config}
 			w := inFrontOf(t, pool)
-			wait(t, "the broken address is never found out", func() bool {
+			testwait.Until(t, "the broken address is never found out", func() bool {
 				w.loggedIn().ping()
 				return len(downs(pool)) > 0
 			})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -19,7 +20,7 @@ func TestEarlyTalker(t *testing.T) {
 	early.hearEnd()
 	gone := w.dial()
 	_ = gone.Conn.Close()
-	wait(t, "the sessions have not ended", func() bool { return len(w.record.reasons()) == 2 })
+	testwait.Until(t, "the sessions have not ended", func() bool { return len(w.record.reasons()) == 2 })
 	patient := newWorld(t, func(s *setup) { s.Listeners[0].Pause = time.Millisecond }).dial()
 	patient.hear("hello")
 	if !slices.Contains(w.record.reasons(), gate.EarlyTalker) || !slices.Contains(w.record.reasons(), gate.ClientGone) {
@@ -50,7 +51,7 @@ func TestShutdownWhileALoginWaits(t *testing.T) {
 	c := w.dial()
 	c.hear("hello")
 	c.say("LOGIN")
-	wait(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
+	testwait.Until(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}

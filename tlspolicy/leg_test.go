@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testnet"
 )
 
 // leg shakes hands with a backend that has cert and speaks max at most.
@@ -63,21 +64,8 @@ func TestLeg(t *testing.T) {
 // A resumed session has no certificate on the wire, and its pin counts still.
 func TestLegPinsResumed(t *testing.T) {
 	ca := testca.New(t)
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{ca.RSA(t, "legacy.lan")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = conn.Write([]byte("x"))
-			_ = conn.Close()
-		}
-	}()
+	l := tls.NewListener(testnet.Listen(t), &tls.Config{Certificates: []tls.Certificate{ca.RSA(t, "legacy.lan")}})
+	testnet.Serve(l, func(conn net.Conn) { _, _ = conn.Write([]byte("x")) })
 	config := Leg{Roots: ca.Pool}.Config("legacy.lan")
 	resumed := func() bool {
 		conn, err := tls.Dial("tcp", l.Addr().String(), config)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/testnet"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -41,25 +42,12 @@ func needOpenSSL(t *testing.T) {
 // serving shakes hands with whoever comes, and echoes.
 func serving(t *testing.T, config *tls.Config) string {
 	t.Helper()
-	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go serveOne(conn)
-		}
-	}()
+	l := tls.NewListener(testnet.Listen(t), config)
+	testnet.Serve(l, echo)
 	return l.Addr().String()
 }
 
-func serveOne(conn net.Conn) {
-	defer conn.Close()
+func echo(conn net.Conn) {
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	buffer := make([]byte, 1024)
 	for {

@@ -14,6 +14,7 @@ import (
 	"github.com/letterlock/letterlock/bench/backend"
 	"github.com/letterlock/letterlock/bench/load"
 	"github.com/letterlock/letterlock/bench/peers"
+	"github.com/letterlock/letterlock/internal/testnet"
 )
 
 // The test program is the generator too, as bench is.
@@ -37,7 +38,7 @@ func newFront(t *testing.T) front {
 	t.Helper()
 	var ports backend.Ports
 	for _, port := range []*int{&ports.IMAP, &ports.POP3, &ports.SMTP, &ports.Auth} {
-		l := listen(t)
+		l := testnet.Listen(t)
 		*port = l.Addr().(*net.TCPAddr).Port
 		_ = l.Close()
 	}
@@ -54,43 +55,25 @@ func newFront(t *testing.T) front {
 	}
 	f := make(front)
 	for protocol, port := range map[string]int{"imap": ports.IMAP, "pop3": ports.POP3, "smtp": ports.SMTP} {
-		l := listen(t)
+		l := testnet.Listen(t)
 		f[protocol] = l.Addr().String()
-		go accept(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}}), port)
+		testnet.Serve(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}}), func(client net.Conn) { tunnel(client, port) })
 	}
 	return f
 }
 
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// tunnel is what TLS protects, on to a port.
+func tunnel(client net.Conn, port int) {
+	if err := client.(*tls.Conn).Handshake(); err != nil {
+		return
+	}
+	server, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
-		t.Fatal(err)
+		return
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	return l
-}
-
-func accept(l net.Listener, port int) {
-	for {
-		client, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer func() { _ = client.Close() }()
-			if err := client.(*tls.Conn).Handshake(); err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-			if err != nil {
-				return
-			}
-			defer func() { _ = server.Close() }()
-			go func() { _, _ = io.Copy(server, client) }()
-			_, _ = io.Copy(client, server)
-		}()
-	}
+	defer func() { _ = server.Close() }()
+	go func() { _, _ = io.Copy(server, client) }()
+	_, _ = io.Copy(client, server)
 }
 
 func start(job load.Job) (*load.Generator, error) {
@@ -152,7 +135,7 @@ func TestEveryKindOfWork(t *testing.T) {
 
 func TestFailuresAreTold(t *testing.T) {
 	f := newFront(t)
-	nobody := listen(t)
+	nobody := testnet.Listen(t)
 	_ = nobody.Close()
 	for name, job := range map[string]load.Job{
 		"no server":   {Addresses: []string{nobody.Addr().String()}, Protocol: "imap", Kind: load.NoOp, Sessions: 1, Count: 1},
@@ -185,16 +168,7 @@ func TestFailuresAreTold(t *testing.T) {
 // silent is a server that greets and leaves.
 func silent(t *testing.T) string {
 	t.Helper()
-	l := listen(t)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = io.WriteString(conn, "* OK hello\r\n")
-			_ = conn.Close()
-		}
-	}()
+	l := testnet.Listen(t)
+	testnet.Serve(l, func(conn net.Conn) { _, _ = io.WriteString(conn, "* OK hello\r\n") })
 	return l.Addr().String()
 }

@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/letterlock/letterlock/internal/testacme"
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
@@ -104,20 +104,10 @@ func serveWith(t *testing.T, c *configs.Config, ca *testacme.CA, dns *testdns.Se
 	last := addresses[len(addresses)-1] // of TLS-ALPN-01, if that is configured
 	ca.Start(t, testacme.Options{HTTP: addresses[0].(*net.TCPAddr).Port, TLS: last.(*net.TCPAddr).Port, Resolver: dns.Address})
 	g.supply.begin()
-	eventually(t, "no certificates", func() bool {
+	testwait.Until(t, "no certificates", func() bool {
 		return len(g.supply.keeper.Certificates(c.ACMEHosts())) == 2*len(c.ACMEHosts())
 	})
 	return imaps, last.String()
-}
-
-// eventually waits for what happens elsewhere.
-func eventually(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	for limit := time.Now().Add(time.Minute); !happened(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatal(what + " after a minute")
-		}
-	}
 }
 
 func peer(t *testing.T, address, sni string) []*x509.Certificate {

@@ -8,47 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
-
-// flock is visitors who come again and again until they are sent home.
-type flock struct {
-	visits  atomic.Int32
-	over    chan struct{}
-	running sync.WaitGroup
-}
-
-func newFlock(t *testing.T, n int, visit func() error) *flock {
-	f := &flock{over: make(chan struct{})}
-	for range n {
-		f.running.Go(func() {
-			for {
-				select {
-				case <-f.over:
-					return
-				default:
-				}
-				if err := visit(); err != nil {
-					t.Error(err)
-				}
-				f.visits.Add(1)
-			}
-		})
-	}
-	return f
-}
-
-// home ends the visits, and tells how many there were.
-func (f *flock) home() int32 {
-	close(f.over)
-	f.running.Wait()
-	return f.visits.Load()
-}
 
 // fleet is many pairs of files, each replaced in one of the ways in which that
 // is done.
@@ -180,7 +146,7 @@ func (f *fleet) fresh(ways ...string) bool {
 // not before they are whole, and no handshake fails.
 func TestTwoHundredCertificatesAreReplacedUnderLoad(t *testing.T) {
 	f := newFleet(t)
-	visitors := newFlock(t, 2, func() error {
+	visitors := testnet.Invite(t, 2, func() error {
 		_, err := f.shake(rand.IntN(fleetSize))
 		return err
 	})
@@ -189,16 +155,16 @@ func TestTwoHundredCertificatesAreReplacedUnderLoad(t *testing.T) {
 	}
 	complete := f.replace()
 	began := time.Now()
-	eventually(t, "the certificates that are whole are not served", func() bool { return f.fresh("rename", "link") })
+	testwait.Until(t, "the certificates that are whole are not served", func() bool { return f.fresh("rename", "link") })
 	t.Logf("replaced after %s", time.Since(began).Round(time.Millisecond))
-	eventually(t, "half a certificate is not told of", func() bool {
+	testwait.Until(t, "half a certificate is not told of", func() bool {
 		return strings.Count(f.log.String(), "what it held before stays in use") == fleetSize/3
 	})
 	complete()
 	began = time.Now()
-	eventually(t, "the certificates are not served", func() bool { return f.fresh("rename", "link", "halves") })
+	testwait.Until(t, "the certificates are not served", func() bool { return f.fresh("rename", "link", "halves") })
 	t.Logf("replaced after %s", time.Since(began).Round(time.Millisecond))
-	visits := visitors.home()
+	visits := visitors.SendHome()
 	if got := strings.Count(f.log.String(), `msg="certificate replaced"`); got != fleetSize || visits < fleetSize {
 		t.Errorf("%d replacements are logged, with %d handshakes", got, visits)
 	}

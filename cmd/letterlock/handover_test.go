@@ -8,34 +8,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/testnet"
 )
 
 // newXCLIENT is an SMTP server that offers XCLIENT and answers it as told, or
 // not at all.
 func newXCLIENT(t *testing.T, answer string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = conn.Close() }()
-				_, _ = io.WriteString(conn, "220 old ESMTP\r\n")
-				for lines := bufio.NewScanner(conn); lines.Scan(); {
-					verb, _, _ := strings.Cut(lines.Text(), " ")
-					said := map[string]string{"EHLO": "250-old\r\n250 XCLIENT ADDR PORT\r\n", "XCLIENT": answer, "QUIT": "221 bye\r\n"}[verb]
-					_, _ = io.WriteString(conn, said)
-				}
-			}()
+	l := testnet.Listen(t)
+	testnet.Serve(l, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "220 old ESMTP\r\n")
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			verb, _, _ := strings.Cut(lines.Text(), " ")
+			said := map[string]string{"EHLO": "250-old\r\n250 XCLIENT ADDR PORT\r\n", "XCLIENT": answer, "QUIT": "221 bye\r\n"}[verb]
+			_, _ = io.WriteString(conn, said)
 		}
-	}()
+	})
 	return l.Addr().String()
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testnet"
 )
 
 // relay is an SMTP server that takes mail to everybody, behind a PROXY header
@@ -26,27 +27,13 @@ type relay struct {
 
 func newRelay(t *testing.T) *relay {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	r := &relay{Listener: l}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			r.visits.Add(1)
-			go serveRelay(conn)
-		}
-	}()
+	r := &relay{Listener: testnet.Listen(t)}
+	testnet.Serve(r.Listener, r.serve)
 	return r
 }
 
-func serveRelay(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
+func (r *relay) serve(conn net.Conn) {
+	r.visits.Add(1)
 	_, _ = io.WriteString(conn, "220 relay\r\n")
 	for lines := bufio.NewScanner(conn); lines.Scan(); {
 		switch verb, _, _ := strings.Cut(lines.Text(), " "); verb {

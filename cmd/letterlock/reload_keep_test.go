@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/testusage"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 // What outlives a generation, or changes place: session tickets, the status
@@ -119,9 +122,9 @@ func TestReloadsUnderLoad(t *testing.T) {
 	w := newWorld(t, imaps)
 	session := w.login(0)
 	w.reload()
-	settled := func() (goroutines, files int) { return runtime.NumGoroutine(), openFiles(t) }
+	settled := func() (goroutines, files int) { return runtime.NumGoroutine(), testusage.Descriptors(t) }
 	goroutines, files := settled()
-	visitors := newFlock(t, 3, w.greeted)
+	visitors := testnet.Invite(t, 3, w.greeted)
 	for i := range 50 {
 		text := imaps
 		switch i % 3 {
@@ -134,33 +137,19 @@ func TestReloadsUnderLoad(t *testing.T) {
 		w.reload()
 		session.ask("b NOOP", "b OK")
 	}
-	visits := visitors.home()
+	visits := visitors.SendHome()
 	if reloads := strings.Count(w.log.String(), "msg=reloaded"); reloads != 34 || visits < 50 {
 		t.Errorf("%d reloads, %d visits", reloads, visits)
 	}
 	w.configure(imaps)
 	w.reload()
 	w.probing.Wait()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		g, f := settled()
-		if g <= goroutines+10 && f <= files+2 { // workers that wait for more visitors
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%d goroutines were %d, %d files were %d", g, goroutines, f, files)
-		}
+	var g, f int
+	if !testwait.Happens(func() bool {
+		g, f = settled()
+		return g <= goroutines+10 && f <= files+2 // workers that wait for more visitors
+	}) {
+		t.Fatalf("%d goroutines were %d, %d files were %d", g, goroutines, f, files)
 	}
 	session.ask("c NOOP", "c OK")
-}
-
-func openFiles(t *testing.T) int {
-	t.Helper()
-	if runtime.GOOS != "linux" {
-		return 0 // nobody can count them elsewhere
-	}
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
 }

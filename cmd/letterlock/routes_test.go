@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/letterlock/letterlock/internal/testnet"
 )
 
 // mailServer is an IMAP server for the users that it knows, by name and
@@ -26,26 +28,12 @@ type mailServer struct {
 
 func newMailServer(t *testing.T, users map[string]string) *mailServer {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	s := &mailServer{Listener: l, users: users}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go s.serve(conn)
-		}
-	}()
+	s := &mailServer{Listener: testnet.Listen(t), users: users}
+	testnet.Serve(s.Listener, s.serve)
 	return s
 }
 
 func (s *mailServer) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
 	_, _ = io.WriteString(conn, "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=CRAM-MD5] ready\r\n")
 	lines := bufio.NewScanner(conn)
 	next := func() string {

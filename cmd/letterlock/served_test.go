@@ -15,6 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/testacme"
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
 
@@ -157,7 +158,7 @@ listeners:
 	http := supply.keeper.Addresses()[0].(*net.TCPAddr)
 	ca.Start(t, testacme.Options{HTTP: http.Port, Resolver: dns.Address})
 	names := func(i int) string { return fmt.Sprint(peer(t, w.server.Addresses()[i].String(), "")[0].DNSNames) }
-	eventually(t, "no certificates", func() bool { return names(0) == "[mail.example.test]" && names(1) == "[imap.example.test]" })
+	testwait.Until(t, "no certificates", func() bool { return names(0) == "[mail.example.test]" && names(1) == "[imap.example.test]" })
 
 	w.reload()
 	if w.now.Load().supply != supply || names(1) != "[imap.example.test]" || len(supply.clients) != 2 {
@@ -169,7 +170,7 @@ listeners:
 	if next == supply || next.keeper.Addresses()[0].String() != http.String() {
 		t.Fatalf("challenges are answered on %s", next.keeper.Addresses()[0])
 	}
-	eventually(t, "no certificate of the other name", func() bool { return names(0) == "[mail.example.test]" && names(1) == "[new.example.test]" })
+	testwait.Until(t, "no certificate of the other name", func() bool { return names(0) == "[mail.example.test]" && names(1) == "[new.example.test]" })
 
 	// What is refused leaves it as it is.
 	w.configure(with("new.example.test, imap.example.test") + "  - {service: imap, backend: \"{imap}\", listen: \"" + http.String() + "\"}\n")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testnet"
 )
 
 // sink takes mail and forgets it.
@@ -34,13 +34,9 @@ func (sink) NewSession(*gosmtp.Conn) (gosmtp.Session, error) { return sink{}, ni
 // remote is another mail server, before it has its certificate.
 func remote(t *testing.T) (address string, serve func(tls.Certificate)) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := testnet.Listen(t)
 	s := gosmtp.NewServer(sink{})
 	s.Domain, s.ErrorLog, s.ReadTimeout = "mx.example.net", log.New(io.Discard, "", 0), 20*time.Second
-	t.Cleanup(func() { _ = l.Close() })
 	return l.Addr().String(), func(cert tls.Certificate) {
 		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
 		ended := make(chan struct{})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testnet"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -27,7 +28,7 @@ func RunBackend(t *testing.T, pattern string, talk func(back *wire.Conn) error) 
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".dialog"), func(t *testing.T) {
 			r := &runner{t: t, script: load(t, file), certs: certs}
 			ended := make(chan error, 1)
-			r.listener = r.listen()
+			r.listener = testnet.Listen(r.t)
 			conn, err := net.Dial("tcp", r.listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)

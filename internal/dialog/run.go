@@ -15,6 +15,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testnet"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
@@ -116,7 +117,7 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 // connect makes the client's connection and the backend's listener, and
 // returns the gate's end of the former.
 func (r *runner) connect() net.Conn {
-	r.listener = r.listen()
+	r.listener = testnet.Listen(r.t)
 	r.dialled = make(chan net.Conn, 8)
 	go func() {
 		defer close(r.dialled)
@@ -128,7 +129,7 @@ func (r *runner) connect() net.Conn {
 			r.dialled <- conn
 		}
 	}()
-	fronts := r.listen()
+	fronts := testnet.Listen(r.t)
 	defer func() { _ = fronts.Close() }()
 	client, err := net.Dial("tcp", fronts.Addr().String())
 	if err != nil {
@@ -144,15 +145,6 @@ func (r *runner) connect() net.Conn {
 	}
 	r.toClient = bufio.NewReader(r.client)
 	return front
-}
-
-func (r *runner) listen() net.Listener {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(func() { _ = l.Close() })
-	return l
 }
 
 func (r *runner) step(s step) {

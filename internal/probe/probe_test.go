@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testnet"
 )
 
 // rule answers lines that begin as said; the first that fits counts.
@@ -57,11 +58,7 @@ func (b *backend) serveUntil(conn net.Conn, last string) bool {
 // visitBackend returns what was found, and what the backend has heard.
 func visitBackend(t *testing.T, b *backend, target Target) ([]Finding, []string, error) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
+	l := testnet.Listen(t)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

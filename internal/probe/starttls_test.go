@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testnet"
 )
 
 // clearConn is the way to a backend that must have TLS.
@@ -75,14 +76,10 @@ func TestStartTLS(t *testing.T) {
 }
 
 // serveBoth is a backend in clear up to the command, and another behind it.
-func serveBoth(t *testing.T, clear, secured *backend, command string, cert tls.Certificate) (ours net.Conn, done chan struct{}) {
+func serveBoth(t *testing.T, clear, secured *backend, command string, cert tls.Certificate) (net.Conn, <-chan struct{}) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	done = make(chan struct{})
+	l := testnet.Listen(t)
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		conn, err := l.Accept()
@@ -94,7 +91,8 @@ func serveBoth(t *testing.T, clear, secured *backend, command string, cert tls.C
 			secured.serve(tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{cert}}))
 		}
 	}()
-	if ours, err = net.Dial("tcp", l.Addr().String()); err != nil {
+	ours, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
 		t.Fatal(err)
 	}
 	return ours, done

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testnet"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -30,25 +31,12 @@ type server struct {
 // start serves until the test ends.
 func (s server) start(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go s.serve(conn)
-		}
-	}()
+	l := testnet.Listen(t)
+	testnet.Serve(l, s.serve)
 	return l.Addr().String()
 }
 
 func (s server) serve(conn net.Conn) {
-	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	if s.implicit {
 		conn = tls.Server(conn, s.tls)

@@ -5,12 +5,12 @@ import (
 	"crypto/tls"
 	"io"
 	"log/slog"
-	"net"
 	"testing"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testnet"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/proxy"
 )
@@ -37,12 +37,7 @@ func (welcoming) Refuse(*wire.Conn, gate.Reason) {}
 // newProxy starts a proxy on loopback that s observes, in front of pool.
 func newProxy(t *testing.T, s *Status, ca *testca.CA) (p *proxy.Server, pool *proxy.Pool) {
 	t.Helper()
-	backend, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = backend.Close() })
-	pool = &proxy.Pool{Addresses: []string{backend.Addr().String()}}
+	pool = &proxy.Pool{Addresses: []string{testnet.Listen(t).Addr().String()}}
 	const long = 20 * time.Second
 	p = &proxy.Server{Observer: Observers{s}, Log: slog.New(slog.DiscardHandler)}
 	first := &proxy.Generation{

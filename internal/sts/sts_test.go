@@ -22,6 +22,7 @@ import (
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/testnet"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
@@ -192,11 +193,7 @@ func TestWeb(t *testing.T) {
 func TestDialer(t *testing.T) {
 	dns := testdns.New(t)
 	dns.Set("mta-sts.a.example", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
+	l := testnet.Listen(t)
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	d := dialer{dns: resolver.Resolver{Address: dns.Address}}
 	conn, err := d.dial(t.Context(), "tcp", "mta-sts.a.example:"+port)

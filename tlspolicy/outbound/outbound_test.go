@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testnet"
 	"github.com/letterlock/letterlock/tlspolicy"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
@@ -19,11 +20,7 @@ const host = "mx1.example.net"
 // shake shakes hands under the terms with a server that has the certificate.
 func shake(t *testing.T, terms Terms, server *tls.Config) (Verdict, *tls.ConnectionState, error) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
+	l := testnet.Listen(t)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

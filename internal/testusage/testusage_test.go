@@ -1,0 +1,31 @@
+package testusage
+
+import (
+	"os"
+	"runtime"
+	"testing"
+)
+
+func TestDescriptors(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		return
+	}
+	before := Descriptors(t)
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if got := Descriptors(t); got != before+1 {
+		t.Errorf("one more than %d are %d", before, got)
+	}
+}
+
+func TestMemory(t *testing.T) {
+	before := Memory()
+	held := make([]byte, 8<<20)
+	if grown := Memory() - before; grown < 7<<20 || grown > 9<<20 {
+		t.Errorf("8 MiB are %d bytes", grown)
+	}
+	runtime.KeepAlive(held)
+}
