@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"proxy":                {"internal/gate", "internal/wire", "tlspolicy"},
 	"smtp":                 {"internal/gate", "internal/wire", "smtp/syntax", "tlspolicy"},
 	"smtp/smarthost":       {"internal/gate", "internal/nexthop", "internal/wire", "smtp/syntax", "tlspolicy/outbound"},
-	"smtp/syntax":          {},
+	"smtp/syntax":          {"internal/gate", "internal/wire"},
 	"imap":                 {"internal/gate", "internal/wire", "tlspolicy"},
 	"pop3":                 {"internal/gate", "internal/wire", "tlspolicy"},
 	"sieve":                {"internal/gate", "internal/wire", "tlspolicy"},

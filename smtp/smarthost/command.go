@@ -1,25 +1,17 @@
 package smarthost
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
-
-// command is one line of the client, parsed.
-type command struct {
-	verb, args string
-	bad        string // the answer to a line that is no command at all
-}
 
 // commands is all that a client can say; `mail` commands need an introduction
 // first.
 var commands = map[string]struct {
-	do   func(*Gate, command) error
+	do   func(*Gate, syntax.Line) error
 	mail bool
 }{
 	"EHLO": {do: (*Gate).hello},
@@ -36,28 +28,12 @@ var commands = map[string]struct {
 	"AUTH": {}, "BDAT": {}, "STARTTLS": {}, "EXPN": {}, "ETRN": {}, "TURN": {}, "ATRN": {}, "LHLO": {}, "XCLIENT": {}, "XFORWARD": {},
 }
 
-// next reads the client's next command.
-func (g *Gate) next() (command, error) {
-	line, err := g.front.ReadCommand()
-	spoilt, isSpoilt := errors.AsType[wire.SyntaxError](err)
-	switch {
-	case err != nil && !isSpoilt:
-		return command{}, gate.FromClient(err)
-	case gate.IsForeign(g.front.LastLine()):
-		return command{}, gate.Because(gate.OtherProtocol, nil)
-	case isSpoilt:
-		return command{bad: "500 5.5.2 Syntax error, " + spoilt.Error()}, nil
-	}
-	verb, args := syntax.Command(string(line))
-	return command{verb: verb, args: args}, nil
-}
-
 // obey carries one command out, or answers why not.
-func (g *Gate) obey(cmd command) error {
-	known, ok := commands[cmd.verb]
+func (g *Gate) obey(cmd syntax.Line) error {
+	known, ok := commands[cmd.Verb]
 	switch {
-	case cmd.bad != "":
-		return g.fault(cmd.bad)
+	case cmd.Bad != "":
+		return g.fault(cmd.Bad)
 	case !ok:
 		return g.fault("500 5.5.1 Command unrecognized")
 	case known.do == nil:
@@ -80,13 +56,13 @@ func (g *Gate) fault(text string) error {
 
 func (g *Gate) answer(text string) { g.front.Print(text, "\r\n") }
 
-func (g *Gate) hello(cmd command) error {
-	if !syntax.ValidName(cmd.args) {
-		return g.fault("501 5.5.4 Syntax: " + cmd.verb + " hostname")
+func (g *Gate) hello(cmd syntax.Line) error {
+	if !syntax.ValidName(cmd.Args) {
+		return g.fault("501 5.5.4 Syntax: " + cmd.Verb + " hostname")
 	}
 	g.end()
-	g.helo, g.verb = cmd.args, cmd.verb
-	if cmd.verb == "HELO" {
+	g.helo, g.verb = cmd.Args, cmd.Verb
+	if cmd.Verb == "HELO" {
 		g.answer("250 " + g.s.Hostname)
 		return nil
 	}
@@ -94,8 +70,8 @@ func (g *Gate) hello(cmd command) error {
 	return nil
 }
 
-func (g *Gate) reset(cmd command) error {
-	if cmd.args != "" {
+func (g *Gate) reset(cmd syntax.Line) error {
+	if cmd.Args != "" {
 		return g.fault("501 5.5.4 Syntax: RSET")
 	}
 	g.end()
@@ -103,27 +79,27 @@ func (g *Gate) reset(cmd command) error {
 	return nil
 }
 
-func (g *Gate) noop(command) error {
+func (g *Gate) noop(syntax.Line) error {
 	g.answer("250 2.0.0 OK")
 	return nil
 }
 
 // verify promises nothing (RFC 5321 §3.5.3): it is not known here who exists.
-func (g *Gate) verify(cmd command) error {
-	if cmd.args == "" {
+func (g *Gate) verify(cmd syntax.Line) error {
+	if cmd.Args == "" {
 		return g.fault("501 5.5.4 Syntax: VRFY address")
 	}
 	g.answer("252 2.5.0 Cannot verify, but will try to deliver")
 	return nil
 }
 
-func (g *Gate) help(command) error {
+func (g *Gate) help(syntax.Line) error {
 	g.answer("214 2.0.0 See RFC 5321")
 	return nil
 }
 
-func (g *Gate) quit(cmd command) error {
-	if cmd.args != "" {
+func (g *Gate) quit(cmd syntax.Line) error {
+	if cmd.Args != "" {
 		return g.fault("501 5.5.4 Syntax: QUIT")
 	}
 	g.end()

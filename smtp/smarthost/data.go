@@ -15,9 +15,9 @@ const (
 
 // data is DATA: the message goes on while it comes in, and the verdict on it
 // is the server's.
-func (g *Gate) data(cmd command) error {
+func (g *Gate) data(cmd syntax.Line) error {
 	switch {
-	case cmd.args != "":
+	case cmd.Args != "":
 		return g.fault("501 5.5.4 Syntax: DATA")
 	case g.mail == nil || g.mail.accepted == 0:
 		return g.fault("503 5.5.1 Need RCPT command")

@@ -22,8 +22,8 @@ type transaction struct {
 }
 
 // mailFrom begins a transaction. From here on a shutdown waits for its end.
-func (g *Gate) mailFrom(cmd command) error {
-	p, err := syntax.ParsePath(cmd.args, "FROM")
+func (g *Gate) mailFrom(cmd syntax.Line) error {
+	p, err := syntax.ParsePath(cmd.Args, "FROM")
 	switch {
 	case err != nil:
 		return g.fault("501 5.5.4 Syntax: MAIL FROM:<address>")
@@ -72,11 +72,11 @@ func (g *Gate) checkParameters(p syntax.Path) (refused string) {
 }
 
 // rcptTo asks the recipient's server, which for the first one is looked for.
-func (g *Gate) rcptTo(cmd command) error {
+func (g *Gate) rcptTo(cmd syntax.Line) error {
 	if g.mail == nil {
 		return g.fault("503 5.5.1 Need MAIL command")
 	}
-	p, err := syntax.ParsePath(cmd.args, "TO")
+	p, err := syntax.ParsePath(cmd.Args, "TO")
 	switch {
 	case err != nil || p.Address == "":
 		return g.fault("501 5.5.4 Syntax: RCPT TO:<address>")

@@ -8,6 +8,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // Options are the rules of one listener.
@@ -70,7 +71,7 @@ func (g *Gate) Settle(front, _ *wire.Conn) error {
 				return gate.FromClient(err)
 			}
 		}
-		cmd, err := g.next()
+		cmd, err := syntax.ReadCommand(front)
 		if err != nil {
 			return err
 		}
