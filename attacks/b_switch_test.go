@@ -220,18 +220,7 @@ var lists = map[string]string{"smtp": "EHLO client.example", "imap": "c CAPABILI
 func TestB9_LeakedStarttls(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t)
-		c := w.dial(service)
-		var said []string
-		if service.Implicit() {
-			c.handshake(nil)
-			said = c.greeting()
-		} else {
-			c.greeting()
-			c.upgrade(nil)
-			if service == configs.Sieve {
-				said = c.greeting()
-			}
-		}
+		c, said := w.welcomed(service)
 		said = append(said, c.ask(lists[c.protocol])...)
 		c.ask(starter[c.protocol]) // which is not for the backend
 		for _, word := range []string{"STARTTLS", "STLS", "LOGINDISABLED"} {

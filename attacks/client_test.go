@@ -72,16 +72,39 @@ func (w *world) greeted(service configs.Service) *client {
 // secured is a client in TLS that has heard what the proxy has to say first.
 func (w *world) secured(service configs.Service) *client {
 	w.t.Helper()
-	c := w.dial(service)
+	c, _ := w.welcomed(service)
+	return c
+}
+
+// welcomed is secured, with what was said unasked within TLS.
+func (w *world) welcomed(service configs.Service) (c *client, said []string) {
+	w.t.Helper()
+	c = w.dial(service)
 	if service.Implicit() {
 		c.handshake(nil)
-		c.greeting()
-		return c
+		return c, c.greeting()
 	}
 	c.greeting()
 	c.upgrade(nil)
 	if service == configs.Sieve {
-		c.greeting() // RFC 5804 §2.2: the capabilities come unasked
+		said = c.greeting() // RFC 5804 §2.2: the capabilities come unasked
+	}
+	return c, said
+}
+
+// hopeful is a client in TLS that has said no more than makes the proxy turn
+// to its backend.
+func (w *world) hopeful(service configs.Service) *client {
+	w.t.Helper()
+	c := w.dial(service)
+	if service.Implicit() {
+		c.handshake(nil)
+		return c
+	}
+	c.greeting()
+	c.upgrade(nil)
+	if c.protocol == "pop3" || c.protocol == "smtp" { // whose server may not speak first there
+		c.say(harmless[c.protocol] + "\r\n")
 	}
 	return c
 }

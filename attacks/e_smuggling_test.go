@@ -29,6 +29,13 @@ var ways = map[string]func(*world) *client{
 	"submission in TLS": func(w *world) *client { return w.loggedIn(configs.Submission) },
 }
 
+// smuggle sends a text in whose middle a server may see its end.
+func (c *client) smuggle(p payload) {
+	c.t.Helper()
+	c.want("DATA", "354 .*")
+	c.say(beforeEnd + p.text() + smuggled)
+}
+
 // E1: SMTP smuggling. Nothing but CRLF, dot, CRLF ends a message, with us and
 // with whatever stands behind us: the false ends arrive as text that no server
 // mistakes, so that neither is mail smuggled in past the backend, nor out past
@@ -45,8 +52,7 @@ func TestE1_Smuggling(t *testing.T) {
 						})
 						c := begin(w)
 						c.envelope()
-						c.want("DATA", "354 .*")
-						c.say(beforeEnd + p.text() + smuggled)
+						c.smuggle(p)
 						c.hear("250 .*")
 						c.want("QUIT", "221 .*") // one answer, to one message
 						w.end()
@@ -79,8 +85,7 @@ func TestE1_SmugglingWithoutProxy(t *testing.T) {
 			b.start()
 			c := connect(t, b.address(), "smtp")
 			c.line()
-			c.want("DATA", "354 .*")
-			c.say(beforeEnd + p.text() + smuggled)
+			c.smuggle(p)
 			c.hear("250 .*")
 			c.say("QUIT\r\n")
 			c.rest()
@@ -111,8 +116,7 @@ func rejected(t *testing.T, begin func(*world) *client, p payload) {
 	})
 	c := begin(w)
 	c.envelope()
-	c.want("DATA", "354 .*")
-	c.say(beforeEnd + p.text() + smuggled)
+	c.smuggle(p)
 	if regular(p.text()) {
 		c.hear("250 .*")
 	} else {

@@ -83,7 +83,7 @@ func TestG3_HalfClose(t *testing.T) {
 	})
 }
 
-// unavailable is what a client hears when its backend is not there.
+// unavailable is what a client hears when its backend is not there, or no place.
 const unavailable = `421 .*|\* BYE \[UNAVAILABLE\].*|-ERR \[SYS/TEMP\].*|BYE \(TRYLATER\).*`
 
 // G7: a backend that fails is a temporary failure, never a success.
@@ -104,16 +104,7 @@ func TestG7_BackendFailure(t *testing.T) {
 					}
 					change(w.back[service])
 				})
-				c := w.dial(service)
-				if service.Implicit() {
-					c.handshake(nil)
-				} else {
-					c.greeting()
-					c.upgrade(nil)
-					if c.protocol == "pop3" || c.protocol == "smtp" { // whose server may not speak first there
-						c.say(harmless[c.protocol] + "\r\n")
-					}
-				}
+				c := w.hopeful(service)
 				if said := c.rest(); !matches(unavailable, said) || strings.Contains(said, "127.0.0.1") {
 					t.Errorf("ended with %q", said)
 				}

@@ -2,7 +2,6 @@ package acme
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/testacme"
 	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/tlspolicy"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
@@ -148,13 +148,5 @@ func handshake(t *testing.T, get certs.Getter, client *tls.Config, sni string) *
 
 func waitFor(t *testing.T, log *logText, words string, times int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for strings.Count(log.String(), words) < times {
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-ctx.Done():
-			t.Fatalf("the log does not say %q", words)
-		}
-	}
+	testwait.Until(t, "the log does not say "+words, func() bool { return strings.Count(log.String(), words) >= times })
 }

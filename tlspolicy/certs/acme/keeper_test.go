@@ -13,6 +13,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/testacme"
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/tlspolicy"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
@@ -183,15 +184,10 @@ func TestRenewal(t *testing.T) {
 		}
 	}
 	// They are served first, and then stored.
-	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	testwait.Until(t, "the renewed ones are not stored", func() bool {
 		stored, err := Stored(b.o.Dir, b.o.Hosts)
-		if err == nil && len(stored) == 2 && !stored[0].Leaf.NotAfter.Before(renewed[0].Leaf.NotAfter) {
-			break
-		}
-		if time.Now().After(limit) {
-			t.Fatalf("stored are %d, %v", len(stored), err)
-		}
-	}
+		return err == nil && len(stored) == 2 && !stored[0].Leaf.NotAfter.Before(renewed[0].Leaf.NotAfter)
+	})
 }
 
 func publicKey(c tls.Certificate) interface{ Equal(crypto.PublicKey) bool } {
