@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/letterlock/letterlock/bench/backend"
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 func testSetting(t *testing.T) *Setting {
@@ -114,7 +114,9 @@ func TestInstanceThatEndsAtOnce(t *testing.T) {
 	p := &Peer{Name: "mayfly", Services: []string{"imap"}, commands: func(*Setting) ([]*exec.Cmd, error) {
 		return []*exec.Cmd{exec.Command("sh", "-c", "echo last words; exit 1")}, nil
 	}}
-	_, err := p.Start(testSetting(t))
+	s := testSetting(t)
+	s.Ports["imap"] = 1 // nobody else is there
+	_, err := p.Start(s)
 	if err == nil || !strings.Contains(err.Error(), "last words") {
 		t.Errorf("%v", err)
 	}
@@ -134,15 +136,10 @@ func TestInstanceEndsWithItsChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A process that has been killed is seen for a moment longer.
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	testwait.Until(t, "the child still runs", func() bool {
 		stat, err := os.ReadFile("/proc/" + pid + "/stat")
-		if err != nil || strings.Contains(string(stat), ") Z") {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the child still runs: %s", stat)
-		}
-	}
+		return err != nil || strings.Contains(string(stat), ") Z")
+	})
 }
 
 func TestNotInstalled(t *testing.T) {
