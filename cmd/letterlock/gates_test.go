@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A peer that fails with TLS is not offered it.
@@ -14,15 +11,7 @@ func TestSTARTTLSIsHidden(t *testing.T) {
 	listener := "  - {service: smtp, listen: \"127.0.0.1:0\", backend: \"{smtp}\", recipients: [example.com], hide_starttls: [%s]}\n"
 	w := newWorld(t, "certificates: [{cert: cert.pem, key: key.pem}]\nlisteners:\n"+fmt.Sprintf(listener, "192.0.2.0/24, 127.0.0.1")+fmt.Sprintf(listener, "192.0.2.0/24"))
 	for i, hidden := range []bool{true, false} {
-		conn, err := net.Dial("tcp", w.server.Addresses()[i].String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = conn.Close() }()
-		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-		replies := bufio.NewReader(conn)
-		hear(t, replies)
-		if got := say(t, conn, replies, "EHLO peer"); strings.Contains(got, "STARTTLS") == hidden {
+		if got := w.smtp(i).say("EHLO peer"); strings.Contains(got, "STARTTLS") == hidden {
 			t.Errorf("listener %d: %s", i, got)
 		}
 	}

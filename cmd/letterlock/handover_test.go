@@ -7,9 +7,9 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 // newXCLIENT is an SMTP server that offers XCLIENT and answers it as told, or
@@ -46,13 +46,13 @@ backends: [{name: pair, addresses: ["%s", "%s"]}]
 listeners: [{service: smtp, listen: "127.0.0.1:0", backend: pair, handover: xclient, greet_delay: 0s}]
 `, bad, good))
 			down := "backend is down\" backend=pair address=" + bad
-			for end := time.Now().Add(20 * time.Second); !strings.Contains(w.log.String(), down); {
-				if time.Now().After(end) { // either may come first
-					t.Fatalf("nobody has noticed\n%s", w.log)
-				}
+			if !testwait.Happens(func() bool { // either may come first
 				if said := w.ehlo(); !strings.HasPrefix(said, "250") {
 					t.Fatalf("the client hears %q", said)
 				}
+				return strings.Contains(w.log.String(), down)
+			}) {
+				t.Fatalf("nobody has noticed\n%s", w.log)
 			}
 			if !strings.Contains(w.log.String(), c.reason) {
 				t.Errorf("no %q in the log\n%s", c.reason, w.log)
@@ -73,30 +73,15 @@ listeners: [{service: smtp, listen: "127.0.0.1:0", backend: "%s", handover: xcli
 	if said := w.ehlo(); !strings.HasPrefix(said, "421 4.3.2") {
 		t.Errorf("the client hears %q", said)
 	}
-	for end := time.Now().Add(20 * time.Second); !strings.Contains(w.log.String(), "outcome=backend-gone"); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("the log is\n%s", w.log)
-		}
+	if !testwait.Happens(func() bool { return strings.Contains(w.log.String(), "outcome=backend-gone") }) {
+		t.Errorf("the log is\n%s", w.log)
 	}
 }
 
 // ehlo is what a new client in clear hears in answer to EHLO.
 func (w *world) ehlo() string {
 	w.Helper()
-	conn, err := net.Dial("tcp", w.server.Addresses()[0].String())
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	r := bufio.NewReader(conn)
-	if _, err := r.ReadString('\n'); err != nil {
-		w.Fatal(err)
-	}
-	_, _ = io.WriteString(conn, "EHLO client.example\r\n")
-	line, err := r.ReadString('\n')
-	if err != nil {
-		w.Fatal(err)
-	}
-	return line
+	client := w.smtp(0)
+	defer func() { _ = client.Close() }()
+	return client.say("EHLO client.example")
 }

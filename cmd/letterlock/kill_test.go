@@ -22,6 +22,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/internal/testmta"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 // asKeeper makes the binary of the tests be a mail server that keeps its mail
@@ -110,17 +111,19 @@ func (m *mortal) start() {
 	if err := m.process.Start(); err != nil {
 		m.t.Fatal(err)
 	}
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		conn, err := net.Dial("tcp", m.address)
-		if err == nil {
-			_ = conn.Close()
-			return
-		}
-		if time.Now().After(end) {
-			m.kill()
-			m.t.Fatalf("%q does not listen:\n%s", m.args, said.String())
-		}
+	if !testwait.Happens(m.listens) {
+		m.kill()
+		m.t.Fatalf("%q does not listen:\n%s", m.args, said.String())
 	}
+}
+
+func (m *mortal) listens() bool {
+	conn, err := net.Dial("tcp", m.address)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
 }
 
 func (m *mortal) kill() {

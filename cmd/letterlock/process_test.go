@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 // asProgram makes the binary of the tests be the program itself.
@@ -57,13 +58,11 @@ func newInstance(t *testing.T, file string) instance {
 	}
 	i.Process = program.Process
 	t.Cleanup(func() { _ = program.Process.Kill(); _ = program.Wait() })
-	for end := time.Now().Add(30 * time.Second); i.address == ""; time.Sleep(10 * time.Millisecond) {
-		if m := listening.FindStringSubmatch(i.log.String()); m != nil {
-			i.address = m[1]
-		} else if time.Now().After(end) {
-			t.Fatalf("it does not start:\n%s", i.log)
-		}
+	var said []string
+	if !testwait.Happens(func() bool { said = listening.FindStringSubmatch(i.log.String()); return said != nil }) {
+		t.Fatalf("it does not start:\n%s", i.log)
 	}
+	i.address = said[1]
 	return i
 }
 
@@ -142,10 +141,8 @@ func TestSIGHUPReloads(t *testing.T) {
 		if err := i.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(20 * time.Second); !strings.Contains(i.log.String(), want); time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("no %q in the log:\n%s", want, i.log)
-			}
+		if !testwait.Happens(func() bool { return strings.Contains(i.log.String(), want) }) {
+			t.Fatalf("no %q in the log:\n%s", want, i.log)
 		}
 		conn, err := tls.Dial("tcp", i.address, &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com"})
 		if err != nil {

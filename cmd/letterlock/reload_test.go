@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // imapSession is one that stays.
@@ -127,20 +126,9 @@ listeners:
 `
 	w := newWorld(t, smtp)
 	address := w.server.Addresses()[0].String()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	replies := bufio.NewReader(conn)
-	hear(t, replies)
-	for _, command := range []string{"EHLO client.example.net", "MAIL FROM:<a@example.net>", "RCPT TO:<you@example.com>", "DATA"} {
-		if got := say(t, conn, replies, command); got[0] > '3' {
-			t.Fatalf("%s: %s", command, got)
-		}
-	}
-	if _, err := io.WriteString(conn, "Subject: a long story\r\n\r\n"); err != nil {
+	client := w.smtp(0)
+	client.pass("EHLO client.example.net", "MAIL FROM:<a@example.net>", "RCPT TO:<you@example.com>", "DATA")
+	if _, err := io.WriteString(client.Conn, "Subject: a long story\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	w.configure(strings.Replace(imaps, "127.0.0.1:0", "127.0.0.2:0", 1))
@@ -149,11 +137,11 @@ listeners:
 		t.Error("the listener is still there")
 	}
 	for _, command := range []string{"its end\r\n.", "MAIL FROM:<a@example.net>", "RCPT TO:<you@example.com>"} {
-		if got := say(t, conn, replies, command); got[0] != '2' {
+		if got := client.say(command); got[0] != '2' {
 			t.Errorf("%s: %s", command, got)
 		}
 	}
-	if got := say(t, conn, replies, "RCPT TO:<you@elsewhere.example>"); !strings.HasPrefix(got, "550 5.7.1") {
+	if got := client.say("RCPT TO:<you@elsewhere.example>"); !strings.HasPrefix(got, "550 5.7.1") {
 		t.Error(got)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,30 +12,6 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/testca"
 )
-
-// say sends a command and returns the reply, to its last line.
-func say(t *testing.T, conn io.Writer, replies *bufio.Reader, command string) string {
-	t.Helper()
-	if _, err := io.WriteString(conn, command+"\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	return hear(t, replies)
-}
-
-// hear reads an SMTP reply.
-func hear(t *testing.T, replies *bufio.Reader) string {
-	t.Helper()
-	all := ""
-	for {
-		line, err := replies.ReadString('\n')
-		if err != nil {
-			t.Fatalf("%q, %v", all+line, err)
-		}
-		if all += line; len(line) < 4 || line[3] != '-' {
-			return all
-		}
-	}
-}
 
 const submissions = `
 certificates: [{cert: cert.pem, key: key.pem}]
@@ -61,16 +36,15 @@ func TestLane(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			replies := bufio.NewReader(conn)
-			hear(t, replies)
-			if got := strings.Contains(say(t, conn, replies, "EHLO scanner"), "AUTH"); got != (offered || version == tls.VersionTLS13) {
+			client := newSMTPSession(t, conn)
+			if got := strings.Contains(client.say("EHLO scanner"), "AUTH"); got != (offered || version == tls.VersionTLS13) {
 				t.Errorf("lane%s, %#x: AUTH offered: %v", more, version, got)
 			}
 			code := "235"
 			if !offered && version == tls.VersionTLS10 {
 				code = "538"
 			}
-			if got := say(t, conn, replies, "AUTH PLAIN AGRlbW8AZGVtbw=="); !strings.HasPrefix(got, code) {
+			if got := client.say("AUTH PLAIN AGRlbW8AZGVtbw=="); !strings.HasPrefix(got, code) {
 				t.Errorf("lane%s, %#x: %s", more, version, got)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/demo"
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testwait"
 )
 
 // logText is a log that is read while it is written.
@@ -204,11 +205,7 @@ func TestUpkeepLooksByItself(t *testing.T) {
 	w := newWorld(t, imaps)
 	second := w.ca.ECDSA(t, "mail.example.com")
 	w.put(second)
-	for end := time.Now().Add(20 * time.Second); !w.served().Equal(second.Leaf); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("nobody has looked")
-		}
-	}
+	testwait.Until(t, "nobody has looked", func() bool { return w.served().Equal(second.Leaf) })
 	u := w.now.Load().upkeep
 	u.end()
 	select {

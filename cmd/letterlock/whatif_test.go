@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,12 +61,7 @@ func TestWhatIf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		replies := bufio.NewReader(conn)
-		hear(t, replies)
-		say(t, conn, replies, "EHLO client")
-		if got := say(t, conn, replies, "AUTH PLAIN AGRlbW8AZGVtbw=="); !strings.HasPrefix(got, "235") {
-			t.Fatal(got)
-		}
+		newSMTPSession(t, conn).pass("EHLO client", "AUTH PLAIN AGRlbW8AZGVtbw==")
 	}
 	login(nil)
 	both := []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}
@@ -117,22 +110,13 @@ func TestWhatIf(t *testing.T) {
 // sendInClear sends messages without TLS.
 func (w *world) sendInClear(messages int) {
 	w.Helper()
-	conn, err := net.Dial("tcp", w.server.Addresses()[1].String())
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer conn.Close()
-	replies := bufio.NewReader(conn)
-	hear(w.T, replies)
 	commands := []string{"EHLO old.example.net"}
 	for range messages {
 		commands = append(commands, "MAIL FROM:<a@example.net>", "RCPT TO:<you@example.com>", "DATA", "Subject: x\r\n\r\nx\r\n.")
 	}
-	for _, command := range append(commands, "QUIT") {
-		if got := say(w.T, conn, replies, command); got[0] > '3' {
-			w.Fatalf("%s: %s", command, got)
-		}
-	}
+	client := w.smtp(1)
+	client.pass(append(commands, "QUIT")...)
+	_ = client.Close()
 }
 
 func TestWhatIfAskedWrongly(t *testing.T) {
