@@ -24,8 +24,9 @@ type backend struct {
 	ends   func(text []byte) (message, end int) // of DATA; see laxEnd
 	lost   bool                                 // it does not count literals: what stands in them is run
 	silent bool                                 // it hangs up instead of greeting
-	// verdict overrides the answer to a message.
+	// verdict overrides the answer to a message, chunked that to a chunk.
 	verdict string
+	chunked func(line string) (reply string)
 
 	listener net.Listener
 	running  sync.WaitGroup

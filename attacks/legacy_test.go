@@ -41,7 +41,7 @@ func answerSMTP(s *speaker, line string) string {
 	case "DATA":
 		return s.data()
 	case "BDAT":
-		return s.chunk(words)
+		return s.chunk(line, words)
 	case "QUIT":
 		return hangUp
 	}
@@ -68,7 +68,7 @@ func (s *speaker) data() string {
 	}
 }
 
-func (s *speaker) chunk(words []string) string {
+func (s *speaker) chunk(line string, words []string) string {
 	n, err := strconv.Atoi(words[1])
 	if err != nil {
 		return "501 what?\r\n"
@@ -78,6 +78,9 @@ func (s *speaker) chunk(words []string) string {
 		return hangUp
 	}
 	s.keep(text)
+	if s.chunked != nil {
+		return s.chunked(line)
+	}
 	return "250 2.0.0 octets received\r\n"
 }
 

@@ -92,6 +92,7 @@ func TestMessageArrivesAsSent(t *testing.T) {
 			for range 100 {
 				c.want("MAIL FROM:<a@example.org>", "250 .*")
 				c.want("RCPT TO:<b@example.com>", "250 .*")
+				text := ""
 				for chunks := random.IntN(4); chunks >= 0; chunks-- {
 					chunk, last := scribble(random), ""
 					if chunks == 0 {
@@ -99,8 +100,9 @@ func TestMessageArrivesAsSent(t *testing.T) {
 					}
 					c.scatter(random, fmt.Sprintf("BDAT %d%s\r\n%s", len(chunk), last, chunk))
 					c.hear("250 .*")
-					sent.WriteString(chunk)
+					text += chunk
 				}
+				sent.WriteString(mended(text))
 			}
 			w.end()
 			got := strings.Join(append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...), "")

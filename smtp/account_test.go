@@ -18,6 +18,7 @@ type account struct {
 	rejects    bool      // texts with bare CR, LF or NUL
 	done       []reading // with the number of the answer, where the backend gave it
 	greeted    bool      // by an EHLO or HELO that counts still
+	chunks     assembly  // of the message that comes in chunks
 	fault      string
 }
 
@@ -128,9 +129,13 @@ func (a *account) command(line string, r told) {
 		a.chunk(args, r)
 		return
 	case (verb == "EHLO" || verb == "HELO") && r.code == 250:
-		a.greeted = true
+		a.greeted, a.chunks = true, assembly{}
 	case verb == "STARTTLS" && r.code == 220: // all is forgotten (RFC 3207 §4.2)
-		a.greeted = false
+		a.greeted, a.chunks = false, assembly{}
+	case verb == "MAIL" && r.code == 250:
+		a.chunks = assembly{binary: !a.rejects && strings.Contains(strings.ToUpper(args), "BODY=BINARYMIME")}
+	case verb == "RSET" && r.code == 250:
+		a.chunks = assembly{}
 	}
 	a.claim(verb, args, r)
 }
@@ -183,26 +188,6 @@ func (a *account) message() {
 }
 
 var chunkArgs = regexp.MustCompile(`(?i)^([0-9]{1,15})(?: +(LAST))?$`)
-
-// chunk is counted, whatever the answer.
-func (a *account) chunk(args string, r told) {
-	m := chunkArgs.FindStringSubmatch(args)
-	if m == nil {
-		a.must(r.number == 0, "BDAT %q is answered by the backend", args)
-		return
-	}
-	size, _ := strconv.Atoi(m[1])
-	if size > len(a.said) {
-		a.must(r.code/100 != 2, "half a chunk is answered %+v", r)
-		a.said = ""
-		return
-	}
-	text := a.said[:size]
-	a.said = a.said[size:]
-	if r.number > 0 {
-		a.done = append(a.done, reading{verb: "BDAT", args: strings.TrimSpace(strconv.Itoa(size) + " " + strings.ToUpper(m[2])), text: text, code: r.code, reply: r.number})
-	}
-}
 
 // exchange is what follows the first challenge.
 func (a *account) exchange() {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // maxChunk is the largest chunk that a BDAT may announce, in bytes. It bounds
@@ -24,7 +25,8 @@ func parseChunk(args string) (size int64, last, ok bool) {
 }
 
 // bdat is one chunk of a message. Its octets are counted here exactly as the
-// backend counts them, and go on as they are: nothing in them can end it.
+// backend counts them: nothing in them can end it. But the backend may send
+// its lines on by DATA, and so they are mended as those of DATA are.
 func (g *Gate) bdat(cmd command) error {
 	size, last, ok := parseChunk(cmd.args)
 	switch {
@@ -41,56 +43,67 @@ func (g *Gate) bdat(cmd command) error {
 	if err := g.collect(); err != nil {
 		return err
 	}
-	var header string
-	if g.o.Received && !g.chunked {
+	p := &pieces{g: g, last: last}
+	if g.chunks == nil {
+		p.header = g.beginChunks()
+	}
+	return g.chunk(p, size)
+}
+
+// beginChunks begins a message in chunks, and returns the header that is due
+// in front of it.
+func (g *Gate) beginChunks() (header string) {
+	g.chunks = &syntax.Text{Form: syntax.Counted}
+	if g.binary {
+		g.chunks.Form = syntax.Binary
+	}
+	if g.o.Received {
 		header = g.received()
 	}
-	g.chunked = true
-	return g.chunk(header, size, last)
+	return header
 }
 
-// chunk sends the chunk on, behind the header if that is due, and brings the
-// reply back.
-func (g *Gate) chunk(header string, size int64, last bool) error {
-	if err := g.inStep(); err != nil {
+// chunk sends the chunk on, in pieces, and brings the answer back. If one of
+// them may not pass, the message is over: its last chunk will not come.
+func (g *Gate) chunk(p *pieces, size int64) error {
+	if err := g.carryChunk(size, p.send); err != nil {
 		return err
 	}
-	end := ""
-	if last {
-		end = " LAST"
+	if p.last || p.no != "" {
+		g.over()
 	}
-	if size > 0 {
-		if _, err := g.nextText(); err != nil { // so that the command goes with some text
+	if p.no != "" {
+		return g.discard(p.no)
+	}
+	return g.verdict(p.sunk, p.last)
+}
+
+// over is for the end of a message, whatever has become of it.
+func (g *Gate) over() {
+	g.chunks, g.binary = nil, false
+	g.front.Release()
+}
+
+// carryChunk moves exactly size octets from the client to send, as they come;
+// even of none it is told that they are whole.
+func (g *Gate) carryChunk(size int64, send func(part []byte, whole bool) error) error {
+	for whole := false; !whole; {
+		var part []byte
+		if size > 0 {
+			text, err := g.nextText()
+			if err != nil {
+				return err
+			}
+			part = text[:min(int64(len(text)), size)]
+			size -= int64(len(part))
+		}
+		whole = size == 0
+		if err := send(part, whole); err != nil {
 			return err
 		}
+		g.front.Discard(len(part))
 	}
-	g.back.Print("BDAT ", strconv.FormatInt(size+int64(len(header)), 10), end, "\r\n", header)
-	sunk, err := g.carryChunk(size, g.back.Write)
-	if err != nil {
-		return err
-	}
-	if last {
-		g.chunked = false
-		g.front.Release()
-	}
-	return g.verdict(sunk, last)
-}
-
-// carryChunk moves exactly size bytes from the client to write.
-func (g *Gate) carryChunk(size int64, write func([]byte) (int, error)) (sunk, err error) {
-	for size > 0 {
-		b, err := g.nextText()
-		if err != nil {
-			return nil, err
-		}
-		b = b[:min(int64(len(b)), size)]
-		if sunk == nil {
-			_, sunk = write(b)
-		}
-		g.front.Discard(len(b))
-		size -= int64(len(b))
-	}
-	return sunk, nil
+	return nil
 }
 
 // refuseChunk answers a BDAT that may not pass, behind its octets.
@@ -110,8 +123,7 @@ func (g *Gate) refuseChunk(cmd command, why string) error {
 
 // skipChunk reads a chunk for nobody.
 func (g *Gate) skipChunk(size int64) error {
-	_, err := g.carryChunk(size, func(b []byte) (int, error) { return len(b), nil })
-	return err
+	return g.carryChunk(size, func([]byte, bool) error { return nil })
 }
 
 // badChunk ends the session: where the next command begins is anybody's guess.

@@ -16,6 +16,7 @@ type capabilities struct {
 	offered    []string // the same as the backend says them, in the old form too
 	pipelining bool
 	chunking   bool
+	binary     bool     // BINARYMIME
 	xclient    []string // the attributes that it takes; nil: none at all
 	xforward   []string
 }
@@ -69,6 +70,8 @@ func (g *Gate) parseCapabilities(r reply) capabilities {
 			c.pipelining = true
 		case "CHUNKING":
 			c.chunking = true
+		case "BINARYMIME":
+			c.binary = true
 		case "XCLIENT":
 			c.xclient = strings.Fields(strings.ToUpper(params))
 		case "XFORWARD":
@@ -86,18 +89,17 @@ func (g *Gate) parseCapabilities(r reply) capabilities {
 	if c.mechanisms == nil && g.s.Mechanisms.Means != gate.Same {
 		c.mechanisms = g.s.Mechanisms.Filter(nil)
 	}
-	// A chunk passes without a look at its text.
-	if c.chunking = c.chunking && !g.o.RejectBareNewline; !c.chunking {
-		c.lines = slices.DeleteFunc(c.lines, needsChunks)
+	// What is binary may hold any octets, and passes with all of them.
+	c.binary = c.binary && c.chunking && !g.o.RejectBareNewline
+	if !c.binary {
+		c.lines = slices.DeleteFunc(c.lines, isBinary)
 	}
 	return c
 }
 
-// needsChunks reports whether an extension is of use with BDAT alone
-// (RFC 3030).
-func needsChunks(line string) bool {
-	keyword, _, _ := strings.Cut(strings.ToUpper(line), " ")
-	return keyword == "CHUNKING" || keyword == "BINARYMIME"
+func isBinary(line string) bool {
+	keyword, _, _ := strings.Cut(line, " ")
+	return strings.EqualFold(keyword, "BINARYMIME")
 }
 
 // passable drops the mechanisms that would put a security layer around what
@@ -153,8 +155,7 @@ func (g *Gate) hello(cmd command) error {
 	if err != nil {
 		return err
 	}
-	g.chunked = false
-	g.front.Release()
+	g.over()
 	if !r.ok() {
 		return g.pass(r)
 	}

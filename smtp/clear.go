@@ -117,7 +117,6 @@ func (g *Gate) forget() error {
 		}
 		g.expect(expected{silent: true})
 	}
-	g.chunked = false
-	g.front.Release()
+	g.over()
 	return g.collect()
 }

@@ -131,10 +131,17 @@ func (g *Gate) write(run []byte, tail string) error {
 // sunk ends a message that the backend has not heard to its end. If it has
 // said why, the client is told; it is never told that all is well.
 func (g *Gate) sunk(cause error) error {
-	if r, err := g.readReply(); err == nil && r.code >= 400 {
-		_, _ = g.front.Write(r.text)
-		_ = g.front.Flush()
-		g.parted = true
+	for range 1 + len(g.pending) { // the pieces of a chunk may be due their answers
+		r, err := g.readReply()
+		if err != nil {
+			break
+		}
+		if r.code >= 400 {
+			_, _ = g.front.Write(r.text)
+			_ = g.front.Flush()
+			g.parted = true
+			break
+		}
 	}
 	return gate.FromBackend(cause)
 }

@@ -9,6 +9,12 @@
 // STARTTLS or a smuggled message cannot hide anywhere; message text is made of
 // CRLF lines on its way, and ends at CRLF.CRLF and nowhere else.
 //
+// In chunks it is made of CRLF lines too, as the backend may send them on by
+// DATA. That changes their length, and so a chunk of the client's goes on as
+// one or several of ours (see pieces.go). What is declared BINARYMIME, to a
+// backend that offers it, is no lines and passes as it is: such a backend has
+// promised to send it on by DATA in another form alone (RFC 3030 §3).
+//
 // Commands go on in the groups in which they come: what was sent is kept in a
 // queue of expected replies, and our own answers stand in that queue too, so
 // that all reach the client in order. One goroutine does it all.

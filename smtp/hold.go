@@ -7,6 +7,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
+const bareNewline = "550 5.6.11 Bare <CR>, <LF> or <NUL> in the message"
+
 var errTooLarge = errors.New("the message is larger than limits.message")
 
 // hold takes a whole message before the backend hears of it, so that one with
@@ -39,7 +41,7 @@ func (g *Gate) hold() error {
 	case err != nil:
 		return err
 	case irregular:
-		return g.discard("550 5.6.11 Bare <CR>, <LF> or <NUL> in the message")
+		return g.discard(bareNewline)
 	case errors.Is(sunk, errTooLarge):
 		return g.discard("552 5.3.4 Message too large")
 	case sunk != nil:
@@ -48,13 +50,14 @@ func (g *Gate) hold() error {
 	return g.release(spool)
 }
 
-// discard refuses the message that was held, and ends its transaction.
+// discard refuses a message that the backend has not taken, and ends its
+// transaction there.
 func (g *Gate) discard(why string) error {
+	g.answer(why)
 	if err := g.tell("RSET"); err != nil {
 		return err
 	}
 	g.expect(expected{silent: true})
-	g.answer(why)
 	return g.collect()
 }
 

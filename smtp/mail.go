@@ -47,7 +47,7 @@ func (g *Gate) mailFrom(cmd command) error {
 	}
 	return g.forward(p.Line("MAIL FROM:"), func(r reply) {
 		if r.ok() {
-			g.chunked = false
+			g.chunks, g.binary = nil, g.caps.binary && p.Says("BODY=BINARYMIME")
 			g.front.Hold()
 			g.front.Lift()
 		}
@@ -79,10 +79,7 @@ func (g *Gate) reset(cmd command) error {
 		g.answer("250 2.0.0 OK")
 		return nil
 	}
-	return g.forward("RSET", func(reply) {
-		g.chunked = false
-		g.front.Release()
-	})
+	return g.forward("RSET", func(reply) { g.over() })
 }
 
 // verify is VRFY and EXPN. EXPN is never passed on, and VRFY only on request:

@@ -3,6 +3,7 @@ package smtp
 import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // Options are the rules of one listener.
@@ -54,7 +55,8 @@ type Gate struct {
 	introduced bool         // the backend has heard a name, ours or the client's
 	user       string
 	authed     bool
-	chunked    bool // a message is being sent in chunks
+	chunks     *syntax.Text // of the message that is being sent in chunks; nil: none is
+	binary     bool         // the message may be BINARYMIME
 	errors     int
 	parted     bool // the last words have been said
 

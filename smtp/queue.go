@@ -13,6 +13,7 @@ type expected struct {
 	ours   string      // our own answer, with its CRLF; empty: the backend's
 	heard  func(reply) // what follows from the backend's answer; nil: nothing
 	silent bool        // the client did not ask for it
+	slow   bool        // it is about a text, and may take as long as a verdict
 }
 
 // maxPending bounds the group of commands that goes to the backend before
@@ -115,7 +116,11 @@ func (g *Gate) gather() error {
 }
 
 func (g *Gate) hear(e expected) error {
-	r, err := g.readReply()
+	read := g.readReply
+	if e.slow {
+		read = g.readVerdict
+	}
+	r, err := read()
 	if err != nil {
 		return err
 	}

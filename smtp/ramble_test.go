@@ -21,11 +21,12 @@ var (
 		"RCPT TO:<@a:b@example.com>", "RCPT TO:<b@example.com> ORCPT=rfc822;b+2B@example.com", "RCPT TO:b\x0b@example.com", "RCPT TO:<\xc3\xb6@example.com>",
 		"BDAT", "BDAT 5x", "BDAT -1", "BDAT 0", "BDAT 0 LAST", "bdat 0 last", "DATA now", "GET / HTTP/1.1", " NOOP", "\tNOOP", "NOOP\tx", "N\x00OOP", "NO\rOP", "\x80",
 	}
-	pieces = []string{
+	scraps = []string{
 		"\r\n", "\r\n", "\r\n", "\n", "\r", ".", "..", "\r\n.", "\x00", "a line", "a longer piece of a line", "\xff\xfe", "\t",
 		"\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r\n.\r", "\r\n\x00.\r\n", "\r\n.\x00\r\n",
 		"MAIL FROM:<smuggled@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n", "XCLIENT ADDR=192.0.2.66\r\n", "RSET\r\n", "BDAT 4 LAST\r\n",
 	}
+	binary      = "MAIL FROM:<a@example.org> body=BinaryMIME\r\nRCPT TO:<b@example.com>\r\n"
 	transaction = "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<c@example.com>\r\n"
 )
 
@@ -46,7 +47,7 @@ func ramble(random *rand.Rand) string {
 		case 2, 3:
 			b.WriteString(transaction + "DATA\r\n" + babble(random) + "\r\n.\r\n")
 		case 4:
-			b.WriteString(transaction)
+			b.WriteString([]string{transaction, transaction, binary}[random.IntN(3)])
 			for chunks := random.IntN(4); chunks >= 0; chunks-- {
 				text, last := babble(random), ""
 				if chunks == 0 && random.IntN(3) > 0 { // or they are abandoned
@@ -77,7 +78,7 @@ func ending(random *rand.Rand) string {
 func babble(random *rand.Rand) string {
 	var b strings.Builder
 	for range random.IntN(20) {
-		b.WriteString(pieces[random.IntN(len(pieces))])
+		b.WriteString(scraps[random.IntN(len(scraps))])
 	}
 	return b.String()
 }

@@ -35,7 +35,7 @@ type reference struct {
 	chunk  bool
 	asks   int // challenges that are still to come
 
-	mail, rcpt, chunked bool
+	mail, rcpt, chunked, binary bool
 }
 
 // reading is one thing that the reference has read, and its answer.
@@ -141,6 +141,7 @@ func (r *reference) command(line string) bool {
 		return r.challenge()
 	}
 	r.answer(verb)
+	r.binary = r.binary && r.mail || verb == "MAIL" && strings.Contains(strings.ToUpper(args), "BODY=BINARYMIME") && r.offering("BINARYMIME")
 	return true
 }
 
@@ -248,6 +249,9 @@ func (r *reference) octets() bool {
 	this := &r.read[len(r.read)-1]
 	this.text = string(r.heard[:r.left])
 	r.heard, r.chunk = r.heard[r.left:], false
+	if !r.binary && testtext.Regular(this.text) != this.text {
+		r.blame("a chunk with bare CR, LF or NUL: %q", this.text)
+	}
 	code := []int{250, 250, 250, 451, 554}[r.random.IntN(5)]
 	if !r.rcpt {
 		code = 503

@@ -76,6 +76,17 @@ func (p Path) Has(name string) bool {
 	return false
 }
 
+// Says reports whether a parameter stands there with its value, as in
+// BODY=BINARYMIME.
+func (p Path) Says(param string) bool {
+	for p := range strings.FieldsSeq(p.Params) {
+		if strings.EqualFold(p, param) {
+			return true
+		}
+	}
+	return false
+}
+
 // Line is a command of ours with the path, such as MAIL FROM:<address>.
 func (p Path) Line(verb string) string {
 	if p.Params == "" {

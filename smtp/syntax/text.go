@@ -12,10 +12,24 @@ import "bytes"
 // front of a bare CR or LF goes. So nothing in the text can be the end of the
 // message to a backend, however that reads CR, LF and NUL (SMTP smuggling,
 // CVE-2023-51764 and its kin).
+//
+// A text that is counted is mended too, as its reader may send it on by DATA;
+// its dots are dots, and it goes on until its last octet: see End.
 type Text struct {
+	Form      Form
 	at        place
 	Irregular bool
 }
+
+// Form is how a text is sent.
+type Form int
+
+// The forms of a text.
+const (
+	Stuffed Form = iota // by DATA
+	Counted             // in chunks (RFC 3030 §2)
+	Binary              // in chunks, as octets that need not be lines (RFC 3030 §3): nothing is mended
+)
 
 // place is where in a line the next byte stands.
 type place int
@@ -41,26 +55,48 @@ const (
 func (t *Text) Next(src []byte) (run []byte, tail string, used int, end bool) {
 	if t.at == lineStart || t.at == inLine {
 		used = t.clean(src)
-		run = src[:used]
-		if used == len(src) {
-			return run, "", used, false
-		}
+	}
+	if run = src[:used]; used == len(src) {
+		return run, "", used, false
 	}
 	tail, end = t.step(src[used])
 	return run, tail, used + 1, end
+}
+
+// Length is how many bytes Next makes of all of src.
+func (t *Text) Length(src []byte) (n int) {
+	for len(src) > 0 {
+		run, tail, used, _ := t.Next(src)
+		n += len(run) + len(tail)
+		src = src[used:]
+	}
+	return n
+}
+
+// End is what is to be written behind the last octet of a counted text: a CR
+// that is held back still is a bare one.
+func (t *Text) End() (tail string) {
+	if t.at != behindCR {
+		return ""
+	}
+	t.at, t.Irregular = madeStart, true
+	return crlf
 }
 
 // clean returns how many bytes from the front of src are lines as they should
 // be. It stops at a dot at the beginning of a line, a CR that no LF follows
 // (yet), a bare LF, and a NUL. The place is left as it is behind them.
 func (t *Text) clean(src []byte) int {
+	if t.Form == Binary {
+		return len(src)
+	}
 	limit := len(src)
 	if i := bytes.IndexByte(src, 0); i >= 0 {
 		limit = i
 	}
 	n := 0
 	for n < limit {
-		if t.at == lineStart && src[n] == '.' {
+		if t.at == lineStart && t.isSign(src[n]) {
 			return n
 		}
 		lf := bytes.IndexByte(src[n:limit], '\n')
@@ -87,17 +123,21 @@ func (t *Text) clean(src []byte) int {
 	return n
 }
 
+// isSign reports whether b, at the beginning of a line, is a dot that is not
+// the text's own.
+func (t *Text) isSign(b byte) bool { return b == '.' && t.Form == Stuffed }
+
 // step takes the byte b at a place where clean has stopped or has no say, and
 // returns what is to be written for it and what was held back.
 func (t *Text) step(b byte) (out string, end bool) {
 	switch t.at {
 	case lineStart:
-		if b == '.' {
+		if t.isSign(b) {
 			t.at = behindDot
 			return "", false
 		}
 	case madeStart:
-		if b == '.' {
+		if t.isSign(b) {
 			t.at = inLine
 			return "..", false
 		}

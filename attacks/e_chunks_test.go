@@ -1,0 +1,192 @@
+package attacks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/configs"
+)
+
+// inChunks says a message in two chunks and returns the answers, which end with
+// the first that is no yes.
+func (c *client) inChunks(text string, cut int) (answers []string) {
+	c.t.Helper()
+	for _, chunk := range []string{fmt.Sprintf("BDAT %d\r\n%s", cut, text[:cut]), fmt.Sprintf("BDAT %d LAST\r\n%s", len(text)-cut, text[cut:])} {
+		c.say(chunk)
+		answers = append(answers, c.line())
+		if !strings.HasPrefix(answers[len(answers)-1], "250 ") {
+			break
+		}
+	}
+	return answers
+}
+
+// relayed is a message as a backend sends it on by DATA that takes nothing but
+// CRLF for the end of a line, and keeps all else.
+func relayed(message string) []byte {
+	if !strings.HasSuffix(message, "\r\n") {
+		message += "\r\n"
+	}
+	return []byte(strings.ReplaceAll("\r\n"+message, "\r\n.", "\r\n..")[2:] + ".\r\n")
+}
+
+// cuts are the places of a message that matter to its false end.
+func cuts(p payload) (places []int) {
+	for i := range len(p.text()) + 1 {
+		places = append(places, len(beforeEnd)+i)
+	}
+	return places
+}
+
+// E1 in chunks. Nothing in them can end a message, but the backend may send
+// it on by DATA, to servers that look for the end in other ways: none of them
+// finds it at the false one, wherever the chunks are cut.
+func TestE1_SmugglingInChunks(t *testing.T) {
+	for way, begin := range ways {
+		t.Run(way, func(t *testing.T) {
+			w := open(t)
+			c := begin(w)
+			c.ask("EHLO client.example")
+			taken := 0
+			for _, p := range corpus(t, "end-of-data.txt") {
+				for _, cut := range cuts(p) {
+					c.want("MAIL FROM:<a@example.org>", "250 .*")
+					c.want("RCPT TO:<b@example.com>", "250 .*")
+					if answers := c.inChunks(beforeEnd+p.text()+smuggled, cut); len(answers) != 2 {
+						t.Fatalf("%s is answered %q", p.name, answers)
+					}
+					chunks := append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...)
+					arrived := strings.Join(chunks[taken:], "")
+					taken = len(chunks)
+					text := relayed(arrived)
+					for reader, ends := range readers {
+						if _, end := ends(text); end != len(text) || !regular(arrived) {
+							t.Errorf("%s, cut at %d: %s would be fooled by %q", p.name, cut, reader, arrived)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// What goes on by DATA as it was sent does fool them; else the test above would
+// prove nothing.
+func TestE1_SmugglingInChunksWithoutProxy(t *testing.T) {
+	for reader, least := range map[string]int{"lax": 30, "Postfix 3.8": 5, "strict": 0} {
+		fell := 0
+		for _, p := range corpus(t, "end-of-data.txt") {
+			text := relayed(beforeEnd + p.text() + strings.TrimSuffix(smuggled, "\r\n.\r\n"))
+			if _, end := readers[reader](text); end < len(text) {
+				fell++
+			}
+		}
+		if fell < least || reader == "strict" && fell > 0 {
+			t.Errorf("%s falls for %d payloads", reader, fell)
+		}
+	}
+}
+
+// E1 in chunks with bare_newline: reject: the chunk that is not in order has
+// not reached the backend, the message gets no end there, and the session goes
+// on.
+func TestE1_SmugglingInChunksRejected(t *testing.T) {
+	for way, begin := range ways {
+		t.Run(way, func(t *testing.T) {
+			w := open(t, func(w *world) {
+				for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
+					w.rules[service].RejectBareNewline, w.rules[service].Received = true, false
+				}
+			})
+			c := begin(w)
+			if offers := strings.Join(c.ask("EHLO client.example"), "|"); !strings.Contains(offers, "CHUNKING") || strings.Contains(offers, "BINARYMIME") {
+				t.Errorf("offers %q", offers)
+			}
+			whole := 0
+			for _, p := range corpus(t, "end-of-data.txt") {
+				for _, cut := range cuts(p) {
+					c.want("MAIL FROM:<a@example.org> BODY=BINARYMIME", "250 .*")
+					c.want("RCPT TO:<b@example.com>", "250 .*")
+					answers := c.inChunks(beforeEnd+p.text()+smuggled, cut)
+					if regular(p.text()) {
+						whole++
+					} else if last := answers[len(answers)-1]; !matches(`550 5\.6\.11 .*`, last) {
+						t.Errorf("%s, cut at %d, is answered %q", p.name, cut, last)
+					}
+				}
+			}
+			w.end()
+			ran := append(w.back[configs.SMTP].ran(), w.back[configs.Submission].ran()...)
+			if n := len(slices.DeleteFunc(ran, func(line string) bool { return !strings.HasSuffix(line, "LAST") })); n != whole || whole == 0 {
+				t.Errorf("%d messages were in order, and %d have come to an end", whole, n)
+			}
+			for _, chunk := range append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...) {
+				if !regular(chunk) {
+					t.Errorf("the backend was sent %q", chunk)
+				}
+			}
+		})
+	}
+}
+
+// E1 in what is declared to be binary: it passes as it is to a backend that
+// offers to take it, and the word alone is no way around.
+func TestE1_BinaryInChunks(t *testing.T) {
+	const text = "a\n.\r\nb\x00\rc"
+	for offer, want := range map[string]string{"BINARYMIME": text, "8BITMIME": mended(text)} {
+		t.Run(offer, func(t *testing.T) {
+			w := open(t, plainChunks, func(w *world) { w.back[configs.SMTP].offers = []string{"PIPELINING", "CHUNKING", offer} })
+			c := w.secured(configs.SMTP)
+			c.ask("EHLO client.example")
+			for _, body := range []string{"BINARYMIME", "8BITMIME"} { // the next message is text again
+				c.want("MAIL FROM:<a@example.org> BODY="+body, "250 .*")
+				c.want("RCPT TO:<b@example.com>", "250 .*")
+				c.inChunks(text, 4)
+			}
+			w.end()
+			if got := strings.Join(w.back[configs.SMTP].messages(), ""); got != want+mended(text) {
+				t.Errorf("arrived: %q", got)
+			}
+		})
+	}
+}
+
+// E3: a chunk that comes in pieces. When the backend does not like one of
+// them, the message gets no end, however little the backend cares.
+func TestE3_BdatPieceRefused(t *testing.T) {
+	for offer, answer := range map[string]string{"PIPELINING": "452 4.3.1 full\r\n", "8BITMIME": "552-5.3.4 too\r\n552 5.3.4 much\r\n"} {
+		t.Run(offer, func(t *testing.T) {
+			heard := make(chan string, 10)
+			w := open(t, plainChunks, func(w *world) {
+				b := w.back[configs.SMTP]
+				b.offers = []string{"CHUNKING", offer}
+				b.chunked = func(line string) string {
+					heard <- line
+					if line == "BDAT 4" {
+						return answer
+					}
+					return "250 2.0.0 never mind\r\n"
+				}
+			})
+			c := w.secured(configs.SMTP)
+			c.ask("EHLO client.example")
+			c.want("MAIL FROM:<a@example.org>", "250 .*")
+			c.want("RCPT TO:<b@example.com>", "250 .*")
+			c.say("BDAT 15 LAST\r\nabcd")
+			if line := <-heard; line != "BDAT 4" {
+				t.Fatalf("the backend has run %q", line)
+			}
+			c.say("two\nthree\r\n")
+			for line := range strings.Lines(answer) {
+				c.hear(strings.TrimSuffix(line, "\r\n"))
+			}
+			c.want("NOOP", "250 .*")
+			w.end()
+			if ran := strings.Join(w.back[configs.SMTP].ran()[3:], "|"); ran != "BDAT 4|RSET|NOOP" {
+				t.Errorf("the backend has run %q", ran)
+			}
+		})
+	}
+}

@@ -1,0 +1,93 @@
+package smtp
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/testtext"
+)
+
+// assembly is a message that comes in chunks.
+type assembly struct {
+	raw     string // as the client has sent it
+	arrived string // as it must be at the backend by now
+	binary  bool
+}
+
+// add returns what the backend must get with one chunk more. A CR at its end
+// may be half of a CRLF.
+func (m *assembly) add(text string, last bool) (due string) {
+	m.raw += text
+	settled := m.raw
+	if !last && !m.binary {
+		settled = strings.TrimSuffix(m.raw, "\r")
+	}
+	if !m.binary {
+		settled = testtext.Regular(settled)
+	}
+	due = settled[len(m.arrived):]
+	m.arrived = settled
+	return due
+}
+
+// chunk is counted, whatever the answer. Of one that was refused nothing is
+// kept.
+func (a *account) chunk(args string, r told) {
+	m := chunkArgs.FindStringSubmatch(args)
+	if m == nil {
+		a.must(r.number == 0, "BDAT %q is answered by the backend", args)
+		return
+	}
+	size, _ := strconv.Atoi(m[1])
+	if size > len(a.said) {
+		a.must(r.code/100 != 2, "half a chunk is answered %+v", r)
+		a.said = ""
+		return
+	}
+	text, last := a.said[:size], m[2] != ""
+	a.said = a.said[size:]
+	did := reading{verb: "BDAT", code: r.code, reply: r.number}
+	if r.code/100 == 2 {
+		did.text, did.args = a.chunks.add(text, last), strings.ToUpper(m[2])
+		a.must(!a.rejects || strings.HasPrefix(a.chunks.raw, a.chunks.arrived), "%q is answered %+v", a.chunks.raw, r)
+	}
+	if last || r.code/100 != 2 {
+		a.chunks = assembly{}
+	}
+	if r.number > 0 {
+		a.done = append(a.done, did)
+	}
+}
+
+// assembled are the readings with the pieces of each chunk of the client's put
+// together, as the one that it was told of. Pieces that nobody was told of may
+// only be left lying where their message was ended by RSET, or with the session.
+func assembled(read, done []reading) (whole []reading, problem string) {
+	text, refused := "", false
+	for _, r := range read {
+		last := strings.HasSuffix(r.args, "LAST")
+		switch {
+		case r.verb != "BDAT":
+			if text != "" && r.verb != "RSET" {
+				return nil, fmt.Sprintf("%q was left lying, and then came %+v", text, r)
+			}
+			text, refused = "", false
+			whole = append(whole, r)
+		case slices.ContainsFunc(done, func(d reading) bool { return d.reply == r.reply }):
+			refused = r.code != 250
+			r.text, r.args = text+r.text, strings.Repeat("LAST", strings.Count(r.args, "LAST"))
+			if refused {
+				r.text, r.args = "", ""
+			}
+			text = ""
+			whole = append(whole, r)
+		case r.code == 250 && !last:
+			text += r.text
+		case !refused || last:
+			whole = append(whole, r)
+		}
+	}
+	return whole, ""
+}

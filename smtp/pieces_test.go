@@ -1,0 +1,155 @@
+package smtp
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testtext"
+)
+
+// taker is a backend that takes all, and keeps what comes in chunks.
+type taker struct {
+	net.Conn
+	offers   string
+	line     []byte
+	left     int
+	last     bool
+	message  bytes.Buffer // the present one
+	messages []string
+	chunks   int
+	unread   int // answers, as many as were due at once
+	due      bytes.Buffer
+	forgets  bool // it keeps no texts
+}
+
+func newTaker(offers ...string) *taker {
+	t := &taker{offers: "250-legacy\r\n250-" + strings.Join(offers, "\r\n250-") + "\r\n250 CHUNKING\r\n"}
+	t.due.WriteString("220 legacy\r\n")
+	return t
+}
+
+func (t *taker) SetReadDeadline(time.Time) error  { return nil }
+func (t *taker) SetWriteDeadline(time.Time) error { return nil }
+func (t *taker) Read(p []byte) (int, error)       { return t.due.Read(p) }
+
+func (t *taker) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		if t.left > 0 {
+			n := min(t.left, len(rest))
+			if !t.forgets {
+				t.message.Write(rest[:n])
+			}
+			rest = rest[n:]
+			t.took(n)
+			continue
+		}
+		line, behind, found := bytes.Cut(rest, []byte("\r\n"))
+		rest = behind
+		if t.line = append(t.line, line...); found {
+			t.obey(string(t.line))
+			t.line = t.line[:0]
+		}
+	}
+	return len(p), nil
+}
+
+func (t *taker) took(n int) {
+	if t.left -= n; t.left > 0 {
+		return
+	}
+	t.chunks++
+	if t.last {
+		t.messages = append(t.messages, t.message.String())
+		t.message.Reset()
+	}
+	t.say("250 2.0.0 octets\r\n")
+}
+
+func (t *taker) obey(line string) {
+	size, isChunk := strings.CutPrefix(line, "BDAT ")
+	switch {
+	case isChunk:
+		size, t.last = strings.CutSuffix(size, " LAST")
+		t.left, _ = strconv.Atoi(size)
+		if t.left == 0 {
+			t.took(0)
+		}
+	case strings.HasPrefix(line, "EHLO"):
+		t.say(t.offers)
+	default:
+		t.say("250 2.0.0 ok\r\n")
+	}
+}
+
+func (t *taker) say(reply string) {
+	t.due.WriteString(reply)
+	t.unread = max(t.unread, bytes.Count(t.due.Bytes(), []byte("250 ")))
+}
+
+// However messages are cut into chunks, and those into what is read at once:
+// the backend puts the mended message together.
+func TestChunksArriveMended(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 400 {
+		var said strings.Builder
+		var want []string
+		said.WriteString("EHLO client.example\r\n")
+		for range 1 + random.IntN(3) {
+			text, sent := babble(random)+strings.Repeat(babble(random), random.IntN(40)), 0
+			said.WriteString(transaction)
+			for last := false; !last; {
+				n := min(len(text)-sent, random.IntN(1+random.IntN(1+len(text))))
+				end := ""
+				if last = random.IntN(4) == 0; last {
+					n, end = len(text)-sent, " LAST"
+				}
+				fmt.Fprintf(&said, "BDAT %d%s\r\n%s", n, end, text[sent:sent+n])
+				sent += n
+			}
+			want = append(want, testtext.Regular(text))
+		}
+		said.WriteString("QUIT\r\n")
+		back := newTaker([]string{"PIPELINING", "8BITMIME"}[random.IntN(2)])
+		most := 1 + random.IntN(1+random.IntN(100))
+		c := &caller{text: []byte(said.String()), cut: func([]byte) int { return 1 + random.IntN(most) }}
+		err := converse(New(facts(), Options{}), c, back, false)
+		if gate.ReasonOf(err) != gate.Done || fmt.Sprintf("%q", back.messages) != fmt.Sprintf("%q", want) {
+			t.Fatalf("said %q, which has arrived as %q, want %q; ended: %v", said.String(), back.messages, want, err)
+		}
+		if limit := map[bool]int{true: maxPending, false: 1}[strings.Contains(back.offers, "PIPELINING")]; back.unread > limit+1 {
+			t.Fatalf("%d answers were due at once", back.unread)
+		}
+	}
+}
+
+// BenchmarkBDAT is a message in one chunk: lines as they should be, what is
+// not looked at, and lines that have to be mended.
+func BenchmarkBDAT(b *testing.B) {
+	const line = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n"
+	for name, text := range map[string]string{"text": line, "BINARYMIME": line, "bare LF": line[:len(line)-2] + "\n"} {
+		for _, size := range []int{36 << 10, 1 << 20} {
+			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
+				text := strings.Repeat(text, size/len(text))
+				said := "EHLO a\r\nMAIL FROM:<a@example.org> BODY=" + name + "\r\nRCPT TO:<b@example.com>\r\nBDAT " + strconv.Itoa(len(text)) + " LAST\r\n" + text
+				said = strings.Replace(said, "BODY=text", "BODY=8BITMIME", 1)
+				said = strings.Replace(said, "BODY=bare LF", "BODY=8BITMIME", 1)
+				b.SetBytes(int64(len(text)))
+				for b.Loop() {
+					back := newTaker("PIPELINING", "BINARYMIME")
+					back.forgets = true
+					_ = converse(New(facts(), Options{}), &caller{text: []byte(said), cut: func(text []byte) int { return len(text) }}, back, false)
+					if len(back.messages) != 1 {
+						b.Fatal("it has not arrived")
+					}
+				}
+			})
+		}
+	}
+}
