@@ -129,17 +129,19 @@ func TestChunksArriveMended(t *testing.T) {
 	}
 }
 
-// BenchmarkBDAT is a message in one chunk: lines as they should be, what is
-// not looked at, and lines that have to be mended.
+// BenchmarkBDAT is a message in one chunk: lines as they should be, lines that
+// have to be mended, and what is not looked at.
 func BenchmarkBDAT(b *testing.B) {
-	const line = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n"
-	for name, text := range map[string]string{"text": line, "BINARYMIME": line, "bare LF": line[:len(line)-2] + "\n"} {
+	const line = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd"
+	for _, test := range []struct{ name, body, line string }{
+		{"lines", "8BITMIME", line + "\r\n"},
+		{"bare LF", "8BITMIME", line + "\n"},
+		{"binary", "BINARYMIME", line + "\r\n"},
+	} {
 		for _, size := range []int{36 << 10, 1 << 20} {
-			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
-				text := strings.Repeat(text, size/len(text))
-				said := "EHLO a\r\nMAIL FROM:<a@example.org> BODY=" + name + "\r\nRCPT TO:<b@example.com>\r\nBDAT " + strconv.Itoa(len(text)) + " LAST\r\n" + text
-				said = strings.Replace(said, "BODY=text", "BODY=8BITMIME", 1)
-				said = strings.Replace(said, "BODY=bare LF", "BODY=8BITMIME", 1)
+			b.Run(fmt.Sprintf("%s, %d KiB", test.name, size>>10), func(b *testing.B) {
+				text := strings.Repeat(test.line, size/len(test.line))
+				said := fmt.Sprintf("EHLO a\r\nMAIL FROM:<a@example.org> BODY=%s\r\nRCPT TO:<b@example.com>\r\nBDAT %d LAST\r\n%s", test.body, len(text), text)
 				b.SetBytes(int64(len(text)))
 				for b.Loop() {
 					back := newTaker("PIPELINING", "BINARYMIME")

@@ -90,38 +90,42 @@ func (t *Text) clean(src []byte) int {
 	if t.Form == Binary {
 		return len(src)
 	}
-	limit := len(src)
-	if i := bytes.IndexByte(src, 0); i >= 0 {
-		limit = i
-	}
 	n := 0
-	for n < limit {
+	for n < len(src) {
 		if t.at == lineStart && t.isSign(src[n]) {
 			return n
 		}
-		lf := bytes.IndexByte(src[n:limit], '\n')
-		segment := src[n:limit]
+		line := src[n:min(n+longestLine, len(src))]
+		lf := bytes.IndexByte(line, '\n')
 		if lf >= 0 {
-			segment = src[n : n+lf+1]
+			line = line[:lf+1]
 		}
-		cr := bytes.IndexByte(segment, '\r')
-		switch {
-		case lf > 0 && cr == lf-1:
+		cr, nul := bytes.IndexByte(line, '\r'), bytes.IndexByte(line, 0)
+		if lf > 0 && cr == lf-1 && nul < 0 {
 			n += lf + 1
 			t.at = lineStart
 			continue
-		case cr >= 0:
-			segment = segment[:cr]
-		case lf >= 0:
-			segment = segment[:lf]
 		}
-		if len(segment) > 0 {
+		plain := len(line)
+		for _, odd := range [...]int{lf, cr, nul} {
+			if odd >= 0 {
+				plain = min(plain, odd)
+			}
+		}
+		if n += plain; plain > 0 {
 			t.at = inLine
 		}
-		return n + len(segment)
+		if plain < len(line) {
+			return n
+		}
 	}
 	return n
 }
+
+// longestLine is that of RFC 5321 §4.5.3.1.6, in bytes: no further is looked
+// ahead, as a text of nothing but odd bytes would have it all looked at for
+// each of them.
+const longestLine = 1000
 
 // isSign reports whether b, at the beginning of a line, is a dot that is not
 // the text's own.
