@@ -1,7 +1,6 @@
 package attacks
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -14,6 +13,7 @@ import (
 	"github.com/letterlock/letterlock/imap"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testlog"
 	"github.com/letterlock/letterlock/pop3"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/sieve"
@@ -40,7 +40,7 @@ type world struct {
 	store *certs.Store
 	back  map[configs.Service]*backend
 	rules map[configs.Service]*smtp.Options
-	log   *journal
+	log   *testlog.Text
 	seen  *record
 }
 
@@ -50,7 +50,7 @@ func open(t *testing.T, changes ...func(*world)) *world {
 	d := configs.Default()
 	ca := testca.New(t)
 	w := &world{
-		t: t, log: &journal{}, back: map[configs.Service]*backend{}, rules: map[configs.Service]*smtp.Options{},
+		t: t, log: &testlog.Text{}, back: map[configs.Service]*backend{}, rules: map[configs.Service]*smtp.Options{},
 		store: certs.NewStore([]tls.Certificate{ca.ECDSA(t, hostname), ca.ECDSA(t, other)}),
 	}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
@@ -180,24 +180,6 @@ func (w *world) unheard(words ...string) {
 			}
 		}
 	}
-}
-
-// journal is the log, which many goroutines write.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
 }
 
 // silent fails the test if a secret is in the log.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testlog"
 	"github.com/letterlock/letterlock/internal/testnet"
 	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/internal/wire"
@@ -102,31 +103,13 @@ func (r *record) reasons() []gate.Reason {
 	return slices.Clone(r.ended)
 }
 
-// logBuffer may be read while it is written.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 // world is a proxy in front of a backend that echoes.
 type world struct {
 	*Server
 	first  *Generation
 	t      testing.TB
 	record *record
-	log    *logBuffer
+	log    *testlog.Text
 }
 
 // setup is a server and its first generation, before they are at work.
@@ -143,7 +126,7 @@ func newWorld(t testing.TB, change func(*setup)) *world {
 		_, _ = io.Copy(conn, conn)
 	})
 	cert := testca.New(t).ECDSA(t, "mail.example.com")
-	log := &logBuffer{}
+	log := &testlog.Text{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	r := &record{SessionLog: SessionLog{Log: logger}}
 	s := &setup{&Server{Observer: r, Log: logger}, &Generation{

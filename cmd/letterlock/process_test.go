@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testlog"
 	"github.com/letterlock/letterlock/internal/testwait"
 )
 
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 type instance struct {
 	*os.Process
 	address string
-	log     *logText
+	log     *testlog.Text
 }
 
 var listening = regexp.MustCompile(`msg=listening service=imaps address=(\S+)`)
@@ -47,7 +48,7 @@ func newInstance(t *testing.T, file string) instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := instance{log: &logText{}}
+	i := instance{log: &testlog.Text{}}
 	program := exec.CommandContext(t.Context(), self, "serve", "--config", file)
 	program.Env = append(os.Environ(), asProgram+"=1")
 	program.Stderr = i.log

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/testlog"
 )
 
 func TestRecipientsFile(t *testing.T) {
@@ -18,7 +19,7 @@ func TestRecipientsFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	log := &logText{}
+	log := &testlog.Text{}
 	u := newUpkeep(slog.New(slog.NewTextHandler(log, nil)))
 	l := configs.Listener{Service: configs.SMTP, Recipients: []string{"listed.example"}, RecipientsFile: path}
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/testlog"
 	"github.com/letterlock/letterlock/internal/testnet"
 	"github.com/letterlock/letterlock/internal/testusage"
 	"github.com/letterlock/letterlock/internal/testwait"
@@ -58,7 +59,7 @@ func TestWhatOutlivesReloads(t *testing.T) {
 }
 
 func TestLogChanges(t *testing.T) {
-	out := &logText{}
+	out := &testlog.Text{}
 	log := newLog(out, configs.Log{Format: "text", Level: "info"})
 	log.Debug("one")
 	log.Info("two")

@@ -11,39 +11,21 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/demo"
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testlog"
 	"github.com/letterlock/letterlock/internal/testwait"
 )
-
-// logText is a log that is read while it is written.
-type logText struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
 
 // world is the proxy at work, with certificates in a folder.
 type world struct {
 	*testing.T
 	*running
 	folder   string
-	log      *logText
+	log      *testlog.Text
 	ca       *testca.CA
 	backends *demo.Server
 }
@@ -58,7 +40,7 @@ func newWorld(t *testing.T, text string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = backends.Close() })
-	w := &world{T: t, folder: t.TempDir(), log: &logText{}, ca: testca.New(t), backends: backends}
+	w := &world{T: t, folder: t.TempDir(), log: &testlog.Text{}, ca: testca.New(t), backends: backends}
 	w.put(w.ca.ECDSA(t, "mail.example.com"))
 	chain, _ := testca.PEM(t, w.ca.ECDSA(t, "the authority comes with it"))
 	if err := os.WriteFile(filepath.Join(w.folder, "ca.pem"), chain, 0o600); err != nil {

@@ -1,14 +1,12 @@
 package acme
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/testacme"
 	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/testlog"
 	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/tlspolicy"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
@@ -23,37 +22,19 @@ import (
 
 const mail, other = "mail.example.test", "mta-sts.example.test"
 
-// logText is a log that a test can read while it is written.
-type logText struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // bench is a keeper between a CA and a DNS that leads back to the keeper.
 type bench struct {
 	*Keeper
 	ca      *testacme.CA
 	dns     *testdns.Server
-	log     *logText
+	log     *testlog.Text
 	changed chan struct{}
 }
 
 // newBench starts a keeper; the CA stays down until start.
 func newBench(t *testing.T, o Options) *bench {
 	t.Helper()
-	b := &bench{ca: testacme.New(t), dns: testdns.New(t), log: &logText{}, changed: make(chan struct{}, 100)}
+	b := &bench{ca: testacme.New(t), dns: testdns.New(t), log: &testlog.Text{}, changed: make(chan struct{}, 100)}
 	for _, name := range []string{mail, other} {
 		b.dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
 	}
@@ -146,7 +127,7 @@ func handshake(t *testing.T, get certs.Getter, client *tls.Config, sni string) *
 	return conn.ConnectionState().PeerCertificates[0]
 }
 
-func waitFor(t *testing.T, log *logText, words string, times int) {
+func waitFor(t *testing.T, log *testlog.Text, words string, times int) {
 	t.Helper()
 	testwait.Until(t, "the log does not say "+words, func() bool { return strings.Count(log.String(), words) >= times })
 }

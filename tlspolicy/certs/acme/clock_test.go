@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/testacme"
+	"github.com/letterlock/letterlock/internal/testlog"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 type years struct {
 	*Keeper
 	ca  *testacme.CA
-	log *logText
+	log *testlog.Text
 
 	keys   []crypto.PublicKey
 	issued map[string]bool // serial numbers seen
@@ -36,7 +37,7 @@ func yearsWith(t *testing.T, test func(t *testing.T, y *years)) {
 	ca.Start(t, testacme.Options{Life: life, Trusting: true})
 	dir := filepath.Join(t.TempDir(), "acme")
 	synctest.Test(t, func(t *testing.T) {
-		y := &years{ca: ca, log: &logText{}, issued: map[string]bool{}}
+		y := &years{ca: ca, log: &testlog.Text{}, issued: map[string]bool{}}
 		k, err := New(Options{
 			Hosts: []string{mail}, Directory: ca.Directory, Dir: dir, HTTP: "unused",
 			Log: slog.New(slog.NewTextHandler(y.log, nil)),

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testlog"
 )
 
 type roundTrip func(*http.Request) (*http.Response, error)
@@ -65,7 +66,7 @@ func TestVoiceTellsWhatTheCASays(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			log := &logText{}
+			log := &testlog.Text{}
 			v := &voice{life: t.Context(), log: slog.New(slog.NewTextHandler(log, nil)), base: says(tt.body), answers: []string{"http-01"}}
 			for range 3 {
 				if _, err := ask(t, v); err != nil {
@@ -106,7 +107,7 @@ func TestVoiceBounds(t *testing.T) {
 // A request ends with the keeper.
 func TestVoiceEnds(t *testing.T) {
 	life, end := context.WithCancel(t.Context())
-	log := &logText{}
+	log := &testlog.Text{}
 	begun := make(chan struct{})
 	v := &voice{life: life, log: slog.New(slog.NewTextHandler(log, nil)), base: roundTrip(func(r *http.Request) (*http.Response, error) {
 		close(begun)
@@ -131,7 +132,7 @@ func TestComplain(t *testing.T) {
 	}{
 		{life / 2, ""}, {life * 7 / 10, ""}, {life * 9 / 10, "should have been renewed"}, {life + 1, "EXPIRED"},
 	} {
-		log := &logText{}
+		log := &testlog.Text{}
 		k := &Keeper{o: Options{Log: slog.New(slog.NewTextHandler(log, nil))}, voice: &voice{}}
 		k.complain(c, c.Leaf.NotBefore.Add(tt.passed))
 		if got := log.String(); !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
