@@ -20,22 +20,8 @@ func (v *visit) imap() error {
 	if err := v.secure("s STARTTLS", "S OK"); err != nil {
 		return err
 	}
-	if v.Spoken == gate.IMAPID {
-		verdict, _, err := v.tagged("a", `ID ("x-originating-ip" "%s" "x-originating-port" "%d" "x-client-transport" "TLS")`, Stranger.Addr(), Stranger.Port())
-		if err != nil {
-			return err
-		}
-		if !strings.HasPrefix(verdict, "OK") {
-			v.noHandover("ID is answered with " + verdict)
-			return nil
-		}
-	}
-	if v.Spoken == gate.PROXYHeader {
-		verdict, _, err := v.tagged("a", "NOOP")
-		if err != nil || !strings.HasPrefix(verdict, "OK") {
-			v.noHandover(gate.ErrHeader.Error())
-			return nil
-		}
+	if taken, err := v.spokenForIMAP(); err != nil || !taken {
+		return err
 	}
 	_, capabilities, err := v.tagged("b", "CAPABILITY")
 	if err != nil {
@@ -59,6 +45,29 @@ func (v *visit) imap() error {
 		v.anyPassword(user)
 	}
 	return v.PrintfLine("d LOGOUT")
+}
+
+// spokenForIMAP hands a stranger's address over, and reports whether the server
+// takes it; that it does not is a finding.
+func (v *visit) spokenForIMAP() (bool, error) {
+	switch v.Spoken {
+	case gate.IMAPID:
+		verdict, _, err := v.tagged("a", `ID ("x-originating-ip" "%s" "x-originating-port" "%d" "x-client-transport" "TLS")`, Stranger.Addr(), Stranger.Port())
+		if err != nil {
+			return false, err
+		}
+		if !strings.HasPrefix(verdict, "OK") {
+			v.noHandover("ID is answered with " + verdict)
+			return false, nil
+		}
+	case gate.PROXYHeader:
+		verdict, _, err := v.tagged("a", "NOOP")
+		if err != nil || !strings.HasPrefix(verdict, "OK") {
+			v.noHandover(gate.ErrHeader.Error())
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // tagged sends a command, and returns its verdict and the capabilities that

@@ -19,29 +19,8 @@ func (v *visit) pop3() error {
 	if err := v.secure("STLS", "+OK"); err != nil {
 		return err
 	}
-	if v.Spoken == gate.XCLIENT {
-		if !strings.Contains(greeting, "[XCLIENT]") {
-			v.noHandover("[XCLIENT] is not in the greeting")
-			return nil
-		}
-		reply, err := v.ask("XCLIENT ADDR=%s PORT=%d", Stranger.Addr(), Stranger.Port())
-		if err != nil {
-			return err
-		}
-		if !strings.HasPrefix(reply, "+OK") {
-			v.noHandover("XCLIENT is answered with " + reply)
-			return nil
-		}
-	}
-	if v.Spoken == gate.PROXYHeader {
-		reply, err := v.ask("CAPA")
-		if err != nil || !strings.HasPrefix(reply, "+OK") {
-			v.noHandover(gate.ErrHeader.Error())
-			return nil
-		}
-		if _, err := v.ReadDotLines(); err != nil {
-			return err
-		}
+	if taken, err := v.spokenForPOP3(greeting); err != nil || !taken {
+		return err
 	}
 	if v.Login && v.needsSASL() {
 		if lacks, err := v.lacksPOP3(); err != nil || lacks {
@@ -66,6 +45,36 @@ func (v *visit) pop3() error {
 		v.anyPassword(user)
 	}
 	return v.PrintfLine("QUIT")
+}
+
+// spokenForPOP3 hands a stranger's address over, and reports whether the server
+// takes it; that it does not is a finding.
+func (v *visit) spokenForPOP3(greeting string) (bool, error) {
+	switch v.Spoken {
+	case gate.XCLIENT:
+		if !strings.Contains(greeting, "[XCLIENT]") {
+			v.noHandover("[XCLIENT] is not in the greeting")
+			return false, nil
+		}
+		reply, err := v.ask("XCLIENT ADDR=%s PORT=%d", Stranger.Addr(), Stranger.Port())
+		if err != nil {
+			return false, err
+		}
+		if !strings.HasPrefix(reply, "+OK") {
+			v.noHandover("XCLIENT is answered with " + reply)
+			return false, nil
+		}
+	case gate.PROXYHeader:
+		reply, err := v.ask("CAPA")
+		if err != nil || !strings.HasPrefix(reply, "+OK") {
+			v.noHandover(gate.ErrHeader.Error())
+			return false, nil
+		}
+		if _, err := v.ReadDotLines(); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // lacksPOP3 is lacks of a server that knows CAPA; of others nothing is known.

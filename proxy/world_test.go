@@ -1,0 +1,213 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/testlog"
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// plainGate is a protocol of two words: LOGIN earns the relay, QUIT ends.
+type plainGate struct{ s *gate.Session }
+
+func (g plainGate) Secure(front *wire.Conn) error {
+	if front.TLS() != nil {
+		return nil
+	}
+	front.Print("hello\r\n")
+	_ = front.Flush()
+	line, err := front.ReadCommand()
+	if err != nil {
+		return gate.FromClient(err)
+	}
+	if string(line) == "STARTTLS" {
+		return front.Upgrade("go\r\n")
+	}
+	front.UnreadLine()
+	return nil
+}
+
+func (g plainGate) Open(back *wire.Conn) error {
+	if _, err := back.ReadLine(); err != nil {
+		return gate.FromBackend(err)
+	}
+	return nil
+}
+
+func (g plainGate) Settle(front, back *wire.Conn) error {
+	line, err := front.ReadCommand()
+	switch {
+	case err != nil:
+		return gate.FromClient(err)
+	case string(line) == "QUIT":
+		return gate.Because(gate.Done, nil)
+	}
+	front.Print("welcome\r\n")
+	g.s.Watch.Login("alice", "PLAIN", true)
+	front.Lift()
+	return nil
+}
+
+func (g plainGate) Refuse(front *wire.Conn, why gate.Reason) {
+	if why != gate.Done && why != gate.ClientGone && why != gate.HandshakeFailed {
+		front.Print("bye ", why.String(), "\r\n")
+		_ = front.Flush()
+	}
+}
+
+// record is an Observer that remembers.
+type record struct {
+	SessionLog
+	mu    sync.Mutex
+	ended []gate.Reason
+	users []string
+	count int
+}
+
+func (r *record) Closed(info *Info, end Summary) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = append(r.ended, end.Reason)
+	r.users = append(r.users, info.User)
+	r.SessionLog.Closed(info, end)
+}
+
+func (r *record) Turned(*Listener, netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count++
+}
+
+func (r *record) reasons() []gate.Reason {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.ended)
+}
+
+// world is a proxy in front of a backend that echoes.
+type world struct {
+	*Server
+	first  *Generation
+	t      testing.TB
+	record *record
+	log    *testlog.Text
+}
+
+// setup is a server and its first generation, before they are at work.
+type setup struct {
+	*Server
+	*Generation
+}
+
+func newWorld(t testing.TB, change func(*setup)) *world {
+	t.Helper()
+	backend := testnet.Listen(t)
+	testnet.Serve(backend, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "backend\r\n")
+		_, _ = io.Copy(conn, conn)
+	})
+	cert := testca.New(t).ECDSA(t, "mail.example.com")
+	log := &testlog.Text{}
+	logger := slog.New(slog.NewTextHandler(log, nil))
+	r := &record{SessionLog: SessionLog{Log: logger}}
+	s := &setup{&Server{Observer: r, Log: logger}, &Generation{
+		Hostname: "mail.example.com",
+		Limits: Limits{
+			Connections: 10000, ConnectionsPerClient: 10000, ConnectionsPerNetwork: 10000, Unauthenticated: 10000, UnauthenticatedPerClient: 10000,
+			LoginFailuresPerClient: 50, LoginFailuresPerUser: 50, Handshakes: 10, Line: 1000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000,
+		},
+		Timeouts: Timeouts{
+			ProxyHeader: 10 * time.Second, Handshake: 10 * time.Second, Dial: 10 * time.Second, Greeting: 10 * time.Second, Command: 10 * time.Second,
+			Login: 10 * time.Second, Unauthenticated: 10 * time.Second, LoginDelay: 10 * time.Second, LoginForget: time.Hour,
+			Message: 10 * time.Second, Idle: 10 * time.Second, Data: 10 * time.Second, EndOfData: 10 * time.Second,
+		},
+	}}
+	s.Listeners = []*Listener{{
+		Service: "plain", Address: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
+		Strong:  func(*tls.ConnectionState) bool { return true },
+		Backend: &Pool{Addresses: []string{backend.Addr().String()}},
+		NewGate: func(s *gate.Session) Gate { return plainGate{s} },
+	}}
+	if change != nil {
+		change(s)
+	}
+	if err := s.Listen(s.Generation); err != nil {
+		t.Fatal(err)
+	}
+	s.Serve()
+	w := &world{s.Server, s.Generation, t, r, log}
+	t.Cleanup(func() { _ = w.stop(0) })
+	return w
+}
+
+func (w *world) stop(patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return w.Shutdown(ctx)
+}
+
+// client is a connection of a test, with a reader.
+type client struct {
+	net.Conn
+	*bufio.Reader
+	t testing.TB
+}
+
+func (c client) Read(p []byte) (int, error) { return c.Reader.Read(p) }
+
+func (w *world) dial() client {
+	w.t.Helper()
+	conn, err := net.Dial("tcp", w.Addresses()[0].String())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return client{conn, bufio.NewReader(conn), w.t}
+}
+
+// loggedIn is a client whose session is relayed.
+func (w *world) loggedIn() client {
+	c := w.dial()
+	c.hear("hello")
+	c.say("LOGIN")
+	c.hear("welcome")
+	return c
+}
+
+func (c client) say(line string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.Conn, line+"\r\n"); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c client) hear(want string) {
+	c.t.Helper()
+	line, err := c.ReadString('\n')
+	if err != nil || strings.TrimRight(line, "\r\n") != want {
+		c.t.Fatalf("heard %q, %v; want %q", line, err, want)
+	}
+}
+
+func (c client) hearEnd() {
+	c.t.Helper()
+	if line, err := c.ReadString('\n'); line != "" || !errors.Is(err, io.EOF) {
+		c.t.Fatalf("heard %q, %v; want the end", line, err)
+	}
+}
