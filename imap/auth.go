@@ -75,11 +75,8 @@ func (g *Gate) refuseWeak(cmd command) error {
 // admit asks whether a user may try to log in now, before the backend hears
 // of it.
 func (g *Gate) admit(cmd command, user string) error {
-	err := g.s.Watch.Admit(user)
-	if err == nil {
-		return nil
-	}
-	if err = gate.Because(gate.LoginRefused, err); gate.ReasonOf(err) == gate.LoginRefused {
+	err := g.s.Admit(user)
+	if gate.ReasonOf(err) == gate.LoginRefused {
 		g.front.Print(cmd.tag, " NO ", failed, crlf)
 	}
 	return err

@@ -100,11 +100,8 @@ func (x *exchange) admit(response string) error {
 // admit asks whether a login may be tried at all. If not, it is answered as a
 // wrong password is.
 func (g *Gate) admit(user string) error {
-	err := g.s.Watch.Admit(user)
-	if err == nil {
-		return nil
-	}
-	if err = gate.Because(gate.LoginRefused, err); gate.ReasonOf(err) == gate.LoginRefused {
+	err := g.s.Admit(user)
+	if gate.ReasonOf(err) == gate.LoginRefused {
 		g.reply(failed)
 	}
 	return err

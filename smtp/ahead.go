@@ -41,8 +41,8 @@ func (g *Gate) hearOut(mechanism string, initial []string) error {
 
 // enter logs in at the backend with what was heard.
 func (g *Gate) enter(l *gate.Login) error {
-	if err := g.s.Watch.Admit(l.User()); err != nil {
-		return gate.Because(gate.LoginRefused, err)
+	if err := g.s.Admit(l.User()); err != nil {
+		return err
 	}
 	before := g.back
 	mechanism, err := g.s.Begin(l)

@@ -119,10 +119,7 @@ func (g *Gate) respond(x *gate.Exchange, response string) error {
 	if !first {
 		return nil
 	}
-	if err := g.s.Watch.Admit(x.User()); err != nil {
-		return gate.Because(gate.LoginRefused, err)
-	}
-	return nil
+	return g.s.Admit(x.User())
 }
 
 // decided passes the backend's word on.

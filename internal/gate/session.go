@@ -84,6 +84,15 @@ type Watch interface {
 	Login(user, mechanism string, ok bool)
 }
 
+// Admit asks the Watch whether a login may be tried at all. If not, the session
+// ends: with LoginRefused, unless the error has a reason of its own.
+func (s *Session) Admit(user string) error {
+	if err := s.Watch.Admit(user); err != nil {
+		return Because(LoginRefused, err)
+	}
+	return nil
+}
+
 // IsForeign reports whether a line is one that no mail program sends: a
 // browser's, which somebody has led here (ALPACA), or a load balancer's, whose
 // word we do not take. The session ends at once.
