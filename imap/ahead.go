@@ -61,7 +61,6 @@ func (g *Gate) enter(cmd command, l *gate.Login) error {
 	before := g.back
 	mechanism, err := g.s.Begin(l)
 	if errors.Is(err, gate.ErrCredentials) {
-		g.s.Watch.Login(l.User(), l.Mechanism, false)
 		g.front.Print(cmd.tag, " NO ", failed, crlf)
 		return g.wrong(gate.LoginRefused)
 	}

@@ -61,7 +61,6 @@ func (g *Gate) enter(l *gate.Login) error {
 	before := g.back
 	mechanism, err := g.s.Begin(l)
 	if errors.Is(err, gate.ErrCredentials) {
-		g.s.Watch.Login(l.User(), l.Mechanism, false)
 		return g.fail(failed)
 	}
 	if err != nil {

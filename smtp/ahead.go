@@ -47,7 +47,6 @@ func (g *Gate) enter(l *gate.Login) error {
 	before := g.back
 	mechanism, err := g.s.Begin(l)
 	if errors.Is(err, gate.ErrCredentials) {
-		g.s.Watch.Login(l.User(), l.Mechanism, false)
 		return g.fault("535 5.7.8 Authentication failed")
 	}
 	if err != nil {

@@ -1,19 +1,16 @@
 package backend
 
-import "strings"
-
 const pop3Capabilities = "+OK\r\nUSER\r\nSASL PLAIN\r\nPIPELINING\r\n.\r\n"
 
 func pop3(c *conn) {
 	name := ""
 	c.say("+OK ready\r\n")
 	for {
-		line, ok := c.line()
+		verb, argument, ok := c.command()
 		if !ok {
 			return
 		}
-		verb, argument, _ := strings.Cut(line, " ")
-		switch strings.ToUpper(verb) {
+		switch verb {
 		case "CAPA":
 			c.say(pop3Capabilities)
 			continue

@@ -79,6 +79,13 @@ func (c *conn) line() (string, bool) {
 	return strings.TrimRight(line, "\r\n"), err == nil
 }
 
+// command reads a line of a verb, in upper case here, and what is behind it.
+func (c *conn) command() (verb, argument string, ok bool) {
+	line, ok := c.line()
+	verb, argument, _ = strings.Cut(line, " ")
+	return strings.ToUpper(verb), argument, ok
+}
+
 // skip reads n bytes away.
 func (c *conn) skip(n int) bool {
 	_, err := c.Discard(n)

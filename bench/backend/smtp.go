@@ -13,12 +13,11 @@ func smtp(c *conn) {
 	in := false // somebody has logged in
 	c.say("220 backend ESMTP\r\n")
 	for {
-		line, ok := c.line()
+		verb, argument, ok := c.command()
 		if !ok {
 			return
 		}
-		verb, argument, _ := strings.Cut(line, " ")
-		switch strings.ToUpper(verb) {
+		switch verb {
 		case "EHLO":
 			c.say(smtpCapabilities)
 			continue

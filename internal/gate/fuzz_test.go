@@ -50,7 +50,7 @@ func FuzzHeardOut(f *testing.F) {
 				l.Hear(response)
 			}
 		}
-		s := &Session{Mechanisms: Mechanisms{Means: []Means{Same, ByPlain, ByLogin, ByCRAM, ByCommand}[means%5]}}
+		s := &Session{Mechanisms: Mechanisms{Means: []Means{Same, ByPlain, ByLogin, ByCRAM, ByCommand}[means%5]}, Watch: &judge{}}
 		if nowhere {
 			s.Route = func(string) error { return ErrNowhere }
 		}

@@ -123,7 +123,8 @@ func identitySCRAM(response string) string {
 
 // Begin brings the session to where a login belongs and settles how it is
 // said there: by a SASL mechanism, or by the protocol's own command where the
-// mechanism is empty. It fails with ErrCredentials if that cannot be.
+// mechanism is empty. If that cannot be, the Watch is told of a failed login, and
+// the error is ErrCredentials.
 //
 // The login of a user who has no backend goes on with a password that nobody
 // has: it is refused by the same backend, in the same words and after the same
@@ -137,7 +138,11 @@ func (s *Session) Begin(l *Login) (mechanism string, err error) {
 			return "", err
 		}
 	}
-	return l.begin(s.Mechanisms.Means)
+	mechanism, err = l.begin(s.Mechanisms.Means)
+	if errors.Is(err, ErrCredentials) {
+		s.Watch.Login(l.User(), l.Mechanism, false)
+	}
+	return mechanism, err
 }
 
 func (l *Login) begin(means Means) (mechanism string, err error) {

@@ -103,8 +103,9 @@ func TestLoginThatCannotBeTurned(t *testing.T) {
 		"no PLAIN":                 heard(t, "PLAIN", "joe"),
 	} {
 		for _, means := range []Means{ByCommand, ByLogin, ByCRAM} {
-			if _, err := (&Session{Mechanisms: Mechanisms{Means: means}}).Begin(l); !errors.Is(err, ErrCredentials) {
-				t.Errorf("%s by %s: %v", name, means, err)
+			watch := &judge{}
+			if _, err := (&Session{Mechanisms: Mechanisms{Means: means}, Watch: watch}).Begin(l); !errors.Is(err, ErrCredentials) || watch.failed != 1 {
+				t.Errorf("%s by %s: %v, %d failed logins", name, means, err, watch.failed)
 			}
 		}
 	}

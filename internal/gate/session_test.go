@@ -5,18 +5,26 @@ import (
 	"testing"
 )
 
-// judge is a Watch with one verdict.
-type judge struct{ verdict error }
+// judge is a Watch with one verdict, and counts logins that have failed.
+type judge struct {
+	verdict error
+	failed  int
+}
 
-func (judge) Refused(string)             {}
-func (judge) Login(string, string, bool) {}
-func (j judge) Admit(string) error       { return j.verdict }
+func (*judge) Refused(string)       {}
+func (j *judge) Admit(string) error { return j.verdict }
+
+func (j *judge) Login(_, _ string, ok bool) {
+	if !ok {
+		j.failed++
+	}
+}
 
 func TestAdmit(t *testing.T) {
 	for want, verdict := range map[Reason]error{
 		Done: nil, LoginRefused: errors.New("no"), ClientGone: Because(ClientGone, nil),
 	} {
-		if err := (&Session{Watch: judge{verdict}}).Admit("alice"); ReasonOf(err) != want || !errors.Is(err, verdict) {
+		if err := (&Session{Watch: &judge{verdict: verdict}}).Admit("alice"); ReasonOf(err) != want || !errors.Is(err, verdict) {
 			t.Errorf("%v is %v, want %v", verdict, err, want)
 		}
 	}
