@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/testtext"
 )
 
 // inChunks says a message in two chunks and returns the answers, which end with
@@ -57,7 +58,7 @@ func TestE1_SmugglingInChunks(t *testing.T) {
 					if answers := c.inChunks(beforeEnd+p.text()+smuggled, cut); len(answers) != 2 {
 						t.Fatalf("%s is answered %q", p.name, answers)
 					}
-					chunks := append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...)
+					chunks := w.delivered()
 					arrived := strings.Join(chunks[taken:], "")
 					taken = len(chunks)
 					text := relayed(arrived)
@@ -122,7 +123,7 @@ func TestE1_SmugglingInChunksRejected(t *testing.T) {
 			if n := len(slices.DeleteFunc(ran, func(line string) bool { return !strings.HasSuffix(line, "LAST") })); n != whole || whole == 0 {
 				t.Errorf("%d messages were in order, and %d have come to an end", whole, n)
 			}
-			for _, chunk := range append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...) {
+			for _, chunk := range w.delivered() {
 				if !regular(chunk) {
 					t.Errorf("the backend was sent %q", chunk)
 				}
@@ -135,7 +136,7 @@ func TestE1_SmugglingInChunksRejected(t *testing.T) {
 // offers to take it, and the word alone is no way around.
 func TestE1_BinaryInChunks(t *testing.T) {
 	const text = "a\n.\r\nb\x00\rc"
-	for offer, want := range map[string]string{"BINARYMIME": text, "8BITMIME": mended(text)} {
+	for offer, want := range map[string]string{"BINARYMIME": text, "8BITMIME": testtext.Regular(text)} {
 		t.Run(offer, func(t *testing.T) {
 			w := open(t, plainChunks, func(w *world) { w.back[configs.SMTP].offers = []string{"PIPELINING", "CHUNKING", offer} })
 			c := w.secured(configs.SMTP)
@@ -146,7 +147,7 @@ func TestE1_BinaryInChunks(t *testing.T) {
 				c.inChunks(text, 4)
 			}
 			w.end()
-			if got := strings.Join(w.back[configs.SMTP].messages(), ""); got != want+mended(text) {
+			if got := strings.Join(w.back[configs.SMTP].messages(), ""); got != want+testtext.Regular(text) {
 				t.Errorf("arrived: %q", got)
 			}
 		})

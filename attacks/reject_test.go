@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/testtext"
 )
 
 // With bare_newline: reject a message arrives byte for byte or not at all: one
@@ -29,15 +30,12 @@ func TestMessageArrivesAsSentOrIsRefused(t *testing.T) {
 			for range 150 {
 				text := scribble(random) + "\r\n"
 				if random.IntN(2) == 0 {
-					text = mended(text)
+					text = testtext.Regular(text)
 				}
 				if strings.Contains("\r\n"+text, "\r\n.\r\n") {
 					continue // it would end there
 				}
-				c.want("MAIL FROM:<a@example.org>", "250 .*")
-				c.want("RCPT TO:<b@example.com>", "250 .*")
-				c.want("DATA", "354 .*")
-				c.scatter(random, text+".\r\n")
+				c.scatterMessage(random, text)
 				if !regular(text) {
 					c.hear(`550 5\.6\.11 .*`)
 					refused++
@@ -48,7 +46,7 @@ func TestMessageArrivesAsSentOrIsRefused(t *testing.T) {
 			}
 			w.end()
 			var arrived []string
-			for _, mail := range append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...) {
+			for _, mail := range w.delivered() {
 				arrived = append(arrived, unstuffed(mail))
 			}
 			if !slices.Equal(arrived, sent) || len(sent) < 20 || refused < 20 {

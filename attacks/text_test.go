@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/testtext"
 )
 
 // scribble makes a text of what matters to line ends and dots, mostly short.
@@ -33,19 +34,19 @@ func (c *client) scatter(random *rand.Rand, text string) {
 	}
 }
 
-// mended is a text with line ends as they should be, and no NUL.
-func mended(text string) string {
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] == '\r' && i+1 < len(text) && text[i+1] == '\n':
-		case text[i] == '\r' || text[i] == '\n':
-			b.WriteString("\r\n")
-		case text[i] != 0:
-			b.WriteByte(text[i])
-		}
-	}
-	return b.String()
+// scatterMessage sends a message by DATA, its text in pieces of any size; the
+// verdict comes next.
+func (c *client) scatterMessage(random *rand.Rand, text string) {
+	c.t.Helper()
+	c.want("MAIL FROM:<a@example.org>", "250 .*")
+	c.want("RCPT TO:<b@example.com>", "250 .*")
+	c.want("DATA", "354 .*")
+	c.scatter(random, text+".\r\n")
+}
+
+// delivered are the messages that the backends of both services have taken.
+func (w *world) delivered() []string {
+	return append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...)
 }
 
 // What a client sends and what the backend receives are the same message, byte
@@ -69,15 +70,12 @@ func TestMessageArrivesAsSent(t *testing.T) {
 				if strings.Contains("\r\n"+text, "\r\n.\r\n") {
 					continue // it would end there
 				}
-				c.want("MAIL FROM:<a@example.org>", "250 .*")
-				c.want("RCPT TO:<b@example.com>", "250 .*")
-				c.want("DATA", "354 .*")
-				c.scatter(random, text+".\r\n")
+				c.scatterMessage(random, text)
 				c.hear("250 .*")
-				sent = append(sent, mended(unstuffed(text)))
+				sent = append(sent, testtext.Regular(unstuffed(text)))
 			}
 			w.end()
-			for i, got := range append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...) {
+			for i, got := range w.delivered() {
 				if unstuffed(got) != sent[i] {
 					t.Fatalf("message %d: sent %q, arrived %q", i, sent[i], got)
 				}
@@ -102,10 +100,10 @@ func TestMessageArrivesAsSent(t *testing.T) {
 					c.hear("250 .*")
 					text += chunk
 				}
-				sent.WriteString(mended(text))
+				sent.WriteString(testtext.Regular(text))
 			}
 			w.end()
-			got := strings.Join(append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...), "")
+			got := strings.Join(w.delivered(), "")
 			if got != sent.String() {
 				t.Errorf("sent %d bytes, arrived %d, and not the same", sent.Len(), len(got))
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // maxRounds bounds the challenges of one exchange.
@@ -21,8 +22,8 @@ func (g *Gate) mayAuth() bool {
 
 // auth is AUTH (RFC 4954). The exchange is between client and backend; we
 // stay in step with it, and learn the name and nothing else.
-func (g *Gate) auth(cmd command) error {
-	fields := strings.Fields(cmd.args)
+func (g *Gate) auth(cmd syntax.Line) error {
+	fields := strings.Fields(cmd.Args)
 	switch {
 	case g.o.Auth == NoAuth:
 		return g.fault(noAuth)

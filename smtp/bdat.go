@@ -27,8 +27,8 @@ func parseChunk(args string) (size int64, last, ok bool) {
 // bdat is one chunk of a message. Its octets are counted here exactly as the
 // backend counts them: nothing in them can end it. But the backend may send
 // its lines on by DATA, and so they are mended as those of DATA are.
-func (g *Gate) bdat(cmd command) error {
-	size, last, ok := parseChunk(cmd.args)
+func (g *Gate) bdat(cmd syntax.Line) error {
+	size, last, ok := parseChunk(cmd.Args)
 	switch {
 	case !ok:
 		return g.badChunk()
@@ -107,8 +107,8 @@ func (g *Gate) carryChunk(size int64, send func(part []byte, whole bool) error) 
 }
 
 // refuseChunk answers a BDAT that may not pass, behind its octets.
-func (g *Gate) refuseChunk(cmd command, why string) error {
-	size, _, ok := parseChunk(cmd.args)
+func (g *Gate) refuseChunk(cmd syntax.Line, why string) error {
+	size, _, ok := parseChunk(cmd.Args)
 	if !ok {
 		return g.badChunk()
 	}

@@ -138,20 +138,20 @@ func (g *Gate) show() {
 
 // hello is EHLO or HELO. Of a client in clear the backend does not hear yet
 // (see Open): it may still start TLS, and begin anew.
-func (g *Gate) hello(cmd command) error {
-	if !syntax.ValidName(cmd.args) {
-		return g.fault("501 5.5.4 Syntax: " + cmd.verb + " hostname")
+func (g *Gate) hello(cmd syntax.Line) error {
+	if !syntax.ValidName(cmd.Args) {
+		return g.fault("501 5.5.4 Syntax: " + cmd.Verb + " hostname")
 	}
 	if err := g.collect(); err != nil {
 		return err
 	}
 	clear := g.front.TLS() == nil
 	if clear && (g.helo == "" || g.unsaid) {
-		g.helo, g.verb, g.unsaid = cmd.args, cmd.verb, true
+		g.helo, g.verb, g.unsaid = cmd.Args, cmd.Verb, true
 		g.welcome()
 		return nil
 	}
-	r, err := g.sayHello(cmd.verb, cmd.args)
+	r, err := g.sayHello(cmd.Verb, cmd.Args)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (g *Gate) hello(cmd command) error {
 	if !r.ok() {
 		return g.pass(r)
 	}
-	g.helo, g.verb, g.unsaid = cmd.args, cmd.verb, false
+	g.helo, g.verb, g.unsaid = cmd.Args, cmd.Verb, false
 	g.welcome()
 	return nil
 }

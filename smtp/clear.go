@@ -30,35 +30,35 @@ var clearTable = map[string]answer{
 
 // inClear answers one command of a client without TLS. It is done when TLS is
 // on, or when, on a listener that takes mail in clear, the backend is needed.
-func (g *Gate) inClear(cmd command) (done bool, err error) {
-	switch a := clearTable[cmd.verb]; {
-	case cmd.bad != "":
-		return false, g.fault(cmd.bad)
-	case cmd.verb == "STARTTLS":
+func (g *Gate) inClear(cmd syntax.Line) (done bool, err error) {
+	switch a := clearTable[cmd.Verb]; {
+	case cmd.Bad != "":
+		return false, g.fault(cmd.Bad)
+	case cmd.Verb == "STARTTLS":
 		err = g.startTLS(cmd)
 		return err == nil && g.front.TLS() != nil, err
 	case a == neverInClear:
 		return false, g.authInClear()
-	case !g.o.RequireTLS && (a != ours || cmd.verb == "EHLO" || cmd.verb == "HELO"):
-		if _, known := commands[cmd.verb]; !known {
+	case !g.o.RequireTLS && (a != ours || cmd.Verb == "EHLO" || cmd.Verb == "HELO"):
+		if _, known := commands[cmd.Verb]; !known {
 			return false, g.fault("500 5.5.1 Command unrecognized")
 		}
 		g.front.UnreadLine()
 		return true, nil
 	case a != ours:
-		g.s.Watch.Refused(cmd.verb)
+		g.s.Watch.Refused(cmd.Verb)
 		return false, g.unready(cmd, "530 5.7.0 Must issue a STARTTLS command first")
 	}
 	return false, g.answerInClear(cmd)
 }
 
-func (g *Gate) answerInClear(cmd command) error {
-	switch cmd.verb {
+func (g *Gate) answerInClear(cmd syntax.Line) error {
+	switch cmd.Verb {
 	case "EHLO", "HELO":
-		if !syntax.ValidName(cmd.args) {
-			return g.fault("501 5.5.4 Syntax: " + cmd.verb + " hostname")
+		if !syntax.ValidName(cmd.Args) {
+			return g.fault("501 5.5.4 Syntax: " + cmd.Verb + " hostname")
 		}
-		if cmd.verb == "EHLO" {
+		if cmd.Verb == "EHLO" {
 			g.front.Print("250-", g.s.Hostname, "\r\n250 STARTTLS\r\n")
 		} else {
 			g.front.Print("250 ", g.s.Hostname, "\r\n")
@@ -89,11 +89,11 @@ func (g *Gate) authInClear() error {
 
 // startTLS turns TLS on and forgets all that was said in clear (RFC 3207
 // §4.2).
-func (g *Gate) startTLS(cmd command) error {
+func (g *Gate) startTLS(cmd syntax.Line) error {
 	switch {
 	case g.front.TLS() != nil:
 		return g.fault("503 5.5.1 TLS already active")
-	case cmd.args != "":
+	case cmd.Args != "":
 		return g.fault("501 5.5.4 Syntax: STARTTLS")
 	}
 	if g.front.Handshake == nil {

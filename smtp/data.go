@@ -7,8 +7,8 @@ import (
 
 // data is DATA (RFC 5321 §4.1.1.4): the message goes on while it comes in,
 // and the verdict on it is the backend's.
-func (g *Gate) data(cmd command) error {
-	if cmd.args != "" {
+func (g *Gate) data(cmd syntax.Line) error {
+	if cmd.Args != "" {
 		return g.fault("501 5.5.4 Syntax: DATA")
 	}
 	// Who sends text before the 354 has not waited for it; if the backend

@@ -31,8 +31,8 @@ func (g *Gate) introduceClient() (welcome bool, err error) {
 
 // mailFrom begins a transaction (RFC 5321 §4.1.1.2). From here on a shutdown
 // waits for its end.
-func (g *Gate) mailFrom(cmd command) error {
-	p, err := syntax.ParsePath(cmd.args, "FROM")
+func (g *Gate) mailFrom(cmd syntax.Line) error {
+	p, err := syntax.ParsePath(cmd.Args, "FROM")
 	switch {
 	case err != nil:
 		return g.fault("501 5.5.4 Syntax: MAIL FROM:<address>")
@@ -60,8 +60,8 @@ func (g *Gate) mustUseTLS(sender string) bool {
 	return at >= 0 && slices.Contains(g.o.TLSDomains, strings.ToLower(sender[at+1:]))
 }
 
-func (g *Gate) rcptTo(cmd command) error {
-	p, err := syntax.ParsePath(cmd.args, "TO")
+func (g *Gate) rcptTo(cmd syntax.Line) error {
+	p, err := syntax.ParsePath(cmd.Args, "TO")
 	switch {
 	case err != nil || p.Address == "":
 		return g.fault("501 5.5.4 Syntax: RCPT TO:<address>")
@@ -71,8 +71,8 @@ func (g *Gate) rcptTo(cmd command) error {
 	return g.forward(p.Line("RCPT TO:"), nil)
 }
 
-func (g *Gate) reset(cmd command) error {
-	if cmd.args != "" {
+func (g *Gate) reset(cmd syntax.Line) error {
+	if cmd.Args != "" {
 		return g.fault("501 5.5.4 Syntax: RSET")
 	}
 	if g.helo == "" || g.unsaid {
@@ -84,18 +84,18 @@ func (g *Gate) reset(cmd command) error {
 
 // verify is VRFY and EXPN. EXPN is never passed on, and VRFY only on request:
 // the backend would answer us what it would not answer a stranger.
-func (g *Gate) verify(cmd command) error {
-	if g.o.DisableVRFY || cmd.verb == "EXPN" {
-		return g.fault("502 5.5.1 " + cmd.verb + " command is disabled")
+func (g *Gate) verify(cmd syntax.Line) error {
+	if g.o.DisableVRFY || cmd.Verb == "EXPN" {
+		return g.fault("502 5.5.1 " + cmd.Verb + " command is disabled")
 	}
-	if cmd.args == "" || strings.ContainsFunc(cmd.args, unicode.IsControl) {
+	if cmd.Args == "" || strings.ContainsFunc(cmd.Args, unicode.IsControl) {
 		return g.fault("501 5.5.4 Syntax: VRFY address")
 	}
-	return g.forward("VRFY "+cmd.args, nil)
+	return g.forward("VRFY "+cmd.Args, nil)
 }
 
 // noop reaches the backend, which would else think that it was forgotten.
-func (g *Gate) noop(command) error {
+func (g *Gate) noop(syntax.Line) error {
 	if g.helo == "" || g.unsaid {
 		g.answer("250 2.0.0 OK")
 		return nil
@@ -103,15 +103,15 @@ func (g *Gate) noop(command) error {
 	return g.forward("NOOP", nil)
 }
 
-func (g *Gate) help(command) error {
+func (g *Gate) help(syntax.Line) error {
 	g.answer(strings.TrimSuffix(helpText, "\r\n"))
 	return nil
 }
 
 // quit says goodbye for both sides. The backend's own goodbye is not waited
 // for: nothing depends on it.
-func (g *Gate) quit(cmd command) error {
-	if cmd.args != "" {
+func (g *Gate) quit(cmd syntax.Line) error {
+	if cmd.Args != "" {
 		return g.fault("501 5.5.4 Syntax: QUIT")
 	}
 	if g.back != nil {

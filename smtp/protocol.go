@@ -84,7 +84,7 @@ func (g *Gate) Secure(front *wire.Conn) error {
 		if err := front.Flush(); err != nil {
 			return gate.FromClient(err)
 		}
-		cmd, err := g.next()
+		cmd, err := syntax.ReadCommand(g.front)
 		if err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (g *Gate) Settle(front, back *wire.Conn) error {
 				return err
 			}
 		}
-		cmd, err := g.next()
+		cmd, err := syntax.ReadCommand(g.front)
 		if err != nil {
 			return err
 		}
@@ -151,11 +151,11 @@ func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 }
 
 // obey carries one command out, or answers why not.
-func (g *Gate) obey(cmd command) error {
-	known, ok := commands[cmd.verb]
+func (g *Gate) obey(cmd syntax.Line) error {
+	known, ok := commands[cmd.Verb]
 	switch {
-	case cmd.bad != "":
-		return g.fault(cmd.bad)
+	case cmd.Bad != "":
+		return g.fault(cmd.Bad)
 	case !ok:
 		return g.fault("500 5.5.1 Command unrecognized")
 	case known.do == nil:
@@ -172,7 +172,7 @@ func (g *Gate) obey(cmd command) error {
 // and refused; `mail` commands need an introduction, and on submission a
 // login, first.
 var commands = map[string]struct {
-	do   func(*Gate, command) error
+	do   func(*Gate, syntax.Line) error
 	mail bool
 }{
 	"EHLO":     {do: (*Gate).hello},
@@ -196,12 +196,12 @@ var commands = map[string]struct {
 
 // unauthorized refuses what needs a login. A chunk that comes with its
 // command is swallowed, never read as commands.
-func (g *Gate) unauthorized(cmd command) error {
+func (g *Gate) unauthorized(cmd syntax.Line) error {
 	return g.unready(cmd, "530 5.7.0 Authentication required")
 }
 
-func (g *Gate) unready(cmd command, why string) error {
-	if cmd.verb == "BDAT" {
+func (g *Gate) unready(cmd syntax.Line, why string) error {
+	if cmd.Verb == "BDAT" {
 		return g.refuseChunk(cmd, why)
 	}
 	return g.fault(why)
