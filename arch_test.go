@@ -48,6 +48,7 @@ var mayImport = map[string][]string{
 	"internal/testca":      {},
 	"internal/testtext":    {},
 	"internal/testdns":     {},
+	"internal/testgate":    {"internal/gate", "internal/wire"},
 	"internal/testlog":     {},
 	"internal/testmta":     {},
 	"internal/testnet":     {},

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testgate"
 )
 
 // account is a backend with one user, demo, whose password is demo.
@@ -66,16 +67,16 @@ func TestWatch(t *testing.T) {
 		"c AUTHENTICATE CRAM-MD5\r\n*\r\n"+
 		"d AUTHENTICATE LOGIN\r\n"+token("carol")+"\r\n"+
 		"e AUTHENTICATE PLAIN\r\n"+token("\x00demo\x00demo")+"\r\n", 99)
-	s := session(9)
+	s := testgate.Session(9)
 	if _, err := settled(s, client, &newAccount().server, plus); err != nil {
 		t.Fatal(err)
 	}
-	watch := s.Watch.(*witness)
-	if want := []string{"alice LOGIN no", "bob PLAIN no", "carol LOGIN no", "demo PLAIN yes"}; !slices.Equal(watch.logins, want) {
-		t.Errorf("logins %q, want %q", watch.logins, want)
+	watch := s.Watch.(*testgate.Watch)
+	if want := []string{"alice LOGIN no", "bob PLAIN no", "carol LOGIN no", "demo PLAIN yes"}; !slices.Equal(watch.Logins, want) {
+		t.Errorf("logins %q, want %q", watch.Logins, want)
 	}
-	if want := []string{"alice", "bob", "carol", "demo"}; !slices.Equal(watch.admitted, want) {
-		t.Errorf("admitted %q, want %q", watch.admitted, want)
+	if want := []string{"alice", "bob", "carol", "demo"}; !slices.Equal(watch.Admitted, want) {
+		t.Errorf("admitted %q, want %q", watch.Admitted, want)
 	}
 }
 
@@ -89,12 +90,12 @@ func TestAdmitLateName(t *testing.T) {
 		}
 		return "L1 NO no\r\n"
 	}
-	s := session(1)
+	s := testgate.Session(1)
 	_, err := settled(s, says("a AUTHENTICATE PLAIN =\r\n"+token("\x00bob\x00secret")+"\r\n", 99), back, minus)
 	if gate.ReasonOf(err) != gate.LoginRefused {
 		t.Fatal(err)
 	}
-	if got := s.Watch.(*witness).admitted; !slices.Equal(got, []string{"", "bob"}) {
+	if got := s.Watch.(*testgate.Watch).Admitted; !slices.Equal(got, []string{"", "bob"}) {
 		t.Errorf("admitted %q", got)
 	}
 }
@@ -102,8 +103,8 @@ func TestAdmitLateName(t *testing.T) {
 // Nobody who is not admitted reaches the backend with a secret.
 func TestNotAdmitted(t *testing.T) {
 	for _, login := range []string{"a LOGIN joe secret", "a AUTHENTICATE PLAIN " + token("\x00joe\x00secret"), "a AUTHENTICATE PLAIN\r\n" + token("\x00joe\x00secret")} {
-		s := session(9)
-		s.Watch = &witness{full: true}
+		s := testgate.Session(9)
+		s.Watch = &testgate.Watch{Full: true}
 		back := newAccount()
 		client := says(login+"\r\n", 99)
 		if _, err := settled(s, client, &back.server, plus); gate.ReasonOf(err) != gate.LoginRefused {
@@ -112,8 +113,8 @@ func TestNotAdmitted(t *testing.T) {
 		if heard := fmt.Sprint(back.heard); strings.Contains(heard, "joe") || strings.Contains(heard, token("\x00joe\x00secret")) {
 			t.Errorf("%q: the backend heard %s", login, heard)
 		}
-		if !strings.HasSuffix(client.told.String(), "a NO [AUTHENTICATIONFAILED] Authentication failed\r\n") {
-			t.Errorf("%q: told %q", login, client.told.String())
+		if !strings.HasSuffix(client.Told.String(), "a NO [AUTHENTICATIONFAILED] Authentication failed\r\n") {
+			t.Errorf("%q: told %q", login, client.Told.String())
 		}
 	}
 }
@@ -123,14 +124,14 @@ func TestNotAdmitted(t *testing.T) {
 func TestRefusedInClear(t *testing.T) {
 	client := says("a LOGIN joe secret\r\nb login {3+}\r\njoe {6+}\r\nsecret\r\nc AUTHENTICATE PLAIN\r\n"+
 		"d authenticate plain "+token("\x00joe\x00secret")+"\r\ne LOGOUT\r\n", 5)
-	s := session(9)
-	if err := New(s).Secure(newFront(client)); gate.ReasonOf(err) != gate.Done {
+	s := testgate.Session(9)
+	if err := New(s).Secure(client.Front()); gate.ReasonOf(err) != gate.Done {
 		t.Fatal(err)
 	}
-	if want := []string{"LOGIN", "LOGIN", "AUTHENTICATE", "AUTHENTICATE"}; !slices.Equal(s.Watch.(*witness).refused, want) {
-		t.Errorf("refused %q, want %q", s.Watch.(*witness).refused, want)
+	if want := []string{"LOGIN", "LOGIN", "AUTHENTICATE", "AUTHENTICATE"}; !slices.Equal(s.Watch.(*testgate.Watch).InClear, want) {
+		t.Errorf("refused %q, want %q", s.Watch.(*testgate.Watch).InClear, want)
 	}
-	if told := client.told.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
+	if told := client.Told.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
 		t.Errorf("told %q", told)
 	}
 }
@@ -144,7 +145,7 @@ func TestLoginIsReadAlike(t *testing.T) {
 			line := "a LOGIN " + write(random, user) + " " + write(random, password) + crlf
 			back := newAccount()
 			client := says(line, 1+random.IntN(20))
-			_, _ = settled(session(1), client, &back.server, greeting)
+			_, _ = settled(testgate.Session(1), client, &back.server, greeting)
 			if len(back.heard) != 1 {
 				t.Fatalf("%q: the backend heard %+v", line, back.heard)
 			}
@@ -194,18 +195,18 @@ func TestNoLiteralIsACommand(t *testing.T) {
 		text.WriteString("end LOGOUT\r\n")
 		for _, secure := range []bool{false, true} {
 			client := says(text.String(), 1)
-			client.piece = func() int { return 1 + random.IntN(30) }
+			client.Piece = func() int { return 1 + random.IntN(30) }
 			back := newAccount()
 			var err error
 			if secure {
-				_, err = settled(session(9), client, &back.server, plus)
+				_, err = settled(testgate.Session(9), client, &back.server, plus)
 			} else {
-				err = New(session(9)).Secure(newFront(client))
+				err = New(testgate.Session(9)).Secure(client.Front())
 			}
 			if gate.ReasonOf(err) != gate.Done {
 				t.Fatalf("%q: %v", text.String(), err)
 			}
-			told := client.told.String()
+			told := client.Told.String()
 			if strings.Contains(told, "\r\nx ") || strings.Count(told, " OK NOOP") != 4 || strings.Count(told, "\r\na") != 4 {
 				t.Fatalf("%q\nwas told\n%s", text.String(), told)
 			}

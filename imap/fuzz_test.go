@@ -9,6 +9,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testgate"
 )
 
 // Whatever a line is: what is repeated of it is a tag, its literal is one that
@@ -63,15 +64,15 @@ func FuzzClear(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, piece byte) {
 		client := says(text, int(piece))
-		s := session(5)
-		g, front := New(s), newFront(client)
+		s := testgate.Session(5)
+		g, front := New(s), client.Front()
 		err := g.Secure(front)
 		if err == nil {
 			t.Fatal("no TLS, and yet no error")
 		}
 		g.Refuse(front, gate.ReasonOf(err))
 		_ = front.Flush()
-		for line := range strings.Lines(client.told.String()) {
+		for line := range strings.Lines(client.Told.String()) {
 			tag, rest, _ := strings.Cut(line, " ")
 			status, words, _ := strings.Cut(rest, " ")
 			if tag != "*" && !isTag(tag) || strings.HasPrefix(words, "[CAPABILITY") != (tag == "*" && status == "OK") {
@@ -111,7 +112,7 @@ func FuzzLogin(f *testing.F) {
 			said = said || strings.Contains(reply, " OK Logged in")
 			return reply
 		}
-		_, err := settled(session(9), says(text, int(piece)), &back.server, greeting)
+		_, err := settled(testgate.Session(9), says(text, int(piece)), &back.server, greeting)
 		if err == nil != said {
 			t.Fatalf("%v, although the backend has said OK: %v", err, said)
 		}
@@ -164,7 +165,7 @@ func FuzzID(f *testing.F) {
 		if !ok {
 			return
 		}
-		g := New(session(9))
+		g := New(testgate.Session(9))
 		g.offer = newCapabilities(strings.Fields(map[bool]string{true: "LITERAL+"}[plus]))
 		cmd, used, _ := readRequest([]byte(strings.Join(g.idRequest(fields).pieces, "")))
 		passed, ok := parseID(cmd.args)
@@ -222,11 +223,11 @@ func FuzzBackend(f *testing.F) {
 		}
 		greeting := strings.TrimSuffix(back.answer(command{}), crlf)
 		client := says("a ID NIL\r\nb LOGIN a b\r\nc AUTHENTICATE LOGIN\r\nYQ==\r\nYQ==\r\n", 7)
-		_, err := settled(session(9), client, back, greeting)
+		_, err := settled(testgate.Session(9), client, back, greeting)
 		if err == nil && !strings.Contains(strings.ToUpper(text), " OK") {
 			t.Fatal("logged in without the backend's word")
 		}
-		for line := range strings.Lines(client.told.String()) {
+		for line := range strings.Lines(client.Told.String()) {
 			_, rest, _ := strings.Cut(line, " ")
 			status, words, _ := strings.Cut(rest, " ")
 			name, list, _ := cutCode(words)

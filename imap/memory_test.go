@@ -2,40 +2,17 @@ package imap
 
 import (
 	"bytes"
-	"crypto/tls"
-	"errors"
-	"io"
 	"net"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testgate"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// stream is a client that has said all it will say; it is read in pieces.
-type stream struct {
-	net.Conn
-	text  []byte
-	piece func() int
-	told  bytes.Buffer
-}
-
-func (s *stream) Read(p []byte) (int, error) {
-	if len(s.text) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p[:min(len(p), max(1, s.piece()))], s.text)
-	s.text = s.text[n:]
-	return n, nil
-}
-
-func (s *stream) Write(p []byte) (int, error)      { return s.told.Write(p) }
-func (s *stream) SetReadDeadline(time.Time) error  { return nil }
-func (s *stream) SetWriteDeadline(time.Time) error { return nil }
-
-// pieces of at most n bytes.
-func says(text string, n int) *stream {
-	return &stream{text: []byte(text), piece: func() int { return n }}
+// says is a client with pieces of at most n bytes.
+func says(text string, n int) *testgate.Client {
+	return &testgate.Client{Text: []byte(text), Piece: func() int { return n }}
 }
 
 // server is a backend that answers each request it can read. It reads with
@@ -101,35 +78,16 @@ func readRequest(b []byte) (cmd command, used int, waits bool) {
 	return cmd, len(b) - len(rest), false
 }
 
-var testLimits = wire.Limits{Line: 4 << 10, Wait: time.Second, Text: time.Second, Verdict: time.Second, Write: time.Second}
-
-func newFront(s *stream) *wire.Conn {
-	front := wire.New(s, testLimits)
-	front.Handshake = func(net.Conn) (*tls.Conn, error) { return nil, errors.New("no handshake here") }
-	return front
-}
-
 // conn is the server when it has greeted.
 func (s *server) conn(greeting string) *wire.Conn {
 	s.pending.WriteString(greeting + crlf)
-	limits := testLimits
-	limits.Lenient = true
-	return wire.New(s, limits)
-}
-
-func session(errors int) *gate.Session {
-	return &gate.Session{
-		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
-		Strong: func(*tls.ConnectionState) bool { return true },
-		Limits: gate.Limits{Token: 4 << 10, Literal: 4 << 10, Errors: errors},
-		Watch:  &witness{},
-	}
+	return testgate.Back(s)
 }
 
 // settled is a gate behind TLS, as far as it can tell, with its backend.
-func settled(s *gate.Session, client *stream, back *server, greeting string) (*Gate, error) {
+func settled(s *gate.Session, client *testgate.Client, back *server, greeting string) (*Gate, error) {
 	g := New(s)
-	front, backend := newFront(client), back.conn(greeting)
+	front, backend := client.Front(), back.conn(greeting)
 	g.front = front
 	if err := g.Open(backend); err != nil {
 		return g, err
@@ -137,30 +95,4 @@ func settled(s *gate.Session, client *stream, back *server, greeting string) (*G
 	err := g.Settle(front, backend)
 	_ = front.Flush()
 	return g, err
-}
-
-// witness is a Watch that remembers.
-type witness struct {
-	refused  []string
-	admitted []string
-	logins   []string
-	full     bool // admits nobody
-}
-
-func (w *witness) Refused(command string) { w.refused = append(w.refused, command) }
-
-func (w *witness) Admit(user string) error {
-	w.admitted = append(w.admitted, user)
-	if w.full {
-		return errors.New("too many failures")
-	}
-	return nil
-}
-
-func (w *witness) Login(user, mechanism string, ok bool) {
-	verdict := " no"
-	if ok {
-		verdict = " yes"
-	}
-	w.logins = append(w.logins, user+" "+mechanism+verdict)
 }

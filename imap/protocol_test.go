@@ -8,6 +8,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testgate"
 )
 
 // The options of the dialogs: "weak" TLS, "hide" a mechanism, "full" admits
@@ -19,7 +20,7 @@ func TestDialogs(t *testing.T) {
 		}
 		s.Mechanisms.Hidden = strings.Fields(options["hide"])
 		if _, full := options["full"]; full {
-			s.Watch = &witness{full: true}
+			s.Watch = &testgate.Watch{Full: true}
 		}
 		set(&s.Limits.Errors, options["errors"])
 		set(&s.Limits.Literal, options["literal"])

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testgate"
 )
 
 func TestParseReply(t *testing.T) {
@@ -109,8 +110,8 @@ func TestLoginDisabled(t *testing.T) {
 // settledForTest is a gate whose backend has greeted and whose client has not
 // spoken.
 func settledForTest(offer string) (*Gate, error) {
-	g := New(session(9))
-	g.front = newFront(says("", 1))
+	g := New(testgate.Session(9))
+	g.front = says("", 1).Front()
 	return g, g.Open((&server{}).conn("* OK [CAPABILITY IMAP4rev1 " + offer + "] hi"))
 }
 
@@ -128,9 +129,9 @@ func TestRefuse(t *testing.T) {
 		gate.TooManyErrors:   "* BYE too many errors\r\n",
 	} {
 		client := says("", 1)
-		New(session(9)).Refuse(newFront(client), why)
-		if client.told.String() != want {
-			t.Errorf("%v: %q, want %q", why, client.told.String(), want)
+		New(testgate.Session(9)).Refuse(client.Front(), why)
+		if client.Told.String() != want {
+			t.Errorf("%v: %q, want %q", why, client.Told.String(), want)
 		}
 	}
 }
@@ -140,11 +141,11 @@ func TestRefuse(t *testing.T) {
 func TestRefuseRelayed(t *testing.T) {
 	for why, want := range map[gate.Reason]bool{gate.BackendGone: false, gate.Internal: false, gate.Shutdown: true, gate.Timeout: true} {
 		client := says("", 1)
-		g := New(session(9))
+		g := New(testgate.Session(9))
 		g.loggedIn = true
-		g.Refuse(newFront(client), why)
-		if strings.HasPrefix(client.told.String(), "* BYE ") != want {
-			t.Errorf("%v: %q", why, client.told.String())
+		g.Refuse(client.Front(), why)
+		if strings.HasPrefix(client.Told.String(), "* BYE ") != want {
+			t.Errorf("%v: %q", why, client.Told.String())
 		}
 	}
 }
@@ -152,14 +153,14 @@ func TestRefuseRelayed(t *testing.T) {
 // Where there is no certificate, STARTTLS is neither offered nor done.
 func TestNoCertificate(t *testing.T) {
 	client := says("a STARTTLS\r\nb LOGOUT\r\n", 99)
-	front := newFront(client)
+	front := client.Front()
 	front.Handshake = nil
-	if err := New(session(9)).Secure(front); gate.ReasonOf(err) != gate.Done {
+	if err := New(testgate.Session(9)).Secure(front); gate.ReasonOf(err) != gate.Done {
 		t.Fatal(err)
 	}
 	want := "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] mail.example.com ready\r\n" +
 		"a NO [UNAVAILABLE] TLS not available\r\n* BYE Logging out\r\nb OK LOGOUT completed\r\n"
-	if client.told.String() != want {
-		t.Errorf("told %q", client.told.String())
+	if client.Told.String() != want {
+		t.Errorf("told %q", client.Told.String())
 	}
 }

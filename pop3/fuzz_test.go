@@ -7,6 +7,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testgate"
 )
 
 // Whatever is said in clear: no challenge, no greeting of a backend's, and an
@@ -22,9 +23,9 @@ func FuzzClear(f *testing.F) {
 		f.Add([]byte(said), byte(99))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
-		client := &stream{text: text, piece: func() int { return int(piece) }}
-		g := New(session(5))
-		front := newFront(client)
+		client := &testgate.Client{Text: text, Piece: func() int { return int(piece) }}
+		g := New(testgate.Session(5))
+		front := client.Front()
 		err := g.Secure(front)
 		if err == nil {
 			t.Fatal("no TLS, and yet no error")
@@ -32,7 +33,7 @@ func FuzzClear(f *testing.F) {
 		g.Refuse(front, gate.ReasonOf(err))
 		_ = front.Flush()
 		known := append([]string{"."}, clearCapabilities...)
-		for line := range strings.Lines(client.told.String()) {
+		for line := range strings.Lines(client.Told.String()) {
 			line = strings.TrimSuffix(line, "\r\n")
 			if !isOK(line) && !isERR(line) && !slices.Contains(known, line) {
 				t.Fatalf("told %q", line)
@@ -56,10 +57,10 @@ func FuzzLogin(f *testing.F) {
 		f.Add([]byte(said), byte(99))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
-		client := &stream{text: text, piece: func() int { return int(piece) }}
+		client := &testgate.Client{Text: text, Piece: func() int { return int(piece) }}
 		answer, inExchange := loginServer(), false
-		back := &server{}
-		back.answer = func(line string) string {
+		back := &testgate.Backend{}
+		back.Answer = func(line string) string {
 			switch c := parse([]byte(line)); {
 			case strings.ContainsAny(line, "\r\n\x00"):
 				t.Fatalf("the backend heard %q", line)
@@ -72,16 +73,16 @@ func FuzzLogin(f *testing.F) {
 			inExchange = strings.HasPrefix(reply, "+ ")
 			return reply
 		}
-		g := New(session(9))
+		g := New(testgate.Session(9))
 		g.implicit = true
-		if err := g.Open(back.greeting()); err != nil {
+		if err := g.Open(welcoming(back)); err != nil {
 			t.Fatal(err)
 		}
-		front := newFront(client)
+		front := client.Front()
 		err := g.Settle(front, g.back)
 		g.Refuse(front, gate.ReasonOf(err))
-		if strings.Contains(client.told.String(), "XCLIENT") {
-			t.Fatalf("told %q", client.told.String())
+		if strings.Contains(client.Told.String(), "XCLIENT") {
+			t.Fatalf("told %q", client.Told.String())
 		}
 	})
 }
@@ -117,22 +118,22 @@ func FuzzBackend(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		replies := strings.Split(text, "|")
-		back := &server{}
-		back.answer = func(string) (reply string) {
+		back := &testgate.Backend{}
+		back.Answer = func(string) (reply string) {
 			if len(replies) > 0 {
 				reply, replies = replies[0]+"\r\n", replies[1:]
 			}
 			return reply
 		}
-		back.pending.WriteString(back.answer(""))
-		client := &stream{text: []byte("USER a\r\nPASS b\r\nAUTH LOGIN\r\nYQ==\r\nYQ==\r\n"), piece: func() int { return 7 }}
-		g := New(session(9))
+		back.Says.WriteString(back.Answer(""))
+		client := &testgate.Client{Text: []byte("USER a\r\nPASS b\r\nAUTH LOGIN\r\nYQ==\r\nYQ==\r\n"), Piece: func() int { return 7 }}
+		g := New(testgate.Session(9))
 		g.implicit = true
-		conn := back.conn()
+		conn := testgate.Back(back)
 		if err := g.Open(conn); err != nil {
 			return
 		}
-		if err := g.Settle(newFront(client), conn); err == nil && !strings.Contains(text, "+OK") {
+		if err := g.Settle(client.Front(), conn); err == nil && !strings.Contains(text, "+OK") {
 			t.Fatal("logged in without the backend's word")
 		}
 	})

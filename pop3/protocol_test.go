@@ -11,6 +11,8 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // The options of the dialogs: "weak" TLS, "hide" a mechanism, "full" admits
@@ -24,7 +26,7 @@ func TestDialogs(t *testing.T) {
 			s.Mechanisms.Hidden = strings.Fields(hide)
 		}
 		if _, full := options["full"]; full {
-			s.Watch = &witness{full: true}
+			s.Watch = &testgate.Watch{Full: true}
 		}
 		if n, err := strconv.Atoi(options["errors"]); err == nil {
 			s.Limits.Errors = n
@@ -101,13 +103,13 @@ func TestNoResponseIsACommand(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		response := responses[random.IntN(len(responses))]
-		client := &stream{piece: func() int { return 1 + random.IntN(9) }}
-		client.text = []byte("AUTH LOGIN\r\n" + response + "\r\nUSER demo\r\nPASS  a b \r\nXCLIENT ADDR=192.0.2.9\r\n")
-		back := &server{answer: loginServer()}
-		g := New(session(9))
-		front := newFront(client)
+		client := &testgate.Client{Piece: func() int { return 1 + random.IntN(9) }}
+		client.Text = []byte("AUTH LOGIN\r\n" + response + "\r\nUSER demo\r\nPASS  a b \r\nXCLIENT ADDR=192.0.2.9\r\n")
+		back := &testgate.Backend{Answer: loginServer()}
+		g := New(testgate.Session(9))
+		front := client.Front()
 		g.implicit = true
-		if err := g.Open(back.greeting()); err != nil {
+		if err := g.Open(welcoming(back)); err != nil {
 			t.Fatal(err)
 		}
 		if err := g.Settle(front, g.back); err != nil {
@@ -117,11 +119,11 @@ func TestNoResponseIsACommand(t *testing.T) {
 		if strings.Contains(response, " ") {
 			passed = "*" // cancelled, in step
 		}
-		if want := []string{"CAPA", "AUTH LOGIN", passed, "USER demo", "PASS  a b "}; !slices.Equal(back.heard, want) {
-			t.Fatalf("the backend heard %q, want %q", back.heard, want)
+		if want := []string{"CAPA", "AUTH LOGIN", passed, "USER demo", "PASS  a b "}; !slices.Equal(back.Heard, want) {
+			t.Fatalf("the backend heard %q, want %q", back.Heard, want)
 		}
 		_, left, err := front.Detach()
-		if rest := string(left) + string(client.text); err != nil || rest != "XCLIENT ADDR=192.0.2.9\r\n" {
+		if rest := string(left) + string(client.Text); err != nil || rest != "XCLIENT ADDR=192.0.2.9\r\n" {
 			t.Fatalf("for the relay: %q, %v", rest, err)
 		}
 	}
@@ -130,38 +132,38 @@ func TestNoResponseIsACommand(t *testing.T) {
 // The watch learns who logs in and how it ends; a refused secret never.
 func TestWatch(t *testing.T) {
 	plain := base64.StdEncoding.EncodeToString([]byte("\x00alice\x00secret"))
-	client := &stream{piece: func() int { return 99 }, text: []byte(
+	client := &testgate.Client{Piece: func() int { return 99 }, Text: []byte(
 		"AUTH PLAIN " + plain + "\r\nUSER bob\r\nPASS no\r\nAPOP carol 0123456789abcdef0123456789ABCDEF\r\n")}
-	back := &server{answer: loginServer()}
-	s := session(9)
+	back := &testgate.Backend{Answer: loginServer()}
+	s := testgate.Session(9)
 	g := New(s)
 	g.implicit = true
-	if err := g.Open(back.greeting()); err != nil {
+	if err := g.Open(welcoming(back)); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.Settle(newFront(client), g.back); err != nil {
+	if err := g.Settle(client.Front(), g.back); err != nil {
 		t.Fatal(err)
 	}
-	watch := s.Watch.(*witness)
-	if want := []string{"alice PLAIN no", "bob USER no", "carol APOP yes"}; !slices.Equal(watch.logins, want) {
-		t.Errorf("logins %q, want %q", watch.logins, want)
+	watch := s.Watch.(*testgate.Watch)
+	if want := []string{"alice PLAIN no", "bob USER no", "carol APOP yes"}; !slices.Equal(watch.Logins, want) {
+		t.Errorf("logins %q, want %q", watch.Logins, want)
 	}
 }
 
 // Every way to log in is refused in clear, and counted as such.
 func TestRefusedInClear(t *testing.T) {
-	client := &stream{piece: func() int { return 5 }, text: []byte(
+	client := &testgate.Client{Piece: func() int { return 5 }, Text: []byte(
 		"USER alice\r\npass secret\r\nAPOP alice 0\r\nAUTH PLAIN AGEAYg==\r\nAUTH\r\nQUIT\r\n")}
-	s := session(9)
+	s := testgate.Session(9)
 	g := New(s)
-	front := newFront(client)
+	front := client.Front()
 	if err := g.Secure(front); gate.ReasonOf(err) != gate.Done {
 		t.Fatal(err)
 	}
-	if want := []string{"USER", "PASS", "APOP", "AUTH", "AUTH"}; !slices.Equal(s.Watch.(*witness).refused, want) {
-		t.Errorf("refused %q, want %q", s.Watch.(*witness).refused, want)
+	if want := []string{"USER", "PASS", "APOP", "AUTH", "AUTH"}; !slices.Equal(s.Watch.(*testgate.Watch).InClear, want) {
+		t.Errorf("refused %q, want %q", s.Watch.(*testgate.Watch).InClear, want)
 	}
-	if told := client.told.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
+	if told := client.Told.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
 		t.Errorf("the client was told %q", told)
 	}
 }
@@ -190,4 +192,10 @@ func loginServer() func(string) string {
 		}
 		return "-ERR no\r\n"
 	}
+}
+
+// welcoming is a backend that has greeted, with a challenge for APOP.
+func welcoming(back *testgate.Backend) *wire.Conn {
+	back.Says.WriteString("+OK [XCLIENT] ready <1@backend>\r\n")
+	return testgate.Back(back)
 }

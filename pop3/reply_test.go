@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testgate"
 )
 
 // The last words depend on the reason and on whose turn it is.
@@ -28,11 +29,11 @@ func TestRefuse(t *testing.T) {
 		"gone":                  {ours, gate.ClientGone, "", ""},
 		"no TLS":                {theirs, gate.HandshakeFailed, "", ""},
 	} {
-		client := &stream{text: []byte(c.hears), piece: func() int { return 99 }}
-		g := New(session(5))
+		client := &testgate.Client{Text: []byte(c.hears), Piece: func() int { return 99 }}
+		g := New(testgate.Session(5))
 		g.turn = c.turn
-		g.Refuse(newFront(client), c.why)
-		if got := client.told.String(); got != c.want {
+		g.Refuse(client.Front(), c.why)
+		if got := client.Told.String(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testgate"
 )
 
 // Whatever is said in clear: every line of ours is a capability, OK, NO or BYE,
@@ -22,9 +23,9 @@ func FuzzClear(f *testing.F) {
 		f.Add([]byte(said), byte(99))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
-		client := &stream{text: text, piece: func() int { return int(piece) }}
-		g := New(session(5))
-		front := newFront(client)
+		client := &testgate.Client{Text: text, Piece: func() int { return int(piece) }}
+		g := New(testgate.Session(5))
+		front := client.Front()
 		err := g.Secure(front)
 		if err == nil {
 			t.Fatal("no TLS, and yet no error")
@@ -35,7 +36,7 @@ func FuzzClear(f *testing.F) {
 		for _, line := range clearCapabilities {
 			known = append(known, join(line))
 		}
-		for line := range strings.Lines(client.told.String()) {
+		for line := range strings.Lines(client.Told.String()) {
 			line = strings.TrimSuffix(line, "\r\n")
 			words, size, err := lex(line, byServer, true)
 			if _, ok := parseResponse(words); err != nil || size != noLiteral || !ok && !slices.Contains(known, line) {
@@ -59,10 +60,10 @@ func FuzzLogin(f *testing.F) {
 		f.Add([]byte(said), byte(99))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
-		client := &stream{text: text, piece: func() int { return int(piece) }}
+		client := &testgate.Client{Text: text, Piece: func() int { return int(piece) }}
 		answer, inExchange, inLiteral := loginServer(), false, false
-		back := &server{}
-		back.answer = func(line string) string {
+		back := &testgate.Backend{}
+		back.Answer = func(line string) string {
 			if inLiteral {
 				inLiteral = false
 				line = quote(line)
@@ -84,15 +85,15 @@ func FuzzLogin(f *testing.F) {
 			inExchange = strings.HasPrefix(reply, `"VX`)
 			return reply
 		}
-		g := New(session(9))
-		if err := g.Open(back.greeting()); err != nil {
+		g := New(testgate.Session(9))
+		if err := g.Open(welcoming(back)); err != nil {
 			t.Fatal(err)
 		}
-		front := newFront(client)
+		front := client.Front()
 		err := g.Settle(front, g.back)
 		g.Refuse(front, gate.ReasonOf(err))
-		if strings.Contains(client.told.String(), "XCLIENT") {
-			t.Fatalf("told %q", client.told.String())
+		if strings.Contains(client.Told.String(), "XCLIENT") {
+			t.Fatalf("told %q", client.Told.String())
 		}
 	})
 }
@@ -116,7 +117,7 @@ func FuzzSentence(f *testing.F) {
 }
 
 func say(text []byte, piece byte) ([]token, error) {
-	conn := newFront(&stream{text: text, piece: func() int { return int(piece) }})
+	conn := (&testgate.Client{Text: text, Piece: func() int { return int(piece) }}).Front()
 	line, err := conn.ReadLine()
 	if err != nil {
 		return nil, err
@@ -134,10 +135,10 @@ func FuzzCapabilities(f *testing.F) {
 		f.Add(said)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		back := &server{}
-		back.pending.WriteString(text)
-		g := New(session(5))
-		if err := g.Open(back.conn()); err != nil {
+		back := &testgate.Backend{}
+		back.Says.WriteString(text)
+		g := New(testgate.Session(5))
+		if err := g.Open(testgate.Back(back)); err != nil {
 			return
 		}
 		for _, line := range rewrite(g.offered, g.s.Mechanisms, true) {
@@ -160,21 +161,21 @@ func FuzzBackend(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		replies := strings.Split(text, "|")
-		back := &server{}
-		back.answer = func(string) (reply string) {
+		back := &testgate.Backend{}
+		back.Answer = func(string) (reply string) {
 			if len(replies) > 0 {
 				reply, replies = replies[0]+"\r\n", replies[1:]
 			}
 			return reply
 		}
-		back.pending.WriteString(back.answer(""))
-		client := &stream{text: []byte("AUTHENTICATE \"LOGIN\"\r\n\"YQ==\"\r\n\"YQ==\"\r\nAUTHENTICATE \"PLAIN\" \"AGEAYQ==\"\r\n"), piece: func() int { return 7 }}
-		g := New(session(9))
-		conn := back.conn()
+		back.Says.WriteString(back.Answer(""))
+		client := &testgate.Client{Text: []byte("AUTHENTICATE \"LOGIN\"\r\n\"YQ==\"\r\n\"YQ==\"\r\nAUTHENTICATE \"PLAIN\" \"AGEAYQ==\"\r\n"), Piece: func() int { return 7 }}
+		g := New(testgate.Session(9))
+		conn := testgate.Back(back)
 		if err := g.Open(conn); err != nil {
 			return
 		}
-		if err := g.Settle(newFront(client), conn); err == nil && !strings.Contains(strings.ToUpper(text), "OK") {
+		if err := g.Settle(client.Front(), conn); err == nil && !strings.Contains(strings.ToUpper(text), "OK") {
 			t.Fatal("logged in without the backend's word")
 		}
 	})

@@ -8,11 +8,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/letterlock/letterlock/internal/testgate"
 )
 
 // overseen is a text as it goes on, taken in pieces of at most n bytes.
 func overseen(text string, n int) string {
-	g := New(session(9))
+	g := New(testgate.Session(9))
 	rest := []byte(text)
 	var on []byte
 	for len(rest) > 0 {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // The options of the dialogs: "weak" TLS, "hide" a mechanism, "full" admits
@@ -25,7 +27,7 @@ func TestDialogs(t *testing.T) {
 			s.Mechanisms.Hidden = strings.Fields(hide)
 		}
 		if _, full := options["full"]; full {
-			s.Watch = &witness{full: true}
+			s.Watch = &testgate.Watch{Full: true}
 		}
 		if n, err := strconv.Atoi(options["errors"]); err == nil {
 			s.Limits.Errors = n
@@ -91,13 +93,13 @@ func TestNoLiteralIsACommand(t *testing.T) {
 			fmt.Fprintf(&text, "NOOP \"mark-%d\"\r\n", n)
 			want = append(want, fmt.Sprintf(`OK (TAG "mark-%d") "Done"`, n))
 		}
-		client := &stream{text: []byte(text.String() + "LOGOUT\r\n"), piece: func() int { return 1 + random.IntN(9) }}
-		g := New(session(99))
-		front := newFront(client)
+		client := &testgate.Client{Text: []byte(text.String() + "LOGOUT\r\n"), Piece: func() int { return 1 + random.IntN(9) }}
+		g := New(testgate.Session(99))
+		front := client.Front()
 		if err := g.Secure(front); gate.ReasonOf(err) != gate.Done {
 			t.Fatalf("%q: %v", text.String(), err)
 		}
-		_, told, _ := strings.Cut(client.told.String(), "OK \"mail.example.com ready\"\r\n")
+		_, told, _ := strings.Cut(client.Told.String(), "OK \"mail.example.com ready\"\r\n")
 		if want := strings.Join(append(want, `OK "Goodbye"`, ""), "\r\n"); told != want {
 			t.Fatalf("%q: told %q, want %q", text.String(), told, want)
 		}
@@ -111,15 +113,15 @@ func TestNoResponseIsACommand(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 300 {
 		response := responses[random.IntN(len(responses))]
-		client := &stream{piece: func() int { return 1 + random.IntN(9) }}
+		client := &testgate.Client{Piece: func() int { return 1 + random.IntN(9) }}
 		const login, behind = "AUTHENTICATE \"PLAIN\" {8+}\r\nAGEAYQ==\r\n", "XCLIENT ADDR=192.0.2.9\r\n"
-		client.text = []byte("AUTHENTICATE \"LOGIN\"\r\n" + response + "\r\n" + login + behind)
-		back := &server{answer: loginServer()}
-		g := New(session(9))
-		if err := g.Open(back.greeting()); err != nil {
+		client.Text = []byte("AUTHENTICATE \"LOGIN\"\r\n" + response + "\r\n" + login + behind)
+		back := &testgate.Backend{Answer: loginServer()}
+		g := New(testgate.Session(9))
+		if err := g.Open(welcoming(back)); err != nil {
 			t.Fatal(err)
 		}
-		front := newFront(client)
+		front := client.Front()
 		if err := g.Settle(front, g.back); err != nil {
 			t.Fatalf("%q: %v", response, err)
 		}
@@ -127,11 +129,11 @@ func TestNoResponseIsACommand(t *testing.T) {
 		if passed == "" {
 			passed = `"*"` // cancelled, in step
 		}
-		if want := []string{`AUTHENTICATE "LOGIN"`, passed, `AUTHENTICATE "PLAIN" "AGEAYQ=="`}; !slices.Equal(back.heard, want) {
-			t.Fatalf("%q: the backend heard %q, want %q", response, back.heard, want)
+		if want := []string{`AUTHENTICATE "LOGIN"`, passed, `AUTHENTICATE "PLAIN" "AGEAYQ=="`}; !slices.Equal(back.Heard, want) {
+			t.Fatalf("%q: the backend heard %q, want %q", response, back.Heard, want)
 		}
 		_, left, err := front.Detach()
-		if rest := string(left) + string(client.text); err != nil || rest != behind {
+		if rest := string(left) + string(client.Text); err != nil || rest != behind {
 			t.Fatalf("for the relay: %q, %v", rest, err)
 		}
 	}
@@ -140,24 +142,24 @@ func TestNoResponseIsACommand(t *testing.T) {
 // The watch learns who logs in and how it ends, and what is refused in clear.
 func TestWatch(t *testing.T) {
 	token := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
-	s := session(9)
-	watch := s.Watch.(*witness)
+	s := testgate.Session(9)
+	watch := s.Watch.(*testgate.Watch)
 	g := New(s)
-	_ = g.Secure(newFront(&stream{piece: func() int { return 9 }, text: []byte("authenticate \"PLAIN\"\r\nNOOP\r\n")}))
-	if !slices.Equal(watch.refused, []string{"AUTHENTICATE"}) {
-		t.Errorf("refused %q", watch.refused)
+	_ = g.Secure((&testgate.Client{Piece: func() int { return 9 }, Text: []byte("authenticate \"PLAIN\"\r\nNOOP\r\n")}).Front())
+	if !slices.Equal(watch.InClear, []string{"AUTHENTICATE"}) {
+		t.Errorf("refused %q", watch.InClear)
 	}
-	back := &server{answer: loginServer()}
-	if err := g.Open(back.greeting()); err != nil {
+	back := &testgate.Backend{Answer: loginServer()}
+	if err := g.Open(welcoming(back)); err != nil {
 		t.Fatal(err)
 	}
-	client := &stream{piece: func() int { return 99 }, text: []byte(
+	client := &testgate.Client{Piece: func() int { return 99 }, Text: []byte(
 		"AUTHENTICATE \"LOGIN\" \"" + token("bob") + "\"\r\nAUTHENTICATE \"plain\" \"" + token("\x00alice\x00secret") + "\"\r\n")}
-	if err := g.Settle(newFront(client), g.back); err != nil {
+	if err := g.Settle(client.Front(), g.back); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"bob LOGIN no", "alice PLAIN yes"}; !slices.Equal(watch.logins, want) {
-		t.Errorf("logins %q, want %q", watch.logins, want)
+	if want := []string{"bob LOGIN no", "alice PLAIN yes"}; !slices.Equal(watch.Logins, want) {
+		t.Errorf("logins %q, want %q", watch.Logins, want)
 	}
 }
 
@@ -196,12 +198,18 @@ func TestRefuse(t *testing.T) {
 		"gone":             {Gate{}, gate.ClientGone, ""},
 		"no TLS":           {Gate{}, gate.HandshakeFailed, ""},
 	} {
-		client := &stream{piece: func() int { return 1 }}
+		client := &testgate.Client{Piece: func() int { return 1 }}
 		g := c.gate
-		g.s = session(5)
-		g.Refuse(newFront(client), c.why)
-		if got := client.told.String(); got != c.want {
+		g.s = testgate.Session(5)
+		g.Refuse(client.Front(), c.why)
+		if got := client.Told.String(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
+}
+
+// welcoming is a backend that has greeted.
+func welcoming(back *testgate.Backend) *wire.Conn {
+	back.Says.WriteString("\"SASL\" \"PLAIN LOGIN\"\r\n\"XCLIENT\"\r\nOK\r\n")
+	return testgate.Back(back)
 }

@@ -1,0 +1,46 @@
+package testgate
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// Client has said all it will say; it is read in pieces.
+type Client struct {
+	net.Conn
+	Text  []byte     // what it says
+	Piece func() int // how much of it comes next; at least one byte does
+	Told  bytes.Buffer
+}
+
+var errNoTLS = errors.New("no handshake here")
+
+// Front is what a gate has of the client, who can turn no TLS on.
+func (c *Client) Front() *wire.Conn {
+	front := wire.New(c, limits)
+	front.Handshake = func(net.Conn) (*tls.Conn, error) { return nil, errNoTLS }
+	return front
+}
+
+func (c *Client) Read(p []byte) (int, error) {
+	if len(c.Text) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p[:min(len(p), max(1, c.Piece()))], c.Text)
+	c.Text = c.Text[n:]
+	return n, nil
+}
+
+func (c *Client) Write(p []byte) (int, error) { return c.Told.Write(p) }
+
+// SetReadDeadline does nothing: what is in memory is there at once.
+func (*Client) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing either.
+func (*Client) SetWriteDeadline(time.Time) error { return nil }

@@ -1,0 +1,65 @@
+// Package testgate is all that stands around a gate, in memory and at once, for
+// tests and fuzzing: a client that has said what it will say, a backend that
+// answers each line, and a Watch that remembers.
+package testgate
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+var limits = wire.Limits{Line: 4 << 10, Wait: time.Second, Text: time.Second, Verdict: time.Second, Write: time.Second}
+
+// Back is what a gate has of a backend.
+func Back(backend net.Conn) *wire.Conn {
+	lenient := limits
+	lenient.Lenient = true
+	return wire.New(backend, lenient)
+}
+
+// Session is one that ends after as many wrong commands; its Watch is a *Watch.
+func Session(errors int) *gate.Session {
+	return &gate.Session{
+		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
+		Strong: func(*tls.ConnectionState) bool { return true },
+		Limits: gate.Limits{Token: 4 << 10, Literal: 4 << 10, Errors: errors},
+		Watch:  &Watch{},
+	}
+}
+
+// Watch is a gate.Watch that remembers.
+type Watch struct {
+	Full bool // admits nobody
+
+	InClear  []string // the commands that were refused for want of TLS
+	Admitted []string // the users that it was asked for
+	Logins   []string // user, mechanism and verdict
+}
+
+// Refused implements gate.Watch.
+func (w *Watch) Refused(command string) { w.InClear = append(w.InClear, command) }
+
+var errFull = errors.New("too many failures")
+
+// Admit implements gate.Watch.
+func (w *Watch) Admit(user string) error {
+	w.Admitted = append(w.Admitted, user)
+	if w.Full {
+		return errFull
+	}
+	return nil
+}
+
+// Login implements gate.Watch.
+func (w *Watch) Login(user, mechanism string, ok bool) {
+	verdict := " no"
+	if ok {
+		verdict = " yes"
+	}
+	w.Logins = append(w.Logins, user+" "+mechanism+verdict)
+}

@@ -1,0 +1,57 @@
+package testgate
+
+import (
+	"io"
+	"slices"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// A gate of two lines between the two sides: each hears the other.
+func TestBothSides(t *testing.T) {
+	client := &Client{Text: []byte("one\r\ntwo\r\n"), Piece: func() int { return 2 }}
+	backend := &Backend{Answer: func(line string) string { return "heard " + line + "\n" }}
+	front, back := client.Front(), Back(backend)
+	for {
+		line, err := front.ReadCommand()
+		if err != nil {
+			if gate.ReasonOf(gate.FromClient(err)) != gate.ClientGone {
+				t.Error(err)
+			}
+			break
+		}
+		back.Print(string(line), "\r\n")
+		_ = back.Flush()
+		answer, err := back.ReadLine()
+		if err != nil {
+			t.Fatal(err)
+		}
+		front.Print(string(answer), "\r\n")
+	}
+	_ = front.Flush()
+	if told := client.Told.String(); told != "heard one\r\nheard two\r\n" || !slices.Equal(backend.Heard, []string{"one", "two"}) {
+		t.Errorf("the client was told %q, the backend heard %q", told, backend.Heard)
+	}
+	if _, err := backend.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("it has more to say: %v", err)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	s := Session(3)
+	w := s.Watch.(*Watch)
+	s.Watch.Refused("AUTH")
+	if err := s.Watch.Admit("alice"); err != nil {
+		t.Error(err)
+	}
+	s.Watch.Login("alice", "PLAIN", true)
+	s.Watch.Login("bob", "LOGIN", false)
+	w.Full = true
+	if err := s.Watch.Admit("carol"); err == nil {
+		t.Error("there is room")
+	}
+	if !slices.Equal(w.InClear, []string{"AUTH"}) || !slices.Equal(w.Admitted, []string{"alice", "carol"}) || !slices.Equal(w.Logins, []string{"alice PLAIN yes", "bob LOGIN no"}) {
+		t.Errorf("%+v", w)
+	}
+}
