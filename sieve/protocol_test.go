@@ -1,12 +1,10 @@
 package sieve
 
 import (
-	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -16,28 +14,8 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// The options of the dialogs: "weak" TLS, "hide" a mechanism, "full" admits
-// nobody, "errors" sets their limit, "token" that of SASL.
 func TestDialogs(t *testing.T) {
-	dialog.Run(t, "testdata/*.dialog", func(options map[string]string, s *gate.Session) dialog.Gate {
-		if _, weak := options["weak"]; weak {
-			s.Strong = func(*tls.ConnectionState) bool { return false }
-		}
-		if hide, ok := options["hide"]; ok {
-			s.Mechanisms.Hidden = strings.Fields(hide)
-		}
-		if _, full := options["full"]; full {
-			s.Watch = &testgate.Watch{Full: true}
-		}
-		if n, err := strconv.Atoi(options["errors"]); err == nil {
-			s.Limits.Errors = n
-		}
-		if n, err := strconv.Atoi(options["token"]); err == nil {
-			s.Limits.Token = n
-		}
-		s.Handover = map[string]gate.Handover{"xclient": gate.XCLIENT, "proxy": gate.PROXYHeader}[options["handover"]]
-		return New(s)
-	})
+	dialog.Run(t, "testdata/*.dialog", func(_ map[string]string, s *gate.Session) dialog.Gate { return New(s) })
 }
 
 func TestRewrite(t *testing.T) {

@@ -27,7 +27,6 @@ func TestDialogs(t *testing.T) {
 		o.TLSDomains = strings.Fields(options["tls-domains"])
 		s.Spool = func() (gate.Spool, error) { return os.CreateTemp(t.TempDir(), "") }
 		s.Limits.Message = 1 << 20
-		s.Handover = map[string]gate.Handover{"xclient": gate.XCLIENT, "xforward": gate.XFORWARD, "proxy": gate.PROXYHeader}[options["handover"]]
 		if client := options["client"]; client != "" {
 			s.Client = netip.MustParseAddrPort(client)
 		}

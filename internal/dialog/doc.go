@@ -22,7 +22,10 @@
 //	B! TLS                 the backend's handshake succeeds
 //	B! next                from here on the backend is the one dialled next
 //
-// Some options are not for the function: "backend starttls" has the gate turn
+// Some options are not for the function. "weak" TLS is good for no password,
+// "hide" takes mechanisms away, "full" admits nobody; "errors", "literal" and
+// "token" set their limits, and "handover" says how the backend is told who the
+// client is. "backend starttls" has the gate turn
 // TLS on towards the backend, "home NAME" gives that user another backend,
 // "nowhere NAME" gives one none, "backend_login MEANS" is gate.Means, and
 // "taken N" is how many messages the gate tells of as accepted.

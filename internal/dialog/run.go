@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -17,7 +16,6 @@ import (
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/internal/testnet"
 	"github.com/letterlock/letterlock/internal/wire"
-	"github.com/letterlock/letterlock/tlspolicy"
 )
 
 // Gate is the gate under test; see proxy.Gate.
@@ -67,19 +65,7 @@ type runner struct {
 }
 
 func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
-	s := &gate.Session{
-		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
-		Client: netip.MustParseAddrPort("192.0.2.1:4321"), Local: netip.MustParseAddrPort("192.0.2.25:25"),
-		Date:   func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" },
-		Limits: gate.Limits{Token: 32 << 10, Literal: 64 << 10, Errors: 5},
-		Watch:  silent{},
-		Taken:  func() { r.taken++ },
-	}
-	policy, err := tlspolicy.Named("strict")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	s.Strong = policy.Strong
+	s := r.facts()
 	var g Gate
 	r.routed(s, func(back *wire.Conn) error { return g.Open(back) })
 	g = make(r.script.options, s)

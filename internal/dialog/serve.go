@@ -164,10 +164,3 @@ func ended(r *bufio.Reader) error {
 	}
 	return nil
 }
-
-// silent is a Watch that lets everybody in.
-type silent struct{}
-
-func (silent) Refused(string)             {}
-func (silent) Admit(string) error         { return nil }
-func (silent) Login(string, string, bool) {}

@@ -1,0 +1,69 @@
+package dialog
+
+import (
+	"crypto/tls"
+	"errors"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// handovers are the values of the option.
+var handovers = map[string]gate.Handover{
+	"xclient": gate.XCLIENT, "xforward": gate.XFORWARD, "imap-id": gate.IMAPID, "proxy": gate.PROXYHeader,
+}
+
+// facts are what the gate knows of its session, as the options have them.
+func (r *runner) facts() *gate.Session {
+	options := r.script.options
+	handover, known := handovers[options["handover"]]
+	if !known && options["handover"] != "" {
+		r.t.Fatalf("there is no handover %s", options["handover"])
+	}
+	s := &gate.Session{
+		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
+		Client: netip.MustParseAddrPort("192.0.2.1:4321"), Local: netip.MustParseAddrPort("192.0.2.25:25"),
+		Handover:   handover,
+		Date:       func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" },
+		Mechanisms: gate.Mechanisms{Hidden: strings.Fields(options["hide"])},
+		Limits:     gate.Limits{Token: 32 << 10, Literal: 64 << 10, Errors: 5},
+		Taken:      func() { r.taken++ },
+	}
+	_, full := options["full"]
+	s.Watch = silent{full}
+	policy, err := tlspolicy.Named("strict")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	s.Strong = policy.Strong
+	if _, weak := options["weak"]; weak {
+		s.Strong = func(*tls.ConnectionState) bool { return false }
+	}
+	for option, limit := range map[string]*int{"errors": &s.Limits.Errors, "literal": &s.Limits.Literal, "token": &s.Limits.Token} {
+		if text := options[option]; text != "" {
+			if *limit, err = strconv.Atoi(text); err != nil {
+				r.t.Fatalf("option %s: %v", option, err)
+			}
+		}
+	}
+	return s
+}
+
+// silent is a Watch that remembers nothing, and lets everybody in unless it is
+// full.
+type silent struct{ full bool }
+
+var errFull = errors.New("too many failures")
+
+func (silent) Refused(string)             {}
+func (silent) Login(string, string, bool) {}
+
+func (w silent) Admit(string) error {
+	if w.full {
+		return errFull
+	}
+	return nil
+}
