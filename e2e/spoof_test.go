@@ -11,6 +11,23 @@ import (
 // have.
 const forged = "192.0.2.66"
 
+// spoofs are what is said to each service; the answers are those of a server
+// that knows nothing of it.
+var spoofs = map[string][]string{
+	"smtp": mailSpoofs, "submissions": mailSpoofs,
+	"imaps": {
+		`a ID ("x-originating-ip" "` + forged + `" "x-originating-port" "1")`, `b ID ("name" "e2e" "X-Originating-IP" "` + forged + `")`,
+		`c ID ("x-connected-ip" "` + forged + `" "x-session-id" "spoofed" "x-forward-user" "spoofed")`, "d XCLIENT ADDR=" + forged,
+	},
+	"pop3s": {"XCLIENT ADDR=" + forged + " PORT=1", "xclient ADDR=" + forged, "XCLIENT SESSION=spoofed"},
+	"sieve": {"XCLIENT ADDR=" + forged + " PORT=1", `XCLIENT "ADDR=` + forged + `"`},
+}
+
+var mailSpoofs = []string{
+	"XCLIENT ADDR=" + forged + " PORT=1 NAME=spoofed.example", "XFORWARD ADDR=" + forged + " NAME=spoofed.example SOURCE=LOCAL",
+	"xclient\tADDR=" + forged, "EHLO x", "XCLIENT LOGIN=postmaster", "RSET", "XFORWARD IDENT=" + forged,
+}
+
 // A client that says who it is, in the words that servers believe of their
 // proxies, is not believed: before TLS, behind it, and behind the login.
 func TestSpoofing(t *testing.T) {
@@ -23,37 +40,14 @@ func TestSpoofing(t *testing.T) {
 		handover("imaps", p.IMAP, "imap-id"), handover("pop3s", p.POP3, "pop3-xclient"), handover("sieve", p.Sieve, "xclient"))
 	who := account{"spoofer", world.BelieverPassword}
 
-	// What is said; the answers are those of a server that knows nothing of it.
-	said := map[string][]string{
-		"smtp": {
-			"XCLIENT ADDR=" + forged + " PORT=1 NAME=spoofed.example", "XFORWARD ADDR=" + forged + " NAME=spoofed.example SOURCE=LOCAL",
-			"xclient\tADDR=" + forged, "EHLO x", "XCLIENT LOGIN=postmaster", "RSET", "XFORWARD IDENT=" + forged,
-		},
-		"imaps": {
-			`a ID ("x-originating-ip" "` + forged + `" "x-originating-port" "1")`, `b ID ("name" "e2e" "X-Originating-IP" "` + forged + `")`,
-			`c ID ("x-connected-ip" "` + forged + `" "x-session-id" "spoofed" "x-forward-user" "spoofed")`, "d XCLIENT ADDR=" + forged,
-		},
-		"pop3s": {"XCLIENT ADDR=" + forged + " PORT=1", "xclient ADDR=" + forged, "XCLIENT SESSION=spoofed"},
-		"sieve": {"XCLIENT ADDR=" + forged + " PORT=1", `XCLIENT "ADDR=` + forged + `"`},
-	}
-	said["submissions"] = said["smtp"]
-	for service, lines := range said {
+	for service, lines := range spoofs {
 		t.Run(service, func(t *testing.T) {
-			mark := b.Dovecot.Log.Mark()
-			c, _ := dialFrom(t, stranger, l.Address(service))
 			if service == "smtp" {
-				mark = b.Postfix.Log.Mark()
-				c.reply("220")
-				c.command("250", "EHLO x")
-				c.spoof(service, lines)
-				c.command("220", "STARTTLS")
-				c.startTLS()
-				c.command("250", "EHLO x")
-				c.spoof(service, lines)
-				c.sendLetter(fromStranger)
-				awaitIn(t, b.Postfix, mark, "client=unknown["+stranger+"]")
+				spoofMail(t, b, l, lines)
 				return
 			}
+			mark := b.Dovecot.Log.Mark()
+			c, _ := dialFrom(t, stranger, l.Address(service))
 			// Before the login: another connection, for the words change nothing.
 			greeted := map[string]string{"submissions": "220", "imaps": "* OK", "pop3s": "+OK", "sieve": "OK"}[service]
 			if service != "sieve" {
@@ -83,6 +77,18 @@ func TestSpoofing(t *testing.T) {
 			}
 		}
 	}
+}
+
+// spoofMail is a letter of a stranger who spoofs before TLS and within.
+func spoofMail(t *testing.T, b *world.Believers, l *world.Letterlock, lines []string) {
+	mark := b.Postfix.Log.Mark()
+	c, _ := dialFrom(t, stranger, l.Address("smtp"))
+	c.introduce()
+	c.spoof("smtp", lines)
+	c.secure()
+	c.spoof("smtp", lines)
+	c.sendLetter(fromStranger)
+	awaitIn(t, b.Postfix, mark, "client=unknown["+stranger+"]")
 }
 
 // spoof says lines and hears an answer to each.

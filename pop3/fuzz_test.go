@@ -117,15 +117,7 @@ func FuzzBackend(f *testing.F) {
 		f.Add(strings.ReplaceAll(said, "\r\n", "|"))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		replies := strings.Split(text, "|")
-		back := &testgate.Backend{}
-		back.Answer = func(string) (reply string) {
-			if len(replies) > 0 {
-				reply, replies = replies[0]+"\r\n", replies[1:]
-			}
-			return reply
-		}
-		back.Says.WriteString(back.Answer(""))
+		back := testgate.Scripted(text)
 		client := &testgate.Client{Text: []byte("USER a\r\nPASS b\r\nAUTH LOGIN\r\nYQ==\r\nYQ==\r\n"), Piece: func() int { return 7 }}
 		g := New(testgate.Session(9))
 		g.implicit = true

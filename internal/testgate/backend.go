@@ -17,6 +17,20 @@ type Backend struct {
 	partial string
 }
 
+// Scripted greets with what stands before the first bar of a script, and says
+// what stands before the next one to each line that it hears.
+func Scripted(script string) *Backend {
+	replies := strings.Split(script, "|")
+	b := &Backend{Answer: func(string) (reply string) {
+		if len(replies) > 0 {
+			reply, replies = replies[0]+"\r\n", replies[1:]
+		}
+		return reply
+	}}
+	b.Says.WriteString(b.Answer(""))
+	return b
+}
+
 func (b *Backend) Write(p []byte) (int, error) {
 	b.partial += string(p)
 	for {

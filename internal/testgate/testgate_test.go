@@ -38,6 +38,16 @@ func TestBothSides(t *testing.T) {
 	}
 }
 
+func TestScripted(t *testing.T) {
+	b := Scripted("hello|one\r\nand more|two")
+	if _, err := b.Write([]byte("a\r\nb\r\nc\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Says.String(); got != "hello\r\none\r\nand more\r\ntwo\r\n" {
+		t.Errorf("it says %q", got)
+	}
+}
+
 func TestWatch(t *testing.T) {
 	s := Session(3)
 	w := s.Watch.(*Watch)
