@@ -111,7 +111,7 @@ func (a *account) must(ok bool, format string, args ...any) {
 }
 
 // own are the commands to which the gate may say yes by itself.
-var own = []string{"EHLO", "HELO", "NOOP", "RSET", "HELP", "QUIT", "STARTTLS"}
+var own = []string{"EHLO", "HELO", "NOOP", "RSET", "HELP", "QUIT", "STARTTLS", "BDAT"}
 
 func (a *account) command(line string, r told) {
 	verb, args, _ := strings.Cut(line, " ")

@@ -51,6 +51,7 @@ func (a *account) chunk(args string, r told) {
 	did := reading{verb: "BDAT", code: r.code, reply: r.number}
 	if r.code/100 == 2 {
 		did.text, did.args = a.chunks.add(text, last), strings.ToUpper(m[2])
+		a.must(r.number > 0 || did.text == "" && !last, "a chunk is answered with the gate's own %+v", r)
 		a.must(!a.rejects || strings.HasPrefix(a.chunks.raw, a.chunks.arrived), "%q is answered %+v", a.chunks.raw, r)
 	}
 	if last || r.code/100 != 2 {

@@ -72,8 +72,12 @@ func (g *Gate) chunk(p *pieces, size int64) error {
 	if p.last || p.no != "" {
 		g.over()
 	}
-	if p.no != "" {
+	switch {
+	case p.no != "":
 		return g.discard(p.no)
+	case p.held:
+		g.answer("250 2.0.0 OK")
+		return nil
 	}
 	return g.verdict(p.sunk, p.last)
 }

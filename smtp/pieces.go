@@ -13,6 +13,7 @@ type pieces struct {
 	header string // due in front of the next piece
 	last   bool   // the client's chunk is the last of its message
 	no     string // the answer to that chunk, if a piece of it may not pass; empty: it is the backend's to the last piece
+	held   bool   // nothing of its text can go on before the next chunk
 	sunk   error  // the backend does not hear any more
 }
 
@@ -45,8 +46,8 @@ func (p *pieces) piece(part []byte, whole bool) error {
 	case ahead.Irregular && g.o.RejectBareNewline:
 		p.no = bareNewline
 		return nil
-	case size == 0 && !whole:
-		*g.chunks = ahead
+	case size == 0 && len(part) > 0 && end == "": // Postfix takes no empty chunk but the last
+		*g.chunks, p.held = ahead, whole
 		return nil
 	}
 	if err := g.inStep(); err != nil {

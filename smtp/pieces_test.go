@@ -78,8 +78,12 @@ func (t *taker) obey(line string) {
 	case isChunk:
 		size, t.last = strings.CutSuffix(size, " LAST")
 		t.left, _ = strconv.Atoi(size)
-		if t.left == 0 {
+		switch {
+		case t.left > 0:
+		case t.last:
 			t.took(0)
+		default:
+			t.say("551 5.7.1 Null BDAT request\r\n") // as Postfix does
 		}
 	case strings.HasPrefix(line, "EHLO"):
 		t.say(t.offers)
@@ -105,9 +109,9 @@ func TestChunksArriveMended(t *testing.T) {
 			text, sent := babble(random)+strings.Repeat(babble(random), random.IntN(40)), 0
 			said.WriteString(transaction)
 			for last := false; !last; {
-				n := min(len(text)-sent, random.IntN(1+random.IntN(1+len(text))))
+				n := min(len(text)-sent, 1+random.IntN(1+random.IntN(1+len(text))))
 				end := ""
-				if last = random.IntN(4) == 0; last {
+				if last = n == 0 || random.IntN(4) == 0; last {
 					n, end = len(text)-sent, " LAST"
 				}
 				fmt.Fprintf(&said, "BDAT %d%s\r\n%s", n, end, text[sent:sent+n])

@@ -253,8 +253,11 @@ func (r *reference) octets() bool {
 		r.blame("a chunk with bare CR, LF or NUL: %q", this.text)
 	}
 	code := []int{250, 250, 250, 451, 554}[r.random.IntN(5)]
-	if !r.rcpt {
+	switch {
+	case !r.rcpt:
 		code = 503
+	case this.args == "0":
+		code = 551 // as Postfix does
 	}
 	if r.chunked = true; code != 250 || strings.HasSuffix(this.args, "LAST") {
 		r.forget()
