@@ -1,18 +1,22 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
+	"os"
 	"sync"
 	"syscall"
+	"time"
 )
 
-// lot is where silent directions wait: one epoll instance and one goroutine
-// for all of them. A direction costs its descriptor here, and no buffer and no
-// stack.
+// lot is where silent directions wait: one epoll instance, itself watched by
+// the runtime's poller, and one goroutine for all of them. A direction costs
+// its descriptor here, and no buffer and no stack.
 type lot struct {
-	epoll int
-	wakes [2]int // a pipe; closing its second end ends the lot
-	ended chan struct{}
+	epoll  int
+	file   *os.File // the same, for the runtime
+	events syscall.RawConn
+	ended  chan struct{}
 
 	mu    sync.Mutex
 	pipes []*pipe // by descriptor
@@ -20,8 +24,7 @@ type lot struct {
 
 // spot is what a direction has to remember of the lot.
 type spot struct {
-	fd   int32
-	held bool // it is known to epoll
+	behind int32 // its descriptor and one; 0: epoll does not know it
 }
 
 func newLot() (*lot, error) {
@@ -30,13 +33,16 @@ func newLot() (*lot, error) {
 		return nil, err
 	}
 	l := &lot{epoll: epoll, ended: make(chan struct{})}
-	if err := syscall.Pipe2(l.wakes[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
-		_ = syscall.Close(epoll)
-		return nil, err
+	err = syscall.SetNonblock(epoll, true) // what the runtime's poller takes
+	l.file = os.NewFile(uintptr(epoll), "epoll")
+	if err == nil {
+		err = l.file.SetReadDeadline(time.Time{}) // fails if it has not taken it
 	}
-	event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(l.wakes[0])}
-	if err := syscall.EpollCtl(epoll, syscall.EPOLL_CTL_ADD, l.wakes[0], &event); err != nil {
-		l.closeAll()
+	if err == nil {
+		l.events, err = l.file.SyscallConn()
+	}
+	if err != nil {
+		_ = l.file.Close()
 		return nil, err
 	}
 	go l.watch()
@@ -62,9 +68,8 @@ func (l *lot) park(p *pipe) bool {
 
 func (l *lot) arm(p *pipe, fd int) bool {
 	how := syscall.EPOLL_CTL_MOD
-	if !p.spot.held {
+	if p.spot.behind == 0 {
 		how = syscall.EPOLL_CTL_ADD
-		p.spot.fd = int32(fd)
 		l.mu.Lock()
 		for fd >= len(l.pipes) {
 			l.pipes = append(l.pipes, make([]*pipe, 1+len(l.pipes))...)
@@ -73,8 +78,11 @@ func (l *lot) arm(p *pipe, fd int) bool {
 		l.mu.Unlock()
 	}
 	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | oneShot, Fd: int32(fd)}
-	p.spot.held = syscall.EpollCtl(l.epoll, how, fd, &event) == nil
-	return p.spot.held
+	if syscall.EpollCtl(l.epoll, how, fd, &event) != nil {
+		return false
+	}
+	p.spot.behind = int32(fd) + 1
+	return true
 }
 
 // oneShot is EPOLLONESHOT, which package syscall has with the wrong sign.
@@ -84,8 +92,8 @@ const oneShot = 1 << 30
 func (l *lot) leave(p *pipe) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p.spot.held && l.pipes[p.spot.fd] == p {
-		l.pipes[p.spot.fd] = nil
+	if fd := p.spot.behind - 1; fd >= 0 && l.pipes[fd] == p {
+		l.pipes[fd] = nil
 	}
 }
 
@@ -94,19 +102,26 @@ func (l *lot) watch() {
 	defer close(l.ended)
 	events := make([]syscall.EpollEvent, 128)
 	for {
-		n, err := syscall.EpollWait(l.epoll, events, -1)
+		n, err := l.wait(events)
 		if err != nil && !errors.Is(err, syscall.EINTR) {
 			return
 		}
 		for _, event := range events[:max(n, 0)] {
-			if int(event.Fd) == l.wakes[0] {
-				return
-			}
 			if p := l.at(int(event.Fd)); p != nil {
 				p.unpark()
 			}
 		}
 	}
+}
+
+// wait returns the next events. The runtime tells of new ones only, so that it
+// is asked when there are none.
+func (l *lot) wait(events []syscall.EpollEvent) (n int, err error) {
+	closed := l.events.Read(func(epoll uintptr) (done bool) {
+		n, err = syscall.EpollWait(int(epoll), events, 0)
+		return n != 0
+	})
+	return n, cmp.Or(closed, err)
 }
 
 func (l *lot) at(fd int) *pipe {
@@ -117,16 +132,6 @@ func (l *lot) at(fd int) *pipe {
 
 // close ends the lot; nothing may be parked any more.
 func (l *lot) close() {
-	_ = syscall.Close(l.wakes[1])
+	_ = l.file.Close()
 	<-l.ended
-	l.wakes[1] = -1
-	l.closeAll()
-}
-
-func (l *lot) closeAll() {
-	for _, fd := range []int{l.epoll, l.wakes[0], l.wakes[1]} {
-		if fd >= 0 {
-			_ = syscall.Close(fd)
-		}
-	}
 }
