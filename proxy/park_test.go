@@ -49,6 +49,21 @@ func TestSilentSessionsCostNoGoroutine(t *testing.T) {
 	}
 }
 
+// Whatever a session is called for after a long time goes through, be it in one
+// buffer or in many.
+func TestSeldomCalledSessionsLoseNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, size := range []int{1, 2 << 10, 3 << 10, 40 << 10, 300 << 10} {
+		clients := []client{w.loggedIn(), w.secured()} // not called yet
+		testwait.Until(t, "not parked", func() bool { return relays() == 0 })
+		for _, c := range clients {
+			line := strings.Repeat("x", size)
+			go func() { _, _ = io.WriteString(c.Conn, line+"\r\n") }()
+			c.hear(line)
+		}
+	}
+}
+
 func TestParkedSessionsEnd(t *testing.T) {
 	parked := func(t *testing.T, change func(*setup)) (*world, client) {
 		w := newWorld(t, change)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"math"
 	"net"
 	"os"
 	"sync/atomic"
@@ -19,19 +20,30 @@ type pipe struct {
 	sink     *wire.Records // nil where there is no TLS
 	oversee  func([]byte)
 	count    atomic.Int64 // bytes moved
-	readBy   int64        // the deadlines that are set, in Unix nanoseconds
+	readBy   int64        // the deadlines that are set, in Unix nanoseconds; see never
 	writeBy  int64
-	spot     spot // its place in the parking lot
-	parked   bool // guarded by the relay's mutex
-	settled  bool // it has been parked before
-	bulk     bool // reads have been filling their buffers
-	midLine  bool // the last byte was not the end of a line
+	spot     spot   // its place in the parking lot
+	woken    uint32 // when it was last called out of there, in Unix milliseconds
+	parked   bool   // guarded by the relay's mutex
+	settled  bool   // it has been parked before
+	bulk     bool   // reads have been filling their buffers
+	sparse   bool   // it is called seldom: whatever comes is moved, and that is all
+	midLine  bool   // the last byte was not the end of a line
 }
 
 const (
 	// parkAfter is the silence after which a direction gives up its buffer and
 	// its goroutine. A session in use never waits that long within a command.
 	parkAfter = 250 * time.Millisecond
+
+	// seldom is the time between two calls out of the parking lot, in milliseconds,
+	// from which on a direction does not wait for more: it moves what it was
+	// called for and is parked again. Keepalives come like that, all day, in
+	// thousands of sessions, and the wait would cost more than they do.
+	seldom = 1000
+
+	// never is a deadline that is not set.
+	never = math.MaxInt64
 
 	// quiet is the silence after which a backend that should hear no more is
 	// taken to be between two replies.
@@ -71,20 +83,30 @@ func (p *pipe) flow() {
 	for {
 		moved, err := p.step()
 		switch {
-		case moved && err == nil:
+		case moved && err == nil && !p.sparse:
 			continue
+		case moved && err == nil:
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			p.relay.ended(p, p.reason(err))
 			return
-		}
-		if over, err := p.idle(); over {
-			p.relay.ended(p, err)
-			return
+		default:
+			if over, err := p.idle(); over {
+				p.relay.ended(p, err)
+				return
+			}
 		}
 		if p.park() {
 			return
 		}
 	}
+}
+
+// resume is the flow of a direction that was parked.
+func (p *pipe) resume() {
+	now := uint32(time.Now().UnixMilli()) // going round once in 49 days does no harm
+	p.sparse = now-p.woken >= seldom
+	p.woken = now
+	p.flow()
 }
 
 // errReading marks the end of from, of whatever kind; errors of writing have
@@ -115,12 +137,7 @@ func (p *pipe) step() (moved bool, err error) {
 }
 
 func (p *pipe) move(buffer []byte) (moved bool, err error) {
-	var n int
-	if p.bulk && p.source != nil {
-		n, err = p.source.ReadAll(p.from, buffer)
-	} else {
-		n, err = p.from.Read(buffer)
-	}
+	n, err := p.read(buffer)
 	if n == 0 {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return false, err
@@ -131,7 +148,22 @@ func (p *pipe) move(buffer []byte) (moved bool, err error) {
 		return false, errReading
 	}
 	p.bulk = n >= len(wire.SmallBuffer{})
+	p.sparse = p.sparse && !p.bulk
 	return true, p.write(buffer[:n])
+}
+
+// read waits for some bytes. Before a direction is parked nothing may stay in
+// crypto/tls, where epoll would not see it: a deadline has shown that there is
+// nothing, or all is taken.
+func (p *pipe) read(buffer []byte) (int, error) {
+	switch {
+	case p.source == nil:
+	case p.sparse:
+		return p.source.ReadReady(p.from, buffer)
+	case p.bulk:
+		return p.source.ReadAll(p.from, buffer)
+	}
+	return p.from.Read(buffer)
 }
 
 // write sends all of b, within the time that a peer has for taking it.
@@ -173,10 +205,20 @@ func renewed(set int64, now time.Time, wait time.Duration) (by time.Time, late b
 	return now.Add(wait), left < wait/2 || left > wait
 }
 
-// armRead sees that a read ends soon after parkAfter.
+// armRead sees that a read ends soon after parkAfter. For one that is called
+// seldom there is something to read, and no deadline is needed.
 func (p *pipe) armRead() {
+	if p.sparse && p.readBy != never {
+		p.readBy = never
+		_ = p.socket().SetReadDeadline(time.Time{})
+	}
+	ending, hurry := p.relay.told()
+	p.sparse = p.sparse && !ending && !hurry
 	wait := parkAfter
-	if ending, hurry := p.relay.told(); ending || hurry {
+	switch {
+	case p.sparse:
+		return
+	case ending || hurry:
 		wait = quiet
 	}
 	if by, late := renewed(p.readBy, time.Now(), wait); late {
@@ -227,7 +269,7 @@ func (p *pipe) unpark() bool {
 	p.parked = false
 	p.relay.mu.Unlock()
 	if was {
-		p.relay.ses.server.crew.do(p.flow)
+		p.relay.ses.server.crew.do(p.resume)
 	}
 	return was
 }

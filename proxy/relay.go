@@ -28,7 +28,8 @@ type relay struct {
 	err     error      // why, by whoever saw it first
 }
 
-// startRelay relays the session and returns; the session ends by itself.
+// startRelay relays the session until its way down is parked or has ended. The
+// session ends by itself.
 func (ses *session) startRelay() error {
 	client, fromClient, err := ses.front.Detach()
 	if err != nil {
@@ -49,7 +50,7 @@ func (ses *session) startRelay() error {
 	r.moved(time.Now())
 	ses.announce(r)
 	ses.server.crew.do(func() { r.up.start(fromClient) })
-	ses.server.crew.do(func() { r.down.start(fromBackend) })
+	r.down.start(fromBackend)
 	return nil
 }
 

@@ -23,6 +23,7 @@ type Records struct {
 	passed bool // the ClientHello is through
 	greedy bool // read ahead
 	noWait bool // fail rather than wait
+	once   bool // do so behind the next read of the socket
 
 	// A reader that answers a key update writes too, at any moment.
 	mu      sync.Mutex
@@ -65,6 +66,7 @@ func (r *Records) Read(p []byte) (int, error) {
 	case r.noWait:
 		return 0, os.ErrDeadlineExceeded // crypto/tls can go on after it
 	case !r.greedy:
+		r.noWait = r.once
 		return r.Conn.Read(p)
 	default:
 		r.large = TakeLarge()
@@ -106,6 +108,21 @@ func (r *Records) ReadAll(session net.Conn, p []byte) (int, error) {
 	r.greedy = len(p) >= Bulk
 	n, err := session.Read(p)
 	r.greedy = false
+	return r.readOn(session, p, n, err)
+}
+
+// ReadReady is ReadAll for a small p and a socket that has something to read:
+// it is read once. Half a record is no reason to wait for the other half, but
+// fails with os.ErrDeadlineExceeded.
+func (r *Records) ReadReady(session net.Conn, p []byte) (int, error) {
+	r.once = true
+	n, err := session.Read(p)
+	r.once, r.noWait = false, false
+	return r.readOn(session, p, n, err)
+}
+
+// readOn takes what is there behind the n bytes that were read.
+func (r *Records) readOn(session net.Conn, p []byte, n int, err error) (int, error) {
 	for err == nil && n > 0 && r.mayHold(n, len(p)-n) {
 		var more int
 		r.noWait = true

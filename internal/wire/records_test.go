@@ -30,6 +30,22 @@ func (c *counted) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+// halved keeps the second half of what is written, if told to.
+type halved struct {
+	net.Conn
+	on   bool
+	rest []byte
+}
+
+func (h *halved) Write(p []byte) (int, error) {
+	if !h.on {
+		return h.Conn.Write(p)
+	}
+	h.rest = bytes.Clone(p[len(p)/2:])
+	_, err := h.Conn.Write(p[:len(p)/2])
+	return len(p), err
+}
+
 // secure returns both ends of a TLS session, the server's on Records.
 func secure(t *testing.T) (*tls.Conn, *Records, *counted, *tls.Conn) {
 	t.Helper()
@@ -38,7 +54,7 @@ func secure(t *testing.T) (*tls.Conn, *Records, *counted, *tls.Conn) {
 	records := NewRecords(below)
 	ca := testca.New(t)
 	server := tls.Server(records, &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, "mail.example.com")}, DynamicRecordSizingDisabled: true})
-	client := tls.Client(peer, &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com"})
+	client := tls.Client(&halved{Conn: peer}, &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com"})
 	go func() { _ = client.Handshake() }()
 	if err := server.Handshake(); err != nil {
 		t.Fatal(err)
@@ -121,6 +137,26 @@ func TestSmallRecordsAreReadTogether(t *testing.T) {
 	}
 	if calls := below.reads - before; calls > 1 {
 		t.Errorf("%d system calls", calls)
+	}
+}
+
+// Where there is half a record it is not waited for the other half.
+func TestHalfARecordIsNoReasonToWait(t *testing.T) {
+	server, records, _, client := secure(t)
+	below := client.NetConn().(*halved)
+	below.on = true
+	if _, err := client.Write([]byte("a line\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	buffer := make([]byte, smallBuffer)
+	if n, err := records.ReadReady(server, buffer); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("%q, %v", buffer[:n], err)
+	}
+	if _, err := below.Conn.Write(below.rest); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := records.ReadReady(server, buffer); string(buffer[:n]) != "a line\r\n" || err != nil {
+		t.Fatalf("%q, %v", buffer[:n], err)
 	}
 }
 
