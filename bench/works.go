@@ -197,6 +197,7 @@ func latencies() []work {
 	}
 	return []work{
 		of("IMAP NOOP", "imaps", load.Job{Protocol: "imap", Kind: load.NoOp, Count: 5000, Sessions: 64, Rate: 1000}),
+		of("IMAP NOOP in quiet sessions", "imaps", load.Job{Protocol: "imap", Kind: load.NoOp, Count: 8000, Sessions: 2000, Rate: 1000}),
 		of("IMAP session", "imaps", load.Job{Protocol: "imap", Kind: load.Session, Count: 600, Sessions: 32, Rate: 100}),
 		of("SMTP message of 2 KiB", "submissions", load.Job{
 			Protocol: "smtp", Kind: load.Message, Count: 1500, Sessions: 32, Rate: 300, Size: 2 << 10, Pipelining: true,
