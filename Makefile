@@ -7,6 +7,9 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.8.0
 FUZZTIME    = 4s
 
+# The parts of test measure, and kill, what they have started: one at a time.
+.NOTPARALLEL:
+
 .PHONY: build test servers lint vulncheck unit e2e fuzz mutants bench demo
 
 build:
