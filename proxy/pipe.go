@@ -49,6 +49,10 @@ const (
 	// taken to be between two replies.
 	quiet = 200 * time.Millisecond
 
+	// parting is the silence of a client after which a backend that has closed
+	// its half has heard all. A client that has seen its end closes too.
+	parting = time.Second
+
 	// stuck is the silence after which it is not waited for the end of a line
 	// any more: COMPRESS has none (RFC 4978), and no goodbye fits in there.
 	stuck = 3 * time.Second
@@ -233,7 +237,7 @@ func (p *pipe) idle() (over bool, err error) {
 	ending, hurry := p.relay.told()
 	switch {
 	case ending:
-		return true, nil
+		return !p.relay.outlasts(time.Now()), nil
 	case hurry && p == &p.relay.down && !p.midLine && p.relay.silence(time.Now()) >= quiet:
 		return true, gate.Because(gate.Shutdown, nil)
 	case hurry && p == &p.relay.down && p.relay.silence(time.Now()) >= stuck:

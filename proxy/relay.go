@@ -23,6 +23,7 @@ type relay struct {
 	mu      sync.Mutex // guards what follows, and the parking of the pipes
 	running int        // directions that have not ended
 	ending  bool       // both should
+	halved  bool       // the backend has closed its half; the way up ends when it falls silent
 	hurry   bool       // a goodbye is wanted as soon as it fits in
 	mute    bool       // no goodbye fits in
 	err     error      // why, by whoever saw it first
@@ -60,26 +61,29 @@ func (r *relay) silence(now time.Time) time.Duration {
 	return now.Sub(time.Unix(0, r.last.Load()))
 }
 
-// ended is the end of a direction. The way down is the session: what the
-// backend has said is all that there is to say. A client that closes its half
-// may still hear the rest.
+// ended is the end of a direction. Who closes its half may still hear the rest:
+// a client for as long as it is patient, for its backend may have much to say;
+// a backend as long as the client goes on, for most have closed both halves.
 func (r *relay) ended(p *pipe, err error) {
+	down := p == &r.down
+	closed := err == nil || down && gate.ReasonOf(err) == gate.Done
 	r.mu.Lock()
 	if r.err == nil {
 		r.err = err
 	}
-	last := false
-	if r.running--; r.running == 0 {
-		last = true
-	}
+	r.running--
+	last := r.running == 0
+	r.halved = down && closed
 	r.mu.Unlock()
-	switch {
-	case last:
+	if last {
 		r.ses.finish(r.err)
-	case p == &r.down || err != nil:
-		r.end(nil)
-	default:
+		return
+	}
+	if closed {
 		closeWrite(p.to)
+	}
+	if down || !closed {
+		r.end(nil)
 	}
 }
 
@@ -133,6 +137,14 @@ func (r *relay) wake() {
 			_ = p.socket().SetReadDeadline(time.Now())
 		}
 	}
+}
+
+// outlasts reports whether the way up goes on although the backend has closed
+// its half.
+func (r *relay) outlasts(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.halved && r.silence(now) < parting
 }
 
 // told returns what the directions are asked to do.
