@@ -25,8 +25,9 @@ type backend struct {
 	lost   bool                                 // it does not count literals: what stands in them is run
 	silent bool                                 // it hangs up instead of greeting
 	// verdict overrides the answer to a message, chunked that to a chunk.
-	verdict string
-	chunked func(line string) (reply string)
+	verdict  string
+	chunked  func(line string) (reply string)
+	farewell string // to a client that has closed its half
 
 	listener net.Listener
 	running  sync.WaitGroup
@@ -80,6 +81,7 @@ func (b *backend) serve(s *speaker) {
 	for {
 		line, ok := s.line()
 		if !ok {
+			_ = s.reply(b.farewell)
 			return
 		}
 		if line == "" {

@@ -56,11 +56,11 @@ func TestG3_HalfClose(t *testing.T) {
 		return runtime.NumGoroutine() <= goroutines+2 && testusage.Descriptors(t) <= descriptors+2
 	})
 	t.Run("the client's half", func(t *testing.T) { // it still hears what is due
-		w := open(t)
+		w := open(t, func(w *world) { w.back[configs.IMAPS].farewell = "* BYE for now\r\n" })
 		c := w.loggedIn(configs.IMAPS)
 		c.say("b NOOP\r\n")
 		closeWriteTLS(c)
-		if said := c.rest(); !strings.Contains(said, "b OK") {
+		if said := c.rest(); !strings.Contains(said, "b OK") || !strings.HasSuffix(said, "* BYE for now\r\n") {
 			t.Errorf("heard %q", said)
 		}
 	})

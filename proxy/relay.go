@@ -66,23 +66,23 @@ func (r *relay) silence(now time.Time) time.Duration {
 // a backend as long as the client goes on, for most have closed both halves.
 func (r *relay) ended(p *pipe, err error) {
 	down := p == &r.down
-	closed := err == nil || down && gate.ReasonOf(err) == gate.Done
 	r.mu.Lock()
 	if r.err == nil {
 		r.err = err
 	}
 	r.running--
 	last := r.running == 0
-	r.halved = down && closed
+	halved := down && err != nil && gate.ReasonOf(err) == gate.Done
+	r.halved = r.halved || halved
 	r.mu.Unlock()
 	if last {
 		r.ses.finish(r.err)
 		return
 	}
-	if closed {
+	if halved || !down && err == nil {
 		closeWrite(p.to)
 	}
-	if down || !closed {
+	if down || err != nil {
 		r.end(nil)
 	}
 }
