@@ -66,20 +66,20 @@ func (r *relay) silence(now time.Time) time.Duration {
 // a backend as long as the client goes on, for most have closed both halves.
 func (r *relay) ended(p *pipe, err error) {
 	down := p == &r.down
+	half := !down && err == nil || down && err != nil && gate.ReasonOf(err) == gate.Done
 	r.mu.Lock()
 	if r.err == nil {
 		r.err = err
 	}
 	r.running--
 	last := r.running == 0
-	halved := down && err != nil && gate.ReasonOf(err) == gate.Done
-	r.halved = r.halved || halved
+	r.halved = r.halved || down && half
 	r.mu.Unlock()
 	if last {
 		r.ses.finish(r.err)
 		return
 	}
-	if halved || !down && err == nil {
+	if half {
 		closeWrite(p.to)
 	}
 	if down || err != nil {
