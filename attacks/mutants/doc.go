@@ -16,6 +16,9 @@
 //	-	if c.arg != "" {
 //	+	if false {
 //
+// A defence whose tests stand outside of ./attacks names their package in a
+// line behind the first, as in: tests ./cmd/letterlock
+//
 // Between mutants, lines with # are for the reader. The tree is not touched:
 // the go tool is given the changed file in the place of the one that is there
 // (-overlay). A mutant is killed when a test of each of its rows fails; one

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	tests    = "./attacks" // the package whose tests must notice
-	patience = 3 * time.Minute
+	attackTests = "./attacks" // the package whose tests must notice, where a mutant names no other
+	patience    = 3 * time.Minute
 )
 
 // verdict is what one row has made of a mutant.
@@ -56,17 +56,24 @@ func (l *lab) read(file string) (string, error) {
 // healthy sees that the tests pass without a mutant: else their failing with
 // one would mean nothing.
 func (l *lab) healthy(all []mutant) error {
-	if out, err := l.build(nil); err != nil {
-		return fmt.Errorf("without a mutant, the tests do not compile: %s", out)
-	}
-	var seen []string
+	type pair struct{ tests, row string }
+	seen := map[pair]bool{}
+	built := ""
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b mutant) int { return strings.Compare(a.tests, b.tests) })
 	for _, m := range all {
+		if m.tests != built {
+			if out, err := l.build(m.tests, nil); err != nil {
+				return fmt.Errorf("without a mutant, the tests in %s do not compile: %s", m.tests, out)
+			}
+			built = m.tests
+		}
 		for _, row := range m.rows {
-			if slices.Contains(seen, row) {
+			if seen[pair{m.tests, row}] {
 				continue
 			}
-			seen = append(seen, row)
-			if passed, out := l.test(row); !passed {
+			seen[pair{m.tests, row}] = true
+			if passed, out := l.test(m.tests, row); !passed {
 				return fmt.Errorf("without a mutant, the tests of %s fail:\n%s", row, out)
 			}
 		}
@@ -87,18 +94,18 @@ func (l *lab) try(m mutant) []verdict {
 	if err != nil {
 		return everywhere(err.Error())
 	}
-	if out, err := l.build(changed); err != nil {
+	if out, err := l.build(m.tests, changed); err != nil {
 		return everywhere("does not compile: " + out)
 	}
 	for i, row := range m.rows {
-		passed, out := l.test(row)
+		passed, out := l.test(m.tests, row)
 		verdicts[i] = judge(passed, out, row)
 	}
 	return verdicts
 }
 
-// build makes the tests with some files changed.
-func (l *lab) build(changed map[string]string) (output string, err error) {
+// build makes the tests of a package with some files changed.
+func (l *lab) build(tests string, changed map[string]string) (output string, err error) {
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	for file, text := range changed {
 		copied := filepath.Join(l.folder, strings.ReplaceAll(file, "/", "-"))
@@ -123,8 +130,8 @@ func (l *lab) build(changed map[string]string) (output string, err error) {
 
 func (l *lab) binary() string { return filepath.Join(l.folder, "attacks.test") }
 
-// test runs the tests of a row, as far as the first that fails.
-func (l *lab) test(row string) (passed bool, output string) {
+// test runs a package's tests of a row, as far as the first that fails.
+func (l *lab) test(tests, row string) (passed bool, output string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	run := exec.CommandContext(ctx, l.binary(), "-test.run", "^Test"+row+"_", "-test.failfast")
@@ -133,7 +140,7 @@ func (l *lab) test(row string) (passed bool, output string) {
 	return err == nil, string(out)
 }
 
-var failure = regexp.MustCompile(`(?m)^ *--- FAIL: (Test([A-G]\d+)_\S+)`)
+var failure = regexp.MustCompile(`(?m)^ *--- FAIL: (Test([A-H]\d+)_\S+)`)
 
 // judge believes in a test that has failed, and in nothing else.
 func judge(passed bool, output, row string) verdict {

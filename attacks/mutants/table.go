@@ -18,6 +18,7 @@ type mutant struct {
 	rows  []string // that must notice
 	what  string
 	place string // where it stands in the table
+	tests string // the package whose tests must notice
 	edits []edit
 }
 
@@ -25,8 +26,8 @@ type mutant struct {
 type edit struct{ file, old, new string }
 
 var (
-	headline = regexp.MustCompile(`^mutant ((?:[A-G]\d+ )*[A-G]\d+): (\S.*)$`)
-	excuse   = regexp.MustCompile(`^([A-G]\d+): (\S.*)$`)
+	headline = regexp.MustCompile(`^mutant ((?:[A-H]\d+ )*[A-H]\d+): (\S.*)$`)
+	excuse   = regexp.MustCompile(`^([A-H]\d+): (\S.*)$`)
 )
 
 // mutants are those of the table, in its order.
@@ -61,7 +62,7 @@ func parse(name, text string) ([]mutant, error) {
 		switch head := headline.FindStringSubmatch(line); {
 		case line == "" || line[0] == '#':
 		case head != nil:
-			all = append(all, mutant{rows: strings.Fields(head[1]), what: head[2], place: place})
+			all = append(all, mutant{rows: strings.Fields(head[1]), what: head[2], place: place, tests: attackTests})
 			m = &all[len(all)-1]
 		case m == nil || !m.take(line):
 			return nil, fmt.Errorf("%s: what is %q?", place, line)
@@ -74,6 +75,10 @@ func parse(name, text string) ([]mutant, error) {
 func (m *mutant) take(line string) bool {
 	if file, ok := strings.CutPrefix(line, "--- "); ok {
 		m.edits = append(m.edits, edit{file: file})
+		return true
+	}
+	if tests, ok := strings.CutPrefix(line, "tests "); ok && len(m.edits) == 0 {
+		m.tests = tests
 		return true
 	}
 	if len(m.edits) == 0 {

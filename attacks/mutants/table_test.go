@@ -19,7 +19,7 @@ func rows(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var all []string
-	for _, m := range regexp.MustCompile(`(?m)^\| ([A-G]\d+) \|`).FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\| ([A-H]\d+) \|`).FindAllStringSubmatch(string(text), -1) {
 		all = append(all, m[1])
 	}
 	return all
@@ -111,10 +111,18 @@ func TestApply(t *testing.T) {
 			t.Errorf("%q makes %q, %v", diff, got, err)
 		}
 	}
-	for _, wrong := range []string{"-one\n", "mutant A1: x\n-one\n", "mutant H1: x\n", "mutant A1 x\n", "mutant A1: x\n--- a.go\none\n"} {
+	for _, wrong := range []string{"-one\n", "mutant A1: x\n-one\n", "mutant I1: x\n", "mutant A1 x\n", "mutant A1: x\n--- a.go\none\n"} {
 		if all, err := parse("x.diff", wrong); err == nil {
 			t.Errorf("%q is %+v", wrong, all)
 		}
+	}
+}
+
+// A mutant may name another package whose tests must notice it.
+func TestTestsElsewhere(t *testing.T) {
+	all, err := parse("x.diff", "mutant H1: the one\ntests ./proxy\n--- file.go\n-one\nmutant H2: the other\n--- file.go\n-two\n")
+	if err != nil || len(all) != 2 || all[0].tests != "./proxy" || all[1].tests != attackTests {
+		t.Errorf("%+v, %v", all, err)
 	}
 }
 
