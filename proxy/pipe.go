@@ -18,7 +18,7 @@ type pipe struct {
 	from, to net.Conn
 	source   *wire.Records
 	sink     *wire.Records // nil where there is no TLS
-	oversee  func([]byte)
+	oversee  func([]byte) error
 	count    atomic.Int64 // bytes moved
 	readBy   int64        // the deadlines that are set, in Unix nanoseconds; see never
 	writeBy  int64
@@ -176,7 +176,9 @@ func (p *pipe) write(b []byte) error {
 		return nil
 	}
 	if p.oversee != nil {
-		p.oversee(b)
+		if err := p.oversee(b); err != nil {
+			return err
+		}
 	}
 	now := time.Now()
 	p.relay.moved(now)

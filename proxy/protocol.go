@@ -32,10 +32,11 @@ type Gate interface {
 
 // Overseer is a Gate that looks on while its session is relayed.
 type Overseer interface {
-	// Oversee sees what the client says before the backend does, in the
-	// pieces in which it comes, and may change it in place. One goroutine at a
-	// time calls it.
-	Oversee(piece []byte)
+	// Oversee sees each piece of the client's bytes before the backend does,
+	// and may change it in place. An error ends the session for the reason that
+	// gate.ReasonOf finds in it; the backend does not see the piece. One
+	// goroutine at a time calls it.
+	Oversee(piece []byte) error
 }
 
 // Listener is one service on one address.

@@ -5,7 +5,7 @@ package sieve
 // believe an XCLIENT, and the next login would pass unseen. Its last letter is
 // changed on its way, so that the backend answers that it has no such command,
 // in step. All other bytes, scripts among them, pass as they are.
-func (g *Gate) Oversee(piece []byte) {
+func (g *Gate) Oversee(piece []byte) error {
 	for i := 0; i < len(piece); {
 		if n := min(g.oversight.literal, len(piece)-i); n > 0 {
 			g.oversight.literal -= n
@@ -17,6 +17,7 @@ func (g *Gate) Oversee(piece []byte) {
 		}
 		i++
 	}
+	return nil
 }
 
 const forbidden = "UNAUTHENTICATE"

@@ -19,7 +19,9 @@ func overseen(text string, n int) string {
 	var on []byte
 	for len(rest) > 0 {
 		piece := rest[:min(len(rest), n)]
-		g.Oversee(piece)
+		if err := g.Oversee(piece); err != nil {
+			return ""
+		}
 		on = append(on, piece...)
 		rest = rest[len(piece):]
 	}
