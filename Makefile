@@ -3,30 +3,35 @@
 # servers and clients that the end-to-end tests run (see e2e/install).
 
 GO          = go
-STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.8.0
 FUZZTIME    = 4s
 
 # The parts of test measure, and kill, what they have started: one at a time.
 .NOTPARALLEL:
 
-.PHONY: build test servers lint vulncheck unit e2e fuzz mutants bench demo
+.PHONY: build test servers lint tools vulncheck unit e2e fuzz mutants bench demo
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/letterlock ./cmd/letterlock
 
 test: servers lint vulncheck unit e2e fuzz
 
-lint:
+# Style, mistakes and security: .golangci.yml says what is asked, and why what is
+# not. Once the tools are built it needs no network.
+lint: tools
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) run $(STATICCHECK) ./...
+	bin/golangci-lint run ./...
+
+# The tools of lint and vulncheck, in the versions and with the checksums of
+# tools/go.mod: a module of its own, so that neither users nor scanners of the
+# program find several hundred modules in it that it does not contain.
+tools:
+	GOBIN=$(CURDIR)/bin $(GO) -C tools install tool
 
 # Known holes in what we are built of. It needs the Go vulnerability database
 # (GOVULNDB names another); a network that does not reach it fails no build, but
 # is told.
-vulncheck:
-	GOBIN=$(CURDIR)/bin $(GO) install $(GOVULNCHECK)
+vulncheck: tools
 	@report=$$(bin/govulncheck $(if $(GOVULNDB),-db $(GOVULNDB)) ./... 2>&1) && echo "$$report" || case $$report in \
 	*"fetching vulnerabilities"*) echo "$$report"; echo "NOT CHECKED for known vulnerabilities: the database cannot be reached" ;; \
 	*) echo "$$report"; exit 1 ;; \

@@ -138,7 +138,7 @@ func (w *world) sawAll(reasons ...gate.Reason) {
 // serves is an honest session.
 func (w *world) serves(service configs.Service) {
 	w.t.Helper()
-	c := (*client)(nil)
+	var c *client
 	if service == configs.SMTP {
 		c = w.secured(service)
 		c.envelope()

@@ -39,7 +39,7 @@ func readable(path string) error {
 	if err != nil {
 		return cause(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
 		return cause(err)

@@ -124,7 +124,7 @@ func (c *Config) PolicyOfDestination(d Destination) (*tlspolicy.Policy, error) {
 // else a domain, which is asked for its MX records.
 func ParseNextHop(text string) (name string, port int, direct bool, err error) {
 	const smtpPort = 25
-	name, port = text, smtpPort
+	name = text
 	if inner, bracket := strings.CutPrefix(text, "["); bracket {
 		var rest string
 		var closed bool

@@ -124,7 +124,8 @@ func FuzzLogin(f *testing.F) {
 
 // checkHeard fails a test whose backend has heard what it must not.
 func checkHeard(t *testing.T, cmd command, exchange bool) {
-	args, ok := cmd.args, true
+	args := cmd.args
+	var ok bool
 	switch {
 	case exchange && cmd.tag == "?":
 		ok = cmd.name == "*" || cmd.name == "=" || isBase64(cmd.name)

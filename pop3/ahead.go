@@ -108,7 +108,7 @@ func (g *Gate) enterBySASL(l *gate.Login, mechanism string) (reply string, err e
 		challenge := strings.TrimPrefix(reply[1:], " ")
 		response, ours := l.Answer(challenge)
 		if !ours {
-			ok := false
+			var ok bool
 			if response, ok, err = g.askClient(&l.Exchange, challenge); err != nil {
 				return "", err
 			}

@@ -108,7 +108,7 @@ func (p *Pool) order(client netip.Addr) []*member {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := slices.Clone(p.all())
-	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] }) //nolint:gosec // spreads load, guards nothing
 	slices.SortStableFunc(list, func(a, b *member) int {
 		switch {
 		case a.down != b.down && b.down:

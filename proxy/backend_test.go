@@ -241,8 +241,8 @@ func TestSessionsPutChecksOff(t *testing.T) {
 
 func TestChecksBackOff(t *testing.T) {
 	pool := &Pool{Health: 30 * time.Second}
-	for failures, factor := range []time.Duration{1, 1, 2, 4, 8, 8, 8} {
-		pause, middle := pool.pause(failures), factor*pool.Health
+	for failures, factor := range []int{1, 1, 2, 4, 8, 8, 8} {
+		pause, middle := pool.pause(failures), pool.Health*time.Duration(factor)
 		if pause < middle*8/10 || pause > middle*12/10 {
 			t.Errorf("%s behind %d failures", pause, failures)
 		}

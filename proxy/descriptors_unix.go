@@ -11,5 +11,5 @@ func descriptors() (n int, known bool) {
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return 0, false
 	}
-	return int(min(uint64(limit.Cur), 1<<31-1)), true
+	return int(min(uint64(limit.Cur), 1<<31-1)), true //nolint:unconvert // FreeBSD's Cur is signed
 }

@@ -22,7 +22,7 @@ func (p *Pool) pause(failures int) time.Duration {
 	factor := min(1<<min(max(failures-1, 0), 16), longestBackoff)
 	pause := p.Health * time.Duration(factor)
 	if spread := int64(pause / jitter); spread > 0 {
-		pause += time.Duration(rand.Int64N(2*spread) - spread)
+		pause += time.Duration(rand.Int64N(2*spread) - spread) //nolint:gosec // spreads load, guards nothing
 	}
 	return pause
 }

@@ -82,7 +82,7 @@ func (g *Gate) entry(l *gate.Login, mechanism string) (reply []token, err error)
 	for err == nil && isChallenge(reply) {
 		response, ours := l.Answer(reply[0].text)
 		if !ours {
-			ok := false
+			var ok bool
 			if response, ok, err = g.askClient(&l.Exchange, reply[0]); err != nil {
 				return nil, err
 			}

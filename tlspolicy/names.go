@@ -27,7 +27,7 @@ func (v *Version) UnmarshalText(text []byte) error {
 	if i < 0 {
 		return fmt.Errorf("%q is no TLS version that can be served; write one of %s", text, strings.Join(versionNames, ", "))
 	}
-	*v = VersionTLS10 + Version(i)
+	*v = VersionTLS10 + Version(i) //nolint:gosec // an index of four names
 	return nil
 }
 

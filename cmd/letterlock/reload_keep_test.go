@@ -48,7 +48,8 @@ func TestWhatOutlivesReloads(t *testing.T) {
 	if w.page == page || w.census.keeper.Load() != nil || !strings.HasPrefix(w.page.Addr().String(), "127.0.0.2:") {
 		t.Error("what has changed is the old one")
 	}
-	if _, err := http.Get("http://" + page.Addr().String()); err == nil {
+	if answer, err := http.Get("http://" + page.Addr().String()); err == nil {
+		_ = answer.Body.Close()
 		t.Error("the old page is still there")
 	}
 	w.configure(twoServices)

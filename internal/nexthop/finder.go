@@ -147,7 +147,7 @@ func (f *Finder) ranked(t target, all []*dnsmessage.MXResource) ([]string, error
 	if len(all) == 0 {
 		return nil, failure(nil, "451 4.4.4 The MX records of %s name no host", t.name)
 	}
-	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] }) //nolint:gosec // spreads load, guards nothing
 	slices.SortStableFunc(all, func(a, b *dnsmessage.MXResource) int { return int(a.Pref) - int(b.Pref) })
 	var names []string
 	for _, mx := range all {

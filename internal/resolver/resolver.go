@@ -132,7 +132,7 @@ func (r Resolver) exchange(ctx context.Context, network string, question dnsmess
 		return nil, err
 	}
 	if network == "tcp" {
-		packed = append(binary.BigEndian.AppendUint16(nil, uint16(len(packed))), packed...)
+		packed = append(binary.BigEndian.AppendUint16(nil, uint16(len(packed))), packed...) //nolint:gosec // a question has 300 bytes at most
 	}
 	if _, err := conn.Write(packed); err != nil {
 		return nil, err

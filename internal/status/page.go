@@ -44,7 +44,7 @@ func (p page) render(w io.Writer, r report) error {
 		report
 		CSS     template.CSS
 		Refresh int
-	}{r, template.CSS(pageCSS), refresh})
+	}{r, template.CSS(pageCSS), refresh}) //nolint:gosec // our own style sheet, built in
 }
 
 // listTable is a list of shares under a title; Empty stands for no rows.

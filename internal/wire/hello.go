@@ -49,10 +49,10 @@ func (r *Records) readHello(p []byte) (int, error) {
 		return r.readHello(p)
 	}
 	copy(p, r.hello.head[:])
-	binary.BigEndian.PutUint16(p[3:], uint16(k))
+	binary.BigEndian.PutUint16(p[3:], uint16(k)) //nolint:gosec // at most r.hello.left, a uint16
 	copy(p[recordHeader:], r.ahead[:k])
 	r.ahead = r.ahead[k:]
-	r.hello.left -= uint16(k)
+	r.hello.left -= uint16(k) //nolint:gosec // as above
 	r.passed = r.hello.left == 0
 	r.tidy()
 	return recordHeader + k, nil

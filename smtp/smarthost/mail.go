@@ -50,7 +50,7 @@ func (g *Gate) checkParameters(p syntax.Path) (refused string) {
 			if err != nil {
 				return "501 5.5.4 Syntax: SIZE=bytes"
 			}
-			if size > uint64(g.o.Message) {
+			if size > uint64(g.o.Message) { //nolint:gosec // a limit, and positive
 				return tooBig
 			}
 		case "BODY":

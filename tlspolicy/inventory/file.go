@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -95,7 +96,7 @@ func (o Options) update(b batch, now time.Time) (err error) {
 // count adds to the lost records, and notes when the inventory was begun.
 func count(meta *bbolt.Bucket, lost uint64, now time.Time) error {
 	if meta.Get(begunKey) == nil {
-		if err := meta.Put(begunKey, number(uint64(now.Unix()))); err != nil {
+		if err := meta.Put(begunKey, number(uint64(max(now.Unix(), 0)))); err != nil {
 			return err
 		}
 	}
@@ -143,14 +144,14 @@ var sizeKey = []byte("size")
 // trim removes what is too old, if it is time to, and what is too much. The
 // number of entries is kept beside them: counting would read the whole file.
 func (o Options) trim(meta, entries *bbolt.Bucket, added int, sweep bool, now time.Time) error {
-	size := int(readNumber(meta.Get(sizeKey))) + added
+	size := int(min(readNumber(meta.Get(sizeKey)), math.MaxInt32)) + added // a damaged number is one that is too large
 	if sweep || size > o.Entries {
 		var err error
 		if size, err = o.remove(entries, now); err != nil {
 			return err
 		}
 	}
-	return meta.Put(sizeKey, number(uint64(size)))
+	return meta.Put(sizeKey, number(uint64(max(size, 0))))
 }
 
 // candidate is an entry that may have to go.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -55,7 +56,7 @@ func read(file string) (all Inventory, err error) {
 		if meta == nil || entries == nil {
 			return ErrNone
 		}
-		all.Begun = time.Unix(int64(readNumber(meta.Get(begunKey))), 0)
+		all.Begun = time.Unix(int64(min(readNumber(meta.Get(begunKey)), math.MaxInt64)), 0)
 		all.Lost = readNumber(meta.Get(lostKey))
 		return entries.ForEach(func(key, value []byte) error {
 			e, err := readEntry(key, value)

@@ -51,7 +51,7 @@ func Read(file string) (Secret, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	text, err := io.ReadAll(io.LimitReader(f, mostSecret+1))
 	if err != nil {
 		return nil, err

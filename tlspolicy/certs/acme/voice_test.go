@@ -37,6 +37,7 @@ func ask(t *testing.T, v *voice) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
 	if err != nil || int64(len(body)) != res.ContentLength {
 		t.Fatalf("%d bytes of %d, %v", len(body), res.ContentLength, err)
