@@ -52,6 +52,16 @@ func parseListen(s string) (listenAddress, error) {
 	return address, nil
 }
 
+// ListenAddress returns the address of a listener that was checked. It is
+// unspecified for every address of the machine.
+func ListenAddress(listen string) (netip.AddrPort, error) {
+	a, err := parseListen(listen)
+	if err == nil && !a.host.IsValid() {
+		a.host = netip.IPv6Unspecified()
+	}
+	return netip.AddrPortFrom(a.host, uint16(a.port)), err
+}
+
 // overlaps reports whether the kernel would refuse to bind both. An
 // unspecified address is bound for both families, so it meets every other.
 func (a listenAddress) overlaps(b listenAddress) bool {

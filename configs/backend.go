@@ -96,6 +96,23 @@ func (c *Config) Reach(target string, s Service) Backend {
 	return b
 }
 
+// BackendAddresses lists the addresses of all backends that the configuration
+// names, used or not. Those of routes stand in files of their own.
+func (c *Config) BackendAddresses() (all []string) {
+	for _, b := range c.Backends {
+		for _, address := range b.Addresses {
+			full, _ := completeBackend(address, 1) // its port does not matter
+			all = append(all, full)
+		}
+	}
+	for _, l := range c.Listeners {
+		if l.Backend != "" {
+			all = append(all, c.BackendOf(l).Addresses...)
+		}
+	}
+	return all
+}
+
 // hostOf is the host of a backend's address, empty for a socket.
 func hostOf(address string) string {
 	if _, socket := unixPath(address); socket {

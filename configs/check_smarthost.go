@@ -55,14 +55,17 @@ var private = []netip.Prefix{
 	netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"),
 }
 
+func isPrivate(n Network) bool {
+	return slices.ContainsFunc(private, func(p netip.Prefix) bool { return p.Bits() <= n.Bits() && p.Contains(n.Addr()) })
+}
+
 // checkClients keeps the world from sending mail through us.
 func checkClients(s *SmarthostRules, at report) {
 	if len(s.Clients) == 0 {
 		at.in("clients").wrong("name the legacy server's address, or leave the key out for this machine", "clients names nobody")
 	}
 	for i, n := range s.Clients {
-		isPrivate := slices.ContainsFunc(private, func(p netip.Prefix) bool { return p.Bits() <= n.Bits() && p.Contains(n.Addr()) })
-		if n.IsValid() && !isPrivate {
+		if n.IsValid() && !isPrivate(n) {
 			at.in("clients", i).wrong("reach the legacy server over loopback, a private network or a tunnel, and name its address there",
 				"%s is not of a private network: this would be an open relay, and take mail in clear over the internet", n)
 		}
@@ -90,6 +93,18 @@ func checkDestinations(c *Config, m Machine, r report) {
 		checkNextHop(c, d, at)
 		checkDestinationTLS(c, d, at)
 		checkReadable(m, d.CA, at.in("ca"))
+		checkInside(d, at)
+	}
+}
+
+// checkInside takes private networks, and single addresses, which may be those
+// of public backends. Anything wider would let every DNS record lead anywhere.
+func checkInside(d Destination, at report) {
+	for i, n := range d.Networks {
+		if n.IsValid() && !n.IsSingleIP() && !isPrivate(n) {
+			at.in("networks", i).wrong("write the private network in which the servers are, such as 10.1.0.0/16, or single addresses",
+				"%s is not a private network: servers at public addresses need no permission", n)
+		}
 	}
 }
 

@@ -61,6 +61,9 @@ func destinationWords(d Destination) string {
 	if d.NextHop != "" {
 		text += " by " + d.NextHop
 	}
+	if len(d.Networks) > 0 {
+		text += ", in private networks too: " + joined(d.Networks)
+	}
 	if d.Level != "" {
 		text += ", level " + d.Level
 	}

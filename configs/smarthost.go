@@ -36,6 +36,7 @@ type Destination struct {
 	ServerName   string         `yaml:"server_name"`
 	Fingerprints []outbound.Sum `yaml:"fingerprints"`
 	CA           string         `yaml:"ca"`
+	Networks     []Network      `yaml:"networks"` // private ones in which the servers may be
 }
 
 // defaultMaxMessage is more than the large providers take.

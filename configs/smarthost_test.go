@@ -21,6 +21,7 @@ smarthost:
     - {domains: [Partner.example], level: secure, match: [nexthop, .lan], policy: strict, ca: ca.pem}
     - {domains: [old.example], level: fingerprint, fingerprints: [000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f]}
     - {domains: ["*"], next_hop: "[relay.example]:587"}
+    - {domains: [lan.example], networks: [10.1.0.0/16, 192.0.2.7]}
 listeners: [{service: smarthost}, {service: smarthost, listen: "10.0.0.1:25", received: false}]
 `)
 	compare(t, "testdata/describe-smarthost.txt", Describe(c))

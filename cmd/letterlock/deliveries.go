@@ -5,8 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/netip"
 
 	"github.com/letterlock/letterlock/internal/status"
 	"github.com/letterlock/letterlock/smtp/smarthost"
@@ -66,21 +64,9 @@ func (d deliveryLog) Ended(e smarthost.Delivery) {
 	if e.TLS != nil {
 		with = tlspolicy.Version(e.TLS.Version).String()
 	}
-	d.log.Info("mail "+outcome, "session", d.session, "service", d.service, "domain", e.Domain, "relay", e.Server.String(), "tls", with, "recipients", e.Recipients, "reply", e.Reply)
-}
-
-// machineAddresses are those of this machine; none if they cannot be found
-// out.
-func machineAddresses() []netip.Addr {
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil
+	fields := []any{"session", d.session, "service", d.service, "domain", e.Domain, "relay", e.Server.String(), "tls", with, "recipients", e.Recipients, "reply", e.Reply}
+	if e.Remedy != "" {
+		fields = append(fields, "remedy", e.Remedy)
 	}
-	var found []netip.Addr
-	for _, a := range all {
-		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
-			found = append(found, prefix.Addr().Unmap())
-		}
-	}
-	return found
+	d.log.Info("mail "+outcome, fields...)
 }

@@ -46,7 +46,7 @@ func assemble(c *configs.Config, stores stores, u *upkeep, backends *pools) (*pr
 
 func newListener(c *configs.Config, l configs.Listener, store *certs.Store, backends *pools, u *upkeep) (*proxy.Listener, error) {
 	if l.Service == configs.Smarthost {
-		return newSmarthost(c, l, u)
+		return newSmarthost(c, l, backends, u)
 	}
 	backend, err := backends.get(l.Backend, l)
 	if err != nil {

@@ -30,8 +30,8 @@ const (
 )
 
 // newSmarthost is a listener whose gate finds its backends by itself.
-func newSmarthost(c *configs.Config, l configs.Listener, u *upkeep) (*proxy.Listener, error) {
-	finder, err := newFinder(c, u)
+func newSmarthost(c *configs.Config, l configs.Listener, backends *pools, u *upkeep) (*proxy.Listener, error) {
+	finder, err := newFinder(c, backends, u)
 	if err != nil {
 		return nil, err
 	}
@@ -53,14 +53,15 @@ func newSmarthost(c *configs.Config, l configs.Listener, u *upkeep) (*proxy.List
 }
 
 // newFinder reads what files there are, and asks nobody yet.
-func newFinder(c *configs.Config, u *upkeep) (*nexthop.Finder, error) {
+func newFinder(c *configs.Config, backends *pools, u *upkeep) (*nexthop.Finder, error) {
 	s := c.Smarthost
 	resolvers, err := resolversOf(s)
 	if err != nil {
 		return nil, err
 	}
+	guard := newGuard(c, backends)
 	f := &nexthop.Finder{
-		Validates: s.Validates(resolvers), Names: []string{c.Hostname, s.EHLOName}, Own: ownAddress,
+		Validates: s.Validates(resolvers), Names: []string{c.Hostname, s.EHLOName}, Guard: guard, Log: u.log,
 		Default:  nexthop.Rules{Level: configs.LevelOf(s.Level), Signals: true},
 		Sessions: outbound.NewSessions(maxOutSessions),
 	}
@@ -70,7 +71,7 @@ func newFinder(c *configs.Config, u *upkeep) (*nexthop.Finder, error) {
 	}
 	f.DNS = servers
 	if s.MTASTSOn() {
-		f.Policies = sts.NewStore(filepath.Join(c.StateDir, "mta-sts"), servers, sts.NewWeb(servers, ownAddress, nil), u.log)
+		f.Policies = sts.NewStore(filepath.Join(c.StateDir, "mta-sts"), servers, sts.NewWeb(servers, guard, nil), u.log)
 	}
 	if f.Roots, err = u.roots(s.CA); err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func newFinder(c *configs.Config, u *upkeep) (*nexthop.Finder, error) {
 }
 
 func destinationOf(c *configs.Config, d configs.Destination, u *upkeep) (nexthop.Destination, error) {
-	made := nexthop.Destination{Domains: d.Domains, Rules: nexthop.Rules{
+	made := nexthop.Destination{Domains: d.Domains, Networks: prefixes(d.Networks), Rules: nexthop.Rules{
 		Level: configs.LevelOf(c.Smarthost.Level), Signals: d.Level == "",
 		Match: d.Match, ServerName: d.ServerName, Fingerprints: d.Fingerprints,
 	}}
@@ -144,17 +145,6 @@ func (u *upkeep) clientCertificate(own configs.Certificate) (func() *tls.Certifi
 		present.Store(&pair[0])
 		return nil
 	}, own.Cert, own.Key)
-}
-
-// ownAddress reports whether an address that a stranger's MX record may lead
-// to is this machine, or one that no server in the world has: mail there would
-// come back, or reach those who trust their neighbours.
-func ownAddress(ip netip.Addr) bool {
-	ip = ip.Unmap()
-	if ip.IsLoopback() || ip.IsUnspecified() || ip.IsMulticast() || ip.IsLinkLocalUnicast() {
-		return true
-	}
-	return slices.Contains(machineAddresses(), ip.WithZone(""))
 }
 
 // resolvConf is where a Unix machine keeps the addresses of its DNS servers.

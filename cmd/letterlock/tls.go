@@ -138,7 +138,7 @@ func checkTLSFiles(c *configs.Config) error {
 		}
 	}
 	if c.Smarthost != nil {
-		if _, err := newFinder(c, newUpkeep(slog.New(slog.DiscardHandler))); err != nil {
+		if _, err := newFinder(c, newPools(c), newUpkeep(slog.New(slog.DiscardHandler))); err != nil {
 			return err
 		}
 	}

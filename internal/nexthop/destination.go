@@ -30,6 +30,10 @@ type Destination struct {
 	Domains []string // lower case: example.com, .example.com for all beneath, * for all others
 	NextHop NextHop  // the zero value: the domain's own servers
 	Rules   Rules
+
+	// Networks are private ones in which the servers may be. An address of our
+	// own or of a backend must be named alone.
+	Networks []netip.Prefix
 }
 
 // NextHop is where mail goes instead of to the domain's own servers.
@@ -48,6 +52,7 @@ type target struct {
 	rules  Rules
 
 	configured bool // the next hop is the administrator's
+	networks   []netip.Prefix
 }
 
 const smtpPort = 25
@@ -59,13 +64,13 @@ func (f *Finder) target(domain string) target {
 	domain = fold(domain)
 	t := target{domain: domain, name: domain, port: smtpPort, rules: f.Default}
 	if ip, ok := literal(domain); ok {
-		t.name, t.direct = ip.String(), true
+		t.name, t.direct = ip.Unmap().String(), true
 	}
 	d, found := f.destination(domain)
 	if !found {
 		return t
 	}
-	t.rules = d.Rules
+	t.rules, t.networks = d.Rules, d.Networks
 	if d.NextHop.Name != "" {
 		t.name, t.direct, t.port, t.configured = d.NextHop.Name, d.NextHop.Direct, d.NextHop.Port, true
 	}

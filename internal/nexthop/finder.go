@@ -6,15 +6,15 @@ import (
 	"crypto/x509"
 	"fmt"
 	"iter"
+	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/letterlock/letterlock/internal/egress"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
@@ -43,14 +43,22 @@ type Finder struct {
 	Default      Rules    // for domains that no destination means
 	Destinations []Destination
 
-	Names []string              // our own: mail for a server of that name would come back
-	Own   func(netip.Addr) bool // addresses to which no MX record may send us; nil: none
+	Names []string // our own: mail for a server of that name would come back
+	Guard Guard    // nil: every address may be connected to
+
+	Log *slog.Logger // nil: nothing is logged
 
 	Certificate func() *tls.Certificate // shown to servers that ask; nil: none
 	Roots       func() *x509.CertPool   // nil: the system's authorities
 	Sessions    outbound.Sessions
 
-	spared spared
+	spared  spared
+	notices notices
+}
+
+// Guard refuses addresses that DNS must not lead us to; see egress.Guard.
+type Guard interface {
+	Check(ctx context.Context, to netip.AddrPort, allowed []netip.Prefix) *egress.Refusal
 }
 
 // Hop is a server, and what holds for it.
@@ -63,8 +71,9 @@ type Hop struct {
 // Failure is why there is no way to a domain, or past one of its servers, in
 // the words of a reply (RFC 5321 §4.2, RFC 3463).
 type Failure struct {
-	Reply string
-	Err   error // what was seen; may be nil
+	Reply  string
+	Err    error  // what was seen; may be nil
+	Remedy string // what the administrator can do; may be empty
 }
 
 func (f *Failure) Error() string {
@@ -77,7 +86,7 @@ func (f *Failure) Error() string {
 func (f *Failure) Unwrap() error { return f.Err }
 
 func failure(err error, format string, args ...any) *Failure {
-	return &Failure{fmt.Sprintf(format, args...), err}
+	return &Failure{Reply: fmt.Sprintf(format, args...), Err: err}
 }
 
 // Bounds of a search: a message should not wait for the fiftieth dead server.
@@ -163,84 +172,6 @@ func (f *Finder) ranked(t target, all []*dnsmessage.MXResource) ([]string, error
 		return nil, failure(nil, "451 4.4.6 Mail for %s loops back to myself", t.name)
 	}
 	return names, nil
-}
-
-// hop finds the addresses of a host, and its terms.
-func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
-	hop := Hop{Host: h.name}
-	found, err := f.addresses(ctx, t, h.name)
-	if err != nil {
-		return hop, err
-	}
-	for _, ip := range found.ips[:min(len(found.ips), maxAddresses)] {
-		hop.Addresses = append(hop.Addresses, net.JoinHostPort(ip.String(), strconv.Itoa(t.port)))
-	}
-	if hop.Terms, err = f.terms(ctx, t, server{h.name, found.canonical, h.secure && found.secure}); err != nil {
-		return hop, err
-	}
-	hop.Terms.Classical = f.isSpared(h.name)
-	if f.Certificate != nil {
-		hop.Terms.Certificate = f.Certificate()
-	}
-	hop.Terms.Sessions = f.Sessions.For(hop.Terms, h.name)
-	return hop, nil
-}
-
-// addresses looks a host up and leaves those out that lead back here, unless
-// the administrator has named the host.
-func (f *Finder) addresses(ctx context.Context, t target, name string) (found addresses, err error) {
-	found, err = f.lookUp(ctx, name)
-	switch {
-	case err != nil:
-		return found, failure(err, "451 4.4.3 Name service error for name=%s type=A", name)
-	case len(found.ips) == 0 && name == t.name && !t.direct:
-		return found, failure(nil, "550 5.4.4 Host or domain name not found: %s has neither MX nor address records", name)
-	case len(found.ips) == 0:
-		return found, failure(nil, "451 4.4.4 Host %s has no address", name)
-	case t.direct && t.configured || f.Own == nil:
-		return found, nil
-	}
-	if found.ips = slices.DeleteFunc(found.ips, f.Own); len(found.ips) == 0 {
-		return found, failure(nil, "451 4.4.6 Mail for %s loops back to myself: %s leads to this machine", t.name, name)
-	}
-	return found, nil
-}
-
-// addresses are those of a host: IPv4 first, as mail by IPv6 is judged more
-// strictly.
-type addresses struct {
-	ips       []netip.Addr
-	canonical string // where the host's aliases lead to
-	secure    bool
-}
-
-// lookUp fails if there is no address and an answer is missing. One that is
-// missing beside another takes no security away: whoever could keep it back
-// could else turn DANE off.
-func (f *Finder) lookUp(ctx context.Context, name string) (addresses, error) {
-	if ip, err := netip.ParseAddr(name); err == nil {
-		return addresses{ips: []netip.Addr{ip}, canonical: name}, nil
-	}
-	found := addresses{canonical: name, secure: true}
-	var failed error
-	for _, kind := range []dnsmessage.Type{dnsmessage.TypeA, dnsmessage.TypeAAAA} {
-		answer, err := f.DNS.Ask(ctx, name, kind)
-		if err != nil {
-			failed = err
-			continue
-		}
-		found.secure = found.secure && answer.Secure
-		for _, r := range answer.Records {
-			if owner := fold(r.Header.Name.String()); legalName(owner) {
-				found.canonical = owner
-			}
-			found.ips = append(found.ips, resolver.Address(r))
-		}
-	}
-	if len(found.ips) > 0 {
-		failed = nil
-	}
-	return found, failed
 }
 
 // legalName takes what the names of hosts consist of, and the underscore that

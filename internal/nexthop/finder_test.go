@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/letterlock/letterlock/internal/egress"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
@@ -96,10 +97,11 @@ func TestHops(t *testing.T) {
 		"MX odder.example":        "10 a\x00.example",
 		"A one-family.example":    "SERVFAIL",
 		"MX six.example":          "10 one-family.example",
+		"MX numeric.example":      "10 192.0.2.77",
 		"AAAA one-family.example": "2001:db8::6",
 	}
 	f := &Finder{
-		DNS: z, Names: []string{"mail.example.com"}, Own: netip.Addr.IsLoopback,
+		DNS: z, Names: []string{"mail.example.com"}, Guard: &egress.Guard{},
 		Destinations: []Destination{
 			{Domains: []string{".routed.example"}, NextHop: NextHop{Name: "relay.example", Port: 2525}},
 			{Domains: []string{"direct.example", "inner.routed.example"}, NextHop: NextHop{Name: "localhost.example", Direct: true, Port: 26}},
@@ -126,7 +128,9 @@ func TestHops(t *testing.T) {
 		"address.example":      "2001:db8::9 [2001:db8::9]:25",
 		"[192.0.2.77]":         "192.0.2.77 192.0.2.77:25",
 		"[IPv6:2001:db8::7]":   "2001:db8::7 [2001:db8::7]:25",
-		"[127.0.0.1]":          "451 4.4.6 Mail for 127.0.0.1 loops back to myself: 127.0.0.1 leads to this machine",
+		"[127.0.0.1]":          "451 4.4.6 Mail for [127.0.0.1] loops back to myself: 127.0.0.1 leads to this machine",
+		"192.0.2.77":           "550 5.4.4 Host or domain name not found: 192.0.2.77 has neither MX nor address records",
+		"numeric.example":      "451 4.4.4 Host 192.0.2.77 has no address",
 	} {
 		if got := f.all(t, domain); got != want {
 			t.Errorf("%s: %s, want %s", domain, got, want)

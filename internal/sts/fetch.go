@@ -11,10 +11,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/letterlock/letterlock/internal/egress"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
@@ -34,10 +36,15 @@ type Web struct {
 	client *http.Client
 }
 
-// NewWeb asks the DNS for addresses; own are those at which nobody's policy
-// can be (nil: none), and roots vouch for the servers (nil: the system's).
-func NewWeb(dns DNS, own func(netip.Addr) bool, roots *x509.CertPool) *Web {
-	d := dialer{dns, own}
+// Guard refuses addresses that DNS must not lead us to; see egress.Guard.
+type Guard interface {
+	Check(ctx context.Context, to netip.AddrPort, allowed []netip.Prefix) *egress.Refusal
+}
+
+// NewWeb asks the DNS for addresses, connects to none that guard refuses (nil:
+// it refuses none), and takes certificates of roots (nil: the system's).
+func NewWeb(dns DNS, guard Guard, roots *x509.CertPool) *Web {
+	d := dialer{dns, guard}
 	return &Web{&http.Client{
 		Timeout:       fetchTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -77,12 +84,18 @@ func (w *Web) Fetch(ctx context.Context, domain string) (string, error) {
 
 // dialer reaches hosts by the addresses that the DNS has.
 type dialer struct {
-	dns DNS
-	own func(netip.Addr) bool
+	dns   DNS
+	guard Guard
 }
 
+// dial connects to one of the addresses that it has looked up and checked
+// itself, so that none can be put in their place behind the check.
 func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
 		return nil, err
 	}
@@ -93,12 +106,8 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 			err = asked
 			continue
 		}
-		for _, r := range answer.Records[:min(len(answer.Records), 4)] {
-			ip := resolver.Address(r)
-			if !ip.IsValid() || d.own != nil && d.own(ip) {
-				continue
-			}
-			conn, dialled := new(net.Dialer).DialContext(ctx, network, net.JoinHostPort(ip.String(), port))
+		for _, r := range answer.Records[:min(len(answer.Records), maxAddresses)] {
+			conn, dialled := d.connect(ctx, network, netip.AddrPortFrom(resolver.Address(r), uint16(port)))
 			if dialled == nil {
 				return conn, nil
 			}
@@ -106,4 +115,16 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 		}
 	}
 	return nil, err
+}
+
+// maxAddresses bounds how many addresses of a family are tried.
+const maxAddresses = 4
+
+func (d dialer) connect(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
+	if d.guard != nil {
+		if refusal := d.guard.Check(ctx, to, nil); refusal != nil {
+			return nil, refusal
+		}
+	}
+	return new(net.Dialer).DialContext(ctx, network, to.String())
 }

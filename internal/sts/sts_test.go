@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +18,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/letterlock/letterlock/internal/egress"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/internal/testdns"
@@ -204,8 +204,8 @@ func TestDialer(t *testing.T) {
 	if _, err := d.dial(t.Context(), "tcp", "mta-sts.b.example:"+port); err == nil || !strings.Contains(err.Error(), "has no address") {
 		t.Error(err)
 	}
-	d.own = netip.Addr.IsLoopback
-	if _, err := d.dial(t.Context(), "tcp", "mta-sts.a.example:"+port); err == nil {
-		t.Error("a policy from this machine")
+	d.guard = &egress.Guard{}
+	if _, err := d.dial(t.Context(), "tcp", "mta-sts.a.example:"+port); err == nil || !strings.Contains(err.Error(), "127.0.0.1 is this machine") {
+		t.Errorf("a policy from this machine: %v", err)
 	}
 }

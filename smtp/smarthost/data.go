@@ -55,7 +55,7 @@ func (g *Gate) data(cmd syntax.Line) error {
 // conclude ends the transaction with an answer.
 func (g *Gate) conclude(answer string) error {
 	m := g.mail
-	g.o.Watch.Ended(Delivery{m.domain, m.server.Server, m.server.secured(), m.accepted, firstLine(answer)})
+	g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: firstLine(answer)})
 	g.answer(answer)
 	if err := g.front.Flush(); err != nil { // before a goodbye to the server that may take its time
 		return gate.FromClient(err)

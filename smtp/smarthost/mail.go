@@ -116,22 +116,22 @@ func (g *Gate) begin(domain string) (reached bool, err error) {
 	if err := g.front.Flush(); err != nil {
 		return false, gate.FromClient(err)
 	}
-	s, refused, err := g.reach(domain)
+	s, why, err := g.reach(domain)
 	if err != nil {
 		return false, err
 	}
-	if refused == "" {
+	if why == nil {
 		m.domain, m.server = domain, s
 		return true, nil
 	}
 	if s != nil {
 		s.quit()
 	}
-	g.o.Watch.Ended(Delivery{Domain: domain, Server: s.label(), TLS: s.secured(), Reply: firstLine(refused)})
+	g.o.Watch.Ended(Delivery{Domain: domain, Server: s.label(), TLS: s.secured(), Reply: firstLine(why.reply), Remedy: why.remedy})
 	if len(m.failed) < g.o.Recipients {
-		m.failed[domain] = refused
+		m.failed[domain] = why.reply
 	}
-	g.answer(refused)
+	g.answer(why.reply)
 	return false, nil
 }
 

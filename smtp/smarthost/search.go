@@ -10,53 +10,55 @@ import (
 )
 
 // reach finds a server of the domain that takes mail from the sender, with the
-// TLS that there must be. Where there is none, refused is the answer for the
-// client: the reason why the last one would not do, or what a server has said
-// for good.
-func (g *Gate) reach(domain string) (s *server, refused string, err error) {
+// TLS that there must be. Where there is none, why is the reason for which the
+// last one was left, or a server's permanent refusal.
+func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 	ctx, cancel := g.s.Search()
 	defer cancel()
-	refused = "451 4.4.4 There is no server for " + domain
+	why = &failed{reply: "451 4.4.4 There is no server for " + domain}
 	for hop, err := range g.o.Finder.Hops(ctx, domain) {
 		if err != nil {
-			refused = refusal(err)
+			why = failureOf(err)
 		}
 		for _, address := range hop.Addresses {
 			if err != nil || ctx.Err() != nil {
 				break
 			}
-			s, why := g.open(ctx, hop, address)
-			if why != nil {
-				refused = why.reply
+			if s, why = g.open(ctx, hop, address); why != nil {
 				continue
 			}
-			if refused = s.mail(g.mail.sender); refused == "" || refused[0] == '5' {
-				return s, refused, nil
+			refused := s.mail(g.mail.sender)
+			if refused == "" {
+				return s, nil, nil
+			}
+			if why = (&failed{reply: refused}); refused[0] == '5' {
+				return s, why, nil
 			}
 			s.quit()
 		}
 		switch {
 		case errors.Is(ctx.Err(), context.Canceled):
-			return nil, "", gate.Because(gate.Shutdown, nil)
+			return nil, nil, gate.Because(gate.Shutdown, nil)
 		case ctx.Err() != nil:
-			return nil, "451 4.4.1 No server of " + domain + " could be reached in time", nil
+			return nil, &failed{reply: "451 4.4.1 No server of " + domain + " could be reached in time"}, nil
 		}
 	}
-	return nil, refused, nil
+	return nil, why, nil
 }
 
-// refusal is the reply that an error of the Finder stands for.
-func refusal(err error) string {
-	if failed, ok := errors.AsType[*nexthop.Failure](err); ok {
-		return clean(failed.Reply)
+// failureOf makes an error of the Finder a reply to the client.
+func failureOf(err error) *failed {
+	if f, ok := errors.AsType[*nexthop.Failure](err); ok {
+		return &failed{reply: clean(f.Reply), remedy: f.Remedy}
 	}
-	return "451 4.3.0 " + clean(err.Error())
+	return &failed{reply: "451 4.3.0 " + clean(err.Error())}
 }
 
 // failed is why a server cannot be used; what is left to be tried depends on
 // how far it has come.
 type failed struct {
-	reply  string // for the client, always a temporary one
+	reply  string // for the client
+	remedy string // for the administrator; empty: none is known
 	tls    error  // TLS was offered and did not come about; nil: that is not the reason
 	silent bool   // the server has broken the handshake off without a word
 }

@@ -52,4 +52,5 @@ type Delivery struct {
 	TLS        *tls.ConnectionState // nil: plaintext
 	Recipients int                  // that were accepted
 	Reply      string               // what the client was told, its first line
+	Remedy     string               // what the administrator can do; empty: nothing is known
 }

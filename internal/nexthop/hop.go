@@ -1,0 +1,87 @@
+package nexthop
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strconv"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/letterlock/letterlock/internal/resolver"
+)
+
+// hop finds the addresses of a host, and its terms.
+func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
+	hop := Hop{Host: h.name}
+	found, err := f.addresses(ctx, t, h.name)
+	if err != nil {
+		return hop, err
+	}
+	for _, ip := range found.ips[:min(len(found.ips), maxAddresses)] {
+		hop.Addresses = append(hop.Addresses, net.JoinHostPort(ip.String(), strconv.Itoa(t.port)))
+	}
+	if hop.Terms, err = f.terms(ctx, t, server{h.name, found.canonical, h.secure && found.secure}); err != nil {
+		return hop, err
+	}
+	hop.Terms.Classical = f.isSpared(h.name)
+	if f.Certificate != nil {
+		hop.Terms.Certificate = f.Certificate()
+	}
+	hop.Terms.Sessions = f.Sessions.For(hop.Terms, h.name)
+	return hop, nil
+}
+
+// addresses looks a host up and leaves out the addresses that DNS must not
+// lead us to.
+func (f *Finder) addresses(ctx context.Context, t target, name string) (found addresses, err error) {
+	found, err = f.lookUp(ctx, t, name)
+	switch {
+	case err != nil:
+		return found, failure(err, "451 4.4.3 Name service error for name=%s type=A", name)
+	case len(found.ips) == 0 && name == t.name && !t.direct:
+		return found, failure(nil, "550 5.4.4 Host or domain name not found: %s has neither MX nor address records", name)
+	case len(found.ips) == 0:
+		return found, failure(nil, "451 4.4.4 Host %s has no address", name)
+	}
+	found.ips, err = f.admitted(ctx, t, name, found.ips)
+	return found, err
+}
+
+// addresses are those of a host: IPv4 first, as mail by IPv6 is judged more
+// strictly.
+type addresses struct {
+	ips       []netip.Addr
+	canonical string // where the host's aliases lead to
+	secure    bool
+}
+
+// lookUp fails if there is no address and an answer is missing. One that is
+// missing beside another takes no security away: whoever could keep it back
+// could else turn DANE off. Only a direct target may be an address: a domain
+// or an MX host that looks like one is a name that does not exist.
+func (f *Finder) lookUp(ctx context.Context, t target, name string) (addresses, error) {
+	if ip, err := netip.ParseAddr(name); err == nil && t.direct {
+		return addresses{ips: []netip.Addr{ip.Unmap()}, canonical: name}, nil
+	}
+	found := addresses{canonical: name, secure: true}
+	var failed error
+	for _, kind := range []dnsmessage.Type{dnsmessage.TypeA, dnsmessage.TypeAAAA} {
+		answer, err := f.DNS.Ask(ctx, name, kind)
+		if err != nil {
+			failed = err
+			continue
+		}
+		found.secure = found.secure && answer.Secure
+		for _, r := range answer.Records {
+			if owner := fold(r.Header.Name.String()); legalName(owner) {
+				found.canonical = owner
+			}
+			found.ips = append(found.ips, resolver.Address(r))
+		}
+	}
+	if len(found.ips) > 0 {
+		failed = nil
+	}
+	return found, failed
+}
