@@ -31,7 +31,7 @@ const (
 
 // newSmarthost is a listener whose gate finds its backends by itself.
 func newSmarthost(c *configs.Config, l configs.Listener, backends *pools, u *upkeep) (*proxy.Listener, error) {
-	finder, err := newFinder(c, backends, u)
+	finder, err := u.finderOf(c, backends)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +50,17 @@ func newSmarthost(c *configs.Config, l configs.Listener, backends *pools, u *upk
 			return smarthost.New(session, o)
 		},
 	}, nil
+}
+
+// finderOf returns the finder of all smarthosts of a generation: they share what
+// is known of domains, and the bounds of what is asked at the same time.
+func (u *upkeep) finderOf(c *configs.Config, backends *pools) (*nexthop.Finder, error) {
+	if u.finder != nil {
+		return u.finder, nil
+	}
+	var err error
+	u.finder, err = newFinder(c, backends, u)
+	return u.finder, err
 }
 
 // newFinder reads what files there are, and asks nobody yet.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/status"
 	"github.com/letterlock/letterlock/internal/watch"
 	"github.com/letterlock/letterlock/proxy"
@@ -25,6 +26,7 @@ type upkeep struct {
 	before []*certs.Keeper       // those of the generation before
 
 	outbound *status.Outbound // what smarthosts have done
+	finder   *nexthop.Finder  // of all smarthosts; nil: none was made yet
 
 	// found is told which backends a changed file names anew; may be nil.
 	found func([]*proxy.Pool)

@@ -27,7 +27,7 @@ type DNS interface {
 
 // Policies knows the MTA-STS policies of domains; see sts.Store.
 type Policies interface {
-	Lookup(ctx context.Context, domain string) (policy mtasts.Policy, found bool)
+	Lookup(ctx context.Context, domain string) (policy mtasts.Policy, found bool, err error)
 }
 
 // Finder finds the way to a domain's servers. Its fields do not change, and it
@@ -89,10 +89,13 @@ func failure(err error, format string, args ...any) *Failure {
 	return &Failure{Reply: fmt.Sprintf(format, args...), Err: err}
 }
 
-// Bounds of a search: a message should not wait for the fiftieth dead server.
+// Bounds of a search: a message should not wait for the fiftieth dead server,
+// and each address and each TLSA record costs time.
 const (
 	maxHosts     = 5
-	maxAddresses = 4 // of a host
+	maxAddresses = 4   // of a host
+	maxAnswered  = 16  // addresses of a family that are looked at
+	maxRecords   = 100 // usable TLSA records of a host
 )
 
 // Hops are the servers of a domain in the order in which they are to be tried,

@@ -164,12 +164,39 @@ func TestSearchIsBounded(t *testing.T) {
 	}
 }
 
+// A domain owner who publishes thousands of records makes nobody compute for
+// long, and gains no weaker terms by it.
+func TestRecordsAreBounded(t *testing.T) {
+	many := func(record string, n int) string { return strings.Repeat(record+", ", n) }
+	for name, tt := range map[string]struct {
+		records string
+		level   outbound.Level
+		count   int
+	}{
+		"few":                      {many("3 1 1", 3), outbound.DANE, 3},
+		"many":                     {many("3 1 1", 1800), outbound.DANE, maxRecords},
+		"many that are of no use":  {many("1 1 1", 1800), outbound.Encrypt, 0},
+		"one behind many unusable": {many("1 1 1", 1800) + "3 1 1", outbound.DANE, 1},
+	} {
+		z := zone{"MX a.example": "10 mx.a.example", "A mx.a.example": "192.0.2.1", "TLSA _25._tcp.mx.a.example": tt.records}
+		f := &Finder{DNS: z, Validates: true, Default: Rules{Level: outbound.May, Signals: true}}
+		for hop, err := range f.Hops(t.Context(), "a.example") {
+			if err != nil || hop.Terms.Level != tt.level || len(hop.Terms.Records) != tt.count {
+				t.Errorf("%s: %s with %d records, %v", name, hop.Terms.Level, len(hop.Terms.Records), err)
+			}
+		}
+	}
+}
+
 // policies is an MTA-STS store of one policy.
 type policies map[string]mtasts.Policy
 
-func (p policies) Lookup(_ context.Context, domain string) (mtasts.Policy, bool) {
+func (p policies) Lookup(_ context.Context, domain string) (mtasts.Policy, bool, error) {
 	policy, found := p[domain]
-	return policy, found
+	if policy.Mode == "busy" {
+		return policy, false, errServfail
+	}
+	return policy, found, nil
 }
 
 // Each level with whatever the domain signals: what is in force, for which
@@ -227,6 +254,7 @@ func TestTerms(t *testing.T) {
 		{"default, unusable beside a policy", "may+", unusable, sts("enforce", mx), "verify mx.a.example [mx.a.example]"},
 		{"default, enforce", "may+", base, sts("enforce", "*.a.example"), "verify mx.a.example [mx.a.example]"},
 		{"default, enforce without the MX", "may+", base, sts("enforce", "*.b.example"), "451 4.7.5 Host mx.a.example is not among those of the MTA-STS policy of a.example"},
+		{"default, not asked", "may+", base, sts("busy", mx), "451 4.7.5 MTA-STS policy lookup error for a.example"},
 		{"default, testing", "may+", base, sts("testing", mx), "may mx.a.example [mx.a.example] testing"},
 		{"encrypt for all, testing", "encrypt+", base, sts("testing", mx), "encrypt mx.a.example [mx.a.example] testing"},
 		{"secure for all, a policy is no more", "secure+", base, sts("enforce", mx), "secure mx.a.example [a.example .a.example]"},

@@ -73,7 +73,7 @@ func (f *Finder) lookUp(ctx context.Context, t target, name string) (addresses, 
 			continue
 		}
 		found.secure = found.secure && answer.Secure
-		for _, r := range answer.Records {
+		for _, r := range answer.Records[:min(len(answer.Records), maxAnswered)] {
 			if owner := fold(r.Header.Name.String()); legalName(owner) {
 				found.canonical = owner
 			}

@@ -30,7 +30,7 @@ func (f *Finder) terms(ctx context.Context, t target, s server) (outbound.Terms,
 	if err != nil {
 		return outbound.Terms{}, failure(err, "451 4.7.5 TLSA lookup error for %s", s.name)
 	}
-	usable := slices.DeleteFunc(slices.Clone(found.records), func(r dane.TLSA) bool { return !r.Usable() })
+	usable := f.usable(t, s, found.records)
 	switch {
 	case len(usable) > 0:
 		return f.byRecords(t, s, found.base, usable), nil
@@ -47,6 +47,22 @@ func (f *Finder) terms(ctx context.Context, t target, s server) (outbound.Terms,
 		return f.at(outbound.Encrypt, t, s), nil // records of no use still promise TLS (RFC 7672 §2.2)
 	}
 	return terms, nil
+}
+
+// usable are the records that can prove something, up to maxRecords. Those
+// beyond count as unusable: a server whose certificate only they would match is
+// not verified.
+func (f *Finder) usable(t target, s server, records []dane.TLSA) (usable []dane.TLSA) {
+	for i, r := range records {
+		if len(usable) == maxRecords {
+			f.notice(t.domain, "a server has more TLSA records than are considered", "host", s.name, "records", len(records), "left out", len(records)-i)
+			break
+		}
+		if r.Usable() {
+			usable = append(usable, r)
+		}
+	}
+	return usable
 }
 
 // at are the terms of a level.
@@ -99,8 +115,10 @@ func (f *Finder) byPolicy(ctx context.Context, t target, s server) (outbound.Ter
 	if f.Policies == nil || t.direct || t.name != t.domain || level.Proven() {
 		return f.at(level, t, s), nil
 	}
-	policy, found := f.Policies.Lookup(ctx, t.domain)
+	policy, found, err := f.Policies.Lookup(ctx, t.domain)
 	switch {
+	case err != nil:
+		return outbound.Terms{}, failure(err, "451 4.7.5 MTA-STS policy lookup error for %s", t.domain)
 	case !found || policy.Mode == "none":
 		return f.at(level, t, s), nil
 	case policy.Mode == "testing":

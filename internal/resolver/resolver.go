@@ -48,11 +48,16 @@ const (
 	timeout   = 5 * time.Second
 	tries     = 2
 	udpAnswer = 1232 // bytes that pass everywhere unfragmented (DNS flag day 2020)
+
+	// maxAliases is more than DNS servers themselves follow. The rest of a
+	// chain is not left out: what stands behind it could be other records.
+	maxAliases = 16
 )
 
 var (
 	errAnswer    = errors.New("the answer is not to the question")
 	errTruncated = errors.New("the answer is cut short, even over TCP")
+	errAliases   = fmt.Errorf("the name leads through more than %d aliases", maxAliases)
 )
 
 // Ask asks for one type of record of a name.
@@ -89,11 +94,22 @@ func (r Resolver) ask(ctx context.Context, name string, kind dnsmessage.Type) (A
 	case m.RCode != dnsmessage.RCodeSuccess && m.RCode != dnsmessage.RCodeNameError:
 		return Answer{}, fmt.Errorf("it says %s", strings.TrimPrefix(m.RCode.String(), "RCode"))
 	}
+	return answerOf(m, kind)
+}
+
+func answerOf(m *dnsmessage.Message, kind dnsmessage.Type) (Answer, error) {
 	answer := Answer{Secure: m.AuthenticData}
+	aliases := 0
 	for _, record := range m.Answers {
+		if record.Header.Type == dnsmessage.TypeCNAME {
+			aliases++
+		}
 		if record.Header.Type == kind {
 			answer.Records = append(answer.Records, record)
 		}
+	}
+	if aliases > maxAliases {
+		return Answer{}, errAliases
 	}
 	return answer, nil
 }

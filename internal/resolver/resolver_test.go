@@ -3,6 +3,7 @@ package resolver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -41,6 +42,21 @@ func TestAsk(t *testing.T) {
 	}
 	if s.Asked("tcp") != 1 {
 		t.Errorf("asked %d times over TCP", s.Asked("tcp"))
+	}
+}
+
+func TestAliasesAreBounded(t *testing.T) {
+	s := testdns.New(t)
+	for i := range 2 * maxAliases {
+		s.Set(fmt.Sprintf("a%d.example", i), &dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName(fmt.Sprintf("a%d.example.", i+1))})
+	}
+	s.Set(fmt.Sprintf("a%d.example", 2*maxAliases), &dnsmessage.AResource{A: [4]byte{192, 0, 2, 1}})
+	r := Resolver{Address: s.Address}
+	if answer, err := r.Ask(t.Context(), fmt.Sprintf("a%d.example", maxAliases), dnsmessage.TypeA); err != nil || len(answer.Records) != 1 {
+		t.Error(answer, err)
+	}
+	if _, err := r.Ask(t.Context(), fmt.Sprintf("a%d.example", maxAliases-1), dnsmessage.TypeA); !errors.Is(err, errAliases) {
+		t.Error(err)
 	}
 }
 

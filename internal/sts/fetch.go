@@ -117,8 +117,10 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 	return nil, err
 }
 
-// maxAddresses bounds how many addresses of a family are tried.
-const maxAddresses = 4
+const (
+	maxAddresses = 4                // of a family that are tried
+	connectTime  = 10 * time.Second // for each of them
+)
 
 func (d dialer) connect(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
 	if d.guard != nil {
@@ -126,5 +128,6 @@ func (d dialer) connect(ctx context.Context, network string, to netip.AddrPort) 
 			return nil, refusal
 		}
 	}
-	return new(net.Dialer).DialContext(ctx, network, to.String())
+	dialer := net.Dialer{Timeout: connectTime}
+	return dialer.DialContext(ctx, network, to.String())
 }

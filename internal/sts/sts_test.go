@@ -67,13 +67,16 @@ func (w *world) later(domain string, d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	e := w.known[domain]
-	e.checked, e.expires = e.checked.Add(-d), e.expires.Add(-d)
+	e.next, e.expires = e.next.Add(-d), e.expires.Add(-d)
 	w.known[domain] = e
 }
 
 func (w *world) mode(t *testing.T, domain string) string {
 	t.Helper()
-	policy, found := w.Lookup(t.Context(), domain)
+	policy, found, err := w.Lookup(t.Context(), domain)
+	if err != nil {
+		t.Error(err)
+	}
 	if !found {
 		return ""
 	}

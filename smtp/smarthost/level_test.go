@@ -168,9 +168,9 @@ func TestMTASTS(t *testing.T) {
 // published are policies as a store knows them.
 type published map[string]mtasts.Policy
 
-func (p published) Lookup(_ context.Context, domain string) (mtasts.Policy, bool) {
+func (p published) Lookup(_ context.Context, domain string) (mtasts.Policy, bool, error) {
 	policy, found := p[domain]
-	return policy, found
+	return policy, found, nil
 }
 
 // What a server says in clear behind its yes to STARTTLS may be somebody
