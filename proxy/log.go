@@ -99,9 +99,18 @@ func (l SessionLog) Closed(info *Info, end Summary) {
 	if end.Reason.Backend() || end.Reason == gate.Internal {
 		level = slog.LevelError
 		fields = append(fields, slog.String("listener", info.Listener.String()), slog.String("backend", info.Backend),
-			slog.String("remedy", end.Reason.Remedy()))
+			slog.String("remedy", remedy(info, end.Reason)))
 	}
 	l.Log.LogAttrs(context.Background(), level, "session", fields...)
+}
+
+// remedy names the settings of the listener's own handover, where that is what
+// the backend does not take.
+func remedy(info *Info, why gate.Reason) string {
+	if why == gate.HandoverRefused {
+		return info.Listener.Handover.Words().Remedy()
+	}
+	return why.Remedy()
 }
 
 func tlsFields(state *tls.ConnectionState) []slog.Attr {

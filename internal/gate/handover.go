@@ -22,6 +22,22 @@ const (
 	PROXYHeader          // all: said by the proxy; the gate sees that the backend has not taken it for a command
 )
 
+// Remedy is what the administrator may set on a backend that does not take the
+// handover.
+func (h Handover) Remedy() string {
+	switch h {
+	case XCLIENT:
+		return "let the backend trust the proxy's address (Postfix smtpd_authorized_xclient_hosts, Exim hosts_xclient, Dovecot login_trusted_networks), or change the listener's handover"
+	case XFORWARD:
+		return "let the backend trust the proxy's address (Postfix smtpd_authorized_xforward_hosts), or change the listener's handover"
+	case IMAPID:
+		return "let the backend trust the proxy's address (Dovecot login_trusted_networks), or change the listener's handover"
+	case PROXYHeader:
+		return "let that port of the backend expect a PROXY header from the proxy's address (Dovecot haproxy = yes in the inet_listener and haproxy_trusted_networks; Postfix smtpd_upstream_proxy_protocol = haproxy, or postscreen_upstream_proxy_protocol; Exim hosts_proxy; Cyrus 3.12 imapd -H), or change the listener's handover"
+	}
+	return HandoverRefused.Remedy()
+}
+
 // Name is what reverse DNS knows of a client. Both names are plain host names
 // or empty.
 type Name struct {

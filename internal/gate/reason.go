@@ -60,7 +60,7 @@ var reasons = [...]reasonText{
 	BackendRefused:  {"backend-refused", "service not available", "see the backend's own log for why it refuses the proxy's address, or whether that port wants a PROXY header (handover: proxy-v2)"},
 	BackendGone:     {"backend-gone", "service not available", "see the backend's own log"},
 	BackendTLS:      {"backend-tls", "service not available", "see that the backend offers TLS, and that the ca, pin, server_name and min_version of backends fit its certificate and age"},
-	HandoverRefused: {"handover-refused", "service not available", "let the backend trust the proxy's address (Postfix: smtpd_authorized_xclient_hosts or _xforward_hosts; Dovecot: login_trusted_networks), or change the listener's handover"},
+	HandoverRefused: {"handover-refused", "service not available", "let the backend take the handover from the proxy's address (XCLIENT and XFORWARD: Postfix smtpd_authorized_xclient_hosts and _xforward_hosts, Exim hosts_xclient, Dovecot login_trusted_networks; a PROXY header: Dovecot haproxy_trusted_networks, Postfix smtpd_upstream_proxy_protocol, Exim hosts_proxy), or change the listener's handover"},
 	BackendLogin:    {"backend-login", "service not available", "let the backend offer the login that the listener's backend_login names, or name another"},
 	BackendGarbage:  {"backend-garbage", "service not available", "see that the backend's port speaks the listener's protocol, in plaintext"},
 	Internal:        {"internal", "internal error", "please report it"},
