@@ -16,6 +16,7 @@ var rules = []rule{
 	checkLog,
 	checkStatus,
 	checkInventory,
+	checkProbeSender,
 	checkLimits,
 	checkTimeouts,
 	checkBackends,

@@ -1,5 +1,7 @@
 package configs
 
+import "strings"
+
 // checkOpenRelay is for the port that strangers reach. The backend sees the
 // proxy's address, which it most likely trusts as one of its own network, and
 // a trusted neighbour may send to anybody.
@@ -47,5 +49,19 @@ func checkRecipientsFiles(c *Config, m Machine, r report) {
 func checkHideClient(_ *Config, l Listener, r report) {
 	if l.HideClient && l.Service.Protocol() == "smtp" && !l.ReceivedOn() {
 		r.in("hide_client").misplaced("remove it", "hide_client means nothing without a Received header")
+	}
+}
+
+// checkProbeSender takes an address in full.
+func checkProbeSender(c *Config, _ Machine, r report) {
+	at := r.in("probe_sender")
+	switch err := legalRecipient(c.ProbeSender); {
+	case c.ProbeSender == "":
+	case !strings.Contains(c.ProbeSender, "@"):
+		at.wrong("write an address, such as postmaster@example.com", "%q has no @", c.ProbeSender)
+	case err != nil:
+		at.wrong("write an address, such as postmaster@example.com", "%q %v", c.ProbeSender, err)
+	case !c.ProbeOn():
+		at.misplaced("remove it, or probe: false", "probe_sender means nothing with probe: false")
 	}
 }

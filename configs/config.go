@@ -27,7 +27,10 @@ type Config struct {
 	Listeners    []Listener      `yaml:"listeners"`
 
 	// Probe asks each backend whether it relays or takes a wrong password.
-	Probe *bool `yaml:"probe"` // nil: on
+	// ProbeSender is a sender whom backends accept; empty: those that are likely
+	// to be are tried.
+	Probe       *bool  `yaml:"probe"` // nil: on
+	ProbeSender string `yaml:"probe_sender"`
 
 	// PublicPlaintextBackend allows a plaintext leg to a backend that is
 	// neither on loopback, nor a unix socket, nor in private address space.

@@ -53,6 +53,21 @@ func TestProbeAsAStranger(t *testing.T) {
 			}
 		})
 	}
+	// Dovecot takes plaintext logins of clients whom the header says to have TLS.
+	for name, c := range map[string]struct {
+		listener, words string
+	}{
+		"imap, proxy-v2": {fmt.Sprintf("{service: imap, backend: '127.0.0.1:%d', handover: proxy-v2}", p.IMAPBehindHeader), "nothing was found"},
+		"pop3, proxy-v2": {fmt.Sprintf("{service: pop3, backend: '127.0.0.1:%d', handover: proxy-v2}", p.POP3BehindHeader), "nothing was found"},
+		"imap, proxy-v1": {fmt.Sprintf("{service: imap, backend: '127.0.0.1:%d', handover: proxy-v1}", p.IMAPBehindHeader), "handover: proxy-v2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := configCheck(t, "  - "+c.listener+"\n")
+			if err != nil || !strings.Contains(out, c.words) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
 	logins := map[string]string{
 		"imap":       fmt.Sprintf("  - {service: imap, backend: '127.0.0.2:%d'}\n", p.IMAP),
 		"pop3":       fmt.Sprintf("  - {service: pop3, backend: '127.0.0.2:%d'}\n", p.POP3),

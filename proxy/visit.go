@@ -5,21 +5,20 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"net/netip"
 	"time"
 )
 
-// Visit reaches an address of the pool as a session of that client would, and
-// says what comes before the protocol: the PROXY header, if there is one to
-// say, and TLS. Where TLS comes with a command, the connection has a method
+// Visit connects to an address of the pool as a session of that description
+// would, and sends what comes before the protocol: the PROXY header, if there is
+// one, and TLS. Where TLS comes with a command, the connection has a method
 // StartTLS. It always comes from our own address.
-func (p *Pool) Visit(ctx context.Context, address string, h Handover, client netip.AddrPort, patience time.Duration) (net.Conn, error) {
+func (p *Pool) Visit(ctx context.Context, address string, h Handover, as *Info, patience time.Duration) (net.Conn, error) {
 	deadline := time.Now().Add(patience)
 	conn, err := dialAddress(ctx, p.dialer(deadline), address)
 	if err != nil {
 		return nil, err
 	}
-	if err := visitHeader(conn, h, client, deadline); err != nil {
+	if err := visitHeader(conn, h, as, deadline); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
@@ -34,11 +33,11 @@ func (p *Pool) Visit(ctx context.Context, address string, h Handover, client net
 	return visitor.StartTLS()
 }
 
-func visitHeader(conn net.Conn, h Handover, client netip.AddrPort, deadline time.Time) error {
+func visitHeader(conn net.Conn, h Handover, as *Info, deadline time.Time) error {
 	if h.Header == 0 {
 		return nil
 	}
-	header, err := proxyHeader(h.Header, &Info{Client: client, Local: client})
+	header, err := proxyHeader(h.Header, as)
 	if err == nil {
 		_ = conn.SetWriteDeadline(deadline)
 		_, err = conn.Write(header)

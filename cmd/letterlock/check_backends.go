@@ -30,14 +30,17 @@ func attack(ctx context.Context, c *configs.Config) ([]attacked, error) {
 	for _, v := range visitBackends(ctx, c, g.Listeners, everyBackend) {
 		b := attacked{v.service, v.address, []scan.Finding{}}
 		for _, f := range v.findings {
-			severity := scan.Weak
-			if f.Severity == probe.Danger {
+			severity, about := scan.Weak, ""
+			switch f.Severity {
+			case probe.Danger:
 				severity = scan.Bad
+			case probe.Unknown:
+				about = "not probed to the end: "
 			}
-			b.Findings = append(b.Findings, scan.Finding{Severity: severity, Text: f.Text + "; " + f.Remedy})
+			b.Findings = append(b.Findings, scan.Finding{Severity: severity, Text: about + f.Text + "; " + f.Remedy})
 		}
 		if v.err != nil {
-			b.Findings = append(b.Findings, scan.Finding{Severity: scan.Weak, Text: "not looked at to the end: " + v.err.Error()})
+			b.Findings = append(b.Findings, scan.Finding{Severity: scan.Weak, Text: "not probed to the end: " + v.err.Error() + "; " + v.remedy})
 		}
 		all = append(all, b)
 	}

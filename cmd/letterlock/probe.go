@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/letterlock/letterlock/configs"
@@ -13,21 +16,21 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-var errDanger = errors.New("a backend is dangerous to stand in front of: see what was found above")
+var errDanger = errors.New("a backend failed its probe: it is an open relay, or accepts any password; see above")
 
 // visited is what a visit to a backend has shown.
 type visited struct {
 	service, address string
 	findings         []probe.Finding
-	err              error // the visit was cut short
+	err              error  // the visit was cut short
+	remedy           string // for that
 }
 
 // maxVisits bounds how many backends are visited at the same time.
 const maxVisits = 32
 
-// visitBackends asks some backends of the listeners what a stranger would ask,
-// as many at once as is decent. Listeners that ask the same of the same backend
-// share a visit.
+// visitBackends probes some backends of the listeners, maxVisits at once.
+// Listeners that ask the same of the same backend share a visit.
 func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, some func(configs.Listener, *proxy.Pool) bool) []visited {
 	type place struct {
 		probe.Target
@@ -55,7 +58,7 @@ func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Li
 				running.Go(func() {
 					free <- struct{}{}
 					defer func() { <-free }()
-					v.findings, v.err = visitBackend(ctx, c, pool, address, listener.Handover, target)
+					v.visit(ctx, c, pool, listener.Handover, target)
 				})
 			}
 		}
@@ -68,26 +71,70 @@ func visitBackends(ctx context.Context, c *configs.Config, listeners []*proxy.Li
 	return result
 }
 
-func visitBackend(ctx context.Context, c *configs.Config, p *proxy.Pool, address string, h proxy.Handover, target probe.Target) ([]probe.Finding, error) {
-	conn, err := p.Visit(ctx, address, h, probe.Stranger, c.Timeouts.Dial)
-	if err != nil {
-		return nil, err
+// visit probes one backend, as a session with TLS would come to it.
+func (v *visited) visit(ctx context.Context, c *configs.Config, p *proxy.Pool, h proxy.Handover, target probe.Target) {
+	session := &proxy.Info{
+		Client: probe.Stranger, Local: netip.AddrPortFrom(probe.StrangersServer, target.Port),
+		TLS: &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, ServerName: c.Hostname},
 	}
-	return probe.Visit(ctx, conn, target)
+	conn, err := p.Visit(ctx, v.address, h, session, c.Timeouts.Dial)
+	if err != nil {
+		v.err, v.remedy = err, gate.BackendDown.Remedy()
+		return
+	}
+	v.findings, v.err = probe.Visit(ctx, conn, target)
+	v.remedy = "see the backend's own log, and ask again with `letterlock config check --probe`"
+	if h.Header > 0 { // servers close the connection behind a header that they do not trust
+		v.remedy += "; or " + target.Spoken.Remedy()
+	}
 }
 
 // targetOf says what depends on a listener's backend.
 func targetOf(c *configs.Config, l configs.Listener) probe.Target {
 	h := handovers[l.Handover]
 	return probe.Target{
-		Protocol: l.Service.Protocol(), Hostname: c.Hostname, Spoken: h.Words(),
+		Protocol: l.Service.Protocol(), Hostname: c.Hostname, Port: uint16(l.Service.Port()), Spoken: h.Words(),
 		Login:      l.Service != configs.SMTP || l.Auth,
 		Means:      gate.Means(l.Means()),
 		Unjudged:   h.Transparent,
 		Guarded:    l.KnowsRecipients(),
 		Submission: l.Service == configs.Submission || l.Service == configs.Submissions,
 		Allowed:    l.AllowOpenRelay,
+		Senders:    probeSenders(c, l),
 	}
+}
+
+// probeSenders are the senders with which a backend is asked whether it relays:
+// the configured one, and the postmasters of domains that are likely to exist,
+// and for whose senders a backend may relay. That mailbox exists everywhere
+// (RFC 5321 §4.5.1), so that checks of senders let it pass.
+func probeSenders(c *configs.Config, l configs.Listener) (senders [probe.MaxSenders]string) {
+	if l.Service.Protocol() != "smtp" {
+		return senders
+	}
+	const fromRecipients = 2
+	var all []string
+	add := func(sender string) {
+		if !slices.Contains(all, sender) && len(all) < len(senders) {
+			all = append(all, sender)
+		}
+	}
+	if c.ProbeSender != "" {
+		add(c.ProbeSender)
+	}
+	recipients := l.Recipients
+	if len(recipients) == 0 && l.RecipientsFile != "" {
+		recipients, _ = configs.ReadRecipients(l.RecipientsFile) // its errors are told elsewhere
+	}
+	for _, entry := range recipients[:min(len(recipients), fromRecipients)] {
+		add("postmaster@" + strings.TrimPrefix(entry[strings.LastIndexByte(entry, '@')+1:], "."))
+	}
+	add("postmaster@" + c.Hostname)
+	if _, domain, _ := strings.Cut(c.Hostname, "."); strings.Contains(domain, ".") {
+		add("postmaster@" + domain)
+	}
+	copy(senders[:], all)
+	return senders
 }
 
 // dangerous reports whether one of the findings should keep us from serving.
@@ -102,19 +149,24 @@ func dangerous(all []visited) bool {
 	return false
 }
 
+// unfinished begins what is said of a probe that leaves something open.
+const unfinished = "backend was not probed to the end"
+
 // logVisits writes what was found to the log.
 func logVisits(log *slog.Logger, all []visited) {
 	for _, v := range all {
 		for _, f := range v.findings {
-			level := slog.LevelWarn
-			if f.Severity == probe.Danger {
+			level, about := slog.LevelWarn, "backend: "
+			switch f.Severity {
+			case probe.Danger:
 				level = slog.LevelError
+			case probe.Unknown:
+				about = unfinished + ": "
 			}
-			log.Log(context.Background(), level, "backend: "+f.Text, "service", v.service, "backend", v.address, "remedy", f.Remedy)
+			log.Log(context.Background(), level, about+f.Text, "service", v.service, "backend", v.address, "remedy", f.Remedy)
 		}
 		if v.err != nil {
-			log.Warn("backend could not be probed to the end", "service", v.service, "backend", v.address, "error", v.err,
-				"remedy", gate.BackendDown.Remedy())
+			log.Warn(unfinished, "service", v.service, "backend", v.address, "error", v.err, "remedy", v.remedy)
 		}
 	}
 }
@@ -163,23 +215,29 @@ func probePools(ctx context.Context, c *configs.Config, listeners []*proxy.Liste
 // sayVisits prints what was found, for `config check --probe`.
 func sayVisits(ui *ui, all []visited) error {
 	for _, v := range all {
-		where := v.service + " backend " + v.address
 		for _, f := range v.findings {
-			word := "warning"
-			if f.Severity == probe.Danger {
-				word = "DANGER"
-			}
-			ui.errorf("%s: %s: %s\n  %s", word, where, f.Text, f.Remedy)
+			ui.errorf("%s: %s\n  %s", v.headline(f.Severity), f.Text, f.Remedy)
 		}
 		switch {
 		case v.err != nil:
-			ui.errorf("warning: %s could not be probed to the end: %v", where, v.err)
+			ui.errorf("%s: %v\n  %s", v.headline(probe.Unknown), v.err, v.remedy)
 		case len(v.findings) == 0:
-			ui.printf("probed: %s: nothing was found\n", where)
+			ui.printf("probed: %s backend %s: nothing was found\n", v.service, v.address)
 		}
 	}
 	if dangerous(all) {
 		return errDanger
 	}
 	return nil
+}
+
+// headline begins what is said of a backend.
+func (v *visited) headline(s probe.Severity) string {
+	switch s {
+	case probe.Danger:
+		return "DANGER: " + v.service + " backend " + v.address
+	case probe.Unknown:
+		return "warning: " + v.service + " " + unfinished + ": " + v.address
+	}
+	return "warning: " + v.service + " backend " + v.address
 }

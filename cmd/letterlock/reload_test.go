@@ -234,7 +234,7 @@ func TestReloadRefusesAnOpenRelay(t *testing.T) {
 	if w.now.Load() != before {
 		t.Error("it is in force")
 	}
-	w.wantLog(said, "OPEN RELAY", "a backend is dangerous", "stays in force")
+	w.wantLog(said, "OPEN RELAY", "a backend failed its probe", "stays in force")
 	w.configure(listener("handover: proxy-v1, allow_open_relay: true"))
 	w.reload()
 	w.wantLog(said, "msg=reloaded")

@@ -1,7 +1,9 @@
-// Package probe asks a backend what a stranger would ask it, from where the
-// proxy stands: does it relay, does it take a wrong password, does it take a
-// password in plaintext at all?
+// Package probe asks a backend, from where the proxy stands and as a client of
+// the proxy would come to it, whether it relays, whether it accepts a made-up
+// password, and whether it takes plaintext logins and the handover that is
+// configured.
 //
-// It never sends a message: each try ends behind RCPT. A finding is a reason
-// to look; none is no proof, as servers judge by more than can be tried.
+// It never sends a message: each attempt ends after RCPT. A reply that leaves
+// a question open is a finding too (Unknown), as it is no clearance. No finding
+// is no proof, as servers judge by more than can be tried.
 package probe

@@ -4,76 +4,73 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// imap looks for a login that nobody or anybody can have.
+// imap asks for a login that nobody or anybody can have.
 func (v *visit) imap() error {
 	greeting, err := v.ReadLine()
 	if err != nil {
 		return err
 	}
-	if !strings.HasPrefix(greeting, "* OK") {
+	if !strings.HasPrefix(strings.ToUpper(greeting), "* OK") {
 		return fmt.Errorf("%w: %.80q", errGreeting, greeting)
 	}
 	if err := v.secure("s STARTTLS", "S OK"); err != nil {
 		return err
 	}
-	if taken, err := v.spokenForIMAP(); err != nil || !taken {
+	if taken, err := v.handoverIMAP(); err != nil || !taken {
 		return err
 	}
+	v.question = aboutPassword
 	_, capabilities, err := v.tagged("b", "CAPABILITY")
 	if err != nil {
 		return err
 	}
+	mechanisms := withPrefix("AUTH=", capabilities)
 	switch {
-	case v.lacks(withPrefix("AUTH=", capabilities)):
+	case v.lacks(mechanisms):
 		return nil
+	case v.needsSASL():
+		return v.loginIMAP(v.login(mechanisms))
 	case slices.Contains(capabilities, "LOGINDISABLED"):
-		if !v.needsSASL() {
-			v.noLogin("LOGINDISABLED")
-		}
+		v.noLogin("LOGINDISABLED")
 		return nil
 	}
+	return v.loginIMAP(nil)
+}
+
+// loginIMAP asks for a login with a made-up password, with the LOGIN command if
+// there is no SASL login.
+func (v *visit) loginIMAP(sasl *login) error {
 	user, password := nobody()
-	verdict, _, err := v.tagged("c", "LOGIN %s %s", user, password)
-	if err != nil {
-		return err
+	command, line := "LOGIN", fmt.Sprintf("LOGIN %s %s", user, password)
+	if sasl != nil {
+		user, command = sasl.user, "AUTHENTICATE"
+		line = "AUTHENTICATE " + sasl.mechanism
 	}
-	if strings.HasPrefix(verdict, "OK") {
+	verdict, _, err := v.converse("c", line, sasl)
+	switch saw := answered(command, verdict); {
+	case err != nil:
+		return err
+	case strings.HasPrefix(verdict, "OK"):
 		v.anyPassword(user)
+	case strings.Contains(verdict, "[PRIVACYREQUIRED"):
+		v.noLogin(saw)
+	case isTemporary(verdict), !strings.HasPrefix(verdict, "NO"):
+		v.unknown(later, "%s", saw)
 	}
 	return v.PrintfLine("d LOGOUT")
 }
 
-// spokenForIMAP hands a stranger's address over, and reports whether the server
-// takes it; that it does not is a finding.
-func (v *visit) spokenForIMAP() (bool, error) {
-	switch v.Spoken {
-	case gate.IMAPID:
-		verdict, _, err := v.tagged("a", `ID ("x-originating-ip" "%s" "x-originating-port" "%d" "x-client-transport" "TLS")`, Stranger.Addr(), Stranger.Port())
-		if err != nil {
-			return false, err
-		}
-		if !strings.HasPrefix(verdict, "OK") {
-			v.noHandover("ID is answered with " + verdict)
-			return false, nil
-		}
-	case gate.PROXYHeader:
-		verdict, _, err := v.tagged("a", "NOOP")
-		if err != nil || !strings.HasPrefix(verdict, "OK") {
-			v.noHandover(gate.ErrHeader.Error())
-			return false, nil
-		}
-	}
-	return true, nil
+// tagged sends a command, and returns its verdict and the capabilities that
+// came before it, in upper case.
+func (v *visit) tagged(tag, format string, args ...any) (verdict string, capabilities []string, err error) {
+	return v.converse(tag, fmt.Sprintf(format, args...), nil)
 }
 
-// tagged sends a command, and returns its verdict and the capabilities that
-// were told before it, in upper case.
-func (v *visit) tagged(tag, format string, args ...any) (verdict string, capabilities []string, err error) {
-	if err := v.PrintfLine(tag+" "+format, args...); err != nil {
+// converse is tagged for a command whose continuations a login answers.
+func (v *visit) converse(tag, line string, sasl *login) (verdict string, capabilities []string, err error) {
+	if err := v.PrintfLine("%s %s", tag, line); err != nil {
 		return "", nil, err
 	}
 	for {
@@ -84,10 +81,22 @@ func (v *visit) tagged(tag, format string, args ...any) (verdict string, capabil
 		if verdict, ok := strings.CutPrefix(line, tag+" "); ok {
 			return strings.ToUpper(verdict), capabilities, nil
 		}
-		if _, verdict, _ := strings.Cut(line, " "); strings.HasPrefix(verdict, "BAD") {
-			return verdict, nil, nil // to something that we have not said
+		if challenge, asks := strings.CutPrefix(line, "+"); asks && sasl != nil && !sasl.cancelled() {
+			if err := v.PrintfLine("%s", sasl.respond(strings.TrimSpace(challenge))); err != nil {
+				return "", nil, err
+			}
+			continue
 		}
-		if words := strings.Fields(strings.ToUpper(line)); len(words) > 1 && words[1] == "CAPABILITY" {
+		words := strings.Fields(strings.ToUpper(line))
+		if len(words) < 2 {
+			continue
+		}
+		switch words[1] {
+		case "BAD": // to a line that we have not sent
+			return "BAD", nil, nil
+		case "BYE":
+			return "", nil, fmt.Errorf("%w with %.80q", errEnds, line)
+		case "CAPABILITY":
 			capabilities = words[2:]
 		}
 	}

@@ -3,11 +3,9 @@ package probe
 import (
 	"fmt"
 	"strings"
-
-	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// pop3 looks for a login that nobody or anybody can have.
+// pop3 asks for a login that nobody or anybody can have.
 func (v *visit) pop3() error {
 	greeting, err := v.ReadLine()
 	if err != nil {
@@ -19,79 +17,85 @@ func (v *visit) pop3() error {
 	if err := v.secure("STLS", "+OK"); err != nil {
 		return err
 	}
-	if taken, err := v.spokenForPOP3(greeting); err != nil || !taken {
+	if taken, err := v.handoverPOP3(greeting); err != nil || !taken {
 		return err
 	}
+	v.question = aboutPassword
 	if v.Login && v.needsSASL() {
-		if lacks, err := v.lacksPOP3(); err != nil || lacks {
-			return err
-		}
+		err = v.saslPOP3()
+	} else {
+		err = v.loginPOP3()
 	}
-	user, password := nobody()
-	reply, err := v.ask("USER %s", user)
 	if err != nil {
 		return err
-	}
-	if !strings.HasPrefix(reply, "+OK") {
-		if !v.needsSASL() {
-			v.noLogin("USER is answered with " + reply)
-		}
-		return nil
-	}
-	if reply, err = v.ask("PASS %s", password); err != nil {
-		return err
-	}
-	if strings.HasPrefix(reply, "+OK") {
-		v.anyPassword(user)
 	}
 	return v.PrintfLine("QUIT")
 }
 
-// spokenForPOP3 hands a stranger's address over, and reports whether the server
-// takes it; that it does not is a finding.
-func (v *visit) spokenForPOP3(greeting string) (bool, error) {
-	switch v.Spoken {
-	case gate.XCLIENT:
-		if !strings.Contains(greeting, "[XCLIENT]") {
-			v.noHandover("[XCLIENT] is not in the greeting")
-			return false, nil
-		}
-		reply, err := v.ask("XCLIENT ADDR=%s PORT=%d", Stranger.Addr(), Stranger.Port())
-		if err != nil {
-			return false, err
-		}
-		if !strings.HasPrefix(reply, "+OK") {
-			v.noHandover("XCLIENT is answered with " + reply)
-			return false, nil
-		}
-	case gate.PROXYHeader:
-		reply, err := v.ask("CAPA")
-		if err != nil || !strings.HasPrefix(reply, "+OK") {
-			v.noHandover(gate.ErrHeader.Error())
-			return false, nil
-		}
-		if _, err := v.ReadDotLines(); err != nil {
-			return false, err
-		}
+// loginPOP3 asks for a login with a made-up password.
+func (v *visit) loginPOP3() error {
+	user, password := nobody()
+	reply, err := v.exchange("USER %s", user)
+	switch {
+	case err != nil:
+		return err
+	case isTemporary(reply):
+		v.unknown(later, "%s", answered("USER", reply))
+		return nil
+	case !strings.HasPrefix(reply, "+OK"):
+		v.noLogin(answered("USER", reply))
+		return nil
 	}
-	return true, nil
+	reply, err = v.exchange("PASS %s", password)
+	switch {
+	case err != nil:
+		return err
+	case strings.HasPrefix(reply, "+OK"):
+		v.anyPassword(user)
+	case isTemporary(reply), !strings.HasPrefix(reply, "-ERR"):
+		v.unknown(later, "%s", answered("PASS", reply))
+	}
+	return nil
 }
 
-// lacksPOP3 is lacks of a server that knows CAPA; of others nothing is known.
-func (v *visit) lacksPOP3() (bool, error) {
-	reply, err := v.ask("CAPA")
+// saslPOP3 asks for a login by the mechanism that backend_login names. Of a
+// server without CAPA nobody knows its mechanisms, so they are tried.
+func (v *visit) saslPOP3() error {
+	mechanisms, known, err := v.mechanismsPOP3()
+	if err != nil || known && v.lacks(mechanisms) {
+		return err
+	}
+	if !known {
+		mechanisms = []string{string(v.Means)}
+	}
+	l := v.login(mechanisms)
+	reply, err := v.exchange("AUTH %s", l.mechanism)
+	for err == nil && strings.HasPrefix(reply, "+ ") && !l.cancelled() {
+		reply, err = v.exchange("%s", l.respond(reply[2:]))
+	}
+	switch saw := answered("AUTH "+l.mechanism, reply); {
+	case err != nil:
+		return err
+	case strings.HasPrefix(reply, "+OK"):
+		v.anyPassword(l.user)
+	case isTemporary(reply), !strings.HasPrefix(reply, "-ERR"):
+		v.unknown(later, "%s", saw)
+	}
+	return nil
+}
+
+// mechanismsPOP3 asks a server for its mechanisms, which are known if it knows
+// CAPA.
+func (v *visit) mechanismsPOP3() (mechanisms []string, known bool, err error) {
+	reply, err := v.exchange("CAPA")
 	if err != nil || !strings.HasPrefix(reply, "+OK") {
-		return false, err
+		return nil, false, err
 	}
 	lines, err := v.ReadDotLines()
-	if err != nil {
-		return false, err
-	}
-	var mechanisms []string
 	for _, line := range lines {
 		if words := strings.Fields(strings.ToUpper(line)); len(words) > 0 && words[0] == "SASL" {
 			mechanisms = words[1:]
 		}
 	}
-	return v.lacks(mechanisms), nil
+	return mechanisms, true, err
 }

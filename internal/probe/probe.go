@@ -2,46 +2,58 @@ package probe
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"net/textproto"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// Stranger is whom the backend is told that it speaks with, where it is told
-// (RFC 5737: nobody's address).
-var Stranger = netip.MustParseAddrPort("192.0.2.1:25025")
+// Stranger is the client's address that a handover tells the backend, and
+// StrangersServer the address that this client has connected to (RFC 5737:
+// nobody has either). They differ, as Dovecot trusts clients on its own
+// address.
+var (
+	Stranger        = netip.MustParseAddrPort("192.0.2.1:25025")
+	StrangersServer = netip.MustParseAddr("192.0.2.2")
+)
 
-// Target is a backend, and what depends on it.
+// Target is a backend, and what depends on it. It is comparable.
 type Target struct {
 	Protocol string // smtp, imap, pop3 or sieve
 	Hostname string // ours
+	Port     uint16 // of the listener, for handovers that tell it
 	Spoken   gate.Handover
 
 	// Login says that clients log in there, and Means how we do it for them.
 	Login bool
 	Means gate.Means
 
-	// The others concern SMTP. Unjudged says that the backend does not see a
-	// stranger but us. The backend's word alone decides who may be written to,
-	// unless Guarded says that we know the recipients, Submission that we let
-	// nobody write without a login, or Allowed that it is meant so.
+	// The others concern SMTP. Unjudged says that the backend sees our address
+	// and not the client's. The backend alone decides which recipients it takes
+	// mail for, unless Guarded says that we know the recipients, Submission
+	// that we require a login, or Allowed that an open relay is meant.
 	Unjudged, Guarded, Submission, Allowed bool
+
+	// Senders are the addresses to try as senders beside the null sender; those
+	// that are empty are not used.
+	Senders [MaxSenders]string
 }
+
+// MaxSenders bounds the senders that are tried: Postfix slows a client down
+// after 10 errors and ends its session after 20.
+const MaxSenders = 5
 
 // Severity says what a finding calls for.
 type Severity int
 
 // From harmless to dangerous.
 const (
-	Warning Severity = iota // to be looked at
+	Unknown Severity = iota // the backend's replies leave a question open
+	Warning                 // to be looked at
 	Danger                  // no service should start
 )
 
@@ -54,8 +66,8 @@ type Finding struct {
 // Time bounds a whole visit.
 const Time = 20 * time.Second
 
-// maxHeard bounds what a backend may say during a visit, in bytes.
-const maxHeard = 256 << 10
+// maxRead bounds what is read from a backend during a visit, in bytes.
+const maxRead = 256 << 10
 
 // Visit asks a backend on a connection that is fresh but for a PROXY header,
 // and closes it. A connection that is Clear gets TLS first. The error says that
@@ -70,107 +82,49 @@ func Visit(ctx context.Context, conn net.Conn, t Target) ([]Finding, error) {
 	v := &visit{Target: t, Conn: textproto.NewConn(bounded(conn))}
 	v.clear, _ = conn.(Clear)
 	defer func() { _ = v.Close() }()
-	var err error
-	switch t.Protocol {
-	case "smtp":
-		err = v.smtp()
-	case "imap":
-		err = v.imap()
-	case "pop3":
-		err = v.pop3()
-	case "sieve":
-		err = v.sieve()
-	default:
-		err = fmt.Errorf("there is no probe for %s", t.Protocol)
+	err := v.ask()
+	if err != nil && v.question != "" {
+		err = fmt.Errorf("%s: %w", v.question, err)
 	}
 	return v.findings, err
 }
 
-// bounded lets a backend say maxHeard at most.
+// ask asks everything that the protocol has to ask.
+func (v *visit) ask() error {
+	switch v.Protocol {
+	case "smtp":
+		return v.smtp()
+	case "imap":
+		return v.imap()
+	case "pop3":
+		return v.pop3()
+	case "sieve":
+		return v.sieve()
+	}
+	return fmt.Errorf("there is no probe for %s", v.Protocol)
+}
+
+// bounded limits what is read from a backend to maxRead.
 func bounded(conn net.Conn) io.ReadWriteCloser {
 	return struct {
 		io.Reader
 		io.WriteCloser
-	}{io.LimitReader(conn, maxHeard), conn}
+	}{io.LimitReader(conn, maxRead), conn}
 }
 
 // visit is one connection to a backend.
 type visit struct {
 	Target
 	*textproto.Conn
-	clear    Clear // nil: TLS is on, or not wanted
+	clear    Clear  // nil: TLS is on, or not wanted
+	question string // that is being asked; empty: none yet
 	findings []Finding
 }
 
-func (v *visit) find(s Severity, remedy, format string, args ...any) {
-	v.findings = append(v.findings, Finding{s, fmt.Sprintf(format, args...), remedy})
-}
-
-// ask sends a line and reads one.
-func (v *visit) ask(format string, args ...any) (string, error) {
+// exchange sends a line and reads one.
+func (v *visit) exchange(format string, args ...any) (string, error) {
 	if err := v.PrintfLine(format, args...); err != nil {
 		return "", err
 	}
 	return v.ReadLine()
-}
-
-// nobody is a user and a password that no server knows.
-func nobody() (user, password string) {
-	return "letterlock-probe-" + rand.Text()[:8], rand.Text()
-}
-
-// The findings that all protocols share.
-
-func (v *visit) anyPassword(user string) {
-	v.find(Danger, "see how the backend checks passwords; it may trust whoever comes from the proxy's address",
-		"it takes any password: %s has logged in with one made up just now", user)
-}
-
-func (v *visit) noLogin(saw string) {
-	if v.Login {
-		v.find(Warning, plaintextLogins[v.Protocol], "it takes no login from the proxy, which speaks plaintext to it (%s)", saw)
-	}
-}
-
-// lacks reports whether we log in by a SASL mechanism that is none of those, and
-// says so.
-func (v *visit) lacks(mechanisms []string) bool {
-	lacking := v.Login && v.needsSASL() && !slices.Contains(mechanisms, string(v.Means))
-	if lacking {
-		v.find(Warning, gate.BackendLogin.Remedy(), "it does not offer the login that backend_login names (%s), so every login will fail", v.Means)
-	}
-	return lacking
-}
-
-// forPasswords reports whether mechanisms are there that clients of today have
-// for passwords. What servers offer beside them on a plaintext connection, few
-// know.
-func forPasswords(mechanisms []string) bool {
-	return slices.ContainsFunc(mechanisms, func(m string) bool {
-		return m == "PLAIN" || m == "LOGIN" || strings.HasPrefix(m, "SCRAM-")
-	})
-}
-
-func (v *visit) needsSASL() bool { return v.Means != gate.Same && v.Means != gate.ByCommand }
-
-func (v *visit) noHandover(saw string) {
-	v.find(Warning, gate.HandoverRefused.Remedy(), "it does not take the client's address as configured (%s), so every session will fail", saw)
-}
-
-// withPrefix lists what stands behind a prefix in those words that have it.
-func withPrefix(prefix string, words []string) (rest []string) {
-	for _, word := range words {
-		if name, ok := strings.CutPrefix(word, prefix); ok {
-			rest = append(rest, name)
-		}
-	}
-	return rest
-}
-
-// plaintextLogins are the settings that allow them.
-var plaintextLogins = map[string]string{
-	"smtp":  "allow plaintext logins from the proxy's address: Postfix smtpd_sasl_auth_enable = yes and smtpd_tls_auth_only = no; Exim auth_advertise_hosts; Sendmail without p in AuthOptions; Dovecot disable_plaintext_auth = no (2.4: auth_allow_cleartext = yes)",
-	"imap":  "allow plaintext logins from the proxy's address: Dovecot disable_plaintext_auth = no (2.4: auth_allow_cleartext = yes) and ssl not required, or login_trusted_networks; Cyrus allowplaintext: yes; Courier IMAP_TLS_REQUIRED=0",
-	"pop3":  "allow plaintext logins from the proxy's address: Dovecot disable_plaintext_auth = no (2.4: auth_allow_cleartext = yes) and ssl not required, or login_trusted_networks; Cyrus allowplaintext: yes; Courier POP3_TLS_REQUIRED=0",
-	"sieve": "allow plaintext logins from the proxy's address: Dovecot disable_plaintext_auth = no (2.4: auth_allow_cleartext = yes) and ssl not required, or login_trusted_networks; Cyrus allowplaintext: yes",
 }

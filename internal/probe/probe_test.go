@@ -71,6 +71,9 @@ func visitBackend(t *testing.T, b *backend, target Target) ([]Finding, []string,
 		t.Fatal(err)
 	}
 	target.Hostname = "mail.example.com"
+	if target.Senders[0] == "" {
+		target.Senders[0] = known
+	}
 	findings, err := Visit(t.Context(), conn, target)
 	<-done
 	for _, f := range findings {
@@ -80,6 +83,9 @@ func visitBackend(t *testing.T, b *backend, target Target) ([]Finding, []string,
 	}
 	return findings, b.heard, err
 }
+
+// known is a sender whom a good backend accepts.
+const known = "postmaster@mail.example.com"
 
 const ehlo = "250-old\r\n250-AUTH PLAIN LOGIN\r\n250-XCLIENT NAME ADDR PORT\r\n250 SIZE\r\n"
 
@@ -112,16 +118,17 @@ func TestSMTP(t *testing.T) {
 		"no AUTH":             {mailRules(rule{"EHLO ", "250 old\r\n"}), Target{Protocol: "smtp", Submission: true, Login: true}, Warning, "AUTH is not offered"},
 		"odd AUTH":            {mailRules(rule{"EHLO ", "250-old\r\n250 AUTH CRAM-MD5 NTLM\r\n"}), Target{Protocol: "smtp", Submission: true, Login: true}, Warning, "only CRAM-MD5, NTLM"},
 		"no XCLIENT":          {mailRules(rule{"EHLO ", "250 old\r\n"}), judged, Warning, "XCLIENT is not offered"},
-		"XCLIENT refused":     {mailRules(rule{"XCLIENT ", "550 no\r\n"}), judged, Warning, "550"},
+		"XCLIENT refused":     {mailRules(rule{"XCLIENT ", "550 5.7.0 Error: insufficient authorization\r\n"}), judged, Warning, "550 5.7.0"},
+		"XCLIENT misread":     {mailRules(rule{"XCLIENT ", "501 5.5.4 bad\r\n"}), judged, Warning, "501"},
 		"no XFORWARD":         {mailRules(), Target{Protocol: "smtp", Spoken: gate.XFORWARD, Guarded: true}, Warning, "XFORWARD"},
 		"header unread":       {mailRules(rule{"EHLO ", "502 what\r\n250 old\r\n"}), Target{Protocol: "smtp", Spoken: gate.PROXYHeader}, Warning, "PROXY header"},
 		"header read":         {mailRules(open), Target{Protocol: "smtp", Spoken: gate.PROXYHeader}, Danger, "OPEN RELAY"},
 		"no EHLO":             {mailRules(rule{"EHLO ", "502 what\r\n"}, rule{"HELO", "250 old\r\n"}), Target{Protocol: "smtp"}, 0, ""},
-		"MAIL refused":        {mailRules(rule{"MAIL ", "550 no\r\n"}), judged, 0, ""},
 		"percent hack":        {mailRules(rule{"RCPT TO:<relay-test%", "250 ok\r\n"}), judged, Warning, "relay-test%example.net@mail.example.com"},
 		"percent hack, known": {mailRules(rule{"RCPT TO:<relay-test%", "250 ok\r\n"}), Target{Protocol: "smtp", Guarded: true}, 0, ""},
 		"source route":        {mailRules(rule{"RCPT TO:<@", "250 ok\r\n"}), judged, Warning, "<@mail.example.com:relay-test@example.net>"},
-		"catch-all":           {mailRules(rule{"RCPT TO:<letterlock-probe", "250 ok\r\n"}, rule{"RCPT TO:<relay-test%", "250 ok\r\n"}), judged, 0, ""},
+		"catch-all":           {mailRules(rule{"RCPT TO:<letterlock-probe", "250 ok\r\n"}, rule{"RCPT TO:<relay-test%", "250 ok\r\n"}), judged, Unknown, "as it takes every address at that domain"},
+		"catch-all, route":    {mailRules(rule{"RCPT TO:<@", "450 later\r\n"}), judged, Unknown, "by addresses with a route in them is not known"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +161,7 @@ func TestSMTPAsAStranger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"EHLO mail.example.com", "XCLIENT ADDR=192.0.2.1 PORT=25025 NAME=[UNAVAILABLE]", "EHLO mail.example.com", "MAIL FROM:<probe@mail.example.com>"}
+	want := []string{"EHLO mail.example.com", "XCLIENT ADDR=192.0.2.1 PORT=25025 NAME=[UNAVAILABLE]", "EHLO mail.example.com", "MAIL FROM:<>"}
 	if got := strings.Join(heard[:4], "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("it heard\n%s", got)
 	}
@@ -162,7 +169,7 @@ func TestSMTPAsAStranger(t *testing.T) {
 
 func TestOtherProtocols(t *testing.T) {
 	imapRules := func(capabilities string, more ...rule) []rule {
-		return append(more, rule{"a ID", "* ID NIL\r\na OK done\r\n"}, rule{"b CAPABILITY", "* CAPABILITY IMAP4rev1 " + capabilities + "\r\nb OK done\r\n"},
+		return append(more, rule{"a CAPABILITY", "* CAPABILITY IMAP4rev1 " + capabilities + "\r\na OK done\r\n"}, rule{"a ID", "* ID NIL\r\na OK done\r\n"}, rule{"b CAPABILITY", "* CAPABILITY IMAP4rev1 " + capabilities + "\r\nb OK done\r\n"},
 			rule{"c LOGIN", "c NO no\r\n"}, rule{"d LOGOUT", ""})
 	}
 	pop3Rules := func(more ...rule) []rule {
@@ -183,7 +190,8 @@ func TestOtherProtocols(t *testing.T) {
 		"imap, good":               {"imap", gate.IMAPID, "* OK old\r\n", imapRules("ID"), 0, ""},
 		"imap, no login":           {"imap", gate.NoHandover, "* OK old\r\n", imapRules("LOGINDISABLED"), Warning, "LOGINDISABLED"},
 		"imap, any password":       {"imap", gate.NoHandover, "* OK old\r\n", imapRules("", rule{"c LOGIN", "c OK [CAPABILITY x] welcome\r\n"}), Danger, "any password"},
-		"imap, no ID":              {"imap", gate.IMAPID, "* OK old\r\n", imapRules("", rule{"a ID", "a BAD what\r\n"}), Warning, "ID"},
+		"imap, no ID":              {"imap", gate.IMAPID, "* OK old\r\n", imapRules(""), Warning, "ID is not offered"},
+		"imap, ID refused":         {"imap", gate.IMAPID, "* OK old\r\n", imapRules("ID", rule{"a ID", "a BAD what\r\n"}), Warning, "BAD"},
 		"imap, header unread":      {"imap", gate.PROXYHeader, "* OK old\r\nPROXY BAD what\r\n", imapRules("", rule{"a NOOP", "a OK\r\n"}), Warning, "PROXY header"},
 		"imap, header read":        {"imap", gate.PROXYHeader, "* OK old\r\n", imapRules("", rule{"a NOOP", "a OK\r\n"}), 0, ""},
 		"pop3, header unread":      {"pop3", gate.PROXYHeader, "+OK old\r\n-ERR what\r\n", pop3Rules(rule{"CAPA", "+OK\r\nTOP\r\n.\r\n"}), Warning, "PROXY header"},
@@ -197,7 +205,7 @@ func TestOtherProtocols(t *testing.T) {
 		"pop3, XCLIENT refused":    {"pop3", gate.XCLIENT, "+OK [XCLIENT] old\r\n", pop3Rules(rule{"XCLIENT", "-ERR no\r\n"}), Warning, "-ERR no"},
 		"sieve, good":              {"sieve", gate.XCLIENT, sieveGreeting, sieveRules(), 0, ""},
 		"sieve, no login":          {"sieve", gate.NoHandover, "\"SASL\" \"\"\r\nOK\r\n", sieveRules(), Warning, "SASL"},
-		"sieve, another mechanism": {"sieve", gate.NoHandover, "\"SASL\" \"SCRAM-SHA-1\"\r\nOK\r\n", sieveRules(), 0, ""},
+		"sieve, another mechanism": {"sieve", gate.NoHandover, "\"SASL\" \"SCRAM-SHA-1\"\r\nOK\r\n", sieveRules(), Unknown, "none of its mechanisms (SCRAM-SHA-1)"},
 		"sieve, odd mechanisms":    {"sieve", gate.NoHandover, "\"SASL\" \"CRAM-MD5\"\r\nOK\r\n", sieveRules(), Warning, "only CRAM-MD5"},
 		"sieve, any password":      {"sieve", gate.NoHandover, sieveGreeting, sieveRules(rule{"AUTHENTICATE", "OK\r\n"}), Danger, "any password"},
 		"sieve, no XCLIENT":        {"sieve", gate.XCLIENT, "\"SASL\" \"PLAIN\"\r\nOK\r\n", sieveRules(), Warning, "XCLIENT"},
@@ -226,14 +234,14 @@ func TestMeans(t *testing.T) {
 		"smtp":                   {"smtp", "220 old\r\n", mailRules(rule{"EHLO ", "250-old\r\n250 AUTH CRAM-MD5\r\n"}), gate.ByCRAM, ""},
 		"smtp, of old":           {"smtp", "220 old\r\n", mailRules(rule{"EHLO ", "250-old\r\n250 AUTH=LOGIN CRAM-MD5\r\n"}), gate.ByLogin, ""},
 		"smtp, not offered":      {"smtp", "220 old\r\n", mailRules(), gate.ByCRAM, lacks},
-		"imap":                   {"imap", "* OK old\r\n", []rule{{"b", "* CAPABILITY LOGINDISABLED AUTH=CRAM-MD5\r\nb OK\r\n"}}, gate.ByCRAM, ""},
+		"imap":                   {"imap", "* OK old\r\n", []rule{{"b CAPABILITY", "* CAPABILITY LOGINDISABLED AUTH=CRAM-MD5\r\nb OK\r\n"}, {"c AUTHENTICATE CRAM-MD5", "+ PDFAMj4=\r\n"}, {"d", ""}, {"", "c NO\r\n"}}, gate.ByCRAM, ""},
 		"imap, not offered":      {"imap", "* OK old\r\n", []rule{{"b", "* CAPABILITY AUTH=PLAIN\r\nb OK\r\n"}}, gate.ByCRAM, lacks},
 		"imap, its command":      {"imap", "* OK old\r\n", []rule{{"b", "* CAPABILITY LOGINDISABLED\r\nb OK\r\n"}}, gate.ByCommand, "LOGINDISABLED"},
-		"pop3":                   {"pop3", "+OK\r\n", []rule{{"CAPA", "+OK\r\nSASL CRAM-MD5\r\n.\r\n"}, {"USER", "-ERR no\r\n"}}, gate.ByCRAM, ""},
-		"pop3, without CAPA":     {"pop3", "+OK\r\n", []rule{{"CAPA", "-ERR\r\n"}, {"USER", "-ERR no\r\n"}}, gate.ByCRAM, ""},
+		"pop3":                   {"pop3", "+OK\r\n", []rule{{"CAPA", "+OK\r\nSASL CRAM-MD5\r\n.\r\n"}, {"AUTH CRAM-MD5", "+ PDFAMj4=\r\n"}, {"QUIT", ""}, {"", "-ERR\r\n"}}, gate.ByCRAM, ""},
+		"pop3, without CAPA":     {"pop3", "+OK\r\n", []rule{{"CAPA", "-ERR\r\n"}, {"AUTH CRAM-MD5", "-ERR no\r\n"}}, gate.ByCRAM, ""},
 		"pop3, not offered":      {"pop3", "+OK\r\n", []rule{{"CAPA", "+OK\r\nSASL PLAIN\r\n.\r\n"}}, gate.ByCRAM, lacks},
 		"pop3, its command":      {"pop3", "+OK\r\n", []rule{{"USER", "-ERR no\r\n"}}, gate.ByCommand, "USER is answered"},
-		"sieve":                  {"sieve", "\"SASL\" \"CRAM-MD5\"\r\nOK\r\n", nil, gate.ByCRAM, ""},
+		"sieve":                  {"sieve", "\"SASL\" \"CRAM-MD5\"\r\nOK\r\n", []rule{{`AUTHENTICATE "CRAM-MD5"`, "{8}\r\nPDFAMj4=\r\n"}, {"LOGOUT", ""}, {"", "NO\r\n"}}, gate.ByCRAM, ""},
 		"sieve, not offered":     {"sieve", "\"SASL\" \"PLAIN\"\r\nOK\r\n", nil, gate.ByCRAM, lacks},
 		"sieve, nothing offered": {"sieve", "\"SASL\" \"\"\r\nOK\r\n", nil, gate.ByCRAM, "no SASL mechanisms"},
 	} {
@@ -260,7 +268,7 @@ func TestCutShort(t *testing.T) {
 		"no protocol":             {Target{Protocol: "gopher"}, backend{}},
 		"closes":                  {Target{Protocol: "smtp"}, backend{greeting: "220 old\r\n", rules: []rule{{"EHLO", ""}}}},
 		"421":                     {Target{Protocol: "smtp"}, backend{greeting: "220 old\r\n", rules: mailRules(rule{"RCPT", "421 too many\r\n"})}},
-		"more than anybody reads": {Target{Protocol: "imap"}, backend{greeting: strings.Repeat("x", maxHeard+1) + "\r\n"}},
+		"more than anybody reads": {Target{Protocol: "imap"}, backend{greeting: strings.Repeat("x", maxRead+1) + "\r\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if findings, _, err := visitBackend(t, &c.b, c.target); err == nil {

@@ -1,20 +1,18 @@
 package probe
 
 import (
-	"slices"
+	"fmt"
 	"strings"
-
-	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// sieve looks for a login that nobody or anybody can have.
+// sieve asks for a login that nobody or anybody can have.
 func (v *visit) sieve() error {
 	offers, status, err := v.capabilities()
 	if err != nil {
 		return err
 	}
 	if status != "OK" {
-		return errGreeting
+		return fmt.Errorf("%w: %.80q", errGreeting, status)
 	}
 	if v.clear != nil {
 		if err := v.secure("STARTTLS", "OK"); err != nil {
@@ -24,69 +22,68 @@ func (v *visit) sieve() error {
 			return err
 		}
 	}
-	if offers, err = v.spokenForSieve(offers); err != nil || offers == nil {
+	if offers, err = v.handoverSieve(offers); err != nil || offers == nil {
 		return err
 	}
-	if !v.sieveTakesLogins(strings.Fields(strings.ToUpper(offers["SASL"]))) {
-		return nil
-	}
-	user, password := nobody()
-	reply, err := v.ask(`AUTHENTICATE "PLAIN" "%s"`, token(user, password))
-	if err != nil {
+	v.question = aboutPassword
+	if err := v.loginSieve(strings.Fields(strings.ToUpper(offers["SASL"]))); err != nil {
 		return err
-	}
-	if strings.HasPrefix(strings.ToUpper(reply), "OK") {
-		v.anyPassword(user)
 	}
 	return v.PrintfLine("LOGOUT")
 }
 
-// spokenForSieve hands a stranger's address over, and returns what is offered
-// then. There is nothing, and a finding, if the server does not take it.
-func (v *visit) spokenForSieve(offers map[string]string) (map[string]string, error) {
-	switch v.Spoken {
-	case gate.XCLIENT:
-		if _, ok := offers["XCLIENT"]; !ok {
-			v.noHandover("XCLIENT is not offered")
-			return nil, nil
-		}
-		reply, err := v.ask("XCLIENT ADDR=%s PORT=%d", Stranger.Addr(), Stranger.Port())
-		if err != nil {
-			return nil, err
-		}
-		if !strings.HasPrefix(strings.ToUpper(reply), "OK") {
-			v.noHandover("XCLIENT is answered with " + reply)
-			return nil, nil
-		}
-	case gate.PROXYHeader:
-	default:
-		return offers, nil
-	}
-	if err := v.PrintfLine("CAPABILITY"); err != nil {
-		return nil, err
-	}
-	offers, status, err := v.capabilities()
-	if v.Spoken == gate.PROXYHeader && (err != nil || status != "OK") {
-		v.noHandover(gate.ErrHeader.Error())
-		return nil, nil
-	}
-	return offers, err
-}
-
-// sieveTakesLogins reports whether a made-up password can be tried, and finds
-// why not where that is a fault.
-func (v *visit) sieveTakesLogins(mechanisms []string) bool {
+// loginSieve asks for a login with a made-up password.
+func (v *visit) loginSieve(mechanisms []string) error {
 	switch {
 	case len(mechanisms) == 0:
 		v.noLogin("there are no SASL mechanisms")
-		return false
+		return nil
 	case v.lacks(mechanisms):
-		return false
+		return nil
 	case !v.needsSASL() && !forPasswords(mechanisms):
 		v.noLogin("only " + strings.Join(mechanisms, ", "))
-		return false
+		return nil
 	}
-	return slices.Contains(mechanisms, "PLAIN")
+	l := v.login(mechanisms)
+	if l == nil {
+		return nil
+	}
+	reply, err := v.authenticateSieve(l)
+	switch saw, upper := answered("AUTHENTICATE", reply), strings.ToUpper(reply); {
+	case err != nil:
+		return err
+	case strings.HasPrefix(upper, "OK"):
+		v.anyPassword(l.user)
+	case strings.Contains(upper, "(ENCRYPT-NEEDED"), strings.Contains(upper, "(AUTH-TOO-WEAK"):
+		v.noLogin(saw)
+	case isTemporary(reply), !strings.HasPrefix(upper, "NO"):
+		v.unknown(later, "%s", saw)
+	}
+	return nil
+}
+
+// authenticateSieve answers the server's challenges, which are strings in quotes
+// or literals (RFC 5804 §2.1), up to its verdict.
+func (v *visit) authenticateSieve(l *login) (string, error) {
+	initial := strings.TrimSpace(l.initial())
+	if initial != "" {
+		initial = ` "` + initial + `"`
+	}
+	reply, err := v.exchange(`AUTHENTICATE "%s"%s`, l.mechanism, initial)
+	for err == nil && !l.cancelled() {
+		switch {
+		case strings.HasPrefix(reply, "{"):
+			reply, err = v.ReadLine()
+		case strings.HasPrefix(reply, `"`):
+			reply = strings.Trim(reply, `"`)
+		default:
+			return reply, nil
+		}
+		if err == nil {
+			reply, err = v.exchange(`"%s"`, l.respond(reply))
+		}
+	}
+	return reply, err
 }
 
 // capabilities reads lines of quoted strings up to the response behind them

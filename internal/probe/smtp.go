@@ -1,11 +1,10 @@
 package probe
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -13,34 +12,18 @@ import (
 
 var errGreeting = errors.New("it does not greet as its protocol demands")
 
-// smtp looks for a relay, and for a login that anybody can have.
+// smtp asks whether the backend relays, and whether it accepts any password.
 func (v *visit) smtp() error {
-	code, text, err := v.ReadResponse(0)
+	greeting, err := v.read()
 	if err != nil {
 		return err
 	}
-	if code != 220 {
-		return fmt.Errorf("%w: %d %.80q", errGreeting, code, text)
+	if greeting.code != 220 {
+		return fmt.Errorf("%w: %.80q", errGreeting, greeting.line)
 	}
-	offers, err := v.ehlo()
+	offers, err := v.introduced()
 	if err != nil || offers == nil {
 		return err
-	}
-	if v.clear != nil {
-		if err := v.secure("STARTTLS", "220 "); err != nil {
-			return err
-		}
-		if offers, err = v.ehlo(); err != nil || offers == nil {
-			return err
-		}
-	}
-	if v.Spoken == gate.XCLIENT {
-		if offers, err = v.xclientSMTP(offers); err != nil || offers == nil {
-			return err
-		}
-	}
-	if _, ok := offers["XFORWARD"]; !ok && v.Spoken == gate.XFORWARD {
-		v.noHandover("XFORWARD is not offered")
 	}
 	if err := v.relays(); err != nil {
 		return err
@@ -48,154 +31,132 @@ func (v *visit) smtp() error {
 	if err := v.loginSMTP(offers); err != nil {
 		return err
 	}
-	_, _, err = v.command("QUIT")
+	_, err = v.command("QUIT")
 	return err
 }
 
-// command sends a line and reads the reply.
-func (v *visit) command(format string, args ...any) (code int, text string, err error) {
-	if err := v.PrintfLine(format, args...); err != nil {
-		return 0, "", err
-	}
-	return v.ReadResponse(0)
-}
-
-// ehlo returns what the backend offers, by keyword; nil is the end.
-func (v *visit) ehlo() (map[string][]string, error) {
-	code, text, err := v.command("EHLO %s", v.Hostname)
-	if err != nil {
+// introduced turns TLS on and hands a stranger's address over, where either is
+// configured, and returns what the backend offers then. Nil offers end the
+// visit.
+func (v *visit) introduced() (offers offers, err error) {
+	v.question = aboutHandover
+	if offers, err = v.ehlo(); err != nil || offers == nil {
 		return nil, err
 	}
-	offers := map[string][]string{}
-	if code/100 != 2 && v.Spoken == gate.PROXYHeader {
-		v.noHandover(gate.ErrHeader.Error())
-		return nil, nil
-	}
-	if code/100 != 2 { // too old for extensions
-		_, _, err = v.command("HELO %s", v.Hostname)
-		return offers, err
-	}
-	_, extensions, _ := strings.Cut(text, "\n")
-	for line := range strings.Lines(strings.ToUpper(extensions)) {
-		if words := strings.Fields(line); len(words) > 0 {
-			offers[words[0]] = words[1:]
+	if v.clear != nil {
+		if err := v.secure("STARTTLS", "220 "); err != nil {
+			return nil, err
 		}
+		if offers, err = v.ehlo(); err != nil || offers == nil {
+			return nil, err
+		}
+	}
+	switch v.Spoken {
+	case gate.XCLIENT:
+		return v.xclientSMTP(offers)
+	case gate.XFORWARD:
+		return offers, v.xforwardSMTP(offers)
 	}
 	return offers, nil
 }
 
-// xclientSMTP makes us a stranger; nil offers are the end.
-func (v *visit) xclientSMTP(offers map[string][]string) (map[string][]string, error) {
-	if !slices.Contains(offers["XCLIENT"], "ADDR") {
-		v.noHandover("XCLIENT is not offered")
-		return nil, nil
+// reply is a reply of an SMTP backend.
+type reply struct {
+	code int
+	text string // without the codes, in lines
+	line string // the same in one line, with the code
+}
+
+func (r reply) ok() bool { return r.code/100 == 2 }
+
+// isSyntax reports whether the backend has not understood or not implemented
+// the command (RFC 5321 §4.2.2).
+func (r reply) isSyntax() bool { return r.code >= 500 && r.code <= 504 }
+
+// errEnds is what a 421 means: the backend closes the connection.
+var errEnds = errors.New("it ends the visit")
+
+// read reads a reply. A 421 is an error, but not as a greeting, where the
+// caller sees that it is none.
+func (v *visit) read() (reply, error) {
+	code, text, err := v.ReadResponse(0)
+	if err != nil {
+		return reply{}, err
 	}
-	line := "XCLIENT ADDR=" + Stranger.Addr().String()
-	for _, fact := range [][2]string{{"PORT", fmt.Sprint(Stranger.Port())}, {"NAME", "[UNAVAILABLE]"}, {"REVERSE_NAME", "[UNAVAILABLE]"}} {
-		if slices.Contains(offers["XCLIENT"], fact[0]) {
-			line += " " + fact[0] + "=" + fact[1]
+	return reply{code, text, fmt.Sprintf("%d %s", code, strings.ReplaceAll(text, "\n", " "))}, nil
+}
+
+// errUnasked says that the replies are out of step: the next one would be taken
+// for that to another command.
+var errUnasked = errors.New("it speaks unasked")
+
+// command sends a line and reads the reply.
+func (v *visit) command(format string, args ...any) (reply, error) {
+	if v.R.Buffered() > 0 {
+		return reply{}, errUnasked
+	}
+	if err := v.PrintfLine(format, args...); err != nil {
+		return reply{}, err
+	}
+	r, err := v.read()
+	if err == nil && r.code == 421 {
+		err = fmt.Errorf("%w with %.80q", errEnds, r.line)
+	}
+	return r, err
+}
+
+// offers are the extensions of an SMTP backend, by keyword.
+type offers map[string][]string
+
+// mechanisms are those of AUTH, in its old form too.
+func (o offers) mechanisms() []string {
+	mechanisms := slices.Clone(o["AUTH"])
+	for keyword, more := range o {
+		if first, old := strings.CutPrefix(keyword, "AUTH="); old {
+			mechanisms = append(append(mechanisms, first), more...)
 		}
 	}
-	code, text, err := v.command("%s", line)
+	return mechanisms
+}
+
+// ehlo returns what the backend offers; nil ends the visit.
+func (v *visit) ehlo() (offers, error) {
+	r, err := v.command("EHLO %s", v.Hostname)
+	misread := r.isSyntax() || errors.Is(err, errUnasked)
 	switch {
+	case misread && v.Spoken == gate.PROXYHeader:
+		v.noHandover(gate.ErrHeader.Error())
+		return nil, nil
 	case err != nil:
 		return nil, err
-	case code/100 != 2:
-		v.noHandover(fmt.Sprintf("XCLIENT is answered with %d %.80q", code, text))
-		return nil, nil
+	case r.code/100 == 5: // too old for extensions
+		return v.helo()
+	case !r.ok():
+		return nil, errors.New("it answers EHLO with " + strconv.Quote(r.line))
 	}
-	return v.ehlo()
-}
-
-// elsewhere are addresses that no backend has a reason to accept: at a name
-// that cannot exist (RFC 2606), for those that look no names up, and at one
-// that does, and takes no mail (RFC 7505).
-var elsewhere = []string{"relay-test@relay-test.invalid", "relay-test@example.net"}
-
-// routes are ways to write such an address so that it looks like one of ours
-// (RFC 5321 appendix C, the percent hack of RFC 1123 §5.2.16, UUCP).
-var routes = []string{"relay-test%%example.net@%s", `"relay-test@example.net"@%s`, "example.net!relay-test@%s", "@%s:relay-test@example.net"}
-
-// relays tries to write to strangers.
-func (v *visit) relays() error {
-	for _, address := range elsewhere {
-		taken, err := v.takes(address)
-		if err != nil {
-			return err
-		}
-		if taken {
-			v.relay(address)
-			return nil
+	all := offers{}
+	_, extensions, _ := strings.Cut(r.text, "\n")
+	for line := range strings.Lines(strings.ToUpper(extensions)) {
+		if words := strings.Fields(line); len(words) > 0 {
+			all[words[0]] = words[1:]
 		}
 	}
-	if v.Guarded || v.Submission {
-		return nil
-	}
-	unknown, _ := nobody()
-	if all, err := v.takes(unknown + "@" + v.Hostname); err != nil || all {
-		return err // it takes whatever looks like its own: nothing can be told
-	}
-	for _, route := range routes {
-		address := fmt.Sprintf(route, v.Hostname)
-		taken, err := v.takes(address)
-		if err != nil {
-			return err
-		}
-		if taken {
-			v.find(Warning, "see what the backend makes of addresses with a route in them (Sendmail FEATURE(`loose_relay_check'), Postfix allow_untrusted_routing)",
-				"it takes mail to <%s>, and may send it on to example.net", address)
-		}
-	}
-	return nil
+	return all, nil
 }
 
-// relay says what it means that mail to a stranger was taken.
-func (v *visit) relay(address string) {
-	const remedy = "take the proxy's address out of what the backend trusts (Postfix mynetworks, Exim relay_from_hosts, Sendmail's access map)"
-	switch {
-	case v.Submission:
-		v.find(Warning, remedy, "it relays for the proxy without a login (<%s>); only that the proxy demands one keeps it closed", address)
-	case v.Guarded:
-		v.find(Warning, remedy, "it relays for the proxy (<%s>); only that the proxy knows the recipients keeps it closed", address)
-	case v.Allowed:
-		v.find(Warning, remedy, "it is an OPEN RELAY behind this proxy (<%s>), as allow_open_relay: true allows", address)
-	case v.Unjudged:
-		v.find(Warning, remedy, "it relays for the proxy's own address (<%s>); whether for strangers too, this handover does not let us try", address)
-	default:
-		v.find(Danger, remedy+", or name recipients: on the listener; allow_open_relay: true starts all the same",
-			"it is an OPEN RELAY behind this proxy: it takes mail from %s to <%s>", Stranger.Addr(), address)
+// helo introduces us to a backend that knows no EHLO; it offers nothing.
+func (v *visit) helo() (offers, error) {
+	r, err := v.command("HELO %s", v.Hostname)
+	if err == nil && !r.ok() {
+		err = errors.New("it answers HELO with " + strconv.Quote(r.line))
 	}
+	return offers{}, err
 }
 
-// takes reports whether the backend would take mail to an address. It takes
-// none: the transaction ends here.
-func (v *visit) takes(address string) (bool, error) {
-	code, text, err := v.command("MAIL FROM:<probe@%s>", v.Hostname)
-	if err != nil || code/100 != 2 {
-		return false, because(err, code, text)
-	}
-	taken, text, err := v.command("RCPT TO:<%s>", address)
-	if err != nil || taken == 421 {
-		return false, because(err, taken, text)
-	}
-	code, text, err = v.command("RSET")
-	if err != nil || code == 421 {
-		return false, because(err, code, text)
-	}
-	return taken/100 == 2, nil
-}
-
-// because turns a reply that ends the visit into an error. Who is refused
-// already at MAIL has found no relay.
-func because(err error, code int, text string) error {
-	if err == nil && code == 421 {
-		return fmt.Errorf("it ends the visit with %d %.80q", code, text)
-	}
-	return err
-}
-
-func (v *visit) loginSMTP(offers map[string][]string) error {
-	mechanisms := append(offers["AUTH"], withPrefix("AUTH=", slices.Collect(maps.Keys(offers)))...)
+// loginSMTP asks for a login with a made-up password.
+func (v *visit) loginSMTP(offers offers) error {
+	v.question = aboutPassword
+	mechanisms := offers.mechanisms()
 	switch {
 	case len(mechanisms) == 0:
 		v.noLogin("AUTH is not offered")
@@ -205,18 +166,28 @@ func (v *visit) loginSMTP(offers map[string][]string) error {
 	case !v.needsSASL() && !forPasswords(mechanisms):
 		v.noLogin("only " + strings.Join(mechanisms, ", "))
 		return nil
-	case !slices.Contains(mechanisms, "PLAIN"):
-		return nil
 	}
-	user, password := nobody()
-	code, _, err := v.command("AUTH PLAIN %s", token(user, password))
-	if err == nil && code == 235 {
-		v.anyPassword(user)
+	if l := v.login(mechanisms); l != nil {
+		return v.tryPassword(l)
 	}
-	return err
+	return nil
 }
 
-// token is that of SASL PLAIN (RFC 4616).
-func token(user, password string) string {
-	return base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + password))
+// tryPassword answers the backend's challenges, and judges its verdict.
+func (v *visit) tryPassword(l *login) error {
+	r, err := v.command("AUTH %s%s", l.mechanism, l.initial())
+	for err == nil && r.code/100 == 3 && !l.cancelled() {
+		r, err = v.command("%s", l.respond(r.text))
+	}
+	switch saw := answered("AUTH "+l.mechanism, r.line); {
+	case err != nil:
+		return err
+	case r.code == 235:
+		v.anyPassword(l.user)
+	case r.isSyntax(), r.code == 530, r.code == 534, r.code == 538: // RFC 4954 §6: not that one, or not without TLS
+		v.noLogin(saw)
+	case r.code/100 != 5:
+		v.unknown(later, "%s", saw)
+	}
+	return nil
 }

@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// Clear is a connection that must not stay in clear: StartTLS turns TLS on
+// Clear is a connection that must not stay plaintext: StartTLS turns TLS on
 // once the backend has agreed to it.
 type Clear interface {
 	net.Conn
 	StartTLS() (net.Conn, error)
 }
 
-var errInjected = errors.New("it says more in clear behind its answer to STARTTLS")
+var errInjected = errors.New("it sends more plaintext behind its answer to STARTTLS")
 
-// secure turns TLS on where it must be. Command is answered with a line that
-// begins with ok.
+// secure turns TLS on where it must be. A backend that agrees answers the
+// command with a line that begins with ok.
 func (v *visit) secure(command, ok string) error {
 	if v.clear == nil {
 		return nil
 	}
-	reply, err := v.ask("%s", command)
+	reply, err := v.exchange("%s", command)
 	switch {
 	case err != nil:
 		return err
