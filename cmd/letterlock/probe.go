@@ -93,7 +93,7 @@ func (v *visited) visit(ctx context.Context, c *configs.Config, p *proxy.Pool, h
 func targetOf(c *configs.Config, l configs.Listener) probe.Target {
 	h := handovers[l.Handover]
 	return probe.Target{
-		Protocol: l.Service.Protocol(), Hostname: c.Hostname, Port: uint16(l.Service.Port()), Spoken: h.Words(),
+		Protocol: l.Service.Protocol(), Hostname: c.Hostname, Port: uint16(l.Service.Port()), Spoken: h.Words(), //nolint:gosec // a port of the table of services
 		Login:      l.Service != configs.SMTP || l.Auth,
 		Means:      gate.Means(l.Means()),
 		Unjudged:   h.Transparent,

@@ -14,7 +14,7 @@ const (
 	aboutHandover = "whether it takes the client's address"
 	aboutRelaying = "whether it relays"
 	aboutRoutes   = "whether it relays by addresses with a route in them"
-	aboutPassword = "whether it accepts any password"
+	aboutLogin    = "whether it accepts any password"
 )
 
 func (v *visit) find(s Severity, remedy, format string, args ...any) {

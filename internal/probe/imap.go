@@ -21,7 +21,7 @@ func (v *visit) imap() error {
 	if taken, err := v.handoverIMAP(); err != nil || !taken {
 		return err
 	}
-	v.question = aboutPassword
+	v.question = aboutLogin
 	_, capabilities, err := v.tagged("b", "CAPABILITY")
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ func (v *visit) pop3() error {
 	if taken, err := v.handoverPOP3(greeting); err != nil || !taken {
 		return err
 	}
-	v.question = aboutPassword
+	v.question = aboutLogin
 	if v.Login && v.needsSASL() {
 		err = v.saslPOP3()
 	} else {

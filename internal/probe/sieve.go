@@ -25,7 +25,7 @@ func (v *visit) sieve() error {
 	if offers, err = v.handoverSieve(offers); err != nil || offers == nil {
 		return err
 	}
-	v.question = aboutPassword
+	v.question = aboutLogin
 	if err := v.loginSieve(strings.Fields(strings.ToUpper(offers["SASL"]))); err != nil {
 		return err
 	}

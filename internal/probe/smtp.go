@@ -155,7 +155,7 @@ func (v *visit) helo() (offers, error) {
 
 // loginSMTP asks for a login with a made-up password.
 func (v *visit) loginSMTP(offers offers) error {
-	v.question = aboutPassword
+	v.question = aboutLogin
 	mechanisms := offers.mechanisms()
 	switch {
 	case len(mechanisms) == 0:

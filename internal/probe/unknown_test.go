@@ -127,7 +127,7 @@ func TestPasswordIsNotKnown(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			expect(t, findings, Unknown, aboutPassword+" is not known")
+			expect(t, findings, Unknown, aboutLogin+" is not known")
 		})
 	}
 }
