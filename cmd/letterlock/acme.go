@@ -26,10 +26,21 @@ import (
 // of a self-signed pair instead, unless there are certificates from files.
 type acmeSupply struct {
 	keeper *acme.Keeper
-	terms  string // tells configurations apart for which another keeper is needed
+	terms  acmeTerms
 
 	mu      sync.Mutex // one at a time, so that the newest stay
 	clients map[*certs.Store]acmeClient
+}
+
+// acmeTerms is what a keeper is made of: configurations with the same terms
+// share one.
+type acmeTerms struct {
+	email, directory, dir string
+	http, tlsALPN         string
+	hosts, siteHosts      string // quoted, one after the other
+	policy                string // of MTA-STS
+	kid                   string
+	key, roots            [sha256.Size]byte // of the files' contents
 }
 
 // acmeClient is what a store is supplied with.
@@ -145,15 +156,19 @@ func (s *acmeSupply) changed() {
 
 // acmeOptions reads the files that the configuration names. Configurations of
 // the same terms have the same options.
-func acmeOptions(c *configs.Config) (o acme.Options, terms string, err error) {
+func acmeOptions(c *configs.Config) (o acme.Options, terms acmeTerms, err error) {
 	a := c.ACME
-	terms = fmt.Sprint(a.Email, c.ACMEHosts(), a.Directory, acmeDir(c), a.HTTP, a.TLSALPN)
 	o = acme.Options{
 		Hosts: c.ACMEHosts(), Email: a.Email, Directory: a.Directory, Dir: acmeDir(c), HTTP: a.HTTP, TLSALPN: a.TLSALPN,
 	}
+	terms = acmeTerms{
+		email: o.Email, directory: o.Directory, dir: o.Dir, http: o.HTTP, tlsALPN: o.TLSALPN,
+		hosts: quoted(o.Hosts),
+	}
 	if c.MTASTS != nil {
-		o.Site, o.SiteHosts = policyOf(c.MTASTS).Handler(), c.PolicyHosts()
-		terms += policyOf(c.MTASTS).Text() + fmt.Sprint(o.SiteHosts)
+		policy := policyOf(c.MTASTS)
+		o.Site, o.SiteHosts = policy.Handler(), c.PolicyHosts()
+		terms.policy, terms.siteHosts = policy.Text(), quoted(o.SiteHosts)
 	}
 	if a.EAB != nil {
 		key, err := readEABKey(a.EAB.KeyFile)
@@ -161,14 +176,14 @@ func acmeOptions(c *configs.Config) (o acme.Options, terms string, err error) {
 			return o, terms, err
 		}
 		o.Binding = &acme.Binding{KeyID: a.EAB.KID, Key: key}
-		terms += fmt.Sprintf("%s %x", a.EAB.KID, sha256.Sum256(key))
+		terms.kid, terms.key = a.EAB.KID, sha256.Sum256(key)
 	}
 	if a.CARoots != "" {
 		text, err := os.ReadFile(a.CARoots)
 		if err != nil {
 			return o, terms, fmt.Errorf("acme.ca_roots: %w", err)
 		}
-		terms += string(text)
+		terms.roots = sha256.Sum256(text)
 		o.Roots = x509.NewCertPool()
 		if !o.Roots.AppendCertsFromPEM(text) {
 			return o, terms, fmt.Errorf("acme.ca_roots: %s has no certificate in PEM form", a.CARoots)
@@ -176,6 +191,9 @@ func acmeOptions(c *configs.Config) (o acme.Options, terms string, err error) {
 	}
 	return o, terms, nil
 }
+
+// quoted writes a list so that two different lists never become the same text.
+func quoted(list []string) string { return fmt.Sprintf("%q", list) }
 
 func policyOf(m *configs.MTASTS) mtasts.Policy {
 	return mtasts.Policy{Mode: m.Mode, MaxAge: m.MaxAge, MX: m.MX}

@@ -238,3 +238,20 @@ listeners: [{service: imaps, backend: b}]
 		t.Errorf("%d %s", status, said)
 	}
 }
+
+// Terms that are the same text one behind the other are not the same terms.
+func TestACMETermsTellAddressesApart(t *testing.T) {
+	http := &configs.Config{ACME: &configs.ACME{HTTP: ":8080"}}
+	alpn := &configs.Config{ACME: &configs.ACME{TLSALPN: ":8080"}}
+	_, first, err := acmeOptions(http)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, second, err := acmeOptions(alpn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first == second {
+		t.Error("HTTP-01 and TLS-ALPN-01 on one address have the same terms")
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/imap"
@@ -37,20 +38,48 @@ type pools struct {
 	before *pools // of the generation before, whose pools go on where they mean the same; may be nil
 
 	mu   sync.Mutex // files of routes may ask for more at any time
-	made map[string]*proxy.Pool
+	made map[poolKey]*proxy.Pool
 }
 
-func newPools(c *configs.Config) *pools { return &pools{config: c, made: map[string]*proxy.Pool{}} }
+// poolKey is all that a pool is made of: listeners and generations with the
+// same key share the pool.
+type poolKey struct {
+	hostname        string
+	publicPlaintext bool
+	name, protocol  string
+	addresses       string // quoted, one after the other
+	byClient        bool
+	health          time.Duration
+	header          byte
+	leg             legKey
+}
+
+// legKey is all that the TLS towards a backend is made of.
+type legKey struct {
+	tls        string
+	min        tlspolicy.Version
+	serverName string
+	pins       string // quoted, one after the other
+	unverified bool
+	roots      [sha256.Size]byte // of the file's contents
+}
+
+func newPools(c *configs.Config) *pools {
+	return &pools{config: c, made: map[poolKey]*proxy.Pool{}}
+}
 
 // get makes the pool of a target, which is an address or the name of a backend,
 // for a listener.
 func (p *pools) get(target string, l configs.Listener) (*proxy.Pool, error) {
 	b, header := p.config.Reach(target, l.Service), handovers[l.Handover].Header
-	leg, key, err := legOf(b)
+	leg, legKey, err := legOf(b)
 	if err != nil {
 		return nil, fmt.Errorf("backend %s: %w", b.Name, err)
 	}
-	key = fmt.Sprint(p.config.Hostname, p.config.PublicPlaintextBackend, b.Name, l.Service.Protocol(), b.Addresses, b.ByClient(), b.HealthInterval(), header, key)
+	key := poolKey{
+		hostname: p.config.Hostname, publicPlaintext: p.config.PublicPlaintextBackend, name: b.Name, protocol: l.Service.Protocol(),
+		addresses: quoted(b.Addresses), byClient: b.ByClient(), health: b.HealthInterval(), header: header, leg: legKey,
+	}
 	if pool := p.known(key); pool != nil {
 		return pool, nil
 	}
@@ -68,7 +97,7 @@ func (p *pools) get(target string, l configs.Listener) (*proxy.Pool, error) {
 }
 
 // known finds a pool that was made before.
-func (p *pools) known(key string) *proxy.Pool {
+func (p *pools) known(key poolKey) *proxy.Pool {
 	var inherited *proxy.Pool
 	if p.before != nil {
 		inherited = p.before.known(key)
@@ -92,11 +121,10 @@ func (p *pools) all() []*proxy.Pool {
 	return all
 }
 
-// legOf is the TLS towards a backend, and a key that tells it from others, the
-// contents of files included.
-func legOf(b configs.Backend) (leg tlspolicy.Leg, key string, err error) {
+// legOf is the TLS towards a backend, and a key that tells it from others.
+func legOf(b configs.Backend) (leg tlspolicy.Leg, key legKey, err error) {
 	leg = b.Leg()
-	key = fmt.Sprint(b.TLS, leg)
+	key = legKey{tls: b.TLS, min: leg.Min, serverName: leg.ServerName, pins: fmt.Sprintf("%q", leg.Pins), unverified: leg.Unverified}
 	if !b.Encrypted() || b.CA == "" {
 		return leg, key, nil
 	}
@@ -108,5 +136,6 @@ func legOf(b configs.Backend) (leg tlspolicy.Leg, key string, err error) {
 	if !leg.Roots.AppendCertsFromPEM(text) {
 		return leg, key, fmt.Errorf("%s holds no certificate in PEM form", b.CA)
 	}
-	return leg, fmt.Sprintf("%s %x", key, sha256.Sum256(text)), nil
+	key.roots = sha256.Sum256(text)
+	return leg, key, nil
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/proxy"
 )
@@ -55,5 +56,26 @@ func TestPoolsAreTakenOver(t *testing.T) {
 	authority()
 	if _, next := made(usual, first); next == pool {
 		t.Error("another authority: it is the old one")
+	}
+}
+
+// Two servers are not one whose name is both.
+func TestPoolsOfSimilarAddressesAreTwo(t *testing.T) {
+	c := &configs.Config{Backends: []configs.Backend{
+		{Name: "b", Addresses: []string{"one:1 two:2"}},
+		{Name: "b", Addresses: []string{"one:1", "two:2"}},
+	}}
+	var keys []poolKey
+	for _, b := range c.Backends {
+		p := newPools(&configs.Config{Backends: []configs.Backend{b}})
+		if _, err := p.get("b", configs.Listener{Service: configs.IMAP}); err != nil {
+			t.Fatal(err)
+		}
+		for key := range p.made {
+			keys = append(keys, key)
+		}
+	}
+	if keys[0] == keys[1] {
+		t.Error("they have one key")
 	}
 }
