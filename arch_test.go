@@ -21,10 +21,12 @@ var mayImport = map[string][]string{
 	"configs":              {"tlspolicy", "tlspolicy/outbound", "internal/routes"},
 	"tlspolicy":            {},
 	"tlspolicy/certs":      {"tlspolicy"},
-	"tlspolicy/certs/acme": {"tlspolicy", "tlspolicy/certs"},
+	"tlspolicy/certs/acme": {"tlspolicy", "tlspolicy/certs", "internal/web"},
 	"tlspolicy/tickets":    {},
 	"tlspolicy/inventory":  {"tlspolicy"},
+	"internal/limit":       {},
 	"internal/watch":       {},
+	"internal/web":         {"internal/limit"},
 	"internal/routes":      {},
 	"internal/wire":        {},
 	"internal/gate":        {"internal/wire"},
@@ -64,7 +66,7 @@ var mayImport = map[string][]string{
 	"bench/measure":        {},
 	"bench/peers":          {"bench/backend"},
 	"bench/report":         {},
-	"internal/status":      {"proxy", "internal/gate", "tlspolicy"},
+	"internal/status":      {"proxy", "internal/gate", "internal/web", "tlspolicy"},
 }
 
 // speakers import nothing that holds a socket, a clock or a log.

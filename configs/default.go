@@ -19,6 +19,8 @@ func Default() Config {
 			LoginFailuresPerClient:   50,
 			LoginFailuresPerUser:     50,
 			Handshakes:               64,
+			WebConnections:           128,
+			WebConnectionsPerClient:  16,    // a browser holds six
 			Line:                     8192,  // RFC 7162 §4; SMTP needs 512 and its extensions
 			Token:                    32768, // Kerberos tickets with many groups; RFC 4954 §4 needs 12288
 			Literal:                  65536,

@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
 	"github.com/letterlock/letterlock/tlspolicy/certs/acme"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
@@ -41,6 +42,7 @@ type acmeTerms struct {
 	policy                string // of MTA-STS
 	kid                   string
 	key, roots            [sha256.Size]byte // of the files' contents
+	limits                web.Limits
 }
 
 // acmeClient is what a store is supplied with.
@@ -160,10 +162,11 @@ func acmeOptions(c *configs.Config) (o acme.Options, terms acmeTerms, err error)
 	a := c.ACME
 	o = acme.Options{
 		Hosts: c.ACMEHosts(), Email: a.Email, Directory: a.Directory, Dir: acmeDir(c), HTTP: a.HTTP, TLSALPN: a.TLSALPN,
+		Limits: webLimits(c.Limits),
 	}
 	terms = acmeTerms{
 		email: o.Email, directory: o.Directory, dir: o.Dir, http: o.HTTP, tlsALPN: o.TLSALPN,
-		hosts: quoted(o.Hosts),
+		hosts: quoted(o.Hosts), limits: o.Limits,
 	}
 	if c.MTASTS != nil {
 		policy := policyOf(c.MTASTS)

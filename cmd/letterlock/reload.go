@@ -61,8 +61,8 @@ func (r *running) replace(before, next *generation) (err error) {
 		return err // we are to end
 	}
 	page := r.page
-	if at := next.config.Status.Listen; at != before.config.Status.Listen {
-		if page, err = r.pageOf(at); err != nil {
+	if next.config.Status.Listen != before.config.Status.Listen {
+		if page, err = r.pageOf(next.config); err != nil {
 			return err
 		}
 	}
@@ -75,6 +75,9 @@ func (r *running) replace(before, next *generation) (err error) {
 	if page != r.page {
 		closePage(r.page)
 		r.page = page
+	}
+	if r.page != nil {
+		r.page.SetLimits(webLimits(next.config.Limits))
 	}
 	r.now.Store(next)
 	changeLog(r.log, next.config.Log)

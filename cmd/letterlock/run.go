@@ -10,6 +10,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -22,7 +23,7 @@ type running struct {
 	source configSource
 
 	pages  http.Handler
-	page   *status.Server // nil: none is wanted
+	page   *web.Server // nil: none is wanted
 	census *census
 
 	hangups       <-chan os.Signal
@@ -65,7 +66,7 @@ func startWith(g *generation, log *slog.Logger) (r *running, err error) {
 	if err := probeFirst(r.first, g.config, g.Listeners, log); err != nil {
 		return nil, err
 	}
-	if r.page, err = r.pageOf(g.config.Status.Listen); err != nil {
+	if r.page, err = r.pageOf(g.config); err != nil {
 		return nil, err
 	}
 	if err := r.server.Listen(g.Generation); err != nil {
@@ -144,17 +145,17 @@ func (r *running) close() {
 	r.census.close()
 }
 
-// pageOf serves the status page at an address; nil where none is wanted.
-func (r *running) pageOf(address string) (*status.Server, error) {
-	if address == "" {
+// pageOf serves the status page; nil where none is wanted.
+func (r *running) pageOf(c *configs.Config) (*web.Server, error) {
+	if c.Status.Listen == "" {
 		return nil, nil
 	}
-	return status.Serve(address, r.pages, r.log)
+	return status.Serve(c.Status.Listen, r.pages, webLimits(c.Limits), r.log)
 }
 
-func closePage(page *status.Server) {
+func closePage(page *web.Server) {
 	if page != nil {
-		_ = page.Close()
+		_ = page.Shutdown()
 	}
 }
 

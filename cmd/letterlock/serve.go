@@ -6,6 +6,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
@@ -77,6 +78,11 @@ func limits(l configs.Limits) proxy.Limits {
 		LoginFailuresPerClient: l.LoginFailuresPerClient, LoginFailuresPerUser: l.LoginFailuresPerUser, Handshakes: l.Handshakes,
 		Line: l.Line, Token: l.Token, Literal: l.Literal, Errors: l.Errors, Message: l.Message,
 	}
+}
+
+// webLimits are those of the listeners beside the mail.
+func webLimits(l configs.Limits) web.Limits {
+	return web.Limits{Connections: l.WebConnections, PerClient: l.WebConnectionsPerClient}
 }
 
 func timeouts(t configs.Timeouts) proxy.Timeouts {

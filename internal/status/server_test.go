@@ -1,26 +1,31 @@
 package status
 
 import (
-	"bytes"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/letterlock/letterlock/internal/testlog"
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/web"
 )
 
+var usual = web.Limits{Connections: 128, PerClient: 16}
+
 func TestServeAndClose(t *testing.T) {
-	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), slog.New(slog.DiscardHandler))
+	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), usual, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	url := "http://" + s.Addr().String()
 	expect(t, "healthz", fetch(t, url+"/healthz", ""), "200 ok\n")
-	if _, err := Serve(s.Addr().String(), http.NotFoundHandler(), slog.New(slog.DiscardHandler)); err == nil {
+	if _, err := Serve(s.Addr().String(), http.NotFoundHandler(), usual, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("one address served twice")
 	}
-	if err := s.Close(); err != nil {
+	if err := s.Shutdown(); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := http.Get(url + "/healthz"); err == nil {
@@ -29,25 +34,25 @@ func TestServeAndClose(t *testing.T) {
 	}
 }
 
-// When the socket fails under it, the server says so, and can still be closed.
-func TestServerSaysWhenItEnds(t *testing.T) {
-	var log bytes.Buffer
-	s, err := Serve("127.0.0.1:0", http.NotFoundHandler(), slog.New(slog.NewTextHandler(&log, nil)))
+// One client that holds connections open keeps nobody from the page.
+func TestH7_StatusPage(t *testing.T) {
+	log := &testlog.Text{}
+	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), usual, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = s.socket.Close()
-	<-s.ended
-	_ = s.Close()
-	if !strings.Contains(log.String(), "the status page has ended") {
-		t.Errorf("the log says %q", log.String())
+	defer func() { _ = s.Close() }()
+	testnet.Hold(t, s.Addr().String(), "127.0.0.2", usual.Connections-10, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	expect(t, "healthz", fetch(t, "http://"+s.Addr().String()+"/healthz", ""), "200 ok\n")
+	if !strings.Contains(log.String(), "connections were closed to make room\" count=1 last=127.0.0.2") {
+		t.Errorf("the log says %q", log)
 	}
 }
 
 // A page elsewhere can make its own name point to loopback, and then read
 // what is there as its own.
 func TestNamesOfOthersAreRefusedOnLoopback(t *testing.T) {
-	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), slog.New(slog.DiscardHandler))
+	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), usual, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

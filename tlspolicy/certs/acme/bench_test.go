@@ -16,6 +16,7 @@ import (
 	"github.com/letterlock/letterlock/internal/testdns"
 	"github.com/letterlock/letterlock/internal/testlog"
 	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/tlspolicy"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
@@ -43,6 +44,9 @@ func newBench(t *testing.T, o Options) *bench {
 	}
 	if o.Dir == "" {
 		o.Dir = filepath.Join(t.TempDir(), "acme")
+	}
+	if o.Limits == (web.Limits{}) {
+		o.Limits = web.Limits{Connections: 128, PerClient: 16}
 	}
 	o.Directory, o.Roots = b.ca.Directory, b.ca.Roots
 	o.Retry, o.LongestRetry = 20*time.Millisecond, 100*time.Millisecond

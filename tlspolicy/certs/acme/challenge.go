@@ -3,35 +3,25 @@ package acme
 import (
 	"crypto/tls"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/crypto/acme"
-	"golang.org/x/net/netutil"
 
+	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/tlspolicy"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
-// server is a socket and what serves it.
+// server is a socket, and the web server on it.
 type server struct {
+	*web.Server
 	address string // as it was asked for
 	tcp     *net.TCPListener
-	socket  net.Listener // the same, with a limit
-	http    *http.Server
 	tls     bool
 }
-
-// Bounds of the listeners, which the whole world may call.
-const (
-	webTimeout = 10 * time.Second
-	webHeader  = 8 << 10 // bytes
-	webClients = 128     // connections at once, on each listener
-)
 
 // Listen opens the sockets for challenges, all or none. A Keeper before, which
 // may be nil, passes on those that it has on the same addresses, so that both
@@ -40,7 +30,7 @@ func (k *Keeper) Listen(before *Keeper) error {
 	if k.o.HTTP != "" {
 		// That the handler is asked for is how autocert knows of it.
 		handler := k.auto.HTTPHandler(http.NotFoundHandler())
-		if err := k.open(k.o.HTTP, before, &http.Server{Handler: handler}, false); err != nil {
+		if err := k.open(k.o.HTTP, before, handler, nil); err != nil {
 			return err
 		}
 	}
@@ -53,21 +43,19 @@ func (k *Keeper) Listen(before *Keeper) error {
 		if handler == nil {
 			handler = http.NotFoundHandler()
 		}
-		return k.open(k.o.TLSALPN, before, &http.Server{Handler: handler, TLSConfig: config}, true)
+		return k.open(k.o.TLSALPN, before, handler, config)
 	}
 	return nil
 }
 
-func (k *Keeper) open(address string, before *Keeper, s *http.Server, tls bool) error {
+func (k *Keeper) open(address string, before *Keeper, handler http.Handler, config *tls.Config) error {
 	tcp, err := before.pass(address)
 	if err != nil {
 		k.closeChallenges()
 		return fmt.Errorf("listener for ACME challenges: %w", err)
 	}
-	s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = webTimeout, webTimeout, webTimeout
-	s.MaxHeaderBytes = webHeader
-	s.ErrorLog = slog.NewLogLogger(k.o.Log.Handler(), slog.LevelDebug)
-	k.servers = append(k.servers, server{address, tcp, netutil.LimitListener(tcp, webClients), s, tls})
+	o := web.Options{Name: "ACME challenges", Handler: handler, TLS: config, Limits: k.o.Limits, Log: k.o.Log}
+	k.servers = append(k.servers, server{web.New(tcp, o), address, tcp, config != nil})
 	return nil
 }
 
@@ -108,28 +96,20 @@ func again(l *net.TCPListener) (*net.TCPListener, error) {
 func (k *Keeper) Addresses() []net.Addr {
 	addresses := make([]net.Addr, len(k.servers))
 	for i, s := range k.servers {
-		addresses[i] = s.socket.Addr()
+		addresses[i] = s.Addr()
 	}
 	return addresses
 }
 
 func (k *Keeper) serveChallenges() {
 	for _, s := range k.servers {
-		k.running.Go(func() {
-			// Both end with http.ErrServerClosed.
-			if s.tls {
-				_ = s.http.ServeTLS(s.socket, "", "")
-			} else {
-				_ = s.http.Serve(s.socket)
-			}
-		})
+		s.Serve()
 	}
 }
 
 func (k *Keeper) closeChallenges() {
 	for _, s := range k.servers {
-		_ = s.http.Close()
-		_ = s.socket.Close() // was perhaps never served
+		_ = s.Close()
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/testacme"
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/web"
 )
 
 // Port 80 has the challenge and nothing else; port 443 talks to the CA and to
@@ -45,6 +47,27 @@ func TestChallengeListenersServeNothingElse(t *testing.T) {
 			_ = conn.Close()
 			t.Errorf("%q is served", name)
 		}
+	}
+}
+
+// One client that holds connections open keeps neither the CA nor others out.
+func TestH7_ChallengesAndPolicy(t *testing.T) {
+	site := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "policy") })
+	b := newBench(t, Options{
+		HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Hosts: []string{mail, other}, Site: site, SiteHosts: []string{other},
+		Limits: web.Limits{Connections: 100, PerClient: 4},
+	})
+	b.start(t, testacme.Options{})
+	b.Serve()
+	for _, address := range b.Addresses() {
+		testnet.Hold(t, address.String(), "127.0.0.2", 64, "\x16\x03\x01\x02\x00")
+	}
+	b.await(t, 4, anyOne)
+	if got := fetch(t, b, b.Addresses()[1].String(), other); got != "policy" {
+		t.Error(got)
+	}
+	for _, address := range b.Addresses() {
+		waitFor(t, b.log, `closed to make room" count=1 last=127.0.0.2 listener=`+address.String(), 1)
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
+
+	"github.com/letterlock/letterlock/internal/web"
 )
 
 // Options say what a Keeper is to keep, and how.
@@ -29,6 +31,7 @@ type Options struct {
 	// HTTP and TLSALPN are the addresses that challenges are answered on. An
 	// empty one is not opened; one must be.
 	HTTP, TLSALPN string
+	Limits        web.Limits // of the connections on each
 
 	// Site is served over HTTPS on TLSALPN to clients that ask for one of
 	// SiteHosts, which must be among Hosts. Nil: nobody is served there but

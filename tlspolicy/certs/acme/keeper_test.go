@@ -145,7 +145,7 @@ func TestExternalAccountMissing(t *testing.T) {
 func TestChallengeFails(t *testing.T) {
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
 	b.start(t, testacme.Options{})
-	_ = b.servers[0].socket.Close()
+	_ = b.servers[0].tcp.Close()
 	_, err := b.order(mail, x509.ECDSA)
 	if err == nil || !strings.Contains(err.Error(), "the CA said: http-01: ") || !strings.Contains(b.log.String(), "the CA answered: http-01") {
 		t.Errorf("%v\n%s", err, b.log)

@@ -1,0 +1,211 @@
+package limit
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// calls is a net.Listener for connections that a test makes.
+type calls struct{ waiting chan net.Conn }
+
+func (c calls) Accept() (net.Conn, error) {
+	conn, ok := <-c.waiting
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+func (c calls) Close() error   { close(c.waiting); return nil }
+func (c calls) Addr() net.Addr { return &net.TCPAddr{} }
+
+// end is one end of a connection with a peer's address.
+type end struct {
+	net.Conn
+	peer netip.Addr
+}
+
+func (e end) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(netip.AddrPortFrom(e.peer, 1024)) }
+
+// room is a Listener, and the connections that were made to it.
+type room struct {
+	*Listener
+	t        *testing.T
+	waiting  chan net.Conn
+	accepted chan net.Conn
+	clients  map[string]net.Conn
+	turned   []string // who was told to Full
+}
+
+// newRoom has four slots, two for each client, and a patience of a minute.
+func newRoom(t *testing.T) *room {
+	r := &room{t: t, waiting: make(chan net.Conn), accepted: make(chan net.Conn, 1), clients: map[string]net.Conn{}}
+	r.Listener = NewListener(calls{r.waiting}, Limits{Connections: 4, PerClient: 2, Patience: time.Minute})
+	r.Full = func(client netip.Addr) { r.turned = append(r.turned, client.String()) }
+	go func() {
+		for {
+			c, err := r.Accept()
+			if err != nil {
+				return
+			}
+			r.accepted <- c
+		}
+	}()
+	return r
+}
+
+// enter connects under a name, a second after whoever came before, and returns
+// the connection if it was accepted.
+func (r *room) enter(name, address string) *Conn {
+	r.t.Helper()
+	time.Sleep(time.Second)
+	near, far := net.Pipe()
+	r.clients[name] = near
+	r.waiting <- end{far, netip.MustParseAddr(address)}
+	synctest.Wait()
+	select {
+	case c := <-r.accepted:
+		return c.(*Conn)
+	default:
+		return nil
+	}
+}
+
+// open lists who is still connected.
+func (r *room) open() []string {
+	var names []string
+	for name, conn := range r.clients {
+		_ = conn.SetReadDeadline(time.Now().Add(time.Nanosecond))
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (r *room) expect(open ...string) {
+	r.t.Helper()
+	if got := r.open(); !slices.Equal(got, open) {
+		r.t.Errorf("open are %q, not %q", got, open)
+	}
+}
+
+func inRoom(t *testing.T, test func(t *testing.T, r *room)) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom(t)
+		test(t, r)
+		_ = r.Listener.Close()
+		for _, conn := range r.clients {
+			_ = conn.Close()
+		}
+	})
+}
+
+// A client that has its share makes room for itself, whatever form its address
+// has.
+func TestH7_FormsOfAnAddress(t *testing.T) {
+	inRoom(t, func(t *testing.T, r *room) {
+		r.enter("other", "198.51.100.1")
+		r.enter("first", "192.0.2.7")
+		r.enter("second", "::ffff:192.0.2.7")
+		r.expect("first", "other", "second")
+		r.enter("third", "64:ff9b::192.0.2.7")
+		r.expect("other", "second", "third")
+		r.enter("fourth", "192.0.2.7")
+		r.expect("fourth", "other", "third")
+		if !slices.Equal(r.turned, []string{"192.0.2.7", "::ffff:192.0.2.7"}) {
+			t.Errorf("told of %q", r.turned)
+		}
+	})
+}
+
+// When all slots are taken, the oldest connection of the largest network goes,
+// though another network's is older.
+func TestOldestOfTheLargestNetwork(t *testing.T) {
+	inRoom(t, func(t *testing.T, r *room) {
+		r.SetLimits(Limits{Connections: 3, PerClient: 2, Patience: time.Minute})
+		r.enter("alone", "198.51.100.1")
+		r.enter("crowd 1", "192.0.2.1")
+		r.enter("crowd 2", "192.0.2.2")
+		r.enter("new", "203.0.113.1")
+		r.expect("alone", "crowd 2", "new")
+		r.enter("newer", "2001:db8::1")
+		r.expect("crowd 2", "new", "newer")
+	})
+}
+
+// Work that is not done keeps its connection; a new one is closed.
+func TestWorkIsNotInterrupted(t *testing.T) {
+	inRoom(t, func(t *testing.T, r *room) {
+		r.enter("busy", "192.0.2.7").Work(true)
+		idle := r.enter("idle", "192.0.2.7")
+		r.enter("next", "192.0.2.7").Work(true)
+		r.expect("busy", "next")
+		_ = idle.Close()
+		if r.enter("refused", "192.0.2.7") != nil {
+			t.Error("there was a slot")
+		}
+		r.expect("busy", "next")
+	})
+}
+
+// An answer that is not read does not keep others out for long.
+func TestH7_SlowWorkMakesRoom(t *testing.T) {
+	inRoom(t, func(t *testing.T, r *room) {
+		r.enter("slow", "192.0.2.7").Work(true)
+		time.Sleep(time.Minute)
+		done := r.enter("done", "192.0.2.7")
+		done.Work(true)
+		done.Work(false)
+		r.enter("new", "192.0.2.7").Work(true)
+		r.expect("new", "slow") // an idle connection goes before one at work
+		r.enter("newer", "192.0.2.7")
+		r.expect("new", "newer")
+	})
+}
+
+// Work makes a connection younger.
+func TestIdleCountsFromTheEndOfWork(t *testing.T) {
+	inRoom(t, func(t *testing.T, r *room) {
+		old := r.enter("old", "192.0.2.7")
+		r.enter("young", "192.0.2.7")
+		time.Sleep(time.Second)
+		old.Work(true)
+		old.Work(false)
+		r.enter("new", "192.0.2.7")
+		r.expect("new", "old")
+	})
+}
+
+func TestCloseGivesTheSlotBack(t *testing.T) {
+	inRoom(t, func(t *testing.T, r *room) {
+		for range 10 {
+			c := r.enter("visitor", "192.0.2.7")
+			if c == nil {
+				t.Fatal("no slot")
+			}
+			_ = c.Close()
+			_ = c.Close()
+		}
+	})
+}
+
+// Lower limits hold from the next connection on.
+func TestLimitsCanBeLowered(t *testing.T) {
+	inRoom(t, func(t *testing.T, r *room) {
+		r.enter("first", "192.0.2.7")
+		r.enter("second", "192.0.2.7")
+		r.SetLimits(Limits{Connections: 3, PerClient: 1})
+		r.enter("third", "192.0.2.7")
+		r.expect("third")
+		r.SetLimits(Limits{Connections: 3, PerClient: 0})
+		if r.enter("fourth", "192.0.2.7") != nil {
+			t.Error("there was a slot")
+		}
+	})
+}

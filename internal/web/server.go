@@ -1,0 +1,145 @@
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/limit"
+)
+
+// The waits for a client. A request takes no longer than requestTimeout and
+// answerTimeout together, whatever the client does.
+const (
+	headerTimeout  = 5 * time.Second // the TLS handshake, and the header of a request
+	requestTimeout = 10 * time.Second
+	answerTimeout  = 10 * time.Second
+	idleTimeout    = 30 * time.Second // between two requests
+	farewell       = time.Second      // for answers under way when the server is shut down
+
+	// patience is how long an answer may take until its connection has to make
+	// room for others.
+	patience  = time.Second
+	maxHeader = 16 << 10 // bytes
+)
+
+// Options say what a Server serves, and to how many.
+type Options struct {
+	Name    string // what is served, for the log
+	Handler http.Handler
+	TLS     *tls.Config // nil: plaintext
+	Limits  Limits
+	Log     *slog.Logger
+}
+
+// Limits bound the connections of a Server.
+type Limits struct {
+	Connections int // at the same time
+	PerClient   int // of one address, or IPv6 /64
+}
+
+func (l Limits) waiting() limit.Limits {
+	return limit.Limits{Connections: l.Connections, PerClient: l.PerClient, Patience: patience}
+}
+
+// Server serves one socket.
+type Server struct {
+	name     string
+	log      *slog.Logger
+	listener *limit.Listener
+	http     http.Server
+	ended    chan struct{} // nil: Serve was not called
+}
+
+// New returns a Server for a socket, which belongs to it from then on.
+func New(socket net.Listener, o Options) *Server {
+	s := &Server{name: o.Name, log: o.Log, listener: limit.NewListener(socket, o.Limits.waiting())}
+	s.listener.Full = (&alarm{server: s}).raise
+	s.http = http.Server{
+		Handler: working(o.Handler), TLSConfig: o.TLS, ConnContext: withConn,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: answerTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+		// HTTP/2 would multiply the requests of a connection, and nobody needs it.
+		Protocols: new(http.Protocols),
+	}
+	s.http.Protocols.SetHTTP1(true)
+	return s
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// SetLimits replaces the limits; connections that are open stay.
+func (s *Server) SetLimits(l Limits) { s.listener.SetLimits(l.waiting()) }
+
+// Serve serves until Close or Shutdown. It returns at once.
+func (s *Server) Serve() {
+	s.ended = make(chan struct{})
+	go func() {
+		defer close(s.ended)
+		if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error(s.name+": the listener has failed", "address", s.Addr().String(), "error", err)
+		}
+	}()
+}
+
+func (s *Server) serve() error {
+	if s.http.TLSConfig != nil {
+		return s.http.ServeTLS(s.listener, "", "")
+	}
+	return s.http.Serve(s.listener)
+}
+
+// Close closes the socket and all connections.
+func (s *Server) Close() error {
+	err := s.http.Close()
+	s.wait()
+	return err
+}
+
+// Shutdown closes the socket at once, and the connections when the answers
+// under way have been given, or after a second.
+func (s *Server) Shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = s.http.Close()
+	}
+	s.wait()
+	return err
+}
+
+// wait returns when nothing is accepted any more.
+func (s *Server) wait() {
+	_ = s.listener.Close() // which http.Server knows only while it serves
+	if s.ended != nil {
+		<-s.ended
+	}
+}
+
+// connKey is where a request's context has its connection.
+type connKey struct{}
+
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// working keeps the connection of a request from being taken for an idle one
+// while next answers.
+func working(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := r.Context().Value(connKey{}).(*limit.Conn); ok {
+			c.Work(true)
+			defer c.Work(false)
+		}
+		next.ServeHTTP(w, r)
+	})
+}

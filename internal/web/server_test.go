@@ -1,0 +1,48 @@
+package web
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/testwait"
+)
+
+// When the socket fails under it, the server says so, and can still be closed.
+func TestServerSaysWhenItFails(t *testing.T) {
+	w := newWorld(t, false)
+	_ = w.listener.Close()
+	testwait.Until(t, "the log says nothing", func() bool {
+		return strings.Contains(w.log.String(), `level=ERROR msg="test: the listener has failed"`)
+	})
+}
+
+// A server that was never served gives its socket back too.
+func TestCloseWithoutServe(t *testing.T) {
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(socket, Options{Name: "test", Handler: answers(), Limits: usual, Log: slog.New(slog.DiscardHandler)})
+	_ = s.Shutdown()
+	if conn, err := net.Dial("tcp", socket.Addr().String()); err == nil {
+		_ = conn.Close()
+		t.Error("the socket is open")
+	}
+}
+
+// Nothing but HTTP/1 is spoken, as a connection of HTTP/2 has many requests.
+func TestOnlyHTTP1(t *testing.T) {
+	w := newWorld(t, true)
+	w.client.NextProtos = []string{"h2", "http/1.1"}
+	conn, err := tls.Dial("tcp", w.Addr().String(), w.client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if got := conn.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
+		t.Errorf("%q is spoken", got)
+	}
+}
