@@ -3,6 +3,7 @@ package nexthop
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 
 	"github.com/letterlock/letterlock/internal/egress"
@@ -26,7 +27,7 @@ func (f *Finder) admitted(ctx context.Context, t target, name string, ips []neti
 		}
 	}
 	if last != nil && (t.configured || !t.direct) { // it was DNS, and not the recipient
-		f.notice(t.domain, "DNS leads to an address that mail is not sent to", "host", name, "refused", last.Error(), "remedy", t.remedy(name, last))
+		f.notice(slog.LevelWarn, t.domain, "DNS leads to an address that mail is not sent to", "host", name, "refused", last.Error(), "remedy", t.remedy(name, last))
 	}
 	if len(kept) == 0 {
 		return nil, t.refused(name, last)

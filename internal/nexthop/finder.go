@@ -89,13 +89,11 @@ func failure(err error, format string, args ...any) *Failure {
 	return &Failure{Reply: fmt.Sprintf(format, args...), Err: err}
 }
 
-// Bounds of a search: a message should not wait for the fiftieth dead server,
-// and each address and each TLSA record costs time.
+// Bounds of a search: a message should not wait for the fiftieth dead server.
 const (
 	maxHosts     = 5
-	maxAddresses = 4   // of a host
-	maxAnswered  = 16  // addresses of a family that are looked at
-	maxRecords   = 100 // usable TLSA records of a host
+	maxAddresses = 4  // of a host
+	maxAnswered  = 16 // addresses of a family that are looked at
 )
 
 // Hops are the servers of a domain in the order in which they are to be tried,

@@ -21,7 +21,7 @@ func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
 	for _, ip := range found.ips[:min(len(found.ips), maxAddresses)] {
 		hop.Addresses = append(hop.Addresses, net.JoinHostPort(ip.String(), strconv.Itoa(t.port)))
 	}
-	if hop.Terms, err = f.terms(ctx, t, server{h.name, found.canonical, h.secure && found.secure}); err != nil {
+	if hop.Terms, err = f.terms(ctx, t, server{host: h, addresses: found}); err != nil {
 		return hop, err
 	}
 	hop.Terms.Classical = f.isSpared(h.name)
@@ -53,18 +53,19 @@ func (f *Finder) addresses(ctx context.Context, t target, name string) (found ad
 type addresses struct {
 	ips       []netip.Addr
 	canonical string // where the host's aliases lead to
-	secure    bool
+	secure    bool   // DNSSEC secures those of a family, and with them canonical
 }
 
-// lookUp fails if there is no address and an answer is missing. One that is
-// missing beside another takes no security away: whoever could keep it back
-// could else turn DANE off. Only a direct target may be an address: a domain
-// or an MX host that looks like one is a name that does not exist.
+// lookUp fails if there is no address and an answer is missing. Addresses of
+// one family that DNSSEC secures are enough for DANE (RFC 7672 §2.2.2), whatever
+// the answer for the other: keeping one back, or an insecure denial, must not
+// turn it off. Only a direct target may be an address: a domain or an MX host
+// that looks like one is a name that does not exist.
 func (f *Finder) lookUp(ctx context.Context, t target, name string) (addresses, error) {
 	if ip, err := netip.ParseAddr(name); err == nil && t.direct {
 		return addresses{ips: []netip.Addr{ip.Unmap()}, canonical: name}, nil
 	}
-	found := addresses{canonical: name, secure: true}
+	found := addresses{canonical: name}
 	var failed error
 	for _, kind := range []dnsmessage.Type{dnsmessage.TypeA, dnsmessage.TypeAAAA} {
 		answer, err := f.DNS.Ask(ctx, name, kind)
@@ -72,16 +73,23 @@ func (f *Finder) lookUp(ctx context.Context, t target, name string) (addresses, 
 			failed = err
 			continue
 		}
-		found.secure = found.secure && answer.Secure
-		for _, r := range answer.Records[:min(len(answer.Records), maxAnswered)] {
-			if owner := fold(r.Header.Name.String()); legalName(owner) {
-				found.canonical = owner
-			}
-			found.ips = append(found.ips, resolver.Address(r))
-		}
+		found.add(answer)
 	}
 	if len(found.ips) > 0 {
 		failed = nil
 	}
 	return found, failed
+}
+
+// add takes the addresses of a family. Secured ones say what the canonical name
+// is.
+func (a *addresses) add(answer resolver.Answer) {
+	for _, r := range answer.Records[:min(len(answer.Records), maxAnswered)] {
+		owner := fold(r.Header.Name.String())
+		if legalName(owner) && (answer.Secure || !a.secure) {
+			a.canonical = owner
+		}
+		a.secure = a.secure || answer.Secure
+		a.ips = append(a.ips, resolver.Address(r))
+	}
 }

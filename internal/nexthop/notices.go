@@ -1,6 +1,8 @@
 package nexthop
 
 import (
+	"context"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -17,13 +19,14 @@ const (
 	maxNotices = 10_000
 )
 
-// notice logs something about a domain that the administrator may have to
-// change, once an hour.
-func (f *Finder) notice(domain, message string, fields ...any) {
-	if f.Log == nil || !f.notices.due(domain+" "+message, time.Now()) {
+// notice logs something about a domain that the administrator may want to
+// know, once an hour.
+func (f *Finder) notice(level slog.Level, domain, message string, fields ...any) {
+	ctx := context.Background()
+	if f.Log == nil || !f.Log.Enabled(ctx, level) || !f.notices.due(domain+" "+message, time.Now()) {
 		return
 	}
-	f.Log.Warn(message, append([]any{"domain", domain}, fields...)...)
+	f.Log.Log(ctx, level, message, append([]any{"domain", domain}, fields...)...)
 }
 
 // due reports whether something may be said again, and notes that it is.

@@ -6,17 +6,14 @@ import (
 	"net/netip"
 	"slices"
 
-	"golang.org/x/net/dns/dnsmessage"
-
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
 // server is a host as DNS has it.
 type server struct {
-	name      string
-	canonical string // behind aliases
-	secure    bool   // DNSSEC from the domain to the address
+	host
+	addresses
 }
 
 // terms settles what TLS with a server must be.
@@ -47,22 +44,6 @@ func (f *Finder) terms(ctx context.Context, t target, s server) (outbound.Terms,
 		return f.at(outbound.Encrypt, t, s), nil // records of no use still promise TLS (RFC 7672 §2.2)
 	}
 	return terms, nil
-}
-
-// usable are the records that can prove something, up to maxRecords. Those
-// beyond count as unusable: a server whose certificate only they would match is
-// not verified.
-func (f *Finder) usable(t target, s server, records []dane.TLSA) (usable []dane.TLSA) {
-	for i, r := range records {
-		if len(usable) == maxRecords {
-			f.notice(t.domain, "a server has more TLSA records than are considered", "host", s.name, "records", len(records), "left out", len(records)-i)
-			break
-		}
-		if r.Usable() {
-			usable = append(usable, r)
-		}
-	}
-	return usable
 }
 
 // at are the terms of a level.
@@ -131,45 +112,4 @@ func (f *Finder) byPolicy(ctx context.Context, t target, s server) (outbound.Ter
 	terms := f.at(outbound.Verify, t, s)
 	terms.Match = []string{s.name} // RFC 8461 §4.1
 	return terms, nil
-}
-
-// tlsaRecords are the records of a server, and the name that they stand under.
-type tlsaRecords struct {
-	base    string
-	records []dane.TLSA
-}
-
-// typeTLSA is the type of TLSA records (RFC 6698 §7.1).
-const typeTLSA dnsmessage.Type = 52
-
-// records asks for the TLSA records of a server: of where its aliases lead to,
-// and then of its own name (RFC 7672 §2.2.3). What is not secured by DNSSEC
-// up to here is not asked for, and is none if it is not secured itself.
-func (f *Finder) records(ctx context.Context, t target, s server) (tlsaRecords, error) {
-	if !f.Validates || !s.secure {
-		return tlsaRecords{}, nil
-	}
-	for _, base := range slices.Compact([]string{s.canonical, s.name}) {
-		answer, err := f.DNS.Ask(ctx, dane.Name(t.port, base), typeTLSA)
-		if err != nil {
-			return tlsaRecords{}, err
-		}
-		if !answer.Secure {
-			continue
-		}
-		found := tlsaRecords{base: base}
-		for _, r := range answer.Records {
-			if body, ok := r.Body.(*dnsmessage.UnknownResource); ok {
-				if record, err := dane.Parse(body.Data); err == nil {
-					found.records = append(found.records, record)
-				} else {
-					found.records = append(found.records, dane.TLSA{}) // there, and of no use
-				}
-			}
-		}
-		if len(found.records) > 0 {
-			return found, nil
-		}
-	}
-	return tlsaRecords{}, nil
 }
