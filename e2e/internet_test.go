@@ -129,13 +129,25 @@ func TestInternet(t *testing.T) {
 	}
 	play(t, n, "far", "far", dir)
 	_, resolver, _ := strings.Cut(awaitIn(t, play(t, n, "sender", "dns", dir), 0, "resolver at"), "resolver at ")
+	for _, trust := range []struct{ way, rules, system string }{
+		{"the system's authorities", "", shared.caFile},
+		{"own authorities", ", ca: " + shared.caFile, os.DevNull},
+	} {
+		t.Run(trust.way, func(t *testing.T) { sendOnInternet(t, n, resolver, trust.rules, trust.system) })
+	}
+}
+
+// sendOnInternet sends to each kind of domain, with more rules for the
+// smarthost and the authorities that the system trusts.
+func sendOnInternet(t *testing.T, n *world.Internet, resolver, rules, system string) {
+	dir := t.TempDir()
 	path := filepath.Join(dir, "letterlock.yaml")
-	text := fmt.Sprintf("hostname: mail.example.com\nstate_dir: %s\nlog: {format: postfix}\nsmarthost: {resolvers: [%q]}\nlisteners: [{service: smarthost}]\n", dir, resolver)
+	text := fmt.Sprintf("hostname: mail.example.com\nstate_dir: %s\nlog: {format: postfix}\nsmarthost: {resolvers: [%q]%s}\nlisteners: [{service: smarthost}]\n", dir, resolver, rules)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	command := n.On("sender", needsServers(t).Program(), "serve", "--config", path)
-	command.Env = append(os.Environ(), "SSL_CERT_FILE="+shared.caFile) // what the system trusts
+	command.Env = append(os.Environ(), "SSL_CERT_FILE="+system, "SSL_CERT_DIR="+dir)
 	proxy := onInternet(t, "letterlock on the Internet", command)
 	proxy.DiesOfSignal = false
 	awaitIn(t, proxy, 0, "listening", "address=127.0.0.1:10025")

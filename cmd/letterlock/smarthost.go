@@ -81,11 +81,11 @@ func newFinder(c *configs.Config, backends *pools, u *upkeep) (*nexthop.Finder, 
 		servers[i] = resolver.Resolver{Address: configs.CompleteResolver(address)}
 	}
 	f.DNS = servers
-	if s.MTASTSOn() {
-		f.Policies = sts.NewStore(filepath.Join(c.StateDir, "mta-sts"), servers, sts.NewWeb(servers, guard, nil), u.log)
-	}
 	if f.Roots, err = u.roots(s.CA); err != nil {
 		return nil, err
+	}
+	if s.MTASTSOn() {
+		f.Policies = sts.NewStore(filepath.Join(c.StateDir, "mta-sts"), servers, sts.NewWeb(servers, guard, f.Roots), u.log)
 	}
 	if own := s.ClientCertificate; own != nil {
 		if f.Certificate, err = u.clientCertificate(*own); err != nil {

@@ -33,7 +33,8 @@ const fetchTime = 30 * time.Second
 // that is checked, without redirects and caches, and no more than a policy can
 // be.
 type Web struct {
-	client *http.Client
+	dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	roots func() *x509.CertPool
 }
 
 // Guard refuses addresses that DNS must not lead us to; see egress.Guard.
@@ -42,17 +43,25 @@ type Guard interface {
 }
 
 // NewWeb asks the DNS for addresses, connects to none that guard refuses (nil:
-// it refuses none), and takes certificates of roots (nil: the system's).
-func NewWeb(dns DNS, guard Guard, roots *x509.CertPool) *Web {
-	d := dialer{dns, guard}
-	return &Web{&http.Client{
+// it refuses none), and takes certificates that roots vouch for. They are asked
+// for with each fetch; nil stands for the system's.
+func NewWeb(dns DNS, guard Guard, roots func() *x509.CertPool) *Web {
+	return &Web{dialer{dns, guard}.dial, roots}
+}
+
+func (w *Web) client() *http.Client {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if w.roots != nil {
+		config.RootCAs = w.roots()
+	}
+	return &http.Client{
 		Timeout:       fetchTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DialContext: d.dial, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
-			TLSHandshakeTimeout: fetchTime, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			DialContext: w.dial, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+			TLSHandshakeTimeout: fetchTime, TLSClientConfig: config,
 		},
-	}}
+	}
 }
 
 var errTooLong = errors.New("the policy is too long")
@@ -63,7 +72,7 @@ func (w *Web) Fetch(ctx context.Context, domain string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	response, err := w.client.Do(request)
+	response, err := w.client().Do(request)
 	if err != nil {
 		return "", err
 	}

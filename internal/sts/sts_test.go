@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -175,8 +176,8 @@ func TestWeb(t *testing.T) {
 			server.TLS = &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, tt.certificate)}}
 			server.StartTLS()
 			defer server.Close()
-			w := NewWeb(nil, nil, ca.Pool)
-			w.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			w := NewWeb(nil, nil, func() *x509.CertPool { return ca.Pool })
+			w.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 				if address != "mta-sts.a.example:443" {
 					t.Errorf("it goes to %s", address)
 				}
