@@ -116,7 +116,9 @@ func (g *Gate) end(x *gate.Exchange, reply []token) error {
 	if x.Begun() || r.status == "OK" {
 		g.s.Watch.Login(x.User(), x.Mechanism, r.status == "OK")
 	}
-	g.loggedIn = r.status == "OK"
+	if g.loggedIn = r.status == "OK"; g.loggedIn {
+		g.relayed = newInspector(g.offered, x.Mechanism)
+	}
 	return g.pass(r)
 }
 

@@ -20,8 +20,8 @@ var hidden = map[string]bool{
 	"STARTTLS": true, // TLS is ours, and on
 	"XCLIENT":  true, // Dovecot's; a client could forge its address
 
-	// It leads back to before the login, but the relay reads no more: the next
-	// AUTHENTICATE would pass unseen, and an XCLIENT before it.
+	// It leads back to before the login, and the relay does not let it pass: the
+	// next AUTHENTICATE would be unseen, and an XCLIENT before it.
 	"UNAUTHENTICATE": true,
 
 	"IMPLEMENTATION": true, // ours is shown instead

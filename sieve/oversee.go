@@ -1,98 +1,72 @@
 package sieve
 
-// Oversee looks on while the session is relayed, for the one command that
-// leads back to before the login (RFC 5804 §2.14.1): there the backend would
-// believe an XCLIENT, and the next login would pass unseen. Its last letter is
-// changed on its way, so that the backend answers that it has no such command,
-// in step. All other bytes, scripts among them, pass as they are.
+import (
+	"errors"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// Oversee inspects what the client sends while the session is relayed.
+//
+// UNAUTHENTICATE (RFC 5804 §2.14.1) leads back to before the login. There the
+// backend would believe an XCLIENT, and the next login would pass unseen. The
+// last letter of such a command is changed on its way, so that the backend
+// answers, in step, that it has no such command. All strings pass as they are,
+// scripts among them.
+//
+// Where servers disagree about what is a command and what is the content of a
+// literal, no answer would be right for all of them: the session ends.
 func (g *Gate) Oversee(piece []byte) error {
-	for i := 0; i < len(piece); {
-		if n := min(g.oversight.literal, len(piece)-i); n > 0 {
-			g.oversight.literal -= n
-			i += n
-			continue
-		}
-		if g.oversight.forbids(piece[i]) {
-			piece[i] = 'X'
-		}
-		i++
+	if err := g.relayed.inspect(piece); err != nil {
+		return gate.Because(gate.Desynchronised, err)
 	}
 	return nil
 }
 
-const forbidden = "UNAUTHENTICATE"
+// The commands that a logged-in client must not reach. STARTTLS would hide
+// what follows it: Cyrus accepts it after the login too. AUTHENTICATE stands
+// for UNAUTHENTICATE as well.
+var forbidden = []string{"AUTHENTICATE", "STARTTLS", "XCLIENT"}
 
-// oversight is how far the client's current line is read.
-type oversight struct {
-	literal int  // bytes that are still to come
-	words   bool // the line has begun with something else than the command
-	matched int  // bytes of the command
-	quoted  bool
-	escaped bool
-	count   count
-}
+// longest is the length of the longest command, forbidden or not.
+const longest = len("UNAUTHENTICATE")
 
-// forbids takes the next byte of a line, and reports whether the command is
-// whole with it.
-func (o *oversight) forbids(b byte) bool {
-	if b == '\n' {
-		*o = oversight{literal: o.count.announced()}
-		o.words = o.literal > 0 // what stands behind the literal goes on with the line
-		return false
-	}
-	o.count.take(b, o.quoted)
-	o.follow(b)
-	switch {
-	case o.words, o.matched == 0 && (b == ' ' || b == '\t' || b == '\r'):
-	case b&^0x20 != forbidden[o.matched]:
-		o.words = true
-	case o.matched+1 == len(forbidden):
-		o.words = true
-		return true
-	default:
-		o.matched++
+// window holds the last letters, in upper case.
+type window [longest]byte
+
+// completes adds a byte and reports whether a forbidden command ends with it.
+// What stands before the command does not matter: Cyrus reads on in the middle
+// of a line that it has refused.
+func (w *window) completes(b byte) bool {
+	copy(w[:], w[1:])
+	w[longest-1] = upper(b)
+	for _, command := range forbidden {
+		if string(w[longest-len(command):]) == command {
+			return true
+		}
 	}
 	return false
 }
 
-// follow keeps track of quotes, in which a brace is a brace.
-func (o *oversight) follow(b byte) {
-	switch {
-	case o.escaped:
-		o.escaped = false
-	case o.quoted && b == '\\':
-		o.escaped = true
-	case b == '"':
-		o.quoted = !o.quoted
+func isLetter(b byte) bool { return 'A' <= upper(b) && upper(b) <= 'Z' }
+
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+func upper(b byte) byte {
+	if 'a' <= b && b <= 'z' {
+		return b - 'a' + 'A'
 	}
+	return b
 }
 
-// count reads the announcement of a literal at the end of a line, `{n+}`.
-type count struct {
-	at   byte // what was read last of it; 0: there is none
-	size int
-}
+// isControl reports whether a byte has no place in the name of a script
+// (RFC 5804 §1.6).
+func isControl(b byte) bool { return b < ' ' || b == 0x7f }
 
-// maxCount bounds what is taken for the size of a literal: more is none.
-const maxCount = 1 << 30
-
-func (c *count) take(b byte, quoted bool) {
-	digit := '0' <= b && b <= '9'
-	switch {
-	case b == '{' && !quoted:
-		*c = count{at: '{'}
-	case digit && (c.at == '{' || c.at == '0') && c.size < maxCount:
-		c.at, c.size = '0', c.size*10+int(b-'0')
-	case b == '+' && c.at == '0', b == '}' && c.at == '+', b == '\r' && c.at == '}':
-		c.at = b
-	default:
-		c.at = 0
-	}
-}
-
-func (c *count) announced() int {
-	if c.at != '\r' || c.size > maxCount {
-		return 0
-	}
-	return c.size
-}
+var (
+	errNUL       = errors.New("a NUL in a command")
+	errLiteral   = errors.New("a literal that servers read differently")
+	errQuoted    = errors.New("a quoted string that the line ends in")
+	errName      = errors.New("a control character in a literal that is a name")
+	errForbidden = errors.New("a forbidden command in a string that servers read differently")
+)

@@ -4,128 +4,314 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/testgate"
 )
 
-// overseen is a text as it goes on, taken in pieces of at most n bytes.
-func overseen(text string, n int) string {
+// overseen returns what reaches the backend of a text that comes in pieces of
+// at most n bytes, and the error that ends the session.
+func overseen(in inspector, text string, n int) (reached string, err error) {
 	g := New(testgate.Session(9))
+	g.relayed = in
 	rest := []byte(text)
-	var on []byte
 	for len(rest) > 0 {
 		piece := rest[:min(len(rest), n)]
 		if err := g.Oversee(piece); err != nil {
-			return ""
+			return reached, err
 		}
-		on = append(on, piece...)
+		reached += string(piece)
 		rest = rest[len(piece):]
 	}
-	return string(on)
+	return reached, nil
 }
+
+var (
+	versioned = newInspector([][]token{{{quoted, "VERSION"}, {quoted, "1.0"}}}, "PLAIN")
+	ancient   = newInspector(nil, "PLAIN")
+)
 
 func TestOversee(t *testing.T) {
 	const no = "UNAUTHENTICATX"
 	for text, want := range map[string]string{
-		"UNAUTHENTICATE\r\n":                               no + "\r\n",
-		"unauthenticate\r\n":                               "unauthenticatX\r\n",
-		" \tUNAUTHENTICATE\r\n":                            " \t" + no + "\r\n",
-		"UNAUTHENTICATE":                                   no,
-		"UNAUTHENTICATE\n":                                 no + "\n",
-		"UNAUTHENTICATED\r\n":                              no + "D\r\n",
-		"NOOP\r\nUNAUTHENTICATE\r\n":                       "NOOP\r\n" + no + "\r\n",
-		"\r\nUNAUTHENTICATE\r\n":                           "\r\n" + no + "\r\n",
-		"NOOP UNAUTHENTICATE\r\n":                          "NOOP UNAUTHENTICATE\r\n",
-		"UNAUTH ENTICATE\r\n":                              "UNAUTH ENTICATE\r\n",
-		"PUTSCRIPT \"a\" {16+}\r\nUNAUTHENTICATE\r\n\r\n":  "PUTSCRIPT \"a\" {16+}\r\nUNAUTHENTICATE\r\n\r\n",
-		"PUTSCRIPT {1+}\r\nUNAUTHENTICATE\r\n":             "PUTSCRIPT {1+}\r\nUNAUTHENTICATE\r\n",
-		"PUTSCRIPT \"a\" {1+}\r\nx\r\nUNAUTHENTICATE\r\n":  "PUTSCRIPT \"a\" {1+}\r\nx\r\n" + no + "\r\n",
-		"PUTSCRIPT \"{9+}\r\nUNAUTHENTICATE\r\n":           "PUTSCRIPT \"{9+}\r\n" + no + "\r\n",
-		"PUTSCRIPT \"\\\"{9+}\r\nUNAUTHENTICATE\r\n":       "PUTSCRIPT \"\\\"{9+}\r\n" + no + "\r\n",
-		"X {9}\r\nUNAUTHENTICATE\r\n":                      "X {9}\r\n" + no + "\r\n",
-		"X {9+} \r\nUNAUTHENTICATE\r\n":                    "X {9+} \r\n" + no + "\r\n",
-		"X {9+}\nUNAUTHENTICATE\r\n":                       "X {9+}\n" + no + "\r\n",
-		"X {99999999999999999999+}\r\nUNAUTHENTICATE\r\n":  "X {99999999999999999999+}\r\n" + no + "\r\n",
-		"X {+}\r\nUNAUTHENTICATE\r\n":                      "X {+}\r\n" + no + "\r\n",
-		"X {2{3+}\r\nUNAUTHENTICATE\r\nUNAUTHENTICATE\r\n": "X {2{3+}\r\nUNAUTHENTICATE\r\n" + no + "\r\n",
+		"UNAUTHENTICATE\r\n":             no + "\r\n",
+		"unauthenticate\r\n":             "unauthenticatX\r\n",
+		"UNAUTHENTICATE":                 no,
+		"UNAUTHENTICATE\n":               no + "\n",
+		"UNAUTHENTICATE1\r\n":            no + "1\r\n",
+		"NOOP\r\nUNAUTHENTICATE\r\n":     "NOOP\r\n" + no + "\r\n",
+		"\r\nUNAUTHENTICATE\r\n":         "\r\n" + no + "\r\n",
+		"NOOP\nUNAUTHENTICATE\r\n":       "NOOP\n" + no + "\r\n",
+		"NOOP\rUNAUTHENTICATE\r\n":       "NOOP\r" + no + "\r\n",
+		"UNAUTH ENTICATE\r\n":            "UNAUTH ENTICATE\r\n",
+		"AUTHENTICATE \"PLAIN\"\r\n":     "AUTHENTICATX \"PLAIN\"\r\n",
+		"starttls\r\nXCLIENT ADDR=1\r\n": "starttlX\r\nXCLIENX ADDR=1\r\n",
+
+		// Cyrus reads on in the middle of a line.
+		" \tUNAUTHENTICATE\r\n":                " \t" + no + "\r\n",
+		"NOOP UNAUTHENTICATE\r\n":              "NOOP " + no + "\r\n",
+		"FOO 5UNAUTHENTICATE\r\n":              "FOO 5" + no + "\r\n",
+		"GETSCRIPT \"a\"UNAUTHENTICATE\r\n":    "GETSCRIPT \"a\"" + no + "\r\n",
+		"GETSCRIPT \"a\" UNAUTHENTICATE\r\n":   "GETSCRIPT \"a\" " + no + "\r\n",
+		"HAVESPACE \"a\" 1UNAUTHENTICATE\r\n":  "HAVESPACE \"a\" 1" + no + "\r\n",
+		"NOOP {1+}\r\na UNAUTHENTICATE\r\n":    "NOOP {1+}\r\na " + no + "\r\n",
+		"FOO \"UNAUTHENTICATE\"\r\nSTARTTL\rS": "FOO \"" + no + "\"\r\nSTARTTL\rS",
+
+		// Strings of commands that are well-formed stay.
+		"GETSCRIPT \"UNAUTHENTICATE\"\r\n":                                         "",
+		"GETSCRIPT \"{5+}\\\"\\\\UNAUTHENTICATE\"\r\nNOOP\r\n":                     "",
+		"getscript {14+}\r\nUNAUTHENTICATE\r\n":                                    "",
+		"PUTSCRIPT \"a\" {16+}\r\nUNAUTHENTICATE\r\n\r\n":                          "",
+		"PUTSCRIPT {1+}\r\na {17+}\r\n\x00UNAUTHENTICATE\r\n\r\n":                  "",
+		"RENAMESCRIPT {1+}\r\na {14+}\r\nUNAUTHENTICATE\r\n":                       "",
+		"CHECKSCRIPT {0+}\r\n\r\nCHECKSCRIPT {14+}\r\nunauthenticate\r\nNOOP\r\n":  "",
+		"PUTSCRIPT \"\u00e4\" {30+}\r\nheader :is \"X-AUTHENTICATED\"\r\n\r\n":     "",
+		"PUTSCRIPT \"a\" \"UNAUTHENTICATE " + strings.Repeat("x", 2000) + "\"\r\n": "",
+		"PUTSCRIPT \"a\" {1+}\r\nx\r\nUNAUTHENTICATE\r\n":                          "PUTSCRIPT \"a\" {1+}\r\nx\r\n" + no + "\r\n",
 	} {
-		for _, n := range []int{1, 2, 7, 1000} {
-			if got := overseen(text, n); got != want {
-				t.Errorf("%q by %d becomes %q, not %q", text, n, got, want)
+		if want == "" {
+			want = text
+		}
+		for _, n := range []int{1, 2, 7, 10000} {
+			if got, err := overseen(versioned, text, n); got != want || err != nil {
+				t.Errorf("%q by %d becomes %q, not %q: %v", text, n, got, want, err)
 			}
 		}
 	}
 }
 
-var announcement = regexp.MustCompile(`\{(\d+)\+\}\r$`)
-
-// readBackend is a backend that reads commands with their literals, and takes
-// the command's name in any case.
-func readBackend(text string) (commands []string) {
-	for text != "" {
-		line, rest, _ := strings.Cut(text, "\n")
-		text = rest
-		commands = append(commands, line)
-		for m := announcement.FindStringSubmatch(line); m != nil; m = announcement.FindStringSubmatch(line) {
-			n, _ := strconv.Atoi(m[1])
-			text = text[min(n, len(text)):]
-			line, text, _ = strings.Cut(text, "\n")
+// The session ends where servers do not agree about what comes next.
+func TestOverseeEnds(t *testing.T) {
+	for text, want := range map[string]error{
+		"FOO {16+}\r\nUNAUTHENTICATE\r\n":         errLiteral,
+		"FOO {16}\r\nUNAUTHENTICATE\r\n":          errLiteral,
+		"CAPABILITY {16+}\r\n":                    errLiteral,
+		"UNAUTHENTICATE {5+}\r\n":                 errLiteral,
+		"NOOP  {5+}\r\n":                          errLiteral,
+		"\tNOOP {5+}\r\n":                         errLiteral,
+		"NOOP {5+}":                               nil,
+		"NOOP {5}\r\n":                            errLiteral,
+		"NOOP {05+}\r\n":                          errLiteral,
+		"NOOP {+}\r\n":                            errLiteral,
+		"NOOP {}\r\n":                             errLiteral,
+		"NOOP {-1+}\r\n":                          errLiteral,
+		"NOOP {5+} \r\n":                          errLiteral,
+		"NOOP {5+}\n":                             errLiteral,
+		"NOOP {5+}\r\r\n":                         errLiteral,
+		"NOOP {2{3+}\r\n":                         errLiteral,
+		"NOOP {1025+}\r\n":                        errLiteral,
+		"CHECKSCRIPT {1073741825+}\r\n":           errLiteral,
+		"CHECKSCRIPT {18446744073709551621+}\r\n": errLiteral,
+		"NOOP\n{5+}\r\n":                          errLiteral,
+		"NOOP \"a\" {5+}\r\n":                     errLiteral,
+		"NOOP \"a\"{5+}\r\n":                      errLiteral,
+		"PUTSCRIPT a {5+}\r\n":                    errLiteral,
+		"PUTSCRIPT \"a\\n\" {5+}\r\n":             errLiteral,
+		"PUTSCRIPT \"a\x01\" {5+}\r\n":            errLiteral,
+		"HAVESPACE \"a\" {5+}\r\n":                errLiteral,
+		"HAVESPACE {1+}\r\na\r\n":                 nil,
+		"PUTSCRIPT \"a\" {1+}\r\nx {1+}\r\n":      errLiteral,
+		"PUTSCRIPT \"a\r\n":                       errQuoted,
+		"PUTSCRIPT \"a\\\r\n":                     errQuoted,
+		"FOO \"a\n":                               errQuoted,
+		"FOO \"\\\"\r\n":                          errQuoted,
+		"NO\x00OP\r\n":                            errNUL,
+		"PUTSCRIPT \"\x00\"\r\n":                  errNUL,
+		"GETSCRIPT {4+}\r\na\r\nb\r\n":            errName,
+		"GETSCRIPT {3+}\r\na\x00b\r\n":            errName,
+		"RENAMESCRIPT \"\u00e4\" {14+}\r\nUNAUTHENTICATE\r":                         errForbidden,
+		"RENAMESCRIPT {1+}\r\n\xff {14+}\r\nUNAUTHENTICATE ":                        errForbidden,
+		"PUTSCRIPT \"\xff\" {9+}\r\n StartTls\r\n":                                  errForbidden,
+		"PUTSCRIPT \"" + strings.Repeat("a", 1025) + "\" {14+}\r\n\nUNAUTHENTICATE": nil,
+		"CHECKSCRIPT \"" + strings.Repeat("a", 1025) + "\nUNAUTHENTICATE":           errQuoted,
+		"CHECKSCRIPT \"" + strings.Repeat("a", 1025) + " UNAUTHENTICATE ":           errForbidden,
+	} {
+		for _, n := range []int{1, 2, 7, 10000} {
+			reached, err := overseen(versioned, text, n)
+			if want == nil {
+				if err != nil {
+					t.Errorf("%q by %d ends the session: %v", text, n, err)
+				}
+				continue
+			}
+			if end := gate.Because(gate.Desynchronised, want); err == nil || err.Error() != end.Error() || gate.ReasonOf(err) != gate.Desynchronised {
+				t.Errorf("%q by %d passes as %q: %v, not %v", text, n, reached, err, want)
+			}
 		}
 	}
-	return commands
 }
 
-// Whatever is said, by whatever pieces: all but the command passes as it is.
-func TestOverseeRandom(t *testing.T) {
+// A backend from before RFC 5804 skips the lines of its commands.
+func TestOverseeAncientBackend(t *testing.T) {
+	for text, ends := range map[string]bool{
+		"PUTSCRIPT \"a\" {16+}\r\nUNAUTHENTICATE\r\n\r\n": false,
+		"CHECKSCRIPT {16+}\r\nUNAUTHENTICATE\r\n\r\n":     true,
+		"CHECKSCRIPT {5+}\r\nkeep;\r\n":                   false,
+		"RENAMESCRIPT {14+}\r\nUNAUTHENTICATE \"a\"\r\n":  true,
+		"NOOP {14+}\r\nUNAUTHENTICATE\r\n":                true,
+	} {
+		if _, err := overseen(ancient, text, 3); (err != nil) != ends {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// A security layer cannot be read. What comes behind it in plaintext can.
+func TestOverseeLayer(t *testing.T) {
+	layer := newInspector(nil, "digest-md5")
+	const packet = "\x00\x00\x00\x10{\"\r\n\x00 0123456789"
+	for text, ends := range map[string]bool{
+		packet + packet: false,
+		packet + "\x00\x00\x00 AUTHENTICATE \"PLAIN\"\r\n": true,
+		packet + "UNAUTHENTICATE\r\n":                      true,
+		packet + "AUTHENTICATED\r\n":                       false,
+		packet + "starttls\n":                              true,
+		"NOOP\r\n":                                         false,
+		"FOO {5+}\r\n":                                     true,
+	} {
+		for _, n := range []int{1, 1000} {
+			if _, err := overseen(layer, text, n); (err != nil) != ends {
+				t.Errorf("%q: %v", text, err)
+			}
+		}
+	}
+	if _, err := overseen(versioned, packet, 9); err == nil {
+		t.Error("PLAIN has no security layer")
+	}
+}
+
+// ranForbidden returns the first model that runs a forbidden command.
+func ranForbidden(reached string, old bool) (model string) {
+	for name, read := range serverModels(old) {
+		if slices.ContainsFunc(read(reached), isForbidden) {
+			return name
+		}
+	}
+	return ""
+}
+
+// The models do run the command where nothing stops it.
+func TestModels(t *testing.T) {
+	for text, models := range map[string]string{
+		"UNAUTHENTICATE\r\n":                                   "Pigeonhole Cyrus lines0 lines15",
+		"FOO {16+}\r\nUNAUTHENTICATE\r\n\r\n":                  "Pigeonhole Cyrus lines0",
+		"FOO {9+}\r\nNOOP \"1\"\r\nUNAUTHENTICATE\r\n":         "Pigeonhole Cyrus lines1",
+		"LISTSCRIPTS UNAUTHENTICATE\r\n":                       "Cyrus",
+		"NOOP {1+}\r\na UNAUTHENTICATE\r\n":                    "Cyrus",
+		"RENAMESCRIPT \"\xc3\xa4\" {1+}\r\nUNAUTHENTICATE\r\n": "Cyrus",
+		"RENAMESCRIPT \"\xff\" {1+}\r\nUNAUTHENTICATE\r\n":     "Pigeonhole Cyrus",
+		"GETSCRIPT {3+}\r\n\xff\r\nUNAUTHENTICATE\r\n":         "Pigeonhole",
+		"CAPABILITY {8+}\r\n\"\r\nFOO \"UNAUTHENTICATE\r\n":    "Cyrus",
+		" UNAUTHENTICATE\r\n":                                  "Cyrus lines2",
+		"NOOP\rUNAUTHENTICATE\r":                               "CR",
+		"UNAUTHENTI\x00CATE\r\n":                               "lines2",
+		"FOO \"\r\nBAR \"\r\nUNAUTHENTICATE\r\n":               "lines4",
+	} {
+		for _, model := range strings.Fields(models) {
+			if !slices.Contains(serverModels(false)[model](text), forbidden[0]) && !slices.Contains(serverModels(false)[model](text), "UNAUTHENTICATE") {
+				t.Errorf("%s does not run %q: %q", model, text, serverModels(false)[model](text))
+			}
+		}
+	}
+	if got := serverModels(true)["Cyrus"]("CHECKSCRIPT {16+}\r\nUNAUTHENTICATE\r\n\r\n"); !slices.Contains(got, "UNAUTHENTICATE") {
+		t.Errorf("an ancient server reads %q", got)
+	}
+}
+
+// fragments are what lines are made of, right ones and wrong ones.
+var fragments = []string{
+	"UNAUTHENTICATE", "unauthenticate", "AUTHENTICATE", "STARTTLS", "XCLIENT", "\r\nUNAUTHENTICATE\r\n", "NOOP", "PUTSCRIPT ", "RENAMESCRIPT ",
+	"CHECKSCRIPT ", "HAVESPACE ", "GETSCRIPT ", "LISTSCRIPTS", "CAPABILITY", "FOO", "FOO ", "1", "\"a\"", "\"a\" ", "\"\xc3\xa4\" ", "\"\xff\" ", "\"",
+	"\\", "\\\"", " ", "  ", "\t", "\r\n", "\r\n", "\r\n", "\r", "\n", "\x00", "\xff", "{", "}", "{5+}", "{5}", "{5+}\r\n", "{16+}\r\n", "{16}\r\n",
+	"{14+}\r\n", "{0+}\r\n", "{1+}\r\na", "{1+}\r\na ", "{2+}\r\n\xc3\xa4 ", "{18+}\r\n", "(", ")", "*", "keep;", "A",
+}
+
+// Whatever a client sends, in whatever pieces: no server runs a forbidden
+// command.
+func TestOverseeModels(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
+	ended := 0
+	const rounds = 30000
+	for i := range rounds {
+		var text strings.Builder
+		for range 1 + random.IntN(14) {
+			text.WriteString(fragments[random.IntN(len(fragments))])
+		}
+		text.WriteString("\r\n")
+		in, old := versioned, false
+		if i%2 == 0 {
+			in, old = ancient, true
+		}
+		reached, err := overseen(in, text.String(), 1+random.IntN(20))
+		if err != nil {
+			ended++
+		}
+		if model := ranForbidden(reached, old); model != "" {
+			t.Fatalf("%s runs a forbidden command in %q, of %q", model, reached, text.String())
+		}
+	}
+	if ended < rounds/10 || ended > rounds*9/10 {
+		t.Errorf("%d of %d sessions have ended: the fragments are badly chosen", ended, rounds)
+	}
+}
+
+// What is well-formed passes as it is.
+func TestOverseeHonest(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
 	for range 2000 {
 		var text strings.Builder
 		for range random.IntN(8) {
-			script := strings.Repeat("UNAUTHENTICATE\r\nkeep;\r\n", random.IntN(3)) + "x"
-			switch random.IntN(4) {
+			script := strings.Repeat("UNAUTHENTICATE\r\nkeep;\r\n", random.IntN(3)) + "x\x00\xff{5+}\r\n\""
+			switch random.IntN(5) {
 			case 0:
 				fmt.Fprintf(&text, "PUTSCRIPT \"a\" {%d+}\r\n%s\r\n", len(script), script)
 			case 1:
-				fmt.Fprintf(&text, "RENAMESCRIPT {%d+}\r\n%s \"{5+}\"\r\n", len(script), script)
+				fmt.Fprintf(&text, "RENAMESCRIPT {%d+}\r\n%s \"{5+}\"\r\n", 14, "UNAUTHENTICATE")
 			case 2:
 				text.WriteString("LISTSCRIPTS\r\n")
 			case 3:
-				text.WriteString("Unauthenticate\r\n")
+				fmt.Fprintf(&text, "checkscript {%d+}\r\n%s\r\nHAVESPACE \"a\" 12\r\n", len(script), script)
+			case 4:
+				text.WriteString("GETSCRIPT \"f\xc3\xbcr \\\"alle\\\"\"\r\nSETACTIVE {2+}\r\n\xc3\xbc\r\nX-NEW \"x\" (1 2)\r\n")
 			}
 		}
-		got := overseen(text.String(), 1+random.IntN(20))
-		for _, command := range readBackend(got) {
-			if strings.EqualFold(strings.TrimSpace(command), forbidden) {
-				t.Fatalf("%q becomes %q", text.String(), got)
-			}
-		}
-		if want := strings.ReplaceAll(text.String(), "Unauthenticate", "UnauthenticatX"); got != want {
-			t.Fatalf("%q becomes %q", text.String(), got)
+		if got, err := overseen(versioned, text.String(), 1+random.IntN(20)); err != nil || got != text.String() {
+			t.Fatalf("%q becomes %q: %v", text.String(), got, err)
 		}
 	}
 }
 
 func FuzzOversee(f *testing.F) {
-	f.Add([]byte("PUTSCRIPT \"a\" {16+}\r\nUNAUTHENTICATE\r\n\r\nUNAUTHENTICATE\r\n"), 3)
-	f.Fuzz(func(t *testing.T, text []byte, n int) {
-		got := overseen(string(text), 1+n&0xff)
-		if whole := overseen(string(text), len(text)+1); got != whole {
-			t.Fatalf("in pieces %q, whole %q", got, whole)
+	f.Add([]byte("PUTSCRIPT \"a\" {16+}\r\nUNAUTHENTICATE\r\n\r\nUNAUTHENTICATE\r\n"), 3, true)
+	f.Add([]byte("RENAMESCRIPT \"\xff\" {16+}\r\nUNAUTHENTICATE\r\n"), 3, false)
+	f.Add([]byte("\x00\x00\x00\x05NOOP\r\nUNAUTHENTICATE\r\n"), 3, false)
+	f.Fuzz(func(t *testing.T, text []byte, n int, old bool) {
+		in := versioned
+		if old {
+			in = ancient
 		}
-		if again := overseen(got, 5); again != got {
-			t.Fatalf("%q, and again %q", got, again)
+		got, err := overseen(in, string(text), 1+n&0xff)
+		bytewise, bytewiseErr := overseen(in, string(text), 1)
+		if !strings.HasPrefix(bytewise, got) || (err == nil) != (bytewiseErr == nil) || err == nil && got != bytewise {
+			t.Fatalf("in pieces %q (%v), by bytes %q (%v)", got, err, bytewise, bytewiseErr)
+		}
+		if model := ranForbidden(bytewise, old); model != "" {
+			t.Fatalf("%s runs a forbidden command in %q, of %q", model, bytewise, text)
 		}
 		changed := 0
-		for i := range text {
+		for i := range got {
 			if got[i] != text[i] {
 				changed++
 			}
 		}
-		if changed > bytes.Count(bytes.ToUpper(text), []byte(forbidden)) {
+		words := 0
+		for _, word := range forbidden {
+			words += bytes.Count(bytes.ToUpper(text), []byte(word))
+		}
+		if changed > words {
 			t.Fatalf("%q becomes %q", text, got)
 		}
 	})

@@ -16,7 +16,7 @@ type Gate struct {
 	loggedIn bool
 	over     bool // the last words are said
 
-	oversight oversight // of the relay
+	relayed inspector
 }
 
 // New returns the gate of one session.

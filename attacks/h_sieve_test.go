@@ -1,0 +1,72 @@
+package attacks
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// unauthenticates is UNAUTHENTICATE where a server could find a command in it.
+var unauthenticates = regexp.MustCompile(`(?i)(^|[^a-z])unauthenticate[ \t\x00]*[\r\n]`)
+
+// H4: servers disagree about the literal behind a command that they refuse.
+// Some skip the line alone, some the literal too, and some read on in the
+// middle of the line. Whatever the backend does, it hears no UNAUTHENTICATE
+// that it could run.
+func TestH4_FalseLiteral(t *testing.T) {
+	for say, ends := range map[string]bool{
+		"FOO {16+}\r\nUNAUTHENTICATE\r\n\r\n":                                    true,
+		"FOO {9+}\r\nNOOP \"x\"\r\nUNAUTHENTICATE\r\n":                           true,
+		"FOO {16}\r\nUNAUTHENTICATE\r\n\r\n":                                     true,
+		"LISTSCRIPTS {16+}\r\nUNAUTHENTICATE\r\n\r\n":                            true,
+		"PUTSCRIPT a {16+}\r\nUNAUTHENTICATE\r\n\r\n":                            true,
+		"PUTSCRIPT  \"a\" {16+}\r\nUNAUTHENTICATE\r\n\r\n":                       true,
+		"PUTSCRIPT \"a\" {016+}\r\nUNAUTHENTICATE\r\n\r\n":                       true,
+		"PUTSCRIPT \"a\" {99999999999999999999+}\r\nUNAUTHENTICATE\r\n":          true,
+		"PUTSCRIPT \"a\" {16+} \r\nUNAUTHENTICATE\r\n\r\n":                       true,
+		"PUTSCRIPT \"a\" {16+}\nUNAUTHENTICATE\r\n\r\n":                          true,
+		"PUTSCRIPT \"a\r\nNOOP \"\r\nUNAUTHENTICATE\r\n":                         true,
+		"PUTSCRIPT \"\xff\" {17+}\r\n\nUNAUTHENTICATE\r\n\r\n":                   true,
+		"PUTSCRIPT {1+}\r\n\xff {17+}\r\n\nUNAUTHENTICATE\r\n\r\n":               true,
+		"RENAMESCRIPT {1+}\r\n\xff {14+}\r\nUNAUTHENTICATE\r\n":                  true,
+		"CHECKSCRIPT {16+}\r\nUNAUTHENTICATE\r\n\r\n":                            true, // of a backend without VERSION
+		"GETSCRIPT {17+}\r\n\nUNAUTHENTICATE\r\n\r\n":                            true,
+		"NOOP\x00\r\nUNAUTHENTI\x00CATE\r\n":                                     true,
+		"LISTSCRIPTS UNAUTHENTICATE\r\n":                                         false,
+		"NOOP \"x\" unauthenticate\r\n":                                          false,
+		"PUTSCRIPT \"a\" {5+}\r\nkeep; UNAUTHENTICATE\r\n":                       false,
+		"LISTSCRIPTS\rUNAUTHENTICATE\nUNAUTHENTICATE\r\n":                        false,
+		"PUTSCRIPT \"\xc3\xa4\" {5+}\r\nkeep;\r\n!UNAUTHENTICATE\r\n":            false,
+		"PUTSCRIPT \"{16+}\" \"\\\"{16+}\"\r\nUnAuthenticate \t\r\nSTARTTLS\r\n": false,
+	} {
+		for _, piece := range []int{1, 5, 1000} {
+			w := open(t)
+			c := w.loggedIn(configs.Sieve)
+			for text := range slices.Chunk([]byte(say), piece) {
+				if _, err := c.Write(text); err != nil {
+					break // the session has ended already
+				}
+			}
+			if ends {
+				c.rest()
+			} else {
+				c.say("LOGOUT\r\n")
+				for !matches(`OK "LOGOUT"`, c.line()) {
+				}
+			}
+			_ = c.Close()
+			why := w.reasons(1)[0]
+			w.end()
+			if (why == gate.Desynchronised) != ends {
+				t.Fatalf("%q by %d ends with %s", say, piece, why)
+			}
+			if heard := w.back[configs.Sieve].heard(); unauthenticates.MatchString(heard) || strings.Contains(strings.ToUpper(heard), "STARTTLS\r") {
+				t.Errorf("%q by %d: the backend has heard %q", say, piece, heard)
+			}
+		}
+	}
+}

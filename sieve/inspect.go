@@ -1,0 +1,247 @@
+package sieve
+
+// inspect reads a piece, and changes in it what must not pass.
+func (in *inspector) inspect(piece []byte) error {
+	if !in.begun && len(piece) > 0 {
+		in.begin(piece[0])
+	}
+	for i := 0; i < len(piece); i++ {
+		if n := in.skips(len(piece) - i); n > 0 {
+			i += n - 1
+			continue
+		}
+		if err := in.search(&piece[i]); err != nil {
+			return err
+		}
+		if err := in.take(piece[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// search looks for the forbidden commands. Outside of strings it changes their
+// last letter. In a disputed string nothing may be changed: the session ends,
+// before the server has read the end of the word.
+func (in *inspector) search(b *byte) error {
+	if in.complete && !isLetter(*b) {
+		return errForbidden
+	}
+	in.complete = false
+	inString := in.state == inLiteral || in.state == inQuoted || in.state == inLayer
+	switch {
+	case inString && (!in.disputed || *b == 0): // some servers drop NULs
+	case !in.recent.completes(*b):
+	case inString:
+		in.complete = true
+	default:
+		*b = 'X'
+	}
+	return nil
+}
+
+// begin looks at the first byte behind the login. A security layer begins with
+// a length, whose first byte is 0; a command never does.
+func (in *inspector) begin(b byte) {
+	in.begun = true
+	if in.opaque && b == 0 {
+		in.state, in.disputed = inLayer, true
+	}
+}
+
+// skips returns how many of the next n bytes are of a script that all servers
+// take for one.
+func (in *inspector) skips(n int) int {
+	if in.state != inLiteral || in.disputed || in.args[0] != script {
+		return 0
+	}
+	n = min(n, in.count)
+	in.pass(n)
+	return n
+}
+
+// pass counts n bytes of a literal.
+func (in *inspector) pass(n int) {
+	if in.count -= n; in.count == 0 {
+		in.argumentEnds()
+	}
+}
+
+// argumentEnds turns to what follows an argument.
+func (in *inspector) argumentEnds() { in.state, in.args = afterArgument, in.args[1:] }
+
+// take reads the next byte.
+func (in *inspector) take(b byte) error {
+	switch in.state {
+	case inVerb:
+		return in.takeVerb(b)
+	case atArgument:
+		return in.takeFirst(b)
+	case inNumber:
+		if isDigit(b) {
+			return nil
+		}
+		in.argumentEnds()
+		return in.takeAfter(b)
+	case inQuoted:
+		return in.takeQuoted(b)
+	case inSize, atBrace, atLiteralCR, atLiteralLF:
+		return in.takeAnnouncement(b)
+	case inLiteral:
+		return in.takeLiteral(b)
+	case afterArgument:
+		return in.takeAfter(b)
+	case atLF:
+		if b == '\n' {
+			in.lineEnds()
+			return nil
+		}
+		return in.takeLoose(b)
+	case inLoose:
+		return in.takeLoose(b)
+	}
+	return nil // in a layer
+}
+
+// lineEnds begins the next command.
+func (in *inspector) lineEnds() {
+	*in = inspector{begun: true, versioned: in.versioned, disputed: in.lost, lost: in.lost}
+}
+
+func (in *inspector) takeVerb(b byte) error {
+	switch {
+	case !isLetter(b):
+	case in.letters < longest:
+		in.verb[in.letters] = upper(b)
+		in.letters++
+		return nil
+	default: // too long for a command
+		return in.takeLoose(b)
+	}
+	command, known := syntax[string(in.verb[:in.letters])]
+	if !known {
+		return in.takeLoose(b)
+	}
+	in.args = command.args
+	in.disputed = in.disputed || command.recent && !in.versioned
+	return in.takeAfter(b)
+}
+
+// takeAfter reads the byte behind a command's name or behind an argument.
+func (in *inspector) takeAfter(b byte) error {
+	switch {
+	case b == ' ' && len(in.args) > 0:
+		in.state = atArgument
+	case b == '\r':
+		in.state = atLF
+	default:
+		return in.takeLoose(b)
+	}
+	return nil
+}
+
+func (in *inspector) takeFirst(b byte) error {
+	in.count = 0
+	switch isNumber := in.args[0] == number; {
+	case isNumber && isDigit(b):
+		in.state = inNumber
+	case b == '"' && !isNumber:
+		in.state, in.quoted = inQuoted, true
+	case b == '{' && !isNumber:
+		in.state = inSize
+		in.count = noLiteral
+	default:
+		return in.takeLoose(b)
+	}
+	return nil
+}
+
+// takeQuoted reads a quoted string. Strings that are longer than servers must
+// take, and 8-bit characters, make some of them refuse the line.
+func (in *inspector) takeQuoted(b byte) error {
+	in.count++
+	in.lost = in.lost || in.count > maxQuoted
+	in.disputed = in.disputed || in.lost || b >= 0x80
+	switch wasEscaped := in.escaped; {
+	case wasEscaped && b != '"' && b != '\\', isControl(b) && b != '\t':
+		return in.takeLoose(b)
+	case wasEscaped:
+		in.escaped = false
+	case b == '\\':
+		in.escaped = true
+	case b == '"':
+		in.quoted = false
+		in.argumentEnds()
+	}
+	return nil
+}
+
+// takeAnnouncement reads {n+} and the line end behind it.
+func (in *inspector) takeAnnouncement(b byte) error {
+	switch {
+	case in.state == inSize && isDigit(b) && in.count != 0: // no leading zero
+		in.count = max(in.count, 0)*10 + int(b-'0')
+		if in.count > in.maxLiteral() {
+			return errLiteral
+		}
+	case in.state == inSize && b == '+' && in.count != noLiteral,
+		in.state == atBrace && b == '}',
+		in.state == atLiteralCR && b == '\r':
+		in.state++
+	case in.state == atLiteralLF && b == '\n':
+		in.state++
+		in.lost = in.lost || in.disputed
+		in.pass(0)
+	default:
+		return errLiteral
+	}
+	return nil
+}
+
+func (in *inspector) maxLiteral() int {
+	if in.args[0] == script {
+		return maxScript
+	}
+	return maxQuoted
+}
+
+// takeLiteral reads a literal that is a name, or one that is disputed. Servers
+// that refuse a name skip the rest of its line, which must not end within it.
+func (in *inspector) takeLiteral(b byte) error {
+	if in.args[0] != script {
+		if isControl(b) {
+			return errName
+		}
+		in.disputed = in.disputed || b >= 0x80
+	}
+	in.pass(1)
+	return nil
+}
+
+// takeLoose reads a line that is not of RFC 5804, to its CRLF. Servers answer
+// it with NO, and disagree about where the next command begins if there is a
+// literal, or a quoted string without an end. Behind a bare CR or LF the line
+// goes on for some and is over for others, so it stays loose.
+func (in *inspector) takeLoose(b byte) error {
+	in.state = inLoose
+	switch {
+	case b == 0:
+		return errNUL
+	case b == '{':
+		return errLiteral
+	case b == '\r' || b == '\n':
+		if in.quoted {
+			return errQuoted
+		}
+		if b == '\r' {
+			in.state = atLF
+		}
+	case in.escaped:
+		in.escaped = false
+	case in.quoted && b == '\\':
+		in.escaped = true
+	case b == '"':
+		in.quoted = !in.quoted
+	}
+	return nil
+}
