@@ -101,3 +101,40 @@ func freeAddress(t *testing.T) string {
 	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
+
+// nginx writes the addresses of a version 1 header in two families. The client's
+// is believed all the same, and the servers hear it as it is, not as a mapped one.
+func TestBehindNginx(t *testing.T) {
+	b := believers(t)
+	balanced := func(service string, backend, version int) world.Listener {
+		return world.Listener{Name: fmt.Sprint(service, version), Service: service, Backend: backend,
+			Keys: []string{"proxy_from: [127.0.0.1]", fmt.Sprintf("handover: proxy-v%d", version)}}
+	}
+	l := serveCustom(t, "",
+		balanced("smtp", b.Ports.SMTPBehindHeader, 1), balanced("smtp", b.Ports.SMTPBehindHeader, 2),
+		balanced("imaps", b.Ports.IMAPBehindHeader, 1), balanced("imaps", b.Ports.IMAPBehindHeader, 2))
+	for i, addresses := range []string{"TCP6 198.51.100.7 198.51.100.1", "TCP6 198.51.100.7 2001:db8::1", "TCP4 198.51.100.7 2001:db8::1"} {
+		for version := 1; version <= 2; version++ {
+			t.Run(fmt.Sprintf("%s, proxy-v%d", addresses, version), func(t *testing.T) {
+				port := 40000 + 10*i + version
+				header := fmt.Sprintf("PROXY %s %d 25\r\n", addresses, port)
+				mark := b.Postfix.Log.Mark()
+				c := dial(t, l.Address(fmt.Sprint("smtp", version)))
+				c.write(header)
+				c.introduce()
+				c.command("250", "MAIL FROM:<a@elsewhere.example>")
+				c.command("250", "RCPT TO:<b@example.com>")
+				c.command("221", "QUIT")
+				awaitIn(t, b.Postfix, mark, fmt.Sprintf("client=unknown[198.51.100.7]:%d", port))
+
+				mark = b.Dovecot.Log.Mark()
+				c = dial(t, l.Address(fmt.Sprint("imaps", version)))
+				c.write(header)
+				c.startTLS()
+				c.reply("* OK")
+				c.command("* BYE", "a LOGOUT")
+				awaitIn(t, b.Dovecot, mark, "imap-login", "rip=198.51.100.7")
+			})
+		}
+	}
+}

@@ -53,10 +53,9 @@ func (ses *session) sendHeader(conn net.Conn) error {
 // and the longest address.
 const maxHeader = 16 + 216
 
-// proxyHeader is the header for a session (haproxy's proxy-protocol.txt). If
-// only one of the addresses is IPv4, it is written as a mapped one.
+// proxyHeader is the header for a session (haproxy's proxy-protocol.txt).
 func proxyHeader(version byte, info *Info) ([]byte, error) {
-	h := proxyproto.HeaderProxyFromAddrs(version, tcpAddr(info.Client), tcpAddr(info.Local))
+	h := proxyproto.HeaderProxyFromAddrs(version, tcpAddr(info.Client), tcpAddr(destination(info)))
 	if version == 1 || info.TLS == nil {
 		return h.Format()
 	}
@@ -71,6 +70,16 @@ func proxyHeader(version byte, info *Info) ([]byte, error) {
 		}
 	}
 	return nil, err
+}
+
+// destination is where the client connected to, in the client's family, as a
+// header has only one. A balancer in front of us may name two. The client's
+// address is not the one to give way: for Dovecot a mapped one is another client.
+func destination(info *Info) netip.AddrPort {
+	if info.Client.Addr().Unmap().Is4() && !info.Local.Addr().Unmap().Is4() {
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), info.Local.Port())
+	}
+	return info.Local
 }
 
 // tlsFacts are the TLS session of the client, the most telling one first:

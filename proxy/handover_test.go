@@ -22,7 +22,8 @@ func TestHeaderLine(t *testing.T) {
 		"mapped": {"[::ffff:192.0.2.1]:4321", "192.0.2.25:25", "PROXY TCP4 192.0.2.1 192.0.2.25 4321 25\r\n"},
 		"IPv6":   {"[2001:db8::1]:4321", "[2001:db8::25]:25", "PROXY TCP6 2001:db8::1 2001:db8::25 4321 25\r\n"},
 		"zone":   {"[fe80::1%eth0]:4321", "[fe80::25%eth0]:25", "PROXY TCP6 fe80::1 fe80::25 4321 25\r\n"},
-		"mixed":  {"192.0.2.1:4321", "[2001:db8::25]:25", "PROXY TCP6 ::ffff:192.0.2.1 2001:db8::25 4321 25\r\n"},
+		"mixed":  {"192.0.2.1:4321", "[2001:db8::25]:25", "PROXY TCP4 192.0.2.1 0.0.0.0 4321 25\r\n"},
+		"mixed6": {"[2001:db8::1]:4321", "192.0.2.25:25", "PROXY TCP6 2001:db8::1 ::ffff:192.0.2.25 4321 25\r\n"},
 	} {
 		info := &Info{Client: netip.MustParseAddrPort(c.client), Local: netip.MustParseAddrPort(c.local), TLS: &tls.ConnectionState{}}
 		if got, err := proxyHeader(1, info); string(got) != c.want || err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -109,6 +110,7 @@ func readHeader(r io.Reader) (*proxyproto.Header, error) {
 		text, err = readRest(r, text)
 	case bytes.HasPrefix(text, append(proxyproto.SIGV1, ' ')):
 		text, err = readLine(r, text)
+		text = oneFamily(text)
 	default:
 		err = errNoHeader
 	}
@@ -138,6 +140,33 @@ func readLine(r io.Reader, text []byte) ([]byte, error) {
 	}
 	return text, nil
 }
+
+// oneFamily writes the addresses of a version 1 header in one family, as the
+// protocol demands. nginx names the family of the client's socket and writes both
+// addresses as they are: IPv4 ones in a TCP6 line, an IPv6 one of its own in a
+// TCP4 line. The other address becomes a mapped one. What is wrong otherwise is
+// left for the parser to refuse.
+func oneFamily(line []byte) []byte {
+	fields := strings.Split(string(line), " ")
+	if len(fields) != 6 || fields[1] != "TCP4" && fields[1] != "TCP6" {
+		return line
+	}
+	source, err := netip.ParseAddr(fields[2])
+	destination, err2 := netip.ParseAddr(fields[3])
+	if err != nil || err2 != nil {
+		return line
+	}
+	switch source, destination := source.Unmap(), destination.Unmap(); {
+	case source.Is4() && destination.Is4():
+		fields[1], fields[2], fields[3] = "TCP4", source.String(), destination.String()
+	case source.Is4() != destination.Is4():
+		fields[1], fields[2], fields[3] = "TCP6", mapped(source), mapped(destination)
+	}
+	return []byte(strings.Join(fields, " "))
+}
+
+// mapped writes an address as one of IPv6 (RFC 4291 §2.5.5.2).
+func mapped(a netip.Addr) string { return netip.AddrFrom16(a.As16()).WithZone(a.Zone()).String() }
 
 func readRest(r io.Reader, text []byte) ([]byte, error) {
 	text = text[:fixed]
