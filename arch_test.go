@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"internal/routes":      {},
 	"internal/wire":        {},
 	"internal/gate":        {"internal/wire"},
-	"proxy":                {"internal/gate", "internal/wire", "tlspolicy"},
+	"proxy":                {"internal/gate", "internal/limit", "internal/wire", "tlspolicy"},
 	"smtp":                 {"internal/gate", "internal/wire", "smtp/syntax", "tlspolicy"},
 	"smtp/smarthost":       {"internal/gate", "internal/nexthop", "internal/wire", "smtp/syntax", "tlspolicy/outbound"},
 	"smtp/syntax":          {"internal/gate", "internal/wire"},

@@ -23,12 +23,14 @@ var limitBounds = []limitBound{
 	{"login_failures_per_client", func(l Limits) int { return l.LoginFailuresPerClient }, 0, 1_000_000},
 	{"login_failures_per_user", func(l Limits) int { return l.LoginFailuresPerUser }, 0, 1_000_000},
 	{"handshakes", func(l Limits) int { return l.Handshakes }, 1, 100_000},
+	{"reserved", func(l Limits) int { return l.Reserved }, 0, 100},
 	{"web_connections", func(l Limits) int { return l.WebConnections }, 1, 10_000},
 	{"web_connections_per_client", func(l Limits) int { return l.WebConnectionsPerClient }, 1, 10_000},
 	{"line", func(l Limits) int { return l.Line }, 1024, 1 << 20},
 	{"token", func(l Limits) int { return l.Token }, 12288, 1 << 20}, // RFC 4954 §4
 	{"literal", func(l Limits) int { return l.Literal }, 1024, 1 << 24},
-	{"message", func(l Limits) int { return l.Message }, 1 << 16, 1 << 31},
+	{"message", func(l Limits) int { return l.Message }, 1 << 16, 1<<31 - 1},
+	{"spool", func(l Limits) int { return l.Spool }, 1 << 16, 1<<31 - 1},
 	{"errors", func(l Limits) int { return l.Errors }, 1, 1000},
 }
 

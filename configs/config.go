@@ -139,12 +139,14 @@ type Limits struct {
 	LoginFailuresPerClient   int `yaml:"login_failures_per_client"`  // failed logins until others are refused; 0 is off
 	LoginFailuresPerUser     int `yaml:"login_failures_per_user"`
 	Handshakes               int `yaml:"handshakes"`                 // TLS handshakes that compute at once
+	Reserved                 int `yaml:"reserved"`                   // percent of the limits above that is divided among the services
 	WebConnections           int `yaml:"web_connections"`            // open to each of acme.http, acme.tls_alpn and status.listen
 	WebConnectionsPerClient  int `yaml:"web_connections_per_client"` // of one address (IPv6: one /64)
 	Line                     int `yaml:"line"`                       // bytes of a command line, CRLF included
 	Token                    int `yaml:"token"`                      // bytes of a SASL token
 	Literal                  int `yaml:"literal"`                    // bytes of the literals of one command before login
 	Message                  int `yaml:"message"`                    // bytes of a message that bare_newline: reject must hold
+	Spool                    int `yaml:"spool"`                      // bytes of all messages that are held
 	Errors                   int `yaml:"errors"`                     // wrong commands before the session is ended
 }
 

@@ -20,11 +20,13 @@ func Default() Config {
 			LoginFailuresPerUser:     50,
 			Handshakes:               64,
 			WebConnections:           128,
-			WebConnectionsPerClient:  16,    // a browser holds six
+			WebConnectionsPerClient:  16, // a browser holds six
+			Reserved:                 50,
 			Line:                     8192,  // RFC 7162 §4; SMTP needs 512 and its extensions
 			Token:                    32768, // Kerberos tickets with many groups; RFC 4954 §4 needs 12288
 			Literal:                  65536,
 			Message:                  128 << 20,
+			Spool:                    1 << 30,
 			Errors:                   10,
 		},
 		Timeouts: Timeouts{

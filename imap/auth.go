@@ -96,7 +96,9 @@ func (g *Gate) verdict(cmd command, r reply, user, mechanism string) error {
 		return g.wrong(gate.LoginRefused)
 	}
 	g.loggedIn = true
-	g.front.Lift()
+	if err := g.s.Enter(gate.LoggedIn); err != nil {
+		return err
+	}
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
 	}

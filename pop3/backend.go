@@ -45,7 +45,8 @@ func (g *Gate) exchange(line ...string) (string, error) {
 	if err := g.back.Flush(); err != nil {
 		return "", gate.FromBackend(err)
 	}
-	b, err := g.back.ReadVerdict()
+	g.back.AwaitVerdict() // of many lines too; see lines
+	b, err := g.back.ReadLine()
 	if err != nil {
 		return "", gate.FromBackend(err)
 	}

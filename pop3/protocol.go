@@ -78,7 +78,9 @@ func (g *Gate) Settle(front, back *wire.Conn) error {
 			return err
 		}
 	}
-	front.Lift()
+	if err := g.s.Enter(gate.LoggedIn); err != nil {
+		return err
+	}
 	g.front, g.back, g.offered = nil, nil, nil // for hours to come only a goodbye is left to say
 	return nil
 }

@@ -37,7 +37,7 @@ func TestAlertInClear(t *testing.T) {
 				}}).Handshake()
 			}()
 			last := &tail{}
-			heard := &heardConn{Records: wire.NewRecords(ours), turn: &turn{turns: make(chan struct{}, 1)}, tail: last}
+			heard := &heardConn{Records: wire.NewRecords(ours), turn: &turn{turns: turns{common: make(chan struct{}, 1)}}, tail: last}
 			err := last.explain(tls.Server(heard, &tls.Config{Certificates: certificates}).Handshake())
 			remote, ok := errors.AsType[*net.OpError](err)
 			if !ok || (remote.Op == "remote error") != (tt.want != nil) || tt.want != nil && remote.Err != tt.want {

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -127,7 +128,7 @@ func (p *Pool) order(client netip.Addr) []*member {
 // an order of its own, the same in every process, and when an address goes
 // only its own clients move.
 func affinity(client netip.Addr, address string) uint64 {
-	sum := sha256.Sum256([]byte(neighbourhood(client).String() + " " + address))
+	sum := sha256.Sum256([]byte(limit.Client(client).String() + " " + address))
 	return binary.BigEndian.Uint64(sum[:])
 }
 

@@ -23,7 +23,7 @@ const backendLine = 64 << 10
 // deadline; the last one's greeting may take its own time. Nothing that the
 // client has said is known to a backend by then, so none is the wrong one.
 func (ses *session) reach(p *Pool, deadline time.Time) error {
-	ses.server.lookAfter(ses.rules, p)
+	ses.server.lookAfter(ses.rules(), p)
 	members := p.order(ses.info.Client.Addr())
 	var err error
 	for i, m := range members {
@@ -33,7 +33,7 @@ func (ses *session) reach(p *Pool, deadline time.Time) error {
 			ses.pool = p
 			return nil
 		}
-		if ses.server.dialling.Err() != nil || time.Now().After(deadline) {
+		if ses.talk.ctx.Err() != nil || time.Now().After(deadline) {
 			break
 		}
 	}
@@ -43,25 +43,32 @@ func (ses *session) reach(p *Pool, deadline time.Time) error {
 // open opens the session at one address of a pool, and then gives up what it
 // had before.
 func (ses *session) open(p *Pool, m *member, deadline time.Time, hasty bool) (err error) {
-	defer func() { ses.server.heard(p, m, err) }()
+	defer func() {
+		if ses.talk.ctx.Err() == nil { // or we have given it up ourselves
+			ses.server.heard(p, m, err)
+		}
+	}()
 	ses.info.Backend = m.address
 	conn, err := ses.connect(p, m.address, deadline)
 	if err != nil {
 		return gate.Because(gate.BackendDown, err)
 	}
 	if !hasty {
-		deadline = time.Time{}
+		deadline = ses.stepEnd()
 	}
-	back := ses.server.backendConn(ses.rules.Timeouts, conn, m, deadline)
+	back := backendConn(ses.talk.ctx, ses.rules().Timeouts, conn, m, deadline)
 	defer ses.take(back, p.enter(m))()
 	if err := p.begin(back); err != nil {
 		return err
 	}
-	if err := ses.gate.Open(back); err != nil {
-		return err
-	}
-	back.Lift()
-	return nil
+	return ses.gate.Open(back)
+}
+
+// stepEnd is when the session's present step must be over; zero: never.
+func (ses *session) stepEnd() time.Time {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	return ses.talk.steps.deadline(ses.rules().Timeouts)
 }
 
 // take makes a connection the session's backend. From here on the session can
@@ -72,8 +79,8 @@ func (ses *session) take(back *wire.Conn, depart func()) (end func()) {
 	defer ses.mu.Unlock()
 	before, leave := ses.back, ses.depart
 	ses.back, ses.depart = back, depart
-	if back != nil && ses.server.dialling.Err() != nil {
-		back.Abort() // who cuts sessions off has been here
+	if back != nil && ses.talk != nil && ses.talk.ctx.Err() != nil {
+		back.Abort() // the session was stopped before this connection was known
 	}
 	return func() {
 		if before != nil {
@@ -94,7 +101,7 @@ func (ses *session) connect(p *Pool, address string, deadline time.Time) (net.Co
 	if ses.listener.Handover.Transparent {
 		transparent(&dialer, ses.info.Client)
 	}
-	conn, err := dialAddress(ses.server.dialling, dialer, address)
+	conn, err := dialAddress(ses.talk.ctx, dialer, address)
 	if err != nil {
 		return nil, err
 	}
@@ -123,13 +130,14 @@ func dialAddress(ctx context.Context, dialer net.Dialer, address string) (net.Co
 
 // backendConn is a connection to a member, which has until the deadline, if
 // there is one, to greet.
-func (s *Server) backendConn(t Timeouts, conn net.Conn, m *member, deadline time.Time) *wire.Conn {
+func backendConn(ctx context.Context, t Timeouts, conn net.Conn, m *member, deadline time.Time) *wire.Conn {
 	back := wire.New(conn, wire.Limits{
-		Line: backendLine, Wait: t.Greeting, Text: t.Greeting, Verdict: t.EndOfData, Write: t.Greeting, Lenient: true,
+		Line: backendLine, Wait: t.of(gate.Authenticating.Rule().Backend), Text: t.Greeting,
+		Verdict: t.of(gate.Verdict.Rule().Backend), Write: t.Greeting, Backend: true,
 	})
 	back.Deadline(deadline)
 	if m.tls != nil {
-		back.Handshake = func(conn net.Conn) (*tls.Conn, error) { return s.secure(conn, m.tls, deadline, t.Handshake) }
+		back.Handshake = func(conn net.Conn) (*tls.Conn, error) { return secure(ctx, conn, m.tls, deadline, t.Handshake) }
 	}
 	return back
 }
@@ -145,13 +153,13 @@ func (p *Pool) begin(back *wire.Conn) error {
 
 // secure shakes hands with a backend, with so much patience, and not beyond the
 // deadline if there is one.
-func (s *Server) secure(conn net.Conn, config *tls.Config, deadline time.Time, patience time.Duration) (*tls.Conn, error) {
+func secure(ctx context.Context, conn net.Conn, config *tls.Config, deadline time.Time, patience time.Duration) (*tls.Conn, error) {
 	t := tls.Client(wire.NewRecords(conn), config)
 	latest := time.Now().Add(patience)
 	if deadline.IsZero() || deadline.After(latest) {
 		deadline = latest
 	}
-	ctx, cancel := context.WithDeadline(s.dialling, deadline)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	_ = conn.SetDeadline(time.Time{}) // what is left of the last read
 	if err := t.HandshakeContext(ctx); err != nil {

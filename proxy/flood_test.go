@@ -157,8 +157,9 @@ func TestHostileSessionsLeaveNothing(t *testing.T) {
 	// The test's own backend is still there: its accept loop, and nothing more.
 	testwait.Until(t, fmt.Sprintf("there were %d goroutines", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines+1 })
 	testwait.Until(t, fmt.Sprintf("there were %d descriptors", descriptors), func() bool { return testusage.Descriptors(t) <= descriptors })
-	if w.places.all != 0 || len(w.first.handshakes) != 0 {
-		t.Errorf("%d places and %d turns are taken", w.places.all, len(w.first.handshakes))
+	turns := w.first.turns["plain"]
+	if n := w.slots.Usage().All(); n != 0 || len(turns.own)+len(turns.common) != 0 {
+		t.Errorf("%d slots and %d turns are taken", n, len(turns.own)+len(turns.common))
 	}
 }
 
@@ -272,6 +273,6 @@ func BenchmarkTurnAway(b *testing.B) {
 	for b.Loop() {
 		ours, theirs := net.Pipe()
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
-		s.turnAway(l, ours, addrPort(nil), fullConnections)
+		s.turnAway(l, ours, addrPort(nil), "limits.connections")
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/limit"
 )
 
 // Generation is one configuration at work: the listeners, and the rules that
@@ -21,8 +23,7 @@ type Generation struct {
 	Limits    Limits
 	Timeouts  Timeouts
 
-	handshakes chan struct{} // one token for each handshake that runs
-	headers    chan struct{} // and for each PROXY header that is waited for
+	turns map[string]turns // of handshakes, by service
 
 	present context.Context // until there is another one
 	retire  context.CancelFunc
@@ -42,12 +43,9 @@ func (s *Server) prepare(next, last *Generation) {
 	if n, known := descriptors(); known {
 		next.fit(n, s.Log)
 	}
-	next.handshakes, next.headers = make(chan struct{}, next.Limits.Handshakes), make(chan struct{}, next.Limits.Connections)
-	if last != nil && cap(last.handshakes) == cap(next.handshakes) {
-		next.handshakes = last.handshakes // what runs goes on to count
-	}
-	if last != nil && cap(last.headers) == cap(next.headers) {
-		next.headers = last.headers
+	next.turns = next.newTurns()
+	if last != nil && last.sameTurns(next) {
+		next.turns = last.turns // what runs goes on to count
 	}
 	next.checked = make(map[*Pool]bool)
 	next.present, next.retire = context.WithCancel(s.accepting)
@@ -98,7 +96,13 @@ func (s *Server) enter(next *Generation, doors, opened []*door) error {
 
 // limit sets what all generations count together.
 func (s *Server) limit(g *Generation) {
-	s.places.set(g.Limits, g.Timeouts.Unauthenticated)
+	l := g.Limits
+	s.slots.Set(limit.SlotLimits{
+		Connections: l.Connections, ConnectionsPerClient: l.ConnectionsPerClient, ConnectionsPerNetwork: l.ConnectionsPerNetwork,
+		Unauthenticated: l.Unauthenticated, UnauthenticatedPerClient: l.UnauthenticatedPerClient,
+		Reserved: l.Reserved, Services: g.services(), Safe: g.Timeouts.Unauthenticated,
+	})
+	s.spooled.limit.Store(l.Spool)
 	s.logins.set(g.Limits, g.Timeouts)
 }
 
@@ -166,20 +170,59 @@ func closeAll(doors []*door) {
 	}
 }
 
-// spareDescriptors are for listeners, spooled messages and probes.
-const spareDescriptors = 128
+// Descriptors that are not for the two sockets of each session: some for
+// listeners, probes and lookups, and a part for sessions that need a third one,
+// as they hold a message in a file, or change from one backend to another.
+const (
+	spareDescriptors = 256
+	thirdDescriptors = 16 // one in so many
+)
 
 // fit takes fewer sessions than is configured if there are not enough
 // descriptors for the two sockets of each: a session that is turned away hears
 // why, one that cannot be accepted does not.
 func (g *Generation) fit(descriptors int, log *slog.Logger) {
-	fit := max(1, (descriptors-spareDescriptors)/2)
+	fit := max(1, (descriptors-descriptors/thirdDescriptors-spareDescriptors)/2)
 	if fit >= g.Limits.Connections {
 		return
 	}
 	log.Warn("too few file descriptors for limits.connections", "limits.connections", g.Limits.Connections, "possible", fit,
 		"remedy", "raise the limit of open files (LimitNOFILE, ulimit -n)")
 	g.Limits.Connections = fit
+}
+
+// services are the names of the services, each once.
+func (g *Generation) services() (names []string) {
+	for _, l := range g.Listeners {
+		if !slices.Contains(names, l.Service) {
+			names = append(names, l.Service)
+		}
+	}
+	return names
+}
+
+// newTurns divides the turns of handshakes: each service has some for itself, the
+// rest is common, and that is at least one.
+func (g *Generation) newTurns() map[string]turns {
+	services := g.services()
+	own := g.Limits.Handshakes * g.Limits.Reserved / 100 / max(1, len(services))
+	common := make(chan struct{}, max(1, g.Limits.Handshakes-own*len(services)))
+	all := make(map[string]turns, len(services))
+	for _, name := range services {
+		all[name] = turns{make(chan struct{}, own), common}
+	}
+	return all
+}
+
+// sameTurns reports whether two generations have the same turns.
+func (g *Generation) sameTurns(other *Generation) bool {
+	for name, t := range g.turns {
+		o, ok := other.turns[name]
+		if !ok || cap(o.own) != cap(t.own) || cap(o.common) != cap(t.common) {
+			return false
+		}
+	}
+	return len(g.turns) == len(other.turns)
 }
 
 // sweepTime is how often silent sessions are looked for: they may outlive

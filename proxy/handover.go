@@ -40,7 +40,7 @@ func (ses *session) sendHeader(conn net.Conn) error {
 	if err != nil {
 		return fmt.Errorf("PROXY header: %w", err)
 	}
-	_ = conn.SetWriteDeadline(time.Now().Add(ses.rules.Timeouts.Dial))
+	_ = conn.SetWriteDeadline(time.Now().Add(ses.rules().Timeouts.Dial))
 	defer func() { _ = conn.SetWriteDeadline(time.Time{}) }()
 	// In one piece: receivers may give up on half a header.
 	if _, err := conn.Write(header); err != nil {

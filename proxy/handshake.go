@@ -10,51 +10,64 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// turn is a place among the handshakes that compute. It is held while there
+// turn is a slot among the handshakes that compute. It is held while there
 // is something to compute and given up for every wait: a client that falls
 // silent keeps nobody from shaking hands.
 type turn struct {
-	turns chan struct{}
+	turns turns
 	until time.Time
-	held  bool
+	ended <-chan struct{} // closed when the session is stopped
+	held  chan struct{}   // which of the turns it has; nil: none
 }
+
+// turns are tokens for handshakes: those that a service has for itself, and
+// those that are for all.
+type turns struct{ own, common chan struct{} }
 
 var errTooManyHandshakes = errors.New("too many handshakes at once (limits.handshakes)")
 
 // take waits for a turn, until the handshake's time is over.
 func (t *turn) take() error {
 	select {
-	case t.turns <- struct{}{}:
-		t.held = true
+	case t.turns.own <- struct{}{}:
+		t.held = t.turns.own
+		return nil
+	case t.turns.common <- struct{}{}:
+		t.held = t.turns.common
 		return nil
 	default:
 	}
 	wait := time.NewTimer(time.Until(t.until))
 	defer wait.Stop()
 	select {
-	case t.turns <- struct{}{}:
-		t.held = true
-		return nil
+	case t.turns.own <- struct{}{}:
+		t.held = t.turns.own
+	case t.turns.common <- struct{}{}:
+		t.held = t.turns.common
 	case <-wait.C:
 		return errTooManyHandshakes
+	case <-t.ended:
+		return net.ErrClosed
 	}
+	return nil
 }
 
 func (t *turn) give() {
-	if t.held {
-		t.held = false
-		<-t.turns
+	if t.held != nil {
+		<-t.held
+		t.held = nil
 	}
 }
 
 // handshake turns TLS on, with a turn for each part of it that computes.
 func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	s := ses.server
-	deadline := time.Now().Add(ses.rules.Timeouts.Handshake)
+	deadline := time.Now().Add(ses.rules().Timeouts.Handshake)
 	ses.front.ReadBy(deadline)
 	_ = conn.SetWriteDeadline(deadline)
+	ses.askName()
 	last := &tail{}
-	heard := &heardConn{Records: wire.NewRecords(conn), turn: &turn{turns: ses.rules.handshakes, until: deadline}, tail: last}
+	heard := &heardConn{Records: wire.NewRecords(conn), turn: &turn{turns: ses.rules().turns[ses.listener.Service], until: deadline, ended: ses.talk.ctx.Done()}, tail: last}
 	t := tls.Server(heard, ses.terms(time.Now()))
 	err := t.Handshake()
 	offer := heard.end()

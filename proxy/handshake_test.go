@@ -50,7 +50,7 @@ func captureHello(t *testing.T) []byte {
 
 // A turn that does not come in time ends the handshake, and is not kept.
 func TestHandshakesWaitForTheirTurn(t *testing.T) {
-	turns := make(chan struct{}, 1)
+	turns := turns{common: make(chan struct{}, 1)}
 	first := &heardConn{turn: &turn{turns: turns, until: time.Now().Add(time.Minute)}}
 	late := &heardConn{turn: &turn{turns: turns, until: time.Now()}}
 	if err := first.turn.take(); err != nil {
@@ -61,7 +61,7 @@ func TestHandshakesWaitForTheirTurn(t *testing.T) {
 	}
 	late.end()
 	first.end()
-	if len(turns) != 0 {
+	if len(turns.common) != 0 {
 		t.Fatal("a turn is kept")
 	}
 }

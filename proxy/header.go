@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/pires/go-proxyproto"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/limit"
 )
 
 // peers are the two ends of a client's connection.
@@ -26,27 +29,37 @@ type peers struct {
 // one; nobody else is so much as listened to.
 func (s *Server) receive(l *Listener, conn net.Conn) {
 	p := peers{client: addrPort(conn.RemoteAddr()), local: addrPort(conn.LocalAddr())}
-	if !l.balances(p.client.Addr()) {
-		s.admit(l, conn, p)
-		return
+	client, balanced := p.client.Addr(), l.balances(p.client.Addr())
+	if balanced {
+		client = netip.Addr{} // not known before the header
 	}
-	select {
-	case l.generation.headers <- struct{}{}:
+	slot, full := s.slots.Take(l.Service, client, time.Now())
+	switch {
+	case slot == nil:
+		s.turnAway(l, conn, p.client, full)
+	case balanced:
+		hurry := func() { _ = conn.Close() }
+		slot.Start(func() { s.running.Go(func() { s.awaitHeader(l, conn, p, slot) }) }, hurry, nil)
 	default:
-		s.Log.Warn("too many connections wait for their PROXY header", "listener", l.String(), "from", p.client)
+		s.admit(l, conn, p, slot)
+	}
+}
+
+// awaitHeader reads the PROXY header and admits the client that it names.
+func (s *Server) awaitHeader(l *Listener, conn net.Conn, p peers, slot *limit.Slot) {
+	introduced, err := s.introduce(conn, p, l.generation.Timeouts.of(gate.Accepting.Rule().Total))
+	if err != nil {
+		s.Log.Warn("connection without a proper PROXY header", "listener", l.String(), "from", p.client, "error", err)
 		_ = conn.Close()
+		slot.Leave()
 		return
 	}
-	s.running.Go(func() {
-		introduced, err := s.introduce(conn, p, l.generation.Timeouts.ProxyHeader)
-		<-l.generation.headers
-		if err != nil {
-			s.Log.Warn("connection without a proper PROXY header", "listener", l.String(), "from", p.client, "error", err)
-			_ = conn.Close()
-			return
-		}
-		s.admit(l, conn, introduced)
-	})
+	if full := slot.Identify(introduced.client.Addr(), time.Now()); full != "" {
+		s.turnAway(l, conn, introduced.client, full)
+		slot.Leave()
+		return
+	}
+	s.admit(l, conn, introduced, slot)
 }
 
 // balances reports whether an address is that of a load balancer.

@@ -190,8 +190,8 @@ func TestHeaderOfAClient(t *testing.T) {
 	}
 }
 
-// The places are the real clients', not the balancer's.
-func TestPlacesBehindBalancer(t *testing.T) {
+// The slots are those of the real clients, not of the balancer.
+func TestSlotsBehindBalancer(t *testing.T) {
 	w := behind(t, func(s *setup) { s.Limits.ConnectionsPerClient = 1 })
 	from := func(client string) client {
 		conn := w.dial()
@@ -210,7 +210,7 @@ func TestShutdownWhileWaitingForHeaders(t *testing.T) {
 	w := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = time.Minute })
 	conn := w.dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY")
-	testwait.Until(t, "it is not waited for", func() bool { return len(w.first.headers) == 1 })
+	testwait.Until(t, "it is not waited for", func() bool { return w.slots.Usage().All() == 1 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func (s *Server) check(g *Generation, p *Pool, m *member) error {
 		return err
 	}
 	defer context.AfterFunc(g.present, func() { _ = conn.Close() })()
-	back := s.backendConn(g.Timeouts, conn, m, deadline)
+	back := backendConn(g.present, g.Timeouts, conn, m, deadline)
 	defer back.Abort()
 	if err := ownHeader(conn, p.Header); err != nil {
 		return err

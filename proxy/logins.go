@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/limit"
 )
 
 // logins remembers failed logins by client and by user, and makes those who
@@ -132,7 +134,7 @@ func (l *logins) keys(client netip.Addr, user string) (ofClient, ofUser, ofPair 
 		client netip.Addr
 		user   string
 	}
-	client, user = neighbourhood(client), strings.ToLower(user)
+	client, user = limit.Client(client), strings.ToLower(user)
 	return maphash.Comparable(l.seed, pair{client, ""}), maphash.Comparable(l.seed, pair{netip.Addr{}, user}),
 		maphash.Comparable(l.seed, pair{client, user})
 }

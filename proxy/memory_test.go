@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -16,7 +17,7 @@ const relayedBytes = 1104
 func TestRelayedSessionIsSmall(t *testing.T) {
 	var held uintptr
 	for _, part := range []reflect.Type{
-		reflect.TypeFor[session](), reflect.TypeFor[place](), reflect.TypeFor[gate.Session](),
+		reflect.TypeFor[session](), reflect.TypeFor[limit.Slot](), reflect.TypeFor[gate.Session](),
 		reflect.TypeFor[relay](), reflect.TypeFor[heardConn](), reflect.TypeFor[wire.Records](),
 	} {
 		t.Logf("%s: %d", part, part.Size())

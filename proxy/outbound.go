@@ -14,19 +14,19 @@ import (
 const searchTime = 4 * time.Minute
 
 func (ses *session) search() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ses.server.dialling, searchTime)
+	return context.WithTimeout(ses.talk.ctx, searchTime)
 }
 
 // connectTo makes an address that the gate has found the session's backend.
 func (ses *session) connectTo(ctx context.Context, address string, config *tls.Config) (*wire.Conn, error) {
 	ses.info.Backend = address
-	dialer := net.Dialer{Timeout: ses.rules.Timeouts.Dial, KeepAlive: -1}
+	dialer := net.Dialer{Timeout: ses.rules().Timeouts.Dial, KeepAlive: -1}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	deadline, _ := ctx.Deadline()
-	back := ses.server.backendConn(ses.rules.Timeouts, conn, &member{address: address, tls: config}, deadline)
+	back := backendConn(ses.talk.ctx, ses.rules().Timeouts, conn, &member{address: address, tls: config}, deadline)
 	ses.take(back, func() {})()
 	return back, nil
 }

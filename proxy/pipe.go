@@ -23,9 +23,10 @@ type pipe struct {
 	readBy   int64        // the deadlines that are set, in Unix nanoseconds; see never
 	writeBy  int64
 	spot     spot   // its place in the parking lot
-	woken    uint32 // when it was last called out of there, in Unix milliseconds
+	wokenAt  uint32 // when it was last called out of there, in Unix milliseconds
 	parked   bool   // guarded by the relay's mutex
 	settled  bool   // it has been parked before
+	ended    bool   // guarded by the relay's mutex
 	bulk     bool   // reads have been filling their buffers
 	sparse   bool   // it is called seldom: whatever comes is moved, and that is all
 	midLine  bool   // the last byte was not the end of a line
@@ -73,6 +74,7 @@ func (p *pipe) socket() net.Conn {
 
 // start moves what has been read already, and then all that from has to say.
 func (p *pipe) start(first []byte) {
+	defer p.guard()
 	if err := p.write(first); err != nil {
 		p.relay.ended(p, err)
 		return
@@ -107,9 +109,10 @@ func (p *pipe) flow() {
 
 // resume is the flow of a direction that was parked.
 func (p *pipe) resume() {
+	defer p.guard()
 	now := uint32(time.Now().UnixMilli()) // going round once in 49 days does no harm
-	p.sparse = now-p.woken >= seldom
-	p.woken = now
+	p.sparse = now-p.wokenAt >= seldom
+	p.wokenAt = now
 	p.flow()
 }
 
@@ -182,7 +185,7 @@ func (p *pipe) write(b []byte) error {
 	}
 	now := time.Now()
 	p.relay.moved(now)
-	if by, late := renewed(p.writeBy, now, p.relay.ses.rules.Timeouts.Command); late {
+	if by, late := renewed(p.writeBy, now, p.relay.ses.rules().Timeouts.Command); late {
 		p.writeBy = by.UnixNano()
 		_ = p.to.SetWriteDeadline(by)
 	}
@@ -243,7 +246,7 @@ func (p *pipe) idle() (over bool, err error) {
 	case hurry && p == &p.relay.down && !p.midLine && p.relay.silence(time.Now()) >= quiet:
 		return true, gate.Because(gate.Shutdown, nil)
 	case hurry && p == &p.relay.down && p.relay.silence(time.Now()) >= stuck:
-		p.relay.mute = true
+		p.relay.keepSilent()
 		return true, gate.Because(gate.Shutdown, nil)
 	}
 	return false, nil
@@ -267,6 +270,18 @@ func (p *pipe) park() (parked bool) {
 	}
 	return p.parked
 }
+
+// guard ends the session after a panic. The connections may have been left in
+// the middle of anything, so that no goodbye is said.
+func (p *pipe) guard() {
+	p.relay.ses.guard(func(err error) {
+		p.relay.keepSilent()
+		p.relay.ended(p, err)
+	})
+}
+
+// woken implements waiter.
+func (p *pipe) woken(bool) { p.unpark() }
 
 // unpark starts a parked direction again; it reports whether it was parked.
 func (p *pipe) unpark() bool {

@@ -25,7 +25,8 @@ type relay struct {
 	ending  bool       // both should
 	halved  bool       // the backend has closed its half; the way up ends when it falls silent
 	hurry   bool       // a goodbye is wanted as soon as it fits in
-	mute    bool       // no goodbye fits in
+	mute    bool       // no goodbye fits in, or it would break what was said before
+	parted  bool       // the client has closed its half
 	err     error      // why, by whoever saw it first
 }
 
@@ -68,8 +69,16 @@ func (r *relay) ended(p *pipe, err error) {
 	down := p == &r.down
 	half := !down && err == nil || down && err != nil && gate.ReasonOf(err) == gate.Done
 	r.mu.Lock()
+	if p.ended {
+		r.mu.Unlock()
+		return
+	}
+	p.ended = true
 	if r.err == nil {
 		r.err = err
+	}
+	if half && !down {
+		r.parted = true
 	}
 	r.running--
 	last := r.running == 0
@@ -114,8 +123,8 @@ func (r *relay) abort() {
 // over is the end of the relay: the client's side can be spoken to again.
 func (r *relay) over() (front *wire.Conn) {
 	lot := r.ses.server.lot
-	lot.leave(&r.up)
-	lot.leave(&r.down)
+	lot.leave(&r.up.spot)
+	lot.leave(&r.down.spot)
 	_ = r.down.socket().Close()
 	front = wire.New(r.up.from, r.ses.limits())
 	front.Heed(r.heard)
@@ -147,6 +156,20 @@ func (r *relay) outlasts(now time.Time) bool {
 	return r.halved && r.silence(now) < parting
 }
 
+// keepSilent keeps the gate from saying goodbye.
+func (r *relay) keepSilent() {
+	r.mu.Lock()
+	r.mute = true
+	r.mu.Unlock()
+}
+
+// silenced reports whether no goodbye is to be said.
+func (r *relay) silenced() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mute
+}
+
 // told returns what the directions are asked to do.
 func (r *relay) told() (ending, hurry bool) {
 	r.mu.Lock()
@@ -154,9 +177,21 @@ func (r *relay) told() (ending, hurry bool) {
 	return r.ending, r.hurry
 }
 
-// sweep ends the relay if it has been silent for too long.
+// sweep ends the relay if it has been silent for too long. A backend that has
+// nothing to say to a client which has closed its half is not waited for.
 func (r *relay) sweep(now time.Time) {
-	if r.silence(now) >= r.ses.rules.Timeouts.Idle {
+	t := r.ses.rules().Timeouts
+	switch silence := r.silence(now); {
+	case silence >= t.Idle:
 		r.end(gate.Because(gate.Timeout, nil))
+	case r.clientParted() && silence >= min(t.Idle, t.Greeting):
+		r.end(gate.Because(gate.ClientGone, nil))
 	}
+}
+
+// clientParted reports whether the client has closed its half.
+func (r *relay) clientParted() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.parted
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/limit"
 )
 
 // Resolver is what is needed of net.Resolver.
@@ -26,28 +27,45 @@ const (
 	noNameKept = time.Minute
 	maxKnown   = 8192 // addresses in memory
 	maxClaims  = 4    // names of one address that are followed
+	maxLookups = 64   // at the same time; one for each client
 )
 
 // reverseDNS knows the names of clients. An address is looked up once at a time,
-// however many sessions ask.
+// however many sessions ask, and of a client's addresses (an IPv6 /64 is one
+// client) one after the other.
 type reverseDNS struct {
 	resolver Resolver
+	running  chan struct{} // a token for each lookup under way
 
 	mu    sync.Mutex
 	known map[netip.Addr]*lookup
+	busy  map[netip.Addr]*queue // by client
+}
+
+// queue lets the lookups of one client run one after the other.
+type queue struct {
+	turn  chan struct{}
+	users int
 }
 
 // lookup is a question to the DNS, and its answer once done is closed.
 type lookup struct {
-	done  chan struct{}
-	name  gate.Name
-	until time.Time // of use to others; the zero time before done
+	address netip.Addr
+	done    chan struct{}
+	name    gate.Name
+	until   time.Time          // of use to others; the zero time before done
+	askers  int                // sessions that wait for it
+	cancel  context.CancelFunc // for when they are gone
 }
 
-// wait waits for the answer, which comes in time.
-func (l *lookup) wait() gate.Name {
-	<-l.done
-	return l.name
+// wait waits for the answer, or until the session is stopped.
+func (l *lookup) wait(ctx context.Context) gate.Name {
+	select {
+	case <-l.done:
+		return l.name
+	case <-ctx.Done():
+		return gate.Name{Temporary: true}
+	}
 }
 
 // now is the client's confirmed name if it is known by now, else empty.
@@ -65,33 +83,51 @@ func (l *lookup) now() string {
 
 // of returns what is known of an address, or finds it out, with some patience.
 // The function start runs the search; it must call what it is given, once, in
-// any goroutine.
+// any goroutine. The lookup ends when all who have asked have called drop.
 func (n *reverseDNS) of(ctx context.Context, a netip.Addr, patience time.Duration, start func(search func())) *lookup {
-	l, known := n.entry(a)
-	if !known {
-		start(func() { n.search(ctx, a, patience, l) })
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	l, known := n.entry(a.Unmap(), cancel)
+	if known {
+		cancel()
+		return l
 	}
+	start(func() { n.search(ctx, l) })
 	return l
 }
 
-// entry finds what is known or being found out, or makes a place for it.
-func (n *reverseDNS) entry(a netip.Addr) (l *lookup, known bool) {
+// entry finds what is known or being found out, or begins to find it out.
+func (n *reverseDNS) entry(a netip.Addr, cancel context.CancelFunc) (l *lookup, known bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := time.Now()
 	if l := n.known[a]; l != nil && (l.until.IsZero() || l.until.After(now)) {
+		l.askers++
 		return l, true
 	}
 	n.makeRoom(now)
-	l = &lookup{done: make(chan struct{})}
+	l = &lookup{address: a, done: make(chan struct{}), askers: 1, cancel: cancel}
 	n.known[a] = l
 	return l, false
+}
+
+// drop says that a session does not ask any more.
+func (n *reverseDNS) drop(l *lookup) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l.askers--; l.askers > 0 || !l.until.IsZero() {
+		return
+	}
+	l.cancel()
+	if n.known[l.address] == l {
+		delete(n.known, l.address)
+	}
 }
 
 // makeRoom keeps the memory bounded. What goes is looked up again.
 func (n *reverseDNS) makeRoom(now time.Time) {
 	if n.known == nil {
-		n.known = make(map[netip.Addr]*lookup)
+		n.known, n.busy = make(map[netip.Addr]*lookup), make(map[netip.Addr]*queue)
+		n.running = make(chan struct{}, maxLookups)
 	}
 	if len(n.known) < maxKnown {
 		return
@@ -109,18 +145,61 @@ func (n *reverseDNS) makeRoom(now time.Time) {
 	}
 }
 
-func (n *reverseDNS) search(ctx context.Context, a netip.Addr, patience time.Duration, l *lookup) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	name := n.ask(ctx, a)
+func (n *reverseDNS) search(ctx context.Context, l *lookup) {
+	defer l.cancel()
+	name := gate.Name{Temporary: true}
+	if leave, ok := n.enter(ctx, limit.Client(l.address)); ok {
+		name = n.ask(ctx, l.address)
+		leave()
+	}
 	kept := nameKept
 	if name.Confirmed == "" {
 		kept = noNameKept
+	}
+	if ctx.Err() != nil && name.Temporary {
+		kept = 0 // it was not asked to the end
 	}
 	n.mu.Lock()
 	l.name, l.until = name, time.Now().Add(kept)
 	n.mu.Unlock()
 	close(l.done)
+}
+
+// enter waits until a lookup for a client may run.
+func (n *reverseDNS) enter(ctx context.Context, client netip.Addr) (leave func(), ok bool) {
+	n.mu.Lock()
+	q := n.busy[client]
+	if q == nil {
+		q = &queue{turn: make(chan struct{}, 1)}
+		n.busy[client] = q
+	}
+	q.users++
+	n.mu.Unlock()
+	gone := func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if q.users--; q.users == 0 {
+			delete(n.busy, client)
+		}
+	}
+	select {
+	case q.turn <- struct{}{}:
+	case <-ctx.Done():
+		gone()
+		return nil, false
+	}
+	select {
+	case n.running <- struct{}{}:
+	case <-ctx.Done():
+		<-q.turn
+		gone()
+		return nil, false
+	}
+	return func() {
+		<-n.running
+		<-q.turn
+		gone()
+	}, true
 }
 
 // ask follows the names of an address back: anybody can claim any name, but

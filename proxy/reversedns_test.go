@@ -81,7 +81,7 @@ func TestReverseDNS(t *testing.T) {
 		"192.0.2.99":  {},
 		"2001:db8::1": {Confirmed: "six.example.net", Claimed: "six.example.net"},
 	} {
-		if got := n.of(t.Context(), netip.MustParseAddr(address), 50*time.Millisecond, start).wait(); got != want {
+		if got := n.of(t.Context(), netip.MustParseAddr(address), 50*time.Millisecond, start).wait(t.Context()); got != want {
 			t.Errorf("%s: %+v, want %+v", address, got, want)
 		}
 	}

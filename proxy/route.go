@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -38,19 +39,27 @@ const maxSubstitutes = 2
 // begin reaches the backend that speaks for all until a user is known. That of
 // the listener may be down without harm to those who are elsewhere.
 func (ses *session) begin() error {
-	l, now, patience := ses.listener, time.Now(), ses.rules.Timeouts.Dial
+	l, now, patience := ses.listener, time.Now(), ses.rules().Timeouts.Dial
+	ses.watchClient()
+	ses.askName()
 	if l.Outbound {
-		return nil
+		return ses.Enter(gate.Authenticating)
 	}
-	if l.Routes == nil {
-		return ses.reach(l.Backend, now.Add(patience))
+	if err := ses.Enter(gate.Opening); err != nil {
+		return err
 	}
-	err := ses.reach(l.Backend, now.Add(patience/2))
+	if l.Routes != nil {
+		patience /= 2
+	}
+	err := ses.reach(l.Backend, now.Add(patience))
+	if err != nil && l.Routes != nil {
+		err = ses.beginElsewhere(now.Add(2*patience), err)
+	}
 	if err != nil {
-		err = ses.beginElsewhere(now.Add(patience), err)
+		return err
 	}
-	ses.home = ses.pool
-	return err
+	ses.talk.home = ses.pool
+	return ses.Enter(gate.Authenticating)
 }
 
 // beginElsewhere is begin where the listener's own backend has failed for a
@@ -92,11 +101,11 @@ func (ses *session) router() func(string) error {
 func (ses *session) route(user string) error {
 	home, known := ses.listener.Routes.Find(user)
 	if !known {
-		home = ses.home
+		home = ses.talk.home
 	}
 	if home != ses.pool {
-		if err := ses.reach(home, time.Now().Add(ses.rules.Timeouts.Dial)); err != nil {
-			ses.attempt = nil // nobody has heard of it
+		if err := ses.move(home); err != nil {
+			ses.talk.attempt = nil // nobody has heard of it
 			return err
 		}
 	}
@@ -104,4 +113,21 @@ func (ses *session) route(user string) error {
 		return gate.ErrNowhere
 	}
 	return nil
+}
+
+var errDescriptors = errors.New("too few file descriptors to change the backend")
+
+// move opens the session at another backend.
+func (ses *session) move(to *Pool) error {
+	if err := ses.Enter(gate.Opening); err != nil {
+		return err
+	}
+	if !ses.server.third.take() {
+		return gate.Because(gate.Busy, errDescriptors)
+	}
+	defer ses.server.third.give()
+	if err := ses.reach(to, time.Now().Add(ses.rules().Timeouts.Dial)); err != nil {
+		return err
+	}
+	return ses.Enter(gate.Authenticating)
 }

@@ -34,8 +34,7 @@ func (g routedGate) Settle(front, _ *wire.Conn) error {
 		g.s.Watch.Login(name, "PLAIN", err == nil)
 		if err == nil {
 			front.Print("welcome\r\n")
-			front.Lift()
-			return nil
+			return g.s.Enter(gate.LoggedIn)
 		}
 		front.Print("nobody\r\n")
 		if err := front.Flush(); err != nil {

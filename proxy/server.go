@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -21,7 +22,9 @@ type Server struct {
 	Log      *slog.Logger // for what concerns no session
 	Resolver Resolver     // for the names of clients; nil: the machine's
 
-	places   places
+	slots    limit.Slots
+	spooled  spooled
+	third    third
 	crowded  alarm // tells the log of clients that were turned away
 	logins   *logins
 	waiting  atomic.Int64 // logins that wait because others have failed
@@ -62,6 +65,9 @@ func (s *Server) Listen(first *Generation) error {
 		return fmt.Errorf("waiting for silent sessions: %w", err)
 	}
 	s.lot, s.crew = lot, newCrew()
+	if n, known := descriptors(); known {
+		s.third = newThird(n)
+	}
 	s.prepare(first, nil)
 	doors, opened, err := s.open(first, nil)
 	if err != nil {
@@ -154,20 +160,16 @@ func (s *Server) accept(d *door) {
 	}
 }
 
-// admit gives a connection its session, or turns it away.
-func (s *Server) admit(l *Listener, conn net.Conn, p peers) {
-	at, full := s.places.take(p.client.Addr(), time.Now())
-	if at == nil {
-		s.turnAway(l, conn, p.client, full)
-		return
-	}
-	ses := newSession(s, l, conn, p, at)
+// admit gives a connection its session.
+func (s *Server) admit(l *Listener, conn net.Conn, p peers, slot *limit.Slot) {
+	ses := newSession(s, l, conn, p, slot)
 	if !s.register(ses) {
-		at.leave()
+		ses.talk.cancel()
 		_ = conn.Close()
+		slot.Leave()
 		return
 	}
-	s.crew.do(ses.run)
+	slot.Start(func() { s.crew.do(ses.run) }, ses.evict, ses.front.Received)
 }
 
 // turnAway says so in the protocol's words where that costs next to nothing:
@@ -195,7 +197,7 @@ func (s *Server) register(ses *session) bool {
 
 // forget is the end of a session that was registered.
 func (s *Server) forget(ses *session) {
-	ses.place.leave()
+	ses.slot.Leave()
 	s.mu.Lock()
 	delete(s.sessions, ses)
 	s.mu.Unlock()

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -16,52 +18,93 @@ import (
 type session struct {
 	server   *Server
 	listener *Listener
-	rules    *Generation // the listener's
 	info     Info
 	gate     Gate
-	place    *place
-	attempt  *attempt // nil: none is open
-	pool     *Pool    // of the backend
-	home     *Pool    // where the session began, if there are routes
+	slot     *limit.Slot
+	pool     *Pool // of the backend
 
 	mu       sync.Mutex
-	front    *wire.Conn // nil while it is relayed, for hours
-	back     *wire.Conn // nil until dialled, and likewise
-	depart   func()     // gives the place at the backend back
-	relay    *relay     // nil until it is relayed
+	talk     *conversation // nil once the session is relayed
+	front    *wire.Conn    // likewise
+	back     *wire.Conn    // likewise, and nil until dialled
+	depart   func()        // gives the slot at the backend back
+	relay    *relay        // nil until it is relayed
 	draining bool
+	finished bool
 }
 
-func newSession(s *Server, l *Listener, conn net.Conn, p peers, at *place) *session {
+// conversation is what a session needs until it is relayed, which may then take
+// hours.
+type conversation struct {
+	// ctx ends when the session is stopped. It is for what waits beside the two
+	// connections.
+	ctx    context.Context
+	cancel context.CancelFunc
+	socket net.Conn // the client's, without TLS
+	watch  spot     // of the socket's end
+
+	attempt *attempt // at a login; nil: none is open
+	home    *Pool    // where the session began, if there are routes
+
+	// What follows is guarded by the session's mutex.
+	steps       steps
+	ending      *time.Timer // ends the session, as its client is gone; nil: it is not
+	stopped     error       // why the session was stopped; nil: it was not
+	clientEnded bool        // the client has closed its half of the connection, or all of it
+}
+
+func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot) *session {
 	g := l.generation
-	ses := &session{server: s, listener: l, rules: g, place: at}
+	ses := &session{server: s, listener: l, slot: slot, talk: &conversation{socket: conn}}
+	ses.talk.ctx, ses.talk.cancel = context.WithCancel(s.dialling)
 	ses.info = Info{ID: newID(), Listener: l, Client: p.client, Local: p.local, Via: p.via, Opened: time.Now()}
 	ses.front = wire.New(conn, ses.limits())
-	ses.front.Handshake, ses.front.Lifted = ses.handshake, at.settle
-	at.onEviction(ses.front.Expire)
-	ses.front.Deadline(ses.info.Opened.Add(g.Timeouts.Login))
+	ses.front.Handshake = ses.handshake
+	ses.talk.steps.accepted = ses.info.Opened
 	facts := &gate.Session{
 		ID: ses.info.ID, Hostname: g.Hostname, Banner: l.Banner,
 		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(),
-		Strong: ses.strong, Date: date, Spool: spool, Taken: ses.taken, Watch: ses, Route: ses.router(),
+		Strong: ses.strong, Date: date, Spool: ses.spool, Taken: ses.taken, Watch: ses, Route: ses.router(),
 		Search: ses.search, Connect: ses.connectTo,
 		Mechanisms: gate.Mechanisms{Hidden: l.Hidden, Routed: l.Routes != nil, Means: l.Means},
 		Limits:     gate.Limits{Token: g.Limits.Token, Literal: g.Limits.Literal, Errors: g.Limits.Errors, Message: g.Limits.Message},
 	}
 	if l.ReverseDNS {
-		ses.info.name = s.reverse.of(s.accepting, p.client.Addr(), g.Timeouts.ReverseDNS, s.running.Go)
-		facts.Name = ses.info.name.wait
+		facts.Name = ses.clientName
 	}
 	ses.gate = l.NewGate(facts)
 	return ses
 }
 
+// askName begins to look the client's name up, once the client has said
+// something: whoever merely connects costs no lookup.
+func (ses *session) askName() {
+	if !ses.listener.ReverseDNS || ses.info.name != nil {
+		return
+	}
+	s := ses.server
+	ses.info.name = s.reverse.of(s.accepting, ses.info.Client.Addr(), ses.rules().Timeouts.ReverseDNS, s.running.Go)
+}
+
+// clientName waits for the client's name.
+func (ses *session) clientName() gate.Name {
+	ses.askName()
+	return ses.info.name.wait(ses.talk.ctx)
+}
+
+// forgetName ends the lookup, if nobody else waits for it.
+func (ses *session) forgetName() {
+	if ses.info.name != nil {
+		ses.server.reverse.drop(ses.info.name)
+	}
+}
+
 // limits are those of the client's side.
 func (ses *session) limits() wire.Limits {
-	l, t := ses.rules.Limits, ses.rules.Timeouts
+	l, t := ses.rules().Limits, ses.rules().Timeouts
+	wait := t.of(gate.Securing.Rule().Client)
 	return wire.Limits{
-		Line: max(l.Line, l.Token+besideToken), Wait: t.Command, Text: t.Data,
-		Verdict: t.Command, Write: t.Command, Transaction: t.Message,
+		Line: max(l.Line, l.Token+besideToken), Wait: wait, Text: t.of(gate.Text.Rule().Client), Verdict: wait, Write: wait,
 	}
 }
 
@@ -69,8 +112,12 @@ func (ses *session) limits() wire.Limits {
 // token, in bytes.
 const besideToken = 512
 
+// rules are those of the generation that the session began under.
+func (ses *session) rules() *Generation { return ses.listener.generation }
+
 // run is the session up to its relay, or to its end if that comes before.
 func (ses *session) run() {
+	defer ses.guard(ses.finish)
 	ses.server.Observer.Opened(&ses.info)
 	err := ses.converse()
 	if err == nil {
@@ -81,8 +128,13 @@ func (ses *session) run() {
 	}
 }
 
-// finish says the last words and closes. It is called once.
+// finish says the last words, closes and gives all back that the session holds.
+// Only the first call counts; another may come from a panic in the first.
 func (ses *session) finish(err error) {
+	if !ses.beginEnd() {
+		return
+	}
+	defer ses.release()
 	err = ses.judge(err)
 	why := gate.ReasonOf(err)
 	front, r := ses.front, ses.relay
@@ -90,8 +142,8 @@ func (ses *session) finish(err error) {
 		front = r.over()
 		ses.info.TLS = front.TLS()
 	}
-	if r == nil || !r.mute {
-		ses.gate.Refuse(front, why)
+	if r == nil || !r.silenced() {
+		ses.lastWords(front, why)
 	}
 	end := Summary{Received: front.Received(), Sent: front.Sent(), Reason: why, Err: errors.Unwrap(err)}
 	if r != nil {
@@ -101,10 +153,59 @@ func (ses *session) finish(err error) {
 	ses.part()
 	_ = front.Close()
 	ses.server.Observer.Closed(&ses.info, end)
-	ses.server.forget(ses)
+}
+
+// beginEnd reports whether the session has not begun to end yet.
+func (ses *session) beginEnd() bool {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.finished {
+		return false
+	}
+	ses.finished = true
+	if talk := ses.talk; talk != nil {
+		talk.steps.now = gate.Closing
+		talk.close(ses.server.lot)
+	}
+	return true
+}
+
+// close ends what the conversation waits for. The caller holds the session's
+// mutex.
+func (t *conversation) close(l *lot) {
+	if t.ending != nil {
+		t.ending.Stop()
+	}
+	l.leave(&t.watch)
+	t.cancel()
+}
+
+// lastWords lets the gate say goodbye. A gate that has panicked may do so again.
+func (ses *session) lastWords(front *wire.Conn, why gate.Reason) {
+	defer ses.guard(func(error) {})
+	if why == gate.Crashed {
+		why = gate.Internal
+	}
+	ses.gate.Refuse(front, why)
+}
+
+// release gives back all that the session holds, whatever has happened before.
+func (ses *session) release() {
+	defer ses.server.forget(ses)
+	defer ses.guard(func(error) {})
+	ses.forgetName()
+	ses.part()
+	if ses.talk != nil {
+		_ = ses.talk.socket.Close()
+	} else {
+		_ = ses.relay.up.socket().Close()
+	}
 }
 
 func (ses *session) converse() error {
+	if err := ses.Enter(gate.Securing); err != nil {
+		return err
+	}
 	if ses.listener.Implicit {
 		if err := ses.front.Start(); err != nil {
 			return gate.Because(gate.HandshakeFailed, err)
@@ -140,6 +241,9 @@ func (ses *session) drain() {
 func (ses *session) abort() {
 	ses.mu.Lock()
 	front, back, r := ses.front, ses.back, ses.relay
+	if ses.talk != nil {
+		ses.talk.cancel()
+	}
 	ses.mu.Unlock()
 	if r != nil {
 		r.abort()
@@ -167,9 +271,11 @@ func (ses *session) announce(r *relay) {
 	ses.relay, ses.front, ses.back = r, nil, nil
 	ses.info.TLS = nil
 	draining := ses.draining
+	ses.talk.close(ses.server.lot)
+	ses.talk = nil
 	ses.mu.Unlock()
 	if draining {
-		r.hurry = true // nothing runs yet
+		r.drain()
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/limit"
 )
 
 // Throttle keeps a client that fails again and again from filling the log: of
@@ -32,7 +34,7 @@ func (t *Throttle) pass(client netip.Addr, now time.Time) (dropped int, ok bool)
 	if t == nil {
 		return 0, true
 	}
-	client = neighbourhood(client)
+	client = limit.Client(client)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if minute := now.Unix() / 60; minute != t.minute {

@@ -22,17 +22,29 @@ func (ses *session) Admit(user string) error {
 	if err != nil {
 		return gate.Because(gate.LoginRefused, err)
 	}
-	ses.attempt = &attempt{user}
+	ses.talk.attempt = &attempt{user}
 	if delay == 0 {
 		return nil
 	}
+	return ses.delay(delay)
+}
+
+// delay lets a login wait. The session's end ends the wait.
+func (ses *session) delay(delay time.Duration) error {
+	s := ses.server
+	if err := ses.Enter(gate.Delayed); err != nil {
+		return err
+	}
+	ses.watchClient()
 	s.waiting.Add(1)
 	defer s.waiting.Add(-1)
 	wait := time.NewTimer(delay)
 	defer wait.Stop()
 	select {
 	case <-wait.C:
-		return nil
+		return ses.Enter(gate.Authenticating)
+	case <-ses.talk.ctx.Done():
+		return gate.Because(gate.ClientGone, nil) // or whatever it was stopped for
 	case <-s.accepting.Done():
 		return gate.Because(gate.Shutdown, nil)
 	}
@@ -44,7 +56,7 @@ func (ses *session) Login(user, mechanism string, ok bool) {
 	if ok {
 		ses.info.User = user
 	}
-	ses.attempt = nil
+	ses.talk.attempt = nil
 	ses.server.logins.answered(ses.info.Client.Addr(), user, ok, time.Now())
 	ses.server.Observer.Login(&ses.info, user, mechanism, ok)
 }
@@ -59,12 +71,12 @@ func (ses *session) taken() {
 // judge is the last look at why a session ends.
 func (ses *session) judge(err error) error {
 	why := gate.ReasonOf(err)
-	if why == gate.BackendGone && ses.attempt != nil {
+	if why == gate.BackendGone && ses.talk != nil && ses.talk.attempt != nil {
 		// Some hang up on a wrong password; guessing must not be free there.
-		ses.server.logins.answered(ses.info.Client.Addr(), ses.attempt.user, false, time.Now())
+		ses.server.logins.answered(ses.info.Client.Addr(), ses.talk.attempt.user, false, time.Now())
 	}
-	if why == gate.Timeout && ses.place.wasTaken() {
-		return &gate.End{Reason: gate.Busy}
+	if stopped := ses.whyStopped(); stopped != nil && why != gate.Done {
+		return stopped
 	}
 	return err
 }

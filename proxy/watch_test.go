@@ -62,18 +62,18 @@ func TestShutdownWhileALoginWaits(t *testing.T) {
 // F8: a backend that hangs up in place of a verdict gives no free guesses.
 func TestHangingUpIsAnAnswer(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Timeouts.LoginDelay = 0 })
-	ses := &session{server: w.Server, info: Info{Client: netip.MustParseAddrPort("192.0.2.1:4321")}, place: &place{places: &w.places}}
+	ses := &session{server: w.Server, info: Info{Client: netip.MustParseAddrPort("192.0.2.1:4321")}, talk: &conversation{}}
 	for range 50 {
 		if err := ses.Admit("alice"); err != nil {
 			t.Fatal(err)
 		}
 		_ = ses.judge(gate.Because(gate.BackendGone, nil))
-		ses.attempt = nil
+		ses.talk.attempt = nil
 	}
 	if err := ses.Admit("alice"); gate.ReasonOf(err) != gate.LoginRefused {
 		t.Errorf("%v", err)
 	}
-	other := &session{server: w.Server, info: Info{Client: netip.MustParseAddrPort("192.0.2.2:4321")}, place: &place{places: &w.places}}
+	other := &session{server: w.Server, info: Info{Client: netip.MustParseAddrPort("192.0.2.2:4321")}, talk: &conversation{}}
 	_ = other.judge(gate.Because(gate.BackendGone, nil)) // nobody was logging in
 	key, _, _ := w.logins.keys(other.info.Client.Addr(), "")
 	if n, _ := w.logins.clients.count(key, time.Now()); n != 0 {

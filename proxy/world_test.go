@@ -59,8 +59,7 @@ func (g plainGate) Settle(front, back *wire.Conn) error {
 	}
 	front.Print("welcome\r\n")
 	g.s.Watch.Login("alice", "PLAIN", true)
-	front.Lift()
-	return nil
+	return g.s.Enter(gate.LoggedIn)
 }
 
 func (g plainGate) Refuse(front *wire.Conn, why gate.Reason) {

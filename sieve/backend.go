@@ -91,6 +91,7 @@ func (g *Gate) tell(line string) error {
 	if err := g.back.Flush(); err != nil {
 		return gate.FromBackend(err)
 	}
+	g.back.AwaitVerdict()
 	return nil
 }
 
@@ -104,11 +105,7 @@ func (g *Gate) ask(line string) ([]token, error) {
 
 // hear returns the next words of the backend.
 func (g *Gate) hear() ([]token, error) {
-	read := g.back.ReadVerdict
-	if g.offered == nil { // the greeting, on which nobody's password is being looked up
-		read = g.back.ReadLine
-	}
-	line, err := read()
+	line, err := g.back.ReadLine()
 	if err != nil {
 		return nil, gate.FromBackend(err)
 	}

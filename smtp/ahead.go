@@ -13,7 +13,7 @@ func (g *Gate) hearOut(mechanism string, initial []string) error {
 	if err := g.collect(); err != nil { // what the present backend still owes
 		return err
 	}
-	if g.front.Held() { // RFC 4954 §4; another backend would know nothing of it
+	if g.mail.begun { // RFC 4954 §4; another backend would know nothing of it
 		return g.fault("503 5.5.1 Not within a message")
 	}
 	l := gate.NewLogin(mechanism)

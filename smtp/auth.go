@@ -131,7 +131,9 @@ func (g *Gate) decided(x *gate.Exchange, r reply) error {
 	}
 	if ok {
 		g.authed, g.user = true, x.User()
-		g.front.Lift()
+		if err := g.s.Enter(gate.LoggedIn); err != nil {
+			return err
+		}
 		return g.pass(r)
 	}
 	if r.ok() {

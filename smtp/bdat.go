@@ -43,6 +43,9 @@ func (g *Gate) bdat(cmd syntax.Line) error {
 	if err := g.collect(); err != nil {
 		return err
 	}
+	if err := g.beginText(); err != nil {
+		return err
+	}
 	p := &pieces{g: g, last: last}
 	if g.chunks == nil {
 		p.header = g.beginChunks()
@@ -69,9 +72,6 @@ func (g *Gate) chunk(p *pieces, size int64) error {
 	if err := g.carryChunk(size, p.send); err != nil {
 		return err
 	}
-	if p.last || p.no != "" {
-		g.over()
-	}
 	switch {
 	case p.no != "":
 		return g.discard(p.no)
@@ -80,12 +80,6 @@ func (g *Gate) chunk(p *pieces, size int64) error {
 		return nil
 	}
 	return g.verdict(p.sunk, p.last)
-}
-
-// over is for the end of a message, whatever has become of it.
-func (g *Gate) over() {
-	g.chunks, g.binary = nil, false
-	g.front.Release()
 }
 
 // carryChunk moves exactly size octets from the client to send, as they come;

@@ -155,7 +155,9 @@ func (g *Gate) hello(cmd syntax.Line) error {
 	if err != nil {
 		return err
 	}
-	g.over()
+	if err := g.over(); err != nil {
+		return err
+	}
 	if !r.ok() {
 		return g.pass(r)
 	}

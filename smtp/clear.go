@@ -117,6 +117,8 @@ func (g *Gate) forget() error {
 		}
 		g.expect(expected{silent: true})
 	}
-	g.over()
+	if err := g.over(); err != nil {
+		return err
+	}
 	return g.collect()
 }

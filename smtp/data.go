@@ -25,19 +25,30 @@ func (g *Gate) data(cmd syntax.Line) error {
 	if begun, err := g.beginData(); err != nil || !begun {
 		return err
 	}
-	g.front.Print(startText)
-	if err := g.front.Flush(); err != nil {
-		return gate.FromClient(err)
+	if err := g.sayStart(); err != nil {
+		return err
 	}
 	if _, err := g.nextText(); err != nil { // so that the header goes with some text
 		return err
 	}
 	g.prefix()
-	_, sunk, err := g.carry(g.write)
+	_, sunk, err := g.carry(gate.Verdict, g.write)
 	if err != nil {
 		return err
 	}
 	return g.verdict(sunk, true)
+}
+
+// sayStart asks the client for the text.
+func (g *Gate) sayStart() error {
+	if err := g.beginText(); err != nil {
+		return err
+	}
+	g.front.Print(startText)
+	if err := g.front.Flush(); err != nil {
+		return gate.FromClient(err)
+	}
+	return nil
 }
 
 const startText = "354 End data with <CR><LF>.<CR><LF>\r\n"
@@ -79,15 +90,22 @@ func (g *Gate) verdict(sunk error, whole bool) error {
 	if r.code/100 == 3 {
 		return gate.Because(gate.BackendGarbage, r.error("the end of a message"))
 	}
-	if whole && r.code/100 == 2 && g.s.Taken != nil {
+	if !whole {
+		return g.pass(r)
+	}
+	if r.code/100 == 2 && g.s.Taken != nil {
 		g.s.Taken()
+	}
+	if err := g.over(); err != nil {
+		return err
 	}
 	return g.pass(r)
 }
 
-// carry moves the text from the client to write. If that fails, the rest is
-// read all the same, for nobody, and the failure is returned as sunk.
-func (g *Gate) carry(write func(run []byte, tail string) error) (irregular bool, sunk, err error) {
+// carry moves the text from the client to write, and enters a step before the
+// end of the text is written. If writing fails, the rest of the text is read and
+// dropped, and the failure is returned as sunk.
+func (g *Gate) carry(atEnd gate.Step, write func(run []byte, tail string) error) (irregular bool, sunk, err error) {
 	var t syntax.Text
 	for end := false; !end; {
 		src, err := g.nextText()
@@ -95,13 +113,17 @@ func (g *Gate) carry(write func(run []byte, tail string) error) (irregular bool,
 			return false, nil, err
 		}
 		run, tail, used, ended := t.Next(src)
+		if ended {
+			if err := g.s.Enter(atEnd); err != nil {
+				return false, nil, err
+			}
+		}
 		if sunk == nil {
 			sunk = write(run, tail)
 		}
 		g.front.Discard(used)
 		end = ended
 	}
-	g.front.Release()
 	return t.Irregular, sunk, nil
 }
 

@@ -89,7 +89,7 @@ func (g *Gate) xforward() (refused bool, err error) {
 	if err := g.gather(); err != nil {
 		return false, err
 	}
-	if g.front.Held() {
+	if g.mail.begun {
 		return false, nil
 	}
 	facts := append(g.facts(), fact{"PROTO", g.verbProtocol()}, fact{"HELO", g.helo},

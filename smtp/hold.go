@@ -17,17 +17,20 @@ func (g *Gate) hold() error {
 	if err := g.collect(); err != nil {
 		return err
 	}
+	// Nothing is held for a client that has nobody to send it to.
+	if g.mail.accepted == 0 {
+		return g.fault("503 5.5.1 Need RCPT command")
+	}
 	spool, err := g.s.Spool()
 	if err != nil {
-		return gate.Because(gate.Internal, err)
+		return g.noRoom(err)
 	}
 	defer func() { _ = spool.Close() }()
-	g.front.Print(startText)
-	if err := g.front.Flush(); err != nil {
-		return gate.FromClient(err)
+	if err := g.sayStart(); err != nil {
+		return err
 	}
 	room := g.s.Limits.Message
-	irregular, sunk, err := g.carry(func(run []byte, tail string) error {
+	irregular, sunk, err := g.carry(gate.Text, func(run []byte, tail string) error {
 		if room -= len(run) + len(tail); room < 0 {
 			return errTooLarge
 		}
@@ -44,6 +47,8 @@ func (g *Gate) hold() error {
 		return g.discard(bareNewline)
 	case errors.Is(sunk, errTooLarge):
 		return g.discard("552 5.3.4 Message too large")
+	case errors.Is(sunk, gate.ErrSpoolFull):
+		return g.discard(noSpace)
 	case sunk != nil:
 		return gate.Because(gate.Internal, sunk)
 	}
@@ -58,7 +63,21 @@ func (g *Gate) discard(why string) error {
 		return err
 	}
 	g.expect(expected{silent: true})
-	return g.collect()
+	if err := g.collect(); err != nil {
+		return err
+	}
+	return g.over()
+}
+
+const noSpace = "452 4.3.1 Insufficient system storage"
+
+// noRoom answers DATA where no message can be held now.
+func (g *Gate) noRoom(err error) error {
+	if errors.Is(err, gate.ErrSpoolFull) {
+		g.answer(noSpace)
+		return nil
+	}
+	return gate.Because(gate.Internal, err)
 }
 
 // release gives the message to the backend.
@@ -66,7 +85,13 @@ func (g *Gate) release(spool gate.Spool) error {
 	if _, err := spool.Seek(0, io.SeekStart); err != nil {
 		return gate.Because(gate.Internal, err)
 	}
-	if begun, err := g.beginData(); err != nil || !begun {
+	switch begun, err := g.beginData(); {
+	case err != nil:
+		return err
+	case !begun:
+		return g.s.Enter(gate.Recipients)
+	}
+	if err := g.s.Enter(gate.Verdict); err != nil {
 		return err
 	}
 	g.prefix()

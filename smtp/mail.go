@@ -45,12 +45,12 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 	if refused, err := g.xforward(); err != nil || refused {
 		return err
 	}
-	return g.forward(p.Line("MAIL FROM:"), func(r reply) {
-		if r.ok() {
-			g.chunks, g.binary = nil, g.caps.binary && p.Says("BODY=BINARYMIME")
-			g.front.Hold()
-			g.front.Lift()
+	return g.forward(p.Line("MAIL FROM:"), func(r reply) error {
+		if !r.ok() {
+			return nil
 		}
+		g.chunks, g.binary = nil, g.caps.binary && p.Says("BODY=BINARYMIME")
+		return g.beginMail()
 	})
 }
 
@@ -68,7 +68,12 @@ func (g *Gate) rcptTo(cmd syntax.Line) error {
 	case g.o.Recipients != nil && !g.o.Recipients(p.Address):
 		return g.fault("550 5.7.1 Relaying denied")
 	}
-	return g.forward(p.Line("RCPT TO:"), nil)
+	return g.forward(p.Line("RCPT TO:"), func(r reply) error {
+		if !r.ok() {
+			return nil
+		}
+		return g.recipientAccepted()
+	})
 }
 
 func (g *Gate) reset(cmd syntax.Line) error {
@@ -79,7 +84,7 @@ func (g *Gate) reset(cmd syntax.Line) error {
 		g.answer("250 2.0.0 OK")
 		return nil
 	}
-	return g.forward("RSET", func(reply) { g.over() })
+	return g.forward("RSET", func(reply) error { return g.over() })
 }
 
 // verify is VRFY and EXPN. EXPN is never passed on, and VRFY only on request:

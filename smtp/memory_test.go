@@ -144,7 +144,7 @@ var testLimits = wire.Limits{Line: 4 << 10, Wait: time.Second, Text: time.Second
 // backOf is the gate's end of a backend.
 func backOf(conn net.Conn) *wire.Conn {
 	limits := testLimits
-	limits.Line, limits.Lenient = 64<<10, true
+	limits.Line, limits.Backend = 64<<10, true
 	return wire.New(conn, limits)
 }
 
@@ -205,6 +205,7 @@ func facts() *gate.Session {
 type nobody struct{}
 
 func (nobody) Refused(string)             {}
+func (nobody) Enter(gate.Step) error      { return nil }
 func (nobody) Admit(string) error         { return nil }
 func (nobody) Login(string, string, bool) {}
 

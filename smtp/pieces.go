@@ -3,6 +3,8 @@ package smtp
 import (
 	"strconv"
 	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
 )
 
 // pieces are the chunks of ours that one of the client's becomes: how long its
@@ -60,6 +62,9 @@ func (p *pieces) piece(part []byte, whole bool) error {
 		p.sunk = g.write(run, tail)
 	}
 	if whole && p.last {
+		if err := g.s.Enter(gate.Verdict); err != nil {
+			return err
+		}
 		g.back.Print(g.chunks.End())
 	}
 	if !whole {
@@ -77,8 +82,9 @@ func (p *pieces) settle() error {
 }
 
 // heard keeps the first no.
-func (p *pieces) heard(r reply) {
+func (p *pieces) heard(r reply) error {
 	if p.no == "" && !r.ok() {
 		p.no = strings.TrimSuffix(string(r.text), "\r\n")
 	}
+	return nil
 }

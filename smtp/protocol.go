@@ -55,6 +55,7 @@ type Gate struct {
 	introduced bool         // the backend has heard a name, ours or the client's
 	user       string
 	authed     bool
+	mail       envelope
 	chunks     *syntax.Text // of the message that is being sent in chunks; nil: none is
 	binary     bool         // the message may be BINARYMIME
 	errors     int

@@ -10,10 +10,10 @@ import (
 
 // expected is a reply that the client is still due.
 type expected struct {
-	ours   string      // our own answer, with its CRLF; empty: the backend's
-	heard  func(reply) // what follows from the backend's answer; nil: nothing
-	silent bool        // the client did not ask for it
-	slow   bool        // it is about a text, and may take as long as a verdict
+	ours   string            // our own answer, with its CRLF; empty: the backend's
+	heard  func(reply) error // what follows from the backend's answer; nil: nothing
+	silent bool              // the client did not ask for it
+	slow   bool              // it is about a text, and may take as long as a verdict
 }
 
 // maxPending bounds the group of commands that goes to the backend before
@@ -46,7 +46,7 @@ func (g *Gate) fault(text string) error {
 }
 
 // forward sends a command to the backend, to be answered in its turn.
-func (g *Gate) forward(line string, heard func(reply)) error {
+func (g *Gate) forward(line string, heard func(reply) error) error {
 	if welcome, err := g.introduceClient(); err != nil || !welcome {
 		return err
 	}
@@ -128,7 +128,9 @@ func (g *Gate) hear(e expected) error {
 		return gate.Because(gate.BackendGarbage, r.error("a command"))
 	}
 	if e.heard != nil {
-		e.heard(r)
+		if err := e.heard(r); err != nil {
+			return err
+		}
 	}
 	if e.silent && r.code != 421 {
 		return nil

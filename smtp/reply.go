@@ -36,16 +36,22 @@ func (g *Gate) hearGreeting() error {
 }
 
 // readReply reads one reply of the backend.
-func (g *Gate) readReply() (reply, error) { return g.readLines(g.back.ReadLine) }
+func (g *Gate) readReply() (reply, error) {
+	g.back.AwaitReply()
+	return g.readLines()
+}
 
 // readVerdict reads the reply to the end of a message, which may take long
 // (RFC 5321 §4.5.3.2.6: ten minutes).
-func (g *Gate) readVerdict() (reply, error) { return g.readLines(g.back.ReadVerdict) }
+func (g *Gate) readVerdict() (reply, error) {
+	g.back.AwaitVerdict()
+	return g.readLines()
+}
 
-func (g *Gate) readLines(read func() ([]byte, error)) (reply, error) {
+func (g *Gate) readLines() (reply, error) {
 	r := reply{text: g.text[:0]}
 	for {
-		line, err := read()
+		line, err := g.back.ReadLine()
 		if err != nil {
 			return reply{}, gate.FromBackend(err)
 		}

@@ -77,6 +77,7 @@ func limits(l configs.Limits) proxy.Limits {
 		Unauthenticated: l.Unauthenticated, UnauthenticatedPerClient: l.UnauthenticatedPerClient,
 		LoginFailuresPerClient: l.LoginFailuresPerClient, LoginFailuresPerUser: l.LoginFailuresPerUser, Handshakes: l.Handshakes,
 		Line: l.Line, Token: l.Token, Literal: l.Literal, Errors: l.Errors, Message: l.Message,
+		Reserved: l.Reserved, Spool: int64(l.Spool),
 	}
 }
 

@@ -21,7 +21,7 @@ var (
 )
 
 // backLimits are those of the proxy for a backend, but for its patience.
-var backLimits = wire.Limits{Line: 64 << 10, Wait: patience, Text: patience, Verdict: patience, Write: patience, Lenient: true}
+var backLimits = wire.Limits{Line: 64 << 10, Wait: patience, Text: patience, Verdict: patience, Write: patience, Backend: true}
 
 // serve leads the gate through its steps, as a session of the proxy does.
 func (r *runner) serve(g Gate, conn net.Conn) <-chan struct{} {

@@ -36,6 +36,7 @@ const (
 	BackendLogin                  // it does not offer the login that is configured
 	BackendGarbage                // it does not speak the protocol
 	Internal                      // a defect of ours
+	Crashed                       // a panic
 )
 
 type reasonText struct{ label, sentence, remedy string }
@@ -64,6 +65,7 @@ var reasons = [...]reasonText{
 	BackendLogin:    {"backend-login", "service not available", "let the backend offer the login that the listener's backend_login names, or name another"},
 	BackendGarbage:  {"backend-garbage", "service not available", "see that the backend's port speaks the listener's protocol, in plaintext"},
 	Internal:        {"internal", "internal error", "please report it"},
+	Crashed:         {"panic", "internal error", "please report it, with the stack from the log"},
 }
 
 // String is the label for log and metrics.

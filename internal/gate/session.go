@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net/netip"
 	"strings"
@@ -27,7 +28,8 @@ type Session struct {
 	// Strong reports whether a TLS session is good enough for a password.
 	Strong func(*tls.ConnectionState) bool
 
-	// Spool makes a place to hold a message in; closing it frees it.
+	// Spool makes a place to hold a message in; closing it frees it. It fails
+	// with ErrSpoolFull.
 	Spool func() (Spool, error)
 
 	// Taken is told of each message that the backend has accepted; nil: nobody
@@ -64,7 +66,10 @@ type Limits struct {
 	Message int // bytes of a message that is held before it goes on
 }
 
-// Spool holds one message outside memory.
+// ErrSpoolFull says that all sessions together hold as much as they may.
+var ErrSpoolFull = errors.New("the spool is full (limits.spool)")
+
+// Spool holds one message outside memory. Writing fails with ErrSpoolFull.
 type Spool interface {
 	io.ReadWriteSeeker
 	io.Closer
@@ -72,6 +77,11 @@ type Spool interface {
 
 // Watch is told what a gate learns. Secrets never reach it.
 type Watch interface {
+	// Enter sets the deadlines of a step, and the session's class. It fails if
+	// the session has to end: it has been told to make room, or the client is
+	// gone.
+	Enter(step Step) error
+
 	// Refused says that command was asked for in clear and needs TLS.
 	Refused(command string)
 

@@ -18,7 +18,7 @@ var limits = wire.Limits{Line: 4 << 10, Wait: time.Second, Text: time.Second, Ve
 // Back is what a gate has of a backend.
 func Back(backend net.Conn) *wire.Conn {
 	lenient := limits
-	lenient.Lenient = true
+	lenient.Backend = true
 	return wire.New(backend, lenient)
 }
 
@@ -40,6 +40,9 @@ type Watch struct {
 	Admitted []string // the users that it was asked for
 	Logins   []string // user, mechanism and verdict
 }
+
+// Enter implements gate.Watch.
+func (w *Watch) Enter(gate.Step) error { return nil }
 
 // Refused implements gate.Watch.
 func (w *Watch) Refused(command string) { w.InClear = append(w.InClear, command) }

@@ -15,17 +15,14 @@ import (
 // Each of them must be set.
 type Limits struct {
 	Line    int           // longest line in bytes, CRLF included
-	Wait    time.Duration // for a whole line, from when it is asked for
+	Wait    time.Duration // for a whole line, from when it is asked for; of a backend, for a whole reply
 	Text    time.Duration // for more of a text, from when it is asked for
-	Verdict time.Duration // for a line of a reply that may take long (end of DATA)
+	Verdict time.Duration // for a reply that may take long (end of DATA); see AwaitVerdict
 	Write   time.Duration // for the peer to take what is written
 
-	// Transaction is for all between Hold and Release; zero is no limit.
-	Transaction time.Duration
-
-	// Lenient takes a bare LF as the end of a line: for backends, some of
-	// which are older than the rule.
-	Lenient bool
+	// Backend is for the side of a backend: a bare LF ends a line too, as some
+	// backends are older than the rule, and Wait bounds a whole reply.
+	Backend bool
 }
 
 // Conn is one side of a session. It is used by one goroutine; Interrupt,
@@ -34,9 +31,6 @@ type Conn struct {
 	// Handshake turns the plaintext connection into TLS. It is set by whoever
 	// holds the configuration, and bounds its own time.
 	Handshake func(net.Conn) (*tls.Conn, error)
-
-	// Lifted, if there is one, is told of each Lift.
-	Lifted func()
 
 	limits Limits
 	raw    net.Conn // the socket, for deadlines and Abort
@@ -58,8 +52,8 @@ type Conn struct {
 
 	mu          sync.Mutex // guards the read deadline and what it follows from
 	until       time.Time  // the step's deadline; zero is none
-	whole       time.Time  // the transaction's; zero is none
-	expired     bool       // by Expire
+	reply       time.Time  // the deadline of the reply that is awaited; zero is none
+	expired     bool       // by Expire, which nothing undoes
 	resting     bool       // waiting for a command, between two of them
 	held        bool       // in the middle of something that should be finished
 	interrupted bool
@@ -89,6 +83,9 @@ const (
 // New returns a Conn on conn, which it owns from now on.
 func New(conn net.Conn, limits Limits) *Conn {
 	c := &Conn{raw: conn, conn: conn, limits: limits}
+	if limits.Backend {
+		c.reply = time.Now().Add(limits.Wait) // of the greeting
+	}
 	if t, ok := conn.(*tls.Conn); ok {
 		c.raw = t.NetConn()
 		c.secured(t)

@@ -64,7 +64,7 @@ func TestReadLine(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			limits := generous
-			limits.Lenient = test.lenient
+			limits.Backend = test.lenient
 			c, peer := pair(t, limits)
 			say(t, peer, test.sent)
 			_ = peer.(*net.TCPConn).CloseWrite()
@@ -150,9 +150,9 @@ func TestTrickle(t *testing.T) {
 
 func TestInterrupt(t *testing.T) {
 	c, _ := pair(t, generous)
-	c.Hold()
+	c.Hold(true)
 	c.Interrupt()
-	c.Release()
+	c.Hold(false)
 	if _, err := c.ReadCommand(); !errors.Is(err, ErrInterrupted) {
 		t.Fatalf("a later wait: %v", err)
 	}
@@ -162,7 +162,7 @@ func TestInterrupt(t *testing.T) {
 		t.Fatalf("a running wait: %v", err)
 	}
 	c, peer := pair(t, generous)
-	c.Hold()
+	c.Hold(true)
 	c.Interrupt()
 	say(t, peer, "go on\r\n")
 	if line, err := c.ReadCommand(); err != nil || string(line) != "go on" {

@@ -7,24 +7,18 @@ import (
 )
 
 // Deadline sets the moment at which the current step must be over, whatever
-// the single waits allow. The zero time lifts it.
+// the single waits allow. The zero time is no such moment. It may be called from
+// any goroutine; a read that has begun keeps the deadline that it has.
 func (c *Conn) Deadline(t time.Time) {
 	c.mu.Lock()
-	c.until = t
-	c.mu.Unlock()
-}
-
-// Lift ends the step's deadline: the client has earned its patience.
-func (c *Conn) Lift() {
-	c.Deadline(time.Time{})
-	if c.Lifted != nil {
-		c.Lifted()
+	defer c.mu.Unlock()
+	if !c.expired {
+		c.until = t
 	}
 }
 
-// Expire ends the current step at once, from any goroutine: reads fail as at
-// its deadline, unless Lift has come first or comes in between. Close will not
-// linger then.
+// Expire ends the conversation, from any goroutine: reads fail as at a deadline
+// from now on, and Close does not linger.
 func (c *Conn) Expire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,29 +31,26 @@ func (c *Conn) Expire() {
 // lastWords is the time for a reply that a deadline leaves.
 const lastWords = time.Second
 
-// Hold puts an Interrupt off until Release: a transaction is in flight. It may
-// take Limits.Transaction, counted from the first Hold.
-func (c *Conn) Hold() {
+// AwaitReply begins the wait for a backend's reply. All its lines and literals
+// share one deadline, Limits.Wait from now. Writing to a backend begins the wait
+// as well, so that only the second reply to one write needs the call.
+func (c *Conn) AwaitReply() { c.await(c.limits.Wait) }
+
+// AwaitVerdict is AwaitReply with the patience of Limits.Verdict.
+func (c *Conn) AwaitVerdict() { c.await(c.limits.Verdict) }
+
+func (c *Conn) await(wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.held && c.limits.Transaction > 0 {
-		c.whole = time.Now().Add(c.limits.Transaction)
-	}
-	c.held = true
+	c.reply = time.Now().Add(wait)
 }
 
-// Release ends Hold.
-func (c *Conn) Release() {
+// Hold puts an Interrupt off: something is in flight that should be finished.
+// Hold(false) ends that.
+func (c *Conn) Hold(inFlight bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held, c.whole = false, time.Time{}
-}
-
-// Held reports whether a transaction is in flight, between Hold and Release.
-func (c *Conn) Held() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.held
+	c.held = inFlight
 }
 
 func (c *Conn) rest(resting bool) {
@@ -103,14 +94,24 @@ func (c *Conn) ReadBy(deadline time.Time) {
 	c.readBy(deadline)
 }
 
-// arm sets the deadline of the reads that follow.
-func (c *Conn) arm(wait time.Duration) { c.ReadBy(time.Now().Add(wait)) }
+// arm sets the deadline of the reads that follow: that of the reply which is
+// awaited, or so much time from now.
+func (c *Conn) arm(wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reply.IsZero() {
+		c.readBy(time.Now().Add(wait))
+		return
+	}
+	c.readBy(c.reply)
+}
 
 func (c *Conn) readBy(deadline time.Time) {
-	for _, limit := range []time.Time{c.until, c.whole} {
-		if !limit.IsZero() && limit.Before(deadline) {
-			deadline = limit
-		}
+	if !c.reply.IsZero() && c.reply.Before(deadline) {
+		deadline = c.reply
+	}
+	if !c.until.IsZero() && c.until.Before(deadline) {
+		deadline = c.until
 	}
 	if c.interrupted && c.resting && !c.held {
 		deadline = longAgo()
@@ -132,6 +133,9 @@ func (c *Conn) armWrite() {
 		}
 	}
 	_ = c.raw.SetWriteDeadline(deadline)
+	if c.limits.Backend {
+		c.reply = now.Add(c.limits.Wait)
+	}
 }
 
 // interruption tells a wait that was interrupted from one that timed out.

@@ -66,27 +66,21 @@ func TestExpireEndsTheStep(t *testing.T) {
 	}
 }
 
-// A client that earns its patience while its place is wanted keeps it.
-func TestLiftComesAfterExpire(t *testing.T) {
+// A step that a session has been told to end does not begin anew.
+func TestDeadlineComesAfterExpire(t *testing.T) {
 	c, peer := pair(t, generous)
-	told := false
-	c.Lifted = func() { told = true }
 	c.Expire()
-	c.Lift()
+	c.Deadline(time.Time{})
 	say(t, peer, "NOOP\r\n")
-	if line, err := c.ReadLine(); string(line) != "NOOP" || err != nil || !told {
-		t.Fatalf("%q, %v, told %v", line, err, told)
+	if line, err := c.ReadLine(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("%q, %v", line, err)
 	}
 }
 
-// G2: whoever sends a byte now and then meets the end of the transaction.
-func TestTransactionEnds(t *testing.T) {
-	limits := generous
-	limits.Transaction = 50 * time.Millisecond
-	c, peer := pair(t, limits)
-	c.Hold()
+// trickle sends byte after byte until the test ends.
+func trickle(t *testing.T, peer io.Writer, text string) {
 	stop := make(chan struct{})
-	defer close(stop)
+	t.Cleanup(func() { close(stop) })
 	go func() {
 		for tick := time.NewTicker(time.Millisecond); ; <-tick.C {
 			select {
@@ -94,24 +88,61 @@ func TestTransactionEnds(t *testing.T) {
 				tick.Stop()
 				return
 			default:
-				_, _ = io.WriteString(peer, "x")
+				_, _ = io.WriteString(peer, text)
 			}
 		}
 	}()
+}
+
+// A text that comes byte by byte meets the end of its step.
+func TestDeadlineEndsAText(t *testing.T) {
+	c, peer := pair(t, generous)
+	c.Deadline(time.Now().Add(50 * time.Millisecond))
+	trickle(t, peer, "x")
 	for {
 		b, err := c.Peek()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			break
+			return
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Hold() // does not begin anew
 		c.Discard(len(b))
 	}
-	c.Release()
-	if _, err := c.Peek(); err != nil {
-		t.Fatalf("the next one has its own time: %v", err)
+}
+
+// A reply of a backend that comes line by line has one deadline, be its length
+// what it may; the next reply has its own.
+func TestOneDeadlineForAReply(t *testing.T) {
+	limits := generous
+	limits.Backend, limits.Wait, limits.Text = true, 50*time.Millisecond, time.Hour
+	for name, read := range map[string]func(*Conn) error{
+		"lines":    func(c *Conn) error { _, err := c.ReadLine(); return err },
+		"literals": func(c *Conn) error { _, err := c.Literal(1); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, peer := pair(t, limits)
+			trickle(t, peer, "250-x\r\n")
+			var err error
+			for err == nil {
+				err = read(c)
+			}
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatal(err)
+			}
+			c.Print("NOOP\r\n")
+			if err := c.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if err := read(c); err != nil {
+				t.Fatalf("the next reply: %v", err)
+			}
+			c.AwaitVerdict()
+			time.Sleep(2 * limits.Wait)
+			if err := read(c); err != nil {
+				t.Fatalf("a verdict: %v", err)
+			}
+		})
 	}
 }
 

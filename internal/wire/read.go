@@ -35,9 +35,6 @@ func (c *Conn) ReadCommand() ([]byte, error) {
 // however the bytes trickle.
 func (c *Conn) ReadLine() ([]byte, error) { return c.readLine(c.limits.Wait) }
 
-// ReadVerdict is ReadLine with the patience of Limits.Verdict.
-func (c *Conn) ReadVerdict() ([]byte, error) { return c.readLine(c.limits.Verdict) }
-
 // UnreadLine gives the line that was read last back: the next ReadLine returns
 // it again.
 func (c *Conn) UnreadLine() { c.r = c.mark }
@@ -80,7 +77,7 @@ func (c *Conn) checked(line []byte) ([]byte, error) {
 	switch {
 	case n > 0 && line[n-1] == '\r':
 		line = line[:n-1]
-	case !c.limits.Lenient:
+	case !c.limits.Backend:
 		return nil, ErrBareLF
 	}
 	if bytes.IndexByte(line, '\r') >= 0 {

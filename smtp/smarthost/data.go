@@ -37,6 +37,9 @@ func (g *Gate) data(cmd syntax.Line) error {
 		s.gone = true // or a yes that came too early would be taken for the verdict
 		return g.conclude("451 4.5.0 " + s.String() + " is out of step")
 	}
+	if err := g.s.Enter(gate.Text); err != nil {
+		return err
+	}
 	g.front.Print(startText)
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
@@ -86,6 +89,11 @@ func (g *Gate) carry(s *server) (sunk, err error) {
 			return nil, gate.FromClient(err)
 		}
 		run, tail, used, ended := t.Next(src)
+		if ended {
+			if err := g.s.Enter(gate.Verdict); err != nil {
+				return nil, err
+			}
+		}
 		if size += len(run) + len(tail); size > g.o.Message && sunk == nil {
 			sunk = errTooBig
 		}

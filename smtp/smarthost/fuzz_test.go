@@ -53,7 +53,7 @@ func (p *tape) SetDeadline(time.Time) error      { return nil }
 func (p *tape) SetReadDeadline(time.Time) error  { return nil }
 func (p *tape) SetWriteDeadline(time.Time) error { return nil }
 
-var patient = wire.Limits{Line: 64 << 10, Wait: time.Minute, Text: time.Minute, Verdict: time.Minute, Write: time.Minute, Lenient: true}
+var patient = wire.Limits{Line: 64 << 10, Wait: time.Minute, Text: time.Minute, Verdict: time.Minute, Write: time.Minute, Backend: true}
 
 // lone is a Finder and a Watch of one server.
 type lone struct{ level outbound.Level }
@@ -89,7 +89,7 @@ func converse(client, server []string, level outbound.Level) (toClient, toServer
 		},
 	}
 	limits := patient
-	limits.Lenient = false
+	limits.Backend = false
 	g, conn := New(s, Options{Name: "mail.example.com", Finder: lone{level}, Watch: lone{level}, Message: 1 << 20, Recipients: 10}), wire.New(front, limits)
 	err := g.Settle(conn, nil)
 	g.Refuse(conn, gate.ReasonOf(err))

@@ -34,8 +34,9 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 		return g.fault(refused)
 	}
 	g.mail = &transaction{sender: p, utf8: p.Has("SMTPUTF8"), failed: map[string]string{}}
-	g.front.Hold()
-	g.front.Lift()
+	if err := g.s.Enter(gate.Envelope); err != nil {
+		return err
+	}
 	g.answer("250 2.1.0 OK")
 	return nil
 }
@@ -116,7 +117,13 @@ func (g *Gate) begin(domain string) (reached bool, err error) {
 	if err := g.front.Flush(); err != nil {
 		return false, gate.FromClient(err)
 	}
+	if err := g.s.Enter(gate.Searching); err != nil {
+		return false, err
+	}
 	s, why, err := g.reach(domain)
+	if err == nil {
+		err = g.s.Enter(gate.Envelope)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -144,7 +151,11 @@ func (g *Gate) offer(p syntax.Path) error {
 		g.answer(m.server.lost("talking to it"))
 		return nil
 	case r.ok():
-		m.accepted++
+		if m.accepted++; m.accepted == 1 {
+			if err := g.s.Enter(gate.Recipients); err != nil {
+				return err
+			}
+		}
 	}
 	_, _ = g.front.Write(r.text)
 	return nil
@@ -159,7 +170,7 @@ func (g *Gate) end() {
 		g.mail.server.quit()
 	}
 	g.mail = nil
-	g.front.Release()
+	_ = g.s.Enter(gate.Authenticating) // a session that has to end finds out when it reads
 }
 
 var errDomain = errors.New("no domain")

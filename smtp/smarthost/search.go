@@ -103,7 +103,6 @@ func (g *Gate) try(ctx context.Context, host, address string, terms outbound.Ter
 		s.quit()
 		return nil, why
 	}
-	back.Lift()
 	return s, nil
 }
 

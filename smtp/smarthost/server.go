@@ -74,16 +74,22 @@ const (
 	maxReplyLine = 1000
 )
 
-func (s *server) readReply() (reply, error) { return s.readLines(s.back.ReadLine) }
+func (s *server) readReply() (reply, error) {
+	s.back.AwaitReply()
+	return s.readLines()
+}
 
 // readVerdict reads the reply to the end of a message, which may take long
 // (RFC 5321 §4.5.3.2.6: ten minutes).
-func (s *server) readVerdict() (reply, error) { return s.readLines(s.back.ReadVerdict) }
+func (s *server) readVerdict() (reply, error) {
+	s.back.AwaitVerdict()
+	return s.readLines()
+}
 
-func (s *server) readLines(read func() ([]byte, error)) (reply, error) {
+func (s *server) readLines() (reply, error) {
 	var r reply
 	for {
-		line, err := read()
+		line, err := s.back.ReadLine()
 		if err != nil {
 			s.gone = true
 			return reply{}, err

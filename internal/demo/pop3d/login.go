@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-sasl"
 )
@@ -118,6 +119,6 @@ func (s *session) login(right bool) {
 		s.messages = append(s.messages, message{Message: m})
 	}
 	s.state = transaction
-	s.conn.Lift()
+	s.conn.Deadline(time.Time{})
 	s.ok("logged in")
 }

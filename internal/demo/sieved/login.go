@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-sasl"
 )
@@ -60,7 +61,7 @@ func (s *session) plain(encoded string) {
 func (s *session) login(user string, err error) {
 	if user != "" && err == nil {
 		s.user = user
-		s.conn.Lift()
+		s.conn.Deadline(time.Time{})
 		s.ok("", "logged in")
 		return
 	}

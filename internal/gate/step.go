@@ -1,0 +1,116 @@
+package gate
+
+// Step is where a session stands between accept and close. The table of steps
+// is the one place that says which class a session is in, how long each wait
+// may take, and what may end it. The proxy sets deadlines and slots from it, and
+// docs/limits.md shows it.
+type Step int
+
+// The steps. The proxy enters those that hold for all protocols, a gate those of
+// its own conversation.
+const (
+	Accepting      Step = iota // on a listener with proxy_from, for the PROXY header
+	Securing                   // greeting, commands before TLS, handshake
+	Opening                    // the backend is dialled, greets, and learns the client's address
+	Authenticating             // nobody has logged in; on smtp, no message is under way
+	Delayed                    // a login waits because others have failed
+	Envelope                   // MAIL is accepted
+	Searching                  // smarthost: a server of the recipient's domain is looked for
+	Recipients                 // a recipient is accepted
+	Text                       // the text of a message is on its way
+	Verdict                    // the text is whole, and the backend decides on it
+	LoggedIn                   // submission: between two messages
+	Relaying                   // bytes are relayed unread
+	Closing                    // last words, close_notify
+)
+
+// Class says what a session has shown of itself.
+type Class int
+
+// The classes, see internal/limit, which counts them.
+const (
+	Unauthenticated Class = iota
+	Working
+	Authenticated
+)
+
+// Bound names a deadline by its key in the configuration, or says what it is.
+type Bound string
+
+// The bounds of steps.
+const (
+	NoBound        Bound = ""
+	ProxyHeader    Bound = "timeouts.proxy_header"
+	Command        Bound = "timeouts.command"
+	DataSilence    Bound = "timeouts.data"
+	Dial           Bound = "timeouts.dial"
+	Reply          Bound = "timeouts.greeting"
+	DialAndReply   Bound = "timeouts.dial + timeouts.greeting"
+	EndOfData      Bound = "timeouts.end_of_data"
+	LoginDelay     Bound = "timeouts.login_delay"
+	LoginTime      Bound = "timeouts.login"
+	LoginAndReply  Bound = "timeouts.login + timeouts.greeting"
+	WholeMessage   Bound = "timeouts.message"
+	Idle           Bound = "timeouts.idle"
+	SearchTime     Bound = "4m"
+	LastWordsBound Bound = "2s"
+)
+
+// Rule is one row of the table.
+type Rule struct {
+	Name  string
+	Class Class // once the client has logged in: Authenticated
+
+	Client  Bound // one wait for the client
+	Backend Bound // one whole reply of the backend
+	Total   Bound // the whole step, and those that share its clock; see Clock
+	Clock   Clock
+
+	MakesRoom bool // an unauthenticated session may have to end for another
+	InFlight  bool // a shutdown waits for the end of it
+	Verdict   bool // the end of the client does not end the backend's side
+}
+
+// Clock says from when the total of a step is counted.
+type Clock int
+
+// The clocks.
+const (
+	FromStep    Clock = iota // from when the step was entered
+	FromAccept               // from accept, or from the last message that the backend has decided on
+	FromMessage              // from the MAIL command
+)
+
+// rules has a row for each step.
+var rules = [...]Rule{
+	Accepting:      {Name: "accepting", Client: ProxyHeader, Total: ProxyHeader, MakesRoom: true},
+	Securing:       {Name: "securing", Client: Command, Total: LoginTime, Clock: FromAccept, MakesRoom: true},
+	Opening:        {Name: "opening", Backend: Reply, Total: DialAndReply, MakesRoom: true},
+	Authenticating: {Name: "authenticating", Client: Command, Backend: Reply, Total: LoginAndReply, Clock: FromAccept, MakesRoom: true},
+	Delayed:        {Name: "delayed", Total: LoginDelay, MakesRoom: true},
+	Envelope:       {Name: "envelope", Client: Command, Backend: Reply, Total: LoginAndReply, Clock: FromAccept, MakesRoom: true, InFlight: true},
+	Searching:      {Name: "searching", Backend: Reply, Total: SearchTime, MakesRoom: true, InFlight: true},
+	Recipients:     {Name: "recipients", Class: Working, Client: Command, Backend: Reply, Total: WholeMessage, Clock: FromMessage, MakesRoom: true, InFlight: true},
+	Text:           {Name: "text", Class: Working, Client: DataSilence, Backend: Reply, Total: WholeMessage, Clock: FromMessage, MakesRoom: true, InFlight: true},
+	Verdict:        {Name: "verdict", Class: Working, Backend: EndOfData, Total: EndOfData, InFlight: true, Verdict: true},
+	LoggedIn:       {Name: "logged in", Class: Authenticated, Client: Command, Backend: Reply},
+	Relaying:       {Name: "relaying", Class: Authenticated, Total: Idle},
+	Closing:        {Name: "closing", Total: LastWordsBound},
+}
+
+// Rule returns the step's row of the table.
+func (s Step) Rule() Rule { return rules[s] }
+
+// String names the step in the log.
+func (s Step) String() string { return rules[s].Name }
+
+// Rules returns the rows of the table, in the order of the steps.
+func Rules() []Rule { return rules[:] }
+
+// Enter tells the proxy of a step. It fails if the session has to end.
+func (s *Session) Enter(step Step) error {
+	if s.Watch == nil { // a health check has no client
+		return nil
+	}
+	return s.Watch.Enter(step)
+}

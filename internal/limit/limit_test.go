@@ -1,0 +1,457 @@
+package limit
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestConnectionsPerClient(t *testing.T) {
+	b := newBook(t, nil)
+	var last *Slot
+	for range 20 {
+		last = b.loggedIn("192.0.2.1")
+	}
+	b.refused("192.0.2.1", "limits.connections_per_client")
+	b.refused("::ffff:192.0.2.1", "limits.connections_per_client")
+	b.refused("64:ff9b::192.0.2.1", "limits.connections_per_client")
+	b.loggedIn("192.0.2.2")
+	last.Leave()
+	b.take("192.0.2.1")
+}
+
+func TestConnectionsPerNetwork(t *testing.T) {
+	for name, address := range map[string]func(i int) string{
+		"IPv4":  func(i int) string { return fmt.Sprintf("192.0.2.%d", i) },
+		"IPv6":  func(i int) string { return fmt.Sprintf("2001:db8:1:%d::1", i) },
+		"NAT64": func(i int) string { return fmt.Sprintf("64:ff9b::192.0.2.%d", i) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBook(t, nil)
+			for i := range 50 {
+				b.loggedIn(address(i))
+			}
+			b.refused(address(77), "limits.connections_per_network")
+			b.take("198.51.100.1")
+			b.take("2001:db8:2::1")
+		})
+	}
+}
+
+// A flood of sessions that do not log in leaves those alone that have, and finds
+// slots only as long as nobody else needs them.
+func TestConnections(t *testing.T) {
+	b := newBook(t, nil)
+	for i := range 90 {
+		b.loggedIn(fmt.Sprintf("10.0.%d.1", i))
+	}
+	for i := range 10 {
+		b.take(fmt.Sprintf("10.1.%d.1", i))
+	}
+	b.refused("10.2.0.1", "limits.connections") // all are still safe
+	b.now = b.now.Add(5 * time.Second)
+	for i := range 10 {
+		b.loggedIn(fmt.Sprintf("10.3.%d.1", i))
+	}
+	b.refused("10.2.0.1", "limits.connections")
+	if len(b.evicted) != 10 || b.evicted[0] != "10.1.0.1" || b.evicted[9] != "10.1.9.1" {
+		t.Fatalf("%v made room", b.evicted)
+	}
+}
+
+func TestTheOldestMakesRoom(t *testing.T) {
+	b := newBook(t, nil)
+	for i := range 30 {
+		b.take(fmt.Sprintf("10.0.%d.1", i))
+		b.now = b.now.Add(100 * time.Millisecond)
+	}
+	b.refused("192.0.2.1", "limits.unauthenticated") // the oldest has had three seconds
+	b.now = b.now.Add(2 * time.Second)
+	b.take("192.0.2.1")
+	b.refused("192.0.2.2", "limits.unauthenticated")
+	if !slices.Equal(b.evicted, []string{"10.0.0.1"}) {
+		t.Fatalf("%v made room", b.evicted)
+	}
+}
+
+// A client with more than its share makes room first, safe or not.
+func TestTheCrowdMakesRoomFirst(t *testing.T) {
+	b := newBook(t, nil)
+	b.take("198.51.100.1") // older than the crowd
+	for range 15 {
+		b.take("192.0.2.66")
+	}
+	for i := range 14 {
+		b.take(fmt.Sprintf("10.0.%d.1", i))
+	}
+	for i := range 5 {
+		b.take(fmt.Sprintf("10.1.%d.1", i))
+	}
+	b.refused("10.2.0.1", "limits.unauthenticated") // the crowd is down to its share
+	if want := slices.Repeat([]string{"192.0.2.66"}, 5); !slices.Equal(b.evicted, want) {
+		t.Fatalf("%v made room", b.evicted)
+	}
+}
+
+// A client that holds all slots of an address or a network open for nothing
+// keeps neither it nor its neighbours out.
+func TestRoomIsMadeWhereItIsMissing(t *testing.T) {
+	t.Run("client", func(t *testing.T) {
+		b := newBook(t, nil)
+		b.take("10.0.0.1")
+		for range 20 {
+			b.take("192.0.2.66")
+		}
+		b.take("192.0.2.66")
+		if !slices.Equal(b.evicted, []string{"192.0.2.66"}) {
+			t.Fatalf("%v made room", b.evicted)
+		}
+	})
+	t.Run("network", func(t *testing.T) {
+		b := newBook(t, nil)
+		b.take("10.0.0.1")
+		for i := range 25 {
+			b.loggedIn(fmt.Sprintf("192.0.2.%d", i))
+			b.take(fmt.Sprintf("192.0.2.%d", i))
+		}
+		b.refused("192.0.2.99", "limits.connections_per_network")
+		b.now = b.now.Add(5 * time.Second)
+		b.take("192.0.2.99")
+		if !slices.Equal(b.evicted, []string{"192.0.2.0"}) {
+			t.Fatalf("%v made room", b.evicted)
+		}
+	})
+}
+
+// A burst of logins is let be; connections held open for nothing are not.
+func TestAClientShrinksToItsShare(t *testing.T) {
+	b := newBook(t, nil)
+	for range 15 {
+		b.take("192.0.2.66")
+	}
+	if len(b.evicted) > 0 {
+		t.Fatalf("a burst makes room: %v", b.evicted)
+	}
+	b.now = b.now.Add(6 * time.Second)
+	b.take("192.0.2.66")
+	if len(b.evicted) != 6 {
+		t.Fatalf("%d of 16 made room, and 10 are its share", len(b.evicted))
+	}
+}
+
+func TestNobodyElseMakesRoomForAFullClient(t *testing.T) {
+	b := newBook(t, nil)
+	for range 20 {
+		b.loggedIn("192.0.2.1")
+	}
+	b.take("198.51.100.1")
+	b.now = b.now.Add(time.Hour)
+	b.refused("192.0.2.1", "limits.connections_per_client")
+	if len(b.evicted) > 0 {
+		t.Fatalf("%v made room", b.evicted)
+	}
+}
+
+// A session that makes room holds its slot until it is gone. The newcomer waits
+// for that, and there are never more sessions than slots.
+func TestASlotIsFreeWhenItsSessionIsGone(t *testing.T) {
+	b := newBook(t, func(l *SlotLimits) { l.Connections, l.Unauthenticated = 3, 3 })
+	b.linger = true
+	for i := range 3 {
+		b.take(fmt.Sprintf("10.0.%d.1", i))
+	}
+	b.now = b.now.Add(5 * time.Second)
+	heir := b.take("192.0.2.1")
+	if len(b.evicted) != 1 || b.started != 3 || b.slots.Usage().All() != 3 {
+		t.Fatalf("%v are told to leave, %d have started, %d slots are taken", b.evicted, b.started, b.slots.Usage().All())
+	}
+	b.leave()
+	if b.started != 4 || b.slots.Usage().All() != 3 {
+		t.Fatalf("%d have started, %d slots are taken", b.started, b.slots.Usage().All())
+	}
+	heir.Leave()
+	if n := b.slots.Usage().All(); n != 2 {
+		t.Fatalf("%d slots are taken", n)
+	}
+}
+
+// The newcomer may be gone before the session that makes room is.
+func TestAnHeirThatLeaves(t *testing.T) {
+	b := newBook(t, func(l *SlotLimits) { l.Connections, l.Unauthenticated = 1, 1 })
+	b.linger = true
+	b.take("10.0.0.1")
+	b.now = b.now.Add(5 * time.Second)
+	b.take("192.0.2.1").Leave()
+	b.leave()
+	if b.started != 1 || b.slots.Usage().All() != 0 || len(b.slots.clients) != 0 || len(b.slots.networks) != 0 || b.slots.heirs != 0 {
+		t.Fatalf("%d have started, left: %+v", b.started, &b.slots)
+	}
+}
+
+// A session that has been told to make room must not go on, whatever it has
+// earned in the meantime.
+func TestEnterAfterEviction(t *testing.T) {
+	b := newBook(t, nil)
+	b.linger = true
+	slow := b.take("10.0.0.1")
+	for i := range 29 {
+		b.take(fmt.Sprintf("10.1.%d.1", i))
+	}
+	b.now = b.now.Add(time.Minute)
+	b.take("192.0.2.1")
+	if !slow.Evicted() || slow.Enter(Authenticated, false, b.now) {
+		t.Fatal("the oldest goes on")
+	}
+}
+
+// A session that is told to make room before it could say how, is told then.
+func TestEvictionIsNotMissed(t *testing.T) {
+	b := newBook(t, func(l *SlotLimits) { l.Unauthenticated = 1 })
+	slot, _ := b.slots.Take("imap", netip.MustParseAddr("10.0.0.1"), b.now)
+	b.now = b.now.Add(time.Minute)
+	b.take("10.0.0.2")
+	told := 0
+	slot.Start(func() {}, func() { told++ }, nil)
+	if told != 1 {
+		t.Fatalf("told %d times", told)
+	}
+}
+
+// A flood of one service takes nothing of what another has reserved: not of all,
+// not of the network's, not of the client's.
+func TestServicesHaveReserves(t *testing.T) {
+	reserve := func(l *SlotLimits) { l.Reserved, l.Services = 50, []string{"smtp", "imap"} }
+	flood := func(b *book, address func(i int) string, most int) {
+		b.service = "smtp"
+		for i := 0; ; i++ {
+			slot, full := b.try(address(i))
+			if slot == nil {
+				if i != most {
+					b.t.Fatalf("%d sessions before %s, want %d", i, full, most)
+				}
+				break
+			}
+			slot.Enter(Authenticated, false, b.now)
+		}
+		b.service = "imap"
+	}
+	t.Run("all", func(t *testing.T) {
+		b := newBook(t, reserve)
+		flood(b, func(i int) string { return fmt.Sprintf("10.%d.0.1", i) }, 75)
+		for i := range 25 {
+			b.loggedIn(fmt.Sprintf("10.0.%d.1", i))
+		}
+		b.refused("10.0.99.1", "limits.connections")
+	})
+	t.Run("network", func(t *testing.T) {
+		b := newBook(t, reserve)
+		flood(b, func(i int) string { return fmt.Sprintf("10.0.0.%d", i) }, 38)
+		for i := range 12 {
+			b.loggedIn(fmt.Sprintf("10.0.0.%d", i))
+		}
+		b.refused("10.0.0.99", "limits.connections_per_network")
+	})
+	t.Run("client", func(t *testing.T) {
+		b := newBook(t, reserve)
+		flood(b, func(int) string { return "10.0.0.1" }, 15)
+		for range 5 {
+			b.loggedIn("10.0.0.1")
+		}
+		b.refused("10.0.0.1", "limits.connections_per_client")
+	})
+	t.Run("unauthenticated", func(t *testing.T) {
+		b := newBook(t, reserve)
+		b.service = "smtp"
+		for i := range 23 {
+			b.take(fmt.Sprintf("10.%d.0.1", i))
+		}
+		b.refused("10.99.0.1", "limits.unauthenticated")
+		b.service = "imap"
+		for i := range 7 {
+			b.take(fmt.Sprintf("10.%d.0.1", i))
+		}
+		if len(b.evicted) > 0 {
+			t.Fatalf("%v made room", b.evicted)
+		}
+	})
+}
+
+// What is common is taken by sessions that may have to make room; a service that
+// is within its reserve need not.
+func TestRoomIsMadeInTheCommonPart(t *testing.T) {
+	b := newBook(t, func(l *SlotLimits) { l.Reserved, l.Services = 50, []string{"smtp", "imap"} })
+	b.take("10.9.0.1") // the oldest, and within the reserve of its service
+	b.service = "smtp"
+	for i := range 23 {
+		b.take(fmt.Sprintf("10.%d.0.1", i))
+		b.now = b.now.Add(time.Millisecond)
+	}
+	b.now = b.now.Add(time.Minute)
+	b.take("10.99.0.1")
+	if !slices.Equal(b.evicted, []string{"10.0.0.1"}) {
+		t.Fatalf("%v made room", b.evicted)
+	}
+}
+
+// Transactions without a message earn nothing: the session's age goes on.
+func TestEmptyTransactionsDoNotKeepASlot(t *testing.T) {
+	b := newBook(t, func(l *SlotLimits) { l.Unauthenticated = 3 })
+	cycling := b.take("10.0.0.1")
+	for range 20 {
+		b.now = b.now.Add(time.Second)
+		cycling.Enter(Working, false, b.now)
+		cycling.Enter(Unauthenticated, false, b.now)
+	}
+	b.take("10.0.1.1")
+	b.take("10.0.2.1")
+	b.take("10.0.3.1")
+	if !slices.Equal(b.evicted, []string{"10.0.0.1"}) {
+		t.Fatalf("%v made room", b.evicted)
+	}
+}
+
+// A decided message begins the session's time anew.
+func TestAMessageRenewsASlot(t *testing.T) {
+	b := newBook(t, func(l *SlotLimits) { l.Unauthenticated = 2 })
+	honest := b.take("10.0.0.1")
+	b.now = b.now.Add(time.Second)
+	b.take("10.0.1.1")
+	b.now = b.now.Add(time.Minute)
+	honest.Enter(Working, false, b.now)
+	honest.Enter(Working, true, b.now)
+	honest.Renew(b.now)
+	honest.Enter(Unauthenticated, false, b.now)
+	b.take("10.0.2.1")
+	if !slices.Equal(b.evicted, []string{"10.0.1.1"}) {
+		t.Fatalf("%v made room", b.evicted)
+	}
+}
+
+// Sessions with an accepted recipient that do not come on make room when nobody
+// else can; a verdict that is due is waited for.
+func TestWorkingSessionsThatDoNotWork(t *testing.T) {
+	b := newBook(t, func(l *SlotLimits) { l.Connections = 4 })
+	received := int64(0)
+	moving, _ := b.slots.Take("imap", netip.MustParseAddr("10.0.0.1"), b.now)
+	moving.Start(func() {}, func() { t.Error("a session that comes on makes room") }, func() int64 { return received })
+	moving.Enter(Working, false, b.now)
+	b.in(Working, "10.0.1.1").Enter(Working, true, b.now)
+	b.now = b.now.Add(time.Second)
+	b.in(Working, "10.0.2.1")
+	b.loggedIn("10.0.3.1")
+	b.refused("10.0.4.1", "limits.connections")
+	b.now = b.now.Add(time.Minute)
+	received = 1 << 20
+	b.take("10.0.5.1")
+	if !slices.Equal(b.evicted, []string{"10.0.2.1"}) {
+		t.Fatalf("%v made room", b.evicted)
+	}
+}
+
+// A connection whose client is not known yet holds a slot of its service, and
+// that of its client from then on.
+func TestIdentify(t *testing.T) {
+	b := newBook(t, nil)
+	for range 20 {
+		b.loggedIn("192.0.2.1")
+	}
+	slot, full := b.slots.Take("imap", netip.Addr{}, b.now)
+	if slot == nil || b.slots.Usage().All() != 21 {
+		t.Fatalf("%s, %v", full, b.slots.Usage())
+	}
+	if full := slot.Identify(netip.MustParseAddr("192.0.2.1"), b.now); full != "limits.connections_per_client" {
+		t.Errorf("identified: %q", full)
+	}
+	slot.Leave()
+	slot, _ = b.slots.Take("imap", netip.Addr{}, b.now)
+	if full := slot.Identify(netip.MustParseAddr("192.0.2.2"), b.now); full != "" {
+		t.Errorf("identified: %q", full)
+	}
+	if b.slots.Usage().All() != 21 || len(b.slots.clients) != 2 {
+		t.Errorf("%v, %d clients", b.slots.Usage(), len(b.slots.clients))
+	}
+	slot.Leave()
+	if b.slots.Usage().All() != 20 || len(b.slots.clients) != 1 {
+		t.Errorf("%v, %d clients", b.slots.Usage(), len(b.slots.clients))
+	}
+}
+
+// Whatever comes and goes, the counts are right, within the limits, and
+// nothing is left at the end.
+func TestSlotsAddUp(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	b := newBook(t, func(l *SlotLimits) { l.Reserved, l.Services = 40, []string{"smtp", "imap", "pop3"} })
+	b.linger = true
+	services := []string{"smtp", "imap", "pop3"}
+	var open []*Slot
+	for range 50_000 {
+		b.now = b.now.Add(time.Duration(random.IntN(400)) * time.Millisecond)
+		switch n := random.IntN(12); {
+		case n < 5:
+			b.service = services[random.IntN(3)]
+			client := netip.AddrFrom4([4]byte{10, 0, byte(random.IntN(3)), byte(random.IntN(4))})
+			if slot, _ := b.try(client.String()); slot != nil {
+				open = append(open, slot)
+			}
+		case len(open) == 0:
+		case n < 7:
+			open[random.IntN(len(open))].Enter(Class(random.IntN(3)), random.IntN(4) == 0, b.now)
+		case n == 7:
+			open[random.IntN(len(open))].Renew(b.now)
+		default:
+			i := random.IntN(len(open))
+			open[i].Leave()
+			open = slices.Delete(open, i, i+1)
+		}
+		checkSlots(t, b, open)
+	}
+	for _, slot := range open {
+		slot.Leave()
+	}
+	s := &b.slots
+	if s.Usage() != (Usage{}) || s.heirs != 0 || len(s.clients) != 0 || len(s.networks) != 0 {
+		t.Fatalf("left: %+v", s)
+	}
+	for _, tally := range s.everywhere.tallies {
+		if tally.used != 0 || tally.unauthenticated != 0 || tally.crowded.Len() != 0 || tally.waiting[0].Len()+tally.waiting[1].Len() != 0 {
+			t.Fatalf("left: %+v", tally)
+		}
+	}
+}
+
+func checkSlots(t *testing.T, b *book, open []*Slot) {
+	t.Helper()
+	var usage Usage
+	perService, listed := map[int16]int{}, 0
+	for _, slot := range open {
+		if slot.waits || slot.gone {
+			continue
+		}
+		usage[slot.class]++
+		perService[slot.service]++
+		if slot.eviction != nil && slot.eviction.listed[ofAll] != nil {
+			listed++
+		}
+	}
+	if usage != b.slots.Usage() || usage.All() > b.slots.all.limit {
+		t.Fatalf("%v are open, %v counted", usage, b.slots.Usage())
+	}
+	waiting := 0
+	for _, of := range b.slots.everywhere.tallies {
+		if of.used != perService[of.service] {
+			t.Fatalf("service %d has %d sessions, %d counted", of.service, perService[of.service], of.used)
+		}
+		waiting += of.waiting[Unauthenticated].Len() + of.waiting[Working].Len()
+		for e := of.crowded.Front(); e != nil; e = e.Next() {
+			if e.Value.(*tally).unauthenticated <= b.slots.share {
+				t.Fatal("a client within its share is in the list of crowds")
+			}
+		}
+	}
+	if waiting != listed {
+		t.Fatalf("%d may have to make room, %d are listed", listed, waiting)
+	}
+}

@@ -1,0 +1,184 @@
+package limit
+
+import (
+	"container/list"
+	"net/netip"
+	"time"
+)
+
+// Class is what a session has shown of itself so far.
+type Class uint8
+
+// The classes. A session that has logged in never makes room for another.
+const (
+	Unauthenticated Class = iota // nobody has logged in; on smtp no recipient is accepted
+	Working                      // not logged in, but the backend has accepted a recipient
+	Authenticated                // logged in
+
+	classes = int(Authenticated) // those that may have to make room
+)
+
+// The places in which a slot counts.
+const (
+	ofAll = iota
+	ofNetwork
+	ofClient
+
+	levels
+)
+
+// Slot is what one session holds. Its methods may be called from any goroutine.
+type Slot struct {
+	slots  *Slots
+	client netip.Addr // invalid: not known yet
+
+	// What follows is guarded by the mutex of slots.
+	service  int16
+	class    Class
+	pinned   bool // must not make room now
+	evicted  bool
+	gone     bool
+	waits    bool           // for another session to be gone
+	tally    [levels]*tally // where it counts; nil: it does not
+	eviction *eviction      // nil once somebody has logged in
+}
+
+// eviction is what is known of a session as long as it may have to make room.
+type eviction struct {
+	since    time.Time // of the session, or of its last message that was decided
+	progress time.Time // when a working session last came on; zero: it has not been one since then
+	moved    int64     // what received said then
+	received func() int64
+	evict    func()
+	listed   [levels]*list.Element
+	heir     *Slot  // takes the slot over when the session is gone
+	start    func() // what is due when the slot is free
+}
+
+// Start runs f as soon as the slot is free: at once, or when the session that
+// makes room is gone. evict is how the session is told to make room itself; it
+// must not block. received tells how many bytes the client has sent.
+func (s *Slot) Start(f, evict func(), received func() int64) {
+	s.slots.mu.Lock()
+	s.eviction.evict, s.eviction.received = evict, received
+	evicted := s.evicted
+	if s.waits {
+		s.eviction.start, f = f, nil
+	}
+	s.slots.mu.Unlock()
+	if evicted {
+		evict()
+	}
+	if f != nil {
+		f()
+	}
+}
+
+// Enter moves the session to a class. A pinned session does not make room: the
+// backend's verdict on its message is due. It returns false if the session has
+// been told to make room already; it must end.
+func (s *Slot) Enter(class Class, pinned bool, now time.Time) bool {
+	s.slots.mu.Lock()
+	defer s.slots.mu.Unlock()
+	switch {
+	case s.evicted || s.gone:
+		return false
+	case s.class == class && s.pinned == pinned:
+		return true
+	case s.waits: // it is not counted yet
+		s.class, s.pinned = class, pinned
+		return true
+	}
+	s.unlist()
+	s.count(-1)
+	if class == Working && s.eviction != nil && s.eviction.progress.IsZero() {
+		s.eviction.progress = now
+	}
+	s.class, s.pinned = class, pinned
+	s.count(1)
+	if class == Authenticated {
+		s.eviction = nil
+	}
+	s.list()
+	return true
+}
+
+// Renew begins the session's time anew: the backend has decided on a message.
+func (s *Slot) Renew(now time.Time) {
+	s.slots.mu.Lock()
+	defer s.slots.mu.Unlock()
+	if s.eviction == nil {
+		return
+	}
+	s.unlist()
+	s.eviction.since, s.eviction.progress = now, time.Time{}
+	if s.class == Working {
+		s.eviction.progress = now
+	}
+	if !s.evicted && !s.gone {
+		s.list()
+	}
+}
+
+// Evicted reports whether the session has been told to make room.
+func (s *Slot) Evicted() bool {
+	s.slots.mu.Lock()
+	defer s.slots.mu.Unlock()
+	return s.evicted
+}
+
+// Leave gives the slot back. It is called once, when all that the session held
+// is gone.
+func (s *Slot) Leave() {
+	if start := s.slots.leave(s); start != nil {
+		start()
+	}
+}
+
+// count adds the slot to its tallies, or takes it out.
+func (s *Slot) count(n int) {
+	for _, t := range s.tally {
+		if t == nil {
+			continue
+		}
+		t.used += n
+		if s.class == Unauthenticated {
+			t.unauthenticated += n
+		}
+	}
+	s.slots.classes[s.class] += n
+	s.slots.crowd(s.tally[ofClient])
+}
+
+// list puts the slot among those that may have to make room, in the order of
+// their age.
+func (s *Slot) list() {
+	if s.pinned || s.waits || s.eviction == nil || s.class == Authenticated {
+		return
+	}
+	for level, t := range s.tally {
+		if t != nil {
+			s.eviction.listed[level] = insert(&t.waiting[s.class], s)
+		}
+	}
+}
+
+func (s *Slot) unlist() {
+	if s.eviction == nil {
+		return
+	}
+	for level, e := range s.eviction.listed {
+		if e != nil {
+			s.tally[level].waiting[s.class].Remove(e)
+			s.eviction.listed[level] = nil
+		}
+	}
+}
+
+// age is the time that counts in the slot's class.
+func (s *Slot) age() time.Time {
+	if s.class == Working {
+		return s.eviction.progress
+	}
+	return s.eviction.since
+}

@@ -1,0 +1,300 @@
+package limit
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// SlotLimits bound the sessions. Zero is no limit of its own, except for
+// Connections.
+type SlotLimits struct {
+	Connections              int
+	ConnectionsPerClient     int
+	ConnectionsPerNetwork    int
+	Unauthenticated          int
+	UnauthenticatedPerClient int // a client's share; more only as long as nobody needs them
+
+	// Reserved is the part of each limit, in percent, that is divided equally
+	// among Services and that no other service can take.
+	Reserved int
+	Services []string
+
+	// Safe is how long an unauthenticated session need not make room.
+	Safe time.Duration
+}
+
+// The names of the limits in the configuration.
+const (
+	connections           = "limits.connections"
+	connectionsPerClient  = "limits.connections_per_client"
+	connectionsPerNetwork = "limits.connections_per_network"
+	unauthenticated       = "limits.unauthenticated"
+)
+
+// maxHeirs bounds the connections that wait for a session to be gone: each
+// holds a descriptor beyond those that are counted.
+const maxHeirs = 256
+
+// Slots counts the sessions of all services. The zero value has no slots; see
+// Set.
+type Slots struct {
+	mu                        sync.Mutex
+	safe                      time.Duration
+	share                     int
+	all, client, network, new rule
+	services                  map[string]int16 // by name; it only grows
+	everywhere                place
+	clients                   map[netip.Addr]*place
+	networks                  map[netip.Prefix]*place
+	classes                   Usage
+	heirs                     int
+}
+
+// Set sets the limits. Slots that are taken go on to count.
+func (s *Slots) Set(l SlotLimits) {
+	for _, limit := range []*int{&l.ConnectionsPerClient, &l.ConnectionsPerNetwork, &l.Unauthenticated, &l.UnauthenticatedPerClient} {
+		if *limit == 0 {
+			*limit = l.Connections
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.services == nil {
+		s.services = make(map[string]int16)
+		s.clients, s.networks = make(map[netip.Addr]*place), make(map[netip.Prefix]*place)
+	}
+	for _, name := range l.Services {
+		s.service(name)
+	}
+	n := len(l.Services)
+	s.all = newRule(connections, l.Connections, l.Reserved, n)
+	s.client = newRule(connectionsPerClient, l.ConnectionsPerClient, l.Reserved, n)
+	s.network = newRule(connectionsPerNetwork, l.ConnectionsPerNetwork, l.Reserved, n)
+	s.new = newRule(unauthenticated, l.Unauthenticated, l.Reserved, n)
+	s.safe, s.share = l.Safe, l.UnauthenticatedPerClient
+	for _, p := range s.clients {
+		for _, t := range p.tallies {
+			s.crowd(t)
+		}
+	}
+}
+
+// service is the number of a service.
+func (s *Slots) service(name string) int16 {
+	n, known := s.services[name]
+	if !known {
+		n = int16(len(s.services)) // a handful
+		s.services[name] = n
+	}
+	return n
+}
+
+// Take takes a slot for an unauthenticated session. Client is invalid where it
+// is not known yet; see Identify. If there is no slot, full names the limit.
+func (s *Slots) Take(service string, client netip.Addr, now time.Time) (slot *Slot, full string) {
+	s.mu.Lock()
+	slot = &Slot{slots: s, service: s.service(service), eviction: &eviction{since: now}}
+	slot.client = Client(client)
+	evict, full := s.admit(slot, []int{ofClient, ofNetwork, ofAll}, now)
+	s.mu.Unlock()
+	run(evict)
+	if full != "" {
+		return nil, full
+	}
+	return slot, ""
+}
+
+// Identify counts a session for its client, once that is known. It returns the
+// name of the limit that the client has reached; the session must then end.
+func (s *Slot) Identify(client netip.Addr, now time.Time) (full string) {
+	slots := s.slots
+	slots.mu.Lock()
+	if s.evicted {
+		slots.mu.Unlock()
+		return unauthenticated
+	}
+	s.unlist()
+	s.count(-1)
+	s.client = Client(client)
+	evict, full := slots.admit(s, []int{ofClient, ofNetwork}, now)
+	if full != "" {
+		s.client = netip.Addr{}
+		slots.enter(s)
+	}
+	slots.mu.Unlock()
+	run(evict)
+	return full
+}
+
+// admit counts a slot in its places, if all of these levels have room or can
+// make it.
+func (s *Slots) admit(slot *Slot, levels []int, now time.Time) (evict []func(), full string) {
+	if slot.client.IsValid() {
+		evict = s.shrink(slot, now)
+	}
+	var victim *Slot
+	for _, level := range levels {
+		p := s.place(level, slot.client)
+		if p == nil {
+			continue
+		}
+		for _, c := range s.rules(level) {
+			if c.rule.free(p, slot.service, c.of) || victim.helps(level, p, slot.service, c) {
+				continue
+			}
+			if victim == nil && s.heirs < maxHeirs {
+				victim = s.choose(p, slot.service, c, now)
+			} else {
+				victim = nil
+			}
+			if victim == nil {
+				s.forget(slot.client)
+				return evict, c.rule.name
+			}
+			evict = append(evict, s.push(victim))
+		}
+	}
+	if victim != nil {
+		victim.eviction.heir, slot.waits = slot, true
+		s.heirs++
+		return evict, ""
+	}
+	s.enter(slot)
+	return evict, ""
+}
+
+// helps reports whether a slot that is being given up makes room for another at
+// a level.
+func (s *Slot) helps(level int, p *place, service int16, c counted) bool {
+	if s == nil || s.tally[level] == nil || !slices.Contains(p.tallies, s.tally[level]) {
+		return false
+	}
+	return c.rule.frees(s.tally[level], service, c.of)
+}
+
+// counted is a rule and what it counts.
+type counted struct {
+	rule rule
+	of   count
+}
+
+func (s *Slots) rules(level int) []counted {
+	switch level {
+	case ofClient:
+		return []counted{{s.client, usedSlots}}
+	case ofNetwork:
+		return []counted{{s.network, usedSlots}}
+	}
+	return []counted{{s.new, unauthenticatedSlots}, {s.all, usedSlots}}
+}
+
+// place is where a client's sessions count at a level; nil: there is none.
+func (s *Slots) place(level int, client netip.Addr) *place {
+	switch {
+	case level == ofAll:
+		return &s.everywhere
+	case !client.IsValid():
+		return nil
+	case level == ofNetwork:
+		return find(s.networks, Network(client))
+	}
+	return find(s.clients, client)
+}
+
+func find[K comparable](places map[K]*place, key K) *place {
+	p := places[key]
+	if p == nil {
+		p = &place{}
+		places[key] = p
+	}
+	return p
+}
+
+// enter counts a slot.
+func (s *Slots) enter(slot *Slot) {
+	for level := range levels {
+		if p := s.place(level, slot.client); p != nil {
+			slot.tally[level] = p.tally(slot.service)
+		} else {
+			slot.tally[level] = nil
+		}
+	}
+	if own := slot.tally[ofClient]; own != nil {
+		copy(own.wider[:], slot.tally[:ofClient])
+	}
+	slot.count(1)
+	slot.list()
+}
+
+// leave gives a slot back, to the heir if there is one. It returns what is due
+// then.
+func (s *Slots) leave(slot *Slot) (start func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slot.gone {
+		return nil
+	}
+	slot.gone = true
+	if slot.waits { // it is not counted
+		s.forget(slot.client)
+		return nil
+	}
+	slot.unlist()
+	slot.count(-1)
+	if slot.eviction != nil && slot.eviction.heir != nil {
+		heir := slot.eviction.heir
+		slot.eviction.heir = nil
+		s.heirs--
+		heir.waits = false
+		if heir.gone {
+			s.forget(heir.client)
+		} else {
+			start, heir.eviction.start = heir.eviction.start, nil
+			s.enter(heir)
+		}
+	}
+	s.forget(slot.client)
+	return start
+}
+
+// forget drops the places of a client that has no sessions any more.
+func (s *Slots) forget(client netip.Addr) {
+	if !client.IsValid() {
+		return
+	}
+	if p := s.clients[client]; p != nil && p.empty() {
+		delete(s.clients, client)
+	}
+	if p := s.networks[Network(client)]; p != nil && p.empty() {
+		delete(s.networks, Network(client))
+	}
+}
+
+// run calls what is due outside of the mutex.
+func run(all []func()) {
+	for _, f := range all {
+		if f != nil {
+			f()
+		}
+	}
+}
+
+// Usage is how many slots are taken, by class.
+type Usage [classes + 1]int
+
+// All is the number of slots that are taken.
+func (u Usage) All() (n int) {
+	for _, of := range u {
+		n += of
+	}
+	return n
+}
+
+// Usage returns how many slots are taken.
+func (s *Slots) Usage() Usage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.classes
+}

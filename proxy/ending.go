@@ -1,0 +1,108 @@
+package proxy
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// halfClosed is how long a client that has closed its half of the connection may
+// wait for the answer to what it has said. After that it counts as gone. A
+// script that pipes commands into a socket closes its half; so does every client
+// that closes both.
+const halfClosed = 5 * time.Second
+
+// watchClient has the session noticed when the client's socket ends: nobody reads
+// it while the session waits for something else.
+func (ses *session) watchClient() {
+	ses.server.lot.watch(ses, &ses.talk.watch, ses.talk.socket)
+}
+
+// woken is called when the client's socket has ended while the session may be
+// waiting for the backend. It must not block.
+func (ses *session) woken(reset bool) {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	talk := ses.talk
+	if talk == nil || ses.finished {
+		return
+	}
+	talk.clientEnded = true
+	switch {
+	case reset:
+		ses.endSoon(0)
+	case talk.ending == nil:
+		ses.watchClient() // for the reset that may follow
+		ses.endSoon(halfClosed)
+	}
+}
+
+// endSoon ends the session after a while because its client is gone. The caller
+// holds mu.
+func (ses *session) endSoon(after time.Duration) {
+	if ses.talk.ending != nil {
+		ses.talk.ending.Stop()
+	}
+	ses.talk.ending = time.AfterFunc(after, ses.clientGone)
+}
+
+// clientGone ends both sides, unless the backend's verdict on a message is due:
+// that is waited for, and the step behind it asks again.
+func (ses *session) clientGone() {
+	ses.mu.Lock()
+	waits := true
+	if talk := ses.talk; talk != nil {
+		talk.ending = nil
+		waits = talk.steps.now.Rule().Verdict
+	}
+	ses.mu.Unlock()
+	if !waits {
+		ses.stop(gate.ClientGone)
+	}
+}
+
+// evict ends both sides in favour of another session.
+func (ses *session) evict() { ses.stop(gate.Busy) }
+
+// stop ends the session's waits on both sides, for a reason, from any goroutine.
+// The first reason counts.
+func (ses *session) stop(why gate.Reason) {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	talk := ses.talk
+	if talk == nil || ses.finished {
+		return
+	}
+	if talk.stopped == nil {
+		talk.stopped = &gate.End{Reason: why}
+	}
+	talk.cancel()
+	ses.front.Expire()
+	if ses.back != nil {
+		ses.back.Expire()
+	}
+}
+
+// whyStopped reports why the session was stopped; nil: it was not.
+func (ses *session) whyStopped() error {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.talk == nil {
+		return nil
+	}
+	return ses.talk.stopped
+}
+
+// guard keeps a panic within its session. It is deferred by whatever runs on a
+// goroutine of the session; end ends the session.
+func (ses *session) guard(end func(err error)) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	ses.server.Log.Error("panic in a session", "session", ses.info.ID, "listener", ses.listener.String(),
+		"client", ses.info.Client, "panic", fmt.Sprint(value), "stack", string(debug.Stack()), "remedy", gate.Crashed.Remedy())
+	end(&gate.End{Reason: gate.Crashed, Err: fmt.Errorf("panic: %v", value)})
+}
