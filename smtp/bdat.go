@@ -43,6 +43,12 @@ func (g *Gate) bdat(cmd syntax.Line) error {
 	if err := g.collect(); err != nil {
 		return err
 	}
+	if g.o.RejectBareNewline && g.mail.accepted == 0 {
+		if err := g.skipChunk(size); err != nil {
+			return err
+		}
+		return g.fault(needRecipient)
+	}
 	if err := g.beginText(); err != nil {
 		return err
 	}

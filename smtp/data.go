@@ -91,6 +91,9 @@ func (g *Gate) verdict(sunk error, whole bool) error {
 		return gate.Because(gate.BackendGarbage, r.error("the end of a message"))
 	}
 	if !whole {
+		if !r.ok() { // the backend may have given the message up
+			g.chunks, g.binary = nil, false
+		}
 		return g.pass(r)
 	}
 	if r.code/100 == 2 && g.s.Taken != nil {

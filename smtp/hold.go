@@ -19,7 +19,7 @@ func (g *Gate) hold() error {
 	}
 	// Nothing is held for a client that has nobody to send it to.
 	if g.mail.accepted == 0 {
-		return g.fault("503 5.5.1 Need RCPT command")
+		return g.fault(needRecipient)
 	}
 	spool, err := g.s.Spool()
 	if err != nil {
@@ -68,6 +68,8 @@ func (g *Gate) discard(why string) error {
 	}
 	return g.over()
 }
+
+const needRecipient = "503 5.5.1 Need RCPT command"
 
 const noSpace = "452 4.3.1 Insufficient system storage"
 
