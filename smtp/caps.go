@@ -174,10 +174,32 @@ func (g *Gate) welcome() {
 	g.show()
 }
 
-// sayHello introduces somebody to the backend, and learns what it can do. Some
-// (OpenSMTPD, Sendmail of old) know one name in a session, and answer the next
-// with 503: they keep the first, and are made to forget the rest.
+// sayHello introduces us or the client to the backend, and learns what it can
+// do. A backend from before ESMTP is greeted with HELO from then on, whoever
+// introduces itself: it offers nothing, and the client's EHLO is answered by us
+// all the same. Our STARTTLS does not depend on it.
 func (g *Gate) sayHello(verb, name string) (reply, error) {
+	if g.noEHLO {
+		verb = "HELO"
+	}
+	r, err := g.sayHelloOnce(verb, name)
+	if err != nil || verb != "EHLO" || !unknownVerb(r.code) {
+		return r, err
+	}
+	r, err = g.sayHelloOnce("HELO", name)
+	g.noEHLO = err == nil && r.ok()
+	return r, err
+}
+
+// unknownVerb reports whether a code is that with which servers answer an EHLO
+// that they do not know (RFC 1869 §4.5). Others are refusals of the name or of
+// the client, which HELO would not change.
+func unknownVerb(code int) bool { return code == 500 || code == 501 || code == 502 || code == 504 }
+
+// sayHelloOnce is sayHello without another try. Some backends (OpenSMTPD,
+// Sendmail of old) know one name in a session, and answer the next with 503:
+// they keep the first, and are made to forget the rest.
+func (g *Gate) sayHelloOnce(verb, name string) (reply, error) {
 	r, err := g.exchange(verb + " " + name)
 	if err == nil && r.code == 503 && g.introduced {
 		return g.exchange("RSET")
@@ -192,17 +214,11 @@ func (g *Gate) sayHello(verb, name string) (reply, error) {
 	return r, err
 }
 
-// introduce introduces us to the backend by our own name; one that is too old
-// for EHLO is greeted with HELO.
-func (g *Gate) introduce(verb, name string) error {
-	r, err := g.sayHello(verb, name)
-	switch {
-	case err != nil:
-		return err
-	case r.ok():
-		return nil
-	case verb == "EHLO" && r.code/100 == 5:
-		return g.introduce("HELO", name)
+// introduce introduces us to the backend by our own name.
+func (g *Gate) introduce() error {
+	r, err := g.sayHello("EHLO", g.s.Hostname)
+	if err == nil && !r.ok() {
+		err = refusal(r, "EHLO")
 	}
-	return refusal(r, verb)
+	return err
 }

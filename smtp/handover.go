@@ -20,7 +20,7 @@ func (g *Gate) handOver() error {
 	if g.s.Handover == gate.PROXYHeader {
 		return g.behindHeader()
 	}
-	if err := g.introduce("EHLO", g.s.Hostname); err != nil {
+	if err := g.introduce(); err != nil {
 		return err
 	}
 	switch g.s.Handover {
@@ -38,7 +38,7 @@ func (g *Gate) handOver() error {
 // behindHeader sees whether the backend has read a PROXY header as such. If
 // not, it has taken it for a command, and the answer to that comes first.
 func (g *Gate) behindHeader() error {
-	r, err := g.sayHello("EHLO", g.s.Hostname)
+	r, err := g.sayHelloOnce("EHLO", g.s.Hostname)
 	if err == nil && !r.ok() || errors.Is(err, errUnasked) {
 		return &gate.End{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
 	}
@@ -69,11 +69,11 @@ func (g *Gate) xclient() error {
 			return gate.Because(gate.HandoverRefused, r.error("XCLIENT"))
 		}
 	}
-	g.caps = capabilities{}
+	g.caps, g.introduced = capabilities{}, false
 	if g.front.TLS() != nil {
 		return nil
 	}
-	return g.introduce("EHLO", g.s.Hostname)
+	return g.introduce()
 }
 
 // xforward tells the backend, before each message, where it comes from

@@ -53,6 +53,7 @@ type Gate struct {
 	verb       string       // EHLO or HELO
 	unsaid     bool         // the backend has not heard helo yet
 	introduced bool         // the backend has heard a name, ours or the client's
+	noEHLO     bool         // the backend is from before ESMTP
 	user       string
 	authed     bool
 	mail       envelope
@@ -105,7 +106,7 @@ func (g *Gate) Open(back *wire.Conn) error {
 		g.back.Print("QUIT\r\n")
 		_ = g.back.Flush()
 	}
-	g.back, g.caps, g.introduced = back, capabilities{}, false
+	g.back, g.caps, g.introduced, g.noEHLO = back, capabilities{}, false, false
 	if err := g.hearGreeting(); err != nil {
 		return err
 	}

@@ -3,11 +3,13 @@ package smtp
 import (
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testgate"
 )
 
 func TestDialogs(t *testing.T) {
@@ -35,4 +37,25 @@ func TestDialogs(t *testing.T) {
 		}
 		return New(s, o)
 	})
+}
+
+// What one backend knows is not held against the next: a pool may hold servers
+// from before ESMTP and from after it.
+func TestBackendsOfTwoAges(t *testing.T) {
+	old := testgate.Scripted("220 old|500 what|250 old")
+	young := testgate.Scripted("220 young|250-young\r\n250-SIZE 1000\r\n250 PIPELINING")
+	g := New(testgate.Session(3), Options{})
+	client := &testgate.Client{}
+	g.front = client.Front()
+	for _, b := range []*testgate.Backend{old, young} {
+		if err := g.Open(testgate.Back(b)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(old.Heard, []string{"EHLO mail.example.com", "HELO mail.example.com", "QUIT"}) || !slices.Equal(young.Heard, []string{"EHLO mail.example.com"}) {
+		t.Errorf("the old one has heard %q, the young one %q", old.Heard, young.Heard)
+	}
+	if !g.caps.pipelining || g.noEHLO {
+		t.Error("the young one is taken for an old one")
+	}
 }

@@ -11,7 +11,7 @@ func (g *Gate) secureBackend() error {
 	if !g.back.WantsTLS() {
 		return nil
 	}
-	if err := g.introduce("EHLO", g.s.Hostname); err != nil {
+	if err := g.introduce(); err != nil {
 		return err
 	}
 	r, err := g.exchange("STARTTLS")
@@ -24,6 +24,6 @@ func (g *Gate) secureBackend() error {
 	if err := g.back.Upgrade(""); err != nil {
 		return gate.FromBackend(err)
 	}
-	g.caps, g.introduced = capabilities{}, false
+	g.caps, g.introduced, g.noEHLO = capabilities{}, false, false
 	return nil
 }
