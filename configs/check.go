@@ -54,7 +54,7 @@ var listenerRules = []listenerRule{
 	checkProxyFrom,
 	checkHandover,
 	checkBackendLogin,
-	checkHideMechanisms,
+	checkMechanisms,
 }
 
 // check runs every rule, whatever the others found: an administrator mends a

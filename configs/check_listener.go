@@ -100,12 +100,21 @@ func checkProxyFrom(_ *Config, l Listener, r report) {
 	}
 }
 
-// checkHideMechanisms holds to the form of SASL names (RFC 4422 §3.1).
-func checkHideMechanisms(_ *Config, l Listener, r report) {
-	for i, name := range l.HideMechanisms {
-		odd := func(c rune) bool { return c != '-' && c != '_' && (c < 'A' || c > 'Z') && (c < '0' || c > '9') }
-		if name == "" || len(name) > 20 || strings.ContainsFunc(name, odd) {
-			r.in("hide_mechanisms", i).wrong("write a name such as CRAM-MD5 or NTLM", "%q is no SASL mechanism", name)
+// checkMechanisms holds to the form of SASL names (RFC 4422 §3.1).
+func checkMechanisms(_ *Config, l Listener, r report) {
+	odd := func(c rune) bool { return c != '-' && c != '_' && (c < 'A' || c > 'Z') && (c < '0' || c > '9') }
+	check := func(key string, mechanisms []string) {
+		for i, name := range mechanisms {
+			if name == "" || len(name) > 20 || strings.ContainsFunc(name, odd) {
+				r.in(key, i).wrong("write a name such as CRAM-MD5 or NTLM", "%q is no SASL mechanism", name)
+			}
+		}
+	}
+	check("hide_mechanisms", l.HideMechanisms)
+	check("unnamed_mechanisms", l.UnnamedMechanisms)
+	for i, name := range l.UnnamedMechanisms {
+		if slices.Contains(l.HideMechanisms, name) {
+			r.in("unnamed_mechanisms", i).wrong("remove it from one of the two", "%s is in hide_mechanisms too", name)
 		}
 	}
 }

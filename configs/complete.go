@@ -61,8 +61,10 @@ func (l *Listener) complete() {
 	for i, entry := range l.Recipients {
 		l.Recipients[i] = foldDomain(entry)
 	}
-	for i, mechanism := range l.HideMechanisms {
-		l.HideMechanisms[i] = strings.ToUpper(mechanism)
+	for _, mechanisms := range [][]string{l.HideMechanisms, l.UnnamedMechanisms} {
+		for i, name := range mechanisms {
+			mechanisms[i] = strings.ToUpper(name)
+		}
 	}
 }
 

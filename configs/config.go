@@ -119,6 +119,10 @@ type Listener struct {
 	BackendLogin   string    `yaml:"backend_login"`   // same, plain, login, cram-md5 or user
 	Handover       string    `yaml:"handover"`        // how the backend learns who the client is
 	HideMechanisms []string  `yaml:"hide_mechanisms"` // SASL mechanisms never shown, beside those that cannot pass a proxy
+
+	// UnnamedMechanisms are SASL mechanisms that are shown although the proxy
+	// cannot read from them who logs in.
+	UnnamedMechanisms []string `yaml:"unnamed_mechanisms"`
 }
 
 // RequireTLS says who may not send mail in clear: everybody, nobody, or the

@@ -190,6 +190,9 @@ func loginWords(l Listener, p tlspolicy.Policy) string {
 	if len(l.HideMechanisms) > 0 {
 		text += "; hidden are " + strings.Join(l.HideMechanisms, ", ")
 	}
+	if len(l.UnnamedMechanisms) > 0 {
+		text += "; without the user's name in the log: " + strings.Join(l.UnnamedMechanisms, ", ")
+	}
 	return text
 }
 

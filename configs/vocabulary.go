@@ -93,6 +93,7 @@ var belongs = []struct {
 	{"proxy_from", inbound},
 	{"handover", inbound},
 	{"hide_mechanisms", inbound},
+	{"unnamed_mechanisms", []Service{IMAP, IMAPS, POP3, POP3S, Sieve}}, // their layers would hide from us what SMTP says
 }
 
 // policyNames are those a listener may name: the built-in ones, then the

@@ -174,8 +174,6 @@ type exchange struct {
 	gate.Exchange
 	g         *Gate
 	cmd       command
-	asked     bool   // Watch has been asked about
-	user      string // this user
 	cancelled bool
 }
 
@@ -223,24 +221,22 @@ func (x *exchange) cancel() string {
 	return "*"
 }
 
-// respond takes note of a response before the backend gets it. Watch is asked
-// again when the user's name comes later than the first response.
+// respond notes a response before the backend gets it, and asks whether the
+// client may try where that has to be asked.
 func (x *exchange) respond(response string) error {
 	if len(response) > x.g.s.Limits.Token {
 		return gate.Because(gate.LineTooLong, nil)
 	}
-	x.Response(response)
-	if x.asked && x.user == x.User() {
+	if !x.Response(response) {
 		return nil
 	}
-	x.asked, x.user = true, x.User()
-	return x.g.admit(x.cmd, x.user)
+	return x.g.admit(x.cmd, x.User())
 }
 
-// verdict ends the exchange. Where the client has not responded, nobody has
-// tried to log in.
+// verdict ends the exchange. Where the client has not told its secret, nobody
+// has tried to log in.
 func (x *exchange) verdict(r reply) error {
-	if x.asked || r.status == "OK" {
+	if x.Told() || r.status == "OK" {
 		return x.g.verdict(x.cmd, r, x.User(), x.Mechanism)
 	}
 	if err := x.g.relayVerdict(x.cmd, r); err != nil {

@@ -29,7 +29,7 @@ var hidden = map[string]string{
 // shown returns those of the backend's capabilities that a client sees, in
 // the backend's order and words. Over TLS that is too weak for a login, none
 // is offered.
-func shown(words []string, mechanisms gate.Mechanisms, strong bool) []string {
+func shown(words []string, mechanisms *gate.Mechanisms, strong bool) []string {
 	words = slices.DeleteFunc(slices.Clone(words), func(word string) bool {
 		upper := strings.ToUpper(word)
 		if mechanism, ok := strings.CutPrefix(upper, "AUTH="); ok {
@@ -52,7 +52,7 @@ func shown(words []string, mechanisms gate.Mechanisms, strong bool) []string {
 
 // mechanismsIn are the SASL mechanisms that a client may use, of a backend with
 // these capabilities.
-func mechanismsIn(words []string, mechanisms gate.Mechanisms) []string {
+func mechanismsIn(words []string, mechanisms *gate.Mechanisms) []string {
 	return mechanisms.Filter(offeredIn(words))
 }
 

@@ -183,7 +183,7 @@ func FuzzCapabilities(f *testing.F) {
 	f.Add("IMAP4rev1 STARTTLS LOGINDISABLED AUTH=PLAIN AUTH=X-PLUS AUTH=EXTERNAL", "", true)
 	f.Add("  imap4REV2 auth=anonymous Auth= XCLIENT  LOGIN-referrals", "PLAIN", false)
 	f.Fuzz(func(t *testing.T, list, hide string, strong bool) {
-		mechanisms := gate.Mechanisms{Hidden: strings.Fields(hide)}
+		mechanisms := &gate.Mechanisms{Hidden: strings.Fields(hide)}
 		offered := strings.Fields(list)
 		got := shown(offered, mechanisms, strong)
 		for i, word := range got {

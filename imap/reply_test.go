@@ -85,7 +85,7 @@ func TestShown(t *testing.T) {
 		"weak":       {offered: []string{"IMAP4rev1", "AUTH=PLAIN", "IDLE"}, weak: true, want: []string{"IMAP4rev1", "IDLE", "LOGINDISABLED"}},
 	} {
 		before := slices.Clone(c.offered)
-		if got := shown(c.offered, gate.Mechanisms{Hidden: c.hidden}, !c.weak); !slices.Equal(got, c.want) {
+		if got := shown(c.offered, &gate.Mechanisms{Hidden: c.hidden}, !c.weak); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 		if !slices.Equal(before, c.offered) {

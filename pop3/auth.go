@@ -123,14 +123,16 @@ func (g *Gate) auth(c command) error {
 	if err != nil {
 		return err
 	}
+	if !x.Told() && isERR(reply) {
+		return g.fail(reply) // nobody has tried to log in
+	}
 	return g.verdict(x.User(), mechanism, reply)
 }
 
 // exchange is one SASL exchange between the client and the backend.
 type exchange struct {
 	gate.Exchange
-	g        *Gate
-	admitted bool
+	g *Gate
 }
 
 // begin sends AUTH. The initial response "=" is an empty one.
@@ -170,13 +172,12 @@ func (g *Gate) cancel() (reply string, err error) {
 	return reply, err
 }
 
-// admit is asked once, before the first response that says something.
+// admit notes a response before the backend gets it, and asks whether the client
+// may try where that has to be asked.
 func (x *exchange) admit(response string) error {
-	x.Response(response)
-	if x.admitted || strings.Trim(response, "=") == "" {
+	if !x.Response(response) {
 		return nil
 	}
-	x.admitted = true
 	return x.g.admit(x.User())
 }
 

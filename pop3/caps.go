@@ -46,11 +46,11 @@ func (g *Gate) capa(command) error {
 // rewrite makes the client's list of capabilities from the backend's. Where no
 // login is allowed, nothing invites to one. Of a backend without CAPA all that
 // is known is that it is older than any other login than USER.
-func rewrite(offered []string, mechanisms gate.Mechanisms, login bool) []string {
+func rewrite(offered []string, mechanisms *gate.Mechanisms, login bool) []string {
 	if offered == nil {
 		offered = []string{"USER"}
 	}
-	if mechanisms.Means != gate.Same && !slices.ContainsFunc(offered, isSASL) {
+	if mechanisms.Turns() && !slices.ContainsFunc(offered, isSASL) {
 		offered = append(slices.Clone(offered), "SASL") // what we log in by may be another
 	}
 	var shown []string

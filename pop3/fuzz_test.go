@@ -93,7 +93,7 @@ func FuzzRewrite(f *testing.F) {
 	f.Add("TOP\nSTLS\nSASL PLAIN X-PLUS EXTERNAL\nXCLIENT")
 	f.Add("\nsasl  anonymous\nImplementation\n.")
 	f.Fuzz(func(t *testing.T, text string) {
-		shown := rewrite(strings.Split(text, "\n"), gate.Mechanisms{}, true)
+		shown := rewrite(strings.Split(text, "\n"), &gate.Mechanisms{}, true)
 		for _, line := range shown {
 			words := strings.Fields(strings.ToUpper(line))
 			if len(words) == 0 || !printable(line) || words[0] == "STLS" || words[0] == "XCLIENT" {

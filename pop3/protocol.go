@@ -61,7 +61,7 @@ func (g *Gate) Open(back *wire.Conn) error {
 		return err
 	}
 	g.stamp = ""
-	if g.implicit && g.s.Mechanisms.Allows("APOP") && !inClear {
+	if g.implicit && g.s.Mechanisms.AllowsAPOP() && !inClear {
 		g.stamp = stampOf(greeting)
 	}
 	return g.behindHeader(g.askCapabilities())

@@ -68,7 +68,7 @@ func TestRewrite(t *testing.T) {
 		"weak":       {offered: []string{"USER", "SASL PLAIN", "TOP"}, weak: true, want: []string{"TOP", own}},
 		"unprinted":  {offered: []string{"", "A\x1b[2J"}, want: []string{own}},
 	} {
-		if got := rewrite(c.offered, gate.Mechanisms{Hidden: c.hidden}, !c.weak); !slices.Equal(got, c.want) {
+		if got := rewrite(c.offered, &gate.Mechanisms{Hidden: c.hidden}, !c.weak); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -94,7 +94,7 @@ func TestNoResponseIsACommand(t *testing.T) {
 			t.Fatalf("%q: %v", response, err)
 		}
 		passed := response
-		if strings.Contains(response, " ") {
+		if response == "" || strings.Contains(response, " ") { // a name is not empty
 			passed = "*" // cancelled, in step
 		}
 		if want := []string{"CAPA", "AUTH LOGIN", passed, "USER demo", "PASS  a b "}; !slices.Equal(back.Heard, want) {

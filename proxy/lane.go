@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
 )
 
 // Lane is other TLS for some client networks, for a while.
@@ -36,6 +38,7 @@ func (l *Listener) lane(client netip.Addr, now time.Time) *Lane {
 // listen prepares the listener, and its TLS, for the sessions of a generation.
 func (l *Listener) listen(g *Generation) {
 	l.generation = g
+	l.mechanisms = &gate.Mechanisms{Hidden: l.Hidden, Unnamed: l.Unnamed, Routed: l.Routes != nil, Means: l.Means}
 	if l.TLS == nil { // a smarthost, whose clients speak in clear
 		return
 	}

@@ -51,6 +51,7 @@ type Listener struct {
 	Lanes    []Lane
 	Banner   string
 	Hidden   []string // SASL mechanisms never shown
+	Unnamed  []string // SASL mechanisms that are shown although no user's name can be read from them
 	Backend  *Pool
 	Outbound bool // the gate finds its backends by itself: see gate.Session.Search
 	Handover Handover
@@ -69,6 +70,7 @@ type Listener struct {
 	NewGate func(*gate.Session) Gate
 
 	generation *Generation // that it is of
+	mechanisms *gate.Mechanisms
 }
 
 // String names the listener in logs.

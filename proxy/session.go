@@ -66,7 +66,7 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot
 		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(),
 		Strong: ses.strong, Date: date, Spool: ses.spool, Taken: ses.taken, Watch: ses, Route: ses.router(),
 		Search: ses.search, Connect: ses.connectTo,
-		Mechanisms: gate.Mechanisms{Hidden: l.Hidden, Routed: l.Routes != nil, Means: l.Means},
+		Mechanisms: l.mechanisms,
 		Limits:     gate.Limits{Token: g.Limits.Token, Literal: g.Limits.Literal, Errors: g.Limits.Errors, Message: g.Limits.Message},
 	}
 	if l.ReverseDNS {

@@ -43,8 +43,7 @@ func (g *Gate) authenticate(c command) error {
 // exchange is one SASL exchange between the client and the backend.
 type exchange struct {
 	gate.Exchange
-	g        *Gate
-	admitted bool
+	g *Gate
 }
 
 // begin sends AUTHENTICATE. An initial response may be empty.
@@ -87,13 +86,12 @@ func (g *Gate) cancel() (reply []token, err error) {
 	return reply, nil
 }
 
-// admit asks once, before the first response that says something.
+// admit notes a response before the backend gets it, and asks whether the client
+// may try where that has to be asked.
 func (x *exchange) admit(response string) error {
-	x.Response(response)
-	if x.admitted || strings.Trim(response, "=") == "" {
+	if !x.Response(response) {
 		return nil
 	}
-	x.admitted = true
 	return x.g.admit(x.User())
 }
 
@@ -113,7 +111,7 @@ func (g *Gate) end(x *gate.Exchange, reply []token) error {
 	if !ok {
 		return gate.Because(gate.BackendGarbage, errReply)
 	}
-	if x.Begun() || r.status == "OK" {
+	if x.Told() || r.status == "OK" {
 		g.s.Watch.Login(x.User(), x.Mechanism, r.status == "OK")
 	}
 	if g.loggedIn = r.status == "OK"; g.loggedIn {

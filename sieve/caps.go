@@ -53,7 +53,7 @@ func (g *Gate) shown() [][]token {
 
 // rewrite makes the client's list of capabilities from the backend's. Where no
 // login is allowed, nothing invites to one.
-func rewrite(offered [][]token, mechanisms gate.Mechanisms, login bool) [][]token {
+func rewrite(offered [][]token, mechanisms *gate.Mechanisms, login bool) [][]token {
 	shown := [][]token{implementation}
 	for _, line := range offered {
 		switch name := strings.ToUpper(line[0].text); {

@@ -110,14 +110,13 @@ func (g *Gate) response(x *gate.Exchange) (response, complaint string, err error
 	return response, "", nil
 }
 
-// respond follows a response, and asks, once the name is known or as well as
-// it will be, whether the client may try.
+// respond notes a response, and asks whether the client may try where that has
+// to be asked.
 func (g *Gate) respond(x *gate.Exchange, response string) error {
 	if response == "*" {
 		return nil
 	}
-	first := x.Response(response)
-	if !first {
+	if !x.Response(response) {
 		return nil
 	}
 	return g.s.Admit(x.User())
@@ -126,7 +125,7 @@ func (g *Gate) respond(x *gate.Exchange, response string) error {
 // decided passes the backend's word on.
 func (g *Gate) decided(x *gate.Exchange, r reply) error {
 	ok := r.code == 235
-	if x.Begun() || ok {
+	if x.Told() || ok {
 		g.s.Watch.Login(x.User(), x.Mechanism, ok)
 	}
 	if ok {

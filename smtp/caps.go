@@ -86,7 +86,7 @@ func (g *Gate) parseCapabilities(r reply) capabilities {
 			c.lines = append(c.lines, line[4:])
 		}
 	}
-	if c.mechanisms == nil && g.s.Mechanisms.Means != gate.Same {
+	if c.mechanisms == nil && g.s.Mechanisms.Turns() {
 		c.mechanisms = g.s.Mechanisms.Filter(nil)
 	}
 	// What is binary may hold any octets, and passes with all of them.
@@ -102,14 +102,12 @@ func isBinary(line string) bool {
 	return strings.EqualFold(keyword, "BINARYMIME")
 }
 
-// passable drops the mechanisms that would put a security layer around what
+// passable drops the mechanisms that can put a security layer around what
 // follows (RFC 4752, RFC 2831): SMTP stays parsed to its end.
 func passable(mechanisms []string) []string {
 	var kept []string
 	for _, m := range mechanisms {
-		switch strings.ToUpper(m) {
-		case "GSSAPI", "GSS-SPNEGO", "KERBEROS_V4", "DIGEST-MD5":
-		default:
+		if !gate.HasLayers(m) {
 			kept = append(kept, strings.ToUpper(m))
 		}
 	}

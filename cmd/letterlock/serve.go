@@ -63,7 +63,7 @@ func newListener(c *configs.Config, l configs.Listener, store *certs.Store, back
 	}
 	listener := &proxy.Listener{
 		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(), Pause: l.GreetPause(),
-		Banner: banner(l), Hidden: upper(l.HideMechanisms),
+		Banner: banner(l), Hidden: upper(l.HideMechanisms), Unnamed: upper(l.UnnamedMechanisms),
 		Backend: backend, Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom), ReverseDNS: l.ReverseDNSOn(),
 		Routes: routes, Means: gate.Means(l.Means()),
 		NewGate: protocolWith(l, recipients).newGate,

@@ -23,7 +23,7 @@
 //	B! next                from here on the backend is the one dialled next
 //
 // Some options are not for the function. "weak" TLS is good for no password,
-// "hide" takes mechanisms away, "full" admits nobody; "errors", "literal" and
+// "hide" takes mechanisms away, "unnamed" adds some, "full" admits nobody; "errors", "literal" and
 // "token" set their limits, and "handover" says how the backend is told who the
 // client is. "backend starttls" has the gate turn
 // TLS on towards the backend, "home NAME" gives that user another backend,

@@ -28,7 +28,7 @@ func (r *runner) facts() *gate.Session {
 		Client: netip.MustParseAddrPort("192.0.2.1:4321"), Local: netip.MustParseAddrPort("192.0.2.25:25"),
 		Handover:   handover,
 		Date:       func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" },
-		Mechanisms: gate.Mechanisms{Hidden: strings.Fields(options["hide"])},
+		Mechanisms: &gate.Mechanisms{Hidden: strings.Fields(options["hide"]), Unnamed: strings.Fields(options["unnamed"])},
 		Limits:     gate.Limits{Token: 32 << 10, Literal: 64 << 10, Errors: 5},
 		Taken:      func() { r.taken++ },
 	}

@@ -101,24 +101,13 @@ func (l *Login) Hear(response string) {
 func (l *Login) Mailbox() string {
 	identity, _, _, ok := l.plain()
 	if !ok && strings.HasPrefix(l.Mechanism, "SCRAM-") && len(l.heard) > 0 {
-		identity = identitySCRAM(l.heard[0])
+		first, _ := base64.StdEncoding.DecodeString(l.heard[0])
+		identity, _, _ = cutGS2(string(first))
 	}
 	if identity != "" {
 		return identity
 	}
 	return l.User()
-}
-
-// identitySCRAM reads the header of a client-first message.
-func identitySCRAM(response string) string {
-	message, _ := base64.StdEncoding.DecodeString(response)
-	_, rest, _ := strings.Cut(string(message), ",")
-	first, _, _ := strings.Cut(rest, ",")
-	identity, _ := strings.CutPrefix(first, "a=")
-	if identity == first {
-		return ""
-	}
-	return unescapeSCRAM.Replace(identity)
 }
 
 // Begin brings the session to where a login belongs and settles how it is
@@ -138,7 +127,7 @@ func (s *Session) Begin(l *Login) (mechanism string, err error) {
 			return "", err
 		}
 	}
-	mechanism, err = l.begin(s.Mechanisms.Means)
+	mechanism, err = l.begin(s.Mechanisms.means())
 	if errors.Is(err, ErrCredentials) {
 		s.Watch.Login(l.User(), l.Mechanism, false)
 	}
@@ -150,7 +139,7 @@ func (l *Login) begin(means Means) (mechanism string, err error) {
 	switch {
 	case means == Same && l.command:
 		return "", nil
-	case means == Same, !l.command && !telling(l.Mechanism).password:
+	case means == Same, !l.command && !mechanisms[l.Mechanism].password:
 		l.answers = l.heard
 		return l.Mechanism, nil
 	case !ok, strings.ContainsAny(user+password, "\r\n\x00"):
@@ -217,9 +206,10 @@ func (l *Login) digest(challenge string) string {
 	return inBase64(l.name + " " + hex.EncodeToString(mac.Sum(nil)))
 }
 
-// Pass is a response of the client to a challenge of the backend's, as it goes
-// on.
+// Pass notes a response of the client to a challenge of the backend, and returns
+// it as it goes on.
 func (l *Login) Pass(response string) string {
+	l.Response(response)
 	if !l.spoilt {
 		return response
 	}
@@ -284,7 +274,11 @@ func spoilt(mechanism, response string) string {
 		return response
 	}
 	text := string(token)
-	switch begin, end := telling(mechanism).secret(text); {
+	its, known := mechanismNamed(mechanism)
+	if !known || its.secretIn == nil {
+		return response
+	}
+	switch begin, end := its.secretIn(text); {
 	case begin < 0:
 		return response
 	case strings.HasPrefix(mechanism, "SCRAM-"):

@@ -77,7 +77,7 @@ func TestLogin(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mechanism, err := (&Session{Mechanisms: Mechanisms{Means: c.means}}).Begin(c.login)
+			mechanism, err := (&Session{Mechanisms: &Mechanisms{Means: c.means}}).Begin(c.login)
 			if err != nil || mechanism != c.mechanism {
 				t.Fatalf("%q, %v", mechanism, err)
 			}
@@ -104,7 +104,7 @@ func TestLoginThatCannotBeTurned(t *testing.T) {
 	} {
 		for _, means := range []Means{ByCommand, ByLogin, ByCRAM} {
 			watch := &judge{}
-			if _, err := (&Session{Mechanisms: Mechanisms{Means: means}, Watch: watch}).Begin(l); !errors.Is(err, ErrCredentials) || watch.failed != 1 {
+			if _, err := (&Session{Mechanisms: &Mechanisms{Means: means}, Watch: watch}).Begin(l); !errors.Is(err, ErrCredentials) || watch.failed != 1 {
 				t.Errorf("%s by %s: %v, %d failed logins", name, means, err, watch.failed)
 			}
 		}
@@ -140,7 +140,7 @@ func TestLoginOfNobody(t *testing.T) {
 	} {
 		for _, means := range []Means{Same, ByCommand, ByLogin, ByPlain} {
 			l := *l
-			s := &Session{Route: func(string) error { return ErrNowhere }, Mechanisms: Mechanisms{Routed: true, Means: means}}
+			s := &Session{Route: func(string) error { return ErrNowhere }, Mechanisms: &Mechanisms{Routed: true, Means: means}}
 			mechanism, err := s.Begin(&l)
 			if err != nil {
 				t.Fatalf("%s by %s: %v", name, means, err)
@@ -173,13 +173,15 @@ func TestLoginOfNobody(t *testing.T) {
 }
 
 func TestMechanismsAhead(t *testing.T) {
-	offered := []string{"PLAIN", "CRAM-MD5", "EXTERNAL", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "XOAUTH2", "GSSAPI"}
+	offered := []string{"PLAIN", "CRAM-MD5", "EXTERNAL", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "XOAUTH2", "GSSAPI", "X-OWN"}
 	for name, c := range map[string]struct {
 		m    Mechanisms
 		want []string
 	}{
-		"as they are":   {Mechanisms{}, []string{"PLAIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2", "GSSAPI"}},
-		"hidden":        {Mechanisms{Hidden: []string{"PLAIN", "GSSAPI"}}, []string{"CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2"}},
+		"as they are":   {Mechanisms{}, []string{"PLAIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2"}},
+		"unnamed":       {Mechanisms{Unnamed: []string{"GSSAPI"}}, []string{"PLAIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2", "GSSAPI"}},
+		"never":         {Mechanisms{Unnamed: []string{"EXTERNAL", "SCRAM-SHA-256-PLUS"}}, []string{"PLAIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2"}},
+		"hidden":        {Mechanisms{Hidden: []string{"PLAIN", "GSSAPI"}, Unnamed: []string{"GSSAPI"}}, []string{"CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2"}},
 		"routed":        {Mechanisms{Routed: true}, []string{"PLAIN", "SCRAM-SHA-256", "XOAUTH2"}},
 		"turned":        {Mechanisms{Means: ByCRAM}, []string{"PLAIN", "LOGIN", "XOAUTH2"}},
 		"turned, fewer": {Mechanisms{Means: ByLogin, Routed: true, Hidden: []string{"LOGIN"}}, []string{"PLAIN", "XOAUTH2"}},

@@ -5,9 +5,11 @@ import (
 	"strings"
 )
 
-// Mechanisms decides which SASL mechanisms are shown and accepted.
+// Mechanisms decides which SASL mechanisms are shown and accepted. Sessions of a
+// listener share it. Nil is all that can pass, as the backend has them.
 type Mechanisms struct {
-	Hidden []string // beside those that cannot pass; upper case
+	Hidden  []string // beside those that cannot pass; upper case
+	Unnamed []string // that pass although no name can be read from them; upper case
 
 	// Routed says that the backend follows from the user's name, which a client
 	// must then tell before the backend speaks. Means is how we log in there.
@@ -15,65 +17,122 @@ type Mechanisms struct {
 	Means  Means
 }
 
+// mechanism is what the proxy knows about a SASL mechanism.
+type mechanism struct {
+	read   reader // of the user's name
+	secret int    // which response tells the secret, or proves that the client knows it
+
+	early    bool // the name comes before the backend's first challenge
+	password bool // the password itself is told
+	token    bool // in place of a password
+	layers   bool // what follows the login may be encrypted between client and backend
+
+	// secretIn finds the secret in a response; begin is -1 if there is none.
+	secretIn func(response string) (begin, end int)
+}
+
+// mechanisms are those whose user can be read, as the log and the limits on
+// failed logins need it. All others are hidden; docs/backends.md has the table
+// with the reasons. SCRAM- stands for the whole family.
+var mechanisms = map[string]mechanism{
+	"PLAIN":       {read: once(readPlain), secret: 1, early: true, password: true, secretIn: behind("\x00", "")},
+	"LOGIN":       {read: readFirst, secret: 2, early: true, password: true, secretIn: func(s string) (int, int) { return 0, len(s) }},
+	"XOAUTH2":     {read: readXOAUTH2, secret: 1, early: true, token: true, secretIn: behind("auth=Bearer ", "\x01")},
+	"OAUTHBEARER": {read: readOAUTHBEARER, secret: 1, early: true, token: true, secretIn: behind("auth=Bearer ", "\x01")},
+	"SCRAM-":      {read: readSCRAM, secret: 2, early: true, secretIn: behind(",p=", "")},
+	"CRAM-MD5":    {read: once(readCRAM(32)), secret: 1},
+	"CRAM-SHA1":   {read: once(readCRAM(40)), secret: 1},
+	"CRAM-SHA256": {read: once(readCRAM(64)), secret: 1},
+	"DIGEST-MD5":  {read: once(readDigest), secret: 1, layers: true},
+	"NTLM":        {read: readNTLM, secret: 2},
+	"OTP":         {read: readOTP, secret: 2},
+	"SKEY":        {read: readFirst, secret: 2},
+}
+
+// unnamed is a mechanism whose user cannot be read, and that is shown all the
+// same where the configuration says so.
+var unnamed = mechanism{read: func(int, string) (string, reading) { return "", nameless }, secret: 1, layers: true}
+
+// mechanismNamed finds a mechanism by its name in upper case.
+func mechanismNamed(name string) (m mechanism, known bool) {
+	if strings.HasPrefix(name, "SCRAM-") {
+		name = "SCRAM-"
+	}
+	m, known = mechanisms[name]
+	if !known {
+		return unnamed, false
+	}
+	return m, true
+}
+
 // unpassable mechanisms say something about the client's own TLS session or
 // nothing about the client (RFC 4422, RFC 4505): a backend behind a proxy
 // would take it for something else.
 var unpassable = []string{"EXTERNAL", "ANONYMOUS"}
 
+// Turns reports whether logins are said to the backend by means of our own, in
+// the place of the client's.
+func (m *Mechanisms) Turns() bool { return m.means() != Same }
+
 // Ahead reports whether logins are heard out before the backend hears of them;
 // see Login.
-func (m Mechanisms) Ahead() bool { return m.Routed || m.Means != Same }
+func (m *Mechanisms) Ahead() bool { return m.routed() || m.means() != Same }
+
+func (m *Mechanisms) routed() bool { return m != nil && m.Routed }
+
+func (m *Mechanisms) means() Means {
+	if m == nil {
+		return Same
+	}
+	return m.Means
+}
+
+func (m *Mechanisms) hides(name string) bool { return m != nil && slices.Contains(m.Hidden, name) }
+
+func (m *Mechanisms) showsUnnamed(name string) bool {
+	return m != nil && slices.Contains(m.Unnamed, name)
+}
 
 // Allows reports whether a mechanism may pass. Channel binding (-PLUS,
 // RFC 5802 §6) ends at the proxy, so those never do.
-func (m Mechanisms) Allows(mechanism string) bool {
-	mechanism = strings.ToUpper(mechanism)
+func (m *Mechanisms) Allows(name string) bool {
+	name = strings.ToUpper(name)
+	its, known := mechanismNamed(name)
 	switch {
-	case mechanism == "", strings.HasSuffix(mechanism, "-PLUS"),
-		slices.Contains(unpassable, mechanism), slices.Contains(m.Hidden, mechanism):
+	case name == "", strings.HasSuffix(name, "-PLUS"), slices.Contains(unpassable, name), m.hides(name):
 		return false
-	case m.Means != Same:
-		return telling(mechanism).password || telling(mechanism).token
-	case m.Routed:
-		return telling(mechanism).name
+	case m.means() != Same:
+		return its.password || its.token
+	case m.routed():
+		return its.early
 	}
-	return true
+	return known || m.showsUnnamed(name)
 }
+
+// AllowsAPOP reports whether POP3's APOP may pass: the client answers a
+// challenge of the backend's greeting with it, and so cannot be heard before a
+// backend is chosen.
+func (m *Mechanisms) AllowsAPOP() bool { return !m.Ahead() && !m.hides("APOP") }
 
 // Filter returns those of the offered mechanisms that may pass. Where we log in
 // by means of our own, those that carry a password are offered whether the
 // backend knows them or not.
-func (m Mechanisms) Filter(offered []string) []string {
-	if m.Means != Same {
-		offered = slices.DeleteFunc(slices.Clone(offered), func(mechanism string) bool { return telling(mechanism).password })
+func (m *Mechanisms) Filter(offered []string) []string {
+	if m.means() != Same {
+		offered = slices.DeleteFunc(slices.Clone(offered), func(name string) bool {
+			its, _ := mechanismNamed(strings.ToUpper(name))
+			return its.password
+		})
 		offered = append([]string{"PLAIN", "LOGIN"}, offered...)
 	}
-	return slices.DeleteFunc(slices.Clone(offered), func(mechanism string) bool { return !m.Allows(mechanism) })
+	return slices.DeleteFunc(slices.Clone(offered), func(name string) bool { return !m.Allows(name) })
 }
 
-// told is what the client of a mechanism tells before the server has spoken.
-type told struct {
-	name     bool
-	password bool
-	token    bool // in place of a password
-
-	// secret finds the secret in a response; begin is -1 if there is none.
-	secret func(response string) (begin, end int)
-}
-
-// telling knows the mechanisms that tell who logs in at once.
-func telling(mechanism string) told {
-	switch mechanism = strings.ToUpper(mechanism); {
-	case mechanism == "PLAIN":
-		return told{name: true, password: true, secret: behind("\x00", "")}
-	case mechanism == "LOGIN":
-		return told{name: true, password: true, secret: func(s string) (int, int) { return 0, len(s) }}
-	case mechanism == "XOAUTH2", mechanism == "OAUTHBEARER":
-		return told{name: true, token: true, secret: behind("auth=Bearer ", "\x01")}
-	case strings.HasPrefix(mechanism, "SCRAM-"):
-		return told{name: true, secret: behind(",p=", "")}
-	}
-	return told{secret: func(string) (int, int) { return -1, -1 }}
+// HasLayers reports whether a mechanism may encrypt what follows the login
+// between client and backend, so that we cannot read it.
+func HasLayers(name string) bool {
+	its, _ := mechanismNamed(strings.ToUpper(name))
+	return its.layers
 }
 
 // behind finds what stands between the last mark and the next stop; an empty

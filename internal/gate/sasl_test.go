@@ -2,8 +2,12 @@ package gate
 
 import (
 	"encoding/base64"
+	"encoding/binary"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf16"
 )
 
 func encode(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
@@ -16,32 +20,83 @@ func TestMechanisms(t *testing.T) {
 	}
 }
 
-// Who logs in is learnt from what each mechanism says, when it says it.
+func TestAPOP(t *testing.T) {
+	if !(&Mechanisms{}).AllowsAPOP() || (&Mechanisms{Hidden: []string{"APOP"}}).AllowsAPOP() || (&Mechanisms{Routed: true}).AllowsAPOP() {
+		t.Error("APOP passes where it must not, or does not pass where it may")
+	}
+}
+
+// The example of RFC 2831 §4.
+const digest = `charset=utf-8,username="chris",realm="elwood.innosoft.com",nonce="OA6MG9tEQGm2hh",nc=00000001,cnonce="OA6MHXh6VqTrRk",` +
+	`digest-uri="imap/elwood.innosoft.com",response=d388dad90d4bbd760a152321f2143af7,qop=auth`
+
+const (
+	ntlm1 = "NTLMSSP\x00\x01\x00\x00\x00\x07\x82\x08\x00"
+	hex32 = "b913a602c7eda7a495b4e6e7334d3890"
+)
+
+// ntlm3 is message 3 of NTLM with a user and nothing else of interest.
+func ntlm3(user string, unicode bool) string {
+	message, name := make([]byte, 64), []byte(user)
+	copy(message, ntlmSignature+"\x03")
+	if unicode {
+		name = nil
+		for _, unit := range utf16.Encode([]rune(user)) {
+			name = binary.LittleEndian.AppendUint16(name, unit)
+		}
+		message[ntlmFlags] = ntlmUnicode
+	}
+	binary.LittleEndian.PutUint16(message[ntlmUser:], uint16(len(name)))
+	binary.LittleEndian.PutUint32(message[ntlmUser+4:], 64)
+	return string(message) + string(name) + "the proof"
+}
+
+// The user's name is read from what each mechanism says, when it says it.
 func TestExchangeUser(t *testing.T) {
 	for _, c := range []struct {
 		mechanism string
 		responses []string
 		want      string
 	}{
-		{"PLAIN", []string{encode("\x00alice\x00secret")}, "alice"},
-		{"PLAIN", []string{encode("admin\x00alice\x00secret")}, "alice"},
-		{"PLAIN", []string{"=", encode("\x00alice\x00secret")}, "alice"},
-		{"PLAIN", []string{"!"}, ""},
-		{"LOGIN", []string{encode("alice"), encode("secret")}, "alice"},
-		{"XOAUTH2", []string{encode("user=alice\x01auth=Bearer token\x01\x01")}, "alice"},
-		{"OAUTHBEARER", []string{encode("n,a=alice,\x01auth=Bearer token\x01\x01")}, "alice"},
-		{"CRAM-MD5", []string{encode("alice smith 0123456789abcdef")}, "alice smith"},
-		{"SCRAM-SHA-256", []string{encode("n,,n=a=2Cb=3Dc,r=nonce"), encode("c=biws,n=evil")}, "a,b=c"},
-		{"GSSAPI", []string{encode("n=alice")}, ""},
+		{"PLAIN", []string{"\x00alice\x00secret"}, "alice"},
+		{"PLAIN", []string{"admin\x00alice\x00secret"}, "alice"},
+		{"PLAIN", []string{"", "\x00alice\x00secret"}, "alice"},
+		{"LOGIN", []string{"alice", "secret"}, "alice"},
+		{"LOGIN", []string{"alice", ""}, "alice"},
+		{"SKEY", []string{"alice", "words"}, "alice"},
+		{"OTP", []string{"\x00alice", "hex:5bf075d9959d036f"}, "alice"},
+		{"OTP", []string{"admin\x00alice", "hex:5bf075d9959d036f"}, "alice"},
+		{"XOAUTH2", []string{"user=alice\x01auth=Bearer token\x01\x01"}, "alice"},
+		{"XOAUTH2", []string{"", "user=alice\x01auth=Bearer token\x01\x01"}, "alice"},
+		{"XOAUTH2", []string{"user=alice\x01auth=Bearer token\x01\x01", ""}, "alice"},
+		{"OAUTHBEARER", []string{"n,a=alice,\x01auth=Bearer token\x01\x01", "\x01"}, "alice"},
+		{"OAUTHBEARER", []string{"n,a=alice,\x01host=h\x01port=143\x01mthd=POST\x01path=/x\x01post=y\x01qs=z\x01auth=Bearer t\x01\x01"}, "alice"},
+		{"OAUTHBEARER", []string{"y,a=alice,\x01auth=Bearer token\x01\x01"}, "alice"},
+		{"OAUTHBEARER", []string{"n,a=a=2Cb=3Dc,\x01auth=Bearer token\x01\x01"}, "a,b=c"},
+		{"OAUTHBEARER", []string{"n,,\x01auth=Bearer token\x01\x01"}, ""},
+		{"CRAM-MD5", []string{"alice smith " + hex32}, "alice smith"},
+		{"CRAM-SHA1", []string{"alice " + hex32 + "01234567"}, "alice"},
+		{"CRAM-SHA256", []string{"alice " + hex32 + hex32}, "alice"},
+		{"SCRAM-SHA-256", []string{"n,,n=a=2Cb=3Dc,r=nonce", "c=biws,n=evil,p=x"}, "a,b=c"},
+		{"SCRAM-SHA-256", []string{"", "n,,n=alice,r=nonce", "c=biws,p=x"}, "alice"},
+		{"SCRAM-SHA-1", []string{"y,a=admin,n=alice,r=nonce"}, "alice"},
+		{"DIGEST-MD5", []string{digest}, "chris"},
+		{"DIGEST-MD5", []string{digest, ""}, "chris"},
+		{"DIGEST-MD5", []string{`nc=1, username = "a\"b\\c, d=e" ,response=x`}, `a"b\c, d=e`},
+		{"DIGEST-MD5", []string{"Username=alice,response=x"}, "alice"},
+		{"DIGEST-MD5", []string{"username=\"j\xf6rg\",response=x"}, "jörg"},
+		{"DIGEST-MD5", []string{`charset="UTF-8",username="jörg",response=x`}, "jörg"},
+		{"NTLM", []string{ntlm1, ntlm3("alice", true)}, "alice"},
+		{"NTLM", []string{ntlm1, ntlm3("jörg", true)}, "jörg"},
+		{"NTLM", []string{ntlm1, ntlm3("ALICE", false)}, "ALICE"},
+		{"GSSAPI", []string{"n=alice"}, ""},
 	} {
 		x := Exchange{Mechanism: c.mechanism}
-		for i, response := range c.responses {
-			if !x.Sound(response) && response != "!" {
+		for _, response := range c.responses {
+			if !x.Sound(encode(response)) {
 				t.Errorf("%s %q is not sound", c.mechanism, response)
 			}
-			if first := x.Response(response); first != (i == 0) {
-				t.Errorf("%s %q: first %v", c.mechanism, response, first)
-			}
+			x.Response(encode(response))
 		}
 		if x.User() != c.want {
 			t.Errorf("%s %q is %q, not %q", c.mechanism, c.responses, x.User(), c.want)
@@ -49,21 +104,143 @@ func TestExchangeUser(t *testing.T) {
 	}
 }
 
+// A secret is never taken for a name, in whatever wrong form it comes.
+func TestSecretIsNoName(t *testing.T) {
+	const secret = "ya29.a0AfH6SM"
+	for _, c := range []struct {
+		mechanism string
+		responses []string
+	}{
+		{"XOAUTH2", []string{secret}},
+		{"XOAUTH2", []string{"user=alice^Aauth=Bearer " + secret + "^A^A"}},
+		{"XOAUTH2", []string{`user=alice\x01auth=Bearer ` + secret + `\x01\x01`}},
+		{"XOAUTH2", []string{"auth=Bearer " + secret + "\x01user=alice\x01\x01"}},
+		{"XOAUTH2", []string{"Bearer " + secret + "\x01\x01"}},
+		{"XOAUTH2", []string{"user=" + secret}},
+		{"XOAUTH2", []string{"USER=" + secret + "\x01"}},
+		{"XOAUTH2", []string{"user=\x01auth=Bearer " + secret + "\x01\x01"}},
+		{"XOAUTH2", []string{"n,a=alice,\x01auth=Bearer " + secret + "\x01\x01"}},
+		{"OAUTHBEARER", []string{secret}},
+		{"OAUTHBEARER", []string{"n,a=" + secret}}, {"OAUTHBEARER", []string{"n,a=" + secret + ","}},
+		{"OAUTHBEARER", []string{"n,a=alice,^Aauth=Bearer " + secret + "^A^A"}},
+		{"OAUTHBEARER", []string{"n,a=alice,auth=Bearer " + secret + "\x01\x01"}},
+		{"OAUTHBEARER", []string{"a=" + secret + ",\x01auth=Bearer x\x01\x01"}},
+		{"OAUTHBEARER", []string{"n,u=" + secret + ",\x01auth=Bearer x\x01\x01"}},
+		{"OAUTHBEARER", []string{"n,a=" + secret + "=,\x01auth=Bearer x\x01\x01"}},
+		{"OAUTHBEARER", []string{"user=alice\x01auth=Bearer " + secret + "\x01\x01"}},
+		{"PLAIN", []string{secret}}, {"PLAIN", []string{"alice " + secret}},
+		{"PLAIN", []string{"alice\x00" + secret}}, {"PLAIN", []string{"\x00" + secret}},
+		{"PLAIN", []string{"alice\x00" + secret + "\x00"}},
+		{"PLAIN", []string{"\x00alice\x00a\x00" + secret}},
+		{"LOGIN", []string{"", secret}},
+		{"CRAM-MD5", []string{secret}}, {"CRAM-MD5", []string{"alice " + secret}},
+		{"CRAM-MD5", []string{hex32 + " alice"}}, {"CRAM-MD5", []string{" " + hex32}},
+		{"CRAM-MD5", []string{"\x00alice\x00" + secret}},
+		{"SCRAM-SHA-256", []string{secret}}, {"SCRAM-SHA-256", []string{"n=" + secret + ",r=x"}},
+		{"SCRAM-SHA-256", []string{"c=biws,r=x,n=" + secret + ",p=x"}},
+		{"SCRAM-SHA-256", []string{"p=" + secret + ",,n=alice,r=x"}},
+		{"SCRAM-SHA-256", []string{"n,," + secret}},
+		{"OTP", []string{secret}},
+		{"DIGEST-MD5", []string{secret}}, {"DIGEST-MD5", []string{"alice " + hex32}},
+		{"DIGEST-MD5", []string{"password=" + secret + ",response=x"}},
+		{"DIGEST-MD5", []string{`username="alice` + secret}},
+		{"DIGEST-MD5", []string{`username="alice",username="` + secret + `"`}},
+		{"DIGEST-MD5", []string{digest, secret}},
+		{"NTLM", []string{secret}}, {"NTLM", []string{"alice\x00" + secret}},
+		{"GSSAPI", []string{"alice\x00" + secret}}, {"X-OWN", []string{secret}},
+	} {
+		t.Run(fmt.Sprintf("%s %q", c.mechanism, c.responses), func(t *testing.T) {
+			x := Exchange{Mechanism: c.mechanism}
+			for _, response := range c.responses {
+				if !x.Sound(encode(response)) {
+					break // which ends the exchange
+				}
+				x.Response(encode(response))
+			}
+			if strings.Contains(x.User(), secret) || strings.Contains(x.User(), hex32) {
+				t.Errorf("the name is %q", x.User())
+			}
+		})
+	}
+}
+
 func TestUnsound(t *testing.T) {
 	for _, c := range []struct{ mechanism, response string }{
 		{"PLAIN", "!!!!"}, {"PLAIN", "AGE"}, {"PLAIN", "AGE=="}, {"PLAIN", "===="}, {"PLAIN", "*"},
-		{"PLAIN", encode("alice")}, {"PLAIN", encode("\x00alice")}, {"PLAIN", encode("\x00\x00secret")},
+		{"PLAIN", encode("alice")}, {"PLAIN", encode("\x00alice")}, {"PLAIN", encode("\x00\x00secret")}, {"PLAIN", encode("\x00alice\x00")},
 		{"PLAIN", encode("\x00alice\x00a\x00b")}, {"PLAIN", encode("\x00a\r\nb\x00secret")}, {"PLAIN", encode("a\nb\x00alice\x00secret")},
-		{"LOGIN", encode("a\nb")}, {"LOGIN", encode("a\x00b")}, {"CRAM-MD5", encode("a\nb 0123")},
+		{"LOGIN", encode("a\nb")}, {"LOGIN", encode("a\x00b")}, {"LOGIN", ""}, {"LOGIN", "="}, {"CRAM-MD5", encode("a\nb " + hex32)},
 		{"XOAUTH2", encode("user=a\r\nb\x01")}, {"SCRAM-SHA-1", encode("n,,n=a\nb,r=x")}, {"GSSAPI", "no base64"},
+		{"SCRAM-SHA-1", encode("n,,n=,r=x")}, {"SCRAM-SHA-1", encode("n,,n=a=b,r=x")}, {"SCRAM-SHA-1", encode("p=tls-unique,,n=a,r=x")},
+		{"DIGEST-MD5", encode("username=\"a\nb\"")}, {"DIGEST-MD5", encode(`username=""`)}, {"DIGEST-MD5", encode(`username="a" b=c`)},
+		{"NTLM", encode(ntlm3("alice", true))}, {"NTLM", encode(ntlmSignature)}, {"OTP", encode("a\nb\x00alice")},
 	} {
 		x := Exchange{Mechanism: c.mechanism}
 		if x.Sound(c.response) {
 			t.Errorf("%s %q is sound", c.mechanism, c.response)
 		}
 	}
+	for _, response := range []string{ntlm3("", true), ntlm3("alice", true)[:70], strings.Replace(ntlm3("alice", false), "alice", "a\x00i\x00e", 1), ntlm1} {
+		x := Exchange{Mechanism: "NTLM"}
+		x.Response(encode(ntlm1))
+		if x.Sound(encode(response)) {
+			t.Errorf("NTLM %q is sound", response)
+		}
+	}
 	x := Exchange{Mechanism: "PLAIN"}
 	if !x.Sound("") || !x.Sound("=") || !x.Sound(encode("\x00alice\x00with\nend")) {
 		t.Error("what the backend has to judge is not sound")
+	}
+}
+
+// The Watch is asked once, as soon as the name is known and before the secret
+// goes on; the secret is told when a verdict can be about it.
+func TestExchangeSteps(t *testing.T) {
+	for _, c := range []struct {
+		mechanism string
+		responses []string
+		asked     int // the number of the response
+		told      int
+	}{
+		{"PLAIN", []string{"\x00alice\x00secret"}, 1, 1},
+		{"PLAIN", []string{"", "\x00alice\x00secret"}, 2, 2},
+		{"LOGIN", []string{"alice", "secret"}, 1, 2},
+		{"LOGIN", []string{"alice", ""}, 1, 2},
+		{"XOAUTH2", []string{"token", ""}, 1, 1},
+		{"OAUTHBEARER", []string{"", "n,,\x01auth=Bearer token\x01\x01"}, 2, 2},
+		{"CRAM-MD5", []string{"alice " + hex32}, 1, 1},
+		{"DIGEST-MD5", []string{digest, ""}, 1, 1},
+		{"SCRAM-SHA-1", []string{"n,,n=alice,r=x", "c=biws,p=x", ""}, 1, 2},
+		{"NTLM", []string{ntlm1, ntlm3("alice", true)}, 2, 2},
+		{"GSSAPI", []string{"", "token", "token"}, 2, 2},
+	} {
+		x := Exchange{Mechanism: c.mechanism}
+		if x.Told() {
+			t.Errorf("%s: told before the first response", c.mechanism)
+		}
+		for i, response := range c.responses {
+			if ask := x.Response(encode(response)); ask != (i+1 == c.asked) {
+				t.Errorf("%s: response %d asks: %v", c.mechanism, i+1, ask)
+			}
+			if told := x.Told(); told != (i+1 >= c.told) {
+				t.Errorf("%s: told with response %d: %v", c.mechanism, i+1, told)
+			}
+		}
+	}
+}
+
+// A mechanism that passes is read for its name, or named in the configuration.
+func TestEachMechanismIsRead(t *testing.T) {
+	for _, name := range []string{
+		"GSSAPI", "GSS-SPNEGO", "KERBEROS_V4", "GS2-KRB5", "RPA", "SRP", "SECURID", "PLAIN-CLIENTTOKEN", "XAPPLEPUSHSERVICE", "X-OWN", "SAML20", "EXTERNAL",
+	} {
+		if (&Mechanisms{}).Allows(name) {
+			t.Errorf("%s passes", name)
+		}
+	}
+	for name, m := range mechanisms {
+		if !(&Mechanisms{}).Allows(name) || m.read == nil || m.secret == 0 {
+			t.Errorf("%s: %+v", name, m)
+		}
 	}
 }

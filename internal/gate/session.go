@@ -53,7 +53,7 @@ type Session struct {
 	Search  func() (context.Context, context.CancelFunc)
 	Connect func(ctx context.Context, address string, config *tls.Config) (*wire.Conn, error)
 
-	Mechanisms Mechanisms
+	Mechanisms *Mechanisms
 	Limits     Limits
 	Watch      Watch
 }
