@@ -18,12 +18,13 @@ const module = "github.com/letterlock/letterlock/"
 // speaks and knows no sockets, clocks or logs; the proxy holds them and knows
 // no protocol; they meet in cmd/letterlock, which may know everybody.
 var mayImport = map[string][]string{
-	"configs":              {"tlspolicy", "tlspolicy/outbound", "internal/routes"},
+	"configs":              {"tlspolicy", "tlspolicy/outbound", "internal/filemode", "internal/routes"},
 	"tlspolicy":            {},
 	"tlspolicy/certs":      {"tlspolicy"},
 	"tlspolicy/certs/acme": {"tlspolicy", "tlspolicy/certs", "internal/web"},
 	"tlspolicy/tickets":    {},
 	"tlspolicy/inventory":  {"tlspolicy"},
+	"internal/filemode":    {},
 	"internal/limit":       {},
 	"internal/watch":       {},
 	"internal/web":         {"internal/limit"},

@@ -35,6 +35,8 @@ type Config struct {
 	// PublicPlaintextBackend allows a plaintext leg to a backend that is
 	// neither on loopback, nor a unix socket, nor in private address space.
 	PublicPlaintextBackend bool `yaml:"allow_public_plaintext_backend"`
+
+	origin origin // the last field: see keys
 }
 
 // Certificate names a PEM chain, leaf first, and its key.

@@ -109,18 +109,21 @@ func fieldOf(v reflect.Value, key *yaml.Node) (reflect.Value, bool) {
 		return reflect.Value{}, false
 	}
 	for i := range v.NumField() {
-		if v.Type().Field(i).Tag.Get("yaml") == key.Value {
+		if field := v.Type().Field(i); field.IsExported() && field.Tag.Get("yaml") == key.Value {
 			return v.Field(i), true
 		}
 	}
 	return reflect.Value{}, false
 }
 
-// keys lists the yaml keys of a struct type in their order.
+// keys lists the yaml keys of a struct type, in the order of its fields. A
+// field without a key comes behind all others.
 func keys(t reflect.Type) []string {
 	var names []string
 	for i := range t.NumField() {
-		names = append(names, t.Field(i).Tag.Get("yaml"))
+		if field := t.Field(i); field.IsExported() {
+			names = append(names, field.Tag.Get("yaml"))
+		}
 	}
 	return names
 }

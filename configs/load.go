@@ -64,6 +64,7 @@ func (m Machine) Parse(name string, text []byte) (*Config, error) {
 	if len(f.errors) > 0 {
 		return nil, f.errors.sorted()
 	}
+	c.origin = origin{f, m}
 	return &c, nil
 }
 

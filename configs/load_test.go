@@ -43,6 +43,7 @@ func TestSmallestFile(t *testing.T) {
 	want := Default()
 	want.Hostname = "mail.example.com"
 	want.Listeners = []Listener{{Service: IMAPS, Listen: ":993", Backend: "legacy.lan:143", Handover: "none"}}
+	got.origin = origin{}
 	if !reflect.DeepEqual(*got, want) {
 		t.Errorf("%+v\nis not\n%+v", *got, want)
 	}
@@ -93,6 +94,7 @@ listeners:
 		Recipients: []string{"example.com", "Info@example.net"}, BareNewline: "reject",
 		Received: &off, DisableVRFY: &off, Handover: "none", HideMechanisms: []string{"NTLM"},
 	}}
+	got.origin = origin{}
 	if !reflect.DeepEqual(*got, want) {
 		t.Errorf("%+v\nis not\n%+v", *got, want)
 	}

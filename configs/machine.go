@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/filemode"
 )
 
 // Machine is what a configuration needs to know of the machine it is for.
@@ -16,13 +18,17 @@ type Machine struct {
 	// file's name. Nil: files are not looked at.
 	Readable func(path string) error
 
+	// Modes tells what a kind of file lets other users do. Nil: files are not
+	// looked at.
+	Modes func(kind FileKind, path string) []filemode.Finding
+
 	// Now is the time by which lanes have ended. Nil: none has.
 	Now func() time.Time
 }
 
 // Here is the machine that the program runs on.
 func Here() Machine {
-	return Machine{Hostname: os.Hostname, Readable: readable, Now: time.Now}
+	return Machine{Hostname: os.Hostname, Readable: readable, Modes: modes, Now: time.Now}
 }
 
 // Elsewhere is another machine, whose files cannot be looked at: a

@@ -62,6 +62,7 @@ func (m Machine) Simple(q Quick) (*Config, error) {
 	if len(r.errors) > 0 {
 		return nil, r.errors.distinct()
 	}
+	c.origin = origin{r.findings, m}
 	return &c, nil
 }
 

@@ -51,6 +51,7 @@ func TestSimpleWithEverything(t *testing.T) {
 		{Service: IMAPS, Listen: "[2001:db8::2]:993", Backend: "[fd00::1]:143", Handover: "none"},
 		{Service: SMTP, Listen: "[2001:db8::2]:25", Backend: "[fd00::1]:25", Handover: "none", Recipients: []string{"example.net"}, BareNewline: "normalize"},
 	}
+	c.origin = origin{}
 	if !reflect.DeepEqual(*c, want) {
 		t.Errorf("%+v\nis not\n%+v", *c, want)
 	}

@@ -45,14 +45,18 @@ func (f *findings) full() bool { return len(f.errors) >= maxErrors }
 
 // add records an error at a node, which may be nil if the place is unknown.
 func (f *findings) add(at *yaml.Node, path, problem, remedy string) {
-	if f.full() {
-		return
+	if !f.full() {
+		f.errors = append(f.errors, f.errorAt(at, path, problem, remedy))
 	}
+}
+
+// errorAt makes an error at a node, which may be nil.
+func (f *findings) errorAt(at *yaml.Node, path, problem, remedy string) *Error {
 	e := &Error{File: f.file, Key: f.names(path), Problem: problem, Remedy: remedy}
 	if at != nil {
 		f.locate(e, at.Line, at.Column)
 	}
-	f.errors = append(f.errors, e)
+	return e
 }
 
 // locate gives an error its place and the line to show.

@@ -12,13 +12,14 @@ import (
 type Served struct {
 	Files     []Certificate
 	Hosts     []string
+	Path      string     // of Files in the configuration, such as listeners[2].certificates
 	General   bool       // it is that of listeners without one of their own
 	Listeners []Listener // that serve it
 }
 
 // general is the set of listeners without one of their own.
 func (c *Config) general() Served {
-	s := Served{Files: c.Certificates, General: true}
+	s := Served{Files: c.Certificates, Path: "certificates", General: true}
 	if c.ACME != nil {
 		s.Hosts = c.ACME.Hosts
 	}
@@ -39,13 +40,16 @@ func (l Listener) servesOwn() bool { return len(l.Certificates)+len(l.ACMEHosts)
 func (c *Config) Served() []Served {
 	var all []Served
 	known := map[string]int{}
-	for _, l := range c.Listeners {
-		if l.Service == Smarthost { // its clients speak in clear
+	for n, l := range c.Listeners {
+		if l.Service == Smarthost { // its clients speak plaintext
 			continue
 		}
 		s := c.ServedBy(l)
 		i, there := known[s.Key()]
 		if !there {
+			if !s.General {
+				s.Path = fmt.Sprintf("listeners[%d].certificates", n)
+			}
 			i = len(all)
 			known[s.Key()] = i
 			all = append(all, s)

@@ -50,7 +50,7 @@ listeners:
 			if got := c.Served()[0]; got.General != strings.Contains(tt.text, shared) || got.SelfSigned() != (name == "nothing") {
 				t.Errorf("%+v", got)
 			}
-			selfSigned := strings.Contains(fmt.Sprint(Warnings(c)), "a self-signed one will be made")
+			selfSigned := strings.Contains(fmt.Sprint(Warnings(c)), "a self-signed one is used")
 			if selfSigned != (name == "nothing") || strings.Contains(Describe(c), "self-signed, made at the first start") != selfSigned {
 				t.Errorf("%v\n%s", Warnings(c), Describe(c))
 			}

@@ -9,26 +9,40 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Warning is something that is allowed and may still be a mistake.
-type Warning struct {
-	Key  string // such as listeners[0].policy
-	Text string
-}
+// Warning is something that is allowed and may still be a mistake. Its fields
+// are those of an Error.
+type Warning Error
 
-func (w Warning) String() string { return w.Key + ": " + w.Text }
+// Place is where the warning is, as Error.Place.
+func (w Warning) Place() string { return (*Error)(&w).Place() }
+
+// String shows the place, the key and the problem, then the remedy on a line
+// of its own.
+func (w Warning) String() string {
+	var parts []string
+	for _, part := range []string{w.Place(), w.Key, w.Problem} {
+		if part != "" && !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	text := strings.Join(parts, ": ")
+	if w.Remedy != "" {
+		text += "\n  " + w.Remedy
+	}
+	return text
+}
 
 // Warnings lists what the administrator should know before a configuration
 // goes to work. The configuration must have been checked.
 func Warnings(c *Config) []Warning {
 	var all []Warning
-	warn := func(key, format string, args ...any) {
-		all = append(all, Warning{key, fmt.Sprintf(format, args...)})
-	}
+	advise := func(key, remedy, text string) { all = append(all, Warning(*c.Wrong(key, text, remedy))) }
+	warn := func(key, format string, args ...any) { advise(key, "", fmt.Sprintf(format, args...)) }
 	if !strings.Contains(c.Hostname, ".") {
 		warn("hostname", "%s has no domain; other servers may take the greeting for that of a home computer", c.Hostname)
 	}
 	if all := c.Served(); len(all) > 0 && all[0].SelfSigned() {
-		warn("certificates", "there are none, so a self-signed one will be made: other servers take it, mail programs will complain")
+		advise("certificates", "write certificates: or acme:", "no certificates are configured; a self-signed one is used: other mail servers take it, mail programs warn or refuse")
 	}
 	warnMTASTS(c, warn)
 	if c.Timeouts.Idle < 30*time.Minute {
@@ -38,17 +52,22 @@ func Warnings(c *Config) []Warning {
 		warnBackend(b, func(name, text string) { warn(fmt.Sprintf("backends[%d].%s", i, name), "%s", text) })
 	}
 	for i, l := range c.Listeners {
-		key := fmt.Sprintf("listeners[%d].", i)
-		if p, err := c.PolicyOf(l); err == nil {
-			warnPolicy(l, p, func(text string) { warn(key+"policy", "%s", text) })
-		}
-		warnSMTP(l, func(name, text string) { warn(key+name, "%s", text) })
-		warnClients(l, func(name, text string) { warn(key+name, "%s", text) })
-		for j, lane := range l.Lanes {
-			c.warnLane(l, lane, time.Now(), func(name, text string) { warn(fmt.Sprintf("%slanes[%d].%s", key, j, name), "%s", text) })
-		}
+		c.warnListener(l, func(name, text string) { warn(fmt.Sprintf("listeners[%d].%s", i, name), "%s", text) })
 	}
+	c.warnModes(advise)
 	return all
+}
+
+// warnListener looks at one listener.
+func (c *Config) warnListener(l Listener, warn func(key, text string)) {
+	if p, err := c.PolicyOf(l); err == nil {
+		warnPolicy(l, p, func(text string) { warn("policy", text) })
+	}
+	warnSMTP(l, warn)
+	warnClients(l, warn)
+	for i, lane := range l.Lanes {
+		c.warnLane(l, lane, time.Now(), func(name, text string) { warn(fmt.Sprintf("lanes[%d].%s", i, name), text) })
+	}
 }
 
 // warnMTASTS looks for what keeps mail away from those who believe the policy.

@@ -3,6 +3,8 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
@@ -52,11 +54,8 @@ func (u *upkeep) store(c *configs.Config, served configs.Served) (*certs.Store, 
 		}
 	}
 	u.pairs = append(u.pairs, keeper)
-	for _, f := range inspect(c, served).Files(files, keeper.Store.Certificates()) {
-		u.log.Warn("certificate: "+f.Text, "file", f.File)
-	}
 	for i, f := range files {
-		load := func() error { return u.reloadPair(c, served, keeper, i) }
+		load := func() error { return u.reloadPair(keeper, i) }
 		if err := u.files.Add(load, f.Cert, f.Key); err != nil {
 			return nil, err
 		}
@@ -75,10 +74,10 @@ func certificateFiles(served configs.Served) []certs.File {
 
 // inspect is how this machine sees certificates; one without root
 // certificates, such as a bare container, sees no trust. Those of a listener
-// alone need not be for our hostname.
+// alone need not be for our hostname, nor those beside one of the CA for it.
 func inspect(c *configs.Config, served configs.Served) certs.Inspection {
 	in := certs.Inspection{Now: time.Now()}
-	if served.General {
+	if served.General && !slices.Contains(served.Hosts, c.Hostname) {
 		in.Hostname = c.Hostname
 	}
 	if roots, err := x509.SystemCertPool(); err == nil {
@@ -87,20 +86,28 @@ func inspect(c *configs.Config, served configs.Served) certs.Inspection {
 	return in
 }
 
+// certificateWarnings tells what clients will complain about. The certificates
+// from files are the first in loaded.
+func certificateWarnings(c *configs.Config, served configs.Served, loaded []tls.Certificate) []configs.Warning {
+	files := certificateFiles(served)
+	var all []configs.Warning
+	for _, f := range inspect(c, served).Files(files, loaded[:len(files)]) {
+		key, text := served.Path, f.Text
+		if i := slices.IndexFunc(files, func(file certs.File) bool { return file.Cert == f.File }); i >= 0 {
+			key, text = fmt.Sprintf("%s[%d].cert", key, i), "certificate "+f.String()
+		}
+		all = append(all, configs.Warning(*c.Wrong(key, text, "")))
+	}
+	return all
+}
+
 // reloadPair serves a pair of files anew, and says so if it is another one.
-func (u *upkeep) reloadPair(c *configs.Config, served configs.Served, keeper *certs.Keeper, i int) error {
+func (u *upkeep) reloadPair(keeper *certs.Keeper, i int) error {
 	changed, err := keeper.Reload(i, time.Now())
 	if err != nil || !changed {
 		return err
 	}
-	file, now := keeper.Files[i], keeper.Store.Certificates()[i]
-	u.log.Info("certificate replaced", "file", file.Cert, "certificate", certs.Facts(now, time.Now()))
-	in := inspect(c, served)
-	names := in.Names(keeper.Store.Certificates())
-	in.Hostname = "" // which is for all of them together
-	for _, f := range append(in.Files([]certs.File{file}, []tls.Certificate{now}), names...) {
-		u.log.Warn("certificate: "+f.Text, "file", f.File)
-	}
+	u.log.Info("certificate replaced", "file", keeper.Files[i].Cert, "certificate", certs.Facts(keeper.Store.Certificates()[i], time.Now()))
 	return nil
 }
 
@@ -128,8 +135,6 @@ func (u *upkeep) selfSigned(c *configs.Config) (*certs.Store, error) {
 	if err != nil {
 		u.log.Warn("self-signed certificates", "error", err)
 	}
-	u.log.Warn("NO CERTIFICATE IS CONFIGURED: a self-signed one is served. Mail servers that use TLS when they can will take it; mail programs will warn or refuse. Configure `certificates`.",
-		"hostname", c.Hostname, "state_dir", c.StateDir)
 	store := certs.NewStore(pair)
 	u.chores = append(u.chores, func(now time.Time) { u.renewSelfSigned(c, store, now) })
 	return store, nil

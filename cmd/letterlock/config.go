@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"flag"
 	"log/slog"
+	"time"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
@@ -57,10 +58,12 @@ func configCheck(ui *ui, args []string) error {
 		}
 	}
 	ui.printf("%s", configs.Describe(c))
+	all := configs.Warnings(c)
 	for _, served := range c.Served() {
-		sayCertificates(ui, inspect(c, served), certificateFiles(served), loaded[served.Key()])
+		sayCertificates(ui, served, loaded[served.Key()])
+		all = append(all, certificateWarnings(c, served, loaded[served.Key()])...)
 	}
-	for _, w := range configs.Warnings(c) {
+	for _, w := range all {
 		ui.errorf("warning: %s", w)
 	}
 	if !*probing {
@@ -73,11 +76,8 @@ func configCheck(ui *ui, args []string) error {
 	return sayVisits(ui, visitBackends(context.Background(), c, g.Listeners, everyBackend))
 }
 
-func sayCertificates(ui *ui, in certs.Inspection, files []certs.File, loaded []tls.Certificate) {
+func sayCertificates(ui *ui, served configs.Served, loaded []tls.Certificate) {
 	for i, cert := range loaded {
-		ui.printf("  %s: %s\n", files[i].Cert, certs.Facts(cert, in.Now))
-	}
-	for _, f := range in.Files(files, loaded) {
-		ui.errorf("warning: certificates: %s", f)
+		ui.printf("  %s: %s\n", served.Files[i].Cert, certs.Facts(cert, time.Now()))
 	}
 }

@@ -81,7 +81,6 @@ func (r *running) replace(before, next *generation) (err error) {
 	}
 	r.now.Store(next)
 	changeLog(r.log, next.config.Log)
-	warn(next.config, r.log)
 	r.begin(next, before)
 	return nil
 }

@@ -17,10 +17,11 @@ import (
 // running is the proxy at work: one generation after the other, and what
 // outlives them.
 type running struct {
-	log    *slog.Logger
-	server *proxy.Server
-	now    atomic.Pointer[generation]
-	source configSource
+	log      *slog.Logger
+	warnings warnings
+	server   *proxy.Server
+	now      atomic.Pointer[generation]
+	source   configSource
 
 	pages  http.Handler
 	page   *web.Server // nil: none is wanted
@@ -34,7 +35,6 @@ type running struct {
 
 // start opens all sockets and begins to accept, or does nothing.
 func start(c *configs.Config, log *slog.Logger) (*running, error) {
-	warn(c, log)
 	g, err := newGeneration(c, nil, log)
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func start(c *configs.Config, log *slog.Logger) (*running, error) {
 
 // startWith starts with the first generation.
 func startWith(g *generation, log *slog.Logger) (r *running, err error) {
-	r = &running{log: log, census: &census{}}
+	r = &running{log: log, warnings: warnings{log: log}, census: &census{}}
 	r.now.Store(g)
 	counts := status.New(status.Options{
 		Version:      versionName(),
@@ -84,7 +84,9 @@ func (r *running) begin(g, before *generation) {
 	g.upkeep.found = func(pools []*proxy.Pool) {
 		r.probing.Go(func() { probePools(r.first, g.config, g.Listeners, pools, r.log) })
 	}
+	g.upkeep.reread = func() { r.warnings.tell(g.warnings()) }
 	g.begin(before)
+	r.warnings.tell(g.warnings())
 	r.census.keep(g.config, r.log)
 	r.tellListeners(before)
 	if r.giveUp != nil {
@@ -156,11 +158,5 @@ func (r *running) pageOf(c *configs.Config) (*web.Server, error) {
 func closePage(page *web.Server) {
 	if page != nil {
 		_ = page.Shutdown()
-	}
-}
-
-func warn(c *configs.Config, log *slog.Logger) {
-	for _, w := range configs.Warnings(c) {
-		log.Warn(w.Text, "key", w.Key)
 	}
 }

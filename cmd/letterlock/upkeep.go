@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/nexthop"
@@ -28,6 +29,10 @@ type upkeep struct {
 	outbound *status.Outbound // what smarthosts have done
 	finder   *nexthop.Finder  // of all smarthosts; nil: none was made yet
 
+	// reread is called when a watched file was read again; may be nil.
+	reread  func()
+	changed atomic.Bool // a file was read again since the last look
+
 	// found is told which backends a changed file names anew; may be nil.
 	found func([]*proxy.Pool)
 
@@ -45,6 +50,7 @@ func newUpkeep(log *slog.Logger) *upkeep {
 	u.ring = tickets.NewRing(u.secret)
 	u.chores = append(u.chores, u.advance)
 	u.files.Report = func(s watch.Status) {
+		u.changed.Store(true)
 		if s.Err != nil {
 			log.Error("a changed file cannot be used; what it held before stays in use", "files", s.Names(), "error", s.Err)
 		}
@@ -85,12 +91,21 @@ func (u *upkeep) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-			u.files.Look()
+			u.look()
 		case now := <-chore.C:
 			for _, do := range u.chores {
 				do(now)
 			}
 		}
+	}
+}
+
+// look reads files that have changed. What is to be warned of may be another
+// thing then.
+func (u *upkeep) look() {
+	u.files.Look()
+	if u.changed.Swap(false) && u.reread != nil {
+		u.reread()
 	}
 }
 

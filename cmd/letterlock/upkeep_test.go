@@ -175,11 +175,9 @@ func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
 	ask("b NOOP", "b OK")
 
 	w.put(w.ca.ECDSA(t, "www.example.org"))
-	w.now.Load().upkeep.files.Look()
-	w.now.Load().upkeep.files.Look()
-	if want := "; they are for www.example.org"; !strings.Contains(w.log.String(), want) {
-		t.Errorf("the log does not tell of another name:\n%s", w.log)
-	}
+	w.now.Load().upkeep.look()
+	w.now.Load().upkeep.look()
+	testwait.Until(t, "the log does not tell of another name", func() bool { return strings.Contains(w.log.String(), "; they are for www.example.org") })
 }
 
 // The goroutine itself: it looks by the clock, until it is told to end.

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -42,7 +41,6 @@ func (in Inspection) Files(files []File, certs []tls.Certificate) []Finding {
 		say := func(format string, args ...any) { all = append(all, Finding{f.Cert, fmt.Sprintf(format, args...)}) }
 		in.order(f, certs[i], say)
 		in.Certificate(certs[i], say)
-		in.key(f, say)
 	}
 	return append(all, in.Names(certs)...)
 }
@@ -70,13 +68,6 @@ func (in Inspection) order(f File, c tls.Certificate, say func(string, ...any)) 
 		return
 	}
 	say("the chain is served in another order than the file's, which should begin with the certificate of %s", called(c.Leaf))
-}
-
-// key looks at who can read it.
-func (in Inspection) key(f File, say func(string, ...any)) {
-	if info, err := os.Stat(f.Key); err == nil && info.Mode().Perm()&0o004 != 0 {
-		say("everybody on this machine may read its key %s; chmod o-r", f.Key)
-	}
 }
 
 // Certificate inspects one certificate and its chain.

@@ -3,7 +3,6 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -85,23 +84,6 @@ func TestNoRootsAreUnknownRoots(t *testing.T) {
 	h := newHierarchy(t)
 	in := Inspection{Hostname: "mail.example.com", Roots: x509.NewCertPool(), Now: time.Now()}
 	in.Certificate(h.pair(t, h.leaf(t, "mail.example.com")), func(format string, args ...any) { t.Errorf(format, args...) })
-}
-
-func TestKeyThatEverybodyMayRead(t *testing.T) {
-	h := newHierarchy(t)
-	leaf := h.leaf(t, "mail.example.com")
-	f := put(t, t.TempDir(), certPEM(leaf, h.intermediate), keyPEM(t, leaf.key))
-	if err := os.Chmod(f.Key, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	c, err := f.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	findings := Inspection{Hostname: "mail.example.com", Roots: h.pool(), Now: time.Now()}.Files([]File{f}, []tls.Certificate{c})
-	if len(findings) != 1 || !strings.Contains(findings[0].Text, "chmod o-r") {
-		t.Errorf("%v", findings)
-	}
 }
 
 func TestFacts(t *testing.T) {

@@ -1,0 +1,127 @@
+package configs
+
+import (
+	"fmt"
+
+	"github.com/letterlock/letterlock/internal/filemode"
+)
+
+// FileKind says what other users of the machine must not do with a file.
+type FileKind int
+
+// The kinds of files. Whoever can change a public file decides whom the proxy
+// trusts, or where mail and passwords go.
+const (
+	PublicFile FileKind = iota // may be read
+	SecretFile
+	SocketFile    // in whose folder nobody else may make another
+	PrivateFolder // with all that is in it
+)
+
+// modes asks the machine that the program runs on.
+func modes(kind FileKind, path string) []filemode.Finding {
+	switch kind {
+	case SecretFile:
+		return filemode.Secret(path)
+	case SocketFile:
+		return filemode.Socket(path)
+	case PrivateFolder:
+		return filemode.Private(path)
+	}
+	return filemode.Trusted(path)
+}
+
+// file is one that a configuration names.
+type file struct {
+	key  string // such as listeners[0].routes; empty: the configuration's own
+	path string
+	kind FileKind
+}
+
+// files lists all files that a configuration names, and the configuration
+// itself.
+func (c *Config) files() []file {
+	all := []file{{"", c.file(), PublicFile}, {"state_dir", c.StateDir, PrivateFolder}, {"ticket_secret", c.TicketSecret, SecretFile}}
+	all = append(all, pairFiles("certificates", c.Certificates)...)
+	if a := c.ACME; a != nil {
+		all = append(all, file{"acme.ca_roots", a.CARoots, PublicFile})
+		if a.EAB != nil {
+			all = append(all, file{"acme.eab.key_file", a.EAB.KeyFile, SecretFile})
+		}
+	}
+	all = append(all, c.Smarthost.files()...)
+	for i, b := range c.Backends {
+		key := fmt.Sprintf("backends[%d].", i)
+		all = append(all, file{key + "ca", b.CA, PublicFile})
+		for j, address := range b.Addresses {
+			all = append(all, socketFile(fmt.Sprintf("%saddresses[%d]", key, j), address)...)
+		}
+	}
+	for i, l := range c.Listeners {
+		key := fmt.Sprintf("listeners[%d].", i)
+		all = append(all, pairFiles(key+"certificates", l.Certificates)...)
+		all = append(all, socketFile(key+"backend", l.Backend)...)
+		all = append(all,
+			file{key + "client_ca", l.ClientCA, PublicFile}, file{key + "routes", l.Routes, PublicFile},
+			file{key + "recipients_file", l.RecipientsFile, PublicFile})
+	}
+	return all
+}
+
+func (s *SmarthostRules) files() []file {
+	if s == nil {
+		return nil
+	}
+	all := []file{{"smarthost.ca", s.CA, PublicFile}}
+	if own := s.ClientCertificate; own != nil {
+		all = append(all, file{"smarthost.client_certificate.cert", own.Cert, PublicFile}, file{"smarthost.client_certificate.key", own.Key, SecretFile})
+	}
+	for i, d := range s.Destinations {
+		all = append(all, file{fmt.Sprintf("smarthost.destinations[%d].ca", i), d.CA, PublicFile})
+	}
+	return all
+}
+
+func pairFiles(key string, pairs []Certificate) []file {
+	var all []file
+	for i, p := range pairs {
+		at := fmt.Sprintf("%s[%d].", key, i)
+		all = append(all, file{at + "cert", p.Cert, PublicFile}, file{at + "key", p.Key, SecretFile})
+	}
+	return all
+}
+
+func socketFile(key, backend string) []file {
+	if path, ok := unixPath(backend); ok {
+		return []file{{key, path, SocketFile}}
+	}
+	return nil
+}
+
+// file is that of the configuration; empty for flags and variables.
+func (c *Config) file() string {
+	if c.origin.findings == nil {
+		return ""
+	}
+	return c.origin.findings.file
+}
+
+// warnModes tells of files that other users may read or change, each finding
+// once: several files may be in one folder.
+func (c *Config) warnModes(warn func(key, remedy, text string)) {
+	if c.origin.machine.Modes == nil {
+		return
+	}
+	told := map[string]bool{}
+	for _, f := range c.files() {
+		if f.path == "" {
+			continue
+		}
+		for _, found := range c.origin.machine.Modes(f.kind, f.path) {
+			if !told[found.Text] {
+				told[found.Text] = true
+				warn(f.key, found.Remedy, found.Text)
+			}
+		}
+	}
+}

@@ -1,0 +1,25 @@
+package configs
+
+import "go.yaml.in/yaml/v4"
+
+// origin is where a configuration has come from: the text with the places of
+// its keys, and the machine that it is for.
+type origin struct {
+	*findings
+	machine Machine
+}
+
+// Wrong returns an Error about a key such as certificates[0].key, for what is
+// found out after the configuration was checked. It points at the value of the
+// key, or at what encloses it if the text has none.
+func (c *Config) Wrong(key, problem, remedy string) *Error {
+	if c.origin.findings == nil {
+		return &Error{Key: key, Problem: problem, Remedy: remedy}
+	}
+	value := func(p place) *yaml.Node { return p.value }
+	for path := key; ; path = parent(path) {
+		if p, ok := c.origin.places[path]; ok || path == "" {
+			return c.origin.errorAt(p.point(value), key, problem, remedy)
+		}
+	}
+}
