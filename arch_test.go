@@ -67,7 +67,7 @@ var mayImport = map[string][]string{
 	"bench/measure":        {},
 	"bench/peers":          {"bench/backend"},
 	"bench/report":         {},
-	"internal/status":      {"proxy", "internal/gate", "internal/web", "tlspolicy"},
+	"internal/status":      {"proxy", "internal/gate", "internal/web", "internal/wire", "tlspolicy"},
 }
 
 // speakers import nothing that holds a socket, a clock or a log.

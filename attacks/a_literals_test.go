@@ -146,24 +146,29 @@ func TestA13_OddStarttls(t *testing.T) {
 	}
 }
 
-// A15: a browser that was led here is shown the door: nothing that it sends is
-// run or repeated.
+// A15: a browser that was led here is shown the door, at its first bytes or in
+// the place of a later command: nothing that it sends is run or repeated.
 func TestA15_HTTPInClear(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, p := range corpus(t, "http.txt") {
-			t.Run(p.name, func(t *testing.T) {
-				w := open(t)
-				c := w.greeted(service)
-				c.say(p.text())
-				rest := c.rest()
-				if strings.Contains(rest, "script") || agrees(rest) {
-					t.Errorf("answered %q", rest)
-				}
-				if why := w.reasons(1)[0]; why != gate.OtherProtocol {
-					t.Errorf("ended for %s", why)
-				}
-				w.untouched()
-			})
+			for _, later := range []bool{false, true} {
+				t.Run(p.name, func(t *testing.T) {
+					w := open(t)
+					c := w.greeted(service)
+					if later {
+						c.ask(harmless[c.protocol])
+					}
+					c.say(p.text())
+					rest := c.rest()
+					if strings.Contains(rest, "script") || agrees(rest) {
+						t.Errorf("answered %q", rest)
+					}
+					if why := w.reasons(1)[0]; why != gate.OtherProtocol {
+						t.Errorf("ended for %s", why)
+					}
+					w.untouched()
+				})
+			}
 		}
 	})
 }

@@ -2,7 +2,6 @@ package attacks
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,13 +23,16 @@ func TestD6_ProxyHeaderFromClient(t *testing.T) {
 					c.greeting()
 				}
 				c.say(p.text())
-				if strings.HasPrefix(p.text(), "proxy") || service.Implicit() { // it is no header, or no TLS
+				want := gate.HeaderUnasked
+				if strings.HasPrefix(p.text(), "proxy") { // it is no header
 					closeWrite(c.socket)
-					c.rest()
-				} else if c.rest(); !slices.Contains(w.reasons(1), gate.OtherProtocol) {
-					t.Errorf("%s, %s: ended for %s", name, p.name, w.reasons(1))
+					if want = gate.ClientGone; service.Implicit() {
+						want = gate.PlaintextOnTLS
+					}
 				}
-				w.reasons(1)
+				if c.rest(); w.reasons(1)[0] != want {
+					t.Errorf("%s, %s: ended for %s, not %s", name, p.name, w.reasons(1), want)
+				}
 				w.untouched()
 				if log := w.log.String(); strings.Contains(log, "192.0.2.66") || strings.Contains(log, "2001:db8::66") || !strings.Contains(log, "client=127.0.0.1") {
 					t.Errorf("%s, %s: %s", name, p.name, log)
@@ -38,6 +40,25 @@ func TestD6_ProxyHeaderFromClient(t *testing.T) {
 			}
 		})
 	}
+}
+
+// D6: the same in the place of a later command.
+func TestD6_LaterProxyHeader(t *testing.T) {
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		for _, p := range corpus(t, "proxy-header.txt") {
+			if strings.HasPrefix(p.text(), "proxy") {
+				continue
+			}
+			w := open(t)
+			c := w.greeted(service)
+			c.ask(harmless[c.protocol])
+			c.say(p.text())
+			if c.rest(); w.reasons(1)[0] != gate.OtherProtocol {
+				t.Errorf("%s: ended for %s", p.name, w.reasons(1))
+			}
+			w.untouched()
+		}
+	})
 }
 
 // D7: a load balancer's malformed header ends the connection; LOCAL and UNKNOWN

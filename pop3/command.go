@@ -58,7 +58,7 @@ func (g *Gate) misread(err error) error {
 	if syntax, ok := errors.AsType[wire.SyntaxError](err); ok {
 		return g.fail("-ERR " + syntax.Error())
 	}
-	if errors.Is(err, wire.ErrLineTooLong) {
+	if _, foreign := errors.AsType[wire.Foreign](err); foreign || errors.Is(err, wire.ErrLineTooLong) {
 		g.turn = ours // the client did speak
 	}
 	return gate.FromClient(err)

@@ -18,6 +18,7 @@ type turn struct {
 	until time.Time
 	ended <-chan struct{} // closed when the session is stopped
 	held  chan struct{}   // which of the turns it has; nil: none
+	first bool            // nothing has come yet on a connection that has to begin with TLS
 }
 
 // turns are tokens for handshakes: those that a service has for itself, and
@@ -68,12 +69,16 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	ses.askName()
 	last := &tail{}
 	heard := &heardConn{Records: wire.NewRecords(conn), turn: &turn{turns: ses.rules().turns[ses.listener.Service], until: deadline, ended: ses.talk.ctx.Done()}, tail: last}
+	heard.turn.first = ses.listener.Implicit
 	t := tls.Server(heard, ses.terms(time.Now()))
 	err := t.Handshake()
 	offer := heard.end()
 	if err != nil {
 		err = last.explain(err)
 		s.Observer.HandshakeFailed(&ses.info, offer, err)
+		if _, ok := errors.AsType[wire.Foreign](err); ok {
+			return nil, gate.FromClient(err)
+		}
 		return nil, gate.Because(gate.HandshakeFailed, err)
 	}
 	_ = conn.SetDeadline(time.Time{})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/limit"
+	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // peers are the two ends of a client's connection.
@@ -49,7 +50,7 @@ func (s *Server) receive(l *Listener, conn net.Conn) {
 func (s *Server) awaitHeader(l *Listener, conn net.Conn, p peers, slot *limit.Slot) {
 	introduced, err := s.introduce(conn, p, l.generation.Timeouts.of(gate.Accepting.Rule().Total))
 	if err != nil {
-		s.Log.Warn("connection without a proper PROXY header", "listener", l.String(), "from", p.client, "error", err)
+		s.Log.Warn("connection without a proper PROXY header", "listener", l.String(), "from", p.client, "error", err, "remedy", headerRemedy)
 		_ = conn.Close()
 		slot.Leave()
 		return
@@ -101,6 +102,9 @@ var (
 	errTooLong  = errors.New("the PROXY header is too long")
 )
 
+// headerRemedy is for the administrator of a load balancer.
+const headerRemedy = "let the load balancer send a PROXY header (HAProxy: send-proxy-v2), or take its network out of the listener's proxy_from"
+
 // The sizes of headers in bytes (haproxy's proxy-protocol.txt). Those of
 // version 2 may be longer than maxRest; no balancer's is.
 const (
@@ -113,11 +117,10 @@ const (
 // readHeader reads a header and not a byte more, so that what follows is left
 // to those who can tell commands from TLS.
 func readHeader(r io.Reader) (*proxyproto.Header, error) {
-	text := make([]byte, signature, maxLine) // no header is shorter
-	if _, err := io.ReadFull(r, text); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoHeader, err)
+	text, err := readSignature(r)
+	if err != nil {
+		return nil, err
 	}
-	var err error
 	switch {
 	case bytes.Equal(text, proxyproto.SIGV2):
 		text, err = readRest(r, text)
@@ -139,6 +142,39 @@ func readHeader(r io.Reader) (*proxyproto.Header, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// readSignature reads as much as every header has at least. It fails before that
+// where the first bytes are those of something else.
+func readSignature(r io.Reader) ([]byte, error) {
+	text := make([]byte, 0, maxLine)
+	for len(text) < signature {
+		n, err := r.Read(text[len(text):signature])
+		text = text[:len(text)+n]
+		if other := inPlaceOfHeader(text); other != nil {
+			return nil, fmt.Errorf("%w: %w", errNoHeader, other)
+		}
+		if err != nil && len(text) < signature {
+			return nil, fmt.Errorf("%w: %w", errNoHeader, err)
+		}
+	}
+	return text, nil
+}
+
+// inPlaceOfHeader tells what came first where a header should; nil is what may
+// still be one.
+func inPlaceOfHeader(first []byte) error {
+	protocol, decided := wire.Recognise(first)
+	if !decided && len(first) == signature {
+		protocol, decided = wire.RecogniseLine(first), true
+	}
+	switch {
+	case len(first) == 0, !decided, protocol == wire.PROXYHeader, bytes.HasPrefix(first, append(proxyproto.SIGV1, ' ')):
+		return nil
+	case protocol == wire.Unrecognised:
+		protocol = wire.Plaintext
+	}
+	return wire.Foreign{Protocol: protocol}
 }
 
 func readLine(r io.Reader, text []byte) ([]byte, error) {

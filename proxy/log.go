@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -18,6 +20,7 @@ import (
 type SessionLog struct {
 	Log      *slog.Logger
 	Failures *Throttle // of failed handshakes; nil: all are logged
+	Foreign  *ForeignLog
 }
 
 // Opened says nothing: the session's own line comes at its end.
@@ -44,6 +47,9 @@ func (l SessionLog) TLSEstablished(info *Info) {
 // HandshakeFailed logs what the client had to offer, so that the administrator
 // sees what would have let it in.
 func (l SessionLog) HandshakeFailed(info *Info, offer Offer, err error) {
+	if _, foreign := errors.AsType[wire.Foreign](err); foreign {
+		return // the session's own line says it
+	}
 	dropped, ok := l.Failures.pass(info.Client.Addr(), time.Now())
 	if !ok {
 		return
@@ -95,6 +101,13 @@ func (l SessionLog) Closed(info *Info, end Summary) {
 	level := slog.LevelInfo
 	if end.Err != nil {
 		fields = append(fields, slog.Any("error", end.Err))
+	}
+	if end.Reason.Foreign() {
+		more, ok := l.Foreign.fields(info.Listener, end.Reason, time.Now())
+		if !ok {
+			return
+		}
+		fields, level = append(fields, more...), slog.LevelWarn
 	}
 	if end.Reason.Backend() || end.Reason == gate.Internal {
 		level = slog.LevelError

@@ -34,7 +34,7 @@ func (c *heardConn) Read(p []byte) (int, error) {
 		return c.Records.Read(p)
 	}
 	c.turn.give()
-	n, err := c.Records.Read(p)
+	n, err := c.read(p)
 	if n > 0 {
 		c.tail.add(p[:n])
 		if late := c.turn.take(); late != nil {

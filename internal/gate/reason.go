@@ -23,7 +23,10 @@ const (
 	Desynchronised                // data where the protocol demands to wait for a reply
 	TooManyErrors                 // wrong commands
 	LineTooLong                   // a line, token or literal beyond its limit
-	OtherProtocol                 // HTTP, or a PROXY header
+	OtherProtocol                 // HTTP, SSH, RDP or the like
+	TLSUnasked                    // TLS before STARTTLS
+	PlaintextOnTLS                // a command where TLS was expected
+	HeaderUnasked                 // a PROXY header from no load balancer that we know
 	EarlyTalker                   // spoke before it was greeted
 	LoginRefused                  // by us, for too many failures
 	Busy                          // a limit on connections
@@ -52,7 +55,10 @@ var reasons = [...]reasonText{
 	Desynchronised:  {"desynchronised", "improper use of command pipelining", "a broken client, or an attack"},
 	TooManyErrors:   {"too-many-errors", "too many errors", ""},
 	LineTooLong:     {"line-too-long", "line too long", "raise limits.line, limits.token or limits.literal if the client is honest"},
-	OtherProtocol:   {"other-protocol", "this is a mail service", ""},
+	OtherProtocol:   {"other-protocol", "this is a mail service", "a scanner; or see where the client's configuration has the wrong port"},
+	TLSUnasked:      {"tls-without-starttls", "this port speaks TLS only after STARTTLS", "set the client to STARTTLS, or to the port of implicit TLS (465, 993, 995)"},
+	PlaintextOnTLS:  {"plaintext-on-tls-port", "this port speaks TLS only", "set the client to implicit TLS (often called SSL/TLS), or to the port of STARTTLS (587, 143, 110, 4190)"},
+	HeaderUnasked:   {"unexpected-proxy-header", "no PROXY header is expected here", "name the load balancer's network in the listener's proxy_from, or let it send no PROXY header"},
 	EarlyTalker:     {"early-talker", "you spoke before the greeting", "set the listener's greet_delay to 0s if the client is honest"},
 	LoginRefused:    {"login-refused", "too many failed logins", "raise limits.login_failures_per_client or limits.login_failures_per_user if the client is honest"},
 	Busy:            {"busy", "too many connections", "raise limits.connections, limits.unauthenticated and their kin if the clients are honest"},
@@ -76,6 +82,9 @@ func (r Reason) Sentence() string { return reasons[r].sentence }
 
 // Remedy is what the administrator may do about it; often nothing.
 func (r Reason) Remedy() string { return reasons[r].remedy }
+
+// Foreign reports whether the client did not speak the listener's protocol.
+func (r Reason) Foreign() bool { return r >= OtherProtocol && r <= HeaderUnasked }
 
 // Backend reports whether the backend is to blame.
 func (r Reason) Backend() bool { return r >= BackendDown && r <= BackendGarbage }
@@ -133,7 +142,17 @@ func FromClient(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return Because(ClientGone, nil)
 	}
+	if foreign, ok := errors.AsType[wire.Foreign](err); ok {
+		return Because(foreigners[foreign.Protocol], foreign)
+	}
 	return Because(ClientGone, err)
+}
+
+// foreigners are the reasons for protocols that a client spoke in place of the
+// listener's.
+var foreigners = map[wire.Protocol]Reason{
+	wire.TLS: TLSUnasked, wire.SSLv2: TLSUnasked, wire.Plaintext: PlaintextOnTLS, wire.PROXYHeader: HeaderUnasked,
+	wire.HTTP: OtherProtocol, wire.SSH: OtherProtocol, wire.RDP: OtherProtocol, wire.Binary: OtherProtocol,
 }
 
 // FromBackend gives an error of reading from or writing to the backend its

@@ -1,12 +1,12 @@
 package gate
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net/netip"
-	"strings"
 
 	"github.com/letterlock/letterlock/internal/wire"
 )
@@ -105,21 +105,15 @@ func (s *Session) Admit(user string) error {
 
 // IsForeign reports whether a line is one that no mail program sends: a
 // browser's, which somebody has led here (ALPACA), or a load balancer's, whose
-// word we do not take. The session ends at once.
+// word we do not take. The session ends at once. The first bytes of a connection
+// are looked at before: see wire.Recognise.
 func IsForeign(line []byte) bool {
-	s := string(line[:min(len(line), 16)])
-	for _, beginning := range foreign {
-		if strings.HasPrefix(s, beginning) {
-			return true
-		}
+	switch wire.RecogniseLine(line) {
+	case wire.Unrecognised:
+	case wire.Binary: // a broken line; of version 2 of the PROXY header, the third one
+		return bytes.HasPrefix(line, []byte("\x00\r\n"))
+	default:
+		return true
 	}
-	return false
-}
-
-// No mail protocol has commands, or sensible tags, that look like these.
-var foreign = []string{
-	"GET /", "POST /", "PUT /", "HEAD /", "OPTIONS ", "CONNECT ", "DELETE /", "PATCH /", "TRACE /", "PRI * HTTP/", "Host:", "host:",
-	// The PROXY protocol's two versions; the lines of the second's signature
-	// are empty but for this one.
-	"PROXY TCP", "PROXY UNKNOWN", "\x00\r\n",
+	return bytes.HasPrefix(line, []byte("Host:")) || bytes.HasPrefix(line, []byte("host:"))
 }

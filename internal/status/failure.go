@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -72,6 +73,9 @@ func FailureOf(err error) string {
 		return alertOf(remote.Err)
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return notTLS
+	}
+	if _, ok := errors.AsType[wire.Foreign](err); ok {
 		return notTLS
 	}
 	switch {

@@ -48,6 +48,9 @@ type Conn struct {
 	over   bool  // TLS has ended with a fatal alert, sent or received
 	gone   bool  // the peer has closed the socket, and all that it has sent is read
 
+	known bool   // the first bytes of a client are decided; see recognise
+	early []byte // of them, what has gone on as lines before
+
 	received, sent atomic.Int64
 
 	mu          sync.Mutex // guards the read deadline and what it follows from
@@ -144,6 +147,7 @@ func (c *Conn) Start() error {
 func (c *Conn) secured(t *tls.Conn) {
 	state := t.ConnectionState()
 	c.conn, c.state, c.below = t, &state, Under(t)
+	c.known, c.early = false, nil // inside TLS the client begins again
 }
 
 // Detach gives up the connection for a relay: what was read and not used comes

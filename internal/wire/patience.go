@@ -70,20 +70,25 @@ func (c *Conn) Interrupt() {
 	}
 }
 
-// Spoke reports whether the peer speaks within a pause although it is not its
-// turn. What it has said stays unread.
+// Spoke reports whether the client speaks within a pause although it is not its
+// turn. What it has said stays unread. As ReadCommand it fails with a Foreign
+// error; while the first bytes leave room for doubt it reads on.
 func (c *Conn) Spoke(pause time.Duration) (bool, error) {
-	if c.Buffered() > 0 {
-		return true, nil
-	}
 	c.rest(true)
 	defer c.rest(false)
 	c.arm(pause)
-	err := c.more()
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return false, nil
+	for {
+		if err := c.recognise(); err != nil || c.Buffered() > 0 && c.known {
+			return true, err
+		}
+		err := c.more()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return c.Buffered() > 0, nil
+		}
+		if err != nil {
+			return false, err
+		}
 	}
-	return err == nil, err
 }
 
 // ReadBy sets the deadline of reads that are made on the connection itself, as

@@ -23,17 +23,20 @@ const (
 
 // ReadCommand is ReadLine for a client that is between two commands: there the
 // wait ends with ErrInterrupted when the proxy shuts down.
+//
+// It fails with a Foreign error, and needs no whole line for that, if the first
+// bytes of the client are not those of a mail program.
 func (c *Conn) ReadCommand() ([]byte, error) {
 	c.rest(true)
 	defer c.rest(false)
-	return c.readLine(c.limits.Wait)
+	return c.readLine(c.limits.Wait, true)
 }
 
 // ReadLine returns the next line without its CRLF; it is valid until the next
 // read. It fails with a SyntaxError, ErrLineTooLong, io.EOF between two lines,
 // io.ErrUnexpectedEOF within one, or a timeout once Limits.Wait is over,
 // however the bytes trickle.
-func (c *Conn) ReadLine() ([]byte, error) { return c.readLine(c.limits.Wait) }
+func (c *Conn) ReadLine() ([]byte, error) { return c.readLine(c.limits.Wait, false) }
 
 // UnreadLine gives the line that was read last back: the next ReadLine returns
 // it again.
@@ -43,9 +46,14 @@ func (c *Conn) UnreadLine() { c.r = c.mark }
 // was refused with a SyntaxError too. It is valid until the next read.
 func (c *Conn) LastLine() []byte { return c.in[c.mark:c.r] }
 
-func (c *Conn) readLine(wait time.Duration) ([]byte, error) {
+func (c *Conn) readLine(wait time.Duration, command bool) ([]byte, error) {
 	seen := 0
 	for armed := false; ; armed = true {
+		if command {
+			if err := c.recognise(); err != nil {
+				return nil, err
+			}
+		}
 		if i := bytes.IndexByte(c.in[c.r+seen:c.w], '\n'); i >= 0 {
 			line := c.in[c.r : c.r+seen+i]
 			if len(line)+1 > c.limits.Line {
@@ -53,6 +61,9 @@ func (c *Conn) readLine(wait time.Duration) ([]byte, error) {
 			}
 			c.mark = c.r
 			c.r += len(line) + 1
+			if command {
+				c.passed(c.LastLine())
+			}
 			return c.checked(line)
 		}
 		seen = c.w - c.r

@@ -275,3 +275,26 @@ func TestManyMessages(t *testing.T) {
 		t.Errorf("%d sessions were resumed", n)
 	}
 }
+
+// A client that speaks another protocol is noticed by its first bytes.
+func TestFirstBytes(t *testing.T) {
+	for text, want := range map[string]string{
+		"\x16\x03\x01\x00": "554 5.5.1 Say STARTTLS before TLS",
+		"GET /":            "554 5.5.0 This is a mail service",
+		"PROXY TCP4 ":      "554 5.5.0 No PROXY header is expected here",
+	} {
+		w := newWorld(t)
+		w.start()
+		conn, err := net.Dial("tcp", w.proxy.Addresses()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		_, _ = io.WriteString(conn, text)
+		said, err := io.ReadAll(conn)
+		if _, last, _ := strings.Cut(string(said), "\r\n"); !strings.HasPrefix(last, want) || err != nil {
+			t.Errorf("%q is answered %q, %v", text, said, err)
+		}
+		_ = conn.Close()
+	}
+}

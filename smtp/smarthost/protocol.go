@@ -89,6 +89,8 @@ var farewells = map[gate.Reason]string{
 	gate.TooManyErrors:  "421 4.7.0 Too many errors, closing connection",
 	gate.LineTooLong:    "500 5.5.2 Line too long",
 	gate.OtherProtocol:  "554 5.5.0 This is a mail service",
+	gate.TLSUnasked:     "554 5.5.1 Say STARTTLS before TLS",
+	gate.HeaderUnasked:  "554 5.5.0 No PROXY header is expected here",
 	gate.EarlyTalker:    "554 5.5.1 You spoke before the greeting",
 	gate.Busy:           "421 4.7.0 Too many connections, try again later",
 	gate.Shutdown:       "421 4.3.2 Service shutting down, try again later",

@@ -1,0 +1,145 @@
+package attacks
+
+import (
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// misled are the first bytes of clients that took the port for another one.
+var misled = map[string]struct {
+	starttls, implicit gate.Reason
+	inLog              string
+}{
+	"\x16\x03\x01\x00\xc4\x01\x00\x00\xc0\x03\x03": {gate.TLSUnasked, gate.HandshakeFailed, "TLS"},
+	"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10": {gate.TLSUnasked, gate.HandshakeFailed, "SSLv2"},
+	"GET / HTTP/1.1\r\nHost: mail.example.com\r\n": {gate.OtherProtocol, gate.OtherProtocol, "HTTP"},
+	"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n":   {gate.OtherProtocol, gate.OtherProtocol, "SSH"},
+	"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00": {gate.OtherProtocol, gate.OtherProtocol, "RDP"},
+	"\x05\x01\x00": {gate.OtherProtocol, gate.OtherProtocol, "a binary protocol"},
+	"PROXY TCP4 192.0.2.66 192.0.2.1 1234 25\r\n":    {gate.HeaderUnasked, gate.HeaderUnasked, "a PROXY header"},
+	"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00": {gate.HeaderUnasked, gate.HeaderUnasked, "a PROXY header"},
+}
+
+// dribble sends a text byte by byte, as far as it is taken.
+func (c *client) dribble(text string) {
+	for i := range len(text) {
+		if _, err := io.WriteString(c.Conn, text[i:i+1]); err != nil {
+			return
+		}
+	}
+}
+
+// A15: a client that speaks another protocol is noticed by its first bytes, be
+// they one write or many; none of it reaches a backend.
+func TestA15_FirstBytes(t *testing.T) {
+	send := map[string]func(*client, string){"whole": (*client).say, "by bytes": (*client).dribble}
+	each(t, all, func(t *testing.T, service configs.Service) {
+		w := open(t)
+		n := 0
+		for text, want := range misled {
+			reason := want.starttls
+			if service.Implicit() {
+				reason = want.implicit
+			}
+			for how, send := range send {
+				c := w.dial(service)
+				send(c, text)
+				closeWrite(c.socket) // a half of a hello is one for crypto/tls
+				said := c.rest()
+				n++
+				if why := w.reasons(n)[n-1]; why != reason {
+					t.Errorf("%.20q %s: ended for %s, not %s", text, how, why, reason)
+				}
+				if service.Implicit() && reason.Foreign() && said != "" {
+					t.Errorf("%.20q is answered %q", text, said)
+				}
+			}
+			if log := w.log.String(); reason.Foreign() && (!strings.Contains(log, "the client sent "+want.inLog) || !strings.Contains(log, reason.Remedy())) {
+				t.Errorf("%.20q: the log does not say what it is, and what to do: %s", text, log)
+			}
+		}
+		w.untouched()
+	})
+}
+
+// A15: a mail program that expects STARTTLS on a port for TLS hears nothing, and
+// what it says is noticed at once.
+func TestA15_PlaintextForTLS(t *testing.T) {
+	each(t, implicit, func(t *testing.T, service configs.Service) {
+		w := open(t)
+		for n, text := range []string{"EHLO client.example\r\n", "a LOGIN alice secret\r\n", "USER alice\r\n", "AUTHENTICATE \"PLAIN\"\r\n", "HI\n", "\r\n"} {
+			c := w.dial(service)
+			c.say(text)
+			if strings.TrimSpace(text) == "" { // may become a PROXY header
+				closeWrite(c.socket)
+			}
+			if said := c.rest(); said != "" {
+				t.Errorf("%q is answered %q", text, said)
+			}
+			if why := w.reasons(n + 1)[n]; why != gate.PlaintextOnTLS && strings.TrimSpace(text) != "" {
+				t.Errorf("%q: ended for %s", text, why)
+			}
+		}
+		w.untouched()
+		w.silent("secret", "alice")
+	})
+}
+
+// A15: the pause before the greeting hides no protocol.
+func TestA15_FirstBytesInThePause(t *testing.T) {
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		w := open(t, func(w *world) { w.listener(service).Pause = patience })
+		n := 0
+		for text, want := range misled {
+			for _, send := range []func(*client, string){(*client).say, (*client).dribble} {
+				c := w.dial(service)
+				send(c, text)
+				c.rest()
+				n++
+				if why := w.reasons(n)[n-1]; why != want.starttls {
+					t.Errorf("%.20q: ended for %s, not %s", text, why, want.starttls)
+				}
+			}
+		}
+		w.untouched()
+	})
+}
+
+// A15: where a load balancer's header is missing, what comes in its place is
+// told by its first bytes.
+func TestA15_FirstBytesInPlaceOfHeader(t *testing.T) {
+	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	each(t, all, func(t *testing.T, service configs.Service) {
+		for text, want := range misled {
+			if want.starttls == gate.HeaderUnasked {
+				continue
+			}
+			for _, send := range []func(*client, string){(*client).say, (*client).dribble} {
+				w := open(t, func(w *world) { w.listener(service).ProxyFrom = loopback })
+				c := w.dial(service)
+				send(c, text)
+				c.gone()
+				w.untouched()
+				if log := w.log.String(); !strings.Contains(log, "no PROXY header: the client sent "+want.inLog) || !strings.Contains(log, "proxy_from") {
+					t.Errorf("%.20q: %s", text, log)
+				}
+			}
+		}
+	})
+}
+
+// A15: the commands that look most like another protocol's are answered.
+func TestA15_CommandsThatLookForeign(t *testing.T) {
+	w := open(t)
+	for _, tag := range []string{"GET1", "GET", "POST", "CONNECT", "OPTIONS", "PROXY", "PRI", "SSH-x", "SSH-2.0-x", "SSH"} {
+		c := w.greeted(configs.IMAP)
+		c.want(tag+" NOOP", tag+" OK .*")
+		c.want(tag+" CAPABILITY", tag+" OK .*")
+		_ = c.socket.Close()
+	}
+}

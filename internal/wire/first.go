@@ -1,0 +1,249 @@
+package wire
+
+import "bytes"
+
+// Protocol is what a client speaks, as far as its first bytes tell.
+type Protocol int
+
+// The protocols that are recognised. A mail program's command is none of them,
+// whatever stands in it.
+const (
+	Unrecognised Protocol = iota
+	TLS
+	SSLv2
+	HTTP
+	SSH
+	RDP
+	PROXYHeader
+	Binary    // begins with a control character, as no command of a mail protocol does
+	Plaintext // text where TLS is expected; Recognise does not return it
+)
+
+var protocolNames = [...]string{
+	Unrecognised: "another protocol", TLS: "TLS", SSLv2: "SSLv2", HTTP: "HTTP", SSH: "SSH", RDP: "RDP",
+	PROXYHeader: "a PROXY header", Binary: "a binary protocol", Plaintext: "plaintext",
+}
+
+// String names the protocol for the log.
+func (p Protocol) String() string { return protocolNames[p] }
+
+// Foreign is the error of a client that speaks another protocol than is expected.
+type Foreign struct{ Protocol Protocol }
+
+func (f Foreign) Error() string { return "the client sent " + f.Protocol.String() }
+
+// answer is what a rule of Recognise says of the bytes that there are.
+type answer int
+
+const (
+	no answer = iota
+	maybe
+	yes
+)
+
+// firstBytes tells protocols by their first bytes; the first rule that does not
+// say no decides. The rules leave alone whatever may be a command of a mail
+// protocol. Most room there has IMAP, where a command begins with a tag that the
+// client chooses: "GET NOOP" and "SSH-2.0-x LOGOUT" are commands.
+var firstBytes = []struct {
+	protocol Protocol
+	rule     func(b []byte) answer
+}{
+	{TLS, isRecord},
+	{SSLv2, isSSLv2},
+	{RDP, beginsWith("\x03\x00")},             // TPKT (RFC 1006 §6)
+	{PROXYHeader, beginsWith("\r\n\r\n\x00")}, // version 2 goes on with "\r\nQUIT\n"
+	{PROXYHeader, beginsWith("PROXY TCP")},
+	{PROXYHeader, beginsWith("PROXY UNKNOWN")},
+	{HTTP, isRequest},
+	{SSH, isIdentification},
+	{Binary, isControl},
+}
+
+// recognise fails with a Foreign error if the client speaks another protocol.
+// It looks at the buffer while the first bytes leave room for doubt; afterwards
+// it costs nothing.
+func (c *Conn) recognise() error {
+	if c.known || c.Buffered() == 0 {
+		return nil
+	}
+	first := c.in[c.r:c.w]
+	if len(c.early) > 0 {
+		first = append(c.early, first...)
+	}
+	p, decided := Recognise(first)
+	if !decided {
+		return nil
+	}
+	c.known, c.early = true, nil
+	if p == Unrecognised {
+		return nil
+	}
+	return Foreign{p}
+}
+
+// passed notes a line that has gone on before the first bytes were decided:
+// version 2 of the PROXY header begins with two empty lines.
+func (c *Conn) passed(line []byte) {
+	if !c.known {
+		c.early = append(c.early, line...)
+	}
+}
+
+// Recognise tells a protocol by the first bytes of a connection. While they may
+// still become one, decided is false.
+func Recognise(first []byte) (p Protocol, decided bool) {
+	for _, row := range firstBytes {
+		switch row.rule(first) {
+		case yes:
+			return row.protocol, true
+		case maybe:
+			return Unrecognised, false
+		}
+	}
+	return Unrecognised, true
+}
+
+// RecogniseLine is Recognise for a whole line, with or without its end.
+func RecogniseLine(line []byte) Protocol {
+	if len(line) == 0 || line[0] > 'Z' {
+		return Unrecognised
+	}
+	p, decided := Recognise(line)
+	if !decided && line[len(line)-1] != '\n' {
+		p, _ = Recognise(append(bytes.Clone(line), '\r'))
+	}
+	return p
+}
+
+func beginsWith(whole string) func([]byte) answer {
+	return func(b []byte) answer {
+		switch n := min(len(b), len(whole)); {
+		case string(b[:n]) != whole[:n]:
+			return no
+		case n < len(whole):
+			return maybe
+		}
+		return yes
+	}
+}
+
+// isRecord knows the records of TLS and SSL 3.0 by their type and the first
+// half of their version (RFC 8446 §5.1).
+func isRecord(b []byte) answer {
+	switch {
+	case len(b) > 0 && (b[0] < 20 || b[0] > 24):
+		return no
+	case len(b) < 2:
+		return maybe
+	case b[1] != 3:
+		return no
+	}
+	return yes
+}
+
+// isSSLv2 knows the ClientHello of SSLv2, in which clients from before 2010 also
+// offered later versions (RFC 5246 appendix E.2).
+func isSSLv2(b []byte) answer {
+	const clientHello = 1
+	switch {
+	case len(b) > 0 && b[0]&0x80 == 0, len(b) > 2 && b[2] != clientHello, len(b) > 3 && b[3] != 0 && b[3] != 3:
+		return no
+	case len(b) < 4:
+		return maybe
+	}
+	return yes
+}
+
+// methods are those of HTTP and of its relatives, RTSP and SIP.
+var methods = []string{"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "PRI ", "PROPFIND ", "DESCRIBE "}
+
+// maxFirst bounds how much is looked at before a protocol is decided, in bytes.
+const maxFirst = 255
+
+// isRequest knows a method and a target, which, unlike a command behind a tag,
+// is a path, an address or a star.
+func isRequest(b []byte) answer {
+	for _, method := range methods {
+		switch beginsWith(method)(b) {
+		case maybe:
+			return maybe
+		case yes:
+			return isTarget(b[len(method):])
+		}
+	}
+	return no
+}
+
+func isTarget(b []byte) answer {
+	for i, c := range b {
+		switch {
+		case c == '/' || c == ':' || c == '.' || c == '*' && i == 0:
+			return yes
+		case c <= ' ' || i == maxFirst:
+			return no
+		}
+	}
+	return maybe
+}
+
+// isIdentification knows SSH's first line: SSH-2.0-software, and perhaps a
+// comment behind a blank (RFC 4253 §4.2). With one word of letters behind the
+// blank it may be a tag and its command.
+func isIdentification(b []byte) answer {
+	const name = "SSH-"
+	if a := beginsWith(name)(b); a != yes {
+		return a
+	}
+	version, rest, whole := bytes.Cut(b[len(name):], []byte("-"))
+	for _, c := range version {
+		if c != '.' && (c < '0' || c > '9') {
+			return no
+		}
+	}
+	if !whole {
+		return maybeUpTo(b)
+	}
+	_, comment, found := bytes.Cut(rest, []byte(" "))
+	switch {
+	case !found && bytes.ContainsAny(rest, "\r\n"):
+		return yes
+	case !found:
+		return maybeUpTo(b)
+	}
+	return isComment(comment)
+}
+
+// isComment reports whether a word is no command.
+func isComment(b []byte) answer {
+	for i, c := range b {
+		switch {
+		case (c == '\r' || c == '\n' || c == ' ') && i > 0, i == maxFirst:
+			return no
+		case (c|0x20) < 'a' || (c|0x20) > 'z':
+			return yes
+		}
+	}
+	return maybe
+}
+
+func maybeUpTo(b []byte) answer {
+	if len(b) > maxFirst {
+		return no
+	}
+	return maybe
+}
+
+// isControl knows what no command begins with: a control character other than
+// an empty line's.
+func isControl(b []byte) answer {
+	switch {
+	case len(b) == 0:
+		return maybe
+	case b[0] == '\r', b[0] == '\n', b[0] == '\t':
+		return no
+	case b[0] < ' ', b[0] == 0x7f:
+		return yes
+	}
+	return no
+}

@@ -1,0 +1,168 @@
+package wire
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// foreigners are what clients send that took the port for another one.
+var foreigners = map[string]Protocol{
+	"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03": TLS,
+	"\x16\x03\x00\x00\x2f\x01\x00":                 TLS, // SSL 3.0
+	"\x15\x03\x01\x00\x02\x01\x00":                 TLS, // an alert
+	"\x80\x2e\x01\x00\x02\x00\x15":                 SSLv2,
+	"\x80\x67\x01\x03\x01\x00\x4e":                 SSLv2, // offers TLS 1.0 in it
+	"GET / HTTP/1.1\r\nHost: mail.example\r\n\r\n": HTTP,
+	"GET /\n":                                        HTTP,
+	"GET http://mail.example/ HTTP/1.1\r":            HTTP,
+	"POST /EWS/Exchange.asmx HTTP/1.1\r":             HTTP,
+	"CONNECT mail.example:143 HTTP/1.1\r":            HTTP,
+	"OPTIONS * HTTP/1.1\r\n":                         HTTP,
+	"OPTIONS sip:nm SIP/2.0\r\n":                     HTTP,
+	"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n":               HTTP,
+	"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n":     SSH,
+	"SSH-2.0-Go\r\n":                                 SSH,
+	"SSH-1.99-Cisco-1.25\n":                          SSH,
+	"SSH-2.0-8.35 FlowSsh: Bitvise SSH Client\r\n":   SSH,
+	"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00":   RDP,
+	"PROXY TCP4 192.0.2.66 192.0.2.1 1234 25\r\n":    PROXYHeader,
+	"PROXY TCP6 2001:db8::6 2001:db8::1 1234 25\r\n": PROXYHeader,
+	"PROXY UNKNOWN\r\n":                              PROXYHeader,
+	"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c":         PROXYHeader,
+	"\x05\x01\x00":                                   Binary, // SOCKS
+	"\x00\x00\x00\x85\xff\x53\x4d":                   Binary, // SMB
+}
+
+// native are commands, and what clients and people send in place of them, which
+// the gates answer. A tag of IMAP may be nearly anything.
+var native = []string{
+	"EHLO client.example\r\n", "CAPA\r\n", "USER joe\r\n", "AUTHENTICATE \"PLAIN\"\r\n", "QUIT\r\n",
+	"a LOGIN joe@mail.example pw\r\n", "GET1 CAPABILITY\r\n", "GET NOOP\r\n", "GET LOGIN a@b.example /\r\n", "OPTIONS CAPABILITY\r\n",
+	"CONNECT STARTTLS\r\n", "POST ID (\"name\" \"a:b\")\r\n", "HEAD LOGIN {5}\r\n", "PRI AUTHENTICATE PLAIN\r\n", "PROXY NOOP\r\n", "PROXY1 TCP4\r\n",
+	"SSH-x NOOP\r\n", "SSH-2.0-x NOOP\r\n", "SSH-2.0-x LOGIN a b\r\n", "SSH-1 LOGOUT\r\n", "SSH NOOP\r\n", "SSH- NOOP\r\n",
+	"GETTY NOOP\r\n", "PUTSCRIPT \"a\" {5+}\r\n", "DELE 1\r\n", "TOP 1 0\r\n", "HELP\r\n",
+	"\r\n", "\n", "\r\nEHLO client.example\r\n", "\r\n\r\nEHLO client.example\r\n", "\tNOOP\r\n", " NOOP\r\n", "\xc3\xa9 NOOP\r\n", "\xef\xbb\xbfNOOP\r\n", "\x80\r\n",
+	"GET " + strings.Repeat("x", 2*maxFirst), "SSH-2.0-" + strings.Repeat("x", 2*maxFirst),
+}
+
+func TestRecognise(t *testing.T) {
+	for text, want := range foreigners {
+		if p, decided := Recognise([]byte(text)); p != want || !decided {
+			t.Errorf("%q is %v, decided %v", text, p, decided)
+		}
+	}
+	for _, text := range native {
+		if p, _ := Recognise([]byte(text)); p != Unrecognised {
+			t.Errorf("%q is %v", text, p)
+		}
+		if p := RecogniseLine([]byte(strings.TrimRight(text, "\r\n"))); p != Unrecognised {
+			t.Errorf("the line %q is %v", text, p)
+		}
+	}
+}
+
+// What has been decided stays so, however the bytes are divided.
+func TestRecogniseByteByByte(t *testing.T) {
+	check := func(text string, want Protocol) {
+		for n := range len(text) {
+			if p, decided := Recognise([]byte(text[:n])); decided && p != want || !decided && p != Unrecognised {
+				t.Errorf("%q is %v, decided %v", text[:n], p, decided)
+			}
+		}
+	}
+	for text, want := range foreigners {
+		check(text, want)
+	}
+	for _, text := range native {
+		check(text, Unrecognised)
+	}
+}
+
+// A client that speaks another protocol is noticed by the first bytes, be they
+// whole, alone or without an end.
+func TestReadCommandRecognises(t *testing.T) {
+	for text, want := range foreigners {
+		for name, size := range map[string]int{"whole": len(text), "by bytes": 1} {
+			c, peer := pair(t, generous)
+			go func() {
+				for rest := text; rest != ""; rest = rest[min(size, len(rest)):] {
+					if _, err := io.WriteString(peer, rest[:min(size, len(rest))]); err != nil {
+						return
+					}
+				}
+			}()
+			var err error
+			for ok := true; ok; { // the empty lines of a PROXY header
+				_, err = c.ReadCommand()
+				ok = err == nil
+			}
+			if foreign, ok := errors.AsType[Foreign](err); !ok || foreign.Protocol != want {
+				t.Errorf("%q %s: %v", text, name, err)
+			}
+		}
+	}
+}
+
+// Commands come through whole, and later lines are no first bytes.
+func TestReadCommandPassesCommands(t *testing.T) {
+	for _, text := range native {
+		line, ended := strings.CutSuffix(text, "\r\n")
+		if !ended {
+			continue
+		}
+		c, peer := pair(t, generous)
+		say(t, peer, text+"\x16\x03\x01\r\n")
+		for _, want := range strings.Split(line+"\r\n\x16\x03\x01", "\r\n") {
+			if got, err := c.ReadCommand(); string(got) != want || err != nil {
+				t.Errorf("%q: read %q, %v; want %q", text, got, err, want)
+			}
+		}
+	}
+}
+
+// Whoever speaks in the pause before the greeting is recognised too, and doubt
+// lasts as long as the pause.
+func TestSpokeRecognises(t *testing.T) {
+	for text, want := range foreigners {
+		c, peer := pair(t, generous)
+		say(t, peer, text)
+		_, err := c.Spoke(20 * time.Second)
+		if foreign, ok := errors.AsType[Foreign](err); !ok || foreign.Protocol != want {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	c, peer := pair(t, generous)
+	say(t, peer, "EHLO spam.example\r\n")
+	if spoke, err := c.Spoke(20 * time.Second); !spoke || err != nil {
+		t.Errorf("a command: %v, %v", spoke, err)
+	}
+	c, peer = pair(t, generous)
+	say(t, peer, "GE")
+	if spoke, err := c.Spoke(50 * time.Millisecond); !spoke || err != nil {
+		t.Errorf("half a word: %v, %v", spoke, err)
+	}
+}
+
+// A backend may say what it likes: it is not asked what it speaks.
+func TestReadLineRecognisesNothing(t *testing.T) {
+	c, peer := pair(t, generous)
+	say(t, peer, "GET / HTTP/1.1\r\n")
+	if line, err := c.ReadLine(); string(line) != "GET / HTTP/1.1" || err != nil {
+		t.Errorf("%q, %v", line, err)
+	}
+}
+
+// Doubt does not outlast the wait for a line.
+func TestDoubtEnds(t *testing.T) {
+	limits := generous
+	limits.Wait = 50 * time.Millisecond
+	c, peer := pair(t, limits)
+	say(t, peer, "GET ")
+	if _, err := c.ReadCommand(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+}
