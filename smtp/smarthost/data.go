@@ -58,19 +58,13 @@ func (g *Gate) data(cmd syntax.Line) error {
 // conclude ends the transaction with an answer.
 func (g *Gate) conclude(answer string) error {
 	m := g.mail
-	g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: firstLine(answer)})
+	g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: oneLine(answer)})
 	g.answer(answer)
 	if err := g.front.Flush(); err != nil { // before a goodbye to the server that may take its time
 		return gate.FromClient(err)
 	}
 	g.end()
 	return nil
-}
-
-// firstLine is what of an answer is logged.
-func firstLine(answer string) string {
-	first, _, _ := strings.Cut(answer, "\r\n")
-	return clean(first)
 }
 
 var errTooBig = errors.New("too big")

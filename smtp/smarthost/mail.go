@@ -134,7 +134,7 @@ func (g *Gate) begin(domain string) (reached bool, err error) {
 	if s != nil {
 		s.quit()
 	}
-	g.o.Watch.Ended(Delivery{Domain: domain, Server: s.label(), TLS: s.secured(), Reply: firstLine(why.reply), Remedy: why.remedy})
+	g.o.Watch.Ended(Delivery{Domain: domain, Server: s.label(), TLS: s.secured(), Reply: oneLine(why.reply), Remedy: why.remedy})
 	if len(m.failed) < g.o.Recipients {
 		m.failed[domain] = why.reply
 	}
@@ -142,22 +142,23 @@ func (g *Gate) begin(domain string) (reached bool, err error) {
 	return false, nil
 }
 
-// offer tells the server of a recipient.
+// offer tells the server of a recipient. A refusal is logged here: the message
+// may go on to others, or to nobody.
 func (g *Gate) offer(p syntax.Path) error {
 	m := g.mail
 	r, err := m.server.exchange("RCPT TO:<" + p.Address + ">")
-	switch {
-	case err != nil:
-		g.answer(m.server.lost("talking to it"))
-		return nil
-	case r.ok():
-		if m.accepted++; m.accepted == 1 {
-			if err := g.s.Enter(gate.Recipients); err != nil {
-				return err
-			}
+	answer := strings.TrimSuffix(string(r.text), "\r\n")
+	if err != nil {
+		answer = m.server.lost("talking to it")
+	}
+	if !r.ok() {
+		g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Reply: oneLine(answer)})
+	} else if m.accepted++; m.accepted == 1 {
+		if err := g.s.Enter(gate.Recipients); err != nil {
+			return err
 		}
 	}
-	_, _ = g.front.Write(r.text)
+	g.answer(answer)
 	return nil
 }
 

@@ -61,12 +61,6 @@ func (r reply) firstWord() string {
 	return strings.ToLower(word)
 }
 
-// first is the first line, fit for a reply and the log.
-func (r reply) first() string {
-	line, _, _ := bytes.Cut(r.text, []byte("\r\n"))
-	return clean(string(line))
-}
-
 // maxReply bounds a reply, maxReplyLine what of each of its lines goes on, in
 // bytes (RFC 5321 §4.5.3.1.5 has 512).
 const (
@@ -163,7 +157,7 @@ func (s *server) startTLS() *failed {
 		return &failed{reply: s.lost("starting TLS"), tls: err}
 	}
 	if r.code != 220 {
-		return &failed{reply: "451 4.7.4 TLS is required, but host " + s.String() + " refused to start TLS: " + r.first(), tls: errors.New(r.first())}
+		return &failed{reply: r.quote("451 4.7.4 TLS is required, but host " + s.String() + " refused to start TLS: "), tls: errors.New(oneLine(string(r.text)))}
 	}
 	if err := s.back.Upgrade(""); err != nil {
 		s.gone = true
@@ -211,7 +205,7 @@ func (s *server) refused(what string, r reply, err error) *failed {
 		return &failed{reply: s.lost("hearing its answer to " + what)}
 	}
 	s.gone = s.gone || r.code == 554
-	return &failed{reply: "451 4.4.0 Host " + s.String() + " refused " + what + ": " + r.first()}
+	return &failed{reply: r.quote("451 4.4.0 Host " + s.String() + " refused " + what + ": ")}
 }
 
 func (s *server) lost(when string) string {

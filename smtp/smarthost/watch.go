@@ -45,12 +45,13 @@ type Handshake struct {
 	Testing bool // the verdict is that of an MTA-STS policy that is only tried out
 }
 
-// Delivery is the end of a message's way to a domain.
+// Delivery is the end of a message's way to a domain, or that of a recipient
+// who was refused.
 type Delivery struct {
 	Domain     string
 	Server     Server               // zero: none was reached
 	TLS        *tls.ConnectionState // nil: plaintext
 	Recipients int                  // that were accepted
-	Reply      string               // what the client was told, its first line
+	Reply      string               // what the client was told, in one line
 	Remedy     string               // what the administrator can do; empty: nothing is known
 }

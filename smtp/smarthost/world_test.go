@@ -120,7 +120,7 @@ func (w *world) tlsa(domain string, data ...byte) {
 }
 
 // script is a server that says a line for each that it hears, and hangs up
-// behind the last; the first line is its greeting.
+// behind the last; the first line is its greeting. An empty line is not said.
 func script(lines ...string) func(net.Listener) {
 	return func(l net.Listener) {
 		for {
@@ -136,7 +136,9 @@ func script(lines ...string) func(net.Listener) {
 						break
 					}
 				}
-				_, _ = io.WriteString(conn, line+"\r\n")
+				if line != "" {
+					_, _ = io.WriteString(conn, line+"\r\n")
+				}
 			}
 			_ = conn.Close()
 		}
@@ -173,7 +175,7 @@ func (b *book) Unsecured(server smarthost.Server, level outbound.Level, inClear 
 }
 
 func (b *book) Ended(d smarthost.Delivery) {
-	b.note("%s by %s, TLS: %t, %d recipients: %.3s", d.Domain, d.Server.Host, d.TLS != nil, d.Recipients, d.Reply)
+	b.note("%s by %s, TLS: %t, %d recipients: %s", d.Domain, d.Server.Host, d.TLS != nil, d.Recipients, d.Reply)
 }
 
 // client is the legacy server.

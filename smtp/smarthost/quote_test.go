@@ -1,0 +1,47 @@
+package smarthost
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/smtp/syntax"
+)
+
+func TestQuote(t *testing.T) {
+	const intro = "451 4.4.0 Host mx refused us: "
+	for text, want := range map[string]string{
+		"554 5.7.1 no\r\n": "451 4.4.0 Host mx refused us: 554 5.7.1 no",
+		"554-5.7.1 blocked\r\n554-5.7.1 see https://example.net\r\n554 5.7.1 bye\r\n": "451-4.4.0 Host mx refused us: 554-5.7.1 blocked\r\n451-4.4.0 554-5.7.1 see https://example.net\r\n451 4.4.0 554 5.7.1 bye",
+		"554-a\x1b[2J\r\n554\r\n":                           "451-4.4.0 Host mx refused us: 554-a?[2J\r\n451 4.4.0 554",
+		strings.Repeat("554-x\r\n", 99) + "554 x\r\n":       "451-4.4.0 Host mx refused us: 554-x\r\n" + strings.Repeat("451-4.4.0 554-x\r\n", maxQuoted-1) + "451 4.4.0 (and 80 more lines)",
+		"554 " + strings.Repeat("x", maxReplyLine) + "\r\n": "451 4.4.0 Host mx refused us: 554 " + strings.Repeat("x", maxClean-4),
+	} {
+		got := (reply{text: []byte(text)}).quote(intro)
+		if got != want {
+			t.Errorf("%.80q became %q", text, got)
+		}
+		for line := range strings.SplitSeq(got, "\r\n") {
+			if code, _, err := syntax.ReplyLine([]byte(line)); err != nil || code != 451 || !strings.HasPrefix(line[4:], "4.4.0 ") || len(line) > 510 {
+				t.Errorf("%.80q holds %q", text, line)
+			}
+		}
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"250 2.0.0 ok": "250 2.0.0 ok",
+		"550-5.7.1 not\r\n550-5.7.1 from\r\n550 5.7.1 there\r\n": "550 5.7.1 not from there",
+		"550-not\r\n550 5.7.1 from there":                        "550 not 5.7.1 from there",
+		"550-5.7.1 a\r\n550\r\n":                                 "550 5.7.1 a",
+		"550":                                                    "550", "": "",
+		"550-a\r\n550 \xff\x00b": "550 a ??b",
+	} {
+		if got := oneLine(text); got != want {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+	if got := oneLine(strings.Repeat("550-"+strings.Repeat("x", 300)+"\r\n", 100)); len(got) != maxLogged {
+		t.Errorf("%d bytes are logged", len(got))
+	}
+}
