@@ -73,6 +73,7 @@ var errTooBig = errors.New("too big")
 // is read all the same, for nobody, and the failure is returned as sunk.
 func (g *Gate) carry(s *server) (sunk, err error) {
 	var t syntax.Text
+	var h header
 	size := 0
 	for end := false; !end; {
 		if g.front.Buffered() == 0 && sunk == nil {
@@ -90,6 +91,9 @@ func (g *Gate) carry(s *server) (sunk, err error) {
 		}
 		if size += len(run) + len(tail); size > g.o.Message && sunk == nil {
 			sunk = errTooBig
+		}
+		if s.ascii && sunk == nil && (h.hasUTF8(run) || h.hasUTF8([]byte(tail))) {
+			sunk = errNeedsUTF8
 		}
 		if sunk == nil {
 			_, sunk = s.back.Write(run)
@@ -111,6 +115,9 @@ func (s *server) verdictOn(sunk error) string {
 	case errors.Is(sunk, errTooBig):
 		s.gone = true // the text has no end
 		return tooBig
+	case errors.Is(sunk, errNeedsUTF8):
+		s.gone = true
+		return s.needsUTF8()
 	case sunk != nil:
 		r, err := s.readReply() // it may have said why
 		s.gone = true

@@ -146,12 +146,8 @@ func (g *Gate) begin(domain string) (reached bool, err error) {
 // may go on to others, or to nobody.
 func (g *Gate) offer(p syntax.Path) error {
 	m := g.mail
-	r, err := m.server.exchange("RCPT TO:<" + p.Address + ">")
-	answer := strings.TrimSuffix(string(r.text), "\r\n")
-	if err != nil {
-		answer = m.server.lost("talking to it")
-	}
-	if !r.ok() {
+	answer, ok := m.server.recipient(p.Address)
+	if !ok {
 		g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Reply: oneLine(answer)})
 	} else if m.accepted++; m.accepted == 1 {
 		if err := g.s.Enter(gate.Recipients); err != nil {
@@ -160,6 +156,20 @@ func (g *Gate) offer(p syntax.Path) error {
 	}
 	g.answer(answer)
 	return nil
+}
+
+// recipient tells the server of a recipient, and returns the reply for the
+// client.
+func (s *server) recipient(address string) (answer string, ok bool) {
+	address, ok = s.writable(address)
+	if !ok {
+		return s.needsUTF8(), false
+	}
+	r, err := s.exchange("RCPT TO:<" + address + ">")
+	if err != nil {
+		return s.lost("talking to it"), false
+	}
+	return strings.TrimSuffix(string(r.text), "\r\n"), r.ok()
 }
 
 // end gives the transaction up, if there is one.
@@ -179,10 +189,10 @@ var errDomain = errors.New("no domain")
 // domainOf is the domain of an address, in the form in which DNS knows it, or
 // an address literal.
 func domainOf(address string) (string, error) {
-	at := strings.LastIndexByte(address, '@')
-	domain := strings.ToLower(address[at+1:])
+	local, domain, found := cutDomain(address)
+	domain = strings.ToLower(domain)
 	switch {
-	case at <= 0 || domain == "" || len(domain) > 255:
+	case !found || local == "" || domain == "" || len(domain) > 255:
 		return "", errDomain
 	case strings.HasPrefix(domain, "[") && strings.HasSuffix(domain, "]"):
 		return domain, nil

@@ -27,11 +27,7 @@ func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 			if s, why = g.open(ctx, hop, address); why != nil {
 				continue
 			}
-			refused := s.mail(g.mail.sender)
-			if refused == "" {
-				return s, nil, nil
-			}
-			if why = (&failed{reply: refused}); refused[0] == '5' {
+			if why = s.mail(g.mail.sender); why == nil || why.final {
 				return s, why, nil
 			}
 			s.quit()
@@ -61,6 +57,7 @@ type failed struct {
 	remedy string // for the administrator; empty: none is known
 	tls    error  // TLS was offered and did not come about; nil: that is not the reason
 	silent bool   // the server has broken the handshake off without a word
+	final  bool   // the server has refused the sender for good: no other one is asked
 }
 
 // open makes a server ready. A handshake that fails is tried once more without

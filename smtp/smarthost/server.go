@@ -22,6 +22,7 @@ type server struct {
 	verdict    outbound.Verdict
 	extensions []string // of its last reply to EHLO
 	gone       bool     // it has hung up, or is out of step
+	ascii      bool     // the message must do without the SMTPUTF8 that its client has asked for
 }
 
 // label is the server for the log; that of none is zero.
@@ -169,33 +170,6 @@ func (s *server) startTLS() *failed {
 		return why
 	}
 	return nil
-}
-
-// mail tells the server of the sender. What it says to that, if it is no yes,
-// comes back.
-func (s *server) mail(p syntax.Path) (refused string) {
-	var params []string
-	for param := range strings.FieldsSeq(p.Params) {
-		key, _, _ := strings.Cut(param, "=")
-		extension := strings.ToUpper(key)
-		if extension == "BODY" {
-			extension = "8BITMIME"
-		}
-		switch {
-		case s.offers(extension):
-			params = append(params, param)
-		case extension == "SMTPUTF8":
-			return "550 5.6.7 SMTPUTF8 is required, but was not offered by host " + s.String()
-		}
-	}
-	r, err := s.exchange(syntax.Path{Address: p.Address, Params: strings.Join(params, " ")}.Line("MAIL FROM:"))
-	switch {
-	case err != nil:
-		return s.lost("beginning a message")
-	case !r.ok():
-		return strings.TrimSuffix(string(r.text), "\r\n")
-	}
-	return ""
 }
 
 // refused is the failure of a server that does not want us. Whether it means

@@ -1,0 +1,128 @@
+package smarthost
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/letterlock/letterlock/smtp/syntax"
+)
+
+// mail tells the server of the sender. It returns why the server cannot be
+// used, or nil.
+//
+// SMTPUTF8 is handled as Postfix does it: a client that asks for it gets it
+// where the server offers it; where the server does not, a message whose
+// envelope and header are ASCII goes without (RFC 6531 §3.1). A domain in an
+// envelope can always be written in ASCII.
+func (s *server) mail(p syntax.Path) *failed {
+	s.ascii = p.Has("SMTPUTF8") && !s.offers("SMTPUTF8")
+	address, ok := s.writable(p.Address)
+	if !ok {
+		return &failed{reply: s.needsUTF8()}
+	}
+	r, err := s.exchange(syntax.Path{Address: address, Params: s.understood(p.Params)}.Line("MAIL FROM:"))
+	switch {
+	case err != nil:
+		return &failed{reply: s.lost("beginning a message")}
+	case !r.ok():
+		return &failed{reply: strings.TrimSuffix(string(r.text), "\r\n"), final: r.code/100 == 5}
+	}
+	return nil
+}
+
+// understood leaves out the parameters of MAIL that the server has not offered.
+func (s *server) understood(params string) string {
+	var kept []string
+	for param := range strings.FieldsSeq(params) {
+		extension, _, _ := strings.Cut(strings.ToUpper(param), "=")
+		if extension == "BODY" {
+			extension = "8BITMIME"
+		}
+		if s.offers(extension) {
+			kept = append(kept, param)
+		}
+	}
+	return strings.Join(kept, " ")
+}
+
+// writable is an address as the server can be told it; not ok if it cannot.
+func (s *server) writable(address string) (written string, ok bool) {
+	if !s.ascii || asciiOnly(address) {
+		return address, true
+	}
+	local, _, _ := cutDomain(address)
+	domain, err := domainOf(address)
+	if err != nil || !asciiOnly(local) {
+		return "", false
+	}
+	return local + "@" + domain, true
+}
+
+// cutDomain cuts an address at its last @.
+func cutDomain(address string) (local, domain string, found bool) {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
+		return address, "", false
+	}
+	return address[:at], address[at+1:], true
+}
+
+func (s *server) needsUTF8() string {
+	return "550 5.6.7 SMTPUTF8 is required, but was not offered by host " + s.String()
+}
+
+var errNeedsUTF8 = errors.New("the header is not ASCII, and the server has not offered SMTPUTF8")
+
+// header follows the header of a message (RFC 5322 §2.2) as it passes, until its
+// end: an empty line, or one that is no field.
+type header struct {
+	at    headerPlace
+	begun bool // there was a field
+}
+
+// headerPlace is where in a header the next byte stands.
+type headerPlace int
+
+const (
+	fieldStart headerPlace = iota
+	fieldName
+	behindName // blanks in front of the colon
+	fieldBody
+	headerEnd
+)
+
+// hasUTF8 reports whether the next piece of the message holds a byte of the
+// header that is not ASCII.
+func (h *header) hasUTF8(piece []byte) bool {
+	for _, b := range piece {
+		switch {
+		case h.at == headerEnd:
+			return false
+		case h.at == fieldBody && b > '~':
+			return true
+		}
+		h.step(b)
+	}
+	return false
+}
+
+func (h *header) step(b byte) {
+	blank := b == ' ' || b == '\t'
+	switch {
+	case h.at == fieldBody:
+		if b == '\n' {
+			h.at = fieldStart
+		}
+	case h.at == fieldStart && b == '\r': // an empty line, most likely
+	case h.at == fieldStart && blank && h.begun: // the last field goes on
+		h.at = fieldBody
+	case h.at != fieldStart && b == ':':
+		h.at, h.begun = fieldBody, true
+	case h.at != fieldStart && blank:
+		h.at = behindName
+	case h.at != behindName && b > ' ' && b <= '~' && b != ':':
+		h.at = fieldName
+	default:
+		h.at = headerEnd
+	}
+}
