@@ -43,20 +43,25 @@ func ParseRecords(texts []string) (id string, found bool) {
 const MaxText = 64 << 10
 
 const (
-	maxMX = 500
-	// maxMaxAge is RFC 8461 §3.2's: a year and a little, in seconds.
+	maxMX = 500 // hosts of a policy; further ones are left out
+
+	// maxMaxAge is RFC 8461 §3.2's: a year and a little, in seconds. A longer
+	// time is cut to it.
 	maxMaxAge = 31557600
 )
 
 var (
 	errVersion = errors.New("the policy is not of version STSv1")
 	errMode    = errors.New("the policy has no mode that is known")
-	errMaxAge  = errors.New("the policy has no max_age from 0 to 31557600")
-	errMX      = errors.New("the policy names no MX, or one that is no name")
+	errMaxAge  = errors.New("the policy has no max_age that is a number of seconds")
+	errMX      = errors.New("the policy names no MX host")
 )
 
 // Parse reads a policy (RFC 8461 §3.2): lines that end in CRLF or LF; of a key
 // that stands twice the first counts, but for mx; unknown keys are passed over.
+// An mx that is no name is left out, which only makes the policy stricter. A
+// policy is rejected without its version, a known mode, a max_age, or, unless
+// its mode is none, any MX host.
 func Parse(text string) (Policy, error) {
 	if len(text) > MaxText {
 		return Policy{}, fmt.Errorf("the policy is longer than %d bytes", MaxText)
@@ -67,37 +72,42 @@ func Parse(text string) (Policy, error) {
 		key, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
 		value = strings.Trim(value, " \t")
 		if key == "mx" {
-			p.MX = append(p.MX, strings.ToLower(value))
+			p.add(strings.ToLower(value))
 		} else if _, twice := fields[key]; !twice {
 			fields[key] = value
 		}
 	}
 	p.Mode = fields["mode"]
-	seconds, err := strconv.ParseUint(fields["max_age"], 10, 32)
+	age, err := parseMaxAge(fields["max_age"])
 	switch {
 	case fields["version"] != "STSv1":
 		return Policy{}, errVersion
 	case p.Mode != "enforce" && p.Mode != "testing" && p.Mode != "none":
 		return Policy{}, errMode
-	case err != nil || seconds > maxMaxAge:
-		return Policy{}, errMaxAge
-	case !p.legalMX():
+	case err != nil:
+		return Policy{}, err
+	case len(p.MX) == 0 && p.Mode != "none":
 		return Policy{}, errMX
 	}
-	p.MaxAge = time.Duration(seconds) * time.Second
+	p.MaxAge = age
 	return p, nil
 }
 
-func (p Policy) legalMX() bool {
-	if len(p.MX) > maxMX || len(p.MX) == 0 && p.Mode != "none" {
-		return false
+// add takes an MX host, if it is a name of RFC 8461 §3.2's form.
+func (p *Policy) add(mx string) {
+	name := strings.TrimPrefix(mx, "*.")
+	if len(p.MX) < maxMX && name != "" && !strings.ContainsAny(name, "* \t/:@") {
+		p.MX = append(p.MX, mx)
 	}
-	for _, mx := range p.MX {
-		if name := strings.TrimPrefix(mx, "*."); name == "" || strings.ContainsAny(name, "* \t/:@") {
-			return false
-		}
+}
+
+// parseMaxAge reads a number of seconds, however large.
+func parseMaxAge(digits string) (time.Duration, error) {
+	seconds, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, errMaxAge
 	}
-	return true
+	return time.Duration(min(seconds, maxMaxAge)) * time.Second, nil
 }
 
 // Matches reports whether a host is among those of the policy; *. stands for

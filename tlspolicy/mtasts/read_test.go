@@ -35,21 +35,20 @@ func TestParse(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for text, want := range map[string]error{
-		strings.ReplaceAll(good, "\n", "\r\n"):               nil,
-		good + "mode: none\nunknown: x\nno colon\n":          nil,
-		"version: STSv1\nmode: none\nmax_age: 0":             nil,
-		"":                                                   errVersion,
-		strings.Replace(good, "STSv1", "STSv2", 1):           errVersion,
-		strings.Replace(good, "enforce", "Enforce", 1):       errMode,
-		strings.Replace(good, "604800", "31557601", 1):       errMaxAge,
-		strings.Replace(good, "604800", "-1", 1):             errMaxAge,
-		strings.Replace(good, "max_age", "maxage", 1):        errMaxAge,
-		"version: STSv1\nmode: testing\nmax_age: 1":          errMX,
-		strings.Replace(good, "*.example.net", "*", 1):       errMX,
-		strings.Replace(good, "*.example.net", "a b", 1):     errMX,
-		strings.Replace(good, "*.example.net", "a.*.b", 1):   errMX,
-		good + strings.Repeat("mx: a.example\n", maxMX):      errMX,
-		good + strings.Repeat("x: y\n", MaxText/len("x: y")): nil,
+		strings.ReplaceAll(good, "\n", "\r\n"):                           nil,
+		good + "mode: none\nunknown: x\nno colon\n":                      nil,
+		"version: STSv1\nmode: none\nmax_age: 0":                         nil,
+		"":                                                               errVersion,
+		strings.Replace(good, "STSv1", "STSv2", 1):                       errVersion,
+		strings.Replace(good, "enforce", "Enforce", 1):                   errMode,
+		strings.Replace(good, "604800", "", 1):                           errMaxAge,
+		strings.Replace(good, "604800", "1 week", 1):                     errMaxAge,
+		strings.Replace(good, "604800", "+1", 1):                         errMaxAge,
+		strings.Replace(good, "604800", "-1", 1):                         errMaxAge,
+		strings.Replace(good, "max_age", "maxage", 1):                    errMaxAge,
+		"version: STSv1\nmode: testing\nmax_age: 1":                      errMX,
+		"version: STSv1\nmode: enforce\nmx: *\nmx: a b\nmx:\nmax_age: 1": errMX,
+		good + strings.Repeat("x: y\n", MaxText/len("x: y")):             nil,
 	} {
 		_, err := Parse(text)
 		if len(text) > MaxText {
@@ -59,6 +58,33 @@ func TestParse(t *testing.T) {
 		} else if !errors.Is(err, want) {
 			t.Errorf("%.80q: %v, want %v", text, err, want)
 		}
+	}
+}
+
+// What is wrong with a line voids no more than that line.
+func TestParseTakesTheRest(t *testing.T) {
+	const good = "version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\nmax_age: 604800\n"
+	for name, tt := range map[string]struct {
+		text, mx string
+		age      time.Duration
+	}{
+		"a star":               {strings.Replace(good, "*.example.net", "*", 1), "mail.example.com", 168 * time.Hour},
+		"a star in the middle": {strings.Replace(good, "*.example.net", "a.*.b", 1), "mail.example.com", 168 * time.Hour},
+		"blanks":               {strings.Replace(good, "*.example.net", "a b", 1), "mail.example.com", 168 * time.Hour},
+		"a URL":                {"mx: https://a.example/\n" + good, "mail.example.com *.example.net", 168 * time.Hour},
+		"nothing":              {"mx:\n" + good, "mail.example.com *.example.net", 168 * time.Hour},
+		"a long time":          {strings.Replace(good, "604800", "31557601", 1), "mail.example.com *.example.net", maxMaxAge * time.Second},
+		"for ever":             {strings.Replace(good, "604800", strings.Repeat("9", 100), 1), "mail.example.com *.example.net", maxMaxAge * time.Second},
+		"as long as may be":    {strings.Replace(good, "604800", "31557600", 1), "mail.example.com *.example.net", maxMaxAge * time.Second},
+		"none":                 {"version: STSv1\nmode: none\nmx: *\nmax_age: 604800", "", 168 * time.Hour},
+	} {
+		p, err := Parse(tt.text)
+		if err != nil || strings.Join(p.MX, " ") != tt.mx || p.MaxAge != tt.age {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+	if p, err := Parse(good + strings.Repeat("mx: a.example\n", maxMX)); err != nil || len(p.MX) != maxMX {
+		t.Errorf("%d hosts, %v", len(p.MX), err)
 	}
 }
 
