@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/certs":      {"tlspolicy"},
 	"tlspolicy/certs/acme": {"tlspolicy", "tlspolicy/certs", "internal/web"},
 	"tlspolicy/tickets":    {},
-	"tlspolicy/inventory":  {"tlspolicy"},
+	"tlspolicy/inventory":  {"tlspolicy", "internal/limit"},
 	"internal/filemode":    {},
 	"internal/limit":       {},
 	"internal/watch":       {},

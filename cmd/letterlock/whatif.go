@@ -152,7 +152,7 @@ func (q question) lane(e inventory.Entry) *configs.Lane {
 // who has got no TLS, each the last seen first.
 func (q question) answer(kept inventory.Inventory) answer {
 	a := answer{
-		Policy: q.policy.Name, Listener: q.listener, Since: kept.Begun.UTC(), Lost: kept.Lost,
+		Policy: q.policy.Name, Listener: q.listener, Since: kept.Begun.UTC(), Lost: kept.Lost, Forgotten: kept.Forgotten,
 		Refused: []refusedRow{}, Plaintext: []senderRow{}, Failures: []failureRow{},
 	}
 	slices.SortFunc(kept.Entries, func(x, y inventory.Entry) int { return y.Last.Compare(x.Last) })

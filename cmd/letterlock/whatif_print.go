@@ -17,7 +17,8 @@ type answer struct {
 	Since           time.Time    `json:"since"`
 	Sessions        uint64       `json:"sessions"` // with TLS
 	RefusedSessions uint64       `json:"refused_sessions"`
-	Lost            uint64       `json:"lost"` // records that could not be kept
+	Lost            uint64       `json:"lost"`      // records that could not be written
+	Forgotten       uint64       `json:"forgotten"` // sessions and messages whose entries had to make room for others
 	Refused         []refusedRow `json:"refused"`
 	Plaintext       []senderRow  `json:"plaintext"`
 	Failures        []failureRow `json:"failures"`
@@ -98,6 +99,9 @@ func (a answer) print(ui *ui) {
 		a.Policy, where, a.RefusedSessions, a.Sessions, a.Since.Format(time.DateOnly))
 	if a.Lost > 0 {
 		ui.printf("%d more could not be recorded.\n", a.Lost)
+	}
+	if a.Forgotten > 0 {
+		ui.printf("%d more are forgotten: there were too many kinds of client of one user or network, or in all.\n", a.Forgotten)
 	}
 	lines := make([]string, len(a.Refused))
 	for i, r := range a.Refused {

@@ -1,14 +1,17 @@
 package inventory
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -54,26 +57,10 @@ type Entry struct {
 	Value
 }
 
-// Networks are kept in place of addresses, as clients move within them.
-const (
-	bits4 = 24
-	bits6 = 48
-)
-
-// NetworkOf is the network that an address is counted in: its /24, or for
-// IPv6 its /48.
-func NetworkOf(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	bits := bits6
-	if a.Is4() {
-		bits = bits4
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{} // the zero address
-	}
-	return p
-}
+// NetworkOf returns the network that an address is counted in, in place of the
+// address, as clients move within it: the /24, or for IPv6 the /48. IPv4
+// addresses in IPv6, mapped or of a NAT64, count as IPv4.
+func NetworkOf(a netip.Addr) netip.Prefix { return limit.Network(a) }
 
 // maxName bounds how much of a user's or host's name is kept, in bytes.
 const maxName = 128
@@ -100,12 +87,9 @@ func (v *Value) join(later Value) {
 	v.First, v.Count = first, count
 }
 
-// Versions, suites and groups are stored as numbers: their names are for
-// reading, and not all of them can be read back.
-func (v Value) stored() storedValue {
-	return storedValue{v.Address, v.Host, uint16(v.Version), uint16(v.Suite), uint16(v.Group), v.First.Unix(), v.Last.Unix(), v.Count}
-}
-
+// storedValue is the second part of a value in the file. Versions, suites and
+// groups are stored as numbers: their names are for reading, and not all of
+// them can be read back.
 type storedValue struct {
 	Address netip.Addr `json:"a"`
 	Host    string     `json:"h,omitempty"`
@@ -113,26 +97,48 @@ type storedValue struct {
 	Suite   uint16     `json:"s,omitempty"`
 	Group   uint16     `json:"g,omitempty"`
 	First   int64      `json:"f"`
-	Last    int64      `json:"l"`
-	Count   uint64     `json:"n"`
 }
 
-func (s storedValue) value() Value {
-	return Value{
-		s.Address, s.Host, tlspolicy.Version(s.Version), tlspolicy.Suite(s.Suite), tlspolicy.Group(s.Group),
-		time.Unix(s.First, 0), time.Unix(s.Last, 0), s.Count,
+// stored writes a value. The first part is what decides whether an entry stays.
+func (v Value) stored() ([]byte, error) {
+	text, err := json.Marshal(storedValue{v.Address, v.Host, uint16(v.Version), uint16(v.Suite), uint16(v.Group), v.First.Unix()})
+	return append(seen{v.Count, v.Last.Unix()}.stored(), text...), err
+}
+
+// seen is how often an entry was seen, and when for the last time.
+type seen struct {
+	count uint64
+	last  int64
+}
+
+// seenSize is its size in the file, in bytes.
+const seenSize = 16
+
+func (s seen) stored() []byte { return append(number(s.count), number(uint64(max(s.last, 0)))...) }
+
+// readSeen reads the first part of a value. What cannot be read was never seen.
+func readSeen(value []byte) seen {
+	if len(value) < seenSize {
+		return seen{}
 	}
+	last := min(readNumber(value[8:seenSize]), math.MaxInt64)
+	return seen{readNumber(value[:8]), int64(last)}
 }
 
 func readEntry(key, value []byte) (Entry, error) {
 	var e Entry
-	var s storedValue
-	if err := json.Unmarshal(key, &e.Key); err != nil {
+	_, text, _ := bytes.Cut(key, endOfGroup)
+	if err := json.Unmarshal(text, &e.Key); err != nil {
 		return e, fmt.Errorf("the key of an entry: %w", err)
 	}
-	if err := json.Unmarshal(value, &s); err != nil {
+	var s storedValue
+	if err := json.Unmarshal(value[min(seenSize, len(value)):], &s); err != nil {
 		return e, fmt.Errorf("an entry: %w", err)
 	}
-	e.Value = s.value()
+	at := readSeen(value)
+	e.Value = Value{
+		s.Address, s.Host, tlspolicy.Version(s.Version), tlspolicy.Suite(s.Suite), tlspolicy.Group(s.Group),
+		time.Unix(s.First, 0), time.Unix(at.last, 0), at.count,
+	}
 	return e, nil
 }

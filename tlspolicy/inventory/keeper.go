@@ -24,7 +24,8 @@ type Keeper struct {
 
 	mu      sync.Mutex
 	pending map[Key]Value
-	lost    uint64 // records that found no place since the last write
+	waiting map[class]int // how many of them are of each class
+	lost    uint64        // records that found no room since the last write
 
 	full    chan struct{} // holds one when it is time to write
 	closing chan struct{}
@@ -38,6 +39,7 @@ const (
 	flushTime  = time.Second
 	flushCount = 1000
 	maxPending = 10_000 // while the file cannot be written; some 4 MiB
+	maxOfClass = maxPending / 4
 	sweepTime  = time.Hour
 )
 
@@ -50,7 +52,7 @@ func Keep(o Options) *Keeper {
 		o.Now = time.Now
 	}
 	k := &Keeper{
-		options: o, pending: map[Key]Value{},
+		options: o, pending: map[Key]Value{}, waiting: map[class]int{},
 		full: make(chan struct{}, 1), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	go k.run()
@@ -71,20 +73,28 @@ func (k *Keeper) Record(e Entry) {
 	e.Last = e.First
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	switch v, there := k.pending[e.Key]; {
-	case there:
-		v.join(e.Value)
-		k.pending[e.Key] = v
-	case len(k.pending) >= maxPending:
-		k.lost += e.Count
-	default:
-		k.pending[e.Key] = e.Value
-	}
+	k.put(e.Key, e.Value)
 	if len(k.pending) == flushCount {
 		select {
 		case k.full <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// put adds a value to what is pending. Whatever strangers cause can only fill a
+// part of the room.
+func (k *Keeper) put(key Key, later Value) {
+	c := classOf(key)
+	switch v, there := k.pending[key]; {
+	case there:
+		v.join(later)
+		k.pending[key] = v
+	case len(k.pending) >= maxPending, c != users && k.waiting[c] >= maxOfClass:
+		k.lost += later.Count
+	default:
+		k.pending[key] = later
+		k.waiting[c]++
 	}
 }
 
@@ -134,6 +144,7 @@ func (k *Keeper) flush() {
 // batch is what one transaction writes.
 type batch struct {
 	entries map[Key]Value
+	waiting map[class]int
 	lost    uint64
 	sweep   bool
 }
@@ -141,26 +152,18 @@ type batch struct {
 func (k *Keeper) take() batch {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	b := batch{entries: k.pending, lost: k.lost}
-	k.pending, k.lost = map[Key]Value{}, 0
+	b := batch{entries: k.pending, waiting: k.waiting, lost: k.lost}
+	k.pending, k.waiting, k.lost = map[Key]Value{}, map[class]int{}, 0
 	return b
 }
 
 func (k *Keeper) takeBack(b batch) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	newer := k.pending
+	k.pending, k.waiting = b.entries, b.waiting
 	k.lost += b.lost
-	for key, later := range k.pending {
-		v, there := b.entries[key]
-		switch {
-		case there:
-			v.join(later)
-			b.entries[key] = v
-		case len(b.entries) < maxPending:
-			b.entries[key] = later
-		default:
-			k.lost += later.Count
-		}
+	for key, later := range newer {
+		k.put(key, later)
 	}
-	k.pending = b.entries
 }

@@ -13,8 +13,12 @@ import (
 // Inventory is what has been kept.
 type Inventory struct {
 	Begun   time.Time
-	Lost    uint64 // records that could not be kept
+	Lost    uint64 // records that could not be written
 	Entries []Entry
+
+	// Forgotten counts the sessions, and messages in plaintext, of entries that
+	// had to make room for others, of the same network or user or in all.
+	Forgotten uint64
 }
 
 // ErrNone says that there is no inventory yet.
@@ -57,7 +61,7 @@ func read(file string) (all Inventory, err error) {
 			return ErrNone
 		}
 		all.Begun = time.Unix(int64(min(readNumber(meta.Get(begunKey)), math.MaxInt64)), 0)
-		all.Lost = readNumber(meta.Get(lostKey))
+		all.Lost, all.Forgotten = readNumber(meta.Get(lostKey)), readNumber(meta.Get(forgottenKey))
 		return entries.ForEach(func(key, value []byte) error {
 			e, err := readEntry(key, value)
 			if err == nil {
