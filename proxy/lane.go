@@ -20,6 +20,8 @@ type Lane struct {
 	// Allowed reports whether the listener itself would have let such a
 	// session in, so that the lane was not needed.
 	Allowed func(*tls.ConnectionState) bool
+
+	hearing *tls.Config // TLS, and what the client offers is heard
 }
 
 // lane finds the one that is open for a client, the first that fits; nil if
@@ -42,18 +44,19 @@ func (l *Listener) listen(g *Generation) {
 	if l.TLS == nil { // a smarthost, whose clients speak in clear
 		return
 	}
-	l.TLS.GetConfigForClient = hearOffer
-	for _, lane := range l.Lanes {
-		lane.TLS.GetConfigForClient = hearOffer
+	l.hearing = hearing(l.TLS)
+	l.Lanes = slices.Clone(l.Lanes) // the caller's may be another generation's too
+	for i := range l.Lanes {
+		l.Lanes[i].hearing = hearing(l.Lanes[i].TLS)
 	}
 }
 
 // terms are the TLS that a session is offered, and the gate that follows.
 func (ses *session) terms(now time.Time) *tls.Config {
 	if ses.info.Lane = ses.listener.lane(ses.info.Client.Addr(), now); ses.info.Lane != nil {
-		return ses.info.Lane.TLS
+		return ses.info.Lane.hearing
 	}
-	return ses.listener.TLS
+	return ses.listener.hearing
 }
 
 // strong is the gate for passwords: that of the lane that was taken, if any.

@@ -222,3 +222,50 @@ func TestFailedHandshakesAreNotLoggedForEver(t *testing.T) {
 		t.Errorf("the log does not tell what was offered:\n%s", w.log)
 	}
 }
+
+// H14: a TLS configuration is the caller's. Generations and listeners may share
+// it while handshakes run, and it gets other ticket keys meanwhile.
+func TestH14_CallersConfiguration(t *testing.T) {
+	w := laned(t, time.Now().Add(time.Hour))
+	shared, lane := w.first.Listeners[0].TLS, w.first.Listeners[0].Lanes[0].TLS
+	handshake := func(cache tls.ClientSessionCache) bool {
+		c := w.dial()
+		c.hear("hello")
+		c.say("STARTTLS")
+		c.hear("go")
+		secured := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true, ServerName: "mail.example.com", ClientSessionCache: cache})
+		inside := client{secured, bufio.NewReader(secured), t}
+		inside.say("LOGIN")
+		inside.hear("welcome") // behind it the client has its ticket
+		return secured.ConnectionState().DidResume
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 20 {
+			g := w.next(func(g *Generation) {
+				g.Listeners[0].TLS = shared
+				g.Listeners[0].NewGate = w.first.Listeners[0].NewGate
+			})
+			if err := w.Reload(g); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for range 20 {
+		handshake(nil)
+	}
+	<-done
+	if shared.GetConfigForClient != nil || lane.GetConfigForClient != nil {
+		t.Error("the caller's configuration was written to")
+	}
+	cache := tls.NewLRUClientSessionCache(1)
+	lane.SetSessionTicketKeys([][32]byte{{1}})
+	if handshake(cache) || !handshake(cache) {
+		t.Error("no session is resumed with the keys of the configuration")
+	}
+	lane.SetSessionTicketKeys([][32]byte{{2}})
+	if handshake(cache) {
+		t.Error("a session is resumed with keys of before")
+	}
+}

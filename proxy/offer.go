@@ -54,11 +54,19 @@ func (c *heardConn) end() (offer Offer) {
 	return offer
 }
 
-// hearOffer keeps the client's offer until the handshake is decided, and
-// changes nothing.
-func hearOffer(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+// hearing returns a configuration that hears what a client offers and then
+// leaves the handshake to the one given. That one is the caller's: it has ticket
+// keys that change, other listeners may use it, and it is not written to.
+func hearing(config *tls.Config) *tls.Config {
+	return &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		hearOffer(hello)
+		return config, nil
+	}}
+}
+
+// hearOffer keeps the client's offer until the handshake is decided.
+func hearOffer(hello *tls.ClientHelloInfo) {
 	if c, ok := hello.Conn.(*heardConn); ok {
 		c.offer = &Offer{hello.ServerName, hello.SupportedVersions, hello.CipherSuites, hello.SupportedCurves, hello.SupportedProtos}
 	}
-	return nil, nil
 }
