@@ -1,6 +1,7 @@
 # The few things that are done again and again. `make test` is what must pass
 # before anything else, here and anywhere: on a fresh Debian it installs the
-# servers and clients that the end-to-end tests run (see e2e/install).
+# clients that the end-to-end tests run, and unpacks the servers outside of the
+# system (see e2e/install).
 
 GO          = go
 FUZZTIME    = 4s

@@ -3,9 +3,6 @@ package e2e
 import (
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -70,15 +67,10 @@ func haproxy(t *testing.T, send, smtp, imaps string) (frontSMTP, frontIMAPS stri
 	for i, back := range []string{smtp, imaps} {
 		text += fmt.Sprintf("listen l%d\n bind %s\n server s%d %s %s\n", i, fronts[i], i, back, send)
 	}
-	path := filepath.Join(t.TempDir(), "haproxy.cfg")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	p, err := needsServers(t).StartHAProxy(text)
+	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := world.Run("haproxy", exec.Command("haproxy", "-db", "-f", path))
-	if err != nil {
-		t.Fatalf("%v: run e2e/install", err)
-	}
-	p.DiesOfSignal = true
 	atEnd(t, p.Stop)
 	for end := time.Now().Add(world.Patience); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", fronts[1])

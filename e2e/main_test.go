@@ -87,7 +87,7 @@ func atEnd(t *testing.T, end func() error) {
 func needsServers(t *testing.T) *world.World {
 	t.Helper()
 	if os.Getenv("LETTERLOCK_E2E") != "1" {
-		t.Skip("needs root, and Postfix, Dovecot and mail clients from Debian: run `make test`, or e2e/install and then LETTERLOCK_E2E=1 go test ./e2e/...")
+		t.Skip("needs root, and mail servers and clients from Debian: run `make test`, or e2e/install and then LETTERLOCK_E2E=1 go test ./e2e/...")
 	}
 	shared.once.Do(func() { shared.err = startWorld(t) })
 	if shared.err != nil {
@@ -118,7 +118,8 @@ func startWorld(t *testing.T) error {
 		return err
 	}
 	w.Users = users()
-	if err := w.Start(binary, certificates(t, w.Dir)...); err != nil {
+	w.Use(binary, certificates(t, w.Dir)...)
+	if err := w.Start(); err != nil {
 		return err
 	}
 	shared.proxy, err = w.Serve(20 * time.Second)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -14,7 +13,11 @@ func (w *World) prepareDovecot() error {
 	if err := w.folders("dovecot", "home"); err != nil {
 		return err
 	}
-	if err := give(filepath.Join(w.Dir, "home"), "nobody"); err != nil {
+	root, err := w.Root(postfixDovecot)
+	if err != nil {
+		return err
+	}
+	if err := root.give(filepath.Join(w.Dir, "home"), "nobody"); err != nil {
 		return err
 	}
 	if err := w.addUsers(w.Users); err != nil {
@@ -25,8 +28,11 @@ func (w *World) prepareDovecot() error {
 
 // StartDovecot starts it, or starts it again.
 func (w *World) StartDovecot() error {
-	var err error
-	w.Dovecot, err = Run("dovecot", exec.Command("dovecot", "-F", "-c", filepath.Join(w.Dir, "dovecot/dovecot.conf")))
+	root, err := w.Root(postfixDovecot)
+	if err != nil {
+		return err
+	}
+	w.Dovecot, err = Run("dovecot", root.Command(w.Dir, "dovecot", "-F", "-c", filepath.Join(w.Dir, "dovecot/dovecot.conf")))
 	if err != nil {
 		return err
 	}

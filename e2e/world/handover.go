@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 )
 
@@ -49,8 +48,12 @@ func (w *World) StartBelievers(neighbours string) (*Believers, error) {
 		Dir: filepath.Join(w.Dir, "believers"), Listen: "127.0.0.1, 127.0.0.2", Trusted: "127.0.0.1", Neighbours: neighbours,
 		Certificate: w.certificates[0],
 	}
+	root, err := w.Root(postfixDovecot)
+	if err != nil {
+		return nil, err
+	}
 	p := &b.Ports
-	err := errors.Join(
+	err = errors.Join(
 		freePorts(&p.SMTP, &p.SMTPBehindHeader, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve, &p.TrustingSMTP, &p.SMTPLogin, &p.IMAPS),
 		w.folders("believers/postfix", "believers/queue", "believers/data", "believers/home", tokenKeys),
 		os.WriteFile(filepath.Join(w.Dir, tokenKeys, "default"), []byte(base64.StdEncoding.EncodeToString([]byte(TokenKey))), 0o644),
@@ -59,18 +62,18 @@ func (w *World) StartBelievers(neighbours string) (*Believers, error) {
 		return nil, err
 	}
 	err = errors.Join(
-		give(filepath.Join(b.Dir, "data"), "postfix"), give(filepath.Join(b.Dir, "home"), "nobody"),
+		root.give(filepath.Join(b.Dir, "data"), "postfix"), root.give(filepath.Join(b.Dir, "home"), "nobody"),
 		w.fill("handover.cf", "believers/postfix/main.cf", b), w.fill("handover-master.cf", "believers/postfix/master.cf", b),
 		w.fill("handover-dovecot.conf", "believers/dovecot.conf", b), w.fill("oauth2.conf", "believers/oauth2.conf", b),
 	)
 	if err != nil {
 		return nil, err
 	}
-	b.Dovecot, err = Run("believing dovecot", exec.Command("dovecot", "-F", "-c", filepath.Join(b.Dir, "dovecot.conf")))
+	b.Dovecot, err = Run("believing dovecot", root.Command(w.Dir, "dovecot", "-F", "-c", filepath.Join(b.Dir, "dovecot.conf")))
 	if err != nil {
 		return nil, err
 	}
-	if b.Postfix, err = startMaster("believing postfix", filepath.Join(b.Dir, "postfix")); err != nil {
+	if b.Postfix, err = w.startMaster("believing postfix", filepath.Join(b.Dir, "postfix")); err != nil {
 		return b, err
 	}
 	return b, errors.Join(

@@ -45,7 +45,7 @@ func NewInternet() (*Internet, error) {
 
 // On is a command on one of the machines: sender or far.
 func (n *Internet) On(machine, program string, args ...string) *exec.Cmd {
-	return exec.Command("ip", append([]string{"netns", "exec", n.name + machine, program}, args...)...)
+	return onMachine(n.name+machine, exec.Command(program, args...))
 }
 
 // Close removes the machines.

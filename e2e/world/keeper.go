@@ -12,20 +12,26 @@ type Keeper struct {
 	Dir     string
 	Port    int
 	Postfix *Process
+
+	w *World
 }
 
 // StartKeeper starts one. It ends with its Stop.
 func (w *World) StartKeeper() (*Keeper, error) {
-	k := &Keeper{Dir: filepath.Join(w.Dir, "keeper")}
-	err := errors.Join(
+	k := &Keeper{Dir: filepath.Join(w.Dir, "keeper"), w: w}
+	root, err := w.Root(postfixDovecot)
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(
 		freePorts(&k.Port), w.folders("keeper/postfix", "keeper/queue", "keeper/data"),
-		give(filepath.Join(k.Dir, "data"), "postfix"),
+		root.give(filepath.Join(k.Dir, "data"), "postfix"),
 		w.fill("keeper.cf", "keeper/postfix/main.cf", k), w.fill("keeper-master.cf", "keeper/postfix/master.cf", k),
 	)
 	if err != nil {
 		return nil, err
 	}
-	return k, k.start(startMaster)
+	return k, k.start(w.startMaster)
 }
 
 // Restart kills it and starts it again, on the same port.
@@ -33,7 +39,7 @@ func (k *Keeper) Restart() error {
 	if err := k.Postfix.Kill(); err != nil {
 		return err
 	}
-	return k.start(runMaster)
+	return k.start(k.w.runMaster)
 }
 
 func (k *Keeper) start(master func(name, dir string) (*Process, error)) error {

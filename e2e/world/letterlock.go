@@ -115,5 +115,8 @@ func (l *Letterlock) Reload(change func(string) string, want string) error {
 // Address is where the instance serves a listener.
 func (l *Letterlock) Address(name string) string { return l.addresses[name] }
 
+// Config is the instance's configuration file.
+func (l *Letterlock) Config() string { return l.config }
+
 // Instances are all that were started.
 func (w *World) Instances() []*Letterlock { return w.letterlocks }

@@ -68,22 +68,34 @@ func (n *Network) machine(name string) string { return n.name + name }
 
 // On is a command on one of the machines: client, proxy or backend.
 func (n *Network) On(machine, program string, args ...string) *exec.Cmd {
-	return exec.Command("ip", append([]string{"netns", "exec", n.machine(machine), program}, args...)...)
+	return onMachine(n.machine(machine), exec.Command(program, args...))
+}
+
+// onMachine moves a command to the network of a machine. Unlike `ip netns exec`
+// it mounts nothing.
+func onMachine(name string, cmd *exec.Cmd) *exec.Cmd {
+	moved := exec.Command("nsenter", append([]string{"--net=/run/netns/" + name, "--"}, cmd.Args...)...)
+	moved.SysProcAttr = cmd.SysProcAttr
+	return moved
 }
 
 func (n *Network) startDovecot() error {
+	root, err := n.w.Root(postfixDovecot)
+	if err != nil {
+		return err
+	}
 	b := &Believers{Dir: filepath.Join(n.w.Dir, "network"), Listen: "*", Trusted: ClientAddress}
 	p := &b.Ports
-	err := errors.Join(
+	err = errors.Join(
 		freePorts(&p.SMTP, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve),
-		n.w.folders("network/home"), give(filepath.Join(n.w.Dir, "network/home"), "nobody"),
+		n.w.folders("network/home"), root.give(filepath.Join(n.w.Dir, "network/home"), "nobody"),
 		n.w.fill("handover-dovecot.conf", "network/dovecot.conf", b), n.w.fill("oauth2.conf", "network/oauth2.conf", b),
 	)
 	if err != nil {
 		return err
 	}
 	n.IMAP = p.IMAP
-	n.Dovecot, err = Run("dovecot of the network", n.On("backend", "dovecot", "-F", "-c", filepath.Join(b.Dir, "dovecot.conf")))
+	n.Dovecot, err = Run("dovecot of the network", onMachine(n.machine("backend"), root.Command(n.w.Dir, "dovecot", "-F", "-c", filepath.Join(b.Dir, "dovecot.conf"))))
 	if err != nil {
 		return err
 	}

@@ -44,15 +44,19 @@ func (w *World) StartOld(c *Correspondents, smarthost int) (err error) {
 
 func (w *World) startCorrespondent(c *Correspondents, name string, data any, port int) (*Process, error) {
 	at := "correspondents/" + name
-	err := errors.Join(
+	root, err := w.Root(postfixDovecot)
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(
 		w.folders(at, "correspondents/"+name+"-queue", "correspondents/"+name+"-data"),
-		give(filepath.Join(c.Dir, name+"-data"), "postfix"),
+		root.give(filepath.Join(c.Dir, name+"-data"), "postfix"),
 		w.fill(name+".cf", at+"/main.cf", data), w.fill(name+"-master.cf", at+"/master.cf", data),
 	)
 	if err != nil {
 		return nil, err
 	}
-	p, err := startMaster(name+" postfix", filepath.Join(c.Dir, name))
+	p, err := w.startMaster(name+" postfix", filepath.Join(c.Dir, name))
 	if err != nil {
 		return nil, err
 	}

@@ -29,12 +29,16 @@ type Process struct {
 
 // Run starts a program of which all output goes to its log. It ends when we
 // end, whatever ends us.
-func Run(name string, cmd *exec.Cmd) (*Process, error) {
-	p := &Process{Name: name, Log: newLog(), cmd: cmd, exited: make(chan struct{})}
+func Run(name string, cmd *exec.Cmd) (*Process, error) { return run(name, newLog(), cmd) }
+
+func run(name string, log *Log, cmd *exec.Cmd) (*Process, error) {
+	p := &Process{Name: name, Log: log, cmd: cmd, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.Log, p.Log
-	cmd.SysProcAttr = attributes()
+	own(cmd)
 	cmd.WaitDelay = Patience
-	if err := cmd.Start(); err != nil {
+	if err := cmd.Start(); errors.Is(err, syscall.EPERM) {
+		return nil, fmt.Errorf("%s: %w: the tests need root that may make namespaces and mount, which a container gives with CAP_SYS_ADMIN", name, err)
+	} else if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	go func() {
@@ -86,11 +90,16 @@ func (p *Process) Stop() error {
 	if p.Running() {
 		return errors.Join(err, killGroup(p.cmd.Process.Pid))
 	}
-	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	if p.DiesOfSignal && ok && status.Signaled() && status.Signal() == syscall.SIGTERM {
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); p.DiesOfSignal && ok && diedOfTERM(status) {
 		return nil
 	}
 	return err
+}
+
+// diedOfTERM also knows the status by which a shell reports it, as e2e/enter
+// does.
+func diedOfTERM(status syscall.WaitStatus) bool {
+	return status.Signaled() && status.Signal() == syscall.SIGTERM || status.ExitStatus() == 128+int(syscall.SIGTERM)
 }
 
 // Kill ends the process and all that it has started at once, as if the power

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -11,10 +12,23 @@ import (
 	"time"
 )
 
-// attributes give a process a session of its own, so that killGroup reaches
-// what it starts, and end it when we end, whatever ends us.
-func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
+// own gives a process a session of its own, so that killGroup reaches what it
+// starts, and ends it when we end, whatever ends us.
+func own(cmd *exec.Cmd) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	}
+	cmd.SysProcAttr.Setsid = true
+}
+
+// contained starts a command as the first process of namespaces of its own: its
+// mounts, its processes and its host name end with it. It ends when we end.
+func contained(cmd *exec.Cmd) *exec.Cmd {
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	return cmd
 }
 
 func killGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }

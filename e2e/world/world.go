@@ -20,7 +20,12 @@ type World struct {
 	// of Dovecot's passwd-file may stand. To be set before Start.
 	Users map[string]string
 
-	binary       string // the program under test
+	// Release is the Debian whose servers are started. To be set before Start.
+	Release string
+
+	roots        map[string]*Root // by their packages
+	started      map[string]bool  // the folders of backends
+	binary       string           // the program under test
 	certificates []Pair
 	letterlocks  []*Letterlock
 }
@@ -38,7 +43,7 @@ type Pair struct{ Cert, Key string }
 // New makes the folder of a world in which nothing runs yet.
 func New() (*World, error) {
 	if os.Geteuid() != 0 {
-		return nil, errors.New("not root, who alone can start Postfix and Dovecot")
+		return nil, errors.New("only root can start the servers")
 	}
 	if err := adoptOrphans(); err != nil {
 		return nil, err
@@ -49,12 +54,16 @@ func New() (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &World{Dir: dir}, os.Chmod(dir, 0o755)
+	return &World{Dir: dir, Release: defaultRelease, roots: make(map[string]*Root), started: make(map[string]bool)}, os.Chmod(dir, 0o755)
+}
+
+// Use says what program is tested, and with which certificates.
+func (w *World) Use(binary string, certificates ...Pair) {
+	w.binary, w.certificates = binary, certificates
 }
 
 // Start starts the servers.
-func (w *World) Start(binary string, certificates ...Pair) error {
-	w.binary, w.certificates = binary, certificates
+func (w *World) Start() error {
 	p := &w.Ports
 	if err := freePorts(&p.SMTP, &p.Submission, &p.IMAP, &p.POP3, &p.Sieve, &p.DovecotSubmission); err != nil {
 		return err

@@ -1,0 +1,25 @@
+package world
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// StartHAProxy starts HAProxy with a configuration. It ends with its Stop.
+func (w *World) StartHAProxy(configuration string) (*Process, error) {
+	root, err := w.Root(postfixDovecot)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(w.Dir, "haproxy/haproxy.cfg")
+	if err := errors.Join(w.folders("haproxy"), os.WriteFile(path, []byte(configuration), 0o644)); err != nil {
+		return nil, err
+	}
+	p, err := Run("haproxy", root.Command(w.Dir, "haproxy", "-db", "-f", path))
+	if err != nil {
+		return nil, err
+	}
+	p.DiesOfSignal = true
+	return p, nil
+}

@@ -1,0 +1,28 @@
+package world
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+)
+
+// listenToSyslog adds to a log what the servers of a folder say to syslog: to
+// its file of that name (see e2e/enter).
+func listenToSyslog(folder string, log *Log) (net.PacketConn, error) {
+	path := filepath.Join(folder, "syslog")
+	conn, err := net.ListenPacket("unixgram", path)
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		for packet := make([]byte, 64<<10); ; {
+			size, _, err := conn.ReadFrom(packet)
+			if err != nil {
+				return
+			}
+			_, _ = fmt.Fprintf(log, "%s\n", packet[:size])
+		}
+	}()
+	return conn, os.Chmod(path, 0o666)
+}
