@@ -26,6 +26,7 @@ type backend struct {
 	silent bool                                 // it hangs up instead of greeting
 	// verdict overrides the answer to a message, chunked that to a chunk.
 	verdict  string
+	decide   func() // is waited for before it
 	chunked  func(line string) (reply string)
 	farewell string // to a client that has closed its half
 

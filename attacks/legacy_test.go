@@ -60,6 +60,9 @@ func (s *speaker) data() string {
 		if end > 0 {
 			s.keep(string(s.pending[:message]))
 			s.pending = s.pending[end:]
+			if s.decide != nil {
+				s.decide()
+			}
 			return cmp.Or(s.verdict, "250 2.0.0 queued\r\n")
 		}
 		if !s.more() {

@@ -95,8 +95,9 @@ func (ses *session) whyStopped() error {
 	return ses.talk.stopped
 }
 
-// guard keeps a panic within its session. It is deferred by whatever runs on a
-// goroutine of the session; end ends the session.
+// guard keeps a panic within its session. Whatever runs on a goroutine of the
+// session defers it, and directly: recover works nowhere else. The function end
+// ends the session.
 func (ses *session) guard(end func(err error)) {
 	value := recover()
 	if value == nil {

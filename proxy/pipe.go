@@ -74,7 +74,7 @@ func (p *pipe) socket() net.Conn {
 
 // start moves what has been read already, and then all that from has to say.
 func (p *pipe) start(first []byte) {
-	defer p.guard()
+	defer p.relay.ses.guard(p.crashed)
 	if err := p.write(first); err != nil {
 		p.relay.ended(p, err)
 		return
@@ -109,7 +109,7 @@ func (p *pipe) flow() {
 
 // resume is the flow of a direction that was parked.
 func (p *pipe) resume() {
-	defer p.guard()
+	defer p.relay.ses.guard(p.crashed)
 	now := uint32(time.Now().UnixMilli()) // going round once in 49 days does no harm
 	p.sparse = now-p.wokenAt >= seldom
 	p.wokenAt = now
@@ -271,13 +271,11 @@ func (p *pipe) park() (parked bool) {
 	return p.parked
 }
 
-// guard ends the session after a panic. The connections may have been left in
+// crashed ends the session after a panic. The connections may have been left in
 // the middle of anything, so that no goodbye is said.
-func (p *pipe) guard() {
-	p.relay.ses.guard(func(err error) {
-		p.relay.keepSilent()
-		p.relay.ended(p, err)
-	})
+func (p *pipe) crashed(err error) {
+	p.relay.keepSilent()
+	p.relay.ended(p, err)
 }
 
 // woken implements waiter.

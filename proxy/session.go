@@ -164,7 +164,6 @@ func (ses *session) beginEnd() bool {
 	}
 	ses.finished = true
 	if talk := ses.talk; talk != nil {
-		talk.steps.now = gate.Closing
 		talk.close(ses.server.lot)
 	}
 	return true

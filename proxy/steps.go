@@ -52,6 +52,13 @@ func (s *steps) deadline(t Timeouts) time.Time {
 	return s.entered.Add(total)
 }
 
+// overdue reports whether the client has not come as far as it must in the time
+// that it has in all.
+func (s *steps) overdue(t Timeouts, now time.Time) bool {
+	until := s.deadline(t)
+	return s.now.Rule().Clock != gate.FromStep && !until.IsZero() && !now.Before(until)
+}
+
 // class is the session's, for the slots.
 func (s *steps) class() limit.Class {
 	if s.loggedIn {
@@ -121,4 +128,12 @@ func (ses *session) Enter(step gate.Step) error {
 		}
 	}
 	return nil
+}
+
+// overdue reports whether the session's time is over that does not depend on the
+// backend alone.
+func (ses *session) overdue() bool {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	return ses.talk != nil && ses.talk.steps.overdue(ses.rules().Timeouts, time.Now())
 }

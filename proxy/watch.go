@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"errors"
+	"os"
 	"strings"
 	"time"
 
@@ -74,6 +76,9 @@ func (ses *session) judge(err error) error {
 	if why == gate.BackendGone && ses.talk != nil && ses.talk.attempt != nil {
 		// Some hang up on a wrong password; guessing must not be free there.
 		ses.server.logins.answered(ses.info.Client.Addr(), ses.talk.attempt.user, false, time.Now())
+	}
+	if why == gate.BackendGone && errors.Is(err, os.ErrDeadlineExceeded) && ses.overdue() {
+		return gate.Because(gate.Timeout, nil) // the time was the client's
 	}
 	if stopped := ses.whyStopped(); stopped != nil && why != gate.Done {
 		return stopped

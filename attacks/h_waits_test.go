@@ -1,0 +1,227 @@
+package attacks
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/proxy"
+)
+
+// before replaces the backend of all services by one that handles connections as
+// serve does, after the greeting of the protocol if greet is set.
+func before(serve func(conn net.Conn), greet bool) func(w *world) {
+	return func(w *world) {
+		w.t.Helper()
+		for _, service := range all {
+			listener, greeting := testnet.Listen(w.t), greetings[service.Protocol()]
+			testnet.Serve(listener, func(conn net.Conn) {
+				if greet {
+					_, _ = io.WriteString(conn, greeting)
+				}
+				serve(conn)
+			})
+			w.listener(service).Backend = &proxy.Pool{Addresses: []string{listener.Addr().String()}}
+		}
+	}
+}
+
+// mute reads, and says nothing.
+func mute(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
+
+// dribble says one more line of the same reply, again and again, and never ends
+// it.
+func dribble(line string) func(net.Conn) {
+	return func(conn net.Conn) {
+		go mute(conn)
+		for {
+			if _, err := io.WriteString(conn, line); err != nil {
+				return
+			}
+			time.Sleep(5 * time.Millisecond) // a pace, not a wait
+		}
+	}
+}
+
+// waiting brings a client to where the proxy waits for the backend.
+func (w *world) waiting(service configs.Service) *client {
+	c := w.dial(service)
+	if !service.Implicit() {
+		c.greeting()
+		if service != configs.SMTP {
+			c.upgrade(nil)
+		}
+	} else {
+		c.handshake(nil)
+	}
+	c.say(map[string]string{"smtp": "EHLO a", "imap": "a CAPABILITY", "pop3": "CAPA", "sieve": "CAPABILITY"}[c.protocol] + "\r\n")
+	return c
+}
+
+const never = time.Hour
+
+// unhurried lets every wait for the backend take for ever.
+func unhurried(w *world) {
+	w.Timeouts.Greeting, w.Timeouts.Dial, w.Timeouts.Login, w.Timeouts.EndOfData = never, never, never, never
+}
+
+// H2: a client that is gone, or has closed its half and goes on to wait, ends the
+// backend's side: a silent backend holds neither slots nor descriptors.
+func TestH2_ClientsThatAreGone(t *testing.T) {
+	for name, leave := range map[string]func(c *client){
+		"closed": func(c *client) { _ = c.socket.Close() },
+		"reset": func(c *client) {
+			_ = c.socket.(*net.TCPConn).SetLinger(0)
+			_ = c.socket.Close()
+		},
+		"half closed": func(c *client) { _ = c.socket.(*net.TCPConn).CloseWrite() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, all, func(t *testing.T, service configs.Service) {
+				t.Parallel()
+				w := open(t, unhurried, before(mute, false))
+				for range 5 {
+					leave(w.waiting(service))
+				}
+				testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+			})
+		})
+	}
+}
+
+// H2: the same while a login is delayed, and while a backend decides on it.
+func TestH2_ClientsThatAreGoneAtALogin(t *testing.T) {
+	each(t, private, func(t *testing.T, service configs.Service) {
+		t.Run("delayed", func(t *testing.T) {
+			t.Parallel()
+			w := open(t, strict, unhurried, func(w *world) {
+				w.Limits.LoginFailuresPerClient, w.Timeouts.LoginForget, w.Timeouts.LoginDelay = 1000, never, never
+			})
+			for range 3 {
+				c := w.secured(service)
+				c.guess("wrong")
+				_ = c.socket.Close()
+			}
+			c := w.secured(service)
+			if c.protocol == "smtp" {
+				c.ask("EHLO client.example")
+			}
+			c.say(loginLine[c.protocol])
+			_ = c.socket.(*net.TCPConn).SetLinger(0)
+			_ = c.socket.Close()
+			testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+		})
+		t.Run("undecided", func(t *testing.T) {
+			t.Parallel()
+			w := open(t, unhurried, func(w *world) {
+				w.back[service].answer = func(line string) (string, bool) {
+					return "", strings.Contains(line, "secret") || strings.Contains(line, plain("alice", "secret"))
+				}
+			})
+			c := w.secured(service)
+			if c.protocol == "smtp" {
+				c.ask("EHLO client.example")
+			}
+			c.say(loginLine[c.protocol])
+			testwait.Until(t, "the backend has not heard of the login", func() bool {
+				return strings.Contains(w.back[service].heard(), "secret") || strings.Contains(w.back[service].heard(), plain("alice", "secret"))
+			})
+			_ = c.socket.Close()
+			testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+		})
+	})
+}
+
+// loginLine is a whole login.
+var loginLine = map[string]string{
+	"smtp": "AUTH PLAIN " + plain("alice", "secret") + "\r\n", "imap": "a LOGIN alice secret\r\n",
+	"pop3": "USER alice\r\nPASS secret\r\n", "sieve": `AUTHENTICATE "PLAIN" "` + plain("alice", "secret") + "\"\r\n",
+}
+
+// H2: a backend that never comes to the end of its reply is given up when the
+// time for the whole reply is over, however often it says something.
+func TestH2_TricklingReplies(t *testing.T) {
+	lines := map[string]string{"smtp": "250-x\r\n", "imap": "* x\r\n", "pop3": "x\r\n", "sieve": "\"X\" \"x\"\r\n"}
+	greetingLines := map[string]string{"smtp": "220-x\r\n", "imap": "* OK", "pop3": "+OK", "sieve": "\"X\" \"x\"\r\n"}
+	each(t, all, func(t *testing.T, service configs.Service) {
+		for name, begin := range map[string]func(w *world){
+			"greeting": before(dribble(greetingLines[service.Protocol()]), false),
+			"reply":    before(dribble(lines[service.Protocol()]), true),
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				w := open(t, begin, func(w *world) {
+					w.Timeouts.Greeting, w.Timeouts.Dial, w.Timeouts.EndOfData = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
+				})
+				if said := w.waiting(service).rest(); !matches("(?s).*("+unavailable+"|-ERR .*)", said) {
+					t.Errorf("the client hears %.200q", said)
+				}
+				testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+			})
+		}
+	})
+}
+
+// H2: a session that waits for a silent backend makes room as any other, on both
+// sides, and its slot is free when it is gone.
+func TestH2_WaitingSessionsMakeRoom(t *testing.T) {
+	each(t, upgrading, func(t *testing.T, service configs.Service) {
+		w := open(t, unhurried, before(mute, false), func(w *world) { w.Limits.Connections = 1 })
+		first := w.waiting(service)
+		for range 5 {
+			w.greeted(service)
+		}
+		first.rest()
+		testwait.Until(t, "more than one session is open", func() bool { return w.Sessions() <= 1 })
+	})
+}
+
+// H2: the end of the client does not end the wait for the verdict on its
+// message: the backend may have accepted it, and says so.
+func TestH2_VerdictsAreWaitedFor(t *testing.T) {
+	arrived, decided, heard := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	serve := func(conn net.Conn) {
+		b := &backend{protocol: "smtp"}
+		s := &speaker{backend: b, conn: conn}
+		for {
+			line, ok := s.line()
+			switch {
+			case !ok:
+				return
+			case line == "DATA":
+				_ = s.reply("354 go\r\n")
+			case line == ".":
+				close(arrived)
+				<-decided
+				_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+				_, err := conn.Read(make([]byte, 1))
+				heard <- err
+				_ = s.reply("250 queued\r\n")
+				return
+			case strings.HasPrefix(line, "EHLO") || strings.Contains(line, ":<"):
+				_ = s.reply("250 ok\r\n")
+			}
+		}
+	}
+	w := open(t, unhurried, before(serve, true))
+	c := w.greeted(configs.SMTP)
+	c.transact("MAIL FROM:<>", "RCPT TO:<postmaster@example.com>")
+	c.want("DATA", "354 .*")
+	c.say("text\r\n.\r\n")
+	<-arrived
+	_ = c.socket.(*net.TCPConn).SetLinger(0)
+	_ = c.socket.Close()
+	close(decided)
+	if err := <-heard; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the backend's connection has ended before its verdict: %v", err)
+	}
+	testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+}
