@@ -115,6 +115,13 @@ func (s *acmeSupply) begin() {
 	}
 }
 
+// stopAccepting closes the sockets for challenges, and nothing else.
+func (s *acmeSupply) stopAccepting() {
+	if s != nil {
+		s.keeper.StopAccepting()
+	}
+}
+
 func (s *acmeSupply) close() {
 	if s != nil {
 		s.keeper.Close()

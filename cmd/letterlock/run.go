@@ -129,6 +129,7 @@ func (r *running) untilTold() error {
 	g.upkeep.end()
 	r.probing.Wait()
 	r.log.Info("shutting down", "sessions", r.server.Sessions(), "deadline", g.config.Timeouts.Shutdown)
+	r.stopAccepting()
 	ctx, cancel := context.WithTimeout(r.second, g.config.Timeouts.Shutdown)
 	defer cancel()
 	if err := r.server.Shutdown(ctx); err != nil {
@@ -137,6 +138,16 @@ func (r *running) untilTold() error {
 	r.close()
 	r.log.Info("stopped")
 	return nil
+}
+
+// stopAccepting closes the sockets beside those for mail, which the shutdown
+// of the server closes next: a successor that starts when a mail port is free
+// must find all addresses free.
+func (r *running) stopAccepting() {
+	if r.page != nil {
+		r.page.StopAccepting()
+	}
+	r.now.Load().supply.stopAccepting()
 }
 
 // close ends what goes on beside the sessions.

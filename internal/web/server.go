@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/limit"
@@ -52,6 +53,7 @@ type Server struct {
 	log      *slog.Logger
 	listener *limit.Listener
 	http     http.Server
+	stopped  atomic.Bool   // the socket was closed on purpose
 	ended    chan struct{} // nil: Serve was not called
 }
 
@@ -81,7 +83,7 @@ func (s *Server) Serve() {
 	s.ended = make(chan struct{})
 	go func() {
 		defer close(s.ended)
-		if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.serve(); !errors.Is(err, http.ErrServerClosed) && !s.stopped.Load() {
 			s.log.Error(s.name+": the listener has failed", "address", s.Addr().String(), "error", err)
 		}
 	}()
@@ -92,6 +94,14 @@ func (s *Server) serve() error {
 		return s.http.ServeTLS(s.listener, "", "")
 	}
 	return s.http.Serve(s.listener)
+}
+
+// StopAccepting closes the socket at once, so that another process may have it.
+// Requests that have begun are answered.
+func (s *Server) StopAccepting() {
+	s.stopped.Store(true)
+	_ = s.listener.Close()
+	s.http.SetKeepAlivesEnabled(false)
 }
 
 // Close closes the socket and all connections.

@@ -189,6 +189,14 @@ func (k *Keeper) Serve() {
 	k.running.Go(k.watch)
 }
 
+// StopAccepting closes the sockets at once, so that another process may have
+// them. What was begun goes on until Close.
+func (k *Keeper) StopAccepting() {
+	for _, s := range k.servers {
+		s.StopAccepting()
+	}
+}
+
 // Close ends everything but the timers of autocert, which find no CA any more.
 func (k *Keeper) Close() {
 	k.end()
