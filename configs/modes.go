@@ -68,6 +68,16 @@ func (c *Config) files() []file {
 	return all
 }
 
+// KeyOf returns the first key that names a file, such as listeners[2].client_ca.
+func (c *Config) KeyOf(path string) (key string, ok bool) {
+	for _, f := range c.files() {
+		if f.path == path && f.key != "" {
+			return f.key, true
+		}
+	}
+	return "", false
+}
+
 func (s *SmarthostRules) files() []file {
 	if s == nil {
 		return nil

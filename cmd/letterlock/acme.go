@@ -3,10 +3,10 @@ package main
 import (
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -183,21 +183,17 @@ func acmeOptions(c *configs.Config) (o acme.Options, terms acmeTerms, err error)
 	if a.EAB != nil {
 		key, err := readEABKey(a.EAB.KeyFile)
 		if err != nil {
-			return o, terms, err
+			return o, terms, &certs.Fault{File: a.EAB.KeyFile, What: "acme.eab.key_file", Err: err, Remedy: "write the key alone, in base64url as the CA gives it"}
 		}
 		o.Binding = &acme.Binding{KeyID: a.EAB.KID, Key: key}
 		terms.kid, terms.key = a.EAB.KID, sha256.Sum256(key)
 	}
 	if a.CARoots != "" {
-		text, err := os.ReadFile(a.CARoots)
+		bundle, err := certs.ReadBundle(a.CARoots)
 		if err != nil {
-			return o, terms, fmt.Errorf("acme.ca_roots: %w", err)
+			return o, terms, err
 		}
-		terms.roots = sha256.Sum256(text)
-		o.Roots = x509.NewCertPool()
-		if !o.Roots.AppendCertsFromPEM(text) {
-			return o, terms, fmt.Errorf("acme.ca_roots: %s has no certificate in PEM form", a.CARoots)
-		}
+		o.Roots, terms.roots = bundle.Pool, bundle.Sum
 	}
 	return o, terms, nil
 }
@@ -209,16 +205,24 @@ func policyOf(m *configs.MTASTS) mtasts.Policy {
 	return mtasts.Policy{Mode: m.Mode, MaxAge: m.MaxAge, MX: m.MX}
 }
 
-var errEABKey = errors.New("it must hold the key alone, in base64url as the CA gives it")
+var errEABKey = errors.New("it holds no key in base64url, or more than one")
+
+// maxEABKey is far more bytes than any key has.
+const maxEABKey = 64 << 10
 
 func readEABKey(file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
+	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("acme.eab.key_file: %w", err)
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxEABKey+1))
+	if err != nil {
+		return nil, err
 	}
 	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(string(text)), "="))
-	if err != nil || len(key) == 0 {
-		return nil, fmt.Errorf("acme.eab.key_file %s: %w", file, errEABKey) // the cause would quote the key
+	if err != nil || len(key) == 0 || len(text) > maxEABKey {
+		return nil, errEABKey // the cause would quote the key
 	}
 	return key, nil
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
-	"crypto/x509"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"github.com/letterlock/letterlock/sieve"
 	"github.com/letterlock/letterlock/smtp"
 	"github.com/letterlock/letterlock/tlspolicy"
+	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 // probeOf is the health check of a protocol.
@@ -128,14 +127,7 @@ func legOf(b configs.Backend) (leg tlspolicy.Leg, key legKey, err error) {
 	if !b.Encrypted() || b.CA == "" {
 		return leg, key, nil
 	}
-	text, err := os.ReadFile(b.CA)
-	if err != nil {
-		return leg, key, err
-	}
-	leg.Roots = x509.NewCertPool()
-	if !leg.Roots.AppendCertsFromPEM(text) {
-		return leg, key, fmt.Errorf("%s holds no certificate in PEM form", b.CA)
-	}
-	key.roots = sha256.Sum256(text)
-	return leg, key, nil
+	bundle, err := certs.ReadBundle(b.CA)
+	leg.Roots, key.roots = bundle.Pool, bundle.Sum
+	return leg, key, err
 }

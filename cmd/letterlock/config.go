@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
@@ -43,19 +44,9 @@ func configCheck(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	loaded := map[string][]tls.Certificate{}
-	for _, served := range c.Served() {
-		if loaded[served.Key()], err = certs.Load(certificateFiles(served)); err != nil {
-			return err
-		}
-	}
-	if err := checkTLSFiles(c); err != nil {
+	loaded, listeners, err := rehearse(c)
+	if err != nil {
 		return err
-	}
-	if c.ACME != nil {
-		if _, _, err := acmeOptions(c); err != nil {
-			return err
-		}
 	}
 	ui.printf("%s", configs.Describe(c))
 	all := configs.Warnings(c)
@@ -69,11 +60,31 @@ func configCheck(ui *ui, args []string) error {
 	if !*probing {
 		return nil
 	}
-	g, err := assemble(c, nil, newUpkeep(slog.New(slog.DiscardHandler)), newPools(c))
-	if err != nil {
-		return err
+	return sayVisits(ui, visitBackends(context.Background(), c, listeners, everyBackend))
+}
+
+// rehearse reads all files that serve would read, and touches nothing. It
+// returns the certificates from files, by configs.Served.Key.
+func rehearse(c *configs.Config) (loaded map[string][]tls.Certificate, listeners []*proxy.Listener, err error) {
+	defer func() { err = placed(c, err) }()
+	loaded = map[string][]tls.Certificate{}
+	for _, served := range c.Served() {
+		if loaded[served.Key()], err = certs.Load(certificateFiles(served)); err != nil {
+			return nil, nil, err
+		}
 	}
-	return sayVisits(ui, visitBackends(context.Background(), c, g.Listeners, everyBackend))
+	u := newUpkeep(slog.New(slog.DiscardHandler))
+	if err := u.tickets(c); err != nil {
+		return nil, nil, err
+	}
+	g, err := assemble(c, nil, u, newPools(c))
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.ACME != nil {
+		_, _, err = acmeOptions(c)
+	}
+	return loaded, g.Listeners, err
 }
 
 func sayCertificates(ui *ui, served configs.Served, loaded []tls.Certificate) {

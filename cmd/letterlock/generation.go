@@ -23,12 +23,12 @@ type generation struct {
 // files are read, and sockets for challenges opened. It takes over from the
 // generation before, if there is one, what is the same in both; that one is
 // not changed. Whoever does not use it calls abandon.
-func newGeneration(c *configs.Config, before *generation, log *slog.Logger) (*generation, error) {
-	g := &generation{config: c, upkeep: newUpkeep(log)}
+func newGeneration(c *configs.Config, before *generation, log *slog.Logger) (g *generation, err error) {
+	defer func() { err = placed(c, err) }()
+	g = &generation{config: c, upkeep: newUpkeep(log)}
 	if before != nil {
 		g.upkeep.follow(before.upkeep)
 	}
-	var err error
 	if g.stores, err = g.upkeep.certificates(c); err != nil {
 		return nil, err
 	}

@@ -133,9 +133,9 @@ func (u *upkeep) roots(file string) (func() *x509.CertPool, error) {
 	}
 	var present atomic.Pointer[x509.CertPool]
 	return present.Load, u.files.Add(func() error {
-		pool, err := certs.ReadPool(file)
+		bundle, err := certs.ReadBundle(file)
 		if err == nil {
-			present.Store(pool)
+			present.Store(bundle.Pool)
 		}
 		return err
 	}, file)

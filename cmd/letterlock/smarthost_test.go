@@ -158,7 +158,7 @@ func TestSmarthostFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := checkTLSFiles(c); err == nil || !strings.Contains(err.Error(), "broken.pem") {
+		if _, _, err := rehearse(c); err == nil || !strings.Contains(err.Error(), "broken.pem") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +22,7 @@ func (u *upkeep) tickets(c *configs.Config) error {
 	return u.files.Add(func() error {
 		secret, err := tickets.Read(c.TicketSecret)
 		if err != nil {
-			return err
+			return &certs.Fault{File: c.TicketSecret, What: "ticket_secret", Err: err, Remedy: "make one with: openssl rand -base64 48"}
 		}
 		return u.ring.Use(secret, time.Now())
 	}, c.TicketSecret)
@@ -121,34 +120,10 @@ func (u *upkeep) clients(l configs.Listener) (*tlspolicy.Clients, error) {
 		return clients, nil
 	}
 	return clients, u.files.Add(func() error {
-		pool, err := certs.ReadPool(l.ClientCA)
+		bundle, err := certs.ReadBundle(l.ClientCA)
 		if err == nil {
-			roots.Store(pool)
+			roots.Store(bundle.Pool)
 		}
 		return err
 	}, l.ClientCA)
-}
-
-// checkTLSFiles reads what serve would, so that config check finds what is
-// wrong in it.
-func checkTLSFiles(c *configs.Config) error {
-	if c.TicketSecret != "" {
-		if _, err := tickets.Read(c.TicketSecret); err != nil {
-			return err
-		}
-	}
-	if c.Smarthost != nil {
-		if _, err := newFinder(c, newPools(c), newUpkeep(slog.New(slog.DiscardHandler))); err != nil {
-			return err
-		}
-	}
-	for _, l := range c.Listeners {
-		if l.ClientCA == "" {
-			continue
-		}
-		if _, err := certs.ReadPool(l.ClientCA); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -7,8 +7,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 )
 
@@ -46,64 +44,23 @@ func (f File) Load() (tls.Certificate, error) {
 	return c, nil
 }
 
-// maxPEM bounds a file; a chain has a few KiB.
-const maxPEM = 1 << 20
-
-// readPEM returns the blocks of a file. The pem package passes over a block
-// that is damaged or cut off, as that of a file that is just being written.
-func readPEM(name string) ([]*pem.Block, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
-	switch {
-	case err != nil:
-		return nil, withoutPath(err)
-	case len(text) > maxPEM:
-		return nil, errors.New("the file is larger than 1 MiB")
-	case len(text) == 0:
-		return nil, errors.New("the file is empty")
-	}
-	var blocks []*pem.Block
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		blocks = append(blocks, block)
-	}
-	switch begun := strings.Count(string(text), "-----BEGIN "); {
-	case begun == 0:
-		return nil, errors.New("the file is not PEM: it has no -----BEGIN line")
-	case begun != len(blocks):
-		return nil, fmt.Errorf("of %d PEM blocks %d are damaged or cut off", begun, begun-len(blocks))
-	}
-	return blocks, nil
-}
-
-// withoutPath spares the reader the file's name, which the caller says.
-func withoutPath(err error) error {
-	if path, ok := errors.AsType[*os.PathError](err); ok {
-		return path.Err
-	}
-	return err
-}
-
 // readKey returns the first private key of a file. Other blocks, such as
 // certificates and EC PARAMETERS, may stand beside it.
 func readKey(name string) (crypto.Signer, error) {
-	blocks, err := readPEM(name)
+	f, err := readPEM(name)
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range blocks {
+	for _, b := range f.blocks {
 		switch {
 		case !strings.HasSuffix(b.Type, "PRIVATE KEY"):
 		case b.Type == "ENCRYPTED PRIVATE KEY" || b.Headers["DEK-Info"] != "":
 			return nil, errors.New("the key is protected by a passphrase; write it without one: openssl pkey -in FILE -out FILE")
 		default:
-			return parseKey(b)
+			return parseKey(b.Block)
 		}
 	}
-	return nil, fmt.Errorf("the file has no private key, but %s", blocks[0].Type)
+	return nil, fmt.Errorf("the file has no private key, but %s", f.blocks[0].Type)
 }
 
 func parseKey(b *pem.Block) (crypto.Signer, error) {
@@ -130,12 +87,12 @@ func parseKey(b *pem.Block) (crypto.Signer, error) {
 // readCertificates returns the certificates of a file, in its order. DH
 // parameters and keys that stand beside them are left alone.
 func readCertificates(name string) ([]*x509.Certificate, error) {
-	blocks, err := readPEM(name)
+	f, err := readPEM(name)
 	if err != nil {
 		return nil, err
 	}
 	var certs []*x509.Certificate
-	for _, b := range blocks {
+	for _, b := range f.blocks {
 		if b.Type != "CERTIFICATE" {
 			continue
 		}
@@ -146,20 +103,7 @@ func readCertificates(name string) ([]*x509.Certificate, error) {
 		certs = append(certs, c)
 	}
 	if len(certs) == 0 {
-		return nil, fmt.Errorf("the file has no certificate, but %s", blocks[0].Type)
+		return nil, fmt.Errorf("the file has no certificate, but %s", f.blocks[0].Type)
 	}
 	return certs, nil
-}
-
-// ReadPool reads the authorities in a file.
-func ReadPool(file string) (*x509.CertPool, error) {
-	certs, err := readCertificates(file)
-	if err != nil {
-		return nil, fmt.Errorf("authorities in %s: %w", file, err)
-	}
-	pool := x509.NewCertPool()
-	for _, c := range certs {
-		pool.AddCert(c)
-	}
-	return pool, nil
 }

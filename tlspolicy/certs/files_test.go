@@ -35,6 +35,7 @@ func TestLoadPutsTheChainInOrder(t *testing.T) {
 		"key and DH beside it": {slices.Concat(keyPEM(t, leaf.key), certPEM(leaf, h.intermediate), dh), want},
 		"lines end in CRLF":    {bytes.ReplaceAll(certPEM(leaf, h.intermediate), []byte("\n"), []byte("\r\n")), want},
 		"leaf alone":           {certPEM(leaf), want[:1]},
+		"byte order mark":      {append([]byte("\uFEFF"), certPEM(leaf, h.intermediate)...), want},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := put(t, t.TempDir(), tt.chain, keyPEM(t, leaf.key)).Load()
@@ -98,9 +99,11 @@ func TestLoadRefusesInWords(t *testing.T) {
 		"no certificate":       {key, key, "cert.pem: the file has no certificate, but PRIVATE KEY"},
 		"passphrase":           {chain, encrypted, "protected by a passphrase"},
 		"passphrase, old form": {chain, old, "protected by a passphrase"},
-		"cut off":              {chain[:len(chain)-40], key, "of 2 PEM blocks 1 are damaged or cut off"},
-		"cut off after one":    {append(certPEM(leaf), "-----BEGIN CERTI"...), key, "1 are damaged or cut off"},
-		"key cut off":          {chain, key[:len(key)-40], "key.pem: of 1 PEM blocks 1 are damaged"},
+		"cut off":              {chain[:len(chain)-40], key, "cert.pem: the PEM block at line 12 is damaged or cut off"},
+		"cut off after one":    {append(certPEM(leaf), "-----BEGIN CERTI"...), key, "cert.pem: the PEM block at line 12 is damaged or cut off"},
+		"key cut off":          {chain, key[:len(key)-40], "key.pem: the PEM block at line 1 is damaged"},
+		"begin lost":           {append(certPEM(leaf), "MIIB\n-----END CERTIFICATE-----\n"...), key, "cert.pem: the PEM block at line 13 is damaged"},
+		"indented":             {append([]byte(" "), chain...), key, "cert.pem: the PEM block at line 1 is damaged"},
 		"empty":                {nil, key, "cert.pem: the file is empty"},
 		"DER":                  {leaf.cert.Raw, key, "the file is not PEM"},
 		"huge":                 {bytes.Repeat([]byte("#"), maxPEM+1), key, "larger than 1 MiB"},

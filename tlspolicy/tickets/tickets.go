@@ -45,7 +45,7 @@ const (
 )
 
 // Read takes a secret from a file, whose white space at the ends does not
-// count. No error quotes it.
+// count. No error quotes the secret; the caller names the file.
 func Read(file string) (Secret, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -59,9 +59,9 @@ func Read(file string) (Secret, error) {
 	secret := bytes.TrimSpace(text)
 	switch {
 	case len(text) > mostSecret:
-		return nil, fmt.Errorf("%s: the secret has more than %d bytes", file, mostSecret)
+		return nil, fmt.Errorf("the secret has more than %d bytes", mostSecret)
 	case len(secret) < leastSecret:
-		return nil, fmt.Errorf("%s: the secret has %d bytes, less than %d; make one with: openssl rand -base64 48", file, len(secret), leastSecret)
+		return nil, fmt.Errorf("the secret has %d bytes, less than %d", len(secret), leastSecret)
 	}
 	return secret, nil
 }

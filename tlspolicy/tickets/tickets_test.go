@@ -64,7 +64,7 @@ func TestRead(t *testing.T) {
 	for text, want := range map[string]string{
 		strings.Repeat("x", 32) + "\n":  "",
 		strings.Repeat("x", 4096):       "",
-		strings.Repeat("x", 31) + "\n":  "has 31 bytes, less than 32; make one with: openssl rand",
+		strings.Repeat("x", 31) + "\n":  "has 31 bytes, less than 32",
 		"":                              "has 0 bytes",
 		strings.Repeat("x", 4097):       "more than 4096",
 		strings.Repeat(" ", 50) + "key": "has 3 bytes",
@@ -76,7 +76,7 @@ func TestRead(t *testing.T) {
 		switch {
 		case want == "" && (err != nil || string(s) != strings.TrimSpace(text)):
 			t.Errorf("%d bytes: %v", len(text), err)
-		case want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file)):
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("%d bytes: %v, want %q", len(text), err, want)
 		}
 	}

@@ -1,0 +1,53 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"fmt"
+)
+
+// Bundle is the authorities in a file.
+type Bundle struct {
+	Pool *x509.CertPool
+	Sum  [sha256.Size]byte // of the file, which tells its contents from others
+}
+
+// ReadBundle reads a file of authorities. Nothing in it is passed over: an
+// authority that is missing because its certificate is damaged would be noticed
+// when a connection fails, and a key among them by whoever is given the file.
+// Comments may stand before each certificate, and lines that begin with # at
+// the end.
+func ReadBundle(file string) (Bundle, error) {
+	b, err := readBundle(file)
+	if err != nil {
+		return Bundle{}, &Fault{File: file, What: "authorities", Err: err, Remedy: "write the certificates of the authorities in PEM form, whole, and nothing else"}
+	}
+	return b, nil
+}
+
+func readBundle(file string) (Bundle, error) {
+	f, err := readPEM(file)
+	if err != nil {
+		return Bundle{}, err
+	}
+	b := Bundle{Pool: x509.NewCertPool(), Sum: sha256.Sum256(f.text)}
+	for _, block := range f.blocks {
+		if block.Type != "CERTIFICATE" {
+			return Bundle{}, fmt.Errorf("line %d begins a %s, where only a CERTIFICATE may stand", block.line, block.Type)
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return Bundle{}, fmt.Errorf("the certificate at line %d cannot be read: %w", block.line, err)
+		}
+		b.Pool.AddCert(c)
+	}
+	at := f.rest
+	for line := range bytes.Lines(f.text[at:]) {
+		if text := bytes.TrimSpace(line); len(text) > 0 && text[0] != '#' {
+			return Bundle{}, fmt.Errorf("line %d stands behind the last certificate and is not part of one", f.line(at))
+		}
+		at += len(line)
+	}
+	return b, nil
+}
