@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"tlspolicy":            {},
 	"tlspolicy/certs":      {"tlspolicy"},
 	"tlspolicy/certs/acme": {"tlspolicy", "tlspolicy/certs", "internal/web"},
-	"tlspolicy/tickets":    {},
+	"tlspolicy/tickets":    {"tlspolicy"},
 	"tlspolicy/inventory":  {"tlspolicy", "internal/limit"},
 	"internal/filemode":    {},
 	"internal/limit":       {},

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -48,7 +49,7 @@ func (u *upkeep) secure(listener *proxy.Listener, c *configs.Config, l configs.L
 	if clients != nil {
 		listener.Clients = clients.Verify
 	}
-	if listener.TLS, err = u.tlsOf(l, policy, clients, store); err != nil {
+	if listener.TLS, err = u.tlsOf(scopeOf(c, l, policy), l, clients, store); err != nil {
 		return err
 	}
 	listener.Strong = policy.Strong
@@ -62,13 +63,13 @@ func (u *upkeep) secure(listener *proxy.Listener, c *configs.Config, l configs.L
 	return nil
 }
 
-// tlsOf is the configuration for a policy. Sessions of one service are not
-// resumed on another, nor under another policy.
-func (u *upkeep) tlsOf(l configs.Listener, p tlspolicy.Policy, clients *tlspolicy.Clients, store *certs.Store) (*tls.Config, error) {
-	config := p.Config(protocolOf(l).alpn...)
-	config.GetCertificate = store.Get(p)
-	if l.SNI == "strict" {
-		config.GetCertificate = store.Strict(p)
+// tlsOf makes the configuration for the policy of a scope. Sessions are resumed
+// within that scope alone.
+func (u *upkeep) tlsOf(scope tickets.Scope, l configs.Listener, clients *tlspolicy.Clients, store *certs.Store) (*tls.Config, error) {
+	config := scope.Policy.Config(scope.ALPN...)
+	config.GetCertificate = store.Get(scope.Policy)
+	if scope.StrictSNI {
+		config.GetCertificate = store.Strict(scope.Policy)
 	}
 	if clients != nil {
 		clients.Ask(config)
@@ -77,7 +78,45 @@ func (u *upkeep) tlsOf(l configs.Listener, p tlspolicy.Policy, clients *tlspolic
 		config.SessionTicketsDisabled = true
 		return config, nil
 	}
-	return config, u.ring.Add(string(l.Service)+"/"+p.Name, config, time.Now())
+	name, err := scope.Name()
+	if err != nil {
+		return nil, err
+	}
+	return config, u.ring.Add(name, config, time.Now())
+}
+
+// scopeOf says in what a listener differs from those that must not resume its
+// sessions.
+func scopeOf(c *configs.Config, l configs.Listener, p tlspolicy.Policy) tickets.Scope {
+	return tickets.Scope{
+		Service: string(l.Service), ALPN: protocolOf(l).alpn, Policy: p, StrictSNI: l.SNI == "strict",
+		Certificates: sourcesOf(c, c.ServedBy(l)), Clients: []string{l.ClientCertificates, l.ClientCA},
+	}
+}
+
+// sourcesOf says where certificates come from.
+func sourcesOf(c *configs.Config, served configs.Served) []string {
+	if served.SelfSigned() {
+		return []string{"self-signed", c.Hostname}
+	}
+	var sources []string
+	for _, f := range served.Files {
+		sources = append(sources, "file", f.Cert, f.Key)
+	}
+	if len(served.Hosts) > 0 {
+		sources = append(sources, "acme", c.ACME.Directory)
+	}
+	return append(sources, served.Hosts...)
+}
+
+// exceptionOf says whom a policy exception is for, and what it allows beside
+// its policy. Its end is not in it: until then, nothing changes.
+func exceptionOf(lane configs.Lane) []string {
+	words := []string{fmt.Sprintf("weak_login=%t", lane.WeakLogin)}
+	for _, network := range lane.Prefixes() {
+		words = append(words, network.String())
+	}
+	return words
 }
 
 // lane is other TLS for some networks. Where it allows weak logins, a session
@@ -91,7 +130,9 @@ func (u *upkeep) lane(c *configs.Config, l configs.Listener, lane configs.Lane, 
 	if err != nil {
 		return proxy.Lane{}, err
 	}
-	config, err := u.tlsOf(l, policy, clients, store)
+	scope := scopeOf(c, l, policy)
+	scope.Exception = exceptionOf(lane)
+	config, err := u.tlsOf(scope, l, clients, store)
 	made := proxy.Lane{
 		Name: lane.Name(), Networks: lane.Prefixes(), Until: lane.Until.End(), TLS: config,
 		Strong: policy.Strong, Allowed: own.Allows,

@@ -32,8 +32,8 @@ type world struct {
 
 // newWorld starts the proxy in front of the demo's servers. The text is a
 // configuration in a folder with cert.pem, key.pem and ca.pem; in it, {imap},
-// {pop3}, {smtp} and {submission} are backends.
-func newWorld(t *testing.T, text string) *world {
+// {pop3}, {smtp} and {submission} are backends. The functions add to the folder.
+func newWorld(t *testing.T, text string, add ...func(*world)) *world {
 	t.Helper()
 	backends, err := demo.Start("localhost")
 	if err != nil {
@@ -45,6 +45,9 @@ func newWorld(t *testing.T, text string) *world {
 	chain, _ := testca.PEM(t, w.ca.ECDSA(t, "the authority comes with it"))
 	if err := os.WriteFile(filepath.Join(w.folder, "ca.pem"), chain, 0o600); err != nil {
 		t.Fatal(err)
+	}
+	for _, more := range add {
+		more(w)
 	}
 	w.configure(text)
 	s := &source{file: filepath.Join(w.folder, "letterlock.yaml")}

@@ -106,8 +106,8 @@ func NewRing(s Secret) *Ring { return &Ring{secret: s} }
 var ErrShared = errors.New("a TLS configuration has ticket keys of another name")
 
 // Add gives a configuration keys. Configurations of one name resume each
-// other's sessions, so the name must say all that sessions must not cross:
-// the service, and the policy.
+// other's sessions under the same server name; see Scope for what a name must
+// tell apart.
 func (r *Ring) Add(name string, config *tls.Config, now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,6 +116,7 @@ func (r *Ring) Add(name string, config *tls.Config, now time.Time) error {
 			return ErrShared
 		}
 	}
+	bind(config)
 	r.configs = append(r.configs, named{name, config})
 	return r.set(r.configs[len(r.configs)-1], now)
 }
