@@ -50,6 +50,16 @@ func dribble(line string) func(net.Conn) {
 	}
 }
 
+// emptied waits until no session is left.
+func (w *world) emptied() {
+	w.t.Helper()
+	for end := time.Now().Add(patience); w.Sessions() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("%d sessions are left", w.Sessions())
+		}
+	}
+}
+
 // waiting brings a client to where the proxy waits for the backend.
 func (w *world) waiting(service configs.Service) *client {
 	c := w.dial(service)
@@ -91,7 +101,7 @@ func TestH2_ClientsThatAreGone(t *testing.T) {
 				for range 5 {
 					leave(w.waiting(service))
 				}
-				testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+				w.emptied()
 			})
 		})
 	}
@@ -117,7 +127,7 @@ func TestH2_ClientsThatAreGoneAtALogin(t *testing.T) {
 			c.say(loginLine[c.protocol])
 			_ = c.socket.(*net.TCPConn).SetLinger(0)
 			_ = c.socket.Close()
-			testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+			w.emptied()
 		})
 		t.Run("undecided", func(t *testing.T) {
 			t.Parallel()
@@ -135,7 +145,7 @@ func TestH2_ClientsThatAreGoneAtALogin(t *testing.T) {
 				return strings.Contains(w.back[service].heard(), "secret") || strings.Contains(w.back[service].heard(), plain("alice", "secret"))
 			})
 			_ = c.socket.Close()
-			testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+			w.emptied()
 		})
 	})
 }
@@ -164,7 +174,7 @@ func TestH2_TricklingReplies(t *testing.T) {
 				if said := w.waiting(service).rest(); !matches("(?s).*("+unavailable+"|-ERR .*)", said) {
 					t.Errorf("the client hears %.200q", said)
 				}
-				testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+				w.emptied()
 			})
 		}
 	})
@@ -223,5 +233,5 @@ func TestH2_VerdictsAreWaitedFor(t *testing.T) {
 	if err := <-heard; !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the backend's connection has ended before its verdict: %v", err)
 	}
-	testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+	w.emptied()
 }

@@ -23,6 +23,9 @@ type steps struct {
 // message.
 func (s *steps) enter(step gate.Step, now time.Time) (decided bool) {
 	last := s.now
+	if last == gate.Searching { // which has a time of its own
+		s.accepted = s.accepted.Add(now.Sub(s.entered))
+	}
 	s.now, s.entered = step, now
 	decided = last == gate.Verdict && step != gate.Verdict
 	if decided {
@@ -118,7 +121,7 @@ func (ses *session) Enter(step gate.Step) error {
 	if decided {
 		ses.slot.Renew(now)
 	}
-	if !ses.slot.Enter(class, rule.Verdict, now) {
+	if !ses.slot.Enter(class, !rule.MakesRoom, now) {
 		return gate.Because(gate.Busy, errMakesRoom)
 	}
 	front.Hold(rule.InFlight)

@@ -59,7 +59,8 @@ const (
 // Rule is one row of the table.
 type Rule struct {
 	Name  string
-	Class Class // once the client has logged in: Authenticated
+	About string // for docs/limits.md
+	Class Class  // once the client has logged in: Authenticated
 
 	Client  Bound // one wait for the client
 	Backend Bound // one whole reply of the backend
@@ -83,19 +84,19 @@ const (
 
 // rules has a row for each step.
 var rules = [...]Rule{
-	Accepting:      {Name: "accepting", Client: ProxyHeader, Total: ProxyHeader, MakesRoom: true},
-	Securing:       {Name: "securing", Client: Command, Total: LoginTime, Clock: FromAccept, MakesRoom: true},
-	Opening:        {Name: "opening", Backend: Reply, Total: DialAndReply, MakesRoom: true},
-	Authenticating: {Name: "authenticating", Client: Command, Backend: Reply, Total: LoginAndReply, Clock: FromAccept, MakesRoom: true},
-	Delayed:        {Name: "delayed", Total: LoginDelay, MakesRoom: true},
-	Envelope:       {Name: "envelope", Client: Command, Backend: Reply, Total: LoginAndReply, Clock: FromAccept, MakesRoom: true, InFlight: true},
-	Searching:      {Name: "searching", Backend: Reply, Total: SearchTime, MakesRoom: true, InFlight: true},
-	Recipients:     {Name: "recipients", Class: Working, Client: Command, Backend: Reply, Total: WholeMessage, Clock: FromMessage, MakesRoom: true, InFlight: true},
-	Text:           {Name: "text", Class: Working, Client: DataSilence, Backend: Reply, Total: WholeMessage, Clock: FromMessage, MakesRoom: true, InFlight: true},
-	Verdict:        {Name: "verdict", Class: Working, Backend: EndOfData, Total: EndOfData, InFlight: true, Verdict: true},
-	LoggedIn:       {Name: "logged in", Class: Authenticated, Client: Command, Backend: Reply},
-	Relaying:       {Name: "relaying", Class: Authenticated, Total: Idle},
-	Closing:        {Name: "closing", Total: LastWordsBound},
+	Accepting:      {Name: "accepting", About: "waits for the PROXY header (`proxy_from`)", Client: ProxyHeader, Total: ProxyHeader, MakesRoom: true},
+	Securing:       {Name: "securing", About: "greeting, commands before TLS, handshake (`timeouts.handshake` for the handshake itself)", Client: Command, Total: LoginTime, Clock: FromAccept, MakesRoom: true},
+	Opening:        {Name: "opening", About: "the backend is dialled (`timeouts.dial`), greets, and learns the client's address", Backend: Reply, Total: DialAndReply, MakesRoom: true},
+	Authenticating: {Name: "authenticating", About: "commands and replies before the login; on `smtp`, between messages", Client: Command, Backend: Reply, Total: LoginAndReply, Clock: FromAccept, MakesRoom: true},
+	Delayed:        {Name: "delayed", About: "a login waits because others have failed", Total: LoginDelay, MakesRoom: true},
+	Envelope:       {Name: "envelope", About: "MAIL is accepted", Client: Command, Backend: Reply, Total: LoginAndReply, Clock: FromAccept, MakesRoom: true, InFlight: true},
+	Searching:      {Name: "searching", About: "`smarthost` looks for a server of the recipient's domain", Backend: Reply, Total: SearchTime, MakesRoom: true, InFlight: true},
+	Recipients:     {Name: "recipients", About: "a recipient is accepted", Class: Working, Client: Command, Backend: Reply, Total: WholeMessage, Clock: FromMessage, MakesRoom: true, InFlight: true},
+	Text:           {Name: "text", About: "the text of a message is on its way", Class: Working, Client: DataSilence, Backend: Reply, Total: WholeMessage, Clock: FromMessage, MakesRoom: true, InFlight: true},
+	Verdict:        {Name: "verdict", About: "the backend decides on a message", Class: Working, Backend: EndOfData, Total: EndOfData, InFlight: true, Verdict: true},
+	LoggedIn:       {Name: "logged in", About: "`submission`, between messages after the login", Class: Authenticated, Client: Command, Backend: Reply},
+	Relaying:       {Name: "relaying", About: "bytes are relayed unread", Class: Authenticated, Total: Idle},
+	Closing:        {Name: "closing", About: "last words and close_notify", Total: LastWordsBound},
 }
 
 // Rule returns the step's row of the table.

@@ -39,10 +39,14 @@ type Watch struct {
 	InClear  []string // the commands that were refused for want of TLS
 	Admitted []string // the users that it was asked for
 	Logins   []string // user, mechanism and verdict
+	Steps    []gate.Step
 }
 
 // Enter implements gate.Watch.
-func (w *Watch) Enter(gate.Step) error { return nil }
+func (w *Watch) Enter(step gate.Step) error {
+	w.Steps = append(w.Steps, step)
+	return nil
+}
 
 // Refused implements gate.Watch.
 func (w *Watch) Refused(command string) { w.InClear = append(w.InClear, command) }

@@ -2,6 +2,7 @@ package smarthost_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -39,7 +40,8 @@ type world struct {
 	proxy  *proxy.Server
 	denied bool
 	limit  int
-	net    [2]byte // servers are on 127.net.n, so that tests do not meet
+	wait   time.Duration // for a server's reply; 0 is patience
+	net    [2]byte       // servers are on 127.net.n, so that tests do not meet
 	hosts  int
 }
 
@@ -62,8 +64,8 @@ func (w *world) start() {
 		Hostname: "mail.example.com",
 		Limits:   proxy.Limits{Connections: 100, ConnectionsPerClient: 100, Handshakes: 10, Line: 2000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000},
 		Timeouts: proxy.Timeouts{
-			Handshake: 5 * time.Second, Dial: 5 * time.Second, Greeting: patience, Command: patience, Login: patience,
-			Unauthenticated: patience, Idle: patience, Data: patience, Message: patience, EndOfData: patience,
+			Handshake: 5 * time.Second, Dial: 5 * time.Second, Greeting: cmp.Or(w.wait, patience), Command: patience, Login: patience,
+			Unauthenticated: patience, Idle: patience, Data: patience, Message: patience, EndOfData: cmp.Or(w.wait, patience),
 		},
 		Listeners: []*proxy.Listener{{
 			Service: "smarthost", Address: "127.0.0.1:0", Outbound: true, Backend: &proxy.Pool{Name: "MX"},

@@ -1,0 +1,87 @@
+package gate
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the table of steps into docs/limits.md")
+
+// The documentation shows the table of steps as it is in force.
+func TestStepsAreDocumented(t *testing.T) {
+	const file, begin, end = "../../docs/limits.md", "-update -->\n", "<!-- /steps -->"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(text), begin)
+	_, tail, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatalf("%s has no place for the table", file)
+	}
+	want := head + begin + stepsTable() + end + tail
+	switch {
+	case want == string(text):
+	case *update:
+		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s is out of date: run go test ./internal/gate -run TestStepsAreDocumented -update", file)
+	}
+}
+
+func stepsTable() string {
+	var b strings.Builder
+	b.WriteString("| step | class | client: one wait | backend: one reply | in all | counted from | makes room | a shutdown |\n|---|---|---|---|---|---|---|---|\n")
+	for _, r := range Rules() {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", r.About, classNames[r.Class], shown(r.Client), shown(r.Backend), shown(r.Total),
+			clockOf(r), map[bool]string{true: "yes", false: "no"}[r.MakesRoom], map[bool]string{true: "waits", false: "ends it"}[r.InFlight])
+	}
+	return b.String()
+}
+
+var classNames = map[Class]string{Unauthenticated: "unauthenticated", Working: "working", Authenticated: "authenticated"}
+
+func shown(b Bound) string {
+	if b == NoBound {
+		return "–"
+	}
+	return "`" + strings.ReplaceAll(string(b), " + ", "` + `") + "`"
+}
+
+func clockOf(r Rule) string {
+	switch {
+	case r.Total == NoBound:
+		return "–"
+	case r.Clock == FromAccept:
+		return "accept, or the last message decided on"
+	case r.Clock == FromMessage:
+		return "MAIL"
+	}
+	return "the step"
+}
+
+// Every step has a name, a description, a bound for each wait that can happen in
+// it, and nobody who has logged in makes room.
+func TestEveryStepIsBounded(t *testing.T) {
+	names := map[string]bool{}
+	for i, r := range Rules() {
+		if r.Name == "" || r.About == "" || names[r.Name] {
+			t.Errorf("step %d has no name of its own, or no description: %+v", i, r)
+		}
+		names[r.Name] = true
+		if r.Client == NoBound && r.Backend == NoBound && r.Total == NoBound {
+			t.Errorf("nothing bounds the step %s", r.Name)
+		}
+		if r.Class == Unauthenticated && r.Total == NoBound {
+			t.Errorf("an unauthenticated session may stay in the step %s for ever", r.Name)
+		}
+		if r.Class == Authenticated && r.MakesRoom || r.Verdict && r.MakesRoom {
+			t.Errorf("a session makes room in the step %s", r.Name)
+		}
+	}
+}

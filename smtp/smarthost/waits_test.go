@@ -1,0 +1,124 @@
+package smarthost_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// dribbling is a server that follows a script, and then says one more line of
+// the same reply, again and again; an empty line is silence.
+func dribbling(line string, script ...string) func(net.Listener) {
+	return func(l net.Listener) {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				heard := bufio.NewReader(conn)
+				for _, reply := range script {
+					if _, err := io.WriteString(conn, reply+"\r\n"); err != nil {
+						return
+					}
+					if _, err := heard.ReadString('\n'); err != nil {
+						return
+					}
+				}
+				go func() {
+					_, _ = io.Copy(io.Discard, heard)
+					_ = conn.Close()
+				}()
+				for {
+					if _, err := io.WriteString(conn, line); err != nil {
+						return
+					}
+					time.Sleep(5 * time.Millisecond) // a pace, not a wait
+				}
+			}()
+		}
+	}
+}
+
+// H2: a server that never comes to the end of a reply, or says nothing, is given
+// up after the time for one reply. The message stays in the client's queue, and
+// the session goes on.
+func TestH2_NextHopsThatNeverEnd(t *testing.T) {
+	for name, serve := range map[string]func(net.Listener){
+		"greeting":         dribbling("220-x\r\n"),
+		"silence":          dribbling(""),
+		"EHLO":             dribbling("250-x\r\n", "220 mx"),
+		"MAIL":             dribbling("250-x\r\n", "220 mx", "250 mx"),
+		"RCPT":             dribbling("250-x\r\n", "220 mx", "250 mx", "250 ok"),
+		"half a line":      dribbling("2", "220 mx"),
+		"silence at RCPT":  dribbling("", "220 mx", "250 mx", "250 ok"),
+		"refusal dribbled": dribbling("550-x\r\n", "220 mx", "250 mx", "250 ok"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.wait = 300 * time.Millisecond
+			w.domain("example.net", may, serve)
+			c := w.session()
+			c.say("MAIL FROM:<a@example.com>", "250")
+			c.say("RCPT TO:<b@example.net>", "45")
+			c.say("RSET", "250")
+			c.say("NOOP", "250")
+		})
+	}
+	for name, serve := range map[string]func(net.Listener){
+		"DATA":    dribbling("354-x\r\n", "220 mx", "250 mx", "250 ok", "250 ok"),
+		"verdict": dribbling("250-x\r\n", "220 mx", "250 mx", "250 ok", "250 ok", "354 go"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.wait = 300 * time.Millisecond
+			w.domain("example.net", may, serve)
+			c := w.session()
+			c.say("MAIL FROM:<a@example.com>", "250")
+			c.say("RCPT TO:<b@example.net>", "250")
+			if _, err := io.WriteString(c.Conn, "DATA\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			line, err := c.heard.ReadString('\n')
+			if err == nil && strings.HasPrefix(line, "354") {
+				c.say("text\r\n.", "451")
+			} else if err != nil || !strings.HasPrefix(line, "451") {
+				t.Errorf("heard %q, %v", line, err)
+			}
+			c.say("NOOP", "250")
+		})
+	}
+}
+
+// H2: the end of the client ends the search for a server, and the conversation
+// with it.
+func TestH2_SearchesEndWithTheirClients(t *testing.T) {
+	for name, serve := range map[string]func(net.Listener){
+		"greeting": dribbling(""),
+		"RCPT":     dribbling("", "220 mx", "250 mx", "250 ok"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.wait = time.Hour
+			w.domain("example.net", may, serve)
+			c := w.session()
+			c.say("MAIL FROM:<a@example.com>", "250")
+			if _, err := io.WriteString(c.Conn, "RCPT TO:<b@example.net>\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Close()
+			for end := time.Now().Add(patience); w.proxy.Sessions() > 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("the session goes on")
+				}
+			}
+		})
+	}
+}
