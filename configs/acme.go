@@ -2,7 +2,6 @@ package configs
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -44,6 +43,7 @@ func (c *Config) completeACME(folder string) {
 		a.Hosts = []string{c.Hostname}
 	}
 	foldNames(a.Hosts)
+	a.Email = foldEntry(a.Email)
 	if a.HTTP == "" && a.TLSALPN == "" {
 		a.HTTP = ":80"
 	}
@@ -73,12 +73,6 @@ func (c *Config) completeMTASTS() {
 		m.MX = []string{c.Hostname}
 	}
 	foldNames(m.MX)
-}
-
-func foldNames(names []string) {
-	for i, name := range names {
-		names[i] = strings.ToLower(strings.TrimSuffix(name, "."))
-	}
 }
 
 // MailHosts are the names that the listeners get certificates for by ACME,

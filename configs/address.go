@@ -122,6 +122,7 @@ func completeBackend(backend string, defaultPort int) (string, error) {
 // withPort joins and checks the two halves. What looks like an address and is
 // none, 300.1.2.3 say, is not tried as a name: resolvers differ on it.
 func withPort(host, port string) (string, error) {
+	host = foldHost(host)
 	backend := net.JoinHostPort(host, port)
 	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
 		return backend, errPortZero

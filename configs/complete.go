@@ -14,7 +14,7 @@ func (c *Config) complete(m Machine, folder string) {
 		// An error leaves it empty, which the check of the hostname reports.
 		c.Hostname, _ = m.Hostname()
 	}
-	c.Hostname = strings.ToLower(strings.TrimSuffix(c.Hostname, "."))
+	c.Hostname, c.ProbeSender = foldName(c.Hostname), foldEntry(c.ProbeSender)
 	c.StateDir = inFolder(folder, c.StateDir)
 	c.TicketSecret = inFolder(folder, c.TicketSecret)
 	pairsInFolder(folder, c.Certificates)
@@ -27,6 +27,7 @@ func (c *Config) complete(m Machine, folder string) {
 	c.completeSmarthost(folder)
 	for i := range c.Backends {
 		c.Backends[i].CA = inFolder(folder, c.Backends[i].CA)
+		c.Backends[i].ServerName = foldName(c.Backends[i].ServerName)
 	}
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
@@ -59,7 +60,7 @@ func (l *Listener) complete() {
 	}
 	foldNames(l.ACMEHosts)
 	for i, entry := range l.Recipients {
-		l.Recipients[i] = foldDomain(entry)
+		l.Recipients[i] = foldEntry(entry)
 	}
 	for _, mechanisms := range [][]string{l.HideMechanisms, l.UnnamedMechanisms} {
 		for i, name := range mechanisms {

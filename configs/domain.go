@@ -2,20 +2,24 @@ package configs
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"unicode"
+
+	"github.com/letterlock/letterlock/internal/idn"
 )
 
 var (
 	errDomainEmpty = errors.New("is empty")
 	errDomainLong  = errors.New("is longer than the 253 characters of a domain name")
 	errDomainLabel = errors.New("is no domain name: its parts must be 1 to 63 letters, digits and hyphens")
-	errDomainUTF8  = errors.New("is not in ASCII; write the domain in its xn-- form")
+	errDomainUTF8  = errors.New("is no domain name that can be written in ASCII too (RFC 5891)")
 	errLocalPart   = errors.New("has an illegal part in front of the @")
 )
 
 // legalDomain holds a name to the letters, digits and hyphens of RFC 1123
-// §2.1. It is as it goes into greetings and comparisons: no root dot, and
-// internationalised names in their ASCII form (RFC 5890 §2.3.2.1).
+// §2.1. It must have been folded, to the form in which it goes into greetings
+// and comparisons.
 func legalDomain(name string) error {
 	switch {
 	case name == "":
@@ -66,9 +70,48 @@ func legalRecipient(entry string) error {
 	return legalDomain(entry[at+1:])
 }
 
-// foldDomain puts the domain of an entry in lower case and leaves the local
-// part alone: only its own server may say that case does not matter there.
-func foldDomain(entry string) string {
+// foldName brings a domain, .domain or *.domain into the form in which names
+// are compared: in lower case, without the root's dot, and with A-labels. What
+// is no name is left as it is, for the checks to report.
+func foldName(name string) string {
+	bare := strings.TrimPrefix(strings.TrimPrefix(name, "*"), ".")
+	folded, err := idn.Fold(bare)
+	if err != nil {
+		return name
+	}
+	return name[:len(name)-len(bare)] + folded
+}
+
+func foldNames(names []string) {
+	for i, name := range names {
+		names[i] = foldName(name)
+	}
+}
+
+// foldEntry does so with the domain of an entry, and leaves the local part
+// alone: only its own server may say that case does not matter there.
+func foldEntry(entry string) string {
 	at := strings.LastIndexByte(entry, '@')
-	return entry[:at+1] + strings.ToLower(entry[at+1:])
+	return entry[:at+1] + foldName(entry[at+1:])
+}
+
+// FoldAddress is foldEntry for an address from elsewhere.
+func FoldAddress(address string) string { return foldEntry(address) }
+
+// foldHost brings only a name that is not ASCII into its A-label form: the dot
+// of the root means something to the machine's resolver.
+func foldHost(host string) string {
+	if strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return foldName(host)
+	}
+	return host
+}
+
+// Domain reads a domain as an option of the command line gives it.
+func Domain(name string) (string, error) {
+	folded := foldName(name)
+	if err := legalDomain(folded); err != nil {
+		return "", fmt.Errorf("%q %w", name, err)
+	}
+	return folded, nil
 }

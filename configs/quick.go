@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+
+	"github.com/letterlock/letterlock/internal/idn"
 )
 
 // Quick is what suffices to stand in front of one mail server: every service
@@ -132,10 +134,10 @@ func (q Quick) listeners(hostname string) []Listener {
 }
 
 // ownDomains are the domains that a server of that name most likely receives
-// mail for: mail.example.com and example.com. A top-level domain is none.
+// mail for: mail.example.com and example.com, but never a public suffix.
 func ownDomains(hostname string) []string {
 	domains := []string{hostname}
-	if _, parent, _ := strings.Cut(hostname, "."); strings.Contains(parent, ".") {
+	if parent := idn.Parent(hostname); parent != "" {
 		domains = append(domains, parent)
 	}
 	return domains

@@ -74,6 +74,9 @@ func TestOwnDomains(t *testing.T) {
 	for hostname, want := range map[string][]string{
 		"mail.example.com":      {"mail.example.com", "example.com"},
 		"example.com":           {"example.com"},
+		"example.co.uk":         {"example.co.uk"},
+		"mail.example.co.uk":    {"mail.example.co.uk", "example.co.uk"},
+		"alice.github.io":       {"alice.github.io"},
 		"mail.corp.example.com": {"mail.corp.example.com", "corp.example.com"},
 	} {
 		if got := ownDomains(hostname); !equal(got, want) {

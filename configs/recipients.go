@@ -32,10 +32,11 @@ func parseRecipients(path string, r io.Reader) ([]string, error) {
 		if entry = strings.TrimSpace(entry); entry == "" {
 			continue
 		}
-		if err := legalRecipient(entry); err != nil {
+		folded := foldEntry(entry)
+		if err := legalRecipient(folded); err != nil {
 			return nil, fmt.Errorf("%s:%d: %q %w: write a domain, .domain for its subdomains, or an address", path, n, entry, err)
 		}
-		entries = append(entries, foldDomain(entry))
+		entries = append(entries, folded)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

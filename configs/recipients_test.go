@@ -16,7 +16,8 @@ func TestReadRecipients(t *testing.T) {
 	}{
 		"example.com\n": {[]string{"example.com"}, ""},
 		"# ours\n\n Example.COM \r\n.b.example# all\n": {[]string{"example.com", ".b.example"}, ""},
-		"Info@Example.net":            {[]string{"Info@example.net"}, ""},
+		"Info@Example.net": {[]string{"Info@example.net"}, ""},
+		"Bücher.example.\nBüro@xn--bcher-kva.example\n": {[]string{"xn--bcher-kva.example", "Büro@xn--bcher-kva.example"}, ""},
 		"":                            {nil, "names no recipients"},
 		"# nobody\n":                  {nil, "names no recipients"},
 		"example.com\nexa mple.com\n": {nil, `recipients:2: "exa mple.com"`},

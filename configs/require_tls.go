@@ -55,9 +55,10 @@ func (d decoder) partner(n *yaml.Node, path string, into *RequireTLS) {
 		into.Networks = append(into.Networks, network)
 		return
 	}
-	if err := legalPattern(entry); err != nil {
+	folded := foldName(entry)
+	if err := legalPattern(folded); err != nil {
 		d.wrong(n, path, "write a domain such as partner.example, or .partner.example for its subdomains", "%q %v", entry, err)
 		return
 	}
-	into.Domains = append(into.Domains, strings.ToLower(entry))
+	into.Domains = append(into.Domains, folded)
 }

@@ -65,7 +65,7 @@ func (c *Config) completeSmarthost(folder string) {
 	if s.EHLOName == "" {
 		s.EHLOName = c.Hostname
 	}
-	s.EHLOName = strings.ToLower(strings.TrimSuffix(s.EHLOName, "."))
+	s.EHLOName = foldName(s.EHLOName)
 	if s.Level == "" {
 		s.Level = outbound.May.String()
 	}
@@ -81,6 +81,7 @@ func (c *Config) completeSmarthost(folder string) {
 		d.CA = inFolder(folder, d.CA)
 		foldNames(d.Domains)
 		foldNames(d.Match)
+		d.ServerName = foldName(d.ServerName)
 	}
 }
 
@@ -147,7 +148,7 @@ func ParseNextHop(text string) (name string, port int, direct bool, err error) {
 	if err != nil || number == 0 {
 		return "", 0, false, errPortZero
 	}
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	name = foldName(name)
 	if ip, err := netip.ParseAddr(name); err == nil && direct && ip.Zone() == "" {
 		return ip.Unmap().String(), int(number), true, nil
 	}

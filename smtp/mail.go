@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/idn"
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
@@ -57,7 +58,13 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 // mustUseTLS reports whether mail from this sender is taken over TLS only.
 func (g *Gate) mustUseTLS(sender string) bool {
 	at := strings.LastIndexByte(sender, '@')
-	return at >= 0 && slices.Contains(g.o.TLSDomains, strings.ToLower(sender[at+1:]))
+	if at < 0 {
+		return false
+	}
+	domain := idn.FoldOr(sender[at+1:])
+	return slices.ContainsFunc(g.o.TLSDomains, func(entry string) bool {
+		return domain == entry || strings.HasPrefix(entry, ".") && strings.HasSuffix(domain, entry)
+	})
 }
 
 func (g *Gate) rcptTo(cmd syntax.Line) error {

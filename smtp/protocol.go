@@ -16,7 +16,8 @@ type Options struct {
 	// bring no mail at all. It is still taken.
 	HideSTARTTLS bool
 
-	// TLSDomains are sender domains that may not come in clear; lower case.
+	// TLSDomains are sender domains whose mail must come over TLS, and .domains
+	// for those beneath; folded (see package idn).
 	TLSDomains []string
 
 	Auth Auth

@@ -2,14 +2,19 @@ package smtp
 
 import (
 	"strings"
+
+	"github.com/letterlock/letterlock/internal/idn"
 )
 
 // Recipients returns a function that tells whether an address is on the list
-// of domains, `.domains` (their subdomains) and whole addresses.
+// of domains, `.domains` (their subdomains) and whole addresses. The list's
+// domains are folded (see package idn); those of addresses may have A-labels or
+// U-labels.
 //
 // An address that carries a route within it (RFC 5321 appendix C, and the
 // percent hack of RFC 1123 §5.2.16) is on no list: the backend, which trusts
-// us, would send it on to wherever it says.
+// us, would send it on to wherever it says. A domain that the backend may read
+// as another one is on no list either.
 func Recipients(list []string) func(address string) bool {
 	entries := make(map[string]bool, len(list))
 	for _, entry := range list {
@@ -26,9 +31,8 @@ func Recipients(list []string) func(address string) bool {
 		if at <= 0 || strings.ContainsAny(address[:at], "@%!:") {
 			return false
 		}
-		address = strings.ToLower(address)
-		domain := address[at+1:]
-		return entries[address] || matchesDomain(entries, domain)
+		domain, ok := idn.Exact(address[at+1:])
+		return ok && (entries[strings.ToLower(address[:at])+"@"+domain] || matchesDomain(entries, domain))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/idn"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/scan"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
@@ -44,7 +45,11 @@ func checkCommand(ui *ui, args []string) error {
 		return err
 	}
 	var names, only []string
-	overrideList(&names, *domains)
+	*host = idn.FoldOr(*host)
+	if err := overrideNames(&names, "--domain", *domains); err != nil {
+		ui.errorf("%v", err)
+		return errUsage
+	}
 	overrideList(&only, *services)
 	if len(names) > 0 && *address == "" {
 		ui.errorf("check --domain needs --resolver")

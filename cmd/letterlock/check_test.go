@@ -101,7 +101,7 @@ func TestCheckAskedWrongly(t *testing.T) {
 		{[]string{"--domain", "example.com"}, exitUsage, "needs --resolver"},
 		{[]string{"--host", "localhost", "--service", "http"}, exitFailed, `no service "http"`},
 		{[]string{"--config", file, "--ca", file}, exitFailed, "the file is not PEM"},
-		{[]string{"--config", file, "--domain", "a b", "--resolver", "127.0.0.1:1"}, exitFailed, "no domain"},
+		{[]string{"--config", file, "--domain", "a b", "--resolver", "127.0.0.1:1"}, exitUsage, "no domain"},
 	} {
 		if status, _, said := words(append([]string{"check"}, c.args...)...); status != c.status || !strings.Contains(said, c.words) {
 			t.Errorf("%v: %d %s", c.args, status, said)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -34,8 +35,10 @@ func mtastsCommand(ui *ui, args []string) error {
 		m = *c.MTASTS
 	}
 	override(&m.Mode, *mode)
-	overrideList(&m.MX, *mx)
-	overrideList(&m.Domains, *domains)
+	if err := errors.Join(overrideNames(&m.MX, "--mx", *mx), overrideNames(&m.Domains, "--domain", *domains)); err != nil {
+		ui.errorf("%v", err)
+		return errUsage
+	}
 	if len(m.Domains) == 0 {
 		return errNoDomain
 	}
@@ -43,7 +46,7 @@ func mtastsCommand(ui *ui, args []string) error {
 		ui.errorf("--mode %q: there are %s", m.Mode, strings.Join(configs.STSModes(), ", "))
 		return errUsage
 	}
-	printPolicy(ui, c, m, *report)
+	printPolicy(ui, c, m, configs.FoldAddress(*report))
 	return nil
 }
 
@@ -78,4 +81,23 @@ func overrideList(list *[]string, with string) {
 	for word := range strings.SplitSeq(with, ",") {
 		*list = append(*list, strings.ToLower(strings.TrimSuffix(strings.TrimSpace(word), ".")))
 	}
+}
+
+// overrideNames is overrideList for domains, and *.domains, in the form in which
+// they are compared and published.
+func overrideNames(list *[]string, option, with string) error {
+	var names []string
+	overrideList(&names, with)
+	for i, name := range names {
+		bare := strings.TrimPrefix(name, "*.")
+		folded, err := configs.Domain(bare)
+		if err != nil {
+			return fmt.Errorf("%s: %w", option, err)
+		}
+		names[i] = strings.TrimSuffix(name, bare) + folded
+	}
+	if len(names) > 0 {
+		*list = names
+	}
+	return nil
 }

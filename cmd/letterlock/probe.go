@@ -12,6 +12,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/idn"
 	"github.com/letterlock/letterlock/internal/probe"
 	"github.com/letterlock/letterlock/proxy"
 )
@@ -130,7 +131,7 @@ func probeSenders(c *configs.Config, l configs.Listener) (senders [probe.MaxSend
 		add("postmaster@" + strings.TrimPrefix(entry[strings.LastIndexByte(entry, '@')+1:], "."))
 	}
 	add("postmaster@" + c.Hostname)
-	if _, domain, _ := strings.Cut(c.Hostname, "."); strings.Contains(domain, ".") {
+	if domain := idn.Parent(c.Hostname); domain != "" {
 		add("postmaster@" + domain)
 	}
 	copy(senders[:], all)

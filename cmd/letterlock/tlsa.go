@@ -38,7 +38,10 @@ func tlsaCommand(ui *ui, args []string) error {
 		return err
 	}
 	var only []string
-	overrideList(&only, *hosts)
+	if err := overrideNames(&only, "--host", *hosts); err != nil {
+		ui.errorf("%v", err)
+		return errUsage
+	}
 	t := tlsaReport{ui: ui, ctx: context.Background()}
 	if *address != "" {
 		t.resolver = &resolver.Resolver{Address: withDNSPort(*address)}

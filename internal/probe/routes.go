@@ -3,6 +3,8 @@ package probe
 import (
 	"fmt"
 	"strings"
+
+	"github.com/letterlock/letterlock/internal/idn"
 )
 
 // sourceRoute is a route that a server must take off the address (RFC 5321
@@ -48,7 +50,7 @@ func (v *visit) relaysRoutes(all []attempt) error {
 // anything there if it does not refuse that user at all.
 func (v *visit) ownDomain(sender string) (domain string, anything bool, err error) {
 	unknown, _ := nobody()
-	for _, domain := range []string{v.Hostname, parent(v.Hostname)} {
+	for _, domain := range []string{v.Hostname, idn.Parent(v.Hostname)} {
 		if domain == "" {
 			continue
 		}
@@ -61,15 +63,6 @@ func (v *visit) ownDomain(sender string) (domain string, anything bool, err erro
 		}
 	}
 	return v.Hostname, false, nil
-}
-
-// parent is the domain above a host; empty if that is a top-level domain.
-func parent(host string) string {
-	_, domain, _ := strings.Cut(host, ".")
-	if !strings.Contains(domain, ".") {
-		return ""
-	}
-	return domain
 }
 
 // tryRoute asks for one address with a route in it. A backend that takes

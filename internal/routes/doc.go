@@ -11,6 +11,7 @@
 //	*                    cyrus             all others
 //
 // The exact name counts first, then the domain, then the first expression that
-// matches, then the star. Case does not matter. What is said of users whom no
+// matches, then the star. Case does not matter, and a domain may be written with
+// A-labels or U-labels; an expression may match either. What is said of users whom no
 // line means is up to the caller.
 package routes

@@ -130,7 +130,7 @@ func (p *parser) add(pattern string, r route) error {
 	if strings.ContainsAny(pattern, " \t") {
 		return errBlank
 	}
-	name := strings.ToLower(pattern)
+	name := fold(pattern)
 	switch domain, isDomain := strings.CutPrefix(name, "@"); {
 	case pattern == "*":
 		if p.table.others != nil {

@@ -30,6 +30,7 @@ func TestFiles(t *testing.T) {
 	users := []string{
 		"alice@example.com", "ALICE@Example.COM", "alice", "bob", "carol@example.org", "a@b@Example.ORG", "test17", "test17@example.org",
 		"Test", "o'hara nell", "nobody", "müller@example.org", "",
+		"alice@xn--bcher-kva.example", "Alice@BÜCHER.example", "bob@bücher.example.", "x@xn--strae-oqa.example", "x@straße.example", "x@grün.example",
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {

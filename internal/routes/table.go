@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/letterlock/letterlock/internal/idn"
 )
 
 // Reject is the target of those who have no backend.
@@ -29,7 +31,8 @@ type expression struct {
 
 // Find says where a user is. It is not ok if no line means this user.
 func (t *Table) Find(user string) (target string, ok bool) {
-	user = strings.ToLower(user)
+	asSent := strings.ToLower(user)
+	user = fold(user)
 	if r, ok := t.users[user]; ok {
 		return r.target, true
 	}
@@ -39,7 +42,7 @@ func (t *Table) Find(user string) (target string, ok bool) {
 		}
 	}
 	for _, e := range t.regexps {
-		if e.MatchString(user) {
+		if e.MatchString(asSent) || e.MatchString(user) {
 			return e.target, true
 		}
 	}
@@ -47,6 +50,17 @@ func (t *Table) Find(user string) (target string, ok bool) {
 		return t.others.target, true
 	}
 	return "", false
+}
+
+// fold brings a name into the form in which names are compared: lower case, and
+// its domain with A-labels.
+func fold(user string) string {
+	user = strings.ToLower(user)
+	at := strings.LastIndexByte(user, '@')
+	if at < 0 {
+		return user
+	}
+	return user[:at+1] + idn.FoldOr(user[at+1:])
 }
 
 // Targets lists all that users are sent to, each once and sorted, without

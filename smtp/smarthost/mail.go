@@ -5,9 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/idna"
-
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/idn"
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
@@ -190,16 +189,19 @@ var errDomain = errors.New("no domain")
 // an address literal.
 func domainOf(address string) (string, error) {
 	local, domain, found := cutDomain(address)
-	domain = strings.ToLower(domain)
 	switch {
-	case !found || local == "" || domain == "" || len(domain) > 255:
+	case !found || local == "":
 		return "", errDomain
-	case strings.HasPrefix(domain, "[") && strings.HasSuffix(domain, "]"):
-		return domain, nil
+	case strings.HasPrefix(domain, "[") && strings.HasSuffix(domain, "]") && len(domain) <= maxDomain:
+		return strings.ToLower(domain), nil
 	}
-	ascii, err := idna.Lookup.ToASCII(domain)
-	if err != nil || ascii == "" || strings.ContainsAny(ascii, " \t\\\"()<>[]:;,@") {
+	folded, err := idn.Fold(domain)
+	if err != nil || folded == "" || len(folded) > maxDomain || strings.ContainsAny(folded, " \t\\\"()<>[]:;,@") || strings.Contains("."+folded+".", "..") {
 		return "", errDomain
 	}
-	return strings.TrimSuffix(ascii, "."), nil
+	return folded, nil
 }
+
+// maxDomain is the longest name of DNS in bytes (RFC 1035 §2.3.4), as it is
+// written.
+const maxDomain = 253
