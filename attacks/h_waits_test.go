@@ -50,16 +50,6 @@ func dribble(line string) func(net.Conn) {
 	}
 }
 
-// emptied waits until no session is left.
-func (w *world) emptied() {
-	w.t.Helper()
-	for end := time.Now().Add(patience); w.Sessions() > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			w.t.Fatalf("%d sessions are left", w.Sessions())
-		}
-	}
-}
-
 // waiting brings a client to where the proxy waits for the backend.
 func (w *world) waiting(service configs.Service) *client {
 	c := w.dial(service)
