@@ -37,7 +37,6 @@ func (ses *session) delay(delay time.Duration) error {
 	if err := ses.Enter(gate.Delayed); err != nil {
 		return err
 	}
-	ses.watchClient()
 	s.waiting.Add(1)
 	defer s.waiting.Add(-1)
 	wait := time.NewTimer(delay)

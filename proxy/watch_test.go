@@ -80,3 +80,36 @@ func TestHangingUpIsAnAnswer(t *testing.T) {
 		t.Errorf("an outage counts as %d failures", n)
 	}
 }
+
+// mutedGate asks before each login, and then waits for a backend that does not
+// answer.
+type mutedGate struct{ plainGate }
+
+func (g mutedGate) Settle(_, back *wire.Conn) error {
+	if err := g.s.Watch.Admit("alice"); err != nil {
+		return err
+	}
+	_, err := back.ReadLine()
+	return gate.FromBackend(err)
+}
+
+// The end of a client is noticed behind a login that had to wait as well.
+func TestClientEndsBehindADelayedLogin(t *testing.T) {
+	w := newWorld(t, func(s *setup) {
+		s.Timeouts.LoginDelay, s.Timeouts.Greeting, s.Timeouts.Login = 50*time.Millisecond, time.Hour, time.Hour
+		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return mutedGate{plainGate{s}} }
+	})
+	for range 20 {
+		w.logins.answered(netip.MustParseAddr("127.0.0.1"), "alice", false, time.Now())
+	}
+	c := w.dial()
+	c.hear("hello")
+	c.say("LOGIN")
+	testwait.Until(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
+	testwait.Until(t, "the login waits for ever", func() bool { return w.waiting.Load() == 0 })
+	_ = c.Conn.Close()
+	testwait.Until(t, "the session goes on", func() bool { return w.Sessions() == 0 })
+	if why := w.record.reasons(); !slices.Equal(why, []gate.Reason{gate.ClientGone}) {
+		t.Errorf("ended for %v", why)
+	}
+}
