@@ -17,6 +17,8 @@ const halfClosed = 5 * time.Second
 // watchClient has the session noticed when the client's socket ends: nobody reads
 // it while the session waits for something else.
 func (ses *session) watchClient() {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
 	ses.server.lot.watch(ses, &ses.talk.watch, ses.talk.socket)
 }
 
@@ -34,7 +36,7 @@ func (ses *session) woken(reset bool) {
 	case reset:
 		ses.endSoon(0)
 	case talk.ending == nil:
-		ses.watchClient() // for the reset that may follow
+		ses.server.lot.watch(ses, &talk.watch, talk.socket) // for the reset that may follow
 		ses.endSoon(halfClosed)
 	}
 }
@@ -72,10 +74,10 @@ func (ses *session) stop(why gate.Reason) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
 	talk := ses.talk
-	if talk == nil || ses.finished {
+	if talk == nil {
 		return
 	}
-	if talk.stopped == nil {
+	if talk.stopped == nil && !ses.finished {
 		talk.stopped = &gate.End{Reason: why}
 	}
 	talk.cancel()

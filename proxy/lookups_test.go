@@ -84,6 +84,8 @@ func TestH6_LookupsEndWithTheirSessions(t *testing.T) {
 		_ = c.Close()
 	}
 	testwait.Until(t, "the lookup goes on", func() bool { asking, _ := s.now(); return asking == 0 && w.Sessions() == 0 })
+	w.reverse.mu.Lock()
+	defer w.reverse.mu.Unlock()
 	if len(w.reverse.known) != 0 || len(w.reverse.busy) != 0 {
 		t.Errorf("%d addresses and %d clients are kept", len(w.reverse.known), len(w.reverse.busy))
 	}

@@ -185,8 +185,13 @@ func (ses *session) lastWords(front *wire.Conn, why gate.Reason) {
 	if why == gate.Crashed {
 		why = gate.Internal
 	}
+	front.Deadline(time.Now().Add(lastWordsTime))
 	ses.gate.Refuse(front, why)
 }
+
+// lastWordsTime bounds the last words. POP3 first waits for the command that it
+// answers with them.
+const lastWordsTime = 30 * time.Second
 
 // release gives back all that the session holds, whatever has happened before.
 func (ses *session) release() {

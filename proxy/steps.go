@@ -99,6 +99,8 @@ func (t Timeouts) of(b gate.Bound) time.Duration {
 		return t.Idle
 	case gate.SearchTime:
 		return searchTime
+	case gate.LastWordsTime:
+		return lastWordsTime
 	}
 	return 0
 }

@@ -39,21 +39,21 @@ type Bound string
 
 // The bounds of steps.
 const (
-	NoBound        Bound = ""
-	ProxyHeader    Bound = "timeouts.proxy_header"
-	Command        Bound = "timeouts.command"
-	DataSilence    Bound = "timeouts.data"
-	Dial           Bound = "timeouts.dial"
-	Reply          Bound = "timeouts.greeting"
-	DialAndReply   Bound = "timeouts.dial + timeouts.greeting"
-	EndOfData      Bound = "timeouts.end_of_data"
-	LoginDelay     Bound = "timeouts.login_delay"
-	LoginTime      Bound = "timeouts.login"
-	LoginAndReply  Bound = "timeouts.login + timeouts.greeting"
-	WholeMessage   Bound = "timeouts.message"
-	Idle           Bound = "timeouts.idle"
-	SearchTime     Bound = "4m"
-	LastWordsBound Bound = "2s"
+	NoBound       Bound = ""
+	ProxyHeader   Bound = "timeouts.proxy_header"
+	Command       Bound = "timeouts.command"
+	DataSilence   Bound = "timeouts.data"
+	Dial          Bound = "timeouts.dial"
+	Reply         Bound = "timeouts.greeting"
+	DialAndReply  Bound = "timeouts.dial + timeouts.greeting"
+	EndOfData     Bound = "timeouts.end_of_data"
+	LoginDelay    Bound = "timeouts.login_delay"
+	LoginTime     Bound = "timeouts.login"
+	LoginAndReply Bound = "timeouts.login + timeouts.greeting"
+	WholeMessage  Bound = "timeouts.message"
+	Idle          Bound = "timeouts.idle"
+	SearchTime    Bound = "4m"
+	LastWordsTime Bound = "30s"
 )
 
 // Rule is one row of the table.
@@ -96,7 +96,7 @@ var rules = [...]Rule{
 	Verdict:        {Name: "verdict", About: "the backend decides on a message", Class: Working, Backend: EndOfData, Total: EndOfData, InFlight: true, Verdict: true},
 	LoggedIn:       {Name: "logged in", About: "`submission`, between messages after the login", Class: Authenticated, Client: Command, Backend: Reply},
 	Relaying:       {Name: "relaying", About: "bytes are relayed unread", Class: Authenticated, Total: Idle},
-	Closing:        {Name: "closing", About: "last words and close_notify", Total: LastWordsBound},
+	Closing:        {Name: "closing", About: "last words and close_notify; `pop3` first waits for the command that it answers", Total: LastWordsTime},
 }
 
 // Rule returns the step's row of the table.

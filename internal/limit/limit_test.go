@@ -279,6 +279,24 @@ func TestServicesHaveReserves(t *testing.T) {
 	})
 }
 
+// A service that has no listener any more has no reserve: its sessions count as
+// common ones.
+func TestServicesThatAreGone(t *testing.T) {
+	b := newBook(t, func(l *SlotLimits) { l.Reserved, l.Services = 50, []string{"smtp", "imap"} })
+	b.service = "smtp"
+	for i := range 25 {
+		b.loggedIn(fmt.Sprintf("10.%d.0.1", i))
+	}
+	l := testLimits()
+	l.Reserved = 50
+	b.slots.Set(l)
+	b.service = "imap"
+	for i := range 75 {
+		b.loggedIn(fmt.Sprintf("10.%d.0.2", i))
+	}
+	b.refused("10.99.0.1", "limits.connections")
+}
+
 // What is common is taken by sessions that may have to make room; a service that
 // is within its reserve need not.
 func TestRoomIsMadeInTheCommonPart(t *testing.T) {

@@ -1,22 +1,35 @@
 package limit
 
-import "container/list"
+import (
+	"container/list"
+	"slices"
+)
 
 // rule is a limit of which each service has a reserve.
 type rule struct {
-	name    string // of the configuration key
-	limit   int
-	reserve int // of each service
-	common  int // what no service has reserved
+	name     string // of the configuration key
+	limit    int
+	services []int16 // that have a reserve
+	reserve  int     // of each of them
+	common   int     // what no service has reserved
 }
 
-// newRule divides share percent of a limit equally among so many services.
-func newRule(name string, limit, share, services int) rule {
+// newRule divides share percent of a limit equally among services.
+func newRule(name string, limit, share int, services []int16) rule {
 	reserve := 0
-	if services > 0 {
-		reserve = limit * share / 100 / services
+	if n := len(services); n > 0 {
+		reserve = limit * share / 100 / n
 	}
-	return rule{name, limit, reserve, limit - reserve*services}
+	return rule{name, limit, services, reserve, limit - reserve*len(services)}
+}
+
+// reserveOf is the reserve of a service; one that has no listener any more has
+// none.
+func (r rule) reserveOf(service int16) int {
+	if slices.Contains(r.services, service) {
+		return r.reserve
+	}
+	return 0
 }
 
 // tally is the sessions of one service in one place: among all, in a network, or
@@ -81,12 +94,12 @@ func (r rule) free(p *place, service int16, of count) bool {
 		if t.service == service {
 			own = n
 		}
-		common += max(0, n-r.reserve)
+		common += max(0, n-r.reserveOf(t.service))
 	}
-	return own < r.reserve || common < r.common
+	return own < r.reserveOf(service) || common < r.common
 }
 
 // frees reports whether a slot that one service gives back helps another.
 func (r rule) frees(t *tally, service int16, of count) bool {
-	return t.service == service || of(t) > r.reserve
+	return t.service == service || of(t) > r.reserveOf(t.service)
 }

@@ -65,14 +65,14 @@ func (s *Slots) Set(l SlotLimits) {
 		s.services = make(map[string]int16)
 		s.clients, s.networks = make(map[netip.Addr]*place), make(map[netip.Prefix]*place)
 	}
+	var services []int16
 	for _, name := range l.Services {
-		s.service(name)
+		services = append(services, s.service(name))
 	}
-	n := len(l.Services)
-	s.all = newRule(connections, l.Connections, l.Reserved, n)
-	s.client = newRule(connectionsPerClient, l.ConnectionsPerClient, l.Reserved, n)
-	s.network = newRule(connectionsPerNetwork, l.ConnectionsPerNetwork, l.Reserved, n)
-	s.new = newRule(unauthenticated, l.Unauthenticated, l.Reserved, n)
+	s.all = newRule(connections, l.Connections, l.Reserved, services)
+	s.client = newRule(connectionsPerClient, l.ConnectionsPerClient, l.Reserved, services)
+	s.network = newRule(connectionsPerNetwork, l.ConnectionsPerNetwork, l.Reserved, services)
+	s.new = newRule(unauthenticated, l.Unauthenticated, l.Reserved, services)
 	s.safe, s.share = l.Safe, l.UnauthenticatedPerClient
 	for _, p := range s.clients {
 		for _, t := range p.tallies {
