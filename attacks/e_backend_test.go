@@ -40,7 +40,8 @@ func TestE7_BackendOutOfStep(t *testing.T) {
 		"yes to DATA":        {"DATA", "250 queued\r\n", gone, ""},
 		"no to DATA":         {"DATA", "554 no valid recipients\r\n", "554 no.*", "250 .*"},
 		"a yes too early":    {"DATA", "354 go\r\n250 queued\r\n", gone, ""},
-		"a no to EHLO":       {"EHLO", "502 what\r\n", "502 what", "503 .*"},
+		"a no to EHLO":       {"EHLO", "550 5.7.1 no\r\n", "550 5.7.1 no", "503 .*"},
+		"no EHLO known":      {"EHLO", "502 what\r\n", "250 mail.example.com", "250 .*"}, // HELO follows
 		"other codes, EHLO":  {"EHLO", "250-a\r\n251-PIPELINING\r\n250 x\r\n", gone, ""},
 		"354 to the message": {".", "354 go on\r\n", gone, ""},
 	} {

@@ -193,8 +193,8 @@ func readLine(r io.Reader, text []byte) ([]byte, error) {
 // oneFamily writes the addresses of a version 1 header in one family, as the
 // protocol demands. nginx names the family of the client's socket and writes both
 // addresses as they are: IPv4 ones in a TCP6 line, an IPv6 one of its own in a
-// TCP4 line. The other address becomes a mapped one. What is wrong otherwise is
-// left for the parser to refuse.
+// TCP4 line. The IPv4 address becomes a mapped one. What is wrong otherwise, an
+// IPv6 client in a TCP4 line too, is left for the parser to refuse.
 func oneFamily(line []byte) []byte {
 	fields := strings.Split(string(line), " ")
 	if len(fields) != 6 || fields[1] != "TCP4" && fields[1] != "TCP6" {
@@ -208,7 +208,7 @@ func oneFamily(line []byte) []byte {
 	switch source, destination := source.Unmap(), destination.Unmap(); {
 	case source.Is4() && destination.Is4():
 		fields[1], fields[2], fields[3] = "TCP4", source.String(), destination.String()
-	case source.Is4() != destination.Is4():
+	case source.Is4() != destination.Is4() && (source.Is4() || fields[1] == "TCP6"):
 		fields[1], fields[2], fields[3] = "TCP6", mapped(source), mapped(destination)
 	}
 	return []byte(strings.Join(fields, " "))
