@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -41,7 +42,7 @@ func (g *Gate) hearGreeting() (reply, error) {
 	case err != nil:
 		return r, err
 	case r.status == "PREAUTH" || r.status == "BYE":
-		return r, gate.Because(gate.BackendRefused, fmt.Errorf("greeting %s %.80q", r.status, r.text))
+		return r, g.refused(r, "the connection")
 	case r.kind != untagged || r.status != "OK":
 		return r, garbage(r.text)
 	}
@@ -62,7 +63,7 @@ func (g *Gate) askCapabilities() error {
 		}
 		switch {
 		case r.status == "BYE":
-			return gate.Because(gate.BackendRefused, fmt.Errorf("BYE %.80q", r.text))
+			return g.refused(r, "CAPABILITY")
 		case r.kind == continuation, r.kind == tagged && (r.status != "OK" || list == ""):
 			return garbage(r.text)
 		case r.kind == tagged:
@@ -162,12 +163,29 @@ func (g *Gate) relayData(line string) error {
 	}
 }
 
+// refused ends a session whose backend says BYE, or a PREAUTH that nobody has
+// earned, before the client is let in. A BYE of a backend that knows who the
+// client is refuses the client, which is then told in the backend's words; any
+// other refuses us. Codes that are about the backend stay here.
+func (g *Gate) refused(r reply, to string) error {
+	err := fmt.Errorf("the backend answers %s with %s %.80q", to, r.status, r.text)
+	if !g.seen || r.status != "BYE" {
+		return gate.Because(gate.BackendRefused, err)
+	}
+	text := r.text
+	if name, _, words := cutCode(text); name == "REFERRAL" || name == "CAPABILITY" {
+		text = words
+	}
+	g.refusal = cmp.Or(gate.Words(text), gate.ClientRefused.Sentence())
+	return gate.Because(gate.ClientRefused, err)
+}
+
 // relayVerdict gives the client the backend's last word on a command.
 func (g *Gate) relayVerdict(cmd command, r reply) error {
 	if r.status == "BYE" {
 		g.tell("*", r)
 		g.gone = true
-		return gate.Because(gate.BackendGone, fmt.Errorf("BYE %.80q", r.text))
+		return gate.Because(gate.ClientRefused, fmt.Errorf("BYE %.80q", r.text))
 	}
 	g.tell(cmd.tag, r)
 	return nil

@@ -39,6 +39,7 @@ func (g *Gate) handOver() error {
 	}
 	req.add(")")
 	req.end()
+	g.seen = true
 	if err := g.inform(req); err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func (g *Gate) blameHeader(err error) error {
 		return err
 	}
 	switch gate.ReasonOf(err) {
-	case gate.BackendGarbage, gate.BackendRefused, gate.HandoverRefused:
+	case gate.BackendGarbage, gate.BackendRefused, gate.HandoverRefused, gate.ClientRefused:
 		return &gate.End{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
 	}
 	return err
@@ -93,6 +94,8 @@ func (g *Gate) inform(req *request) error {
 		switch {
 		case err != nil, next.announced, r.kind == continuation:
 			return garbage(r.text)
+		case r.status == "BYE" && g.s.Handover != gate.PROXYHeader:
+			return g.refused(r, "ID")
 		case r.status == "BYE", r.status == "BAD", r.kind == tagged && r.status != "OK":
 			return gate.Because(gate.HandoverRefused, fmt.Errorf("the backend answers ID with %s %.80q", r.status, r.text))
 		case r.kind == tagged:

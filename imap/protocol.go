@@ -17,7 +17,9 @@ type Gate struct {
 	errors   int          // since TLS is on, or before
 	greeted  bool         // in clear
 	loggedIn bool
-	gone     bool // the client has been told of the end
+	gone     bool   // the client has been told of the end
+	seen     bool   // the backend knows who the client is
+	refusal  string // the backend's words to it; empty: none
 }
 
 // New returns the gate of a session.
@@ -56,7 +58,15 @@ func (g *Gate) Open(back *wire.Conn) error {
 		g.back.Print(g.nextTag(), " LOGOUT", crlf)
 		_ = g.back.Flush()
 	}
-	g.back = back
+	g.back, g.seen = back, g.s.Seen
+	err := g.open()
+	if g.seen {
+		err = gate.Knowing(err)
+	}
+	return err
+}
+
+func (g *Gate) open() error {
 	greeting, err := g.hearGreeting()
 	if err != nil {
 		return err
@@ -142,6 +152,8 @@ func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 	case g.loggedIn && why != gate.Shutdown && why != gate.Timeout:
 		return
 	case g.gone:
+	case why == gate.ClientRefused:
+		front.Print("* BYE ", g.refusal, crlf)
 	case why.Backend():
 		front.Print("* BYE [UNAVAILABLE] ", why.Sentence(), " [", g.s.ID, "]", crlf)
 	case why == gate.Busy, why == gate.Shutdown:

@@ -18,11 +18,22 @@ func (g *Gate) hearGreeting() (string, error) {
 	greeting := string(line)
 	switch {
 	case isERR(greeting):
-		return "", gate.Because(gate.BackendRefused, greeted(greeting))
+		return "", g.refused(greeting, greeted(greeting))
 	case !isOK(greeting):
 		return "", gate.Because(gate.BackendGarbage, greeted(greeting))
 	}
 	return greeting, nil
+}
+
+// refused ends a session whose backend refuses it before the client is let in. A
+// backend that knows who the client is refuses the client, which is then told in
+// the backend's words; any other refuses us.
+func (g *Gate) refused(reply string, err error) error {
+	if !g.seen {
+		return gate.Because(gate.BackendRefused, err)
+	}
+	g.refusal = gate.Words(reply)
+	return gate.Because(gate.ClientRefused, err)
 }
 
 // ask sends a line and returns the first line of its reply, +OK or -ERR.

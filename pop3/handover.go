@@ -21,11 +21,16 @@ func (g *Gate) handOver(greeting string) error {
 		return gate.Because(gate.HandoverRefused, errXCLIENT)
 	}
 	address, port := g.s.Originating()
+	g.seen = true
 	reply, err := g.ask("XCLIENT ADDR=", address, " PORT=", port, " SESSION=", g.s.ID)
-	if err == nil && isERR(reply) {
-		err = gate.Because(gate.HandoverRefused, fmt.Errorf("the backend answers XCLIENT with %.80q", reply))
+	if err != nil || !isERR(reply) {
+		return err
 	}
-	return err
+	err = fmt.Errorf("the backend answers XCLIENT with %.80q", reply)
+	if gate.RefusesHandover(reply) {
+		return gate.Because(gate.HandoverRefused, err)
+	}
+	return g.refused(reply, err)
 }
 
 // behindHeader sees whether the backend has read a PROXY header as such, and

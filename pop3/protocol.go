@@ -18,6 +18,9 @@ type Gate struct {
 	user     string   // what USER named, until PASS has used it
 	inUTF8   bool     // for the whole session
 	errors   int      // wrong commands so far
+	settled  bool     // the client has been greeted, or speaks to the backend
+	seen     bool     // the backend knows who the client is
+	refusal  string   // the backend's, of this client; empty: none
 }
 
 // New returns the gate of one session.
@@ -46,7 +49,15 @@ func (g *Gate) Secure(front *wire.Conn) error {
 // its capabilities. A backend from before is left with a goodbye.
 func (g *Gate) Open(back *wire.Conn) error {
 	g.leave()
-	g.back = back
+	g.back, g.seen = back, g.s.Seen
+	err := g.open()
+	if g.seen {
+		err = gate.Knowing(err)
+	}
+	return err
+}
+
+func (g *Gate) open() error {
 	greeting, err := g.hearGreeting()
 	if err != nil {
 		return err
@@ -69,7 +80,7 @@ func (g *Gate) Open(back *wire.Conn) error {
 
 // Settle relays the login. It returns nil when the backend has accepted one.
 func (g *Gate) Settle(front, back *wire.Conn) error {
-	g.front, g.back = front, back
+	g.front, g.back, g.settled = front, back, true
 	if g.implicit {
 		g.greet(g.stamp)
 	}

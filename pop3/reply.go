@@ -1,6 +1,7 @@
 package pop3
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -58,7 +59,7 @@ func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 	case g.turn == nobodys:
 		return // perhaps in the middle of a message
 	case g.turn == ours, why == gate.Shutdown: // nobody has the time to wait for a question
-	case !failure(why):
+	case !failure(why) && why != gate.ClientRefused:
 		return // has had its answer; or fell silent, where RFC 1939 §3 wants none
 	default:
 		if _, err := front.ReadLine(); err != nil {
@@ -69,7 +70,21 @@ func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 	_ = front.Flush()
 }
 
+// clientRefusal is the backend's refusal of the client. Within a login, where the
+// backend has been changed, it gets a code (RFC 3206): without one it would be
+// taken for a wrong password.
+func (g *Gate) clientRefusal() string {
+	words := cmp.Or(strings.TrimSpace(strings.TrimPrefix(g.refusal, "-ERR")), gate.ClientRefused.Sentence())
+	if g.settled && !strings.HasPrefix(words, "[") {
+		return "[SYS/PERM] " + words
+	}
+	return words
+}
+
 func (g *Gate) lastWords(why gate.Reason) string {
+	if why == gate.ClientRefused {
+		return g.clientRefusal()
+	}
 	if failure(why) {
 		return "[SYS/TEMP] " + why.Sentence() + " [" + g.s.ID + "]"
 	}

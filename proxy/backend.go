@@ -39,7 +39,8 @@ type Pool struct {
 	Header byte
 
 	mu      sync.Mutex
-	members []*member // as Addresses has them; made when they are first needed
+	members []*member     // as Addresses has them; made when they are first needed
+	hurry   chan struct{} // has a value when a check is due before its time
 }
 
 // member is one address of a pool.
@@ -53,6 +54,7 @@ type member struct {
 	reason   error     // why it is down
 	changed  time.Time // when it went down or came back
 	due      time.Time // when it is to be checked
+	answered time.Time // when it was last known how it is
 	failures int       // in a row
 }
 
@@ -86,6 +88,7 @@ func (p *Pool) State() []MemberState {
 // all are the members; the caller holds mu.
 func (p *Pool) all() []*member {
 	if p.members == nil {
+		p.hurry = make(chan struct{}, 1)
 		for _, address := range p.Addresses {
 			m := &member{address: address}
 			if p.TLS != nil {
@@ -159,7 +162,25 @@ func (p *Pool) report(m *member, err error) (news bool) {
 	if news {
 		m.changed = now
 	}
-	m.down, m.reason = err != nil, err
+	m.down, m.reason, m.answered = err != nil, err, now
 	m.due = now.Add(p.pause(m.failures))
 	return news
+}
+
+// soonest is the least time between two checks that sessions ask for: what
+// clients cause must not fill the backend's log.
+const soonest = 5 * time.Second
+
+// doubt has a member checked soon, as something is wrong with it or with the
+// client that has just come to it.
+func (p *Pool) doubt(m *member) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if due := m.answered.Add(min(soonest, p.Health)); m.due.IsZero() || due.Before(m.due) {
+		m.due = due
+		select {
+		case p.hurry <- struct{}{}:
+		default:
+		}
+	}
 }

@@ -19,7 +19,8 @@ import (
 const backendLine = 64 << 10
 
 // reach opens the session at the first address of a pool that greets as it
-// should. All but the last have to do so within their share of the time to the
+// should, or that refuses the client: the others would be asked in vain, or would
+// let a client in that one of them keeps out. All but the last have to do so within their share of the time to the
 // deadline; the last one's greeting may take its own time. Nothing that the
 // client has said is known to a backend by then, so none is the wrong one.
 func (ses *session) reach(p *Pool, deadline time.Time) error {
@@ -33,7 +34,7 @@ func (ses *session) reach(p *Pool, deadline time.Time) error {
 			ses.pool = p
 			return nil
 		}
-		if ses.talk.ctx.Err() != nil || time.Now().After(deadline) {
+		if gate.ReasonOf(err) == gate.ClientRefused || ses.talk.ctx.Err() != nil || time.Now().After(deadline) {
 			break
 		}
 	}
@@ -45,7 +46,7 @@ func (ses *session) reach(p *Pool, deadline time.Time) error {
 func (ses *session) open(p *Pool, m *member, deadline time.Time, hasty bool) (err error) {
 	defer func() {
 		if ses.talk.ctx.Err() == nil { // or we have given it up ourselves
-			ses.server.heard(p, m, err)
+			ses.server.tried(p, m, ses.listener.Handover, err)
 		}
 	}()
 	ses.info.Backend = m.address

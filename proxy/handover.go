@@ -29,6 +29,10 @@ func (h Handover) Words() gate.Handover {
 	return h.Spoken
 }
 
+// seen reports whether the backend knows the client's address from the first byte
+// on.
+func (h Handover) seen() bool { return h.Header > 0 || h.Transparent }
+
 // sendHeader writes the PROXY header, which comes before anything else on a
 // connection.
 func (ses *session) sendHeader(conn net.Conn) error {

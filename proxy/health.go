@@ -2,11 +2,16 @@ package proxy
 
 import (
 	"context"
+	"errors"
+	"io"
 	"math/rand/v2"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/pires/go-proxyproto"
+
+	"github.com/letterlock/letterlock/internal/gate"
 )
 
 // Checks are rare, as each leaves a line in the backend's log: none where
@@ -49,6 +54,8 @@ func (s *Server) watch(g *Generation, p *Pool) {
 		case <-g.present.Done():
 			wait.Stop()
 			return
+		case <-p.hurry:
+			wait.Stop()
 		case <-wait.C:
 		}
 		for _, m := range p.dueNow() {
@@ -123,6 +130,32 @@ func ownHeader(conn net.Conn, version byte) error {
 	h := proxyproto.Header{Version: version, Command: proxyproto.LOCAL, TransportProtocol: proxyproto.UNSPEC}
 	_, err := h.WriteTo(conn)
 	return err
+}
+
+// tried keeps what a session tells of a member's health: that it is well, or that
+// it fails whoever the client is. A refusal of the client tells nothing, and
+// neither does what may be about the client: a connection from its own address
+// that does not come about, or one that a backend ends that knows who the client
+// is. A refusal of us may be over in a moment. Where checks can tell, one is made
+// soon.
+func (s *Server) tried(p *Pool, m *member, h Handover, err error) {
+	switch why := gate.ReasonOf(err); {
+	case why == gate.ClientRefused:
+	case why == gate.BackendRefused && p.checked(), h.Transparent && err != nil, mayBeAboutClient(h, err):
+		p.doubt(m)
+	default:
+		s.heard(p, m, err)
+	}
+}
+
+// mayBeAboutClient reports whether a backend that knows who the client is has
+// closed the connection without a word.
+func mayBeAboutClient(h Handover, err error) bool {
+	end, ok := errors.AsType[*gate.End](err)
+	if !ok || !end.Known && h.Header == 0 || end.Reason == gate.BackendDown {
+		return false
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // heard keeps how a member has answered, and logs what is news. What fails

@@ -99,6 +99,9 @@ func (l SessionLog) Closed(info *Info, end Summary) {
 	fields = append(fields, slog.Int64("received", end.Received), slog.Int64("sent", end.Sent),
 		slog.Duration("duration", time.Since(info.Opened).Round(time.Millisecond)), slog.String("outcome", end.Reason.String()))
 	level := slog.LevelInfo
+	if end.Reason == gate.ClientRefused {
+		fields = append(fields, slog.String("backend", info.Backend))
+	}
 	if end.Err != nil {
 		fields = append(fields, slog.Any("error", end.Err))
 	}

@@ -52,7 +52,7 @@ func (ses *session) begin() error {
 		patience /= 2
 	}
 	err := ses.reach(l.Backend, now.Add(patience))
-	if err != nil && l.Routes != nil {
+	if err != nil && l.Routes != nil && gate.ReasonOf(err) != gate.ClientRefused {
 		err = ses.beginElsewhere(now.Add(2*patience), err)
 	}
 	if err != nil {

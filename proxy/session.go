@@ -63,7 +63,7 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot
 	ses.talk.steps.accepted = ses.info.Opened
 	facts := &gate.Session{
 		ID: ses.info.ID, Hostname: g.Hostname, Banner: l.Banner,
-		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(),
+		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(), Seen: l.Handover.seen(),
 		Strong: ses.strong, Date: date, Spool: ses.spool, Taken: ses.taken, Watch: ses, Route: ses.router(),
 		Search: ses.search, Connect: ses.connectTo,
 		Mechanisms: l.mechanisms,

@@ -126,10 +126,33 @@ func (g *Gate) hearGreeting() error {
 	case err != nil:
 		return err
 	case end.status != "OK":
-		return gate.Because(gate.BackendRefused, greeted(end))
+		return g.refused(end, greeted(end))
 	}
 	g.offered = offered
 	return nil
+}
+
+// refused ends a session whose backend refuses it before the client is let in. A
+// backend that knows who the client is refuses the client, which is then told in
+// the backend's words; any other refuses us.
+func (g *Gate) refused(r response, err error) error {
+	if !g.seen {
+		return gate.Because(gate.BackendRefused, err)
+	}
+	g.refusal = r.lastWords()
+	return gate.Because(gate.ClientRefused, err)
+}
+
+// lastWords are those of a refusal, as they may be passed on.
+func (r response) lastWords() string {
+	code, text := join(r.code), gate.ClientRefused.Sentence()
+	if len(r.text) > 0 {
+		text = r.text[0].text
+	}
+	if code == "" || code != gate.Words(code) { // or too long, or with a literal in it
+		return quote(gate.Words(text))
+	}
+	return "(" + code + ") " + quote(gate.Words(text))
 }
 
 // hearCapabilities reads lines of strings up to the response that ends them.

@@ -27,6 +27,7 @@ func (g *Gate) handOver() error {
 		return gate.Because(gate.HandoverRefused, errXCLIENT)
 	}
 	address, port := g.s.Originating()
+	g.seen = true
 	reply, err := g.ask("XCLIENT ADDR=" + address + " PORT=" + port + " SESSION=" + g.s.ID)
 	if err != nil {
 		return err
@@ -35,10 +36,14 @@ func (g *Gate) handOver() error {
 	switch {
 	case !ok:
 		return gate.Because(gate.BackendGarbage, errReply)
-	case r.status != "OK":
-		return gate.Because(gate.HandoverRefused, fmt.Errorf("the backend answers XCLIENT with %.80q", r.String()))
+	case r.status == "OK":
+		return g.relearn(errReply)
 	}
-	return g.relearn(errReply)
+	err = fmt.Errorf("the backend answers XCLIENT with %.80q", r.String())
+	if gate.RefusesHandover(r.String()) {
+		return gate.Because(gate.HandoverRefused, err)
+	}
+	return g.refused(r, err)
 }
 
 // relearn asks for the capabilities again. Where the backend declines, it has
@@ -52,6 +57,8 @@ func (g *Gate) relearn(misunderstood error) error {
 	switch {
 	case err != nil:
 		return err
+	case end.status != "OK" && g.s.Handover == gate.XCLIENT:
+		return g.refused(end, fmt.Errorf("the backend answers CAPABILITY with %.80q", end.String()))
 	case end.status != "OK":
 		return gate.Because(gate.HandoverRefused, misunderstood)
 	}

@@ -14,7 +14,9 @@ type Gate struct {
 	offered  [][]token // the backend's capabilities, a line each
 	errors   int       // wrong commands so far
 	loggedIn bool
-	over     bool // the last words are said
+	over     bool   // the last words are said
+	seen     bool   // the backend knows who the client is
+	refusal  string // the backend's words to it; empty: none
 
 	relayed inspector
 }
@@ -45,7 +47,15 @@ func (g *Gate) Secure(front *wire.Conn) error {
 // goodbye.
 func (g *Gate) Open(back *wire.Conn) error {
 	g.leave()
-	g.back = back
+	g.back, g.seen = back, g.s.Seen
+	err := g.open()
+	if g.seen {
+		err = gate.Knowing(err)
+	}
+	return err
+}
+
+func (g *Gate) open() error {
 	if err := g.hearGreeting(); err != nil {
 		return err
 	}

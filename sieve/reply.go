@@ -41,7 +41,7 @@ func (g *Gate) pass(r response) error {
 		return g.fail(r.String())
 	}
 	g.bye(r.String())
-	return gate.Because(gate.BackendGone, errBye)
+	return gate.Because(gate.ClientRefused, errBye)
 }
 
 // Refuse says the last words for a reason, if the client is to hear any, and
@@ -61,6 +61,9 @@ func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 }
 
 func (g *Gate) lastWords(why gate.Reason) string {
+	if why == gate.ClientRefused {
+		return g.refusal
+	}
 	if why.Backend() || why == gate.Busy || why == gate.Shutdown || why == gate.Internal {
 		return "(TRYLATER) " + quote(why.Sentence()+" ["+g.s.ID+"]")
 	}

@@ -81,7 +81,7 @@ func (g *Gate) enter(l *gate.Login) error {
 func (g *Gate) introduceAgain() error {
 	r, err := g.sayHello(g.verb, g.helo)
 	if err == nil && !r.ok() {
-		err = gate.Because(gate.BackendRefused, r.error(g.verb))
+		err = g.refused(r, g.verb)
 	}
 	return err
 }

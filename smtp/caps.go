@@ -216,7 +216,7 @@ func (g *Gate) sayHelloOnce(verb, name string) (reply, error) {
 func (g *Gate) introduce() error {
 	r, err := g.sayHello("EHLO", g.s.Hostname)
 	if err == nil && !r.ok() {
-		err = refusal(r, "EHLO")
+		err = g.refused(r, "EHLO")
 	}
 	return err
 }

@@ -36,10 +36,16 @@ func (g *Gate) handOver() error {
 }
 
 // behindHeader sees whether the backend has read a PROXY header as such. If
-// not, it has taken it for a command, and the answer to that comes first.
+// not, it has taken it for a command that it does not know, and the reply to that
+// comes first.
 func (g *Gate) behindHeader() error {
 	r, err := g.sayHelloOnce("EHLO", g.s.Hostname)
-	if err == nil && !r.ok() || errors.Is(err, errUnasked) {
+	switch {
+	case err == nil && r.ok():
+		return nil
+	case err == nil && r.code >= 400 && !unknownVerb(r.code):
+		return g.refused(r, "EHLO")
+	case err == nil, errors.Is(err, errUnasked):
 		return &gate.End{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
 	}
 	return err
@@ -52,7 +58,7 @@ var (
 
 // xclient makes the backend take the client's address for that of the
 // connection (Postfix's XCLIENT_README). Behind it the session is as new, and
-// the backend has greeted again.
+// the backend has greeted again, or refused the client.
 //
 // HELO and PROTO follow from the client's own EHLO, which the backend still
 // hears. LOGIN is never said: who logs in, logs in with the backend.
@@ -60,13 +66,17 @@ func (g *Gate) xclient() error {
 	if !slices.Contains(g.caps.xclient, "ADDR") {
 		return gate.Because(gate.HandoverRefused, errXCLIENT)
 	}
+	g.seen = true
 	for _, line := range lines("XCLIENT", g.caps.xclient, g.facts()) {
 		r, err := g.exchange(line)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if !r.ok() {
+		case r.ok():
+		case r.code < 400 || unknownVerb(r.code) || gate.RefusesHandover(string(r.text)):
 			return gate.Because(gate.HandoverRefused, r.error("XCLIENT"))
+		default:
+			return g.refused(r, "XCLIENT")
 		}
 	}
 	g.caps, g.introduced = capabilities{}, false

@@ -10,8 +10,6 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-func refusal(r reply, to string) error { return gate.Because(gate.BackendRefused, r.error(to)) }
-
 // introduceClient tells the backend the name of a client that has declined
 // TLS and now sends mail. A refusal becomes the answer to that mail.
 func (g *Gate) introduceClient() (welcome bool, err error) {

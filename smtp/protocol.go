@@ -55,6 +55,9 @@ type Gate struct {
 	unsaid     bool         // the backend has not heard helo yet
 	introduced bool         // the backend has heard a name, ours or the client's
 	noEHLO     bool         // the backend is from before ESMTP
+	seen       bool         // the backend knows who the client is
+	refusal    string       // the backend's, of this client; empty: none
+	settled    bool         // the client has been greeted, or speaks to the backend
 	user       string
 	authed     bool
 	mail       envelope
@@ -107,7 +110,15 @@ func (g *Gate) Open(back *wire.Conn) error {
 		g.back.Print("QUIT\r\n")
 		_ = g.back.Flush()
 	}
-	g.back, g.caps, g.introduced, g.noEHLO = back, capabilities{}, false, false
+	g.back, g.caps, g.introduced, g.noEHLO, g.seen = back, capabilities{}, false, false, g.s.Seen
+	err := g.open()
+	if g.seen {
+		err = gate.Knowing(err)
+	}
+	return err
+}
+
+func (g *Gate) open() error {
 	if err := g.hearGreeting(); err != nil {
 		return err
 	}
@@ -119,7 +130,7 @@ func (g *Gate) Open(back *wire.Conn) error {
 
 // Settle carries the conversation to its end: SMTP has no raw part.
 func (g *Gate) Settle(front, back *wire.Conn) error {
-	g.front, g.back = front, back
+	g.front, g.back, g.settled = front, back, true
 	if g.implicit {
 		g.greet()
 	}
@@ -147,6 +158,10 @@ func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 		return
 	}
 	g.parted = true
+	if why == gate.ClientRefused {
+		g.refuseClient()
+		return
+	}
 	if text := farewell(why, g.s.ID); text != "" {
 		front.Print(text)
 		_ = front.Flush()

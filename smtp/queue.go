@@ -139,13 +139,13 @@ func (g *Gate) hear(e expected) error {
 }
 
 // pass gives a reply of the backend to the client as it is. Its 421 ends the
-// session (RFC 5321 §3.8).
+// session (RFC 5321 §3.8), and is the client's verdict like any other reply.
 func (g *Gate) pass(r reply) error {
 	_, _ = g.front.Write(r.text)
 	if r.code == 421 {
 		g.parted = true
 		_ = g.front.Flush()
-		return gate.Because(gate.BackendGone, r.error("a command"))
+		return gate.Because(gate.ClientRefused, r.error("a command"))
 	}
 	return nil
 }

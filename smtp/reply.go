@@ -26,11 +26,11 @@ func (r reply) error(to string) error {
 // maxReply bounds a reply, in bytes: a long HELP and a longer EHLO fit in.
 const maxReply = 64 << 10
 
-// hearGreeting wants to be welcome.
+// hearGreeting reads the greeting, which may be a refusal.
 func (g *Gate) hearGreeting() error {
 	r, err := g.readReply()
 	if err == nil && r.code != 220 {
-		err = gate.Because(gate.BackendRefused, r.error("the connection"))
+		err = g.refused(r, "the connection")
 	}
 	return err
 }

@@ -33,7 +33,7 @@ func newXCLIENT(t *testing.T, answer string) string {
 func TestHandoverFailsOver(t *testing.T) {
 	for name, c := range map[string]struct{ answer, reason string }{
 		"hangs":   {"", "timeout"},
-		"refuses": {"550 no\r\n", "550"},
+		"refuses": {"550 5.7.0 Error: insufficient authorization\r\n", "550"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad, good := newXCLIENT(t, c.answer), newXCLIENT(t, "220 old ESMTP\r\n")

@@ -23,12 +23,13 @@
 //	B! next                from here on the backend is the one dialled next
 //
 // Some options are not for the function. "weak" TLS is good for no password,
-// "hide" takes mechanisms away, "unnamed" adds some, "full" admits nobody; "errors", "literal" and
-// "token" set their limits, and "handover" says how the backend is told who the
-// client is. "backend starttls" has the gate turn
-// TLS on towards the backend, "home NAME" gives that user another backend,
-// "nowhere NAME" gives one none, "backend_login MEANS" is gate.Means, and
-// "taken N" is how many messages the gate tells of as accepted.
+// "hide" takes mechanisms away, "unnamed" adds some, "full" admits nobody;
+// "errors", "literal" and "token" set their limits, and "handover" says how the
+// backend is told who the client is. "backend starttls" has the gate turn TLS on
+// towards the backend, "home NAME" gives that user another backend, "nowhere
+// NAME" gives one none, "backend_login MEANS" is gate.Means, "ends REASON" says
+// why the session ends, and "taken N" is how many messages the gate tells of as
+// accepted.
 //
 // C| and B| send raw bytes in one piece, written as a Go string without its
 // quotes: `C| STARTTLS\r\nNOOP\r\n`. In every text, ${x*N} stands for N times

@@ -13,7 +13,7 @@ import (
 
 // handovers are the values of the option.
 var handovers = map[string]gate.Handover{
-	"xclient": gate.XCLIENT, "xforward": gate.XFORWARD, "imap-id": gate.IMAPID, "proxy": gate.PROXYHeader,
+	"xclient": gate.XCLIENT, "xforward": gate.XFORWARD, "imap-id": gate.IMAPID, "proxy": gate.PROXYHeader, "tproxy": gate.NoHandover,
 }
 
 // facts are what the gate knows of its session, as the options have them.
@@ -26,7 +26,7 @@ func (r *runner) facts() *gate.Session {
 	s := &gate.Session{
 		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
 		Client: netip.MustParseAddrPort("192.0.2.1:4321"), Local: netip.MustParseAddrPort("192.0.2.25:25"),
-		Handover:   handover,
+		Handover: handover, Seen: options["handover"] == "proxy" || options["handover"] == "tproxy",
 		Date:       func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" },
 		Mechanisms: &gate.Mechanisms{Hidden: strings.Fields(options["hide"]), Unnamed: strings.Fields(options["unnamed"])},
 		Limits:     gate.Limits{Token: 32 << 10, Literal: 64 << 10, Errors: 5},

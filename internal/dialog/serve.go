@@ -36,6 +36,9 @@ func (r *runner) serve(g Gate, conn net.Conn) <-chan struct{} {
 	go func() {
 		defer close(done)
 		err := r.session(g, front)
+		if want := r.script.options["ends"]; want != "" && want != gate.ReasonOf(err).String() {
+			r.t.Errorf("it ends with %v, not for the reason %s", err, want)
+		}
 		g.Refuse(front, gate.ReasonOf(err))
 		_ = front.Close()
 	}()

@@ -29,6 +29,7 @@ const (
 	HeaderUnasked                 // a PROXY header from no load balancer that we know
 	EarlyTalker                   // spoke before it was greeted
 	LoginRefused                  // by us, for too many failures
+	ClientRefused                 // by the backend, which knows who the client is
 	Busy                          // a limit on connections
 	Shutdown                      // SIGTERM
 	BackendDown                   // no connection
@@ -61,6 +62,7 @@ var reasons = [...]reasonText{
 	HeaderUnasked:   {"unexpected-proxy-header", "no PROXY header is expected here", "name the load balancer's network in the listener's proxy_from, or let it send no PROXY header"},
 	EarlyTalker:     {"early-talker", "you spoke before the greeting", "set the listener's greet_delay to 0s if the client is honest"},
 	LoginRefused:    {"login-refused", "too many failed logins", "raise limits.login_failures_per_client or limits.login_failures_per_user if the client is honest"},
+	ClientRefused:   {"client-refused", "the server refuses this client", "see the backend's own log for why it refuses this client"},
 	Busy:            {"busy", "too many connections", "raise limits.connections, limits.unauthenticated and their kin if the clients are honest"},
 	Shutdown:        {"shutdown", "the service is shutting down", ""},
 	BackendDown:     {"backend-down", "service not available", "see that the backend runs and that its address and port are right"},
@@ -93,6 +95,7 @@ func (r Reason) Backend() bool { return r >= BackendDown && r <= BackendGarbage 
 type End struct {
 	Reason Reason
 	Err    error // what was seen; may be nil
+	Known  bool  // the backend knew who the client is: it may be about the client
 }
 
 func (e *End) Error() string {
@@ -110,6 +113,17 @@ func Because(r Reason, err error) error {
 		return err
 	}
 	return &End{Reason: r, Err: err}
+}
+
+// Knowing marks an error as that of a backend which knew who the client is.
+func Knowing(err error) error {
+	end, ok := errors.AsType[*End](err)
+	if !ok {
+		return err
+	}
+	known := *end
+	known.Known = true
+	return &known
 }
 
 // ReasonOf tells why a session ended; nil is Done.

@@ -19,8 +19,10 @@ type Session struct {
 	Client   netip.AddrPort
 	Local    netip.AddrPort // where the client connected to
 
-	// Handover is how the backend is told who the client is.
+	// Handover is how the backend is told who the client is. With Seen it knows
+	// from the first byte on.
 	Handover Handover
+	Seen     bool
 
 	// Name looks the client's name up; nil: nobody does. See ClientName.
 	Name func() Name

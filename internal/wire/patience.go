@@ -17,6 +17,12 @@ func (c *Conn) Deadline(t time.Time) {
 	}
 }
 
+// Part leaves the peer a moment for its goodbye: all waits end with it.
+func (c *Conn) Part() { c.Deadline(time.Now().Add(goodbye)) }
+
+// goodbye is long enough for a command of a peer at the other end of the world.
+const goodbye = 2 * time.Second
+
 // Expire ends the conversation, from any goroutine: reads fail as at a deadline
 // from now on, and Close does not linger.
 func (c *Conn) Expire() {

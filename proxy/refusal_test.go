@@ -1,0 +1,173 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// seenGate is a pickyGate whose backend knows who the client is: another greeting
+// is a refusal of the client.
+type seenGate struct{ pickyGate }
+
+func (g seenGate) Open(back *wire.Conn) error {
+	err := g.pickyGate.Open(back)
+	if g.s.Seen && gate.ReasonOf(err) == gate.BackendRefused {
+		return &gate.End{Reason: gate.ClientRefused, Err: errors.Unwrap(err)}
+	}
+	return err
+}
+
+// greeted is a health check of a backend that says "backend".
+func greeted(back *wire.Conn) error {
+	line, err := back.ReadLine()
+	if err == nil && string(line) != "backend" {
+		err = errors.New(string(line))
+	}
+	return err
+}
+
+func inFrontOfSeeing(t *testing.T, pool *Pool, h Handover) *world {
+	return newWorld(t, func(s *setup) {
+		s.Listeners[0].Backend, s.Listeners[0].Handover = pool, h
+		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return seenGate{pickyGate{plainGate{s}}} }
+		s.Timeouts.Dial = time.Second
+		s.Pools = []*Pool{pool}
+	})
+}
+
+// answer is what a new client hears when it logs in.
+func (w *world) answer() string {
+	c := w.dial()
+	c.hear("hello")
+	c.say("LOGIN")
+	line, err := c.ReadString('\n')
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// A backend that refuses the client has decided: no other is asked, none is taken
+// for down, and nothing is an error.
+func TestClientRefused(t *testing.T) {
+	one, two := newLegacy(t, "go away"), newLegacy(t, "go away")
+	pool := &Pool{Name: "pool", Addresses: []string{one.address(), two.address()}, Health: time.Hour, Probe: greeted}
+	w := inFrontOfSeeing(t, pool, Handover{Header: 1})
+	for range 4 {
+		if said := w.answer(); said != "bye client-refused" {
+			t.Fatalf("the client hears %q", said)
+		}
+	}
+	if n := one.sessions.Load() + two.sessions.Load(); n != 4 {
+		t.Errorf("%d connections for 4 clients", n)
+	}
+	if len(downs(pool)) > 0 {
+		t.Errorf("down are %v", downs(pool))
+	}
+	testwait.Until(t, "the sessions do not end", func() bool { return len(w.record.reasons()) == 4 })
+	if log := w.log.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "is down") || !strings.Contains(log, "go away") {
+		t.Errorf("the log is\n%s", log)
+	}
+}
+
+// A backend that refuses us is passed over, and a check tells how it is.
+func TestBackendRefusesUs(t *testing.T) {
+	bad, good := newLegacy(t, "go away"), newLegacy(t, "backend")
+	pool := &Pool{Name: "pool", Addresses: []string{bad.address(), good.address()}, Health: time.Hour, Probe: greeted}
+	w := inFrontOfSeeing(t, pool, Handover{})
+	testwait.Until(t, "no check was made", func() bool {
+		w.loggedIn().ping()
+		return len(downs(pool)) > 0
+	})
+	if log := w.log.String(); !strings.Contains(log, "backend is down\" backend=pool address="+bad.address()+" error=\"go away\"") {
+		t.Errorf("the log is\n%s", log)
+	}
+}
+
+// A backend that closes the connection of a client whom it knows is passed over
+// too, but is not down for others: the check finds it well.
+func TestClosedOnAClient(t *testing.T) {
+	const header = "PROXY TCP4"
+	closing := testnet.Listen(t)
+	checked := make(chan struct{}, 16)
+	testnet.Serve(closing, func(conn net.Conn) {
+		first := make([]byte, len(header))
+		if _, err := io.ReadFull(conn, first); err != nil || string(first) == header {
+			return
+		}
+		_, _ = io.WriteString(conn, "backend\r\n")
+		checked <- struct{}{}
+	})
+	good := newLegacy(t, "backend")
+	pool := &Pool{Name: "pool", Addresses: []string{closing.Addr().String(), good.address()}, Health: time.Hour, Probe: greeted, Header: 1}
+	w := inFrontOfSeeing(t, pool, Handover{Header: 1})
+	testwait.Until(t, "no check was made", func() bool {
+		if said := w.answer(); said != "welcome" {
+			t.Fatalf("the client hears %q", said)
+		}
+		return len(checked) > 0
+	})
+	if len(downs(pool)) > 0 {
+		t.Errorf("down are %v", downs(pool))
+	}
+}
+
+// What may be about the client does not take a backend down; what cannot be does.
+func TestTried(t *testing.T) {
+	gone := &net.OpError{Op: "dial", Err: errors.New("refused")}
+	for name, c := range map[string]struct {
+		h    Handover
+		err  error
+		down bool
+	}{
+		"well":                              {Handover{}, nil, false},
+		"not reached":                       {Handover{Header: 1}, gate.Because(gate.BackendDown, gone), true},
+		"not reached from the client's own": {Handover{Transparent: true}, gate.Because(gate.BackendDown, gone), false},
+		"silent":                            {Handover{Header: 1}, gate.Because(gate.BackendGone, os.ErrDeadlineExceeded), true},
+		"closed behind a header":            {Handover{Header: 1}, gate.Because(gate.BackendGone, io.EOF), false},
+		"closed behind XCLIENT":             {Handover{Spoken: gate.XCLIENT}, gate.Knowing(gate.Because(gate.BackendGone, io.EOF)), false},
+		"closed before XCLIENT":             {Handover{Spoken: gate.XCLIENT}, gate.Because(gate.BackendGone, io.EOF), true},
+		"closed":                            {Handover{}, gate.Because(gate.BackendGone, io.EOF), true},
+		"refuses us":                        {Handover{}, gate.Because(gate.BackendRefused, errors.New("no")), false},
+		"refuses the client":                {Handover{Header: 1}, gate.Because(gate.ClientRefused, errors.New("no")), false},
+		"refuses the handover":              {Handover{Spoken: gate.XCLIENT}, gate.Because(gate.HandoverRefused, errors.New("no")), true},
+		"speaks no protocol":                {Handover{}, gate.Because(gate.BackendGarbage, errors.New("no")), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pool := &Pool{Addresses: []string{"10.0.0.1:25", "10.0.0.2:25"}, Health: time.Hour, Probe: greeted}
+			w := inFrontOf(t, &Pool{Addresses: []string{"10.0.0.1:25"}})
+			w.tried(pool, pool.order(netip.Addr{})[0], c.h, c.err)
+			if down := len(downs(pool)) > 0; down != c.down {
+				t.Errorf("down: %v", down)
+			}
+		})
+	}
+}
+
+// However often sessions ask for a check, there is one in a while.
+func TestDoubts(t *testing.T) {
+	pool := &Pool{Addresses: []string{"10.0.0.1:25", "10.0.0.2:25"}, Health: time.Hour}
+	m := pool.order(netip.Addr{})[0]
+	pool.doubt(m)
+	if len(pool.dueNow()) == 0 {
+		t.Fatal("it is not due")
+	}
+	pool.report(m, nil)
+	for range 3 {
+		pool.doubt(m)
+	}
+	if left := time.Until(m.due); left < time.Second || left > soonest {
+		t.Errorf("it is due in %s", left)
+	}
+}
