@@ -8,10 +8,10 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// halfClosed is how long a client that has closed its half of the connection may
-// wait for the answer to what it has said. After that it counts as gone. A
-// script that pipes commands into a socket closes its half; so does every client
-// that closes both.
+// halfClosed is the time without a byte from or to a client that has closed its
+// half of the connection, after which the client counts as gone. A script that
+// pipes commands into a socket closes its half, and waits for the answers; a
+// client that closes both looks the same.
 const halfClosed = 5 * time.Second
 
 // watchClient has the session noticed when the client's socket ends: nobody reads
@@ -44,24 +44,31 @@ func (ses *session) woken(reset bool) {
 // endSoon ends the session after a while because its client is gone. The caller
 // holds mu.
 func (ses *session) endSoon(after time.Duration) {
-	if ses.talk.ending != nil {
-		ses.talk.ending.Stop()
+	talk := ses.talk
+	if talk.ending != nil {
+		talk.ending.Stop()
 	}
-	ses.talk.ending = time.AfterFunc(after, ses.clientGone)
+	talk.reset, talk.moved = after == 0, ses.front.Received()+ses.front.Sent()
+	talk.ending = time.AfterFunc(after, ses.clientGone)
 }
 
 // clientGone ends both sides, unless the backend's verdict on a message is due:
-// that is waited for, and the step behind it asks again.
+// that is waited for, and the step behind it asks again. A client that has closed
+// its half is not gone as long as it is answered.
 func (ses *session) clientGone() {
 	ses.mu.Lock()
-	waits := true
-	if talk := ses.talk; talk != nil {
-		talk.ending = nil
-		waits = talk.steps.now.Rule().Verdict
+	defer ses.mu.Unlock()
+	talk := ses.talk
+	if talk == nil || ses.finished {
+		return
 	}
-	ses.mu.Unlock()
-	if !waits {
-		ses.stop(gate.ClientGone)
+	talk.ending = nil
+	switch {
+	case talk.steps.now.Rule().Verdict:
+	case !talk.reset && ses.front.Received()+ses.front.Sent() > talk.moved:
+		ses.endSoon(halfClosed)
+	default:
+		ses.end(gate.ClientGone)
 	}
 }
 
@@ -73,6 +80,11 @@ func (ses *session) evict() { ses.stop(gate.Busy) }
 func (ses *session) stop(why gate.Reason) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
+	ses.end(why)
+}
+
+// end is stop; the caller holds mu.
+func (ses *session) end(why gate.Reason) {
 	talk := ses.talk
 	if talk == nil {
 		return

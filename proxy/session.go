@@ -51,6 +51,8 @@ type conversation struct {
 	ending      *time.Timer // ends the session, as its client is gone; nil: it is not
 	stopped     error       // why the session was stopped; nil: it was not
 	clientEnded bool        // the client has closed its half of the connection, or all of it
+	reset       bool        // the connection is broken
+	moved       int64       // bytes from and to the client when that was last looked at
 }
 
 func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot) *session {

@@ -115,11 +115,14 @@ func (ses *session) Enter(step gate.Step) error {
 	talk := ses.talk
 	decided := talk.steps.enter(step, now)
 	until, rule, class := talk.steps.deadline(ses.rules().Timeouts), step.Rule(), talk.steps.class()
-	front, back := ses.front, ses.back
+	front, back, stopped := ses.front, ses.back, talk.stopped
 	if talk.clientEnded && !rule.Verdict && talk.ending == nil {
 		ses.endSoon(halfClosed)
 	}
 	ses.mu.Unlock()
+	if stopped != nil {
+		return stopped
+	}
 	if decided {
 		ses.slot.Renew(now)
 	}
