@@ -55,13 +55,17 @@ func (c *heardConn) end() (offer Offer) {
 }
 
 // hearing returns a configuration that hears what a client offers and then
-// leaves the handshake to the one given. That one is the caller's: it has ticket
-// keys that change, other listeners may use it, and it is not written to.
+// leaves the handshake to the one given, as far as that fits the client. That
+// one is the caller's: it has ticket keys that change, other listeners may use
+// it, and it is not written to.
 func hearing(config *tls.Config) *tls.Config {
-	return &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		hearOffer(hello)
-		return config, nil
-	}}
+	return &tls.Config{
+		MinVersion: config.MinVersion, MaxVersion: config.MaxVersion, CipherSuites: config.CipherSuites, CurvePreferences: config.CurvePreferences,
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			hearOffer(hello)
+			return tlspolicy.Fit(hello, config), nil
+		},
+	}
 }
 
 // hearOffer keeps the client's offer until the handshake is decided.

@@ -22,7 +22,9 @@ type hello struct {
 	version     uint16 // the highest, and the only one if it is TLS 1.3
 	suites      []uint16
 	groups      []uint16
-	compression []byte // default: none
+	algorithms  []uint16 // of signatures, from TLS 1.2 on; default: anyAlgorithm, empty: no extension
+	older       bool     // TLS 1.2 is offered beside TLS 1.3
+	compression []byte   // default: none
 }
 
 // answer is what a server has agreed to, or the alert that it has sent.
@@ -80,12 +82,20 @@ func (h hello) record() []byte {
 	}
 	extensions := extension(extGroups, sized(u16s(groups)))
 	extensions = append(extensions, extension(extPoints, []byte{1, 0})...)
-	if h.version >= tls.VersionTLS12 {
-		extensions = append(extensions, extension(extAlgorithms, sized(u16s(anyAlgorithm)))...)
+	algorithms := h.algorithms
+	if algorithms == nil {
+		algorithms = anyAlgorithm
+	}
+	if h.version >= tls.VersionTLS12 && len(algorithms) > 0 {
+		extensions = append(extensions, extension(extAlgorithms, sized(u16s(algorithms)))...)
 	}
 	if h.version >= tls.VersionTLS13 {
+		offered := []uint16{h.version}
+		if h.older {
+			offered = append(offered, tls.VersionTLS12)
+		}
 		// Without a key share the server asks for one, and names its choices.
-		extensions = append(extensions, extension(extVersions, append([]byte{2}, u16s([]uint16{h.version})...))...)
+		extensions = append(extensions, extension(extVersions, append([]byte{byte(2 * len(offered))}, u16s(offered)...))...)
 		extensions = append(extensions, extension(extKeyShare, sized(nil))...)
 	}
 	body := binary.BigEndian.AppendUint16(nil, min(h.version, tls.VersionTLS12))
