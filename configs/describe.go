@@ -8,17 +8,13 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Describe tells in words what a checked configuration does: the listeners
-// with the TLS they allow, then what holds for all.
+// Describe tells in words what a checked configuration does: the listeners,
+// those that differ in nothing but their addresses together; the TLS policies
+// that they use; then what holds for all.
 func Describe(c *Config) string {
 	var b strings.Builder
-	for _, l := range c.Listeners {
-		if l.Service == Smarthost {
-			c.describeSmarthost(&b, l)
-			continue
-		}
-		c.describe(&b, l)
-	}
+	c.describeListeners(&b)
+	c.describePolicies(&b)
 	fmt.Fprintf(&b, "hostname %s, state in %s, log as %s from level %s\n", c.Hostname, c.StateDir, c.Log.Format, c.Log.Level)
 	if c.Status.Listen != "" {
 		fmt.Fprintf(&b, "status page on http://%s/\n", c.Status.Listen)
@@ -57,21 +53,17 @@ func limitWords(c *Config) string {
 
 // describe shows what is in force, defaults included: what is not set in the
 // file is what surprises later.
-func (c *Config) describe(b *strings.Builder, l Listener) {
-	fmt.Fprintf(b, "listener %s on %s → %s\n", l.Service, l.Listen, strings.Join(c.BackendOf(l).Addresses, ", "))
-	say := func(what, text string) { fmt.Fprintf(b, "  %-11s %s\n", what+":", text) }
-	say("TLS", startWords(l))
+func (c *Config) describe(l Listener, say func(what, text string)) {
 	p, err := c.PolicyOf(l)
 	if err != nil {
 		say("policy", err.Error())
-	} else {
-		say("policy", fmt.Sprintf("%s, %s", p.Name, p.About))
-		say("versions", versionWords(p))
-		say("suites", suiteWords(p))
-		say("groups", joined(p.Groups))
+		return
 	}
+	say("policy", p.Name)
 	c.describeTLS(l, say)
-	say("plaintext", plaintextWords(l))
+	if l.Service == SMTP {
+		say("plaintext", plaintextWords(l))
+	}
 	say("login", loginWords(l, p))
 	if l.Service == SMTP {
 		say("greeting", greetingWords(l))
@@ -94,7 +86,6 @@ func (c *Config) describe(b *strings.Builder, l Listener) {
 		say("backend", backendWords(backend))
 		say("leg", legWords(backend))
 	}
-	b.WriteByte('\n')
 }
 
 // describeTLS tells what else concerns TLS, where it is not as usual.
@@ -124,17 +115,6 @@ func (c *Config) describeTLS(l Listener, say func(what, text string)) {
 	}
 }
 
-func startWords(l Listener) string {
-	switch {
-	case l.Service.Implicit():
-		return "from the first byte"
-	case l.Service.Protocol() == "pop3":
-		return "after STLS"
-	default:
-		return "after STARTTLS"
-	}
-}
-
 func versionWords(p tlspolicy.Policy) string {
 	if p.Min == p.Max {
 		return p.Min.String()
@@ -154,13 +134,11 @@ func suiteWords(p tlspolicy.Policy) string {
 	}
 }
 
-// plaintextWords tells what becomes of a client that does not turn TLS on.
+// plaintextWords tells what becomes of a server that does not start TLS.
 func plaintextWords(l Listener) string {
 	switch {
-	case l.Service.Implicit():
-		return "refused"
-	case l.Service != SMTP || l.RequireTLS.All:
-		return "nothing but what leads to TLS"
+	case l.RequireTLS.All:
+		return "refused but for what starts TLS"
 	case len(l.RequireTLS.Networks)+len(l.RequireTLS.Domains) == 0:
 		return "taken, as servers without TLS have no other way"
 	}

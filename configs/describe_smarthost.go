@@ -8,10 +8,8 @@ import (
 )
 
 // describeSmarthost tells how mail goes out.
-func (c *Config) describeSmarthost(b *strings.Builder, l Listener) {
+func (c *Config) describeSmarthost(l Listener, say func(what, text string)) {
 	s := c.Smarthost
-	fmt.Fprintf(b, "listener %s on %s → the servers of the recipients\n", l.Service, l.Listen)
-	say := func(what, text string) { fmt.Fprintf(b, "  %-11s %s\n", what+":", text) }
 	say("clients", joined(s.Clients)+", in plaintext, and nobody else")
 	say("name", s.EHLOName)
 	say("level", levelWords(s))
@@ -29,7 +27,6 @@ func (c *Config) describeSmarthost(b *strings.Builder, l Listener) {
 		received = "no Received header is added"
 	}
 	say("mail", fmt.Sprintf("%s, messages up to %d bytes", received, s.MaxMessage))
-	b.WriteByte('\n')
 }
 
 func levelWords(s *SmarthostRules) string {

@@ -1,0 +1,101 @@
+package configs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// fact is a line of the description of a listener.
+type fact struct{ what, text string }
+
+// describedGroup is listeners that have all facts in common.
+type describedGroup struct {
+	heads []string
+	facts []fact
+}
+
+// describeListeners says once what is the same for several listeners.
+func (c *Config) describeListeners(b *strings.Builder) {
+	var groups []describedGroup
+	for _, l := range c.Listeners {
+		var facts []fact
+		say := func(what, text string) { facts = append(facts, fact{what, text}) }
+		if l.Service == Smarthost {
+			c.describeSmarthost(l, say)
+		} else {
+			c.describe(l, say)
+		}
+		i := slices.IndexFunc(groups, func(g describedGroup) bool { return slices.Equal(g.facts, facts) })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, describedGroup{facts: facts})
+		}
+		groups[i].heads = append(groups[i].heads, c.head(l))
+	}
+	for _, g := range groups {
+		for _, head := range g.heads {
+			fmt.Fprintln(b, head)
+		}
+		writeFacts(b, g.facts)
+		fmt.Fprintln(b)
+	}
+}
+
+func writeFacts(b *strings.Builder, facts []fact) {
+	for _, f := range facts {
+		fmt.Fprintf(b, "  %-11s %s\n", f.what+":", f.text)
+	}
+}
+
+// head is what tells a listener from others of its kind: where it is, what is
+// behind it, and when TLS begins.
+func (c *Config) head(l Listener) string {
+	text := fmt.Sprintf("listener %s on %s → ", l.Service, l.Listen)
+	if l.Service == Smarthost {
+		return text + "the servers of the recipients"
+	}
+	return text + strings.Join(c.BackendOf(l).Addresses, ", ") + ", TLS " + startWords(l)
+}
+
+// startWords tell when TLS begins, and what is answered before.
+func startWords(l Listener) string {
+	command := "STARTTLS"
+	if l.Service.Protocol() == "pop3" {
+		command = "STLS"
+	}
+	switch {
+	case l.Service.Implicit():
+		return "from the first byte"
+	case l.Service == SMTP:
+		return "after " + command
+	}
+	return "after " + command + ", nothing else before it"
+}
+
+// describePolicies tells of each policy in use what it allows.
+func (c *Config) describePolicies(b *strings.Builder) {
+	var names []string
+	use := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, l := range c.Listeners {
+		if l.Service != Smarthost {
+			use(l.PolicyName())
+		}
+		for _, lane := range l.Lanes {
+			use(lane.Policy)
+		}
+	}
+	for _, name := range names {
+		p, err := c.PolicyOf(Listener{Policy: name})
+		if err != nil {
+			continue // a listener of that policy has said so
+		}
+		fmt.Fprintf(b, "policy %s: %s\n", p.Name, p.About)
+		writeFacts(b, []fact{{"versions", versionWords(p)}, {"suites", suiteWords(p)}, {"groups", joined(p.Groups)}})
+		fmt.Fprintln(b)
+	}
+}
