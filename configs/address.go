@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,6 +14,8 @@ var (
 	errPort         = errors.New("has no port between 0 and 65535")
 	errPortZero     = errors.New("has no port between 1 and 65535")
 	errNotAddress   = errors.New("has a name where an address must stand: a listener is bound to an address of this machine")
+	errNoBrackets   = errors.New("is an IPv6 address: it needs brackets, and a port behind them")
+	errAmbiguous    = errors.New("is an IPv6 address as a whole, but may be meant as a shorter one and a port")
 	errNoHost       = errors.New("has no host")
 	errBackendHost  = errors.New("has a host that is neither a name nor an address")
 	errUnixRelative = errors.New("has a socket path that does not begin with /")
@@ -31,6 +34,9 @@ type listenAddress struct {
 // kernel choose.
 func parseListen(s string) (listenAddress, error) {
 	host, port, err := net.SplitHostPort(s)
+	if ip, bare := netip.ParseAddr(s); bare == nil && ip.Is6() {
+		return listenAddress{}, errNoBrackets
+	}
 	if err != nil {
 		return listenAddress{}, errNoPort
 	}
@@ -106,6 +112,9 @@ func completeBackend(backend string, defaultPort int) (string, error) {
 	if path, ok := unixPath(backend); ok {
 		return backend, legalSocket(path)
 	}
+	if bracketsLost(backend) {
+		return backend, errAmbiguous
+	}
 	if _, err := netip.ParseAddr(backend); err == nil || !strings.Contains(backend, ":") {
 		return withPort(backend, strconv.Itoa(defaultPort))
 	}
@@ -117,6 +126,25 @@ func completeBackend(backend string, defaultPort int) (string, error) {
 		return backend, errBackendForm
 	}
 	return withPort(host, port)
+}
+
+// bracketsLost reports whether an IPv6 address is most likely meant as another
+// one with a port: fd00::5:143 is an address, but [fd00::5]:143 is meant.
+func bracketsLost(text string) bool {
+	colon := strings.LastIndexByte(text, ':')
+	if colon < 0 {
+		return false
+	}
+	_, err := netip.ParseAddr(text)
+	head, short := netip.ParseAddr(text[:colon])
+	port, digits := strconv.Atoi(text[colon+1:])
+	return err == nil && short == nil && head.Is6() && digits == nil && portOfMail(port)
+}
+
+// portOfMail reports whether a mail or DNS server is likely to be on a port.
+func portOfMail(port int) bool {
+	return slices.Contains([]int{24, 53, 1025, 1143, 2525, 5353, 10024, 10026}, port) ||
+		slices.ContainsFunc(services, func(f serviceFacts) bool { return f.port == port || f.backendPort == port })
 }
 
 // withPort joins and checks the two halves. What looks like an address and is

@@ -26,6 +26,7 @@ var rules = []rule{
 	checkRecipientsFiles,
 	checkLanes,
 	checkOverlap,
+	checkSockets,
 	checkLoop,
 	checkRoutes,
 	checkSmarthost,

@@ -16,7 +16,8 @@ func checkACME(c *Config, m Machine, r report) {
 		return
 	}
 	if len(c.ACMEHosts()) == 0 {
-		at.misplaced("write hosts:, or remove acme: without hosts it only adds what mta_sts needs, and there is none",
+		at.misplaced(at.either("write hosts:, or remove acme: without hosts it only adds what mta_sts needs, and there is none",
+			"give --acme-hosts, or leave the flags and variables for ACME out"),
 			"certificates come from files, and acme has nothing to get")
 	}
 	for i, host := range a.Hosts {
@@ -30,12 +31,16 @@ func checkACME(c *Config, m Machine, r report) {
 	}
 	if e := at.in("eab"); a.EAB != nil {
 		if a.EAB.KID == "" || a.EAB.KeyFile == "" {
-			e.wrong("write both kid: and key_file:, as the CA has given them", "eab needs the key's name and the key")
+			e.wrong(e.either("write both kid: and key_file:, as the CA has given them", "give both --acme-eab-kid and --acme-eab-key-file, as the CA has given them"), "eab needs the key's name and the key")
 		}
 		checkReadable(m, a.EAB.KeyFile, e.in("key_file"))
 	}
 	checkReadable(m, a.CARoots, at.in("ca_roots"))
-	checkChallengeListeners(c, at)
+	for _, own := range []struct{ key, address, example string }{{"http", a.HTTP, ":80"}, {"tls_alpn", a.TLSALPN, ":443"}} {
+		if _, err := parseListen(own.address); own.address != "" && err != nil {
+			at.in(own.key).wrong(fmt.Sprintf("write %q, or an address with a port", own.example), "%q %v", own.address, err)
+		}
+	}
 }
 
 // checkPublicName holds to what a CA signs for after a challenge by HTTP or
@@ -53,40 +58,6 @@ func checkPublicName(name string, at report) {
 		at.wrong(remedy, "%q %v", name, err)
 	case !strings.Contains(name, "."):
 		at.wrong(remedy, "%q has no domain", name)
-	}
-}
-
-// checkChallengeListeners finds ports that are taken twice.
-func checkChallengeListeners(c *Config, at report) {
-	taken := map[string]string{}
-	var order []string
-	take := func(address, by string) {
-		if address != "" {
-			taken[address] = by
-			order = append(order, address)
-		}
-	}
-	for _, l := range c.Listeners {
-		take(l.Listen, fmt.Sprintf("the %s listener", l.Service))
-	}
-	take(c.Status.Listen, "the status page")
-	for _, own := range []struct{ key, address, example string }{{"http", c.ACME.HTTP, ":80"}, {"tls_alpn", c.ACME.TLSALPN, ":443"}} {
-		if own.address == "" {
-			continue
-		}
-		a, err := parseListen(own.address)
-		if err != nil {
-			at.in(own.key).wrong(fmt.Sprintf("write %q, or an address with a port", own.example), "%q %v", own.address, err)
-			continue
-		}
-		for _, address := range order {
-			if b, err := parseListen(address); err == nil && a.overlaps(b) {
-				at.in(own.key).wrong("give one of them another port, or both an address of their own",
-					"%s is taken by %s on %s", own.address, taken[address], address)
-				break
-			}
-		}
-		take(own.address, "acme."+own.key)
 	}
 }
 

@@ -127,10 +127,26 @@ func checkBackend(c *Config, l Listener, r report) {
 		return
 	}
 	if _, err := completeBackend(l.Backend, l.Service.BackendPort()); err != nil {
-		r.in("backend").wrong(
+		r.in("backend").wrong(r.either(
 			fmt.Sprintf(`write "legacy.lan:%d", "192.0.2.1", "[2001:db8::1]:%[1]d" or "unix:/run/mail/socket"`, l.Service.BackendPort()),
+			"give a name such as legacy.lan, or an address such as 192.0.2.1 or 2001:db8::1"),
 			"%q %v", l.Backend, err)
 	}
+}
+
+// warnHostName looks at a backend that is taken for the name of a host, where
+// it may be the misspelt name of one of the backends.
+func (c *Config) warnHostName(i int, l Listener, advise func(key, remedy, text string)) {
+	key := fmt.Sprintf("listeners[%d].backend", i)
+	written, ok := c.written(key)
+	if _, named := c.backendNamed(l.Backend); !ok || named || len(c.Backends) == 0 || strings.ContainsAny(written, ".:") {
+		return
+	}
+	remedy := fmt.Sprintf("write %s:%d if it is a host", written, l.Service.BackendPort())
+	if near := nearest(written, c.backendNames()); near != "" {
+		remedy = fmt.Sprintf("write %s, or %s:%d if it is a host", near, written, l.Service.BackendPort())
+	}
+	advise(key, remedy, fmt.Sprintf("%s is the name of none of the backends, and taken for that of a host", written))
 }
 
 // checkPublicBackend keeps passwords and mail from going over the internet in
@@ -140,8 +156,9 @@ func checkPublicBackend(c *Config, l Listener, r report) {
 		return
 	}
 	if host := hostOf(l.Backend); public(host) {
-		r.in("backend").wrong(
+		r.in("backend").wrong(r.either(
 			"reach it over a tunnel or a private network, name one of backends that has tls, or set allow_public_plaintext_backend: true",
+			"reach it over a tunnel or a private network; for TLS to it, write a configuration file with backends:"),
 			"%s is a public address, and mail and passwords would go there in clear", host)
 	}
 }

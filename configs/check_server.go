@@ -48,9 +48,11 @@ func checkPairs(pairs []Certificate, m Machine, r report) {
 func checkPair(cert Certificate, m Machine, at report) {
 	switch {
 	case cert.Cert == "":
-		at.wrong("write cert: and the file with the certificate chain, leaf first", "the certificate has no cert")
+		at.in("cert").wrong(at.either("write cert: and the file with the certificate chain, leaf first", "set LETTERLOCK_CERT to the file with the certificate chain, leaf first"),
+			"the private key has no certificate")
 	case cert.Key == "":
-		at.wrong("write key: and the file with the private key", "the certificate has no key")
+		at.in("key").wrong(at.either("write key: and the file with the private key", "set LETTERLOCK_KEY to the file with the private key"),
+			"the certificate has no private key")
 	}
 	checkReadable(m, cert.Cert, at.in("cert"))
 	checkReadable(m, cert.Key, at.in("key"))

@@ -31,7 +31,9 @@ func checkSmarthost(c *Config, m Machine, r report) {
 		at.in("ehlo_name").wrong("write the name of this machine in DNS, such as mail.example.com", "ehlo_name %q %v", s.EHLOName, err)
 	}
 	for i, resolver := range s.Resolvers {
-		if address, err := parseResolver(resolver); err != nil || address.Port() == 0 {
+		if bracketsLost(resolver) {
+			at.in("resolvers", i).wrong(`write brackets around the address, as in "[::1]:53" or "[fd00::1:53]"`, "%q %v", resolver, errAmbiguous)
+		} else if address, err := parseResolver(resolver); err != nil || address.Port() == 0 {
 			at.in("resolvers", i).wrong(`write an address, such as 127.0.0.1 or "[::1]:5353"`, "%q is no address of a DNS server", resolver)
 		}
 	}

@@ -82,7 +82,7 @@ func (d decoder) plain(n *yaml.Node, path string, into reflect.Value) {
 // here.
 func (d decoder) mapping(n *yaml.Node, path string, into reflect.Value) {
 	if n.Kind != yaml.MappingNode {
-		d.wrong(n, path, "write keys, each with a colon and a value; there are "+strings.Join(keys(into.Type()), ", "), "%s takes keys of its own, not %s", lastKey(path), kindWords(n))
+		d.wrong(n, path, "write keys, each with a colon and a value; the keys are "+strings.Join(keys(into.Type()), ", "), "%s takes keys of its own, not %s", lastKey(path), kindWords(n))
 		return
 	}
 	first := map[string]int{}
@@ -133,7 +133,7 @@ func unknownRemedy(key string, known []string) string {
 	if n := nearest(key, known); n != "" {
 		return "write " + n
 	}
-	return "there are " + strings.Join(known, ", ")
+	return "the keys are " + strings.Join(known, ", ")
 }
 
 // sequence decodes a list. A single value is not taken for a list of one: the

@@ -22,9 +22,9 @@ type variable struct {
 var variables = []variable{
 	{"LETTERLOCK_BACKEND", "--backend", []string{"backend"}, func(q *Quick, s string) bool { q.Backend = s; return true }},
 	{"LETTERLOCK_HOSTNAME", "--hostname", []string{"hostname"}, func(q *Quick, s string) bool { q.Hostname = s; return true }},
-	{"LETTERLOCK_RECIPIENTS", "", []string{"recipients"}, func(q *Quick, s string) bool { q.Recipients = split[string](s); return true }},
-	{"LETTERLOCK_SERVICES", "", []string{"service"}, func(q *Quick, s string) bool { q.Services = split[Service](s); return true }},
-	{"LETTERLOCK_LISTEN", "", []string{"listen"}, func(q *Quick, s string) bool { q.Listen = s; return true }},
+	{"LETTERLOCK_RECIPIENTS", "--recipients", []string{"recipients"}, func(q *Quick, s string) bool { q.Recipients = split[string](s); return true }},
+	{"LETTERLOCK_SERVICES", "--services", []string{"service"}, func(q *Quick, s string) bool { q.Services = split[Service](s); return true }},
+	{"LETTERLOCK_LISTEN", "--listen", []string{"listen"}, func(q *Quick, s string) bool { q.Listen = s; return true }},
 	{"LETTERLOCK_CERT", "", []string{"cert", "certificates"}, func(q *Quick, s string) bool { q.Cert = s; return true }},
 	{"LETTERLOCK_KEY", "", []string{"key"}, func(q *Quick, s string) bool { q.Key = s; return true }},
 	{"LETTERLOCK_ACME_EMAIL", "--acme-email", []string{"email"}, func(q *Quick, s string) bool { q.acme().Email = s; return true }},
@@ -80,6 +80,8 @@ func FromEnv(environ []string) (Quick, error) {
 		switch {
 		case i < 0:
 			f.add(nil, name, "unknown variable", suggestVariable(name))
+		case inQuotes(text):
+			f.add(nil, name, "the quotes in "+text+" are part of the value", "leave the quotes out: a shell takes them off, but Docker's env files keep them")
 		case !variables[i].set(&q, text):
 			f.add(nil, name, strconv.Quote(text)+" is neither true nor false", "set it to true or false")
 		}
@@ -88,6 +90,11 @@ func FromEnv(environ []string) (Quick, error) {
 		return Quick{}, f.errors
 	}
 	return q, nil
+}
+
+// inQuotes reports whether a value begins and ends with the same quote.
+func inQuotes(text string) bool {
+	return len(text) > 1 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]
 }
 
 // suggestVariable leaves the prefix out of the comparison: it would make all
@@ -101,7 +108,7 @@ func suggestVariable(name string) string {
 	if n := nearest(strings.TrimPrefix(name, prefix), strings.Fields(lower)); n != "" {
 		return "set " + prefix + strings.ToUpper(n)
 	}
-	return "there are " + prefix + strings.Join(names, ", "+prefix)
+	return "the variables are " + prefix + strings.Join(names, ", "+prefix)
 }
 
 // split reads a list with commas, spaces around its words allowed.

@@ -70,7 +70,7 @@ func suggest(word string, known []string) string {
 		return "write " + known[0]
 	}
 	if n := nearest(word, known); n != "" {
-		return fmt.Sprintf("write %s (there are %s)", n, strings.Join(known, ", "))
+		return fmt.Sprintf("write %s (possible values: %s)", n, strings.Join(known, ", "))
 	}
 	return "write one of " + strings.Join(known, ", ")
 }

@@ -23,3 +23,16 @@ func (c *Config) Wrong(key, problem, remedy string) *Error {
 		}
 	}
 }
+
+// written returns the text of a scalar as the file has it, before anything was
+// completed.
+func (c *Config) written(key string) (text string, ok bool) {
+	if c.origin.findings == nil {
+		return "", false
+	}
+	p, ok := c.origin.places[key]
+	if !ok || p.value == nil || p.value.Kind != yaml.ScalarNode {
+		return "", false
+	}
+	return p.value.Value, true
+}

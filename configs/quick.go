@@ -3,6 +3,7 @@ package configs
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/letterlock/letterlock/internal/idn"
@@ -50,7 +51,7 @@ func (m Machine) Simple(q Quick) (*Config, error) {
 	c.complete(m, ".") // the recipients follow from the hostname
 
 	r := report{findings: newFindings("", nil)}
-	r.names = variableOf
+	r.names, r.quick = variableOf, true
 	if q.Hostname != "" {
 		r.places["hostname"] = place{} // given, if not in a text
 	}
@@ -78,22 +79,38 @@ func override(value *string, with string) {
 // check looks at what a file could not get wrong.
 func (q Quick) check(r report) {
 	backend := r.in("backend")
-	_, err := netip.ParseAddr(q.Backend)
+	host := q.host()
+	_, err := netip.ParseAddr(host)
 	switch _, socket := unixPath(q.Backend); {
 	case q.Backend == "":
 		backend.wrong("give the mail server's name or address", "there is no backend")
 	case socket:
 		backend.wrong("give a host, or write a configuration file", "sockets are one per service, and this is one backend for all")
-	case err != nil && strings.Contains(q.Backend, ":"):
+	case bracketsLost(q.Backend):
+		backend.wrong("give the host alone, in brackets if it is an IPv6 address; for ports of your own, write a configuration file", "%q %v", q.Backend, errAmbiguous)
+	case err != nil && strings.Contains(host, ":"):
 		backend.wrong("give the host alone; for ports of your own, write a configuration file", "%q is not a host", q.Backend)
 	case q.itself():
 		backend.wrong(
 			"give the mail server ports or an address of its own, and write a configuration file",
 			"%s is this proxy itself, whose listeners take the mail server's ports", q.Backend)
 	}
+	for i, service := range q.Services {
+		if slices.Contains(q.Services[:i], service) {
+			r.in("service").wrong("name each service once", "%s is named twice", service)
+		}
+	}
 	if _, err := netip.ParseAddr(q.Listen); err != nil && q.Listen != "" {
 		r.in("listen").wrong("give an address such as 192.0.2.1 or 2001:db8::1; the ports are the services' own", "%q is not an address", q.Listen)
 	}
+}
+
+// host is the backend without the brackets that an IPv6 address may have.
+func (q Quick) host() string {
+	if inner, ok := strings.CutPrefix(q.Backend, "["); ok && strings.HasSuffix(inner, "]") {
+		return strings.TrimSuffix(inner, "]")
+	}
+	return q.Backend
 }
 
 // itself reports whether the backend's ports would be our own.
@@ -103,7 +120,7 @@ func (q Quick) itself() bool {
 	if own.IsUnspecified() {
 		own = netip.Addr{}
 	}
-	return listenAddress{host: own, port: anyPort}.reaches(q.Backend, anyPort)
+	return listenAddress{host: own, port: anyPort}.reaches(q.host(), anyPort)
 }
 
 // services are those to be offered, in the order given.

@@ -113,14 +113,16 @@ func TestSimpleErrors(t *testing.T) {
 		{"itself by address", Quick{Backend: "10.0.0.1", Listen: "10.0.0.1"}, "--backend (LETTERLOCK_BACKEND): 10.0.0.1 is this proxy itself"},
 		{"public", Quick{Backend: "8.8.8.8"}, "--backend (LETTERLOCK_BACKEND): 8.8.8.8 is a public address"},
 		{"hostname", Quick{Backend: "b", Hostname: "a b"}, `--hostname (LETTERLOCK_HOSTNAME): hostname "a b" is no domain name`},
-		{"listen", Quick{Backend: "b", Listen: ":25"}, `LETTERLOCK_LISTEN: ":25" is not an address`},
-		{"service", Quick{Backend: "b", Services: []Service{"smtps"}}, `LETTERLOCK_SERVICES: "smtps" is no service`},
-		{"service twice", Quick{Backend: "b", Services: []Service{IMAP, IMAP}}, "LETTERLOCK_LISTEN: :143 is taken"},
-		{"recipients", Quick{Backend: "b", Recipients: []string{"a b"}}, `LETTERLOCK_RECIPIENTS: "a b" is no domain name`},
+		{"listen", Quick{Backend: "b", Listen: ":25"}, `--listen (LETTERLOCK_LISTEN): ":25" is not an address`},
+		{"service", Quick{Backend: "b", Services: []Service{"smtps"}}, `--services (LETTERLOCK_SERVICES): "smtps" is no service`},
+		{"service twice", Quick{Backend: "b", Services: []Service{IMAP, IMAP}}, "--services (LETTERLOCK_SERVICES): imap is named twice"},
+		{"recipients", Quick{Backend: "b", Recipients: []string{"a b"}}, `--recipients (LETTERLOCK_RECIPIENTS): "a b" is no domain name`},
 		{"contradiction", Quick{Backend: "b", Recipients: []string{"a.example"}, AllowOpenRelay: true}, "LETTERLOCK_ALLOW_OPEN_RELAY: allow_open_relay contradicts"},
-		{"half a certificate", Quick{Backend: "b", Cert: "/c.pem"}, "LETTERLOCK_CERT: the certificate has no key"},
+		{"half a certificate", Quick{Backend: "b", Cert: "/c.pem"}, "LETTERLOCK_KEY: the certificate has no private key\n  set LETTERLOCK_KEY to the file with the private key"},
+		{"the other half", Quick{Backend: "b", Key: "/k.pem"}, "LETTERLOCK_CERT: the private key has no certificate\n  set LETTERLOCK_CERT"},
+		{"a port behind IPv6", Quick{Backend: "fd00::5:143"}, "--backend (LETTERLOCK_BACKEND): \"fd00::5:143\" is an IPv6 address as a whole, but may be meant as a shorter one and a port\n  give the host alone"},
 		{"ACME for a bare name", Quick{Backend: "b", Hostname: "pc", ACME: &ACME{}}, `--acme-hosts (LETTERLOCK_ACME_HOSTS): "pc" has no domain`},
-		{"ACME without a host", Quick{Backend: "b", Cert: "/c.pem", Key: "/k.pem", ACME: &ACME{}}, "--acme-hosts (LETTERLOCK_ACME_HOSTS): certificates come from files"},
+		{"ACME without a host", Quick{Backend: "b", Cert: "/c.pem", Key: "/k.pem", ACME: &ACME{}}, "--acme-hosts (LETTERLOCK_ACME_HOSTS): certificates come from files, and acme has nothing to get\n  give --acme-hosts"},
 		{"ACME e-mail", Quick{Backend: "b", ACME: &ACME{Email: "me"}}, `--acme-email (LETTERLOCK_ACME_EMAIL): "me" is no address`},
 		{"ACME directory", Quick{Backend: "b", ACME: &ACME{Directory: "http://ca.example"}}, `--acme-directory (LETTERLOCK_ACME_DIRECTORY): "http://ca.example" is no https URL`},
 		{"half an account", Quick{Backend: "b", ACME: &ACME{EAB: &EAB{KID: "kid"}}}, "--acme-eab-kid (LETTERLOCK_ACME_EAB_KID): eab needs"},
@@ -162,7 +164,9 @@ func TestFromEnv(t *testing.T) {
 func TestFromEnvErrors(t *testing.T) {
 	tests := map[string]string{
 		"LETTERLOCK_BAKEND=b":              "LETTERLOCK_BAKEND: unknown variable\n  set LETTERLOCK_BACKEND",
-		"LETTERLOCK_COLOUR=red":            "LETTERLOCK_COLOUR: unknown variable\n  there are LETTERLOCK_BACKEND, LETTERLOCK_HOSTNAME",
+		"LETTERLOCK_COLOUR=red":            "LETTERLOCK_COLOUR: unknown variable\n  the variables are LETTERLOCK_BACKEND, LETTERLOCK_HOSTNAME",
+		"LETTERLOCK_BACKEND=\"10.0.0.5\"":  "LETTERLOCK_BACKEND: the quotes in \"10.0.0.5\" are part of the value\n  leave the quotes out",
+		"LETTERLOCK_HOSTNAME='a.example'":  "LETTERLOCK_HOSTNAME: the quotes in 'a.example' are part of the value",
 		"LETTERLOCK_ALLOW_OPEN_RELAY=sure": `LETTERLOCK_ALLOW_OPEN_RELAY: "sure" is neither true nor false`,
 	}
 	for pair, want := range tests {

@@ -21,6 +21,7 @@ type findings struct {
 	lines  []string
 	places map[string]place // by path, such as listeners[0].backend
 	names  func(path string) string
+	quick  bool // flags and variables, and no text
 	errors Errors
 
 	// misread are the paths at which decoding failed: what the checks would
@@ -98,6 +99,15 @@ func parent(path string) string {
 type report struct {
 	*findings
 	path string
+}
+
+// either chooses the words of a remedy: for a file with keys, or for flags and
+// variables.
+func (f *findings) either(file, variables string) string {
+	if f != nil && f.quick {
+		return variables
+	}
+	return file
 }
 
 // in is the report of a part: in("limits") or in("listeners", 2).

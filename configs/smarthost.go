@@ -160,6 +160,9 @@ func ParseNextHop(text string) (name string, port int, direct bool, err error) {
 
 // parseResolver reads the address of a DNS server, with or without a port.
 func parseResolver(text string) (netip.AddrPort, error) {
+	if bracketsLost(text) {
+		return netip.AddrPort{}, errAmbiguous
+	}
 	if ap, err := netip.ParseAddrPort(text); err == nil {
 		return ap, nil
 	}

@@ -42,9 +42,10 @@ func Warnings(c *Config) []Warning {
 		warn("hostname", "%s has no domain; other servers may take the greeting for that of a home computer", c.Hostname)
 	}
 	if all := c.Served(); len(all) > 0 && all[0].SelfSigned() {
-		advise("certificates", "write certificates: or acme:", "no certificates are configured; a self-signed one is used: other mail servers take it, mail programs warn or refuse")
+		advise("certificates", c.origin.either("write certificates: or acme:", "set LETTERLOCK_CERT and LETTERLOCK_KEY, or give --acme-hosts"), "no certificates are configured; a self-signed one is used: other mail servers take it, mail programs warn or refuse")
 	}
 	warnMTASTS(c, warn)
+	c.warnStatus(advise)
 	if c.Timeouts.Idle < 30*time.Minute {
 		warn("timeouts.idle", "%s is shorter than the 30m that IMAP clients may count on (RFC 9051 §5.4)", short(c.Timeouts.Idle))
 	}
@@ -52,6 +53,7 @@ func Warnings(c *Config) []Warning {
 		warnBackend(b, func(name, text string) { warn(fmt.Sprintf("backends[%d].%s", i, name), "%s", text) })
 	}
 	for i, l := range c.Listeners {
+		c.warnHostName(i, l, advise)
 		c.warnListener(l, func(name, text string) { warn(fmt.Sprintf("listeners[%d].%s", i, name), "%s", text) })
 	}
 	c.warnModes(advise)

@@ -25,6 +25,13 @@ func TestWarnings(t *testing.T) {
 		{"by ACME", "hostname: a.example\nacme: {email: a@b.example}\nlisteners: [{service: imaps, backend: b}]", "", ""},
 		{"short enforced policy", quiet + "acme: {}\nmta_sts: {domains: [a.example], mode: enforce, max_age: 2h}\nlisteners: [{service: imaps, backend: b}]", "mta_sts.max_age", "2h is short"},
 		{"no certificate for the MX", "hostname: a.example\nacme: {}\nmta_sts: {domains: [a.example], mx: [mx.a.example]}\nlisteners: [{service: imaps, backend: b}]", "mta_sts.mx", "mx.a.example"},
+		{"page for everybody", quiet + "status: {listen: \":8080\"}\nlisteners: [{service: imaps, backend: b}]", "status.listen", `whoever reaches :8080 reads user names`},
+		{"page for a network", quiet + "status: {listen: \"10.0.0.1:8080\"}\nlisteners: [{service: imaps, backend: b}]", "status.listen", `write "127.0.0.1:8080"`},
+		{"page of one's own", quiet + "status: {listen: \"[::1]:8080\"}\nlisteners: [{service: imaps, backend: b}]", "", ""},
+		{"misspelt backend", quiet + "backends: [{name: cyrus, addresses: [10.0.0.5]}]\nlisteners: [{service: imaps, backend: cyurs}]", "listeners[0].backend", "cyurs is the name of none of the backends, and taken for that of a host\n  write cyrus, or cyurs:143 if it is a host"},
+		{"no backend's name", quiet + "backends: [{name: cyrus, addresses: [10.0.0.5]}]\nlisteners: [{service: imaps, backend: legacy}]", "listeners[0].backend", "write legacy:143 if it is a host"},
+		{"hosts beside backends", quiet + "backends: [{name: cyrus, addresses: [10.0.0.5]}]\nlisteners: [{service: imaps, backend: \"legacy:143\"}, {service: pop3s, backend: cyrus}, {service: imap, backend: legacy.lan}]", "", ""},
+		{"host without backends", quiet + "listeners: [{service: imaps, backend: cyurs}]", "", ""},
 		{"bare hostname", "hostname: pc\ncertificates: [{cert: c, key: k}]\nlisteners: [{service: imaps, backend: b}]", "hostname", "no domain"},
 	}
 	for _, tt := range tests {

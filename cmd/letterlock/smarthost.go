@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -179,7 +180,7 @@ func resolversOf(s *configs.SmarthostRules) ([]string, error) {
 			continue
 		}
 		if _, err := netip.ParseAddr(fields[1]); err == nil {
-			found = append(found, fields[1])
+			found = append(found, net.JoinHostPort(fields[1], "53"))
 		}
 	}
 	if len(found) == 0 {

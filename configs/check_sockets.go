@@ -1,0 +1,61 @@
+package configs
+
+import "fmt"
+
+// ownSocket is an address that the program listens on beside the mail.
+type ownSocket struct {
+	path    []string // of the key
+	address string
+	name    string // for people
+}
+
+// ownSockets are those that are configured.
+func (c *Config) ownSockets() []ownSocket {
+	all := []ownSocket{{[]string{"status", "listen"}, c.Status.Listen, "the status page"}}
+	if c.ACME != nil {
+		all = append(all,
+			ownSocket{[]string{"acme", "http"}, c.ACME.HTTP, "acme.http"},
+			ownSocket{[]string{"acme", "tls_alpn"}, c.ACME.TLSALPN, "acme.tls_alpn"})
+	}
+	return all
+}
+
+// checkSockets finds ports that are taken twice, by listeners and by what
+// stands beside them. Listeners among each other are those of checkOverlap.
+func checkSockets(c *Config, _ Machine, r report) {
+	type socket struct {
+		listenAddress
+		text, name string
+	}
+	var taken []socket
+	for _, l := range c.Listeners {
+		if a, err := parseListen(l.Listen); err == nil {
+			taken = append(taken, socket{a, l.Listen, fmt.Sprintf("the %s listener", l.Service)})
+		}
+	}
+	for _, own := range c.ownSockets() {
+		a, err := parseListen(own.address)
+		if own.address == "" || err != nil {
+			continue
+		}
+		for _, other := range taken {
+			if a.overlaps(other.listenAddress) {
+				r.in(own.path[0]).in(own.path[1]).wrong("give one of them another port, or both an address of their own",
+					"%s is taken by %s on %s", own.address, other.name, other.text)
+				break
+			}
+		}
+		taken = append(taken, socket{a, own.address, own.name})
+	}
+}
+
+// warnStatus tells who can read the page, which asks for no password.
+func (c *Config) warnStatus(advise func(key, remedy, text string)) {
+	a, err := parseListen(c.Status.Listen)
+	if c.Status.Listen == "" || err != nil || a.host.IsLoopback() {
+		return
+	}
+	advise("status.listen",
+		fmt.Sprintf(`write "127.0.0.1:%d", and put a web server that asks for a password in front if others are to see the page`, a.port),
+		fmt.Sprintf("the status page asks for no password, and whoever reaches %s reads user names, addresses and metrics", c.Status.Listen))
+}
