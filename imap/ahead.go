@@ -71,22 +71,24 @@ func (g *Gate) enter(cmd command, l *gate.Login) error {
 		return err
 	}
 	e := &entry{Login: l, g: g}
-	r, err := g.converse(e.request(mechanism), e.answer)
+	req := e.request(mechanism)
+	r, err := g.converse(req, e.answer)
 	if err != nil {
 		return err
 	}
+	told := l.Told() && req.sent()
 	if err := l.Verdict(r.status == "OK"); err != nil {
 		return err
 	}
 	if r.status == "BAD" && l.Turned() { // the client has said nothing wrong
 		r.status, r.text = "NO", "[UNAVAILABLE] Temporary authentication failure"
 	}
-	if r.status == "OK" && g.back != before {
+	if r.status == "OK" && told && g.back != before {
 		if err := g.announce(r); err != nil {
 			return err
 		}
 	}
-	return g.verdict(cmd, r, l.User(), l.Mechanism)
+	return g.verdict(cmd, r, l.User(), l.Mechanism, told)
 }
 
 // entry is a login at the backend that was heard out before.
@@ -107,6 +109,9 @@ func (e *entry) request(mechanism string) *request {
 
 // answer answers what was heard; behind that it is the client's turn.
 func (e *entry) answer(challenge string) (string, error) {
+	if err := e.Challenged(); err != nil {
+		return "", err
+	}
 	if response, ours := e.Answer(challenge); ours {
 		return response, nil
 	}

@@ -34,11 +34,12 @@ func (g *Gate) login(cmd command) error {
 	if err := g.admit(cmd, user); err != nil {
 		return err
 	}
-	r, err := g.converse(g.loginRequest(user, password), nil)
+	req := g.loginRequest(user, password)
+	r, err := g.converse(req, nil)
 	if err != nil {
 		return err
 	}
-	return g.verdict(cmd, r, user, "LOGIN")
+	return g.verdict(cmd, r, user, "LOGIN", req.sent())
 }
 
 // credentials reads the arguments of LOGIN. A name or password with a line end
@@ -82,18 +83,33 @@ func (g *Gate) admit(cmd command, user string) error {
 	return err
 }
 
-// verdict passes on how the backend answered a login. OK ends the gate: what
-// the client has sent behind its login is the relay's.
-func (g *Gate) verdict(cmd command, r reply, user, mechanism string) error {
-	// A BYE in place of a verdict counts as a refusal, or guessing would be
-	// free where the backend hangs up on a wrong password.
-	ok := r.status == "OK"
-	g.s.Watch.Login(user, mechanism, ok)
+// answerOf reads the backend's answer to a login. A BYE in place of a verdict is
+// one too, or guessing would be free where the backend hangs up on a wrong
+// password.
+func answerOf(r reply) gate.Answer {
+	if r.status == "OK" {
+		return gate.Answer{Outcome: gate.Accepted}
+	}
+	name, _, words := cutCode(r.text)
+	if name == "CAPABILITY" {
+		name = ""
+	}
+	return gate.AnswerCoded(r.status, name, words)
+}
+
+// verdict passes on how the backend answered a login; told says that it has
+// heard the secret. OK ends the gate: what the client has sent behind its login
+// is the relay's.
+func (g *Gate) verdict(cmd command, r reply, user, mechanism string, told bool) error {
+	a := answerOf(r)
+	if err := g.s.Answered(user, mechanism, told, a); err != nil {
+		return err
+	}
 	if err := g.relayVerdict(cmd, r); err != nil {
 		return err
 	}
-	if !ok {
-		return g.wrong(gate.LoginRefused)
+	if !a.OK() {
+		return g.wrong(endOf(a, told))
 	}
 	g.loggedIn = true
 	if err := g.s.Enter(gate.LoggedIn); err != nil {
@@ -103,6 +119,14 @@ func (g *Gate) verdict(cmd command, r reply, user, mechanism string) error {
 		return gate.FromClient(err)
 	}
 	return nil
+}
+
+// endOf is the reason to end a session that has failed once too often.
+func endOf(a gate.Answer, told bool) gate.Reason {
+	if told && a.Outcome == gate.WrongPassword {
+		return gate.LoginRefused
+	}
+	return gate.TooManyErrors
 }
 
 // authenticate relays a SASL exchange (RFC 9051 §6.2.2, RFC 4959).
@@ -140,7 +164,7 @@ func (g *Gate) authenticate(cmd command) error {
 	if err != nil {
 		return err
 	}
-	return x.verdict(r)
+	return g.verdict(cmd, r, x.User(), mechanism, x.Told() && req.sent())
 }
 
 const authSyntax = "Syntax: AUTHENTICATE mechanism [initial-response]"
@@ -204,6 +228,9 @@ func (x *exchange) answer(challenge string) (string, error) {
 	if x.cancelled {
 		return "", garbage("+ to a cancelled exchange")
 	}
+	if err := x.Challenged(); err != nil {
+		return "", err
+	}
 	response, ok, err := x.g.askClient(&x.Exchange, challenge)
 	if err != nil {
 		return "", err
@@ -231,16 +258,4 @@ func (x *exchange) respond(response string) error {
 		return nil
 	}
 	return x.g.admit(x.cmd, x.User())
-}
-
-// verdict ends the exchange. Where the client has not told its secret, nobody
-// has tried to log in.
-func (x *exchange) verdict(r reply) error {
-	if x.Told() || r.status == "OK" {
-		return x.g.verdict(x.cmd, r, x.User(), x.Mechanism)
-	}
-	if err := x.g.relayVerdict(x.cmd, r); err != nil {
-		return err
-	}
-	return x.g.wrong(gate.TooManyErrors)
 }

@@ -31,7 +31,11 @@ func (g *Gate) hear(tag string) (reply, error) {
 	if err != nil {
 		return reply{}, gate.FromBackend(err)
 	}
-	return parseReply(string(line), tag)
+	r, err := parseReply(string(line), tag)
+	if err != nil {
+		return r, g.garbled(string(line))
+	}
+	return r, nil
 }
 
 // hearGreeting takes no greeting but OK: what PREAUTH would let the client
@@ -65,7 +69,7 @@ func (g *Gate) askCapabilities() error {
 		case r.status == "BYE":
 			return g.refused(r, "CAPABILITY")
 		case r.kind == continuation, r.kind == tagged && (r.status != "OK" || list == ""):
-			return garbage(r.text)
+			return g.garbled(r.text)
 		case r.kind == tagged:
 			g.learn(list)
 			return nil
@@ -78,8 +82,8 @@ func (g *Gate) askCapabilities() error {
 // "+" calls for the next piece of the command, and when there are no more, for
 // a line of answer's.
 func (g *Gate) converse(req *request, answer func(challenge string) (string, error)) (reply, error) {
-	g.back.Print(req.pieces[0])
-	pieces := req.pieces[1:]
+	g.back.Print(req.next())
+	g.confided = true
 	for {
 		if err := g.front.Flush(); err != nil {
 			return reply{}, gate.FromClient(err)
@@ -89,15 +93,14 @@ func (g *Gate) converse(req *request, answer func(challenge string) (string, err
 		case err != nil:
 			return r, err
 		// Whoever accepts a login before its password is not to be believed.
-		case r.kind == tagged && r.status == "OK" && len(pieces) > 0:
+		case r.kind == tagged && r.status == "OK" && !req.sent():
 			return r, garbage("OK to half a command")
 		case r.kind == tagged, r.status == "BYE":
 			return r, nil
 		case r.kind == untagged:
 			err = g.relayUntagged(r)
-		case len(pieces) > 0:
-			g.back.Print(pieces[0])
-			pieces = pieces[1:]
+		case !req.sent():
+			g.back.Print(req.next())
 		case answer == nil:
 			err = garbage("+ without a question")
 		default:
@@ -143,7 +146,7 @@ func (g *Gate) relayData(line string) error {
 	for budget := g.s.Limits.Literal; ; {
 		_, next, err := cutLiteral(line)
 		if err != nil || next.size > budget {
-			return garbage(line)
+			return g.garbled(line)
 		}
 		if !next.announced {
 			return nil
@@ -185,7 +188,7 @@ func (g *Gate) relayVerdict(cmd command, r reply) error {
 	if r.status == "BYE" {
 		g.tell("*", r)
 		g.gone = true
-		return gate.Because(gate.ClientRefused, fmt.Errorf("BYE %.80q", r.text))
+		return gate.Because(gate.ClientRefused, errBye)
 	}
 	g.tell(cmd.tag, r)
 	return nil

@@ -20,6 +20,7 @@ type Gate struct {
 	gone     bool   // the client has been told of the end
 	seen     bool   // the backend knows who the client is
 	refusal  string // the backend's words to it; empty: none
+	confided bool   // the backend has heard words of the client, perhaps a password
 }
 
 // New returns the gate of a session.
@@ -58,7 +59,7 @@ func (g *Gate) Open(back *wire.Conn) error {
 		g.back.Print(g.nextTag(), " LOGOUT", crlf)
 		_ = g.back.Flush()
 	}
-	g.back, g.seen = back, g.s.Seen
+	g.back, g.seen, g.confided = back, g.s.Seen, false
 	err := g.open()
 	if g.seen {
 		err = gate.Knowing(err)

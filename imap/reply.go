@@ -11,7 +11,10 @@ import (
 
 const crlf = "\r\n"
 
-var errProtocol = errors.New("not an IMAP response")
+var (
+	errProtocol = errors.New("not an IMAP response")
+	errBye      = errors.New("the backend said BYE")
+)
 
 // kind is what a line of the backend is for.
 type kind int
@@ -57,6 +60,15 @@ func isStatus(s string) bool {
 // garbage ends a session whose backend is lost to us.
 func garbage(line string) error {
 	return gate.Because(gate.BackendGarbage, fmt.Errorf("%w: %.80q", errProtocol, line))
+}
+
+// garbled is garbage of a backend that may repeat what the client has told it: a
+// password, which must not be in the log.
+func (g *Gate) garbled(line string) error {
+	if g.confided {
+		return gate.Because(gate.BackendGarbage, errProtocol)
+	}
+	return garbage(line)
 }
 
 // capabilityData returns the list of an untagged CAPABILITY response.

@@ -21,6 +21,15 @@ func newRequest(tag, words string, plus bool) *request {
 // add appends text to the last piece.
 func (r *request) add(text string) { r.pieces[len(r.pieces)-1] += text }
 
+// next takes the next piece for the backend.
+func (r *request) next() (piece string) {
+	piece, r.pieces = r.pieces[0], r.pieces[1:]
+	return piece
+}
+
+// sent reports whether the backend has the whole command.
+func (r *request) sent() bool { return len(r.pieces) == 0 }
+
 // addString appends a string: quoted when it is printable ASCII, which every
 // server reads alike, and otherwise counted.
 func (r *request) addString(s string) {

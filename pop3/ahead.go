@@ -2,7 +2,6 @@ package pop3
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
 )
@@ -77,6 +76,10 @@ func (g *Gate) enter(l *gate.Login) error {
 		}
 	}
 	var reply string
+	if mechanism == "" && !sayable(l.Command()) {
+		g.s.Watch.Login(l.User(), l.Mechanism, gate.Answer{Outcome: gate.Rejected, Code: "credentials"})
+		return g.fail(failed)
+	}
 	if mechanism == "" {
 		reply, err = g.enterByCommand(l)
 	} else {
@@ -88,14 +91,16 @@ func (g *Gate) enter(l *gate.Login) error {
 	if err := l.Verdict(isOK(reply)); err != nil {
 		return err
 	}
-	return g.verdict(l.User(), l.Mechanism, reply)
+	return g.verdict(l.User(), l.Mechanism, l.Told(), reply)
+}
+
+// sayable reports whether USER and PASS can carry a name and a password.
+func sayable(user, password string) bool {
+	return user != "" && printable(user) && len(user)+len(password) <= maxCommand
 }
 
 func (g *Gate) enterByCommand(l *gate.Login) (reply string, err error) {
 	user, password := l.Command()
-	if user == "" || !printable(user) || len(user)+len(password) > maxCommand {
-		return failed, nil
-	}
 	if reply, err = g.ask("USER ", user); err != nil || isERR(reply) {
 		return reply, err
 	}
@@ -104,8 +109,14 @@ func (g *Gate) enterByCommand(l *gate.Login) (reply string, err error) {
 
 func (g *Gate) enterBySASL(l *gate.Login, mechanism string) (reply string, err error) {
 	reply, err = g.exchange("AUTH ", mechanism)
-	for err == nil && isChallenge(reply) {
-		challenge := strings.TrimPrefix(reply[1:], " ")
+	for err == nil {
+		challenge, asks := challengeIn(reply, l.MayPrompt())
+		if !asks {
+			break
+		}
+		if err := l.Challenged(); err != nil {
+			return "", err
+		}
 		response, ours := l.Answer(challenge)
 		if !ours {
 			var ok bool

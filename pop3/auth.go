@@ -71,7 +71,7 @@ func (g *Gate) login(user, mechanism string, line ...string) error {
 	if err != nil {
 		return err
 	}
-	return g.verdict(user, mechanism, reply)
+	return g.verdict(user, mechanism, true, reply)
 }
 
 // admit asks whether this login may be tried at all. If not, it is answered as
@@ -84,9 +84,24 @@ func (g *Gate) admit(user string) error {
 	return err
 }
 
-// verdict passes on how the backend answered a login.
-func (g *Gate) verdict(user, mechanism, reply string) error {
-	g.s.Watch.Login(user, mechanism, isOK(reply))
+// answerOf reads the backend's answer to a login.
+func answerOf(reply string) gate.Answer {
+	if isOK(reply) {
+		return gate.Answer{Outcome: gate.Accepted}
+	}
+	code, text := "", strings.TrimLeft(strings.TrimPrefix(reply, "-ERR"), " ")
+	if strings.HasPrefix(text, "[") { // RFC 2449 §8
+		code, text, _ = strings.Cut(text[1:], "]")
+	}
+	return gate.AnswerCoded("-ERR", code, text)
+}
+
+// verdict passes on how the backend answered a login; told says that it has
+// heard the secret.
+func (g *Gate) verdict(user, mechanism string, told bool, reply string) error {
+	if err := g.s.Answered(user, mechanism, told, answerOf(reply)); err != nil {
+		return err
+	}
 	if isERR(reply) {
 		return g.fail(reply)
 	}
@@ -117,16 +132,28 @@ func (g *Gate) auth(c command) error {
 		return g.fail("-ERR Cannot decode the initial response")
 	}
 	reply, err := x.begin(initial)
-	for err == nil && isChallenge(reply) {
-		reply, err = x.respond(reply)
+	for challenge, asks := challengeIn(reply, x.MayPrompt()); err == nil && asks; {
+		reply, err = x.respond(challenge)
+		challenge, asks = challengeIn(reply, x.MayPrompt())
 	}
 	if err != nil {
 		return err
 	}
-	if !x.Told() && isERR(reply) {
-		return g.fail(reply) // nobody has tried to log in
+	return g.verdict(x.User(), mechanism, x.Told(), reply)
+}
+
+// challengeIn reads a challenge of the backend. Exchange before 2007 prompts
+// with "+OK" where it wants the client to go on, so where a prompt that says
+// nothing can be due, +OK is one: the client has not told its secret yet. It
+// gets the prompt of the standard.
+func challengeIn(reply string, due bool) (challenge string, ok bool) {
+	switch {
+	case isChallenge(reply):
+		return strings.TrimPrefix(reply[1:], " "), true
+	case isOK(reply):
+		return "", due
 	}
-	return g.verdict(x.User(), mechanism, reply)
+	return "", false
 }
 
 // exchange is one SASL exchange between the client and the backend.
@@ -149,7 +176,10 @@ func (x *exchange) begin(initial string) (reply string, err error) {
 // respond passes a challenge on and the client's response back. One that
 // cannot be passed on cancels the exchange on both sides, in step.
 func (x *exchange) respond(challenge string) (reply string, err error) {
-	response, ok, err := x.g.askClient(&x.Exchange, strings.TrimPrefix(challenge[1:], " "))
+	if err := x.Challenged(); err != nil {
+		return "", err
+	}
+	response, ok, err := x.g.askClient(&x.Exchange, challenge)
 	switch {
 	case err != nil:
 		return "", err

@@ -44,7 +44,7 @@ type Observer interface {
 	TLSEstablished(info *Info)
 	HandshakeFailed(info *Info, offer Offer, err error)
 	LoginRefused(info *Info, command string) // in clear
-	Login(info *Info, user, mechanism string, ok bool)
+	Login(info *Info, user, mechanism string, a gate.Answer)
 	Closed(info *Info, end Summary)
 	Turned(listener *Listener, client netip.AddrPort) // away, at a limit
 }

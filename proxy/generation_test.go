@@ -185,7 +185,7 @@ func TestCountsOutliveReloads(t *testing.T) {
 	full := w.dial()
 	full.hear("bye busy")
 	for range 50 {
-		w.logins.answered(client, "", false, time.Now())
+		w.logins.answered(client, "", gate.WrongPassword, time.Now())
 	}
 	w.reload(w.next(func(g *Generation) { g.Limits.LoginFailuresPerClient = 50 }))
 	if _, err := w.logins.judge(client, "", time.Now()); !errors.Is(err, errClientFailed) {

@@ -71,10 +71,12 @@ func (l SessionLog) LoginRefused(info *Info, command string) {
 	l.Log.Info("refused in clear", "session", info.ID, "service", info.Listener.Service, "client", info.Client, "command", command)
 }
 
-// Login logs failures; a success stands in the session's line.
-func (l SessionLog) Login(info *Info, user, mechanism string, ok bool) {
-	if !ok {
-		l.Log.Info("login failed", "session", info.ID, "service", info.Listener.Service, "client", info.Client, "user", user, "mechanism", mechanism)
+// Login logs failures; a success stands in the session's line. The class tells a
+// wrong password from a server that cannot serve, and the code is the backend's.
+func (l SessionLog) Login(info *Info, user, mechanism string, a gate.Answer) {
+	if !a.OK() {
+		l.Log.Info("login failed", "session", info.ID, "service", info.Listener.Service, "client", info.Client, "user", user, "mechanism", mechanism,
+			"class", a.String(), "code", a.Code)
 	}
 }
 

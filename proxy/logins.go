@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/limit"
 )
 
@@ -89,8 +90,13 @@ func (l *logins) judge(client netip.Addr, user string, now time.Time) (delay tim
 	return l.delay(max(byClient, byUser)), nil
 }
 
-// answered takes note of the backend's word on a login.
-func (l *logins) answered(client netip.Addr, user string, ok bool, now time.Time) {
+// answered takes note of the backend's answer to a login. Only a verdict on the
+// password counts: a server that is full or out of order refuses the right ones.
+func (l *logins) answered(client netip.Addr, user string, outcome gate.Outcome, now time.Time) {
+	if outcome != gate.Accepted && outcome != gate.WrongPassword {
+		return
+	}
+	ok := outcome == gate.Accepted
 	ofClient, ofUser, ofPair := l.keys(client, user)
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
 )
 
 // guesses is a history of logins.
@@ -25,12 +27,12 @@ func newGuesses(t *testing.T, perClient, perUser int) *guesses {
 
 func (g *guesses) fail(client, user string, times int) {
 	for range times {
-		g.answered(netip.MustParseAddr(client), user, false, g.now)
+		g.answered(netip.MustParseAddr(client), user, gate.WrongPassword, g.now)
 	}
 }
 
 func (g *guesses) succeed(client, user string) {
-	g.answered(netip.MustParseAddr(client), user, true, g.now)
+	g.answered(netip.MustParseAddr(client), user, gate.Accepted, g.now)
 }
 
 func (g *guesses) want(client, user string, delay time.Duration, refused error) {
@@ -201,7 +203,7 @@ func TestLatestKnownClientsStay(t *testing.T) {
 	g := newGuesses(t, 10, 10)
 	g.succeed(home, "alice")
 	for i := range 1 << 18 {
-		g.answered(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), "alice", true, g.now)
+		g.answered(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), "alice", gate.Accepted, g.now)
 		if i%4096 == 0 {
 			g.now = g.now.Add(time.Second)
 			g.succeed(home, "alice")
@@ -219,4 +221,23 @@ func BenchmarkJudge(b *testing.B) {
 	for b.Loop() {
 		_, _ = l.judge(client, "alice", now)
 	}
+}
+
+// A server that is full or out of order refuses the right password too, and what
+// it says is no verdict: whatever comes before, the next login is not delayed.
+func TestOnlyWrongPasswordsCount(t *testing.T) {
+	g := newGuesses(t, 10, 10)
+	for range 100 {
+		for _, outcome := range []gate.Outcome{gate.Unavailable, gate.Rejected} {
+			g.answered(netip.MustParseAddr(home), "alice", outcome, g.now)
+			g.answered(netip.MustParseAddr(home), "", outcome, g.now)
+		}
+	}
+	g.want(home, "alice", 0, nil)
+	g.want(home, "", 0, nil)
+	g.succeed(home, "alice")
+	g.answered(netip.MustParseAddr(home), "alice", gate.Unavailable, g.now)
+	g.fail(home, "alice", 10)
+	g.answered(netip.MustParseAddr(home), "alice", gate.Unavailable, g.now)
+	g.want(home, "alice", 0, errUserFailed) // and nothing is forgiven for it
 }

@@ -31,7 +31,7 @@ func (g routedGate) Settle(front, _ *wire.Conn) error {
 		if err != nil && !errors.Is(err, gate.ErrNowhere) {
 			return err
 		}
-		g.s.Watch.Login(name, "PLAIN", err == nil)
+		g.s.Watch.Login(name, "PLAIN", map[bool]gate.Answer{true: {}, false: {Outcome: gate.WrongPassword}}[err == nil])
 		if err == nil {
 			front.Print("welcome\r\n")
 			return g.s.Enter(gate.LoggedIn)

@@ -51,15 +51,16 @@ func (ses *session) delay(delay time.Duration) error {
 	}
 }
 
-// Login takes note of how the backend has answered.
-func (ses *session) Login(user, mechanism string, ok bool) {
+// Login takes note of how the backend has answered. What says nothing about the
+// password is logged and counted, and has no consequences.
+func (ses *session) Login(user, mechanism string, a gate.Answer) {
 	user = strings.Clone(user) // it is kept, the line that it came in, with the password, is not
-	if ok {
+	if a.OK() {
 		ses.info.User = user
 	}
 	ses.talk.attempt = nil
-	ses.server.logins.answered(ses.info.Client.Addr(), user, ok, time.Now())
-	ses.server.Observer.Login(&ses.info, user, mechanism, ok)
+	ses.server.logins.answered(ses.info.Client.Addr(), user, a.Outcome, time.Now())
+	ses.server.Observer.Login(&ses.info, user, mechanism, a)
 }
 
 // taken counts the messages that were sent in clear.
@@ -71,15 +72,14 @@ func (ses *session) taken() {
 
 // judge is the last look at why a session ends.
 func (ses *session) judge(err error) error {
-	why := gate.ReasonOf(err)
-	if why == gate.BackendGone && ses.talk != nil && ses.talk.attempt != nil {
-		// Some hang up on a wrong password; guessing must not be free there.
-		ses.server.logins.answered(ses.info.Client.Addr(), ses.talk.attempt.user, false, time.Now())
+	why, stopped := gate.ReasonOf(err), ses.whyStopped()
+	if why == gate.BackendGone && stopped == nil && ses.talk != nil && ses.talk.attempt != nil {
+		ses.server.logins.answered(ses.info.Client.Addr(), ses.talk.attempt.user, gate.HungUp(err).Outcome, time.Now())
 	}
 	if why == gate.BackendGone && errors.Is(err, os.ErrDeadlineExceeded) && ses.overdue() {
 		return gate.Because(gate.Timeout, nil) // the time was the client's
 	}
-	if stopped := ses.whyStopped(); stopped != nil && why != gate.Done {
+	if stopped != nil && why != gate.Done {
 		return stopped
 	}
 	return err

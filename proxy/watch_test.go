@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func TestShutdownWhileALoginWaits(t *testing.T) {
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return guardedGate{plainGate{s}} }
 	})
 	for range 20 {
-		w.logins.answered(netip.MustParseAddr("127.0.0.1"), "alice", false, time.Now())
+		w.logins.answered(netip.MustParseAddr("127.0.0.1"), "alice", gate.WrongPassword, time.Now())
 	}
 	c := w.dial()
 	c.hear("hello")
@@ -62,7 +63,12 @@ func TestShutdownWhileALoginWaits(t *testing.T) {
 // F8: a backend that hangs up in place of a verdict gives no free guesses.
 func TestHangingUpIsAnAnswer(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Timeouts.LoginDelay = 0 })
-	ses := &session{server: w.Server, info: Info{Client: netip.MustParseAddrPort("192.0.2.1:4321")}, talk: &conversation{}}
+	newSession := func(client string) *session {
+		return &session{
+			server: w.Server, listener: w.first.Listeners[0], info: Info{Client: netip.MustParseAddrPort(client)}, talk: &conversation{},
+		}
+	}
+	ses := newSession("192.0.2.1:4321")
 	for range 50 {
 		if err := ses.Admit("alice"); err != nil {
 			t.Fatal(err)
@@ -73,8 +79,12 @@ func TestHangingUpIsAnAnswer(t *testing.T) {
 	if err := ses.Admit("alice"); gate.ReasonOf(err) != gate.LoginRefused {
 		t.Errorf("%v", err)
 	}
-	other := &session{server: w.Server, info: Info{Client: netip.MustParseAddrPort("192.0.2.2:4321")}, talk: &conversation{}}
+	other := newSession("192.0.2.2:4321")
 	_ = other.judge(gate.Because(gate.BackendGone, nil)) // nobody was logging in
+	other.talk.attempt = &attempt{"bob"}
+	_ = other.judge(gate.Because(gate.BackendGone, os.ErrDeadlineExceeded)) // it is silent, which is no answer
+	other.talk.attempt, other.talk.stopped = &attempt{"bob"}, gate.Because(gate.ClientGone, nil)
+	_ = other.judge(gate.Because(gate.BackendGone, nil)) // we have hung up
 	key, _, _ := w.logins.keys(other.info.Client.Addr(), "")
 	if n, _ := w.logins.clients.count(key, time.Now()); n != 0 {
 		t.Errorf("an outage counts as %d failures", n)
@@ -100,7 +110,7 @@ func TestClientEndsBehindADelayedLogin(t *testing.T) {
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return mutedGate{plainGate{s}} }
 	})
 	for range 20 {
-		w.logins.answered(netip.MustParseAddr("127.0.0.1"), "alice", false, time.Now())
+		w.logins.answered(netip.MustParseAddr("127.0.0.1"), "alice", gate.WrongPassword, time.Now())
 	}
 	c := w.dial()
 	c.hear("hello")

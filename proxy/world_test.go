@@ -58,7 +58,7 @@ func (g plainGate) Settle(front, back *wire.Conn) error {
 		return gate.Because(gate.Done, nil)
 	}
 	front.Print("welcome\r\n")
-	g.s.Watch.Login("alice", "PLAIN", true)
+	g.s.Watch.Login("alice", "PLAIN", gate.Answer{})
 	return g.s.Enter(gate.LoggedIn)
 }
 

@@ -73,13 +73,16 @@ func (g *Gate) enter(l *gate.Login) error {
 			return err
 		}
 	}
-	return g.end(&l.Exchange, reply)
+	return g.end(l.User(), l.Mechanism, l.Told(), reply)
 }
 
 // entry is the exchange with the backend.
 func (g *Gate) entry(l *gate.Login, mechanism string) (reply []token, err error) {
 	reply, err = g.ask("AUTHENTICATE " + quote(mechanism))
 	for err == nil && isChallenge(reply) {
+		if err := l.Challenged(); err != nil {
+			return nil, err
+		}
 		response, ours := l.Answer(reply[0].text)
 		if !ours {
 			var ok bool

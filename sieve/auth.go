@@ -37,7 +37,7 @@ func (g *Gate) authenticate(c command) error {
 	if err != nil {
 		return err
 	}
-	return g.end(&x.Exchange, reply)
+	return g.end(x.User(), mechanism, x.Told(), reply)
 }
 
 // exchange is one SASL exchange between the client and the backend.
@@ -61,6 +61,9 @@ func (x *exchange) begin(initial []token) (reply []token, err error) {
 // respond passes a challenge on and the client's response back. One that
 // cannot be passed on cancels the exchange on both sides, in step, as "*" does.
 func (x *exchange) respond(challenge token) (reply []token, err error) {
+	if err := x.Challenged(); err != nil {
+		return nil, err
+	}
 	response, ok, err := x.g.askClient(&x.Exchange, challenge)
 	switch {
 	case err != nil:
@@ -105,17 +108,33 @@ func (g *Gate) admit(user string) error {
 	return err
 }
 
-// end passes on how the backend answered the login.
-func (g *Gate) end(x *gate.Exchange, reply []token) error {
+// answerOf reads the backend's answer to a login.
+func answerOf(r response) gate.Answer {
+	if r.status == "OK" {
+		return gate.Answer{Outcome: gate.Accepted}
+	}
+	code, text := "", ""
+	if len(r.code) > 0 {
+		code = r.code[0].text
+	}
+	if len(r.text) > 0 {
+		text = r.text[0].text
+	}
+	return gate.AnswerCoded(r.status, code, text)
+}
+
+// end passes on how the backend answered the login; told says that it has heard
+// the secret.
+func (g *Gate) end(user, mechanism string, told bool, reply []token) error {
 	r, ok := parseResponse(reply)
 	if !ok {
 		return gate.Because(gate.BackendGarbage, errReply)
 	}
-	if x.Told() || r.status == "OK" {
-		g.s.Watch.Login(x.User(), x.Mechanism, r.status == "OK")
+	if err := g.s.Answered(user, mechanism, told, answerOf(r)); err != nil {
+		return err
 	}
 	if g.loggedIn = r.status == "OK"; g.loggedIn {
-		g.relayed = newInspector(g.offered, x.Mechanism)
+		g.relayed = newInspector(g.offered, mechanism)
 	}
 	return g.pass(r)
 }

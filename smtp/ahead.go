@@ -73,7 +73,7 @@ func (g *Gate) enter(l *gate.Login) error {
 	case l.Turned() && r.code >= 500 && r.code <= 503: // the client has said nothing wrong
 		r.code, r.text = 454, []byte("454 4.7.0 Temporary authentication failure\r\n")
 	}
-	return g.decided(&l.Exchange, r)
+	return g.decided(l.User(), l.Mechanism, l.Told(), r)
 }
 
 // introduceAgain tells another backend, which knows nothing of the client yet,
@@ -89,8 +89,8 @@ func (g *Gate) introduceAgain() error {
 // entry is the exchange with the backend.
 func (g *Gate) entry(l *gate.Login, mechanism string) (reply, error) {
 	r, err := g.exchange("AUTH " + mechanism)
-	for range maxRounds {
-		if err != nil || r.code/100 != 3 {
+	for err == nil && r.code/100 == 3 {
+		if err := l.Challenged(); err != nil {
 			return r, err
 		}
 		response, ours := l.Answer(challengeOf(r))
@@ -102,7 +102,7 @@ func (g *Gate) entry(l *gate.Login, mechanism string) (reply, error) {
 		}
 		r, err = g.exchange(response)
 	}
-	return r, gate.Because(gate.BackendGarbage, errEndless)
+	return r, err
 }
 
 // passChallenge puts a challenge to the client; what is no response ends the

@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -9,11 +10,6 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
-
-// maxRounds bounds the challenges of one exchange.
-const maxRounds = 32
-
-var errEndless = errors.New("the backend does not end the login")
 
 // mayAuth reports whether the client can log in here and now.
 func (g *Gate) mayAuth() bool {
@@ -63,9 +59,12 @@ func (g *Gate) auth(cmd syntax.Line) error {
 
 // challenges goes on until the backend has decided.
 func (g *Gate) challenges(x *gate.Exchange, r reply) error {
-	for range maxRounds {
+	for {
 		if r.code/100 != 3 {
-			return g.decided(x, r)
+			return g.decided(x.User(), x.Mechanism, x.Told(), r)
+		}
+		if err := x.Challenged(); err != nil {
+			return err
 		}
 		if err := g.pass(r); err != nil {
 			return err
@@ -75,10 +74,7 @@ func (g *Gate) challenges(x *gate.Exchange, r reply) error {
 			return err
 		}
 		if complaint != "" {
-			if _, err := g.exchange("*"); err != nil {
-				return err
-			}
-			return g.fault(complaint)
+			return g.cancel(x, complaint)
 		}
 		if err := g.respond(x, response); err != nil {
 			return err
@@ -87,7 +83,19 @@ func (g *Gate) challenges(x *gate.Exchange, r reply) error {
 			return err
 		}
 	}
-	return gate.Because(gate.BackendGarbage, errEndless)
+}
+
+// cancel ends the exchange with the backend in step, and complains to the client.
+// What the backend has made of a secret that it has heard counts.
+func (g *Gate) cancel(x *gate.Exchange, complaint string) error {
+	r, err := g.exchange("*")
+	if err != nil {
+		return err
+	}
+	if a := answerOf(r); x.Told() && !a.OK() {
+		g.s.Watch.Login(x.User(), x.Mechanism, a)
+	}
+	return g.fault(complaint)
 }
 
 // response reads what the client answers to a challenge: base64, or `*`. All
@@ -122,21 +130,29 @@ func (g *Gate) respond(x *gate.Exchange, response string) error {
 	return g.s.Admit(x.User())
 }
 
-// decided passes the backend's word on.
-func (g *Gate) decided(x *gate.Exchange, r reply) error {
-	ok := r.code == 235
-	if x.Told() || ok {
-		g.s.Watch.Login(x.User(), x.Mechanism, ok)
+var errNoAnswer = errors.New("the backend answers AUTH with neither yes nor no")
+
+// answerOf reads the backend's answer to a login.
+func answerOf(r reply) gate.Answer {
+	line, _, _ := bytes.Cut(r.text, []byte("\r\n"))
+	return gate.AnswerSMTP(r.code, string(line[min(len(line), len("235 ")):]))
+}
+
+// decided passes the backend's word on; told says that it has heard the secret.
+func (g *Gate) decided(user, mechanism string, told bool, r reply) error {
+	if r.ok() && r.code != 235 {
+		return gate.Because(gate.BackendGarbage, errNoAnswer)
 	}
-	if ok {
-		g.authed, g.user = true, x.User()
+	a := answerOf(r)
+	if err := g.s.Answered(user, mechanism, told, a); err != nil {
+		return err
+	}
+	if a.OK() {
+		g.authed, g.user = true, user
 		if err := g.s.Enter(gate.LoggedIn); err != nil {
 			return err
 		}
 		return g.pass(r)
-	}
-	if r.ok() {
-		return gate.Because(gate.BackendGarbage, r.error("AUTH"))
 	}
 	if err := g.pass(r); err != nil {
 		return err

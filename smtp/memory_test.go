@@ -204,10 +204,10 @@ func facts() *gate.Session {
 // nobody watches.
 type nobody struct{}
 
-func (nobody) Refused(string)             {}
-func (nobody) Enter(gate.Step) error      { return nil }
-func (nobody) Admit(string) error         { return nil }
-func (nobody) Login(string, string, bool) {}
+func (nobody) Refused(string)                    {}
+func (nobody) Enter(gate.Step) error             { return nil }
+func (nobody) Admit(string) error                { return nil }
+func (nobody) Login(string, string, gate.Answer) {}
 
 // converse leads a gate through its session, as the proxy does.
 func converse(g *Gate, c *caller, backend net.Conn, implicit bool) error {

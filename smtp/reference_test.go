@@ -34,6 +34,7 @@ type reference struct {
 	left   int // of a chunk
 	chunk  bool
 	asks   int // challenges that are still to come
+	wants  int // responses that are still to come before a login can succeed
 
 	mail, rcpt, chunked, binary bool
 }
@@ -137,7 +138,12 @@ func (r *reference) command(line string) bool {
 		r.chunk = true
 		return true
 	case "AUTH":
-		r.asks = 1 + r.random.IntN(2)
+		mechanism, initial, _ := strings.Cut(strings.ToUpper(args), " ")
+		r.asks, r.wants = 1+r.random.IntN(2), 1
+		if mechanism == "LOGIN" {
+			r.wants = 2
+		}
+		r.given(strings.TrimSpace(initial))
 		return r.challenge()
 	}
 	r.answer(verb)
@@ -274,6 +280,14 @@ func (r *reference) challenge() bool {
 	return true
 }
 
+// given counts a response, and reports whether a password can have been told.
+func (r *reference) given(response string) bool {
+	if response != "" && response != "=" {
+		r.wants--
+	}
+	return r.wants <= 0
+}
+
 // response is the client's, in base64.
 func (r *reference) response(line string) bool {
 	r.read = append(r.read, reading{verb: "response", args: line})
@@ -285,8 +299,9 @@ func (r *reference) response(line string) bool {
 	case err != nil:
 		r.blame("no response: %q", line)
 	case r.asks > 0:
+		r.given(line)
 		return r.challenge()
-	case r.random.IntN(6) == 0:
+	case !r.given(line), r.random.IntN(6) == 0:
 		r.say(535, "no")
 	default:
 		r.say(235, "yes")

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/status"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -80,8 +81,8 @@ func (c *census) session(info *proxy.Info) {
 }
 
 // Login counts a session whose user is known now.
-func (c *census) Login(info *proxy.Info, user, _ string, ok bool) {
-	if ok && user != "" && info.TLS != nil {
+func (c *census) Login(info *proxy.Info, user, _ string, a gate.Answer) {
+	if a.OK() && user != "" && info.TLS != nil {
 		c.session(info)
 	}
 }

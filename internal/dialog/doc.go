@@ -28,8 +28,9 @@
 // backend is told who the client is. "backend starttls" has the gate turn TLS on
 // towards the backend, "home NAME" gives that user another backend, "nowhere
 // NAME" gives one none, "backend_login MEANS" is gate.Means, "ends REASON" says
-// why the session ends, and "taken N" is how many messages the gate tells of as
-// accepted.
+// why the session ends, "taken N" is how many messages the gate tells of as
+// accepted, and "logins" how the backend has answered the logins: user,
+// mechanism, outcome and code of each, with "; " between them.
 //
 // C| and B| send raw bytes in one piece, written as a Go string without its
 // quotes: `C| STARTTLS\r\nNOOP\r\n`. In every text, ${x*N} stands for N times

@@ -33,7 +33,8 @@ func (r *runner) facts() *gate.Session {
 		Taken:      func() { r.taken++ },
 	}
 	_, full := options["full"]
-	s.Watch = silent{full}
+	r.watch = &watch{full: full}
+	s.Watch = r.watch
 	policy, err := tlspolicy.Named("strict")
 	if err != nil {
 		r.t.Fatal(err)
@@ -52,17 +53,23 @@ func (r *runner) facts() *gate.Session {
 	return s
 }
 
-// silent is a Watch that remembers nothing, and lets everybody in unless it is
-// full.
-type silent struct{ full bool }
+// watch remembers how logins were answered, and lets everybody in unless it is
+// full. It is used by the gate's goroutine alone until that has ended.
+type watch struct {
+	full   bool
+	logins []string
+}
 
 var errFull = errors.New("too many failures")
 
-func (silent) Enter(gate.Step) error      { return nil }
-func (silent) Refused(string)             {}
-func (silent) Login(string, string, bool) {}
+func (*watch) Enter(gate.Step) error { return nil }
+func (*watch) Refused(string)        {}
 
-func (w silent) Admit(string) error {
+func (w *watch) Login(user, mechanism string, a gate.Answer) {
+	w.logins = append(w.logins, strings.Join(strings.Fields(strings.Join([]string{user, mechanism, a.String(), a.Code}, " ")), " "))
+}
+
+func (w *watch) Admit(string) error {
 	if w.full {
 		return errFull
 	}

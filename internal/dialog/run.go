@@ -62,6 +62,7 @@ type runner struct {
 	left            []net.Conn // backends before this one
 	back            *wire.Conn // the gate's end of the backend; used by it alone
 	taken           int        // messages that the gate has told of
+	watch           *watch
 }
 
 func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
@@ -97,6 +98,9 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 	}
 	if want := r.script.options["taken"]; want != "" && want != strconv.Itoa(r.taken) {
 		r.t.Errorf("%d messages were taken, not %s", r.taken, want)
+	}
+	if want, given := r.script.options["logins"]; given && want != strings.Join(r.watch.logins, "; ") {
+		r.t.Errorf("the logins were %q, not %q", strings.Join(r.watch.logins, "; "), want)
 	}
 }
 

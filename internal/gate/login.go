@@ -112,8 +112,8 @@ func (l *Login) Mailbox() string {
 
 // Begin brings the session to where a login belongs and settles how it is
 // said there: by a SASL mechanism, or by the protocol's own command where the
-// mechanism is empty. If that cannot be, the Watch is told of a failed login, and
-// the error is ErrCredentials.
+// mechanism is empty. If that cannot be, the Watch is told that the login was
+// rejected, and the error is ErrCredentials.
 //
 // The login of a user who has no backend goes on with a password that nobody
 // has: it is refused by the same backend, in the same words and after the same
@@ -129,7 +129,7 @@ func (s *Session) Begin(l *Login) (mechanism string, err error) {
 	}
 	mechanism, err = l.begin(s.Mechanisms.means())
 	if errors.Is(err, ErrCredentials) {
-		s.Watch.Login(l.User(), l.Mechanism, false)
+		s.Watch.Login(l.User(), l.Mechanism, Answer{Rejected, "credentials"})
 	}
 	return mechanism, err
 }
@@ -223,6 +223,17 @@ func (l *Login) Verdict(ok bool) error {
 		return Because(BackendGarbage, ErrAnyPassword)
 	}
 	return nil
+}
+
+// Told reports whether the backend has been told the secret; see Exchange.Told.
+func (l *Login) Told() bool {
+	return l.command || l.Exchange.Told() && len(l.answers) == 0 && !l.cram
+}
+
+// MayPrompt reports whether the backend may prompt without a challenge; see
+// Exchange.MayPrompt.
+func (l *Login) MayPrompt() bool {
+	return len(l.answers) > 0 || !l.turned && l.Exchange.MayPrompt()
 }
 
 // Turned reports whether the login is said by other means than the client's.

@@ -22,10 +22,12 @@ type mechanism struct {
 	read   reader // of the user's name
 	secret int    // which response tells the secret, or proves that the client knows it
 
-	early    bool // the name comes before the backend's first challenge
-	password bool // the password itself is told
-	token    bool // in place of a password
-	layers   bool // what follows the login may be encrypted between client and backend
+	early      bool // the name comes before the backend's first challenge
+	challenged bool // the client cannot respond before it
+	prompts    bool // challenges are prompts, and say nothing
+	password   bool // the password itself is told
+	token      bool // in place of a password
+	layers     bool // what follows the login may be encrypted between client and backend
 
 	// secretIn finds the secret in a response; begin is -1 if there is none.
 	secretIn func(response string) (begin, end int)
@@ -36,14 +38,14 @@ type mechanism struct {
 // with the reasons. SCRAM- stands for the whole family.
 var mechanisms = map[string]mechanism{
 	"PLAIN":       {read: once(readPlain), secret: 1, early: true, password: true, secretIn: behind("\x00", "")},
-	"LOGIN":       {read: readFirst, secret: 2, early: true, password: true, secretIn: func(s string) (int, int) { return 0, len(s) }},
+	"LOGIN":       {read: readFirst, secret: 2, early: true, prompts: true, password: true, secretIn: func(s string) (int, int) { return 0, len(s) }},
 	"XOAUTH2":     {read: readXOAUTH2, secret: 1, early: true, token: true, secretIn: behind("auth=Bearer ", "\x01")},
 	"OAUTHBEARER": {read: readOAUTHBEARER, secret: 1, early: true, token: true, secretIn: behind("auth=Bearer ", "\x01")},
 	"SCRAM-":      {read: readSCRAM, secret: 2, early: true, secretIn: behind(",p=", "")},
-	"CRAM-MD5":    {read: once(readCRAM(32)), secret: 1},
-	"CRAM-SHA1":   {read: once(readCRAM(40)), secret: 1},
-	"CRAM-SHA256": {read: once(readCRAM(64)), secret: 1},
-	"DIGEST-MD5":  {read: once(readDigest), secret: 1, layers: true},
+	"CRAM-MD5":    {read: once(readCRAM(32)), secret: 1, challenged: true},
+	"CRAM-SHA1":   {read: once(readCRAM(40)), secret: 1, challenged: true},
+	"CRAM-SHA256": {read: once(readCRAM(64)), secret: 1, challenged: true},
+	"DIGEST-MD5":  {read: once(readDigest), secret: 1, challenged: true, layers: true},
 	"NTLM":        {read: readNTLM, secret: 2},
 	"OTP":         {read: readOTP, secret: 2},
 	"SKEY":        {read: readFirst, secret: 2},

@@ -15,7 +15,6 @@ const (
 	broken   reading = iota // not a response of this mechanism: no backend may see it
 	named                   // it holds the user's name
 	nameless                // it may pass, and holds no name that can be read
-	later                   // the name comes with a later response
 )
 
 // A reader reads the user's name from the client's response number step, counted
@@ -234,7 +233,7 @@ func readNTLM(step int, response string) (name string, r reading) {
 	body, ok := strings.CutPrefix(response, ntlmSignature)
 	switch {
 	case ok && step == 1 && strings.HasPrefix(body, "\x01\x00\x00\x00"):
-		return "", later
+		return "", nameless
 	case !ok || step == 1 || !strings.HasPrefix(body, "\x03\x00\x00\x00") || len(response) < ntlmUser+8:
 		return "", broken
 	}

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"encoding/base64"
+	"errors"
 	"strings"
 )
 
@@ -10,29 +11,38 @@ type Exchange struct {
 	Mechanism string // upper case
 	user      string
 	given     int // responses so far, without empty ones at the beginning
-	asked     bool
+	rounds    int // challenges so far
+}
+
+// maxRounds bounds the challenges of one exchange.
+const maxRounds = 32
+
+var errEndless = errors.New("the backend does not end the login")
+
+// Challenged notes a challenge of the backend. It fails when there are too many.
+func (e *Exchange) Challenged() error {
+	if e.rounds++; e.rounds > maxRounds {
+		return Because(BackendGarbage, errEndless)
+	}
+	return nil
 }
 
 // maxUser bounds a name that is learnt, in bytes.
 const maxUser = 256
 
 // Response notes a sound response of the client, as it was sent, in base64. It
-// reports whether the Watch must be asked before the response goes on: whenever
-// the user's name becomes known, and before a secret that has none.
-func (e *Exchange) Response(line string) (ask bool) {
+// reports whether the response tells the secret, so that the Watch must be asked
+// before it goes on.
+func (e *Exchange) Response(line string) (secret bool) {
 	name, r, empty := e.next(line)
-	if empty && e.given == 0 {
+	if r == broken || empty && e.given == 0 {
 		return false
 	}
-	e.given++
-	switch {
-	case r == named && e.user == "":
+	if e.given++; r == named && e.user == "" {
 		e.user = strings.Clone(name[:min(len(name), maxUser)])
-	case r == later, e.asked:
-		return false
 	}
-	e.asked = true
-	return true
+	m, _ := mechanismNamed(e.Mechanism)
+	return e.given == m.secret
 }
 
 // Sound reports whether a line can be the client's next response: base64, or
@@ -68,6 +78,13 @@ func (e *Exchange) next(line string) (name string, r reading, empty bool) {
 func (e *Exchange) Told() bool {
 	m, _ := mechanismNamed(e.Mechanism)
 	return e.given >= m.secret
+}
+
+// MayPrompt reports whether the backend may prompt for the next response without
+// a challenge: the client has not told its secret, and needs nothing for it.
+func (e *Exchange) MayPrompt() bool {
+	m, _ := mechanismNamed(e.Mechanism)
+	return !e.Told() && (m.prompts || e.given == 0 && !m.challenged)
 }
 
 // User is who logs in, as far as it is known: empty for mechanisms that hide

@@ -193,39 +193,73 @@ func TestUnsound(t *testing.T) {
 	}
 }
 
-// The Watch is asked once, as soon as the name is known and before the secret
-// goes on; the secret is told when a verdict can be about it.
+// The Watch is asked once, before the secret goes on, and the name is known by
+// then. A verdict can be about the secret from there on.
 func TestExchangeSteps(t *testing.T) {
 	for _, c := range []struct {
 		mechanism string
 		responses []string
-		asked     int // the number of the response
-		told      int
+		secret    int // the number of the response
 	}{
-		{"PLAIN", []string{"\x00alice\x00secret"}, 1, 1},
-		{"PLAIN", []string{"", "\x00alice\x00secret"}, 2, 2},
-		{"LOGIN", []string{"alice", "secret"}, 1, 2},
-		{"LOGIN", []string{"alice", ""}, 1, 2},
-		{"XOAUTH2", []string{"token", ""}, 1, 1},
-		{"OAUTHBEARER", []string{"", "n,,\x01auth=Bearer token\x01\x01"}, 2, 2},
-		{"CRAM-MD5", []string{"alice " + hex32}, 1, 1},
-		{"DIGEST-MD5", []string{digest, ""}, 1, 1},
-		{"SCRAM-SHA-1", []string{"n,,n=alice,r=x", "c=biws,p=x", ""}, 1, 2},
-		{"NTLM", []string{ntlm1, ntlm3("alice", true)}, 2, 2},
-		{"GSSAPI", []string{"", "token", "token"}, 2, 2},
+		{"PLAIN", []string{"\x00alice\x00secret"}, 1},
+		{"PLAIN", []string{"", "\x00alice\x00secret"}, 2},
+		{"LOGIN", []string{"alice", "secret"}, 2},
+		{"LOGIN", []string{"alice", ""}, 2},
+		{"XOAUTH2", []string{"user=alice\x01auth=Bearer token\x01\x01", ""}, 1},
+		{"OAUTHBEARER", []string{"", "n,a=alice,\x01auth=Bearer token\x01\x01"}, 2},
+		{"CRAM-MD5", []string{"alice " + hex32}, 1},
+		{"DIGEST-MD5", []string{strings.Replace(digest, "chris", "alice", 1), ""}, 1},
+		{"SCRAM-SHA-1", []string{"n,,n=alice,r=x", "c=biws,p=x", ""}, 2},
+		{"NTLM", []string{ntlm1, ntlm3("alice", true)}, 2},
+		{"OTP", []string{"\x00alice", "word:x"}, 2},
+		{"XOAUTH2", []string{"token", ""}, 1},
+		{"GSSAPI", []string{"", "token", "token"}, 2},
 	} {
 		x := Exchange{Mechanism: c.mechanism}
-		if x.Told() {
-			t.Errorf("%s: told before the first response", c.mechanism)
-		}
 		for i, response := range c.responses {
-			if ask := x.Response(encode(response)); ask != (i+1 == c.asked) {
-				t.Errorf("%s: response %d asks: %v", c.mechanism, i+1, ask)
+			if x.Told() != (i >= c.secret) {
+				t.Errorf("%s: told before response %d: %v", c.mechanism, i+1, x.Told())
 			}
-			if told := x.Told(); told != (i+1 >= c.told) {
-				t.Errorf("%s: told with response %d: %v", c.mechanism, i+1, told)
+			secret := x.Response(encode(response))
+			if secret != (i+1 == c.secret) || secret && x.User() != "alice" && response != "token" {
+				t.Errorf("%s: response %d tells the secret: %v; the user is %q", c.mechanism, i+1, secret, x.User())
 			}
 		}
+		if !x.Told() {
+			t.Errorf("%s: not told", c.mechanism)
+		}
+	}
+}
+
+// A prompt without a challenge is one only where the client needs nothing for
+// its next response.
+func TestMayPrompt(t *testing.T) {
+	for _, c := range []struct {
+		mechanism string
+		responses []string
+		want      bool
+	}{
+		{"PLAIN", nil, true}, {"LOGIN", nil, true}, {"XOAUTH2", nil, true}, {"NTLM", nil, true}, {"SCRAM-SHA-1", nil, true},
+		{"LOGIN", []string{"alice"}, true}, {"LOGIN", []string{"alice", "secret"}, false}, {"PLAIN", []string{"\x00alice\x00secret"}, false},
+		{"SCRAM-SHA-1", []string{"n,,n=alice,r=x"}, false}, {"NTLM", []string{ntlm1}, false},
+		{"CRAM-MD5", nil, false}, {"DIGEST-MD5", nil, false},
+	} {
+		x := Exchange{Mechanism: c.mechanism}
+		for _, response := range c.responses {
+			x.Response(encode(response))
+		}
+		if x.MayPrompt() != c.want {
+			t.Errorf("%s %q: %v", c.mechanism, c.responses, x.MayPrompt())
+		}
+	}
+}
+
+func TestChallengesEnd(t *testing.T) {
+	x, n := Exchange{Mechanism: "LOGIN"}, 0
+	for ; x.Challenged() == nil; n++ {
+	}
+	if n != maxRounds {
+		t.Errorf("it ends after %d challenges", n)
 	}
 }
 

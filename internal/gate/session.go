@@ -87,13 +87,13 @@ type Watch interface {
 	// Refused says that command was asked for in clear and needs TLS.
 	Refused(command string)
 
-	// Admit is asked before a login goes on to the backend; it may wait. An
+	// Admit is asked before a secret goes on to the backend; it may wait. An
 	// error refuses the login as the protocol refuses a wrong password, unless
 	// it has a reason of its own. User is empty where the mechanism hides it.
 	Admit(user string) error
 
 	// Login tells how the backend answered a login.
-	Login(user, mechanism string, ok bool)
+	Login(user, mechanism string, a Answer)
 }
 
 // Admit asks the Watch whether a login may be tried at all. If not, the session
@@ -101,6 +101,21 @@ type Watch interface {
 func (s *Session) Admit(user string) error {
 	if err := s.Watch.Admit(user); err != nil {
 		return Because(LoginRefused, err)
+	}
+	return nil
+}
+
+var errTooEarly = errors.New("the backend accepts a login before it has heard the password")
+
+// Answered notes how the backend has answered a login. An answer that comes
+// before the client's secret has gone on is none: a refusal is not counted, and
+// whoever accepts is not to be believed.
+func (s *Session) Answered(user, mechanism string, told bool, a Answer) error {
+	switch {
+	case told:
+		s.Watch.Login(user, mechanism, a)
+	case a.OK():
+		return Because(BackendGarbage, errTooEarly)
 	}
 	return nil
 }

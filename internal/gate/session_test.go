@@ -15,8 +15,8 @@ func (*judge) Refused(string)       {}
 func (j *judge) Enter(Step) error   { return nil }
 func (j *judge) Admit(string) error { return j.verdict }
 
-func (j *judge) Login(_, _ string, ok bool) {
-	if !ok {
+func (j *judge) Login(_, _ string, a Answer) {
+	if !a.OK() {
 		j.failed++
 	}
 }

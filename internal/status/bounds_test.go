@@ -27,7 +27,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		s.HandshakeFailed(info, proxy.Offer{ServerName: word}, errors.New(word))
 		s.LoginRefused(info, word)
 		info.User = word
-		s.Login(info, word, word, i%2 == 0)
+		s.Login(info, word, word, gate.Answer{Outcome: gate.Outcome(i % 2)})
 		if i%2 == 0 {
 			s.Closed(info, proxy.Summary{Reason: gate.Reason(i % (int(gate.Internal) + 1)), Err: errors.New(word)})
 		}
@@ -76,7 +76,7 @@ func TestManyGoroutines(t *testing.T) {
 				info.TLS = tls13()
 				s.TLSEstablished(info)
 				info.User = "alice"
-				s.Login(info, "alice", "PLAIN", true)
+				s.Login(info, "alice", "PLAIN", gate.Answer{})
 				s.LoginRefused(info, "LOGIN")
 				s.HandshakeFailed(info, proxy.Offer{}, errors.New("broken"))
 				s.Turned(info.Listener, info.Client)

@@ -21,7 +21,7 @@ type (
 	refusal struct{ service, command string }
 	login   struct {
 		service, mechanism string
-		ok                 bool
+		outcome            gate.Outcome
 	}
 	outcome struct {
 		service, version string // the version is none without TLS

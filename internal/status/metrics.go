@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/letterlock/letterlock/internal/gate"
 )
 
 // The metrics. Their labels come from the vocabularies; certificates are told
@@ -22,7 +24,7 @@ var (
 	resumedDesc     = describe("tls_resumed_total", "Completed TLS handshakes that resumed a session.", "service")
 	failuresDesc    = describe("tls_handshake_failures_total", "Failed TLS handshakes.", "service", "class")
 	refusedDesc     = describe("refused_in_clear_total", "Commands refused because they need TLS.", "service", "command")
-	loginsDesc      = describe("logins_total", "Logins by the verdict of the backend.", "service", "mechanism", "result")
+	loginsDesc      = describe("logins_total", "Logins by the answer of the backend: ok, failed (a wrong password), unavailable, refused (for another reason).", "service", "mechanism", "result")
 	backendDesc     = describe("backend_up", "Whether a backend answered when it was last tried; 1 if it has not been.", "service", "listener", "backend")
 	certificateDesc = describe("certificate_expiry_timestamp_seconds", "When a certificate expires.", "name", "key")
 )
@@ -74,7 +76,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	count(metrics, handshakesDesc, counts.handshakes, func(h handshake) []string { return []string{h.service, h.version, h.suite, h.group} })
 	count(metrics, failuresDesc, counts.failures, func(f failed) []string { return []string{f.service, f.class} })
 	count(metrics, refusedDesc, counts.refused, func(r refusal) []string { return []string{r.service, r.command} })
-	count(metrics, loginsDesc, counts.logins, func(l login) []string { return []string{l.service, l.mechanism, result(l.ok)} })
+	count(metrics, loginsDesc, counts.logins, func(l login) []string { return []string{l.service, l.mechanism, results[l.outcome]} })
 	collectBackends(metrics, listeners)
 	collectCertificates(metrics, c.status.options.Certificates())
 	collectLanes(metrics, counts.lanes)
@@ -136,9 +138,8 @@ func (h histogram) cumulative() map[float64]uint64 {
 	return buckets
 }
 
-func result(ok bool) string {
-	if ok {
-		return "ok"
-	}
-	return "failed"
+// results are the values of the label: a failed login is one with a wrong
+// password. The others are no reason to suspect the client.
+var results = map[gate.Outcome]string{
+	gate.Accepted: "ok", gate.WrongPassword: "failed", gate.Unavailable: "unavailable", gate.Rejected: "refused",
 }

@@ -3,6 +3,7 @@ package status
 import (
 	"net/netip"
 
+	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -40,9 +41,9 @@ func (all Observers) LoginRefused(info *proxy.Info, command string) {
 }
 
 // Login tells all.
-func (all Observers) Login(info *proxy.Info, user, mechanism string, ok bool) {
+func (all Observers) Login(info *proxy.Info, user, mechanism string, a gate.Answer) {
 	for _, o := range all {
-		o.Login(info, user, mechanism, ok)
+		o.Login(info, user, mechanism, a)
 	}
 }
 

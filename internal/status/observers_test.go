@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -17,13 +18,13 @@ type witness struct {
 
 func (w witness) note(event string) { w.book.WriteString(w.name + ":" + event + " ") }
 
-func (w witness) Opened(*proxy.Info)                                { w.note("opened") }
-func (w witness) TLSEstablished(*proxy.Info)                        { w.note("tls") }
-func (w witness) HandshakeFailed(*proxy.Info, proxy.Offer, error)   { w.note("failed") }
-func (w witness) LoginRefused(_ *proxy.Info, command string)        { w.note(command) }
-func (w witness) Login(_ *proxy.Info, user, _ string, _ bool)       { w.note(user) }
-func (w witness) Closed(*proxy.Info, proxy.Summary)                 { w.note("closed") }
-func (w witness) Turned(listener *proxy.Listener, _ netip.AddrPort) { w.note(listener.Service) }
+func (w witness) Opened(*proxy.Info)                                 { w.note("opened") }
+func (w witness) TLSEstablished(*proxy.Info)                         { w.note("tls") }
+func (w witness) HandshakeFailed(*proxy.Info, proxy.Offer, error)    { w.note("failed") }
+func (w witness) LoginRefused(_ *proxy.Info, command string)         { w.note(command) }
+func (w witness) Login(_ *proxy.Info, user, _ string, _ gate.Answer) { w.note(user) }
+func (w witness) Closed(*proxy.Info, proxy.Summary)                  { w.note("closed") }
+func (w witness) Turned(listener *proxy.Listener, _ netip.AddrPort)  { w.note(listener.Service) }
 
 func TestObserversAreToldInOrder(t *testing.T) {
 	var book strings.Builder
@@ -33,7 +34,7 @@ func TestObserversAreToldInOrder(t *testing.T) {
 	all.TLSEstablished(info)
 	all.HandshakeFailed(info, proxy.Offer{}, io.EOF)
 	all.LoginRefused(info, "LOGIN")
-	all.Login(info, "alice", "PLAIN", true)
+	all.Login(info, "alice", "PLAIN", gate.Answer{})
 	all.Closed(info, proxy.Summary{})
 	all.Turned(info.Listener, info.Client)
 	expect(t, "order", book.String(), "a:opened b:opened a:tls b:tls a:failed b:failed a:LOGIN b:LOGIN a:alice b:alice a:closed b:closed a:imaps b:imaps ")

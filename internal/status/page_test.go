@@ -60,7 +60,7 @@ func TestHostileWordsAreEscaped(t *testing.T) {
 		info := newInfo(string(rune('a'+i)), "imaps")
 		info.User = user
 		s.Opened(info)
-		s.Login(info, user, script, true)
+		s.Login(info, user, script, gate.Answer{})
 		s.LoginRefused(info, script)
 		info.User = "x" + user
 		s.Closed(info, proxy.Summary{Reason: gate.Done})

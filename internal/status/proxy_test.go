@@ -22,7 +22,7 @@ func (welcoming) Secure(*wire.Conn) error { return nil }
 func (welcoming) Open(*wire.Conn) error   { return nil }
 
 func (g welcoming) Settle(front, _ *wire.Conn) error {
-	g.s.Watch.Login("alice", "PLAIN", true)
+	g.s.Watch.Login("alice", "PLAIN", gate.Answer{})
 	front.Print("welcome\r\n")
 	_ = front.Flush()
 	_, err := front.ReadCommand()

@@ -84,12 +84,14 @@ type share struct {
 	Level   level   `json:"-"`
 }
 
-// logins are the backend's verdicts.
+// logins are the backend's answers.
 type logins struct {
-	Service   string `json:"service"`
-	Mechanism string `json:"mechanism"`
-	OK        uint64 `json:"ok"`
-	Failed    uint64 `json:"failed"`
+	Service     string `json:"service"`
+	Mechanism   string `json:"mechanism"`
+	OK          uint64 `json:"ok"`
+	Failed      uint64 `json:"failed"` // a wrong password
+	Unavailable uint64 `json:"unavailable"`
+	Refused     uint64 `json:"refused"` // for another reason
 }
 
 // sessionLine is one session, in words; the last fields are those of ended
@@ -201,17 +203,22 @@ func (c *counts) services() []service {
 	return list
 }
 
-// loginRows puts the two verdicts side by side.
+// loginRows puts the outcomes side by side.
 func (c *counts) loginRows() []logins {
 	rows := make(map[login]logins)
 	for key, n := range c.logins {
 		at := login{service: key.service, mechanism: key.mechanism}
 		row := rows[at]
 		row.Service, row.Mechanism = key.service, key.mechanism
-		if key.ok {
+		switch key.outcome {
+		case gate.Accepted:
 			row.OK += n
-		} else {
+		case gate.WrongPassword:
 			row.Failed += n
+		case gate.Unavailable:
+			row.Unavailable += n
+		case gate.Rejected:
+			row.Refused += n
 		}
 		rows[at] = row
 	}

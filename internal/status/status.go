@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -100,11 +101,11 @@ func (s *Status) LoginRefused(info *proxy.Info, command string) {
 }
 
 // Login counts the backend's verdict.
-func (s *Status) Login(info *proxy.Info, _, mechanism string, ok bool) {
+func (s *Status) Login(info *proxy.Info, _, mechanism string, a gate.Answer) {
 	mechanism, user := oneOf(mechanisms, mechanism), clean(info.User, maxName)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counts.logins[login{info.Listener.Service, mechanism, ok}]++
+	s.counts.logins[login{info.Listener.Service, mechanism, a.Outcome}]++
 	if kept := s.open[info.ID]; kept != nil {
 		kept.user = user
 	}

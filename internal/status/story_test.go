@@ -79,9 +79,9 @@ func tell(o proxy.Observer) {
 	o.Opened(phone)
 	phone.TLS = tls13()
 	o.TLSEstablished(phone)
-	o.Login(phone, "alice", "plain", false)
+	o.Login(phone, "alice", "plain", gate.Answer{Outcome: gate.WrongPassword})
 	phone.User = "alice"
-	o.Login(phone, "alice", "PLAIN", true)
+	o.Login(phone, "alice", "PLAIN", gate.Answer{})
 
 	o.LoginRefused(newInfo("clear", "imap"), "LOGIN")
 	o.Turned(&proxy.Listener{Service: "imaps"}, netip.AddrPort{})
@@ -122,7 +122,7 @@ func TestStoryAsJSON(t *testing.T) {
 		expect(t, "outcomes", counted(r.Outcomes), "[backend-gone:1 done:1 handshake-failed:1]")
 		expect(t, "failures", counted(r.HandshakeFailures), "[version:1]")
 		expect(t, "refused", counted(r.RefusedInClear), "[LOGIN:1]")
-		expect(t, "logins", fmt.Sprint(r.Logins), "[{imaps PLAIN 1 1}]")
+		expect(t, "logins", fmt.Sprint(r.Logins), "[{imaps PLAIN 1 1 0 0}]")
 		expect(t, "recent", names(r.Recent, func(l sessionLine) string { return l.ID + " " + l.Outcome }),
 			"[secure backend-gone old handshake-failed plain done]")
 		expect(t, "open", names(r.Open, func(l sessionLine) string { return l.ID + " " + l.User + " " + l.Client + " " + l.TLS }),
@@ -158,7 +158,7 @@ func TestNothingIsNeverNegative(t *testing.T) {
 	unknown := newInfo("unknown", "imap")
 	unknown.TLS = tls13()
 	s.TLSEstablished(unknown)
-	s.Login(unknown, "bob", "PLAIN", true)
+	s.Login(unknown, "bob", "PLAIN", gate.Answer{})
 	if r := s.report(); len(r.Open) != 0 || r.Sessions.Open != 0 || r.Sessions.Logins != 1 {
 		t.Errorf("%+v", r)
 	}

@@ -63,10 +63,8 @@ func (w *Watch) Admit(user string) error {
 }
 
 // Login implements gate.Watch.
-func (w *Watch) Login(user, mechanism string, ok bool) {
-	verdict := " no"
-	if ok {
-		verdict = " yes"
-	}
-	w.Logins = append(w.Logins, user+" "+mechanism+verdict)
+func (w *Watch) Login(user, mechanism string, a gate.Answer) {
+	w.Logins = append(w.Logins, user+" "+mechanism+" "+verdicts[a.Outcome])
 }
+
+var verdicts = map[gate.Outcome]string{gate.Accepted: "yes", gate.WrongPassword: "no", gate.Unavailable: "unavailable", gate.Rejected: "refused"}

@@ -55,8 +55,8 @@ func TestWatch(t *testing.T) {
 	if err := s.Watch.Admit("alice"); err != nil {
 		t.Error(err)
 	}
-	s.Watch.Login("alice", "PLAIN", true)
-	s.Watch.Login("bob", "LOGIN", false)
+	s.Watch.Login("alice", "PLAIN", gate.Answer{})
+	s.Watch.Login("bob", "LOGIN", gate.Answer{Outcome: gate.WrongPassword})
 	w.Full = true
 	if err := s.Watch.Admit("carol"); err == nil {
 		t.Error("there is room")

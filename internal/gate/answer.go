@@ -1,0 +1,190 @@
+package gate
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Outcome says what a backend's answer to a login is about. Only WrongPassword
+// is a verdict on the password, and only that counts as a failed login where
+// guessing is slowed down and stopped.
+type Outcome int
+
+// The outcomes.
+const (
+	Accepted      Outcome = iota
+	WrongPassword         // or no such user, or a refusal that gives no reason
+	Unavailable           // logins, or this user's, cannot be served now
+	Rejected              // for another reason than the password
+)
+
+var outcomes = [...]string{"accepted", "wrong-password", "unavailable", "refused"}
+
+// String names the outcome in the log.
+func (o Outcome) String() string { return outcomes[o] }
+
+// Answer is how a backend has answered a login.
+type Answer struct {
+	Outcome
+	Code string // of the reply, for the log
+}
+
+// OK reports whether the login was accepted.
+func (a Answer) OK() bool { return a.Outcome == Accepted }
+
+// HungUp is the answer of a backend that has ended the connection with an error:
+// some do so on a wrong password, and guessing must not be free there. One that is silent beyond its deadline has said nothing about the password.
+func HungUp(err error) Answer {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return Answer{Unavailable, "timeout"}
+	}
+	return Answer{WrongPassword, "closed"}
+}
+
+// codes are the response codes of IMAP, POP3 and ManageSieve. A code that is not
+// here says nothing about logins: the text decides.
+var codes = map[string]Outcome{
+	// RFC 5530 §3 (IMAP)
+	"AUTHENTICATIONFAILED": WrongPassword,
+	"UNAVAILABLE":          Unavailable,
+	"INUSE":                Unavailable,
+	"LIMIT":                Unavailable,
+	"SERVERBUG":            Unavailable,
+	"OVERQUOTA":            Unavailable,
+	"CORRUPTION":           Unavailable,
+	"CONTACTADMIN":         Rejected,
+	"EXPIRED":              Rejected, // the right password, or nothing to compare it with
+	"PRIVACYREQUIRED":      Rejected,
+	"AUTHORIZATIONFAILED":  Rejected, // the right password, of somebody who may not act as the other
+	"NOPERM":               Rejected,
+	"CLIENTBUG":            Rejected,
+	"CANNOT":               Rejected,
+	"REFERRAL":             Rejected, // RFC 2221: the mailbox is elsewhere
+	"WEBALERT":             Rejected, // Gmail: a login in the browser is due
+
+	// RFC 3206 §4, RFC 2449 §8, RFC 6856 §6 (POP3)
+	"AUTH":        WrongPassword,
+	"SYS":         Unavailable, // SYS/TEMP and what else begins so
+	"SYS/PERM":    Rejected,
+	"IN-USE":      Unavailable,
+	"LOGIN-DELAY": Unavailable,
+	"UTF8":        Rejected,
+
+	// RFC 5804 §1.3 (ManageSieve)
+	"TRYLATER":          Unavailable,
+	"QUOTA":             Unavailable, // QUOTA/MAXSIZE and what else begins so
+	"AUTH-TOO-WEAK":     Rejected,
+	"ENCRYPT-NEEDED":    Rejected,
+	"TRANSITION-NEEDED": Rejected,
+}
+
+// AnswerCoded reads a reply of IMAP, POP3 or ManageSieve to a login: its status
+// (NO, -ERR), its response code without brackets and arguments, and its text.
+func AnswerCoded(status, code, text string) Answer {
+	code = strings.ToUpper(code)
+	a := Answer{Code: loggable(code, status)}
+	outcome, known := codes[code]
+	if family, _, more := strings.Cut(code, "/"); !known && more {
+		outcome, known = codes[family]
+	}
+	switch {
+	case known:
+		a.Outcome = outcome
+	case code == "ALERT": // for the user to read, and about anything
+		a.Outcome = judgeText(text, Rejected)
+	default:
+		a.Outcome = judgeText(text, WrongPassword)
+	}
+	return a
+}
+
+// loggable is a code if it can be one, or else the status.
+func loggable(code, status string) string {
+	const longest = 40
+	odd := func(c rune) bool { return c <= ' ' || c > '~' }
+	if code == "" || len(code) > longest || strings.ContainsFunc(code, odd) {
+		return status
+	}
+	return code
+}
+
+// AnswerSMTP reads a reply to AUTH: its code and the text of its first line.
+func AnswerSMTP(code int, text string) Answer {
+	const accepted = 235
+	enhanced, text := cutEnhanced(text)
+	a := Answer{Code: strings.TrimSpace(strconv.Itoa(code) + " " + enhanced)}
+	switch {
+	case code == accepted:
+	case code/100 == 4:
+		a.Outcome = Unavailable // RFC 4954 §4: 432, 454; RFC 5321: 421
+	default:
+		a.Outcome = refusalSMTP(code, enhanced, text)
+	}
+	return a
+}
+
+// enhancedCodes are the subject and the detail of RFC 3463 and of the registry
+// that RFC 5248 began, as far as they tell why a login was refused for good.
+// 5.7.8, the credentials, is not here: Postfix before 3.0 says it as well where
+// the server that checks them is down, and the text tells.
+var enhancedCodes = map[string]Outcome{
+	"7.9":  Rejected, // a mechanism too weak
+	"7.10": Rejected, // encryption needed
+	"7.11": Rejected, // likewise, for this mechanism
+	"7.12": Rejected, // a password transition
+	"7.13": Rejected, // the account is disabled
+	"7.14": Rejected, // trust is required; Gmail: a login in the browser
+	"7.15": Rejected, // a priority too low
+	"2.1":  Rejected, // the mailbox is disabled
+	"2.2":  Unavailable,
+}
+
+// enhancedSubjects are the subjects of RFC 3463 §3 whose every detail says the
+// same about a login.
+var enhancedSubjects = map[string]Outcome{
+	"3": Unavailable, // mail system
+	"4": Unavailable, // network
+	"5": Rejected,    // protocol: a command was wrong
+}
+
+// refusalCodes are replies that say by themselves why a login is refused
+// (RFC 4954 §4, RFC 5321 §4.2.2). 535 is no such: old servers say it for all.
+var refusalCodes = map[int]Outcome{
+	500: Rejected, 502: Rejected, 503: Rejected, 504: Rejected, // the command
+	525: Rejected, 530: Rejected, 534: Rejected, 538: Rejected,
+}
+
+func refusalSMTP(code int, enhanced, text string) Outcome {
+	class, detail, _ := strings.Cut(enhanced, ".")
+	if outcome, ok := enhancedCodes[detail]; ok {
+		return outcome
+	}
+	subject, _, _ := strings.Cut(detail, ".")
+	if outcome, ok := enhancedSubjects[subject]; ok {
+		return outcome
+	}
+	if class == "4" && detail != "7.8" {
+		return Unavailable
+	}
+	if outcome, ok := refusalCodes[code]; ok {
+		return judgeText(text, outcome)
+	}
+	return judgeText(text, WrongPassword)
+}
+
+// cutEnhanced takes an enhanced status code off a text.
+func cutEnhanced(text string) (enhanced, rest string) {
+	word, rest, _ := strings.Cut(text, " ")
+	parts := strings.Split(word, ".")
+	if len(parts) != 3 || parts[0] != "2" && parts[0] != "4" && parts[0] != "5" {
+		return "", text
+	}
+	for _, part := range parts {
+		if part == "" || len(part) > 3 || strings.Trim(part, "0123456789") != "" {
+			return "", text
+		}
+	}
+	return word, rest
+}
