@@ -134,10 +134,25 @@ func (g *Gate) show() {
 	}
 }
 
+// nameIn is the name by which a client introduces itself. Devices and desktop
+// computers call themselves "My Printer", "(none)" or "pc,1", or nothing at all:
+// on submission, where the login says who they are, they are taken all the same,
+// and the backend and the Received header get another name in its place.
+func (g *Gate) nameIn(cmd syntax.Line) (name string, ok bool) {
+	switch {
+	case syntax.ValidName(cmd.Args):
+		return cmd.Args, true
+	case g.o.Auth == RequireAuth:
+		return syntax.UnknownName, true
+	}
+	return "", false
+}
+
 // hello is EHLO or HELO. Of a client in clear the backend does not hear yet
 // (see Open): it may still start TLS, and begin anew.
 func (g *Gate) hello(cmd syntax.Line) error {
-	if !syntax.ValidName(cmd.Args) {
+	name, ok := g.nameIn(cmd)
+	if !ok {
 		return g.fault("501 5.5.4 Syntax: " + cmd.Verb + " hostname")
 	}
 	if err := g.collect(); err != nil {
@@ -145,11 +160,11 @@ func (g *Gate) hello(cmd syntax.Line) error {
 	}
 	clear := g.front.TLS() == nil
 	if clear && (g.helo == "" || g.unsaid) {
-		g.helo, g.verb, g.unsaid = cmd.Args, cmd.Verb, true
+		g.helo, g.verb, g.unsaid = name, cmd.Verb, true
 		g.welcome()
 		return nil
 	}
-	r, err := g.sayHello(cmd.Verb, cmd.Args)
+	r, err := g.sayHello(cmd.Verb, name)
 	if err != nil {
 		return err
 	}
@@ -159,7 +174,7 @@ func (g *Gate) hello(cmd syntax.Line) error {
 	if !r.ok() {
 		return g.pass(r)
 	}
-	g.helo, g.verb, g.unsaid = cmd.Args, cmd.Verb, false
+	g.helo, g.verb, g.unsaid = name, cmd.Verb, false
 	g.welcome()
 	return nil
 }

@@ -55,7 +55,7 @@ func (g *Gate) inClear(cmd syntax.Line) (done bool, err error) {
 func (g *Gate) answerInClear(cmd syntax.Line) error {
 	switch cmd.Verb {
 	case "EHLO", "HELO":
-		if !syntax.ValidName(cmd.Args) {
+		if _, ok := g.nameIn(cmd); !ok {
 			return g.fault("501 5.5.4 Syntax: " + cmd.Verb + " hostname")
 		}
 		if cmd.Verb == "EHLO" {

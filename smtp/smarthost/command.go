@@ -56,12 +56,13 @@ func (g *Gate) fault(text string) error {
 
 func (g *Gate) answer(text string) { g.front.Print(text, "\r\n") }
 
+// hello takes whatever its clients call themselves: they are known by their
+// addresses.
 func (g *Gate) hello(cmd syntax.Line) error {
-	if !syntax.ValidName(cmd.Args) {
-		return g.fault("501 5.5.4 Syntax: " + cmd.Verb + " hostname")
-	}
 	g.end()
-	g.helo, g.verb = cmd.Args, cmd.Verb
+	if g.helo, g.verb = cmd.Args, cmd.Verb; !syntax.ValidName(cmd.Args) {
+		g.helo = syntax.UnknownName
+	}
 	if cmd.Verb == "HELO" {
 		g.answer("250 " + g.s.Hostname)
 		return nil

@@ -181,7 +181,7 @@ func TestCommands(t *testing.T) {
 		{"MAIL FROM:<a@example.com>", "503 5.5.1 Send EHLO first"},
 		{"HELO legacy", "250 mail.example.com"},
 		{"RCPT TO:<b@example.net>", "503 5.5.1 Need MAIL"},
-		{"EHLO a b", "501"}, {"STARTTLS", "502"}, {"AUTH PLAIN AGEAYg==", "502"}, {"XCLIENT ADDR=192.0.2.1", "502"}, {"FROB", "500"},
+		{"EHLO a b", "250"}, {"EHLO", "250"}, {"HELO (none)", "250"}, {"STARTTLS", "502"}, {"AUTH PLAIN AGEAYg==", "502"}, {"XCLIENT ADDR=192.0.2.1", "502"}, {"FROB", "500"},
 		{"MAIL FROM:a b", "555"}, {"MAIL FROM:<a@example.com> BODY=BINARYMIME", "501"}, {"MAIL FROM:<a@example.com> REQUIRETLS", "555"},
 		{"MAIL FROM:<a@example.com> SIZE=x", "501"}, {"MAIL FROM:<\xe4@example.com>", "553 5.6.7"}, {"MAIL FROM:<a@example.com> SMTPUTF8=1", "501"},
 		{"RCPT TO:<>", "503"}, {"VRFY", "501"}, {"VRFY bob", "252"}, {"HELP", "214"}, {"NOOP x", "250"}, {"RSET x", "501"}, {"QUIT x", "501"}, {"DATA", "503"},

@@ -16,6 +16,10 @@ func Command(line string) (verb, args string) {
 	return strings.ToUpper(verb), strings.Trim(args, " \t")
 }
 
+// UnknownName stands for the name of a client that has given none, or one that
+// cannot be passed on.
+const UnknownName = "unknown"
+
 // ValidName reports whether a name of EHLO can be passed on, logged and
 // written into a header: printable, without blanks, of bounded length. What
 // names are welcome is the backend's business.
