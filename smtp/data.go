@@ -96,8 +96,8 @@ func (g *Gate) verdict(sunk error, whole bool) error {
 		}
 		return g.pass(r)
 	}
-	if r.code/100 == 2 && g.s.Taken != nil {
-		g.s.Taken()
+	if r.code/100 == 2 {
+		g.delivered()
 	}
 	if err := g.over(); err != nil {
 		return err

@@ -4,13 +4,14 @@ import "github.com/letterlock/letterlock/internal/gate"
 
 // envelope is what the backend has accepted of the message that is under way.
 type envelope struct {
+	sent     bool // MAIL has been sent on; the backend has accepted it, or not answered yet
 	begun    bool // MAIL
 	accepted int  // recipients
 }
 
 // beginMail begins a transaction: the backend has accepted the sender.
 func (g *Gate) beginMail() error {
-	g.mail = envelope{begun: true}
+	g.mail = envelope{sent: true, begun: true}
 	return g.s.Enter(gate.Envelope)
 }
 

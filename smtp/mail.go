@@ -41,11 +41,19 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 		g.s.Watch.Refused("MAIL")
 		return g.fault("530 5.7.0 Must issue a STARTTLS command first")
 	}
+	if err := g.mayBegin(); err != nil {
+		return err
+	}
 	if refused, err := g.xforward(); err != nil || refused {
 		return err
 	}
+	if welcome, err := g.introduceClient(); err != nil || !welcome {
+		return err
+	}
+	g.mail.sent = true
 	return g.forward(p.Line("MAIL FROM:"), func(r reply) error {
 		if !r.ok() {
+			g.mail.sent = g.mail.begun
 			return nil
 		}
 		g.chunks, g.binary = nil, g.caps.binary && p.Says("BODY=BINARYMIME")
@@ -66,12 +74,15 @@ func (g *Gate) mustUseTLS(sender string) bool {
 }
 
 func (g *Gate) rcptTo(cmd syntax.Line) error {
+	if !g.mayAsk() {
+		return nil
+	}
 	p, err := syntax.ParsePath(cmd.Args, "TO")
 	switch {
 	case err != nil || p.Address == "":
-		return g.fault("501 5.5.4 Syntax: RCPT TO:<address>")
+		return g.refuseRecipient("501 5.5.4 Syntax: RCPT TO:<address>")
 	case g.o.Recipients != nil && !g.o.Recipients(p.Address):
-		return g.fault("550 5.7.1 Relaying denied")
+		return g.refuseRecipient("550 5.7.1 Relaying denied")
 	}
 	return g.forward(p.Line("RCPT TO:"), func(r reply) error {
 		if !r.ok() {

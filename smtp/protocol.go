@@ -63,8 +63,9 @@ type Gate struct {
 	mail       envelope
 	chunks     *syntax.Text // of the message that is being sent in chunks; nil: none is
 	binary     bool         // the message may be BINARYMIME
-	errors     int
-	parted     bool // the last words have been said
+	errors     int          // wrong commands since the last message that was delivered
+	rejected   int          // recipients that we have refused since then
+	parted     bool         // the last words have been said
 
 	forwarded []string // the attributes of XFORWARD that the backend takes
 

@@ -209,6 +209,30 @@ func TestCommands(t *testing.T) {
 	c.hear("421 4.7.0 Too many errors")
 }
 
+// Recipients whom we refuse end no transaction, and a message that is delivered
+// forgives wrong commands.
+func TestFaultsAreForgiven(t *testing.T) {
+	w, b := newWorld(t), &inbox{}
+	w.domain("example.net", may, b.serve())
+	c := w.session()
+	for range 3 {
+		c.say("A", "500")
+		c.say("B", "500")
+		c.say("MAIL FROM:<a@example.com>", "250")
+		for range 5 {
+			c.say("RCPT TO:<b@>", "501 5.1.3")
+			c.say("RCPT TO:", "501")
+			c.say("RCPT TO:<b\xc3\xa4@example.net>", "553 5.6.7")
+		}
+		c.say("RCPT TO:<b@example.net>", "250")
+		c.say("DATA", "354")
+		c.say("x\r\n.", "250")
+	}
+	if messages, _, _ := b.got(); len(messages) != 3 {
+		t.Errorf("%q", messages)
+	}
+}
+
 // What was sent ahead of the 354 could be commands to a server that declines.
 func TestTextAheadOfTheAnswer(t *testing.T) {
 	w, b := newWorld(t), &inbox{}

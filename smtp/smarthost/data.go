@@ -58,6 +58,9 @@ func (g *Gate) data(cmd syntax.Line) error {
 // conclude ends the transaction with an answer.
 func (g *Gate) conclude(answer string) error {
 	m := g.mail
+	if answer[0] == '2' {
+		g.errors = 0 // a session that works may last for days
+	}
 	g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: oneLine(answer)})
 	g.answer(answer)
 	if err := g.front.Flush(); err != nil { // before a goodbye to the server that may take its time

@@ -79,34 +79,37 @@ func (g *Gate) rcptTo(cmd syntax.Line) error {
 	p, err := syntax.ParsePath(cmd.Args, "TO")
 	switch {
 	case err != nil || p.Address == "":
-		return g.fault("501 5.5.4 Syntax: RCPT TO:<address>")
+		return g.refuse("501 5.5.4 Syntax: RCPT TO:<address>")
 	case p.Params != "":
-		return g.fault("555 5.5.4 Unsupported parameter")
+		return g.refuse("555 5.5.4 Unsupported parameter")
 	case !asciiOnly(p.Address) && !g.mail.utf8:
-		return g.fault("553 5.6.7 The address needs SMTPUTF8")
+		return g.refuse("553 5.6.7 The address needs SMTPUTF8")
 	}
 	domain, err := domainOf(p.Address)
 	if err != nil {
-		g.answer("501 5.1.3 Bad recipient address syntax")
-		return nil
+		return g.refuse("501 5.1.3 Bad recipient address syntax")
 	}
 	m := g.mail
 	switch failed := m.failed[domain]; {
 	case m.domain != "" && m.domain != domain:
-		g.answer("452 4.5.3 One domain at a time: send this recipient in another transaction")
-		return nil
+		return g.refuse("452 4.5.3 One domain at a time: send this recipient in another transaction")
 	case m.accepted >= g.o.Recipients:
-		g.answer("452 4.5.3 Too many recipients")
-		return nil
+		return g.refuse("452 4.5.3 Too many recipients")
 	case failed != "":
-		g.answer(failed)
-		return nil
+		return g.refuse(failed)
 	case m.server == nil:
 		if reached, err := g.begin(domain); err != nil || !reached {
 			return err
 		}
 	}
 	return g.offer(p)
+}
+
+// refuse answers a recipient whom we refuse ourselves. That is no wrong command:
+// the session must not end in front of the others.
+func (g *Gate) refuse(text string) error {
+	g.answer(text)
+	return nil
 }
 
 // begin finds a server for the domain. Why there is none, or what it says to
