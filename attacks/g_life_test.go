@@ -213,9 +213,11 @@ var formats = map[string]struct {
 	handler func(io.Writer) slog.Handler
 	begins  string
 }{
-	"text":    {func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) }, `time=2.*`},
-	"json":    {func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }, `\{"time":"2.*\}\n`},
-	"postfix": {func(w io.Writer) slog.Handler { return maillog.New(w, slog.LevelInfo) }, `\w{3} [ \d]\d [\d:]{8} [\w-]+ letterlock\S*\[\d+\]: .*`},
+	"text": {func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) }, `time=2.*`},
+	"json": {func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }, `\{"time":"2.*\}\n`},
+	"postfix": {func(w io.Writer) slog.Handler {
+		return maillog.New(w, maillog.Options{Level: slog.LevelInfo, Header: true})
+	}, `\w{3} [ \d]\d [\d:]{8} [\w-]+ letterlock\S*\[\d+\]: .*`},
 }
 
 // G10: whatever a client calls itself, a session's log is lines of printable

@@ -55,7 +55,7 @@ func handlerOf(w io.Writer, l configs.Log) slog.Handler {
 	case "json":
 		return slog.NewJSONHandler(w, options)
 	case "postfix":
-		return maillog.New(w, level)
+		return maillog.New(w, maillog.Options{Level: level, Header: true})
 	}
 	return slog.NewTextHandler(w, options)
 }

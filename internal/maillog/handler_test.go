@@ -11,7 +11,7 @@ import (
 
 func TestLines(t *testing.T) {
 	var out strings.Builder
-	log := slog.New(New(&out, slog.LevelInfo))
+	log := slog.New(New(&out, Options{Level: slog.LevelInfo, Header: true}))
 	log.Debug("not written")
 	log.With("service", "smtp").Info("session", "user", "alice", "tls", "none")
 	log.Warn("careful", "empty", "", "words", "two words", "assignment", "a=b", "quote", `a"b`, "n", 5)
@@ -34,11 +34,22 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// Where the reader writes the header, the service is a field like others.
+func TestLinesWithoutHeader(t *testing.T) {
+	var out strings.Builder
+	log := slog.New(New(&out, Options{Level: slog.LevelInfo}))
+	log.Info("session", "service", "smtp", "tls", "none")
+	log.Error("broken")
+	if got, want := out.String(), "session service=smtp tls=none\nerror: broken\n"; got != want {
+		t.Errorf("%q, not %q", got, want)
+	}
+}
+
 // Nothing in a field ends the line or acts on a terminal.
 func TestFieldsAreWords(t *testing.T) {
 	for _, s := range []string{"a\nb", "a\r\nb", "a\x1b[2Jb", "\xff\xfe", "a\u2028b", "a\u0085b", "\x7f", "\u202eb"} {
 		var out strings.Builder
-		slog.New(New(&out, slog.LevelInfo)).Info("m", "user", s)
+		slog.New(New(&out, Options{Level: slog.LevelInfo, Header: true})).Info("m "+s, "user", s)
 		if strings.Count(out.String(), "\n") != 1 || strings.ContainsFunc(out.String(), func(r rune) bool { return r != '\n' && (r < ' ' || r >= 0x7f) }) {
 			t.Errorf("%q is written as %q", s, out.String())
 		}
