@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane"},
 	"internal/probe":       {"internal/gate", "internal/idn"},
 	"internal/maillog":     {},
+	"internal/observe":     {"internal/limit", "internal/maillog"},
 	"internal/egress":      {},
 	"internal/idn":         {},
 	"internal/nexthop":     {"internal/egress", "internal/resolver", "tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts", "tlspolicy/outbound"},

@@ -20,6 +20,7 @@ var owners = map[string]string{
 	"cmd/letterlock upkeep.begin":      "upkeep.end cancels it and waits",
 	"internal/demo listener.each":      "listener.cut closes the connection of each and counts who is left",
 	"internal/demo listen":             "Server.Close, through listener.cut",
+	"internal/observe newQueue":        "Log.Close, unless the writer hangs: then the process",
 	"internal/status Serve":            "the web.Server that it returns",
 	"internal/web Server.Serve":        "Server.Close or Server.Shutdown close the listener, which ends the goroutine, and wait",
 	"proxy crew.do":                    "the session that it carries; an idle worker by crew.end",

@@ -1,0 +1,246 @@
+package observe
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/limit"
+)
+
+// Rates bound how much clients can write into the log, in bytes a minute. They
+// hold for lines from level info on; lines of level debug have debugShare times
+// as much of their own.
+type Rates struct {
+	Client  int // of one IPv4 address or IPv6 /64
+	Network int // of one IPv4 /24 or IPv6 /48
+	Total   int
+}
+
+const (
+	debugShare = 4
+
+	// knownShare is how many times as much a network may write from which
+	// somebody has logged in or delivered mail within knownTime.
+	knownShare = 8
+	knownTime  = 24 * time.Hour
+
+	// ownRate bounds what the program itself says in the same words again and
+	// again, in bytes a minute.
+	ownRate = 256 << 10
+
+	// shortest is less than any line has, in bytes.
+	shortest = 64
+)
+
+// limiter keeps accounts of what has been written.
+//
+// The total is divided. One half is for known networks, so that no flood of
+// unknown ones can silence them; the other half is for unknown ones, IPv4 and
+// IPv6 apart, as addresses of IPv6 cost nothing; and of its quarter one
+// allocation, an IPv4 /16 or an IPv6 /32, gets a quarter.
+//
+// The accounts stand in a fixed number of slots. A new one takes the slot of the
+// least among the few where it may stand, and one that comes back begins anew:
+// a flood of networks takes nothing from an honest one, and to be forgotten
+// costs more accounts than it gains.
+type limiter struct {
+	start time.Time
+	seed  maphash.Seed
+
+	mu    sync.Mutex
+	rates Rates
+	slots []state
+	pools [3]state
+}
+
+// account names what is charged: a network of clients, or a message of ours.
+type account struct {
+	network netip.Prefix
+	message string
+}
+
+// state is what an account has written.
+type state struct {
+	key         uint64 // of the account; zero: the slot is free
+	info, debug bucket
+	leftOut     int           // lines that were left out and not yet told
+	known       time.Duration // until when the network is a known one
+}
+
+// Pools that all clients of a kind share.
+const (
+	ofKnown = iota
+	ofIPv4
+	ofIPv6
+)
+
+const (
+	slots = 16 << 10 // each 56 bytes
+	ways  = 8        // where an account may stand
+)
+
+func newLimiter() *limiter {
+	return &limiter{start: time.Now(), seed: maphash.MakeSeed(), slots: make([]state, slots)}
+}
+
+func (l *limiter) set(rates Rates) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rates = rates
+}
+
+// open reports whether there may be room for a line. If not, the line counts
+// as left out.
+// leftOut is how many lines of the same network were left out and not told.
+func (l *limiter) open(c cause, now time.Time) (leftOut int, ok bool) {
+	at := now.Sub(l.start)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.state(c.account(), at)
+	if !c.settled && !hold(l.charges(c, s, at), shortest, at) {
+		s.leftOut++
+		return 0, false
+	}
+	return s.leftOut, true
+}
+
+// take charges a line of n bytes that tells of some that were left out. If there
+// is no room, it counts as left out itself.
+func (l *limiter) take(c cause, n, told int, now time.Time) bool {
+	at := now.Sub(l.start)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.state(c.account(), at)
+	if c.settled {
+		s.known = at + knownTime
+		s.leftOut = max(0, s.leftOut-told)
+		return true
+	}
+	charges := l.charges(c, s, at)
+	if !hold(charges, n, at) {
+		s.leftOut++
+		return false
+	}
+	for _, ch := range charges {
+		ch.bucket.spent += float64(n)
+	}
+	s.leftOut = max(0, s.leftOut-told)
+	return true
+}
+
+// hold reports whether n bytes fit into all buckets.
+func hold(charges []charge, n int, at time.Duration) bool {
+	for _, ch := range charges {
+		if !ch.bucket.holds(n, ch.rate, at) {
+			return false
+		}
+	}
+	return true
+}
+
+// charge is a bucket that a line goes into, and its rate.
+type charge struct {
+	bucket *bucket
+	rate   int
+}
+
+// charges are all that a line is charged to; s is the state of its account.
+func (l *limiter) charges(c cause, s *state, at time.Duration) []charge {
+	if !c.client.IsValid() {
+		return []charge{c.charge(s, ownRate)}
+	}
+	client := l.state(account{network: netip.PrefixFrom(c.client, c.client.BitLen())}, at)
+	if s.known > at {
+		return []charge{
+			c.charge(client, knownShare*l.rates.Client), c.charge(s, knownShare*l.rates.Network), c.charge(&l.pools[ofKnown], l.rates.Total/2),
+		}
+	}
+	pool := ofIPv4
+	if c.client.Is6() {
+		pool = ofIPv6
+	}
+	return []charge{
+		c.charge(client, l.rates.Client), c.charge(s, l.rates.Network),
+		c.charge(l.state(account{network: allocationOf(c.client)}, at), l.rates.Total/16), c.charge(&l.pools[pool], l.rates.Total/4),
+	}
+}
+
+func (c cause) charge(s *state, rate int) charge {
+	if c.debug {
+		return charge{&s.debug, debugShare * rate}
+	}
+	return charge{&s.info, rate}
+}
+
+// account is the one that tells what was left out.
+func (c cause) account() account {
+	if !c.client.IsValid() {
+		return account{message: c.message}
+	}
+	return account{network: limit.Network(c.client)}
+}
+
+// allocationOf is the network that one organisation has got, or less than that.
+func allocationOf(client netip.Addr) netip.Prefix {
+	bits := 16
+	if client.Is6() {
+		bits = 32
+	}
+	allocation, _ := client.Prefix(bits) // no error: the client is valid
+	return allocation
+}
+
+// state finds the state of an account, or makes it.
+func (l *limiter) state(a account, at time.Duration) *state {
+	key := maphash.Comparable(l.seed, a) | 1
+	i := key / 2 % (slots / ways) * ways
+	set := l.slots[i : i+ways]
+	for i := range set {
+		if set[i].key == key {
+			return &set[i]
+		}
+	}
+	least := &set[0]
+	for i := range set {
+		if set[i].worth(at) < least.worth(at) {
+			least = &set[i]
+		}
+	}
+	*least = state{key: key}
+	return least
+}
+
+// worth is what would be lost with an account. A free slot is worth nothing.
+func (s *state) worth(at time.Duration) float64 {
+	if s.key == 0 {
+		return -1
+	}
+	worth := float64(s.leftOut)
+	for _, b := range []bucket{s.info, s.debug} {
+		if at-b.at < time.Minute {
+			worth += b.spent
+		}
+	}
+	if s.known > at {
+		worth += 1 << 40
+	}
+	return worth
+}
+
+// bucket is what was written lately. It holds half a minute's rate and drains
+// in a minute: no minute ever has more than the rate.
+type bucket struct {
+	spent float64 // bytes, as of at
+	at    time.Duration
+}
+
+// holds reports whether n bytes fit in. A line that is longer than the bucket
+// fits into an empty one.
+func (b *bucket) holds(n, rate int, at time.Duration) bool {
+	size := float64(rate) / 2
+	b.spent = max(0, b.spent-size*(at-b.at).Minutes())
+	b.at = at
+	return b.spent == 0 || b.spent+float64(n) <= size
+}

@@ -1,0 +1,172 @@
+package observe
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// narrow are the rates of a usual configuration.
+func narrow(format string) Options {
+	o := wide(format)
+	o.Level = slog.LevelDebug
+	o.Rates = Rates{Client: 16 << 10, Network: 32 << 10, Total: 1 << 20}
+	return o
+}
+
+// from is a client that has not settled.
+func from(address netip.Addr) slog.Attr {
+	return slog.Any("client", netip.AddrPortFrom(address, 40000))
+}
+
+func address(format string, args ...any) netip.Addr {
+	return netip.MustParseAddr(fmt.Sprintf(format, args...))
+}
+
+// H3: however many lines a client, a network or all of them cause, the log grows
+// by no more than the rate within any minute; and what is missing is told.
+func TestH3_RatesHold(t *testing.T) {
+	for name, c := range map[string]struct {
+		client func(i int) netip.Addr
+		level  slog.Level
+		limit  int
+	}{
+		"a client":             {func(int) netip.Addr { return address("192.0.2.1") }, slog.LevelInfo, 16 << 10},
+		"a client of IPv6":     {func(i int) netip.Addr { return address("2001:db8::%x", i) }, slog.LevelInfo, 16 << 10},
+		"a network":            {func(i int) netip.Addr { return address("192.0.2.%d", i%256) }, slog.LevelWarn, 32 << 10},
+		"a network of IPv6":    {func(i int) netip.Addr { return address("2001:db8:1:%x::1", i) }, slog.LevelInfo, 32 << 10},
+		"an allocation":        {func(i int) netip.Addr { return address("2001:db8:%x::1", i) }, slog.LevelInfo, 1 << 16},
+		"all of IPv6":          {func(i int) netip.Addr { return address("2001:%x:%x::1", i%256, i) }, slog.LevelInfo, 1 << 18},
+		"all of IPv4":          {func(i int) netip.Addr { return address("10.%d.%d.1", i%256, i/256%256) }, slog.LevelInfo, 1 << 18},
+		"a client, debug":      {func(int) netip.Addr { return address("192.0.2.1") }, slog.LevelDebug, 4 * 16 << 10},
+		"nobody, debug":        {func(int) netip.Addr { return netip.Addr{} }, slog.LevelDebug, 4 * ownRate},
+		"we, with one message": {func(int) netip.Addr { return netip.Addr{} }, slog.LevelError, ownRate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, log, written := newLog(t, narrow("text"))
+				for i := range 30_000 {
+					log.LogAttrs(t.Context(), c.level, "message", from(c.client(i)), slog.String("words", "some of them"))
+					if i%500 == 499 {
+						time.Sleep(time.Second)
+					}
+				}
+				if n := len(written()); n > c.limit || n < c.limit/3 {
+					t.Errorf("%d bytes within a minute, where %d may be", n, c.limit)
+				}
+				if n := strings.Count(written(), "msg=message") + int(l.Counts().LeftOut); n != 30_000 {
+					t.Errorf("%d lines are written or counted", n)
+				}
+				l.Close(patience)
+			})
+		})
+	}
+}
+
+// What was left out of a network is told in its next line, and in all once a
+// minute: each line once.
+func TestH3_LeftOutIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, log, written := newLog(t, narrow("text"))
+		for range 1000 {
+			log.Info("message", from(address("192.0.2.1")))
+			log.Info("message", from(address("198.51.100.1")))
+		}
+		time.Sleep(time.Minute)
+		log.Info("later", from(address("192.0.2.77"))) // a neighbour
+		log.Info("later", from(address("192.0.2.1")))
+		log.Info("message", from(address("203.0.113.1")))
+		l.Flush(patience)
+		passed := strings.Count(written(), "msg=message client=192.0.2.1:")
+		if want := fmt.Sprintf("msg=later client=192.0.2.77:40000 left_out=%d\n", 1000-passed); strings.Count(written(), want) != 1 {
+			t.Errorf("no %q in\n%s", want, written())
+		}
+		if n := strings.Count(written(), "left_out="); n != 1 {
+			t.Errorf("lines are told to be left out %d times", n)
+		}
+		sum := regexp.MustCompile(`msg="log lines were left out" lines=(\d+) within=1m0s`).FindStringSubmatch(written())
+		if sum == nil || sum[1] != strconv.FormatUint(l.Counts().LeftOut, 10) {
+			t.Errorf("%q in all, of %d", sum, l.Counts().LeftOut)
+		}
+		l.Close(patience)
+	})
+}
+
+// H3: nobody can silence an honest network with many of his own, and to fill
+// the memory gains nothing.
+func TestH3_HonestNetworksAreHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, log, written := newLog(t, narrow("text"))
+		log.Info("login", slog.Any("client", Client{netip.AddrPortFrom(address("2001:db8:ffff::7"), 1), true}))
+		for i := range 50_000 {
+			log.Info("flood", from(address("2001:db8:%x::%x", i%0xffff, i%0xfff)))
+			log.Info("flood", from(address("2a02:%x:%x::1", i%0xffff, i%0xfff)))
+		}
+		for _, honest := range []string{"192.0.2.1", "2001:db8:ffff::7"} { // of the other family; a known one
+			log.Warn("honest", from(address("%s", honest)))
+			if !strings.Contains(written(), "msg=honest client="+netip.AddrPortFrom(address("%s", honest), 40000).String()) {
+				t.Errorf("%s is silenced", honest)
+			}
+		}
+		if n := len(written()); n > 1<<19 {
+			t.Errorf("%d bytes", n)
+		}
+		time.Sleep(time.Minute / 4)
+		log.Warn("honest", from(address("2a03::1"))) // an unknown one, when the flood pauses
+		if !strings.Contains(written(), "[2a03::1]") {
+			t.Error("an honest network is silenced for longer than the flood lasts")
+		}
+		l.Close(patience)
+	})
+}
+
+// An account that was pushed out of the memory begins anew, with what it may
+// have; so a full memory silences nobody.
+func TestEvictionFailsOpen(t *testing.T) {
+	l := newLimiter()
+	l.set(Rates{Client: 16 << 10, Network: 32 << 10, Total: 1 << 40})
+	now := l.start
+	for i := range 4 * slots {
+		c := cause{client: address("%d.%d.%d.1", 1+i%200, i/200%256, i/51200)}
+		if _, ok := l.open(c, now); !ok || !l.take(c, 200, 0, now) {
+			t.Fatalf("network %d is silenced", i)
+		}
+	}
+}
+
+// The lines of those who have logged in are all there, and count for nobody.
+func TestSettledLinesAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, log, written := newLog(t, narrow("text"))
+		client := netip.AddrPortFrom(address("192.0.2.1"), 40000)
+		for range 2000 {
+			log.Info("stranger", "client", client)
+			log.Info("session", "client", Client{client, true})
+		}
+		if n := strings.Count(written(), "msg=session client=192.0.2.1:40000"); n != 2000 {
+			t.Errorf("%d lines of sessions that were logged in", n)
+		}
+		if n := strings.Count(written(), "msg=stranger"); n < 100 || n > 2000*knownShare/10 {
+			t.Errorf("%d lines of a known network", n)
+		}
+		l.Close(patience)
+	})
+}
+
+// A line that is longer than half a minute's rate is not kept out for ever.
+func TestLongLinesPass(t *testing.T) {
+	o := narrow("text")
+	o.Rates = Rates{Client: 100, Network: 100, Total: 100}
+	_, log, written := newLog(t, o)
+	log.Info(strings.Repeat("long ", 40), from(address("192.0.2.1")))
+	log.Info("another", from(address("192.0.2.1")))
+	if !strings.Contains(written(), "long long") || strings.Contains(written(), "another") {
+		t.Errorf("%q", written())
+	}
+}

@@ -1,0 +1,173 @@
+package observe
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/maillog"
+)
+
+// Options say how a Log is written. All numbers must be set.
+type Options struct {
+	Format string // text, json or postfix
+	Level  slog.Level
+	Header bool // format postfix: begin each line as syslog does
+
+	MaxValue int // bytes of a value as it is written; see Whole and Long
+	Rates    Rates
+}
+
+// Log is the slog.Handler of the whole program. Its methods may be called from
+// any goroutine, and none but Flush and Close waits for the writer.
+type Log struct {
+	queue   *queue
+	limiter *limiter
+	leftOut atomic.Uint64
+
+	now atomic.Pointer[format]
+
+	mu     sync.Mutex // guards what follows, and the order of the lines
+	told   time.Time  // when lines were last told to be left out
+	untold int        // lines that were left out since
+}
+
+// format is what follows from Options. It writes one line at a time.
+type format struct {
+	slog.Handler
+	line  bytes.Buffer // what Handler has written
+	value int
+}
+
+// NewLog returns a Log that writes to w from a goroutine of its own, until
+// Close.
+func NewLog(w io.Writer, o Options) *Log {
+	l := &Log{limiter: newLimiter(), told: time.Now()}
+	l.Configure(o)
+	l.queue = newQueue(w, l.loss)
+	return l
+}
+
+// Configure changes how the lines from now on are written.
+func (l *Log) Configure(o Options) {
+	next := &format{value: o.MaxValue}
+	options := &slog.HandlerOptions{Level: o.Level}
+	switch o.Format {
+	case "json":
+		next.Handler = slog.NewJSONHandler(&next.line, options)
+	case "postfix":
+		next.Handler = maillog.New(&next.line, maillog.Options{Level: o.Level, Header: o.Header})
+	default:
+		next.Handler = slog.NewTextHandler(&next.line, options)
+	}
+	l.limiter.set(o.Rates)
+	l.now.Store(next)
+}
+
+// Enabled reports whether records of a level are written.
+func (l *Log) Enabled(ctx context.Context, level slog.Level) bool {
+	return l.now.Load().Enabled(ctx, level)
+}
+
+// Handle writes a record, or counts it among those that are left out.
+func (l *Log) Handle(ctx context.Context, r slog.Record) error {
+	c, now := causeOf(r), time.Now()
+	leftOut, ok := l.limiter.open(c, now)
+	if !ok { // before any work is done for the line
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.leaveOut()
+		return nil
+	}
+	format := l.now.Load()
+	r = cutter(format.value).record(r)
+	if leftOut > 0 {
+		r.AddAttrs(slog.Int("left_out", leftOut))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.summarise(ctx, now)
+	line, err := format.write(ctx, r)
+	if err != nil {
+		return err
+	}
+	if !l.limiter.take(c, len(line), leftOut, now) {
+		l.leaveOut()
+		return nil
+	}
+	l.queue.put(line)
+	return nil
+}
+
+// leaveOut counts a line that is not written.
+func (l *Log) leaveOut() {
+	l.leftOut.Add(1)
+	l.untold++
+}
+
+// summaryTime is how often the log tells how many lines were left out in all.
+const summaryTime = time.Minute
+
+// summarise tells how many lines were left out, if it is time to. A network
+// that stays away would else take its count with it.
+func (l *Log) summarise(ctx context.Context, now time.Time) {
+	format := l.now.Load()
+	if l.untold == 0 || now.Sub(l.told) < summaryTime || !format.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	r := slog.NewRecord(now, slog.LevelInfo, "log lines were left out", 0)
+	r.AddAttrs(slog.Int("lines", l.untold), slog.Duration("within", now.Sub(l.told).Round(time.Second)))
+	if line, err := format.write(ctx, r); err == nil {
+		l.queue.put(line)
+	}
+	l.untold, l.told = 0, now
+}
+
+// loss is the line that tells that lines could not be written.
+func (l *Log) loss(lines int, cause error) []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	format := l.now.Load()
+	r := slog.NewRecord(time.Now(), slog.LevelError, "log lines were lost", 0)
+	r.AddAttrs(slog.Int("lines", lines), slog.Any("error", cause))
+	line, _ := format.write(context.Background(), cutter(format.value).record(r))
+	return bytes.Clone(line)
+}
+
+// write formats a record; the line is valid until the next one.
+func (f *format) write(ctx context.Context, r slog.Record) ([]byte, error) {
+	f.line.Reset()
+	err := f.Handle(ctx, r)
+	return f.line.Bytes(), err
+}
+
+// Counts are the lines that are not in the log, since the start.
+type Counts struct {
+	LeftOut uint64 // because a network's or all clients' rate was used up
+	Failed  uint64 // because writing has failed
+	Blocked uint64 // because the reader of the log did not read
+}
+
+// Counts tells what is not in the log.
+func (l *Log) Counts() Counts {
+	return Counts{LeftOut: l.leftOut.Load(), Failed: l.queue.failed.Load(), Blocked: l.queue.blocked.Load()}
+}
+
+// Flush waits until what was logged is written, with some patience.
+func (l *Log) Flush(patience time.Duration) { l.queue.flush(patience) }
+
+// Close writes what is waiting, with some patience, and then no more.
+func (l *Log) Close(patience time.Duration) {
+	l.queue.flush(patience)
+	l.queue.close()
+}
+
+// WithAttrs returns a handler that adds attributes to each record.
+func (l *Log) WithAttrs(attrs []slog.Attr) slog.Handler { return branch{log: l}.WithAttrs(attrs) }
+
+// WithGroup returns a handler that puts all attributes into a group.
+func (l *Log) WithGroup(name string) slog.Handler { return branch{log: l}.WithGroup(name) }

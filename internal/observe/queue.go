@@ -1,0 +1,188 @@
+package observe
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// maxWaiting bounds the lines that wait for the reader of the log, in bytes.
+const maxWaiting = 1 << 20
+
+var errBlocked = errors.New("the reader of the log does not read")
+
+// queue writes lines from a goroutine of its own, as many as there are at once.
+// Nobody waits for it: while the writer fails or blocks, lines are lost, and
+// the next that can be written tells how many.
+type queue struct {
+	w    io.Writer
+	loss func(lines int, cause error) []byte // the line that tells of it
+
+	failed, blocked atomic.Uint64 // lines that were lost
+
+	mu      sync.Mutex
+	change  sync.Cond // of waiting or closed
+	waiting []byte
+	skipped int // lines that found no room behind those that wait
+	busy    bool
+	flushed []chan struct{} // closed when nothing is waiting
+	closed  bool
+
+	// Of the goroutine that writes.
+	lost  int   // lines since the last success
+	cause error // of the loss
+	torn  bool  // half a line was written last
+}
+
+func newQueue(w io.Writer, loss func(int, error) []byte) *queue {
+	q := &queue{w: w, loss: loss}
+	q.change.L = &q.mu
+	go q.run()
+	return q
+}
+
+// put queues a line, which is copied, or loses it.
+func (q *queue) put(line []byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || len(q.waiting)+len(line) > maxWaiting {
+		q.skipped++
+		q.blocked.Add(1)
+		return
+	}
+	q.waiting = append(q.waiting, line...)
+	q.change.Signal()
+}
+
+// flush waits until nothing is waiting, with some patience.
+func (q *queue) flush(patience time.Duration) {
+	q.mu.Lock()
+	if len(q.waiting) == 0 && !q.busy || q.closed {
+		q.mu.Unlock()
+		return
+	}
+	done := make(chan struct{})
+	q.flushed = append(q.flushed, done)
+	q.mu.Unlock()
+	wait := time.NewTimer(patience)
+	defer wait.Stop()
+	select {
+	case <-done:
+	case <-wait.C:
+	}
+}
+
+// close ends the goroutine, when it does not hang in a write.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.change.Signal()
+}
+
+func (q *queue) run() {
+	var spare []byte
+	for {
+		lines, skipped, ok := q.next(spare[:0])
+		if !ok {
+			return
+		}
+		q.write(lines, skipped)
+		if spare = lines; cap(spare) > maxWaiting/16 {
+			spare = nil
+		}
+	}
+}
+
+// next waits for lines, and takes all that there are. What was skipped comes
+// behind them.
+func (q *queue) next(spare []byte) (lines []byte, skipped int, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.busy = false; len(q.waiting) == 0; q.change.Wait() {
+		for _, done := range q.flushed {
+			close(done)
+		}
+		q.flushed = nil
+		if q.closed {
+			return nil, 0, false
+		}
+	}
+	lines, skipped = q.waiting, q.skipped
+	q.waiting, q.skipped, q.busy = spare, 0, true
+	return lines, skipped, true
+}
+
+// write writes lines, and where some are missing before or behind them says so.
+func (q *queue) write(lines []byte, skipped int) {
+	if q.tellLoss() {
+		n, err := q.writeAll(lines)
+		if err != nil {
+			q.fail(bytes.Count(lines[n:], []byte("\n")), err)
+		}
+	} else {
+		q.fail(bytes.Count(lines, []byte("\n")), q.cause)
+	}
+	if skipped > 0 {
+		q.lost += skipped
+		if q.cause == nil {
+			q.cause = errBlocked
+		}
+		q.tellLoss()
+	}
+}
+
+// fail counts lines as lost that could not be written.
+func (q *queue) fail(lines int, cause error) {
+	q.lost += lines
+	q.cause = cause
+	q.failed.Add(uint64(lines))
+}
+
+// tellLoss writes how many lines were lost, if any were. It reports whether the
+// writer works, as far as it knows.
+func (q *queue) tellLoss() bool {
+	if q.lost == 0 {
+		return true
+	}
+	line := q.loss(q.lost, q.cause)
+	if q.torn {
+		line = append([]byte("\n"), line...)
+	}
+	if _, err := q.writeAll(line); err != nil {
+		return false
+	}
+	q.lost, q.cause = 0, nil
+	return true
+}
+
+// pause is how long a writer that would have to wait, and does not, is left
+// alone.
+const pause = 20 * time.Millisecond
+
+// writeAll writes p, or as much as can be.
+func (q *queue) writeAll(p []byte) (n int, err error) {
+	for n < len(p) {
+		var k int
+		k, err = q.w.Write(p[n:])
+		n += k
+		switch {
+		case errors.Is(err, syscall.EAGAIN): // somebody else has made our standard error non-blocking
+			time.Sleep(pause)
+			err = nil
+		case err == nil && k == 0:
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			break
+		}
+	}
+	if n > 0 {
+		q.torn = p[n-1] != '\n'
+	}
+	return n, err
+}
