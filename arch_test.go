@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"internal/routes":      {"internal/idn"},
 	"internal/wire":        {},
 	"internal/gate":        {"internal/wire"},
-	"proxy":                {"internal/gate", "internal/limit", "internal/wire", "tlspolicy"},
+	"proxy":                {"internal/gate", "internal/limit", "internal/observe", "internal/wire", "tlspolicy"},
 	"smtp":                 {"internal/gate", "internal/idn", "internal/wire", "smtp/syntax", "tlspolicy"},
 	"smtp/smarthost":       {"internal/gate", "internal/idn", "internal/nexthop", "internal/wire", "smtp/syntax", "tlspolicy/outbound"},
 	"smtp/syntax":          {"internal/gate", "internal/wire"},
@@ -69,7 +69,7 @@ var mayImport = map[string][]string{
 	"bench/measure":        {},
 	"bench/peers":          {"bench/backend"},
 	"bench/report":         {},
-	"internal/status":      {"proxy", "internal/gate", "internal/web", "internal/wire", "tlspolicy"},
+	"internal/status":      {"proxy", "internal/gate", "internal/observe", "internal/web", "internal/wire", "tlspolicy"},
 }
 
 // speakers import nothing that holds a socket, a clock or a log.

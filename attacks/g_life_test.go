@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"runtime"
@@ -16,7 +15,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/maillog"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/testusage"
 	"github.com/letterlock/letterlock/internal/testwait"
 )
@@ -209,15 +208,25 @@ func TestG9_InformationLeak(t *testing.T) {
 }
 
 // formats are those of the log, and how each of its lines begins.
-var formats = map[string]struct {
-	handler func(io.Writer) slog.Handler
-	begins  string
-}{
-	"text": {func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) }, `time=2.*`},
-	"json": {func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }, `\{"time":"2.*\}\n`},
-	"postfix": {func(w io.Writer) slog.Handler {
-		return maillog.New(w, maillog.Options{Level: slog.LevelInfo, Header: true})
-	}, `\w{3} [ \d]\d [\d:]{8} [\w-]+ letterlock\S*\[\d+\]: .*`},
+var formats = map[string]string{
+	"text":    `time=2.*`,
+	"json":    `\{"time":"2.*\}\n`,
+	"postfix": `\w{3} [ \d]\d [\d:]{8} [\w-]+ letterlock\S*\[\d+\]: .*`,
+}
+
+// logAs makes a world write its log as the program does.
+func (w *world) logAs(format string, rates observe.Rates) *observe.Log {
+	log := observe.NewLog(w.log, observe.Options{Format: format, Header: true, MaxValue: configs.Default().Log.MaxValue, Rates: rates})
+	w.t.Cleanup(func() { log.Close(patience) })
+	w.Log = slog.New(log)
+	w.seen.Log = w.Log
+	return log
+}
+
+// usual are the rates of a usual configuration.
+func usual() observe.Rates {
+	d := configs.Default().Log
+	return observe.Rates{Client: d.RatePerClient, Network: d.RatePerNetwork, Total: d.Rate}
 }
 
 // G10: whatever a client calls itself, a session's log is lines of printable
@@ -227,21 +236,20 @@ func TestG10_LogInjection(t *testing.T) {
 		"alice\x1b[2J\x1b]0;owned\x07", "alice\r\ntime=1999-01-01 level=INFO msg=session user=root", "alice\nroot", "\xff\xfe", "a\u2028b\u0085c", "al\"ice=x", "\x7f\x08\x08",
 		"alice\nJan  1 00:00:00 mx letterlock/imap[1]: forged user=root", "alice\"}\n{\"time\":\"1999-01-01\"}", "alice user=root", "ali\tce", "a\u202eecila",
 	}
-	for format, f := range formats {
+	for format, begins := range formats {
 		each(t, private, func(t *testing.T, service configs.Service) {
-			w := open(t, strict, func(w *world) {
-				w.Log = slog.New(f.handler(w.log))
-				w.seen.Log = w.Log
-			})
+			var log *observe.Log
+			w := open(t, strict, func(w *world) { log = w.logAs(format, usual()) })
 			for _, name := range names {
 				w.calls(service, name)
 			}
 			w.end()
+			log.Flush(patience)
 			for line := range strings.Lines(w.log.String()) {
 				if format == "json" && json.Valid([]byte(line)) {
 					line = strings.ReplaceAll(line, "\x7f", "") // which JSON takes for text
 				}
-				if !printable(line) || !matches(f.begins, line) || matches(`time=1999.*|\{"time":"1999.*|Jan  1 00:00:00 mx .*`, line) {
+				if !printable(line) || !matches(begins, line) || matches(`time=1999.*|\{"time":"1999.*|Jan  1 00:00:00 mx .*`, line) {
 					t.Errorf("%s: %q", format, line)
 				}
 			}

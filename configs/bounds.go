@@ -34,6 +34,20 @@ var limitBounds = []limitBound{
 	{"errors", func(l Limits) int { return l.Errors }, 1, 1000},
 }
 
+// logBound is limitBound for the log.
+type logBound struct {
+	key      string
+	value    func(Log) int
+	min, max int
+}
+
+var logBounds = []logBound{
+	{"max_value", func(l Log) int { return l.MaxValue }, 64, 16 << 10},
+	{"rate_per_client", func(l Log) int { return l.RatePerClient }, 4 << 10, 1 << 30},
+	{"rate_per_network", func(l Log) int { return l.RatePerNetwork }, 4 << 10, 1 << 30},
+	{"rate", func(l Log) int { return l.Rate }, 64 << 10, 1 << 30},
+}
+
 type timeoutBound struct {
 	key      string
 	value    func(Timeouts) time.Duration

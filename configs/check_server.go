@@ -73,6 +73,12 @@ func checkLog(c *Config, _ Machine, r report) {
 	at := r.in("log")
 	at.in("format").oneOf("log format", c.Log.Format, logFormats)
 	at.in("level").oneOf("log level", c.Log.Level, logLevels)
+	at.in("header").oneOf("log header", c.Log.Header, logHeaders)
+	for _, b := range logBounds {
+		if v := b.value(c.Log); v < b.min || v > b.max {
+			at.in(b.key).wrong(fmt.Sprintf("write a number from %d to %d; without the key it is %d", b.min, b.max, b.value(Default().Log)), "%s cannot be %d", b.key, v)
+		}
+	}
 }
 
 // What an inventory may be.

@@ -60,6 +60,14 @@ type Policy struct {
 type Log struct {
 	Format string `yaml:"format"` // text, json or postfix
 	Level  string `yaml:"level"`  // debug, info, warn or error
+	Header string `yaml:"header"` // of format postfix: auto, always or never
+
+	// Bytes of a value that comes from outside; and bytes a minute that
+	// clients can cause before they have logged in.
+	MaxValue       int `yaml:"max_value"`
+	RatePerClient  int `yaml:"rate_per_client"`
+	RatePerNetwork int `yaml:"rate_per_network"`
+	Rate           int `yaml:"rate"`
 }
 
 // Status says where the status page, its JSON and the metrics are served.

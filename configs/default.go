@@ -7,7 +7,8 @@ import "time"
 func Default() Config {
 	return Config{
 		StateDir: "/var/lib/letterlock",
-		Log:      Log{Format: "text", Level: "info"},
+		// Some 25 sessions a minute of one client; 720 MB a day of all.
+		Log: Log{Format: "text", Level: "info", Header: "auto", MaxValue: 256, RatePerClient: 16 << 10, RatePerNetwork: 32 << 10, Rate: 1 << 20},
 		// A few entries for each user; some 40 MiB of disk when it is full.
 		Inventory: Inventory{Keep: true, Entries: 100_000, Age: 90 * 24 * time.Hour},
 		Limits: Limits{

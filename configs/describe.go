@@ -15,7 +15,7 @@ func Describe(c *Config) string {
 	var b strings.Builder
 	c.describeListeners(&b)
 	c.describePolicies(&b)
-	fmt.Fprintf(&b, "hostname %s, state in %s, log as %s from level %s\n", c.Hostname, c.StateDir, c.Log.Format, c.Log.Level)
+	fmt.Fprintf(&b, "hostname %s, state in %s, log as %s from level %s\n", c.Hostname, c.StateDir, formatWords(c.Log), c.Log.Level)
 	if c.Status.Listen != "" {
 		fmt.Fprintf(&b, "status page on http://%s/\n", c.Status.Listen)
 	}
@@ -34,6 +34,17 @@ func Describe(c *Config) string {
 	}
 	describeACME(&b, c)
 	return b.String()
+}
+
+// formatWords tell of the header where there may be one.
+func formatWords(l Log) string {
+	switch {
+	case l.Format != "postfix" || l.Header == "always":
+		return l.Format
+	case l.Header == "never":
+		return "postfix without header"
+	}
+	return "postfix, without header under systemd's journal,"
 }
 
 // limitWords names the limits that honest clients may meet.

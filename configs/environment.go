@@ -37,6 +37,7 @@ var variables = []variable{
 	{"LETTERLOCK_ACME_CA_ROOTS", "--acme-ca-roots", []string{"ca_roots"}, func(q *Quick, s string) bool { q.acme().CARoots = s; return true }},
 	{"LETTERLOCK_STATE_DIR", "", []string{"state_dir"}, func(q *Quick, s string) bool { q.StateDir = s; return true }},
 	{"LETTERLOCK_LOG_FORMAT", "", []string{"format"}, func(q *Quick, s string) bool { q.LogFormat = s; return true }},
+	{"LETTERLOCK_LOG_HEADER", "", []string{"header"}, func(q *Quick, s string) bool { q.LogHeader = s; return true }},
 	{"LETTERLOCK_LOG_LEVEL", "", []string{"level"}, func(q *Quick, s string) bool { q.LogLevel = s; return true }},
 	{"LETTERLOCK_ALLOW_OPEN_RELAY", "", []string{"allow_open_relay"}, func(q *Quick, s string) bool {
 		yes, err := strconv.ParseBool(s)

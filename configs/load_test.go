@@ -86,7 +86,7 @@ listeners:
 		Name: "own", Base: "strict", MinVersion: tlspolicy.VersionTLS13, MaxVersion: tlspolicy.VersionTLS13,
 		Suites: []tlspolicy.Suite{0xc02f}, Groups: []tlspolicy.Group{29},
 	}}
-	want.Log = Log{"json", "debug"}
+	want.Log.Format, want.Log.Level = "json", "debug"
 	want.Limits.Connections, want.Limits.Errors = 1, 2
 	want.Timeouts.Idle, want.Timeouts.Dial = time.Hour, 90*time.Second
 	want.Listeners = []Listener{{

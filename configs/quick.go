@@ -21,6 +21,7 @@ type Quick struct {
 	ACME       *ACME  // nil: none
 	StateDir   string // empty: the default
 	LogFormat  string // empty: the default
+	LogHeader  string // empty: the default
 	LogLevel   string // empty: the default
 
 	// AllowOpenRelay leaves it to the backend who may be written to.
@@ -47,6 +48,7 @@ func (m Machine) Simple(q Quick) (*Config, error) {
 	}
 	override(&c.StateDir, q.StateDir)
 	override(&c.Log.Format, q.LogFormat)
+	override(&c.Log.Header, q.LogHeader)
 	override(&c.Log.Level, q.LogLevel)
 	c.complete(m, ".") // the recipients follow from the hostname
 

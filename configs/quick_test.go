@@ -32,20 +32,21 @@ func TestSimple(t *testing.T) {
 func TestSimpleWithEverything(t *testing.T) {
 	c, err := Elsewhere("").Simple(Quick{
 		Backend: "2001:db8::1", Hostname: "MX.example.com", Listen: "2001:db8::2", Services: []Service{IMAPS, SMTP},
-		Recipients: []string{"example.net"}, Cert: "/c.pem", Key: "/k.pem", StateDir: "/state", LogFormat: "json", LogLevel: "warn",
+		Recipients: []string{"example.net"}, Cert: "/c.pem", Key: "/k.pem", StateDir: "/state", LogFormat: "json", LogHeader: "never", LogLevel: "warn",
 	})
 	if err == nil {
 		t.Fatalf("a public backend was taken: %+v", c)
 	}
 	c, err = Elsewhere("").Simple(Quick{
 		Backend: "fd00::1", Hostname: "MX.example.com", Listen: "2001:db8::2", Services: []Service{IMAPS, SMTP},
-		Recipients: []string{"example.net"}, Cert: "/c.pem", Key: "/k.pem", StateDir: "/state", LogFormat: "json", LogLevel: "warn",
+		Recipients: []string{"example.net"}, Cert: "/c.pem", Key: "/k.pem", StateDir: "/state", LogFormat: "json", LogHeader: "never", LogLevel: "warn",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.Hostname, want.StateDir, want.Log = "mx.example.com", "/state", Log{"json", "warn"}
+	want.Hostname, want.StateDir = "mx.example.com", "/state"
+	want.Log.Format, want.Log.Header, want.Log.Level = "json", "never", "warn"
 	want.Certificates = []Certificate{{"/c.pem", "/k.pem"}}
 	want.Listeners = []Listener{
 		{Service: IMAPS, Listen: "[2001:db8::2]:993", Backend: "[fd00::1]:143", Handover: "none"},

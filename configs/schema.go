@@ -140,6 +140,8 @@ func enumAt(path string) (words []any, closed bool) {
 		return anys(logFormats), true
 	case "log.level":
 		return anys(logLevels), true
+	case "log.header":
+		return anys(logHeaders), true
 	case "listeners[].service":
 		return anys(Services()), true
 	case "listeners[].bare_newline":
@@ -173,6 +175,11 @@ func enumAt(path string) (words []any, closed bool) {
 func limitsAt(path string) (low, high *int) {
 	for _, b := range limitBounds {
 		if join("limits", b.key) == path {
+			return &b.min, &b.max
+		}
+	}
+	for _, b := range logBounds {
+		if join("log", b.key) == path {
 			return &b.min, &b.max
 		}
 	}

@@ -12,6 +12,7 @@ import (
 var (
 	logFormats   = []string{"text", "json", "postfix"}
 	logLevels    = []string{"debug", "info", "warn", "error"}
+	logHeaders   = []string{"auto", "always", "never"}
 	bareNewlines = []string{"normalize", "reject"}
 	balances     = []string{"least-connections", "client"}
 	legs         = []string{"none", "starttls", "tls"}

@@ -58,7 +58,7 @@ func TestLogOfRefusals(t *testing.T) {
 	c.hear("* OK")
 	c.say("1 LOGIN " + a.Name + " " + a.Password)
 	c.hear("1 NO")
-	awaitLog(t, mark, "letterlock/imap[", "refused in clear", "command=LOGIN")
+	awaitLog(t, mark, "letterlock/imap[", "refused before TLS", "command=LOGIN")
 }
 
 // The session's line has what was asked most: who, how, how much, how it ended.

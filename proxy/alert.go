@@ -28,7 +28,7 @@ func (t *tail) explain(err error) error {
 		return err
 	}
 	const alert, fatal = 21, 2
-	if t[0] != alert || t[1] != 3 || t[3] != 0 || t[4] != 2 || t[5] != fatal {
+	if t == nil || t[0] != alert || t[1] != 3 || t[3] != 0 || t[4] != 2 || t[5] != fatal {
 		return err
 	}
 	return &net.OpError{Op: "remote error", Err: tls.AlertError(t[6])}

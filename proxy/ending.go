@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
 // halfClosed is the time without a byte from or to a client that has closed its
@@ -118,6 +119,7 @@ func (ses *session) guard(end func(err error)) {
 		return
 	}
 	ses.server.Log.Error("panic in a session", "session", ses.info.ID, "listener", ses.listener.String(),
-		"client", ses.info.Client, "panic", fmt.Sprint(value), "stack", string(debug.Stack()), "remedy", gate.Crashed.Remedy())
+		"client", ses.info.Client.String(), // as text: a defect of ours does not count for the client
+		"panic", fmt.Sprint(value), "stack", observe.Whole(debug.Stack()), "remedy", gate.Crashed.Remedy())
 	end(&gate.End{Reason: gate.Crashed, Err: fmt.Errorf("panic: %v", value)})
 }

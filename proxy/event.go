@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -25,8 +26,9 @@ type Info struct {
 
 	ClientCertificate *ClientCertificate // nil: none
 
-	InClear int    // messages that the backend has accepted from a client without TLS
 	User    string // the last login that the backend has accepted
+	InClear int32  // messages that the backend has accepted from a client without TLS
+	Settled bool   // the backend has accepted a login or a message
 	Backend string // the address that was tried last; empty: none yet
 }
 
@@ -46,7 +48,25 @@ type Observer interface {
 	LoginRefused(info *Info, command string) // in clear
 	Login(info *Info, user, mechanism string, a gate.Answer)
 	Closed(info *Info, end Summary)
-	Turned(listener *Listener, client netip.AddrPort) // away, at a limit
+
+	// Turned tells of a connection that was turned away at a limit, which has
+	// its name in the configuration.
+	Turned(listener *Listener, client netip.AddrPort, limit string)
+
+	// HeaderFailed tells of a load balancer's connection that is closed for want
+	// of a PROXY header; the error is ErrSilent if the balancer has closed it
+	// without a byte.
+	HeaderFailed(listener *Listener, balancer netip.AddrPort, err error)
+}
+
+// ErrSilent says that a connection was closed by its peer without a byte, as
+// load balancers and monitors do to see whether somebody listens.
+var ErrSilent = errors.New("closed without a byte")
+
+// Silent reports whether the client has closed the connection without having
+// sent a byte.
+func (s Summary) Silent(info *Info) bool {
+	return s.Reason == gate.ClientGone && s.Received == 0 && info.TLS == nil
 }
 
 // Name is the client's name if reverse DNS has confirmed it by now, else

@@ -67,12 +67,15 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	ses.front.ReadBy(deadline)
 	_ = conn.SetWriteDeadline(deadline)
 	ses.askName()
-	last := &tail{}
-	heard := &heardConn{Records: wire.NewRecords(conn), turn: &turn{turns: ses.rules().turns[ses.listener.Service], until: deadline, ended: ses.talk.ctx.Done()}, tail: last}
+	heard := &heardConn{Records: wire.NewRecords(conn), turn: &turn{turns: ses.rules().turns[ses.listener.Service], until: deadline, ended: ses.talk.ctx.Done()}}
 	heard.turn.first = ses.listener.Implicit
 	t := tls.Server(heard, ses.terms(time.Now()))
 	err := t.Handshake()
+	last := heard.tail
 	offer := heard.end()
+	if err != nil && last == nil && ses.front.Received() == 0 && gate.ReasonOf(gate.FromClient(err)) == gate.ClientGone {
+		return nil, gate.Because(gate.ClientGone, err) // it has only looked whether somebody listens
+	}
 	if err != nil {
 		err = last.explain(err)
 		s.Observer.HandshakeFailed(&ses.info, offer, err)

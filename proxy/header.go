@@ -50,7 +50,7 @@ func (s *Server) receive(l *Listener, conn net.Conn) {
 func (s *Server) awaitHeader(l *Listener, conn net.Conn, p peers, slot *limit.Slot) {
 	introduced, err := s.introduce(conn, p, l.generation.Timeouts.of(gate.Accepting.Rule().Total))
 	if err != nil {
-		s.Log.Warn("connection without a proper PROXY header", "listener", l.String(), "from", p.client, "error", err, "remedy", headerRemedy)
+		s.Observer.HeaderFailed(l, p.client, err)
 		_ = conn.Close()
 		slot.Leave()
 		return
@@ -153,6 +153,9 @@ func readSignature(r io.Reader) ([]byte, error) {
 		text = text[:len(text)+n]
 		if other := inPlaceOfHeader(text); other != nil {
 			return nil, fmt.Errorf("%w: %w", errNoHeader, other)
+		}
+		if len(text) == 0 && err != nil && gate.ReasonOf(gate.FromClient(err)) == gate.ClientGone {
+			return nil, ErrSilent
 		}
 		if err != nil && len(text) < signature {
 			return nil, fmt.Errorf("%w: %w", errNoHeader, err)

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
-	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -157,69 +156,6 @@ func TestSubjectsAreBounded(t *testing.T) {
 	}
 	if l.clientCertificate(&tls.ConnectionState{}) != nil || (&Listener{}).clientCertificate(&tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}}) != nil {
 		t.Error("a certificate out of nothing")
-	}
-}
-
-func TestThrottle(t *testing.T) {
-	var th Throttle
-	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
-	count := func(client netip.Addr, n int, now time.Time) (passed, dropped int) {
-		for range n {
-			if d, ok := th.pass(client, now); ok {
-				passed++
-				dropped += d
-			}
-		}
-		return passed, dropped
-	}
-	if passed, dropped := count(a, 12, now); passed != linesPerClient || dropped != 0 {
-		t.Errorf("%d lines, %d dropped", passed, dropped)
-	}
-	if passed, _ := count(netip.MustParseAddr("2001:db8::2"), 3, now); passed != 3 {
-		t.Error("another client is silenced")
-	}
-	if passed, _ := count(b, 3, now); passed != linesPerClient-3 {
-		t.Error("a neighbour counts apart")
-	}
-	if passed, dropped := count(a, 1, now.Add(time.Minute)); passed != 1 || dropped != 7 {
-		t.Errorf("%d lines, %d dropped before", passed, dropped)
-	}
-	if passed, dropped := count(a, 1, now.Add(2*time.Minute)); passed != 1 || dropped != 0 {
-		t.Errorf("%d lines, %d dropped before: they are told twice", passed, dropped)
-	}
-	later := now.Add(time.Hour)
-	passed := 0
-	for i := range 3 * maxSilent {
-		n, _ := count(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 1, later)
-		passed += n
-	}
-	if passed != linesInAll || len(th.seen) > maxSilent {
-		t.Errorf("%d lines of many clients, %d are remembered", passed, len(th.seen))
-	}
-	if passed, _ := count(a, 1, later.Add(time.Minute)); passed != 1 || len(th.seen) > maxSilent/2 {
-		t.Errorf("%d lines in the next minute, %d remembered", passed, len(th.seen))
-	}
-	var none *Throttle
-	if _, ok := none.pass(a, now); !ok {
-		t.Error("without a throttle nothing is logged")
-	}
-}
-
-func TestFailedHandshakesAreNotLoggedForEver(t *testing.T) {
-	w := newWorld(t, nil)
-	failures := &Throttle{}
-	l := SessionLog{Log: slog.New(slog.NewTextHandler(w.log, nil)), Failures: failures}
-	info := &Info{ID: "x", Listener: w.first.Listeners[0], Client: netip.MustParseAddrPort("192.0.2.1:1")}
-	offer := Offer{Versions: []uint16{tls.VersionTLS10}, Suites: []uint16{tls.TLS_RSA_WITH_RC4_128_SHA}}
-	for range 50 {
-		l.HandshakeFailed(info, offer, errors.New("no"))
-	}
-	if n := strings.Count(w.log.String(), "TLS handshake with unknown[192.0.2.1] failed"); n < linesPerClient || n > 2*linesPerClient { // a minute may have passed
-		t.Errorf("%d lines", n)
-	}
-	if !strings.Contains(w.log.String(), "versions=TLSv1 suites=TLS_RSA_WITH_RC4_128_SHA") {
-		t.Errorf("the log does not tell what was offered:\n%s", w.log)
 	}
 }
 

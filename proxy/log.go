@@ -7,31 +7,41 @@ import (
 	"log/slog"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
 // SessionLog is the Observer that writes the log: a line for each handshake,
-// in the words that postmasters look for, and a line for each session.
-type SessionLog struct {
-	Log      *slog.Logger
-	Failures *Throttle // of failed handshakes; nil: all are logged
-	Foreign  *ForeignLog
-}
+// in the words that postmasters look for, and a line for each session. How many
+// lines a client may cause is for the handler of Log to decide, to which the
+// attribute "client" tells who that is.
+type SessionLog struct{ Log *slog.Logger }
 
 // Opened says nothing: the session's own line comes at its end.
 func (SessionLog) Opened(*Info) {}
+
+// fields are what each line of a session begins with.
+func (i *Info) fields() []slog.Attr {
+	return []slog.Attr{slog.String("session", i.ID), slog.String("service", i.Listener.Service), i.client()}
+}
+
+func (i *Info) client() slog.Attr {
+	return slog.Any("client", observe.Client{AddrPort: i.Client, Settled: i.Settled})
+}
+
+func (l SessionLog) log(level slog.Level, message string, fields []slog.Attr) {
+	l.Log.LogAttrs(context.Background(), level, message, fields...)
+}
 
 // TLSEstablished logs in Postfix's words.
 func (l SessionLog) TLSEstablished(info *Info) {
 	suite := tlspolicy.Suite(info.TLS.CipherSuite)
 	bits := suite.Bits()
-	fields := []slog.Attr{slog.String("session", info.ID), slog.String("service", info.Listener.Service)}
-	fields = append(fields, laneFields(info)...)
+	fields := append(info.fields(), laneFields(info)...)
 	fields = append(fields, info.ClientCertificate.fields()...)
 	if c := info.ClientCertificate; c != nil {
 		fields = append(fields, slog.String("client_cert_sha256", c.Fingerprint))
@@ -39,9 +49,9 @@ func (l SessionLog) TLSEstablished(info *Info) {
 			fields = append(fields, slog.Any("client_cert_error", c.Err))
 		}
 	}
-	l.Log.LogAttrs(context.Background(), slog.LevelInfo, info.ClientCertificate.trust()+" TLS connection established from "+peer(info)+": "+
+	l.log(slog.LevelInfo, info.ClientCertificate.trust()+" TLS connection established from "+peer(info)+": "+
 		tlspolicy.Version(info.TLS.Version).String()+" with cipher "+suite.String()+strength(bits)+
-		" key-exchange "+keyExchange(info.TLS), fields...)
+		" key-exchange "+keyExchange(info.TLS), fields)
 }
 
 // HandshakeFailed logs what the client had to offer, so that the administrator
@@ -50,48 +60,52 @@ func (l SessionLog) HandshakeFailed(info *Info, offer Offer, err error) {
 	if _, foreign := errors.AsType[wire.Foreign](err); foreign {
 		return // the session's own line says it
 	}
-	dropped, ok := l.Failures.pass(info.Client.Addr(), time.Now())
-	if !ok {
-		return
-	}
 	fields := []slog.Attr{
-		slog.String("session", info.ID), slog.String("listener", info.Listener.String()), slog.Any("error", err),
-		slog.String("sni", offer.ServerName), slog.String("versions", versionNames(offer.Versions)),
-		slog.String("suites", suiteNames(offer.Suites)), slog.String("alpn", strings.Join(offer.Protocols, ",")),
+		slog.String("session", info.ID), slog.String("listener", info.Listener.String()), info.client(), slog.Any("error", err),
+		slog.String("sni", offer.ServerName), slog.String("versions", observe.List(offer.Versions, versionName)),
+		slog.Any("suites", observe.Whole(observe.List(offer.Suites, suiteName))), // our own words, of which there are few
+		slog.String("alpn", observe.List(offer.Protocols, observe.Itself)),
 	}
-	fields = append(fields, laneFields(info)...)
-	if dropped > 0 {
-		fields = append(fields, slog.Int("not_logged_before", dropped))
-	}
-	l.Log.LogAttrs(context.Background(), slog.LevelWarn, "TLS handshake with "+peer(info)+" failed", fields...)
+	l.log(slog.LevelWarn, "TLS handshake with "+peer(info)+" failed", append(fields, laneFields(info)...))
 }
 
-// LoginRefused says who still tries to log in in clear.
+// LoginRefused logs clients that still try to log in before TLS.
 func (l SessionLog) LoginRefused(info *Info, command string) {
-	l.Log.Info("refused in clear", "session", info.ID, "service", info.Listener.Service, "client", info.Client, "command", command)
+	l.log(slog.LevelInfo, "refused before TLS", append(info.fields(), slog.String("command", command)))
 }
 
 // Login logs failures; a success stands in the session's line. The class tells a
 // wrong password from a server that cannot serve, and the code is the backend's.
 func (l SessionLog) Login(info *Info, user, mechanism string, a gate.Answer) {
 	if !a.OK() {
-		l.Log.Info("login failed", "session", info.ID, "service", info.Listener.Service, "client", info.Client, "user", user, "mechanism", mechanism,
-			"class", a.String(), "code", a.Code)
+		fields := append(info.fields(), slog.String("user", user), slog.String("mechanism", mechanism), slog.String("class", a.String()), slog.String("code", a.Code))
+		l.log(slog.LevelInfo, "login failed", fields)
 	}
 }
 
-// Turned says who found no place, to those who want to know it of each; the
-// server warns of all together.
-func (l SessionLog) Turned(listener *Listener, client netip.AddrPort) {
-	l.Log.Debug("connection turned away", "listener", listener.String(), "client", client)
+// Turned logs a client that was turned away, and what may be done about it.
+func (l SessionLog) Turned(listener *Listener, client netip.AddrPort, limit string) {
+	l.log(slog.LevelWarn, "connection turned away", []slog.Attr{
+		slog.String("listener", listener.String()), slog.Any("client", client), slog.String("limit", limit),
+		slog.String("remedy", "raise "+limit+" if the clients are honest"),
+	})
+}
+
+// HeaderFailed logs a load balancer that has not told who its client is. One
+// that only looks whether somebody listens is not worth a line.
+func (l SessionLog) HeaderFailed(listener *Listener, balancer netip.AddrPort, err error) {
+	level := slog.LevelWarn
+	if errors.Is(err, ErrSilent) {
+		level = slog.LevelDebug
+	}
+	l.log(level, "connection without a proper PROXY header", []slog.Attr{
+		slog.String("listener", listener.String()), slog.Any("client", balancer), slog.Any("error", err), slog.String("remedy", headerRemedy),
+	})
 }
 
 // Closed is the session's line.
 func (l SessionLog) Closed(info *Info, end Summary) {
-	fields := []slog.Attr{
-		slog.String("session", info.ID), slog.String("service", info.Listener.Service),
-		slog.Any("client", info.Client), slog.String("user", info.User),
-	}
+	fields := append(info.fields(), slog.String("user", info.User))
 	if info.Via.IsValid() {
 		fields = append(fields, slog.Any("via", info.Via))
 	}
@@ -100,26 +114,25 @@ func (l SessionLog) Closed(info *Info, end Summary) {
 	fields = append(fields, info.ClientCertificate.fields()...)
 	fields = append(fields, slog.Int64("received", end.Received), slog.Int64("sent", end.Sent),
 		slog.Duration("duration", time.Since(info.Opened).Round(time.Millisecond)), slog.String("outcome", end.Reason.String()))
-	level := slog.LevelInfo
 	if end.Reason == gate.ClientRefused {
 		fields = append(fields, slog.String("backend", info.Backend))
 	}
 	if end.Err != nil {
 		fields = append(fields, slog.Any("error", end.Err))
 	}
-	if end.Reason.Foreign() {
-		more, ok := l.Foreign.fields(info.Listener, end.Reason, time.Now())
-		if !ok {
-			return
-		}
-		fields, level = append(fields, more...), slog.LevelWarn
-	}
-	if end.Reason.Backend() || end.Reason == gate.Internal {
+	level := slog.LevelInfo
+	switch {
+	case end.Silent(info):
+		level = slog.LevelDebug
+	case end.Reason.Foreign():
+		level = slog.LevelWarn
+		fields = append(fields, slog.String("listener", info.Listener.String()), slog.Any("remedy", observe.Whole(end.Reason.Remedy())))
+	case end.Reason.Backend() || end.Reason == gate.Internal || end.Reason == gate.Crashed:
 		level = slog.LevelError
 		fields = append(fields, slog.String("listener", info.Listener.String()), slog.String("backend", info.Backend),
-			slog.String("remedy", remedy(info, end.Reason)))
+			slog.Any("remedy", observe.Whole(remedy(info, end.Reason))))
 	}
-	l.Log.LogAttrs(context.Background(), level, "session", fields...)
+	l.log(level, "session", fields)
 }
 
 // remedy names the settings of the listener's own handover, where that is what
@@ -171,19 +184,5 @@ func strength(bits int) string {
 	return " (" + n + "/" + n + " bits)"
 }
 
-// maxNames bounds how much of a client's offer is logged.
-const maxNames = 40
-
-func versionNames(versions []uint16) string { return names[tlspolicy.Version](versions) }
-func suiteNames(suites []uint16) string     { return names[tlspolicy.Suite](suites) }
-
-func names[T interface {
-	~uint16
-	String() string
-}](values []uint16) string {
-	var list []string
-	for _, v := range values[:min(len(values), maxNames)] {
-		list = append(list, T(v).String())
-	}
-	return strings.Join(list, ",")
-}
+func versionName(v uint16) string { return tlspolicy.Version(v).String() }
+func suiteName(v uint16) string   { return tlspolicy.Suite(v).String() }

@@ -25,7 +25,7 @@ type heardConn struct {
 	*wire.Records
 	turn  *turn  // nil: the handshake is over
 	offer *Offer // nil: none yet, or the handshake is over
-	tail  *tail  // nil: the handshake is over
+	tail  *tail  // nil: the client has sent nothing, or the handshake is over
 }
 
 // Read gives up the handshake's turn while it waits.
@@ -36,6 +36,9 @@ func (c *heardConn) Read(p []byte) (int, error) {
 	c.turn.give()
 	n, err := c.read(p)
 	if n > 0 {
+		if c.tail == nil {
+			c.tail = &tail{}
+		}
 		c.tail.add(p[:n])
 		if late := c.turn.take(); late != nil {
 			return 0, late

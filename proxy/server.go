@@ -25,7 +25,6 @@ type Server struct {
 	slots    limit.Slots
 	spooled  spooled
 	third    third
-	crowded  alarm // tells the log of clients that were turned away
 	logins   *logins
 	waiting  atomic.Int64 // logins that wait because others have failed
 	reverse  reverseDNS
@@ -175,8 +174,7 @@ func (s *Server) admit(l *Listener, conn net.Conn, p peers, slot *limit.Slot) {
 // turnAway says so in the protocol's words where that costs next to nothing:
 // in clear. A handshake would cost more than the session.
 func (s *Server) turnAway(l *Listener, conn net.Conn, client netip.AddrPort, full string) {
-	s.crowded.raise(s.Log, l, client, full)
-	s.Observer.Turned(l, client)
+	s.Observer.Turned(l, client, full)
 	if !l.Implicit {
 		front := wire.New(conn, wire.Limits{Write: shortestPause})
 		l.NewGate(&gate.Session{ID: newID(), Hostname: l.generation.Hostname}).Refuse(front, gate.Busy)

@@ -56,15 +56,17 @@ func (ses *session) delay(delay time.Duration) error {
 func (ses *session) Login(user, mechanism string, a gate.Answer) {
 	user = strings.Clone(user) // it is kept, the line that it came in, with the password, is not
 	if a.OK() {
-		ses.info.User = user
+		ses.info.User, ses.info.Settled = user, true
 	}
 	ses.talk.attempt = nil
 	ses.server.logins.answered(ses.info.Client.Addr(), user, a.Outcome, time.Now())
 	ses.server.Observer.Login(&ses.info, user, mechanism, a)
 }
 
-// taken counts the messages that were sent in clear.
+// taken notes a message that the backend has accepted, and counts those that
+// came in plaintext.
 func (ses *session) taken() {
+	ses.info.Settled = true
 	if ses.info.TLS == nil {
 		ses.info.InClear++
 	}

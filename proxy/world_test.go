@@ -86,10 +86,11 @@ func (r *record) Closed(info *Info, end Summary) {
 	r.SessionLog.Closed(info, end)
 }
 
-func (r *record) Turned(*Listener, netip.AddrPort) {
+func (r *record) Turned(l *Listener, client netip.AddrPort, limit string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count++
+	r.SessionLog.Turned(l, client, limit)
 }
 
 func (r *record) reasons() []gate.Reason {

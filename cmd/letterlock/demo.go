@@ -30,7 +30,8 @@ func demoCommand(ui *ui, args []string) error {
 	}
 	defer func() { _ = backends.Close() }()
 	c := demoConfig(backends, *listen)
-	log := newLog(ui.err, c.Log)
+	log, closeLog := newLog(ui.err, c.Log)
+	defer closeLog()
 	pair, err := certs.SelfSigned(demoHost, 2048)
 	if err != nil {
 		return err

@@ -108,7 +108,8 @@ func (c *census) Closed(info *proxy.Info, _ proxy.Summary) {
 }
 
 // Opened and the others say nothing that counts here.
-func (*census) Opened(*proxy.Info)                     {}
-func (*census) TLSEstablished(*proxy.Info)             {}
-func (*census) LoginRefused(*proxy.Info, string)       {}
-func (*census) Turned(*proxy.Listener, netip.AddrPort) {}
+func (*census) Opened(*proxy.Info)                                  {}
+func (*census) TLSEstablished(*proxy.Info)                          {}
+func (*census) LoginRefused(*proxy.Info, string)                    {}
+func (*census) Turned(*proxy.Listener, netip.AddrPort, string)      {}
+func (*census) HeaderFailed(*proxy.Listener, netip.AddrPort, error) {}

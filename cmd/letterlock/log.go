@@ -1,61 +1,44 @@
 package main
 
 import (
-	"context"
 	"io"
 	"log/slog"
-	"sync/atomic"
+	"os"
+	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/maillog"
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
-// newLog makes the log that the configuration asks for; see changeLog.
-func newLog(w io.Writer, l configs.Log) *slog.Logger {
-	h := &changeable{w: w}
-	h.change(l)
-	return slog.New(h)
+// newLog makes the log that the configuration asks for, and what closes it.
+func newLog(w io.Writer, l configs.Log) (log *slog.Logger, closeLog func()) {
+	written := observe.NewLog(w, logOptions(l))
+	return slog.New(written), func() { written.Close(lastLines) }
 }
+
+// lastLines is how long the end of the program waits for the reader of its log.
+const lastLines = 2 * time.Second
 
 // changeLog lets a log that newLog has made go on as another configuration asks.
 func changeLog(log *slog.Logger, l configs.Log) {
-	if h, ok := log.Handler().(*changeable); ok {
-		h.change(l)
+	if written, ok := log.Handler().(*observe.Log); ok {
+		written.Configure(logOptions(l))
 	}
 }
 
-// changeable hands on to a handler that can be replaced.
-type changeable struct {
-	w   io.Writer
-	now atomic.Pointer[slog.Handler]
+// logCounts tells what a log of newLog has left out.
+func logCounts(log *slog.Logger) func() observe.Counts {
+	if written, ok := log.Handler().(*observe.Log); ok {
+		return written.Counts
+	}
+	return nil
 }
 
-func (h *changeable) change(l configs.Log) {
-	next := handlerOf(h.w, l)
-	h.now.Store(&next)
-}
-
-func (h *changeable) handler() slog.Handler { return *h.now.Load() }
-
-// Enabled and the others do as the handler of the moment.
-func (h *changeable) Enabled(ctx context.Context, l slog.Level) bool {
-	return h.handler().Enabled(ctx, l)
-}
-func (h *changeable) Handle(ctx context.Context, r slog.Record) error {
-	return h.handler().Handle(ctx, r)
-}
-func (h *changeable) WithAttrs(attrs []slog.Attr) slog.Handler { return h.handler().WithAttrs(attrs) }
-func (h *changeable) WithGroup(name string) slog.Handler       { return h.handler().WithGroup(name) }
-
-func handlerOf(w io.Writer, l configs.Log) slog.Handler {
+func logOptions(l configs.Log) observe.Options {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(l.Level)) // checked when the configuration was loaded
-	options := &slog.HandlerOptions{Level: level}
-	switch l.Format {
-	case "json":
-		return slog.NewJSONHandler(w, options)
-	case "postfix":
-		return maillog.New(w, maillog.Options{Level: level, Header: true})
+	return observe.Options{
+		Format: l.Format, Level: level, Header: l.Header == "always" || l.Header == "auto" && !isJournal(os.Stderr, os.Getenv("JOURNAL_STREAM")),
+		MaxValue: l.MaxValue, Rates: observe.Rates{Client: l.RatePerClient, Network: l.RatePerNetwork, Total: l.Rate},
 	}
-	return slog.NewTextHandler(w, options)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/idn"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/probe"
 	"github.com/letterlock/letterlock/proxy"
 )
@@ -164,10 +165,10 @@ func logVisits(log *slog.Logger, all []visited) {
 			case probe.Unknown:
 				about = unfinished + ": "
 			}
-			log.Log(context.Background(), level, about+f.Text, "service", v.service, "backend", v.address, "remedy", f.Remedy)
+			log.Log(context.Background(), level, about+f.Text, "service", v.service, "backend", v.address, "remedy", observe.Whole(f.Remedy))
 		}
 		if v.err != nil {
-			log.Warn(unfinished, "service", v.service, "backend", v.address, "error", v.err, "remedy", v.remedy)
+			log.Warn(unfinished, "service", v.service, "backend", v.address, "error", v.err, "remedy", observe.Whole(v.remedy))
 		}
 	}
 }

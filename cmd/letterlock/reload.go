@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/status"
 )
 
@@ -89,11 +90,11 @@ func (r *running) replace(before, next *generation) (err error) {
 func tellErrors(log *slog.Logger, err error) {
 	all, ok := errors.AsType[configs.Errors](err)
 	if !ok {
-		log.Error("configuration", "error", err)
+		log.Error("configuration", "error", observe.Whole(err.Error()))
 		return
 	}
 	for _, e := range all {
-		log.Error("configuration: "+e.Problem, "at", e.Place(), "remedy", e.Remedy)
+		log.Error("configuration: "+e.Problem, "at", e.Place(), "remedy", observe.Whole(e.Remedy))
 	}
 }
 

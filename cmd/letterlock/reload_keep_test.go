@@ -61,11 +61,14 @@ func TestWhatOutlivesReloads(t *testing.T) {
 
 func TestLogChanges(t *testing.T) {
 	out := &testlog.Text{}
-	log := newLog(out, configs.Log{Format: "text", Level: "info"})
+	o := configs.Default().Log
+	log, closeLog := newLog(out, o)
 	log.Debug("one")
 	log.Info("two")
-	changeLog(log, configs.Log{Format: "json", Level: "debug"})
+	o.Format, o.Level = "json", "debug"
+	changeLog(log, o)
 	log.With("k", "v").Debug("three")
+	closeLog()
 	if got := out.String(); strings.Contains(got, "one") || !strings.Contains(got, "msg=two") || !strings.Contains(got, `"msg":"three","k":"v"`) {
 		t.Error(got)
 	}

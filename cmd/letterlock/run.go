@@ -56,10 +56,11 @@ func startWith(g *generation, log *slog.Logger) (r *running, err error) {
 		Listeners:    func() []status.Listener { return r.now.Load().shownListeners() },
 		Certificates: func() []status.CertificateInfo { return r.now.Load().shownCertificates() },
 		Outbound:     func() *status.Outbound { return r.now.Load().upkeep.outbound },
+		Log:          logCounts(log),
 		Files:        func() []status.File { return append(r.source.shown(), r.now.Load().upkeep.shownFiles()...) },
 	})
 	r.pages = counts.Handler()
-	r.server = &proxy.Server{Observer: status.Observers{proxy.SessionLog{Log: log, Failures: &proxy.Throttle{}, Foreign: &proxy.ForeignLog{}}, counts, r.census}, Log: log}
+	r.server = &proxy.Server{Observer: status.Observers{proxy.SessionLog{Log: log}, counts, r.census}, Log: log}
 	// Before the sockets: who can reach us may also tell us to end.
 	r.first, r.second = signals()
 	r.hangups = hangups()

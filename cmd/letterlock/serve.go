@@ -21,7 +21,8 @@ func serveCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	log := newLog(ui.err, c.Log)
+	log, closeLog := newLog(ui.err, c.Log)
+	defer closeLog()
 	r, err := start(c, log)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
 // warnings are the warnings that are in the log: each is logged once, and again
@@ -41,8 +42,8 @@ func (w *warnings) tell(all []configs.Warning) {
 func attributes(w configs.Warning) []any {
 	var all []any
 	for _, a := range []struct{ name, value string }{{"at", w.Place()}, {"key", w.Key}, {"remedy", w.Remedy}} {
-		if a.value != "" && !slices.Contains(all, any(a.value)) {
-			all = append(all, a.name, a.value)
+		if value := observe.Whole(a.value); value != "" && !slices.Contains(all, any(value)) {
+			all = append(all, a.name, value)
 		}
 	}
 	return all

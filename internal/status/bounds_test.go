@@ -79,7 +79,7 @@ func TestManyGoroutines(t *testing.T) {
 				s.Login(info, "alice", "PLAIN", gate.Answer{})
 				s.LoginRefused(info, "LOGIN")
 				s.HandshakeFailed(info, proxy.Offer{}, errors.New("broken"))
-				s.Turned(info.Listener, info.Client)
+				s.Turned(info.Listener, info.Client, "limits.connections")
 				s.Closed(info, proxy.Summary{Received: 1, Sent: 2})
 			}
 		})

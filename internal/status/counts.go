@@ -31,7 +31,7 @@ type (
 
 // counts are all sums since the start.
 type counts struct {
-	opened, resumed, turned, received, sent tally[string] // by service
+	opened, resumed, turned, silent, headerless, received, sent tally[string] // by service
 
 	open       map[string]int // by service
 	handshakes tally[handshake]
@@ -45,7 +45,7 @@ type counts struct {
 
 func newCounts() counts {
 	return counts{
-		opened: tally[string]{}, resumed: tally[string]{}, turned: tally[string]{}, received: tally[string]{}, sent: tally[string]{},
+		opened: tally[string]{}, resumed: tally[string]{}, turned: tally[string]{}, silent: tally[string]{}, headerless: tally[string]{}, received: tally[string]{}, sent: tally[string]{},
 		open: map[string]int{}, handshakes: tally[handshake]{}, failures: tally[failed]{}, lanes: tally[laneUse]{}, refused: tally[refusal]{},
 		logins: tally[login]{}, outcomes: tally[outcome]{}, durations: map[string]histogram{},
 	}
@@ -66,7 +66,7 @@ func (c *counts) close(s *session) {
 // a rate can be taken only of what was there before.
 func (c *counts) clone(services []string) counts {
 	copied := counts{
-		opened: maps.Clone(c.opened), resumed: maps.Clone(c.resumed), turned: maps.Clone(c.turned),
+		opened: maps.Clone(c.opened), resumed: maps.Clone(c.resumed), turned: maps.Clone(c.turned), silent: maps.Clone(c.silent), headerless: maps.Clone(c.headerless),
 		received: maps.Clone(c.received), sent: maps.Clone(c.sent), open: maps.Clone(c.open),
 		handshakes: maps.Clone(c.handshakes), failures: maps.Clone(c.failures), lanes: maps.Clone(c.lanes), refused: maps.Clone(c.refused),
 		logins: maps.Clone(c.logins), outcomes: maps.Clone(c.outcomes), durations: maps.Clone(c.durations),
@@ -76,7 +76,7 @@ func (c *counts) clone(services []string) counts {
 		if _, seen := copied.durations[service]; !seen {
 			copied.durations[service] = histogram{}
 		}
-		for _, t := range []tally[string]{copied.opened, copied.resumed, copied.turned, copied.received, copied.sent} {
+		for _, t := range []tally[string]{copied.opened, copied.resumed, copied.turned, copied.silent, copied.headerless, copied.received, copied.sent} {
 			t[service] += 0
 		}
 	}

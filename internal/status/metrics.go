@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
 // The metrics. Their labels come from the vocabularies; certificates are told
@@ -18,6 +19,10 @@ var (
 	closedDesc      = describe("sessions_closed_total", "Ended sessions, by TLS version (none in clear) and the reason of their end.", "service", "tls", "reason")
 	durationDesc    = describe("session_duration_seconds", "How long sessions lasted.", "service")
 	turnedDesc      = describe("connections_turned_away_total", "Connections that found no place, at a limit.", "service")
+	silentDesc      = describe("connections_silent_total", "Connections that were closed without a byte, as load balancers and monitors do.", "service")
+	headerlessDesc  = describe("connections_without_header_total", "Connections of load balancers without a proper PROXY header.", "service")
+	lostDesc        = describe("log_lines_lost_total", "Log lines that could not be written, because writing failed or the reader of the log did not read.", "reason")
+	leftOutDesc     = describe("log_lines_left_out_total", "Log lines of clients that were left out, because their network or all had caused too many (log.rate).")
 	receivedDesc    = describe("received_bytes_total", "Bytes from clients, inside TLS; counted when sessions end.", "service")
 	sentDesc        = describe("sent_bytes_total", "Bytes to clients, inside TLS; counted when sessions end.", "service")
 	handshakesDesc  = describe("tls_handshakes_total", "Completed TLS handshakes.", "service", "version", "suite", "group")
@@ -46,8 +51,9 @@ func newRegistry(s *Status) *prometheus.Registry {
 // Describe names all metrics.
 func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		buildDesc, openDesc, openedDesc, closedDesc, durationDesc, turnedDesc, receivedDesc, sentDesc,
+		buildDesc, openDesc, openedDesc, closedDesc, durationDesc, turnedDesc, silentDesc, headerlessDesc, receivedDesc, sentDesc,
 		handshakesDesc, resumedDesc, failuresDesc, refusedDesc, loginsDesc, backendDesc, certificateDesc,
+		lostDesc, leftOutDesc,
 		laneDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
 		securedDesc, unsecuredDesc, messagesDesc,
 	} {
@@ -69,6 +75,8 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	byService := func(name string) []string { return []string{name} }
 	count(metrics, openedDesc, counts.opened, byService)
 	count(metrics, turnedDesc, counts.turned, byService)
+	count(metrics, silentDesc, counts.silent, byService)
+	count(metrics, headerlessDesc, counts.headerless, byService)
 	count(metrics, receivedDesc, counts.received, byService)
 	count(metrics, sentDesc, counts.sent, byService)
 	count(metrics, resumedDesc, counts.resumed, byService)
@@ -80,8 +88,14 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	collectBackends(metrics, listeners)
 	collectCertificates(metrics, c.status.options.Certificates())
 	collectLanes(metrics, counts.lanes)
+	collectLog(metrics, c.status.options.Log())
 	c.status.options.Outbound().collect(metrics)
 	collectFiles(metrics, c.status.options.Files())
+}
+
+func collectLog(metrics chan<- prometheus.Metric, c observe.Counts) {
+	count(metrics, lostDesc, tally[string]{"failed": c.Failed, "blocked": c.Blocked}, func(reason string) []string { return []string{reason} })
+	count(metrics, leftOutDesc, tally[string]{"": c.LeftOut}, func(string) []string { return nil })
 }
 
 // count sends a counter for each key of a tally.

@@ -55,8 +55,15 @@ func (all Observers) Closed(info *proxy.Info, end proxy.Summary) {
 }
 
 // Turned tells all.
-func (all Observers) Turned(listener *proxy.Listener, client netip.AddrPort) {
+func (all Observers) Turned(listener *proxy.Listener, client netip.AddrPort, limit string) {
 	for _, o := range all {
-		o.Turned(listener, client)
+		o.Turned(listener, client, limit)
+	}
+}
+
+// HeaderFailed tells all.
+func (all Observers) HeaderFailed(listener *proxy.Listener, balancer netip.AddrPort, err error) {
+	for _, o := range all {
+		o.HeaderFailed(listener, balancer, err)
 	}
 }

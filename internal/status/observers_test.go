@@ -18,13 +18,14 @@ type witness struct {
 
 func (w witness) note(event string) { w.book.WriteString(w.name + ":" + event + " ") }
 
-func (w witness) Opened(*proxy.Info)                                 { w.note("opened") }
-func (w witness) TLSEstablished(*proxy.Info)                         { w.note("tls") }
-func (w witness) HandshakeFailed(*proxy.Info, proxy.Offer, error)    { w.note("failed") }
-func (w witness) LoginRefused(_ *proxy.Info, command string)         { w.note(command) }
-func (w witness) Login(_ *proxy.Info, user, _ string, _ gate.Answer) { w.note(user) }
-func (w witness) Closed(*proxy.Info, proxy.Summary)                  { w.note("closed") }
-func (w witness) Turned(listener *proxy.Listener, _ netip.AddrPort)  { w.note(listener.Service) }
+func (w witness) Opened(*proxy.Info)                                          { w.note("opened") }
+func (w witness) TLSEstablished(*proxy.Info)                                  { w.note("tls") }
+func (w witness) HandshakeFailed(*proxy.Info, proxy.Offer, error)             { w.note("failed") }
+func (w witness) LoginRefused(_ *proxy.Info, command string)                  { w.note(command) }
+func (w witness) Login(_ *proxy.Info, user, _ string, _ gate.Answer)          { w.note(user) }
+func (w witness) Closed(*proxy.Info, proxy.Summary)                           { w.note("closed") }
+func (w witness) Turned(_ *proxy.Listener, _ netip.AddrPort, limit string)    { w.note(limit) }
+func (w witness) HeaderFailed(_ *proxy.Listener, _ netip.AddrPort, err error) { w.note(err.Error()) }
 
 func TestObserversAreToldInOrder(t *testing.T) {
 	var book strings.Builder
@@ -36,6 +37,8 @@ func TestObserversAreToldInOrder(t *testing.T) {
 	all.LoginRefused(info, "LOGIN")
 	all.Login(info, "alice", "PLAIN", gate.Answer{})
 	all.Closed(info, proxy.Summary{})
-	all.Turned(info.Listener, info.Client)
-	expect(t, "order", book.String(), "a:opened b:opened a:tls b:tls a:failed b:failed a:LOGIN b:LOGIN a:alice b:alice a:closed b:closed a:imaps b:imaps ")
+	all.Turned(info.Listener, info.Client, "limits.connections")
+	all.HeaderFailed(info.Listener, info.Client, proxy.ErrSilent)
+	expect(t, "order", book.String(), "a:opened b:opened a:tls b:tls a:failed b:failed a:LOGIN b:LOGIN a:alice b:alice a:closed b:closed a:limits.connections b:limits.connections "+
+		"a:closed without a byte b:closed without a byte ")
 }

@@ -1,11 +1,13 @@
 package status
 
 import (
+	"errors"
 	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -20,6 +22,7 @@ type Options struct {
 	Certificates func() []CertificateInfo
 	Files        func() []File
 	Outbound     func() *Outbound // what smarthosts have done
+	Log          func() observe.Counts
 }
 
 // Status is the proxy.Observer that counts. Its methods may be called from any
@@ -41,6 +44,9 @@ func New(o Options) *Status {
 	}
 	if o.Listeners == nil {
 		o.Listeners = func() []Listener { return nil }
+	}
+	if o.Log == nil {
+		o.Log = func() observe.Counts { return observe.Counts{} }
 	}
 	if o.Outbound == nil {
 		o.Outbound = func() *Outbound { return nil }
@@ -119,12 +125,27 @@ func (s *Status) Closed(info *proxy.Info, end proxy.Summary) {
 	defer s.mu.Unlock()
 	delete(s.open, info.ID)
 	s.counts.close(ended)
+	if end.Silent(info) {
+		s.counts.silent[info.Listener.Service]++
+	}
 	s.recent.add(ended)
 }
 
-// Turned counts who found no place.
-func (s *Status) Turned(listener *proxy.Listener, _ netip.AddrPort) {
+// Turned counts the connections that were turned away.
+func (s *Status) Turned(listener *proxy.Listener, _ netip.AddrPort, _ string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.turned[listener.Service]++
+}
+
+// HeaderFailed counts the connections of load balancers without a header, and
+// apart from them those that were closed without a byte.
+func (s *Status) HeaderFailed(listener *proxy.Listener, _ netip.AddrPort, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(err, proxy.ErrSilent) {
+		s.counts.silent[listener.Service]++
+		return
+	}
+	s.counts.headerless[listener.Service]++
 }

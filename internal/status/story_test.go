@@ -84,7 +84,7 @@ func tell(o proxy.Observer) {
 	o.Login(phone, "alice", "PLAIN", gate.Answer{})
 
 	o.LoginRefused(newInfo("clear", "imap"), "LOGIN")
-	o.Turned(&proxy.Listener{Service: "imaps"}, netip.AddrPort{})
+	o.Turned(&proxy.Listener{Service: "imaps"}, netip.AddrPort{}, "limits.connections")
 	time.Sleep(65 * time.Second)
 }
 

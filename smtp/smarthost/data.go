@@ -61,6 +61,9 @@ func (g *Gate) conclude(answer string) error {
 	if answer[0] == '2' {
 		g.errors = 0 // a session that works may last for days
 	}
+	if answer[0] == '2' && g.s.Taken != nil {
+		g.s.Taken()
+	}
 	g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: oneLine(answer)})
 	g.answer(answer)
 	if err := g.front.Flush(); err != nil { // before a goodbye to the server that may take its time

@@ -1,0 +1,137 @@
+package attacks
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/testca"
+)
+
+// longest is more than any line may have, and much less than what clients send.
+const longest = 4 << 10
+
+// huge are names that a client can send in a handshake or behind it.
+var huge = []string{
+	strings.Repeat("a", 7000), strings.Repeat(`"`, 7000), strings.Repeat(`\`, 7000), strings.Repeat("\x01", 7000), strings.Repeat("\xff", 7000), strings.Repeat("ü", 3500),
+}
+
+// H3: whatever a client sends, in whatever place, a line of the log stays short.
+func TestH3_HugeValues(t *testing.T) {
+	for format := range formats {
+		each(t, all, func(t *testing.T, service configs.Service) {
+			var log *observe.Log
+			w := open(t, strict, func(w *world) {
+				log = w.logAs(format, observe.Rates{Client: 1 << 30, Network: 1 << 30, Total: 1 << 30})
+				w.listener(service).TLS.ClientAuth = tls.RequestClientCert
+				w.listener(service).Clients = func(state *tls.ConnectionState) error {
+					return x509.HostnameError{Certificate: state.PeerCertificates[0], Host: strings.Repeat("host", 1000)}
+				}
+			})
+			for _, name := range huge {
+				w.bragged(service, name)
+			}
+			w.end()
+			log.Flush(patience)
+			if n := strings.Count(w.log.String(), "more bytes)"); n < len(huge) {
+				t.Errorf("%s: %d values were cut:\n%s", format, n, w.log)
+			}
+			for line := range strings.Lines(w.log.String()) {
+				if len(line) > longest {
+					t.Errorf("%s: a line of %d bytes: %.500s", format, len(line), line)
+				}
+			}
+		})
+	}
+}
+
+// bragged is visited by clients that send a huge name in each place where there
+// may be one.
+func (w *world) bragged(service configs.Service, name string) {
+	w.t.Helper()
+	for _, config := range []*tls.Config{
+		{ServerName: strings.Repeat("a", 16_000)},
+		{ServerName: hostname, NextProtos: protocols(name)},
+		{ServerName: hostname, Certificates: []tls.Certificate{testca.New(w.t).Client(w.t, strings.Repeat("a", 7000))}},
+	} {
+		config.InsecureSkipVerify = true
+		c := w.dial(service)
+		if !service.Implicit() {
+			c.greeting()
+			c.want(starter[c.protocol], agreed[c.protocol])
+		}
+		_, _ = c.tryHandshake(config)
+		_ = c.Close()
+	}
+	if service.Protocol() != "smtp" {
+		w.calls(service, name)
+	}
+	c := w.dial(service)
+	if !service.Implicit() {
+		c.greeting()
+		c.say(name + "\r\n" + "x " + name + "\r\n")
+	}
+	_ = c.Close()
+}
+
+// protocols are as many ALPN names as fit into a hello.
+func protocols(name string) (names []string) {
+	for range 240 {
+		names = append(names, name[:250])
+	}
+	return names
+}
+
+// H3: however often a client fails, or connects and leaves, the log grows by
+// no more than its share; and it says how much is missing.
+func TestH3_Flood(t *testing.T) {
+	rates := configs.Default().Log
+	for _, service := range []configs.Service{configs.SMTP, configs.IMAPS} {
+		t.Run(string(service), func(t *testing.T) {
+			var log *observe.Log
+			w := open(t, strict, func(w *world) { log = w.logAs("text", usual()) })
+			begun, n := time.Now(), 300
+			for range n {
+				c := w.dial(service)
+				c.say("x\r\n")
+				_ = c.Close()
+			}
+			w.reasons(n)
+			log.Flush(patience)
+			minutes := 1 + int(time.Since(begun).Minutes())
+			if size := len(w.log.String()); size > minutes*rates.RatePerClient || size < rates.RatePerClient/4 {
+				t.Errorf("%d bytes of one client", size)
+			}
+			if log.Counts().LeftOut == 0 {
+				t.Error("nothing is said to be left out")
+			}
+		})
+	}
+}
+
+// H3: the sessions that have logged in keep their line, whatever their network
+// has caused.
+func TestH3_LoginsAreKept(t *testing.T) {
+	each(t, private, func(t *testing.T, service configs.Service) {
+		var log *observe.Log
+		w := open(t, func(w *world) { log = w.logAs("text", usual()) })
+		const floods, logins = 100, 5
+		for range floods {
+			c := w.dial(service)
+			c.say("x\r\n")
+			_ = c.Close()
+		}
+		for range logins {
+			_ = w.loggedIn(service).Close()
+		}
+		w.reasons(floods + logins)
+		log.Flush(patience)
+		if n := strings.Count(w.log.String(), "user=alice"); n != logins {
+			t.Errorf("%d sessions of alice:\n%s", n, w.log)
+		}
+	})
+}
