@@ -4,6 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
@@ -11,7 +13,12 @@ import (
 )
 
 // newLog makes the log that the configuration asks for, and what closes it.
+//
+// A process dies of the first line that it writes to a pipe whose reader has
+// gone, as the Unix convention is for filters. The proxy loses lines instead of
+// sessions.
 func newLog(w io.Writer, l configs.Log) (log *slog.Logger, closeLog func()) {
+	signal.Ignore(syscall.SIGPIPE)
 	written := observe.NewLog(w, logOptions(l))
 	return slog.New(written), func() { written.Close(lastLines) }
 }

@@ -55,6 +55,9 @@ func run(args []string, ui *ui) int {
 		return exitUsage
 	}
 	err := commands[i].run(ui, args[1:])
+	if err == nil {
+		err = ui.lost
+	}
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitOK

@@ -13,12 +13,20 @@ import (
 // program's name in front; an error says what to do about it, where that is
 // known. What the running proxy has to say goes to its log instead.
 
-type ui struct{ out, err io.Writer }
+type ui struct {
+	out, err io.Writer
+	lost     error // why some of the answer could not be written; nil: all was
+}
 
-func newUI(out, err io.Writer) *ui { return &ui{out, err} }
+func newUI(out, err io.Writer) *ui { return &ui{out: out, err: err} }
 
-// printf answers the question.
-func (u *ui) printf(format string, args ...any) { _, _ = fmt.Fprintf(u.out, format, args...) }
+// printf answers the question. Half an answer, as a full disk leaves it, is a
+// failure of the command.
+func (u *ui) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(u.out, format, args...); err != nil && u.lost == nil {
+		u.lost = fmt.Errorf("the answer could not be written: %w", err)
+	}
+}
 
 func (u *ui) errorf(format string, args ...any) {
 	_, _ = fmt.Fprintf(u.err, "letterlock: "+format+"\n", args...)

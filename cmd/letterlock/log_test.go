@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/testwait"
+)
+
+// deaf is a process whose standard error is a file of the test's.
+type deaf struct {
+	*exec.Cmd
+	t             *testing.T
+	imaps, status string
+	ended         chan error
+}
+
+// newDeaf starts one, and waits until it serves.
+func newDeaf(t *testing.T, stderr *os.File) *deaf {
+	t.Helper()
+	d := &deaf{t: t, imaps: freeAddress(t), status: freeAddress(t), ended: make(chan error, 1)}
+	file := filepath.Join(t.TempDir(), "letterlock.yaml")
+	text := fmt.Sprintf("hostname: mail.example.com\nstate_dir: state\nprobe: false\nstatus: {listen: %q}\nlisteners: [{service: imaps, listen: %q, backend: \"127.0.0.1:9\"}]\n", d.status, d.imaps)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Cmd = exec.Command(self, "serve", "--config", file)
+	d.Env = append(os.Environ(), asProgram+"=1")
+	d.Stderr = stderr
+	if err := d.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { d.ended <- d.Wait() }()
+	t.Cleanup(func() { _ = d.Process.Kill() })
+	if !testwait.Happens(func() bool { return (&mortal{address: d.imaps}).listens() && d.metrics() != "" }) {
+		t.Fatal("it does not serve")
+	}
+	return d
+}
+
+// metrics are those of the process; empty if it does not answer.
+func (d *deaf) metrics() string {
+	resp, err := http.Get("http://" + d.status + "/metrics")
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	return string(text)
+}
+
+// lost is how many lines are counted as lost for a reason.
+func (d *deaf) lost(reason string) int {
+	m := regexp.MustCompile(`letterlock_log_lines_lost_total\{reason="` + reason + `"\} (\d+)`).FindStringSubmatch(d.metrics())
+	if m == nil {
+		return -1
+	}
+	n, _ := strconv.Atoi(m[1])
+	return n
+}
+
+// visit is a session, which writes two lines.
+func (d *deaf) visit() {
+	d.t.Helper()
+	conn, err := tls.Dial("tcp", d.imaps, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		d.t.Fatalf("no session: %v", err)
+	}
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_, _ = io.ReadAll(conn) // until the farewell: the backend is down
+	_ = conn.Close()
+}
+
+// stop ends the process as systemd does.
+func (d *deaf) stop() {
+	d.t.Helper()
+	if err := d.Process.Signal(syscall.SIGTERM); err != nil {
+		d.t.Fatal(err)
+	}
+	select {
+	case err := <-d.ended:
+		if err != nil {
+			d.t.Errorf("it ends with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		d.t.Error("it does not end")
+	}
+}
+
+func pipe(t *testing.T) (read, write *os.File) {
+	t.Helper()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = read.Close(), write.Close() })
+	return read, write
+}
+
+// H13: the process outlives the reader of its log, and counts what is lost.
+func TestH13_ReaderGoesAway(t *testing.T) {
+	read, write := pipe(t)
+	d := newDeaf(t, write)
+	_ = write.Close()
+	_ = read.Close()
+	d.visit()
+	testwait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 2 })
+	d.visit()
+	d.stop()
+}
+
+// H13: when the log can be written again, it tells how much is missing.
+func TestH13_ReaderComesBack(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "log")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Skip(err)
+	}
+	reader := func() *os.File {
+		t.Helper()
+		f, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		_ = f.SetReadDeadline(time.Now().Add(20 * time.Second))
+		return f
+	}
+	first := reader()
+	write, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDeaf(t, write)
+	_ = write.Close()
+	_ = first.Close()
+	d.visit()
+	testwait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 2 })
+	lines := bufio.NewScanner(reader())
+	lost := d.lost("failed")
+	d.visit()
+	want := fmt.Sprintf(`level=ERROR msg="log lines were lost" lines=%d error=`, lost)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), want) {
+			d.stop()
+			return
+		}
+	}
+	t.Errorf("no %q", want)
+}
+
+// H13: a full disk costs lines, not sessions.
+func TestH13_DiskIsFull(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	d := newDeaf(t, full)
+	d.visit()
+	testwait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 3 })
+	d.visit()
+	d.stop()
+}
+
+// H13: nobody waits for a reader that does not read; not even the end does, for
+// long.
+func TestH13_ReaderHangs(t *testing.T) {
+	read, write := pipe(t)
+	d := newDeaf(t, write)
+	// The same pipe, opened anew: the process must see a blocking one.
+	filler, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", read.Fd()), os.O_WRONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer filler.Close()
+	for err == nil { // until it is full
+		_ = filler.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		_, err = filler.Write(bytes.Repeat([]byte("x"), 100))
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	for range 5 {
+		d.visit()
+	}
+	d.stop()
+}
+
+// H13: half an answer is a failure, and who has closed the pipe is not written
+// to for ever.
+func TestH13_StandardOutput(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	read, closed := pipe(t)
+	_ = read.Close()
+	for name, c := range map[string]struct {
+		stdout *os.File
+		said   string
+	}{"a full disk": {full, "the answer could not be written"}, "a closed pipe": {closed, ""}} {
+		for _, args := range [][]string{{"config", "reference"}, {"config", "schema"}, {"version"}} {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			var said bytes.Buffer
+			program := exec.CommandContext(ctx, self, args...)
+			program.Env, program.Stdout, program.Stderr = append(os.Environ(), asProgram+"=1"), c.stdout, &said
+			err := program.Run()
+			if err == nil || ctx.Err() != nil || !strings.Contains(said.String(), c.said) {
+				t.Errorf("%s, %q: %v, %q", name, args, err, said.String())
+			}
+			cancel()
+		}
+	}
+}
+
+// Under systemd's journal lines have no header, and anywhere else they do, but
+// for what is configured.
+func TestHeaderOfTheLog(t *testing.T) {
+	_, write := pipe(t)
+	info, err := write.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := info.Sys().(*syscall.Stat_t)
+	for stream, want := range map[string]bool{
+		fmt.Sprintf("%d:%d", at.Dev, at.Ino): true, fmt.Sprintf("%d:%d", at.Dev, at.Ino+1): false, "": false, "journal": false,
+	} {
+		if got := isJournal(write, stream); got != want {
+			t.Errorf("JOURNAL_STREAM=%s: %v", stream, got)
+		}
+	}
+	l := configs.Default().Log
+	for header, want := range map[string]bool{"auto": true, "always": true, "never": false} {
+		if l.Header = header; logOptions(l).Header != want {
+			t.Errorf("%s: %v", header, !want)
+		}
+	}
+}
