@@ -9,7 +9,7 @@ FUZZTIME    = 4s
 # The parts of test measure, and kill, what they have started: one at a time.
 .NOTPARALLEL:
 
-.PHONY: build test servers lint tools vulncheck unit e2e fuzz mutants bench demo
+.PHONY: build test servers lint tools vulncheck unit e2e matrix fuzz mutants bench demo
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/letterlock ./cmd/letterlock
@@ -52,6 +52,17 @@ e2e: servers
 	$(GO) build -race -o bin/letterlock-race ./cmd/letterlock
 	LETTERLOCK_E2E=1 LETTERLOCK_BINARY=$(CURDIR)/bin/letterlock-race \
 		$(GO) test -race -count=1 -timeout 60m -exec $(CURDIR)/e2e/as-root ./e2e
+
+# The servers of Debian 11, 12 and 13 behind the program: prints the table that
+# docs/backends.md holds. MATRIX="bookworm trixie" tries some, and
+# MATRIXFLAGS=-update writes the table.
+MATRIX      = 1
+MATRIXFLAGS =
+matrix:
+	e2e/install --matrix
+	$(GO) build -race -o bin/letterlock-race ./cmd/letterlock
+	LETTERLOCK_MATRIX="$(MATRIX)" LETTERLOCK_BINARY=$(CURDIR)/bin/letterlock-race \
+		$(GO) test -count=1 -timeout 60m -run '^TestMatrix$$' -exec $(CURDIR)/e2e/as-root ./e2e $(MATRIXFLAGS)
 
 # Each fuzz target for a while, beyond the corpus that unit has run already. The
 # time is for finding, not for making what was found small.

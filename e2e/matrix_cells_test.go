@@ -1,0 +1,271 @@
+package e2e
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/e2e/world"
+)
+
+// letter is one to the server's user, in the form that Courier would give it:
+// the others change nothing.
+func (s *subject) letter() letter {
+	l := newLetter(s.who, body, "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 7bit")
+	l.Text = strings.NewReplacer("From: <"+l.From+">", "From: "+l.From, "To: <"+l.To+">", "To: "+l.To, "MIME-Version", "Mime-Version").Replace(l.Text)
+	return l
+}
+
+// imap logs in with STARTTLS and with TLS from the start.
+func (s *subject) imap(t *testing.T) string {
+	for _, listener := range []string{"imap", "imaps"} {
+		c := s.enter(t, listener)
+		c.say("b LOGOUT")
+		c.hearUntil("b OK")
+		c.hearEnd()
+	}
+	return works
+}
+
+// put adds a message to the inbox by IMAP.
+func (s *subject) put(t *testing.T, l letter) {
+	t.Helper()
+	c := s.enter(t, "imap")
+	c.say(fmt.Sprintf("b APPEND INBOX {%d}", len(l.Text)))
+	c.hear("+")
+	c.say(l.Text)
+	c.hearUntil("b OK")
+	c.say("c LOGOUT")
+	c.hearUntil("c OK")
+}
+
+// pop3 reads a message, byte for byte.
+func (s *subject) pop3(t *testing.T) string {
+	for _, listener := range []string{"pop3", "pop3s"} {
+		l := s.letter()
+		s.put(t, l)
+		c := s.enter(t, listener)
+		c.say("STAT")
+		words := strings.Fields(c.hear("+OK "))
+		count, err := strconv.Atoi(words[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := ""
+		for ; count > 0 && !strings.Contains(text, l.ID); count-- { // not all sort them by age
+			text = c.retrieve(count)
+		}
+		l.sameAs(t, []byte(text))
+		c.say("QUIT")
+		c.hear("+OK")
+		c.hearEnd()
+	}
+	return works
+}
+
+// retrieve reads a message by POP3.
+func (c *client) retrieve(number int) string {
+	c.t.Helper()
+	c.say(fmt.Sprint("RETR ", number))
+	c.hear("+OK")
+	var text strings.Builder
+	for line := c.line(); line != "."; line = c.line() {
+		text.WriteString(strings.TrimPrefix(line, ".") + "\n")
+	}
+	return text.String()
+}
+
+// sieve stores a script.
+func (s *subject) sieve(t *testing.T) string {
+	c := s.enter(t, "sieve")
+	c.say(fmt.Sprintf("PUTSCRIPT \"filing\" {%d+}\r\nkeep;", len("keep;")))
+	c.hearUntil("OK")
+	c.say("LISTSCRIPTS")
+	if list := c.hearUntil("OK"); !strings.Contains(list, `"filing"`) {
+		t.Errorf("the scripts are\n%s", list)
+	}
+	c.say("LOGOUT")
+	c.hearUntil("OK")
+	return works
+}
+
+// mail comes in, in plaintext and with TLS.
+func (s *subject) mail(t *testing.T) string {
+	for _, secure := range []bool{false, true} {
+		c, _ := dialFrom(t, stranger, s.proxy.Address("smtp"))
+		c.introduce()
+		if secure {
+			c.secure()
+		}
+		s.send(t, c)
+	}
+	return works
+}
+
+// submission takes mail from its user.
+func (s *subject) submission(t *testing.T) string {
+	for _, listener := range []string{"submission", "submissions"} {
+		s.send(t, s.enter(t, listener))
+	}
+	return works
+}
+
+// send sends a message, which has to arrive byte for byte.
+func (s *subject) send(t *testing.T, c *client) {
+	t.Helper()
+	l := s.letter()
+	c.sendLetter(l)
+	c.command("221", "QUIT")
+	stored, err := s.Delivered(l.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.sameAs(t, stored)
+}
+
+// push has one session add a message, of which another hears that idles.
+func (s *subject) push(t *testing.T) string {
+	c := s.enter(t, "imaps")
+	c.say("b SELECT INBOX")
+	c.hearUntil("b OK")
+	c.say("c IDLE")
+	c.hear("+")
+	l := s.letter()
+	s.put(t, l)
+	for !strings.HasSuffix(c.line(), " EXISTS") {
+		continue
+	}
+	c.say("DONE")
+	c.hearUntil("c OK")
+	c.say("d FETCH * BODY.PEEK[]")
+	_, text, _ := strings.Cut(c.hearUntil(")"), "\n")
+	l.sameAs(t, []byte(strings.TrimSuffix(text, ")")))
+	c.hearUntil("d OK")
+	return works
+}
+
+// clear has nothing but the way to TLS before TLS.
+func (s *subject) clear(t *testing.T) string {
+	tried := 0
+	for _, each := range clearCases(s.who) {
+		address := s.proxy.Address(each.listener)
+		if address == "" {
+			continue
+		}
+		tried++
+		t.Run(each.name, func(t *testing.T) {
+			c := dial(t, address)
+			for _, step := range each.steps {
+				if step.say != "" {
+					c.say(step.say)
+				}
+				c.hearUntil(step.hear)
+			}
+			c.hearEnd()
+		})
+	}
+	if tried == 0 {
+		t.Error("nothing was tried")
+	}
+	return works
+}
+
+// wrong is a password that the server itself refuses, which our log says.
+func (s *subject) wrong(t *testing.T) string {
+	for _, l := range s.listeners() {
+		if logins[l.Service] == nil {
+			continue
+		}
+		mark := s.proxy.Log.Mark()
+		if _, in := s.login(t, s.proxy, l.Service, newStranger(), account{s.who.Name, "not-the-word"}); in {
+			t.Errorf("%s: any password is good", l.Service)
+		}
+		awaitIn(t, s.proxy.Process, mark, "letterlock/"+l.Service+"[", "login failed", "user="+s.who.Name)
+	}
+	return works
+}
+
+// handover tells the server the client's address, which its log has then.
+func (s *subject) handover(t *testing.T) string {
+	var ways []string
+	for _, h := range s.known() {
+		t.Run(h.way+" "+h.service, func(t *testing.T) {
+			l := s.serve(t, "", world.Listener{Name: h.service, Service: h.service, Backend: s.handoverPort(h), Keys: h.keys()})
+			mark := s.Log.Mark()
+			if h.service != "smtp" {
+				if _, in := s.login(t, l, h.service, stranger, s.who); !in {
+					t.Fatal("the login is refused")
+				}
+			} else {
+				c, _ := dialFrom(t, stranger, l.Address("smtp"))
+				c.introduce()
+				c.sendLetter(s.letter())
+				if h.way != "xforward" { // which does not say who may relay
+					s.probed(t, l, "")
+				}
+			}
+			t.Log(awaitIn(t, s.Process, mark, stranger))
+		})
+		if !slices.Contains(ways, h.way) {
+			ways = append(ways, h.way)
+		}
+	}
+	if len(ways) == 0 {
+		t.Error("there is no reason why nothing can be handed over")
+	}
+	return strings.Join(ways, ", ")
+}
+
+func (s *subject) handoverPort(h handed) int {
+	if strings.HasPrefix(h.way, "proxy-") {
+		return s.Header(h.port)
+	}
+	return s.Port(h.port)
+}
+
+func (h handed) keys() []string {
+	keys := []string{"handover: " + h.way}
+	if h.way == "xforward" {
+		keys = append(keys, "recipients: [example.com]")
+	}
+	return keys
+}
+
+// probe finds what is wrong with the server and nothing else: on smtp, that it
+// trusts whoever comes from the proxy's address.
+func (s *subject) probe(t *testing.T) string {
+	s.probed(t, s.proxy, s.finds)
+	if s.finds == "" {
+		return "clean"
+	}
+	return "trusts the proxy"
+}
+
+// probed probes what an instance stands before. The probe has to find nothing,
+// but on smtp what finds says.
+func (s *subject) probed(t *testing.T, l *world.Letterlock, finds string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), s.w.Program(), "config", "check", "--probe", "--config", l.Config()).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	asked, found := 0, 0
+	for line := range strings.Lines(string(out)) {
+		switch {
+		case s.unclear != "" && strings.Contains(line, s.unclear):
+			asked++
+		case finds != "" && strings.Contains(line, "warning: smtp backend ") && strings.Contains(line, finds):
+			found++
+		case strings.Contains(line, " backend ") && (strings.Contains(line, "warning: ") || strings.Contains(line, "DANGER: ")):
+			t.Errorf("the probe says %s", line)
+		case strings.HasPrefix(line, "probed: "):
+			asked++
+		}
+	}
+	if asked+found == 0 || (finds != "") != (found == 1) {
+		t.Errorf("the probe does not say what it should:\n%s", out)
+	}
+}
