@@ -62,7 +62,7 @@ matrix:
 	e2e/install --matrix
 	$(GO) build -race -o bin/letterlock-race ./cmd/letterlock
 	LETTERLOCK_MATRIX="$(MATRIX)" LETTERLOCK_BINARY=$(CURDIR)/bin/letterlock-race \
-		$(GO) test -count=1 -timeout 60m -run '^TestMatrix$$' -exec $(CURDIR)/e2e/as-root ./e2e $(MATRIXFLAGS)
+		$(GO) test -v -count=1 -timeout 60m -run '^TestMatrix$$' -exec $(CURDIR)/e2e/as-root ./e2e $(MATRIXFLAGS)
 
 # Each fuzz target for a while, beyond the corpus that unit has run already. The
 # time is for finding, not for making what was found small.
