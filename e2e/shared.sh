@@ -2,7 +2,7 @@
 # What root, enter and as-root share.
 
 # roots is the folder of the private roots.
-roots=${LETTERLOCK_ROOTS:-${XDG_CACHE_HOME:-$HOME/.cache}/letterlock/roots}
+roots=${LETTERLOCK_ROOTS:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/letterlock/roots}
 
 # private keeps the mounts that follow in this mount namespace. In a chroot "/"
 # may be no mount point; then only what is mounted below the folder is private,
