@@ -113,8 +113,13 @@ func (ses *session) connect(p *Pool, address string, deadline time.Time) (net.Co
 	return conn, nil
 }
 
+// backendKeepAlive has the system find backends that have gone without a word,
+// and keeps the state of firewalls in between, which often forget a connection
+// after five minutes; an IDLE session lasts for hours.
+var backendKeepAlive = net.KeepAliveConfig{Enable: true, Idle: 4 * time.Minute, Interval: 30 * time.Second, Count: 4}
+
 func (p *Pool) dialer(deadline time.Time) net.Dialer {
-	dialer := net.Dialer{Deadline: deadline, KeepAlive: -1} // timeouts.idle ends a session whose backend is gone
+	dialer := net.Dialer{Deadline: deadline, KeepAliveConfig: backendKeepAlive}
 	if !p.Public {
 		dialer.Control = privateOnly
 	}
