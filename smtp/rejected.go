@@ -3,8 +3,9 @@ package smtp
 import "github.com/letterlock/letterlock/internal/gate"
 
 // maxRejected is how many recipients we refuse, without a message that is
-// delivered in between, until the rest of a transaction is told to come again.
-// RFC 5321 §4.5.3.1.8 wants a hundred recipients to be taken.
+// delivered in between, until the rest of a transaction is told to come again;
+// limits.errors, if that is more. RFC 5321 §4.5.3.1.8 wants a hundred recipients
+// to be taken.
 const maxRejected = 100
 
 // refuseRecipient refuses a recipient ourselves. Within a transaction that is
@@ -26,7 +27,7 @@ func (g *Gate) refuseRecipient(text string) error {
 // mayAsk reports whether a recipient is looked at. If not, the answer is the
 // same for all, which tells nothing of who exists.
 func (g *Gate) mayAsk() bool {
-	if g.rejected < maxRejected {
+	if g.rejected < max(maxRejected, g.s.Limits.Errors) {
 		return true
 	}
 	g.answer("452 4.5.3 Too many recipients")
