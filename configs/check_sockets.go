@@ -59,3 +59,27 @@ func (c *Config) warnStatus(advise func(key, remedy, text string)) {
 		fmt.Sprintf(`write "127.0.0.1:%d", and put a web server that asks for a password in front if others are to see the page`, a.port),
 		fmt.Sprintf("the status page asks for no password, and whoever reaches %s reads user names, addresses and metrics", c.Status.Listen))
 }
+
+// KeyOfSocket returns the key of an address that is listened on, such as
+// listeners[2].listen or status.listen.
+func (c *Config) KeyOfSocket(address string) (key string, ok bool) {
+	wanted, err := parseListen(address)
+	if err != nil {
+		return "", false
+	}
+	is := func(text string) bool {
+		a, err := parseListen(text)
+		return err == nil && a == wanted
+	}
+	for i, l := range c.Listeners {
+		if is(l.Listen) {
+			return fmt.Sprintf("listeners[%d].listen", i), true
+		}
+	}
+	for _, own := range c.ownSockets() {
+		if is(own.address) {
+			return own.path[0] + "." + own.path[1], true
+		}
+	}
+	return "", false
+}

@@ -68,14 +68,20 @@ func (c *Config) files() []file {
 	return all
 }
 
-// KeyOf returns the first key that names a file, such as listeners[2].client_ca.
-func (c *Config) KeyOf(path string) (key string, ok bool) {
+// KeyOf returns the first key that names a file, such as
+// listeners[2].client_ca. One that names it as a file of that kind comes first:
+// a certificate and its key may stand in one file.
+func (c *Config) KeyOf(path string, kind FileKind) (key string, ok bool) {
 	for _, f := range c.files() {
-		if f.path == path && f.key != "" {
+		switch {
+		case f.path != path || f.key == "":
+		case f.kind == kind:
 			return f.key, true
+		case !ok:
+			key, ok = f.key, true
 		}
 	}
-	return "", false
+	return key, ok
 }
 
 func (s *SmarthostRules) files() []file {

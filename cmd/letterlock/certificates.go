@@ -93,10 +93,12 @@ func certificateWarnings(c *configs.Config, served configs.Served, loaded []tls.
 	var all []configs.Warning
 	for _, f := range inspect(c, served).Files(files, loaded[:len(files)]) {
 		key, text := served.Path, f.Text
+		remedy := fmt.Sprintf("get a certificate that is for %s, or give a hostname that one is for", c.Hostname)
 		if i := slices.IndexFunc(files, func(file certs.File) bool { return file.Cert == f.File }); i >= 0 {
 			key, text = fmt.Sprintf("%s[%d].cert", key, i), "certificate "+f.String()
+			remedy = ""
 		}
-		all = append(all, configs.Warning(*c.Wrong(key, text, "")))
+		all = append(all, configs.Warning(*c.Wrong(key, text, remedy)))
 	}
 	return all
 }

@@ -14,7 +14,11 @@ func placed(c *configs.Config, err error) error {
 	if !ok {
 		return err
 	}
-	key, ok := c.KeyOf(fault.File)
+	kind := configs.PublicFile
+	if fault.What == "key" {
+		kind = configs.SecretFile
+	}
+	key, ok := c.KeyOf(fault.File, kind)
 	if !ok {
 		return err
 	}

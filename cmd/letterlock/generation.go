@@ -24,7 +24,7 @@ type generation struct {
 // generation before, if there is one, what is the same in both; that one is
 // not changed. Whoever does not use it calls abandon.
 func newGeneration(c *configs.Config, before *generation, log *slog.Logger) (g *generation, err error) {
-	defer func() { err = placed(c, err) }()
+	defer func() { err = bindError(c, placed(c, err)) }()
 	g = &generation{config: c, upkeep: newUpkeep(log)}
 	if before != nil {
 		g.upkeep.follow(before.upkeep)

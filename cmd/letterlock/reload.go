@@ -49,7 +49,7 @@ func (r *running) renew() error {
 	}
 	if err := r.replace(before, next); err != nil {
 		next.abandon(before)
-		return err
+		return bindError(c, err)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func start(c *configs.Config, log *slog.Logger) (*running, error) {
 	if err != nil {
 		g.abandon(nil)
 	}
-	return r, err
+	return r, bindError(c, err)
 }
 
 // startWith starts with the first generation.

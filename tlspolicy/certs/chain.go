@@ -5,9 +5,11 @@ import (
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
+	"errors"
 	"slices"
 )
+
+var errMismatch = errors.New("the private key belongs to none of the certificates")
 
 // chain makes a chain of certificates in any order: the one of the key, its
 // issuer, and so on as far as they go. Strangers and doubles are left out; they
@@ -16,7 +18,7 @@ import (
 func chain(certs []*x509.Certificate, key crypto.Signer) (tls.Certificate, error) {
 	i := slices.IndexFunc(certs, func(c *x509.Certificate) bool { return belongs(c, key) })
 	if i < 0 {
-		return tls.Certificate{}, fmt.Errorf("the key belongs to none of the certificates; the first is for %s", called(certs[0]))
+		return tls.Certificate{}, errMismatch
 	}
 	c := tls.Certificate{PrivateKey: key, Leaf: certs[i]}
 	rest := slices.Clone(certs)

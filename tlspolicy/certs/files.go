@@ -13,11 +13,14 @@ import (
 // File names a PEM chain and the key of its leaf.
 type File struct{ Cert, Key string }
 
-// Load reads all files. Its error names the file at fault.
+// Load reads all files. What is wrong comes back as a *Fault.
 func Load(files []File) ([]tls.Certificate, error) {
 	certs := make([]tls.Certificate, 0, len(files))
-	for _, f := range files {
+	for i, f := range files {
 		c, err := f.Load()
+		if fault, ok := errors.AsType[*Fault](err); ok && errors.Is(err, errMismatch) {
+			f.suggestOther(fault, files, i)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -26,22 +29,49 @@ func Load(files []File) ([]tls.Certificate, error) {
 	return certs, nil
 }
 
+// suggestOther looks for the key that fits among those of the other pairs.
+func (f File) suggestOther(fault *Fault, files []File, own int) {
+	for i, other := range files {
+		if i == own || other.Key == f.Key {
+			continue
+		}
+		if _, err := (File{f.Cert, other.Key}).Load(); err == nil {
+			fault.Remedy = "the key that fits is " + other.Key
+			return
+		}
+	}
+}
+
 // Load reads one pair, and puts its chain in order. What is not a whole pair
-// is refused, with the file and the reason.
+// is refused, with the file and the reason, as a *Fault.
 func (f File) Load() (tls.Certificate, error) {
 	key, err := readKey(f.Key)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("key %s: %w", f.Key, err)
+		return tls.Certificate{}, f.keyFault(err)
 	}
 	certs, err := readCertificates(f.Cert)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("certificate %s: %w", f.Cert, err)
+		return tls.Certificate{}, &Fault{File: f.Cert, What: "certificate", Err: err, Remedy: "write the file with the certificate chain in PEM form, leaf first, such as fullchain.pem"}
 	}
 	c, err := chain(certs, key)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("certificate %s with key %s: %w", f.Cert, f.Key, err)
+		return tls.Certificate{}, &Fault{File: f.Key, What: "key", Err: fmt.Errorf("%w in %s; the first is for %s", errMismatch, f.Cert, called(certs[0])),
+			Remedy: "write the key that the certificate was issued for; both have it if these print the same: openssl pkey -in KEY -pubout; openssl x509 -in CERT -noout -pubkey"}
 	}
 	return c, nil
+}
+
+// keyFault explains what is wrong with the file of a key. Where each file holds
+// what the other should, they are swapped.
+func (f File) keyFault(err error) *Fault {
+	fault := &Fault{File: f.Key, What: "key", Err: err, Remedy: "write the file with the private key in PEM form, such as privkey.pem"}
+	if _, swapped := readKey(f.Cert); swapped == nil {
+		if _, swapped := readCertificates(f.Key); swapped == nil {
+			fault.Err = fmt.Errorf("the certificate is here, and the private key in %s: the two files are swapped", f.Cert)
+			fault.Remedy = "write each file in the other's place"
+		}
+	}
+	return fault
 }
 
 // readKey returns the first private key of a file. Other blocks, such as

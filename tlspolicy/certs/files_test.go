@@ -94,8 +94,8 @@ func TestLoadRefusesInWords(t *testing.T) {
 		chain, key []byte
 		want       string
 	}{
-		"key of another":       {chain, keyPEM(t, ecdsaKey(t)), "the key belongs to none of the certificates; the first is for mail.example.com"},
-		"swapped":              {key, chain, "key.pem: the file has no private key, but CERTIFICATE"},
+		"key of another":       {chain, keyPEM(t, ecdsaKey(t)), "the first is for mail.example.com"},
+		"swapped":              {key, chain, "the two files are swapped"},
 		"no certificate":       {key, key, "cert.pem: the file has no certificate, but PRIVATE KEY"},
 		"passphrase":           {chain, encrypted, "protected by a passphrase"},
 		"passphrase, old form": {chain, old, "protected by a passphrase"},
