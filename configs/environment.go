@@ -67,6 +67,22 @@ func (q *Quick) eab() *EAB {
 // LETTERLOCK_PORT_25_TCP_ADDR and their like. They are not meant for us.
 var orchestrator = regexp.MustCompile(`^LETTERLOCK(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$`)
 
+// fileVariable names a configuration file, in the place of all others.
+const fileVariable = prefix + "CONFIG"
+
+// Variables lists the variables of an environment that stand for a part of a
+// configuration, and are not empty.
+func Variables(environ []string) []string {
+	var names []string
+	for _, pair := range environ {
+		name, text, _ := strings.Cut(pair, "=")
+		if text != "" && slices.ContainsFunc(variables, func(v variable) bool { return v.name == name }) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // FromEnv reads the LETTERLOCK_ variables of an environment as os.Environ
 // gives it. An empty variable counts as absent, an unknown one is an error.
 func FromEnv(environ []string) (Quick, error) {
@@ -74,7 +90,7 @@ func FromEnv(environ []string) (Quick, error) {
 	f := newFindings("", nil)
 	for _, pair := range environ {
 		name, text, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(name, prefix) || text == "" || orchestrator.MatchString(name) {
+		if !strings.HasPrefix(name, prefix) || name == fileVariable || text == "" || orchestrator.MatchString(name) {
 			continue
 		}
 		i := slices.IndexFunc(variables, func(v variable) bool { return v.name == name })

@@ -51,10 +51,14 @@ func (s *source) name() string {
 	return s.file
 }
 
-// load reads the configuration. The environment (LETTERLOCK_*) counts where
-// no flag has spoken.
+// load reads the configuration: from --config; else from flags, if --backend is
+// among them; else from the file in LETTERLOCK_CONFIG; else from the other
+// LETTERLOCK_ variables, in whose place a flag counts.
 func (s *source) load() (*configs.Config, error) {
 	if file := s.name(); file != "" {
+		if err := s.alone(file); err != nil {
+			return nil, err
+		}
 		return configs.Load(file)
 	}
 	environ := os.Environ()
@@ -66,6 +70,26 @@ func (s *source) load() (*configs.Config, error) {
 		return nil, err
 	}
 	return configs.Simple(quick)
+}
+
+// alone reports flags and variables that would be ignored beside a file.
+func (s *source) alone(file string) error {
+	var all configs.Errors
+	ignored := func(what string) {
+		all = append(all, &configs.Error{Key: what, Problem: "means nothing beside the configuration file " + file, Remedy: "write it in the file, or leave it out"})
+	}
+	for _, f := range quickFlags {
+		if _, given := s.flags[f.variable]; given {
+			ignored("--" + f.name)
+		}
+	}
+	for _, name := range configs.Variables(os.Environ()) {
+		ignored(name)
+	}
+	if len(all) > 0 {
+		return all
+	}
+	return nil
 }
 
 func override(value *string, with string) {
