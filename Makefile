@@ -9,7 +9,7 @@ FUZZTIME    = 4s
 # The parts of test measure, and kill, what they have started: one at a time.
 .NOTPARALLEL:
 
-.PHONY: build test servers lint tools vulncheck unit e2e matrix fuzz mutants bench demo
+.PHONY: build test servers lint tools vulncheck unit e2e matrix fuzz flood mutants bench demo
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/letterlock ./cmd/letterlock
@@ -70,6 +70,12 @@ fuzz:
 	@grep -rHo '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' . | sort | while IFS=: read -r file function; do \
 		$(GO) test -run='^$$' -fuzz="^$${function#func }\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=20x "$$(dirname "$$file")" || exit 1; \
 	done
+
+# Ten thousand hostile sessions of each kind, for each service and each step,
+# beside honest ones, whose times are compared with those before. It takes about
+# eight minutes on two cores that have nothing else to do.
+flood:
+	$(GO) test -count=1 -timeout 30m ./attacks/flood -v -full
 
 # Each defence of docs/attacks.md taken out, to see that the tests of its row
 # fail. It takes about half an hour; ROWS="B1 C" tries some.

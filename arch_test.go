@@ -62,6 +62,7 @@ var mayImport = map[string][]string{
 	"internal/testwait":    {},
 	"internal/dialog":      {"internal/gate", "internal/testca", "internal/testnet", "internal/wire", "tlspolicy"},
 	"attacks":              {}, // tests alone, which may know everybody
+	"attacks/flood":        {},
 	"attacks/mutants":      {},
 	"bench":                {"bench/backend", "bench/load", "bench/measure", "bench/peers", "bench/report"},
 	"bench/backend":        {},

@@ -1,0 +1,268 @@
+package flood
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// job is what a hostile process does. It is read from its standard input.
+type job struct {
+	Kind      string // of kinds, by String
+	Sessions  int
+	Rate      int // sessions begun in a second
+	Open      int // at most at the same time
+	Hold      time.Duration
+	Addresses map[string]string // of the proxy's listeners
+}
+
+// report is what a hostile process has seen. It is written to its standard
+// output.
+type report struct {
+	Begun   int
+	Reached map[string]int // sessions that got to their step, by row
+	Refused map[string]int
+	Error   string // the last one, of a session that did not get there
+	Open    int    // the most at the same time
+}
+
+// flood is a job at work.
+type flood struct {
+	job
+	kind kind
+	rows []row
+	half []byte // of a ClientHello
+
+	arriving chan struct{} // holds one for each session on the way to its step
+
+	mu     sync.Mutex
+	open   int
+	report report
+}
+
+// arriving is how many sessions may be on the way to their step.
+const arriving = 100
+
+// runJob is the whole of a hostile process.
+func runJob(in io.Reader, out io.Writer) error {
+	f := &flood{report: report{Reached: map[string]int{}, Refused: map[string]int{}}}
+	if err := json.NewDecoder(in).Decode(&f.job); err != nil {
+		return err
+	}
+	for _, k := range kinds {
+		if k.String() == f.Kind {
+			f.kind, f.rows = k, k.rows()
+		}
+	}
+	f.half = hello()[:100]
+	f.run()
+	return json.NewEncoder(out).Encode(f.report)
+}
+
+// run begins all sessions, and then cuts off those that are left. They begin at
+// their rate, and as the proxy serves them: it is to be flooded with sessions, not
+// starved of the processor.
+func (f *flood) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	tokens := make(chan struct{}, f.Open)
+	f.arriving = make(chan struct{}, arriving)
+	for i := range f.Sessions {
+		time.Sleep(time.Second / time.Duration(f.Rate)) // and what was missed is not made up for
+		tokens <- struct{}{}
+		f.arriving <- struct{}{}
+		running.Go(func() {
+			f.one(ctx, i)
+			<-tokens
+		})
+	}
+	f.settle()
+	cancel()
+	running.Wait()
+	f.report.Begun = f.Sessions
+}
+
+// settle waits until the last sessions have got to their steps, or will not.
+func (f *flood) settle() {
+	for end := later(f.Hold); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		f.mu.Lock()
+		n := total(f.report.Reached) + total(f.report.Refused)
+		f.mu.Unlock()
+		if n == f.Sessions {
+			return
+		}
+	}
+}
+
+// one is session i, from its own address, and at its own row.
+func (f *flood) one(ctx context.Context, i int) {
+	at := f.at(i)
+	f.count(1)
+	defer f.count(-1)
+	s, err := dial(ctx, source(i), f.Addresses[at.Service])
+	if err != nil {
+		f.note(at, err)
+		return
+	}
+	defer context.AfterFunc(ctx, func() { _ = s.socket.Close() })()
+	defer func() { _ = s.socket.Close() }()
+	_ = s.SetDeadline(later(f.Hold))
+	if f.kind.server != "" {
+		f.wait(s, at)
+		return
+	}
+	if f.kind.name == "slow readers" {
+		_ = s.socket.SetReadBuffer(4 << 10)
+	}
+	if err = s.follow(script(at.Service, at.Step)); err != nil {
+		f.note(at, err)
+		return
+	}
+	f.note(at, nil)
+	f.behave(ctx, s, stepOf(at.Service, at.Step), i)
+}
+
+// at is the row of session i. Of a kind of servers it is the service, whose
+// listener here has that server behind it.
+func (f *flood) at(i int) row {
+	if f.kind.server == "next hop" {
+		return row{"smarthost", f.kind.name}
+	}
+	if f.kind.server == "backend" {
+		behind := services[i%(len(services)-1)]
+		return row{behind + " " + f.kind.name, f.kind.name}
+	}
+	return f.rows[i%len(f.rows)]
+}
+
+func (f *flood) count(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.open += n
+	f.report.Open = max(f.report.Open, f.open)
+}
+
+// note counts a session that has got to its step, or will not.
+func (f *flood) note(at row, err error) {
+	<-f.arriving
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	name := at.String()
+	if err == nil {
+		f.report.Reached[name]++
+		return
+	}
+	f.report.Refused[name]++
+	f.report.Error = name + ": " + err.Error()
+}
+
+// source is the address of session i: one of 200 in each of 64 networks, and for
+// one in four the first of them.
+func source(i int) net.IP {
+	if i%4 == 0 {
+		return net.IPv4(127, 16, 0, byte(1+i/4%200))
+	}
+	return net.IPv4(127, 16, byte(rand.IntN(64)), byte(1+rand.IntN(200)))
+}
+
+// behave is the hostile part of a session.
+func (f *flood) behave(ctx context.Context, s *session, at step, i int) {
+	switch f.kind.name {
+	case "idle":
+		s.drain()
+	case "trickling":
+		go s.drain() // ends with the connection
+		for s.say("x") == nil {
+			time.Sleep(500 * time.Millisecond)
+		}
+	case "pipelining":
+		_ = s.say(strings.Repeat(at.noise+"\r\n", 500))
+		s.drain()
+	case "half-closed":
+		_ = s.socket.CloseWrite()
+		s.drain()
+	case "reset":
+		_ = s.socket.SetLinger(0)
+	case "empty transactions":
+		f.begins(s, at)
+	case "failed handshakes":
+		f.handshake(s, i)
+	case "slow readers":
+		_ = s.say(strings.Repeat(at.bulk+"\r\n", 200))
+		select {
+		case <-ctx.Done():
+		case <-time.After(f.Hold):
+		}
+	}
+}
+
+// begins begins transactions again and again, and never ends one.
+func (f *flood) begins(s *session, at step) {
+	go s.drain()
+	for range 50 {
+		if s.say(at.empty+"\r\n") != nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// handshake fails in one of the ways that there are.
+func (f *flood) handshake(s *session, i int) {
+	switch i % 5 {
+	case 0: // no TLS
+		_ = s.say("\x16\x02\x00\x00\x05hello")
+	case 1: // nothing in common
+		_ = s.handshake(&tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS10, CipherSuites: []uint16{tls.TLS_RSA_WITH_RC4_128_SHA}})
+	case 2: // the client does not like the certificate
+		_ = s.handshake(&tls.Config{ServerName: "other.example", CurvePreferences: cheap})
+	case 3: // half a hello, and the end
+		_, _ = s.socket.Write(f.half)
+		_ = s.socket.SetLinger(0)
+		return
+	case 4: // another protocol by ALPN
+		_ = s.handshake(&tls.Config{InsecureSkipVerify: true, CurvePreferences: cheap, NextProtos: []string{"h2"}})
+	}
+	s.drain()
+}
+
+// wait is an honest client whose server is hostile: it goes as far as it gets.
+func (f *flood) wait(s *session, at row) {
+	service, _, _ := strings.Cut(at.Service, " ")
+	all := steps[service]
+	path := script(service, all[len(all)-1].name)
+	if f.kind.server == "next hop" {
+		path = append(append([]exchange(nil), script(service, "mail")...), exchange{"RCPT TO:<b@" + f.kind.name + ".example>", "250 "}, exchange{"DATA", "354"}, exchange{"\r\ntext\r\n.", "250 "})
+	} else if protocols[service] == "smtp" {
+		path = append(path, exchange{"\r\ntext\r\n.", "250 "})
+	}
+	f.note(at, nil)
+	if s.follow(path) == nil {
+		s.drain() // relayed: what the server sends is read
+	}
+}
+
+// hostileProcess reports whether this process is to be one, and is it.
+func hostileProcess() bool {
+	switch os.Getenv(asHostile) {
+	case "clients":
+		if err := runJob(os.Stdin, os.Stdout); err != nil {
+			panic(err)
+		}
+	case "servers":
+		serveHostile(os.Stdin, os.Stdout)
+	default:
+		return false
+	}
+	return true
+}
+
+// asHostile makes the binary of the tests be a hostile process.
+const asHostile = "RUN_AS_HOSTILE"
