@@ -60,12 +60,8 @@ func (l SessionLog) HandshakeFailed(info *Info, offer Offer, err error) {
 	if _, foreign := errors.AsType[wire.Foreign](err); foreign {
 		return // the session's own line says it
 	}
-	fields := []slog.Attr{
-		slog.String("session", info.ID), slog.String("listener", info.Listener.String()), info.client(), slog.Any("error", err),
-		slog.String("sni", offer.ServerName), slog.String("versions", observe.List(offer.Versions, versionName)),
-		slog.Any("suites", observe.Whole(observe.List(offer.Suites, suiteName))), // our own words, of which there are few
-		slog.String("alpn", observe.List(offer.Protocols, observe.Itself)),
-	}
+	fields := []slog.Attr{slog.String("session", info.ID), slog.String("listener", info.Listener.String()), info.client(), slog.Any("error", err)}
+	fields = append(fields, offer.fields()...)
 	l.log(slog.LevelWarn, "TLS handshake with "+peer(info)+" failed", append(fields, laneFields(info)...))
 }
 
@@ -183,6 +179,3 @@ func strength(bits int) string {
 	n := strconv.Itoa(bits)
 	return " (" + n + "/" + n + " bits)"
 }
-
-func versionName(v uint16) string { return tlspolicy.Version(v).String() }
-func suiteName(v uint16) string   { return tlspolicy.Suite(v).String() }

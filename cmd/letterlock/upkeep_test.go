@@ -81,8 +81,13 @@ func (w *world) configure(text string) {
 // put replaces the pair of files as a whole.
 func (w *world) put(cert tls.Certificate) {
 	w.Helper()
+	w.putAs(cert, "cert.pem", "key.pem")
+}
+
+func (w *world) putAs(cert tls.Certificate, certFile, keyFile string) {
+	w.Helper()
 	chain, key := testca.PEM(w, cert)
-	for name, text := range map[string][]byte{"cert.pem": chain, "key.pem": key} {
+	for name, text := range map[string][]byte{certFile: chain, keyFile: key} {
 		path := filepath.Join(w.folder, name)
 		if err := os.WriteFile(path+".new", text, 0o600); err != nil {
 			w.Fatal(err)
