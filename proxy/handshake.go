@@ -77,7 +77,7 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 		return nil, gate.Because(gate.ClientGone, err) // it has only looked whether somebody listens
 	}
 	if err != nil {
-		err = last.explain(err)
+		err = ses.explain(err, last)
 		s.Observer.HandshakeFailed(&ses.info, offer, err)
 		if _, ok := errors.AsType[wire.Foreign](err); ok {
 			return nil, gate.FromClient(err)

@@ -21,7 +21,7 @@ type Lane struct {
 	// session in, so that the lane was not needed.
 	Allowed func(*tls.ConnectionState) bool
 
-	hearing *tls.Config // TLS, and what the client offers is heard
+	heard heardTLS
 }
 
 // lane finds the one that is open for a client, the first that fits; nil if
@@ -44,19 +44,57 @@ func (l *Listener) listen(g *Generation) {
 	if l.TLS == nil { // a smarthost, whose clients speak in clear
 		return
 	}
-	l.hearing = hearing(l.TLS)
+	l.heard = newHeardTLS(l.TLS)
 	l.Lanes = slices.Clone(l.Lanes) // the caller's may be another generation's too
 	for i := range l.Lanes {
-		l.Lanes[i].hearing = hearing(l.Lanes[i].TLS)
+		l.Lanes[i].heard = newHeardTLS(l.Lanes[i].TLS)
 	}
+}
+
+// heardTLS is a configuration under which what clients offer is heard.
+type heardTLS struct {
+	config  *tls.Config
+	quiet   *tls.Config // the same, and clients are not asked for a certificate; nil: none is
+	unasked *unasked
+}
+
+func newHeardTLS(config *tls.Config) heardTLS {
+	h := heardTLS{config: hearing(config), unasked: newUnasked(config)}
+	if h.unasked != nil {
+		quiet := config.Clone()
+		quiet.ClientAuth = tls.NoClientCert
+		h.quiet = hearing(quiet)
+	}
+	return h
+}
+
+// of returns the configuration for a client.
+func (h heardTLS) of(client netip.Addr, now time.Time) *tls.Config {
+	if h.unasked.has(client, now) {
+		return h.quiet
+	}
+	return h.config
+}
+
+// heard is the TLS of the listener, or of the policy exception that the session
+// has taken.
+func (ses *session) heard() heardTLS {
+	if ses.info.Lane != nil {
+		return ses.info.Lane.heard
+	}
+	return ses.listener.heard
 }
 
 // terms are the TLS that a session is offered, and the gate that follows.
 func (ses *session) terms(now time.Time) *tls.Config {
-	if ses.info.Lane = ses.listener.lane(ses.info.Client.Addr(), now); ses.info.Lane != nil {
-		return ses.info.Lane.hearing
-	}
-	return ses.listener.hearing
+	ses.info.Lane = ses.listener.lane(ses.info.Client.Addr(), now)
+	return ses.heard().of(ses.info.Client.Addr(), now)
+}
+
+// explain returns the error of the session's handshake in the client's own
+// words, and remembers what follows from it.
+func (ses *session) explain(err error, last *tail) error {
+	return ses.heard().unasked.learn(ses.info.Client.Addr(), last.explain(err), time.Now())
 }
 
 // strong is the gate for passwords: that of the lane that was taken, if any.

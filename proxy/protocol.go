@@ -69,7 +69,7 @@ type Listener struct {
 
 	NewGate func(*gate.Session) Gate
 
-	hearing    *tls.Config // TLS, and what the client offers is heard
+	heard      heardTLS
 	generation *Generation // that it is of
 	mechanisms *gate.Mechanisms
 }
