@@ -65,7 +65,7 @@ func ListenAddress(listen string) (netip.AddrPort, error) {
 	if err == nil && !a.host.IsValid() {
 		a.host = netip.IPv6Unspecified()
 	}
-	return netip.AddrPortFrom(a.host, uint16(a.port)), err
+	return netip.AddrPortFrom(a.host, uint16(a.port)), err //nolint:gosec // parseListen has bounded it
 }
 
 // overlaps reports whether the kernel would refuse to bind both. An

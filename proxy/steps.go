@@ -67,7 +67,10 @@ func (s *steps) class() limit.Class {
 	if s.loggedIn {
 		return limit.Authenticated
 	}
-	return limit.Class(s.now.Rule().Class)
+	if s.now.Rule().Class == gate.Working {
+		return limit.Working
+	}
+	return limit.Unauthenticated
 }
 
 // of is the time that a bound stands for.

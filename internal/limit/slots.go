@@ -85,7 +85,7 @@ func (s *Slots) Set(l SlotLimits) {
 func (s *Slots) service(name string) int16 {
 	n, known := s.services[name]
 	if !known {
-		n = int16(len(s.services)) // a handful
+		n = int16(len(s.services)) //nolint:gosec // a handful
 		s.services[name] = n
 	}
 	return n

@@ -20,7 +20,8 @@ func (f *Finder) admitted(ctx context.Context, t target, name string, ips []neti
 		if len(kept) == maxAddresses {
 			break
 		}
-		if refusal := f.Guard.Check(ctx, netip.AddrPortFrom(ip, uint16(t.port)), t.allowed(name, ip)); refusal != nil {
+		to := netip.AddrPortFrom(ip, uint16(t.port)) //nolint:gosec // a port that the configuration has bounded
+		if refusal := f.Guard.Check(ctx, to, t.allowed(name, ip)); refusal != nil {
 			last = refusal
 		} else {
 			kept = append(kept, ip)

@@ -140,7 +140,7 @@ func (q *queue) write(lines []byte, skipped int) {
 func (q *queue) fail(lines int, cause error) {
 	q.lost += lines
 	q.cause = cause
-	q.failed.Add(uint64(lines))
+	q.failed.Add(uint64(lines)) //nolint:gosec // a count, and positive
 }
 
 // tellLoss writes how many lines were lost, if any were. It reports whether the
