@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -30,59 +31,104 @@ type checked struct {
 // errChecked is the exit status of a look that has found something bad.
 var errChecked = errors.New("something is wrong, see above")
 
+// checkCall is what check is asked for.
+type checkCall struct {
+	source          *source
+	host, port      string   // of a server that need not be ours; empty: the configuration's, and the services' own
+	only, domains   []string // services, and domains in the DNS
+	resolver, roots string
+	asJSON          bool
+}
+
 // checkCommand looks at services from outside: those of the configuration, and
-// their backends too, or of any host.
+// their backends too, or of any host. Its exit status 1 says that something was
+// found; whatever keeps it from looking is a 2.
 func checkCommand(ui *ui, args []string) error {
-	flags := flag.NewFlagSet("letterlock check", flag.ContinueOnError)
-	source := sourceFlags(flags)
-	host := flags.String("host", "", "look at this `NAME`, which need not be ours (default the listeners of the configuration)")
-	services := flags.String("service", "", "only these `SERVICE,...`")
-	domains := flags.String("domain", "", "look at the MX, A and PTR records of `DOMAIN,...` too; needs --resolver")
-	address := flags.String("resolver", "", "`HOST[:PORT]` of a DNS server")
-	roots := flags.String("ca", "", "`FILE` of authorities to trust (default the system's)")
-	asJSON := flags.Bool("json", false, "write JSON")
-	if err := parse(ui, flags, args); err != nil {
-		return err
-	}
-	var names, only []string
-	*host = idn.FoldOr(*host)
-	if err := overrideNames(&names, "--domain", *domains); err != nil {
-		ui.errorf("%v", err)
-		return errUsage
-	}
-	overrideList(&only, *services)
-	if len(names) > 0 && *address == "" {
-		ui.errorf("check --domain needs --resolver")
-		return errUsage
-	}
-	var c *configs.Config // nil: they are somebody else's
-	if *host == "" {
-		var err error
-		if c, err = source.load(); err != nil {
-			return err
-		}
-	}
-	targets, err := checkTargets(c, *host, only)
+	call, err := readCheck(ui, args)
 	if err != nil {
 		return err
 	}
+	seen, err := call.look(context.Background())
+	if err != nil {
+		return misuse{err}
+	}
+	return seen.tell(ui, call.asJSON)
+}
+
+// readCheck reads the call. Its argument is a host, or the file of a
+// configuration, which has a name like one.
+func readCheck(ui *ui, args []string) (*checkCall, error) {
+	flags := flag.NewFlagSet("letterlock check", flag.ContinueOnError)
+	call := &checkCall{source: sourceFlags(flags)}
+	host := flags.String("host", "", "look at `HOST[:PORT]`, which need not be ours (default the listeners of the configuration)")
+	services := flags.String("service", "", "only these `SERVICE,...`")
+	domains := flags.String("domain", "", "look at the MX, A and PTR records of `DOMAIN,...` too; needs --resolver")
+	flags.StringVar(&call.resolver, "resolver", "", "`HOST[:PORT]` of a DNS server")
+	flags.StringVar(&call.roots, "ca", "", "`FILE` of authorities to trust (default the system's)")
+	flags.BoolVar(&call.asJSON, "json", false, "write JSON")
+	var argument string
+	if err := parse(ui, flags, args, &argument); err != nil {
+		return nil, err
+	}
+	switch {
+	case argument == "":
+	case strings.HasSuffix(argument, ".yaml"), strings.HasSuffix(argument, ".yml"), strings.Contains(argument, "/"):
+		call.source.file = argument
+	case *host != "":
+		return nil, ui.wrongly("check", "it takes one host, not %q and %q", *host, argument)
+	default:
+		*host = argument
+	}
+	call.host, call.port = splitPort(*host)
+	call.host = idn.FoldOr(call.host)
+	overrideList(&call.only, *services)
+	if err := overrideNames(&call.domains, "--domain", *domains); err != nil {
+		return nil, ui.wrongly("check", "%v", err)
+	}
+	if len(call.domains) > 0 && call.resolver == "" {
+		return nil, ui.wrongly("check", "--domain needs --resolver")
+	}
+	return call, nil
+}
+
+// splitPort takes the port off a host; an IPv6 address has one behind brackets
+// alone.
+func splitPort(address string) (host, port string) {
+	if host, port, err := net.SplitHostPort(address); err == nil {
+		return host, port
+	}
+	return strings.Trim(address, "[]"), ""
+}
+
+// look looks at all that the call asks for.
+func (call *checkCall) look(ctx context.Context) (seen checked, err error) {
+	var c *configs.Config // nil: they are somebody else's
+	if call.host == "" {
+		if c, err = call.source.load(); err != nil {
+			return seen, err
+		}
+	}
+	targets, err := call.targets(c)
+	if err != nil {
+		return seen, err
+	}
 	o := scan.Options{}
-	if o.Roots, err = readRoots(*roots); err != nil {
-		return err
+	if o.Roots, err = readRoots(call.roots); err != nil {
+		return seen, err
 	}
-	for _, name := range names {
+	for _, name := range call.domains {
 		if err := scan.CheckDomain(name); err != nil {
-			return err
+			return seen, err
 		}
 	}
-	seen := look(context.Background(), targets, o)
-	if c != nil && len(only) == 0 {
-		if seen.Backends, err = attack(context.Background(), c); err != nil {
-			return err
+	seen = look(ctx, targets, o)
+	if c != nil && len(call.only) == 0 {
+		if seen.Backends, err = attack(ctx, c); err != nil {
+			return seen, err
 		}
 	}
-	seen.follow(context.Background(), names, *address)
-	return seen.tell(ui, *asJSON)
+	seen.follow(ctx, call.domains, call.resolver)
+	return seen, nil
 }
 
 // follow looks at domains in the DNS.
@@ -103,34 +149,56 @@ func readRoots(file string) (*x509.CertPool, error) {
 	return bundle.Pool, err
 }
 
-// checkTargets are all services of a host on their ports, or the listeners of
-// the configuration as they can be reached from here.
-func checkTargets(c *configs.Config, host string, only []string) ([]scan.Target, error) {
-	for _, name := range only {
+// targets are the services of a host on their ports, that on its port, or the
+// listeners of the configuration as they can be reached from here.
+func (call *checkCall) targets(c *configs.Config) ([]scan.Target, error) {
+	for _, name := range call.only {
 		if !slices.Contains(configs.Services(), configs.Service(name)) {
 			return nil, fmt.Errorf("there is no service %q", name)
 		}
 	}
-	var targets []scan.Target
-	add := func(l configs.Listener, host, address string) {
-		if l.Service == configs.Smarthost || len(only) > 0 && !slices.Contains(only, string(l.Service)) {
-			return
-		}
-		targets = append(targets, scan.Target{
-			Service: string(l.Service), Protocol: l.Service.Protocol(), Address: address, Host: host,
-			Implicit: l.Service.Implicit(), Optional: c == nil, Public: l.Service == configs.SMTP && !l.RequireTLS.All,
-		})
-	}
 	if c == nil {
-		for _, service := range configs.Services() {
-			add(configs.Listener{Service: service}, host, net.JoinHostPort(host, strconv.Itoa(service.Port())))
-		}
-		return targets, nil
+		return call.targetsOfHost()
 	}
+	var targets []scan.Target
 	for _, l := range c.Listeners {
-		add(l, c.Hostname, reachable(l.Listen))
+		if call.wants(l.Service) {
+			targets = append(targets, targetOfListener(l, c.Hostname, reachable(l.Listen)))
+		}
 	}
 	return targets, nil
+}
+
+// targetsOfHost are those of a host that need not be ours. A port of which no
+// service is known needs one to be named.
+func (call *checkCall) targetsOfHost() ([]scan.Target, error) {
+	var targets []scan.Target
+	for _, service := range configs.Services() {
+		port := strconv.Itoa(service.Port())
+		meant := call.port == "" || call.port == port || len(call.only) > 0
+		if !meant || !call.wants(service) {
+			continue
+		}
+		target := targetOfListener(configs.Listener{Service: service}, call.host, net.JoinHostPort(call.host, cmp.Or(call.port, port)))
+		target.Optional = call.port == ""
+		targets = append(targets, target)
+	}
+	if len(targets) == 0 {
+		return nil, fmt.Errorf("no service is known for port %s: name it with --service", call.port)
+	}
+	return targets, nil
+}
+
+// wants reports whether the call is about a service that clients come to.
+func (call *checkCall) wants(s configs.Service) bool {
+	return s != configs.Smarthost && (len(call.only) == 0 || slices.Contains(call.only, string(s)))
+}
+
+func targetOfListener(l configs.Listener, host, address string) scan.Target {
+	return scan.Target{
+		Service: string(l.Service), Protocol: l.Service.Protocol(), Address: address, Host: host,
+		Implicit: l.Service.Implicit(), Public: l.Service == configs.SMTP && !l.RequireTLS.All,
+	}
 }
 
 // reachable is where a listener on all addresses is found on this machine.

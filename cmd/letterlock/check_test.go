@@ -99,8 +99,13 @@ func TestCheckAskedWrongly(t *testing.T) {
 		words  string
 	}{
 		{[]string{"--domain", "example.com"}, exitUsage, "needs --resolver"},
-		{[]string{"--host", "localhost", "--service", "http"}, exitFailed, `no service "http"`},
-		{[]string{"--config", file, "--ca", file}, exitFailed, "the file is not PEM"},
+		{nil, exitUsage, "there is no configuration"},
+		{[]string{"--host", "localhost", "localhost"}, exitUsage, "one host"},
+		{[]string{"localhost:1"}, exitUsage, "no service is known for port 1: name it with --service"},
+		{[]string{"nowhere.yaml"}, exitUsage, "nowhere.yaml"},
+		{[]string{"--config", file, "--hots", "x"}, exitUsage, "there is no flag --hots; see letterlock check --help"},
+		{[]string{"--host", "localhost", "--service", "http"}, exitUsage, `no service "http"`},
+		{[]string{"--config", file, "--ca", file}, exitUsage, "the file is not PEM"},
 		{[]string{"--config", file, "--domain", "a b", "--resolver", "127.0.0.1:1"}, exitUsage, "no domain"},
 	} {
 		if status, _, said := words(append([]string{"check"}, c.args...)...); status != c.status || !strings.Contains(said, c.words) {

@@ -13,31 +13,44 @@ import (
 )
 
 func configCommand(ui *ui, args []string) error {
-	if len(args) > 0 {
-		switch args[0] {
-		case "check":
-			return configCheck(ui, args[1:])
-		case "reference":
-			ui.printf("%s", configs.Reference())
-			return nil
-		case "schema":
-			schema, err := configs.Schema()
-			if err == nil {
-				ui.printf("%s\n", schema)
-			}
-			return err
-		}
+	if len(args) == 0 {
+		return ui.wrongly("config", "it takes a word: check, reference or schema")
 	}
-	ui.errorf("usage: letterlock config check [--probe] --config FILE | reference | schema")
-	return errUsage
+	flags := flag.NewFlagSet("letterlock config "+args[0], flag.ContinueOnError)
+	switch args[0] {
+	case "check":
+		return configCheck(ui, flags, args[1:])
+	case "reference":
+		return configPrint(ui, flags, args[1:], func() (string, error) { return configs.Reference(), nil })
+	case "schema":
+		return configPrint(ui, flags, args[1:], func() (string, error) {
+			schema, err := configs.Schema()
+			return string(schema) + "\n", err
+		})
+	case "help", "-h", "-help", "--help":
+		helps["config"].print(ui, "config", flags)
+		return nil
+	}
+	return ui.wrongly("config", "there is no %q, but check, reference and schema", args[0])
+}
+
+// configPrint prints a text that needs no configuration.
+func configPrint(ui *ui, flags *flag.FlagSet, args []string, text func() (string, error)) error {
+	if err := parse(ui, flags, args, nil); err != nil {
+		return err
+	}
+	all, err := text()
+	if err == nil {
+		ui.printf("%s", all)
+	}
+	return err
 }
 
 // configCheck loads a configuration as serve does, and says what it means.
-func configCheck(ui *ui, args []string) error {
-	flags := flag.NewFlagSet("letterlock config check", flag.ContinueOnError)
+func configCheck(ui *ui, flags *flag.FlagSet, args []string) error {
 	source := sourceFlags(flags)
 	probing := flags.Bool("probe", false, "ask each backend whether it relays, or takes a wrong password, from here")
-	if err := parse(ui, flags, args); err != nil {
+	if err := source.parse(ui, flags, args); err != nil {
 		return err
 	}
 	c, err := source.load()

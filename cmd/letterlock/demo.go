@@ -21,7 +21,7 @@ const demoHost = "localhost"
 func demoCommand(ui *ui, args []string) error {
 	flags := flag.NewFlagSet("letterlock demo", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1", "`ADDRESS` to listen on")
-	if err := parse(ui, flags, args); err != nil {
+	if err := parse(ui, flags, args, nil); err != nil {
 		return err
 	}
 	backends, err := demo.Start(demoHost)

@@ -23,12 +23,15 @@ func mtastsCommand(ui *ui, args []string) error {
 	mode := flags.String("mode", "", "testing, enforce or none (default that of mta_sts, or testing)")
 	mx := flags.String("mx", "", "`NAME,...` of the MX hosts (default those of mta_sts, or the hostname)")
 	report := flags.String("report", "", "`ADDRESS` for reports of senders (default tls-reports at the domain)")
-	if err := parse(ui, flags, args); err != nil {
+	if err := source.parse(ui, flags, args); err != nil {
 		return err
 	}
-	c, err := source.load()
-	if err != nil {
-		return err
+	c := &configs.Config{} // with both flags nothing else is needed
+	if source.given() || *domains == "" || *mx == "" {
+		var err error
+		if c, err = source.load(); err != nil {
+			return err
+		}
 	}
 	m := configs.MTASTS{Mode: "testing", MaxAge: 7 * 24 * time.Hour, MX: []string{c.Hostname}}
 	if c.MTASTS != nil {
@@ -66,7 +69,11 @@ func printPolicy(ui *ui, c *configs.Config, m configs.MTASTS, report string) {
 		}
 		address := "tls-reports@" + domain
 		override(&address, report)
-		ui.printf("mta-sts.%s. IN CNAME %s. ; or A and AAAA\n", domain, c.Hostname)
+		if c.Hostname == "" {
+			ui.printf("; mta-sts.%s. IN CNAME, or A and AAAA, of the web server that serves the policy\n", domain)
+		} else {
+			ui.printf("mta-sts.%s. IN CNAME %s. ; or A and AAAA\n", domain, c.Hostname)
+		}
 		ui.printf("%s\n%s\n\n", policy.Record(domain), mtasts.ReportRecord(domain, address))
 	}
 	ui.printf("; Publish the TXT records last, and anew whenever the policy changes: its id does, too.\n")

@@ -14,7 +14,7 @@ import (
 func serveCommand(ui *ui, args []string) error {
 	flags := flag.NewFlagSet("letterlock serve", flag.ContinueOnError)
 	source := sourceFlags(flags)
-	if err := parse(ui, flags, args); err != nil {
+	if err := source.parse(ui, flags, args); err != nil {
 		return err
 	}
 	c, err := source.load()

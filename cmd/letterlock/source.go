@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"os"
+	"strings"
 
 	"github.com/letterlock/letterlock/configs"
 )
@@ -33,7 +35,7 @@ var quickFlags = []struct{ name, variable, usage string }{
 
 func sourceFlags(flags *flag.FlagSet) *source {
 	s := &source{flags: map[string]string{}}
-	flags.StringVar(&s.file, "config", "", "configuration `FILE`")
+	flags.StringVar(&s.file, "config", "", "the configuration's `FILE`")
 	for _, f := range quickFlags {
 		flags.Func(f.name, "without a file: "+f.usage, func(text string) error {
 			s.flags[f.variable] = text
@@ -41,6 +43,30 @@ func sourceFlags(flags *flag.FlagSet) *source {
 		})
 	}
 	return s
+}
+
+// parse reads a command's flags; its argument is the file of the configuration.
+func (s *source) parse(ui *ui, flags *flag.FlagSet, args []string) error {
+	var file string
+	if err := parse(ui, flags, args, &file); err != nil {
+		return err
+	}
+	switch {
+	case file == "":
+	case s.file != "":
+		return ui.wrongly(strings.TrimPrefix(flags.Name(), "letterlock "), "it takes one file, not %q and %q", s.file, file)
+	default:
+		s.file = file
+	}
+	return nil
+}
+
+var errNoConfiguration = misuse{errors.New(
+	"there is no configuration: name its file (--config FILE, LETTERLOCK_CONFIG), or a mail server to stand in front of (--backend HOST, LETTERLOCK_BACKEND)")}
+
+// given reports whether there is a configuration at all.
+func (s *source) given() bool {
+	return s.name() != "" || len(s.flags) > 0 || os.Getenv("LETTERLOCK_BACKEND") != ""
 }
 
 // name is that of the file; empty if there is none.
@@ -55,6 +81,9 @@ func (s *source) name() string {
 // among them; else from the file in LETTERLOCK_CONFIG; else from the other
 // LETTERLOCK_ variables, in whose place a flag counts.
 func (s *source) load() (*configs.Config, error) {
+	if !s.given() {
+		return nil, errNoConfiguration
+	}
 	if file := s.name(); file != "" {
 		if err := s.alone(file); err != nil {
 			return nil, err

@@ -30,7 +30,7 @@ func tlsaCommand(ui *ui, args []string) error {
 	source := sourceFlags(flags)
 	address := flags.String("resolver", "", "`HOST[:PORT]` of a validating resolver: compare with what is published")
 	hosts := flags.String("host", "", "`NAME,...` of this server (default the hostname and those of acme)")
-	if err := parse(ui, flags, args); err != nil {
+	if err := source.parse(ui, flags, args); err != nil {
 		return err
 	}
 	c, err := source.load()

@@ -42,11 +42,13 @@ func (u *ui) error(err error) {
 	u.errorf("%v", err)
 }
 
-func (u *ui) usage() {
-	_, _ = fmt.Fprint(u.err, "usage: letterlock COMMAND [--help | FLAGS]\n\n")
+// usage lists the commands.
+func (u *ui) usage(to io.Writer) {
+	_, _ = fmt.Fprint(to, "usage: letterlock COMMAND [FLAGS]\n\n")
 	for _, c := range subcommands() {
-		_, _ = fmt.Fprintf(u.err, "  %-8s %s\n", c.name, c.about)
+		_, _ = fmt.Fprintf(to, "  %-8s %s\n", c.name, helps[c.name].about)
 	}
+	_, _ = fmt.Fprint(to, "\nletterlock help COMMAND says more about one of them.\n")
 }
 
 func count(n int, what string) string {

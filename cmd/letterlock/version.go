@@ -11,7 +11,7 @@ var version = ""
 
 func versionCommand(ui *ui, args []string) error {
 	flags := flag.NewFlagSet("letterlock version", flag.ContinueOnError)
-	if err := parse(ui, flags, args); err != nil {
+	if err := parse(ui, flags, args, nil); err != nil {
 		return err
 	}
 	ui.printf("letterlock %s %s %s/%s\n", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)

@@ -24,7 +24,7 @@ func whatifCommand(ui *ui, args []string) error {
 	listener := flags.String("listener", "", "only the `SERVICE` or the address of a listener (default all)")
 	lanes := flags.Bool("without-lanes", false, "as if there were no lanes")
 	asJSON := flags.Bool("json", false, "write JSON")
-	if err := parse(ui, flags, args); err != nil {
+	if err := source.parse(ui, flags, args); err != nil {
 		return err
 	}
 	if *name == "" {

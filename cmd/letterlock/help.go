@@ -1,0 +1,132 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// help is what --help says of a command: one line about it, how it is called,
+// and examples.
+type help struct {
+	about    string
+	usage    string // behind the command's name
+	examples []string
+}
+
+// helps are those of the commands, by name.
+var helps = map[string]help{
+	"serve": {
+		"run the proxy", "FILE | --config FILE | --backend HOST [FLAGS]",
+		[]string{"serve --config letterlock.yaml", "serve --backend 10.0.0.5 --hostname mail.example.com --recipients example.com"},
+	},
+	"demo":   {"run the proxy in front of built-in servers, to try it", "[--listen ADDRESS]", []string{"demo"}},
+	"config": {"check a configuration, or print the reference or the JSON schema", "check | reference | schema", []string{"config check letterlock.yaml", "config reference", "config schema"}},
+	"config check": {
+		"say what a configuration means, or what is wrong with it and where", "FILE [--probe]",
+		[]string{"config check letterlock.yaml", "config check --probe letterlock.yaml"},
+	},
+	"config reference": {"print every key of the configuration, with its default and bounds", "", []string{"config reference"}},
+	"config schema":    {"print the JSON schema of the configuration, for editors", "", []string{"config schema"}},
+	"check": {
+		"look at a mail server from outside, ours or another's, as a scanner would", "HOST[:PORT] | --config FILE [FLAGS]",
+		[]string{"check mail.example.com", "check mail.example.com:2525 --service smtp", "check --config letterlock.yaml --domain example.com --resolver 127.0.0.1"},
+	},
+	"tlsa": {
+		"print the DANE records to publish, and whether they are", "FILE | --config FILE [FLAGS]",
+		[]string{"tlsa --config letterlock.yaml", "tlsa --config letterlock.yaml --resolver 127.0.0.1"},
+	},
+	"mta-sts": {
+		"print the MTA-STS policy and the records to publish", "--domain DOMAIN,... --mx NAME,... | --config FILE",
+		[]string{"mta-sts --domain example.com --mx mail.example.com", "mta-sts --config letterlock.yaml"},
+	},
+	"whatif": {
+		"say whom another TLS policy would refuse, of those who were here", "--policy POLICY FILE | --config FILE [FLAGS]",
+		[]string{"whatif --policy modern --config letterlock.yaml"},
+	},
+	"version": {"say which version this is", "", []string{"version"}},
+}
+
+// print answers --help.
+func (h help) print(ui *ui, command string, flags *flag.FlagSet) {
+	ui.printf("letterlock %s: %s.\n\nusage: letterlock %s\n\nexamples:\n", command, h.about, strings.TrimSpace(command+" "+h.usage))
+	for _, example := range h.examples {
+		ui.printf("  letterlock %s\n", example)
+	}
+	text, more := flagTexts(command, flags)
+	if text != "" {
+		ui.printf("\nflags:\n%s", text)
+	}
+	if more {
+		ui.printf("\nThe flags of `letterlock serve` that stand in for a file are taken too.\n")
+	}
+}
+
+// flagTexts are a line for each flag. More says that those which stand in for a
+// file are left out: they are for the commands that run or check a configuration.
+func flagTexts(command string, flags *flag.FlagSet) (text string, more bool) {
+	var b strings.Builder
+	flags.VisitAll(func(f *flag.Flag) {
+		if isQuick(f.Name) && command != "serve" && command != "config check" {
+			more = true
+			return
+		}
+		value, usage := flag.UnquoteUsage(f)
+		fmt.Fprintf(&b, "  %-28s %s\n", strings.TrimSpace("--"+f.Name+" "+value), usage)
+	})
+	return b.String(), more
+}
+
+func isQuick(name string) bool {
+	return slices.ContainsFunc(quickFlags, func(q struct{ name, variable, usage string }) bool { return q.name == name })
+}
+
+// parse reads a command's flags, and the argument between or behind them if it
+// takes one; nil: it takes none. What is wrong is said alone: the help would drown
+// it.
+func parse(ui *ui, flags *flag.FlagSet, args []string, argument *string) error {
+	command := strings.TrimPrefix(flags.Name(), "letterlock ")
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	for {
+		err := flags.Parse(args)
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			helps[command].print(ui, command, flags)
+			return err
+		case err != nil:
+			return ui.wrongly(command, "%s", flagFault(err))
+		case flags.NArg() == 0:
+			return nil
+		case argument == nil:
+			return ui.wrongly(command, "it takes no argument %q", flags.Arg(0))
+		case *argument != "":
+			return ui.wrongly(command, "it takes one argument, not %q and %q", *argument, flags.Arg(0))
+		}
+		*argument, args = flags.Arg(0), flags.Args()[1:]
+	}
+}
+
+// flagFault is what is wrong with a flag, with the dashes of today.
+func flagFault(err error) string {
+	text := err.Error()
+	if name, unknown := strings.CutPrefix(text, "flag provided but not defined: -"); unknown {
+		return "there is no flag --" + strings.TrimPrefix(name, "-")
+	}
+	return strings.NewReplacer(" flag -", " flag --", ": -", ": --").Replace(text)
+}
+
+// wrongly says how a command was called wrongly, and where to read how it is
+// called.
+func (u *ui) wrongly(command, format string, args ...any) error {
+	u.errorf("%s: %s; see letterlock %s --help", command, fmt.Sprintf(format, args...), command)
+	return errUsage
+}
+
+// misuse is an error whose exit status is that of a wrong call.
+type misuse struct{ error }
+
+func (m misuse) Unwrap() error { return m.error }
