@@ -38,6 +38,7 @@ type listenerRule func(c *Config, l Listener, r report)
 // listenerRules see listeners whose service is known.
 var listenerRules = []listenerRule{
 	checkListen,
+	checkPublicPort,
 	checkBackend,
 	checkPublicBackend,
 	checkPolicyName,

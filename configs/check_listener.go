@@ -18,6 +18,14 @@ func checkListen(_ *Config, l Listener, r report) {
 	}
 }
 
+// checkPublicPort takes a port, not an address: who maps it knows that.
+func checkPublicPort(_ *Config, l Listener, r report) {
+	at := r.in("public_port")
+	if port := l.PublicPort; at.given() && (port < 1 || port > 65535) {
+		at.wrong(fmt.Sprintf("write a port from 1 to 65535, such as %d; without the key it is that of listen", l.Service.Port()), "public_port cannot be %d", port)
+	}
+}
+
 // checkPolicyName looks at what is in force, which is the service's own where
 // the key is absent.
 func checkPolicyName(c *Config, l Listener, r report) {

@@ -93,6 +93,10 @@ type Listener struct {
 	Policy  string  `yaml:"policy"`  // empty: the service's own, see Service.DefaultPolicy
 	Banner  string  `yaml:"banner"`  // words of the greeting, behind the hostname
 
+	// PublicPort is where clients find the listener, if its port is mapped to
+	// another; 0: it is not.
+	PublicPort int `yaml:"public_port"`
+
 	// In the place of the certificates and hosts of all, if one is given
 	Certificates []Certificate `yaml:"certificates"`
 	ACMEHosts    []string      `yaml:"acme_hosts"`

@@ -106,3 +106,16 @@ func (l Listener) ReverseDNSOn() bool {
 // ProbeOn reports whether backends are probed at the start and with each
 // reload.
 func (c *Config) ProbeOn() bool { return c.Probe == nil || *c.Probe }
+
+// SeenPort is the port on which clients find the listener; 0 if the kernel
+// chooses it.
+func (l Listener) SeenPort() int {
+	if l.PublicPort != 0 {
+		return l.PublicPort
+	}
+	address, err := parseListen(l.Listen)
+	if err != nil {
+		return 0
+	}
+	return address.port
+}

@@ -83,6 +83,7 @@ var belongs = []struct {
 	{"disable_vrfy", smtpFamily},
 	{"routes", loginServices},
 	{"backend_login", loginServices},
+	{"public_port", inbound},
 	{"policy", inbound},
 	{"certificates", inbound},
 	{"acme_hosts", inbound},

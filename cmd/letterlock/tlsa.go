@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -92,14 +91,12 @@ func withDNSPort(address string) string {
 	return net.JoinHostPort(strings.Trim(address, "[]"), "53")
 }
 
-// portsOf are those of the listeners that serve a set, that of mail between
-// servers first: it is where others look.
+// portsOf are those on which clients find the listeners that serve a set, that of
+// mail between servers first: it is where others look.
 func portsOf(set configs.Served) []int {
 	var ports []int
 	for _, l := range set.Listeners {
-		_, text, _ := net.SplitHostPort(l.Listen)
-		port, err := strconv.Atoi(text)
-		if err == nil && port != 0 && !slices.Contains(ports, port) {
+		if port := l.SeenPort(); port != 0 && !slices.Contains(ports, port) {
 			ports = append(ports, port)
 		}
 	}

@@ -77,6 +77,23 @@ func TestTLSAPrintsZoneLines(t *testing.T) {
 	}
 }
 
+// A port that is mapped to another is named as clients know it.
+func TestTLSANamesPublicPorts(t *testing.T) {
+	file, _, _ := keyed(t)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapped := strings.NewReplacer("{service: smtp,", "{service: smtp, listen: ':45825', public_port: 25,", "'127.0.0.2:0'", "'127.0.0.2:0', public_port: 993", "\"127.0.0.2:0\"", "\"127.0.0.2:0\", public_port: 993")
+	if err := os.WriteFile(file, []byte(mapped.Replace(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, out, said := words("tlsa", "--config", file)
+	if status != exitOK || !strings.HasPrefix(out, "_25._tcp.mail.example.com.") || !strings.Contains(out, "_993._tcp.") || strings.Contains(out, "45825") {
+		t.Errorf("%d\n%s%s", status, out, said)
+	}
+}
+
 func TestTLSACompares(t *testing.T) {
 	file, ecdsa, rsa := keyed(t)
 	other := testca.New(t).ECDSA(t, "mail.example.com")
