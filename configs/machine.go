@@ -18,6 +18,10 @@ type Machine struct {
 	// file's name. Nil: files are not looked at.
 	Readable func(path string) error
 
+	// Writable tells why no file can be made in a folder, or the folder itself
+	// if it does not exist yet. Nil: folders are not looked at.
+	Writable func(folder string) error
+
 	// Modes tells what a kind of file lets other users do. Nil: files are not
 	// looked at.
 	Modes func(kind FileKind, path string) []filemode.Finding
@@ -28,7 +32,7 @@ type Machine struct {
 
 // Here is the machine that the program runs on.
 func Here() Machine {
-	return Machine{Hostname: os.Hostname, Readable: readable, Modes: modes, Now: time.Now}
+	return Machine{Hostname: os.Hostname, Readable: readable, Writable: writable, Modes: modes, Now: time.Now}
 }
 
 // Elsewhere is another machine, whose files cannot be looked at: a

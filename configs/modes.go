@@ -122,6 +122,19 @@ func (c *Config) file() string {
 	return c.origin.findings.file
 }
 
+// warnStateDir tells of a folder that cannot be written: the program runs
+// without it, and loses with each restart what should outlive it.
+func (c *Config) warnStateDir(warn func(key, remedy, text string)) {
+	writable := c.origin.machine.Writable
+	if writable == nil {
+		return
+	}
+	if err := writable(c.StateDir); err != nil {
+		warn("state_dir", "let the user that runs the program own it: install -d -m 0700 -o USER "+c.StateDir,
+			fmt.Sprintf("the keys of certificates, the ACME account and the inventory are lost with each restart: %v", err))
+	}
+}
+
 // warnModes tells of files that other users may read or change, each finding
 // once: several files may be in one folder.
 func (c *Config) warnModes(warn func(key, remedy, text string)) {

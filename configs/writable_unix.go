@@ -1,0 +1,37 @@
+//go:build unix
+
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"syscall"
+)
+
+// The permissions that access(2) is asked about.
+const (
+	mayWrite = 0x2
+	mayEnter = 0x1
+)
+
+// writable asks the kernel, as permissions alone do not tell (ACLs, mounts that
+// can only be read). A folder that does not exist is made at the start, if the
+// nearest one above it that exists can be written.
+func writable(folder string) error {
+	at, err := filepath.Abs(folder)
+	if err != nil {
+		return err
+	}
+	for {
+		err := syscall.Access(at, mayWrite|mayEnter)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at):
+			return fmt.Errorf("%s cannot be written: %w", at, err)
+		}
+		at = filepath.Dir(at)
+	}
+}
