@@ -73,7 +73,7 @@ fuzz:
 
 # Ten thousand hostile sessions of each kind, for each service and each step,
 # beside honest ones, whose times are compared with those before. It takes about
-# eight minutes on two cores that have nothing else to do.
+# twenty minutes on two cores that have nothing else to do.
 flood:
 	$(GO) test -count=1 -timeout 30m ./attacks/flood -v -full
 

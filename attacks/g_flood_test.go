@@ -179,6 +179,7 @@ func TestG5_PipelinedFlood(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		w := open(t, func(w *world) { w.Timeouts.Command = 300 * time.Millisecond })
 		c := w.greeted(service)
+		_ = c.socket.(*net.TCPConn).SetReadBuffer(4 << 10) // so that the answers are soon too many
 		go func() { _, _ = c.Write([]byte(strings.Repeat(harmless[c.protocol]+"\r\n", 10<<20/8))) }()
 		if why := w.reasons(1)[0]; why != gate.Timeout {
 			t.Errorf("ended for %s", why)

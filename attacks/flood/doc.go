@@ -7,5 +7,5 @@
 //
 // go test runs a few hundred sessions of each kind. With -full there are ten
 // thousand, and the times of honest sessions are compared with those before the
-// flood; that takes about eight minutes on two cores.
+// flood; that takes about twenty minutes on two cores.
 package flood

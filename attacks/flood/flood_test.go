@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 // What the proxy may hold at most under a flood, in its default configuration.
 const (
-	maxDescriptors = 12_000 // two for each session, of which limits.unauthenticated allows 4000 that have not logged in
+	maxDescriptors = 16_000 // two for each session, of which limits.unauthenticated allows 4000 that have not logged in
 	maxGoroutines  = 12_000
 	maxMemory      = 600 << 20
 	maxDisk        = 64 << 20

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,6 +102,7 @@ listeners:
 func TestGuardKnowsListeners(t *testing.T) {
 	w := newWorld(t, "hostname: mail.example.com\nlisteners:\n  - {service: smarthost, listen: \":0\"}\n")
 	c := *w.now.Load().config
+	c.Listeners = slices.Clone(c.Listeners)
 	c.Listeners[0].Listen = ":10025"
 	g := newGuard(&c, newPools(&c))
 	named := netip.MustParsePrefix("127.0.0.1/32")
