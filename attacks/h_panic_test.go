@@ -72,7 +72,7 @@ func TestH15_PanicInAGate(t *testing.T) {
 					}
 					return broken{g, step}
 				}))
-				witness := w.loggedIn(other2(service))
+				witness := w.loggedIn(neighbour(service))
 				c := w.dial(service)
 				go c.provoke(service)
 				testwait.Until(t, "the panic is not in the log", func() bool {
@@ -87,8 +87,8 @@ func TestH15_PanicInAGate(t *testing.T) {
 	})
 }
 
-// other2 is a service whose sessions are relayed, and another one than service.
-func other2(service configs.Service) configs.Service {
+// neighbour returns another service, whose sessions are relayed.
+func neighbour(service configs.Service) configs.Service {
 	if service == configs.IMAPS {
 		return configs.POP3S
 	}
@@ -139,7 +139,7 @@ func (c *client) provoke(service configs.Service) {
 	}
 }
 
-// wordOf is what a session that was gone through ends with.
+// wordOf returns the beginning of a session's last answer.
 func wordOf(protocol string) string {
 	return map[string]string{"smtp": "221 ", "imap": "a OK", "pop3": "+OK welcome", "sieve": "OK \"welcome\""}[protocol]
 }
@@ -167,7 +167,7 @@ func TestH15_PanicInTheRelay(t *testing.T) {
 			return // never relayed
 		}
 		w := open(t, breaking(service, func(_ *gate.Session, g proxy.Gate) proxy.Gate { return broken{g, "Oversee"} }))
-		witness := w.loggedIn(other2(service))
+		witness := w.loggedIn(neighbour(service))
 		c := w.loggedIn(service)
 		c.say("x\r\n")
 		_ = c.rest()

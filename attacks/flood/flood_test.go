@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// What the proxy may hold at most under a flood, in its default configuration.
+// The bounds of the proxy's resources under a flood, in its default configuration.
 const (
 	maxDescriptors = 16_000 // two for each session, of which limits.unauthenticated allows 4000 that have not logged in
 	maxGoroutines  = 12_000
@@ -131,8 +131,8 @@ func (w *world) flood(k kind) (r report) {
 }
 
 // TestFlood runs every kind of hostile sessions beside honest ones. Before each,
-// honest ones run alone for a while: what they take together is what the flood is
-// compared with.
+// honest ones run alone for a while. The times of all these are compared with those
+// beside the flood.
 func TestFlood(t *testing.T) {
 	w := newWorld(t)
 	_, _, _, alone := sizes()

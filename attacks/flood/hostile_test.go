@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// job is what a hostile process does. It is read from its standard input.
+// job describes the work of a hostile process, which reads it from its standard
+// input.
 type job struct {
 	Kind      string // of kinds, by String
 	Sessions  int
@@ -23,7 +24,7 @@ type job struct {
 	Addresses map[string]string // of the proxy's listeners
 }
 
-// report is what a hostile process has seen. It is written to its standard
+// report holds the counts of a hostile process, which writes them to its standard
 // output.
 type report struct {
 	Begun   int

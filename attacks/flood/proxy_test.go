@@ -133,7 +133,7 @@ func (p *program) log() string {
 	return string(text)
 }
 
-// usage is what the proxy holds, as the system sees it.
+// usage holds the proxy's resources, as the system counts them.
 type usage struct {
 	Descriptors, Goroutines, Sessions int
 	Memory, Disk, Log                 int64 // bytes

@@ -102,7 +102,7 @@ func (p *peer) misbehave() {
 	}
 }
 
-// bulk is what a client gets who asks for much.
+// bulk is the answer to a command that asks for much data.
 var bulk = strings.Repeat(strings.Repeat("x", 62)+"\r\n", 16<<10)
 
 func (p *peer) command() {

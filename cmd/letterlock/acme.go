@@ -33,8 +33,8 @@ type acmeSupply struct {
 	clients map[*certs.Store]acmeClient
 }
 
-// acmeTerms is what a keeper is made of: configurations with the same terms
-// share one.
+// acmeTerms are the settings that a keeper depends on. Configurations with the
+// same settings share a keeper.
 type acmeTerms struct {
 	email, directory, dir string
 	http, tlsALPN         string
