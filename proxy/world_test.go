@@ -106,6 +106,7 @@ type world struct {
 	t      testing.TB
 	record *record
 	log    *testlog.Text
+	level  *slog.LevelVar // of log
 }
 
 // setup is a server and its first generation, before they are at work.
@@ -123,7 +124,8 @@ func newWorld(t testing.TB, change func(*setup)) *world {
 	})
 	cert := testca.New(t).ECDSA(t, "mail.example.com")
 	log := &testlog.Text{}
-	logger := slog.New(slog.NewTextHandler(log, nil))
+	level := &slog.LevelVar{}
+	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
 	r := &record{SessionLog: SessionLog{Log: logger}}
 	s := &setup{&Server{Observer: r, Log: logger}, &Generation{
 		Hostname: "mail.example.com",
@@ -150,7 +152,7 @@ func newWorld(t testing.TB, change func(*setup)) *world {
 		t.Fatal(err)
 	}
 	s.Serve()
-	w := &world{s.Server, s.Generation, t, r, log}
+	w := &world{s.Server, s.Generation, t, r, log, level}
 	t.Cleanup(func() { _ = w.stop(0) })
 	return w
 }
