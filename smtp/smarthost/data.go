@@ -64,7 +64,7 @@ func (g *Gate) conclude(answer string) error {
 	if answer[0] == '2' && g.s.Taken != nil {
 		g.s.Taken()
 	}
-	g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: oneLine(answer)})
+	g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: syntax.OneLine(answer)})
 	g.answer(answer)
 	if err := g.front.Flush(); err != nil { // before a goodbye to the server that may take its time
 		return gate.FromClient(err)
@@ -151,7 +151,7 @@ func (g *Gate) received() string {
 	if g.s.Client.Addr().Unmap().Is6() {
 		address = "IPv6:" + address
 	}
-	return "Received: from [" + address + "] (unknown [" + address + "]) (HELO " + clean(g.helo) + ")\r\n" +
+	return "Received: from [" + address + "] (unknown [" + address + "]) (HELO " + syntax.Printable(g.helo) + ")\r\n" +
 		"\tby " + g.s.Hostname + " (Letterlock) with " + protocol + "\r\n" +
 		"\tid " + g.s.ID + "; " + g.s.Date() + "\r\n"
 }

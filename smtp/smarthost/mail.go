@@ -136,7 +136,7 @@ func (g *Gate) begin(domain string) (reached bool, err error) {
 	if s != nil {
 		s.quit()
 	}
-	g.o.Watch.Ended(Delivery{Domain: domain, Server: s.label(), TLS: s.secured(), Reply: oneLine(why.reply), Remedy: why.remedy})
+	g.o.Watch.Ended(Delivery{Domain: domain, Server: s.label(), TLS: s.secured(), Reply: syntax.OneLine(why.reply), Remedy: why.remedy})
 	if len(m.failed) < g.o.Recipients {
 		m.failed[domain] = why.reply
 	}
@@ -150,7 +150,7 @@ func (g *Gate) offer(p syntax.Path) error {
 	m := g.mail
 	answer, ok := m.server.recipient(p.Address)
 	if !ok {
-		g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Reply: oneLine(answer)})
+		g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Reply: syntax.OneLine(answer)})
 	} else if m.accepted++; m.accepted == 1 {
 		if err := g.s.Enter(gate.Recipients); err != nil {
 			return err

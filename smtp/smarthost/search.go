@@ -6,6 +6,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/nexthop"
+	"github.com/letterlock/letterlock/smtp/syntax"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
@@ -45,9 +46,9 @@ func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 // failureOf makes an error of the Finder a reply to the client.
 func failureOf(err error) *failed {
 	if f, ok := errors.AsType[*nexthop.Failure](err); ok {
-		return &failed{reply: clean(f.Reply), remedy: f.Remedy}
+		return &failed{reply: syntax.Printable(f.Reply), remedy: f.Remedy}
 	}
-	return &failed{reply: "451 4.3.0 " + clean(err.Error())}
+	return &failed{reply: "451 4.3.0 " + syntax.Printable(err.Error())}
 }
 
 // failed is why a server cannot be used; what is left to be tried depends on
@@ -93,7 +94,7 @@ func (g *Gate) try(ctx context.Context, host, address string, terms outbound.Ter
 	}
 	back, err := g.s.Connect(ctx, address, config)
 	if err != nil {
-		return nil, &failed{reply: "450 4.4.1 Connect to " + s.String() + ": " + clean(err.Error())}
+		return nil, &failed{reply: "450 4.4.1 Connect to " + s.String() + ": " + syntax.Printable(err.Error())}
 	}
 	s.back = back
 	if why := g.prepare(s); why != nil {

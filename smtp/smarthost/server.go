@@ -158,13 +158,13 @@ func (s *server) startTLS() *failed {
 		return &failed{reply: s.lost("starting TLS"), tls: err}
 	}
 	if r.code != 220 {
-		return &failed{reply: r.quote("451 4.7.4 TLS is required, but host " + s.String() + " refused to start TLS: "), tls: errors.New(oneLine(string(r.text)))}
+		return &failed{reply: r.quote("451 4.7.4 TLS is required, but host " + s.String() + " refused to start TLS: "), tls: errors.New(syntax.OneLine(string(r.text)))}
 	}
 	if err := s.back.Upgrade(""); err != nil {
 		s.gone = true
 		why := &failed{reply: "451 4.7.5 Cannot start TLS with " + s.String() + ": handshake failure", tls: err, silent: brokeOff(err)}
 		if unproven, ok := errors.AsType[*outbound.NotVerified](err); ok {
-			why.reply = "451 4.7.5 Server certificate not verified: " + s.String() + ": " + clean(unproven.Err.Error())
+			why.reply = "451 4.7.5 Server certificate not verified: " + s.String() + ": " + syntax.Printable(unproven.Err.Error())
 			why.silent = false
 		}
 		return why
@@ -202,20 +202,6 @@ func (s *server) quit() {
 func brokeOff(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, context.DeadlineExceeded)
-}
-
-// maxClean bounds what of another's words goes into a reply, in bytes.
-const maxClean = 200
-
-// clean makes others' words fit for one line of a reply.
-func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, text)
-	return text[:min(len(text), maxClean)]
 }
 
 // split takes host:port apart; the host comes without brackets.

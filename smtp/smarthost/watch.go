@@ -3,6 +3,7 @@ package smarthost
 import (
 	"crypto/tls"
 
+	"github.com/letterlock/letterlock/smtp/syntax"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
@@ -33,7 +34,7 @@ func (s Server) String() string {
 		return "none"
 	}
 	ip, port := split(s.Address)
-	return clean(s.Host) + "[" + ip + "]:" + port
+	return syntax.Printable(s.Host) + "[" + ip + "]:" + port
 }
 
 // Handshake is TLS with a server.
