@@ -3,6 +3,7 @@ package attacks
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,41 @@ func TestH3_Flood(t *testing.T) {
 				t.Error("nothing is said to be left out")
 			}
 		})
+	}
+}
+
+// H3: recipients that are refused without end have no more room in the log than
+// other lines; the messages that are taken meanwhile are all in it.
+func TestH3_RefusedRecipients(t *testing.T) {
+	rates := configs.Default().Log
+	var log *observe.Log
+	w := open(t, func(w *world) { log = w.logAs("postfix", usual()) })
+	begun := time.Now()
+	const sessions, recipients = 8, 90
+	for range sessions {
+		c := w.secured(configs.SMTP)
+		c.ask("EHLO client.example")
+		c.want("MAIL FROM:<a@b.example>", "250.*")
+		for i := range recipients {
+			c.want(fmt.Sprintf("RCPT TO:<%d%s@elsewhere.example>", i, strings.Repeat("x", 100)), "550 5.7.1 Relaying denied")
+		}
+		c.want("RCPT TO:<b@example.com>", "250.*")
+		c.want("DATA", "354.*")
+		c.want("text\r\n.", "250.*")
+		_ = c.Close()
+	}
+	w.reasons(sessions)
+	log.Flush(patience)
+	text := w.log.String()
+	if n := strings.Count(text, "mail accepted session="); n != sessions || !strings.Contains(text, "from=<a@b.example> recipients=1 size=6 reply=\"250") {
+		t.Errorf("%d messages:\n%s", n, text)
+	}
+	n := strings.Count(text, "recipient refused")
+	if minutes := 1 + int(time.Since(begun).Minutes()); n == 0 || n*250 > 9*minutes*rates.RatePerClient { // known since the first message
+		t.Errorf("%d refused recipients", n)
+	}
+	if counted := n + int(log.Counts().LeftOut); counted < sessions*recipients {
+		t.Errorf("%d lines, %d left out", n, log.Counts().LeftOut)
 	}
 }
 

@@ -18,6 +18,8 @@ const (
 // login passes a LOGIN on (RFC 9051 §6.2.3).
 func (g *Gate) login(cmd command) error {
 	if !g.strong() {
+		user, _, _ := cmd.args.credentials()
+		g.s.Watch.Denied(user, "LOGIN", gate.ErrWeakTLS)
 		return g.refuseWeak(cmd)
 	}
 	// Only here does a literal get its "+": TLS is on and strong enough.
@@ -131,19 +133,21 @@ func endOf(a gate.Answer, told bool) gate.Reason {
 
 // authenticate relays a SASL exchange (RFC 9051 §6.2.2, RFC 4959).
 func (g *Gate) authenticate(cmd command) error {
+	mechanism, initial, ok := cmd.args.mechanism()
 	if !g.strong() {
+		g.s.Deny(mechanism, initial, gate.ErrWeakTLS)
 		return g.refuseWeak(cmd)
 	}
 	if cmd.next.announced {
 		return g.bad(cmd, authSyntax)
 	}
-	mechanism, initial, ok := cmd.args.mechanism()
 	if !ok {
 		return g.bad(cmd, authSyntax)
 	}
 	// Beyond the policy, the backend must have offered it: what it keeps to
 	// itself may be meant for proxies.
 	if !slices.Contains(mechanismsIn(g.offer.words, g.s.Mechanisms), mechanism) {
+		g.s.Deny(mechanism, initial, gate.ErrMechanism)
 		return g.no(cmd, "Unsupported authentication mechanism")
 	}
 	if g.s.Mechanisms.Ahead() {

@@ -57,6 +57,23 @@ func (g *Gate) apop(c command) error {
 	return g.login(c.arg[:i], "APOP", "APOP ", c.arg)
 }
 
+// deny tells of a login that is refused because TLS is too weak for it. PASS
+// names nobody: its USER was refused before.
+func (g *Gate) deny(c command) {
+	first, rest, _ := strings.Cut(c.arg, " ")
+	switch c.name {
+	case "USER":
+		g.s.Watch.Denied(c.arg, "USER", gate.ErrWeakTLS)
+	case "APOP":
+		if !isDigest(rest) {
+			first = ""
+		}
+		g.s.Watch.Denied(first, "APOP", gate.ErrWeakTLS)
+	case "AUTH":
+		g.s.Deny(strings.ToUpper(first), rest, gate.ErrWeakTLS)
+	}
+}
+
 // isDigest reports whether a word is an MD5 digest in hexadecimal.
 func isDigest(word string) bool {
 	return len(word) == 32 && strings.Trim(strings.ToLower(word), "0123456789abcdef") == ""
@@ -120,6 +137,7 @@ func (g *Gate) auth(c command) error {
 	case mechanism == "" && len(mechanisms) > 0:
 		return g.list("+OK Mechanisms follow", mechanisms)
 	case !slices.ContainsFunc(mechanisms, func(m string) bool { return strings.EqualFold(m, mechanism) }):
+		g.s.Deny(mechanism, initial, gate.ErrMechanism)
 		return g.fail("-ERR Unsupported authentication mechanism")
 	case len(initial) > g.s.Limits.Token:
 		return gate.Because(gate.LineTooLong, nil)

@@ -119,6 +119,7 @@ var inTLS = table{
 func strong(code string, do handler) handler {
 	return func(g *Gate, c command) error {
 		if !g.s.Strong(g.front.TLS()) {
+			g.deny(c)
 			return g.fail("-ERR " + code + " Stronger encryption required")
 		}
 		return do(g, c)

@@ -49,6 +49,13 @@ type Observer interface {
 	Login(info *Info, user, mechanism string, a gate.Answer)
 	Closed(info *Info, end Summary)
 
+	// Denied tells of a login that the proxy itself refuses; see gate.Watch.
+	Denied(info *Info, user, mechanism string, why error)
+
+	// Rejected and Message tell of mail.
+	Rejected(info *Info, r gate.Rejection)
+	Message(info *Info, m gate.Message)
+
 	// Turned tells of a connection that was turned away at a limit, which has
 	// its name in the configuration.
 	Turned(listener *Listener, client netip.AddrPort, limit string)

@@ -24,13 +24,15 @@ type SessionLog struct{ Log *slog.Logger }
 // Opened says nothing: the session's own line comes at its end.
 func (SessionLog) Opened(*Info) {}
 
-// fields are what each line of a session begins with.
-func (i *Info) fields() []slog.Attr {
-	return []slog.Attr{slog.String("session", i.ID), slog.String("service", i.Listener.Service), i.client()}
+// fields are what each line of a session begins with. A line that is kept is
+// written whatever the client has caused before.
+func (i *Info) fields(kept bool) []slog.Attr {
+	const most = 24 // of a session's line
+	return append(make([]slog.Attr, 0, most), slog.String("session", i.ID), slog.String("service", i.Listener.Service), i.client(kept))
 }
 
-func (i *Info) client() slog.Attr {
-	return slog.Any("client", observe.Client{AddrPort: i.Client, Settled: i.Settled})
+func (i *Info) client(kept bool) slog.Attr {
+	return slog.Any("client", observe.Client{AddrPort: i.Client, Settled: kept})
 }
 
 func (l SessionLog) log(level slog.Level, message string, fields []slog.Attr) {
@@ -41,7 +43,7 @@ func (l SessionLog) log(level slog.Level, message string, fields []slog.Attr) {
 func (l SessionLog) TLSEstablished(info *Info) {
 	suite := tlspolicy.Suite(info.TLS.CipherSuite)
 	bits := suite.Bits()
-	fields := append(info.fields(), laneFields(info)...)
+	fields := append(info.fields(false), laneFields(info)...)
 	fields = append(fields, info.ClientCertificate.fields()...)
 	if c := info.ClientCertificate; c != nil {
 		fields = append(fields, slog.String("client_cert_sha256", c.Fingerprint))
@@ -60,23 +62,57 @@ func (l SessionLog) HandshakeFailed(info *Info, offer Offer, err error) {
 	if _, foreign := errors.AsType[wire.Foreign](err); foreign {
 		return // the session's own line says it
 	}
-	fields := []slog.Attr{slog.String("session", info.ID), slog.String("listener", info.Listener.String()), info.client(), slog.Any("error", err)}
+	fields := []slog.Attr{slog.String("session", info.ID), slog.String("listener", info.Listener.String()), info.client(false), slog.Any("error", err)}
 	fields = append(fields, offer.fields()...)
 	l.log(slog.LevelWarn, "TLS handshake with "+peer(info)+" failed", append(fields, laneFields(info)...))
 }
 
 // LoginRefused logs clients that still try to log in before TLS.
 func (l SessionLog) LoginRefused(info *Info, command string) {
-	l.log(slog.LevelInfo, "refused before TLS", append(info.fields(), slog.String("command", command)))
+	l.log(slog.LevelInfo, "refused before TLS", append(info.fields(false), slog.String("command", command)))
 }
 
 // Login logs failures; a success stands in the session's line. The class tells a
 // wrong password from a server that cannot serve, and the code is the backend's.
 func (l SessionLog) Login(info *Info, user, mechanism string, a gate.Answer) {
 	if !a.OK() {
-		fields := append(info.fields(), slog.String("user", user), slog.String("mechanism", mechanism), slog.String("class", a.String()), slog.String("code", a.Code))
+		fields := append(info.fields(false), slog.String("user", user), slog.String("mechanism", mechanism), slog.String("class", a.String()), slog.String("code", a.Code))
 		l.log(slog.LevelInfo, "login failed", fields)
 	}
+}
+
+// Denied logs a login that no backend was asked about, and why.
+func (l SessionLog) Denied(info *Info, user, mechanism string, why error) {
+	l.log(slog.LevelInfo, "login refused", append(info.fields(false), slog.String("user", user), slog.String("mechanism", mechanism), slog.Any("reason", why)))
+}
+
+// Rejected logs a sender or a recipient that was refused, and by whom.
+func (l SessionLog) Rejected(info *Info, r gate.Rejection) {
+	what, by := "recipient refused", "backend"
+	if r.Command == "MAIL" {
+		what = "sender refused"
+	}
+	if r.Ours {
+		by = "letterlock"
+	}
+	fields := append(info.fields(false), slog.String("from", "<"+r.From+">"))
+	if r.Command != "MAIL" {
+		fields = append(fields, slog.String("to", "<"+r.To+">"))
+	}
+	l.log(slog.LevelInfo, what, append(fields, slog.String("by", by), slog.Any("reply", observe.Long(r.Reply))))
+}
+
+// Message logs what has become of a message. With its queue id, which stands in
+// the reply of nearly every backend, its way goes on in the backend's log.
+func (l SessionLog) Message(info *Info, m gate.Message) {
+	fields := append(info.fields(m.Accepted()), slog.String("from", "<"+m.From+">"), slog.Int("recipients", m.Recipients), slog.Int64("size", m.Size))
+	if m.Reply != "" {
+		fields = append(fields, slog.Any("reply", observe.Long(m.Reply)))
+	}
+	if m.Err != nil {
+		fields = append(fields, slog.Any("error", m.Err))
+	}
+	l.log(slog.LevelInfo, "mail "+m.Outcome(), fields)
 }
 
 // Turned logs a client that was turned away, and what may be done about it.
@@ -101,7 +137,7 @@ func (l SessionLog) HeaderFailed(listener *Listener, balancer netip.AddrPort, er
 
 // Closed is the session's line.
 func (l SessionLog) Closed(info *Info, end Summary) {
-	fields := append(info.fields(), slog.String("user", info.User))
+	fields := append(info.fields(info.Settled), slog.String("user", info.User))
 	if info.Via.IsValid() {
 		fields = append(fields, slog.Any("via", info.Via))
 	}

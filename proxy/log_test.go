@@ -10,7 +10,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/testlog"
 	"github.com/letterlock/letterlock/internal/testwait"
 )
@@ -40,6 +43,44 @@ func TestTurnedAwayIsLogged(t *testing.T) {
 	w.dial().hear("bye busy")
 	want := regexp.MustCompile(`level=WARN msg="connection turned away" listener="plain on 127.0.0.1:0" client=127.0.0.1:\d+ limit=limits.connections_per_client remedy="raise limits.conn`)
 	testwait.Until(t, "it is not logged", func() bool { return want.MatchString(w.log.String()) })
+}
+
+// Refused logins, and what becomes of mail, are logged with all that a complaint
+// can be answered with, in each format.
+func TestComplaintsCanBeAnswered(t *testing.T) {
+	info := &Info{ID: "x", Listener: &Listener{Service: "smtp", Address: ":25"}, Client: netip.MustParseAddrPort("192.0.2.1:1")}
+	for format, wants := range map[string][]string{
+		"text": {
+			`msg="recipient refused" session=x service=smtp client=192.0.2.1:1 from=<> to=<b@example.com> by=letterlock reply="550 5.7.1 Relaying denied"`,
+			`msg="sender refused" session=x service=smtp client=192.0.2.1:1 from=<a@b.example> by=backend reply="553 5.1.8 no"`,
+			`msg="mail accepted" session=x service=smtp client=192.0.2.1:1 from=<a@b.example> recipients=2 size=1234 reply="250 2.0.0 queued as 4711"`,
+			`msg="mail lost" session=x service=smtp client=192.0.2.1:1 from=<a@b.example> recipients=1 size=0 error=EOF`,
+		},
+		"json": {
+			`"msg":"login refused","session":"x","service":"smtp","client":"192.0.2.1:1","user":"alice","mechanism":"PLAIN","reason":"the TLS session is not good enough for a password"}`,
+			`"msg":"recipient refused","session":"x","service":"smtp","client":"192.0.2.1:1","from":"<>","to":"<b@example.com>","by":"letterlock","reply":"550 5.7.1 Relaying denied"}`,
+			`"msg":"mail accepted","session":"x","service":"smtp","client":"192.0.2.1:1","from":"<a@b.example>","recipients":2,"size":1234,"reply":"250 2.0.0 queued as 4711"}`,
+		},
+		"postfix": {
+			`]: recipient refused session=x client=192.0.2.1:1 from=<> to=<b@example.com> by=letterlock reply="550 5.7.1 Relaying denied"`,
+			`]: mail accepted session=x client=192.0.2.1:1 from=<a@b.example> recipients=2 size=1234 reply="250 2.0.0 queued as 4711"`,
+		},
+	} {
+		out := &testlog.Text{}
+		log := observe.NewLog(out, observe.Options{Format: format, Header: true, MaxValue: 256, Rates: observe.Rates{Client: 1 << 20, Network: 1 << 20, Total: 1 << 20}})
+		l := SessionLog{Log: slog.New(log)}
+		l.Rejected(info, gate.Rejection{Command: "RCPT", To: "b@example.com", Reply: "550 5.7.1 Relaying denied", Ours: true})
+		l.Denied(info, "alice", "PLAIN", gate.ErrWeakTLS)
+		l.Rejected(info, gate.Rejection{Command: "MAIL", From: "a@b.example", Reply: "553 5.1.8 no"})
+		l.Message(info, gate.Message{From: "a@b.example", Recipients: 2, Size: 1234, Reply: "250 2.0.0 queued as 4711"})
+		l.Message(info, gate.Message{From: "a@b.example", Recipients: 1, Err: io.EOF})
+		log.Close(time.Minute)
+		for _, want := range wants {
+			if !strings.Contains(out.String(), want+"\n") {
+				t.Errorf("%s: no %s in\n%s", format, want, out)
+			}
+		}
+	}
 }
 
 // leave are the ways in which a monitor ends its connection.

@@ -63,6 +63,17 @@ func (ses *session) Login(user, mechanism string, a gate.Answer) {
 	ses.server.Observer.Login(&ses.info, user, mechanism, a)
 }
 
+// Denied passes on that a login is refused before the backend is asked.
+func (ses *session) Denied(user, mechanism string, why error) {
+	ses.server.Observer.Denied(&ses.info, user, mechanism, why)
+}
+
+// Rejected passes on that a sender or a recipient was refused.
+func (ses *session) Rejected(r gate.Rejection) { ses.server.Observer.Rejected(&ses.info, r) }
+
+// Message passes on what has become of a message.
+func (ses *session) Message(m gate.Message) { ses.server.Observer.Message(&ses.info, m) }
+
 // taken notes a message that the backend has accepted, and counts those that
 // came in plaintext.
 func (ses *session) taken() {

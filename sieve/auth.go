@@ -11,6 +11,7 @@ import (
 // authenticate relays a SASL exchange (RFC 5804 §2.1).
 func (g *Gate) authenticate(c command) error {
 	if !g.s.Strong(g.front.TLS()) {
+		g.deny(c, gate.ErrWeakTLS)
 		return g.fail(`NO (ENCRYPT-NEEDED) "Stronger encryption required"`)
 	}
 	if n := len(c.args); n < 1 || n > 2 || !c.args[0].isString() || !c.args[n-1].isString() {
@@ -19,6 +20,7 @@ func (g *Gate) authenticate(c command) error {
 	mechanism, initial := strings.ToUpper(c.args[0].text), c.args[1:]
 	switch {
 	case !slices.ContainsFunc(g.mechanisms(), func(m string) bool { return strings.EqualFold(m, mechanism) }):
+		g.deny(c, gate.ErrMechanism)
 		return g.fail(`NO "Unsupported authentication mechanism"`)
 	case len(initial) > 0 && len(initial[0].text) > g.s.Limits.Token:
 		return gate.Because(gate.LineTooLong, nil)
@@ -38,6 +40,16 @@ func (g *Gate) authenticate(c command) error {
 		return err
 	}
 	return g.end(x.User(), mechanism, x.Told(), reply)
+}
+
+// deny tells of a login that is refused for what AUTHENTICATE says, or for the
+// TLS that it is said in.
+func (g *Gate) deny(c command, why error) {
+	var words [2]string
+	for i, arg := range c.args[:min(len(c.args), len(words))] {
+		words[i] = arg.text
+	}
+	g.s.Deny(strings.ToUpper(words[0]), words[1], why)
 }
 
 // exchange is one SASL exchange between the client and the backend.

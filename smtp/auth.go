@@ -26,6 +26,7 @@ func (g *Gate) auth(cmd syntax.Line) error {
 	case g.front.TLS() == nil:
 		return g.authInClear()
 	case !g.s.Strong(g.front.TLS()):
+		g.deny(fields, gate.ErrWeakTLS)
 		return g.fault("538 5.7.11 Stronger encryption required")
 	case g.helo == "":
 		return g.fault("503 5.5.1 Send EHLO first")
@@ -34,6 +35,7 @@ func (g *Gate) auth(cmd syntax.Line) error {
 	case len(fields) == 0 || len(fields) > 2:
 		return g.fault("501 5.5.4 Syntax: AUTH mechanism [initial-response]")
 	case !slices.Contains(g.caps.mechanisms, strings.ToUpper(fields[0])):
+		g.deny(fields, gate.ErrMechanism)
 		return g.fault("504 5.5.4 Unrecognized authentication type")
 	}
 	if g.s.Mechanisms.Ahead() {
@@ -55,6 +57,13 @@ func (g *Gate) auth(cmd syntax.Line) error {
 		return err
 	}
 	return g.challenges(x, r)
+}
+
+// deny tells of a login that is refused for what AUTH says, or for the TLS that
+// it is said in.
+func (g *Gate) deny(fields []string, why error) {
+	fields = append(fields, "", "")
+	g.s.Deny(strings.ToUpper(fields[0]), fields[1], why)
 }
 
 // challenges goes on until the backend has decided.

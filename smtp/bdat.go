@@ -49,6 +49,7 @@ func (g *Gate) bdat(cmd syntax.Line) error {
 		}
 		return g.fault(needRecipient)
 	}
+	g.mail.undecided = true
 	if err := g.beginText(); err != nil {
 		return err
 	}
@@ -106,6 +107,7 @@ func (g *Gate) carryChunk(size int64, send func(part []byte, whole bool) error) 
 			return err
 		}
 		g.front.Discard(len(part))
+		g.mail.size += int64(len(part))
 	}
 	return nil
 }

@@ -14,11 +14,13 @@ func (g *Gate) data(cmd syntax.Line) error {
 	// Who sends text before the 354 has not waited for it; if the backend
 	// then declined, the text would be read as commands (RFC 2920 §3.1).
 	if g.front.Buffered() > 0 {
+		g.mail.undecided = true
 		return gate.Because(gate.Desynchronised, nil)
 	}
 	if welcome, err := g.introduceClient(); err != nil || !welcome {
 		return err
 	}
+	g.mail.undecided = true
 	if g.o.RejectBareNewline {
 		return g.hold()
 	}
@@ -64,6 +66,7 @@ func (g *Gate) beginData() (begun bool, err error) {
 	case r.code < 400:
 		return false, gate.Because(gate.BackendGarbage, r.error("DATA"))
 	}
+	g.reportVerdict(string(r.text))
 	return false, g.pass(r)
 }
 
@@ -93,12 +96,14 @@ func (g *Gate) verdict(sunk error, whole bool) error {
 	if !whole {
 		if !r.ok() { // the backend may have given the message up
 			g.chunks, g.binary = nil, false
+			g.reportVerdict(string(r.text))
 		}
 		return g.pass(r)
 	}
 	if r.code/100 == 2 {
 		g.delivered()
 	}
+	g.reportVerdict(string(r.text))
 	if err := g.over(); err != nil {
 		return err
 	}
@@ -125,8 +130,10 @@ func (g *Gate) carry(atEnd gate.Step, write func(run []byte, tail string) error)
 			sunk = write(run, tail)
 		}
 		g.front.Discard(used)
+		g.mail.size += int64(used)
 		end = ended
 	}
+	g.mail.size -= int64(len(syntax.Dot))
 	return t.Irregular, sunk, nil
 }
 
@@ -162,6 +169,7 @@ func (g *Gate) sunk(cause error) error {
 			break
 		}
 		if r.code >= 400 {
+			g.reportVerdict(string(r.text))
 			_, _ = g.front.Write(r.text)
 			_ = g.front.Flush()
 			g.parted = true

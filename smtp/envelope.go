@@ -1,17 +1,31 @@
 package smtp
 
-import "github.com/letterlock/letterlock/internal/gate"
+import (
+	"errors"
+	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
+)
 
 // envelope is what the backend has accepted of the message that is under way.
 type envelope struct {
 	sent     bool // MAIL has been sent on; the backend has accepted it, or not answered yet
 	begun    bool // MAIL
 	accepted int  // recipients
+
+	asked, from string // the sender of the last MAIL that was sent on, and of the one that was accepted
+	undecided   bool   // the client has begun to send the text, and was not told what has become of it
+	told        bool   // it was told that the message is refused: what follows in chunks is refused too
+	size        int64  // bytes of text that have come from the client
 }
 
+// askMail notes the sender that the backend is about to be asked for.
+func (g *Gate) askMail(sender string) { g.mail.sent, g.mail.asked = true, sender }
+
 // beginMail begins a transaction: the backend has accepted the sender.
-func (g *Gate) beginMail() error {
-	g.mail = envelope{sent: true, begun: true}
+func (g *Gate) beginMail(sender string) error {
+	g.mail = envelope{sent: true, begun: true, asked: g.mail.asked, from: sender, undecided: g.mail.undecided}
 	return g.s.Enter(gate.Envelope)
 }
 
@@ -36,6 +50,7 @@ func (g *Gate) beginText() error {
 
 // over ends the transaction, whatever has become of the message.
 func (g *Gate) over() error {
+	g.reportLost(errGivenUp)
 	begun := g.mail.begun
 	g.chunks, g.binary, g.mail = nil, false, envelope{}
 	if !begun {
@@ -50,4 +65,43 @@ func (g *Gate) rest() gate.Step {
 		return gate.LoggedIn
 	}
 	return gate.Authenticating
+}
+
+// reject reports a sender or a recipient that is refused.
+func (g *Gate) reject(command, to, reply string, ours bool) {
+	from := g.mail.asked
+	if g.mail.begun && command != "MAIL" {
+		from = g.mail.from
+	}
+	g.s.Watch.Rejected(gate.Rejection{Command: command, From: from, To: to, Reply: syntax.OneLine(reply), Ours: ours})
+}
+
+var errGivenUp = errors.New("the client has given the message up")
+
+// reportVerdict reports what the client is told of its message. One that has no
+// recipients is none.
+func (g *Gate) reportVerdict(reply string) {
+	if !g.mail.undecided {
+		return
+	}
+	g.mail.undecided = false
+	if g.mail.accepted == 0 || g.mail.told {
+		return
+	}
+	g.mail.told = !strings.HasPrefix(reply, "2")
+	g.report(gate.Message{Reply: syntax.OneLine(reply)})
+}
+
+// reportLost reports a message that was begun, and of which the client was told
+// nothing.
+func (g *Gate) reportLost(why error) {
+	if g.mail.undecided && g.mail.accepted > 0 && !g.mail.told {
+		g.report(gate.Message{Err: why})
+	}
+	g.mail.undecided = false
+}
+
+func (g *Gate) report(m gate.Message) {
+	m.From, m.Recipients, m.Size = g.mail.from, g.mail.accepted, g.mail.size
+	g.s.Watch.Message(m)
 }

@@ -19,6 +19,7 @@ func (g *Gate) hold() error {
 	}
 	// Nothing is held for a client that has nobody to send it to.
 	if g.mail.accepted == 0 {
+		g.mail.undecided = false
 		return g.fault(needRecipient)
 	}
 	spool, err := g.s.Spool()
@@ -58,6 +59,7 @@ func (g *Gate) hold() error {
 // discard refuses a message that the backend has not taken, and ends its
 // transaction there.
 func (g *Gate) discard(why string) error {
+	g.reportVerdict(why)
 	g.answer(why)
 	if err := g.tell("RSET"); err != nil {
 		return err
@@ -76,6 +78,7 @@ const noSpace = "452 4.3.1 Insufficient system storage"
 // noRoom answers DATA where no message can be held now.
 func (g *Gate) noRoom(err error) error {
 	if errors.Is(err, gate.ErrSpoolFull) {
+		g.reportVerdict(noSpace)
 		g.answer(noSpace)
 		return nil
 	}

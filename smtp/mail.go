@@ -50,14 +50,15 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 	if welcome, err := g.introduceClient(); err != nil || !welcome {
 		return err
 	}
-	g.mail.sent = true
+	g.askMail(p.Address)
 	return g.forward(p.Line("MAIL FROM:"), func(r reply) error {
 		if !r.ok() {
 			g.mail.sent = g.mail.begun
+			g.reject("MAIL", "", string(r.text), false)
 			return nil
 		}
 		g.chunks, g.binary = nil, g.caps.binary && p.Says("BODY=BINARYMIME")
-		return g.beginMail()
+		return g.beginMail(p.Address)
 	})
 }
 
@@ -74,18 +75,19 @@ func (g *Gate) mustUseTLS(sender string) bool {
 }
 
 func (g *Gate) rcptTo(cmd syntax.Line) error {
-	if !g.mayAsk() {
+	if !g.mayAsk(cmd.Args) {
 		return nil
 	}
 	p, err := syntax.ParsePath(cmd.Args, "TO")
 	switch {
 	case err != nil || p.Address == "":
-		return g.refuseRecipient("501 5.5.4 Syntax: RCPT TO:<address>")
+		return g.refuseRecipient(cmd.Args, "501 5.5.4 Syntax: RCPT TO:<address>")
 	case g.o.Recipients != nil && !g.o.Recipients(p.Address):
-		return g.refuseRecipient("550 5.7.1 Relaying denied")
+		return g.refuseRecipient(p.Address, "550 5.7.1 Relaying denied")
 	}
 	return g.forward(p.Line("RCPT TO:"), func(r reply) error {
 		if !r.ok() {
+			g.reject("RCPT", p.Address, string(r.text), false)
 			return nil
 		}
 		return g.recipientAccepted()

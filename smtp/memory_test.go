@@ -207,6 +207,9 @@ type nobody struct{}
 func (nobody) Refused(string)                    {}
 func (nobody) Enter(gate.Step) error             { return nil }
 func (nobody) Admit(string) error                { return nil }
+func (nobody) Denied(_, _ string, _ error)       {}
+func (nobody) Rejected(gate.Rejection)           {}
+func (nobody) Message(gate.Message)              {}
 func (nobody) Login(string, string, gate.Answer) {}
 
 // converse leads a gate through its session, as the proxy does.

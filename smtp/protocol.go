@@ -132,6 +132,12 @@ func (g *Gate) open() error {
 // Settle carries the conversation to its end: SMTP has no raw part.
 func (g *Gate) Settle(front, back *wire.Conn) error {
 	g.front, g.back, g.settled = front, back, true
+	err := g.converse()
+	g.reportLost(err)
+	return err
+}
+
+func (g *Gate) converse() error {
 	if g.implicit {
 		g.greet()
 	}

@@ -15,7 +15,8 @@ const maxRejected = 100
 // Who only guesses addresses is stopped all the same: behind maxRejected of them
 // no recipient is looked at any more (see mayAsk), and with limits.errors of
 // them no other transaction begins (see mayBegin).
-func (g *Gate) refuseRecipient(text string) error {
+func (g *Gate) refuseRecipient(to, text string) error {
+	g.reject("RCPT", to, text, true)
 	if !g.mail.sent {
 		return g.fault(text)
 	}
@@ -24,13 +25,16 @@ func (g *Gate) refuseRecipient(text string) error {
 	return nil
 }
 
+const tooMany = "452 4.5.3 Too many recipients"
+
 // mayAsk reports whether a recipient is looked at. If not, the answer is the
 // same for all, which tells nothing of who exists.
-func (g *Gate) mayAsk() bool {
+func (g *Gate) mayAsk(to string) bool {
 	if g.rejected < max(maxRejected, g.s.Limits.Errors) {
 		return true
 	}
-	g.answer("452 4.5.3 Too many recipients")
+	g.reject("RCPT", to, tooMany, true)
+	g.answer(tooMany)
 	return false
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/status"
 	"github.com/letterlock/letterlock/smtp/smarthost"
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -64,9 +65,9 @@ func (d deliveryLog) Ended(e smarthost.Delivery) {
 	if e.TLS != nil {
 		with = tlspolicy.Version(e.TLS.Version).String()
 	}
-	fields := []any{"session", d.session, "service", d.service, "domain", e.Domain, "relay", e.Server.String(), "tls", with, "recipients", e.Recipients, "reply", e.Reply}
+	fields := []any{"session", d.session, "service", d.service, "domain", e.Domain, "relay", e.Server.String(), "tls", with, "recipients", e.Recipients, "reply", observe.Long(e.Reply)}
 	if e.Remedy != "" {
-		fields = append(fields, "remedy", e.Remedy)
+		fields = append(fields, "remedy", observe.Whole(e.Remedy))
 	}
 	d.log.Info("mail "+outcome, fields...)
 }

@@ -111,5 +111,8 @@ func (c *census) Closed(info *proxy.Info, _ proxy.Summary) {
 func (*census) Opened(*proxy.Info)                                  {}
 func (*census) TLSEstablished(*proxy.Info)                          {}
 func (*census) LoginRefused(*proxy.Info, string)                    {}
+func (*census) Denied(*proxy.Info, string, string, error)           {}
+func (*census) Rejected(*proxy.Info, gate.Rejection)                {}
+func (*census) Message(*proxy.Info, gate.Message)                   {}
 func (*census) Turned(*proxy.Listener, netip.AddrPort, string)      {}
 func (*census) HeaderFailed(*proxy.Listener, netip.AddrPort, error) {}

@@ -30,7 +30,10 @@
 // NAME" gives one none, "backend_login MEANS" is gate.Means, "ends REASON" says
 // why the session ends, "taken N" is how many messages the gate tells of as
 // accepted, and "logins" how the backend has answered the logins: user,
-// mechanism, outcome and code of each, with "; " between them.
+// mechanism, outcome and code of each, with "; " between them. "denied" are
+// the logins that the gate itself refuses: user, mechanism and reason. "refused" are the
+// senders and recipients that the gate tells of as refused, and "messages" what
+// has become of messages: outcome, sender, recipients, size and reply.
 //
 // C| and B| send raw bytes in one piece, written as a Go string without its
 // quotes: `C| STARTTLS\r\nNOOP\r\n`. In every text, ${x*N} stands for N times

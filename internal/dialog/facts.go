@@ -3,6 +3,7 @@ package dialog
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -56,8 +57,11 @@ func (r *runner) facts() *gate.Session {
 // watch remembers how logins were answered, and lets everybody in unless it is
 // full. It is used by the gate's goroutine alone until that has ended.
 type watch struct {
-	full   bool
-	logins []string
+	full     bool
+	logins   []string
+	denied   []string
+	refused  []string
+	messages []string
 }
 
 var errFull = errors.New("too many failures")
@@ -67,6 +71,26 @@ func (*watch) Refused(string)        {}
 
 func (w *watch) Login(user, mechanism string, a gate.Answer) {
 	w.logins = append(w.logins, strings.Join(strings.Fields(strings.Join([]string{user, mechanism, a.String(), a.Code}, " ")), " "))
+}
+
+func (w *watch) Denied(user, mechanism string, why error) {
+	w.denied = append(w.denied, strings.Join(strings.Fields(user+" "+mechanism+" "+why.Error()), " "))
+}
+
+func (w *watch) Rejected(r gate.Rejection) {
+	by := "backend"
+	if r.Ours {
+		by = "us"
+	}
+	w.refused = append(w.refused, fmt.Sprintf("%s <%s> <%s> by %s %s", r.Command, r.From, r.To, by, r.Reply))
+}
+
+func (w *watch) Message(m gate.Message) {
+	told := m.Reply
+	if m.Err != nil {
+		told = m.Err.Error()
+	}
+	w.messages = append(w.messages, fmt.Sprintf("%s <%s> %d %d %s", m.Outcome(), m.From, m.Recipients, m.Size, told))
 }
 
 func (w *watch) Admit(string) error {

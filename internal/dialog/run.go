@@ -99,8 +99,10 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 	if want := r.script.options["taken"]; want != "" && want != strconv.Itoa(r.taken) {
 		r.t.Errorf("%d messages were taken, not %s", r.taken, want)
 	}
-	if want, given := r.script.options["logins"]; given && want != strings.Join(r.watch.logins, "; ") {
-		r.t.Errorf("the logins were %q, not %q", strings.Join(r.watch.logins, "; "), want)
+	for option, told := range map[string][]string{"logins": r.watch.logins, "denied": r.watch.denied, "refused": r.watch.refused, "messages": r.watch.messages} {
+		if want, given := r.script.options[option]; given && want != strings.Join(told, "; ") {
+			r.t.Errorf("the %s were\n%q, not\n%q", option, strings.Join(told, "; "), want)
+		}
 	}
 }
 

@@ -122,6 +122,7 @@ func (s *Session) Begin(l *Login) (mechanism string, err error) {
 	if s.Route != nil {
 		switch err := s.Route(l.Mailbox()); {
 		case errors.Is(err, ErrNowhere):
+			s.Watch.Denied(l.User(), l.Mechanism, ErrNowhere)
 			l.spoil()
 		case err != nil:
 			return "", err

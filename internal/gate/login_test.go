@@ -140,7 +140,7 @@ func TestLoginOfNobody(t *testing.T) {
 	} {
 		for _, means := range []Means{Same, ByCommand, ByLogin, ByPlain} {
 			l := *l
-			s := &Session{Route: func(string) error { return ErrNowhere }, Mechanisms: &Mechanisms{Routed: true, Means: means}}
+			s := &Session{Watch: &judge{}, Route: func(string) error { return ErrNowhere }, Mechanisms: &Mechanisms{Routed: true, Means: means}}
 			mechanism, err := s.Begin(&l)
 			if err != nil {
 				t.Fatalf("%s by %s: %v", name, means, err)

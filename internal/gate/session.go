@@ -94,15 +94,29 @@ type Watch interface {
 
 	// Login tells how the backend answered a login.
 	Login(user, mechanism string, a Answer)
+
+	// Denied tells of a login that is refused before the backend is asked, or
+	// that no backend will accept. User and mechanism are empty where they are
+	// not known.
+	Denied(user, mechanism string, why error)
+
+	// Rejected and Message tell of mail.
+	Rejected(r Rejection)
+	Message(m Message)
 }
 
 // Admit asks the Watch whether a login may be tried at all. If not, the session
 // ends: with LoginRefused, unless the error has a reason of its own.
 func (s *Session) Admit(user string) error {
-	if err := s.Watch.Admit(user); err != nil {
-		return Because(LoginRefused, err)
+	err := s.Watch.Admit(user)
+	if err == nil {
+		return nil
 	}
-	return nil
+	end := Because(LoginRefused, err)
+	if ReasonOf(end) == LoginRefused {
+		s.Watch.Denied(user, "", errors.Unwrap(end))
+	}
+	return end
 }
 
 var errTooEarly = errors.New("the backend accepts a login before it has heard the password")

@@ -11,9 +11,12 @@ type judge struct {
 	failed  int
 }
 
-func (*judge) Refused(string)       {}
-func (j *judge) Enter(Step) error   { return nil }
-func (j *judge) Admit(string) error { return j.verdict }
+func (*judge) Refused(string)              {}
+func (*judge) Rejected(Rejection)          {}
+func (*judge) Denied(_, _ string, _ error) {}
+func (*judge) Message(Message)             {}
+func (j *judge) Enter(Step) error          { return nil }
+func (j *judge) Admit(string) error        { return j.verdict }
 
 func (j *judge) Login(_, _ string, a Answer) {
 	if !a.OK() {

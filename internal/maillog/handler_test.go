@@ -45,6 +45,20 @@ func TestLinesWithoutHeader(t *testing.T) {
 	}
 }
 
+// Pipelines count columns: those of a file with headers, and those of a journal
+// that has put its own header in front.
+func TestColumns(t *testing.T) {
+	for header, prefix := range map[bool]string{true: "", false: "Nov 21 12:00:00 mail letterlock[812]: "} {
+		var out strings.Builder
+		log := slog.New(New(&out, Options{Level: slog.LevelInfo, Header: header}))
+		log.Info("Anonymous TLS connection established from mx.example.net[192.0.2.1]: TLSv1.3 with cipher TLS_AES_128_GCM_SHA256 (128/128 bits)", "service", "smtp")
+		columns := strings.Fields(prefix + out.String())
+		if got := strings.Join(columns[11:15], " "); got != "TLSv1.3 with cipher TLS_AES_128_GCM_SHA256" {
+			t.Errorf("header %v: %q", header, got)
+		}
+	}
+}
+
 // Nothing in a field ends the line or acts on a terminal.
 func TestFieldsAreWords(t *testing.T) {
 	for _, s := range []string{"a\nb", "a\r\nb", "a\x1b[2Jb", "\xff\xfe", "a\u2028b", "a\u0085b", "\x7f", "\u202eb"} {

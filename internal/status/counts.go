@@ -23,7 +23,9 @@ type (
 		service, mechanism string
 		outcome            gate.Outcome
 	}
-	outcome struct {
+	mail      struct{ service, outcome string }
+	rejection struct{ service, command, by string }
+	outcome   struct {
 		service, version string // the version is none without TLS
 		reason           gate.Reason
 	}
@@ -40,6 +42,9 @@ type counts struct {
 	refused    tally[refusal]
 	logins     tally[login]
 	outcomes   tally[outcome]
+	denied     tally[string] // logins that the proxy itself has refused, by service
+	messages   tally[mail]
+	rejections tally[rejection]
 	durations  map[string]histogram // by service
 }
 
@@ -47,7 +52,7 @@ func newCounts() counts {
 	return counts{
 		opened: tally[string]{}, resumed: tally[string]{}, turned: tally[string]{}, silent: tally[string]{}, headerless: tally[string]{}, received: tally[string]{}, sent: tally[string]{},
 		open: map[string]int{}, handshakes: tally[handshake]{}, failures: tally[failed]{}, lanes: tally[laneUse]{}, refused: tally[refusal]{},
-		logins: tally[login]{}, outcomes: tally[outcome]{}, durations: map[string]histogram{},
+		logins: tally[login]{}, outcomes: tally[outcome]{}, denied: tally[string]{}, messages: tally[mail]{}, rejections: tally[rejection]{}, durations: map[string]histogram{},
 	}
 }
 
@@ -69,7 +74,7 @@ func (c *counts) clone(services []string) counts {
 		opened: maps.Clone(c.opened), resumed: maps.Clone(c.resumed), turned: maps.Clone(c.turned), silent: maps.Clone(c.silent), headerless: maps.Clone(c.headerless),
 		received: maps.Clone(c.received), sent: maps.Clone(c.sent), open: maps.Clone(c.open),
 		handshakes: maps.Clone(c.handshakes), failures: maps.Clone(c.failures), lanes: maps.Clone(c.lanes), refused: maps.Clone(c.refused),
-		logins: maps.Clone(c.logins), outcomes: maps.Clone(c.outcomes), durations: maps.Clone(c.durations),
+		logins: maps.Clone(c.logins), outcomes: maps.Clone(c.outcomes), denied: maps.Clone(c.denied), messages: maps.Clone(c.messages), rejections: maps.Clone(c.rejections), durations: maps.Clone(c.durations),
 	}
 	for _, service := range services {
 		copied.open[service] += 0

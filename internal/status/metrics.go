@@ -19,6 +19,9 @@ var (
 	closedDesc      = describe("sessions_closed_total", "Ended sessions, by TLS version (none in clear) and the reason of their end.", "service", "tls", "reason")
 	durationDesc    = describe("session_duration_seconds", "How long sessions lasted.", "service")
 	turnedDesc      = describe("connections_turned_away_total", "Connections that found no place, at a limit.", "service")
+	deniedDesc      = describe("logins_denied_total", "Logins that the proxy itself has refused: after too many failures, for weak TLS, for a mechanism that is not offered, or for want of a route.", "service")
+	mailDesc        = describe("messages_total", "Messages by what has become of them: accepted, deferred, refused, or lost before a verdict.", "service", "outcome")
+	rejectionsDesc  = describe("refused_addresses_total", "Senders (MAIL) and recipients (RCPT) that were refused, by the backend or by the proxy.", "service", "command", "by")
 	silentDesc      = describe("connections_silent_total", "Connections that were closed without a byte, as load balancers and monitors do.", "service")
 	headerlessDesc  = describe("connections_without_header_total", "Connections of load balancers without a proper PROXY header.", "service")
 	lostDesc        = describe("log_lines_lost_total", "Log lines that could not be written, because writing failed or the reader of the log did not read.", "reason")
@@ -53,7 +56,7 @@ func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildDesc, openDesc, openedDesc, closedDesc, durationDesc, turnedDesc, silentDesc, headerlessDesc, receivedDesc, sentDesc,
 		handshakesDesc, resumedDesc, failuresDesc, refusedDesc, loginsDesc, backendDesc, certificateDesc,
-		lostDesc, leftOutDesc,
+		lostDesc, leftOutDesc, deniedDesc, mailDesc, rejectionsDesc,
 		laneDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
 		securedDesc, unsecuredDesc, messagesDesc,
 	} {
@@ -75,6 +78,9 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	byService := func(name string) []string { return []string{name} }
 	count(metrics, openedDesc, counts.opened, byService)
 	count(metrics, turnedDesc, counts.turned, byService)
+	count(metrics, deniedDesc, counts.denied, byService)
+	count(metrics, mailDesc, counts.messages, func(m mail) []string { return []string{m.service, m.outcome} })
+	count(metrics, rejectionsDesc, counts.rejections, func(r rejection) []string { return []string{r.service, r.command, r.by} })
 	count(metrics, silentDesc, counts.silent, byService)
 	count(metrics, headerlessDesc, counts.headerless, byService)
 	count(metrics, receivedDesc, counts.received, byService)

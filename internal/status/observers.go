@@ -54,6 +54,27 @@ func (all Observers) Closed(info *proxy.Info, end proxy.Summary) {
 	}
 }
 
+// Denied tells all.
+func (all Observers) Denied(info *proxy.Info, user, mechanism string, why error) {
+	for _, o := range all {
+		o.Denied(info, user, mechanism, why)
+	}
+}
+
+// Rejected tells all.
+func (all Observers) Rejected(info *proxy.Info, r gate.Rejection) {
+	for _, o := range all {
+		o.Rejected(info, r)
+	}
+}
+
+// Message tells all.
+func (all Observers) Message(info *proxy.Info, m gate.Message) {
+	for _, o := range all {
+		o.Message(info, m)
+	}
+}
+
 // Turned tells all.
 func (all Observers) Turned(listener *proxy.Listener, client netip.AddrPort, limit string) {
 	for _, o := range all {

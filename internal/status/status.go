@@ -131,6 +131,31 @@ func (s *Status) Closed(info *proxy.Info, end proxy.Summary) {
 	s.recent.add(ended)
 }
 
+// Denied counts the logins that the proxy itself has refused.
+func (s *Status) Denied(info *proxy.Info, _, _ string, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.denied[info.Listener.Service]++
+}
+
+// Rejected counts senders and recipients that were refused.
+func (s *Status) Rejected(info *proxy.Info, r gate.Rejection) {
+	by := "backend"
+	if r.Ours {
+		by = "letterlock"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.rejections[rejection{info.Listener.Service, oneOf(commands, r.Command), by}]++
+}
+
+// Message counts what has become of a message.
+func (s *Status) Message(info *proxy.Info, m gate.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.messages[mail{info.Listener.Service, m.Outcome()}]++
+}
+
 // Turned counts the connections that were turned away.
 func (s *Status) Turned(listener *proxy.Listener, _ netip.AddrPort, _ string) {
 	s.mu.Lock()

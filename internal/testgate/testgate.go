@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -40,7 +41,22 @@ type Watch struct {
 	Admitted []string // the users that it was asked for
 	Logins   []string // user, mechanism and verdict
 	Steps    []gate.Step
+
+	Denials    []string // user, mechanism and reason
+	Rejections []gate.Rejection
+	Messages   []gate.Message
 }
+
+// Denied implements gate.Watch.
+func (w *Watch) Denied(user, mechanism string, why error) {
+	w.Denials = append(w.Denials, strings.TrimSpace(user+" "+mechanism)+": "+why.Error())
+}
+
+// Rejected implements gate.Watch.
+func (w *Watch) Rejected(r gate.Rejection) { w.Rejections = append(w.Rejections, r) }
+
+// Message implements gate.Watch.
+func (w *Watch) Message(m gate.Message) { w.Messages = append(w.Messages, m) }
 
 // Enter implements gate.Watch.
 func (w *Watch) Enter(step gate.Step) error {

@@ -44,8 +44,8 @@ const (
 )
 
 const (
-	crlf      = "\r\n"
-	endOfText = ".\r\n"
+	crlf = "\r\n"
+	Dot  = ".\r\n" // ends a text that is sent by DATA
 )
 
 // Next takes some of src: it returns what of it goes on as it is, what is to
@@ -164,7 +164,7 @@ func (t *Text) step(b byte) (out string, end bool) {
 	case behindDotCR:
 		if b == '\n' {
 			t.at = lineStart
-			return endOfText, true
+			return Dot, true
 		}
 		return t.mend(crlf, b)
 	}
