@@ -131,7 +131,7 @@ func (l SessionLog) HeaderFailed(listener *Listener, balancer netip.AddrPort, er
 		level = slog.LevelDebug
 	}
 	l.log(level, "connection without a proper PROXY header", []slog.Attr{
-		slog.String("listener", listener.String()), slog.Any("client", balancer), slog.Any("error", err), slog.String("remedy", headerRemedy),
+		slog.Any("listener", observe.Kind(listener.String())), slog.Any("client", balancer), slog.Any("error", err), slog.String("remedy", headerRemedy),
 	})
 }
 
@@ -145,7 +145,7 @@ func (l SessionLog) Closed(info *Info, end Summary) {
 	fields = append(fields, laneFields(info)...)
 	fields = append(fields, info.ClientCertificate.fields()...)
 	fields = append(fields, slog.Int64("received", end.Received), slog.Int64("sent", end.Sent),
-		slog.Duration("duration", time.Since(info.Opened).Round(time.Millisecond)), slog.String("outcome", end.Reason.String()))
+		slog.Duration("duration", time.Since(info.Opened).Round(time.Millisecond)), outcome(end.Reason))
 	if end.Reason == gate.ClientRefused {
 		fields = append(fields, slog.String("backend", info.Backend))
 	}
@@ -158,13 +158,22 @@ func (l SessionLog) Closed(info *Info, end Summary) {
 		level = slog.LevelDebug
 	case end.Reason.Foreign():
 		level = slog.LevelWarn
-		fields = append(fields, slog.String("listener", info.Listener.String()), slog.Any("remedy", observe.Whole(end.Reason.Remedy())))
+		fields = append(fields, slog.Any("listener", observe.Kind(info.Listener.String())), slog.Any("remedy", observe.Whole(end.Reason.Remedy())))
 	case end.Reason.Backend() || end.Reason == gate.Internal || end.Reason == gate.Crashed:
 		level = slog.LevelError
 		fields = append(fields, slog.String("listener", info.Listener.String()), slog.String("backend", info.Backend),
 			slog.Any("remedy", observe.Whole(remedy(info, end.Reason))))
 	}
 	l.log(level, "session", fields)
+}
+
+// outcome is how a session ended. Clients that speak another protocol are scanners
+// for the most part, and a few of their lines are enough.
+func outcome(r gate.Reason) slog.Attr {
+	if r.Foreign() {
+		return slog.Any("outcome", observe.Kind(r.String()))
+	}
+	return slog.String("outcome", r.String())
 }
 
 // remedy names the settings of the listener's own handover, where that is what

@@ -21,34 +21,51 @@ type Client struct {
 	Settled bool
 }
 
+// Kind is a value that is the same in all lines of a kind. Of such lines a few a
+// minute say all that there is to know, whoever causes them. Several of them in
+// one line are one kind together.
+type Kind string
+
 // cause is to whose account a line goes.
 type cause struct {
+	kind    string     // empty: of no kind
 	client  netip.Addr // as limit.Client has it; invalid: no client has caused the line
 	settled bool
 	debug   bool
 	message string // of a line that no client has caused
 }
 
-// causeOf finds the client among the attributes of a record.
+// causeOf finds the client and the kind among the attributes of a record.
 func causeOf(r slog.Record) cause {
 	c := cause{debug: r.Level < slog.LevelInfo}
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key != clientKey {
-			return true
+		if a.Value.Kind() == slog.KindAny {
+			c.note(a)
 		}
-		switch at := a.Value.Any().(type) {
-		case Client:
-			c.client, c.settled = at.Addr(), at.Settled
-		case netip.AddrPort:
-			c.client = at.Addr()
-		case netip.Addr:
-			c.client = at
-		}
-		return false
+		return true
 	})
 	c.client = limit.Client(c.client)
 	if !c.client.IsValid() && !c.debug {
 		c.message = r.Message[:min(len(r.Message), ownWords)]
 	}
 	return c
+}
+
+func (c *cause) note(a slog.Attr) {
+	switch v := a.Value.Any().(type) {
+	case Kind:
+		c.kind += a.Key + "=" + string(v) + " "
+	case Client:
+		if a.Key == clientKey {
+			c.client, c.settled = v.Addr(), v.Settled
+		}
+	case netip.AddrPort:
+		if a.Key == clientKey {
+			c.client = v.Addr()
+		}
+	case netip.Addr:
+		if a.Key == clientKey {
+			c.client = v
+		}
+	}
 }

@@ -30,6 +30,9 @@ const (
 	// again, in bytes a minute.
 	ownRate = 256 << 10
 
+	// kindRate bounds the lines of one Kind, in bytes a minute: some three.
+	kindRate = 3 << 10
+
 	// shortest is less than any line has, in bytes.
 	shortest = 64
 )
@@ -152,19 +155,21 @@ func (l *limiter) charges(c cause, s *state, at time.Duration) []charge {
 		return []charge{c.charge(s, ownRate)}
 	}
 	client := l.state(account{network: netip.PrefixFrom(c.client, c.client.BitLen())}, at)
+	charges := make([]charge, 0, 5)
+	if c.kind != "" {
+		charges = append(charges, c.charge(l.state(account{message: c.kind}, at), kindRate))
+	}
 	if s.known > at {
-		return []charge{
-			c.charge(client, knownShare*l.rates.Client), c.charge(s, knownShare*l.rates.Network), c.charge(&l.pools[ofKnown], l.rates.Total/2),
-		}
+		return append(charges,
+			c.charge(client, knownShare*l.rates.Client), c.charge(s, knownShare*l.rates.Network), c.charge(&l.pools[ofKnown], l.rates.Total/2))
 	}
 	pool := ofIPv4
 	if c.client.Is6() {
 		pool = ofIPv6
 	}
-	return []charge{
+	return append(charges,
 		c.charge(client, l.rates.Client), c.charge(s, l.rates.Network),
-		c.charge(l.state(account{network: allocationOf(c.client)}, at), l.rates.Total/16), c.charge(&l.pools[pool], l.rates.Total/4),
-	}
+		c.charge(l.state(account{network: allocationOf(c.client)}, at), l.rates.Total/16), c.charge(&l.pools[pool], l.rates.Total/4))
 }
 
 func (c cause) charge(s *state, rate int) charge {

@@ -69,6 +69,38 @@ func TestH3_RatesHold(t *testing.T) {
 	}
 }
 
+// Of lines of a kind there are a few a minute, whoever causes them, and other
+// kinds have theirs.
+func TestH3_KindsAreSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, log, written := newLog(t, wide("text"))
+		kind := func(outcome, listener string) []any {
+			return []any{slog.Any("outcome", Kind(outcome)), slog.Any("listener", Kind(listener)), slog.String("remedy", strings.Repeat("x", 300))}
+		}
+		for i := range 1000 {
+			log.Warn("session", append(kind("tls-without-starttls", "imap on :143"), from(address("192.0.%d.%d", i%200, i%100)))...)
+		}
+		log.Warn("session", append(kind("tls-without-starttls", "pop3 on :110"), from(address("192.0.2.1")))...)
+		log.Info("session", slog.String("outcome", "done"), from(address("192.0.2.1")))
+		l.Flush(patience)
+		if n := strings.Count(written(), `outcome=tls-without-starttls listener="imap on :143"`); n < 2 || n > 6 {
+			t.Errorf("%d lines of a kind", n)
+		}
+		for _, other := range []string{`listener="pop3 on :110"`, "outcome=done"} {
+			if !strings.Contains(written(), other) {
+				t.Errorf("no line with %s", other)
+			}
+		}
+		time.Sleep(time.Minute)
+		log.Warn("session", append(kind("tls-without-starttls", "imap on :143"), from(address("192.0.2.1")))...)
+		l.Flush(patience)
+		if n := strings.Count(written(), `listener="imap on :143"`); n < 3 || n > 7 {
+			t.Errorf("%d lines of a kind in two minutes", n)
+		}
+		l.Close(patience)
+	})
+}
+
 // What was left out of a network is told in its next line, and in all once a
 // minute: each line once.
 func TestH3_LeftOutIsTold(t *testing.T) {
