@@ -9,11 +9,14 @@ import (
 	"github.com/letterlock/letterlock/internal/routes"
 )
 
-// Means is how we log in at the backend, as SASL names it, or USER for the
-// protocol's own command: empty for the client's own way.
+// Means is how we log in at the backend, as SASL names it, USER for the
+// protocol's own command, or AUTO: empty for the client's own way.
 func (l Listener) Means() string {
-	if l.BackendLogin == "same" {
+	switch l.BackendLogin {
+	case "same":
 		return ""
+	case "":
+		return "AUTO"
 	}
 	return strings.ToUpper(l.BackendLogin)
 }

@@ -130,7 +130,7 @@ type Listener struct {
 
 	ProxyFrom      []Network `yaml:"proxy_from"`      // load balancers, who say with a PROXY header who the client is
 	Routes         string    `yaml:"routes"`          // file that says which backend a user's mail is at
-	BackendLogin   string    `yaml:"backend_login"`   // same, plain, login, cram-md5 or user
+	BackendLogin   string    `yaml:"backend_login"`   // auto, same, plain, login, cram-md5 or user; empty: auto
 	Handover       string    `yaml:"handover"`        // how the backend learns who the client is
 	HideMechanisms []string  `yaml:"hide_mechanisms"` // SASL mechanisms never shown, beside those that cannot pass a proxy
 

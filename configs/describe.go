@@ -90,8 +90,8 @@ func (c *Config) describe(l Listener, say func(what, text string)) {
 	if l.Routes != "" {
 		say("routes", l.Routes+", and this backend for users whom it does not mean")
 	}
-	if means := l.Means(); means != "" {
-		say("its login", meansWords[means])
+	if words := meansWords[l.Means()]; words != "" {
+		say("its login", words)
 	}
 	if backend, named := c.backendNamed(l.Backend); named {
 		say("backend", backendWords(backend))
@@ -237,8 +237,9 @@ func handoverWords(l Listener) string {
 	}
 }
 
-// meansWords tell how the backend is logged in to.
+// meansWords tell how the backend is logged in to, where it is not as usual.
 var meansWords = map[string]string{
+	"":         "as the client logs in, and by nothing else",
 	"PLAIN":    "by PLAIN, from a name and a password",
 	"LOGIN":    "by LOGIN, from a name and a password",
 	"CRAM-MD5": "by CRAM-MD5, from a name and a password",

@@ -17,7 +17,7 @@ var (
 	balances     = []string{"least-connections", "client"}
 	legs         = []string{"none", "starttls", "tls"}
 
-	backendLogins = []string{"same", "plain", "login", "cram-md5", "user"}
+	backendLogins = []string{"auto", "same", "plain", "login", "cram-md5", "user"}
 
 	sniWays            = []string{"default", "strict"}
 	clientCertificates = []string{"none", "request", "require"}

@@ -59,20 +59,19 @@ func (g *Gate) enter(cmd command, l *gate.Login) error {
 		return err
 	}
 	before := g.back
-	mechanism, err := g.s.Begin(l)
+	if err := g.s.Reach(l); err != nil {
+		return err
+	}
+	mechanism, err := g.s.Choose(l, g.offers())
 	if errors.Is(err, gate.ErrCredentials) {
-		g.front.Print(cmd.tag, " NO ", failed, crlf)
-		return g.wrong(gate.LoginRefused)
+		return g.no(cmd, "[AUTHORIZATIONFAILED] This login cannot be passed on")
 	}
 	if err != nil {
 		return err
 	}
-	if err := l.OfferedIn(offeredIn(g.offer.words), mechanism); err != nil {
-		return err
-	}
 	e := &entry{Login: l, g: g}
 	req := e.request(mechanism)
-	r, err := g.converse(req, e.answer)
+	r, err := g.tryLogin(req, e.answer)
 	if err != nil {
 		return err
 	}

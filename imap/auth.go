@@ -13,14 +13,18 @@ import (
 const (
 	tooWeak = "[PRIVACYREQUIRED] Stronger encryption required"
 	failed  = "[AUTHENTICATIONFAILED] Authentication failed"
+
+	// disabled answers a client that has not heeded LOGINDISABLED.
+	disabled = "[CANNOT] The backend takes no password from the proxy"
 )
 
 // login passes a LOGIN on (RFC 9051 §6.2.3).
 func (g *Gate) login(cmd command) error {
-	if !g.strong() {
-		user, _, _ := cmd.args.credentials()
-		g.s.Watch.Denied(user, "LOGIN", gate.ErrWeakTLS)
-		return g.refuseWeak(cmd)
+	switch {
+	case !g.strong():
+		return g.denyLogin(cmd, gate.ErrWeakTLS, tooWeak)
+	case !g.s.Mechanisms.TakesPasswords(g.offers()):
+		return g.denyLogin(cmd, gate.ErrMechanism, disabled)
 	}
 	// Only here does a literal get its "+": TLS is on and strong enough.
 	if err := g.collect(&cmd); err != nil {
@@ -30,14 +34,14 @@ func (g *Gate) login(cmd command) error {
 	if !ok {
 		return g.bad(cmd, "Syntax: LOGIN name password")
 	}
-	if g.s.Mechanisms.Ahead() {
+	if g.s.Mechanisms.CollectsCommand(g.offers()) {
 		return g.enter(cmd, gate.CommandLogin("LOGIN", user, password))
 	}
 	if err := g.admit(cmd, user); err != nil {
 		return err
 	}
 	req := g.loginRequest(user, password)
-	r, err := g.converse(req, nil)
+	r, err := g.tryLogin(req, nil)
 	if err != nil {
 		return err
 	}
@@ -67,12 +71,19 @@ func (g *Gate) loginRequest(user, password string) *request {
 	return req
 }
 
-// refuseWeak keeps a password from a TLS session that does not protect it.
-func (g *Gate) refuseWeak(cmd command) error {
+// denyLogin refuses a LOGIN that the backend does not hear of.
+func (g *Gate) denyLogin(cmd command, why error, text string) error {
+	user, _, _ := cmd.args.credentials()
+	g.s.Watch.Denied(user, "LOGIN", why)
+	return g.refuseAtOnce(cmd, text)
+}
+
+// refuseAtOnce refuses a login before a literal could bring the password.
+func (g *Gate) refuseAtOnce(cmd command, text string) error {
 	if err := g.swallow(&cmd); err != nil {
 		return err
 	}
-	return g.no(cmd, tooWeak)
+	return g.no(cmd, text)
 }
 
 // admit asks whether a user may try to log in now, before the backend hears
@@ -83,6 +94,12 @@ func (g *Gate) admit(cmd command, user string) error {
 		g.front.Print(cmd.tag, " NO ", failed, crlf)
 	}
 	return err
+}
+
+// tryLogin is converse for a login.
+func (g *Gate) tryLogin(req *request, answer func(challenge string) (string, error)) (reply, error) {
+	g.entering = true
+	return g.converse(req, answer)
 }
 
 // answerOf reads the backend's answer to a login. A BYE in place of a verdict is
@@ -104,6 +121,7 @@ func answerOf(r reply) gate.Answer {
 // is the relay's.
 func (g *Gate) verdict(cmd command, r reply, user, mechanism string, told bool) error {
 	a := answerOf(r)
+	g.entering = a.OK()
 	if err := g.s.Answered(user, mechanism, told, a); err != nil {
 		return err
 	}
@@ -136,7 +154,7 @@ func (g *Gate) authenticate(cmd command) error {
 	mechanism, initial, ok := cmd.args.mechanism()
 	if !g.strong() {
 		g.s.Deny(mechanism, initial, gate.ErrWeakTLS)
-		return g.refuseWeak(cmd)
+		return g.refuseAtOnce(cmd, tooWeak)
 	}
 	if cmd.next.announced {
 		return g.bad(cmd, authSyntax)
@@ -146,11 +164,11 @@ func (g *Gate) authenticate(cmd command) error {
 	}
 	// Beyond the policy, the backend must have offered it: what it keeps to
 	// itself may be meant for proxies.
-	if !slices.Contains(mechanismsIn(g.offer.words, g.s.Mechanisms), mechanism) {
+	if !slices.Contains(g.s.Mechanisms.Filter(g.offers()), mechanism) {
 		g.s.Deny(mechanism, initial, gate.ErrMechanism)
 		return g.no(cmd, "Unsupported authentication mechanism")
 	}
-	if g.s.Mechanisms.Ahead() {
+	if g.s.Mechanisms.Collects(mechanism, g.offers()) {
 		return g.hearOut(cmd, mechanism, initial)
 	}
 	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g, cmd: cmd}
@@ -164,7 +182,7 @@ func (g *Gate) authenticate(cmd command) error {
 		}
 	}
 	req.end()
-	r, err := g.converse(req, x.answer)
+	r, err := g.tryLogin(req, x.answer)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ var clearCapabilities = []string{"IMAP4rev1", "STARTTLS", "LOGINDISABLED"}
 // hidden are the backend's words that do not reach a client, and why.
 var hidden = map[string]string{
 	"STARTTLS":          "TLS is ours, and is on",
-	"LOGINDISABLED":     "it is about the plaintext leg, which the client does not use",
+	"LOGINDISABLED":     "shown where we cannot pass a password on by other means either",
 	"LOGIN-REFERRALS":   "a referral names the plaintext backend (RFC 2221)",
 	"MAILBOX-REFERRALS": "a referral names the plaintext backend (RFC 2193)",
 	"UNAUTHENTICATE":    "the relay reads no more: the next login would pass unseen (RFC 8437)",
@@ -41,8 +41,17 @@ func shown(words []string, mechanisms *gate.Mechanisms, strong bool) []string {
 	if !strong {
 		return append(words, "LOGINDISABLED")
 	}
-	// Where we log in by means of our own, some are not the backend's.
-	for _, mechanism := range mechanismsIn(words, mechanisms) {
+	return words
+}
+
+// logins adds what the client is told of logins beside that: LOGINDISABLED where
+// its password cannot be passed on, and the mechanisms that are not the
+// backend's, where we log in by means of our own.
+func logins(words []string, mechanisms *gate.Mechanisms, offers gate.Offers) []string {
+	if !mechanisms.TakesPasswords(offers) {
+		words = append(words, "LOGINDISABLED")
+	}
+	for _, mechanism := range mechanisms.Filter(offers) {
 		if word := "AUTH=" + mechanism; !slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, word) }) {
 			words = append(words, word)
 		}
@@ -50,20 +59,21 @@ func shown(words []string, mechanisms *gate.Mechanisms, strong bool) []string {
 	return words
 }
 
-// mechanismsIn are the SASL mechanisms that a client may use, of a backend with
-// these capabilities.
-func mechanismsIn(words []string, mechanisms *gate.Mechanisms) []string {
-	return mechanisms.Filter(offeredIn(words))
+// offersIn are the ways to log in of a backend with these capabilities.
+func offersIn(words []string) gate.Offers {
+	offers := gate.Offers{Command: true}
+	for _, word := range words {
+		upper := strings.ToUpper(word)
+		if mechanism, ok := strings.CutPrefix(upper, "AUTH="); ok {
+			offers.SASL = append(offers.SASL, mechanism)
+		}
+		offers.Command = offers.Command && upper != "LOGINDISABLED"
+	}
+	return offers
 }
 
-func offeredIn(words []string) (offered []string) {
-	for _, word := range words {
-		if mechanism, ok := strings.CutPrefix(strings.ToUpper(word), "AUTH="); ok {
-			offered = append(offered, mechanism)
-		}
-	}
-	return offered
-}
+// offers are the ways to log in at the backend.
+func (g *Gate) offers() gate.Offers { return offersIn(g.offer.words) }
 
 // capabilities are the backend's latest, in its own words.
 type capabilities struct {
@@ -100,15 +110,16 @@ func (g *Gate) learn(list string) string {
 	return g.capabilityList()
 }
 
-// capabilityList is what the client is told that the backend can do.
+// capabilityList is what the client is told that the backend can do. What a
+// backend says while it answers a login is for the time behind it.
 func (g *Gate) capabilityList() string {
-	return strings.Join(shown(g.offer.words, g.s.Mechanisms, g.strong()), " ")
+	strong := g.strong()
+	list := shown(g.offer.words, g.s.Mechanisms, strong)
+	if strong && !g.entering {
+		list = logins(list, g.s.Mechanisms, g.offers())
+	}
+	return strings.Join(list, " ")
 }
 
 // strong reports whether the client's TLS session is good enough for a login.
 func (g *Gate) strong() bool { return g.s.Strong(g.front.TLS()) }
-
-// LoginDisabled reports whether the backend has said that it takes no LOGIN
-// on its plaintext leg. The client cannot know; the administrator must allow
-// it there, for this proxy's address.
-func (g *Gate) LoginDisabled() bool { return g.offer.set.Has(imapv2.CapLoginDisabled) }

@@ -17,6 +17,7 @@ type Gate struct {
 	errors   int          // since TLS is on, or before
 	greeted  bool         // in clear
 	loggedIn bool
+	entering bool   // a login is being answered, or has been accepted
 	gone     bool   // the client has been told of the end
 	seen     bool   // the backend knows who the client is
 	refusal  string // the backend's words to it; empty: none

@@ -94,19 +94,6 @@ func TestShown(t *testing.T) {
 	}
 }
 
-// The remedy for it is the backend's administrator's, who must be told.
-func TestLoginDisabled(t *testing.T) {
-	for offer, want := range map[string]bool{"IMAP4rev1": false, "IMAP4rev1 logindisabled": true} {
-		g, err := settledForTest(offer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if g.LoginDisabled() != want {
-			t.Errorf("%q: %v", offer, !want)
-		}
-	}
-}
-
 // settledForTest is a gate whose backend has greeted and whose client has not
 // spoken.
 func settledForTest(offer string) (*Gate, error) {

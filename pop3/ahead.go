@@ -58,11 +58,7 @@ func (g *Gate) enter(l *gate.Login) error {
 		return err
 	}
 	before := g.back
-	mechanism, err := g.s.Begin(l)
-	if errors.Is(err, gate.ErrCredentials) {
-		return g.fail(failed)
-	}
-	if err != nil {
+	if err := g.s.Reach(l); err != nil {
 		return err
 	}
 	if g.back != before {
@@ -70,15 +66,17 @@ func (g *Gate) enter(l *gate.Login) error {
 			return err
 		}
 	}
-	if offered, _ := g.offers("SASL"); g.offered != nil { // it knows CAPA
-		if err := l.OfferedIn(offered, mechanism); err != nil {
-			return err
-		}
+	mechanism, err := g.s.Choose(l, g.offers())
+	if errors.Is(err, gate.ErrCredentials) {
+		return g.fail("-ERR [SYS/PERM] This login cannot be passed on")
+	}
+	if err != nil {
+		return err
 	}
 	var reply string
 	if mechanism == "" && !sayable(l.Command()) {
 		g.s.Watch.Login(l.User(), l.Mechanism, gate.Answer{Outcome: gate.Rejected, Code: "credentials"})
-		return g.fail(failed)
+		return g.fail("-ERR [SYS/PERM] This login cannot be passed on")
 	}
 	if mechanism == "" {
 		reply, err = g.enterByCommand(l)

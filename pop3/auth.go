@@ -14,7 +14,7 @@ func (g *Gate) name(c command) error {
 	if c.arg == "" || !printable(c.arg) {
 		return g.fail("-ERR Syntax: USER name")
 	}
-	if g.s.Mechanisms.Ahead() {
+	if g.s.Mechanisms.CollectsCommand(g.offers()) {
 		g.user = c.arg
 		g.reply("+OK Send PASS")
 		return nil
@@ -39,7 +39,7 @@ func (g *Gate) pass(c command) error {
 		return g.fail("-ERR Send USER first")
 	}
 	g.user = ""
-	if g.s.Mechanisms.Ahead() {
+	if g.s.Mechanisms.CollectsCommand(g.offers()) {
 		return g.enter(gate.CommandLogin("USER", user, c.arg))
 	}
 	return g.login(user, "USER", "PASS ", c.arg)
@@ -142,7 +142,7 @@ func (g *Gate) auth(c command) error {
 	case len(initial) > g.s.Limits.Token:
 		return gate.Because(gate.LineTooLong, nil)
 	}
-	if g.s.Mechanisms.Ahead() {
+	if g.s.Mechanisms.Collects(mechanism, g.offers()) {
 		return g.hearOut(mechanism, initial)
 	}
 	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g}

@@ -50,9 +50,10 @@ func rewrite(offered []string, mechanisms *gate.Mechanisms, login bool) []string
 	if offered == nil {
 		offered = []string{"USER"}
 	}
-	if mechanisms.Turns() && !slices.ContainsFunc(offered, isSASL) {
+	if !slices.ContainsFunc(offered, isSASL) {
 		offered = append(slices.Clone(offered), "SASL") // what we log in by may be another
 	}
+	passing := mechanisms.Filter(offersIn(offered))
 	var shown []string
 	for _, line := range offered {
 		words := strings.Fields(line)
@@ -63,7 +64,7 @@ func rewrite(offered []string, mechanisms *gate.Mechanisms, login bool) []string
 		case hidden[name]:
 		case (name == "USER" || name == "SASL") && !login:
 		case name == "SASL":
-			if passing := mechanisms.Filter(words[1:]); len(passing) > 0 {
+			if len(passing) > 0 {
 				shown = append(shown, "SASL "+strings.Join(passing, " "))
 			}
 		default:
@@ -78,20 +79,41 @@ func isSASL(line string) bool {
 	return len(words) > 0 && keywordOf(words) == "SASL"
 }
 
-// mechanisms are the SASL mechanisms that the client may use.
-func (g *Gate) mechanisms() []string {
-	arguments, _ := g.offers("SASL")
-	return g.s.Mechanisms.Filter(arguments)
-}
-
-// offers finds a capability of the backend and its arguments.
-func (g *Gate) offers(capability string) (arguments []string, ok bool) {
-	for _, line := range g.offered {
-		if words := strings.Fields(line); len(words) > 0 && keywordOf(words) == capability {
-			return words[1:], true
+// offersIn are the ways to log in of a backend with these capabilities.
+func offersIn(offered []string) (o gate.Offers) {
+	for _, line := range offered {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		switch keywordOf(words) {
+		case "USER":
+			o.Command = true
+		case "SASL":
+			o.SASL = words[1:]
 		}
 	}
-	return nil, false
+	return o
+}
+
+// offers are the ways to log in at the backend. One without CAPA is older than
+// SASL, and takes USER.
+func (g *Gate) offers() gate.Offers {
+	if g.offered == nil {
+		return gate.Offers{Unknown: true, Command: true}
+	}
+	return offersIn(g.offered)
+}
+
+// mechanisms are the SASL mechanisms that the client may use.
+func (g *Gate) mechanisms() []string { return g.s.Mechanisms.Filter(g.offers()) }
+
+// has reports whether the backend has a capability.
+func (g *Gate) has(capability string) bool {
+	return slices.ContainsFunc(g.offered, func(line string) bool {
+		words := strings.Fields(line)
+		return len(words) > 0 && keywordOf(words) == capability
+	})
 }
 
 // keywordOf is the name of a capability. Case must not let one slip through the

@@ -2,7 +2,7 @@ package pop3
 
 // utf8 asks for UTF-8 in the whole session (RFC 6856 §2).
 func (g *Gate) utf8(c command) error {
-	if _, ok := g.offers("UTF8"); !ok || c.arg != "" {
+	if !g.has("UTF8") || c.arg != "" {
 		return g.fail("-ERR Unknown command")
 	}
 	reply, err := g.ask("UTF8")
@@ -29,7 +29,7 @@ func (g *Gate) repeatUTF8() error {
 
 // lang chooses the language of replies, or lists those there are (RFC 6856 §3).
 func (g *Gate) lang(c command) error {
-	_, offered := g.offers("LANG")
+	offered := g.has("LANG")
 	switch {
 	case !offered:
 		return g.fail("-ERR Unknown command")

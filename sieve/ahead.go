@@ -54,14 +54,14 @@ func (g *Gate) enter(l *gate.Login) error {
 	if err := g.admit(l.User()); err != nil {
 		return err
 	}
-	mechanism, err := g.s.Begin(l)
-	if errors.Is(err, gate.ErrCredentials) {
-		return g.fail(failed)
-	}
-	if err != nil {
+	if err := g.s.Reach(l); err != nil {
 		return err
 	}
-	if err := l.OfferedIn(g.offeredMechanisms(), mechanism); err != nil {
+	mechanism, err := g.s.Choose(l, g.offers())
+	if errors.Is(err, gate.ErrCredentials) {
+		return g.fail(`NO "This login cannot be passed on"`)
+	}
+	if err != nil {
 		return err
 	}
 	reply, err := g.entry(l, mechanism)

@@ -25,7 +25,7 @@ func (g *Gate) authenticate(c command) error {
 	case len(initial) > 0 && len(initial[0].text) > g.s.Limits.Token:
 		return gate.Because(gate.LineTooLong, nil)
 	}
-	if g.s.Mechanisms.Ahead() {
+	if g.s.Mechanisms.Collects(mechanism, g.offers()) {
 		return g.hearOut(mechanism, initial)
 	}
 	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g}

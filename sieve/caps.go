@@ -61,7 +61,7 @@ func rewrite(offered [][]token, mechanisms *gate.Mechanisms, login bool) [][]tok
 		case name == "SASL" && !login:
 			shown = append(shown, noMechanisms)
 		case name == "SASL":
-			passing := mechanisms.Filter(valuesOf(line))
+			passing := mechanisms.Filter(gate.Offers{SASL: valuesOf(line)})
 			shown = append(shown, []token{line[0], {quoted, strings.Join(passing, " ")}})
 		default:
 			shown = append(shown, line)
@@ -72,20 +72,23 @@ func rewrite(offered [][]token, mechanisms *gate.Mechanisms, login bool) [][]tok
 
 // mechanisms are the SASL mechanisms that the client may use.
 func (g *Gate) mechanisms() []string {
-	if offered := g.offeredMechanisms(); offered != nil {
-		return g.s.Mechanisms.Filter(offered)
+	for _, line := range g.offered {
+		if strings.EqualFold(line[0].text, "SASL") {
+			return g.s.Mechanisms.Filter(g.offers())
+		}
 	}
 	return nil
 }
 
-// offeredMechanisms are the backend's; nil is none at all.
-func (g *Gate) offeredMechanisms() []string {
+// offers are the ways to log in at the backend. ManageSieve has no command of
+// its own.
+func (g *Gate) offers() (o gate.Offers) {
 	for _, line := range g.offered {
 		if strings.EqualFold(line[0].text, "SASL") {
-			return append([]string{}, valuesOf(line)...)
+			o.SASL = append(o.SASL, valuesOf(line)...)
 		}
 	}
-	return nil
+	return o
 }
 
 func valuesOf(line []token) (values []string) {

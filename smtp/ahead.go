@@ -45,11 +45,7 @@ func (g *Gate) enter(l *gate.Login) error {
 		return err
 	}
 	before := g.back
-	mechanism, err := g.s.Begin(l)
-	if errors.Is(err, gate.ErrCredentials) {
-		return g.fault("535 5.7.8 Authentication failed")
-	}
-	if err != nil {
+	if err := g.s.Reach(l); err != nil {
 		return err
 	}
 	if g.back != before {
@@ -57,7 +53,11 @@ func (g *Gate) enter(l *gate.Login) error {
 			return err
 		}
 	}
-	if err := l.OfferedIn(g.caps.offered, mechanism); err != nil {
+	mechanism, err := g.s.Choose(l, g.offers())
+	if errors.Is(err, gate.ErrCredentials) {
+		return g.fault("501 5.5.4 This login cannot be passed on")
+	}
+	if err != nil {
 		return err
 	}
 	r, err := g.entry(l, mechanism)
@@ -69,7 +69,7 @@ func (g *Gate) enter(l *gate.Login) error {
 	}
 	switch {
 	case l.Turned() && r.code == 504: // RFC 4954 §4: the mechanism is not known
-		return l.OfferedIn(nil, mechanism)
+		return gate.Unoffered(mechanism)
 	case l.Turned() && r.code >= 500 && r.code <= 503: // the client has said nothing wrong
 		r.code, r.text = 454, []byte("454 4.7.0 Temporary authentication failure\r\n")
 	}

@@ -38,7 +38,7 @@ func (g *Gate) auth(cmd syntax.Line) error {
 		g.deny(fields, gate.ErrMechanism)
 		return g.fault("504 5.5.4 Unrecognized authentication type")
 	}
-	if g.s.Mechanisms.Ahead() {
+	if g.s.Mechanisms.Collects(strings.ToUpper(fields[0]), g.offers()) {
 		return g.hearOut(strings.ToUpper(fields[0]), fields[1:])
 	}
 	x := &gate.Exchange{Mechanism: strings.ToUpper(fields[0])}

@@ -13,7 +13,7 @@ import (
 type capabilities struct {
 	lines      []string // as they are shown: without what is hidden
 	mechanisms []string // of AUTH; already filtered
-	offered    []string // the same as the backend says them, in the old form too
+	offered    []string // the same, of the backend, in either form
 	pipelining bool
 	chunking   bool
 	binary     bool     // BINARYMIME
@@ -64,8 +64,7 @@ func (g *Gate) parseCapabilities(r reply) capabilities {
 		keyword, params, _ := strings.Cut(line[4:], " ")
 		switch keyword = strings.ToUpper(keyword); keyword {
 		case "AUTH":
-			c.offered = append(c.offered, strings.Fields(params)...)
-			c.mechanisms = g.s.Mechanisms.Filter(passable(strings.Fields(params)))
+			c.offer(strings.Fields(params))
 		case "PIPELINING":
 			c.pipelining = true
 		case "CHUNKING":
@@ -77,18 +76,17 @@ func (g *Gate) parseCapabilities(r reply) capabilities {
 		case "XFORWARD":
 			c.xforward = strings.Fields(strings.ToUpper(params))
 		}
-		// AUTH=LOGIN is the wrong form of an old draft; the right one is shown.
+		// AUTH=LOGIN is the form of an old draft, and for some servers the only
+		// one. It is read as the new form, which is shown in its place.
 		if first, old := strings.CutPrefix(keyword, "AUTH="); old {
-			c.offered = append(append(c.offered, first), strings.Fields(params)...)
+			c.offer(append([]string{first}, strings.Fields(params)...))
 			continue
 		}
 		if _, hide := hidden[keyword]; !hide {
 			c.lines = append(c.lines, line[4:])
 		}
 	}
-	if c.mechanisms == nil && g.s.Mechanisms.Turns() {
-		c.mechanisms = g.s.Mechanisms.Filter(nil)
-	}
+	c.mechanisms = g.s.Mechanisms.Filter(gate.Offers{SASL: passable(c.offered)})
 	// What is binary may hold any octets, and passes with all of them.
 	c.binary = c.binary && c.chunking && !g.o.RejectBareNewline
 	if !c.binary {
@@ -96,6 +94,18 @@ func (g *Gate) parseCapabilities(r reply) capabilities {
 	}
 	return c
 }
+
+// offer adds mechanisms that the backend offers, each once.
+func (c *capabilities) offer(mechanisms []string) {
+	for _, name := range mechanisms {
+		if name = strings.ToUpper(name); name != "" && !slices.Contains(c.offered, name) {
+			c.offered = append(c.offered, name)
+		}
+	}
+}
+
+// offers are the ways to log in at the backend. SMTP has no command of its own.
+func (g *Gate) offers() gate.Offers { return gate.Offers{SASL: g.caps.offered} }
 
 func isBinary(line string) bool {
 	keyword, _, _ := strings.Cut(line, " ")
@@ -108,7 +118,7 @@ func passable(mechanisms []string) []string {
 	var kept []string
 	for _, m := range mechanisms {
 		if !gate.HasLayers(m) {
-			kept = append(kept, strings.ToUpper(m))
+			kept = append(kept, m)
 		}
 	}
 	return kept

@@ -164,6 +164,8 @@ func logVisits(log *slog.Logger, all []visited) {
 				level = slog.LevelError
 			case probe.Unknown:
 				about = unfinished + ": "
+			case probe.Note:
+				level = slog.LevelInfo
 			}
 			log.Log(context.Background(), level, about+f.Text, "service", v.service, "backend", v.address, "remedy", observe.Whole(f.Remedy))
 		}
@@ -218,6 +220,10 @@ func probePools(ctx context.Context, c *configs.Config, listeners []*proxy.Liste
 func sayVisits(ui *ui, all []visited) error {
 	for _, v := range all {
 		for _, f := range v.findings {
+			if f.Severity == probe.Note {
+				ui.printf("probed: %s backend %s: %s\n", v.service, v.address, f.Text)
+				continue
+			}
 			ui.errorf("%s: %s\n  %s", v.headline(f.Severity), f.Text, f.Remedy)
 		}
 		switch {

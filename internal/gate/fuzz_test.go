@@ -51,11 +51,11 @@ func FuzzHeardOut(f *testing.F) {
 				l.Hear(response)
 			}
 		}
-		s := &Session{Mechanisms: &Mechanisms{Means: []Means{Same, ByPlain, ByLogin, ByCRAM, ByCommand}[means%5]}, Watch: &judge{}}
+		s := &Session{Mechanisms: &Mechanisms{Means: []Means{Same, ByPlain, ByLogin, ByCRAM, ByCommand, Auto}[means%6]}, Watch: &judge{}}
 		if nowhere {
 			s.Route = func(string) error { return ErrNowhere }
 		}
-		name, err := s.Begin(l)
+		name, err := begin(s, l, allOffers)
 		if err != nil {
 			return
 		}

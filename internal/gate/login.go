@@ -7,24 +7,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/emersion/go-sasl"
-)
-
-// Means is how we log in at a backend with a client's name and password.
-type Means string
-
-// The means. All but Same turn what a client of today sends into what a server
-// of old understands.
-const (
-	Same      Means = "" // as the client does
-	ByPlain   Means = "PLAIN"
-	ByLogin   Means = "LOGIN"
-	ByCRAM    Means = "CRAM-MD5"
-	ByCommand Means = "USER" // the protocol's own: POP3's USER and PASS, IMAP's LOGIN
 )
 
 var (
@@ -110,27 +95,39 @@ func (l *Login) Mailbox() string {
 	return l.User()
 }
 
-// Begin brings the session to where a login belongs and settles how it is
-// said there: by a SASL mechanism, or by the protocol's own command where the
-// mechanism is empty. If that cannot be, the Watch is told that the login was
-// rejected, and the error is ErrCredentials.
+// Reach brings the session to the backend that a login belongs to.
 //
 // The login of a user who has no backend goes on with a password that nobody
 // has: it is refused by the same backend, in the same words and after the same
 // time as a wrong password.
-func (s *Session) Begin(l *Login) (mechanism string, err error) {
-	if s.Route != nil {
-		switch err := s.Route(l.Mailbox()); {
-		case errors.Is(err, ErrNowhere):
-			s.Watch.Denied(l.User(), l.Mechanism, ErrNowhere)
-			l.spoil()
-		case err != nil:
-			return "", err
-		}
+func (s *Session) Reach(l *Login) error {
+	if s.Route == nil {
+		return nil
 	}
-	mechanism, err = l.begin(s.Mechanisms.means())
-	if errors.Is(err, ErrCredentials) {
+	err := s.Route(l.Mailbox())
+	if errors.Is(err, ErrNowhere) {
+		s.Watch.Denied(l.User(), l.Mechanism, ErrNowhere)
+		l.spoil()
+		return nil
+	}
+	return err
+}
+
+// Choose settles how a login is said to a backend with these offers: by a SASL
+// mechanism, or by the protocol's own command where the mechanism is empty. If
+// that cannot be, the Watch is told that the login was rejected, and the error is
+// ErrCredentials.
+func (s *Session) Choose(l *Login, o Offers) (mechanism string, err error) {
+	means, err := s.Mechanisms.meansFor(l, o)
+	if err != nil {
+		return "", err
+	}
+	mechanism, err = l.begin(means)
+	switch {
+	case errors.Is(err, ErrCredentials):
 		s.Watch.Login(l.User(), l.Mechanism, Answer{Rejected, "credentials"})
+	case err == nil && l.turned && mechanism != "" && !o.Unknown && !o.lists(mechanism):
+		return "", Unoffered(mechanism)
 	}
 	return mechanism, err
 }
@@ -163,16 +160,6 @@ func (l *Login) begin(means Means) (mechanism string, err error) {
 		l.cram = true
 	}
 	return string(means), nil
-}
-
-// OfferedIn ends the session if a login was turned into a mechanism that the
-// backend does not offer: no client can do anything about it.
-func (l *Login) OfferedIn(mechanisms []string, mechanism string) error {
-	same := func(offered string) bool { return strings.EqualFold(offered, mechanism) }
-	if !l.turned || mechanism == "" || slices.ContainsFunc(mechanisms, same) {
-		return nil
-	}
-	return Because(BackendLogin, fmt.Errorf("the backend does not offer %s, which backend_login names", mechanism))
 }
 
 // Command is the name and the password where the login is said by the

@@ -72,13 +72,9 @@ func mechanismNamed(name string) (m mechanism, known bool) {
 // would take it for something else.
 var unpassable = []string{"EXTERNAL", "ANONYMOUS"}
 
-// Turns reports whether logins are said to the backend by means of our own, in
-// the place of the client's.
-func (m *Mechanisms) Turns() bool { return m.means() != Same }
-
-// Ahead reports whether logins are heard out before the backend hears of them;
-// see Login.
-func (m *Mechanisms) Ahead() bool { return m.routed() || m.means() != Same }
+// ahead reports whether all logins are heard out before the backend hears of
+// them; see Login.
+func (m *Mechanisms) ahead() bool { return m.routed() || m.means().fixed() }
 
 func (m *Mechanisms) routed() bool { return m != nil && m.Routed }
 
@@ -103,7 +99,7 @@ func (m *Mechanisms) Allows(name string) bool {
 	switch {
 	case name == "", strings.HasSuffix(name, "-PLUS"), slices.Contains(unpassable, name), m.hides(name):
 		return false
-	case m.means() != Same:
+	case m.means().fixed():
 		return its.password || its.token
 	case m.routed():
 		return its.early
@@ -114,18 +110,22 @@ func (m *Mechanisms) Allows(name string) bool {
 // AllowsAPOP reports whether POP3's APOP may pass: the client answers a
 // challenge of the backend's greeting with it, and so cannot be heard before a
 // backend is chosen.
-func (m *Mechanisms) AllowsAPOP() bool { return !m.Ahead() && !m.hides("APOP") }
+func (m *Mechanisms) AllowsAPOP() bool { return !m.ahead() && !m.hides("APOP") }
 
-// Filter returns those of the offered mechanisms that may pass. Where we log in
-// by means of our own, those that carry a password are offered whether the
-// backend knows them or not.
-func (m *Mechanisms) Filter(offered []string) []string {
-	if m.means() != Same {
+// Filter returns the mechanisms that clients of a backend with these offers may
+// use. Where all logins go by one, those that carry a password are among them,
+// whether the backend knows them or not.
+func (m *Mechanisms) Filter(o Offers) []string {
+	offered := o.SASL
+	switch {
+	case m.means().fixed():
 		offered = slices.DeleteFunc(slices.Clone(offered), func(name string) bool {
 			its, _ := mechanismNamed(strings.ToUpper(name))
 			return its.password
 		})
 		offered = append([]string{"PLAIN", "LOGIN"}, offered...)
+	case m.means() == Auto && o.Adds():
+		offered = append(slices.Clone(offered), "PLAIN")
 	}
 	return slices.DeleteFunc(slices.Clone(offered), func(name string) bool { return !m.Allows(name) })
 }

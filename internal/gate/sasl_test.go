@@ -14,7 +14,7 @@ func encode(text string) string { return base64.StdEncoding.EncodeToString([]byt
 
 func TestMechanisms(t *testing.T) {
 	m := Mechanisms{Hidden: []string{"LOGIN"}}
-	got := m.Filter([]string{"PLAIN", "login", "EXTERNAL", "anonymous", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", ""})
+	got := m.Filter(Offers{SASL: []string{"PLAIN", "login", "EXTERNAL", "anonymous", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", ""}})
 	if want := []string{"PLAIN", "SCRAM-SHA-256"}; !slices.Equal(got, want) {
 		t.Errorf("%q pass, not %q", got, want)
 	}

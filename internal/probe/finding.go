@@ -79,7 +79,28 @@ func forPasswords(mechanisms []string) bool {
 	})
 }
 
-func (v *visit) needsSASL() bool { return v.Means != gate.Same && v.Means != gate.ByCommand }
+func (v *visit) needsSASL() bool {
+	return v.Means != gate.Same && v.Means != gate.Auto && v.Means != gate.ByCommand
+}
+
+// decides tells what backend_login: auto makes of a backend whose own command for
+// logins is named, where that is not plain from what it offers. It reports whether
+// every login goes by SASL.
+func (v *visit) decides(o gate.Offers, command string) (bySASL bool) {
+	if !v.Login || v.Means != gate.Auto {
+		return false
+	}
+	const remedy = "nothing has to be done; backend_login: same leaves all as the backend offers it"
+	carrier, ok := o.Carrier()
+	switch {
+	case o.Adds():
+		v.find(Note, remedy, "it lists no SASL mechanism for passwords, but takes %[1]s: clients are offered PLAIN as well, and are logged in by %[1]s (backend_login: auto)", command)
+	case !o.Command && ok:
+		v.find(Note, remedy, "it does not take %s, but %[2]s: clients are logged in by %[2]s (backend_login: auto)", command, carrier)
+		return true
+	}
+	return false
+}
 
 func (v *visit) noHandover(saw string) {
 	v.find(Warning, v.Spoken.Remedy(), "it does not take the client's address as configured (%s), so every session will fail", saw)

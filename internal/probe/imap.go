@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
 )
 
 // imap asks for a login that nobody or anybody can have.
@@ -27,12 +29,14 @@ func (v *visit) imap() error {
 		return err
 	}
 	mechanisms := withPrefix("AUTH=", capabilities)
+	disabled := slices.Contains(capabilities, "LOGINDISABLED")
+	bySASL := v.decides(gate.Offers{SASL: mechanisms, Command: !disabled}, "LOGIN")
 	switch {
 	case v.lacks(mechanisms):
 		return nil
-	case v.needsSASL():
+	case v.needsSASL(), bySASL:
 		return v.loginIMAP(v.login(mechanisms))
-	case slices.Contains(capabilities, "LOGINDISABLED"):
+	case disabled:
 		v.noLogin("LOGINDISABLED")
 		return nil
 	}

@@ -3,6 +3,8 @@ package probe
 import (
 	"fmt"
 	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
 )
 
 // pop3 asks for a login that nobody or anybody can have.
@@ -21,15 +23,25 @@ func (v *visit) pop3() error {
 		return err
 	}
 	v.question = aboutLogin
-	if v.Login && v.needsSASL() {
-		err = v.saslPOP3()
-	} else {
-		err = v.loginPOP3()
-	}
-	if err != nil {
+	if err := v.loginsPOP3(); err != nil {
 		return err
 	}
 	return v.PrintfLine("QUIT")
+}
+
+// loginsPOP3 asks for a login in the way in which clients are logged in.
+func (v *visit) loginsPOP3() error {
+	if !v.Login || v.Means == gate.Same || v.Means == gate.ByCommand {
+		return v.loginPOP3()
+	}
+	offers, err := v.offersPOP3()
+	if err != nil {
+		return err
+	}
+	if bySASL := v.decides(offers, "USER"); bySASL || v.needsSASL() {
+		return v.saslPOP3(offers)
+	}
+	return v.loginPOP3()
 }
 
 // loginPOP3 asks for a login with a made-up password.
@@ -58,17 +70,16 @@ func (v *visit) loginPOP3() error {
 	return nil
 }
 
-// saslPOP3 asks for a login by the mechanism that backend_login names. Of a
-// server without CAPA nobody knows its mechanisms, so they are tried.
-func (v *visit) saslPOP3() error {
-	mechanisms, known, err := v.mechanismsPOP3()
-	if err != nil || known && v.lacks(mechanisms) {
-		return err
+// saslPOP3 asks for a login by SASL. Of a server without CAPA nobody knows its
+// mechanisms, so that of backend_login is tried.
+func (v *visit) saslPOP3(offers gate.Offers) error {
+	switch {
+	case offers.Unknown:
+		offers.SASL = []string{string(v.Means)}
+	case v.lacks(offers.SASL):
+		return nil
 	}
-	if !known {
-		mechanisms = []string{string(v.Means)}
-	}
-	l := v.login(mechanisms)
+	l := v.login(offers.SASL)
 	reply, err := v.exchange("AUTH %s", l.mechanism)
 	for err == nil && strings.HasPrefix(reply, "+ ") && !l.cancelled() {
 		reply, err = v.exchange("%s", l.respond(reply[2:]))
@@ -84,18 +95,22 @@ func (v *visit) saslPOP3() error {
 	return nil
 }
 
-// mechanismsPOP3 asks a server for its mechanisms, which are known if it knows
-// CAPA.
-func (v *visit) mechanismsPOP3() (mechanisms []string, known bool, err error) {
+// offersPOP3 asks a server for its ways to log in. One without CAPA takes USER.
+func (v *visit) offersPOP3() (offers gate.Offers, err error) {
 	reply, err := v.exchange("CAPA")
 	if err != nil || !strings.HasPrefix(reply, "+OK") {
-		return nil, false, err
+		return gate.Offers{Unknown: true, Command: true}, err
 	}
 	lines, err := v.ReadDotLines()
 	for _, line := range lines {
-		if words := strings.Fields(strings.ToUpper(line)); len(words) > 0 && words[0] == "SASL" {
-			mechanisms = words[1:]
+		words := strings.Fields(strings.ToUpper(line))
+		switch {
+		case len(words) == 0:
+		case words[0] == "SASL":
+			offers.SASL = words[1:]
+		case words[0] == "USER":
+			offers.Command = true
 		}
 	}
-	return mechanisms, true, err
+	return offers, err
 }

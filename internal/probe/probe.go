@@ -52,7 +52,8 @@ type Severity int
 
 // From harmless to dangerous.
 const (
-	Unknown Severity = iota // the backend's replies leave a question open
+	Note    Severity = iota // what the proxy makes of the backend, and no fault
+	Unknown                 // the backend's replies leave a question open
 	Warning                 // to be looked at
 	Danger                  // no service should start
 )

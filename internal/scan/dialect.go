@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,6 +14,15 @@ import (
 type offer struct {
 	startTLS bool
 	logins   []string // mechanisms, and the commands that take passwords
+}
+
+// offer adds mechanisms, each once.
+func (o *offer) offer(mechanisms []string) {
+	for _, name := range mechanisms {
+		if name != "" && !slices.Contains(o.logins, name) {
+			o.logins = append(o.logins, name)
+		}
+	}
 }
 
 // dialect is how a protocol comes to TLS.
@@ -77,7 +87,9 @@ func helloSMTP(c *conn) (o offer, err error) {
 		case words[0] == "STARTTLS":
 			o.startTLS = true
 		case words[0] == "AUTH":
-			o.logins = append(o.logins, words[1:]...)
+			o.offer(words[1:])
+		case strings.HasPrefix(words[0], "AUTH="): // the form of an old draft, and for some servers the only one
+			o.offer(append([]string{words[0][len("AUTH="):]}, words[1:]...))
 		}
 	}
 	return o, err

@@ -171,6 +171,15 @@ func TestLoginsInClearAreFound(t *testing.T) {
 	}
 }
 
+// A server may offer its logins in the form of an old draft alone.
+func TestLoginsOfTheOldFormAreFound(t *testing.T) {
+	s := services["smtp"]
+	s.answers = map[string]string{"EHLO": "250-a\r\n250-AUTH=LOGIN PLAIN\r\n250 AUTH CRAM-MD5 PLAIN\r\n"}
+	if r := lookAt(t, "smtp", s.start(t), nil, nil); !slices.Equal(r.LoginsClear, []string{"LOGIN", "PLAIN", "CRAM-MD5"}) {
+		t.Errorf("%+v", r)
+	}
+}
+
 // Old TLS is a matter of who comes; a certificate, of who looks at it.
 func TestOldTLSAndBadCertificates(t *testing.T) {
 	ca := testca.New(t)

@@ -1,0 +1,99 @@
+package gate
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What auto makes of what a backend offers: what clients are shown, which logins
+// are heard out before the backend hears of them, and how they reach it.
+func TestAuto(t *testing.T) {
+	auto := &Mechanisms{Means: Auto}
+	for name, c := range map[string]struct {
+		o       Offers
+		shown   string
+		plain   string // how a PLAIN login is said; "-" is not at all, "USER" the command
+		command string // how the protocol's own command is
+		passes  string // which of the two pass unheard
+	}{
+		"all":                    {Offers{SASL: []string{"PLAIN", "LOGIN"}, Command: true}, "PLAIN LOGIN", "PLAIN", "USER", "plain command"},
+		"command alone":          {Offers{Command: true}, "PLAIN", "USER", "USER", "command"},
+		"command and MD5":        {Offers{SASL: []string{"CRAM-MD5"}, Command: true}, "CRAM-MD5 PLAIN", "USER", "USER", "command"},
+		"LOGIN and command":      {Offers{SASL: []string{"LOGIN"}, Command: true}, "LOGIN", "LOGIN", "USER", "command"},
+		"PLAIN alone":            {Offers{SASL: []string{"plain"}}, "plain", "PLAIN", "PLAIN", "plain"},
+		"LOGIN alone":            {Offers{SASL: []string{"LOGIN"}}, "LOGIN", "LOGIN", "LOGIN", ""},
+		"no password":            {Offers{SASL: []string{"CRAM-MD5", "GSSAPI"}}, "CRAM-MD5", "-", "USER", "command"},
+		"nothing":                {Offers{}, "", "-", "USER", "command"},
+		"old, and lists nothing": {Offers{Unknown: true, Command: true}, "PLAIN", "USER", "USER", "command"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := strings.Join(auto.Filter(c.o), " "); got != c.shown {
+				t.Errorf("shown are %q, not %q", got, c.shown)
+			}
+			said := func(l *Login) string {
+				mechanism, err := (&Session{Mechanisms: auto}).Choose(l, c.o)
+				switch {
+				case ReasonOf(err) == BackendLogin:
+					return "-"
+				case err != nil:
+					t.Fatal(err)
+				case mechanism == "":
+					if user, password := l.Command(); user != "joe" || password != "secret" {
+						t.Errorf("the command has %q %q", user, password)
+					}
+					return "USER"
+				}
+				return mechanism
+			}
+			if got := said(heard(t, "PLAIN", "\x00joe\x00secret")); got != c.plain {
+				t.Errorf("PLAIN is said by %q, not %q", got, c.plain)
+			}
+			if got := said(CommandLogin("LOGIN", "joe", "secret")); got != c.command {
+				t.Errorf("the command is said by %q, not %q", got, c.command)
+			}
+			var passes []string
+			if !auto.Collects("PLAIN", c.o) {
+				passes = append(passes, "plain")
+			}
+			if !auto.CollectsCommand(c.o) {
+				passes = append(passes, "command")
+			}
+			if got := strings.Join(passes, " "); got != c.passes {
+				t.Errorf("%q passes unheard, not %q", got, c.passes)
+			}
+		})
+	}
+}
+
+// What auto adds stays hidden where the configuration hides it, and the other
+// means are left as they are.
+func TestAutoAddsWithinBounds(t *testing.T) {
+	o := Offers{SASL: []string{"CRAM-MD5"}, Command: true}
+	if got := (&Mechanisms{Means: Auto, Hidden: []string{"PLAIN"}}).Filter(o); !slices.Equal(got, []string{"CRAM-MD5"}) {
+		t.Errorf("shown are %q", got)
+	}
+	if got := (&Mechanisms{}).Filter(o); !slices.Equal(got, []string{"CRAM-MD5"}) {
+		t.Errorf("without auto, shown are %q", got)
+	}
+	if m := (&Mechanisms{}); m.Collects("PLAIN", Offers{}) || m.CollectsCommand(Offers{SASL: []string{"PLAIN"}}) || !m.TakesPasswords(Offers{}) {
+		t.Error("without auto, logins are not the client's own")
+	}
+	if !(&Mechanisms{Means: Auto}).AllowsAPOP() {
+		t.Error("APOP does not pass")
+	}
+}
+
+// With routes and auto, a login is said as the backend of its user takes it.
+func TestAutoWithRoutes(t *testing.T) {
+	m := &Mechanisms{Means: Auto, Routed: true}
+	if !m.Collects("PLAIN", allOffers) || !m.CollectsCommand(allOffers) {
+		t.Error("the login is not heard out")
+	}
+	for want, o := range map[string]Offers{"PLAIN": allOffers, "LOGIN": {SASL: []string{"LOGIN"}}, "": {Command: true}} {
+		l := heard(t, "PLAIN", "\x00joe\x00secret")
+		if got, err := (&Session{Mechanisms: m}).Choose(l, o); err != nil || got != want {
+			t.Errorf("said by %q (%v), not %q", got, err, want)
+		}
+	}
+}

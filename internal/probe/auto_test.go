@@ -1,0 +1,48 @@
+package probe
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+// What backend_login: auto makes of a backend is told, and a made-up password is
+// tried in the same way.
+func TestAuto(t *testing.T) {
+	const adds, carries = "clients are offered PLAIN as well", "clients are logged in by"
+	imap := func(capabilities string) []rule {
+		return []rule{{"b", "* CAPABILITY IMAP4rev1" + capabilities + "\r\nb OK\r\n"}, {"c ", "c NO no\r\n"}, {"d", ""}}
+	}
+	pop3 := func(capa string) []rule {
+		return []rule{{"CAPA", capa}, {"USER", "+OK\r\n"}, {"QUIT", ""}, {"", "-ERR\r\n"}}
+	}
+	for name, c := range map[string]struct {
+		protocol, greeting string
+		rules              []rule
+		severity           Severity
+		text, heard        string
+	}{
+		"imap, Courier":       {"imap", "* OK old\r\n", imap(""), Note, adds, "c LOGIN"},
+		"imap, MD5":           {"imap", "* OK old\r\n", imap(" AUTH=CRAM-MD5"), Note, adds, "c LOGIN"},
+		"imap, PLAIN":         {"imap", "* OK old\r\n", imap(" AUTH=PLAIN"), Note, "", "c LOGIN"},
+		"imap, no LOGIN":      {"imap", "* OK old\r\n", imap(" LOGINDISABLED AUTH=PLAIN"), Note, carries + " PLAIN", "c AUTHENTICATE PLAIN"},
+		"imap, no password":   {"imap", "* OK old\r\n", imap(" LOGINDISABLED AUTH=CRAM-MD5"), Warning, "LOGINDISABLED", "b CAPABILITY"},
+		"pop3, no mechanisms": {"pop3", "+OK\r\n", pop3("+OK\r\nUSER\r\n.\r\n"), Note, adds, "PASS"},
+		"pop3, without CAPA":  {"pop3", "+OK\r\n", pop3("-ERR\r\n"), Note, adds, "PASS"},
+		"pop3, no USER":       {"pop3", "+OK\r\n", pop3("+OK\r\nSASL LOGIN\r\n.\r\n"), Note, carries + " LOGIN", "AUTH LOGIN"},
+		"smtp":                {"smtp", "220 old\r\n", mailRules(rule{"EHLO ", "250-old\r\n250 AUTH=LOGIN\r\n"}), Note, "", "AUTH LOGIN"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			findings, heard, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Login: true, Means: gate.Auto})
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, findings, c.severity, c.text)
+			if !slices.ContainsFunc(heard, func(line string) bool { return strings.HasPrefix(line, c.heard) }) {
+				t.Errorf("it heard %q", heard)
+			}
+		})
+	}
+}
