@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"configs":              {"internal/idn", "tlspolicy", "tlspolicy/outbound", "internal/filemode", "internal/routes"},
 	"tlspolicy":            {},
 	"tlspolicy/certs":      {"tlspolicy"},
-	"tlspolicy/certs/acme": {"tlspolicy", "tlspolicy/certs", "internal/web"},
+	"internal/acme":        {"tlspolicy", "tlspolicy/certs", "internal/web"},
 	"tlspolicy/tickets":    {"tlspolicy"},
 	"tlspolicy/inventory":  {"tlspolicy", "internal/limit"},
 	"internal/filemode":    {},

@@ -16,9 +16,9 @@ import (
 	"sync"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/acme"
 	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
-	"github.com/letterlock/letterlock/tlspolicy/certs/acme"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 

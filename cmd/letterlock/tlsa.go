@@ -15,9 +15,9 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/acme"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/tlspolicy/certs"
-	"github.com/letterlock/letterlock/tlspolicy/certs/acme"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
 
