@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/certs":      {"tlspolicy"},
 	"internal/acme":        {"tlspolicy", "tlspolicy/certs", "internal/web"},
 	"tlspolicy/tickets":    {"tlspolicy"},
-	"tlspolicy/inventory":  {"tlspolicy", "internal/limit"},
+	"internal/inventory":   {"tlspolicy", "internal/limit"},
 	"internal/filemode":    {},
 	"internal/limit":       {},
 	"internal/watch":       {},

@@ -30,7 +30,7 @@ var owners = map[string]string{
 	"proxy Server.open":           "Server.Shutdown, or a reload that has no use for it",
 	"internal/acme again":         "Keeper.closeChallenges",
 	"internal/acme Keeper.pass":   "Keeper.closeChallenges, or the Keeper that it passes it to",
-	"tlspolicy/inventory Keep":    "Keeper.Close asks it to end and waits",
+	"internal/inventory Keep":     "Keeper.Close asks it to end and waits",
 }
 
 // notServed are tests and programs that only developers run.

@@ -7,10 +7,10 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/inventory"
 	"github.com/letterlock/letterlock/internal/status"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/tlspolicy"
-	"github.com/letterlock/letterlock/tlspolicy/inventory"
 )
 
 // census is the proxy.Observer that fills the inventory. A session is counted

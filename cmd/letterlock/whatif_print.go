@@ -6,8 +6,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/inventory"
 	"github.com/letterlock/letterlock/tlspolicy"
-	"github.com/letterlock/letterlock/tlspolicy/inventory"
 )
 
 // answer is what whatif says, as JSON too.

@@ -9,7 +9,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"github.com/letterlock/letterlock/tlspolicy/inventory"
+	"github.com/letterlock/letterlock/internal/inventory"
 )
 
 // failure is a handshake that failed, with one of many offers.

@@ -14,7 +14,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"github.com/letterlock/letterlock/tlspolicy/inventory"
+	"github.com/letterlock/letterlock/internal/inventory"
 )
 
 // A process that is killed at any moment leaves a file that holds what it has

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/inventory"
 	"github.com/letterlock/letterlock/tlspolicy"
-	"github.com/letterlock/letterlock/tlspolicy/inventory"
 )
 
 const month = 30 * 24 * time.Hour
