@@ -20,8 +20,8 @@ const module = "github.com/letterlock/letterlock/"
 var mayImport = map[string][]string{
 	"configs":              {"internal/idn", "tlspolicy", "tlspolicy/outbound", "internal/filemode", "internal/routes"},
 	"tlspolicy":            {},
-	"tlspolicy/certs":      {"tlspolicy"},
-	"internal/acme":        {"tlspolicy", "tlspolicy/certs", "internal/web"},
+	"internal/certs":       {"tlspolicy"},
+	"internal/acme":        {"tlspolicy", "internal/certs", "internal/web"},
 	"tlspolicy/tickets":    {"tlspolicy"},
 	"internal/inventory":   {"tlspolicy", "internal/limit"},
 	"internal/filemode":    {},

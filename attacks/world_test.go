@@ -11,6 +11,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/imap"
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/internal/testlog"
@@ -19,7 +20,6 @@ import (
 	"github.com/letterlock/letterlock/sieve"
 	"github.com/letterlock/letterlock/smtp"
 	"github.com/letterlock/letterlock/tlspolicy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 // hostname is the proxy's; other is one more that it has a certificate for.

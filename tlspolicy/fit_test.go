@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/tlspolicy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 // fitted serves as the proxy does: with what fits the client.

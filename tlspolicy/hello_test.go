@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/tlspolicy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 // A ClientHello that is written by hand can offer what no library offers any

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/tlspolicy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 // errHeard ends a handshake whose hello has been heard.

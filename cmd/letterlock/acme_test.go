@@ -18,12 +18,12 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/testacme"
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/internal/testdns"
 	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/proxy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 

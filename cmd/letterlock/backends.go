@@ -8,13 +8,13 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/imap"
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/pop3"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/sieve"
 	"github.com/letterlock/letterlock/smtp"
 	"github.com/letterlock/letterlock/tlspolicy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 // probeOf is the health check of a protocol.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
+	"github.com/letterlock/letterlock/internal/certs"
 )
 
 // stores are the certificates that listeners serve, by configs.Served.Key.

@@ -15,10 +15,10 @@ import (
 	"sync"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/idn"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/scan"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 // checked is what check has seen, as JSON too.

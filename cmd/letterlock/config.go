@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/proxy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 func configCommand(ui *ui, args []string) error {

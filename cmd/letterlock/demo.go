@@ -6,8 +6,8 @@ import (
 	"strconv"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/demo"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 // demoPort is where the demo serves a service: its own port and this much.

@@ -4,7 +4,7 @@ import (
 	"errors"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
+	"github.com/letterlock/letterlock/internal/certs"
 )
 
 // placed gives an error about a file the place of the key that names it. Other

@@ -5,10 +5,10 @@ import (
 	"fmt"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/proxy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 func serveCommand(ui *ui, args []string) error {

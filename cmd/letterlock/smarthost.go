@@ -14,13 +14,13 @@ import (
 	"sync/atomic"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/sts"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/smtp/smarthost"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 

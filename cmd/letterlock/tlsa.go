@@ -16,8 +16,8 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/acme"
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/resolver"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
 

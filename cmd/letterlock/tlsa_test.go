@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/internal/testdns"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
 

@@ -6,11 +6,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/status"
 	"github.com/letterlock/letterlock/internal/watch"
 	"github.com/letterlock/letterlock/proxy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 	"github.com/letterlock/letterlock/tlspolicy/tickets"
 )
 

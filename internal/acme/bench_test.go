@@ -12,13 +12,13 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/testacme"
 	"github.com/letterlock/letterlock/internal/testdns"
 	"github.com/letterlock/letterlock/internal/testlog"
 	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/tlspolicy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 const mail, other = "mail.example.test", "mta-sts.example.test"

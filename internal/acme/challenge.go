@@ -10,9 +10,9 @@ import (
 
 	"golang.org/x/crypto/acme"
 
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/tlspolicy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 // server is a socket, and the web server on it.

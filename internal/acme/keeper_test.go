@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/testacme"
 	"github.com/letterlock/letterlock/internal/testca"
 	"github.com/letterlock/letterlock/internal/testwait"
 	"github.com/letterlock/letterlock/tlspolicy"
-	"github.com/letterlock/letterlock/tlspolicy/certs"
 )
 
 func TestHTTP01(t *testing.T) {
