@@ -1,0 +1,86 @@
+package letterlock
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+var (
+	link     = regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]+))?\)`)
+	codeSpan = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
+	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
+)
+
+// TestLinksLeadSomewhere checks that every link in the documents leads to a
+// file, and to a heading in it, that exists.
+func TestLinksLeadSomewhere(t *testing.T) {
+	for _, file := range documents(t) {
+		text := codeSpan.ReplaceAllString(read(t, file), "")
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			target := file
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(file), m[1])
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %v", file, err)
+			} else if m[2] != "" && !slices.Contains(anchors(read(t, target)), m[2]) {
+				t.Errorf("%s: %s has no heading #%s", file, target, m[2])
+			}
+		}
+	}
+}
+
+// TestEveryPageIsInTheIndex checks that docs/README.md leads to each page.
+func TestEveryPageIsInTheIndex(t *testing.T) {
+	index := read(t, "docs/README.md")
+	for _, file := range documents(t) {
+		if dir, name := filepath.Split(file); dir == "docs/" && name != "README.md" && !strings.Contains(index, "]("+name+")") {
+			t.Errorf("docs/README.md does not lead to %s", file)
+		}
+	}
+}
+
+// documents lists the documents in the root and in docs.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"*.md", "docs/*.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, files...)
+	}
+	return all
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// anchors lists the names that GitHub gives to the headings of a document.
+func anchors(text string) []string {
+	var all []string
+	for _, m := range heading.FindAllStringSubmatch(text, -1) {
+		all = append(all, strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ' || r == '-':
+				return '-'
+			case unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_':
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, strings.TrimSpace(m[1])))
+	}
+	return all
+}
