@@ -34,7 +34,7 @@ var owners = map[string]string{
 }
 
 // notServed are tests and programs that only developers run.
-var notServed = regexp.MustCompile(`^(attacks|bench|e2e|tools|internal/(dialog|test[a-z]+|demo/talk))(/|$)`)
+var notServed = regexp.MustCompile(`^(attacks|bench|e2e|tools|internal/(dialog|test|demo/talk))(/|$)`)
 
 func TestGoroutinesAndListenersHaveOwners(t *testing.T) {
 	found := map[string]bool{}

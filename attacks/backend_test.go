@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // backend is a legacy server that trusts whoever connects, and records what
@@ -46,7 +46,7 @@ const hangUp = "\x00"
 
 func newBackend(t *testing.T, protocol string) *backend {
 	t.Helper()
-	b := &backend{protocol: protocol, listener: testnet.Listen(t), greeting: greetings[protocol], offers: slices.Clone(offers[protocol]), ends: laxEnd}
+	b := &backend{protocol: protocol, listener: loopback.Listen(t), greeting: greetings[protocol], offers: slices.Clone(offers[protocol]), ends: laxEnd}
 	t.Cleanup(b.close)
 	return b
 }

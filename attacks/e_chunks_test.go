@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testtext"
+	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
 // inChunks says a message in two chunks and returns the answers, which end with
@@ -136,7 +136,7 @@ func TestE1_SmugglingInChunksRejected(t *testing.T) {
 // offers to take it, and the word alone is no way around.
 func TestE1_BinaryInChunks(t *testing.T) {
 	const text = "a\n.\r\nb\x00\rc"
-	for offer, want := range map[string]string{"BINARYMIME": text, "8BITMIME": testtext.Regular(text)} {
+	for offer, want := range map[string]string{"BINARYMIME": text, "8BITMIME": mta.Regular(text)} {
 		t.Run(offer, func(t *testing.T) {
 			w := open(t, plainChunks, func(w *world) { w.back[configs.SMTP].offers = []string{"PIPELINING", "CHUNKING", offer} })
 			c := w.secured(configs.SMTP)
@@ -147,7 +147,7 @@ func TestE1_BinaryInChunks(t *testing.T) {
 				c.inChunks(text, 4)
 			}
 			w.end()
-			if got := strings.Join(w.back[configs.SMTP].messages(), ""); got != want+testtext.Regular(text) {
+			if got := strings.Join(w.back[configs.SMTP].messages(), ""); got != want+mta.Regular(text) {
 				t.Errorf("arrived: %q", got)
 			}
 		})

@@ -8,7 +8,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // G1: a line without an end is cut off where the limit is, in clear and in TLS.
@@ -136,7 +136,7 @@ func TestG4_ConnectionFlood(t *testing.T) {
 		}
 		inside.ask(harmless[inside.protocol])
 		_ = inside.Close()
-		testwait.Until(t, "the place is not given back", func() bool { return w.Sessions() <= 2 })
+		wait.Until(t, "the place is not given back", func() bool { return w.Sessions() <= 2 })
 		w.secured(service) // there is room again
 	})
 	t.Run("half open", func(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/observe"
-	"github.com/letterlock/letterlock/internal/testusage"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/usage"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // reset closes a connection without a word.
@@ -29,7 +29,7 @@ func (c *client) reset() {
 // G3: however a connection ends, its other side ends too, and nothing is left
 // of it: no goroutine, no descriptor.
 func TestG3_HalfClose(t *testing.T) {
-	goroutines, descriptors := runtime.NumGoroutine(), testusage.Descriptors(t)
+	goroutines, descriptors := runtime.NumGoroutine(), usage.Descriptors(t)
 	t.Run("ends", func(t *testing.T) {
 		defer debug.SetGCPercent(debug.SetGCPercent(-1)) // or it would close what was forgotten
 		w := open(t)
@@ -47,12 +47,12 @@ func TestG3_HalfClose(t *testing.T) {
 		}
 		w.reasons(sessions)
 		for _, service := range all {
-			testwait.Until(t, "the backend of "+string(service)+" still waits", func() bool { return w.back[service].open() == 0 })
+			wait.Until(t, "the backend of "+string(service)+" still waits", func() bool { return w.back[service].open() == 0 })
 		}
 		w.end()
 	})
-	testwait.Until(t, fmt.Sprintf("more is open than %d goroutines and %d descriptors", goroutines, descriptors), func() bool {
-		return runtime.NumGoroutine() <= goroutines+2 && testusage.Descriptors(t) <= descriptors+2
+	wait.Until(t, fmt.Sprintf("more is open than %d goroutines and %d descriptors", goroutines, descriptors), func() bool {
+		return runtime.NumGoroutine() <= goroutines+2 && usage.Descriptors(t) <= descriptors+2
 	})
 	t.Run("the client's half", func(t *testing.T) { // it still hears what is due
 		w := open(t, func(w *world) { w.back[configs.IMAPS].farewell = "* BYE for now\r\n" })

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 // G8: at a shutdown sessions that rest hear a goodbye, a message that is being
@@ -97,7 +97,7 @@ func (w *world) shutdown() <-chan error {
 func TestG8_CertificateChange(t *testing.T) {
 	w := open(t)
 	before := w.loggedIn(configs.IMAPS)
-	w.store.Replace([]tls.Certificate{testca.New(t).ECDSA(t, "new.example.com")})
+	w.store.Replace([]tls.Certificate{authority.New(t).ECDSA(t, "new.example.com")})
 	before.want("b NOOP", "b OK .*")
 	c := w.dial(configs.IMAP)
 	c.greeting()

@@ -10,7 +10,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/observe"
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 // longest is more than any line may have, and much less than what clients send.
@@ -57,7 +57,7 @@ func (w *world) bragged(service configs.Service, name string) {
 	for _, config := range []*tls.Config{
 		{ServerName: strings.Repeat("a", 16_000)},
 		{ServerName: hostname, NextProtos: protocols(name)},
-		{ServerName: hostname, Certificates: []tls.Certificate{testca.New(w.t).Client(w.t, strings.Repeat("a", 7000))}},
+		{ServerName: hostname, Certificates: []tls.Certificate{authority.New(w.t).Client(w.t, strings.Repeat("a", 7000))}},
 	} {
 		config.InsecureSkipVerify = true
 		c := w.dial(service)

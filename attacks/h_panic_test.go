@@ -7,7 +7,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/proxy"
 )
@@ -75,12 +75,12 @@ func TestH15_PanicInAGate(t *testing.T) {
 				witness := w.loggedIn(neighbour(service))
 				c := w.dial(service)
 				go c.provoke(service)
-				testwait.Until(t, "the panic is not in the log", func() bool {
+				wait.Until(t, "the panic is not in the log", func() bool {
 					log := w.log.String()
 					return strings.Contains(log, "injected in") && strings.Contains(log, "attacks.broken") || strings.Contains(log, "injected in a command")
 				})
-				testwait.Until(t, "the session is left", func() bool { return w.Sessions() == 1 })
-				testwait.Until(t, "the backend's side is left", func() bool { return w.back[service].open() == 0 })
+				wait.Until(t, "the session is left", func() bool { return w.Sessions() == 1 })
+				wait.Until(t, "the backend's side is left", func() bool { return w.back[service].open() == 0 })
 				witness.alive()
 			})
 		}
@@ -171,8 +171,8 @@ func TestH15_PanicInTheRelay(t *testing.T) {
 		c := w.loggedIn(service)
 		c.say("x\r\n")
 		_ = c.rest()
-		testwait.Until(t, "the session is left", func() bool { return w.Sessions() == 1 })
-		testwait.Until(t, "the backend's side is left", func() bool { return w.back[service].open() == 0 })
+		wait.Until(t, "the session is left", func() bool { return w.Sessions() == 1 })
+		wait.Until(t, "the backend's side is left", func() bool { return w.back[service].open() == 0 })
 		if log := w.log.String(); !strings.Contains(log, "injected in Oversee") || !strings.Contains(log, "outcome=panic") || !strings.Contains(log, "attacks.broken.Oversee") {
 			t.Errorf("the log has no stack:\n%s", log)
 		}

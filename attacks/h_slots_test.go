@@ -7,7 +7,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // emptyTransactions are what a client may say on port 25, again and again,
@@ -43,7 +43,7 @@ func TestH1_EmptyTransactionsMakeRoom(t *testing.T) {
 			for range 5 {
 				w.greeted(configs.SMTP).transact(lines...)
 			}
-			testwait.Until(t, "too many sessions are open", func() bool { return w.Sessions() <= 3 })
+			wait.Until(t, "too many sessions are open", func() bool { return w.Sessions() <= 3 })
 		})
 	}
 }
@@ -120,7 +120,7 @@ func TestH1_VerdictsAreWaitedFor(t *testing.T) {
 	c.transact("MAIL FROM:<>", "RCPT TO:<postmaster@example.com>")
 	c.want("DATA", "354 .*")
 	c.say("text\r\n.\r\n")
-	testwait.Until(t, "the message is not there", func() bool { return len(w.back[configs.SMTP].messages()) == 1 })
+	wait.Until(t, "the message is not there", func() bool { return len(w.back[configs.SMTP].messages()) == 1 })
 	if said := w.dial(configs.SMTP).rest(); !strings.HasPrefix(said, "421 4.7.0") {
 		t.Errorf("another client hears %q", said)
 	}

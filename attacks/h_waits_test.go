@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -21,8 +21,8 @@ func before(serve func(conn net.Conn), greet bool) func(w *world) {
 	return func(w *world) {
 		w.t.Helper()
 		for _, service := range all {
-			listener, greeting := testnet.Listen(w.t), greetings[service.Protocol()]
-			testnet.Serve(listener, func(conn net.Conn) {
+			listener, greeting := loopback.Listen(w.t), greetings[service.Protocol()]
+			loopback.Serve(listener, func(conn net.Conn) {
 				if greet {
 					_, _ = io.WriteString(conn, greeting)
 				}
@@ -131,7 +131,7 @@ func TestH2_ClientsThatAreGoneAtALogin(t *testing.T) {
 				c.ask("EHLO client.example")
 			}
 			c.say(loginLine[c.protocol])
-			testwait.Until(t, "the backend has not heard of the login", func() bool {
+			wait.Until(t, "the backend has not heard of the login", func() bool {
 				return strings.Contains(w.back[service].heard(), "secret") || strings.Contains(w.back[service].heard(), plain("alice", "secret"))
 			})
 			_ = c.socket.Close()
@@ -180,7 +180,7 @@ func TestH2_WaitingSessionsMakeRoom(t *testing.T) {
 			w.greeted(service)
 		}
 		first.rest()
-		testwait.Until(t, "more than one session is open", func() bool { return w.Sessions() <= 1 })
+		wait.Until(t, "more than one session is open", func() bool { return w.Sessions() <= 1 })
 	})
 }
 

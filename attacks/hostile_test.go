@@ -13,8 +13,8 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testusage"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/usage"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -63,12 +63,12 @@ func TestTenThousandHostileSessions(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	w.intrude(sessions-round, sessions)
 	w.emptied()
-	if !testwait.Happens(func() bool { return testusage.Descriptors(t) <= idle.descriptors }) {
-		t.Fatalf("%d descriptors, and an idle proxy has %d", testusage.Descriptors(t), idle.descriptors)
+	if !wait.Happens(func() bool { return usage.Descriptors(t) <= idle.descriptors }) {
+		t.Fatalf("%d descriptors, and an idle proxy has %d", usage.Descriptors(t), idle.descriptors)
 	}
 	w.end()
 	w.sawAll(gate.Done, gate.ClientGone, gate.HandshakeFailed, gate.Injected, gate.OtherProtocol, gate.TooManyErrors, gate.LineTooLong)
-	if !testwait.Happens(func() bool {
+	if !wait.Happens(func() bool {
 		after := countResources(t)
 		return after.goroutines <= before.goroutines && after.descriptors <= before.descriptors
 	}) {
@@ -79,7 +79,7 @@ func TestTenThousandHostileSessions(t *testing.T) {
 // emptied waits until the last session has ended.
 func (w *world) emptied() {
 	w.t.Helper()
-	if !testwait.Happens(func() bool { return w.Sessions() == 0 }) {
+	if !wait.Happens(func() bool { return w.Sessions() == 0 }) {
 		w.t.Fatalf("%d sessions are left", w.Sessions())
 	}
 }
@@ -117,7 +117,7 @@ func (w *world) intrude(from, to int) {
 type resources struct{ goroutines, descriptors int }
 
 func countResources(t *testing.T) resources {
-	return resources{runtime.NumGoroutine(), testusage.Descriptors(t)}
+	return resources{runtime.NumGoroutine(), usage.Descriptors(t)}
 }
 
 // sawAll fails a test of hostile sessions of which none has ended so.

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testusage"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/usage"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -29,7 +29,7 @@ type deaf struct {
 }
 
 func (d *deaf) start(t *testing.T) string {
-	l := testnet.Listen(t)
+	l := loopback.Listen(t)
 	d.listener = l
 	d.running.Go(func() {
 		for {
@@ -131,14 +131,14 @@ func TestFloodHoldsBoundedMemory(t *testing.T) {
 				"imap": {greeting: "* OK [CAPABILITY IMAP4rev1 LITERAL+] legacy\r\n", yes: "TAG OK done\r\n", last: "FETCH", flood: []byte(strings.Repeat("* 1 FETCH\r\n", 10000))},
 			}[test.service.Protocol()]
 			w := patient(t, test.service, d, sessions)
-			before := testusage.Memory()
+			before := usage.Memory()
 			var clients []*client
 			for range sessions {
 				c := w.dial(test.service)
 				test.begin(c)
 				clients = append(clients, c)
 			}
-			testwait.Until(t, "the flood is not there", func() bool { return w.Sessions() == sessions })
+			wait.Until(t, "the flood is not there", func() bool { return w.Sessions() == sessions })
 			each := (settledMemory() - before) / sessions >> 10
 			t.Logf("a session holds %d KiB", each)
 			if each > test.bound {
@@ -170,10 +170,10 @@ func patient(t *testing.T, service configs.Service, d *deaf, sessions int) *worl
 
 // settledMemory is what is in use when it grows no more.
 func settledMemory() int64 {
-	most := testusage.Memory()
+	most := usage.Memory()
 	for still := 0; still < 5; still++ {
 		time.Sleep(20 * time.Millisecond)
-		if now := testusage.Memory(); now > most+most/50 {
+		if now := usage.Memory(); now > most+most/50 {
 			most, still = now, 0
 		}
 	}

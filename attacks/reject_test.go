@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testtext"
+	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
 // With bare_newline: reject a message arrives byte for byte or not at all: one
@@ -30,7 +30,7 @@ func TestMessageArrivesAsSentOrIsRefused(t *testing.T) {
 			for range 150 {
 				text := scribble(random) + "\r\n"
 				if random.IntN(2) == 0 {
-					text = testtext.Regular(text)
+					text = mta.Regular(text)
 				}
 				if strings.Contains("\r\n"+text, "\r\n.\r\n") {
 					continue // it would end there

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testtext"
+	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
 // scribble makes a text of what matters to line ends and dots, mostly short.
@@ -72,7 +72,7 @@ func TestMessageArrivesAsSent(t *testing.T) {
 				}
 				c.scatterMessage(random, text)
 				c.hear("250 .*")
-				sent = append(sent, testtext.Regular(unstuffed(text)))
+				sent = append(sent, mta.Regular(unstuffed(text)))
 			}
 			w.end()
 			for i, got := range w.delivered() {
@@ -100,7 +100,7 @@ func TestMessageArrivesAsSent(t *testing.T) {
 					c.hear("250 .*")
 					text += chunk
 				}
-				sent.WriteString(testtext.Regular(text))
+				sent.WriteString(mta.Regular(text))
 			}
 			w.end()
 			got := strings.Join(w.delivered(), "")

@@ -13,8 +13,8 @@ import (
 	"github.com/letterlock/letterlock/imap"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testlog"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/pop3"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/sieve"
@@ -40,7 +40,7 @@ type world struct {
 	store *certs.Store
 	back  map[configs.Service]*backend
 	rules map[configs.Service]*smtp.Options
-	log   *testlog.Text
+	log   *wait.Log
 	seen  *record
 }
 
@@ -48,9 +48,9 @@ type world struct {
 func open(t *testing.T, changes ...func(*world)) *world {
 	t.Helper()
 	d := configs.Default()
-	ca := testca.New(t)
+	ca := authority.New(t)
 	w := &world{
-		t: t, log: &testlog.Text{}, back: map[configs.Service]*backend{}, rules: map[configs.Service]*smtp.Options{},
+		t: t, log: &wait.Log{}, back: map[configs.Service]*backend{}, rules: map[configs.Service]*smtp.Options{},
 		store: certs.NewStore([]tls.Certificate{ca.ECDSA(t, hostname), ca.ECDSA(t, other)}),
 	}
 	log := slog.New(slog.NewTextHandler(w.log, nil))

@@ -21,8 +21,8 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/e2e/world"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
@@ -64,7 +64,7 @@ func (taker) Data(r io.Reader) error               { _, err := io.Copy(io.Discar
 
 // playDNS is the resolver on the sender's machine. It has validated all.
 func playDNS(t *testing.T, dir string) {
-	s := testdns.New(t)
+	s := nameserver.New(t)
 	s.Behave(true, false, dnsmessage.RCodeSuccess)
 	far := &dnsmessage.AResource{A: [4]byte(net.ParseIP(world.FarAddress).To4())}
 	for _, domain := range []string{"open", "dane", "sts", "other-sts"} {
@@ -121,7 +121,7 @@ func TestInternet(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	chain, key := testca.PEM(t, shared.ca.ECDSA(t, "mx.open.example", "mx.sts.example", "mta-sts.sts.example", "mta-sts.other-sts.example"))
+	chain, key := authority.PEM(t, shared.ca.ECDSA(t, "mx.open.example", "mx.sts.example", "mta-sts.sts.example", "mta-sts.other-sts.example"))
 	for name, text := range map[string][]byte{"far.pem": chain, "far.key": key} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			t.Fatal(err)

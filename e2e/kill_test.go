@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/e2e/world"
-	"github.com/letterlock/letterlock/internal/testmta"
+	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
 func TestKilled(t *testing.T) {
@@ -28,13 +28,13 @@ func TestKilled(t *testing.T) {
 	var address atomic.Value
 	own := serveCustom(t, "", listener)
 	address.Store(own.Address("smtp"))
-	sender := &testmta.Sender{
+	sender := &mta.Sender{
 		Address: func() string { return address.Load().(string) }, TLS: &tls.Config{RootCAs: shared.ca.Pool, ServerName: "mail.example.com"},
 		To: "b@example.com", Letters: letters, Sessions: 16,
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	sent := make(chan []testmta.Letter, 1)
+	sent := make(chan []mta.Letter, 1)
 	go func() { sent <- sender.Run(ctx) }()
 	for i := range 2 * kills {
 		for sender.Sent() < (i+1)*letters/(2*kills+1) && ctx.Err() == nil {
@@ -54,18 +54,18 @@ func TestKilled(t *testing.T) {
 	}
 	all := <-sent
 	if ctx.Err() != nil {
-		t.Fatalf("%+v within eight minutes\n%s", testmta.Sum(all), k.Postfix.Log.Tail())
+		t.Fatalf("%+v within eight minutes\n%s", mta.Sum(all), k.Postfix.Log.Tail())
 	}
-	for _, problem := range testmta.Check(all, letterIDs(t, k)) {
+	for _, problem := range mta.Check(all, letterIDs(t, k)) {
 		t.Error(problem)
 	}
-	t.Logf("%d kills: %+v", 2*kills, testmta.Sum(all))
-	if testmta.Sum(all).Undecided == 0 {
+	t.Logf("%d kills: %+v", 2*kills, mta.Sum(all))
+	if mta.Sum(all).Undecided == 0 {
 		t.Error("no attempt was cut off: the kills have come at no bad moment")
 	}
 }
 
-var letterID = regexp.MustCompile(testmta.IDHeader + `([0-9]+-of-[0-9]+)`)
+var letterID = regexp.MustCompile(mta.IDHeader + `([0-9]+-of-[0-9]+)`)
 
 // letterIDs counts the letters in the queue. Each must have its end.
 func letterIDs(t *testing.T, k *world.Keeper) map[string]int {

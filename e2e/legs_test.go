@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/e2e/world"
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 // At 127.0.0.2 the Dovecot trusts nobody, and takes no password in clear: a
@@ -19,7 +19,7 @@ import (
 func TestTLSToTheBackend(t *testing.T) {
 	b := believers(t)
 	p := b.Ports
-	chain, _ := testca.PEM(t, testca.New(t).ECDSA(t, "mail.example.com"))
+	chain, _ := authority.PEM(t, authority.New(t).ECDSA(t, "mail.example.com"))
 	foreign := filepath.Join(t.TempDir(), "ca.pem")
 	writeFile(t, foreign, string(chain))
 	named := "server_name: mail.example.com, "

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/e2e/world"
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 // wide is an instance whose listeners take all the TLS there is.
@@ -144,9 +144,9 @@ func TestClientCertificatesOnSMTP(t *testing.T) {
 		}
 		return path
 	}
-	chain, key := testca.PEM(t, shared.ca.ECDSA(t, "mx.example.net")) // for servers, as public ones are
+	chain, key := authority.PEM(t, shared.ca.ECDSA(t, "mx.example.net")) // for servers, as public ones are
 	good := []string{"-cert", file("good.pem", chain), "-key", file("good.key", key)}
-	chain, key = testca.PEM(t, testca.New(t).ECDSA(t, "mx.example.org"))
+	chain, key = authority.PEM(t, authority.New(t).ECDSA(t, "mx.example.org"))
 	bad := []string{"-cert", file("bad.pem", chain), "-key", file("bad.key", key)}
 	for _, c := range []struct {
 		listener string
@@ -179,7 +179,7 @@ func TestClientCertificatesOnSMTP(t *testing.T) {
 // TLS 1.3 OpenSSL says it in clear, where ciphertext is due.
 func TestUnknownAuthorityIsTold(t *testing.T) {
 	needsServers(t)
-	chain, _ := testca.PEM(t, testca.New(t).ECDSA(t, "another authority comes with it"))
+	chain, _ := authority.PEM(t, authority.New(t).ECDSA(t, "another authority comes with it"))
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
 		mark := logMark(t)
 		said := tool{anyStatus: true}.run(t, "openssl", "s_client", "-connect", proxy(t, "imaps"), version, "-verify_return_error", "-CAfile", write(t, string(chain)))

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/e2e/world"
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 // shared is the one world of all tests. The first test that asks for it
@@ -22,7 +22,7 @@ var shared struct {
 	err       error
 	world     *world.World
 	proxy     *world.Letterlock
-	ca        *testca.CA
+	ca        *authority.CA
 	caFile    string
 	secrets   []string // what must stand in no log
 	users     int      // taken
@@ -151,7 +151,7 @@ func program(dir string) (string, error) {
 // us by and for the one that clients on this machine can look up.
 func certificates(t *testing.T, dir string) []world.Pair {
 	t.Helper()
-	shared.ca = testca.New(t)
+	shared.ca = authority.New(t)
 	ecdsa := shared.ca.ECDSA(t, "mail.example.com", "localhost")
 	rsa := shared.ca.RSA(t, "mail.example.com", "localhost")
 	var pairs []world.Pair
@@ -162,9 +162,9 @@ func certificates(t *testing.T, dir string) []world.Pair {
 		}
 		return path
 	}
-	chain, key := testca.PEM(t, ecdsa)
+	chain, key := authority.PEM(t, ecdsa)
 	pairs = append(pairs, world.Pair{Cert: write("ecdsa.pem", chain), Key: write("ecdsa.key", key)})
-	chain, key = testca.PEM(t, rsa)
+	chain, key = authority.PEM(t, rsa)
 	pairs = append(pairs, world.Pair{Cert: write("rsa.pem", chain), Key: write("rsa.key", key)})
 	shared.caFile = write("ca.pem", chain[strings.LastIndex(string(chain), "-----BEGIN"):])
 	return pairs

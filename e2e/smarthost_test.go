@@ -17,7 +17,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/e2e/world"
-	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
 
@@ -33,7 +33,7 @@ func correspondents(t *testing.T) (*world.Correspondents, *world.Letterlock) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dns := testdns.New(t)
+	dns := nameserver.New(t)
 	dns.Behave(true, false, dnsmessage.RCodeSuccess)
 	dns.Set("mx.modern.example", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
 	dns.Set("localhost", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})

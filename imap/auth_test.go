@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
 // account is a backend with one user, demo, whose password is demo.
@@ -67,11 +67,11 @@ func TestWatch(t *testing.T) {
 		"c AUTHENTICATE CRAM-MD5\r\n*\r\n"+
 		"d AUTHENTICATE LOGIN\r\n"+token("carol")+"\r\n"+
 		"e AUTHENTICATE PLAIN\r\n"+token("\x00demo\x00demo")+"\r\n", 99)
-	s := testgate.Session(9)
+	s := gatetest.Session(9)
 	if _, err := settled(s, client, &newAccount().server, plus); err != nil {
 		t.Fatal(err)
 	}
-	watch := s.Watch.(*testgate.Watch)
+	watch := s.Watch.(*gatetest.Watch)
 	if want := []string{"alice LOGIN no", "bob PLAIN no", "demo PLAIN yes"}; !slices.Equal(watch.Logins, want) {
 		t.Errorf("logins %q, want %q", watch.Logins, want)
 	}
@@ -90,12 +90,12 @@ func TestAdmitLateName(t *testing.T) {
 		}
 		return "L1 NO no\r\n"
 	}
-	s := testgate.Session(1)
+	s := gatetest.Session(1)
 	_, err := settled(s, says("a AUTHENTICATE PLAIN =\r\n"+token("\x00bob\x00secret")+"\r\n", 99), back, minus)
 	if gate.ReasonOf(err) != gate.LoginRefused {
 		t.Fatal(err)
 	}
-	if got := s.Watch.(*testgate.Watch).Admitted; !slices.Equal(got, []string{"bob"}) {
+	if got := s.Watch.(*gatetest.Watch).Admitted; !slices.Equal(got, []string{"bob"}) {
 		t.Errorf("admitted %q", got)
 	}
 }
@@ -103,8 +103,8 @@ func TestAdmitLateName(t *testing.T) {
 // Nobody who is not admitted reaches the backend with a secret.
 func TestNotAdmitted(t *testing.T) {
 	for _, login := range []string{"a LOGIN joe secret", "a AUTHENTICATE PLAIN " + token("\x00joe\x00secret"), "a AUTHENTICATE PLAIN\r\n" + token("\x00joe\x00secret")} {
-		s := testgate.Session(9)
-		s.Watch = &testgate.Watch{Full: true}
+		s := gatetest.Session(9)
+		s.Watch = &gatetest.Watch{Full: true}
 		back := newAccount()
 		client := says(login+"\r\n", 99)
 		if _, err := settled(s, client, &back.server, plus); gate.ReasonOf(err) != gate.LoginRefused {
@@ -124,12 +124,12 @@ func TestNotAdmitted(t *testing.T) {
 func TestRefusedInClear(t *testing.T) {
 	client := says("a LOGIN joe secret\r\nb login {3+}\r\njoe {6+}\r\nsecret\r\nc AUTHENTICATE PLAIN\r\n"+
 		"d authenticate plain "+token("\x00joe\x00secret")+"\r\ne LOGOUT\r\n", 5)
-	s := testgate.Session(9)
+	s := gatetest.Session(9)
 	if err := New(s).Secure(client.Front()); gate.ReasonOf(err) != gate.Done {
 		t.Fatal(err)
 	}
-	if want := []string{"LOGIN", "LOGIN", "AUTHENTICATE", "AUTHENTICATE"}; !slices.Equal(s.Watch.(*testgate.Watch).InClear, want) {
-		t.Errorf("refused %q, want %q", s.Watch.(*testgate.Watch).InClear, want)
+	if want := []string{"LOGIN", "LOGIN", "AUTHENTICATE", "AUTHENTICATE"}; !slices.Equal(s.Watch.(*gatetest.Watch).InClear, want) {
+		t.Errorf("refused %q, want %q", s.Watch.(*gatetest.Watch).InClear, want)
 	}
 	if told := client.Told.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
 		t.Errorf("told %q", told)
@@ -145,7 +145,7 @@ func TestLoginIsReadAlike(t *testing.T) {
 			line := "a LOGIN " + write(random, user) + " " + write(random, password) + crlf
 			back := newAccount()
 			client := says(line, 1+random.IntN(20))
-			_, _ = settled(testgate.Session(1), client, &back.server, greeting)
+			_, _ = settled(gatetest.Session(1), client, &back.server, greeting)
 			if len(back.heard) != 1 {
 				t.Fatalf("%q: the backend heard %+v", line, back.heard)
 			}
@@ -199,9 +199,9 @@ func TestNoLiteralIsACommand(t *testing.T) {
 			back := newAccount()
 			var err error
 			if secure {
-				_, err = settled(testgate.Session(9), client, &back.server, plus)
+				_, err = settled(gatetest.Session(9), client, &back.server, plus)
 			} else {
-				err = New(testgate.Session(9)).Secure(client.Front())
+				err = New(gatetest.Session(9)).Secure(client.Front())
 			}
 			if gate.ReasonOf(err) != gate.Done {
 				t.Fatalf("%q: %v", text.String(), err)
@@ -225,7 +225,7 @@ func TestEchoIsNotLogged(t *testing.T) {
 		"BYE":  func(command) string { return "* BYE secret\r\n" },
 	} {
 		back := &server{answer: answer}
-		_, err := settled(testgate.Session(9), says("a LOGIN joe secret\r\n", 99), back, plus)
+		_, err := settled(gatetest.Session(9), says("a LOGIN joe secret\r\n", 99), back, plus)
 		if err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
 // Whatever a line is: what is repeated of it is a tag, its literal is one that
@@ -64,7 +64,7 @@ func FuzzClear(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, piece byte) {
 		client := says(text, int(piece))
-		s := testgate.Session(5)
+		s := gatetest.Session(5)
 		g, front := New(s), client.Front()
 		err := g.Secure(front)
 		if err == nil {
@@ -112,7 +112,7 @@ func FuzzLogin(f *testing.F) {
 			said = said || strings.Contains(reply, " OK Logged in")
 			return reply
 		}
-		_, err := settled(testgate.Session(9), says(text, int(piece)), &back.server, greeting)
+		_, err := settled(gatetest.Session(9), says(text, int(piece)), &back.server, greeting)
 		if err == nil != said {
 			t.Fatalf("%v, although the backend has said OK: %v", err, said)
 		}
@@ -166,7 +166,7 @@ func FuzzID(f *testing.F) {
 		if !ok {
 			return
 		}
-		g := New(testgate.Session(9))
+		g := New(gatetest.Session(9))
 		g.offer = newCapabilities(strings.Fields(map[bool]string{true: "LITERAL+"}[plus]))
 		cmd, used, _ := readRequest([]byte(strings.Join(g.idRequest(fields).pieces, "")))
 		passed, ok := parseID(cmd.args)
@@ -224,7 +224,7 @@ func FuzzBackend(f *testing.F) {
 		}
 		greeting := strings.TrimSuffix(back.answer(command{}), crlf)
 		client := says("a ID NIL\r\nb LOGIN a b\r\nc AUTHENTICATE LOGIN\r\nYQ==\r\nYQ==\r\n", 7)
-		_, err := settled(testgate.Session(9), client, back, greeting)
+		_, err := settled(gatetest.Session(9), client, back, greeting)
 		if err == nil && !strings.Contains(strings.ToUpper(text), " OK") {
 			t.Fatal("logged in without the backend's word")
 		}

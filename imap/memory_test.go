@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // says is a client with pieces of at most n bytes.
-func says(text string, n int) *testgate.Client {
-	return &testgate.Client{Text: []byte(text), Piece: func() int { return n }}
+func says(text string, n int) *gatetest.Client {
+	return &gatetest.Client{Text: []byte(text), Piece: func() int { return n }}
 }
 
 // server is a backend that answers each request it can read. It reads with
@@ -81,11 +81,11 @@ func readRequest(b []byte) (cmd command, used int, waits bool) {
 // conn is the server when it has greeted.
 func (s *server) conn(greeting string) *wire.Conn {
 	s.pending.WriteString(greeting + crlf)
-	return testgate.Back(s)
+	return gatetest.Back(s)
 }
 
 // settled is a gate behind TLS, as far as it can tell, with its backend.
-func settled(s *gate.Session, client *testgate.Client, back *server, greeting string) (*Gate, error) {
+func settled(s *gate.Session, client *gatetest.Client, back *server, greeting string) (*Gate, error) {
 	g := New(s)
 	front, backend := client.Front(), back.conn(greeting)
 	g.front = front

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
 func TestParseReply(t *testing.T) {
@@ -97,7 +97,7 @@ func TestShown(t *testing.T) {
 // settledForTest is a gate whose backend has greeted and whose client has not
 // spoken.
 func settledForTest(offer string) (*Gate, error) {
-	g := New(testgate.Session(9))
+	g := New(gatetest.Session(9))
 	g.front = says("", 1).Front()
 	return g, g.Open((&server{}).conn("* OK [CAPABILITY IMAP4rev1 " + offer + "] hi"))
 }
@@ -116,7 +116,7 @@ func TestRefuse(t *testing.T) {
 		gate.TooManyErrors:   "* BYE too many errors\r\n",
 	} {
 		client := says("", 1)
-		New(testgate.Session(9)).Refuse(client.Front(), why)
+		New(gatetest.Session(9)).Refuse(client.Front(), why)
 		if client.Told.String() != want {
 			t.Errorf("%v: %q, want %q", why, client.Told.String(), want)
 		}
@@ -128,7 +128,7 @@ func TestRefuse(t *testing.T) {
 func TestRefuseRelayed(t *testing.T) {
 	for why, want := range map[gate.Reason]bool{gate.BackendGone: false, gate.Internal: false, gate.Shutdown: true, gate.Timeout: true} {
 		client := says("", 1)
-		g := New(testgate.Session(9))
+		g := New(gatetest.Session(9))
 		g.loggedIn = true
 		g.Refuse(client.Front(), why)
 		if strings.HasPrefix(client.Told.String(), "* BYE ") != want {
@@ -142,7 +142,7 @@ func TestNoCertificate(t *testing.T) {
 	client := says("a STARTTLS\r\nb LOGOUT\r\n", 99)
 	front := client.Front()
 	front.Handshake = nil
-	if err := New(testgate.Session(9)).Secure(front); gate.ReasonOf(err) != gate.Done {
+	if err := New(gatetest.Session(9)).Secure(front); gate.ReasonOf(err) != gate.Done {
 		t.Fatal(err)
 	}
 	want := "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] mail.example.com ready\r\n" +

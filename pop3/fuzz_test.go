@@ -7,7 +7,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
 // Whatever is said in clear: no challenge, no greeting of a backend's, and an
@@ -23,8 +23,8 @@ func FuzzClear(f *testing.F) {
 		f.Add([]byte(said), byte(99))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
-		client := &testgate.Client{Text: text, Piece: func() int { return int(piece) }}
-		g := New(testgate.Session(5))
+		client := &gatetest.Client{Text: text, Piece: func() int { return int(piece) }}
+		g := New(gatetest.Session(5))
 		front := client.Front()
 		err := g.Secure(front)
 		if err == nil {
@@ -57,9 +57,9 @@ func FuzzLogin(f *testing.F) {
 		f.Add([]byte(said), byte(99))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
-		client := &testgate.Client{Text: text, Piece: func() int { return int(piece) }}
+		client := &gatetest.Client{Text: text, Piece: func() int { return int(piece) }}
 		answer, inExchange := loginServer(), false
-		back := &testgate.Backend{}
+		back := &gatetest.Backend{}
 		back.Answer = func(line string) string {
 			switch c := parse([]byte(line)); {
 			case strings.ContainsAny(line, "\r\n\x00"):
@@ -73,7 +73,7 @@ func FuzzLogin(f *testing.F) {
 			inExchange = strings.HasPrefix(reply, "+ ")
 			return reply
 		}
-		g := New(testgate.Session(9))
+		g := New(gatetest.Session(9))
 		g.implicit = true
 		if err := g.Open(welcoming(back)); err != nil {
 			t.Fatal(err)
@@ -117,11 +117,11 @@ func FuzzBackend(f *testing.F) {
 		f.Add(strings.ReplaceAll(said, "\r\n", "|"))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		back := testgate.Scripted(text)
-		client := &testgate.Client{Text: []byte("USER a\r\nPASS b\r\nAUTH LOGIN\r\nYQ==\r\nYQ==\r\n"), Piece: func() int { return 7 }}
-		g := New(testgate.Session(9))
+		back := gatetest.Scripted(text)
+		client := &gatetest.Client{Text: []byte("USER a\r\nPASS b\r\nAUTH LOGIN\r\nYQ==\r\nYQ==\r\n"), Piece: func() int { return 7 }}
+		g := New(gatetest.Session(9))
 		g.implicit = true
-		conn := testgate.Back(back)
+		conn := gatetest.Back(back)
 		if err := g.Open(conn); err != nil {
 			return
 		}

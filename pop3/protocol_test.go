@@ -9,7 +9,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -81,10 +81,10 @@ func TestNoResponseIsACommand(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		response := responses[random.IntN(len(responses))]
-		client := &testgate.Client{Piece: func() int { return 1 + random.IntN(9) }}
+		client := &gatetest.Client{Piece: func() int { return 1 + random.IntN(9) }}
 		client.Text = []byte("AUTH LOGIN\r\n" + response + "\r\nUSER demo\r\nPASS  a b \r\nXCLIENT ADDR=192.0.2.9\r\n")
-		back := &testgate.Backend{Answer: loginServer()}
-		g := New(testgate.Session(9))
+		back := &gatetest.Backend{Answer: loginServer()}
+		g := New(gatetest.Session(9))
 		front := client.Front()
 		g.implicit = true
 		if err := g.Open(welcoming(back)); err != nil {
@@ -110,10 +110,10 @@ func TestNoResponseIsACommand(t *testing.T) {
 // The watch learns who logs in and how it ends; a refused secret never.
 func TestWatch(t *testing.T) {
 	plain := base64.StdEncoding.EncodeToString([]byte("\x00alice\x00secret"))
-	client := &testgate.Client{Piece: func() int { return 99 }, Text: []byte(
+	client := &gatetest.Client{Piece: func() int { return 99 }, Text: []byte(
 		"AUTH PLAIN " + plain + "\r\nUSER bob\r\nPASS no\r\nAPOP carol 0123456789abcdef0123456789ABCDEF\r\n")}
-	back := &testgate.Backend{Answer: loginServer()}
-	s := testgate.Session(9)
+	back := &gatetest.Backend{Answer: loginServer()}
+	s := gatetest.Session(9)
 	g := New(s)
 	g.implicit = true
 	if err := g.Open(welcoming(back)); err != nil {
@@ -122,7 +122,7 @@ func TestWatch(t *testing.T) {
 	if err := g.Settle(client.Front(), g.back); err != nil {
 		t.Fatal(err)
 	}
-	watch := s.Watch.(*testgate.Watch)
+	watch := s.Watch.(*gatetest.Watch)
 	if want := []string{"alice PLAIN no", "bob USER no", "carol APOP yes"}; !slices.Equal(watch.Logins, want) {
 		t.Errorf("logins %q, want %q", watch.Logins, want)
 	}
@@ -130,16 +130,16 @@ func TestWatch(t *testing.T) {
 
 // Every way to log in is refused in clear, and counted as such.
 func TestRefusedInClear(t *testing.T) {
-	client := &testgate.Client{Piece: func() int { return 5 }, Text: []byte(
+	client := &gatetest.Client{Piece: func() int { return 5 }, Text: []byte(
 		"USER alice\r\npass secret\r\nAPOP alice 0\r\nAUTH PLAIN AGEAYg==\r\nAUTH\r\nQUIT\r\n")}
-	s := testgate.Session(9)
+	s := gatetest.Session(9)
 	g := New(s)
 	front := client.Front()
 	if err := g.Secure(front); gate.ReasonOf(err) != gate.Done {
 		t.Fatal(err)
 	}
-	if want := []string{"USER", "PASS", "APOP", "AUTH", "AUTH"}; !slices.Equal(s.Watch.(*testgate.Watch).InClear, want) {
-		t.Errorf("refused %q, want %q", s.Watch.(*testgate.Watch).InClear, want)
+	if want := []string{"USER", "PASS", "APOP", "AUTH", "AUTH"}; !slices.Equal(s.Watch.(*gatetest.Watch).InClear, want) {
+		t.Errorf("refused %q, want %q", s.Watch.(*gatetest.Watch).InClear, want)
 	}
 	if told := client.Told.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
 		t.Errorf("the client was told %q", told)
@@ -173,7 +173,7 @@ func loginServer() func(string) string {
 }
 
 // welcoming is a backend that has greeted, with a challenge for APOP.
-func welcoming(back *testgate.Backend) *wire.Conn {
+func welcoming(back *gatetest.Backend) *wire.Conn {
 	back.Says.WriteString("+OK [XCLIENT] ready <1@backend>\r\n")
-	return testgate.Back(back)
+	return gatetest.Back(back)
 }

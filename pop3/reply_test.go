@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
 // The last words depend on the reason and on whose turn it is.
@@ -29,8 +29,8 @@ func TestRefuse(t *testing.T) {
 		"gone":                  {ours, gate.ClientGone, "", ""},
 		"no TLS":                {theirs, gate.HandshakeFailed, "", ""},
 	} {
-		client := &testgate.Client{Text: []byte(c.hears), Piece: func() int { return 99 }}
-		g := New(testgate.Session(5))
+		client := &gatetest.Client{Text: []byte(c.hears), Piece: func() int { return 99 }}
+		g := New(gatetest.Session(5))
 		g.turn = c.turn
 		g.Refuse(client.Front(), c.why)
 		if got := client.Told.String(); got != c.want {

@@ -6,13 +6,13 @@ import (
 	"net"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // What clients say as their last word reaches the log, in clear as it may be.
 func TestAlertInClear(t *testing.T) {
-	certificates := []tls.Certificate{testca.New(t).ECDSA(t, "localhost")}
+	certificates := []tls.Certificate{authority.New(t).ECDSA(t, "localhost")}
 	for _, tt := range []struct {
 		name   string
 		record []byte

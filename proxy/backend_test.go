@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -40,8 +40,8 @@ type legacy struct {
 }
 
 func newLegacy(t *testing.T, greeting string) *legacy {
-	l := &legacy{Listener: testnet.Listen(t)}
-	testnet.Serve(l, func(conn net.Conn) {
+	l := &legacy{Listener: loopback.Listen(t)}
+	loopback.Serve(l, func(conn net.Conn) {
 		l.sessions.Add(1)
 		if greeting != "" {
 			_, _ = io.WriteString(conn, greeting+"\r\n")
@@ -96,7 +96,7 @@ func TestFailover(t *testing.T) {
 			pool := &Pool{Name: "pool", Addresses: []string{bad, good.address()}}
 			w := inFrontOf(t, pool)
 			// A few sessions, as either address may be the first choice.
-			testwait.Until(t, "the broken address is never found out", func() bool {
+			wait.Until(t, "the broken address is never found out", func() bool {
 				c := w.loggedIn()
 				c.ping()
 				return len(downs(pool)) > 0
@@ -174,7 +174,7 @@ func TestLeastConnections(t *testing.T) {
 	for _, c := range clients {
 		_ = c.Conn.Close()
 	}
-	testwait.Until(t, "places are not given back", func() bool {
+	wait.Until(t, "places are not given back", func() bool {
 		states := pool.State()
 		return states[0].Sessions == 0 && states[1].Sessions == 0
 	})
@@ -215,8 +215,8 @@ func TestChecksBringAnAddressBack(t *testing.T) {
 	}
 	pool.report(pool.order(netip.Addr{})[0], errors.New("gone"))
 	w := inFrontOf(t, pool)
-	testwait.Until(t, "it is never up again", func() bool { return len(downs(pool)) == 0 })
-	testwait.Until(t, "checks do not end", func() bool { return bad.parted.Load() > 0 && good.parted.Load() > 0 })
+	wait.Until(t, "it is never up again", func() bool { return len(downs(pool)) == 0 })
+	wait.Until(t, "checks do not end", func() bool { return bad.parted.Load() > 0 && good.parted.Load() > 0 })
 	if err := w.stop(20 * time.Second); err != nil { // and the checks with it
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // bulk is what the backend of the relay's benchmarks takes and gives at once.
@@ -20,8 +20,8 @@ const bulk = 1 << 20
 // newStore is a proxy in front of a backend that takes and gives bulk.
 func newStore(b *testing.B) *world {
 	b.Helper()
-	backend := testnet.Listen(b)
-	testnet.Serve(backend, store)
+	backend := loopback.Listen(b)
+	loopback.Serve(backend, store)
 	return newWorld(b, func(s *setup) { s.Listeners[0].Backend = &Pool{Addresses: []string{backend.Addr().String()}} })
 }
 
@@ -169,7 +169,7 @@ const sessionAllocations = 140
 
 func TestSessionAllocations(t *testing.T) {
 	w := newWorld(t, nil)
-	bare := testnet.Listen(t)
+	bare := loopback.Listen(t)
 	go serveBare(bare, w.first.Listeners[0].TLS)
 	whole := allocations(t, w.Addresses()[0].String(), func() bool { return w.Sessions() == 0 })
 	handshake := allocations(t, bare.Addr().String(), func() bool { return true })
@@ -190,7 +190,7 @@ func allocations(t *testing.T, address string, over func() bool) float64 {
 				t.Fatal(err)
 			}
 		}
-		testwait.Until(t, "sessions stay", over)
+		wait.Until(t, "sessions stay", over)
 		runtime.ReadMemStats(m)
 	}
 	return float64(after.Mallocs-before.Mallocs) / visits

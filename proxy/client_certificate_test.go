@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // asking is a world that asks clients for certificates.
@@ -58,7 +58,7 @@ func (w *world) greetedWith(cert *tls.Certificate, version uint16) (in, asked bo
 // does not know.
 func unreadable(t *testing.T) *tls.Certificate {
 	t.Helper()
-	cert := testca.New(t).Client(t, "alice")
+	cert := authority.New(t).Client(t, "alice")
 	leaf := append([]byte(nil), cert.Certificate[0]...)
 	cert.Certificate = [][]byte{append(leaf, 0)}
 	return &cert
@@ -123,12 +123,12 @@ func TestUnreadableCertificatesOfOpenSSL(t *testing.T) {
 				return slices.ContainsFunc(words, func(text string) bool { return strings.Contains(w.log.String(), text) })
 			}
 			openssl("s_client -brief -cert cert.pem -key key.pem -connect " + w.Addresses()[0].String() + " " + version)
-			testwait.Until(t, name+" "+version+" is not in the log", func() bool { return says(in, refused) })
+			wait.Until(t, name+" "+version+" is not in the log", func() bool { return says(in, refused) })
 			if name == "brainpool" && version == "-tls1_2" && !says("unsupported elliptic curve") {
 				t.Errorf("crypto/tls takes %s: %s", name, w.log)
 			}
 			openssl("s_client -brief -cert cert.pem -key key.pem -connect " + w.Addresses()[0].String() + " " + version)
-			testwait.Until(t, name+" "+version+" does not get in", func() bool { return says(in) })
+			wait.Until(t, name+" "+version+" does not get in", func() bool { return says(in) })
 		}
 	}
 }

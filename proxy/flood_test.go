@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testusage"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/usage"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // from connects from an address of the test's choice, all of which are on
@@ -97,7 +97,7 @@ func TestSlowlorisLeavesRoom(t *testing.T) {
 func TestFloodStaysItsOwn(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Limits.ConnectionsPerClient = 20 }) // of which all are safe
 	w.flood(20, 1)
-	testwait.Until(t, "the flood is not there", func() bool { return w.Sessions() == 20 })
+	wait.Until(t, "the flood is not there", func() bool { return w.Sessions() == 20 })
 	c, err := w.from("127.0.66.1")
 	if err != nil {
 		t.Fatal(err)
@@ -131,8 +131,8 @@ func TestHostileSessionsLeaveNothing(t *testing.T) {
 		s.Limits.Connections, s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 300, 200, 0
 	})
 	_ = w.honest("127.0.0.1")
-	testwait.Until(t, "the first session stays", func() bool { return w.Sessions() == 0 })
-	descriptors := testusage.Descriptors(t)
+	wait.Until(t, "the first session stays", func() bool { return w.Sessions() == 0 })
+	descriptors := usage.Descriptors(t)
 	jobs := make(chan int)
 	var attackers sync.WaitGroup
 	for range 64 {
@@ -150,13 +150,13 @@ func TestHostileSessionsLeaveNothing(t *testing.T) {
 	if err := w.honest("127.0.0.1"); err != nil {
 		t.Error(err)
 	}
-	testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
+	wait.Until(t, "sessions are left", func() bool { return w.Sessions() == 0 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Error(err)
 	}
 	// The test's own backend is still there: its accept loop, and nothing more.
-	testwait.Until(t, fmt.Sprintf("there were %d goroutines", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines+1 })
-	testwait.Until(t, fmt.Sprintf("there were %d descriptors", descriptors), func() bool { return testusage.Descriptors(t) <= descriptors })
+	wait.Until(t, fmt.Sprintf("there were %d goroutines", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines+1 })
+	wait.Until(t, fmt.Sprintf("there were %d descriptors", descriptors), func() bool { return usage.Descriptors(t) <= descriptors })
 	turns := w.first.turns["plain"]
 	if n := w.slots.Usage().All(); n != 0 || len(turns.own)+len(turns.common) != 0 {
 		t.Errorf("%d slots and %d turns are taken", n, len(turns.own)+len(turns.common))
@@ -203,7 +203,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		s.Limits.Line, s.Limits.Token = 8<<10, 32<<10
 		s.Timeouts.Login, s.Timeouts.Command = time.Minute, time.Minute
 	})
-	before := testusage.Memory()
+	before := usage.Memory()
 	line := []byte(strings.Repeat("x", 32<<10+besideToken-1))
 	var open []client
 	for range sessions {
@@ -217,7 +217,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	testwait.Until(t, "the lines have not arrived", func() bool {
+	wait.Until(t, "the lines have not arrived", func() bool {
 		full := 0
 		w.each(func(ses *session) {
 			if ses.front.Received() == int64(len(line)) {
@@ -226,7 +226,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		})
 		return full == sessions
 	})
-	if each := (testusage.Memory() - before) / sessions; each > bound {
+	if each := (usage.Memory() - before) / sessions; each > bound {
 		t.Errorf("a session holds %d bytes, and may hold %d", each, bound)
 	}
 	runtime.KeepAlive(open)

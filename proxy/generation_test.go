@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testusage"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/usage"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -138,7 +138,7 @@ func TestListenersComeAndGo(t *testing.T) {
 // for it.
 func TestReloadIsWholeOrNot(t *testing.T) {
 	w := newWorld(t, nil)
-	taken, free := testnet.Listen(t), testnet.Listen(t)
+	taken, free := loopback.Listen(t), loopback.Listen(t)
 	_ = free.Close()
 	err := w.Reload(w.next(func(g *Generation) {
 		for _, address := range []string{free.Addr().String(), taken.Addr().String()} {
@@ -205,14 +205,14 @@ func TestChecksFollowTheGeneration(t *testing.T) {
 	}
 	one, other := pool(&kept), pool(&dropped)
 	w := newWorld(t, func(s *setup) { s.Pools = []*Pool{one, other} })
-	testwait.Until(t, "nobody checks", func() bool { return kept.Load() > 2 && dropped.Load() > 2 })
+	wait.Until(t, "nobody checks", func() bool { return kept.Load() > 2 && dropped.Load() > 2 })
 	w.reload(w.next(func(g *Generation) { g.Pools = []*Pool{one} }))
 	w.lookAfter(w.first, other) // as a session from before may ask
 	now := kept.Load()
-	testwait.Until(t, "nobody checks any more", func() bool { return kept.Load() > now+2 })
+	wait.Until(t, "nobody checks any more", func() bool { return kept.Load() > now+2 })
 	last := dropped.Load()
 	now = kept.Load()
-	testwait.Until(t, "nobody checks any more", func() bool { return kept.Load() > now+5 })
+	wait.Until(t, "nobody checks any more", func() bool { return kept.Load() > now+5 })
 	if n := dropped.Load(); n > last {
 		t.Errorf("the pool that is no more was checked %d times", n-last)
 	}
@@ -236,13 +236,13 @@ func TestReloadAfterTheEnd(t *testing.T) {
 func TestReloadsUnderLoad(t *testing.T) {
 	before := runtime.NumGoroutine()
 	w := newWorld(t, nil)
-	taken := testnet.Listen(t)
+	taken := loopback.Listen(t)
 	steady := w.loggedIn()
 	steady.ping()
-	files := testusage.Descriptors(t)
+	files := usage.Descriptors(t)
 
 	address := w.Addresses()[0].String()
-	visitors := testnet.Invite(t, 4, func() error { return visit(address) })
+	visitors := loopback.Invite(t, 4, func() error { return visit(address) })
 	for i := range 50 {
 		seen := visitors.Visits()
 		w.reload(w.next(func(g *Generation) {
@@ -257,16 +257,16 @@ func TestReloadsUnderLoad(t *testing.T) {
 			t.Fatal("the address is taken")
 		}
 		steady.ping()
-		testwait.Until(t, "nobody visits", func() bool { return visitors.Visits() > seen+1 })
+		wait.Until(t, "nobody visits", func() bool { return visitors.Visits() > seen+1 })
 	}
 	visitors.SendHome()
-	testwait.Until(t, "sessions are left", func() bool { return w.Sessions() == 1 })
-	testwait.Until(t, "descriptors are left", func() bool { return testusage.Descriptors(t) <= files })
+	wait.Until(t, "sessions are left", func() bool { return w.Sessions() == 1 })
+	wait.Until(t, "descriptors are left", func() bool { return usage.Descriptors(t) <= files })
 	steady.ping()
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Error(err)
 	}
-	testwait.Until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 }) // the accept loop of the test's backend
+	wait.Until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 }) // the accept loop of the test's backend
 	reasons := w.record.reasons()
 	if slices.ContainsFunc(reasons, func(r gate.Reason) bool { return r != gate.Done && r != gate.Shutdown }) {
 		t.Errorf("sessions have ended for other reasons: %v", reasons)

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // newParting is a proxy in front of a backend that closes its half when it is
@@ -18,8 +18,8 @@ import (
 func newParting(t *testing.T) (w *world, heard <-chan string) {
 	t.Helper()
 	last := make(chan string, 1)
-	backend := testnet.Listen(t)
-	testnet.Serve(backend, func(conn net.Conn) {
+	backend := loopback.Listen(t)
+	loopback.Serve(backend, func(conn net.Conn) {
 		_, _ = io.WriteString(conn, "backend\r\n")
 		in := bufio.NewReader(conn)
 		if line, _ := in.ReadString('\n'); line == "close\r\n" {
@@ -49,7 +49,7 @@ func TestHalfClose(t *testing.T) {
 			if got := <-heard; got != more {
 				t.Errorf("the backend has heard %d bytes of %d", len(got), len(more))
 			}
-			testwait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
+			wait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
 		})
 		t.Run("the client's, "+name, func(t *testing.T) {
 			w, heard := newParting(t)
@@ -62,18 +62,18 @@ func TestHalfClose(t *testing.T) {
 			if got, err := io.ReadAll(c); len(got) != bulk || err != nil {
 				t.Errorf("heard %d bytes of %d, %v", len(got), bulk, err)
 			}
-			testwait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
+			wait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
 		})
 		t.Run("the backend's, and the client is silent, "+name, func(t *testing.T) {
 			w, heard := newParting(t)
 			c := open(w)
-			testwait.Until(t, "not parked", func() bool { return relays() == 0 })
+			wait.Until(t, "not parked", func() bool { return relays() == 0 })
 			c.say("close")
 			c.hearEnd()
 			if got := <-heard; got != "" {
 				t.Errorf("the backend has heard %q", got)
 			}
-			testwait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
+			wait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
 		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/pires/go-proxyproto"
 
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 const v2 = "\r\n\r\n\x00\r\nQUIT\n"
@@ -147,7 +147,7 @@ func TestBehindBalancer(t *testing.T) {
 			conn.hear("hello")
 			conn.hear("welcome")
 			_ = conn.Conn.Close()
-			testwait.Until(t, "the session is not logged with its client", func() bool { return strings.Contains(w.log.String(), "client="+c.client) })
+			wait.Until(t, "the session is not logged with its client", func() bool { return strings.Contains(w.log.String(), "client="+c.client) })
 		})
 	}
 	if !strings.Contains(w.log.String(), "via=127.0.0.1") {
@@ -184,7 +184,7 @@ func TestHeaderOfAClient(t *testing.T) {
 	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.7 192.0.2.25 4321 25\r\n")
 	conn.hear("hello")
 	_ = conn.Conn.Close()
-	testwait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
+	wait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
 	if strings.Contains(w.log.String(), "192.0.2.7") {
 		t.Errorf("it was believed:\n%s", w.log)
 	}
@@ -210,7 +210,7 @@ func TestShutdownWhileWaitingForHeaders(t *testing.T) {
 	w := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = time.Minute })
 	conn := w.dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY")
-	testwait.Until(t, "it is not waited for", func() bool { return w.slots.Usage().All() == 1 })
+	wait.Until(t, "it is not waited for", func() bool { return w.slots.Usage().All() == 1 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -218,5 +218,5 @@ func TestShutdownWhileWaitingForHeaders(t *testing.T) {
 	if _, err := conn.ReadByte(); err == nil || errors.As(err, &timeout) && timeout.Timeout() {
 		t.Errorf("the connection is still there: %v", err)
 	}
-	testwait.Until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 })
+	wait.Until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 })
 }

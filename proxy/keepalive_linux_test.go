@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // Both sides of a session are watched by the system, with the same patience.
 func TestKeepAliveOfBothSides(t *testing.T) {
-	l := testnet.Listen(t)
+	l := loopback.Listen(t)
 	conn, err := dialAddress(t.Context(), (&Pool{}).dialer(time.Now().Add(time.Minute)), l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

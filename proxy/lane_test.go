@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 func TestTheFirstOpenLaneIsTaken(t *testing.T) {
@@ -82,7 +82,7 @@ func TestLaneIsTakenAndTold(t *testing.T) {
 		if err := w.dial().secure(version); err != nil {
 			t.Errorf("%#x: %v", version, err)
 		}
-		testwait.Until(t, "the log does not tell of "+needed, func() bool { return strings.Count(w.log.String(), needed) == 2 })
+		wait.Until(t, "the log does not tell of "+needed, func() bool { return strings.Count(w.log.String(), needed) == 2 })
 	}
 }
 
@@ -113,7 +113,7 @@ func TestStrongFollowsTheLane(t *testing.T) {
 }
 
 func TestClientCertificateInTheLog(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	for words, clients := range map[string]func(*tls.ConnectionState) error{
 		"Trusted TLS connection":   func(*tls.ConnectionState) error { return nil },
 		"Untrusted TLS connection": func(*tls.ConnectionState) error { return errors.New("expired") },
@@ -132,7 +132,7 @@ func TestClientCertificateInTheLog(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = secure.Close()
-			testwait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
+			wait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
 			for _, want := range []string{words + " established from unknown[127.0.0.1]: TLSv1.3", "client_cert=\"CN=alice\"", "client_cert_sha256="} {
 				if !strings.Contains(w.log.String(), want) {
 					t.Errorf("no %q in\n%s", want, w.log)

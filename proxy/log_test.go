@@ -14,14 +14,13 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/observe"
-	"github.com/letterlock/letterlock/internal/testlog"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // A failed handshake is logged with what was offered, as far as that is worth
 // telling.
 func TestOffersAreLogged(t *testing.T) {
-	out := &testlog.Text{}
+	out := &wait.Log{}
 	l := SessionLog{Log: slog.New(slog.NewTextHandler(out, nil))}
 	info := &Info{ID: "x", Listener: &Listener{Service: "imaps", Address: ":993"}, Client: netip.MustParseAddrPort("192.0.2.1:1")}
 	offer := Offer{Versions: []uint16{tls.VersionTLS10}, Suites: make([]uint16, 30_000), Protocols: []string{"imap", "h2"}}
@@ -42,7 +41,7 @@ func TestTurnedAwayIsLogged(t *testing.T) {
 	w.dial().hear("hello")
 	w.dial().hear("bye busy")
 	want := regexp.MustCompile(`level=WARN msg="connection turned away" listener="plain on 127.0.0.1:0" client=127.0.0.1:\d+ limit=limits.connections_per_client remedy="raise limits.conn`)
-	testwait.Until(t, "it is not logged", func() bool { return want.MatchString(w.log.String()) })
+	wait.Until(t, "it is not logged", func() bool { return want.MatchString(w.log.String()) })
 }
 
 // Refused logins, and what becomes of mail, are logged with all that a complaint
@@ -66,7 +65,7 @@ func TestComplaintsCanBeAnswered(t *testing.T) {
 			`]: mail accepted session=x client=192.0.2.1:1 from=<a@b.example> recipients=2 size=1234 reply="250 2.0.0 queued as 4711"`,
 		},
 	} {
-		out := &testlog.Text{}
+		out := &wait.Log{}
 		log := observe.NewLog(out, observe.Options{Format: format, Header: true, MaxValue: 256, Rates: observe.Rates{Client: 1 << 20, Network: 1 << 20, Total: 1 << 20}})
 		l := SessionLog{Log: slog.New(log)}
 		l.Rejected(info, gate.Rejection{Command: "RCPT", To: "b@example.com", Reply: "550 5.7.1 Relaying denied", Ours: true})
@@ -109,7 +108,7 @@ func TestSilentConnectionsAreNotLogged(t *testing.T) {
 				before := len(w.log.String())
 				end(w.dial().Conn)
 				want := regexp.MustCompile(`level=DEBUG msg=(session .* outcome=client-gone|"connection without a proper PROXY header" .* error="closed without a byte")`)
-				testwait.Until(t, "nothing is logged", func() bool { return want.MatchString(w.log.String()) })
+				wait.Until(t, "nothing is logged", func() bool { return want.MatchString(w.log.String()) })
 				if text := w.log.String()[before:]; strings.Contains(text, "level=WARN") || strings.Contains(text, "level=INFO") {
 					t.Error(text)
 				}
@@ -135,7 +134,7 @@ func TestOthersAreLogged(t *testing.T) {
 			conn := w.dial().Conn
 			_, _ = io.WriteString(conn, c.said)
 			_ = conn.(*net.TCPConn).CloseWrite()
-			testwait.Until(t, "nothing is logged", func() bool { return strings.Contains(w.log.String(), c.want) })
+			wait.Until(t, "nothing is logged", func() bool { return strings.Contains(w.log.String(), c.want) })
 		})
 	}
 }

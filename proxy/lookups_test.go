@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // deafDNS is a resolver that answers nobody, and counts the questions.
@@ -61,7 +61,7 @@ func TestH6_LookupsBeginWhenTheClientSpeaks(t *testing.T) {
 	silent := from("192.0.2.4")
 	silent.hear("hello")
 	_ = silent.Close()
-	testwait.Until(t, "the session is left", func() bool { return w.Sessions() == 0 })
+	wait.Until(t, "the session is left", func() bool { return w.Sessions() == 0 })
 	if _, most := s.now(); most != 0 {
 		t.Errorf("%d lookups for a client that has said nothing", most)
 	}
@@ -79,11 +79,11 @@ func TestH6_LookupsEndWithTheirSessions(t *testing.T) {
 		c.hear("welcome")
 		clients = append(clients, c)
 	}
-	testwait.Until(t, "nobody asks", func() bool { asking, _ := s.now(); return asking == 1 })
+	wait.Until(t, "nobody asks", func() bool { asking, _ := s.now(); return asking == 1 })
 	for _, c := range clients {
 		_ = c.Close()
 	}
-	testwait.Until(t, "the lookup goes on", func() bool { asking, _ := s.now(); return asking == 0 && w.Sessions() == 0 })
+	wait.Until(t, "the lookup goes on", func() bool { asking, _ := s.now(); return asking == 0 && w.Sessions() == 0 })
 	w.reverse.mu.Lock()
 	defer w.reverse.mu.Unlock()
 	if len(w.reverse.known) != 0 || len(w.reverse.busy) != 0 {
@@ -109,7 +109,7 @@ func TestH6_LookupsAreBounded(t *testing.T) {
 				c.say("LOGIN")
 				c.hear("welcome")
 			}
-			testwait.Until(t, "nobody asks", func() bool { asking, _ := s.now(); return asking == test.most })
+			wait.Until(t, "nobody asks", func() bool { asking, _ := s.now(); return asking == test.most })
 			if _, most := s.now(); most > test.most {
 				t.Errorf("%d lookups at once", most)
 			}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // secured is a client whose session is relayed under TLS.
@@ -41,7 +41,7 @@ func TestSilentSessionsCostNoGoroutine(t *testing.T) {
 		clients = append(clients, w.loggedIn(), w.secured())
 	}
 	for range 2 {
-		testwait.Until(t, "silent directions keep their goroutines", func() bool { return relays() == 0 })
+		wait.Until(t, "silent directions keep their goroutines", func() bool { return relays() == 0 })
 		for _, c := range clients {
 			c.say("ping")
 			c.hear("ping")
@@ -55,7 +55,7 @@ func TestSeldomCalledSessionsLoseNothing(t *testing.T) {
 	w := newWorld(t, nil)
 	for _, size := range []int{1, 2 << 10, 3 << 10, 40 << 10, 300 << 10} {
 		clients := []client{w.loggedIn(), w.secured()} // not called yet
-		testwait.Until(t, "not parked", func() bool { return relays() == 0 })
+		wait.Until(t, "not parked", func() bool { return relays() == 0 })
 		for _, c := range clients {
 			line := strings.Repeat("x", size)
 			go func() { _, _ = io.WriteString(c.Conn, line+"\r\n") }()
@@ -68,13 +68,13 @@ func TestParkedSessionsEnd(t *testing.T) {
 	parked := func(t *testing.T, change func(*setup)) (*world, client) {
 		w := newWorld(t, change)
 		c := w.secured()
-		testwait.Until(t, "not parked", func() bool { return relays() == 0 })
+		wait.Until(t, "not parked", func() bool { return relays() == 0 })
 		return w, c
 	}
 	t.Run("the client leaves", func(t *testing.T) {
 		w, c := parked(t, nil)
 		_ = c.Conn.Close()
-		testwait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
+		wait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
 	})
 	t.Run("shutdown", func(t *testing.T) {
 		w, c := parked(t, nil)
@@ -100,7 +100,7 @@ func TestParkedSessionsEnd(t *testing.T) {
 		w, c := parked(t, func(s *setup) { s.Timeouts.Idle = 3 * time.Second })
 		c.hear("bye timeout")
 		c.hearEnd()
-		testwait.Until(t, "the session does not end", func() bool { return len(w.record.reasons()) == 1 })
+		wait.Until(t, "the session does not end", func() bool { return len(w.record.reasons()) == 1 })
 		if got := w.record.reasons(); got[0] != gate.Timeout {
 			t.Fatalf("ended %v", got)
 		}

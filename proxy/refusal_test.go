@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -75,7 +75,7 @@ func TestClientRefused(t *testing.T) {
 	if len(downs(pool)) > 0 {
 		t.Errorf("down are %v", downs(pool))
 	}
-	testwait.Until(t, "the sessions do not end", func() bool { return len(w.record.reasons()) == 4 })
+	wait.Until(t, "the sessions do not end", func() bool { return len(w.record.reasons()) == 4 })
 	if log := w.log.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "is down") || !strings.Contains(log, "go away") {
 		t.Errorf("the log is\n%s", log)
 	}
@@ -86,7 +86,7 @@ func TestBackendRefusesUs(t *testing.T) {
 	bad, good := newLegacy(t, "go away"), newLegacy(t, "backend")
 	pool := &Pool{Name: "pool", Addresses: []string{bad.address(), good.address()}, Health: time.Hour, Probe: greeted}
 	w := inFrontOfSeeing(t, pool, Handover{})
-	testwait.Until(t, "no check was made", func() bool {
+	wait.Until(t, "no check was made", func() bool {
 		w.loggedIn().ping()
 		return len(downs(pool)) > 0
 	})
@@ -99,9 +99,9 @@ func TestBackendRefusesUs(t *testing.T) {
 // too, but is not down for others: the check finds it well.
 func TestClosedOnAClient(t *testing.T) {
 	const header = "PROXY TCP4"
-	closing := testnet.Listen(t)
+	closing := loopback.Listen(t)
 	checked := make(chan struct{}, 16)
-	testnet.Serve(closing, func(conn net.Conn) {
+	loopback.Serve(closing, func(conn net.Conn) {
 		first := make([]byte, len(header))
 		if _, err := io.ReadFull(conn, first); err != nil || string(first) == header {
 			return
@@ -112,7 +112,7 @@ func TestClosedOnAClient(t *testing.T) {
 	good := newLegacy(t, "backend")
 	pool := &Pool{Name: "pool", Addresses: []string{closing.Addr().String(), good.address()}, Health: time.Hour, Probe: greeted, Header: 1}
 	w := inFrontOfSeeing(t, pool, Handover{Header: 1})
-	testwait.Until(t, "no check was made", func() bool {
+	wait.Until(t, "no check was made", func() bool {
 		if said := w.answer(); said != "welcome" {
 			t.Fatalf("the client hears %q", said)
 		}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -153,7 +153,7 @@ func TestShutdownWhileLookingUp(t *testing.T) {
 	})
 	conn := w.dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.4 192.0.2.25 4321 25\r\n")
-	testwait.Until(t, "no session", func() bool { return w.Sessions() == 1 })
+	wait.Until(t, "no session", func() bool { return w.Sessions() == 1 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -106,7 +106,7 @@ func TestSessionsGoWhereTheirUserIs(t *testing.T) {
 		t.Errorf("%d and %d connections for a user who is near", own.sessions.Load(), far.sessions.Load())
 	}
 	w.login("far", "welcome").ping()
-	testwait.Until(t, "the backend from before is kept", func() bool { return own.parted.Load() == 1 })
+	wait.Until(t, "the backend from before is kept", func() bool { return own.parted.Load() == 1 })
 	if own.sessions.Load() != 2 || far.sessions.Load() != 1 {
 		t.Errorf("%d and %d connections", own.sessions.Load(), far.sessions.Load())
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 func TestRelayCarriesEveryByte(t *testing.T) {
@@ -38,7 +38,7 @@ func TestRelayCarriesEveryByte(t *testing.T) {
 	if err != nil || !bytes.Equal(got, text) {
 		t.Fatalf("%d bytes came back, %v; want the %d that were sent", len(got), err, len(text))
 	}
-	testwait.Until(t, "the session is not forgotten", func() bool { return w.Sessions() == 0 })
+	wait.Until(t, "the session is not forgotten", func() bool { return w.Sessions() == 0 })
 	if !slices.Equal(w.record.reasons(), []gate.Reason{gate.Done}) || w.record.users[0] != "alice" {
 		t.Fatalf("ended %v", w.record.ended)
 	}
@@ -64,7 +64,7 @@ func TestPublicBackendIsRefused(t *testing.T) {
 	c.hear("hello")
 	c.say("LOGIN")
 	c.hear("bye backend-down")
-	testwait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
+	wait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
 	if !strings.Contains(w.log.String(), "allow_public_plaintext_backend") {
 		t.Errorf("the log does not name the remedy:\n%s", w.log)
 	}
@@ -153,5 +153,5 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	}
 	_ = half.Conn.Close()
 	// The backend of the test is still there: its accept loop, and nothing more.
-	testwait.Until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 })
+	wait.Until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 })
 }

@@ -7,17 +7,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
 // tlsLegacy is a backend that begins with TLS.
 func tlsLegacy(t *testing.T, cert tls.Certificate) string {
-	l := tls.NewListener(testnet.Listen(t), &tls.Config{Certificates: []tls.Certificate{cert}})
-	testnet.Serve(l, func(conn net.Conn) {
+	l := tls.NewListener(loopback.Listen(t), &tls.Config{Certificates: []tls.Certificate{cert}})
+	loopback.Serve(l, func(conn net.Conn) {
 		_, _ = io.WriteString(conn, "backend\r\n")
 		_, _ = io.Copy(conn, conn)
 	})
@@ -25,7 +25,7 @@ func tlsLegacy(t *testing.T, cert tls.Certificate) string {
 }
 
 func TestBackendWithTLS(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	cert := ca.ECDSA(t, "legacy.lan")
 	address := tlsLegacy(t, cert)
 	for name, c := range map[string]struct {
@@ -35,14 +35,14 @@ func TestBackendWithTLS(t *testing.T) {
 		"authority":         {tlspolicy.Leg{Roots: ca.Pool, ServerName: "legacy.lan"}, true},
 		"pin":               {tlspolicy.Leg{Pins: []tlspolicy.Pin{tlspolicy.PinOf(cert.Leaf)}}, true},
 		"another name":      {tlspolicy.Leg{Roots: ca.Pool}, false},
-		"another authority": {tlspolicy.Leg{Roots: testca.New(t).Pool, ServerName: "legacy.lan"}, false},
+		"another authority": {tlspolicy.Leg{Roots: authority.New(t).Pool, ServerName: "legacy.lan"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := inFrontOf(t, &Pool{Addresses: []string{address}, TLS: c.leg.Config})
 			if c.ok {
 				c := w.loggedIn()
 				c.ping()
-				testwait.Until(t, "it is never parked", func() bool { return w.parkings.Load() >= 2 })
+				wait.Until(t, "it is never parked", func() bool { return w.parkings.Load() >= 2 })
 				c.ping()
 				text := strings.Repeat("x", 1<<20)
 				go func() { _, _ = io.WriteString(c.Conn, text+"\r\n") }() // what is lost is not heard
@@ -54,17 +54,17 @@ func TestBackendWithTLS(t *testing.T) {
 			client.say("LOGIN")
 			client.hear("bye backend-tls")
 			client.hearEnd()
-			testwait.Until(t, "no session line", func() bool { return strings.Contains(w.log.String(), "pin, server_name") })
+			wait.Until(t, "no session line", func() bool { return strings.Contains(w.log.String(), "pin, server_name") })
 		})
 	}
 }
 
 // An address whose TLS fails or hangs is as good as down.
 func TestFailoverBeforeTLS(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	good := tlsLegacy(t, ca.ECDSA(t, "legacy.lan"))
 	for name, bad := range map[string]string{
-		"other certificate": tlsLegacy(t, testca.New(t).ECDSA(t, "legacy.lan")),
+		"other certificate": tlsLegacy(t, authority.New(t).ECDSA(t, "legacy.lan")),
 		"hangs":             newLegacy(t, "").address(),
 		"no TLS":            newLegacy(t, "backend").address(),
 	} {
@@ -72,7 +72,7 @@ func TestFailoverBeforeTLS(t *testing.T) {
 			leg := tlspolicy.Leg{Roots: ca.Pool, ServerName: "legacy.lan"}
 			pool := &Pool{Addresses: []string{bad, good}, TLS: leg.Config}
 			w := inFrontOf(t, pool)
-			testwait.Until(t, "the broken address is never found out", func() bool {
+			wait.Until(t, "the broken address is never found out", func() bool {
 				w.loggedIn().ping()
 				return len(downs(pool)) > 0
 			})
@@ -84,7 +84,7 @@ func TestFailoverBeforeTLS(t *testing.T) {
 }
 
 func TestCheckWithTLS(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	leg := tlspolicy.Leg{Roots: ca.Pool, ServerName: "legacy.lan"}
 	heard := func(back *wire.Conn) error {
 		if back.TLS() == nil {

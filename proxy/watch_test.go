@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -21,7 +21,7 @@ func TestEarlyTalker(t *testing.T) {
 	early.hearEnd()
 	gone := w.dial()
 	_ = gone.Conn.Close()
-	testwait.Until(t, "the sessions have not ended", func() bool { return len(w.record.reasons()) == 2 })
+	wait.Until(t, "the sessions have not ended", func() bool { return len(w.record.reasons()) == 2 })
 	patient := newWorld(t, func(s *setup) { s.Listeners[0].Pause = time.Millisecond }).dial()
 	patient.hear("hello")
 	if !slices.Contains(w.record.reasons(), gate.EarlyTalker) || !slices.Contains(w.record.reasons(), gate.ClientGone) {
@@ -52,7 +52,7 @@ func TestShutdownWhileALoginWaits(t *testing.T) {
 	c := w.dial()
 	c.hear("hello")
 	c.say("LOGIN")
-	testwait.Until(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
+	wait.Until(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -115,10 +115,10 @@ func TestClientEndsBehindADelayedLogin(t *testing.T) {
 	c := w.dial()
 	c.hear("hello")
 	c.say("LOGIN")
-	testwait.Until(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
-	testwait.Until(t, "the login waits for ever", func() bool { return w.waiting.Load() == 0 })
+	wait.Until(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
+	wait.Until(t, "the login waits for ever", func() bool { return w.waiting.Load() == 0 })
 	_ = c.Conn.Close()
-	testwait.Until(t, "the session goes on", func() bool { return w.Sessions() == 0 })
+	wait.Until(t, "the session goes on", func() bool { return w.Sessions() == 0 })
 	if why := w.record.reasons(); !slices.Equal(why, []gate.Reason{gate.ClientGone}) {
 		t.Errorf("ended for %v", why)
 	}

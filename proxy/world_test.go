@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testlog"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -105,7 +105,7 @@ type world struct {
 	first  *Generation
 	t      testing.TB
 	record *record
-	log    *testlog.Text
+	log    *wait.Log
 	level  *slog.LevelVar // of log
 }
 
@@ -117,13 +117,13 @@ type setup struct {
 
 func newWorld(t testing.TB, change func(*setup)) *world {
 	t.Helper()
-	backend := testnet.Listen(t)
-	testnet.Serve(backend, func(conn net.Conn) {
+	backend := loopback.Listen(t)
+	loopback.Serve(backend, func(conn net.Conn) {
 		_, _ = io.WriteString(conn, "backend\r\n")
 		_, _ = io.Copy(conn, conn)
 	})
-	cert := testca.New(t).ECDSA(t, "mail.example.com")
-	log := &testlog.Text{}
+	cert := authority.New(t).ECDSA(t, "mail.example.com")
+	log := &wait.Log{}
 	level := &slog.LevelVar{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
 	r := &record{SessionLog: SessionLog{Log: logger}}

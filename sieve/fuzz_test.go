@@ -7,7 +7,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
 // Whatever is said in clear: every line of ours is a capability, OK, NO or BYE,
@@ -23,8 +23,8 @@ func FuzzClear(f *testing.F) {
 		f.Add([]byte(said), byte(99))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
-		client := &testgate.Client{Text: text, Piece: func() int { return int(piece) }}
-		g := New(testgate.Session(5))
+		client := &gatetest.Client{Text: text, Piece: func() int { return int(piece) }}
+		g := New(gatetest.Session(5))
 		front := client.Front()
 		err := g.Secure(front)
 		if err == nil {
@@ -60,9 +60,9 @@ func FuzzLogin(f *testing.F) {
 		f.Add([]byte(said), byte(99))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
-		client := &testgate.Client{Text: text, Piece: func() int { return int(piece) }}
+		client := &gatetest.Client{Text: text, Piece: func() int { return int(piece) }}
 		answer, inExchange, inLiteral := loginServer(), false, false
-		back := &testgate.Backend{}
+		back := &gatetest.Backend{}
 		back.Answer = func(line string) string {
 			if inLiteral {
 				inLiteral = false
@@ -85,7 +85,7 @@ func FuzzLogin(f *testing.F) {
 			inExchange = strings.HasPrefix(reply, `"VX`)
 			return reply
 		}
-		g := New(testgate.Session(9))
+		g := New(gatetest.Session(9))
 		if err := g.Open(welcoming(back)); err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func FuzzSentence(f *testing.F) {
 }
 
 func say(text []byte, piece byte) ([]token, error) {
-	conn := (&testgate.Client{Text: text, Piece: func() int { return int(piece) }}).Front()
+	conn := (&gatetest.Client{Text: text, Piece: func() int { return int(piece) }}).Front()
 	line, err := conn.ReadLine()
 	if err != nil {
 		return nil, err
@@ -135,10 +135,10 @@ func FuzzCapabilities(f *testing.F) {
 		f.Add(said)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		back := &testgate.Backend{}
+		back := &gatetest.Backend{}
 		back.Says.WriteString(text)
-		g := New(testgate.Session(5))
-		if err := g.Open(testgate.Back(back)); err != nil {
+		g := New(gatetest.Session(5))
+		if err := g.Open(gatetest.Back(back)); err != nil {
 			return
 		}
 		for _, line := range rewrite(g.offered, g.s.Mechanisms, true) {
@@ -160,10 +160,10 @@ func FuzzBackend(f *testing.F) {
 		f.Add(strings.ReplaceAll(said, "\r\n", "|"))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		back := testgate.Scripted(text)
-		client := &testgate.Client{Text: []byte("AUTHENTICATE \"LOGIN\"\r\n\"YQ==\"\r\n\"YQ==\"\r\nAUTHENTICATE \"PLAIN\" \"AGEAYQ==\"\r\n"), Piece: func() int { return 7 }}
-		g := New(testgate.Session(9))
-		conn := testgate.Back(back)
+		back := gatetest.Scripted(text)
+		client := &gatetest.Client{Text: []byte("AUTHENTICATE \"LOGIN\"\r\n\"YQ==\"\r\n\"YQ==\"\r\nAUTHENTICATE \"PLAIN\" \"AGEAYQ==\"\r\n"), Piece: func() int { return 7 }}
+		g := New(gatetest.Session(9))
+		conn := gatetest.Back(back)
 		if err := g.Open(conn); err != nil {
 			return
 		}

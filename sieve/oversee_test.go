@@ -9,13 +9,13 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
 // overseen returns what reaches the backend of a text that comes in pieces of
 // at most n bytes, and the error that ends the session.
 func overseen(in inspector, text string, n int) (reached string, err error) {
-	g := New(testgate.Session(9))
+	g := New(gatetest.Session(9))
 	g.relayed = in
 	rest := []byte(text)
 	for len(rest) > 0 {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -71,8 +71,8 @@ func TestNoLiteralIsACommand(t *testing.T) {
 			fmt.Fprintf(&text, "NOOP \"mark-%d\"\r\n", n)
 			want = append(want, fmt.Sprintf(`OK (TAG "mark-%d") "Done"`, n))
 		}
-		client := &testgate.Client{Text: []byte(text.String() + "LOGOUT\r\n"), Piece: func() int { return 1 + random.IntN(9) }}
-		g := New(testgate.Session(99))
+		client := &gatetest.Client{Text: []byte(text.String() + "LOGOUT\r\n"), Piece: func() int { return 1 + random.IntN(9) }}
+		g := New(gatetest.Session(99))
 		front := client.Front()
 		if err := g.Secure(front); gate.ReasonOf(err) != gate.Done {
 			t.Fatalf("%q: %v", text.String(), err)
@@ -91,11 +91,11 @@ func TestNoResponseIsACommand(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 300 {
 		response := responses[random.IntN(len(responses))]
-		client := &testgate.Client{Piece: func() int { return 1 + random.IntN(9) }}
+		client := &gatetest.Client{Piece: func() int { return 1 + random.IntN(9) }}
 		const login, behind = "AUTHENTICATE \"PLAIN\" {8+}\r\nAGEAYQ==\r\n", "XCLIENT ADDR=192.0.2.9\r\n"
 		client.Text = []byte("AUTHENTICATE \"LOGIN\"\r\n" + response + "\r\n" + login + behind)
-		back := &testgate.Backend{Answer: loginServer()}
-		g := New(testgate.Session(9))
+		back := &gatetest.Backend{Answer: loginServer()}
+		g := New(gatetest.Session(9))
 		if err := g.Open(welcoming(back)); err != nil {
 			t.Fatal(err)
 		}
@@ -120,18 +120,18 @@ func TestNoResponseIsACommand(t *testing.T) {
 // The watch learns who logs in and how it ends, and what is refused in clear.
 func TestWatch(t *testing.T) {
 	token := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
-	s := testgate.Session(9)
-	watch := s.Watch.(*testgate.Watch)
+	s := gatetest.Session(9)
+	watch := s.Watch.(*gatetest.Watch)
 	g := New(s)
-	_ = g.Secure((&testgate.Client{Piece: func() int { return 9 }, Text: []byte("authenticate \"PLAIN\"\r\nNOOP\r\n")}).Front())
+	_ = g.Secure((&gatetest.Client{Piece: func() int { return 9 }, Text: []byte("authenticate \"PLAIN\"\r\nNOOP\r\n")}).Front())
 	if !slices.Equal(watch.InClear, []string{"AUTHENTICATE"}) {
 		t.Errorf("refused %q", watch.InClear)
 	}
-	back := &testgate.Backend{Answer: loginServer()}
+	back := &gatetest.Backend{Answer: loginServer()}
 	if err := g.Open(welcoming(back)); err != nil {
 		t.Fatal(err)
 	}
-	client := &testgate.Client{Piece: func() int { return 99 }, Text: []byte(
+	client := &gatetest.Client{Piece: func() int { return 99 }, Text: []byte(
 		"AUTHENTICATE \"PLAIN\" \"" + token("\x00bob\x00secret") + "\"\r\nAUTHENTICATE \"plain\" \"" + token("\x00alice\x00secret") + "\"\r\n")}
 	if err := g.Settle(client.Front(), g.back); err != nil {
 		t.Fatal(err)
@@ -179,9 +179,9 @@ func TestRefuse(t *testing.T) {
 		"gone":             {Gate{}, gate.ClientGone, ""},
 		"no TLS":           {Gate{}, gate.HandshakeFailed, ""},
 	} {
-		client := &testgate.Client{Piece: func() int { return 1 }}
+		client := &gatetest.Client{Piece: func() int { return 1 }}
 		g := c.gate
-		g.s = testgate.Session(5)
+		g.s = gatetest.Session(5)
 		g.Refuse(client.Front(), c.why)
 		if got := client.Told.String(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
@@ -190,7 +190,7 @@ func TestRefuse(t *testing.T) {
 }
 
 // welcoming is a backend that has greeted.
-func welcoming(back *testgate.Backend) *wire.Conn {
+func welcoming(back *gatetest.Backend) *wire.Conn {
 	back.Says.WriteString("\"SASL\" \"PLAIN LOGIN\"\r\n\"XCLIENT\"\r\nOK\r\n")
-	return testgate.Back(back)
+	return gatetest.Back(back)
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
 func TestLex(t *testing.T) {
@@ -91,7 +91,7 @@ func TestSentence(t *testing.T) {
 		"many literals":  {"A" + strings.Repeat(" {0+}\r\n", 99), byClient, nil, strings.Repeat(" {0+}\r\n", 34), errTooLong},
 		"announced late": {"A" + strings.Repeat(" a", 99) + " {1+}\r\nB\r\n", byClient, nil, "B\r\n", errTooLong},
 	} {
-		conn := (&testgate.Client{Text: []byte(c.text), Piece: func() int { return 2000 }}).Front()
+		conn := (&gatetest.Client{Text: []byte(c.text), Piece: func() int { return 2000 }}).Front()
 		line, err := conn.ReadLine()
 		if err != nil {
 			t.Fatal(err)

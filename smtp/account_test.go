@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/letterlock/letterlock/internal/testtext"
+	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
 // account is what a client may take for done, by what it has said and what it
@@ -169,9 +169,9 @@ func meant(verb, args string) string {
 	return args
 }
 
-// message is what follows a 354; testtext.Meaning says what a text is.
+// message is what follows a 354; mta.Meaning says what a text is.
 func (a *account) message() {
-	content, rest, ended := testtext.Meaning([]byte(a.said))
+	content, rest, ended := mta.Meaning([]byte(a.said))
 	if !ended {
 		a.said = ""
 		return
@@ -179,7 +179,7 @@ func (a *account) message() {
 	raw := a.said[:len(a.said)-len(rest)]
 	a.said = string(rest)
 	if r, ok := a.next(); ok {
-		a.must(!a.rejects || testtext.Regular(raw) == raw || r.code >= 400, "%q is answered %+v", raw, r)
+		a.must(!a.rejects || mta.Regular(raw) == raw || r.code >= 400, "%q is answered %+v", raw, r)
 		a.must(r.number > 0 || r.code/100 != 2, "a message is answered with the gate's own %+v", r)
 		if r.number > 0 {
 			a.done = append(a.done, reading{verb: "text", text: string(content), code: r.code, reply: r.number})

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/letterlock/letterlock/internal/testtext"
+	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
 // assembly is a message that comes in chunks.
@@ -25,7 +25,7 @@ func (m *assembly) add(text string, last bool) (due string) {
 		settled = strings.TrimSuffix(m.raw, "\r")
 	}
 	if !m.binary {
-		settled = testtext.Regular(settled)
+		settled = mta.Regular(settled)
 	}
 	due = settled[len(m.arrived):]
 	m.arrived = settled

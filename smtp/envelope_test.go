@@ -6,13 +6,13 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
 // answering is a backend that accepts all but what is marked as bad.
-func answering() *testgate.Backend {
+func answering() *gatetest.Backend {
 	inText := false
-	b := &testgate.Backend{Answer: func(line string) string {
+	b := &gatetest.Backend{Answer: func(line string) string {
 		switch {
 		case inText:
 			inText = line != "."
@@ -59,10 +59,10 @@ func TestH1_StepsOfATransaction(t *testing.T) {
 		message + message:                                                   {envelope, recipients, text, verdict, rest, envelope, recipients, text, verdict, rest},
 		"MAIL FROM:<>\r\nRCPT TO:<a@b>\r\nDATA\r\nbad\r\n.\r\nMAIL FROM:<>": {envelope, recipients, text, verdict, rest},
 	} {
-		s := testgate.Session(10)
+		s := gatetest.Session(10)
 		g := New(s, Options{})
-		client := &testgate.Client{Text: []byte("EHLO a\r\n" + said), Piece: func() int { return 1 }}
-		front, back := client.Front(), testgate.Back(answering())
+		client := &gatetest.Client{Text: []byte("EHLO a\r\n" + said), Piece: func() int { return 1 }}
+		front, back := client.Front(), gatetest.Back(answering())
 		err := g.Secure(front)
 		if err == nil {
 			err = g.Open(back)
@@ -73,7 +73,7 @@ func TestH1_StepsOfATransaction(t *testing.T) {
 		if why := gate.ReasonOf(err); why != gate.ClientGone {
 			t.Fatalf("%q: %v", said, err)
 		}
-		if got := s.Watch.(*testgate.Watch).Steps; !slices.Equal(got, want) {
+		if got := s.Watch.(*gatetest.Watch).Steps; !slices.Equal(got, want) {
 			t.Errorf("%q goes through %v, want %v", said, got, want)
 		}
 	}

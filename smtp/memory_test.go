@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -281,5 +281,5 @@ func cutting(seed uint64) func([]byte) int {
 // certificates are for the handshakes of a test.
 func certificates(t testing.TB) []tls.Certificate {
 	t.Helper()
-	return []tls.Certificate{testca.New(t).ECDSA(t, "mail.example.com")}
+	return []tls.Certificate{authority.New(t).ECDSA(t, "mail.example.com")}
 }

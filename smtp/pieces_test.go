@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testtext"
+	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
 // taker is a backend that takes all, and keeps what comes in chunks.
@@ -117,7 +117,7 @@ func TestChunksArriveMended(t *testing.T) {
 				fmt.Fprintf(&said, "BDAT %d%s\r\n%s", n, end, text[sent:sent+n])
 				sent += n
 			}
-			want = append(want, testtext.Regular(text))
+			want = append(want, mta.Regular(text))
 		}
 		said.WriteString("QUIT\r\n")
 		back := newTaker([]string{"PIPELINING", "8BITMIME"}[random.IntN(2)])

@@ -9,7 +9,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/dialog"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
 func TestDialogs(t *testing.T) {
@@ -42,13 +42,13 @@ func TestDialogs(t *testing.T) {
 // What one backend knows is not held against the next: a pool may hold servers
 // from before ESMTP and from after it.
 func TestBackendsOfTwoAges(t *testing.T) {
-	old := testgate.Scripted("220 old|500 what|250 old")
-	young := testgate.Scripted("220 young|250-young\r\n250-SIZE 1000\r\n250 PIPELINING")
-	g := New(testgate.Session(3), Options{})
-	client := &testgate.Client{}
+	old := gatetest.Scripted("220 old|500 what|250 old")
+	young := gatetest.Scripted("220 young|250-young\r\n250-SIZE 1000\r\n250 PIPELINING")
+	g := New(gatetest.Session(3), Options{})
+	client := &gatetest.Client{}
 	g.front = client.Front()
-	for _, b := range []*testgate.Backend{old, young} {
-		if err := g.Open(testgate.Back(b)); err != nil {
+	for _, b := range []*gatetest.Backend{old, young} {
+		if err := g.Open(gatetest.Back(b)); err != nil {
 			t.Fatal(err)
 		}
 	}

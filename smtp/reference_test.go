@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testtext"
+	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
 // reference is a backend that reads by the letter of RFC 5321, RFC 3030,
@@ -234,10 +234,10 @@ func (r *reference) message() bool {
 	}
 	content := string(text[:end+2])
 	r.heard = text[end+5:]
-	if testtext.Regular(content) != content {
+	if mta.Regular(content) != content {
 		r.blame("a text with bare CR, LF or NUL: %q", content)
 	}
-	if testtext.LaxEnds([]byte(content[2:] + ".\r\n")) {
+	if mta.LaxEnds([]byte(content[2:] + ".\r\n")) {
 		r.blame("a text that others might take for more than one: %q", content)
 	}
 	r.inText = false
@@ -255,7 +255,7 @@ func (r *reference) octets() bool {
 	this := &r.read[len(r.read)-1]
 	this.text = string(r.heard[:r.left])
 	r.heard, r.chunk = r.heard[r.left:], false
-	if !r.binary && testtext.Regular(this.text) != this.text {
+	if !r.binary && mta.Regular(this.text) != this.text {
 		r.blame("a chunk with bare CR, LF or NUL: %q", this.text)
 	}
 	code := []int{250, 250, 250, 451, 554}[r.random.IntN(5)]

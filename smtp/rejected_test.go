@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testgate"
+	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
 // Recipients whom we refuse end no transaction, and guessing has its end.
@@ -55,9 +55,9 @@ func TestRejectedRecipients(t *testing.T) {
 // played is what a client is told that says something, in pieces of a size.
 func played(t *testing.T, said string, piece int) (told string, err error) {
 	t.Helper()
-	g := New(testgate.Session(10), Options{Recipients: Recipients([]string{"good.example"})})
-	client := &testgate.Client{Text: []byte("EHLO a\r\n" + said), Piece: func() int { return piece }}
-	front, back := client.Front(), testgate.Back(judging())
+	g := New(gatetest.Session(10), Options{Recipients: Recipients([]string{"good.example"})})
+	client := &gatetest.Client{Text: []byte("EHLO a\r\n" + said), Piece: func() int { return piece }}
+	front, back := client.Front(), gatetest.Back(judging())
 	if err = g.Secure(front); err == nil {
 		err = g.Open(back)
 	}
@@ -69,9 +69,9 @@ func played(t *testing.T, said string, piece int) (told string, err error) {
 
 // judging is a backend that accepts all but what is marked as bad, also as the
 // text of a message.
-func judging() *testgate.Backend {
+func judging() *gatetest.Backend {
 	inText, verdict := false, ""
-	b := &testgate.Backend{Answer: func(line string) string {
+	b := &gatetest.Backend{Answer: func(line string) string {
 		switch {
 		case inText && line == "bad":
 			verdict = "550 no\r\n"

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -30,7 +30,7 @@ func meet(t *testing.T, server, client *tls.Config) (tls.ConnectionState, error)
 }
 
 func TestClientCertificates(t *testing.T) {
-	ca, other := testca.New(t), testca.New(t)
+	ca, other := authority.New(t), authority.New(t)
 	cert := ca.ECDSA(t, "mail.example.com")
 	none := tls.Certificate{}
 	client, server, stranger := ca.Client(t, "alice"), ca.ECDSA(t, "mx.example.org"), other.Client(t, "mallory")
@@ -79,7 +79,7 @@ func TestClientCertificates(t *testing.T) {
 
 // The authorities may change while the server runs.
 func TestAuthoritiesAreAskedAnew(t *testing.T) {
-	ca, other := testca.New(t), testca.New(t)
+	ca, other := authority.New(t), authority.New(t)
 	pool := ca.Pool
 	c := tlspolicy.Clients{Roots: func() *x509.CertPool { return pool }}
 	state := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{other.Client(t, "bob").Leaf}}

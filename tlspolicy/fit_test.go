@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -57,7 +57,7 @@ var (
 // Clients of TLS 1.2 that know few signatures get a suite that they can check,
 // or none. What the server signs is not read here: see the tests with openssl.
 func TestFit(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	both := pair(t)
 	rsa := certs.NewStore([]tls.Certificate{ca.RSA(t, "mail.example.com")})
 	ecdsa := certs.NewStore([]tls.Certificate{ca.ECDSA(t, "mail.example.com")})
@@ -116,7 +116,7 @@ func TestFit(t *testing.T) {
 // A client that offers TLS 1.3, and no signature that exists there, gets TLS
 // 1.2.
 func TestFitTLS13(t *testing.T) {
-	store := certs.NewStore([]tls.Certificate{testca.New(t).RSA(t, "mail.example.com")})
+	store := certs.NewStore([]tls.Certificate{authority.New(t).RSA(t, "mail.example.com")})
 	suites := append([]uint16{tls.TLS_AES_128_GCM_SHA256}, ecdheSuites...)
 	old := hello{version: tls.VersionTLS13, older: true, suites: suites, algorithms: []uint16{0x0401}}.record()
 	a, err := ask(fitted(serverOf(t, "strict", store)), old)

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -175,7 +175,7 @@ func parseServerHello(b []byte) (answer, error) {
 // pair is an ECDSA and an RSA certificate, which are made once for all tests.
 func pair(t testing.TB) *certs.Store {
 	t.Helper()
-	ca := testca.New(t)
+	ca := authority.New(t)
 	return certs.NewStore([]tls.Certificate{ca.ECDSA(t, "mail.example.com"), ca.RSA(t, "mail.example.com")})
 }
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // leg shakes hands with a backend that has cert and speaks max at most.
@@ -29,7 +29,7 @@ func leg(t *testing.T, l Leg, cert tls.Certificate, highest uint16) error {
 }
 
 func TestLeg(t *testing.T) {
-	ca, other := testca.New(t), testca.New(t)
+	ca, other := authority.New(t), authority.New(t)
 	cert := ca.RSA(t, "legacy.lan")
 	pin := PinOf(cert.Leaf)
 	wrong := Pin{1}
@@ -63,9 +63,9 @@ func TestLeg(t *testing.T) {
 
 // A resumed session has no certificate on the wire, and its pin counts still.
 func TestLegPinsResumed(t *testing.T) {
-	ca := testca.New(t)
-	l := tls.NewListener(testnet.Listen(t), &tls.Config{Certificates: []tls.Certificate{ca.RSA(t, "legacy.lan")}})
-	testnet.Serve(l, func(conn net.Conn) { _, _ = conn.Write([]byte("x")) })
+	ca := authority.New(t)
+	l := tls.NewListener(loopback.Listen(t), &tls.Config{Certificates: []tls.Certificate{ca.RSA(t, "legacy.lan")}})
+	loopback.Serve(l, func(conn net.Conn) { _, _ = conn.Write([]byte("x")) })
 	config := Leg{Roots: ca.Pool}.Config("legacy.lan")
 	resumed := func() bool {
 		conn, err := tls.Dial("tcp", l.Addr().String(), config)

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -61,7 +61,7 @@ func hellos() []hello {
 
 // What Admits foretells, crypto/tls does, for all kinds of certificates.
 func TestAdmitsAsRealHandshakes(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	ecdsa, rsa := ca.ECDSA(t, "mail.example.com"), ca.RSA(t, "mail.example.com")
 	admitted, refused := 0, map[tlspolicy.Refusal]int{}
 	for _, served := range []struct {

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -42,8 +42,8 @@ func needOpenSSL(t *testing.T) {
 // serving shakes hands with whoever comes, and echoes.
 func serving(t *testing.T, config *tls.Config) string {
 	t.Helper()
-	l := tls.NewListener(testnet.Listen(t), config)
-	testnet.Serve(l, echo)
+	l := tls.NewListener(loopback.Listen(t), config)
+	loopback.Serve(l, echo)
 	return l.Addr().String()
 }
 

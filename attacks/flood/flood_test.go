@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 var full = flag.Bool("full", false, "ten thousand hostile sessions of each kind, and the times of honest ones")
@@ -239,7 +239,7 @@ func (w *world) settles(t *testing.T, before usage) {
 	t.Helper()
 	const kept = 100 // workers, idle connections of the status page
 	var now usage
-	if !testwait.Happens(func() bool {
+	if !wait.Happens(func() bool {
 		now = w.measure()
 		return now.Sessions == 0 && now.Descriptors <= before.Descriptors+kept && now.Goroutines <= before.Goroutines+kept
 	}) {

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // program is the proxy: the real one, built for the test, with its defaults.
@@ -64,7 +64,7 @@ func start(t *testing.T, honest, hostile map[string]string) *program {
 	}
 	t.Cleanup(func() { _ = p.process.Process.Kill(); _ = p.process.Wait() })
 	var lines [][]string
-	if !testwait.Happens(func() bool { lines = listening.FindAllStringSubmatch(p.log(), -1); return len(lines) == len(names) }) {
+	if !wait.Happens(func() bool { lines = listening.FindAllStringSubmatch(p.log(), -1); return len(lines) == len(names) }) {
 		t.Fatalf("it does not listen:\n%s", p.log())
 	}
 	for i, line := range lines {

@@ -14,7 +14,7 @@ import (
 	"github.com/letterlock/letterlock/bench/backend"
 	"github.com/letterlock/letterlock/bench/load"
 	"github.com/letterlock/letterlock/bench/peers"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // The test program is the generator too, as bench is.
@@ -38,7 +38,7 @@ func newFront(t *testing.T) front {
 	t.Helper()
 	var ports backend.Ports
 	for _, port := range []*int{&ports.IMAP, &ports.POP3, &ports.SMTP, &ports.Auth} {
-		l := testnet.Listen(t)
+		l := loopback.Listen(t)
 		*port = l.Addr().(*net.TCPAddr).Port
 		_ = l.Close()
 	}
@@ -55,9 +55,9 @@ func newFront(t *testing.T) front {
 	}
 	f := make(front)
 	for protocol, port := range map[string]int{"imap": ports.IMAP, "pop3": ports.POP3, "smtp": ports.SMTP} {
-		l := testnet.Listen(t)
+		l := loopback.Listen(t)
 		f[protocol] = l.Addr().String()
-		testnet.Serve(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}}), func(client net.Conn) { tunnel(client, port) })
+		loopback.Serve(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}}), func(client net.Conn) { tunnel(client, port) })
 	}
 	return f
 }
@@ -135,7 +135,7 @@ func TestEveryKindOfWork(t *testing.T) {
 
 func TestFailuresAreTold(t *testing.T) {
 	f := newFront(t)
-	nobody := testnet.Listen(t)
+	nobody := loopback.Listen(t)
 	_ = nobody.Close()
 	for name, job := range map[string]load.Job{
 		"no server":   {Addresses: []string{nobody.Addr().String()}, Protocol: "imap", Kind: load.NoOp, Sessions: 1, Count: 1},
@@ -168,7 +168,7 @@ func TestFailuresAreTold(t *testing.T) {
 // silent is a server that greets and leaves.
 func silent(t *testing.T) string {
 	t.Helper()
-	l := testnet.Listen(t)
-	testnet.Serve(l, func(conn net.Conn) { _, _ = io.WriteString(conn, "* OK hello\r\n") })
+	l := loopback.Listen(t)
+	loopback.Serve(l, func(conn net.Conn) { _, _ = io.WriteString(conn, "* OK hello\r\n") })
 	return l.Addr().String()
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/letterlock/letterlock/bench/backend"
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 func testSetting(t *testing.T) *Setting {
@@ -136,7 +136,7 @@ func TestInstanceEndsWithItsChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A process that has been killed is seen for a moment longer.
-	testwait.Until(t, "the child still runs", func() bool {
+	wait.Until(t, "the child still runs", func() bool {
 		stat, err := os.ReadFile("/proc/" + pid + "/stat")
 		return err != nil || strings.Contains(string(stat), ") Z")
 	})

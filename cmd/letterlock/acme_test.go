@@ -19,10 +19,10 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/internal/testacme"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testdns"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
+	"github.com/letterlock/letterlock/internal/test/pebble"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
@@ -46,7 +46,7 @@ func writeFile(t *testing.T, text string) string {
 // From a configuration to what clients see: a self-signed certificate first,
 // then that of the CA, the MTA-STS policy by HTTPS, the records to publish.
 func TestACMEFromConfigurationToClients(t *testing.T) {
-	ca, dns := testacme.New(t), testdns.New(t)
+	ca, dns := pebble.New(t), nameserver.New(t)
 	for _, name := range []string{"mail.example.test", "mta-sts.example.test"} {
 		dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
 	}
@@ -82,7 +82,7 @@ listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "127.0.0.1:1"}]
 }
 
 // serveWith runs the proxy until all certificates are there.
-func serveWith(t *testing.T, c *configs.Config, ca *testacme.CA, dns *testdns.Server) (imaps, web string) {
+func serveWith(t *testing.T, c *configs.Config, ca *pebble.CA, dns *nameserver.Server) (imaps, web string) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	g, err := newGeneration(c, nil, log)
@@ -102,9 +102,9 @@ func serveWith(t *testing.T, c *configs.Config, ca *testacme.CA, dns *testdns.Se
 	}
 	addresses := g.supply.keeper.Addresses()
 	last := addresses[len(addresses)-1] // of TLS-ALPN-01, if that is configured
-	ca.Start(t, testacme.Options{HTTP: addresses[0].(*net.TCPAddr).Port, TLS: last.(*net.TCPAddr).Port, Resolver: dns.Address})
+	ca.Start(t, pebble.Options{HTTP: addresses[0].(*net.TCPAddr).Port, TLS: last.(*net.TCPAddr).Port, Resolver: dns.Address})
 	g.supply.begin()
-	testwait.Until(t, "no certificates", func() bool {
+	wait.Until(t, "no certificates", func() bool {
 		return len(g.supply.keeper.Certificates(c.ACMEHosts())) == 2*len(c.ACMEHosts())
 	})
 	return imaps, last.String()
@@ -128,7 +128,7 @@ func pool(all []*x509.Certificate) *x509.CertPool {
 	return p
 }
 
-func get(t *testing.T, ca *testacme.CA, address, url string) string {
+func get(t *testing.T, ca *pebble.CA, address, url string) string {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -156,8 +156,8 @@ func TestMakeshiftStandsInForMissingKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored := testca.New(t).ECDSA(t, "mail.example.test")
-	chain, key := testca.PEM(t, stored)
+	stored := authority.New(t).ECDSA(t, "mail.example.test")
+	chain, key := authority.PEM(t, stored)
 	if err := os.MkdirAll(acmeDir(c), 0o700); err != nil {
 		t.Fatal(err)
 	}

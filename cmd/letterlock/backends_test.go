@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -15,7 +15,7 @@ import (
 func TestPoolsAreTakenOver(t *testing.T) {
 	folder := t.TempDir()
 	authority := func() {
-		chain, _ := testca.PEM(t, testca.New(t).ECDSA(t, "b.example.com"))
+		chain, _ := authority.PEM(t, authority.New(t).ECDSA(t, "b.example.com"))
 		if err := os.WriteFile(filepath.Join(folder, "ca.pem"), chain, 0o600); err != nil {
 			t.Fatal(err)
 		}

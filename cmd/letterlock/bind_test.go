@@ -10,13 +10,13 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // A port that cannot be had is told with its place and a remedy, whatever it is
 // for.
 func TestPortsThatAreTaken(t *testing.T) {
-	taken := testnet.Listen(t).Addr().String()
+	taken := loopback.Listen(t).Addr().String()
 	_, port, _ := net.SplitHostPort(taken)
 	for what, text := range map[string]string{
 		"a listener":      "listeners: [{service: imaps, backend: b,\n  listen: \"TAKEN\"}]\n",

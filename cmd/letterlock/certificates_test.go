@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // fleet is many pairs of files, each replaced in one of the ways in which that
@@ -67,7 +67,7 @@ func (*fleet) way(i int) string { return []string{"rename", "link", "halves"}[i%
 
 func (f *fleet) fill(folder string, cert tls.Certificate) {
 	f.Helper()
-	chain, key := testca.PEM(f, cert)
+	chain, key := authority.PEM(f, cert)
 	f.must(os.WriteFile(filepath.Join(folder, "tls.crt"), chain, 0o600))
 	f.must(os.WriteFile(filepath.Join(folder, "tls.key"), key, 0o600))
 }
@@ -88,7 +88,7 @@ func (f *fleet) replace() (complete func()) {
 	f.Helper()
 	for i := range f.served {
 		f.served[i] = f.ca.ECDSA(f, f.name(i))
-		chain, key := testca.PEM(f, f.served[i])
+		chain, key := authority.PEM(f, f.served[i])
 		switch f.way(i) {
 		case "rename":
 			for name, text := range map[string][]byte{"tls.crt": chain, "tls.key": key} {
@@ -146,7 +146,7 @@ func (f *fleet) fresh(ways ...string) bool {
 // not before they are whole, and no handshake fails.
 func TestTwoHundredCertificatesAreReplacedUnderLoad(t *testing.T) {
 	f := newFleet(t)
-	visitors := testnet.Invite(t, 2, func() error {
+	visitors := loopback.Invite(t, 2, func() error {
 		_, err := f.shake(rand.IntN(fleetSize))
 		return err
 	})
@@ -155,14 +155,14 @@ func TestTwoHundredCertificatesAreReplacedUnderLoad(t *testing.T) {
 	}
 	complete := f.replace()
 	began := time.Now()
-	testwait.Until(t, "the certificates that are whole are not served", func() bool { return f.fresh("rename", "link") })
+	wait.Until(t, "the certificates that are whole are not served", func() bool { return f.fresh("rename", "link") })
 	t.Logf("replaced after %s", time.Since(began).Round(time.Millisecond))
-	testwait.Until(t, "half a certificate is not told of", func() bool {
+	wait.Until(t, "half a certificate is not told of", func() bool {
 		return strings.Count(f.log.String(), "what it held before stays in use") == fleetSize/3
 	})
 	complete()
 	began = time.Now()
-	testwait.Until(t, "the certificates are not served", func() bool { return f.fresh("rename", "link", "halves") })
+	wait.Until(t, "the certificates are not served", func() bool { return f.fresh("rename", "link", "halves") })
 	t.Logf("replaced after %s", time.Since(began).Round(time.Millisecond))
 	visits := visitors.SendHome()
 	if got := strings.Count(f.log.String(), `msg="certificate replaced"`); got != fleetSize || visits < fleetSize {

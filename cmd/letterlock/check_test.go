@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/internal/demo"
-	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
 )
 
 // Our own services, each as it is by default, are looked at and found well.
@@ -40,7 +40,7 @@ func TestCheckFindsOursWell(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	dns := testdns.New(t)
+	dns := nameserver.New(t)
 	dns.Set("example.com", &dnsmessage.MXResource{MX: dnsmessage.MustNewName("mail.example.com.")})
 	dns.Set("mail.example.com", &dnsmessage.AResource{A: [4]byte{192, 0, 2, 1}})
 	dns.Set("1.2.0.192.in-addr.arpa", &dnsmessage.PTRResource{PTR: dnsmessage.MustNewName("mail.example.com.")})

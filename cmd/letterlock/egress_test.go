@@ -11,14 +11,14 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
-	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
 )
 
 // TestH11_RecordsThatLeadInside sends to domains whose records, or whose names,
 // lead to where only the administrator may send mail; and to the same places as
 // he allows it.
 func TestH11_RecordsThatLeadInside(t *testing.T) {
-	dns := testdns.New(t)
+	dns := nameserver.New(t)
 	address := func(text string) dnsmessage.ResourceBody {
 		return &dnsmessage.AResource{A: netip.MustParseAddr(text).As4()}
 	}

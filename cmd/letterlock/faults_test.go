@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 // Every file of authorities is read in one way: half a certificate in it is no
@@ -20,8 +20,8 @@ func TestAuthoritiesAreReadInOneWay(t *testing.T) {
 		"ca of one destination": "listeners: [{service: smarthost}]\nsmarthost: {resolvers: [127.0.0.1], destinations: [{domains: [a.example], level: secure,\n  ca: ca.pem}]}\n",
 	} {
 		t.Run(key, func(t *testing.T) {
-			folder, ca := t.TempDir(), testca.New(t)
-			chain, private := testca.PEM(t, ca.ECDSA(t, "mail.example.com"))
+			folder, ca := t.TempDir(), authority.New(t)
+			chain, private := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
 			write := func(name string, text []byte) {
 				t.Helper()
 				if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {

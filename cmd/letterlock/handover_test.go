@@ -8,16 +8,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // newXCLIENT is an SMTP server that offers XCLIENT and answers it as told, or
 // not at all.
 func newXCLIENT(t *testing.T, answer string) string {
 	t.Helper()
-	l := testnet.Listen(t)
-	testnet.Serve(l, func(conn net.Conn) {
+	l := loopback.Listen(t)
+	loopback.Serve(l, func(conn net.Conn) {
 		_, _ = io.WriteString(conn, "220 old ESMTP\r\n")
 		for lines := bufio.NewScanner(conn); lines.Scan(); {
 			verb, _, _ := strings.Cut(lines.Text(), " ")
@@ -46,7 +46,7 @@ backends: [{name: pair, addresses: ["%s", "%s"]}]
 listeners: [{service: smtp, listen: "127.0.0.1:0", backend: pair, handover: xclient, greet_delay: 0s}]
 `, bad, good))
 			down := "backend is down\" backend=pair address=" + bad
-			if !testwait.Happens(func() bool { // either may come first
+			if !wait.Happens(func() bool { // either may come first
 				if said := w.ehlo(); !strings.HasPrefix(said, "250") {
 					t.Fatalf("the client hears %q", said)
 				}
@@ -73,7 +73,7 @@ listeners: [{service: smtp, listen: "127.0.0.1:0", backend: "%s", handover: xcli
 	if said := w.ehlo(); !strings.HasPrefix(said, "421 4.3.2") {
 		t.Errorf("the client hears %q", said)
 	}
-	if !testwait.Happens(func() bool { return strings.Contains(w.log.String(), "outcome=backend-gone") }) {
+	if !wait.Happens(func() bool { return strings.Contains(w.log.String(), "outcome=backend-gone") }) {
 		t.Errorf("the log is\n%s", w.log)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 const oddClients = `
@@ -156,7 +156,7 @@ func TestOddHellos(t *testing.T) {
 			}
 			continue
 		}
-		testwait.Until(t, c.name+" is not in the log", func() bool { return w.failure(client) != "" })
+		wait.Until(t, c.name+" is not in the log", func() bool { return w.failure(client) != "" })
 		for _, want := range c.log {
 			if line := w.failure(client); !strings.Contains(line, want) {
 				t.Errorf("%s: the log lacks %q: %.1000s", c.name, want, line)
@@ -239,6 +239,6 @@ func TestOddHellosOfOpenSSL(t *testing.T) {
 		if in := strings.Contains(string(out), "CONNECTION ESTABLISHED"); in != (want == "") {
 			t.Errorf("%s: it gets in: %t\n%s", args, in, out)
 		}
-		testwait.Until(t, fmt.Sprintf("%s: the log lacks %q", args, want), func() bool { return strings.Contains(w.failure(client), want) })
+		wait.Until(t, fmt.Sprintf("%s: the log lacks %q", args, want), func() bool { return strings.Contains(w.failure(client), want) })
 	}
 }

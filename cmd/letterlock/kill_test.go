@@ -20,9 +20,9 @@ import (
 
 	"github.com/emersion/go-smtp"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testmta"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/mta"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // asKeeper makes the binary of the tests be a mail server that keeps its mail
@@ -75,9 +75,9 @@ func kept(t *testing.T, folder string) map[string]int {
 			t.Fatal(err)
 		}
 		for text := range bytes.SplitSeq(all[:bytes.LastIndexByte(all, 0)+1], []byte{0}) {
-			_, behind, _ := strings.Cut(string(text), testmta.IDHeader)
+			_, behind, _ := strings.Cut(string(text), mta.IDHeader)
 			id, _, _ := strings.Cut(behind, "\r\n")
-			if len(text) > 0 && !strings.HasSuffix(string(text), testmta.Text(id)) {
+			if len(text) > 0 && !strings.HasSuffix(string(text), mta.Text(id)) {
 				t.Errorf("%q is not as it was sent", text)
 			}
 			if len(text) > 0 {
@@ -111,7 +111,7 @@ func (m *mortal) start() {
 	if err := m.process.Start(); err != nil {
 		m.t.Fatal(err)
 	}
-	if !testwait.Happens(m.listens) {
+	if !wait.Happens(m.listens) {
 		m.kill()
 		m.t.Fatalf("%q does not listen:\n%s", m.args, said.String())
 	}
@@ -154,8 +154,8 @@ func TestNothingIsLostWhenKilled(t *testing.T) {
 	if testing.Short() {
 		letters, kills = 500, 2
 	}
-	folder, ca := t.TempDir(), testca.New(t)
-	chain, key := testca.PEM(t, ca.ECDSA(t, "mail.example.com"))
+	folder, ca := t.TempDir(), authority.New(t)
+	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
 	backend := &mortal{t: t, env: asKeeper + "=" + folder, address: freeAddress(t)}
 	backend.args = []string{backend.address}
 	proxy := &mortal{t: t, env: asProgram + "=1", address: freeAddress(t), args: []string{"serve", "--config", filepath.Join(folder, "letterlock.yaml")}}
@@ -172,13 +172,13 @@ func TestNothingIsLostWhenKilled(t *testing.T) {
 		m.start()
 		defer m.kill()
 	}
-	sender := &testmta.Sender{
+	sender := &mta.Sender{
 		Address: func() string { return proxy.address }, TLS: &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com"},
 		To: "b@example.com", Letters: letters, Sessions: 16,
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	var sent []testmta.Letter
+	var sent []mta.Letter
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -194,12 +194,12 @@ func TestNothingIsLostWhenKilled(t *testing.T) {
 	}
 	<-done
 	if ctx.Err() != nil {
-		t.Fatalf("%+v within five minutes", testmta.Sum(sent))
+		t.Fatalf("%+v within five minutes", mta.Sum(sent))
 	}
-	for _, problem := range testmta.Check(sent, kept(t, folder)) {
+	for _, problem := range mta.Check(sent, kept(t, folder)) {
 		t.Error(problem)
 	}
-	all := testmta.Sum(sent)
+	all := mta.Sum(sent)
 	t.Logf("%d kills: %+v", 2*kills, all)
 	if all.Undecided == 0 {
 		t.Error("no attempt was cut off: the kills have come at no bad moment")

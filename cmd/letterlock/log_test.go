@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // deaf is a process whose standard error is a file of the test's.
@@ -53,7 +53,7 @@ func newDeaf(t *testing.T, stderr *os.File) *deaf {
 	}
 	go func() { d.ended <- d.Wait() }()
 	t.Cleanup(func() { _ = d.Process.Kill() })
-	if !testwait.Happens(func() bool { return (&mortal{address: d.imaps}).listens() && d.metrics() != "" }) {
+	if !wait.Happens(func() bool { return (&mortal{address: d.imaps}).listens() && d.metrics() != "" }) {
 		t.Fatal("it does not serve")
 	}
 	return d
@@ -125,7 +125,7 @@ func TestH13_ReaderGoesAway(t *testing.T) {
 	_ = write.Close()
 	_ = read.Close()
 	d.visit()
-	testwait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 2 })
+	wait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 2 })
 	d.visit()
 	d.stop()
 }
@@ -155,7 +155,7 @@ func TestH13_ReaderComesBack(t *testing.T) {
 	_ = write.Close()
 	_ = first.Close()
 	d.visit()
-	testwait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 2 })
+	wait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 2 })
 	lines := bufio.NewScanner(reader())
 	lost := d.lost("failed")
 	d.visit()
@@ -188,7 +188,7 @@ func TestH13_DiskIsFull(t *testing.T) {
 	defer full.Close()
 	d := newDeaf(t, full)
 	d.visit()
-	testwait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 3 })
+	wait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 3 })
 	d.visit()
 	d.stop()
 }

@@ -3,8 +3,8 @@ package main
 import (
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // The limits of the configuration hold for the status page, and those of a
@@ -18,8 +18,8 @@ limits: {web_connections_per_client: `
 	w := newWorld(t, text+"5}\n")
 	holds := func(share int) {
 		t.Helper()
-		crowd := testnet.Hold(t, w.page.Addr().String(), "127.0.0.2", 40, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		testwait.Until(t, "the share of a client is another one", func() bool { return crowd.Open() == share })
+		crowd := loopback.Hold(t, w.page.Addr().String(), "127.0.0.2", 40, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		wait.Until(t, "the share of a client is another one", func() bool { return crowd.Open() == share })
 	}
 	holds(5)
 	page := w.page

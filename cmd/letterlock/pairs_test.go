@@ -6,16 +6,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 // pairs writes the files of two certificates.
 func pairs(t *testing.T) (folder string) {
 	t.Helper()
 	folder = t.TempDir()
-	ca := testca.New(t)
+	ca := authority.New(t)
 	for name, host := range map[string]string{"one": "mail.example.com", "two": "www.example.com"} {
-		chain, key := testca.PEM(t, ca.ECDSA(t, host))
+		chain, key := authority.PEM(t, ca.ECDSA(t, host))
 		for ending, text := range map[string][]byte{".pem": chain, ".key": key} {
 			if err := os.WriteFile(filepath.Join(folder, name+ending), text, 0o600); err != nil {
 				t.Fatal(err)

@@ -10,15 +10,15 @@ import (
 	"github.com/pires/go-proxyproto"
 	"github.com/pires/go-proxyproto/tlvparse"
 
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // answering starts an SMTP server that answers each line by its beginning;
 // the first that fits counts.
 func answering(t *testing.T, answers ...[2]string) string {
 	t.Helper()
-	l := testnet.Listen(t)
-	testnet.Serve(l, func(conn net.Conn) {
+	l := loopback.Listen(t)
+	loopback.Serve(l, func(conn net.Conn) {
 		_, _ = io.WriteString(conn, "220 old ESMTP\r\n")
 		for lines := bufio.NewScanner(conn); lines.Scan(); {
 			for _, a := range append(answers, [2]string{"PROXY", ""}, [2]string{"", "250 ok\r\n"}) {
@@ -76,8 +76,8 @@ func TestProbeOfServersThatCheckSenders(t *testing.T) {
 // A server that knows by a PROXY header of TLS takes plaintext logins then, as
 // Dovecot does, and is probed as a session with TLS.
 func TestProbeTellsOfTLS(t *testing.T) {
-	l := testnet.Listen(t)
-	testnet.Serve(l, func(conn net.Conn) {
+	l := loopback.Listen(t)
+	loopback.Serve(l, func(conn net.Conn) {
 		r := bufio.NewReader(conn)
 		capabilities := "IMAP4rev1 LOGINDISABLED"
 		if h, err := proxyproto.Read(r); err == nil && h.SourceAddr.String() != h.DestinationAddr.String() {
@@ -109,8 +109,8 @@ func TestProbeTellsOfTLS(t *testing.T) {
 // The remedy for a handover that is not taken names the settings of that
 // handover, here where the backend closes behind the header.
 func TestProbeRemediesOfHandovers(t *testing.T) {
-	l := testnet.Listen(t)
-	testnet.Serve(l, func(net.Conn) {})
+	l := loopback.Listen(t)
+	loopback.Serve(l, func(net.Conn) {})
 	misread := answering(t, [2]string{"PROXY", "502 what\r\n"})
 	for handover, want := range map[string]string{
 		"proxy-v2, backend: '" + l.Addr().String():        "haproxy_trusted_networks",

@@ -14,8 +14,8 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // relay is an SMTP server that takes mail to everybody, behind a PROXY header
@@ -27,8 +27,8 @@ type relay struct {
 
 func newRelay(t *testing.T) *relay {
 	t.Helper()
-	r := &relay{Listener: testnet.Listen(t)}
-	testnet.Serve(r.Listener, r.serve)
+	r := &relay{Listener: loopback.Listen(t)}
+	loopback.Serve(r.Listener, r.serve)
 	return r
 }
 
@@ -106,7 +106,7 @@ func mustConfig(t *testing.T, text string) *configs.Config {
 func TestConfigCheckProbe(t *testing.T) {
 	backend := newRelay(t)
 	folder := t.TempDir()
-	chain, key := testca.PEM(t, testca.New(t).ECDSA(t, "mail.example.com"))
+	chain, key := authority.PEM(t, authority.New(t).ECDSA(t, "mail.example.com"))
 	for name, data := range map[string][]byte{
 		"c.pem": chain, "c.key": key,
 		"letterlock.yaml": []byte("hostname: mail.example.com\ncertificates: [{cert: c.pem, key: c.key}]\nlisteners:\n" +

@@ -14,9 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testlog"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // asProgram makes the binary of the tests be the program itself.
@@ -37,7 +36,7 @@ func TestMain(m *testing.M) {
 type instance struct {
 	*os.Process
 	address string
-	log     *testlog.Text
+	log     *wait.Log
 }
 
 var listening = regexp.MustCompile(`msg=listening service=imaps address=(\S+)`)
@@ -48,7 +47,7 @@ func newInstance(t *testing.T, file string) instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := instance{log: &testlog.Text{}}
+	i := instance{log: &wait.Log{}}
 	program := exec.CommandContext(t.Context(), self, "serve", "--config", file)
 	program.Env = append(os.Environ(), asProgram+"=1")
 	program.Stderr = i.log
@@ -60,7 +59,7 @@ func newInstance(t *testing.T, file string) instance {
 	i.Process = program.Process
 	t.Cleanup(func() { _ = program.Process.Kill(); _ = program.Wait() })
 	var said []string
-	if !testwait.Happens(func() bool { said = listening.FindStringSubmatch(i.log.String()); return said != nil }) {
+	if !wait.Happens(func() bool { said = listening.FindStringSubmatch(i.log.String()); return said != nil }) {
 		t.Fatalf("it does not start:\n%s", i.log)
 	}
 	i.address = said[1]
@@ -69,8 +68,8 @@ func newInstance(t *testing.T, file string) instance {
 
 // Two processes that share nothing but a file resume each other's sessions.
 func TestTwoProcessesShareTickets(t *testing.T) {
-	folder, ca := t.TempDir(), testca.New(t)
-	chain, key := testca.PEM(t, ca.ECDSA(t, "mail.example.com"))
+	folder, ca := t.TempDir(), authority.New(t)
+	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
 	write := func(name string, text []byte) string {
 		t.Helper()
 		path := filepath.Join(folder, name)
@@ -115,11 +114,11 @@ func TestTwoProcessesShareTickets(t *testing.T) {
 // SIGHUP, with which systemctl reload comes, reads everything at once and ends
 // nothing.
 func TestSIGHUPReloads(t *testing.T) {
-	folder, ca := t.TempDir(), testca.New(t)
+	folder, ca := t.TempDir(), authority.New(t)
 	second := ca.ECDSA(t, "mail.example.com")
 	write := func(cert tls.Certificate) {
 		t.Helper()
-		chain, key := testca.PEM(t, cert)
+		chain, key := authority.PEM(t, cert)
 		for name, text := range map[string][]byte{"cert.pem": chain, "key.pem": key} {
 			if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
 				t.Fatal(err)
@@ -142,7 +141,7 @@ func TestSIGHUPReloads(t *testing.T) {
 		if err := i.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		if !testwait.Happens(func() bool { return strings.Contains(i.log.String(), want) }) {
+		if !wait.Happens(func() bool { return strings.Contains(i.log.String(), want) }) {
 			t.Fatalf("no %q in the log:\n%s", want, i.log)
 		}
 		conn, err := tls.Dial("tcp", i.address, &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com"})

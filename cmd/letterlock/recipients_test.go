@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testlog"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 func TestRecipientsFile(t *testing.T) {
@@ -19,7 +19,7 @@ func TestRecipientsFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	log := &testlog.Text{}
+	log := &wait.Log{}
 	u := newUpkeep(slog.New(slog.NewTextHandler(log, nil)))
 	l := configs.Listener{Service: configs.SMTP, Recipients: []string{"listed.example"}, RecipientsFile: path}
 

@@ -12,16 +12,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // refusing is a backend that refuses each client with these words, as its
 // greeting behind a PROXY header.
 func refusing(t *testing.T, words string, visits *atomic.Int64) string {
 	t.Helper()
-	l := testnet.Listen(t)
-	testnet.Serve(l, func(conn net.Conn) {
+	l := loopback.Listen(t)
+	loopback.Serve(l, func(conn net.Conn) {
 		visits.Add(1)
 		r := bufio.NewReader(conn)
 		if _, err := r.ReadString('\n'); err != nil { // the header
@@ -123,7 +123,7 @@ listeners: [{service: %s, listen: "127.0.0.1:0", backend: pair, handover: proxy-
 			if n := visits.Load(); n != 1 {
 				t.Errorf("%d servers were asked", n)
 			}
-			testwait.Until(t, "the session does not end", func() bool { return strings.Contains(w.log.String(), "outcome=client-refused") })
+			wait.Until(t, "the session does not end", func() bool { return strings.Contains(w.log.String(), "outcome=client-refused") })
 			if log := w.log.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "is down") {
 				t.Errorf("the log is\n%s", log)
 			}

@@ -13,10 +13,9 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testlog"
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testusage"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/usage"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // What outlives a generation, or changes place: session tickets, the status
@@ -60,7 +59,7 @@ func TestWhatOutlivesReloads(t *testing.T) {
 }
 
 func TestLogChanges(t *testing.T) {
-	out := &testlog.Text{}
+	out := &wait.Log{}
 	o := configs.Default().Log
 	log, closeLog := newLog(out, o)
 	log.Debug("one")
@@ -127,9 +126,9 @@ func TestReloadsUnderLoad(t *testing.T) {
 	w := newWorld(t, imaps)
 	session := w.login(0)
 	w.reload()
-	settled := func() (goroutines, files int) { return runtime.NumGoroutine(), testusage.Descriptors(t) }
+	settled := func() (goroutines, files int) { return runtime.NumGoroutine(), usage.Descriptors(t) }
 	goroutines, files := settled()
-	visitors := testnet.Invite(t, 3, w.greeted)
+	visitors := loopback.Invite(t, 3, w.greeted)
 	for i := range 50 {
 		text := imaps
 		switch i % 3 {
@@ -150,7 +149,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	w.reload()
 	w.probing.Wait()
 	var g, f int
-	if !testwait.Happens(func() bool {
+	if !wait.Happens(func() bool {
 		g, f = settled()
 		return g <= goroutines+10 && f <= files+2 // workers that wait for more visitors
 	}) {

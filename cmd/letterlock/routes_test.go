@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // mailServer is an IMAP server for the users that it knows, by name and
@@ -28,8 +28,8 @@ type mailServer struct {
 
 func newMailServer(t *testing.T, users map[string]string) *mailServer {
 	t.Helper()
-	s := &mailServer{Listener: testnet.Listen(t), users: users}
-	testnet.Serve(s.Listener, s.serve)
+	s := &mailServer{Listener: loopback.Listen(t), users: users}
+	loopback.Serve(s.Listener, s.serve)
 	return s
 }
 

@@ -12,17 +12,17 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testacme"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testdns"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
+	"github.com/letterlock/letterlock/internal/test/pebble"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
 
 // write puts a certificate into files of a folder.
 func write(t *testing.T, folder, name string, cert tls.Certificate) {
 	t.Helper()
-	chain, key := testca.PEM(t, cert)
+	chain, key := authority.PEM(t, cert)
 	for ending, text := range map[string][]byte{".pem": chain, ".key": key} {
 		path := filepath.Join(folder, name+ending)
 		if err := os.WriteFile(path+".new", text, 0o600); err != nil {
@@ -141,7 +141,7 @@ func TestCommandsKnowCertificatesOfAListener(t *testing.T) {
 // By ACME, too, each listener has what it is to have; a reload keeps the keeper
 // if it can, and the sockets if it cannot.
 func TestACMEOfAListener(t *testing.T) {
-	ca, dns := testacme.New(t), testdns.New(t)
+	ca, dns := pebble.New(t), nameserver.New(t)
 	for _, name := range []string{"mail.example.test", "imap.example.test", "new.example.test"} {
 		dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
 	}
@@ -156,9 +156,9 @@ listeners:
 	w := newWorld(t, with("imap.example.test"))
 	supply := w.now.Load().supply
 	http := supply.keeper.Addresses()[0].(*net.TCPAddr)
-	ca.Start(t, testacme.Options{HTTP: http.Port, Resolver: dns.Address})
+	ca.Start(t, pebble.Options{HTTP: http.Port, Resolver: dns.Address})
 	names := func(i int) string { return fmt.Sprint(peer(t, w.server.Addresses()[i].String(), "")[0].DNSNames) }
-	testwait.Until(t, "no certificates", func() bool { return names(0) == "[mail.example.test]" && names(1) == "[imap.example.test]" })
+	wait.Until(t, "no certificates", func() bool { return names(0) == "[mail.example.test]" && names(1) == "[imap.example.test]" })
 
 	w.reload()
 	if w.now.Load().supply != supply || names(1) != "[imap.example.test]" || len(supply.clients) != 2 {
@@ -170,7 +170,7 @@ listeners:
 	if next == supply || next.keeper.Addresses()[0].String() != http.String() {
 		t.Fatalf("challenges are answered on %s", next.keeper.Addresses()[0])
 	}
-	testwait.Until(t, "no certificate of the other name", func() bool { return names(0) == "[mail.example.test]" && names(1) == "[new.example.test]" })
+	wait.Until(t, "no certificate of the other name", func() bool { return names(0) == "[mail.example.test]" && names(1) == "[new.example.test]" })
 
 	// What is refused leaves it as it is.
 	w.configure(with("new.example.test, imap.example.test") + "  - {service: imap, backend: \"{imap}\", listen: \"" + http.String() + "\"}\n")
@@ -187,7 +187,7 @@ listeners:
 
 // A sidecar needs no file for a certificate of a CA.
 func TestACMEWithoutAFile(t *testing.T) {
-	ca, dns := testacme.New(t), testdns.New(t)
+	ca, dns := pebble.New(t), nameserver.New(t)
 	dns.Set("mail.example.test", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
 	t.Setenv("LETTERLOCK_STATE_DIR", filepath.Join(t.TempDir(), "state"))
 	t.Setenv("LETTERLOCK_ACME_EMAIL", "postmaster@example.test")

@@ -16,8 +16,8 @@ import (
 	gosmtp "github.com/emersion/go-smtp"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // sink takes mail and forgets it.
@@ -33,7 +33,7 @@ func (sink) NewSession(*gosmtp.Conn) (gosmtp.Session, error) { return sink{}, ni
 // remote is another mail server, before it has its certificate.
 func remote(t *testing.T) (address string, serve func(tls.Certificate)) {
 	t.Helper()
-	l := testnet.Listen(t)
+	l := loopback.Listen(t)
 	s := gosmtp.NewServer(sink{})
 	s.Domain, s.ErrorLog, s.ReadTimeout = "mx.example.net", log.New(io.Discard, "", 0), 20*time.Second
 	return l.Addr().String(), func(cert tls.Certificate) {
@@ -118,12 +118,12 @@ smarthost:
   destinations: [{domains: ["*"], next_hop: "[127.0.0.1]%s", level: secure, match: [mx.example.net]}]
 listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
 `, strings.TrimPrefix(address, "127.0.0.1")))
-	other := testca.New(t).ECDSA(t, "mx.example.net")
+	other := authority.New(t).ECDSA(t, "mx.example.net")
 	serve(other)
 	if err := w.submit("bob@example.net"); err == nil || !strings.Contains(err.Error(), "not verified") {
 		t.Fatal(err)
 	}
-	chain, _ := testca.PEM(t, other)
+	chain, _ := authority.PEM(t, other)
 	if err := os.WriteFile(filepath.Join(w.folder, "ca.pem"), chain, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -13,15 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // While one process waits for a message to be finished, a successor serves on
 // all of its addresses, the status page and the ACME challenges included.
 func TestSuccessorServesWhileOneDrains(t *testing.T) {
-	folder, ca := t.TempDir(), testca.New(t)
-	chain, key := testca.PEM(t, ca.ECDSA(t, "mail.example.com"))
+	folder, ca := t.TempDir(), authority.New(t)
+	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
 	backend := &mortal{t: t, env: asKeeper + "=" + folder, address: freeAddress(t)}
 	backend.args = []string{backend.address}
 	backend.start()
@@ -56,7 +56,7 @@ listeners:
 	}
 	// Only the mail ports are waited for: whatever has its socket still open then
 	// ends the successor.
-	testwait.Until(t, "the mail port stays open", func() bool { return !open(imaps) })
+	wait.Until(t, "the mail port stays open", func() bool { return !open(imaps) })
 	next := newInstance(t, file)
 	for _, address := range []string{smtp, imaps, page, http01, alpn} {
 		if !open(address) {
@@ -69,7 +69,7 @@ listeners:
 		}
 	}
 	message.finish()
-	testwait.Until(t, "the old process does not end", func() bool { return strings.Contains(old.log.String(), "msg=stopped") })
+	wait.Until(t, "the old process does not end", func() bool { return strings.Contains(old.log.String(), "msg=stopped") })
 	if strings.Contains(old.log.String(), "level=ERROR msg=\"status page") {
 		t.Errorf("the old process tells of an error:\n%s", old.log)
 	}

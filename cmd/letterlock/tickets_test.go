@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 // heldSession is a client's cache that offers one session everywhere.
@@ -67,7 +67,7 @@ listeners:
 func ticketWorld(t *testing.T, text string) *world {
 	t.Helper()
 	files := map[string][]byte{"secret": []byte(strings.Repeat("0123456789", 5))}
-	files["other.pem"], files["other.key"] = testca.PEM(t, testca.New(t).ECDSA(t, "mail.example.com"))
+	files["other.pem"], files["other.key"] = authority.PEM(t, authority.New(t).ECDSA(t, "mail.example.com"))
 	return newWorld(t, text, func(w *world) {
 		for name, text := range files {
 			if err := os.WriteFile(filepath.Join(w.folder, name), text, 0o600); err != nil {

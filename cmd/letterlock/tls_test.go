@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 const submissions = `
@@ -98,7 +98,7 @@ listeners:
 		_, err = bufio.NewReader(conn).ReadString('\n')
 		return err == nil
 	}
-	other := testca.New(t)
+	other := authority.New(t)
 	good, bad := w.ca.Client(t, "alice"), other.Client(t, "mallory")
 	if !greeted(0, &good) || greeted(0, &bad) || greeted(0, nil) {
 		t.Error("require lets the wrong ones in")
@@ -113,7 +113,7 @@ listeners:
 		}
 	}
 	// The authorities are read again when they change.
-	chain, _ := testca.PEM(t, bad)
+	chain, _ := authority.PEM(t, bad)
 	if err := os.WriteFile(filepath.Join(w.folder, "ca.pem"), chain, 0o600); err != nil {
 		t.Fatal(err)
 	}

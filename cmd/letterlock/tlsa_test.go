@@ -12,19 +12,19 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
 
 // keyed is a configuration with an ECDSA and an RSA certificate in files.
 func keyed(t *testing.T) (file string, ecdsa, rsa tls.Certificate) {
 	t.Helper()
-	ca := testca.New(t)
+	ca := authority.New(t)
 	ecdsa, rsa = ca.ECDSA(t, "mail.example.com"), ca.RSA(t, "mail.example.com")
 	folder := t.TempDir()
 	for name, c := range map[string]tls.Certificate{"ecdsa": ecdsa, "rsa": rsa} {
-		chain, key := testca.PEM(t, c)
+		chain, key := authority.PEM(t, c)
 		for ending, text := range map[string][]byte{".pem": chain, ".key": key} {
 			if err := os.WriteFile(filepath.Join(folder, name+ending), text, 0o600); err != nil {
 				t.Fatal(err)
@@ -96,7 +96,7 @@ func TestTLSANamesPublicPorts(t *testing.T) {
 
 func TestTLSACompares(t *testing.T) {
 	file, ecdsa, rsa := keyed(t)
-	other := testca.New(t).ECDSA(t, "mail.example.com")
+	other := authority.New(t).ECDSA(t, "mail.example.com")
 	whole := sha256.Sum256(rsa.Leaf.Raw)
 	anchor := sha256.Sum256(rsa.Certificate[1])
 	ofBoth := []dane.TLSA{dane.Of(ecdsa.Leaf), dane.Of(rsa.Leaf)}
@@ -119,7 +119,7 @@ func TestTLSACompares(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			dns := testdns.New(t)
+			dns := nameserver.New(t)
 			dns.Behave(tt.secure, tt.tcp, dnsmessage.RCodeSuccess)
 			var bodies []dnsmessage.ResourceBody
 			for _, record := range tt.published {
@@ -147,7 +147,7 @@ func TestTLSACompares(t *testing.T) {
 
 func TestTLSAResolverFails(t *testing.T) {
 	file, _, _ := keyed(t)
-	dns := testdns.New(t)
+	dns := nameserver.New(t)
 	dns.Behave(false, false, dnsmessage.RCodeServerFailure)
 	if status, _, said := words("tlsa", "--config", file, "--resolver", dns.Address); status != exitFailed || !strings.Contains(said, "ServerFailure") {
 		t.Error(status, said)

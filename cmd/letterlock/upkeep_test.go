@@ -15,9 +15,8 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/demo"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testlog"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // world is the proxy at work, with certificates in a folder.
@@ -25,8 +24,8 @@ type world struct {
 	*testing.T
 	*running
 	folder   string
-	log      *testlog.Text
-	ca       *testca.CA
+	log      *wait.Log
+	ca       *authority.CA
 	backends *demo.Server
 }
 
@@ -40,9 +39,9 @@ func newWorld(t *testing.T, text string, add ...func(*world)) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = backends.Close() })
-	w := &world{T: t, folder: t.TempDir(), log: &testlog.Text{}, ca: testca.New(t), backends: backends}
+	w := &world{T: t, folder: t.TempDir(), log: &wait.Log{}, ca: authority.New(t), backends: backends}
 	w.put(w.ca.ECDSA(t, "mail.example.com"))
-	chain, _ := testca.PEM(t, w.ca.ECDSA(t, "the authority comes with it"))
+	chain, _ := authority.PEM(t, w.ca.ECDSA(t, "the authority comes with it"))
 	if err := os.WriteFile(filepath.Join(w.folder, "ca.pem"), chain, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +85,7 @@ func (w *world) put(cert tls.Certificate) {
 
 func (w *world) putAs(cert tls.Certificate, certFile, keyFile string) {
 	w.Helper()
-	chain, key := testca.PEM(w, cert)
+	chain, key := authority.PEM(w, cert)
 	for name, text := range map[string][]byte{certFile: chain, keyFile: key} {
 		path := filepath.Join(w.folder, name)
 		if err := os.WriteFile(path+".new", text, 0o600); err != nil {
@@ -185,7 +184,7 @@ func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
 	w.put(w.ca.ECDSA(t, "www.example.org"))
 	w.now.Load().upkeep.look()
 	w.now.Load().upkeep.look()
-	testwait.Until(t, "the log does not tell of another name", func() bool { return strings.Contains(w.log.String(), "; they are for www.example.org") })
+	wait.Until(t, "the log does not tell of another name", func() bool { return strings.Contains(w.log.String(), "; they are for www.example.org") })
 }
 
 // The goroutine itself: it looks by the clock, until it is told to end.
@@ -193,7 +192,7 @@ func TestUpkeepLooksByItself(t *testing.T) {
 	w := newWorld(t, imaps)
 	second := w.ca.ECDSA(t, "mail.example.com")
 	w.put(second)
-	testwait.Until(t, "nobody has looked", func() bool { return w.served().Equal(second.Leaf) })
+	wait.Until(t, "nobody has looked", func() bool { return w.served().Equal(second.Leaf) })
 	u := w.now.Load().upkeep
 	u.end()
 	select {
@@ -233,8 +232,8 @@ func TestSelfSignedPairIsRenewed(t *testing.T) {
 }
 
 func TestConfigCheckTellsOfCertificates(t *testing.T) {
-	ca, folder := testca.New(t), t.TempDir()
-	chain, key := testca.PEM(t, ca.ECDSA(t, "www.example.com"))
+	ca, folder := authority.New(t), t.TempDir()
+	chain, key := authority.PEM(t, ca.ECDSA(t, "www.example.com"))
 	file := filepath.Join(folder, "letterlock.yaml")
 	for name, text := range map[string]string{
 		"cert.pem": string(chain), "key.pem": string(key),

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // exposed names every kind of file.
@@ -91,7 +91,7 @@ func TestH12_ModesThatChange(t *testing.T) {
 			}
 			w.now.Load().upkeep.look()
 			w.now.Load().upkeep.look()
-			testwait.Until(t, "the log does not tell of the key", func() bool { return w.exposures(said) == "certificates[0].key r key.pem" })
+			wait.Until(t, "the log does not tell of the key", func() bool { return w.exposures(said) == "certificates[0].key r key.pem" })
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 const lanes = `hostname: mail.example.com
@@ -79,8 +79,8 @@ func TestWhatIfKnowsLanes(t *testing.T) {
 // A proxy that is killed has written what was a second old, and its successor
 // goes on from there.
 func TestInventorySurvivesKill(t *testing.T) {
-	folder, ca := t.TempDir(), testca.New(t)
-	chain, key := testca.PEM(t, ca.ECDSA(t, "mail.example.com"))
+	folder, ca := t.TempDir(), authority.New(t)
+	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
 	config := strings.Replace(lanes, "{imap}", "127.0.0.1:9", 1)
 	for name, text := range map[string][]byte{"cert.pem": chain, "key.pem": key, "letterlock.yaml": []byte(config)} {
 		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {

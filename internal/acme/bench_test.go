@@ -13,10 +13,9 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/internal/testacme"
-	"github.com/letterlock/letterlock/internal/testdns"
-	"github.com/letterlock/letterlock/internal/testlog"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
+	"github.com/letterlock/letterlock/internal/test/pebble"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
@@ -26,16 +25,16 @@ const mail, other = "mail.example.test", "mta-sts.example.test"
 // bench is a keeper between a CA and a DNS that leads back to the keeper.
 type bench struct {
 	*Keeper
-	ca      *testacme.CA
-	dns     *testdns.Server
-	log     *testlog.Text
+	ca      *pebble.CA
+	dns     *nameserver.Server
+	log     *wait.Log
 	changed chan struct{}
 }
 
 // newBench starts a keeper; the CA stays down until start.
 func newBench(t *testing.T, o Options) *bench {
 	t.Helper()
-	b := &bench{ca: testacme.New(t), dns: testdns.New(t), log: &testlog.Text{}, changed: make(chan struct{}, 100)}
+	b := &bench{ca: pebble.New(t), dns: nameserver.New(t), log: &wait.Log{}, changed: make(chan struct{}, 100)}
 	for _, name := range []string{mail, other} {
 		b.dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
 	}
@@ -71,7 +70,7 @@ func newBench(t *testing.T, o Options) *bench {
 
 // start lets the CA answer, and look for challenges where the keeper listens;
 // for those that have no listener on a port where nobody does.
-func (b *bench) start(t *testing.T, o testacme.Options) {
+func (b *bench) start(t *testing.T, o pebble.Options) {
 	o.Resolver, o.HTTP, o.TLS = b.dns.Address, 1, 1
 	for i, address := range b.Addresses() {
 		port := address.(*net.TCPAddr).Port
@@ -131,7 +130,7 @@ func handshake(t *testing.T, get certs.Getter, client *tls.Config, sni string) *
 	return conn.ConnectionState().PeerCertificates[0]
 }
 
-func waitFor(t *testing.T, log *testlog.Text, words string, times int) {
+func waitFor(t *testing.T, log *wait.Log, words string, times int) {
 	t.Helper()
-	testwait.Until(t, "the log does not say "+words, func() bool { return strings.Count(log.String(), words) >= times })
+	wait.Until(t, "the log does not say "+words, func() bool { return strings.Count(log.String(), words) >= times })
 }

@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testacme"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/pebble"
 	"github.com/letterlock/letterlock/internal/web"
 )
 
@@ -24,7 +24,7 @@ func TestChallengeListenersServeNothingElse(t *testing.T) {
 	b := newBench(t, Options{
 		HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Hosts: []string{mail, other}, Site: site, SiteHosts: []string{other},
 	})
-	b.start(t, testacme.Options{})
+	b.start(t, pebble.Options{})
 	b.Serve()
 	b.await(t, 4, anyOne)
 	for _, path := range []string{"/", "/.well-known/acme-challenge/x", "/.well-known/mta-sts.txt"} {
@@ -57,10 +57,10 @@ func TestH7_ChallengesAndPolicy(t *testing.T) {
 		HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Hosts: []string{mail, other}, Site: site, SiteHosts: []string{other},
 		Limits: web.Limits{Connections: 100, PerClient: 4},
 	})
-	b.start(t, testacme.Options{})
+	b.start(t, pebble.Options{})
 	b.Serve()
 	for _, address := range b.Addresses() {
-		testnet.Hold(t, address.String(), "127.0.0.2", 64, "\x16\x03\x01\x02\x00")
+		loopback.Hold(t, address.String(), "127.0.0.2", 64, "\x16\x03\x01\x02\x00")
 	}
 	b.await(t, 4, anyOne)
 	if got := fetch(t, b, b.Addresses()[1].String(), other); got != "policy" {

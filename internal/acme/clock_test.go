@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testacme"
-	"github.com/letterlock/letterlock/internal/testlog"
+	"github.com/letterlock/letterlock/internal/test/pebble"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 const (
@@ -24,8 +24,8 @@ const (
 // Tests call Serve.
 type years struct {
 	*Keeper
-	ca  *testacme.CA
-	log *testlog.Text
+	ca  *pebble.CA
+	log *wait.Log
 
 	keys   []crypto.PublicKey
 	issued map[string]bool // serial numbers seen
@@ -33,11 +33,11 @@ type years struct {
 
 // yearsWith runs a test in a bubble where time passes as soon as all wait.
 func yearsWith(t *testing.T, test func(t *testing.T, y *years)) {
-	ca := testacme.New(t)
-	ca.Start(t, testacme.Options{Life: life, Trusting: true})
+	ca := pebble.New(t)
+	ca.Start(t, pebble.Options{Life: life, Trusting: true})
 	dir := filepath.Join(t.TempDir(), "acme")
 	synctest.Test(t, func(t *testing.T) {
-		y := &years{ca: ca, log: &testlog.Text{}, issued: map[string]bool{}}
+		y := &years{ca: ca, log: &wait.Log{}, issued: map[string]bool{}}
 		k, err := New(Options{
 			Hosts: []string{mail}, Directory: ca.Directory, Dir: dir, HTTP: "unused",
 			Log: slog.New(slog.NewTextHandler(y.log, nil)),

@@ -12,15 +12,15 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/internal/testacme"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/pebble"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
 func TestHTTP01(t *testing.T) {
 	b := newBench(t, Options{HTTP: "127.0.0.1:0", Email: "postmaster@example.test"})
-	b.start(t, testacme.Options{})
+	b.start(t, pebble.Options{})
 	b.Serve()
 	got := b.await(t, 2, anyOne)
 	for i, want := range []x509.PublicKeyAlgorithm{x509.ECDSA, x509.RSA} {
@@ -58,7 +58,7 @@ func accountKey(t *testing.T, dir string) crypto.PublicKey {
 	return key.Public()
 }
 
-func verify(t *testing.T, ca *testacme.CA, c tls.Certificate, name string) {
+func verify(t *testing.T, ca *pebble.CA, c tls.Certificate, name string) {
 	t.Helper()
 	chain := x509.NewCertPool()
 	for _, der := range c.Certificate[1:] {
@@ -75,7 +75,7 @@ func verify(t *testing.T, ca *testacme.CA, c tls.Certificate, name string) {
 
 func TestTLSALPN01(t *testing.T) {
 	b := newBench(t, Options{TLSALPN: "127.0.0.1:0"})
-	b.start(t, testacme.Options{})
+	b.start(t, pebble.Options{})
 	b.Serve()
 	for _, c := range b.await(t, 2, anyOne) {
 		verify(t, b.ca, c, mail)
@@ -89,7 +89,7 @@ func TestTLSALPN01(t *testing.T) {
 // another one, or none, of whichever version.
 func TestServedToEveryClient(t *testing.T) {
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
-	b.start(t, testacme.Options{})
+	b.start(t, pebble.Options{})
 	b.Serve()
 	policy, err := tlspolicy.Named("opportunistic")
 	if err != nil {
@@ -120,7 +120,7 @@ func TestServedToEveryClient(t *testing.T) {
 func TestExternalAccount(t *testing.T) {
 	key := []byte("0123456789abcdef0123456789abcdef")
 	b := newBench(t, Options{HTTP: "127.0.0.1:0", Binding: &Binding{"kid-1", key}})
-	b.start(t, testacme.Options{KeyID: "kid-1", Key: key})
+	b.start(t, pebble.Options{KeyID: "kid-1", Key: key})
 	b.Serve()
 	b.await(t, 2, anyOne)
 	if strings.Contains(b.log.String(), string(key)) {
@@ -131,7 +131,7 @@ func TestExternalAccount(t *testing.T) {
 // Without the account that the CA asks for, its own words reach the log.
 func TestExternalAccountMissing(t *testing.T) {
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
-	b.start(t, testacme.Options{KeyID: "kid-1", Key: []byte("0123456789abcdef0123456789abcdef")})
+	b.start(t, pebble.Options{KeyID: "kid-1", Key: []byte("0123456789abcdef0123456789abcdef")})
 	again, err := b.order(mail, x509.ECDSA)
 	if err == nil || !strings.Contains(err.Error(), "externalAccountRequired") {
 		t.Error(err)
@@ -144,7 +144,7 @@ func TestExternalAccountMissing(t *testing.T) {
 // A challenge that fails is told in the CA's words: autocert has only its own.
 func TestChallengeFails(t *testing.T) {
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
-	b.start(t, testacme.Options{})
+	b.start(t, pebble.Options{})
 	_ = b.servers[0].tcp.Close()
 	_, err := b.order(mail, x509.ECDSA)
 	if err == nil || !strings.Contains(err.Error(), "the CA said: http-01: ") || !strings.Contains(b.log.String(), "the CA answered: http-01") {
@@ -156,7 +156,7 @@ func TestCADownAtStart(t *testing.T) {
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
 	b.Serve()
 	waitFor(t, b.log, "the CA cannot be reached", 3)
-	b.start(t, testacme.Options{})
+	b.start(t, pebble.Options{})
 	b.await(t, 2, anyOne)
 }
 
@@ -164,7 +164,7 @@ func TestCADownAtStart(t *testing.T) {
 // with the same keys.
 func TestRenewal(t *testing.T) {
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
-	b.start(t, testacme.Options{Life: 9 * time.Second})
+	b.start(t, pebble.Options{Life: 9 * time.Second})
 	b.Serve()
 	first := b.await(t, 2, anyOne)
 	renewed := b.await(t, 2, func(c tls.Certificate) bool {
@@ -184,7 +184,7 @@ func TestRenewal(t *testing.T) {
 		}
 	}
 	// They are served first, and then stored.
-	testwait.Until(t, "the renewed ones are not stored", func() bool {
+	wait.Until(t, "the renewed ones are not stored", func() bool {
 		stored, err := Stored(b.o.Dir, b.o.Hosts)
 		return err == nil && len(stored) == 2 && !stored[0].Leaf.NotAfter.Before(renewed[0].Leaf.NotAfter)
 	})
@@ -198,7 +198,7 @@ func publicKey(c tls.Certificate) interface{ Equal(crypto.PublicKey) bool } {
 // stays; autocert itself would say nothing.
 func TestCADownAtRenewal(t *testing.T) {
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
-	b.start(t, testacme.Options{Life: 3 * time.Second})
+	b.start(t, pebble.Options{Life: 3 * time.Second})
 	b.Serve()
 	b.await(t, 2, anyOne)
 	b.ca.SetDown(true)
@@ -212,7 +212,7 @@ func TestCADownAtRenewal(t *testing.T) {
 // so; when the CA is back, it is replaced.
 func TestExpiredIsServed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "acme")
-	old := testca.New(t).Expired(t, mail)
+	old := authority.New(t).Expired(t, mail)
 	store(t, dir, mail, old)
 	b := newBench(t, Options{HTTP: "127.0.0.1:0", Dir: dir})
 	got := b.Certificates([]string{mail})
@@ -222,14 +222,14 @@ func TestExpiredIsServed(t *testing.T) {
 	b.Serve()
 	waitFor(t, b.log, "AN EXPIRED CERTIFICATE IS SERVED", 1)
 	waitFor(t, b.log, "the CA cannot be reached", 1)
-	b.start(t, testacme.Options{})
+	b.start(t, pebble.Options{})
 	b.await(t, 2, func(c tls.Certificate) bool { return time.Now().Before(c.Leaf.NotAfter) })
 }
 
 // store writes a certificate as autocert does.
 func store(t *testing.T, dir, name string, c tls.Certificate) {
 	t.Helper()
-	chain, key := testca.PEM(t, c)
+	chain, key := authority.PEM(t, c)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func store(t *testing.T, dir, name string, c tls.Certificate) {
 // A restart asks the CA for nothing while what is stored is good.
 func TestRestart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "acme")
-	ca := testca.New(t)
+	ca := authority.New(t)
 	store(t, dir, mail, ca.ECDSA(t, mail))
 	store(t, dir, mail+"+rsa", ca.RSA(t, mail))
 	store(t, dir, other, ca.ECDSA(t, other)) // a name that is no longer ours

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testlog"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 type roundTrip func(*http.Request) (*http.Response, error)
@@ -67,7 +67,7 @@ func TestVoiceTellsWhatTheCASays(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			log := &testlog.Text{}
+			log := &wait.Log{}
 			v := &voice{life: t.Context(), log: slog.New(slog.NewTextHandler(log, nil)), base: says(tt.body), answers: []string{"http-01"}}
 			for range 3 {
 				if _, err := ask(t, v); err != nil {
@@ -108,7 +108,7 @@ func TestVoiceBounds(t *testing.T) {
 // A request ends with the keeper.
 func TestVoiceEnds(t *testing.T) {
 	life, end := context.WithCancel(t.Context())
-	log := &testlog.Text{}
+	log := &wait.Log{}
 	begun := make(chan struct{})
 	v := &voice{life: life, log: slog.New(slog.NewTextHandler(log, nil)), base: roundTrip(func(r *http.Request) (*http.Response, error) {
 		close(begun)
@@ -125,7 +125,7 @@ func TestVoiceEnds(t *testing.T) {
 }
 
 func TestComplain(t *testing.T) {
-	c := testca.New(t).ECDSA(t, mail)
+	c := authority.New(t).ECDSA(t, mail)
 	life := c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)
 	for _, tt := range []struct {
 		passed time.Duration
@@ -133,7 +133,7 @@ func TestComplain(t *testing.T) {
 	}{
 		{life / 2, ""}, {life * 7 / 10, ""}, {life * 9 / 10, "should have been renewed"}, {life + 1, "EXPIRED"},
 	} {
-		log := &testlog.Text{}
+		log := &wait.Log{}
 		k := &Keeper{o: Options{Log: slog.New(slog.NewTextHandler(log, nil))}, voice: &voice{}}
 		k.complain(c, c.Leaf.NotBefore.Add(tt.passed))
 		if got := log.String(); !strings.Contains(got, tt.want) || tt.want == "" && got != "" {

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -23,12 +23,12 @@ func RunBackend(t *testing.T, pattern string, talk func(back *wire.Conn) error) 
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no dialogs match %s (%v)", pattern, err)
 	}
-	certs := []tls.Certificate{testca.New(t).ECDSA(t, "mail.example.com")}
+	certs := []tls.Certificate{authority.New(t).ECDSA(t, "mail.example.com")}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".dialog"), func(t *testing.T) {
 			r := &runner{t: t, script: load(t, file), certs: certs}
 			ended := make(chan error, 1)
-			r.listener = testnet.Listen(r.t)
+			r.listener = loopback.Listen(r.t)
 			conn, err := net.Dial("tcp", r.listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)

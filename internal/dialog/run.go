@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -37,7 +37,7 @@ func Run(t *testing.T, pattern string, make func(options map[string]string, s *g
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no dialogs match %s (%v)", pattern, err)
 	}
-	ca := testca.New(t)
+	ca := authority.New(t)
 	certs := []tls.Certificate{ca.ECDSA(t, "mail.example.com"), ca.RSA(t, "mail.example.com")}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".dialog"), func(t *testing.T) {
@@ -109,7 +109,7 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 // connect makes the client's connection and the backend's listener, and
 // returns the gate's end of the former.
 func (r *runner) connect() net.Conn {
-	r.listener = testnet.Listen(r.t)
+	r.listener = loopback.Listen(r.t)
 	r.dialled = make(chan net.Conn, 8)
 	go func() {
 		defer close(r.dialled)
@@ -121,7 +121,7 @@ func (r *runner) connect() net.Conn {
 			r.dialled <- conn
 		}
 	}()
-	fronts := testnet.Listen(r.t)
+	fronts := loopback.Listen(r.t)
 	defer func() { _ = fronts.Close() }()
 	client, err := net.Dial("tcp", fronts.Addr().String())
 	if err != nil {

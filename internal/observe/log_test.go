@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/letterlock/letterlock/internal/testlog"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 const patience = 10 * time.Second
@@ -29,7 +29,7 @@ var formats = []string{"text", "json", "postfix"}
 // newLog returns a log that writes to a text, until the test ends.
 func newLog(t *testing.T, o Options) (*Log, *slog.Logger, func() string) {
 	t.Helper()
-	out := &testlog.Text{}
+	out := &wait.Log{}
 	l := NewLog(out, o)
 	t.Cleanup(func() { l.Close(patience) })
 	return l, slog.New(l), func() string {

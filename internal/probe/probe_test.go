@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // rule answers lines that begin as said; the first that fits counts.
@@ -58,7 +58,7 @@ func (b *backend) serveUntil(conn net.Conn, last string) bool {
 // visitBackend returns what was found, and what the backend has heard.
 func visitBackend(t *testing.T, b *backend, target Target) ([]Finding, []string, error) {
 	t.Helper()
-	l := testnet.Listen(t)
+	l := loopback.Listen(t)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // clearConn is the way to a backend that must have TLS.
@@ -21,7 +21,7 @@ func (c clearConn) StartTLS() (net.Conn, error) {
 }
 
 func TestStartTLS(t *testing.T) {
-	cert := testca.New(t).ECDSA(t, "legacy.lan")
+	cert := authority.New(t).ECDSA(t, "legacy.lan")
 	for protocol, c := range map[string]struct {
 		clear, secured backend // before TLS and behind it
 		command        string  // what turns it on
@@ -78,7 +78,7 @@ func TestStartTLS(t *testing.T) {
 // serveBoth is a backend in clear up to the command, and another behind it.
 func serveBoth(t *testing.T, clear, secured *backend, command string, cert tls.Certificate) (net.Conn, <-chan struct{}) {
 	t.Helper()
-	l := testnet.Listen(t)
+	l := loopback.Listen(t)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -11,13 +11,13 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
-	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
 )
 
 const tlsa dnsmessage.Type = 52
 
 func TestAsk(t *testing.T) {
-	s := testdns.New(t)
+	s := nameserver.New(t)
 	s.Set("_25._tcp.mail.example.com", &dnsmessage.UnknownResource{Type: tlsa, Data: []byte{3, 1, 1, 7}})
 	s.Set("_25._tcp.alias.example.com", &dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName("_25._tcp.mail.example.com.")})
 	s.Set("other.example.com", &dnsmessage.AResource{A: [4]byte{192, 0, 2, 1}})
@@ -46,7 +46,7 @@ func TestAsk(t *testing.T) {
 }
 
 func TestAliasesAreBounded(t *testing.T) {
-	s := testdns.New(t)
+	s := nameserver.New(t)
 	for i := range 2 * maxAliases {
 		s.Set(fmt.Sprintf("a%d.example", i), &dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName(fmt.Sprintf("a%d.example.", i+1))})
 	}
@@ -61,7 +61,7 @@ func TestAliasesAreBounded(t *testing.T) {
 }
 
 func TestAskFails(t *testing.T) {
-	s := testdns.New(t)
+	s := nameserver.New(t)
 	s.Behave(false, false, dnsmessage.RCodeServerFailure)
 	_, err := Resolver{Address: s.Address}.Ask(t.Context(), "bogus.example.com", tlsa)
 	if err == nil || !strings.Contains(err.Error(), "ServerFailure") {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/internal/resolver"
-	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
 )
 
 func ptr(name string) *dnsmessage.PTRResource {
@@ -23,42 +23,42 @@ func TestLookDomain(t *testing.T) {
 	a := func(last byte) *dnsmessage.AResource { return &dnsmessage.AResource{A: [4]byte{192, 0, 2, last}} }
 	six := netip.MustParseAddr("2001:db8::25")
 	for name, tt := range map[string]struct {
-		set   func(dns *testdns.Server)
+		set   func(dns *nameserver.Server)
 		worst Severity
 		want  []string
 	}{
-		"right": {func(dns *testdns.Server) {
+		"right": {func(dns *nameserver.Server) {
 			dns.Set("example.com", mx("mx.example.com."))
 			dns.Set("mx.example.com", a(1), &dnsmessage.AAAAResource{AAAA: six.As16()})
 			dns.Set("1.2.0.192.in-addr.arpa", ptr("mx.example.com"))
 			dns.Set(reverse(six), ptr("mx.example.com"))
 		}, "", nil},
-		"no name, wrong name": {func(dns *testdns.Server) {
+		"no name, wrong name": {func(dns *nameserver.Server) {
 			dns.Set("example.com", mx("mx.example.com."))
 			dns.Set("mx.example.com", a(1), a(2))
 			dns.Set("1.2.0.192.in-addr.arpa", ptr("other.example.com"))
 			dns.Set("other.example.com", a(9))
 		}, Weak, []string{"192.0.2.1 says that it is other.example.com, whose address is another", "192.0.2.2 has no name"}},
-		"alias": {func(dns *testdns.Server) {
+		"alias": {func(dns *nameserver.Server) {
 			dns.Set("example.com", mx("mx.example.com."))
 			dns.Set("mx.example.com", &dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName("host.example.com.")})
 		}, Bad, []string{"mx.example.com is an alias", "mx.example.com has no address"}},
-		"no MX": {func(dns *testdns.Server) {
+		"no MX": {func(dns *nameserver.Server) {
 			dns.Set("example.com", a(1))
 			dns.Set("1.2.0.192.in-addr.arpa", ptr("example.com"))
 		}, Weak, []string{"no MX record"}},
-		"null MX": {func(dns *testdns.Server) { dns.Set("example.com", mx(".")) }, Note, []string{"takes no mail"}},
-		"too many": {func(dns *testdns.Server) {
+		"null MX": {func(dns *nameserver.Server) { dns.Set("example.com", mx(".")) }, Note, []string{"takes no mail"}},
+		"too many": {func(dns *nameserver.Server) {
 			var all []dnsmessage.ResourceBody
 			for range maxServers + 1 {
 				all = append(all, mx("."))
 			}
 			dns.Set("example.com", all...)
 		}, Weak, []string{"of which 20 are looked at"}},
-		"broken": {func(dns *testdns.Server) { dns.Behave(false, false, dnsmessage.RCodeServerFailure) }, Bad, []string{"the DNS does not answer"}},
+		"broken": {func(dns *nameserver.Server) { dns.Behave(false, false, dnsmessage.RCodeServerFailure) }, Bad, []string{"the DNS does not answer"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dns := testdns.New(t)
+			dns := nameserver.New(t)
 			tt.set(dns)
 			d := LookDomain(t.Context(), resolver.Resolver{Address: dns.Address}, "example.com")
 			all := ""

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -31,8 +31,8 @@ type server struct {
 // start serves until the test ends.
 func (s server) start(t *testing.T) string {
 	t.Helper()
-	l := testnet.Listen(t)
-	testnet.Serve(l, s.serve)
+	l := loopback.Listen(t)
+	loopback.Serve(l, s.serve)
 	return l.Addr().String()
 }
 
@@ -114,7 +114,7 @@ func lookAt(t *testing.T, protocol, address string, roots *x509.CertPool, change
 }
 
 func TestNothingIsWrong(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	for protocol, s := range services {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
@@ -137,7 +137,7 @@ func TestNothingIsWrong(t *testing.T) {
 
 // What was said in clear is obeyed inside TLS.
 func TestInjectionIsFound(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	for protocol, s := range services {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
@@ -182,7 +182,7 @@ func TestLoginsOfTheOldFormAreFound(t *testing.T) {
 
 // Old TLS is a matter of who comes; a certificate, of who looks at it.
 func TestOldTLSAndBadCertificates(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	public := func(t *Target) { t.Public = true }
 	wide := func(certificates ...tls.Certificate) *tls.Config {
 		config := policy(t, "opportunistic-wide", certificates...)
@@ -210,7 +210,7 @@ func TestOldTLSAndBadCertificates(t *testing.T) {
 		"expired":         {policy(t, "strict", ca.Expired(t, "mail.example.com")), ca.Pool, nil, map[Severity][]string{Bad: {"has expired on"}}},
 		"expired, public": {policy(t, "strict", ca.Expired(t, "mail.example.com")), ca.Pool, public, map[Severity][]string{Weak: {"has expired on"}}},
 		"another name":    {policy(t, "strict", ca.ECDSA(t, "www.example.com")), ca.Pool, nil, map[Severity][]string{Bad: {"is not for mail.example.com: it is for www.example.com"}}},
-		"a stranger's":    {policy(t, "strict", testca.New(t).ECDSA(t, "mail.example.com")), ca.Pool, nil, map[Severity][]string{Bad: {"does not verify"}}},
+		"a stranger's":    {policy(t, "strict", authority.New(t).ECDSA(t, "mail.example.com")), ca.Pool, nil, map[Severity][]string{Bad: {"does not verify"}}},
 		"no handshake":    {&tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }}, ca.Pool, nil, map[Severity][]string{Bad: {"no handshake succeeds"}}},
 	} {
 		t.Run(name, func(t *testing.T) {

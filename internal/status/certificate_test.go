@@ -8,11 +8,11 @@ import (
 	"net"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 func TestDescribe(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	for want, cert := range map[string]*x509.Certificate{
 		"[a.example b.example] ECDSA P-256 test authority false": ca.ECDSA(t, "a.example", "b.example").Leaf,
 		"[a.example] RSA 2048 test authority false":              ca.RSA(t, "a.example").Leaf,

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
@@ -18,7 +18,7 @@ import (
 // The classes are found in what crypto/tls really says, so that a new Go with
 // other words is noticed here.
 func TestFailuresOfRealHandshakes(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	client := func(change func(*tls.Config)) func(net.Conn) {
 		c := &tls.Config{ServerName: "localhost", RootCAs: ca.Pool, MinVersion: tls.VersionTLS10}
 		change(c)
@@ -54,7 +54,7 @@ func TestFailuresOfRealHandshakes(t *testing.T) {
 }
 
 // shake returns the error of a handshake with a client that dial plays.
-func shake(t *testing.T, ca *testca.CA, dial func(net.Conn)) error {
+func shake(t *testing.T, ca *authority.CA, dial func(net.Conn)) error {
 	t.Helper()
 	front, back := net.Pipe()
 	t.Cleanup(func() { _, _ = front.Close(), back.Close() })

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/proxy"
 )
@@ -35,9 +35,9 @@ func (g welcoming) Settle(front, _ *wire.Conn) error {
 func (welcoming) Refuse(*wire.Conn, gate.Reason) {}
 
 // newProxy starts a proxy on loopback that s observes, in front of pool.
-func newProxy(t *testing.T, s *Status, ca *testca.CA) (p *proxy.Server, pool *proxy.Pool) {
+func newProxy(t *testing.T, s *Status, ca *authority.CA) (p *proxy.Server, pool *proxy.Pool) {
 	t.Helper()
-	pool = &proxy.Pool{Addresses: []string{testnet.Listen(t).Addr().String()}}
+	pool = &proxy.Pool{Addresses: []string{loopback.Listen(t).Addr().String()}}
 	const long = 20 * time.Second
 	p = &proxy.Server{Observer: Observers{s}, Log: slog.New(slog.DiscardHandler)}
 	first := &proxy.Generation{
@@ -62,7 +62,7 @@ func newProxy(t *testing.T, s *Status, ca *testca.CA) (p *proxy.Server, pool *pr
 }
 
 func TestSessionsOfARealProxy(t *testing.T) {
-	s, ca := New(Options{}), testca.New(t)
+	s, ca := New(Options{}), authority.New(t)
 	p, pool := newProxy(t, s, ca)
 	address := p.Addresses()[0].String()
 
@@ -109,7 +109,7 @@ func TestSessionsOfARealProxy(t *testing.T) {
 }
 
 func TestBackendThatIsDown(t *testing.T) {
-	s, ca := New(Options{}), testca.New(t)
+	s, ca := New(Options{}), authority.New(t)
 	p, pool := newProxy(t, s, ca)
 	pool.Addresses = []string{"127.0.0.1:0"} // nobody can be reached there
 	client, err := tls.Dial("tcp", p.Addresses()[0].String(), &tls.Config{ServerName: "localhost", RootCAs: ca.Pool})

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testlog"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/web"
 )
 
@@ -36,13 +36,13 @@ func TestServeAndClose(t *testing.T) {
 
 // One client that holds connections open keeps nobody from the page.
 func TestH7_StatusPage(t *testing.T) {
-	log := &testlog.Text{}
+	log := &wait.Log{}
 	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), usual, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	testnet.Hold(t, s.Addr().String(), "127.0.0.2", usual.Connections-10, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	loopback.Hold(t, s.Addr().String(), "127.0.0.2", usual.Connections-10, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	expect(t, "healthz", fetch(t, "http://"+s.Addr().String()+"/healthz", ""), "200 ok\n")
 	if !strings.Contains(log.String(), "connections were closed to make room\" count=1 last=127.0.0.2") {
 		t.Errorf("the log says %q", log)

@@ -21,9 +21,9 @@ import (
 
 	"github.com/letterlock/letterlock/internal/egress"
 	"github.com/letterlock/letterlock/internal/resolver"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testdns"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
@@ -45,14 +45,14 @@ func (w *web) Fetch(_ context.Context, domain string) (string, error) {
 
 type world struct {
 	*Store
-	dns *testdns.Server
+	dns *nameserver.Server
 	web *web
 	log *bytes.Buffer
 }
 
 func newWorld(t *testing.T, folder string) *world {
 	t.Helper()
-	w := &world{dns: testdns.New(t), web: &web{served: map[string]string{}}, log: &bytes.Buffer{}}
+	w := &world{dns: nameserver.New(t), web: &web{served: map[string]string{}}, log: &bytes.Buffer{}}
 	w.Store = NewStore(folder, resolver.Resolver{Address: w.dns.Address}, w.web, slog.New(slog.NewTextHandler(w.log, nil)))
 	return w
 }
@@ -157,7 +157,7 @@ func TestMemoryIsBounded(t *testing.T) {
 
 // What a web server can answer, and what of it is a policy.
 func TestWeb(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	for name, tt := range map[string]struct {
 		certificate string
 		answer      http.HandlerFunc
@@ -195,9 +195,9 @@ func TestWeb(t *testing.T) {
 }
 
 func TestDialer(t *testing.T) {
-	dns := testdns.New(t)
+	dns := nameserver.New(t)
 	dns.Set("mta-sts.a.example", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
-	l := testnet.Listen(t)
+	l := loopback.Listen(t)
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	d := dialer{dns: resolver.Resolver{Address: dns.Address}}
 	conn, err := d.dial(t.Context(), "tcp", "mta-sts.a.example:"+port)

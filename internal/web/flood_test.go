@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testnet"
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 const request = "GET / HTTP/1.1\r\nHost: " + name + "\r\n\r\n"
@@ -34,7 +34,7 @@ func TestH7_ShareOfAClient(t *testing.T) {
 	for _, o := range openings {
 		t.Run(fmt.Sprintf("TLS %t, %s", o.secure, o.what), func(t *testing.T) {
 			w := newWorld(t, o.secure)
-			testnet.Hold(t, w.Addr().String(), "127.0.0.2", usual.Connections-10, o.send)
+			loopback.Hold(t, w.Addr().String(), "127.0.0.2", usual.Connections-10, o.send)
 			w.wantServed("127.0.0.1")
 			w.wantLog("connections were closed to make room", "last=127.0.0.2")
 			w.wantServed("127.0.0.2")
@@ -47,7 +47,7 @@ func TestH7_ManyClients(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		w := newWorld(t, secure)
 		for i := range 20 {
-			testnet.Hold(t, w.Addr().String(), fmt.Sprintf("127.0.%d.2", i), usual.PerClient, "")
+			loopback.Hold(t, w.Addr().String(), fmt.Sprintf("127.0.%d.2", i), usual.PerClient, "")
 		}
 		for range 3 {
 			w.wantServed("127.1.0.1")
@@ -77,7 +77,7 @@ func TestH7_AnswersThatAreNotRead(t *testing.T) {
 		}
 	}
 	begun := time.Now()
-	testwait.Until(t, "nobody else is served", func() bool { return w.visit("127.0.0.9") == nil })
+	wait.Until(t, "nobody else is served", func() bool { return w.visit("127.0.0.9") == nil })
 	if took := time.Since(begun); took >= answerTimeout {
 		t.Errorf("others waited for %s", took)
 	}

@@ -7,14 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testwait"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // When the socket fails under it, the server says so, and can still be closed.
 func TestServerSaysWhenItFails(t *testing.T) {
 	w := newWorld(t, false)
 	_ = w.listener.Close()
-	testwait.Until(t, "the log says nothing", func() bool {
+	wait.Until(t, "the log says nothing", func() bool {
 		return strings.Contains(w.log.String(), `level=ERROR msg="test: the listener has failed"`)
 	})
 }

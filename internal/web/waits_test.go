@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 // one is a net.Listener for one connection in memory.
@@ -74,7 +74,7 @@ func TestH7_WaitsEnd(t *testing.T) {
 func lasts(t *testing.T, secure bool, begin, each string, read func(net.Conn)) (took time.Duration) {
 	var config *tls.Config
 	if secure {
-		config = &tls.Config{Certificates: []tls.Certificate{testca.New(t).ECDSA(t, name)}}
+		config = &tls.Config{Certificates: []tls.Certificate{authority.New(t).ECDSA(t, name)}}
 	}
 	synctest.Test(t, func(t *testing.T) {
 		socket := one{make(chan net.Conn), &sync.Once{}}

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testlog"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 const name = "www.example.com"
@@ -24,19 +24,19 @@ var usual = Limits{Connections: 128, PerClient: 16}
 type world struct {
 	*Server
 	t      *testing.T
-	log    *testlog.Text
+	log    *wait.Log
 	client *tls.Config // nil: plaintext
 }
 
 func newWorld(t *testing.T, secure bool) *world {
-	w := &world{t: t, log: &testlog.Text{}}
+	w := &world{t: t, log: &wait.Log{}}
 	o := Options{Name: "test", Handler: answers(), Limits: usual, Log: slog.New(slog.NewTextHandler(w.log, nil))}
 	if secure {
-		ca := testca.New(t)
+		ca := authority.New(t)
 		o.TLS = &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, name)}}
 		w.client = &tls.Config{RootCAs: ca.Pool, ServerName: name}
 	}
-	w.Server = New(testnet.Listen(t), o)
+	w.Server = New(loopback.Listen(t), o)
 	w.Serve()
 	t.Cleanup(func() { _ = w.Close() })
 	return w

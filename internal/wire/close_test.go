@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 // The last reply must arrive although the peer is still sending.
@@ -61,7 +61,7 @@ func (h *halves) CloseWrite() error {
 // client, and the socket under it.
 func inTLS(t *testing.T) (*Conn, *tls.Conn, net.Conn) {
 	t.Helper()
-	ca := testca.New(t)
+	ca := authority.New(t)
 	cert := ca.ECDSA(t, "mail.example.com")
 	c, peer := pair(t, generous)
 	c.Handshake = func(conn net.Conn) (*tls.Conn, error) {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 var generous = Limits{Line: 64, Wait: 10 * time.Second, Text: 10 * time.Second, Verdict: 10 * time.Second, Write: 10 * time.Second}
@@ -171,7 +171,7 @@ func TestInterrupt(t *testing.T) {
 }
 
 func TestUpgrade(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	cert := ca.ECDSA(t, "mail.example.com")
 	handshake := func(conn net.Conn) (*tls.Conn, error) {
 		s := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{cert}})

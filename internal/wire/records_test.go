@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 // counted counts the system calls that a connection costs.
@@ -52,7 +52,7 @@ func secure(t *testing.T) (*tls.Conn, *Records, *counted, *tls.Conn) {
 	c, peer := pair(t, generous)
 	below := &counted{Conn: c.raw}
 	records := NewRecords(below)
-	ca := testca.New(t)
+	ca := authority.New(t)
 	server := tls.Server(records, &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, "mail.example.com")}, DynamicRecordSizingDisabled: true})
 	client := tls.Client(&halved{Conn: peer}, &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com"})
 	go func() { _ = client.Handshake() }()

@@ -12,7 +12,7 @@ import (
 	gosmtp "github.com/emersion/go-smtp"
 
 	"github.com/letterlock/letterlock/internal/nexthop"
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
@@ -21,8 +21,8 @@ import (
 func TestEveryLevelAgainstEveryServer(t *testing.T) {
 	const domain = "example.net"
 	host := "mx1." + domain
-	ca := testca.New(t)
-	foreign := testca.New(t).ECDSA(t, host)
+	ca := authority.New(t)
+	foreign := authority.New(t).ECDSA(t, host)
 	good := ca.ECDSA(t, host)
 	servers := map[string]func(b *inbox) func(net.Listener){
 		"good":      func(b *inbox) func(net.Listener) { return b.serve(good) },
@@ -80,7 +80,7 @@ func TestEveryLevelAgainstEveryServer(t *testing.T) {
 // RFC 7672: what the TLSA records say, and nothing else, decides.
 func TestDANE(t *testing.T) {
 	const domain = "example.net"
-	foreign := testca.New(t)
+	foreign := authority.New(t)
 	expired := foreign.Expired(t, "whatever.example.org")
 	good := foreign.ECDSA(t, "mx1."+domain)
 	sum := func(der []byte) []byte { s := sha256.Sum256(der); return s[:] }
@@ -127,8 +127,8 @@ func TestDANE(t *testing.T) {
 // RFC 8461: a policy in force is held to, one in testing is only told of.
 func TestMTASTS(t *testing.T) {
 	const domain = "example.net"
-	ca := testca.New(t)
-	good, foreign := ca.ECDSA(t, "mx1."+domain), testca.New(t).ECDSA(t, "mx1."+domain)
+	ca := authority.New(t)
+	good, foreign := ca.ECDSA(t, "mx1."+domain), authority.New(t).ECDSA(t, "mx1."+domain)
 	for name, tt := range map[string]struct {
 		mode, mx    string
 		certificate *tls.Certificate

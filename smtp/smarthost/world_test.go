@@ -20,8 +20,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/resolver"
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testdns"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/smtp/smarthost"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
@@ -34,8 +34,8 @@ const patience = 20 * time.Second
 type world struct {
 	*book
 	t      *testing.T
-	ca     *testca.CA
-	dns    *testdns.Server
+	ca     *authority.CA
+	dns    *nameserver.Server
 	finder *nexthop.Finder
 	proxy  *proxy.Server
 	denied bool
@@ -47,7 +47,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{book: &book{}, t: t, ca: testca.New(t), dns: testdns.New(t), limit: 1 << 20, net: [2]byte{byte(1 + rand.IntN(250)), byte(rand.IntN(250))}}
+	w := &world{book: &book{}, t: t, ca: authority.New(t), dns: nameserver.New(t), limit: 1 << 20, net: [2]byte{byte(1 + rand.IntN(250)), byte(rand.IntN(250))}}
 	w.dns.Behave(true, false, dnsmessage.RCodeSuccess)
 	w.finder = &nexthop.Finder{
 		DNS: nexthop.Servers{resolver.Resolver{Address: w.dns.Address}}, Validates: true, Roots: func() *x509.CertPool { return w.ca.Pool },

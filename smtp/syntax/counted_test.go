@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testtext"
+	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
 // count runs a text through that comes in chunks of the given sizes, and
@@ -43,9 +43,9 @@ func count(t *testing.T, text *Text, src []byte, size func() int) (chunks []stri
 func checkCounted(t *testing.T, src []byte, size func() int) {
 	t.Helper()
 	text := Text{Form: Counted}
-	want, out := testtext.Regular(string(src)), ""
+	want, out := mta.Regular(string(src)), ""
 	for _, chunk := range count(t, &text, src, size) {
-		if testtext.Regular(chunk) != chunk {
+		if mta.Regular(chunk) != chunk {
 			t.Fatalf("%q has the chunk %q", src, chunk)
 		}
 		out += chunk

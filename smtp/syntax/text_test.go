@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testtext"
+	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
 // translate runs a text through in the given pieces. It returns what is
@@ -33,7 +33,7 @@ func whole() int { return 1 << 30 }
 func checkText(t *testing.T, src []byte, piece func() int) {
 	t.Helper()
 	out, _, rest, end := translate(src, piece)
-	content, wantRest, wantEnd := testtext.Meaning(src)
+	content, wantRest, wantEnd := mta.Meaning(src)
 	if end != wantEnd {
 		t.Fatalf("%q: ended %v, want %v", src, end, wantEnd)
 	}
@@ -43,11 +43,11 @@ func checkText(t *testing.T, src []byte, piece func() int) {
 	if !bytes.Equal(rest, wantRest) {
 		t.Fatalf("%q: left %q, want %q", src, rest, wantRest)
 	}
-	got, gotRest, gotEnd := testtext.Meaning(out)
+	got, gotRest, gotEnd := mta.Meaning(out)
 	if !gotEnd || len(gotRest) > 0 || !bytes.Equal(got, content) {
 		t.Fatalf("%q: written %q, which means %q, want %q", src, out, got, content)
 	}
-	if testtext.LaxEnds(out) {
+	if mta.LaxEnds(out) {
 		t.Fatalf("%q: written %q, which a lax reader ends early", src, out)
 	}
 }

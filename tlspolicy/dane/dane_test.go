@@ -7,13 +7,13 @@ import (
 	"crypto/x509"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
 func chain(t *testing.T) []*x509.Certificate {
 	t.Helper()
 	var all []*x509.Certificate
-	for _, der := range testca.New(t).ECDSA(t, "mail.example.com").Certificate {
+	for _, der := range authority.New(t).ECDSA(t, "mail.example.com").Certificate {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
 			t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/internal/testca"
-	"github.com/letterlock/letterlock/internal/testnet"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/tlspolicy"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
@@ -20,7 +20,7 @@ const host = "mx1.example.net"
 // shake shakes hands under the terms with a server that has the certificate.
 func shake(t *testing.T, terms Terms, server *tls.Config) (Verdict, *tls.ConnectionState, error) {
 	t.Helper()
-	l := testnet.Listen(t)
+	l := loopback.Listen(t)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -59,7 +59,7 @@ func record(usage, selector uint8, c *x509.Certificate) dane.TLSA {
 	return dane.TLSA{Usage: usage, Selector: selector, Matching: dane.SHA256, Data: sum[:]}
 }
 
-func authority(t *testing.T, c tls.Certificate) *x509.Certificate {
+func issuer(t *testing.T, c tls.Certificate) *x509.Certificate {
 	t.Helper()
 	cert, err := x509.ParseCertificate(c.Certificate[1])
 	if err != nil {
@@ -71,7 +71,7 @@ func authority(t *testing.T, c tls.Certificate) *x509.Certificate {
 // Each kind of certificate at each level: what the handshake comes to, and
 // what the log says of it.
 func TestEveryLevelAgainstEveryCertificate(t *testing.T) {
-	ca, other := testca.New(t), testca.New(t)
+	ca, other := authority.New(t), authority.New(t)
 	good, expired := ca.ECDSA(t, host), ca.Expired(t, host)
 	elsewhere, wildcard := ca.ECDSA(t, "other.example.org"), ca.ECDSA(t, "*.example.net")
 	foreign, client := other.ECDSA(t, host), ca.Client(t, host)
@@ -94,8 +94,8 @@ func TestEveryLevelAgainstEveryCertificate(t *testing.T) {
 		{"fingerprint of a key", Terms{Level: Fingerprint, Fingerprints: []Sum{{}, SumOf(expired.Leaf.RawSubjectPublicKeyInfo)}}, outcome{"expired": "Verified"}},
 		{"3 1 1", Terms{Level: DANE, Records: []dane.TLSA{record(3, 1, expired.Leaf)}}, outcome{"expired": "Verified"}},
 		{"3 0 1", Terms{Level: DANE, Records: []dane.TLSA{record(3, 0, elsewhere.Leaf), record(3, 0, client.Leaf)}}, outcome{"elsewhere": "Verified", "for clients": "Verified"}},
-		{"2 1 1", Terms{Level: DANE, Match: []string{"example.net", host}, Records: []dane.TLSA{record(2, 1, authority(t, foreign))}}, outcome{"foreign": "Verified"}},
-		{"2 0 0", Terms{Level: DANE, Match: []string{"example.net", host}, Records: []dane.TLSA{{Usage: 2, Data: authority(t, good).Raw}}}, outcome{"good": "Verified", "wildcard": "Verified"}},
+		{"2 1 1", Terms{Level: DANE, Match: []string{"example.net", host}, Records: []dane.TLSA{record(2, 1, issuer(t, foreign))}}, outcome{"foreign": "Verified"}},
+		{"2 0 0", Terms{Level: DANE, Match: []string{"example.net", host}, Records: []dane.TLSA{{Usage: 2, Data: issuer(t, good).Raw}}}, outcome{"good": "Verified", "wildcard": "Verified"}},
 		{"2 1 1 of a leaf", Terms{Level: DANE, Match: []string{host}, Records: []dane.TLSA{record(2, 1, good.Leaf)}}, outcome{}},
 	}
 	for _, tt := range tests {
@@ -119,7 +119,7 @@ func TestEveryLevelAgainstEveryCertificate(t *testing.T) {
 // S-27, S-71: at may nothing is left out that the other side might need; what
 // must be proven is not proven in old TLS.
 func TestPolicyOfEachLevel(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	certificate := ca.RSA(t, host)
 	old := func(max uint16, suites ...uint16) *tls.Config {
 		return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS10, MaxVersion: max, CipherSuites: suites}
@@ -145,7 +145,7 @@ func TestPolicyOfEachLevel(t *testing.T) {
 
 // S-107: sessions are resumed, and judged anew; under other terms they are not.
 func TestSessions(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	server := &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, host)}}
 	server.SetSessionTicketKeys([][32]byte{{1}})
 	sessions := NewSessions(10)
@@ -170,7 +170,7 @@ func TestSessions(t *testing.T) {
 
 // S-25: a server that asks gets our certificate.
 func TestClientCertificate(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	own := ca.Client(t, "mail.example.com")
 	var seen []*x509.Certificate
 	server := &tls.Config{

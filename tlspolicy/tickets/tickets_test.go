@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/testca"
+	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -127,7 +127,7 @@ func (s server) resumes(t *testing.T, client *tls.Config) bool {
 }
 
 func TestInstancesResumeEachOthersSessions(t *testing.T) {
-	ca := testca.New(t)
+	ca := authority.New(t)
 	cert := ca.ECDSA(t, "mail.example.com")
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tlspolicy.Version(version).String(), func(t *testing.T) {

@@ -1,6 +1,4 @@
-// Package testtext says what an SMTP message text means (RFC 5321 §4.1.1.4), in
-// a way that is written to be read: tests compare with it.
-package testtext
+package mta
 
 import (
 	"bytes"

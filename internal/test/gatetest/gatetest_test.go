@@ -1,4 +1,4 @@
-package testgate
+package gatetest
 
 import (
 	"io"

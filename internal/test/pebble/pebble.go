@@ -1,6 +1,6 @@
-// Package testacme runs Pebble, the ACME server that Let's Encrypt has made
-// for tests, within a test.
-package testacme
+// Package pebble runs Pebble, Let's Encrypt's ACME server for tests, within a
+// test.
+package pebble
 
 import (
 	"crypto"

@@ -1,6 +1,6 @@
-// Package testdns is a DNS server on loopback for tests: it answers from a
-// table, over UDP and TCP, with as much DNSSEC as a flag.
-package testdns
+// Package nameserver is a DNS server on loopback for tests. It answers from a
+// table, over UDP and TCP. Instead of validating, it sets the AD flag as told.
+package nameserver
 
 import (
 	"encoding/binary"

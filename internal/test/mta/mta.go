@@ -1,8 +1,8 @@
-// Package testmta sends mail as mail servers do: each letter again and again
-// until somebody answers for it, whatever dies in between. It keeps account of
-// what it was told, so that a test can say what must have arrived, and how
-// often.
-package testmta
+// Package mta acts as a mail server in tests. A Sender sends each message again
+// and again until a server acknowledges it, and records the replies, so that a
+// test can tell which messages must have arrived, and how often. Meaning reads
+// the text of a message as RFC 5321 defines it.
+package mta
 
 import (
 	"context"

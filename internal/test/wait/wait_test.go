@@ -1,4 +1,4 @@
-package testwait
+package wait
 
 import (
 	"sync/atomic"

@@ -1,4 +1,4 @@
-package testusage
+package usage
 
 import (
 	"os"

@@ -1,7 +1,6 @@
-// Package testnet is what tests have on the loopback network: listeners that
-// end with the test, servers that are no more than a function, and visitors
-// who come again and again.
-package testnet
+// Package loopback provides listeners, servers and clients on the loopback
+// network for tests. They end with the test.
+package loopback
 
 import (
 	"net"

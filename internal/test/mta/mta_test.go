@@ -1,4 +1,4 @@
-package testmta
+package mta
 
 import (
 	"strings"

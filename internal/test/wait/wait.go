@@ -1,6 +1,6 @@
-// Package testwait waits, in tests, for what happens on other goroutines and in
-// other programs.
-package testwait
+// Package wait lets tests wait for what other goroutines and programs do, and
+// read the log that these write meanwhile.
+package wait
 
 import (
 	"testing"

@@ -1,4 +1,4 @@
-package testlog
+package wait
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-func TestText(t *testing.T) {
-	var text Text
+func TestLog(t *testing.T) {
+	var text Log
 	var writers sync.WaitGroup
 	for i := range 8 {
 		writers.Go(func() {

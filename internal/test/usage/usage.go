@@ -1,6 +1,6 @@
-// Package testusage tells tests what their process holds, to find what leaks
-// and what grows.
-package testusage
+// Package usage measures the memory and the open files of the test's own
+// process, so that tests find leaks.
+package usage
 
 import (
 	"os"

@@ -1,6 +1,6 @@
-// Package testca makes the certificates that tests use: an authority of its
-// own, and under it leaves for any name and key.
-package testca
+// Package authority is a certificate authority for tests. It issues certificates
+// for any name, with an ECDSA or an RSA key.
+package authority
 
 import (
 	"crypto"

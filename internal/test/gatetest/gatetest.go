@@ -1,7 +1,7 @@
-// Package testgate is all that stands around a gate, in memory and at once, for
-// tests and fuzzing: a client that has said what it will say, a backend that
-// answers each line, and a Watch that remembers.
-package testgate
+// Package gatetest provides the surroundings of a gate for tests and fuzzing, in
+// memory and without waiting: a client whose commands are given in advance, a
+// backend that answers each line at once, and a gate.Watch that records.
+package gatetest
 
 import (
 	"crypto/tls"
