@@ -5,8 +5,12 @@ package letterlock
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -77,9 +81,15 @@ var speakers = []string{"smtp", "smtp/smarthost", "smtp/syntax", "imap", "pop3",
 
 var notForSpeakers = []string{"net", "os", "time", "log/slog", "log"}
 
+// notForValues are the packages that open sockets and files, run programs, or
+// log. tlspolicy and the packages below it import none of them.
+var notForValues = []string{"net", "net/http", "os", "os/exec", "io/ioutil", "log", "log/slog", "syscall"}
+
 type listed struct {
+	Dir        string
 	ImportPath string
 	Imports    []string
+	GoFiles    []string
 }
 
 func TestArrowsPointOneWay(t *testing.T) {
@@ -109,9 +119,52 @@ func TestArrowsPointOneWay(t *testing.T) {
 	}
 }
 
+// tlspolicy and the packages below it hold values: no socket, no file, no
+// goroutine, no timer.
+func TestPoliciesAreValues(t *testing.T) {
+	for _, p := range packages(t) {
+		room := strings.TrimPrefix(p.ImportPath, module)
+		if room != "tlspolicy" && !strings.HasPrefix(room, "tlspolicy/") {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if slices.Contains(notForValues, imported) {
+				t.Errorf("%s holds values and must not import %s", room, imported)
+			}
+		}
+		for _, name := range p.GoFiles {
+			parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				if runs(n) {
+					t.Errorf("%s/%s holds values and must not start a goroutine or a timer", room, name)
+				}
+				return true
+			})
+		}
+	}
+}
+
+// runs reports whether a node is a go statement, a call of sync.WaitGroup.Go, or
+// names one of time's functions that start a timer or wait.
+func runs(n ast.Node) bool {
+	if _, ok := n.(*ast.GoStmt); ok {
+		return true
+	}
+	named, ok := n.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	from, ok := named.X.(*ast.Ident)
+	return named.Sel.Name == "Go" ||
+		ok && from.Name == "time" && slices.Contains([]string{"After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Sleep"}, named.Sel.Name)
+}
+
 func packages(t *testing.T) []listed {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	out, err := exec.Command("go", "list", "-json=Dir,ImportPath,Imports,GoFiles", "./...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

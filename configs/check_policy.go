@@ -68,19 +68,9 @@ func checkSuites(p tlspolicy.Policy, r report) {
 		return
 	case len(p.Suites) == 0:
 		at.wrong("name suites, or write min_version: 1.3", "the policy allows %s but no suite for it", lowest)
-	case p.Min < tlspolicy.VersionTLS12 && !slices.ContainsFunc(p.Suites, beforeTLS12):
+	case p.Min < tlspolicy.VersionTLS12 && !slices.ContainsFunc(p.Suites, tlspolicy.Suite.BeforeTLS12):
 		at.wrong("add a suite such as ECDHE-RSA-AES128-SHA, or write min_version: 1.2", "the policy allows %s, but its suites begin at TLSv1.2", p.Min)
 	}
-}
-
-// beforeTLS12 reports whether a suite exists in TLS 1.0 and 1.1.
-func beforeTLS12(s tlspolicy.Suite) bool {
-	for _, known := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
-		if known.ID == uint16(s) {
-			return slices.Contains(known.SupportedVersions, tls.VersionTLS10)
-		}
-	}
-	return false
 }
 
 // checkGroups: in TLS 1.2 there is no ML-KEM, so a list without a classical
@@ -89,18 +79,9 @@ func checkGroups(p tlspolicy.Policy, r report) {
 	switch at := r.in("groups"); {
 	case len(p.Groups) == 0:
 		at.wrong("name groups, or leave the key out", "the policy allows no key exchange group")
-	case p.Min < tlspolicy.VersionTLS13 && !slices.ContainsFunc(p.Groups, classical):
+	case p.Min < tlspolicy.VersionTLS13 && len(tlspolicy.Classical(p.Groups)) == 0:
 		at.wrong("add X25519 and P-256, or write min_version: 1.3", "without a classical group no client of TLSv1.2 can connect")
 	}
-}
-
-// classical reports whether a group exists without ML-KEM.
-func classical(g tlspolicy.Group) bool {
-	switch tls.CurveID(g) {
-	case tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024:
-		return false
-	}
-	return true
 }
 
 // checkLogin finds listeners that let clients in by TLS that no login may

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/e2e/world"
+	"github.com/letterlock/letterlock/internal/sts"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
@@ -47,7 +48,7 @@ func playFar(t *testing.T, dir string) {
 	mail.Addr, mail.Domain, mail.TLSConfig, mail.ErrorLog = world.FarAddress+":25", "far.example", config, log.New(io.Discard, "", 0)
 	web := &http.Server{Addr: world.FarAddress + ":443", TLSConfig: config, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		domain := strings.TrimPrefix(r.Host, "mta-sts.")
-		mtasts.Policy{Mode: "enforce", MaxAge: time.Hour, MX: []string{"mx." + domain}}.Handler().ServeHTTP(w, r)
+		sts.Handler(mtasts.Policy{Mode: "enforce", MaxAge: time.Hour, MX: []string{"mx." + domain}}).ServeHTTP(w, r)
 	})}
 	go func() { fmt.Fprintln(os.Stderr, mail.ListenAndServe()) }()
 	go func() { fmt.Fprintln(os.Stderr, web.ListenAndServeTLS("", "")) }()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -41,8 +40,6 @@ func (l SessionLog) log(level slog.Level, message string, fields []slog.Attr) {
 
 // TLSEstablished logs in Postfix's words.
 func (l SessionLog) TLSEstablished(info *Info) {
-	suite := tlspolicy.Suite(info.TLS.CipherSuite)
-	bits := suite.Bits()
 	fields := append(info.fields(false), laneFields(info)...)
 	fields = append(fields, info.ClientCertificate.fields()...)
 	if c := info.ClientCertificate; c != nil {
@@ -52,8 +49,7 @@ func (l SessionLog) TLSEstablished(info *Info) {
 		}
 	}
 	l.log(slog.LevelInfo, info.ClientCertificate.trust()+" TLS connection established from "+peer(info)+": "+
-		tlspolicy.Version(info.TLS.Version).String()+" with cipher "+suite.String()+strength(bits)+
-		" key-exchange "+keyExchange(info.TLS), fields)
+		tlspolicy.Describe(info.TLS)+" key-exchange "+tlspolicy.KeyExchange(info.TLS), fields)
 }
 
 // HandshakeFailed logs what the client had to offer, so that the administrator
@@ -192,7 +188,7 @@ func tlsFields(state *tls.ConnectionState) []slog.Attr {
 	return []slog.Attr{
 		slog.String("tls", tlspolicy.Version(state.Version).String()),
 		slog.String("suite", tlspolicy.Suite(state.CipherSuite).String()),
-		slog.String("group", keyExchange(state)),
+		slog.String("group", tlspolicy.KeyExchange(state)),
 		slog.String("sni", state.ServerName),
 		slog.String("alpn", state.NegotiatedProtocol),
 		slog.Bool("resumed", state.DidResume),
@@ -209,18 +205,3 @@ func laneFields(info *Info) []slog.Attr {
 
 // peer is a client as Postfix names it.
 func peer(info *Info) string { return info.Name() + "[" + info.Client.Addr().String() + "]" }
-
-func keyExchange(state *tls.ConnectionState) string {
-	if state.CurveID == 0 {
-		return "RSA"
-	}
-	return tlspolicy.Group(state.CurveID).String()
-}
-
-func strength(bits int) string {
-	if bits == 0 {
-		return ""
-	}
-	n := strconv.Itoa(bits)
-	return " (" + n + "/" + n + " bits)"
-}

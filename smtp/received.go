@@ -3,7 +3,6 @@ package smtp
 import (
 	"crypto/tls"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -28,7 +27,7 @@ func (g *Gate) tlsClause(state *tls.ConnectionState) string {
 		return ""
 	}
 	if g.clause == "" {
-		g.clause = " tls " + tls.CipherSuiteName(state.CipherSuite) + "\r\n\t(" + strength(state) + ")"
+		g.clause = " tls " + tls.CipherSuiteName(state.CipherSuite) + "\r\n\t(using " + tlspolicy.Describe(state) + ")"
 	}
 	return g.clause
 }
@@ -73,12 +72,6 @@ func (g *Gate) protocol(secure bool) string {
 		keyword += "A"
 	}
 	return keyword
-}
-
-func strength(state *tls.ConnectionState) string {
-	suite := tlspolicy.Suite(state.CipherSuite)
-	bits := strconv.Itoa(suite.Bits())
-	return "using " + tlspolicy.Version(state.Version).String() + " with cipher " + suite.String() + " (" + bits + "/" + bits + " bits)"
 }
 
 // isDomain follows Domain of RFC 5321 §4.1.2, in ASCII.

@@ -1,7 +1,12 @@
-// Package tlspolicy decides what TLS may be negotiated and which sessions are
-// strong enough for a login. It holds pure values: named policies, the suites
-// and groups they allow, and the crypto/tls configuration that follows from
-// them. Sockets, files and certificates live elsewhere.
+// Package tlspolicy decides what TLS may be negotiated, and which sessions are
+// strong enough for a login. It holds values: named policies, the versions,
+// suites and groups that they allow, and the crypto/tls configurations that
+// follow from them. It opens no socket, reads no file and starts no goroutine;
+// nor do the packages below it.
+//
+// The API of tlspolicy and of the packages below it, and that of configs, keeps
+// the promise of semantic versioning. The other packages are parts of the
+// program and may change with each release.
 //
 // The policies follow Mozilla's Server Side TLS 6.0, RFC 9325, RFC 8314 and
 // RFC 8997; where the alternative to weak TLS is no TLS (port 25), RFC 7435

@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// Fit returns a configuration under which a handshake with this client can
-// come about, if the client cannot check a signature that the one given would
-// make: crypto/tls chooses the version and the suite first, and fails when it
-// comes to the signature. Such clients get static RSA, where the configuration
-// has it, which needs no signature. A client that offers TLS 1.3 without a
-// scheme for it gets TLS 1.2. The configuration given is not changed.
+// Fit adapts a configuration to a client that cannot verify the signatures it
+// would make. crypto/tls chooses the version and the suite first, and fails
+// only when it has to sign. Fit gives such a client a static RSA suite, which
+// needs no signature, if the configuration has one. A client that offers TLS
+// 1.3 without a signature scheme for it gets TLS 1.2. Fit returns the given
+// configuration or a changed copy of it.
 //
 // The hello must come from a configuration with the same versions, suites and
 // groups.
@@ -36,17 +36,17 @@ func Fit(hello *tls.ClientHelloInfo, config *tls.Config) *tls.Config {
 	case f.works(static):
 		f.changed().CipherSuites = static
 	default:
-		return config // it will fail, and crypto/tls finds the words
+		return config // the handshake fails, with the error of crypto/tls
 	}
 	return f.config
 }
 
-// implied are the schemes of a TLS 1.2 client that names none (RFC 5246
-// §7.4.1.4.1).
+// implied are the signature schemes of a TLS 1.2 client that sends no list
+// (RFC 5246 §7.4.1.4.1).
 var implied = []tls.SignatureScheme{tls.PKCS1WithSHA1, tls.ECDSAWithSHA1}
 
-// signsAll reports whether a client takes the signatures of every certificate,
-// as nearly all do.
+// signsAll reports whether a client accepts the signatures of every kind of
+// certificate, as nearly all clients do.
 func signsAll(hello *tls.ClientHelloInfo) bool {
 	for _, scheme := range []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256, tls.PSSWithSHA256, tls.PKCS1WithSHA256} {
 		if !slices.Contains(hello.SignatureSchemes, scheme) {
@@ -56,14 +56,14 @@ func signsAll(hello *tls.ClientHelloInfo) bool {
 	return true
 }
 
-// fitting looks for a configuration that fits a hello.
+// fitting is one search for a configuration that suits a hello.
 type fitting struct {
 	hello  tls.ClientHelloInfo
 	config *tls.Config
 	copied bool
 }
 
-// changed returns the configuration for changes.
+// changed returns the configuration as a copy that may be changed.
 func (f *fitting) changed() *tls.Config {
 	if !f.copied {
 		f.config, f.copied = f.config.Clone(), true
@@ -71,7 +71,7 @@ func (f *fitting) changed() *tls.Config {
 	return f.config
 }
 
-// version is what would be negotiated; 0 is none.
+// version returns the version that would be negotiated, or 0 for none.
 func (f *fitting) version() (version uint16) {
 	for _, v := range f.hello.SupportedVersions {
 		if v >= f.config.MinVersion && v <= f.config.MaxVersion {
@@ -81,13 +81,14 @@ func (f *fitting) version() (version uint16) {
 	return version
 }
 
+// avoid13 ends the configuration and the hello at TLS 1.2.
 func (f *fitting) avoid13() {
 	f.changed().MaxVersion = tls.VersionTLS12
 	f.hello.SupportedVersions = slices.DeleteFunc(slices.Clone(f.hello.SupportedVersions), func(v uint16) bool { return v > tls.VersionTLS12 })
 }
 
-// suites sorts those of the configuration that the client offers: with a
-// signature, and without.
+// suites returns the suites that both sides have: those whose key exchange is
+// signed, and those with static RSA.
 func (f *fitting) suites() (signed, static []uint16) {
 	for _, s := range f.config.CipherSuites {
 		switch {
@@ -101,8 +102,8 @@ func (f *fitting) suites() (signed, static []uint16) {
 	return signed, static
 }
 
-// works reports whether the certificate that the client would be given works
-// with one of the suites.
+// works reports whether one of the suites works with the certificate that the
+// client would get.
 func (f *fitting) works(suites []uint16) bool {
 	hello := f.hello
 	hello.CipherSuites = suites
@@ -110,6 +111,6 @@ func (f *fitting) works(suites []uint16) bool {
 	if cert == nil || err != nil {
 		return false
 	}
-	hello.ServerName = "" // a default certificate need not be for it
+	hello.ServerName = "" // the default certificate may have another name
 	return hello.SupportsCertificate(cert) == nil
 }

@@ -11,43 +11,43 @@ import (
 	"strings"
 )
 
-// Leg is the set of rules for TLS on the way to a backend. The zero value
-// demands TLS 1.2 and a certificate that the system's authorities vouch for.
+// Leg holds the TLS rules for connections to a backend. The zero value requires
+// TLS 1.2 and a certificate from one of the system's authorities.
 type Leg struct {
-	Min        Version        // the floor; zero is TLS 1.2
-	ServerName string         // the name in the certificate, and in SNI; empty: the host that is dialled
-	Roots      *x509.CertPool // who vouches for the backend; nil: the system's authorities
-	Pins       []Pin          // the keys that it may have; with them and without Roots nobody needs to vouch
-	Unverified bool           // anybody may be the backend
+	Min        Version        // the lowest version; zero is TLS 1.2
+	ServerName string         // the name in the certificate and in SNI; empty: the host that is dialled
+	Roots      *x509.CertPool // the authorities to trust; nil: the system's
+	Pins       []Pin          // the keys to accept; without Roots, a pinned key needs no authority
+	Unverified bool           // any certificate is accepted
 }
 
-// Pin is the SHA-256 of a certificate's public key (SubjectPublicKeyInfo), as
-// RFC 7469 §2.4 has it, written in base64.
+// Pin is the SHA-256 of a certificate's public key (SubjectPublicKeyInfo, RFC
+// 7469 §2.4). Its text form is base64.
 type Pin [sha256.Size]byte
 
-// PinOf is the pin of a certificate.
+// PinOf returns the pin of a certificate.
 func PinOf(cert *x509.Certificate) Pin { return sha256.Sum256(cert.RawSubjectPublicKeyInfo) }
 
-// UnmarshalText reads base64, with sha256/ or sha256// before it or without.
+// UnmarshalText reads base64. The prefix sha256/ or sha256// may precede it.
 func (p *Pin) UnmarshalText(text []byte) error {
 	code := strings.TrimLeft(strings.TrimPrefix(string(text), "sha256"), "/")
 	if !strings.HasPrefix(string(text), "sha256") {
-		code = string(text) // a slash may be its first letter
+		code = string(text) // base64 may begin with a slash
 	}
 	sum, err := base64.StdEncoding.DecodeString(code)
 	if err != nil || len(sum) != len(p) {
-		return fmt.Errorf("%q is no pin; write the SHA-256 of the public key in base64, 44 characters", text)
+		return fmt.Errorf("%q is not a pin; write the SHA-256 of the public key in base64, 44 characters", text)
 	}
 	*p = Pin(sum)
 	return nil
 }
 
-// String is the pin in base64.
+// String returns the pin in base64.
 func (p Pin) String() string { return base64.StdEncoding.EncodeToString(p[:]) }
 
 var errPin = errors.New("the backend's key is not the pinned one")
 
-// Config returns a client configuration for a backend on a host.
+// Config returns the client configuration for a backend on a host.
 func (l Leg) Config(host string) *tls.Config {
 	p := l.policy()
 	c := &tls.Config{
@@ -72,9 +72,9 @@ func (l Leg) Config(host string) *tls.Config {
 	return c
 }
 
-// policy are the rules of the built-in policy that reaches down to the floor.
-// What is older than TLS 1.2 may stumble over a ClientHello with ML-KEM, which
-// does not fit into one packet.
+// policy returns the rules of the strictest built-in policy that allows the
+// lowest version. Below TLS 1.2 the hybrid groups are left out: a ClientHello
+// with ML-KEM does not fit into one packet, and old servers may fail on it.
 func (l Leg) policy() Policy {
 	floor := max(l.Min, VersionTLS10)
 	if l.Min == 0 {
@@ -87,7 +87,7 @@ func (l Leg) policy() Policy {
 	p := builtin[slices.IndexFunc(builtin, func(p Policy) bool { return p.Name == name })]
 	p.Min = floor
 	if floor < VersionTLS12 {
-		p.Groups = slices.DeleteFunc(slices.Clone(p.Groups), func(g Group) bool { return strings.Contains(g.String(), "MLKEM") })
+		p.Groups = Classical(p.Groups)
 	}
 	return p
 }

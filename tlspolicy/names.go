@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Version is a TLS protocol version, written "1.2" in configurations.
+// Version is a TLS protocol version. Configurations write it as "1.2".
 type Version uint16
 
-// The versions that crypto/tls can speak. SSL 2 and 3 it cannot.
+// The versions that crypto/tls implements. It does not implement SSL 2 and 3.
 const (
 	VersionTLS10 Version = tls.VersionTLS10
 	VersionTLS11 Version = tls.VersionTLS11
@@ -20,18 +20,18 @@ const (
 
 var versionNames = []string{"1.0", "1.1", "1.2", "1.3"}
 
-// UnmarshalText reads "1.2" and the longer "TLSv1.2" and "TLS 1.2".
+// UnmarshalText reads "1.2", "TLSv1.2" and "TLS 1.2".
 func (v *Version) UnmarshalText(text []byte) error {
 	short := strings.TrimLeft(strings.TrimPrefix(strings.ToUpper(string(text)), "TLS"), "V ")
 	i := slices.Index(versionNames, short)
 	if i < 0 {
-		return fmt.Errorf("%q is no TLS version that can be served; write one of %s", text, strings.Join(versionNames, ", "))
+		return fmt.Errorf("%q is not a TLS version that can be served; write one of %s", text, strings.Join(versionNames, ", "))
 	}
 	*v = VersionTLS10 + Version(i) //nolint:gosec // an index of four names
 	return nil
 }
 
-// String gives the name as OpenSSL and Postfix write it: TLSv1 for 1.0, then
+// String returns the name that OpenSSL and Postfix use: TLSv1 for 1.0, then
 // TLSv1.1 and so on.
 func (v Version) String() string {
 	switch {
@@ -43,7 +43,7 @@ func (v Version) String() string {
 	return fmt.Sprintf("TLS(%#04x)", uint16(v))
 }
 
-// Group is a key exchange group, by the name that crypto/tls gives it.
+// Group is a key exchange group.
 type Group tls.CurveID
 
 var groups1 = []Group{
@@ -53,7 +53,8 @@ var groups1 = []Group{
 
 var groups2 = append(slices.Clone(groups1), Group(tls.CurveP521))
 
-// UnmarshalText reads a name such as X25519MLKEM768, X25519 or P-256.
+// UnmarshalText reads a name such as X25519MLKEM768, X25519 or P-256. Case,
+// hyphens and underscores do not matter.
 func (g *Group) UnmarshalText(text []byte) error {
 	for _, known := range groups2 {
 		if strings.EqualFold(plain(known.String()), plain(string(text))) {
@@ -61,10 +62,10 @@ func (g *Group) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is no key exchange group that can be served; there are %s", text, join(groups2))
+	return fmt.Errorf("%q is not a key exchange group that can be served; write one of %s", text, join(groups2))
 }
 
-// String gives the name that OpenSSL and the standards use.
+// String returns the name that OpenSSL and the standards use.
 func (g Group) String() string {
 	switch tls.CurveID(g) {
 	case tls.CurveP256:
@@ -75,6 +76,21 @@ func (g Group) String() string {
 		return "P-521"
 	}
 	return tls.CurveID(g).String()
+}
+
+// Hybrid reports whether a group combines an elliptic curve with ML-KEM. Such
+// groups exist in TLS 1.3 only.
+func (g Group) Hybrid() bool {
+	switch tls.CurveID(g) {
+	case tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024:
+		return true
+	}
+	return false
+}
+
+// Classical returns the groups that are not hybrid.
+func Classical(groups []Group) []Group {
+	return slices.DeleteFunc(slices.Clone(groups), Group.Hybrid)
 }
 
 func plain(name string) string {

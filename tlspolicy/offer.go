@@ -6,26 +6,27 @@ import (
 	"slices"
 )
 
-// Offer is what a ClientHello offers of what a policy can choose from, in
-// eight bytes: small enough to be kept with every session. What no policy can
-// name is left out. Offers can be compared.
+// Offer summarises a ClientHello: the versions, suites and groups in it that a
+// policy can name. It has eight bytes, so that every session can keep one. Two
+// Offers can be compared with ==.
 type Offer struct {
-	Versions uint8  `json:"versions"` // a bit for each, TLS 1.0 the lowest
-	Groups   uint8  `json:"groups"`   // as in offerGroups
-	Suites   uint32 `json:"suites"`   // as in offerSuites
+	Versions uint8  `json:"versions"` // a bit for each version; TLS 1.0 is the lowest
+	Groups   uint8  `json:"groups"`   // a bit for each of offerGroups
+	Suites   uint32 `json:"suites"`   // a bit for each of offerSuites
 
-	// Fallback says that the client has tried a higher version before and
+	// Fallback reports that the client has tried a higher version before, and
 	// failed (RFC 7507).
 	Fallback bool `json:"fallback,omitempty"`
 }
 
-// The meaning of the bits, lowest first. Offers are stored: append only.
+// The meaning of the bits, lowest first. Offers are stored in files, so that
+// these lists may only grow at their ends.
 var (
 	offerGroups = slices.Clone(groups2)
 	offerSuites = slices.Concat(suite13, suitesA, suitesB, suitesC, suitesD)
 )
 
-// OfferOf sums up a ClientHello.
+// OfferOf returns the Offer of a ClientHello.
 func OfferOf(versions, suites []uint16, groups []tls.CurveID) Offer {
 	var o Offer
 	for i := range versionNames {
@@ -47,8 +48,8 @@ func OfferOf(versions, suites []uint16, groups []tls.CurveID) Offer {
 	return o
 }
 
-// List names what is offered, versions from the lowest, all else in the order
-// of the built-in policies.
+// List returns what is offered: versions from the lowest, suites and groups in
+// the order of the built-in policies.
 func (o Offer) List() (versions []Version, suites []Suite, groups []Group) {
 	for i := range versionNames {
 		if o.Versions&(1<<i) != 0 {
@@ -68,43 +69,45 @@ func (o Offer) List() (versions []Version, suites []Suite, groups []Group) {
 	return versions, suites, groups
 }
 
-// Refusal is why a policy does not let a client in; empty: it does.
+// Refusal is the reason for which a handshake fails under a policy. The empty
+// Refusal stands for a handshake that succeeds.
 type Refusal string
 
 // The refusals.
 const (
-	RefusedVersion  Refusal = "version"  // none in common
-	RefusedSuite    Refusal = "suite"    // none in common, or none for the certificates' keys
-	RefusedGroup    Refusal = "group"    // none in common, and no suite without
-	RefusedFallback Refusal = "fallback" // the client could do better, and says that it failed to
+	RefusedVersion  Refusal = "version"  // no version in common
+	RefusedSuite    Refusal = "suite"    // no suite in common that works with the certificates' keys
+	RefusedGroup    Refusal = "group"    // no group in common, and no suite that needs none
+	RefusedFallback Refusal = "fallback" // the client fell back to an older version without need
 )
 
-// Keys are the kinds of key that the server's certificates have.
+// Keys says which kinds of key the server's certificates have.
 type Keys struct{ ECDSA, RSA bool }
 
-// BothKeys is a server with certificates for everybody.
+// BothKeys stands for a server with certificates of both kinds.
 var BothKeys = Keys{ECDSA: true, RSA: true}
 
-// Admits reports whether a handshake with a client of that offer would come
-// about under the policy, and if not, why. Signature algorithms are not part of
-// an offer and are taken to suit.
+// Admits reports whether a handshake with a client of that offer would succeed
+// under the policy, and if not, why. An offer does not hold signature
+// algorithms; Admits assumes that they suit.
 func (p Policy) Admits(o Offer, keys Keys) (bool, Refusal) {
 	_, why := p.Agree(o, keys)
 	return why == "", why
 }
 
-// Agree foretells what would be negotiated: the version, and for TLS 1.2 and
-// below the suite, of which a better one of the same block may be chosen.
+// Agree predicts what a handshake would negotiate: the version and the suite.
+// In TLS 1.2 and below the handshake may choose a better suite of the same
+// block.
 func (p Policy) Agree(o Offer, keys Keys) (tls.ConnectionState, Refusal) {
 	versions, suites, groups := o.List()
 	version := VersionTLS10 - 1
-	for _, v := range versions { // the highest counts, there is no way back from it
+	for _, v := range versions { // a server always takes the highest
 		if v >= p.Min && v <= p.Max {
 			version = v
 		}
 	}
 	common := slices.DeleteFunc(groups, func(g Group) bool {
-		return !slices.Contains(p.Groups, g) || version < VersionTLS13 && !classical(g)
+		return !slices.Contains(p.Groups, g) || version < VersionTLS13 && g.Hybrid()
 	})
 	state := tls.ConnectionState{Version: uint16(version)}
 	switch {
@@ -125,13 +128,14 @@ func (p Policy) Agree(o Offer, keys Keys) (tls.ConnectionState, Refusal) {
 	return state, ""
 }
 
-// agreeSuite chooses for TLS 1.2 and below: the suites come best block first.
+// agreeSuite chooses a suite of TLS 1.2 or below. The suites must be in the
+// order of their blocks, the best first.
 func (p Policy) agreeSuite(version Version, suites []Suite, ecdhe bool, keys Keys) (Suite, Refusal) {
 	why := RefusedSuite
 	for _, s := range suites {
 		switch {
 		case !slices.Contains(p.Suites, s),
-			version < VersionTLS12 && !beforeTLS12(s),
+			version < VersionTLS12 && !s.BeforeTLS12(),
 			!(keys.ECDSA && fits(s, x509.ECDSA) || keys.RSA && fits(s, x509.RSA)):
 		case ephemeral(s) && !ecdhe:
 			why = RefusedGroup
@@ -140,13 +144,4 @@ func (p Policy) agreeSuite(version Version, suites []Suite, ecdhe bool, keys Key
 		}
 	}
 	return 0, why
-}
-
-// classical reports whether a group exists in TLS 1.2, which has no ML-KEM.
-func classical(g Group) bool {
-	switch tls.CurveID(g) {
-	case tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024:
-		return false
-	}
-	return true
 }

@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// Policy is a set of TLS rules with a name. The zero value allows nothing.
+// Policy is a named set of TLS rules. The zero value allows nothing.
 type Policy struct {
 	Name   string
 	About  string // one sentence for the administrator
 	Min    Version
 	Max    Version
-	Suites []Suite // for TLS 1.2 and below; those of TLS 1.3 are fixed by crypto/tls
+	Suites []Suite // of TLS 1.2 and below; crypto/tls fixes those of TLS 1.3
 	Groups []Group
 
-	// LegacyAuth lets a login pass over the suites of block B too.
+	// LegacyAuth allows logins over the suites of block B too.
 	LegacyAuth bool
 }
 
-// builtin are the policies that every installation has, strictest first.
+// builtin lists the policies that every installation has, strictest first.
 var builtin = []Policy{
 	{
-		Name: "modern", About: "TLS 1.3 only, for fleets whose every client is known",
+		Name: "modern", About: "TLS 1.3 only, where every client is known to support it",
 		Min: VersionTLS13, Max: VersionTLS13, Groups: groups1,
 	},
 	{
@@ -51,7 +51,7 @@ func Named(name string) (Policy, error) {
 			return p, nil
 		}
 	}
-	return Policy{}, fmt.Errorf("no TLS policy is called %q; there are %s", name, strings.Join(Names(), ", "))
+	return Policy{}, fmt.Errorf("there is no TLS policy %q; the built-in ones are %s", name, strings.Join(Names(), ", "))
 }
 
 // Names lists the built-in policies, strictest first.
@@ -63,11 +63,11 @@ func Names() []string {
 	return names
 }
 
-// Config returns a new server configuration that holds to the policy and
-// speaks the ALPN protocols alpn (RFC 7301; a client that offers others only
-// is refused, one that offers none is served). The caller adds certificates
-// and tickets. Configurations must not be shared between services: that would
-// let a session be resumed across protocols.
+// Config returns a new server configuration that follows the policy, with the
+// ALPN protocols alpn (RFC 7301): a client that offers only other protocols is
+// refused, a client that offers none is served. The caller adds certificates
+// and ticket keys. Two services must not share a configuration: a session of
+// one could then be resumed with the other.
 func (p Policy) Config(alpn ...string) *tls.Config {
 	return &tls.Config{
 		MinVersion:                  uint16(p.Min),
@@ -75,13 +75,12 @@ func (p Policy) Config(alpn ...string) *tls.Config {
 		CipherSuites:                convert[uint16](p.Suites),
 		CurvePreferences:            convert[tls.CurveID](p.Groups),
 		NextProtos:                  alpn,
-		DynamicRecordSizingDisabled: true, // mail comes in bulk; small first records only cost
+		DynamicRecordSizingDisabled: true, // mail is bulk data, which small first records only slow down
 	}
 }
 
-// Strong reports whether a session is good enough for a password: TLS 1.2 or
-// later with forward secrecy and AEAD (RFC 8314 §4.1), whatever else the
-// policy lets through.
+// Strong reports whether a login may use a session: TLS 1.2 or later with
+// forward secrecy and AEAD (RFC 8314 §4.1), whatever else the policy allows.
 func (p Policy) Strong(cs *tls.ConnectionState) bool {
 	switch {
 	case cs == nil || cs.Version < tls.VersionTLS12:
@@ -95,7 +94,7 @@ func (p Policy) Strong(cs *tls.ConnectionState) bool {
 	}
 }
 
-// Allows reports whether the policy lets such a session come about.
+// Allows reports whether the policy allows a session with these parameters.
 func (p Policy) Allows(cs *tls.ConnectionState) bool {
 	if cs == nil {
 		return false

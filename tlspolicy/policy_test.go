@@ -106,6 +106,38 @@ func TestStrong(t *testing.T) {
 	}
 }
 
+// The names tell the same as crypto/tls.
+func TestBeforeTLS12(t *testing.T) {
+	for _, known := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		s := Suite(known.ID)
+		if i := slices.IndexFunc(suiteNames, func(n suiteName) bool { return n.suite == s }); i < 0 {
+			continue
+		}
+		if want := slices.Contains(known.SupportedVersions, tls.VersionTLS10); s.BeforeTLS12() != want {
+			t.Errorf("%s: %v, want %v", s, !want, want)
+		}
+	}
+}
+
+func TestHybrid(t *testing.T) {
+	want := []Group{Group(tls.X25519), Group(tls.CurveP256), Group(tls.CurveP384), Group(tls.CurveP521)}
+	if got := Classical(groups2); !slices.Equal(got, want) {
+		t.Errorf("the classical groups are %v", got)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	for want, state := range map[string]tls.ConnectionState{
+		"TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits), X25519": {Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_256_GCM_SHA384, CurveID: tls.X25519},
+		"TLSv1 with cipher AES128-SHA (128/128 bits), RSA":                  {Version: tls.VersionTLS10, CipherSuite: tls.TLS_RSA_WITH_AES_128_CBC_SHA},
+		"TLSv1.2 with cipher 0x9999, P-256":                                 {Version: tls.VersionTLS12, CipherSuite: 0x9999, CurveID: tls.CurveP256},
+	} {
+		if got := Describe(&state) + ", " + KeyExchange(&state); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestRank(t *testing.T) {
 	const (
 		ecdsaGCM = tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
@@ -172,7 +204,7 @@ func TestAllows(t *testing.T) {
 	for _, p := range builtin {
 		for _, n := range suiteNames {
 			for v := VersionTLS10; v <= VersionTLS13; v++ {
-				exists := v >= VersionTLS12 || beforeTLS12(n.suite)
+				exists := v >= VersionTLS12 || n.suite.BeforeTLS12()
 				if slices.Contains(suite13, n.suite) != (v == VersionTLS13) || !exists {
 					continue // there is no such session
 				}

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Rank tells how good a session with this client would be under a certificate
-// of the given key: higher is better, 0 is none. With TLS 1.3 the suites say
-// nothing about the certificate, and ECDSA is better for being smaller and
-// faster; below, the best suite that both sides know decides.
+// Rank returns how good a session with this client would be under a certificate
+// with the given kind of key: higher is better, 0 is impossible. In TLS 1.3 the
+// suite does not depend on the certificate, and ECDSA ranks above RSA because
+// it is smaller and faster. Below, the best suite in common decides.
 func (p Policy) Rank(hello *tls.ClientHelloInfo, key x509.PublicKeyAlgorithm) int {
 	ecdsa := 0
 	if key == x509.ECDSA || key == x509.Ed25519 {
@@ -22,7 +22,7 @@ func (p Policy) Rank(hello *tls.ClientHelloInfo, key x509.PublicKeyAlgorithm) in
 	old := p.Max < VersionTLS12 || !slices.ContainsFunc(hello.SupportedVersions, func(v uint16) bool { return v >= tls.VersionTLS12 })
 	for i, block := range [][]Suite{suitesA, suitesB, suitesC, suitesD} {
 		for _, s := range block {
-			if old && !beforeTLS12(s) {
+			if old && !s.BeforeTLS12() {
 				continue
 			}
 			if slices.Contains(p.Suites, s) && slices.Contains(hello.CipherSuites, uint16(s)) && fits(s, key) {
@@ -33,15 +33,17 @@ func (p Policy) Rank(hello *tls.ClientHelloInfo, key x509.PublicKeyAlgorithm) in
 	return 0
 }
 
-// fits reports whether a suite of TLS 1.2 works with a certificate of the key.
+// fits reports whether a suite of TLS 1.2 or below works with a certificate
+// that has the given kind of key.
 func fits(s Suite, key x509.PublicKeyAlgorithm) bool {
 	needsECDSA := strings.Contains(s.String(), "ECDSA")
 	return needsECDSA == (key != x509.RSA)
 }
 
-// beforeTLS12 reports whether a suite exists in TLS 1.0 and 1.1, which know
-// CBC with SHA-1 alone.
-func beforeTLS12(s Suite) bool { return strings.HasSuffix(s.String(), "-SHA") }
+// BeforeTLS12 reports whether a suite exists in TLS 1.0 and 1.1. These have
+// only suites with CBC and SHA-1.
+func (s Suite) BeforeTLS12() bool { return strings.HasSuffix(s.String(), "-SHA") }
 
-// ephemeral reports whether a suite of TLS 1.2 needs a group.
+// ephemeral reports whether a suite of TLS 1.2 or below uses a key exchange
+// group.
 func ephemeral(s Suite) bool { return strings.HasPrefix(s.String(), "ECDHE-") }

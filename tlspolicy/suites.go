@@ -6,11 +6,12 @@ import (
 	"strings"
 )
 
-// Suite is a cipher suite, by its OpenSSL name or its IANA name.
+// Suite is a cipher suite. Its text form is the OpenSSL name; the IANA name is
+// accepted too.
 type Suite uint16
 
-// The blocks from which policies are built, best first. RC4 is in none of
-// them (RFC 7465).
+// Policies are built from these blocks, the best first. None of them has RC4
+// (RFC 7465).
 var (
 	// A: ephemeral key exchange with AEAD.
 	suitesA = []Suite{
@@ -28,14 +29,14 @@ var (
 		Suite(tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA),
 		Suite(tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA),
 	}
-	// C: static RSA, for peers without elliptic curves.
+	// C: static RSA, for clients without elliptic curves.
 	suitesC = []Suite{
 		Suite(tls.TLS_RSA_WITH_AES_128_GCM_SHA256),
 		Suite(tls.TLS_RSA_WITH_AES_256_GCM_SHA384),
 		Suite(tls.TLS_RSA_WITH_AES_128_CBC_SHA),
 		Suite(tls.TLS_RSA_WITH_AES_256_CBC_SHA),
 	}
-	// D: better than plaintext, and no more.
+	// D: weak, but better than plaintext.
 	suitesD = []Suite{
 		Suite(tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA),
 		Suite(tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA),
@@ -45,7 +46,7 @@ var (
 	}
 )
 
-// suite13 are the suites of TLS 1.3, which no policy can change.
+// suite13 lists the suites of TLS 1.3, which no policy can change.
 var suite13 = []Suite{
 	Suite(tls.TLS_AES_128_GCM_SHA256),
 	Suite(tls.TLS_AES_256_GCM_SHA384),
@@ -55,7 +56,7 @@ var suite13 = []Suite{
 type suiteName struct {
 	suite   Suite
 	openssl string
-	bits    int // effective strength of the cipher, as Postfix logs it
+	bits    int // the cipher's effective strength, as Postfix logs it
 }
 
 var suiteNames = []suiteName{
@@ -83,8 +84,8 @@ var suiteNames = []suiteName{
 	{Suite(tls.TLS_RSA_WITH_AES_128_CBC_SHA256), "AES128-SHA256", 128},
 }
 
-// UnmarshalText reads an OpenSSL or IANA name. Suites of TLS 1.3 are refused:
-// they cannot be chosen.
+// UnmarshalText reads an OpenSSL or IANA name. It refuses suites of TLS 1.3,
+// which are always enabled.
 func (s *Suite) UnmarshalText(text []byte) error {
 	for _, n := range suiteNames[len(suite13):] {
 		if strings.EqualFold(n.openssl, string(text)) || tls.CipherSuiteName(uint16(n.suite)) == strings.ToUpper(string(text)) {
@@ -95,10 +96,10 @@ func (s *Suite) UnmarshalText(text []byte) error {
 	if strings.HasPrefix(strings.ToUpper(string(text)), "TLS_AES_") || strings.HasPrefix(strings.ToUpper(string(text)), "TLS_CHACHA20_") {
 		return fmt.Errorf("%q belongs to TLS 1.3, whose suites are always on; leave it out", text)
 	}
-	return fmt.Errorf("%q is no cipher suite that can be served; use OpenSSL's names, such as %s", text, suiteNames[len(suite13)].openssl)
+	return fmt.Errorf("%q is not a cipher suite that can be served; use OpenSSL's names, such as %s", text, suiteNames[len(suite13)].openssl)
 }
 
-// String gives the name that OpenSSL and Postfix use.
+// String returns the name that OpenSSL and Postfix use.
 func (s Suite) String() string {
 	for _, n := range suiteNames {
 		if n.suite == s {
@@ -108,7 +109,8 @@ func (s Suite) String() string {
 	return tls.CipherSuiteName(uint16(s))
 }
 
-// Bits is the effective strength of the suite's cipher, 0 if it is unknown.
+// Bits returns the effective strength of the suite's cipher, or 0 for an
+// unknown suite.
 func (s Suite) Bits() int {
 	for _, n := range suiteNames {
 		if n.suite == s {

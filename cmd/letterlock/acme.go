@@ -18,6 +18,7 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/acme"
 	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/internal/sts"
 	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
@@ -177,7 +178,7 @@ func acmeOptions(c *configs.Config) (o acme.Options, terms acmeTerms, err error)
 	}
 	if c.MTASTS != nil {
 		policy := policyOf(c.MTASTS)
-		o.Site, o.SiteHosts = policy.Handler(), c.PolicyHosts()
+		o.Site, o.SiteHosts = sts.Handler(policy), c.PolicyHosts()
 		terms.policy, terms.siteHosts = policy.Text(), quoted(o.SiteHosts)
 	}
 	if a.EAB != nil {

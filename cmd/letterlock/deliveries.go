@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"fmt"
 	"log/slog"
 
 	"github.com/letterlock/letterlock/internal/observe"
@@ -34,17 +32,7 @@ func (d deliveryLog) Secured(h smarthost.Handshake) {
 		level = slog.LevelWarn
 		fields = append(fields, slog.String("mta_sts", "the policy is in testing, and would refuse this server"))
 	}
-	d.log.LogAttrs(context.Background(), level, h.Verdict.Trust.String()+" TLS connection established to "+h.Server.String()+": "+tlsWords(h.State), fields...)
-}
-
-// tlsWords are the parameters of a session as Postfix writes them.
-func tlsWords(state *tls.ConnectionState) string {
-	suite := tlspolicy.Suite(state.CipherSuite)
-	bits, exchange := suite.Bits(), "RSA"
-	if state.CurveID != 0 {
-		exchange = tlspolicy.Group(state.CurveID).String()
-	}
-	return fmt.Sprintf("%s with cipher %s (%d/%d bits) key-exchange %s", tlspolicy.Version(state.Version), suite, bits, bits, exchange)
+	d.log.LogAttrs(context.Background(), level, h.Verdict.Trust.String()+" TLS connection established to "+h.Server.String()+": "+tlspolicy.Describe(h.State)+" key-exchange "+tlspolicy.KeyExchange(h.State), fields...)
 }
 
 // Unsecured logs TLS that has not come about.

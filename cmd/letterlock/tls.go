@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -21,12 +23,27 @@ func (u *upkeep) tickets(c *configs.Config) error {
 		return nil
 	}
 	return u.files.Add(func() error {
-		secret, err := tickets.Read(c.TicketSecret)
+		secret, err := readTicketSecret(c.TicketSecret)
 		if err != nil {
 			return &certs.Fault{File: c.TicketSecret, What: "ticket_secret", Err: err, Remedy: "make one with: openssl rand -base64 48"}
 		}
 		return u.ring.Use(secret, time.Now())
 	}, c.TicketSecret)
+}
+
+// readTicketSecret reads the secret of session tickets. Its errors do not name
+// the file, which the caller does.
+func readTicketSecret(file string) (tickets.Secret, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, tickets.MaxText+1))
+	if err != nil {
+		return nil, err
+	}
+	return tickets.Parse(text)
 }
 
 // advance gives tickets new keys when it is time.
@@ -65,7 +82,7 @@ func (u *upkeep) secure(listener *proxy.Listener, c *configs.Config, l configs.L
 
 // tlsOf makes the configuration for the policy of a scope. Sessions are resumed
 // within that scope alone.
-func (u *upkeep) tlsOf(scope tickets.Scope, l configs.Listener, clients *tlspolicy.Clients, store *certs.Store) (*tls.Config, error) {
+func (u *upkeep) tlsOf(scope tickets.Scope, l configs.Listener, clients *tlspolicy.ClientAuth, store *certs.Store) (*tls.Config, error) {
 	config := scope.Policy.Config(scope.ALPN...)
 	config.GetCertificate = store.Get(scope.Policy)
 	if scope.StrictSNI {
@@ -121,7 +138,7 @@ func exceptionOf(lane configs.Lane) []string {
 
 // lane is other TLS for some networks. Where it allows weak logins, a session
 // that only it would let log in has needed it too.
-func (u *upkeep) lane(c *configs.Config, l configs.Listener, lane configs.Lane, clients *tlspolicy.Clients, store *certs.Store) (proxy.Lane, error) {
+func (u *upkeep) lane(c *configs.Config, l configs.Listener, lane configs.Lane, clients *tlspolicy.ClientAuth, store *certs.Store) (proxy.Lane, error) {
 	own, err := c.PolicyOf(l)
 	if err != nil {
 		return proxy.Lane{}, err
@@ -146,12 +163,12 @@ func (u *upkeep) lane(c *configs.Config, l configs.Listener, lane configs.Lane, 
 
 // clients says what a listener does about clients' certificates; nil: nothing.
 // Other mail servers have certificates that are for servers.
-func (u *upkeep) clients(l configs.Listener) (*tlspolicy.Clients, error) {
+func (u *upkeep) clients(l configs.Listener) (*tlspolicy.ClientAuth, error) {
 	if !l.AsksClients() {
 		return nil, nil
 	}
 	var roots atomic.Pointer[x509.CertPool]
-	clients := &tlspolicy.Clients{Roots: roots.Load, Require: l.ClientCertificates == "require", AnyUsage: l.Service == configs.SMTP}
+	clients := &tlspolicy.ClientAuth{Roots: roots.Load, Require: l.ClientCertificates == "require", AnyUsage: l.Service == configs.SMTP}
 	if l.ClientCA == "" {
 		system, err := x509.SystemCertPool()
 		if err != nil {

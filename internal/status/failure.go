@@ -83,7 +83,8 @@ func FailureOf(err error) string {
 		return timeout
 	case isClosed(err):
 		return gone
-	case errors.Is(err, tlspolicy.ErrClient):
+	}
+	if _, ok := errors.AsType[*tlspolicy.ClientCertificateError](err); ok {
 		return noClient
 	}
 	for _, f := range failures {

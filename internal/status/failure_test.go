@@ -89,7 +89,7 @@ func TestFailuresThatAreErrors(t *testing.T) {
 		{errors.New("there is no certificate"), other},
 		{fmt.Errorf("read: %w", syscall.ECONNRESET), gone},
 		{&net.OpError{Op: "read", Err: syscall.EPIPE}, gone},
-		{tlspolicy.Clients{}.Verify(&tls.ConnectionState{}), noClient},
+		{tlspolicy.ClientAuth{}.Verify(&tls.ConnectionState{}), noClient},
 		{io.ErrUnexpectedEOF, gone},
 	} {
 		expect(t, c.err.Error(), FailureOf(c.err), c.want)

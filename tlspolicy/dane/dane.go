@@ -1,5 +1,6 @@
-// Package dane writes and compares TLSA records (RFC 6698), by which DNS says
-// what certificate a server has. For SMTP they are used as RFC 7672 says.
+// Package dane reads, writes and compares TLSA records (RFC 6698), in which a
+// domain publishes the certificates of its servers. It follows RFC 7672, which
+// says how SMTP uses them.
 package dane
 
 import (
@@ -25,22 +26,23 @@ const (
 	SHA512 = 2
 )
 
-// TLSA is a record.
+// TLSA is a TLSA record.
 type TLSA struct {
 	Usage, Selector, Matching uint8
 	Data                      []byte
 }
 
-// Of is the record to publish for a certificate: 3 1 1, which depends on the
-// key alone and so outlives renewals that keep it (RFC 7671 §5.1).
+// Of returns the record to publish for a certificate: 3 1 1, which depends on
+// the key alone, so that it stays valid when a renewal keeps the key (RFC 7671
+// §5.1).
 func Of(leaf *x509.Certificate) TLSA {
 	sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
 	return TLSA{EndEntity, PublicKey, SHA256, sum[:]}
 }
 
-var errShort = errors.New("a TLSA record of less than four bytes")
+var errShort = errors.New("the TLSA record has less than four bytes")
 
-// Parse reads the data of a record as it comes from DNS.
+// Parse reads the data of a record from DNS.
 func Parse(data []byte) (TLSA, error) {
 	if len(data) < 4 {
 		return TLSA{}, errShort
@@ -48,19 +50,19 @@ func Parse(data []byte) (TLSA, error) {
 	return TLSA{data[0], data[1], data[2], bytes.Clone(data[3:])}, nil
 }
 
-// String is the record in the form of zone files.
+// String returns the data in the form of zone files.
 func (t TLSA) String() string {
 	return fmt.Sprintf("%d %d %d %x", t.Usage, t.Selector, t.Matching, t.Data)
 }
 
-// Equal compares all there is.
+// Equal reports whether two records have the same fields.
 func (t TLSA) Equal(other TLSA) bool {
 	return t.Usage == other.Usage && t.Selector == other.Selector && t.Matching == other.Matching && bytes.Equal(t.Data, other.Data)
 }
 
-// Matches reports whether a chain, leaf first, is what the record says. The
-// usages 0 and 1 match nothing, as SMTP cannot use them (RFC 7672 §3.1.3);
-// whether a chain under a trust anchor is also valid is not asked.
+// Matches reports whether the record describes a chain, leaf first. Usages 0
+// and 1 match nothing, as SMTP does not use them (RFC 7672 §3.1.3). For a trust
+// anchor, Matches does not verify that the chain is valid.
 func (t TLSA) Matches(chain []*x509.Certificate) bool {
 	if len(chain) == 0 {
 		return false
@@ -74,6 +76,7 @@ func (t TLSA) Matches(chain []*x509.Certificate) bool {
 	return false
 }
 
+// selects reports whether the record's data is that of a certificate.
 func (t TLSA) selects(c *x509.Certificate) bool {
 	var selected []byte
 	switch t.Selector {
@@ -97,9 +100,8 @@ func (t TLSA) selects(c *x509.Certificate) bool {
 	return false
 }
 
-// Usable reports whether the record can prove anything to SMTP (RFC 7672
-// §3.1): usages, selectors and matching types that are known, and data of the
-// right form.
+// Usable reports whether SMTP can use the record (RFC 7672 §3.1): its usage,
+// selector and matching type are known, and its data has the right form.
 func (t TLSA) Usable() bool {
 	if t.Usage != TrustAnchor && t.Usage != EndEntity || t.Selector != Whole && t.Selector != PublicKey {
 		return false
@@ -125,9 +127,9 @@ func (t TLSA) parses() bool {
 	return err == nil
 }
 
-// Anchors are the certificates that the record declares to be authorities:
-// those of the chain, leaf first, that it selects, or the one that it holds
-// itself (RFC 7671 §5.2). None if its usage is another.
+// Anchors returns the certificates that a record with usage 2 declares to be
+// authorities: those of the chain, leaf first, that it selects, or the one that
+// it holds itself (RFC 7671 §5.2).
 func (t TLSA) Anchors(chain []*x509.Certificate) []*x509.Certificate {
 	if t.Usage != TrustAnchor {
 		return nil
@@ -146,5 +148,5 @@ func (t TLSA) Anchors(chain []*x509.Certificate) []*x509.Certificate {
 	return anchors
 }
 
-// Name is where the records of a port stand (RFC 6698 §3).
+// Name returns the DNS name of the records for a port (RFC 6698 §3).
 func Name(port int, host string) string { return fmt.Sprintf("_%d._tcp.%s.", port, host) }

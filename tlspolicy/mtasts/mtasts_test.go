@@ -1,8 +1,6 @@
 package mtasts
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -43,32 +41,5 @@ func TestRecords(t *testing.T) {
 	}
 	if got, want := ReportRecord("example.com", "tls@example.com"), `_smtp._tls.example.com. IN TXT "v=TLSRPTv1; rua=mailto:tls@example.com"`; got != want {
 		t.Error(got)
-	}
-}
-
-func TestHandlerServesOneThing(t *testing.T) {
-	h := policy("enforce").Handler()
-	for _, tt := range []struct {
-		method, path string
-		status       int
-	}{
-		{"GET", Path, http.StatusOK},
-		{"HEAD", Path, http.StatusOK},
-		{"POST", Path, http.StatusMethodNotAllowed},
-		{"GET", "/", http.StatusNotFound},
-		{"GET", Path + "/", http.StatusNotFound},
-		{"GET", "/.well-known/", http.StatusNotFound},
-	} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(tt.method, tt.path, nil))
-		if w.Code != tt.status {
-			t.Errorf("%s %s: %d", tt.method, tt.path, w.Code)
-		}
-		if tt.status == http.StatusOK && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
-			t.Error(w.Header()) // RFC 8461 §3.3 demands it
-		}
-		if tt.method == "GET" && tt.status == http.StatusOK && w.Body.String() != policy("enforce").Text() {
-			t.Error(w.Body)
-		}
 	}
 }

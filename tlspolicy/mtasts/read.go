@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// RecordName is where the TXT record of a domain stands.
+// RecordName returns the DNS name of a domain's TXT record.
 func RecordName(domain string) string { return "_mta-sts." + domain }
 
-// URL is where the policy of a domain is served.
+// URL returns the address of a domain's policy.
 func URL(domain string) string { return "https://mta-sts." + domain + Path }
 
 var idField = regexp.MustCompile(`^[a-zA-Z0-9]{1,32}$`)
 
-// ParseRecords reads the TXT records of a domain's name: the ID of its policy
-// if there is exactly one record of a policy, else none (RFC 8461 §3.1).
+// ParseRecords reads the TXT records at RecordName. It returns the ID of the
+// policy if exactly one of them is an MTA-STS record (RFC 8461 §3.1).
 func ParseRecords(texts []string) (id string, found bool) {
 	records := 0
 	for _, text := range texts {
@@ -39,29 +39,29 @@ func ParseRecords(texts []string) (id string, found bool) {
 	return id, true
 }
 
-// MaxText bounds a policy, in bytes (RFC 8461 §3.3 suggests it).
+// MaxText bounds the text of a policy, in bytes, as RFC 8461 §3.3 suggests.
 const MaxText = 64 << 10
 
 const (
-	maxMX = 500 // hosts of a policy; further ones are left out
+	maxMX = 500 // MX hosts of a policy; further ones are ignored
 
-	// maxMaxAge is RFC 8461 §3.2's: a year and a little, in seconds. A longer
-	// time is cut to it.
+	// maxMaxAge is the limit of RFC 8461 §3.2, about a year, in seconds. Longer
+	// times are cut to it.
 	maxMaxAge = 31557600
 )
 
 var (
-	errVersion = errors.New("the policy is not of version STSv1")
-	errMode    = errors.New("the policy has no mode that is known")
-	errMaxAge  = errors.New("the policy has no max_age that is a number of seconds")
+	errVersion = errors.New("the policy does not have version STSv1")
+	errMode    = errors.New("the policy does not have a known mode")
+	errMaxAge  = errors.New("the policy does not have a max_age in seconds")
 	errMX      = errors.New("the policy names no MX host")
 )
 
-// Parse reads a policy (RFC 8461 §3.2): lines that end in CRLF or LF; of a key
-// that stands twice the first counts, but for mx; unknown keys are passed over.
-// An mx that is no name is left out, which only makes the policy stricter. A
-// policy is rejected without its version, a known mode, a max_age, or, unless
-// its mode is none, any MX host.
+// Parse reads a policy (RFC 8461 §3.2). Lines end in CRLF or LF. Of a repeated
+// key other than mx, the first counts. Unknown keys are ignored, and so are
+// invalid mx values, which only makes the policy stricter. A policy must have
+// the version, a known mode, a max_age and, unless its mode is none, an MX
+// host.
 func Parse(text string) (Policy, error) {
 	if len(text) > MaxText {
 		return Policy{}, fmt.Errorf("the policy is longer than %d bytes", MaxText)
@@ -93,7 +93,7 @@ func Parse(text string) (Policy, error) {
 	return p, nil
 }
 
-// add takes an MX host, if it is a name of RFC 8461 §3.2's form.
+// add adds an MX host, if it has the form of RFC 8461 §3.2.
 func (p *Policy) add(mx string) {
 	name := strings.TrimPrefix(mx, "*.")
 	if len(p.MX) < maxMX && name != "" && !strings.ContainsAny(name, "* \t/:@") {
@@ -101,7 +101,7 @@ func (p *Policy) add(mx string) {
 	}
 }
 
-// parseMaxAge reads a number of seconds, however large.
+// parseMaxAge reads a number of seconds, and cuts it to maxMaxAge.
 func parseMaxAge(digits string) (time.Duration, error) {
 	seconds, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
@@ -110,8 +110,8 @@ func parseMaxAge(digits string) (time.Duration, error) {
 	return time.Duration(min(seconds, maxMaxAge)) * time.Second, nil
 }
 
-// Matches reports whether a host is among those of the policy; *. stands for
-// exactly one label (RFC 8461 §4.1).
+// Matches reports whether the policy lists a host; *. stands for exactly one
+// label (RFC 8461 §4.1).
 func (p Policy) Matches(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	_, above, _ := strings.Cut(host, ".")

@@ -1,5 +1,5 @@
-// Package outbound decides about TLS on the way to other mail servers: what a
-// level demands, which certificate proves what, and how far that is to be
-// trusted. Levels and words are Postfix's (TLS_README). It looks nothing up:
-// names, records and authorities are brought to it.
+// Package outbound decides about TLS to other mail servers: what a security
+// level requires, and how far a server's certificate authenticates it. Levels
+// and terms are Postfix's (TLS_README). The package does no lookups; its caller
+// provides names, TLSA records and authorities.
 package outbound

@@ -5,15 +5,15 @@ import (
 	"fmt"
 )
 
-// Sessions remembers TLS sessions with servers, so that they can be resumed.
-// One that was made under some terms is not resumed under others. The zero
+// Sessions remembers TLS sessions with servers, so that they can be resumed. A
+// session is resumed only under the terms that it was made under. The zero
 // value remembers none.
 type Sessions struct{ cache tls.ClientSessionCache }
 
-// NewSessions remembers n sessions, the latest.
+// NewSessions returns Sessions that remember the n latest.
 func NewSessions(n int) Sessions { return Sessions{tls.NewLRUClientSessionCache(n)} }
 
-// For is the part of the memory for some terms with a server.
+// For returns the cache for connections to a server under some terms.
 func (s Sessions) For(t Terms, server string) tls.ClientSessionCache {
 	if s.cache == nil {
 		return nil
@@ -21,6 +21,7 @@ func (s Sessions) For(t Terms, server string) tls.ClientSessionCache {
 	return part{s.cache, fmt.Sprintf("%s %s %s %q %t ", t.Level, t.Policy.Name, server, t.Match, t.Certificate != nil)}
 }
 
+// part is the part of a cache whose keys have a prefix.
 type part struct {
 	cache  tls.ClientSessionCache
 	prefix string

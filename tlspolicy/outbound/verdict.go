@@ -13,39 +13,41 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
 
-// Trust is how far a server is known, in Postfix's words.
+// Trust is how far a server is authenticated, in Postfix's terms.
 type Trust int
 
 // The degrees of trust.
 const (
-	Untrusted Trust = iota // nobody vouches for the certificate
-	Trusted                // somebody does, for whatever name
-	Verified               // it is for the server that was looked for
+	Untrusted Trust = iota // no trusted authority issued the certificate
+	Trusted                // a trusted authority did, but not for a name that was looked for
+	Verified               // the certificate is for a name that was looked for
 )
 
-// String is the word that stands in front of a line of the log.
+// String returns the word that begins a line of the log.
 func (t Trust) String() string { return [...]string{"Untrusted", "Trusted", "Verified"}[t] }
 
-// Verdict is what is known of a server behind a handshake.
+// Verdict is the result of looking at a server's certificate.
 type Verdict struct {
 	Trust Trust
-	Err   error // why it is not Verified; nil also where nothing was to be verified
+	Err   error // why the server is not Verified; nil also if no name was to be verified
 }
 
-// NotVerified is the failure of a server to prove who it is.
+// NotVerified is the error for a server that is not authenticated.
 type NotVerified struct{ Err error }
 
+// Error gives the reason.
 func (e *NotVerified) Error() string { return "server certificate not verified: " + e.Err.Error() }
 
+// Unwrap returns the reason.
 func (e *NotVerified) Unwrap() error { return e.Err }
 
 var (
-	errNoCertificate = errors.New("the server has shown no certificate")
+	errNoCertificate = errors.New("the server sent no certificate")
 	errNoRecord      = errors.New("the certificate matches no TLSA record")
-	errFingerprint   = errors.New("neither the certificate nor its key is a known one")
+	errFingerprint   = errors.New("neither the certificate nor its key is among the configured ones")
 )
 
-// Judge looks at the certificate of a session.
+// Judge returns the verdict on the certificate of a session.
 func (t Terms) Judge(state *tls.ConnectionState) Verdict {
 	v := t.judge(state.PeerCertificates)
 	if v.Err != nil {
@@ -67,7 +69,7 @@ func (t Terms) judge(chain []*x509.Certificate) Verdict {
 	case DANE:
 		return t.judgeByRecords(chain)
 	}
-	if err := vouched(chain, t.Roots); err != nil {
+	if err := verifyChain(chain, t.Roots); err != nil {
 		return Verdict{Untrusted, err}
 	}
 	if len(t.Match) == 0 {
@@ -76,9 +78,9 @@ func (t Terms) judge(chain []*x509.Certificate) Verdict {
 	return t.judgeName(chain[0])
 }
 
-// judgeByRecords follows RFC 7672 §3.1: a record of the certificate or its
-// key is enough, whatever name and date it has; one of an authority vouches
-// for what that has signed, for the right name.
+// judgeByRecords follows RFC 7672 §3.1. A record of the certificate or its key
+// is enough, whatever its name and dates are. A record of an authority makes
+// its certificates valid, for the right name.
 func (t Terms) judgeByRecords(chain []*x509.Certificate) Verdict {
 	anchors := x509.NewCertPool()
 	for _, r := range t.Records {
@@ -92,18 +94,19 @@ func (t Terms) judgeByRecords(chain []*x509.Certificate) Verdict {
 	if anchors.Equal(x509.NewCertPool()) {
 		return Verdict{Untrusted, errNoRecord}
 	}
-	if err := vouched(chain, anchors); err != nil {
+	if err := verifyChain(chain, anchors); err != nil {
 		return Verdict{Untrusted, err}
 	}
 	return t.judgeName(chain[0])
 }
 
-func vouched(chain []*x509.Certificate, roots *x509.CertPool) error {
-	between := x509.NewCertPool()
+// verifyChain verifies that the roots have issued a chain.
+func verifyChain(chain []*x509.Certificate, roots *x509.CertPool) error {
+	intermediates := x509.NewCertPool()
 	for _, c := range chain[1:] {
-		between.AddCert(c)
+		intermediates.AddCert(c)
 	}
-	_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
+	_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates})
 	return err
 }
 
@@ -116,8 +119,8 @@ func (t Terms) judgeName(leaf *x509.Certificate) Verdict {
 	return Verdict{Trusted, fmt.Errorf("the certificate is for %s, and not for %s", shown(leaf.DNSNames), strings.Join(t.Match, ", "))}
 }
 
-// isFor compares with the certificate's DNS names alone (RFC 6125): a common
-// name was never meant for machines.
+// isFor reports whether a certificate is for a name. Only its DNS names count
+// (RFC 6125), not its common name.
 func isFor(leaf *x509.Certificate, name string) bool {
 	if !strings.HasPrefix(name, ".") {
 		return leaf.VerifyHostname(name) == nil
@@ -143,10 +146,10 @@ func shown(names []string) string {
 // Sum is the SHA-256 of a certificate or of its public key.
 type Sum [sha256.Size]byte
 
-// SumOf computes the sum of DER.
+// SumOf returns the sum of a DER encoding.
 func SumOf(der []byte) Sum { return sha256.Sum256(der) }
 
-// String is the sum as Postfix writes it: hexadecimal pairs with colons.
+// String returns the sum as Postfix writes it: hexadecimal pairs with colons.
 func (s Sum) String() string {
 	return strings.ReplaceAll(fmt.Sprintf("% X", s[:]), " ", ":")
 }
@@ -156,7 +159,7 @@ func (s Sum) String() string {
 func (s *Sum) UnmarshalText(text []byte) error {
 	sum, err := hex.DecodeString(strings.ReplaceAll(string(text), ":", ""))
 	if err != nil || len(sum) != len(s) {
-		return fmt.Errorf("%q is no fingerprint; write the SHA-256 of the certificate or of its public key as 64 hexadecimal digits", text)
+		return fmt.Errorf("%q is not a fingerprint; write the SHA-256 of the certificate or of its public key as 64 hexadecimal digits", text)
 	}
 	*s = Sum(sum)
 	return nil

@@ -11,22 +11,22 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Scope is all that decides which sessions may be resumed where. Configurations
-// whose scopes differ in anything have different keys. A resumed session skips
-// what a full handshake checks, so whatever differs between two listeners must
-// be in it.
+// Scope lists everything that decides where a session may be resumed.
+// Configurations with different scopes have different keys. A resumed session
+// skips the checks of a full handshake, so a Scope must have everything in
+// which two listeners can differ.
 type Scope struct {
 	Service      string
 	ALPN         []string
-	Policy       tlspolicy.Policy // with its rules: they may change under one name
-	Certificates []string         // where they come from; files may be renewed under one name
+	Policy       tlspolicy.Policy // with its rules, which may change under the same name
+	Certificates []string         // their sources; the files may be renewed under the same name
 	StrictSNI    bool
-	Clients      []string // how client certificates are asked for, and whose count
-	Exception    []string // of a policy exception: whom it is for, and what it allows
+	Clients      []string // how client certificates are requested, and the authorities for them
+	Exception    []string // of a policy exception: its networks, and what it allows
 }
 
-// Name names the scope for Keys. Instances with the same configuration have the
-// same names.
+// Name returns the name of the scope for Keys. Instances with the same
+// configuration have the same names.
 func (s Scope) Name() (string, error) {
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -36,9 +36,9 @@ func (s Scope) Name() (string, error) {
 	return s.Service + "/" + s.Policy.Name + "/" + hex.EncodeToString(sum[:]), nil
 }
 
-// bind lets a session be resumed only under the server name that it began with
-// (RFC 6066 §3). A ticket remembers a digest of the name, as names have any
-// length.
+// bind makes a configuration resume a session only under the server name that
+// it was made with (RFC 6066 §3). A ticket holds a digest of the name, whose
+// length is fixed.
 func bind(config *tls.Config) {
 	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
 		session.Extra = append(session.Extra, nameMark(state.ServerName))
@@ -59,7 +59,8 @@ func bind(config *tls.Config) {
 	}
 }
 
-// markPrefix tells our mark from what others may put into a session.
+// markPrefix distinguishes this package's entry in SessionState.Extra from
+// those of others.
 const markPrefix = "letterlock name "
 
 func nameMark(serverName string) []byte {

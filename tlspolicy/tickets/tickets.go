@@ -1,7 +1,6 @@
-// Package tickets makes the keys of TLS session tickets (RFC 8446 §4.6.1, RFC
-// 5077). They follow from a secret, a name and the time alone, so that
-// instances with one secret resume each other's sessions and need not talk to
-// each other for it.
+// Package tickets derives the keys of TLS session tickets (RFC 8446 §4.6.1, RFC
+// 5077) from a secret, a name and the time. Instances that have the same secret
+// resume each other's sessions without talking to each other.
 package tickets
 
 import (
@@ -12,64 +11,54 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"sync"
 	"time"
 )
 
 const (
-	// Turn is how long a key makes tickets, counted from the Unix epoch.
+	// Turn is how long a key encrypts new tickets. Turns are counted from the
+	// Unix epoch.
 	Turn = 8 * time.Hour
 
-	// Kept is how many turns a ticket can be used in, that of its making
-	// included: it lives for 16 to 24 hours.
+	// Kept is the number of turns in which a ticket is accepted, including the
+	// one that it was made in: tickets live for 16 to 24 hours.
 	Kept = 3
 )
 
-// Secret is what keys are derived from: 32 bytes at least, by chance.
+// Secret is the random text that keys are derived from.
 type Secret []byte
 
-// Random returns a secret of this process alone.
+// Random returns a new secret.
 func Random() Secret {
 	s := make(Secret, sha256.Size)
-	_, _ = rand.Read(s) // it never fails
+	_, _ = rand.Read(s) // never fails
 	return s
 }
 
-// Bounds of a file, in bytes. The lower one cannot tell chance from prose, but
-// it keeps passwords out.
-const (
-	leastSecret = 32
-	mostSecret  = 4096
-)
+// MaxText bounds the text of a secret, in bytes.
+const MaxText = 4096
 
-// Read takes a secret from a file, whose white space at the ends does not
-// count. No error quotes the secret; the caller names the file.
-func Read(file string) (Secret, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, mostSecret+1))
-	if err != nil {
-		return nil, err
-	}
+// minSecret is the least length of a secret, in bytes. It cannot tell whether a
+// text is random, but it rejects passwords.
+const minSecret = 32
+
+// Parse takes a secret from the text of a file, without white space at its
+// ends. Errors do not quote the secret.
+func Parse(text []byte) (Secret, error) {
 	secret := bytes.TrimSpace(text)
 	switch {
-	case len(text) > mostSecret:
-		return nil, fmt.Errorf("the secret has more than %d bytes", mostSecret)
-	case len(secret) < leastSecret:
-		return nil, fmt.Errorf("the secret has %d bytes, less than %d", len(secret), leastSecret)
+	case len(text) > MaxText:
+		return nil, fmt.Errorf("the secret has more than %d bytes", MaxText)
+	case len(secret) < minSecret:
+		return nil, fmt.Errorf("the secret has %d bytes, less than %d", len(secret), minSecret)
 	}
-	return secret, nil
+	return bytes.Clone(secret), nil
 }
 
-// Keys returns the keys for a name at a time, as SetSessionTicketKeys takes
-// them: first the one that makes tickets now, then those of the turns before.
-// The last is that of the next turn, which an instance whose clock is ahead
-// may have begun already.
+// Keys returns the keys for a name at a time, in the order that
+// SetSessionTicketKeys expects: first the key that encrypts new tickets, then
+// those of the turns before. The last is the key of the next turn, which an
+// instance whose clock is ahead may use already.
 func (s Secret) Keys(name string, now time.Time) ([][32]byte, error) {
 	turn := turnOf(now)
 	var keys [][32]byte
@@ -85,7 +74,7 @@ func (s Secret) Keys(name string, now time.Time) ([][32]byte, error) {
 
 func turnOf(now time.Time) int64 { return now.Unix() / int64(Turn/time.Second) }
 
-// Ring gives TLS configurations their keys, and new ones as time goes by.
+// Ring gives TLS configurations their keys, and replaces them with time.
 type Ring struct {
 	mu      sync.Mutex
 	secret  Secret
@@ -98,16 +87,16 @@ type named struct {
 	config *tls.Config
 }
 
-// NewRing returns a Ring of a secret.
+// NewRing returns a Ring with a secret.
 func NewRing(s Secret) *Ring { return &Ring{secret: s} }
 
-// ErrShared says that one configuration was to have keys under two names,
-// which would let a session of one be resumed in the other.
-var ErrShared = errors.New("a TLS configuration has ticket keys of another name")
+// ErrShared is the error for a configuration that is added under two names:
+// sessions of one name could be resumed under the other.
+var ErrShared = errors.New("the TLS configuration already has ticket keys under another name")
 
-// Add gives a configuration keys. Configurations of one name resume each
-// other's sessions under the same server name; see Scope for what a name must
-// tell apart.
+// Add gives a configuration the keys of a name. Configurations with the same
+// name resume each other's sessions under the same server name; see Scope for
+// what a name must distinguish.
 func (r *Ring) Add(name string, config *tls.Config, now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,7 +110,7 @@ func (r *Ring) Add(name string, config *tls.Config, now time.Time) error {
 	return r.set(r.configs[len(r.configs)-1], now)
 }
 
-// Advance gives all configurations the keys of now, if another turn has begun.
+// Advance gives all configurations new keys, if a new turn has begun.
 func (r *Ring) Advance(now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,7 +120,8 @@ func (r *Ring) Advance(now time.Time) error {
 	return r.setAll(now)
 }
 
-// Use takes another secret from now on. Tickets of the one before end with it.
+// Use replaces the secret. Tickets made with the old one are no longer
+// accepted.
 func (r *Ring) Use(s Secret, now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

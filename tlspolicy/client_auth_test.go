@@ -49,7 +49,7 @@ func TestClientCertificates(t *testing.T) {
 	} {
 		for _, version := range []uint16{tls.VersionTLS10, tls.VersionTLS12, tls.VersionTLS13} {
 			for _, require := range []bool{false, true} {
-				c := tlspolicy.Clients{Roots: func() *x509.CertPool { return ca.Pool }, Require: require, AnyUsage: tt.any}
+				c := tlspolicy.ClientAuth{Roots: func() *x509.CertPool { return ca.Pool }, Require: require, AnyUsage: tt.any}
 				p, err := tlspolicy.Named("opportunistic")
 				if err != nil {
 					t.Fatal(err)
@@ -81,7 +81,7 @@ func TestClientCertificates(t *testing.T) {
 func TestAuthoritiesAreAskedAnew(t *testing.T) {
 	ca, other := authority.New(t), authority.New(t)
 	pool := ca.Pool
-	c := tlspolicy.Clients{Roots: func() *x509.CertPool { return pool }}
+	c := tlspolicy.ClientAuth{Roots: func() *x509.CertPool { return pool }}
 	state := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{other.Client(t, "bob").Leaf}}
 	if c.Verify(state) == nil {
 		t.Error("a stranger is trusted")

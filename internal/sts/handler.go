@@ -1,0 +1,18 @@
+package sts
+
+import (
+	"net/http"
+
+	"github.com/letterlock/letterlock/tlspolicy/mtasts"
+)
+
+// Handler serves a policy of our own at mtasts.Path, whatever the host, and
+// nothing else.
+func Handler(p mtasts.Policy) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+mtasts.Path, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte(p.Text()))
+	})
+	return mux
+}
