@@ -75,6 +75,18 @@ func (e Errors) Error() string {
 	return strings.Join(texts, "\n")
 }
 
+// Short is the first error with its place, and the number of the others.
+func (e Errors) Short() string {
+	text := fmt.Sprintf("%s: %s", e[0].Place(), e[0].Problem)
+	switch more := len(e) - 1; {
+	case more == 1:
+		text += " (and 1 error more)"
+	case more > 1:
+		text += fmt.Sprintf(" (and %d errors more)", more)
+	}
+	return text
+}
+
 // Unwrap lets errors.As reach each *Error.
 func (e Errors) Unwrap() []error {
 	all := make([]error, len(e))

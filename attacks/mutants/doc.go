@@ -17,7 +17,7 @@
 //	+	if false {
 //
 // A defence whose tests stand outside of ./attacks names their package in a
-// line behind the first, as in: tests ./cmd/letterlock
+// line behind the first, as in: tests ./internal/app
 //
 // Between mutants, lines with # are for the reader. The tree is not touched:
 // the go tool is given the changed file in the place of the one that is there

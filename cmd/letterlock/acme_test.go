@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,12 +19,12 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/acme"
+	"github.com/letterlock/letterlock/internal/app"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
 	"github.com/letterlock/letterlock/internal/test/pebble"
 	"github.com/letterlock/letterlock/internal/test/wait"
-	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
@@ -43,8 +44,8 @@ func writeFile(t *testing.T, text string) string {
 	return name
 }
 
-// From a configuration to what clients see: a self-signed certificate first,
-// then that of the CA, the MTA-STS policy by HTTPS, the records to publish.
+// From a configuration to what clients see: a certificate of the
+// CA, the MTA-STS policy by HTTPS, the records to publish.
 func TestACMEFromConfigurationToClients(t *testing.T) {
 	ca, dns := pebble.New(t), nameserver.New(t)
 	for _, name := range []string{"mail.example.test", "mta-sts.example.test"} {
@@ -53,10 +54,10 @@ func TestACMEFromConfigurationToClients(t *testing.T) {
 	file := writeFile(t, fmt.Sprintf(`
 hostname: mail.example.test
 state_dir: %s
-acme: {email: postmaster@example.test, directory: %q, ca_roots: %s, http: "127.0.0.1:0", tls_alpn: "127.0.0.1:0"}
+acme: {email: postmaster@example.test, directory: %q, ca_roots: %s, http: %q, tls_alpn: %q}
 mta_sts: {domains: [example.test], mode: enforce}
 listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "127.0.0.1:1"}]
-`, filepath.Join(t.TempDir(), "state"), ca.Directory, ca.RootsFile(t)))
+`, filepath.Join(t.TempDir(), "state"), ca.Directory, ca.RootsFile(t), loopback.FreeAddress(t), loopback.FreeAddress(t)))
 	c, err := configs.Load(file)
 	if err != nil {
 		t.Fatal(err)
@@ -64,9 +65,9 @@ listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "127.0.0.1:1"}]
 	if status, _, said := words("tlsa", "--config", file); status != exitFailed || !strings.Contains(said, "no certificate yet") {
 		t.Errorf("tlsa before the first start: %d %s", status, said)
 	}
-	imaps, web := serveWith(t, c, ca, dns)
-	policy := policyOf(c.MTASTS)
-	if got := get(t, ca, web, "https://mta-sts.example.test"+mtasts.Path); got != policy.Text() {
+	imaps := serveWith(t, c, ca, dns)
+	policy := app.MTASTSPolicy(c.MTASTS)
+	if got := get(t, ca, c.ACME.TLSALPN, "https://mta-sts.example.test"+mtasts.Path); got != policy.Text() {
 		t.Errorf("the policy is %q", got)
 	}
 	for _, sni := range []string{"mail.example.test", ""} {
@@ -81,33 +82,33 @@ listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "127.0.0.1:1"}]
 	}
 }
 
-// serveWith runs the proxy until all certificates are there.
-func serveWith(t *testing.T, c *configs.Config, ca *pebble.CA, dns *nameserver.Server) (imaps, web string) {
+// serveWith runs the proxy until it has all certificates of the CA. The
+// configuration names the addresses where challenges are answered.
+func serveWith(t *testing.T, c *configs.Config, ca *pebble.CA, dns *nameserver.Server) (imaps string) {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	g, err := newGeneration(c, nil, log)
+	ca.Start(t, pebble.Options{HTTP: port(t, c.ACME.HTTP), TLS: port(t, c.ACME.TLSALPN), Resolver: dns.Address})
+	imaps = serveConfig(t, c, slog.New(slog.DiscardHandler)).Addresses()[0].String()
+	wait.Until(t, "no certificates", func() bool {
+		stored, err := acme.Stored(app.ACMEDir(c), c.ACMEHosts())
+		return err == nil && len(stored) == 2*len(c.ACMEHosts())
+	})
+	wait.Until(t, "the certificate is not served", func() bool {
+		leaf := peer(t, imaps, "mail.example.test")[0]
+		return leaf.Issuer.String() != leaf.Subject.String()
+	})
+	return imaps
+}
+
+func port(t *testing.T, address string) int {
+	t.Helper()
+	if address == "" {
+		return 0
+	}
+	a, err := netip.ParseAddrPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(g.supply.close)
-	server := &proxy.Server{Observer: proxy.SessionLog{Log: log}, Log: log}
-	if err := server.Listen(g.Generation); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Shutdown(context.Background()) })
-	server.Serve()
-	imaps = server.Addresses()[0].String()
-	if leaf := peer(t, imaps, "mail.example.test")[0]; leaf.Issuer.String() != leaf.Subject.String() {
-		t.Errorf("before the CA is up, the certificate is of %s", leaf.Issuer)
-	}
-	addresses := g.supply.keeper.Addresses()
-	last := addresses[len(addresses)-1] // of TLS-ALPN-01, if that is configured
-	ca.Start(t, pebble.Options{HTTP: addresses[0].(*net.TCPAddr).Port, TLS: last.(*net.TCPAddr).Port, Resolver: dns.Address})
-	g.supply.begin()
-	wait.Until(t, "no certificates", func() bool {
-		return len(g.supply.keeper.Certificates(c.ACMEHosts())) == 2*len(c.ACMEHosts())
-	})
-	return imaps, last.String()
+	return int(a.Port())
 }
 
 func peer(t *testing.T, address, sni string) []*x509.Certificate {
@@ -149,61 +150,6 @@ func get(t *testing.T, ca *pebble.CA, address, url string) string {
 	return string(text)
 }
 
-// While a key is missing, the self-signed one stands in for it, and no longer.
-func TestMakeshiftStandsInForMissingKeys(t *testing.T) {
-	file := writeFile(t, "hostname: mail.example.test\nstate_dir: "+t.TempDir()+"\nacme: {http: \"127.0.0.1:0\"}\nlisteners: [{service: imaps, backend: b}]\n")
-	c, err := configs.Load(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stored := authority.New(t).ECDSA(t, "mail.example.test")
-	chain, key := authority.PEM(t, stored)
-	if err := os.MkdirAll(acmeDir(c), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(acmeDir(c), "mail.example.test"), append(key, chain...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	store := certs.NewStore(nil)
-	supply, err := newACME(c, stores{c.Served()[0].Key(): store}, nil, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(supply.close)
-	got := store.Certificates()
-	if len(got) != 2 || !got[0].Leaf.Equal(stored.Leaf) || got[1].Leaf.PublicKeyAlgorithm != x509.RSA {
-		t.Errorf("%d certificates", len(got))
-	}
-}
-
-func TestACMEFiles(t *testing.T) {
-	write := func(text string) string {
-		name := filepath.Join(t.TempDir(), "file")
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return name
-	}
-	for text, want := range map[string]string{"c2VjcmV0LWtleQ\n": "secret-key", "c2VjcmV0LWtleQ==": "secret-key", "_-8": "\xff\xef"} {
-		if key, err := readEABKey(write(text)); err != nil || string(key) != want {
-			t.Errorf("%q: %q, %v", text, key, err)
-		}
-	}
-	for _, text := range []string{"", "two words", "a+b/"} {
-		if _, err := readEABKey(write(text)); err == nil || text != "" && strings.Contains(err.Error(), text) {
-			t.Errorf("%q: %v", text, err)
-		}
-	}
-	c := &configs.Config{ACME: &configs.ACME{CARoots: write("nothing")}}
-	if _, _, err := acmeOptions(c); err == nil || !strings.Contains(err.Error(), "PEM") {
-		t.Error(err)
-	}
-	c = &configs.Config{StateDir: "/s", ACME: &configs.ACME{Directory: "https://ca.example.com:14000/v2/../dir"}}
-	if got := acmeDir(c); got != "/s/acme/ca.example.com_14000_v2_.._dir" {
-		t.Error(got)
-	}
-}
-
 func TestMTASTSCommand(t *testing.T) {
 	file := writeFile(t, `
 hostname: mail.example.com
@@ -242,22 +188,5 @@ listeners: [{service: imaps, backend: b}]
 	}
 	if status, _, said := words("mta-sts", "--config", file, "--mode", "strict"); status != exitUsage || !strings.Contains(said, "enforce") {
 		t.Errorf("%d %s", status, said)
-	}
-}
-
-// Terms that are the same text one behind the other are not the same terms.
-func TestACMETermsTellAddressesApart(t *testing.T) {
-	http := &configs.Config{ACME: &configs.ACME{HTTP: ":8080"}}
-	alpn := &configs.Config{ACME: &configs.ACME{TLSALPN: ":8080"}}
-	_, first, err := acmeOptions(http)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, second, err := acmeOptions(alpn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if first == second {
-		t.Error("HTTP-01 and TLS-ALPN-01 on one address have the same terms")
 	}
 }

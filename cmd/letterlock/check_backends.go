@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"log/slog"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/probe"
 	"github.com/letterlock/letterlock/internal/scan"
 )
@@ -23,13 +23,13 @@ func attack(ctx context.Context, c *configs.Config) ([]attacked, error) {
 	if !c.ProbeOn() {
 		return all, nil
 	}
-	g, err := assemble(c, nil, newUpkeep(slog.New(slog.DiscardHandler)), newPools(c))
+	probed, err := app.ProbeBackends(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range visitBackends(ctx, c, g.Listeners, everyBackend) {
-		b := attacked{v.service, v.address, []scan.Finding{}}
-		for _, f := range v.findings {
+	for _, r := range probed {
+		b := attacked{r.Service, r.Address, []scan.Finding{}}
+		for _, f := range r.Findings {
 			severity, about := scan.Weak, ""
 			switch f.Severity {
 			case probe.Danger:
@@ -39,8 +39,8 @@ func attack(ctx context.Context, c *configs.Config) ([]attacked, error) {
 			}
 			b.Findings = append(b.Findings, scan.Finding{Severity: severity, Text: about + f.Text + "; " + f.Remedy})
 		}
-		if v.err != nil {
-			b.Findings = append(b.Findings, scan.Finding{Severity: scan.Weak, Text: "not probed to the end: " + v.err.Error() + "; " + v.remedy})
+		if r.Err != nil {
+			b.Findings = append(b.Findings, scan.Finding{Severity: scan.Weak, Text: "not probed to the end: " + r.Err.Error() + "; " + r.Remedy})
 		}
 		all = append(all, b)
 	}

@@ -32,11 +32,11 @@ func TestCheckFindsOursWell(t *testing.T) {
 	t.Cleanup(func() { _ = backends.Close() })
 	text = strings.ReplaceAll(strings.Replace(text, "{sieve}", backends.Sieve(), 1), "{smtp}\"}", "{smtp}\", recipients: [example.com]}")
 	w := newWorld(t, text)
-	for _, address := range w.server.Addresses() {
+	for _, address := range w.Addresses() {
 		text = strings.Replace(text, "127.0.0.1:0", address.String(), 1)
 	}
 	text = strings.NewReplacer("{imap}", "127.0.0.1:9", "{pop3}", "127.0.0.1:9", "{smtp}", "127.0.0.1:9", "{submission}", "127.0.0.1:9").Replace(text)
-	file := filepath.Join(w.folder, "letterlock.yaml")
+	file := w.file()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestCheckFindsOursWell(t *testing.T) {
 	dns.Set("example.com", &dnsmessage.MXResource{MX: dnsmessage.MustNewName("mail.example.com.")})
 	dns.Set("mail.example.com", &dnsmessage.AResource{A: [4]byte{192, 0, 2, 1}})
 	dns.Set("1.2.0.192.in-addr.arpa", &dnsmessage.PTRResource{PTR: dnsmessage.MustNewName("mail.example.com.")})
-	args := []string{"check", "--config", file, "--ca", filepath.Join(w.folder, "ca.pem"), "--domain", "example.com", "--resolver", dns.Address}
+	args := []string{"check", "--config", file, "--ca", filepath.Join(w.path, "ca.pem"), "--domain", "example.com", "--resolver", dns.Address}
 	status, out, said := words(append(args, "--json")...)
 	var seen checked
 	if err := json.Unmarshal([]byte(out), &seen); err != nil {

@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"flag"
-	"log/slog"
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/probe"
 )
 
 func configCommand(ui *ui, args []string) error {
@@ -57,7 +57,7 @@ func configCheck(ui *ui, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	loaded, listeners, err := rehearse(c)
+	loaded, err := app.Rehearse(c)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func configCheck(ui *ui, flags *flag.FlagSet, args []string) error {
 	all := configs.Warnings(c)
 	for _, served := range c.Served() {
 		sayCertificates(ui, served, loaded[served.Key()])
-		all = append(all, certificateWarnings(c, served, loaded[served.Key()])...)
+		all = append(all, app.CertificateWarnings(c, served, loaded[served.Key()])...)
 	}
 	for _, w := range all {
 		ui.errorf("warning: %s", w)
@@ -73,35 +73,49 @@ func configCheck(ui *ui, flags *flag.FlagSet, args []string) error {
 	if !*probing {
 		return nil
 	}
-	return sayVisits(ui, visitBackends(context.Background(), c, listeners, everyBackend))
-}
-
-// rehearse reads all files that serve would read, and touches nothing. It
-// returns the certificates from files, by configs.Served.Key.
-func rehearse(c *configs.Config) (loaded map[string][]tls.Certificate, listeners []*proxy.Listener, err error) {
-	defer func() { err = placed(c, err) }()
-	loaded = map[string][]tls.Certificate{}
-	for _, served := range c.Served() {
-		if loaded[served.Key()], err = certs.Load(certificateFiles(served)); err != nil {
-			return nil, nil, err
-		}
-	}
-	u := newUpkeep(slog.New(slog.DiscardHandler))
-	if err := u.tickets(c); err != nil {
-		return nil, nil, err
-	}
-	g, err := assemble(c, nil, u, newPools(c))
+	probed, err := app.ProbeBackends(context.Background(), c)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	if c.ACME != nil {
-		_, _, err = acmeOptions(c)
-	}
-	return loaded, g.Listeners, err
+	return printProbes(ui, probed)
 }
 
 func sayCertificates(ui *ui, served configs.Served, loaded []tls.Certificate) {
 	for i, cert := range loaded {
 		ui.printf("  %s: %s\n", served.Files[i].Cert, certs.Facts(cert, time.Now()))
 	}
+}
+
+// printProbes prints the findings of probes, for `config check --probe`.
+func printProbes(ui *ui, all []app.Probed) error {
+	for _, r := range all {
+		for _, f := range r.Findings {
+			if f.Severity == probe.Note {
+				ui.printf("probed: %s backend %s: %s\n", r.Service, r.Address, f.Text)
+				continue
+			}
+			ui.errorf("%s: %s\n  %s", headline(r, f.Severity), f.Text, f.Remedy)
+		}
+		switch {
+		case r.Err != nil:
+			ui.errorf("%s: %v\n  %s", headline(r, probe.Unknown), r.Err, r.Remedy)
+		case len(r.Findings) == 0:
+			ui.printf("probed: %s backend %s: nothing was found\n", r.Service, r.Address)
+		}
+	}
+	if app.Dangerous(all) {
+		return app.ErrDanger
+	}
+	return nil
+}
+
+// headline begins the message about a backend.
+func headline(r app.Probed, s probe.Severity) string {
+	switch s {
+	case probe.Danger:
+		return "DANGER: " + r.Service + " backend " + r.Address
+	case probe.Unknown:
+		return "warning: " + r.Service + " " + app.Unfinished + ": " + r.Address
+	}
+	return "warning: " + r.Service + " backend " + r.Address
 }

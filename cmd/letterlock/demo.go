@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/demo"
 )
@@ -30,25 +31,11 @@ func demoCommand(ui *ui, args []string) error {
 	}
 	defer func() { _ = backends.Close() }()
 	c := demoConfig(backends, *listen)
-	log, closeLog := newLog(ui.err, c.Log)
-	defer closeLog()
 	pair, err := certs.SelfSigned(demoHost, 2048)
 	if err != nil {
 		return err
 	}
-	g := &generation{config: c, upkeep: newUpkeep(log), stores: stores{}}
-	for _, served := range c.Served() {
-		g.stores[served.Key()] = certs.NewStore(pair)
-	}
-	if err := g.assemble(nil); err != nil {
-		return err
-	}
-	r, err := startWith(g, log)
-	if err != nil {
-		return err
-	}
-	ui.printf(demoText, *listen)
-	return r.untilTold()
+	return serve(ui, c, app.Options{Certificates: certs.NewStore(pair)}, func() { ui.printf(demoText, *listen) })
 }
 
 // demoConfig is a configuration as a file would hold it, with the built-in

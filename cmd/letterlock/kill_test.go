@@ -21,6 +21,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/mta"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
@@ -131,21 +132,6 @@ func (m *mortal) kill() {
 	_ = m.process.Wait()
 }
 
-// freeAddress is one that nobody listens on. It is below the ports that the
-// kernel gives out, which could take it while its owner is dead.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
-		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}
-
 // Thousands of letters go through the proxy to a server, and both are killed in
 // the middle again and again. Whatever was acknowledged is there, whole; and
 // nothing is there twice but what its sender was left in doubt about.
@@ -156,9 +142,9 @@ func TestNothingIsLostWhenKilled(t *testing.T) {
 	}
 	folder, ca := t.TempDir(), authority.New(t)
 	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
-	backend := &mortal{t: t, env: asKeeper + "=" + folder, address: freeAddress(t)}
+	backend := &mortal{t: t, env: asKeeper + "=" + folder, address: loopback.FreeAddress(t)}
 	backend.args = []string{backend.address}
-	proxy := &mortal{t: t, env: asProgram + "=1", address: freeAddress(t), args: []string{"serve", "--config", filepath.Join(folder, "letterlock.yaml")}}
+	proxy := &mortal{t: t, env: asProgram + "=1", address: loopback.FreeAddress(t), args: []string{"serve", "--config", filepath.Join(folder, "letterlock.yaml")}}
 	for name, text := range map[string][]byte{
 		"cert.pem": chain, "key.pem": key,
 		"letterlock.yaml": fmt.Appendf(nil, "hostname: mail.example.com\nprobe: false\ncertificates: [{cert: cert.pem, key: key.pem}]\n"+

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -35,7 +35,7 @@ type deaf struct {
 // newDeaf starts one, and waits until it serves.
 func newDeaf(t *testing.T, stderr *os.File) *deaf {
 	t.Helper()
-	d := &deaf{t: t, imaps: freeAddress(t), status: freeAddress(t), ended: make(chan error, 1)}
+	d := &deaf{t: t, imaps: loopback.FreeAddress(t), status: loopback.FreeAddress(t), ended: make(chan error, 1)}
 	file := filepath.Join(t.TempDir(), "letterlock.yaml")
 	text := fmt.Sprintf("hostname: mail.example.com\nstate_dir: state\nprobe: false\nstatus: {listen: %q}\nlisteners: [{service: imaps, listen: %q, backend: \"127.0.0.1:9\"}]\n", d.status, d.imaps)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -245,30 +245,6 @@ func TestH13_StandardOutput(t *testing.T) {
 				t.Errorf("%s, %q: %v, %q", name, args, err, said.String())
 			}
 			cancel()
-		}
-	}
-}
-
-// Under systemd's journal lines have no header, and anywhere else they do, but
-// for what is configured.
-func TestHeaderOfTheLog(t *testing.T) {
-	_, write := pipe(t)
-	info, err := write.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := info.Sys().(*syscall.Stat_t)
-	for stream, want := range map[string]bool{
-		fmt.Sprintf("%d:%d", at.Dev, at.Ino): true, fmt.Sprintf("%d:%d", at.Dev, at.Ino+1): false, "": false, "journal": false,
-	} {
-		if got := isJournal(write, stream); got != want {
-			t.Errorf("JOURNAL_STREAM=%s: %v", stream, got)
-		}
-	}
-	l := configs.Default().Log
-	for header, want := range map[string]bool{"auto": true, "always": true, "never": false} {
-		if l.Header = header; logOptions(l).Header != want {
-			t.Errorf("%s: %v", header, !want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
@@ -54,7 +55,7 @@ func mtastsCommand(ui *ui, args []string) error {
 }
 
 func printPolicy(ui *ui, c *configs.Config, m configs.MTASTS, report string) {
-	policy := policyOf(&m)
+	policy := app.MTASTSPolicy(&m)
 	for _, domain := range m.Domains {
 		by := "to be served by your web server"
 		if slices.Contains(c.PolicyHosts(), "mta-sts."+domain) {
@@ -64,7 +65,7 @@ func printPolicy(ui *ui, c *configs.Config, m configs.MTASTS, report string) {
 		for line := range strings.Lines(policy.Text()) {
 			ui.printf(";   %s\n", strings.TrimSpace(line))
 		}
-		if c.MTASTS != nil && policy.Text() != policyOf(c.MTASTS).Text() {
+		if c.MTASTS != nil && policy.Text() != app.MTASTSPolicy(c.MTASTS).Text() {
 			ui.printf("; THIS IS NOT WHAT THE CONFIGURATION SAYS: write it there before you publish the records.\n")
 		}
 		address := "tls-reports@" + domain

@@ -1,116 +1,23 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"errors"
-	"io"
-	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 
-	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/test/authority"
-	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// relay is an SMTP server that takes mail to everybody, behind a PROXY header
-// or without.
-type relay struct {
-	net.Listener
-	visits atomic.Int64
-}
-
-func newRelay(t *testing.T) *relay {
-	t.Helper()
-	r := &relay{Listener: loopback.Listen(t)}
-	loopback.Serve(r.Listener, r.serve)
-	return r
-}
-
-func (r *relay) serve(conn net.Conn) {
-	r.visits.Add(1)
-	_, _ = io.WriteString(conn, "220 relay\r\n")
-	for lines := bufio.NewScanner(conn); lines.Scan(); {
-		switch verb, _, _ := strings.Cut(lines.Text(), " "); verb {
-		case "PROXY":
-		case "QUIT":
-			_, _ = io.WriteString(conn, "221 bye\r\n")
-			return
-		default:
-			_, _ = io.WriteString(conn, "250 ok\r\n")
-		}
-	}
-}
-
-func TestProbeFirst(t *testing.T) {
-	backend, down := newRelay(t), newRelay(t)
-	_ = down.Close()
-	for name, c := range map[string]struct {
-		top, keys string
-		backend   *relay
-		fails     bool
-		log       string
-	}{
-		"it decides":         {"", "handover: proxy-v1", backend, true, "OPEN RELAY"},
-		"it may":             {"", "allow_open_relay: true", backend, false, "OPEN RELAY"},
-		"we decide":          {"", "recipients: [example.com]", backend, false, "only that the proxy knows the recipients"},
-		"it is down":         {"", "handover: proxy-v1", down, false, "backend was not probed to the end"},
-		"nobody wants to":    {"probe: false\n", "handover: proxy-v1", backend, false, ""},
-		"its address counts": {"", "handover: tproxy", backend, false, "own address"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			config := mustConfig(t, c.top+"hostname: mail.example.com\nlisteners:\n"+
-				"  - {service: smtp, listen: '127.0.0.1:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n"+
-				"  - {service: smtp, listen: '127.0.0.2:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n")
-			g, err := assemble(config, nil, newUpkeep(slog.New(slog.DiscardHandler)), newPools(config))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var log bytes.Buffer
-			before := c.backend.visits.Load()
-			logger := slog.New(slog.NewTextHandler(&log, nil))
-			if err = probeFirst(t.Context(), config, g.Listeners, logger); err == nil {
-				probeRest(t.Context(), config, g.Listeners, logger)
-			}
-			if c.fails != errors.Is(err, errDanger) {
-				t.Errorf("%v\n%s", err, log.String())
-			}
-			if !strings.Contains(log.String(), c.log) || c.log == "" && log.Len() > 0 {
-				t.Errorf("the log is\n%s", log.String())
-			}
-			if n := c.backend.visits.Load() - before; n > 1 {
-				t.Errorf("it was visited %d times", n)
-			}
-		})
-	}
-}
-
-func mustConfig(t *testing.T, text string) *configs.Config {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "letterlock.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c, err := configs.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 func TestConfigCheckProbe(t *testing.T) {
-	backend := newRelay(t)
+	relay := answering(t)
 	folder := t.TempDir()
 	chain, key := authority.PEM(t, authority.New(t).ECDSA(t, "mail.example.com"))
 	for name, data := range map[string][]byte{
 		"c.pem": chain, "c.key": key,
 		"letterlock.yaml": []byte("hostname: mail.example.com\ncertificates: [{cert: c.pem, key: c.key}]\nlisteners:\n" +
-			"  - {service: smtp, backend: '" + backend.Addr().String() + "', handover: proxy-v1}\n"),
+			"  - {service: smtp, backend: '" + relay + "', handover: proxy-v1}\n"),
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), data, 0o600); err != nil {
 			t.Fatal(err)
@@ -118,13 +25,13 @@ func TestConfigCheckProbe(t *testing.T) {
 	}
 	var out, complaints bytes.Buffer
 	file := filepath.Join(folder, "letterlock.yaml")
-	if status := run([]string{"config", "check", "--config", file}, newUI(&out, &complaints)); status != exitOK || backend.visits.Load() != 0 {
+	if status := run([]string{"config", "check", "--config", file}, newUI(&out, &complaints)); status != exitOK {
 		t.Errorf("without --probe: %d\n%s", status, complaints.String())
 	}
 	if status := run([]string{"config", "check", "--probe", "--config", file}, newUI(&out, &complaints)); status != exitFailed {
 		t.Errorf("with --probe: %d\n%s", status, complaints.String())
 	}
-	for _, words := range []string{"DANGER: smtp backend " + backend.Addr().String(), "OPEN RELAY", "allow_open_relay: true"} {
+	for _, words := range []string{"DANGER: smtp backend " + relay, "OPEN RELAY", "allow_open_relay: true"} {
 		if !strings.Contains(complaints.String(), words) {
 			t.Errorf("no %q in\n%s", words, complaints.String())
 		}

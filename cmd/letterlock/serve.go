@@ -1,14 +1,12 @@
 package main
 
 import (
+	"context"
 	"flag"
-	"fmt"
+	"os"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/web"
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/app"
 )
 
 func serveCommand(ui *ui, args []string) error {
@@ -21,76 +19,39 @@ func serveCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	log, closeLog := newLog(ui.err, c.Log)
+	return serve(ui, c, app.Options{Source: app.Source{File: source.name(), Load: source.load}}, nil)
+}
+
+// serve runs the proxy until a signal ends it: SIGHUP reloads the
+// configuration, SIGINT and SIGTERM let the sessions finish, a second one cuts
+// them off.
+func serve(ui *ui, c *configs.Config, o app.Options, started func()) error {
+	log, closeLog := app.NewLog(ui.err, c.Log)
 	defer closeLog()
-	r, err := start(c, log)
+	o.Log, o.Version = log, versionName()
+	p, err := app.New(c, o)
 	if err != nil {
 		return err
 	}
-	r.source.from(source)
-	return r.untilTold()
+	first, second := signals() // before the sockets: a client that can connect can also end the program
+	hangups := hangups()
+	if err := p.Start(first); err != nil {
+		return err
+	}
+	if started != nil {
+		started()
+	}
+	runUntil(p, first, second, hangups)
+	return nil
 }
 
-// assemble is where the rooms meet: configuration, policies, certificates,
-// gates and the proxy.
-func assemble(c *configs.Config, stores stores, u *upkeep, backends *pools) (*proxy.Generation, error) {
-	g := &proxy.Generation{Hostname: c.Hostname, Limits: limits(c.Limits), Timeouts: timeouts(c.Timeouts)}
-	for _, l := range c.Listeners {
-		listener, err := newListener(c, l, stores.of(c, l), backends, u)
-		if err != nil {
-			return nil, fmt.Errorf("listener %s on %s: %w", l.Service, l.Listen, err)
+func runUntil(p *app.Proxy, first, second context.Context, hangups <-chan os.Signal) {
+	for first.Err() == nil {
+		select {
+		case <-first.Done():
+		case <-hangups:
+			p.Reload()
 		}
-		g.Listeners = append(g.Listeners, listener)
 	}
-	g.Pools = backends.all()
-	return g, nil
-}
-
-func newListener(c *configs.Config, l configs.Listener, store *certs.Store, backends *pools, u *upkeep) (*proxy.Listener, error) {
-	if l.Service == configs.Smarthost {
-		return newSmarthost(c, l, backends, u)
-	}
-	backend, err := backends.get(l.Backend, l)
-	if err != nil {
-		return nil, err
-	}
-	recipients, err := u.recipients(l)
-	if err != nil {
-		return nil, err
-	}
-	routes, err := routesOf(c, l, backend, backends, u)
-	if err != nil {
-		return nil, err
-	}
-	listener := &proxy.Listener{
-		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(), Pause: l.GreetPause(),
-		Banner: banner(l), Hidden: upper(l.HideMechanisms), Unnamed: upper(l.UnnamedMechanisms),
-		Backend: backend, Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom), ReverseDNS: l.ReverseDNSOn(),
-		Routes: routes, Means: gate.Means(l.Means()),
-		NewGate: protocolWith(l, recipients).newGate,
-	}
-	return listener, u.secure(listener, c, l, store)
-}
-
-func limits(l configs.Limits) proxy.Limits {
-	return proxy.Limits{
-		Connections: l.Connections, ConnectionsPerClient: l.ConnectionsPerClient, ConnectionsPerNetwork: l.ConnectionsPerNetwork,
-		Unauthenticated: l.Unauthenticated, UnauthenticatedPerClient: l.UnauthenticatedPerClient,
-		LoginFailuresPerClient: l.LoginFailuresPerClient, LoginFailuresPerUser: l.LoginFailuresPerUser, Handshakes: l.Handshakes,
-		Line: l.Line, Token: l.Token, Literal: l.Literal, Errors: l.Errors, Message: l.Message,
-		Reserved: l.Reserved, Spool: int64(l.Spool),
-	}
-}
-
-// webLimits are those of the listeners beside the mail.
-func webLimits(l configs.Limits) web.Limits {
-	return web.Limits{Connections: l.WebConnections, PerClient: l.WebConnectionsPerClient}
-}
-
-func timeouts(t configs.Timeouts) proxy.Timeouts {
-	return proxy.Timeouts{
-		ReverseDNS: t.ReverseDNS, ProxyHeader: t.ProxyHeader, Handshake: t.Handshake, Dial: t.Dial, Greeting: t.Greeting, Command: t.Command,
-		Login: t.Login, Unauthenticated: t.Unauthenticated, LoginDelay: t.LoginDelay, LoginForget: t.LoginForget,
-		Idle: t.Idle, Data: t.Data, Message: t.Message, EndOfData: t.EndOfData,
-	}
+	p.Shutdown(second)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -22,11 +23,11 @@ import (
 func TestSuccessorServesWhileOneDrains(t *testing.T) {
 	folder, ca := t.TempDir(), authority.New(t)
 	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
-	backend := &mortal{t: t, env: asKeeper + "=" + folder, address: freeAddress(t)}
+	backend := &mortal{t: t, env: asKeeper + "=" + folder, address: loopback.FreeAddress(t)}
 	backend.args = []string{backend.address}
 	backend.start()
 	defer backend.kill()
-	smtp, imaps, page, http01, alpn := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
+	smtp, imaps, page, http01, alpn := loopback.FreeAddress(t), loopback.FreeAddress(t), loopback.FreeAddress(t), loopback.FreeAddress(t), loopback.FreeAddress(t)
 	file := filepath.Join(folder, "letterlock.yaml")
 	for name, text := range map[string][]byte{
 		"cert.pem": chain, "key.pem": key,

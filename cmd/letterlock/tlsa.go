@@ -16,6 +16,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/acme"
+	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
@@ -125,13 +126,13 @@ var errNothingServed = errors.New("there is no certificate yet: start letterlock
 
 func servedBy(c *configs.Config, set configs.Served) (served, error) {
 	s := served{store: certs.NewStore(nil), renewal: map[string]string{}}
-	own, err := certs.Load(certificateFiles(set))
+	own, err := certs.Load(app.CertificateFiles(set))
 	if err != nil {
 		return s, err
 	}
 	s.note(own, "stays if the renewal keeps the key file; publish a new key's record two days before it is used")
 	if len(set.Hosts) > 0 {
-		stored, err := acme.Stored(acmeDir(c), set.Hosts)
+		stored, err := acme.Stored(app.ACMEDir(c), set.Hosts)
 		if err != nil {
 			return s, err
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/inventory"
 	"github.com/letterlock/letterlock/internal/status"
@@ -71,7 +72,7 @@ func keysOf(c *configs.Config) (map[string]tlspolicy.Keys, error) {
 		if len(served.Files) == 0 || len(served.Hosts) > 0 {
 			continue
 		}
-		loaded, err := certs.Load(certificateFiles(served))
+		loaded, err := certs.Load(app.CertificateFiles(served))
 		if err != nil {
 			problem = err
 			continue

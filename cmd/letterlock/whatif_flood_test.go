@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -14,15 +13,15 @@ func TestH8_WhatIfBehindAFlood(t *testing.T) {
 	few := "inventory: {entries: 1000}\n" // the fewest there may be
 	w := newWorld(t, strings.Replace(manyClients, "state_dir: state\n", few, 1))
 	text := strings.NewReplacer("{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
-	if err := os.WriteFile(filepath.Join(w.folder, "letterlock.yaml"), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(w.file(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := w.dial(0, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 })
 	if err != nil {
 		t.Fatal(err)
 	}
-	newSMTPSession(t, conn).pass("EHLO client", "AUTH PLAIN AGRlbW8AZGVtbw==")
-	w.sendInClear(1)
+	w.login(conn)
+	w.sendPlaintext(1)
 	suites := []uint16{
 		tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
 		tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,

@@ -31,13 +31,13 @@ listeners:
 func TestWhatIfKnowsLanes(t *testing.T) {
 	w := newWorld(t, strings.Replace(lanes, "state_dir: state\n", "", 1))
 	text := strings.Replace(lanes, "{imap}", "192.168.0.1:143", 1)
-	if err := os.WriteFile(filepath.Join(w.folder, "letterlock.yaml"), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(w.file(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	from := func(address string, version uint16) {
 		t.Helper()
 		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
-		conn, err := tls.DialWithDialer(&dialer, "tcp", w.server.Addresses()[0].String(), &tls.Config{
+		conn, err := tls.DialWithDialer(&dialer, "tcp", w.Addresses()[0].String(), &tls.Config{
 			RootCAs: w.ca.Pool, ServerName: "mail.example.com", MinVersion: version, MaxVersion: version,
 			CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA},
 		})
@@ -68,7 +68,7 @@ func TestWhatIfKnowsLanes(t *testing.T) {
 		}
 	}
 	closed := strings.ReplaceAll(text, "2099-12-31", "2001-12-31")
-	if err := os.WriteFile(filepath.Join(w.folder, "letterlock.yaml"), []byte(closed), 0o600); err != nil {
+	if err := os.WriteFile(w.file(), []byte(closed), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if status, _, said := w.whatif("--policy", "strict"); status != exitFailed || !strings.Contains(said, "2001-12-31") {
@@ -79,17 +79,17 @@ func TestWhatIfKnowsLanes(t *testing.T) {
 // A proxy that is killed has written what was a second old, and its successor
 // goes on from there.
 func TestInventorySurvivesKill(t *testing.T) {
-	folder, ca := t.TempDir(), authority.New(t)
+	path, ca := t.TempDir(), authority.New(t)
 	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
 	config := strings.Replace(lanes, "{imap}", "127.0.0.1:9", 1)
 	for name, text := range map[string][]byte{"cert.pem": chain, "key.pem": key, "letterlock.yaml": []byte(config)} {
-		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(path, name), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w := &world{T: t, folder: folder}
+	w := &folder{T: t, path: path}
 	for round := range 3 {
-		i := newInstance(t, filepath.Join(folder, "letterlock.yaml"))
+		i := newInstance(t, filepath.Join(path, "letterlock.yaml"))
 		for range 5 {
 			conn, err := tls.Dial("tcp", i.address, &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com"})
 			if err != nil {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
+	"io"
+	"net/smtp"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,30 +24,29 @@ listeners:
 `
 
 // whatif runs the command on the configuration that the world was made of.
-func (w *world) whatif(args ...string) (status int, out, errors string) {
-	w.Helper()
-	file := filepath.Join(w.folder, "letterlock.yaml")
+func (f *folder) whatif(args ...string) (status int, out, said string) {
+	f.Helper()
 	var stdout, stderr bytes.Buffer
-	status = run(append([]string{"whatif", "--config", file}, args...), newUI(&stdout, &stderr))
+	status = run(append([]string{"whatif", "--config", f.file()}, args...), newUI(&stdout, &stderr))
 	return status, stdout.String(), stderr.String()
 }
 
 // eventually asks until what was written a moment ago is there.
-func (w *world) eventually(ready func(answer) bool, args ...string) answer {
-	w.Helper()
+func (f *folder) eventually(ready func(answer) bool, args ...string) answer {
+	f.Helper()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		status, out, _ := w.whatif(append(args, "--json")...)
+		status, out, _ := f.whatif(append(args, "--json")...)
 		var a answer
 		if status == exitOK {
 			if err := json.Unmarshal([]byte(out), &a); err != nil {
-				w.Fatal(err)
+				f.Fatal(err)
 			}
 			if ready(a) {
 				return a
 			}
 		}
 		if time.Now().After(end) {
-			w.Fatalf("status %d: %s", status, out)
+			f.Fatalf("status %d: %s", status, out)
 		}
 	}
 }
@@ -53,7 +54,7 @@ func (w *world) eventually(ready func(answer) bool, args ...string) answer {
 func TestWhatIf(t *testing.T) {
 	w := newWorld(t, strings.Replace(manyClients, "state_dir: state\n", "", 1))
 	text := strings.NewReplacer("{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
-	if err := os.WriteFile(filepath.Join(w.folder, "letterlock.yaml"), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(w.file(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	login := func(change func(*tls.Config)) {
@@ -61,7 +62,7 @@ func TestWhatIf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		newSMTPSession(t, conn).pass("EHLO client", "AUTH PLAIN AGRlbW8AZGVtbw==")
+		w.login(conn)
 	}
 	login(nil)
 	both := []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}
@@ -71,8 +72,8 @@ func TestWhatIf(t *testing.T) {
 	if _, err := w.dial(0, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }); err == nil {
 		t.Fatal("TLS 1.1 passes")
 	}
-	w.sendInClear(2)
-	w.sendInClear(0) // says hello and goes: sends nothing
+	w.sendPlaintext(2)
+	w.sendPlaintext(0) // says hello and goes: sends nothing
 
 	all := func(a answer) bool { return a.Sessions == 4 && len(a.Plaintext) == 1 && len(a.Failures) == 1 }
 	a := w.eventually(all, "--policy", "strict")
@@ -107,22 +108,51 @@ func TestWhatIf(t *testing.T) {
 	}
 }
 
-// sendInClear sends messages without TLS.
-func (w *world) sendInClear(messages int) {
+// login logs in by SMTP.
+func (w *world) login(conn *tls.Conn) {
 	w.Helper()
-	commands := []string{"EHLO old.example.net"}
-	for range messages {
-		commands = append(commands, "MAIL FROM:<a@example.net>", "RCPT TO:<you@example.com>", "DATA", "Subject: x\r\n\r\nx\r\n.")
+	client, err := smtp.NewClient(conn, "mail.example.com")
+	if err == nil {
+		err = client.Auth(smtp.PlainAuth("", "demo", "demo", "mail.example.com"))
 	}
-	client := w.smtp(1)
-	client.pass(append(commands, "QUIT")...)
-	_ = client.Close()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// sendPlaintext sends messages without TLS.
+func (w *world) sendPlaintext(messages int) {
+	w.Helper()
+	client, err := smtp.Dial(w.Addresses()[1].String())
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	send := func() (err error) {
+		err = errors.Join(client.Mail("a@example.net"), client.Rcpt("you@example.com"))
+		if err != nil {
+			return err
+		}
+		data, err := client.Data()
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(data, "Subject: x\r\n\r\nx\r\n")
+		return errors.Join(err, data.Close())
+	}
+	err = client.Hello("old.example.net")
+	for range messages {
+		err = errors.Join(err, send())
+	}
+	if err = errors.Join(err, client.Quit()); err != nil {
+		w.Fatal(err)
+	}
 }
 
 func TestWhatIfAskedWrongly(t *testing.T) {
 	w := newWorld(t, strings.Replace(manyClients, "state_dir: state\n", "inventory: {keep: false}\n", 1))
 	text := strings.NewReplacer("{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
-	if err := os.WriteFile(filepath.Join(w.folder, "letterlock.yaml"), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(w.file(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -135,8 +165,8 @@ func TestWhatIfAskedWrongly(t *testing.T) {
 		{[]string{"--policy", "strict", "--listener", "imaps"}, exitFailed, "no listener"},
 		{[]string{"--policy", "strict"}, exitFailed, "no inventory yet"},
 	} {
-		if status, _, errors := w.whatif(c.args...); status != c.status || !strings.Contains(errors, c.words) {
-			t.Errorf("%v: %d, %s", c.args, status, errors)
+		if status, _, said := w.whatif(c.args...); status != c.status || !strings.Contains(said, c.words) {
+			t.Errorf("%v: %d, %s", c.args, status, said)
 		}
 	}
 }

@@ -3,6 +3,8 @@
 package loopback
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"testing"
 )
@@ -34,4 +36,20 @@ func Serve(l net.Listener, serve func(net.Conn)) {
 			}()
 		}
 	}()
+}
+
+// FreeAddress returns an address of 127.0.0.1 that nothing listens on. Its port
+// is below those that the kernel gives out, which could take it while its owner
+// is dead.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err == nil {
+			defer func() { _ = l.Close() }()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }

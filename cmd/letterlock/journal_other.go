@@ -1,8 +1,0 @@
-//go:build !linux
-
-package main
-
-import "os"
-
-// isJournal is false: systemd's journal is Linux's.
-func isJournal(*os.File, string) bool { return false }

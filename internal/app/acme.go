@@ -1,0 +1,242 @@
+package app
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/acme"
+	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/internal/sts"
+	"github.com/letterlock/letterlock/internal/web"
+	"github.com/letterlock/letterlock/tlspolicy/mtasts"
+)
+
+// acmeManager carries certificates from the CA to the stores that handshakes are
+// served from. Until the CA has given one of each key, clients are served one
+// of a self-signed pair instead, unless there are certificates from files.
+type acmeManager struct {
+	keeper *acme.Keeper
+	terms  acmeTerms
+
+	mu      sync.Mutex // one at a time, so that the newest stay
+	clients map[*certs.Store]acmeStore
+}
+
+// acmeTerms are the settings that a keeper depends on. Configurations with the
+// same settings share a keeper.
+type acmeTerms struct {
+	email, directory, dir string
+	http, tlsALPN         string
+	hosts, siteHosts      string // quoted, one after the other
+	policy                string // of MTA-STS
+	kid                   string
+	key, roots            [sha256.Size]byte // of the files' contents
+	limits                web.Limits
+}
+
+// acmeStore is what a store is supplied with.
+type acmeStore struct {
+	hosts      []string
+	selfSigned []tls.Certificate
+}
+
+// newACME supplies what was stored before and opens the sockets for
+// challenges; nothing is asked of the CA before begin. It returns nil, which
+// does nothing, if the configuration has no ACME. A generation before that has
+// the same shares its supply, and passes on its sockets if it has another.
+func newACME(c *configs.Config, stores stores, before *generation, log *slog.Logger) (*acmeManager, error) {
+	if c.ACME == nil {
+		return nil, nil
+	}
+	o, terms, err := acmeOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	clients, err := acmeClients(c, stores, log)
+	if err != nil {
+		return nil, err
+	}
+	var last *acme.Keeper
+	if before != nil && before.acme != nil {
+		if before.acme.terms == terms {
+			before.acme.add(clients)
+			return before.acme, nil
+		}
+		last = before.acme.keeper
+	}
+	s := &acmeManager{terms: terms, clients: map[*certs.Store]acmeStore{}}
+	o.Log, o.Changed = log, s.changed
+	if s.keeper, err = acme.New(o); err != nil {
+		return nil, err
+	}
+	s.add(clients)
+	if err := s.keeper.Listen(last); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// acmeClients lists the stores that are to be supplied.
+func acmeClients(c *configs.Config, stores stores, log *slog.Logger) (map[*certs.Store]acmeStore, error) {
+	clients := map[*certs.Store]acmeStore{}
+	for _, served := range c.Served() {
+		if len(served.Hosts) == 0 {
+			continue
+		}
+		client := acmeStore{hosts: served.Hosts}
+		if len(served.Files) == 0 {
+			var err error
+			if client.selfSigned, err = certs.Kept(c.StateDir, c.Hostname); client.selfSigned == nil {
+				return nil, err
+			} else if err != nil {
+				log.Warn("self-signed certificates", "error", err)
+			}
+		}
+		clients[stores[served.Key()]] = client
+	}
+	return clients, nil
+}
+
+func (s *acmeManager) begin() {
+	if s != nil {
+		s.keeper.Serve()
+	}
+}
+
+// stopAccepting closes the sockets for challenges, and nothing else.
+func (s *acmeManager) stopAccepting() {
+	if s != nil {
+		s.keeper.StopAccepting()
+	}
+}
+
+func (s *acmeManager) close() {
+	if s != nil {
+		s.keeper.Close()
+	}
+}
+
+// add supplies stores from now on, and forget does so no longer.
+func (s *acmeManager) add(clients map[*certs.Store]acmeStore) {
+	s.mu.Lock()
+	maps.Copy(s.clients, clients)
+	s.mu.Unlock()
+	s.changed()
+}
+
+func (s *acmeManager) forget(stores stores) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, store := range stores {
+		delete(s.clients, store)
+	}
+}
+
+func (s *acmeManager) changed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for store, client := range s.clients {
+		supply := s.keeper.Certificates(client.hosts)
+		for _, c := range client.selfSigned {
+			if !slices.ContainsFunc(supply, func(have tls.Certificate) bool {
+				return have.Leaf.PublicKeyAlgorithm == c.Leaf.PublicKeyAlgorithm
+			}) {
+				supply = append(supply, c)
+			}
+		}
+		store.Supply(supply)
+	}
+}
+
+// acmeOptions reads the files that the configuration names. Configurations of
+// the same terms have the same options.
+func acmeOptions(c *configs.Config) (o acme.Options, terms acmeTerms, err error) {
+	a := c.ACME
+	o = acme.Options{
+		Hosts: c.ACMEHosts(), Email: a.Email, Directory: a.Directory, Dir: ACMEDir(c), HTTP: a.HTTP, TLSALPN: a.TLSALPN,
+		Limits: webLimits(c.Limits),
+	}
+	terms = acmeTerms{
+		email: o.Email, directory: o.Directory, dir: o.Dir, http: o.HTTP, tlsALPN: o.TLSALPN,
+		hosts: quoted(o.Hosts), limits: o.Limits,
+	}
+	if c.MTASTS != nil {
+		policy := MTASTSPolicy(c.MTASTS)
+		o.Site, o.SiteHosts = sts.Handler(policy), c.PolicyHosts()
+		terms.policy, terms.siteHosts = policy.Text(), quoted(o.SiteHosts)
+	}
+	if a.EAB != nil {
+		key, err := readEABKey(a.EAB.KeyFile)
+		if err != nil {
+			return o, terms, &certs.Fault{File: a.EAB.KeyFile, What: "acme.eab.key_file", Err: err, Remedy: "write the key alone, in base64url as the CA gives it"}
+		}
+		o.Binding = &acme.Binding{KeyID: a.EAB.KID, Key: key}
+		terms.kid, terms.key = a.EAB.KID, sha256.Sum256(key)
+	}
+	if a.CARoots != "" {
+		bundle, err := certs.ReadBundle(a.CARoots)
+		if err != nil {
+			return o, terms, err
+		}
+		o.Roots, terms.roots = bundle.Pool, bundle.Sum
+	}
+	return o, terms, nil
+}
+
+// quoted writes a list so that two different lists never become the same text.
+func quoted(list []string) string { return fmt.Sprintf("%q", list) }
+
+// MTASTSPolicy is the policy that the configuration describes.
+func MTASTSPolicy(m *configs.MTASTS) mtasts.Policy {
+	return mtasts.Policy{Mode: m.Mode, MaxAge: m.MaxAge, MX: m.MX}
+}
+
+var errEABKey = errors.New("it holds no key in base64url, or more than one")
+
+// maxEABKey is far more bytes than any key has.
+const maxEABKey = 64 << 10
+
+func readEABKey(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxEABKey+1))
+	if err != nil {
+		return nil, err
+	}
+	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(string(text)), "="))
+	if err != nil || len(key) == 0 || len(text) > maxEABKey {
+		return nil, errEABKey // the cause would quote the key
+	}
+	return key, nil
+}
+
+// ACMEDir is a folder for each CA: their accounts are different ones, and a
+// certificate of a CA for tests must not be served because it is still good.
+func ACMEDir(c *configs.Config) string {
+	plain := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
+			return r
+		}
+		return '_'
+	}, strings.TrimPrefix(c.ACME.Directory, "https://"))
+	return filepath.Join(c.StateDir, "acme", plain)
+}

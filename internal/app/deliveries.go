@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/smtp/smarthost"
+	"github.com/letterlock/letterlock/tlspolicy"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+// deliveryLog writes what a smarthost does into the log, in Postfix's words
+// where it has some, and counts it.
+type deliveryLog struct {
+	log     *slog.Logger
+	session string // its id
+	service string
+	counts  *status.Outbound
+}
+
+// Secured logs a handshake as Postfix's client does with smtp_tls_loglevel=1.
+func (d deliveryLog) Secured(h smarthost.Handshake) {
+	d.counts.Secured(h.Verdict.Trust.String(), h.Level.String())
+	fields := []slog.Attr{slog.String("session", d.session), slog.String("service", d.service), slog.String("level", h.Level.String()), slog.Bool("resumed", h.State.DidResume)}
+	level := slog.LevelInfo
+	if h.Verdict.Err != nil {
+		fields = append(fields, slog.Any("certificate_error", h.Verdict.Err))
+	}
+	if h.Testing && h.Verdict.Err != nil {
+		level = slog.LevelWarn
+		fields = append(fields, slog.String("mta_sts", "the policy is in testing, and would refuse this server"))
+	}
+	d.log.LogAttrs(context.Background(), level, h.Verdict.Trust.String()+" TLS connection established to "+h.Server.String()+": "+tlspolicy.Describe(h.State)+" key-exchange "+tlspolicy.KeyExchange(h.State), fields...)
+}
+
+// Unsecured logs TLS that has not come about.
+func (d deliveryLog) Unsecured(server smarthost.Server, level outbound.Level, inClear bool, err error) {
+	d.counts.Unsecured(level.String(), inClear)
+	then := "the server is left"
+	if inClear {
+		then = "the mail goes on in plaintext"
+	}
+	d.log.Warn("Cannot start TLS with "+server.String(), "session", d.session, "service", d.service, "level", level.String(), "error", err, "then", then)
+}
+
+// Ended logs what has become of a message at one domain.
+func (d deliveryLog) Ended(e smarthost.Delivery) {
+	outcome := map[byte]string{'2': "sent", '4': "deferred", '5': "refused"}[e.Reply[0]]
+	d.counts.Message(e.TLS != nil, outcome)
+	with := "none"
+	if e.TLS != nil {
+		with = tlspolicy.Version(e.TLS.Version).String()
+	}
+	fields := []any{"session", d.session, "service", d.service, "domain", e.Domain, "relay", e.Server.String(), "tls", with, "recipients", e.Recipients, "reply", observe.Long(e.Reply)}
+	if e.Remedy != "" {
+		fields = append(fields, "remedy", observe.Whole(e.Remedy))
+	}
+	d.log.Info("mail "+outcome, fields...)
+}

@@ -1,0 +1,48 @@
+package app
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/egress"
+)
+
+// newGuard returns the guard of mail that goes out. It knows our listeners, the
+// addresses of this machine, and all backends, also those that files of routes
+// name by now.
+func newGuard(c *configs.Config, backends *pools) *egress.Guard {
+	g := &egress.Guard{Machine: machineAddresses}
+	for _, l := range c.Listeners {
+		if address, err := configs.ListenAddress(l.Listen); err == nil {
+			g.Listeners = append(g.Listeners, address)
+		}
+	}
+	g.Backends = &egress.Backends{
+		Hosts: func() []string {
+			hosts := c.BackendAddresses()
+			for _, pool := range backends.all() {
+				hosts = append(hosts, pool.Addresses...)
+			}
+			return hosts
+		},
+		Lookup: net.DefaultResolver.LookupNetIP,
+	}
+	return g
+}
+
+// machineAddresses lists the addresses of this machine; none if they cannot be
+// found out.
+func machineAddresses() []netip.Addr {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var found []netip.Addr
+	for _, a := range all {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			found = append(found, prefix.Addr().Unmap().WithZone(""))
+		}
+	}
+	return found
+}

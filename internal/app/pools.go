@@ -1,0 +1,133 @@
+package app
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/imap"
+	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/pop3"
+	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/sieve"
+	"github.com/letterlock/letterlock/smtp"
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// probeOf is the health check of a protocol.
+func probeOf(protocol, hostname string) func(*wire.Conn) error {
+	switch protocol {
+	case "imap":
+		return imap.Probe
+	case "pop3":
+		return pop3.Probe
+	case "sieve":
+		return sieve.Probe
+	}
+	return func(back *wire.Conn) error { return smtp.Probe(back, hostname) }
+}
+
+// pools makes the pools that listeners name, one for all that mean the same:
+// what is known of a backend's health is known for each of them.
+type pools struct {
+	config *configs.Config
+	before *pools // of the generation before, whose pools go on where they mean the same; may be nil
+
+	mu   sync.Mutex // files of routes may ask for more at any time
+	made map[poolKey]*proxy.Pool
+}
+
+// poolKey is all that a pool is made of: listeners and generations with the
+// same key share the pool.
+type poolKey struct {
+	hostname        string
+	publicPlaintext bool
+	name, protocol  string
+	addresses       string // quoted, one after the other
+	byClient        bool
+	health          time.Duration
+	header          byte
+	leg             legKey
+}
+
+// legKey is all that the TLS towards a backend is made of.
+type legKey struct {
+	tls        string
+	min        tlspolicy.Version
+	serverName string
+	pins       string // quoted, one after the other
+	unverified bool
+	roots      [sha256.Size]byte // of the file's contents
+}
+
+func newPools(c *configs.Config) *pools {
+	return &pools{config: c, made: map[poolKey]*proxy.Pool{}}
+}
+
+// get makes the pool of a target, which is an address or the name of a backend,
+// for a listener.
+func (p *pools) get(target string, l configs.Listener) (*proxy.Pool, error) {
+	b, header := p.config.Reach(target, l.Service), handovers[l.Handover].Header
+	leg, legKey, err := legOf(b)
+	if err != nil {
+		return nil, fmt.Errorf("backend %s: %w", b.Name, err)
+	}
+	key := poolKey{
+		hostname: p.config.Hostname, publicPlaintext: p.config.PublicPlaintextBackend, name: b.Name, protocol: l.Service.Protocol(),
+		addresses: quoted(b.Addresses), byClient: b.ByClient(), health: b.HealthInterval(), header: header, leg: legKey,
+	}
+	if pool := p.known(key); pool != nil {
+		return pool, nil
+	}
+	pool := &proxy.Pool{
+		Name: b.Name, Addresses: b.Addresses, ByClient: b.ByClient(), Public: p.config.PublicPlaintextBackend || b.Verified(),
+		Health: b.HealthInterval(), Probe: probeOf(l.Service.Protocol(), p.config.Hostname), Header: header,
+	}
+	if b.Encrypted() {
+		pool.TLS, pool.StartTLS = leg.Config, b.StartTLS()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.made[key] = pool
+	return pool, nil
+}
+
+// known finds a pool that was made before.
+func (p *pools) known(key poolKey) *proxy.Pool {
+	var inherited *proxy.Pool
+	if p.before != nil {
+		inherited = p.before.known(key)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.made[key] == nil && inherited != nil {
+		p.made[key] = inherited
+	}
+	return p.made[key]
+}
+
+// all are the pools that were made.
+func (p *pools) all() []*proxy.Pool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []*proxy.Pool
+	for _, pool := range p.made {
+		all = append(all, pool)
+	}
+	return all
+}
+
+// legOf is the TLS towards a backend, and a key that tells it from others.
+func legOf(b configs.Backend) (leg tlspolicy.Leg, key legKey, err error) {
+	leg = b.Leg()
+	key = legKey{tls: b.TLS, min: leg.Min, serverName: leg.ServerName, pins: fmt.Sprintf("%q", leg.Pins), unverified: leg.Unverified}
+	if !b.Encrypted() || b.CA == "" {
+		return leg, key, nil
+	}
+	bundle, err := certs.ReadBundle(b.CA)
+	leg.Roots, key.roots = bundle.Pool, bundle.Sum
+	return leg, key, err
+}

@@ -1,0 +1,208 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/internal/web"
+	"github.com/letterlock/letterlock/proxy"
+)
+
+// Options are what a Proxy needs beside its configuration.
+type Options struct {
+	Log     *slog.Logger
+	Version string // of the program, for the status page
+	Source  Source // where Reload reads the next configuration
+
+	Certificates *certs.Store   // served instead of the configured ones; nil: those
+	Observer     proxy.Observer // sees all events, after the log and the counts; may be nil
+}
+
+// Proxy is the running program: one generation after the other, and the parts
+// that outlive them.
+type Proxy struct {
+	options  Options
+	log      *slog.Logger
+	warnings warnings
+	server   *proxy.Server
+	now      atomic.Pointer[generation]
+	source   configSource
+
+	pages    http.Handler
+	page     *web.Server // nil if no status page is configured
+	recorder *recorder
+
+	probing sync.WaitGroup // probes of backends that run beside the service
+	giveUp  context.CancelFunc
+	stop    context.Context // ends when the program is to stop, and with Shutdown
+	cancel  context.CancelFunc
+}
+
+// New reads the files that the configuration names and makes the first
+// generation. It opens no socket for clients: a Proxy that is not started is
+// given up with Abandon.
+func New(c *configs.Config, o Options) (*Proxy, error) {
+	g, err := newGeneration(c, nil, o)
+	if err != nil {
+		return nil, err
+	}
+	p := &Proxy{options: o, log: o.Log, warnings: warnings{log: o.Log}, recorder: &recorder{}}
+	p.source.init(o.Source)
+	p.now.Store(g)
+	counts := status.New(status.Options{
+		Version:      o.Version,
+		Hostname:     func() string { return p.now.Load().config.Hostname },
+		Listeners:    func() []status.Listener { return p.now.Load().shownListeners() },
+		Certificates: func() []status.CertificateInfo { return p.now.Load().shownCertificates() },
+		Outbound:     func() *status.Outbound { return p.now.Load().maintenance.outbound },
+		Log:          logCounts(o.Log),
+		Files:        func() []status.File { return append(p.source.shown(), p.now.Load().maintenance.shownFiles()...) },
+	})
+	p.pages = counts.Handler()
+	observers := status.Observers{proxy.SessionLog{Log: o.Log}, counts, p.recorder}
+	if o.Observer != nil {
+		observers = append(observers, o.Observer)
+	}
+	p.server = &proxy.Server{Observer: observers, Log: o.Log}
+	return p, nil
+}
+
+// Abandon releases what New has taken, for a Proxy that is not started.
+func (p *Proxy) Abandon() { p.now.Load().abandon(nil) }
+
+// Start probes the backends that may be open relays, opens all sockets and
+// begins to accept. On an error nothing stays open. The end of the context
+// ends the probes; the sessions go on until Shutdown.
+func (p *Proxy) Start(stop context.Context) error {
+	p.stop, p.cancel = context.WithCancel(stop)
+	g := p.now.Load()
+	if err := p.open(g); err != nil {
+		p.cancel()
+		p.Abandon()
+		return bindError(g.config, err)
+	}
+	p.begin(g, nil)
+	p.server.Serve()
+	return nil
+}
+
+func (p *Proxy) open(g *generation) (err error) {
+	if err := probeFirst(p.stop, g.config, g.Listeners, p.log); err != nil {
+		return err
+	}
+	if p.page, err = p.pageOf(g.config); err != nil {
+		return err
+	}
+	if err := p.server.Listen(g.Generation); err != nil {
+		closePage(p.page)
+		return err
+	}
+	return nil
+}
+
+// begin does what follows when a generation has replaced the one before, or is
+// the first.
+func (p *Proxy) begin(g, before *generation) {
+	g.maintenance.found = func(pools []*proxy.Pool) {
+		p.probing.Go(func() { probePools(p.stop, g.config, g.Listeners, pools, p.log) })
+	}
+	g.maintenance.reread = func() { p.warnings.report(g.warnings()) }
+	g.begin(before)
+	p.warnings.report(g.warnings())
+	p.recorder.keep(g.config, p.log)
+	p.logListeners(before)
+	if p.giveUp != nil {
+		p.giveUp() // the answers of the former generation's backends are of no interest
+	}
+	var probing context.Context
+	probing, p.giveUp = context.WithCancel(p.stop)
+	p.probing.Go(func() { probeRest(probing, g.config, g.Listeners, p.log) })
+}
+
+// logListeners logs which addresses the proxy listens on since this
+// generation, and which no longer.
+func (p *Proxy) logListeners(before *generation) {
+	was := map[string]bool{}
+	if before != nil {
+		for _, l := range before.Listeners {
+			was[l.String()] = true
+		}
+	}
+	for i, l := range p.now.Load().Listeners {
+		if !was[l.String()] {
+			p.log.Info("listening", "service", l.Service, "address", p.server.Addresses()[i].String(), "backend", l.Backend.String())
+		}
+		delete(was, l.String())
+	}
+	for l := range was {
+		p.log.Info("no longer listening", "listener", l)
+	}
+}
+
+// Listeners are those of the configuration in force. Tests may change them
+// before Start.
+func (p *Proxy) Listeners() []*proxy.Listener { return p.now.Load().Listeners }
+
+// Addresses lists the addresses of the listeners' sockets, in the order of the
+// configuration.
+func (p *Proxy) Addresses() []net.Addr { return p.server.Addresses() }
+
+// Server is the proxy's server: its sessions and their drain.
+func (p *Proxy) Server() *proxy.Server { return p.server }
+
+// Shutdown stops accepting and waits for the sessions to end. The end of the
+// context, or the configured deadline, cuts the rest off.
+func (p *Proxy) Shutdown(ctx context.Context) {
+	g := p.now.Load()
+	p.cancel()
+	g.maintenance.end()
+	p.probing.Wait()
+	p.log.Info("shutting down", "sessions", p.server.Sessions(), "deadline", g.config.Timeouts.Shutdown)
+	p.stopAccepting()
+	ctx, cancel := context.WithTimeout(ctx, g.config.Timeouts.Shutdown)
+	defer cancel()
+	if err := p.server.Shutdown(ctx); err != nil {
+		p.log.Warn("sessions were cut off", "error", err)
+	}
+	p.close()
+	p.log.Info("stopped")
+}
+
+// stopAccepting closes the sockets beside those for mail, which the server's
+// Shutdown closes next: a successor that starts as soon as a mail port is free
+// must find all addresses free.
+func (p *Proxy) stopAccepting() {
+	if p.page != nil {
+		p.page.StopAccepting()
+	}
+	p.now.Load().acme.stopAccepting()
+}
+
+// close ends the parts that run beside the sessions.
+func (p *Proxy) close() {
+	p.giveUp()
+	p.now.Load().end()
+	closePage(p.page)
+	p.recorder.close()
+}
+
+// pageOf serves the status page; nil if none is configured.
+func (p *Proxy) pageOf(c *configs.Config) (*web.Server, error) {
+	if c.Status.Listen == "" {
+		return nil, nil
+	}
+	return status.Serve(c.Status.Listen, p.pages, webLimits(c.Limits), p.log)
+}
+
+func closePage(page *web.Server) {
+	if page != nil {
+		_ = page.Shutdown()
+	}
+}

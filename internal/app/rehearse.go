@@ -1,0 +1,32 @@
+package app
+
+import (
+	"crypto/tls"
+	"log/slog"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/certs"
+)
+
+// Rehearse reads all files that a start would read, and opens and changes
+// nothing. It returns the certificates from files, by configs.Served.Key.
+func Rehearse(c *configs.Config) (loaded map[string][]tls.Certificate, err error) {
+	defer func() { err = placed(c, err) }()
+	loaded = map[string][]tls.Certificate{}
+	for _, served := range c.Served() {
+		if loaded[served.Key()], err = certs.Load(CertificateFiles(served)); err != nil {
+			return nil, err
+		}
+	}
+	m := newMaintenance(slog.New(slog.DiscardHandler))
+	if err := m.tickets(c); err != nil {
+		return nil, err
+	}
+	if _, err := assemble(c, nil, m, newPools(c)); err != nil {
+		return nil, err
+	}
+	if c.ACME != nil {
+		_, _, err = acmeOptions(c)
+	}
+	return loaded, err
+}

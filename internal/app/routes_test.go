@@ -1,0 +1,186 @@
+package app
+
+import (
+	"bufio"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/test/loopback"
+)
+
+// mailServer is an IMAP server for the users that it knows, by name and
+// password. It keeps what it was told.
+type mailServer struct {
+	net.Listener
+	users map[string]string
+
+	mu    sync.Mutex
+	heard []string
+}
+
+func newMailServer(t *testing.T, users map[string]string) *mailServer {
+	t.Helper()
+	s := &mailServer{Listener: loopback.Listen(t), users: users}
+	loopback.Serve(s.Listener, s.serve)
+	return s
+}
+
+func (s *mailServer) serve(conn net.Conn) {
+	_, _ = io.WriteString(conn, "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=CRAM-MD5] ready\r\n")
+	lines := bufio.NewScanner(conn)
+	next := func() string {
+		if !lines.Scan() {
+			return ""
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.heard = append(s.heard, lines.Text())
+		return lines.Text()
+	}
+	for {
+		words := strings.Fields(next())
+		if len(words) < 2 {
+			return
+		}
+		tag, name, password := words[0], "", ""
+		switch strings.ToUpper(words[1]) {
+		case "LOGIN":
+			name, password = strings.Trim(words[2], `"`), strings.Trim(words[3], `"`)
+		case "AUTHENTICATE":
+			_, _ = io.WriteString(conn, "+ \r\n")
+			token, _ := base64.StdEncoding.DecodeString(next())
+			if fields := strings.Split(string(token), "\x00"); len(fields) == 3 {
+				name, password = fields[1], fields[2]
+			}
+		case "LOGOUT":
+			return
+		default:
+			_, _ = io.WriteString(conn, tag+" OK done\r\n")
+			continue
+		}
+		if want, known := s.users[name]; known && want == password {
+			_, _ = fmt.Fprintf(conn, "%s OK [CAPABILITY IMAP4rev1] in at %s\r\n", tag, s.Addr())
+		} else {
+			_, _ = io.WriteString(conn, tag+" NO wrong\r\n")
+		}
+	}
+}
+
+// told is what the server has heard since it was asked last.
+func (s *mailServer) told() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	heard := s.heard
+	s.heard = nil
+	return heard
+}
+
+func putRoutes(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The whole proxy between a client and two servers.
+func TestRoutes(t *testing.T) {
+	old := newMailServer(t, map[string]string{"alice": "one"})
+	far := newMailServer(t, map[string]string{"carol@example.org": "two", "alice": "three"})
+	path := filepath.Join(t.TempDir(), "users")
+	putRoutes(t, path, "@example.org "+far.Addr().String()+"\nghost reject\n")
+	w := newWorld(t, fmt.Sprintf(`
+probe: false
+hostname: mail.example.com
+certificates: [{cert: cert.pem, key: key.pem}]
+listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}]
+`, old.Addr(), path))
+	say := func(line, answer string) {
+		t.Helper()
+		conn, err := w.dial(0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		r := bufio.NewReader(conn)
+		if greeting, err := r.ReadString('\n'); err != nil || strings.Contains(greeting, "CRAM-MD5") {
+			t.Fatalf("%q, %v: a mechanism that tells too late who logs in", greeting, err)
+		}
+		_, _ = io.WriteString(conn, line+"\r\n")
+		if got, err := r.ReadString('\n'); err != nil || strings.TrimRight(got, "\r\n") != answer {
+			t.Errorf("%s\n got %q, %v\nwant %q", line, got, err, answer)
+		}
+	}
+	in := func(s *mailServer) string { return fmt.Sprintf("a OK [CAPABILITY IMAP4rev1] in at %s", s.Addr()) }
+	plain := base64.StdEncoding.EncodeToString([]byte("\x00carol@example.org\x00two"))
+
+	say("a LOGIN alice one", in(old))
+	if len(far.told()) > 0 {
+		t.Error("another backend was told of alice")
+	}
+	old.told()
+	say("a AUTHENTICATE PLAIN "+plain, in(far))
+	if told := strings.Join(old.told(), "\n"); strings.Contains(told, plain) || strings.Contains(told, "AUTHENTICATE") {
+		t.Errorf("the first backend was told of a login that is not for it:\n%s", told)
+	}
+	if told := far.told(); !slices.Contains(told, plain) {
+		t.Errorf("the response did not come as it was sent: %q", told)
+	}
+
+	// Nobody is refused by the same server, in the same words, as a wrong
+	// password is; theirs never gets there.
+	say("a LOGIN alice wrong", "a NO wrong")
+	say("a LOGIN ghost secret", "a NO wrong")
+	told := strings.Join(old.told(), "\n")
+	if !strings.Contains(told, `LOGIN "ghost" "`) || strings.Contains(told, "secret") {
+		t.Errorf("the server was told\n%s", told)
+	}
+
+	putRoutes(t, path, "alice "+far.Addr().String()+"\n")
+	w.now.Load().maintenance.files.Reload()
+	say("a LOGIN alice three", in(far))
+
+	putRoutes(t, path, "alice "+old.Addr().String()+"\n\nbob nowhere\n/(/ reject\n")
+	w.now.Load().maintenance.files.Reload()
+	say("a LOGIN alice three", in(far))
+	for _, words := range []string{path + ":3: there is no backend called nowhere", path + ":4: ", "what it held before stays in use"} {
+		if !strings.Contains(w.log.String(), words) {
+			t.Errorf("no %q in the log\n%s", words, w.log)
+		}
+	}
+	for _, secret := range []string{"secret", plain, "three"} {
+		if strings.Contains(w.log.String(), secret) {
+			t.Errorf("%s is in the log\n%s", secret, w.log)
+		}
+	}
+}
+
+// A backend that only the routes name is probed like all others.
+func TestRoutedBackendsAreProbed(t *testing.T) {
+	old, far, later := newMailServer(t, nil), newRelay(t), newRelay(t)
+	path := filepath.Join(t.TempDir(), "users")
+	putRoutes(t, path, "* "+far.Addr().String()+"\n")
+	w := newWorld(t, fmt.Sprintf(`
+hostname: mail.example.com
+certificates: [{cert: cert.pem, key: key.pem}]
+listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}]
+`, old.Addr(), path))
+	w.probing.Wait()
+	if far.visits.Load() == 0 {
+		t.Error("nobody has been there")
+	}
+	visits := far.visits.Load()
+	putRoutes(t, path, "* "+far.Addr().String()+"\nx "+later.Addr().String()+"\n")
+	w.now.Load().maintenance.files.Reload()
+	w.probing.Wait()
+	if later.visits.Load() == 0 || far.visits.Load() != visits {
+		t.Errorf("%d and %d visits behind a change", later.visits.Load(), far.visits.Load()-visits)
+	}
+}

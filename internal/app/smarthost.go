@@ -1,0 +1,190 @@
+package app
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/nexthop"
+	"github.com/letterlock/letterlock/internal/resolver"
+	"github.com/letterlock/letterlock/internal/sts"
+	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/smtp/smarthost"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
+)
+
+// What a smarthost holds at most.
+const (
+	maxOutRecipients = 1000 // of a transaction
+	maxOutSessions   = 2000 // TLS sessions that can be resumed
+)
+
+// newSmarthost is a listener whose gate finds its backends by itself.
+func newSmarthost(c *configs.Config, l configs.Listener, backends *pools, m *maintenance) (*proxy.Listener, error) {
+	finder, err := m.finderOf(c, backends)
+	if err != nil {
+		return nil, err
+	}
+	s := c.Smarthost
+	o := smarthost.Options{
+		Name: s.EHLOName, Finder: finder,
+		Message: s.MaxMessage, Recipients: maxOutRecipients, Received: l.ReceivedOn(),
+	}
+	return &proxy.Listener{
+		Service: string(l.Service), Address: l.Listen, Banner: banner(l),
+		Outbound: true, Backend: &proxy.Pool{Name: "MX"},
+		NewGate: func(session *gate.Session) proxy.Gate {
+			o := o
+			o.Denied = !s.Admits(session.Client.Addr())
+			o.Watch = deliveryLog{m.log, session.ID, string(l.Service), m.outbound}
+			return smarthost.New(session, o)
+		},
+	}, nil
+}
+
+// finderOf returns the finder of all smarthosts of a generation: they share what
+// is known of domains, and the bounds of what is asked at the same time.
+func (m *maintenance) finderOf(c *configs.Config, backends *pools) (*nexthop.Finder, error) {
+	if m.finder != nil {
+		return m.finder, nil
+	}
+	var err error
+	m.finder, err = newFinder(c, backends, m)
+	return m.finder, err
+}
+
+// newFinder reads what files there are, and asks nobody yet.
+func newFinder(c *configs.Config, backends *pools, m *maintenance) (*nexthop.Finder, error) {
+	s := c.Smarthost
+	resolvers, err := resolversOf(s)
+	if err != nil {
+		return nil, err
+	}
+	guard := newGuard(c, backends)
+	f := &nexthop.Finder{
+		Validates: s.Validates(resolvers), Names: []string{c.Hostname, s.EHLOName}, Guard: guard, Log: m.log,
+		Default:  nexthop.Rules{Level: configs.LevelOf(s.Level), Signals: true},
+		Sessions: outbound.NewSessions(maxOutSessions),
+	}
+	servers := make(nexthop.Servers, len(resolvers))
+	for i, address := range resolvers {
+		servers[i] = resolver.Resolver{Address: configs.CompleteResolver(address)}
+	}
+	f.DNS = servers
+	if f.Roots, err = m.roots(s.CA); err != nil {
+		return nil, err
+	}
+	if s.MTASTSOn() {
+		f.Policies = sts.NewStore(filepath.Join(c.StateDir, "mta-sts"), servers, sts.NewWeb(servers, guard, f.Roots), m.log)
+	}
+	if own := s.ClientCertificate; own != nil {
+		if f.Certificate, err = m.clientCertificate(*own); err != nil {
+			return nil, fmt.Errorf("smarthost.client_certificate: %w", err)
+		}
+	}
+	for _, d := range s.Destinations {
+		made, err := destinationOf(c, d, m)
+		if err != nil {
+			return nil, err
+		}
+		f.Destinations = append(f.Destinations, made)
+	}
+	return f, nil
+}
+
+func destinationOf(c *configs.Config, d configs.Destination, m *maintenance) (nexthop.Destination, error) {
+	made := nexthop.Destination{Domains: d.Domains, Networks: prefixes(d.Networks), Rules: nexthop.Rules{
+		Level: configs.LevelOf(c.Smarthost.Level), Signals: d.Level == "",
+		Match: d.Match, ServerName: d.ServerName, Fingerprints: d.Fingerprints,
+	}}
+	if d.Level != "" {
+		made.Rules.Level = configs.LevelOf(d.Level)
+	}
+	if d.NextHop != "" {
+		name, port, direct, err := configs.ParseNextHop(d.NextHop)
+		if err != nil {
+			return made, fmt.Errorf("next_hop %s: %w", d.NextHop, err)
+		}
+		made.NextHop = nexthop.NextHop{Name: name, Direct: direct, Port: port}
+	}
+	var err error
+	if made.Rules.Policy, err = c.PolicyOfDestination(d); err != nil {
+		return made, err
+	}
+	made.Rules.Roots, err = m.roots(d.CA)
+	return made, err
+}
+
+// roots reads a file of authorities, and again when it changes; without one
+// they are the system's.
+func (m *maintenance) roots(file string) (func() *x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	var present atomic.Pointer[x509.CertPool]
+	return present.Load, m.files.Add(func() error {
+		bundle, err := certs.ReadBundle(file)
+		if err == nil {
+			present.Store(bundle.Pool)
+		}
+		return err
+	}, file)
+}
+
+// clientCertificate reads the certificate that we show to servers, and again
+// when it changes.
+func (m *maintenance) clientCertificate(own configs.Certificate) (func() *tls.Certificate, error) {
+	var present atomic.Pointer[tls.Certificate]
+	return present.Load, m.files.Add(func() error {
+		pair, err := certs.Load([]certs.File{{Cert: own.Cert, Key: own.Key}})
+		if err != nil {
+			return err
+		}
+		if usage := pair[0].Leaf.ExtKeyUsage; len(usage) > 0 && !slices.Contains(usage, x509.ExtKeyUsageClientAuth) && !slices.Contains(usage, x509.ExtKeyUsageAny) {
+			m.log.Warn("the certificate for other servers is not meant for clients; some will not take it", "file", own.Cert)
+		}
+		present.Store(&pair[0])
+		return nil
+	}, own.Cert, own.Key)
+}
+
+// resolvConf is where a Unix machine keeps the addresses of its DNS servers.
+const resolvConf = "/etc/resolv.conf"
+
+// resolversOf are the DNS servers that the configuration names, or those of
+// the machine (resolv.conf(5): without any it is the machine itself).
+func resolversOf(s *configs.SmarthostRules) ([]string, error) {
+	if len(s.Resolvers) > 0 {
+		return s.Resolvers, nil
+	}
+	f, err := os.Open(resolvConf)
+	if err != nil {
+		return nil, fmt.Errorf("smarthost.resolvers: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	var found []string
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 2 || fields[0] != "nameserver" {
+			continue
+		}
+		if _, err := netip.ParseAddr(fields[1]); err == nil {
+			found = append(found, net.JoinHostPort(fields[1], "53"))
+		}
+	}
+	if len(found) == 0 {
+		found = []string{"127.0.0.1"}
+	}
+	return found, nil
+}

@@ -1,0 +1,187 @@
+package app
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/tlspolicy"
+	"github.com/letterlock/letterlock/tlspolicy/tickets"
+)
+
+// tickets takes the secret of session tickets from its file, if there is one,
+// and lets the maintenance look after it.
+func (m *maintenance) tickets(c *configs.Config) error {
+	if c.TicketSecret == "" {
+		return nil
+	}
+	return m.files.Add(func() error {
+		secret, err := readTicketSecret(c.TicketSecret)
+		if err != nil {
+			return &certs.Fault{File: c.TicketSecret, What: "ticket_secret", Err: err, Remedy: "make one with: openssl rand -base64 48"}
+		}
+		return m.ring.Use(secret, time.Now())
+	}, c.TicketSecret)
+}
+
+// readTicketSecret reads the secret of session tickets. Its errors do not name
+// the file, which the caller does.
+func readTicketSecret(file string) (tickets.Secret, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, tickets.MaxText+1))
+	if err != nil {
+		return nil, err
+	}
+	return tickets.Parse(text)
+}
+
+// advance gives tickets new keys when it is time.
+func (m *maintenance) advance(now time.Time) {
+	if err := m.ring.Advance(now); err != nil {
+		m.log.Error("session tickets", "error", err)
+	}
+}
+
+// secure gives a listener its TLS, and that of its lanes.
+func (m *maintenance) secure(listener *proxy.Listener, c *configs.Config, l configs.Listener, store *certs.Store) error {
+	policy, err := c.PolicyOf(l)
+	if err != nil {
+		return err
+	}
+	clients, err := m.clients(l)
+	if err != nil {
+		return err
+	}
+	if clients != nil {
+		listener.Clients = clients.Verify
+	}
+	if listener.TLS, err = m.tlsOf(scopeOf(c, l, policy), l, clients, store); err != nil {
+		return err
+	}
+	listener.Strong = policy.Strong
+	for _, lane := range l.Lanes {
+		made, err := m.lane(c, l, lane, clients, store)
+		if err != nil {
+			return err
+		}
+		listener.Lanes = append(listener.Lanes, made)
+	}
+	return nil
+}
+
+// tlsOf makes the configuration for the policy of a scope. Sessions are resumed
+// within that scope alone.
+func (m *maintenance) tlsOf(scope tickets.Scope, l configs.Listener, clients *tlspolicy.ClientAuth, store *certs.Store) (*tls.Config, error) {
+	config := scope.Policy.Config(scope.ALPN...)
+	config.GetCertificate = store.Get(scope.Policy)
+	if scope.StrictSNI {
+		config.GetCertificate = store.Strict(scope.Policy)
+	}
+	if clients != nil {
+		clients.Ask(config)
+	}
+	if !l.TicketsOn() {
+		config.SessionTicketsDisabled = true
+		return config, nil
+	}
+	name, err := scope.Name()
+	if err != nil {
+		return nil, err
+	}
+	return config, m.ring.Add(name, config, time.Now())
+}
+
+// scopeOf says in what a listener differs from those that must not resume its
+// sessions.
+func scopeOf(c *configs.Config, l configs.Listener, p tlspolicy.Policy) tickets.Scope {
+	return tickets.Scope{
+		Service: string(l.Service), ALPN: protocolOf(l).alpn, Policy: p, StrictSNI: l.SNI == "strict",
+		Certificates: sourcesOf(c, c.ServedBy(l)), Clients: []string{l.ClientCertificates, l.ClientCA},
+	}
+}
+
+// sourcesOf says where certificates come from.
+func sourcesOf(c *configs.Config, served configs.Served) []string {
+	if served.SelfSigned() {
+		return []string{"self-signed", c.Hostname}
+	}
+	var sources []string
+	for _, f := range served.Files {
+		sources = append(sources, "file", f.Cert, f.Key)
+	}
+	if len(served.Hosts) > 0 {
+		sources = append(sources, "acme", c.ACME.Directory)
+	}
+	return append(sources, served.Hosts...)
+}
+
+// exceptionOf says whom a policy exception is for, and what it allows beside
+// its policy. Its end is not in it: until then, nothing changes.
+func exceptionOf(lane configs.Lane) []string {
+	words := []string{fmt.Sprintf("weak_login=%t", lane.WeakLogin)}
+	for _, network := range lane.Prefixes() {
+		words = append(words, network.String())
+	}
+	return words
+}
+
+// lane is other TLS for some networks. Where it allows weak logins, a session
+// that only it would let log in has needed it too.
+func (m *maintenance) lane(c *configs.Config, l configs.Listener, lane configs.Lane, clients *tlspolicy.ClientAuth, store *certs.Store) (proxy.Lane, error) {
+	own, err := c.PolicyOf(l)
+	if err != nil {
+		return proxy.Lane{}, err
+	}
+	policy, err := c.PolicyOfLane(lane)
+	if err != nil {
+		return proxy.Lane{}, err
+	}
+	scope := scopeOf(c, l, policy)
+	scope.Exception = exceptionOf(lane)
+	config, err := m.tlsOf(scope, l, clients, store)
+	made := proxy.Lane{
+		Name: lane.Name(), Networks: lane.Prefixes(), Until: lane.Until.End(), TLS: config,
+		Strong: policy.Strong, Allowed: own.Allows,
+	}
+	if lane.WeakLogin {
+		made.Strong = policy.Allows
+		made.Allowed = func(state *tls.ConnectionState) bool { return own.Allows(state) && own.Strong(state) }
+	}
+	return made, err
+}
+
+// clients says what a listener does about clients' certificates; nil: nothing.
+// Other mail servers have certificates that are for servers.
+func (m *maintenance) clients(l configs.Listener) (*tlspolicy.ClientAuth, error) {
+	if !l.AsksClients() {
+		return nil, nil
+	}
+	var roots atomic.Pointer[x509.CertPool]
+	clients := &tlspolicy.ClientAuth{Roots: roots.Load, Require: l.ClientCertificates == "require", AnyUsage: l.Service == configs.SMTP}
+	if l.ClientCA == "" {
+		system, err := x509.SystemCertPool()
+		if err != nil {
+			return nil, err
+		}
+		roots.Store(system)
+		return clients, nil
+	}
+	return clients, m.files.Add(func() error {
+		bundle, err := certs.ReadBundle(l.ClientCA)
+		if err == nil {
+			roots.Store(bundle.Pool)
+		}
+		return err
+	}, l.ClientCA)
+}

@@ -1,0 +1,235 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/demo"
+	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/wait"
+)
+
+// world is the proxy at work, with certificates in a folder.
+type world struct {
+	*testing.T
+	*Proxy
+	folder   string
+	log      *wait.Log
+	ca       *authority.CA
+	backends *demo.Server
+}
+
+// newWorld starts the proxy in front of the demo's servers. The text is a
+// configuration in a folder with cert.pem, key.pem and ca.pem; in it, {imap},
+// {pop3}, {smtp} and {submission} are backends. The functions add to the folder.
+func newWorld(t *testing.T, text string, add ...func(*world)) *world {
+	t.Helper()
+	backends, err := demo.Start("localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = backends.Close() })
+	w := &world{T: t, folder: t.TempDir(), log: &wait.Log{}, ca: authority.New(t), backends: backends}
+	w.put(w.ca.ECDSA(t, "mail.example.com"))
+	chain, _ := authority.PEM(t, w.ca.ECDSA(t, "the authority comes with it"))
+	if err := os.WriteFile(filepath.Join(w.folder, "ca.pem"), chain, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, more := range add {
+		more(w)
+	}
+	w.configure(text)
+	file := filepath.Join(w.folder, "letterlock.yaml")
+	load := func() (*configs.Config, error) { return configs.Load(file) }
+	c, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Proxy, err = New(c, Options{Log: slog.New(slog.NewTextHandler(w.log, nil)), Source: Source{File: file, Load: load}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		w.Shutdown(ctx)
+	})
+	return w
+}
+
+// configure writes the configuration; what stands for a backend is its address.
+func (w *world) configure(text string) {
+	w.Helper()
+	b := w.backends
+	text = strings.NewReplacer("{imap}", b.IMAP(), "{pop3}", b.POP3(), "{smtp}", b.SMTP(), "{submission}", b.Submission()).Replace(text)
+	if err := os.WriteFile(filepath.Join(w.folder, "letterlock.yaml"), []byte("state_dir: state\n"+text), 0o600); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// put replaces the pair of files as a whole.
+func (w *world) put(cert tls.Certificate) {
+	w.Helper()
+	w.putAs(cert, "cert.pem", "key.pem")
+}
+
+func (w *world) putAs(cert tls.Certificate, certFile, keyFile string) {
+	w.Helper()
+	chain, key := authority.PEM(w, cert)
+	for name, text := range map[string][]byte{certFile: chain, keyFile: key} {
+		path := filepath.Join(w.folder, name)
+		if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+			w.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+// dial makes a TLS connection to the listener i.
+func (w *world) dial(i int, change func(*tls.Config)) (*tls.Conn, error) {
+	w.Helper()
+	config := &tls.Config{RootCAs: w.ca.Pool, ServerName: "mail.example.com"}
+	if change != nil {
+		change(config)
+	}
+	conn, err := tls.Dial("tcp", w.Addresses()[i].String(), config)
+	if err == nil {
+		w.Cleanup(func() { _ = conn.Close() })
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	}
+	return conn, err
+}
+
+// served is the certificate that a new connection sees.
+func (w *world) served() *x509.Certificate {
+	w.Helper()
+	conn, err := w.dial(0, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return conn.ConnectionState().PeerCertificates[0]
+}
+
+const imaps = `
+certificates: [{cert: cert.pem, key: key.pem}]
+listeners:
+  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
+`
+
+func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
+	w := newWorld(t, imaps)
+	first := w.served()
+	session, err := w.dial(0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(session)
+	ask := func(command, want string) {
+		t.Helper()
+		if _, err := io.WriteString(session, command+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(line, want) {
+				return
+			}
+		}
+	}
+	ask("a LOGIN demo demo", "a OK")
+
+	second := w.ca.ECDSA(t, "mail.example.com")
+	w.put(second)
+	w.now.Load().maintenance.files.Look()
+	w.now.Load().maintenance.files.Look()
+	if got := w.served(); !got.Equal(second.Leaf) || got.Equal(first) {
+		t.Errorf("the new certificate is not served")
+	}
+	if !strings.Contains(w.log.String(), `msg="certificate replaced"`) {
+		t.Errorf("the log does not tell:\n%s", w.log)
+	}
+
+	if err := os.WriteFile(filepath.Join(w.folder, "cert.pem"), []byte("-----BEGIN CERTI"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		w.now.Load().maintenance.files.Look()
+	}
+	if !w.served().Equal(second.Leaf) {
+		t.Error("a broken file has driven out the certificate")
+	}
+	if n := strings.Count(w.log.String(), "what it held before stays in use"); n != 1 || !strings.Contains(w.log.String(), "damaged or cut off") {
+		t.Errorf("the log tells %d times:\n%s", n, w.log)
+	}
+	if f := w.now.Load().maintenance.shownFiles(); len(f) != 1 || f[0].Failures != 1 || !strings.Contains(f[0].Problem, "damaged or cut off") {
+		t.Errorf("the status page is told %+v", f)
+	}
+	ask("b NOOP", "b OK")
+
+	w.put(w.ca.ECDSA(t, "www.example.org"))
+	w.now.Load().maintenance.look()
+	w.now.Load().maintenance.look()
+	wait.Until(t, "the log does not tell of another name", func() bool { return strings.Contains(w.log.String(), "; they are for www.example.org") })
+}
+
+// The goroutine itself: it looks by the clock, until it is told to end.
+func TestMaintenanceLooksByItself(t *testing.T) {
+	w := newWorld(t, imaps)
+	second := w.ca.ECDSA(t, "mail.example.com")
+	w.put(second)
+	wait.Until(t, "nobody has looked", func() bool { return w.served().Equal(second.Leaf) })
+	u := w.now.Load().maintenance
+	u.end()
+	select {
+	case <-u.ended:
+	default:
+		t.Error("somebody still looks")
+	}
+}
+
+// A self-signed pair is renewed while it is served.
+func TestSelfSignedPairIsRenewed(t *testing.T) {
+	w := newWorld(t, "hostname: mail.example.com\nlisteners: [{service: imaps, listen: \"127.0.0.1:0\", backend: \"{imap}\"}]\n")
+	see := func() *x509.Certificate {
+		conn, err := w.dial(0, func(c *tls.Config) { c.InsecureSkipVerify = true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn.ConnectionState().PeerCertificates[0]
+	}
+	first := see()
+	chore := func(now time.Time) {
+		for _, do := range w.now.Load().maintenance.jobs {
+			do(now)
+		}
+	}
+	chore(time.Now())
+	if !see().Equal(first) {
+		t.Error("it has been renewed too early")
+	}
+	if err := os.RemoveAll(filepath.Join(w.folder, "state")); err != nil {
+		t.Fatal(err)
+	}
+	chore(first.NotAfter.Add(-29 * 24 * time.Hour))
+	if see().Equal(first) {
+		t.Error("it has not been renewed")
+	}
+}
