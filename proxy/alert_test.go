@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"time"
 
+	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/wire"
 )
@@ -36,9 +38,10 @@ func TestAlertInClear(t *testing.T) {
 					return net.ErrClosed
 				}}).Handshake()
 			}()
-			last := &tail{}
-			heard := &heardConn{Records: wire.NewRecords(ours), turn: &turn{turns: turns{common: make(chan struct{}, 1)}}, tail: last}
-			err := last.explain(tls.Server(heard, &tls.Config{Certificates: certificates}).Handshake())
+			turn := limit.NewTurns(1, 0, []string{"imap"})["imap"].New(time.Now().Add(time.Minute), nil)
+			under := &handshakeConn{wire.NewRecords(ours), &pendingHandshake{turn: turn}}
+			err := tls.Server(under, &tls.Config{Certificates: certificates}).Handshake()
+			err = under.pending.last.explain(err)
 			remote, ok := errors.AsType[*net.OpError](err)
 			if !ok || (remote.Op == "remote error") != (tt.want != nil) || tt.want != nil && remote.Err != tt.want {
 				t.Errorf("%v", err)

@@ -23,7 +23,7 @@ type Generation struct {
 	Limits    Limits
 	Timeouts  Timeouts
 
-	turns map[string]turns // of handshakes, by service
+	turns map[string]limit.Turns // of handshakes, by service
 
 	present context.Context // until there is another one
 	retire  context.CancelFunc
@@ -43,8 +43,8 @@ func (s *Server) prepare(next, last *Generation) {
 	if n, known := descriptors(); known {
 		next.fit(n, s.Log)
 	}
-	next.turns = next.newTurns()
-	if last != nil && last.sameTurns(next) {
+	next.turns = limit.NewTurns(next.Limits.Handshakes, next.Limits.Reserved, next.services())
+	if last != nil && limit.SameTurns(last.turns, next.turns) {
 		next.turns = last.turns // what runs goes on to count
 	}
 	next.checked = make(map[*Pool]bool)
@@ -103,7 +103,9 @@ func (s *Server) limit(g *Generation) {
 		Reserved: l.Reserved, Services: g.services(), Safe: g.Timeouts.Unauthenticated,
 	})
 	s.spooled.limit.Store(l.Spool)
-	s.logins.set(g.Limits, g.Timeouts)
+	s.logins.Set(limit.LoginLimits{
+		PerClient: l.LoginFailuresPerClient, PerUser: l.LoginFailuresPerUser, Delay: g.Timeouts.LoginDelay, Forget: g.Timeouts.LoginForget,
+	})
 }
 
 // serve begins to check the pools and to accept. The caller holds mu, or is
@@ -199,30 +201,6 @@ func (g *Generation) services() (names []string) {
 		}
 	}
 	return names
-}
-
-// newTurns divides the turns of handshakes: each service has some for itself, the
-// rest is common, and that is at least one.
-func (g *Generation) newTurns() map[string]turns {
-	services := g.services()
-	own := g.Limits.Handshakes * g.Limits.Reserved / 100 / max(1, len(services))
-	common := make(chan struct{}, max(1, g.Limits.Handshakes-own*len(services)))
-	all := make(map[string]turns, len(services))
-	for _, name := range services {
-		all[name] = turns{make(chan struct{}, own), common}
-	}
-	return all
-}
-
-// sameTurns reports whether two generations have the same turns.
-func (g *Generation) sameTurns(other *Generation) bool {
-	for name, t := range g.turns {
-		o, ok := other.turns[name]
-		if !ok || cap(o.own) != cap(t.own) || cap(o.common) != cap(t.common) {
-			return false
-		}
-	}
-	return len(g.turns) == len(other.turns)
 }
 
 // sweepTime is how often silent sessions are looked for: they may outlive

@@ -2,13 +2,11 @@ package proxy
 
 import (
 	"crypto/tls"
-	"errors"
 	"net"
 	"testing"
-	"time"
 )
 
-// G2: clients that begin a handshake and fall silent keep no turn.
+// Clients that begin a handshake and fall silent keep no turn.
 func TestSlowHandshakesKeepNobodyWaiting(t *testing.T) {
 	hello := captureHello(t)
 	w := newWorld(t, func(s *setup) { s.Limits.Handshakes = 1 })
@@ -46,22 +44,4 @@ func captureHello(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return hello[:n]
-}
-
-// A turn that does not come in time ends the handshake, and is not kept.
-func TestHandshakesWaitForTheirTurn(t *testing.T) {
-	turns := turns{common: make(chan struct{}, 1)}
-	first := &heardConn{turn: &turn{turns: turns, until: time.Now().Add(time.Minute)}}
-	late := &heardConn{turn: &turn{turns: turns, until: time.Now()}}
-	if err := first.turn.take(); err != nil {
-		t.Fatal(err)
-	}
-	if err := late.turn.take(); !errors.Is(err, errTooManyHandshakes) {
-		t.Fatal(err)
-	}
-	late.end()
-	first.end()
-	if len(turns.common) != 0 {
-		t.Fatal("a turn is kept")
-	}
 }

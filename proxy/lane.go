@@ -59,11 +59,11 @@ type heardTLS struct {
 }
 
 func newHeardTLS(config *tls.Config) heardTLS {
-	h := heardTLS{config: hearing(config), unasked: newUnasked(config)}
+	h := heardTLS{config: keepingOffers(config), unasked: newUnasked(config)}
 	if h.unasked != nil {
 		quiet := config.Clone()
 		quiet.ClientAuth = tls.NoClientCert
-		h.quiet = hearing(quiet)
+		h.quiet = keepingOffers(quiet)
 	}
 	return h
 }
@@ -93,7 +93,7 @@ func (ses *session) terms(now time.Time) *tls.Config {
 
 // explain returns the error of the session's handshake in the client's own
 // words, and remembers what follows from it.
-func (ses *session) explain(err error, last *tail) error {
+func (ses *session) explain(err error, last tail) error {
 	return ses.heard().unasked.learn(ses.info.Client.Addr(), last.explain(err), time.Now())
 }
 

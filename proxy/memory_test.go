@@ -18,7 +18,7 @@ func TestRelayedSessionIsSmall(t *testing.T) {
 	var held uintptr
 	for _, part := range []reflect.Type{
 		reflect.TypeFor[session](), reflect.TypeFor[limit.Slot](), reflect.TypeFor[gate.Session](),
-		reflect.TypeFor[relay](), reflect.TypeFor[heardConn](), reflect.TypeFor[wire.Records](),
+		reflect.TypeFor[relay](), reflect.TypeFor[handshakeConn](), reflect.TypeFor[wire.Records](),
 	} {
 		t.Logf("%s: %d", part, part.Size())
 		held += part.Size()
@@ -40,9 +40,8 @@ func TestRelayedSessionKeepsNoBeginnings(t *testing.T) {
 		if ses.relay == nil || ses.front != nil || ses.back != nil {
 			t.Errorf("the session keeps %p and %p", ses.front, ses.back)
 		}
-		heard := ses.relay.up.from.(*tls.Conn).NetConn().(*heardConn)
-		if heard.turn != nil || heard.offer != nil || heard.tail != nil {
-			t.Errorf("its handshake keeps %p, %p and %p", heard.turn, heard.offer, heard.tail)
+		if under := ses.relay.up.from.(*tls.Conn).NetConn().(*handshakeConn); under.pending != nil {
+			t.Error("the session keeps the state of its handshake")
 		}
 	})
 }

@@ -25,7 +25,7 @@ type Server struct {
 	slots    limit.Slots
 	spooled  spooled
 	third    third
-	logins   *logins
+	logins   *limit.Logins
 	waiting  atomic.Int64 // logins that wait because others have failed
 	reverse  reverseDNS
 	crew     *crew
@@ -50,7 +50,7 @@ type Server struct {
 
 // Listen opens all sockets of the first generation, or none.
 func (s *Server) Listen(first *Generation) error {
-	s.logins = newLogins()
+	s.logins = limit.NewLogins()
 	s.reverse.resolver = s.Resolver
 	if s.Resolver == nil {
 		s.reverse.resolver = net.DefaultResolver

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ func (ses *session) Refused(command string) {
 // Admit lets a login wait, or refuses it, after others have failed.
 func (ses *session) Admit(user string) error {
 	s := ses.server
-	delay, err := s.logins.judge(ses.info.Client.Addr(), user, time.Now())
+	delay, err := s.logins.Admit(ses.info.Client.Addr(), user, time.Now())
 	if err != nil {
 		return gate.Because(gate.LoginRefused, err)
 	}
@@ -59,8 +60,20 @@ func (ses *session) Login(user, mechanism string, a gate.Answer) {
 		ses.info.User, ses.info.Settled = user, true
 	}
 	ses.talk.attempt = nil
-	ses.server.logins.answered(ses.info.Client.Addr(), user, a.Outcome, time.Now())
+	ses.server.loginAnswered(ses.info.Client.Addr(), user, a.Outcome)
 	ses.server.Observer.Login(&ses.info, user, mechanism, a)
+}
+
+// loginAnswered counts the backend's answer to a login. Only an answer about the
+// password counts: a backend that is full or out of order refuses correct ones
+// too.
+func (s *Server) loginAnswered(client netip.Addr, user string, outcome gate.Outcome) {
+	switch outcome {
+	case gate.Accepted:
+		s.logins.Succeeded(client, user, time.Now())
+	case gate.WrongPassword:
+		s.logins.Failed(client, user, time.Now())
+	}
 }
 
 // Denied passes on that a login is refused before the backend is asked.
@@ -87,7 +100,7 @@ func (ses *session) taken() {
 func (ses *session) judge(err error) error {
 	why, stopped := gate.ReasonOf(err), ses.whyStopped()
 	if why == gate.BackendGone && stopped == nil && ses.talk != nil && ses.talk.attempt != nil {
-		ses.server.logins.answered(ses.info.Client.Addr(), ses.talk.attempt.user, gate.HungUp(err).Outcome, time.Now())
+		ses.server.loginAnswered(ses.info.Client.Addr(), ses.talk.attempt.user, gate.HungUp(err).Outcome)
 	}
 	if why == gate.BackendGone && errors.Is(err, os.ErrDeadlineExceeded) && ses.overdue() {
 		return gate.Because(gate.Timeout, nil) // the time was the client's

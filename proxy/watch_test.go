@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
@@ -47,7 +48,7 @@ func TestShutdownWhileALoginWaits(t *testing.T) {
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return guardedGate{plainGate{s}} }
 	})
 	for range 20 {
-		w.logins.answered(netip.MustParseAddr("127.0.0.1"), "alice", gate.WrongPassword, time.Now())
+		w.loginAnswered(netip.MustParseAddr("127.0.0.1"), "alice", gate.WrongPassword)
 	}
 	c := w.dial()
 	c.hear("hello")
@@ -85,10 +86,41 @@ func TestHangingUpIsAnAnswer(t *testing.T) {
 	_ = other.judge(gate.Because(gate.BackendGone, os.ErrDeadlineExceeded)) // it is silent, which is no answer
 	other.talk.attempt, other.talk.stopped = &attempt{"bob"}, gate.Because(gate.ClientGone, nil)
 	_ = other.judge(gate.Because(gate.BackendGone, nil)) // we have hung up
-	key, _, _ := w.logins.keys(other.info.Client.Addr(), "")
-	if n, _ := w.logins.clients.count(key, time.Now()); n != 0 {
-		t.Errorf("an outage counts as %d failures", n)
+	w.logins.Set(limit.LoginLimits{PerClient: 3, Forget: time.Hour})
+	for range 2 {
+		w.loginAnswered(other.info.Client.Addr(), "bob", gate.WrongPassword)
 	}
+	if _, err := w.logins.Admit(other.info.Client.Addr(), "bob", time.Now()); err != nil {
+		t.Errorf("an outage counts as a failed login: %v", err)
+	}
+}
+
+// Only an answer about the password counts: a backend that is full or out of order
+// refuses correct passwords too, and the next login is not delayed.
+func TestOnlyWrongPasswordsCount(t *testing.T) {
+	s, client, now := &Server{logins: limit.NewLogins()}, netip.MustParseAddr("192.0.2.1"), time.Now()
+	s.logins.Set(limit.LoginLimits{PerClient: 10, PerUser: 10, Delay: time.Hour, Forget: time.Hour})
+	admit := func(user string, refused bool) {
+		t.Helper()
+		if delay, err := s.logins.Admit(client, user, now); delay != 0 || refused != (err != nil) {
+			t.Fatalf("user %q: a delay of %v, %v", user, delay, err)
+		}
+	}
+	for range 100 {
+		for _, outcome := range []gate.Outcome{gate.Unavailable, gate.Rejected} {
+			s.loginAnswered(client, "alice", outcome)
+			s.loginAnswered(client, "", outcome)
+		}
+	}
+	admit("alice", false)
+	admit("", false)
+	s.loginAnswered(client, "alice", gate.Accepted)
+	s.loginAnswered(client, "alice", gate.Unavailable)
+	for range 10 {
+		s.loginAnswered(client, "alice", gate.WrongPassword)
+	}
+	s.loginAnswered(client, "alice", gate.Unavailable)
+	admit("alice", true) // and nothing is forgiven for it
 }
 
 // mutedGate asks before each login, and then waits for a backend that does not
@@ -110,7 +142,7 @@ func TestClientEndsBehindADelayedLogin(t *testing.T) {
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return mutedGate{plainGate{s}} }
 	})
 	for range 20 {
-		w.logins.answered(netip.MustParseAddr("127.0.0.1"), "alice", gate.WrongPassword, time.Now())
+		w.loginAnswered(netip.MustParseAddr("127.0.0.1"), "alice", gate.WrongPassword)
 	}
 	c := w.dial()
 	c.hear("hello")

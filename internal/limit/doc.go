@@ -1,13 +1,16 @@
-// Package limit counts what clients hold at the same time, and decides which
-// session or connection makes room for a new one.
+// Package limit bounds what clients may use: sessions, connections, TLS handshakes
+// and failed logins.
 //
-// Slots are for the mail services. A session holds one slot. It counts in three
-// places: among all sessions, among those of the client's network, and among
-// those of the client itself. In each place every service has a reserve that
-// other services cannot take; what is not reserved is common. A slot is free
-// again when Leave is called, which is when the session's goroutines and
-// descriptors are gone.
+// Slots count the sessions of the mail services, and decide which session makes
+// room for a new one. A session holds one slot. It counts in three places: among
+// all sessions, among those of the client's network, and among those of the
+// client itself. In each place every service has a reserve that other services
+// cannot take; the rest is common. A slot is free again when Leave is called,
+// which is when the session's goroutines and descriptors are gone.
 //
-// A Listener is for what is beside the mail: challenges, policies, the status
-// page.
+// A Listener bounds the connections to the other services: challenges, policies,
+// the status page.
+//
+// Turns bound the handshakes that compute at the same time. Logins delays and
+// refuses logins after failures.
 package limit

@@ -1,4 +1,4 @@
-package proxy
+package limit
 
 import (
 	"errors"
@@ -7,37 +7,34 @@ import (
 	"net/netip"
 	"testing"
 	"time"
-
-	"github.com/letterlock/letterlock/internal/gate"
 )
 
 // guesses is a history of logins.
 type guesses struct {
-	*logins
+	*Logins
 	t   *testing.T
 	now time.Time
 }
 
 func newGuesses(t *testing.T, perClient, perUser int) *guesses {
-	limits := Limits{LoginFailuresPerClient: perClient, LoginFailuresPerUser: perUser}
-	l := newLogins()
-	l.set(limits, Timeouts{LoginDelay: 15 * time.Second, LoginForget: time.Hour})
+	l := NewLogins()
+	l.Set(LoginLimits{PerClient: perClient, PerUser: perUser, Delay: 15 * time.Second, Forget: time.Hour})
 	return &guesses{l, t, time.Unix(1e9, 0)}
 }
 
 func (g *guesses) fail(client, user string, times int) {
 	for range times {
-		g.answered(netip.MustParseAddr(client), user, gate.WrongPassword, g.now)
+		g.Failed(netip.MustParseAddr(client), user, g.now)
 	}
 }
 
 func (g *guesses) succeed(client, user string) {
-	g.answered(netip.MustParseAddr(client), user, gate.Accepted, g.now)
+	g.Succeeded(netip.MustParseAddr(client), user, g.now)
 }
 
 func (g *guesses) want(client, user string, delay time.Duration, refused error) {
 	g.t.Helper()
-	got, err := g.judge(netip.MustParseAddr(client), user, g.now)
+	got, err := g.Admit(netip.MustParseAddr(client), user, g.now)
 	if got != delay || !errors.Is(err, refused) {
 		g.t.Fatalf("%s from %s: %v, %v; want %v, %v", user, client, got, err, delay, refused)
 	}
@@ -49,7 +46,6 @@ const (
 	evil2 = "203.0.113.66"
 )
 
-// F8
 func TestDelaysGrow(t *testing.T) {
 	g := newGuesses(t, 10, 100)
 	for _, seconds := range []int{0, 0, 0, 1, 2, 4, 8, 15, 15, 15} {
@@ -61,7 +57,7 @@ func TestDelaysGrow(t *testing.T) {
 	g.want(home, "bob", 0, nil)
 }
 
-// F8: one password after the other from ever new addresses.
+// One client after the other guesses the password of a user.
 func TestUserIsGuarded(t *testing.T) {
 	g := newGuesses(t, 100, 10)
 	for i := range 10 {
@@ -193,8 +189,8 @@ func TestRecordsCannotBeFlooded(t *testing.T) {
 			t.Fatalf("a record of 20 has become one of %d", n)
 		}
 	}
-	if len(f.slots) != slots {
-		t.Fatalf("the table has grown to %d slots", len(f.slots))
+	if len(f.records) != records {
+		t.Fatalf("the table has grown to %d records", len(f.records))
 	}
 }
 
@@ -203,7 +199,7 @@ func TestLatestKnownClientsStay(t *testing.T) {
 	g := newGuesses(t, 10, 10)
 	g.succeed(home, "alice")
 	for i := range 1 << 18 {
-		g.answered(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), "alice", gate.Accepted, g.now)
+		g.Succeeded(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), "alice", g.now)
 		if i%4096 == 0 {
 			g.now = g.now.Add(time.Second)
 			g.succeed(home, "alice")
@@ -213,31 +209,12 @@ func TestLatestKnownClientsStay(t *testing.T) {
 	g.want(home, "alice", 0, nil)
 }
 
-func BenchmarkJudge(b *testing.B) {
-	l := newLogins()
-	l.set(Limits{LoginFailuresPerClient: 50, LoginFailuresPerUser: 50}, Timeouts{LoginForget: time.Hour, LoginDelay: time.Second})
+func BenchmarkAdmit(b *testing.B) {
+	l := NewLogins()
+	l.Set(LoginLimits{PerClient: 50, PerUser: 50, Forget: time.Hour, Delay: time.Second})
 	now, client := time.Now(), netip.MustParseAddr(home)
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = l.judge(client, "alice", now)
+		_, _ = l.Admit(client, "alice", now)
 	}
-}
-
-// A server that is full or out of order refuses the right password too, and what
-// it says is no verdict: whatever comes before, the next login is not delayed.
-func TestOnlyWrongPasswordsCount(t *testing.T) {
-	g := newGuesses(t, 10, 10)
-	for range 100 {
-		for _, outcome := range []gate.Outcome{gate.Unavailable, gate.Rejected} {
-			g.answered(netip.MustParseAddr(home), "alice", outcome, g.now)
-			g.answered(netip.MustParseAddr(home), "", outcome, g.now)
-		}
-	}
-	g.want(home, "alice", 0, nil)
-	g.want(home, "", 0, nil)
-	g.succeed(home, "alice")
-	g.answered(netip.MustParseAddr(home), "alice", gate.Unavailable, g.now)
-	g.fail(home, "alice", 10)
-	g.answered(netip.MustParseAddr(home), "alice", gate.Unavailable, g.now)
-	g.want(home, "alice", 0, errUserFailed) // and nothing is forgiven for it
 }

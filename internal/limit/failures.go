@@ -1,0 +1,113 @@
+package limit
+
+import (
+	"math"
+	"time"
+)
+
+// failures counts by key in a fixed number of records. A count drains with time:
+// limit failures are forgotten in one span.
+//
+// A new key evicts the lowest-scoring of its eight records. The hash that makes
+// the keys is seeded, so an attacker cannot choose whose record: to erase one
+// costs more failures than it holds.
+type failures struct {
+	records []record
+	limit   int // 0: nothing is counted
+	span    time.Duration
+}
+
+// record is the count of one key; a key of zero is a free record.
+type record struct {
+	key   uint64
+	level float64 // failures, as of at
+	at    int64   // in Unix nanoseconds
+	until int64   // in Unix seconds: when the key stops being a known one
+}
+
+const (
+	records = 1 << 16 // each 32 bytes
+	ways    = 8       // records that a key may use
+)
+
+func newFailures() failures { return failures{records: make([]record, records)} }
+
+// count returns the failures of a key, rounded up, and whether they reach the
+// limit.
+func (f *failures) count(key uint64, now time.Time) (n int, full bool) {
+	r := f.find(key)
+	if f.limit == 0 || r == nil {
+		return 0, false
+	}
+	n = int(math.Ceil(f.drained(r, now)))
+	return n, n >= f.limit
+}
+
+// add counts a failure.
+func (f *failures) add(key uint64, now time.Time) {
+	if f.limit == 0 {
+		return
+	}
+	r := f.findOrEvict(key, now)
+	r.level = f.drained(r, now) + 1
+	r.at = now.UnixNano()
+}
+
+// forgive subtracts n failures from a key.
+func (f *failures) forgive(key uint64, n float64, now time.Time) {
+	if r := f.find(key); r != nil {
+		r.level = max(0, f.drained(r, now)-n)
+		r.at = now.UnixNano()
+	}
+}
+
+// drained returns the failures that are left of a record.
+func (f *failures) drained(r *record, now time.Time) float64 {
+	if f.limit == 0 {
+		return 0
+	}
+	passed := time.Duration(now.UnixNano() - r.at)
+	return max(0, r.level-float64(f.limit)*passed.Seconds()/f.span.Seconds())
+}
+
+func (f *failures) find(key uint64) *record {
+	set := f.set(key)
+	for i := range set {
+		if set[i].key == key {
+			return &set[i]
+		}
+	}
+	return nil
+}
+
+// findOrEvict returns the record of a key. A new key replaces the lowest-scoring
+// record of its set.
+func (f *failures) findOrEvict(key uint64, now time.Time) *record {
+	if r := f.find(key); r != nil {
+		return r
+	}
+	set := f.set(key)
+	least := &set[0]
+	for i := range set {
+		if f.less(&set[i], least, now) {
+			least = &set[i]
+		}
+	}
+	*least = record{key: key, at: now.UnixNano()}
+	return least
+}
+
+// less reports whether a scores lower than b. The score of a known key is the
+// time until it expires; of other keys, the failures counted.
+func (f *failures) less(a, b *record, now time.Time) bool {
+	if a.until != b.until {
+		return a.until < b.until
+	}
+	return f.drained(a, now) < f.drained(b, now)
+}
+
+// set returns the records that a key may use.
+func (f *failures) set(key uint64) []record {
+	i := key % (records / ways) * ways
+	return f.records[i : i+ways]
+}

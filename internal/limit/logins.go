@@ -1,0 +1,152 @@
+package limit
+
+import (
+	"errors"
+	"hash/maphash"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Logins counts failed logins by client and by user. It first delays further
+// logins, then refuses them. Its memory does not grow.
+//
+// If a user has logged in from a client within the last week, only the failures
+// of that pair count: other clients that guess the password do not lock the user
+// out, and a user who mistypes a password does not lock the whole office out.
+type Logins struct {
+	seed maphash.Seed
+
+	mu      sync.Mutex
+	longest time.Duration // delay
+	clients failures
+	users   failures
+	known   failures // by client and user, if the user has logged in from there
+}
+
+// LoginLimits bound failed logins.
+type LoginLimits struct {
+	PerClient, PerUser int           // failures until logins are refused; 0 is no limit
+	Delay              time.Duration // the longest delay of a login
+	Forget             time.Duration // in which as many failures as are allowed are forgotten
+}
+
+const (
+	// freeFailures are not delayed: people mistype.
+	freeFailures = 3
+
+	// trusted is how long a client stays known for a user's login.
+	trusted = 7 * 24 * time.Hour
+
+	// credit is how many failures of a client are forgiven for each user who
+	// logs in from there for the first time: webmail and offices are one client
+	// with many users. An attacker who knows one password gains nothing by it.
+	credit = 4
+)
+
+var (
+	errClientFailed = errors.New("too many failed logins from this address (limits.login_failures_per_client)")
+	errUserFailed   = errors.New("too many failed logins of this user (limits.login_failures_per_user)")
+)
+
+// NewLogins returns a Logins without limits; see Set.
+func NewLogins() *Logins {
+	return &Logins{seed: maphash.MakeSeed(), clients: newFailures(), users: newFailures(), known: newFailures()}
+}
+
+// Set sets the limits. Failures that are counted already stay.
+func (l *Logins) Set(limits LoginLimits) {
+	pair := limits.PerUser
+	if pair == 0 {
+		pair = limits.PerClient // or clients that share an address could guess without end
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.longest = limits.Delay
+	l.clients.limit, l.users.limit, l.known.limit = limits.PerClient, limits.PerUser, pair
+	l.clients.span, l.users.span, l.known.span = limits.Forget, limits.Forget, limits.Forget
+}
+
+// Admit returns how long a login must wait before it is tried, or the error with
+// which it is refused. User is empty if it is not known.
+func (l *Logins) Admit(client netip.Addr, user string, now time.Time) (delay time.Duration, err error) {
+	ofClient, ofUser, ofPair := l.keys(client, user)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isKnown(ofPair, now) {
+		n, full := l.known.count(ofPair, now)
+		if full {
+			return 0, errUserFailed
+		}
+		return l.delay(n), nil
+	}
+	byClient, clientFull := l.clients.count(ofClient, now)
+	byUser, userFull := l.users.count(ofUser, now)
+	switch {
+	case clientFull:
+		return 0, errClientFailed
+	case user == "":
+		return l.delay(byClient), nil
+	case userFull:
+		return 0, errUserFailed
+	}
+	return l.delay(max(byClient, byUser)), nil
+}
+
+// Succeeded makes the client a known one for the user. It does nothing if the
+// user is not known.
+func (l *Logins) Succeeded(client netip.Addr, user string, now time.Time) {
+	if user == "" {
+		return
+	}
+	ofClient, _, ofPair := l.keys(client, user)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.isKnown(ofPair, now) {
+		l.clients.forgive(ofClient, credit, now)
+	}
+	r := l.known.findOrEvict(ofPair, now)
+	r.level, r.until = 0, now.Add(trusted).Unix()
+}
+
+// Failed counts a login that the backend has refused for a wrong password.
+func (l *Logins) Failed(client netip.Addr, user string, now time.Time) {
+	ofClient, ofUser, ofPair := l.keys(client, user)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isKnown(ofPair, now) {
+		l.known.add(ofPair, now)
+		return
+	}
+	l.clients.add(ofClient, now)
+	if user != "" {
+		l.users.add(ofUser, now)
+	}
+}
+
+func (l *Logins) isKnown(pair uint64, now time.Time) bool {
+	r := l.known.find(pair)
+	return r != nil && r.until > now.Unix()
+}
+
+// delay doubles with each failure, starting at one second.
+func (l *Logins) delay(failures int) time.Duration {
+	const steps = 20 // beyond any sensible bound
+	if failures < freeFailures {
+		return 0
+	}
+	return min(time.Second<<min(failures-freeFailures, steps), l.longest)
+}
+
+// keys returns the keys of a client, of a user and of both. The seed is random,
+// so an attacker cannot find names that collide.
+func (l *Logins) keys(client netip.Addr, user string) (ofClient, ofUser, ofPair uint64) {
+	type pair struct {
+		client netip.Addr
+		user   string
+	}
+	client, user = Client(client), strings.ToLower(user)
+	return maphash.Comparable(l.seed, pair{client, ""}), maphash.Comparable(l.seed, pair{netip.Addr{}, user}),
+		maphash.Comparable(l.seed, pair{client, user})
+}

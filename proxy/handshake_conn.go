@@ -1,0 +1,119 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+
+	"github.com/letterlock/letterlock/internal/clienthello"
+	"github.com/letterlock/letterlock/internal/limit"
+	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// handshakeConn is the connection under a client's TLS session. It stays there
+// until the session ends; pending holds what only the handshake needs.
+type handshakeConn struct {
+	*wire.Records
+	pending *pendingHandshake // nil: the handshake is over
+}
+
+// pendingHandshake is the state of a handshake that is not over.
+type pendingHandshake struct {
+	turn     *limit.Turn
+	implicit bool   // the connection must begin with TLS, and no byte has been read
+	received bool   // the client has sent a byte
+	offer    *Offer // nil: crypto/tls has not read the ClientHello
+	hello    clienthello.Collector
+	last     tail
+}
+
+// Read gives the handshake's turn back while it waits for the client.
+func (c *handshakeConn) Read(p []byte) (int, error) {
+	h := c.pending
+	if h == nil {
+		return c.Records.Read(p)
+	}
+	h.turn.Give()
+	n, err := c.readTLS(p)
+	if n > 0 {
+		h.received = true
+		h.last.add(p[:n])
+		h.hello.Add(p[:n])
+		if late := h.turn.Take(); late != nil {
+			return 0, late
+		}
+	}
+	return n, err
+}
+
+// readTLS reads the bytes of a handshake. On a connection that must begin with
+// TLS, it fails with a wire.Foreign error as soon as the first bytes are those of
+// another protocol. Such a client gets no reply: it would not understand an alert,
+// and nothing is sent in plaintext on a port for TLS.
+func (c *handshakeConn) readTLS(p []byte) (n int, err error) {
+	if !c.pending.implicit {
+		return c.Records.Read(p)
+	}
+	c.pending.implicit = false
+	for n < len(p) {
+		more, err := c.Records.Read(p[n:])
+		n += more
+		if n == 0 || err != nil && !errors.Is(err, io.EOF) {
+			return n, err
+		}
+		protocol, decided := wire.Recognise(p[:n])
+		switch {
+		case protocol == wire.TLS || protocol == wire.SSLv2: // crypto/tls refuses SSLv2 itself
+			return n, nil
+		case protocol != wire.Unrecognised:
+			return 0, wire.Foreign{Protocol: protocol}
+		case decided && p[0] < 0x80:
+			return 0, wire.Foreign{Protocol: wire.Plaintext}
+		case decided || err != nil:
+			return n, nil
+		}
+	}
+	return n, nil
+}
+
+// end gives the turn back and returns the client's offer. If crypto/tls has not
+// read the ClientHello, or does not know its version, the offer is read from the
+// bytes of the ClientHello.
+func (c *handshakeConn) end() (offer Offer) {
+	h := c.pending
+	c.pending = nil
+	h.turn.Give()
+	if h.offer != nil {
+		offer = *h.offer
+	}
+	if len(offer.Versions) == 0 {
+		if hello, ok := h.hello.Hello(); ok {
+			offer = offerOf(hello)
+		}
+	}
+	return offer
+}
+
+// keepingOffers returns a configuration under which the handshakeConn keeps the
+// client's offer. The handshake then follows the given configuration, as far as
+// that fits the client. The given configuration is not written to: it belongs to
+// the caller, its ticket keys change, and other listeners may use it.
+func keepingOffers(config *tls.Config) *tls.Config {
+	return &tls.Config{
+		MinVersion: config.MinVersion, MaxVersion: config.MaxVersion, CipherSuites: config.CipherSuites, CurvePreferences: config.CurvePreferences,
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			keepOffer(hello)
+			return tlspolicy.Fit(hello, config), nil
+		},
+	}
+}
+
+func keepOffer(hello *tls.ClientHelloInfo) {
+	if c, ok := hello.Conn.(*handshakeConn); ok && c.pending != nil {
+		c.pending.offer = &Offer{
+			ServerName: hello.ServerName, Versions: hello.SupportedVersions, Suites: hello.CipherSuites,
+			Groups: hello.SupportedCurves, Signatures: hello.SignatureSchemes, Protocols: hello.SupportedProtos,
+		}
+	}
+}
