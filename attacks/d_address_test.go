@@ -8,7 +8,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/upstream"
 )
 
 // D6: from a client that is no load balancer a PROXY header is no command and no
@@ -122,7 +122,7 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 // cannot be bent by what the client says.
 func TestD8_ForgedHandover(t *testing.T) {
 	handed := func(service configs.Service, how gate.Handover) func(*world) {
-		return func(w *world) { w.listener(service).Handover = proxy.Handover{Spoken: how} }
+		return func(w *world) { w.listener(service).Handover = upstream.Handover{Spoken: how} }
 	}
 	for _, helo := range []string{"a\rb", "a\x00b", "a\x1b[2J", "a b", "a\tXCLIENT", "a>b", "a(b)", strings.Repeat("a", 256)} {
 		for how, service := range map[gate.Handover]configs.Service{gate.NoHandover: configs.SMTP, gate.XCLIENT: configs.SMTP, gate.XFORWARD: configs.SMTP} {
@@ -194,9 +194,9 @@ func TestD10_SharedAddress(t *testing.T) {
 		for service, how := range map[configs.Service]gate.Handover{
 			configs.SMTP: gate.XCLIENT, configs.IMAPS: gate.IMAPID, configs.POP3S: gate.XCLIENT, configs.Sieve: gate.XCLIENT,
 		} {
-			w.listener(service).Handover = proxy.Handover{Spoken: how}
+			w.listener(service).Handover = upstream.Handover{Spoken: how}
 		}
-		w.listener(configs.Submission).Handover = proxy.Handover{Header: 1}
+		w.listener(configs.Submission).Handover = upstream.Handover{Header: 1}
 		for _, l := range w.Listeners {
 			l.ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/usage"
 	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -164,7 +165,7 @@ func patient(t *testing.T, service configs.Service, d *deaf, sessions int) *worl
 		for _, wait := range []*time.Duration{&w.Timeouts.Command, &w.Timeouts.Login, &w.Timeouts.Data, &w.Timeouts.Idle, &w.Timeouts.Handshake} {
 			*wait = time.Minute
 		}
-		w.listener(service).Backend = &proxy.Pool{Addresses: []string{d.start(t)}}
+		w.listener(service).Backend = &upstream.Pool{Addresses: []string{d.start(t)}}
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/pop3"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/sieve"
@@ -99,7 +100,7 @@ func (w *world) add(service configs.Service) {
 	w.Listeners = append(w.Listeners, &proxy.Listener{
 		Service: string(service), Address: "127.0.0.1:0", Implicit: service.Implicit(),
 		TLS: config, Strong: policy.Strong, Banner: "ready",
-		Backend: &proxy.Pool{Addresses: []string{b.address()}}, NewGate: w.gate(service),
+		Backend: &upstream.Pool{Addresses: []string{b.address()}}, NewGate: w.gate(service),
 	})
 }
 

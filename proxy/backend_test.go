@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -59,12 +61,12 @@ func (l *legacy) address() string { return l.Addr().String() }
 const gone = "127.0.0.1:1"
 
 // inFrontOf is a proxy for a pool of addresses.
-func inFrontOf(t *testing.T, pool *Pool) *world {
+func inFrontOf(t *testing.T, pool *upstream.Pool) *world {
 	return newWorld(t, func(s *setup) {
 		s.Listeners[0].Backend = pool
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return pickyGate{plainGate{s}} }
 		s.Timeouts.Dial = time.Second
-		s.Pools = []*Pool{pool}
+		s.Pools = []*upstream.Pool{pool}
 	})
 }
 
@@ -75,7 +77,7 @@ func (c client) ping() {
 	c.hear("ping")
 }
 
-func downs(p *Pool) (addresses []string) {
+func downs(p *upstream.Pool) (addresses []string) {
 	for _, m := range p.State() {
 		if m.Down != nil {
 			addresses = append(addresses, m.Address)
@@ -89,11 +91,11 @@ func TestFailover(t *testing.T) {
 		"nobody listens":        func(*testing.T) string { return gone },
 		"hangs in the greeting": func(t *testing.T) string { return newLegacy(t, "").address() },
 		"refuses":               func(t *testing.T) string { return newLegacy(t, "go away").address() },
-		"speaks no protocol":    func(t *testing.T) string { return newLegacy(t, strings.Repeat("x", backendLine)).address() },
+		"speaks no protocol":    func(t *testing.T) string { return newLegacy(t, strings.Repeat("x", 64<<10)).address() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			good, bad := newLegacy(t, "backend"), broken(t)
-			pool := &Pool{Name: "pool", Addresses: []string{bad, good.address()}}
+			pool := &upstream.Pool{Name: "pool", Addresses: []string{bad, good.address()}}
 			w := inFrontOf(t, pool)
 			// A few sessions, as either address may be the first choice.
 			wait.Until(t, "the broken address is never found out", func() bool {
@@ -119,7 +121,7 @@ func TestFailover(t *testing.T) {
 }
 
 func TestAllDown(t *testing.T) {
-	pool := &Pool{Addresses: []string{gone, newLegacy(t, "go away").address()}}
+	pool := &upstream.Pool{Addresses: []string{gone, newLegacy(t, "go away").address()}}
 	w := inFrontOf(t, pool)
 	for range 3 { // nothing is given up for good
 		c := w.dial()
@@ -137,7 +139,7 @@ func TestAllDown(t *testing.T) {
 
 func TestSessionNeverMoves(t *testing.T) {
 	one, two := newLegacy(t, "backend"), newLegacy(t, "backend")
-	w := inFrontOf(t, &Pool{Addresses: []string{one.address(), two.address()}})
+	w := inFrontOf(t, &upstream.Pool{Addresses: []string{one.address(), two.address()}})
 	c := w.loggedIn()
 	c.ping()
 	w.abortBackends()
@@ -160,7 +162,7 @@ func (w *world) abortBackends() {
 
 func TestLeastConnections(t *testing.T) {
 	one, two := newLegacy(t, "backend"), newLegacy(t, "backend")
-	pool := &Pool{Addresses: []string{one.address(), two.address()}}
+	pool := &upstream.Pool{Addresses: []string{one.address(), two.address()}}
 	w := inFrontOf(t, pool)
 	var clients []client
 	for range 6 {
@@ -180,32 +182,9 @@ func TestLeastConnections(t *testing.T) {
 	})
 }
 
-func TestByClient(t *testing.T) {
-	pool := &Pool{Addresses: []string{"10.0.0.1:143", "10.0.0.2:143", "10.0.0.3:143"}, ByClient: true}
-	first := map[string]int{}
-	for i := range 300 {
-		client := netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
-		order := pool.order(client)
-		if again := pool.order(client); !slices.Equal(order, again) {
-			t.Fatalf("%v, and then %v", order, again)
-		}
-		first[order[0].address]++
-		pool.report(order[0], errors.New("gone"))
-		if after := pool.order(client); after[0] != order[1] || after[2] != order[0] {
-			t.Fatalf("%v becomes %v", order, after)
-		}
-		pool.report(order[0], nil)
-	}
-	for _, address := range pool.Addresses {
-		if first[address] < 50 {
-			t.Errorf("%v", first)
-		}
-	}
-}
-
 func TestChecksBringAnAddressBack(t *testing.T) {
 	bad, good := newLegacy(t, "backend"), newLegacy(t, "backend")
-	pool := &Pool{Name: "pool", Addresses: []string{bad.address(), good.address()}, Health: 20 * time.Millisecond}
+	pool := &upstream.Pool{Name: "pool", Addresses: []string{bad.address(), good.address()}, Health: 20 * time.Millisecond}
 	pool.Probe = func(back *wire.Conn) error {
 		if _, err := back.ReadLine(); err != nil {
 			return err
@@ -213,7 +192,7 @@ func TestChecksBringAnAddressBack(t *testing.T) {
 		back.Print("QUIT\r\n")
 		return back.Flush()
 	}
-	pool.report(pool.order(netip.Addr{})[0], errors.New("gone"))
+	pool.Report(pool.Order(netip.Addr{})[0], errors.New("gone"), slog.New(slog.DiscardHandler))
 	w := inFrontOf(t, pool)
 	wait.Until(t, "it is never up again", func() bool { return len(downs(pool)) == 0 })
 	wait.Until(t, "checks do not end", func() bool { return bad.parted.Load() > 0 && good.parted.Load() > 0 })
@@ -222,47 +201,5 @@ func TestChecksBringAnAddressBack(t *testing.T) {
 	}
 	if !strings.Contains(w.log.String(), "backend is up again") {
 		t.Errorf("the log does not say so:\n%s", w.log)
-	}
-}
-
-// A session that was greeted is as good as a check.
-func TestSessionsPutChecksOff(t *testing.T) {
-	pool := &Pool{Addresses: []string{"10.0.0.1:143", "10.0.0.2:143"}, Health: time.Hour}
-	m := pool.order(netip.Addr{})[0]
-	m.due = time.Now().Add(-time.Minute)
-	if !slices.Contains(pool.dueNow(), m) {
-		t.Fatal("not due")
-	}
-	pool.report(m, nil)
-	if slices.Contains(pool.dueNow(), m) || time.Until(m.due) < 50*time.Minute {
-		t.Errorf("due in %s", time.Until(m.due))
-	}
-}
-
-func TestChecksBackOff(t *testing.T) {
-	pool := &Pool{Health: 30 * time.Second}
-	for failures, factor := range []int{1, 1, 2, 4, 8, 8, 8} {
-		pause, middle := pool.pause(failures), pool.Health*time.Duration(factor)
-		if pause < middle*8/10 || pause > middle*12/10 {
-			t.Errorf("%s behind %d failures", pause, failures)
-		}
-	}
-	if pool.checked() || (&Pool{Addresses: []string{"a"}, Health: 1, Probe: func(*wire.Conn) error { return nil }}).checked() {
-		t.Error("checks where nothing depends on them")
-	}
-}
-
-func TestChecksSendTheirOwnHeader(t *testing.T) {
-	for version, want := range map[byte]string{0: "", 1: "PROXY UNKNOWN\r\n", 2: "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"} {
-		ours, theirs := net.Pipe()
-		go func() {
-			if err := ownHeader(ours, version); err != nil {
-				t.Error(err)
-			}
-			_ = ours.Close()
-		}()
-		if got, _ := io.ReadAll(theirs); string(got) != want {
-			t.Errorf("%q", got)
-		}
 	}
 }

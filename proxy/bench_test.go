@@ -12,6 +12,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/upstream"
 )
 
 // bulk is what the backend of the relay's benchmarks takes and gives at once.
@@ -22,7 +23,7 @@ func newStore(b *testing.B) *world {
 	b.Helper()
 	backend := loopback.Listen(b)
 	loopback.Serve(backend, store)
-	return newWorld(b, func(s *setup) { s.Listeners[0].Backend = &Pool{Addresses: []string{backend.Addr().String()}} })
+	return newWorld(b, func(s *setup) { s.Listeners[0].Backend = &upstream.Pool{Addresses: []string{backend.Addr().String()}} })
 }
 
 func store(conn net.Conn) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/upstream/reversedns"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -22,7 +23,7 @@ type Info struct {
 	Offered  tlspolicy.Offer      // what the client could do, if there is TLS
 	Lane     *Lane                // nil: the listener's own TLS
 
-	name *lookup // the client's, in reverse DNS; nil: nobody asks
+	name *reversedns.Lookup // the client's, in reverse DNS; nil: nobody asks
 
 	ClientCertificate *ClientCertificate // nil: none
 
@@ -79,7 +80,7 @@ func (s Summary) Silent(info *Info) bool {
 // Name is the client's name if reverse DNS has confirmed it by now, else
 // "unknown".
 func (i *Info) Name() string {
-	if name := i.name.now(); name != "" {
+	if name := i.name.Confirmed(); name != "" {
 		return name
 	}
 	return "unknown"

@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"net"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/limit"
+	"github.com/letterlock/letterlock/internal/upstream"
 )
 
 // Generation is one configuration at work: the listeners, and the rules that
@@ -19,7 +19,7 @@ import (
 type Generation struct {
 	Hostname  string
 	Listeners []*Listener
-	Pools     []*Pool // to be checked from the start; others are from their first session on
+	Pools     []*upstream.Pool // to be checked from the start; others are from their first session on
 	Limits    Limits
 	Timeouts  Timeouts
 
@@ -28,8 +28,7 @@ type Generation struct {
 	present context.Context // until there is another one
 	retire  context.CancelFunc
 
-	mu      sync.Mutex
-	checked map[*Pool]bool // those that somebody sees to the checks of
+	checker *upstream.Checker
 }
 
 // door is a socket, and the listener that receives who comes in.
@@ -47,8 +46,8 @@ func (s *Server) prepare(next, last *Generation) {
 	if last != nil && limit.SameTurns(last.turns, next.turns) {
 		next.turns = last.turns // what runs goes on to count
 	}
-	next.checked = make(map[*Pool]bool)
 	next.present, next.retire = context.WithCancel(s.accepting)
+	next.checker = upstream.NewChecker(next.present, next.Timeouts.backend(), s.Log, s.running.Go)
 	for _, l := range next.Listeners {
 		l.listen(next)
 	}
@@ -112,7 +111,7 @@ func (s *Server) limit(g *Generation) {
 // alone.
 func (s *Server) serve(g *Generation, opened []*door) {
 	for _, p := range g.Pools {
-		s.lookAfter(g, p)
+		g.checker.Check(p)
 	}
 	for _, d := range opened {
 		s.running.Go(func() { s.accept(d) })

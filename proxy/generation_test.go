@@ -17,6 +17,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/usage"
 	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -197,17 +198,17 @@ func TestCountsOutliveReloads(t *testing.T) {
 // The checks of a pool go on with the generation that has it, and end with it.
 func TestChecksFollowTheGeneration(t *testing.T) {
 	var kept, dropped atomic.Int32
-	pool := func(count *atomic.Int32) *Pool {
-		return &Pool{
+	pool := func(count *atomic.Int32) *upstream.Pool {
+		return &upstream.Pool{
 			Addresses: []string{newLegacy(t, "backend").address(), newLegacy(t, "backend").address()}, Health: 20 * time.Millisecond,
 			Probe: func(back *wire.Conn) error { count.Add(1); _, err := back.ReadLine(); return err },
 		}
 	}
 	one, other := pool(&kept), pool(&dropped)
-	w := newWorld(t, func(s *setup) { s.Pools = []*Pool{one, other} })
+	w := newWorld(t, func(s *setup) { s.Pools = []*upstream.Pool{one, other} })
 	wait.Until(t, "nobody checks", func() bool { return kept.Load() > 2 && dropped.Load() > 2 })
-	w.reload(w.next(func(g *Generation) { g.Pools = []*Pool{one} }))
-	w.lookAfter(w.first, other) // as a session from before may ask
+	w.reload(w.next(func(g *Generation) { g.Pools = []*upstream.Pool{one} }))
+	w.first.checker.Check(other) // as a session from before may ask
 	now := kept.Load()
 	wait.Until(t, "nobody checks any more", func() bool { return kept.Load() > now+2 })
 	last := dropped.Load()

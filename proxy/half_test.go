@@ -10,6 +10,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/upstream"
 )
 
 // newParting is a proxy in front of a backend that closes its half when it is
@@ -29,7 +30,7 @@ func newParting(t *testing.T) (w *world, heard <-chan string) {
 		last <- string(rest)
 		_, _ = conn.Write(bytes.Repeat([]byte{'y'}, bulk))
 	})
-	w = newWorld(t, func(s *setup) { s.Listeners[0].Backend = &Pool{Addresses: []string{backend.Addr().String()}} })
+	w = newWorld(t, func(s *setup) { s.Listeners[0].Backend = &upstream.Pool{Addresses: []string{backend.Addr().String()}} })
 	return w, last
 }
 

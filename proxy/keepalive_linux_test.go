@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/upstream"
+	"github.com/letterlock/letterlock/internal/upstream/proxyheader"
 )
 
 // Both sides of a session are watched by the system, with the same patience.
 func TestKeepAliveOfBothSides(t *testing.T) {
 	l := loopback.Listen(t)
-	conn, err := dialAddress(t.Context(), (&Pool{}).dialer(time.Now().Add(time.Minute)), l.Addr().String())
+	conn, err := (&upstream.Pool{}).Connect(t.Context(), l.Addr().String(), upstream.Handover{}, proxyheader.Session{}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,17 +4,37 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/upstream/reversedns"
+	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// deafDNS is a resolver that answers nobody, and counts the questions.
+// oneName is a DNS in which 192.0.2.1 has a name, and no question about 192.0.2.4
+// is answered.
+type oneName struct{}
+
+func (oneName) LookupAddr(ctx context.Context, address string) ([]string, error) {
+	if address == "192.0.2.4" {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return []string{"mail.example.net."}, nil
+}
+
+func (oneName) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
+}
+
+// deafDNS is a resolver that answers no question, and counts them.
 type deafDNS struct {
-	zone
+	oneName
 	mu           sync.Mutex
 	asking, most int
 }
@@ -38,7 +58,7 @@ func (s *deafDNS) now() (asking, most int) {
 }
 
 // naming is a world whose clients come through a balancer and are looked up.
-func naming(t *testing.T, resolver Resolver) (w *world, from func(address string) client) {
+func naming(t *testing.T, resolver reversedns.Resolver) (w *world, from func(address string) client) {
 	w = behind(t, func(s *setup) {
 		s.Resolver, s.Timeouts.ReverseDNS = resolver, time.Hour
 		s.Listeners[0].ReverseDNS = true
@@ -84,12 +104,13 @@ func TestH6_LookupsEndWithTheirSessions(t *testing.T) {
 		_ = c.Close()
 	}
 	wait.Until(t, "the lookup goes on", func() bool { asking, _ := s.now(); return asking == 0 && w.Sessions() == 0 })
-	w.reverse.mu.Lock()
-	defer w.reverse.mu.Unlock()
-	if len(w.reverse.known) != 0 || len(w.reverse.busy) != 0 {
-		t.Errorf("%d addresses and %d clients are kept", len(w.reverse.known), len(w.reverse.busy))
+	if known, busy := w.names.Len(); known != 0 || busy != 0 {
+		t.Errorf("%d addresses and %d clients are kept", known, busy)
 	}
 }
+
+// maxLookups is the number of lookups that run at the same time.
+const maxLookups = 64
 
 // H6: lookups are bounded in all, and of one IPv6 /64 there is one at a time.
 func TestH6_LookupsAreBounded(t *testing.T) {
@@ -118,4 +139,43 @@ func TestH6_LookupsAreBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nameGate tells the client its own name.
+type nameGate struct {
+	plainGate
+	s *gate.Session
+}
+
+func (g nameGate) Secure(front *wire.Conn) error {
+	front.Print(fmt.Sprintf("%+v\r\n", g.s.ClientName()))
+	_ = front.Flush()
+	return gate.Because(gate.Done, nil)
+}
+
+func TestNameOfAClient(t *testing.T) {
+	w := behind(t, func(s *setup) {
+		s.Resolver, s.Timeouts.ReverseDNS = oneName{}, 10*time.Second
+		s.Listeners[0].ReverseDNS = true
+		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return nameGate{plainGate{s}, s} }
+	})
+	conn := w.dial()
+	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.1 192.0.2.25 4321 25\r\n")
+	conn.hear("{Confirmed:mail.example.net Claimed:mail.example.net Temporary:false}")
+}
+
+// A shutdown does not wait for the DNS.
+func TestShutdownWhileLookingUp(t *testing.T) {
+	w := behind(t, func(s *setup) {
+		s.Resolver, s.Timeouts.ReverseDNS = oneName{}, time.Hour
+		s.Listeners[0].ReverseDNS = true
+		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return nameGate{plainGate{s}, s} }
+	})
+	conn := w.dial()
+	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.4 192.0.2.25 4321 25\r\n")
+	wait.Until(t, "no session", func() bool { return w.Sessions() == 1 })
+	if err := w.stop(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	conn.hear("{Confirmed: Claimed: Temporary:true}")
 }

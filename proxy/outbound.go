@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -26,7 +27,7 @@ func (ses *session) connectTo(ctx context.Context, address string, config *tls.C
 		return nil, err
 	}
 	deadline, _ := ctx.Deadline()
-	back := backendConn(ses.talk.ctx, ses.rules().Timeouts, conn, &member{address: address, tls: config}, deadline)
+	back := upstream.NewConn(ses.talk.ctx, ses.rules().Timeouts.backend(), conn, config, deadline)
 	ses.take(back, func() {})()
 	return back, nil
 }

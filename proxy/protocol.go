@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -52,9 +53,9 @@ type Listener struct {
 	Banner   string
 	Hidden   []string // SASL mechanisms never shown
 	Unnamed  []string // SASL mechanisms that are shown although no user's name can be read from them
-	Backend  *Pool
+	Backend  *upstream.Pool
 	Outbound bool // the gate finds its backends by itself: see gate.Session.Search
-	Handover Handover
+	Handover upstream.Handover
 
 	ReverseDNS bool // look the names of clients up
 

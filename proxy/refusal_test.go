@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -37,12 +36,12 @@ func greeted(back *wire.Conn) error {
 	return err
 }
 
-func inFrontOfSeeing(t *testing.T, pool *Pool, h Handover) *world {
+func inFrontOfSeeing(t *testing.T, pool *upstream.Pool, h upstream.Handover) *world {
 	return newWorld(t, func(s *setup) {
 		s.Listeners[0].Backend, s.Listeners[0].Handover = pool, h
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return seenGate{pickyGate{plainGate{s}}} }
 		s.Timeouts.Dial = time.Second
-		s.Pools = []*Pool{pool}
+		s.Pools = []*upstream.Pool{pool}
 	})
 }
 
@@ -62,8 +61,8 @@ func (w *world) answer() string {
 // for down, and nothing is an error.
 func TestClientRefused(t *testing.T) {
 	one, two := newLegacy(t, "go away"), newLegacy(t, "go away")
-	pool := &Pool{Name: "pool", Addresses: []string{one.address(), two.address()}, Health: time.Hour, Probe: greeted}
-	w := inFrontOfSeeing(t, pool, Handover{Header: 1})
+	pool := &upstream.Pool{Name: "pool", Addresses: []string{one.address(), two.address()}, Health: time.Hour, Probe: greeted}
+	w := inFrontOfSeeing(t, pool, upstream.Handover{Header: 1})
 	for range 4 {
 		if said := w.answer(); said != "bye client-refused" {
 			t.Fatalf("the client hears %q", said)
@@ -84,8 +83,8 @@ func TestClientRefused(t *testing.T) {
 // A backend that refuses us is passed over, and a check tells how it is.
 func TestBackendRefusesUs(t *testing.T) {
 	bad, good := newLegacy(t, "go away"), newLegacy(t, "backend")
-	pool := &Pool{Name: "pool", Addresses: []string{bad.address(), good.address()}, Health: time.Hour, Probe: greeted}
-	w := inFrontOfSeeing(t, pool, Handover{})
+	pool := &upstream.Pool{Name: "pool", Addresses: []string{bad.address(), good.address()}, Health: time.Hour, Probe: greeted}
+	w := inFrontOfSeeing(t, pool, upstream.Handover{})
 	wait.Until(t, "no check was made", func() bool {
 		w.loggedIn().ping()
 		return len(downs(pool)) > 0
@@ -110,8 +109,8 @@ func TestClosedOnAClient(t *testing.T) {
 		checked <- struct{}{}
 	})
 	good := newLegacy(t, "backend")
-	pool := &Pool{Name: "pool", Addresses: []string{closing.Addr().String(), good.address()}, Health: time.Hour, Probe: greeted, Header: 1}
-	w := inFrontOfSeeing(t, pool, Handover{Header: 1})
+	pool := &upstream.Pool{Name: "pool", Addresses: []string{closing.Addr().String(), good.address()}, Health: time.Hour, Probe: greeted, Header: 1}
+	w := inFrontOfSeeing(t, pool, upstream.Handover{Header: 1})
 	wait.Until(t, "no check was made", func() bool {
 		if said := w.answer(); said != "welcome" {
 			t.Fatalf("the client hears %q", said)
@@ -120,54 +119,5 @@ func TestClosedOnAClient(t *testing.T) {
 	})
 	if len(downs(pool)) > 0 {
 		t.Errorf("down are %v", downs(pool))
-	}
-}
-
-// What may be about the client does not take a backend down; what cannot be does.
-func TestTried(t *testing.T) {
-	gone := &net.OpError{Op: "dial", Err: errors.New("refused")}
-	for name, c := range map[string]struct {
-		h    Handover
-		err  error
-		down bool
-	}{
-		"well":                              {Handover{}, nil, false},
-		"not reached":                       {Handover{Header: 1}, gate.Because(gate.BackendDown, gone), true},
-		"not reached from the client's own": {Handover{Transparent: true}, gate.Because(gate.BackendDown, gone), false},
-		"silent":                            {Handover{Header: 1}, gate.Because(gate.BackendGone, os.ErrDeadlineExceeded), true},
-		"closed behind a header":            {Handover{Header: 1}, gate.Because(gate.BackendGone, io.EOF), false},
-		"closed behind XCLIENT":             {Handover{Spoken: gate.XCLIENT}, gate.Knowing(gate.Because(gate.BackendGone, io.EOF)), false},
-		"closed before XCLIENT":             {Handover{Spoken: gate.XCLIENT}, gate.Because(gate.BackendGone, io.EOF), true},
-		"closed":                            {Handover{}, gate.Because(gate.BackendGone, io.EOF), true},
-		"refuses us":                        {Handover{}, gate.Because(gate.BackendRefused, errors.New("no")), false},
-		"refuses the client":                {Handover{Header: 1}, gate.Because(gate.ClientRefused, errors.New("no")), false},
-		"refuses the handover":              {Handover{Spoken: gate.XCLIENT}, gate.Because(gate.HandoverRefused, errors.New("no")), true},
-		"speaks no protocol":                {Handover{}, gate.Because(gate.BackendGarbage, errors.New("no")), true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			pool := &Pool{Addresses: []string{"10.0.0.1:25", "10.0.0.2:25"}, Health: time.Hour, Probe: greeted}
-			w := inFrontOf(t, &Pool{Addresses: []string{"10.0.0.1:25"}})
-			w.tried(pool, pool.order(netip.Addr{})[0], c.h, c.err)
-			if down := len(downs(pool)) > 0; down != c.down {
-				t.Errorf("down: %v", down)
-			}
-		})
-	}
-}
-
-// However often sessions ask for a check, there is one in a while.
-func TestDoubts(t *testing.T) {
-	pool := &Pool{Addresses: []string{"10.0.0.1:25", "10.0.0.2:25"}, Health: time.Hour}
-	m := pool.order(netip.Addr{})[0]
-	pool.doubt(m)
-	if len(pool.dueNow()) == 0 {
-		t.Fatal("it is not due")
-	}
-	pool.report(m, nil)
-	for range 3 {
-		pool.doubt(m)
-	}
-	if left := time.Until(m.due); left < time.Second || left > soonest {
-		t.Errorf("it is due in %s", left)
 	}
 }

@@ -6,21 +6,22 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/upstream"
 )
 
 // Routes say where a listener's users are. They may change at any time.
 type Routes interface {
 	// Find returns the pool of a user; with known false there is none.
-	Find(user string) (p *Pool, known bool)
+	Find(user string) (p *upstream.Pool, known bool)
 
 	// Pools are all that Find may return.
-	Pools() []*Pool
+	Pools() []*upstream.Pool
 }
 
 // Pools are all to which sessions of the listener may come; the one where they
 // begin is the first.
-func (l *Listener) Pools() []*Pool {
-	all := []*Pool{l.Backend}
+func (l *Listener) Pools() []*upstream.Pool {
+	all := []*upstream.Pool{l.Backend}
 	if l.Routes == nil {
 		return all
 	}
@@ -77,14 +78,9 @@ func (ses *session) beginElsewhere(deadline time.Time, reason error) error {
 }
 
 // substitutes are pools where a session may begin as well.
-func (l *Listener) substitutes() []*Pool {
-	up := slices.DeleteFunc(l.Pools()[1:], (*Pool).isDown)
+func (l *Listener) substitutes() []*upstream.Pool {
+	up := slices.DeleteFunc(l.Pools()[1:], (*upstream.Pool).IsDown)
 	return up[:min(len(up), maxSubstitutes)]
-}
-
-// isDown reports whether all of a pool is known to be down.
-func (p *Pool) isDown() bool {
-	return !slices.ContainsFunc(p.State(), func(m MemberState) bool { return m.Down == nil })
 }
 
 // router is how a session's gate finds the backend of a user; nil where there
@@ -118,7 +114,7 @@ func (ses *session) route(user string) error {
 var errDescriptors = errors.New("too few file descriptors to change the backend")
 
 // move opens the session at another backend.
-func (ses *session) move(to *Pool) error {
+func (ses *session) move(to *upstream.Pool) error {
 	if err := ses.Enter(gate.Opening); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -46,17 +48,17 @@ func (g routedGate) Settle(front, _ *wire.Conn) error {
 // table is Routes by name; who is not in it has no backend.
 type table struct {
 	mu    sync.Mutex
-	users map[string]*Pool
+	users map[string]*upstream.Pool
 }
 
-func (r *table) Find(user string) (*Pool, bool) {
+func (r *table) Find(user string) (*upstream.Pool, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p, ok := r.users[user]
 	return p, ok
 }
 
-func (r *table) Pools() (all []*Pool) {
+func (r *table) Pools() (all []*upstream.Pool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, p := range r.users {
@@ -67,16 +69,16 @@ func (r *table) Pools() (all []*Pool) {
 	return all
 }
 
-func (r *table) move(user string, to *Pool) {
+func (r *table) move(user string, to *upstream.Pool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.users[user] = to
 }
 
-func poolOf(addresses ...string) *Pool { return &Pool{Addresses: addresses} }
+func poolOf(addresses ...string) *upstream.Pool { return &upstream.Pool{Addresses: addresses} }
 
 // routedWorld is a proxy with these routes.
-func routedWorld(t *testing.T, own *Pool, routes Routes) *world {
+func routedWorld(t *testing.T, own *upstream.Pool, routes Routes) *world {
 	return newWorld(t, func(s *setup) {
 		l := s.Listeners[0]
 		l.Backend, l.Routes = own, routes
@@ -97,7 +99,7 @@ func (w *world) login(name, answer string) client {
 func TestSessionsGoWhereTheirUserIs(t *testing.T) {
 	own, far := newLegacy(t, "backend"), newLegacy(t, "backend")
 	ownPool, farPool := poolOf(own.address()), poolOf(far.address())
-	routes := &table{users: map[string]*Pool{"near": ownPool, "far": farPool}}
+	routes := &table{users: map[string]*upstream.Pool{"near": ownPool, "far": farPool}}
 	w := routedWorld(t, ownPool, routes)
 
 	near := w.login("near", "welcome")
@@ -127,7 +129,7 @@ func TestSessionsGoWhereTheirUserIs(t *testing.T) {
 // try has led.
 func TestNobodyGoesHome(t *testing.T) {
 	own, far := newLegacy(t, "backend"), newLegacy(t, "backend")
-	routes := &table{users: map[string]*Pool{"far": poolOf(far.address())}}
+	routes := &table{users: map[string]*upstream.Pool{"far": poolOf(far.address())}}
 	w := routedWorld(t, poolOf(own.address()), routes)
 	c := w.login("ghost", "nobody")
 	if own.sessions.Load() != 1 || far.sessions.Load() != 0 {
@@ -142,7 +144,7 @@ func TestListenersBackendIsDown(t *testing.T) {
 	far := newLegacy(t, "backend")
 	ownPool, farPool := poolOf(gone), poolOf(far.address())
 	brokenPool := poolOf(newLegacy(t, "go away").address())
-	routes := &table{users: map[string]*Pool{"far": farPool, "near": ownPool, "broken": brokenPool}}
+	routes := &table{users: map[string]*upstream.Pool{"far": farPool, "near": ownPool, "broken": brokenPool}}
 	w := routedWorld(t, ownPool, routes)
 	w.login("far", "welcome").ping()
 	w.login("ghost", "nobody") // of another backend than usual, but a refusal all the same
@@ -161,12 +163,12 @@ func TestListenersBackendHangs(t *testing.T) {
 	ownPool, farPool := poolOf(newLegacy(t, "").address()), poolOf(far.address())
 	w := newWorld(t, func(s *setup) {
 		l := s.Listeners[0]
-		l.Backend, l.Routes = ownPool, &table{users: map[string]*Pool{"far": farPool}}
+		l.Backend, l.Routes = ownPool, &table{users: map[string]*upstream.Pool{"far": farPool}}
 		l.NewGate = func(s *gate.Session) Gate { return routedGate{pickyGate{plainGate{s}}} }
 		s.Timeouts.Greeting = 50 * time.Millisecond
 	})
 	w.login("far", "welcome").ping()
-	if !ownPool.isDown() || farPool.isDown() {
+	if !ownPool.IsDown() || farPool.IsDown() {
 		t.Error("the wrong one is down")
 	}
 }
@@ -174,14 +176,14 @@ func TestListenersBackendHangs(t *testing.T) {
 func TestPoolsOfAListener(t *testing.T) {
 	own, far := poolOf("10.0.0.1:143"), poolOf("10.0.0.2:143")
 	l := &Listener{Backend: own}
-	if !slices.Equal(l.Pools(), []*Pool{own}) {
+	if !slices.Equal(l.Pools(), []*upstream.Pool{own}) {
 		t.Errorf("%v", l.Pools())
 	}
-	l.Routes = &table{users: map[string]*Pool{"far": far, "near": own}}
-	if !slices.Equal(l.Pools(), []*Pool{own, far}) || !slices.Equal(l.substitutes(), []*Pool{far}) {
+	l.Routes = &table{users: map[string]*upstream.Pool{"far": far, "near": own}}
+	if !slices.Equal(l.Pools(), []*upstream.Pool{own, far}) || !slices.Equal(l.substitutes(), []*upstream.Pool{far}) {
 		t.Errorf("%v, %v", l.Pools(), l.substitutes())
 	}
-	far.report(far.order(netip.Addr{})[0], errors.New("gone"))
+	far.Report(far.Order(netip.Addr{})[0], errors.New("gone"), slog.New(slog.DiscardHandler))
 	if len(l.substitutes()) != 0 {
 		t.Errorf("%v", l.substitutes())
 	}

@@ -13,21 +13,22 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/limit"
+	"github.com/letterlock/letterlock/internal/upstream/reversedns"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // Server accepts and carries sessions on its listeners.
 type Server struct {
 	Observer Observer
-	Log      *slog.Logger // for what concerns no session
-	Resolver Resolver     // for the names of clients; nil: the machine's
+	Log      *slog.Logger        // for what concerns no session
+	Resolver reversedns.Resolver // for the names of clients; nil: the machine's
 
 	slots    limit.Slots
 	spooled  spooled
 	third    third
 	logins   *limit.Logins
 	waiting  atomic.Int64 // logins that wait because others have failed
-	reverse  reverseDNS
+	names    *reversedns.Cache
 	crew     *crew
 	lot      *lot
 	parkings atomic.Int64  // first times that a direction has gone silent
@@ -51,10 +52,7 @@ type Server struct {
 // Listen opens all sockets of the first generation, or none.
 func (s *Server) Listen(first *Generation) error {
 	s.logins = limit.NewLogins()
-	s.reverse.resolver = s.Resolver
-	if s.Resolver == nil {
-		s.reverse.resolver = net.DefaultResolver
-	}
+	s.names = reversedns.New(s.Resolver)
 	s.sessions = make(map[*session]struct{})
 	s.ended = make(chan struct{})
 	s.dialling, s.cut = context.WithCancel(context.Background())

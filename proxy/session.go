@@ -11,6 +11,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/limit"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -21,7 +22,7 @@ type session struct {
 	info     Info
 	gate     Gate
 	slot     *limit.Slot
-	pool     *Pool // of the backend
+	pool     *upstream.Pool // of the backend
 
 	mu       sync.Mutex
 	talk     *conversation // nil once the session is relayed
@@ -43,8 +44,8 @@ type conversation struct {
 	socket net.Conn // the client's, without TLS
 	watch  spot     // of the socket's end
 
-	attempt *attempt // at a login; nil: none is open
-	home    *Pool    // where the session began, if there are routes
+	attempt *attempt       // at a login; nil: none is open
+	home    *upstream.Pool // where the session began, if there are routes
 
 	// What follows is guarded by the session's mutex.
 	steps       steps
@@ -65,7 +66,7 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot
 	ses.talk.steps.accepted = ses.info.Opened
 	facts := &gate.Session{
 		ID: ses.info.ID, Hostname: g.Hostname, Banner: l.Banner,
-		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(), Seen: l.Handover.seen(),
+		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(), Seen: l.Handover.Seen(),
 		Strong: ses.strong, Date: date, Spool: ses.spool, Taken: ses.taken, Watch: ses, Route: ses.router(),
 		Search: ses.search, Connect: ses.connectTo,
 		Mechanisms: l.mechanisms,
@@ -85,19 +86,19 @@ func (ses *session) askName() {
 		return
 	}
 	s := ses.server
-	ses.info.name = s.reverse.of(s.accepting, ses.info.Client.Addr(), ses.rules().Timeouts.ReverseDNS, s.running.Go)
+	ses.info.name = s.names.Lookup(s.accepting, ses.info.Client.Addr(), ses.rules().Timeouts.ReverseDNS, s.running.Go)
 }
 
 // clientName waits for the client's name.
 func (ses *session) clientName() gate.Name {
 	ses.askName()
-	return ses.info.name.wait(ses.talk.ctx)
+	return ses.info.name.Wait(ses.talk.ctx)
 }
 
 // forgetName ends the lookup, if nobody else waits for it.
 func (ses *session) forgetName() {
 	if ses.info.name != nil {
-		ses.server.reverse.drop(ses.info.name)
+		ses.server.names.Drop(ses.info.name)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
-	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -38,7 +38,7 @@ func TestBackendWithTLS(t *testing.T) {
 		"another authority": {tlspolicy.Leg{Roots: authority.New(t).Pool, ServerName: "legacy.lan"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := inFrontOf(t, &Pool{Addresses: []string{address}, TLS: c.leg.Config})
+			w := inFrontOf(t, &upstream.Pool{Addresses: []string{address}, TLS: c.leg.Config})
 			if c.ok {
 				c := w.loggedIn()
 				c.ping()
@@ -70,7 +70,7 @@ func TestFailoverBeforeTLS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			leg := tlspolicy.Leg{Roots: ca.Pool, ServerName: "legacy.lan"}
-			pool := &Pool{Addresses: []string{bad, good}, TLS: leg.Config}
+			pool := &upstream.Pool{Addresses: []string{bad, good}, TLS: leg.Config}
 			w := inFrontOf(t, pool)
 			wait.Until(t, "the broken address is never found out", func() bool {
 				w.loggedIn().ping()
@@ -80,37 +80,5 @@ func TestFailoverBeforeTLS(t *testing.T) {
 				t.Errorf("down are %v", down)
 			}
 		})
-	}
-}
-
-func TestCheckWithTLS(t *testing.T) {
-	ca := authority.New(t)
-	leg := tlspolicy.Leg{Roots: ca.Pool, ServerName: "legacy.lan"}
-	heard := func(back *wire.Conn) error {
-		if back.TLS() == nil {
-			t.Error("in clear")
-		}
-		_, err := back.ReadLine()
-		return err
-	}
-	pool := &Pool{Addresses: []string{tlsLegacy(t, ca.ECDSA(t, "legacy.lan")), newLegacy(t, "backend").address()}, TLS: leg.Config, Probe: heard}
-	w := inFrontOf(t, pool)
-	for i, m := range pool.all() {
-		if err := w.check(w.first, pool, m); (err == nil) != (i == 0) {
-			t.Errorf("%s: %v", m.address, err)
-		}
-	}
-}
-
-func TestPublicBackendNeedsTLS(t *testing.T) {
-	for _, address := range []string{"192.0.2.1:143", "[2001:db8::1]:143", "8.8.8.8:25"} {
-		if err := privateOnly("tcp", address, nil); err == nil {
-			t.Errorf("%s is private", address)
-		}
-	}
-	for _, address := range []string{"127.0.0.1:143", "10.0.0.1:143", "[fd00::1]:143", "100.64.0.1:143", net.JoinHostPort("::ffff:10.0.0.1", "143")} {
-		if err := privateOnly("tcp", address, nil); err != nil {
-			t.Error(err)
-		}
 	}
 }

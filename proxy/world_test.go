@@ -19,6 +19,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -142,7 +143,7 @@ func newWorld(t testing.TB, change func(*setup)) *world {
 	s.Listeners = []*Listener{{
 		Service: "plain", Address: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
 		Strong:  func(*tls.ConnectionState) bool { return true },
-		Backend: &Pool{Addresses: []string{backend.Addr().String()}},
+		Backend: &upstream.Pool{Addresses: []string{backend.Addr().String()}},
 		NewGate: func(s *gate.Session) Gate { return plainGate{s} },
 	}}
 	if change != nil {

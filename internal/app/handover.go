@@ -5,12 +5,12 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/upstream"
 )
 
 // handovers are the words of the configuration, which has checked that they
 // fit the service.
-var handovers = map[string]proxy.Handover{
+var handovers = map[string]upstream.Handover{
 	"none":         {},
 	"proxy-v1":     {Header: 1},
 	"proxy-v2":     {Header: 2},

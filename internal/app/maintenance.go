@@ -9,8 +9,8 @@ import (
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/watch"
-	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/tlspolicy/tickets"
 )
 
@@ -34,7 +34,7 @@ type maintenance struct {
 	changed atomic.Bool // a file was read again since the last look
 
 	// found is told which backends a changed file names anew; may be nil.
-	found func([]*proxy.Pool)
+	found func([]*upstream.Pool)
 
 	cancel context.CancelFunc // nil: it does not run
 	ended  chan struct{}

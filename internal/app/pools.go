@@ -9,9 +9,9 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/imap"
 	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/pop3"
-	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/sieve"
 	"github.com/letterlock/letterlock/smtp"
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -37,7 +37,7 @@ type pools struct {
 	before *pools // of the generation before, whose pools go on where they mean the same; may be nil
 
 	mu   sync.Mutex // files of routes may ask for more at any time
-	made map[poolKey]*proxy.Pool
+	made map[poolKey]*upstream.Pool
 }
 
 // poolKey is all that a pool is made of: listeners and generations with the
@@ -64,12 +64,12 @@ type legKey struct {
 }
 
 func newPools(c *configs.Config) *pools {
-	return &pools{config: c, made: map[poolKey]*proxy.Pool{}}
+	return &pools{config: c, made: map[poolKey]*upstream.Pool{}}
 }
 
 // get makes the pool of a target, which is an address or the name of a backend,
 // for a listener.
-func (p *pools) get(target string, l configs.Listener) (*proxy.Pool, error) {
+func (p *pools) get(target string, l configs.Listener) (*upstream.Pool, error) {
 	b, header := p.config.Reach(target, l.Service), handovers[l.Handover].Header
 	leg, legKey, err := legOf(b)
 	if err != nil {
@@ -82,7 +82,7 @@ func (p *pools) get(target string, l configs.Listener) (*proxy.Pool, error) {
 	if pool := p.known(key); pool != nil {
 		return pool, nil
 	}
-	pool := &proxy.Pool{
+	pool := &upstream.Pool{
 		Name: b.Name, Addresses: b.Addresses, ByClient: b.ByClient(), Public: p.config.PublicPlaintextBackend || b.Verified(),
 		Health: b.HealthInterval(), Probe: probeOf(l.Service.Protocol(), p.config.Hostname), Header: header,
 	}
@@ -96,8 +96,8 @@ func (p *pools) get(target string, l configs.Listener) (*proxy.Pool, error) {
 }
 
 // known finds a pool that was made before.
-func (p *pools) known(key poolKey) *proxy.Pool {
-	var inherited *proxy.Pool
+func (p *pools) known(key poolKey) *upstream.Pool {
+	var inherited *upstream.Pool
 	if p.before != nil {
 		inherited = p.before.known(key)
 	}
@@ -110,10 +110,10 @@ func (p *pools) known(key poolKey) *proxy.Pool {
 }
 
 // all are the pools that were made.
-func (p *pools) all() []*proxy.Pool {
+func (p *pools) all() []*upstream.Pool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var all []*proxy.Pool
+	var all []*upstream.Pool
 	for _, pool := range p.made {
 		all = append(all, pool)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/test/authority"
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/upstream"
 )
 
 // A pool is taken over by the next generation if all of it is the same, the
@@ -23,7 +23,7 @@ func TestPoolsAreTakenOver(t *testing.T) {
 	authority()
 	const usual = "ca: ca.pem, health: 10s"
 	file := filepath.Join(folder, "letterlock.yaml")
-	made := func(backend string, before *pools) (*pools, *proxy.Pool) {
+	made := func(backend string, before *pools) (*pools, *upstream.Pool) {
 		t.Helper()
 		text := "hostname: mail.example.com\nbackends: [{name: b, addresses: [10.0.0.5, 10.0.0.6], tls: starttls, " + backend + "}]\nlisteners: [{service: imaps, backend: b}]\n"
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -15,6 +15,8 @@ import (
 	"github.com/letterlock/letterlock/internal/idn"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/probe"
+	"github.com/letterlock/letterlock/internal/upstream"
+	"github.com/letterlock/letterlock/internal/upstream/proxyheader"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -39,16 +41,16 @@ func ProbeBackends(ctx context.Context, c *configs.Config) ([]Probed, error) {
 	if err != nil {
 		return nil, placed(c, err)
 	}
-	return probeSome(ctx, c, g.Listeners, func(configs.Listener, *proxy.Pool) bool { return true }), nil
+	return probeSome(ctx, c, g.Listeners, func(configs.Listener, *upstream.Pool) bool { return true }), nil
 }
 
 // probeSome probes the backends of the listeners that want admits, maxProbes
 // at once. Listeners that need the same answer of the same backend share a
 // probe.
-func probeSome(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, want func(configs.Listener, *proxy.Pool) bool) []Probed {
+func probeSome(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, want func(configs.Listener, *upstream.Pool) bool) []Probed {
 	type question struct {
 		probe.Target
-		proxy.Handover
+		upstream.Handover
 		address string
 	}
 	var all []*Probed
@@ -86,12 +88,12 @@ func probeSome(ctx context.Context, c *configs.Config, listeners []*proxy.Listen
 }
 
 // run probes one backend as a session with TLS would reach it.
-func (r *Probed) run(ctx context.Context, c *configs.Config, p *proxy.Pool, h proxy.Handover, target probe.Target) {
-	session := &proxy.Info{
+func (r *Probed) run(ctx context.Context, c *configs.Config, p *upstream.Pool, h upstream.Handover, target probe.Target) {
+	session := proxyheader.Session{
 		Client: probe.Stranger, Local: netip.AddrPortFrom(probe.StrangersServer, target.Port),
 		TLS: &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, ServerName: c.Hostname},
 	}
-	conn, err := p.Visit(ctx, r.Address, h, session, c.Timeouts.Dial)
+	conn, err := p.Connect(ctx, r.Address, h, session, c.Timeouts.Dial)
 	if err != nil {
 		r.Err, r.Remedy = err, gate.BackendDown.Remedy()
 		return
@@ -188,7 +190,7 @@ func logProbes(log *slog.Logger, all []Probed) {
 // decidesAlone reports whether the backend alone decides which recipients are
 // accepted: if it relays for unauthenticated clients, serving it would make an
 // open relay.
-func decidesAlone(l configs.Listener, _ *proxy.Pool) bool {
+func decidesAlone(l configs.Listener, _ *upstream.Pool) bool {
 	return l.Service == configs.SMTP && !l.KnowsRecipients() && !l.AllowOpenRelay
 }
 
@@ -212,15 +214,15 @@ func probeRest(ctx context.Context, c *configs.Config, listeners []*proxy.Listen
 	if !c.ProbeOn() {
 		return
 	}
-	all := probeSome(ctx, c, listeners, func(l configs.Listener, p *proxy.Pool) bool { return !decidesAlone(l, p) })
+	all := probeSome(ctx, c, listeners, func(l configs.Listener, p *upstream.Pool) bool { return !decidesAlone(l, p) })
 	if ctx.Err() == nil { // else the probes were cut off, and their errors mean nothing
 		logProbes(log, all)
 	}
 }
 
 // probePools probes the backends that a changed file has added.
-func probePools(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, pools []*proxy.Pool, log *slog.Logger) {
+func probePools(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, pools []*upstream.Pool, log *slog.Logger) {
 	if c.ProbeOn() {
-		logProbes(log, probeSome(ctx, c, listeners, func(_ configs.Listener, p *proxy.Pool) bool { return slices.Contains(pools, p) }))
+		logProbes(log, probeSome(ctx, c, listeners, func(_ configs.Listener, p *upstream.Pool) bool { return slices.Contains(pools, p) }))
 	}
 }

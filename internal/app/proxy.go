@@ -11,6 +11,7 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/proxy"
 )
@@ -110,7 +111,7 @@ func (p *Proxy) open(g *generation) (err error) {
 // begin does what follows when a generation has replaced the one before, or is
 // the first.
 func (p *Proxy) begin(g, before *generation) {
-	g.maintenance.found = func(pools []*proxy.Pool) {
+	g.maintenance.found = func(pools []*upstream.Pool) {
 		p.probing.Go(func() { probePools(p.stop, g.config, g.Listeners, pools, p.log) })
 	}
 	g.maintenance.reread = func() { p.warnings.report(g.warnings()) }

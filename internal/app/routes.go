@@ -6,25 +6,26 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/routes"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/proxy"
 )
 
 // routed is a file of routes as it was read last, with the pools that it names.
 type routed struct {
 	table *routes.Table
-	pools map[string]*proxy.Pool // by target
-	all   []*proxy.Pool
+	pools map[string]*upstream.Pool // by target
+	all   []*upstream.Pool
 }
 
 // routesFile says by a file where a listener's users are. It is read again when
 // it changes; while it is wrong, what it held before counts.
 type routesFile struct {
-	own     *proxy.Pool // of users whom it does not mean
+	own     *upstream.Pool // of users whom it does not mean
 	current atomic.Pointer[routed]
 }
 
 // routesOf reads a listener's routes; nil if it has none.
-func routesOf(c *configs.Config, l configs.Listener, own *proxy.Pool, backends *pools, m *maintenance) (proxy.Routes, error) {
+func routesOf(c *configs.Config, l configs.Listener, own *upstream.Pool, backends *pools, m *maintenance) (proxy.Routes, error) {
 	if l.Routes == "" {
 		return nil, nil
 	}
@@ -42,7 +43,7 @@ func routesOf(c *configs.Config, l configs.Listener, own *proxy.Pool, backends *
 	return f, m.files.Add(load, l.Routes)
 }
 
-func (f *routesFile) Find(user string) (p *proxy.Pool, known bool) {
+func (f *routesFile) Find(user string) (p *upstream.Pool, known bool) {
 	now := f.current.Load()
 	switch target, meant := now.table.Find(user); {
 	case !meant:
@@ -54,11 +55,11 @@ func (f *routesFile) Find(user string) (p *proxy.Pool, known bool) {
 	}
 }
 
-func (f *routesFile) Pools() []*proxy.Pool { return f.current.Load().all }
+func (f *routesFile) Pools() []*upstream.Pool { return f.current.Load().all }
 
 // beyond lists the pools that were not there before.
-func (r *routed) beyond(before *routed) []*proxy.Pool {
-	return slices.DeleteFunc(slices.Clone(r.all), func(p *proxy.Pool) bool { return slices.Contains(before.all, p) })
+func (r *routed) beyond(before *routed) []*upstream.Pool {
+	return slices.DeleteFunc(slices.Clone(r.all), func(p *upstream.Pool) bool { return slices.Contains(before.all, p) })
 }
 
 func loadRoutes(c *configs.Config, l configs.Listener, backends *pools) (*routed, error) {
@@ -66,7 +67,7 @@ func loadRoutes(c *configs.Config, l configs.Listener, backends *pools) (*routed
 	if err != nil {
 		return nil, err
 	}
-	r := &routed{table: table, pools: map[string]*proxy.Pool{}}
+	r := &routed{table: table, pools: map[string]*upstream.Pool{}}
 	for _, target := range table.Targets() {
 		pool, err := backends.get(target, l)
 		if err != nil {

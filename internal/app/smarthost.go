@@ -19,6 +19,7 @@ import (
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/sts"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/smtp/smarthost"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
@@ -43,7 +44,7 @@ func newSmarthost(c *configs.Config, l configs.Listener, backends *pools, m *mai
 	}
 	return &proxy.Listener{
 		Service: string(l.Service), Address: l.Listen, Banner: banner(l),
-		Outbound: true, Backend: &proxy.Pool{Name: "MX"},
+		Outbound: true, Backend: &upstream.Pool{Name: "MX"},
 		NewGate: func(session *gate.Session) proxy.Gate {
 			o := o
 			o.Denied = !s.Admits(session.Client.Addr())

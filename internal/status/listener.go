@@ -3,7 +3,7 @@ package status
 import (
 	"time"
 
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/upstream"
 )
 
 // Listener is one service on one address, as the administrator set it up, and
@@ -27,7 +27,7 @@ type Backend struct {
 }
 
 // Backends tells how the addresses of a pool are.
-func Backends(pool *proxy.Pool) []Backend {
+func Backends(pool *upstream.Pool) []Backend {
 	var list []Backend
 	for _, state := range pool.State() {
 		b := Backend{Address: state.Address, Sessions: state.Sessions, Up: state.Down == nil, Since: state.Since}

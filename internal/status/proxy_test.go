@@ -11,6 +11,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/proxy"
 )
@@ -35,9 +36,9 @@ func (g welcoming) Settle(front, _ *wire.Conn) error {
 func (welcoming) Refuse(*wire.Conn, gate.Reason) {}
 
 // newProxy starts a proxy on loopback that s observes, in front of pool.
-func newProxy(t *testing.T, s *Status, ca *authority.CA) (p *proxy.Server, pool *proxy.Pool) {
+func newProxy(t *testing.T, s *Status, ca *authority.CA) (p *proxy.Server, pool *upstream.Pool) {
 	t.Helper()
-	pool = &proxy.Pool{Addresses: []string{loopback.Listen(t).Addr().String()}}
+	pool = &upstream.Pool{Addresses: []string{loopback.Listen(t).Addr().String()}}
 	const long = 20 * time.Second
 	p = &proxy.Server{Observer: Observers{s}, Log: slog.New(slog.DiscardHandler)}
 	first := &proxy.Generation{

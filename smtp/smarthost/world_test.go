@@ -22,6 +22,7 @@ import (
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/smtp/smarthost"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
@@ -68,7 +69,7 @@ func (w *world) start() {
 			Unauthenticated: patience, Idle: patience, Data: patience, Message: patience, EndOfData: cmp.Or(w.wait, patience),
 		},
 		Listeners: []*proxy.Listener{{
-			Service: "smarthost", Address: "127.0.0.1:0", Outbound: true, Backend: &proxy.Pool{Name: "MX"},
+			Service: "smarthost", Address: "127.0.0.1:0", Outbound: true, Backend: &upstream.Pool{Name: "MX"},
 			NewGate: func(s *gate.Session) proxy.Gate {
 				return smarthost.New(s, smarthost.Options{
 					Name: "out.example.com", Denied: w.denied, Finder: w.finder, Watch: w.book, Message: w.limit, Recipients: 3, Received: true,

@@ -1,4 +1,4 @@
-package proxy
+package upstream
 
 import (
 	"fmt"
@@ -7,15 +7,14 @@ import (
 	"syscall"
 )
 
-// ipv6Transparent is IPV6_TRANSPARENT of linux/in6.h, which package syscall
-// has not.
+// ipv6Transparent is IPV6_TRANSPARENT of linux/in6.h, which package syscall lacks.
 const ipv6Transparent = 75
 
-// transparent makes a dialer connect from an address that is not ours
-// (tproxy.txt of the kernel). It takes CAP_NET_ADMIN, and routes by which the
-// backend's answers come back to this machine and stay here.
+// transparent makes a dialer connect from the client's address (tproxy.txt of the
+// kernel). It needs CAP_NET_ADMIN, and routes that bring the backend's packets
+// back to this machine and deliver them here.
 func transparent(d *net.Dialer, client netip.AddrPort) {
-	d.LocalAddr = tcpAddr(netip.AddrPortFrom(client.Addr(), 0))
+	d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(client.Addr().Unmap().WithZone(""), 0))
 	control := d.Control
 	d.Control = func(network, address string, c syscall.RawConn) error {
 		if control != nil {

@@ -1,20 +1,11 @@
-package proxy
+package proxyheader
 
 import (
 	"bytes"
-	"errors"
 	"io"
-	"net"
-	"net/netip"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
-
-	"github.com/pires/go-proxyproto"
-
-	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 const v2 = "\r\n\r\n\x00\r\nQUIT\n"
@@ -60,7 +51,7 @@ func TestReadHeader(t *testing.T) {
 		"v2, version 3":            {v2 + "\x31" + goodV2[13:], ""},
 		"v2, another command":      {v2 + "\x22" + goodV2[13:], ""},
 		"v2, another family":       {v2 + "\x21\x41" + goodV2[14:], ""},
-		"v2, UDP":                  {v2 + "\x21\x12" + goodV2[14:], "not TCP"},
+		"v2, UDP":                  {v2 + "\x21\x12" + goodV2[14:], ""},
 		"v2, unspecified":          {v2 + "\x21\x00\x00\x00", ""},
 		"v2, TLV beyond its end":   {v2 + "\x21\x11\x00\x10\xc0\x00\x02\x07\xc0\x00\x02\x19\x10\xe1\x00\x19\x04\x00\x02x", ""},
 		"v2, half a TLV":           {v2 + "\x21\x11\x00\x0e\xc0\x00\x02\x07\xc0\x00\x02\x19\x10\xe1\x00\x19\x04\x00", ""},
@@ -75,7 +66,7 @@ func TestReadHeader(t *testing.T) {
 				text += rest
 			}
 			r := iotest.OneByteReader(strings.NewReader(text))
-			h, err := readHeader(r)
+			h, err := Read(r)
 			if good != (err == nil) {
 				t.Fatalf("%v", err)
 			}
@@ -85,22 +76,11 @@ func TestReadHeader(t *testing.T) {
 			if left, _ := io.ReadAll(r); string(left) != rest {
 				t.Errorf("left is %q", left)
 			}
-			if got := about(h); got != c.client {
-				t.Errorf("it is about %s, want %s", got, c.client)
+			if got := h.Client.String(); h.Local != (c.client == "local") || !h.Local && got != c.client {
+				t.Errorf("the client is %s (local: %v), want %s", got, h.Local, c.client)
 			}
 		})
 	}
-}
-
-func about(h *proxyproto.Header) string {
-	client, _, ok := h.TCPAddrs()
-	switch {
-	case h.Command.IsLocal():
-		return "local"
-	case !ok:
-		return "not TCP"
-	}
-	return client.String()
 }
 
 // Whatever comes, there is no panic, and nothing behind the header is touched.
@@ -110,113 +90,16 @@ func FuzzReadHeader(f *testing.F) {
 	f.Add([]byte(v2 + "\x20\x00\x00\x04\x04\x00\x01x"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r := bytes.NewReader(text)
-		h, err := readHeader(r)
+		h, err := Read(r)
 		if err != nil {
 			return
 		}
 		used := len(text) - r.Len()
-		if used > fixed+maxRest || h.Version == 1 && (used > maxLine || !bytes.HasSuffix(text[:used], []byte("\r\n"))) {
+		if used > fixedV2+maxRestV2 || text[0] == 'P' && (used > maxV1 || !bytes.HasSuffix(text[:used], []byte("\r\n"))) {
 			t.Errorf("%d bytes were used of %q", used, text)
 		}
-		if client, _, ok := h.TCPAddrs(); ok && !h.Command.IsLocal() && !addrPort(client).IsValid() {
+		if !h.Local && !h.Client.IsValid() {
 			t.Errorf("a client without an address, in %q", text)
 		}
 	})
-}
-
-// behind is a proxy that takes loopback for its load balancer.
-func behind(t *testing.T, change func(*setup)) *world {
-	return newWorld(t, func(s *setup) {
-		s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-		if change != nil {
-			change(s)
-		}
-	})
-}
-
-func TestBehindBalancer(t *testing.T) {
-	w := behind(t, nil)
-	for name, c := range map[string]struct{ header, client string }{
-		"v1":    {"PROXY TCP4 192.0.2.7 192.0.2.25 4321 25\r\n", "192.0.2.7:4321"},
-		"v2":    {goodV2, "192.0.2.7:4321"},
-		"local": {v2 + "\x20\x00\x00\x00", "127.0.0.1:"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			conn := w.dial()
-			_, _ = io.WriteString(conn.Conn, c.header+"LOGIN\r\n") // in one piece with what follows
-			conn.hear("hello")
-			conn.hear("welcome")
-			_ = conn.Conn.Close()
-			wait.Until(t, "the session is not logged with its client", func() bool { return strings.Contains(w.log.String(), "client="+c.client) })
-		})
-	}
-	if !strings.Contains(w.log.String(), "via=127.0.0.1") {
-		t.Error("the log does not tell who has said it")
-	}
-}
-
-func TestBadIntroductions(t *testing.T) {
-	w := behind(t, nil)
-	for _, text := range []string{"EHLO client.example\r\n", "PROXY TCP4 nobody\r\nxx", strings.Repeat("\x00", 50)} {
-		conn := w.dial()
-		_, _ = io.WriteString(conn.Conn, text)
-		if _, err := conn.ReadByte(); err == nil {
-			t.Errorf("%q was answered", text)
-		}
-	}
-	if n := len(w.record.reasons()); n != 0 {
-		t.Errorf("there were %d sessions", n)
-	}
-}
-
-func TestSlowIntroduction(t *testing.T) {
-	conn := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = 50 * time.Millisecond }).dial()
-	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 ")
-	conn.hearEnd()
-}
-
-// An ordinary client that sends a header sends a wrong command.
-func TestHeaderOfAClient(t *testing.T) {
-	w := newWorld(t, func(s *setup) {
-		s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
-	})
-	conn := w.dial()
-	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.7 192.0.2.25 4321 25\r\n")
-	conn.hear("hello")
-	_ = conn.Conn.Close()
-	wait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
-	if strings.Contains(w.log.String(), "192.0.2.7") {
-		t.Errorf("it was believed:\n%s", w.log)
-	}
-}
-
-// The slots are those of the real clients, not of the balancer.
-func TestSlotsBehindBalancer(t *testing.T) {
-	w := behind(t, func(s *setup) { s.Limits.ConnectionsPerClient = 1 })
-	from := func(client string) client {
-		conn := w.dial()
-		_, _ = io.WriteString(conn.Conn, "PROXY TCP4 "+client+" 192.0.2.25 4321 25\r\n")
-		return conn
-	}
-	from("192.0.2.7").hear("hello")
-	from("192.0.2.8").hear("hello")
-	again := from("192.0.2.7")
-	again.hear("bye busy")
-	again.hearEnd()
-}
-
-func TestShutdownWhileWaitingForHeaders(t *testing.T) {
-	before := runtime.NumGoroutine()
-	w := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = time.Minute })
-	conn := w.dial()
-	_, _ = io.WriteString(conn.Conn, "PROXY")
-	wait.Until(t, "it is not waited for", func() bool { return w.slots.Usage().All() == 1 })
-	if err := w.stop(20 * time.Second); err != nil {
-		t.Fatal(err)
-	}
-	var timeout net.Error
-	if _, err := conn.ReadByte(); err == nil || errors.As(err, &timeout) && timeout.Timeout() {
-		t.Errorf("the connection is still there: %v", err)
-	}
-	wait.Until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 })
 }

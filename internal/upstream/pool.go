@@ -1,4 +1,4 @@
-package proxy
+package upstream
 
 import (
 	"cmp"
@@ -17,21 +17,21 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Pool is the legacy server behind a listener: one address, or several that
-// hold the same mail. It must not be copied once it is in use.
+// Pool is the backend of a listener: one address, or several that hold the same
+// mail. It must not be copied once it is in use.
 type Pool struct {
 	Name      string   // for the log; empty: its addresses
 	Addresses []string // host:port, [v6]:port or unix:/path
-	ByClient  bool     // a client comes to the same address again; otherwise the one with the fewest sessions is taken
-	Public    bool     // a plaintext leg through public address space is accepted
+	ByClient  bool     // a client always gets the same address; otherwise the address with the fewest sessions
+	Public    bool     // plaintext through public address space is accepted
 
-	// TLS is the configuration for a host; nil is plaintext. With StartTLS it
-	// begins with a command, and without it with the first byte.
+	// TLS returns the configuration for a host; nil is plaintext. With StartTLS
+	// it begins with a command, and without it with the first byte.
 	TLS      func(host string) *tls.Config
 	StartTLS bool
 
 	// Health is the time between two checks of one address; zero is none, and
-	// a pool of one address has none. Probe is a check: it hears a greeting
+	// a pool of one address has none. Probe is a check: it reads the greeting
 	// and says goodbye. Header is the version of the PROXY header that comes
 	// before it; 0 is none.
 	Health time.Duration
@@ -39,12 +39,12 @@ type Pool struct {
 	Header byte
 
 	mu      sync.Mutex
-	members []*member     // as Addresses has them; made when they are first needed
+	members []*Member     // as Addresses has them; made when they are first needed
 	hurry   chan struct{} // has a value when a check is due before its time
 }
 
-// member is one address of a pool.
-type member struct {
+// Member is one address of a pool.
+type Member struct {
 	address string
 	tls     *tls.Config // nil: plaintext
 
@@ -54,12 +54,18 @@ type member struct {
 	reason   error     // why it is down
 	changed  time.Time // when it went down or came back
 	due      time.Time // when it is to be checked
-	answered time.Time // when it was last known how it is
+	answered time.Time // when its state was last learned
 	failures int       // in a row
 }
 
-// MemberState is what is known of one address.
-type MemberState struct {
+// Address returns the address as the configuration has it.
+func (m *Member) Address() string { return m.address }
+
+// TLS returns the configuration for TLS to the member; nil is plaintext.
+func (m *Member) TLS() *tls.Config { return m.tls }
+
+// State is what is known of one address.
+type State struct {
 	Address  string
 	Sessions int
 	Down     error // nil: it is up, as far as is known
@@ -74,23 +80,28 @@ func (p *Pool) String() string {
 	return strings.Join(p.Addresses, ", ")
 }
 
-// State tells how the pool's addresses are.
-func (p *Pool) State() []MemberState {
+// State returns the states of the pool's addresses, in their order.
+func (p *Pool) State() []State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var states []MemberState
+	var states []State
 	for _, m := range p.all() {
-		states = append(states, MemberState{m.address, m.sessions, m.reason, m.changed})
+		states = append(states, State{m.address, m.sessions, m.reason, m.changed})
 	}
 	return states
 }
 
-// all are the members; the caller holds mu.
-func (p *Pool) all() []*member {
+// IsDown reports whether all of the pool is known to be down.
+func (p *Pool) IsDown() bool {
+	return !slices.ContainsFunc(p.State(), func(s State) bool { return s.Down == nil })
+}
+
+// all returns the members; the caller holds mu.
+func (p *Pool) all() []*Member {
 	if p.members == nil {
 		p.hurry = make(chan struct{}, 1)
 		for _, address := range p.Addresses {
-			m := &member{address: address}
+			m := &Member{address: address}
 			if p.TLS != nil {
 				m.tls = p.TLS(hostOf(address))
 			}
@@ -100,20 +111,21 @@ func (p *Pool) all() []*member {
 	return p.members
 }
 
-// hostOf is the host in an address; a socket has none.
+// hostOf returns the host of an address; a Unix socket has none.
 func hostOf(address string) string {
 	host, _, _ := net.SplitHostPort(address)
 	return host
 }
 
-// order lists the members as they are to be tried for a client: those that are
-// up, by the pool's rule, and then the others, for there is nothing to lose.
-func (p *Pool) order(client netip.Addr) []*member {
+// Order lists the members in the order in which a client's session tries them:
+// first those that are up, by the pool's rule, then the others, as there is
+// nothing to lose.
+func (p *Pool) Order(client netip.Addr) []*Member {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := slices.Clone(p.all())
 	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] }) //nolint:gosec // spreads load, guards nothing
-	slices.SortStableFunc(list, func(a, b *member) int {
+	slices.SortStableFunc(list, func(a, b *Member) int {
 		switch {
 		case a.down != b.down && b.down:
 			return -1
@@ -128,28 +140,28 @@ func (p *Pool) order(client netip.Addr) []*member {
 }
 
 // affinity ranks addresses for a client (rendezvous hashing): each client has
-// an order of its own, the same in every process, and when an address goes
-// only its own clients move.
+// its own order, the same in every process, and when an address fails only the
+// clients that it served change to another.
 func affinity(client netip.Addr, address string) uint64 {
 	sum := sha256.Sum256([]byte(limit.Client(client).String() + " " + address))
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// enter counts a session at a member until leave is called.
-func (p *Pool) enter(m *member) (leave func()) {
+// AddSession counts a session at a member until remove is called.
+func (p *Pool) AddSession(m *Member) (remove func()) {
 	p.count(m, 1)
 	return func() { p.count(m, -1) }
 }
 
-func (p *Pool) count(m *member, n int) {
+func (p *Pool) count(m *Member, n int) {
 	p.mu.Lock()
 	m.sessions += n
 	p.mu.Unlock()
 }
 
-// report keeps how a member has just answered; nil is well. It tells whether
-// that is news.
-func (p *Pool) report(m *member, err error) (news bool) {
+// update stores the result of the latest attempt to reach a member; nil is
+// success. It reports whether the member went down or came back.
+func (p *Pool) update(m *Member, err error) (changed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -158,22 +170,22 @@ func (p *Pool) report(m *member, err error) (news bool) {
 	} else {
 		m.failures++
 	}
-	news = m.down != (err != nil)
-	if news {
+	changed = m.down != (err != nil)
+	if changed {
 		m.changed = now
 	}
 	m.down, m.reason, m.answered = err != nil, err, now
 	m.due = now.Add(p.pause(m.failures))
-	return news
+	return changed
 }
 
-// soonest is the least time between two checks that sessions ask for: what
-// clients cause must not fill the backend's log.
+// soonest is the shortest time between two checks that sessions ask for: clients
+// must not be able to fill the backend's log.
 const soonest = 5 * time.Second
 
-// doubt has a member checked soon, as something is wrong with it or with the
-// client that has just come to it.
-func (p *Pool) doubt(m *member) {
+// checkSoon schedules a check of a member: a session has failed, because of the
+// member or because of its client.
+func (p *Pool) checkSoon(m *Member) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if due := m.answered.Add(min(soonest, p.Health)); m.due.IsZero() || due.Before(m.due) {

@@ -1,9 +1,7 @@
-package proxy
+package reversedns
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"regexp"
@@ -13,8 +11,6 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/test/wait"
-	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // zone is a DNS of two tables. A name that leads to nothing is not found; an
@@ -69,7 +65,7 @@ var testZone = zone{
 func start(search func()) { go search() }
 
 func TestReverseDNS(t *testing.T) {
-	n := &reverseDNS{resolver: &testZone}
+	n := New(&testZone)
 	for address, want := range map[string]gate.Name{
 		"192.0.2.1":   {Confirmed: "mail.example.net", Claimed: "mail.example.net"},
 		"192.0.2.2":   {Claimed: "liar.example.net"},
@@ -81,7 +77,7 @@ func TestReverseDNS(t *testing.T) {
 		"192.0.2.99":  {},
 		"2001:db8::1": {Confirmed: "six.example.net", Claimed: "six.example.net"},
 	} {
-		if got := n.of(t.Context(), netip.MustParseAddr(address), 50*time.Millisecond, start).wait(t.Context()); got != want {
+		if got := n.Lookup(t.Context(), netip.MustParseAddr(address), 50*time.Millisecond, start).Wait(t.Context()); got != want {
 			t.Errorf("%s: %+v, want %+v", address, got, want)
 		}
 	}
@@ -89,75 +85,36 @@ func TestReverseDNS(t *testing.T) {
 
 func TestReverseDNSAsksOnce(t *testing.T) {
 	z := &zone{pointers: testZone.pointers, addresses: testZone.addresses}
-	n := &reverseDNS{resolver: z}
+	n := New(z)
 	one := netip.MustParseAddr("192.0.2.1")
 	var held []func()
 	hold := func(search func()) { held = append(held, search) }
-	first, second := n.of(t.Context(), one, time.Minute, hold), n.of(t.Context(), one, time.Minute, hold)
-	if first != second || len(held) != 1 || first.now() != "" {
+	first, second := n.Lookup(t.Context(), one, time.Minute, hold), n.Lookup(t.Context(), one, time.Minute, hold)
+	if first != second || len(held) != 1 || first.Confirmed() != "" {
 		t.Fatalf("%d searches", len(held))
 	}
 	held[0]()
-	if first.now() != "mail.example.net" || n.of(t.Context(), one, time.Minute, hold) != first || z.asked.Load() != 1 {
-		t.Errorf("%q, asked %d times", first.now(), z.asked.Load())
+	if first.Confirmed() != "mail.example.net" || n.Lookup(t.Context(), one, time.Minute, hold) != first || z.asked.Load() != 1 {
+		t.Errorf("%q, asked %d times", first.Confirmed(), z.asked.Load())
 	}
 	n.mu.Lock()
 	first.until = time.Now().Add(-time.Second)
 	n.mu.Unlock()
-	if n.of(t.Context(), one, time.Minute, hold) == first {
+	if n.Lookup(t.Context(), one, time.Minute, hold) == first {
 		t.Error("what has expired is still used")
 	}
 }
 
 func TestReverseDNSIsBounded(t *testing.T) {
-	n := &reverseDNS{resolver: &zone{}}
+	n := New(&zone{})
 	address := netip.MustParseAddr("10.0.0.0")
 	for range maxKnown + 100 {
-		n.of(t.Context(), address, time.Minute, func(search func()) { search() })
+		n.Lookup(t.Context(), address, time.Minute, func(search func()) { search() })
 		address = address.Next()
 	}
 	if len(n.known) > maxKnown {
 		t.Errorf("%d are kept", len(n.known))
 	}
-}
-
-// nameGate tells the client its own name.
-type nameGate struct {
-	plainGate
-	s *gate.Session
-}
-
-func (g nameGate) Secure(front *wire.Conn) error {
-	front.Print(fmt.Sprintf("%+v\r\n", g.s.ClientName()))
-	_ = front.Flush()
-	return gate.Because(gate.Done, nil)
-}
-
-func TestNameOfAClient(t *testing.T) {
-	w := behind(t, func(s *setup) {
-		s.Resolver, s.Timeouts.ReverseDNS = &testZone, 10*time.Second
-		s.Listeners[0].ReverseDNS = true
-		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return nameGate{plainGate{s}, s} }
-	})
-	conn := w.dial()
-	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.1 192.0.2.25 4321 25\r\n")
-	conn.hear("{Confirmed:mail.example.net Claimed:mail.example.net Temporary:false}")
-}
-
-// A shutdown does not wait for the DNS.
-func TestShutdownWhileLookingUp(t *testing.T) {
-	w := behind(t, func(s *setup) {
-		s.Resolver, s.Timeouts.ReverseDNS = &testZone, time.Hour
-		s.Listeners[0].ReverseDNS = true
-		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return nameGate{plainGate{s}, s} }
-	})
-	conn := w.dial()
-	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.4 192.0.2.25 4321 25\r\n")
-	wait.Until(t, "no session", func() bool { return w.Sessions() == 1 })
-	if err := w.stop(20 * time.Second); err != nil {
-		t.Fatal(err)
-	}
-	conn.hear("{Confirmed: Claimed: Temporary:true}")
 }
 
 // Whatever a PTR record holds: what is taken for a name can stand in a header,

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package proxy
+package upstream
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// transparent makes each dialling fail: there is no such thing here.
+// transparent makes each attempt to dial fail: this system has no TPROXY.
 func transparent(d *net.Dialer, _ netip.AddrPort) {
 	d.Control = func(string, string, syscall.RawConn) error {
 		return errors.New("handover tproxy exists on Linux only")

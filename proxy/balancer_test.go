@@ -1,0 +1,118 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/test/wait"
+)
+
+// v2 is the signature of version 2 of the PROXY header, and goodV2 a header about
+// 192.0.2.7.
+const (
+	v2     = "\r\n\r\n\x00\r\nQUIT\n"
+	goodV2 = v2 + "\x21\x11\x00\x0c\xc0\x00\x02\x07\xc0\x00\x02\x19\x10\xe1\x00\x19"
+)
+
+// behind is a proxy that takes loopback for its load balancer.
+func behind(t *testing.T, change func(*setup)) *world {
+	return newWorld(t, func(s *setup) {
+		s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		if change != nil {
+			change(s)
+		}
+	})
+}
+
+func TestBehindBalancer(t *testing.T) {
+	w := behind(t, nil)
+	for name, c := range map[string]struct{ header, client string }{
+		"v1":    {"PROXY TCP4 192.0.2.7 192.0.2.25 4321 25\r\n", "192.0.2.7:4321"},
+		"v2":    {goodV2, "192.0.2.7:4321"},
+		"local": {v2 + "\x20\x00\x00\x00", "127.0.0.1:"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := w.dial()
+			_, _ = io.WriteString(conn.Conn, c.header+"LOGIN\r\n") // in one piece with what follows
+			conn.hear("hello")
+			conn.hear("welcome")
+			_ = conn.Conn.Close()
+			wait.Until(t, "the session is not logged with its client", func() bool { return strings.Contains(w.log.String(), "client="+c.client) })
+		})
+	}
+	if !strings.Contains(w.log.String(), "via=127.0.0.1") {
+		t.Error("the log does not tell who has said it")
+	}
+}
+
+func TestBadIntroductions(t *testing.T) {
+	w := behind(t, nil)
+	for _, text := range []string{"EHLO client.example\r\n", "PROXY TCP4 nobody\r\nxx", strings.Repeat("\x00", 50)} {
+		conn := w.dial()
+		_, _ = io.WriteString(conn.Conn, text)
+		if _, err := conn.ReadByte(); err == nil {
+			t.Errorf("%q was answered", text)
+		}
+	}
+	if n := len(w.record.reasons()); n != 0 {
+		t.Errorf("there were %d sessions", n)
+	}
+}
+
+func TestSlowIntroduction(t *testing.T) {
+	conn := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = 50 * time.Millisecond }).dial()
+	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 ")
+	conn.hearEnd()
+}
+
+// An ordinary client that sends a header sends a wrong command.
+func TestHeaderOfAClient(t *testing.T) {
+	w := newWorld(t, func(s *setup) {
+		s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	})
+	conn := w.dial()
+	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.7 192.0.2.25 4321 25\r\n")
+	conn.hear("hello")
+	_ = conn.Conn.Close()
+	wait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
+	if strings.Contains(w.log.String(), "192.0.2.7") {
+		t.Errorf("it was believed:\n%s", w.log)
+	}
+}
+
+// The slots are those of the real clients, not of the balancer.
+func TestSlotsBehindBalancer(t *testing.T) {
+	w := behind(t, func(s *setup) { s.Limits.ConnectionsPerClient = 1 })
+	from := func(client string) client {
+		conn := w.dial()
+		_, _ = io.WriteString(conn.Conn, "PROXY TCP4 "+client+" 192.0.2.25 4321 25\r\n")
+		return conn
+	}
+	from("192.0.2.7").hear("hello")
+	from("192.0.2.8").hear("hello")
+	again := from("192.0.2.7")
+	again.hear("bye busy")
+	again.hearEnd()
+}
+
+func TestShutdownWhileWaitingForHeaders(t *testing.T) {
+	before := runtime.NumGoroutine()
+	w := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = time.Minute })
+	conn := w.dial()
+	_, _ = io.WriteString(conn.Conn, "PROXY")
+	wait.Until(t, "it is not waited for", func() bool { return w.slots.Usage().All() == 1 })
+	if err := w.stop(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	var timeout net.Error
+	if _, err := conn.ReadByte(); err == nil || errors.As(err, &timeout) && timeout.Timeout() {
+		t.Errorf("the connection is still there: %v", err)
+	}
+	wait.Until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 })
+}
