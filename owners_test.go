@@ -16,21 +16,21 @@ import (
 // program starts by itself, by the function that starts it. Goroutines of a
 // sync.WaitGroup are not in it: their owner waits for the group.
 var owners = map[string]string{
-	"cmd/letterlock signals":         "the process: it waits for signals until the end",
-	"internal/app maintenance.begin": "maintenance.end cancels it and waits",
-	"internal/demo listener.each":    "listener.cut closes the connection of each and counts who is left",
-	"internal/demo listen":           "Server.Close, through listener.cut",
-	"internal/observe newQueue":      "Log.Close, unless the writer hangs: then the process",
-	"internal/status Serve":          "the web.Server that it returns",
-	"internal/web Server.Serve":      "Server.Close or Server.Shutdown close the listener, which ends the goroutine, and wait",
-	"proxy crew.do":                  "the session that it carries; an idle worker by crew.end",
-	"proxy newLot":                   "lot.close wakes it for the last time",
-	"proxy Server.Serve":             "Server.Shutdown closes ended, which both wait for",
-	"proxy Server.Shutdown":          "the last session: Shutdown cuts all sessions off and waits",
-	"proxy Server.open":              "Server.Shutdown, or a reload that has no use for it",
-	"internal/acme again":            "Keeper.closeChallenges",
-	"internal/acme Keeper.pass":      "Keeper.closeChallenges, or the Keeper that it passes it to",
-	"internal/inventory Keep":        "Keeper.Close asks it to end and waits",
+	"cmd/letterlock signals":               "the process: it waits for signals until the end",
+	"internal/app maintenance.begin":       "maintenance.end cancels it and waits",
+	"internal/demo listener.each":          "listener.cut closes the connection of each and counts who is left",
+	"internal/demo listen":                 "Server.Close, through listener.cut",
+	"internal/observe/loghandler newQueue": "Handler.Close, unless the writer hangs: then the process",
+	"internal/status Serve":                "the web.Server that it returns",
+	"internal/web Server.Serve":            "Server.Close or Server.Shutdown close the listener, which ends the goroutine, and wait",
+	"proxy crew.do":                        "the session that it carries; an idle worker by crew.end",
+	"proxy newLot":                         "lot.close wakes it for the last time",
+	"proxy Server.Serve":                   "Server.Shutdown closes ended, which both wait for",
+	"proxy Server.Shutdown":                "the last session: Shutdown cuts all sessions off and waits",
+	"proxy Server.open":                    "Server.Shutdown, or a reload that has no use for it",
+	"internal/acme again":                  "Keeper.closeChallenges",
+	"internal/acme Keeper.pass":            "Keeper.closeChallenges, or the Keeper that it passes it to",
+	"internal/inventory Keep":              "Keeper.Close asks it to end and waits",
 }
 
 // notServed are tests and programs that only developers run.

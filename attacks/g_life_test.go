@@ -15,7 +15,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 	"github.com/letterlock/letterlock/internal/test/usage"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
@@ -215,8 +215,8 @@ var formats = map[string]string{
 }
 
 // logAs makes a world write its log as the program does.
-func (w *world) logAs(format string, rates observe.Rates) *observe.Log {
-	log := observe.NewLog(w.log, observe.Options{Format: format, Header: true, MaxValue: configs.Default().Log.MaxValue, Rates: rates})
+func (w *world) logAs(format string, rates loghandler.Rates) *loghandler.Handler {
+	log := loghandler.New(w.log, loghandler.Options{Format: format, Header: true, MaxValue: configs.Default().Log.MaxValue, Rates: rates})
 	w.t.Cleanup(func() { log.Close(patience) })
 	w.Log = slog.New(log)
 	w.seen.Log = w.Log
@@ -224,9 +224,9 @@ func (w *world) logAs(format string, rates observe.Rates) *observe.Log {
 }
 
 // usual are the rates of a usual configuration.
-func usual() observe.Rates {
+func usual() loghandler.Rates {
 	d := configs.Default().Log
-	return observe.Rates{Client: d.RatePerClient, Network: d.RatePerNetwork, Total: d.Rate}
+	return loghandler.Rates{Client: d.RatePerClient, Network: d.RatePerNetwork, Total: d.Rate}
 }
 
 // G10: whatever a client calls itself, a session's log is lines of printable
@@ -238,7 +238,7 @@ func TestG10_LogInjection(t *testing.T) {
 	}
 	for format, begins := range formats {
 		each(t, private, func(t *testing.T, service configs.Service) {
-			var log *observe.Log
+			var log *loghandler.Handler
 			w := open(t, strict, func(w *world) { log = w.logAs(format, usual()) })
 			for _, name := range names {
 				w.calls(service, name)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
@@ -25,9 +25,9 @@ var huge = []string{
 func TestH3_HugeValues(t *testing.T) {
 	for format := range formats {
 		each(t, all, func(t *testing.T, service configs.Service) {
-			var log *observe.Log
+			var log *loghandler.Handler
 			w := open(t, strict, func(w *world) {
-				log = w.logAs(format, observe.Rates{Client: 1 << 30, Network: 1 << 30, Total: 1 << 30})
+				log = w.logAs(format, loghandler.Rates{Client: 1 << 30, Network: 1 << 30, Total: 1 << 30})
 				w.listener(service).TLS.ClientAuth = tls.RequestClientCert
 				w.listener(service).Clients = func(state *tls.ConnectionState) error {
 					return x509.HostnameError{Certificate: state.PeerCertificates[0], Host: strings.Repeat("host", 1000)}
@@ -93,7 +93,7 @@ func TestH3_Flood(t *testing.T) {
 	rates := configs.Default().Log
 	for _, service := range []configs.Service{configs.SMTP, configs.IMAPS} {
 		t.Run(string(service), func(t *testing.T) {
-			var log *observe.Log
+			var log *loghandler.Handler
 			w := open(t, strict, func(w *world) { log = w.logAs("text", usual()) })
 			begun, n := time.Now(), 300
 			for range n {
@@ -118,7 +118,7 @@ func TestH3_Flood(t *testing.T) {
 // other lines; the messages that are taken meanwhile are all in it.
 func TestH3_RefusedRecipients(t *testing.T) {
 	rates := configs.Default().Log
-	var log *observe.Log
+	var log *loghandler.Handler
 	w := open(t, func(w *world) { log = w.logAs("postfix", usual()) })
 	begun := time.Now()
 	const sessions, recipients = 8, 90
@@ -153,7 +153,7 @@ func TestH3_RefusedRecipients(t *testing.T) {
 // has caused.
 func TestH3_LoginsAreKept(t *testing.T) {
 	each(t, private, func(t *testing.T, service configs.Service) {
-		var log *observe.Log
+		var log *loghandler.Handler
 		w := open(t, func(w *world) { log = w.logAs("text", usual()) })
 		const floods, logins = 100, 5
 		for range floods {

@@ -13,9 +13,9 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/test/usage"
 	"github.com/letterlock/letterlock/internal/test/wait"
-	"github.com/letterlock/letterlock/proxy"
 )
 
 // hostile is a world for a crowd of intruders, without a memory of them.
@@ -23,7 +23,7 @@ func hostile(t *testing.T) *world {
 	t.Helper()
 	return open(t, func(w *world) {
 		quiet := slog.New(slog.DiscardHandler)
-		w.Server.Log, w.seen.SessionLog = quiet, proxy.SessionLog{Log: quiet}
+		w.Server.Log, w.seen.SessionLog = quiet, observe.SessionLog{Log: quiet}
 		w.Timeouts.Command, w.Timeouts.Data, w.Timeouts.Unauthenticated = 3*time.Second, 3*time.Second, patience
 		mail := strings.Repeat("all work and no play\r\n", 1<<20/22)
 		for _, b := range w.back {

@@ -13,6 +13,7 @@ import (
 	"github.com/letterlock/letterlock/imap"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/upstream"
@@ -55,7 +56,7 @@ func open(t *testing.T, changes ...func(*world)) *world {
 		store: certs.NewStore([]tls.Certificate{ca.ECDSA(t, hostname), ca.ECDSA(t, other)}),
 	}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
-	w.seen = &record{SessionLog: proxy.SessionLog{Log: log}, changed: make(chan struct{}, 1)}
+	w.seen = &record{SessionLog: observe.SessionLog{Log: log}, changed: make(chan struct{}, 1)}
 	w.Server = &proxy.Server{Observer: w.seen, Log: log}
 	w.Generation = &proxy.Generation{
 		Hostname: hostname,
@@ -195,13 +196,13 @@ func (w *world) silent(secrets ...string) {
 
 // record is the log and a list of the reasons for which sessions ended.
 type record struct {
-	proxy.SessionLog
+	observe.SessionLog
 	mu      sync.Mutex
 	ended   []gate.Reason
 	changed chan struct{}
 }
 
-func (r *record) Closed(info *proxy.Info, end proxy.Summary) {
+func (r *record) Closed(info *observe.Session, end observe.Summary) {
 	r.SessionLog.Closed(info, end)
 	r.mu.Lock()
 	r.ended = append(r.ended, end.Reason)

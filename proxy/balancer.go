@@ -9,6 +9,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/limit"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/upstream/proxyheader"
 )
 
@@ -44,9 +45,9 @@ func (s *Server) awaitHeader(l *Listener, conn net.Conn, p peers, slot *limit.Sl
 	introduced, err := s.introduce(conn, p, l.generation.Timeouts.of(gate.Accepting.Rule().Total))
 	if err != nil {
 		if errors.Is(err, proxyheader.ErrSilent) {
-			err = ErrSilent
+			err = observe.ErrSilent
 		}
-		s.Observer.HeaderFailed(l, p.client, err)
+		s.Observer.HeaderFailed(&l.facts, p.client, err)
 		_ = conn.Close()
 		slot.Leave()
 		return
@@ -85,6 +86,3 @@ func (s *Server) introduce(conn net.Conn, p peers, patience time.Duration) (peer
 	}
 	return peers{h.Client, h.Destination, p.client.Addr()}, nil
 }
-
-// headerRemedy is for the administrator of a load balancer.
-const headerRemedy = "let the load balancer send a PROXY header (HAProxy: send-proxy-v2), or take its network out of the listener's proxy_from"

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 )
 
 // halfClosed is the time without a byte from or to a client that has closed its
@@ -120,6 +120,6 @@ func (ses *session) guard(end func(err error)) {
 	}
 	ses.server.Log.Error("panic in a session", "session", ses.info.ID, "listener", ses.listener.String(),
 		"client", ses.info.Client.String(), // as text: a defect of ours does not count for the client
-		"panic", fmt.Sprint(value), "stack", observe.Whole(debug.Stack()), "remedy", gate.Crashed.Remedy())
+		"panic", fmt.Sprint(value), "stack", loghandler.Whole(debug.Stack()), "remedy", gate.Crashed.Remedy())
 	end(&gate.End{Reason: gate.Crashed, Err: fmt.Errorf("panic: %v", value)})
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/test/usage"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
@@ -127,7 +128,7 @@ func TestEvictedHearBusy(t *testing.T) {
 func TestHostileSessionsLeaveNothing(t *testing.T) {
 	hello, goroutines := captureHello(t), runtime.NumGoroutine()
 	w := newWorld(t, func(s *setup) {
-		s.Log, s.Observer = slog.New(slog.DiscardHandler), &record{SessionLog: SessionLog{Log: slog.New(slog.DiscardHandler)}}
+		s.Log, s.Observer = slog.New(slog.DiscardHandler), &record{SessionLog: observe.SessionLog{Log: slog.New(slog.DiscardHandler)}}
 		s.Limits.Connections, s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 300, 200, 0
 	})
 	_ = w.honest("127.0.0.1")
@@ -267,7 +268,7 @@ func TestAcceptDoesNotSleepPastShutdown(t *testing.T) {
 
 // BenchmarkTurnAway is the cost of a client that finds no place.
 func BenchmarkTurnAway(b *testing.B) {
-	s := &Server{Observer: SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
+	s := &Server{Observer: observe.SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
 	l := &Listener{Service: "plain", NewGate: func(s *gate.Session) Gate { return plainGate{s} }, generation: &Generation{}}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -28,6 +28,7 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	}
 	if err != nil {
 		err = ses.explain(err, pending.last)
+		ses.info.HostName = ses.name.Confirmed()
 		s.Observer.HandshakeFailed(&ses.info, offer, err)
 		if _, ok := errors.AsType[wire.Foreign](err); ok {
 			return nil, gate.FromClient(err)
@@ -39,6 +40,8 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	state := t.ConnectionState()
 	ses.info.TLS = &state
 	ses.info.ClientCertificate = ses.listener.clientCertificate(&state)
+	ses.info.ExceptionNeeded = ses.lane != nil && !ses.lane.Allowed(&state)
+	ses.info.HostName = ses.name.Confirmed()
 	s.Observer.TLSEstablished(&ses.info)
 	return t, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/clienthello"
 	"github.com/letterlock/letterlock/internal/limit"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
@@ -21,9 +22,9 @@ type handshakeConn struct {
 // pendingHandshake is the state of a handshake that is not over.
 type pendingHandshake struct {
 	turn     *limit.Turn
-	implicit bool   // the connection must begin with TLS, and no byte has been read
-	received bool   // the client has sent a byte
-	offer    *Offer // nil: crypto/tls has not read the ClientHello
+	implicit bool           // the connection must begin with TLS, and no byte has been read
+	received bool           // the client has sent a byte
+	offer    *observe.Offer // nil: crypto/tls has not read the ClientHello
 	hello    clienthello.Collector
 	last     tail
 }
@@ -80,7 +81,7 @@ func (c *handshakeConn) readTLS(p []byte) (n int, err error) {
 // end gives the turn back and returns the client's offer. If crypto/tls has not
 // read the ClientHello, or does not know its version, the offer is read from the
 // bytes of the ClientHello.
-func (c *handshakeConn) end() (offer Offer) {
+func (c *handshakeConn) end() (offer observe.Offer) {
 	h := c.pending
 	c.pending = nil
 	h.turn.Give()
@@ -93,6 +94,18 @@ func (c *handshakeConn) end() (offer Offer) {
 		}
 	}
 	return offer
+}
+
+// offerOf returns the offer of a client whose ClientHello crypto/tls has refused.
+func offerOf(h clienthello.Hello) observe.Offer {
+	o := observe.Offer{ServerName: h.ServerName, Versions: h.Versions, Suites: h.Suites, Protocols: h.Protocols, Flaw: h.Flaw}
+	for _, group := range h.Groups {
+		o.Groups = append(o.Groups, tls.CurveID(group))
+	}
+	for _, scheme := range h.Signatures {
+		o.Signatures = append(o.Signatures, tls.SignatureScheme(scheme))
+	}
+	return o
 }
 
 // keepingOffers returns a configuration under which the handshakeConn keeps the
@@ -111,7 +124,7 @@ func keepingOffers(config *tls.Config) *tls.Config {
 
 func keepOffer(hello *tls.ClientHelloInfo) {
 	if c, ok := hello.Conn.(*handshakeConn); ok && c.pending != nil {
-		c.pending.offer = &Offer{
+		c.pending.offer = &observe.Offer{
 			ServerName: hello.ServerName, Versions: hello.SupportedVersions, Suites: hello.CipherSuites,
 			Groups: hello.SupportedCurves, Signatures: hello.SignatureSchemes, Protocols: hello.SupportedProtos,
 		}

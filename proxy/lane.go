@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
 // Lane is other TLS for some client networks, for a while.
@@ -40,6 +41,7 @@ func (l *Listener) lane(client netip.Addr, now time.Time) *Lane {
 // listen prepares the listener, and its TLS, for the sessions of a generation.
 func (l *Listener) listen(g *Generation) {
 	l.generation = g
+	l.facts = observe.Listener{Service: l.Service, Address: l.Address, Handover: l.Handover.Words()}
 	l.mechanisms = &gate.Mechanisms{Hidden: l.Hidden, Unnamed: l.Unnamed, Routed: l.Routes != nil, Means: l.Means}
 	if l.TLS == nil { // a smarthost, whose clients speak in clear
 		return
@@ -79,15 +81,17 @@ func (h heardTLS) of(client netip.Addr, now time.Time) *tls.Config {
 // heard is the TLS of the listener, or of the policy exception that the session
 // has taken.
 func (ses *session) heard() heardTLS {
-	if ses.info.Lane != nil {
-		return ses.info.Lane.heard
+	if ses.lane != nil {
+		return ses.lane.heard
 	}
 	return ses.listener.heard
 }
 
 // terms are the TLS that a session is offered, and the gate that follows.
 func (ses *session) terms(now time.Time) *tls.Config {
-	ses.info.Lane = ses.listener.lane(ses.info.Client.Addr(), now)
+	if ses.lane = ses.listener.lane(ses.info.Client.Addr(), now); ses.lane != nil {
+		ses.info.Exception = ses.lane.Name
+	}
 	return ses.heard().of(ses.info.Client.Addr(), now)
 }
 
@@ -99,14 +103,8 @@ func (ses *session) explain(err error, last tail) error {
 
 // strong is the gate for passwords: that of the lane that was taken, if any.
 func (ses *session) strong(state *tls.ConnectionState) bool {
-	if ses.info.Lane != nil {
-		return ses.info.Lane.Strong(state)
+	if ses.lane != nil {
+		return ses.lane.Strong(state)
 	}
 	return ses.listener.Strong(state)
-}
-
-// LaneNeeded reports whether the session is there thanks to its lane alone:
-// when no session needs the lane any more, it can be closed.
-func (i *Info) LaneNeeded() bool {
-	return i.Lane != nil && i.TLS != nil && !i.Lane.Allowed(i.TLS)
 }

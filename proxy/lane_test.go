@@ -106,7 +106,7 @@ func TestStrongFollowsTheLane(t *testing.T) {
 	if ses.strong(nil) {
 		t.Error("without a lane")
 	}
-	ses.info.Lane = &Lane{Strong: yes}
+	ses.lane = &Lane{Strong: yes}
 	if !ses.strong(nil) {
 		t.Error("in the lane")
 	}

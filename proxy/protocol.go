@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
 )
@@ -70,6 +71,7 @@ type Listener struct {
 
 	NewGate func(*gate.Session) Gate
 
+	facts      observe.Listener // for events
 	heard      heardTLS
 	generation *Generation // that it is of
 	mechanisms *gate.Mechanisms

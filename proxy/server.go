@@ -13,13 +13,14 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/limit"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/upstream/reversedns"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // Server accepts and carries sessions on its listeners.
 type Server struct {
-	Observer Observer
+	Observer observe.Observer
 	Log      *slog.Logger        // for what concerns no session
 	Resolver reversedns.Resolver // for the names of clients; nil: the machine's
 
@@ -172,7 +173,7 @@ func (s *Server) admit(l *Listener, conn net.Conn, p peers, slot *limit.Slot) {
 // turnAway says so in the protocol's words where that costs next to nothing:
 // in clear. A handshake would cost more than the session.
 func (s *Server) turnAway(l *Listener, conn net.Conn, client netip.AddrPort, full string) {
-	s.Observer.Turned(l, client, full)
+	s.Observer.ConnectionRejected(&l.facts, client, full)
 	if !l.Implicit {
 		front := wire.New(conn, wire.Limits{Write: shortestPause})
 		l.NewGate(&gate.Session{ID: newID(), Hostname: l.generation.Hostname}).Refuse(front, gate.Busy)

@@ -11,7 +11,9 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/limit"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/upstream"
+	"github.com/letterlock/letterlock/internal/upstream/reversedns"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -19,7 +21,9 @@ import (
 type session struct {
 	server   *Server
 	listener *Listener
-	info     Info
+	info     observe.Session
+	lane     *Lane              // that the client has taken; nil: none
+	name     *reversedns.Lookup // of the client; nil: its name is not looked up
 	gate     Gate
 	slot     *limit.Slot
 	pool     *upstream.Pool // of the backend
@@ -60,7 +64,7 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot
 	g := l.generation
 	ses := &session{server: s, listener: l, slot: slot, talk: &conversation{socket: conn}}
 	ses.talk.ctx, ses.talk.cancel = context.WithCancel(s.dialling)
-	ses.info = Info{ID: newID(), Listener: l, Client: p.client, Local: p.local, Via: p.via, Opened: time.Now()}
+	ses.info = observe.Session{ID: newID(), Listener: &l.facts, Client: p.client, Local: p.local, Via: p.via, Opened: time.Now()}
 	ses.front = wire.New(conn, ses.limits())
 	ses.front.Handshake = ses.handshake
 	ses.talk.steps.accepted = ses.info.Opened
@@ -82,23 +86,23 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot
 // askName begins to look the client's name up, once the client has said
 // something: whoever merely connects costs no lookup.
 func (ses *session) askName() {
-	if !ses.listener.ReverseDNS || ses.info.name != nil {
+	if !ses.listener.ReverseDNS || ses.name != nil {
 		return
 	}
 	s := ses.server
-	ses.info.name = s.names.Lookup(s.accepting, ses.info.Client.Addr(), ses.rules().Timeouts.ReverseDNS, s.running.Go)
+	ses.name = s.names.Lookup(s.accepting, ses.info.Client.Addr(), ses.rules().Timeouts.ReverseDNS, s.running.Go)
 }
 
 // clientName waits for the client's name.
 func (ses *session) clientName() gate.Name {
 	ses.askName()
-	return ses.info.name.Wait(ses.talk.ctx)
+	return ses.name.Wait(ses.talk.ctx)
 }
 
 // forgetName ends the lookup, if nobody else waits for it.
 func (ses *session) forgetName() {
-	if ses.info.name != nil {
-		ses.server.names.Drop(ses.info.name)
+	if ses.name != nil {
+		ses.server.names.Drop(ses.name)
 	}
 }
 
@@ -148,13 +152,14 @@ func (ses *session) finish(err error) {
 	if r == nil || !r.silenced() {
 		ses.lastWords(front, why)
 	}
-	end := Summary{Received: front.Received(), Sent: front.Sent(), Reason: why, Err: errors.Unwrap(err)}
+	end := observe.Summary{Received: front.Received(), Sent: front.Sent(), Reason: why, Err: errors.Unwrap(err)}
 	if r != nil {
 		end.Received += r.up.count.Load()
 		end.Sent += r.down.count.Load()
 	}
 	ses.part()
 	_ = front.Close()
+	ses.info.HostName = ses.name.Confirmed()
 	ses.server.Observer.Closed(&ses.info, end)
 }
 

@@ -92,7 +92,7 @@ func (ses *session) Message(m gate.Message) { ses.server.Observer.Message(&ses.i
 func (ses *session) taken() {
 	ses.info.Settled = true
 	if ses.info.TLS == nil {
-		ses.info.InClear++
+		ses.info.Plaintext++
 	}
 }
 

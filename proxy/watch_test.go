@@ -9,6 +9,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/limit"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/wire"
 )
@@ -66,7 +67,7 @@ func TestHangingUpIsAnAnswer(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Timeouts.LoginDelay = 0 })
 	newSession := func(client string) *session {
 		return &session{
-			server: w.Server, listener: w.first.Listeners[0], info: Info{Client: netip.MustParseAddrPort(client)}, talk: &conversation{},
+			server: w.Server, listener: w.first.Listeners[0], info: observe.Session{Client: netip.MustParseAddrPort(client)}, talk: &conversation{},
 		}
 	}
 	ses := newSession("192.0.2.1:4321")

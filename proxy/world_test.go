@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
@@ -72,14 +73,14 @@ func (g plainGate) Refuse(front *wire.Conn, why gate.Reason) {
 
 // record is an Observer that remembers.
 type record struct {
-	SessionLog
+	observe.SessionLog
 	mu    sync.Mutex
 	ended []gate.Reason
 	users []string
 	count int
 }
 
-func (r *record) Closed(info *Info, end Summary) {
+func (r *record) Closed(info *observe.Session, end observe.Summary) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended = append(r.ended, end.Reason)
@@ -87,11 +88,11 @@ func (r *record) Closed(info *Info, end Summary) {
 	r.SessionLog.Closed(info, end)
 }
 
-func (r *record) Turned(l *Listener, client netip.AddrPort, limit string) {
+func (r *record) ConnectionRejected(l *observe.Listener, client netip.AddrPort, limit string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count++
-	r.SessionLog.Turned(l, client, limit)
+	r.SessionLog.ConnectionRejected(l, client, limit)
 }
 
 func (r *record) reasons() []gate.Reason {
@@ -127,7 +128,7 @@ func newWorld(t testing.TB, change func(*setup)) *world {
 	log := &wait.Log{}
 	level := &slog.LevelVar{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
-	r := &record{SessionLog: SessionLog{Log: logger}}
+	r := &record{SessionLog: observe.SessionLog{Log: logger}}
 	s := &setup{&Server{Observer: r, Log: logger}, &Generation{
 		Hostname: "mail.example.com",
 		Limits: Limits{

@@ -13,7 +13,7 @@ import (
 	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/inventory"
-	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -171,8 +171,8 @@ func (q question) answer(kept inventory.Inventory) answer {
 		case inventory.Plaintext:
 			a.Plaintext = append(a.Plaintext, senderRow{rowOf(e), e.Host})
 		case inventory.Failure:
-			byPolicy := status.FailedByPolicy(e.Class)
-			a.Failures = append(a.Failures, failureRow{rowOf(e), e.Class, status.AboutFailure(e.Class), byPolicy, byPolicy && q.refusal(e) == ""})
+			byPolicy := observe.FailedByPolicy(e.Class)
+			a.Failures = append(a.Failures, failureRow{rowOf(e), e.Class, observe.AboutFailure(e.Class), byPolicy, byPolicy && q.refusal(e) == ""})
 		}
 	}
 	return a

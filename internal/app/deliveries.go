@@ -4,7 +4,7 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 	"github.com/letterlock/letterlock/internal/status"
 	"github.com/letterlock/letterlock/smtp/smarthost"
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -53,9 +53,9 @@ func (d deliveryLog) Ended(e smarthost.Delivery) {
 	if e.TLS != nil {
 		with = tlspolicy.Version(e.TLS.Version).String()
 	}
-	fields := []any{"session", d.session, "service", d.service, "domain", e.Domain, "relay", e.Server.String(), "tls", with, "recipients", e.Recipients, "reply", observe.Long(e.Reply)}
+	fields := []any{"session", d.session, "service", d.service, "domain", e.Domain, "relay", e.Server.String(), "tls", with, "recipients", e.Recipients, "reply", loghandler.Long(e.Reply)}
 	if e.Remedy != "" {
-		fields = append(fields, "remedy", observe.Whole(e.Remedy))
+		fields = append(fields, "remedy", loghandler.Whole(e.Remedy))
 	}
 	d.log.Info("mail "+outcome, fields...)
 }

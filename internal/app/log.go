@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 )
 
 // NewLog makes the log that the configuration asks for, and what closes it.
@@ -19,7 +19,7 @@ import (
 // sessions.
 func NewLog(w io.Writer, l configs.Log) (log *slog.Logger, closeLog func()) {
 	signal.Ignore(syscall.SIGPIPE)
-	written := observe.NewLog(w, logOptions(l))
+	written := loghandler.New(w, logOptions(l))
 	return slog.New(written), func() { written.Close(lastLines) }
 }
 
@@ -28,24 +28,24 @@ const lastLines = 2 * time.Second
 
 // changeLog lets a log that NewLog has made go on as another configuration asks.
 func changeLog(log *slog.Logger, l configs.Log) {
-	if written, ok := log.Handler().(*observe.Log); ok {
+	if written, ok := log.Handler().(*loghandler.Handler); ok {
 		written.Configure(logOptions(l))
 	}
 }
 
 // logCounts tells what a log of NewLog has left out.
-func logCounts(log *slog.Logger) func() observe.Counts {
-	if written, ok := log.Handler().(*observe.Log); ok {
+func logCounts(log *slog.Logger) func() loghandler.Counts {
+	if written, ok := log.Handler().(*loghandler.Handler); ok {
 		return written.Counts
 	}
 	return nil
 }
 
-func logOptions(l configs.Log) observe.Options {
+func logOptions(l configs.Log) loghandler.Options {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(l.Level)) // checked when the configuration was loaded
-	return observe.Options{
+	return loghandler.Options{
 		Format: l.Format, Level: level, Header: l.Header == "always" || l.Header == "auto" && !isJournal(os.Stderr, os.Getenv("JOURNAL_STREAM")),
-		MaxValue: l.MaxValue, Rates: observe.Rates{Client: l.RatePerClient, Network: l.RatePerNetwork, Total: l.Rate},
+		MaxValue: l.MaxValue, Rates: loghandler.Rates{Client: l.RatePerClient, Network: l.RatePerNetwork, Total: l.Rate},
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/idn"
-	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 	"github.com/letterlock/letterlock/internal/probe"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/upstream/proxyheader"
@@ -179,10 +179,10 @@ func logProbes(log *slog.Logger, all []Probed) {
 			case probe.Note:
 				level = slog.LevelInfo
 			}
-			log.Log(context.Background(), level, about+f.Text, "service", r.Service, "backend", r.Address, "remedy", observe.Whole(f.Remedy))
+			log.Log(context.Background(), level, about+f.Text, "service", r.Service, "backend", r.Address, "remedy", loghandler.Whole(f.Remedy))
 		}
 		if r.Err != nil {
-			log.Warn(Unfinished, "service", r.Service, "backend", r.Address, "error", r.Err, "remedy", observe.Whole(r.Remedy))
+			log.Warn(Unfinished, "service", r.Service, "backend", r.Address, "error", r.Err, "remedy", loghandler.Whole(r.Remedy))
 		}
 	}
 }

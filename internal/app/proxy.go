@@ -10,6 +10,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/status"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/web"
@@ -22,8 +23,8 @@ type Options struct {
 	Version string // of the program, for the status page
 	Source  Source // where Reload reads the next configuration
 
-	Certificates *certs.Store   // served instead of the configured ones; nil: those
-	Observer     proxy.Observer // sees all events, after the log and the counts; may be nil
+	Certificates *certs.Store     // served instead of the configured ones; nil: those
+	Observer     observe.Observer // sees all events, after the log and the counts; may be nil
 }
 
 // Proxy is the running program: one generation after the other, and the parts
@@ -67,7 +68,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 		Files:        func() []status.File { return append(p.source.shown(), p.now.Load().maintenance.shownFiles()...) },
 	})
 	p.pages = counts.Handler()
-	observers := status.Observers{proxy.SessionLog{Log: o.Log}, counts, p.recorder}
+	observers := observe.All{observe.SessionLog{Log: o.Log}, counts, p.recorder}
 	if o.Observer != nil {
 		observers = append(observers, o.Observer)
 	}

@@ -2,26 +2,25 @@ package app
 
 import (
 	"log/slog"
-	"net/netip"
 	"sync/atomic"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/inventory"
-	"github.com/letterlock/letterlock/internal/status"
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// recorder is the proxy.Observer that fills the inventory. A session is counted
+// recorder is the observe.Observer that fills the inventory. A session is counted
 // once: when its client has logged in, or else at its end.
 type recorder struct {
+	observe.None
 	keeper atomic.Pointer[inventory.Keeper] // nil: nothing is kept
 	kept   configs.Inventory
 	file   string
 }
 
-var _ proxy.Observer = &recorder{}
+var _ observe.Observer = &recorder{}
 
 // keep begins to keep the inventory that is configured, in the place of what
 // was kept before.
@@ -62,18 +61,16 @@ func (c *recorder) record(e inventory.Entry) {
 }
 
 // entry begins an entry with what all kinds have.
-func entry(kind inventory.Kind, info *proxy.Info) inventory.Entry {
+func entry(kind inventory.Kind, info *observe.Session) inventory.Entry {
 	e := inventory.Entry{
 		Key:   inventory.Key{Kind: kind, Service: info.Listener.Service, Listener: info.Listener.Address},
 		Value: inventory.Value{Address: info.Client.Addr()},
 	}
-	if info.Lane != nil {
-		e.Lane = info.Lane.Name
-	}
+	e.Lane = info.Exception
 	return e
 }
 
-func (c *recorder) session(info *proxy.Info) {
+func (c *recorder) session(info *observe.Session) {
 	e := entry(inventory.Session, info)
 	e.User, e.Offer = info.User, info.Offered
 	e.Version, e.Suite, e.Group = tlspolicy.Version(info.TLS.Version), tlspolicy.Suite(info.TLS.CipherSuite), tlspolicy.Group(info.TLS.CurveID)
@@ -81,38 +78,28 @@ func (c *recorder) session(info *proxy.Info) {
 }
 
 // Login counts a session whose user is known now.
-func (c *recorder) Login(info *proxy.Info, user, _ string, a gate.Answer) {
+func (c *recorder) Login(info *observe.Session, user, _ string, a gate.Answer) {
 	if a.OK() && user != "" && info.TLS != nil {
 		c.session(info)
 	}
 }
 
 // HandshakeFailed counts who got no TLS, and what was offered.
-func (c *recorder) HandshakeFailed(info *proxy.Info, offer proxy.Offer, err error) {
+func (c *recorder) HandshakeFailed(info *observe.Session, offer observe.Offer, err error) {
 	e := entry(inventory.Failure, info)
-	e.Class, e.Offer = status.FailureOf(err), offer.Sum()
+	e.Class, e.Offer = observe.FailureOf(err), offer.Sum()
 	c.record(e)
 }
 
 // Closed counts the sessions without a user, and the messages that came from
 // elsewhere in clear.
-func (c *recorder) Closed(info *proxy.Info, _ proxy.Summary) {
+func (c *recorder) Closed(info *observe.Session, _ observe.Summary) {
 	if info.TLS != nil && info.User == "" {
 		c.session(info)
 	}
-	if info.InClear > 0 && info.Listener.Service == string(configs.SMTP) {
+	if info.Plaintext > 0 && info.Listener.Service == string(configs.SMTP) {
 		e := entry(inventory.Plaintext, info)
-		e.Host, e.Count = info.Name(), uint64(info.InClear)
+		e.Host, e.Count = info.Name(), uint64(info.Plaintext)
 		c.record(e)
 	}
 }
-
-// Opened and the others say nothing that counts here.
-func (*recorder) Opened(*proxy.Info)                                  {}
-func (*recorder) TLSEstablished(*proxy.Info)                          {}
-func (*recorder) LoginRefused(*proxy.Info, string)                    {}
-func (*recorder) Denied(*proxy.Info, string, string, error)           {}
-func (*recorder) Rejected(*proxy.Info, gate.Rejection)                {}
-func (*recorder) Message(*proxy.Info, gate.Message)                   {}
-func (*recorder) Turned(*proxy.Listener, netip.AddrPort, string)      {}
-func (*recorder) HeaderFailed(*proxy.Listener, netip.AddrPort, error) {}

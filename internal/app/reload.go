@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 	"github.com/letterlock/letterlock/internal/status"
 )
 
@@ -95,11 +95,11 @@ func (p *Proxy) replace(before, next *generation) (err error) {
 func logErrors(log *slog.Logger, err error) {
 	all, ok := errors.AsType[configs.Errors](err)
 	if !ok {
-		log.Error("configuration", "error", observe.Whole(err.Error()))
+		log.Error("configuration", "error", loghandler.Whole(err.Error()))
 		return
 	}
 	for _, e := range all {
-		log.Error("configuration: "+e.Problem, "at", e.Place(), "remedy", observe.Whole(e.Remedy))
+		log.Error("configuration: "+e.Problem, "at", e.Place(), "remedy", loghandler.Whole(e.Remedy))
 	}
 }
 

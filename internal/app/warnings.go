@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 )
 
 // warnings are the warnings that are in the log: each is logged once, and again
@@ -42,7 +42,7 @@ func (w *warnings) report(all []configs.Warning) {
 func attributes(w configs.Warning) []any {
 	var all []any
 	for _, a := range []struct{ name, value string }{{"at", w.Place()}, {"key", w.Key}, {"remedy", w.Remedy}} {
-		if value := observe.Whole(a.value); value != "" && !slices.Contains(all, any(value)) {
+		if value := loghandler.Whole(a.value); value != "" && !slices.Contains(all, any(value)) {
 			all = append(all, a.name, value)
 		}
 	}

@@ -1,9 +1,7 @@
-// Package observe writes the log: every line of the running proxy, in every
-// format, goes through a Log.
+// Package observe defines the events of sessions, and writes the sessions' log
+// lines.
 //
-// Much of what is logged comes from outside: names that clients call
-// themselves, words of backends, errors of libraries that quote both. A Log
-// cuts each such value, bounds how many bytes a minute the clients of one
-// network can cause, and never makes a session wait for the reader of the log.
-// What it leaves out or loses it counts, and tells in the log.
+// The proxy tells one Observer what happens in each session. All passes the
+// events on to several: the session log, the metrics and the status page, the
+// inventory.
 package observe

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
 // Clients can send what they like as often as they like: what is kept stays
@@ -24,12 +24,12 @@ func TestMemoryIsBounded(t *testing.T) {
 		s.Opened(info)
 		info.TLS = &tls.ConnectionState{Version: uint16(i), CipherSuite: uint16(i), CurveID: tls.CurveID(i)}
 		s.TLSEstablished(info)
-		s.HandshakeFailed(info, proxy.Offer{ServerName: word}, errors.New(word))
+		s.HandshakeFailed(info, observe.Offer{ServerName: word}, errors.New(word))
 		s.LoginRefused(info, word)
 		info.User = word
 		s.Login(info, word, word, gate.Answer{Outcome: gate.Outcome(i % 2)})
 		if i%2 == 0 {
-			s.Closed(info, proxy.Summary{Reason: gate.Reason(i % (int(gate.Internal) + 1)), Err: errors.New(word)})
+			s.Closed(info, observe.Summary{Reason: gate.Reason(i % (int(gate.Internal) + 1)), Err: errors.New(word)})
 		}
 	}
 	expect(t, "open sessions kept", len(s.open), maxKept)
@@ -49,14 +49,14 @@ func TestMemoryIsBounded(t *testing.T) {
 // one that did does.
 func TestListHasRoomAgain(t *testing.T) {
 	s := New(Options{})
-	infos := make([]*proxy.Info, maxKept+1)
+	infos := make([]*observe.Session, maxKept+1)
 	for i := range infos {
 		infos[i] = newInfo(fmt.Sprint(i), "imaps")
 		s.Opened(infos[i])
 	}
-	s.Closed(infos[maxKept], proxy.Summary{})
+	s.Closed(infos[maxKept], observe.Summary{})
 	expect(t, "kept", len(s.open), maxKept)
-	s.Closed(infos[0], proxy.Summary{})
+	s.Closed(infos[0], observe.Summary{})
 	s.Opened(newInfo("late", "imaps"))
 	if s.open["late"] == nil {
 		t.Error("there is no room for a late session")
@@ -78,9 +78,9 @@ func TestManyGoroutines(t *testing.T) {
 				info.User = "alice"
 				s.Login(info, "alice", "PLAIN", gate.Answer{})
 				s.LoginRefused(info, "LOGIN")
-				s.HandshakeFailed(info, proxy.Offer{}, errors.New("broken"))
-				s.Turned(info.Listener, info.Client, "limits.connections")
-				s.Closed(info, proxy.Summary{Received: 1, Sent: 2})
+				s.HandshakeFailed(info, observe.Offer{}, errors.New("broken"))
+				s.ConnectionRejected(info.Listener, info.Client, "limits.connections")
+				s.Closed(info, observe.Summary{Received: 1, Sent: 2})
 			}
 		})
 	}

@@ -7,18 +7,20 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
 func TestWhatStillUsesALane(t *testing.T) {
 	s := New(Options{})
-	lane := &proxy.Lane{Name: "10.1.0.0/16", Allowed: func(state *tls.ConnectionState) bool { return state.Version >= tls.VersionTLS12 }}
 	for i, version := range []uint16{tls.VersionTLS10, tls.VersionTLS12, tls.VersionTLS13} {
-		info := &proxy.Info{ID: string(rune('a' + i)), Listener: &proxy.Listener{Service: "submission"}, Lane: lane, TLS: &tls.ConnectionState{Version: version}}
+		info := &observe.Session{
+			ID: string(rune('a' + i)), Listener: &observe.Listener{Service: "submission"}, TLS: &tls.ConnectionState{Version: version},
+			Exception: "10.1.0.0/16", ExceptionNeeded: version < tls.VersionTLS12,
+		}
 		s.Opened(info)
 		s.TLSEstablished(info)
 	}
-	s.TLSEstablished(&proxy.Info{Listener: &proxy.Listener{Service: "submission"}, TLS: &tls.ConnectionState{Version: tls.VersionTLS13}})
+	s.TLSEstablished(&observe.Session{Listener: &observe.Listener{Service: "submission"}, TLS: &tls.ConnectionState{Version: tls.VersionTLS13}})
 	for path, wants := range map[string][]string{
 		"/metrics":     {`letterlock_lane_handshakes_total{lane="10.1.0.0/16",needed="true",service="submission"} 1`, `needed="false",service="submission"} 2`},
 		"/status.json": {`"name": "10.1.0.0/16"`, `"tls_handshakes": 3,`, `"needed": 1`},

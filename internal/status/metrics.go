@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 )
 
 // The metrics. Their labels come from the vocabularies; certificates are told
@@ -99,7 +99,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	collectFiles(metrics, c.status.options.Files())
 }
 
-func collectLog(metrics chan<- prometheus.Metric, c observe.Counts) {
+func collectLog(metrics chan<- prometheus.Metric, c loghandler.Counts) {
 	count(metrics, lostDesc, tally[string]{"failed": c.Failed, "blocked": c.Blocked}, func(reason string) []string { return []string{reason} })
 	count(metrics, leftOutDesc, tally[string]{"": c.LeftOut}, func(string) []string { return nil })
 }

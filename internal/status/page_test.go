@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
 func TestStoryAsPage(t *testing.T) {
@@ -63,7 +63,7 @@ func TestHostileWordsAreEscaped(t *testing.T) {
 		s.Login(info, user, script, gate.Answer{})
 		s.LoginRefused(info, script)
 		info.User = "x" + user
-		s.Closed(info, proxy.Summary{Reason: gate.Done})
+		s.Closed(info, observe.Summary{Reason: gate.Done})
 		info.User = user
 		s.Opened(info)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/upstream"
@@ -40,7 +41,7 @@ func newProxy(t *testing.T, s *Status, ca *authority.CA) (p *proxy.Server, pool 
 	t.Helper()
 	pool = &upstream.Pool{Addresses: []string{loopback.Listen(t).Addr().String()}}
 	const long = 20 * time.Second
-	p = &proxy.Server{Observer: Observers{s}, Log: slog.New(slog.DiscardHandler)}
+	p = &proxy.Server{Observer: observe.All{s}, Log: slog.New(slog.DiscardHandler)}
 	first := &proxy.Generation{
 		Hostname: "localhost",
 		Limits:   proxy.Limits{Connections: 9, ConnectionsPerClient: 9, Handshakes: 9, Line: 100, Token: 100, Literal: 100, Errors: 3, Message: 100},

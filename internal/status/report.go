@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
 // report is everything that the page shows, and /status.json as it stands:
@@ -148,7 +149,7 @@ func (s *Status) report() report {
 	r.Outcomes = shares(counts.outcomes, func(o outcome) share {
 		return share{Name: o.reason.String(), About: o.reason.Sentence(), Hint: o.reason.Remedy(), Level: reasonLevel(o.reason)}
 	})
-	r.HandshakeFailures = shares(counts.failures, func(f failed) share { return share{Name: f.class, About: AboutFailure(f.class)} })
+	r.HandshakeFailures = shares(counts.failures, func(f failed) share { return share{Name: f.class, About: observe.AboutFailure(f.class)} })
 	r.RefusedInClear = shares(counts.refused, func(c refusal) share { return share{Name: c.command} })
 	r.Logins, r.Lanes = counts.loginRows(), counts.laneRows()
 	r.Sessions.Handshakes, r.Sessions.HandshakeFailures = sum(counts.handshakes), sum(counts.failures)

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
 // What is kept and shown of single sessions.
@@ -32,7 +32,7 @@ type ending struct {
 	received, sent uint64
 }
 
-func newSession(info *proxy.Info) *session {
+func newSession(info *observe.Session) *session {
 	return &session{
 		id: info.ID, service: info.Listener.Service, client: info.Client, user: clean(info.User, maxName),
 		opened: info.Opened, parameters: parametersOf(info.TLS),

@@ -8,7 +8,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/observe"
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 )
 
 // Options say what a Status shows beside the events.
@@ -22,10 +22,10 @@ type Options struct {
 	Certificates func() []CertificateInfo
 	Files        func() []File
 	Outbound     func() *Outbound // what smarthosts have done
-	Log          func() observe.Counts
+	Log          func() loghandler.Counts
 }
 
-// Status is the proxy.Observer that counts. Its methods may be called from any
+// Status is the observe.Observer that counts. Its methods may be called from any
 // goroutine and wait for nothing but each other.
 type Status struct {
 	options Options
@@ -46,7 +46,7 @@ func New(o Options) *Status {
 		o.Listeners = func() []Listener { return nil }
 	}
 	if o.Log == nil {
-		o.Log = func() observe.Counts { return observe.Counts{} }
+		o.Log = func() loghandler.Counts { return loghandler.Counts{} }
 	}
 	if o.Outbound == nil {
 		o.Outbound = func() *Outbound { return nil }
@@ -60,10 +60,10 @@ func New(o Options) *Status {
 	return &Status{options: o, started: time.Now(), counts: newCounts(), open: make(map[string]*session)}
 }
 
-var _ proxy.Observer = (*Status)(nil)
+var _ observe.Observer = (*Status)(nil)
 
 // Opened counts the session, and lists it if there is room.
-func (s *Status) Opened(info *proxy.Info) {
+func (s *Status) Opened(info *observe.Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.opened[info.Listener.Service]++
@@ -74,13 +74,13 @@ func (s *Status) Opened(info *proxy.Info) {
 }
 
 // TLSEstablished counts what was negotiated.
-func (s *Status) TLSEstablished(info *proxy.Info) {
+func (s *Status) TLSEstablished(info *observe.Session) {
 	p := parametersOf(info.TLS)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.handshakes[handshake{info.Listener.Service, p}]++
-	if info.Lane != nil {
-		s.counts.lanes[laneUse{info.Listener.Service, info.Lane.Name, info.LaneNeeded()}]++
+	if info.Exception != "" {
+		s.counts.lanes[laneUse{info.Listener.Service, info.Exception, info.ExceptionNeeded}]++
 	}
 	if info.TLS.DidResume {
 		s.counts.resumed[info.Listener.Service]++
@@ -91,15 +91,15 @@ func (s *Status) TLSEstablished(info *proxy.Info) {
 }
 
 // HandshakeFailed counts why no TLS came about.
-func (s *Status) HandshakeFailed(info *proxy.Info, _ proxy.Offer, err error) {
-	class := FailureOf(err)
+func (s *Status) HandshakeFailed(info *observe.Session, _ observe.Offer, err error) {
+	class := observe.FailureOf(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.failures[failed{info.Listener.Service, class}]++
 }
 
 // LoginRefused counts what was asked for in clear and needs TLS.
-func (s *Status) LoginRefused(info *proxy.Info, command string) {
+func (s *Status) LoginRefused(info *observe.Session, command string) {
 	command = oneOf(commands, command)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,7 +107,7 @@ func (s *Status) LoginRefused(info *proxy.Info, command string) {
 }
 
 // Login counts the backend's verdict.
-func (s *Status) Login(info *proxy.Info, _, mechanism string, a gate.Answer) {
+func (s *Status) Login(info *observe.Session, _, mechanism string, a gate.Answer) {
 	mechanism, user := oneOf(mechanisms, mechanism), clean(info.User, maxName)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +118,7 @@ func (s *Status) Login(info *proxy.Info, _, mechanism string, a gate.Answer) {
 }
 
 // Closed counts how the session ended and remembers it for a while.
-func (s *Status) Closed(info *proxy.Info, end proxy.Summary) {
+func (s *Status) Closed(info *observe.Session, end observe.Summary) {
 	ended := newSession(info)
 	ended.end = &ending{time.Now(), end.Reason, uint64(max(end.Received, 0)), uint64(max(end.Sent, 0))}
 	s.mu.Lock()
@@ -132,14 +132,14 @@ func (s *Status) Closed(info *proxy.Info, end proxy.Summary) {
 }
 
 // Denied counts the logins that the proxy itself has refused.
-func (s *Status) Denied(info *proxy.Info, _, _ string, _ error) {
+func (s *Status) Denied(info *observe.Session, _, _ string, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.denied[info.Listener.Service]++
 }
 
 // Rejected counts senders and recipients that were refused.
-func (s *Status) Rejected(info *proxy.Info, r gate.Rejection) {
+func (s *Status) Rejected(info *observe.Session, r gate.Rejection) {
 	by := "backend"
 	if r.Ours {
 		by = "letterlock"
@@ -150,14 +150,14 @@ func (s *Status) Rejected(info *proxy.Info, r gate.Rejection) {
 }
 
 // Message counts what has become of a message.
-func (s *Status) Message(info *proxy.Info, m gate.Message) {
+func (s *Status) Message(info *observe.Session, m gate.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.messages[mail{info.Listener.Service, m.Outcome()}]++
 }
 
-// Turned counts the connections that were turned away.
-func (s *Status) Turned(listener *proxy.Listener, _ netip.AddrPort, _ string) {
+// ConnectionRejected counts the connections that were turned away.
+func (s *Status) ConnectionRejected(listener *observe.Listener, _ netip.AddrPort, _ string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.turned[listener.Service]++
@@ -165,10 +165,10 @@ func (s *Status) Turned(listener *proxy.Listener, _ netip.AddrPort, _ string) {
 
 // HeaderFailed counts the connections of load balancers without a header, and
 // apart from them those that were closed without a byte.
-func (s *Status) HeaderFailed(listener *proxy.Listener, _ netip.AddrPort, err error) {
+func (s *Status) HeaderFailed(listener *observe.Listener, _ netip.AddrPort, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if errors.Is(err, proxy.ErrSilent) {
+	if errors.Is(err, observe.ErrSilent) {
 		s.counts.silent[listener.Service]++
 		return
 	}

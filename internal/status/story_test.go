@@ -15,12 +15,12 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
-func newInfo(id, service string) *proxy.Info {
-	return &proxy.Info{
-		ID: id, Listener: &proxy.Listener{Service: service, Address: ":0"},
+func newInfo(id, service string) *observe.Session {
+	return &observe.Session{
+		ID: id, Listener: &observe.Listener{Service: service, Address: ":0"},
 		Client: netip.MustParseAddrPort("192.0.2.7:40000"), Opened: time.Now(),
 	}
 }
@@ -55,16 +55,16 @@ func options() Options {
 // tell tells o of a morning on a small server: mail in plaintext, mail over
 // TLS that took two attempts, a mail program that logs in at the second try
 // and stays, one that still speaks in clear, and one too many.
-func tell(o proxy.Observer) {
+func tell(o observe.Observer) {
 	plain := newInfo("plain", "smtp")
 	o.Opened(plain)
 	time.Sleep(2 * time.Second)
-	o.Closed(plain, proxy.Summary{Received: 1500, Sent: 300, Reason: gate.Done})
+	o.Closed(plain, observe.Summary{Received: 1500, Sent: 300, Reason: gate.Done})
 
 	old := newInfo("old", "smtp")
 	o.Opened(old)
-	o.HandshakeFailed(old, proxy.Offer{}, errors.New("tls: client offered only unsupported versions: [301]"))
-	o.Closed(old, proxy.Summary{Reason: gate.HandshakeFailed, Err: os.ErrDeadlineExceeded})
+	o.HandshakeFailed(old, observe.Offer{}, errors.New("tls: client offered only unsupported versions: [301]"))
+	o.Closed(old, observe.Summary{Reason: gate.HandshakeFailed, Err: os.ErrDeadlineExceeded})
 
 	secure := newInfo("secure", "smtp")
 	o.Opened(secure)
@@ -73,7 +73,7 @@ func tell(o proxy.Observer) {
 	}
 	o.TLSEstablished(secure)
 	time.Sleep(90 * time.Second)
-	o.Closed(secure, proxy.Summary{Received: 1 << 20, Sent: 300, Reason: gate.BackendGone})
+	o.Closed(secure, observe.Summary{Received: 1 << 20, Sent: 300, Reason: gate.BackendGone})
 
 	phone := newInfo("phone", "imaps")
 	o.Opened(phone)
@@ -84,7 +84,7 @@ func tell(o proxy.Observer) {
 	o.Login(phone, "alice", "PLAIN", gate.Answer{})
 
 	o.LoginRefused(newInfo("clear", "imap"), "LOGIN")
-	o.Turned(&proxy.Listener{Service: "imaps"}, netip.AddrPort{}, "limits.connections")
+	o.ConnectionRejected(&observe.Listener{Service: "imaps"}, netip.AddrPort{}, "limits.connections")
 	time.Sleep(65 * time.Second)
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/nexthop"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
@@ -60,7 +61,7 @@ func newWorld(t *testing.T) *world {
 // start begins to serve, with what the finder and the limits are by then.
 func (w *world) start() {
 	w.t.Helper()
-	w.proxy = &proxy.Server{Observer: proxy.SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
+	w.proxy = &proxy.Server{Observer: observe.SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
 	g := &proxy.Generation{
 		Hostname: "mail.example.com",
 		Limits:   proxy.Limits{Connections: 100, ConnectionsPerClient: 100, Handshakes: 10, Line: 2000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000},

@@ -1,4 +1,4 @@
-package observe
+package loghandler
 
 import (
 	"errors"
@@ -58,7 +58,7 @@ func TestH13_LossIsTold(t *testing.T) {
 	for _, room := range []int{0, 20} {
 		for _, cause := range []error{syscall.EPIPE, syscall.ENOSPC, syscall.EIO} {
 			b := &broken{}
-			l := NewLog(b, wide("text"))
+			l := New(b, wide("text"))
 			log := slog.New(l)
 			log.Info("before")
 			l.Flush(patience)
@@ -92,7 +92,7 @@ func TestH13_LossIsTold(t *testing.T) {
 func TestH13_NobodyWaitsForTheReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &broken{hang: make(chan struct{})}
-		l := NewLog(b, wide("text"))
+		l := New(b, wide("text"))
 		log := slog.New(l)
 		const lines = 20_000
 		begun := time.Now()
@@ -123,7 +123,7 @@ func TestH13_NobodyWaitsForTheReader(t *testing.T) {
 func TestCloseGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &broken{hang: make(chan struct{})}
-		l := NewLog(b, wide("text"))
+		l := New(b, wide("text"))
 		slog.New(l).Info("message")
 		begun := time.Now()
 		l.Close(patience)
@@ -146,7 +146,7 @@ func TestNonBlockingWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := &again{w: write}
-	l := NewLog(b, wide("text"))
+	l := New(b, wide("text"))
 	slog.New(l).Info("message")
 	l.Close(patience)
 	_ = write.Close()

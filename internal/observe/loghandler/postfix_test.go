@@ -1,4 +1,4 @@
-package maillog
+package loghandler
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 
 func TestLines(t *testing.T) {
 	var out strings.Builder
-	log := slog.New(New(&out, Options{Level: slog.LevelInfo, Header: true}))
+	log := slog.New(newPostfix(&out, slog.LevelInfo, true))
 	log.Debug("not written")
 	log.With("service", "smtp").Info("session", "user", "alice", "tls", "none")
 	log.Warn("careful", "empty", "", "words", "two words", "assignment", "a=b", "quote", `a"b`, "n", 5)
@@ -37,7 +37,7 @@ func TestLines(t *testing.T) {
 // Where the reader writes the header, the service is a field like others.
 func TestLinesWithoutHeader(t *testing.T) {
 	var out strings.Builder
-	log := slog.New(New(&out, Options{Level: slog.LevelInfo}))
+	log := slog.New(newPostfix(&out, slog.LevelInfo, false))
 	log.Info("session", "service", "smtp", "tls", "none")
 	log.Error("broken")
 	if got, want := out.String(), "session service=smtp tls=none\nerror: broken\n"; got != want {
@@ -50,7 +50,7 @@ func TestLinesWithoutHeader(t *testing.T) {
 func TestColumns(t *testing.T) {
 	for header, prefix := range map[bool]string{true: "", false: "Nov 21 12:00:00 mail letterlock[812]: "} {
 		var out strings.Builder
-		log := slog.New(New(&out, Options{Level: slog.LevelInfo, Header: header}))
+		log := slog.New(newPostfix(&out, slog.LevelInfo, header))
 		log.Info("Anonymous TLS connection established from mx.example.net[192.0.2.1]: TLSv1.3 with cipher TLS_AES_128_GCM_SHA256 (128/128 bits)", "service", "smtp")
 		columns := strings.Fields(prefix + out.String())
 		if got := strings.Join(columns[11:15], " "); got != "TLSv1.3 with cipher TLS_AES_128_GCM_SHA256" {
@@ -63,7 +63,7 @@ func TestColumns(t *testing.T) {
 func TestFieldsAreWords(t *testing.T) {
 	for _, s := range []string{"a\nb", "a\r\nb", "a\x1b[2Jb", "\xff\xfe", "a\u2028b", "a\u0085b", "\x7f", "\u202eb"} {
 		var out strings.Builder
-		slog.New(New(&out, Options{Level: slog.LevelInfo, Header: true})).Info("m "+s, "user", s)
+		slog.New(newPostfix(&out, slog.LevelInfo, true)).Info("m "+s, "user", s)
 		if strings.Count(out.String(), "\n") != 1 || strings.ContainsFunc(out.String(), func(r rune) bool { return r != '\n' && (r < ' ' || r >= 0x7f) }) {
 			t.Errorf("%q is written as %q", s, out.String())
 		}

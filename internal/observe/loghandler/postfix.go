@@ -1,4 +1,4 @@
-package maillog
+package loghandler
 
 import (
 	"context"
@@ -11,33 +11,29 @@ import (
 	"time"
 )
 
-// Handler is a slog.Handler whose lines are
+// postfix is a slog.Handler that writes lines in the form that syslog gives to
+// those of Postfix, so that tools which count Postfix's lines count ours too:
 //
 //	Jan  2 15:04:05 host letterlock/smtp[1234]: message key=value ...
 //
-// or, where whoever reads them writes the header, what follows the first colon.
-// In the header the service of a record is its tag. From warnings on the level
-// stands in front of the message. Groups are not told apart: there are none in
-// our log.
-type Handler struct {
-	mu    *sync.Mutex // for w
-	w     io.Writer
-	o     Options
-	host  string
-	attrs []slog.Attr
+// Without header it writes the part after the first colon, and the reader of the
+// log, such as the journal, adds the rest. In the header the service of a record
+// is its tag. From level warning on, the level stands before the message. Groups
+// are ignored: our log has none.
+type postfix struct {
+	mu     *sync.Mutex // for w
+	w      io.Writer
+	level  slog.Level // of the least important records that are written
+	header bool       // time, host and tag before each line
+	host   string
+	attrs  []slog.Attr
 }
 
-// Options say how a Handler writes.
-type Options struct {
-	Level  slog.Leveler // of the least important records that are written
-	Header bool         // time, host and tag in front of each line
-}
-
-// New returns a Handler that writes records to w, a line each, and calls this
-// machine by its first name.
-func New(w io.Writer, o Options) *Handler {
+// newPostfix returns a postfix that writes to w, a line for each record. It calls
+// this machine by its first name.
+func newPostfix(w io.Writer, level slog.Level, header bool) *postfix {
 	host, _, _ := strings.Cut(hostname(), ".")
-	return &Handler{mu: &sync.Mutex{}, w: w, o: o, host: host}
+	return &postfix{mu: &sync.Mutex{}, w: w, level: level, header: header, host: host}
 }
 
 func hostname() string {
@@ -49,16 +45,16 @@ func hostname() string {
 }
 
 // Enabled reports whether records of a level are written.
-func (h *Handler) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= h.o.Level.Level()
+func (h *postfix) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= h.level
 }
 
 // Handle writes a record.
-func (h *Handler) Handle(_ context.Context, r slog.Record) error {
+func (h *postfix) Handle(_ context.Context, r slog.Record) error {
 	tag := "letterlock"
 	var fields strings.Builder
 	field := func(a slog.Attr) bool {
-		if a.Key == "service" && h.o.Header {
+		if a.Key == "service" && h.header {
 			tag = "letterlock/" + a.Value.String()
 			return true
 		}
@@ -74,7 +70,7 @@ func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 		level = strings.ToLower(r.Level.String()) + ": "
 	}
 	line := level + message(r.Message) + fields.String() + "\n"
-	if h.o.Header {
+	if h.header {
 		line = fmt.Sprintf("%s %s %s[%d]: %s", r.Time.Format(time.Stamp), h.host, tag, os.Getpid(), line)
 	}
 	h.mu.Lock()
@@ -101,12 +97,12 @@ func value(v slog.Value) string {
 	return s
 }
 
-// WithAttrs returns a Handler that adds fields to each record.
-func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+// WithAttrs returns a handler that adds fields to each record.
+func (h *postfix) WithAttrs(attrs []slog.Attr) slog.Handler {
 	with := *h
 	with.attrs = append(append([]slog.Attr(nil), h.attrs...), attrs...)
 	return &with
 }
 
 // WithGroup changes nothing: nothing here is grouped.
-func (h *Handler) WithGroup(string) slog.Handler { return h }
+func (h *postfix) WithGroup(string) slog.Handler { return h }

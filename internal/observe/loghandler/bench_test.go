@@ -1,4 +1,4 @@
-package observe
+package loghandler
 
 import (
 	"io"
@@ -11,7 +11,7 @@ import (
 func BenchmarkLine(b *testing.B) {
 	for name, o := range map[string]Options{"written": wide("text"), "postfix": wide("postfix"), "left out": narrow("text")} {
 		b.Run(name, func(b *testing.B) {
-			l := NewLog(io.Discard, o)
+			l := New(io.Discard, o)
 			defer l.Close(patience)
 			log := slog.New(l)
 			b.ReportAllocs()

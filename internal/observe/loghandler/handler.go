@@ -1,4 +1,4 @@
-package observe
+package loghandler
 
 import (
 	"bytes"
@@ -8,11 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/letterlock/letterlock/internal/maillog"
 )
 
-// Options say how a Log is written. All numbers must be set.
+// Options say how a Handler is written. All numbers must be set.
 type Options struct {
 	Format string // text, json or postfix
 	Level  slog.Level
@@ -22,9 +20,9 @@ type Options struct {
 	Rates    Rates
 }
 
-// Log is the slog.Handler of the whole program. Its methods may be called from
+// Handler is the slog.Handler of the whole program. Its methods may be called from
 // any goroutine, and none but Flush and Close waits for the writer.
-type Log struct {
+type Handler struct {
 	queue   *queue
 	limiter *limiter
 	leftOut atomic.Uint64
@@ -43,24 +41,24 @@ type format struct {
 	value int
 }
 
-// NewLog returns a Log that writes to w from a goroutine of its own, until
+// New returns a Handler that writes to w from a goroutine of its own, until
 // Close.
-func NewLog(w io.Writer, o Options) *Log {
-	l := &Log{limiter: newLimiter(), told: time.Now()}
+func New(w io.Writer, o Options) *Handler {
+	l := &Handler{limiter: newLimiter(), told: time.Now()}
 	l.Configure(o)
 	l.queue = newQueue(w, l.loss)
 	return l
 }
 
 // Configure changes how the lines from now on are written.
-func (l *Log) Configure(o Options) {
+func (l *Handler) Configure(o Options) {
 	next := &format{value: o.MaxValue}
 	options := &slog.HandlerOptions{Level: o.Level}
 	switch o.Format {
 	case "json":
 		next.Handler = slog.NewJSONHandler(&next.line, options)
 	case "postfix":
-		next.Handler = maillog.New(&next.line, maillog.Options{Level: o.Level, Header: o.Header})
+		next.Handler = newPostfix(&next.line, o.Level, o.Header)
 	default:
 		next.Handler = slog.NewTextHandler(&next.line, options)
 	}
@@ -69,12 +67,12 @@ func (l *Log) Configure(o Options) {
 }
 
 // Enabled reports whether records of a level are written.
-func (l *Log) Enabled(ctx context.Context, level slog.Level) bool {
+func (l *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 	return l.now.Load().Enabled(ctx, level)
 }
 
 // Handle writes a record, or counts it among those that are left out.
-func (l *Log) Handle(ctx context.Context, r slog.Record) error {
+func (l *Handler) Handle(ctx context.Context, r slog.Record) error {
 	c, now := causeOf(r), time.Now()
 	leftOut, ok := l.limiter.open(c, now)
 	if !ok { // before any work is done for the line
@@ -104,7 +102,7 @@ func (l *Log) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // leaveOut counts a line that is not written.
-func (l *Log) leaveOut() {
+func (l *Handler) leaveOut() {
 	l.leftOut.Add(1)
 	l.untold++
 }
@@ -114,7 +112,7 @@ const summaryTime = time.Minute
 
 // summarise tells how many lines were left out, if it is time to. A network
 // that stays away would else take its count with it.
-func (l *Log) summarise(ctx context.Context, now time.Time) {
+func (l *Handler) summarise(ctx context.Context, now time.Time) {
 	format := l.now.Load()
 	if l.untold == 0 || now.Sub(l.told) < summaryTime || !format.Enabled(ctx, slog.LevelInfo) {
 		return
@@ -128,7 +126,7 @@ func (l *Log) summarise(ctx context.Context, now time.Time) {
 }
 
 // loss is the line that tells that lines could not be written.
-func (l *Log) loss(lines int, cause error) []byte {
+func (l *Handler) loss(lines int, cause error) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	format := l.now.Load()
@@ -153,21 +151,21 @@ type Counts struct {
 }
 
 // Counts tells what is not in the log.
-func (l *Log) Counts() Counts {
+func (l *Handler) Counts() Counts {
 	return Counts{LeftOut: l.leftOut.Load(), Failed: l.queue.failed.Load(), Blocked: l.queue.blocked.Load()}
 }
 
 // Flush waits until what was logged is written, with some patience.
-func (l *Log) Flush(patience time.Duration) { l.queue.flush(patience) }
+func (l *Handler) Flush(patience time.Duration) { l.queue.flush(patience) }
 
 // Close writes what is waiting, with some patience, and then no more.
-func (l *Log) Close(patience time.Duration) {
+func (l *Handler) Close(patience time.Duration) {
 	l.queue.flush(patience)
 	l.queue.close()
 }
 
 // WithAttrs returns a handler that adds attributes to each record.
-func (l *Log) WithAttrs(attrs []slog.Attr) slog.Handler { return branch{log: l}.WithAttrs(attrs) }
+func (l *Handler) WithAttrs(attrs []slog.Attr) slog.Handler { return branch{log: l}.WithAttrs(attrs) }
 
 // WithGroup returns a handler that puts all attributes into a group.
-func (l *Log) WithGroup(name string) slog.Handler { return branch{log: l}.WithGroup(name) }
+func (l *Handler) WithGroup(name string) slog.Handler { return branch{log: l}.WithGroup(name) }

@@ -1,4 +1,4 @@
-package observe
+package loghandler
 
 import (
 	"context"
@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// branch is a Log with attributes or groups of its own, as Logger.With makes
-// it. It keeps them as they are, so that a Log can change its format under it.
+// branch is a Handler with attributes or groups of its own, as Logger.With makes
+// it. It keeps them as they are, so that a Handler can change its format under it.
 type branch struct {
-	log   *Log
+	log   *Handler
 	steps []step // outermost first
 }
 

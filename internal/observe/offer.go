@@ -1,11 +1,10 @@
-package proxy
+package observe
 
 import (
 	"crypto/tls"
 	"log/slog"
 
-	"github.com/letterlock/letterlock/internal/clienthello"
-	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -22,27 +21,14 @@ type Offer struct {
 	Flaw string
 }
 
-// offerOf returns the offer of a client whose ClientHello crypto/tls has
-// refused.
-func offerOf(h clienthello.Hello) Offer {
-	o := Offer{ServerName: h.ServerName, Versions: h.Versions, Suites: h.Suites, Protocols: h.Protocols, Flaw: h.Flaw}
-	for _, group := range h.Groups {
-		o.Groups = append(o.Groups, tls.CurveID(group))
-	}
-	for _, scheme := range h.Signatures {
-		o.Signatures = append(o.Signatures, tls.SignatureScheme(scheme))
-	}
-	return o
-}
-
 // fields are for the log. Names of numbers are our own words, of which there
 // are few.
 func (o Offer) fields() []slog.Attr {
 	fields := []slog.Attr{
-		slog.String("sni", o.ServerName), slog.String("versions", observe.List(o.Versions, versionName)),
-		slog.Any("suites", observe.Whole(observe.List(o.Suites, suiteName))), slog.Any("groups", observe.Whole(observe.List(o.Groups, groupName))),
-		slog.Any("signatures", observe.Whole(observe.List(o.Signatures, tls.SignatureScheme.String))),
-		slog.String("alpn", observe.List(o.Protocols, observe.Itself)),
+		slog.String("sni", o.ServerName), slog.String("versions", loghandler.List(o.Versions, versionName)),
+		slog.Any("suites", loghandler.Whole(loghandler.List(o.Suites, suiteName))), slog.Any("groups", loghandler.Whole(loghandler.List(o.Groups, groupName))),
+		slog.Any("signatures", loghandler.Whole(loghandler.List(o.Signatures, tls.SignatureScheme.String))),
+		slog.String("alpn", loghandler.List(o.Protocols, loghandler.Itself)),
 	}
 	if o.Flaw != "" {
 		fields = append(fields, slog.String("flaw", o.Flaw))

@@ -1,4 +1,4 @@
-package proxy
+package observe
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
@@ -20,18 +20,18 @@ import (
 // attribute "client" tells who that is.
 type SessionLog struct{ Log *slog.Logger }
 
-// Opened says nothing: the session's own line comes at its end.
-func (SessionLog) Opened(*Info) {}
+// Opened writes nothing: the session's own line comes at its end.
+func (SessionLog) Opened(*Session) {}
 
 // fields are what each line of a session begins with. A line that is kept is
 // written whatever the client has caused before.
-func (i *Info) fields(kept bool) []slog.Attr {
+func (s *Session) fields(kept bool) []slog.Attr {
 	const most = 24 // of a session's line
-	return append(make([]slog.Attr, 0, most), slog.String("session", i.ID), slog.String("service", i.Listener.Service), i.client(kept))
+	return append(make([]slog.Attr, 0, most), slog.String("session", s.ID), slog.String("service", s.Listener.Service), s.client(kept))
 }
 
-func (i *Info) client(kept bool) slog.Attr {
-	return slog.Any("client", observe.Client{AddrPort: i.Client, Settled: kept})
+func (s *Session) client(kept bool) slog.Attr {
+	return slog.Any("client", loghandler.Client{AddrPort: s.Client, Settled: kept})
 }
 
 func (l SessionLog) log(level slog.Level, message string, fields []slog.Attr) {
@@ -39,7 +39,7 @@ func (l SessionLog) log(level slog.Level, message string, fields []slog.Attr) {
 }
 
 // TLSEstablished logs in Postfix's words.
-func (l SessionLog) TLSEstablished(info *Info) {
+func (l SessionLog) TLSEstablished(info *Session) {
 	fields := append(info.fields(false), laneFields(info)...)
 	fields = append(fields, info.ClientCertificate.fields()...)
 	if c := info.ClientCertificate; c != nil {
@@ -54,7 +54,7 @@ func (l SessionLog) TLSEstablished(info *Info) {
 
 // HandshakeFailed logs what the client had to offer, so that the administrator
 // sees what would have let it in.
-func (l SessionLog) HandshakeFailed(info *Info, offer Offer, err error) {
+func (l SessionLog) HandshakeFailed(info *Session, offer Offer, err error) {
 	if _, foreign := errors.AsType[wire.Foreign](err); foreign {
 		return // the session's own line says it
 	}
@@ -64,13 +64,13 @@ func (l SessionLog) HandshakeFailed(info *Info, offer Offer, err error) {
 }
 
 // LoginRefused logs clients that still try to log in before TLS.
-func (l SessionLog) LoginRefused(info *Info, command string) {
+func (l SessionLog) LoginRefused(info *Session, command string) {
 	l.log(slog.LevelInfo, "refused before TLS", append(info.fields(false), slog.String("command", command)))
 }
 
 // Login logs failures; a success stands in the session's line. The class tells a
 // wrong password from a server that cannot serve, and the code is the backend's.
-func (l SessionLog) Login(info *Info, user, mechanism string, a gate.Answer) {
+func (l SessionLog) Login(info *Session, user, mechanism string, a gate.Answer) {
 	if !a.OK() {
 		fields := append(info.fields(false), slog.String("user", user), slog.String("mechanism", mechanism), slog.String("class", a.String()), slog.String("code", a.Code))
 		l.log(slog.LevelInfo, "login failed", fields)
@@ -78,12 +78,12 @@ func (l SessionLog) Login(info *Info, user, mechanism string, a gate.Answer) {
 }
 
 // Denied logs a login that no backend was asked about, and why.
-func (l SessionLog) Denied(info *Info, user, mechanism string, why error) {
+func (l SessionLog) Denied(info *Session, user, mechanism string, why error) {
 	l.log(slog.LevelInfo, "login refused", append(info.fields(false), slog.String("user", user), slog.String("mechanism", mechanism), slog.Any("reason", why)))
 }
 
 // Rejected logs a sender or a recipient that was refused, and by whom.
-func (l SessionLog) Rejected(info *Info, r gate.Rejection) {
+func (l SessionLog) Rejected(info *Session, r gate.Rejection) {
 	what, by := "recipient refused", "backend"
 	if r.Command == "MAIL" {
 		what = "sender refused"
@@ -95,15 +95,15 @@ func (l SessionLog) Rejected(info *Info, r gate.Rejection) {
 	if r.Command != "MAIL" {
 		fields = append(fields, slog.String("to", "<"+r.To+">"))
 	}
-	l.log(slog.LevelInfo, what, append(fields, slog.String("by", by), slog.Any("reply", observe.Long(r.Reply))))
+	l.log(slog.LevelInfo, what, append(fields, slog.String("by", by), slog.Any("reply", loghandler.Long(r.Reply))))
 }
 
 // Message logs what has become of a message. With its queue id, which stands in
 // the reply of nearly every backend, its way goes on in the backend's log.
-func (l SessionLog) Message(info *Info, m gate.Message) {
+func (l SessionLog) Message(info *Session, m gate.Message) {
 	fields := append(info.fields(m.Accepted()), slog.String("from", "<"+m.From+">"), slog.Int("recipients", m.Recipients), slog.Int64("size", m.Size))
 	if m.Reply != "" {
-		fields = append(fields, slog.Any("reply", observe.Long(m.Reply)))
+		fields = append(fields, slog.Any("reply", loghandler.Long(m.Reply)))
 	}
 	if m.Err != nil {
 		fields = append(fields, slog.Any("error", m.Err))
@@ -111,8 +111,8 @@ func (l SessionLog) Message(info *Info, m gate.Message) {
 	l.log(slog.LevelInfo, "mail "+m.Outcome(), fields)
 }
 
-// Turned logs a client that was turned away, and what may be done about it.
-func (l SessionLog) Turned(listener *Listener, client netip.AddrPort, limit string) {
+// ConnectionRejected logs a client that was turned away, and what may be done about it.
+func (l SessionLog) ConnectionRejected(listener *Listener, client netip.AddrPort, limit string) {
 	l.log(slog.LevelWarn, "connection turned away", []slog.Attr{
 		slog.String("listener", listener.String()), slog.Any("client", client), slog.String("limit", limit),
 		slog.String("remedy", "raise "+limit+" if the clients are honest"),
@@ -127,12 +127,12 @@ func (l SessionLog) HeaderFailed(listener *Listener, balancer netip.AddrPort, er
 		level = slog.LevelDebug
 	}
 	l.log(level, "connection without a proper PROXY header", []slog.Attr{
-		slog.Any("listener", observe.Kind(listener.String())), slog.Any("client", balancer), slog.Any("error", err), slog.String("remedy", headerRemedy),
+		slog.Any("listener", loghandler.Kind(listener.String())), slog.Any("client", balancer), slog.Any("error", err), slog.String("remedy", headerRemedy),
 	})
 }
 
 // Closed is the session's line.
-func (l SessionLog) Closed(info *Info, end Summary) {
+func (l SessionLog) Closed(info *Session, end Summary) {
 	fields := append(info.fields(info.Settled), slog.String("user", info.User))
 	if info.Via.IsValid() {
 		fields = append(fields, slog.Any("via", info.Via))
@@ -154,11 +154,11 @@ func (l SessionLog) Closed(info *Info, end Summary) {
 		level = slog.LevelDebug
 	case end.Reason.Foreign():
 		level = slog.LevelWarn
-		fields = append(fields, slog.Any("listener", observe.Kind(info.Listener.String())), slog.Any("remedy", observe.Whole(end.Reason.Remedy())))
+		fields = append(fields, slog.Any("listener", loghandler.Kind(info.Listener.String())), slog.Any("remedy", loghandler.Whole(end.Reason.Remedy())))
 	case end.Reason.Backend() || end.Reason == gate.Internal || end.Reason == gate.Crashed:
 		level = slog.LevelError
 		fields = append(fields, slog.String("listener", info.Listener.String()), slog.String("backend", info.Backend),
-			slog.Any("remedy", observe.Whole(remedy(info, end.Reason))))
+			slog.Any("remedy", loghandler.Whole(remedy(info, end.Reason))))
 	}
 	l.log(level, "session", fields)
 }
@@ -167,16 +167,16 @@ func (l SessionLog) Closed(info *Info, end Summary) {
 // for the most part, and a few of their lines are enough.
 func outcome(r gate.Reason) slog.Attr {
 	if r.Foreign() {
-		return slog.Any("outcome", observe.Kind(r.String()))
+		return slog.Any("outcome", loghandler.Kind(r.String()))
 	}
 	return slog.String("outcome", r.String())
 }
 
 // remedy names the settings of the listener's own handover, where that is what
 // the backend does not take.
-func remedy(info *Info, why gate.Reason) string {
+func remedy(info *Session, why gate.Reason) string {
 	if why == gate.HandoverRefused {
-		return info.Listener.Handover.Words().Remedy()
+		return info.Listener.Handover.Remedy()
 	}
 	return why.Remedy()
 }
@@ -196,12 +196,15 @@ func tlsFields(state *tls.ConnectionState) []slog.Attr {
 }
 
 // laneFields tell which lane was taken, and whether it had to be.
-func laneFields(info *Info) []slog.Attr {
-	if info.Lane == nil {
+func laneFields(info *Session) []slog.Attr {
+	if info.Exception == "" {
 		return nil
 	}
-	return []slog.Attr{slog.String("lane", info.Lane.Name), slog.Bool("lane_needed", info.LaneNeeded())}
+	return []slog.Attr{slog.String("lane", info.Exception), slog.Bool("lane_needed", info.ExceptionNeeded)}
 }
 
+// headerRemedy is for the administrator of a load balancer.
+const headerRemedy = "let the load balancer send a PROXY header (HAProxy: send-proxy-v2), or take its network out of the listener's proxy_from"
+
 // peer is a client as Postfix names it.
-func peer(info *Info) string { return info.Name() + "[" + info.Client.Addr().String() + "]" }
+func peer(info *Session) string { return info.Name() + "[" + info.Client.Addr().String() + "]" }

@@ -1,4 +1,4 @@
-package status
+package observe
 
 import (
 	"crypto/tls"
@@ -29,6 +29,7 @@ const (
 	timeout     = "timeout"
 	gone        = "gone"
 	notTLS      = "not-tls"
+	other       = "other"
 )
 
 // failures has a row for each class. Words are what crypto/tls says, which

@@ -1,4 +1,4 @@
-package observe
+package loghandler
 
 import (
 	"bytes"
@@ -27,10 +27,10 @@ func wide(format string) Options {
 var formats = []string{"text", "json", "postfix"}
 
 // newLog returns a log that writes to a text, until the test ends.
-func newLog(t *testing.T, o Options) (*Log, *slog.Logger, func() string) {
+func newLog(t *testing.T, o Options) (*Handler, *slog.Logger, func() string) {
 	t.Helper()
 	out := &wait.Log{}
-	l := NewLog(out, o)
+	l := New(out, o)
 	t.Cleanup(func() { l.Close(patience) })
 	return l, slog.New(l), func() string {
 		l.Flush(patience)
@@ -184,7 +184,7 @@ func TestBranches(t *testing.T) {
 	}
 }
 
-// A Log changes its format under loggers that were made before.
+// A Handler changes its format under loggers that were made before.
 func TestConfigure(t *testing.T) {
 	l, log, written := newLog(t, wide("text"))
 	with := log.With("a", 1)

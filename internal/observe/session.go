@@ -1,0 +1,65 @@
+package observe
+
+import (
+	"crypto/tls"
+	"net/netip"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// Listener names one service on one address.
+type Listener struct {
+	Service  string        // its IANA name
+	Address  string        // host:port
+	Handover gate.Handover // how the backend learns the client's address
+}
+
+// String names the listener in logs.
+func (l *Listener) String() string { return l.Service + " on " + l.Address }
+
+// Session is what every event tells about its session. It holds no secrets.
+type Session struct {
+	ID       string
+	Listener *Listener
+	Client   netip.AddrPort
+	Local    netip.AddrPort // the address that the client connected to
+	Via      netip.Addr     // the load balancer that has named both; invalid: none
+	Opened   time.Time
+
+	TLS     *tls.ConnectionState // nil: no handshake is complete
+	Offered tlspolicy.Offer      // what the client supports, if there is TLS
+
+	Exception       string // the policy exception that the client has got; empty: none
+	ExceptionNeeded bool   // the listener's own policy would have refused the TLS session
+
+	ClientCertificate *ClientCertificate // nil: none
+
+	HostName  string // confirmed by reverse DNS until the handshake or the end; else empty
+	User      string // the last login that the backend has accepted
+	Plaintext int32  // messages that the backend has accepted from the client without TLS
+	Settled   bool   // the backend has accepted a login or a message
+	Backend   string // the address that was tried last; empty: none yet
+}
+
+// Name returns the client's confirmed name, or "unknown".
+func (s *Session) Name() string {
+	if s.HostName != "" {
+		return s.HostName
+	}
+	return "unknown"
+}
+
+// Summary is how a session ended.
+type Summary struct {
+	Received, Sent int64 // bytes from and to the client, inside TLS
+	Reason         gate.Reason
+	Err            error // the error behind the reason; may be nil
+}
+
+// Silent reports whether the client has closed the connection without sending a
+// byte.
+func (s Summary) Silent(of *Session) bool {
+	return s.Reason == gate.ClientGone && s.Received == 0 && of.TLS == nil
+}
