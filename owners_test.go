@@ -21,7 +21,7 @@ var owners = map[string]string{
 	"internal/demo listener.each":          "listener.cut closes the connection of each and counts who is left",
 	"internal/demo listen":                 "Server.Close, through listener.cut",
 	"internal/observe/loghandler newQueue": "Handler.Close, unless the writer hangs: then the process",
-	"internal/status Serve":                "the web.Server that it returns",
+	"internal/observe/page Serve":          "the web.Server that it returns",
 	"internal/web Server.Serve":            "Server.Close or Server.Shutdown close the listener, which ends the goroutine, and wait",
 	"proxy crew.do":                        "the session that it carries; an idle worker by crew.end",
 	"proxy newLot":                         "lot.close wakes it for the last time",

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
-	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/internal/observe/page"
 	"github.com/letterlock/letterlock/smtp/smarthost"
 	"github.com/letterlock/letterlock/tlspolicy"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
@@ -17,7 +17,7 @@ type deliveryLog struct {
 	log     *slog.Logger
 	session string // its id
 	service string
-	counts  *status.Outbound
+	counts  *page.Outbound
 }
 
 // Secured logs a handshake as Postfix's client does with smtp_tls_loglevel=1.

@@ -3,7 +3,7 @@ package app
 import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/internal/observe/page"
 	"github.com/letterlock/letterlock/proxy"
 )
 
@@ -94,15 +94,15 @@ func (g *generation) end() {
 }
 
 // shownListeners describes the listeners for the status page.
-func (g *generation) shownListeners() []status.Listener {
-	shown := make([]status.Listener, len(g.Listeners))
+func (g *generation) shownListeners() []page.Listener {
+	shown := make([]page.Listener, len(g.Listeners))
 	for i, l := range g.config.Listeners {
-		shown[i] = status.Listener{Service: string(l.Service), Address: l.Listen, Policy: l.PolicyName(), Backend: l.Backend}
+		shown[i] = page.Listener{Service: string(l.Service), Address: l.Listen, Policy: l.PolicyName(), Backend: l.Backend}
 		if l.Service == configs.Smarthost {
 			shown[i].Backend = "the recipients' servers"
 		}
 		for _, p := range g.Listeners[i].Pools() {
-			shown[i].Backends = append(shown[i].Backends, status.Backends(p)...)
+			shown[i].Backends = append(shown[i].Backends, page.Backends(p)...)
 		}
 	}
 	return shown
@@ -110,12 +110,12 @@ func (g *generation) shownListeners() []status.Listener {
 
 // shownCertificates describes all certificates for the status page, and if
 // there are several sets, the listeners that serve each.
-func (g *generation) shownCertificates() []status.CertificateInfo {
-	var shown []status.CertificateInfo
+func (g *generation) shownCertificates() []page.CertificateInfo {
+	var shown []page.CertificateInfo
 	all := g.config.Served()
 	for _, served := range all {
 		for _, cert := range g.stores[served.Key()].Certificates() {
-			info := status.Describe(cert.Leaf)
+			info := page.Describe(cert.Leaf)
 			if len(all) > 1 {
 				for _, l := range served.Listeners {
 					info.Listeners = append(info.Listeners, string(l.Service)+" on "+l.Listen)

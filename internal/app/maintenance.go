@@ -8,7 +8,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/nexthop"
-	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/internal/observe/page"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/watch"
 	"github.com/letterlock/letterlock/tlspolicy/tickets"
@@ -26,8 +26,8 @@ type maintenance struct {
 	pairs  []*certs.Keeper       // of certificates in files
 	before []*certs.Keeper       // those of the generation before
 
-	outbound *status.Outbound // what smarthosts have done
-	finder   *nexthop.Finder  // of all smarthosts; nil: none was made yet
+	outbound *page.Outbound  // what smarthosts have done
+	finder   *nexthop.Finder // of all smarthosts; nil: none was made yet
 
 	// reread is called when a watched file was read again; may be nil.
 	reread  func()
@@ -46,7 +46,7 @@ const (
 )
 
 func newMaintenance(log *slog.Logger) *maintenance {
-	m := &maintenance{log: log, secret: tickets.Random(), outbound: status.NewOutbound()}
+	m := &maintenance{log: log, secret: tickets.Random(), outbound: page.NewOutbound()}
 	m.ring = tickets.NewRing(m.secret)
 	m.jobs = append(m.jobs, m.advance)
 	m.files.Report = func(s watch.Status) {
@@ -109,10 +109,10 @@ func (m *maintenance) look() {
 	}
 }
 
-func (m *maintenance) shownFiles() []status.File {
-	var shown []status.File
+func (m *maintenance) shownFiles() []page.File {
+	var shown []page.File
 	for _, s := range m.files.Status() {
-		file := status.File{Name: s.Paths[0], Loaded: s.Loaded, Failures: s.Failures}
+		file := page.File{Name: s.Paths[0], Loaded: s.Loaded, Failures: s.Failures}
 		if s.Err != nil {
 			file.Problem = s.Err.Error()
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/observe"
-	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/internal/observe/page"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/proxy"
@@ -58,14 +58,14 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 	p := &Proxy{options: o, log: o.Log, warnings: warnings{log: o.Log}, recorder: &recorder{}}
 	p.source.init(o.Source)
 	p.now.Store(g)
-	counts := status.New(status.Options{
+	counts := page.New(page.Options{
 		Version:      o.Version,
 		Hostname:     func() string { return p.now.Load().config.Hostname },
-		Listeners:    func() []status.Listener { return p.now.Load().shownListeners() },
-		Certificates: func() []status.CertificateInfo { return p.now.Load().shownCertificates() },
-		Outbound:     func() *status.Outbound { return p.now.Load().maintenance.outbound },
+		Listeners:    func() []page.Listener { return p.now.Load().shownListeners() },
+		Certificates: func() []page.CertificateInfo { return p.now.Load().shownCertificates() },
+		Outbound:     func() *page.Outbound { return p.now.Load().maintenance.outbound },
 		Log:          logCounts(o.Log),
-		Files:        func() []status.File { return append(p.source.shown(), p.now.Load().maintenance.shownFiles()...) },
+		Files:        func() []page.File { return append(p.source.shown(), p.now.Load().maintenance.shownFiles()...) },
 	})
 	p.pages = counts.Handler()
 	observers := observe.All{observe.SessionLog{Log: o.Log}, counts, p.recorder}
@@ -200,7 +200,7 @@ func (p *Proxy) pageOf(c *configs.Config) (*web.Server, error) {
 	if c.Status.Listen == "" {
 		return nil, nil
 	}
-	return status.Serve(c.Status.Listen, p.pages, webLimits(c.Limits), p.log)
+	return page.Serve(c.Status.Listen, p.pages, webLimits(c.Limits), p.log)
 }
 
 func closePage(page *web.Server) {

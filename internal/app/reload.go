@@ -8,7 +8,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
-	"github.com/letterlock/letterlock/internal/status"
+	"github.com/letterlock/letterlock/internal/observe/page"
 )
 
 // Source is where configurations come from.
@@ -109,7 +109,7 @@ type configSource struct {
 	Source
 
 	mu    sync.Mutex
-	state status.File
+	state page.File
 }
 
 func (s *configSource) init(from Source) {
@@ -135,11 +135,11 @@ func (s *configSource) note(err error) {
 
 // shown lists the configuration's file for the status page; none if there is
 // no file and nothing is wrong.
-func (s *configSource) shown() []status.File {
+func (s *configSource) shown() []page.File {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.Name == "" && s.state.Problem == "" {
 		return nil
 	}
-	return []status.File{s.state}
+	return []page.File{s.state}
 }

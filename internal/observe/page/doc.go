@@ -1,4 +1,4 @@
-// Package status counts what the proxy does and shows it: as a page for
+// Package page counts what the proxy does and shows it: as a page for
 // people, as JSON, and as metrics for Prometheus.
 //
 // Status subscribes to the proxy's events. All that it keeps is bounded: labels
@@ -6,4 +6,4 @@
 // (all are counted), and of ended ones the last few. It never sees a secret,
 // but user names and addresses are shown: the page belongs on loopback, or
 // behind something that asks who is there.
-package status
+package page
