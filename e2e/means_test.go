@@ -52,7 +52,7 @@ func TestBackendLogin(t *testing.T) {
 func TestBackendLoginThatIsNotOffered(t *testing.T) {
 	b := believers(t)
 	l := serveCustom(t, "probe: true", world.Listener{Name: "submissions", Service: "submissions", Backend: b.Ports.SMTP, Keys: []string{"backend_login: cram-md5"}})
-	awaitIn(t, l.Process, 0, "it takes no login from the proxy", "smtpd_sasl_auth_enable") // the probe
+	awaitIn(t, l.Process, 0, "it accepts no login from the proxy", "smtpd_sasl_auth_enable") // the probe
 	c, _ := dialFrom(t, stranger, l.Address("submissions"))
 	c.startTLS()
 	c.introduce()

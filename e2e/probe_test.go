@@ -77,7 +77,7 @@ func TestProbeAsAStranger(t *testing.T) {
 	for name, listener := range logins {
 		t.Run("no login, "+name, func(t *testing.T) {
 			out, err := configCheck(t, listener)
-			if err != nil || !strings.Contains(out, "it takes no login from the proxy") {
+			if err != nil || !strings.Contains(out, "it accepts no login from the proxy") {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})

@@ -53,7 +53,7 @@ func TestProbeOfServersThatCheckSenders(t *testing.T) {
 		"all but those of the domain": {[][2]string{{"MAIL FROM:<postmaster@example.com>", "250 ok\r\n"}, {"MAIL", refusal}, closed},
 			"", "", exitOK, []string{"not probed to the end"}}, // the null sender is refused for now only
 		"all but those of the recipients": {[][2]string{{"MAIL FROM:<postmaster@known.example>", "250 ok\r\n"}, {"MAIL", "553 no\r\n"}},
-			"", "recipients: [.known.example]", exitOK, []string{"only that the proxy knows the recipients"}},
+			"", "recipients: [.known.example]", exitOK, []string{"only because the proxy knows the recipients"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.recipes == "" {

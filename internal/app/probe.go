@@ -90,7 +90,7 @@ func probeSome(ctx context.Context, c *configs.Config, listeners []*proxy.Listen
 // run probes one backend as a session with TLS would reach it.
 func (r *Probed) run(ctx context.Context, c *configs.Config, p *upstream.Pool, h upstream.Handover, target probe.Target) {
 	session := proxyheader.Session{
-		Client: probe.Stranger, Local: netip.AddrPortFrom(probe.StrangersServer, target.Port),
+		Client: probe.Client, Local: netip.AddrPortFrom(probe.Local, target.Port),
 		TLS: &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, ServerName: c.Hostname},
 	}
 	conn, err := p.Connect(ctx, r.Address, h, session, c.Timeouts.Dial)
@@ -98,10 +98,10 @@ func (r *Probed) run(ctx context.Context, c *configs.Config, p *upstream.Pool, h
 		r.Err, r.Remedy = err, gate.BackendDown.Remedy()
 		return
 	}
-	r.Findings, r.Err = probe.Visit(ctx, conn, target)
+	r.Findings, r.Err = probe.Run(ctx, conn, target)
 	r.Remedy = "see the backend's own log, and ask again with `letterlock config check --probe`"
 	if h.Header > 0 { // servers close the connection after a header that they do not trust
-		r.Remedy += "; or " + target.Spoken.Remedy()
+		r.Remedy += "; or " + target.Handover.Remedy()
 	}
 }
 
@@ -109,14 +109,14 @@ func (r *Probed) run(ctx context.Context, c *configs.Config, p *upstream.Pool, h
 func targetOf(c *configs.Config, l configs.Listener) probe.Target {
 	h := handovers[l.Handover]
 	return probe.Target{
-		Protocol: l.Service.Protocol(), Hostname: c.Hostname, Port: uint16(l.Service.Port()), Spoken: h.Words(), //nolint:gosec // a port of the table of services
-		Login:      l.Service != configs.SMTP || l.Auth,
-		Means:      gate.Means(l.Means()),
-		Unjudged:   h.Transparent,
-		Guarded:    l.KnowsRecipients(),
-		Submission: l.Service == configs.Submission || l.Service == configs.Submissions,
-		Allowed:    l.AllowOpenRelay,
-		Senders:    probeSenders(c, l),
+		Protocol: l.Service.Protocol(), Hostname: c.Hostname, Port: uint16(l.Service.Port()), Handover: h.Words(), //nolint:gosec // a port of the table of services
+		Login:           l.Service != configs.SMTP || l.Auth,
+		Method:          gate.Means(l.Means()),
+		OwnAddress:      h.Transparent,
+		KnownRecipients: l.KnowsRecipients(),
+		Submission:      l.Service == configs.Submission || l.Service == configs.Submissions,
+		AllowOpenRelay:  l.AllowOpenRelay,
+		Senders:         probeSenders(c, l),
 	}
 }
 

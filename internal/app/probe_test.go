@@ -57,7 +57,7 @@ func TestProbeFirst(t *testing.T) {
 	}{
 		"it decides":         {"", "handover: proxy-v1", backend, true, "OPEN RELAY"},
 		"it may":             {"", "allow_open_relay: true", backend, false, "OPEN RELAY"},
-		"we decide":          {"", "recipients: [example.com]", backend, false, "only that the proxy knows the recipients"},
+		"we decide":          {"", "recipients: [example.com]", backend, false, "only because the proxy knows the recipients"},
 		"it is down":         {"", "handover: proxy-v1", down, false, "backend was not probed to the end"},
 		"nobody wants to":    {"probe: false\n", "handover: proxy-v1", backend, false, ""},
 		"its address counts": {"", "handover: tproxy", backend, false, "own address"},

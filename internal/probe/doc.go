@@ -1,9 +1,9 @@
-// Package probe asks a backend, from where the proxy stands and as a client of
-// the proxy would come to it, whether it relays, whether it accepts a made-up
-// password, and whether it takes plaintext logins and the handover that is
-// configured.
+// Package probe asks a backend, from the proxy's address and as a client would
+// come through the proxy, whether it is an open relay, whether it accepts a
+// made-up password, whether it accepts plaintext logins, and whether it accepts
+// the configured handover.
 //
-// It never sends a message: each attempt ends after RCPT. A reply that leaves
-// a question open is a finding too (Unknown), as it is no clearance. No finding
-// is no proof, as servers judge by more than can be tried.
+// A probe sends no message: each attempt ends after RCPT. If a reply leaves a
+// question open, the probe reports that as a finding too (Unknown). A probe
+// without findings proves nothing, as servers judge by more than can be tried.
 package probe

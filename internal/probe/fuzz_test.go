@@ -44,7 +44,7 @@ func (*talker) SetDeadline(time.Time) error { return nil }
 func FuzzVisit(f *testing.F) {
 	for protocol, answers := range map[byte]string{
 		0: "220 old\r\n|" + ehlo + "|220 old\r\n|" + ehlo + "|250 ok\r\n|250 ok\r\n|250 ok\r\n|250 ok\r\n|250 ok\r\n|235 in\r\n|221 bye\r\n",
-		1: "* OK old\r\n|* CAPABILITY IMAP4rev1\r\nb OK\r\n|c OK\r\n|* ID NIL\r\na OK\r\n",
+		1: "* OK old\r\n|* CAPABILITY IMAP4rev1\r\na1 OK\r\n|c OK\r\n|* ID NIL\r\na1 OK\r\n",
 		2: "+OK old [XCLIENT]\r\n|+OK\r\n|+OK\r\n|+OK\r\n",
 		3: "\"SASL\" \"PLAIN\"\r\n\"XCLIENT\"\r\nOK\r\n|OK\r\n|\"SASL\" \"PLAIN\"\r\nOK\r\n|OK\r\n",
 	} {
@@ -55,9 +55,9 @@ func FuzzVisit(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answers string, protocol, spoken byte) {
 		b := &talker{answers: strings.Split(answers, "|")}
 		b.say()
-		findings, _ := Visit(t.Context(), b, Target{
+		findings, _ := Run(t.Context(), b, Target{
 			Protocol: []string{"smtp", "imap", "pop3", "sieve"}[protocol%4], Hostname: "mail.example.com", Login: true,
-			Spoken: []gate.Handover{gate.NoHandover, gate.XCLIENT, gate.XFORWARD, gate.IMAPID, gate.PROXYHeader}[spoken%5],
+			Handover: []gate.Handover{gate.NoHandover, gate.XCLIENT, gate.XFORWARD, gate.IMAPID, gate.PROXYHeader}[spoken%5],
 		})
 		for _, found := range findings {
 			if found.Text == "" || found.Remedy == "" {

@@ -6,169 +6,174 @@ import (
 	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/mailclient"
 )
 
-// xclientSMTP makes the backend take a stranger's address for ours. Nil offers
-// end the visit.
-func (v *visit) xclientSMTP(offered offers) (offers, error) {
-	if !slices.Contains(offered["XCLIENT"], "ADDR") {
-		v.noHandover("XCLIENT is not offered")
-		return nil, nil
+// xclientSMTP tells the backend the made-up client's address in place of the
+// proxy's. It is not ok if a finding ends the probe.
+func (p *prober) xclientSMTP(offered mailclient.Capabilities) (mailclient.Capabilities, bool, error) {
+	attributes := offered.Words["XCLIENT"]
+	if !slices.Contains(attributes, "ADDR") {
+		p.noHandover("XCLIENT is not offered")
+		return offered, false, nil
 	}
-	r, err := v.command("%s", v.facts("XCLIENT", offered["XCLIENT"]))
+	r, err := p.Command("%s", p.attributes("XCLIENT", attributes))
 	switch {
 	case err != nil:
-		return nil, err
-	case r.ok():
-		return v.ehlo()
+		return offered, false, err
+	case r.Positive():
+		return p.ehlo()
 	case refusesClient(r):
-		v.unknown(blockedStranger, "%s", answered("XCLIENT", r.line))
-	case r.code/100 == 5:
-		v.noHandover(answered("XCLIENT", r.line))
+		p.unknown(blockedClient, "%s", answered("XCLIENT", r.String()))
+	case r.Code/100 == 5:
+		p.noHandover(answered("XCLIENT", r.String()))
 	default:
-		v.unknown(later, "%s", answered("XCLIENT", r.line))
+		p.unknown(later, "%s", answered("XCLIENT", r.String()))
 	}
-	return nil, nil
+	return offered, false, nil
 }
 
-// blockedStranger is the remedy where the backend takes the handover and
+// blockedClient is the remedy for a backend that accepts the handover and
 // refuses the client that it names.
-const blockedStranger = "see why the backend refuses 192.0.2.1, a client that does not exist, or probe it by other means"
+const blockedClient = "see why the backend refuses 192.0.2.1, a client that does not exist, or probe it by other means"
 
-// xforwardSMTP tells the backend a stranger's address for its log.
-func (v *visit) xforwardSMTP(offered offers) error {
-	if !slices.Contains(offered["XFORWARD"], "ADDR") {
-		v.noHandover("XFORWARD is not offered")
+// xforwardSMTP tells the backend the made-up client's address for its log.
+func (p *prober) xforwardSMTP(offered mailclient.Capabilities) error {
+	attributes := offered.Words["XFORWARD"]
+	if !slices.Contains(attributes, "ADDR") {
+		p.noHandover("XFORWARD is not offered")
 		return nil
 	}
-	r, err := v.command("%s", v.facts("XFORWARD", offered["XFORWARD"]))
+	r, err := p.Command("%s", p.attributes("XFORWARD", attributes))
 	switch {
-	case err != nil || r.ok():
-	case r.code/100 == 5:
-		v.noHandover(answered("XFORWARD", r.line))
+	case err != nil || r.Positive():
+	case r.Code/100 == 5:
+		p.noHandover(answered("XFORWARD", r.String()))
 	default:
-		v.unknown(later, "%s", answered("XFORWARD", r.line))
+		p.unknown(later, "%s", answered("XFORWARD", r.String()))
 	}
 	return err
 }
 
-// facts is a command that tells those facts about a stranger that the backend
-// takes, as a session tells them.
-func (v *visit) facts(verb string, taken []string) string {
+// attributes returns a command with those attributes of the made-up client that
+// the backend accepts, as a session sends them.
+func (p *prober) attributes(verb string, accepted []string) string {
 	line := verb
-	for _, fact := range [][2]string{
-		{"ADDR", Stranger.Addr().String()}, {"PORT", fmt.Sprint(Stranger.Port())},
-		{"DESTADDR", StrangersServer.String()}, {"DESTPORT", fmt.Sprint(v.Port)},
+	for _, attribute := range [][2]string{
+		{"ADDR", Client.Addr().String()}, {"PORT", fmt.Sprint(Client.Port())},
+		{"DESTADDR", Local.String()}, {"DESTPORT", fmt.Sprint(p.Port)},
 		{"NAME", "[UNAVAILABLE]"}, {"REVERSE_NAME", "[UNAVAILABLE]"}, {"CLIENT-TRANSPORT", "TLS"},
 	} {
-		if slices.Contains(taken, fact[0]) {
-			line += " " + fact[0] + "=" + fact[1]
+		if slices.Contains(accepted, attribute[0]) {
+			line += " " + attribute[0] + "=" + attribute[1]
 		}
 	}
 	return line
 }
 
-// handoverIMAP hands a stranger's address over, and reports whether the server
-// takes it; a finding says that it does not.
-func (v *visit) handoverIMAP() (bool, error) {
-	v.question = aboutHandover
-	switch v.Spoken {
+// handoverIMAP hands the made-up client's address over, and reports whether the
+// backend accepts it. If not, a finding says so.
+func (p *prober) handoverIMAP() (bool, error) {
+	p.question = aboutHandover
+	switch p.Handover {
 	case gate.IMAPID:
-		_, capabilities, err := v.tagged("a", "CAPABILITY")
+		offered, err := p.Capabilities()
 		if err != nil {
 			return false, err
 		}
-		if !slices.Contains(capabilities, "ID") {
-			v.noHandover("ID is not offered")
+		if !offered.Has("ID") {
+			p.noHandover("ID is not offered")
 			return false, nil
 		}
-		verdict, _, err := v.tagged("a", `ID ("x-originating-ip" "%s" "x-originating-port" "%d" "x-connected-ip" "%s" "x-connected-port" "%d" "x-client-transport" "TLS")`,
-			Stranger.Addr(), Stranger.Port(), StrangersServer, v.Port)
-		return v.tookHandover("ID", verdict, "OK", isTemporary(verdict)), err
+		verdict, _, err := p.Tagged(nil, `ID ("x-originating-ip" "%s" "x-originating-port" "%d" "x-connected-ip" "%s" "x-connected-port" "%d" "x-client-transport" "TLS")`,
+			Client.Addr(), Client.Port(), Local, p.Port)
+		return p.handedOver("ID", verdict, "OK", isTemporary(verdict)), err
 	case gate.PROXYHeader:
-		verdict, _, err := v.tagged("a", "NOOP")
+		verdict, _, err := p.Tagged(nil, "NOOP")
 		if err == nil && strings.HasPrefix(verdict, "BAD") {
-			v.noHandover(gate.ErrHeader.Error())
+			p.noHandover(gate.ErrHeader.Error())
 			return false, nil
 		}
-		return v.tookHandover("NOOP", verdict, "OK", true), err
+		return p.handedOver("NOOP", verdict, "OK", true), err
 	}
 	return true, nil
 }
 
-// handoverPOP3 hands a stranger's address over, and reports whether the server
-// takes it; a finding says that it does not.
-func (v *visit) handoverPOP3(greeting string) (bool, error) {
-	v.question = aboutHandover
-	switch v.Spoken {
+// handoverPOP3 hands the made-up client's address over, and reports whether the
+// backend accepts it. If not, a finding says so.
+func (p *prober) handoverPOP3(greeting string) (bool, error) {
+	p.question = aboutHandover
+	switch p.Handover {
 	case gate.XCLIENT:
 		if !strings.Contains(greeting, "[XCLIENT]") {
-			v.noHandover("[XCLIENT] is not in the greeting")
+			p.noHandover("[XCLIENT] is not in the greeting")
 			return false, nil
 		}
-		reply, err := v.exchange("XCLIENT ADDR=%s PORT=%d", Stranger.Addr(), Stranger.Port())
-		return v.tookHandover("XCLIENT", reply, "+OK", isTemporary(reply)), err
+		reply, err := p.Exchange("XCLIENT ADDR=%s PORT=%d", Client.Addr(), Client.Port())
+		return p.handedOver("XCLIENT", reply, "+OK", isTemporary(reply)), err
 	case gate.PROXYHeader:
-		reply, err := v.exchange("CAPA")
+		reply, err := p.Exchange("CAPA")
 		switch {
 		case err != nil:
 			return false, err
 		case strings.HasPrefix(reply, "+OK"):
-			_, err = v.ReadDotLines()
+			_, err = p.DotLines()
 			return true, err
 		case isTemporary(reply):
-			return v.tookHandover("CAPA", reply, "+OK", true), nil
+			return p.handedOver("CAPA", reply, "+OK", true), nil
 		}
-		v.noHandover(gate.ErrHeader.Error())
+		p.noHandover(gate.ErrHeader.Error())
 		return false, nil
 	}
 	return true, nil
 }
 
-// tookHandover judges the reply to a handover. An empty one is that of a
-// connection that has failed.
-func (v *visit) tookHandover(command, reply, ok string, temporary bool) bool {
+// handedOver judges the reply to a handover. The reply is empty if the
+// connection has failed.
+func (p *prober) handedOver(command, reply, ok string, temporary bool) bool {
 	switch {
 	case strings.HasPrefix(strings.ToUpper(reply), ok):
 		return true
 	case reply == "":
 	case temporary:
-		v.unknown(later, "%s", answered(command, reply))
+		p.unknown(later, "%s", answered(command, reply))
 	default:
-		v.noHandover(answered(command, reply))
+		p.noHandover(answered(command, reply))
 	}
 	return false
 }
 
-// handoverSieve hands a stranger's address over, and returns what is offered
-// then. Nil, with a finding, says that the server does not take it.
-func (v *visit) handoverSieve(offers map[string]string) (map[string]string, error) {
-	v.question = aboutHandover
-	switch v.Spoken {
+// handoverSieve hands the made-up client's address over, and returns what the
+// backend offers then. It is not ok if the backend does not accept the
+// handover; a finding says so.
+func (p *prober) handoverSieve(offered mailclient.Capabilities) (_ mailclient.Capabilities, ok bool, err error) {
+	p.question = aboutHandover
+	switch p.Handover {
 	case gate.XCLIENT:
-		if _, ok := offers["XCLIENT"]; !ok {
-			v.noHandover("XCLIENT is not offered")
-			return nil, nil
+		if !offered.Has("XCLIENT") {
+			p.noHandover("XCLIENT is not offered")
+			return offered, false, nil
 		}
-		reply, err := v.exchange("XCLIENT ADDR=%s PORT=%d", Stranger.Addr(), Stranger.Port())
-		if !v.tookHandover("XCLIENT", reply, "OK", isTemporary(reply)) {
-			return nil, err
+		reply, err := p.Exchange("XCLIENT ADDR=%s PORT=%d", Client.Addr(), Client.Port())
+		if !p.handedOver("XCLIENT", reply, "OK", isTemporary(reply)) {
+			return offered, false, err
 		}
 	case gate.PROXYHeader:
 	default:
-		return offers, nil
+		return offered, true, nil
 	}
-	if err := v.PrintfLine("CAPABILITY"); err != nil {
-		return nil, err
+	if err := p.Send("CAPABILITY"); err != nil {
+		return offered, false, err
 	}
-	offers, status, err := v.capabilities()
+	offered, response, err := p.List()
+	status, _, _ := strings.Cut(strings.ToUpper(response), " ")
 	switch {
 	case err != nil || status == "OK":
-		return offers, err
-	case v.Spoken == gate.PROXYHeader && status == "NO":
-		v.noHandover(gate.ErrHeader.Error())
+		return offered, err == nil, err
+	case p.Handover == gate.PROXYHeader && status == "NO":
+		p.noHandover(gate.ErrHeader.Error())
 	default:
-		v.unknown(later, "%s", answered("CAPABILITY", status))
+		p.unknown(later, "%s", answered("CAPABILITY", status))
 	}
-	return nil, nil
+	return offered, false, nil
 }

@@ -14,18 +14,20 @@ import (
 type login struct {
 	mechanism      string
 	user, password string
-	steps          int // that have been answered
+	steps          int // challenges that were answered
 }
 
-// triable are the mechanisms that a login is tried with, in this order.
+// triable lists the mechanisms that the probe implements, in the order in which
+// it tries them.
 var triable = []string{string(gate.ByPlain), string(gate.ByLogin), string(gate.ByCRAM)}
 
-// login begins a login by one of the mechanisms, that of backend_login if it
-// names one; nil if the probe knows none of them.
-func (v *visit) login(offered []string) *login {
+// login returns a login by one of the offered mechanisms, by that of
+// backend_login if it names one. It returns nil, and adds a finding, if the
+// probe implements none of them.
+func (p *prober) login(offered []string) *login {
 	known := triable
-	if v.needsSASL() {
-		known = []string{string(v.Means)}
+	if p.needsSASL() {
+		known = []string{string(p.Method)}
 	}
 	for _, mechanism := range known {
 		if slices.Contains(offered, mechanism) {
@@ -33,12 +35,12 @@ func (v *visit) login(offered []string) *login {
 			return &login{mechanism: mechanism, user: user, password: password}
 		}
 	}
-	v.untriedPassword(offered)
+	p.untriedPassword(offered)
 	return nil
 }
 
-// initial is the initial response with its leading blank, of the mechanism that
-// has one.
+// initial returns the initial response with a leading space, or nothing for a
+// mechanism that has none.
 func (l *login) initial() string {
 	if l.mechanism != string(gate.ByPlain) {
 		return ""
@@ -47,9 +49,9 @@ func (l *login) initial() string {
 	return " " + token(l.user, l.password)
 }
 
-// respond answers a challenge, both in base64 (RFC 4616, RFC 2195, and the
-// draft that LOGIN is left of). More challenges than the mechanism has are
-// cancelled.
+// respond returns the response to a challenge, both in base64 (RFC 4616, RFC
+// 2195, and the expired draft about LOGIN). It cancels the login after the
+// mechanism's last challenge.
 func (l *login) respond(challenge string) string {
 	l.steps++
 	switch {
@@ -60,7 +62,7 @@ func (l *login) respond(challenge string) string {
 	case l.mechanism == string(gate.ByLogin) && l.steps == 2:
 		return encoded(l.password)
 	case l.mechanism == string(gate.ByCRAM) && l.steps == 1:
-		text, _ := base64.StdEncoding.DecodeString(challenge) // what is no challenge has no right answer either
+		text, _ := base64.StdEncoding.DecodeString(challenge) // a malformed challenge has no right response
 		mac := hmac.New(md5.New, []byte(l.password))
 		mac.Write(text)
 		return encoded(l.user + " " + hex.EncodeToString(mac.Sum(nil)))
@@ -68,13 +70,13 @@ func (l *login) respond(challenge string) string {
 	return "*"
 }
 
-// cancelled reports whether the login was given up.
+// cancelled reports whether the login has had too many challenges.
 func (l *login) cancelled() bool { return l.steps > maxSteps }
 
 // maxSteps bounds the challenges of a login.
 const maxSteps = 3
 
-// token is that of SASL PLAIN (RFC 4616).
+// token returns the message of SASL PLAIN (RFC 4616) in base64.
 func token(user, password string) string { return encoded("\x00" + user + "\x00" + password) }
 
 func encoded(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }

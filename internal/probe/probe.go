@@ -3,43 +3,43 @@ package probe
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
-	"net/textproto"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/mailclient"
 )
 
-// Stranger is the client's address that a handover tells the backend, and
-// StrangersServer the address that this client has connected to (RFC 5737:
-// nobody has either). They differ, as Dovecot trusts clients on its own
-// address.
+// Client is the made-up client's address that a handover tells the backend, and
+// Local the address that this client has connected to (RFC 5737 reserves both).
+// They differ, because Dovecot trusts clients on its own address.
 var (
-	Stranger        = netip.MustParseAddrPort("192.0.2.1:25025")
-	StrangersServer = netip.MustParseAddr("192.0.2.2")
+	Client = netip.MustParseAddrPort("192.0.2.1:25025")
+	Local  = netip.MustParseAddr("192.0.2.2")
 )
 
-// Target is a backend, and what depends on it. It is comparable.
+// Target is a backend, and what the proxy does with it. It is comparable.
 type Target struct {
 	Protocol string // smtp, imap, pop3 or sieve
-	Hostname string // ours
+	Hostname string // the proxy's
 	Port     uint16 // of the listener, for handovers that tell it
-	Spoken   gate.Handover
+	Handover gate.Handover
 
-	// Login says that clients log in there, and Means how we do it for them.
-	Login bool
-	Means gate.Means
+	// Login reports that clients log in at this backend, and Method how the
+	// proxy logs them in.
+	Login  bool
+	Method gate.Means
 
-	// The others concern SMTP. Unjudged says that the backend sees our address
-	// and not the client's. The backend alone decides which recipients it takes
-	// mail for, unless Guarded says that we know the recipients, Submission
-	// that we require a login, or Allowed that an open relay is meant.
-	Unjudged, Guarded, Submission, Allowed bool
+	// The others concern SMTP. OwnAddress reports that the backend sees the
+	// proxy's address instead of the client's. The backend alone decides which
+	// recipients it accepts mail for, unless the proxy knows the recipients
+	// (KnownRecipients) or requires a login (Submission), or an open relay is
+	// configured (AllowOpenRelay).
+	OwnAddress, KnownRecipients, Submission, AllowOpenRelay bool
 
-	// Senders are the addresses to try as senders beside the null sender; those
-	// that are empty are not used.
+	// Senders are the addresses to try as senders, besides the null sender.
+	// Empty ones are not used.
 	Senders [MaxSenders]string
 }
 
@@ -50,12 +50,12 @@ const MaxSenders = 5
 // Severity says what a finding calls for.
 type Severity int
 
-// From harmless to dangerous.
+// The severities, from harmless to dangerous.
 const (
-	Note    Severity = iota // what the proxy makes of the backend, and no fault
+	Note    Severity = iota // how the proxy adapts to the backend; not a fault
 	Unknown                 // the backend's replies leave a question open
-	Warning                 // to be looked at
-	Danger                  // no service should start
+	Warning                 // the administrator should look at it
+	Danger                  // the service must not start
 )
 
 // Finding is something that the administrator should know.
@@ -64,68 +64,57 @@ type Finding struct {
 	Text, Remedy string
 }
 
-// Time bounds a whole visit.
+// Time bounds a whole probe.
 const Time = 20 * time.Second
 
-// maxRead bounds what is read from a backend during a visit, in bytes.
-const maxRead = 256 << 10
-
-// Visit asks a backend on a connection that is fresh but for a PROXY header,
-// and closes it. A connection that is Clear gets TLS first. The error says that
-// the visit was cut short; what was found until then is still true.
-func Visit(ctx context.Context, conn net.Conn, t Target) ([]Finding, error) {
+// Run probes a backend on a connection on which nothing but a PROXY header was
+// sent, and closes the connection. If it is a Plaintext, Run starts TLS first.
+// The error reports that the probe was cut short; the findings until then are
+// valid.
+func Run(ctx context.Context, conn net.Conn, t Target) ([]Finding, error) {
+	defer func() { _ = conn.Close() }()
 	deadline := time.Now().Add(Time)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
-	_ = conn.SetDeadline(deadline)
+	c, err := mailclient.New(conn, t.Protocol, t.Hostname, deadline)
+	if err != nil {
+		return nil, err
+	}
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	v := &visit{Target: t, Conn: textproto.NewConn(bounded(conn))}
-	v.clear, _ = conn.(Clear)
-	defer func() { _ = v.Close() }()
-	err := v.ask()
-	if err != nil && v.question != "" {
-		err = fmt.Errorf("%s: %w", v.question, err)
+	p := &prober{Target: t, Conn: c}
+	p.plaintext, _ = conn.(Plaintext)
+	defer func() { _ = p.Close() }()
+	err = p.ask()
+	if err != nil && p.question != "" {
+		err = fmt.Errorf("%s: %w", p.question, err)
 	}
-	return v.findings, err
+	return p.findings, err
 }
 
-// ask asks everything that the protocol has to ask.
-func (v *visit) ask() error {
-	switch v.Protocol {
-	case "smtp":
-		return v.smtp()
-	case "imap":
-		return v.imap()
-	case "pop3":
-		return v.pop3()
-	case "sieve":
-		return v.sieve()
-	}
-	return fmt.Errorf("there is no probe for %s", v.Protocol)
-}
-
-// bounded limits what is read from a backend to maxRead.
-func bounded(conn net.Conn) io.ReadWriteCloser {
-	return struct {
-		io.Reader
-		io.WriteCloser
-	}{io.LimitReader(conn, maxRead), conn}
-}
-
-// visit is one connection to a backend.
-type visit struct {
+// prober probes one backend on one connection.
+type prober struct {
 	Target
-	*textproto.Conn
-	clear    Clear  // nil: TLS is on, or not wanted
-	question string // that is being asked; empty: none yet
-	findings []Finding
+	*mailclient.Conn
+	plaintext Plaintext // nil: TLS is on, or not configured
+	question  string    // the question that is being asked; empty: none yet
+	findings  []Finding
 }
 
-// exchange sends a line and reads one.
-func (v *visit) exchange(format string, args ...any) (string, error) {
-	if err := v.PrintfLine(format, args...); err != nil {
-		return "", err
+// ask reads the greeting, starts TLS if it is configured, and asks all
+// questions of the protocol.
+func (p *prober) ask() error {
+	greeting, err := p.Greeting()
+	if err != nil {
+		return err
 	}
-	return v.ReadLine()
+	switch p.Protocol {
+	case "smtp":
+		return p.smtp()
+	case "imap":
+		return p.imap()
+	case "pop3":
+		return p.pop3(greeting)
+	}
+	return p.sieve()
 }

@@ -5,15 +5,21 @@ import (
 	"context"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/mailclient"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// rule answers lines that begin as said; the first that fits counts.
+// rule answers the commands that begin with a text. The first rule that matches
+// counts. Commands of IMAP come without their tag, which TAG stands for in the
+// answer.
 type rule struct{ begins, answer string }
+
+var imapTag = regexp.MustCompile(`^(a[0-9]+|z) `)
 
 // backend is a server of a few rules. It keeps what it has heard.
 type backend struct {
@@ -31,12 +37,16 @@ func (b *backend) serve(conn net.Conn) {
 func (b *backend) serveUntil(conn net.Conn, last string) bool {
 	_, _ = io.WriteString(conn, b.greeting)
 	r := bufio.NewReader(conn)
+	tag := ""
 	for {
 		line, err := r.ReadString('\n')
 		if err != nil {
 			return false
 		}
 		line = strings.TrimRight(line, "\r\n")
+		if begins := imapTag.FindString(line); begins != "" {
+			tag, line = begins, line[len(begins):]
+		}
 		b.heard = append(b.heard, line)
 		answer := "500 what\r\n"
 		for _, rule := range b.rules {
@@ -48,7 +58,7 @@ func (b *backend) serveUntil(conn net.Conn, last string) bool {
 		if answer == "" {
 			return false
 		}
-		_, _ = io.WriteString(conn, answer)
+		_, _ = io.WriteString(conn, strings.ReplaceAll(answer, "TAG ", tag))
 		if strings.HasPrefix(line, last) {
 			return true
 		}
@@ -74,7 +84,7 @@ func visitBackend(t *testing.T, b *backend, target Target) ([]Finding, []string,
 	if target.Senders[0] == "" {
 		target.Senders[0] = known
 	}
-	findings, err := Visit(t.Context(), conn, target)
+	findings, err := Run(t.Context(), conn, target)
 	<-done
 	for _, f := range findings {
 		if f.Remedy == "" {
@@ -97,7 +107,7 @@ func mailRules(more ...rule) []rule {
 }
 
 func TestSMTP(t *testing.T) {
-	judged := Target{Protocol: "smtp", Spoken: gate.XCLIENT}
+	judged := Target{Protocol: "smtp", Handover: gate.XCLIENT}
 	open := rule{"RCPT TO:<relay-test@example.net>", "250 ok\r\n"}
 	careless := rule{"RCPT TO:<relay-test@relay-test.invalid>", "250 ok\r\n"}
 	cases := map[string]struct {
@@ -109,10 +119,10 @@ func TestSMTP(t *testing.T) {
 		"good":                {mailRules(), judged, 0, ""},
 		"open relay":          {mailRules(open), judged, Danger, "OPEN RELAY"},
 		"careless relay":      {mailRules(careless), judged, Danger, "OPEN RELAY"},
-		"allowed":             {mailRules(open), Target{Protocol: "smtp", Allowed: true}, Warning, "allow_open_relay"},
-		"guarded":             {mailRules(open), Target{Protocol: "smtp", Guarded: true}, Warning, "knows the recipients"},
+		"allowed":             {mailRules(open), Target{Protocol: "smtp", AllowOpenRelay: true}, Warning, "allow_open_relay"},
+		"guarded":             {mailRules(open), Target{Protocol: "smtp", KnownRecipients: true}, Warning, "knows the recipients"},
 		"submission":          {mailRules(open), Target{Protocol: "smtp", Submission: true, Login: true}, Warning, "without a login"},
-		"tproxy":              {mailRules(open), Target{Protocol: "smtp", Unjudged: true}, Warning, "own address"},
+		"tproxy":              {mailRules(open), Target{Protocol: "smtp", OwnAddress: true}, Warning, "own address"},
 		"any password":        {mailRules(rule{"AUTH ", "235 welcome\r\n"}), judged, Danger, "any password"},
 		"no AUTH, none used":  {mailRules(rule{"EHLO ", "250 old\r\n"}), Target{Protocol: "smtp"}, 0, ""},
 		"no AUTH":             {mailRules(rule{"EHLO ", "250 old\r\n"}), Target{Protocol: "smtp", Submission: true, Login: true}, Warning, "AUTH is not offered"},
@@ -120,15 +130,15 @@ func TestSMTP(t *testing.T) {
 		"no XCLIENT":          {mailRules(rule{"EHLO ", "250 old\r\n"}), judged, Warning, "XCLIENT is not offered"},
 		"XCLIENT refused":     {mailRules(rule{"XCLIENT ", "550 5.7.0 Error: insufficient authorization\r\n"}), judged, Warning, "550 5.7.0"},
 		"XCLIENT misread":     {mailRules(rule{"XCLIENT ", "501 5.5.4 bad\r\n"}), judged, Warning, "501"},
-		"no XFORWARD":         {mailRules(), Target{Protocol: "smtp", Spoken: gate.XFORWARD, Guarded: true}, Warning, "XFORWARD"},
-		"header unread":       {mailRules(rule{"EHLO ", "502 what\r\n250 old\r\n"}), Target{Protocol: "smtp", Spoken: gate.PROXYHeader}, Warning, "PROXY header"},
-		"header read":         {mailRules(open), Target{Protocol: "smtp", Spoken: gate.PROXYHeader}, Danger, "OPEN RELAY"},
+		"no XFORWARD":         {mailRules(), Target{Protocol: "smtp", Handover: gate.XFORWARD, KnownRecipients: true}, Warning, "XFORWARD"},
+		"header unread":       {mailRules(rule{"EHLO ", "502 what\r\n250 old\r\n"}), Target{Protocol: "smtp", Handover: gate.PROXYHeader}, Warning, "PROXY header"},
+		"header read":         {mailRules(open), Target{Protocol: "smtp", Handover: gate.PROXYHeader}, Danger, "OPEN RELAY"},
 		"no EHLO":             {mailRules(rule{"EHLO ", "502 what\r\n"}, rule{"HELO", "250 old\r\n"}), Target{Protocol: "smtp"}, 0, ""},
 		"percent hack":        {mailRules(rule{"RCPT TO:<relay-test%", "250 ok\r\n"}), judged, Warning, "relay-test%example.net@mail.example.com"},
-		"percent hack, known": {mailRules(rule{"RCPT TO:<relay-test%", "250 ok\r\n"}), Target{Protocol: "smtp", Guarded: true}, 0, ""},
+		"percent hack, known": {mailRules(rule{"RCPT TO:<relay-test%", "250 ok\r\n"}), Target{Protocol: "smtp", KnownRecipients: true}, 0, ""},
 		"source route":        {mailRules(rule{"RCPT TO:<@", "250 ok\r\n"}), judged, Warning, "<@mail.example.com:relay-test@example.net>"},
-		"catch-all":           {mailRules(rule{"RCPT TO:<letterlock-probe", "250 ok\r\n"}, rule{"RCPT TO:<relay-test%", "250 ok\r\n"}), judged, Unknown, "as it takes every address at that domain"},
-		"catch-all, route":    {mailRules(rule{"RCPT TO:<@", "450 later\r\n"}), judged, Unknown, "by addresses with a route in them is not known"},
+		"catch-all":           {mailRules(rule{"RCPT TO:<letterlock-probe", "250 ok\r\n"}, rule{"RCPT TO:<relay-test%", "250 ok\r\n"}), judged, Unknown, "as it accepts every address at that domain"},
+		"catch-all, route":    {mailRules(rule{"RCPT TO:<@", "450 later\r\n"}), judged, Unknown, "to addresses with a route in them is not known"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -157,7 +167,7 @@ func expect(t *testing.T, findings []Finding, severity Severity, text string) {
 
 // As a stranger, so that the answers are those that a stranger would get.
 func TestSMTPAsAStranger(t *testing.T) {
-	_, heard, err := visitBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules()}, Target{Protocol: "smtp", Spoken: gate.XCLIENT})
+	_, heard, err := visitBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules()}, Target{Protocol: "smtp", Handover: gate.XCLIENT})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,8 +179,8 @@ func TestSMTPAsAStranger(t *testing.T) {
 
 func TestOtherProtocols(t *testing.T) {
 	imapRules := func(capabilities string, more ...rule) []rule {
-		return append(more, rule{"a CAPABILITY", "* CAPABILITY IMAP4rev1 " + capabilities + "\r\na OK done\r\n"}, rule{"a ID", "* ID NIL\r\na OK done\r\n"}, rule{"b CAPABILITY", "* CAPABILITY IMAP4rev1 " + capabilities + "\r\nb OK done\r\n"},
-			rule{"c LOGIN", "c NO no\r\n"}, rule{"d LOGOUT", ""})
+		return append(more, rule{"CAPABILITY", "* CAPABILITY IMAP4rev1 " + capabilities + "\r\nTAG OK done\r\n"}, rule{"ID", "* ID NIL\r\nTAG OK done\r\n"}, rule{"CAPABILITY", "* CAPABILITY IMAP4rev1 " + capabilities + "\r\nTAG OK done\r\n"},
+			rule{"LOGIN", "TAG NO no\r\n"}, rule{"LOGOUT", ""})
 	}
 	pop3Rules := func(more ...rule) []rule {
 		return append(more, rule{"USER", "+OK\r\n"}, rule{"PASS", "-ERR no\r\n"}, rule{"QUIT", ""}, rule{"XCLIENT", "+OK Updated\r\n"})
@@ -189,11 +199,11 @@ func TestOtherProtocols(t *testing.T) {
 	}{
 		"imap, good":               {"imap", gate.IMAPID, "* OK old\r\n", imapRules("ID"), 0, ""},
 		"imap, no login":           {"imap", gate.NoHandover, "* OK old\r\n", imapRules("LOGINDISABLED"), Warning, "LOGINDISABLED"},
-		"imap, any password":       {"imap", gate.NoHandover, "* OK old\r\n", imapRules("", rule{"c LOGIN", "c OK [CAPABILITY x] welcome\r\n"}), Danger, "any password"},
+		"imap, any password":       {"imap", gate.NoHandover, "* OK old\r\n", imapRules("", rule{"LOGIN", "TAG OK [CAPABILITY x] welcome\r\n"}), Danger, "any password"},
 		"imap, no ID":              {"imap", gate.IMAPID, "* OK old\r\n", imapRules(""), Warning, "ID is not offered"},
-		"imap, ID refused":         {"imap", gate.IMAPID, "* OK old\r\n", imapRules("ID", rule{"a ID", "a BAD what\r\n"}), Warning, "BAD"},
-		"imap, header unread":      {"imap", gate.PROXYHeader, "* OK old\r\nPROXY BAD what\r\n", imapRules("", rule{"a NOOP", "a OK\r\n"}), Warning, "PROXY header"},
-		"imap, header read":        {"imap", gate.PROXYHeader, "* OK old\r\n", imapRules("", rule{"a NOOP", "a OK\r\n"}), 0, ""},
+		"imap, ID refused":         {"imap", gate.IMAPID, "* OK old\r\n", imapRules("ID", rule{"ID", "TAG BAD what\r\n"}), Warning, "BAD"},
+		"imap, header unread":      {"imap", gate.PROXYHeader, "* OK old\r\nPROXY BAD what\r\n", imapRules("", rule{"NOOP", "TAG OK\r\n"}), Warning, "PROXY header"},
+		"imap, header read":        {"imap", gate.PROXYHeader, "* OK old\r\n", imapRules("", rule{"NOOP", "TAG OK\r\n"}), 0, ""},
 		"pop3, header unread":      {"pop3", gate.PROXYHeader, "+OK old\r\n-ERR what\r\n", pop3Rules(rule{"CAPA", "+OK\r\nTOP\r\n.\r\n"}), Warning, "PROXY header"},
 		"pop3, header read":        {"pop3", gate.PROXYHeader, "+OK old\r\n", pop3Rules(rule{"CAPA", "+OK\r\nTOP\r\n.\r\n"}), 0, ""},
 		"sieve, header unread":     {"sieve", gate.PROXYHeader, sieveGreeting + "NO \"what\"\r\n", sieveRules(), Warning, "PROXY header"},
@@ -212,7 +222,7 @@ func TestOtherProtocols(t *testing.T) {
 		"sieve, XCLIENT refused":   {"sieve", gate.XCLIENT, sieveGreeting, sieveRules(rule{"XCLIENT", "NO \"no\"\r\n"}), Warning, "XCLIENT"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Spoken: c.spoken, Login: true})
+			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Handover: c.spoken, Login: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -234,9 +244,9 @@ func TestMeans(t *testing.T) {
 		"smtp":                   {"smtp", "220 old\r\n", mailRules(rule{"EHLO ", "250-old\r\n250 AUTH CRAM-MD5\r\n"}), gate.ByCRAM, ""},
 		"smtp, of old":           {"smtp", "220 old\r\n", mailRules(rule{"EHLO ", "250-old\r\n250 AUTH=LOGIN CRAM-MD5\r\n"}), gate.ByLogin, ""},
 		"smtp, not offered":      {"smtp", "220 old\r\n", mailRules(), gate.ByCRAM, lacks},
-		"imap":                   {"imap", "* OK old\r\n", []rule{{"b CAPABILITY", "* CAPABILITY LOGINDISABLED AUTH=CRAM-MD5\r\nb OK\r\n"}, {"c AUTHENTICATE CRAM-MD5", "+ PDFAMj4=\r\n"}, {"d", ""}, {"", "c NO\r\n"}}, gate.ByCRAM, ""},
-		"imap, not offered":      {"imap", "* OK old\r\n", []rule{{"b", "* CAPABILITY AUTH=PLAIN\r\nb OK\r\n"}}, gate.ByCRAM, lacks},
-		"imap, its command":      {"imap", "* OK old\r\n", []rule{{"b", "* CAPABILITY LOGINDISABLED\r\nb OK\r\n"}}, gate.ByCommand, "LOGINDISABLED"},
+		"imap":                   {"imap", "* OK old\r\n", []rule{{"CAPABILITY", "* CAPABILITY LOGINDISABLED AUTH=CRAM-MD5\r\nTAG OK\r\n"}, {"AUTHENTICATE CRAM-MD5", "+ PDFAMj4=\r\n"}, {"LOGOUT", ""}, {"", "TAG NO\r\n"}}, gate.ByCRAM, ""},
+		"imap, not offered":      {"imap", "* OK old\r\n", []rule{{"CAPABILITY", "* CAPABILITY AUTH=PLAIN\r\nTAG OK\r\n"}}, gate.ByCRAM, lacks},
+		"imap, its command":      {"imap", "* OK old\r\n", []rule{{"CAPABILITY", "* CAPABILITY LOGINDISABLED\r\nTAG OK\r\n"}}, gate.ByCommand, "LOGINDISABLED"},
 		"pop3":                   {"pop3", "+OK\r\n", []rule{{"CAPA", "+OK\r\nSASL CRAM-MD5\r\n.\r\n"}, {"AUTH CRAM-MD5", "+ PDFAMj4=\r\n"}, {"QUIT", ""}, {"", "-ERR\r\n"}}, gate.ByCRAM, ""},
 		"pop3, without CAPA":     {"pop3", "+OK\r\n", []rule{{"CAPA", "-ERR\r\n"}, {"AUTH CRAM-MD5", "-ERR no\r\n"}}, gate.ByCRAM, ""},
 		"pop3, not offered":      {"pop3", "+OK\r\n", []rule{{"CAPA", "+OK\r\nSASL PLAIN\r\n.\r\n"}}, gate.ByCRAM, lacks},
@@ -246,7 +256,7 @@ func TestMeans(t *testing.T) {
 		"sieve, nothing offered": {"sieve", "\"SASL\" \"\"\r\nOK\r\n", nil, gate.ByCRAM, "no SASL mechanisms"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Login: true, Means: c.means})
+			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Login: true, Method: c.means})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -268,7 +278,7 @@ func TestCutShort(t *testing.T) {
 		"no protocol":             {Target{Protocol: "gopher"}, backend{}},
 		"closes":                  {Target{Protocol: "smtp"}, backend{greeting: "220 old\r\n", rules: []rule{{"EHLO", ""}}}},
 		"421":                     {Target{Protocol: "smtp"}, backend{greeting: "220 old\r\n", rules: mailRules(rule{"RCPT", "421 too many\r\n"})}},
-		"more than anybody reads": {Target{Protocol: "imap"}, backend{greeting: strings.Repeat("x", maxRead+1) + "\r\n"}},
+		"more than anybody reads": {Target{Protocol: "imap"}, backend{greeting: strings.Repeat("x", mailclient.MaxLine+1) + "\r\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if findings, _, err := visitBackend(t, &c.b, c.target); err == nil {
@@ -283,7 +293,7 @@ func TestCancelled(t *testing.T) {
 	defer func() { _ = theirs.Close() }()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Visit(ctx, ours, Target{Protocol: "imap"}); err == nil {
+	if _, err := Run(ctx, ours, Target{Protocol: "imap"}); err == nil {
 		t.Error("no error")
 	}
 }

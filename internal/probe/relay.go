@@ -5,47 +5,47 @@ import (
 	"slices"
 )
 
-// elsewhere are addresses that no backend has a reason to accept: at a name
-// that takes no mail (RFC 7505), at one that cannot exist (RFC 2606), for
-// backends that look no names up, and at an address (RFC 5737), for those that
-// do.
+// elsewhere lists addresses that no backend has a reason to accept: at a domain
+// that accepts no mail (RFC 7505); at one that cannot exist (RFC 2606), for
+// backends that do not look domains up; and at an address literal (RFC 5737),
+// for those that do.
 var elsewhere = []string{"relay-test@example.net", "relay-test@relay-test.invalid", "relay-test@[198.51.100.1]"}
 
-// relays asks whether the backend takes mail to domains that are not its own:
-// from the null sender, which checks of senders let pass, and from named
-// senders, as some relay for senders of their own domains.
-func (v *visit) relays() error {
-	v.question = aboutRelaying
-	null, err := v.relaysFrom("")
+// relays asks whether the backend accepts mail for other domains: from the null
+// sender, which passes the backend's checks of senders, and from named senders,
+// as some backends relay for senders in their own domains.
+func (p *prober) relays() error {
+	p.question = aboutRelaying
+	null, err := p.relaysFrom("")
 	if err != nil || null.verdict == accepted {
 		return err
 	}
 	all := []attempt{null}
-	for _, sender := range v.senders() {
-		got, err := v.relaysFrom(sender)
+	for _, sender := range p.senders() {
+		got, err := p.relaysFrom(sender)
 		if err != nil || got.verdict == accepted {
 			return err
 		}
 		all = append(all, got)
 	}
 	if open := leftOpen(all); open != nil {
-		v.unknown(open.remedy(), "%s", open.seen)
+		p.unknown(open.remedy(), "%s", open.seen)
 		return nil
 	}
-	return v.relaysRoutes(all)
+	return p.relaysRoutes(all)
 }
 
-// senders are the named senders to try.
-func (v *visit) senders() []string {
-	return slices.DeleteFunc(slices.Clone(v.Senders[:]), func(s string) bool { return s == "" })
+// senders returns the named senders to try.
+func (p *prober) senders() []string {
+	return slices.DeleteFunc(slices.Clone(p.Senders[:]), func(s string) bool { return s == "" })
 }
 
-// leftOpen returns an attempt that leaves the question open, one that the
-// administrator can do something about before others; nil if all of them
-// together decide it. The first of them is the null sender's.
+// leftOpen returns the attempt because of which the question stays open, or nil
+// if the attempts together decide it. Attempts about which the administrator can
+// do something come first. The first attempt is the null sender's.
 //
-// A refused sender says nothing about others, so there must be one that was not
-// refused; a backend may refuse the null sender itself.
+// A refused sender decides nothing about other senders, so one sender must have
+// been accepted, which need not be the null sender.
 func leftOpen(all []attempt) *attempt {
 	with := func(verdict verdict) *attempt {
 		i := slices.IndexFunc(all, func(a attempt) bool { return a.verdict == verdict })
@@ -70,15 +70,15 @@ func leftOpen(all []attempt) *attempt {
 	return nil
 }
 
-// attempt is what one sender has led to.
+// attempt is the result of trying one sender.
 type attempt struct {
 	verdict
 	sender string
-	seen   string // the command and the reply that the verdict follows from
-	words  string // of the reply, without our own
+	seen   string // the command and the reply that decided the verdict
+	words  string // the reply's text without what it repeats of the command
 }
 
-// remedy is what the administrator may do to have the question decided.
+// remedy tells the administrator how the question can be decided.
 func (a *attempt) remedy() string {
 	if a.verdict == wrongSender {
 		return "name in probe_sender an address that the backend accepts as a sender, such as postmaster@ a domain that it knows"
@@ -86,18 +86,18 @@ func (a *attempt) remedy() string {
 	return later
 }
 
-// relaysFrom tries to write from a sender to addresses elsewhere. A reply that
-// leaves the question open counts for more than a refusal to relay, and this for
-// more than a refusal of the recipient's domain as such. Of a named sender, one
-// refusal to relay is enough.
-func (v *visit) relaysFrom(sender string) (best attempt, err error) {
+// relaysFrom tries mail from a sender to addresses elsewhere, and returns the
+// attempt that counts most: one that leaves the question open before a refusal
+// to relay, and that before a refusal of the recipient's domain. For a named
+// sender, one refusal to relay is enough.
+func (p *prober) relaysFrom(sender string) (best attempt, err error) {
 	for i, address := range elsewhere {
-		got, err := v.takes(sender, address)
+		got, err := p.takes(sender, address)
 		if err != nil {
 			return got, err
 		}
 		if got.verdict == accepted {
-			v.relay(sender, address)
+			p.relay(sender, address)
 			return got, nil
 		}
 		if i == 0 || got.verdict > best.verdict {
@@ -110,44 +110,44 @@ func (v *visit) relaysFrom(sender string) (best attempt, err error) {
 	return best, nil
 }
 
-// relay finds that mail from a sender to a stranger is taken.
-func (v *visit) relay(sender, address string) {
-	const remedy = "take the proxy's address out of what the backend trusts (Postfix mynetworks, Exim relay_from_hosts, Sendmail's access map)"
+// relay adds the finding that the backend relays mail from a sender.
+func (p *prober) relay(sender, address string) {
+	const remedy = "remove the proxy's address from the networks that the backend trusts (Postfix mynetworks, Exim relay_from_hosts, Sendmail's access map)"
 	tried := fmt.Sprintf("from <%s> to <%s>", sender, address)
 	switch {
-	case v.Submission:
-		v.find(Warning, remedy, "it relays for the proxy without a login (%s); only that the proxy demands one keeps it closed", tried)
-	case v.Guarded:
-		v.find(Warning, remedy, "it relays for the proxy (%s); only that the proxy knows the recipients keeps it closed", tried)
-	case v.Allowed:
-		v.find(Warning, remedy, "it is an OPEN RELAY behind this proxy (%s), as allow_open_relay: true allows", tried)
-	case v.Unjudged:
-		v.find(Warning, remedy, "it relays for the proxy's own address (%s); whether for strangers too, this handover does not let us try", tried)
+	case p.Submission:
+		p.find(Warning, remedy, "it relays for the proxy without a login (%s); it is not an open relay only because the proxy requires a login", tried)
+	case p.KnownRecipients:
+		p.find(Warning, remedy, "it relays for the proxy (%s); it is not an open relay only because the proxy knows the recipients", tried)
+	case p.AllowOpenRelay:
+		p.find(Warning, remedy, "it is an OPEN RELAY behind this proxy (%s), as allow_open_relay: true allows", tried)
+	case p.OwnAddress:
+		p.find(Warning, remedy, "it relays for the proxy's own address (%s); with this handover the probe cannot try other clients", tried)
 	default:
-		v.find(Danger, remedy+", or name recipients: on the listener; allow_open_relay: true starts all the same",
-			"it is an OPEN RELAY behind this proxy: it takes mail of the client %s %s", Stranger.Addr(), tried)
+		p.find(Danger, remedy+", or name recipients: on the listener; allow_open_relay: true starts all the same",
+			"it is an OPEN RELAY behind this proxy: it accepts mail from the client %s %s", Client.Addr(), tried)
 	}
 }
 
-// takes asks whether the backend would take mail from a sender to an address.
-// No mail is sent: the transaction ends here.
-func (v *visit) takes(sender, address string) (attempt, error) {
+// takes asks whether the backend would accept mail from a sender to an address.
+// It ends the transaction before a message is sent.
+func (p *prober) takes(sender, address string) (attempt, error) {
 	got := attempt{sender: sender}
-	r, err := v.command("MAIL FROM:<%s>", sender)
+	r, err := p.Command("MAIL FROM:<%s>", sender)
 	if err != nil {
 		return got, err
 	}
-	got.seen = answered(fmt.Sprintf("MAIL FROM:<%s>", sender), r.line)
-	if !r.ok() {
-		got.verdict = v.judgeMAIL(r, sender).forNow(r, sender)
+	got.seen = answered(fmt.Sprintf("MAIL FROM:<%s>", sender), r.String())
+	if !r.Positive() {
+		got.verdict = p.judgeMAIL(r, sender).forNow(r, sender)
 		return got, nil
 	}
-	r, err = v.command("RCPT TO:<%s>", address)
+	r, err = p.Command("RCPT TO:<%s>", address)
 	if err != nil {
 		return got, err
 	}
-	got.verdict, got.words = v.judgeRCPT(r, sender, address).forNow(r, sender), v.ownWords(r, sender, address)
-	got.seen = answered(fmt.Sprintf("RCPT TO:<%s> from <%s>", address, sender), r.line)
-	_, err = v.command("RSET")
+	got.verdict, got.words = p.judgeRCPT(r, sender, address).forNow(r, sender), p.ownWords(r, sender, address)
+	got.seen = answered(fmt.Sprintf("RCPT TO:<%s> from <%s>", address, sender), r.String())
+	_, err = p.Command("RSET")
 	return got, err
 }

@@ -1,105 +1,77 @@
 package probe
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
-// sieve asks for a login that nobody or anybody can have.
-func (v *visit) sieve() error {
-	offers, status, err := v.capabilities()
+// sieve tries a login that must be refused.
+func (p *prober) sieve() error {
+	if err := p.secure(); err != nil {
+		return err
+	}
+	offered, err := p.Capabilities()
 	if err != nil {
 		return err
 	}
-	if status != "OK" {
-		return fmt.Errorf("%w: %.80q", errGreeting, status)
-	}
-	if v.clear != nil {
-		if err := v.secure("STARTTLS", "OK"); err != nil {
-			return err
-		}
-		if offers, _, err = v.capabilities(); err != nil {
-			return err
-		}
-	}
-	if offers, err = v.handoverSieve(offers); err != nil || offers == nil {
+	offered, ok, err := p.handoverSieve(offered)
+	if err != nil || !ok {
 		return err
 	}
-	v.question = aboutLogin
-	if err := v.loginSieve(strings.Fields(strings.ToUpper(offers["SASL"]))); err != nil {
+	p.question = aboutLogin
+	if err := p.loginSieve(offered.Mechanisms); err != nil {
 		return err
 	}
-	return v.PrintfLine("LOGOUT")
+	return p.Send("LOGOUT")
 }
 
-// loginSieve asks for a login with a made-up password.
-func (v *visit) loginSieve(mechanisms []string) error {
+// loginSieve tries to log in with a made-up password.
+func (p *prober) loginSieve(mechanisms []string) error {
 	switch {
 	case len(mechanisms) == 0:
-		v.noLogin("there are no SASL mechanisms")
+		p.noLogin("there are no SASL mechanisms")
 		return nil
-	case v.lacks(mechanisms):
+	case p.lacks(mechanisms):
 		return nil
-	case !v.needsSASL() && !forPasswords(mechanisms):
-		v.noLogin("only " + strings.Join(mechanisms, ", "))
+	case !p.needsSASL() && !forPasswords(mechanisms):
+		p.noLogin("only " + strings.Join(mechanisms, ", "))
 		return nil
 	}
-	l := v.login(mechanisms)
+	l := p.login(mechanisms)
 	if l == nil {
 		return nil
 	}
-	reply, err := v.authenticateSieve(l)
+	reply, err := p.authenticateSieve(l)
 	switch saw, upper := answered("AUTHENTICATE", reply), strings.ToUpper(reply); {
 	case err != nil:
 		return err
 	case strings.HasPrefix(upper, "OK"):
-		v.anyPassword(l.user)
+		p.anyPassword(l.user)
 	case strings.Contains(upper, "(ENCRYPT-NEEDED"), strings.Contains(upper, "(AUTH-TOO-WEAK"):
-		v.noLogin(saw)
+		p.noLogin(saw)
 	case isTemporary(reply), !strings.HasPrefix(upper, "NO"):
-		v.unknown(later, "%s", saw)
+		p.unknown(later, "%s", saw)
 	}
 	return nil
 }
 
-// authenticateSieve answers the server's challenges, which are strings in quotes
-// or literals (RFC 5804 §2.1), up to its verdict.
-func (v *visit) authenticateSieve(l *login) (string, error) {
+// authenticateSieve answers the server's challenges, which are quoted strings or
+// literals (RFC 5804 §2.1), and returns its verdict.
+func (p *prober) authenticateSieve(l *login) (string, error) {
 	initial := strings.TrimSpace(l.initial())
 	if initial != "" {
 		initial = ` "` + initial + `"`
 	}
-	reply, err := v.exchange(`AUTHENTICATE "%s"%s`, l.mechanism, initial)
+	reply, err := p.Exchange(`AUTHENTICATE "%s"%s`, l.mechanism, initial)
 	for err == nil && !l.cancelled() {
 		switch {
 		case strings.HasPrefix(reply, "{"):
-			reply, err = v.ReadLine()
+			reply, err = p.Line()
 		case strings.HasPrefix(reply, `"`):
 			reply = strings.Trim(reply, `"`)
 		default:
 			return reply, nil
 		}
 		if err == nil {
-			reply, err = v.exchange(`"%s"`, l.respond(reply))
+			reply, err = p.Exchange(`"%s"`, l.respond(reply))
 		}
 	}
 	return reply, err
-}
-
-// capabilities reads lines of quoted strings up to the response behind them
-// (RFC 5804 §1.7).
-func (v *visit) capabilities() (offers map[string]string, status string, err error) {
-	offers = map[string]string{}
-	for {
-		line, err := v.ReadLine()
-		if err != nil {
-			return nil, "", err
-		}
-		if !strings.HasPrefix(line, `"`) {
-			status, _, _ := strings.Cut(strings.ToUpper(line), " ")
-			return offers, status, nil
-		}
-		name, value, _ := strings.Cut(line[1:], `"`)
-		offers[strings.ToUpper(name)] = strings.Trim(strings.TrimSpace(value), `"`)
-	}
 }

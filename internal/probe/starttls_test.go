@@ -8,14 +8,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/mailclient"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// clearConn is the way to a backend that must have TLS.
-type clearConn struct{ net.Conn }
+// plaintextConn is the way to a backend that must have TLS.
+type plaintextConn struct{ net.Conn }
 
-func (c clearConn) StartTLS() (net.Conn, error) {
+func (c plaintextConn) StartTLS() (net.Conn, error) {
 	t := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true})
 	return t, t.Handshake()
 }
@@ -28,9 +29,9 @@ func TestStartTLS(t *testing.T) {
 		credential     string  // how a line with one begins
 	}{
 		"imap": {
-			backend{greeting: "* OK hi\r\n", rules: []rule{{"s STARTTLS", "s OK go\r\n"}}},
-			backend{rules: []rule{{"b CAPABILITY", "* CAPABILITY IMAP4rev1\r\nb OK\r\n"}, {"c LOGIN", "c NO\r\n"}}},
-			"s STARTTLS", "c LOGIN",
+			backend{greeting: "* OK hi\r\n", rules: []rule{{"STARTTLS", "TAG OK go\r\n"}}},
+			backend{rules: []rule{{"CAPABILITY", "* CAPABILITY IMAP4rev1\r\nTAG OK\r\n"}, {"LOGIN", "TAG NO\r\n"}}},
+			"STARTTLS", "LOGIN",
 		},
 		"pop3": {
 			backend{greeting: "+OK hi\r\n", rules: []rule{{"STLS", "+OK go\r\n"}}},
@@ -58,10 +59,10 @@ func TestStartTLS(t *testing.T) {
 					}
 				}
 				ours, done := serveBoth(t, &clear, &secured, c.command, cert)
-				_, err := Visit(t.Context(), clearConn{ours}, Target{Protocol: protocol, Hostname: "mail.example.com"})
+				_, err := Run(t.Context(), plaintextConn{ours}, Target{Protocol: protocol, Hostname: "mail.example.com"})
 				<-done
 				if injected != "" {
-					if !errors.Is(err, errInjected) || len(secured.heard) > 0 {
+					if !errors.Is(err, mailclient.ErrInjected) || len(secured.heard) > 0 {
 						t.Errorf("%v, behind TLS it heard %q", err, secured.heard)
 					}
 					return

@@ -9,7 +9,7 @@ import (
 
 // A reply that decides nothing is no clearance.
 func TestRelayingIsNotKnown(t *testing.T) {
-	judged := Target{Protocol: "smtp", Spoken: gate.XCLIENT}
+	judged := Target{Protocol: "smtp", Handover: gate.XCLIENT}
 	for name, c := range map[string]struct {
 		target Target
 		rules  []rule
@@ -33,12 +33,12 @@ func TestRelayingIsNotKnown(t *testing.T) {
 		"no recipient exists":          {judged, []rule{{"RCPT ", "550 5.1.2 Domain not found\r\n"}}, later},
 		"the recipient takes no mail":  {judged, []rule{{"RCPT ", "556 5.1.10 Recipient address rejected: nullMX\r\n"}}, later},
 		"what is 450?":                 {judged, []rule{{"RCPT ", "450 no\r\n"}}, later},
-		"we know the recipients":       {Target{Protocol: "smtp", Guarded: true}, []rule{{"MAIL ", "550 5.1.8 Sender address rejected\r\n"}}, "probe_sender"},
+		"we know the recipients":       {Target{Protocol: "smtp", KnownRecipients: true}, []rule{{"MAIL ", "550 5.1.8 Sender address rejected\r\n"}}, "probe_sender"},
 		"we demand a login":            {Target{Protocol: "smtp", Submission: true, Login: true}, []rule{{"MAIL ", "550 5.1.8 Sender address rejected\r\n"}}, "probe_sender"},
 		"a word of ours":               {Target{Protocol: "smtp", Senders: [MaxSenders]string{"postmaster@relay.example"}}, []rule{{"MAIL ", "550 <postmaster@relay.example> no\r\n"}}, "probe_sender"},
 		"the stranger is refused":      {judged, []rule{{"XCLIENT ", "554 5.7.1 Client host blocked\r\n"}}, "192.0.2.1"},
 		"the stranger comes later":     {judged, []rule{{"XCLIENT ", "451 4.7.1 later\r\n"}}, later},
-		"so does XFORWARD":             {Target{Protocol: "smtp", Spoken: gate.XFORWARD}, []rule{{"EHLO ", "250-old\r\n250 XFORWARD ADDR\r\n"}, {"XFORWARD ", "451 later\r\n"}}, later},
+		"so does XFORWARD":             {Target{Protocol: "smtp", Handover: gate.XFORWARD}, []rule{{"EHLO ", "250-old\r\n250 XFORWARD ADDR\r\n"}, {"XFORWARD ", "451 later\r\n"}}, later},
 		"a Postfix that needs a login": {judged, []rule{{"RCPT ", "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied\r\n"}}, later},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestRelayingIsNotKnown(t *testing.T) {
 
 // These refusals are of relaying, in the words of servers.
 func TestRelayingIsRefused(t *testing.T) {
-	judged := Target{Protocol: "smtp", Spoken: gate.XCLIENT}
+	judged := Target{Protocol: "smtp", Handover: gate.XCLIENT}
 	for name, c := range map[string]struct {
 		target Target
 		rules  []rule
@@ -66,6 +66,7 @@ func TestRelayingIsRefused(t *testing.T) {
 		"Sendmail":           {judged, []rule{{"RCPT ", "550 5.7.1 <relay-test@example.net>... Relaying denied. Proper authentication required.\r\n"}}},
 		"qmail":              {judged, []rule{{"RCPT ", "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)\r\n"}}},
 		"Courier":            {judged, []rule{{"RCPT ", "513 Relaying denied.\r\n"}}},
+		"Courier, odd forms": {judged, []rule{{"RCPT TO:<@", "500 Invalid address\r\n"}, {"RCPT TO:<\"", "500 Invalid address\r\n"}, {"RCPT TO:<relay-test@[", "500 Invalid address\r\n"}, {"RCPT ", "513 Relaying denied.\r\n"}}},
 		"OpenSMTPD":          {judged, []rule{{"RCPT ", "550 Invalid recipient: <relay-test@example.net>\r\n"}}},
 		"a login":            {judged, []rule{{"MAIL ", "530 5.7.0 Authentication required\r\n"}}},
 		"no null sender":     {judged, []rule{{"MAIL FROM:<>", "550 no bounces here\r\n"}}},
@@ -94,7 +95,7 @@ func TestRelaysForSomeSenders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			findings, _, err := visitBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules(c.rules...)},
-				Target{Protocol: "smtp", Spoken: gate.XCLIENT, Senders: [MaxSenders]string{known, "postmaster@known.example"}})
+				Target{Protocol: "smtp", Handover: gate.XCLIENT, Senders: [MaxSenders]string{known, "postmaster@known.example"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,7 +106,7 @@ func TestRelaysForSomeSenders(t *testing.T) {
 
 // What decides nothing about passwords is no clearance either.
 func TestPasswordIsNotKnown(t *testing.T) {
-	capabilities := rule{"b ", "* CAPABILITY IMAP4rev1\r\nb OK\r\n"}
+	capabilities := rule{"CAPABILITY", "* CAPABILITY IMAP4rev1\r\nTAG OK\r\n"}
 	for name, c := range map[string]struct {
 		protocol, greeting string
 		rules              []rule
@@ -113,9 +114,9 @@ func TestPasswordIsNotKnown(t *testing.T) {
 		"smtp":                 {"smtp", "220 old\r\n", mailRules(rule{"AUTH ", "454 4.7.0 Temporary authentication failure\r\n"})},
 		"smtp, endless":        {"smtp", "220 old\r\n", mailRules(rule{"AUTH ", "334 more\r\n"}, rule{"*", "334 more\r\n"})},
 		"smtp, none we know":   {"smtp", "220 old\r\n", mailRules(rule{"EHLO ", "250-old\r\n250 AUTH SCRAM-SHA-1\r\n"})},
-		"imap, NO for now":     {"imap", "* OK\r\n", []rule{capabilities, {"c ", "c NO [UNAVAILABLE] later\r\n"}, {"d", ""}}},
-		"imap, NO for others":  {"imap", "* OK\r\n", []rule{capabilities, {"c ", "c NO [LIMIT] too many\r\n"}, {"d", ""}}},
-		"imap, BAD":            {"imap", "* OK\r\n", []rule{capabilities, {"c ", "c BAD what\r\n"}, {"d", ""}}},
+		"imap, NO for now":     {"imap", "* OK\r\n", []rule{capabilities, {"", "TAG NO [UNAVAILABLE] later\r\n"}, {"LOGOUT", ""}}},
+		"imap, NO for others":  {"imap", "* OK\r\n", []rule{capabilities, {"", "TAG NO [LIMIT] too many\r\n"}, {"LOGOUT", ""}}},
+		"imap, BAD":            {"imap", "* OK\r\n", []rule{capabilities, {"", "TAG BAD what\r\n"}, {"LOGOUT", ""}}},
 		"pop3, USER":           {"pop3", "+OK\r\n", []rule{{"USER", "-ERR [SYS/TEMP] later\r\n"}, {"QUIT", ""}}},
 		"pop3, PASS":           {"pop3", "+OK\r\n", []rule{{"USER", "+OK\r\n"}, {"PASS", "-ERR [IN-USE] later\r\n"}, {"QUIT", ""}}},
 		"sieve":                {"sieve", "\"SASL\" \"PLAIN\"\r\nOK\r\n", []rule{{"AUTH", "NO (TRYLATER) \"later\"\r\n"}, {"LOGOUT", ""}}},
@@ -139,15 +140,15 @@ func TestHandoverIsNotKnown(t *testing.T) {
 		spoken             gate.Handover
 		rules              []rule
 	}{
-		"imap":         {"imap", "* OK\r\n", gate.IMAPID, []rule{{"a CAPA", "* CAPABILITY ID\r\na OK\r\n"}, {"a ID", "a NO [UNAVAILABLE] later\r\n"}}},
-		"imap, header": {"imap", "* OK\r\n", gate.PROXYHeader, []rule{{"a ", "a NO later\r\n"}}},
+		"imap":         {"imap", "* OK\r\n", gate.IMAPID, []rule{{"CAPA", "* CAPABILITY ID\r\nTAG OK\r\n"}, {"ID", "TAG NO [UNAVAILABLE] later\r\n"}}},
+		"imap, header": {"imap", "* OK\r\n", gate.PROXYHeader, []rule{{"NOOP", "TAG NO later\r\n"}}},
 		"pop3":         {"pop3", "+OK [XCLIENT]\r\n", gate.XCLIENT, []rule{{"XCLIENT", "-ERR [SYS/TEMP] later\r\n"}}},
 		"pop3, header": {"pop3", "+OK\r\n", gate.PROXYHeader, []rule{{"CAPA", "-ERR [SYS/TEMP] later\r\n"}}},
 		"sieve":        {"sieve", "\"XCLIENT\"\r\nOK\r\n", gate.XCLIENT, []rule{{"XCLIENT", "NO (TRYLATER) \"later\"\r\n"}}},
 		"sieve, bye":   {"sieve", "OK\r\n", gate.PROXYHeader, []rule{{"CAPABILITY", "BYE \"later\"\r\n"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Spoken: c.spoken})
+			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Handover: c.spoken})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -163,12 +164,12 @@ func TestAnyPasswordByChallenge(t *testing.T) {
 		rules    []rule
 	}{
 		"smtp":  {"220 old\r\n", mailRules(rule{"EHLO ", "250-old\r\n250 AUTH CRAM-MD5\r\n"}, rule{"AUTH ", "334 PDFAMj4=\r\n"}, rule{"bGV0", "235 in\r\n"})},
-		"imap":  {"* OK\r\n", []rule{{"b ", "* CAPABILITY AUTH=CRAM-MD5\r\nb OK\r\n"}, {"c ", "+ PDFAMj4=\r\n"}, {"bGV0", "c OK\r\n"}, {"d", ""}}},
+		"imap":  {"* OK\r\n", []rule{{"CAPABILITY", "* CAPABILITY AUTH=CRAM-MD5\r\nTAG OK\r\n"}, {"AUTHENTICATE", "+ PDFAMj4=\r\n"}, {"bGV0", "TAG OK\r\n"}, {"LOGOUT", ""}}},
 		"pop3":  {"+OK\r\n", []rule{{"CAPA", "-ERR\r\n"}, {"AUTH ", "+ PDFAMj4=\r\n"}, {"bGV0", "+OK\r\n"}, {"QUIT", ""}}},
 		"sieve": {"\"SASL\" \"CRAM-MD5\"\r\nOK\r\n", []rule{{"AUTH", "\"PDFAMj4=\"\r\n"}, {"\"bGV0", "OK\r\n"}, {"LOGOUT", ""}}},
 	} {
 		t.Run(protocol, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: protocol, Login: true, Means: gate.ByCRAM})
+			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: protocol, Login: true, Method: gate.ByCRAM})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,34 +1,37 @@
 package probe
 
 import (
+	"github.com/letterlock/letterlock/internal/mailclient"
 	"regexp"
 	"strings"
 )
 
-// verdict is what a reply says about relaying. Of several, the greatest counts.
+// verdict is what a reply means for relaying. Of several verdicts, the greatest
+// counts.
 type verdict int
 
 const (
-	wrongRecipient verdict = iota // refused for the recipient's domain or its form: others may be relayed to
+	wrongRecipient verdict = iota // the recipient's domain or form is refused: the backend may relay to others
 	refused                       // the backend does not relay, or not without a login
-	wrongSender                   // refused for the sender: others may relay
-	undecided                     // refused for now, for the client, or for a reason that is not known
+	wrongSender                   // the sender is refused: the backend may relay for others
+	undecided                     // refused temporarily, because of the client, or for an unknown reason
 	accepted
 )
 
 // status finds an enhanced status code (RFC 3463), without its class.
 var status = regexp.MustCompile(`\b[245]\.(\d{1,3}\.\d{1,3})\b`)
 
-// subjects are the enhanced status codes that tell a refusal's reason
-// (RFC 3463, RFC 4954, RFC 7372, RFC 7505).
+// subjects are the enhanced status codes that give the reason for a refusal (RFC
+// 3463, RFC 4954, RFC 7372, RFC 7505).
 var subjects = map[string]verdict{
 	"1.2": wrongRecipient, "1.3": wrongRecipient, "1.10": wrongRecipient,
 	"1.7": wrongSender, "1.8": wrongSender, "7.23": wrongSender, "7.27": wrongSender,
 	"7.24": undecided, "7.25": undecided,
 }
 
-// words tell a refusal's reason, in this order, where a code does not: those of
-// Postfix, Exim, Sendmail, qmail, Courier, OpenSMTPD and Exchange.
+// words are texts that give the reason for a refusal if no code does. The first
+// that is found counts. They are those of Postfix, Exim, Sendmail, qmail,
+// Courier, OpenSMTPD and Exchange.
 var words = []struct {
 	verdict
 	any []string
@@ -36,42 +39,42 @@ var words = []struct {
 	{undecided, []string{"client host", "blocked", "blacklist", "blocklist", "helo command", "greylist", "graylist", "starttls", "temporarily"}},
 	{refused, []string{"relay", "authentication required", "authenticate", "auth first", "rcpthosts"}},
 	{wrongSender, []string{"sender", "spf", "null reverse", "from address"}},
-	{wrongRecipient, []string{"nullmx", "null mx", "domain not found", "does not accept mail", "unrouteable", "unroutable", "no such domain", "domain literal", "host not found", "host unknown"}},
+	{wrongRecipient, []string{"nullmx", "null mx", "domain not found", "does not accept mail", "unrouteable", "unroutable", "no such domain", "domain literal", "host not found", "host unknown", "invalid address"}},
 }
 
 // judgeRCPT judges the reply to RCPT.
-func (v *visit) judgeRCPT(r reply, sender, recipient string) verdict {
-	if r.ok() {
+func (p *prober) judgeRCPT(r mailclient.Reply, sender, recipient string) verdict {
+	if r.Positive() {
 		return accepted
 	}
-	text := v.ownWords(r, sender, recipient)
+	text := p.ownWords(r, sender, recipient)
 	switch {
-	case v.Submission && strings.Contains(text, "access denied"): // Postfix's permit_sasl_authenticated, reject
+	case p.Submission && strings.Contains(text, "access denied"): // Postfix's permit_sasl_authenticated, reject
 		return refused
-	case sender != "" && strings.Contains(strings.ToLower(r.text), strings.ToLower(sender)):
+	case sender != "" && strings.Contains(strings.ToLower(r.Text), strings.ToLower(sender)):
 		return wrongSender
-	case r.code == 530 && !strings.Contains(text, "starttls"):
+	case r.Code == 530 && !strings.Contains(text, "starttls"):
 		return refused
 	}
 	if found, ok := reason(text); ok {
 		return found
 	}
 	switch {
-	case r.code == 501:
+	case r.Code == 501:
 		return wrongRecipient
-	case r.code/100 == 5 && !r.isSyntax():
+	case r.Code/100 == 5 && !isSyntax(r):
 		return refused
 	}
 	return undecided
 }
 
-// ownWords is the text of a reply in lower case without the names and addresses
-// that we have said: most replies repeat them, and there may be a telling word in
-// them.
-func (v *visit) ownWords(r reply, sender, recipient string) string {
+// ownWords returns the text of a reply in lower case, without the names and
+// addresses of the command: most replies repeat them, and they may contain one
+// of the words.
+func (p *prober) ownWords(r mailclient.Reply, sender, recipient string) string {
 	_, domain, _ := strings.Cut(sender, "@")
-	text := strings.ToLower(r.text)
-	for _, said := range []string{recipient, sender, v.Hostname, domain, "relay-test"} {
+	text := strings.ToLower(r.Text)
+	for _, said := range []string{recipient, sender, p.Hostname, domain, "relay-test"} {
 		if said != "" {
 			text = strings.ReplaceAll(text, strings.ToLower(said), "")
 		}
@@ -79,31 +82,31 @@ func (v *visit) ownWords(r reply, sender, recipient string) string {
 	return text
 }
 
-// judgeMAIL judges a refusal of MAIL, which is one of the sender unless it says
-// more.
-func (v *visit) judgeMAIL(r reply, sender string) verdict {
-	text := v.ownWords(r, sender, "")
+// judgeMAIL judges a refusal of MAIL, which concerns the sender unless its words
+// say otherwise.
+func (p *prober) judgeMAIL(r mailclient.Reply, sender string) verdict {
+	text := p.ownWords(r, sender, "")
 	switch found, ok := reason(text); {
-	case r.code == 530 && !strings.Contains(text, "starttls"):
+	case r.Code == 530 && !strings.Contains(text, "starttls"):
 		return refused
 	case ok && found != wrongRecipient:
 		return found
-	case r.code/100 == 5 && !r.isSyntax():
+	case r.Code/100 == 5 && !isSyntax(r):
 		return wrongSender
 	}
 	return undecided
 }
 
-// forNow is the verdict where the null sender is refused for now: there is no
-// other like it, so that its relaying is not decided.
-func (v verdict) forNow(r reply, sender string) verdict {
-	if v == wrongSender && sender == "" && r.code/100 == 4 {
+// forNow changes the verdict of a temporary refusal of the null sender: there is
+// no other sender like it, so that its relaying stays undecided.
+func (v verdict) forNow(r mailclient.Reply, sender string) verdict {
+	if v == wrongSender && sender == "" && r.Code/100 == 4 {
 		return undecided
 	}
 	return v
 }
 
-// reason finds the reason of a refusal in its code or its words.
+// reason finds the reason for a refusal in its code or its words.
 func reason(text string) (verdict, bool) {
 	if code := status.FindStringSubmatch(text); code != nil {
 		if found, ok := subjects[code[1]]; ok {
@@ -120,23 +123,22 @@ func reason(text string) (verdict, bool) {
 	return undecided, false
 }
 
-// refusesClient reports whether a refusal of XCLIENT is one of the client that
-// it names, and not of the command.
-func refusesClient(r reply) bool {
-	code := status.FindStringSubmatch(r.text)
+// refusesClient reports whether a refusal of XCLIENT concerns the client that it
+// names, and not the command.
+func refusesClient(r mailclient.Reply) bool {
+	code := status.FindStringSubmatch(r.Text)
 	own := code != nil && (code[1] == "7.0" || strings.HasPrefix(code[1], "5.")) // Postfix: insufficient authorization; bad syntax
-	return r.code/100 == 5 && !r.isSyntax() && !own
+	return r.Code/100 == 5 && !isSyntax(r) && !own
 }
 
-// temporary are the response codes of IMAP (RFC 5530), POP3 (RFC 2449, RFC
-// 3206) and ManageSieve (RFC 5804) that judge no password and no command.
+// temporary are the response codes of IMAP (RFC 5530), POP3 (RFC 2449, RFC 3206)
+// and ManageSieve (RFC 5804) that concern neither the password nor the command.
 var temporary = []string{
 	"[UNAVAILABLE", "[LIMIT", "[INUSE", "[SERVERBUG", "[CONTACTADMIN",
 	"[SYS/", "[IN-USE", "[LOGIN-DELAY", "(TRYLATER", "(QUOTA",
 }
 
-// isTemporary reports whether a refusal leaves open what the backend would say
-// at another time.
+// isTemporary reports whether the backend may answer differently later.
 func isTemporary(line string) bool {
 	line = strings.ToUpper(line)
 	for _, code := range temporary {
