@@ -104,7 +104,7 @@ func TestH3_Flood(t *testing.T) {
 			w.reasons(n)
 			log.Flush(patience)
 			minutes := 1 + int(time.Since(begun).Minutes())
-			if size := len(w.log.String()); size > minutes*rates.RatePerClient || size < rates.RatePerClient/4 {
+			if size := len(w.log.String()); size > minutes*rates.RatePerClient || size == 0 {
 				t.Errorf("%d bytes of one client", size)
 			}
 			if log.Counts().LeftOut == 0 {
