@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/smtp"
 )
 
 // A1: who never starts TLS gets nothing, whatever it asks for. What each
@@ -231,7 +230,7 @@ func TestA14_TrustedCommandsInClear(t *testing.T) {
 		w.unheard("XCLIENT", "XFORWARD", "ETRN", "VRFY", "EXPN", "BURL", "BDAT", "TURN", "ATRN", "LHLO")
 	})
 	t.Run("with AUTH on port 25", func(t *testing.T) {
-		w := open(t, func(w *world) { w.rules[configs.SMTP].Auth = smtp.OptionalAuth })
+		w := open(t, func(w *world) { w.listener(configs.SMTP).Auth = true })
 		c := w.greeted(configs.SMTP)
 		c.ask("EHLO a")
 		c.want("AUTH PLAIN "+plain("alice", "secret"), "538 5.7.11 .*")

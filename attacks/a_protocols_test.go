@@ -2,12 +2,12 @@ package attacks
 
 import (
 	"io"
-	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/proxy"
 )
 
 // misled are the first bytes of clients that took the port for another one.
@@ -93,7 +93,7 @@ func TestA15_PlaintextForTLS(t *testing.T) {
 // A15: the pause before the greeting hides no protocol.
 func TestA15_FirstBytesInThePause(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) { w.listener(service).Pause = patience })
+		w := open(t, func(w *world) { w.prepare(service, func(l *proxy.Listener) { l.Pause = patience }) })
 		n := 0
 		for text, want := range misled {
 			for _, send := range []func(*client, string){(*client).say, (*client).dribble} {
@@ -113,7 +113,7 @@ func TestA15_FirstBytesInThePause(t *testing.T) {
 // A15: where a load balancer's header is missing, what comes in its place is
 // told by its first bytes.
 func TestA15_FirstBytesInPlaceOfHeader(t *testing.T) {
-	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	loopback := networks("127.0.0.0/8")
 	each(t, all, func(t *testing.T, service configs.Service) {
 		for text, want := range misled {
 			if want.starttls == gate.HeaderUnasked {

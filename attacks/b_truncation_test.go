@@ -89,7 +89,7 @@ func lastRecord(records []byte) (kind byte) {
 func truncated(t *testing.T, begin func(*world) *client, command, answer, cut string) {
 	w := open(t, func(w *world) {
 		for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
-			w.rules[service].Received = false // it would be text of its own
+			w.listener(service).Received = new(bool) // it would be text of its own
 			w.back[service].ends = strictEnd
 		}
 	})

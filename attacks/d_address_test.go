@@ -8,13 +8,12 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/upstream"
 )
 
 // D6: from a client that is no load balancer a PROXY header is no command and no
 // TLS: the session ends.
 func TestD6_ProxyHeaderFromClient(t *testing.T) {
-	for name, balancers := range map[string][]netip.Prefix{"no load balancers": nil, "others": {netip.MustParsePrefix("192.0.2.0/24")}} {
+	for name, balancers := range map[string][]configs.Network{"no load balancers": nil, "others": networks("192.0.2.0/24")} {
 		each(t, all, func(t *testing.T, service configs.Service) {
 			for _, p := range corpus(t, "proxy-header.txt") {
 				w := open(t, func(w *world) { w.listener(service).ProxyFrom = balancers })
@@ -66,8 +65,8 @@ func TestD6_LaterProxyHeader(t *testing.T) {
 func TestD7_MalformedProxyHeader(t *testing.T) {
 	balanced := func(w *world) {
 		w.Timeouts.ProxyHeader = 100 * time.Millisecond
-		for _, l := range w.Listeners {
-			l.ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		for i := range w.Listeners {
+			w.Listeners[i].ProxyFrom = networks("127.0.0.0/8")
 		}
 	}
 	each(t, all, func(t *testing.T, service configs.Service) {
@@ -121,11 +120,11 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 // D8: what the proxy itself says of a client is the client's own address and
 // cannot be bent by what the client says.
 func TestD8_ForgedHandover(t *testing.T) {
-	handed := func(service configs.Service, how gate.Handover) func(*world) {
-		return func(w *world) { w.listener(service).Handover = upstream.Handover{Spoken: how} }
+	handed := func(service configs.Service, how string) func(*world) {
+		return func(w *world) { w.listener(service).Handover = how }
 	}
 	for _, helo := range []string{"a\rb", "a\x00b", "a\x1b[2J", "a b", "a\tXCLIENT", "a>b", "a(b)", strings.Repeat("a", 256)} {
-		for how, service := range map[gate.Handover]configs.Service{gate.NoHandover: configs.SMTP, gate.XCLIENT: configs.SMTP, gate.XFORWARD: configs.SMTP} {
+		for how, service := range map[string]configs.Service{"none": configs.SMTP, "xclient": configs.SMTP, "xforward": configs.SMTP} {
 			w := open(t, handed(service, how))
 			c := w.secured(service)
 			c.want("EHLO "+helo, "50[01] .*")
@@ -133,7 +132,7 @@ func TestD8_ForgedHandover(t *testing.T) {
 		}
 	}
 	t.Run("XFORWARD", func(t *testing.T) {
-		w := open(t, handed(configs.SMTP, gate.XFORWARD), func(w *world) {
+		w := open(t, handed(configs.SMTP, "xforward"), func(w *world) {
 			w.back[configs.SMTP].offers = append(w.back[configs.SMTP].offers, "XFORWARD NAME ADDR PROTO HELO")
 		})
 		c := w.secured(configs.SMTP)
@@ -146,8 +145,8 @@ func TestD8_ForgedHandover(t *testing.T) {
 		}
 	})
 	t.Run("IPv4 on a socket for IPv6", func(t *testing.T) {
-		w := open(t, handed(configs.SMTP, gate.XCLIENT), func(w *world) {
-			w.listener(configs.SMTP).Address = "[::]:0"
+		w := open(t, handed(configs.SMTP, "xclient"), func(w *world) {
+			w.listener(configs.SMTP).Listen = "[::]:0"
 			w.back[configs.SMTP].offers = append(w.back[configs.SMTP].offers, "XCLIENT ADDR PORT LOGIN")
 		})
 		c := connect(t, strings.Replace(w.address(configs.SMTP), "[::]", "127.0.0.1", 1), "smtp")
@@ -191,14 +190,14 @@ func TestD9_ForgedReceived(t *testing.T) {
 // slows nobody else.
 func TestD10_SharedAddress(t *testing.T) {
 	w := open(t, func(w *world) {
-		for service, how := range map[configs.Service]gate.Handover{
-			configs.SMTP: gate.XCLIENT, configs.IMAPS: gate.IMAPID, configs.POP3S: gate.XCLIENT, configs.Sieve: gate.XCLIENT,
+		for service, how := range map[configs.Service]string{
+			configs.SMTP: "xclient", configs.IMAPS: "imap-id", configs.POP3S: "pop3-xclient", configs.Sieve: "xclient",
 		} {
-			w.listener(service).Handover = upstream.Handover{Spoken: how}
+			w.listener(service).Handover = how
 		}
-		w.listener(configs.Submission).Handover = upstream.Handover{Header: 1}
-		for _, l := range w.Listeners {
-			l.ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		w.listener(configs.Submission).Handover = "proxy-v1"
+		for i := range w.Listeners {
+			w.Listeners[i].ProxyFrom = networks("127.0.0.0/8")
 		}
 		w.back[configs.SMTP].offers = append(w.back[configs.SMTP].offers, "XCLIENT ADDR PORT")
 	})
@@ -226,4 +225,8 @@ func TestD10_SharedAddress(t *testing.T) {
 			t.Errorf("%s: the backend has heard %q", service, heard)
 		}
 	}
+}
+
+func networks(text string) []configs.Network {
+	return []configs.Network{{Prefix: netip.MustParsePrefix(text)}}
 }

@@ -98,7 +98,7 @@ func TestE1_SmugglingInChunksRejected(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			w := open(t, func(w *world) {
 				for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
-					w.rules[service].RejectBareNewline, w.rules[service].Received = true, false
+					w.listener(service).BareNewline, w.listener(service).Received = "reject", new(bool)
 				}
 			})
 			c := begin(w)

@@ -10,7 +10,7 @@ import (
 )
 
 // plainChunks switches the header off that would be part of the first chunk.
-func plainChunks(w *world) { w.rules[configs.SMTP].Received = false }
+func plainChunks(w *world) { w.listener(configs.SMTP).Received = new(bool) }
 
 // E3: chunks are counted to their last octet, with us as with the backend.
 func TestE3_Bdat(t *testing.T) {
@@ -169,9 +169,7 @@ func TestE5_BareLineEnds(t *testing.T) {
 		for _, head := range heads[service.Protocol()] {
 			for _, odd := range []string{"\n", "\r", "\x00", "\r\r\n", "\n\r", "\x00\n"} {
 				w := open(t, func(w *world) {
-					if o := w.rules[service]; o != nil {
-						o.DisableVRFY = false
-					}
+					w.listener(service).DisableVRFY = new(bool)
 				})
 				c := w.secured(service)
 				switch { // so that nothing else is wrong with it

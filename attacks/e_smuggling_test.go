@@ -112,7 +112,7 @@ func TestE1_SmugglingRejected(t *testing.T) {
 
 func rejected(t *testing.T, begin func(*world) *client, p payload) {
 	w := open(t, func(w *world) {
-		w.rules[configs.SMTP].RejectBareNewline, w.rules[configs.Submission].RejectBareNewline = true, true
+		w.listener(configs.SMTP).BareNewline, w.listener(configs.Submission).BareNewline = "reject", "reject"
 	})
 	c := begin(w)
 	c.envelope()
@@ -145,7 +145,7 @@ func TestE2_DotStuffing(t *testing.T) {
 	for _, text := range []string{"..\r\n", "...\r\n", "..a\r\n", "....\r\na\r\n", "..\r\n..\r\n", ".. \r\n", "..\t\r\n", "a\r\n..\r\n\r\n..\r\n", ".a\r\n"} {
 		t.Run(text, func(t *testing.T) {
 			w := open(t, func(w *world) {
-				w.rules[configs.SMTP].Received = false
+				w.listener(configs.SMTP).Received = new(bool)
 				w.back[configs.SMTP].ends = strictEnd
 			})
 			c := w.secured(configs.SMTP)

@@ -98,7 +98,7 @@ func TestG7_BackendFailure(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				w := open(t, func(w *world) {
 					if change == nil { // a port that was just closed may soon be somebody else's
-						w.listener(service).Backend.Addresses = []string{"127.0.0.1:1"}
+						w.listener(service).Backend = "127.0.0.1:1"
 						return
 					}
 					change(w.back[service])
@@ -173,7 +173,7 @@ func TestG9_InformationLeak(t *testing.T) {
 		w := open(t, func(w *world) {
 			// APOP needs the backend's own words, with its name in them
 			// (RFC 1939 §7). Who has a secret there hides APOP.
-			w.listener(service).Hidden = []string{"APOP"}
+			w.listener(service).HideMechanisms = []string{"APOP"}
 		})
 		c := w.dial(service)
 		var said []string
@@ -218,8 +218,7 @@ var formats = map[string]string{
 func (w *world) logAs(format string, rates loghandler.Rates) *loghandler.Handler {
 	log := loghandler.New(w.log, loghandler.Options{Format: format, Header: true, MaxValue: configs.Default().Log.MaxValue, Rates: rates})
 	w.t.Cleanup(func() { log.Close(patience) })
-	w.Log = slog.New(log)
-	w.seen.Log = w.Log
+	w.logger = slog.New(log)
 	return log
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/proxy"
 )
 
 // longest is more than any line may have, and much less than what clients send.
@@ -28,10 +29,12 @@ func TestH3_HugeValues(t *testing.T) {
 			var log *loghandler.Handler
 			w := open(t, strict, func(w *world) {
 				log = w.logAs(format, loghandler.Rates{Client: 1 << 30, Network: 1 << 30, Total: 1 << 30})
-				w.listener(service).TLS.ClientAuth = tls.RequestClientCert
-				w.listener(service).Clients = func(state *tls.ConnectionState) error {
-					return x509.HostnameError{Certificate: state.PeerCertificates[0], Host: strings.Repeat("host", 1000)}
-				}
+				w.prepare(service, func(l *proxy.Listener) {
+					l.TLS.ClientAuth = tls.RequestClientCert
+					l.Clients = func(state *tls.ConnectionState) error {
+						return x509.HostnameError{Certificate: state.PeerCertificates[0], Host: strings.Repeat("host", 1000)}
+					}
+				})
 			})
 			for _, name := range huge {
 				w.bragged(service, name)

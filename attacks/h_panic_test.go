@@ -52,9 +52,10 @@ func (b broken) Oversee([]byte) error {
 // breaking makes the sessions of a service panic.
 func breaking(service configs.Service, change func(s *gate.Session, g proxy.Gate) proxy.Gate) func(*world) {
 	return func(w *world) {
-		l := w.listener(service)
-		build := l.NewGate
-		l.NewGate = func(s *gate.Session) proxy.Gate { return change(s, build(s)) }
+		w.prepare(service, func(l *proxy.Listener) {
+			build := l.NewGate
+			l.NewGate = func(s *gate.Session) proxy.Gate { return change(s, build(s)) }
+		})
 	}
 }
 

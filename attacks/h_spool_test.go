@@ -8,7 +8,7 @@ import (
 )
 
 // rejecting holds each message until it is whole, on port 25.
-func rejecting(w *world) { w.rules[configs.SMTP].RejectBareNewline = true }
+func rejecting(w *world) { w.listener(configs.SMTP).BareNewline = "reject" }
 
 // H5: nothing is held for a client whom no recipient waits for.
 func TestH5_TextBeforeARecipient(t *testing.T) {

@@ -12,7 +12,6 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
-	"github.com/letterlock/letterlock/internal/upstream"
 )
 
 // before replaces the backend of all services by one that handles connections as
@@ -28,7 +27,7 @@ func before(serve func(conn net.Conn), greet bool) func(w *world) {
 				}
 				serve(conn)
 			})
-			w.listener(service).Backend = &upstream.Pool{Addresses: []string{listener.Addr().String()}}
+			w.listener(service).Backend = listener.Addr().String()
 		}
 	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/test/usage"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
@@ -23,7 +22,7 @@ func hostile(t *testing.T) *world {
 	t.Helper()
 	return open(t, func(w *world) {
 		quiet := slog.New(slog.DiscardHandler)
-		w.Server.Log, w.seen.SessionLog = quiet, observe.SessionLog{Log: quiet}
+		w.logger = quiet
 		w.Timeouts.Command, w.Timeouts.Data, w.Timeouts.Unauthenticated = 3*time.Second, 3*time.Second, patience
 		mail := strings.Repeat("all work and no play\r\n", 1<<20/22)
 		for _, b := range w.back {

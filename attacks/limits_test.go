@@ -9,6 +9,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/proxy"
 )
 
 // strict makes a backend that lets nobody in.
@@ -151,7 +152,7 @@ func TestG2_SlowMessage(t *testing.T) {
 // E4: where there is a pause before the greeting, who speaks in it is sent
 // away, and the backend hears nothing of it.
 func TestE4_SpeakingInThePause(t *testing.T) {
-	w := open(t, func(w *world) { w.listener(configs.SMTP).Pause = patience })
+	w := open(t, func(w *world) { w.prepare(configs.SMTP, func(l *proxy.Listener) { l.Pause = patience }) })
 	c := w.dial(configs.SMTP)
 	c.say("EHLO spam.example\r\nMAIL FROM:<a@example.org>\r\n")
 	c.hear(`554 5\.5\.1 You spoke before the greeting.*`)

@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/usage"
 	"github.com/letterlock/letterlock/internal/test/wait"
-	"github.com/letterlock/letterlock/internal/upstream"
 )
 
 // deaf is a backend that agrees to everything until it hears the last line,
@@ -159,13 +157,13 @@ func patient(t *testing.T, service configs.Service, d *deaf, sessions int) *worl
 	t.Helper()
 	return open(t, func(w *world) {
 		quiet := slog.New(slog.DiscardHandler)
-		w.Server.Log, w.seen.SessionLog = quiet, observe.SessionLog{Log: quiet}
+		w.logger = quiet
 		w.Limits.Connections, w.Limits.ConnectionsPerClient = 2*sessions, 2*sessions
 		w.Timeouts.Unauthenticated = time.Hour
 		for _, wait := range []*time.Duration{&w.Timeouts.Command, &w.Timeouts.Login, &w.Timeouts.Data, &w.Timeouts.Idle, &w.Timeouts.Handshake} {
 			*wait = time.Minute
 		}
-		w.listener(service).Backend = &upstream.Pool{Addresses: []string{d.start(t)}}
+		w.listener(service).Backend = d.start(t)
 	})
 }
 

@@ -19,7 +19,7 @@ func TestMessageArrivesAsSentOrIsRefused(t *testing.T) {
 			random := rand.New(rand.NewPCG(11, 12))
 			w := open(t, func(w *world) {
 				for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
-					w.rules[service].Received, w.rules[service].RejectBareNewline = false, true
+					w.listener(service).Received, w.listener(service).BareNewline = new(bool), "reject"
 					w.back[service].ends = strictEnd
 				}
 			})

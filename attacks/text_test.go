@@ -54,7 +54,7 @@ func (w *world) delivered() []string {
 func TestMessageArrivesAsSent(t *testing.T) {
 	quiet := func(w *world) {
 		for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
-			w.rules[service].Received = false
+			w.listener(service).Received = new(bool)
 			w.back[service].ends = strictEnd
 		}
 	}

@@ -10,18 +10,13 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/imap"
+	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/wait"
-	"github.com/letterlock/letterlock/internal/upstream"
-	"github.com/letterlock/letterlock/pop3"
 	"github.com/letterlock/letterlock/proxy"
-	"github.com/letterlock/letterlock/sieve"
-	"github.com/letterlock/letterlock/smtp"
-	"github.com/letterlock/letterlock/tlspolicy"
 )
 
 // hostname is the proxy's; other is one more that it has a certificate for.
@@ -33,42 +28,30 @@ const (
 // patience bounds each wait: far more than a working proxy needs.
 const patience = 10 * time.Second
 
-// world is the proxy with a listener for every service, each in front of its
-// own backend.
+// world is the proxy as internal/app runs it, with a listener for every
+// service, each in front of its own backend.
 type world struct {
 	*proxy.Server
-	*proxy.Generation
-	t     *testing.T
-	store *certs.Store
-	back  map[configs.Service]*backend
-	rules map[configs.Service]*smtp.Options
-	log   *wait.Log
-	seen  *record
+	*configs.Config // it may be changed before the proxy starts
+	t               *testing.T
+	proxy           *app.Proxy
+	store           *certs.Store
+	back            map[configs.Service]*backend
+	prepared        []func() // called before the proxy starts
+	log             *wait.Log
+	logger          *slog.Logger
+	seen            *record
 }
 
 // open starts a world. The changes are made before it listens.
 func open(t *testing.T, changes ...func(*world)) *world {
 	t.Helper()
-	d := configs.Default()
 	ca := authority.New(t)
 	w := &world{
-		t: t, log: &wait.Log{}, back: map[configs.Service]*backend{}, rules: map[configs.Service]*smtp.Options{},
+		t: t, Config: config(), log: &wait.Log{}, back: map[configs.Service]*backend{}, seen: &record{changed: make(chan struct{}, 1)},
 		store: certs.NewStore([]tls.Certificate{ca.ECDSA(t, hostname), ca.ECDSA(t, other)}),
 	}
-	log := slog.New(slog.NewTextHandler(w.log, nil))
-	w.seen = &record{SessionLog: observe.SessionLog{Log: log}, changed: make(chan struct{}, 1)}
-	w.Server = &proxy.Server{Observer: w.seen, Log: log}
-	w.Generation = &proxy.Generation{
-		Hostname: hostname,
-		Limits: proxy.Limits{
-			Connections: d.Limits.Connections, ConnectionsPerClient: d.Limits.ConnectionsPerClient, Handshakes: d.Limits.Handshakes,
-			Line: d.Limits.Line, Token: d.Limits.Token, Literal: d.Limits.Literal, Errors: 100, Message: d.Limits.Message,
-		},
-		Timeouts: proxy.Timeouts{
-			ProxyHeader: patience, Handshake: patience, Dial: patience, Greeting: patience, Command: patience, Login: 2 * patience,
-			Idle: patience, Data: patience, EndOfData: patience,
-		},
-	}
+	w.logger = slog.New(slog.NewTextHandler(w.log, nil))
 	for _, service := range configs.Inbound() {
 		w.add(service)
 	}
@@ -78,68 +61,77 @@ func open(t *testing.T, changes ...func(*world)) *world {
 	for _, b := range w.back {
 		b.start()
 	}
-	if err := w.Listen(w.Generation); err != nil {
+	var err error
+	if w.proxy, err = app.New(w.Config, app.Options{Log: w.logger, Certificates: w.store, Observer: w.seen}); err != nil {
 		t.Fatal(err)
 	}
-	w.Serve()
+	for _, prepare := range w.prepared {
+		prepare()
+	}
+	if err := w.proxy.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.Server = w.proxy.Server()
 	t.Cleanup(func() { w.end() })
 	return w
 }
 
-// add makes the listener of a service as cmd/letterlock does.
-func (w *world) add(service configs.Service) {
-	w.t.Helper()
-	policy, err := tlspolicy.Named(service.DefaultPolicy())
-	if err != nil {
-		w.t.Fatal(err)
+// config is the default configuration, but for waits that tests can outlast.
+func config() *configs.Config {
+	d, off := configs.Default(), false
+	return &configs.Config{
+		Hostname: hostname, Probe: &off,
+		Limits: configs.Limits{
+			Connections: d.Limits.Connections, ConnectionsPerClient: d.Limits.ConnectionsPerClient, Handshakes: d.Limits.Handshakes,
+			Line: d.Limits.Line, Token: d.Limits.Token, Literal: d.Limits.Literal, Errors: 100, Message: d.Limits.Message,
+		},
+		Timeouts: configs.Timeouts{
+			ProxyHeader: patience, Handshake: patience, Dial: patience, Greeting: patience, Command: patience, Login: 2 * patience,
+			Idle: patience, Data: patience, EndOfData: patience,
+		},
 	}
+}
+
+// add makes the listener of a service.
+func (w *world) add(service configs.Service) {
 	b := newBackend(w.t, service.Protocol())
 	w.back[service] = b
-	config := policy.Config(alpn[service.Protocol()]...)
-	config.GetCertificate = w.store.Get(policy)
-	config.SessionTicketsDisabled = service == configs.SMTP
-	w.Listeners = append(w.Listeners, &proxy.Listener{
-		Service: string(service), Address: "127.0.0.1:0", Implicit: service.Implicit(),
-		TLS: config, Strong: policy.Strong, Banner: "ready",
-		Backend: &upstream.Pool{Addresses: []string{b.address()}}, NewGate: w.gate(service),
-	})
-}
-
-var alpn = map[string][]string{
-	"smtp": {"smtp", "esmtp", "submission"}, "imap": {"imap"}, "pop3": {"pop3"}, "sieve": {"managesieve"},
-}
-
-func (w *world) gate(service configs.Service) func(*gate.Session) proxy.Gate {
-	switch service.Protocol() {
-	case "imap":
-		return func(s *gate.Session) proxy.Gate { return imap.New(s) }
-	case "pop3":
-		return func(s *gate.Session) proxy.Gate { return pop3.New(s) }
-	case "sieve":
-		return func(s *gate.Session) proxy.Gate { return sieve.New(s) }
+	l := configs.Listener{
+		Service: service, Listen: "127.0.0.1:0", Backend: b.address(), BackendLogin: "same",
+		ReverseDNS: new(bool), GreetDelay: new(time.Duration),
 	}
-	o := &smtp.Options{RequireTLS: true, Auth: smtp.RequireAuth, Received: true, DisableVRFY: true}
 	if service == configs.SMTP {
-		o.RequireTLS, o.Auth, o.Recipients = false, smtp.NoAuth, smtp.Recipients([]string{"example.com"})
+		l.Recipients = []string{"example.com"}
 	}
-	w.rules[service] = o
-	return func(s *gate.Session) proxy.Gate { return smtp.New(s, *o) }
+	w.Listeners = append(w.Listeners, l)
 }
 
-// listener is the one of a service.
-func (w *world) listener(service configs.Service) *proxy.Listener {
-	for _, l := range w.Listeners {
-		if l.Service == string(service) {
-			return l
+// listener is the configuration of a service's listener.
+func (w *world) listener(service configs.Service) *configs.Listener {
+	for i, l := range w.Listeners {
+		if l.Service == service {
+			return &w.Listeners[i]
 		}
 	}
 	w.t.Fatalf("no listener for %s", service)
 	return nil
 }
 
+// prepare changes a service's listener after the configuration was resolved,
+// for what no configuration can ask for.
+func (w *world) prepare(service configs.Service, change func(l *proxy.Listener)) {
+	w.prepared = append(w.prepared, func() {
+		for _, l := range w.proxy.Listeners() {
+			if l.Service == string(service) {
+				change(l)
+			}
+		}
+	})
+}
+
 func (w *world) address(service configs.Service) string {
 	for i, l := range w.Listeners {
-		if l.Service == string(service) {
+		if l.Service == service {
 			return w.Addresses()[i].String()
 		}
 	}
@@ -152,7 +144,7 @@ func (w *world) address(service configs.Service) string {
 func (w *world) end() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_ = w.Shutdown(ctx)
+	w.proxy.Shutdown(ctx)
 	for _, b := range w.back {
 		b.close()
 	}
@@ -194,16 +186,15 @@ func (w *world) silent(secrets ...string) {
 	}
 }
 
-// record is the log and a list of the reasons for which sessions ended.
+// record is a list of the reasons for which sessions ended.
 type record struct {
-	observe.SessionLog
+	observe.None
 	mu      sync.Mutex
 	ended   []gate.Reason
 	changed chan struct{}
 }
 
-func (r *record) Closed(info *observe.Session, end observe.Summary) {
-	r.SessionLog.Closed(info, end)
+func (r *record) Closed(_ *observe.Session, end observe.Summary) {
 	r.mu.Lock()
 	r.ended = append(r.ended, end.Reason)
 	r.mu.Unlock()
