@@ -2,32 +2,35 @@ package configs
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 )
 
-// maxRecipientsFile bounds what is read of a file, in bytes: a million
+// maxRecipientsFile is the longest file of recipients, in bytes: a million
 // addresses.
 const maxRecipientsFile = 64 << 20
 
-// ReadRecipients reads a file of recipients, one entry a line as `recipients`
-// takes them; # begins a comment. What is wrong is in the error, line by line.
-// A file that names nobody is wrong too: it is most likely half written.
+var errRecipientsLong = errors.New("the file is too long: write domains in place of single addresses")
+
+// ReadRecipients reads a file of recipients: one entry a line, as `recipients`
+// takes them; # begins a comment. An error names the line. A file without an
+// entry is an error too, because it is most likely half written.
 func ReadRecipients(path string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return parseRecipients(path, io.LimitReader(f, maxRecipientsFile))
+	return parseRecipients(path, &bounded{f, maxRecipientsFile})
 }
 
 func parseRecipients(path string, r io.Reader) ([]string, error) {
 	var entries []string
 	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan(); n++ {
+	for n := 1; lines.Scan() && lines.Err() == nil; n++ { // after an error the last line may be half a line
 		entry, _, _ := strings.Cut(lines.Text(), "#")
 		if entry = strings.TrimSpace(entry); entry == "" {
 			continue
@@ -45,4 +48,18 @@ func parseRecipients(path string, r io.Reader) ([]string, error) {
 		return nil, fmt.Errorf("%s names no recipients", path)
 	}
 	return entries, nil
+}
+
+// bounded reads at most left bytes, and fails if there are more.
+type bounded struct {
+	io.Reader
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p[:min(len(p), b.left+1)])
+	if b.left -= n; b.left < 0 {
+		return 0, errRecipientsLong
+	}
+	return n, err
 }

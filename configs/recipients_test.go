@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +35,18 @@ func TestReadRecipients(t *testing.T) {
 	}
 	if _, err := ReadRecipients(path + ".none"); err == nil {
 		t.Error("a file that is not there was read")
+	}
+}
+
+// A file that is too long is refused as a whole: the rest of its recipients
+// would be refused without a word otherwise.
+func TestRecipientsFileIsTooLong(t *testing.T) {
+	const text = "a.example\nb.example\n"
+	for size, fits := range map[int]bool{len(text): true, len(text) - 1: false, len(text) - 3: false, 10: false, 0: false} {
+		got, err := parseRecipients("recipients", &bounded{strings.NewReader(text), size})
+		if fits != (err == nil) || fits != (len(got) == 2) || !fits && !errors.Is(err, errRecipientsLong) {
+			t.Errorf("%d bytes: %q, %v", size, got, err)
+		}
 	}
 }
 
