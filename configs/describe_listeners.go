@@ -90,7 +90,7 @@ func (c *Config) describePolicies(b *strings.Builder) {
 		}
 	}
 	for _, name := range names {
-		p, err := c.PolicyOf(Listener{Policy: name})
+		p, err := c.NamedPolicy(name)
 		if err != nil {
 			continue // a listener of that policy has said so
 		}

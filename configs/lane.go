@@ -53,11 +53,6 @@ func (l Lane) Prefixes() []netip.Prefix {
 	return prefixes
 }
 
-// PolicyOfLane resolves the TLS policy of a lane.
-func (c *Config) PolicyOfLane(l Lane) (tlspolicy.Policy, error) {
-	return c.PolicyOf(Listener{Policy: l.Policy})
-}
-
 // checkLanes: a lane that has ended is refused, lest the file say what is not
 // so; the proxy that has loaded it before closes it by itself.
 func checkLanes(c *Config, m Machine, r report) {
@@ -94,7 +89,7 @@ func checkLane(c *Config, lane Lane, r report) {
 
 // laneWords tell what a lane gives and for how long.
 func (c *Config) laneWords(l Listener, lane Lane) string {
-	p, err := c.PolicyOfLane(lane)
+	p, err := c.NamedPolicy(lane.Policy)
 	if err != nil {
 		return err.Error()
 	}
@@ -118,7 +113,7 @@ func (c *Config) warnLane(l Listener, lane Lane, now time.Time, warn func(key, t
 	if left := lane.Until.End().Sub(now); left > 0 && left < laneNotice {
 		warn("until", fmt.Sprintf("the lane of %s ends with %s; a configuration that still has it then is refused", lane.Name(), lane.Until))
 	}
-	p, err := c.PolicyOfLane(lane)
+	p, err := c.NamedPolicy(lane.Policy)
 	login := l.Service != SMTP || l.Auth
 	if err == nil && login && !lane.WeakLogin && p.Min < tlspolicy.VersionTLS12 {
 		warn("policy", fmt.Sprintf("%s lets %s in, but no login passes below TLSv1.2: such clients will fail after the handshake, unless the lane has weak_login: true", p.Name, p.Min))

@@ -102,7 +102,7 @@ func TestLaneNames(t *testing.T) {
 	if lanes[0].Name() != "10.0.0.0/8" || lanes[1].Name() != "10.0.0.0/8 and 2 more" || fmt.Sprint(lanes[1].Prefixes()) != "[10.0.0.0/8 192.0.2.1/32 192.0.2.2/32]" {
 		t.Errorf("%s, %s, %v", lanes[0].Name(), lanes[1].Name(), lanes[1].Prefixes())
 	}
-	if p, err := c.PolicyOfLane(lanes[0]); err != nil || p.Name != "compat" {
+	if p, err := c.NamedPolicy(lanes[0].Policy); err != nil || p.Name != "compat" {
 		t.Errorf("%v, %v", p.Name, err)
 	}
 }

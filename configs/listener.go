@@ -53,10 +53,14 @@ func (l Listener) TicketsOn() bool {
 	return l.Service != SMTP && !l.AsksClients()
 }
 
-// PolicyOf resolves the TLS policy of a listener. It fails if no built-in and
-// no own policy has the name, or an own policy has no built-in base.
+// PolicyOf resolves the TLS policy of a listener, as NamedPolicy does.
 func (c *Config) PolicyOf(l Listener) (tlspolicy.Policy, error) {
-	name := l.PolicyName()
+	return c.NamedPolicy(l.PolicyName())
+}
+
+// NamedPolicy resolves the TLS policy of a name: one of Policies, or a built-in
+// one. It fails if there is none of that name, or if its base is not built in.
+func (c *Config) NamedPolicy(name string) (tlspolicy.Policy, error) {
 	for _, own := range c.Policies {
 		if own.Name == name {
 			return own.resolve()

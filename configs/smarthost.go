@@ -117,7 +117,7 @@ func (c *Config) PolicyOfDestination(d Destination) (*tlspolicy.Policy, error) {
 	if d.Policy == "" {
 		return nil, nil
 	}
-	p, err := c.PolicyOf(Listener{Policy: d.Policy})
+	p, err := c.NamedPolicy(d.Policy)
 	return &p, err
 }
 

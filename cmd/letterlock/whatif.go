@@ -37,7 +37,7 @@ func whatifCommand(ui *ui, args []string) error {
 		return err
 	}
 	q := question{config: c, listener: *listener, withoutLanes: *lanes, now: time.Now()}
-	if q.policy, err = c.PolicyOf(configs.Listener{Policy: *name}); err != nil {
+	if q.policy, err = c.NamedPolicy(*name); err != nil {
 		return err
 	}
 	if *listener != "" && !slices.ContainsFunc(c.Listeners, func(l configs.Listener) bool { return q.asks(string(l.Service), l.Listen) }) {
@@ -110,7 +110,7 @@ const refusedLogin tlspolicy.Refusal = "login"
 func (q question) refusal(e inventory.Entry) tlspolicy.Refusal {
 	policy, weakLogin := q.policy, false
 	if lane := q.lane(e); lane != nil {
-		if p, err := q.config.PolicyOfLane(*lane); err == nil {
+		if p, err := q.config.NamedPolicy(lane.Policy); err == nil {
 			policy, weakLogin = p, lane.WeakLogin
 		}
 	}

@@ -143,7 +143,7 @@ func (m *maintenance) lane(c *configs.Config, l configs.Listener, lane configs.L
 	if err != nil {
 		return proxy.Lane{}, err
 	}
-	policy, err := c.PolicyOfLane(lane)
+	policy, err := c.NamedPolicy(lane.Policy)
 	if err != nil {
 		return proxy.Lane{}, err
 	}
