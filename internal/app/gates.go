@@ -6,34 +6,42 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/imap"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/pop3"
 	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/sieve"
 	"github.com/letterlock/letterlock/smtp"
 )
 
-// protocol is what serve has to know of a listener's protocol: its gate, and
-// the ALPN names under which clients may ask for it (RFC 7301; `imap`, `pop3`
-// and `managesieve` are registered, and for SMTP these are in use).
+// protocol is what the proxy must know of a protocol that it carries inbound.
 type protocol struct {
-	newGate func(*gate.Session) proxy.Gate
-	alpn    []string
+	// alpn are the names under which clients may ask for the protocol (RFC 7301).
+	// imap, pop3 and managesieve are registered; those of SMTP are in use.
+	alpn []string
+
+	gate  func(l configs.Listener, recipients func(string) bool) func(*gate.Session) proxy.Gate
+	check func(back *wire.Conn, hostname string) error // of a backend's health
 }
 
-// protocolOf is the place to add a protocol.
-func protocolOf(l configs.Listener) protocol { return protocolWith(l, smtp.Recipients(l.Recipients)) }
+// protocols is the place to add a protocol. Its keys are those of
+// configs.Service.Protocol.
+var protocols = map[string]protocol{
+	"smtp":  {[]string{"smtp", "esmtp", "submission"}, newSMTP, smtp.Probe},
+	"imap":  {[]string{"imap"}, plainGate(func(s *gate.Session) proxy.Gate { return imap.New(s) }), anonymous(imap.Probe)},
+	"pop3":  {[]string{"pop3"}, plainGate(func(s *gate.Session) proxy.Gate { return pop3.New(s) }), anonymous(pop3.Probe)},
+	"sieve": {[]string{"managesieve"}, plainGate(func(s *gate.Session) proxy.Gate { return sieve.New(s) }), anonymous(sieve.Probe)},
+}
 
-// protocolWith is protocolOf with another way to know the recipients.
-func protocolWith(l configs.Listener, recipients func(string) bool) protocol {
-	switch l.Service.Protocol() {
-	case "imap":
-		return protocol{func(s *gate.Session) proxy.Gate { return imap.New(s) }, []string{"imap"}}
-	case "pop3":
-		return protocol{func(s *gate.Session) proxy.Gate { return pop3.New(s) }, []string{"pop3"}}
-	case "sieve":
-		return protocol{func(s *gate.Session) proxy.Gate { return sieve.New(s) }, []string{"managesieve"}}
-	}
-	return protocol{newSMTP(l, recipients), []string{"smtp", "esmtp", "submission"}}
+func protocolOf(s configs.Service) protocol { return protocols[s.Protocol()] }
+
+// plainGate makes gates that have no options.
+func plainGate(open func(*gate.Session) proxy.Gate) func(configs.Listener, func(string) bool) func(*gate.Session) proxy.Gate {
+	return func(configs.Listener, func(string) bool) func(*gate.Session) proxy.Gate { return open }
+}
+
+// anonymous is a check in which the proxy does not say its name.
+func anonymous(check func(*wire.Conn) error) func(*wire.Conn, string) error {
+	return func(back *wire.Conn, _ string) error { return check(back) }
 }
 
 func newSMTP(l configs.Listener, recipients func(string) bool) func(*gate.Session) proxy.Gate {

@@ -45,7 +45,7 @@ func newListener(c *configs.Config, l configs.Listener, store *certs.Store, back
 		Banner: banner(l), Hidden: upper(l.HideMechanisms), Unnamed: upper(l.UnnamedMechanisms),
 		Backend: backend, Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom), ReverseDNS: l.ReverseDNSOn(),
 		Routes: routes, Means: gate.Means(l.Means()),
-		NewGate: protocolWith(l, recipients).newGate,
+		NewGate: protocolOf(l.Service).gate(l, recipients),
 	}
 	return listener, m.secure(listener, c, l, store)
 }

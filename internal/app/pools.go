@@ -7,28 +7,11 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
-	"github.com/letterlock/letterlock/imap"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
-	"github.com/letterlock/letterlock/pop3"
-	"github.com/letterlock/letterlock/sieve"
-	"github.com/letterlock/letterlock/smtp"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
-
-// probeOf is the health check of a protocol.
-func probeOf(protocol, hostname string) func(*wire.Conn) error {
-	switch protocol {
-	case "imap":
-		return imap.Probe
-	case "pop3":
-		return pop3.Probe
-	case "sieve":
-		return sieve.Probe
-	}
-	return func(back *wire.Conn) error { return smtp.Probe(back, hostname) }
-}
 
 // pools makes the pools that listeners name, one for all that mean the same:
 // what is known of a backend's health is known for each of them.
@@ -84,7 +67,8 @@ func (p *pools) get(target string, l configs.Listener) (*upstream.Pool, error) {
 	}
 	pool := &upstream.Pool{
 		Name: b.Name, Addresses: b.Addresses, ByClient: b.ByClient(), Public: p.config.PublicPlaintextBackend || b.Verified(),
-		Health: b.HealthInterval(), Probe: probeOf(l.Service.Protocol(), p.config.Hostname), Header: header,
+		Health: b.HealthInterval(), Header: header,
+		Probe: func(back *wire.Conn) error { return protocolOf(l.Service).check(back, p.config.Hostname) },
 	}
 	if b.Encrypted() {
 		pool.TLS, pool.StartTLS = leg.Config, b.StartTLS()

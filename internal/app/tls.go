@@ -106,7 +106,7 @@ func (m *maintenance) tlsOf(scope tickets.Scope, l configs.Listener, clients *tl
 // sessions.
 func scopeOf(c *configs.Config, l configs.Listener, p tlspolicy.Policy) tickets.Scope {
 	return tickets.Scope{
-		Service: string(l.Service), ALPN: protocolOf(l).alpn, Policy: p, StrictSNI: l.SNI == "strict",
+		Service: string(l.Service), ALPN: protocolOf(l.Service).alpn, Policy: p, StrictSNI: l.SNI == "strict",
 		Certificates: sourcesOf(c, c.ServedBy(l)), Clients: []string{l.ClientCertificates, l.ClientCA},
 	}
 }

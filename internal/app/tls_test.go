@@ -130,9 +130,8 @@ func TestALPN(t *testing.T) {
 	text := "certificates: [{cert: cert.pem, key: key.pem}]\nlisteners:\n"
 	var names [][]string
 	for _, s := range []configs.Service{configs.IMAPS, configs.POP3S, configs.Submissions} {
-		l := configs.Listener{Service: s}
 		text += fmt.Sprintf("  - {service: %s, listen: \"127.0.0.1:0\", backend: \"{%s}\"}\n", s, map[string]string{"smtp": "submission"}[s.Protocol()]+map[string]string{"imap": "imap", "pop3": "pop3"}[s.Protocol()])
-		names = append(names, protocolOf(l).alpn)
+		names = append(names, protocolOf(s).alpn)
 	}
 	w := newWorld(t, text)
 	for i := range names {
