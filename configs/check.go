@@ -24,7 +24,7 @@ var rules = []rule{
 	checkTLSFiles,
 	checkServed,
 	checkRecipientsFiles,
-	checkLanes,
+	checkExceptions,
 	checkOverlap,
 	checkSockets,
 	checkLoop,

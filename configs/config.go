@@ -102,11 +102,11 @@ type Listener struct {
 	ACMEHosts    []string      `yaml:"acme_hosts"`
 
 	// TLS beside the policy
-	SNI                string `yaml:"sni"`                 // default, or strict
-	SessionTickets     *bool  `yaml:"session_tickets"`     // nil: see TicketsOn
-	ClientCertificates string `yaml:"client_certificates"` // none, request or require
-	ClientCA           string `yaml:"client_ca"`           // file; empty: the authorities that the machine trusts
-	Lanes              []Lane `yaml:"lanes"`
+	SNI                string      `yaml:"sni"`                 // default, or strict
+	SessionTickets     *bool       `yaml:"session_tickets"`     // nil: see TicketsOn
+	ClientCertificates string      `yaml:"client_certificates"` // none, request or require
+	ClientCA           string      `yaml:"client_ca"`           // file; empty: the authorities that the machine trusts
+	Exceptions         []Exception `yaml:"exceptions"`
 
 	// smtp only
 	RequireTLS     RequireTLS `yaml:"require_tls"`

@@ -121,8 +121,8 @@ func (c *Config) describeTLS(l Listener, say func(what, text string)) {
 	if !l.TicketsOn() {
 		say("tickets", "none, every handshake is a full one")
 	}
-	for _, lane := range l.Lanes {
-		say("lane", c.laneWords(l, lane))
+	for _, exception := range l.Exceptions {
+		say("exception", c.exceptionWords(l, exception))
 	}
 }
 

@@ -85,8 +85,8 @@ func (c *Config) describePolicies(b *strings.Builder) {
 		if l.Service != Smarthost {
 			use(l.PolicyName())
 		}
-		for _, lane := range l.Lanes {
-			use(lane.Policy)
+		for _, exception := range l.Exceptions {
+			use(exception.Policy)
 		}
 	}
 	for _, name := range names {

@@ -26,7 +26,7 @@ type Machine struct {
 	// looked at.
 	Modes func(kind FileKind, path string) []filemode.Finding
 
-	// Now is the time by which lanes have ended. Nil: none has.
+	// Now is the time by which exceptions have ended. Nil: none has.
 	Now func() time.Time
 }
 

@@ -122,12 +122,12 @@ var required = map[string][]string{
 	"smarthost.client_certificate": {"cert", "key"},
 	"smarthost.destinations[]":     {"domains"},
 
-	"listeners[].lanes[]": {"networks", "policy", "until"},
+	"listeners[].exceptions[]": {"networks", "policy", "until"},
 }
 
 // leastItems names the lists that may not be empty.
 var leastItems = map[string]int{
-	"listeners": 1, "listeners[].lanes[].networks": 1, "policies[].suites": 1, "policies[].groups": 1,
+	"listeners": 1, "listeners[].exceptions[].networks": 1, "policies[].suites": 1, "policies[].groups": 1,
 	"backends[].addresses": 1, "backends[].pin": 1, "smarthost.clients": 1, "smarthost.destinations[].domains": 1,
 }
 
@@ -154,7 +154,7 @@ func enumAt(path string) (words []any, closed bool) {
 		return anys(clientCertificates), true
 	case "smarthost.level", "smarthost.destinations[].level":
 		return anys(outbound.Levels()), true
-	case "listeners[].policy", "listeners[].lanes[].policy", "smarthost.destinations[].policy":
+	case "listeners[].policy", "listeners[].exceptions[].policy", "smarthost.destinations[].policy":
 		return anys(tlspolicy.Names()), false
 	case "policies[].base":
 		return anys(tlspolicy.Names()), true

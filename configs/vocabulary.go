@@ -90,7 +90,7 @@ var belongs = []struct {
 	{"session_tickets", inbound},
 	{"client_certificates", inbound},
 	{"client_ca", inbound},
-	{"lanes", inbound},
+	{"exceptions", inbound},
 	{"reverse_dns", inbound},
 	{"proxy_from", inbound},
 	{"handover", inbound},

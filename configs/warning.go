@@ -68,8 +68,8 @@ func (c *Config) warnListener(l Listener, warn func(key, text string)) {
 	}
 	warnSMTP(l, warn)
 	warnClients(l, warn)
-	for i, lane := range l.Lanes {
-		c.warnLane(l, lane, time.Now(), func(name, text string) { warn(fmt.Sprintf("lanes[%d].%s", i, name), text) })
+	for i, exception := range l.Exceptions {
+		c.warnException(l, exception, time.Now(), func(name, text string) { warn(fmt.Sprintf("exceptions[%d].%s", i, name), text) })
 	}
 }
 

@@ -40,7 +40,7 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	state := t.ConnectionState()
 	ses.info.TLS = &state
 	ses.info.ClientCertificate = ses.listener.clientCertificate(&state)
-	ses.info.ExceptionNeeded = ses.lane != nil && !ses.lane.Allowed(&state)
+	ses.info.ExceptionNeeded = ses.exception != nil && !ses.exception.Allowed(&state)
 	ses.info.HostName = ses.name.Confirmed()
 	s.Observer.TLSEstablished(&ses.info)
 	return t, nil

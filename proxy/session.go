@@ -19,14 +19,14 @@ import (
 
 // session is one client connection from accept to close.
 type session struct {
-	server   *Server
-	listener *Listener
-	info     observe.Session
-	lane     *Lane              // that the client has taken; nil: none
-	name     *reversedns.Lookup // of the client; nil: its name is not looked up
-	gate     Gate
-	slot     *limit.Slot
-	pool     *upstream.Pool // of the backend
+	server    *Server
+	listener  *Listener
+	info      observe.Session
+	exception *Exception         // that the client has taken; nil: none
+	name      *reversedns.Lookup // of the client; nil: its name is not looked up
+	gate      Gate
+	slot      *limit.Slot
+	pool      *upstream.Pool // of the backend
 
 	mu       sync.Mutex
 	talk     *conversation // nil once the session is relayed

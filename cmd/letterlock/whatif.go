@@ -23,7 +23,7 @@ func whatifCommand(ui *ui, args []string) error {
 	source := sourceFlags(flags)
 	name := flags.String("policy", "", "the `POLICY` to try: a built-in one or one of the configuration")
 	listener := flags.String("listener", "", "only the `SERVICE` or the address of a listener (default all)")
-	lanes := flags.Bool("without-lanes", false, "as if there were no lanes")
+	exceptions := flags.Bool("without-exceptions", false, "as if there were no exceptions")
 	asJSON := flags.Bool("json", false, "write JSON")
 	if err := source.parse(ui, flags, args); err != nil {
 		return err
@@ -36,7 +36,7 @@ func whatifCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	q := question{config: c, listener: *listener, withoutLanes: *lanes, now: time.Now()}
+	q := question{config: c, listener: *listener, withoutExceptions: *exceptions, now: time.Now()}
 	if q.policy, err = c.NamedPolicy(*name); err != nil {
 		return err
 	}
@@ -89,12 +89,12 @@ func keysOf(c *configs.Config) (map[string]tlspolicy.Keys, error) {
 
 // question is what is asked.
 type question struct {
-	config       *configs.Config
-	policy       tlspolicy.Policy
-	listener     string                    // service or address; empty: all
-	keys         map[string]tlspolicy.Keys // by configs.Served.Key; none: both kinds
-	withoutLanes bool
-	now          time.Time
+	config            *configs.Config
+	policy            tlspolicy.Policy
+	listener          string                    // service or address; empty: all
+	keys              map[string]tlspolicy.Keys // by configs.Served.Key; none: both kinds
+	withoutExceptions bool
+	now               time.Time
 }
 
 func (q question) asks(service, address string) bool {
@@ -105,13 +105,13 @@ func (q question) asks(service, address string) bool {
 const refusedLogin tlspolicy.Refusal = "login"
 
 // refusal is why the client of an entry would be refused; empty: it would not
-// be. Clients in an open lane keep the policy of the lane. Which lane that is
-// follows from the last address: entries are apart by the lane they came in.
+// be. Clients in an open exception keep the policy of the exception. Which exception that is
+// follows from the last address: entries are apart by the exception they came in.
 func (q question) refusal(e inventory.Entry) tlspolicy.Refusal {
 	policy, weakLogin := q.policy, false
-	if lane := q.lane(e); lane != nil {
-		if p, err := q.config.NamedPolicy(lane.Policy); err == nil {
-			policy, weakLogin = p, lane.WeakLogin
+	if exception := q.exception(e); exception != nil {
+		if p, err := q.config.NamedPolicy(exception.Policy); err == nil {
+			policy, weakLogin = p, exception.WeakLogin
 		}
 	}
 	agreed, why := policy.Agree(e.Offer, q.keysAt(e))
@@ -134,15 +134,15 @@ func (q question) keysAt(e inventory.Entry) tlspolicy.Keys {
 	return tlspolicy.BothKeys
 }
 
-func (q question) lane(e inventory.Entry) *configs.Lane {
+func (q question) exception(e inventory.Entry) *configs.Exception {
 	for _, l := range q.config.Listeners {
-		if q.withoutLanes || string(l.Service) != e.Service || l.Listen != e.Listener {
+		if q.withoutExceptions || string(l.Service) != e.Service || l.Listen != e.Listener {
 			continue
 		}
-		for i, lane := range l.Lanes {
+		for i, exception := range l.Exceptions {
 			holds := func(p netip.Prefix) bool { return p.Contains(e.Address) }
-			if q.now.Before(lane.Until.End()) && slices.ContainsFunc(lane.Prefixes(), holds) {
-				return &l.Lanes[i]
+			if q.now.Before(exception.Until.End()) && slices.ContainsFunc(exception.Prefixes(), holds) {
+				return &l.Exceptions[i]
 			}
 		}
 	}

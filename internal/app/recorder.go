@@ -66,7 +66,7 @@ func entry(kind inventory.Kind, info *observe.Session) inventory.Entry {
 		Key:   inventory.Key{Kind: kind, Service: info.Listener.Service, Listener: info.Listener.Address},
 		Value: inventory.Value{Address: info.Client.Addr()},
 	}
-	e.Lane = info.Exception
+	e.Exception = info.Exception
 	return e
 }
 

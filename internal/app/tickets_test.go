@@ -49,9 +49,9 @@ var apart = map[string]string{
 	"one more":            `{service: imaps, certificates: [{cert: cert.pem, key: key.pem}, {cert: other.pem, key: other.key}], %s}`,
 	"sni":                 `{service: imaps, sni: strict, %s}`,
 	"policy":              `{service: imaps, policy: same-as-strict, %s}`,
-	"exception":           `{service: imaps, lanes: [{networks: [127.0.0.0/8], policy: strict, until: 2099-12-31}], %s}`,
-	"exception for more":  `{service: imaps, lanes: [{networks: [127.0.0.0/8, 10.0.0.0/8], policy: strict, until: 2099-12-31}], %s}`,
-	"exception and login": `{service: imaps, lanes: [{networks: [127.0.0.0/8], policy: strict, until: 2099-12-31, weak_login: true}], %s}`,
+	"exception":           `{service: imaps, exceptions: [{networks: [127.0.0.0/8], policy: strict, until: 2099-12-31}], %s}`,
+	"exception for more":  `{service: imaps, exceptions: [{networks: [127.0.0.0/8, 10.0.0.0/8], policy: strict, until: 2099-12-31}], %s}`,
+	"exception and login": `{service: imaps, exceptions: [{networks: [127.0.0.0/8], policy: strict, until: 2099-12-31, weak_login: true}], %s}`,
 	"client certificates": `{service: imaps, client_certificates: request, client_ca: ca.pem, %s}`,
 	"service":             `{service: imap, %s}`,
 }

@@ -53,7 +53,7 @@ func (m *maintenance) advance(now time.Time) {
 	}
 }
 
-// secure gives a listener its TLS, and that of its lanes.
+// secure gives a listener its TLS, and that of its exceptions.
 func (m *maintenance) secure(listener *proxy.Listener, c *configs.Config, l configs.Listener, store *certs.Store) error {
 	policy, err := c.PolicyOf(l)
 	if err != nil {
@@ -70,12 +70,12 @@ func (m *maintenance) secure(listener *proxy.Listener, c *configs.Config, l conf
 		return err
 	}
 	listener.Strong = policy.Strong
-	for _, lane := range l.Lanes {
-		made, err := m.lane(c, l, lane, clients, store)
+	for _, exception := range l.Exceptions {
+		made, err := m.exception(c, l, exception, clients, store)
 		if err != nil {
 			return err
 		}
-		listener.Lanes = append(listener.Lanes, made)
+		listener.Exceptions = append(listener.Exceptions, made)
 	}
 	return nil
 }
@@ -128,33 +128,33 @@ func sourcesOf(c *configs.Config, served configs.Served) []string {
 
 // exceptionOf says whom a policy exception is for, and what it allows beside
 // its policy. Its end is not in it: until then, nothing changes.
-func exceptionOf(lane configs.Lane) []string {
-	words := []string{fmt.Sprintf("weak_login=%t", lane.WeakLogin)}
-	for _, network := range lane.Prefixes() {
+func exceptionOf(exception configs.Exception) []string {
+	words := []string{fmt.Sprintf("weak_login=%t", exception.WeakLogin)}
+	for _, network := range exception.Prefixes() {
 		words = append(words, network.String())
 	}
 	return words
 }
 
-// lane is other TLS for some networks. Where it allows weak logins, a session
+// exception is other TLS for some networks. Where it allows weak logins, a session
 // that only it would let log in has needed it too.
-func (m *maintenance) lane(c *configs.Config, l configs.Listener, lane configs.Lane, clients *tlspolicy.ClientAuth, store *certs.Store) (proxy.Lane, error) {
+func (m *maintenance) exception(c *configs.Config, l configs.Listener, exception configs.Exception, clients *tlspolicy.ClientAuth, store *certs.Store) (proxy.Exception, error) {
 	own, err := c.PolicyOf(l)
 	if err != nil {
-		return proxy.Lane{}, err
+		return proxy.Exception{}, err
 	}
-	policy, err := c.NamedPolicy(lane.Policy)
+	policy, err := c.NamedPolicy(exception.Policy)
 	if err != nil {
-		return proxy.Lane{}, err
+		return proxy.Exception{}, err
 	}
 	scope := scopeOf(c, l, policy)
-	scope.Exception = exceptionOf(lane)
+	scope.Exception = exceptionOf(exception)
 	config, err := m.tlsOf(scope, l, clients, store)
-	made := proxy.Lane{
-		Name: lane.Name(), Networks: lane.Prefixes(), Until: lane.Until.End(), TLS: config,
+	made := proxy.Exception{
+		Name: exception.Name(), Networks: exception.Prefixes(), Until: exception.Until.End(), TLS: config,
 		Strong: policy.Strong, Allowed: own.Allows,
 	}
-	if lane.WeakLogin {
+	if exception.WeakLogin {
 		made.Strong = policy.Allows
 		made.Allowed = func(state *tls.ConnectionState) bool { return own.Allows(state) && own.Strong(state) }
 	}

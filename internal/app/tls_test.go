@@ -19,17 +19,17 @@ listeners:
   - service: submissions
     listen: "127.0.0.1:0"
     backend: "{submission}"
-    lanes: [{networks: [127.0.0.0/8], policy: opportunistic, until: 2099-12-31%s}]
+    exceptions: [{networks: [127.0.0.0/8], policy: opportunistic, until: 2099-12-31%s}]
   - {service: submissions, listen: "127.0.0.1:0", backend: "{submission}"}
 `
 
-// An old scanner is let in by its lane, and may log in if the lane says so.
-func TestLane(t *testing.T) {
+// An old scanner is let in by its exception, and may log in if the exception says so.
+func TestException(t *testing.T) {
 	old := func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10 }
 	for more, offered := range map[string]bool{"": false, ", weak_login: true": true} {
 		w := newWorld(t, fmt.Sprintf(submissions, more))
 		if _, err := w.dial(1, old); err == nil {
-			t.Error("TLS 1.0 passes outside the lane")
+			t.Error("TLS 1.0 passes outside the exception")
 		}
 		for version, change := range map[uint16]func(*tls.Config){tls.VersionTLS10: old, tls.VersionTLS13: nil} {
 			conn, err := w.dial(0, change)
@@ -38,17 +38,17 @@ func TestLane(t *testing.T) {
 			}
 			client := newSMTPSession(t, conn)
 			if got := strings.Contains(client.say("EHLO scanner"), "AUTH"); got != (offered || version == tls.VersionTLS13) {
-				t.Errorf("lane%s, %#x: AUTH offered: %v", more, version, got)
+				t.Errorf("exception%s, %#x: AUTH offered: %v", more, version, got)
 			}
 			code := "235"
 			if !offered && version == tls.VersionTLS10 {
 				code = "538"
 			}
 			if got := client.say("AUTH PLAIN AGRlbW8AZGVtbw=="); !strings.HasPrefix(got, code) {
-				t.Errorf("lane%s, %#x: %s", more, version, got)
+				t.Errorf("exception%s, %#x: %s", more, version, got)
 			}
 		}
-		for _, want := range []string{"lane=127.0.0.0/8 lane_needed=true", "lane=127.0.0.0/8 lane_needed=false"} {
+		for _, want := range []string{"exception=127.0.0.0/8 exception_needed=true", "exception=127.0.0.0/8 exception_needed=false"} {
 			if !strings.Contains(w.log.String(), want) {
 				t.Errorf("the log lacks %s:\n%s", want, w.log)
 			}

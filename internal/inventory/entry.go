@@ -28,14 +28,14 @@ const (
 // Key tells entries apart. Devices of one user that offer different TLS have
 // an entry each, so that what is true of one entry is true of all its sessions.
 type Key struct {
-	Kind     Kind            `json:"kind"`
-	Service  string          `json:"service"`
-	Listener string          `json:"listener"`       // its address
-	Lane     string          `json:"lane,omitempty"` // its name, of those who were let in by one
-	Network  netip.Prefix    `json:"network"`        // see NetworkOf; of a plaintext sender its address alone
-	User     string          `json:"user,omitempty"`
-	Class    string          `json:"class,omitempty"` // of a failure
-	Offer    tlspolicy.Offer `json:"offer"`
+	Kind      Kind            `json:"kind"`
+	Service   string          `json:"service"`
+	Listener  string          `json:"listener"`            // its address
+	Exception string          `json:"exception,omitempty"` // its name, of those who were let in by one
+	Network   netip.Prefix    `json:"network"`             // see NetworkOf; of a plaintext sender its address alone
+	User      string          `json:"user,omitempty"`
+	Class     string          `json:"class,omitempty"` // of a failure
+	Offer     tlspolicy.Offer `json:"offer"`
 }
 
 // Value is what is known of all that has the same key. Version, suite and

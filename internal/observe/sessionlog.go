@@ -40,7 +40,7 @@ func (l SessionLog) log(level slog.Level, message string, fields []slog.Attr) {
 
 // TLSEstablished logs in Postfix's words.
 func (l SessionLog) TLSEstablished(info *Session) {
-	fields := append(info.fields(false), laneFields(info)...)
+	fields := append(info.fields(false), exceptionFields(info)...)
 	fields = append(fields, info.ClientCertificate.fields()...)
 	if c := info.ClientCertificate; c != nil {
 		fields = append(fields, slog.String("client_cert_sha256", c.Fingerprint))
@@ -60,7 +60,7 @@ func (l SessionLog) HandshakeFailed(info *Session, offer Offer, err error) {
 	}
 	fields := []slog.Attr{slog.String("session", info.ID), slog.String("listener", info.Listener.String()), info.client(false), slog.Any("error", err)}
 	fields = append(fields, offer.fields()...)
-	l.log(slog.LevelWarn, "TLS handshake with "+peer(info)+" failed", append(fields, laneFields(info)...))
+	l.log(slog.LevelWarn, "TLS handshake with "+peer(info)+" failed", append(fields, exceptionFields(info)...))
 }
 
 // LoginRefused logs clients that still try to log in before TLS.
@@ -138,7 +138,7 @@ func (l SessionLog) Closed(info *Session, end Summary) {
 		fields = append(fields, slog.Any("via", info.Via))
 	}
 	fields = append(fields, tlsFields(info.TLS)...)
-	fields = append(fields, laneFields(info)...)
+	fields = append(fields, exceptionFields(info)...)
 	fields = append(fields, info.ClientCertificate.fields()...)
 	fields = append(fields, slog.Int64("received", end.Received), slog.Int64("sent", end.Sent),
 		slog.Duration("duration", time.Since(info.Opened).Round(time.Millisecond)), outcome(end.Reason))
@@ -195,12 +195,12 @@ func tlsFields(state *tls.ConnectionState) []slog.Attr {
 	}
 }
 
-// laneFields tell which lane was taken, and whether it had to be.
-func laneFields(info *Session) []slog.Attr {
+// exceptionFields tell which exception was taken, and whether it had to be.
+func exceptionFields(info *Session) []slog.Attr {
 	if info.Exception == "" {
 		return nil
 	}
-	return []slog.Attr{slog.String("lane", info.Exception), slog.Bool("lane_needed", info.ExceptionNeeded)}
+	return []slog.Attr{slog.String("exception", info.Exception), slog.Bool("exception_needed", info.ExceptionNeeded)}
 }
 
 // headerRemedy is for the administrator of a load balancer.

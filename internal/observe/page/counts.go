@@ -38,7 +38,7 @@ type counts struct {
 	open       map[string]int // by service
 	handshakes tally[handshake]
 	failures   tally[failed]
-	lanes      tally[laneUse]
+	exceptions tally[exceptionUse]
 	refused    tally[refusal]
 	logins     tally[login]
 	outcomes   tally[outcome]
@@ -51,7 +51,7 @@ type counts struct {
 func newCounts() counts {
 	return counts{
 		opened: tally[string]{}, resumed: tally[string]{}, turned: tally[string]{}, silent: tally[string]{}, headerless: tally[string]{}, received: tally[string]{}, sent: tally[string]{},
-		open: map[string]int{}, handshakes: tally[handshake]{}, failures: tally[failed]{}, lanes: tally[laneUse]{}, refused: tally[refusal]{},
+		open: map[string]int{}, handshakes: tally[handshake]{}, failures: tally[failed]{}, exceptions: tally[exceptionUse]{}, refused: tally[refusal]{},
 		logins: tally[login]{}, outcomes: tally[outcome]{}, denied: tally[string]{}, messages: tally[mail]{}, rejections: tally[rejection]{}, durations: map[string]histogram{},
 	}
 }
@@ -73,7 +73,7 @@ func (c *counts) clone(services []string) counts {
 	copied := counts{
 		opened: maps.Clone(c.opened), resumed: maps.Clone(c.resumed), turned: maps.Clone(c.turned), silent: maps.Clone(c.silent), headerless: maps.Clone(c.headerless),
 		received: maps.Clone(c.received), sent: maps.Clone(c.sent), open: maps.Clone(c.open),
-		handshakes: maps.Clone(c.handshakes), failures: maps.Clone(c.failures), lanes: maps.Clone(c.lanes), refused: maps.Clone(c.refused),
+		handshakes: maps.Clone(c.handshakes), failures: maps.Clone(c.failures), exceptions: maps.Clone(c.exceptions), refused: maps.Clone(c.refused),
 		logins: maps.Clone(c.logins), outcomes: maps.Clone(c.outcomes), denied: maps.Clone(c.denied), messages: maps.Clone(c.messages), rejections: maps.Clone(c.rejections), durations: maps.Clone(c.durations),
 	}
 	for _, service := range services {

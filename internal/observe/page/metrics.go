@@ -57,7 +57,7 @@ func (collector) Describe(descs chan<- *prometheus.Desc) {
 		buildDesc, openDesc, openedDesc, closedDesc, durationDesc, turnedDesc, silentDesc, headerlessDesc, receivedDesc, sentDesc,
 		handshakesDesc, resumedDesc, failuresDesc, refusedDesc, loginsDesc, backendDesc, certificateDesc,
 		lostDesc, leftOutDesc, deniedDesc, mailDesc, rejectionsDesc,
-		laneDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
+		exceptionDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
 		securedDesc, unsecuredDesc, messagesDesc,
 	} {
 		descs <- d
@@ -93,7 +93,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	count(metrics, loginsDesc, counts.logins, func(l login) []string { return []string{l.service, l.mechanism, results[l.outcome]} })
 	collectBackends(metrics, listeners)
 	collectCertificates(metrics, c.status.options.Certificates())
-	collectLanes(metrics, counts.lanes)
+	collectExceptions(metrics, counts.exceptions)
 	collectLog(metrics, c.status.options.Log())
 	c.status.options.Outbound().collect(metrics)
 	collectFiles(metrics, c.status.options.Files())

@@ -27,11 +27,11 @@ type report struct {
 	Suites   []share `json:"tls_suites"`
 	Groups   []share `json:"tls_groups"`
 
-	Outcomes          []share  `json:"outcomes"`
-	HandshakeFailures []share  `json:"handshake_failures"`
-	RefusedInClear    []share  `json:"refused_in_clear"`
-	Logins            []logins `json:"logins"`
-	Lanes             []lane   `json:"lanes"`
+	Outcomes          []share     `json:"outcomes"`
+	HandshakeFailures []share     `json:"handshake_failures"`
+	RefusedInClear    []share     `json:"refused_in_clear"`
+	Logins            []logins    `json:"logins"`
+	Exceptions        []exception `json:"exceptions"`
 
 	Listeners    []Listener        `json:"listeners"`
 	Certificates []CertificateInfo `json:"certificates"`
@@ -151,7 +151,7 @@ func (s *Status) report() report {
 	})
 	r.HandshakeFailures = shares(counts.failures, func(f failed) share { return share{Name: f.class, About: observe.AboutFailure(f.class)} })
 	r.RefusedInClear = shares(counts.refused, func(c refusal) share { return share{Name: c.command} })
-	r.Logins, r.Lanes = counts.loginRows(), counts.laneRows()
+	r.Logins, r.Exceptions = counts.loginRows(), counts.exceptionRows()
 	r.Sessions.Handshakes, r.Sessions.HandshakeFailures = sum(counts.handshakes), sum(counts.failures)
 	for _, row := range r.Logins {
 		r.Sessions.Logins += row.OK

@@ -80,7 +80,7 @@ func (s *Status) TLSEstablished(info *observe.Session) {
 	defer s.mu.Unlock()
 	s.counts.handshakes[handshake{info.Listener.Service, p}]++
 	if info.Exception != "" {
-		s.counts.lanes[laneUse{info.Listener.Service, info.Exception, info.ExceptionNeeded}]++
+		s.counts.exceptions[exceptionUse{info.Listener.Service, info.Exception, info.ExceptionNeeded}]++
 	}
 	if info.TLS.DidResume {
 		s.counts.resumed[info.Listener.Service]++

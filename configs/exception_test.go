@@ -14,7 +14,7 @@ listeners:
   - service: submission
     backend: legacy
     sni: strict
-    lanes:
+    exceptions:
       - {networks: [10.1.0.0/16, 10.2.0.1], policy: opportunistic, until: 2099-03-31, weak_login: true}
       - {networks: ["2001:db8::/32"], policy: compat, until: 2099-12-31}
   - {service: imaps, backend: legacy, client_certificates: require, client_ca: /etc/ca.pem}
@@ -23,14 +23,14 @@ listeners:
     recipients: [example.com]
     client_certificates: request
     session_tickets: false
-    lanes: [{networks: [192.0.2.1], policy: opportunistic-wide, until: 2099-03-31}]
+    exceptions: [{networks: [192.0.2.1], policy: opportunistic-wide, until: 2099-03-31}]
 `)
 	compare(t, "testdata/describe-tls.txt", Describe(c))
 }
 
-func TestLanesEnd(t *testing.T) {
+func TestExceptionsEnd(t *testing.T) {
 	text := func(until string) []byte {
-		return []byte(quiet + "listeners: [{service: imaps, backend: b, lanes: [{networks: [10.0.0.0/8], policy: compat, until: " + until + "}]}]")
+		return []byte(quiet + "listeners: [{service: imaps, backend: b, exceptions: [{networks: [10.0.0.0/8], policy: compat, until: " + until + "}]}]")
 	}
 	m := Elsewhere("")
 	m.Now = func() time.Time { return time.Date(2027, 3, 31, 23, 59, 59, 0, time.UTC) }
@@ -38,28 +38,28 @@ func TestLanesEnd(t *testing.T) {
 		t.Errorf("on its last day: %v", err)
 	}
 	m.Now = func() time.Time { return time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC) }
-	if _, err := m.Parse("a.yaml", text("2027-03-31")); err == nil || !strings.Contains(err.Error(), "the lane has ended with 2027-03-31") {
+	if _, err := m.Parse("a.yaml", text("2027-03-31")); err == nil || !strings.Contains(err.Error(), "the exception has ended with 2027-03-31") {
 		t.Errorf("after its last day: %v", err)
 	}
 	if Here().Now == nil {
-		t.Error("here no lane ends")
+		t.Error("here no exception ends")
 	}
 }
 
 func TestWarningsOfTLS(t *testing.T) {
 	soon := time.Now().Add(48 * time.Hour).UTC().Format(time.DateOnly)
-	lane := func(more string) string {
-		return quiet + "listeners: [{service: submission, backend: b, lanes: [{networks: [10.0.0.0/8], " + more + "}]}]"
+	exception := func(more string) string {
+		return quiet + "listeners: [{service: submission, backend: b, exceptions: [{networks: [10.0.0.0/8], " + more + "}]}]"
 	}
 	smtp := func(more string) string {
 		return quiet + "listeners: [{service: smtp, backend: b, recipients: [a.example], " + more + "}]"
 	}
 	for _, tt := range []struct{ name, text, key, says string }{
-		{"nothing to say", lane("policy: compat, until: 2099-01-01"), "", ""},
-		{"a weak login is meant", lane("policy: opportunistic, until: 2099-01-01, weak_login: true"), "", ""},
-		{"a lane for nothing", lane("policy: opportunistic, until: 2099-01-01"), "listeners[0].lanes[0].policy", "unless the lane has weak_login"},
-		{"ends soon", lane("policy: compat, until: " + soon), "listeners[0].lanes[0].until", "ends with " + soon},
-		{"no login on smtp", smtp("lanes: [{networks: [10.0.0.0/8], policy: opportunistic-wide, until: 2099-01-01}]"), "", ""},
+		{"nothing to say", exception("policy: compat, until: 2099-01-01"), "", ""},
+		{"a weak login is meant", exception("policy: opportunistic, until: 2099-01-01, weak_login: true"), "", ""},
+		{"an exception for nothing", exception("policy: opportunistic, until: 2099-01-01"), "listeners[0].exceptions[0].policy", "unless the exception has weak_login"},
+		{"ends soon", exception("policy: compat, until: " + soon), "listeners[0].exceptions[0].until", "ends with " + soon},
+		{"no login on smtp", smtp("exceptions: [{networks: [10.0.0.0/8], policy: opportunistic-wide, until: 2099-01-01}]"), "", ""},
 		{"logged", smtp("client_certificates: request"), "", ""},
 		{"required, but not TLS", smtp("client_certificates: require, client_ca: c"), "listeners[0].client_certificates", "in plaintext"},
 		{"tickets for Microsoft", smtp("session_tickets: true"), "listeners[0].session_tickets", "golang/go#70232"},
@@ -96,13 +96,13 @@ func TestTicketsOn(t *testing.T) {
 	}
 }
 
-func TestLaneNames(t *testing.T) {
-	c := mustParse(t, quiet+"listeners: [{service: imaps, backend: b, lanes: [{networks: [10.0.0.0/8], policy: compat, until: 2099-01-01}, {networks: [10.0.0.0/8, 192.0.2.1, 192.0.2.2], policy: compat, until: 2099-01-01}]}]")
-	lanes := c.Listeners[0].Lanes
-	if lanes[0].Name() != "10.0.0.0/8" || lanes[1].Name() != "10.0.0.0/8 and 2 more" || fmt.Sprint(lanes[1].Prefixes()) != "[10.0.0.0/8 192.0.2.1/32 192.0.2.2/32]" {
-		t.Errorf("%s, %s, %v", lanes[0].Name(), lanes[1].Name(), lanes[1].Prefixes())
+func TestExceptionNames(t *testing.T) {
+	c := mustParse(t, quiet+"listeners: [{service: imaps, backend: b, exceptions: [{networks: [10.0.0.0/8], policy: compat, until: 2099-01-01}, {networks: [10.0.0.0/8, 192.0.2.1, 192.0.2.2], policy: compat, until: 2099-01-01}]}]")
+	exceptions := c.Listeners[0].Exceptions
+	if exceptions[0].Name() != "10.0.0.0/8" || exceptions[1].Name() != "10.0.0.0/8 and 2 more" || fmt.Sprint(exceptions[1].Prefixes()) != "[10.0.0.0/8 192.0.2.1/32 192.0.2.2/32]" {
+		t.Errorf("%s, %s, %v", exceptions[0].Name(), exceptions[1].Name(), exceptions[1].Prefixes())
 	}
-	if p, err := c.NamedPolicy(lanes[0].Policy); err != nil || p.Name != "compat" {
+	if p, err := c.NamedPolicy(exceptions[0].Policy); err != nil || p.Name != "compat" {
 		t.Errorf("%v, %v", p.Name, err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
-const lanes = `hostname: mail.example.com
+const exceptions = `hostname: mail.example.com
 state_dir: state
 probe: false
 certificates: [{cert: cert.pem, key: key.pem}]
@@ -22,15 +22,15 @@ listeners:
     listen: "127.0.0.1:0"
     backend: "{imap}"
     policy: compat
-    lanes:
+    exceptions:
       - {networks: [127.0.0.2/32], policy: compat, until: 2099-12-31}
       - {networks: [127.0.0.3/32], policy: opportunistic, until: 2099-12-31}
 `
 
-// Neighbours of one network, who offer the same, are told apart by their lane.
-func TestWhatIfKnowsLanes(t *testing.T) {
-	w := newWorld(t, strings.Replace(lanes, "state_dir: state\n", "", 1))
-	text := strings.Replace(lanes, "{imap}", "192.168.0.1:143", 1)
+// Neighbours of one network, who offer the same, are told apart by their exception.
+func TestWhatIfKnowsExceptions(t *testing.T) {
+	w := newWorld(t, strings.Replace(exceptions, "state_dir: state\n", "", 1))
+	text := strings.Replace(exceptions, "{imap}", "192.168.0.1:143", 1)
 	if err := os.WriteFile(w.file(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -60,8 +60,8 @@ func TestWhatIfKnowsLanes(t *testing.T) {
 		{[]string{"--policy", "strict"}, 3},
 		{[]string{"--policy", "modern", "--listener", "imaps"}, 3},
 		{[]string{"--policy", "compat"}, 0},
-		{[]string{"--policy", "strict", "--without-lanes"}, 7},
-		{[]string{"--policy", "compat", "--without-lanes"}, 2},
+		{[]string{"--policy", "strict", "--without-exceptions"}, 7},
+		{[]string{"--policy", "compat", "--without-exceptions"}, 2},
 	} {
 		if a := w.eventually(all, c.args...); a.RefusedSessions != c.refused {
 			t.Errorf("%v: %d refused, not %d: %+v", c.args, a.RefusedSessions, c.refused, a.Refused)
@@ -72,7 +72,7 @@ func TestWhatIfKnowsLanes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if status, _, said := w.whatif("--policy", "strict"); status != exitFailed || !strings.Contains(said, "2001-12-31") {
-		t.Errorf("a closed lane: %d, %s", status, said)
+		t.Errorf("a closed exception: %d, %s", status, said)
 	}
 }
 
@@ -81,7 +81,7 @@ func TestWhatIfKnowsLanes(t *testing.T) {
 func TestInventorySurvivesKill(t *testing.T) {
 	path, ca := t.TempDir(), authority.New(t)
 	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
-	config := strings.Replace(lanes, "{imap}", "127.0.0.1:9", 1)
+	config := strings.Replace(exceptions, "{imap}", "127.0.0.1:9", 1)
 	for name, text := range map[string][]byte{"cert.pem": chain, "key.pem": key, "letterlock.yaml": []byte(config)} {
 		if err := os.WriteFile(filepath.Join(path, name), text, 0o600); err != nil {
 			t.Fatal(err)

@@ -10,29 +10,29 @@ import (
 	"github.com/letterlock/letterlock/internal/observe"
 )
 
-// Lane is other TLS for some client networks, for a while.
-type Lane struct {
+// Exception is other TLS for some client networks, for a while.
+type Exception struct {
 	Name     string // in log and metrics
 	Networks []netip.Prefix
-	Until    time.Time // from then on the lane is closed
+	Until    time.Time // from then on the exception is closed
 	TLS      *tls.Config
 	Strong   func(*tls.ConnectionState) bool // good enough for a password
 
 	// Allowed reports whether the listener itself would have let such a
-	// session in, so that the lane was not needed.
+	// session in, so that the exception was not needed.
 	Allowed func(*tls.ConnectionState) bool
 
 	heard heardTLS
 }
 
-// lane finds the one that is open for a client, the first that fits; nil if
+// exception finds the one that is open for a client, the first that fits; nil if
 // there is none.
-func (l *Listener) lane(client netip.Addr, now time.Time) *Lane {
+func (l *Listener) exception(client netip.Addr, now time.Time) *Exception {
 	client = client.Unmap().WithZone("")
-	for i := range l.Lanes {
-		lane := &l.Lanes[i]
-		if now.Before(lane.Until) && slices.ContainsFunc(lane.Networks, func(p netip.Prefix) bool { return p.Contains(client) }) {
-			return lane
+	for i := range l.Exceptions {
+		exception := &l.Exceptions[i]
+		if now.Before(exception.Until) && slices.ContainsFunc(exception.Networks, func(p netip.Prefix) bool { return p.Contains(client) }) {
+			return exception
 		}
 	}
 	return nil
@@ -47,9 +47,9 @@ func (l *Listener) listen(g *Generation) {
 		return
 	}
 	l.heard = newHeardTLS(l.TLS)
-	l.Lanes = slices.Clone(l.Lanes) // the caller's may be another generation's too
-	for i := range l.Lanes {
-		l.Lanes[i].heard = newHeardTLS(l.Lanes[i].TLS)
+	l.Exceptions = slices.Clone(l.Exceptions) // the caller's may be another generation's too
+	for i := range l.Exceptions {
+		l.Exceptions[i].heard = newHeardTLS(l.Exceptions[i].TLS)
 	}
 }
 
@@ -81,16 +81,16 @@ func (h heardTLS) of(client netip.Addr, now time.Time) *tls.Config {
 // heard is the TLS of the listener, or of the policy exception that the session
 // has taken.
 func (ses *session) heard() heardTLS {
-	if ses.lane != nil {
-		return ses.lane.heard
+	if ses.exception != nil {
+		return ses.exception.heard
 	}
 	return ses.listener.heard
 }
 
 // terms are the TLS that a session is offered, and the gate that follows.
 func (ses *session) terms(now time.Time) *tls.Config {
-	if ses.lane = ses.listener.lane(ses.info.Client.Addr(), now); ses.lane != nil {
-		ses.info.Exception = ses.lane.Name
+	if ses.exception = ses.listener.exception(ses.info.Client.Addr(), now); ses.exception != nil {
+		ses.info.Exception = ses.exception.Name
 	}
 	return ses.heard().of(ses.info.Client.Addr(), now)
 }
@@ -101,10 +101,10 @@ func (ses *session) explain(err error, last tail) error {
 	return ses.heard().unasked.learn(ses.info.Client.Addr(), last.explain(err), time.Now())
 }
 
-// strong is the gate for passwords: that of the lane that was taken, if any.
+// strong is the gate for passwords: that of the exception that was taken, if any.
 func (ses *session) strong(state *tls.ConnectionState) bool {
-	if ses.lane != nil {
-		return ses.lane.Strong(state)
+	if ses.exception != nil {
+		return ses.exception.Strong(state)
 	}
 	return ses.listener.Strong(state)
 }

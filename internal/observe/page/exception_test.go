@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/internal/observe"
 )
 
-func TestWhatStillUsesALane(t *testing.T) {
+func TestWhatStillUsesAException(t *testing.T) {
 	s := New(Options{})
 	for i, version := range []uint16{tls.VersionTLS10, tls.VersionTLS12, tls.VersionTLS13} {
 		info := &observe.Session{
@@ -22,9 +22,9 @@ func TestWhatStillUsesALane(t *testing.T) {
 	}
 	s.TLSEstablished(&observe.Session{Listener: &observe.Listener{Service: "submission"}, TLS: &tls.ConnectionState{Version: tls.VersionTLS13}})
 	for path, wants := range map[string][]string{
-		"/metrics":     {`letterlock_lane_handshakes_total{lane="10.1.0.0/16",needed="true",service="submission"} 1`, `needed="false",service="submission"} 2`},
+		"/metrics":     {`letterlock_exception_handshakes_total{exception="10.1.0.0/16",needed="true",service="submission"} 1`, `needed="false",service="submission"} 2`},
 		"/status.json": {`"name": "10.1.0.0/16"`, `"tls_handshakes": 3,`, `"needed": 1`},
-		"/":            {"Lane <bdi>10.1.0.0/16</bdi> of submission: 3 TLS handshakes, 1 of which needed it."},
+		"/":            {"Exception <bdi>10.1.0.0/16</bdi> of submission: 3 TLS handshakes, 1 of which needed it."},
 	} {
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))

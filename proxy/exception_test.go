@@ -15,9 +15,9 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-func TestTheFirstOpenLaneIsTaken(t *testing.T) {
+func TestTheFirstOpenExceptionIsTaken(t *testing.T) {
 	day := time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)
-	l := &Listener{Lanes: []Lane{
+	l := &Listener{Exceptions: []Exception{
 		{Name: "over", Networks: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, Until: day.Add(-time.Hour)},
 		{Name: "one", Networks: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("2001:db8::/32")}, Until: day},
 		{Name: "wide", Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Until: day.Add(time.Hour)},
@@ -38,21 +38,21 @@ func TestTheFirstOpenLaneIsTaken(t *testing.T) {
 		{"2001:db9::1", day.Add(-time.Minute), ""},
 	} {
 		got := ""
-		if lane := l.lane(netip.MustParseAddr(tt.client), tt.now); lane != nil {
-			got = lane.Name
+		if exception := l.exception(netip.MustParseAddr(tt.client), tt.now); exception != nil {
+			got = exception.Name
 		}
 		if got != tt.want {
-			t.Errorf("%s at %s: lane %q, want %q", tt.client, tt.now, got, tt.want)
+			t.Errorf("%s at %s: exception %q, want %q", tt.client, tt.now, got, tt.want)
 		}
 	}
 }
 
-// laned is a world whose listener takes TLS 1.3, and a lane that takes 1.0.
-func laned(t *testing.T, until time.Time) *world {
+// excepting is a world whose listener takes TLS 1.3, and an exception that takes 1.0.
+func excepting(t *testing.T, until time.Time) *world {
 	return newWorld(t, func(s *setup) {
 		l := s.Listeners[0]
 		l.TLS.MinVersion = tls.VersionTLS13
-		l.Lanes = []Lane{{
+		l.Exceptions = []Exception{{
 			Name: "loopback", Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Until: until,
 			TLS:     &tls.Config{Certificates: l.TLS.Certificates, MinVersion: tls.VersionTLS10},
 			Strong:  func(*tls.ConnectionState) bool { return false },
@@ -76,9 +76,9 @@ func (c client) secure(version uint16) error {
 	return secure.Close()
 }
 
-func TestLaneIsTakenAndTold(t *testing.T) {
-	w := laned(t, time.Now().Add(time.Hour))
-	for version, needed := range map[uint16]string{tls.VersionTLS10: "lane=loopback lane_needed=true", tls.VersionTLS13: "lane=loopback lane_needed=false"} {
+func TestExceptionIsTakenAndTold(t *testing.T) {
+	w := excepting(t, time.Now().Add(time.Hour))
+	for version, needed := range map[uint16]string{tls.VersionTLS10: "exception=loopback exception_needed=true", tls.VersionTLS13: "exception=loopback exception_needed=false"} {
 		if err := w.dial().secure(version); err != nil {
 			t.Errorf("%#x: %v", version, err)
 		}
@@ -86,29 +86,29 @@ func TestLaneIsTakenAndTold(t *testing.T) {
 	}
 }
 
-func TestAClosedLaneIsNotTaken(t *testing.T) {
-	w := laned(t, time.Now().Add(-time.Second))
+func TestAClosedExceptionIsNotTaken(t *testing.T) {
+	w := excepting(t, time.Now().Add(-time.Second))
 	if err := w.dial().secure(tls.VersionTLS10); err == nil {
-		t.Error("the lane is still open")
+		t.Error("the exception is still open")
 	}
 	if err := w.dial().secure(tls.VersionTLS13); err != nil {
 		t.Error(err)
 	}
-	if strings.Contains(w.log.String(), "lane") {
-		t.Errorf("the log tells of a lane:\n%s", w.log)
+	if strings.Contains(w.log.String(), "exception") {
+		t.Errorf("the log tells of an exception:\n%s", w.log)
 	}
 }
 
-// The gate for passwords is the lane's, not the listener's.
-func TestStrongFollowsTheLane(t *testing.T) {
+// The gate for passwords is the exception's, not the listener's.
+func TestStrongFollowsTheException(t *testing.T) {
 	yes, no := func(*tls.ConnectionState) bool { return true }, func(*tls.ConnectionState) bool { return false }
 	ses := &session{listener: &Listener{Strong: no}}
 	if ses.strong(nil) {
-		t.Error("without a lane")
+		t.Error("without an exception")
 	}
-	ses.lane = &Lane{Strong: yes}
+	ses.exception = &Exception{Strong: yes}
 	if !ses.strong(nil) {
-		t.Error("in the lane")
+		t.Error("in the exception")
 	}
 }
 
@@ -162,8 +162,8 @@ func TestSubjectsAreBounded(t *testing.T) {
 // H14: a TLS configuration is the caller's. Generations and listeners may share
 // it while handshakes run, and it gets other ticket keys meanwhile.
 func TestH14_CallersConfiguration(t *testing.T) {
-	w := laned(t, time.Now().Add(time.Hour))
-	shared, lane := w.first.Listeners[0].TLS, w.first.Listeners[0].Lanes[0].TLS
+	w := excepting(t, time.Now().Add(time.Hour))
+	shared, exception := w.first.Listeners[0].TLS, w.first.Listeners[0].Exceptions[0].TLS
 	handshake := func(cache tls.ClientSessionCache) bool {
 		c := w.dial()
 		c.hear("hello")
@@ -192,15 +192,15 @@ func TestH14_CallersConfiguration(t *testing.T) {
 		handshake(nil)
 	}
 	<-done
-	if shared.GetConfigForClient != nil || lane.GetConfigForClient != nil {
+	if shared.GetConfigForClient != nil || exception.GetConfigForClient != nil {
 		t.Error("the caller's configuration was written to")
 	}
 	cache := tls.NewLRUClientSessionCache(1)
-	lane.SetSessionTicketKeys([][32]byte{{1}})
+	exception.SetSessionTicketKeys([][32]byte{{1}})
 	if handshake(cache) || !handshake(cache) {
 		t.Error("no session is resumed with the keys of the configuration")
 	}
-	lane.SetSessionTicketKeys([][32]byte{{2}})
+	exception.SetSessionTicketKeys([][32]byte{{2}})
 	if handshake(cache) {
 		t.Error("a session is resumed with keys of before")
 	}

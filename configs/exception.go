@@ -1,0 +1,121 @@
+package configs
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/letterlock/letterlock/tlspolicy"
+)
+
+// Exception gives some client networks another TLS policy for a while: the scanners
+// that nobody can update may use TLS 1.0 until they are replaced.
+type Exception struct {
+	Networks  []Network `yaml:"networks"`
+	Policy    string    `yaml:"policy"`
+	Until     Date      `yaml:"until"`
+	WeakLogin bool      `yaml:"weak_login"` // a login passes over whatever TLS the policy allows
+}
+
+// Date is a day, written 2027-03-31.
+type Date struct{ time.Time }
+
+// UnmarshalText reads a day of the calendar.
+func (d *Date) UnmarshalText(text []byte) error {
+	day, err := time.Parse(time.DateOnly, string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no day; write it as 2027-03-31", text)
+	}
+	d.Time = day
+	return nil
+}
+
+func (d Date) String() string { return d.Format(time.DateOnly) }
+
+// End is the moment when the day is over, by UTC.
+func (d Date) End() time.Time { return d.AddDate(0, 0, 1) }
+
+// Name tells exceptions apart in log and metrics.
+func (l Exception) Name() string {
+	if len(l.Networks) == 1 {
+		return l.Networks[0].String()
+	}
+	return fmt.Sprintf("%s and %d more", l.Networks[0], len(l.Networks)-1)
+}
+
+// Prefixes are the exception's networks.
+func (l Exception) Prefixes() []netip.Prefix {
+	prefixes := make([]netip.Prefix, len(l.Networks))
+	for i, n := range l.Networks {
+		prefixes[i] = n.Prefix
+	}
+	return prefixes
+}
+
+// checkExceptions: an exception that has ended is refused, lest the file say what is not
+// so; the proxy that has loaded it before closes it by itself.
+func checkExceptions(c *Config, m Machine, r report) {
+	for i, listener := range c.Listeners {
+		for j, exception := range listener.Exceptions {
+			at := r.in("listeners", i).in("exceptions", j)
+			checkException(c, exception, at)
+			if m.Now != nil && !exception.Until.IsZero() && !m.Now().Before(exception.Until.End()) {
+				at.in("until").wrong("remove the exception, or move its end if it is still needed", "the exception has ended with %s", exception.Until)
+			}
+		}
+	}
+}
+
+func checkException(c *Config, exception Exception, r report) {
+	if len(exception.Networks) == 0 {
+		r.in("networks").wrong("write networks: [10.1.0.0/16] with those it is for", "the exception has no networks")
+	}
+	for i, n := range exception.Networks {
+		if n.Bits() == 0 {
+			r.in("networks", i).wrong("write policy: on the listener itself", "%s is everybody", n)
+		}
+	}
+	switch {
+	case exception.Policy == "":
+		r.in("policy").wrong("write policy: and one of "+strings.Join(c.policyNames(), ", "), "the exception has no policy")
+	default:
+		r.in("policy").oneOf("TLS policy", exception.Policy, c.policyNames())
+	}
+	if exception.Until.IsZero() {
+		r.in("until").wrong("write until: and its last day, such as 2027-03-31", "the exception has no end")
+	}
+}
+
+// exceptionWords tell what an exception gives and for how long.
+func (c *Config) exceptionWords(l Listener, exception Exception) string {
+	p, err := c.NamedPolicy(exception.Policy)
+	if err != nil {
+		return err.Error()
+	}
+	text := fmt.Sprintf("%s until the end of %s (UTC): policy %s, %s", joined(exception.Networks), exception.Until, p.Name, versionWords(p))
+	switch {
+	case l.Service == SMTP && !l.Auth:
+	case exception.WeakLogin:
+		text += ", login after any of them"
+	default:
+		text += ", login " + loginWords(Listener{Service: IMAPS}, p)
+	}
+	return text
+}
+
+// exceptionNotice is how long before its end an exception is warned of.
+const exceptionNotice = 30 * 24 * time.Hour
+
+// warnException finds exceptions that end soon, and those that let clients in for
+// nothing.
+func (c *Config) warnException(l Listener, exception Exception, now time.Time, warn func(key, text string)) {
+	if left := exception.Until.End().Sub(now); left > 0 && left < exceptionNotice {
+		warn("until", fmt.Sprintf("the exception of %s ends with %s; a configuration that still has it then is refused", exception.Name(), exception.Until))
+	}
+	p, err := c.NamedPolicy(exception.Policy)
+	login := l.Service != SMTP || l.Auth
+	if err == nil && login && !exception.WeakLogin && p.Min < tlspolicy.VersionTLS12 {
+		warn("policy", fmt.Sprintf("%s lets %s in, but no login passes below TLSv1.2: such clients will fail after the handshake, unless the exception has weak_login: true", p.Name, p.Min))
+	}
+}
