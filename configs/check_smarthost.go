@@ -126,33 +126,56 @@ func checkNextHop(c *Config, d Destination, r report) {
 	}
 }
 
-// checkDestinationTLS finds keys that mean nothing at the level.
+// checkDestinationTLS checks the level of a destination, and its other keys
+// about TLS.
 func checkDestinationTLS(c *Config, d Destination, r report) {
-	at := r.in("level")
-	if d.Level != "" && !at.oneOf("level", d.Level, outbound.Levels()) {
-		return
-	}
-	if d.Level == "" && at.given() {
-		at.oneOf("level", d.Level, outbound.Levels())
+	if at := r.in("level"); at.given() && !at.oneOf("level", d.Level, outbound.Levels()) {
 		return
 	}
 	if d.Policy != "" {
 		r.in("policy").oneOf("TLS policy", d.Policy, c.policyNames())
 	}
+	checkLevelKeys(d, r)
+	checkNames(d, r)
+}
+
+// levelKeys lists the keys of a destination that have a meaning at some levels
+// only. The level of a destination that names none is that of smarthost, or
+// follows from DNS records.
+var levelKeys = []struct {
+	key    string
+	levels []outbound.Level
+	unset  bool // the key has a meaning where no level is named
+	where  string
+}{
+	{"match", []outbound.Level{outbound.Verify, outbound.Secure}, false, "level: verify or secure"},
+	{"fingerprints", []outbound.Level{outbound.Fingerprint}, false, "level: fingerprint"},
+	{"policy", levelsWithout(outbound.None), true, "a level with TLS"},
+	{"server_name", levelsWithout(outbound.None), true, "a level with TLS"},
+	{"ca", levelsWithout(outbound.None, outbound.Fingerprint), true, "a level with authorities"},
+}
+
+func levelsWithout(some ...outbound.Level) []outbound.Level {
+	var levels []outbound.Level
+	for _, name := range outbound.Levels() {
+		if l := LevelOf(name); !slices.Contains(some, l) {
+			levels = append(levels, l)
+		}
+	}
+	return levels
+}
+
+// checkLevelKeys reports keys that have no meaning at the level, and the key
+// that the level needs.
+func checkLevelKeys(d Destination, r report) {
 	level := LevelOf(d.Level)
-	for _, b := range []struct {
-		key   string
-		means bool
-		where string
-	}{
-		{"match", level == outbound.Verify || level == outbound.Secure, "level: verify or secure"},
-		{"fingerprints", level == outbound.Fingerprint, "level: fingerprint"},
-		{"policy", level != outbound.None || d.Level == "", "a level with TLS"},
-		{"server_name", level != outbound.None || d.Level == "", "a level with TLS"},
-		{"ca", level != outbound.None && level != outbound.Fingerprint || d.Level == "", "a level with authorities"},
-	} {
-		if key := r.in(b.key); key.given() && !b.means {
-			key.misplaced("remove it, or write "+b.where, "%s means nothing at this level", b.key)
+	for _, k := range levelKeys {
+		means := k.unset
+		if d.Level != "" {
+			means = slices.Contains(k.levels, level)
+		}
+		if key := r.in(k.key); key.given() && !means {
+			key.misplaced("remove it, or write "+k.where, "%s means nothing at this level", k.key)
 		}
 	}
 	if level == outbound.Fingerprint && len(d.Fingerprints) == 0 {
@@ -161,6 +184,10 @@ func checkDestinationTLS(c *Config, d Destination, r report) {
 	if (level == outbound.DANE || level == outbound.DANEOnly) && d.ServerName != "" {
 		r.in("server_name").misplaced("remove it", "server_name means nothing with DANE, where the name is that of the TLSA records")
 	}
+}
+
+// checkNames checks the form of the names that a server is to have.
+func checkNames(d Destination, r report) {
 	if at := r.in("server_name"); at.given() && !legalServerName(d.ServerName) {
 		at.wrong("write the name of a server", "%q is no name of a server", d.ServerName)
 	}
