@@ -16,12 +16,8 @@ func (c *Config) Wrong(key, problem, remedy string) *Error {
 	if c.origin.findings == nil {
 		return &Error{Key: key, Problem: problem, Remedy: remedy}
 	}
-	value := func(p place) *yaml.Node { return p.value }
-	for path := key; ; path = parent(path) {
-		if p, ok := c.origin.places[path]; ok || path == "" {
-			return c.origin.errorAt(p.point(value), key, problem, remedy)
-		}
-	}
+	at := c.origin.places[c.origin.nearest(key)]
+	return c.origin.errorAt(at.ofValue(), key, problem, remedy)
 }
 
 // written returns the text of a scalar as the file has it, before anything was

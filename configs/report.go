@@ -44,7 +44,7 @@ func newFindings(file string, text []byte) *findings {
 // full reports whether no more errors are taken, see maxErrors.
 func (f *findings) full() bool { return len(f.errors) >= maxErrors }
 
-// add records an error at a node, which may be nil if the place is unknown.
+// add records an error at a node, which may be nil if the place is not known.
 func (f *findings) add(at *yaml.Node, path, problem, remedy string) {
 	if !f.full() {
 		f.errors = append(f.errors, f.errorAt(at, path, problem, remedy))
@@ -66,6 +66,18 @@ func (f *findings) locate(e *Error, line, column int) {
 	if line >= 1 && line <= len(f.lines) {
 		e.Source, e.Caret = excerpt(f.lines[line-1], e.Column)
 	}
+}
+
+// nearest returns the path itself if the text has it, or else the longest one
+// above it that the text has; it is empty for the whole text.
+func (f *findings) nearest(path string) string {
+	for path != "" {
+		if _, ok := f.places[path]; ok {
+			break
+		}
+		path = parent(path)
+	}
+	return path
 }
 
 // misreadAt reports whether decoding failed at the path, below or above it.
@@ -135,43 +147,44 @@ func (r report) given() bool {
 
 // wrong reports the value of r, or what encloses it if the text has none.
 func (r report) wrong(remedy, problem string, args ...any) {
-	r.tell(func(p place) *yaml.Node { return p.value }, remedy, fmt.Sprintf(problem, args...))
+	r.add(place.ofValue, remedy, fmt.Sprintf(problem, args...))
 }
 
 // misplaced reports the key of r, whatever its value.
 func (r report) misplaced(remedy, problem string, args ...any) {
-	r.tell(func(p place) *yaml.Node { return p.key }, remedy, fmt.Sprintf(problem, args...))
+	r.add(place.ofKey, remedy, fmt.Sprintf(problem, args...))
 }
 
-// tell finds the place: that of r, or of the nearest that encloses it. It is
-// silent about what was misread.
-func (r report) tell(node func(place) *yaml.Node, remedy, problem string) {
+// add records an error at the node that point chooses of the place of r. A
+// value that was misread has an error already, and so has a key that seems to
+// be missing because it is misspelt.
+func (r report) add(point func(place) *yaml.Node, remedy, problem string) {
 	if r.misreadAt(r.path) {
 		return
 	}
-	for path := r.path; ; path = parent(path) {
-		p, ok := r.places[path]
-		if !ok && path != "" {
-			continue
-		}
-		if path == r.path || !r.misreadIn(path) {
-			r.add(p.point(node), r.path, problem, remedy)
-		}
+	path := r.nearest(r.path)
+	if path != r.path && r.misreadIn(path) {
 		return
 	}
+	r.findings.add(point(r.places[path]), r.path, problem, remedy)
 }
 
-// point chooses the node to point at. Lists and mappings are better found by
-// their key.
-func (p place) point(node func(place) *yaml.Node) *yaml.Node {
-	at := node(p)
-	if at == nil || at.Kind != yaml.ScalarNode && p.key != nil {
-		at = p.key
+// ofKey is the node of the key, or that of the value if it has no key, as an
+// entry of a list has none.
+func (p place) ofKey() *yaml.Node {
+	if p.key == nil {
+		return p.value
 	}
-	if at == nil {
-		at = p.value
+	return p.key
+}
+
+// ofValue is the node of a single value. A list or mapping is better found by
+// its key.
+func (p place) ofValue() *yaml.Node {
+	if p.value == nil || p.value.Kind != yaml.ScalarNode && p.key != nil {
+		return p.ofKey()
 	}
-	return at
+	return p.value
 }
 
 // oneOf reports a value that is not among those that are known.
