@@ -23,19 +23,19 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
-// acmeManager carries certificates from the CA to the stores that handshakes are
-// served from. Until the CA has given one of each key, clients are served one
-// of a self-signed pair instead, unless there are certificates from files.
+// acmeManager passes certificates from the CA to the stores that handshakes use.
+// While a store has neither a certificate of the CA for a kind of key nor
+// certificates from files, it serves a self-signed one of that kind.
 type acmeManager struct {
 	keeper *acme.Keeper
 	terms  acmeTerms
 
-	mu      sync.Mutex // one at a time, so that the newest stay
+	mu      sync.Mutex // held while stores are supplied, so that the newest certificates win
 	clients map[*certs.Store]acmeStore
 }
 
-// acmeTerms are the settings that a keeper depends on. Configurations with the
-// same settings share a keeper.
+// acmeTerms are the settings that a keeper depends on. Configurations with equal
+// terms share a keeper.
 type acmeTerms struct {
 	email, directory, dir string
 	http, tlsALPN         string
@@ -46,16 +46,17 @@ type acmeTerms struct {
 	limits                web.Limits
 }
 
-// acmeStore is what a store is supplied with.
+// acmeStore says which certificates a store is supplied with.
 type acmeStore struct {
 	hosts      []string
 	selfSigned []tls.Certificate
 }
 
-// newACME supplies what was stored before and opens the sockets for
-// challenges; nothing is asked of the CA before begin. It returns nil, which
-// does nothing, if the configuration has no ACME. A generation before that has
-// the same shares its supply, and passes on its sockets if it has another.
+// newACME supplies the certificates that are on disk and opens the sockets for
+// challenges. It asks nothing of the CA; begin does. It returns nil, whose
+// methods do nothing, if the configuration has no ACME. The manager of the
+// generation before is returned if its terms are equal; otherwise the new one
+// takes over its sockets.
 func newACME(c *configs.Config, stores stores, before *generation, log *slog.Logger) (*acmeManager, error) {
 	if c.ACME == nil {
 		return nil, nil
@@ -89,7 +90,7 @@ func newACME(c *configs.Config, stores stores, before *generation, log *slog.Log
 	return s, nil
 }
 
-// acmeClients lists the stores that are to be supplied.
+// acmeClients lists the stores that need certificates of the CA.
 func acmeClients(c *configs.Config, stores stores, log *slog.Logger) (map[*certs.Store]acmeStore, error) {
 	clients := map[*certs.Store]acmeStore{}
 	for _, served := range c.Served() {
@@ -110,13 +111,14 @@ func acmeClients(c *configs.Config, stores stores, log *slog.Logger) (map[*certs
 	return clients, nil
 }
 
+// begin orders the certificates that are missing or about to expire.
 func (s *acmeManager) begin() {
 	if s != nil {
 		s.keeper.Serve()
 	}
 }
 
-// stopAccepting closes the sockets for challenges, and nothing else.
+// stopAccepting closes the sockets for challenges; open connections go on.
 func (s *acmeManager) stopAccepting() {
 	if s != nil {
 		s.keeper.StopAccepting()
@@ -129,7 +131,7 @@ func (s *acmeManager) close() {
 	}
 }
 
-// add supplies stores from now on, and forget does so no longer.
+// add supplies more stores from now on.
 func (s *acmeManager) add(clients map[*certs.Store]acmeStore) {
 	s.mu.Lock()
 	maps.Copy(s.clients, clients)
@@ -137,6 +139,7 @@ func (s *acmeManager) add(clients map[*certs.Store]acmeStore) {
 	s.changed()
 }
 
+// forget stops supplying stores.
 func (s *acmeManager) forget(stores stores) {
 	if s == nil {
 		return
@@ -148,6 +151,7 @@ func (s *acmeManager) forget(stores stores) {
 	}
 }
 
+// changed supplies all stores with the certificates of now.
 func (s *acmeManager) changed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,8 +168,8 @@ func (s *acmeManager) changed() {
 	}
 }
 
-// acmeOptions reads the files that the configuration names. Configurations of
-// the same terms have the same options.
+// acmeOptions reads the files that the configuration names. Equal terms mean
+// equal options.
 func acmeOptions(c *configs.Config) (o acme.Options, terms acmeTerms, err error) {
 	a := c.ACME
 	o = acme.Options{
@@ -199,7 +203,7 @@ func acmeOptions(c *configs.Config) (o acme.Options, terms acmeTerms, err error)
 	return o, terms, nil
 }
 
-// quoted writes a list so that two different lists never become the same text.
+// quoted encodes a list as text. Different lists never become the same text.
 func quoted(list []string) string { return fmt.Sprintf("%q", list) }
 
 // MTASTSPolicy is the policy that the configuration describes.
@@ -209,9 +213,10 @@ func MTASTSPolicy(m *configs.MTASTS) mtasts.Policy {
 
 var errEABKey = errors.New("it holds no key in base64url, or more than one")
 
-// maxEABKey is far more bytes than any key has.
+// maxEABKey bounds the file, in bytes; keys have fewer than a hundred.
 const maxEABKey = 64 << 10
 
+// readEABKey reads the key of an external account binding (RFC 8555 §7.3.4).
 func readEABKey(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -224,7 +229,7 @@ func readEABKey(file string) ([]byte, error) {
 	}
 	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(string(text)), "="))
 	if err != nil || len(key) == 0 || len(text) > maxEABKey {
-		return nil, errEABKey // the cause would quote the key
+		return nil, errEABKey // the cause would put the key into the log
 	}
 	return key, nil
 }

@@ -11,19 +11,19 @@ import (
 	"github.com/letterlock/letterlock/internal/certs"
 )
 
-// stores are the certificates that listeners serve, by configs.Served.Key.
+// stores hold the certificates that listeners serve, by configs.Served.Key.
 type stores map[string]*certs.Store
 
-// of is what a listener serves.
+// of returns the store of a listener.
 func (s stores) of(c *configs.Config, l configs.Listener) *certs.Store {
 	if store := s[c.ServedBy(l).Key()]; store != nil {
 		return store
 	}
-	return certs.NewStore(nil) // nobody shakes hands with a listener that is only looked at
+	return certs.NewStore(nil) // for a rehearsal, in which there are no handshakes
 }
 
-// certificates gets those that are configured, or a self-signed pair, and lets
-// the maintenance look after them.
+// certificates loads the configured certificates, or a self-signed pair, and has
+// them reloaded and renewed.
 func (m *maintenance) certificates(c *configs.Config) (stores, error) {
 	all := stores{}
 	for _, served := range c.Served() {
@@ -41,7 +41,7 @@ func (m *maintenance) store(c *configs.Config, served configs.Served) (*certs.St
 	case served.SelfSigned():
 		return m.selfSigned(c)
 	case len(served.Files) == 0:
-		return certs.NewStore(nil), nil // newACME supplies it
+		return certs.NewStore(nil), nil // newACME fills it
 	}
 	files := CertificateFiles(served)
 	keeper, err := certs.NewKeeper(files)
@@ -60,7 +60,7 @@ func (m *maintenance) store(c *configs.Config, served configs.Served) (*certs.St
 			return nil, err
 		}
 	}
-	m.jobs = append(m.jobs, m.tellDaily(keeper))
+	m.jobs = append(m.jobs, m.warnDaily(keeper))
 	return keeper.Store, nil
 }
 
@@ -73,9 +73,9 @@ func CertificateFiles(served configs.Served) []certs.File {
 	return files
 }
 
-// inspect is how this machine sees certificates; one without root
-// certificates, such as a bare container, sees no trust. Those of a listener
-// alone need not be for our hostname, nor those beside one of the CA for it.
+// inspect returns the inspection of a set. It checks the trust only if this
+// machine has root certificates; a bare container has none. It looks for our
+// hostname in the general set only, and not if a CA certifies that name.
 func inspect(c *configs.Config, served configs.Served) certs.Inspection {
 	in := certs.Inspection{Now: time.Now()}
 	if served.General && !slices.Contains(served.Hosts, c.Hostname) {
@@ -87,8 +87,8 @@ func inspect(c *configs.Config, served configs.Served) certs.Inspection {
 	return in
 }
 
-// CertificateWarnings tells what clients will complain about. The certificates
-// from files are the first in loaded.
+// CertificateWarnings lists what clients will complain about. The certificates
+// from files come first in loaded.
 func CertificateWarnings(c *configs.Config, served configs.Served, loaded []tls.Certificate) []configs.Warning {
 	files := CertificateFiles(served)
 	var all []configs.Warning
@@ -104,7 +104,7 @@ func CertificateWarnings(c *configs.Config, served configs.Served, loaded []tls.
 	return all
 }
 
-// reloadPair serves a pair of files anew, and says so if it is another one.
+// reloadPair reads a pair of files again, and logs if the certificate changed.
 func (m *maintenance) reloadPair(keeper *certs.Keeper, i int) error {
 	changed, err := keeper.Reload(i, time.Now())
 	if err != nil || !changed {
@@ -114,8 +114,8 @@ func (m *maintenance) reloadPair(keeper *certs.Keeper, i int) error {
 	return nil
 }
 
-// tellDaily warns of certificates that are about to expire, or have.
-func (m *maintenance) tellDaily(keeper *certs.Keeper) func(time.Time) {
+// warnDaily warns once a day of certificates that expire soon or have expired.
+func (m *maintenance) warnDaily(keeper *certs.Keeper) func(time.Time) {
 	next := time.Now().Add(24 * time.Hour)
 	return func(now time.Time) {
 		if now.Before(next) {
@@ -129,7 +129,7 @@ func (m *maintenance) tellDaily(keeper *certs.Keeper) func(time.Time) {
 	}
 }
 
-// selfSigned serves a pair that nobody has signed, and renews it in time.
+// selfSigned serves a self-signed pair and renews it in time.
 func (m *maintenance) selfSigned(c *configs.Config) (*certs.Store, error) {
 	pair, err := certs.Kept(c.StateDir, c.Hostname)
 	if pair == nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// deliveryLog writes what a smarthost does into the log, in Postfix's words
-// where it has some, and counts it.
+// deliveryLog logs and counts the deliveries of a smarthost, in the words of
+// Postfix's log where there are any.
 type deliveryLog struct {
 	log     *slog.Logger
 	session string // its id
@@ -35,7 +35,7 @@ func (d deliveryLog) Secured(h smarthost.Handshake) {
 	d.log.LogAttrs(context.Background(), level, h.Verdict.Trust.String()+" TLS connection established to "+h.Server.String()+": "+tlspolicy.Describe(h.State)+" key-exchange "+tlspolicy.KeyExchange(h.State), fields...)
 }
 
-// Unsecured logs TLS that has not come about.
+// Unsecured logs a server with which no TLS was established.
 func (d deliveryLog) Unsecured(server smarthost.Server, level outbound.Level, inClear bool, err error) {
 	d.counts.Unsecured(level.String(), inClear)
 	then := "the server is left"
@@ -45,7 +45,7 @@ func (d deliveryLog) Unsecured(server smarthost.Server, level outbound.Level, in
 	d.log.Warn("Cannot start TLS with "+server.String(), "session", d.session, "service", d.service, "level", level.String(), "error", err, "then", then)
 }
 
-// Ended logs what has become of a message at one domain.
+// Ended logs the result of a message for one domain.
 func (d deliveryLog) Ended(e smarthost.Delivery) {
 	outcome := map[byte]string{'2': "sent", '4': "deferred", '5': "refused"}[e.Reply[0]]
 	d.counts.Message(e.TLS != nil, outcome)

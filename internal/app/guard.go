@@ -8,9 +8,9 @@ import (
 	"github.com/letterlock/letterlock/internal/egress"
 )
 
-// newGuard returns the guard of mail that goes out. It knows our listeners, the
-// addresses of this machine, and all backends, also those that files of routes
-// name by now.
+// newGuard returns the guard of outbound mail. It knows our listeners, the
+// addresses of this machine and all backends, including those that the files of
+// routes name at the time of the check.
 func newGuard(c *configs.Config, backends *pools) *egress.Guard {
 	g := &egress.Guard{Machine: machineAddresses}
 	for _, l := range c.Listeners {
@@ -31,8 +31,8 @@ func newGuard(c *configs.Config, backends *pools) *egress.Guard {
 	return g
 }
 
-// machineAddresses lists the addresses of this machine; none if they cannot be
-// found out.
+// machineAddresses lists the addresses of this machine; none if the system does
+// not tell them.
 func machineAddresses() []netip.Addr {
 	all, err := net.InterfaceAddrs()
 	if err != nil {

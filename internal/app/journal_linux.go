@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// isJournal reports whether what is written to a file goes to systemd's
-// journal, which the variable JOURNAL_STREAM tells by device and inode
-// (systemd.exec(5)): a program may have inherited it and be redirected since.
+// isJournal reports whether a file is the stream to systemd's journal, which
+// JOURNAL_STREAM names by device and inode (systemd.exec(5)). The variable alone
+// does not suffice: a program may inherit it and be redirected afterwards.
 func isJournal(file *os.File, stream string) bool {
 	info, err := file.Stat()
 	if err != nil {

@@ -12,28 +12,27 @@ import (
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
 )
 
-// NewLog makes the log that the configuration asks for, and what closes it.
+// NewLog makes the log of a configuration. closeLog writes what is left.
 //
-// A process dies of the first line that it writes to a pipe whose reader has
-// gone, as the Unix convention is for filters. The proxy loses lines instead of
-// sessions.
+// By default a write to a pipe without a reader ends a Unix process by SIGPIPE.
+// NewLog ignores the signal: the proxy must lose lines, not sessions.
 func NewLog(w io.Writer, l configs.Log) (log *slog.Logger, closeLog func()) {
 	signal.Ignore(syscall.SIGPIPE)
 	written := loghandler.New(w, logOptions(l))
 	return slog.New(written), func() { written.Close(lastLines) }
 }
 
-// lastLines is how long the end of the program waits for the reader of its log.
+// lastLines bounds the wait for the reader of the log at the end of the program.
 const lastLines = 2 * time.Second
 
-// changeLog lets a log that NewLog has made go on as another configuration asks.
+// changeLog applies another configuration to a log of NewLog.
 func changeLog(log *slog.Logger, l configs.Log) {
 	if written, ok := log.Handler().(*loghandler.Handler); ok {
 		written.Configure(logOptions(l))
 	}
 }
 
-// logCounts tells what a log of NewLog has left out.
+// logCounts returns the counts of lines that a log of NewLog has left out.
 func logCounts(log *slog.Logger) func() loghandler.Counts {
 	if written, ok := log.Handler().(*loghandler.Handler); ok {
 		return written.Counts

@@ -14,34 +14,33 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/tickets"
 )
 
-// maintenance is what goes on beside the sessions: files are read again when they
-// change, and what grows old is made anew. It has one goroutine, which runs
-// from begin to end.
+// maintenance reads files again when they change, and renews certificates and
+// ticket keys. It has one goroutine, which runs from begin to end.
 type maintenance struct {
 	log    *slog.Logger
 	files  watch.Files
-	secret tickets.Secret // of this process, where the configuration has none
+	secret tickets.Secret // used if the configuration names no secret
 	ring   *tickets.Ring
-	jobs   []func(now time.Time) // done every jobTime
-	pairs  []*certs.Keeper       // of certificates in files
-	before []*certs.Keeper       // those of the generation before
+	jobs   []func(now time.Time) // called every jobTime
+	pairs  []*certs.Keeper       // certificates in files
+	before []*certs.Keeper       // pairs of the generation before
 
-	outbound *page.Outbound  // what smarthosts have done
-	finder   *nexthop.Finder // of all smarthosts; nil: none was made yet
+	outbound *page.Outbound  // counts of the smarthosts
+	finder   *nexthop.Finder // of all smarthosts; nil until one needs it
 
-	// reread is called when a watched file was read again; may be nil.
+	// reread is called after a watched file was read again; may be nil.
 	reread  func()
 	changed atomic.Bool // a file was read again since the last look
 
-	// found is told which backends a changed file names anew; may be nil.
+	// found is called with the pools that a changed file has added; may be nil.
 	found func([]*upstream.Pool)
 
-	cancel context.CancelFunc // nil: it does not run
+	cancel context.CancelFunc // nil if it does not run
 	ended  chan struct{}
 }
 
 const (
-	lookTime = 2 * time.Second // a change counts when it has stood for one more look
+	lookTime = 2 * time.Second // a changed file is read when the next look finds it unchanged
 	jobTime  = time.Minute
 )
 
@@ -58,14 +57,14 @@ func newMaintenance(log *slog.Logger) *maintenance {
 	return m
 }
 
-// follow takes over from the maintenance of the generation before what must outlive
-// it: with another secret no session could be resumed.
+// follow takes over what outlives a generation: the secret of session tickets,
+// without which no session could be resumed, and the counts.
 func (m *maintenance) follow(before *maintenance) {
 	m.secret, m.before, m.outbound = before.secret, before.pairs, before.outbound
 	m.ring = tickets.NewRing(m.secret)
 }
 
-// begin begins the work, and end ends it.
+// begin starts the goroutine.
 func (m *maintenance) begin() {
 	ctx, cancel := context.WithCancel(context.Background())
 	m.cancel, m.ended = cancel, make(chan struct{})
@@ -75,6 +74,7 @@ func (m *maintenance) begin() {
 	}()
 }
 
+// end stops the goroutine and waits for it.
 func (m *maintenance) end() {
 	if m.cancel != nil {
 		m.cancel()
@@ -100,8 +100,8 @@ func (m *maintenance) run(ctx context.Context) {
 	}
 }
 
-// look reads files that have changed. What is to be warned of may be another
-// thing then.
+// look reads the files that have changed, and reports it, because the warnings
+// may have changed with them.
 func (m *maintenance) look() {
 	m.files.Look()
 	if m.changed.Swap(false) && m.reread != nil {
@@ -109,6 +109,7 @@ func (m *maintenance) look() {
 	}
 }
 
+// shownFiles describes the watched files for the status page.
 func (m *maintenance) shownFiles() []page.File {
 	var shown []page.File
 	for _, s := range m.files.Status() {

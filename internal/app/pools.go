@@ -13,18 +13,18 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// pools makes the pools that listeners name, one for all that mean the same:
-// what is known of a backend's health is known for each of them.
+// pools makes the pools of backends. Listeners whose settings are equal share a
+// pool, and so what is known of its health.
 type pools struct {
 	config *configs.Config
-	before *pools // of the generation before, whose pools go on where they mean the same; may be nil
+	before *pools // of the generation before, whose pools are used again if the settings are equal; may be nil
 
-	mu   sync.Mutex // files of routes may ask for more at any time
+	mu   sync.Mutex // a changed file of routes may need more pools at any time
 	made map[poolKey]*upstream.Pool
 }
 
-// poolKey is all that a pool is made of: listeners and generations with the
-// same key share the pool.
+// poolKey holds all settings of a pool. Listeners and generations with equal
+// keys share the pool.
 type poolKey struct {
 	hostname        string
 	publicPlaintext bool
@@ -33,34 +33,34 @@ type poolKey struct {
 	byClient        bool
 	health          time.Duration
 	header          byte
-	leg             legKey
+	tls             backendTLSKey
 }
 
-// legKey is all that the TLS towards a backend is made of.
-type legKey struct {
+// backendTLSKey holds all settings of the TLS to a backend.
+type backendTLSKey struct {
 	tls        string
 	min        tlspolicy.Version
 	serverName string
 	pins       string // quoted, one after the other
 	unverified bool
-	roots      [sha256.Size]byte // of the file's contents
+	roots      [sha256.Size]byte // sum of the file's contents
 }
 
 func newPools(c *configs.Config) *pools {
 	return &pools{config: c, made: map[poolKey]*upstream.Pool{}}
 }
 
-// get makes the pool of a target, which is an address or the name of a backend,
-// for a listener.
+// get returns the pool of a listener's target, which is an address or the name
+// of a backend.
 func (p *pools) get(target string, l configs.Listener) (*upstream.Pool, error) {
 	b, header := p.config.Reach(target, l.Service), handovers[l.Handover].Header
-	leg, legKey, err := legOf(b)
+	backTLS, tlsKey, err := backendTLS(b)
 	if err != nil {
 		return nil, fmt.Errorf("backend %s: %w", b.Name, err)
 	}
 	key := poolKey{
 		hostname: p.config.Hostname, publicPlaintext: p.config.PublicPlaintextBackend, name: b.Name, protocol: l.Service.Protocol(),
-		addresses: quoted(b.Addresses), byClient: b.ByClient(), health: b.HealthInterval(), header: header, leg: legKey,
+		addresses: quoted(b.Addresses), byClient: b.ByClient(), health: b.HealthInterval(), header: header, tls: tlsKey,
 	}
 	if pool := p.known(key); pool != nil {
 		return pool, nil
@@ -71,7 +71,7 @@ func (p *pools) get(target string, l configs.Listener) (*upstream.Pool, error) {
 		Probe: func(back *wire.Conn) error { return protocolOf(l.Service).check(back, p.config.Hostname) },
 	}
 	if b.Encrypted() {
-		pool.TLS, pool.StartTLS = leg.Config, b.StartTLS()
+		pool.TLS, pool.StartTLS = backTLS.Config, b.StartTLS()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,7 +79,7 @@ func (p *pools) get(target string, l configs.Listener) (*upstream.Pool, error) {
 	return pool, nil
 }
 
-// known finds a pool that was made before.
+// known returns a pool that was made before, or nil.
 func (p *pools) known(key poolKey) *upstream.Pool {
 	var inherited *upstream.Pool
 	if p.before != nil {
@@ -93,7 +93,7 @@ func (p *pools) known(key poolKey) *upstream.Pool {
 	return p.made[key]
 }
 
-// all are the pools that were made.
+// all lists the pools that were made.
 func (p *pools) all() []*upstream.Pool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,10 +104,10 @@ func (p *pools) all() []*upstream.Pool {
 	return all
 }
 
-// legOf is the TLS towards a backend, and a key that tells it from others.
-func legOf(b configs.Backend) (leg tlspolicy.Leg, key legKey, err error) {
+// backendTLS returns the TLS to a backend, and the key of its settings.
+func backendTLS(b configs.Backend) (leg tlspolicy.Leg, key backendTLSKey, err error) {
 	leg = b.Leg()
-	key = legKey{tls: b.TLS, min: leg.Min, serverName: leg.ServerName, pins: fmt.Sprintf("%q", leg.Pins), unverified: leg.Unverified}
+	key = backendTLSKey{tls: b.TLS, min: leg.Min, serverName: leg.ServerName, pins: fmt.Sprintf("%q", leg.Pins), unverified: leg.Unverified}
 	if !b.Encrypted() || b.CA == "" {
 		return leg, key, nil
 	}

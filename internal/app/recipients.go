@@ -8,8 +8,9 @@ import (
 	"github.com/letterlock/letterlock/smtp"
 )
 
-// recipients knows whom a listener may be written to: the list in the
-// configuration, and the file that it names, as it is by now.
+// recipients returns the test of a listener's recipients: by the list in the
+// configuration, and by the file that it names, which is read again when it
+// changes.
 func (m *maintenance) recipients(l configs.Listener) (func(address string) bool, error) {
 	if l.RecipientsFile == "" {
 		return smtp.Recipients(l.Recipients), nil

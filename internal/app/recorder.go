@@ -11,19 +11,19 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// recorder is the observe.Observer that fills the inventory. A session is counted
+// recorder is the observe.Observer that fills the inventory. It counts a session
 // once: when its client has logged in, or else at its end.
 type recorder struct {
 	observe.None
-	keeper atomic.Pointer[inventory.Keeper] // nil: nothing is kept
+	keeper atomic.Pointer[inventory.Keeper] // nil if no inventory is kept
 	kept   configs.Inventory
 	file   string
 }
 
 var _ observe.Observer = &recorder{}
 
-// keep begins to keep the inventory that is configured, in the place of what
-// was kept before.
+// keep opens the inventory of a configuration, unless it is the open one, and
+// closes the one before.
 func (c *recorder) keep(config *configs.Config, log *slog.Logger) {
 	if c.kept == config.Inventory && c.file == config.InventoryFile() {
 		return
@@ -47,7 +47,7 @@ func (c *recorder) keep(config *configs.Config, log *slog.Logger) {
 	}
 }
 
-// close writes what is left.
+// close writes what is not written yet and closes the inventory.
 func (c *recorder) close() {
 	if last := c.keeper.Swap(nil); last != nil {
 		last.Close()
@@ -60,7 +60,7 @@ func (c *recorder) record(e inventory.Entry) {
 	}
 }
 
-// entry begins an entry with what all kinds have.
+// entry makes an entry with the fields that all kinds have.
 func entry(kind inventory.Kind, info *observe.Session) inventory.Entry {
 	e := inventory.Entry{
 		Key:   inventory.Key{Kind: kind, Service: info.Listener.Service, Listener: info.Listener.Address},
@@ -77,22 +77,22 @@ func (c *recorder) session(info *observe.Session) {
 	c.record(e)
 }
 
-// Login counts a session whose user is known now.
+// Login counts a session whose user is now known.
 func (c *recorder) Login(info *observe.Session, user, _ string, a gate.Answer) {
 	if a.OK() && user != "" && info.TLS != nil {
 		c.session(info)
 	}
 }
 
-// HandshakeFailed counts who got no TLS, and what was offered.
+// HandshakeFailed counts a failed handshake, with what the client offered.
 func (c *recorder) HandshakeFailed(info *observe.Session, offer observe.Offer, err error) {
 	e := entry(inventory.Failure, info)
 	e.Class, e.Offer = observe.FailureOf(err), offer.Sum()
 	c.record(e)
 }
 
-// Closed counts the sessions without a user, and the messages that came from
-// elsewhere in clear.
+// Closed counts a session without a user, and on smtp the messages that came in
+// plaintext.
 func (c *recorder) Closed(info *observe.Session, _ observe.Summary) {
 	if info.TLS != nil && info.User == "" {
 		c.session(info)

@@ -10,18 +10,18 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// routed is a file of routes as it was read last, with the pools that it names.
-type routed struct {
+// routeTable is the content of a file of routes, with the pools that it names.
+type routeTable struct {
 	table *routes.Table
 	pools map[string]*upstream.Pool // by target
 	all   []*upstream.Pool
 }
 
-// routesFile says by a file where a listener's users are. It is read again when
-// it changes; while it is wrong, what it held before counts.
+// routesFile finds the backends of a listener's users by a file, which is read
+// again when it changes. While the file has errors, its former content is used.
 type routesFile struct {
-	own     *upstream.Pool // of users whom it does not mean
-	current atomic.Pointer[routed]
+	own     *upstream.Pool // the backend of users that no line matches
+	current atomic.Pointer[routeTable]
 }
 
 // routesOf reads a listener's routes; nil if it has none.
@@ -36,7 +36,7 @@ func routesOf(c *configs.Config, l configs.Listener, own *upstream.Pool, backend
 			return err
 		}
 		if before := f.current.Swap(fresh); before != nil && m.found != nil {
-			m.found(fresh.beyond(before))
+			m.found(fresh.added(before))
 		}
 		return nil
 	}
@@ -57,17 +57,17 @@ func (f *routesFile) Find(user string) (p *upstream.Pool, known bool) {
 
 func (f *routesFile) Pools() []*upstream.Pool { return f.current.Load().all }
 
-// beyond lists the pools that were not there before.
-func (r *routed) beyond(before *routed) []*upstream.Pool {
+// added lists the pools that the former table does not have.
+func (r *routeTable) added(before *routeTable) []*upstream.Pool {
 	return slices.DeleteFunc(slices.Clone(r.all), func(p *upstream.Pool) bool { return slices.Contains(before.all, p) })
 }
 
-func loadRoutes(c *configs.Config, l configs.Listener, backends *pools) (*routed, error) {
+func loadRoutes(c *configs.Config, l configs.Listener, backends *pools) (*routeTable, error) {
 	table, err := routes.Load(l.Routes, func(target string) error { return c.CheckTarget(target, l.Service) })
 	if err != nil {
 		return nil, err
 	}
-	r := &routed{table: table, pools: map[string]*upstream.Pool{}}
+	r := &routeTable{table: table, pools: map[string]*upstream.Pool{}}
 	for _, target := range table.Targets() {
 		pool, err := backends.get(target, l)
 		if err != nil {

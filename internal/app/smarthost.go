@@ -25,13 +25,14 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// What a smarthost holds at most.
+// The bounds of a smarthost.
 const (
 	maxOutRecipients = 1000 // of a transaction
 	maxOutSessions   = 2000 // TLS sessions that can be resumed
 )
 
-// newSmarthost is a listener whose gate finds its backends by itself.
+// newSmarthost makes the listener of a smarthost, whose gate finds the servers
+// of each recipient.
 func newSmarthost(c *configs.Config, l configs.Listener, backends *pools, m *maintenance) (*proxy.Listener, error) {
 	finder, err := m.finderOf(c, backends)
 	if err != nil {
@@ -54,8 +55,8 @@ func newSmarthost(c *configs.Config, l configs.Listener, backends *pools, m *mai
 	}, nil
 }
 
-// finderOf returns the finder of all smarthosts of a generation: they share what
-// is known of domains, and the bounds of what is asked at the same time.
+// finderOf returns the finder of all smarthosts of a generation. They share its
+// memory of domains and its bounds on DNS questions.
 func (m *maintenance) finderOf(c *configs.Config, backends *pools) (*nexthop.Finder, error) {
 	if m.finder != nil {
 		return m.finder, nil
@@ -65,7 +66,8 @@ func (m *maintenance) finderOf(c *configs.Config, backends *pools) (*nexthop.Fin
 	return m.finder, err
 }
 
-// newFinder reads what files there are, and asks nobody yet.
+// newFinder makes a finder and reads the files of the configuration. It asks no
+// server yet.
 func newFinder(c *configs.Config, backends *pools, m *maintenance) (*nexthop.Finder, error) {
 	s := c.Smarthost
 	resolvers, err := resolversOf(s)
@@ -127,8 +129,8 @@ func destinationOf(c *configs.Config, d configs.Destination, m *maintenance) (ne
 	return made, err
 }
 
-// roots reads a file of authorities, and again when it changes; without one
-// they are the system's.
+// roots reads a file of authorities now and when it changes. Without a file it
+// returns nil, which stands for the system's authorities.
 func (m *maintenance) roots(file string) (func() *x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
@@ -143,8 +145,8 @@ func (m *maintenance) roots(file string) (func() *x509.CertPool, error) {
 	}, file)
 }
 
-// clientCertificate reads the certificate that we show to servers, and again
-// when it changes.
+// clientCertificate reads the certificate that servers see of us, now and when
+// it changes.
 func (m *maintenance) clientCertificate(own configs.Certificate) (func() *tls.Certificate, error) {
 	var present atomic.Pointer[tls.Certificate]
 	return present.Load, m.files.Add(func() error {
@@ -163,8 +165,8 @@ func (m *maintenance) clientCertificate(own configs.Certificate) (func() *tls.Ce
 // resolvConf is where a Unix machine keeps the addresses of its DNS servers.
 const resolvConf = "/etc/resolv.conf"
 
-// resolversOf are the DNS servers that the configuration names, or those of
-// the machine (resolv.conf(5): without any it is the machine itself).
+// resolversOf lists the DNS servers of the configuration, or else those of
+// resolv.conf; without any, that is the machine itself (resolv.conf(5)).
 func resolversOf(s *configs.SmarthostRules) ([]string, error) {
 	if len(s.Resolvers) > 0 {
 		return s.Resolvers, nil

@@ -16,8 +16,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/tickets"
 )
 
-// tickets takes the secret of session tickets from its file, if there is one,
-// and lets the maintenance look after it.
+// tickets reads the secret of session tickets if the configuration names a
+// file, and reads it again when the file changes.
 func (m *maintenance) tickets(c *configs.Config) error {
 	if c.TicketSecret == "" {
 		return nil
@@ -31,8 +31,8 @@ func (m *maintenance) tickets(c *configs.Config) error {
 	}, c.TicketSecret)
 }
 
-// readTicketSecret reads the secret of session tickets. Its errors do not name
-// the file, which the caller does.
+// readTicketSecret reads the secret of session tickets. The caller adds the
+// file's name to its errors.
 func readTicketSecret(file string) (tickets.Secret, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -46,14 +46,14 @@ func readTicketSecret(file string) (tickets.Secret, error) {
 	return tickets.Parse(text)
 }
 
-// advance gives tickets new keys when it is time.
+// advance makes new ticket keys when they are due.
 func (m *maintenance) advance(now time.Time) {
 	if err := m.ring.Advance(now); err != nil {
 		m.log.Error("session tickets", "error", err)
 	}
 }
 
-// secure gives a listener its TLS, and that of its exceptions.
+// secure sets the TLS of a listener and of its exceptions.
 func (m *maintenance) secure(listener *proxy.Listener, c *configs.Config, l configs.Listener, store *certs.Store) error {
 	policy, err := c.PolicyOf(l)
 	if err != nil {
@@ -80,8 +80,8 @@ func (m *maintenance) secure(listener *proxy.Listener, c *configs.Config, l conf
 	return nil
 }
 
-// tlsOf makes the configuration for the policy of a scope. Sessions are resumed
-// within that scope alone.
+// tlsOf makes the TLS configuration of a scope. Sessions are resumed only within
+// their scope.
 func (m *maintenance) tlsOf(scope tickets.Scope, l configs.Listener, clients *tlspolicy.ClientAuth, store *certs.Store) (*tls.Config, error) {
 	config := scope.Policy.Config(scope.ALPN...)
 	config.GetCertificate = store.Get(scope.Policy)
@@ -102,8 +102,8 @@ func (m *maintenance) tlsOf(scope tickets.Scope, l configs.Listener, clients *tl
 	return config, m.ring.Add(name, config, time.Now())
 }
 
-// scopeOf says in what a listener differs from those that must not resume its
-// sessions.
+// scopeOf lists all settings in which a listener must agree with another one to
+// resume its sessions.
 func scopeOf(c *configs.Config, l configs.Listener, p tlspolicy.Policy) tickets.Scope {
 	return tickets.Scope{
 		Service: string(l.Service), ALPN: protocolOf(l.Service).alpn, Policy: p, StrictSNI: l.SNI == "strict",
@@ -111,7 +111,7 @@ func scopeOf(c *configs.Config, l configs.Listener, p tlspolicy.Policy) tickets.
 	}
 }
 
-// sourcesOf says where certificates come from.
+// sourcesOf lists where the certificates of a set come from.
 func sourcesOf(c *configs.Config, served configs.Served) []string {
 	if served.SelfSigned() {
 		return []string{"self-signed", c.Hostname}
@@ -126,8 +126,8 @@ func sourcesOf(c *configs.Config, served configs.Served) []string {
 	return append(sources, served.Hosts...)
 }
 
-// exceptionOf says whom a policy exception is for, and what it allows beside
-// its policy. Its end is not in it: until then, nothing changes.
+// exceptionOf lists the settings of a policy exception but its policy. The end is
+// left out: sessions are to be resumed when only the end was moved.
 func exceptionOf(exception configs.Exception) []string {
 	words := []string{fmt.Sprintf("weak_login=%t", exception.WeakLogin)}
 	for _, network := range exception.Prefixes() {
@@ -136,8 +136,8 @@ func exceptionOf(exception configs.Exception) []string {
 	return words
 }
 
-// exception is other TLS for some networks. Where it allows weak logins, a session
-// that only it would let log in has needed it too.
+// exception makes a policy exception. A session has needed it if the listener's
+// own policy would have refused the session, or, with weak_login, its login.
 func (m *maintenance) exception(c *configs.Config, l configs.Listener, exception configs.Exception, clients *tlspolicy.ClientAuth, store *certs.Store) (proxy.Exception, error) {
 	own, err := c.PolicyOf(l)
 	if err != nil {
@@ -161,8 +161,9 @@ func (m *maintenance) exception(c *configs.Config, l configs.Listener, exception
 	return made, err
 }
 
-// clients says what a listener does about clients' certificates; nil: nothing.
-// Other mail servers have certificates that are for servers.
+// clients returns how a listener verifies the certificates of clients; nil if it
+// asks for none. On smtp certificates for servers count too: mail servers have
+// no others.
 func (m *maintenance) clients(l configs.Listener) (*tlspolicy.ClientAuth, error) {
 	if !l.AsksClients() {
 		return nil, nil

@@ -9,8 +9,8 @@ import (
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
 )
 
-// warnings are the warnings that are in the log: each is logged once, and again
-// only when it held no longer meanwhile. A reload repeats none.
+// warnings logs each warning once. It logs a warning again only if a report
+// without it came in between, so a reload repeats none.
 type warnings struct {
 	log *slog.Logger
 
@@ -18,12 +18,11 @@ type warnings struct {
 	logged map[loggedWarning]bool
 }
 
-// loggedWarning tells warnings apart; a warning whose line in the file has moved
-// is the same.
+// loggedWarning identifies a warning. The line in the file is left out, because it
+// may move.
 type loggedWarning struct{ key, problem string }
 
-// report logs the warnings that are new, and forgets those that are
-// not among all.
+// report logs the warnings that were not in the last report.
 func (w *warnings) report(all []configs.Warning) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -38,7 +37,8 @@ func (w *warnings) report(all []configs.Warning) {
 	w.logged = now
 }
 
-// attributes are those of a warning's log line, as far as there are any.
+// attributes are the place, the key and the remedy of a warning, without those
+// that are empty or the same.
 func attributes(w configs.Warning) []any {
 	var all []any
 	for _, a := range []struct{ name, value string }{{"at", w.Place()}, {"key", w.Key}, {"remedy", w.Remedy}} {
@@ -49,7 +49,7 @@ func attributes(w configs.Warning) []any {
 	return all
 }
 
-// warnings lists what the administrator should know of a generation.
+// warnings lists the warnings about a generation and its certificates.
 func (g *generation) warnings() []configs.Warning {
 	all := configs.Warnings(g.config)
 	for _, served := range g.config.Served() {
