@@ -120,16 +120,28 @@ func (g *Gate) has(capability string) bool {
 // table.
 func keywordOf(words []string) string { return strings.ToUpper(words[0]) }
 
-// stampOf finds the challenge for APOP in a greeting (RFC 1939 §7). Dovecot's
-// [XCLIENT] and the backend's own words stay behind.
+// stampOf returns the challenge for APOP in a greeting (RFC 1939 §7), without
+// the words around it, such as Dovecot's [XCLIENT].
 func stampOf(greeting string) string {
 	start, end := strings.LastIndexByte(greeting, '<'), strings.LastIndexByte(greeting, '>')
 	if start < 0 || end < start {
 		return ""
 	}
 	stamp := greeting[start : end+1]
-	if strings.Count(stamp, "@") != 1 || strings.ContainsAny(stamp, " []") || !printable(stamp) {
+	local, domain, found := strings.Cut(stamp[1:len(stamp)-1], "@")
+	if literal, isLiteral := cutBrackets(domain); isLiteral { // <1@[192.0.2.1]>, of a server without a name
+		domain = literal
+	}
+	if !found || strings.ContainsAny(local+domain, " @[]") || !printable(stamp) {
 		return ""
 	}
 	return stamp
+}
+
+// cutBrackets returns what the brackets around an address literal hold (RFC 5321
+// §4.1.3).
+func cutBrackets(domain string) (literal string, ok bool) {
+	literal, opened := strings.CutPrefix(domain, "[")
+	literal, closed := strings.CutSuffix(literal, "]")
+	return literal, opened && closed && literal != ""
 }

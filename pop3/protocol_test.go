@@ -45,6 +45,12 @@ func TestStamp(t *testing.T) {
 		"+OK <a @b>":                                  "",
 		"+OK <\x1b@b>":                                "",
 		"+OK >a@b<":                                   "",
+		"+OK ready <1af.6b0b@[192.0.2.1]>":            "<1af.6b0b@[192.0.2.1]>",
+		"+OK ready <1@[IPv6:2001:db8::1]>":            "<1@[IPv6:2001:db8::1]>",
+		"+OK <1@[]>":                                  "",
+		"+OK <1@[192.0.2.1>":                          "",
+		"+OK <1@[[192.0.2.1]]>":                       "",
+		"+OK <[XCLIENT]@h>":                           "",
 	} {
 		if got := stampOf(greeting); got != want {
 			t.Errorf("%q has %q, want %q", greeting, got, want)
