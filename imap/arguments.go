@@ -38,13 +38,21 @@ func (a *arguments) word(is func(byte) bool) (string, bool) {
 	return s, n > 0
 }
 
-// astring reads an atom, a quoted string or a literal.
-func (a *arguments) astring() (string, bool) {
-	if s, ok := a.word(isAstringChar); ok {
+// ended reports whether nothing but blanks is left.
+func (a *arguments) ended() bool { return strings.TrimLeft(a.text, " ") == "" && len(a.more) == 0 }
+
+// userString reads a name or a password of LOGIN: an atom, a quoted string or a
+// literal. An atom may also hold "*", "%" and a backslash, which RFC 9051 §9 excludes:
+// clients such as Python's imaplib send user*master and DOMAIN\user without
+// quotes, and Dovecot and Cyrus accept them.
+func (a *arguments) userString() (string, bool) {
+	if s, ok := a.word(isUserChar); ok {
 		return s, true
 	}
 	return a.string()
 }
+
+func isUserChar(c byte) bool { return isAstringChar(c) || c == '*' || c == '%' || c == '\\' }
 
 // string reads a quoted string or a literal.
 func (a *arguments) string() (string, bool) {

@@ -54,11 +54,11 @@ func (a *arguments) credentials() (user, password string, ok bool) {
 	if ok = a.skip(" "); !ok {
 		return "", "", false
 	}
-	if user, ok = a.astring(); !ok || !a.skip(" ") {
+	if user, ok = a.userString(); !ok || !a.skip(" ") {
 		return "", "", false
 	}
-	password, ok = a.astring()
-	return user, password, ok && a.done() && !unsafe(user) && !unsafe(password)
+	password, ok = a.userString()
+	return user, password, ok && a.ended() && !unsafe(user) && !unsafe(password)
 }
 
 // loginRequest writes in one form what a client may write in three.
@@ -201,11 +201,11 @@ func (a *arguments) mechanism() (name, initial string, ok bool) {
 	if !ok || !isAtom(name) {
 		return "", "", false
 	}
-	if a.skip(" ") {
-		initial, ok = a.word(isPlain)
-		ok = ok && (initial == "=" || isBase64(initial))
+	if a.skip(" ") && !a.ended() {
+		initial, _ = a.word(func(c byte) bool { return c != ' ' && isPlain(c) })
+		ok = initial == "=" || initial != "" && isBase64(initial)
 	}
-	return strings.ToUpper(name), initial, ok && a.done()
+	return strings.ToUpper(name), initial, ok && a.ended()
 }
 
 // isBase64 follows RFC 9051 §9: whole groups of four, and no blanks. An empty

@@ -25,7 +25,20 @@ func (g *Gate) clear(cmd command) error {
 	if answer, ok := clearCommands[cmd.name]; ok {
 		return answer(g, cmd)
 	}
+	if missesTag(cmd) {
+		return g.refuseTagless(cmd)
+	}
 	return g.bad(cmd, "Not authenticated, STARTTLS first")
+}
+
+// refuseTagless refuses a command that was sent without a tag. A login without
+// one has put a password on the line all the same.
+func (g *Gate) refuseTagless(cmd command) error {
+	if name := strings.ToUpper(cmd.tag); g.front.TLS() == nil && (name == "LOGIN" || name == "AUTHENTICATE") {
+		g.s.Watch.Refused(name)
+	}
+	cmd.tag = "*"
+	return g.bad(cmd, errNoTag.Error())
 }
 
 // clearList leaves STARTTLS out where there is no certificate: offering it
@@ -41,7 +54,7 @@ func (g *Gate) clearList() string {
 // clearCapability answers in our own name: what the backend offers is not for
 // clear text, where it could be changed on the way.
 func (g *Gate) clearCapability(cmd command) error {
-	if !cmd.bare() {
+	if !cmd.argumentless() {
 		return g.bad(cmd, unexpected)
 	}
 	g.front.Print("* CAPABILITY ", g.clearList(), crlf)
@@ -53,17 +66,17 @@ const unexpected = "Unexpected argument"
 // noop keeps a connection alive, before TLS and after it. The backend need not
 // hear of it.
 func (g *Gate) noop(cmd command) error {
-	if !cmd.bare() {
+	if !cmd.argumentless() {
 		return g.bad(cmd, unexpected)
 	}
 	return g.ok(cmd)
 }
 
-// clearID says nothing about us and forgets what the client says: it would
-// not survive STARTTLS.
+// clearID answers ID without a fact about us, and discards the client's fields:
+// STARTTLS would reset them. The fields may be literals (RFC 2971 §3.1).
 func (g *Gate) clearID(cmd command) error {
-	if cmd.next.announced {
-		return g.bad(cmd, idSyntax)
+	if err := g.collect(&cmd); err != nil {
+		return err
 	}
 	if _, ok := parseID(cmd.args); !ok {
 		return g.bad(cmd, idSyntax)
@@ -74,7 +87,7 @@ func (g *Gate) clearID(cmd command) error {
 
 // logout ends the session before TLS and after it.
 func (g *Gate) logout(cmd command) error {
-	if !cmd.bare() {
+	if !cmd.argumentless() {
 		return g.bad(cmd, unexpected)
 	}
 	if g.back != nil {

@@ -67,6 +67,9 @@ func (g *Gate) unreadable(fault wire.SyntaxError) (command, error) {
 // complain answers a command that has a fault. Behind a broken literal nobody
 // knows where the next command begins, so the session ends.
 func (g *Gate) complain(cmd command, fault syntaxError) error {
+	if fault == errNoTag {
+		return g.refuseTagless(cmd)
+	}
 	err := g.bad(cmd, fault.Error())
 	if fault == errLiteral {
 		return gate.Because(gate.Desynchronised, fault)

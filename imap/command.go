@@ -15,8 +15,12 @@ type command struct {
 	next literal
 }
 
-// bare reports whether a command has nothing behind its name.
+// bare reports whether a command has nothing after its name.
 func (c *command) bare() bool { return c.args.done() && !c.next.announced }
+
+// argumentless reports whether a command has nothing but blanks after its name.
+// Some clients end NOOP, LOGOUT and CAPABILITY with a blank.
+func (c *command) argumentless() bool { return c.args.ended() && !c.next.announced }
 
 // literal is what the end of a line may announce (RFC 9051 §4.3).
 type literal struct {
@@ -35,6 +39,7 @@ func (e syntaxError) Error() string { return string(e) }
 const (
 	errTag     syntaxError = "Invalid tag"
 	errName    syntaxError = "Missing or invalid command"
+	errNoTag   syntaxError = "Command without a tag"
 	errLiteral syntaxError = "Invalid literal"
 )
 
@@ -53,13 +58,30 @@ func parseCommand(line string) (command, error) {
 	cmd.tag = tag
 	name, _, _ := strings.Cut(rest, " ")
 	if !isAtom(name) {
-		return cmd, firstOf(err, errName)
+		return cmd, firstOf(err, nameFault(tag))
 	}
 	// Upper-casing is safe only now: Unicode has letters other than S and K
 	// whose upper case are S and K.
 	cmd.name = strings.ToUpper(name)
 	cmd.args.text = rest[len(name):]
 	return cmd, err
+}
+
+// nameFault returns the fault of a line that has no command after its tag.
+func nameFault(tag string) syntaxError {
+	if isCommandName(tag) {
+		return errNoTag
+	}
+	return errName
+}
+
+// missesTag reports whether an unknown command was sent without a tag, so that
+// its own name was read as one, as in "LOGIN joe secret".
+func missesTag(cmd command) bool { return isCommandName(cmd.tag) }
+
+func isCommandName(word string) bool {
+	_, known := securedCommands[strings.ToUpper(word)]
+	return known
 }
 
 // firstOf prefers the graver error: a broken literal ends the session.

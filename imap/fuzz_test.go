@@ -74,6 +74,9 @@ func FuzzClear(f *testing.F) {
 		_ = front.Flush()
 		for line := range strings.Lines(client.Told.String()) {
 			tag, rest, _ := strings.Cut(line, " ")
+			if tag == "+" && strings.Contains(strings.ToUpper(text), " ID") { // ID alone gets its literals
+				continue
+			}
 			status, words, _ := strings.Cut(rest, " ")
 			if tag != "*" && !isTag(tag) || strings.HasPrefix(words, "[CAPABILITY") != (tag == "*" && status == "OK") {
 				t.Fatalf("told %q", line)

@@ -22,7 +22,7 @@ func parseID(a arguments) (fields []field, ok bool) {
 		return nil, false
 	}
 	if a.none() {
-		return nil, a.done()
+		return nil, a.ended()
 	}
 	if !a.skip("(") {
 		return nil, false
@@ -37,7 +37,7 @@ func parseID(a arguments) (fields []field, ok bool) {
 		}
 		fields = append(fields, f)
 	}
-	return fields, a.done()
+	return fields, a.ended()
 }
 
 // field reads one pair. The name must be a string, the value may be NIL.
@@ -67,7 +67,7 @@ func (f field) honest() bool {
 // id passes on who the client says it is, and the backend's answer.
 func (g *Gate) id(cmd command) error {
 	if !g.offer.set.Has(imapv2.CapID) {
-		return g.bad(cmd, notAuthenticated)
+		return g.bad(cmd, "ID is not supported")
 	}
 	if err := g.collect(&cmd); err != nil {
 		return err

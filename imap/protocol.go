@@ -123,12 +123,15 @@ func (g *Gate) secured(cmd command) error {
 	if answer, ok := securedCommands[cmd.name]; ok {
 		return answer(g, cmd)
 	}
+	if missesTag(cmd) {
+		return g.refuseTagless(cmd)
+	}
 	return g.bad(cmd, notAuthenticated)
 }
 
 // capability asks the backend each time: what it offers may change.
 func (g *Gate) capability(cmd command) error {
-	if !cmd.bare() {
+	if !cmd.argumentless() {
 		return g.bad(cmd, unexpected)
 	}
 	req := g.request("CAPABILITY")
