@@ -129,6 +129,9 @@ func (g *Gate) verdict(cmd command, r reply, user, mechanism string, told bool) 
 		return err
 	}
 	if !a.OK() {
+		if err := g.relayPending(); err != nil {
+			return err
+		}
 		return g.wrong(endOf(a, told))
 	}
 	g.loggedIn = true

@@ -166,6 +166,26 @@ func (g *Gate) relayData(line string) error {
 	}
 }
 
+// relayPending relays what the backend has sent after it refused a login, as far
+// as it has arrived. Some servers then say BYE and close the connection.
+func (g *Gate) relayPending() error {
+	for g.back.HasLine() {
+		r, err := g.hear("")
+		switch {
+		case err != nil:
+			return err
+		case r.status == "BYE":
+			return g.relayVerdict(command{tag: "*"}, r)
+		case r.kind != untagged:
+			return g.garbled(r.text)
+		}
+		if err := g.relayUntagged(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // refused ends a session whose backend says BYE, or a PREAUTH that nobody has
 // earned, before the client is let in. A BYE of a backend that knows who the
 // client is refuses the client, which is then told in the backend's words; any

@@ -1,6 +1,8 @@
 package imap
 
 import (
+	"cmp"
+
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/wire"
 )
@@ -146,6 +148,10 @@ func (g *Gate) capability(cmd command) error {
 // startTLSAgain is for clients that missed that TLS is on (RFC 9051 §6.2.1).
 func (g *Gate) startTLSAgain(cmd command) error { return g.bad(cmd, "TLS already active") }
 
+// hungUp ends a session whose backend has closed the connection after it refused
+// a login.
+const hungUp = "The server has closed the connection"
+
 // Refuse says the last words for a reason. A BYE is right at any point before
 // the login: as a greeting, between commands and within one (RFC 9051 §7.1.5).
 // Behind it only the reasons that find the relay at rest have one; any other
@@ -158,7 +164,7 @@ func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 		return
 	case g.gone:
 	case why == gate.ClientRefused:
-		front.Print("* BYE ", g.refusal, crlf)
+		front.Print("* BYE ", cmp.Or(g.refusal, hungUp), crlf)
 	case why.Backend():
 		front.Print("* BYE [UNAVAILABLE] ", why.Sentence(), " [", g.s.ID, "]", crlf)
 	case why == gate.Busy, why == gate.Shutdown:

@@ -120,10 +120,23 @@ func (g *Gate) verdict(user, mechanism string, told bool, reply string) error {
 		return err
 	}
 	if isERR(reply) {
-		return g.fail(reply)
+		return g.refusedLogin(reply)
 	}
 	g.reply(reply)
 	g.turn = nobodys
+	return nil
+}
+
+// refusedLogin passes on that the backend has refused a login. A backend that has
+// sent more than that is about to close the connection, with a goodbye for which
+// the client has no question.
+func (g *Gate) refusedLogin(reply string) error {
+	if err := g.fail(reply); err != nil {
+		return err
+	}
+	if g.back.Buffered() > 0 {
+		return gate.HungUpAfterLogin()
+	}
 	return nil
 }
 

@@ -58,6 +58,8 @@ func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 	switch {
 	case g.turn == nobodys:
 		return // perhaps in the middle of a message
+	case why == gate.ClientRefused && g.refusal == "":
+		return // the backend has closed the connection after its answer
 	case g.turn == ours, why == gate.Shutdown: // nobody has the time to wait for a question
 	case !failure(why) && why != gate.ClientRefused:
 		return // has had its answer; or fell silent, where RFC 1939 §3 wants none

@@ -51,6 +51,7 @@ func (ses *session) open(p *upstream.Pool, m *upstream.Member, deadline time.Tim
 		deadline = ses.stepEnd()
 	}
 	back := upstream.NewConn(ses.talk.ctx, ses.rules().Timeouts.backend(), conn, m.TLS(), deadline)
+	ses.setSocket(conn)
 	defer ses.take(back, p.AddSession(m))()
 	if err := p.StartImplicitTLS(back); err != nil {
 		return err

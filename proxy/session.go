@@ -48,6 +48,9 @@ type conversation struct {
 	socket net.Conn // the client's, without TLS
 	watch  spot     // of the socket's end
 
+	backend net.Conn // the present backend's socket, without TLS
+	hangUp  *hangUp  // nil: the present backend has refused no login
+
 	attempt *attempt       // at a login; nil: none is open
 	home    *upstream.Pool // where the session began, if there are routes
 
@@ -184,6 +187,9 @@ func (t *conversation) close(l *lot) {
 		t.ending.Stop()
 	}
 	l.leave(&t.watch)
+	if t.hangUp != nil {
+		l.leave(&t.hangUp.spot)
+	}
 	t.cancel()
 }
 

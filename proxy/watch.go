@@ -20,6 +20,9 @@ func (ses *session) Refused(command string) {
 
 // Admit lets a login wait, or refuses it, after others have failed.
 func (ses *session) Admit(user string) error {
+	if err := ses.whyStopped(); err != nil {
+		return err
+	}
 	s := ses.server
 	delay, err := s.logins.Admit(ses.info.Client.Addr(), user, time.Now())
 	if err != nil {
@@ -60,6 +63,9 @@ func (ses *session) Login(user, mechanism string, a gate.Answer) {
 		ses.info.User, ses.info.Settled = user, true
 	}
 	ses.talk.attempt = nil
+	if !a.OK() {
+		ses.awaitHangUp()
+	}
 	ses.server.loginAnswered(ses.info.Client.Addr(), user, a.Outcome)
 	ses.server.Observer.Login(&ses.info, user, mechanism, a)
 }
@@ -99,8 +105,9 @@ func (ses *session) taken() {
 // judge is the last look at why a session ends.
 func (ses *session) judge(err error) error {
 	why, stopped := gate.ReasonOf(err), ses.whyStopped()
-	if why == gate.BackendGone && stopped == nil && ses.talk != nil && ses.talk.attempt != nil {
-		ses.server.loginAnswered(ses.info.Client.Addr(), ses.talk.attempt.user, gate.HungUp(err).Outcome)
+	if why == gate.BackendGone {
+		err = ses.judgeHangUp(err, stopped)
+		why = gate.ReasonOf(err)
 	}
 	if why == gate.BackendGone && errors.Is(err, os.ErrDeadlineExceeded) && ses.overdue() {
 		return gate.Because(gate.Timeout, nil) // the time was the client's

@@ -148,6 +148,26 @@ func (g *Gate) end(user, mechanism string, told bool, reply []token) error {
 	if g.loggedIn = r.status == "OK"; g.loggedIn {
 		g.relayed = newInspector(g.offered, mechanism)
 	}
+	if err := g.pass(r); err != nil || g.loggedIn {
+		return err
+	}
+	return g.relayPending()
+}
+
+// relayPending relays the BYE of a backend that closes the connection after it
+// has refused a login, if it has arrived.
+func (g *Gate) relayPending() error {
+	if g.back.Buffered() == 0 {
+		return nil
+	}
+	words, err := g.hear()
+	if err != nil {
+		return err
+	}
+	r, ok := parseResponse(words)
+	if !ok || r.status != "BYE" {
+		return gate.Because(gate.BackendGarbage, errUnasked)
+	}
 	return g.pass(r)
 }
 

@@ -1,6 +1,8 @@
 package sieve
 
 import (
+	"cmp"
+
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/wire"
 )
@@ -62,7 +64,7 @@ func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 
 func (g *Gate) lastWords(why gate.Reason) string {
 	if why == gate.ClientRefused {
-		return g.refusal
+		return cmp.Or(g.refusal, quote("The server has closed the connection"))
 	}
 	if why.Backend() || why == gate.Busy || why == gate.Shutdown || why == gate.Internal {
 		return "(TRYLATER) " + quote(why.Sentence()+" ["+g.s.ID+"]")

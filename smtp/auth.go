@@ -169,5 +169,28 @@ func (g *Gate) decided(user, mechanism string, told bool, r reply) error {
 	if g.errors++; g.errors >= g.s.Limits.Errors {
 		return gate.Because(gate.TooManyErrors, nil)
 	}
-	return nil
+	return g.relayGoodbye()
+}
+
+// relayGoodbye relays the goodbye of a backend that closes the connection after
+// it has refused a login, if it has arrived: 421, or the 221 of some.
+func (g *Gate) relayGoodbye() error {
+	if g.back.Buffered() == 0 {
+		return nil
+	}
+	r, err := g.readReply()
+	switch {
+	case err != nil:
+		return err
+	case r.code == 421:
+		return g.pass(r)
+	case r.code != 221:
+		return gate.Because(gate.BackendGarbage, errUnasked)
+	}
+	g.answer("421 4.7.0 The server closes the connection")
+	g.parted = true
+	if err := g.front.Flush(); err != nil {
+		return gate.FromClient(err)
+	}
+	return gate.HungUpAfterLogin()
 }

@@ -47,6 +47,11 @@ const maxRefused = 3
 // reply to EHLO for a fault, and tries again for days. A 421 closes at once
 // (RFC 5321 §3.8).
 func (g *Gate) refuseClient() {
+	if g.refusal == "" { // the backend has closed the connection after it refused a login
+		g.front.Print("421 4.7.0 The server has closed the connection [", g.s.ID, "]\r\n")
+		_ = g.front.Flush()
+		return
+	}
 	g.front.Part()
 	if !g.settled && !g.implicit {
 		if cmd, err := syntax.ReadCommand(g.front); err == nil && cmd.Verb == "QUIT" {

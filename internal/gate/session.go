@@ -134,6 +134,15 @@ func (s *Session) Answered(user, mechanism string, told bool, a Answer) error {
 	return nil
 }
 
+// ErrHungUp says that the backend has closed the connection after it refused a
+// login, as some servers do after each wrong password.
+var ErrHungUp = errors.New("the backend closed the connection after it refused a login")
+
+// HungUpAfterLogin ends the session of a backend that ends the conversation after
+// it has refused a login. The login itself has been answered, so that nothing
+// else counts as a failure.
+func HungUpAfterLogin() error { return Because(ClientRefused, ErrHungUp) }
+
 // IsForeign reports whether a line is one that no mail program sends: a
 // browser's, which somebody has led here (ALPACA), or a load balancer's, whose
 // word we do not take. The session ends at once. The first bytes of a connection

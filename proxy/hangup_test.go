@@ -1,0 +1,133 @@
+package proxy
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// askingGate passes each LOGIN on to the backend, which decides.
+type askingGate struct{ plainGate }
+
+func (g askingGate) Settle(front, back *wire.Conn) error {
+	for {
+		if err := front.Flush(); err != nil {
+			return gate.FromClient(err)
+		}
+		line, err := front.ReadCommand()
+		if err != nil {
+			return gate.FromClient(err)
+		}
+		name, _ := strings.CutPrefix(string(line), "LOGIN ")
+		if err := g.s.Admit(name); err != nil {
+			return err
+		}
+		back.Print(string(line), "\r\n")
+		if err := back.Flush(); err != nil {
+			return gate.FromBackend(err)
+		}
+		reply, err := back.ReadLine()
+		if err != nil {
+			return gate.FromBackend(err)
+		}
+		front.Print(string(reply), "\r\n")
+		if string(reply) == "welcome" {
+			g.s.Watch.Login(name, "PLAIN", gate.Answer{})
+			return g.s.Enter(gate.LoggedIn)
+		}
+		g.s.Watch.Login(name, "PLAIN", gate.Answer{Outcome: gate.WrongPassword})
+	}
+}
+
+// hangUpWorld is a proxy in front of a backend that does with each connection's
+// logins what answer says, and then closes the connection.
+func hangUpWorld(t *testing.T, answer func(conn net.Conn, login *bufio.Reader)) *world {
+	backend := loopback.Listen(t)
+	loopback.Serve(backend, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "backend\r\n")
+		answer(conn, bufio.NewReader(conn))
+	})
+	return newWorld(t, func(s *setup) {
+		l := s.Listeners[0]
+		l.Backend = poolOf(backend.Addr().String())
+		l.NewGate = func(s *gate.Session) Gate { return askingGate{plainGate{s}} }
+		s.Limits.LoginFailuresPerClient = 2
+	})
+}
+
+func (w *world) awaitReasons(want ...gate.Reason) {
+	w.t.Helper()
+	wait.Until(w.t, "the session does not end", func() bool { return len(w.record.reasons()) == len(want) })
+	if got := w.record.reasons(); !slices.Equal(got, want) {
+		w.t.Errorf("ended for %v, not %v", got, want)
+	}
+}
+
+// refusesLogins reports whether another login from the tests' address is refused
+// for failures before it.
+func (w *world) refusesLogins(user string) bool {
+	_, err := w.logins.Admit(netip.MustParseAddr("127.0.0.1"), user, time.Now())
+	return err != nil
+}
+
+// A backend that closes the connection after a wrong password ends the session
+// while the client is silent. That is no failure of the backend, and one login has
+// failed, not two.
+func TestSessionEndsWithBackendThatHangsUp(t *testing.T) {
+	w := hangUpWorld(t, func(conn net.Conn, login *bufio.Reader) {
+		_, _ = login.ReadString('\n')
+		_, _ = io.WriteString(conn, "no\r\n")
+	})
+	c := w.login("alice", "no")
+	c.hear("bye client-refused")
+	c.hearEnd()
+	w.awaitReasons(gate.ClientRefused)
+	if w.refusesLogins("alice") {
+		t.Error("more than one failed login is counted")
+	}
+	if log := w.log.String(); strings.Contains(log, "level=ERROR") {
+		t.Errorf("logged as the backend's failure: %s", log)
+	}
+}
+
+// A backend that keeps the connection open takes the next login.
+func TestBackendThatStaysTakesNextLogin(t *testing.T) {
+	w := hangUpWorld(t, func(conn net.Conn, login *bufio.Reader) {
+		for _, reply := range []string{"no\r\n", "welcome\r\n"} {
+			_, _ = login.ReadString('\n')
+			_, _ = io.WriteString(conn, reply)
+		}
+		_, _ = io.Copy(conn, login)
+	})
+	c := w.login("alice", "no")
+	c.say("LOGIN alice")
+	c.hear("welcome")
+	c.ping()
+}
+
+// A backend that answers a second wrong password by hanging up has refused it.
+func TestHangUpInPlaceOfAnswerCounts(t *testing.T) {
+	w := hangUpWorld(t, func(conn net.Conn, login *bufio.Reader) {
+		_, _ = login.ReadString('\n')
+		_, _ = io.WriteString(conn, "no\r\n")
+		_, _ = login.ReadString('\n')
+	})
+	c := w.login("alice", "no")
+	c.say("LOGIN alice")
+	c.hear("bye client-refused")
+	c.hearEnd()
+	w.awaitReasons(gate.ClientRefused)
+	if !w.refusesLogins("alice") {
+		t.Error("the second failed login is not counted")
+	}
+}
