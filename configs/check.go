@@ -55,6 +55,7 @@ var listenerRules = []listenerRule{
 	checkGreetDelay,
 	checkProxyFrom,
 	checkHandover,
+	checkMasterSeparator,
 	checkBackendLogin,
 	checkMechanisms,
 }

@@ -31,6 +31,17 @@ func checkBackendLogin(_ *Config, l Listener, r report) {
 	}
 }
 
+// checkMasterSeparator allows one character that is not part of ordinary names.
+func checkMasterSeparator(_ *Config, l Listener, r report) {
+	at, s := r.in("master_separator"), l.MasterSeparator
+	ordinary := func(c byte) bool {
+		return c <= ' ' || c > '~' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '@' || c == '.' || c == '-' || c == '_'
+	}
+	if at.given() && (len(s) != 1 || ordinary(s[0])) {
+		at.wrong(`write "*", as Dovecot's auth_master_user_separator has it; without the key there are no master users`, "master_separator cannot be %q", s)
+	}
+}
+
 // checkRoutes reads the file as it is now; when it changes for the worse, the
 // old one stays in use.
 func checkRoutes(c *Config, m Machine, r report) {

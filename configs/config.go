@@ -128,11 +128,12 @@ type Listener struct {
 
 	ReverseDNS *bool `yaml:"reverse_dns"` // look the names of clients up; nil: on smtp
 
-	ProxyFrom      []Network `yaml:"proxy_from"`      // load balancers, who say with a PROXY header who the client is
-	Routes         string    `yaml:"routes"`          // file that says which backend a user's mail is at
-	BackendLogin   string    `yaml:"backend_login"`   // auto, same, plain, login, cram-md5 or user; empty: auto
-	Handover       string    `yaml:"handover"`        // how the backend learns who the client is
-	HideMechanisms []string  `yaml:"hide_mechanisms"` // SASL mechanisms never shown, beside those that cannot pass a proxy
+	ProxyFrom       []Network `yaml:"proxy_from"`       // load balancers, who say with a PROXY header who the client is
+	Routes          string    `yaml:"routes"`           // file that says which backend a user's mail is at
+	MasterSeparator string    `yaml:"master_separator"` // between a user and the master user who logs in as that one; empty: none
+	BackendLogin    string    `yaml:"backend_login"`    // auto, same, plain, login, cram-md5 or user; empty: auto
+	Handover        string    `yaml:"handover"`         // how the backend learns who the client is
+	HideMechanisms  []string  `yaml:"hide_mechanisms"`  // SASL mechanisms never shown, beside those that cannot pass a proxy
 
 	// UnnamedMechanisms are SASL mechanisms that are shown although the proxy
 	// cannot read from them who logs in.

@@ -82,6 +82,7 @@ var belongs = []struct {
 	{"received", slices.Concat(smtpFamily, []Service{Smarthost})},
 	{"disable_vrfy", smtpFamily},
 	{"routes", loginServices},
+	{"master_separator", loginServices},
 	{"backend_login", loginServices},
 	{"public_port", inbound},
 	{"policy", inbound},

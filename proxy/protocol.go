@@ -65,6 +65,11 @@ type Listener struct {
 	Routes Routes
 	Means  gate.Means // how we log in at the backend
 
+	// MasterSeparator stands between a user and the master user who logs in as
+	// that user, as in joe@example.com*admin; see splitMaster. Empty: there are no
+	// master users.
+	MasterSeparator string
+
 	// ProxyFrom are the networks of load balancers, who say with a PROXY
 	// header who the client is.
 	ProxyFrom []netip.Prefix

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -95,6 +96,7 @@ func (ses *session) router() func(string) error {
 // route brings the session to the backend of a user, by the gate's Open. One
 // who has none goes where all begin.
 func (ses *session) route(user string) error {
+	user, _ = ses.listener.splitMaster(user)
 	home, known := ses.listener.Routes.Find(user)
 	if !known {
 		home = ses.talk.home
@@ -126,4 +128,18 @@ func (ses *session) move(to *upstream.Pool) error {
 		return err
 	}
 	return ses.Enter(gate.Authenticating)
+}
+
+// splitMaster splits the name of a login into the user whose mailbox it opens and
+// the user whose password it takes. They differ where a master user logs in as
+// another one. The first separator counts, as in Dovecot.
+func (l *Listener) splitMaster(name string) (user, owner string) {
+	if l.MasterSeparator == "" {
+		return name, name
+	}
+	user, master, found := strings.Cut(name, l.MasterSeparator)
+	if !found || user == "" || master == "" {
+		return name, name
+	}
+	return user, master
 }

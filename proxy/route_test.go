@@ -77,6 +77,53 @@ func (r *table) move(user string, to *upstream.Pool) {
 
 func poolOf(addresses ...string) *upstream.Pool { return &upstream.Pool{Addresses: addresses} }
 
+// A master user's login goes to the backend of the user whose mailbox it opens, and
+// its failures count against the master user.
+func TestMasterUsers(t *testing.T) {
+	own, far := newLegacy(t, "backend"), newLegacy(t, "backend")
+	ownPool, farPool := poolOf(own.address()), poolOf(far.address())
+	routes := &table{users: map[string]*upstream.Pool{"near": ownPool, "far": farPool}}
+	w := newWorld(t, func(s *setup) {
+		l := s.Listeners[0]
+		l.Backend, l.Routes, l.MasterSeparator = ownPool, routes, "*"
+		s.Limits.LoginFailuresPerUser = 3
+		l.NewGate = func(s *gate.Session) Gate { return routedGate{pickyGate{plainGate{s}}} }
+	})
+	w.login("far*admin", "welcome").ping()
+	if far.sessions.Load() != 1 {
+		t.Error("a master user's login does not reach the user's backend")
+	}
+	for _, name := range []string{"a*admin", "b*admin", "c*admin"} {
+		w.login(name, "nobody")
+	}
+	client := netip.MustParseAddr("127.0.0.1")
+	if _, err := w.logins.Admit(client, "admin", time.Now()); err == nil {
+		t.Error("the failures do not count against the master user")
+	}
+	if _, err := w.logins.Admit(client, "a", time.Now()); err != nil {
+		t.Errorf("the failures count against the mailbox: %v", err)
+	}
+}
+
+func TestSplitMaster(t *testing.T) {
+	l := &Listener{MasterSeparator: "*"}
+	for name, want := range map[string][2]string{
+		"joe@example.com*admin": {"joe@example.com", "admin"},
+		"joe*a*b":               {"joe", "a*b"},
+		"joe":                   {"joe", "joe"},
+		"*admin":                {"*admin", "*admin"},
+		"joe*":                  {"joe*", "joe*"},
+		"":                      {"", ""},
+	} {
+		if user, owner := l.splitMaster(name); user != want[0] || owner != want[1] {
+			t.Errorf("%q is the mailbox of %q, by %q", name, user, owner)
+		}
+	}
+	if user, owner := new(Listener).splitMaster("joe*admin"); user != "joe*admin" || owner != user {
+		t.Errorf("without a separator: %q, %q", user, owner)
+	}
+}
+
 // routedWorld is a proxy with these routes.
 func routedWorld(t *testing.T, own *upstream.Pool, routes Routes) *world {
 	return newWorld(t, func(s *setup) {

@@ -10,7 +10,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// attempt is a login that the backend may not have answered yet.
+// attempt is a login that the backend may not have answered yet, of the user whose
+// password it takes.
 type attempt struct{ user string }
 
 // Refused, with Admit and Login, makes the session its gate's Watch.
@@ -24,11 +25,12 @@ func (ses *session) Admit(user string) error {
 		return err
 	}
 	s := ses.server
-	delay, err := s.logins.Admit(ses.info.Client.Addr(), user, time.Now())
+	_, owner := ses.listener.splitMaster(user) // an attacker who guesses a master's password may vary the user
+	delay, err := s.logins.Admit(ses.info.Client.Addr(), owner, time.Now())
 	if err != nil {
 		return gate.Because(gate.LoginRefused, err)
 	}
-	ses.talk.attempt = &attempt{user}
+	ses.talk.attempt = &attempt{owner}
 	if delay == 0 {
 		return nil
 	}
@@ -66,7 +68,8 @@ func (ses *session) Login(user, mechanism string, a gate.Answer) {
 	if !a.OK() {
 		ses.awaitHangUp()
 	}
-	ses.server.loginAnswered(ses.info.Client.Addr(), user, a.Outcome)
+	_, owner := ses.listener.splitMaster(user)
+	ses.server.loginAnswered(ses.info.Client.Addr(), owner, a.Outcome)
 	ses.server.Observer.Login(&ses.info, user, mechanism, a)
 }
 
