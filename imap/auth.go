@@ -35,7 +35,7 @@ func (g *Gate) login(cmd command) error {
 		return g.bad(cmd, "Syntax: LOGIN name password")
 	}
 	if g.s.Mechanisms.CollectsCommand(g.offers()) {
-		return g.enter(cmd, gate.CommandLogin("LOGIN", user, password))
+		return g.s.LogIn(g.collected(cmd), gate.CommandLogin("LOGIN", user, password))
 	}
 	if err := g.admit(cmd, user); err != nil {
 		return err
@@ -171,8 +171,11 @@ func (g *Gate) authenticate(cmd command) error {
 		g.s.Deny(mechanism, initial, gate.ErrMechanism)
 		return g.no(cmd, "Unsupported authentication mechanism")
 	}
+	if len(initial) > g.s.Limits.Token {
+		return gate.Because(gate.LineTooLong, nil)
+	}
 	if g.s.Mechanisms.Collects(mechanism, g.offers()) {
-		return g.hearOut(cmd, mechanism, initial)
+		return g.s.Collect(g.collected(cmd), mechanism, gate.Initial(initial))
 	}
 	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g, cmd: cmd}
 	req := g.request("AUTHENTICATE " + mechanism)

@@ -40,7 +40,7 @@ func (g *Gate) pass(c command) error {
 	}
 	g.user = ""
 	if g.s.Mechanisms.CollectsCommand(g.offers()) {
-		return g.enter(gate.CommandLogin("USER", user, c.arg))
+		return g.s.LogIn(g.collected(), gate.CommandLogin("USER", user, c.arg))
 	}
 	return g.login(user, "USER", "PASS ", c.arg)
 }
@@ -156,7 +156,7 @@ func (g *Gate) auth(c command) error {
 		return gate.Because(gate.LineTooLong, nil)
 	}
 	if g.s.Mechanisms.Collects(mechanism, g.offers()) {
-		return g.hearOut(mechanism, initial)
+		return g.s.Collect(g.collected(), mechanism, gate.Initial(initial))
 	}
 	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g}
 	if initial != "" && !x.Sound(initial) {

@@ -26,7 +26,7 @@ func (g *Gate) authenticate(c command) error {
 		return gate.Because(gate.LineTooLong, nil)
 	}
 	if g.s.Mechanisms.Collects(mechanism, g.offers()) {
-		return g.hearOut(mechanism, initial)
+		return g.s.Collect(collected{g}, mechanism, texts(initial))
 	}
 	x := &exchange{Exchange: gate.Exchange{Mechanism: mechanism}, g: g}
 	if len(initial) > 0 && !x.Sound(initial[0].text) {
@@ -40,6 +40,13 @@ func (g *Gate) authenticate(c command) error {
 		return err
 	}
 	return g.end(x.User(), mechanism, x.Told(), reply)
+}
+
+func texts(words []token) (all []string) {
+	for _, word := range words {
+		all = append(all, word.text)
+	}
+	return all
 }
 
 // deny tells of a login that is refused for what AUTHENTICATE says, or for the

@@ -39,7 +39,7 @@ func (g *Gate) auth(cmd syntax.Line) error {
 		return g.fault("504 5.5.4 Unrecognized authentication type")
 	}
 	if g.s.Mechanisms.Collects(strings.ToUpper(fields[0]), g.offers()) {
-		return g.hearOut(strings.ToUpper(fields[0]), fields[1:])
+		return g.collectLogin(strings.ToUpper(fields[0]), fields[1:])
 	}
 	x := &gate.Exchange{Mechanism: strings.ToUpper(fields[0])}
 	command := "AUTH " + x.Mechanism

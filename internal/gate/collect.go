@@ -1,0 +1,109 @@
+package gate
+
+import "errors"
+
+// Collector is what a protocol does for a collected login; see Session.Collect.
+type Collector interface {
+	// Ask sends a challenge, in base64, to the client and reads the response. Not ok
+	// is a response that may not pass, and "*", which cancels.
+	Ask(x *Exchange, challenge string) (response string, ok bool, err error)
+
+	// Admit asks the session whether the user may try to log in. If not, it refuses
+	// the login as a wrong password is refused.
+	Admit(user string) error
+
+	// Reached is called when the session is at the backend of the user.
+	Reached() error
+
+	// Offers returns the logins that this backend takes.
+	Offers() Offers
+
+	// Fail refuses the login in the protocol's words.
+	Fail(why Fault) error
+
+	// Send logs in at the backend by a mechanism, or by the protocol's own command
+	// if the mechanism is empty, and passes the backend's answer to the client.
+	Send(l *Login, mechanism string) error
+}
+
+// Fault is why a collected login fails before the backend is told.
+type Fault int
+
+// The faults.
+const (
+	Undecodable Fault = iota // the initial response is malformed
+	Cancelled                // by the client, or by a malformed response
+	Unsayable                // the backend's mechanism or command cannot carry the credentials
+)
+
+// Collect collects a SASL login: it reads the client's responses before the
+// backend is told any of them, as far as the client can respond before the backend
+// has sent a challenge, and then logs in with them; see Login for the reasons.
+func (s *Session) Collect(c Collector, mechanism string, initial []string) error {
+	l := NewLogin(mechanism)
+	for _, response := range initial {
+		if !l.Sound(response) {
+			return c.Fail(Undecodable)
+		}
+		l.Hear(response)
+	}
+	for challenge, more := l.Prompt(); more; challenge, more = l.Prompt() {
+		response, ok, err := c.Ask(&l.Exchange, challenge)
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			return c.Fail(Cancelled)
+		}
+		l.Hear(response)
+	}
+	return s.LogIn(c, l)
+}
+
+// Initial returns the initial responses of a login: one, or none if it is empty.
+func Initial(response string) []string {
+	if response == "" {
+		return nil
+	}
+	return []string{response}
+}
+
+// LogIn logs in at the user's backend with a collected login.
+func (s *Session) LogIn(c Collector, l *Login) error {
+	if err := c.Admit(l.User()); err != nil {
+		return err
+	}
+	if err := s.Reach(l); err != nil {
+		return err
+	}
+	if err := c.Reached(); err != nil {
+		return err
+	}
+	mechanism, err := s.Choose(l, c.Offers())
+	if errors.Is(err, ErrCredentials) {
+		return c.Fail(Unsayable)
+	}
+	if err != nil {
+		return err
+	}
+	return c.Send(l, mechanism)
+}
+
+// Respond returns the response to a challenge of the backend, both in base64: a
+// collected one, or else the client's. "*" cancels the exchange.
+func (l *Login) Respond(c Collector, challenge string) (response string, err error) {
+	if err := l.Challenged(); err != nil {
+		return "", err
+	}
+	if response, collected := l.Answer(challenge); collected {
+		return response, nil
+	}
+	response, ok, err := c.Ask(&l.Exchange, challenge)
+	switch {
+	case err != nil:
+		return "", err
+	case !ok:
+		return "*", nil
+	}
+	return l.Pass(response), nil
+}

@@ -1,0 +1,125 @@
+package pop3
+
+import (
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// collected is a login that is collected before the backend is told; it makes the
+// gate a gate.Collector.
+type collected struct {
+	g      *Gate
+	before *wire.Conn // the backend at the beginning
+}
+
+func (g *Gate) collected() *collected { return &collected{g: g, before: g.back} }
+
+// Ask sends a challenge to the client; see askClient.
+func (c *collected) Ask(x *gate.Exchange, challenge string) (response string, ok bool, err error) {
+	return c.g.askClient(x, challenge)
+}
+
+// Admit asks whether the user may try to log in.
+func (c *collected) Admit(user string) error { return c.g.admit(user) }
+
+// Reached repeats UTF8 at a backend that has not heard it yet.
+func (c *collected) Reached() error {
+	if c.g.back == c.before {
+		return nil
+	}
+	return c.g.repeatUTF8()
+}
+
+// Offers returns the logins that the backend takes.
+func (c *collected) Offers() gate.Offers { return c.g.offers() }
+
+const notPassable = "-ERR [SYS/PERM] This login cannot be passed on"
+
+// Fail refuses the login.
+func (c *collected) Fail(why gate.Fault) error {
+	switch why {
+	case gate.Undecodable:
+		return c.g.fail("-ERR Cannot decode the initial response")
+	case gate.Cancelled:
+		return c.g.fail("-ERR Authentication cancelled")
+	}
+	return c.g.fail(notPassable)
+}
+
+// Send logs in at the backend, and passes its answer on.
+func (c *collected) Send(l *gate.Login, mechanism string) error {
+	if mechanism == "" && !sayable(l.Command()) {
+		c.g.s.Watch.Login(l.User(), l.Mechanism, gate.Answer{Outcome: gate.Rejected, Code: "credentials"})
+		return c.g.fail(notPassable)
+	}
+	reply, err := c.send(l, mechanism)
+	if err != nil {
+		return err
+	}
+	if err := l.Verdict(isOK(reply)); err != nil {
+		return err
+	}
+	return c.g.verdict(l.User(), l.Mechanism, l.Told(), reply)
+}
+
+// sayable reports whether USER and PASS can carry a name and a password.
+func sayable(user, password string) bool {
+	return user != "" && printable(user) && len(user)+len(password) <= maxCommand
+}
+
+func (c *collected) send(l *gate.Login, mechanism string) (reply string, err error) {
+	if mechanism == "" {
+		return c.g.sendCommands(l.Command())
+	}
+	reply, err = c.g.exchange("AUTH ", mechanism)
+	for err == nil {
+		challenge, asks := challengeIn(reply, l.MayPrompt())
+		if !asks {
+			break
+		}
+		response, err := l.Respond(c, challenge)
+		switch {
+		case err != nil:
+			return "", err
+		case response == "*":
+			return c.g.cancel()
+		}
+		if reply, err = c.g.exchange(response); err != nil {
+			return "", err
+		}
+	}
+	return reply, err
+}
+
+// sendCommands logs in by USER and PASS.
+func (g *Gate) sendCommands(user, password string) (reply string, err error) {
+	if reply, err = g.ask("USER ", user); err != nil || isERR(reply) {
+		return reply, err
+	}
+	return g.ask("PASS ", password)
+}
+
+// askClient sends a challenge to the client and reads the response. The line is a
+// response even if it looks like a command. Not ok is one that may not pass, such
+// as "*", which cancels.
+func (g *Gate) askClient(x *gate.Exchange, challenge string) (response string, ok bool, err error) {
+	g.reply("+ " + challenge)
+	if err := g.front.Flush(); err != nil {
+		return "", false, gate.FromClient(err)
+	}
+	line, err := g.front.ReadLine()
+	if err != nil && !isSyntax(err) {
+		return "", false, g.misread(err)
+	}
+	g.turn = ours
+	switch response := string(line); {
+	case err != nil, !x.Sound(response):
+		return "", false, nil
+	case len(response) > g.s.Limits.Token:
+		return "", false, gate.Because(gate.LineTooLong, nil)
+	default:
+		return response, true, nil
+	}
+}
+
+const failed = "-ERR [AUTH] Authentication failed"

@@ -1,0 +1,105 @@
+package smtp
+
+import (
+	"bytes"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// collected is a login that is collected before the backend is told; it makes the
+// gate a gate.Collector.
+type collected struct {
+	g         *Gate
+	before    *wire.Conn // the backend at the beginning
+	complaint string     // about the last response; empty: "*"
+}
+
+// collectLogin collects a login. No transaction may be under way (RFC 4954 §4):
+// another backend would know nothing of it.
+func (g *Gate) collectLogin(mechanism string, initial []string) error {
+	if err := g.collect(); err != nil {
+		return err
+	}
+	if g.mail.begun {
+		return g.fault("503 5.5.1 Not within a message")
+	}
+	return g.s.Collect(&collected{g: g, before: g.back}, mechanism, initial)
+}
+
+// Ask sends a challenge to the client and reads the response.
+func (c *collected) Ask(x *gate.Exchange, challenge string) (response string, ok bool, err error) {
+	c.g.front.Print("334 ", challenge, "\r\n")
+	response, c.complaint, err = c.g.response(x)
+	return response, c.complaint == "" && response != "*", err
+}
+
+// Admit asks whether the user may try to log in.
+func (c *collected) Admit(user string) error { return c.g.s.Admit(user) }
+
+// Reached introduces the client to a backend that does not know it yet.
+func (c *collected) Reached() error {
+	g := c.g
+	if g.back == c.before {
+		return nil
+	}
+	r, err := g.sayHello(g.verb, g.helo)
+	if err == nil && !r.ok() {
+		err = g.refused(r, g.verb)
+	}
+	return err
+}
+
+// Offers returns the logins that the backend takes.
+func (c *collected) Offers() gate.Offers { return c.g.offers() }
+
+// Fail refuses the login.
+func (c *collected) Fail(why gate.Fault) error {
+	switch {
+	case why == gate.Undecodable:
+		return c.g.fault("501 5.5.2 Cannot decode the initial response")
+	case why == gate.Unsayable:
+		return c.g.fault("501 5.5.4 This login cannot be passed on")
+	case c.complaint != "":
+		return c.g.fault(c.complaint)
+	}
+	return c.g.fault("501 5.7.0 Authentication cancelled")
+}
+
+// Send logs in at the backend, and passes its answer on.
+func (c *collected) Send(l *gate.Login, mechanism string) error {
+	r, err := c.send(l, mechanism)
+	if err != nil {
+		return err
+	}
+	if err := l.Verdict(r.code == 235); err != nil {
+		return err
+	}
+	switch {
+	case l.Turned() && r.code == 504: // RFC 4954 §4: the mechanism is unknown
+		return gate.Unoffered(mechanism)
+	case l.Turned() && r.code >= 500 && r.code <= 503: // the client's command was correct
+		r.code, r.text = 454, []byte("454 4.7.0 Temporary authentication failure\r\n")
+	}
+	return c.g.decided(l.User(), l.Mechanism, l.Told(), r)
+}
+
+func (c *collected) send(l *gate.Login, mechanism string) (reply, error) {
+	r, err := c.g.exchange("AUTH " + mechanism)
+	for err == nil && r.code/100 == 3 {
+		response, err := l.Respond(c, challengeOf(r))
+		if err != nil {
+			return r, err
+		}
+		if r, err = c.g.exchange(response); err != nil {
+			return r, err
+		}
+	}
+	return r, err
+}
+
+// challengeOf returns the challenge of a 334, in base64.
+func challengeOf(r reply) string {
+	line, _, _ := bytes.Cut(r.text, []byte("\r\n"))
+	return string(bytes.TrimPrefix(line[3:], []byte(" ")))
+}
