@@ -241,14 +241,3 @@ func (x *exchange) admit(response string) error {
 	}
 	return x.g.admit(x.User())
 }
-
-// isBase64 reports whether a token has only the letters of base64. "*", which
-// cancels, has not.
-func isBase64(token string) bool {
-	for i := range len(token) {
-		if c := token[i]; !alphanumeric(c) && c != '+' && c != '/' && c != '=' {
-			return false
-		}
-	}
-	return true
-}

@@ -180,19 +180,6 @@ func (g *Gate) relayPending() error {
 
 func isChallenge(words []token) bool { return len(words) == 1 && words[0].isString() }
 
-func isResponse(words []token) bool { return isChallenge(words) && isBase64(words[0].text) }
-
-// isBase64 reports whether a token has only the letters of base64. "*", which
-// cancels, has not.
-func isBase64(token string) bool {
-	for i := range len(token) {
-		if c := token[i]; !alphanumeric(c) && c != '+' && c != '/' && c != '=' {
-			return false
-		}
-	}
-	return true
-}
-
 // maxQuoted is the longest string that a server must take in quotes, in bytes
 // (RFC 5804 §4).
 const maxQuoted = 1024

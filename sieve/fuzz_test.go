@@ -172,3 +172,16 @@ func FuzzBackend(f *testing.F) {
 		}
 	})
 }
+
+func isResponse(words []token) bool { return isChallenge(words) && isBase64(words[0].text) }
+
+// isBase64 reports whether a token has only the letters of base64. "*", which
+// cancels, has not.
+func isBase64(token string) bool {
+	for i := range len(token) {
+		if c := token[i]; !alphanumeric(c) && c != '+' && c != '/' && c != '=' {
+			return false
+		}
+	}
+	return true
+}
