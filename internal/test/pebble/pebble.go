@@ -141,7 +141,28 @@ func (c *CA) RoundTrip(r *http.Request) (*http.Response, error) {
 	if id, ok := strings.CutPrefix(r.URL.Path, "/chalZ/"); ok {
 		c.settle(id)
 	}
+	c.complete(r)
 	return w.Result(), nil
+}
+
+// complete waits until the order that a request finalizes is complete. Pebble
+// locks an order twice for reading when a client asks for it, and stands still if
+// it stores the certificate between the two. It does not block, as settle does not.
+func (c *CA) complete(r *http.Request) {
+	id, ok := strings.CutPrefix(r.URL.Path, "/finalize-order/")
+	if !ok {
+		return
+	}
+	order := c.store.GetOrderByID(id)
+	for tries := 0; order != nil && tries < 10_000_000; tries++ {
+		order.RLock()
+		done := !order.BeganProcessing || order.CertificateObject != nil
+		order.RUnlock()
+		if done {
+			return
+		}
+		runtime.Gosched()
+	}
 }
 
 // settle waits until a challenge has been judged, which goes by the clock of
@@ -160,4 +181,5 @@ func (c *CA) serve(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	c.handler.Load().(http.Handler).ServeHTTP(w, r)
+	c.complete(r)
 }
