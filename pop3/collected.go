@@ -33,7 +33,7 @@ func (c *collected) Reached() error {
 // Offers returns the logins that the backend takes.
 func (c *collected) Offers() gate.Offers { return c.g.offers() }
 
-const notPassable = "-ERR [SYS/PERM] This login cannot be passed on"
+const cannotForward = "-ERR [SYS/PERM] This login cannot be passed on"
 
 // Fail refuses the login.
 func (c *collected) Fail(why gate.Fault) error {
@@ -43,14 +43,14 @@ func (c *collected) Fail(why gate.Fault) error {
 	case gate.Cancelled:
 		return c.g.fail("-ERR Authentication cancelled")
 	}
-	return c.g.fail(notPassable)
+	return c.g.fail(cannotForward)
 }
 
 // Send logs in at the backend, and passes its answer on.
 func (c *collected) Send(l *gate.Login, mechanism string) error {
 	if mechanism == "" && !sayable(l.Command()) {
 		c.g.s.Watch.Login(l.User(), l.Mechanism, gate.Answer{Outcome: gate.Rejected, Code: "credentials"})
-		return c.g.fail(notPassable)
+		return c.g.fail(cannotForward)
 	}
 	reply, err := c.send(l, mechanism)
 	if err != nil {
