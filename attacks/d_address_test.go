@@ -70,6 +70,7 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 		}
 	}
 	each(t, all, func(t *testing.T, service configs.Service) {
+		t.Parallel()
 		for _, p := range corpus(t, "proxy-malformed.txt") {
 			w := open(t, balanced)
 			c := w.dial(service)

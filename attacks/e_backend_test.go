@@ -100,6 +100,7 @@ func TestE7_BackendOutOfStepPipelined(t *testing.T) {
 // E7: a backend that falls silent is left when its time is over.
 func TestE7_SilentBackend(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
+		t.Parallel()
 		w := open(t, func(w *world) {
 			w.Timeouts.Greeting, w.Timeouts.EndOfData = 300*time.Millisecond, time.Hour
 			w.back[service].greeting = ""

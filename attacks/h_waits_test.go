@@ -99,6 +99,7 @@ func TestH2_ClientsThatAreGone(t *testing.T) {
 // H2: the same while a login is delayed, and while a backend decides on it.
 func TestH2_ClientsThatAreGoneAtALogin(t *testing.T) {
 	each(t, private, func(t *testing.T, service configs.Service) {
+		t.Parallel()
 		t.Run("delayed", func(t *testing.T) {
 			t.Parallel()
 			w := open(t, strict, unhurried, func(w *world) {
@@ -151,6 +152,7 @@ func TestH2_TricklingReplies(t *testing.T) {
 	lines := map[string]string{"smtp": "250-x\r\n", "imap": "* x\r\n", "pop3": "x\r\n", "sieve": "\"X\" \"x\"\r\n"}
 	greetingLines := map[string]string{"smtp": "220-x\r\n", "imap": "* OK", "pop3": "+OK", "sieve": "\"X\" \"x\"\r\n"}
 	each(t, all, func(t *testing.T, service configs.Service) {
+		t.Parallel()
 		for name, begin := range map[string]func(w *world){
 			"greeting": before(dribble(greetingLines[service.Protocol()]), false),
 			"reply":    before(dribble(lines[service.Protocol()]), true),

@@ -1,0 +1,92 @@
+// The tests wait for servers more than they compute, so e2e/run starts this
+// program several times, each with a part of the tests and servers of its own.
+
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// groupVariable names the part of the tests to run: 2/3 is the second of three. A
+// -run flag takes precedence.
+const groupVariable = "LETTERLOCK_E2E_GROUP"
+
+// slow are the tests that take longest, the longest first, so that no group
+// gets two of them more than another.
+var slow = []string{
+	"TestScannerFindsNothing", "TestKilled", "TestServerDown", "TestHandover", "TestLoginNeedsStrongTLS", "TestLargeMessage",
+	"TestChunksAreMended", "TestChunking", "TestBehindHAProxy", "TestTLSToTheBackend", "TestHandoverToExim", "TestInternet",
+	"TestClearTextInsteadOfHandshake", "TestEveryPolicyFromOpenSSL", "TestServerDiesWithinMessage", "TestUnicodeAddress",
+}
+
+var testDeclaration = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
+
+// selectGroup sets -run to the tests of the group, if the environment names one.
+func selectGroup() error {
+	value := os.Getenv(groupVariable)
+	if run := flag.Lookup("test.run"); value == "" || run.Value.String() != "" {
+		return nil
+	}
+	var part, parts int
+	if _, err := fmt.Sscanf(value, "%d/%d", &part, &parts); err != nil || part < 1 || part > parts {
+		return fmt.Errorf("%s=%q: write 2/3 for the second of three parts", groupVariable, value)
+	}
+	tests, err := declaredTests()
+	if err != nil {
+		return err
+	}
+	var names []string
+	for i := part - 1; i < len(tests); i += parts {
+		names = append(names, tests[i])
+	}
+	return flag.Set("test.run", "^("+strings.Join(names, "|")+")$")
+}
+
+// declaredTests lists all tests of this folder, the slow ones first.
+func declaredTests() ([]string, error) {
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(slow)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range testDeclaration.FindAllSubmatch(text, -1) {
+			if name := string(m[1]); !slices.Contains(slow, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all, nil
+}
+
+// TestSlowTestsExist fails when a test in the list was renamed or removed.
+func TestSlowTestsExist(t *testing.T) {
+	var text strings.Builder
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.Write(source)
+	}
+	for _, name := range slow {
+		if !strings.Contains(text.String(), "\nfunc "+name+"(") {
+			t.Errorf("there is no test %s", name)
+		}
+	}
+}
