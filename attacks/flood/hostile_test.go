@@ -257,8 +257,9 @@ func (f *flood) wait(s *session, at row) {
 }
 
 // relayed is how many bytes a client reads of a server that floods a session after
-// its login. Such traffic is not hostile to the proxy, and takes the processor.
-const relayed = 1 << 20
+// its login. Such traffic is not hostile to the proxy, and takes the processor. It
+// is less than what the server writes at once, so that no client waits for more.
+const relayed = 256 << 10
 
 // hostileProcess reports whether this process is to be one, and is it.
 func hostileProcess() bool {
