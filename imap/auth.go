@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	imapv2 "github.com/emersion/go-imap/v2"
-
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
@@ -239,7 +237,7 @@ func (x *exchange) begin(req *request, initial string) error {
 	if err := x.respond(response); err != nil {
 		return err
 	}
-	if x.g.offer.set.Has(imapv2.CapSASLIR) {
+	if x.g.offer.has("SASL-IR") {
 		req.add(" " + initial)
 		return nil
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strconv"
 
-	imapv2 "github.com/emersion/go-imap/v2"
-
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
@@ -19,7 +17,7 @@ func (g *Gate) nextTag() string {
 
 // request begins a command for the backend.
 func (g *Gate) request(words string) *request {
-	return newRequest(g.nextTag(), words, g.offer.set.Has(imapv2.CapLiteralPlus))
+	return newRequest(g.nextTag(), words, g.offer.has("LITERAL+"))
 }
 
 // hear waits for the backend's next line, when it has all that it was told.

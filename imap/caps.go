@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	imapv2 "github.com/emersion/go-imap/v2"
-
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
@@ -73,40 +71,24 @@ func offersIn(words []string) gate.Offers {
 }
 
 // offers are the ways to log in at the backend.
-func (g *Gate) offers() gate.Offers { return offersIn(g.offer.words) }
+func (g *Gate) offers() gate.Offers { return offersIn(g.offer) }
 
-// capabilities are the backend's latest, in its own words.
-type capabilities struct {
-	words []string
-	set   imapv2.CapSet // knows what one capability says about others
-}
+// capabilities are the backend's latest, in its own order and spelling.
+type capabilities []string
 
-// newCapabilities keeps a list twice, for showing it and for asking it.
-func newCapabilities(words []string) capabilities {
-	set := imapv2.CapSet{}
-	for _, word := range words {
-		set[canonical(word)] = struct{}{}
-	}
-	return capabilities{words, set}
-}
-
-// canonical spells a capability as the set does: they differ in case alone
-// (RFC 9051 §6.1.1).
-func canonical(word string) imapv2.Cap {
-	switch upper := strings.ToUpper(word); upper {
-	case "IMAP4REV1":
-		return imapv2.CapIMAP4rev1
-	case "IMAP4REV2":
-		return imapv2.CapIMAP4rev2
-	default:
-		return imapv2.Cap(upper)
-	}
+// has reports whether the backend has a capability. Upper and lower case mean
+// the same (RFC 9051 §6.1.1), and IMAP4rev2 includes SASL-IR (RFC 9051 appendix
+// E).
+func (c capabilities) has(name string) bool {
+	return slices.ContainsFunc(c, func(word string) bool {
+		return strings.EqualFold(word, name) || name == "SASL-IR" && strings.EqualFold(word, "IMAP4rev2")
+	})
 }
 
 // learn keeps the backend's latest capabilities and returns what the client
 // is told instead of them.
 func (g *Gate) learn(list string) string {
-	g.offer = newCapabilities(strings.Fields(list))
+	g.offer = strings.Fields(list)
 	return g.capabilityList()
 }
 
@@ -114,7 +96,7 @@ func (g *Gate) learn(list string) string {
 // backend says while it answers a login is for the time behind it.
 func (g *Gate) capabilityList() string {
 	strong := g.strong()
-	list := shown(g.offer.words, g.s.Mechanisms, strong)
+	list := shown(g.offer, g.s.Mechanisms, strong)
 	if strong && !g.entering {
 		list = logins(list, g.s.Mechanisms, g.offers())
 	}

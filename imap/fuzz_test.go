@@ -170,7 +170,7 @@ func FuzzID(f *testing.F) {
 			return
 		}
 		g := New(gatetest.Session(9))
-		g.offer = newCapabilities(strings.Fields(map[bool]string{true: "LITERAL+"}[plus]))
+		g.offer = strings.Fields(map[bool]string{true: "LITERAL+"}[plus])
 		cmd, used, _ := readRequest([]byte(strings.Join(g.idRequest(fields).pieces, "")))
 		passed, ok := parseID(cmd.args)
 		want := slices.DeleteFunc(fields, func(f field) bool { return !f.honest() })

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	imapv2 "github.com/emersion/go-imap/v2"
-
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
@@ -25,7 +23,7 @@ func (g *Gate) handOver() error {
 	default:
 		return nil
 	}
-	if !g.offer.set.Has(imapv2.CapID) {
+	if !g.offer.has("ID") {
 		return gate.Because(gate.HandoverRefused, errNoID)
 	}
 	req := g.request("ID (")

@@ -3,8 +3,6 @@ package imap
 import (
 	"slices"
 	"strings"
-
-	imapv2 "github.com/emersion/go-imap/v2"
 )
 
 const idSyntax = `Syntax: ID NIL or ID ("field" "value" ...)`
@@ -66,7 +64,7 @@ func (f field) honest() bool {
 
 // id passes on who the client says it is, and the backend's answer.
 func (g *Gate) id(cmd command) error {
-	if !g.offer.set.Has(imapv2.CapID) {
+	if !g.offer.has("ID") {
 		return g.bad(cmd, "ID is not supported")
 	}
 	if err := g.collect(&cmd); err != nil {

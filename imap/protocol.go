@@ -114,7 +114,7 @@ func (g *Gate) Settle(front, back *wire.Conn) error {
 			return err
 		}
 	}
-	g.front, g.back, g.offer = nil, nil, capabilities{} // for hours to come only a goodbye is left to say
+	g.front, g.back, g.offer = nil, nil, nil // for hours to come only a goodbye is left to say
 	return nil
 }
 

@@ -151,3 +151,18 @@ func TestNoCertificate(t *testing.T) {
 		t.Errorf("told %q", client.Told.String())
 	}
 }
+
+func TestCapabilities(t *testing.T) {
+	for _, c := range []struct {
+		list, name string
+		want       bool
+	}{
+		{"IMAP4rev1 ID", "ID", true}, {"imap4rev1 id", "ID", true}, {"IMAP4rev1", "ID", false}, {"", "ID", false},
+		{"IMAP4rev1 SASL-IR", "SASL-IR", true}, {"IMAP4rev1", "SASL-IR", false}, {"Imap4Rev2", "SASL-IR", true},
+		{"IMAP4rev2", "LITERAL+", false}, {"IMAP4rev2 LITERAL-", "LITERAL+", false}, {"LITERAL+x", "LITERAL+", false},
+	} {
+		if capabilities(strings.Fields(c.list)).has(c.name) != c.want {
+			t.Errorf("%q has %s: want %v", c.list, c.name, c.want)
+		}
+	}
+}

@@ -28,7 +28,7 @@ func (g *Gate) secureBackend() error {
 			if err := g.back.Upgrade(""); err != nil {
 				return gate.FromBackend(err)
 			}
-			g.offer = capabilities{}
+			g.offer = nil
 			return nil
 		case r.kind == tagged, r.status == "BYE":
 			return gate.Because(gate.BackendTLS, fmt.Errorf("the backend answers STARTTLS with %s %.80q", r.status, r.text))
