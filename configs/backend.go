@@ -54,10 +54,10 @@ func (b Backend) floor() tlspolicy.Version {
 	return b.MinVersion
 }
 
-// Leg resolves the rules for TLS towards a backend. It reads no file: the
-// authorities of CA are left to the caller.
-func (b Backend) Leg() tlspolicy.Leg {
-	return tlspolicy.Leg{Min: b.floor(), ServerName: b.ServerName, Pins: b.Pin, Unverified: !b.Verified()}
+// TLSRules returns the rules for TLS towards a backend. It reads no file: the
+// caller loads the authorities of CA.
+func (b Backend) TLSRules() tlspolicy.BackendTLS {
+	return tlspolicy.BackendTLS{Min: b.floor(), ServerName: b.ServerName, Pins: b.Pin, Unverified: !b.Verified()}
 }
 
 // port is where a backend speaks a service if its address does not say.

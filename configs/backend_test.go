@@ -34,7 +34,7 @@ listeners:
 	if b := c.BackendOf(c.Listeners[0]); b.Name != "plain" || b.ByClient() || b.Encrypted() || b.Verified() {
 		t.Errorf("%+v", b)
 	}
-	if b := c.Reach("tls", IMAP); !b.Encrypted() || b.StartTLS() || !b.Verified() || b.Leg().Unverified {
+	if b := c.Reach("tls", IMAP); !b.Encrypted() || b.StartTLS() || !b.Verified() || b.TLSRules().Unverified {
 		t.Errorf("%+v", b)
 	}
 }

@@ -101,6 +101,6 @@ func canLogin(p tlspolicy.Policy) bool {
 		return true
 	}
 	return p.Max == tlspolicy.VersionTLS12 && slices.ContainsFunc(p.Suites, func(s tlspolicy.Suite) bool {
-		return p.Strong(&tls.ConnectionState{Version: tls.VersionTLS12, CipherSuite: uint16(s)})
+		return p.AuthAllowed(&tls.ConnectionState{Version: tls.VersionTLS12, CipherSuite: uint16(s)})
 	})
 }

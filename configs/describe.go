@@ -161,7 +161,7 @@ func plaintextWords(l Listener) string {
 	return "taken, but not from " + strings.Join(partners, ", ")
 }
 
-// loginWords tells when a login is let through, see tlspolicy.Policy.Strong.
+// loginWords tells when a login is let through, see tlspolicy.Policy.AuthAllowed.
 func loginWords(l Listener, p tlspolicy.Policy) string {
 	if l.Service == SMTP && !l.Auth {
 		return "not offered"

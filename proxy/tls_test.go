@@ -29,13 +29,13 @@ func TestBackendWithTLS(t *testing.T) {
 	cert := ca.ECDSA(t, "legacy.lan")
 	address := tlsLegacy(t, cert)
 	for name, c := range map[string]struct {
-		leg tlspolicy.Leg
+		leg tlspolicy.BackendTLS
 		ok  bool
 	}{
-		"authority":         {tlspolicy.Leg{Roots: ca.Pool, ServerName: "legacy.lan"}, true},
-		"pin":               {tlspolicy.Leg{Pins: []tlspolicy.Pin{tlspolicy.PinOf(cert.Leaf)}}, true},
-		"another name":      {tlspolicy.Leg{Roots: ca.Pool}, false},
-		"another authority": {tlspolicy.Leg{Roots: authority.New(t).Pool, ServerName: "legacy.lan"}, false},
+		"authority":         {tlspolicy.BackendTLS{Roots: ca.Pool, ServerName: "legacy.lan"}, true},
+		"pin":               {tlspolicy.BackendTLS{Pins: []tlspolicy.Pin{tlspolicy.PinOf(cert.Leaf)}}, true},
+		"another name":      {tlspolicy.BackendTLS{Roots: ca.Pool}, false},
+		"another authority": {tlspolicy.BackendTLS{Roots: authority.New(t).Pool, ServerName: "legacy.lan"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := inFrontOf(t, &upstream.Pool{Addresses: []string{address}, TLS: c.leg.Config})
@@ -69,7 +69,7 @@ func TestFailoverBeforeTLS(t *testing.T) {
 		"no TLS":            newLegacy(t, "backend").address(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			leg := tlspolicy.Leg{Roots: ca.Pool, ServerName: "legacy.lan"}
+			leg := tlspolicy.BackendTLS{Roots: ca.Pool, ServerName: "legacy.lan"}
 			pool := &upstream.Pool{Addresses: []string{bad, good}, TLS: leg.Config}
 			w := inFrontOf(t, pool)
 			wait.Until(t, "the broken address is never found out", func() bool {

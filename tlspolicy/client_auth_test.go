@@ -12,7 +12,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// meet shakes hands and returns what the server sees.
+// meet makes a handshake and returns the server's connection state.
 func meet(t *testing.T, server, client *tls.Config) (tls.ConnectionState, error) {
 	t.Helper()
 	a, b := net.Pipe()
@@ -21,7 +21,7 @@ func meet(t *testing.T, server, client *tls.Config) (tls.ConnectionState, error)
 	_, _ = a.SetDeadline(deadline), b.SetDeadline(deadline)
 	go func() {
 		conn := tls.Client(a, client)
-		_, _ = conn.Read(make([]byte, 1)) // in TLS 1.3 a refusal comes behind the handshake
+		_, _ = conn.Read(make([]byte, 1)) // in TLS 1.3 a refusal arrives after the handshake
 	}()
 	conn := tls.Server(b, server)
 	defer b.Close()
@@ -33,7 +33,7 @@ func TestClientCertificates(t *testing.T) {
 	ca, other := authority.New(t), authority.New(t)
 	cert := ca.ECDSA(t, "mail.example.com")
 	none := tls.Certificate{}
-	client, server, stranger := ca.Client(t, "alice"), ca.ECDSA(t, "mx.example.org"), other.Client(t, "mallory")
+	client, server, untrusted := ca.Client(t, "alice"), ca.ECDSA(t, "mx.example.org"), other.Client(t, "mallory")
 	for _, tt := range []struct {
 		name   string
 		any    bool // smtp
@@ -45,7 +45,7 @@ func TestClientCertificates(t *testing.T) {
 		{"a client's", false, client, true, ""},
 		{"a server's", false, server, false, "incompatible key usage"},
 		{"a server's on smtp", true, server, true, ""},
-		{"of another authority", true, stranger, false, "unknown authority"},
+		{"of another authority", true, untrusted, false, "unknown authority"},
 	} {
 		for _, version := range []uint16{tls.VersionTLS10, tls.VersionTLS12, tls.VersionTLS13} {
 			for _, require := range []bool{false, true} {
@@ -77,14 +77,14 @@ func TestClientCertificates(t *testing.T) {
 	}
 }
 
-// The authorities may change while the server runs.
+// TestAuthoritiesAreAskedAnew changes the authorities while the server runs.
 func TestAuthoritiesAreAskedAnew(t *testing.T) {
 	ca, other := authority.New(t), authority.New(t)
 	pool := ca.Pool
 	c := tlspolicy.ClientAuth{Roots: func() *x509.CertPool { return pool }}
 	state := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{other.Client(t, "bob").Leaf}}
 	if c.Verify(state) == nil {
-		t.Error("a stranger is trusted")
+		t.Error("a certificate of an unknown authority is trusted")
 	}
 	pool = other.Pool
 	if err := c.Verify(state); err != nil {

@@ -42,9 +42,9 @@ func everyGroup() []uint16 {
 	return all
 }
 
-// Every suite that has a number is offered alone, in every version, to every
-// policy. What is agreed to stands in testdata/suites.txt; run with -update to
-// write it anew, and read the diff.
+// TestEverySuiteAgainstEveryPolicy offers every code point alone, in every
+// version, to every policy. testdata/suites.txt lists those that are agreed to;
+// run with -update to write the file again, and read the diff.
 func TestEverySuiteAgainstEveryPolicy(t *testing.T) {
 	store := pair(t)
 	var table strings.Builder
@@ -68,8 +68,8 @@ func TestEverySuiteAgainstEveryPolicy(t *testing.T) {
 	golden(t, "testdata/suites.txt", table.String())
 }
 
-// The same with groups, in TLS 1.3 and in TLS 1.2, where a policy with static
-// RSA falls back on that.
+// TestEveryGroupAgainstEveryPolicy does the same with groups, in TLS 1.3 and in
+// TLS 1.2, where a policy with static RSA falls back to it.
 func TestEveryGroupAgainstEveryPolicy(t *testing.T) {
 	store := pair(t)
 	var table strings.Builder
@@ -97,7 +97,7 @@ func TestEveryGroupAgainstEveryPolicy(t *testing.T) {
 	golden(t, "testdata/groups.txt", table.String())
 }
 
-// golden compares with a file, or writes it.
+// golden compares a text with a file; with -update it writes the file.
 func golden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
@@ -120,7 +120,8 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-// What is never agreed to, said once more in words: the seeds' own lists.
+// TestNothingBrokenIsAgreedTo names the suites and groups that no policy may
+// agree to.
 func TestNothingBrokenIsAgreedTo(t *testing.T) {
 	for _, file := range []string{"testdata/suites.txt", "testdata/groups.txt"} {
 		table, err := os.ReadFile(file)
@@ -140,7 +141,8 @@ func TestNothingBrokenIsAgreedTo(t *testing.T) {
 	}
 }
 
-// SSL 2 has a hello of another shape (DROWN, RFC 6176).
+// TestSSL2IsRefused sends the ClientHello of SSL 2, which has its own format (DROWN, RFC
+// 6176).
 func TestSSL2IsRefused(t *testing.T) {
 	hello := []byte{0x80, 0x2e, 1, 0, 2, 0, 0x15, 0, 0, 0, 0x10,
 		1, 0, 0x80, 2, 0, 0x80, 3, 0, 0x80, 4, 0, 0x80, 5, 0, 0x80, 6, 0, 0x40, 7, 0, 0xc0}
@@ -154,8 +156,9 @@ func TestSSL2IsRefused(t *testing.T) {
 	}
 }
 
-// Compression is offered and not taken (CRIME).
-func TestCompressionIsNeverTaken(t *testing.T) {
+// TestCompressionIsNeverUsed offers compression, which the server must not use
+// (CRIME).
+func TestCompressionIsNeverUsed(t *testing.T) {
 	store := pair(t)
 	for _, policy := range tlspolicy.Names() {
 		config := serverOf(t, policy, store)

@@ -14,7 +14,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// fitted serves as the proxy does: with what fits the client.
+// fitted makes a configuration adapt to each client, as the proxy does.
 func fitted(config *tls.Config) *tls.Config {
 	return &tls.Config{
 		MinVersion: config.MinVersion, MaxVersion: config.MaxVersion, CipherSuites: config.CipherSuites, CurvePreferences: config.CurvePreferences,
@@ -24,8 +24,8 @@ func fitted(config *tls.Config) *tls.Config {
 
 const handshakeFailure, protocolVersion = 40, 70
 
-// refused returns the alert with which a server ends the handshake, at once or
-// when it comes to its signature.
+// refused returns the alert with which a server ends the handshake, either at
+// once or when it would sign.
 func refused(t *testing.T, config *tls.Config, record []byte) byte {
 	t.Helper()
 	client, server := net.Pipe()
@@ -54,8 +54,9 @@ var (
 	staticSuites = []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_128_CBC_SHA}
 )
 
-// Clients of TLS 1.2 that know few signatures get a suite that they can check,
-// or none. What the server signs is not read here: see the tests with openssl.
+// TestFit checks that clients of TLS 1.2 with few signature algorithms get a
+// suite whose signature they can verify, or an alert. It does not read the
+// signature itself; TestFitOpenSSL does.
 func TestFit(t *testing.T) {
 	ca := authority.New(t)
 	both := pair(t)
@@ -113,8 +114,8 @@ func TestFit(t *testing.T) {
 	}
 }
 
-// A client that offers TLS 1.3, and no signature that exists there, gets TLS
-// 1.2.
+// TestFitTLS13 checks that a client that offers TLS 1.3 without a signature
+// algorithm of TLS 1.3 gets TLS 1.2.
 func TestFitTLS13(t *testing.T) {
 	store := certs.NewStore([]tls.Certificate{authority.New(t).RSA(t, "mail.example.com")})
 	suites := append([]uint16{tls.TLS_AES_128_GCM_SHA256}, ecdheSuites...)
@@ -129,7 +130,8 @@ func TestFitTLS13(t *testing.T) {
 	}
 }
 
-// OpenSSL with few signature algorithms comes to the end of its handshake.
+// TestFitOpenSSL checks that OpenSSL with few signature algorithms completes
+// the handshake.
 func TestFitOpenSSL(t *testing.T) {
 	needOpenSSL(t)
 	address := serving(t, fitted(serverOf(t, "opportunistic", pair(t))))

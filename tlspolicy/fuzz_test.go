@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// Whatever a ClientHello lists: it is summed up in what policies know, twice as
-// once, and what would be agreed on is part of both sides.
+// FuzzOffer checks that any lists of a ClientHello give an Offer, that doubled
+// lists give the same Offer, and that the agreed parameters are in both sides'
+// lists.
 func FuzzOffer(f *testing.F) {
 	f.Add([]byte{3, 3, 3, 4}, []byte{0x13, 1, 0xc0, 0x2f, 0x56, 0}, []byte{0x11, 0xec, 0, 29}, byte(0))
 	f.Add([]byte{3, 1}, []byte{0, 0x2f, 0, 10}, []byte{}, byte(3))
@@ -46,7 +47,7 @@ func FuzzOffer(f *testing.F) {
 	})
 }
 
-// pairs are the numbers of a list as a ClientHello has it.
+// pairs reads a list of 16-bit numbers as in a ClientHello.
 func pairs(b []byte) (numbers []uint16) {
 	for ; len(b) >= 2; b = b[2:] {
 		numbers = append(numbers, uint16(b[0])<<8|uint16(b[1]))

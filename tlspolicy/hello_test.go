@@ -15,9 +15,9 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// A ClientHello that is written by hand can offer what no library offers any
-// more: export suites, anonymous ones, 3DES, SSL 3. What the server answers to
-// it tells what it would have agreed to; no key is needed for that.
+// hello is a ClientHello. It can offer what libraries no longer offer: export
+// suites, anonymous suites, 3DES, SSL 3. The ServerHello shows which parameters
+// the server agrees to, so no key exchange is needed.
 type hello struct {
 	version     uint16 // the highest, and the only one if it is TLS 1.3
 	suites      []uint16
@@ -27,7 +27,7 @@ type hello struct {
 	compression []byte   // default: none
 }
 
-// answer is what a server has agreed to, or the alert that it has sent.
+// answer holds the parameters that a server agreed to, or the alert it sent.
 type answer struct {
 	alert       byte
 	version     uint16
@@ -48,10 +48,10 @@ const (
 	extKeyShare   = 51
 )
 
-// anyAlgorithm are signature algorithms from SHA-1 up, for RSA and ECDSA.
+// anyAlgorithm lists the signature algorithms from SHA-1 up, for RSA and ECDSA.
 var anyAlgorithm = []uint16{0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201}
 
-// classicGroups are P-256, P-384, P-521 and X25519.
+// classicGroups lists P-256, P-384, P-521 and X25519.
 var classicGroups = []uint16{23, 24, 25, 29}
 
 func u16s(values []uint16) []byte {
@@ -62,7 +62,7 @@ func u16s(values []uint16) []byte {
 	return b
 }
 
-// sized puts the length before b, in two bytes.
+// sized prefixes b with its length in two bytes.
 func sized(b []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...)
 }
@@ -71,7 +71,7 @@ func extension(kind uint16, body []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, kind), sized(body)...)
 }
 
-// record is the hello as it goes over the wire.
+// record returns the hello as a TLS record.
 func (h hello) record() []byte {
 	groups, compression := h.groups, h.compression
 	if groups == nil {
@@ -172,14 +172,15 @@ func parseServerHello(b []byte) (answer, error) {
 	return a, nil
 }
 
-// pair is an ECDSA and an RSA certificate, which are made once for all tests.
+// pair returns a store with an ECDSA and an RSA certificate, made once for all
+// tests.
 func pair(t testing.TB) *certs.Store {
 	t.Helper()
 	ca := authority.New(t)
 	return certs.NewStore([]tls.Certificate{ca.ECDSA(t, "mail.example.com"), ca.RSA(t, "mail.example.com")})
 }
 
-// serverOf holds to a policy as a listener does.
+// serverOf returns the configuration of a listener with the policy.
 func serverOf(t testing.TB, name string, store *certs.Store) *tls.Config {
 	t.Helper()
 	policy, err := tlspolicy.Named(name)

@@ -11,26 +11,27 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// errHeard ends a handshake whose hello has been heard.
-var errHeard = errors.New("heard")
+// errStop ends a handshake once the ClientHello has been read.
+var errStop = errors.New("stop")
 
-// offerOf is what crypto/tls reads from a hello.
+// offerOf returns the offer that crypto/tls reads from a ClientHello.
 func offerOf(t *testing.T, h hello) tlspolicy.Offer {
 	t.Helper()
 	var o tlspolicy.Offer
-	heard := false
+	read := false
 	_, _ = ask(&tls.Config{GetConfigForClient: func(info *tls.ClientHelloInfo) (*tls.Config, error) {
-		heard = true
+		read = true
 		o = tlspolicy.OfferOf(info.SupportedVersions, info.CipherSuites, info.SupportedCurves)
-		return nil, errHeard
+		return nil, errStop
 	}}, h.record())
-	if !heard {
+	if !read {
 		t.Fatalf("%+v was not understood", h)
 	}
 	return o
 }
 
-// hellos are those of clients old and new, and of some that cannot be.
+// hellos returns the ClientHellos of old and new clients, and some that no
+// client sends.
 func hellos() []hello {
 	var all []hello
 	offers := [][]uint16{
@@ -59,7 +60,8 @@ func hellos() []hello {
 	return all
 }
 
-// What Admits foretells, crypto/tls does, for all kinds of certificates.
+// TestAdmitsAsRealHandshakes compares the prediction of Admits with handshakes
+// of crypto/tls, for ECDSA and RSA certificates.
 func TestAdmitsAsRealHandshakes(t *testing.T) {
 	ca := authority.New(t)
 	ecdsa, rsa := ca.ECDSA(t, "mail.example.com"), ca.RSA(t, "mail.example.com")
@@ -81,7 +83,7 @@ func TestAdmitsAsRealHandshakes(t *testing.T) {
 				if ok != (err == nil && a.alert == 0) {
 					t.Errorf("%s with %+v: %+v is admitted: %v (%s); the server says %+v, %v", p.Name, served.keys, h, ok, why, a, err)
 				}
-				if state, _ := p.Agree(offerOf(t, h), served.keys); ok && (state.Version != a.version || p.Strong(&state) != p.Strong(&tls.ConnectionState{Version: a.version, CipherSuite: a.suite})) {
+				if state, _ := p.Agree(offerOf(t, h), served.keys); ok && (state.Version != a.version || p.AuthAllowed(&state) != p.AuthAllowed(&tls.ConnectionState{Version: a.version, CipherSuite: a.suite})) {
 					t.Errorf("%s: %+v was to agree on %#x and %#x, not %+v", p.Name, h, state.Version, state.CipherSuite, a)
 				}
 				if refused[why]++; ok {
@@ -92,12 +94,12 @@ func TestAdmitsAsRealHandshakes(t *testing.T) {
 	}
 	for _, why := range []tlspolicy.Refusal{tlspolicy.RefusedVersion, tlspolicy.RefusedSuite, tlspolicy.RefusedGroup, tlspolicy.RefusedFallback} {
 		if refused[why] == 0 || admitted == 0 {
-			t.Errorf("nobody was refused for %s; %d were admitted", why, admitted)
+			t.Errorf("no client was refused for %s; %d were admitted", why, admitted)
 		}
 	}
 }
 
-// policies are the built-in ones and one of an administrator's own.
+// policies returns the built-in policies and a custom one.
 func policies(t *testing.T) []tlspolicy.Policy {
 	t.Helper()
 	var all []tlspolicy.Policy
@@ -114,7 +116,7 @@ func policies(t *testing.T) []tlspolicy.Policy {
 	return append(all, own)
 }
 
-// Offers are stored, so that their bits must never change their meaning.
+// Offers are stored, so the meaning of their bits must never change.
 func TestOffersKeepTheirMeaning(t *testing.T) {
 	for _, c := range []struct {
 		got, want tlspolicy.Offer

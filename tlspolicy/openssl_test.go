@@ -15,8 +15,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// openssl is the client of another maker; without it there is only our own
-// word for what the server agrees to.
+// openssl runs openssl s_client, which checks the policies independently of
+// crypto/tls.
 func openssl(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -39,7 +39,7 @@ func needOpenSSL(t *testing.T) {
 	}
 }
 
-// serving shakes hands with whoever comes, and echoes.
+// serving starts a TLS server that echoes, and returns its address.
 func serving(t *testing.T, config *tls.Config) string {
 	t.Helper()
 	l := tls.NewListener(loopback.Listen(t), config)
@@ -61,14 +61,15 @@ func echo(conn net.Conn) {
 	}
 }
 
-// opensslVersions are its flags for them. Debian's can speak nothing older.
+// opensslVersions lists the versions that Debian's openssl supports, with its
+// flags for them.
 var opensslVersions = []struct{ flag, name string }{
 	{"-tls1", "TLSv1"}, {"-tls1_1", "TLSv1.1"}, {"-tls1_2", "TLSv1.2"}, {"-tls1_3", "TLSv1.3"},
 }
 
-// openssl s_client offers all that it has; what the server chooses is noted
-// and left out of the next offer, until the server refuses. Every handshake is
-// a whole one.
+// TestOpenSSLAgainstEveryPolicy finds the suites of each policy with openssl
+// s_client: the suite that the server chooses is left out of the next offer,
+// until the server refuses. Every handshake is completed.
 func TestOpenSSLAgainstEveryPolicy(t *testing.T) {
 	needOpenSSL(t)
 	golden, err := os.ReadFile("testdata/suites.txt")
@@ -145,8 +146,9 @@ func field(text, name string) string {
 	return ""
 }
 
-// A client that wants to renegotiate is sent away (CVE-2009-3555, and the
-// cheap way to wear a server out).
+// TestRenegotiationIsRefused checks that a client cannot renegotiate:
+// renegotiation allows CVE-2009-3555 and costs the server far more than the
+// client.
 func TestRenegotiationIsRefused(t *testing.T) {
 	needOpenSSL(t)
 	address := serving(t, serverOf(t, "strict", pair(t)))

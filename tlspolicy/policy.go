@@ -79,9 +79,9 @@ func (p Policy) Config(alpn ...string) *tls.Config {
 	}
 }
 
-// Strong reports whether a login may use a session: TLS 1.2 or later with
+// AuthAllowed reports whether the client may log in over a session: TLS 1.2 or later with
 // forward secrecy and AEAD (RFC 8314 §4.1), whatever else the policy allows.
-func (p Policy) Strong(cs *tls.ConnectionState) bool {
+func (p Policy) AuthAllowed(cs *tls.ConnectionState) bool {
 	switch {
 	case cs == nil || cs.Version < tls.VersionTLS12:
 		return false

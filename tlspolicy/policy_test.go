@@ -30,7 +30,8 @@ func TestNamed(t *testing.T) {
 	}
 }
 
-// A tighter policy allows nothing that the next wider one does not.
+// TestPoliciesAreNested checks that each policy allows everything that the next
+// stricter one allows.
 func TestPoliciesAreNested(t *testing.T) {
 	for i, wide := range builtin[1:] {
 		tight := builtin[i]
@@ -50,9 +51,9 @@ func TestPoliciesAreNested(t *testing.T) {
 	}
 }
 
-// What Config leaves out, crypto/tls would fill in from GODEBUG and from the
-// defaults of the Go release.
-func TestConfigSaysEverything(t *testing.T) {
+// TestConfigIsExplicit checks that Config sets every field that crypto/tls would
+// otherwise fill in from GODEBUG or from the defaults of the Go release.
+func TestConfigIsExplicit(t *testing.T) {
 	for _, p := range builtin {
 		c := p.Config("imap")
 		if c.MinVersion == 0 || c.MaxVersion == 0 || len(c.CurvePreferences) == 0 || p.Min < VersionTLS13 && len(c.CipherSuites) == 0 {
@@ -67,8 +68,9 @@ func TestConfigSaysEverything(t *testing.T) {
 	}
 }
 
-// The gate for passwords, whatever the policy has let in.
-func TestStrong(t *testing.T) {
+// TestAuthAllowed checks which sessions may carry a password, also under
+// policies that allow weaker sessions.
+func TestAuthAllowed(t *testing.T) {
 	const (
 		gcm    = tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
 		cbc    = tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA
@@ -96,17 +98,17 @@ func TestStrong(t *testing.T) {
 			if p.Name == "compat" {
 				want = tt.compat
 			}
-			if p.Strong(state) != want {
+			if p.AuthAllowed(state) != want {
 				t.Errorf("%s, %s, %s: strong is %v", p.Name, Version(tt.version), Suite(tt.suite), !want)
 			}
 		}
 	}
-	if p := mustNamed(t, "compat"); p.Strong(nil) || p.Allows(nil) {
+	if p := mustNamed(t, "compat"); p.AuthAllowed(nil) || p.Allows(nil) {
 		t.Error("plaintext is strong")
 	}
 }
 
-// The names tell the same as crypto/tls.
+// TestBeforeTLS12 compares the suites known before TLS 1.2 with crypto/tls.
 func TestBeforeTLS12(t *testing.T) {
 	for _, known := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
 		s := Suite(known.ID)
@@ -191,7 +193,8 @@ func TestRank(t *testing.T) {
 	}
 }
 
-// Each policy allows what it negotiates, by the golden table.
+// TestAllows checks that each policy allows what it negotiates, according to
+// testdata/suites.txt and testdata/groups.txt.
 func TestAllows(t *testing.T) {
 	table, err := os.ReadFile("testdata/suites.txt")
 	if err != nil {

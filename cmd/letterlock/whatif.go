@@ -115,7 +115,7 @@ func (q question) refusal(e inventory.Entry) tlspolicy.Refusal {
 		}
 	}
 	agreed, why := policy.Agree(e.Offer, q.keysAt(e))
-	if why == "" && e.User != "" && !weakLogin && !policy.Strong(&agreed) {
+	if why == "" && e.User != "" && !weakLogin && !policy.AuthAllowed(&agreed) {
 		return refusedLogin
 	}
 	return why

@@ -105,8 +105,8 @@ func (p *pools) all() []*upstream.Pool {
 }
 
 // backendTLS returns the TLS to a backend, and the key of its settings.
-func backendTLS(b configs.Backend) (leg tlspolicy.Leg, key backendTLSKey, err error) {
-	leg = b.Leg()
+func backendTLS(b configs.Backend) (leg tlspolicy.BackendTLS, key backendTLSKey, err error) {
+	leg = b.TLSRules()
 	key = backendTLSKey{tls: b.TLS, min: leg.Min, serverName: leg.ServerName, pins: fmt.Sprintf("%q", leg.Pins), unverified: leg.Unverified}
 	if !b.Encrypted() || b.CA == "" {
 		return leg, key, nil

@@ -40,7 +40,7 @@ func (r *runner) facts() *gate.Session {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	s.Strong = policy.Strong
+	s.Strong = policy.AuthAllowed
 	if _, weak := options["weak"]; weak {
 		s.Strong = func(*tls.ConnectionState) bool { return false }
 	}

@@ -17,7 +17,7 @@ import (
 // A check verifies the certificate as sessions do.
 func TestCheckWithTLS(t *testing.T) {
 	ca := authority.New(t)
-	leg := tlspolicy.Leg{Roots: ca.Pool, ServerName: "legacy.lan"}
+	leg := tlspolicy.BackendTLS{Roots: ca.Pool, ServerName: "legacy.lan"}
 	probe := func(back *wire.Conn) error {
 		if back.TLS() == nil {
 			t.Error("plaintext")

@@ -118,8 +118,8 @@ func TestAnchors(t *testing.T) {
 	}
 }
 
-// Whatever a record from DNS holds: it is read whole or not at all, and fits no
-// certificate that it does not name.
+// FuzzParse checks that a record is read completely or rejected, and that it
+// matches only the certificates that it names.
 func FuzzParse(f *testing.F) {
 	certs := []*x509.Certificate{{Raw: []byte("whole"), RawSubjectPublicKeyInfo: []byte("key")}}
 	f.Add([]byte{3, 1, 0, 'k', 'e', 'y'})

@@ -61,8 +61,9 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// What is wrong with a line voids no more than that line.
-func TestParseTakesTheRest(t *testing.T) {
+// TestParseIgnoresBadLines checks that an invalid line does not affect the
+// others.
+func TestParseIgnoresBadLines(t *testing.T) {
 	const good = "version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\nmax_age: 604800\n"
 	for name, tt := range map[string]struct {
 		text, mx string
@@ -88,8 +89,8 @@ func TestParseTakesTheRest(t *testing.T) {
 	}
 }
 
-// What we publish is read as it was meant.
-func TestParseReadsWhatIsWritten(t *testing.T) {
+// TestParseReadsText checks that Parse reads the policies that Text writes.
+func TestParseReadsText(t *testing.T) {
 	for _, mode := range []string{"enforce", "testing", "none"} {
 		want := policy(mode)
 		got, err := Parse(want.Text())
@@ -119,7 +120,8 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// Whatever a domain serves: what is taken is written and read as the same.
+// FuzzParse checks that an accepted policy, written by Text, is parsed as the
+// same policy.
 func FuzzParse(f *testing.F) {
 	f.Add("version: STSv1\r\nmode: enforce\r\nmx: a.example\r\nmax_age: 1\r\n")
 	f.Fuzz(func(t *testing.T, text string) {

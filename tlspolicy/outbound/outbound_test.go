@@ -17,7 +17,7 @@ import (
 
 const host = "mx1.example.net"
 
-// shake shakes hands under the terms with a server that has the certificate.
+// shake makes a handshake under the terms with a server.
 func shake(t *testing.T, terms Terms, server *tls.Config) (Verdict, *tls.ConnectionState, error) {
 	t.Helper()
 	l := loopback.Listen(t)
@@ -68,8 +68,8 @@ func issuer(t *testing.T, c tls.Certificate) *x509.Certificate {
 	return cert
 }
 
-// Each kind of certificate at each level: what the handshake comes to, and
-// what the log says of it.
+// TestEveryLevelAgainstEveryCertificate checks the result of the handshake and
+// its log line for each type of certificate at each level.
 func TestEveryLevelAgainstEveryCertificate(t *testing.T) {
 	ca, other := authority.New(t), authority.New(t)
 	good, expired := ca.ECDSA(t, host), ca.Expired(t, host)
@@ -116,8 +116,8 @@ func TestEveryLevelAgainstEveryCertificate(t *testing.T) {
 	}
 }
 
-// S-27, S-71: at may nothing is left out that the other side might need; what
-// must be proven is not proven in old TLS.
+// TestPolicyOfEachLevel checks that level may offers everything that an old
+// server might need, and that authentication requires TLS 1.2.
 func TestPolicyOfEachLevel(t *testing.T) {
 	ca := authority.New(t)
 	certificate := ca.RSA(t, host)
@@ -143,7 +143,8 @@ func TestPolicyOfEachLevel(t *testing.T) {
 	}
 }
 
-// S-107: sessions are resumed, and judged anew; under other terms they are not.
+// TestSessions checks that a resumed session is judged again, and that a
+// session is not resumed under other terms.
 func TestSessions(t *testing.T) {
 	ca := authority.New(t)
 	server := &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, host)}}
@@ -168,7 +169,8 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-// S-25: a server that asks gets our certificate.
+// TestClientCertificate checks that a server that asks for a client certificate
+// receives ours.
 func TestClientCertificate(t *testing.T) {
 	ca := authority.New(t)
 	own := ca.Client(t, "mail.example.com")

@@ -25,7 +25,8 @@ func keysOf(t *testing.T, s Secret, name string, now time.Time) [][32]byte {
 	return keys
 }
 
-// What one release derives the next must, or an update ends all sessions.
+// TestKeysStayTheSame checks the derived keys against fixed values: if a
+// release derived other keys, an update would invalidate all tickets.
 func TestKeysStayTheSame(t *testing.T) {
 	got := hex.EncodeToString(keysOf(t, Secret("0123456789abcdef0123456789abcdef"), "imaps/strict", noon)[0][:])
 	if want := "235ffcbfcb6e71b6126130130fa2ace198bdf3f0e2523b9c34181aedcab34ab5"; got != want {
@@ -76,7 +77,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// server is an instance: a ring, and one listener.
+// server is an instance with a ring and a listener.
 type server struct {
 	ring   *Ring
 	config *tls.Config
@@ -98,7 +99,7 @@ func newServer(t *testing.T, s Secret, name string, cert tls.Certificate, versio
 	return server{ring, config}
 }
 
-// resumes connects a client and tells whether its session was resumed.
+// resumes connects a client and reports whether its session was resumed.
 func (s server) resumes(t *testing.T, client *tls.Config) bool {
 	t.Helper()
 	a, b := net.Pipe()
@@ -124,7 +125,7 @@ func TestInstancesResumeEachOthersSessions(t *testing.T) {
 		t.Run(tlspolicy.Version(version).String(), func(t *testing.T) {
 			s := Random()
 			one, two := newServer(t, s, "imaps", cert, version), newServer(t, s, "imaps", cert, version)
-			pop3, stranger := newServer(t, s, "pop3s", cert, version), newServer(t, Random(), "imaps", cert, version)
+			pop3, unrelated := newServer(t, s, "pop3s", cert, version), newServer(t, Random(), "imaps", cert, version)
 			fresh := func(from server) *tls.Config {
 				client := &tls.Config{RootCAs: ca.Pool, ServerName: "mail.example.com", ClientSessionCache: tls.NewLRUClientSessionCache(1)}
 				if from.resumes(t, client) {
@@ -138,7 +139,7 @@ func TestInstancesResumeEachOthersSessions(t *testing.T) {
 			if pop3.resumes(t, fresh(one)) {
 				t.Error("a session of imaps is resumed on pop3s")
 			}
-			if stranger.resumes(t, fresh(one)) {
+			if unrelated.resumes(t, fresh(one)) {
 				t.Error("a session is resumed with another secret")
 			}
 

@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// Leg holds the TLS rules for connections to a backend. The zero value requires
-// TLS 1.2 and a certificate from one of the system's authorities.
-type Leg struct {
+// BackendTLS holds the TLS rules for connections to a backend. The zero value
+// requires TLS 1.2 and a certificate from one of the system's authorities.
+type BackendTLS struct {
 	Min        Version        // the lowest version; zero is TLS 1.2
 	ServerName string         // the name in the certificate and in SNI; empty: the host that is dialled
 	Roots      *x509.CertPool // the authorities to trust; nil: the system's
@@ -48,22 +48,22 @@ func (p Pin) String() string { return base64.StdEncoding.EncodeToString(p[:]) }
 var errPin = errors.New("the backend's key is not the pinned one")
 
 // Config returns the client configuration for a backend on a host.
-func (l Leg) Config(host string) *tls.Config {
-	p := l.policy()
+func (b BackendTLS) Config(host string) *tls.Config {
+	p := b.policy()
 	c := &tls.Config{
 		MinVersion: uint16(p.Min), MaxVersion: uint16(p.Max),
 		CipherSuites: convert[uint16](p.Suites), CurvePreferences: convert[tls.CurveID](p.Groups),
-		ServerName: l.ServerName, RootCAs: l.Roots,
-		InsecureSkipVerify:          l.Unverified || len(l.Pins) > 0 && l.Roots == nil, //nolint:gosec // as configured; pins are checked in VerifyConnection
+		ServerName: b.ServerName, RootCAs: b.Roots,
+		InsecureSkipVerify:          b.Unverified || len(b.Pins) > 0 && b.Roots == nil, //nolint:gosec // as configured; pins are checked in VerifyConnection
 		DynamicRecordSizingDisabled: true,
 		ClientSessionCache:          tls.NewLRUClientSessionCache(0),
 	}
 	if c.ServerName == "" {
 		c.ServerName = host
 	}
-	if len(l.Pins) > 0 {
+	if len(b.Pins) > 0 {
 		c.VerifyConnection = func(state tls.ConnectionState) error {
-			if slices.Contains(l.Pins, PinOf(state.PeerCertificates[0])) {
+			if slices.Contains(b.Pins, PinOf(state.PeerCertificates[0])) {
 				return nil
 			}
 			return fmt.Errorf("%w but %s", errPin, PinOf(state.PeerCertificates[0]))
@@ -75,9 +75,9 @@ func (l Leg) Config(host string) *tls.Config {
 // policy returns the rules of the strictest built-in policy that allows the
 // lowest version. Below TLS 1.2 the hybrid groups are left out: a ClientHello
 // with ML-KEM does not fit into one packet, and old servers may fail on it.
-func (l Leg) policy() Policy {
-	floor := max(l.Min, VersionTLS10)
-	if l.Min == 0 {
+func (b BackendTLS) policy() Policy {
+	floor := max(b.Min, VersionTLS10)
+	if b.Min == 0 {
 		floor = VersionTLS12
 	}
 	name := "strict"
