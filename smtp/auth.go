@@ -1,7 +1,6 @@
 package smtp
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -67,9 +66,9 @@ func (g *Gate) deny(fields []string, why error) {
 }
 
 // challenges goes on until the backend has decided.
-func (g *Gate) challenges(x *gate.Exchange, r reply) error {
+func (g *Gate) challenges(x *gate.Exchange, r syntax.Reply) error {
 	for {
-		if r.code/100 != 3 {
+		if r.Code/100 != 3 {
 			return g.decided(x.User(), x.Mechanism, x.Told(), r)
 		}
 		if err := x.Challenged(); err != nil {
@@ -142,14 +141,13 @@ func (g *Gate) respond(x *gate.Exchange, response string) error {
 var errNoAnswer = errors.New("the backend answers AUTH with neither yes nor no")
 
 // answerOf reads the backend's answer to a login.
-func answerOf(r reply) gate.Answer {
-	line, _, _ := bytes.Cut(r.text, []byte("\r\n"))
-	return gate.AnswerSMTP(r.code, string(line[min(len(line), len("235 ")):]))
+func answerOf(r syntax.Reply) gate.Answer {
+	return gate.AnswerSMTP(r.Code, r.Lines()[0])
 }
 
 // decided passes the backend's word on; told says that it has heard the secret.
-func (g *Gate) decided(user, mechanism string, told bool, r reply) error {
-	if r.ok() && r.code != 235 {
+func (g *Gate) decided(user, mechanism string, told bool, r syntax.Reply) error {
+	if r.OK() && r.Code != 235 {
 		return gate.Because(gate.BackendGarbage, errNoAnswer)
 	}
 	a := answerOf(r)
@@ -182,9 +180,9 @@ func (g *Gate) relayGoodbye() error {
 	switch {
 	case err != nil:
 		return err
-	case r.code == 421:
+	case r.Code == 421:
 		return g.pass(r)
-	case r.code != 221:
+	case r.Code != 221:
 		return gate.Because(gate.BackendGarbage, errUnasked)
 	}
 	g.answer("421 4.7.0 The server closes the connection")

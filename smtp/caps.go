@@ -54,14 +54,13 @@ var hidden = map[string]string{
 
 // parseCapabilities reads the reply to EHLO (RFC 5321 §4.1.1.1): the first
 // line is the name, each other one an extension.
-func (g *Gate) parseCapabilities(r reply) capabilities {
+func (g *Gate) parseCapabilities(r syntax.Reply) capabilities {
 	var c capabilities
-	lines := strings.Split(strings.TrimSuffix(string(r.text), "\r\n"), "\r\n")
-	for _, line := range lines[1:] {
-		if len(line) < 5 {
+	for _, line := range r.Lines()[1:] {
+		if line == "" {
 			continue
 		}
-		keyword, params, _ := strings.Cut(line[4:], " ")
+		keyword, params, _ := strings.Cut(line, " ")
 		switch keyword = strings.ToUpper(keyword); keyword {
 		case "AUTH":
 			c.offer(strings.Fields(params))
@@ -83,7 +82,7 @@ func (g *Gate) parseCapabilities(r reply) capabilities {
 			continue
 		}
 		if _, hide := hidden[keyword]; !hide {
-			c.lines = append(c.lines, line[4:])
+			c.lines = append(c.lines, line)
 		}
 	}
 	c.mechanisms = g.s.Mechanisms.Filter(gate.Offers{SASL: passable(c.offered)})
@@ -181,7 +180,7 @@ func (g *Gate) hello(cmd syntax.Line) error {
 	if err := g.over(); err != nil {
 		return err
 	}
-	if !r.ok() {
+	if !r.OK() {
 		return g.pass(r)
 	}
 	g.helo, g.verb, g.unsaid = name, cmd.Verb, false
@@ -201,16 +200,16 @@ func (g *Gate) welcome() {
 // do. A backend from before ESMTP is greeted with HELO from then on, whoever
 // introduces itself: it offers nothing, and the client's EHLO is answered by us
 // all the same. Our STARTTLS does not depend on it.
-func (g *Gate) sayHello(verb, name string) (reply, error) {
+func (g *Gate) sayHello(verb, name string) (syntax.Reply, error) {
 	if g.noEHLO {
 		verb = "HELO"
 	}
 	r, err := g.sayHelloOnce(verb, name)
-	if err != nil || verb != "EHLO" || !unknownVerb(r.code) {
+	if err != nil || verb != "EHLO" || !unknownVerb(r.Code) {
 		return r, err
 	}
 	r, err = g.sayHelloOnce("HELO", name)
-	g.noEHLO = err == nil && r.ok()
+	g.noEHLO = err == nil && r.OK()
 	return r, err
 }
 
@@ -222,12 +221,12 @@ func unknownVerb(code int) bool { return code == 500 || code == 501 || code == 5
 // sayHelloOnce is sayHello without another try. Some backends (OpenSMTPD,
 // Sendmail of old) know one name in a session, and answer the next with 503:
 // they keep the first, and are made to forget the rest.
-func (g *Gate) sayHelloOnce(verb, name string) (reply, error) {
+func (g *Gate) sayHelloOnce(verb, name string) (syntax.Reply, error) {
 	r, err := g.exchange(verb + " " + name)
-	if err == nil && r.code == 503 && g.introduced {
+	if err == nil && r.Code == 503 && g.introduced {
 		return g.exchange("RSET")
 	}
-	if err == nil && r.ok() {
+	if err == nil && r.OK() {
 		g.introduced = true
 		g.caps = capabilities{}
 		if verb == "EHLO" {
@@ -240,7 +239,7 @@ func (g *Gate) sayHelloOnce(verb, name string) (reply, error) {
 // introduce introduces us to the backend by our own name.
 func (g *Gate) introduce() error {
 	r, err := g.sayHello("EHLO", g.s.Hostname)
-	if err == nil && !r.ok() {
+	if err == nil && !r.OK() {
 		err = g.refused(r, "EHLO")
 	}
 	return err

@@ -1,10 +1,9 @@
 package smtp
 
 import (
-	"bytes"
-
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // collected is a login that is collected before the backend is told; it makes the
@@ -44,7 +43,7 @@ func (c *collected) Reached() error {
 		return nil
 	}
 	r, err := g.sayHello(g.verb, g.helo)
-	if err == nil && !r.ok() {
+	if err == nil && !r.OK() {
 		err = g.refused(r, g.verb)
 	}
 	return err
@@ -72,22 +71,22 @@ func (c *collected) Send(l *gate.Login, mechanism string) error {
 	if err != nil {
 		return err
 	}
-	if err := l.Verdict(r.code == 235); err != nil {
+	if err := l.Verdict(r.Code == 235); err != nil {
 		return err
 	}
 	switch {
-	case l.Turned() && r.code == 504: // RFC 4954 §4: the mechanism is unknown
+	case l.Turned() && r.Code == 504: // RFC 4954 §4: the mechanism is unknown
 		return gate.Unoffered(mechanism)
-	case l.Turned() && r.code >= 500 && r.code <= 503: // the client's command was correct
-		r.code, r.text = 454, []byte("454 4.7.0 Temporary authentication failure\r\n")
+	case l.Turned() && r.Code >= 500 && r.Code <= 503: // the client's command was correct
+		r.Code, r.Text = 454, []byte("454 4.7.0 Temporary authentication failure\r\n")
 	}
 	return c.g.decided(l.User(), l.Mechanism, l.Told(), r)
 }
 
-func (c *collected) send(l *gate.Login, mechanism string) (reply, error) {
+func (c *collected) send(l *gate.Login, mechanism string) (syntax.Reply, error) {
 	r, err := c.g.exchange("AUTH " + mechanism)
-	for err == nil && r.code/100 == 3 {
-		response, err := l.Respond(c, challengeOf(r))
+	for err == nil && r.Code/100 == 3 {
+		response, err := l.Respond(c, r.Lines()[0])
 		if err != nil {
 			return r, err
 		}
@@ -96,10 +95,4 @@ func (c *collected) send(l *gate.Login, mechanism string) (reply, error) {
 		}
 	}
 	return r, err
-}
-
-// challengeOf returns the challenge of a 334, in base64.
-func challengeOf(r reply) string {
-	line, _, _ := bytes.Cut(r.text, []byte("\r\n"))
-	return string(bytes.TrimPrefix(line[3:], []byte(" ")))
 }

@@ -46,14 +46,12 @@ func (g *Gate) sayStart() error {
 	if err := g.beginText(); err != nil {
 		return err
 	}
-	g.front.Print(startText)
+	g.front.Print(syntax.StartText)
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
 	}
 	return nil
 }
-
-const startText = "354 End data with <CR><LF>.<CR><LF>\r\n"
 
 // beginData asks the backend for its 354; anything else goes to the client.
 func (g *Gate) beginData() (begun bool, err error) {
@@ -61,12 +59,12 @@ func (g *Gate) beginData() (begun bool, err error) {
 	switch {
 	case err != nil:
 		return false, err
-	case r.code == 354:
+	case r.Code == 354:
 		return true, g.inStep() // or a yes that came too early would be taken for the verdict
-	case r.code < 400:
-		return false, gate.Because(gate.BackendGarbage, r.error("DATA"))
+	case r.Code < 400:
+		return false, gate.Because(gate.BackendGarbage, r.Unexpected("DATA"))
 	}
-	g.reportVerdict(string(r.text))
+	g.reportVerdict(r.String())
 	return false, g.pass(r)
 }
 
@@ -90,20 +88,20 @@ func (g *Gate) verdict(sunk error, whole bool) error {
 	if err != nil {
 		return err
 	}
-	if r.code/100 == 3 {
-		return gate.Because(gate.BackendGarbage, r.error("the end of a message"))
+	if r.Code/100 == 3 {
+		return gate.Because(gate.BackendGarbage, r.Unexpected("the end of a message"))
 	}
 	if !whole {
-		if !r.ok() { // the backend may have given the message up
+		if !r.OK() { // the backend may have given the message up
 			g.chunks, g.binary = nil, false
-			g.reportVerdict(string(r.text))
+			g.reportVerdict(r.String())
 		}
 		return g.pass(r)
 	}
-	if r.code/100 == 2 {
+	if r.Code/100 == 2 {
 		g.delivered()
 	}
-	g.reportVerdict(string(r.text))
+	g.reportVerdict(r.String())
 	if err := g.over(); err != nil {
 		return err
 	}
@@ -111,54 +109,17 @@ func (g *Gate) verdict(sunk error, whole bool) error {
 }
 
 // carry moves the text from the client to write, and enters a step before the
-// end of the text is written. If writing fails, the rest of the text is read and
-// dropped, and the failure is returned as sunk.
-func (g *Gate) carry(atEnd gate.Step, write func(run []byte, tail string) error) (irregular bool, sunk, err error) {
-	var t syntax.Text
-	for end := false; !end; {
-		src, err := g.nextText()
-		if err != nil {
-			return false, nil, err
-		}
-		run, tail, used, ended := t.Next(src)
-		if ended {
-			if err := g.s.Enter(atEnd); err != nil {
-				return false, nil, err
-			}
-		}
-		if sunk == nil {
-			sunk = write(run, tail)
-		}
-		g.front.Discard(used)
-		g.mail.size += int64(used)
-		end = ended
-	}
-	g.mail.size -= int64(len(syntax.Dot))
-	return t.Irregular, sunk, nil
+// end of the text is written; see syntax.Transfer.
+func (g *Gate) carry(atEnd gate.Step, write func(run []byte, tail string) error) (irregular bool, writeErr, err error) {
+	t := syntax.Transfer{Client: g.front, Backend: g.back, Write: write, Ended: func() error { return g.s.Enter(atEnd) }}
+	irregular, writeErr, err = t.Run()
+	g.mail.size += t.Size
+	return irregular, writeErr, err
 }
 
-// nextText returns some of what the client sends. Before it has to wait, the
-// backend gets what it has sent so far.
-func (g *Gate) nextText() ([]byte, error) {
-	if g.front.Buffered() == 0 && g.back != nil {
-		_ = g.back.Flush() // a failure stays, for the next write to find
-	}
-	src, err := g.front.Peek()
-	if err != nil {
-		return nil, gate.FromClient(err)
-	}
-	return src, nil
-}
+func (g *Gate) nextText() ([]byte, error) { return syntax.NextText(g.front, g.back) }
 
-func (g *Gate) write(run []byte, tail string) error {
-	if len(run) > 0 {
-		if _, err := g.back.Write(run); err != nil {
-			return err
-		}
-	}
-	g.back.Print(tail)
-	return nil
-}
+func (g *Gate) write(run []byte, tail string) error { return syntax.WriteText(g.back, run, tail) }
 
 // sunk ends a message that the backend has not heard to its end. If it has
 // said why, the client is told; it is never told that all is well.
@@ -168,9 +129,9 @@ func (g *Gate) sunk(cause error) error {
 		if err != nil {
 			break
 		}
-		if r.code >= 400 {
-			g.reportVerdict(string(r.text))
-			_, _ = g.front.Write(r.text)
+		if r.Code >= 400 {
+			g.reportVerdict(r.String())
+			_, _ = g.front.Write(r.Text)
 			_ = g.front.Flush()
 			g.parted = true
 			break

@@ -154,16 +154,16 @@ func FuzzReply(f *testing.F) {
 				return
 			}
 			came := ""
-			for range bytes.Count(r.text, []byte("\n")) {
+			for range bytes.Count(r.Text, []byte("\n")) {
 				line, rest, _ := strings.Cut(text, "\n")
 				came, text = came+strings.TrimSuffix(line, "\r")+"\r\n", rest
 			}
-			if string(r.text) != came || len(came) > maxReply {
-				t.Fatalf("%q came, and was read %q", came, r.text)
+			if string(r.Text) != came || len(came) > syntax.MaxReply {
+				t.Fatalf("%q came, and was read %q", came, r.Text)
 			}
 			a := &account{told: came}
-			if again, ok := a.next(); !ok || again.code != r.code || a.told != "" || r.ok() != (again.code/100 == 2) {
-				t.Fatalf("%q is read %d, and by others %+v (%s)", came, r.code, again, a.fault)
+			if again, ok := a.next(); !ok || again.code != r.Code || a.told != "" || r.OK() != (again.code/100 == 2) {
+				t.Fatalf("%q is read %d, and by others %+v (%s)", came, r.Code, again, a.fault)
 			}
 		}
 	})
@@ -184,7 +184,7 @@ func FuzzCapabilities(f *testing.F) {
 			return
 		}
 		c := g.parseCapabilities(r)
-		offered := strings.Split(strings.ReplaceAll(string(r.text), "\r\n", "\n"), "\n")
+		offered := strings.Split(strings.ReplaceAll(string(r.Text), "\r\n", "\n"), "\n")
 		for _, line := range c.lines {
 			keyword, _, _ := strings.Cut(strings.ToUpper(line), " ")
 			_, hide := hidden[keyword]

@@ -41,9 +41,9 @@ func (g *Gate) handOver() error {
 func (g *Gate) behindHeader() error {
 	r, err := g.sayHelloOnce("EHLO", g.s.Hostname)
 	switch {
-	case err == nil && r.ok():
+	case err == nil && r.OK():
 		return nil
-	case err == nil && r.code >= 400 && !unknownVerb(r.code):
+	case err == nil && r.Code >= 400 && !unknownVerb(r.Code):
 		return g.refused(r, "EHLO")
 	case err == nil, errors.Is(err, errUnasked):
 		return &gate.End{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
@@ -72,9 +72,9 @@ func (g *Gate) xclient() error {
 		switch {
 		case err != nil:
 			return err
-		case r.ok():
-		case r.code < 400 || unknownVerb(r.code) || gate.RefusesHandover(string(r.text)):
-			return gate.Because(gate.HandoverRefused, r.error("XCLIENT"))
+		case r.OK():
+		case r.Code < 400 || unknownVerb(r.Code) || gate.RefusesHandover(r.String()):
+			return gate.Because(gate.HandoverRefused, r.Unexpected("XCLIENT"))
 		default:
 			return g.refused(r, "XCLIENT")
 		}
@@ -109,8 +109,8 @@ func (g *Gate) xforward() (refused bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if !r.ok() {
-			return false, gate.Because(gate.HandoverRefused, r.error("XFORWARD"))
+		if !r.OK() {
+			return false, gate.Because(gate.HandoverRefused, r.Unexpected("XFORWARD"))
 		}
 	}
 	return false, nil

@@ -21,7 +21,7 @@ func (g *Gate) introduceClient() (welcome bool, err error) {
 	switch {
 	case err != nil:
 		return false, err
-	case r.ok():
+	case r.OK():
 		return true, nil
 	}
 	g.helo = ""
@@ -51,10 +51,10 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 		return err
 	}
 	g.askMail(p.Address)
-	return g.forward(p.Line("MAIL FROM:"), func(r reply) error {
-		if !r.ok() {
+	return g.forward(p.Line("MAIL FROM:"), func(r syntax.Reply) error {
+		if !r.OK() {
 			g.mail.sent = g.mail.begun
-			g.reject("MAIL", "", string(r.text), false)
+			g.reject("MAIL", "", r.String(), false)
 			return nil
 		}
 		g.chunks, g.binary = nil, g.caps.binary && p.Says("BODY=BINARYMIME")
@@ -85,9 +85,9 @@ func (g *Gate) rcptTo(cmd syntax.Line) error {
 	case g.o.Recipients != nil && !g.o.Recipients(p.Address):
 		return g.refuseRecipient(p.Address, "550 5.7.1 Relaying denied")
 	}
-	return g.forward(p.Line("RCPT TO:"), func(r reply) error {
-		if !r.ok() {
-			g.reject("RCPT", p.Address, string(r.text), false)
+	return g.forward(p.Line("RCPT TO:"), func(r syntax.Reply) error {
+		if !r.OK() {
+			g.reject("RCPT", p.Address, r.String(), false)
 			return nil
 		}
 		return g.recipientAccepted()
@@ -102,7 +102,7 @@ func (g *Gate) reset(cmd syntax.Line) error {
 		g.answer("250 2.0.0 OK")
 		return nil
 	}
-	return g.forward("RSET", func(reply) error { return g.over() })
+	return g.forward("RSET", func(syntax.Reply) error { return g.over() })
 }
 
 // verify is VRFY and EXPN. EXPN is never passed on, and VRFY only on request:

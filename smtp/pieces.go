@@ -2,9 +2,9 @@ package smtp
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // pieces are the chunks of ours that one of the client's becomes: how long its
@@ -82,9 +82,9 @@ func (p *pieces) settle() error {
 }
 
 // heard keeps the first no.
-func (p *pieces) heard(r reply) error {
-	if p.no == "" && !r.ok() {
-		p.no = strings.TrimSuffix(string(r.text), "\r\n")
+func (p *pieces) heard(r syntax.Reply) error {
+	if p.no == "" && !r.OK() {
+		p.no = r.String()
 	}
 	return nil
 }

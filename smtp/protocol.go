@@ -70,7 +70,7 @@ type Gate struct {
 	forwarded []string // the attributes of XFORWARD that the backend takes
 
 	pending []expected // replies that are due, in order
-	text    []byte     // the lines of the last reply
+	replies []byte     // the buffer of the last reply
 
 	clause string // of the Received header, about TLS; empty: none was made yet
 }
@@ -169,7 +169,7 @@ func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 		g.refuseClient()
 		return
 	}
-	if text := farewell(why, g.s.ID); text != "" {
+	if text := syntax.Farewell(why, g.s.ID); text != "" {
 		front.Print(text)
 		_ = front.Flush()
 	}

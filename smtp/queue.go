@@ -6,14 +6,15 @@ import (
 	"slices"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
 // expected is a reply that the client is still due.
 type expected struct {
-	ours   string            // our own answer, with its CRLF; empty: the backend's
-	heard  func(reply) error // what follows from the backend's answer; nil: nothing
-	silent bool              // the client did not ask for it
-	slow   bool              // it is about a text, and may take as long as a verdict
+	ours   string                   // our own answer, with its CRLF; empty: the backend's
+	heard  func(syntax.Reply) error // what follows from the backend's answer; nil: nothing
+	silent bool                     // the client did not ask for it
+	slow   bool                     // it is about a text, and may take as long as a verdict
 }
 
 // maxPending bounds the group of commands that goes to the backend before
@@ -46,7 +47,7 @@ func (g *Gate) fault(text string) error {
 }
 
 // forward sends a command to the backend, to be answered in its turn.
-func (g *Gate) forward(line string, heard func(reply) error) error {
+func (g *Gate) forward(line string, heard func(syntax.Reply) error) error {
 	if welcome, err := g.introduceClient(); err != nil || !welcome {
 		return err
 	}
@@ -77,7 +78,7 @@ func (g *Gate) inStep() error {
 		return nil
 	}
 	r, err := g.readReply()
-	if err == nil && r.code == 421 {
+	if err == nil && r.Code == 421 {
 		err = g.pass(r)
 	}
 	return gate.Because(gate.BackendGarbage, cmp.Or(err, errUnasked))
@@ -124,15 +125,15 @@ func (g *Gate) hear(e expected) error {
 	if err != nil {
 		return err
 	}
-	if r.code/100 == 3 {
-		return gate.Because(gate.BackendGarbage, r.error("a command"))
+	if r.Code/100 == 3 {
+		return gate.Because(gate.BackendGarbage, r.Unexpected("a command"))
 	}
 	if e.heard != nil {
 		if err := e.heard(r); err != nil {
 			return err
 		}
 	}
-	if e.silent && r.code != 421 {
+	if e.silent && r.Code != 421 {
 		return nil
 	}
 	return g.pass(r)
@@ -140,12 +141,12 @@ func (g *Gate) hear(e expected) error {
 
 // pass gives a reply of the backend to the client as it is. Its 421 ends the
 // session (RFC 5321 §3.8), and is the client's verdict like any other reply.
-func (g *Gate) pass(r reply) error {
-	_, _ = g.front.Write(r.text)
-	if r.code == 421 {
+func (g *Gate) pass(r syntax.Reply) error {
+	_, _ = g.front.Write(r.Text)
+	if r.Code == 421 {
 		g.parted = true
 		_ = g.front.Flush()
-		return gate.Because(gate.ClientRefused, r.error("a command"))
+		return gate.Because(gate.ClientRefused, r.Unexpected("a command"))
 	}
 	return nil
 }
@@ -153,20 +154,20 @@ func (g *Gate) pass(r reply) error {
 // exchange sends a command whose reply decides what comes next, and reads that
 // reply. It may be the last of a group (RFC 2920 §3.1); what was due before it
 // is ready for the client.
-func (g *Gate) exchange(line string) (reply, error) {
+func (g *Gate) exchange(line string) (syntax.Reply, error) {
 	if !g.caps.pipelining {
 		if err := g.gather(); err != nil {
-			return reply{}, err
+			return syntax.Reply{}, err
 		}
 	}
 	if err := g.tell(line); err != nil {
-		return reply{}, err
+		return syntax.Reply{}, err
 	}
 	if err := g.gather(); err != nil {
-		return reply{}, err
+		return syntax.Reply{}, err
 	}
 	if err := g.back.Flush(); err != nil {
-		return reply{}, gate.FromBackend(err)
+		return syntax.Reply{}, gate.FromBackend(err)
 	}
 	return g.readReply()
 }

@@ -11,20 +11,20 @@ import (
 // refused ends a session whose backend refuses it before the client is let in.
 // A backend that knows who the client is refuses the client, which is then told
 // in the backend's words; any other refuses us.
-func (g *Gate) refused(r reply, to string) error {
-	if !g.seen || r.code < 400 {
-		return gate.Because(gate.BackendRefused, r.error(to))
+func (g *Gate) refused(r syntax.Reply, to string) error {
+	if !g.seen || r.Code < 400 {
+		return gate.Because(gate.BackendRefused, r.Unexpected(to))
 	}
-	g.refusal = r.lastWords()
-	return gate.Because(gate.ClientRefused, r.error(to))
+	g.refusal = lastWords(r)
+	return gate.Because(gate.ClientRefused, r.Unexpected(to))
 }
 
 // maxLastLines bounds the lines of a refusal that is passed on.
 const maxLastLines = 10
 
 // lastWords are those of a refusal, as they may be passed on.
-func (r reply) lastWords() string {
-	lines := strings.Split(strings.TrimSuffix(string(r.text), "\r\n"), "\r\n")
+func lastWords(r syntax.Reply) string {
+	lines := r.Lines()
 	lines = lines[:min(len(lines), maxLastLines)]
 	var b strings.Builder
 	for i, line := range lines {
@@ -32,7 +32,7 @@ func (r reply) lastWords() string {
 		if i == len(lines)-1 {
 			separator = " "
 		}
-		fmt.Fprintf(&b, "%d%s%s\r\n", r.code, separator, gate.Words(line[min(len(line), len("250 ")):]))
+		fmt.Fprintf(&b, "%d%s%s\r\n", r.Code, separator, gate.Words(line))
 	}
 	return b.String()
 }

@@ -18,8 +18,8 @@ func (g *Gate) secureBackend() error {
 	switch {
 	case err != nil:
 		return err
-	case r.code != 220:
-		return gate.Because(gate.BackendTLS, r.error("STARTTLS"))
+	case r.Code != 220:
+		return gate.Because(gate.BackendTLS, r.Unexpected("STARTTLS"))
 	}
 	if err := g.back.Upgrade(""); err != nil {
 		return gate.FromBackend(err)

@@ -301,7 +301,7 @@ func TestManyMessages(t *testing.T) {
 // A client that speaks another protocol is noticed by its first bytes.
 func TestFirstBytes(t *testing.T) {
 	for text, want := range map[string]string{
-		"\x16\x03\x01\x00": "554 5.5.1 Say STARTTLS before TLS",
+		"\x16\x03\x01\x00": "554 5.5.1 Send STARTTLS before TLS",
 		"GET /":            "554 5.5.0 This is a mail service",
 		"PROXY TCP4 ":      "554 5.5.0 No PROXY header is expected here",
 	} {

@@ -2,16 +2,12 @@ package smarthost
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-const (
-	tooBig    = "552 5.3.4 Message too big"
-	startText = "354 End data with <CR><LF>.<CR><LF>\r\n"
-)
+const tooBig = "552 5.3.4 Message too big"
 
 // data is DATA: the message goes on while it comes in, and the verdict on it
 // is the server's.
@@ -31,16 +27,16 @@ func (g *Gate) data(cmd syntax.Line) error {
 	switch {
 	case err != nil:
 		return g.conclude(s.lost("sending DATA"))
-	case r.code/100 == 4 || r.code/100 == 5:
-		return g.conclude(strings.TrimSuffix(string(r.text), "\r\n"))
-	case r.code != 354 || s.back.Buffered() > 0:
+	case r.Code/100 == 4 || r.Code/100 == 5:
+		return g.conclude(r.String())
+	case r.Code != 354 || s.back.Buffered() > 0:
 		s.gone = true // or a yes that came too early would be taken for the verdict
 		return g.conclude("451 4.5.0 " + s.String() + " is out of step")
 	}
 	if err := g.s.Enter(gate.Text); err != nil {
 		return err
 	}
-	g.front.Print(startText)
+	g.front.Print(syntax.StartText)
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
 	}
@@ -75,43 +71,29 @@ func (g *Gate) conclude(answer string) error {
 
 var errTooBig = errors.New("too big")
 
-// carry moves the text from the client to the server. If that fails, the rest
-// is read all the same, for nobody, and the failure is returned as sunk.
-func (g *Gate) carry(s *server) (sunk, err error) {
-	var t syntax.Text
+// carry moves the text from the client to the server; see syntax.Transfer. It
+// stops writing at a text that is too large, or that needs SMTPUTF8 of a server
+// that does not offer it.
+func (g *Gate) carry(s *server) (writeErr, err error) {
 	var h header
 	size := 0
-	for end := false; !end; {
-		if g.front.Buffered() == 0 && sunk == nil {
-			sunk = s.back.Flush()
+	t := syntax.Transfer{Client: g.front, Backend: s.back, Ended: func() error { return g.s.Enter(gate.Verdict) }}
+	t.Write = func(run []byte, tail string) error {
+		switch size += len(run) + len(tail); {
+		case size > g.o.Message:
+			return errTooBig
+		case s.ascii && (h.hasUTF8(run) || h.hasUTF8([]byte(tail))):
+			return errNeedsUTF8
 		}
-		src, err := g.front.Peek()
-		if err != nil {
-			return nil, gate.FromClient(err)
-		}
-		run, tail, used, ended := t.Next(src)
-		if ended {
-			if err := g.s.Enter(gate.Verdict); err != nil {
-				return nil, err
-			}
-		}
-		if size += len(run) + len(tail); size > g.o.Message && sunk == nil {
-			sunk = errTooBig
-		}
-		if s.ascii && sunk == nil && (h.hasUTF8(run) || h.hasUTF8([]byte(tail))) {
-			sunk = errNeedsUTF8
-		}
-		if sunk == nil {
-			_, sunk = s.back.Write(run)
-			s.back.Print(tail)
-		}
-		g.front.Discard(used)
-		end = ended
+		return syntax.WriteText(s.back, run, tail)
 	}
-	if sunk == nil {
-		sunk = s.back.Flush()
+	if _, writeErr, err = t.Run(); err != nil {
+		return nil, err
 	}
-	return sunk, nil
+	if writeErr == nil {
+		writeErr = s.back.Flush()
+	}
+	return writeErr, nil
 }
 
 // verdictOn is what the client is told of its message: the server's word, or
@@ -127,17 +109,17 @@ func (s *server) verdictOn(sunk error) string {
 	case sunk != nil:
 		r, err := s.readReply() // it may have said why
 		s.gone = true
-		if err == nil && r.code >= 400 {
-			return strings.TrimSuffix(string(r.text), "\r\n")
+		if err == nil && r.Code >= 400 {
+			return r.String()
 		}
 		return s.lost("sending the message")
 	}
 	r, err := s.readVerdict()
-	if err != nil || r.code/100 == 3 {
+	if err != nil || r.Code/100 == 3 {
 		s.gone = true
 		return s.lost("waiting for its word on the message")
 	}
-	return strings.TrimSuffix(string(r.text), "\r\n")
+	return r.String()
 }
 
 // received is the header that tells how the message came to us (RFC 5321

@@ -171,7 +171,7 @@ func (s *server) recipient(address string) (answer string, ok bool) {
 	if err != nil {
 		return s.lost("talking to it"), false
 	}
-	return strings.TrimSuffix(string(r.text), "\r\n"), r.ok()
+	return r.String(), r.OK()
 }
 
 // end gives the transaction up, if there is one.

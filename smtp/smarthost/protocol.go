@@ -81,26 +81,10 @@ func (g *Gate) Settle(front, _ *wire.Conn) error {
 	}
 }
 
-// farewells are the last words for each reason (RFC 5321 §3.8, RFC 3463);
-// without one, nothing is said.
-var farewells = map[gate.Reason]string{
-	gate.Timeout:        "421 4.4.2 Timeout exceeded, closing connection",
-	gate.Desynchronised: "554 5.5.0 Improper use of SMTP command pipelining",
-	gate.TooManyErrors:  "421 4.7.0 Too many errors, closing connection",
-	gate.LineTooLong:    "500 5.5.2 Line too long",
-	gate.OtherProtocol:  "554 5.5.0 This is a mail service",
-	gate.TLSUnasked:     "554 5.5.1 Say STARTTLS before TLS",
-	gate.HeaderUnasked:  "554 5.5.0 No PROXY header is expected here",
-	gate.EarlyTalker:    "554 5.5.1 You spoke before the greeting",
-	gate.Busy:           "421 4.7.0 Too many connections, try again later",
-	gate.Shutdown:       "421 4.3.2 Service shutting down, try again later",
-	gate.Internal:       "421 4.3.0 Internal error",
-}
-
 // Refuse says the last words of a session.
 func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
-	if text := farewells[why]; text != "" {
-		front.Print(text, " [", g.s.ID, "]\r\n")
+	if text := syntax.Farewell(why, g.s.ID); text != "" {
+		front.Print(text)
 		_ = front.Flush()
 	}
 }

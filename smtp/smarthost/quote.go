@@ -13,10 +13,10 @@ const maxQuoted = 20
 // quote makes a reply of ours that begins with intro, such as "451 4.4.0 Host
 // refused us: ", and goes on with all lines of the server's reply. Each line
 // has our code and enhanced code (RFC 2034 §4).
-func (r reply) quote(intro string) string {
+func quote(r syntax.Reply, intro string) string {
 	code, text, _ := strings.Cut(intro, " ")
 	enhanced, _, _ := strings.Cut(text, " ")
-	lines := strings.Split(strings.TrimSuffix(string(r.text), "\r\n"), "\r\n")
+	lines := strings.Split(r.String(), "\r\n")
 	if more := len(lines) - maxQuoted; more > 0 {
 		lines = append(lines[:maxQuoted], fmt.Sprintf("(and %d more lines)", more))
 	}

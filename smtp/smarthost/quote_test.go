@@ -16,7 +16,7 @@ func TestQuote(t *testing.T) {
 		strings.Repeat("554-x\r\n", 99) + "554 x\r\n":       "451-4.4.0 Host mx refused us: 554-x\r\n" + strings.Repeat("451-4.4.0 554-x\r\n", maxQuoted-1) + "451 4.4.0 (and 80 more lines)",
 		"554 " + strings.Repeat("x", maxReplyLine) + "\r\n": "451 4.4.0 Host mx refused us: 554 " + strings.Repeat("x", syntax.MaxPrintable-4),
 	} {
-		got := (reply{text: []byte(text)}).quote(intro)
+		got := quote(syntax.Reply{Text: []byte(text)}, intro)
 		if got != want {
 			t.Errorf("%.80q became %q", text, got)
 		}

@@ -3,6 +3,7 @@ package smarthost
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/nexthop"
@@ -107,7 +108,7 @@ func (g *Gate) try(ctx context.Context, host, address string, terms outbound.Ter
 // prepare hears the greeting, introduces us, and turns TLS on.
 func (g *Gate) prepare(s *server) *failed {
 	r, err := s.readReply()
-	if err != nil || r.code != 220 {
+	if err != nil || r.Code != 220 {
 		return s.refused("the connection", r, err)
 	}
 	if why := g.introduce(s); why != nil || s.terms.Level == outbound.None {
@@ -126,20 +127,27 @@ func (g *Gate) prepare(s *server) *failed {
 	return g.introduce(s)
 }
 
+// firstWord returns the name that a server gives in its reply to EHLO, in lower
+// case.
+func firstWord(r syntax.Reply) string {
+	word, _, _ := strings.Cut(r.Lines()[0], " ")
+	return strings.ToLower(word)
+}
+
 // introduce says EHLO, or to a server that is too old for it HELO. One that
 // bears our own name is ourselves.
 func (g *Gate) introduce(s *server) *failed {
 	s.extensions = nil
 	r, err := s.exchange("EHLO " + g.o.Name)
-	if err == nil && r.code/100 == 5 {
+	if err == nil && r.Code/100 == 5 {
 		r, err = s.exchange("HELO " + g.o.Name)
-	} else if err == nil && r.ok() {
-		s.extensions = r.lines()[1:]
+	} else if err == nil && r.OK() {
+		s.extensions = r.Lines()[1:]
 	}
-	if err != nil || !r.ok() {
+	if err != nil || !r.OK() {
 		return s.refused("our name", r, err)
 	}
-	if name := r.firstWord(); name == g.s.Hostname || name == g.o.Name {
+	if name := firstWord(r); name == g.s.Hostname || name == g.o.Name {
 		return &failed{reply: "451 4.4.6 Mail loops back to myself: " + s.String() + " bears my name"}
 	}
 	return nil

@@ -1,11 +1,11 @@
 package smarthost
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -40,77 +40,43 @@ func (s *server) secured() *tls.ConnectionState {
 	return s.back.TLS()
 }
 
-// reply is what a server has answered: one code and its lines.
-type reply struct {
-	code int
-	text []byte // each line with its CRLF
-}
-
-func (r reply) ok() bool { return r.code/100 == 2 }
-
-// lines are those of the reply without their codes.
-func (r reply) lines() []string {
-	var lines []string
-	for line := range strings.Lines(string(r.text)) {
-		lines = append(lines, strings.TrimRight(line[min(4, len(line)):], "\r\n"))
-	}
-	return lines
-}
-
-func (r reply) firstWord() string {
-	word, _, _ := strings.Cut(r.lines()[0], " ")
-	return strings.ToLower(word)
-}
-
-// maxReply bounds a reply, maxReplyLine what of each of its lines goes on, in
-// bytes (RFC 5321 §4.5.3.1.5 has 512).
-const (
-	maxReply     = 64 << 10
-	maxReplyLine = 1000
-)
-
-func (s *server) readReply() (reply, error) {
+func (s *server) readReply() (syntax.Reply, error) {
 	s.back.AwaitReply()
 	return s.readLines()
 }
 
 // readVerdict reads the reply to the end of a message, which may take long
 // (RFC 5321 §4.5.3.2.6: ten minutes).
-func (s *server) readVerdict() (reply, error) {
+func (s *server) readVerdict() (syntax.Reply, error) {
 	s.back.AwaitVerdict()
 	return s.readLines()
 }
 
-func (s *server) readLines() (reply, error) {
-	var r reply
-	for {
-		line, err := s.back.ReadLine()
-		if err != nil {
-			s.gone = true
-			return reply{}, err
-		}
-		code, last, err := syntax.ReplyLine(line)
-		if err != nil || r.code != 0 && r.code != code || len(r.text)+len(line) > maxReply {
-			s.gone = true
-			return reply{}, syntax.ErrReply
-		}
-		r.code = code
-		r.text = append(append(r.text, line[:min(len(line), maxReplyLine)]...), "\r\n"...)
-		if last {
-			s.gone = code == 421
-			return r.softened(), nil
-		}
+func (s *server) readLines() (syntax.Reply, error) {
+	r, err := syntax.ReadReply(s.back, nil)
+	if s.gone = err != nil || r.Code == 421; err != nil {
+		return r, err
 	}
+	return adapt(r), nil
 }
 
-// softened makes a server's goodbye a refusal that is not our own goodbye: the
-// client's session goes on.
-func (r reply) softened() reply {
-	if r.code != 421 {
-		return r
+// maxReplyLine bounds each line of a reply that the client gets, in bytes
+// (RFC 5321 §4.5.3.1.5 allows 512).
+const maxReplyLine = 1000
+
+// adapt makes a server's reply fit for the client: it shortens long lines, and
+// turns 421 into 451, as the client's own session goes on when the server's
+// ends.
+func adapt(r syntax.Reply) syntax.Reply {
+	if r.Code == 421 {
+		r.Code = 451
 	}
-	r.code = 451
-	r.text = bytes.ReplaceAll(append([]byte("\r\n"), r.text...), []byte("\r\n421"), []byte("\r\n451"))[2:]
+	var text []byte
+	for line := range strings.SplitSeq(r.String(), "\r\n") {
+		text = strconv.AppendInt(text, int64(r.Code), 10)
+		text = append(append(text, line[min(len(line), 3):min(len(line), maxReplyLine)]...), "\r\n"...)
+	}
+	r.Text = text
 	return r
 }
 
@@ -118,23 +84,23 @@ var errUnasked = errors.New("the server has spoken unasked")
 
 // exchange sends a command and reads its reply. A server that has said
 // anything beforehand is out of step: its next yes might mean another thing.
-func (s *server) exchange(line string) (reply, error) {
+func (s *server) exchange(line string) (syntax.Reply, error) {
 	switch {
 	case s.gone:
-		return reply{}, io.EOF
+		return syntax.Reply{}, io.EOF
 	case s.back.Buffered() > 0:
 		s.gone = true
-		return reply{}, errUnasked
+		return syntax.Reply{}, errUnasked
 	}
 	s.back.Print(line, "\r\n")
 	if err := s.back.Flush(); err != nil {
 		s.gone = true
-		return reply{}, err
+		return syntax.Reply{}, err
 	}
 	r, err := s.readReply()
-	if err == nil && r.code/100 == 3 && line != "DATA" { // to go on is an answer to that alone
+	if err == nil && r.Code/100 == 3 && line != "DATA" { // to go on is an answer to that alone
 		s.gone = true
-		return reply{}, syntax.ErrReply
+		return syntax.Reply{}, syntax.ErrReply
 	}
 	return r, err
 }
@@ -157,8 +123,8 @@ func (s *server) startTLS() *failed {
 	if err != nil {
 		return &failed{reply: s.lost("starting TLS"), tls: err}
 	}
-	if r.code != 220 {
-		return &failed{reply: r.quote("451 4.7.4 TLS is required, but host " + s.String() + " refused to start TLS: "), tls: errors.New(syntax.OneLine(string(r.text)))}
+	if r.Code != 220 {
+		return &failed{reply: quote(r, "451 4.7.4 TLS is required, but host "+s.String()+" refused to start TLS: "), tls: errors.New(syntax.OneLine(r.String()))}
 	}
 	if err := s.back.Upgrade(""); err != nil {
 		s.gone = true
@@ -174,12 +140,12 @@ func (s *server) startTLS() *failed {
 
 // refused is the failure of a server that does not want us. Whether it means
 // that for ever is for the client to find out: there may be other servers.
-func (s *server) refused(what string, r reply, err error) *failed {
+func (s *server) refused(what string, r syntax.Reply, err error) *failed {
 	if err != nil {
 		return &failed{reply: s.lost("hearing its answer to " + what)}
 	}
-	s.gone = s.gone || r.code == 554
-	return &failed{reply: r.quote("451 4.4.0 Host " + s.String() + " refused " + what + ": ")}
+	s.gone = s.gone || r.Code == 554
+	return &failed{reply: quote(r, "451 4.4.0 Host "+s.String()+" refused "+what+": ")}
 }
 
 func (s *server) lost(when string) string {

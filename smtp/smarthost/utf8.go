@@ -24,8 +24,8 @@ func (s *server) mail(p syntax.Path) *failed {
 	switch {
 	case err != nil:
 		return &failed{reply: s.lost("beginning a message")}
-	case !r.ok():
-		return &failed{reply: strings.TrimSuffix(string(r.text), "\r\n"), final: r.code/100 == 5}
+	case !r.OK():
+		return &failed{reply: r.String(), final: r.Code/100 == 5}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Package syntax reads SMTP (RFC 5321): command lines, paths, lines of replies
-// and message text. It is what the gate of package smtp and the smarthost have
-// in common.
+// Package syntax holds what the gate of package smtp and the smarthost have in
+// common of SMTP (RFC 5321): commands, paths, replies, the text of messages, and
+// the last reply of a session.
 package syntax

@@ -1,9 +1,69 @@
 package syntax
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
 
-// ErrReply answers what is no line of a reply.
-var ErrReply = errors.New("the answer is no SMTP reply")
+	"github.com/letterlock/letterlock/internal/wire"
+)
+
+// Reply is a reply of a server: its code, and its lines as they came.
+type Reply struct {
+	Code int
+	Text []byte // each line with its code and its CRLF
+}
+
+// OK reports whether the reply is positive (2yz).
+func (r Reply) OK() bool { return r.Code/100 == 2 }
+
+// String returns the lines of the reply, without the CRLF of the last one.
+func (r Reply) String() string { return strings.TrimSuffix(string(r.Text), "\r\n") }
+
+// Lines returns the lines of the reply without their codes.
+func (r Reply) Lines() []string {
+	lines := strings.Split(r.String(), "\r\n")
+	for i, line := range lines {
+		lines[i] = line[min(len(line), len("250 ")):]
+	}
+	return lines
+}
+
+// Unexpected returns an error that quotes the first line of the reply to a
+// command. Replies of SMTP hold no secrets.
+func (r Reply) Unexpected(command string) error {
+	line, _, _ := bytes.Cut(r.Text, []byte("\r\n"))
+	return fmt.Errorf("the backend answers %s with %q", command, line[:min(len(line), MaxPrintable)])
+}
+
+// MaxReply bounds a reply, in bytes. A long HELP fits in.
+const MaxReply = 64 << 10
+
+// ReadReply reads a reply into a buffer, which it extends where necessary. A
+// malformed reply is ErrReply; any other error is the connection's.
+func ReadReply(back *wire.Conn, buffer []byte) (Reply, error) {
+	r := Reply{Text: buffer[:0]}
+	for {
+		line, err := back.ReadLine()
+		if err != nil {
+			return Reply{}, err
+		}
+		code, last, err := ReplyLine(line)
+		if err != nil || r.Code != 0 && r.Code != code || len(r.Text)+len(line) > MaxReply {
+			return Reply{}, ErrReply
+		}
+		r.Code = code
+		r.Text = append(append(r.Text, line...), "\r\n"...)
+		if last {
+			return r, nil
+		}
+	}
+}
+
+// ErrReply says that a line is not a line of a reply, or that a reply is too
+// long.
+var ErrReply = errors.New("the answer is not an SMTP reply")
 
 // ReplyLine reads the code of a line and whether it is the last one
 // (RFC 5321 §4.2.1).
