@@ -68,7 +68,7 @@ func TestH15_PanicInAGate(t *testing.T) {
 			t.Run(step, func(t *testing.T) {
 				w := open(t, breaking(service, func(s *gate.Session, g proxy.Gate) proxy.Gate {
 					if step == "command" { // the login's, or on smtp what EHLO asks for
-						s.Strong = func(*tls.ConnectionState) bool { panic("injected in a command") }
+						s.AuthAllowed = func(*tls.ConnectionState) bool { panic("injected in a command") }
 						s.Date = func() string { panic("injected in a command") }
 					}
 					return broken{g, step}

@@ -19,7 +19,7 @@ const (
 // login passes a LOGIN on (RFC 9051 §6.2.3).
 func (g *Gate) login(cmd command) error {
 	switch {
-	case !g.strong():
+	case !g.authAllowed():
 		return g.denyLogin(cmd, gate.ErrWeakTLS, tooWeak)
 	case !g.s.Mechanisms.TakesPasswords(g.offers()):
 		return g.denyLogin(cmd, gate.ErrMechanism, disabled)
@@ -153,7 +153,7 @@ func endOf(a gate.Answer, told bool) gate.Reason {
 // authenticate relays a SASL exchange (RFC 9051 §6.2.2, RFC 4959).
 func (g *Gate) authenticate(cmd command) error {
 	mechanism, initial, ok := cmd.args.mechanism()
-	if !g.strong() {
+	if !g.authAllowed() {
 		g.s.Deny(mechanism, initial, gate.ErrWeakTLS)
 		return g.refuseAtOnce(cmd, tooWeak)
 	}

@@ -95,7 +95,7 @@ func (g *Gate) learn(list string) string {
 // capabilityList is what the client is told that the backend can do. What a
 // backend says while it answers a login is for the time behind it.
 func (g *Gate) capabilityList() string {
-	strong := g.strong()
+	strong := g.authAllowed()
 	list := shown(g.offer, g.s.Mechanisms, strong)
 	if strong && !g.entering {
 		list = logins(list, g.s.Mechanisms, g.offers())
@@ -103,5 +103,5 @@ func (g *Gate) capabilityList() string {
 	return strings.Join(list, " ")
 }
 
-// strong reports whether the client's TLS session is good enough for a login.
-func (g *Gate) strong() bool { return g.s.Strong(g.front.TLS()) }
+// authAllowed reports whether the client's TLS session is good enough for a login.
+func (g *Gate) authAllowed() bool { return g.s.AuthAllowed(g.front.TLS()) }

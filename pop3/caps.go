@@ -39,7 +39,7 @@ func (g *Gate) capa(command) error {
 	if err := g.askCapabilities(); err != nil {
 		return err
 	}
-	shown := rewrite(g.offered, g.s.Mechanisms, g.s.Strong(g.front.TLS()))
+	shown := rewrite(g.offered, g.s.Mechanisms, g.s.AuthAllowed(g.front.TLS()))
 	return g.list("+OK Capability list follows", shown)
 }
 

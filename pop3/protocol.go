@@ -118,7 +118,7 @@ var inTLS = table{
 // strong lets a command pass only where TLS is good enough for a password.
 func strong(code string, do handler) handler {
 	return func(g *Gate, c command) error {
-		if !g.s.Strong(g.front.TLS()) {
+		if !g.s.AuthAllowed(g.front.TLS()) {
 			g.deny(c)
 			return g.fail("-ERR " + code + " Stronger encryption required")
 		}

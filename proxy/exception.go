@@ -12,11 +12,11 @@ import (
 
 // Exception is other TLS for some client networks, for a while.
 type Exception struct {
-	Name     string // in log and metrics
-	Networks []netip.Prefix
-	Until    time.Time // from then on the exception is closed
-	TLS      *tls.Config
-	Strong   func(*tls.ConnectionState) bool // good enough for a password
+	Name        string // in log and metrics
+	Networks    []netip.Prefix
+	Until       time.Time // from then on the exception is closed
+	TLS         *tls.Config
+	AuthAllowed func(*tls.ConnectionState) bool // good enough for a password
 
 	// Allowed reports whether the listener itself would have let such a
 	// session in, so that the exception was not needed.
@@ -101,10 +101,10 @@ func (ses *session) explain(err error, last tail) error {
 	return ses.heard().unasked.learn(ses.info.Client.Addr(), last.explain(err), time.Now())
 }
 
-// strong is the gate for passwords: that of the exception that was taken, if any.
-func (ses *session) strong(state *tls.ConnectionState) bool {
+// authAllowed is the gate for passwords: that of the exception that was taken, if any.
+func (ses *session) authAllowed(state *tls.ConnectionState) bool {
 	if ses.exception != nil {
-		return ses.exception.Strong(state)
+		return ses.exception.AuthAllowed(state)
 	}
-	return ses.listener.Strong(state)
+	return ses.listener.AuthAllowed(state)
 }

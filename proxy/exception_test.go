@@ -54,9 +54,9 @@ func excepting(t *testing.T, until time.Time) *world {
 		l.TLS.MinVersion = tls.VersionTLS13
 		l.Exceptions = []Exception{{
 			Name: "loopback", Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Until: until,
-			TLS:     &tls.Config{Certificates: l.TLS.Certificates, MinVersion: tls.VersionTLS10},
-			Strong:  func(*tls.ConnectionState) bool { return false },
-			Allowed: func(state *tls.ConnectionState) bool { return state.Version >= tls.VersionTLS13 },
+			TLS:         &tls.Config{Certificates: l.TLS.Certificates, MinVersion: tls.VersionTLS10},
+			AuthAllowed: func(*tls.ConnectionState) bool { return false },
+			Allowed:     func(state *tls.ConnectionState) bool { return state.Version >= tls.VersionTLS13 },
 		}}
 	})
 }
@@ -102,12 +102,12 @@ func TestAClosedExceptionIsNotTaken(t *testing.T) {
 // The gate for passwords is the exception's, not the listener's.
 func TestStrongFollowsTheException(t *testing.T) {
 	yes, no := func(*tls.ConnectionState) bool { return true }, func(*tls.ConnectionState) bool { return false }
-	ses := &session{listener: &Listener{Strong: no}}
-	if ses.strong(nil) {
+	ses := &session{listener: &Listener{AuthAllowed: no}}
+	if ses.authAllowed(nil) {
 		t.Error("without an exception")
 	}
-	ses.exception = &Exception{Strong: yes}
-	if !ses.strong(nil) {
+	ses.exception = &Exception{AuthAllowed: yes}
+	if !ses.authAllowed(nil) {
 		t.Error("in the exception")
 	}
 }

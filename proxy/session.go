@@ -74,7 +74,7 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot
 	facts := &gate.Session{
 		ID: ses.info.ID, Hostname: g.Hostname, Banner: l.Banner,
 		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(), Seen: l.Handover.Seen(),
-		Strong: ses.strong, Date: date, Spool: ses.spool, Taken: ses.taken, Watch: ses, Route: ses.router(),
+		AuthAllowed: ses.authAllowed, Date: date, Spool: ses.spool, Taken: ses.taken, Watch: ses, Route: ses.router(),
 		Search: ses.search, Connect: ses.connectTo,
 		Mechanisms: l.mechanisms,
 		Limits:     gate.Limits{Token: g.Limits.Token, Literal: g.Limits.Literal, Errors: g.Limits.Errors, Message: g.Limits.Message},

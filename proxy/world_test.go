@@ -143,9 +143,9 @@ func newWorld(t testing.TB, change func(*setup)) *world {
 	}}
 	s.Listeners = []*Listener{{
 		Service: "plain", Address: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
-		Strong:  func(*tls.ConnectionState) bool { return true },
-		Backend: &upstream.Pool{Addresses: []string{backend.Addr().String()}},
-		NewGate: func(s *gate.Session) Gate { return plainGate{s} },
+		AuthAllowed: func(*tls.ConnectionState) bool { return true },
+		Backend:     &upstream.Pool{Addresses: []string{backend.Addr().String()}},
+		NewGate:     func(s *gate.Session) Gate { return plainGate{s} },
 	}}
 	if change != nil {
 		change(s)

@@ -10,7 +10,7 @@ import (
 
 // authenticate relays a SASL exchange (RFC 5804 §2.1).
 func (g *Gate) authenticate(c command) error {
-	if !g.s.Strong(g.front.TLS()) {
+	if !g.s.AuthAllowed(g.front.TLS()) {
 		g.deny(c, gate.ErrWeakTLS)
 		return g.fail(`NO (ENCRYPT-NEEDED) "Stronger encryption required"`)
 	}

@@ -48,7 +48,7 @@ func (g *Gate) capability(c command) error {
 }
 
 func (g *Gate) shown() [][]token {
-	return rewrite(g.offered, g.s.Mechanisms, g.s.Strong(g.front.TLS()))
+	return rewrite(g.offered, g.s.Mechanisms, g.s.AuthAllowed(g.front.TLS()))
 }
 
 // rewrite makes the client's list of capabilities from the backend's. Where no

@@ -12,7 +12,7 @@ import (
 
 // mayAuth reports whether the client can log in here and now.
 func (g *Gate) mayAuth() bool {
-	return g.o.Auth != NoAuth && g.s.Strong(g.front.TLS())
+	return g.o.Auth != NoAuth && g.s.AuthAllowed(g.front.TLS())
 }
 
 // auth is AUTH (RFC 4954). The exchange is between client and backend; we
@@ -24,7 +24,7 @@ func (g *Gate) auth(cmd syntax.Line) error {
 		return g.fault(noAuth)
 	case g.front.TLS() == nil:
 		return g.authInClear()
-	case !g.s.Strong(g.front.TLS()):
+	case !g.s.AuthAllowed(g.front.TLS()):
 		g.deny(fields, gate.ErrWeakTLS)
 		return g.fault("538 5.7.11 Stronger encryption required")
 	case g.helo == "":

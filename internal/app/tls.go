@@ -69,7 +69,7 @@ func (m *maintenance) secure(listener *proxy.Listener, c *configs.Config, l conf
 	if listener.TLS, err = m.tlsOf(scopeOf(c, l, policy), l, clients, store); err != nil {
 		return err
 	}
-	listener.Strong = policy.AuthAllowed
+	listener.AuthAllowed = policy.AuthAllowed
 	for _, exception := range l.Exceptions {
 		made, err := m.exception(c, l, exception, clients, store)
 		if err != nil {
@@ -152,10 +152,10 @@ func (m *maintenance) exception(c *configs.Config, l configs.Listener, exception
 	config, err := m.tlsOf(scope, l, clients, store)
 	made := proxy.Exception{
 		Name: exception.Name(), Networks: exception.Prefixes(), Until: exception.Until.End(), TLS: config,
-		Strong: policy.AuthAllowed, Allowed: own.Allows,
+		AuthAllowed: policy.AuthAllowed, Allowed: own.Allows,
 	}
 	if exception.WeakLogin {
-		made.Strong = policy.Allows
+		made.AuthAllowed = policy.Allows
 		made.Allowed = func(state *tls.ConnectionState) bool { return own.Allows(state) && own.AuthAllowed(state) }
 	}
 	return made, err

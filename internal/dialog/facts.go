@@ -40,9 +40,9 @@ func (r *runner) facts() *gate.Session {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	s.Strong = policy.AuthAllowed
+	s.AuthAllowed = policy.AuthAllowed
 	if _, weak := options["weak"]; weak {
-		s.Strong = func(*tls.ConnectionState) bool { return false }
+		s.AuthAllowed = func(*tls.ConnectionState) bool { return false }
 	}
 	for option, limit := range map[string]*int{"errors": &s.Limits.Errors, "literal": &s.Limits.Literal, "token": &s.Limits.Token} {
 		if text := options[option]; text != "" {

@@ -27,8 +27,8 @@ type Session struct {
 	// Name looks the client's name up; nil: nobody does. See ClientName.
 	Name func() Name
 
-	// Strong reports whether a TLS session is good enough for a password.
-	Strong func(*tls.ConnectionState) bool
+	// AuthAllowed reports whether a TLS session is good enough for a password.
+	AuthAllowed func(*tls.ConnectionState) bool
 
 	// Spool makes a place to hold a message in; closing it frees it. It fails
 	// with ErrSpoolFull.

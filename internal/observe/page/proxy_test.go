@@ -50,10 +50,10 @@ func newProxy(t *testing.T, s *Status, ca *authority.CA) (p *proxy.Server, pool 
 		},
 		Listeners: []*proxy.Listener{{
 			Service: "imaps", Address: "127.0.0.1:0", Implicit: true,
-			TLS:     &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, "localhost")}},
-			Strong:  func(*tls.ConnectionState) bool { return true },
-			Backend: pool,
-			NewGate: func(s *gate.Session) proxy.Gate { return welcoming{s} },
+			TLS:         &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, "localhost")}},
+			AuthAllowed: func(*tls.ConnectionState) bool { return true },
+			Backend:     pool,
+			NewGate:     func(s *gate.Session) proxy.Gate { return welcoming{s} },
 		}},
 	}
 	if err := p.Listen(first); err != nil {

@@ -27,9 +27,9 @@ func Back(backend net.Conn) *wire.Conn {
 func Session(errors int) *gate.Session {
 	return &gate.Session{
 		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
-		Strong: func(*tls.ConnectionState) bool { return true },
-		Limits: gate.Limits{Token: 4 << 10, Literal: 4 << 10, Errors: errors},
-		Watch:  &Watch{},
+		AuthAllowed: func(*tls.ConnectionState) bool { return true },
+		Limits:      gate.Limits{Token: 4 << 10, Literal: 4 << 10, Errors: errors},
+		Watch:       &Watch{},
 	}
 }
 
