@@ -31,7 +31,7 @@ func TestH3_HugeValues(t *testing.T) {
 				log = w.logAs(format, loghandler.Rates{Client: 1 << 30, Network: 1 << 30, Total: 1 << 30})
 				w.prepare(service, func(l *proxy.Listener) {
 					l.TLS.ClientAuth = tls.RequestClientCert
-					l.Clients = func(state *tls.ConnectionState) error {
+					l.VerifyClient = func(state *tls.ConnectionState) error {
 						return x509.HostnameError{Certificate: state.PeerCertificates[0], Host: strings.Repeat("host", 1000)}
 					}
 				})

@@ -19,7 +19,7 @@ const maxSubject = 256
 
 // clientCertificate looks at what the client has shown; nil if that is nothing.
 func (l *Listener) clientCertificate(state *tls.ConnectionState) *observe.ClientCertificate {
-	if len(state.PeerCertificates) == 0 || l.Clients == nil {
+	if len(state.PeerCertificates) == 0 || l.VerifyClient == nil {
 		return nil
 	}
 	leaf := state.PeerCertificates[0]
@@ -28,7 +28,7 @@ func (l *Listener) clientCertificate(state *tls.ConnectionState) *observe.Client
 	if len(subject) > maxSubject {
 		subject = strings.ToValidUTF8(subject[:maxSubject], "") + "…"
 	}
-	return &observe.ClientCertificate{Subject: subject, Fingerprint: hex.EncodeToString(print[:]), Err: l.Clients(state)}
+	return &observe.ClientCertificate{Subject: subject, Fingerprint: hex.EncodeToString(print[:]), Err: l.VerifyClient(state)}
 }
 
 // unasked are clients that are not asked for a certificate for a while, because

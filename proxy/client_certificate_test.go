@@ -22,7 +22,7 @@ func asking(t *testing.T, require bool, change ...func(*Listener)) *world {
 	return newWorld(t, func(s *setup) {
 		l := s.Listeners[0]
 		l.TLS.ClientAuth, l.TLS.SessionTicketsDisabled = tls.RequestClientCert, true
-		l.Clients = func(*tls.ConnectionState) error { return nil }
+		l.VerifyClient = func(*tls.ConnectionState) error { return nil }
 		if require {
 			l.TLS.VerifyConnection = func(tls.ConnectionState) error { return nil }
 		}

@@ -121,7 +121,7 @@ func TestClientCertificateInTheLog(t *testing.T) {
 		t.Run(words, func(t *testing.T) {
 			w := newWorld(t, func(s *setup) {
 				s.Listeners[0].TLS.ClientAuth = tls.RequestClientCert
-				s.Listeners[0].Clients = clients
+				s.Listeners[0].VerifyClient = clients
 			})
 			c := w.dial()
 			c.hear("hello")
@@ -149,7 +149,7 @@ func TestClientCertificateInTheLog(t *testing.T) {
 // What a client calls itself is bounded.
 func TestSubjectsAreBounded(t *testing.T) {
 	leaf := &x509.Certificate{Subject: pkix.Name{CommonName: strings.Repeat("ü\n", 1000)}}
-	l := &Listener{Clients: func(*tls.ConnectionState) error { return nil }}
+	l := &Listener{VerifyClient: func(*tls.ConnectionState) error { return nil }}
 	c := l.clientCertificate(&tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}})
 	if len(c.Subject) > maxSubject+len("…") || !strings.HasSuffix(c.Subject, "…") {
 		t.Errorf("%d bytes: %s", len(c.Subject), c.Subject)

@@ -43,20 +43,20 @@ type Overseer interface {
 
 // Listener is one service on one address.
 type Listener struct {
-	Service     string        // its IANA name
-	Address     string        // host:port to listen on
-	Implicit    bool          // TLS before anything is said
-	Pause       time.Duration // before the greeting, for those who speak too early; 0 is no such rule
-	TLS         *tls.Config
-	AuthAllowed func(*tls.ConnectionState) bool  // good enough for a password
-	Clients     func(*tls.ConnectionState) error // what is wrong with a client's certificate; nil: none is asked for
-	Exceptions  []Exception
-	Banner      string
-	Hidden      []string // SASL mechanisms never shown
-	Unnamed     []string // SASL mechanisms that are shown although no user's name can be read from them
-	Backend     *upstream.Pool
-	Outbound    bool // the gate finds its backends by itself: see gate.Session.Search
-	Handover    upstream.Handover
+	Service      string        // its IANA name
+	Address      string        // host:port to listen on
+	Implicit     bool          // TLS before anything is said
+	Pause        time.Duration // before the greeting, for those who speak too early; 0 is no such rule
+	TLS          *tls.Config
+	AuthAllowed  func(*tls.ConnectionState) bool  // good enough for a password
+	VerifyClient func(*tls.ConnectionState) error // what is wrong with a client's certificate; nil: none is asked for
+	Exceptions   []Exception
+	Banner       string
+	Hidden       []string // SASL mechanisms never shown
+	Unnamed      []string // SASL mechanisms that are shown although no user's name can be read from them
+	Backend      *upstream.Pool
+	Outbound     bool // the gate finds its backends by itself: see gate.Session.Search
+	Handover     upstream.Handover
 
 	ReverseDNS bool // look the names of clients up
 

@@ -64,7 +64,7 @@ func (m *maintenance) secure(listener *proxy.Listener, c *configs.Config, l conf
 		return err
 	}
 	if clients != nil {
-		listener.Clients = clients.Verify
+		listener.VerifyClient = clients.Verify
 	}
 	if listener.TLS, err = m.tlsOf(scopeOf(c, l, policy), l, clients, store); err != nil {
 		return err
