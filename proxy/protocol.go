@@ -32,8 +32,8 @@ type Gate interface {
 	Refuse(front *wire.Conn, why gate.Reason)
 }
 
-// Overseer is a Gate that looks on while its session is relayed.
-type Overseer interface {
+// RelayInspector is a Gate that inspects the bytes of its session while they are relayed.
+type RelayInspector interface {
 	// Oversee sees each piece of the client's bytes before the backend does,
 	// and may change it in place. An error ends the session for the reason that
 	// gate.ReasonOf finds in it; the backend does not see the piece. One

@@ -46,7 +46,7 @@ func (ses *session) startRelay() error {
 	r.down.connect(r, backend, client)
 	r.up.count.Store(ses.front.Received())
 	r.down.count.Store(ses.front.Sent())
-	if o, ok := ses.gate.(Overseer); ok {
+	if o, ok := ses.gate.(RelayInspector); ok {
 		r.up.oversee = o.Oversee
 	}
 	r.moved(time.Now())
