@@ -32,13 +32,6 @@ type entry struct {
 	number int32
 }
 
-// waiter is called from the lot's goroutine, and must not block.
-type waiter interface {
-	// woken tells that there is something to read; reset that the connection is
-	// broken, or closed in both directions.
-	woken(reset bool)
-}
-
 // spot is what a waiter has to remember of the lot.
 type spot struct {
 	behind int32 // its descriptor and one; 0: epoll does not know it

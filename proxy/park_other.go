@@ -10,8 +10,6 @@ type lot struct{}
 
 type spot struct{}
 
-type waiter interface{ woken(reset bool) }
-
 func newLot() (*lot, error)                { return &lot{}, nil }
 func (*lot) park(*pipe) bool               { return false }
 func (*lot) watch(waiter, *spot, net.Conn) {}

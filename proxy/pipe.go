@@ -14,57 +14,66 @@ import (
 
 // pipe is one direction of a relay.
 type pipe struct {
-	relay    *relay
-	from, to net.Conn
-	source   *wire.Records
-	sink     *wire.Records // nil where there is no TLS
-	oversee  func([]byte) error
-	count    atomic.Int64 // bytes moved
-	readBy   int64        // the deadlines that are set, in Unix nanoseconds; see never
-	writeBy  int64
-	spot     spot   // its place in the parking lot
-	wokenAt  uint32 // when it was last called out of there, in Unix milliseconds
-	parked   bool   // guarded by the relay's mutex
-	settled  bool   // it has been parked before
-	ended    bool   // guarded by the relay's mutex
-	bulk     bool   // reads have been filling their buffers
-	sparse   bool   // it is called seldom: whatever comes is moved, and that is all
-	midLine  bool   // the last byte was not the end of a line
+	relay     *relay
+	direction direction
+	state     state // guarded by the relay's mutex
+	from, to  net.Conn
+	source    *wire.Records // under from; nil: no TLS
+	sink      *wire.Records // under to; nil: no TLS
+	oversee   func([]byte) error
+	count     atomic.Int64 // bytes copied
+	readBy    int64        // the deadlines that are set, in Unix nanoseconds; see never
+	writeBy   int64
+	spot      spot   // in the parking lot
+	wokenAt   uint32 // when it last left the parking lot, in Unix milliseconds
+	settled   bool   // it has been parked before
+	bulk      bool   // reads fill their buffers
+	sparse    bool   // bytes come seldom: it copies what is there and is parked again
+	midLine   bool   // the last byte was not the end of a line
 }
+
+// direction says which way a pipe copies.
+type direction uint8
+
+const (
+	toBackend direction = iota // from the client
+	toClient                   // from the backend
+)
 
 const (
 	// parkAfter is the silence after which a direction gives up its buffer and
 	// its goroutine. A session in use never waits that long within a command.
 	parkAfter = 250 * time.Millisecond
 
-	// seldom is the time between two calls out of the parking lot, in milliseconds,
-	// from which on a direction does not wait for more: it moves what it was
-	// called for and is parked again. Keepalives come like that, all day, in
-	// thousands of sessions, and the wait would cost more than they do.
+	// seldom is the time in milliseconds between two wake-ups from which on a
+	// direction does not wait for more bytes: it copies what is there and is
+	// parked again. Keepalives come like that, all day, in thousands of sessions,
+	// and the wait would cost more than they do.
 	seldom = 1000
 
 	// never is a deadline that is not set.
 	never = math.MaxInt64
 
-	// quiet is the silence after which a backend that should hear no more is
-	// taken to be between two replies.
+	// quiet is the silence after which a direction counts as silent: a closing
+	// one ends, and a draining backend is taken to be between two replies.
 	quiet = 200 * time.Millisecond
 
-	// parting is the silence of a client after which a backend that has closed
-	// its half has heard all. A client that has seen its end closes too.
-	parting = time.Second
+	// lingerTime is the silence of both sides after which a client counts as done
+	// whose backend has closed its half. A client that reads that end closes too.
+	lingerTime = time.Second
 
-	// stuck is the silence after which it is not waited for the end of a line
-	// any more: COMPRESS has none (RFC 4978), and no goodbye fits in there.
+	// stuck is the silence in the middle of a line after which draining ends
+	// without a goodbye: a compressed stream has no lines (RFC 4978), and no
+	// goodbye fits in there.
 	stuck = 3 * time.Second
 )
 
-func (p *pipe) connect(r *relay, from, to net.Conn) {
-	p.relay, p.from, p.to = r, from, to
+func (p *pipe) connect(r *relay, d direction, from, to net.Conn) {
+	p.relay, p.direction, p.state, p.from, p.to = r, d, running, from, to
 	p.source, p.sink = wire.Under(from), wire.Under(to)
 }
 
-// socket is what is under from.
+// socket returns the connection under from.
 func (p *pipe) socket() net.Conn {
 	if p.source != nil {
 		return p.source.Conn
@@ -72,7 +81,8 @@ func (p *pipe) socket() net.Conn {
 	return p.from
 }
 
-// start moves what has been read already, and then all that from has to say.
+// start copies the bytes that have been read before the relay, and then those
+// that follow.
 func (p *pipe) start(first []byte) {
 	defer p.relay.ses.guard(p.crashed)
 	if err := p.write(first); err != nil {
@@ -82,9 +92,8 @@ func (p *pipe) start(first []byte) {
 	p.flow()
 }
 
-// flow moves bytes until from ends, the relay does, or nothing comes for a
-// while: then the direction is parked, and a new flow begins when there is
-// something to read.
+// flow copies bytes until the direction has ended or is parked. A parked direction
+// continues with resume.
 func (p *pipe) flow() {
 	for {
 		moved, err := p.step()
@@ -107,27 +116,38 @@ func (p *pipe) flow() {
 	}
 }
 
-// resume is the flow of a direction that was parked.
+// resume continues the flow of a direction that was parked.
 func (p *pipe) resume() {
 	defer p.relay.ses.guard(p.crashed)
-	now := uint32(time.Now().UnixMilli()) // going round once in 49 days does no harm
+	now := uint32(time.Now().UnixMilli()) // wraps every 49 days, which does no harm
 	p.sparse = now-p.wokenAt >= seldom
 	p.wokenAt = now
 	p.flow()
 }
 
-// errReading marks the end of from, of whatever kind; errors of writing have
-// their reasons already.
+// errReading marks the end of from: a half that is closed, or any error. Errors of
+// writing have their reasons already.
 var errReading = errors.New("nothing more to read")
 
+// reason returns why the session ends if a direction ends with an error. The
+// client closing its half is no reason, as the backend may still reply.
 func (p *pipe) reason(err error) error {
-	if !errors.Is(err, errReading) {
+	switch {
+	case !errors.Is(err, errReading):
 		return err
-	}
-	if p == &p.relay.down {
+	case p.direction == toClient:
 		return gate.Because(gate.Done, nil)
 	}
 	return nil
+}
+
+// closedHalf reports whether a direction that has ended for a reason has copied
+// all bytes of its source, so that the other side may still send.
+func (p *pipe) closedHalf(reason error) bool {
+	if p.direction == toClient {
+		return reason != nil && gate.ReasonOf(reason) == gate.Done
+	}
+	return reason == nil
 }
 
 // step reads once and writes what was read.
@@ -149,8 +169,8 @@ func (p *pipe) move(buffer []byte) (moved bool, err error) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return false, err
 		}
-		if p == &p.relay.up {
-			p.relay.heard = err
+		if p.direction == toBackend {
+			p.relay.readErr = err
 		}
 		return false, errReading
 	}
@@ -159,9 +179,9 @@ func (p *pipe) move(buffer []byte) (moved bool, err error) {
 	return true, p.write(buffer[:n])
 }
 
-// read waits for some bytes. Before a direction is parked nothing may stay in
-// crypto/tls, where epoll would not see it: a deadline has shown that there is
-// nothing, or all is taken.
+// read waits for some bytes. Before a direction is parked, no byte may stay in
+// crypto/tls, where epoll would not see it: either a read has run into its
+// deadline, or it has taken all bytes.
 func (p *pipe) read(buffer []byte) (int, error) {
 	switch {
 	case p.source == nil:
@@ -173,7 +193,7 @@ func (p *pipe) read(buffer []byte) (int, error) {
 	return p.from.Read(buffer)
 }
 
-// write sends all of b, within the time that a peer has for taking it.
+// write sends all of b, within the time that a peer has for reading it.
 func (p *pipe) write(b []byte) error {
 	if len(b) == 0 {
 		return nil
@@ -200,35 +220,34 @@ func (p *pipe) write(b []byte) error {
 	case err == nil:
 		p.count.Add(int64(len(b)))
 		return nil
-	case p == &p.relay.down:
+	case p.direction == toClient:
 		return gate.FromClient(err)
 	}
 	return gate.FromBackend(err)
 }
 
-// renewed is the deadline for a wait, and whether the one that is set will not
-// do. Setting one costs more than a small read, so the old one stays while half
-// of the wait is left.
+// renewed returns the deadline for a wait, and whether it must be set. Setting a
+// deadline costs more than a small read, so the old one stays while half of the
+// wait is left.
 func renewed(set int64, now time.Time, wait time.Duration) (by time.Time, late bool) {
 	left := time.Duration(set - now.UnixNano())
 	return now.Add(wait), left < wait/2 || left > wait
 }
 
-// armRead sees that a read ends soon after parkAfter. For one that is called
-// seldom there is something to read, and no deadline is needed.
+// armRead sets the deadline of a read: soon after parkAfter, or earlier if the
+// direction is to end. A direction that is read seldom has bytes to read, and needs
+// no deadline.
 func (p *pipe) armRead() {
 	if p.sparse && p.readBy != never {
 		p.readBy = never
 		_ = p.socket().SetReadDeadline(time.Time{})
 	}
-	ending, hurry := p.relay.told()
-	p.sparse = p.sparse && !ending && !hurry
 	wait := parkAfter
-	switch {
-	case p.sparse:
+	if p.relay.stateOf(p) != running {
+		p.sparse, wait = false, quiet
+	}
+	if p.sparse {
 		return
-	case ending || hurry:
-		wait = quiet
 	}
 	if by, late := renewed(p.readBy, time.Now(), wait); late {
 		p.readBy = by.UnixNano()
@@ -236,59 +255,39 @@ func (p *pipe) armRead() {
 	}
 }
 
-// idle decides what a read without bytes means.
-func (p *pipe) idle() (over bool, err error) {
+// idle decides whether the direction ends after a read without bytes, and why.
+func (p *pipe) idle() (over bool, why error) {
 	p.readBy = 0
-	ending, hurry := p.relay.told()
+	silence := p.relay.silence(time.Now())
+	switch p.relay.stateOf(p) {
+	case closing:
+		return true, nil
+	case lingering:
+		return silence >= lingerTime, nil
+	case draining:
+		return p.drained(silence)
+	}
+	return false, nil
+}
+
+// drained decides whether a draining direction ends. The one from the client
+// does not: it ends after the one from the backend.
+func (p *pipe) drained(silence time.Duration) (over bool, why error) {
 	switch {
-	case ending:
-		return !p.relay.outlasts(time.Now()), nil
-	case hurry && p == &p.relay.down && !p.midLine && p.relay.silence(time.Now()) >= quiet:
+	case p.direction == toBackend:
+		return false, nil
+	case !p.midLine && silence >= quiet:
 		return true, gate.Because(gate.Shutdown, nil)
-	case hurry && p == &p.relay.down && p.relay.silence(time.Now()) >= stuck:
+	case silence >= stuck:
 		p.relay.keepSilent()
 		return true, gate.Because(gate.Shutdown, nil)
 	}
 	return false, nil
 }
 
-// park gives the goroutine up until there is something to read.
-func (p *pipe) park() (parked bool) {
-	r := p.relay
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ending || r.hurry {
-		return false
-	}
-	p.parked = true // before arming: it may be woken at once
-	if !r.ses.server.lot.park(p) {
-		p.parked = false
-	}
-	if p.parked && !p.settled {
-		p.settled = true
-		r.ses.server.parkings.Add(1)
-	}
-	return p.parked
-}
-
-// crashed ends the session after a panic. The connections may have been left in
-// the middle of anything, so that no goodbye is said.
+// crashed ends the session after a panic. The connections may have stopped in the
+// middle of a line, so the gate says no goodbye.
 func (p *pipe) crashed(err error) {
 	p.relay.keepSilent()
 	p.relay.ended(p, err)
-}
-
-// woken implements waiter.
-func (p *pipe) woken(bool) { p.unpark() }
-
-// unpark starts a parked direction again; it reports whether it was parked.
-func (p *pipe) unpark() bool {
-	p.relay.mu.Lock()
-	was := p.parked
-	p.parked = false
-	p.relay.mu.Unlock()
-	if was {
-		p.relay.ses.server.crew.do(p.resume)
-	}
-	return was
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -10,24 +11,56 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// relay moves a session's bytes both ways until the backend has closed, one
-// side has failed, or both have been silent for too long. Each direction has
-// a goroutine while bytes flow, and none while it is parked; the session ends
-// in whichever of them is the last.
+// relay copies a session's bytes in both directions until the backend has closed,
+// one side has failed, or both have been silent for too long. Each direction has
+// a goroutine while bytes flow, and none while it is parked. The direction that
+// ends last ends the session.
 type relay struct {
 	ses      *session
-	up, down pipe // from the client, and to it
+	up, down pipe // from the client to the backend, and back
 	last     atomic.Int64
-	heard    error // the client's side has ended with it
+	readErr  error // with which reading from the client has ended; nil: it has not
 
-	mu      sync.Mutex // guards what follows, and the parking of the pipes
-	running int        // directions that have not ended
-	ending  bool       // both should
-	halved  bool       // the backend has closed its half; the way up ends when it falls silent
-	hurry   bool       // a goodbye is wanted as soon as it fits in
-	mute    bool       // no goodbye fits in, or it would break what was said before
-	parted  bool       // the client has closed its half
-	err     error      // why, by whoever saw it first
+	mu       sync.Mutex // guards what follows, and the states of the pipes
+	err      error      // why the relay ends: the first reason
+	farewell bool       // the gate may say goodbye: that breaks no line and no compressed stream
+}
+
+// state is what one direction of a relay does. It changes from left to right,
+// and may skip states:
+//
+//	parked <-> running -> draining -> lingering -> closing -> ended
+//
+// Only parked and running alternate. These events change it:
+//
+//	                                       from the client  from the backend
+//	no byte for a while                    parked           parked
+//	a byte for a parked direction          running          running
+//	the proxy shuts down                   draining         draining
+//	the client closes its half             ended            -
+//	the backend closes its half            lingering        ended
+//	an error, or the end of the session    closing          closing
+//	silence, if the state waits for it     ended            ended
+type state uint8
+
+const (
+	parked    state = iota // waits in the parking lot, without a goroutine
+	running                // copies until it is silent, and is parked then
+	draining               // copies; from the backend it ends between two replies
+	lingering              // copies until both sides have been silent for lingerTime
+	closing                // copies until it is silent
+	ended
+)
+
+// enter moves to a state. It reports whether that changes anything: a direction
+// never goes back, and only a running one is parked.
+func (s *state) enter(next state) bool {
+	now := *s
+	if next <= now && (next != parked || now != running) {
+		return false
+	}
+	*s = next
+	return true
 }
 
 // startRelay relays the session until its way down is parked or has ended. The
@@ -41,9 +74,9 @@ func (ses *session) startRelay() error {
 	if err != nil {
 		return gate.FromBackend(err)
 	}
-	r := &relay{ses: ses, running: 2}
-	r.up.connect(r, client, backend)
-	r.down.connect(r, backend, client)
+	r := &relay{ses: ses, farewell: true}
+	r.up.connect(r, toBackend, client, backend)
+	r.down.connect(r, toClient, backend, client)
 	r.up.count.Store(ses.front.Received())
 	r.down.count.Store(ses.front.Sent())
 	if o, ok := ses.gate.(RelayInspector); ok {
@@ -62,38 +95,41 @@ func (r *relay) silence(now time.Time) time.Duration {
 	return now.Sub(time.Unix(0, r.last.Load()))
 }
 
-// ended is the end of a direction. Who closes its half may still hear the rest:
-// a client for as long as it is patient, for its backend may have much to say;
-// a backend as long as the client goes on, for most have closed both halves.
+// ended ends a direction with an error. If its source has only closed its half,
+// the other direction goes on: to the client until its backend closes or the
+// client's patience ends, as much may still come; to the backend as long as the
+// client sends, as most backends close both halves at once.
 func (r *relay) ended(p *pipe, err error) {
-	down := p == &r.down
-	half := !down && err == nil || down && err != nil && gate.ReasonOf(err) == gate.Done
+	other := r.other(p)
 	r.mu.Lock()
-	if p.ended {
+	if !p.state.enter(ended) {
 		r.mu.Unlock()
 		return
 	}
-	p.ended = true
-	if r.err == nil {
-		r.err = err
-	}
-	if half && !down {
-		r.parted = true
-	}
-	r.running--
-	last := r.running == 0
-	r.halved = r.halved || down && half
+	r.err = cmp.Or(r.err, err)
+	why, last := r.err, other.state == ended
 	r.mu.Unlock()
 	if last {
-		r.ses.finish(r.err)
+		r.ses.finish(why)
 		return
 	}
+	half := p.closedHalf(err)
 	if half {
 		closeWrite(p.to)
 	}
-	if down || err != nil {
+	switch {
+	case !half:
 		r.end(nil)
+	case p.direction == toClient:
+		r.change(lingering, nil)
 	}
+}
+
+func (r *relay) other(p *pipe) *pipe {
+	if p.direction == toClient {
+		return &r.up
+	}
+	return &r.down
 }
 
 func closeWrite(conn net.Conn) {
@@ -102,96 +138,74 @@ func closeWrite(conn net.Conn) {
 	}
 }
 
-// end makes both directions end, for a reason if there is none yet.
-func (r *relay) end(err error) {
+// change moves both directions to a state, for a reason if there is none yet, and
+// wakes them from a read or from the parking lot.
+func (r *relay) change(next state, why error) {
 	r.mu.Lock()
-	r.ending = true
-	if r.err == nil {
-		r.err = err
-	}
+	r.err = cmp.Or(r.err, why)
+	upParked, downParked := r.up.state == parked, r.down.state == parked
+	r.up.state.enter(next)
+	r.down.state.enter(next)
 	r.mu.Unlock()
-	r.wake()
+	r.up.wake(upParked)
+	r.down.wake(downParked)
 }
 
-// abort ends the relay at once. Closed sockets wake nobody in the lot.
+// end makes both directions end, for a reason if there is none yet.
+func (r *relay) end(why error) { r.change(closing, why) }
+
+// drain asks for a goodbye between two lines of the backend.
+func (r *relay) drain() { r.change(draining, nil) }
+
+// abort ends the relay at once. A closed socket does not wake a parked direction,
+// so the end is announced as well.
 func (r *relay) abort() {
 	_ = r.up.socket().Close()
 	_ = r.down.socket().Close()
 	r.end(gate.Because(gate.Shutdown, nil))
 }
 
-// over is the end of the relay: the client's side can be spoken to again.
+// over closes the backend's connection and returns the client's, which the gate
+// can write to again.
 func (r *relay) over() (front *wire.Conn) {
 	lot := r.ses.server.lot
 	lot.leave(&r.up.spot)
 	lot.leave(&r.down.spot)
 	_ = r.down.socket().Close()
 	front = wire.New(r.up.from, r.ses.limits())
-	front.Heed(r.heard)
+	front.Heed(r.readErr)
 	return front
 }
 
-// drain asks for a goodbye between two lines of the backend.
-func (r *relay) drain() {
-	r.mu.Lock()
-	r.hurry = true
-	r.mu.Unlock()
-	r.wake()
-}
-
-// wake makes both directions look up, from a read or from the parking lot.
-func (r *relay) wake() {
-	for _, p := range []*pipe{&r.up, &r.down} {
-		if !p.unpark() {
-			_ = p.socket().SetReadDeadline(time.Now())
-		}
-	}
-}
-
-// outlasts reports whether the way up goes on although the backend has closed
-// its half.
-func (r *relay) outlasts(now time.Time) bool {
+// stateOf returns the state of a direction.
+func (r *relay) stateOf(p *pipe) state {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.halved && r.silence(now) < parting
+	return p.state
 }
 
 // keepSilent keeps the gate from saying goodbye.
 func (r *relay) keepSilent() {
 	r.mu.Lock()
-	r.mute = true
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	r.farewell = false
 }
 
-// silenced reports whether no goodbye is to be said.
-func (r *relay) silenced() bool {
+// mayPart reports whether the gate may say goodbye.
+func (r *relay) mayPart() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.mute
+	return r.farewell
 }
 
-// told returns what the directions are asked to do.
-func (r *relay) told() (ending, hurry bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.ending, r.hurry
-}
-
-// sweep ends the relay if it has been silent for too long. A backend that has
-// nothing to say to a client which has closed its half is not waited for.
+// sweep ends the relay if it has been silent for too long. If the client has
+// closed its half, the backend has less time: a reply comes soon, or not at all.
 func (r *relay) sweep(now time.Time) {
 	t := r.ses.rules().Timeouts
 	switch silence := r.silence(now); {
 	case silence >= t.Idle:
 		r.end(gate.Because(gate.Timeout, nil))
-	case r.clientParted() && silence >= min(t.Idle, t.Greeting):
+	case silence >= min(t.Idle, t.Greeting) && r.stateOf(&r.up) == ended:
 		r.end(gate.Because(gate.ClientGone, nil))
 	}
-}
-
-// clientParted reports whether the client has closed its half.
-func (r *relay) clientParted() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.parted
 }

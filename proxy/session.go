@@ -152,7 +152,7 @@ func (ses *session) finish(err error) {
 		front = r.over()
 		ses.info.TLS = front.TLS()
 	}
-	if r == nil || !r.silenced() {
+	if r == nil || r.mayPart() {
 		ses.lastWords(front, why)
 	}
 	end := observe.Summary{Received: front.Received(), Sent: front.Sent(), Reason: why, Err: errors.Unwrap(err)}
