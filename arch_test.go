@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"internal/inventory":   {"tlspolicy", "internal/limit"},
 	"internal/filemode":    {},
 	"internal/limit":       {},
+	"internal/procs":       {},
 	"internal/watch":       {},
 	"internal/web":         {"internal/limit"},
 	"internal/routes":      {"internal/idn"},

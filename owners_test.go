@@ -23,6 +23,7 @@ var owners = map[string]string{
 	"internal/observe/loghandler newQueue": "Handler.Close, unless the writer hangs: then the process",
 	"internal/observe/page Serve":          "the web.Server that it returns",
 	"internal/web Server.Serve":            "Server.Close or Server.Shutdown close the listener, which ends the goroutine, and wait",
+	"internal/procs Follow":                "the function that it returns cancels it and waits",
 	"proxy crew.do":                        "the session that it carries; an idle worker by crew.end",
 	"proxy newLot":                         "lot.close wakes it for the last time",
 	"proxy Server.Serve":                   "Server.Shutdown closes ended, which both wait for",

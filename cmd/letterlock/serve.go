@@ -7,6 +7,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/app"
+	"github.com/letterlock/letterlock/internal/procs"
 )
 
 func serveCommand(ui *ui, args []string) error {
@@ -41,6 +42,7 @@ func serve(ui *ui, c *configs.Config, o app.Options, started func()) error {
 	if started != nil {
 		started()
 	}
+	defer procs.Follow()()
 	runUntil(p, first, second, hangups)
 	return nil
 }
