@@ -145,9 +145,6 @@ func (g *Gate) capability(cmd command) error {
 	return g.relayVerdict(cmd, r)
 }
 
-// startTLSAgain is for clients that missed that TLS is on (RFC 9051 §6.2.1).
-func (g *Gate) startTLSAgain(cmd command) error { return g.bad(cmd, "TLS already active") }
-
 // hungUp ends a session whose backend has closed the connection after it refused
 // a login.
 const hungUp = "The server has closed the connection"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
 )
 
 var errPREAUTH = errors.New("the backend takes us for somebody before TLS")
@@ -35,3 +36,27 @@ func (g *Gate) secureBackend() error {
 		}
 	}
 }
+
+// startTLS forgets, when it succeeds, all that was said in clear (RFC 9051
+// §6.2.1). Data behind the command would be read as if it had come in TLS
+// (CVE-2011-0411), so that it ends the session.
+func (g *Gate) startTLS(cmd command) error {
+	if !cmd.bare() {
+		return g.bad(cmd, unexpected)
+	}
+	switch err := g.front.Upgrade(cmd.tag + " OK Begin TLS negotiation now" + crlf); {
+	case err == nil:
+		g.errors = 0
+		return nil
+	case errors.Is(err, wire.ErrNoTLS):
+		return g.no(cmd, "[UNAVAILABLE] TLS not available")
+	case errors.Is(err, wire.ErrPipelined):
+		g.front.Print(cmd.tag, " BAD Nothing may follow STARTTLS", crlf)
+		return gate.FromClient(err)
+	default:
+		return gate.Because(gate.HandshakeFailed, err)
+	}
+}
+
+// startTLSAgain is for clients that missed that TLS is on (RFC 9051 §6.2.1).
+func (g *Gate) startTLSAgain(cmd command) error { return g.bad(cmd, "TLS already active") }

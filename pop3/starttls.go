@@ -1,9 +1,11 @@
 package pop3
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // secureBackend turns TLS on towards a backend, where it must be (RFC 2595
@@ -23,4 +25,22 @@ func (g *Gate) secureBackend() error {
 		return gate.FromBackend(err)
 	}
 	return nil
+}
+
+// stls turns TLS on (RFC 2595 §4). A handshake that fails ends the session:
+// there is no way back to plaintext.
+func (g *Gate) stls(c command) error {
+	if c.arg != "" {
+		return g.fail("-ERR STLS takes no argument")
+	}
+	switch err := g.front.Upgrade("+OK Begin TLS negotiation\r\n"); {
+	case err == nil:
+		return nil
+	case errors.Is(err, wire.ErrPipelined):
+		return gate.FromClient(err)
+	case errors.Is(err, wire.ErrNoTLS):
+		return g.fail("-ERR [SYS/TEMP] TLS is not available")
+	default:
+		return gate.Because(gate.HandshakeFailed, err)
+	}
 }

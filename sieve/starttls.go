@@ -1,9 +1,11 @@
 package sieve
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // secureBackend turns TLS on towards a backend, where it must be, and hears its
@@ -25,4 +27,22 @@ func (g *Gate) secureBackend() error {
 		return gate.FromBackend(err)
 	}
 	return g.hearGreeting()
+}
+
+// startTLS turns TLS on (RFC 5804 §2.2). A handshake that fails ends the
+// session: there is no way back to plaintext.
+func (g *Gate) startTLS(c command) error {
+	if len(c.args) > 0 {
+		return g.fail(`NO "STARTTLS takes no argument"`)
+	}
+	switch err := g.front.Upgrade("OK \"Begin TLS negotiation now.\"\r\n"); {
+	case err == nil:
+		return nil
+	case errors.Is(err, wire.ErrPipelined):
+		return gate.FromClient(err)
+	case errors.Is(err, wire.ErrNoTLS):
+		return g.fail(`NO (TRYLATER) "TLS is not available"`)
+	default:
+		return gate.Because(gate.HandshakeFailed, err)
+	}
 }

@@ -11,7 +11,7 @@
 //
 // In chunks it is made of CRLF lines too, as the backend may send them on by
 // DATA. That changes their length, and so a chunk of the client's goes on as
-// one or several of ours (see pieces.go). What is declared BINARYMIME, to a
+// one or several of ours (see rechunk.go). What is declared BINARYMIME, to a
 // backend that offers it, is no lines and passes as it is: such a backend has
 // promised to send it on by DATA in another form alone (RFC 3030 §3).
 //

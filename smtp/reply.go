@@ -1,45 +1,10 @@
 package smtp
 
 import (
-	"errors"
+	"strings"
 
-	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
-
-// hearGreeting reads the greeting, which may be a refusal.
-func (g *Gate) hearGreeting() error {
-	r, err := g.readReply()
-	if err == nil && r.Code != 220 {
-		err = g.refused(r, "the connection")
-	}
-	return err
-}
-
-// readReply reads one reply of the backend.
-func (g *Gate) readReply() (syntax.Reply, error) {
-	g.back.AwaitReply()
-	return g.readLines()
-}
-
-// readVerdict reads the reply to the end of a message, which may take long
-// (RFC 5321 §4.5.3.2.6: ten minutes).
-func (g *Gate) readVerdict() (syntax.Reply, error) {
-	g.back.AwaitVerdict()
-	return g.readLines()
-}
-
-func (g *Gate) readLines() (syntax.Reply, error) {
-	r, err := syntax.ReadReply(g.back, g.replies)
-	switch {
-	case errors.Is(err, syntax.ErrReply):
-		return r, gate.Because(gate.BackendGarbage, err)
-	case err != nil:
-		return r, gate.FromBackend(err)
-	}
-	g.replies = r.Text
-	return r, nil
-}
 
 const (
 	helpText = "214 2.0.0 See RFC 5321 and RFC 3207\r\n"
@@ -49,4 +14,56 @@ const (
 // greet says hello in our own name: the backend's tells a stranger too much.
 func (g *Gate) greet() {
 	g.front.Print("220 ", g.s.Hostname, " ESMTP ", g.s.Banner, "\r\n")
+}
+
+// answer gives an answer of our own, behind those that are still due.
+func (g *Gate) answer(text string) {
+	if len(g.pending) == 0 {
+		g.front.Print(text, "\r\n")
+		return
+	}
+	g.expect(expected{ours: text + "\r\n"})
+}
+
+// maxRefused bounds how often the client hears the refusal: to EHLO, to HELO
+// behind it, and once more.
+const maxRefused = 3
+
+// refuseClient gives the client the backend's refusal where a reply is due: in
+// place of the greeting, or as the reply to its next command. It waits a moment
+// for the client's goodbye: Postfix takes a connection that ends behind a 5yz
+// reply to EHLO for a fault, and tries again for days. A 421 closes at once
+// (RFC 5321 §3.8).
+func (g *Gate) refuseClient() {
+	if g.refusal == "" { // the backend has closed the connection after it refused a login
+		g.front.Print("421 4.7.0 The server has closed the connection [", g.s.ID, "]\r\n")
+		_ = g.front.Flush()
+		return
+	}
+	g.front.Part()
+	if !g.settled && !g.implicit {
+		if cmd, err := syntax.ReadCommand(g.front); err == nil && cmd.Verb == "QUIT" {
+			g.sayBye()
+			return
+		}
+	}
+	for range maxRefused {
+		g.front.Print(g.refusal)
+		if g.front.Flush() != nil || strings.HasPrefix(g.refusal, "421") {
+			return
+		}
+		cmd, err := syntax.ReadCommand(g.front)
+		if err != nil {
+			return
+		}
+		if cmd.Verb == "QUIT" {
+			g.sayBye()
+			return
+		}
+	}
+}
+
+func (g *Gate) sayBye() {
+	g.front.Print("221 2.0.0 Bye\r\n")
+	_ = g.front.Flush()
 }

@@ -12,7 +12,7 @@
 // without line numbers, whose old lines occur in their file once:
 //
 //	mutant A13: pop3: STLS takes an argument
-//	--- pop3/clear.go
+//	--- pop3/plaintext.go
 //	-	if c.arg != "" {
 //	+	if false {
 //

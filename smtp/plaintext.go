@@ -1,7 +1,6 @@
 package smtp
 
 import (
-	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
@@ -85,40 +84,4 @@ func (g *Gate) authInClear() error {
 		return g.fault(noAuth)
 	}
 	return g.fault("538 5.7.11 Encryption required for requested authentication mechanism")
-}
-
-// startTLS turns TLS on and forgets all that was said in clear (RFC 3207
-// §4.2).
-func (g *Gate) startTLS(cmd syntax.Line) error {
-	switch {
-	case g.front.TLS() != nil:
-		return g.fault("503 5.5.1 TLS already active")
-	case cmd.Args != "":
-		return g.fault("501 5.5.4 Syntax: STARTTLS")
-	}
-	if g.front.Handshake == nil {
-		return g.fault("454 4.7.0 TLS not available due to temporary reason")
-	}
-	if err := g.forget(); err != nil {
-		return err
-	}
-	if err := g.front.Upgrade("220 2.0.0 Ready to start TLS\r\n"); err != nil {
-		return gate.FromClient(err)
-	}
-	g.helo, g.verb, g.unsaid = "", "", false
-	return nil
-}
-
-// forget ends whatever the client has begun at the backend in clear.
-func (g *Gate) forget() error {
-	if g.back != nil && g.helo != "" && !g.unsaid {
-		if err := g.tell("RSET"); err != nil {
-			return err
-		}
-		g.expect(expected{silent: true})
-	}
-	if err := g.over(); err != nil {
-		return err
-	}
-	return g.collect()
 }

@@ -1,12 +1,5 @@
 package pop3
 
-import (
-	"errors"
-
-	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/wire"
-)
-
 // inClear is what may be said before TLS, with the answers of RFC 3206 §4 and
 // §5 for what may not. A policy that forbids a login counts as AUTH, but USER
 // never gets that code: it would tell names apart.
@@ -42,22 +35,4 @@ func early(g *Gate, _ command) error { return g.fail("-ERR Not authenticated") }
 
 func refuse(text string) handler {
 	return func(g *Gate, _ command) error { return g.fail(text) }
-}
-
-// stls turns TLS on (RFC 2595 §4). A handshake that fails ends the session:
-// there is no way back to plaintext.
-func (g *Gate) stls(c command) error {
-	if c.arg != "" {
-		return g.fail("-ERR STLS takes no argument")
-	}
-	switch err := g.front.Upgrade("+OK Begin TLS negotiation\r\n"); {
-	case err == nil:
-		return nil
-	case errors.Is(err, wire.ErrPipelined):
-		return gate.FromClient(err)
-	case errors.Is(err, wire.ErrNoTLS):
-		return g.fail("-ERR [SYS/TEMP] TLS is not available")
-	default:
-		return gate.Because(gate.HandshakeFailed, err)
-	}
 }

@@ -1,11 +1,9 @@
 package imap
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // clearCommands is all that may be said before TLS (RFC 9051 §6.1 and §6.2).
@@ -110,25 +108,4 @@ func (g *Gate) refuseLogin(cmd command) error {
 		return err
 	}
 	return g.no(cmd, "[PRIVACYREQUIRED] TLS is required before login")
-}
-
-// startTLS forgets, when it succeeds, all that was said in clear (RFC 9051
-// §6.2.1). Data behind the command would be read as if it had come in TLS
-// (CVE-2011-0411), so that it ends the session.
-func (g *Gate) startTLS(cmd command) error {
-	if !cmd.bare() {
-		return g.bad(cmd, unexpected)
-	}
-	switch err := g.front.Upgrade(cmd.tag + " OK Begin TLS negotiation now" + crlf); {
-	case err == nil:
-		g.errors = 0
-		return nil
-	case errors.Is(err, wire.ErrNoTLS):
-		return g.no(cmd, "[UNAVAILABLE] TLS not available")
-	case errors.Is(err, wire.ErrPipelined):
-		g.front.Print(cmd.tag, " BAD Nothing may follow STARTTLS", crlf)
-		return gate.FromClient(err)
-	default:
-		return gate.Because(gate.HandshakeFailed, err)
-	}
 }

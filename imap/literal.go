@@ -1,81 +1,14 @@
 package imap
 
 import (
-	"bytes"
 	"errors"
+	"math"
+	"strconv"
+	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/wire"
 )
-
-// command waits for the next command that can be read, and answers those that
-// cannot.
-func (g *Gate) command() (command, error) {
-	for {
-		cmd, err := g.readCommand()
-		if err == nil {
-			return cmd, nil
-		}
-		if fault, ok := errors.AsType[syntaxError](err); ok {
-			err = g.complain(cmd, fault)
-		}
-		if err != nil {
-			return command{}, err
-		}
-	}
-}
-
-// readCommand reads the first line of a command. It sends what was gathered
-// only when it has to wait: answers to pipelined commands go out together.
-func (g *Gate) readCommand() (command, error) {
-	if !g.front.HasLine() {
-		if err := g.front.Flush(); err != nil {
-			return command{}, gate.FromClient(err)
-		}
-	}
-	line, err := g.front.ReadCommand()
-	if fault, ok := errors.AsType[wire.SyntaxError](err); ok {
-		return g.unreadable(fault)
-	}
-	if err != nil {
-		return command{}, gate.FromClient(err)
-	}
-	if gate.IsForeign(line) {
-		return command{}, gate.Because(gate.OtherProtocol, nil)
-	}
-	cmd, err := parseCommand(string(line))
-	if cmd.next.size > g.s.Limits.Literal {
-		err = g.tooLarge(cmd)
-	}
-	return cmd, err
-}
-
-// unreadable deals with a line that holds a byte which has no place in one.
-// Such a line is not a command, but a brace in it could be meant as a
-// literal's, so its bytes are looked at once more.
-func (g *Gate) unreadable(fault wire.SyntaxError) (command, error) {
-	line, cmd := g.front.LastLine(), command{tag: "*"}
-	switch {
-	case gate.IsForeign(line):
-		return cmd, gate.Because(gate.OtherProtocol, nil)
-	case bytes.IndexByte(line, '{') >= 0:
-		return cmd, errLiteral
-	}
-	return cmd, syntaxError(fault.Error())
-}
-
-// complain answers a command that has a fault. Behind a broken literal nobody
-// knows where the next command begins, so the session ends.
-func (g *Gate) complain(cmd command, fault syntaxError) error {
-	if fault == errNoTag {
-		return g.refuseTagless(cmd)
-	}
-	err := g.bad(cmd, fault.Error())
-	if fault == errLiteral {
-		return gate.Because(gate.Desynchronised, fault)
-	}
-	return err
-}
 
 // tooLarge refuses a literal before a byte of it is read or room is made.
 func (g *Gate) tooLarge(cmd command) error {
@@ -164,4 +97,59 @@ func (g *Gate) behindLiteral(cmd *command) (text string, used int, err error) {
 		return "", used, g.complain(*cmd, errLiteral)
 	}
 	return text, used, nil
+}
+
+// literal is what the end of a line may announce (RFC 9051 §4.3).
+type literal struct {
+	announced bool
+	waits     bool // for our "+"; otherwise it comes at once (RFC 7888)
+	size      int  // in bytes; not yet compared with any limit
+}
+
+// cutLiteral takes the announcement of a literal off a line. A brace outside
+// a quoted string can be nothing else, so everything else about one is an
+// error: a guess would decide which bytes are commands.
+func cutLiteral(line string) (text string, next literal, err error) {
+	quoted := false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == '{' && !quoted:
+			next, err = parseLiteral(line[i:])
+			return line[:i], next, err
+		}
+	}
+	if quoted && strings.HasSuffix(line, "}") {
+		return line, literal{}, errLiteral // is the quote wrong, or the brace?
+	}
+	return line, literal{}, nil
+}
+
+// parseLiteral reads "{5}" or "{5+}". A number too large for any limit is
+// still a number.
+func parseLiteral(s string) (literal, error) {
+	digits, closed := strings.CutSuffix(s[1:], "}")
+	digits, plus := strings.CutSuffix(digits, "+")
+	if !closed || !isNumber(digits) {
+		return literal{}, errLiteral
+	}
+	size, err := strconv.ParseInt(digits, 10, 32)
+	if err != nil {
+		size = math.MaxInt32
+	}
+	return literal{announced: true, waits: !plus, size: int(size)}, nil
+}
+
+// isNumber wants digits alone and no zero in front: "08" is eight to one
+// reader and a broken octal number to another.
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s == "0" || s != "" && s[0] != '0'
 }

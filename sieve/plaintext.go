@@ -1,12 +1,5 @@
 package sieve
 
-import (
-	"errors"
-
-	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/wire"
-)
-
 // inClear is what may be said before TLS. All else is answered with NO, and its
 // literals are swallowed.
 var inClear = table{
@@ -37,22 +30,4 @@ func (g *Gate) clearCapability(command) error {
 func (g *Gate) needsTLS(c command) error {
 	g.s.Watch.Refused(c.name)
 	return g.fail(`NO (ENCRYPT-NEEDED) "TLS is required before authentication"`)
-}
-
-// startTLS turns TLS on (RFC 5804 §2.2). A handshake that fails ends the
-// session: there is no way back to plaintext.
-func (g *Gate) startTLS(c command) error {
-	if len(c.args) > 0 {
-		return g.fail(`NO "STARTTLS takes no argument"`)
-	}
-	switch err := g.front.Upgrade("OK \"Begin TLS negotiation now.\"\r\n"); {
-	case err == nil:
-		return nil
-	case errors.Is(err, wire.ErrPipelined):
-		return gate.FromClient(err)
-	case errors.Is(err, wire.ErrNoTLS):
-		return g.fail(`NO (TRYLATER) "TLS is not available"`)
-	default:
-		return gate.Because(gate.HandshakeFailed, err)
-	}
 }
