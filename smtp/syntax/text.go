@@ -92,7 +92,10 @@ func (t *Text) clean(src []byte) int {
 	}
 	n := 0
 	for n < len(src) {
-		if t.at == lineStart && t.isSign(src[n]) {
+		if t.at == lineStart {
+			n += t.cleanLines(src[n:min(n+lookAhead, len(src))])
+		}
+		if n == len(src) || t.at == lineStart && t.isSign(src[n]) {
 			return n
 		}
 		line := src[n:min(n+longestLine, len(src))]
@@ -121,6 +124,35 @@ func (t *Text) clean(src []byte) int {
 	}
 	return n
 }
+
+// cleanLines returns the length of the whole lines at the front of src, which
+// begins at a line, if they are all as they should be, and 0 otherwise. It looks
+// for the LF of each line, and for the rest in all lines at once: if a CR stands
+// before each LF, and there are as many CR as LF, no CR is bare.
+func (t *Text) cleanLines(src []byte) int {
+	n, lines := 0, 0
+	for n < len(src) && !t.isSign(src[n]) {
+		lf := bytes.IndexByte(src[n:], '\n')
+		if lf < 0 {
+			break
+		}
+		if lf == 0 || src[n+lf-1] != '\r' {
+			return 0
+		}
+		n += lf + 1
+		lines++
+	}
+	if lines < 2 || bytes.Count(src[:n], cr) != lines || bytes.IndexByte(src[:n], 0) >= 0 {
+		return 0
+	}
+	return n
+}
+
+var cr = []byte{'\r'}
+
+// lookAhead bounds what cleanLines looks at, in bytes: it may find an odd byte at
+// the end and be called again for the next line.
+const lookAhead = 2048
 
 // longestLine is that of RFC 5321 §4.5.3.1.6, in bytes: no further is looked
 // ahead, as a text of nothing but odd bytes would have it all looked at for
