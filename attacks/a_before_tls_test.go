@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// A1: who never starts TLS gets nothing, whatever it asks for. What each
-// command is answered stands in the corpus.
+// A1: a client that never starts TLS is refused every command that needs it.
+// The corpus holds the commands and their replies.
 func TestA1_StarttlsStripping(t *testing.T) {
 	for _, p := range corpus(t, "before-tls.txt") {
 		t.Run(p.name, func(t *testing.T) {
@@ -24,8 +24,8 @@ func TestA1_StarttlsStripping(t *testing.T) {
 	}
 }
 
-// A2: no challenge draws the secret out, and one that was sent anyway is
-// neither echoed nor logged.
+// A2: before TLS no challenge asks for a secret, and a secret that was sent
+// anyway is neither echoed nor logged.
 func TestA2_ChallengeLeak(t *testing.T) {
 	secret := plain("alice", "opensesame")
 	first := map[string][]string{
@@ -41,7 +41,7 @@ func TestA2_ChallengeLeak(t *testing.T) {
 				w := open(t)
 				c := w.greeted(service)
 				c.want(line, `(50[02]|53[08]) .*|a NO \[PRIVACYREQUIRED\].*|-ERR \[(AUTH|SYS/PERM)\].*|NO \(ENCRYPT-NEEDED\).*`)
-				c.want(secret, `5[03]0 .*|\S+ BAD .*|-ERR .*|NO .*`) // it is no response, only a wrong command
+				c.want(secret, `5[03]0 .*|\S+ BAD .*|-ERR .*|NO .*`) // is read as a command, not as a response
 				c.ask(harmless[c.protocol])
 				w.untouched()
 				w.silent(secret, "opensesame")
@@ -50,12 +50,12 @@ func TestA2_ChallengeLeak(t *testing.T) {
 	})
 }
 
-// A3: what is said before TLS invites to TLS and to no login; the whole of it
-// is known.
+// A3: the greeting and the capabilities before TLS offer STARTTLS and no login.
+// The test compares them completely.
 func TestA3_CapabilitySpoofing(t *testing.T) {
 	const sieveList = `"IMPLEMENTATION" "Letterlock"|"SIEVE" ""|"VERSION" "1.0"|"SASL" ""|"STARTTLS"|OK `
 	for service, test := range map[configs.Service]struct{ greeting, ask, list string }{
-		// Mail in clear is taken there, and it needs the backend's extensions.
+		// On port 25 mail is accepted before TLS, with the backend's extensions.
 		configs.SMTP:       {"220 mail.example.com ESMTP ready", "EHLO a", "250-mail.example.com|250-PIPELINING|250-SIZE 10240000|250-8BITMIME|250-DSN|250-CHUNKING|250-BINARYMIME|250 STARTTLS"},
 		configs.Submission: {"220 mail.example.com ESMTP ready", "EHLO a", "250-mail.example.com|250 STARTTLS"},
 		configs.IMAP: {
@@ -81,12 +81,11 @@ func TestA3_CapabilitySpoofing(t *testing.T) {
 	}
 }
 
-// A4: a backend that greets as if the client were known, or turns it away,
-// shows through at no time.
+// A4: a backend greeting of PREAUTH, BYE, NO or BAD never reaches the client.
 func TestA4_Preauth(t *testing.T) {
 	gone := func(c *client) {
 		t.Helper()
-		c.hear(`\* BYE \[UNAVAILABLE\] service not available \[.*\]`)
+		c.expect(`\* BYE \[UNAVAILABLE\] service not available \[.*\]`)
 		c.gone()
 	}
 	for _, greeting := range []string{
@@ -100,7 +99,7 @@ func TestA4_Preauth(t *testing.T) {
 				w.back[configs.IMAPS].greeting = greeting + "\r\n"
 			})
 			c := w.dial(configs.IMAP)
-			c.hear(`\* OK \[CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\] .*`)
+			c.expect(`\* OK \[CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\] .*`)
 			c.upgrade(nil)
 			gone(c)
 			c = w.dial(configs.IMAPS)
@@ -108,7 +107,7 @@ func TestA4_Preauth(t *testing.T) {
 			gone(c)
 		})
 	}
-	for _, command := range []string{"CAPABILITY", "LOGIN alice secret", "ID NIL"} { // it comes later
+	for _, command := range []string{"CAPABILITY", "LOGIN alice secret", "ID NIL"} { // PREAUTH instead of a reply
 		t.Run(command, func(t *testing.T) {
 			w := open(t, func(w *world) {
 				w.back[configs.IMAPS].answer = func(line string) (string, bool) {
@@ -117,14 +116,14 @@ func TestA4_Preauth(t *testing.T) {
 				}
 			})
 			c := w.secured(configs.IMAPS)
-			c.say("a " + command + "\r\n")
+			c.send("a " + command + "\r\n")
 			gone(c)
 		})
 	}
 }
 
-// A5: nothing that a backend says reaches a client in clear, where it could be
-// changed on its way or be kept as if it had come in TLS.
+// A5: no reply of a backend reaches a client before TLS, where an attacker could
+// change it, or the client could keep it as if it had arrived inside TLS.
 func TestA5_ResponseInjection(t *testing.T) {
 	hostile := map[string]string{
 		"smtp": "220-evil.example\r\n220 AUTH PLAIN\r\n250 AUTH PLAIN\r\n", "imap": "* OK [ALERT] evil.example\r\n* LIST () \"/\" evil\r\n* 1 EXISTS\r\n",
@@ -136,18 +135,18 @@ func TestA5_ResponseInjection(t *testing.T) {
 		said := strings.Join(c.greeting(), "|") + strings.Join(c.ask(harmless[c.protocol]), "|")
 		said += strings.Join(c.ask(starter[c.protocol]), "|")
 		if strings.Contains(said, "evil") {
-			t.Errorf("in clear: %q", said)
+			t.Errorf("before TLS: %q", said)
 		}
 		if n := w.back[service].sessions(); n > 0 {
 			t.Errorf("the backend was dialled before TLS")
 		}
-		c.handshake(nil) // which fails if anything is said behind the last answer
+		c.handshake(nil) // which fails if anything follows the last reply
 		_ = c.Close()
-		w.end()
+		w.stop()
 	})
 }
 
-// A7: what was said in clear is forgotten when TLS begins.
+// A7: all state from before TLS is forgotten when TLS begins.
 func TestA7_SessionFixation(t *testing.T) {
 	for service, test := range map[configs.Service]struct{ before, after, refused string }{
 		configs.SMTP:       {"EHLO evil.example|MAIL FROM:<evil@example.org>|RCPT TO:<victim@example.com>", "MAIL FROM:<a@example.org>", "503 .*"},
@@ -169,10 +168,10 @@ func TestA7_SessionFixation(t *testing.T) {
 			c.want(test.after, test.refused)
 			_ = c.Close()
 			if service != configs.SMTP {
-				w.unheard("evil", "RCPT", "DATA")
+				w.noneReceived("evil", "RCPT", "DATA")
 				return
 			}
-			w.end()
+			w.stop()
 			if ran := w.back[service].ran(); ran[len(ran)-1] != "RSET" {
 				t.Errorf("the backend was left with %q", ran)
 			}
@@ -180,8 +179,8 @@ func TestA7_SessionFixation(t *testing.T) {
 	}
 }
 
-// A8: an account that logged in in clear is not the one that TLS goes on with,
-// even where the backend believes everybody.
+// A8: a login that was tried before TLS has no effect inside TLS, even with a
+// backend that accepts every login.
 func TestA8_AccountFixation(t *testing.T) {
 	each(t, guarded, func(t *testing.T, service configs.Service) {
 		w := open(t)
@@ -199,19 +198,20 @@ func TestA8_AccountFixation(t *testing.T) {
 		c.want(map[string]string{
 			"smtp": "MAIL FROM:<a@example.org>", "imap": "c SELECT INBOX", "pop3": "STAT", "sieve": "LISTSCRIPTS",
 		}[c.protocol], `530 .*|c BAD .*|-ERR .*|NO .*`)
-		w.unheard("evil", "MAIL", "SELECT", "STAT", "LISTSCRIPTS", plain("evil", "evil"))
+		w.noneReceived("evil", "MAIL", "SELECT", "STAT", "LISTSCRIPTS", plain("evil", "evil"))
 	})
-	t.Run("STARTTLS behind a login", func(t *testing.T) { // which only TLS can have brought about
+	t.Run("STARTTLS after a login", func(t *testing.T) { // which is possible inside TLS only
 		w := open(t)
 		c := w.loggedIn(configs.Submission)
 		c.want("STARTTLS", "503 .*")
-		w.unheard("STARTTLS")
+		w.noneReceived("STARTTLS")
 	})
 }
 
-// A14: no command that a backend would take from a neighbour is taken in
-// clear; on port 25, where mail is, they are refused as they are in TLS.
-func TestA14_TrustedCommandsInClear(t *testing.T) {
+// A14: before TLS no command is accepted that a backend accepts from trusted
+// neighbours only. Port 25 accepts mail before TLS, and refuses these commands
+// with the same replies as inside TLS.
+func TestA14_TrustedCommandsBeforeTLS(t *testing.T) {
 	commands := []string{
 		"XCLIENT ADDR=192.0.2.66 LOGIN=alice", "XFORWARD ADDR=192.0.2.66", "ETRN example.com", "VRFY alice", "EXPN alice",
 		"BURL imap://x LAST", "TURN", "ATRN example.com", "LHLO evil",
@@ -223,17 +223,17 @@ func TestA14_TrustedCommandsInClear(t *testing.T) {
 		for _, line := range commands {
 			c.want(line, map[configs.Service]string{configs.SMTP: "502 .*", configs.Submission: "530 .*"}[service])
 		}
-		if service == configs.Submission { // on port 25 a chunk is mail
+		if service == configs.Submission { // port 25 accepts BDAT before TLS
 			c.want("BDAT 0 LAST", "530 .*")
 			w.untouched()
 		}
-		w.unheard("XCLIENT", "XFORWARD", "ETRN", "VRFY", "EXPN", "BURL", "BDAT", "TURN", "ATRN", "LHLO")
+		w.noneReceived("XCLIENT", "XFORWARD", "ETRN", "VRFY", "EXPN", "BURL", "BDAT", "TURN", "ATRN", "LHLO")
 	})
 	t.Run("with AUTH on port 25", func(t *testing.T) {
 		w := open(t, func(w *world) { w.listener(configs.SMTP).Auth = true })
 		c := w.greeted(configs.SMTP)
 		c.ask("EHLO a")
 		c.want("AUTH PLAIN "+plain("alice", "secret"), "538 5.7.11 .*")
-		w.unheard("AUTH")
+		w.noneReceived("AUTH")
 	})
 }

@@ -10,22 +10,22 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// A9: a literal that waits is not asked for in clear; what is sent anyway is
-// no command.
-func TestA9_LiteralInClear(t *testing.T) {
+// A9: before TLS no continuation invites a literal, and a literal that was sent
+// anyway is not run as a command.
+func TestA9_LiteralBeforeTLS(t *testing.T) {
 	w := open(t)
 	c := w.greeted(configs.IMAP)
 	c.want("a LOGIN {5}", `a NO \[PRIVACYREQUIRED\] .*`)
-	c.want("alice {6}", `alice BAD .*`) // a line that no command begins
-	c.say("secret\r\n")
-	c.hear(`secret BAD .*|\* BAD .*`)
+	c.want("alice {6}", `alice BAD .*`) // a line that begins with no command
+	c.send("secret\r\n")
+	c.expect(`secret BAD .*|\* BAD .*`)
 	c.want("b NOOP", "b OK .*")
 	w.untouched()
 	t.Run("with its bytes behind it", func(t *testing.T) {
 		w := open(t)
 		c := w.greeted(configs.IMAP)
-		c.say("a LOGIN {12}\r\nb NOOP \r\n\r\n\r\nc NOOP\r\n")
-		c.hear(`a NO \[PRIVACYREQUIRED\] .*`)
+		c.send("a LOGIN {12}\r\nb NOOP \r\n\r\n\r\nc NOOP\r\n")
+		c.expect(`a NO \[PRIVACYREQUIRED\] .*`)
 		if rest := c.rest(); strings.Contains(rest, "OK") {
 			t.Errorf("bytes of a literal were run: %q", rest)
 		}
@@ -33,30 +33,30 @@ func TestA9_LiteralInClear(t *testing.T) {
 	})
 }
 
-// A10: literals that do not wait are counted to their last byte, and their
-// bytes are never commands.
+// A10: a non-synchronising literal is read to its last byte, and its bytes are
+// never run as commands.
 func TestA10_NonSynchronisingLiteral(t *testing.T) {
 	t.Run("imap", func(t *testing.T) {
 		w := open(t)
 		c := w.greeted(configs.IMAP)
-		c.say("a LOGIN {8+}\r\nb NOOP\r\n {8+}\r\nc NOOP\r\n\r\nd NOOP\r\n")
-		c.hear(`a NO \[PRIVACYREQUIRED\] .*`)
-		c.hear("d OK .*")
+		c.send("a LOGIN {8+}\r\nb NOOP\r\n {8+}\r\nc NOOP\r\n\r\nd NOOP\r\n")
+		c.expect(`a NO \[PRIVACYREQUIRED\] .*`)
+		c.expect("d OK .*")
 		w.untouched()
 	})
 	t.Run("sieve", func(t *testing.T) {
 		w := open(t)
 		c := w.greeted(configs.Sieve)
-		c.say("AUTHENTICATE \"PLAIN\" {12+}\r\nCAPABILITY\r\n\r\nNOOP \"after\"\r\n")
-		c.hear(`NO \(ENCRYPT-NEEDED\) .*`)
-		c.hear(`OK \(TAG "after"\) .*`)
+		c.send("AUTHENTICATE \"PLAIN\" {12+}\r\nCAPABILITY\r\n\r\nNOOP \"after\"\r\n")
+		c.expect(`NO \(ENCRYPT-NEEDED\) .*`)
+		c.expect(`OK \(TAG "after"\) .*`)
 		w.untouched()
 	})
 }
 
-// A11: a literal cannot hide a command, nor STARTTLS itself, in whatever pieces
-// it comes. One that waits for a "+", which it never gets, hides nothing: what
-// is sent then is a command.
+// A11: a literal cannot hide a command, not even STARTTLS, however it is split
+// into segments. A synchronising literal is never invited with "+", so the
+// bytes after its line are read as a command.
 func TestA11_LiteralHidesCommand(t *testing.T) {
 	for service, hiding := range map[configs.Service]struct {
 		command string
@@ -83,14 +83,14 @@ func TestA11_LiteralHidesCommand(t *testing.T) {
 	}
 }
 
-// hidden says pieces, each when the one before it has arrived, and wants TLS
-// not to be started.
+// hidden sends the pieces in separate segments and checks that TLS is not
+// started.
 func hidden(t *testing.T, service configs.Service, pieces []string) {
 	w := open(t)
 	c := w.greeted(service)
 	for i, piece := range pieces {
 		if i > 0 {
-			time.Sleep(20 * time.Millisecond) // so that they are hardly one; right is the same for both
+			time.Sleep(20 * time.Millisecond) // so that they usually arrive in separate segments; the result is the same for one
 		}
 		_, _ = c.Write([]byte(piece)) // the connection may have ended
 	}
@@ -101,20 +101,20 @@ func hidden(t *testing.T, service configs.Service, pieces []string) {
 	w.untouched()
 }
 
-// A12: an absurd literal is refused at once, without room being made for it or
-// its bytes being waited for; the session ends.
+// A12: a literal beyond the limit ends the session at once: no memory is
+// allocated for it, and its bytes are not waited for.
 func TestA12_LiteralBomb(t *testing.T) {
-	bomb := func(t *testing.T, p payload, begin func(*world, configs.Service) *client) {
+	bomb := func(t *testing.T, p payload, start func(*world, configs.Service) *client) {
 		w := open(t)
-		c := begin(w, configs.Service(p.parts[0]))
-		c.say(p.text())
+		c := start(w, configs.Service(p.parts[0]))
+		c.send(p.text())
 		if rest := c.rest(); strings.Contains(rest, "OK") {
 			t.Errorf("answered %q", rest)
 		}
 		if why := w.reasons(1)[0]; why != gate.LineTooLong && why != gate.Desynchronised {
 			t.Errorf("ended for %s", why)
 		}
-		w.unheard("LOGIN ", "AUTHENTICATE", "{")
+		w.noneReceived("LOGIN ", "AUTHENTICATE", "{")
 	}
 	for _, p := range corpus(t, "literals.txt") {
 		t.Run(p.name, func(t *testing.T) { bomb(t, p, (*world).greeted) })
@@ -122,33 +122,33 @@ func TestA12_LiteralBomb(t *testing.T) {
 	}
 }
 
-// A13: an odd STARTTLS is either the command or an error, never both.
+// A13: a malformed STARTTLS is either the command or an error, never both.
 func TestA13_OddStarttls(t *testing.T) {
 	for _, p := range corpus(t, "starttls.txt") {
 		t.Run(p.name, func(t *testing.T) {
 			w := open(t)
 			c := w.greeted(configs.Service(p.parts[0]))
 			if said := []byte(p.parts[1]); len(said) < 64<<10 {
-				c.say(p.parts[1])
-			} else { // it is answered before its end, and nobody reads the rest
+				c.send(p.parts[1])
+			} else { // the reply comes before the end of the line, and the rest is not read
 				go func() { _, _ = c.Write(said) }()
 			}
 			if p.parts[2] == "TLS" {
-				c.hear(`220 .*|a OK .*|\+OK .*|OK .*`)
+				c.expect(`220 .*|a OK .*|\+OK .*|OK .*`)
 				c.handshake(nil)
 				_ = c.Close()
-				w.end()
+				w.stop()
 				return
 			}
-			c.hear(p.parts[2])
+			c.expect(p.parts[2])
 			w.untouched()
 		})
 	}
 }
 
-// A15: a browser that was led here is shown the door, at its first bytes or in
-// the place of a later command: nothing that it sends is run or repeated.
-func TestA15_HTTPInClear(t *testing.T) {
+// A15: an HTTP request ends the session, at its first bytes or in place of a
+// later command. Nothing in it is run or echoed.
+func TestA15_HTTPBeforeTLS(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, p := range corpus(t, "http.txt") {
 			for _, later := range []bool{false, true} {
@@ -158,7 +158,7 @@ func TestA15_HTTPInClear(t *testing.T) {
 					if later {
 						c.ask(harmless[c.protocol])
 					}
-					c.say(p.text())
+					c.send(p.text())
 					rest := c.rest()
 					if strings.Contains(rest, "script") || agrees(rest) {
 						t.Errorf("answered %q", rest)

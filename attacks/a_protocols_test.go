@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// misled are the first bytes of clients that took the port for another one.
+// misled holds the first bytes of clients that speak another protocol.
 var misled = map[string]struct {
 	starttls, implicit gate.Reason
 	inLog              string
@@ -25,7 +25,7 @@ var misled = map[string]struct {
 	"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00": {gate.HeaderUnasked, gate.HeaderUnasked, "a PROXY header"},
 }
 
-// dribble sends a text byte by byte, as far as it is taken.
+// dribble sends a text byte by byte, until a write fails.
 func (c *client) dribble(text string) {
 	for i := range len(text) {
 		if _, err := io.WriteString(c.Conn, text[i:i+1]); err != nil {
@@ -34,10 +34,10 @@ func (c *client) dribble(text string) {
 	}
 }
 
-// A15: a client that speaks another protocol is noticed by its first bytes, be
-// they one write or many; none of it reaches a backend.
+// A15: a client that speaks another protocol is recognised by its first bytes,
+// sent at once or byte by byte. None of them reaches a backend.
 func TestA15_FirstBytes(t *testing.T) {
-	send := map[string]func(*client, string){"whole": (*client).say, "by bytes": (*client).dribble}
+	send := map[string]func(*client, string){"whole": (*client).send, "by bytes": (*client).dribble}
 	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t)
 		n := 0
@@ -49,7 +49,7 @@ func TestA15_FirstBytes(t *testing.T) {
 			for how, send := range send {
 				c := w.dial(service)
 				send(c, text)
-				closeWrite(c.socket) // a half of a hello is one for crypto/tls
+				closeWrite(c.socket) // half a ClientHello is left to crypto/tls
 				said := c.rest()
 				n++
 				if why := w.reasons(n)[n-1]; why != reason {
@@ -67,15 +67,15 @@ func TestA15_FirstBytes(t *testing.T) {
 	})
 }
 
-// A15: a mail program that expects STARTTLS on a port for TLS hears nothing, and
-// what it says is noticed at once.
+// A15: a mail program that expects STARTTLS on a port for implicit TLS receives
+// nothing, and its first command ends the session at once.
 func TestA15_PlaintextForTLS(t *testing.T) {
 	each(t, implicit, func(t *testing.T, service configs.Service) {
 		w := open(t)
 		for n, text := range []string{"EHLO client.example\r\n", "a LOGIN alice secret\r\n", "USER alice\r\n", "AUTHENTICATE \"PLAIN\"\r\n", "HI\n", "\r\n"} {
 			c := w.dial(service)
-			c.say(text)
-			if strings.TrimSpace(text) == "" { // may become a PROXY header
+			c.send(text)
+			if strings.TrimSpace(text) == "" { // may begin a PROXY header
 				closeWrite(c.socket)
 			}
 			if said := c.rest(); said != "" {
@@ -90,13 +90,13 @@ func TestA15_PlaintextForTLS(t *testing.T) {
 	})
 }
 
-// A15: the pause before the greeting hides no protocol.
+// A15: a foreign protocol is recognised in the pause before the greeting too.
 func TestA15_FirstBytesInThePause(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		w := open(t, func(w *world) { w.prepare(service, func(l *proxy.Listener) { l.Pause = patience }) })
 		n := 0
 		for text, want := range misled {
-			for _, send := range []func(*client, string){(*client).say, (*client).dribble} {
+			for _, send := range []func(*client, string){(*client).send, (*client).dribble} {
 				c := w.dial(service)
 				send(c, text)
 				c.rest()
@@ -110,8 +110,8 @@ func TestA15_FirstBytesInThePause(t *testing.T) {
 	})
 }
 
-// A15: where a load balancer's header is missing, what comes in its place is
-// told by its first bytes.
+// A15: where a load balancer's header is missing, the protocol that is sent
+// instead is recognised by its first bytes.
 func TestA15_FirstBytesInPlaceOfHeader(t *testing.T) {
 	loopback := networks("127.0.0.0/8")
 	each(t, all, func(t *testing.T, service configs.Service) {
@@ -119,7 +119,7 @@ func TestA15_FirstBytesInPlaceOfHeader(t *testing.T) {
 			if want.starttls == gate.HeaderUnasked {
 				continue
 			}
-			for _, send := range []func(*client, string){(*client).say, (*client).dribble} {
+			for _, send := range []func(*client, string){(*client).send, (*client).dribble} {
 				w := open(t, func(w *world) { w.listener(service).ProxyFrom = loopback })
 				c := w.dial(service)
 				send(c, text)
@@ -133,7 +133,7 @@ func TestA15_FirstBytesInPlaceOfHeader(t *testing.T) {
 	})
 }
 
-// A15: the commands that look most like another protocol's are answered.
+// A15: commands that resemble another protocol's are answered.
 func TestA15_CommandsThatLookForeign(t *testing.T) {
 	w := open(t)
 	for _, tag := range []string{"GET1", "GET", "POST", "CONNECT", "OPTIONS", "PROXY", "PRI", "SSH-x", "SSH-2.0-x", "SSH"} {

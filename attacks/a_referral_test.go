@@ -7,8 +7,9 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// A6: a referral would lead the client around the proxy, to the plaintext
-// server. None is offered, and those of a login are taken out.
+// A6: a referral would lead the client around the proxy to the plaintext
+// server. No extension for referrals is offered, and the referral in a reply to
+// a login is removed.
 func TestA6_Referral(t *testing.T) {
 	for referral, passes := range map[string]string{
 		"%s NO [REFERRAL imap://alice@evil.example/] go away": "b NO go away", "%s NO [referral imap://[::1]/] go away": "b NO go away",
@@ -56,7 +57,7 @@ func TestA6_Referral(t *testing.T) {
 			t.Errorf("greets with %q", said)
 		}
 	})
-	t.Run("smtp", func(t *testing.T) { // the backend is trusted with its own words on recipients
+	t.Run("smtp", func(t *testing.T) { // the backend's replies about recipients pass unchanged
 		w := open(t, func(w *world) {
 			w.back[configs.SMTP].answer = func(line string) (string, bool) {
 				return "551 5.1.6 try <b@elsewhere.example>\r\n", strings.HasPrefix(line, "RCPT")

@@ -11,13 +11,13 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// injected plays the man in the middle: the command that starts TLS and
-// something behind it go out in one piece, then the victim's handshake begins.
+// injected plays the man in the middle: it sends the command that starts TLS
+// and injected bytes in one segment, then the victim's handshake begins.
 func injected(t *testing.T, service configs.Service, behind string) {
 	w := open(t)
 	c := w.greeted(service)
-	c.say(starter[c.protocol] + behind)
-	clean := strings.HasPrefix(behind, "\r\n") // then it was the command
+	c.send(starter[c.protocol] + behind)
+	clean := strings.HasPrefix(behind, "\r\n") // then STARTTLS was a valid command
 	if !clean {
 		c.line()
 	}
@@ -25,7 +25,7 @@ func injected(t *testing.T, service configs.Service, behind string) {
 	closeWrite(c.socket)
 	rest := c.rest()
 	begun := ".*(220|a OK|[+]OK|OK \"Begin).*"
-	if !clean { // what stands behind it is a command in clear
+	if !clean { // the bytes after it are a command before TLS
 		begun = ".*(220|a OK|[+]OK Begin|OK \"Begin).*"
 	}
 	if strings.IndexByte(rest, 0x16) >= 0 || matches(begun, rest) {
@@ -34,13 +34,13 @@ func injected(t *testing.T, service configs.Service, behind string) {
 	if why := w.reasons(1)[0]; clean && why != gate.Injected {
 		t.Errorf("ended for %s", why)
 	}
-	w.unheard("evil", "XCLIENT", "AUTH", "LOGIN", "USER")
+	w.noneReceived("evil", "XCLIENT", "AUTH", "LOGIN", "USER")
 	if service != configs.SMTP {
 		w.untouched()
 	}
 }
 
-// clientHello is the first thing that a client says in TLS.
+// clientHello returns a ClientHello.
 func clientHello(t testing.TB) []byte {
 	t.Helper()
 	ours, theirs := net.Pipe()
@@ -54,7 +54,7 @@ func clientHello(t testing.TB) []byte {
 	return hello[:n]
 }
 
-// B1: CVE-2011-0411. What is sent in clear behind STARTTLS ends the session.
+// B1: CVE-2011-0411. Plaintext after STARTTLS ends the session.
 func TestB1_CommandInjection(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, p := range corpus(t, "injections.txt") {
@@ -65,7 +65,7 @@ func TestB1_CommandInjection(t *testing.T) {
 	})
 }
 
-// B2: the same with line ends that a lenient server takes for ones.
+// B2: the same with bare CR and LF, which lenient servers accept as line ends.
 func TestB2_InjectionBareLineEnds(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, p := range corpus(t, "injections.txt") {
@@ -76,14 +76,15 @@ func TestB2_InjectionBareLineEnds(t *testing.T) {
 	})
 }
 
-// B3: what comes behind the answer to STARTTLS is TLS's, which fails.
+// B3: plaintext after the reply to STARTTLS is read as part of the handshake,
+// which fails.
 func TestB3_LateInjection(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, late := range []string{harmless[service.Protocol()] + "\r\n", "\n", "\x00", "AUTH PLAIN x\r\nLOGIN x x\r\n"} {
 			w := open(t)
 			c := w.greeted(service)
 			c.want(starter[c.protocol], agreed[c.protocol])
-			c.say(late)
+			c.send(late)
 			_, _ = c.socket.Write(clientHello(t))
 			if said := c.ended(); said != "" {
 				t.Errorf("%q is answered %q", late, said)
@@ -96,8 +97,9 @@ func TestB3_LateInjection(t *testing.T) {
 	})
 }
 
-// B4: the injected prefix would make the victim's login a message of the
-// attacker's; see the corpus for AUTH, MAIL, RCPT, DATA and LOGIN, APPEND.
+// B4: the injected prefix would turn the victim's login into the text of the
+// attacker's message. The corpus does it with AUTH, MAIL, RCPT, DATA and with
+// LOGIN, APPEND.
 func TestB4_VictimCapture(t *testing.T) {
 	for service, prefix := range map[configs.Service]string{
 		configs.SMTP:       "EHLO evil\r\nMAIL FROM:<evil@example.org>\r\nRCPT TO:<evil@example.com>\r\nDATA\r\n",
@@ -111,7 +113,7 @@ func TestB4_VictimCapture(t *testing.T) {
 			w := open(t)
 			c := w.greeted(service)
 			c.want(starter[c.protocol], agreed[c.protocol])
-			c.say(prefix)
+			c.send(prefix)
 			if _, err := c.tryHandshake(nil); err == nil {
 				t.Error("the victim's handshake has succeeded")
 			}
@@ -120,52 +122,52 @@ func TestB4_VictimCapture(t *testing.T) {
 	}
 }
 
-// B5: STARTTLS ends a group of commands (RFC 3207 §4): what stands before it
-// is answered, what stands behind it ends the session.
+// B5: STARTTLS ends a group of pipelined commands (RFC 3207 §4): the commands
+// before it are answered, bytes after it end the session.
 func TestB5_PipelinedStarttls(t *testing.T) {
 	each(t, []configs.Service{configs.SMTP, configs.Submission}, func(t *testing.T, service configs.Service) {
 		w := open(t)
 		for _, before := range []string{"NOOP", "EHLO client.example", "HELO client.example", "RSET", "NOOP\r\nNOOP", "EHLO client.example\r\nRSET"} {
 			group := strings.Split(before, "\r\n")
 			c := w.greeted(service)
-			c.say(before + "\r\nSTARTTLS\r\n")
+			c.send(before + "\r\nSTARTTLS\r\n")
 			for _, line := range group {
 				c.answer(line)
 			}
-			c.hear("220 .*")
+			c.expect("220 .*")
 			c.handshake(nil)
 			_ = c.Close()
 			for _, behind := range []string{"EHLO evil", "NOOP evil", "RSET", ""} {
 				c = w.greeted(service)
-				c.say(before + "\r\nSTARTTLS\r\n" + behind + "\r\n")
+				c.send(before + "\r\nSTARTTLS\r\n" + behind + "\r\n")
 				for _, line := range group {
 					c.answer(line)
 				}
-				c.hear("554 .*")
+				c.expect("554 .*")
 				c.gone()
 			}
 		}
-		w.unheard("evil")
+		w.noneReceived("evil")
 	})
 }
 
-// B6: a ClientHello that comes with STARTTLS has been sent before the answer:
-// nobody honest does that, and it is not read.
+// B6: a ClientHello in the same segment as STARTTLS was sent before the reply.
+// No honest client does that, and the ClientHello is not read.
 func TestB6_EarlyClientHello(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		injected(t, service, "\r\n"+string(clientHello(t)))
 	})
 }
 
-// B7: between the answer to STARTTLS and the handshake nothing is said, and
-// what was said in clear is not said again inside TLS.
+// B7: the proxy sends nothing between the reply to STARTTLS and the handshake,
+// and repeats nothing from before TLS inside TLS.
 func TestB7_BufferedResponse(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		w := open(t)
 		c := w.greeted(service)
 		c.ask(harmless[c.protocol])
 		c.want(starter[c.protocol], agreed[c.protocol])
-		c.say(string(clientHello(t)))
+		c.send(string(clientHello(t)))
 		if b, err := c.in.ReadByte(); err != nil || b != 0x16 {
 			t.Errorf("the first byte behind the answer is %#x, %v", b, err)
 		}
@@ -180,8 +182,8 @@ func TestB7_BufferedResponse(t *testing.T) {
 	})
 }
 
-// unmistakable says something whose answer is no greeting and nobody else's,
-// and wants that answer.
+// unmistakable sends a command whose reply cannot be confused with a greeting,
+// and expects that reply.
 func (c *client) unmistakable() {
 	c.t.Helper()
 	said := map[string][2]string{
@@ -192,7 +194,7 @@ func (c *client) unmistakable() {
 	}
 }
 
-// B8: inside TLS there is no TLS to start.
+// B8: STARTTLS inside TLS is refused.
 func TestB8_SecondStarttls(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t)
@@ -203,45 +205,45 @@ func TestB8_SecondStarttls(t *testing.T) {
 		c.want(starter[c.protocol], "503 .*|a BAD .*|-ERR .*|NO .*")
 		c.ask(harmless[c.protocol]) // the conversation goes on
 		_ = c.Close()
-		w.end()
+		w.stop()
 		for _, line := range w.back[service].ran() {
 			if strings.Contains(line, "STARTTLS") || strings.Contains(line, "STLS") {
-				t.Errorf("the backend has heard %q", line)
+				t.Errorf("the backend received %q", line)
 			}
 		}
 	})
 }
 
-// lists are the commands that show capabilities.
+// lists holds the commands that list capabilities.
 var lists = map[string]string{"smtp": "EHLO client.example", "imap": "c CAPABILITY", "pop3": "CAPA", "sieve": "CAPABILITY"}
 
-// B9: the backend's word on TLS is not the client's business, nor the other
-// way round.
+// B9: a STARTTLS that the backend offers is hidden from the client, and a
+// client's STARTTLS never reaches the backend.
 func TestB9_LeakedStarttls(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t)
 		c, said := w.welcomed(service)
 		said = append(said, c.ask(lists[c.protocol])...)
-		c.ask(starter[c.protocol]) // which is not for the backend
+		c.ask(starter[c.protocol]) // must not reach the backend
 		for _, word := range []string{"STARTTLS", "STLS", "LOGINDISABLED"} {
 			if strings.Contains(strings.Join(said, "|"), word) {
 				t.Errorf("%s shows: %q", word, said)
 			}
 		}
-		w.unheard("STARTTLS", "STLS")
+		w.noneReceived("STARTTLS", "STLS")
 	})
 }
 
-// B10: a handshake that fails ends the connection: nothing goes on in clear.
+// B10: a failed handshake ends the connection; nothing follows in plaintext.
 func TestB10_FailedHandshake(t *testing.T) {
 	hello := clientHello(t)
 	attempts := map[string]func(*client){
-		"garbage":           func(c *client) { c.say(strings.Repeat("garbage\r\n", 10)) },
-		"an alert":          func(c *client) { c.say("\x15\x03\x01\x00\x02\x02\x28") },
-		"half a hello":      func(c *client) { c.say(string(hello[:len(hello)/2]) + "\r\n" + harmless[c.protocol] + "\r\n") },
+		"garbage":           func(c *client) { c.send(strings.Repeat("garbage\r\n", 10)) },
+		"an alert":          func(c *client) { c.send("\x15\x03\x01\x00\x02\x02\x28") },
+		"half a hello":      func(c *client) { c.send(string(hello[:len(hello)/2]) + "\r\n" + harmless[c.protocol] + "\r\n") },
 		"silence":           func(*client) {},
 		"half close":        func(c *client) { closeWrite(c.socket) },
-		"a hello and clear": func(c *client) { c.say(string(hello) + harmless[c.protocol] + "\r\n") },
+		"a hello and clear": func(c *client) { c.send(string(hello) + harmless[c.protocol] + "\r\n") },
 	}
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for name, attempt := range attempts {
@@ -251,7 +253,7 @@ func TestB10_FailedHandshake(t *testing.T) {
 				c.want(starter[c.protocol], agreed[c.protocol])
 				attempt(c)
 				if said := c.ended(); said != "" {
-					t.Errorf("in clear: %q", said)
+					t.Errorf("in plaintext: %q", said)
 				}
 				if why := w.reasons(1)[0]; why != gate.HandshakeFailed {
 					t.Errorf("ended for %s", why)

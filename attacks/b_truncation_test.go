@@ -11,15 +11,15 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// B11: what TLS has not brought to its end has not been said, and our own end
-// is said in TLS, after a goodbye of either side.
+// B11: a command or message that is cut off is not run or delivered. After a
+// goodbye of either side the proxy sends a close_notify.
 func TestB11_Truncation(t *testing.T) {
 	goodbyes := map[string]string{"smtp": "QUIT", "imap": "z LOGOUT", "pop3": "QUIT", "sieve": "LOGOUT"}
 	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t, func(w *world) { w.Limits.Errors = 1 })
 		for _, last := range []string{goodbyes[service.Protocol()], "wrong WRONG"} {
-			c, records := w.overheard(service)
-			c.say(last + "\r\n")
+			c, records := w.recorded(service)
+			c.send(last + "\r\n")
 			if _, err := io.ReadAll(c.in); err != nil {
 				t.Fatal(err)
 			}
@@ -28,12 +28,12 @@ func TestB11_Truncation(t *testing.T) {
 			}
 		}
 	})
-	for way, begin := range ways {
+	for way, start := range ways {
 		for _, cut := range []string{"text", "text\r\n", "text\r\n.", "text\r\n.\r", ".", ".\r"} {
-			t.Run("DATA ends at "+cut+", "+way, func(t *testing.T) { truncated(t, begin, "DATA", "354 .*", cut) })
+			t.Run("DATA ends at "+cut+", "+way, func(t *testing.T) { truncated(t, start, "DATA", "354 .*", cut) })
 		}
 		for _, cut := range []string{"BDAT 10 LAST\r\ntext", "BDAT 5\r\ntext\nBDAT 10 LAST\r\ntext", "BDAT 4 LAST"} {
-			t.Run("BDAT ends at "+cut+", "+way, func(t *testing.T) { truncated(t, begin, "NOOP", "250 .*", cut) })
+			t.Run("BDAT ends at "+cut+", "+way, func(t *testing.T) { truncated(t, start, "NOOP", "250 .*", cut) })
 		}
 	}
 	for service, half := range map[configs.Service]string{
@@ -46,17 +46,17 @@ func TestB11_Truncation(t *testing.T) {
 			if c.protocol == "pop3" {
 				c.want("USER alice", `\+OK.*`)
 			}
-			c.say(half)
+			c.send(half)
 			closeWrite(c.socket)
 			c.rest()
-			w.unheard("AUTH", "LOGIN ", "PASS")
+			w.noneReceived("AUTH", "LOGIN ", "PASS")
 		})
 	}
 }
 
-// overheard is a client in TLS 1.2, where records show what they are, and what
-// it has been sent since TLS began.
-func (w *world) overheard(service configs.Service) (*client, *bytes.Buffer) {
+// recorded returns a client in TLS 1.2, whose records show their types, and the
+// bytes that it has received since the handshake began.
+func (w *world) recorded(service configs.Service) (*client, *bytes.Buffer) {
 	w.t.Helper()
 	c, records := w.dial(service), &bytes.Buffer{}
 	if !service.Implicit() {
@@ -75,7 +75,7 @@ func (w *world) overheard(service configs.Service) (*client, *bytes.Buffer) {
 
 const alertRecord = 21 // RFC 5246 §6.2.1
 
-// lastRecord is the type of the last of some records.
+// lastRecord returns the type of the last of some records.
 func lastRecord(records []byte) (kind byte) {
 	for len(records) >= 5 {
 		kind = records[0]
@@ -84,28 +84,28 @@ func lastRecord(records []byte) (kind byte) {
 	return kind
 }
 
-// truncated cuts a message off: it is not delivered, and nobody says that it
-// was.
-func truncated(t *testing.T, begin func(*world) *client, command, answer, cut string) {
+// truncated cuts a message off and checks that it is neither delivered nor
+// acknowledged.
+func truncated(t *testing.T, start func(*world) *client, command, answer, cut string) {
 	w := open(t, func(w *world) {
 		for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
-			w.listener(service).Received = new(bool) // it would be text of its own
+			w.listener(service).Received = new(bool) // the header would be text too
 			w.back[service].ends = strictEnd
 		}
 	})
-	c := begin(w)
+	c := start(w)
 	c.envelope()
 	c.want(command, answer)
-	c.say(cut)
+	c.send(cut)
 	closeWrite(c.socket)
 	if said := c.rest(); strings.Count("\n"+said, "\n250 ") > max(0, strings.Count(cut, "BDAT")-1) {
 		t.Errorf("answered %q", said)
 	}
-	w.end()
+	w.stop()
 	for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
 		b := w.back[service]
 		delivered := b.messages()
-		if strings.Contains(cut, "BDAT") { // chunks are no message before the last
+		if strings.Contains(cut, "BDAT") { // without LAST there is no message
 			delivered = slices.DeleteFunc(b.ran(), func(line string) bool { return !strings.HasSuffix(line, "LAST") })
 		}
 		if len(delivered) > 0 {

@@ -13,20 +13,20 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// backend is a legacy server that trusts whoever connects, and records what
-// it hears. It is scripted before the world opens.
+// backend is a legacy server that trusts every client, and records what it
+// receives. It is configured before the world opens.
 type backend struct {
 	protocol string
 	greeting string
 	offers   []string // capabilities, a line or a word each
-	// answer overrides how a line is answered; ok is false for the usual way.
+	// answer overrides the reply to a line; ok is false for the usual reply.
 	answer func(line string) (reply string, ok bool)
 	ends   func(text []byte) (message, end int) // of DATA; see laxEnd
-	lost   bool                                 // it does not count literals: what stands in them is run
+	lost   bool                                 // it does not count literals: their content is run
 	silent bool                                 // it hangs up instead of greeting
-	// verdict overrides the answer to a message, chunked that to a chunk.
+	// verdict overrides the reply to a message, chunked that to a chunk.
 	verdict  string
-	decide   func() // is waited for before it
+	decide   func() // is called before the reply to a message
 	chunked  func(line string) (reply string)
 	farewell string // to a client that has closed its half
 
@@ -51,7 +51,7 @@ func newBackend(t *testing.T, protocol string) *backend {
 	return b
 }
 
-// start begins to serve; from here on the script is fixed.
+// start begins to serve; afterwards the configuration is fixed.
 func (b *backend) start() { b.running.Go(b.accept) }
 
 func (b *backend) address() string { return b.listener.Addr().String() }
@@ -104,13 +104,13 @@ func (b *backend) serve(s *speaker) {
 	}
 }
 
-// close ends the backend, when it has heard all that the proxy has sent.
+// close ends the backend after it has received everything that the proxy sent.
 func (b *backend) close() {
 	_ = b.listener.Close()
 	b.running.Wait()
 }
 
-func (b *backend) heard() string {
+func (b *backend) received() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return string(b.bytes)
@@ -134,7 +134,7 @@ func (b *backend) sessions() int {
 	return len(b.conns)
 }
 
-// open is the number of its sessions that have not ended.
+// open returns the number of sessions that have not ended.
 func (b *backend) open() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -146,7 +146,7 @@ type speaker struct {
 	*backend
 	conn    net.Conn
 	pending []byte
-	behind  bool // a CR: an LF that comes now belongs to it
+	behind  bool // after a CR: an LF that follows belongs to it
 	authed  bool
 }
 
@@ -156,8 +156,8 @@ func (s *speaker) reply(text string) bool {
 	return err == nil
 }
 
-// tell says something unasked, in every session.
-func (b *backend) tell(text string) {
+// broadcast sends a text in every session.
+func (b *backend) broadcast(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, conn := range b.conns {
@@ -165,7 +165,7 @@ func (b *backend) tell(text string) {
 	}
 }
 
-// more reads what has come.
+// more reads once from the connection.
 func (s *speaker) more() bool {
 	buffer := make([]byte, 32<<10)
 	n, err := s.conn.Read(buffer)
@@ -177,7 +177,7 @@ func (s *speaker) more() bool {
 	return err == nil
 }
 
-// joinLF drops the LF that belongs to a CR which has ended a line.
+// joinLF drops the LF after a CR that has ended a line.
 func (s *speaker) joinLF() {
 	if s.behind && len(s.pending) > 0 {
 		s.pending = bytes.TrimPrefix(s.pending, []byte("\n"))
@@ -185,7 +185,7 @@ func (s *speaker) joinLF() {
 	}
 }
 
-// line is the next line, ended by whatever some server takes for an end.
+// line returns the next line, ended by CR, LF or CRLF as in lenient servers.
 func (s *speaker) line() (string, bool) {
 	for {
 		if i := bytes.IndexAny(s.pending, "\r\n"); i >= 0 {
@@ -201,7 +201,7 @@ func (s *speaker) line() (string, bool) {
 	}
 }
 
-// counted is the next n bytes.
+// counted returns the next n bytes.
 func (s *speaker) counted(n int) (string, bool) {
 	for len(s.pending) < n {
 		if !s.more() {
@@ -213,8 +213,8 @@ func (s *speaker) counted(n int) (string, bool) {
 	return text, true
 }
 
-// login answers a SASL exchange of as many challenges as the mechanism has,
-// and believes whatever it is told.
+// login answers a SASL exchange with as many challenges as the mechanism has,
+// and accepts every response.
 func (s *speaker) login(mechanism, initial, challenge, yes string) string {
 	rounds := 1
 	if strings.EqualFold(mechanism, "LOGIN") {
@@ -243,8 +243,8 @@ func (s *speaker) login(mechanism, initial, challenge, yes string) string {
 	return yes
 }
 
-// refusals are how a SASL exchange ends that was cancelled; IMAP's needs the
-// tag of the command, which its answer puts in front.
+// refusals holds the replies to a cancelled SASL exchange. The caller prefixes
+// IMAP's with the tag of the command.
 var refusals = map[string]string{
 	"smtp": "501 5.7.0 cancelled\r\n", "pop3": "-ERR cancelled\r\n", "sieve": "NO \"cancelled\"\r\n", "imap": "BAD cancelled\r\n",
 }

@@ -17,7 +17,7 @@ func TestC2_Renegotiation(t *testing.T) {
 	if _, err := f.socket.Write(f.seal12(23, []byte("a NOOP\r\n"))); err != nil {
 		t.Fatal(err)
 	}
-	f.hear("a OK .*") // so the forged records are good ones
+	f.expect("a OK .*") // so the forged records are valid
 	hello := oldHello(tls.VersionTLS12, goodSuites)[5:]
 	_, _ = f.socket.Write(f.seal12(22, hello))
 	_, _ = f.socket.Write(f.seal12(23, []byte("b NOOP\r\n")))
@@ -37,7 +37,7 @@ func unwrapped(err error) error {
 	return err
 }
 
-// C3: broken records end the connection and nothing else.
+// C3: a broken record ends its connection; the others go on.
 func TestC3_RecordParser(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t)
@@ -47,7 +47,7 @@ func TestC3_RecordParser(t *testing.T) {
 				c.greeting()
 				c.want(starter[c.protocol], agreed[c.protocol])
 			}
-			c.say(p.text())
+			c.send(p.text())
 			closeWrite(c.socket)
 			if said := c.ended(); said != "" {
 				t.Errorf("%s is answered %q", p.name, said)
@@ -58,9 +58,9 @@ func TestC3_RecordParser(t *testing.T) {
 				t.Errorf("session %d ended for %s", i, why)
 			}
 		}
-		w.unheard("hello")
+		w.noneReceived("hello")
 	})
-	t.Run("fragments", func(t *testing.T) { // of one byte each are a hello all the same
+	t.Run("fragments", func(t *testing.T) { // of one byte each form a ClientHello too
 		w := open(t)
 		var pieces []byte
 		for _, b := range oldHello(tls.VersionTLS12, goodSuites)[5:] {
@@ -76,7 +76,7 @@ func TestC3_RecordParser(t *testing.T) {
 		f := forge(c, tls.VersionTLS13)
 		suite := c.Conn.(*tls.Conn).ConnectionState().CipherSuite
 		_, _ = f.socket.Write(f.seal13(23, []byte("a NOOP\r\n")))
-		f.hear("a OK .*")
+		f.expect("a OK .*")
 		for range 1000 {
 			if _, err := f.socket.Write(f.keyUpdate(suite)); err != nil {
 				break
@@ -103,7 +103,7 @@ func TestC3_RecordParser(t *testing.T) {
 	})
 }
 
-// cache keeps the last ticket, for whatever name.
+// cache keeps the last ticket, for all names.
 type cache struct{ state *tls.ClientSessionState }
 
 func (c *cache) Get(string) (*tls.ClientSessionState, bool)  { return c.state, c.state != nil }

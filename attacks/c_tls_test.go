@@ -11,8 +11,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// hello offers what a test wants, on a fresh connection, where a service
-// begins TLS.
+// hello sends the bytes of a ClientHello on a new connection to a service.
 func (w *world) hello(service configs.Service, bytes []byte) verdict {
 	w.t.Helper()
 	c := w.dial(service)
@@ -24,7 +23,8 @@ func (w *world) hello(service configs.Service, bytes []byte) verdict {
 	return c.offer(bytes)
 }
 
-// C1: what is too old or too weak is refused with the alert that says so.
+// C1: a version or suite that is too old or too weak is refused with the right
+// alert.
 func TestC1_Downgrade(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t)
@@ -56,12 +56,12 @@ func TestC1_Downgrade(t *testing.T) {
 		if got := w.hello(service, oldHello(tls.VersionTLS12, goodSuites)); got.suite != goodSuites[0] {
 			t.Errorf("of GCM and CBC, %s is chosen", tls.CipherSuiteName(got.suite))
 		}
-		w.unheard("EHLO client", "LOGIN")
+		w.noneReceived("EHLO client", "LOGIN")
 	})
 }
 
-// C4: a browser's session that is led to a mail port finds no protocol there,
-// and its requests no answer.
+// C4: a browser that is led to a mail port (ALPACA) gets an ALPN alert, and its
+// requests get no reply.
 func TestC4_CrossProtocol(t *testing.T) {
 	own := map[string][]string{"smtp": {"smtp"}, "imap": {"imap"}, "pop3": {"pop3"}, "sieve": {"managesieve"}}
 	each(t, all, func(t *testing.T, service configs.Service) {
@@ -100,22 +100,22 @@ func TestC4_CrossProtocol(t *testing.T) {
 				if i%2 == 0 {
 					c.ask(harmless[c.protocol])
 				}
-				c.say(p.text())
+				c.send(p.text())
 				if rest := c.rest(); strings.Contains(rest, "script") || agrees(rest) {
 					t.Errorf("answered %q", rest)
 				}
 				if why := w.reasons(1)[0]; why != gate.OtherProtocol {
 					t.Errorf("ended for %s", why)
 				}
-				w.unheard("HTTP", "script", "Host")
+				w.noneReceived("HTTP", "script", "Host")
 			})
 		}
 	})
 }
 
-// C5: Opossum joins a client of implicit TLS to a STARTTLS port. There it
-// hears no greeting, which it waits for, and in clear an implicit port says
-// nothing.
+// C5: Opossum connects a client of implicit TLS to a STARTTLS port. The proxy
+// sends no greeting after STARTTLS, so the client waits in vain. A port for
+// implicit TLS sends nothing in plaintext.
 func TestC5_Opossum(t *testing.T) {
 	each(t, []configs.Service{configs.SMTP, configs.Submission, configs.IMAP, configs.POP3}, func(t *testing.T, service configs.Service) {
 		w := open(t)
@@ -126,17 +126,17 @@ func TestC5_Opossum(t *testing.T) {
 	each(t, implicit, func(t *testing.T, service configs.Service) {
 		w := open(t)
 		c := w.dial(service)
-		c.say(starter[c.protocol] + "\r\n")
+		c.send(starter[c.protocol] + "\r\n")
 		closeWrite(c.socket)
 		if said := c.ended(); said != "" {
-			t.Errorf("in clear: %q", said)
+			t.Errorf("in plaintext: %q", said)
 		}
 		w.untouched()
 	})
 }
 
-// C6: the name that a client asks for chooses the certificate and nothing
-// else: whatever it is, behind a listener there is its own backend.
+// C6: the server name of a client chooses the certificate only. The listener
+// alone determines the backend.
 func TestC6_ServerNameConfusion(t *testing.T) {
 	each(t, []configs.Service{configs.IMAPS, configs.POP3S}, func(t *testing.T, service configs.Service) {
 		w := open(t)
@@ -156,7 +156,7 @@ func TestC6_ServerNameConfusion(t *testing.T) {
 			}
 			_ = c.Close()
 		}
-		w.end()
+		w.stop()
 		for s, b := range w.back {
 			if b.sessions() != map[bool]int{true: 5}[s == service] {
 				t.Errorf("%s: %d sessions at the backend", s, b.sessions())
@@ -168,7 +168,7 @@ func TestC6_ServerNameConfusion(t *testing.T) {
 	})
 }
 
-// C7: a session can be resumed where it began and nowhere else.
+// C7: a session can be resumed at the service where it began only.
 func TestC7_CrossResumption(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestC7_CrossResumption(t *testing.T) {
 	}
 }
 
-// C8: there is no compression in TLS; that of IMAP passes unread.
+// C8: TLS compression is never used; IMAP's COMPRESS passes unread.
 func TestC8_Compression(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t)
@@ -219,23 +219,23 @@ func TestC8_Compression(t *testing.T) {
 		})
 		c := w.loggedIn(configs.IMAPS)
 		c.want("b COMPRESS DEFLATE", "b OK .*")
-		c.say(noise.String() + "\r\nflush\r\n")
-		var heard strings.Builder
-		for !strings.HasSuffix(heard.String(), "x OK end\r\n") {
+		c.send(noise.String() + "\r\nflush\r\n")
+		var received strings.Builder
+		for !strings.HasSuffix(received.String(), "x OK end\r\n") {
 			b, err := c.in.ReadByte()
 			if err != nil {
 				t.Fatal(err)
 			}
-			heard.WriteByte(b)
+			received.WriteByte(b)
 		}
-		if !strings.Contains(heard.String(), noise.String()) || !strings.Contains(w.back[configs.IMAPS].heard(), noise.String()) {
+		if !strings.Contains(received.String(), noise.String()) || !strings.Contains(w.back[configs.IMAPS].received(), noise.String()) {
 			t.Error("bytes were changed")
 		}
 	})
 }
 
-// C9: what would vouch for the client's own TLS session, which the backend
-// does not see, is neither offered nor taken.
+// C9: mechanisms that depend on the client's TLS session, which the backend does
+// not see, are neither offered nor accepted: channel binding and EXTERNAL.
 func TestC9_ChannelBinding(t *testing.T) {
 	each(t, private, func(t *testing.T, service configs.Service) {
 		w := open(t)
@@ -254,6 +254,6 @@ func TestC9_ChannelBinding(t *testing.T) {
 			}[c.protocol]
 			c.want(line, "504 .*|b NO .*|-ERR .*|NO .*")
 		}
-		w.unheard("EXTERNAL", "PLUS", "ANONYMOUS")
+		w.noneReceived("EXTERNAL", "PLUS", "ANONYMOUS")
 	})
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// The services, by what a client has to do first.
+// The services, by what a client must do first.
 var (
 	all = configs.Inbound()
-	// upgrading services have a command that starts TLS; guarded ones take
-	// nothing of worth before it.
+	// upgrading services have a command that starts TLS; guarded ones require
+	// it.
 	upgrading = []configs.Service{configs.SMTP, configs.Submission, configs.IMAP, configs.POP3, configs.Sieve}
 	guarded   = upgrading[1:]
 	implicit  = []configs.Service{configs.Submissions, configs.IMAPS, configs.POP3S}
@@ -31,20 +31,20 @@ var (
 var (
 	starter = map[string]string{"smtp": "STARTTLS", "imap": "a STARTTLS", "pop3": "STLS", "sieve": "STARTTLS"}
 	agreed  = map[string]string{"smtp": "220 .*", "imap": "a OK .*", "pop3": `\+OK .*`, "sieve": "OK .*"}
-	// harmless commands, and how the proxy answers them in clear and in TLS.
+	// harmless commands, which the proxy answers before and inside TLS.
 	harmless = map[string]string{"smtp": "NOOP", "imap": "n NOOP", "pop3": "CAPA", "sieve": "NOOP"}
 )
 
 // client is one connection of a test.
 type client struct {
-	net.Conn // what is spoken on: the socket, or TLS on it
+	net.Conn // the socket, or TLS on it
 	t        testing.TB
 	protocol string
 	socket   net.Conn
 	in       *bufio.Reader
 }
 
-// dial connects and says nothing.
+// dial connects and sends nothing.
 func (w *world) dial(service configs.Service) *client {
 	w.t.Helper()
 	return connect(w.t, w.address(service), service.Protocol())
@@ -61,7 +61,7 @@ func connect(t testing.TB, address, protocol string) *client {
 	return &client{Conn: conn, t: t, protocol: protocol, socket: conn, in: bufio.NewReader(conn)}
 }
 
-// greeted is a client that has heard the greeting, in clear.
+// greeted returns a client that has received the greeting, before TLS.
 func (w *world) greeted(service configs.Service) *client {
 	w.t.Helper()
 	c := w.dial(service)
@@ -69,14 +69,15 @@ func (w *world) greeted(service configs.Service) *client {
 	return c
 }
 
-// secured is a client in TLS that has heard what the proxy has to say first.
+// secured returns a client in TLS that has received the greeting, or
+// ManageSieve's capabilities.
 func (w *world) secured(service configs.Service) *client {
 	w.t.Helper()
 	c, _ := w.welcomed(service)
 	return c
 }
 
-// welcomed is secured, with what was said unasked within TLS.
+// welcomed is secured, and returns what the proxy sent inside TLS by itself.
 func (w *world) welcomed(service configs.Service) (c *client, said []string) {
 	w.t.Helper()
 	c = w.dial(service)
@@ -87,13 +88,13 @@ func (w *world) welcomed(service configs.Service) (c *client, said []string) {
 	c.greeting()
 	c.upgrade(nil)
 	if service == configs.Sieve {
-		said = c.greeting() // RFC 5804 §2.2: the capabilities come unasked
+		said = c.greeting() // RFC 5804 §2.2: the server sends its capabilities by itself
 	}
 	return c, said
 }
 
-// hopeful is a client in TLS that has said no more than makes the proxy turn
-// to its backend.
+// hopeful returns a client in TLS that has sent just enough for the proxy to dial
+// the backend.
 func (w *world) hopeful(service configs.Service) *client {
 	w.t.Helper()
 	c := w.dial(service)
@@ -103,13 +104,13 @@ func (w *world) hopeful(service configs.Service) *client {
 	}
 	c.greeting()
 	c.upgrade(nil)
-	if c.protocol == "pop3" || c.protocol == "smtp" { // whose server may not speak first there
-		c.say(harmless[c.protocol] + "\r\n")
+	if c.protocol == "pop3" || c.protocol == "smtp" { // their servers wait for the client's first command
+		c.send(harmless[c.protocol] + "\r\n")
 	}
 	return c
 }
 
-// loggedIn is a client of a private service that the backend has let in.
+// loggedIn returns a client of a private service that has logged in.
 func (w *world) loggedIn(service configs.Service) *client {
 	w.t.Helper()
 	c := w.secured(service)
@@ -132,7 +133,7 @@ func plain(user, password string) string {
 	return base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + password))
 }
 
-// handshake turns TLS on. A nil config takes any certificate.
+// handshake starts TLS. With a nil config it accepts any certificate.
 func (c *client) handshake(config *tls.Config) *tls.Conn {
 	c.t.Helper()
 	t, err := c.tryHandshake(config)
@@ -146,13 +147,13 @@ func (c *client) tryHandshake(config *tls.Config) (*tls.Conn, error) {
 	c.t.Helper()
 	if n := c.in.Buffered(); n > 0 {
 		b, _ := c.in.Peek(n)
-		c.t.Fatalf("in clear, before the handshake: %q", b)
+		c.t.Fatalf("plaintext before the handshake: %q", b)
 	}
 	if config == nil {
 		config = &tls.Config{ServerName: hostname}
 	}
 	config = config.Clone()
-	config.InsecureSkipVerify = true // who the proxy is, is another test's question
+	config.InsecureSkipVerify = true // other tests verify the certificate
 	t := tls.Client(c.socket, config)
 	if err := t.Handshake(); err != nil {
 		return nil, err
@@ -162,35 +163,35 @@ func (c *client) tryHandshake(config *tls.Config) (*tls.Conn, error) {
 	return t, nil
 }
 
-// upgrade asks for TLS and turns it on.
+// upgrade sends the command that starts TLS, and makes the handshake.
 func (c *client) upgrade(config *tls.Config) *tls.Conn {
 	c.t.Helper()
 	c.want(starter[c.protocol], agreed[c.protocol])
 	return c.handshake(config)
 }
 
-func (c *client) say(text string) {
+func (c *client) send(text string) {
 	c.t.Helper()
 	if _, err := io.WriteString(c.Conn, text); err != nil {
-		c.t.Fatalf("saying %.60q: %v", text, err)
+		c.t.Fatalf("sending %.60q: %v", text, err)
 	}
 }
 
-// line is the next line, without its CRLF.
+// line returns the next line, without its CRLF.
 func (c *client) line() string {
 	c.t.Helper()
 	text, err := c.in.ReadString('\n')
 	if err != nil || !strings.HasSuffix(text, "\r\n") {
-		c.t.Fatalf("heard %q, %v", text, err)
+		c.t.Fatalf("received %q, %v", text, err)
 	}
 	return strings.TrimSuffix(text, "\r\n")
 }
 
-// hear wants a line that matches from end to end.
-func (c *client) hear(pattern string) {
+// expect reads a line, which must match the whole pattern.
+func (c *client) expect(pattern string) {
 	c.t.Helper()
 	if line := c.line(); !matches(pattern, line) {
-		c.t.Fatalf("heard %q, want %q", line, pattern)
+		c.t.Fatalf("received %q, want %q", line, pattern)
 	}
 }
 
@@ -198,17 +199,17 @@ func matches(pattern, text string) bool {
 	return regexp.MustCompile(`^(?s:` + pattern + `)$`).MatchString(text)
 }
 
-// agrees reports whether a yes is among some lines of the server.
+// agrees reports whether one of the server's lines is a positive reply.
 func agrees(said string) bool { return matches(`(.*\n)?(250[ -]|\+?OK|\S+ OK).*`, said) }
 
-// ask says a line and returns the whole answer, its lines without CRLF.
+// ask sends a line and returns the lines of the reply, without CRLF.
 func (c *client) ask(line string) []string {
 	c.t.Helper()
-	c.say(line + "\r\n")
+	c.send(line + "\r\n")
 	return c.answer(line)
 }
 
-// want asks, and wants the last line of the answer to match.
+// want sends a line; the last line of the reply must match.
 func (c *client) want(line, pattern string) {
 	c.t.Helper()
 	answer := c.ask(line)
@@ -217,7 +218,7 @@ func (c *client) want(line, pattern string) {
 	}
 }
 
-// answer reads the answer to a command, as its protocol frames it.
+// answer reads the reply to a command, as its protocol frames it.
 func (c *client) answer(command string) []string {
 	c.t.Helper()
 	tag, _, _ := strings.Cut(command, " ")
@@ -241,10 +242,10 @@ func (c *client) last(command, line, first string) bool {
 		long := strings.EqualFold(command, "CAPA") && strings.HasPrefix(first, "+OK")
 		return !long || line == "."
 	}
-	return matches(`(OK|NO|BYE)\b.*|"".*|"[A-Za-z0-9+/]{20,}=*"|\{.*`, line) // the quoted ones are challenges
+	return matches(`(OK|NO|BYE)\b.*|"".*|"[A-Za-z0-9+/]{20,}=*"|\{.*`, line) // quoted lines are challenges
 }
 
-// greeting is what the proxy says first.
+// greeting reads the greeting.
 func (c *client) greeting() []string {
 	c.t.Helper()
 	if c.protocol == "imap" {
@@ -253,29 +254,28 @@ func (c *client) greeting() []string {
 	return c.answer("greeting")
 }
 
-// gone wants the end of the connection and nothing before it.
+// gone expects the end of the connection and nothing before it.
 func (c *client) gone() {
 	c.t.Helper()
 	if text := c.rest(); text != "" {
-		c.t.Fatalf("heard %q, not the end of the connection", text)
+		c.t.Fatalf("received %q, not the end of the connection", text)
 	}
 }
 
-// rest is all that is said until the end of the connection. A connection that
-// is still open when patience is over fails the test.
+// rest reads until the end of the connection, which must come within patience.
 func (c *client) rest() string {
 	c.t.Helper()
 	text, err := io.ReadAll(c.in)
 	_ = c.socket.Close() // the proxy lingers for it
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		c.t.Fatalf("the connection is still open, behind %q", text)
+		c.t.Fatalf("the connection is still open, after %q", text)
 	}
 	return string(text)
 }
 
-// ended is rest without the records of TLS, for a socket on which a handshake
-// has failed: what is left was said in clear.
+// ended is rest without the TLS records, for a socket on which a handshake has
+// failed. It returns what was sent in plaintext.
 func (c *client) ended() string {
 	c.t.Helper()
 	text := c.rest()
@@ -286,7 +286,7 @@ func (c *client) ended() string {
 	return text
 }
 
-// closeWrite ends what a client has to say; it still listens.
+// closeWrite closes the client's half of a connection; it still reads.
 func closeWrite(socket net.Conn) { _ = socket.(*net.TCPConn).CloseWrite() }
 
 // each runs a test for every service of a list.

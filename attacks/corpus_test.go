@@ -8,17 +8,17 @@ import (
 	"testing"
 )
 
-// payload is one line of a corpus.
+// payload is a line of a corpus.
 type payload struct {
-	name  string   // the line as it stands there
-	parts []string // what stands between tabs, with its escapes undone
+	name  string   // the line as written there
+	parts []string // the parts between tabs, without escapes
 }
 
-// text is the only part, or the last.
+// text returns the last part.
 func (p payload) text() string { return p.parts[len(p.parts)-1] }
 
-// corpus reads testdata/name: a payload a line, its parts between tabs; each
-// part is a Go string without its quotes. Lines with # are for the reader.
+// corpus reads testdata/name. A line is a payload, whose parts are separated by
+// tabs; each part is a Go string without quotes. Lines with # are comments.
 func corpus(t testing.TB, name string) []payload {
 	t.Helper()
 	text, err := os.ReadFile("testdata/" + name)
@@ -52,7 +52,7 @@ func unquote(t testing.TB, part string) string {
 	return repeated(text)
 }
 
-// repeated undoes ${x*N}: N times x.
+// repeated expands ${x*N} to N times x.
 func repeated(text string) string {
 	for {
 		before, rest, found := strings.Cut(text, "${")

@@ -10,8 +10,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// D6: from a client that is no load balancer a PROXY header is no command and no
-// TLS: the session ends.
+// D6: a PROXY header from a client that is not a load balancer ends the session.
 func TestD6_ProxyHeaderFromClient(t *testing.T) {
 	for name, balancers := range map[string][]configs.Network{"no load balancers": nil, "others": networks("192.0.2.0/24")} {
 		each(t, all, func(t *testing.T, service configs.Service) {
@@ -21,9 +20,9 @@ func TestD6_ProxyHeaderFromClient(t *testing.T) {
 				if !service.Implicit() {
 					c.greeting()
 				}
-				c.say(p.text())
+				c.send(p.text())
 				want := gate.HeaderUnasked
-				if strings.HasPrefix(p.text(), "proxy") { // it is no header
+				if strings.HasPrefix(p.text(), "proxy") { // not a header, which begins with PROXY in upper case
 					closeWrite(c.socket)
 					if want = gate.ClientGone; service.Implicit() {
 						want = gate.PlaintextOnTLS
@@ -41,7 +40,7 @@ func TestD6_ProxyHeaderFromClient(t *testing.T) {
 	}
 }
 
-// D6: the same in the place of a later command.
+// D6: the same in place of a later command.
 func TestD6_LaterProxyHeader(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, p := range corpus(t, "proxy-header.txt") {
@@ -51,7 +50,7 @@ func TestD6_LaterProxyHeader(t *testing.T) {
 			w := open(t)
 			c := w.greeted(service)
 			c.ask(harmless[c.protocol])
-			c.say(p.text())
+			c.send(p.text())
 			if c.rest(); w.reasons(1)[0] != gate.OtherProtocol {
 				t.Errorf("%s: ended for %s", p.name, w.reasons(1))
 			}
@@ -60,8 +59,8 @@ func TestD6_LaterProxyHeader(t *testing.T) {
 	})
 }
 
-// D7: a load balancer's malformed header ends the connection; LOCAL and UNKNOWN
-// leave the socket's own address.
+// D7: a malformed header of a load balancer ends the connection. With LOCAL and
+// UNKNOWN the address of the connection is used.
 func TestD7_MalformedProxyHeader(t *testing.T) {
 	balanced := func(w *world) {
 		w.Timeouts.ProxyHeader = 100 * time.Millisecond
@@ -74,7 +73,7 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 		for _, p := range corpus(t, "proxy-malformed.txt") {
 			w := open(t, balanced)
 			c := w.dial(service)
-			c.say(p.text())
+			c.send(p.text())
 			if said := c.rest(); said != "" {
 				t.Fatalf("%s is answered %q", p.name, said)
 			}
@@ -83,18 +82,18 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 		for _, slow := range []string{"", "P", "PROXY TCP4 192.0.2.66", "\r\n\r\n\x00\r\nQUIT\n"} {
 			w := open(t, balanced)
 			c := w.dial(service)
-			c.say(slow)
+			c.send(slow)
 			c.gone()
 			w.untouched()
 		}
 	})
-	for _, long := range []string{ // they are not read to their end, if they have one
+	for _, long := range []string{ // they are not read to the end
 		"PROXY TCP4 192.0.2.66 192.0.2.1 1234 25" + strings.Repeat(" ", 100), "PROXY UNKNOWN " + strings.Repeat("x", 100),
 		"\r\n\r\n\x00\r\nQUIT\n\x21\x11\xff\xff\xc0\x00\x02\x42", "\r\n\r\n\x00\r\nQUIT\n\x20\x00\xff\xff",
 	} {
 		w := open(t, balanced, func(w *world) { w.Timeouts.ProxyHeader = time.Hour })
 		c := w.dial(configs.SMTP)
-		c.say(long)
+		c.send(long)
 		c.gone()
 		w.untouched()
 	}
@@ -107,7 +106,7 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 	} {
 		w := open(t, balanced)
 		c := w.dial(configs.SMTP)
-		c.say(header)
+		c.send(header)
 		c.greeting()
 		c.want("QUIT", "221 .*")
 		_ = c.Close()
@@ -118,8 +117,8 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 	}
 }
 
-// D8: what the proxy itself says of a client is the client's own address and
-// cannot be bent by what the client says.
+// D8: the address that the proxy hands over is the client's own; nothing that
+// the client sends can change it.
 func TestD8_ForgedHandover(t *testing.T) {
 	handed := func(service configs.Service, how string) func(*world) {
 		return func(w *world) { w.listener(service).Handover = how }
@@ -129,7 +128,7 @@ func TestD8_ForgedHandover(t *testing.T) {
 			w := open(t, handed(service, how))
 			c := w.secured(service)
 			c.want("EHLO "+helo, "50[01] .*")
-			w.unheard(helo)
+			w.noneReceived(helo)
 		}
 	}
 	t.Run("XFORWARD", func(t *testing.T) {
@@ -139,10 +138,10 @@ func TestD8_ForgedHandover(t *testing.T) {
 		c := w.secured(configs.SMTP)
 		c.ask("EHLO a+b=c'ADDR=192.0.2.66")
 		c.want("MAIL FROM:<a@example.org>", "250 .*")
-		w.end()
-		heard := w.back[configs.SMTP].heard()
-		if !strings.Contains(heard, " ADDR=127.0.0.1 ") || !strings.Contains(heard, " HELO=a+2Bb+3Dc'ADDR+3D192.0.2.66") {
-			t.Errorf("the backend has heard %q", heard)
+		w.stop()
+		received := w.back[configs.SMTP].received()
+		if !strings.Contains(received, " ADDR=127.0.0.1 ") || !strings.Contains(received, " HELO=a+2Bb+3Dc'ADDR+3D192.0.2.66") {
+			t.Errorf("the backend received %q", received)
 		}
 	})
 	t.Run("IPv4 on a socket for IPv6", func(t *testing.T) {
@@ -156,10 +155,10 @@ func TestD8_ForgedHandover(t *testing.T) {
 		c.envelope()
 		c.want("DATA", "354 .*")
 		c.want("text\r\n.", "250 .*")
-		w.end()
+		w.stop()
 		b := w.back[configs.SMTP]
-		if heard := b.heard(); !strings.Contains(heard, "XCLIENT ADDR=127.0.0.1 ") || strings.Contains(heard, "LOGIN=") {
-			t.Errorf("the backend has heard %q", heard)
+		if received := b.received(); !strings.Contains(received, "XCLIENT ADDR=127.0.0.1 ") || strings.Contains(received, "LOGIN=") {
+			t.Errorf("the backend received %q", received)
 		}
 		if mail := b.messages(); !strings.Contains(mail[0], "[127.0.0.1]") {
 			t.Errorf("delivered: %q", mail)
@@ -167,8 +166,8 @@ func TestD8_ForgedHandover(t *testing.T) {
 	})
 }
 
-// D9: our own Received header stands above whatever the client has written,
-// which is left as it is.
+// D9: the proxy's Received header is placed above the client's headers, which
+// are left unchanged.
 func TestD9_ForgedReceived(t *testing.T) {
 	w := open(t)
 	c := w.secured(configs.SMTP)
@@ -176,7 +175,7 @@ func TestD9_ForgedReceived(t *testing.T) {
 	forged := "Received: from bank.example by " + hostname + " (Letterlock)\r\nAuthentication-Results: " + hostname + "; spf=pass\r\n\r\ntext\r\n"
 	c.want("DATA", "354 .*")
 	c.want(forged+".", "250 .*")
-	w.end()
+	w.stop()
 	mail := w.back[configs.SMTP].messages()[0] + "\r\n"
 	ours, theirs, _ := strings.Cut(mail, "\r\nReceived: from bank")
 	if !strings.HasPrefix(ours, "Received: from client.example (unknown [127.0.0.1])\r\n\tby "+hostname+" (Letterlock) with ESMTPS\r\n") {
@@ -187,8 +186,8 @@ func TestD9_ForgedReceived(t *testing.T) {
 	}
 }
 
-// D10: the backend can tell clients apart, so that one who guesses passwords
-// slows nobody else.
+// D10: the backend receives each client's address, so that its delay for a
+// client that guesses passwords does not affect the others.
 func TestD10_SharedAddress(t *testing.T) {
 	w := open(t, func(w *world) {
 		for service, how := range map[configs.Service]string{
@@ -202,13 +201,13 @@ func TestD10_SharedAddress(t *testing.T) {
 		}
 		w.back[configs.SMTP].offers = append(w.back[configs.SMTP].offers, "XCLIENT ADDR PORT")
 	})
-	for service, told := range map[configs.Service]string{
+	for service, handover := range map[configs.Service]string{
 		configs.SMTP: "XCLIENT ADDR=192.0.2.66 PORT=1234", configs.IMAPS: `"x-originating-ip" "192.0.2.66" "x-originating-port" "1234"`,
 		configs.POP3S: "XCLIENT ADDR=192.0.2.66 PORT=1234", configs.Sieve: "XCLIENT ADDR=192.0.2.66 PORT=1234",
 		configs.Submission: "PROXY TCP4 192.0.2.66 192.0.2.1 1234 25\r\n",
 	} {
 		c := w.dial(service)
-		c.say("PROXY TCP4 192.0.2.66 192.0.2.1 1234 25\r\n")
+		c.send("PROXY TCP4 192.0.2.66 192.0.2.1 1234 25\r\n")
 		if service.Implicit() {
 			c.handshake(nil)
 			c.greeting()
@@ -222,8 +221,8 @@ func TestD10_SharedAddress(t *testing.T) {
 		c.ask(lists[c.protocol])
 		_ = c.Close()
 		b := w.back[service]
-		if heard := b.heard(); !strings.HasPrefix(strings.TrimPrefix(heard, "EHLO "+hostname+"\r\n"), told) && !strings.Contains(heard, told) {
-			t.Errorf("%s: the backend has heard %q", service, heard)
+		if received := b.received(); !strings.HasPrefix(strings.TrimPrefix(received, "EHLO "+hostname+"\r\n"), handover) && !strings.Contains(received, handover) {
+			t.Errorf("%s: the backend received %q", service, received)
 		}
 	}
 }

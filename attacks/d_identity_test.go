@@ -8,7 +8,7 @@ import (
 )
 
 // forged fails the test if the backend has run a command that only a proxy may
-// give.
+// send.
 func (b *backend) forged(t *testing.T) {
 	t.Helper()
 	for _, line := range b.ran() {
@@ -20,36 +20,36 @@ func (b *backend) forged(t *testing.T) {
 	}
 }
 
-// trusted tries the corpus on a service of SMTP, with a client that has come so
-// far.
-func trusted(t *testing.T, service configs.Service, begin func(*world, configs.Service) *client) {
+// trusted sends each payload of the corpus to a service of SMTP, from a client
+// that start has brought into a state.
+func trusted(t *testing.T, service configs.Service, start func(*world, configs.Service) *client) {
 	for _, p := range corpus(t, "trusted.txt") {
 		t.Run(p.name, func(t *testing.T) {
 			w := open(t)
-			c := begin(w, service)
+			c := start(w, service)
 			offers := strings.Join(c.ask("EHLO client.example"), "|")
 			if strings.Contains(offers, "XCLIENT") || strings.Contains(offers, "XFORWARD") {
 				t.Errorf("offers %q", offers)
 			}
-			c.say(p.text())
+			c.send(p.text())
 			closeWriteTLS(c)
 			if said := c.rest(); matches(`(.*\n)?220 .*`, said) {
 				t.Errorf("answered %q", said)
 			}
-			w.end()
+			w.stop()
 			w.back[service].forged(t)
 		})
 	}
 }
 
-// D1: the backend would believe XCLIENT, and with it be an open relay. No form
-// of it reaches the backend.
+// D1: the backend would believe XCLIENT and become an open relay. No form of the
+// command reaches the backend.
 func TestD1_XclientToPostfix(t *testing.T) {
 	t.Run("in TLS", func(t *testing.T) { trusted(t, configs.SMTP, (*world).secured) })
-	t.Run("in clear", func(t *testing.T) { trusted(t, configs.SMTP, (*world).greeted) })
+	t.Run("before TLS", func(t *testing.T) { trusted(t, configs.SMTP, (*world).greeted) })
 }
 
-// D2: the same behind a login.
+// D2: the same after a login.
 func TestD2_XclientToSubmission(t *testing.T) {
 	each(t, []configs.Service{configs.Submission, configs.Submissions}, func(t *testing.T, service configs.Service) {
 		t.Run("behind the login", func(t *testing.T) { trusted(t, service, (*world).loggedIn) })
@@ -60,7 +60,7 @@ func TestD2_XclientToSubmission(t *testing.T) {
 			c.ask("EHLO client.example")
 			c.want("XCLIENT ADDR=192.0.2.69 LOGIN=alice", "502 .*")
 			c.want("MAIL FROM:<a@example.org>", "530 .*")
-			w.end()
+			w.stop()
 			w.back[service].forged(t)
 		})
 	})
@@ -86,16 +86,16 @@ func TestD3_XclientToPOP3(t *testing.T) {
 		for _, line := range []string{"XCLIENT ADDR=192.0.2.67 PORT=1", "xclient ADDR=192.0.2.67", " XCLIENT ADDR=192.0.2.67"} {
 			c.want(line, "-ERR .*")
 		}
-		c.say("USER x\nXCLIENT ADDR=192.0.2.67\r\n")
-		c.hear("-ERR .*")
-		c.hear("-ERR .*")
+		c.send("USER x\nXCLIENT ADDR=192.0.2.67\r\n")
+		c.expect("-ERR .*")
+		c.expect("-ERR .*")
 		c.want("USER a\rXCLIENT ADDR=192.0.2.67", "-ERR .*")
-		w.end()
+		w.stop()
 		w.back[service].forged(t)
 	})
 }
 
-// D4: Dovecot's ManageSieve offers it among its capabilities.
+// D4: Dovecot's ManageSieve offers XCLIENT among its capabilities.
 func TestD4_XclientToSieve(t *testing.T) {
 	w := open(t)
 	c := w.secured(configs.Sieve)
@@ -105,26 +105,26 @@ func TestD4_XclientToSieve(t *testing.T) {
 	for _, line := range []string{"XCLIENT ADDR=192.0.2.68 PORT=1", "xclient ADDR=192.0.2.68", `"XCLIENT" ADDR=192.0.2.68`} {
 		c.want(line, "NO .*")
 	}
-	c.say("NOOP {25+}\r\nXCLIENT ADDR=192.0.2.68\r\n\r\n")
-	c.hear("NO .*")
+	c.send("NOOP {25+}\r\nXCLIENT ADDR=192.0.2.68\r\n\r\n")
+	c.expect("NO .*")
 	c.want(`AUTHENTICATE "PLAIN" "`+plain("a\r\nXCLIENT ADDR=192.0.2.68", "x")+`"`, "(OK|NO) .*")
-	w.end()
+	w.stop()
 	w.back[configs.Sieve].forged(t)
 }
 
-// D5: no field with which a proxy tells Dovecot whose connection this is comes
-// from a client, in whatever form.
+// D5: the fields of ID by which a proxy hands the client's address over to
+// Dovecot never pass from a client, in any form.
 func TestD5_IDSpoofing(t *testing.T) {
 	each(t, []configs.Service{configs.IMAP, configs.IMAPS}, func(t *testing.T, service configs.Service) {
 		for _, p := range corpus(t, "id.txt") {
-			for _, lost := range []bool{false, true} { // it counts literals, or runs what is in them
+			for _, lost := range []bool{false, true} { // the backend counts literals, or runs their content
 				t.Run(p.name, func(t *testing.T) {
 					w := open(t, func(w *world) { w.back[service].lost = lost })
 					c := w.secured(service)
-					c.say("a " + p.text())
+					c.send("a " + p.text())
 					closeWriteTLS(c)
 					c.rest()
-					w.end()
+					w.stop()
 					for _, line := range w.back[service].ran() {
 						if name, ok := forgedField(line); ok {
 							t.Errorf("the backend has read %s in %q", name, line)
@@ -138,15 +138,15 @@ func TestD5_IDSpoofing(t *testing.T) {
 		w := open(t)
 		c := w.secured(configs.IMAP)
 		c.want(`a ID ("name" "honest" "x-originating-ip" "192.0.2.66" "version" {3+}`+"\r\n1.0)", "a OK .*")
-		w.end()
-		if heard := w.back[configs.IMAP].heard(); !strings.Contains(heard, `ID ("name" "honest" "version" "1.0")`) {
-			t.Errorf("the backend has heard %q", heard)
+		w.stop()
+		if received := w.back[configs.IMAP].received(); !strings.Contains(received, `ID ("name" "honest" "version" "1.0")`) {
+			t.Errorf("the backend received %q", received)
 		}
 	})
 }
 
-// forgedField reads a line as a backend does that looks for names in quotes at
-// even places, after taking escapes off.
+// forgedField reads a line as a backend does: the names are the quoted strings
+// at even positions, without escapes.
 func forgedField(line string) (string, bool) {
 	upper := strings.ToUpper(line)
 	if !strings.Contains(upper, " ID ") {
@@ -163,7 +163,7 @@ func forgedField(line string) (string, bool) {
 	return "", false
 }
 
-// quoted are the strings of a line.
+// quoted returns the quoted strings of a line.
 func quoted(line string) []string {
 	var all []string
 	for i := 0; i < len(line); i++ {
@@ -182,7 +182,7 @@ func quoted(line string) []string {
 	return all
 }
 
-// closeWriteTLS ends what a client in TLS has to say; it still listens.
+// closeWriteTLS closes the client's half of a TLS connection; it still reads.
 func closeWriteTLS(c *client) {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()

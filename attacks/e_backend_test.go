@@ -9,9 +9,9 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// E7: a backend that is out of step is passed on where that is right, and left
-// where it is not. In no case does a client wait for ever, or hear a yes to a
-// message that the backend has not given to it.
+// E7: a backend sends wrong or additional replies. A client never waits for
+// ever, and never receives a positive reply to a message that the backend did
+// not give for it.
 func TestE7_BackendOutOfStep(t *testing.T) {
 	const gone = `421 4\.3\.2 .*`
 	for name, test := range map[string]struct {
@@ -77,7 +77,7 @@ func TestE7_BackendOutOfStep(t *testing.T) {
 	}
 }
 
-// E7: the same in a group of commands, where answers are counted.
+// E7: the same in a group of pipelined commands, whose replies are counted.
 func TestE7_BackendOutOfStepPipelined(t *testing.T) {
 	w := open(t, func(w *world) {
 		w.back[configs.SMTP].answer = func(line string) (string, bool) {
@@ -86,18 +86,18 @@ func TestE7_BackendOutOfStepPipelined(t *testing.T) {
 	})
 	c := w.secured(configs.SMTP)
 	c.ask("EHLO client.example")
-	c.say("MAIL FROM:<a@example.org>\r\nRCPT TO:<one@example.com>\r\nDATA\r\n")
-	c.hear("250 .*")
-	c.hear("250 ok")
-	c.hear("(421|550|554) .*") // whatever it was, no message is begun
+	c.send("MAIL FROM:<a@example.org>\r\nRCPT TO:<one@example.com>\r\nDATA\r\n")
+	c.expect("250 .*")
+	c.expect("250 ok")
+	c.expect("(421|550|554) .*") // in any case no message begins
 	_ = c.Close()
-	w.end()
+	w.stop()
 	if mail := w.back[configs.SMTP].messages(); len(mail) > 0 {
 		t.Errorf("delivered: %q", mail)
 	}
 }
 
-// E7: a backend that falls silent is left when its time is over.
+// E7: the session ends when a silent backend exceeds its timeout.
 func TestE7_SilentBackend(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		t.Parallel()
@@ -112,7 +112,7 @@ func TestE7_SilentBackend(t *testing.T) {
 	})
 }
 
-// E7 for the logins: no yes but the backend's own to this very login.
+// E7 for logins: the client receives only the backend's own reply to its login.
 func TestE7_LoginOutOfStep(t *testing.T) {
 	for service, replies := range map[configs.Service][]string{
 		configs.IMAPS: {"z OK early\r\n", "* PREAUTH hi\r\n", "+ go on\r\n", "L99 OK other\r\n", "OK\r\n", "* 1 FETCH {99999999999}\r\n"},
@@ -129,12 +129,12 @@ func TestE7_LoginOutOfStep(t *testing.T) {
 				c := w.secured(service)
 				switch c.protocol {
 				case "imap":
-					c.say("a LOGIN alice secret\r\n")
+					c.send("a LOGIN alice secret\r\n")
 				case "pop3":
 					c.want("USER alice", `\+OK.*`)
-					c.say("PASS secret\r\n")
+					c.send("PASS secret\r\n")
 				case "sieve":
-					c.say("AUTHENTICATE \"PLAIN\" \"" + plain("alice", "secret") + "\"\r\n")
+					c.send("AUTHENTICATE \"PLAIN\" \"" + plain("alice", "secret") + "\"\r\n")
 				}
 				if said := c.rest(); matches(`.*\ba OK.*|\+OK.*|OK.*`, said) {
 					t.Errorf("answered %q", said)

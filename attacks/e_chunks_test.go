@@ -10,12 +10,12 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// inChunks says a message in two chunks and returns the answers, which end with
-// the first that is no yes.
+// inChunks sends a message in two chunks and returns the replies, up to the
+// first negative one.
 func (c *client) inChunks(text string, cut int) (answers []string) {
 	c.t.Helper()
 	for _, chunk := range []string{fmt.Sprintf("BDAT %d\r\n%s", cut, text[:cut]), fmt.Sprintf("BDAT %d LAST\r\n%s", len(text)-cut, text[cut:])} {
-		c.say(chunk)
+		c.send(chunk)
 		answers = append(answers, c.line())
 		if !strings.HasPrefix(answers[len(answers)-1], "250 ") {
 			break
@@ -24,8 +24,8 @@ func (c *client) inChunks(text string, cut int) (answers []string) {
 	return answers
 }
 
-// relayed is a message as a backend sends it on by DATA that takes nothing but
-// CRLF for the end of a line, and keeps all else.
+// relayed returns a message as a backend sends it on by DATA: only CRLF ends a
+// line, and all other bytes are kept.
 func relayed(message string) []byte {
 	if !strings.HasSuffix(message, "\r\n") {
 		message += "\r\n"
@@ -33,7 +33,7 @@ func relayed(message string) []byte {
 	return []byte(strings.ReplaceAll("\r\n"+message, "\r\n.", "\r\n..")[2:] + ".\r\n")
 }
 
-// cuts are the places of a message that matter to its false end.
+// cuts returns the positions at and around the false end of a message.
 func cuts(p payload) (places []int) {
 	for i := range len(p.text()) + 1 {
 		places = append(places, len(beforeEnd)+i)
@@ -41,14 +41,14 @@ func cuts(p payload) (places []int) {
 	return places
 }
 
-// E1 in chunks. Nothing in them can end a message, but the backend may send
-// it on by DATA, to servers that look for the end in other ways: none of them
-// finds it at the false one, wherever the chunks are cut.
+// E1 in chunks. No text in a chunk ends a message, but the backend may send the
+// message on by DATA to servers that find the end in other ways. None of them
+// finds the false end, wherever the chunks are cut.
 func TestE1_SmugglingInChunks(t *testing.T) {
-	for way, begin := range ways {
+	for way, start := range ways {
 		t.Run(way, func(t *testing.T) {
 			w := open(t)
-			c := begin(w)
+			c := start(w)
 			c.ask("EHLO client.example")
 			taken := 0
 			for _, p := range corpus(t, "end-of-data.txt") {
@@ -73,8 +73,8 @@ func TestE1_SmugglingInChunks(t *testing.T) {
 	}
 }
 
-// What goes on by DATA as it was sent does fool them; else the test above would
-// prove nothing.
+// TestE1_SmugglingInChunksWithoutProxy checks that the servers do find the false
+// end in the original text; otherwise the test above would prove nothing.
 func TestE1_SmugglingInChunksWithoutProxy(t *testing.T) {
 	for reader, least := range map[string]int{"lax": 30, "Postfix 3.8": 5, "strict": 0} {
 		fell := 0
@@ -90,18 +90,18 @@ func TestE1_SmugglingInChunksWithoutProxy(t *testing.T) {
 	}
 }
 
-// E1 in chunks with bare_newline: reject: the chunk that is not in order has
-// not reached the backend, the message gets no end there, and the session goes
+// E1 in chunks with bare_newline: reject. The chunk with a bare newline does not
+// reach the backend, the message is not completed there, and the session goes
 // on.
 func TestE1_SmugglingInChunksRejected(t *testing.T) {
-	for way, begin := range ways {
+	for way, start := range ways {
 		t.Run(way, func(t *testing.T) {
 			w := open(t, func(w *world) {
 				for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
 					w.listener(service).BareNewline, w.listener(service).Received = "reject", new(bool)
 				}
 			})
-			c := begin(w)
+			c := start(w)
 			if offers := strings.Join(c.ask("EHLO client.example"), "|"); !strings.Contains(offers, "CHUNKING") || strings.Contains(offers, "BINARYMIME") {
 				t.Errorf("offers %q", offers)
 			}
@@ -118,7 +118,7 @@ func TestE1_SmugglingInChunksRejected(t *testing.T) {
 					}
 				}
 			}
-			w.end()
+			w.stop()
 			ran := append(w.back[configs.SMTP].ran(), w.back[configs.Submission].ran()...)
 			if n := len(slices.DeleteFunc(ran, func(line string) bool { return !strings.HasSuffix(line, "LAST") })); n != whole || whole == 0 {
 				t.Errorf("%d messages were in order, and %d have come to an end", whole, n)
@@ -132,8 +132,8 @@ func TestE1_SmugglingInChunksRejected(t *testing.T) {
 	}
 }
 
-// E1 in what is declared to be binary: it passes as it is to a backend that
-// offers to take it, and the word alone is no way around.
+// E1 in binary text: it passes unchanged to a backend that offers BINARYMIME;
+// the declaration alone does not avoid the normalisation.
 func TestE1_BinaryInChunks(t *testing.T) {
 	const text = "a\n.\r\nb\x00\rc"
 	for offer, want := range map[string]string{"BINARYMIME": text, "8BITMIME": mta.Regular(text)} {
@@ -141,12 +141,12 @@ func TestE1_BinaryInChunks(t *testing.T) {
 			w := open(t, plainChunks, func(w *world) { w.back[configs.SMTP].offers = []string{"PIPELINING", "CHUNKING", offer} })
 			c := w.secured(configs.SMTP)
 			c.ask("EHLO client.example")
-			for _, body := range []string{"BINARYMIME", "8BITMIME"} { // the next message is text again
+			for _, body := range []string{"BINARYMIME", "8BITMIME"} { // the next message is text
 				c.want("MAIL FROM:<a@example.org> BODY="+body, "250 .*")
 				c.want("RCPT TO:<b@example.com>", "250 .*")
 				c.inChunks(text, 4)
 			}
-			w.end()
+			w.stop()
 			if got := strings.Join(w.back[configs.SMTP].messages(), ""); got != want+mta.Regular(text) {
 				t.Errorf("arrived: %q", got)
 			}
@@ -154,17 +154,17 @@ func TestE1_BinaryInChunks(t *testing.T) {
 	}
 }
 
-// E3: a chunk that comes in pieces. When the backend does not like one of
-// them, the message gets no end, however little the backend cares.
+// E3: a chunk is forwarded in pieces. When the backend refuses one of them, the
+// message is never completed, even if the backend would accept the rest.
 func TestE3_BdatPieceRefused(t *testing.T) {
 	for offer, answer := range map[string]string{"PIPELINING": "452 4.3.1 full\r\n", "8BITMIME": "552-5.3.4 too\r\n552 5.3.4 much\r\n"} {
 		t.Run(offer, func(t *testing.T) {
-			heard := make(chan string, 10)
+			received := make(chan string, 10)
 			w := open(t, plainChunks, func(w *world) {
 				b := w.back[configs.SMTP]
 				b.offers = []string{"CHUNKING", offer}
 				b.chunked = func(line string) string {
-					heard <- line
+					received <- line
 					if line == "BDAT 4" {
 						return answer
 					}
@@ -175,16 +175,16 @@ func TestE3_BdatPieceRefused(t *testing.T) {
 			c.ask("EHLO client.example")
 			c.want("MAIL FROM:<a@example.org>", "250 .*")
 			c.want("RCPT TO:<b@example.com>", "250 .*")
-			c.say("BDAT 15 LAST\r\nabcd")
-			if line := <-heard; line != "BDAT 4" {
+			c.send("BDAT 15 LAST\r\nabcd")
+			if line := <-received; line != "BDAT 4" {
 				t.Fatalf("the backend has run %q", line)
 			}
-			c.say("two\nthree\r\n")
+			c.send("two\nthree\r\n")
 			for line := range strings.Lines(answer) {
-				c.hear(strings.TrimSuffix(line, "\r\n"))
+				c.expect(strings.TrimSuffix(line, "\r\n"))
 			}
 			c.want("NOOP", "250 .*")
-			w.end()
+			w.stop()
 			if ran := strings.Join(w.back[configs.SMTP].ran()[3:], "|"); ran != "BDAT 4|RSET|NOOP" {
 				t.Errorf("the backend has run %q", ran)
 			}

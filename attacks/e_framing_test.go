@@ -9,14 +9,15 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// plainChunks switches the header off that would be part of the first chunk.
+// plainChunks switches off the Received header, which would be part of the first
+// chunk.
 func plainChunks(w *world) { w.listener(configs.SMTP).Received = new(bool) }
 
-// E3: chunks are counted to their last octet, with us as with the backend.
+// E3: the proxy and the backend agree on where each chunk ends.
 func TestE3_Bdat(t *testing.T) {
 	envelope := "MAIL FROM:<a@example.org>|RCPT TO:<b@example.com>"
 	for name, test := range map[string]struct {
-		say     string // behind the envelope, in one piece
+		send    string // behind the envelope, in one piece
 		answers []string
 		mail    []string // the chunks that the backend has taken
 		ran     string   // what it has run behind the envelope
@@ -50,15 +51,15 @@ func TestE3_Bdat(t *testing.T) {
 			for line := range strings.SplitSeq(envelope, "|") {
 				c.want(line, "250 .*")
 			}
-			c.say(test.say)
+			c.send(test.send)
 			for _, answer := range test.answers {
-				c.hear(answer)
+				c.expect(answer)
 			}
 			if test.closed {
 				c.gone()
 			}
 			_ = c.Close()
-			w.end()
+			w.stop()
 			b := w.back[configs.SMTP]
 			ran := strings.Join(b.ran()[3:], "|")
 			if ran != test.ran || !slices.Equal(b.messages(), test.mail) {
@@ -68,7 +69,7 @@ func TestE3_Bdat(t *testing.T) {
 	}
 }
 
-// E3 where the backend takes no chunks: they are swallowed, never run.
+// E3 where the backend does not offer CHUNKING: chunks are discarded, never run.
 func TestE3_BdatNotOffered(t *testing.T) {
 	w := open(t, func(w *world) { w.back[configs.SMTP].offers = []string{"PIPELINING", "BINARYMIME"} })
 	c := w.secured(configs.SMTP)
@@ -76,14 +77,13 @@ func TestE3_BdatNotOffered(t *testing.T) {
 		t.Errorf("offers %q", offers)
 	}
 	c.want("MAIL FROM:<a@example.org>", "250 .*")
-	c.say("BDAT 12 LAST\r\nXCLIENT X=Y\nNOOP\r\n")
-	c.hear("502 .*")
-	c.hear("250 .*")
-	w.unheard("BDAT", "XCLIENT")
+	c.send("BDAT 12 LAST\r\nXCLIENT X=Y\nNOOP\r\n")
+	c.expect("502 .*")
+	c.expect("250 .*")
+	w.noneReceived("BDAT", "XCLIENT")
 }
 
-// E3: a message in chunks and one by DATA do not mix; who may say so is the
-// backend.
+// E3: BDAT and DATA cannot be mixed in one message; the backend refuses it.
 func TestE3_BdatThenData(t *testing.T) {
 	w := open(t, plainChunks, func(w *world) {
 		w.back[configs.SMTP].answer = func(line string) (string, bool) {
@@ -92,15 +92,15 @@ func TestE3_BdatThenData(t *testing.T) {
 	})
 	c := w.secured(configs.SMTP)
 	c.envelope()
-	c.say("BDAT 3\r\nabc")
-	c.hear("250 .*")
+	c.send("BDAT 3\r\nabc")
+	c.expect("250 .*")
 	c.want("DATA", "503 .*")
 	c.want("RSET", "250 .*")
-	w.end()
+	w.stop()
 }
 
-// E4: what comes before its time is not taken, and each command has one answer,
-// in its place.
+// E4: commands that come too early are refused, and each command has one reply,
+// in order.
 func TestE4_EarlyTalker(t *testing.T) {
 	each(t, []configs.Service{configs.SMTP, configs.Submission}, func(t *testing.T, service configs.Service) {
 		w := open(t)
@@ -111,10 +111,10 @@ func TestE4_EarlyTalker(t *testing.T) {
 			c = w.loggedIn(service)
 		}
 		c.envelope()
-		c.say("DATA\r\nSubject: x\r\n\r\ntext\r\n.\r\nMAIL FROM:<smuggled@example.org>\r\n")
-		c.hear("554 .*")
+		c.send("DATA\r\nSubject: x\r\n\r\ntext\r\n.\r\nMAIL FROM:<smuggled@example.org>\r\n")
+		c.expect("554 .*")
 		c.gone()
-		w.unheard("smuggled", "Subject")
+		w.noneReceived("smuggled", "Subject")
 	})
 	t.Run("in order", func(t *testing.T) {
 		w := open(t, func(w *world) {
@@ -135,28 +135,28 @@ func TestE4_EarlyTalker(t *testing.T) {
 		}
 		go func() { _, _ = c.Write([]byte(group.String())) }()
 		for i := range 300 {
-			c.hear(fmt.Sprintf("250 2.1.5 RCPT TO:<%d@example.com>", i))
-			c.hear("550 5.7.1 .*")
-			c.hear("502 .*")
+			c.expect(fmt.Sprintf("250 2.1.5 RCPT TO:<%d@example.com>", i))
+			c.expect("550 5.7.1 .*")
+			c.expect("502 .*")
 			if i == 20 {
-				c.hear("250 2.0.0 legacy ok")
+				c.expect("250 2.0.0 legacy ok")
 			}
 		}
 	})
 	t.Run("before the greeting", func(t *testing.T) {
 		w := open(t)
 		c := w.dial(configs.SMTP)
-		c.say("EHLO client.example\r\nNOOP\r\nSTARTTLS\r\n")
-		c.hear("220 mail.*")
+		c.send("EHLO client.example\r\nNOOP\r\nSTARTTLS\r\n")
+		c.expect("220 mail.*")
 		for line := c.line(); !strings.HasPrefix(line, "250 "); line = c.line() {
 		}
-		c.hear("250 .*")
-		c.hear("220 .*")
+		c.expect("250 .*")
+		c.expect("220 .*")
 	})
 }
 
-// E5: a command line ends at CRLF; a line with another CR, LF or NUL is none,
-// and its bytes reach nobody.
+// E5: a command line ends at CRLF. A line with another CR, LF or NUL is an error,
+// and its bytes never reach the backend.
 func TestE5_BareLineEnds(t *testing.T) {
 	heads := map[string][]string{
 		"smtp": {"NOOP", "RSET", "EHLO a", "MAIL FROM:<a@example.org>", "VRFY a", "HELP", "QUIT", "STARTTLS"},
@@ -172,28 +172,28 @@ func TestE5_BareLineEnds(t *testing.T) {
 					w.listener(service).DisableVRFY = new(bool)
 				})
 				c := w.secured(service)
-				switch { // so that nothing else is wrong with it
+				switch { // the line is correct otherwise
 				case c.protocol == "smtp":
 					c.ask("EHLO client.example")
 				case head == "PASS b":
 					c.want("USER a", `\+OK.*`)
 				}
-				c.say(head + odd + "x INJECTED x\r\n")
+				c.send(head + odd + "x INJECTED x\r\n")
 				closeWriteTLS(c)
 				c.rest()
-				w.unheard("INJECTED")
-				if heard := w.back[service].heard(); !regular(heard) {
-					t.Errorf("%q behind %q: the backend has heard %q", odd, head, heard)
+				w.noneReceived("INJECTED")
+				if received := w.back[service].received(); !regular(received) {
+					t.Errorf("%q behind %q: the backend received %q", odd, head, received)
 				}
 			}
 		}
 	})
 }
 
-// E6: addresses and parameters pass as they are or not at all.
+// E6: addresses and parameters pass unchanged or are refused.
 func TestE6_Parameters(t *testing.T) {
 	long := strings.Repeat("a", 2000)
-	for _, test := range []struct{ say, answer, passes string }{
+	for _, test := range []struct{ send, answer, passes string }{
 		{`MAIL FROM:<a@example.org> AUTH=<> RET=HDRS ENVID=a+2Bb`, "250 .*", `MAIL FROM:<a@example.org> AUTH=<> RET=HDRS ENVID=a+2Bb`},
 		{`MAIL FROM:<> BODY=8BITMIME SIZE=10`, "250 .*", `MAIL FROM:<> BODY=8BITMIME SIZE=10`},
 		{`mail from: a@example.org`, "250 .*", `MAIL FROM:<a@example.org>`},
@@ -210,12 +210,12 @@ func TestE6_Parameters(t *testing.T) {
 		{"MAIL FROM:<a@example.org> REQUIRETLS", "555 .*", ""},
 		{"MAIL FROM <a@example.org>", "501 .*", ""},
 	} {
-		t.Run(test.say[:min(len(test.say), 60)], func(t *testing.T) {
+		t.Run(test.send[:min(len(test.send), 60)], func(t *testing.T) {
 			w := open(t)
 			c := w.secured(configs.SMTP)
 			c.ask("EHLO client.example")
-			c.want(test.say, test.answer)
-			w.end()
+			c.want(test.send, test.answer)
+			w.stop()
 			ran := w.back[configs.SMTP].ran()
 			if i := slices.Index(ran, test.passes); test.passes != "" && i < 0 || test.passes == "" && len(ran) > 1 {
 				t.Errorf("the backend has run %q", ran)
@@ -234,6 +234,6 @@ func TestE6_Parameters(t *testing.T) {
 			c.want("RCPT TO:"+line+" ORCPT=rfc822;x@example.com", "550 5.7.1 .*")
 		}
 		c.want("RCPT TO:<b@example.com> ORCPT=rfc822;b+2Bc@example.com NOTIFY=NEVER", "250 .*")
-		w.unheard("elsewhere")
+		w.noneReceived("elsewhere")
 	})
 }

@@ -7,42 +7,41 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// The message that is played: the attacker hopes that somebody sees its end at
-// the false one, and takes what follows for commands.
+// The smuggled message: the attacker wants a server to see its end at the false
+// end, and to run the text after it as commands.
 const (
 	beforeEnd = "Subject: first\r\n\r\nfirst"
 	smuggled  = "MAIL FROM:<smuggled@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\nFrom: bank@example.net\r\n\r\nsmuggled\r\n.\r\n"
 )
 
-// readers are how backends find the end of a message.
+// readers holds the ways in which backends find the end of a message.
 var readers = map[string]func([]byte) (int, int){"lax": laxEnd, "Postfix 3.8": postfixEnd, "strict": strictEnd}
 
-// fooled reports whether a backend has taken the smuggled text for commands.
+// fooled reports whether a backend has run the smuggled text as commands.
 func (b *backend) fooled() bool {
 	return strings.Contains(strings.Join(b.ran(), "|"), "MAIL FROM:<smuggled")
 }
 
-// ways are how a message gets to a backend.
+// ways holds the ways in which a client gets to send a message.
 var ways = map[string]func(*world) *client{
-	"smtp in clear":     func(w *world) *client { return w.greeted(configs.SMTP) },
+	"smtp before TLS":   func(w *world) *client { return w.greeted(configs.SMTP) },
 	"smtp in TLS":       func(w *world) *client { return w.secured(configs.SMTP) },
 	"submission in TLS": func(w *world) *client { return w.loggedIn(configs.Submission) },
 }
 
-// smuggle sends a text in whose middle a server may see its end.
+// smuggle sends a text in which a server may see an end of the message.
 func (c *client) smuggle(p payload) {
 	c.t.Helper()
 	c.want("DATA", "354 .*")
-	c.say(beforeEnd + p.text() + smuggled)
+	c.send(beforeEnd + p.text() + smuggled)
 }
 
-// E1: SMTP smuggling. Nothing but CRLF, dot, CRLF ends a message, with us and
-// with whatever stands behind us: the false ends arrive as text that no server
-// mistakes, so that neither is mail smuggled in past the backend, nor out past
-// the servers that it relays to.
+// E1: SMTP smuggling. Only CRLF, dot, CRLF ends a message. The false ends reach
+// the backend as text that no server reads as an end, so mail is smuggled
+// neither past the backend nor past the servers that it relays to.
 func TestE1_Smuggling(t *testing.T) {
 	payloads := corpus(t, "end-of-data.txt")
-	for way, begin := range ways {
+	for way, start := range ways {
 		for reader, ends := range readers {
 			t.Run(way+", "+reader, func(t *testing.T) {
 				for _, p := range payloads {
@@ -50,12 +49,12 @@ func TestE1_Smuggling(t *testing.T) {
 						w := open(t, func(w *world) {
 							w.back[configs.SMTP].ends, w.back[configs.Submission].ends = ends, ends
 						})
-						c := begin(w)
+						c := start(w)
 						c.envelope()
 						c.smuggle(p)
-						c.hear("250 .*")
-						c.want("QUIT", "221 .*") // one answer, to one message
-						w.end()
+						c.expect("250 .*")
+						c.want("QUIT", "221 .*") // exactly one reply, for one message
+						w.stop()
 						for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
 							b := w.back[service]
 							if b.fooled() || b.sessions() == 1 && len(b.messages()) != 1 {
@@ -74,8 +73,8 @@ func TestE1_Smuggling(t *testing.T) {
 	}
 }
 
-// The backends of E1 do fall for it when nobody stands before them; else the
-// test above would prove nothing.
+// TestE1_SmugglingWithoutProxy checks that the backends are fooled without the
+// proxy; otherwise the test above would prove nothing.
 func TestE1_SmugglingWithoutProxy(t *testing.T) {
 	for reader, least := range map[string]int{"lax": 40, "Postfix 3.8": 5, "strict": 0} {
 		fell := 0
@@ -86,8 +85,8 @@ func TestE1_SmugglingWithoutProxy(t *testing.T) {
 			c := connect(t, b.address(), "smtp")
 			c.line()
 			c.smuggle(p)
-			c.hear("250 .*")
-			c.say("QUIT\r\n")
+			c.expect("250 .*")
+			c.send("QUIT\r\n")
 			c.rest()
 			b.close()
 			if b.fooled() {
@@ -100,36 +99,36 @@ func TestE1_SmugglingWithoutProxy(t *testing.T) {
 	}
 }
 
-// E1 with bare_newline: reject. The message is refused behind its end, its text
-// has not reached the backend, and the session goes on.
+// E1 with bare_newline: reject. The message is refused at its end, its text does
+// not reach the backend, and the session goes on.
 func TestE1_SmugglingRejected(t *testing.T) {
-	for way, begin := range ways {
+	for way, start := range ways {
 		for _, p := range corpus(t, "end-of-data.txt") {
-			t.Run(way+", "+p.name, func(t *testing.T) { rejected(t, begin, p) })
+			t.Run(way+", "+p.name, func(t *testing.T) { rejected(t, start, p) })
 		}
 	}
 }
 
-func rejected(t *testing.T, begin func(*world) *client, p payload) {
+func rejected(t *testing.T, start func(*world) *client, p payload) {
 	w := open(t, func(w *world) {
 		w.listener(configs.SMTP).BareNewline, w.listener(configs.Submission).BareNewline = "reject", "reject"
 	})
-	c := begin(w)
+	c := start(w)
 	c.envelope()
 	c.smuggle(p)
 	if regular(p.text()) {
-		c.hear("250 .*")
+		c.expect("250 .*")
 	} else {
-		c.hear("550 5.6.11 .*")
+		c.expect("550 5.6.11 .*")
 	}
 	c.want("MAIL FROM:<a@example.org>", "250 .*")
 	c.want("RCPT TO:<b@example.com>", "250 .*")
 	c.want("DATA", "354 .*")
 	c.want("regular\r\n.", "250 .*")
-	w.end()
+	w.stop()
 	for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
 		b := w.back[service]
-		if b.fooled() || !regular(p.text()) && (strings.Contains(b.heard(), "smuggled") || b.sessions() == 1 && len(b.messages()) != 1) {
+		if b.fooled() || !regular(p.text()) && (strings.Contains(b.received(), "smuggled") || b.sessions() == 1 && len(b.messages()) != 1) {
 			t.Errorf("the backend has taken %q and run %q", b.messages(), b.ran())
 		}
 	}
@@ -140,7 +139,7 @@ func regular(text string) bool {
 	return !strings.ContainsAny(strings.ReplaceAll(text, "\r\n", ""), "\r\n\x00")
 }
 
-// E2: dots at the beginning of lines arrive as they were sent, stuffed.
+// E2: dots at the beginning of lines arrive stuffed, as they were sent.
 func TestE2_DotStuffing(t *testing.T) {
 	for _, text := range []string{"..\r\n", "...\r\n", "..a\r\n", "....\r\na\r\n", "..\r\n..\r\n", ".. \r\n", "..\t\r\n", "a\r\n..\r\n\r\n..\r\n", ".a\r\n"} {
 		t.Run(text, func(t *testing.T) {
@@ -152,7 +151,7 @@ func TestE2_DotStuffing(t *testing.T) {
 			c.envelope()
 			c.want("DATA", "354 .*")
 			c.want(text+".", "250 .*")
-			w.end()
+			w.stop()
 			if mail := w.back[configs.SMTP].messages(); len(mail) != 1 || unstuffed(mail[0]) != unstuffed(text) {
 				t.Errorf("delivered: %q", mail)
 			}
@@ -160,7 +159,7 @@ func TestE2_DotStuffing(t *testing.T) {
 	}
 }
 
-// unstuffed takes off what RFC 5321 §4.5.2 puts on.
+// unstuffed removes the dots that RFC 5321 §4.5.2 adds.
 func unstuffed(text string) string {
 	return strings.ReplaceAll("\r\n"+text, "\r\n.", "\r\n")[2:]
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// answering makes a backend answer each line that tells a secret with the next of
-// some replies, and from then on with the last.
+// answering makes a backend answer each line with a secret by the next of the
+// replies, and repeat the last one.
 func (b *backend) answering(replies ...string) {
 	n := 0
 	b.answer = func(line string) (string, bool) {
@@ -29,9 +29,8 @@ func (b *backend) answering(replies ...string) {
 	}
 }
 
-// F8: a server that cannot serve refuses the right password as well. However
-// often that happens, nobody is made to wait for it, and no other user of the
-// address is refused.
+// F8: a backend that is overloaded refuses the right password too. Such
+// temporary refusals delay no login and lock no address.
 func TestF8_TemporaryRefusals(t *testing.T) {
 	const times = 30
 	temporary := map[string][]string{
@@ -61,7 +60,7 @@ func TestF8_TemporaryRefusals(t *testing.T) {
 		}
 		c.want(c.guessing("right"), welcomes[c.protocol]+"|a OK .*")
 		_ = c.Close()
-		w.end()
+		w.stop()
 		log := w.log.String()
 		failed := strings.Count(log, `msg="login failed"`)
 		counted := strings.Count(log, "class=unavailable code=") + strings.Count(log, "class=refused code=")
@@ -71,9 +70,9 @@ func TestF8_TemporaryRefusals(t *testing.T) {
 	})
 }
 
-// F8: what a backend answers before it has heard the password is no verdict on
-// it. A prompt of old (+OK where POP3 has a challenge) is no login, and the
-// guesses that follow it are counted.
+// F8: a reply that the backend sends before it has the password is not a verdict
+// on the password. An old server's prompt (+OK instead of a challenge in POP3)
+// is not a login, and the guesses after it are counted.
 func TestF8_AnswersThatComeTooEarly(t *testing.T) {
 	t.Run("prompt", func(t *testing.T) {
 		w := open(t, func(w *world) {
@@ -98,7 +97,7 @@ func TestF8_AnswersThatComeTooEarly(t *testing.T) {
 		if why := w.reasons(1)[0]; why != gate.LoginRefused {
 			t.Errorf("ended for %s", why)
 		}
-		w.unheard(plain("alice", "right"))
+		w.noneReceived(plain("alice", "right"))
 		if log := w.log.String(); strings.Count(log, "class=wrong-password") != 4 || strings.Contains(log, `msg=session`) && strings.Contains(log, "user=alice tls") {
 			t.Errorf("logged: %s", log)
 		}
@@ -107,7 +106,7 @@ func TestF8_AnswersThatComeTooEarly(t *testing.T) {
 		yes := map[string]string{"smtp": "235 hi\r\n", "imap": "OK hi\r\n", "pop3": "+OK hi\r\n", "sieve": "OK\r\n"}[service.Protocol()]
 		for _, mechanism := range []string{"CRAM-MD5", "LOGIN"} {
 			if service.Protocol() == "pop3" && mechanism == "LOGIN" {
-				continue // it is taken for a prompt
+				continue // it counts as a prompt
 			}
 			w := open(t, func(w *world) {
 				b := w.back[service]
@@ -125,14 +124,14 @@ func TestF8_AnswersThatComeTooEarly(t *testing.T) {
 			})
 			c := w.ready(service)
 			if mechanism == "LOGIN" {
-				c.say(c.initial(mechanism, base64Of("alice")) + "\r\n")
+				c.send(c.initial(mechanism, base64Of("alice")) + "\r\n")
 			} else {
-				c.say(c.begin(mechanism) + "\r\n")
+				c.send(c.authCommand(mechanism) + "\r\n")
 			}
 			if said := c.rest(); matches(".*("+welcomes[c.protocol]+").*", said) {
-				t.Errorf("%s: told %q", mechanism, said)
+				t.Errorf("%s: answered %q", mechanism, said)
 			}
-			w.end()
+			w.stop()
 			if log := w.log.String(); strings.Contains(log, "user=alice tls") {
 				t.Errorf("%s: logged: %s", mechanism, log)
 			}

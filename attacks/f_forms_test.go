@@ -12,8 +12,8 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// challenging makes a backend offer a mechanism of one challenge, and let those
-// in who answer it as they should.
+// challenging makes a backend offer a mechanism with one challenge, and accept
+// the right response.
 func (b *backend) challenging(mechanism, challenge, response string) {
 	asks := map[string]string{"smtp": "334 %s\r\n", "imap": "+ %s\r\n", "pop3": "+ %s\r\n", "sieve": "\"%s\"\r\n"}[b.protocol]
 	yes, no := map[string]string{"smtp": "235 hi", "imap": "OK hi", "pop3": "+OK hi", "sieve": "OK"}, map[string]string{"smtp": "535 no", "imap": "NO no", "pop3": "-ERR no", "sieve": "NO"}
@@ -40,21 +40,22 @@ func (b *backend) challenging(mechanism, challenge, response string) {
 	}
 }
 
-// F6: mechanisms of many steps pass; what cannot pass a proxy is not offered.
+// F6: mechanisms of several steps pass; those that cannot pass a proxy are not
+// offered.
 func TestF6_Mechanisms(t *testing.T) {
 	const challenge = "PDE4OTYuNjk3MTcwOTUyQGxlZ2FjeT4="
 	each(t, private, func(t *testing.T, service configs.Service) {
 		response := base64Of("alice 0123456789abcdef0123456789abcdef")
 		w := open(t, func(w *world) { w.back[service].challenging("CRAM-MD5", challenge, response) })
 		c := w.ready(service)
-		c.want(c.begin("CRAM-MD5"), map[string]string{"smtp": "334 ", "imap": `\+ `, "pop3": `\+ `, "sieve": ""}[c.protocol]+regexp.QuoteMeta(c.respond(challenge)))
+		c.want(c.authCommand("CRAM-MD5"), map[string]string{"smtp": "334 ", "imap": `\+ `, "pop3": `\+ `, "sieve": ""}[c.protocol]+regexp.QuoteMeta(c.respond(challenge)))
 		c.want(c.respond(response), welcomes[c.protocol])
-		w.end()
+		w.stop()
 		if !strings.Contains(w.log.String(), "user=alice ") {
 			t.Errorf("logged: %s", w.log)
 		}
 	})
-	t.Run("layers", func(t *testing.T) { // which would hide from us what SMTP says behind them
+	t.Run("layers", func(t *testing.T) { // a security layer would encrypt the commands that follow
 		w := open(t, func(w *world) {
 			w.back[configs.Submissions].offers = []string{"AUTH PLAIN GSSAPI GSS-SPNEGO KERBEROS_V4 DIGEST-MD5"}
 		})
@@ -77,28 +78,28 @@ func TestF6_Mechanisms(t *testing.T) {
 		}
 		digest := md5.Sum([]byte(stamp + "secret"))
 		c.want("APOP alice "+hex.EncodeToString(digest[:]), `\+OK.*`)
-		c = w.secured(configs.POP3) // there was no banner inside TLS to take a stamp from
+		c = w.secured(configs.POP3) // the client received no banner with a timestamp inside TLS
 		c.want("APOP alice "+hex.EncodeToString(digest[:]), "-ERR.*")
-		w.end()
+		w.stop()
 		if ran := w.back[configs.POP3S].ran(); !slices.Contains(ran, "APOP alice "+hex.EncodeToString(digest[:])) {
 			t.Errorf("the backend has run %q", ran)
 		}
-		w.unheard("APOP evil")
+		w.noneReceived("APOP evil")
 	})
-	t.Run("not offered", func(t *testing.T) { // by the backend: it may be meant for proxies
+	t.Run("not offered", func(t *testing.T) { // by the backend, which may accept it from proxies
 		w := open(t)
 		c := w.secured(configs.Submissions)
 		c.ask("EHLO a")
 		c.want("AUTH XOAUTH2 "+base64Of("user=alice\x01auth=Bearer x\x01\x01"), "504 .*")
-		w.unheard("XOAUTH2")
+		w.noneReceived("XOAUTH2")
 	})
 }
 
-// F7: every form of LOGIN that IMAP knows means what it means, and reaches the
-// backend in one form.
+// F7: each form of IMAP's LOGIN is understood, and reaches the backend in one
+// form.
 func TestF7_LoginForms(t *testing.T) {
 	long := strings.Repeat("x", 1500)
-	for _, test := range []struct{ say, passes string }{
+	for _, test := range []struct{ send, passes string }{
 		{`alice secret`, `LOGIN "alice" "secret"`},
 		{`"alice" "secret"`, `LOGIN "alice" "secret"`},
 		{`"al\"ic\\e" "se\\\"cret"`, `LOGIN "al\"ic\\e" "se\\\"cret"`},
@@ -113,10 +114,10 @@ func TestF7_LoginForms(t *testing.T) {
 		{`"alice" "sec`, ""}, {`"al\ice" secret`, ""}, {`alice`, ""}, {`alice secret more`, ""}, {`"alice""secret"`, ""}, {`(alice) secret`, ""},
 		{"{7+}\r\nali\r\nce secret", ""}, {"{6+}\r\nali\x00ce secret", ""},
 	} {
-		t.Run(test.say[:min(40, len(test.say))], func(t *testing.T) {
+		t.Run(test.send[:min(40, len(test.send))], func(t *testing.T) {
 			w := open(t)
 			c := w.secured(configs.IMAPS)
-			c.say("a LOGIN " + test.say + "\r\n")
+			c.send("a LOGIN " + test.send + "\r\n")
 			line := c.line()
 			for strings.HasPrefix(line, "+ ") {
 				line = c.line()
@@ -124,37 +125,37 @@ func TestF7_LoginForms(t *testing.T) {
 			if !matches(map[bool]string{true: "a OK .*", false: "a BAD .*"}[test.passes != ""], line) {
 				t.Errorf("answered %q", line)
 			}
-			w.end()
-			if heard := w.back[configs.IMAPS].heard(); test.passes != "" && !strings.Contains(heard, test.passes) || test.passes == "" && strings.Contains(heard, "LOGIN") {
-				t.Errorf("the backend has heard %q", heard)
+			w.stop()
+			if received := w.back[configs.IMAPS].received(); test.passes != "" && !strings.Contains(received, test.passes) || test.passes == "" && strings.Contains(received, "LOGIN") {
+				t.Errorf("the backend received %q", received)
 			}
 		})
 	}
 }
 
-// F9: nobody gets back to before the login, where XCLIENT would be believed and
-// logins not counted. ManageSieve's way there is closed; IMAP's leads to the
-// backend's own state, in the same TLS.
+// F9: a client cannot return to the state before the login, where the backend
+// would believe XCLIENT and logins would not be counted. ManageSieve's
+// UNAUTHENTICATE is refused; IMAP's reaches the backend, in the same session.
 func TestF9_Unauthenticate(t *testing.T) {
-	for _, say := range []string{
+	for _, send := range []string{
 		"UNAUTHENTICATE\r\n", "unauthenticate\r\n", "UnAuthenticate \r\n", "NOOP\r\nUNAUTHENTICATE\r\n",
 		"PUTSCRIPT \"a\" {5+}\r\nkeep;\r\nUNAUTHENTICATE\r\n", "PUTSCRIPT \"{99+}\" \"\\\"\"\r\nUNAUTHENTICATE\r\n",
 		"PUTSCRIPT {1+}\r\na {5+}\r\nkeep;\r\nUNAUTHENTICATE\r\n", " UNAUTHENTICATE\r\n", "\r\nUNAUTHENTICATE\r\n", "NOOP\nUNAUTHENTICATE\n",
 	} {
 		for _, piece := range []int{1, 1000} {
-			t.Run(fmt.Sprintf("sieve %q by %d", say, piece), func(t *testing.T) {
+			t.Run(fmt.Sprintf("sieve %q by %d", send, piece), func(t *testing.T) {
 				w := open(t)
 				c := w.loggedIn(configs.Sieve)
-				for text := say; text != ""; {
+				for text := send; text != ""; {
 					n := min(piece, len(text))
-					c.say(text[:n])
+					c.send(text[:n])
 					text = text[n:]
 				}
-				c.say("LISTSCRIPTS\r\n")
+				c.send("LISTSCRIPTS\r\n")
 				for !matches(`OK "LISTSCRIPTS"`, c.line()) {
 				}
 				_ = c.Close()
-				w.end()
+				w.stop()
 				for _, line := range w.back[configs.Sieve].ran() {
 					if verb, _, _ := strings.Cut(strings.TrimSpace(strings.ToUpper(line)), " "); verb == "UNAUTHENTICATE" {
 						t.Errorf("the backend has run %q", line)
@@ -163,14 +164,14 @@ func TestF9_Unauthenticate(t *testing.T) {
 			})
 		}
 	}
-	t.Run("sieve, in a script", func(t *testing.T) { // which is the user's and stays as it is
+	t.Run("sieve, in a script", func(t *testing.T) { // scripts pass unchanged
 		const script = "# to test:\r\nUNAUTHENTICATE\r\nkeep;\r\n"
 		w := open(t)
 		c := w.loggedIn(configs.Sieve)
 		c.want(fmt.Sprintf("PUTSCRIPT \"a\" {%d+}\r\n%s", len(script), script), "OK.*")
-		w.end()
-		if heard := w.back[configs.Sieve].heard(); !strings.Contains(heard, script) {
-			t.Errorf("the backend has heard %q", heard)
+		w.stop()
+		if received := w.back[configs.Sieve].received(); !strings.Contains(received, script) {
+			t.Errorf("the backend received %q", received)
 		}
 	})
 	t.Run("imap", func(t *testing.T) {
@@ -179,7 +180,7 @@ func TestF9_Unauthenticate(t *testing.T) {
 		c.want("b UNAUTHENTICATE", "b OK .*")
 		c.want("c LOGIN bob secret", "c OK .*")
 		_ = c.Close()
-		w.unheard("STARTTLS")
+		w.noneReceived("STARTTLS")
 	})
 	t.Run("not offered", func(t *testing.T) {
 		each(t, []configs.Service{configs.IMAP, configs.IMAPS, configs.Sieve}, func(t *testing.T, service configs.Service) {

@@ -12,8 +12,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// How each protocol begins a SASL exchange, what a challenge looks like there,
-// and how a response is written.
+// The commands that begin a SASL exchange, the challenges and the responses, by
+// protocol.
 var (
 	begins     = map[string]string{"smtp": "AUTH %s", "imap": "s AUTHENTICATE %s", "pop3": "AUTH %s", "sieve": `AUTHENTICATE "%s"`}
 	challenges = map[string]string{"smtp": "334 .*", "imap": `\+ .*`, "pop3": `\+ .*`, "sieve": `"".*`}
@@ -21,17 +21,19 @@ var (
 	refused    = map[string]string{"smtp": "50[0145] .*|535 .*", "imap": "s (BAD|NO) .*", "pop3": "-ERR.*", "sieve": "NO.*"}
 )
 
-func (c *client) begin(mechanism string) string { return fmt.Sprintf(begins[c.protocol], mechanism) }
+func (c *client) authCommand(mechanism string) string {
+	return fmt.Sprintf(begins[c.protocol], mechanism)
+}
 
-// initial is the exchange's first line with an initial response.
+// initial returns the command with an initial response.
 func (c *client) initial(mechanism, response string) string {
 	if c.protocol == "sieve" {
 		response = `"` + response + `"`
 	}
-	return c.begin(mechanism) + " " + response
+	return c.authCommand(mechanism) + " " + response
 }
 
-// respond is a response to a challenge.
+// respond returns the line of a response to a challenge.
 func (c *client) respond(response string) string {
 	if c.protocol == "sieve" {
 		return `"` + response + `"`
@@ -39,7 +41,7 @@ func (c *client) respond(response string) string {
 	return response
 }
 
-// ready is a client that may log in.
+// ready returns a client that may log in.
 func (w *world) ready(service configs.Service) *client {
 	w.t.Helper()
 	c := w.secured(service)
@@ -49,39 +51,39 @@ func (w *world) ready(service configs.Service) *client {
 	return c
 }
 
-// logsIn wants a whole login to succeed: the conversation is in step.
+// logsIn expects a complete login to succeed: commands and replies are in step.
 func (c *client) logsIn() {
 	c.t.Helper()
 	c.want(c.initial("PLAIN", plain("alice", "secret")), welcomes[c.protocol])
 }
 
-// F1: a cancelled exchange leaves all three in step.
+// F1: a cancelled exchange leaves client, proxy and backend in step.
 func TestF1_Cancel(t *testing.T) {
 	each(t, private, func(t *testing.T, service configs.Service) {
 		w := open(t)
 		c := w.ready(service)
 		for range 3 {
-			c.want(c.begin("PLAIN"), challenges[c.protocol])
+			c.want(c.authCommand("PLAIN"), challenges[c.protocol])
 			c.want(c.respond("*"), refused[c.protocol])
-			c.want(c.begin("LOGIN"), challenges[c.protocol])
+			c.want(c.authCommand("LOGIN"), challenges[c.protocol])
 			c.want(c.respond(base64Of("alice")), challenges[c.protocol])
 			c.want(c.respond("*"), refused[c.protocol])
 		}
 		c.logsIn()
-		w.end()
+		w.stop()
 		cancelled := 0
-		for line := range strings.Lines(w.back[service].heard()) {
+		for line := range strings.Lines(w.back[service].received()) {
 			if strings.TrimSpace(line) == c.respond("*") {
 				cancelled++
 			}
 		}
 		if cancelled != 6 {
-			t.Errorf("the backend has heard of %d cancellations, not 6: %q", cancelled, w.back[service].heard())
+			t.Errorf("the backend received %d cancellations, not 6: %q", cancelled, w.back[service].received())
 		}
 	})
 }
 
-// F2: initial responses that are empty, missing, or where none belongs.
+// F2: initial responses that are empty, missing, or not allowed.
 func TestF2_InitialResponse(t *testing.T) {
 	each(t, private, func(t *testing.T, service configs.Service) {
 		empty := "="
@@ -90,23 +92,23 @@ func TestF2_InitialResponse(t *testing.T) {
 		}
 		w := open(t)
 		c := w.ready(service)
-		c.want(c.initial("PLAIN", empty), refused[c.protocol]) // it says nothing, and so the backend says no
-		c.want(c.begin("PLAIN"), challenges[c.protocol])
+		c.want(c.initial("PLAIN", empty), refused[c.protocol]) // an empty response, which the backend refuses
+		c.want(c.authCommand("PLAIN"), challenges[c.protocol])
 		c.want(c.respond(""), refused[c.protocol])
 		c.want(c.initial("PLAIN", plain("alice", "secret")+" more"), refused[c.protocol])
-		c.want(c.begin(""), refused[c.protocol]+`|\. *|\+OK.*`)
+		c.want(c.authCommand(""), refused[c.protocol]+`|\. *|\+OK.*`)
 		if c.protocol == "pop3" { // where AUTH alone lists the mechanisms
 			for c.line() != "." {
 			}
 		}
 		c.want(c.initial("LOGIN", base64Of("alice")), challenges[c.protocol])
 		c.want(c.respond(base64Of("secret")), welcomes[c.protocol])
-		w.end()
+		w.stop()
 	})
 }
 
-// F2 where a backend knows no initial responses: what the client has said at
-// once comes behind the backend's challenge.
+// F2 where a backend does not support initial responses: the client's is sent
+// after the backend's challenge.
 func TestF2_WithoutInitialResponses(t *testing.T) {
 	w := open(t, func(w *world) {
 		b := w.back[configs.IMAPS]
@@ -115,14 +117,14 @@ func TestF2_WithoutInitialResponses(t *testing.T) {
 	c := w.secured(configs.IMAPS)
 	c.want("s AUTHENTICATE PLAIN =", "s BAD .*")
 	c.logsIn()
-	w.end()
-	if heard := w.back[configs.IMAPS].heard(); !strings.HasSuffix(heard, "AUTHENTICATE PLAIN\r\n"+plain("alice", "secret")+"\r\n") {
-		t.Errorf("the backend has heard %q", heard)
+	w.stop()
+	if received := w.back[configs.IMAPS].received(); !strings.HasSuffix(received, "AUTHENTICATE PLAIN\r\n"+plain("alice", "secret")+"\r\n") {
+		t.Errorf("the backend received %q", received)
 	}
 }
 
-// F3: a token of the length that RFC 4954 §4 demands passes; beyond the limit
-// the session ends, and nothing has been gathered.
+// F3: a token of the length that RFC 4954 §4 requires passes. A longer one ends
+// the session without being buffered.
 func TestF3_LongTokens(t *testing.T) {
 	each(t, private, func(t *testing.T, service configs.Service) {
 		long := plain("alice", strings.Repeat("x", 12000))
@@ -131,18 +133,18 @@ func TestF3_LongTokens(t *testing.T) {
 		if c.protocol == "sieve" {
 			c.want(fmt.Sprintf("AUTHENTICATE \"PLAIN\" {%d+}\r\n%s", len(long), long), "OK.*")
 		} else {
-			c.want(c.begin("PLAIN"), challenges[c.protocol])
+			c.want(c.authCommand("PLAIN"), challenges[c.protocol])
 			c.want(long, welcomes[c.protocol])
 		}
 		_ = c.Close()
 		c = w.ready(service)
-		go func() { _, _ = c.Write([]byte(c.begin("PLAIN") + " " + strings.Repeat("QUJD", 1<<18) + "\r\n")) }()
+		go func() { _, _ = c.Write([]byte(c.authCommand("PLAIN") + " " + strings.Repeat("QUJD", 1<<18) + "\r\n")) }()
 		if said := c.rest(); matches(".*"+welcomes[c.protocol], said) {
 			t.Errorf("answered %q", said)
 		}
 		if c.protocol != "sieve" {
 			c = w.ready(service)
-			c.want(c.begin("PLAIN"), challenges[c.protocol])
+			c.want(c.authCommand("PLAIN"), challenges[c.protocol])
 			go func() { _, _ = c.Write([]byte(strings.Repeat("QUJD", 1<<18))) }()
 			c.rest()
 		}
@@ -151,15 +153,15 @@ func TestF3_LongTokens(t *testing.T) {
 		if long := slices.DeleteFunc(reasons, func(why gate.Reason) bool { return why != gate.LineTooLong }); len(long) != n-1 {
 			t.Errorf("of %d sessions, %d ended for a long line", n, len(long))
 		}
-		w.end()
-		if b := w.back[service]; len(b.heard()) > 20000 {
-			t.Errorf("the backend has heard %d bytes", len(b.heard()))
+		w.stop()
+		if b := w.back[service]; len(b.received()) > 20000 {
+			t.Errorf("the backend received %d bytes", len(b.received()))
 		}
 	})
 }
 
-// F4: what is no login is refused without asking the backend, and a name is
-// never more than a name.
+// F4: a malformed token is refused without asking the backend, and a user name
+// cannot smuggle commands.
 func TestF4_BadTokens(t *testing.T) {
 	each(t, private, func(t *testing.T, service configs.Service) {
 		for _, token := range []string{
@@ -170,14 +172,14 @@ func TestF4_BadTokens(t *testing.T) {
 			t.Run(token, func(t *testing.T) {
 				w := open(t)
 				c := w.ready(service)
-				c.want(c.begin("PLAIN"), challenges[c.protocol])
+				c.want(c.authCommand("PLAIN"), challenges[c.protocol])
 				c.want(c.respond(token), refused[c.protocol])
 				c.logsIn()
 				_ = c.Close()
-				w.end()
-				for line := range strings.Lines(w.back[service].heard()) {
+				w.stop()
+				for line := range strings.Lines(w.back[service].received()) {
 					if strings.Trim(line, "\"\r\n") == token {
-						t.Errorf("the backend has heard %q", line)
+						t.Errorf("the backend received %q", line)
 					}
 				}
 				if log := w.log.String(); !printable(log) {
@@ -188,24 +190,24 @@ func TestF4_BadTokens(t *testing.T) {
 	})
 }
 
-// F4 where the name comes alone.
+// F4 where the user name is sent alone.
 func TestF4_BadNames(t *testing.T) {
 	each(t, private, func(t *testing.T, service configs.Service) {
 		for _, name := range []string{"ali\r\nce", "ali\nce", "ali\rce", "ali\x00ce", "\x00"} {
 			w := open(t)
 			c := w.ready(service)
-			c.want(c.begin("LOGIN"), challenges[c.protocol])
+			c.want(c.authCommand("LOGIN"), challenges[c.protocol])
 			c.want(c.respond(base64Of(name)), refused[c.protocol])
 			c.logsIn()
 			_ = c.Close()
-			w.unheard(base64Of(name))
+			w.noneReceived(base64Of(name))
 		}
 	})
 }
 
 func base64Of(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
-// printable reports whether a log holds nothing that could act on a terminal.
+// printable reports whether a log has no bytes that a terminal interprets.
 func printable(log string) bool {
 	return !strings.ContainsFunc(log, func(r rune) bool { return r != '\n' && (r < ' ' || r == 0x7f || r == 0xfffd) })
 }
@@ -217,27 +219,28 @@ func TestF5_ResponseLikeCommand(t *testing.T) {
 			t.Run(response, func(t *testing.T) {
 				w := open(t)
 				c := w.ready(service)
-				c.want(c.begin("LOGIN"), challenges[c.protocol])
+				c.want(c.authCommand("LOGIN"), challenges[c.protocol])
 				_, err := base64.StdEncoding.DecodeString(response)
 				if err == nil {
-					c.want(c.respond(response), challenges[c.protocol]) // it was a name
+					c.want(c.respond(response), challenges[c.protocol]) // it was read as the user name
 					c.want(c.respond("*"), refused[c.protocol])
 				} else {
 					c.want(c.respond(response), refused[c.protocol])
 				}
 				c.logsIn()
 				_ = c.Close()
-				w.end()
+				w.stop()
 				b := w.back[service]
-				if slices.Contains(b.ran(), response) || err != nil && strings.Contains(b.heard(), c.respond(response)+"\r\n") {
-					t.Errorf("the backend has heard %q and run %q", b.heard(), b.ran())
+				if slices.Contains(b.ran(), response) || err != nil && strings.Contains(b.received(), c.respond(response)+"\r\n") {
+					t.Errorf("the backend received %q and run %q", b.received(), b.ran())
 				}
 			})
 		}
 	})
 }
 
-// F8: who guesses passwords is cut off, and the log says from where.
+// F8: a client that guesses passwords is disconnected, and the log has its
+// address.
 func TestF8_BruteForce(t *testing.T) {
 	no := map[string]string{"smtp": "535 5.7.8 no\r\n", "pop3": "-ERR [AUTH] no\r\n", "sieve": "NO \"no\"\r\n"}
 	each(t, private, func(t *testing.T, service configs.Service) {

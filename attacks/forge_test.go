@@ -16,25 +16,25 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// forger is a client in TLS that can send records which crypto/tls would not:
-// it seals them with the session's own keys, from the key log.
+// forger is a client in TLS that can send records which crypto/tls would not
+// send: it encrypts them with the session's keys, from the key log.
 type forger struct {
 	*client
-	keys   bytes.Buffer
-	heard  bytes.Buffer // from the server, as it came
-	secret []byte       // TLS 1.3: the client's traffic secret
-	aead   cipher.AEAD
-	iv     []byte
-	seq    uint64
+	keys     bytes.Buffer
+	received bytes.Buffer // from the server, as it came
+	secret   []byte       // TLS 1.3: the client's traffic secret
+	aead     cipher.AEAD
+	iv       []byte
+	seq      uint64
 }
 
-// forge shakes hands and takes over. Nothing may be said through the client
-// any more.
+// forge makes the handshake of a client and returns a forger, which replaces the
+// client.
 func forge(c *client, version uint16) *forger {
 	c.t.Helper()
 	f := &forger{client: c}
 	socket := c.socket
-	c.socket = tapped{socket, &f.heard}
+	c.socket = tapped{socket, &f.received}
 	session := c.handshake(&tls.Config{
 		ServerName: hostname, MinVersion: version, MaxVersion: version, KeyLogWriter: &f.keys,
 		CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
@@ -50,19 +50,19 @@ func forge(c *client, version uint16) *forger {
 	return f
 }
 
-// tapped is a connection whose incoming bytes are kept.
+// tapped is a connection that records incoming bytes.
 type tapped struct {
 	net.Conn
-	heard *bytes.Buffer
+	received *bytes.Buffer
 }
 
 func (t tapped) Read(p []byte) (int, error) {
 	n, err := t.Conn.Read(p)
-	t.heard.Write(p[:n])
+	t.received.Write(p[:n])
 	return n, err
 }
 
-// logged is a secret of the key log.
+// logged returns a secret from the key log.
 func (f *forger) logged(label string) []byte {
 	f.t.Helper()
 	for line := range strings.Lines(f.keys.String()) {
@@ -80,12 +80,13 @@ func (f *forger) clientRandom() []byte {
 	return random
 }
 
-// serverRandom stands in the first record: header, type, length, version.
+// serverRandom reads the random from the first record, after the header, type,
+// length and version.
 func (f *forger) serverRandom() []byte {
-	return bytes.Clone(f.heard.Bytes()[5+4+2 : 5+4+2+32])
+	return bytes.Clone(f.received.Bytes()[5+4+2 : 5+4+2+32])
 }
 
-// prf is that of RFC 5246 §5.
+// prf is the pseudorandom function of RFC 5246 §5.
 func prf(secret []byte, label string, seed []byte, n int) []byte {
 	sum := func(parts ...[]byte) []byte {
 		mac := hmac.New(sha256.New, secret)
@@ -102,7 +103,7 @@ func prf(secret []byte, label string, seed []byte, n int) []byte {
 	return out[:n]
 }
 
-// use takes the keys of a traffic secret (RFC 8446 §7.3).
+// use derives the keys from a traffic secret (RFC 8446 §7.3).
 func (f *forger) use(secret []byte, suite uint16) {
 	f.t.Helper()
 	f.secret, f.seq = secret, 0
@@ -136,7 +137,7 @@ func gcm(c *client, key []byte) cipher.AEAD {
 	return aead
 }
 
-// seal12 is a record of TLS 1.2 with AES-GCM (RFC 5288 §3).
+// seal12 returns a record of TLS 1.2 with AES-GCM (RFC 5288 §3).
 func (f *forger) seal12(kind byte, text []byte) []byte {
 	seq := binary.BigEndian.AppendUint64(nil, f.seq)
 	f.seq++
@@ -146,7 +147,7 @@ func (f *forger) seal12(kind byte, text []byte) []byte {
 	return append([]byte{kind, 3, 3, byte(len(body) >> 8), byte(len(body))}, body...)
 }
 
-// seal13 is a record of TLS 1.3 (RFC 8446 §5.2).
+// seal13 returns a record of TLS 1.3 (RFC 8446 §5.2).
 func (f *forger) seal13(kind byte, text []byte) []byte {
 	nonce := bytes.Clone(f.iv)
 	for i, b := range binary.BigEndian.AppendUint64(nil, f.seq) {
@@ -158,7 +159,8 @@ func (f *forger) seal13(kind byte, text []byte) []byte {
 	return append(head, f.aead.Seal(nil, nonce, append(bytes.Clone(text), kind), head)...)
 }
 
-// keyUpdate is one, and the keys behind it (RFC 8446 §4.6.3, §7.2).
+// keyUpdate returns a KeyUpdate and switches to the keys after it (RFC 8446
+// §4.6.3, §7.2).
 func (f *forger) keyUpdate(suite uint16) []byte {
 	sealed := f.seal13(22, []byte{24, 0, 0, 1, 1})
 	f.use(expand(f.secret, "traffic upd", 32), suite)

@@ -11,7 +11,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// G1: a line without an end is cut off where the limit is, in clear and in TLS.
+// G1: a line without an end is cut off at the limit, before and inside TLS.
 func TestG1_OverlongLine(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		each(t, map[bool][]configs.Service{false: upgrading, true: all}[secure], func(t *testing.T, service configs.Service) {
@@ -29,12 +29,12 @@ func TestG1_OverlongLine(t *testing.T) {
 			if why := w.reasons(1)[0]; why != gate.LineTooLong {
 				t.Errorf("ended for %s", why)
 			}
-			w.unheard("xxx")
+			w.noneReceived("xxx")
 		})
 	}
 }
 
-// trickle says a little now and then until the connection has ended.
+// trickle sends the text again and again, slowly, until the connection ends.
 func (c *client) trickle(little string) {
 	c.t.Helper()
 	ended := make(chan struct{})
@@ -56,7 +56,7 @@ func (c *client) trickle(little string) {
 	close(ended)
 }
 
-// G2: who takes a byte's time for ever is sent away, wherever he does it.
+// G2: a client that sends single bytes for ever is disconnected, in every state.
 func TestG2_Slowloris(t *testing.T) {
 	const soon, late = 400 * time.Millisecond, time.Hour
 	ended := func(w *world, n int, reason gate.Reason) {
@@ -76,7 +76,7 @@ func TestG2_Slowloris(t *testing.T) {
 				c.greeting()
 				c.want(starter[c.protocol], agreed[c.protocol])
 			}
-			c.say("\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03") // a hello that will not be whole for minutes
+			c.send("\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03") // a ClientHello that takes minutes to complete
 			c.trickle("x")
 			ended(w, 1, gate.HandshakeFailed)
 			w.untouched()
@@ -87,10 +87,10 @@ func TestG2_Slowloris(t *testing.T) {
 			if !service.Implicit() {
 				begins = append(begins, w.greeted)
 			}
-			for _, begin := range begins {
-				begin(service).trickle("x")
-				begin(service).trickle(harmless[service.Protocol()] + "\r\n") // and who never comes to the point
-				begin(service).rest()                                         // or says nothing
+			for _, start := range begins {
+				start(service).trickle("x")
+				start(service).trickle(harmless[service.Protocol()] + "\r\n") // harmless commands only
+				start(service).rest()                                         // silence
 			}
 			ended(w, 3*len(begins), gate.Timeout)
 		})
@@ -116,8 +116,8 @@ func TestG2_Slowloris(t *testing.T) {
 	})
 }
 
-// G4: one address gets so many connections and no more; the others are told so
-// where that costs next to nothing, and those that are there go on.
+// G4: an address gets a limited number of connections. Further ones receive a
+// refusal where that costs little, and the existing ones go on.
 func TestG4_ConnectionFlood(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t, func(w *world) {
@@ -131,13 +131,13 @@ func TestG4_ConnectionFlood(t *testing.T) {
 			c := w.dial(service)
 			said := c.rest()
 			if service.Implicit() != (said == "") || !matches("|"+unavailable, said) {
-				t.Fatalf("turned away with %q", said)
+				t.Fatalf("refused with %q", said)
 			}
 		}
 		inside.ask(harmless[inside.protocol])
 		_ = inside.Close()
-		wait.Until(t, "the place is not given back", func() bool { return w.Sessions() <= 2 })
-		w.secured(service) // there is room again
+		wait.Until(t, "the slot is not given back", func() bool { return w.Sessions() <= 2 })
+		w.secured(service) // slots are free again
 	})
 	t.Run("half open", func(t *testing.T) {
 		w := open(t)
@@ -157,8 +157,8 @@ func TestG4_ConnectionFlood(t *testing.T) {
 	})
 }
 
-// G5: a flood of commands is answered as it comes or cut off, and a client that
-// does not listen to the answers is not waited for.
+// G5: a flood of commands is answered or cut off, and the proxy does not wait
+// for a client that does not read the replies.
 func TestG5_PipelinedFlood(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		const n = 5000
@@ -179,7 +179,7 @@ func TestG5_PipelinedFlood(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		w := open(t, func(w *world) { w.Timeouts.Command = 300 * time.Millisecond })
 		c := w.greeted(service)
-		_ = c.socket.(*net.TCPConn).SetReadBuffer(4 << 10) // so that the answers are soon too many
+		_ = c.socket.(*net.TCPConn).SetReadBuffer(4 << 10) // so that the replies soon fill it
 		go func() { _, _ = c.Write([]byte(strings.Repeat(harmless[c.protocol]+"\r\n", 10<<20/8))) }()
 		if why := w.reasons(1)[0]; why != gate.Timeout {
 			t.Errorf("ended for %s", why)
@@ -188,8 +188,8 @@ func TestG5_PipelinedFlood(t *testing.T) {
 	})
 }
 
-// G6: what a client does not take, the backend cannot send; in the end the
-// client is given up.
+// G6: when a client does not read, the backend cannot send; at last the session
+// ends.
 func TestG6_NotReading(t *testing.T) {
 	const size = 256 << 20
 	mail := strings.Repeat("all work and no play\r\n", size/22)
@@ -198,12 +198,12 @@ func TestG6_NotReading(t *testing.T) {
 		w.back[configs.IMAPS].answer = func(line string) (string, bool) { return mail, strings.HasSuffix(line, "FETCH") }
 	})
 	c := w.loggedIn(configs.IMAPS)
-	c.say("b FETCH\r\n")
+	c.send("b FETCH\r\n")
 	if why := w.reasons(1)[0]; why != gate.Timeout {
 		t.Errorf("ended for %s", why)
 	}
 	_ = c.socket.Close()
-	w.end()
+	w.stop()
 	if sent := w.back[configs.IMAPS].sent.Load(); sent > size/4 {
 		t.Errorf("the backend could send %d MiB", sent>>20)
 	}

@@ -20,18 +20,18 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// reset closes a connection without a word.
+// reset closes a connection with a TCP reset.
 func (c *client) reset() {
 	_ = c.socket.(*net.TCPConn).SetLinger(0)
 	_ = c.socket.Close()
 }
 
-// G3: however a connection ends, its other side ends too, and nothing is left
-// of it: no goroutine, no descriptor.
+// G3: however a connection ends, its other side ends too, and no goroutine or
+// descriptor remains.
 func TestG3_HalfClose(t *testing.T) {
 	goroutines, descriptors := runtime.NumGoroutine(), usage.Descriptors(t)
 	t.Run("ends", func(t *testing.T) {
-		defer debug.SetGCPercent(debug.SetGCPercent(-1)) // or it would close what was forgotten
+		defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector would close forgotten connections
 		w := open(t)
 		sessions := 0
 		for _, service := range all {
@@ -49,18 +49,18 @@ func TestG3_HalfClose(t *testing.T) {
 		for _, service := range all {
 			wait.Until(t, "the backend of "+string(service)+" still waits", func() bool { return w.back[service].open() == 0 })
 		}
-		w.end()
+		w.stop()
 	})
 	wait.Until(t, fmt.Sprintf("more is open than %d goroutines and %d descriptors", goroutines, descriptors), func() bool {
 		return runtime.NumGoroutine() <= goroutines+2 && usage.Descriptors(t) <= descriptors+2
 	})
-	t.Run("the client's half", func(t *testing.T) { // it still hears what is due
+	t.Run("the client's half", func(t *testing.T) { // it still receives the pending replies
 		w := open(t, func(w *world) { w.back[configs.IMAPS].farewell = "* BYE for now\r\n" })
 		c := w.loggedIn(configs.IMAPS)
-		c.say("b NOOP\r\n")
+		c.send("b NOOP\r\n")
 		closeWriteTLS(c)
 		if said := c.rest(); !strings.Contains(said, "b OK") || !strings.HasSuffix(said, "* BYE for now\r\n") {
-			t.Errorf("heard %q", said)
+			t.Errorf("received %q", said)
 		}
 	})
 	t.Run("the backend's end", func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestG3_HalfClose(t *testing.T) {
 			w.back[configs.POP3S].answer = func(line string) (string, bool) { return hangUp, line == "STAT" }
 		})
 		c := w.loggedIn(configs.POP3S)
-		c.say("STAT\r\n")
+		c.send("STAT\r\n")
 		c.rest()
 		w.reasons(1)
 	})
@@ -77,27 +77,29 @@ func TestG3_HalfClose(t *testing.T) {
 		c := w.loggedIn(configs.IMAPS)
 		c.want("b IDLE", "b OK .*")
 		time.Sleep(700 * time.Millisecond) // longer than any wait but that for idle sessions
-		w.back[configs.IMAPS].tell("* 2 EXISTS\r\n")
-		c.hear(`\* 2 EXISTS`)
+		w.back[configs.IMAPS].broadcast("* 2 EXISTS\r\n")
+		c.expect(`\* 2 EXISTS`)
 	})
 }
 
-// unavailable is what a client hears when its backend is not there, or no place.
+// unavailable matches the reply to a client whose backend is unreachable, or for
+// which no slot is free.
 const unavailable = `421 .*|\* BYE \[UNAVAILABLE\].*|-ERR \[SYS/TEMP\].*|BYE \(TRYLATER\).*`
 
-// G7: a backend that fails is a temporary failure, never a success.
+// G7: when the backend fails, the client gets a temporary failure, never a
+// positive reply.
 func TestG7_BackendFailure(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		for name, change := range map[string]func(*backend){
 			"down":         nil,
 			"hangs up":     func(b *backend) { b.greeting = ""; b.silent = true },
-			"refuses":      func(b *backend) { b.greeting = turnedAway[b.protocol] },
+			"refuses":      func(b *backend) { b.greeting = rejections[b.protocol] },
 			"speaks HTTP":  func(b *backend) { b.greeting = "HTTP/1.1 400 Bad Request\r\n\r\n" },
 			"speaks noise": func(b *backend) { b.greeting = "\x16\x03\x01\x00\x04\x01\x00\x00\x00\r\n" },
 		} {
 			t.Run(name, func(t *testing.T) {
 				w := open(t, func(w *world) {
-					if change == nil { // a port that was just closed may soon be somebody else's
+					if change == nil { // another process may soon use a port that was just closed
 						w.listener(service).Backend = "127.0.0.1:1"
 						return
 					}
@@ -118,7 +120,7 @@ func TestG7_BackendFailure(t *testing.T) {
 			w.back[service].answer = func(line string) (string, bool) { return hangUp, strings.Contains(line, "AUTH") }
 		})
 		c := w.ready(service)
-		c.say(c.initial("PLAIN", plain("alice", "secret")) + "\r\n")
+		c.send(c.initial("PLAIN", plain("alice", "secret")) + "\r\n")
 		if said := c.rest(); !matches(unavailable, said) {
 			t.Errorf("ended with %q", said)
 		}
@@ -128,11 +130,11 @@ func TestG7_BackendFailure(t *testing.T) {
 	})
 }
 
-var turnedAway = map[string]string{
+var rejections = map[string]string{
 	"smtp": "554 5.3.2 go away\r\n", "imap": "* BYE go away\r\n", "pop3": "-ERR go away\r\n", "sieve": "BYE \"go away\"\r\n",
 }
 
-// G7 in the middle of a message: no yes, wherever the backend leaves.
+// G7 in the middle of a message: no positive reply, wherever the backend fails.
 func TestG7_BackendFailsInMessage(t *testing.T) {
 	text := strings.Repeat("a line of text\r\n", 20000)
 	for name, leave := range map[string]func([]byte) (int, int){
@@ -160,19 +162,19 @@ func TestG7_BackendFailsInMessage(t *testing.T) {
 		})
 		c := w.secured(configs.SMTP)
 		c.envelope()
-		c.say("BDAT 4 LAST\r\ntext")
+		c.send("BDAT 4 LAST\r\ntext")
 		if said := c.rest(); !matches(`|421 .*`, said) {
 			t.Errorf("ended with %q", said)
 		}
 	})
 }
 
-// G9: before the login nobody learns what stands behind the proxy.
+// G9: before the login a client learns nothing about the backend's software.
 func TestG9_InformationLeak(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t, func(w *world) {
-			// APOP needs the backend's own words, with its name in them
-			// (RFC 1939 §7). Who has a secret there hides APOP.
+			// APOP needs the backend's greeting with its name (RFC 1939 §7). An
+			// administrator who wants to hide it hides APOP.
 			w.listener(service).HideMechanisms = []string{"APOP"}
 		})
 		c := w.dial(service)
@@ -197,7 +199,7 @@ func TestG9_InformationLeak(t *testing.T) {
 			c.greeting()
 			c.upgrade(nil)
 		}
-		c.say(harmless[c.protocol] + "\r\n")
+		c.send(harmless[c.protocol] + "\r\n")
 		said = append(said, c.rest())
 		for _, word := range []string{"legacy", "internal", "127.0.0.1", "Sendmail", "Cyrus", "Qpopper", "Pigeonhole", "go1."} {
 			if strings.Contains(strings.Join(said, "|"), word) {
@@ -207,7 +209,7 @@ func TestG9_InformationLeak(t *testing.T) {
 	})
 }
 
-// formats are those of the log, and how each of its lines begins.
+// formats holds the formats of the log, and how each line begins.
 var formats = map[string]string{
 	"text":    `time=2.*`,
 	"json":    `\{"time":"2.*\}\n`,
@@ -222,14 +224,14 @@ func (w *world) logAs(format string, rates loghandler.Rates) *loghandler.Handler
 	return log
 }
 
-// usual are the rates of a usual configuration.
+// usual returns the rates of a usual configuration.
 func usual() loghandler.Rates {
 	d := configs.Default().Log
 	return loghandler.Rates{Client: d.RatePerClient, Network: d.RatePerNetwork, Total: d.Rate}
 }
 
-// G10: whatever a client calls itself, a session's log is lines of printable
-// text.
+// G10: the log consists of lines of printable text, whatever names a client
+// sends.
 func TestG10_LogInjection(t *testing.T) {
 	names := []string{
 		"alice\x1b[2J\x1b]0;owned\x07", "alice\r\ntime=1999-01-01 level=INFO msg=session user=root", "alice\nroot", "\xff\xfe", "a\u2028b\u0085c", "al\"ice=x", "\x7f\x08\x08",
@@ -242,11 +244,11 @@ func TestG10_LogInjection(t *testing.T) {
 			for _, name := range names {
 				w.calls(service, name)
 			}
-			w.end()
+			w.stop()
 			log.Flush(patience)
 			for line := range strings.Lines(w.log.String()) {
 				if format == "json" && json.Valid([]byte(line)) {
-					line = strings.ReplaceAll(line, "\x7f", "") // which JSON takes for text
+					line = strings.ReplaceAll(line, "\x7f", "") // JSON does not escape it
 				}
 				if !printable(line) || !matches(begins, line) || matches(`time=1999.*|\{"time":"1999.*|Jan  1 00:00:00 mx .*`, line) {
 					t.Errorf("%s: %q", format, line)
@@ -259,7 +261,7 @@ func TestG10_LogInjection(t *testing.T) {
 	}
 }
 
-// calls tries to log in with a name, and asks for a server of that name.
+// calls tries to log in as a user, and sends the same text as the server name.
 func (w *world) calls(service configs.Service, name string) {
 	w.t.Helper()
 	c := w.ready(service)
@@ -267,10 +269,10 @@ func (w *world) calls(service configs.Service, name string) {
 	case "imap":
 		c.ask("a LOGIN {" + strconv.Itoa(len(name)) + "+}\r\n" + name + " secret")
 	case "pop3":
-		c.say("USER " + name + "\r\nPASS secret\r\n")
+		c.send("USER " + name + "\r\nPASS secret\r\n")
 	}
 	if c.protocol != "imap" {
-		c.say(c.initial("PLAIN", plain(name, "secret")) + "\r\n")
+		c.send(c.initial("PLAIN", plain(name, "secret")) + "\r\n")
 	}
 	closeWriteTLS(c)
 	c.rest()

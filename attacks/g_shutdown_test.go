@@ -12,8 +12,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
-// G8: at a shutdown sessions that rest hear a goodbye, a message that is being
-// sent is brought to its end, and nothing is said in clear that was not.
+// G8: at a shutdown idle sessions receive a goodbye, a message in transfer is
+// completed, and nothing of a TLS session is sent in plaintext.
 func TestG8_Shutdown(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		w := open(t)
@@ -37,11 +37,11 @@ func TestG8_Shutdown(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	steps := []struct{ say, answer string }{
+	steps := []struct{ send, answer string }{
 		{"MAIL FROM:<a@example.org>\r\n", "250 .*"}, {"RCPT TO:<b@example.com>\r\n", "250 .*"}, {"DATA\r\n", "354 .*"}, {"half a ", ""}, {"message\r\n.\r\n", "250 .*"},
 	}
 	for begun := 1; begun < len(steps); begun++ {
-		t.Run("in a message, behind "+steps[begun-1].say, func(t *testing.T) {
+		t.Run("in a message, behind "+steps[begun-1].send, func(t *testing.T) {
 			w := open(t)
 			c := w.secured(configs.SMTP)
 			c.ask("EHLO client.example")
@@ -50,11 +50,11 @@ func TestG8_Shutdown(t *testing.T) {
 				if i == begun {
 					over = w.shutdown()
 				}
-				if c.say(step.say); step.answer != "" {
-					c.hear(step.answer)
+				if c.send(step.send); step.answer != "" {
+					c.expect(step.answer)
 				}
 			}
-			c.hear("421 .*")
+			c.expect("421 .*")
 			c.gone()
 			if err := <-over; err != nil {
 				t.Error(err)
@@ -70,13 +70,13 @@ func TestG8_Shutdown(t *testing.T) {
 		c.want(starter[c.protocol], agreed[c.protocol])
 		over := w.shutdown()
 		if said := c.ended(); said != "" {
-			t.Errorf("in clear: %q", said)
+			t.Errorf("in plaintext: %q", said)
 		}
 		<-over
 	})
 }
 
-// shutdown begins one, and returns when nothing is accepted any more.
+// shutdown begins a shutdown, and returns when no connection is accepted.
 func (w *world) shutdown() <-chan error {
 	over := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -93,7 +93,7 @@ func (w *world) shutdown() <-chan error {
 	}
 }
 
-// G8: a change of certificates concerns those who come after it.
+// G8: a change of certificates affects later connections only.
 func TestG8_CertificateChange(t *testing.T) {
 	w := open(t)
 	before := w.loggedIn(configs.IMAPS)

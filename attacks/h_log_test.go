@@ -14,15 +14,16 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// longest is more than any line may have, and much less than what clients send.
+// longest is above the length of every line, and far below the values that the
+// clients send.
 const longest = 4 << 10
 
-// huge are names that a client can send in a handshake or behind it.
+// huge holds names that a client can send in a handshake or after it.
 var huge = []string{
 	strings.Repeat("a", 7000), strings.Repeat(`"`, 7000), strings.Repeat(`\`, 7000), strings.Repeat("\x01", 7000), strings.Repeat("\xff", 7000), strings.Repeat("ü", 3500),
 }
 
-// H3: whatever a client sends, in whatever place, a line of the log stays short.
+// H3: each line of the log stays short, whatever a client sends.
 func TestH3_HugeValues(t *testing.T) {
 	for format := range formats {
 		each(t, all, func(t *testing.T, service configs.Service) {
@@ -39,7 +40,7 @@ func TestH3_HugeValues(t *testing.T) {
 			for _, name := range huge {
 				w.bragged(service, name)
 			}
-			w.end()
+			w.stop()
 			log.Flush(patience)
 			if n := strings.Count(w.log.String(), "more bytes)"); n < len(huge) {
 				t.Errorf("%s: %d values were cut:\n%s", format, n, w.log)
@@ -53,8 +54,7 @@ func TestH3_HugeValues(t *testing.T) {
 	}
 }
 
-// bragged is visited by clients that send a huge name in each place where there
-// may be one.
+// bragged connects clients that send a huge name wherever a name is allowed.
 func (w *world) bragged(service configs.Service, name string) {
 	w.t.Helper()
 	for _, config := range []*tls.Config{
@@ -77,12 +77,12 @@ func (w *world) bragged(service configs.Service, name string) {
 	c := w.dial(service)
 	if !service.Implicit() {
 		c.greeting()
-		c.say(name + "\r\n" + "x " + name + "\r\n")
+		c.send(name + "\r\n" + "x " + name + "\r\n")
 	}
 	_ = c.Close()
 }
 
-// protocols are as many ALPN names as fit into a hello.
+// protocols returns as many ALPN names as fit into a ClientHello.
 func protocols(name string) (names []string) {
 	for range 240 {
 		names = append(names, name[:250])
@@ -90,8 +90,8 @@ func protocols(name string) (names []string) {
 	return names
 }
 
-// H3: however often a client fails, or connects and leaves, the log grows by
-// no more than its share; and it says how much is missing.
+// H3: a client that fails, or connects and leaves, adds no more lines than the
+// configured rate allows, and the log states how many are missing.
 func TestH3_Flood(t *testing.T) {
 	rates := configs.Default().Log
 	for _, service := range []configs.Service{configs.SMTP, configs.IMAPS} {
@@ -101,7 +101,7 @@ func TestH3_Flood(t *testing.T) {
 			begun, n := time.Now(), 300
 			for range n {
 				c := w.dial(service)
-				c.say("x\r\n")
+				c.send("x\r\n")
 				_ = c.Close()
 			}
 			w.reasons(n)
@@ -117,8 +117,8 @@ func TestH3_Flood(t *testing.T) {
 	}
 }
 
-// H3: recipients that are refused without end have no more room in the log than
-// other lines; the messages that are taken meanwhile are all in it.
+// H3: endless refused recipients are limited like other lines; the log has every
+// message that is accepted meanwhile.
 func TestH3_RefusedRecipients(t *testing.T) {
 	rates := configs.Default().Log
 	var log *loghandler.Handler
@@ -152,8 +152,8 @@ func TestH3_RefusedRecipients(t *testing.T) {
 	}
 }
 
-// H3: the sessions that have logged in keep their line, whatever their network
-// has caused.
+// H3: sessions with a login keep their line, whatever other sessions of their
+// network have logged.
 func TestH3_LoginsAreKept(t *testing.T) {
 	each(t, private, func(t *testing.T, service configs.Service) {
 		var log *loghandler.Handler
@@ -161,7 +161,7 @@ func TestH3_LoginsAreKept(t *testing.T) {
 		const floods, logins = 100, 5
 		for range floods {
 			c := w.dial(service)
-			c.say("x\r\n")
+			c.send("x\r\n")
 			_ = c.Close()
 		}
 		for range logins {

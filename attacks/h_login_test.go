@@ -27,8 +27,8 @@ func (b *backend) refusing(mechanisms ...string) {
 	}
 }
 
-// H9: whatever form a token has, what may be a secret in it is not taken for the
-// user's name, which is written to the log.
+// H9: no part of a token that may be a secret is logged as the user name,
+// whatever form the token has.
 func TestH9_SecretIsNoName(t *testing.T) {
 	const secret = "ya29.a0AfH6SM"
 	each(t, private, func(t *testing.T, service configs.Service) {
@@ -48,12 +48,12 @@ func TestH9_SecretIsNoName(t *testing.T) {
 			c.want(c.initial(guess[0], base64Of(guess[1])), refused[c.protocol])
 		}
 		_ = c.Close()
-		w.end()
+		w.stop()
 		w.silent(secret, base64Of(secret))
 	})
 }
 
-// H9, the other way round: the name is read where there is one.
+// H9: the user name of a well-formed token is logged.
 func TestH9_NameIsRead(t *testing.T) {
 	each(t, private, func(t *testing.T, service configs.Service) {
 		for _, login := range [][2]string{
@@ -69,7 +69,7 @@ func TestH9_NameIsRead(t *testing.T) {
 			c := w.ready(service)
 			c.want(c.initial(login[0], base64Of(login[1])), refused[c.protocol])
 			_ = c.Close()
-			w.end()
+			w.stop()
 			if log := w.log.String(); !strings.Contains(log, "user=alice mechanism="+login[0]) {
 				t.Errorf("%s: logged: %s", login[0], log)
 			}

@@ -59,15 +59,15 @@ func breaking(service configs.Service, change func(s *gate.Session, g proxy.Gate
 	}
 }
 
-// H15: a panic in any step of any gate ends its session alone: the others go on,
-// its slot and its connections are given back, and the log has the stack.
+// H15: a panic in any step of a gate ends its own session only. The others go
+// on, its slot and connections are released, and the log has the stack.
 func TestH15_PanicInAGate(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		steps := []string{"Secure", "Open", "Settle", "Refuse", "command"}
 		for _, step := range steps {
 			t.Run(step, func(t *testing.T) {
 				w := open(t, breaking(service, func(s *gate.Session, g proxy.Gate) proxy.Gate {
-					if step == "command" { // the login's, or on smtp what EHLO asks for
+					if step == "command" { // the login's commands, or on smtp those after EHLO
 						s.AuthAllowed = func(*tls.ConnectionState) bool { panic("injected in a command") }
 						s.Date = func() string { panic("injected in a command") }
 					}
@@ -96,7 +96,7 @@ func neighbour(service configs.Service) configs.Service {
 	return configs.IMAPS
 }
 
-// provoke goes through a whole session, whatever is answered.
+// provoke sends the commands of a whole session, whatever the replies are.
 func (c *client) provoke(service configs.Service) {
 	defer func() { _ = c.socket.Close() }()
 	if !service.Implicit() {
@@ -155,13 +155,13 @@ func (c *client) until(pattern string) bool {
 	}
 }
 
-// alive sees that a logged-in session still works.
+// alive checks that a session with a login still works.
 func (c *client) alive() {
 	c.t.Helper()
 	c.ask(harmless[c.protocol])
 }
 
-// H15: a panic in the relay ends its session alone.
+// H15: a panic in the relay ends its own session only.
 func TestH15_PanicInTheRelay(t *testing.T) {
 	each(t, private[1:], func(t *testing.T, service configs.Service) {
 		if service.Protocol() == "smtp" {
@@ -170,7 +170,7 @@ func TestH15_PanicInTheRelay(t *testing.T) {
 		w := open(t, breaking(service, func(_ *gate.Session, g proxy.Gate) proxy.Gate { return broken{g, "Oversee"} }))
 		witness := w.loggedIn(neighbour(service))
 		c := w.loggedIn(service)
-		c.say("x\r\n")
+		c.send("x\r\n")
 		_ = c.rest()
 		wait.Until(t, "the session is left", func() bool { return w.Sessions() == 1 })
 		wait.Until(t, "the backend's side is left", func() bool { return w.back[service].open() == 0 })

@@ -10,15 +10,15 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// unauthenticates is UNAUTHENTICATE where a server could find a command in it.
+// unauthenticates matches UNAUTHENTICATE where a server could read it as a
+// command.
 var unauthenticates = regexp.MustCompile(`(?i)(^|[^a-z])unauthenticate[ \t\x00]*[\r\n]`)
 
-// H4: servers disagree about the literal behind a command that they refuse.
-// Some skip the line alone, some the literal too, and some read on in the
-// middle of the line. Whatever the backend does, it hears no UNAUTHENTICATE
-// that it could run.
+// H4: servers treat the literal after a refused command differently. Some skip
+// the line only, some the literal too, and some read on in the middle of the
+// line. In all cases the backend receives no UNAUTHENTICATE that it could run.
 func TestH4_FalseLiteral(t *testing.T) {
-	for say, ends := range map[string]bool{
+	for send, ends := range map[string]bool{
 		"FOO {16+}\r\nUNAUTHENTICATE\r\n\r\n":                                    true,
 		"FOO {9+}\r\nNOOP \"x\"\r\nUNAUTHENTICATE\r\n":                           true,
 		"FOO {16}\r\nUNAUTHENTICATE\r\n\r\n":                                     true,
@@ -46,7 +46,7 @@ func TestH4_FalseLiteral(t *testing.T) {
 		for _, piece := range []int{1, 5, 1000} {
 			w := open(t)
 			c := w.loggedIn(configs.Sieve)
-			for text := range slices.Chunk([]byte(say), piece) {
+			for text := range slices.Chunk([]byte(send), piece) {
 				if _, err := c.Write(text); err != nil {
 					break // the session has ended already
 				}
@@ -54,18 +54,18 @@ func TestH4_FalseLiteral(t *testing.T) {
 			if ends {
 				c.rest()
 			} else {
-				c.say("LOGOUT\r\n")
+				c.send("LOGOUT\r\n")
 				for !matches(`OK "LOGOUT"`, c.line()) {
 				}
 			}
 			_ = c.Close()
 			why := w.reasons(1)[0]
-			w.end()
+			w.stop()
 			if (why == gate.Desynchronised) != ends {
-				t.Fatalf("%q by %d ends with %s", say, piece, why)
+				t.Fatalf("%q by %d ends with %s", send, piece, why)
 			}
-			if heard := w.back[configs.Sieve].heard(); unauthenticates.MatchString(heard) || strings.Contains(strings.ToUpper(heard), "STARTTLS\r") {
-				t.Errorf("%q by %d: the backend has heard %q", say, piece, heard)
+			if received := w.back[configs.Sieve].received(); unauthenticates.MatchString(received) || strings.Contains(strings.ToUpper(received), "STARTTLS\r") {
+				t.Errorf("%q by %d: the backend received %q", send, piece, received)
 			}
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// emptyTransactions are what a client may say on port 25, again and again,
-// without sending a message.
+// emptyTransactions holds commands that a client can repeat on port 25 without
+// sending a message.
 var emptyTransactions = map[string][]string{
 	"a sender":    {"MAIL FROM:<>"},
 	"RSET":        {"MAIL FROM:<>", "RSET"},
@@ -20,7 +20,7 @@ var emptyTransactions = map[string][]string{
 	"NOOP":        {"MAIL FROM:<>", "RSET", "NOOP", "NOOP"},
 }
 
-// transact introduces the client and says lines that the backend accepts.
+// transact sends EHLO and lines that the backend accepts.
 func (c *client) transact(lines ...string) {
 	c.t.Helper()
 	c.ask("EHLO client.example")
@@ -31,8 +31,8 @@ func (c *client) transact(lines ...string) {
 	}
 }
 
-// H1: a transaction without a message makes no session safe: it makes room for
-// the next client, in plaintext and in TLS.
+// H1: a transaction without a message does not protect a session: it is evicted
+// for the next client, in plaintext and in TLS.
 func TestH1_EmptyTransactionsMakeRoom(t *testing.T) {
 	for name, lines := range emptyTransactions {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestH1_EmptyTransactionsMakeRoom(t *testing.T) {
 	}
 }
 
-// H1: the time without a message is bounded, whatever is said in it.
+// H1: the time without a message is bounded, whatever the client sends.
 func TestH1_EmptyTransactionsEnd(t *testing.T) {
 	for name, lines := range emptyTransactions {
 		t.Run(name, func(t *testing.T) {
@@ -78,8 +78,8 @@ func TestH1_EmptyTransactionsEnd(t *testing.T) {
 	}
 }
 
-// H1: a client that sends messages stays, for as long as the time between them
-// is short.
+// H1: a client that sends messages stays, as long as the time between them is
+// short.
 func TestH1_MessagesKeepASession(t *testing.T) {
 	const soon = 500 * time.Millisecond
 	w := open(t, func(w *world) { w.Timeouts.Login, w.Timeouts.Greeting = soon, soon })
@@ -94,8 +94,8 @@ func TestH1_MessagesKeepASession(t *testing.T) {
 	c.want("QUIT", "221 .*")
 }
 
-// H1: a session with an accepted recipient that does not come on makes room when
-// nobody else can.
+// H1: a session that stalls after an accepted recipient is evicted when no other
+// session can be.
 func TestH1_WorkingSessionsMakeRoom(t *testing.T) {
 	w := open(t, func(w *world) { w.Limits.Connections = 2 })
 	oldest := w.greeted(configs.SMTP)
@@ -104,12 +104,12 @@ func TestH1_WorkingSessionsMakeRoom(t *testing.T) {
 	second.transact("MAIL FROM:<>", "RCPT TO:<postmaster@example.com>")
 	w.greeted(configs.SMTP)
 	if said := oldest.rest(); !strings.HasPrefix(said, "421 4.7.0") {
-		t.Errorf("the oldest hears %q", said)
+		t.Errorf("the oldest received %q", said)
 	}
 	second.want("NOOP", "250 .*")
 }
 
-// H1: a session whose message the backend decides on never makes room.
+// H1: a session that waits for the backend's reply to a message is never evicted.
 func TestH1_VerdictsAreWaitedFor(t *testing.T) {
 	decided := make(chan struct{})
 	w := open(t, func(w *world) {
@@ -119,17 +119,17 @@ func TestH1_VerdictsAreWaitedFor(t *testing.T) {
 	c := w.greeted(configs.SMTP)
 	c.transact("MAIL FROM:<>", "RCPT TO:<postmaster@example.com>")
 	c.want("DATA", "354 .*")
-	c.say("text\r\n.\r\n")
+	c.send("text\r\n.\r\n")
 	wait.Until(t, "the message is not there", func() bool { return len(w.back[configs.SMTP].messages()) == 1 })
 	if said := w.dial(configs.SMTP).rest(); !strings.HasPrefix(said, "421 4.7.0") {
-		t.Errorf("another client hears %q", said)
+		t.Errorf("another client received %q", said)
 	}
 	close(decided)
-	c.hear("250 .*")
+	c.expect("250 .*")
 }
 
-// H16: a flood of one service leaves room for the others, whatever its sessions
-// do: in all, of its network and of its address.
+// H16: a flood of one service leaves slots for the others, in all, for its
+// network and for its address, whatever its sessions do.
 func TestH16_OneServiceFlooded(t *testing.T) {
 	for name, limit := range map[string]func(w *world){
 		"in all":          func(w *world) { w.Limits.Connections = 64 },

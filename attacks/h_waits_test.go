@@ -14,8 +14,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// before replaces the backend of all services by one that handles connections as
-// serve does, after the greeting of the protocol if greet is set.
+// before replaces the backend of all services by one that handles connections
+// with serve, after the greeting of the protocol if greet is set.
 func before(serve func(conn net.Conn), greet bool) func(w *world) {
 	return func(w *world) {
 		w.t.Helper()
@@ -32,11 +32,10 @@ func before(serve func(conn net.Conn), greet bool) func(w *world) {
 	}
 }
 
-// mute reads, and says nothing.
+// mute reads and sends nothing.
 func mute(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
-// dribble says one more line of the same reply, again and again, and never ends
-// it.
+// dribble sends a reply that never ends, line by line.
 func dribble(line string) func(net.Conn) {
 	return func(conn net.Conn) {
 		go mute(conn)
@@ -49,7 +48,7 @@ func dribble(line string) func(net.Conn) {
 	}
 }
 
-// waiting brings a client to where the proxy waits for the backend.
+// waiting returns a client whose session waits for the backend.
 func (w *world) waiting(service configs.Service) *client {
 	c := w.dial(service)
 	if !service.Implicit() {
@@ -60,19 +59,19 @@ func (w *world) waiting(service configs.Service) *client {
 	} else {
 		c.handshake(nil)
 	}
-	c.say(map[string]string{"smtp": "EHLO a", "imap": "a CAPABILITY", "pop3": "CAPA", "sieve": "CAPABILITY"}[c.protocol] + "\r\n")
+	c.send(map[string]string{"smtp": "EHLO a", "imap": "a CAPABILITY", "pop3": "CAPA", "sieve": "CAPABILITY"}[c.protocol] + "\r\n")
 	return c
 }
 
 const never = time.Hour
 
-// unhurried lets every wait for the backend take for ever.
+// unhurried makes the timeouts for the backend so long that they never expire.
 func unhurried(w *world) {
 	w.Timeouts.Greeting, w.Timeouts.Dial, w.Timeouts.Login, w.Timeouts.EndOfData = never, never, never, never
 }
 
-// H2: a client that is gone, or has closed its half and goes on to wait, ends the
-// backend's side: a silent backend holds neither slots nor descriptors.
+// H2: a client that closes its connection or its half ends the backend's side
+// too: a silent backend holds neither slots nor descriptors.
 func TestH2_ClientsThatAreGone(t *testing.T) {
 	for name, leave := range map[string]func(c *client){
 		"closed": func(c *client) { _ = c.socket.Close() },
@@ -114,7 +113,7 @@ func TestH2_ClientsThatAreGoneAtALogin(t *testing.T) {
 			if c.protocol == "smtp" {
 				c.ask("EHLO client.example")
 			}
-			c.say(loginLine[c.protocol])
+			c.send(loginLine[c.protocol])
 			_ = c.socket.(*net.TCPConn).SetLinger(0)
 			_ = c.socket.Close()
 			w.emptied()
@@ -130,9 +129,9 @@ func TestH2_ClientsThatAreGoneAtALogin(t *testing.T) {
 			if c.protocol == "smtp" {
 				c.ask("EHLO client.example")
 			}
-			c.say(loginLine[c.protocol])
-			wait.Until(t, "the backend has not heard of the login", func() bool {
-				return strings.Contains(w.back[service].heard(), "secret") || strings.Contains(w.back[service].heard(), plain("alice", "secret"))
+			c.send(loginLine[c.protocol])
+			wait.Until(t, "the backend has not received the login", func() bool {
+				return strings.Contains(w.back[service].received(), "secret") || strings.Contains(w.back[service].received(), plain("alice", "secret"))
 			})
 			_ = c.socket.Close()
 			w.emptied()
@@ -146,20 +145,20 @@ var loginLine = map[string]string{
 	"pop3": "USER alice\r\nPASS secret\r\n", "sieve": `AUTHENTICATE "PLAIN" "` + plain("alice", "secret") + "\"\r\n",
 }
 
-// H2: a backend that never comes to the end of its reply is given up when the
-// time for the whole reply is over, however often it says something.
+// H2: a backend that never completes its reply is given up when the time for the
+// whole reply is over, however often it sends something.
 func TestH2_TricklingReplies(t *testing.T) {
 	lines := map[string]string{"smtp": "250-x\r\n", "imap": "* x\r\n", "pop3": "x\r\n", "sieve": "\"X\" \"x\"\r\n"}
 	greetingLines := map[string]string{"smtp": "220-x\r\n", "imap": "* OK", "pop3": "+OK", "sieve": "\"X\" \"x\"\r\n"}
 	each(t, all, func(t *testing.T, service configs.Service) {
 		t.Parallel()
-		for name, begin := range map[string]func(w *world){
+		for name, start := range map[string]func(w *world){
 			"greeting": before(dribble(greetingLines[service.Protocol()]), false),
 			"reply":    before(dribble(lines[service.Protocol()]), true),
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				w := open(t, begin, func(w *world) {
+				w := open(t, start, func(w *world) {
 					w.Timeouts.Greeting, w.Timeouts.Dial, w.Timeouts.EndOfData = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
 				})
 				if said := w.waiting(service).rest(); !matches("(?s).*("+unavailable+"|-ERR .*)", said) {
@@ -171,8 +170,8 @@ func TestH2_TricklingReplies(t *testing.T) {
 	})
 }
 
-// H2: a session that waits for a silent backend makes room as any other, on both
-// sides, and its slot is free when it is gone.
+// H2: a session that waits for a silent backend is evicted like any other, and
+// its slot is released.
 func TestH2_WaitingSessionsMakeRoom(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		w := open(t, unhurried, before(mute, false), func(w *world) { w.Limits.Connections = 1 })
@@ -185,10 +184,10 @@ func TestH2_WaitingSessionsMakeRoom(t *testing.T) {
 	})
 }
 
-// H2: the end of the client does not end the wait for the verdict on its
-// message: the backend may have accepted it, and says so.
+// H2: when the client disconnects, the proxy still waits for the backend's reply
+// to its message, because the backend may have accepted it.
 func TestH2_VerdictsAreWaitedFor(t *testing.T) {
-	arrived, decided, heard := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	arrived, decided, received := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	serve := func(conn net.Conn) {
 		b := &backend{protocol: "smtp"}
 		s := &speaker{backend: b, conn: conn}
@@ -204,7 +203,7 @@ func TestH2_VerdictsAreWaitedFor(t *testing.T) {
 				<-decided
 				_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 				_, err := conn.Read(make([]byte, 1))
-				heard <- err
+				received <- err
 				_ = s.reply("250 queued\r\n")
 				return
 			case strings.HasPrefix(line, "EHLO") || strings.Contains(line, ":<"):
@@ -216,12 +215,12 @@ func TestH2_VerdictsAreWaitedFor(t *testing.T) {
 	c := w.greeted(configs.SMTP)
 	c.transact("MAIL FROM:<>", "RCPT TO:<postmaster@example.com>")
 	c.want("DATA", "354 .*")
-	c.say("text\r\n.\r\n")
+	c.send("text\r\n.\r\n")
 	<-arrived
 	_ = c.socket.(*net.TCPConn).SetLinger(0)
 	_ = c.socket.Close()
 	close(decided)
-	if err := <-heard; !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err := <-received; !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the backend's connection has ended before its verdict: %v", err)
 	}
 	w.emptied()

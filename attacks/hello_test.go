@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// oldHello is a ClientHello of before TLS 1.3, written byte by byte: crypto/tls
-// would not offer what an attacker does (RFC 5246 §7.4.1.2).
+// oldHello returns a ClientHello for TLS 1.2 and earlier (RFC 5246 §7.4.1.2).
+// crypto/tls does not offer what an attacker offers.
 func oldHello(version uint16, suites []uint16, compression ...byte) []byte {
 	var body []byte
 	body = binary.BigEndian.AppendUint16(body, version)
@@ -31,14 +31,14 @@ func oldHello(version uint16, suites []uint16, compression ...byte) []byte {
 	return framed(22, append(message, body...))
 }
 
-// framed is a record as the record layer frames it (RFC 5246 §6.2.1).
+// framed returns a TLS record (RFC 5246 §6.2.1).
 func framed(kind byte, body []byte) []byte {
 	return append(binary.BigEndian.AppendUint16([]byte{kind, 3, 1}, uint16(len(body))), body...)
 }
 
-// verdict is what a server answers to a ClientHello.
+// verdict is a server's reply to a ClientHello.
 type verdict struct {
-	alert       byte // 0: it has agreed
+	alert       byte // 0: the server agreed
 	version     uint16
 	suite       uint16
 	compression byte
@@ -56,7 +56,7 @@ const (
 // offer sends a ClientHello and reads the first record of the answer.
 func (c *client) offer(hello []byte) verdict {
 	c.t.Helper()
-	c.say(string(hello))
+	c.send(string(hello))
 	head := make([]byte, 5)
 	if _, err := io.ReadFull(c.in, head); err != nil {
 		c.t.Fatalf("no answer to the hello: %v", err)
@@ -77,7 +77,7 @@ func (c *client) offer(hello []byte) verdict {
 	return verdict{0, binary.BigEndian.Uint16(hello), binary.BigEndian.Uint16(rest), rest[2]}
 }
 
-// The suites of a strict client, and those that nobody should take.
+// The suites of a strict client, and those that a server must refuse.
 var (
 	goodSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
 	weakSuites = map[string][]uint16{

@@ -17,7 +17,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// hostile is a world for a crowd of intruders, without a memory of them.
+// hostile returns a world for many intruders, whose backends record little.
 func hostile(t *testing.T) *world {
 	t.Helper()
 	return open(t, func(w *world) {
@@ -34,22 +34,22 @@ func hostile(t *testing.T) *world {
 	})
 }
 
-// forget keeps a backend small that is told a lot.
+// forget drops what a backend has recorded, to limit memory.
 func (b *backend) forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.bytes, b.lines, b.mail, b.conns = nil, nil, nil, nil
 }
 
-// Ten thousand hostile sessions, of every service and every kind, leave no
-// goroutine and no descriptor behind, and whoever is honest is served in
-// between.
+// TestTenThousandHostileSessions runs hostile sessions of all services and
+// kinds. They leave no goroutine and no descriptor behind, and honest clients
+// are served in between.
 func TestTenThousandHostileSessions(t *testing.T) {
 	sessions := 10_000
 	if testing.Short() {
 		sessions = 1_000
 	}
-	hostile(t).end() // so that all that is made once is there
+	hostile(t).stop() // so that one-time allocations are done
 	before := countResources(t)
 	w := hostile(t)
 	w.serves(configs.SMTP)
@@ -57,15 +57,15 @@ func TestTenThousandHostileSessions(t *testing.T) {
 	idle := countResources(t)
 	round := 2 * len(tricks) * len(all)
 	w.intrude(0, sessions-round)
-	// The collector closes what nobody holds any more. The last round is
-	// without it.
+	// The collector would close forgotten connections; the last round is without
+	// it.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	w.intrude(sessions-round, sessions)
 	w.emptied()
 	if !wait.Happens(func() bool { return usage.Descriptors(t) <= idle.descriptors }) {
 		t.Fatalf("%d descriptors, and an idle proxy has %d", usage.Descriptors(t), idle.descriptors)
 	}
-	w.end()
+	w.stop()
 	w.sawAll(gate.Done, gate.ClientGone, gate.HandshakeFailed, gate.Injected, gate.OtherProtocol, gate.TooManyErrors, gate.LineTooLong)
 	if !wait.Happens(func() bool {
 		after := countResources(t)
@@ -83,8 +83,7 @@ func (w *world) emptied() {
 	}
 }
 
-// intrude plays the hostile sessions of some numbers, and honest ones between
-// them.
+// intrude runs the hostile sessions from..to, and honest ones between them.
 func (w *world) intrude(from, to int) {
 	w.t.Helper()
 	hello := clientHello(w.t)
@@ -112,14 +111,14 @@ func (w *world) intrude(from, to int) {
 	}
 }
 
-// resources are what must not leak.
+// resources counts what must not leak.
 type resources struct{ goroutines, descriptors int }
 
 func countResources(t *testing.T) resources {
 	return resources{runtime.NumGoroutine(), usage.Descriptors(t)}
 }
 
-// sawAll fails a test of hostile sessions of which none has ended so.
+// sawAll fails the test if no session has ended for one of the reasons.
 func (w *world) sawAll(reasons ...gate.Reason) {
 	w.t.Helper()
 	count := map[gate.Reason]int{}
@@ -134,7 +133,7 @@ func (w *world) sawAll(reasons ...gate.Reason) {
 	w.t.Log(count)
 }
 
-// serves is an honest session.
+// serves runs an honest session.
 func (w *world) serves(service configs.Service) {
 	w.t.Helper()
 	var c *client

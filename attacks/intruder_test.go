@@ -12,7 +12,7 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// intruder is a client that keeps to nothing. What fails does not matter to it.
+// intruder is a hostile client. It ignores errors.
 type intruder struct {
 	net.Conn
 	socket  *net.TCPConn
@@ -21,89 +21,89 @@ type intruder struct {
 	hello   []byte // a whole ClientHello
 }
 
-func (x *intruder) say(text string) { _, _ = io.WriteString(x.Conn, text) }
+func (x *intruder) send(text string) { _, _ = io.WriteString(x.Conn, text) }
 
-// hear takes what is said within a while.
-func (x *intruder) hear(patience time.Duration) {
+// receive reads once, within patience.
+func (x *intruder) receive(patience time.Duration) {
 	_ = x.SetReadDeadline(time.Now().Add(patience))
 	_, _ = x.Read(make([]byte, 4096))
 }
 
 const moment = 50 * time.Millisecond
 
-// tricks are all that it does. What needs TLS comes last.
+// tricks lists the kinds of hostile sessions. Those inside TLS come last.
 var tricks = []struct {
 	name string
 	play func(x *intruder)
 }{
 	{"nothing", func(*intruder) {}},
-	{"garbage", func(x *intruder) { x.say(x.noise(3000)) }},
+	{"garbage", func(x *intruder) { x.send(x.noise(3000)) }},
 	{"half a handshake", func(x *intruder) {
-		x.begin()
-		x.say(string(x.hello[:x.random.IntN(len(x.hello))]))
+		x.requestTLS()
+		x.send(string(x.hello[:x.random.IntN(len(x.hello))]))
 	}},
 	{"a broken handshake", func(x *intruder) {
-		x.begin()
-		x.say(string(x.hello) + x.noise(300))
-		x.hear(moment)
+		x.requestTLS()
+		x.send(string(x.hello) + x.noise(300))
+		x.receive(moment)
 	}},
 	{"an injection", func(x *intruder) {
-		x.say(starter[x.service.Protocol()] + "\r\n" + harmless[x.service.Protocol()] + "\r\n" + string(x.hello))
+		x.send(starter[x.service.Protocol()] + "\r\n" + harmless[x.service.Protocol()] + "\r\n" + string(x.hello))
 	}},
-	{"HTTP", func(x *intruder) { x.say("GET / HTTP/1.1\r\nHost: " + hostname + "\r\n\r\n") }},
-	{"wrong commands", func(x *intruder) { x.say(strings.Repeat("w WRONG\r\n", 300)) }},
-	{"a line without end", func(x *intruder) { x.say(strings.Repeat("x", 100<<10)) }},
+	{"HTTP", func(x *intruder) { x.send("GET / HTTP/1.1\r\nHost: " + hostname + "\r\n\r\n") }},
+	{"wrong commands", func(x *intruder) { x.send(strings.Repeat("w WRONG\r\n", 300)) }},
+	{"a line without end", func(x *intruder) { x.send(strings.Repeat("x", 100<<10)) }},
 	{"a trickle", func(x *intruder) {
 		for _, b := range []byte(harmless[x.service.Protocol()]) {
-			x.say(string(b))
+			x.send(string(b))
 			time.Sleep(time.Duration(x.random.IntN(8)) * time.Millisecond)
 		}
 	}},
 	{"a flood that is not read", func(x *intruder) {
 		_ = x.socket.SetReadBuffer(1)
 		_ = x.SetWriteDeadline(time.Now().Add(time.Duration(x.random.IntN(200)) * time.Millisecond))
-		x.say(strings.Repeat(harmless[x.service.Protocol()]+"\r\n", 100_000))
+		x.send(strings.Repeat(harmless[x.service.Protocol()]+"\r\n", 100_000))
 	}},
 	{"garbage in TLS", func(x *intruder) {
 		if x.secure() {
-			x.say(x.noise(2000))
+			x.send(x.noise(2000))
 		}
 	}},
 	{"half a login", func(x *intruder) {
 		if x.secure() {
 			words := login[x.service.Protocol()]
-			x.say(words[:x.random.IntN(len(words))])
+			x.send(words[:x.random.IntN(len(words))])
 		}
 	}},
 	{"a login, and gone", func(x *intruder) {
 		if x.secure() {
-			x.say(login[x.service.Protocol()])
-			x.hear(moment)
+			x.send(login[x.service.Protocol()])
+			x.receive(moment)
 		}
 	}},
 	{"half a message", func(x *intruder) {
 		if x.secure() {
-			x.say(login[x.service.Protocol()])
-			x.hear(moment)
+			x.send(login[x.service.Protocol()])
+			x.receive(moment)
 			for line := range strings.SplitAfterSeq(message[x.service.Protocol()], "\n") {
-				x.say(line)
+				x.send(line)
 				if x.random.IntN(4) == 0 {
 					return
 				}
-				x.hear(moment)
+				x.receive(moment)
 			}
 		}
 	}},
 	{"mail that is not read", func(x *intruder) {
 		if x.secure() {
 			_ = x.socket.SetReadBuffer(1)
-			x.say(login[x.service.Protocol()] + strings.Repeat("f FETCH\r\n", 20))
+			x.send(login[x.service.Protocol()] + strings.Repeat("f FETCH\r\n", 20))
 			time.Sleep(time.Duration(x.random.IntN(100)) * time.Millisecond)
 		}
 	}},
 }
 
-// The words of a login, and of a message behind it.
+// The commands of a login, and of a message after it.
 var (
 	login = map[string]string{
 		"smtp": "EHLO a\r\nAUTH PLAIN " + plain("alice", "secret") + "\r\n", "imap": "a LOGIN {5+}\r\nalice secret\r\n",
@@ -123,24 +123,24 @@ func (x *intruder) noise(n int) string {
 	return string(b)
 }
 
-// begin brings it to where a handshake is due.
-func (x *intruder) begin() {
+// requestTLS brings the session to the handshake.
+func (x *intruder) requestTLS() {
 	if !x.service.Implicit() {
-		x.hear(patience)
-		x.say(starter[x.service.Protocol()] + "\r\n")
-		x.hear(patience)
+		x.receive(patience)
+		x.send(starter[x.service.Protocol()] + "\r\n")
+		x.receive(patience)
 	}
 }
 
 func (x *intruder) secure() bool {
-	x.begin()
+	x.requestTLS()
 	_ = x.SetDeadline(time.Now().Add(patience))
 	t := tls.Client(x.socket, &tls.Config{InsecureSkipVerify: true, ServerName: hostname})
 	x.Conn = t
 	return t.Handshake() == nil
 }
 
-// leave ends the connection in one of the ways there are.
+// leave ends the connection in a random way.
 func (x *intruder) leave() {
 	switch x.random.IntN(4) {
 	case 0:
@@ -155,7 +155,7 @@ func (x *intruder) leave() {
 	_ = x.socket.Close()
 }
 
-// intrude is one hostile session.
+// intrude runs a hostile session.
 func (x *intruder) intrude(address string, trick func(*intruder)) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(fmt.Sprintf("127.0.66.%d", 1+x.random.IntN(200)))}}
 	conn, err := dialer.Dial("tcp", address)

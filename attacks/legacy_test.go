@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// How the backends greet, what they offer and what they answer: as trusting
-// as servers of each protocol have been seen to be.
+// The greetings, capabilities and replies of the backends. They trust the proxy
+// as much as real servers of each protocol do.
 var greetings = map[string]string{
 	"smtp":  "220 legacy.internal ESMTP Sendmail 8.9.3\r\n",
 	"imap":  "* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED ID SASL-IR LITERAL+ LOGIN-REFERRALS MAILBOX-REFERRALS XCLIENT AUTH=PLAIN AUTH=LOGIN AUTH=EXTERNAL AUTH=ANONYMOUS AUTH=SCRAM-SHA-256-PLUS UNAUTHENTICATE COMPRESS=DEFLATE] legacy.internal Cyrus v1.5\r\n",
@@ -93,18 +93,18 @@ func (s *speaker) keep(message string) {
 	s.mail = append(s.mail, message)
 }
 
-// How servers have been seen to find the end of a message: where the message
-// ends and where the next command begins; 0 is nowhere, and below that the
-// server leaves.
+// The ways in which real servers find the end of a message. The functions return
+// where the message ends and where the next command begins; 0 is nowhere, and a
+// negative value closes the connection.
 var (
 	anyEnd = regexp.MustCompile(`(?:^|\r\n|\n|\r)\x00*\.\x00*(?:\r\n|\n|\r)`)
 	lfEnd  = regexp.MustCompile(`(?:^|\r?\n)\.\r?\n`)
 )
 
-// laxEnd takes whatever looks like a line with a dot.
+// laxEnd accepts everything that resembles a line with a dot.
 func laxEnd(text []byte) (message, end int) { return foundEnd(anyEnd, text) }
 
-// postfixEnd is that of Postfix before 3.9: CR is optional (CVE-2023-51764).
+// postfixEnd is the end in Postfix before 3.9: CR is optional (CVE-2023-51764).
 func postfixEnd(text []byte) (message, end int) { return foundEnd(lfEnd, text) }
 
 func foundEnd(end *regexp.Regexp, text []byte) (int, int) {
@@ -114,7 +114,7 @@ func foundEnd(end *regexp.Regexp, text []byte) (int, int) {
 	return 0, 0
 }
 
-// strictEnd is that of RFC 5321 §4.1.1.4. The message keeps its last CRLF.
+// strictEnd is the end in RFC 5321 §4.1.1.4. The message keeps its last CRLF.
 func strictEnd(text []byte) (message, end int) {
 	if bytes.HasPrefix(text, []byte(".\r\n")) {
 		return 0, 3
@@ -127,8 +127,8 @@ func strictEnd(text []byte) (message, end int) {
 
 var literal = regexp.MustCompile(`\{(\d+)(\+?)\}$`)
 
-// literals reads those that a line announces, and the lines behind them, as
-// one line. A backend that has lost count takes none for what they are.
+// literals reads the literals that a line announces and the lines after them,
+// and returns them as one line. A lost backend does not read literals.
 func (s *speaker) literals(line, leave string) (string, bool) {
 	for {
 		m := literal.FindStringSubmatch(line)
@@ -214,7 +214,7 @@ func answerSieve(s *speaker, line string) string {
 	return "OK \"" + words[0] + "\"\r\n"
 }
 
-// known are the commands that a backend for ManageSieve has.
+// known holds the commands of a ManageSieve backend.
 var known = map[string]bool{
 	"XCLIENT": true, "UNAUTHENTICATE": true, "NOOP": true, "LOGOUT": true, "LISTSCRIPTS": true, "PUTSCRIPT": true, "STARTTLS": true,
 }

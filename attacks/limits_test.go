@@ -12,7 +12,7 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// strict makes a backend that lets nobody in.
+// strict makes the backends refuse every login.
 func strict(w *world) {
 	for _, b := range w.back {
 		b.answer = func(line string) (string, bool) {
@@ -32,7 +32,7 @@ func strict(w *world) {
 	}
 }
 
-// guess tries a password, and returns the last line of the answer.
+// guess tries a password, and returns the last line of the reply.
 func (c *client) guess(password string) string {
 	c.t.Helper()
 	line := c.guessing(password)
@@ -40,8 +40,8 @@ func (c *client) guess(password string) string {
 	return answer[len(answer)-1]
 }
 
-// guessing is the line with which a password is tried, when all that comes
-// before it has been said.
+// guessing sends the commands before the password, and returns the line that
+// holds the password.
 func (c *client) guessing(password string) string {
 	c.t.Helper()
 	switch c.protocol {
@@ -56,8 +56,8 @@ func (c *client) guessing(password string) string {
 	return `AUTHENTICATE "PLAIN" "` + plain("alice", password) + `"`
 }
 
-// F8: after a few wrong ones a password has to wait before the backend hears of
-// it.
+// F8: after a few wrong passwords, a login waits before it is sent to the
+// backend.
 func TestF8_DelayAfterFailures(t *testing.T) {
 	each(t, private, func(t *testing.T, service configs.Service) {
 		t.Parallel() // most of it is waiting
@@ -72,7 +72,7 @@ func TestF8_DelayAfterFailures(t *testing.T) {
 		}
 		line := c.guessing("fourth")
 		_ = c.socket.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // a tenth of the wait
-		c.say(line + "\r\n")
+		c.send(line + "\r\n")
 		if answer, err := c.in.ReadString('\n'); err == nil {
 			t.Errorf("answered at once with %q", answer)
 		}
@@ -83,8 +83,8 @@ func TestF8_DelayAfterFailures(t *testing.T) {
 	})
 }
 
-// F8: after too many wrong ones no password reaches the backend, not even the
-// right one, and the refusal is in the protocol's words.
+// F8: after too many wrong passwords no password reaches the backend, not even
+// the right one, and the client gets the protocol's refusal.
 func TestF8_RefusedAfterFailures(t *testing.T) {
 	refused := map[string][2]string{
 		"smtp":  {"421 4.7.0 Too many failed logins.*", ""},
@@ -114,11 +114,11 @@ func TestF8_RefusedAfterFailures(t *testing.T) {
 		if ended := w.reasons(6); !slices.Contains(ended, gate.LoginRefused) {
 			t.Errorf("ended %v", ended)
 		}
-		w.unheard("right", plain("alice", "right"))
+		w.noneReceived("right", plain("alice", "right"))
 	})
 }
 
-// G2: a message at a byte now and then ends, and is not delivered.
+// G2: a message that arrives byte by byte is cut off, and is not delivered.
 func TestG2_SlowMessage(t *testing.T) {
 	w := open(t, func(w *world) { w.Timeouts.Message = 200 * time.Millisecond })
 	c := w.greeted(configs.SMTP)
@@ -139,28 +139,29 @@ func TestG2_SlowMessage(t *testing.T) {
 			}
 		}
 	}()
-	c.hear(`421 4\.4\.2 .*`)
+	c.expect(`421 4\.4\.2 .*`)
 	close(stop)
 	<-stopped
 	_ = c.socket.Close()
-	w.end()
+	w.stop()
 	if mail := w.back[configs.SMTP].messages(); len(mail) > 0 {
 		t.Errorf("delivered: %q", mail)
 	}
 }
 
-// E4: where there is a pause before the greeting, who speaks in it is sent
-// away, and the backend hears nothing of it.
+// E4: a client that sends commands in the pause before the greeting is
+// disconnected, and the backend receives nothing.
 func TestE4_SpeakingInThePause(t *testing.T) {
 	w := open(t, func(w *world) { w.prepare(configs.SMTP, func(l *proxy.Listener) { l.Pause = patience }) })
 	c := w.dial(configs.SMTP)
-	c.say("EHLO spam.example\r\nMAIL FROM:<a@example.org>\r\n")
-	c.hear(`554 5\.5\.1 You spoke before the greeting.*`)
+	c.send("EHLO spam.example\r\nMAIL FROM:<a@example.org>\r\n")
+	c.expect(`554 5\.5\.1 You spoke before the greeting.*`)
 	c.gone()
 	w.untouched()
 }
 
-// G4: who has to make room is told so, where the protocol has a word for it.
+// G4: a session that is evicted receives the reason, where the protocol has a
+// reply for it.
 func TestG4_RoomIsMade(t *testing.T) {
 	last := map[string]string{
 		"smtp": `421 4\.7\.0 .*\r\n`, "imap": `\* BYE \[UNAVAILABLE\] .*\r\n`, "pop3": "", "sieve": `BYE \(TRYLATER\) .*\r\n`,

@@ -16,8 +16,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// deaf is a backend that agrees to everything until it hears the last line,
-// and then says what it has to say and reads no more.
+// deaf is a backend that accepts everything until it receives the last line.
+// Then it sends its text and reads no more.
 type deaf struct {
 	greeting, yes string
 	last          string
@@ -65,32 +65,32 @@ func (d *deaf) serve(conn net.Conn) {
 	}
 }
 
-// end cuts everybody off, and waits.
-func (d *deaf) end() {
+// stop closes all connections and waits.
+func (d *deaf) stop() {
 	_ = d.listener.Close()
 	d.running.Wait()
 }
 
 var long = strings.Repeat("x", 300<<10)
 
-// unfinished is what the protocols let a client begin and not end, and how
-// many KiB a session may then hold. Both ends of the sessions are in the test,
-// so that what is in TLS counts twice.
+// unfinished lists commands, texts and handshakes that a client can begin and not
+// complete, and how many KiB such a session may hold. Both ends of the sessions
+// are in the test, so the memory of TLS counts twice.
 var unfinished = []struct {
 	name    string
 	service configs.Service
 	bound   int64
-	begin   func(c *client)
+	start   func(c *client)
 }{
-	{"a line without end", configs.Submission, 48, func(c *client) { c.say(long[:12<<10]) }},
-	{"half a handshake", configs.IMAPS, 48, func(c *client) { c.say("\x16\x03\x01\x40\x00" + long[:12<<10]) }},
+	{"a line without end", configs.Submission, 48, func(c *client) { c.send(long[:12<<10]) }},
+	{"half a handshake", configs.IMAPS, 48, func(c *client) { c.send("\x16\x03\x01\x40\x00" + long[:12<<10]) }},
 	{"a response without end", configs.Submissions, 96, func(c *client) {
 		c.handshake(nil)
-		c.say("EHLO a\r\nAUTH PLAIN\r\n" + long[:12<<10])
+		c.send("EHLO a\r\nAUTH PLAIN\r\n" + long[:12<<10])
 	}},
 	{"half a literal", configs.IMAPS, 96, func(c *client) {
 		c.handshake(nil)
-		c.say("a LOGIN {8000+}\r\n" + long[:7900])
+		c.send("a LOGIN {8000+}\r\n" + long[:7900])
 	}},
 	{"a message that nobody takes", configs.SMTP, 224, func(c *client) {
 		c.greeting()
@@ -101,13 +101,13 @@ var unfinished = []struct {
 		c.greeting()
 		c.upgrade(nil)
 		c.writing()
-		c.say(long[:20<<10])
+		c.send(long[:20<<10])
 	}},
 	{"mail that nobody reads", configs.IMAP, 384, func(c *client) {
 		c.greeting()
 		c.upgrade(nil)
 		c.want("a LOGIN alice secret", "a OK .*")
-		c.say("b FETCH\r\n")
+		c.send("b FETCH\r\n")
 	}},
 }
 
@@ -134,7 +134,7 @@ func TestFloodHoldsBoundedMemory(t *testing.T) {
 			var clients []*client
 			for range sessions {
 				c := w.dial(test.service)
-				test.begin(c)
+				test.start(c)
 				clients = append(clients, c)
 			}
 			wait.Until(t, "the flood is not there", func() bool { return w.Sessions() == sessions })
@@ -146,8 +146,8 @@ func TestFloodHoldsBoundedMemory(t *testing.T) {
 			for _, c := range clients {
 				_ = c.socket.Close()
 			}
-			w.end()
-			d.end()
+			w.stop()
+			d.stop()
 		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 // with bare CR, LF or NUL is refused at its end, however the stream is cut, its
 // transaction is over, and the session goes on.
 func TestMessageArrivesAsSentOrIsRefused(t *testing.T) {
-	for way, begin := range ways {
+	for way, start := range ways {
 		t.Run(way, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(11, 12))
 			w := open(t, func(w *world) {
@@ -23,7 +23,7 @@ func TestMessageArrivesAsSentOrIsRefused(t *testing.T) {
 					w.back[service].ends = strictEnd
 				}
 			})
-			c := begin(w)
+			c := start(w)
 			c.ask("EHLO client.example")
 			var sent []string
 			refused := 0
@@ -37,14 +37,14 @@ func TestMessageArrivesAsSentOrIsRefused(t *testing.T) {
 				}
 				c.scatterMessage(random, text)
 				if !regular(text) {
-					c.hear(`550 5\.6\.11 .*`)
+					c.expect(`550 5\.6\.11 .*`)
 					refused++
 					continue
 				}
-				c.hear("250 .*")
+				c.expect("250 .*")
 				sent = append(sent, unstuffed(text))
 			}
-			w.end()
+			w.stop()
 			var arrived []string
 			for _, mail := range w.delivered() {
 				arrived = append(arrived, unstuffed(mail))

@@ -29,7 +29,7 @@ func (c *client) scatter(random *rand.Rand, text string) {
 	c.t.Helper()
 	for text != "" {
 		n := min(len(text), 1+random.IntN(1+random.IntN(1+len(text))))
-		c.say(text[:n])
+		c.send(text[:n])
 		text = text[n:]
 	}
 }
@@ -58,11 +58,11 @@ func TestMessageArrivesAsSent(t *testing.T) {
 			w.back[service].ends = strictEnd
 		}
 	}
-	for way, begin := range ways {
+	for way, start := range ways {
 		t.Run("DATA, "+way, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(7, 8))
 			w := open(t, quiet)
-			c := begin(w)
+			c := start(w)
 			c.ask("EHLO client.example")
 			var sent []string
 			for range 150 {
@@ -71,10 +71,10 @@ func TestMessageArrivesAsSent(t *testing.T) {
 					continue // it would end there
 				}
 				c.scatterMessage(random, text)
-				c.hear("250 .*")
+				c.expect("250 .*")
 				sent = append(sent, mta.Regular(unstuffed(text)))
 			}
-			w.end()
+			w.stop()
 			for i, got := range w.delivered() {
 				if unstuffed(got) != sent[i] {
 					t.Fatalf("message %d: sent %q, arrived %q", i, sent[i], got)
@@ -84,7 +84,7 @@ func TestMessageArrivesAsSent(t *testing.T) {
 		t.Run("BDAT, "+way, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(9, 10))
 			w := open(t, quiet)
-			c := begin(w)
+			c := start(w)
 			c.ask("EHLO client.example")
 			var sent bytes.Buffer
 			for range 100 {
@@ -97,12 +97,12 @@ func TestMessageArrivesAsSent(t *testing.T) {
 						last = " LAST"
 					}
 					c.scatter(random, fmt.Sprintf("BDAT %d%s\r\n%s", len(chunk), last, chunk))
-					c.hear("250 .*")
+					c.expect("250 .*")
 					text += chunk
 				}
 				sent.WriteString(mta.Regular(text))
 			}
-			w.end()
+			w.stop()
 			got := strings.Join(w.delivered(), "")
 			if got != sent.String() {
 				t.Errorf("sent %d bytes, arrived %d, and not the same", sent.Len(), len(got))

@@ -19,13 +19,13 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// hostname is the proxy's; other is one more that it has a certificate for.
+// The proxy has certificates for its hostname, and for other.
 const (
 	hostname = "mail.example.com"
 	other    = "mail.example.net"
 )
 
-// patience bounds each wait: far more than a working proxy needs.
+// patience bounds each wait. It is far more than a working proxy needs.
 const patience = 10 * time.Second
 
 // world is the proxy as internal/app runs it, with a listener for every
@@ -43,7 +43,7 @@ type world struct {
 	seen            *record
 }
 
-// open starts a world. The changes are made before it listens.
+// open starts a world. It applies the changes before it listens.
 func open(t *testing.T, changes ...func(*world)) *world {
 	t.Helper()
 	ca := authority.New(t)
@@ -72,11 +72,11 @@ func open(t *testing.T, changes ...func(*world)) *world {
 		t.Fatal(err)
 	}
 	w.Server = w.proxy.Server()
-	t.Cleanup(func() { w.end() })
+	t.Cleanup(func() { w.stop() })
 	return w
 }
 
-// config is the default configuration, but for waits that tests can outlast.
+// config returns the default configuration, with timeouts that suit tests.
 func config() *configs.Config {
 	d, off := configs.Default(), false
 	return &configs.Config{
@@ -106,7 +106,7 @@ func (w *world) add(service configs.Service) {
 	w.Listeners = append(w.Listeners, l)
 }
 
-// listener is the configuration of a service's listener.
+// listener returns the configuration of a service's listener.
 func (w *world) listener(service configs.Service) *configs.Listener {
 	for i, l := range w.Listeners {
 		if l.Service == service {
@@ -117,8 +117,8 @@ func (w *world) listener(service configs.Service) *configs.Listener {
 	return nil
 }
 
-// prepare changes a service's listener after the configuration was resolved,
-// for what no configuration can ask for.
+// prepare changes a service's listener after the configuration was resolved, for
+// changes that a configuration cannot express.
 func (w *world) prepare(service configs.Service, change func(l *proxy.Listener)) {
 	w.prepared = append(w.prepared, func() {
 		for _, l := range w.proxy.Listeners() {
@@ -139,9 +139,9 @@ func (w *world) address(service configs.Service) string {
 	return ""
 }
 
-// end cuts off what still runs and waits until the backends have heard all
+// stop ends all sessions and waits until the backends have received everything
 // that was sent to them.
-func (w *world) end() {
+func (w *world) stop() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	w.proxy.Shutdown(ctx)
@@ -150,27 +150,27 @@ func (w *world) end() {
 	}
 }
 
-// untouched ends the world and fails the test if a backend was reached.
+// untouched stops the world and fails the test if a backend was dialled.
 func (w *world) untouched() {
 	w.t.Helper()
-	w.end()
+	w.stop()
 	for service, b := range w.back {
-		if heard := b.heard(); b.sessions() > 0 {
-			w.t.Errorf("%s: the backend was dialled and heard %q", service, heard)
+		if received := b.received(); b.sessions() > 0 {
+			w.t.Errorf("%s: the backend was dialled and received %q", service, received)
 		}
 	}
 }
 
-// unheard ends the world and fails the test if a backend has heard any of the
-// words, in whatever case.
-func (w *world) unheard(words ...string) {
+// noneReceived stops the world and fails the test if a backend has received one
+// of the words, in upper or lower case.
+func (w *world) noneReceived(words ...string) {
 	w.t.Helper()
-	w.end()
+	w.stop()
 	for service, b := range w.back {
-		heard := strings.ToUpper(b.heard())
+		received := strings.ToUpper(b.received())
 		for _, word := range words {
-			if strings.Contains(heard, strings.ToUpper(word)) {
-				w.t.Errorf("%s: the backend has heard %q: %q", service, word, b.heard())
+			if strings.Contains(received, strings.ToUpper(word)) {
+				w.t.Errorf("%s: the backend received %q: %q", service, word, b.received())
 			}
 		}
 	}
@@ -186,7 +186,7 @@ func (w *world) silent(secrets ...string) {
 	}
 }
 
-// record is a list of the reasons for which sessions ended.
+// record holds the reasons for which sessions ended.
 type record struct {
 	observe.None
 	mu      sync.Mutex
@@ -204,7 +204,7 @@ func (r *record) Closed(_ *observe.Session, end observe.Summary) {
 	}
 }
 
-// reasons waits for n sessions to have ended, and says why.
+// reasons waits until n sessions have ended, and returns their reasons.
 func (w *world) reasons(n int) []gate.Reason {
 	w.t.Helper()
 	timeout := time.After(patience)

@@ -178,7 +178,7 @@ func (w *world) beside(t *testing.T, k kind) *honest {
 	r := w.flood(k)
 	cancel()
 	<-over
-	peak := watch.end()
+	peak := watch.stop()
 	served(t, h)
 	bounded(t, peak)
 	reached, refused := total(r.Reached), total(r.Refused)

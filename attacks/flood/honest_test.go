@@ -35,7 +35,7 @@ func honestScript(service string) []exchange {
 	end := endings[service]
 	all := append(slices.Clone(script(service, end.step)), end.more...)
 	for i := range all {
-		all[i].say = strings.NewReplacer(login, honestLogin, "mallory", "alice", "flood.example", "honest.example").Replace(all[i].say)
+		all[i].send = strings.NewReplacer(login, honestLogin, "mallory", "alice", "flood.example", "honest.example").Replace(all[i].send)
 	}
 	return all
 }

@@ -182,11 +182,11 @@ func (f *flood) behave(ctx context.Context, s *session, at step, i int) {
 		s.drain()
 	case "trickling":
 		go s.drain() // ends with the connection
-		for s.say("x") == nil {
+		for s.send("x") == nil {
 			time.Sleep(500 * time.Millisecond)
 		}
 	case "pipelining":
-		_ = s.say(strings.Repeat(at.noise+"\r\n", 200))
+		_ = s.send(strings.Repeat(at.noise+"\r\n", 200))
 		s.drain()
 	case "half-closed":
 		_ = s.socket.CloseWrite()
@@ -198,7 +198,7 @@ func (f *flood) behave(ctx context.Context, s *session, at step, i int) {
 	case "failed handshakes":
 		f.handshake(s, i)
 	case "slow readers":
-		_ = s.say(strings.Repeat(at.bulk+"\r\n", 200))
+		_ = s.send(strings.Repeat(at.bulk+"\r\n", 200))
 		select {
 		case <-ctx.Done():
 		case <-time.After(f.Hold):
@@ -210,7 +210,7 @@ func (f *flood) behave(ctx context.Context, s *session, at step, i int) {
 func (f *flood) begins(s *session, at step) {
 	go s.drain()
 	for range 20 {
-		if s.say(at.empty+"\r\n") != nil {
+		if s.send(at.empty+"\r\n") != nil {
 			return
 		}
 		time.Sleep(250 * time.Millisecond)
@@ -221,7 +221,7 @@ func (f *flood) begins(s *session, at step) {
 func (f *flood) handshake(s *session, i int) {
 	switch i % 5 {
 	case 0: // no TLS
-		_ = s.say("\x16\x02\x00\x00\x05hello")
+		_ = s.send("\x16\x02\x00\x00\x05hello")
 	case 1: // nothing in common
 		_ = s.handshake(&tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS10, CipherSuites: []uint16{tls.TLS_RSA_WITH_RC4_128_SHA}})
 	case 2: // the client does not like the certificate

@@ -207,18 +207,18 @@ func size(path string) (all int64) {
 	return all
 }
 
-// watcher keeps the most of each that the proxy has held.
+// watcher keeps the peak of each resource of the proxy.
 type watcher struct {
 	program *program
 	mu      sync.Mutex
 	peak    usage
-	stop    context.CancelFunc
+	cancel  context.CancelFunc
 	ended   chan struct{}
 }
 
 func (p *program) watch() *watcher {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &watcher{program: p, stop: cancel, ended: make(chan struct{})}
+	w := &watcher{program: p, cancel: cancel, ended: make(chan struct{})}
 	go func() {
 		defer close(w.ended)
 		for tick := time.NewTicker(500 * time.Millisecond); ; {
@@ -243,9 +243,9 @@ func (w *watcher) note(u usage) {
 	}
 }
 
-// end returns the most that was held.
-func (w *watcher) end() usage {
-	w.stop()
+// stop ends the watcher and returns the peak.
+func (w *watcher) stop() usage {
+	w.cancel()
 	<-w.ended
 	return w.peak
 }

@@ -14,7 +14,7 @@ import (
 
 // session is one connection of a client, hostile or honest.
 type session struct {
-	net.Conn // what is spoken on: the socket, or TLS on it
+	net.Conn // the socket, or TLS on it
 	socket   *net.TCPConn
 	in       *bufio.Reader
 }
@@ -32,11 +32,11 @@ func dial(ctx context.Context, from net.IP, to string) (*session, error) {
 	return &session{conn, conn.(*net.TCPConn), bufio.NewReaderSize(conn, 512)}, nil
 }
 
-// follow has all exchanges of a script.
+// follow runs all exchanges of a script.
 func (s *session) follow(script []exchange) error {
 	for _, e := range script {
 		if err := s.exchange(e); err != nil {
-			return fmt.Errorf("%.40q: %w", e.say, err)
+			return fmt.Errorf("%.40q: %w", e.send, err)
 		}
 	}
 	return nil
@@ -44,16 +44,16 @@ func (s *session) follow(script []exchange) error {
 
 func (s *session) exchange(e exchange) error {
 	var err error
-	switch e.say {
+	switch e.send {
 	case "":
 	case startTLS:
 		err = s.handshake(&tls.Config{InsecureSkipVerify: true, ServerName: hostname, CurvePreferences: cheap})
 	case halfTLS:
 		_, err = s.socket.Write(hello()[:100])
 	case halfText:
-		err = s.say("Subject: flood\r\n\r\nthis line does not")
+		err = s.send("Subject: flood\r\n\r\nthis line does not")
 	default:
-		err = s.say(e.say + "\r\n")
+		err = s.send(e.send + "\r\n")
 	}
 	if err != nil || e.want == "" {
 		return err
@@ -61,14 +61,14 @@ func (s *session) exchange(e exchange) error {
 	return s.await(e.want)
 }
 
-func (s *session) say(text string) error {
+func (s *session) send(text string) error {
 	_, err := io.WriteString(s.Conn, text)
 	return err
 }
 
 var errOtherAnswer = errors.New("another answer")
 
-// await reads lines until one begins as is wanted.
+// await reads lines until one has the prefix.
 func (s *session) await(want string) error {
 	for {
 		line, err := s.in.ReadString('\n')
@@ -83,8 +83,7 @@ func (s *session) await(want string) error {
 	}
 }
 
-// isRefusal reports whether a line ends an answer that is not the one that is
-// waited for.
+// isRefusal reports whether a line ends another reply than the wanted one.
 func isRefusal(line, want string) bool {
 	tag, _, _ := strings.Cut(want, " ")
 	switch {
@@ -96,7 +95,7 @@ func isRefusal(line, want string) bool {
 	return len(tag) == 1 && tag != "*" && tag != "+" && strings.HasPrefix(line, tag+" ") || want == "+" && strings.HasPrefix(line, "a ")
 }
 
-// handshake turns TLS on.
+// handshake starts TLS.
 func (s *session) handshake(config *tls.Config) error {
 	t := tls.Client(s.socket, config)
 	if err := t.Handshake(); err != nil {

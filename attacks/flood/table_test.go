@@ -1,8 +1,8 @@
 package flood
 
-// exchange is one thing that a client says, and the beginning of the line that
-// ends the answer.
-type exchange struct{ say, want string }
+// exchange is a command of a client, and the prefix of the line that ends the
+// reply.
+type exchange struct{ send, want string }
 
 // Words with a meaning of their own in an exchange.
 const (
@@ -11,7 +11,7 @@ const (
 	halfText = "<half a text>" // the beginning of a message, without the end of its line
 )
 
-// step is a place in a session where a hostile client stops being honest. A
+// step is a state of a session in which a hostile client begins its attack. A
 // client gets there by the exchanges of the step before, and then its own.
 type step struct {
 	name, from string
@@ -112,9 +112,8 @@ var protocols = map[string]string{
 	"smtp": "smtp", "submission": "smtp", "submissions": "smtp", "imap": "imap", "imaps": "imap", "pop3": "pop3", "pop3s": "pop3", "sieve": "sieve",
 }
 
-// kind is a way of being hostile. Of a kind of clients, fits says at which steps
-// it can be. Of others, clients are honest and wait, and it is the server that
-// is hostile.
+// kind is a type of attack. For hostile clients, fits reports at which steps it
+// is possible. With a hostile server, the clients are honest and wait.
 type kind struct {
 	name   string
 	fits   func(service string, s step) bool
@@ -173,7 +172,7 @@ func (k kind) rows() []row {
 	return all
 }
 
-// script is all that a client says to get to a step.
+// script returns all commands that a client sends to get to a step.
 func script(service, name string) []exchange {
 	for _, s := range steps[service] {
 		if s.name == name {

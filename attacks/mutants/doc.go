@@ -1,5 +1,5 @@
-// Mutants takes the defences of docs/attacks.md out of the proxy, one by one,
-// and sees that the tests of their rows fail: a test that passes without its
+// Mutants removes the defences of docs/attacks.md from the proxy, one by one, and
+// checks that the tests of their rows fail: a test that passes without its
 // defence proves nothing.
 //
 //	go run ./attacks/mutants            all of them, about half an hour
@@ -7,24 +7,23 @@
 //	go run ./attacks/mutants b.diff:56  one, by its place in the table
 //	go run ./attacks/mutants -list      what there is
 //
-// The mutants stand in table, a file for each letter. One is a line that says
-// which rows must notice what is missing, and then the change as in a diff
-// without line numbers, whose old lines occur in their file once:
+// The mutants are in the folder table, a file for each letter. A mutant is a line
+// with the rows whose tests must fail, and the change as a diff without line
+// numbers. The old lines must occur in their file once:
 //
 //	mutant A13: pop3: STLS takes an argument
 //	--- pop3/plaintext.go
 //	-	if c.arg != "" {
 //	+	if false {
 //
-// A defence whose tests stand outside of ./attacks names their package in a
-// line behind the first, as in: tests ./internal/app
+// If the tests of a defence are outside of ./attacks, a second line names their
+// package, as in: tests ./internal/app
 //
-// Between mutants, lines with # are for the reader. The tree is not touched:
-// the go tool is given the changed file in the place of the one that is there
-// (-overlay). A mutant is killed when a test of each of its rows fails; one
-// that does not compile, or that ends otherwise than in a failed test, proves
-// nothing and counts as a survivor.
+// Between mutants, lines with # are comments. The tree is not changed: the go
+// tool reads the changed file in place of the original (-overlay). A mutant is
+// killed when a test of each of its rows fails. A mutant that does not compile,
+// or that ends in another way than by a failed test, counts as a survivor.
 //
-// Rows whose defence is not in this tree have no mutant; elsewhere.txt is the
-// list of them, and says where the defence is.
+// Rows whose defence is not in this tree have no mutant; elsewhere.txt lists them
+// and states where the defence is.
 package main

@@ -18,14 +18,13 @@ const (
 	patience    = 3 * time.Minute
 )
 
-// verdict is what one row has made of a mutant.
+// verdict is the result of one row's tests with a mutant.
 type verdict struct {
 	killed bool
 	by     string // the test that has failed, or what happened instead
 }
 
-// lab builds the tests with mutants in them and runs them, in a folder that
-// is gone afterwards.
+// lab builds and runs the tests with mutants, in a temporary folder.
 type lab struct{ root, folder string }
 
 func newLab() (*lab, error) {
@@ -39,7 +38,7 @@ func newLab() (*lab, error) {
 
 func (l *lab) close() { _ = os.RemoveAll(l.folder) }
 
-// moduleRoot is where the files of the table are.
+// moduleRoot returns the root of the module.
 func moduleRoot() (string, error) {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
@@ -53,8 +52,8 @@ func (l *lab) read(file string) (string, error) {
 	return string(text), err
 }
 
-// healthy sees that the tests pass without a mutant: else their failing with
-// one would mean nothing.
+// healthy checks that the tests pass without a mutant; otherwise a failure with
+// one would prove nothing.
 func (l *lab) healthy(all []mutant) error {
 	type pair struct{ tests, row string }
 	seen := map[pair]bool{}
@@ -81,7 +80,7 @@ func (l *lab) healthy(all []mutant) error {
 	return nil
 }
 
-// try is what each row makes of a mutant.
+// try runs the tests of each row with a mutant.
 func (l *lab) try(m mutant) []verdict {
 	verdicts := make([]verdict, len(m.rows))
 	everywhere := func(why string) []verdict {
@@ -104,7 +103,7 @@ func (l *lab) try(m mutant) []verdict {
 	return verdicts
 }
 
-// build makes the tests of a package with some files changed.
+// build compiles the tests of a package with some files changed.
 func (l *lab) build(tests string, changed map[string]string) (output string, err error) {
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	for file, text := range changed {
@@ -130,7 +129,7 @@ func (l *lab) build(tests string, changed map[string]string) (output string, err
 
 func (l *lab) binary() string { return filepath.Join(l.folder, "attacks.test") }
 
-// test runs a package's tests of a row, as far as the first that fails.
+// test runs a package's tests of a row, until the first fails.
 func (l *lab) test(tests, row string) (passed bool, output string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -142,7 +141,7 @@ func (l *lab) test(tests, row string) (passed bool, output string) {
 
 var failure = regexp.MustCompile(`(?m)^ *--- FAIL: (Test([A-H]\d+)_\S+)`)
 
-// judge believes in a test that has failed, and in nothing else.
+// judge accepts only a failed test of the row as proof.
 func judge(passed bool, output, row string) verdict {
 	name := ""
 	for _, m := range failure.FindAllStringSubmatch(output, -1) {

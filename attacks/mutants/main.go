@@ -22,8 +22,7 @@ func main() {
 	}
 }
 
-// run tries the chosen mutants, all where none is named, and says how many
-// live.
+// run tries the chosen mutants, or all of them, and returns how many survive.
 func run(list bool, chosen []string) (survivors int, err error) {
 	all, err := mutants()
 	if err != nil {
@@ -59,8 +58,8 @@ func run(list bool, chosen []string) (survivors int, err error) {
 	return r.survivors, nil
 }
 
-// choose keeps the mutants that stand at some places of the table or are of
-// some rows, and of the latter those rows; a letter is all of its rows.
+// choose returns the mutants at the wanted places of the table or of the wanted
+// rows, the latter with these rows only. A letter stands for all of its rows.
 func choose(all []mutant, wanted []string) []mutant {
 	if len(wanted) == 0 {
 		return all

@@ -9,19 +9,20 @@ import (
 	"strings"
 )
 
-// report gathers what has become of the mutants.
+// report collects the verdicts on the mutants.
 type report struct {
 	survivors int
 	rows      map[string]*tally
 }
 
-// tally is a row's.
+// tally counts the mutants of a row.
 type tally struct {
 	killed, tried int
 	alive         []string
 }
 
-// add says at once what has become of a mutant, for the run is long.
+// add records the verdicts on a mutant and prints them at once, because a run is
+// long.
 func (r *report) add(m mutant, verdicts []verdict) {
 	if r.rows == nil {
 		r.rows = map[string]*tally{}
@@ -45,7 +46,7 @@ func (r *report) add(m mutant, verdicts []verdict) {
 	}
 }
 
-// print is the table of rows, and of those that have no mutant.
+// print writes the table of rows, and the rows without a mutant.
 func (r *report) print(excused map[string]string) {
 	fmt.Println()
 	for _, row := range slices.SortedFunc(maps.Keys(r.rows), byNumber) {

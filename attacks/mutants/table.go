@@ -13,16 +13,16 @@ import (
 //go:embed table
 var files embed.FS
 
-// mutant is one defence taken out.
+// mutant is a change that removes a defence.
 type mutant struct {
-	rows  []string // that must notice
+	rows  []string // whose tests must fail
 	what  string
-	place string // where it stands in the table
-	tests string // the package whose tests must notice
+	place string // where it is in the table
+	tests string // the package whose tests must fail
 	edits []edit
 }
 
-// edit changes a file: old, whole lines that occur there once, becomes new.
+// edit changes a file: it replaces old, whole lines that occur once, by new.
 type edit struct{ file, old, new string }
 
 var (
@@ -30,7 +30,7 @@ var (
 	excuse   = regexp.MustCompile(`^([A-H]\d+): (\S.*)$`)
 )
 
-// mutants are those of the table, in its order.
+// mutants returns the mutants of the table, in order.
 func mutants() ([]mutant, error) {
 	names, err := fs.Glob(files, "table/*.diff")
 	if err != nil {
@@ -64,15 +64,16 @@ func parse(name, text string) ([]mutant, error) {
 		case head != nil:
 			all = append(all, mutant{rows: strings.Fields(head[1]), what: head[2], place: place, tests: attackTests})
 			m = &all[len(all)-1]
-		case m == nil || !m.take(line):
+		case m == nil || !m.addLine(line):
 			return nil, fmt.Errorf("%s: what is %q?", place, line)
 		}
 	}
 	return all, lines.Err()
 }
 
-// take adds a line to a mutant; false is for one that does not belong there.
-func (m *mutant) take(line string) bool {
+// addLine adds a line of the table to a mutant. It returns false if the line is
+// not part of a mutant.
+func (m *mutant) addLine(line string) bool {
 	if file, ok := strings.CutPrefix(line, "--- "); ok {
 		m.edits = append(m.edits, edit{file: file})
 		return true
@@ -100,7 +101,7 @@ func (m *mutant) take(line string) bool {
 	return true
 }
 
-// elsewhere are the rows whose defence is not in this tree, and where it is.
+// elsewhere returns the rows whose defence is not in this tree, and where it is.
 func elsewhere() (map[string]string, error) {
 	text, err := files.ReadFile("table/elsewhere.txt")
 	if err != nil {
@@ -121,7 +122,7 @@ func elsewhere() (map[string]string, error) {
 	return rows, nil
 }
 
-// applied are the files of a mutant as they are with it: by name, their text.
+// applied returns the texts of the files that a mutant changes, by name.
 func (m *mutant) applied(read func(file string) (string, error)) (map[string]string, error) {
 	changed := map[string]string{}
 	for _, e := range m.edits {

@@ -11,7 +11,7 @@ import (
 
 const root = "../.."
 
-// rows are those of the catalogue, in its order.
+// rows returns the rows of the catalogue, in order.
 func rows(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "docs/attacks.md"))
@@ -25,7 +25,8 @@ func rows(t *testing.T) []string {
 	return all
 }
 
-// Every row has a mutant or stands in elsewhere.txt, and never both.
+// TestEveryRowHasAMutant checks that each row has either a mutant or an entry in
+// elsewhere.txt.
 func TestEveryRowHasAMutant(t *testing.T) {
 	all, err := mutants()
 	if err != nil {
@@ -57,9 +58,9 @@ func TestEveryRowHasAMutant(t *testing.T) {
 	}
 }
 
-// Each text that a mutant changes occurs once in its file, which is ours and
-// no test. Whoever changes such a text changes the mutant too, and tries it:
-// go run ./attacks/mutants and the row.
+// TestEveryMutantFits checks that the text that a mutant changes occurs once in
+// its file, which is not a test. A change of such a text must change the mutant
+// too; try it with go run ./attacks/mutants and the row.
 func TestEveryMutantFits(t *testing.T) {
 	all, err := mutants()
 	if err != nil {
@@ -89,7 +90,7 @@ func TestEveryMutantFits(t *testing.T) {
 	}
 }
 
-// A mutant is what it says, and nothing else.
+// TestApply applies good and bad edits.
 func TestApply(t *testing.T) {
 	const text = "one\ntwo\nthree\ntwo\n"
 	read := func(string) (string, error) { return text, nil }
@@ -118,7 +119,7 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// A mutant may name another package whose tests must notice it.
+// TestTestsElsewhere reads a mutant that names another package of tests.
 func TestTestsElsewhere(t *testing.T) {
 	all, err := parse("x.diff", "mutant H1: the one\ntests ./proxy\n--- file.go\n-one\nmutant H2: the other\n--- file.go\n-two\n")
 	if err != nil || len(all) != 2 || all[0].tests != "./proxy" || all[1].tests != attackTests {
@@ -126,7 +127,7 @@ func TestTestsElsewhere(t *testing.T) {
 	}
 }
 
-// Only a test of the row that has failed proves something.
+// TestJudge checks that only a failed test of the row counts.
 func TestJudge(t *testing.T) {
 	for _, test := range []struct {
 		passed bool
@@ -144,7 +145,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// What is asked for is a row, a letter or a place.
+// TestChoose chooses mutants by row, letter and place.
 func TestChoose(t *testing.T) {
 	table := func() []mutant {
 		return []mutant{{rows: []string{"A1", "B2"}, place: "a.diff:1"}, {rows: []string{"B1"}, place: "b.diff:1"}, {rows: []string{"B10"}, place: "b.diff:7"}}
