@@ -9,9 +9,9 @@ import (
 	"github.com/letterlock/letterlock/internal/routes"
 )
 
-// Means is how we log in at the backend, as SASL names it, USER for the
+// LoginMethod is how we log in at the backend, as SASL names it, USER for the
 // protocol's own command, or AUTO: empty for the client's own way.
-func (l Listener) Means() string {
+func (l Listener) LoginMethod() string {
 	switch l.BackendLogin {
 	case "same":
 		return ""

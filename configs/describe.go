@@ -90,7 +90,7 @@ func (c *Config) describe(l Listener, say func(what, text string)) {
 	if l.Routes != "" {
 		say("routes", l.Routes+", and this backend for users whom it does not mean")
 	}
-	if words := meansWords[l.Means()]; words != "" {
+	if words := loginMethodWords[l.LoginMethod()]; words != "" {
 		say("its login", words)
 	}
 	if backend, named := c.backendNamed(l.Backend); named {
@@ -237,8 +237,8 @@ func handoverWords(l Listener) string {
 	}
 }
 
-// meansWords tell how the backend is logged in to, where it is not as usual.
-var meansWords = map[string]string{
+// loginMethodWords describe a login method that differs from the client's own.
+var loginMethodWords = map[string]string{
 	"":         "as the client logs in, and by nothing else",
 	"PLAIN":    "by PLAIN, from a name and a password",
 	"LOGIN":    "by LOGIN, from a name and a password",

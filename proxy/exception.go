@@ -42,7 +42,7 @@ func (l *Listener) exception(client netip.Addr, now time.Time) *Exception {
 func (l *Listener) listen(g *Generation) {
 	l.generation = g
 	l.facts = observe.Listener{Service: l.Service, Address: l.Address, Handover: l.Handover.Words()}
-	l.mechanisms = &gate.Mechanisms{Hidden: l.Hidden, Unnamed: l.Unnamed, Routed: l.Routes != nil, Means: l.Means}
+	l.mechanisms = &gate.Mechanisms{Hidden: l.Hidden, Unnamed: l.Unnamed, Routed: l.Routes != nil, LoginMethod: l.LoginMethod}
 	if l.TLS == nil { // a smarthost, whose clients speak in clear
 		return
 	}

@@ -62,8 +62,8 @@ type Listener struct {
 
 	// Routes say where users are. Nil: all have Backend, which otherwise speaks
 	// for all until a user is known, and to those who are not.
-	Routes Routes
-	Means  gate.Means // how we log in at the backend
+	Routes      Routes
+	LoginMethod gate.LoginMethod // how we log in at the backend
 
 	// MasterSeparator stands between a user and the master user who logs in as
 	// that user, as in joe@example.com*admin; see splitMaster. Empty: there are no

@@ -44,7 +44,7 @@ func newListener(c *configs.Config, l configs.Listener, store *certs.Store, back
 		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(), Pause: l.GreetPause(),
 		Banner: banner(l), Hidden: upper(l.HideMechanisms), Unnamed: upper(l.UnnamedMechanisms),
 		Backend: backend, Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom), ReverseDNS: l.ReverseDNSOn(),
-		Routes: routes, MasterSeparator: l.MasterSeparator, Means: gate.Means(l.Means()),
+		Routes: routes, MasterSeparator: l.MasterSeparator, LoginMethod: gate.LoginMethod(l.LoginMethod()),
 		NewGate: protocolOf(l.Service).gate(l, recipients),
 	}
 	return listener, m.secure(listener, c, l, store)

@@ -111,7 +111,7 @@ func targetOf(c *configs.Config, l configs.Listener) probe.Target {
 	return probe.Target{
 		Protocol: l.Service.Protocol(), Hostname: c.Hostname, Port: uint16(l.Service.Port()), Handover: h.Words(), //nolint:gosec // a port of the table of services
 		Login:           l.Service != configs.SMTP || l.Auth,
-		Method:          gate.Means(l.Means()),
+		Method:          gate.LoginMethod(l.LoginMethod()),
 		OwnAddress:      h.Transparent,
 		KnownRecipients: l.KnowsRecipients(),
 		Submission:      l.Service == configs.Submission || l.Service == configs.Submissions,

@@ -86,7 +86,7 @@ func (r *runner) reach(open func(*wire.Conn) error) error {
 // routed gives a session the backends and means that the script asks for.
 func (r *runner) routed(s *gate.Session, open func(*wire.Conn) error) {
 	home, nowhere := r.script.options["home"], r.script.options["nowhere"]
-	s.Mechanisms.Means = gate.Means(r.script.options["backend_login"])
+	s.Mechanisms.LoginMethod = gate.LoginMethod(r.script.options["backend_login"])
 	s.Mechanisms.Routed = home != "" || nowhere != ""
 	if !s.Mechanisms.Routed {
 		return

@@ -44,14 +44,14 @@ func FuzzHeardOut(f *testing.F) {
 		f.Add("\x00alice\x00correct horse", "correct horse", byte(i), byte(i), true, encode("<1@host>"))
 		f.Add("alice", "correct\r\nhorse", byte(i), byte(i/2), false, "!")
 	}
-	f.Fuzz(func(t *testing.T, first, second string, mechanism, means byte, nowhere bool, challenge string) {
+	f.Fuzz(func(t *testing.T, first, second string, mechanism, method byte, nowhere bool, challenge string) {
 		l := NewLogin(fuzzed[int(mechanism)%len(fuzzed)])
 		for _, response := range []string{encode(first), encode(second)} {
 			if _, more := l.Prompt(); more && l.Sound(response) {
 				l.Hear(response)
 			}
 		}
-		s := &Session{Mechanisms: &Mechanisms{Means: []Means{Same, ByPlain, ByLogin, ByCRAM, ByCommand, Auto}[means%6]}, Watch: &judge{}}
+		s := &Session{Mechanisms: &Mechanisms{LoginMethod: []LoginMethod{Same, ByPlain, ByLogin, ByCRAM, ByCommand, Auto}[method%6]}, Watch: &judge{}}
 		if nowhere {
 			s.Route = func(string) error { return ErrNowhere }
 		}

@@ -16,8 +16,8 @@ var (
 	// ErrNowhere says that a user has no backend.
 	ErrNowhere = errors.New("the user has no backend")
 
-	// ErrCredentials says that a login cannot be said by the backend's means.
-	ErrCredentials = errors.New("a login that cannot be turned into another")
+	// ErrCredentials says that the login method of the backend cannot carry the credentials.
+	ErrCredentials = errors.New("the backend's login method cannot carry these credentials")
 
 	// ErrAnyPassword ends a session whose backend takes a password that nobody
 	// has.
@@ -118,11 +118,11 @@ func (s *Session) Reach(l *Login) error {
 // that cannot be, the Watch is told that the login was rejected, and the error is
 // ErrCredentials.
 func (s *Session) Choose(l *Login, o Offers) (mechanism string, err error) {
-	means, err := s.Mechanisms.meansFor(l, o)
+	method, err := s.Mechanisms.loginMethodFor(l, o)
 	if err != nil {
 		return "", err
 	}
-	mechanism, err = l.begin(means)
+	mechanism, err = l.begin(method)
 	switch {
 	case errors.Is(err, ErrCredentials):
 		s.Watch.Login(l.User(), l.Mechanism, Answer{Rejected, "credentials"})
@@ -132,22 +132,22 @@ func (s *Session) Choose(l *Login, o Offers) (mechanism string, err error) {
 	return mechanism, err
 }
 
-func (l *Login) begin(means Means) (mechanism string, err error) {
+func (l *Login) begin(method LoginMethod) (mechanism string, err error) {
 	identity, user, password, ok := l.credentials()
 	switch {
-	case means == Same && l.command:
+	case method == Same && l.command:
 		return "", nil
-	case means == Same, !l.command && !mechanisms[l.Mechanism].password:
+	case method == Same, !l.command && !mechanisms[l.Mechanism].password:
 		l.answers = l.heard
 		return l.Mechanism, nil
 	case !ok, strings.ContainsAny(user+password, "\r\n\x00"):
 		return "", ErrCredentials
-	case means != ByPlain && identity != "" && identity != user:
+	case method != ByPlain && identity != "" && identity != user:
 		return "", ErrCredentials // nothing but PLAIN can say it
 	}
 	l.turned = true
 	l.name, l.password = user, password
-	switch means {
+	switch method {
 	case ByCommand:
 		return "", nil
 	case ByPlain:
@@ -159,7 +159,7 @@ func (l *Login) begin(means Means) (mechanism string, err error) {
 	case ByCRAM:
 		l.cram = true
 	}
-	return string(means), nil
+	return string(method), nil
 }
 
 // Command is the name and the password where the login is said by the

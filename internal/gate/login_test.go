@@ -64,7 +64,7 @@ func TestLogin(t *testing.T) {
 	const bearer = "n,a=joe,\x01auth=Bearer secret\x01\x01"
 	for name, c := range map[string]struct {
 		login      *Login
-		means      Means
+		method     LoginMethod
 		mechanism  string
 		challenges []string
 		answers    []string
@@ -88,7 +88,7 @@ func TestLogin(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mechanism, err := begin(&Session{Mechanisms: &Mechanisms{Means: c.means}}, c.login, allOffers)
+			mechanism, err := begin(&Session{Mechanisms: &Mechanisms{LoginMethod: c.method}}, c.login, allOffers)
 			if err != nil || mechanism != c.mechanism {
 				t.Fatalf("%q, %v", mechanism, err)
 			}
@@ -113,10 +113,10 @@ func TestLoginThatCannotBeTurned(t *testing.T) {
 		"for somebody else":        heard(t, "PLAIN", "jane\x00joe\x00secret"),
 		"no PLAIN":                 heard(t, "PLAIN", "joe"),
 	} {
-		for _, means := range []Means{ByCommand, ByLogin, ByCRAM} {
+		for _, method := range []LoginMethod{ByCommand, ByLogin, ByCRAM} {
 			watch := &judge{}
-			if _, err := begin(&Session{Mechanisms: &Mechanisms{Means: means}, Watch: watch}, l, allOffers); !errors.Is(err, ErrCredentials) || watch.failed != 1 {
-				t.Errorf("%s by %s: %v, %d failed logins", name, means, err, watch.failed)
+			if _, err := begin(&Session{Mechanisms: &Mechanisms{LoginMethod: method}, Watch: watch}, l, allOffers); !errors.Is(err, ErrCredentials) || watch.failed != 1 {
+				t.Errorf("%s by %s: %v, %d failed logins", name, method, err, watch.failed)
 			}
 		}
 	}
@@ -149,12 +149,12 @@ func TestLoginOfNobody(t *testing.T) {
 		"XOAUTH2":     heard(t, "XOAUTH2", "user=joe\x01auth=Bearer secret\x01\x01"),
 		"OAUTHBEARER": heard(t, "OAUTHBEARER", "n,a=joe,\x01auth=Bearer secret\x01\x01"),
 	} {
-		for _, means := range []Means{Same, ByCommand, ByLogin, ByPlain} {
+		for _, method := range []LoginMethod{Same, ByCommand, ByLogin, ByPlain} {
 			l := *l
-			s := &Session{Watch: &judge{}, Route: func(string) error { return ErrNowhere }, Mechanisms: &Mechanisms{Routed: true, Means: means}}
+			s := &Session{Watch: &judge{}, Route: func(string) error { return ErrNowhere }, Mechanisms: &Mechanisms{Routed: true, LoginMethod: method}}
 			mechanism, err := begin(s, &l, allOffers)
 			if err != nil {
-				t.Fatalf("%s by %s: %v", name, means, err)
+				t.Fatalf("%s by %s: %v", name, method, err)
 			}
 			var all string
 			if mechanism == "" {
@@ -164,10 +164,10 @@ func TestLoginOfNobody(t *testing.T) {
 				all = strings.Join(said(t, &l, "", ""), "")
 			}
 			if strings.Contains(all, "secret") || !strings.Contains(all, "joe") || len(all) < 20 {
-				t.Errorf("%s by %s: the backend hears %q", name, means, all)
+				t.Errorf("%s by %s: the backend hears %q", name, method, all)
 			}
 			if ReasonOf(l.Verdict(true)) != BackendGarbage || l.Verdict(false) != nil {
-				t.Errorf("%s by %s: it is let in", name, means)
+				t.Errorf("%s by %s: it is let in", name, method)
 			}
 		}
 	}
@@ -194,8 +194,8 @@ func TestMechanismsAhead(t *testing.T) {
 		"never":         {Mechanisms{Unnamed: []string{"EXTERNAL", "SCRAM-SHA-256-PLUS"}}, []string{"PLAIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2"}},
 		"hidden":        {Mechanisms{Hidden: []string{"PLAIN", "GSSAPI"}, Unnamed: []string{"GSSAPI"}}, []string{"CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2"}},
 		"routed":        {Mechanisms{Routed: true}, []string{"PLAIN", "SCRAM-SHA-256", "XOAUTH2"}},
-		"turned":        {Mechanisms{Means: ByCRAM}, []string{"PLAIN", "LOGIN", "XOAUTH2"}},
-		"turned, fewer": {Mechanisms{Means: ByLogin, Routed: true, Hidden: []string{"LOGIN"}}, []string{"PLAIN", "XOAUTH2"}},
+		"turned":        {Mechanisms{LoginMethod: ByCRAM}, []string{"PLAIN", "LOGIN", "XOAUTH2"}},
+		"turned, fewer": {Mechanisms{LoginMethod: ByLogin, Routed: true, Hidden: []string{"LOGIN"}}, []string{"PLAIN", "XOAUTH2"}},
 	} {
 		if got := c.m.Filter(Offers{SASL: offered, Command: true}); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v", name, got)

@@ -12,9 +12,10 @@ type Mechanisms struct {
 	Unnamed []string // that pass although no name can be read from them; upper case
 
 	// Routed says that the backend follows from the user's name, which a client
-	// must then tell before the backend speaks. Means is how we log in there.
-	Routed bool
-	Means  Means
+	// must then send before the backend is dialled. LoginMethod is how the proxy
+	// logs in at the backend.
+	Routed      bool
+	LoginMethod LoginMethod
 }
 
 // mechanism is what the proxy knows about a SASL mechanism.
@@ -74,15 +75,15 @@ var unpassable = []string{"EXTERNAL", "ANONYMOUS"}
 
 // ahead reports whether all logins are heard out before the backend hears of
 // them; see Login.
-func (m *Mechanisms) ahead() bool { return m.routed() || m.means().fixed() }
+func (m *Mechanisms) ahead() bool { return m.routed() || m.loginMethod().fixed() }
 
 func (m *Mechanisms) routed() bool { return m != nil && m.Routed }
 
-func (m *Mechanisms) means() Means {
+func (m *Mechanisms) loginMethod() LoginMethod {
 	if m == nil {
 		return Same
 	}
-	return m.Means
+	return m.LoginMethod
 }
 
 func (m *Mechanisms) hides(name string) bool { return m != nil && slices.Contains(m.Hidden, name) }
@@ -99,7 +100,7 @@ func (m *Mechanisms) Allows(name string) bool {
 	switch {
 	case name == "", strings.HasSuffix(name, "-PLUS"), slices.Contains(unpassable, name), m.hides(name):
 		return false
-	case m.means().fixed():
+	case m.loginMethod().fixed():
 		return its.password || its.token
 	case m.routed():
 		return its.early
@@ -118,13 +119,13 @@ func (m *Mechanisms) AllowsAPOP() bool { return !m.ahead() && !m.hides("APOP") }
 func (m *Mechanisms) Filter(o Offers) []string {
 	offered := o.SASL
 	switch {
-	case m.means().fixed():
+	case m.loginMethod().fixed():
 		offered = slices.DeleteFunc(slices.Clone(offered), func(name string) bool {
 			its, _ := mechanismNamed(strings.ToUpper(name))
 			return its.password
 		})
 		offered = append([]string{"PLAIN", "LOGIN"}, offered...)
-	case m.means() == Auto && o.Adds():
+	case m.loginMethod() == Auto && o.Adds():
 		offered = append(slices.Clone(offered), "PLAIN")
 	}
 	return slices.DeleteFunc(slices.Clone(offered), func(name string) bool { return !m.Allows(name) })

@@ -29,7 +29,7 @@ type Target struct {
 	// Login reports that clients log in at this backend, and Method how the
 	// proxy logs them in.
 	Login  bool
-	Method gate.Means
+	Method gate.LoginMethod
 
 	// The others concern SMTP. OwnAddress reports that the backend sees the
 	// proxy's address instead of the client's. The backend alone decides which

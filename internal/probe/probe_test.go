@@ -233,12 +233,12 @@ func TestOtherProtocols(t *testing.T) {
 
 // What backend_login names has to be offered; where it is, other logins need
 // not be.
-func TestMeans(t *testing.T) {
+func TestLoginMethod(t *testing.T) {
 	const lacks = "does not offer the login that backend_login names (CRAM-MD5)"
 	for name, c := range map[string]struct {
 		protocol, greeting string
 		rules              []rule
-		means              gate.Means
+		method             gate.LoginMethod
 		text               string
 	}{
 		"smtp":                   {"smtp", "220 old\r\n", mailRules(rule{"EHLO ", "250-old\r\n250 AUTH CRAM-MD5\r\n"}), gate.ByCRAM, ""},
@@ -256,7 +256,7 @@ func TestMeans(t *testing.T) {
 		"sieve, nothing offered": {"sieve", "\"SASL\" \"\"\r\nOK\r\n", nil, gate.ByCRAM, "no SASL mechanisms"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Login: true, Method: c.means})
+			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Login: true, Method: c.method})
 			if err != nil {
 				t.Fatal(err)
 			}

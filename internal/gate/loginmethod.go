@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// Means is how we log in at a backend with a client's name and password.
-type Means string
+// LoginMethod is how we log in at a backend with a client's name and password.
+type LoginMethod string
 
-// The means. All but Same turn what a client of today sends into what a server
-// of old understands.
+// The login methods. All but Same convert the login of a current client into one
+// that an old server understands.
 const (
-	Same      Means = ""     // as the client does
-	Auto      Means = "AUTO" // as the client does where the backend takes that, and else by PLAIN, LOGIN or the command
-	ByPlain   Means = "PLAIN"
-	ByLogin   Means = "LOGIN"
-	ByCRAM    Means = "CRAM-MD5"
-	ByCommand Means = "USER" // the protocol's own: POP3's USER and PASS, IMAP's LOGIN
+	Same      LoginMethod = ""     // as the client does
+	Auto      LoginMethod = "AUTO" // as the client does where the backend takes that, and else by PLAIN, LOGIN or the command
+	ByPlain   LoginMethod = "PLAIN"
+	ByLogin   LoginMethod = "LOGIN"
+	ByCRAM    LoginMethod = "CRAM-MD5"
+	ByCommand LoginMethod = "USER" // the protocol's own: POP3's USER and PASS, IMAP's LOGIN
 )
 
 // fixed reports whether all logins with a password go by one mechanism.
-func (m Means) fixed() bool { return m != Same && m != Auto }
+func (m LoginMethod) fixed() bool { return m != Same && m != Auto }
 
 // Offers are the ways in which a backend takes logins, as it says itself.
 type Offers struct {
@@ -38,7 +38,7 @@ func (o Offers) lists(mechanism string) bool {
 // Carrier is how a name and a password are told to the backend where the client's
 // own way is none of it. Not ok is a backend that takes no password at all;
 // CRAM-MD5 is no carrier, as servers offer it that cannot check it.
-func (o Offers) Carrier() (means Means, ok bool) {
+func (o Offers) Carrier() (method LoginMethod, ok bool) {
 	switch {
 	case o.lists("PLAIN"):
 		return ByPlain, true
@@ -57,12 +57,12 @@ func (o Offers) Adds() bool { return o.Command && !o.lists("PLAIN") && !o.lists(
 
 var errNoCarrier = errors.New("the backend takes no password, by no command and no mechanism")
 
-// meansFor settles how a login is said to a backend.
-func (m *Mechanisms) meansFor(l *Login, o Offers) (Means, error) {
-	means := m.means()
+// loginMethodFor settles how a login is said to a backend.
+func (m *Mechanisms) loginMethodFor(l *Login, o Offers) (LoginMethod, error) {
+	method := m.loginMethod()
 	switch {
-	case means != Auto:
-		return means, nil
+	case method != Auto:
+		return method, nil
 	case l.command && o.Command, !l.command && (o.lists(l.Mechanism) || !mechanisms[l.Mechanism].password):
 		return Same, nil
 	}
@@ -79,20 +79,20 @@ func (m *Mechanisms) meansFor(l *Login, o Offers) (Means, error) {
 // Collects reports whether a login by a SASL mechanism must be heard out before a
 // backend with these offers hears of it; see Login.
 func (m *Mechanisms) Collects(mechanism string, o Offers) bool {
-	return m.ahead() || m.means() == Auto && !o.lists(mechanism)
+	return m.ahead() || m.loginMethod() == Auto && !o.lists(mechanism)
 }
 
 // CollectsCommand is Collects for a login by the protocol's own command.
 func (m *Mechanisms) CollectsCommand(o Offers) bool {
 	_, carried := o.Carrier()
-	return m.ahead() || m.means() == Auto && !o.Command && carried
+	return m.ahead() || m.loginMethod() == Auto && !o.Command && carried
 }
 
 // TakesPasswords reports whether a client that has a name and a password can log
 // in at a backend with these offers, by its own command or by PLAIN.
 func (m *Mechanisms) TakesPasswords(o Offers) bool {
 	_, carried := o.Carrier()
-	return m.means() != Auto || carried
+	return m.loginMethod() != Auto || carried
 }
 
 // Unoffered ends the session of a login that was turned into a mechanism which

@@ -9,7 +9,7 @@ import (
 // What auto makes of what a backend offers: what clients are shown, which logins
 // are heard out before the backend hears of them, and how they reach it.
 func TestAuto(t *testing.T) {
-	auto := &Mechanisms{Means: Auto}
+	auto := &Mechanisms{LoginMethod: Auto}
 	for name, c := range map[string]struct {
 		o       Offers
 		shown   string
@@ -67,10 +67,10 @@ func TestAuto(t *testing.T) {
 }
 
 // What auto adds stays hidden where the configuration hides it, and the other
-// means are left as they are.
+// login methods are unchanged.
 func TestAutoAddsWithinBounds(t *testing.T) {
 	o := Offers{SASL: []string{"CRAM-MD5"}, Command: true}
-	if got := (&Mechanisms{Means: Auto, Hidden: []string{"PLAIN"}}).Filter(o); !slices.Equal(got, []string{"CRAM-MD5"}) {
+	if got := (&Mechanisms{LoginMethod: Auto, Hidden: []string{"PLAIN"}}).Filter(o); !slices.Equal(got, []string{"CRAM-MD5"}) {
 		t.Errorf("shown are %q", got)
 	}
 	if got := (&Mechanisms{}).Filter(o); !slices.Equal(got, []string{"CRAM-MD5"}) {
@@ -79,14 +79,14 @@ func TestAutoAddsWithinBounds(t *testing.T) {
 	if m := (&Mechanisms{}); m.Collects("PLAIN", Offers{}) || m.CollectsCommand(Offers{SASL: []string{"PLAIN"}}) || !m.TakesPasswords(Offers{}) {
 		t.Error("without auto, logins are not the client's own")
 	}
-	if !(&Mechanisms{Means: Auto}).AllowsAPOP() {
+	if !(&Mechanisms{LoginMethod: Auto}).AllowsAPOP() {
 		t.Error("APOP does not pass")
 	}
 }
 
 // With routes and auto, a login is said as the backend of its user takes it.
 func TestAutoWithRoutes(t *testing.T) {
-	m := &Mechanisms{Means: Auto, Routed: true}
+	m := &Mechanisms{LoginMethod: Auto, Routed: true}
 	if !m.Collects("PLAIN", allOffers) || !m.CollectsCommand(allOffers) {
 		t.Error("the login is not heard out")
 	}
