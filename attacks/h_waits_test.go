@@ -162,7 +162,7 @@ func TestH2_TricklingReplies(t *testing.T) {
 					w.Timeouts.Greeting, w.Timeouts.Dial, w.Timeouts.EndOfData = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
 				})
 				if said := w.waiting(service).rest(); !matches("(?s).*("+unavailable+"|-ERR .*)", said) {
-					t.Errorf("the client hears %.200q", said)
+					t.Errorf("the client received %.200q", said)
 				}
 				w.emptied()
 			})

@@ -1,6 +1,5 @@
-// A client whose server is down is told so in its protocol's words for a
-// failure that will pass, never that something has worked; when the server is
-// back, so is the service.
+// When the server is down, the client gets its protocol's temporary failure and
+// never a positive reply. When the server is back, the service works again.
 
 package e2e
 
@@ -22,27 +21,27 @@ func TestServerDown(t *testing.T) {
 	}
 	t.Run("an open session ends", func(t *testing.T) {
 		open.t = t
-		open.hearUntil("* BYE") // Dovecot's own
-		open.hearEnd()
+		open.readUntil("* BYE") // Dovecot's own
+		open.expectEnd()
 	})
 	for _, c := range []struct{ listener, refusal string }{
 		{"submissions", "421 4.3.2 "}, {"imaps", "* BYE [UNAVAILABLE] "}, {"pop3s", "-ERR [SYS/TEMP] "},
 	} {
 		t.Run(c.listener, func(t *testing.T) {
 			client := dialTLS(t, proxy(t, c.listener))
-			namesSession(t, client.hear(c.refusal))
-			client.hearEnd()
+			namesSession(t, client.expect(c.refusal))
+			client.expectEnd()
 		})
 	}
 	for _, s := range switches {
 		t.Run(s.listener, func(t *testing.T) { downBehindTLS(t, s.listener) })
 	}
-	t.Run("smtp in clear", func(t *testing.T) {
+	t.Run("smtp before TLS", func(t *testing.T) {
 		c := dial(t, proxy(t, "smtp"))
 		c.reply("220")
-		c.say("EHLO e2e.example")
-		namesSession(t, c.hear("421 4.3.2 "))
-		c.hearEnd()
+		c.send("EHLO e2e.example")
+		namesSession(t, c.expect("421 4.3.2 "))
+		c.expectEnd()
 	})
 	if err := w.StartDovecot(); err != nil {
 		t.Fatal(err)
@@ -58,7 +57,7 @@ func TestServerDown(t *testing.T) {
 	})
 }
 
-// downBehindTLS goes through STARTTLS, and then asks for something.
+// downBehindTLS starts TLS and then sends a command that needs the server.
 func downBehindTLS(t *testing.T, listener string) {
 	t.Helper()
 	refusals := map[string]struct{ ask, refusal string }{
@@ -73,27 +72,27 @@ func downBehindTLS(t *testing.T, listener string) {
 			continue
 		}
 		c := dial(t, proxy(t, listener))
-		c.hearUntil(s.greeted)
+		c.readUntil(s.greeted)
 		if listener == "smtp" {
 			// the server would be asked for its extensions
 			c.command("220", "STARTTLS")
 		} else {
-			c.say(s.hello)
-			c.hearUntil(s.helloed)
-			c.say(s.start)
-			c.hear(s.started)
+			c.send(s.hello)
+			c.readUntil(s.helloed)
+			c.send(s.start)
+			c.expect(s.started)
 		}
 		c.startTLS()
 		if ask := refusals[listener].ask; ask != "" {
-			c.say(ask)
+			c.send(ask)
 		}
-		namesSession(t, c.hear(refusals[listener].refusal))
-		c.hearEnd()
+		namesSession(t, c.expect(refusals[listener].refusal))
+		c.expectEnd()
 	}
 }
 
-// namesSession looks for the session that a refusal names, in our log, with
-// the reason.
+// namesSession looks for the session that a refusal names in the proxy's log,
+// with the reason.
 func namesSession(t *testing.T, refusal string) {
 	t.Helper()
 	_, id, ok := strings.Cut(refusal, "[")
@@ -107,8 +106,8 @@ func namesSession(t *testing.T, refusal string) {
 	awaitLog(t, 0, "session="+id, ": error: session", "outcome=backend-down", "remedy=")
 }
 
-// If the server dies while a message is coming in, nobody is told that it has
-// been taken.
+// TestServerDiesWithinMessage kills the server during a message, which must not
+// be acknowledged.
 func TestServerDiesWithinMessage(t *testing.T) {
 	w := needsServers(t)
 	l := newLetter(newAccount(t), body)

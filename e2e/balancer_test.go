@@ -10,8 +10,8 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// HAProxy in front says who the client is, and Postfix and Dovecot behind hear
-// it from us: it is the client's address all the way.
+// TestBehindHAProxy checks that the client's address passes from HAProxy through
+// Letterlock to Postfix and Dovecot.
 func TestBehindHAProxy(t *testing.T) {
 	b := believers(t)
 	l := serveCustom(t, "timeouts: {proxy_header: 1s, shutdown: 5s}",
@@ -22,35 +22,35 @@ func TestBehindHAProxy(t *testing.T) {
 		t.Run(send, func(t *testing.T) {
 			smtp, imaps := haproxy(t, send, l.Address("smtp"), l.Address("imaps"))
 			mark := b.Postfix.Log.Mark()
-			c, port := dialFrom(t, stranger, smtp)
+			c, port := dialFrom(t, clientAddress, smtp)
 			c.introduce()
 			c.secure()
 			c.command("250", "MAIL FROM:<a@elsewhere.example>")
 			c.command("250", "RCPT TO:<b@example.com>")
 			c.command("221", "QUIT")
-			awaitIn(t, b.Postfix, mark, fmt.Sprintf("client=unknown[%s]:%d", stranger, port))
-			awaitIn(t, l.Process, 0, "session", fmt.Sprintf("client=%s:%d", stranger, port), "via=127.0.0.1")
+			awaitIn(t, b.Postfix, mark, fmt.Sprintf("client=unknown[%s]:%d", clientAddress, port))
+			awaitIn(t, l.Process, 0, "session", fmt.Sprintf("client=%s:%d", clientAddress, port), "via=127.0.0.1")
 
 			mark = b.Dovecot.Log.Mark()
-			c, _ = dialFrom(t, stranger, imaps)
+			c, _ = dialFrom(t, clientAddress, imaps)
 			c.startTLS() // behind the header, before a word
 			user := fmt.Sprintf("balanced%d", i)
 			loginIMAP(c, user)
-			awaitIn(t, b.Dovecot, mark, "Login: user=<"+user+">", "rip="+stranger)
+			awaitIn(t, b.Dovecot, mark, "Login: user=<"+user+">", "rip="+clientAddress)
 		})
 	}
 
 	t.Run("without a header", func(t *testing.T) {
 		mark := l.Log.Mark()
 		c, _ := dialFrom(t, "127.0.0.1", l.Address("smtp"))
-		c.hearEnd()
+		c.expectEnd()
 		awaitIn(t, l.Process, mark, "without a proper PROXY header")
 	})
 	t.Run("a header that is not to be believed", func(t *testing.T) {
-		c, _ := dialFrom(t, stranger, l.Address("smtp"))
+		c, _ := dialFrom(t, clientAddress, l.Address("smtp"))
 		c.reply("220")
 		c.command("554", "PROXY TCP4 192.0.2.66 192.0.2.25 4321 25")
-		c.hearEnd()
+		c.expectEnd()
 		for _, line := range l.Log.Since(0) {
 			if strings.Contains(line, "192.0.2.66") {
 				t.Errorf("it is in the log: %s", line)
@@ -59,7 +59,7 @@ func TestBehindHAProxy(t *testing.T) {
 	})
 }
 
-// haproxy stands in front of both addresses, and says who the client is.
+// haproxy starts HAProxy in front of both addresses, with PROXY headers.
 func haproxy(t *testing.T, send, smtp, imaps string) (frontSMTP, frontIMAPS string) {
 	t.Helper()
 	fronts := []string{freeAddress(t), freeAddress(t)}
@@ -94,8 +94,9 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// nginx writes the addresses of a version 1 header in two families. The client's
-// is believed all the same, and the servers hear it as it is, not as a mapped one.
+// TestBehindNginx checks that the client's address in a version 1 header with two
+// address families is accepted, and handed over unmapped. nginx sends such
+// headers.
 func TestBehindNginx(t *testing.T) {
 	b := believers(t)
 	balanced := func(service string, backend, version int) world.Listener {

@@ -9,15 +9,15 @@ import (
 	"github.com/letterlock/letterlock/internal/scan"
 )
 
-// What `letterlock check` sees of Postfix and Dovecot as they are, and of the
-// same servers behind us.
+// TestCheck compares what `letterlock check` finds about Postfix and Dovecot
+// directly, and behind Letterlock.
 func TestCheck(t *testing.T) {
 	w := needsServers(t)
 	for _, c := range []struct {
 		listener, protocol string
 		implicit, public   bool
 		bare               int
-		logins             string // that the bare server offers in clear
+		logins             string // mechanisms that the bare server offers before TLS
 	}{
 		{"smtp", "smtp", false, true, w.Ports.SMTP, ""},
 		{"submission", "smtp", false, false, w.Ports.Submission, "PLAIN"},

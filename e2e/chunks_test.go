@@ -10,8 +10,8 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// spoilt is a text with other line ends, some of them in two.
-func spoilt(text string) string {
+// bareNewlines replaces line ends of a text by bare CR and LF, some by two.
+func bareNewlines(text string) string {
 	ends := []string{"\n", "\r\n", "\r", "\r\n"}
 	var b strings.Builder
 	for i, line := range strings.SplitAfter(text, "\r\n") {
@@ -24,15 +24,15 @@ func spoilt(text string) string {
 	return b.String()
 }
 
-// chunked sends a letter in chunks whose lines are not as they should be.
+// chunked sends a letter in chunks with bare newlines.
 func (c *client) chunked(l letter, size int) {
 	c.t.Helper()
 	c.command("250", "MAIL FROM:<"+l.From+">")
 	c.command("250", "RCPT TO:<"+l.To+">")
-	c.bdat(spoilt(l.Text), size)
+	c.bdat(bareNewlines(l.Text), size)
 }
 
-// givenUp sends some of a message, and then takes it back.
+// givenUp sends part of a message, and then RSET.
 func (c *client) givenUp(l letter) {
 	c.t.Helper()
 	c.command("250", "MAIL FROM:<"+l.From+">")
@@ -42,7 +42,8 @@ func (c *client) givenUp(l letter) {
 	c.command("250", "RSET")
 }
 
-// rejected is refused for the lines of its last chunk, and the session goes on.
+// rejected sends a message that is refused for bare newlines in its last chunk;
+// the session goes on.
 func (c *client) rejected(l letter, before string) {
 	c.t.Helper()
 	c.command("250", "MAIL FROM:<"+l.From+">")
@@ -55,8 +56,9 @@ func (c *client) rejected(l letter, before string) {
 	c.reply("550 5.6.11")
 }
 
-// Bare CR and LF in chunks arrive as CRLF, at servers of two kinds. What would
-// be refused for them is, and nothing of it arrives.
+// TestChunksAreMended checks that bare CR and LF in chunks arrive as CRLF at two
+// different servers. With bare_newline: reject the message is refused, and
+// nothing of it arrives.
 func TestChunksAreMended(t *testing.T) {
 	e := startExim(t, "127.0.0.1")
 	behind := func(name string, backend int, way string) world.Listener {
@@ -108,13 +110,13 @@ func TestChunksAreMended(t *testing.T) {
 	})
 }
 
-// ended is the letter as servers keep it, whose lines all have an end.
+// ended returns the letter as servers store it, with an end for each line.
 func (l letter) ended() letter {
 	l.Text = strings.TrimSuffix(l.Text, "\r\n") + "\r\n"
 	return l
 }
 
-// filed waits for the letter in Exim's file, whose last one it must be.
+// filed waits for the letter, which must be the last one in Exim's file.
 func (l letter) filed(t *testing.T, e *world.Exim, mark int) {
 	t.Helper()
 	if _, err := e.Mail.Await(mark, world.Patience, "Completed"); err != nil {

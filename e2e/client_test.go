@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// client speaks to a server line by line. Whatever goes wrong ends the test.
+// client speaks to a server line by line. Each error ends the test.
 type client struct {
 	t *testing.T
 	io.ReadWriter
@@ -49,12 +49,12 @@ func dialTLS(t *testing.T, address string) *client {
 	return c
 }
 
-// startTLS shakes hands. No byte may have come in clear that was not asked for.
+// startTLS makes the handshake. Unread plaintext before it fails the test.
 func (c *client) startTLS() {
 	c.t.Helper()
 	if n := c.r.Buffered(); n > 0 {
 		left, _ := c.r.Peek(n)
-		c.t.Fatalf("in clear, before TLS: %q", left)
+		c.t.Fatalf("plaintext before TLS: %q", left)
 	}
 	secure := tls.Client(c.conn, &tls.Config{ServerName: "mail.example.com", RootCAs: shared.ca.Pool})
 	if err := secure.Handshake(); err != nil {
@@ -71,8 +71,8 @@ func (c *client) write(s string) {
 	}
 }
 
-// say sends lines.
-func (c *client) say(lines ...string) {
+// send sends lines.
+func (c *client) send(lines ...string) {
 	c.t.Helper()
 	c.write(strings.Join(lines, "\r\n") + "\r\n")
 }
@@ -87,18 +87,18 @@ func (c *client) line() string {
 	return strings.TrimSuffix(line, "\r\n")
 }
 
-// hear reads one line, which must begin as said.
-func (c *client) hear(prefix string) string {
+// expect reads a line, which must have the prefix.
+func (c *client) expect(prefix string) string {
 	c.t.Helper()
 	line := c.line()
 	if !strings.HasPrefix(line, prefix) {
-		c.t.Fatalf("heard %q, hoped for %q", line, prefix)
+		c.t.Fatalf("received %q, want %q", line, prefix)
 	}
 	return line
 }
 
-// hearUntil reads lines up to one that begins as said, and returns them all.
-func (c *client) hearUntil(prefix string) string {
+// readUntil reads lines up to one with the prefix, and returns them all.
+func (c *client) readUntil(prefix string) string {
 	c.t.Helper()
 	var lines []string
 	for {
@@ -110,18 +110,18 @@ func (c *client) hearUntil(prefix string) string {
 	}
 }
 
-// hearEnd expects that the server closes the connection and says no more.
-// Where TLS is on it has to say so (close_notify), otherwise a reset is fine.
-func (c *client) hearEnd() {
+// expectEnd expects that the server closes the connection and sends nothing. In
+// TLS it must send close_notify; otherwise a reset is fine.
+func (c *client) expectEnd() {
 	c.t.Helper()
 	rest, err := io.ReadAll(c.r)
 	if len(rest) > 0 {
-		c.t.Fatalf("heard %q, hoped for the end", rest)
+		c.t.Fatalf("received %q, want the end", rest)
 	}
 	_, secure := c.conn.(*tls.Conn)
 	timeout, ok := errors.AsType[net.Error](err)
 	if ok && timeout.Timeout() || secure && err != nil {
-		c.t.Fatalf("hoped for the end: %v", err)
+		c.t.Fatalf("want the end: %v", err)
 	}
 }
 
@@ -137,7 +137,7 @@ func (c *client) reply(code string) string {
 		}
 	}
 	if last := lines[len(lines)-1]; !strings.HasPrefix(last, code) {
-		c.t.Fatalf("the reply is %q, hoped for %s", lines, code)
+		c.t.Fatalf("the reply is %q, want %s", lines, code)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -145,20 +145,18 @@ func (c *client) reply(code string) string {
 // command sends an SMTP command and reads its reply.
 func (c *client) command(code, line string) string {
 	c.t.Helper()
-	c.say(line)
+	c.send(line)
 	return c.reply(code)
 }
 
-// introduce hears the greeting of SMTP, says who we are, and returns what is
-// offered.
+// introduce reads the greeting of SMTP, sends EHLO, and returns the reply.
 func (c *client) introduce() string {
 	c.t.Helper()
 	c.reply("220")
 	return c.command("250", "EHLO e2e.example")
 }
 
-// secure turns TLS on by STARTTLS of SMTP, and returns what is offered behind
-// it.
+// secure starts TLS by STARTTLS of SMTP, sends EHLO, and returns the reply.
 func (c *client) secure() string {
 	c.t.Helper()
 	c.command("220", "STARTTLS")

@@ -22,15 +22,15 @@ func TestHandoverToExim(t *testing.T) {
 	for _, name := range []string{"proxy-v1", "proxy-v2"} {
 		for _, secure := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, TLS %v", name, secure), func(t *testing.T) {
-				c, port := dialFrom(t, stranger, l.Address(name))
+				c, port := dialFrom(t, clientAddress, l.Address(name))
 				c.introduce()
 				if secure {
 					c.secure()
 				}
-				l := fromStranger
+				l := foreignLetter
 				l.From = fmt.Sprintf("s%d@elsewhere.example", port)
-				c.isStranger(l, "550", "relay not permitted")
-				line, err := e.Mail.Await(0, world.Patience, "<= "+l.From, fmt.Sprintf("[%s]:%d", stranger, port), "PRX=127.0.0.1")
+				c.mayNotRelay(l, "550", "relay not permitted")
+				line, err := e.Mail.Await(0, world.Patience, "<= "+l.From, fmt.Sprintf("[%s]:%d", clientAddress, port), "PRX=127.0.0.1")
 				if err != nil {
 					t.Error(err)
 				}
@@ -43,10 +43,10 @@ func TestHandoverToExim(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mark := l.Log.Mark()
-			c, _ := dialFrom(t, stranger, l.Address(name))
+			c, _ := dialFrom(t, clientAddress, l.Address(name))
 			c.reply("220")
 			c.command("421", "EHLO e2e.example")
-			c.hearEnd()
+			c.expectEnd()
 			awaitIn(t, l.Process, mark, "smtp[", ": error: session", "outcome="+reason)
 		})
 	}

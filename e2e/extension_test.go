@@ -55,7 +55,7 @@ func TestPipelining(t *testing.T) {
 	a := newAccount(t)
 	c := submitting(t, a)
 	one, two := newLetter(a, body), newLetter(a, body)
-	c.say("MAIL FROM:<"+one.From+">", "RCPT TO:<"+one.To+">", "RCPT TO:<not an address>", "DATA")
+	c.send("MAIL FROM:<"+one.From+">", "RCPT TO:<"+one.To+">", "RCPT TO:<not an address>", "DATA")
 	c.reply("250")
 	c.reply("250")
 	c.reply("5")
@@ -69,7 +69,7 @@ func TestPipelining(t *testing.T) {
 	c.reply("250")
 	c.reply("250")
 	c.reply("221")
-	c.hearEnd()
+	c.expectEnd()
 	one.arrives(t)
 	two.arrives(t)
 }
@@ -99,7 +99,7 @@ func TestUnicodeAddress(t *testing.T) {
 	l.arrives(t)
 
 	c = dialTLS(t, proxy(t, "imaps"))
-	c.hear("* OK")
+	c.expect("* OK")
 	l.sameAs(t, []byte(readIMAP(c, account{`"jörg"`, `"` + a.Password + `"`})))
 
 	t.Run("smtplib", func(t *testing.T) {

@@ -23,7 +23,7 @@ const groupVariable = "LETTERLOCK_E2E_GROUP"
 var slow = []string{
 	"TestScannerFindsNothing", "TestKilled", "TestServerDown", "TestHandover", "TestLoginNeedsStrongTLS", "TestLargeMessage",
 	"TestChunksAreMended", "TestChunking", "TestBehindHAProxy", "TestTLSToTheBackend", "TestHandoverToExim", "TestInternet",
-	"TestClearTextInsteadOfHandshake", "TestEveryPolicyFromOpenSSL", "TestServerDiesWithinMessage", "TestUnicodeAddress",
+	"TestPlaintextInsteadOfHandshake", "TestEveryPolicyFromOpenSSL", "TestServerDiesWithinMessage", "TestUnicodeAddress",
 }
 
 var testDeclaration = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)

@@ -1,5 +1,5 @@
-// What the servers learn of a client, as their own logs have it. The client
-// comes from an address of its own, so that it cannot be taken for the proxy.
+// These tests check which client address the servers log. The client has its own
+// address, so that it cannot be confused with the proxy.
 
 package e2e
 
@@ -12,8 +12,8 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// stranger is where the client of these tests comes from.
-const stranger = "127.0.0.77"
+// clientAddress is the address of the client in these tests.
+const clientAddress = "127.0.0.77"
 
 // dialFrom is dial from an address of this machine. It returns the port too.
 func dialFrom(t *testing.T, from, address string) (*client, int) {
@@ -26,12 +26,12 @@ func dialFrom(t *testing.T, from, address string) (*client, int) {
 	return newClient(t, conn), conn.LocalAddr().(*net.TCPAddr).Port
 }
 
-// fromStranger is mail that a server takes of anybody.
-var fromStranger = letter{From: "a@elsewhere.example", To: "b@example.com", Text: "Subject: x\r\n\r\n"}
+// foreignLetter is mail that a server accepts from every client.
+var foreignLetter = letter{From: "a@elsewhere.example", To: "b@example.com", Text: "Subject: x\r\n\r\n"}
 
-// isStranger sends a letter home, but not to elsewhere: that the server itself
-// refuses, with a code and words of its own.
-func (c *client) isStranger(l letter, code, words string) {
+// mayNotRelay sends a letter to a local address, which is accepted, and to a
+// foreign one, which the server refuses with its own code and words.
+func (c *client) mayNotRelay(l letter, code, words string) {
 	c.t.Helper()
 	c.command("250", "MAIL FROM:<"+l.From+">")
 	if reply := c.command(code, "RCPT TO:<b@elsewhere.example>"); !strings.Contains(reply, words) {
@@ -64,7 +64,8 @@ func trusting(t *testing.T, neighbours string) *world.Believers {
 }
 
 // serveCustom starts an instance for a test, with top in front of its
-// listeners. It probes if that says so: other tests count what is heard.
+// listeners. It probes only if top enables it, because other tests count the
+// connections to the servers.
 func serveCustom(t *testing.T, top string, listeners ...world.Listener) *world.Letterlock {
 	t.Helper()
 	if !strings.Contains(top, "probe:") {
@@ -114,26 +115,26 @@ func TestHandover(t *testing.T) {
 		handover("smtp, no header expected (v2)", "smtp", p.SMTP, "proxy-v2"),
 		handover("smtp, header expected", "smtp", p.SMTPBehindHeader, "xclient"),
 	)
-	strangersMayNotRelay(t, b, l)
+	unauthenticatedMayNotRelay(t, b, l)
 	xforward(t, b, l)
 	loginsHaveAddresses(t, b, l)
 	missing(t, l)
 }
 
-// Postfix trusts 127.0.0.1, where the proxy is, to send anywhere. A stranger
-// behind it may not.
-func strangersMayNotRelay(t *testing.T, b *world.Believers, l *world.Letterlock) {
+// unauthenticatedMayNotRelay checks that a client without a login may not relay,
+// though Postfix lets the proxy's address 127.0.0.1 relay.
+func unauthenticatedMayNotRelay(t *testing.T, b *world.Believers, l *world.Letterlock) {
 	for _, name := range []string{"xclient", "smtp proxy-v1", "smtp proxy-v2"} {
 		for _, secure := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, TLS %v", name, secure), func(t *testing.T) {
 				mark := b.Postfix.Log.Mark()
-				c, port := dialFrom(t, stranger, l.Address(name))
+				c, port := dialFrom(t, clientAddress, l.Address(name))
 				c.introduce()
 				if secure {
 					c.secure()
 				}
-				c.isStranger(fromStranger, "554", "Relay access denied")
-				awaitIn(t, b.Postfix, mark, fmt.Sprintf("client=unknown[%s]:%d", stranger, port))
+				c.mayNotRelay(foreignLetter, "554", "Relay access denied")
+				awaitIn(t, b.Postfix, mark, fmt.Sprintf("client=unknown[%s]:%d", clientAddress, port))
 			})
 		}
 	}
@@ -142,11 +143,11 @@ func strangersMayNotRelay(t *testing.T, b *world.Believers, l *world.Letterlock)
 func xforward(t *testing.T, b *world.Believers, l *world.Letterlock) {
 	t.Run("xforward", func(t *testing.T) {
 		mark := b.Postfix.Log.Mark()
-		c, _ := dialFrom(t, stranger, l.Address("xforward"))
+		c, _ := dialFrom(t, clientAddress, l.Address("xforward"))
 		c.introduce()
 		for range 2 { // it is said before each message
-			c.sendLetter(fromStranger)
-			awaitIn(t, b.Postfix, mark, "client=", "orig_client=unknown["+stranger+"]")
+			c.sendLetter(foreignLetter)
+			awaitIn(t, b.Postfix, mark, "client=", "orig_client=unknown["+clientAddress+"]")
 			mark = b.Postfix.Log.Mark()
 		}
 		c.command("221", "QUIT")
@@ -165,31 +166,32 @@ func loginsHaveAddresses(t *testing.T, b *world.Believers, l *world.Letterlock) 
 			c.command("235", "AUTH PLAIN "+plain(account{user, world.BelieverPassword}))
 		}},
 		{"sieve xclient", func(c *client, user string) {
-			c.hearUntil("OK")
-			c.say("STARTTLS")
-			c.hear("OK")
+			c.readUntil("OK")
+			c.send("STARTTLS")
+			c.expect("OK")
 			c.startTLS()
-			c.hearUntil("OK")
-			c.say(`AUTHENTICATE "PLAIN" "` + plain(account{user, world.BelieverPassword}) + `"`)
-			c.hear("OK")
+			c.readUntil("OK")
+			c.send(`AUTHENTICATE "PLAIN" "` + plain(account{user, world.BelieverPassword}) + `"`)
+			c.expect("OK")
 		}},
 	}
 	for i, each := range logins {
 		t.Run(each.name, func(t *testing.T) {
 			mark := b.Dovecot.Log.Mark()
-			c, _ := dialFrom(t, stranger, l.Address(each.name))
+			c, _ := dialFrom(t, clientAddress, l.Address(each.name))
 			if each.name != "sieve xclient" {
 				c.startTLS()
 			}
-			user := fmt.Sprintf("stranger%d", i)
+			user := fmt.Sprintf("unknown%d", i)
 			each.login(c, user)
-			line := awaitIn(t, b.Dovecot, mark, "Login: user=<"+user+">", "rip="+stranger)
+			line := awaitIn(t, b.Dovecot, mark, "Login: user=<"+user+">", "rip="+clientAddress)
 			t.Log(line)
 		})
 	}
 }
 
-// What is configured and not there is an error in the log, and no session.
+// missing checks that a handover that the server lacks fails the session, with an
+// error in the log.
 func missing(t *testing.T, l *world.Letterlock) {
 	for name, words := range map[string][]string{
 		"imap, no header expected":      {"handover-refused", "PROXY header"},
@@ -201,14 +203,14 @@ func missing(t *testing.T, l *world.Letterlock) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mark := l.Log.Mark()
-			c, _ := dialFrom(t, stranger, l.Address(name))
+			c, _ := dialFrom(t, clientAddress, l.Address(name))
 			switch {
 			case strings.HasPrefix(name, "imap"):
 				c.startTLS()
-				c.hear("* BYE [UNAVAILABLE]")
+				c.expect("* BYE [UNAVAILABLE]")
 			case strings.HasPrefix(name, "pop3"):
 				c.startTLS()
-				c.hear("-ERR [SYS/TEMP]")
+				c.expect("-ERR [SYS/TEMP]")
 			default:
 				c.reply("220")
 				c.command("421", "EHLO e2e.example")
@@ -219,17 +221,17 @@ func missing(t *testing.T, l *world.Letterlock) {
 }
 
 func loginIMAP(c *client, user string) {
-	c.hear("* OK")
-	c.say(`a ID ("name" "e2e" "x-originating-ip" "192.0.2.66")`)
-	c.hearUntil("a OK")
-	c.say("b LOGIN " + user + " " + world.BelieverPassword)
-	c.hearUntil("b OK")
+	c.expect("* OK")
+	c.send(`a ID ("name" "e2e" "x-originating-ip" "192.0.2.66")`)
+	c.readUntil("a OK")
+	c.send("b LOGIN " + user + " " + world.BelieverPassword)
+	c.readUntil("b OK")
 }
 
 func loginPOP3(c *client, user string) {
-	c.hear("+OK")
-	c.say("USER " + user)
-	c.hear("+OK")
-	c.say("PASS " + world.BelieverPassword)
-	c.hear("+OK")
+	c.expect("+OK")
+	c.send("USER " + user)
+	c.expect("+OK")
+	c.send("PASS " + world.BelieverPassword)
+	c.expect("+OK")
 }

@@ -16,12 +16,12 @@ import (
 func reading(t *testing.T, a account) *client {
 	t.Helper()
 	c := dial(t, proxy(t, "imap"))
-	c.hear("* OK")
-	c.say("0 STARTTLS")
-	c.hear("0 OK")
+	c.expect("* OK")
+	c.send("0 STARTTLS")
+	c.expect("0 OK")
 	c.startTLS()
-	c.say("1 LOGIN " + a.Name + " " + a.Password)
-	c.hearUntil("1 OK")
+	c.send("1 LOGIN " + a.Name + " " + a.Password)
+	c.readUntil("1 OK")
 	return c
 }
 
@@ -37,35 +37,35 @@ func TestLoginForms(t *testing.T) {
 	} {
 		t.Run(form.name, func(t *testing.T) {
 			c := dialTLS(t, proxy(t, "imaps"))
-			c.hear("* OK")
-			c.say(form.login)
-			c.hearUntil("1 OK")
-			c.say("2 LOGOUT")
-			c.hearUntil("2 OK")
-			c.hearEnd()
+			c.expect("* OK")
+			c.send(form.login)
+			c.readUntil("1 OK")
+			c.send("2 LOGOUT")
+			c.readUntil("2 OK")
+			c.expectEnd()
 		})
 	}
 	t.Run("literals that wait", func(t *testing.T) {
 		c := dialTLS(t, proxy(t, "imaps"))
-		c.hear("* OK")
-		c.say(fmt.Sprintf("1 LOGIN {%d}", name))
-		c.hear("+ ")
-		c.say(fmt.Sprintf("%s {%d}", a.Name, password))
-		c.hear("+ ")
-		c.say(a.Password)
-		c.hearUntil("1 OK")
+		c.expect("* OK")
+		c.send(fmt.Sprintf("1 LOGIN {%d}", name))
+		c.expect("+ ")
+		c.send(fmt.Sprintf("%s {%d}", a.Name, password))
+		c.expect("+ ")
+		c.send(a.Password)
+		c.readUntil("1 OK")
 	})
 	t.Run("in steps", func(t *testing.T) {
 		c := dialTLS(t, proxy(t, "imaps"))
-		c.hear("* OK")
-		c.say("1 AUTHENTICATE PLAIN")
-		c.hear("+")
-		c.say("*")
-		c.hear("1 BAD")
-		c.say("2 AUTHENTICATE PLAIN")
-		c.hear("+")
-		c.say(plain(a))
-		c.hearUntil("2 OK")
+		c.expect("* OK")
+		c.send("1 AUTHENTICATE PLAIN")
+		c.expect("+")
+		c.send("*")
+		c.expect("1 BAD")
+		c.send("2 AUTHENTICATE PLAIN")
+		c.expect("+")
+		c.send(plain(a))
+		c.readUntil("2 OK")
 	})
 }
 
@@ -73,16 +73,16 @@ func TestLoginForms(t *testing.T) {
 func TestCapabilitiesAreTheServers(t *testing.T) {
 	a := newAccount(t)
 	capabilities := func(c *client) string {
-		c.say("9 CAPABILITY")
-		list := c.hearUntil("9 OK")
-		c.say("10 LOGOUT")
-		c.hearUntil("10 OK")
+		c.send("9 CAPABILITY")
+		list := c.readUntil("9 OK")
+		c.send("10 LOGOUT")
+		c.readUntil("10 OK")
 		return list
 	}
 	direct := dial(t, fmt.Sprintf("127.0.0.1:%d", needsServers(t).Ports.IMAP))
-	direct.hear("* OK")
-	direct.say("1 LOGIN " + a.Name + " " + a.Password)
-	direct.hearUntil("1 OK")
+	direct.expect("* OK")
+	direct.send("1 LOGIN " + a.Name + " " + a.Password)
+	direct.readUntil("1 OK")
 	want, got := capabilities(direct), capabilities(reading(t, a))
 	// The command's own time is in Dovecot's last words.
 	if cut(want, " completed") != cut(got, " completed") {
@@ -100,22 +100,22 @@ func cut(s, at string) string {
 	return before
 }
 
-// A client that idles hears of a message as soon as it is delivered.
+// TestPush checks that an idling client is notified of a delivered message.
 func TestPush(t *testing.T) {
 	a := newAccount(t)
 	put(t, a, body)
 	c := reading(t, a)
-	c.say("2 SELECT INBOX")
-	c.hearUntil("2 OK")
-	c.say("3 IDLE")
-	c.hear("+ ")
+	c.send("2 SELECT INBOX")
+	c.readUntil("2 OK")
+	c.send("3 IDLE")
+	c.expect("+ ")
 	l := newLetter(a, body)
 	swaks(t, localhost(t, "submission"), l, a, "--tls", "--auth", "PLAIN")
-	c.hearUntil("* 2 EXISTS")
-	c.say("DONE")
-	c.hearUntil("3 OK")
-	c.say("4 FETCH 2 BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]")
-	if fetched := c.hearUntil("4 OK"); !strings.Contains(fetched, l.ID) {
+	c.readUntil("* 2 EXISTS")
+	c.send("DONE")
+	c.readUntil("3 OK")
+	c.send("4 FETCH 2 BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]")
+	if fetched := c.readUntil("4 OK"); !strings.Contains(fetched, l.ID) {
 		t.Errorf("the message is not the one that was sent:\n%s", fetched)
 	}
 }
@@ -124,10 +124,10 @@ func TestNotify(t *testing.T) {
 	a := newAccount(t)
 	put(t, a, body)
 	c := reading(t, a)
-	c.say("2 NOTIFY SET (INBOXES (MessageNew MessageExpunge))")
-	c.hearUntil("2 OK")
+	c.send("2 NOTIFY SET (INBOXES (MessageNew MessageExpunge))")
+	c.readUntil("2 OK")
 	put(t, a, body)
-	if status := c.hear("* STATUS"); !strings.Contains(status, "MESSAGES 2") {
+	if status := c.expect("* STATUS"); !strings.Contains(status, "MESSAGES 2") {
 		t.Error(status)
 	}
 }
@@ -136,20 +136,20 @@ func TestMetadataAndQuickResync(t *testing.T) {
 	a := newAccount(t)
 	put(t, a, body)
 	c := reading(t, a)
-	c.say(`2 SETMETADATA INBOX (/private/comment "a {3+} comment")`)
-	c.hearUntil("2 OK")
-	c.say("3 GETMETADATA INBOX /private/comment")
-	if got := c.hearUntil("3 OK"); !strings.Contains(got, "a {3+} comment") {
+	c.send(`2 SETMETADATA INBOX (/private/comment "a {3+} comment")`)
+	c.readUntil("2 OK")
+	c.send("3 GETMETADATA INBOX /private/comment")
+	if got := c.readUntil("3 OK"); !strings.Contains(got, "a {3+} comment") {
 		t.Error(got)
 	}
-	c.say("4 ENABLE QRESYNC")
-	c.hearUntil("4 OK")
-	c.say("5 SELECT INBOX")
-	_, rest, _ := strings.Cut(c.hearUntil("5 OK"), "[UIDVALIDITY ")
+	c.send("4 ENABLE QRESYNC")
+	c.readUntil("4 OK")
+	c.send("5 SELECT INBOX")
+	_, rest, _ := strings.Cut(c.readUntil("5 OK"), "[UIDVALIDITY ")
 	validity := cut(rest, "]")
-	c.say("6 UNSELECT", "7 SELECT INBOX (QRESYNC ("+validity+" 1))")
-	c.hearUntil("6 OK")
-	if got := c.hearUntil("7 OK"); !strings.Contains(got, "MODSEQ") {
+	c.send("6 UNSELECT", "7 SELECT INBOX (QRESYNC ("+validity+" 1))")
+	c.readUntil("6 OK")
+	if got := c.readUntil("7 OK"); !strings.Contains(got, "MODSEQ") {
 		t.Error(got)
 	}
 }
@@ -159,11 +159,11 @@ func appendLetter(c *client, a account) {
 	c.t.Helper()
 	l := newLetter(a, body+"A1 LOGOUT\r\n")
 	c.write(fmt.Sprintf("90 APPEND INBOX (\\Seen) {%d+}\r\n%s\r\n", len(l.Text), l.Text))
-	c.hearUntil("90 OK [APPENDUID")
-	c.say("91 SELECT INBOX")
-	c.hearUntil("91 OK")
-	c.say("92 FETCH 1 BODY.PEEK[]")
-	fetched := c.hearUntil("92 OK")
+	c.readUntil("90 OK [APPENDUID")
+	c.send("91 SELECT INBOX")
+	c.readUntil("91 OK")
+	c.send("92 FETCH 1 BODY.PEEK[]")
+	fetched := c.readUntil("92 OK")
 	if !strings.Contains(fetched, strings.ReplaceAll(l.Text, "\r\n", "\n")) {
 		c.t.Errorf("the message has changed:\n%q", fetched)
 	}
@@ -179,13 +179,13 @@ func TestAppendLarge(t *testing.T) {
 	c := reading(t, a)
 	line := strings.Repeat("0123456789", 7) + "\r\n"
 	l := newLetter(a, strings.Repeat(line, 20<<20/len(line)))
-	c.say(fmt.Sprintf("2 APPEND INBOX {%d}", len(l.Text)))
-	c.hear("+ ")
+	c.send(fmt.Sprintf("2 APPEND INBOX {%d}", len(l.Text)))
+	c.expect("+ ")
 	c.write(l.Text + "\r\n")
-	c.hearUntil("2 OK")
-	c.say("3 SELECT INBOX", "4 FETCH 1 BODY.PEEK[]")
-	c.hearUntil("3 OK")
-	if text := c.hearUntil("4 OK"); !strings.Contains(text, strings.ReplaceAll(l.Text, "\r\n", "\n")) {
+	c.readUntil("2 OK")
+	c.send("3 SELECT INBOX", "4 FETCH 1 BODY.PEEK[]")
+	c.readUntil("3 OK")
+	if text := c.readUntil("4 OK"); !strings.Contains(text, strings.ReplaceAll(l.Text, "\r\n", "\n")) {
 		t.Error("the message has changed")
 	}
 }
@@ -195,13 +195,13 @@ func TestAppendLarge(t *testing.T) {
 func TestCompress(t *testing.T) {
 	a := newAccount(t)
 	c := reading(t, a)
-	c.say("2 COMPRESS DEFLATE")
-	c.hear("2 OK")
+	c.send("2 COMPRESS DEFLATE")
+	c.expect("2 OK")
 	c.compress()
 	appendLetter(c, a)
-	c.say("3 LOGOUT")
-	c.hear("* BYE")
-	c.hear("3 OK")
+	c.send("3 LOGOUT")
+	c.expect("* BYE")
+	c.expect("3 OK")
 }
 
 // compress reads and writes deflated from now on.
@@ -238,24 +238,24 @@ func TestNoBorrowedTrust(t *testing.T) {
 	t.Run("imap", func(t *testing.T) {
 		mark := w.Dovecot.Log.Mark()
 		c := dialTLS(t, proxy(t, "imaps"))
-		c.hear("* OK")
-		c.say(`1 ID ("name" "e2e" "x-originating-ip" "192.0.2.66" "x-session-id" "forged")`)
-		c.hearUntil("1 OK")
-		c.say("2 LOGIN " + a.Name + " " + a.Password)
-		c.hearUntil("2 OK")
+		c.expect("* OK")
+		c.send(`1 ID ("name" "e2e" "x-originating-ip" "192.0.2.66" "x-session-id" "forged")`)
+		c.readUntil("1 OK")
+		c.send("2 LOGIN " + a.Name + " " + a.Password)
+		c.readUntil("2 OK")
 		awaitLogin(t, mark, "imap-login", a)
 	})
 	t.Run("pop3", func(t *testing.T) {
 		mark := w.Dovecot.Log.Mark()
 		c := dialTLS(t, proxy(t, "pop3s"))
-		if greeting := c.hear("+OK"); strings.Contains(greeting, "XCLIENT") {
+		if greeting := c.expect("+OK"); strings.Contains(greeting, "XCLIENT") {
 			t.Error(greeting)
 		}
-		c.say("XCLIENT ADDR=192.0.2.66")
-		c.hear("-ERR")
-		c.say("USER "+a.Name, "PASS "+a.Password)
-		c.hear("+OK")
-		c.hear("+OK")
+		c.send("XCLIENT ADDR=192.0.2.66")
+		c.expect("-ERR")
+		c.send("USER "+a.Name, "PASS "+a.Password)
+		c.expect("+OK")
+		c.expect("+OK")
 		awaitLogin(t, mark, "pop3-login", a)
 	})
 	t.Run("submission", func(t *testing.T) {
@@ -280,7 +280,7 @@ func TestNoBorrowedTrust(t *testing.T) {
 // awaitLogin finds a login in Dovecot's log, which must be from our address.
 func awaitLogin(t *testing.T, mark int, process string, a account) {
 	t.Helper()
-	h := &heard{t: t}
+	h := &observed{t: t}
 	w := needsServers(t)
 	h.await(w.Dovecot.Log, mark, process, "Login: user=<"+a.Name+">", "rip=127.0.0.1")
 	for _, line := range w.Dovecot.Log.Since(mark) {

@@ -1,5 +1,5 @@
-// What comes in clear behind STARTTLS never gets a second life inside TLS: the
-// session ends, and the servers do not hear of it (CVE-2011-0411).
+// Plaintext after STARTTLS is never interpreted inside TLS: the session ends,
+// and nothing reaches the servers (CVE-2011-0411).
 
 package e2e
 
@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// switches are the services that turn TLS on by a command, and what stands
-// before and behind it.
+// switches lists the services with a command that starts TLS, and the lines
+// before and after it.
 var switches = []struct {
 	listener, greeted, hello, helloed, start, started string
 }{
@@ -21,7 +21,8 @@ var switches = []struct {
 	{"sieve", "OK", "CAPABILITY", "OK", "STARTTLS", "OK"},
 }
 
-// injected would be seen in the answers or in the servers' logs if it was run.
+// injected holds commands that would be visible in the replies or in the servers'
+// logs if they were run.
 var injected = map[string]string{
 	"smtp":       "RSET\r\nMAIL FROM:<injected@elsewhere.example>\r\nRCPT TO:<user0@example.com>\r\n",
 	"submission": "AUTH PLAIN AGluamVjdGVkAGluamVjdGVk\r\n",
@@ -34,13 +35,13 @@ func TestInjectionBehindSTARTTLS(t *testing.T) {
 	needsServers(t)
 	for _, s := range switches {
 		t.Run(s.listener, func(t *testing.T) {
-			heard := listenToServers(t)
+			seen := watchServers(t)
 			c := dial(t, proxy(t, s.listener))
-			c.hearUntil(s.greeted)
-			c.say(s.hello)
-			c.hearUntil(s.helloed)
+			c.readUntil(s.greeted)
+			c.send(s.hello)
+			c.readUntil(s.helloed)
 			c.write(s.start + "\r\n" + injected[s.listener])
-			// Words of farewell are fine, in clear; a promise of TLS is not.
+			// A goodbye in plaintext is allowed, a positive reply to STARTTLS is not.
 			for {
 				line, err := c.r.ReadString('\n')
 				if err != nil {
@@ -50,52 +51,52 @@ func TestInjectionBehindSTARTTLS(t *testing.T) {
 					t.Errorf("TLS was promised: %q", line)
 				}
 			}
-			heard.little(s.listener)
+			seen.little(s.listener)
 		})
 	}
 }
 
-// Bytes that come a little later, when the promise has been made, are read as
-// a handshake, which fails.
-func TestClearTextInsteadOfHandshake(t *testing.T) {
+// TestPlaintextInsteadOfHandshake sends plaintext after the positive reply to
+// STARTTLS. It is read as a handshake, which fails.
+func TestPlaintextInsteadOfHandshake(t *testing.T) {
 	needsServers(t)
 	for _, s := range switches {
 		t.Run(s.listener, func(t *testing.T) {
-			heard := listenToServers(t)
+			seen := watchServers(t)
 			mark := shared.proxy.Log.Mark()
 			c := dial(t, proxy(t, s.listener))
-			c.hearUntil(s.greeted)
-			c.say(s.hello)
-			c.hearUntil(s.helloed)
-			c.say(s.start)
-			c.hear(s.started)
+			c.readUntil(s.greeted)
+			c.send(s.hello)
+			c.readUntil(s.helloed)
+			c.send(s.start)
+			c.expect(s.started)
 			c.write(injected[s.listener])
 			for {
 				line, err := c.r.ReadString('\n')
 				if err != nil {
 					break
 				}
-				t.Errorf("heard %q in clear", line)
+				t.Errorf("received %q before TLS", line)
 			}
 			awaitLog(t, mark, "letterlock/"+s.listener+"[", "outcome=handshake-failed")
-			heard.little(s.listener)
+			seen.little(s.listener)
 		})
 	}
 }
 
-// A login begun in clear is forgotten: TLS begins with nothing.
+// TestTLSStartsClean checks that state from before TLS is forgotten.
 func TestTLSStartsClean(t *testing.T) {
 	a := newAccount(t)
 	t.Run("pop3", func(t *testing.T) {
 		c := dial(t, proxy(t, "pop3"))
-		c.hear("+OK")
-		c.say("USER " + a.Name)
-		c.hear("-ERR")
-		c.say("STLS")
-		c.hear("+OK")
+		c.expect("+OK")
+		c.send("USER " + a.Name)
+		c.expect("-ERR")
+		c.send("STLS")
+		c.expect("+OK")
 		c.startTLS()
-		c.say("PASS " + a.Password)
-		c.hear("-ERR")
+		c.send("PASS " + a.Password)
+		c.expect("-ERR")
 	})
 	t.Run("smtp", func(t *testing.T) {
 		c := dial(t, proxy(t, "smtp"))
@@ -111,28 +112,29 @@ func TestTLSStartsClean(t *testing.T) {
 		c.sendLetter(l)
 		headers := l.arrives(t)
 		if !strings.Contains(headers, "from secure.example") || strings.Contains(headers, "clear.example") {
-			t.Errorf("the name in clear was not forgotten:\n%s", headers)
+			t.Errorf("the name from before TLS was not forgotten:\n%s", headers)
 		}
 	})
 }
 
-// The implicit services say nothing in clear, and take nothing.
+// TestImplicitTLS checks that services with implicit TLS send and accept no
+// plaintext.
 func TestImplicitTLS(t *testing.T) {
 	for _, listener := range []string{"submissions", "imaps", "pop3s"} {
 		t.Run(listener, func(t *testing.T) {
-			heard := listenToServers(t)
+			seen := watchServers(t)
 			c := dial(t, proxy(t, listener))
-			c.say("EHLO e2e.example")
+			c.send("EHLO e2e.example")
 			if line, err := c.r.ReadString('\n'); err == nil {
-				t.Errorf("heard %q in clear", line)
+				t.Errorf("received %q before TLS", line)
 			}
-			heard.nothing()
+			seen.nothing()
 		})
 	}
 }
 
-// A client for HTTP, which names its protocol, gets no session: the same
-// certificate may serve a web site (ALPACA).
+// TestALPN checks that a client that names HTTP as its protocol gets no session:
+// the same certificate may serve a web site (ALPACA).
 func TestALPN(t *testing.T) {
 	for _, c := range []struct {
 		listener, protocol string
@@ -145,7 +147,7 @@ func TestALPN(t *testing.T) {
 			address := proxy(t, c.listener)
 			conn, err := tls.Dial("tcp", address, &tls.Config{ServerName: "mail.example.com", RootCAs: shared.ca.Pool, NextProtos: []string{c.protocol}})
 			if (err == nil) != c.ok {
-				t.Errorf("handshake: %v, hoped for success: %v", err, c.ok)
+				t.Errorf("handshake: %v, want success: %v", err, c.ok)
 			}
 			if err == nil {
 				_ = conn.Close()

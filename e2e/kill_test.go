@@ -1,6 +1,6 @@
-// Postfix and Letterlock are killed in the middle of thousands of
-// transactions, as by a power cut: no message that a client was told is taken
-// is missing, and none is there twice but where its client was left in doubt.
+// Postfix and Letterlock are killed in the middle of thousands of transactions,
+// as by a power cut. No acknowledged message is missing, and a message exists
+// twice only if its client received no reply.
 
 package e2e
 

@@ -20,8 +20,8 @@ type letter struct {
 
 var letters atomic.Int64
 
-// body has what transports like to spoil: dots at the beginning of lines,
-// white space at their end, a "From " line, and a line as long as may be.
+// body has text that transports often damage: dots at the beginning of lines,
+// white space at their end, a "From " line, and a line of the longest length.
 var body = strings.Join([]string{
 	"A first line", ".", "..", ".dot and text", "", "From the start", "blanks at the end  \t ", "\ttab",
 	strings.Repeat("0123456789", 99) + "12345678", "-- ", "the last line", "",
@@ -109,13 +109,13 @@ func put(t *testing.T, to account, body string) letter {
 // sendLetter is a transaction, from MAIL to the verdict.
 func (c *client) sendLetter(l letter) {
 	c.t.Helper()
-	c.begin(l)
+	c.beginLetter(l)
 	c.write(l.stuffed())
 	c.reply("250")
 }
 
-// begin is a transaction up to its text.
-func (c *client) begin(l letter) {
+// beginLetter sends a transaction up to its text.
+func (c *client) beginLetter(l letter) {
 	c.t.Helper()
 	c.command("250", "MAIL FROM:<"+l.From+">")
 	c.command("250", "RCPT TO:<"+l.To+">")
@@ -128,7 +128,7 @@ const half = 300
 // sendHalf is a transaction that stops within the text.
 func (c *client) sendHalf(l letter) {
 	c.t.Helper()
-	c.begin(l)
+	c.beginLetter(l)
 	c.write(l.stuffed()[:half])
 }
 

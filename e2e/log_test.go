@@ -46,7 +46,7 @@ func TestLogOfHandshakes(t *testing.T) {
 	// What a client that found no TLS had to offer is there too, if the address
 	// has not failed just before.
 	mark = logMark(t)
-	tool{fails: true}.run(t, "openssl", "s_client", "-quiet", "-verify_quiet", "-connect", proxy(t, "imaps"), "-bind", newStranger()+":0",
+	tool{fails: true}.run(t, "openssl", "s_client", "-quiet", "-verify_quiet", "-connect", proxy(t, "imaps"), "-bind", newAddress()+":0",
 		"-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
 	awaitLog(t, mark, "TLS handshake with", "failed", "versions=TLSv1.1")
 }
@@ -55,9 +55,9 @@ func TestLogOfRefusals(t *testing.T) {
 	a := newAccount(t)
 	mark := logMark(t)
 	c := dial(t, proxy(t, "imap"))
-	c.hear("* OK")
-	c.say("1 LOGIN " + a.Name + " " + a.Password)
-	c.hear("1 NO")
+	c.expect("* OK")
+	c.send("1 LOGIN " + a.Name + " " + a.Password)
+	c.expect("1 NO")
 	awaitLog(t, mark, "letterlock/imap[", "refused before TLS", "command=LOGIN")
 }
 
@@ -75,8 +75,8 @@ func TestLogOfSessions(t *testing.T) {
 	}
 }
 
-// newStranger is an address of this machine that no test has come from.
-func newStranger() string {
-	shared.strangers++
-	return fmt.Sprintf("127.33.0.%d", shared.strangers)
+// newAddress returns an address of this machine that no test has used.
+func newAddress() string {
+	shared.addresses++
+	return fmt.Sprintf("127.33.0.%d", shared.addresses)
 }

@@ -48,18 +48,18 @@ func TestLoginNeedsStrongTLS(t *testing.T) {
 		} {
 			t.Run(protocol+" "+c.agreed, func(t *testing.T) {
 				_, port, _ := strings.Cut(l.Address(protocol), ":")
-				heard := listenToServers(t)
+				seen := watchServers(t)
 				said := python(t, "", "login.py", port, protocol, c.version, c.ciphers, a.Name, a.Password)
 				if !strings.HasPrefix(said, c.agreed) {
 					t.Errorf("other TLS: %s", said)
 				}
 				if strings.Contains(said, "logged in") != c.ok || strings.Contains(said, "\noffered") != c.ok || strings.Contains(said, refusal) == c.ok {
-					t.Errorf("hoped for success: %v; %s", c.ok, said)
+					t.Errorf("want success: %v; %s", c.ok, said)
 				}
-				for _, line := range heard.lines() {
+				for _, line := range seen.lines() {
 					login := strings.Contains(line, a.Name) || strings.Contains(line, "auth=") || strings.Contains(line, "auth failed")
 					if !c.ok && login {
-						t.Errorf("the server has heard of the login: %s", line)
+						t.Errorf("the server has logged the login: %s", line)
 					}
 				}
 			})
@@ -125,8 +125,9 @@ func TestSieveLoginNeedsStrongTLS(t *testing.T) {
 	}
 }
 
-// Certificates of other mail servers are asked for, judged and logged; where
-// they are demanded, whoever has no good one may not go on.
+// TestClientCertificatesOnSMTP checks that certificates of other mail servers are
+// requested, verified and logged. Where they are required, a server without a
+// valid one is refused.
 func TestClientCertificatesOnSMTP(t *testing.T) {
 	w := needsServers(t)
 	keys := func(what string) []string {
@@ -164,7 +165,7 @@ func TestClientCertificatesOnSMTP(t *testing.T) {
 	} {
 		for _, version := range []string{"-tls1_2", "-tls1_3"} {
 			mark := l.Log.Mark()
-			args := append([]string{version, "-bind", newStranger() + ":0"}, c.args...)
+			args := append([]string{version, "-bind", newAddress() + ":0"}, c.args...)
 			said := tool{stdin: "EHLO mx.example.net\nQUIT\n", anyStatus: true}.run(t, "openssl",
 				append([]string{"s_client", "-connect", l.Address(c.listener), "-starttls", "smtp", "-crlf", "-ign_eof"}, args...)...)
 			if got := strings.Contains(said, "221 2.0.0"); got != c.ok {
@@ -175,9 +176,10 @@ func TestClientCertificatesOnSMTP(t *testing.T) {
 	}
 }
 
-// A client that does not know our authority says so, and the log tells: in
-// TLS 1.3 OpenSSL says it in clear, where ciphertext is due.
-func TestUnknownAuthorityIsTold(t *testing.T) {
+// TestUnknownAuthorityIsLogged checks that the alert of a client that does not
+// know the authority is logged. In TLS 1.3 OpenSSL sends it in plaintext, where
+// ciphertext is expected.
+func TestUnknownAuthorityIsLogged(t *testing.T) {
 	needsServers(t)
 	chain, _ := authority.PEM(t, authority.New(t).ECDSA(t, "another authority comes with it"))
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {

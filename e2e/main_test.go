@@ -27,7 +27,7 @@ var shared struct {
 	caFile    string
 	secrets   []string // what must stand in no log
 	users     int      // taken
-	strangers int      // addresses used
+	addresses int      // addresses used
 }
 
 func TestMain(m *testing.M) {
@@ -53,8 +53,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// showLogs shows what everybody had to say, for whoever looks for the reason
-// of a failure.
+// showLogs prints all logs, to find the reason of a failure.
 func showLogs(w *world.World) {
 	for _, proxy := range w.Instances() {
 		fmt.Fprintf(os.Stderr, "\n%s:\n%s\n", proxy.Name, strings.Join(proxy.Log.Since(0), "\n"))
@@ -80,10 +79,10 @@ func secretsIn(proxy *world.Letterlock) []error {
 }
 
 // atEnd ends something with the test, and demands that it ends well.
-func atEnd(t *testing.T, end func() error) {
+func atEnd(t *testing.T, stop func() error) {
 	t.Helper()
 	t.Cleanup(func() {
-		if err := end(); err != nil {
+		if err := stop(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -22,10 +22,10 @@ func (s *subject) letter() letter {
 // imap logs in with STARTTLS and with TLS from the start.
 func (s *subject) imap(t *testing.T) string {
 	for _, listener := range []string{"imap", "imaps"} {
-		c := s.enter(t, listener)
-		c.say("b LOGOUT")
-		c.hearUntil("b OK")
-		c.hearEnd()
+		c := s.loggedIn(t, listener)
+		c.send("b LOGOUT")
+		c.readUntil("b OK")
+		c.expectEnd()
 	}
 	return works
 }
@@ -33,13 +33,13 @@ func (s *subject) imap(t *testing.T) string {
 // put adds a message to the inbox by IMAP.
 func (s *subject) put(t *testing.T, l letter) {
 	t.Helper()
-	c := s.enter(t, "imap")
-	c.say(fmt.Sprintf("b APPEND INBOX {%d}", len(l.Text)))
-	c.hear("+")
-	c.say(l.Text)
-	c.hearUntil("b OK")
-	c.say("c LOGOUT")
-	c.hearUntil("c OK")
+	c := s.loggedIn(t, "imap")
+	c.send(fmt.Sprintf("b APPEND INBOX {%d}", len(l.Text)))
+	c.expect("+")
+	c.send(l.Text)
+	c.readUntil("b OK")
+	c.send("c LOGOUT")
+	c.readUntil("c OK")
 }
 
 // pop3 reads a message, byte for byte.
@@ -47,9 +47,9 @@ func (s *subject) pop3(t *testing.T) string {
 	for _, listener := range []string{"pop3", "pop3s"} {
 		l := s.letter()
 		s.put(t, l)
-		c := s.enter(t, listener)
-		c.say("STAT")
-		words := strings.Fields(c.hear("+OK "))
+		c := s.loggedIn(t, listener)
+		c.send("STAT")
+		words := strings.Fields(c.expect("+OK "))
 		count, err := strconv.Atoi(words[1])
 		if err != nil {
 			t.Fatal(err)
@@ -59,9 +59,9 @@ func (s *subject) pop3(t *testing.T) string {
 			text = c.retrieve(count)
 		}
 		l.sameAs(t, []byte(text))
-		c.say("QUIT")
-		c.hear("+OK")
-		c.hearEnd()
+		c.send("QUIT")
+		c.expect("+OK")
+		c.expectEnd()
 	}
 	return works
 }
@@ -69,8 +69,8 @@ func (s *subject) pop3(t *testing.T) string {
 // retrieve reads a message by POP3.
 func (c *client) retrieve(number int) string {
 	c.t.Helper()
-	c.say(fmt.Sprint("RETR ", number))
-	c.hear("+OK")
+	c.send(fmt.Sprint("RETR ", number))
+	c.expect("+OK")
 	var text strings.Builder
 	for line := c.line(); line != "."; line = c.line() {
 		text.WriteString(strings.TrimPrefix(line, ".") + "\n")
@@ -80,22 +80,22 @@ func (c *client) retrieve(number int) string {
 
 // sieve stores a script.
 func (s *subject) sieve(t *testing.T) string {
-	c := s.enter(t, "sieve")
-	c.say(fmt.Sprintf("PUTSCRIPT \"filing\" {%d+}\r\nkeep;", len("keep;")))
-	c.hearUntil("OK")
-	c.say("LISTSCRIPTS")
-	if list := c.hearUntil("OK"); !strings.Contains(list, `"filing"`) {
+	c := s.loggedIn(t, "sieve")
+	c.send(fmt.Sprintf("PUTSCRIPT \"filing\" {%d+}\r\nkeep;", len("keep;")))
+	c.readUntil("OK")
+	c.send("LISTSCRIPTS")
+	if list := c.readUntil("OK"); !strings.Contains(list, `"filing"`) {
 		t.Errorf("the scripts are\n%s", list)
 	}
-	c.say("LOGOUT")
-	c.hearUntil("OK")
+	c.send("LOGOUT")
+	c.readUntil("OK")
 	return works
 }
 
 // mail comes in, in plaintext and with TLS.
 func (s *subject) mail(t *testing.T) string {
 	for _, secure := range []bool{false, true} {
-		c, _ := dialFrom(t, stranger, s.proxy.Address("smtp"))
+		c, _ := dialFrom(t, clientAddress, s.proxy.Address("smtp"))
 		c.introduce()
 		if secure {
 			c.secure()
@@ -108,7 +108,7 @@ func (s *subject) mail(t *testing.T) string {
 // submission takes mail from its user.
 func (s *subject) submission(t *testing.T) string {
 	for _, listener := range []string{"submission", "submissions"} {
-		s.send(t, s.enter(t, listener))
+		s.send(t, s.loggedIn(t, listener))
 	}
 	return works
 }
@@ -126,31 +126,31 @@ func (s *subject) send(t *testing.T, c *client) {
 	l.sameAs(t, stored)
 }
 
-// push has one session add a message, of which another hears that idles.
+// push checks that an idling session is notified of a message that another adds.
 func (s *subject) push(t *testing.T) string {
-	c := s.enter(t, "imaps")
-	c.say("b SELECT INBOX")
-	c.hearUntil("b OK")
-	c.say("c IDLE")
-	c.hear("+")
+	c := s.loggedIn(t, "imaps")
+	c.send("b SELECT INBOX")
+	c.readUntil("b OK")
+	c.send("c IDLE")
+	c.expect("+")
 	l := s.letter()
 	s.put(t, l)
 	for !strings.HasSuffix(c.line(), " EXISTS") {
 		continue
 	}
-	c.say("DONE")
-	c.hearUntil("c OK")
-	c.say("d FETCH * BODY.PEEK[]")
-	_, text, _ := strings.Cut(c.hearUntil(")"), "\n")
+	c.send("DONE")
+	c.readUntil("c OK")
+	c.send("d FETCH * BODY.PEEK[]")
+	_, text, _ := strings.Cut(c.readUntil(")"), "\n")
 	l.sameAs(t, []byte(strings.TrimSuffix(text, ")")))
-	c.hearUntil("d OK")
+	c.readUntil("d OK")
 	return works
 }
 
 // clear has nothing but the way to TLS before TLS.
 func (s *subject) clear(t *testing.T) string {
 	tried := 0
-	for _, each := range clearCases(s.who) {
+	for _, each := range conversations(s.who) {
 		address := s.proxy.Address(each.listener)
 		if address == "" {
 			continue
@@ -159,12 +159,12 @@ func (s *subject) clear(t *testing.T) string {
 		t.Run(each.name, func(t *testing.T) {
 			c := dial(t, address)
 			for _, step := range each.steps {
-				if step.say != "" {
-					c.say(step.say)
+				if step.send != "" {
+					c.send(step.send)
 				}
-				c.hearUntil(step.hear)
+				c.readUntil(step.want)
 			}
-			c.hearEnd()
+			c.expectEnd()
 		})
 	}
 	if tried == 0 {
@@ -180,7 +180,7 @@ func (s *subject) wrong(t *testing.T) string {
 			continue
 		}
 		mark := s.proxy.Log.Mark()
-		if _, in := s.login(t, s.proxy, l.Service, newStranger(), account{s.who.Name, "not-the-word"}); in {
+		if _, in := s.login(t, s.proxy, l.Service, newAddress(), account{s.who.Name, "not-the-word"}); in {
 			t.Errorf("%s: any password is good", l.Service)
 		}
 		awaitIn(t, s.proxy.Process, mark, "letterlock/"+l.Service+"[", "login failed", "user="+s.who.Name)
@@ -196,18 +196,18 @@ func (s *subject) handover(t *testing.T) string {
 			l := s.serve(t, "", world.Listener{Name: h.service, Service: h.service, Backend: s.handoverPort(h), Keys: h.keys()})
 			mark := s.Log.Mark()
 			if h.service != "smtp" {
-				if _, in := s.login(t, l, h.service, stranger, s.who); !in {
+				if _, in := s.login(t, l, h.service, clientAddress, s.who); !in {
 					t.Fatal("the login is refused")
 				}
 			} else {
-				c, _ := dialFrom(t, stranger, l.Address("smtp"))
+				c, _ := dialFrom(t, clientAddress, l.Address("smtp"))
 				c.introduce()
 				c.sendLetter(s.letter())
 				if h.way != "xforward" { // which does not say who may relay
 					s.probed(t, l, "")
 				}
 			}
-			t.Log(awaitIn(t, s.Process, mark, stranger))
+			t.Log(awaitIn(t, s.Process, mark, clientAddress))
 		})
 		if !slices.Contains(ways, h.way) {
 			ways = append(ways, h.way)
@@ -234,8 +234,8 @@ func (h handed) keys() []string {
 	return keys
 }
 
-// probe finds what is wrong with the server and nothing else: on smtp, that it
-// trusts whoever comes from the proxy's address.
+// probe expects that the probe finds the server's faults and nothing else: on
+// smtp, that it trusts every client from the proxy's address.
 func (s *subject) probe(t *testing.T) string {
 	s.probed(t, s.proxy, s.finds)
 	if s.finds == "" {

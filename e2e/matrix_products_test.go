@@ -15,8 +15,8 @@ type product struct {
 	// says too.
 	unclear string
 
-	// loginNeedsTLS is a server that takes no password in plaintext, whatever
-	// it is told: Letterlock speaks TLS to it.
+	// loginNeedsTLS is set for a server that cannot be configured to accept a
+	// password in plaintext: Letterlock uses TLS to it.
 	loginNeedsTLS bool
 
 	// noLogin says why the version of a Debian takes no login.
@@ -59,7 +59,7 @@ var products = []product{
 	{
 		name: "Cyrus", pkg: "cyrus-imapd", backend: "cyrus",
 		ports: map[string]string{"imap": "imap", "pop3": "pop3", "sieve": "sieve"},
-		lacks: map[string]string{mailColumn: noSMTP, submissionColumn: noSMTP, handoverColumn: "before 3.12 it can be told nothing"},
+		lacks: map[string]string{mailColumn: noSMTP, submissionColumn: noSMTP, handoverColumn: "before 3.12 it accepts no client address"},
 	},
 	{
 		name: "Courier", pkg: "courier-imap", backend: "courier", finds: relaying, unclear: "500 Invalid address",
@@ -83,7 +83,7 @@ var products = []product{
 	},
 	{
 		name: "Sendmail", pkg: "sendmail-bin", backend: "sendmail", ports: onlyMTA, finds: relaying,
-		lacks: with(onlySMTP, handoverColumn, "it can be told nothing"),
+		lacks: with(onlySMTP, handoverColumn, "it accepts no client address"),
 	},
 	{
 		name: "OpenSMTPD", pkg: "opensmtpd", backend: "opensmtpd", ports: onlyMTA, lacks: onlySMTP, finds: relaying, loginNeedsTLS: true,

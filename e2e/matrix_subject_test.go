@@ -101,10 +101,10 @@ func (s *subject) known() []handed {
 	})
 }
 
-// enter logs in at a listener, and fails the test if it cannot.
-func (s *subject) enter(t *testing.T, listener string) *client {
+// loggedIn logs in at a listener, and fails the test if it cannot.
+func (s *subject) loggedIn(t *testing.T, listener string) *client {
 	t.Helper()
-	c, in := s.login(t, s.proxy, listener, stranger, s.who)
+	c, in := s.login(t, s.proxy, listener, clientAddress, s.who)
 	if !in {
 		t.Fatalf("%s: the login is refused", listener)
 	}
@@ -120,22 +120,22 @@ func (s *subject) login(t *testing.T, l *world.Letterlock, listener, from string
 	}
 	for _, s := range switches {
 		if s.listener == listener {
-			c.hearUntil(s.greeted)
-			c.say(s.hello)
-			c.hearUntil(s.helloed)
-			c.say(s.start)
-			c.hear(s.started)
+			c.readUntil(s.greeted)
+			c.send(s.hello)
+			c.readUntil(s.helloed)
+			c.send(s.start)
+			c.expect(s.started)
 			c.startTLS()
 		}
 	}
 	switch listener {
 	case "imap":
-		c.say("a LOGIN " + a.Name + " " + a.Password)
-		return c, strings.Contains("\n"+c.hearUntil("a "), "\na OK")
+		c.send("a LOGIN " + a.Name + " " + a.Password)
+		return c, strings.Contains("\n"+c.readUntil("a "), "\na OK")
 	case "pop3":
-		c.say("USER " + a.Name)
-		c.hear("+OK")
-		c.say("PASS " + a.Password)
+		c.send("USER " + a.Name)
+		c.expect("+OK")
+		c.send("PASS " + a.Password)
 		return c, strings.HasPrefix(c.line(), "+OK")
 	}
 	c.command("250", "EHLO e2e.example")

@@ -37,7 +37,7 @@ func TestBackendLogin(t *testing.T) {
 					return
 				}
 				awaitIn(t, b.Postfix, mail, "SASL "+c.method+" authentication failed")
-				conn, _ := dialFrom(t, stranger, l.Address(each.Name))
+				conn, _ := dialFrom(t, clientAddress, l.Address(each.Name))
 				logins[each.Name](conn, who)
 				conn.command("250", "MAIL FROM:<x@example.com>")
 				conn.command("250", "RCPT TO:<x@example.com>")
@@ -53,11 +53,11 @@ func TestBackendLoginThatIsNotOffered(t *testing.T) {
 	b := believers(t)
 	l := serveCustom(t, "probe: true", world.Listener{Name: "submissions", Service: "submissions", Backend: b.Ports.SMTP, Keys: []string{"backend_login: cram-md5"}})
 	awaitIn(t, l.Process, 0, "it accepts no login from the proxy", "smtpd_sasl_auth_enable") // the probe
-	c, _ := dialFrom(t, stranger, l.Address("submissions"))
+	c, _ := dialFrom(t, clientAddress, l.Address("submissions"))
 	c.startTLS()
 	c.introduce()
 	c.command("421", "AUTH PLAIN "+plain(account{"joe", world.BelieverPassword}))
-	c.hearEnd()
+	c.expectEnd()
 	awaitIn(t, l.Process, 0, ": error: session", "outcome=backend-login", "CRAM-MD5")
 }
 
@@ -66,8 +66,8 @@ func TestBearerTokens(t *testing.T) {
 	b := believers(t)
 	l := serveCustom(t, "",
 		world.Listener{Name: "as they are", Service: "imaps", Backend: b.Ports.IMAP},
-		world.Listener{Name: "heard out", Service: "imaps", Backend: b.Ports.IMAP, Keys: []string{"backend_login: login"}})
-	for _, name := range []string{"as they are", "heard out"} {
+		world.Listener{Name: "collected login", Service: "imaps", Backend: b.Ports.IMAP, Keys: []string{"backend_login: login"}})
+	for _, name := range []string{"as they are", "collected login"} {
 		for mechanism, format := range map[string]string{
 			"XOAUTH2":     "user=%s\x01auth=Bearer %s\x01\x01",
 			"OAUTHBEARER": "n,a=%s,\x01host=mail.example.com\x01port=993\x01auth=Bearer %s\x01\x01",
@@ -76,27 +76,27 @@ func TestBearerTokens(t *testing.T) {
 				mark := b.Dovecot.Log.Mark()
 				response := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, format, "token-user", token("token-user")))
 				enter := func() *client {
-					c, _ := dialFrom(t, stranger, l.Address(name))
+					c, _ := dialFrom(t, clientAddress, l.Address(name))
 					c.startTLS()
-					c.hear("* OK")
+					c.expect("* OK")
 					return c
 				}
 				c := enter()
-				c.say("a AUTHENTICATE " + mechanism + " " + response)
-				c.hearUntil("a OK")
+				c.send("a AUTHENTICATE " + mechanism + " " + response)
+				c.readUntil("a OK")
 				awaitIn(t, b.Dovecot, mark, "Login: user=<token-user>", "method="+mechanism)
 
 				c = enter()
-				c.say("a AUTHENTICATE "+mechanism, response)
-				c.hear("+")
-				c.hearUntil("a OK")
+				c.send("a AUTHENTICATE "+mechanism, response)
+				c.expect("+")
+				c.readUntil("a OK")
 
 				// The reason of a refusal is a challenge, which wants an answer.
 				c = enter()
-				c.say("a AUTHENTICATE " + mechanism + " " + base64.StdEncoding.EncodeToString(fmt.Appendf(nil, format, "token-user", "no token")))
-				c.hear("+ ey")
-				c.say("")
-				c.hearUntil("a NO")
+				c.send("a AUTHENTICATE " + mechanism + " " + base64.StdEncoding.EncodeToString(fmt.Appendf(nil, format, "token-user", "no token")))
+				c.expect("+ ey")
+				c.send("")
+				c.readUntil("a NO")
 			})
 		}
 	}

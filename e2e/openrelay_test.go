@@ -1,4 +1,5 @@
-// Nobody relays through the proxy, however much the servers behind trust it.
+// No client without a login relays through the proxy, however much the servers
+// trust the proxy.
 
 package e2e
 
@@ -15,12 +16,12 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// foreigner is who tries: a load balancer in front says so, for only then is it
-// nobody whom the servers trust.
+// foreigner is the address of the client. A load balancer hands it over, so that
+// the servers do not trust it.
 const foreigner = "198.51.100.7"
 
-// dialAsForeigner comes from a network of load balancers, as the listeners of
-// these tests have it.
+// dialAsForeigner connects with a PROXY header, from an address that the
+// listeners trust as a load balancer.
 func dialAsForeigner(t *testing.T, address string) *client {
 	t.Helper()
 	c := dial(t, address)
@@ -28,14 +29,14 @@ func dialAsForeigner(t *testing.T, address string) *client {
 	return c
 }
 
-// entrance is a listener, and what a client does first.
+// entrance is a listener, and how a client starts TLS there.
 type entrance struct {
 	name     string
 	implicit bool // TLS
 	start    bool // STARTTLS
 }
 
-func (e entrance) enter(t *testing.T, l *world.Letterlock) *client {
+func (e entrance) connect(t *testing.T, l *world.Letterlock) *client {
 	t.Helper()
 	c := dialAsForeigner(t, l.Address(e.name))
 	if e.implicit {
@@ -51,9 +52,9 @@ func (e entrance) enter(t *testing.T, l *world.Letterlock) *client {
 	return c
 }
 
-// tell sends a group and hears the replies, whatever they are; it is not ok
-// when the connection has ended.
-func (c *client) tell(g group) (code string, ok bool) {
+// sendGroup sends a group and reads the replies; ok is false when the connection
+// has ended.
+func (c *client) sendGroup(g group) (code string, ok bool) {
 	if _, err := c.Write([]byte(g.lines)); err != nil {
 		return "", false
 	}
@@ -71,22 +72,22 @@ func (c *client) tell(g group) (code string, ok bool) {
 	return code, true
 }
 
-// send tells groups one after the other, with a message behind each 354.
-func (c *client) send(groups []group) (codes []string, alive bool) {
+// sendGroups sends groups one after the other, with a message after each 354.
+func (c *client) sendGroups(groups []group) (codes []string, alive bool) {
 	for i, g := range groups {
-		code, ok := c.tell(g)
+		code, ok := c.sendGroup(g)
 		if !ok {
 			return codes, false
 		}
 		codes = append(codes, code)
 		ownText := i+1 < len(groups) && strings.HasPrefix(groups[i+1].lines, "Subject:")
 		if code == "354" && !ownText {
-			if _, ok := c.tell(group{"Subject: x\r\n\r\nx\r\n.\r\n", 1}); !ok {
+			if _, ok := c.sendGroup(group{"Subject: x\r\n\r\nx\r\n.\r\n", 1}); !ok {
 				return codes, false
 			}
 		}
 		if code == "334" { // a login that is not meant
-			if _, ok := c.tell(group{"*\r\n", 1}); !ok {
+			if _, ok := c.sendGroup(group{"*\r\n", 1}); !ok {
 				return codes, false
 			}
 		}
@@ -98,12 +99,12 @@ func (c *client) send(groups []group) (codes []string, alive bool) {
 // taken there.
 func assail(t *testing.T, l *world.Letterlock, e entrance, welcome bool) {
 	t.Helper()
-	c := e.enter(t, l)
+	c := e.connect(t, l)
 	for _, address := range append(victims, homes...) {
-		codes, alive := c.send(lines(mail, "RCPT TO:<"+address+">", "DATA", "RSET"))
+		codes, alive := c.sendGroups(lines(mail, "RCPT TO:<"+address+">", "DATA", "RSET"))
 		if !alive {
 			_ = c.conn.Close()
-			c = e.enter(t, l)
+			c = e.connect(t, l)
 		}
 		for _, own := range homes {
 			if own == address && welcome && (len(codes) < 2 || codes[1] != "250") {
@@ -113,8 +114,8 @@ func assail(t *testing.T, l *world.Letterlock, e entrance, welcome bool) {
 	}
 	_ = c.conn.Close()
 	for _, groups := range tricks {
-		c := e.enter(t, l)
-		_, _ = c.send(groups)
+		c := e.connect(t, l)
+		_, _ = c.sendGroups(groups)
 		_ = c.conn.Close()
 	}
 }
@@ -208,12 +209,12 @@ func TestNoRelayBeforePostfix(t *testing.T) {
 			if implicit {
 				c.startTLS()
 			}
-			_, _ = c.send(lines("", "EHLO x", mail, victim, "DATA"))
+			_, _ = c.sendGroups(lines("", "EHLO x", mail, victim, "DATA"))
 		})
 	}
 
-	// Whoever logs in may, or all this would be nothing.
-	c := entrance{"submissions", true, false}.enter(t, l)
+	// A client with a login may relay; otherwise the test would prove nothing.
+	c := entrance{"submissions", true, false}.connect(t, l)
 	c.command("235", "AUTH PLAIN "+plain(account{"w", world.BelieverPassword}))
 	allow(c)
 	c = dial(t, fmt.Sprintf("127.0.0.1:%d", p.SMTP)) // and past us everybody
@@ -235,7 +236,7 @@ func allow(c *client) {
 	c.command("250", mail)
 	c.command("250", "RCPT TO:<v@allowed.example>")
 	c.command("354", "DATA")
-	c.say("Subject: x", "", "x", ".")
+	c.send("Subject: x", "", "x", ".")
 	c.reply("250")
 	c.command("221", "QUIT")
 }

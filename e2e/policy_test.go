@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// sClient is one handshake of s_client, as old as it is told to be, and what
-// it has to say.
+// sClient makes a handshake by openssl s_client with the arguments, and returns
+// its output.
 func sClient(t *testing.T, address, starttls string, args ...string) string {
 	t.Helper()
 	all := []string{"s_client", "-connect", address, "-CAfile", shared.caFile}
@@ -71,7 +71,7 @@ func TestOldServerReachesSMTP(t *testing.T) {
 	} {
 		t.Run(c.listener, func(t *testing.T) {
 			mark := logMark(t)
-			said := sClient(t, proxy(t, c.listener), c.starttls, append(old, "-bind", newStranger()+":0")...)
+			said := sClient(t, proxy(t, c.listener), c.starttls, append(old, "-bind", newAddress()+":0")...)
 			if got := agreed(said); got != c.want {
 				t.Errorf("%q came about:\n%s", got, said)
 			}
@@ -80,7 +80,7 @@ func TestOldServerReachesSMTP(t *testing.T) {
 				return
 			}
 			if !strings.Contains(said, "alert protocol version") {
-				t.Errorf("it is not told why:\n%s", said)
+				t.Errorf("the client receives no reason:\n%s", said)
 			}
 			awaitLog(t, mark, "letterlock/"+c.listener+"[", "outcome=handshake-failed", "unsupported versions")
 			if c.listener == "submission" { // of the others there may be too many in a minute

@@ -13,8 +13,8 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// The shared Postfix trusts its neighbours, as many were set up long ago: the
-// log says that only our list of recipients stands before that.
+// TestProbeAtTheStart probes the shared Postfix, which trusts its network as many
+// old ones do: the log says that only the recipients setting prevents relaying.
 func TestProbeAtTheStart(t *testing.T) {
 	w := needsServers(t)
 	l := serveCustom(t, "probe: true", world.Listener{Name: "smtp", Service: "smtp", Backend: w.Ports.SMTP, Keys: []string{"recipients: [example.com]"}},
@@ -28,9 +28,9 @@ func TestProbeAtTheStart(t *testing.T) {
 	}
 }
 
-// A Postfix that judges by the client's address, and one that would let
-// strangers relay: the same, but for the handover.
-func TestProbeAsAStranger(t *testing.T) {
+// TestProbeWithoutLogin probes a Postfix that judges by the client's address, and
+// one that lets clients without a login relay. They differ in the handover only.
+func TestProbeWithoutLogin(t *testing.T) {
 	b := believers(t)
 	p := b.Ports
 	for name, c := range map[string]struct {
@@ -84,8 +84,9 @@ func TestProbeAsAStranger(t *testing.T) {
 	}
 }
 
-// An open relay that nothing but the backend's word would close keeps the
-// program from starting, and a reload from taking it; what is meant starts.
+// TestServeStopsBeforeAnOpenRelay checks that an open relay that the proxy would
+// expose prevents the start, and a reload. With the setting that allows it, the
+// program starts.
 func TestServeStopsBeforeAnOpenRelay(t *testing.T) {
 	b := believers(t)
 	dir := t.TempDir()

@@ -85,7 +85,7 @@ SyncState *
 	run(t, "mbsync", "--config", settings, "mail")
 	files, err := filepath.Glob(copied + "/INBOX/[nc]*/*")
 	if err != nil || len(files) != 1 {
-		t.Fatalf("mbsync has brought %q (%v), hoped for one message", files, err)
+		t.Fatalf("mbsync has brought %q (%v), want one message", files, err)
 	}
 	text, err := os.ReadFile(files[0])
 	if err != nil {
@@ -116,33 +116,33 @@ poll localhost service %s protocol %s timeout 60
 
 func readIMAP(c *client, a account) string {
 	c.t.Helper()
-	c.say("1 LOGIN " + a.Name + " " + a.Password)
-	c.hearUntil("1 OK")
-	c.say("2 EXAMINE INBOX", "3 FETCH * BODY.PEEK[]") // the newest
-	c.hearUntil("2 OK")
-	text := c.hearUntil(")")
-	c.hear("3 OK")
-	c.say("4 LOGOUT")
-	c.hear("* BYE")
-	c.hear("4 OK")
+	c.send("1 LOGIN " + a.Name + " " + a.Password)
+	c.readUntil("1 OK")
+	c.send("2 EXAMINE INBOX", "3 FETCH * BODY.PEEK[]") // the newest
+	c.readUntil("2 OK")
+	text := c.readUntil(")")
+	c.expect("3 OK")
+	c.send("4 LOGOUT")
+	c.expect("* BYE")
+	c.expect("4 OK")
 	_, text, _ = strings.Cut(text, "\n") // * 1 FETCH (BODY[] {n}
 	return strings.TrimSuffix(text, ")")
 }
 
 func readPOP3(c *client, a account) string {
 	c.t.Helper()
-	c.say("USER " + a.Name)
-	c.hear("+OK")
-	c.say("PASS " + a.Password)
-	c.hear("+OK")
-	c.say("RETR 1")
-	c.hear("+OK")
+	c.send("USER " + a.Name)
+	c.expect("+OK")
+	c.send("PASS " + a.Password)
+	c.expect("+OK")
+	c.send("RETR 1")
+	c.expect("+OK")
 	var text strings.Builder
 	for line := c.line(); line != "."; line = c.line() {
 		text.WriteString(strings.TrimPrefix(line, ".") + "\n")
 	}
-	c.say("QUIT")
-	c.hear("+OK")
+	c.send("QUIT")
+	c.expect("+OK")
 	return text.String()
 }
 
@@ -156,16 +156,16 @@ func TestOddPassword(t *testing.T) {
 	})
 	t.Run("poplib, PASS", func(t *testing.T) {
 		c := dialTLS(t, pop3s)
-		c.hear("+OK")
+		c.expect("+OK")
 		l.sameAs(t, []byte(readPOP3(c, a)))
 	})
 	t.Run("mbsync", func(t *testing.T) { l.sameAs(t, []byte(mbsync(t, a, port(t, imaps), "IMAPS"))) })
 	t.Run("quoted string", func(t *testing.T) {
 		c := dialTLS(t, imaps)
-		c.hear("* OK")
+		c.expect("* OK")
 		quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(a.Password)
-		c.say("1 LOGIN " + a.Name + ` "` + quoted + `"`)
-		c.hearUntil("1 OK")
+		c.send("1 LOGIN " + a.Name + ` "` + quoted + `"`)
+		c.readUntil("1 OK")
 	})
 	t.Run("submission", func(t *testing.T) {
 		l := newLetter(a, body)

@@ -19,14 +19,14 @@ func wantReceived(t *testing.T, headers, keyword string) {
 	t.Helper()
 	all := received.FindAllStringSubmatch(headers, -1)
 	if len(all) != 1 {
-		t.Fatalf("there are %d Received headers of ours, hoped for one, in\n%s", len(all), headers)
+		t.Fatalf("there are %d Received headers of ours, want one, in\n%s", len(all), headers)
 	}
 	header := all[0]
 	if header[1] != keyword {
-		t.Errorf("the message came with %s, hoped for %s", header[1], keyword)
+		t.Errorf("the message came with %s, want %s", header[1], keyword)
 	}
 	if secure := keyword != "ESMTP"; secure != (header[3] != "") {
-		t.Errorf("the header speaks of TLS: %v, hoped for %v", header[3] != "", secure)
+		t.Errorf("the header speaks of TLS: %v, want %v", header[3] != "", secure)
 	}
 	session := header[2]
 	awaitLog(t, 0, session, "outcome=done")

@@ -1,5 +1,5 @@
-// Told to read its configuration again, Letterlock puts the new one into force
-// and lets every session go on as it began.
+// After a reload the new configuration is in force for new sessions, and each
+// existing session keeps its own.
 
 package e2e
 
@@ -50,10 +50,10 @@ func busy(t *testing.T, own *world.Letterlock, a account) atWork {
 	c.sending.introduce()
 	c.sending.secure()
 	c.sending.sendHalf(c.letter)
-	c.idle.hear("* OK")
-	c.idle.say("1 LOGIN "+a.Name+" "+a.Password, "2 SELECT INBOX", "3 IDLE")
-	c.idle.hearUntil("+ ")
-	c.popping.hear("+OK")
+	c.idle.expect("* OK")
+	c.idle.send("1 LOGIN "+a.Name+" "+a.Password, "2 SELECT INBOX", "3 IDLE")
+	c.idle.readUntil("+ ")
+	c.popping.expect("+OK")
 	return c
 }
 
@@ -76,22 +76,21 @@ func TestReload(t *testing.T) {
 		t.Error("the policy is the old one")
 	}
 
-	// The message goes on as if nothing had happened, and who waits hears of it.
+	// The message is completed, and the idling client is notified.
 	c.sending.sendRest(c.letter)
 	c.sending.command("221", "QUIT")
 	c.letter.arrives(t)
-	c.idle.hearUntil("* 1 EXISTS")
-	c.popping.say("USER "+a.Name, "PASS "+a.Password)
-	c.popping.hear("+OK")
-	c.popping.hear("+OK")
+	c.idle.readUntil("* 1 EXISTS")
+	c.popping.send("USER "+a.Name, "PASS "+a.Password)
+	c.popping.expect("+OK")
+	c.popping.expect("+OK")
 
 	reload(t, own, "stays in force", func(text string) string { return strings.Replace(text, "policy: modern", "policy: modren", 1) })
-	c.idle.say("DONE")
-	c.idle.hearUntil("3 OK")
+	c.idle.send("DONE")
+	c.idle.readUntil("3 OK")
 }
 
-// Mail comes in while the configuration is read again and again, and none of
-// it is lost or refused.
+// TestReloadUnderLoad sends mail during many reloads; none is lost or refused.
 func TestReloadUnderLoad(t *testing.T) {
 	a := newAccount(t)
 	own := serve(t, 30*time.Second)

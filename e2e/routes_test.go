@@ -25,16 +25,16 @@ func writeFile(t *testing.T, path, text string) {
 var logins = map[string]func(*client, account) bool{
 	"imaps": func(c *client, a account) bool {
 		c.startTLS()
-		c.hear("* OK")
-		c.say("a LOGIN " + a.Name + " " + a.Password)
-		return strings.Contains("\n"+c.hearUntil("a "), "\na OK")
+		c.expect("* OK")
+		c.send("a LOGIN " + a.Name + " " + a.Password)
+		return strings.Contains("\n"+c.readUntil("a "), "\na OK")
 	},
 	"pop3s": func(c *client, a account) bool {
 		c.startTLS()
-		c.hear("+OK")
-		c.say("USER " + a.Name)
-		c.hear("+OK")
-		c.say("PASS " + a.Password)
+		c.expect("+OK")
+		c.send("USER " + a.Name)
+		c.expect("+OK")
+		c.send("PASS " + a.Password)
 		return strings.HasPrefix(c.line(), "+OK")
 	},
 	"submissions": func(c *client, a account) bool {
@@ -43,12 +43,12 @@ var logins = map[string]func(*client, account) bool{
 		return strings.HasPrefix(c.command("", "AUTH PLAIN "+plain(a)), "235")
 	},
 	"sieve": func(c *client, a account) bool {
-		c.hearUntil("OK")
-		c.say("STARTTLS")
-		c.hear("OK")
+		c.readUntil("OK")
+		c.send("STARTTLS")
+		c.expect("OK")
 		c.startTLS()
-		c.hearUntil("OK")
-		c.say(`AUTHENTICATE "PLAIN" "` + plain(a) + `"`)
+		c.readUntil("OK")
+		c.send(`AUTHENTICATE "PLAIN" "` + plain(a) + `"`)
 		return strings.HasPrefix(c.line(), "OK")
 	},
 }
@@ -65,7 +65,7 @@ func serviceOf(listener string) string {
 // enters logs in as a client from elsewhere, and leaves.
 func enters(t *testing.T, l *world.Letterlock, listener string, a account) bool {
 	t.Helper()
-	c, _ := dialFrom(t, stranger, l.Address(listener))
+	c, _ := dialFrom(t, clientAddress, l.Address(listener))
 	defer func() { _ = c.conn.Close() }()
 	return logins[serviceOf(listener)](c, a)
 }
@@ -91,15 +91,15 @@ func TestRoutes(t *testing.T) {
 				t.Fatal("no login")
 			}
 			if service == "submissions" {
-				c, _ := dialFrom(t, stranger, l.Address(service))
+				c, _ := dialFrom(t, clientAddress, l.Address(service))
 				logins[service](c, carol)
 				c.command("250", "MAIL FROM:<carol@far.example>")
 				c.command("250", "RCPT TO:<x@example.com>")
 				awaitIn(t, b.Postfix, mail, "sasl_username="+carol.Name)
 				return
 			}
-			awaitIn(t, w.Dovecot, here, "Login: user=<"+near.Name+">", "rip="+stranger)
-			awaitIn(t, b.Dovecot, there, "Login: user=<"+carol.Name+">", "rip="+stranger)
+			awaitIn(t, w.Dovecot, here, "Login: user=<"+near.Name+">", "rip="+clientAddress)
+			awaitIn(t, b.Dovecot, there, "Login: user=<"+carol.Name+">", "rip="+clientAddress)
 		})
 	}
 
@@ -157,10 +157,10 @@ func TestRoutesAroundAServerThatIsDown(t *testing.T) {
 	if !enters(t, l, "imaps", near) {
 		t.Error("the listener's own backend keeps others out")
 	}
-	c, _ := dialFrom(t, stranger, l.Address("imaps"))
+	c, _ := dialFrom(t, clientAddress, l.Address("imaps"))
 	c.startTLS()
-	c.hear("* OK")
-	c.say("a LOGIN carol@far.example " + world.BelieverPassword)
-	c.hear("* BYE [UNAVAILABLE]")
-	c.hearEnd()
+	c.expect("* OK")
+	c.send("a LOGIN carol@far.example " + world.BelieverPassword)
+	c.expect("* BYE [UNAVAILABLE]")
+	c.expectEnd()
 }

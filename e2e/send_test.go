@@ -1,6 +1,5 @@
-// Mail that any client sends through smtp, in clear or behind STARTTLS, and
-// through submission and submissions once it has logged in, comes to the
-// mailbox byte for byte.
+// Mail that a client sends through smtp, in plaintext or with STARTTLS, or through
+// submission and submissions after a login, arrives in the mailbox byte for byte.
 
 package e2e
 
@@ -15,14 +14,14 @@ func TestSendSMTP(t *testing.T) {
 		name, keyword string
 		send          func(t *testing.T, l letter)
 	}{
-		{"swaks in clear", "ESMTP", func(t *testing.T, l letter) {
+		{"swaks in plaintext", "ESMTP", func(t *testing.T, l letter) {
 			run(t, "swaks", "--server", address, "--from", l.From, "--to", l.To, "--data", l.forSwaks(t))
 		}},
 		{"swaks", "ESMTPS", func(t *testing.T, l letter) {
 			run(t, "swaks", "--server", address, "--tls", "--tls-verify", "--tls-ca-path", shared.caFile,
 				"--from", l.From, "--to", l.To, "--data", l.forSwaks(t))
 		}},
-		{"smtplib in clear", "ESMTP", func(t *testing.T, l letter) {
+		{"smtplib in plaintext", "ESMTP", func(t *testing.T, l letter) {
 			python(t, l.Text, "send.py", port(t, address), "clear", "", "", l.From, l.To)
 		}},
 		{"smtplib", "ESMTPS", func(t *testing.T, l letter) {
@@ -101,7 +100,7 @@ func TestSubmit(t *testing.T) {
 	}
 }
 
-// Who has logged in may write to anywhere, and nobody else may.
+// TestRelay checks that only a client with a login may send to foreign addresses.
 func TestRelay(t *testing.T) {
 	a := newAccount(t)
 	c := dialTLS(t, proxy(t, "submissions"))

@@ -1,5 +1,5 @@
-// Told to end, Letterlock lets a message that is on its way arrive, says
-// goodbye to who is idle in his protocol's words, and ends with status 0.
+// At a shutdown Letterlock completes messages in transfer, sends idle clients
+// their protocol's goodbye, and exits with status 0.
 
 package e2e
 
@@ -29,9 +29,9 @@ func TestShutdown(t *testing.T) {
 
 	busy := busy(t, own, a)
 	before := dial(t, own.Address("imap"))
-	before.hear("* OK")
+	before.expect("* OK")
 	sieving := dial(t, own.Address("sieve"))
-	sieving.hearUntil("OK")
+	sieving.readUntil("OK")
 	waiting := dialTLS(t, own.Address("submissions"))
 	waiting.reply("220")
 
@@ -44,8 +44,8 @@ func TestShutdown(t *testing.T) {
 	}{
 		{busy.idle, "* BYE"}, {before, "* BYE"}, {busy.popping, "-ERR"}, {sieving, "BYE"}, {waiting, "421"},
 	} {
-		c.client.hear(c.goodbye)
-		c.client.hearEnd()
+		c.client.expect(c.goodbye)
+		c.client.expectEnd()
 	}
 	if conn, err := net.Dial("tcp", own.Address("smtp")); err == nil {
 		_ = conn.Close()
@@ -54,8 +54,8 @@ func TestShutdown(t *testing.T) {
 
 	// The message goes on as if nothing had happened.
 	busy.sending.sendRest(busy.letter)
-	busy.sending.hear("421")
-	busy.sending.hearEnd()
+	busy.sending.expect("421")
+	busy.sending.expectEnd()
 	busy.letter.arrives(t)
 	if err := own.Wait(world.Patience); err != nil {
 		t.Error(err)
@@ -65,8 +65,8 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// Who does not come to an end is cut off at the deadline, and that is no
-// failure of the program.
+// TestShutdownDeadline checks that unfinished sessions are cut off at the
+// deadline, and that the exit status is still 0.
 func TestShutdownDeadline(t *testing.T) {
 	own := serve(t, time.Second)
 	c := dial(t, own.Address("smtp"))
@@ -81,16 +81,16 @@ func TestShutdownDeadline(t *testing.T) {
 	}
 	// Half a message is none.
 	if line, err := c.r.ReadString('\n'); err == nil && !strings.HasPrefix(line, "421") {
-		t.Errorf("heard %q", line)
+		t.Errorf("received %q", line)
 	}
 	notQueued(t, l)
 }
 
-// notQueued makes sure that Postfix, which has heard the beginning of a
-// letter, has not taken it.
+// notQueued checks that Postfix, which has received half a letter, has not queued
+// it.
 func notQueued(t *testing.T, l letter) {
 	t.Helper()
-	h := &heard{t: t}
+	h := &observed{t: t}
 	h.settle()
 	log := needsServers(t).Postfix.Log
 	line, err := log.Await(0, world.Patience, "postfix/cleanup[", "message-id="+l.ID)
@@ -105,8 +105,8 @@ func notQueued(t *testing.T, l letter) {
 	}
 }
 
-// A manager may change his mind at any moment: a program that is told to end
-// while it is still starting ends as it should.
+// TestShutdownAtOnce checks that a signal during the start ends the program
+// properly.
 func TestShutdownAtOnce(t *testing.T) {
 	for range 5 {
 		own := serve(t, time.Second)

@@ -18,13 +18,13 @@ if header :contains "subject" "letter" {
 func TestSieve(t *testing.T) {
 	a := newAccount(t)
 	c := dial(t, proxy(t, "sieve"))
-	if greeting := c.hearUntil("OK"); !strings.Contains(greeting, `"STARTTLS"`) || !strings.Contains(greeting, `"SASL" ""`) {
+	if greeting := c.readUntil("OK"); !strings.Contains(greeting, `"STARTTLS"`) || !strings.Contains(greeting, `"SASL" ""`) {
 		t.Errorf("the greeting is\n%s", greeting)
 	}
-	c.say("STARTTLS")
-	c.hear("OK")
+	c.send("STARTTLS")
+	c.expect("OK")
 	c.startTLS()
-	capabilities := c.hearUntil("OK") // unasked
+	capabilities := c.readUntil("OK") // unasked
 	for _, word := range []string{`"STARTTLS"`, `"XCLIENT"`} {
 		if strings.Contains(capabilities, word) {
 			t.Errorf("%s is offered in TLS:\n%s", word, capabilities)
@@ -33,39 +33,39 @@ func TestSieve(t *testing.T) {
 	if !strings.Contains(capabilities, "fileinto") || !strings.Contains(capabilities, "PLAIN") {
 		t.Errorf("the capabilities are not the server's:\n%s", capabilities)
 	}
-	c.say("LISTSCRIPTS")
-	c.hear("NO")
-	c.say(`AUTHENTICATE "PLAIN"`)
-	c.hear(`""`)
-	c.say(`"*"`)
-	c.hear("NO")
-	c.say(`AUTHENTICATE "PLAIN" "` + plain(account{a.Name, "wrong"}) + `"`)
-	c.hear("NO")
-	c.say(fmt.Sprintf("AUTHENTICATE \"PLAIN\" {%d+}\r\n%s", len(plain(a)), plain(a)))
-	c.hearUntil("OK")
+	c.send("LISTSCRIPTS")
+	c.expect("NO")
+	c.send(`AUTHENTICATE "PLAIN"`)
+	c.expect(`""`)
+	c.send(`"*"`)
+	c.expect("NO")
+	c.send(`AUTHENTICATE "PLAIN" "` + plain(account{a.Name, "wrong"}) + `"`)
+	c.expect("NO")
+	c.send(fmt.Sprintf("AUTHENTICATE \"PLAIN\" {%d+}\r\n%s", len(plain(a)), plain(a)))
+	c.readUntil("OK")
 
-	c.say(fmt.Sprintf("PUTSCRIPT \"filing\" {%d+}\r\n%s", len(script), script))
-	c.hear("OK")
-	c.say(`PUTSCRIPT "broken" "nonsense;"`)
-	c.hearUntil("NO")
-	c.hearUntil("") // the reason is a literal, of lines
-	c.say(`SETACTIVE "filing"`)
-	c.hearUntil("OK")
-	c.say("LISTSCRIPTS")
-	if list := c.hearUntil("OK"); !strings.Contains(list, `"filing" ACTIVE`) {
+	c.send(fmt.Sprintf("PUTSCRIPT \"filing\" {%d+}\r\n%s", len(script), script))
+	c.expect("OK")
+	c.send(`PUTSCRIPT "broken" "nonsense;"`)
+	c.readUntil("NO")
+	c.readUntil("") // the reason is a literal, of lines
+	c.send(`SETACTIVE "filing"`)
+	c.readUntil("OK")
+	c.send("LISTSCRIPTS")
+	if list := c.readUntil("OK"); !strings.Contains(list, `"filing" ACTIVE`) {
 		t.Errorf("the scripts are\n%s", list)
 	}
-	c.say("LOGOUT")
-	c.hear("OK")
-	c.hearEnd()
+	c.send("LOGOUT")
+	c.expect("OK")
+	c.expectEnd()
 
 	l := newLetter(a, body)
 	run(t, "swaks", "--server", localhost(t, "smtp"), "--tls", "--from", l.From, "--to", l.To, "--data", l.forSwaks(t))
 	l.arrivesIn(t, ".Letters")
 	in := reading(t, a)
-	in.say("2 EXAMINE Letters", `3 FETCH 1 BODY.PEEK[]`)
-	in.hearUntil("2 OK")
-	if text := in.hearUntil("3 OK"); !strings.Contains(text, l.ID) {
+	in.send("2 EXAMINE Letters", `3 FETCH 1 BODY.PEEK[]`)
+	in.readUntil("2 OK")
+	if text := in.readUntil("3 OK"); !strings.Contains(text, l.ID) {
 		t.Errorf("the letter is not in its folder:\n%s", text)
 	}
 }

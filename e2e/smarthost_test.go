@@ -1,6 +1,6 @@
-// Mail that an old Postfix sends through the smarthost comes to the mailbox
-// byte for byte, by TLS; what may not be delivered stays in its queue, and
-// what the recipients' server says is what it hears.
+// Mail that an old Postfix sends through the smarthost arrives in the mailbox
+// byte for byte, over TLS. Mail that must not be delivered stays in its queue,
+// and Postfix receives the replies of the recipients' server.
 
 package e2e
 
@@ -102,7 +102,7 @@ func TestSmarthost(t *testing.T) {
 		awaitIn(t, c.MX, marked, "TLS connection established from")
 		awaitIn(t, c.MX, marked, "to=<somebody@modern.example>", "status=sent")
 	})
-	t.Run("in clear where there is nothing else", func(t *testing.T) {
+	t.Run("in plaintext where the server has no TLS", func(t *testing.T) {
 		mark := proxy.Log.Mark()
 		marked := c.Old.Log.Mark()
 		send(t, newLetter(account{Name: "x"}, body), "somebody@plain.example")
@@ -144,7 +144,7 @@ func TestSmarthost(t *testing.T) {
 	})
 }
 
-// One who is none of its clients is sent away.
+// TestSmarthostIsNoOpenRelay checks that only configured clients may send.
 func TestSmarthostIsNoOpenRelay(t *testing.T) {
 	proxy := serveCustom(t, "smarthost: {clients: [127.0.0.2], mta_sts: false}", world.Listener{Name: "smarthost", Service: "smarthost"})
 	dial(t, proxy.Address("smarthost")).reply("554")

@@ -7,12 +7,10 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// forged is the address that a client claims for itself, and that no log may
-// have.
+// forged is the address that a client claims to have; no log may contain it.
 const forged = "192.0.2.66"
 
-// spoofs are what is said to each service; the answers are those of a server
-// that knows nothing of it.
+// spoofs holds the forged commands for each service; they are refused as unknown.
 var spoofs = map[string][]string{
 	"smtp": mailSpoofs, "submissions": mailSpoofs,
 	"imaps": {
@@ -28,8 +26,8 @@ var mailSpoofs = []string{
 	"xclient\tADDR=" + forged, "EHLO x", "XCLIENT LOGIN=postmaster", "RSET", "XFORWARD IDENT=" + forged,
 }
 
-// A client that says who it is, in the words that servers believe of their
-// proxies, is not believed: before TLS, behind it, and behind the login.
+// TestSpoofing sends the commands by which proxies hand over addresses, before
+// TLS, inside TLS and after a login. None has an effect.
 func TestSpoofing(t *testing.T) {
 	b := believers(t)
 	p := b.Ports
@@ -47,27 +45,27 @@ func TestSpoofing(t *testing.T) {
 				return
 			}
 			mark := b.Dovecot.Log.Mark()
-			c, _ := dialFrom(t, stranger, l.Address(service))
+			c, _ := dialFrom(t, clientAddress, l.Address(service))
 			// Before the login: another connection, for the words change nothing.
 			greeted := map[string]string{"submissions": "220", "imaps": "* OK", "pop3s": "+OK", "sieve": "OK"}[service]
 			if service != "sieve" {
 				c.startTLS()
 			}
-			c.hearUntil(greeted)
+			c.readUntil(greeted)
 			if service == "submissions" {
 				c.command("250", "EHLO x")
 			}
 			c.spoof(service, lines)
 
 			// And with it: to Dovecot's own ends of the session.
-			c, _ = dialFrom(t, stranger, l.Address(service))
+			c, _ = dialFrom(t, clientAddress, l.Address(service))
 			if !logins[service](c, who) {
 				t.Fatal("no login")
 			}
 			if service != "pop3s" { // where nothing behind the login would be answered
 				c.spoof(service, lines)
 			}
-			awaitIn(t, b.Dovecot, mark, "Login: user=<"+who.Name+">", "rip="+stranger)
+			awaitIn(t, b.Dovecot, mark, "Login: user=<"+who.Name+">", "rip="+clientAddress)
 		})
 	}
 	for _, server := range []*world.Process{b.Postfix, b.Dovecot} {
@@ -79,28 +77,29 @@ func TestSpoofing(t *testing.T) {
 	}
 }
 
-// spoofMail is a letter of a stranger who spoofs before TLS and within.
+// spoofMail sends a letter without a login, with forged commands before and
+// inside TLS.
 func spoofMail(t *testing.T, b *world.Believers, l *world.Letterlock, lines []string) {
 	mark := b.Postfix.Log.Mark()
-	c, _ := dialFrom(t, stranger, l.Address("smtp"))
+	c, _ := dialFrom(t, clientAddress, l.Address("smtp"))
 	c.introduce()
 	c.spoof("smtp", lines)
 	c.secure()
 	c.spoof("smtp", lines)
-	c.sendLetter(fromStranger)
-	awaitIn(t, b.Postfix, mark, "client=unknown["+stranger+"]")
+	c.sendLetter(foreignLetter)
+	awaitIn(t, b.Postfix, mark, "client=unknown["+clientAddress+"]")
 }
 
-// spoof says lines and hears an answer to each.
+// spoof sends lines and reads a reply to each.
 func (c *client) spoof(service string, lines []string) {
 	c.t.Helper()
 	for _, line := range lines {
-		c.say(line)
+		c.send(line)
 		switch service {
 		case "smtp", "submissions":
 			c.reply("")
 		case "imaps":
-			c.hearUntil(line[:2])
+			c.readUntil(line[:2])
 		default:
 			c.line()
 		}

@@ -37,7 +37,7 @@ func TestTproxy(t *testing.T) {
 			proxy := serveOn(t, n, c.wrapper, inFront("imaps", n.IMAP, c.handover))
 			mark, ours := n.Dovecot.Log.Mark(), proxy.Log.Mark()
 			out, err := n.On("client", "curl", "--silent", "--show-error", "--insecure", "--max-time", "30",
-				"--login-options", "AUTH=PLAIN", "--user", "stranger:"+world.BelieverPassword, "imaps://"+world.ProxyAddress+"/").CombinedOutput()
+				"--login-options", "AUTH=PLAIN", "--user", "carol:"+world.BelieverPassword, "imaps://"+world.ProxyAddress+"/").CombinedOutput()
 			if c.works != (err == nil) {
 				t.Errorf("curl: %v\n%s", err, out)
 			}
@@ -50,7 +50,7 @@ func TestTproxy(t *testing.T) {
 	}
 }
 
-// Cyrus can be told nothing: it takes every client for the proxy, unless they
+// Cyrus accepts no client address: it sees the proxy in every client, unless they
 // come from their own addresses.
 func TestCyrus(t *testing.T) {
 	n := newNetwork(t)
@@ -67,11 +67,11 @@ func TestCyrus(t *testing.T) {
 			for _, service := range []string{"imaps", "pop3s"} {
 				mark := cyrus.Mail.Mark()
 				out, err := n.On("client", "curl", "--silent", "--show-error", "--insecure", "--max-time", "30",
-					"--user", "stranger:"+world.BelieverPassword, service+"://"+world.ProxyAddress+"/").CombinedOutput()
+					"--user", "carol:"+world.BelieverPassword, service+"://"+world.ProxyAddress+"/").CombinedOutput()
 				if err != nil {
 					t.Errorf("curl: %v\n%s", err, out)
 				}
-				line, err := cyrus.Mail.Await(mark, world.Patience, "login:", seen, "stranger")
+				line, err := cyrus.Mail.Await(mark, world.Patience, "login:", seen, "carol")
 				if err != nil {
 					t.Error(err)
 				}

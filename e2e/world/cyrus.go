@@ -20,8 +20,8 @@ type Cyrus struct {
 	syslog net.PacketConn
 }
 
-// StartCyrus starts it on a machine of the network. Its user is stranger, as the
-// believers' are. It ends with its Stop.
+// StartCyrus starts Cyrus on a machine of the network. Its user is carol, with the
+// password of the believers. Stop ends it.
 func (n *Network) StartCyrus() (*Cyrus, error) {
 	w := n.w
 	c := &Cyrus{Dir: filepath.Join(w.Dir, "cyrus"), Address: BackendAddress}
@@ -30,7 +30,7 @@ func (n *Network) StartCyrus() (*Cyrus, error) {
 		return nil, err
 	}
 	err = errors.Join(freePorts(&c.IMAP, &c.POP3), w.folders("cyrus/var/db", "cyrus/var/socket", "cyrus/spool", "cyrus/run"),
-		w.fill("imapd.conf", "cyrus/imapd.conf", c), w.fill("cyrus.conf", "cyrus/cyrus.conf", c), c.addUser(root, "stranger"),
+		w.fill("imapd.conf", "cyrus/imapd.conf", c), w.fill("cyrus.conf", "cyrus/cyrus.conf", c), c.addUser(root, "carol"),
 		root.give(c.Dir, "cyrus"))
 	if err != nil {
 		return nil, err

@@ -40,8 +40,7 @@ func (w *World) listeners() []Listener {
 	}
 }
 
-// Serve starts an instance in front of the servers. When it is told to end,
-// its sessions have until shutdown to end too.
+// Serve starts an instance in front of the servers, with the shutdown timeout.
 func (w *World) Serve(shutdown time.Duration) (*Letterlock, error) {
 	return w.ServeCustom("timeouts: {shutdown: "+shutdown.String()+"}", w.listeners()...)
 }

@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 )
 
-// Correspondents are two Postfix that have never heard of each other: an old
-// one without TLS, which gives all mail that it sends to a smarthost, and the
-// MX of example.com and modern.example, with TLS.
+// Correspondents are two independent Postfix: an old one without TLS, which sends
+// all mail to a smarthost, and the MX of example.com and modern.example, with
+// TLS.
 type Correspondents struct {
 	Dir         string
 	Certificate Pair

@@ -13,7 +13,7 @@ import (
 // Patience bounds each wait for a process; a busy machine needs some of it.
 const Patience = 90 * time.Second
 
-// Process is a program that runs until it is told to end.
+// Process is a program that runs until it is stopped.
 type Process struct {
 	Name string
 	Log  *Log

@@ -1,6 +1,6 @@
-// On every service with STARTTLS nothing but the way to TLS is to be had in
-// clear: logins are refused before a secret could follow, what follows anyway
-// is not interpreted, and the servers behind do not even hear of the client.
+// Before TLS, every service with STARTTLS offers STARTTLS only. A login is
+// refused before the client sends a secret, a secret that is sent anyway is not
+// interpreted, and the backends see no connection.
 
 package e2e
 
@@ -10,20 +10,19 @@ import (
 	"testing"
 )
 
-// clearCase is a conversation in clear that must get nowhere.
-type clearCase struct {
+// conversation is a conversation before TLS, in which everything is refused.
+type conversation struct {
 	name, listener string
 	steps          []step
 }
 
-// step is what is said and how the answer begins; an answer of several lines
-// is heard to the line that begins so.
-type step struct{ say, hear string }
+// step is a line of the client and the prefix of the last line of the reply.
+type step struct{ send, want string }
 
-func clearCases(a account) []clearCase {
+func conversations(a account) []conversation {
 	token := plain(a)
 	tls := "530 5.7.0 Must issue a STARTTLS command first"
-	return []clearCase{
+	return []conversation{
 		{"submission", "submission", []step{
 			{"", "220 mail.example.com"}, {"EHLO e2e.example", "250 STARTTLS"},
 			{"AUTH PLAIN " + token, tls}, {"AUTH PLAIN", tls}, {"AUTH LOGIN", tls},
@@ -46,10 +45,10 @@ func clearCases(a account) []clearCase {
 		}},
 		{"imap, literals", "imap", []step{
 			{"", "* OK"},
-			// what a literal without waiting brings is swallowed, commands in it too
+			// non-synchronising literals are discarded, with the commands in them
 			{fmt.Sprintf("1 LOGIN {%d+}\r\n%s {%d+}\r\n%s", len(a.Name), a.Name, len(a.Password), a.Password), "1 NO [PRIVACYREQUIRED]"},
 			{"2 LOGIN x {12+}\r\n9 STARTTLS\r\n", "2 NO [PRIVACYREQUIRED]"},
-			// and one that waits never gets its "+"
+			// a synchronising literal is never invited with "+"
 			{fmt.Sprintf("3 LOGIN {%d}", len(a.Name)), "3 NO [PRIVACYREQUIRED]"},
 			{"4 LOGOUT", "4 OK"},
 		}},
@@ -70,38 +69,38 @@ func clearCases(a account) []clearCase {
 	}
 }
 
-func TestNothingInClear(t *testing.T) {
-	for _, c := range clearCases(newAccount(t)) {
+func TestNothingBeforeTLS(t *testing.T) {
+	for _, c := range conversations(newAccount(t)) {
 		t.Run(c.name, func(t *testing.T) {
-			heard := listenToServers(t)
+			seen := watchServers(t)
 			client := dial(t, proxy(t, c.listener))
 			var said strings.Builder
 			for _, s := range c.steps {
-				if s.say != "" {
-					client.say(s.say)
+				if s.send != "" {
+					client.send(s.send)
 				}
-				said.WriteString(client.hearUntil(s.hear) + "\n")
+				said.WriteString(client.readUntil(s.want) + "\n")
 			}
-			client.hearEnd()
+			client.expectEnd()
 			for _, word := range []string{"250-AUTH", "250 AUTH", "AUTH=", "SASL-IR", "Dovecot", "Postfix", "legacy", "334", "\n+ ", "USER"} {
 				if strings.Contains(said.String(), word) {
-					t.Errorf("%q was said in clear:\n%s", word, said.String())
+					t.Errorf("%q was sent before TLS:\n%s", word, said.String())
 				}
 			}
-			heard.little(c.listener)
+			seen.little(c.listener)
 		})
 	}
 }
 
-// On smtp, mail may come in clear, and the server hears of a client that has
-// begun to send.
-func TestClearMailReachesTheServer(t *testing.T) {
-	heard := listenToServers(t)
+// TestPlaintextMailReachesTheServer checks that smtp accepts mail before TLS, and
+// that the server logs a client that begins a transaction.
+func TestPlaintextMailReachesTheServer(t *testing.T) {
+	seen := watchServers(t)
 	c := dial(t, proxy(t, "smtp"))
 	c.introduce()
 	c.command("250", "MAIL FROM:<somebody@elsewhere.example>")
 	c.command("221", "QUIT")
-	if lines := heard.lines(); len(lines) <= ofSettle {
-		t.Error("nothing was heard: this test's ears do not work")
+	if lines := seen.lines(); len(lines) <= ofSettle {
+		t.Error("the servers logged nothing: watchServers does not work")
 	}
 }

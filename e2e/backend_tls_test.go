@@ -14,8 +14,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
-// At 127.0.0.2 the Dovecot trusts nobody, and takes no password in clear: a
-// login there has gone over TLS, which its log says too.
+// TestTLSToTheBackend logs in at 127.0.0.2, where Dovecot trusts no address and
+// accepts no plaintext password: a login there uses TLS, as its log confirms.
 func TestTLSToTheBackend(t *testing.T) {
 	b := believers(t)
 	p := b.Ports
@@ -45,7 +45,7 @@ func TestTLSToTheBackend(t *testing.T) {
 	add("imap-other-pin", "imaps", p.IMAP, "tls: starttls, pin: ["+pinOf(t, foreign)+"]")
 	addAt("127.0.0.1", "imap-no-starttls", "imaps", needsServers(t).Ports.IMAP, "tls: starttls, verify: false")
 	l := serveCustom(t, top, all...)
-	who := account{"leg", world.BelieverPassword}
+	who := account{"bob", world.BelieverPassword}
 	for i, each := range all {
 		t.Run(each.Name, func(t *testing.T) {
 			mark, ours := b.Dovecot.Log.Mark(), l.Log.Mark()
@@ -53,19 +53,19 @@ func TestTLSToTheBackend(t *testing.T) {
 				if !enters(t, l, each.Name, who) {
 					t.Fatal("no login")
 				}
-				awaitIn(t, b.Dovecot, mark, "Login: user=<leg>", "lip=127.0.0.2", "TLS")
+				awaitIn(t, b.Dovecot, mark, "Login: user=<bob>", "lip=127.0.0.2", "TLS")
 				return
 			}
-			c, _ := dialFrom(t, stranger, l.Address(each.Name))
+			c, _ := dialFrom(t, clientAddress, l.Address(each.Name))
 			c.startTLS()
-			c.hear("* BYE [UNAVAILABLE]")
+			c.expect("* BYE [UNAVAILABLE]")
 			awaitIn(t, l.Process, ours, ": error: session", "outcome=backend-tls")
 		})
 	}
 }
 
-// pinOf is the pin of a certificate's key, as docs/backends.md has openssl say
-// it.
+// pinOf returns the pin of a certificate's key, by the openssl commands in
+// docs/backends.md.
 func pinOf(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
