@@ -23,7 +23,7 @@ func (g *Gate) auth(cmd syntax.Line) error {
 	case g.o.Auth == NoAuth:
 		return g.fault(noAuth)
 	case g.front.TLS() == nil:
-		return g.authInClear()
+		return g.refuseAuthBeforeTLS()
 	case !g.s.AuthAllowed(g.front.TLS()):
 		g.deny(fields, gate.ErrWeakTLS)
 		return g.fault("538 5.7.11 Stronger encryption required")
@@ -186,7 +186,7 @@ func (g *Gate) relayGoodbye() error {
 		return gate.Because(gate.BackendGarbage, errUnasked)
 	}
 	g.answer("421 4.7.0 The server closes the connection")
-	g.parted = true
+	g.finished = true
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
 	}

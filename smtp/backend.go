@@ -11,8 +11,8 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// hearGreeting reads the greeting, which may be a refusal.
-func (g *Gate) hearGreeting() error {
+// readGreeting reads the backend's greeting, which may refuse the connection.
+func (g *Gate) readGreeting() error {
 	r, err := g.readReply()
 	if err == nil && r.Code != 220 {
 		err = g.refused(r, "the connection")
@@ -26,8 +26,8 @@ func (g *Gate) readReply() (syntax.Reply, error) {
 	return g.readLines()
 }
 
-// readVerdict reads the reply to the end of a message, which may take long
-// (RFC 5321 §4.5.3.2.6: ten minutes).
+// readVerdict reads the reply to the end of a message, which may take long (RFC
+// 5321 §4.5.3.2.6: ten minutes).
 func (g *Gate) readVerdict() (syntax.Reply, error) {
 	g.back.AwaitVerdict()
 	return g.readLines()
@@ -45,8 +45,9 @@ func (g *Gate) readLines() (syntax.Reply, error) {
 	return r, nil
 }
 
-// tell sends a line to a backend that is in step.
-func (g *Gate) tell(line string) error {
+// sendLine sends the backend a command, unless the backend has sent a reply too
+// many.
+func (g *Gate) sendLine(line string) error {
 	if err := g.inStep(); err != nil {
 		return err
 	}
@@ -54,13 +55,13 @@ func (g *Gate) tell(line string) error {
 	return nil
 }
 
-var errUnasked = errors.New("the backend has spoken unasked")
+var errUnasked = errors.New("the backend has sent a reply without a command")
 
-// inStep sees that the backend, where it owes no answer, has given none: it
-// would be taken for the next one, and a yes to one message for that to
-// another. Only its goodbye may come at any time (RFC 5321 §3.8).
+// inStep checks that a backend that owes no reply has sent none: that reply
+// would be taken for the reply to the next command, and the acceptance of one
+// message for that of another. Only a 421 may come at any time (RFC 5321 §3.8).
 func (g *Gate) inStep() error {
-	owes := slices.ContainsFunc(g.pending, func(e expected) bool { return e.ours == "" })
+	owes := slices.ContainsFunc(g.pending, func(e expected) bool { return e.own == "" })
 	if owes || g.back.Buffered() == 0 {
 		return nil
 	}
@@ -72,18 +73,18 @@ func (g *Gate) inStep() error {
 }
 
 // exchange sends a command whose reply decides what comes next, and reads that
-// reply. It may be the last of a group (RFC 2920 §3.1); what was due before it
-// is ready for the client.
+// reply. The command may be the last of a pipelined group (RFC 2920 §3.1); the
+// replies that are due before it are written to the client's buffer.
 func (g *Gate) exchange(line string) (syntax.Reply, error) {
 	if !g.caps.pipelining {
-		if err := g.gather(); err != nil {
+		if err := g.readReplies(); err != nil {
 			return syntax.Reply{}, err
 		}
 	}
-	if err := g.tell(line); err != nil {
+	if err := g.sendLine(line); err != nil {
 		return syntax.Reply{}, err
 	}
-	if err := g.gather(); err != nil {
+	if err := g.readReplies(); err != nil {
 		return syntax.Reply{}, err
 	}
 	if err := g.back.Flush(); err != nil {
@@ -92,21 +93,21 @@ func (g *Gate) exchange(line string) (syntax.Reply, error) {
 	return g.readReply()
 }
 
-// refused ends a session whose backend refuses it before the client is let in.
-// A backend that knows who the client is refuses the client, which is then told
-// in the backend's words; any other refuses us.
+// refused ends a session whose backend refuses it before the login or the first
+// message. A backend that knows the client's address refuses the client, which
+// gets the backend's own words. Any other backend refuses the proxy.
 func (g *Gate) refused(r syntax.Reply, to string) error {
-	if !g.seen || r.Code < 400 {
+	if !g.clientKnown || r.Code < 400 {
 		return gate.Because(gate.BackendRefused, r.Unexpected(to))
 	}
 	g.refusal = lastWords(r)
 	return gate.Because(gate.ClientRefused, r.Unexpected(to))
 }
 
-// maxLastLines bounds the lines of a refusal that is passed on.
+// maxLastLines bounds the lines of a refusal that are passed to the client.
 const maxLastLines = 10
 
-// lastWords are those of a refusal, as they may be passed on.
+// lastWords returns the lines of a refusal that may be passed to the client.
 func lastWords(r syntax.Reply) string {
 	lines := r.Lines()
 	lines = lines[:min(len(lines), maxLastLines)]

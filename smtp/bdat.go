@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// maxChunk is the largest chunk that a BDAT may announce, in bytes. It bounds
-// nothing that is held: chunks pass through.
+// maxChunk bounds the size that a BDAT may announce, in bytes. Chunks are not
+// buffered.
 const maxChunk = 1 << 40
 
 // parseChunk reads `size [LAST]` (RFC 3030 §2).
@@ -24,9 +24,9 @@ func parseChunk(args string) (size int64, last, ok bool) {
 	return size, last, err == nil && size <= maxChunk && (last || rest == "")
 }
 
-// bdat is one chunk of a message. Its octets are counted here exactly as the
-// backend counts them: nothing in them can end it. But the backend may send
-// its lines on by DATA, and so they are mended as those of DATA are.
+// bdat handles one chunk of a message. Its octets are counted as the backend
+// counts them, so nothing in them can end the chunk. The backend may send the
+// lines on by DATA, so line endings are normalised as they are for DATA.
 func (g *Gate) bdat(cmd syntax.Line) error {
 	size, last, ok := parseChunk(cmd.Args)
 	switch {
@@ -40,7 +40,7 @@ func (g *Gate) bdat(cmd syntax.Line) error {
 	} else if !welcome {
 		return g.skipChunk(size)
 	}
-	if err := g.collect(); err != nil {
+	if err := g.flushReplies(); err != nil {
 		return err
 	}
 	if g.o.RejectBareNewline && g.mail.accepted == 0 {
@@ -53,15 +53,15 @@ func (g *Gate) bdat(cmd syntax.Line) error {
 	if err := g.beginText(); err != nil {
 		return err
 	}
-	p := &pieces{g: g, last: last}
+	p := &rechunker{g: g, last: last}
 	if g.chunks == nil {
 		p.header = g.beginChunks()
 	}
 	return g.chunk(p, size)
 }
 
-// beginChunks begins a message in chunks, and returns the header that is due
-// in front of it.
+// beginChunks begins a message in chunks, and returns the header that goes in
+// front of it.
 func (g *Gate) beginChunks() (header string) {
 	g.chunks = &syntax.Text{Form: syntax.Counted}
 	if g.binary {
@@ -73,24 +73,25 @@ func (g *Gate) beginChunks() (header string) {
 	return header
 }
 
-// chunk sends the chunk on, in pieces, and brings the answer back. If one of
-// them may not pass, the message is over: its last chunk will not come.
-func (g *Gate) chunk(p *pieces, size int64) error {
+// chunk forwards a chunk and passes the reply on. If a part of it was refused,
+// the message is over, and the backend never gets its last chunk.
+func (g *Gate) chunk(p *rechunker, size int64) error {
 	if err := g.carryChunk(size, p.send); err != nil {
 		return err
 	}
 	switch {
-	case p.no != "":
-		return g.discard(p.no)
-	case p.held:
+	case p.refusal != "":
+		return g.discard(p.refusal)
+	case p.kept:
 		g.answer("250 2.0.0 OK")
 		return nil
 	}
-	return g.verdict(p.sunk, p.last)
+	return g.verdict(p.writeErr, p.last)
 }
 
-// carryChunk moves exactly size octets from the client to send, as they come;
-// even of none it is told that they are whole.
+// carryChunk moves exactly size octets from the client to send, in the parts in
+// which they come. The last call of send has whole set, and an empty part if
+// size is 0.
 func (g *Gate) carryChunk(size int64, send func(part []byte, whole bool) error) error {
 	for whole := false; !whole; {
 		var part []byte
@@ -112,13 +113,14 @@ func (g *Gate) carryChunk(size int64, send func(part []byte, whole bool) error) 
 	return nil
 }
 
-// refuseChunk answers a BDAT that may not pass, behind its octets.
+// refuseChunk reads and drops the octets of a BDAT that is refused, and answers
+// it.
 func (g *Gate) refuseChunk(cmd syntax.Line, why string) error {
 	size, _, ok := parseChunk(cmd.Args)
 	if !ok {
 		return g.badChunk()
 	}
-	if err := g.collect(); err != nil {
+	if err := g.flushReplies(); err != nil {
 		return err
 	}
 	if err := g.skipChunk(size); err != nil {
@@ -127,17 +129,18 @@ func (g *Gate) refuseChunk(cmd syntax.Line, why string) error {
 	return g.fault(why)
 }
 
-// skipChunk reads a chunk for nobody.
+// skipChunk reads a chunk and drops it.
 func (g *Gate) skipChunk(size int64) error {
 	return g.carryChunk(size, func([]byte, bool) error { return nil })
 }
 
-// badChunk ends the session: where the next command begins is anybody's guess.
+// badChunk ends the session: without a size it is unknown where the next
+// command begins.
 func (g *Gate) badChunk() error {
 	g.answer("501 5.5.4 Syntax: BDAT size [LAST]")
-	if err := g.collect(); err != nil {
+	if err := g.flushReplies(); err != nil {
 		return err
 	}
-	g.parted = true
+	g.finished = true
 	return gate.Because(gate.Desynchronised, nil)
 }

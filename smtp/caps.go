@@ -85,7 +85,7 @@ func (g *Gate) parseCapabilities(r syntax.Reply) capabilities {
 			c.lines = append(c.lines, line)
 		}
 	}
-	c.mechanisms = g.s.Mechanisms.Filter(gate.Offers{SASL: passable(c.offered)})
+	c.mechanisms = g.s.Mechanisms.Filter(gate.Offers{SASL: relayable(c.offered)})
 	// What is binary may hold any octets, and passes with all of them.
 	c.binary = c.binary && c.chunking && !g.o.RejectBareNewline
 	if !c.binary {
@@ -113,7 +113,7 @@ func isBinary(line string) bool {
 
 // passable drops the mechanisms that can put a security layer around what
 // follows (RFC 4752, RFC 2831): SMTP stays parsed to its end.
-func passable(mechanisms []string) []string {
+func relayable(mechanisms []string) []string {
 	var kept []string
 	for _, m := range mechanisms {
 		if !gate.HasLayers(m) {

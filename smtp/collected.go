@@ -17,7 +17,7 @@ type collected struct {
 // collectLogin collects a login. No transaction may be under way (RFC 4954 §4):
 // another backend would know nothing of it.
 func (g *Gate) collectLogin(mechanism string, initial []string) error {
-	if err := g.collect(); err != nil {
+	if err := g.flushReplies(); err != nil {
 		return err
 	}
 	if g.mail.begun {
@@ -42,7 +42,7 @@ func (c *collected) Reached() error {
 	if g.back == c.before {
 		return nil
 	}
-	r, err := g.sayHello(g.verb, g.helo)
+	r, err := g.sendHello(g.verb, g.helo)
 	if err == nil && !r.OK() {
 		err = g.refused(r, g.verb)
 	}

@@ -35,7 +35,7 @@ var commands = map[string]struct {
 }
 
 // obey carries one command out, or answers why not.
-func (g *Gate) obey(cmd syntax.Line) error {
+func (g *Gate) execute(cmd syntax.Line) error {
 	known, ok := commands[cmd.Verb]
 	switch {
 	case cmd.Bad != "":
@@ -69,7 +69,7 @@ func (g *Gate) reset(cmd syntax.Line) error {
 	if cmd.Args != "" {
 		return g.fault("501 5.5.4 Syntax: RSET")
 	}
-	if g.helo == "" || g.unsaid {
+	if g.helo == "" || g.helloDue {
 		g.answer("250 2.0.0 OK")
 		return nil
 	}
@@ -90,7 +90,7 @@ func (g *Gate) verify(cmd syntax.Line) error {
 
 // noop reaches the backend, which would else think that it was forgotten.
 func (g *Gate) noop(syntax.Line) error {
-	if g.helo == "" || g.unsaid {
+	if g.helo == "" || g.helloDue {
 		g.answer("250 2.0.0 OK")
 		return nil
 	}
@@ -109,7 +109,7 @@ func (g *Gate) quit(cmd syntax.Line) error {
 		return g.fault("501 5.5.4 Syntax: QUIT")
 	}
 	if g.back != nil {
-		if err := g.collect(); err != nil {
+		if err := g.flushReplies(); err != nil {
 			return err
 		}
 		g.back.Print("QUIT\r\n")
@@ -129,7 +129,7 @@ func (g *Gate) fault(text string) error {
 	if g.errors++; g.errors < g.s.Limits.Errors {
 		return nil
 	}
-	if err := g.collect(); err != nil {
+	if err := g.flushReplies(); err != nil {
 		return err
 	}
 	return gate.Because(gate.TooManyErrors, nil)

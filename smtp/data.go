@@ -5,14 +5,15 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// data is DATA (RFC 5321 §4.1.1.4): the message goes on while it comes in,
-// and the verdict on it is the backend's.
+// data handles DATA (RFC 5321 §4.1.1.4). The message is forwarded while it
+// comes in, and the reply to it is the backend's.
 func (g *Gate) data(cmd syntax.Line) error {
 	if cmd.Args != "" {
 		return g.fault("501 5.5.4 Syntax: DATA")
 	}
-	// Who sends text before the 354 has not waited for it; if the backend
-	// then declined, the text would be read as commands (RFC 2920 §3.1).
+	// A client that sends text before the 354 has not waited for it. If the
+	// backend then refused DATA, the text would be read as commands (RFC 2920
+	// §3.1).
 	if g.front.Buffered() > 0 {
 		g.mail.undecided = true
 		return gate.Because(gate.Desynchronised, nil)
@@ -22,27 +23,27 @@ func (g *Gate) data(cmd syntax.Line) error {
 	}
 	g.mail.undecided = true
 	if g.o.RejectBareNewline {
-		return g.hold()
+		return g.spoolMessage()
 	}
 	if begun, err := g.beginData(); err != nil || !begun {
 		return err
 	}
-	if err := g.sayStart(); err != nil {
+	if err := g.askForText(); err != nil {
 		return err
 	}
-	if _, err := g.nextText(); err != nil { // so that the header goes with some text
+	if _, err := g.nextText(); err != nil { // the header is sent together with the first text
 		return err
 	}
 	g.prefix()
-	_, sunk, err := g.carry(gate.Verdict, g.write)
+	_, writeErr, err := g.carry(gate.Verdict, g.write)
 	if err != nil {
 		return err
 	}
-	return g.verdict(sunk, true)
+	return g.verdict(writeErr, true)
 }
 
-// sayStart asks the client for the text.
-func (g *Gate) sayStart() error {
+// askForText sends the client the 354.
+func (g *Gate) askForText() error {
 	if err := g.beginText(); err != nil {
 		return err
 	}
@@ -53,14 +54,14 @@ func (g *Gate) sayStart() error {
 	return nil
 }
 
-// beginData asks the backend for its 354; anything else goes to the client.
+// beginData sends DATA to the backend. Any reply but 354 goes to the client.
 func (g *Gate) beginData() (begun bool, err error) {
 	r, err := g.exchange("DATA")
 	switch {
 	case err != nil:
 		return false, err
 	case r.Code == 354:
-		return true, g.inStep() // or a yes that came too early would be taken for the verdict
+		return true, g.inStep() // an early 250 would be taken for the reply to the message
 	case r.Code < 400:
 		return false, gate.Because(gate.BackendGarbage, r.Unexpected("DATA"))
 	}
@@ -68,21 +69,21 @@ func (g *Gate) beginData() (begun bool, err error) {
 	return false, g.pass(r)
 }
 
-// prefix puts our header in front of the text.
+// prefix writes our Received header in front of the text.
 func (g *Gate) prefix() {
 	if g.o.Received {
 		g.back.Print(g.received())
 	}
 }
 
-// verdict brings the backend's word on a message, or on a chunk that is not the
-// last, to the client.
-func (g *Gate) verdict(sunk error, whole bool) error {
-	if sunk == nil {
-		sunk = g.back.Flush()
+// verdict passes on the backend's reply to a message, or to a chunk that is not
+// the last.
+func (g *Gate) verdict(writeErr error, whole bool) error {
+	if writeErr == nil {
+		writeErr = g.back.Flush()
 	}
-	if sunk != nil {
-		return g.sunk(sunk)
+	if writeErr != nil {
+		return g.backendLost(writeErr)
 	}
 	r, err := g.readVerdict()
 	if err != nil {
@@ -92,7 +93,7 @@ func (g *Gate) verdict(sunk error, whole bool) error {
 		return gate.Because(gate.BackendGarbage, r.Unexpected("the end of a message"))
 	}
 	if !whole {
-		if !r.OK() { // the backend may have given the message up
+		if !r.OK() { // the backend may have aborted the message
 			g.chunks, g.binary = nil, false
 			g.reportVerdict(r.String())
 		}
@@ -121,10 +122,11 @@ func (g *Gate) nextText() ([]byte, error) { return syntax.NextText(g.front, g.ba
 
 func (g *Gate) write(run []byte, tail string) error { return syntax.WriteText(g.back, run, tail) }
 
-// sunk ends a message that the backend has not heard to its end. If it has
-// said why, the client is told; it is never told that all is well.
-func (g *Gate) sunk(cause error) error {
-	for range 1 + len(g.pending) { // the pieces of a chunk may be due their answers
+// backendLost ends the session when a message could not be written to the
+// backend to its end. If the backend has sent a refusal, the client gets it;
+// the client never gets a positive reply.
+func (g *Gate) backendLost(cause error) error {
+	for range 1 + len(g.pending) { // replies to earlier chunks may be due
 		r, err := g.readReply()
 		if err != nil {
 			break
@@ -133,7 +135,7 @@ func (g *Gate) sunk(cause error) error {
 			g.reportVerdict(r.String())
 			_, _ = g.front.Write(r.Text)
 			_ = g.front.Flush()
-			g.parted = true
+			g.finished = true
 			break
 		}
 	}

@@ -68,12 +68,12 @@ func (g *Gate) rest() gate.Step {
 }
 
 // reject reports a sender or a recipient that is refused.
-func (g *Gate) reject(command, to, reply string, ours bool) {
+func (g *Gate) reject(command, to, reply string, own bool) {
 	from := g.mail.asked
 	if g.mail.begun && command != "MAIL" {
 		from = g.mail.from
 	}
-	g.s.Watch.Rejected(gate.Rejection{Command: command, From: from, To: to, Reply: syntax.OneLine(reply), Ours: ours})
+	g.s.Watch.Rejected(gate.Rejection{Command: command, From: from, To: to, Reply: syntax.OneLine(reply), Ours: own})
 }
 
 var errGivenUp = errors.New("the client has given the message up")

@@ -39,7 +39,7 @@ func (g *Gate) handOver() error {
 // not, it has taken it for a command that it does not know, and the reply to that
 // comes first.
 func (g *Gate) behindHeader() error {
-	r, err := g.sayHelloOnce("EHLO", g.s.Hostname)
+	r, err := g.sendHelloOnce("EHLO", g.s.Hostname)
 	switch {
 	case err == nil && r.OK():
 		return nil
@@ -66,7 +66,7 @@ func (g *Gate) xclient() error {
 	if !slices.Contains(g.caps.xclient, "ADDR") {
 		return gate.Because(gate.HandoverRefused, errXCLIENT)
 	}
-	g.seen = true
+	g.clientKnown = true
 	for _, line := range lines("XCLIENT", g.caps.xclient, g.facts()) {
 		r, err := g.exchange(line)
 		switch {
@@ -96,7 +96,7 @@ func (g *Gate) xforward() (refused bool, err error) {
 	if welcome, err := g.introduceClient(); err != nil || !welcome {
 		return true, err
 	}
-	if err := g.gather(); err != nil {
+	if err := g.readReplies(); err != nil {
 		return false, err
 	}
 	if g.mail.begun {

@@ -23,16 +23,16 @@ func (g *Gate) hello(cmd syntax.Line) error {
 	if !ok {
 		return g.fault("501 5.5.4 Syntax: " + cmd.Verb + " hostname")
 	}
-	if err := g.collect(); err != nil {
+	if err := g.flushReplies(); err != nil {
 		return err
 	}
 	clear := g.front.TLS() == nil
-	if clear && (g.helo == "" || g.unsaid) {
-		g.helo, g.verb, g.unsaid = name, cmd.Verb, true
+	if clear && (g.helo == "" || g.helloDue) {
+		g.helo, g.verb, g.helloDue = name, cmd.Verb, true
 		g.welcome()
 		return nil
 	}
-	r, err := g.sayHello(cmd.Verb, name)
+	r, err := g.sendHello(cmd.Verb, name)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (g *Gate) hello(cmd syntax.Line) error {
 	if !r.OK() {
 		return g.pass(r)
 	}
-	g.helo, g.verb, g.unsaid = name, cmd.Verb, false
+	g.helo, g.verb, g.helloDue = name, cmd.Verb, false
 	g.welcome()
 	return nil
 }
@@ -59,15 +59,15 @@ func (g *Gate) welcome() {
 // do. A backend from before ESMTP is greeted with HELO from then on, whoever
 // introduces itself: it offers nothing, and the client's EHLO is answered by us
 // all the same. Our STARTTLS does not depend on it.
-func (g *Gate) sayHello(verb, name string) (syntax.Reply, error) {
+func (g *Gate) sendHello(verb, name string) (syntax.Reply, error) {
 	if g.noEHLO {
 		verb = "HELO"
 	}
-	r, err := g.sayHelloOnce(verb, name)
+	r, err := g.sendHelloOnce(verb, name)
 	if err != nil || verb != "EHLO" || !unknownVerb(r.Code) {
 		return r, err
 	}
-	r, err = g.sayHelloOnce("HELO", name)
+	r, err = g.sendHelloOnce("HELO", name)
 	g.noEHLO = err == nil && r.OK()
 	return r, err
 }
@@ -80,7 +80,7 @@ func unknownVerb(code int) bool { return code == 500 || code == 501 || code == 5
 // sayHelloOnce is sayHello without another try. Some backends (OpenSMTPD,
 // Sendmail of old) know one name in a session, and answer the next with 503:
 // they keep the first, and are made to forget the rest.
-func (g *Gate) sayHelloOnce(verb, name string) (syntax.Reply, error) {
+func (g *Gate) sendHelloOnce(verb, name string) (syntax.Reply, error) {
 	r, err := g.exchange(verb + " " + name)
 	if err == nil && r.Code == 503 && g.introduced {
 		return g.exchange("RSET")
@@ -97,7 +97,7 @@ func (g *Gate) sayHelloOnce(verb, name string) (syntax.Reply, error) {
 
 // introduce introduces us to the backend by our own name.
 func (g *Gate) introduce() error {
-	r, err := g.sayHello("EHLO", g.s.Hostname)
+	r, err := g.sendHello("EHLO", g.s.Hostname)
 	if err == nil && !r.OK() {
 		err = g.refused(r, "EHLO")
 	}
@@ -107,11 +107,11 @@ func (g *Gate) introduce() error {
 // introduceClient tells the backend the name of a client that has declined
 // TLS and now sends mail. A refusal becomes the answer to that mail.
 func (g *Gate) introduceClient() (welcome bool, err error) {
-	if !g.unsaid {
+	if !g.helloDue {
 		return true, nil
 	}
-	g.unsaid = false
-	r, err := g.sayHello(g.verb, g.helo)
+	g.helloDue = false
+	r, err := g.sendHello(g.verb, g.helo)
 	switch {
 	case err != nil:
 		return false, err

@@ -8,50 +8,50 @@ import (
 type answer int
 
 const (
-	needsTLS     answer = iota // refused: 530 (RFC 3207 §4)
-	needsBackend               // only known to it; where TLS is required: refused
-	ours                       // answered by us alone
-	neverInClear               // AUTH: refused even where mail is taken in clear
+	needsTLS         answer = iota // refused: 530 (RFC 3207 §4)
+	needsBackend                   // only known to it; where TLS is required: refused
+	byGate                         // answered by us alone
+	neverInPlaintext               // AUTH: refused even where mail is taken in clear
 )
 
 // clearTable is all that may be said before TLS: the commands that RFC 3207 §4
 // leaves open, HELO for those who start with it, and HELP. What is not here
 // is refused where TLS is required and left to the backend where it is not.
-var clearTable = map[string]answer{
-	"EHLO":     ours,
-	"HELO":     ours,
-	"NOOP":     ours,
-	"HELP":     ours,
-	"QUIT":     ours,
-	"STARTTLS": ours,
-	"AUTH":     neverInClear,
+var plaintextCommands = map[string]answer{
+	"EHLO":     byGate,
+	"HELO":     byGate,
+	"NOOP":     byGate,
+	"HELP":     byGate,
+	"QUIT":     byGate,
+	"STARTTLS": byGate,
+	"AUTH":     neverInPlaintext,
 }
 
 // inClear answers one command of a client without TLS. It is done when TLS is
 // on, or when, on a listener that takes mail in clear, the backend is needed.
-func (g *Gate) inClear(cmd syntax.Line) (done bool, err error) {
-	switch a := clearTable[cmd.Verb]; {
+func (g *Gate) beforeTLS(cmd syntax.Line) (done bool, err error) {
+	switch a := plaintextCommands[cmd.Verb]; {
 	case cmd.Bad != "":
 		return false, g.fault(cmd.Bad)
 	case cmd.Verb == "STARTTLS":
 		err = g.startTLS(cmd)
 		return err == nil && g.front.TLS() != nil, err
-	case a == neverInClear:
-		return false, g.authInClear()
-	case !g.o.RequireTLS && (a != ours || cmd.Verb == "EHLO" || cmd.Verb == "HELO"):
+	case a == neverInPlaintext:
+		return false, g.refuseAuthBeforeTLS()
+	case !g.o.RequireTLS && (a != byGate || cmd.Verb == "EHLO" || cmd.Verb == "HELO"):
 		if _, known := commands[cmd.Verb]; !known {
 			return false, g.fault("500 5.5.1 Command unrecognized")
 		}
 		g.front.UnreadLine()
 		return true, nil
-	case a != ours:
+	case a != byGate:
 		g.s.Watch.Refused(cmd.Verb)
 		return false, g.unready(cmd, "530 5.7.0 Must issue a STARTTLS command first")
 	}
-	return false, g.answerInClear(cmd)
+	return false, g.answerBeforeTLS(cmd)
 }
 
-func (g *Gate) answerInClear(cmd syntax.Line) error {
+func (g *Gate) answerBeforeTLS(cmd syntax.Line) error {
 	switch cmd.Verb {
 	case "EHLO", "HELO":
 		if _, ok := g.nameIn(cmd); !ok {
@@ -75,7 +75,7 @@ func (g *Gate) answerInClear(cmd syntax.Line) error {
 
 // authInClear refuses AUTH at its first line, before a challenge could draw
 // the secret out.
-func (g *Gate) authInClear() error {
+func (g *Gate) refuseAuthBeforeTLS() error {
 	g.s.Watch.Refused("AUTH")
 	switch {
 	case g.o.RequireTLS:

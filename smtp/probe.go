@@ -11,7 +11,7 @@ import (
 func Probe(back *wire.Conn, hostname string) error {
 	g := New(&gate.Session{Hostname: hostname}, Options{})
 	g.back = back
-	if err := g.hearGreeting(); err != nil {
+	if err := g.readGreeting(); err != nil {
 		return err
 	}
 	if err := g.secureBackend(); err != nil {

@@ -49,23 +49,23 @@ type Gate struct {
 	front, back *wire.Conn
 	implicit    bool // TLS was on before anything was said
 
-	caps       capabilities // the backend's, as its last EHLO reply gave them
-	helo       string       // how the client has introduced itself since TLS
-	verb       string       // EHLO or HELO
-	unsaid     bool         // the backend has not heard helo yet
-	introduced bool         // the backend has heard a name, ours or the client's
-	noEHLO     bool         // the backend is from before ESMTP
-	seen       bool         // the backend knows who the client is
-	refusal    string       // the backend's, of this client; empty: none
-	settled    bool         // the client has been greeted, or speaks to the backend
-	user       string
-	authed     bool
-	mail       envelope
-	chunks     *syntax.Text // of the message that is being sent in chunks; nil: none is
-	binary     bool         // the message may be BINARYMIME
-	errors     int          // wrong commands since the last message that was delivered
-	rejected   int          // recipients that we have refused since then
-	parted     bool         // the last words have been said
+	caps        capabilities // the backend's, as its last EHLO reply gave them
+	helo        string       // how the client has introduced itself since TLS
+	verb        string       // EHLO or HELO
+	helloDue    bool         // the backend has not heard helo yet
+	introduced  bool         // the backend has heard a name, ours or the client's
+	noEHLO      bool         // the backend is from before ESMTP
+	clientKnown bool         // the backend knows who the client is
+	refusal     string       // the backend's, of this client; empty: none
+	settled     bool         // the client has been greeted, or speaks to the backend
+	user        string
+	authed      bool
+	mail        envelope
+	chunks      *syntax.Text // of the message that is being sent in chunks; nil: none is
+	binary      bool         // the message may be BINARYMIME
+	errors      int          // wrong commands since the last message that was delivered
+	rejected    int          // recipients that we have refused since then
+	finished    bool         // the last words have been said
 
 	forwarded []string // the attributes of XFORWARD that the backend takes
 
@@ -95,7 +95,7 @@ func (g *Gate) Secure(front *wire.Conn) error {
 		if err != nil {
 			return err
 		}
-		done, err := g.inClear(cmd)
+		done, err := g.beforeTLS(cmd)
 		if err != nil || done {
 			return err
 		}
@@ -111,16 +111,16 @@ func (g *Gate) Open(back *wire.Conn) error {
 		g.back.Print("QUIT\r\n")
 		_ = g.back.Flush()
 	}
-	g.back, g.caps, g.introduced, g.noEHLO, g.seen = back, capabilities{}, false, false, g.s.Seen
+	g.back, g.caps, g.introduced, g.noEHLO, g.clientKnown = back, capabilities{}, false, false, g.s.Seen
 	err := g.open()
-	if g.seen {
+	if g.clientKnown {
 		err = gate.Knowing(err)
 	}
 	return err
 }
 
 func (g *Gate) open() error {
-	if err := g.hearGreeting(); err != nil {
+	if err := g.readGreeting(); err != nil {
 		return err
 	}
 	if err := g.secureBackend(); err != nil {
@@ -145,7 +145,7 @@ func (g *Gate) converse() error {
 		// Only a client that has sent its next command already may be kept
 		// waiting for the answers to the last ones (RFC 2920).
 		if !g.front.HasLine() || len(g.pending) >= maxPending || !g.caps.pipelining {
-			if err := g.collect(); err != nil {
+			if err := g.flushReplies(); err != nil {
 				return err
 			}
 		}
@@ -153,7 +153,7 @@ func (g *Gate) converse() error {
 		if err != nil {
 			return err
 		}
-		if err := g.obey(cmd); err != nil {
+		if err := g.execute(cmd); err != nil {
 			return err
 		}
 	}
@@ -161,10 +161,10 @@ func (g *Gate) converse() error {
 
 // Refuse says the last words of a session.
 func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
-	if g.parted {
+	if g.finished {
 		return
 	}
-	g.parted = true
+	g.finished = true
 	if why == gate.ClientRefused {
 		g.refuseClient()
 		return

@@ -5,36 +5,60 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// expected is a reply that the client is still due.
+// expected is an entry of the queue: a reply that the client is due.
+//
+// The gate forwards a command while the replies to earlier commands are still
+// on their way, as long as the client has sent its next command already (RFC
+// 2920). The queue, Gate.pending, holds an entry for each reply that is due, in
+// the order of the client's commands:
+//
+//	command of the client            goes to the backend   its entry
+//	MAIL FROM:<a@example.com>        MAIL FROM:<a@...>     onReply: begin the transaction
+//	RCPT TO:<b@example.net>          RCPT TO:<b@...>       onReply: count the recipient
+//	RCPT TO:<c@example.org>          (nothing)             own: 550 5.7.1 Relaying denied
+//	RSET, sent by the gate itself    RSET                  silent
+//
+// The life of an entry:
+//
+//	           forward, sendLine       readReplies
+//	command ------------------> reply due ------> read --> onReply --> passed to the client
+//	   |                                                         \--> dropped, if silent and not 421
+//	   | answer, replies are due       readReplies
+//	   +----------------------> own waits ----------------------> written to the client
+//	   | answer, queue is empty
+//	   +--------------------------------------------------------> written to the client
+//
+// readReplies empties the queue before a command whose reply decides what comes
+// next, such as DATA, and before the gate waits for the client.
 type expected struct {
-	ours   string                   // our own answer, with its CRLF; empty: the backend's
-	heard  func(syntax.Reply) error // what follows from the backend's answer; nil: nothing
-	silent bool                     // the client did not ask for it
-	slow   bool                     // it is about a text, and may take as long as a verdict
+	own     string                   // our own reply, with its CRLF; empty: the reply comes from the backend
+	onReply func(syntax.Reply) error // is called with the backend's reply before it is passed on; nil: nothing to do
+	silent  bool                     // the client did not send the command, and does not get the reply
+	slow    bool                     // the reply is to a text, and may take as long as a verdict
 }
 
-// maxPending bounds the group of commands that goes to the backend before
-// its answers are read: what it answers to them must fit into the buffers
-// between us, or both sides would wait for each other.
+// maxPending bounds the queue. The replies to so many commands must fit into
+// the buffers between the backend and us: the backend may not read on until we
+// have read them.
 const maxPending = 64
 
 func (g *Gate) expect(e expected) { g.pending = append(g.pending, e) }
 
-// forward sends a command to the backend, to be answered in its turn.
-func (g *Gate) forward(line string, heard func(syntax.Reply) error) error {
+// forward sends a command to the backend and queues its reply.
+func (g *Gate) forward(line string, onReply func(syntax.Reply) error) error {
 	if welcome, err := g.introduceClient(); err != nil || !welcome {
 		return err
 	}
-	if err := g.tell(line); err != nil {
+	if err := g.sendLine(line); err != nil {
 		return err
 	}
-	g.expect(expected{heard: heard})
+	g.expect(expected{onReply: onReply})
 	return nil
 }
 
-// collect gives the client all the answers that it is due.
-func (g *Gate) collect() error {
-	if err := g.gather(); err != nil {
+// flushReplies sends the client all replies that it is due.
+func (g *Gate) flushReplies() error {
+	if err := g.readReplies(); err != nil {
 		return err
 	}
 	if err := g.front.Flush(); err != nil {
@@ -43,8 +67,9 @@ func (g *Gate) collect() error {
 	return nil
 }
 
-// gather reads the answers that the client is due, and has them ready.
-func (g *Gate) gather() error {
+// readReplies reads the replies that are due, and writes them to the client's
+// buffer.
+func (g *Gate) readReplies() error {
 	due := g.pending
 	g.pending = g.pending[:0]
 	if len(due) > 0 {
@@ -53,18 +78,19 @@ func (g *Gate) gather() error {
 		}
 	}
 	for _, e := range due {
-		if e.ours != "" {
-			g.front.Print(e.ours)
+		if e.own != "" {
+			g.front.Print(e.own)
 			continue
 		}
-		if err := g.hear(e); err != nil {
+		if err := g.readExpected(e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (g *Gate) hear(e expected) error {
+// readExpected reads the backend's reply for an entry of the queue.
+func (g *Gate) readExpected(e expected) error {
 	read := g.readReply
 	if e.slow {
 		read = g.readVerdict
@@ -76,8 +102,8 @@ func (g *Gate) hear(e expected) error {
 	if r.Code/100 == 3 {
 		return gate.Because(gate.BackendGarbage, r.Unexpected("a command"))
 	}
-	if e.heard != nil {
-		if err := e.heard(r); err != nil {
+	if e.onReply != nil {
+		if err := e.onReply(r); err != nil {
 			return err
 		}
 	}
@@ -87,12 +113,12 @@ func (g *Gate) hear(e expected) error {
 	return g.pass(r)
 }
 
-// pass gives a reply of the backend to the client as it is. Its 421 ends the
-// session (RFC 5321 §3.8), and is the client's verdict like any other reply.
+// pass writes a reply of the backend to the client unchanged. A 421 ends the
+// session (RFC 5321 §3.8); it is the client's verdict like any other reply.
 func (g *Gate) pass(r syntax.Reply) error {
 	_, _ = g.front.Write(r.Text)
 	if r.Code == 421 {
-		g.parted = true
+		g.finished = true
 		_ = g.front.Flush()
 		return gate.Because(gate.ClientRefused, r.Unexpected("a command"))
 	}

@@ -7,36 +7,40 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// pieces are the chunks of ours that one of the client's becomes: how long its
-// text is once its lines are mended is only known of what has come. So each
-// part goes on as it comes in, and nothing is held.
-type pieces struct {
-	g      *Gate
-	header string // due in front of the next piece
-	last   bool   // the client's chunk is the last of its message
-	no     string // the answer to that chunk, if a piece of it may not pass; empty: it is the backend's to the last piece
-	held   bool   // nothing of its text can go on before the next chunk
-	sunk   error  // the backend does not hear any more
+// rechunker forwards one chunk of the client as one or more chunks of ours.
+//
+// Normalising line endings changes the length of a chunk, and BDAT announces
+// the length. The length of a part is known once the part has been read, so
+// each part is forwarded in a chunk of its own when it comes in, and nothing is
+// buffered. Only the last of these chunks may carry LAST, and the client gets
+// one reply.
+type rechunker struct {
+	g        *Gate
+	header   string // the Received header, due at the beginning of the next chunk; empty: none
+	last     bool   // the client's chunk is the last of its message
+	refusal  string // the reply to the client's chunk, if a part of it was refused; empty: the backend's reply to the last chunk is
+	kept     bool   // nothing of the chunk can be forwarded before the next one, as with a single CR
+	writeErr error  // the backend cannot be written to any more
 }
 
-// send sends a part of the client's chunk on, or reads it for nobody if one
-// before it may not pass. The last piece of a chunk goes when the backend has
-// said yes to all others: a message of which something is missing gets no end.
-func (p *pieces) send(part []byte, whole bool) error {
-	if p.no != "" || p.sunk != nil {
+// send forwards a part of the client's chunk, or drops it if an earlier part
+// was refused. Before the last part it reads the replies to all other chunks:
+// the end of a message is sent only if nothing of the message is missing.
+func (p *rechunker) send(part []byte, whole bool) error {
+	if p.refusal != "" || p.writeErr != nil {
 		return nil
 	}
 	if whole || !p.g.caps.pipelining || len(p.g.pending) >= maxPending {
-		if err := p.settle(); err != nil || p.no != "" || p.sunk != nil {
+		if err := p.readReplies(); err != nil || p.refusal != "" || p.writeErr != nil {
 			return err
 		}
 	}
-	return p.piece(part, whole)
+	return p.sendChunk(part, whole)
 }
 
-// piece makes a chunk of a part. What is in order goes on without a copy, and
-// is looked at once.
-func (p *pieces) piece(part []byte, whole bool) error {
+// sendChunk forwards a part as one chunk. A part whose lines need no change is
+// scanned once and not copied.
+func (p *rechunker) sendChunk(part []byte, whole bool) error {
 	g, end := p.g, ""
 	run, tail, used, _ := g.chunks.Next(part)
 	rest, ahead := part[used:], *g.chunks
@@ -46,10 +50,10 @@ func (p *pieces) piece(part []byte, whole bool) error {
 	}
 	switch {
 	case ahead.Irregular && g.o.RejectBareNewline:
-		p.no = bareNewline
+		p.refusal = bareNewline
 		return nil
-	case size == 0 && len(part) > 0 && end == "": // Postfix takes no empty chunk but the last
-		*g.chunks, p.held = ahead, whole
+	case size == 0 && len(part) > 0 && end == "": // Postfix accepts an empty chunk only if it is the last
+		*g.chunks, p.kept = ahead, whole
 		return nil
 	}
 	if err := g.inStep(); err != nil {
@@ -57,9 +61,9 @@ func (p *pieces) piece(part []byte, whole bool) error {
 	}
 	g.back.Print("BDAT ", strconv.Itoa(size), end, "\r\n", p.header)
 	p.header = ""
-	for p.sunk = g.write(run, tail); p.sunk == nil && len(rest) > 0; rest = rest[used:] {
+	for p.writeErr = g.write(run, tail); p.writeErr == nil && len(rest) > 0; rest = rest[used:] {
 		run, tail, used, _ = g.chunks.Next(rest)
-		p.sunk = g.write(run, tail)
+		p.writeErr = g.write(run, tail)
 	}
 	if whole && p.last {
 		if err := g.s.Enter(gate.Verdict); err != nil {
@@ -68,23 +72,23 @@ func (p *pieces) piece(part []byte, whole bool) error {
 		g.back.Print(g.chunks.End())
 	}
 	if !whole {
-		g.expect(expected{heard: p.heard, silent: true, slow: true})
+		g.expect(expected{onReply: p.onReply, silent: true, slow: true})
 	}
 	return nil
 }
 
-// settle hears what the backend says to the pieces so far.
-func (p *pieces) settle() error {
-	if p.sunk = p.g.back.Flush(); p.sunk != nil {
+// readReplies reads the backend's replies to the chunks that were sent.
+func (p *rechunker) readReplies() error {
+	if p.writeErr = p.g.back.Flush(); p.writeErr != nil {
 		return nil
 	}
-	return p.g.gather()
+	return p.g.readReplies()
 }
 
-// heard keeps the first no.
-func (p *pieces) heard(r syntax.Reply) error {
-	if p.no == "" && !r.OK() {
-		p.no = r.String()
+// onReply keeps the first refusal.
+func (p *rechunker) onReply(r syntax.Reply) error {
+	if p.refusal == "" && !r.OK() {
+		p.refusal = r.String()
 	}
 	return nil
 }

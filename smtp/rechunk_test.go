@@ -53,7 +53,7 @@ func (t *taker) Write(p []byte) (int, error) {
 		line, behind, found := bytes.Cut(rest, []byte("\r\n"))
 		rest = behind
 		if t.line = append(t.line, line...); found {
-			t.obey(string(t.line))
+			t.execute(string(t.line))
 			t.line = t.line[:0]
 		}
 	}
@@ -72,7 +72,7 @@ func (t *taker) took(n int) {
 	t.say("250 2.0.0 octets\r\n")
 }
 
-func (t *taker) obey(line string) {
+func (t *taker) execute(line string) {
 	size, isChunk := strings.CutPrefix(line, "BDAT ")
 	switch {
 	case isChunk:

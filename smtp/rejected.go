@@ -44,7 +44,7 @@ func (g *Gate) mayBegin() error {
 	if g.mail.sent || g.rejected < g.s.Limits.Errors {
 		return nil
 	}
-	if err := g.collect(); err != nil {
+	if err := g.flushReplies(); err != nil {
 		return err
 	}
 	return gate.Because(gate.TooManyErrors, nil)

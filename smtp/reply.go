@@ -22,7 +22,7 @@ func (g *Gate) answer(text string) {
 		g.front.Print(text, "\r\n")
 		return
 	}
-	g.expect(expected{ours: text + "\r\n"})
+	g.expect(expected{own: text + "\r\n"})
 }
 
 // maxRefused bounds how often the client hears the refusal: to EHLO, to HELO
@@ -43,7 +43,7 @@ func (g *Gate) refuseClient() {
 	g.front.Part()
 	if !g.settled && !g.implicit {
 		if cmd, err := syntax.ReadCommand(g.front); err == nil && cmd.Verb == "QUIT" {
-			g.sayBye()
+			g.sendBye()
 			return
 		}
 	}
@@ -57,13 +57,13 @@ func (g *Gate) refuseClient() {
 			return
 		}
 		if cmd.Verb == "QUIT" {
-			g.sayBye()
+			g.sendBye()
 			return
 		}
 	}
 }
 
-func (g *Gate) sayBye() {
+func (g *Gate) sendBye() {
 	g.front.Print("221 2.0.0 Bye\r\n")
 	_ = g.front.Flush()
 }

@@ -11,27 +11,28 @@ const bareNewline = "550 5.6.11 Bare <CR>, <LF> or <NUL> in the message"
 
 var errTooLarge = errors.New("the message is larger than limits.message")
 
-// hold takes a whole message before the backend hears of it, so that one with
-// bare CR, LF or NUL can be refused at its end and the session goes on.
-func (g *Gate) hold() error {
-	if err := g.collect(); err != nil {
+// spoolMessage reads a whole message before the backend gets any of it, so that
+// a message with a bare CR, LF or NUL can be refused at its end and the session
+// can go on.
+func (g *Gate) spoolMessage() error {
+	if err := g.flushReplies(); err != nil {
 		return err
 	}
-	// Nothing is held for a client that has nobody to send it to.
+	// A message without recipients is not spooled.
 	if g.mail.accepted == 0 {
 		g.mail.undecided = false
 		return g.fault(needRecipient)
 	}
 	spool, err := g.s.Spool()
 	if err != nil {
-		return g.noRoom(err)
+		return g.refuseForSpace(err)
 	}
 	defer func() { _ = spool.Close() }()
-	if err := g.sayStart(); err != nil {
+	if err := g.askForText(); err != nil {
 		return err
 	}
 	room := g.s.Limits.Message
-	irregular, sunk, err := g.carry(gate.Text, func(run []byte, tail string) error {
+	irregular, writeErr, err := g.carry(gate.Text, func(run []byte, tail string) error {
 		if room -= len(run) + len(tail); room < 0 {
 			return errTooLarge
 		}
@@ -46,26 +47,26 @@ func (g *Gate) hold() error {
 		return err
 	case irregular:
 		return g.discard(bareNewline)
-	case errors.Is(sunk, errTooLarge):
+	case errors.Is(writeErr, errTooLarge):
 		return g.discard("552 5.3.4 Message too large")
-	case errors.Is(sunk, gate.ErrSpoolFull):
+	case errors.Is(writeErr, gate.ErrSpoolFull):
 		return g.discard(noSpace)
-	case sunk != nil:
-		return gate.Because(gate.Internal, sunk)
+	case writeErr != nil:
+		return gate.Because(gate.Internal, writeErr)
 	}
-	return g.release(spool)
+	return g.sendSpooled(spool)
 }
 
-// discard refuses a message that the backend has not taken, and ends its
+// discard refuses a message that the backend has not received, and resets the
 // transaction there.
 func (g *Gate) discard(why string) error {
 	g.reportVerdict(why)
 	g.answer(why)
-	if err := g.tell("RSET"); err != nil {
+	if err := g.sendLine("RSET"); err != nil {
 		return err
 	}
 	g.expect(expected{silent: true})
-	if err := g.collect(); err != nil {
+	if err := g.flushReplies(); err != nil {
 		return err
 	}
 	return g.over()
@@ -75,8 +76,8 @@ const needRecipient = "503 5.5.1 Need RCPT command"
 
 const noSpace = "452 4.3.1 Insufficient system storage"
 
-// noRoom answers DATA where no message can be held now.
-func (g *Gate) noRoom(err error) error {
+// refuseForSpace answers DATA when the spool is full.
+func (g *Gate) refuseForSpace(err error) error {
 	if errors.Is(err, gate.ErrSpoolFull) {
 		g.reportVerdict(noSpace)
 		g.answer(noSpace)
@@ -85,8 +86,8 @@ func (g *Gate) noRoom(err error) error {
 	return gate.Because(gate.Internal, err)
 }
 
-// release gives the message to the backend.
-func (g *Gate) release(spool gate.Spool) error {
+// sendSpooled sends the spooled message to the backend.
+func (g *Gate) sendSpooled(spool gate.Spool) error {
 	if _, err := spool.Seek(0, io.SeekStart); err != nil {
 		return gate.Because(gate.Internal, err)
 	}
@@ -100,6 +101,6 @@ func (g *Gate) release(spool gate.Spool) error {
 		return err
 	}
 	g.prefix()
-	_, sunk := io.Copy(struct{ io.Writer }{g.back}, spool)
-	return g.verdict(sunk, true)
+	_, writeErr := io.Copy(struct{ io.Writer }{g.back}, spool)
+	return g.verdict(writeErr, true)
 }

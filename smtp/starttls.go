@@ -47,14 +47,14 @@ func (g *Gate) startTLS(cmd syntax.Line) error {
 	if err := g.front.Upgrade("220 2.0.0 Ready to start TLS\r\n"); err != nil {
 		return gate.FromClient(err)
 	}
-	g.helo, g.verb, g.unsaid = "", "", false
+	g.helo, g.verb, g.helloDue = "", "", false
 	return nil
 }
 
 // forget ends whatever the client has begun at the backend in clear.
 func (g *Gate) forget() error {
-	if g.back != nil && g.helo != "" && !g.unsaid {
-		if err := g.tell("RSET"); err != nil {
+	if g.back != nil && g.helo != "" && !g.helloDue {
+		if err := g.sendLine("RSET"); err != nil {
 			return err
 		}
 		g.expect(expected{silent: true})
@@ -62,5 +62,5 @@ func (g *Gate) forget() error {
 	if err := g.over(); err != nil {
 		return err
 	}
-	return g.collect()
+	return g.flushReplies()
 }
