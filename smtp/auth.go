@@ -10,13 +10,14 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// mayAuth reports whether the client can log in here and now.
+// mayAuth reports whether the client may log in on this listener and over this
+// TLS session.
 func (g *Gate) mayAuth() bool {
 	return g.o.Auth != NoAuth && g.s.AuthAllowed(g.front.TLS())
 }
 
-// auth is AUTH (RFC 4954). The exchange is between client and backend; we
-// stay in step with it, and learn the name and nothing else.
+// auth relays a SASL exchange (RFC 4954) between the client and the backend. It
+// follows the exchange to learn the user's name.
 func (g *Gate) auth(cmd syntax.Line) error {
 	fields := strings.Fields(cmd.Args)
 	switch {
@@ -25,7 +26,7 @@ func (g *Gate) auth(cmd syntax.Line) error {
 	case g.front.TLS() == nil:
 		return g.refuseAuthBeforeTLS()
 	case !g.s.AuthAllowed(g.front.TLS()):
-		g.deny(fields, gate.ErrWeakTLS)
+		g.reportDenied(fields, gate.ErrWeakTLS)
 		return g.fault("538 5.7.11 Stronger encryption required")
 	case g.helo == "":
 		return g.fault("503 5.5.1 Send EHLO first")
@@ -34,7 +35,7 @@ func (g *Gate) auth(cmd syntax.Line) error {
 	case len(fields) == 0 || len(fields) > 2:
 		return g.fault("501 5.5.4 Syntax: AUTH mechanism [initial-response]")
 	case !slices.Contains(g.caps.mechanisms, strings.ToUpper(fields[0])):
-		g.deny(fields, gate.ErrMechanism)
+		g.reportDenied(fields, gate.ErrMechanism)
 		return g.fault("504 5.5.4 Unrecognized authentication type")
 	}
 	if g.s.Mechanisms.Collects(strings.ToUpper(fields[0]), g.offers()) {
@@ -47,7 +48,7 @@ func (g *Gate) auth(cmd syntax.Line) error {
 			return g.fault("501 5.5.2 Cannot decode the initial response")
 		}
 		command += " " + fields[1]
-		if err := g.respond(x, fields[1]); err != nil {
+		if err := g.admitResponse(x, fields[1]); err != nil {
 			return err
 		}
 	}
@@ -55,21 +56,22 @@ func (g *Gate) auth(cmd syntax.Line) error {
 	if err != nil {
 		return err
 	}
-	return g.challenges(x, r)
+	return g.relayChallenges(x, r)
 }
 
-// deny tells of a login that is refused for what AUTH says, or for the TLS that
-// it is said in.
-func (g *Gate) deny(fields []string, why error) {
+// reportDenied reports an AUTH that is refused because of its mechanism or the
+// TLS session.
+func (g *Gate) reportDenied(fields []string, why error) {
 	fields = append(fields, "", "")
 	g.s.Deny(strings.ToUpper(fields[0]), fields[1], why)
 }
 
-// challenges goes on until the backend has decided.
-func (g *Gate) challenges(x *gate.Exchange, r syntax.Reply) error {
+// relayChallenges relays challenges and responses until the backend accepts or
+// refuses the login.
+func (g *Gate) relayChallenges(x *gate.Exchange, r syntax.Reply) error {
 	for {
 		if r.Code/100 != 3 {
-			return g.decided(x.User(), x.Mechanism, x.Told(), r)
+			return g.finishLogin(x.User(), x.Mechanism, x.Told(), r)
 		}
 		if err := x.Challenged(); err != nil {
 			return err
@@ -84,7 +86,7 @@ func (g *Gate) challenges(x *gate.Exchange, r syntax.Reply) error {
 		if complaint != "" {
 			return g.cancel(x, complaint)
 		}
-		if err := g.respond(x, response); err != nil {
+		if err := g.admitResponse(x, response); err != nil {
 			return err
 		}
 		if r, err = g.exchange(response); err != nil {
@@ -93,8 +95,9 @@ func (g *Gate) challenges(x *gate.Exchange, r syntax.Reply) error {
 	}
 }
 
-// cancel ends the exchange with the backend in step, and complains to the client.
-// What the backend has made of a secret that it has heard counts.
+// cancel ends the exchange at the backend, so that the next reply is to the
+// next command, and refuses the login. If the backend has received the secret,
+// its reply counts as a failed login.
 func (g *Gate) cancel(x *gate.Exchange, complaint string) error {
 	r, err := g.exchange("*")
 	if err != nil {
@@ -106,8 +109,8 @@ func (g *Gate) cancel(x *gate.Exchange, complaint string) error {
 	return g.fault(complaint)
 }
 
-// response reads what the client answers to a challenge: base64, or `*`. All
-// else is complained of, never passed on.
+// response reads the client's response to a challenge: base64, or `*`. Any
+// other line is refused and not passed on.
 func (g *Gate) response(x *gate.Exchange) (response, complaint string, err error) {
 	if err := g.front.Flush(); err != nil {
 		return "", "", gate.FromClient(err)
@@ -126,9 +129,9 @@ func (g *Gate) response(x *gate.Exchange) (response, complaint string, err error
 	return response, "", nil
 }
 
-// respond notes a response, and asks whether the client may try where that has
-// to be asked.
-func (g *Gate) respond(x *gate.Exchange, response string) error {
+// admitResponse takes a response. When the response names the user, it asks the
+// session whether that user may try to log in.
+func (g *Gate) admitResponse(x *gate.Exchange, response string) error {
 	if response == "*" {
 		return nil
 	}
@@ -138,20 +141,21 @@ func (g *Gate) respond(x *gate.Exchange, response string) error {
 	return g.s.Admit(x.User())
 }
 
-var errNoAnswer = errors.New("the backend answers AUTH with neither yes nor no")
+var errNoAnswer = errors.New("the backend neither accepts nor refuses the login")
 
 // answerOf reads the backend's answer to a login.
 func answerOf(r syntax.Reply) gate.Answer {
 	return gate.AnswerSMTP(r.Code, r.Lines()[0])
 }
 
-// decided passes the backend's word on; told says that it has heard the secret.
-func (g *Gate) decided(user, mechanism string, told bool, r syntax.Reply) error {
+// finishLogin passes on the backend's answer to a login. secretSent reports
+// whether the backend has received the secret.
+func (g *Gate) finishLogin(user, mechanism string, secretSent bool, r syntax.Reply) error {
 	if r.OK() && r.Code != 235 {
 		return gate.Because(gate.BackendGarbage, errNoAnswer)
 	}
 	a := answerOf(r)
-	if err := g.s.Answered(user, mechanism, told, a); err != nil {
+	if err := g.s.Answered(user, mechanism, secretSent, a); err != nil {
 		return err
 	}
 	if a.OK() {
@@ -170,8 +174,9 @@ func (g *Gate) decided(user, mechanism string, told bool, r syntax.Reply) error 
 	return g.relayGoodbye()
 }
 
-// relayGoodbye relays the goodbye of a backend that closes the connection after
-// it has refused a login, if it has arrived: 421, or the 221 of some.
+// relayGoodbye relays the last reply of a backend that closes the connection
+// after it has refused a login, if that reply has arrived: a 421, or a 221 from
+// some backends.
 func (g *Gate) relayGoodbye() error {
 	if g.back.Buffered() == 0 {
 		return nil

@@ -35,9 +35,9 @@ func (g *Gate) bdat(cmd syntax.Line) error {
 	case !g.caps.chunking:
 		return g.refuseChunk(cmd, "502 5.5.1 Command not implemented")
 	}
-	if welcome, err := g.introduceClient(); err != nil {
+	if accepted, err := g.introduceClient(); err != nil {
 		return err
-	} else if !welcome {
+	} else if !accepted {
 		return g.skipChunk(size)
 	}
 	if err := g.flushReplies(); err != nil {
@@ -49,7 +49,7 @@ func (g *Gate) bdat(cmd syntax.Line) error {
 		}
 		return g.fault(needRecipient)
 	}
-	g.mail.undecided = true
+	g.mail.replyDue = true
 	if err := g.beginText(); err != nil {
 		return err
 	}

@@ -8,36 +8,36 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// capabilities are what the backend has said about itself in its last reply
-// to EHLO.
+// capabilities are what the backend has offered in its last reply to EHLO.
 type capabilities struct {
-	lines      []string // as they are shown: without what is hidden
-	mechanisms []string // of AUTH; already filtered
-	offered    []string // the same, of the backend, in either form
+	lines      []string // as the client sees them, without hidden extensions
+	mechanisms []string // of AUTH, filtered for the client
+	offered    []string // of AUTH, as the backend offers them
 	pipelining bool
 	chunking   bool
 	binary     bool     // BINARYMIME
-	xclient    []string // the attributes that it takes; nil: none at all
+	xclient    []string // the attributes that the backend takes; nil: XCLIENT is not offered
 	xforward   []string
 }
 
-// hidden extensions are not shown, whatever the backend offers. Each is a
-// command that we do not carry, or a promise that a proxy would break.
+// hidden are the extensions that the client does not see, and why. Each is a
+// command that the gate does not forward, or a promise that a proxy would
+// break.
 var hidden = map[string]string{
-	"STARTTLS":       "TLS is ours",
-	"AUTH":           "shown filtered, and only where it is taken",
-	"XCLIENT":        "the backend would take the client's word for who it is",
+	"STARTTLS":       "TLS ends at the proxy",
+	"AUTH":           "shown filtered, where the client may log in",
+	"XCLIENT":        "the client could claim any address or login",
 	"XFORWARD":       "as XCLIENT",
 	"XCONNECT":       "as XCLIENT",
-	"REQUIRETLS":     "the leg behind us is in clear (RFC 8689)",
-	"BURL":           "a command with the backend's own trust (RFC 4468)",
-	"ETRN":           "the backend would trust us with other people's queues",
+	"REQUIRETLS":     "the connection to the backend is plaintext (RFC 8689)",
+	"BURL":           "the backend fetches the message with its own rights (RFC 4468)",
+	"ETRN":           "the backend would hand out other hosts' queues, as it trusts our address",
 	"ATRN":           "as ETRN",
 	"TURN":           "as ETRN",
-	"PIPECONNECT":    "commands before the greeting would have to be trusted",
+	"PIPECONNECT":    "the client would send commands before the greeting",
 	"PIPE_CONNECT":   "its older name",
 	"X_PIPE_CONNECT": "its oldest name",
-	"VRFY":           "a keyword of old servers; the command is ours to refuse",
+	"VRFY":           "a keyword of old servers; the proxy may refuse the command",
 	"EXPN":           "as VRFY",
 	"HELP":           "answered by us",
 	"X-EXPS":         "Exchange's own login",
@@ -45,15 +45,15 @@ var hidden = map[string]string{
 	"X-LINK2STATE":   "Exchange's own routing",
 	"XEXCH50":        "Exchange's own framing",
 	"XEXPS":          "Exchange's own login",
-	"SEND":           "a command that is long gone",
+	"SEND":           "an obsolete command",
 	"SOML":           "as SEND",
 	"SAML":           "as SEND",
 	"ONEX":           "as SEND",
 	"VERB":           "as SEND",
 }
 
-// parseCapabilities reads the reply to EHLO (RFC 5321 §4.1.1.1): the first
-// line is the name, each other one an extension.
+// parseCapabilities reads the reply to EHLO (RFC 5321 §4.1.1.1): the first line
+// is the server's name, every other line an extension.
 func (g *Gate) parseCapabilities(r syntax.Reply) capabilities {
 	var c capabilities
 	for _, line := range r.Lines()[1:] {
@@ -63,7 +63,7 @@ func (g *Gate) parseCapabilities(r syntax.Reply) capabilities {
 		keyword, params, _ := strings.Cut(line, " ")
 		switch keyword = strings.ToUpper(keyword); keyword {
 		case "AUTH":
-			c.offer(strings.Fields(params))
+			c.addMechanisms(strings.Fields(params))
 		case "PIPELINING":
 			c.pipelining = true
 		case "CHUNKING":
@@ -75,10 +75,10 @@ func (g *Gate) parseCapabilities(r syntax.Reply) capabilities {
 		case "XFORWARD":
 			c.xforward = strings.Fields(strings.ToUpper(params))
 		}
-		// AUTH=LOGIN is the form of an old draft, and for some servers the only
-		// one. It is read as the new form, which is shown in its place.
+		// AUTH=LOGIN is the form of an old draft, and the only form that some
+		// servers offer. The client sees the form of RFC 4954 instead.
 		if first, old := strings.CutPrefix(keyword, "AUTH="); old {
-			c.offer(append([]string{first}, strings.Fields(params)...))
+			c.addMechanisms(append([]string{first}, strings.Fields(params)...))
 			continue
 		}
 		if _, hide := hidden[keyword]; !hide {
@@ -86,7 +86,7 @@ func (g *Gate) parseCapabilities(r syntax.Reply) capabilities {
 		}
 	}
 	c.mechanisms = g.s.Mechanisms.Filter(gate.Offers{SASL: relayable(c.offered)})
-	// What is binary may hold any octets, and passes with all of them.
+	// A binary message may hold any octets, bare CR and LF among them.
 	c.binary = c.binary && c.chunking && !g.o.RejectBareNewline
 	if !c.binary {
 		c.lines = slices.DeleteFunc(c.lines, isBinary)
@@ -94,8 +94,8 @@ func (g *Gate) parseCapabilities(r syntax.Reply) capabilities {
 	return c
 }
 
-// offer adds mechanisms that the backend offers, each once.
-func (c *capabilities) offer(mechanisms []string) {
+// addMechanisms adds mechanisms that the backend offers, each of them once.
+func (c *capabilities) addMechanisms(mechanisms []string) {
 	for _, name := range mechanisms {
 		if name = strings.ToUpper(name); name != "" && !slices.Contains(c.offered, name) {
 			c.offered = append(c.offered, name)
@@ -103,7 +103,8 @@ func (c *capabilities) offer(mechanisms []string) {
 	}
 }
 
-// offers are the ways to log in at the backend. SMTP has no command of its own.
+// offers returns the logins that the backend takes. SMTP has no login command
+// beside AUTH.
 func (g *Gate) offers() gate.Offers { return gate.Offers{SASL: g.caps.offered} }
 
 func isBinary(line string) bool {
@@ -111,8 +112,9 @@ func isBinary(line string) bool {
 	return strings.EqualFold(keyword, "BINARYMIME")
 }
 
-// passable drops the mechanisms that can put a security layer around what
-// follows (RFC 4752, RFC 2831): SMTP stays parsed to its end.
+// relayable drops the mechanisms that can put a security layer around the rest
+// of the session (RFC 4752, RFC 2831). The gate parses SMTP to the end of the
+// session and could not read it.
 func relayable(mechanisms []string) []string {
 	var kept []string
 	for _, m := range mechanisms {
@@ -123,8 +125,8 @@ func relayable(mechanisms []string) []string {
 	return kept
 }
 
-// show answers EHLO with the backend's extensions and our own.
-func (g *Gate) show() {
+// printCapabilities answers EHLO with the backend's extensions and our own.
+func (g *Gate) printCapabilities() {
 	lines := append([]string{g.s.Hostname}, g.caps.lines...)
 	switch {
 	case g.front.TLS() == nil && g.front.Handshake != nil:

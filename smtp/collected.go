@@ -6,21 +6,21 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// collected is a login that is collected before the backend is told; it makes the
-// gate a gate.Collector.
+// collected is a login that is collected before the backend gets any of it. It
+// makes the gate a gate.Collector.
 type collected struct {
 	g         *Gate
-	before    *wire.Conn // the backend at the beginning
-	complaint string     // about the last response; empty: "*"
+	before    *wire.Conn // the backend when the login began
+	complaint string     // about the last response; empty: the client has sent "*"
 }
 
-// collectLogin collects a login. No transaction may be under way (RFC 4954 §4):
-// another backend would know nothing of it.
+// collectLogin collects a login. It is refused within a transaction (RFC 4954
+// §4), which another backend would not know.
 func (g *Gate) collectLogin(mechanism string, initial []string) error {
 	if err := g.flushReplies(); err != nil {
 		return err
 	}
-	if g.mail.begun {
+	if g.mail.started {
 		return g.fault("503 5.5.1 Not within a message")
 	}
 	return g.s.Collect(&collected{g: g, before: g.back}, mechanism, initial)
@@ -36,7 +36,8 @@ func (c *collected) Ask(x *gate.Exchange, challenge string) (response string, ok
 // Admit asks whether the user may try to log in.
 func (c *collected) Admit(user string) error { return c.g.s.Admit(user) }
 
-// Reached introduces the client to a backend that does not know it yet.
+// Reached introduces the client to the user's backend, if the session has moved
+// to another one.
 func (c *collected) Reached() error {
 	g := c.g
 	if g.back == c.before {
@@ -65,7 +66,7 @@ func (c *collected) Fail(why gate.Fault) error {
 	return c.g.fault("501 5.7.0 Authentication cancelled")
 }
 
-// Send logs in at the backend, and passes its answer on.
+// Send logs in at the backend and passes its answer on.
 func (c *collected) Send(l *gate.Login, mechanism string) error {
 	r, err := c.send(l, mechanism)
 	if err != nil {
@@ -75,12 +76,12 @@ func (c *collected) Send(l *gate.Login, mechanism string) error {
 		return err
 	}
 	switch {
-	case l.Turned() && r.Code == 504: // RFC 4954 §4: the mechanism is unknown
+	case l.Turned() && r.Code == 504: // RFC 4954 §4: unknown mechanism
 		return gate.Unoffered(mechanism)
 	case l.Turned() && r.Code >= 500 && r.Code <= 503: // the client's command was correct
 		r.Code, r.Text = 454, []byte("454 4.7.0 Temporary authentication failure\r\n")
 	}
-	return c.g.decided(l.User(), l.Mechanism, l.Told(), r)
+	return c.g.finishLogin(l.User(), l.Mechanism, l.Told(), r)
 }
 
 func (c *collected) send(l *gate.Login, mechanism string) (syntax.Reply, error) {

@@ -8,9 +8,9 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// commands is all that a client can say. Those without a function are known
-// and refused; `mail` commands need an introduction, and on submission a
-// login, first.
+// commands are the commands that a client can send. Those without a function
+// are known and refused. Commands with mail set need an EHLO or HELO first, and
+// on submission a login.
 var commands = map[string]struct {
 	do   func(*Gate, syntax.Line) error
 	mail bool
@@ -34,7 +34,7 @@ var commands = map[string]struct {
 	"SEND": {}, "SOML": {}, "SAML": {}, "LHLO": {},
 }
 
-// obey carries one command out, or answers why not.
+// execute runs one command, or refuses it.
 func (g *Gate) execute(cmd syntax.Line) error {
 	known, ok := commands[cmd.Verb]
 	switch {
@@ -47,18 +47,19 @@ func (g *Gate) execute(cmd syntax.Line) error {
 	case known.mail && g.o.Auth == RequireAuth && !g.authed:
 		return g.unauthorized(cmd)
 	case known.mail && g.helo == "":
-		return g.unready(cmd, "503 5.5.1 Send EHLO first")
+		return g.refuseCommand(cmd, "503 5.5.1 Send EHLO first")
 	}
 	return known.do(g, cmd)
 }
 
-// unauthorized refuses what needs a login. A chunk that comes with its
-// command is swallowed, never read as commands.
+// unauthorized refuses a command that needs a login.
 func (g *Gate) unauthorized(cmd syntax.Line) error {
-	return g.unready(cmd, "530 5.7.0 Authentication required")
+	return g.refuseCommand(cmd, "530 5.7.0 Authentication required")
 }
 
-func (g *Gate) unready(cmd syntax.Line, why string) error {
+// refuseCommand refuses a command. The octets of a BDAT are read and dropped,
+// and not taken for commands.
+func (g *Gate) refuseCommand(cmd syntax.Line, why string) error {
 	if cmd.Verb == "BDAT" {
 		return g.refuseChunk(cmd, why)
 	}
@@ -73,11 +74,12 @@ func (g *Gate) reset(cmd syntax.Line) error {
 		g.answer("250 2.0.0 OK")
 		return nil
 	}
-	return g.forward("RSET", func(syntax.Reply) error { return g.over() })
+	return g.forward("RSET", func(syntax.Reply) error { return g.endTransaction() })
 }
 
-// verify is VRFY and EXPN. EXPN is never passed on, and VRFY only on request:
-// the backend would answer us what it would not answer a stranger.
+// verify handles VRFY and EXPN. EXPN is never forwarded, and VRFY only if it is
+// configured: the backend trusts our address and would answer what it would not
+// answer the client.
 func (g *Gate) verify(cmd syntax.Line) error {
 	if g.o.DisableVRFY || cmd.Verb == "EXPN" {
 		return g.fault("502 5.5.1 " + cmd.Verb + " command is disabled")
@@ -88,7 +90,7 @@ func (g *Gate) verify(cmd syntax.Line) error {
 	return g.forward("VRFY "+cmd.Args, nil)
 }
 
-// noop reaches the backend, which would else think that it was forgotten.
+// noop forwards NOOP, so that an idle backend does not time out.
 func (g *Gate) noop(syntax.Line) error {
 	if g.helo == "" || g.helloDue {
 		g.answer("250 2.0.0 OK")
@@ -102,8 +104,8 @@ func (g *Gate) help(syntax.Line) error {
 	return nil
 }
 
-// quit says goodbye for both sides. The backend's own goodbye is not waited
-// for: nothing depends on it.
+// quit ends the session, and sends QUIT to the backend without waiting for its
+// reply.
 func (g *Gate) quit(cmd syntax.Line) error {
 	if cmd.Args != "" {
 		return g.fault("501 5.5.4 Syntax: QUIT")
@@ -122,8 +124,8 @@ func (g *Gate) quit(cmd syntax.Line) error {
 	return gate.Because(gate.Done, nil)
 }
 
-// fault answers a command that is wrong, and ends the session when there were
-// too many of them.
+// fault refuses a command as wrong, and ends the session after too many wrong
+// commands.
 func (g *Gate) fault(text string) error {
 	g.answer(text)
 	if g.errors++; g.errors < g.s.Limits.Errors {

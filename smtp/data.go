@@ -15,17 +15,17 @@ func (g *Gate) data(cmd syntax.Line) error {
 	// backend then refused DATA, the text would be read as commands (RFC 2920
 	// §3.1).
 	if g.front.Buffered() > 0 {
-		g.mail.undecided = true
+		g.mail.replyDue = true
 		return gate.Because(gate.Desynchronised, nil)
 	}
-	if welcome, err := g.introduceClient(); err != nil || !welcome {
+	if accepted, err := g.introduceClient(); err != nil || !accepted {
 		return err
 	}
-	g.mail.undecided = true
+	g.mail.replyDue = true
 	if g.o.RejectBareNewline {
 		return g.spoolMessage()
 	}
-	if begun, err := g.beginData(); err != nil || !begun {
+	if started, err := g.beginData(); err != nil || !started {
 		return err
 	}
 	if err := g.askForText(); err != nil {
@@ -55,7 +55,7 @@ func (g *Gate) askForText() error {
 }
 
 // beginData sends DATA to the backend. Any reply but 354 goes to the client.
-func (g *Gate) beginData() (begun bool, err error) {
+func (g *Gate) beginData() (started bool, err error) {
 	r, err := g.exchange("DATA")
 	switch {
 	case err != nil:
@@ -103,7 +103,7 @@ func (g *Gate) verdict(writeErr error, whole bool) error {
 		g.delivered()
 	}
 	g.reportVerdict(r.String())
-	if err := g.over(); err != nil {
+	if err := g.endTransaction(); err != nil {
 		return err
 	}
 	return g.pass(r)

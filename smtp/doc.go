@@ -1,25 +1,25 @@
 // Package smtp is the gate of the services smtp, submission and submissions.
 //
-// It speaks RFC 5321 with STARTTLS (RFC 3207), AUTH (RFC 4954), PIPELINING
-// (RFC 2920), CHUNKING (RFC 3030) and whatever extensions of the backend are
-// only parameters: SIZE, 8BITMIME, SMTPUTF8, DSN and the like pass unread.
+// It speaks RFC 5321 with STARTTLS (RFC 3207), AUTH (RFC 4954), PIPELINING (RFC
+// 2920) and CHUNKING (RFC 3030). Extensions of the backend that only add
+// parameters, such as SIZE, 8BITMIME, SMTPUTF8 and DSN, pass unread.
 //
-// Unlike the other protocols SMTP is never relayed raw. Each command is parsed
-// and a line of our own goes to the backend, so that XCLIENT, a second
-// STARTTLS or a smuggled message cannot hide anywhere; message text is made of
-// CRLF lines on its way, and ends at CRLF.CRLF and nowhere else.
+// Unlike the other protocols SMTP is never relayed raw. The gate parses each
+// command and sends the backend a line of its own, so that XCLIENT, a second
+// STARTTLS or a smuggled message cannot hide in it. The text of a message is
+// normalised to CRLF lines, and ends at CRLF.CRLF only.
 //
-// In chunks it is made of CRLF lines too, as the backend may send them on by
-// DATA. That changes their length, and so a chunk of the client's goes on as
-// one or several of ours (see rechunk.go). What is declared BINARYMIME, to a
-// backend that offers it, is no lines and passes as it is: such a backend has
-// promised to send it on by DATA in another form alone (RFC 3030 §3).
+// Text in chunks is normalised too, because the backend may send it on by DATA.
+// That changes its length, so one chunk of the client is forwarded as one or
+// more chunks of ours (see rechunk.go). A BINARYMIME message to a backend that
+// offers BINARYMIME has no lines and is forwarded unchanged: such a backend
+// must not send it on by DATA unconverted (RFC 3030 §3).
 //
-// Commands go on in the groups in which they come: what was sent is kept in a
-// queue of expected replies, and our own answers stand in that queue too, so
-// that all reach the client in order. One goroutine does it all.
+// Commands are forwarded in the groups in which they come (see queue.go). A
+// session has one goroutine.
 //
-// Left out on purpose: TURN, ATRN and ETRN (the backend would trust us with
-// other people's queues), BURL, XCLIENT and XFORWARD (see caps.go), REQUIRETLS
-// (RFC 8689: the plaintext leg behind us would break its promise).
+// Left out on purpose: TURN, ATRN and ETRN (the backend trusts our address and
+// would hand out other hosts' queues), BURL, XCLIENT and XFORWARD (see
+// caps.go), and REQUIRETLS (RFC 8689: a plaintext backend would break its
+// promise).
 package smtp

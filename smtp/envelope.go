@@ -8,29 +8,29 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// envelope is what the backend has accepted of the message that is under way.
+// envelope is what the backend has accepted of the current message.
 type envelope struct {
-	sent     bool // MAIL has been sent on; the backend has accepted it, or not answered yet
-	begun    bool // MAIL
-	accepted int  // recipients
+	sent     bool // MAIL was forwarded, and was accepted or not answered yet
+	started  bool // MAIL was accepted
+	accepted int  // recipients that were accepted
 
-	asked, from string // the sender of the last MAIL that was sent on, and of the one that was accepted
-	undecided   bool   // the client has begun to send the text, and was not told what has become of it
-	told        bool   // it was told that the message is refused: what follows in chunks is refused too
-	size        int64  // bytes of text that have come from the client
+	asked, from string // the sender of the last MAIL that was forwarded, and of the MAIL that was accepted
+	replyDue    bool   // the client has begun to send the text, and is due a reply to it
+	refused     bool   // the message was refused; later chunks are refused too
+	size        int64  // bytes of text that the client has sent
 }
 
-// askMail notes the sender that the backend is about to be asked for.
+// askMail notes the sender of a MAIL that is about to be forwarded.
 func (g *Gate) askMail(sender string) { g.mail.sent, g.mail.asked = true, sender }
 
 // beginMail begins a transaction: the backend has accepted the sender.
 func (g *Gate) beginMail(sender string) error {
-	g.mail = envelope{sent: true, begun: true, asked: g.mail.asked, from: sender, undecided: g.mail.undecided}
+	g.mail = envelope{sent: true, started: true, asked: g.mail.asked, from: sender, replyDue: g.mail.replyDue}
 	return g.s.Enter(gate.Envelope)
 }
 
-// recipientAccepted counts a recipient that the backend has accepted. From here
-// on the session counts as working.
+// recipientAccepted counts a recipient that the backend has accepted. From the
+// first one on, the deadlines of a working session apply.
 func (g *Gate) recipientAccepted() error {
 	g.mail.accepted++
 	if g.mail.accepted > 1 {
@@ -39,8 +39,8 @@ func (g *Gate) recipientAccepted() error {
 	return g.s.Enter(gate.Recipients)
 }
 
-// beginText begins the text of a message. A text that no recipient waits for
-// leaves the session in its step, with that step's deadlines.
+// beginText begins the text of a message. Without recipients the session stays
+// in its step, with the deadlines of that step.
 func (g *Gate) beginText() error {
 	if g.mail.accepted == 0 {
 		return nil
@@ -48,19 +48,19 @@ func (g *Gate) beginText() error {
 	return g.s.Enter(gate.Text)
 }
 
-// over ends the transaction, whatever has become of the message.
-func (g *Gate) over() error {
+// endTransaction ends the transaction, whether the message was accepted or not.
+func (g *Gate) endTransaction() error {
 	g.reportLost(errGivenUp)
-	begun := g.mail.begun
+	started := g.mail.started
 	g.chunks, g.binary, g.mail = nil, false, envelope{}
-	if !begun {
+	if !started {
 		return nil
 	}
-	return g.s.Enter(g.rest())
+	return g.s.Enter(g.idleStep())
 }
 
-// rest is the step between two messages.
-func (g *Gate) rest() gate.Step {
+// idleStep returns the step of a session between two messages.
+func (g *Gate) idleStep() gate.Step {
 	if g.authed {
 		return gate.LoggedIn
 	}
@@ -70,35 +70,34 @@ func (g *Gate) rest() gate.Step {
 // reject reports a sender or a recipient that is refused.
 func (g *Gate) reject(command, to, reply string, own bool) {
 	from := g.mail.asked
-	if g.mail.begun && command != "MAIL" {
+	if g.mail.started && command != "MAIL" {
 		from = g.mail.from
 	}
 	g.s.Watch.Rejected(gate.Rejection{Command: command, From: from, To: to, Reply: syntax.OneLine(reply), Ours: own})
 }
 
-var errGivenUp = errors.New("the client has given the message up")
+var errGivenUp = errors.New("the client has aborted the message")
 
-// reportVerdict reports what the client is told of its message. One that has no
-// recipients is none.
+// reportVerdict reports the reply to a message. A message without recipients is
+// not reported.
 func (g *Gate) reportVerdict(reply string) {
-	if !g.mail.undecided {
+	if !g.mail.replyDue {
 		return
 	}
-	g.mail.undecided = false
-	if g.mail.accepted == 0 || g.mail.told {
+	g.mail.replyDue = false
+	if g.mail.accepted == 0 || g.mail.refused {
 		return
 	}
-	g.mail.told = !strings.HasPrefix(reply, "2")
+	g.mail.refused = !strings.HasPrefix(reply, "2")
 	g.report(gate.Message{Reply: syntax.OneLine(reply)})
 }
 
-// reportLost reports a message that was begun, and of which the client was told
-// nothing.
+// reportLost reports a message to which the client got no reply.
 func (g *Gate) reportLost(why error) {
-	if g.mail.undecided && g.mail.accepted > 0 && !g.mail.told {
+	if g.mail.replyDue && g.mail.accepted > 0 && !g.mail.refused {
 		g.report(gate.Message{Err: why})
 	}
-	g.mail.undecided = false
+	g.mail.replyDue = false
 }
 
 func (g *Gate) report(m gate.Message) {

@@ -7,12 +7,12 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// handOver tells a backend that has just greeted who the client is, where that
-// is done with words of SMTP. It introduces us by our own name to learn what
-// the backend offers; the client's own introduction follows later.
+// handOver tells a backend that has just greeted the client's address, if the
+// handover uses SMTP commands. It introduces us by our own name to learn what
+// the backend offers; the client's own EHLO follows later.
 //
-// Of a client in clear the backend hears its address here, and nothing that
-// the client has said.
+// For a client without TLS the backend gets the client's address here, and none
+// of the client's commands.
 func (g *Gate) handOver() error {
 	if g.front.TLS() != nil && g.s.Handover == gate.NoHandover {
 		return nil
@@ -35,8 +35,8 @@ func (g *Gate) handOver() error {
 	return nil
 }
 
-// behindHeader sees whether the backend has read a PROXY header as such. If
-// not, it has taken it for a command that it does not know, and the reply to that
+// behindHeader checks that the backend has read a PROXY header as a header. A
+// backend that has not replies to it as to an unknown command, and that reply
 // comes first.
 func (g *Gate) behindHeader() error {
 	r, err := g.sendHelloOnce("EHLO", g.s.Hostname)
@@ -57,11 +57,11 @@ var (
 )
 
 // xclient makes the backend take the client's address for that of the
-// connection (Postfix's XCLIENT_README). Behind it the session is as new, and
-// the backend has greeted again, or refused the client.
+// connection (Postfix's XCLIENT_README). After XCLIENT the session starts anew:
+// the backend greets again, or refuses the client.
 //
 // HELO and PROTO follow from the client's own EHLO, which the backend still
-// hears. LOGIN is never said: who logs in, logs in with the backend.
+// receives. LOGIN is never sent: clients log in at the backend themselves.
 func (g *Gate) xclient() error {
 	if !slices.Contains(g.caps.xclient, "ADDR") {
 		return gate.Because(gate.HandoverRefused, errXCLIENT)
@@ -86,20 +86,20 @@ func (g *Gate) xclient() error {
 	return g.introduce()
 }
 
-// xforward tells the backend, before each message, where it comes from
-// (Postfix's XFORWARD_README). Within a message it is not said again: the
-// backend will refuse the second MAIL.
+// xforward tells the backend the client's address before each message
+// (Postfix's XFORWARD_README), for its log. Within a transaction it sends
+// nothing: the backend will refuse the second MAIL.
 func (g *Gate) xforward() (refused bool, err error) {
 	if g.s.Handover != gate.XFORWARD {
 		return false, nil
 	}
-	if welcome, err := g.introduceClient(); err != nil || !welcome {
+	if accepted, err := g.introduceClient(); err != nil || !accepted {
 		return true, err
 	}
 	if err := g.readReplies(); err != nil {
 		return false, err
 	}
-	if g.mail.begun {
+	if g.mail.started {
 		return false, nil
 	}
 	facts := append(g.facts(), fact{"PROTO", g.verbProtocol()}, fact{"HELO", g.helo},
@@ -126,8 +126,8 @@ func (g *Gate) verbProtocol() string {
 // fact is an attribute of XCLIENT or XFORWARD.
 type fact struct{ name, value string }
 
-// facts are what both commands can tell. A name that is not known is said to
-// be so, or the backend would go on taking the client for us.
+// facts are the attributes that both commands carry. An unknown name is sent as
+// [UNAVAILABLE]; without it the backend would keep the proxy's name.
 func (g *Gate) facts() []fact {
 	address, port := g.s.Originating()
 	if g.s.Client.Addr().Unmap().Is6() {
@@ -159,10 +159,12 @@ func or(name, unknown string) string {
 	return name
 }
 
-// maxHandover is what a line may have (XCLIENT_README: 512 with its CRLF).
+// maxHandover bounds a line, in bytes without its CRLF (XCLIENT_README: 512
+// with it).
 const maxHandover = 510
 
-// lines are the commands that tell those of the facts that the backend takes.
+// lines returns the commands that carry those of the facts that the backend
+// takes.
 func lines(verb string, offered []string, facts []fact) []string {
 	var all []string
 	line := verb

@@ -2,10 +2,10 @@ package smtp
 
 import "github.com/letterlock/letterlock/smtp/syntax"
 
-// nameIn is the name by which a client introduces itself. Devices and desktop
-// computers call themselves "My Printer", "(none)" or "pc,1", or nothing at all:
-// on submission, where the login says who they are, they are taken all the same,
-// and the backend and the Received header get another name in its place.
+// nameIn returns the name in an EHLO or HELO. Devices and desktop computers
+// call themselves "My Printer", "(none)" or "pc,1", or send no name. On
+// submission, where the login identifies the client, these are accepted, and
+// the backend and the Received header get another name instead.
 func (g *Gate) nameIn(cmd syntax.Line) (name string, ok bool) {
 	switch {
 	case syntax.ValidName(cmd.Args):
@@ -16,8 +16,8 @@ func (g *Gate) nameIn(cmd syntax.Line) (name string, ok bool) {
 	return "", false
 }
 
-// hello is EHLO or HELO. Of a client in clear the backend does not hear yet
-// (see Open): it may still start TLS, and begin anew.
+// hello handles EHLO and HELO. That of a client without TLS is not forwarded
+// yet: the client may still start TLS and begin anew (see Open).
 func (g *Gate) hello(cmd syntax.Line) error {
 	name, ok := g.nameIn(cmd)
 	if !ok {
@@ -29,36 +29,36 @@ func (g *Gate) hello(cmd syntax.Line) error {
 	clear := g.front.TLS() == nil
 	if clear && (g.helo == "" || g.helloDue) {
 		g.helo, g.verb, g.helloDue = name, cmd.Verb, true
-		g.welcome()
+		g.greetClient()
 		return nil
 	}
 	r, err := g.sendHello(cmd.Verb, name)
 	if err != nil {
 		return err
 	}
-	if err := g.over(); err != nil {
+	if err := g.endTransaction(); err != nil {
 		return err
 	}
 	if !r.OK() {
 		return g.pass(r)
 	}
 	g.helo, g.verb, g.helloDue = name, cmd.Verb, false
-	g.welcome()
+	g.greetClient()
 	return nil
 }
 
-func (g *Gate) welcome() {
+// greetClient answers EHLO or HELO.
+func (g *Gate) greetClient() {
 	if g.verb == "HELO" {
 		g.front.Print("250 ", g.s.Hostname, "\r\n")
 		return
 	}
-	g.show()
+	g.printCapabilities()
 }
 
-// sayHello introduces us or the client to the backend, and learns what it can
-// do. A backend from before ESMTP is greeted with HELO from then on, whoever
-// introduces itself: it offers nothing, and the client's EHLO is answered by us
-// all the same. Our STARTTLS does not depend on it.
+// sendHello introduces us or the client to the backend and learns the backend's
+// extensions. A backend that does not know EHLO gets HELO from then on. It
+// offers no extensions; the client's EHLO and our STARTTLS work all the same.
 func (g *Gate) sendHello(verb, name string) (syntax.Reply, error) {
 	if g.noEHLO {
 		verb = "HELO"
@@ -72,14 +72,14 @@ func (g *Gate) sendHello(verb, name string) (syntax.Reply, error) {
 	return r, err
 }
 
-// unknownVerb reports whether a code is that with which servers answer an EHLO
-// that they do not know (RFC 1869 §4.5). Others are refusals of the name or of
-// the client, which HELO would not change.
+// unknownVerb reports whether a code is one with which servers answer an EHLO
+// that they do not know (RFC 1869 §4.5). Any other refuses the name or the
+// client, and HELO would not change that.
 func unknownVerb(code int) bool { return code == 500 || code == 501 || code == 502 || code == 504 }
 
-// sayHelloOnce is sayHello without another try. Some backends (OpenSMTPD,
-// Sendmail of old) know one name in a session, and answer the next with 503:
-// they keep the first, and are made to forget the rest.
+// sendHelloOnce sends one EHLO or HELO. Some backends (OpenSMTPD, old Sendmail)
+// take one EHLO in a session and answer the next with 503. They keep the first
+// name, and RSET clears the rest.
 func (g *Gate) sendHelloOnce(verb, name string) (syntax.Reply, error) {
 	r, err := g.exchange(verb + " " + name)
 	if err == nil && r.Code == 503 && g.introduced {
@@ -104,9 +104,10 @@ func (g *Gate) introduce() error {
 	return err
 }
 
-// introduceClient tells the backend the name of a client that has declined
-// TLS and now sends mail. A refusal becomes the answer to that mail.
-func (g *Gate) introduceClient() (welcome bool, err error) {
+// introduceClient sends the backend the EHLO of a client that now sends mail
+// without TLS. If the backend refuses it, the client gets that refusal as the
+// reply to its command.
+func (g *Gate) introduceClient() (accepted bool, err error) {
 	if !g.helloDue {
 		return true, nil
 	}

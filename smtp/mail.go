@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// mailFrom begins a transaction (RFC 5321 §4.1.1.2). From here on a shutdown
-// waits for its end.
+// mailFrom handles MAIL (RFC 5321 §4.1.1.2) and begins a transaction. From here
+// on a shutdown waits for the end of the transaction.
 func (g *Gate) mailFrom(cmd syntax.Line) error {
 	p, err := syntax.ParsePath(cmd.Args, "FROM")
 	switch {
@@ -27,13 +27,13 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 	if refused, err := g.xforward(); err != nil || refused {
 		return err
 	}
-	if welcome, err := g.introduceClient(); err != nil || !welcome {
+	if accepted, err := g.introduceClient(); err != nil || !accepted {
 		return err
 	}
 	g.askMail(p.Address)
 	return g.forward(p.Line("MAIL FROM:"), func(r syntax.Reply) error {
 		if !r.OK() {
-			g.mail.sent = g.mail.begun
+			g.mail.sent = g.mail.started
 			g.reject("MAIL", "", r.String(), false)
 			return nil
 		}
@@ -42,7 +42,7 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 	})
 }
 
-// mustUseTLS reports whether mail from this sender is taken over TLS only.
+// mustUseTLS reports whether mail from this sender is accepted over TLS only.
 func (g *Gate) mustUseTLS(sender string) bool {
 	at := strings.LastIndexByte(sender, '@')
 	if at < 0 {

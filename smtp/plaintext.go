@@ -4,19 +4,19 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// answer is what is done in clear with a command.
+// answer is how a command is handled before TLS.
 type answer int
 
 const (
 	needsTLS         answer = iota // refused: 530 (RFC 3207 §4)
-	needsBackend                   // only known to it; where TLS is required: refused
-	byGate                         // answered by us alone
-	neverInPlaintext               // AUTH: refused even where mail is taken in clear
+	needsBackend                   // forwarded; refused where TLS is required
+	byGate                         // answered without the backend
+	neverInPlaintext               // AUTH: refused even where mail is accepted without TLS
 )
 
-// clearTable is all that may be said before TLS: the commands that RFC 3207 §4
-// leaves open, HELO for those who start with it, and HELP. What is not here
-// is refused where TLS is required and left to the backend where it is not.
+// plaintextCommands are the commands that are handled before TLS: those that
+// RFC 3207 §4 allows, HELO, and HELP. All others are refused where TLS is
+// required, and go to the backend where it is not.
 var plaintextCommands = map[string]answer{
 	"EHLO":     byGate,
 	"HELO":     byGate,
@@ -27,8 +27,8 @@ var plaintextCommands = map[string]answer{
 	"AUTH":     neverInPlaintext,
 }
 
-// inClear answers one command of a client without TLS. It is done when TLS is
-// on, or when, on a listener that takes mail in clear, the backend is needed.
+// beforeTLS handles one command of a client without TLS. It is done when TLS is
+// on, or when a listener that accepts mail without TLS needs the backend.
 func (g *Gate) beforeTLS(cmd syntax.Line) (done bool, err error) {
 	switch a := plaintextCommands[cmd.Verb]; {
 	case cmd.Bad != "":
@@ -46,7 +46,7 @@ func (g *Gate) beforeTLS(cmd syntax.Line) (done bool, err error) {
 		return true, nil
 	case a != byGate:
 		g.s.Watch.Refused(cmd.Verb)
-		return false, g.unready(cmd, "530 5.7.0 Must issue a STARTTLS command first")
+		return false, g.refuseCommand(cmd, "530 5.7.0 Must issue a STARTTLS command first")
 	}
 	return false, g.answerBeforeTLS(cmd)
 }
@@ -73,8 +73,8 @@ func (g *Gate) answerBeforeTLS(cmd syntax.Line) error {
 	return g.quit(cmd)
 }
 
-// authInClear refuses AUTH at its first line, before a challenge could draw
-// the secret out.
+// refuseAuthBeforeTLS refuses AUTH at its first line, before a challenge could
+// ask for the secret.
 func (g *Gate) refuseAuthBeforeTLS() error {
 	g.s.Watch.Refused("AUTH")
 	switch {

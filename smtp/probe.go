@@ -5,9 +5,8 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Probe hears a backend's greeting and says goodbye, so that its log shows a
-// visitor and not a fault. Where TLS has to be turned on first, it introduces
-// us as hostname.
+// Probe reads a backend's greeting and sends QUIT, so that the backend logs a
+// normal session. If TLS has to be started first, it introduces us as hostname.
 func Probe(back *wire.Conn, hostname string) error {
 	g := New(&gate.Session{Hostname: hostname}, Options{})
 	g.back = back

@@ -8,79 +8,80 @@ import (
 
 // Options are the rules of one listener.
 type Options struct {
-	// RequireTLS refuses everything in clear, as submission does. Without it,
-	// mail is taken in clear too (RFC 3207 §4: a public MX must).
+	// RequireTLS refuses mail and logins before TLS, as submission does. Without
+	// it mail is accepted in plaintext too (RFC 3207 §4: a public MX must).
 	RequireTLS bool
 
-	// HideSTARTTLS does not offer TLS to a peer that fails with it, and would
-	// bring no mail at all. It is still taken.
+	// HideSTARTTLS does not offer TLS, for a peer whose handshakes fail and that
+	// would else deliver no mail. STARTTLS still works.
 	HideSTARTTLS bool
 
-	// TLSDomains are sender domains whose mail must come over TLS, and .domains
-	// for those beneath; folded (see package idn).
+	// TLSDomains are sender domains whose mail must come over TLS; .domain means
+	// its subdomains. They are folded (see package idn).
 	TLSDomains []string
 
 	Auth Auth
 
-	// Recipients tells whom mail may be sent to; nil is everybody.
+	// Recipients reports whether mail to an address is accepted; nil: to any.
 	Recipients func(address string) bool
 
-	RejectBareNewline bool // refuse a text with bare CR, LF or NUL, instead of mending it
+	RejectBareNewline bool // refuse a text with a bare CR, LF or NUL instead of normalising it
 	Received          bool // put a Received header in front of each message
-	HideClient        bool // that header does not tell who the client is
+	HideClient        bool // leave the client's name and address out of that header
 	DisableVRFY       bool
 }
 
-// Auth is what a listener does with AUTH.
+// Auth is how a listener handles AUTH.
 type Auth int
 
-// The rules for AUTH; in clear it is never offered nor taken.
+// The rules for AUTH. Before TLS it is never offered nor accepted.
 const (
 	NoAuth       Auth = iota // not offered: port 25
 	OptionalAuth             // offered after TLS
 	RequireAuth              // offered after TLS, and no mail without it
 )
 
-// Gate is the conversation of one session.
+// Gate is the gate of one session: it speaks SMTP to the client and to the
+// backend.
 type Gate struct {
 	s *gate.Session
 	o Options
 
 	front, back *wire.Conn
-	implicit    bool // TLS was on before anything was said
+	implicit    bool // TLS was on when the session began
 
-	caps        capabilities // the backend's, as its last EHLO reply gave them
-	helo        string       // how the client has introduced itself since TLS
+	caps        capabilities // the backend's, from its last reply to EHLO
+	helo        string       // the name in the client's EHLO; cleared by STARTTLS
 	verb        string       // EHLO or HELO
-	helloDue    bool         // the backend has not heard helo yet
-	introduced  bool         // the backend has heard a name, ours or the client's
-	noEHLO      bool         // the backend is from before ESMTP
-	clientKnown bool         // the backend knows who the client is
-	refusal     string       // the backend's, of this client; empty: none
-	settled     bool         // the client has been greeted, or speaks to the backend
+	helloDue    bool         // helo was not sent to the backend yet
+	introduced  bool         // the backend has received an EHLO, ours or the client's
+	noEHLO      bool         // the backend does not know EHLO
+	clientKnown bool         // the backend has been sent the client's address
+	refusal     string       // the backend's refusal of this client; empty: none
+	settled     bool         // Settle has begun
 	user        string
 	authed      bool
 	mail        envelope
-	chunks      *syntax.Text // of the message that is being sent in chunks; nil: none is
+	chunks      *syntax.Text // of the message that is sent in chunks; nil: there is none
 	binary      bool         // the message may be BINARYMIME
-	errors      int          // wrong commands since the last message that was delivered
-	rejected    int          // recipients that we have refused since then
-	finished    bool         // the last words have been said
+	errors      int          // wrong commands since the last delivered message
+	rejected    int          // recipients that we have refused since the last delivered message
+	finished    bool         // the last reply of the session was sent
 
 	forwarded []string // the attributes of XFORWARD that the backend takes
 
-	pending []expected // replies that are due, in order
+	pending []expected // the queue of replies that are due; see expected
 	replies []byte     // the buffer of the last reply
 
-	clause string // of the Received header, about TLS; empty: none was made yet
+	clause string // of the Received header, about TLS; empty: not made yet
 }
 
 // New returns the gate of a session.
 func New(s *gate.Session, o Options) *Gate { return &Gate{s: s, o: o} }
 
-// Secure greets a client of a STARTTLS service and answers it, alone, until
-// TLS is on, or, where TLS is not required, until it wants something for which
-// the backend is needed.
+// Secure greets a client of a STARTTLS service and answers its commands without
+// a backend until TLS is on or, where TLS is not required, until a command
+// needs the backend.
 func (g *Gate) Secure(front *wire.Conn) error {
 	g.front = front
 	if g.implicit = front.TLS() != nil; g.implicit {
@@ -102,10 +103,13 @@ func (g *Gate) Secure(front *wire.Conn) error {
 	}
 }
 
-// Open hears the backend's greeting. On a connection that is still in clear
-// it introduces us by our own name: of an unprotected client the backend
-// hears nothing before that client has declined TLS. A backend from before is
-// left with a goodbye.
+// Open reads the backend's greeting, starts TLS with it if that is configured,
+// and hands the client's address over. If the session had another backend
+// before, that one gets a QUIT.
+//
+// For a client without TLS it introduces us by our own name. The backend gets
+// nothing that the client has sent before the client begins a message without
+// TLS.
 func (g *Gate) Open(back *wire.Conn) error {
 	if g.back != nil {
 		g.back.Print("QUIT\r\n")
@@ -129,7 +133,8 @@ func (g *Gate) open() error {
 	return g.handOver()
 }
 
-// Settle carries the conversation to its end: SMTP has no raw part.
+// Settle relays the session to its end, command by command: SMTP has no raw
+// relay.
 func (g *Gate) Settle(front, back *wire.Conn) error {
 	g.front, g.back, g.settled = front, back, true
 	err := g.converse()
@@ -142,8 +147,8 @@ func (g *Gate) converse() error {
 		g.greet()
 	}
 	for {
-		// Only a client that has sent its next command already may be kept
-		// waiting for the answers to the last ones (RFC 2920).
+		// A client that has not sent its next command waits for the replies to
+		// the last ones (RFC 2920).
 		if !g.front.HasLine() || len(g.pending) >= maxPending || !g.caps.pipelining {
 			if err := g.flushReplies(); err != nil {
 				return err
@@ -159,7 +164,7 @@ func (g *Gate) converse() error {
 	}
 }
 
-// Refuse says the last words of a session.
+// Refuse sends the client the last reply of the session.
 func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 	if g.finished {
 		return

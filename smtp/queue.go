@@ -46,7 +46,7 @@ func (g *Gate) expect(e expected) { g.pending = append(g.pending, e) }
 
 // forward sends a command to the backend and queues its reply.
 func (g *Gate) forward(line string, onReply func(syntax.Reply) error) error {
-	if welcome, err := g.introduceClient(); err != nil || !welcome {
+	if accepted, err := g.introduceClient(); err != nil || !accepted {
 		return err
 	}
 	if err := g.sendLine(line); err != nil {

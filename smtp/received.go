@@ -8,20 +8,20 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// received is the header that tells the message's readers how it came to us
-// (RFC 5321 §4.4, RFC 3848; the tls clause of RFC 8314 §7.4, which comes
-// behind the others). Version, cipher and bits stand in Postfix's words, which
-// is how postmasters look for them.
+// received returns the Received header (RFC 5321 §4.4, RFC 3848) with the tls
+// clause of RFC 8314 §7.4, which comes last. TLS version, cipher and bits are
+// written as Postfix writes them, because postmasters search for that form.
 func (g *Gate) received() string { return g.trace(g.front.TLS()) }
 
-// trace is the header for a TLS session, or for none.
+// trace returns the header for a TLS session, or for none.
 func (g *Gate) trace(state *tls.ConnectionState) string {
 	return "Received: from " + g.fromDomain() + "\r\n" +
 		"\tby " + g.s.Hostname + " (Letterlock) with " + g.protocol(state != nil) + "\r\n" +
 		"\tid " + g.s.ID + g.tlsClause(state) + "; " + g.s.Date() + "\r\n"
 }
 
-// tlsClause is made once for all messages of the session.
+// tlsClause returns the tls clause, which is the same for all messages of the
+// session.
 func (g *Gate) tlsClause(state *tls.ConnectionState) string {
 	if state == nil {
 		return ""
@@ -32,9 +32,9 @@ func (g *Gate) tlsClause(state *tls.ConnectionState) string {
 	return g.clause
 }
 
-// fromDomain is how the client has introduced itself and, in parentheses, who
-// it is. A name that is neither a domain nor an address literal is worth a
-// comment. Where the client is not to be known, the message begins with us.
+// fromDomain returns the client's EHLO name and, in parentheses, its host name
+// and address. A name that is neither a domain nor an address literal is moved
+// to a comment. With HideClient the header names the proxy instead.
 func (g *Gate) fromDomain() string {
 	if g.o.HideClient {
 		return g.s.Hostname
@@ -50,7 +50,7 @@ func (g *Gate) fromDomain() string {
 	return g.helo + " (" + name + " " + address + ")"
 }
 
-// literal is the client's address as RFC 5321 §4.1.3 writes it.
+// literal returns the client's address as RFC 5321 §4.1.3 writes it.
 func (g *Gate) literal() string {
 	address, _ := g.s.Originating()
 	if g.s.Client.Addr().Unmap().Is6() {
@@ -59,7 +59,7 @@ func (g *Gate) literal() string {
 	return "[" + address + "]"
 }
 
-// protocol is the keyword of RFC 3848, or of RFC 6531 for SMTP itself.
+// protocol returns the keyword of RFC 3848, or of RFC 6531 for SMTP itself.
 func (g *Gate) protocol(secure bool) string {
 	if g.verb == "HELO" {
 		return "SMTP"
@@ -74,7 +74,7 @@ func (g *Gate) protocol(secure bool) string {
 	return keyword
 }
 
-// isDomain follows Domain of RFC 5321 §4.1.2, in ASCII.
+// isDomain reports whether a name is a Domain of RFC 5321 §4.1.2, in ASCII.
 func isDomain(name string) bool {
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
@@ -89,8 +89,8 @@ func isDomain(name string) bool {
 	return true
 }
 
-// isLiteral takes addresses in brackets alone: what else may stand there
-// (RFC 5321 §4.1.3) nobody uses.
+// isLiteral reports whether a name is an address in brackets. The other
+// literals of RFC 5321 §4.1.3 are not in use.
 func isLiteral(name string) bool {
 	inner, opened := strings.CutPrefix(name, "[")
 	inner, closed := strings.CutSuffix(inner, "]")
@@ -106,8 +106,8 @@ func alphanumeric(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }
 
-// ascii makes a name of EHLO fit for a comment; see validName for what it
-// cannot hold.
+// ascii makes a name of EHLO fit for a comment in a header; syntax.ValidName
+// has excluded parentheses and backslashes.
 func ascii(name string) string {
 	return strings.Map(func(c rune) rune {
 		if c > '~' {

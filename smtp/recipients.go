@@ -6,15 +6,15 @@ import (
 	"github.com/letterlock/letterlock/internal/idn"
 )
 
-// Recipients returns a function that tells whether an address is on the list
+// Recipients returns a function that reports whether an address is on the list
 // of domains, `.domains` (their subdomains) and whole addresses. The list's
-// domains are folded (see package idn); those of addresses may have A-labels or
-// U-labels.
+// domains are folded (see package idn); the domain of an address may have
+// A-labels or U-labels.
 //
-// An address that carries a route within it (RFC 5321 appendix C, and the
-// percent hack of RFC 1123 §5.2.16) is on no list: the backend, which trusts
-// us, would send it on to wherever it says. A domain that the backend may read
-// as another one is on no list either.
+// An address with a route in its local part (RFC 5321 appendix C, and the
+// percent hack of RFC 1123 §5.2.16) is on no list: the backend trusts us and
+// would relay it. A domain that the backend may read as another domain is on no
+// list either.
 func Recipients(list []string) func(address string) bool {
 	entries := make(map[string]bool, len(list))
 	for _, entry := range list {
@@ -36,11 +36,11 @@ func Recipients(list []string) func(address string) bool {
 	}
 }
 
-// almostASCII are letters that become ASCII where case does not matter: the
-// backend may well tell them apart.
+// almostASCII are letters that fold to ASCII letters. The backend may treat
+// them as different letters.
 const almostASCII = "\u0130\u017f\u212a"
 
-// matchesDomain looks a domain up, and then each `.parent` of it.
+// matchesDomain looks up a domain, and each `.parent` of it.
 func matchesDomain(entries map[string]bool, domain string) bool {
 	if domain == "" || entries[domain] {
 		return domain != ""

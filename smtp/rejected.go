@@ -2,19 +2,19 @@ package smtp
 
 import "github.com/letterlock/letterlock/internal/gate"
 
-// maxRejected is how many recipients we refuse, without a message that is
-// delivered in between, until the rest of a transaction is told to come again;
-// limits.errors, if that is more. RFC 5321 §4.5.3.1.8 wants a hundred recipients
-// to be taken.
+// maxRejected bounds the recipients that we refuse between two delivered
+// messages; limits.errors, if that is more. After that many, the other
+// recipients of a transaction get a temporary refusal. RFC 5321 §4.5.3.1.8
+// requires at least a hundred recipients to be accepted.
 const maxRejected = 100
 
-// refuseRecipient refuses a recipient ourselves. Within a transaction that is
-// no wrong command: an old list of addresses would have its sender sent away in
-// front of the good ones, and again at each new try.
+// refuseRecipient refuses a recipient. Within a transaction that does not count
+// as a wrong command: else a sender with an outdated address list would be
+// disconnected before its valid recipients, at each new try.
 //
-// Who only guesses addresses is stopped all the same: behind maxRejected of them
-// no recipient is looked at any more (see mayAsk), and with limits.errors of
-// them no other transaction begins (see mayBegin).
+// Guessing of addresses is still stopped: after maxRejected refusals no
+// recipient is looked up (see mayAsk), and after limits.errors of them no other
+// transaction begins (see mayBegin).
 func (g *Gate) refuseRecipient(to, text string) error {
 	g.reject("RCPT", to, text, true)
 	if !g.mail.sent {
@@ -27,8 +27,8 @@ func (g *Gate) refuseRecipient(to, text string) error {
 
 const tooMany = "452 4.5.3 Too many recipients"
 
-// mayAsk reports whether a recipient is looked at. If not, the answer is the
-// same for all, which tells nothing of who exists.
+// mayAsk reports whether a recipient is looked up. If not, all recipients get
+// the same reply, which does not reveal which of them exist.
 func (g *Gate) mayAsk(to string) bool {
 	if g.rejected < max(maxRejected, g.s.Limits.Errors) {
 		return true
@@ -39,7 +39,7 @@ func (g *Gate) mayAsk(to string) bool {
 }
 
 // mayBegin ends a session that begins another transaction after too many
-// refused recipients and no message.
+// refused recipients and no delivered message.
 func (g *Gate) mayBegin() error {
 	if g.mail.sent || g.rejected < g.s.Limits.Errors {
 		return nil
@@ -50,8 +50,8 @@ func (g *Gate) mayBegin() error {
 	return gate.Because(gate.TooManyErrors, nil)
 }
 
-// delivered forgives what was wrong before a message that the backend has
-// taken, as Postfix does: a session that works may last for days.
+// delivered resets the counts of errors after a message that the backend has
+// accepted, as Postfix does: a session that works may last for days.
 func (g *Gate) delivered() {
 	g.errors, g.rejected = 0, 0
 	if g.s.Taken != nil {

@@ -11,12 +11,13 @@ const (
 	noAuth   = "502 5.5.1 AUTH not available here, use submission"
 )
 
-// greet says hello in our own name: the backend's tells a stranger too much.
+// greet greets the client with our own name: the backend's greeting may reveal
+// its software and version.
 func (g *Gate) greet() {
 	g.front.Print("220 ", g.s.Hostname, " ESMTP ", g.s.Banner, "\r\n")
 }
 
-// answer gives an answer of our own, behind those that are still due.
+// answer sends a reply of our own, after the replies that are still due.
 func (g *Gate) answer(text string) {
 	if len(g.pending) == 0 {
 		g.front.Print(text, "\r\n")
@@ -25,15 +26,15 @@ func (g *Gate) answer(text string) {
 	g.expect(expected{own: text + "\r\n"})
 }
 
-// maxRefused bounds how often the client hears the refusal: to EHLO, to HELO
-// behind it, and once more.
+// maxRefused bounds how often the client gets the refusal: in reply to EHLO, to
+// the HELO after it, and once more.
 const maxRefused = 3
 
 // refuseClient gives the client the backend's refusal where a reply is due: in
 // place of the greeting, or as the reply to its next command. It waits a moment
-// for the client's goodbye: Postfix takes a connection that ends behind a 5yz
-// reply to EHLO for a fault, and tries again for days. A 421 closes at once
-// (RFC 5321 §3.8).
+// for the client's QUIT: Postfix takes a connection that ends after a 5yz reply
+// to EHLO for a temporary fault, and tries again for days. After a 421 the
+// connection is closed at once (RFC 5321 §3.8).
 func (g *Gate) refuseClient() {
 	if g.refusal == "" { // the backend has closed the connection after it refused a login
 		g.front.Print("421 4.7.0 The server has closed the connection [", g.s.ID, "]\r\n")

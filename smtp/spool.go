@@ -20,7 +20,7 @@ func (g *Gate) spoolMessage() error {
 	}
 	// A message without recipients is not spooled.
 	if g.mail.accepted == 0 {
-		g.mail.undecided = false
+		g.mail.replyDue = false
 		return g.fault(needRecipient)
 	}
 	spool, err := g.s.Spool()
@@ -69,7 +69,7 @@ func (g *Gate) discard(why string) error {
 	if err := g.flushReplies(); err != nil {
 		return err
 	}
-	return g.over()
+	return g.endTransaction()
 }
 
 const needRecipient = "503 5.5.1 Need RCPT command"
@@ -91,10 +91,10 @@ func (g *Gate) sendSpooled(spool gate.Spool) error {
 	if _, err := spool.Seek(0, io.SeekStart); err != nil {
 		return gate.Because(gate.Internal, err)
 	}
-	switch begun, err := g.beginData(); {
+	switch started, err := g.beginData(); {
 	case err != nil:
 		return err
-	case !begun:
+	case !started:
 		return g.s.Enter(gate.Recipients)
 	}
 	if err := g.s.Enter(gate.Verdict); err != nil {

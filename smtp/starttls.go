@@ -5,9 +5,9 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// secureBackend turns TLS on towards a backend, where it must be (RFC 3207),
-// and forgets what the backend has said in clear. It introduces us by our own
-// name.
+// secureBackend starts TLS with a backend that is configured for it (RFC 3207),
+// and forgets what the backend has sent in plaintext. It introduces us by our
+// own name.
 func (g *Gate) secureBackend() error {
 	if !g.back.WantsTLS() {
 		return nil
@@ -29,8 +29,8 @@ func (g *Gate) secureBackend() error {
 	return nil
 }
 
-// startTLS turns TLS on and forgets all that was said in clear (RFC 3207
-// §4.2).
+// startTLS turns TLS on and forgets all that the client has sent before (RFC
+// 3207 §4.2).
 func (g *Gate) startTLS(cmd syntax.Line) error {
 	switch {
 	case g.front.TLS() != nil:
@@ -51,7 +51,7 @@ func (g *Gate) startTLS(cmd syntax.Line) error {
 	return nil
 }
 
-// forget ends whatever the client has begun at the backend in clear.
+// forget resets what the client has begun at the backend before TLS.
 func (g *Gate) forget() error {
 	if g.back != nil && g.helo != "" && !g.helloDue {
 		if err := g.sendLine("RSET"); err != nil {
@@ -59,7 +59,7 @@ func (g *Gate) forget() error {
 		}
 		g.expect(expected{silent: true})
 	}
-	if err := g.over(); err != nil {
+	if err := g.endTransaction(); err != nil {
 		return err
 	}
 	return g.flushReplies()
