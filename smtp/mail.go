@@ -37,7 +37,7 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 			g.reject("MAIL", "", r.String(), false)
 			return nil
 		}
-		g.chunks, g.binary = nil, g.caps.binary && p.Says("BODY=BINARYMIME")
+		g.chunks, g.binary = nil, g.caps.binary && p.HasValue("BODY=BINARYMIME")
 		return g.beginMail(p.Address)
 	})
 }

@@ -46,7 +46,7 @@ func (p *rechunker) sendChunk(part []byte, whole bool) error {
 	rest, ahead := part[used:], *g.chunks
 	size := len(p.header) + len(run) + len(tail) + ahead.Length(rest)
 	if whole && p.last {
-		size, end = size+len(ahead.End()), " LAST"
+		size, end = size+len(ahead.Finish()), " LAST"
 	}
 	switch {
 	case ahead.Irregular && g.o.RejectBareNewline:
@@ -69,7 +69,7 @@ func (p *rechunker) sendChunk(part []byte, whole bool) error {
 		if err := g.s.Enter(gate.Verdict); err != nil {
 			return err
 		}
-		g.back.Print(g.chunks.End())
+		g.back.Print(g.chunks.Finish())
 	}
 	if !whole {
 		g.expect(expected{onReply: p.onReply, silent: true, slow: true})

@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// commands is all that a client can say; `mail` commands need an introduction
-// first.
+// commands are the commands that a client can send. Commands with mail set need
+// an EHLO or HELO first.
 var commands = map[string]struct {
 	do   func(*Gate, syntax.Line) error
 	mail bool
@@ -28,8 +28,8 @@ var commands = map[string]struct {
 	"AUTH": {}, "BDAT": {}, "STARTTLS": {}, "EXPN": {}, "ETRN": {}, "TURN": {}, "ATRN": {}, "LHLO": {}, "XCLIENT": {}, "XFORWARD": {},
 }
 
-// obey carries one command out, or answers why not.
-func (g *Gate) obey(cmd syntax.Line) error {
+// execute runs one command, or refuses it.
+func (g *Gate) execute(cmd syntax.Line) error {
 	known, ok := commands[cmd.Verb]
 	switch {
 	case cmd.Bad != "":
@@ -44,8 +44,8 @@ func (g *Gate) obey(cmd syntax.Line) error {
 	return known.do(g, cmd)
 }
 
-// fault answers a command that is wrong, and ends the session when there were
-// too many of them.
+// fault refuses a command as wrong, and ends the session after too many wrong
+// commands.
 func (g *Gate) fault(text string) error {
 	g.answer(text)
 	if g.errors++; g.errors < g.s.Limits.Errors {
@@ -56,10 +56,9 @@ func (g *Gate) fault(text string) error {
 
 func (g *Gate) answer(text string) { g.front.Print(text, "\r\n") }
 
-// hello takes whatever its clients call themselves: they are known by their
-// addresses.
+// hello accepts any name in EHLO: clients are identified by their addresses.
 func (g *Gate) hello(cmd syntax.Line) error {
-	g.end()
+	g.endTransaction()
 	if g.helo, g.verb = cmd.Args, cmd.Verb; !syntax.ValidName(cmd.Args) {
 		g.helo = syntax.UnknownName
 	}
@@ -75,7 +74,7 @@ func (g *Gate) reset(cmd syntax.Line) error {
 	if cmd.Args != "" {
 		return g.fault("501 5.5.4 Syntax: RSET")
 	}
-	g.end()
+	g.endTransaction()
 	g.answer("250 2.0.0 OK")
 	return nil
 }
@@ -85,7 +84,8 @@ func (g *Gate) noop(syntax.Line) error {
 	return nil
 }
 
-// verify promises nothing (RFC 5321 §3.5.3): it is not known here who exists.
+// verify neither confirms nor denies that a mailbox exists (RFC 5321 §3.5.3):
+// the smarthost does not know.
 func (g *Gate) verify(cmd syntax.Line) error {
 	if cmd.Args == "" {
 		return g.fault("501 5.5.4 Syntax: VRFY address")
@@ -103,7 +103,7 @@ func (g *Gate) quit(cmd syntax.Line) error {
 	if cmd.Args != "" {
 		return g.fault("501 5.5.4 Syntax: QUIT")
 	}
-	g.end()
+	g.endTransaction()
 	g.answer("221 2.0.0 Bye")
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
@@ -111,7 +111,7 @@ func (g *Gate) quit(cmd syntax.Line) error {
 	return gate.Because(gate.Done, nil)
 }
 
-// asciiOnly reports whether text is in ASCII.
+// asciiOnly reports whether text is ASCII.
 func asciiOnly(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r > '~' })
 }

@@ -9,8 +9,8 @@ import (
 
 const tooBig = "552 5.3.4 Message too big"
 
-// data is DATA: the message goes on while it comes in, and the verdict on it
-// is the server's.
+// data handles DATA: the message is forwarded while it comes in, and the reply
+// to it is the server's.
 func (g *Gate) data(cmd syntax.Line) error {
 	switch {
 	case cmd.Args != "":
@@ -18,20 +18,20 @@ func (g *Gate) data(cmd syntax.Line) error {
 	case g.mail == nil || g.mail.accepted == 0:
 		return g.fault("503 5.5.1 Need RCPT command")
 	case g.front.Buffered() > 0:
-		// Text that has not waited for the 354 would be read as commands if
-		// the server then declined (RFC 2920 §3.1).
+		// If the server refused DATA, text sent before the 354 would be read as
+		// commands (RFC 2920 §3.1).
 		return gate.Because(gate.Desynchronised, nil)
 	}
 	s := g.mail.server
 	r, err := s.exchange("DATA")
 	switch {
 	case err != nil:
-		return g.conclude(s.lost("sending DATA"))
+		return g.finish(s.lost("sending DATA"))
 	case r.Code/100 == 4 || r.Code/100 == 5:
-		return g.conclude(r.String())
+		return g.finish(r.String())
 	case r.Code != 354 || s.back.Buffered() > 0:
-		s.gone = true // or a yes that came too early would be taken for the verdict
-		return g.conclude("451 4.5.0 " + s.String() + " is out of step")
+		s.unusable = true // an early 250 would be taken for the reply to the message
+		return g.finish("451 4.5.0 " + s.String() + " is out of step")
 	}
 	if err := g.s.Enter(gate.Text); err != nil {
 		return err
@@ -43,16 +43,16 @@ func (g *Gate) data(cmd syntax.Line) error {
 	if g.o.Received {
 		s.back.Print(g.received())
 	}
-	sunk, err := g.carry(s)
+	writeErr, err := g.carry(s)
 	if err != nil {
-		s.gone = true // the text has no end: nothing else may be said
+		s.unusable = true // the text was not ended: no command may follow
 		return err
 	}
-	return g.conclude(s.verdictOn(sunk))
+	return g.finish(s.readResult(writeErr))
 }
 
-// conclude ends the transaction with an answer.
-func (g *Gate) conclude(answer string) error {
+// finish ends the transaction with a reply to the client.
+func (g *Gate) finish(answer string) error {
 	m := g.mail
 	if answer[0] == '2' {
 		g.errors = 0 // a session that works may last for days
@@ -62,10 +62,10 @@ func (g *Gate) conclude(answer string) error {
 	}
 	g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: syntax.OneLine(answer)})
 	g.answer(answer)
-	if err := g.front.Flush(); err != nil { // before a goodbye to the server that may take its time
+	if err := g.front.Flush(); err != nil { // before QUIT to the server, which may take long
 		return gate.FromClient(err)
 	}
-	g.end()
+	g.endTransaction()
 	return nil
 }
 
@@ -96,19 +96,19 @@ func (g *Gate) carry(s *server) (writeErr, err error) {
 	return writeErr, nil
 }
 
-// verdictOn is what the client is told of its message: the server's word, or
-// that it is not known.
-func (s *server) verdictOn(sunk error) string {
+// readResult returns the reply for the client: the server's, or a temporary one
+// if the result is not known.
+func (s *server) readResult(writeErr error) string {
 	switch {
-	case errors.Is(sunk, errTooBig):
-		s.gone = true // the text has no end
+	case errors.Is(writeErr, errTooBig):
+		s.unusable = true // the text was not ended
 		return tooBig
-	case errors.Is(sunk, errNeedsUTF8):
-		s.gone = true
+	case errors.Is(writeErr, errNeedsUTF8):
+		s.unusable = true
 		return s.needsUTF8()
-	case sunk != nil:
-		r, err := s.readReply() // it may have said why
-		s.gone = true
+	case writeErr != nil:
+		r, err := s.readReply() // the server may have sent the reason
+		s.unusable = true
 		if err == nil && r.Code >= 400 {
 			return r.String()
 		}
@@ -116,14 +116,13 @@ func (s *server) verdictOn(sunk error) string {
 	}
 	r, err := s.readVerdict()
 	if err != nil || r.Code/100 == 3 {
-		s.gone = true
-		return s.lost("waiting for its word on the message")
+		s.unusable = true
+		return s.lost("waiting for its reply to the message")
 	}
 	return r.String()
 }
 
-// received is the header that tells how the message came to us (RFC 5321
-// §4.4).
+// received returns the Received header (RFC 5321 §4.4).
 func (g *Gate) received() string {
 	protocol := "ESMTP"
 	if g.verb == "HELO" {

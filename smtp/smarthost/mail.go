@@ -10,17 +10,18 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// transaction is a message on its way.
+// transaction is the current message.
 type transaction struct {
 	sender   syntax.Path
 	utf8     bool
-	domain   string            // of the recipients so far; empty: none was accepted
-	server   *server           // theirs; nil: none yet
-	accepted int               // recipients
-	failed   map[string]string // domains that cannot be reached, and the answer to their recipients
+	domain   string            // of the recipients so far; empty: no recipient yet
+	server   *server           // of the domain; nil: no recipient yet
+	accepted int               // recipients that were accepted
+	failed   map[string]string // domains without a usable server, and the reply to their recipients
 }
 
-// mailFrom begins a transaction. From here on a shutdown waits for its end.
+// mailFrom begins a transaction. From here on a shutdown waits for the end of
+// the transaction.
 func (g *Gate) mailFrom(cmd syntax.Line) error {
 	p, err := syntax.ParsePath(cmd.Args, "FROM")
 	switch {
@@ -40,7 +41,7 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 	return nil
 }
 
-// checkParameters takes what we have offered, and nothing else.
+// checkParameters refuses every parameter but those that the smarthost offers.
 func (g *Gate) checkParameters(p syntax.Path) (refused string) {
 	for param := range strings.FieldsSeq(p.Params) {
 		key, value, valued := strings.Cut(param, "=")
@@ -71,7 +72,8 @@ func (g *Gate) checkParameters(p syntax.Path) (refused string) {
 	return ""
 }
 
-// rcptTo asks the recipient's server, which for the first one is looked for.
+// rcptTo forwards a recipient to the server of its domain, which the first
+// recipient selects.
 func (g *Gate) rcptTo(cmd syntax.Line) error {
 	if g.mail == nil {
 		return g.fault("503 5.5.1 Need MAIL command")
@@ -98,23 +100,24 @@ func (g *Gate) rcptTo(cmd syntax.Line) error {
 	case failed != "":
 		return g.refuse(failed)
 	case m.server == nil:
-		if reached, err := g.begin(domain); err != nil || !reached {
+		if reached, err := g.findServer(domain); err != nil || !reached {
 			return err
 		}
 	}
-	return g.offer(p)
+	return g.addRecipient(p)
 }
 
-// refuse answers a recipient whom we refuse ourselves. That is no wrong command:
-// the session must not end in front of the others.
+// refuse answers a recipient that the gate refuses. That does not count as a
+// wrong command: the session must not end before the other recipients.
 func (g *Gate) refuse(text string) error {
 	g.answer(text)
 	return nil
 }
 
-// begin finds a server for the domain. Why there is none, or what it says to
-// the sender if that is a no, is the answer to all recipients there.
-func (g *Gate) begin(domain string) (reached bool, err error) {
+// findServer finds a server for the domain and sends it MAIL. If no server can
+// be used, or if it refuses the sender, that is the reply to all recipients of
+// the domain.
+func (g *Gate) findServer(domain string) (reached bool, err error) {
 	m := g.mail
 	if err := g.front.Flush(); err != nil {
 		return false, gate.FromClient(err)
@@ -144,9 +147,9 @@ func (g *Gate) begin(domain string) (reached bool, err error) {
 	return false, nil
 }
 
-// offer tells the server of a recipient. A refusal is logged here: the message
-// may go on to others, or to nobody.
-func (g *Gate) offer(p syntax.Path) error {
+// addRecipient sends the server a recipient. A refusal is reported here, as the
+// message may still go to other recipients, or to none.
+func (g *Gate) addRecipient(p syntax.Path) error {
 	m := g.mail
 	answer, ok := m.server.recipient(p.Address)
 	if !ok {
@@ -160,10 +163,9 @@ func (g *Gate) offer(p syntax.Path) error {
 	return nil
 }
 
-// recipient tells the server of a recipient, and returns the reply for the
-// client.
+// recipient sends the server a recipient and returns the reply for the client.
 func (s *server) recipient(address string) (answer string, ok bool) {
-	address, ok = s.writable(address)
+	address, ok = s.writableAddress(address)
 	if !ok {
 		return s.needsUTF8(), false
 	}
@@ -174,8 +176,8 @@ func (s *server) recipient(address string) (answer string, ok bool) {
 	return r.String(), r.OK()
 }
 
-// end gives the transaction up, if there is one.
-func (g *Gate) end() {
+// endTransaction aborts the transaction, if there is one.
+func (g *Gate) endTransaction() {
 	if g.mail == nil {
 		return
 	}
@@ -183,13 +185,13 @@ func (g *Gate) end() {
 		g.mail.server.quit()
 	}
 	g.mail = nil
-	_ = g.s.Enter(gate.Authenticating) // a session that has to end finds out when it reads
+	_ = g.s.Enter(gate.Authenticating) // an error comes back at the next read
 }
 
-var errDomain = errors.New("no domain")
+var errDomain = errors.New("the address has no valid domain")
 
-// domainOf is the domain of an address, in the form in which DNS knows it, or
-// an address literal.
+// domainOf returns the domain of an address as DNS knows it, or an address
+// literal.
 func domainOf(address string) (string, error) {
 	local, domain, found := cutDomain(address)
 	switch {
@@ -205,6 +207,5 @@ func domainOf(address string) (string, error) {
 	return folded, nil
 }
 
-// maxDomain is the longest name of DNS in bytes (RFC 1035 §2.3.4), as it is
-// written.
+// maxDomain bounds a DNS name in its text form, in bytes (RFC 1035 §2.3.4).
 const maxDomain = 253

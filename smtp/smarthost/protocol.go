@@ -13,8 +13,8 @@ import (
 
 // Options are the rules of one listener.
 type Options struct {
-	Name       string // by which we introduce ourselves to servers
-	Denied     bool   // the client is none of those who may send mail
+	Name       string // the name in our EHLO to servers
+	Denied     bool   // the client may not send mail
 	Finder     Finder
 	Watch      Watch
 	Message    int // bytes of a message
@@ -26,39 +26,41 @@ type Options struct {
 type Finder interface {
 	Hops(ctx context.Context, domain string) iter.Seq2[nexthop.Hop, error]
 
-	// Spare notes that a server fails with hybrid groups, and not without.
+	// Spare notes that handshakes with a server fail with hybrid key exchange and
+	// succeed without it.
 	Spare(host string)
 }
 
-// Gate is the conversation of one session.
+// Gate is the gate of one session.
 type Gate struct {
 	s *gate.Session
 	o Options
 
 	front  *wire.Conn
-	helo   string // how the client has introduced itself; empty: not yet
+	helo   string // the name in the client's EHLO; empty: none yet
 	verb   string // EHLO or HELO
 	errors int
-	mail   *transaction // nil: none has begun
+	mail   *transaction // nil: there is none
 }
 
 // New returns the gate of a session.
 func New(s *gate.Session, o Options) *Gate { return &Gate{s: s, o: o} }
 
-// Secure does nothing: the client is a neighbour, and speaks in clear.
+// Secure does nothing: the client is on this machine or in a private network,
+// and sends plaintext.
 func (g *Gate) Secure(*wire.Conn) error { return nil }
 
-var errNotOpened = errors.New("a smarthost finds its backends by itself")
+var errNotOpened = errors.New("a smarthost finds its servers by itself")
 
-// Open is not called for a gate that finds its backends by itself.
+// Open is never called: this gate connects to its servers itself.
 func (g *Gate) Open(*wire.Conn) error { return gate.Because(gate.Internal, errNotOpened) }
 
 var errDenied = errors.New("the client's address is not among those of smarthost.clients")
 
-// Settle carries the conversation to its end.
+// Settle runs the session to its end.
 func (g *Gate) Settle(front, _ *wire.Conn) error {
 	g.front = front
-	defer g.end()
+	defer g.endTransaction()
 	if g.o.Denied {
 		front.Print("554 5.7.1 Access denied\r\n")
 		_ = front.Flush()
@@ -75,13 +77,13 @@ func (g *Gate) Settle(front, _ *wire.Conn) error {
 		if err != nil {
 			return err
 		}
-		if err := g.obey(cmd); err != nil {
+		if err := g.execute(cmd); err != nil {
 			return err
 		}
 	}
 }
 
-// Refuse says the last words of a session.
+// Refuse sends the client the last reply of the session.
 func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 	if text := syntax.Farewell(why, g.s.ID); text != "" {
 		front.Print(text)

@@ -7,12 +7,13 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// maxQuoted bounds how many lines of a server's reply stand in one of ours.
+// maxQuoted bounds the lines of a server's reply that are quoted in a reply of
+// ours.
 const maxQuoted = 20
 
-// quote makes a reply of ours that begins with intro, such as "451 4.4.0 Host
-// refused us: ", and goes on with all lines of the server's reply. Each line
-// has our code and enhanced code (RFC 2034 §4).
+// quote returns a reply that begins with intro, such as "451 4.4.0 Host refused
+// us: ", and quotes all lines of the server's reply. Each line has our code and
+// enhanced code (RFC 2034 §4).
 func quote(r syntax.Reply, intro string) string {
 	code, text, _ := strings.Cut(intro, " ")
 	enhanced, _, _ := strings.Cut(text, " ")
@@ -27,7 +28,7 @@ func quote(r syntax.Reply, intro string) string {
 	return joinLines(code, lines)
 }
 
-// joinLines makes a reply of its lines (RFC 5321 §4.2.1). The last one has no
+// joinLines joins the lines of a reply (RFC 5321 §4.2.1). The last line has no
 // CRLF.
 func joinLines(code string, lines []string) string {
 	last := len(lines) - 1

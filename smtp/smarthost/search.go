@@ -11,9 +11,9 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// reach finds a server of the domain that takes mail from the sender, with the
-// TLS that there must be. Where there is none, why is the reason for which the
-// last one was left, or a server's permanent refusal.
+// reach finds a server of the domain that accepts the sender over the required
+// TLS. If there is none, it returns the failure of the last server that was
+// tried, or the permanent refusal of a server.
 func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 	ctx, cancel := g.s.Search()
 	defer cancel()
@@ -44,7 +44,7 @@ func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 	return nil, why, nil
 }
 
-// failureOf makes an error of the Finder a reply to the client.
+// failureOf turns an error of the Finder into a failure.
 func failureOf(err error) *failed {
 	if f, ok := errors.AsType[*nexthop.Failure](err); ok {
 		return &failed{reply: syntax.Printable(f.Reply), remedy: f.Remedy}
@@ -52,42 +52,43 @@ func failureOf(err error) *failed {
 	return &failed{reply: "451 4.3.0 " + syntax.Printable(err.Error())}
 }
 
-// failed is why a server cannot be used; what is left to be tried depends on
-// how far it has come.
+// failed is the reason why a server cannot be used. Its fields decide what is
+// tried next.
 type failed struct {
-	reply  string // for the client
-	remedy string // for the administrator; empty: none is known
-	tls    error  // TLS was offered and did not come about; nil: that is not the reason
-	silent bool   // the server has broken the handshake off without a word
-	final  bool   // the server has refused the sender for good: no other one is asked
+	reply    string // for the client
+	remedy   string // for the administrator; empty: none is known
+	tls      error  // why the handshake failed; nil: TLS is not the reason
+	brokeOff bool   // the server has ended the handshake without an alert
+	final    bool   // a permanent refusal of the sender: no other server is tried
 }
 
-// open makes a server ready. A handshake that fails is tried once more without
-// the hybrid groups; and where plaintext is no worse than what was to be had,
-// the server is called again in clear (RFC 7435), as Postfix does it.
+// open connects to a server and negotiates TLS. A handshake that fails is tried
+// once more without hybrid key exchange. Where the terms allow plaintext, the
+// server is then called again without TLS (RFC 7435), as Postfix does.
 func (g *Gate) open(ctx context.Context, hop nexthop.Hop, address string) (*server, *failed) {
 	terms := hop.Terms
-	s, why := g.try(ctx, hop.Host, address, terms)
-	if why != nil && why.silent && terms.Hybrid() {
+	s, why := g.tryServer(ctx, hop.Host, address, terms)
+	if why != nil && why.brokeOff && terms.Hybrid() {
 		terms.Classical = true
-		if s, why = g.try(ctx, hop.Host, address, terms); why == nil {
+		if s, why = g.tryServer(ctx, hop.Host, address, terms); why == nil {
 			g.o.Finder.Spare(hop.Host)
 		}
 	}
 	if why == nil || why.tls == nil {
 		return s, why
 	}
-	inClear := terms.Level == outbound.May
-	g.o.Watch.Unsecured(Server{hop.Host, address}, terms.Level, inClear, why.tls)
-	if !inClear {
+	inPlaintext := terms.Level == outbound.May
+	g.o.Watch.Unsecured(Server{hop.Host, address}, terms.Level, inPlaintext, why.tls)
+	if !inPlaintext {
 		return nil, why
 	}
 	terms.Level = outbound.None
-	return g.try(ctx, hop.Host, address, terms)
+	return g.tryServer(ctx, hop.Host, address, terms)
 }
 
-// try connects to a server and brings it to where it takes mail.
-func (g *Gate) try(ctx context.Context, host, address string, terms outbound.Terms) (*server, *failed) {
+// tryServer connects to a server under the given terms and prepares it for
+// MAIL.
+func (g *Gate) tryServer(ctx context.Context, host, address string, terms outbound.Terms) (*server, *failed) {
 	s := &server{Server: Server{host, address}, terms: terms}
 	config := terms.Config(&s.verdict)
 	if terms.Level == outbound.None {
@@ -98,15 +99,15 @@ func (g *Gate) try(ctx context.Context, host, address string, terms outbound.Ter
 		return nil, &failed{reply: "450 4.4.1 Connect to " + s.String() + ": " + syntax.Printable(err.Error())}
 	}
 	s.back = back
-	if why := g.prepare(s); why != nil {
+	if why := g.negotiate(s); why != nil {
 		s.quit()
 		return nil, why
 	}
 	return s, nil
 }
 
-// prepare hears the greeting, introduces us, and turns TLS on.
-func (g *Gate) prepare(s *server) *failed {
+// negotiate reads the greeting, sends EHLO and starts TLS.
+func (g *Gate) negotiate(s *server) *failed {
 	r, err := s.readReply()
 	if err != nil || r.Code != 220 {
 		return s.refused("the connection", r, err)
@@ -134,8 +135,8 @@ func firstWord(r syntax.Reply) string {
 	return strings.ToLower(word)
 }
 
-// introduce says EHLO, or to a server that is too old for it HELO. One that
-// bears our own name is ourselves.
+// introduce sends EHLO, or HELO to a server that does not know EHLO. A server
+// with our own name is this proxy: the mail would loop.
 func (g *Gate) introduce(s *server) *failed {
 	s.extensions = nil
 	r, err := s.exchange("EHLO " + g.o.Name)
@@ -148,7 +149,7 @@ func (g *Gate) introduce(s *server) *failed {
 		return s.refused("our name", r, err)
 	}
 	if name := firstWord(r); name == g.s.Hostname || name == g.o.Name {
-		return &failed{reply: "451 4.4.6 Mail loops back to myself: " + s.String() + " bears my name"}
+		return &failed{reply: "451 4.4.6 Mail loops back to myself: " + s.String() + " has my name"}
 	}
 	return nil
 }

@@ -14,18 +14,19 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// server is the recipients' server, and how far we have come with it.
+// server is a server of the recipients' domain and the state of our session
+// with it.
 type server struct {
 	Server
 	back       *wire.Conn
 	terms      outbound.Terms
 	verdict    outbound.Verdict
-	extensions []string // of its last reply to EHLO
-	gone       bool     // it has hung up, or is out of step
-	ascii      bool     // the message must do without the SMTPUTF8 that its client has asked for
+	extensions []string // from its last reply to EHLO
+	unusable   bool     // the connection is lost, or its replies can no longer be matched to commands
+	ascii      bool     // the client asked for SMTPUTF8, and the server does not offer it
 }
 
-// label is the server for the log; that of none is zero.
+// label returns the server for the log. It is zero for a nil server.
 func (s *server) label() Server {
 	if s == nil {
 		return Server{}
@@ -45,8 +46,8 @@ func (s *server) readReply() (syntax.Reply, error) {
 	return s.readLines()
 }
 
-// readVerdict reads the reply to the end of a message, which may take long
-// (RFC 5321 §4.5.3.2.6: ten minutes).
+// readVerdict reads the reply to the end of a message, which may take long (RFC
+// 5321 §4.5.3.2.6: ten minutes).
 func (s *server) readVerdict() (syntax.Reply, error) {
 	s.back.AwaitVerdict()
 	return s.readLines()
@@ -54,7 +55,7 @@ func (s *server) readVerdict() (syntax.Reply, error) {
 
 func (s *server) readLines() (syntax.Reply, error) {
 	r, err := syntax.ReadReply(s.back, nil)
-	if s.gone = err != nil || r.Code == 421; err != nil {
+	if s.unusable = err != nil || r.Code == 421; err != nil {
 		return r, err
 	}
 	return adapt(r), nil
@@ -80,26 +81,26 @@ func adapt(r syntax.Reply) syntax.Reply {
 	return r
 }
 
-var errUnasked = errors.New("the server has spoken unasked")
+var errUnasked = errors.New("the server has sent a reply without a command")
 
-// exchange sends a command and reads its reply. A server that has said
-// anything beforehand is out of step: its next yes might mean another thing.
+// exchange sends a command and reads its reply. If the server has sent anything
+// before the command, its replies cannot be matched to commands any more.
 func (s *server) exchange(line string) (syntax.Reply, error) {
 	switch {
-	case s.gone:
+	case s.unusable:
 		return syntax.Reply{}, io.EOF
 	case s.back.Buffered() > 0:
-		s.gone = true
+		s.unusable = true
 		return syntax.Reply{}, errUnasked
 	}
 	s.back.Print(line, "\r\n")
 	if err := s.back.Flush(); err != nil {
-		s.gone = true
+		s.unusable = true
 		return syntax.Reply{}, err
 	}
 	r, err := s.readReply()
-	if err == nil && r.Code/100 == 3 && line != "DATA" { // to go on is an answer to that alone
-		s.gone = true
+	if err == nil && r.Code/100 == 3 && line != "DATA" { // only DATA may be answered with 3yz
+		s.unusable = true
 		return syntax.Reply{}, syntax.ErrReply
 	}
 	return r, err
@@ -116,8 +117,8 @@ func (s *server) offers(name string) bool {
 	return false
 }
 
-// startTLS turns TLS on. What the server has said in clear counts for nothing
-// behind it.
+// startTLS starts TLS. What the server has sent in plaintext is not used
+// afterwards.
 func (s *server) startTLS() *failed {
 	r, err := s.exchange("STARTTLS")
 	if err != nil {
@@ -127,24 +128,24 @@ func (s *server) startTLS() *failed {
 		return &failed{reply: quote(r, "451 4.7.4 TLS is required, but host "+s.String()+" refused to start TLS: "), tls: errors.New(syntax.OneLine(r.String()))}
 	}
 	if err := s.back.Upgrade(""); err != nil {
-		s.gone = true
-		why := &failed{reply: "451 4.7.5 Cannot start TLS with " + s.String() + ": handshake failure", tls: err, silent: brokeOff(err)}
+		s.unusable = true
+		why := &failed{reply: "451 4.7.5 Cannot start TLS with " + s.String() + ": handshake failure", tls: err, brokeOff: endedSilently(err)}
 		if unproven, ok := errors.AsType[*outbound.NotVerified](err); ok {
 			why.reply = "451 4.7.5 Server certificate not verified: " + s.String() + ": " + syntax.Printable(unproven.Err.Error())
-			why.silent = false
+			why.brokeOff = false
 		}
 		return why
 	}
 	return nil
 }
 
-// refused is the failure of a server that does not want us. Whether it means
-// that for ever is for the client to find out: there may be other servers.
+// refused returns the failure of a server that refuses us. The client gets a
+// temporary reply: it retries, and another server may accept the message.
 func (s *server) refused(what string, r syntax.Reply, err error) *failed {
 	if err != nil {
-		return &failed{reply: s.lost("hearing its answer to " + what)}
+		return &failed{reply: s.lost("reading its reply to " + what)}
 	}
-	s.gone = s.gone || r.Code == 554
+	s.unusable = s.unusable || r.Code == 554
 	return &failed{reply: quote(r, "451 4.4.0 Host "+s.String()+" refused "+what+": ")}
 }
 
@@ -152,26 +153,27 @@ func (s *server) lost(when string) string {
 	return "451 4.4.2 Lost connection with " + s.String() + " while " + when
 }
 
-// quit says goodbye; nothing depends on the answer.
+// quit sends QUIT and does not wait for the reply.
 func (s *server) quit() {
-	if s.gone {
+	if s.unusable {
 		s.back.Abort()
 		return
 	}
-	s.gone = true
+	s.unusable = true
 	s.back.Print("QUIT\r\n")
 	_ = s.back.Close()
 }
 
-// brokeOff reports whether a handshake has ended without a word, or with none
-// in time: of what is too much for them, old servers do not complain.
-func brokeOff(err error) bool {
+// endedSilently reports whether a handshake has ended without an alert, or in a
+// timeout: old servers do not send an alert for a ClientHello that is too large
+// for them.
+func endedSilently(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// split takes host:port apart; the host comes without brackets.
-func split(address string) (ip, port string) {
+// splitHostPort splits host:port; the host comes without brackets.
+func splitHostPort(address string) (ip, port string) {
 	colon := strings.LastIndexByte(address, ':')
 	if colon < 0 {
 		return address, ""

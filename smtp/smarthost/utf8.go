@@ -7,20 +7,20 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// mail tells the server of the sender. It returns why the server cannot be
-// used, or nil.
+// mail sends the server the sender. It returns the reason why the server cannot
+// be used, or nil.
 //
-// SMTPUTF8 is handled as Postfix does it: a client that asks for it gets it
-// where the server offers it; where the server does not, a message whose
-// envelope and header are ASCII goes without (RFC 6531 §3.1). A domain in an
-// envelope can always be written in ASCII.
+// SMTPUTF8 is handled as in Postfix: a client that asks for it gets it from a
+// server that offers it. To other servers, a message whose envelope and header
+// are ASCII is sent without it (RFC 6531 §3.1). A domain in an envelope can
+// always be written in ASCII.
 func (s *server) mail(p syntax.Path) *failed {
 	s.ascii = p.Has("SMTPUTF8") && !s.offers("SMTPUTF8")
-	address, ok := s.writable(p.Address)
+	address, ok := s.writableAddress(p.Address)
 	if !ok {
 		return &failed{reply: s.needsUTF8()}
 	}
-	r, err := s.exchange(syntax.Path{Address: address, Params: s.understood(p.Params)}.Line("MAIL FROM:"))
+	r, err := s.exchange(syntax.Path{Address: address, Params: s.offeredParameters(p.Params)}.Line("MAIL FROM:"))
 	switch {
 	case err != nil:
 		return &failed{reply: s.lost("beginning a message")}
@@ -30,8 +30,9 @@ func (s *server) mail(p syntax.Path) *failed {
 	return nil
 }
 
-// understood leaves out the parameters of MAIL that the server has not offered.
-func (s *server) understood(params string) string {
+// offeredParameters drops the parameters of MAIL whose extension the server has
+// not offered.
+func (s *server) offeredParameters(params string) string {
 	var kept []string
 	for param := range strings.FieldsSeq(params) {
 		extension, _, _ := strings.Cut(strings.ToUpper(param), "=")
@@ -45,8 +46,9 @@ func (s *server) understood(params string) string {
 	return strings.Join(kept, " ")
 }
 
-// writable is an address as the server can be told it; not ok if it cannot.
-func (s *server) writable(address string) (written string, ok bool) {
+// writableAddress returns an address in a form that the server understands. It
+// is not ok if there is none.
+func (s *server) writableAddress(address string) (written string, ok bool) {
 	if !s.ascii || asciiOnly(address) {
 		return address, true
 	}
@@ -73,25 +75,25 @@ func (s *server) needsUTF8() string {
 
 var errNeedsUTF8 = errors.New("the header is not ASCII, and the server has not offered SMTPUTF8")
 
-// header follows the header of a message (RFC 5322 §2.2) as it passes, until its
-// end: an empty line, or one that is no field.
+// header finds the end of a message's header (RFC 5322 §2.2) while the message
+// passes: an empty line, or a line that is not a field.
 type header struct {
 	at    headerPlace
-	begun bool // there was a field
+	begun bool // a field has been read
 }
 
-// headerPlace is where in a header the next byte stands.
+// headerPlace is the position of the next byte in a header.
 type headerPlace int
 
 const (
 	fieldStart headerPlace = iota
 	fieldName
-	behindName // blanks in front of the colon
+	behindName // blanks before the colon
 	fieldBody
 	headerEnd
 )
 
-// hasUTF8 reports whether the next piece of the message holds a byte of the
+// hasUTF8 reports whether the next part of the message holds a byte of the
 // header that is not ASCII.
 func (h *header) hasUTF8(piece []byte) bool {
 	for _, b := range piece {
@@ -114,7 +116,7 @@ func (h *header) step(b byte) {
 			h.at = fieldStart
 		}
 	case h.at == fieldStart && b == '\r': // an empty line, most likely
-	case h.at == fieldStart && blank && h.begun: // the last field goes on
+	case h.at == fieldStart && blank && h.begun: // a continuation line
 		h.at = fieldBody
 	case h.at != fieldStart && b == ':':
 		h.at, h.begun = fieldBody, true

@@ -7,18 +7,17 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// Watch is told what happens on the way out, from the goroutine of the
-// session. It holds no secrets.
+// Watch receives the events of outbound delivery, from the goroutine of the
+// session. They hold no secrets.
 type Watch interface {
-	// Secured tells of a handshake that has come about.
+	// Secured reports a successful handshake.
 	Secured(h Handshake)
 
-	// Unsecured tells of TLS that was offered and did not come about; with
-	// inClear the mail goes on in plaintext.
-	Unsecured(server Server, level outbound.Level, inClear bool, err error)
+	// Unsecured reports a handshake that failed although the server offers
+	// STARTTLS. With inPlaintext the mail is sent without TLS.
+	Unsecured(server Server, level outbound.Level, inPlaintext bool, err error)
 
-	// Ended tells what has become of a message, or of its recipients in a
-	// domain.
+	// Ended reports the result of a message, or of its recipients in a domain.
 	Ended(d Delivery)
 }
 
@@ -28,31 +27,30 @@ type Server struct {
 	Address string // host:port
 }
 
-// String is the server as Postfix writes it: host[address]:port.
+// String returns the server as Postfix writes it: host[address]:port.
 func (s Server) String() string {
 	if s.Address == "" {
 		return "none"
 	}
-	ip, port := split(s.Address)
+	ip, port := splitHostPort(s.Address)
 	return syntax.Printable(s.Host) + "[" + ip + "]:" + port
 }
 
-// Handshake is TLS with a server.
+// Handshake is a completed TLS handshake with a server.
 type Handshake struct {
 	Server  Server
 	Level   outbound.Level
 	State   *tls.ConnectionState
 	Verdict outbound.Verdict
-	Testing bool // the verdict is that of an MTA-STS policy that is only tried out
+	Testing bool // the verdict comes from an MTA-STS policy in testing mode
 }
 
-// Delivery is the end of a message's way to a domain, or that of a recipient
-// who was refused.
+// Delivery is the result of a message to a domain, or of a refused recipient.
 type Delivery struct {
 	Domain     string
-	Server     Server               // zero: none was reached
+	Server     Server               // zero: no server was reached
 	TLS        *tls.ConnectionState // nil: plaintext
 	Recipients int                  // that were accepted
-	Reply      string               // what the client was told, in one line
-	Remedy     string               // what the administrator can do; empty: nothing is known
+	Reply      string               // the reply that the client got, in one line
+	Remedy     string               // what the administrator can do; empty: unknown
 }

@@ -2,10 +2,10 @@ package syntax
 
 import "strings"
 
-// Command splits a line into its verb, in upper case, and the rest without the
-// blanks around it (RFC 5321 §4.1.1). A verb is letters only, and nothing
-// stands in front of it: what a lenient server would still read as a command
-// must not get past us as something else. It is empty if there is none.
+// Command splits a line into its verb, in upper case, and the rest without
+// blanks around it (RFC 5321 §4.1.1). A verb is ASCII letters at the beginning
+// of the line; otherwise the verb is empty. Lenient servers accept other forms
+// as commands, so these must not pass as anything else.
 func Command(line string) (verb, args string) {
 	verb, args, _ = strings.Cut(line, " ")
 	for _, b := range []byte(verb) {
@@ -16,13 +16,13 @@ func Command(line string) (verb, args string) {
 	return strings.ToUpper(verb), strings.Trim(args, " \t")
 }
 
-// UnknownName stands for the name of a client that has given none, or one that
-// cannot be passed on.
+// UnknownName replaces the name of a client that has sent none, or a name that
+// cannot be forwarded.
 const UnknownName = "unknown"
 
-// ValidName reports whether a name of EHLO can be passed on, logged and
-// written into a header: printable, without blanks, of bounded length. What
-// names are welcome is the backend's business.
+// ValidName reports whether a name of EHLO can be forwarded, logged and written
+// into a header: printable, without blanks, at most 255 bytes long. The backend
+// decides which names it accepts.
 func ValidName(name string) bool {
 	if name == "" || len(name) > 255 {
 		return false

@@ -31,7 +31,7 @@ func count(t *testing.T, text *Text, src []byte, size func() int) (chunks []stri
 		}
 		chunks = append(chunks, out)
 	}
-	if tail, none := text.End(), text.End(); none == "" {
+	if tail, none := text.Finish(), text.Finish(); none == "" {
 		return append(chunks, tail)
 	}
 	t.Fatal("a text has two ends")

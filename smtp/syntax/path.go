@@ -12,13 +12,13 @@ type Path struct {
 	Params  string
 }
 
-// ErrPath answers what is no path.
+// ErrPath says that an argument of MAIL or RCPT has no valid path.
 var ErrPath = errors.New("syntax error in address")
 
-// ParsePath reads `FROM:<address> parameters` (RFC 5321 §4.1.2). Blanks behind
-// the colon and missing brackets are forgiven, as every server does; the line
-// that goes on has neither. Control characters are not: a backend might see a
-// blank in one.
+// ParsePath reads `FROM:<address> parameters` (RFC 5321 §4.1.2). Like all
+// servers it accepts blanks after the colon and a missing pair of brackets; the
+// line that is forwarded has neither. It refuses control characters, which a
+// backend might read as blanks.
 func ParsePath(args, keyword string) (Path, error) {
 	if strings.ContainsFunc(args, unicode.IsControl) {
 		return Path{}, ErrPath
@@ -45,8 +45,8 @@ func ParsePath(args, keyword string) (Path, error) {
 	return Path{rest[1:end], strings.TrimLeft(params, " ")}, nil
 }
 
-// closingBracket finds the bracket that ends a path: not one in a quoted
-// local part. It returns -1 if there is none or a second one is opened.
+// closingBracket returns the index of the bracket that ends a path, outside of
+// quoted strings, or -1 if there is none or a second path is opened.
 func closingBracket(s string) int {
 	quoted := false
 	for i := 1; i < len(s); i++ {
@@ -65,7 +65,7 @@ func closingBracket(s string) int {
 	return -1
 }
 
-// Has reports whether an ESMTP parameter stands behind the address.
+// Has reports whether the path has an ESMTP parameter.
 func (p Path) Has(name string) bool {
 	for p := range strings.FieldsSeq(p.Params) {
 		key, _, _ := strings.Cut(p, "=")
@@ -76,9 +76,9 @@ func (p Path) Has(name string) bool {
 	return false
 }
 
-// Says reports whether a parameter stands there with its value, as in
+// HasValue reports whether the path has a parameter with its value, as in
 // BODY=BINARYMIME.
-func (p Path) Says(param string) bool {
+func (p Path) HasValue(param string) bool {
 	for p := range strings.FieldsSeq(p.Params) {
 		if strings.EqualFold(p, param) {
 			return true
@@ -87,7 +87,7 @@ func (p Path) Says(param string) bool {
 	return false
 }
 
-// Line is a command of ours with the path, such as MAIL FROM:<address>.
+// Line returns a command with the path, such as MAIL FROM:<address>.
 func (p Path) Line(verb string) string {
 	if p.Params == "" {
 		return verb + "<" + p.Address + ">"

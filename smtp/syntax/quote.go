@@ -2,10 +2,10 @@ package syntax
 
 import "strings"
 
-// MaxPrintable bounds what of another's words goes into one line, in bytes.
+// MaxPrintable bounds what is quoted of foreign text in one line, in bytes.
 const MaxPrintable = 200
 
-// Printable makes others' words fit for one line of a reply, a header or the
+// Printable makes foreign text fit for one line of a reply, a header or the
 // log.
 func Printable(text string) string {
 	text = strings.Map(func(r rune) rune {
@@ -17,11 +17,11 @@ func Printable(text string) string {
 	return text[:min(len(text), MaxPrintable)]
 }
 
-// MaxLogged bounds what of a reply is logged, in bytes.
+// MaxLogged bounds what is logged of a reply, in bytes.
 const MaxLogged = 1000
 
-// OneLine is a reply as it is logged: the code once, then the text of all
-// lines. The enhanced code that is the same in each line stands there once too.
+// OneLine returns a reply as it is logged: the code once, then the text of all
+// lines. An enhanced code that is the same in each line is written once too.
 func OneLine(reply string) string {
 	first, rest, _ := strings.Cut(reply, "\r\n")
 	if len(first) > 3 {
@@ -39,8 +39,8 @@ func OneLine(reply string) string {
 	return joined[:min(len(joined), MaxLogged)]
 }
 
-// enhancedCode is that of the first line of a reply (RFC 3463), with the blank
-// behind it; empty if it has none.
+// enhancedCode returns the enhanced code of the first line of a reply (RFC
+// 3463) with the blank after it, or "".
 func enhancedCode(first string) string {
 	word, _, found := strings.Cut(first[min(4, len(first)):], " ")
 	if !found || strings.Count(word, ".") != 2 || strings.Trim(word, "0123456789.") != "" {

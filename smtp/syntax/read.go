@@ -7,25 +7,25 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Line is one line of the client, parsed.
+// Line is a parsed line of the client.
 type Line struct {
-	Verb string // upper case; empty if the line does not begin with one
+	Verb string // upper case; empty if the line has no valid verb
 	Args string // the rest, without the blanks around it
-	Bad  string // the answer to a line that is no command at all
+	Bad  string // the reply to a line that cannot be a command; empty: it can
 }
 
-// ReadCommand reads the client's next command. An error has its gate.Reason,
-// and ends the session: the client is gone, or it is none of SMTP.
+// ReadCommand reads the client's next command. An error carries its gate.Reason
+// and ends the session: the client is gone, or does not speak SMTP.
 func ReadCommand(front *wire.Conn) (Line, error) {
 	line, err := front.ReadCommand()
-	spoilt, isSpoilt := errors.AsType[wire.SyntaxError](err)
+	malformed, isMalformed := errors.AsType[wire.SyntaxError](err)
 	switch {
-	case err != nil && !isSpoilt:
+	case err != nil && !isMalformed:
 		return Line{}, gate.FromClient(err)
 	case gate.IsForeign(front.LastLine()):
 		return Line{}, gate.Because(gate.OtherProtocol, nil)
-	case isSpoilt:
-		return Line{Bad: "500 5.5.2 Syntax error, " + spoilt.Error()}, nil
+	case isMalformed:
+		return Line{Bad: "500 5.5.2 Syntax error, " + malformed.Error()}, nil
 	}
 	verb, args := Command(string(line))
 	return Line{Verb: verb, Args: args}, nil

@@ -2,22 +2,22 @@ package syntax
 
 import "bytes"
 
-// Text makes a message of lines that end in CRLF, and finds its end: CRLF, a
-// dot, CRLF, and nothing else (RFC 5321 §4.1.1.4). It works on whatever pieces
-// the stream comes in.
+// Text normalises the text of a message to lines that end in CRLF, and finds
+// its end: CRLF, a dot, CRLF, and nothing else (RFC 5321 §4.1.1.4). It takes
+// the text in parts of any size.
 //
-// A bare CR or LF becomes CRLF and a NUL is left out, and Irregular says so.
-// What then begins with a dot at the beginning of a line that we have made is
-// the sender's own dot and is stuffed; a dot that the sender has stuffed in
-// front of a bare CR or LF goes. So nothing in the text can be the end of the
-// message to a backend, however that reads CR, LF and NUL (SMTP smuggling,
-// CVE-2023-51764 and its kin).
+// A bare CR or LF becomes CRLF and a NUL is removed; Irregular reports that. If
+// a line that begins after such a CRLF starts with a dot, the dot is the
+// sender's own and is stuffed. A dot that the sender has stuffed before a bare
+// CR or LF is removed. So nothing within the text can end the message for the
+// backend, however the backend reads CR, LF and NUL (SMTP smuggling,
+// CVE-2023-51764 and similar).
 //
-// A text that is counted is mended too, as its reader may send it on by DATA;
-// its dots are dots, and it goes on until its last octet: see End.
+// Text in counted chunks is normalised too, as the backend may send it on by
+// DATA. Its dots are not stuffed, and it ends with its last octet: see Finish.
 type Text struct {
 	Form      Form
-	at        place
+	at        position
 	Irregular bool
 }
 
@@ -28,15 +28,15 @@ type Form int
 const (
 	Stuffed Form = iota // by DATA
 	Counted             // in chunks (RFC 3030 §2)
-	Binary              // in chunks, as octets that need not be lines (RFC 3030 §3): nothing is mended
+	Binary              // in chunks, as octets that need not be lines (RFC 3030 §3): nothing is normalised
 )
 
-// place is where in a line the next byte stands.
-type place int
+// position is the position of the next byte in a line.
+type position int
 
 const (
-	lineStart place = iota // behind the sender's CRLF, or at the beginning
-	madeStart              // behind a CRLF that we have made
+	lineStart position = iota // after the sender's CRLF, or at the beginning
+	madeStart                 // after a CRLF that we have inserted
 	inLine
 	behindCR    // a CR is held back
 	behindDot   // at lineStart, a dot is held back
@@ -48,10 +48,11 @@ const (
 	Dot  = ".\r\n" // ends a text that is sent by DATA
 )
 
-// Next takes some of src: it returns what of it goes on as it is, what is to
-// be written behind that, how many bytes of src are used up, and whether the
-// text has ended. Call it until src is used up; the bytes behind the end are
-// not touched. The final dot is part of what is returned.
+// Next processes a part of src. It returns the bytes of src that are forwarded
+// unchanged, the bytes that are written after them, how many bytes of src it
+// has used, and whether the text has ended. The caller calls it until src is
+// used up. Bytes after the end of the text are not used. The final dot is part
+// of what is returned.
 func (t *Text) Next(src []byte) (run []byte, tail string, used int, end bool) {
 	if t.at == lineStart || t.at == inLine {
 		used = t.clean(src)
@@ -63,7 +64,7 @@ func (t *Text) Next(src []byte) (run []byte, tail string, used int, end bool) {
 	return run, tail, used + 1, end
 }
 
-// Length is how many bytes Next makes of all of src.
+// Length returns how many bytes Next returns for all of src.
 func (t *Text) Length(src []byte) (n int) {
 	for len(src) > 0 {
 		run, tail, used, _ := t.Next(src)
@@ -73,9 +74,9 @@ func (t *Text) Length(src []byte) (n int) {
 	return n
 }
 
-// End is what is to be written behind the last octet of a counted text: a CR
-// that is held back still is a bare one.
-func (t *Text) End() (tail string) {
+// Finish returns the bytes that are written after the last octet of a counted
+// text: a CR that is still held back is a bare one.
+func (t *Text) Finish() (tail string) {
 	if t.at != behindCR {
 		return ""
 	}
@@ -83,9 +84,10 @@ func (t *Text) End() (tail string) {
 	return crlf
 }
 
-// clean returns how many bytes from the front of src are lines as they should
-// be. It stops at a dot at the beginning of a line, a CR that no LF follows
-// (yet), a bare LF, and a NUL. The place is left as it is behind them.
+// clean returns how many bytes at the front of src can be forwarded unchanged.
+// It stops at a dot at the beginning of a line, at a CR without a LF after it
+// (yet), at a bare LF, and at a NUL, and sets the position after the clean
+// bytes.
 func (t *Text) clean(src []byte) int {
 	if t.Form == Binary {
 		return len(src)
@@ -95,7 +97,7 @@ func (t *Text) clean(src []byte) int {
 		if t.at == lineStart {
 			n += t.cleanLines(src[n:min(n+lookAhead, len(src))])
 		}
-		if n == len(src) || t.at == lineStart && t.isSign(src[n]) {
+		if n == len(src) || t.at == lineStart && t.isDot(src[n]) {
 			return n
 		}
 		line := src[n:min(n+longestLine, len(src))]
@@ -131,7 +133,7 @@ func (t *Text) clean(src []byte) int {
 // before each LF, and there are as many CR as LF, no CR is bare.
 func (t *Text) cleanLines(src []byte) int {
 	n, lines := 0, 0
-	for n < len(src) && !t.isSign(src[n]) {
+	for n < len(src) && !t.isDot(src[n]) {
 		lf := bytes.IndexByte(src[n:], '\n')
 		if lf < 0 {
 			break
@@ -154,26 +156,26 @@ var cr = []byte{'\r'}
 // the end and be called again for the next line.
 const lookAhead = 2048
 
-// longestLine is that of RFC 5321 §4.5.3.1.6, in bytes: no further is looked
-// ahead, as a text of nothing but odd bytes would have it all looked at for
+// longestLine is the limit of RFC 5321 §4.5.3.1.6, in bytes. clean looks no
+// further ahead: in a text of irregular bytes it would scan the whole rest for
 // each of them.
 const longestLine = 1000
 
-// isSign reports whether b, at the beginning of a line, is a dot that is not
-// the text's own.
-func (t *Text) isSign(b byte) bool { return b == '.' && t.Form == Stuffed }
+// isDot reports whether b, at the beginning of a line, is a dot that is part of
+// the transfer syntax.
+func (t *Text) isDot(b byte) bool { return b == '.' && t.Form == Stuffed }
 
-// step takes the byte b at a place where clean has stopped or has no say, and
-// returns what is to be written for it and what was held back.
+// step processes one byte that clean has not accepted, and returns what is
+// written for it and for the bytes held back before it.
 func (t *Text) step(b byte) (out string, end bool) {
 	switch t.at {
 	case lineStart:
-		if t.isSign(b) {
+		if t.isDot(b) {
 			t.at = behindDot
 			return "", false
 		}
 	case madeStart:
-		if t.isSign(b) {
+		if t.isDot(b) {
 			t.at = inLine
 			return "..", false
 		}
@@ -182,14 +184,14 @@ func (t *Text) step(b byte) (out string, end bool) {
 			t.at = lineStart
 			return crlf, false
 		}
-		return t.mend(crlf, b)
+		return t.normalise(crlf, b)
 	case behindDot:
 		switch b {
 		case '\r':
 			t.at = behindDotCR
 			return "", false
 		case '\n', 0:
-			return t.mend("", b)
+			return t.normalise("", b)
 		}
 		t.at = inLine
 		return stuffed[b], false
@@ -198,21 +200,21 @@ func (t *Text) step(b byte) (out string, end bool) {
 			t.at = lineStart
 			return Dot, true
 		}
-		return t.mend(crlf, b)
+		return t.normalise(crlf, b)
 	}
 	return t.plain(b)
 }
 
-// mend writes what is due for a bare CR, or for a dot that stands in front of
-// a bare LF, and takes b as the beginning of a line that we have made.
-func (t *Text) mend(due string, b byte) (out string, end bool) {
+// normalise writes due for a bare CR, or for a dot before a bare LF, and
+// processes b as the first byte of a line that we have begun.
+func (t *Text) normalise(due string, b byte) (out string, end bool) {
 	t.Irregular = true
 	t.at = madeStart
 	out, end = t.step(b)
 	return due + out, end
 }
 
-// plain takes a byte that means the same at every other place.
+// plain processes a byte that means the same at every other position.
 func (t *Text) plain(b byte) (out string, end bool) {
 	switch b {
 	case '\r':
@@ -233,7 +235,7 @@ func (t *Text) plain(b byte) (out string, end bool) {
 	return single[b], false
 }
 
-// single and stuffed hold each byte, alone and behind a dot.
+// single and stuffed hold each byte as a string, alone and after a dot.
 var single, stuffed = byteStrings("."), byteStrings("..")
 
 func byteStrings(pattern string) (table [256]string) {
