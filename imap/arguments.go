@@ -2,32 +2,32 @@ package imap
 
 import "strings"
 
-// arguments are what stands behind a command's name, read from the front.
-// The parts are those of RFC 9051 §9; each reader says whether the part was
-// there, and uses it up if so. A copy is read independently.
+// arguments are the text after a command's name, read from the front. The parts
+// are those of RFC 9051 §9. Each reader reports whether the part is there, and
+// removes it if so. A copy is read independently.
 type arguments struct {
 	text string // up to the next literal
 	more []counted
 }
 
-// counted is a literal and the text behind it.
+// counted is a literal and the text after it.
 type counted struct{ literal, text string }
 
 // done reports whether everything has been read.
 func (a *arguments) done() bool { return a.text == "" && len(a.more) == 0 }
 
-// add puts a literal and the text behind it at the end.
+// add appends a literal and the text after it.
 func (a *arguments) add(literal, text string) {
 	a.more = append(a.more, counted{literal, text})
 }
 
-// skip uses up a piece of text that stands there exactly.
+// skip removes text from the front, if it is there exactly.
 func (a *arguments) skip(text string) (ok bool) {
 	a.text, ok = strings.CutPrefix(a.text, text)
 	return ok
 }
 
-// word reads bytes of a kind, at least one.
+// word reads bytes of one kind, at least one.
 func (a *arguments) word(is func(byte) bool) (string, bool) {
 	n := 0
 	for n < len(a.text) && is(a.text[n]) {
@@ -38,7 +38,7 @@ func (a *arguments) word(is func(byte) bool) (string, bool) {
 	return s, n > 0
 }
 
-// ended reports whether nothing but blanks is left.
+// ended reports whether only blanks are left.
 func (a *arguments) ended() bool { return strings.TrimLeft(a.text, " ") == "" && len(a.more) == 0 }
 
 // userString reads a name or a password of LOGIN: an atom, a quoted string or a
@@ -56,15 +56,15 @@ func isUserChar(c byte) bool { return isAstringChar(c) || c == '*' || c == '%' |
 
 // string reads a quoted string or a literal.
 func (a *arguments) string() (string, bool) {
-	// Text in front of a literal, such as the "~" of a literal8 (RFC 3516), is
-	// no part of a string.
+	// Text before a literal, such as the "~" of a literal8 (RFC 3516), is not
+	// part of a string.
 	if a.text == "" {
 		return a.literal()
 	}
 	return a.quoted()
 }
 
-// literal takes the literal that stands where the text has ended.
+// literal reads a literal, which begins where the text ends.
 func (a *arguments) literal() (string, bool) {
 	if len(a.more) == 0 {
 		return "", false
@@ -74,8 +74,9 @@ func (a *arguments) literal() (string, bool) {
 	return next.literal, true
 }
 
-// quoted takes bytes above 127 too: RFC 6855 and RFC 9051 have UTF-8 there.
-// Only a quote and a backslash may be escaped; readers differ about the rest.
+// quoted reads a quoted string. It accepts bytes above 127: RFC 6855 and RFC
+// 9051 allow UTF-8 there. Only a quote and a backslash may be escaped; servers
+// differ about other escapes.
 func (a *arguments) quoted() (string, bool) {
 	text := a.text
 	if !strings.HasPrefix(text, `"`) {
@@ -104,6 +105,7 @@ func (a *arguments) none() bool {
 	return len(text) >= 3 && strings.EqualFold(text[:3], "NIL") && a.skip(text[:3])
 }
 
-// unsafe reports what no name, password or field may hold. A literal could
-// carry it, but a backend that loses count would run what stands behind it.
-func unsafe(s string) bool { return strings.ContainsAny(s, "\r\n\x00") }
+// breaksLine reports whether a name, password or field holds a line end or a
+// NUL. A literal could carry it, but a backend that miscounts the literal would
+// execute the rest as commands.
+func breaksLine(s string) bool { return strings.ContainsAny(s, "\r\n\x00") }

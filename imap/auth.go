@@ -12,11 +12,11 @@ const (
 	tooWeak = "[PRIVACYREQUIRED] Stronger encryption required"
 	failed  = "[AUTHENTICATIONFAILED] Authentication failed"
 
-	// disabled answers a client that has not heeded LOGINDISABLED.
+	// disabled refuses LOGIN where LOGINDISABLED is shown.
 	disabled = "[CANNOT] The backend takes no password from the proxy"
 )
 
-// login passes a LOGIN on (RFC 9051 §6.2.3).
+// login handles LOGIN (RFC 9051 §6.2.3).
 func (g *Gate) login(cmd command) error {
 	switch {
 	case !g.authAllowed():
@@ -24,7 +24,7 @@ func (g *Gate) login(cmd command) error {
 	case !g.s.Mechanisms.TakesPasswords(g.offers()):
 		return g.denyLogin(cmd, gate.ErrMechanism, disabled)
 	}
-	// Only here does a literal get its "+": TLS is on and strong enough.
+	// A literal gets its "+" only here: TLS is on and good enough for a password.
 	if err := g.collect(&cmd); err != nil {
 		return err
 	}
@@ -46,8 +46,8 @@ func (g *Gate) login(cmd command) error {
 	return g.verdict(cmd, r, user, "LOGIN", req.sent())
 }
 
-// credentials reads the arguments of LOGIN. A name or password with a line end
-// or a NUL is none that anybody has.
+// credentials reads the arguments of LOGIN. A name or a password with a line
+// end or a NUL is refused.
 func (a *arguments) credentials() (user, password string, ok bool) {
 	if ok = a.skip(" "); !ok {
 		return "", "", false
@@ -56,27 +56,28 @@ func (a *arguments) credentials() (user, password string, ok bool) {
 		return "", "", false
 	}
 	password, ok = a.userString()
-	return user, password, ok && a.ended() && !unsafe(user) && !unsafe(password)
+	return user, password, ok && a.ended() && !breaksLine(user) && !breaksLine(password)
 }
 
-// loginRequest writes in one form what a client may write in three.
+// loginRequest returns the LOGIN command for the backend. A client may write
+// its strings in three forms; the backend gets one.
 func (g *Gate) loginRequest(user, password string) *request {
 	req := g.request("LOGIN ")
 	req.addString(user)
 	req.add(" ")
 	req.addString(password)
-	req.end()
+	req.finish()
 	return req
 }
 
-// denyLogin refuses a LOGIN that the backend does not hear of.
+// denyLogin refuses a LOGIN that is not forwarded, and reports it.
 func (g *Gate) denyLogin(cmd command, why error, text string) error {
 	user, _, _ := cmd.args.credentials()
 	g.s.Watch.Denied(user, "LOGIN", why)
 	return g.refuseAtOnce(cmd, text)
 }
 
-// refuseAtOnce refuses a login before a literal could bring the password.
+// refuseAtOnce refuses a login before a literal could carry the password.
 func (g *Gate) refuseAtOnce(cmd command, text string) error {
 	if err := g.swallow(&cmd); err != nil {
 		return err
@@ -84,8 +85,8 @@ func (g *Gate) refuseAtOnce(cmd command, text string) error {
 	return g.no(cmd, text)
 }
 
-// admit asks whether a user may try to log in now, before the backend hears
-// of it.
+// admit asks the session whether a user may try to log in, before the backend
+// gets the login.
 func (g *Gate) admit(cmd command, user string) error {
 	err := g.s.Admit(user)
 	if gate.ReasonOf(err) == gate.LoginRefused {
@@ -94,15 +95,15 @@ func (g *Gate) admit(cmd command, user string) error {
 	return err
 }
 
-// tryLogin is converse for a login.
+// tryLogin runs a login at the backend; see converse.
 func (g *Gate) tryLogin(req *request, answer func(challenge string) (string, error)) (reply, error) {
-	g.entering = true
+	g.loggingIn = true
 	return g.converse(req, answer)
 }
 
-// answerOf reads the backend's answer to a login. A BYE in place of a verdict is
-// one too, or guessing would be free where the backend hangs up on a wrong
-// password.
+// answerOf reads the backend's answer to a login. A BYE counts as an answer:
+// otherwise guessing would cost nothing where the backend hangs up after a
+// wrong password.
 func answerOf(r reply) gate.Answer {
 	if r.status == "OK" {
 		return gate.Answer{Outcome: gate.Accepted}
@@ -114,13 +115,13 @@ func answerOf(r reply) gate.Answer {
 	return gate.AnswerCoded(r.status, name, words)
 }
 
-// verdict passes on how the backend answered a login; told says that it has
-// heard the secret. OK ends the gate: what the client has sent behind its login
-// is the relay's.
-func (g *Gate) verdict(cmd command, r reply, user, mechanism string, told bool) error {
+// verdict passes on the backend's answer to a login. secretSent reports whether
+// the backend has received the secret. OK ends the gate: what the client has
+// sent after its login goes to the relay.
+func (g *Gate) verdict(cmd command, r reply, user, mechanism string, secretSent bool) error {
 	a := answerOf(r)
-	g.entering = a.OK()
-	if err := g.s.Answered(user, mechanism, told, a); err != nil {
+	g.loggingIn = a.OK()
+	if err := g.s.Answered(user, mechanism, secretSent, a); err != nil {
 		return err
 	}
 	if err := g.relayVerdict(cmd, r); err != nil {
@@ -130,7 +131,7 @@ func (g *Gate) verdict(cmd command, r reply, user, mechanism string, told bool) 
 		if err := g.relayPending(); err != nil {
 			return err
 		}
-		return g.wrong(endOf(a, told))
+		return g.countError(endOf(a, secretSent))
 	}
 	g.loggedIn = true
 	if err := g.s.Enter(gate.LoggedIn); err != nil {
@@ -142,9 +143,9 @@ func (g *Gate) verdict(cmd command, r reply, user, mechanism string, told bool) 
 	return nil
 }
 
-// endOf is the reason to end a session that has failed once too often.
-func endOf(a gate.Answer, told bool) gate.Reason {
-	if told && a.Outcome == gate.WrongPassword {
+// endOf returns the reason for ending a session after too many failures.
+func endOf(a gate.Answer, secretSent bool) gate.Reason {
+	if secretSent && a.Outcome == gate.WrongPassword {
 		return gate.LoginRefused
 	}
 	return gate.TooManyErrors
@@ -163,8 +164,8 @@ func (g *Gate) authenticate(cmd command) error {
 	if !ok {
 		return g.bad(cmd, authSyntax)
 	}
-	// Beyond the policy, the backend must have offered it: what it keeps to
-	// itself may be meant for proxies.
+	// The backend must have offered the mechanism: one that it accepts without
+	// offering it may be meant for proxies.
 	if !slices.Contains(g.s.Mechanisms.Filter(g.offers()), mechanism) {
 		g.s.Deny(mechanism, initial, gate.ErrMechanism)
 		return g.no(cmd, "Unsupported authentication mechanism")
@@ -181,11 +182,11 @@ func (g *Gate) authenticate(cmd command) error {
 		if !x.Sound(initial) {
 			return g.bad(cmd, "Cannot decode the initial response")
 		}
-		if err := x.begin(req, initial); err != nil {
+		if err := x.sendInitial(req, initial); err != nil {
 			return err
 		}
 	}
-	req.end()
+	req.finish()
 	r, err := g.tryLogin(req, x.answer)
 	if err != nil {
 		return err
@@ -195,8 +196,8 @@ func (g *Gate) authenticate(cmd command) error {
 
 const authSyntax = "Syntax: AUTHENTICATE mechanism [initial-response]"
 
-// mechanism reads the arguments of AUTHENTICATE. An initial response that is
-// there and empty is "=".
+// mechanism reads the arguments of AUTHENTICATE. An empty initial response is
+// "=".
 func (a *arguments) mechanism() (name, initial string, ok bool) {
 	if !a.skip(" ") {
 		return "", "", false
@@ -219,7 +220,7 @@ func isBase64(s string) bool {
 	return err == nil
 }
 
-// exchange is one SASL exchange under way.
+// exchange is a SASL exchange between the client and the backend.
 type exchange struct {
 	gate.Exchange
 	g         *Gate
@@ -227,9 +228,9 @@ type exchange struct {
 	cancelled bool
 }
 
-// begin puts the initial response where the backend wants it: on the line, or
-// behind its first "+" if it knows no other way.
-func (x *exchange) begin(req *request, initial string) error {
+// sendInitial adds the initial response to the command: on its line, or after
+// the first "+" of a backend without SASL-IR.
+func (x *exchange) sendInitial(req *request, initial string) error {
 	response := initial
 	if response == "=" {
 		response = ""
@@ -246,11 +247,10 @@ func (x *exchange) begin(req *request, initial string) error {
 	return nil
 }
 
-// answer puts the backend's challenge to the client. Whatever is not a
-// response cancels the exchange, so that all three stay in step.
+// answer passes the backend's challenge to the client and returns the response.
+// A line that is not a response cancels the exchange at the backend too.
 func (x *exchange) answer(challenge string) (string, error) {
-	// The client is done with it and will send commands: there is nobody to
-	// ask.
+	// The client's exchange is over, and its next line is a command.
 	if x.cancelled {
 		return "", garbage("+ to a cancelled exchange")
 	}
@@ -267,15 +267,14 @@ func (x *exchange) answer(challenge string) (string, error) {
 	return response, x.respond(response)
 }
 
-// cancel is the client's right (RFC 9051 §6.2.2), and our way to keep a backend
-// from a line that is no response.
+// cancel returns the line that ends the exchange (RFC 9051 §6.2.2).
 func (x *exchange) cancel() string {
 	x.cancelled = true
 	return "*"
 }
 
-// respond notes a response before the backend gets it, and asks whether the
-// client may try where that has to be asked.
+// respond takes a response. When the response names the user, it asks the
+// session whether that user may try to log in.
 func (x *exchange) respond(response string) error {
 	if len(response) > x.g.s.Limits.Token {
 		return gate.Because(gate.LineTooLong, nil)

@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// nextTag makes the tags of our commands. The client's do not go further than
-// us: they are its own words.
+// nextTag returns a tag for a command to the backend. The client's tags are not
+// forwarded.
 func (g *Gate) nextTag() string {
 	g.tags++
 	return "L" + strconv.Itoa(g.tags)
@@ -20,8 +20,8 @@ func (g *Gate) request(words string) *request {
 	return newRequest(g.nextTag(), words, g.offer.has("LITERAL+"))
 }
 
-// hear waits for the backend's next line, when it has all that it was told.
-func (g *Gate) hear(tag string) (reply, error) {
+// readReplyLine flushes the commands to the backend and reads its next line.
+func (g *Gate) readReplyLine(tag string) (reply, error) {
 	if err := g.back.Flush(); err != nil {
 		return reply{}, gate.FromBackend(err)
 	}
@@ -31,15 +31,15 @@ func (g *Gate) hear(tag string) (reply, error) {
 	}
 	r, err := parseReply(string(line), tag)
 	if err != nil {
-		return r, g.garbled(string(line))
+		return r, g.garbageUnquoted(string(line))
 	}
 	return r, nil
 }
 
-// hearGreeting takes no greeting but OK: what PREAUTH would let the client
-// do, it has not earned.
-func (g *Gate) hearGreeting() (reply, error) {
-	r, err := g.hear("")
+// readGreeting reads the greeting and accepts OK only. PREAUTH would give the
+// client access without a login.
+func (g *Gate) readGreeting() (reply, error) {
+	r, err := g.readReplyLine("")
 	switch {
 	case err != nil:
 		return r, err
@@ -51,12 +51,13 @@ func (g *Gate) hearGreeting() (reply, error) {
 	return r, nil
 }
 
-// askCapabilities asks a backend that has not said them in its greeting.
+// askCapabilities sends CAPABILITY to a backend whose greeting has not listed
+// its capabilities.
 func (g *Gate) askCapabilities() error {
 	tag, list := g.nextTag(), ""
 	g.back.Print(tag, " CAPABILITY", crlf)
 	for {
-		r, err := g.hear(tag)
+		r, err := g.readReplyLine(tag)
 		if err != nil {
 			return err
 		}
@@ -67,30 +68,30 @@ func (g *Gate) askCapabilities() error {
 		case r.status == "BYE":
 			return g.refused(r, "CAPABILITY")
 		case r.kind == continuation, r.kind == tagged && (r.status != "OK" || list == ""):
-			return g.garbled(r.text)
+			return g.garbageUnquoted(r.text)
 		case r.kind == tagged:
-			g.learn(list)
+			g.setCapabilities(list)
 			return nil
 		}
 	}
 }
 
-// converse sends a command and returns the backend's verdict: OK, NO or BAD,
-// or a BYE. What the backend says before it is passed on to the client. Each
-// "+" calls for the next piece of the command, and when there are no more, for
-// a line of answer's.
+// converse sends a command and returns the backend's final reply: OK, NO or
+// BAD, or a BYE. Untagged responses before it are passed to the client. Each
+// "+" asks for the next piece of the command, and when all are sent, for a line
+// that answer returns.
 func (g *Gate) converse(req *request, answer func(challenge string) (string, error)) (reply, error) {
 	g.back.Print(req.next())
-	g.confided = true
+	g.secretSent = true
 	for {
 		if err := g.front.Flush(); err != nil {
 			return reply{}, gate.FromClient(err)
 		}
-		r, err := g.hear(req.tag)
+		r, err := g.readReplyLine(req.tag)
 		switch {
 		case err != nil:
 			return r, err
-		// Whoever accepts a login before its password is not to be believed.
+		// The backend must not accept a login before it has the password.
 		case r.kind == tagged && r.status == "OK" && !req.sent():
 			return r, garbage("OK to half a command")
 		case r.kind == tagged, r.status == "BYE":
@@ -100,7 +101,7 @@ func (g *Gate) converse(req *request, answer func(challenge string) (string, err
 		case !req.sent():
 			g.back.Print(req.next())
 		case answer == nil:
-			err = garbage("+ without a question")
+			err = garbage("+ without a literal or an exchange")
 		default:
 			err = g.relayAnswer(r.text, answer)
 		}
@@ -110,7 +111,7 @@ func (g *Gate) converse(req *request, answer func(challenge string) (string, err
 	}
 }
 
-// relayAnswer carries one step of a SASL exchange.
+// relayAnswer relays one step of a SASL exchange.
 func (g *Gate) relayAnswer(challenge string, answer func(string) (string, error)) error {
 	line, err := answer(challenge)
 	if err != nil {
@@ -120,31 +121,31 @@ func (g *Gate) relayAnswer(challenge string, answer func(string) (string, error)
 	return nil
 }
 
-// relayUntagged passes on what a backend says on the side. Capabilities may
-// come at any time, and behind a login they are often others.
+// relayUntagged passes an untagged response to the client. Capabilities may
+// come at any time, and often change with a login.
 func (g *Gate) relayUntagged(r reply) error {
 	list, isList := r.capabilityData()
 	switch {
 	case r.status == "PREAUTH":
 		return garbage("PREAUTH behind the greeting")
 	case r.status != "":
-		g.tell("*", r)
+		g.passStatus("*", r)
 		return nil
 	case isList:
-		g.front.Print("* CAPABILITY ", g.learn(list), crlf)
+		g.front.Print("* CAPABILITY ", g.setCapabilities(list), crlf)
 		return nil
 	}
 	return g.relayData(r.text)
 }
 
-// relayData passes on a response with the literals in it. They are counted
-// here as well: a line of one could look like the reply that we wait for.
+// relayData passes on a response with its literals. It counts them: a line
+// within a literal could look like the reply to the command.
 func (g *Gate) relayData(line string) error {
 	g.front.Print("* ", line, crlf)
 	for budget := g.s.Limits.Literal; ; {
 		_, next, err := cutLiteral(line)
 		if err != nil || next.size > budget {
-			return g.garbled(line)
+			return g.garbageUnquoted(line)
 		}
 		if !next.announced {
 			return nil
@@ -153,7 +154,7 @@ func (g *Gate) relayData(line string) error {
 		if err != nil {
 			return gate.FromBackend(err)
 		}
-		_, _ = g.front.Write(b) // a failure is Flush's too
+		_, _ = g.front.Write(b) // Flush returns the error too
 		rest, err := g.back.ReadLine()
 		if err != nil {
 			return gate.FromBackend(err)
@@ -164,18 +165,18 @@ func (g *Gate) relayData(line string) error {
 	}
 }
 
-// relayPending relays what the backend has sent after it refused a login, as far
-// as it has arrived. Some servers then say BYE and close the connection.
+// relayPending relays what the backend has sent after it refused a login, as
+// far as it has arrived. Some servers send BYE and close the connection.
 func (g *Gate) relayPending() error {
 	for g.back.HasLine() {
-		r, err := g.hear("")
+		r, err := g.readReplyLine("")
 		switch {
 		case err != nil:
 			return err
 		case r.status == "BYE":
 			return g.relayVerdict(command{tag: "*"}, r)
 		case r.kind != untagged:
-			return g.garbled(r.text)
+			return g.garbageUnquoted(r.text)
 		}
 		if err := g.relayUntagged(r); err != nil {
 			return err
@@ -184,13 +185,13 @@ func (g *Gate) relayPending() error {
 	return nil
 }
 
-// refused ends a session whose backend says BYE, or a PREAUTH that nobody has
-// earned, before the client is let in. A BYE of a backend that knows who the
-// client is refuses the client, which is then told in the backend's words; any
-// other refuses us. Codes that are about the backend stay here.
+// refused ends a session whose backend sends BYE, or PREAUTH, before the login.
+// A BYE from a backend that knows the client's address refuses the client,
+// which gets the backend's own words. Any other backend refuses the proxy.
+// Response codes about the backend are removed.
 func (g *Gate) refused(r reply, to string) error {
 	err := fmt.Errorf("the backend answers %s with %s %.80q", to, r.status, r.text)
-	if !g.seen || r.status != "BYE" {
+	if !g.clientKnown || r.status != "BYE" {
 		return gate.Because(gate.BackendRefused, err)
 	}
 	text := r.text
@@ -201,13 +202,13 @@ func (g *Gate) refused(r reply, to string) error {
 	return gate.Because(gate.ClientRefused, err)
 }
 
-// relayVerdict gives the client the backend's last word on a command.
+// relayVerdict gives the client the backend's final reply to a command.
 func (g *Gate) relayVerdict(cmd command, r reply) error {
 	if r.status == "BYE" {
-		g.tell("*", r)
-		g.gone = true
+		g.passStatus("*", r)
+		g.byeSent = true
 		return gate.Because(gate.ClientRefused, errBye)
 	}
-	g.tell(cmd.tag, r)
+	g.passStatus(cmd.tag, r)
 	return nil
 }

@@ -7,44 +7,44 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// clearCapabilities is all that is shown before TLS: nothing of the backend's,
-// no AUTH= and no SASL-IR, which would invite a password. ID is answered but
-// not offered: who asks for it would describe himself to whoever listens.
-// LITERAL+ is not offered because a literal in clear is never wanted.
-var clearCapabilities = []string{"IMAP4rev1", "STARTTLS", "LOGINDISABLED"}
+// plaintextCapabilities are the capabilities that are shown before TLS. None of
+// them are the backend's, and no AUTH= or SASL-IR invites the client to send a
+// password. ID is answered but not offered, because a client would send its
+// details in plaintext. LITERAL+ is not offered because no command before TLS
+// needs a literal.
+var plaintextCapabilities = []string{"IMAP4rev1", "STARTTLS", "LOGINDISABLED"}
 
-// hidden are the backend's words that do not reach a client, and why.
+// hidden are the backend's capabilities that the client does not see, and why.
 var hidden = map[string]string{
-	"STARTTLS":          "TLS is ours, and is on",
-	"LOGINDISABLED":     "shown where we cannot pass a password on by other means either",
+	"STARTTLS":          "TLS ends at the proxy, and is on",
+	"LOGINDISABLED":     "shown if the proxy cannot pass a password on by any mechanism",
 	"LOGIN-REFERRALS":   "a referral names the plaintext backend (RFC 2221)",
 	"MAILBOX-REFERRALS": "a referral names the plaintext backend (RFC 2193)",
-	"UNAUTHENTICATE":    "the relay reads no more: the next login would pass unseen (RFC 8437)",
-	"XCLIENT":           "who the client is, is for us to say",
-	"XFORWARD":          "who the client is, is for us to say",
+	"UNAUTHENTICATE":    "the relay is not parsed: the next login would pass unseen (RFC 8437)",
+	"XCLIENT":           "the client could claim any address",
+	"XFORWARD":          "the client could claim any address",
 }
 
-// shown returns those of the backend's capabilities that a client sees, in
-// the backend's order and words. Over TLS that is too weak for a login, none
-// is offered.
-func shown(words []string, mechanisms *gate.Mechanisms, strong bool) []string {
+// shown returns those of the backend's capabilities that the client sees, in
+// the backend's order and spelling. Without AuthAllowed it offers no login.
+func shown(words []string, mechanisms *gate.Mechanisms, authAllowed bool) []string {
 	words = slices.DeleteFunc(slices.Clone(words), func(word string) bool {
 		upper := strings.ToUpper(word)
 		if mechanism, ok := strings.CutPrefix(upper, "AUTH="); ok {
-			return !strong || !mechanisms.Allows(mechanism)
+			return !authAllowed || !mechanisms.Allows(mechanism)
 		}
 		_, hide := hidden[upper]
 		return hide
 	})
-	if !strong {
+	if !authAllowed {
 		return append(words, "LOGINDISABLED")
 	}
 	return words
 }
 
-// logins adds what the client is told of logins beside that: LOGINDISABLED where
-// its password cannot be passed on, and the mechanisms that are not the
-// backend's, where we log in by means of our own.
+// logins adds LOGINDISABLED where the client's password cannot be passed on,
+// and the mechanisms that the proxy accepts and turns into another one for the
+// backend.
 func logins(words []string, mechanisms *gate.Mechanisms, offers gate.Offers) []string {
 	if !mechanisms.TakesPasswords(offers) {
 		words = append(words, "LOGINDISABLED")
@@ -57,7 +57,7 @@ func logins(words []string, mechanisms *gate.Mechanisms, offers gate.Offers) []s
 	return words
 }
 
-// offersIn are the ways to log in of a backend with these capabilities.
+// offersIn returns the logins that a backend with these capabilities takes.
 func offersIn(words []string) gate.Offers {
 	offers := gate.Offers{Command: true}
 	for _, word := range words {
@@ -70,7 +70,7 @@ func offersIn(words []string) gate.Offers {
 	return offers
 }
 
-// offers are the ways to log in at the backend.
+// offers returns the logins that the backend takes.
 func (g *Gate) offers() gate.Offers { return offersIn(g.offer) }
 
 // capabilities are the backend's latest, in its own order and spelling.
@@ -85,23 +85,25 @@ func (c capabilities) has(name string) bool {
 	})
 }
 
-// learn keeps the backend's latest capabilities and returns what the client
-// is told instead of them.
-func (g *Gate) learn(list string) string {
+// setCapabilities keeps the backend's latest capabilities and returns the list
+// for the client.
+func (g *Gate) setCapabilities(list string) string {
 	g.offer = strings.Fields(list)
 	return g.capabilityList()
 }
 
-// capabilityList is what the client is told that the backend can do. What a
-// backend says while it answers a login is for the time behind it.
+// capabilityList returns the capabilities that the client sees. A list that the
+// backend sends with its answer to a login describes the session after the
+// login.
 func (g *Gate) capabilityList() string {
-	strong := g.authAllowed()
-	list := shown(g.offer, g.s.Mechanisms, strong)
-	if strong && !g.entering {
+	authAllowed := g.authAllowed()
+	list := shown(g.offer, g.s.Mechanisms, authAllowed)
+	if authAllowed && !g.loggingIn {
 		list = logins(list, g.s.Mechanisms, g.offers())
 	}
 	return strings.Join(list, " ")
 }
 
-// authAllowed reports whether the client's TLS session is good enough for a login.
+// authAllowed reports whether the client's TLS session is good enough for a
+// login.
 func (g *Gate) authAllowed() bool { return g.s.AuthAllowed(g.front.TLS()) }

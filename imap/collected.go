@@ -7,13 +7,13 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// collected is a login that is collected before the backend is told; it makes the
-// gate a gate.Collector.
+// collected is a login that is collected before the backend gets any of it. It
+// makes the gate a gate.Collector.
 type collected struct {
 	g         *Gate
 	cmd       command
-	before    *wire.Conn // the backend at the beginning
-	cancelled bool       // the exchange with the backend
+	before    *wire.Conn // the backend when the login began
+	cancelled bool       // the exchange with the backend was cancelled
 }
 
 func (g *Gate) collected(cmd command) *collected {
@@ -45,7 +45,7 @@ func (c *collected) Fail(why gate.Fault) error {
 	return c.g.no(c.cmd, "[AUTHORIZATIONFAILED] This login cannot be passed on")
 }
 
-// Send logs in at the backend, and passes its answer on.
+// Send logs in at the backend and passes its answer on.
 func (c *collected) Send(l *gate.Login, mechanism string) error {
 	g := c.g
 	req := g.loginBy(l, mechanism)
@@ -53,19 +53,19 @@ func (c *collected) Send(l *gate.Login, mechanism string) error {
 	if err != nil {
 		return err
 	}
-	told := l.Told() && req.sent()
+	secretSent := l.Told() && req.sent()
 	if err := l.Verdict(r.status == "OK"); err != nil {
 		return err
 	}
 	if r.status == "BAD" && l.Turned() { // the client's command was correct
 		r.status, r.text = "NO", "[UNAVAILABLE] Temporary authentication failure"
 	}
-	if r.status == "OK" && told && g.back != c.before {
+	if r.status == "OK" && secretSent && g.back != c.before {
 		if err := g.announce(r); err != nil {
 			return err
 		}
 	}
-	return g.verdict(c.cmd, r, l.User(), l.Mechanism, told)
+	return g.verdict(c.cmd, r, l.User(), l.Mechanism, secretSent)
 }
 
 // loginBy returns the command that logs in by a mechanism, or LOGIN if the
@@ -75,11 +75,11 @@ func (g *Gate) loginBy(l *gate.Login, mechanism string) *request {
 		return g.loginRequest(l.Command())
 	}
 	req := g.request("AUTHENTICATE " + mechanism)
-	req.end()
+	req.finish()
 	return req
 }
 
-// respond answers a challenge of the backend.
+// respond returns the response to a challenge of the backend.
 func (c *collected) respond(l *gate.Login, challenge string) (string, error) {
 	if c.cancelled {
 		return "", garbage("+ to a cancelled exchange")
@@ -89,8 +89,9 @@ func (c *collected) respond(l *gate.Login, challenge string) (string, error) {
 	return response, err
 }
 
-// askClient sends a challenge to the client and reads the response. Not ok is a
-// line that is no response of the mechanism, such as "*", which cancels.
+// askClient sends a challenge to the client and reads the response. It is not
+// ok if the line is not a response of the mechanism, such as "*", which
+// cancels.
 func (g *Gate) askClient(x *gate.Exchange, challenge string) (response string, ok bool, err error) {
 	g.front.Print("+ ", challenge, crlf)
 	if err := g.front.Flush(); err != nil {
@@ -110,7 +111,7 @@ func (g *Gate) askClient(x *gate.Exchange, challenge string) (response string, o
 }
 
 // announce tells the client the capabilities of the backend that its login has
-// reached: so far it knows only those of the backend where the session began.
+// reached: so far it has seen those of the backend where the session began.
 func (g *Gate) announce(r reply) error {
 	if name, _, _ := cutCode(r.text); name == "CAPABILITY" {
 		return nil

@@ -12,7 +12,7 @@ import (
 // command is a command as far as it has been read: up to its end or up to the
 // literal that it announces.
 type command struct {
-	tag  string // "*" if the client's cannot be repeated
+	tag  string // "*" if the client's tag is invalid
 	name string // upper case
 	args arguments
 	next literal
@@ -25,13 +25,13 @@ func (c *command) bare() bool { return c.args.done() && !c.next.announced }
 // Some clients end NOOP, LOGOUT and CAPABILITY with a blank.
 func (c *command) argumentless() bool { return c.args.ended() && !c.next.announced }
 
-// syntaxError is a fault in a command, in the words of its reply.
+// syntaxError is an error in a command. Its text goes into the reply.
 type syntaxError string
 
 func (e syntaxError) Error() string { return string(e) }
 
-// The faults of a line. Only errLiteral is grave: it hides where the next
-// command begins.
+// The errors of a line. errLiteral ends the session, as it is unknown where the
+// next command begins.
 const (
 	errTag     syntaxError = "Invalid tag"
 	errName    syntaxError = "Missing or invalid command"
@@ -39,11 +39,11 @@ const (
 	errLiteral syntaxError = "Invalid literal"
 )
 
-// maxTag bounds a tag in bytes. Clients use about four.
+// maxTag bounds a tag, in bytes. Clients use about four.
 const maxTag = 256
 
-// parseCommand reads the first line of a command. What it returns with an
-// error is good for answering it.
+// parseCommand reads the first line of a command. The command is returned with
+// an error too, for the reply.
 func parseCommand(line string) (command, error) {
 	text, next, err := cutLiteral(line)
 	cmd := command{tag: "*", next: next}
@@ -56,14 +56,14 @@ func parseCommand(line string) (command, error) {
 	if !isAtom(name) {
 		return cmd, firstOf(err, nameFault(tag))
 	}
-	// Upper-casing is safe only now: Unicode has letters other than S and K
-	// whose upper case are S and K.
+	// Only ASCII is left here: Unicode has other letters whose upper case is S
+	// or K.
 	cmd.name = strings.ToUpper(name)
 	cmd.args.text = rest[len(name):]
 	return cmd, err
 }
 
-// nameFault returns the fault of a line that has no command after its tag.
+// nameFault returns the error of a line without a command after its tag.
 func nameFault(tag string) syntaxError {
 	if isCommandName(tag) {
 		return errNoTag
@@ -72,7 +72,7 @@ func nameFault(tag string) syntaxError {
 }
 
 // missesTag reports whether an unknown command was sent without a tag, so that
-// its own name was read as one, as in "LOGIN joe secret".
+// its name was read as the tag, as in "LOGIN joe secret".
 func missesTag(cmd command) bool { return isCommandName(cmd.tag) }
 
 func isCommandName(word string) bool {
@@ -80,7 +80,7 @@ func isCommandName(word string) bool {
 	return known
 }
 
-// firstOf prefers the graver error: a broken literal ends the session.
+// firstOf prefers the error of a literal, which ends the session.
 func firstOf(err error, other syntaxError) error {
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func isAstringChar(c byte) bool {
 // isPlain is printable ASCII.
 func isPlain(c byte) bool { return c >= ' ' && c <= '~' }
 
-// all reports whether every byte of s is of a kind.
+// all reports whether every byte of s is of one kind.
 func all(s string, is func(byte) bool) bool {
 	for i := range len(s) {
 		if !is(s[i]) {
@@ -116,8 +116,7 @@ func all(s string, is func(byte) bool) bool {
 	return true
 }
 
-// command waits for the next command that can be read, and answers those that
-// cannot.
+// command reads commands until one is valid, and refuses the others.
 func (g *Gate) command() (command, error) {
 	for {
 		cmd, err := g.readCommand()
@@ -133,8 +132,8 @@ func (g *Gate) command() (command, error) {
 	}
 }
 
-// readCommand reads the first line of a command. It sends what was gathered
-// only when it has to wait: answers to pipelined commands go out together.
+// readCommand reads the first line of a command. It flushes the replies only
+// before it waits, so that replies to pipelined commands go out together.
 func (g *Gate) readCommand() (command, error) {
 	if !g.front.HasLine() {
 		if err := g.front.Flush(); err != nil {
@@ -158,9 +157,9 @@ func (g *Gate) readCommand() (command, error) {
 	return cmd, err
 }
 
-// unreadable deals with a line that holds a byte which has no place in one.
-// Such a line is not a command, but a brace in it could be meant as a
-// literal's, so its bytes are looked at once more.
+// unreadable handles a line with a byte that is not allowed in a line. It is
+// not a command, but a brace in it may announce a literal, and then the session
+// has to end.
 func (g *Gate) unreadable(fault wire.SyntaxError) (command, error) {
 	line, cmd := g.front.LastLine(), command{tag: "*"}
 	switch {
@@ -172,8 +171,8 @@ func (g *Gate) unreadable(fault wire.SyntaxError) (command, error) {
 	return cmd, syntaxError(fault.Error())
 }
 
-// complain answers a command that has a fault. Behind a broken literal nobody
-// knows where the next command begins, so the session ends.
+// complain answers an invalid command. After an invalid literal it is unknown
+// where the next command begins, so the session ends.
 func (g *Gate) complain(cmd command, fault syntaxError) error {
 	if fault == errNoTag {
 		return g.refuseTagless(cmd)

@@ -141,7 +141,7 @@ func checkHeard(t *testing.T, cmd command, exchange bool) {
 	case cmd.name == "ID":
 		var fields []field
 		fields, ok = parseID(args)
-		ok = ok && !slices.ContainsFunc(fields, func(f field) bool { return !f.honest() })
+		ok = ok && !slices.ContainsFunc(fields, func(f field) bool { return !f.allowed() })
 	default:
 		ok = args.done() && (cmd.name == "CAPABILITY" || cmd.name == "LOGOUT")
 	}
@@ -173,7 +173,7 @@ func FuzzID(f *testing.F) {
 		g.offer = strings.Fields(map[bool]string{true: "LITERAL+"}[plus])
 		cmd, used, _ := readRequest([]byte(strings.Join(g.idRequest(fields).pieces, "")))
 		passed, ok := parseID(cmd.args)
-		want := slices.DeleteFunc(fields, func(f field) bool { return !f.honest() })
+		want := slices.DeleteFunc(fields, func(f field) bool { return !f.allowed() })
 		if used == 0 || cmd.name != "ID" || !ok || !slices.Equal(passed, want) {
 			t.Fatalf("%+v became %+v", fields, cmd)
 		}
@@ -185,21 +185,21 @@ func FuzzID(f *testing.F) {
 func FuzzCapabilities(f *testing.F) {
 	f.Add("IMAP4rev1 STARTTLS LOGINDISABLED AUTH=PLAIN AUTH=X-PLUS AUTH=EXTERNAL", "", true)
 	f.Add("  imap4REV2 auth=anonymous Auth= XCLIENT  LOGIN-referrals", "PLAIN", false)
-	f.Fuzz(func(t *testing.T, list, hide string, strong bool) {
+	f.Fuzz(func(t *testing.T, list, hide string, authAllowed bool) {
 		mechanisms := &gate.Mechanisms{Hidden: strings.Fields(hide)}
 		offered := strings.Fields(list)
-		got := shown(offered, mechanisms, strong)
+		got := shown(offered, mechanisms, authAllowed)
 		for i, word := range got {
 			upper := strings.ToUpper(word)
-			if !strong && i == len(got)-1 && word == "LOGINDISABLED" {
+			if !authAllowed && i == len(got)-1 && word == "LOGINDISABLED" {
 				continue
 			}
 			mechanism, auth := strings.CutPrefix(upper, "AUTH=")
-			if _, hide := hidden[upper]; hide || auth && (!strong || !mechanisms.Allows(mechanism)) || !slices.Contains(offered, word) {
+			if _, hide := hidden[upper]; hide || auth && (!authAllowed || !mechanisms.Allows(mechanism)) || !slices.Contains(offered, word) {
 				t.Fatalf("shown %q of %q", word, offered)
 			}
 		}
-		if again := shown(got, mechanisms, strong); !slices.Equal(again, got) {
+		if again := shown(got, mechanisms, authAllowed); !slices.Equal(again, got) {
 			t.Fatalf("%q, and again %q", got, again)
 		}
 	})

@@ -7,14 +7,16 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-var errNoID = errors.New("the backend does not offer ID, with which it would be told who the client is")
+var errNoID = errors.New("the backend does not offer ID, which would carry the client's address")
 
-// handOver tells a backend who the client is, with the fields that Dovecot
-// takes from proxies in its login_trusted_networks. It believes the first ID
-// of a session alone, so ours goes before the client's. From others it takes
-// them for noise, and answers the same: there is no telling from here.
+// handOver sends the backend the client's address in an ID command, with the
+// fields that Dovecot accepts from proxies in its login_trusted_networks.
+// Dovecot believes the first ID of a session only, so ours is sent before the
+// client's. Other servers ignore the fields and answer the same; the gate
+// cannot detect that.
 //
-// What the backend offers may depend on who it thinks asks.
+// Afterwards it asks for the capabilities again: they may depend on the
+// client's address.
 func (g *Gate) handOver() error {
 	switch g.s.Handover {
 	case gate.IMAPID:
@@ -36,24 +38,24 @@ func (g *Gate) handOver() error {
 		req.addString(f.value)
 	}
 	req.add(")")
-	req.end()
-	g.seen = true
+	req.finish()
+	g.clientKnown = true
 	if err := g.inform(req); err != nil {
 		return err
 	}
 	return g.askCapabilities()
 }
 
-// behindHeader sees whether the backend has read a PROXY header as such, and
-// not as a command that deserves a BAD.
+// behindHeader checks that the backend has read a PROXY header as a header, and
+// does not answer it with BAD.
 func (g *Gate) behindHeader() error {
 	req := g.request("NOOP")
-	req.end()
+	req.finish()
 	return g.blameHeader(g.inform(req))
 }
 
-// blameHeader finds the reason why a backend that has greeted well makes no
-// sense now.
+// blameHeader replaces the error of a backend that has greeted well, but
+// answers the PROXY header.
 func (g *Gate) blameHeader(err error) error {
 	if g.s.Handover != gate.PROXYHeader {
 		return err
@@ -80,11 +82,11 @@ func (g *Gate) facts() []field {
 	}
 }
 
-// inform sends a command of our own, whose answer the client does not see.
+// inform sends a command of our own, whose reply the client does not see.
 func (g *Gate) inform(req *request) error {
-	g.back.Print(req.pieces[0]) // short strings, in quotes: there is but one
+	g.back.Print(req.pieces[0]) // all strings are short and quoted, so there is one piece
 	for {
-		r, err := g.hear(req.tag)
+		r, err := g.readReplyLine(req.tag)
 		if err != nil {
 			return err
 		}

@@ -13,8 +13,8 @@ type field struct {
 	none        bool // the value is NIL
 }
 
-// parseID reads the arguments of an ID command. Their number is bounded by
-// what a command may hold.
+// parseID reads the arguments of an ID command. Limits.Literal bounds their
+// number.
 func parseID(a arguments) (fields []field, ok bool) {
 	if !a.skip(" ") {
 		return nil, false
@@ -38,7 +38,7 @@ func parseID(a arguments) (fields []field, ok bool) {
 	return fields, a.ended()
 }
 
-// field reads one pair. The name must be a string, the value may be NIL.
+// field reads one pair. The name must be a string; the value may be NIL.
 func (a *arguments) field() (f field, ok bool) {
 	if f.name, ok = a.string(); !ok || !a.skip(" ") {
 		return f, false
@@ -46,23 +46,23 @@ func (a *arguments) field() (f field, ok bool) {
 	if f.none = a.none(); !f.none {
 		f.value, ok = a.string()
 	}
-	return f, ok && !unsafe(f.name) && !unsafe(f.value)
+	return f, ok && !breaksLine(f.name) && !breaksLine(f.value)
 }
 
-// forged are the beginnings of fields with which a proxy tells a backend that
-// trusts it whose connection this is: Dovecot takes x-originating-ip,
-// x-session-id, x-proxy-ttl, x-forward-* and others. No client may say them.
+// forged are prefixes of the fields with which a trusted proxy reports its
+// client's address: Dovecot accepts x-originating-ip, x-session-id,
+// x-proxy-ttl, x-forward-* and others. A client may not send them.
 var forged = []string{"x-", "proxy", "forward", "originating", "connected", "session", "client-"}
 
-// honest reports whether a field may pass.
-func (f field) honest() bool {
+// allowed reports whether a field may be forwarded.
+func (f field) allowed() bool {
 	name := strings.TrimSpace(strings.ToLower(f.name))
 	return all(f.name, isPlain) && !slices.ContainsFunc(forged, func(prefix string) bool {
 		return strings.HasPrefix(name, prefix)
 	})
 }
 
-// id passes on who the client says it is, and the backend's answer.
+// id forwards the client's ID and the backend's reply.
 func (g *Gate) id(cmd command) error {
 	if !g.offer.has("ID") {
 		return g.bad(cmd, "ID is not supported")
@@ -81,13 +81,13 @@ func (g *Gate) id(cmd command) error {
 	return g.relayVerdict(cmd, r)
 }
 
-// idRequest is the ID command with the honest fields of the client's; a list
-// that is left with none is NIL.
+// idRequest returns the ID command with the allowed fields of the client. A
+// list without fields is NIL.
 func (g *Gate) idRequest(fields []field) *request {
 	req := g.request("ID ")
 	separator := "("
 	for _, f := range fields {
-		if !f.honest() {
+		if !f.allowed() {
 			continue
 		}
 		req.add(separator)
@@ -105,6 +105,6 @@ func (g *Gate) idRequest(fields []field) *request {
 	} else {
 		req.add(")")
 	}
-	req.end()
+	req.finish()
 	return req
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// tooLarge refuses a literal before a byte of it is read or room is made.
+// tooLarge refuses a literal before any of it is read or memory is allocated.
 func (g *Gate) tooLarge(cmd command) error {
 	g.front.Print(cmd.tag, " BAD Literal too large", crlf)
 	return gate.Because(gate.LineTooLong, nil)
 }
 
-// collect reads a command to its end, asking for the literals that wait.
-// All of it that follows the first line fits in Limits.Literal.
+// collect reads a command to its end, and asks for its synchronising literals.
+// All that follows the first line must fit in Limits.Literal.
 func (g *Gate) collect(cmd *command) error {
 	for budget := g.s.Limits.Literal; cmd.next.announced; {
 		if cmd.next.size > budget {
@@ -45,7 +45,7 @@ func (g *Gate) collect(cmd *command) error {
 }
 
 // swallow reads a command to its end, or to a literal that waits for our "+",
-// and keeps nothing: there may be a password in it.
+// and drops it: it may hold a password.
 func (g *Gate) swallow(cmd *command) error {
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
@@ -67,7 +67,7 @@ func (g *Gate) swallow(cmd *command) error {
 	return nil
 }
 
-// discard throws n bytes away without making room for them.
+// discard drops n bytes without allocating memory for them.
 func (g *Gate) discard(n int) error {
 	for n > 0 {
 		b, err := g.front.Peek()
@@ -81,8 +81,8 @@ func (g *Gate) discard(n int) error {
 	return nil
 }
 
-// behindLiteral reads the line that goes on behind a literal; used is its
-// length. Each line counts, or empty literals would make a command endless.
+// behindLiteral reads the line after a literal; used is its length. Each line
+// counts, or else a command of empty literals could go on for ever.
 func (g *Gate) behindLiteral(cmd *command) (text string, used int, err error) {
 	line, err := g.front.ReadLine()
 	if _, ok := errors.AsType[wire.SyntaxError](err); ok {
@@ -99,16 +99,17 @@ func (g *Gate) behindLiteral(cmd *command) (text string, used int, err error) {
 	return text, used, nil
 }
 
-// literal is what the end of a line may announce (RFC 9051 §4.3).
+// literal is the announcement of a literal at the end of a line (RFC 9051
+// §4.3).
 type literal struct {
 	announced bool
-	waits     bool // for our "+"; otherwise it comes at once (RFC 7888)
-	size      int  // in bytes; not yet compared with any limit
+	waits     bool // for our "+"; else it follows at once (RFC 7888)
+	size      int  // in bytes; not yet checked against a limit
 }
 
-// cutLiteral takes the announcement of a literal off a line. A brace outside
-// a quoted string can be nothing else, so everything else about one is an
-// error: a guess would decide which bytes are commands.
+// cutLiteral removes the announcement of a literal from a line. A brace outside
+// a quoted string always means a literal, so anything else about a brace is an
+// error: guessing would decide which bytes are commands.
 func cutLiteral(line string) (text string, next literal, err error) {
 	quoted := false
 	for i := 0; i < len(line); i++ {
@@ -123,13 +124,13 @@ func cutLiteral(line string) (text string, next literal, err error) {
 		}
 	}
 	if quoted && strings.HasSuffix(line, "}") {
-		return line, literal{}, errLiteral // is the quote wrong, or the brace?
+		return line, literal{}, errLiteral // it is unclear whether the quote or the brace is wrong
 	}
 	return line, literal{}, nil
 }
 
-// parseLiteral reads "{5}" or "{5+}". A number too large for any limit is
-// still a number.
+// parseLiteral reads "{5}" or "{5+}". A number beyond every limit is still a
+// number.
 func parseLiteral(s string) (literal, error) {
 	digits, closed := strings.CutSuffix(s[1:], "}")
 	digits, plus := strings.CutSuffix(digits, "+")
@@ -143,8 +144,8 @@ func parseLiteral(s string) (literal, error) {
 	return literal{announced: true, waits: !plus, size: int(size)}, nil
 }
 
-// isNumber wants digits alone and no zero in front: "08" is eight to one
-// reader and a broken octal number to another.
+// isNumber accepts digits without a leading zero: some servers read "08" as
+// octal.
 func isNumber(s string) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {

@@ -6,21 +6,22 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// clearCommands is all that may be said before TLS (RFC 9051 §6.1 and §6.2).
-// Two of the rows are there to be refused in the right words.
-var clearCommands = map[string]func(*Gate, command) error{
-	"CAPABILITY":   (*Gate).clearCapability,
+// plaintextCommands are the commands that are answered before TLS (RFC 9051
+// §6.1 and §6.2). LOGIN and AUTHENTICATE are in the table to be refused with
+// the right code.
+var plaintextCommands = map[string]func(*Gate, command) error{
+	"CAPABILITY":   (*Gate).plaintextCapability,
 	"NOOP":         (*Gate).noop,
-	"ID":           (*Gate).clearID,
+	"ID":           (*Gate).plaintextID,
 	"LOGOUT":       (*Gate).logout,
 	"STARTTLS":     (*Gate).startTLS,
 	"LOGIN":        (*Gate).refuseLogin,
 	"AUTHENTICATE": (*Gate).refuseLogin,
 }
 
-// clear answers a command before TLS.
-func (g *Gate) clear(cmd command) error {
-	if answer, ok := clearCommands[cmd.name]; ok {
+// beforeTLS answers a command before TLS.
+func (g *Gate) beforeTLS(cmd command) error {
+	if answer, ok := plaintextCommands[cmd.name]; ok {
 		return answer(g, cmd)
 	}
 	if missesTag(cmd) {
@@ -30,7 +31,7 @@ func (g *Gate) clear(cmd command) error {
 }
 
 // refuseTagless refuses a command that was sent without a tag. A login without
-// one has put a password on the line all the same.
+// a tag is reported: its password was sent in plaintext.
 func (g *Gate) refuseTagless(cmd command) error {
 	if name := strings.ToUpper(cmd.tag); g.front.TLS() == nil && (name == "LOGIN" || name == "AUTHENTICATE") {
 		g.s.Watch.Refused(name)
@@ -39,30 +40,29 @@ func (g *Gate) refuseTagless(cmd command) error {
 	return g.bad(cmd, errNoTag.Error())
 }
 
-// clearList leaves STARTTLS out where there is no certificate: offering it
-// would promise what fails (RFC 8314 §4).
-func (g *Gate) clearList() string {
-	list := strings.Join(clearCapabilities, " ")
+// plaintextList omits STARTTLS if there is no certificate, as the handshake
+// would fail (RFC 8314 §4).
+func (g *Gate) plaintextList() string {
+	list := strings.Join(plaintextCapabilities, " ")
 	if g.front.Handshake == nil {
 		list = strings.Replace(list, " STARTTLS", "", 1)
 	}
 	return list
 }
 
-// clearCapability answers in our own name: what the backend offers is not for
-// clear text, where it could be changed on the way.
-func (g *Gate) clearCapability(cmd command) error {
+// plaintextCapability answers CAPABILITY without the backend: in plaintext an
+// attacker could change the list.
+func (g *Gate) plaintextCapability(cmd command) error {
 	if !cmd.argumentless() {
 		return g.bad(cmd, unexpected)
 	}
-	g.front.Print("* CAPABILITY ", g.clearList(), crlf)
+	g.front.Print("* CAPABILITY ", g.plaintextList(), crlf)
 	return g.ok(cmd)
 }
 
 const unexpected = "Unexpected argument"
 
-// noop keeps a connection alive, before TLS and after it. The backend need not
-// hear of it.
+// noop answers NOOP, before TLS and after it. The backend does not get it.
 func (g *Gate) noop(cmd command) error {
 	if !cmd.argumentless() {
 		return g.bad(cmd, unexpected)
@@ -70,9 +70,9 @@ func (g *Gate) noop(cmd command) error {
 	return g.ok(cmd)
 }
 
-// clearID answers ID without a fact about us, and discards the client's fields:
-// STARTTLS would reset them. The fields may be literals (RFC 2971 §3.1).
-func (g *Gate) clearID(cmd command) error {
+// plaintextID answers ID with NIL and discards the client's fields, which
+// STARTTLS would reset. The fields may be literals (RFC 2971 §3.1).
+func (g *Gate) plaintextID(cmd command) error {
 	if err := g.collect(&cmd); err != nil {
 		return err
 	}
@@ -100,8 +100,8 @@ func (g *Gate) logout(cmd command) error {
 	return gate.Because(gate.Done, nil)
 }
 
-// refuseLogin answers at once, before a literal or a continuation could carry
-// the secret. One that was sent along is counted and thrown away.
+// refuseLogin refuses a login at once, before a literal or a continuation could
+// carry the secret. A secret that was sent already is counted and discarded.
 func (g *Gate) refuseLogin(cmd command) error {
 	g.s.Watch.Refused(cmd.name)
 	if err := g.swallow(&cmd); err != nil {

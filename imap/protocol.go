@@ -12,66 +12,67 @@ import (
 type Gate struct {
 	s     *gate.Session
 	front *wire.Conn // the client's side
-	back  *wire.Conn // the backend's side, from Open on
+	back  *wire.Conn // the backend's side; set by Open
 
-	offer    capabilities // the backend's latest
-	tags     int          // how many commands the backend has had
-	errors   int          // since TLS is on, or before
-	greeted  bool         // in clear
-	loggedIn bool
-	entering bool   // a login is being answered, or has been accepted
-	gone     bool   // the client has been told of the end
-	seen     bool   // the backend knows who the client is
-	refusal  string // the backend's words to it; empty: none
-	confided bool   // the backend has heard words of the client, perhaps a password
+	offer       capabilities // the backend's latest
+	tags        int          // commands sent to the backend
+	errors      int          // wrong commands before TLS, or since
+	greeted     bool         // the greeting was sent
+	loggedIn    bool
+	loggingIn   bool   // a login is under way or accepted
+	byeSent     bool   // a BYE was sent to the client
+	clientKnown bool   // the backend has been sent the client's address
+	refusal     string // the backend's refusal of the client; empty: none
+	secretSent  bool   // the backend has received a command of the client, perhaps a password
 }
 
 // New returns the gate of a session.
 func New(s *gate.Session) *Gate { return &Gate{s: s} }
 
-// Secure greets in our own name and answers the clear table alone until TLS is
-// on. With implicit TLS there is nothing to do.
+// Secure greets the client with our own name and answers its commands without a
+// backend until TLS is on. With implicit TLS it returns at once.
 func (g *Gate) Secure(front *wire.Conn) error {
 	g.front = front
 	if front.TLS() != nil {
 		return nil
 	}
-	g.greet(g.clearList())
+	g.greet(g.plaintextList())
 	for front.TLS() == nil {
 		cmd, err := g.command()
 		if err != nil {
 			return err
 		}
-		if err := g.clear(cmd); err != nil {
+		if err := g.beforeTLS(cmd); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// greet says the first words, with our name and not the backend's.
+// greet sends the greeting, with our name instead of the backend's.
 func (g *Gate) greet(list string) {
 	g.front.Print("* OK [CAPABILITY ", list, "] ", g.s.Hostname, " ", g.s.Banner, crlf)
 	g.greeted = true
 }
 
-// Open hears the backend's greeting, learns its capabilities and tells it who
-// the client is. A backend from before is left with a goodbye.
+// Open reads the backend's greeting, learns its capabilities and hands the
+// client's address over. If the session had another backend before, that one
+// gets a LOGOUT.
 func (g *Gate) Open(back *wire.Conn) error {
 	if g.back != nil {
 		g.back.Print(g.nextTag(), " LOGOUT", crlf)
 		_ = g.back.Flush()
 	}
-	g.back, g.seen, g.confided = back, g.s.Seen, false
+	g.back, g.clientKnown, g.secretSent = back, g.s.Seen, false
 	err := g.open()
-	if g.seen {
+	if g.clientKnown {
 		err = gate.Knowing(err)
 	}
 	return err
 }
 
 func (g *Gate) open() error {
-	greeting, err := g.hearGreeting()
+	greeting, err := g.readGreeting()
 	if err != nil {
 		return err
 	}
@@ -80,14 +81,14 @@ func (g *Gate) open() error {
 		return err
 	}
 	if name, list, _ := cutCode(greeting.text); name == "CAPABILITY" && !secured {
-		g.learn(list)
+		g.setCapabilities(list)
 	} else if err := g.askCapabilities(); err != nil {
 		return g.blameHeader(err)
 	}
 	return g.handOver()
 }
 
-// securedCommands is what may be said between TLS and the login.
+// securedCommands are the commands between TLS and the login.
 var securedCommands = map[string]func(*Gate, command) error{
 	"CAPABILITY":   (*Gate).capability,
 	"NOOP":         (*Gate).noop,
@@ -98,8 +99,8 @@ var securedCommands = map[string]func(*Gate, command) error{
 	"AUTHENTICATE": (*Gate).authenticate,
 }
 
-// Settle converses until the client has logged in. It greets only where
-// nobody has: behind STARTTLS the client speaks first.
+// Settle handles commands until the client has logged in. It greets the client
+// unless Secure has: after STARTTLS the client sends the next line.
 func (g *Gate) Settle(front, back *wire.Conn) error {
 	g.front, g.back = front, back
 	if !g.greeted {
@@ -110,18 +111,18 @@ func (g *Gate) Settle(front, back *wire.Conn) error {
 		if err != nil {
 			return err
 		}
-		if err := g.secured(cmd); err != nil {
+		if err := g.afterTLS(cmd); err != nil {
 			return err
 		}
 	}
-	g.front, g.back, g.offer = nil, nil, nil // for hours to come only a goodbye is left to say
+	g.front, g.back, g.offer = nil, nil, nil // the relay needs none of it, and may last for hours
 	return nil
 }
 
 const notAuthenticated = "Not authenticated"
 
-// secured answers a command between TLS and login.
-func (g *Gate) secured(cmd command) error {
+// afterTLS answers a command between TLS and the login.
+func (g *Gate) afterTLS(cmd command) error {
 	if answer, ok := securedCommands[cmd.name]; ok {
 		return answer(g, cmd)
 	}
@@ -131,13 +132,13 @@ func (g *Gate) secured(cmd command) error {
 	return g.bad(cmd, notAuthenticated)
 }
 
-// capability asks the backend each time: what it offers may change.
+// capability asks the backend each time, as its capabilities may change.
 func (g *Gate) capability(cmd command) error {
 	if !cmd.argumentless() {
 		return g.bad(cmd, unexpected)
 	}
 	req := g.request("CAPABILITY")
-	req.end()
+	req.finish()
 	r, err := g.converse(req, nil)
 	if err != nil {
 		return err
@@ -145,21 +146,21 @@ func (g *Gate) capability(cmd command) error {
 	return g.relayVerdict(cmd, r)
 }
 
-// hungUp ends a session whose backend has closed the connection after it refused
-// a login.
+// hungUp is the BYE of a session whose backend has closed the connection after
+// it refused a login.
 const hungUp = "The server has closed the connection"
 
-// Refuse says the last words for a reason. A BYE is right at any point before
-// the login: as a greeting, between commands and within one (RFC 9051 §7.1.5).
-// Behind it only the reasons that find the relay at rest have one; any other
-// could come in the middle of a message and become part of it.
+// Refuse sends the client the last response of the session. A BYE is allowed at
+// any point before the login: as a greeting, between commands and within a
+// command (RFC 9051 §7.1.5). During the relay only reasons that end an idle
+// session send one: otherwise it could become part of a message.
 func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 	switch {
 	case why == gate.Done, why == gate.ClientGone, why == gate.HandshakeFailed:
 		return
 	case g.loggedIn && why != gate.Shutdown && why != gate.Timeout:
 		return
-	case g.gone:
+	case g.byeSent:
 	case why == gate.ClientRefused:
 		front.Print("* BYE ", cmp.Or(g.refusal, hungUp), crlf)
 	case why.Backend():

@@ -13,10 +13,10 @@ const crlf = "\r\n"
 
 var (
 	errProtocol = errors.New("not an IMAP response")
-	errBye      = errors.New("the backend said BYE")
+	errBye      = errors.New("the backend sent BYE")
 )
 
-// kind is what a line of the backend is for.
+// kind is the kind of a line of the backend.
 type kind int
 
 const (
@@ -29,7 +29,7 @@ const (
 type reply struct {
 	kind   kind
 	status string // OK, NO, BAD, BYE or PREAUTH; empty if it is data
-	text   string // behind the status, or the data
+	text   string // the text after the status, or the data
 }
 
 // parseReply reads a line of the backend while the command with our tag is
@@ -51,21 +51,22 @@ func parseReply(line, tag string) (reply, error) {
 	return reply{}, garbage(line)
 }
 
-// isStatus knows the responses that carry words for people and codes for
-// programs (RFC 9051 §7.1); all others are data.
+// isStatus reports whether a response carries text for people and codes for
+// programs (RFC 9051 §7.1). All others are data.
 func isStatus(s string) bool {
 	return s == "OK" || s == "NO" || s == "BAD" || s == "BYE" || s == "PREAUTH"
 }
 
-// garbage ends a session whose backend is lost to us.
+// garbage returns the error of a backend that does not follow the protocol. It
+// quotes the line.
 func garbage(line string) error {
 	return gate.Because(gate.BackendGarbage, fmt.Errorf("%w: %.80q", errProtocol, line))
 }
 
-// garbled is garbage of a backend that may repeat what the client has told it: a
-// password, which must not be in the log.
-func (g *Gate) garbled(line string) error {
-	if g.confided {
+// garbageUnquoted is garbage that leaves the line out when the backend may
+// repeat a password of the client in it, which must not be logged.
+func (g *Gate) garbageUnquoted(line string) error {
+	if g.secretSent {
 		return gate.Because(gate.BackendGarbage, errProtocol)
 	}
 	return garbage(line)
@@ -78,8 +79,8 @@ func (r reply) capabilityData() (list string, ok bool) {
 }
 
 // cutCode splits a status text into its response code, without brackets, and
-// the words behind it. A code ends at the first "]" with a blank behind it, or
-// else at the last: the URL of a referral may hold others.
+// the text after it. A code ends at the first "]" with a blank after it, or
+// else at the last "]": the URL of a referral may hold brackets.
 func cutCode(text string) (name, arguments, words string) {
 	text = strings.TrimLeft(text, " ")
 	if !strings.HasPrefix(text, "[") {
@@ -93,51 +94,51 @@ func cutCode(text string) (name, arguments, words string) {
 	return strings.ToUpper(name), arguments, words
 }
 
-// passable rewrites a status text of the backend for the client. A referral
-// loses its code and keeps its words, unless they are another.
-func (g *Gate) passable(text string) string {
+// rewriteStatus rewrites a status text of the backend for the client:
+// CAPABILITY is filtered, and REFERRAL is removed.
+func (g *Gate) rewriteStatus(text string) string {
 	switch name, arguments, words := cutCode(text); name {
 	case "CAPABILITY":
-		return "[CAPABILITY " + g.learn(arguments) + "] " + words
+		return "[CAPABILITY " + g.setCapabilities(arguments) + "] " + words
 	case "REFERRAL":
-		return g.passable(cmp.Or(words, "The mailbox is elsewhere"))
+		return g.rewriteStatus(cmp.Or(words, "The mailbox is elsewhere"))
 	default:
 		return text
 	}
 }
 
-// tell passes a status of the backend on, under the client's tag or "*".
-func (g *Gate) tell(tag string, r reply) {
-	g.front.Print(tag, " ", r.status, " ", g.passable(r.text), crlf)
+// passStatus passes on a status of the backend, under the client's tag or "*".
+func (g *Gate) passStatus(tag string, r reply) {
+	g.front.Print(tag, " ", r.status, " ", g.rewriteStatus(r.text), crlf)
 }
 
-// ok answers a command in our own name.
+// ok replies OK in our own name.
 func (g *Gate) ok(cmd command) error {
 	g.front.Print(cmd.tag, " OK ", cmd.name, " completed", crlf)
 	return nil
 }
 
-// bad refuses a command that is wrong.
+// bad replies BAD: a syntax or state error.
 func (g *Gate) bad(cmd command, text string) error { return g.refuse(cmd, "BAD", text) }
 
-// no refuses a command that is not.
+// no replies NO: a valid command that is refused.
 func (g *Gate) no(cmd command, text string) error { return g.refuse(cmd, "NO", text) }
 
-// refuse answers a command without having read the literal that it may
-// announce. One that waits for our "+" will not come. One that does not wait
-// is on its way, and a session must not go on among its bytes.
+// refuse answers a command without reading the literal that it announces. A
+// literal that waits for our "+" never comes. Any other literal follows, and
+// the session must end before its bytes are read as commands.
 func (g *Gate) refuse(cmd command, status, text string) error {
 	g.front.Print(cmd.tag, " ", status, " ", text, crlf)
 	if cmd.next.announced && (!cmd.next.waits || g.front.Buffered() > 0) {
 		return gate.Because(gate.Desynchronised, errUnwanted)
 	}
-	return g.wrong(gate.TooManyErrors)
+	return g.countError(gate.TooManyErrors)
 }
 
-var errUnwanted = errors.New("literal that nobody asked for")
+var errUnwanted = errors.New("a literal without a request for it")
 
-// wrong counts what went wrong, and ends the session when it is enough.
-func (g *Gate) wrong(why gate.Reason) error {
+// countError counts an error and ends the session after too many.
+func (g *Gate) countError(why gate.Reason) error {
 	if g.errors++; g.errors >= g.s.Limits.Errors {
 		return gate.Because(why, nil)
 	}

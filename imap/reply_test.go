@@ -65,7 +65,7 @@ func TestPassable(t *testing.T) {
 		"[REFERRAL imap://a/] ":                 "The mailbox is elsewhere",
 		" [referral imap://a/":                  "The mailbox is elsewhere",
 	} {
-		if got := g.passable(text); got != want {
+		if got := g.rewriteStatus(text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// request is a command that we built for the backend. It is sent in pieces:
-// one at once, each of the others behind a "+" of the backend.
+// request is a command for the backend. It is sent in pieces: the first at
+// once, each of the others after a "+" of the backend.
 type request struct {
 	tag    string
 	pieces []string
@@ -21,17 +21,17 @@ func newRequest(tag, words string, plus bool) *request {
 // add appends text to the last piece.
 func (r *request) add(text string) { r.pieces[len(r.pieces)-1] += text }
 
-// next takes the next piece for the backend.
+// next returns the next piece for the backend.
 func (r *request) next() (piece string) {
 	piece, r.pieces = r.pieces[0], r.pieces[1:]
 	return piece
 }
 
-// sent reports whether the backend has the whole command.
+// sent reports whether the whole command was sent.
 func (r *request) sent() bool { return len(r.pieces) == 0 }
 
-// addString appends a string: quoted when it is printable ASCII, which every
-// server reads alike, and otherwise counted.
+// addString appends a string: quoted if it is printable ASCII, which all
+// servers read alike, otherwise as a literal.
 func (r *request) addString(s string) {
 	switch {
 	case all(s, isPlain):
@@ -45,14 +45,14 @@ func (r *request) addString(s string) {
 	}
 }
 
-// wait ends a piece: what follows is sent behind a "+".
+// wait ends a piece: what follows is sent after a "+".
 func (r *request) wait() {
-	r.end()
+	r.finish()
 	r.pieces = append(r.pieces, "")
 }
 
-// end ends the command's last line.
-func (r *request) end() { r.add(crlf) }
+// finish ends the last line of the command.
+func (r *request) finish() { r.add(crlf) }
 
 var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 

@@ -8,10 +8,10 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-var errPREAUTH = errors.New("the backend takes us for somebody before TLS")
+var errPREAUTH = errors.New("the backend sends PREAUTH before TLS")
 
-// secureBackend turns TLS on towards a backend, where it must be (RFC 9051
-// §6.2.1), and forgets what the backend has said in clear.
+// secureBackend starts TLS with a backend that is configured for it (RFC 9051
+// §6.2.1), and forgets what the backend has sent in plaintext.
 func (g *Gate) secureBackend() error {
 	if !g.back.WantsTLS() {
 		return nil
@@ -19,7 +19,7 @@ func (g *Gate) secureBackend() error {
 	tag := g.nextTag()
 	g.back.Print(tag, " STARTTLS", crlf)
 	for {
-		r, err := g.hear(tag)
+		r, err := g.readReplyLine(tag)
 		switch {
 		case err != nil:
 			return err
@@ -37,9 +37,9 @@ func (g *Gate) secureBackend() error {
 	}
 }
 
-// startTLS forgets, when it succeeds, all that was said in clear (RFC 9051
-// §6.2.1). Data behind the command would be read as if it had come in TLS
-// (CVE-2011-0411), so that it ends the session.
+// startTLS starts TLS and forgets all that was sent before (RFC 9051 §6.2.1).
+// Data after the command would be read as if it had come over TLS
+// (CVE-2011-0411), so it ends the session.
 func (g *Gate) startTLS(cmd command) error {
 	if !cmd.bare() {
 		return g.bad(cmd, unexpected)
@@ -58,5 +58,5 @@ func (g *Gate) startTLS(cmd command) error {
 	}
 }
 
-// startTLSAgain is for clients that missed that TLS is on (RFC 9051 §6.2.1).
+// startTLSAgain refuses STARTTLS when TLS is on (RFC 9051 §6.2.1).
 func (g *Gate) startTLSAgain(cmd command) error { return g.bad(cmd, "TLS already active") }
