@@ -73,7 +73,7 @@ func (g *Gate) loginRequest(user, password string) *request {
 // denyLogin refuses a LOGIN that is not forwarded, and reports it.
 func (g *Gate) denyLogin(cmd command, why error, text string) error {
 	user, _, _ := cmd.args.credentials()
-	g.s.Watch.Denied(user, "LOGIN", why)
+	g.s.Observer.Denied(user, "LOGIN", why)
 	return g.refuseAtOnce(cmd, text)
 }
 
@@ -134,7 +134,7 @@ func (g *Gate) verdict(cmd command, r reply, user, mechanism string, secretSent 
 		return g.countError(endOf(a, secretSent))
 	}
 	g.loggedIn = true
-	if err := g.s.Enter(gate.LoggedIn); err != nil {
+	if err := g.s.EnterStep(gate.LoggedIn); err != nil {
 		return err
 	}
 	if err := g.front.Flush(); err != nil {

@@ -71,7 +71,7 @@ func TestWatch(t *testing.T) {
 	if _, err := settled(s, client, &newAccount().server, plus); err != nil {
 		t.Fatal(err)
 	}
-	watch := s.Watch.(*gatetest.Watch)
+	watch := s.Observer.(*gatetest.Observer)
 	if want := []string{"alice LOGIN no", "bob PLAIN no", "demo PLAIN yes"}; !slices.Equal(watch.Logins, want) {
 		t.Errorf("logins %q, want %q", watch.Logins, want)
 	}
@@ -95,7 +95,7 @@ func TestAdmitLateName(t *testing.T) {
 	if gate.ReasonOf(err) != gate.LoginRefused {
 		t.Fatal(err)
 	}
-	if got := s.Watch.(*gatetest.Watch).Admitted; !slices.Equal(got, []string{"bob"}) {
+	if got := s.Observer.(*gatetest.Observer).Admitted; !slices.Equal(got, []string{"bob"}) {
 		t.Errorf("admitted %q", got)
 	}
 }
@@ -104,7 +104,7 @@ func TestAdmitLateName(t *testing.T) {
 func TestNotAdmitted(t *testing.T) {
 	for _, login := range []string{"a LOGIN joe secret", "a AUTHENTICATE PLAIN " + token("\x00joe\x00secret"), "a AUTHENTICATE PLAIN\r\n" + token("\x00joe\x00secret")} {
 		s := gatetest.Session(9)
-		s.Watch = &gatetest.Watch{Full: true}
+		s.Observer = &gatetest.Observer{Full: true}
 		back := newAccount()
 		client := says(login+"\r\n", 99)
 		if _, err := settled(s, client, &back.server, plus); gate.ReasonOf(err) != gate.LoginRefused {
@@ -128,8 +128,8 @@ func TestRefusedInClear(t *testing.T) {
 	if err := New(s).Secure(client.Front()); gate.ReasonOf(err) != gate.Done {
 		t.Fatal(err)
 	}
-	if want := []string{"LOGIN", "LOGIN", "AUTHENTICATE", "AUTHENTICATE"}; !slices.Equal(s.Watch.(*gatetest.Watch).InClear, want) {
-		t.Errorf("refused %q, want %q", s.Watch.(*gatetest.Watch).InClear, want)
+	if want := []string{"LOGIN", "LOGIN", "AUTHENTICATE", "AUTHENTICATE"}; !slices.Equal(s.Observer.(*gatetest.Observer).InClear, want) {
+		t.Errorf("refused %q, want %q", s.Observer.(*gatetest.Observer).InClear, want)
 	}
 	if told := client.Told.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
 		t.Errorf("told %q", told)

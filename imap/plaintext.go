@@ -34,7 +34,7 @@ func (g *Gate) beforeTLS(cmd command) error {
 // a tag is reported: its password was sent in plaintext.
 func (g *Gate) refuseTagless(cmd command) error {
 	if name := strings.ToUpper(cmd.tag); g.front.TLS() == nil && (name == "LOGIN" || name == "AUTHENTICATE") {
-		g.s.Watch.Refused(name)
+		g.s.Observer.Refused(name)
 	}
 	cmd.tag = "*"
 	return g.bad(cmd, errNoTag.Error())
@@ -103,7 +103,7 @@ func (g *Gate) logout(cmd command) error {
 // refuseLogin refuses a login at once, before a literal or a continuation could
 // carry the secret. A secret that was sent already is counted and discarded.
 func (g *Gate) refuseLogin(cmd command) error {
-	g.s.Watch.Refused(cmd.name)
+	g.s.Observer.Refused(cmd.name)
 	if err := g.swallow(&cmd); err != nil {
 		return err
 	}

@@ -63,12 +63,12 @@ func (g *Gate) deny(c command) {
 	first, rest, _ := strings.Cut(c.arg, " ")
 	switch c.name {
 	case "USER":
-		g.s.Watch.Denied(c.arg, "USER", gate.ErrWeakTLS)
+		g.s.Observer.Denied(c.arg, "USER", gate.ErrWeakTLS)
 	case "APOP":
 		if !isDigest(rest) {
 			first = ""
 		}
-		g.s.Watch.Denied(first, "APOP", gate.ErrWeakTLS)
+		g.s.Observer.Denied(first, "APOP", gate.ErrWeakTLS)
 	case "AUTH":
 		g.s.Deny(strings.ToUpper(first), rest, gate.ErrWeakTLS)
 	}

@@ -49,7 +49,7 @@ func (c *collected) Fail(why gate.Fault) error {
 // Send logs in at the backend, and passes its answer on.
 func (c *collected) Send(l *gate.Login, mechanism string) error {
 	if mechanism == "" && !sayable(l.Command()) {
-		c.g.s.Watch.Login(l.User(), l.Mechanism, gate.Answer{Outcome: gate.Rejected, Code: "credentials"})
+		c.g.s.Observer.Login(l.User(), l.Mechanism, gate.Answer{Outcome: gate.Rejected, Code: "credentials"})
 		return c.g.fail(cannotForward)
 	}
 	reply, err := c.send(l, mechanism)

@@ -25,7 +25,7 @@ var clearCapabilities = []string{"STLS", "RESP-CODES", "AUTH-RESP-CODE", impleme
 // secret; one that is on the line already is dropped unread.
 func needsTLS(code string) handler {
 	return func(g *Gate, c command) error {
-		g.s.Watch.Refused(c.name)
+		g.s.Observer.Refused(c.name)
 		return g.fail("-ERR " + code + " Issue STLS first, cleartext login is disabled")
 	}
 }

@@ -89,7 +89,7 @@ func (g *Gate) Settle(front, back *wire.Conn) error {
 			return err
 		}
 	}
-	if err := g.s.Enter(gate.LoggedIn); err != nil {
+	if err := g.s.EnterStep(gate.LoggedIn); err != nil {
 		return err
 	}
 	g.front, g.back, g.offered = nil, nil, nil // for hours to come only a goodbye is left to say

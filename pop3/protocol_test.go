@@ -128,7 +128,7 @@ func TestWatch(t *testing.T) {
 	if err := g.Settle(client.Front(), g.back); err != nil {
 		t.Fatal(err)
 	}
-	watch := s.Watch.(*gatetest.Watch)
+	watch := s.Observer.(*gatetest.Observer)
 	if want := []string{"alice PLAIN no", "bob USER no", "carol APOP yes"}; !slices.Equal(watch.Logins, want) {
 		t.Errorf("logins %q, want %q", watch.Logins, want)
 	}
@@ -144,8 +144,8 @@ func TestRefusedInClear(t *testing.T) {
 	if err := g.Secure(front); gate.ReasonOf(err) != gate.Done {
 		t.Fatal(err)
 	}
-	if want := []string{"USER", "PASS", "APOP", "AUTH", "AUTH"}; !slices.Equal(s.Watch.(*gatetest.Watch).InClear, want) {
-		t.Errorf("refused %q, want %q", s.Watch.(*gatetest.Watch).InClear, want)
+	if want := []string{"USER", "PASS", "APOP", "AUTH", "AUTH"}; !slices.Equal(s.Observer.(*gatetest.Observer).InClear, want) {
+		t.Errorf("refused %q, want %q", s.Observer.(*gatetest.Observer).InClear, want)
 	}
 	if told := client.Told.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
 		t.Errorf("the client was told %q", told)

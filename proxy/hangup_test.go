@@ -42,10 +42,10 @@ func (g askingGate) Settle(front, back *wire.Conn) error {
 		}
 		front.Print(string(reply), "\r\n")
 		if string(reply) == "welcome" {
-			g.s.Watch.Login(name, "PLAIN", gate.Answer{})
-			return g.s.Enter(gate.LoggedIn)
+			g.s.Observer.Login(name, "PLAIN", gate.Answer{})
+			return g.s.EnterStep(gate.LoggedIn)
 		}
-		g.s.Watch.Login(name, "PLAIN", gate.Answer{Outcome: gate.WrongPassword})
+		g.s.Observer.Login(name, "PLAIN", gate.Answer{Outcome: gate.WrongPassword})
 	}
 }
 

@@ -45,9 +45,9 @@ func (ses *session) begin() error {
 	ses.watchClient()
 	ses.askName()
 	if l.Outbound {
-		return ses.Enter(gate.Authenticating)
+		return ses.EnterStep(gate.Authenticating)
 	}
-	if err := ses.Enter(gate.Opening); err != nil {
+	if err := ses.EnterStep(gate.Opening); err != nil {
 		return err
 	}
 	if l.Routes != nil {
@@ -61,7 +61,7 @@ func (ses *session) begin() error {
 		return err
 	}
 	ses.talk.home = ses.pool
-	return ses.Enter(gate.Authenticating)
+	return ses.EnterStep(gate.Authenticating)
 }
 
 // beginElsewhere is begin where the listener's own backend has failed for a
@@ -117,7 +117,7 @@ var errDescriptors = errors.New("too few file descriptors to change the backend"
 
 // move opens the session at another backend.
 func (ses *session) move(to *upstream.Pool) error {
-	if err := ses.Enter(gate.Opening); err != nil {
+	if err := ses.EnterStep(gate.Opening); err != nil {
 		return err
 	}
 	if !ses.server.third.take() {
@@ -127,7 +127,7 @@ func (ses *session) move(to *upstream.Pool) error {
 	if err := ses.reach(to, time.Now().Add(ses.rules().Timeouts.Dial)); err != nil {
 		return err
 	}
-	return ses.Enter(gate.Authenticating)
+	return ses.EnterStep(gate.Authenticating)
 }
 
 // splitMaster splits the name of a login into the user whose mailbox it opens and

@@ -26,17 +26,17 @@ func (g routedGate) Settle(front, _ *wire.Conn) error {
 			return gate.FromClient(err)
 		}
 		name, _ := strings.CutPrefix(string(line), "LOGIN ")
-		if err := g.s.Watch.Admit(name); err != nil {
+		if err := g.s.Observer.Admit(name); err != nil {
 			return err
 		}
 		err = g.s.Route(name)
 		if err != nil && !errors.Is(err, gate.ErrNowhere) {
 			return err
 		}
-		g.s.Watch.Login(name, "PLAIN", map[bool]gate.Answer{true: {}, false: {Outcome: gate.WrongPassword}}[err == nil])
+		g.s.Observer.Login(name, "PLAIN", map[bool]gate.Answer{true: {}, false: {Outcome: gate.WrongPassword}}[err == nil])
 		if err == nil {
 			front.Print("welcome\r\n")
-			return g.s.Enter(gate.LoggedIn)
+			return g.s.EnterStep(gate.LoggedIn)
 		}
 		front.Print("nobody\r\n")
 		if err := front.Flush(); err != nil {

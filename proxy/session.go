@@ -74,7 +74,7 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot
 	facts := &gate.Session{
 		ID: ses.info.ID, Hostname: g.Hostname, Banner: l.Banner,
 		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(), Seen: l.Handover.Seen(),
-		AuthAllowed: ses.authAllowed, Date: date, Spool: ses.spool, Taken: ses.taken, Watch: ses, Route: ses.router(),
+		AuthAllowed: ses.authAllowed, Date: date, Spool: ses.spool, Taken: ses.taken, Observer: ses, Route: ses.router(),
 		Search: ses.search, Connect: ses.connectTo,
 		Mechanisms: l.mechanisms,
 		Limits:     gate.Limits{Token: g.Limits.Token, Literal: g.Limits.Literal, Errors: g.Limits.Errors, Message: g.Limits.Message},
@@ -221,7 +221,7 @@ func (ses *session) release() {
 }
 
 func (ses *session) converse() error {
-	if err := ses.Enter(gate.Securing); err != nil {
+	if err := ses.EnterStep(gate.Securing); err != nil {
 		return err
 	}
 	if ses.listener.Implicit {

@@ -112,7 +112,7 @@ var errMakesRoom = errors.New("the session had to make room for another")
 
 // Enter moves the session to a step: its class, and the deadlines on both sides.
 // It makes the session its gate's Enterer.
-func (ses *session) Enter(step gate.Step) error {
+func (ses *session) EnterStep(step gate.Step) error {
 	now := time.Now()
 	ses.mu.Lock()
 	talk := ses.talk

@@ -14,7 +14,7 @@ import (
 // password it takes.
 type attempt struct{ user string }
 
-// Refused, with Admit and Login, makes the session its gate's Watch.
+// Refused, with Admit and Login, makes the session its gate's Observer.
 func (ses *session) Refused(command string) {
 	ses.server.Observer.LoginRefused(&ses.info, command)
 }
@@ -40,7 +40,7 @@ func (ses *session) Admit(user string) error {
 // delay lets a login wait. The session's end ends the wait.
 func (ses *session) delay(delay time.Duration) error {
 	s := ses.server
-	if err := ses.Enter(gate.Delayed); err != nil {
+	if err := ses.EnterStep(gate.Delayed); err != nil {
 		return err
 	}
 	s.waiting.Add(1)
@@ -49,7 +49,7 @@ func (ses *session) delay(delay time.Duration) error {
 	defer wait.Stop()
 	select {
 	case <-wait.C:
-		return ses.Enter(gate.Authenticating)
+		return ses.EnterStep(gate.Authenticating)
 	case <-ses.talk.ctx.Done():
 		return gate.Because(gate.ClientGone, nil) // or whatever it was stopped for
 	case <-s.accepting.Done():

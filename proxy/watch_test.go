@@ -35,7 +35,7 @@ func TestEarlyTalker(t *testing.T) {
 type guardedGate struct{ plainGate }
 
 func (g guardedGate) Settle(front, back *wire.Conn) error {
-	if err := g.s.Watch.Admit("alice"); err != nil {
+	if err := g.s.Observer.Admit("alice"); err != nil {
 		return err
 	}
 	return g.plainGate.Settle(front, back)
@@ -129,7 +129,7 @@ func TestOnlyWrongPasswordsCount(t *testing.T) {
 type mutedGate struct{ plainGate }
 
 func (g mutedGate) Settle(_, back *wire.Conn) error {
-	if err := g.s.Watch.Admit("alice"); err != nil {
+	if err := g.s.Observer.Admit("alice"); err != nil {
 		return err
 	}
 	_, err := back.ReadLine()

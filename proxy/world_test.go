@@ -60,8 +60,8 @@ func (g plainGate) Settle(front, back *wire.Conn) error {
 		return gate.Because(gate.Done, nil)
 	}
 	front.Print("welcome\r\n")
-	g.s.Watch.Login("alice", "PLAIN", gate.Answer{})
-	return g.s.Enter(gate.LoggedIn)
+	g.s.Observer.Login("alice", "PLAIN", gate.Answer{})
+	return g.s.EnterStep(gate.LoggedIn)
 }
 
 func (g plainGate) Refuse(front *wire.Conn, why gate.Reason) {

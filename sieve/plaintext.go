@@ -28,6 +28,6 @@ func (g *Gate) clearCapability(command) error {
 // needsTLS refuses a login in clear (RFC 5804 §1.3) without a challenge, which
 // would ask for the secret.
 func (g *Gate) needsTLS(c command) error {
-	g.s.Watch.Refused(c.name)
+	g.s.Observer.Refused(c.name)
 	return g.fail(`NO (ENCRYPT-NEEDED) "TLS is required before authentication"`)
 }

@@ -121,7 +121,7 @@ func TestNoResponseIsACommand(t *testing.T) {
 func TestWatch(t *testing.T) {
 	token := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	s := gatetest.Session(9)
-	watch := s.Watch.(*gatetest.Watch)
+	watch := s.Observer.(*gatetest.Observer)
 	g := New(s)
 	_ = g.Secure((&gatetest.Client{Piece: func() int { return 9 }, Text: []byte("authenticate \"PLAIN\"\r\nNOOP\r\n")}).Front())
 	if !slices.Equal(watch.InClear, []string{"AUTHENTICATE"}) {

@@ -104,7 +104,7 @@ func (g *Gate) cancel(x *gate.Exchange, complaint string) error {
 		return err
 	}
 	if a := answerOf(r); x.Told() && !a.OK() {
-		g.s.Watch.Login(x.User(), x.Mechanism, a)
+		g.s.Observer.Login(x.User(), x.Mechanism, a)
 	}
 	return g.fault(complaint)
 }
@@ -160,7 +160,7 @@ func (g *Gate) finishLogin(user, mechanism string, secretSent bool, r syntax.Rep
 	}
 	if a.OK() {
 		g.authed, g.user = true, user
-		if err := g.s.Enter(gate.LoggedIn); err != nil {
+		if err := g.s.EnterStep(gate.LoggedIn); err != nil {
 			return err
 		}
 		return g.pass(r)

@@ -112,7 +112,7 @@ func (g *Gate) verdict(writeErr error, whole bool) error {
 // carry moves the text from the client to write, and enters a step before the
 // end of the text is written; see syntax.Transfer.
 func (g *Gate) carry(atEnd gate.Step, write func(run []byte, tail string) error) (irregular bool, writeErr, err error) {
-	t := syntax.Transfer{Client: g.front, Backend: g.back, Write: write, Ended: func() error { return g.s.Enter(atEnd) }}
+	t := syntax.Transfer{Client: g.front, Backend: g.back, Write: write, Ended: func() error { return g.s.EnterStep(atEnd) }}
 	irregular, writeErr, err = t.Run()
 	g.mail.size += t.Size
 	return irregular, writeErr, err

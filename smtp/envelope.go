@@ -26,7 +26,7 @@ func (g *Gate) askMail(sender string) { g.mail.sent, g.mail.asked = true, sender
 // beginMail begins a transaction: the backend has accepted the sender.
 func (g *Gate) beginMail(sender string) error {
 	g.mail = envelope{sent: true, started: true, asked: g.mail.asked, from: sender, replyDue: g.mail.replyDue}
-	return g.s.Enter(gate.Envelope)
+	return g.s.EnterStep(gate.Envelope)
 }
 
 // recipientAccepted counts a recipient that the backend has accepted. From the
@@ -36,7 +36,7 @@ func (g *Gate) recipientAccepted() error {
 	if g.mail.accepted > 1 {
 		return nil
 	}
-	return g.s.Enter(gate.Recipients)
+	return g.s.EnterStep(gate.Recipients)
 }
 
 // beginText begins the text of a message. Without recipients the session stays
@@ -45,7 +45,7 @@ func (g *Gate) beginText() error {
 	if g.mail.accepted == 0 {
 		return nil
 	}
-	return g.s.Enter(gate.Text)
+	return g.s.EnterStep(gate.Text)
 }
 
 // endTransaction ends the transaction, whether the message was accepted or not.
@@ -56,7 +56,7 @@ func (g *Gate) endTransaction() error {
 	if !started {
 		return nil
 	}
-	return g.s.Enter(g.idleStep())
+	return g.s.EnterStep(g.idleStep())
 }
 
 // idleStep returns the step of a session between two messages.
@@ -73,7 +73,7 @@ func (g *Gate) reject(command, to, reply string, own bool) {
 	if g.mail.started && command != "MAIL" {
 		from = g.mail.from
 	}
-	g.s.Watch.Rejected(gate.Rejection{Command: command, From: from, To: to, Reply: syntax.OneLine(reply), Ours: own})
+	g.s.Observer.Rejected(gate.Rejection{Command: command, From: from, To: to, Reply: syntax.OneLine(reply), Ours: own})
 }
 
 var errGivenUp = errors.New("the client has aborted the message")
@@ -102,5 +102,5 @@ func (g *Gate) reportLost(why error) {
 
 func (g *Gate) report(m gate.Message) {
 	m.From, m.Recipients, m.Size = g.mail.from, g.mail.accepted, g.mail.size
-	g.s.Watch.Message(m)
+	g.s.Observer.Message(m)
 }

@@ -73,7 +73,7 @@ func TestH1_StepsOfATransaction(t *testing.T) {
 		if why := gate.ReasonOf(err); why != gate.ClientGone {
 			t.Fatalf("%q: %v", said, err)
 		}
-		if got := s.Watch.(*gatetest.Watch).Steps; !slices.Equal(got, want) {
+		if got := s.Observer.(*gatetest.Observer).Steps; !slices.Equal(got, want) {
 			t.Errorf("%q goes through %v, want %v", said, got, want)
 		}
 	}

@@ -18,7 +18,7 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 	case p.Has("REQUIRETLS"):
 		return g.fault("555 5.5.4 Unsupported parameter")
 	case g.front.TLS() == nil && g.mustUseTLS(p.Address):
-		g.s.Watch.Refused("MAIL")
+		g.s.Observer.Refused("MAIL")
 		return g.fault("530 5.7.0 Must issue a STARTTLS command first")
 	}
 	if err := g.mayBegin(); err != nil {

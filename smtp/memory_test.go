@@ -197,7 +197,7 @@ func facts() *gate.Session {
 		AuthAllowed: func(state *tls.ConnectionState) bool { return state != nil },
 		Spool:       func() (gate.Spool, error) { return new(page), nil },
 		Limits:      gate.Limits{Token: 4 << 10, Literal: 4 << 10, Errors: 50, Message: 64 << 10},
-		Watch:       nobody{},
+		Observer:    nobody{},
 	}
 }
 
@@ -205,7 +205,7 @@ func facts() *gate.Session {
 type nobody struct{}
 
 func (nobody) Refused(string)                    {}
-func (nobody) Enter(gate.Step) error             { return nil }
+func (nobody) EnterStep(gate.Step) error         { return nil }
 func (nobody) Admit(string) error                { return nil }
 func (nobody) Denied(_, _ string, _ error)       {}
 func (nobody) Rejected(gate.Rejection)           {}

@@ -45,7 +45,7 @@ func (g *Gate) beforeTLS(cmd syntax.Line) (done bool, err error) {
 		g.front.UnreadLine()
 		return true, nil
 	case a != byGate:
-		g.s.Watch.Refused(cmd.Verb)
+		g.s.Observer.Refused(cmd.Verb)
 		return false, g.refuseCommand(cmd, "530 5.7.0 Must issue a STARTTLS command first")
 	}
 	return false, g.answerBeforeTLS(cmd)
@@ -76,7 +76,7 @@ func (g *Gate) answerBeforeTLS(cmd syntax.Line) error {
 // refuseAuthBeforeTLS refuses AUTH at its first line, before a challenge could
 // ask for the secret.
 func (g *Gate) refuseAuthBeforeTLS() error {
-	g.s.Watch.Refused("AUTH")
+	g.s.Observer.Refused("AUTH")
 	switch {
 	case g.o.RequireTLS:
 		return g.fault("530 5.7.0 Must issue a STARTTLS command first")

@@ -66,7 +66,7 @@ func (p *rechunker) sendChunk(part []byte, whole bool) error {
 		p.writeErr = g.write(run, tail)
 	}
 	if whole && p.last {
-		if err := g.s.Enter(gate.Verdict); err != nil {
+		if err := g.s.EnterStep(gate.Verdict); err != nil {
 			return err
 		}
 		g.back.Print(g.chunks.Finish())

@@ -95,9 +95,9 @@ func (g *Gate) sendSpooled(spool gate.Spool) error {
 	case err != nil:
 		return err
 	case !started:
-		return g.s.Enter(gate.Recipients)
+		return g.s.EnterStep(gate.Recipients)
 	}
-	if err := g.s.Enter(gate.Verdict); err != nil {
+	if err := g.s.EnterStep(gate.Verdict); err != nil {
 		return err
 	}
 	g.prefix()

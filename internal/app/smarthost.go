@@ -49,7 +49,7 @@ func newSmarthost(c *configs.Config, l configs.Listener, backends *pools, m *mai
 		NewGate: func(session *gate.Session) proxy.Gate {
 			o := o
 			o.Denied = !s.Admits(session.Client.Addr())
-			o.Watch = deliveryLog{m.log, session.ID, string(l.Service), m.outbound}
+			o.Observer = deliveryLog{m.log, session.ID, string(l.Service), m.outbound}
 			return smarthost.New(session, o)
 		},
 	}, nil

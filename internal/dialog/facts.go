@@ -35,7 +35,7 @@ func (r *runner) facts() *gate.Session {
 	}
 	_, full := options["full"]
 	r.watch = &watch{full: full}
-	s.Watch = r.watch
+	s.Observer = r.watch
 	policy, err := tlspolicy.Named("strict")
 	if err != nil {
 		r.t.Fatal(err)
@@ -66,8 +66,8 @@ type watch struct {
 
 var errFull = errors.New("too many failures")
 
-func (*watch) Enter(gate.Step) error { return nil }
-func (*watch) Refused(string)        {}
+func (*watch) EnterStep(gate.Step) error { return nil }
+func (*watch) Refused(string)            {}
 
 func (w *watch) Login(user, mechanism string, a gate.Answer) {
 	w.logins = append(w.logins, strings.Join(strings.Fields(strings.Join([]string{user, mechanism, a.String(), a.Code}, " ")), " "))

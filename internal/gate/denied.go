@@ -11,7 +11,7 @@ var (
 	ErrMechanism = errors.New("the mechanism is not offered")
 )
 
-// Deny tells the Watch of a SASL login that is refused before the backend is
+// Deny tells the Observer of a SASL login that is refused before the backend is
 // asked. The name is read from the initial response, where the client has sent
 // one and the mechanism names somebody in it. A mechanism that nobody knows is
 // not told: it may be a password in the wrong place.
@@ -23,5 +23,5 @@ func (s *Session) Deny(mechanism, initial string, why error) {
 	if mechanism != "" && initial != "" && x.Sound(initial) {
 		x.Response(initial)
 	}
-	s.Watch.Denied(x.User(), mechanism, why)
+	s.Observer.Denied(x.User(), mechanism, why)
 }

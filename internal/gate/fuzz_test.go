@@ -51,7 +51,7 @@ func FuzzHeardOut(f *testing.F) {
 				l.Hear(response)
 			}
 		}
-		s := &Session{Mechanisms: &Mechanisms{LoginMethod: []LoginMethod{Same, ByPlain, ByLogin, ByCRAM, ByCommand, Auto}[method%6]}, Watch: &judge{}}
+		s := &Session{Mechanisms: &Mechanisms{LoginMethod: []LoginMethod{Same, ByPlain, ByLogin, ByCRAM, ByCommand, Auto}[method%6]}, Observer: &judge{}}
 		if nowhere {
 			s.Route = func(string) error { return ErrNowhere }
 		}

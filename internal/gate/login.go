@@ -106,7 +106,7 @@ func (s *Session) Reach(l *Login) error {
 	}
 	err := s.Route(l.Mailbox())
 	if errors.Is(err, ErrNowhere) {
-		s.Watch.Denied(l.User(), l.Mechanism, ErrNowhere)
+		s.Observer.Denied(l.User(), l.Mechanism, ErrNowhere)
 		l.spoil()
 		return nil
 	}
@@ -115,7 +115,7 @@ func (s *Session) Reach(l *Login) error {
 
 // Choose settles how a login is said to a backend with these offers: by a SASL
 // mechanism, or by the protocol's own command where the mechanism is empty. If
-// that cannot be, the Watch is told that the login was rejected, and the error is
+// that cannot be, the Observer is told that the login was rejected, and the error is
 // ErrCredentials.
 func (s *Session) Choose(l *Login, o Offers) (mechanism string, err error) {
 	method, err := s.Mechanisms.loginMethodFor(l, o)
@@ -125,7 +125,7 @@ func (s *Session) Choose(l *Login, o Offers) (mechanism string, err error) {
 	mechanism, err = l.begin(method)
 	switch {
 	case errors.Is(err, ErrCredentials):
-		s.Watch.Login(l.User(), l.Mechanism, Answer{Rejected, "credentials"})
+		s.Observer.Login(l.User(), l.Mechanism, Answer{Rejected, "credentials"})
 	case err == nil && l.turned && mechanism != "" && !o.Unknown && !o.lists(mechanism):
 		return "", Unoffered(mechanism)
 	}

@@ -115,7 +115,7 @@ func TestLoginThatCannotBeTurned(t *testing.T) {
 	} {
 		for _, method := range []LoginMethod{ByCommand, ByLogin, ByCRAM} {
 			watch := &judge{}
-			if _, err := begin(&Session{Mechanisms: &Mechanisms{LoginMethod: method}, Watch: watch}, l, allOffers); !errors.Is(err, ErrCredentials) || watch.failed != 1 {
+			if _, err := begin(&Session{Mechanisms: &Mechanisms{LoginMethod: method}, Observer: watch}, l, allOffers); !errors.Is(err, ErrCredentials) || watch.failed != 1 {
 				t.Errorf("%s by %s: %v, %d failed logins", name, method, err, watch.failed)
 			}
 		}
@@ -151,7 +151,7 @@ func TestLoginOfNobody(t *testing.T) {
 	} {
 		for _, method := range []LoginMethod{Same, ByCommand, ByLogin, ByPlain} {
 			l := *l
-			s := &Session{Watch: &judge{}, Route: func(string) error { return ErrNowhere }, Mechanisms: &Mechanisms{Routed: true, LoginMethod: method}}
+			s := &Session{Observer: &judge{}, Route: func(string) error { return ErrNowhere }, Mechanisms: &Mechanisms{Routed: true, LoginMethod: method}}
 			mechanism, err := begin(s, &l, allOffers)
 			if err != nil {
 				t.Fatalf("%s by %s: %v", name, method, err)

@@ -31,7 +31,7 @@ func (e *Exchange) Challenged() error {
 const maxUser = 256
 
 // Response notes a sound response of the client, as it was sent, in base64. It
-// reports whether the response tells the secret, so that the Watch must be asked
+// reports whether the response tells the secret, so that the Observer must be asked
 // before it goes on.
 func (e *Exchange) Response(line string) (secret bool) {
 	name, r, empty := e.next(line)

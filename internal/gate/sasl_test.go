@@ -193,7 +193,7 @@ func TestUnsound(t *testing.T) {
 	}
 }
 
-// The Watch is asked once, before the secret goes on, and the name is known by
+// The Observer is asked once, before the secret goes on, and the name is known by
 // then. A verdict can be about the secret from there on.
 func TestExchangeSteps(t *testing.T) {
 	for _, c := range []struct {

@@ -57,7 +57,7 @@ type Session struct {
 
 	Mechanisms *Mechanisms
 	Limits     Limits
-	Watch      Watch
+	Observer   Observer
 }
 
 // Limits bound what a client may make the gate hold. All are set.
@@ -77,12 +77,12 @@ type Spool interface {
 	io.Closer
 }
 
-// Watch is told what a gate learns. Secrets never reach it.
-type Watch interface {
-	// Enter sets the deadlines of a step, and the session's class. It fails if
+// Observer is told what a gate learns. Secrets never reach it.
+type Observer interface {
+	// EnterStep sets the deadlines of a step, and the session's class. It fails if
 	// the session has to end: it has been told to make room, or the client is
 	// gone.
-	Enter(step Step) error
+	EnterStep(step Step) error
 
 	// Refused says that command was asked for in clear and needs TLS.
 	Refused(command string)
@@ -105,16 +105,16 @@ type Watch interface {
 	Message(m Message)
 }
 
-// Admit asks the Watch whether a login may be tried at all. If not, the session
+// Admit asks the Observer whether a login may be tried at all. If not, the session
 // ends: with LoginRefused, unless the error has a reason of its own.
 func (s *Session) Admit(user string) error {
-	err := s.Watch.Admit(user)
+	err := s.Observer.Admit(user)
 	if err == nil {
 		return nil
 	}
 	end := Because(LoginRefused, err)
 	if ReasonOf(end) == LoginRefused {
-		s.Watch.Denied(user, "", errors.Unwrap(end))
+		s.Observer.Denied(user, "", errors.Unwrap(end))
 	}
 	return end
 }
@@ -127,7 +127,7 @@ var errTooEarly = errors.New("the backend accepts a login before it has heard th
 func (s *Session) Answered(user, mechanism string, told bool, a Answer) error {
 	switch {
 	case told:
-		s.Watch.Login(user, mechanism, a)
+		s.Observer.Login(user, mechanism, a)
 	case a.OK():
 		return Because(BackendGarbage, errTooEarly)
 	}

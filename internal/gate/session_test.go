@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// judge is a Watch with one verdict, and counts logins that have failed.
+// judge is an Observer with one verdict, and counts logins that have failed.
 type judge struct {
 	verdict error
 	failed  int
@@ -15,7 +15,7 @@ func (*judge) Refused(string)              {}
 func (*judge) Rejected(Rejection)          {}
 func (*judge) Denied(_, _ string, _ error) {}
 func (*judge) Message(Message)             {}
-func (j *judge) Enter(Step) error          { return nil }
+func (j *judge) EnterStep(Step) error      { return nil }
 func (j *judge) Admit(string) error        { return j.verdict }
 
 func (j *judge) Login(_, _ string, a Answer) {
@@ -28,7 +28,7 @@ func TestAdmit(t *testing.T) {
 	for want, verdict := range map[Reason]error{
 		Done: nil, LoginRefused: errors.New("no"), ClientGone: Because(ClientGone, nil),
 	} {
-		if err := (&Session{Watch: &judge{verdict: verdict}}).Admit("alice"); ReasonOf(err) != want || !errors.Is(err, verdict) {
+		if err := (&Session{Observer: &judge{verdict: verdict}}).Admit("alice"); ReasonOf(err) != want || !errors.Is(err, verdict) {
 			t.Errorf("%v is %v, want %v", verdict, err, want)
 		}
 	}

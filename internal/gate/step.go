@@ -108,10 +108,10 @@ func (s Step) String() string { return rules[s].Name }
 // Rules returns the rows of the table, in the order of the steps.
 func Rules() []Rule { return rules[:] }
 
-// Enter tells the proxy of a step. It fails if the session has to end.
-func (s *Session) Enter(step Step) error {
-	if s.Watch == nil { // a health check has no client
+// EnterStep tells the proxy of a step. It fails if the session has to end.
+func (s *Session) EnterStep(step Step) error {
+	if s.Observer == nil { // a health check has no client
 		return nil
 	}
-	return s.Watch.Enter(step)
+	return s.Observer.EnterStep(step)
 }

@@ -33,7 +33,7 @@ func (g *Gate) data(cmd syntax.Line) error {
 		s.unusable = true // an early 250 would be taken for the reply to the message
 		return g.finish("451 4.5.0 " + s.String() + " is out of step")
 	}
-	if err := g.s.Enter(gate.Text); err != nil {
+	if err := g.s.EnterStep(gate.Text); err != nil {
 		return err
 	}
 	g.front.Print(syntax.StartText)
@@ -60,7 +60,7 @@ func (g *Gate) finish(answer string) error {
 	if answer[0] == '2' && g.s.Taken != nil {
 		g.s.Taken()
 	}
-	g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: syntax.OneLine(answer)})
+	g.o.Observer.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: syntax.OneLine(answer)})
 	g.answer(answer)
 	if err := g.front.Flush(); err != nil { // before QUIT to the server, which may take long
 		return gate.FromClient(err)
@@ -77,7 +77,7 @@ var errTooBig = errors.New("too big")
 func (g *Gate) carry(s *server) (writeErr, err error) {
 	var h header
 	size := 0
-	t := syntax.Transfer{Client: g.front, Backend: s.back, Ended: func() error { return g.s.Enter(gate.Verdict) }}
+	t := syntax.Transfer{Client: g.front, Backend: s.back, Ended: func() error { return g.s.EnterStep(gate.Verdict) }}
 	t.Write = func(run []byte, tail string) error {
 		switch size += len(run) + len(tail); {
 		case size > g.o.Message:

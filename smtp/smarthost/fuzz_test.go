@@ -55,7 +55,7 @@ func (p *tape) SetWriteDeadline(time.Time) error { return nil }
 
 var patient = wire.Limits{Line: 64 << 10, Wait: time.Minute, Text: time.Minute, Verdict: time.Minute, Write: time.Minute, Backend: true}
 
-// lone is a Finder and a Watch of one server.
+// lone is a Finder and an Observer of one server.
 type lone struct{ level outbound.Level }
 
 func (l lone) Hops(context.Context, string) iter.Seq2[nexthop.Hop, error] {
@@ -90,7 +90,7 @@ func converse(client, server []string, level outbound.Level) (toClient, toServer
 	}
 	limits := patient
 	limits.Backend = false
-	g, conn := New(s, Options{Name: "mail.example.com", Finder: lone{level}, Watch: lone{level}, Message: 1 << 20, Recipients: 10}), wire.New(front, limits)
+	g, conn := New(s, Options{Name: "mail.example.com", Finder: lone{level}, Observer: lone{level}, Message: 1 << 20, Recipients: 10}), wire.New(front, limits)
 	err := g.Settle(conn, nil)
 	g.Refuse(conn, gate.ReasonOf(err))
 	for _, b := range backs {

@@ -34,7 +34,7 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 		return g.fault(refused)
 	}
 	g.mail = &transaction{sender: p, utf8: p.Has("SMTPUTF8"), failed: map[string]string{}}
-	if err := g.s.Enter(gate.Envelope); err != nil {
+	if err := g.s.EnterStep(gate.Envelope); err != nil {
 		return err
 	}
 	g.answer("250 2.1.0 OK")
@@ -122,12 +122,12 @@ func (g *Gate) findServer(domain string) (reached bool, err error) {
 	if err := g.front.Flush(); err != nil {
 		return false, gate.FromClient(err)
 	}
-	if err := g.s.Enter(gate.Searching); err != nil {
+	if err := g.s.EnterStep(gate.Searching); err != nil {
 		return false, err
 	}
 	s, why, err := g.reach(domain)
 	if err == nil {
-		err = g.s.Enter(gate.Envelope)
+		err = g.s.EnterStep(gate.Envelope)
 	}
 	if err != nil {
 		return false, err
@@ -139,7 +139,7 @@ func (g *Gate) findServer(domain string) (reached bool, err error) {
 	if s != nil {
 		s.quit()
 	}
-	g.o.Watch.Ended(Delivery{Domain: domain, Server: s.label(), TLS: s.secured(), Reply: syntax.OneLine(why.reply), Remedy: why.remedy})
+	g.o.Observer.Ended(Delivery{Domain: domain, Server: s.label(), TLS: s.secured(), Reply: syntax.OneLine(why.reply), Remedy: why.remedy})
 	if len(m.failed) < g.o.Recipients {
 		m.failed[domain] = why.reply
 	}
@@ -153,9 +153,9 @@ func (g *Gate) addRecipient(p syntax.Path) error {
 	m := g.mail
 	answer, ok := m.server.recipient(p.Address)
 	if !ok {
-		g.o.Watch.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Reply: syntax.OneLine(answer)})
+		g.o.Observer.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Reply: syntax.OneLine(answer)})
 	} else if m.accepted++; m.accepted == 1 {
-		if err := g.s.Enter(gate.Recipients); err != nil {
+		if err := g.s.EnterStep(gate.Recipients); err != nil {
 			return err
 		}
 	}
@@ -185,7 +185,7 @@ func (g *Gate) endTransaction() {
 		g.mail.server.quit()
 	}
 	g.mail = nil
-	_ = g.s.Enter(gate.Authenticating) // an error comes back at the next read
+	_ = g.s.EnterStep(gate.Authenticating) // an error comes back at the next read
 }
 
 var errDomain = errors.New("the address has no valid domain")

@@ -16,7 +16,7 @@ type Options struct {
 	Name       string // the name in our EHLO to servers
 	Denied     bool   // the client may not send mail
 	Finder     Finder
-	Watch      Watch
+	Observer   Observer
 	Message    int // bytes of a message
 	Recipients int // of a transaction
 	Received   bool

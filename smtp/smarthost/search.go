@@ -78,7 +78,7 @@ func (g *Gate) open(ctx context.Context, hop nexthop.Hop, address string) (*serv
 		return s, why
 	}
 	inPlaintext := terms.Level == outbound.May
-	g.o.Watch.Unsecured(Server{hop.Host, address}, terms.Level, inPlaintext, why.tls)
+	g.o.Observer.Unsecured(Server{hop.Host, address}, terms.Level, inPlaintext, why.tls)
 	if !inPlaintext {
 		return nil, why
 	}
@@ -124,7 +124,7 @@ func (g *Gate) negotiate(s *server) *failed {
 	if why := s.startTLS(); why != nil {
 		return why
 	}
-	g.o.Watch.Secured(Handshake{s.Server, s.terms.Level, s.back.TLS(), s.verdict, s.terms.Testing})
+	g.o.Observer.Secured(Handshake{s.Server, s.terms.Level, s.back.TLS(), s.verdict, s.terms.Testing})
 	return g.introduce(s)
 }
 

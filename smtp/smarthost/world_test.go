@@ -73,7 +73,7 @@ func (w *world) start() {
 			Service: "smarthost", Address: "127.0.0.1:0", Outbound: true, Backend: &upstream.Pool{Name: "MX"},
 			NewGate: func(s *gate.Session) proxy.Gate {
 				return smarthost.New(s, smarthost.Options{
-					Name: "out.example.com", Denied: w.denied, Finder: w.finder, Watch: w.book, Message: w.limit, Recipients: 3, Received: true,
+					Name: "out.example.com", Denied: w.denied, Finder: w.finder, Observer: w.book, Message: w.limit, Recipients: 3, Received: true,
 				})
 			},
 		}},
@@ -149,7 +149,7 @@ func script(lines ...string) func(net.Listener) {
 	}
 }
 
-// book is a Watch that remembers.
+// book is an Observer that remembers.
 type book struct {
 	mu    sync.Mutex
 	notes []string

@@ -24,7 +24,7 @@ func (welcoming) Secure(*wire.Conn) error { return nil }
 func (welcoming) Open(*wire.Conn) error   { return nil }
 
 func (g welcoming) Settle(front, _ *wire.Conn) error {
-	g.s.Watch.Login("alice", "PLAIN", gate.Answer{})
+	g.s.Observer.Login("alice", "PLAIN", gate.Answer{})
 	front.Print("welcome\r\n")
 	_ = front.Flush()
 	_, err := front.ReadCommand()

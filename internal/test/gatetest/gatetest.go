@@ -1,6 +1,6 @@
 // Package gatetest provides the surroundings of a gate for tests and fuzzing, in
 // memory and without waiting: a client whose commands are given in advance, a
-// backend that answers each line at once, and a gate.Watch that records.
+// backend that answers each line at once, and a gate.Observer that records.
 package gatetest
 
 import (
@@ -23,18 +23,18 @@ func Back(backend net.Conn) *wire.Conn {
 	return wire.New(backend, lenient)
 }
 
-// Session is one that ends after as many wrong commands; its Watch is a *Watch.
+// Session is one that ends after as many wrong commands; its Observer is a Observer.
 func Session(errors int) *gate.Session {
 	return &gate.Session{
 		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
 		AuthAllowed: func(*tls.ConnectionState) bool { return true },
 		Limits:      gate.Limits{Token: 4 << 10, Literal: 4 << 10, Errors: errors},
-		Watch:       &Watch{},
+		Observer:    &Observer{},
 	}
 }
 
-// Watch is a gate.Watch that remembers.
-type Watch struct {
+// Observer is a gate.Observer that remembers.
+type Observer struct {
 	Full bool // admits nobody
 
 	InClear  []string // the commands that were refused for want of TLS
@@ -47,30 +47,30 @@ type Watch struct {
 	Messages   []gate.Message
 }
 
-// Denied implements gate.Watch.
-func (w *Watch) Denied(user, mechanism string, why error) {
+// Denied implements gate.Observer.
+func (w *Observer) Denied(user, mechanism string, why error) {
 	w.Denials = append(w.Denials, strings.TrimSpace(user+" "+mechanism)+": "+why.Error())
 }
 
-// Rejected implements gate.Watch.
-func (w *Watch) Rejected(r gate.Rejection) { w.Rejections = append(w.Rejections, r) }
+// Rejected implements gate.Observer.
+func (w *Observer) Rejected(r gate.Rejection) { w.Rejections = append(w.Rejections, r) }
 
-// Message implements gate.Watch.
-func (w *Watch) Message(m gate.Message) { w.Messages = append(w.Messages, m) }
+// Message implements gate.Observer.
+func (w *Observer) Message(m gate.Message) { w.Messages = append(w.Messages, m) }
 
-// Enter implements gate.Watch.
-func (w *Watch) Enter(step gate.Step) error {
+// EnterStep implements gate.Observer.
+func (w *Observer) EnterStep(step gate.Step) error {
 	w.Steps = append(w.Steps, step)
 	return nil
 }
 
-// Refused implements gate.Watch.
-func (w *Watch) Refused(command string) { w.InClear = append(w.InClear, command) }
+// Refused implements gate.Observer.
+func (w *Observer) Refused(command string) { w.InClear = append(w.InClear, command) }
 
 var errFull = errors.New("too many failures")
 
-// Admit implements gate.Watch.
-func (w *Watch) Admit(user string) error {
+// Admit implements gate.Observer.
+func (w *Observer) Admit(user string) error {
 	w.Admitted = append(w.Admitted, user)
 	if w.Full {
 		return errFull
@@ -78,8 +78,8 @@ func (w *Watch) Admit(user string) error {
 	return nil
 }
 
-// Login implements gate.Watch.
-func (w *Watch) Login(user, mechanism string, a gate.Answer) {
+// Login implements gate.Observer.
+func (w *Observer) Login(user, mechanism string, a gate.Answer) {
 	w.Logins = append(w.Logins, user+" "+mechanism+" "+verdicts[a.Outcome])
 }
 

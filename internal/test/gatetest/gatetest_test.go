@@ -50,15 +50,15 @@ func TestScripted(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	s := Session(3)
-	w := s.Watch.(*Watch)
-	s.Watch.Refused("AUTH")
-	if err := s.Watch.Admit("alice"); err != nil {
+	w := s.Observer.(*Observer)
+	s.Observer.Refused("AUTH")
+	if err := s.Observer.Admit("alice"); err != nil {
 		t.Error(err)
 	}
-	s.Watch.Login("alice", "PLAIN", gate.Answer{})
-	s.Watch.Login("bob", "LOGIN", gate.Answer{Outcome: gate.WrongPassword})
+	s.Observer.Login("alice", "PLAIN", gate.Answer{})
+	s.Observer.Login("bob", "LOGIN", gate.Answer{Outcome: gate.WrongPassword})
 	w.Full = true
-	if err := s.Watch.Admit("carol"); err == nil {
+	if err := s.Observer.Admit("carol"); err == nil {
 		t.Error("there is room")
 	}
 	if !slices.Equal(w.InClear, []string{"AUTH"}) || !slices.Equal(w.Admitted, []string{"alice", "carol"}) || !slices.Equal(w.Logins, []string{"alice PLAIN yes", "bob LOGIN no"}) {

@@ -7,9 +7,9 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// Watch receives the events of outbound delivery, from the goroutine of the
+// Observer receives the events of outbound delivery, from the goroutine of the
 // session. They hold no secrets.
-type Watch interface {
+type Observer interface {
 	// Secured reports a successful handshake.
 	Secured(h Handshake)
 
