@@ -16,6 +16,7 @@ import (
 // program starts by itself, by the function that starts it. Goroutines of a
 // sync.WaitGroup are not in it: their owner waits for the group.
 var owners = map[string]string{
+	"cmd/letterlock runUntil":              "its end, which comes with that of the first context",
 	"cmd/letterlock signals":               "the process: it waits for signals until the end",
 	"internal/app maintenance.begin":       "maintenance.end cancels it and waits",
 	"internal/demo listener.each":          "listener.cut closes the connection of each and counts who is left",
@@ -28,7 +29,8 @@ var owners = map[string]string{
 	"proxy newLot":                         "lot.close wakes it for the last time",
 	"proxy Server.Serve":                   "Server.Shutdown closes ended, which both wait for",
 	"proxy Server.Shutdown":                "the last session: Shutdown cuts all sessions off and waits",
-	"proxy Server.open":                    "Server.Shutdown, or a reload that has no use for it",
+	"internal/systemd Inherited":           "the function itself, which closes each at once",
+	"proxy Listener.socket":                "Server.Shutdown, or a reload that has no use for it",
 	"internal/acme again":                  "Keeper.closeChallenges",
 	"internal/acme Keeper.pass":            "Keeper.closeChallenges, or the Keeper that it passes it to",
 	"internal/inventory Keep":              "Keeper.Close asks it to end and waits",

@@ -9,6 +9,7 @@ type rule func(c *Config, m Machine, r report)
 var rules = []rule{
 	checkHostname,
 	checkStateDir,
+	checkUser,
 	checkCertificates,
 	checkACME,
 	checkMTASTS,

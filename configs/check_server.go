@@ -35,6 +35,13 @@ func checkStateDir(c *Config, _ Machine, r report) {
 	}
 }
 
+// checkUser does not look the user up: the file may be for another machine.
+func checkUser(c *Config, _ Machine, r report) {
+	if c.User == "root" || strings.ContainsAny(c.User, ": \t\n\x00") {
+		r.in("user").wrong("write the name of a system user without rights, such as letterlock", "user %q is not such a user", c.User)
+	}
+}
+
 // checkCertificates stops at what the file says and the disk shows; whether key
 // and chain fit is found when they are loaded.
 func checkCertificates(c *Config, m Machine, r report) { checkPairs(c.Certificates, m, r) }

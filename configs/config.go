@@ -12,6 +12,7 @@ import (
 type Config struct {
 	Hostname     string          `yaml:"hostname"`
 	StateDir     string          `yaml:"state_dir"`
+	User         string          `yaml:"user"` // that root becomes; empty: stays root
 	Certificates []Certificate   `yaml:"certificates"`
 	ACME         *ACME           `yaml:"acme"`          // nil: none
 	MTASTS       *MTASTS         `yaml:"mta_sts"`       // nil: none

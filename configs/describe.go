@@ -16,6 +16,9 @@ func Describe(c *Config) string {
 	c.describeListeners(&b)
 	c.describePolicies(&b)
 	fmt.Fprintf(&b, "hostname %s, state in %s, log as %s from level %s\n", c.Hostname, c.StateDir, formatWords(c.Log), c.Log.Level)
+	if c.User != "" {
+		fmt.Fprintf(&b, "user: %s, if root starts the program\n", c.User)
+	}
 	if c.Status.Listen != "" {
 		fmt.Fprintf(&b, "status page on http://%s/\n", c.Status.Listen)
 	}

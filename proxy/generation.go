@@ -137,12 +137,11 @@ func (s *Server) open(g *Generation, have []*door) (doors, opened []*door, err e
 			}
 		}
 	}
-	config := net.ListenConfig{KeepAlive: -1, Control: keepAlive}
 	for i, l := range g.Listeners {
 		if doors[i] != nil {
 			continue
 		}
-		socket, err := config.Listen(s.accepting, "tcp", l.Address)
+		socket, err := l.socket(s.accepting)
 		if err != nil {
 			return nil, opened, fmt.Errorf("listener %s: %w%s", l, err, inTheWay(l, have))
 		}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/tls"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -45,6 +46,7 @@ type RelayInspector interface {
 type Listener struct {
 	Service      string        // its IANA name
 	Address      string        // host:port to listen on
+	Socket       *os.File      // an open listening socket, used in place of Address; nil: none
 	Implicit     bool          // TLS before anything is said
 	Pause        time.Duration // before the greeting, for those who speak too early; 0 is no such rule
 	TLS          *tls.Config

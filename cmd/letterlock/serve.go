@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"flag"
+	"log/slog"
 	"os"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/app"
+	"github.com/letterlock/letterlock/internal/privilege"
 	"github.com/letterlock/letterlock/internal/procs"
+	"github.com/letterlock/letterlock/internal/systemd"
 )
 
 func serveCommand(ui *ui, args []string) error {
@@ -20,7 +23,26 @@ func serveCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	return serve(ui, c, app.Options{Source: app.Source{File: source.name(), Load: source.load}}, nil)
+	if err := becomeUser(c); err != nil {
+		return err
+	}
+	sockets, err := systemd.Inherited()
+	if err != nil {
+		return err
+	}
+	return serve(ui, c, app.Options{Source: app.Source{File: source.name(), Load: source.load}, Sockets: sockets}, nil)
+}
+
+// becomeUser executes the program again as the configured user, if root has
+// started it.
+func becomeUser(c *configs.Config) error {
+	if c.User == "" {
+		return nil
+	}
+	if err := privilege.Drop(c.User, c.StateDir); err != nil {
+		return configs.Errors{c.Wrong("user", err.Error(), "create the user, such as with: useradd --system --shell /usr/sbin/nologin "+c.User)}
+	}
+	return nil
 }
 
 // serve runs the proxy until a signal ends it: SIGHUP reloads the
@@ -43,17 +65,30 @@ func serve(ui *ui, c *configs.Config, o app.Options, started func()) error {
 		started()
 	}
 	defer procs.Follow()()
-	runUntil(p, first, second, hangups)
+	runUntil(p, log, first, second, hangups)
 	return nil
 }
 
-func runUntil(p *app.Proxy, first, second context.Context, hangups <-chan os.Signal) {
+// runUntil serves until the first context ends, and tells systemd the state.
+func runUntil(p *app.Proxy, log *slog.Logger, first, second context.Context, hangups <-chan os.Signal) {
+	notify := func(err error) {
+		if err != nil {
+			log.Warn("systemd does not learn the state of the service", "error", err)
+		}
+	}
+	watching, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go systemd.Watch(watching, p.Status)
+	notify(systemd.Ready(p.Status()))
 	for first.Err() == nil {
 		select {
 		case <-first.Done():
 		case <-hangups:
+			notify(systemd.Reloading())
 			p.Reload()
+			notify(systemd.Ready(p.Status()))
 		}
 	}
+	notify(systemd.Stopping(p.ShutdownTime()))
 	p.Shutdown(second)
 }

@@ -40,6 +40,9 @@ func newGeneration(c *configs.Config, before *generation, o Options) (g *generat
 	if g.Generation, err = assemble(c, g.stores, g.maintenance, g.pools); err != nil {
 		return nil, err
 	}
+	if err := assignSockets(o.Sockets, g.Listeners); err != nil {
+		return nil, err
+	}
 	if g.acme, err = newACME(c, g.stores, before, o.Log); err != nil {
 		return nil, err
 	}

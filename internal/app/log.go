@@ -43,8 +43,9 @@ func logCounts(log *slog.Logger) func() loghandler.Counts {
 func logOptions(l configs.Log) loghandler.Options {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(l.Level)) // checked when the configuration was loaded
+	journal := isJournal(os.Stderr, os.Getenv("JOURNAL_STREAM"))
 	return loghandler.Options{
-		Format: l.Format, Level: level, Header: l.Header == "always" || l.Header == "auto" && !isJournal(os.Stderr, os.Getenv("JOURNAL_STREAM")),
+		Format: l.Format, Level: level, Header: l.Header == "always" || l.Header == "auto" && !journal, Priority: journal,
 		MaxValue: l.MaxValue, Rates: loghandler.Rates{Client: l.RatePerClient, Network: l.RatePerNetwork, Total: l.Rate},
 	}
 }

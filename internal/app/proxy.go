@@ -12,6 +12,7 @@ import (
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/observe/page"
+	"github.com/letterlock/letterlock/internal/systemd"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/proxy"
@@ -22,6 +23,8 @@ type Options struct {
 	Log     *slog.Logger
 	Version string // of the program, for the status page
 	Source  Source // where Reload reads the next configuration
+
+	Sockets systemd.Sockets // inherited from systemd; each must belong to a listener
 
 	Certificates *certs.Store     // served instead of the configured ones; nil: those
 	Observer     observe.Observer // sees all events, after the log and the counts; may be nil

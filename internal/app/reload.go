@@ -133,6 +133,13 @@ func (s *configSource) note(err error) {
 	}
 }
 
+// problem is the error of the last reload; empty if it succeeded.
+func (s *configSource) problem() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.Problem
+}
+
 // shown lists the configuration's file for the status page; none if there is
 // no file and nothing is wrong.
 func (s *configSource) shown() []page.File {

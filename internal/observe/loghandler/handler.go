@@ -16,6 +16,10 @@ type Options struct {
 	Level  slog.Level
 	Header bool // format postfix: begin each line as syslog does
 
+	// Priority begins each line with the priority of its level, such as <3> for an
+	// error, which systemd's journal takes from the line (sd-daemon(3)).
+	Priority bool
+
 	MaxValue int // bytes of a value as it is written; see Whole and Long
 	Rates    Rates
 }
@@ -37,8 +41,9 @@ type Handler struct {
 // format is what follows from Options. It writes one line at a time.
 type format struct {
 	slog.Handler
-	line  bytes.Buffer // what Handler has written
-	value int
+	line     bytes.Buffer // what Handler has written
+	value    int
+	priority bool
 }
 
 // New returns a Handler that writes to w from a goroutine of its own, until
@@ -52,7 +57,7 @@ func New(w io.Writer, o Options) *Handler {
 
 // Configure changes how the lines from now on are written.
 func (l *Handler) Configure(o Options) {
-	next := &format{value: o.MaxValue}
+	next := &format{value: o.MaxValue, priority: o.Priority}
 	options := &slog.HandlerOptions{Level: o.Level}
 	switch o.Format {
 	case "json":
@@ -139,8 +144,24 @@ func (l *Handler) loss(lines int, cause error) []byte {
 // write formats a record; the line is valid until the next one.
 func (f *format) write(ctx context.Context, r slog.Record) ([]byte, error) {
 	f.line.Reset()
+	if f.priority {
+		f.line.WriteString(priority(r.Level))
+	}
 	err := f.Handle(ctx, r)
 	return f.line.Bytes(), err
+}
+
+// priority returns the prefix for a level, with the numbers of syslog(3).
+func priority(l slog.Level) string {
+	switch {
+	case l >= slog.LevelError:
+		return "<3>"
+	case l >= slog.LevelWarn:
+		return "<4>"
+	case l >= slog.LevelInfo:
+		return "<6>"
+	}
+	return "<7>"
 }
 
 // Counts are the lines that are not in the log, since the start.

@@ -197,3 +197,22 @@ func TestConfigure(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// The journal takes the priority of a line from the number in front.
+func TestPriority(t *testing.T) {
+	for _, format := range []string{"text", "json", "postfix"} {
+		o := wide(format)
+		o.Level, o.Priority = slog.LevelDebug, true
+		_, log, read := newLog(t, o)
+		log.Debug("a")
+		log.Info("b")
+		log.Warn("c")
+		log.Error("d")
+		lines := strings.Split(read(), "\n")
+		for i, want := range []string{"<7>", "<6>", "<4>", "<3>"} {
+			if !strings.HasPrefix(lines[i], want) {
+				t.Errorf("%s: %q does not begin with %s", format, lines[i], want)
+			}
+		}
+	}
+}
