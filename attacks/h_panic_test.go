@@ -44,8 +44,8 @@ func (b broken) Refuse(front *wire.Conn, why gate.Reason) {
 	b.panics("Refuse")
 }
 
-func (b broken) Oversee([]byte) error {
-	b.panics("Oversee")
+func (b broken) Inspect([]byte) error {
+	b.panics("Inspect")
 	return nil
 }
 
@@ -167,14 +167,14 @@ func TestH15_PanicInTheRelay(t *testing.T) {
 		if service.Protocol() == "smtp" {
 			return // never relayed
 		}
-		w := open(t, breaking(service, func(_ *gate.Session, g proxy.Gate) proxy.Gate { return broken{g, "Oversee"} }))
+		w := open(t, breaking(service, func(_ *gate.Session, g proxy.Gate) proxy.Gate { return broken{g, "Inspect"} }))
 		witness := w.loggedIn(neighbour(service))
 		c := w.loggedIn(service)
 		c.send("x\r\n")
 		_ = c.rest()
 		wait.Until(t, "the session is left", func() bool { return w.Sessions() == 1 })
 		wait.Until(t, "the backend's side is left", func() bool { return w.back[service].open() == 0 })
-		if log := w.log.String(); !strings.Contains(log, "injected in Oversee") || !strings.Contains(log, "outcome=panic") || !strings.Contains(log, "attacks.broken.Oversee") {
+		if log := w.log.String(); !strings.Contains(log, "injected in Inspect") || !strings.Contains(log, "outcome=panic") || !strings.Contains(log, "attacks.broken.Inspect") {
 			t.Errorf("the log has no stack:\n%s", log)
 		}
 		witness.alive()

@@ -73,8 +73,8 @@ func inFrontOf(t *testing.T, pool *upstream.Pool) *world {
 // ping proves that the session is relayed to a backend.
 func (c client) ping() {
 	c.t.Helper()
-	c.say("ping")
-	c.hear("ping")
+	c.send("ping")
+	c.expect("ping")
 }
 
 func downs(p *upstream.Pool) (addresses []string) {
@@ -125,12 +125,12 @@ func TestAllDown(t *testing.T) {
 	w := inFrontOf(t, pool)
 	for range 3 { // nothing is given up for good
 		c := w.dial()
-		c.hear("hello")
-		c.say("LOGIN")
+		c.expect("hello")
+		c.send("LOGIN")
 		if line, err := c.ReadString('\n'); err != nil || !strings.HasPrefix(line, "bye backend-") {
 			t.Fatal(line, err)
 		}
-		c.hearEnd()
+		c.expectEnd()
 	}
 	if len(downs(pool)) != 2 {
 		t.Errorf("down are %v", downs(pool))
@@ -143,7 +143,7 @@ func TestSessionNeverMoves(t *testing.T) {
 	c := w.loggedIn()
 	c.ping()
 	w.abortBackends()
-	c.hearEnd()
+	c.expectEnd()
 	if n := one.sessions.Load() + two.sessions.Load(); n != 1 {
 		t.Errorf("%d connections to backends for one session", n)
 	}

@@ -54,7 +54,7 @@ func BenchmarkRelay(b *testing.B) {
 		c := newStore(b).secured()
 		b.SetBytes(bulk)
 		for b.Loop() {
-			c.say("give")
+			c.send("give")
 			if _, err := c.Discard(bulk); err != nil {
 				b.Fatal(err)
 			}
@@ -64,11 +64,11 @@ func BenchmarkRelay(b *testing.B) {
 		c, text := newStore(b).secured(), bytes.Repeat([]byte{'x'}, bulk)
 		b.SetBytes(bulk)
 		for b.Loop() {
-			c.say("take")
+			c.send("take")
 			if _, err := c.Write(text); err != nil {
 				b.Fatal(err)
 			}
-			c.hear("taken")
+			c.expect("taken")
 		}
 	})
 	b.Run("roundtrip", func(b *testing.B) {
@@ -99,26 +99,26 @@ func BenchmarkSession(b *testing.B) {
 	w := newWorld(b, nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := visit(w.Addresses()[0].String()); err != nil {
+		if err := runSession(w.Addresses()[0].String()); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// visit is a whole session of plainGate's protocol.
-func visit(address string) error {
+// runSession runs a whole session of plainGate's protocol.
+func runSession(address string) error {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
 	in := bufio.NewReader(conn)
-	step := func(say, hear string) error {
-		if _, err := io.WriteString(conn, say); err != nil {
+	step := func(command, reply string) error {
+		if _, err := io.WriteString(conn, command); err != nil {
 			return err
 		}
-		if line, err := in.ReadString('\n'); err != nil || line != hear {
-			return fmt.Errorf("%q, %w; want %q", line, err, hear)
+		if line, err := in.ReadString('\n'); err != nil || line != reply {
+			return fmt.Errorf("%q, %w; want %q", line, err, reply)
 		}
 		return nil
 	}
@@ -147,8 +147,8 @@ func TestRoundTripAllocatesNothing(t *testing.T) {
 		open func(*world) client
 		most float64
 	}{
-		"in clear": {(*world).loggedIn, 0},
-		"with TLS": {(*world).secured, 4},
+		"in plaintext": {(*world).loggedIn, 0},
+		"with TLS":     {(*world).secured, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := test.open(newWorld(t, nil))
@@ -180,21 +180,22 @@ func TestSessionAllocations(t *testing.T) {
 	}
 }
 
-// allocations counts those of a visit, once what is needed but once is there.
+// allocations counts the allocations of a session, after a first series of sessions
+// has made what is made once.
 func allocations(t *testing.T, address string, over func() bool) float64 {
 	t.Helper()
-	const visits = 100
+	const sessions = 100
 	var before, after runtime.MemStats
 	for _, m := range []*runtime.MemStats{&before, &after} {
-		for range visits {
-			if err := visit(address); err != nil {
+		for range sessions {
+			if err := runSession(address); err != nil {
 				t.Fatal(err)
 			}
 		}
 		wait.Until(t, "sessions stay", over)
 		runtime.ReadMemStats(m)
 	}
-	return float64(after.Mallocs-before.Mallocs) / visits
+	return float64(after.Mallocs-before.Mallocs) / sessions
 }
 
 // serveBare says what the proxy would, with crypto/tls alone.

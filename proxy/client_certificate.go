@@ -17,7 +17,7 @@ import (
 // maxSubject bounds what a client can put into the log, in bytes.
 const maxSubject = 256
 
-// clientCertificate looks at what the client has shown; nil if that is nothing.
+// clientCertificate describes the client's certificate; nil if there is none.
 func (l *Listener) clientCertificate(state *tls.ConnectionState) *observe.ClientCertificate {
 	if len(state.PeerCertificates) == 0 || l.VerifyClient == nil {
 		return nil
@@ -31,10 +31,10 @@ func (l *Listener) clientCertificate(state *tls.ConnectionState) *observe.Client
 	return &observe.ClientCertificate{Subject: subject, Fingerprint: hex.EncodeToString(print[:]), Err: l.VerifyClient(state)}
 }
 
-// unasked are clients that are not asked for a certificate for a while, because
-// crypto/tls has ended the handshake over the one that they sent: it cannot be
-// told to overlook a certificate that it cannot read. The client comes in when
-// it comes again. Nil: all are asked, or none.
+// unasked holds clients that are not asked for a certificate for a while, because
+// crypto/tls has ended the handshake over their certificate: it has no option to
+// ignore a certificate that it cannot parse. The client's next connection succeeds.
+// Nil: all clients are asked, or none.
 type unasked struct {
 	mu    sync.Mutex
 	until map[netip.Addr]time.Time // by limit.Client
@@ -45,8 +45,8 @@ const (
 	maxUnasked = 1000
 )
 
-// newUnasked returns the memory for a configuration that asks for certificates
-// and requires none.
+// newUnasked returns the clients of a configuration that asks for certificates
+// and requires none; nil for other configurations.
 func newUnasked(config *tls.Config) *unasked {
 	if config.ClientAuth != tls.RequestClientCert || config.VerifyConnection != nil {
 		return nil
@@ -63,8 +63,8 @@ func (u *unasked) has(client netip.Addr, now time.Time) bool {
 	return now.Before(u.until[limit.Client(client)])
 }
 
-// add remembers a client. If there are too many, the one that would be
-// forgotten next goes.
+// add adds a client. If there are too many, it replaces the client that would
+// expire next.
 func (u *unasked) add(client netip.Addr, now time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -81,8 +81,8 @@ func (u *unasked) add(client netip.Addr, now time.Time) {
 	u.until[client] = now.Add(unaskedFor)
 }
 
-// learn looks at why a handshake has failed. If it was the client's certificate,
-// which is not required, the error says what follows.
+// learn adds the client if its certificate, which is not required, made the
+// handshake fail. It returns the error with that consequence.
 func (u *unasked) learn(client netip.Addr, err error, now time.Time) error {
 	if u == nil || !aboutCertificate(err) {
 		return err
@@ -91,9 +91,9 @@ func (u *unasked) learn(client netip.Addr, err error, now time.Time) error {
 	return fmt.Errorf("%w; the client is not asked for a certificate in the next %d days", err, unaskedFor/(24*time.Hour))
 }
 
-// aboutCertificate knows what crypto/tls says when it does not take a client's
-// certificate, or the signature made with it. There is no other sign for it; a
-// test shakes hands to hold the words.
+// aboutCertificate reports whether crypto/tls has rejected a client's certificate,
+// or the signature made with it. The text is the only sign; a test does such
+// handshakes, so that it notices a change.
 func aboutCertificate(err error) bool {
 	return strings.Contains(err.Error(), "client certificate") || strings.Contains(err.Error(), "client sent certificate")
 }

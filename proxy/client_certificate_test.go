@@ -37,9 +37,9 @@ func asking(t *testing.T, require bool, change ...func(*Listener)) *world {
 func (w *world) greetedWith(cert *tls.Certificate, version uint16) (in, asked bool) {
 	w.t.Helper()
 	c := w.dial()
-	c.hear("hello")
-	c.say("STARTTLS")
-	c.hear("go")
+	c.expect("hello")
+	c.send("STARTTLS")
+	c.expect("go")
 	secured := tls.Client(c.Conn, &tls.Config{
 		InsecureSkipVerify: true, MaxVersion: version,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -119,16 +119,16 @@ func TestUnreadableCertificatesOfOpenSSL(t *testing.T) {
 			w := asking(t, false, func(l *Listener) { l.Implicit = true })
 			// OpenSSL sends a certificate or none, as it sees fit.
 			const in, refused = "Anonymous TLS connection established", "the client is not asked for a certificate"
-			says := func(words ...string) bool {
+			logged := func(words ...string) bool {
 				return slices.ContainsFunc(words, func(text string) bool { return strings.Contains(w.log.String(), text) })
 			}
 			openssl("s_client -brief -cert cert.pem -key key.pem -connect " + w.Addresses()[0].String() + " " + version)
-			wait.Until(t, name+" "+version+" is not in the log", func() bool { return says(in, refused) })
-			if name == "brainpool" && version == "-tls1_2" && !says("unsupported elliptic curve") {
+			wait.Until(t, name+" "+version+" is not in the log", func() bool { return logged(in, refused) })
+			if name == "brainpool" && version == "-tls1_2" && !logged("unsupported elliptic curve") {
 				t.Errorf("crypto/tls takes %s: %s", name, w.log)
 			}
 			openssl("s_client -brief -cert cert.pem -key key.pem -connect " + w.Addresses()[0].String() + " " + version)
-			wait.Until(t, name+" "+version+" does not get in", func() bool { return says(in) })
+			wait.Until(t, name+" "+version+" does not get in", func() bool { return logged(in) })
 		}
 	}
 }

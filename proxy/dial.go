@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"context"
+	"crypto/tls"
 	"net"
 	"time"
 
@@ -10,20 +12,20 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// reach opens the session at the first address of a pool that greets as it
-// should, or that refuses the client: the others would be asked in vain, or would
-// let a client in that one of them keeps out. All but the last have to do so within
-// their share of the time to the deadline; the last one's greeting may take its own
-// time. Nothing that the client has said is known to a backend by then, so none is
-// the wrong one.
-func (ses *session) reach(p *upstream.Pool, deadline time.Time) error {
+// reach opens the session at an address of a pool. It tries the addresses in the
+// pool's order until one of them greets, or refuses the client: then the others
+// would refuse the client too, or would admit a client that one of them bars. No
+// byte of the client has reached a backend by then.
+//
+// Each address has an equal share of the time that is left until the deadline. The
+// greeting of the last one may take as long as the session's step.
+func (ses *session) reach(p *upstream.Pool, deadline time.Time) (err error) {
 	ses.rules().checker.Check(p)
 	members := p.Order(ses.info.Client.Addr())
-	var err error
 	for i, m := range members {
-		others := len(members) - i - 1
-		share := time.Until(deadline) / time.Duration(others+1)
-		if err = ses.open(p, m, time.Now().Add(share), others > 0); err == nil {
+		left := len(members) - i
+		share := time.Until(deadline) / time.Duration(left)
+		if err = ses.tryMember(p, m, time.Now().Add(share), left == 1); err == nil {
 			ses.pool = p
 			return nil
 		}
@@ -34,67 +36,69 @@ func (ses *session) reach(p *upstream.Pool, deadline time.Time) error {
 	return err
 }
 
-// open opens the session at one address of a pool, and then gives up what it
-// had before.
-func (ses *session) open(p *upstream.Pool, m *upstream.Member, deadline time.Time, hasty bool) (err error) {
-	defer func() {
-		if ses.talk.ctx.Err() == nil { // or we have given it up ourselves
-			p.ReportSession(m, ses.listener.Handover, err, ses.server.Log)
-		}
-	}()
+// tryMember opens the session at a member of a pool, and reports to the pool
+// whether the member is up.
+func (ses *session) tryMember(p *upstream.Pool, m *upstream.Member, deadline time.Time, last bool) error {
+	err := ses.open(p, m, deadline, last)
+	if ses.talk.ctx.Err() == nil { // else the session was stopped, which shows nothing
+		p.ReportSession(m, ses.listener.Handover, err, ses.server.Log)
+	}
+	return err
+}
+
+// open dials a member and lets the gate open the session there. Then it closes the
+// session's previous backend.
+func (ses *session) open(p *upstream.Pool, m *upstream.Member, deadline time.Time, last bool) error {
 	ses.info.Backend = m.Address()
-	conn, err := ses.connect(p, m, deadline)
+	client := proxyheader.Session{Client: ses.info.Client, Local: ses.info.Local, TLS: ses.info.TLS}
+	timeouts := ses.rules().Timeouts.backend()
+	conn, err := p.Dial(ses.talk.ctx, m, ses.listener.Handover, client, deadline, timeouts)
 	if err != nil {
 		return gate.Because(gate.BackendDown, err)
 	}
-	if !hasty {
+	if last {
 		deadline = ses.stepEnd()
 	}
-	back := upstream.NewConn(ses.talk.ctx, ses.rules().Timeouts.backend(), conn, m.TLS(), deadline)
+	back := upstream.NewConn(ses.talk.ctx, timeouts, conn, m.TLS(), deadline)
 	ses.setSocket(conn)
-	defer ses.take(back, p.AddSession(m))()
+	closePrevious := ses.setBackend(back, p.AddSession(m))
+	defer closePrevious()
 	if err := p.StartImplicitTLS(back); err != nil {
 		return err
 	}
 	return ses.gate.Open(back)
 }
 
-// stepEnd is when the session's present step must be over; zero: never.
+// stepEnd returns the deadline of the session's present step; zero: none.
 func (ses *session) stepEnd() time.Time {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
 	return ses.talk.steps.deadline(ses.rules().Timeouts)
 }
 
-// take makes a connection the session's backend. From here on the session can
-// be aborted on both sides. What it returns ends the one before, to which the
-// gate has then said goodbye.
-func (ses *session) take(back *wire.Conn, depart func()) (end func()) {
+// setBackend makes a connection the session's backend, so that whatever stops the
+// session closes it too. leavePool is called when the session leaves the backend.
+// closePrevious closes the previous backend, once the gate has said goodbye there.
+func (ses *session) setBackend(back *wire.Conn, leavePool func()) (closePrevious func()) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
-	before, leave := ses.back, ses.depart
-	ses.back, ses.depart = back, depart
+	previous, leavePrevious := ses.back, ses.leavePool
+	ses.back, ses.leavePool = back, leavePool
 	if back != nil && ses.talk != nil && ses.talk.ctx.Err() != nil {
 		back.Abort() // the session was stopped before this connection was known
 	}
 	return func() {
-		if before != nil {
-			before.Abort()
+		if previous != nil {
+			previous.Abort()
 		}
-		if leave != nil {
-			leave()
+		if leavePrevious != nil {
+			leavePrevious()
 		}
 	}
 }
 
-// part gives the session's backend up, if it has one.
-func (ses *session) part() { ses.take(nil, nil)() }
-
-// connect reaches an address for the session's client.
-func (ses *session) connect(p *upstream.Pool, m *upstream.Member, deadline time.Time) (net.Conn, error) {
-	client := proxyheader.Session{Client: ses.info.Client, Local: ses.info.Local, TLS: ses.info.TLS}
-	return p.Dial(ses.talk.ctx, m, ses.listener.Handover, client, deadline, ses.rules().Timeouts.backend())
-}
+// leaveBackend closes the session's backend, if it has one.
+func (ses *session) leaveBackend() { ses.setBackend(nil, nil)() }
 
 // backend returns the timeouts of the backend's side.
 func (t Timeouts) backend() upstream.Timeouts {
@@ -102,4 +106,28 @@ func (t Timeouts) backend() upstream.Timeouts {
 		Dial: t.Dial, Handshake: t.Handshake,
 		Reply: t.of(gate.Authenticating.Rule().Backend), Verdict: t.of(gate.Verdict.Rule().Backend),
 	}
+}
+
+// searchTime bounds a gate's own search for a backend: a client may give up after
+// waiting five minutes for the reply to RCPT (RFC 5321 §4.5.3.2.3).
+const searchTime = 4 * time.Minute
+
+// search implements gate.Session.Search.
+func (ses *session) search() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ses.talk.ctx, searchTime)
+}
+
+// connectTo implements gate.Session.Connect: it dials an address that the gate has
+// found, and makes it the session's backend.
+func (ses *session) connectTo(ctx context.Context, address string, config *tls.Config) (*wire.Conn, error) {
+	ses.info.Backend = address
+	dialer := net.Dialer{Timeout: ses.rules().Timeouts.Dial, KeepAlive: -1}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	deadline, _ := ctx.Deadline()
+	back := upstream.NewConn(ses.talk.ctx, ses.rules().Timeouts.backend(), conn, config, deadline)
+	ses.setBackend(back, func() {})()
+	return back, nil
 }

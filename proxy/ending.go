@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
+	"net"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -15,16 +18,16 @@ import (
 // client that closes both looks the same.
 const halfClosed = 5 * time.Second
 
-// watchClient has the session noticed when the client's socket ends: nobody reads
-// it while the session waits for something else.
+// watchClient makes the parking call woken when the client's connection ends.
+// The session does not read from the client while it waits for the backend.
 func (ses *session) watchClient() {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
-	ses.server.lot.watch(ses, &ses.talk.watch, ses.talk.socket)
+	ses.server.parking.watch(ses, &ses.talk.watch, ses.talk.socket)
 }
 
-// woken is called when the client's socket has ended while the session may be
-// waiting for the backend. It must not block.
+// woken implements waiter: the client's connection has ended, and the session may be
+// waiting for the backend.
 func (ses *session) woken(reset bool) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
@@ -37,12 +40,12 @@ func (ses *session) woken(reset bool) {
 	case reset:
 		ses.endSoon(0)
 	case talk.ending == nil:
-		ses.server.lot.watch(ses, &talk.watch, talk.socket) // for the reset that may follow
+		ses.server.parking.watch(ses, &talk.watch, talk.socket) // for the reset that may follow
 		ses.endSoon(halfClosed)
 	}
 }
 
-// endSoon ends the session after a while because its client is gone. The caller
+// endSoon ends the session after a while, because the client is gone. The caller
 // holds mu.
 func (ses *session) endSoon(after time.Duration) {
 	talk := ses.talk
@@ -53,9 +56,9 @@ func (ses *session) endSoon(after time.Duration) {
 	talk.ending = time.AfterFunc(after, ses.clientGone)
 }
 
-// clientGone ends both sides, unless the backend's verdict on a message is due:
-// that is waited for, and the step behind it asks again. A client that has closed
-// its half is not gone as long as it is answered.
+// clientGone stops the session. While the backend's verdict on a message is due, it
+// waits for that: the next step calls endSoon again. A client that has closed its
+// half is not gone as long as it receives replies.
 func (ses *session) clientGone() {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
@@ -69,23 +72,23 @@ func (ses *session) clientGone() {
 	case !talk.reset && ses.front.Received()+ses.front.Sent() > talk.moved:
 		ses.endSoon(halfClosed)
 	default:
-		ses.end(gate.ClientGone)
+		ses.stopLocked(gate.ClientGone)
 	}
 }
 
-// evict ends both sides in favour of another session.
+// evict stops the session to make room for another one.
 func (ses *session) evict() { ses.stop(gate.Busy) }
 
-// stop ends the session's waits on both sides, for a reason, from any goroutine.
-// The first reason counts.
+// stop ends the session's waits for the client and the backend, so that the session
+// ends. It may be called from any goroutine; the first reason counts.
 func (ses *session) stop(why gate.Reason) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
-	ses.end(why)
+	ses.stopLocked(why)
 }
 
-// end is stop; the caller holds mu.
-func (ses *session) end(why gate.Reason) {
+// stopLocked is stop; the caller holds mu.
+func (ses *session) stopLocked(why gate.Reason) {
 	talk := ses.talk
 	if talk == nil {
 		return
@@ -100,7 +103,7 @@ func (ses *session) end(why gate.Reason) {
 	}
 }
 
-// whyStopped reports why the session was stopped; nil: it was not.
+// whyStopped returns the reason for which the session was stopped; nil: it was not.
 func (ses *session) whyStopped() error {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
@@ -110,16 +113,101 @@ func (ses *session) whyStopped() error {
 	return ses.talk.stopped
 }
 
-// guard keeps a panic within its session. Whatever runs on a goroutine of the
-// session defers it, and directly: recover works nowhere else. The function end
-// ends the session.
-func (ses *session) guard(end func(err error)) {
+// judge returns the error with which a session ends in the log: the reason for
+// which it was stopped comes before the errors that followed from that.
+func (ses *session) judge(err error) error {
+	why, stopped := gate.ReasonOf(err), ses.whyStopped()
+	if why == gate.BackendGone {
+		err = ses.judgeHangUp(err, stopped)
+		why = gate.ReasonOf(err)
+	}
+	if why == gate.BackendGone && errors.Is(err, os.ErrDeadlineExceeded) && ses.overdue() {
+		return gate.Because(gate.Timeout, nil) // the client has used the session's time up
+	}
+	if stopped != nil && why != gate.Done {
+		return stopped
+	}
+	return err
+}
+
+// hangUp waits for the end of a backend's connection after the backend has refused
+// a login. Some servers close the connection after each wrong password. The
+// session reads nothing from the backend while it waits for the client's next
+// command, so without this the client would stay connected, and its next login
+// would fail.
+type hangUp struct {
+	ses   *session
+	entry entry
+}
+
+// setSocket sets the socket of the session's backend.
+func (ses *session) setSocket(backend net.Conn) {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	talk := ses.talk
+	if talk.hangUp != nil {
+		ses.server.parking.leave(&talk.hangUp.entry)
+	}
+	talk.backend, talk.hangUp = backend, nil
+}
+
+// awaitHangUp starts to wait for the end of the backend's connection, after a login
+// was refused.
+func (ses *session) awaitHangUp() {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	talk := ses.talk
+	if talk.backend == nil || talk.hangUp != nil || ses.finished {
+		return
+	}
+	talk.hangUp = &hangUp{ses: ses}
+	ses.server.parking.watch(talk.hangUp, &talk.hangUp.entry, talk.backend)
+}
+
+// woken ends the session's wait for the client's next command: the backend has
+// closed the connection. The answer to a login that is under way still goes to the
+// client.
+func (h *hangUp) woken(bool) {
+	ses := h.ses
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	talk := ses.talk
+	if talk == nil || ses.finished || talk.hangUp != h || talk.steps.loggedIn {
+		return
+	}
+	if talk.stopped == nil {
+		talk.stopped = gate.HungUpAfterLogin()
+	}
+	ses.front.Interrupt()
+}
+
+// judgeHangUp returns the error of a session whose backend has closed the connection.
+// In reply to a login that counts as a wrong password: else passwords could be
+// guessed without limit at servers that reply so. After a refused login the backend
+// has not failed.
+func (ses *session) judgeHangUp(err, stopped error) error {
+	talk := ses.talk
+	if talk == nil || stopped != nil && !errors.Is(stopped, gate.ErrHungUp) {
+		return err
+	}
+	if talk.attempt != nil {
+		ses.server.loginAnswered(ses.info.Client.Addr(), talk.attempt.user, gate.HungUp(err).Outcome)
+	}
+	if talk.hangUp != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return gate.HungUpAfterLogin()
+	}
+	return err
+}
+
+// guard recovers from a panic, logs it and calls finish. Each goroutine of a session
+// defers it directly, because recover works nowhere else.
+func (ses *session) guard(finish func(err error)) {
 	value := recover()
 	if value == nil {
 		return
 	}
 	ses.server.Log.Error("panic in a session", "session", ses.info.ID, "listener", ses.listener.String(),
-		"client", ses.info.Client.String(), // as text: a defect of ours does not count for the client
+		"client", ses.info.Client.String(), // as text, so that the limits on the client's log lines do not apply
 		"panic", fmt.Sprint(value), "stack", loghandler.Whole(debug.Stack()), "remedy", gate.Crashed.Remedy())
-	end(&gate.End{Reason: gate.Crashed, Err: fmt.Errorf("panic: %v", value)})
+	finish(&gate.End{Reason: gate.Crashed, Err: fmt.Errorf("panic: %v", value)})
 }

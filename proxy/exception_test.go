@@ -63,20 +63,20 @@ func excepting(t *testing.T, until time.Time) *world {
 
 // secure turns TLS of a version on.
 func (c client) secure(version uint16) error {
-	c.hear("hello")
-	c.say("STARTTLS")
-	c.hear("go")
+	c.expect("hello")
+	c.send("STARTTLS")
+	c.expect("go")
 	secure := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: version})
 	if err := secure.Handshake(); err != nil {
 		return err
 	}
 	c = client{secure, bufio.NewReader(secure), c.t}
-	c.say("LOGIN")
-	c.hear("welcome")
+	c.send("LOGIN")
+	c.expect("welcome")
 	return secure.Close()
 }
 
-func TestExceptionIsTakenAndTold(t *testing.T) {
+func TestExceptionIsAppliedAndLogged(t *testing.T) {
 	w := excepting(t, time.Now().Add(time.Hour))
 	for version, needed := range map[uint16]string{tls.VersionTLS10: "exception=loopback exception_needed=true", tls.VersionTLS13: "exception=loopback exception_needed=false"} {
 		if err := w.dial().secure(version); err != nil {
@@ -124,9 +124,9 @@ func TestClientCertificateInTheLog(t *testing.T) {
 				s.Listeners[0].VerifyClient = clients
 			})
 			c := w.dial()
-			c.hear("hello")
-			c.say("STARTTLS")
-			c.hear("go")
+			c.expect("hello")
+			c.send("STARTTLS")
+			c.expect("go")
 			secure := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{ca.Client(t, "alice")}})
 			if err := secure.Handshake(); err != nil {
 				t.Fatal(err)
@@ -166,13 +166,13 @@ func TestH14_CallersConfiguration(t *testing.T) {
 	shared, exception := w.first.Listeners[0].TLS, w.first.Listeners[0].Exceptions[0].TLS
 	handshake := func(cache tls.ClientSessionCache) bool {
 		c := w.dial()
-		c.hear("hello")
-		c.say("STARTTLS")
-		c.hear("go")
+		c.expect("hello")
+		c.send("STARTTLS")
+		c.expect("go")
 		secured := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true, ServerName: "mail.example.com", ClientSessionCache: cache})
 		inside := client{secured, bufio.NewReader(secured), t}
-		inside.say("LOGIN")
-		inside.hear("welcome") // behind it the client has its ticket
+		inside.send("LOGIN")
+		inside.expect("welcome") // behind it the client has its ticket
 		return secured.ConnectionState().DidResume
 	}
 	done := make(chan struct{})

@@ -51,12 +51,12 @@ func (w *world) honest(address string) error {
 		return err
 	}
 	defer func() { _ = c.Conn.Close() }()
-	for _, step := range []struct{ hear, say string }{{"hello", "LOGIN"}, {"welcome", "ping"}, {"ping", ""}} {
+	for _, step := range []struct{ reply, command string }{{"hello", "LOGIN"}, {"welcome", "ping"}, {"ping", ""}} {
 		line, err := c.ReadString('\n')
-		if err != nil || strings.TrimSpace(line) != step.hear {
-			return fmt.Errorf("heard %q, %v; want %s", line, err, step.hear)
+		if err != nil || strings.TrimSpace(line) != step.reply {
+			return fmt.Errorf("received %q, %v; want %s", line, err, step.reply)
 		}
-		if _, err := io.WriteString(c.Conn, step.say+"\r\n"); err != nil {
+		if _, err := io.WriteString(c.Conn, step.command+"\r\n"); err != nil {
 			return err
 		}
 	}
@@ -64,7 +64,7 @@ func (w *world) honest(address string) error {
 }
 
 // G2, G4: two thousand connections that never log in, far more than there are
-// places, and whoever is honest does not notice, from whatever address.
+// slots, do not keep an honest client out, whatever its address.
 func TestSlowlorisLeavesRoom(t *testing.T) {
 	for _, test := range []struct {
 		name      string
@@ -85,8 +85,8 @@ func TestSlowlorisLeavesRoom(t *testing.T) {
 					}
 				}
 			}
-			steady.say("still here")
-			steady.hear("still here")
+			steady.send("still here")
+			steady.expect("still here")
 			if n := w.Sessions(); n > 400 {
 				t.Errorf("%d sessions are open", n)
 			}
@@ -103,7 +103,7 @@ func TestFloodStaysItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.hear("bye busy")
+	c.expect("bye busy")
 	if err := w.honest("127.0.66.2"); err != nil {
 		t.Fatal(err)
 	}
@@ -112,16 +112,16 @@ func TestFloodStaysItsOwn(t *testing.T) {
 	}
 }
 
-// Who has to make room hears it in the protocol's words.
-func TestEvictedHearBusy(t *testing.T) {
+// A session that makes room receives the protocol's refusal.
+func TestEvictedReadBusy(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 1, 0 })
 	slow := w.dial()
-	slow.hear("hello")
+	slow.expect("hello")
 	if err := w.honest("127.0.0.2"); err != nil {
 		t.Fatal(err)
 	}
-	slow.hear("bye busy")
-	slow.hearEnd()
+	slow.expect("bye busy")
+	slow.expectEnd()
 }
 
 // G3, G4: ten thousand hostile sessions leave nothing behind.
@@ -237,13 +237,13 @@ func TestMemoryIsBounded(t *testing.T) {
 func TestTokenFitsBesideItsCommand(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Limits.Token = 12288 })
 	c := w.dial()
-	c.hear("hello")
-	c.say("a AUTHENTICATE SCRAM-SHA-256 " + strings.Repeat("x", 12288))
-	c.hear("welcome")
+	c.expect("hello")
+	c.send("a AUTHENTICATE SCRAM-SHA-256 " + strings.Repeat("x", 12288))
+	c.expect("welcome")
 	c = w.dial()
-	c.hear("hello")
-	c.say(strings.Repeat("x", 2*12288))
-	c.hear("bye line-too-long")
+	c.expect("hello")
+	c.send(strings.Repeat("x", 2*12288))
+	c.expect("bye line-too-long")
 }
 
 // broken is a socket that cannot accept, as without descriptors.
@@ -254,8 +254,8 @@ func (broken) Accept() (net.Conn, error) { return nil, errors.New("too many open
 func TestAcceptDoesNotSleepPastShutdown(t *testing.T) {
 	w := newWorld(t, nil)
 	ended := make(chan struct{})
-	d := &door{socket: broken{}}
-	d.now.Store(w.first.Listeners[0])
+	d := &socket{listener: broken{}}
+	d.receiver.Store(w.first.Listeners[0])
 	go func() {
 		defer close(ended)
 		w.accept(d)
@@ -274,6 +274,6 @@ func BenchmarkTurnAway(b *testing.B) {
 	for b.Loop() {
 		ours, theirs := net.Pipe()
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
-		s.turnAway(l, ours, addrPort(nil), "limits.connections")
+		s.reject(l, ours, addrPort(nil), "limits.connections")
 	}
 }

@@ -14,10 +14,10 @@ func TestForeignersAreLogged(t *testing.T) {
 	w := newWorld(t, nil)
 	for range scans {
 		c := w.dial()
-		c.hear("hello")
+		c.expect("hello")
 		_, _ = io.WriteString(c.Conn, "\x16\x03\x01\x00")
-		c.hear("bye tls-without-starttls")
-		c.hearEnd()
+		c.expect("bye tls-without-starttls")
+		c.expectEnd()
 	}
 	honest := w.loggedIn()
 	_ = honest.Conn.Close()

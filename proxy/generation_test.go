@@ -73,7 +73,7 @@ func (w *world) reach(address net.Addr) (client, error) {
 func TestSessionsOutliveReloads(t *testing.T) {
 	w := newWorld(t, nil)
 	relayed, greeted := w.loggedIn(), w.dial()
-	greeted.hear("hello")
+	greeted.expect("hello")
 	address := w.Addresses()[0].String()
 	for range 3 {
 		w.reload(w.next(nil))
@@ -82,13 +82,13 @@ func TestSessionsOutliveReloads(t *testing.T) {
 		t.Fatal("the socket is another one")
 	}
 	relayed.ping()
-	greeted.say("LOGIN")
-	greeted.hear("welcome")
+	greeted.send("LOGIN")
+	greeted.expect("welcome")
 	greeted.ping()
 	fresh := w.dial()
-	fresh.hear("second hello")
-	fresh.say("LOGIN")
-	fresh.hear("welcome")
+	fresh.expect("second hello")
+	fresh.send("LOGIN")
+	fresh.expect("welcome")
 	fresh.ping()
 	if n := w.Sessions(); n != 3 {
 		t.Errorf("%d sessions", n)
@@ -106,7 +106,7 @@ func TestListenersComeAndGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session.hear("hello")
+	session.expect("hello")
 	w.reload(w.next(func(g *Generation) {
 		third := g.Listeners[1].again()
 		third.Service = "third"
@@ -121,7 +121,7 @@ func TestListenersComeAndGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(i, err)
 		}
-		c.hear("second hello")
+		c.expect("second hello")
 	}
 	if after[1].String() != before[0].String() {
 		t.Error("a free socket of the same address is not taken over")
@@ -130,8 +130,8 @@ func TestListenersComeAndGo(t *testing.T) {
 	if _, err := w.reach(before[0]); err == nil {
 		t.Error("the listener that is no more still listens")
 	}
-	session.say("LOGIN")
-	session.hear("welcome")
+	session.send("LOGIN")
+	session.expect("welcome")
 	session.ping()
 }
 
@@ -154,7 +154,7 @@ func TestReloadIsWholeOrNot(t *testing.T) {
 	if _, err := w.reach(free.Addr()); err == nil {
 		t.Error("a socket has been left open")
 	}
-	w.dial().hear("hello")
+	w.dial().expect("hello")
 	if g := w.current; g != w.first || g.present.Err() != nil || len(w.Addresses()) != 1 {
 		t.Error("the generation is not what it was")
 	}
@@ -168,7 +168,7 @@ func TestOurOwnSocketInTheWay(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "still that of the listener plain on :0: this needs a restart") {
 		t.Errorf("%v", err)
 	}
-	w.dial().hear("hello")
+	w.dial().expect("hello")
 }
 
 // Limits are those of now, and what they count is not forgotten.
@@ -177,14 +177,14 @@ func TestCountsOutliveReloads(t *testing.T) {
 	for range 3 {
 		w.loggedIn()
 	}
-	strangers := w.dial()
-	strangers.hear("hello")
+	unauthenticated := w.dial()
+	unauthenticated.expect("hello")
 	client := netip.MustParseAddr("192.0.2.1")
 	w.reload(w.next(func(g *Generation) {
 		g.Limits.ConnectionsPerClient, g.Limits.LoginFailuresPerClient, g.Timeouts.Unauthenticated = 4, 50, time.Hour
 	}))
 	full := w.dial()
-	full.hear("bye busy")
+	full.expect("bye busy")
 	for range 50 {
 		w.loginAnswered(client, "", gate.WrongPassword)
 	}
@@ -192,7 +192,7 @@ func TestCountsOutliveReloads(t *testing.T) {
 	if _, err := w.logins.Admit(client, "", time.Now()); err == nil {
 		t.Error("the failed logins are forgotten")
 	}
-	w.dial().hear("second hello")
+	w.dial().expect("second hello")
 }
 
 // The checks of a pool go on with the generation that has it, and end with it.
@@ -232,8 +232,8 @@ func TestReloadAfterTheEnd(t *testing.T) {
 	}
 }
 
-// Fifty reloads under load, half of them in vain: no client is turned away, no
-// session is lost, and nothing is left of them.
+// Fifty reloads under load, half of which fail: no client is rejected, no session is
+// lost, and no goroutine or descriptor is left.
 func TestReloadsUnderLoad(t *testing.T) {
 	before := runtime.NumGoroutine()
 	w := newWorld(t, nil)
@@ -243,11 +243,11 @@ func TestReloadsUnderLoad(t *testing.T) {
 	files := usage.Descriptors(t)
 
 	address := w.Addresses()[0].String()
-	visitors := loopback.Invite(t, 4, func() error { return visit(address) })
+	clients := loopback.Invite(t, 4, func() error { return runSession(address) })
 	for i := range 50 {
-		seen := visitors.Visits()
+		seen := clients.Visits()
 		w.reload(w.next(func(g *Generation) {
-			g.Listeners[0].NewGate = w.first.Listeners[0].NewGate // who greets visitors as they expect it
+			g.Listeners[0].NewGate = w.first.Listeners[0].NewGate // greets as the clients expect
 			if i%2 == 0 {                                         // one listener more, which the next one has no longer
 				more := g.Listeners[0].again()
 				more.Service = "more"
@@ -258,9 +258,9 @@ func TestReloadsUnderLoad(t *testing.T) {
 			t.Fatal("the address is taken")
 		}
 		steady.ping()
-		wait.Until(t, "nobody visits", func() bool { return visitors.Visits() > seen+1 })
+		wait.Until(t, "no client connects", func() bool { return clients.Visits() > seen+1 })
 	}
-	visitors.SendHome()
+	clients.SendHome()
 	wait.Until(t, "sessions are left", func() bool { return w.Sessions() == 1 })
 	wait.Until(t, "descriptors are left", func() bool { return usage.Descriptors(t) <= files })
 	steady.ping()

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// The backend of the world echoes: what it heard first comes back first.
+// The world's backend echoes, so the bytes that it read first come back first.
 func TestHeaderIsSentFirst(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Listeners[0].Handover.Header = 1 })
 	c := w.loggedIn()
 	local, remote := c.LocalAddr().(*net.TCPAddr), c.RemoteAddr().(*net.TCPAddr)
-	c.hear(fmt.Sprintf("PROXY TCP4 127.0.0.1 127.0.0.1 %d %d", local.Port, remote.Port))
+	c.expect(fmt.Sprintf("PROXY TCP4 127.0.0.1 127.0.0.1 %d %d", local.Port, remote.Port))
 }

@@ -4,13 +4,15 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// handshake turns TLS on, with a turn for each part of it that computes.
+// handshake turns TLS on. It takes a turn for each part of the handshake that
+// computes.
 func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	s := ses.server
 	deadline := time.Now().Add(ses.rules().Timeouts.Handshake)
@@ -20,11 +22,11 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	turn := ses.rules().turns[ses.listener.Service].New(deadline, ses.talk.ctx.Done())
 	pending := &pendingHandshake{turn: turn, implicit: ses.listener.Implicit}
 	under := &handshakeConn{wire.NewRecords(conn), pending}
-	t := tls.Server(under, ses.terms(time.Now()))
+	t := tls.Server(under, ses.tlsConfig(time.Now()))
 	err := t.Handshake()
-	offer := under.end()
+	offer := under.finish()
 	if err != nil && !pending.received && ses.front.Received() == 0 && gate.ReasonOf(gate.FromClient(err)) == gate.ClientGone {
-		return nil, gate.Because(gate.ClientGone, err) // it has only looked whether somebody listens
+		return nil, gate.Because(gate.ClientGone, err) // it has only looked whether the port is open
 	}
 	if err != nil {
 		err = ses.explain(err, pending.last)
@@ -44,4 +46,63 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	ses.info.HostName = ses.name.Confirmed()
 	s.Observer.TLSEstablished(&ses.info)
 	return t, nil
+}
+
+// offeredTLS is a TLS configuration as it is offered to clients: it keeps each client's
+// own offer for the log, and does not ask some clients for a certificate.
+type offeredTLS struct {
+	config  *tls.Config
+	quiet   *tls.Config // without asking for a certificate; nil: no client is asked
+	unasked *unasked
+}
+
+func newOfferedTLS(config *tls.Config) offeredTLS {
+	o := offeredTLS{config: keepingOffers(config), unasked: newUnasked(config)}
+	if o.unasked != nil {
+		quiet := config.Clone()
+		quiet.ClientAuth = tls.NoClientCert
+		o.quiet = keepingOffers(quiet)
+	}
+	return o
+}
+
+// of returns the configuration for a client.
+func (h offeredTLS) of(client netip.Addr, now time.Time) *tls.Config {
+	if h.unasked.has(client, now) {
+		return h.quiet
+	}
+	return h.config
+}
+
+// offer returns the TLS of the policy exception that applies to the session's client,
+// or else of the listener.
+func (ses *session) offer() offeredTLS {
+	if ses.exception != nil {
+		return ses.exception.offer
+	}
+	return ses.listener.offer
+}
+
+// tlsConfig returns the TLS configuration for the session, and notes the exception
+// that applies to its client.
+func (ses *session) tlsConfig(now time.Time) *tls.Config {
+	if ses.exception = ses.listener.exception(ses.info.Client.Addr(), now); ses.exception != nil {
+		ses.info.Exception = ses.exception.Name
+	}
+	return ses.offer().of(ses.info.Client.Addr(), now)
+}
+
+// explain returns why the session's handshake has failed: the client's alert, if
+// there is one, and that the client is not asked for a certificate from now on.
+func (ses *session) explain(err error, last tail) error {
+	return ses.offer().unasked.learn(ses.info.Client.Addr(), last.explain(err), time.Now())
+}
+
+// authAllowed implements gate.Session.AuthAllowed, by the rule of the exception that
+// applies to the client, or else of the listener.
+func (ses *session) authAllowed(state *tls.ConnectionState) bool {
+	if ses.exception != nil {
+		return ses.exception.AuthAllowed(state)
+	}
+	return ses.listener.AuthAllowed(state)
 }

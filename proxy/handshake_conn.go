@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 
 	"github.com/letterlock/letterlock/internal/clienthello"
 	"github.com/letterlock/letterlock/internal/limit"
@@ -78,10 +79,10 @@ func (c *handshakeConn) readTLS(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// end gives the turn back and returns the client's offer. If crypto/tls has not
+// finish gives the turn back and returns the client's offer. If crypto/tls has not
 // read the ClientHello, or does not know its version, the offer is read from the
 // bytes of the ClientHello.
-func (c *handshakeConn) end() (offer observe.Offer) {
+func (c *handshakeConn) finish() (offer observe.Offer) {
 	h := c.pending
 	c.pending = nil
 	h.turn.Give()
@@ -129,4 +130,33 @@ func keepOffer(hello *tls.ClientHelloInfo) {
 			Groups: hello.SupportedCurves, Signatures: hello.SignatureSchemes, Protocols: hello.SupportedProtos,
 		}
 	}
+}
+
+// tail holds the last bytes of a client's handshake, as many as an alert has: the
+// record's header, the level and the code (RFC 8446 §6).
+type tail [7]byte
+
+func (t *tail) add(p []byte) {
+	if len(p) >= len(t) {
+		copy(t[:], p[len(p)-len(t):])
+		return
+	}
+	copy(t[:], t[len(p):])
+	copy(t[len(t)-len(p):], p)
+}
+
+// explain returns the client's alert instead of the error that crypto/tls makes of
+// it. When OpenSSL rejects a certificate in TLS 1.3, it sends its alert in plaintext,
+// because it has not switched to its keys yet; crypto/tls expects encrypted records
+// and reports a bad one.
+func (t tail) explain(err error) error {
+	local, ok := errors.AsType[*net.OpError](err)
+	if !ok || local.Op != "local error" {
+		return err
+	}
+	const alert, fatal = 21, 2
+	if t[0] != alert || t[1] != 3 || t[3] != 0 || t[4] != 2 || t[5] != fatal {
+		return err
+	}
+	return &net.OpError{Op: "remote error", Err: tls.AlertError(t[6])}
 }

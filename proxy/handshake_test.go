@@ -12,18 +12,18 @@ func TestSlowHandshakesKeepNobodyWaiting(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Limits.Handshakes = 1 })
 	for i := range 200 {
 		c := w.dial()
-		c.hear("hello")
-		c.say("STARTTLS")
-		c.hear("go")
+		c.expect("hello")
+		c.send("STARTTLS")
+		c.expect("go")
 		if _, err := c.Conn.Write(hello[:i%len(hello)]); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for range 20 {
 		c := w.dial()
-		c.hear("hello")
-		c.say("STARTTLS")
-		c.hear("go")
+		c.expect("hello")
+		c.send("STARTTLS")
+		c.expect("go")
 		secure := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true})
 		if err := secure.Handshake(); err != nil {
 			t.Fatal(err)

@@ -89,8 +89,8 @@ func TestSessionEndsWithBackendThatHangsUp(t *testing.T) {
 		_, _ = io.WriteString(conn, "no\r\n")
 	})
 	c := w.login("alice", "no")
-	c.hear("bye client-refused")
-	c.hearEnd()
+	c.expect("bye client-refused")
+	c.expectEnd()
 	w.awaitReasons(gate.ClientRefused)
 	if w.refusesLogins("alice") {
 		t.Error("more than one failed login is counted")
@@ -110,8 +110,8 @@ func TestBackendThatStaysTakesNextLogin(t *testing.T) {
 		_, _ = io.Copy(conn, login)
 	})
 	c := w.login("alice", "no")
-	c.say("LOGIN alice")
-	c.hear("welcome")
+	c.send("LOGIN alice")
+	c.expect("welcome")
 	c.ping()
 }
 
@@ -123,9 +123,9 @@ func TestHangUpInPlaceOfAnswerCounts(t *testing.T) {
 		_, _ = login.ReadString('\n')
 	})
 	c := w.login("alice", "no")
-	c.say("LOGIN alice")
-	c.hear("bye client-refused")
-	c.hearEnd()
+	c.send("LOGIN alice")
+	c.expect("bye client-refused")
+	c.expectEnd()
 	w.awaitReasons(gate.ClientRefused)
 	if !w.refusesLogins("alice") {
 		t.Error("the second failed login is not counted")

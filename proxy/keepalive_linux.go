@@ -2,10 +2,10 @@ package proxy
 
 import "syscall"
 
-// keepAlive has the system find clients that have gone without a word, and
-// that without waking phones that sit in IDLE. It is set on the listening
-// socket: Linux hands it on to what is accepted, which saves four system calls
-// a session.
+// keepAlive makes the system find clients that have gone without closing the
+// connection, at intervals that do not wake phones in IDLE too often. It is set on
+// the listening socket: accepted connections inherit it on Linux, which saves four
+// system calls a session.
 func keepAlive(_, _ string, socket syscall.RawConn) error {
 	var failed error
 	err := socket.Control(func(fd uintptr) {

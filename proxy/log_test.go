@@ -12,11 +12,11 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// Clients that are turned away are logged with the limit that they have met.
-func TestTurnedAwayIsLogged(t *testing.T) {
+// A rejected connection is logged with its limit.
+func TestRejectedIsLogged(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Limits.ConnectionsPerClient = 1 })
-	w.dial().hear("hello")
-	w.dial().hear("bye busy")
+	w.dial().expect("hello")
+	w.dial().expect("bye busy")
 	want := regexp.MustCompile(`level=WARN msg="connection turned away" listener="plain on 127.0.0.1:0" client=127.0.0.1:\d+ limit=limits.connections_per_client remedy="raise limits.conn`)
 	wait.Until(t, "it is not logged", func() bool { return want.MatchString(w.log.String()) })
 }

@@ -79,7 +79,7 @@ func TestH6_LookupsBeginWhenTheClientSpeaks(t *testing.T) {
 	s := &deafDNS{}
 	w, from := naming(t, s)
 	silent := from("192.0.2.4")
-	silent.hear("hello")
+	silent.expect("hello")
 	_ = silent.Close()
 	wait.Until(t, "the session is left", func() bool { return w.Sessions() == 0 })
 	if _, most := s.now(); most != 0 {
@@ -94,9 +94,9 @@ func TestH6_LookupsEndWithTheirSessions(t *testing.T) {
 	var clients []client
 	for range 20 {
 		c := from("192.0.2.4")
-		c.hear("hello")
-		c.say("LOGIN")
-		c.hear("welcome")
+		c.expect("hello")
+		c.send("LOGIN")
+		c.expect("welcome")
 		clients = append(clients, c)
 	}
 	wait.Until(t, "nobody asks", func() bool { asking, _ := s.now(); return asking == 1 })
@@ -126,9 +126,9 @@ func TestH6_LookupsAreBounded(t *testing.T) {
 			w, from := naming(t, s)
 			for i := range 2 * maxLookups {
 				c := from(test.address(i))
-				c.hear("hello")
-				c.say("LOGIN")
-				c.hear("welcome")
+				c.expect("hello")
+				c.send("LOGIN")
+				c.expect("welcome")
 			}
 			wait.Until(t, "nobody asks", func() bool { asking, _ := s.now(); return asking == test.most })
 			if _, most := s.now(); most > test.most {
@@ -161,7 +161,7 @@ func TestNameOfAClient(t *testing.T) {
 	})
 	conn := w.dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.1 192.0.2.25 4321 25\r\n")
-	conn.hear("{Confirmed:mail.example.net Claimed:mail.example.net Temporary:false}")
+	conn.expect("{Confirmed:mail.example.net Claimed:mail.example.net Temporary:false}")
 }
 
 // A shutdown does not wait for the DNS.
@@ -177,5 +177,5 @@ func TestShutdownWhileLookingUp(t *testing.T) {
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	conn.hear("{Confirmed: Claimed: Temporary:true}")
+	conn.expect("{Confirmed: Claimed: Temporary:true}")
 }

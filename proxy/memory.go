@@ -26,7 +26,7 @@ func (s *Server) trim() {
 			return
 		case <-tick.C:
 		}
-		if parked := s.parkings.Load(); parked-seen >= trimAfter {
+		if parked := s.parkedFirst.Load(); parked-seen >= trimAfter {
 			seen = parked
 			runtime.GC() // empties the pools half-way, the next one the rest
 			debug.FreeOSMemory()

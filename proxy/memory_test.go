@@ -32,8 +32,8 @@ func TestRelayedSessionIsSmall(t *testing.T) {
 func TestRelayedSessionKeepsNoBeginnings(t *testing.T) {
 	w := newWorld(t, nil)
 	c := w.secured()
-	c.say("ping")
-	c.hear("ping")
+	c.send("ping")
+	c.expect("ping")
 	w.each(func(ses *session) {
 		ses.mu.Lock()
 		defer ses.mu.Unlock()

@@ -2,7 +2,7 @@ package proxy
 
 import "time"
 
-// waiter is called from the parking lot's goroutine, and must not block.
+// waiter is called from the parking parking's goroutine, and must not block.
 type waiter interface {
 	// woken reports that there is something to read; reset, that the connection is
 	// broken, or closed in both directions.
@@ -15,16 +15,16 @@ func (p *pipe) park() bool {
 	r := p.relay
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !p.state.enter(parked) { // before arming: it may be woken at once
+	if !p.state.moveTo(parked) { // before arming: it may be woken at once
 		return false
 	}
-	if !r.ses.server.lot.park(p) {
-		p.state.enter(running)
+	if !r.ses.server.parking.park(p) {
+		p.state.moveTo(running)
 		return false
 	}
 	if !p.settled {
 		p.settled = true
-		r.ses.server.parkings.Add(1)
+		r.ses.server.parkedFirst.Add(1)
 	}
 	return true
 }
@@ -32,10 +32,10 @@ func (p *pipe) park() bool {
 // woken implements waiter: a parked direction starts again.
 func (p *pipe) woken(bool) {
 	p.relay.mu.Lock()
-	was := p.state.enter(running)
+	was := p.state.moveTo(running)
 	p.relay.mu.Unlock()
 	if was {
-		p.relay.ses.server.crew.do(p.resume)
+		p.relay.ses.server.workers.run(p.resume)
 	}
 }
 
@@ -43,7 +43,7 @@ func (p *pipe) woken(bool) {
 // another.
 func (p *pipe) wake(wasParked bool) {
 	if wasParked {
-		p.relay.ses.server.crew.do(p.resume)
+		p.relay.ses.server.workers.run(p.resume)
 		return
 	}
 	_ = p.socket().SetReadDeadline(time.Now())

@@ -10,40 +10,40 @@ import (
 	"time"
 )
 
-// lot is where silent directions wait, and where the end of a client is noticed
-// while its session waits for the backend: one epoll instance, itself watched by
-// the runtime's poller, and one goroutine for all of them. A direction costs
-// its descriptor here, and no buffer and no stack.
-type lot struct {
+// parking waits for the next byte of silent directions, and notices that a client
+// has gone while its session waits for the backend. It is one epoll instance, which
+// the runtime's poller watches, and one goroutine. A parked direction needs neither
+// a buffer nor a stack.
+type parking struct {
 	epoll  int
 	file   *os.File // the same, for the runtime
 	events syscall.RawConn
 	ended  chan struct{}
 
 	mu      sync.Mutex
-	entries []entry // by descriptor
-	count   int32   // of entries so far
+	waiters []registration // by descriptor
+	count   int32          // of registrations so far
 }
 
-// entry is who waits for a descriptor. The number tells an event for a descriptor
-// that was closed from one for its successor.
-type entry struct {
+// registration is the waiter for a descriptor. The number tells an event of a
+// closed descriptor from an event of the next connection with the same descriptor.
+type registration struct {
 	waiter waiter
 	number int32
 }
 
-// spot is what a waiter has to remember of the lot.
-type spot struct {
-	behind int32 // its descriptor and one; 0: epoll does not know it
-	number int32
+// entry identifies a waiter's registration. The zero value is none.
+type entry struct {
+	descriptor int32 // descriptor + 1; 0: not registered
+	number     int32
 }
 
-func newLot() (*lot, error) {
+func newParking() (*parking, error) {
 	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
-	l := &lot{epoll: epoll, ended: make(chan struct{})}
+	l := &parking{epoll: epoll, ended: make(chan struct{})}
 	err = syscall.SetNonblock(epoll, true) // what the runtime's poller takes
 	l.file = os.NewFile(uintptr(epoll), "epoll")
 	if err == nil {
@@ -60,25 +60,24 @@ func newLot() (*lot, error) {
 	return l, nil
 }
 
-// park waits for the direction's next byte in its stead. It is woken at most
-// once for each call. Level-triggered, so that what came in before it was
-// armed counts as well.
-func (l *lot) park(p *pipe) bool {
-	return l.wait(p, &p.spot, p.socket(), syscall.EPOLLIN|syscall.EPOLLRDHUP)
+// park wakes the direction once when a byte can be read. Epoll is level-triggered
+// here, so that bytes that have arrived before the call count.
+func (l *parking) park(p *pipe) bool {
+	return l.wait(p, &p.entry, p.socket(), syscall.EPOLLIN|syscall.EPOLLRDHUP)
 }
 
-// watch notices the end of a connection while nobody reads it: that the peer has
-// closed its half, and in a further call that all is over.
-func (l *lot) watch(w waiter, s *spot, conn net.Conn) {
+// watch wakes the waiter once when the peer closes its half of the connection. A
+// second call waits for the end of the connection.
+func (l *parking) watch(w waiter, e *entry, conn net.Conn) {
 	events := uint32(0) // EPOLLERR and EPOLLHUP come unasked
-	if s.behind == 0 {
+	if e.descriptor == 0 {
 		events = syscall.EPOLLRDHUP
 	}
-	l.wait(w, s, conn, events)
+	l.wait(w, e, conn, events)
 }
 
-// wait has a waiter woken once.
-func (l *lot) wait(w waiter, s *spot, conn net.Conn, events uint32) bool {
+// wait wakes a waiter once.
+func (l *parking) wait(w waiter, e *entry, conn net.Conn, events uint32) bool {
 	under, ok := conn.(syscall.Conn)
 	if !ok {
 		return false
@@ -88,15 +87,15 @@ func (l *lot) wait(w waiter, s *spot, conn net.Conn, events uint32) bool {
 		return false
 	}
 	armed := false
-	err = raw.Control(func(fd uintptr) { armed = l.arm(w, s, int(fd), events) })
+	err = raw.Control(func(fd uintptr) { armed = l.arm(w, e, int(fd), events) })
 	return err == nil && armed
 }
 
-func (l *lot) arm(w waiter, s *spot, fd int, events uint32) bool {
-	if s.behind == 0 {
-		l.enter(w, s, fd)
+func (l *parking) arm(w waiter, e *entry, fd int, events uint32) bool {
+	if e.descriptor == 0 {
+		l.register(w, e, fd)
 	}
-	event := syscall.EpollEvent{Events: events | oneShot, Fd: int32(fd), Pad: s.number}
+	event := syscall.EpollEvent{Events: events | oneShot, Fd: int32(fd), Pad: e.number}
 	err := syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_MOD, fd, &event)
 	if errors.Is(err, syscall.ENOENT) {
 		err = syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_ADD, fd, &event)
@@ -104,33 +103,33 @@ func (l *lot) arm(w waiter, s *spot, fd int, events uint32) bool {
 	return err == nil
 }
 
-// enter notes who waits for a descriptor from now on. A direction of the relay
-// takes the place of the session whose client it reads.
-func (l *lot) enter(w waiter, s *spot, fd int) {
+// register makes w the waiter of a descriptor. A direction of the relay replaces
+// its session, which waited for the same client.
+func (l *parking) register(w waiter, e *entry, fd int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for fd >= len(l.entries) {
-		l.entries = append(l.entries, make([]entry, 1+len(l.entries))...)
+	for fd >= len(l.waiters) {
+		l.waiters = append(l.waiters, make([]registration, 1+len(l.waiters))...)
 	}
 	l.count++
-	l.entries[fd] = entry{w, l.count}
-	s.behind, s.number = int32(fd)+1, l.count
+	l.waiters[fd] = registration{w, l.count}
+	e.descriptor, e.number = int32(fd)+1, l.count
 }
 
 // oneShot is EPOLLONESHOT, which package syscall has with the wrong sign.
 const oneShot = 1 << 30
 
-// leave forgets a waiter whose socket is closed.
-func (l *lot) leave(s *spot) {
+// leave removes the registration of a waiter that closes its socket.
+func (l *parking) leave(e *entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if fd := s.behind - 1; fd >= 0 && l.entries[fd].number == s.number {
-		l.entries[fd] = entry{}
+	if fd := e.descriptor - 1; fd >= 0 && l.waiters[fd].number == e.number {
+		l.waiters[fd] = registration{}
 	}
 }
 
-// run wakes those who wait, until the lot ends.
-func (l *lot) run() {
+// run wakes waiters until the parking is closed.
+func (l *parking) run() {
 	defer close(l.ended)
 	events := make([]syscall.EpollEvent, 128)
 	for {
@@ -146,9 +145,9 @@ func (l *lot) run() {
 	}
 }
 
-// next returns the next events. The runtime tells of new ones only, so that it
-// is asked when there are none.
-func (l *lot) next(events []syscall.EpollEvent) (n int, err error) {
+// next returns the next events. The runtime's poller is edge-triggered, so next
+// waits for it only when epoll has no events.
+func (l *parking) next(events []syscall.EpollEvent) (n int, err error) {
 	closed := l.events.Read(func(epoll uintptr) (done bool) {
 		n, err = syscall.EpollWait(int(epoll), events, 0)
 		return n != 0
@@ -156,17 +155,17 @@ func (l *lot) next(events []syscall.EpollEvent) (n int, err error) {
 	return n, cmp.Or(closed, err)
 }
 
-func (l *lot) at(fd int, number int32) waiter {
+func (l *parking) at(fd int, number int32) waiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e := l.entries[fd]; e.number == number {
-		return e.waiter
+	if r := l.waiters[fd]; r.number == number {
+		return r.waiter
 	}
 	return nil
 }
 
-// close ends the lot; nothing may be parked any more.
-func (l *lot) close() {
+// close ends the parking. No waiter may be registered any more.
+func (l *parking) close() {
 	_ = l.file.Close()
 	<-l.ended
 }

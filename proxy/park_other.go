@@ -4,14 +4,15 @@ package proxy
 
 import "net"
 
-// lot parks nothing here: silent directions keep their goroutines, and the end
-// of a client that nobody reads is noticed when its session's deadline ends.
-type lot struct{}
+// parking does nothing on this system: silent directions keep their goroutines, and
+// a client that has gone while the session waits for the backend is noticed when
+// the session's deadline is over.
+type parking struct{}
 
-type spot struct{}
+type entry struct{}
 
-func newLot() (*lot, error)                { return &lot{}, nil }
-func (*lot) park(*pipe) bool               { return false }
-func (*lot) watch(waiter, *spot, net.Conn) {}
-func (*lot) leave(*spot)                   {}
-func (*lot) close()                        {}
+func newParking() (*parking, error)             { return &parking{}, nil }
+func (*parking) park(*pipe) bool                { return false }
+func (*parking) watch(waiter, *entry, net.Conn) {}
+func (*parking) leave(*entry)                   {}
+func (*parking) close()                         {}

@@ -17,13 +17,13 @@ import (
 // secured is a client whose session is relayed under TLS.
 func (w *world) secured() client {
 	c := w.dial()
-	c.hear("hello")
-	c.say("STARTTLS")
-	c.hear("go")
+	c.expect("hello")
+	c.send("STARTTLS")
+	c.expect("go")
 	secure := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true})
 	c = client{secure, bufio.NewReader(secure), w.t}
-	c.say("LOGIN")
-	c.hear("welcome")
+	c.send("LOGIN")
+	c.expect("welcome")
 	return c
 }
 
@@ -43,8 +43,8 @@ func TestSilentSessionsCostNoGoroutine(t *testing.T) {
 	for range 2 {
 		wait.Until(t, "silent directions keep their goroutines", func() bool { return relays() == 0 })
 		for _, c := range clients {
-			c.say("ping")
-			c.hear("ping")
+			c.send("ping")
+			c.expect("ping")
 		}
 	}
 }
@@ -59,7 +59,7 @@ func TestSeldomCalledSessionsLoseNothing(t *testing.T) {
 		for _, c := range clients {
 			line := strings.Repeat("x", size)
 			go func() { _, _ = io.WriteString(c.Conn, line+"\r\n") }()
-			c.hear(line)
+			c.expect(line)
 		}
 	}
 }
@@ -79,8 +79,8 @@ func TestParkedSessionsEnd(t *testing.T) {
 	t.Run("shutdown", func(t *testing.T) {
 		w, c := parked(t, nil)
 		go func() { _ = w.stop(20 * time.Second) }()
-		c.hear("bye shutdown")
-		c.hearEnd()
+		c.expect("bye shutdown")
+		c.expectEnd()
 	})
 	t.Run("cut off", func(t *testing.T) {
 		w, _ := parked(t, nil)
@@ -98,8 +98,8 @@ func TestParkedSessionsEnd(t *testing.T) {
 	})
 	t.Run("idle for too long", func(t *testing.T) {
 		w, c := parked(t, func(s *setup) { s.Timeouts.Idle = 3 * time.Second })
-		c.hear("bye timeout")
-		c.hearEnd()
+		c.expect("bye timeout")
+		c.expectEnd()
 		wait.Until(t, "the session does not end", func() bool { return len(w.record.reasons()) == 1 })
 		if got := w.record.reasons(); got[0] != gate.Timeout {
 			t.Fatalf("ended %v", got)

@@ -20,12 +20,12 @@ type pipe struct {
 	from, to  net.Conn
 	source    *wire.Records // under from; nil: no TLS
 	sink      *wire.Records // under to; nil: no TLS
-	oversee   func([]byte) error
+	inspect   func([]byte) error
 	count     atomic.Int64 // bytes copied
 	readBy    int64        // the deadlines that are set, in Unix nanoseconds; see never
 	writeBy   int64
-	spot      spot   // in the parking lot
-	wokenAt   uint32 // when it last left the parking lot, in Unix milliseconds
+	entry     entry  // in the parking parking
+	wokenAt   uint32 // when it last left the parking parking, in Unix milliseconds
 	settled   bool   // it has been parked before
 	bulk      bool   // reads fill their buffers
 	sparse    bool   // bytes come seldom: it copies what is there and is parked again
@@ -198,8 +198,8 @@ func (p *pipe) write(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	if p.oversee != nil {
-		if err := p.oversee(b); err != nil {
+	if p.inspect != nil {
+		if err := p.inspect(b); err != nil {
 			return err
 		}
 	}

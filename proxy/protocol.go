@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -16,30 +17,30 @@ import (
 // methods are called in this order, by one goroutine; each error
 // ends the session for the reason that gate.ReasonOf finds in it.
 type Gate interface {
-	// Secure talks to the client until TLS is on, or declined where that is
+	// Secure converses with the client until TLS is on, or declined where that is
 	// allowed. No backend exists yet.
 	Secure(front *wire.Conn) error
 
-	// Open hears the backend's greeting. It is called again, with another
-	// backend, when it has failed, and by what Settle calls when the client's
-	// backend is another; the one before is closed behind it.
+	// Open reads the backend's greeting. It is called again with another backend
+	// after it has failed, and during Settle when the client's user belongs to
+	// another backend; the previous connection is closed after that.
 	Open(back *wire.Conn) error
 
 	// Settle lets the client log in. After nil the session is relayed.
 	Settle(front, back *wire.Conn) error
 
-	// Refuse says the protocol's last words for a reason. It may be called at
-	// any point, but never while another method runs.
+	// Refuse writes the protocol's last reply, with the reason. It may be called
+	// at any point, but never while another method runs.
 	Refuse(front *wire.Conn, why gate.Reason)
 }
 
 // RelayInspector is a Gate that inspects the bytes of its session while they are relayed.
 type RelayInspector interface {
-	// Oversee sees each piece of the client's bytes before the backend does,
+	// Inspect sees each piece of the client's bytes before the backend does,
 	// and may change it in place. An error ends the session for the reason that
 	// gate.ReasonOf finds in it; the backend does not see the piece. One
 	// goroutine at a time calls it.
-	Oversee(piece []byte) error
+	Inspect(piece []byte) error
 }
 
 // Listener is one service on one address.
@@ -47,8 +48,8 @@ type Listener struct {
 	Service      string        // its IANA name
 	Address      string        // host:port to listen on
 	Socket       *os.File      // an open listening socket, used in place of Address; nil: none
-	Implicit     bool          // TLS before anything is said
-	Pause        time.Duration // before the greeting, for those who speak too early; 0 is no such rule
+	Implicit     bool          // the connection begins with TLS
+	Pause        time.Duration // before the greeting, to detect clients that do not wait for it; 0: none
 	TLS          *tls.Config
 	AuthAllowed  func(*tls.ConnectionState) bool  // good enough for a password
 	VerifyClient func(*tls.ConnectionState) error // what is wrong with a client's certificate; nil: none is asked for
@@ -62,8 +63,8 @@ type Listener struct {
 
 	ReverseDNS bool // look the names of clients up
 
-	// Routes say where users are. Nil: all have Backend, which otherwise speaks
-	// for all until a user is known, and to those who are not.
+	// Routes map users to pools. Nil: Backend serves all users. Otherwise Backend
+	// serves a session until its user is known, and users without a route.
 	Routes      Routes
 	LoginMethod gate.LoginMethod // how we log in at the backend
 
@@ -72,23 +73,65 @@ type Listener struct {
 	// master users.
 	MasterSeparator string
 
-	// ProxyFrom are the networks of load balancers, who say with a PROXY
-	// header who the client is.
+	// ProxyFrom are the networks of load balancers, whose connections begin with
+	// a PROXY header that names the client.
 	ProxyFrom []netip.Prefix
 
 	NewGate func(*gate.Session) Gate
 
 	facts      observe.Listener // for events
-	heard      heardTLS
-	generation *Generation // that it is of
+	offer      offeredTLS
+	generation *Generation // that the listener belongs to
 	mechanisms *gate.Mechanisms
+}
+
+// Exception is another TLS configuration for some client networks until a date.
+type Exception struct {
+	Name        string // in log and metrics
+	Networks    []netip.Prefix
+	Until       time.Time // when the exception ends
+	TLS         *tls.Config
+	AuthAllowed func(*tls.ConnectionState) bool // good enough for a password
+
+	// Allowed reports whether the listener's own policy accepts a TLS session, so
+	// that the exception was not needed.
+	Allowed func(*tls.ConnectionState) bool
+
+	offer offeredTLS
 }
 
 // String names the listener in logs.
 func (l *Listener) String() string { return l.Service + " on " + l.Address }
 
-// Limits bound what clients may make the proxy hold. All are set; of those
-// that say so, zero is no limit of its own.
+// listen prepares the listener for the sessions of a generation.
+func (l *Listener) listen(g *Generation) {
+	l.generation = g
+	l.facts = observe.Listener{Service: l.Service, Address: l.Address, Handover: l.Handover.Words()}
+	l.mechanisms = &gate.Mechanisms{Hidden: l.Hidden, Unnamed: l.Unnamed, Routed: l.Routes != nil, LoginMethod: l.LoginMethod}
+	if l.TLS == nil { // a smarthost, whose clients use plaintext
+		return
+	}
+	l.offer = newOfferedTLS(l.TLS)
+	l.Exceptions = slices.Clone(l.Exceptions) // another generation may use the caller's
+	for i := range l.Exceptions {
+		l.Exceptions[i].offer = newOfferedTLS(l.Exceptions[i].TLS)
+	}
+}
+
+// exception returns the first exception that applies to a client now; nil: none.
+func (l *Listener) exception(client netip.Addr, now time.Time) *Exception {
+	client = client.Unmap().WithZone("")
+	for i := range l.Exceptions {
+		exception := &l.Exceptions[i]
+		if now.Before(exception.Until) && slices.ContainsFunc(exception.Networks, func(p netip.Prefix) bool { return p.Contains(client) }) {
+			return exception
+		}
+	}
+	return nil
+}
+
+// Limits bound the resources that clients use. All are set; a limit that may be
+// zero then does not bound anything by itself.
 type Limits struct {
 	Connections              int // open sessions in all
 	ConnectionsPerClient     int // of one IPv4 address or IPv6 /64

@@ -45,11 +45,11 @@ func inFrontOfSeeing(t *testing.T, pool *upstream.Pool, h upstream.Handover) *wo
 	})
 }
 
-// answer is what a new client hears when it logs in.
+// answer returns the reply to a new client's login.
 func (w *world) answer() string {
 	c := w.dial()
-	c.hear("hello")
-	c.say("LOGIN")
+	c.expect("hello")
+	c.send("LOGIN")
 	line, err := c.ReadString('\n')
 	if err != nil {
 		w.t.Fatal(err)
@@ -65,7 +65,7 @@ func TestClientRefused(t *testing.T) {
 	w := inFrontOfSeeing(t, pool, upstream.Handover{Header: 1})
 	for range 4 {
 		if said := w.answer(); said != "bye client-refused" {
-			t.Fatalf("the client hears %q", said)
+			t.Fatalf("the client receives %q", said)
 		}
 	}
 	if n := one.sessions.Load() + two.sessions.Load(); n != 4 {
@@ -113,7 +113,7 @@ func TestClosedOnAClient(t *testing.T) {
 	w := inFrontOfSeeing(t, pool, upstream.Handover{Header: 1})
 	wait.Until(t, "no check was made", func() bool {
 		if said := w.answer(); said != "welcome" {
-			t.Fatalf("the client hears %q", said)
+			t.Fatalf("the client receives %q", said)
 		}
 		return len(checked) > 0
 	})

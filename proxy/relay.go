@@ -44,7 +44,7 @@ type relay struct {
 type state uint8
 
 const (
-	parked    state = iota // waits in the parking lot, without a goroutine
+	parked    state = iota // waits in the parking parking, without a goroutine
 	running                // copies until it is silent, and is parked then
 	draining               // copies; from the backend it ends between two replies
 	lingering              // copies until both sides have been silent for lingerTime
@@ -52,9 +52,9 @@ const (
 	ended
 )
 
-// enter moves to a state. It reports whether that changes anything: a direction
+// moveTo moves to a state. It reports whether that changes anything: a direction
 // never goes back, and only a running one is parked.
-func (s *state) enter(next state) bool {
+func (s *state) moveTo(next state) bool {
 	now := *s
 	if next <= now && (next != parked || now != running) {
 		return false
@@ -63,8 +63,8 @@ func (s *state) enter(next state) bool {
 	return true
 }
 
-// startRelay relays the session until its way down is parked or has ended. The
-// session ends by itself.
+// startRelay starts the relay, and returns when the direction to the client is
+// parked or has ended. The relay ends the session.
 func (ses *session) startRelay() error {
 	client, fromClient, err := ses.front.Detach()
 	if err != nil {
@@ -80,15 +80,16 @@ func (ses *session) startRelay() error {
 	r.up.count.Store(ses.front.Received())
 	r.down.count.Store(ses.front.Sent())
 	if o, ok := ses.gate.(RelayInspector); ok {
-		r.up.oversee = o.Oversee
+		r.up.inspect = o.Inspect
 	}
 	r.moved(time.Now())
 	ses.announce(r)
-	ses.server.crew.do(func() { r.up.start(fromClient) })
+	ses.server.workers.run(func() { r.up.start(fromClient) })
 	r.down.start(fromBackend)
 	return nil
 }
 
+// moved notes the time of the last byte.
 func (r *relay) moved(now time.Time) { r.last.Store(now.UnixNano()) }
 
 func (r *relay) silence(now time.Time) time.Duration {
@@ -102,7 +103,7 @@ func (r *relay) silence(now time.Time) time.Duration {
 func (r *relay) ended(p *pipe, err error) {
 	other := r.other(p)
 	r.mu.Lock()
-	if !p.state.enter(ended) {
+	if !p.state.moveTo(ended) {
 		r.mu.Unlock()
 		return
 	}
@@ -119,7 +120,7 @@ func (r *relay) ended(p *pipe, err error) {
 	}
 	switch {
 	case !half:
-		r.end(nil)
+		r.close(nil)
 	case p.direction == toClient:
 		r.change(lingering, nil)
 	}
@@ -139,20 +140,20 @@ func closeWrite(conn net.Conn) {
 }
 
 // change moves both directions to a state, for a reason if there is none yet, and
-// wakes them from a read or from the parking lot.
+// wakes them from a read or from the parking parking.
 func (r *relay) change(next state, why error) {
 	r.mu.Lock()
 	r.err = cmp.Or(r.err, why)
 	upParked, downParked := r.up.state == parked, r.down.state == parked
-	r.up.state.enter(next)
-	r.down.state.enter(next)
+	r.up.state.moveTo(next)
+	r.down.state.moveTo(next)
 	r.mu.Unlock()
 	r.up.wake(upParked)
 	r.down.wake(downParked)
 }
 
-// end makes both directions end, for a reason if there is none yet.
-func (r *relay) end(why error) { r.change(closing, why) }
+// close makes both directions end, for a reason if there is none yet.
+func (r *relay) close(why error) { r.change(closing, why) }
 
 // drain asks for a goodbye between two lines of the backend.
 func (r *relay) drain() { r.change(draining, nil) }
@@ -162,15 +163,15 @@ func (r *relay) drain() { r.change(draining, nil) }
 func (r *relay) abort() {
 	_ = r.up.socket().Close()
 	_ = r.down.socket().Close()
-	r.end(gate.Because(gate.Shutdown, nil))
+	r.close(gate.Because(gate.Shutdown, nil))
 }
 
 // over closes the backend's connection and returns the client's, which the gate
 // can write to again.
 func (r *relay) over() (front *wire.Conn) {
-	lot := r.ses.server.lot
-	lot.leave(&r.up.spot)
-	lot.leave(&r.down.spot)
+	parking := r.ses.server.parking
+	parking.leave(&r.up.entry)
+	parking.leave(&r.down.entry)
 	_ = r.down.socket().Close()
 	front = wire.New(r.up.from, r.ses.limits())
 	front.Heed(r.readErr)
@@ -204,8 +205,8 @@ func (r *relay) sweep(now time.Time) {
 	t := r.ses.rules().Timeouts
 	switch silence := r.silence(now); {
 	case silence >= t.Idle:
-		r.end(gate.Because(gate.Timeout, nil))
+		r.close(gate.Because(gate.Timeout, nil))
 	case silence >= min(t.Idle, t.Greeting) && r.stateOf(&r.up) == ended:
-		r.end(gate.Because(gate.ClientGone, nil))
+		r.close(gate.Because(gate.ClientGone, nil))
 	}
 }

@@ -9,7 +9,7 @@ func TestRelayStates(t *testing.T) {
 		for to := parked; to <= ended; to++ {
 			want := to > from || from == running && to == parked
 			s := from
-			if changed := s.enter(to); changed != want {
+			if changed := s.moveTo(to); changed != want {
 				t.Errorf("%d to %d: %v", from, to, changed)
 			}
 			if want && s != to || !want && s != from {

@@ -10,17 +10,17 @@ import (
 	"github.com/letterlock/letterlock/internal/upstream"
 )
 
-// Routes say where a listener's users are. They may change at any time.
+// Routes map the users of a listener to pools. They may change at any time.
 type Routes interface {
-	// Find returns the pool of a user; with known false there is none.
+	// Find returns the pool of a user; known is false if there is none.
 	Find(user string) (p *upstream.Pool, known bool)
 
 	// Pools are all that Find may return.
 	Pools() []*upstream.Pool
 }
 
-// Pools are all to which sessions of the listener may come; the one where they
-// begin is the first.
+// Pools returns all pools that sessions of the listener may use. The first is the
+// one where they open.
 func (l *Listener) Pools() []*upstream.Pool {
 	all := []*upstream.Pool{l.Backend}
 	if l.Routes == nil {
@@ -34,13 +34,14 @@ func (l *Listener) Pools() []*upstream.Pool {
 	return all
 }
 
-// maxSubstitutes is how many others are tried where the backend of a
-// listener with routes is down.
+// maxSubstitutes bounds the pools that are tried instead of the listener's own, if
+// that is down.
 const maxSubstitutes = 2
 
-// begin reaches the backend that speaks for all until a user is known. That of
-// the listener may be down without harm to those who are elsewhere.
-func (ses *session) begin() error {
+// openFirst opens the session at the listener's backend, which serves it until its
+// user is known. If that backend is down and there are routes, another pool does:
+// users of other backends can still log in.
+func (ses *session) openFirst() error {
 	l, now, patience := ses.listener, time.Now(), ses.rules().Timeouts.Dial
 	ses.watchClient()
 	ses.askName()
@@ -55,7 +56,7 @@ func (ses *session) begin() error {
 	}
 	err := ses.reach(l.Backend, now.Add(patience))
 	if err != nil && l.Routes != nil && gate.ReasonOf(err) != gate.ClientRefused {
-		err = ses.beginElsewhere(now.Add(2*patience), err)
+		err = ses.openSubstitute(now.Add(2*patience), err)
 	}
 	if err != nil {
 		return err
@@ -64,9 +65,9 @@ func (ses *session) begin() error {
 	return ses.EnterStep(gate.Authenticating)
 }
 
-// beginElsewhere is begin where the listener's own backend has failed for a
-// reason.
-func (ses *session) beginElsewhere(deadline time.Time, reason error) error {
+// openSubstitute opens the session at a pool of the routes. If there is none, it
+// returns the reason for which the listener's own backend has failed.
+func (ses *session) openSubstitute(deadline time.Time, reason error) error {
 	for _, p := range ses.listener.substitutes() {
 		if !time.Now().Before(deadline) {
 			break
@@ -78,14 +79,14 @@ func (ses *session) beginElsewhere(deadline time.Time, reason error) error {
 	return reason
 }
 
-// substitutes are pools where a session may begin as well.
+// substitutes returns pools of the routes that are not known to be down.
 func (l *Listener) substitutes() []*upstream.Pool {
 	up := slices.DeleteFunc(l.Pools()[1:], (*upstream.Pool).IsDown)
 	return up[:min(len(up), maxSubstitutes)]
 }
 
-// router is how a session's gate finds the backend of a user; nil where there
-// is but one for all.
+// router returns the function with which the gate changes to the backend of a user;
+// nil: the listener has no routes.
 func (ses *session) router() func(string) error {
 	if ses.listener.Routes == nil {
 		return nil
@@ -93,8 +94,8 @@ func (ses *session) router() func(string) error {
 	return ses.route
 }
 
-// route brings the session to the backend of a user, by the gate's Open. One
-// who has none goes where all begin.
+// route moves the session to the backend of a user, with the gate's Open. A user
+// without a route stays where the session opened first.
 func (ses *session) route(user string) error {
 	user, _ = ses.listener.splitMaster(user)
 	home, known := ses.listener.Routes.Find(user)
@@ -103,7 +104,7 @@ func (ses *session) route(user string) error {
 	}
 	if home != ses.pool {
 		if err := ses.move(home); err != nil {
-			ses.talk.attempt = nil // nobody has heard of it
+			ses.talk.attempt = nil // no backend has received it
 			return err
 		}
 	}
@@ -130,9 +131,9 @@ func (ses *session) move(to *upstream.Pool) error {
 	return ses.EnterStep(gate.Authenticating)
 }
 
-// splitMaster splits the name of a login into the user whose mailbox it opens and
-// the user whose password it takes. They differ where a master user logs in as
-// another one. The first separator counts, as in Dovecot.
+// splitMaster splits the name of a login into the user whose mailbox is opened and
+// the owner of the password. They differ if a master user logs in as another user.
+// The first separator counts, as in Dovecot.
 func (l *Listener) splitMaster(name string) (user, owner string) {
 	if l.MasterSeparator == "" {
 		return name, name

@@ -16,7 +16,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// routedGate lets whoever has a backend in: LOGIN and a name.
+// routedGate lets a user with a backend log in: LOGIN and a name.
 type routedGate struct{ pickyGate }
 
 func (g routedGate) Settle(front, _ *wire.Conn) error {
@@ -137,9 +137,9 @@ func routedWorld(t *testing.T, own *upstream.Pool, routes Routes) *world {
 func (w *world) login(name, answer string) client {
 	w.t.Helper()
 	c := w.dial()
-	c.hear("hello")
-	c.say("LOGIN " + name)
-	c.hear(answer)
+	c.expect("hello")
+	c.send("LOGIN " + name)
+	c.expect(answer)
 	return c
 }
 
@@ -182,8 +182,8 @@ func TestNobodyGoesHome(t *testing.T) {
 	if own.sessions.Load() != 1 || far.sessions.Load() != 0 {
 		t.Errorf("%d and %d connections", own.sessions.Load(), far.sessions.Load())
 	}
-	c.say("LOGIN far")
-	c.hear("welcome")
+	c.send("LOGIN far")
+	c.expect("welcome")
 	c.ping()
 }
 
@@ -196,11 +196,11 @@ func TestListenersBackendIsDown(t *testing.T) {
 	w.login("far", "welcome").ping()
 	w.login("ghost", "nobody") // of another backend than usual, but a refusal all the same
 	for name, answer := range map[string]string{"near": "bye backend-down", "broken": "bye backend-refused"} {
-		w.login(name, answer).hearEnd()
+		w.login(name, answer).expectEnd()
 	}
 	// With nobody else up it is the listener's own failure that counts.
 	routes.move("far", brokenPool)
-	w.login("far", "bye backend-down").hearEnd()
+	w.login("far", "bye backend-down").expectEnd()
 }
 
 // Where a session begins is no place to wait for: a backend that hangs costs

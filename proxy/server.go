@@ -11,39 +11,37 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/upstream/reversedns"
-	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // Server accepts and carries sessions on its listeners.
 type Server struct {
 	Observer observe.Observer
-	Log      *slog.Logger        // for what concerns no session
+	Log      *slog.Logger        // of events outside of sessions
 	Resolver reversedns.Resolver // for the names of clients; nil: the machine's
 
-	slots    limit.Slots
-	spooled  spooled
-	third    third
-	logins   *limit.Logins
-	waiting  atomic.Int64 // logins that wait because others have failed
-	names    *reversedns.Cache
-	crew     *crew
-	lot      *lot
-	parkings atomic.Int64  // first times that a direction has gone silent
-	ended    chan struct{} // closed when nothing runs any more
-	end      sync.Once
+	slots       limit.Slots
+	spooled     spooled
+	third       third
+	logins      *limit.Logins
+	waiting     atomic.Int64 // logins that wait because others have failed
+	names       *reversedns.Cache
+	workers     *workers
+	parking     *parking
+	parkedFirst atomic.Int64  // directions that have been parked for the first time
+	ended       chan struct{} // closed when no session runs any more
+	end         sync.Once
 
 	mu       sync.Mutex
 	current  *Generation
-	doors    []*door // those of current's listeners, in their order
+	sockets  []*socket // of the listeners of current, in their order
 	sessions map[*session]struct{}
 	draining bool
 	running  sync.WaitGroup // accept loops, checks and sessions
 
-	// dialling is cancelled when sessions are cut off, accepting before.
+	// dialling ends when Shutdown closes connections, accepting when it begins.
 	dialling  context.Context
 	cut       context.CancelFunc
 	accepting context.Context
@@ -58,48 +56,48 @@ func (s *Server) Listen(first *Generation) error {
 	s.ended = make(chan struct{})
 	s.dialling, s.cut = context.WithCancel(context.Background())
 	s.accepting, s.close = context.WithCancel(s.dialling)
-	lot, err := newLot()
+	parking, err := newParking()
 	if err != nil {
-		return fmt.Errorf("waiting for silent sessions: %w", err)
+		return fmt.Errorf("parking for silent sessions: %w", err)
 	}
-	s.lot, s.crew = lot, newCrew()
+	s.parking, s.workers = parking, newWorkers()
 	if n, known := descriptors(); known {
 		s.third = newThird(n)
 	}
 	s.prepare(first, nil)
-	doors, opened, err := s.open(first, nil)
+	sockets, opened, err := s.open(first, nil)
 	if err != nil {
 		closeAll(opened)
-		s.lot.close()
+		s.parking.close()
 		s.cut()
 		return err
 	}
 	s.limit(first)
-	s.current, s.doors = first, doors
+	s.current, s.sockets = first, sockets
 	return nil
 }
 
-// Addresses are those that the listeners have got, in their order; useful
-// where port 0 was asked for.
+// Addresses returns the addresses of the listeners' sockets, in the order of the
+// listeners. They differ from the configured ones where that has port 0.
 func (s *Server) Addresses() []net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	addresses := make([]net.Addr, len(s.doors))
-	for i, d := range s.doors {
-		addresses[i] = d.socket.Addr()
+	addresses := make([]net.Addr, len(s.sockets))
+	for i, d := range s.sockets {
+		addresses[i] = d.listener.Addr()
 	}
 	return addresses
 }
 
-// Serve starts accepting; see Shutdown for its end.
+// Serve starts to accept connections; Shutdown ends it.
 func (s *Server) Serve() {
-	s.serve(s.current, s.doors)
+	s.serve(s.current, s.sockets)
 	go s.sweep()
 	go s.trim()
 }
 
-// sweep looks for sessions that have been silent for too long, until nothing
-// runs any more.
+// sweep ends sessions that have been silent for too long, until the server has
+// ended.
 func (s *Server) sweep() {
 	for {
 		s.mu.Lock()
@@ -129,58 +127,6 @@ func (s *Server) each(f func(*session)) {
 	}
 }
 
-// Accepting may fail for lack of descriptors; then it is tried again, after a
-// pause that grows between these bounds.
-const (
-	shortestPause = 5 * time.Millisecond
-	longestPause  = time.Second
-)
-
-func (s *Server) accept(d *door) {
-	pause := shortestPause
-	for {
-		conn, err := d.socket.Accept()
-		switch {
-		case err == nil:
-			pause = shortestPause
-			s.receive(d.now.Load(), conn)
-		case errors.Is(err, net.ErrClosed):
-			return
-		default:
-			s.Log.Error("accept failed", "listener", d.now.Load().String(), "error", err, "pause", pause)
-			select {
-			case <-s.accepting.Done():
-				return
-			case <-time.After(pause):
-			}
-			pause = min(2*pause, longestPause)
-		}
-	}
-}
-
-// admit gives a connection its session.
-func (s *Server) admit(l *Listener, conn net.Conn, p peers, slot *limit.Slot) {
-	ses := newSession(s, l, conn, p, slot)
-	if !s.register(ses) {
-		ses.talk.cancel()
-		_ = conn.Close()
-		slot.Leave()
-		return
-	}
-	slot.Start(func() { s.crew.do(ses.run) }, ses.evict, ses.front.Received)
-}
-
-// turnAway says so in the protocol's words where that costs next to nothing:
-// in clear. A handshake would cost more than the session.
-func (s *Server) turnAway(l *Listener, conn net.Conn, client netip.AddrPort, full string) {
-	s.Observer.ConnectionRejected(&l.facts, client, full)
-	if !l.Implicit {
-		front := wire.New(conn, wire.Limits{Write: shortestPause})
-		l.NewGate(&gate.Session{ID: newID(), Hostname: l.generation.Hostname}).Refuse(front, gate.Busy)
-	}
-	_ = conn.Close()
-}
-
 func (s *Server) register(ses *session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +138,7 @@ func (s *Server) register(ses *session) bool {
 	return true
 }
 
-// forget is the end of a session that was registered.
+// forget removes a session that has ended.
 func (s *Server) forget(ses *session) {
 	ses.slot.Leave()
 	s.mu.Lock()
@@ -201,29 +147,30 @@ func (s *Server) forget(ses *session) {
 	s.running.Done()
 }
 
-// Sessions is the number of those that are open.
+// Sessions returns the number of open sessions.
 func (s *Server) Sessions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.sessions)
 }
 
-// Shutdown stops accepting and lets sessions end: one between two commands at
-// once, with its protocol's goodbye; one in the middle of a message when that
-// is decided. What is left when ctx ends is cut off. It returns when nothing
-// runs any more; the error is ctx's if it had to cut.
+// Shutdown stops accepting and ends the sessions: a session between two commands at
+// once, with its protocol's goodbye; a session in the middle of a message after the
+// backend's verdict. When ctx ends, Shutdown closes the connections that are left.
+// It returns when no goroutine of the server runs any more, with the error of ctx if
+// it had to close connections.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.draining = true
 	s.close()
-	closeAll(s.doors)
+	closeAll(s.sockets)
 	s.mu.Unlock()
 	s.each((*session).drain)
 	go func() {
 		s.running.Wait()
 		s.end.Do(func() {
-			s.lot.close()
-			s.crew.end()
+			s.parking.close()
+			s.workers.stop()
 			s.cut()
 			close(s.ended)
 		})
@@ -239,7 +186,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-var errEnding = errors.New("the server is about to end")
+var errEnding = errors.New("the server shuts down")
 
 func addrPort(a net.Addr) netip.AddrPort {
 	if tcp, ok := a.(*net.TCPAddr); ok {

@@ -21,9 +21,9 @@ import (
 func TestRelayCarriesEveryByte(t *testing.T) {
 	w := newWorld(t, nil)
 	c := w.dial()
-	c.hear("hello")
-	c.say("STARTTLS")
-	c.hear("go")
+	c.expect("hello")
+	c.send("STARTTLS")
+	c.expect("go")
 	secure := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true})
 	c = client{secure, bufio.NewReader(secure), t}
 	text := make([]byte, 3<<20)
@@ -33,7 +33,7 @@ func TestRelayCarriesEveryByte(t *testing.T) {
 		_, _ = c.Write(append([]byte("LOGIN\r\n"), text...)) // the text is pipelined behind the login
 		_ = secure.CloseWrite()
 	}()
-	c.hear("welcome")
+	c.expect("welcome")
 	got, err := io.ReadAll(c)
 	if err != nil || !bytes.Equal(got, text) {
 		t.Fatalf("%d bytes came back, %v; want the %d that were sent", len(got), err, len(text))
@@ -52,32 +52,32 @@ func TestRelayCarriesEveryByte(t *testing.T) {
 func TestBackendDown(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Listeners[0].Backend.Addresses = []string{gone} })
 	c := w.dial()
-	c.hear("hello")
-	c.say("LOGIN")
-	c.hear("bye backend-down")
-	c.hearEnd()
+	c.expect("hello")
+	c.send("LOGIN")
+	c.expect("bye backend-down")
+	c.expectEnd()
 }
 
 func TestPublicBackendIsRefused(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Listeners[0].Backend.Addresses = []string{"[2001:db8::1]:25"} })
 	c := w.dial()
-	c.hear("hello")
-	c.say("LOGIN")
-	c.hear("bye backend-down")
+	c.expect("hello")
+	c.send("LOGIN")
+	c.expect("bye backend-down")
 	wait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
 	if !strings.Contains(w.log.String(), "allow_public_plaintext_backend") {
 		t.Errorf("the log does not name the remedy:\n%s", w.log)
 	}
 }
 
-func TestShutdownSaysGoodbye(t *testing.T) {
+func TestShutdownWritesGoodbye(t *testing.T) {
 	for name, reach := range map[string]func(*world) client{
-		"between commands": func(w *world) client { c := w.dial(); c.hear("hello"); return c },
+		"between commands": func(w *world) client { c := w.dial(); c.expect("hello"); return c },
 		"relayed":          (*world).loggedIn,
 		"relayed, after traffic": func(w *world) client {
 			c := w.loggedIn()
-			c.say("ping")
-			c.hear("ping")
+			c.send("ping")
+			c.expect("ping")
 			return c
 		},
 	} {
@@ -86,8 +86,8 @@ func TestShutdownSaysGoodbye(t *testing.T) {
 			c := reach(w)
 			stopped := make(chan error)
 			go func() { stopped <- w.stop(20 * time.Second) }()
-			c.hear("bye shutdown")
-			c.hearEnd()
+			c.expect("bye shutdown")
+			c.expectEnd()
 			if err := <-stopped; err != nil {
 				t.Fatal(err)
 			}
@@ -113,27 +113,27 @@ func TestTimeouts(t *testing.T) {
 	short := 50 * time.Millisecond
 	t.Run("command", func(t *testing.T) {
 		c := newWorld(t, func(s *setup) { s.Timeouts.Command = short }).dial()
-		c.hear("hello")
-		c.hear("bye timeout")
-		c.hearEnd()
+		c.expect("hello")
+		c.expect("bye timeout")
+		c.expectEnd()
 	})
 	t.Run("login", func(t *testing.T) {
 		c := newWorld(t, func(s *setup) { s.Timeouts.Login = short }).dial()
-		c.hear("hello")
-		c.hear("bye timeout")
-		c.hearEnd()
+		c.expect("hello")
+		c.expect("bye timeout")
+		c.expectEnd()
 	})
 	t.Run("idle", func(t *testing.T) {
 		c := newWorld(t, func(s *setup) { s.Timeouts.Idle = short }).loggedIn()
-		c.hear("bye timeout")
-		c.hearEnd()
+		c.expect("bye timeout")
+		c.expectEnd()
 	})
 	t.Run("handshake", func(t *testing.T) {
 		c := newWorld(t, func(s *setup) { s.Timeouts.Handshake = short }).dial()
-		c.hear("hello")
-		c.say("STARTTLS")
-		c.hear("go")
-		c.hearEnd()
+		c.expect("hello")
+		c.send("STARTTLS")
+		c.expect("go")
+		c.expectEnd()
 	})
 }
 
@@ -142,12 +142,12 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	w := newWorld(t, nil)
 	for range 20 {
 		c := w.loggedIn()
-		c.say("x")
-		c.hear("x")
+		c.send("x")
+		c.expect("x")
 		_ = c.Conn.Close()
 	}
 	half := w.dial()
-	half.hear("hello")
+	half.expect("hello")
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"net"
 	"sync"
@@ -22,41 +20,41 @@ type session struct {
 	server    *Server
 	listener  *Listener
 	info      observe.Session
-	exception *Exception         // that the client has taken; nil: none
+	exception *Exception         // that applies to the client; nil: none
 	name      *reversedns.Lookup // of the client; nil: its name is not looked up
 	gate      Gate
 	slot      *limit.Slot
 	pool      *upstream.Pool // of the backend
 
-	mu       sync.Mutex
-	talk     *conversation // nil once the session is relayed
-	front    *wire.Conn    // likewise
-	back     *wire.Conn    // likewise, and nil until dialled
-	depart   func()        // gives the slot at the backend back
-	relay    *relay        // nil until it is relayed
-	draining bool
-	finished bool
+	mu        sync.Mutex
+	talk      *conversation // nil once the session is relayed
+	front     *wire.Conn    // likewise
+	back      *wire.Conn    // likewise, and nil until dialled
+	leavePool func()        // the session no longer counts at its backend
+	relay     *relay        // nil until it is relayed
+	draining  bool
+	finished  bool
 }
 
-// conversation is what a session needs until it is relayed, which may then take
-// hours.
+// conversation holds what a session needs only until it is relayed. Relayed
+// sessions last for hours, so they do without.
 type conversation struct {
-	// ctx ends when the session is stopped. It is for what waits beside the two
-	// connections.
+	// ctx ends when the session is stopped. Waits for anything but the client and
+	// the backend end with it.
 	ctx    context.Context
 	cancel context.CancelFunc
 	socket net.Conn // the client's, without TLS
-	watch  spot     // of the socket's end
+	watch  entry    // for the end of socket
 
 	backend net.Conn // the present backend's socket, without TLS
 	hangUp  *hangUp  // nil: the present backend has refused no login
 
-	attempt *attempt       // at a login; nil: none is open
-	home    *upstream.Pool // where the session began, if there are routes
+	attempt *attempt       // the login without a reply yet; nil: none
+	home    *upstream.Pool // where the session opened first; users without a route stay there
 
 	// What follows is guarded by the session's mutex.
 	steps       steps
-	ending      *time.Timer // ends the session, as its client is gone; nil: it is not
+	ending      *time.Timer // ends the session because the client is gone; nil: it is not
 	stopped     error       // why the session was stopped; nil: it was not
 	clientEnded bool        // the client has closed its half of the connection, or all of it
 	reset       bool        // the connection is broken
@@ -74,7 +72,7 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot
 	facts := &gate.Session{
 		ID: ses.info.ID, Hostname: g.Hostname, Banner: l.Banner,
 		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(), Seen: l.Handover.Seen(),
-		AuthAllowed: ses.authAllowed, Date: date, Spool: ses.spool, Taken: ses.taken, Observer: ses, Route: ses.router(),
+		AuthAllowed: ses.authAllowed, Date: date, Spool: ses.spool, Taken: ses.messageAccepted, Observer: ses, Route: ses.router(),
 		Search: ses.search, Connect: ses.connectTo,
 		Mechanisms: l.mechanisms,
 		Limits:     gate.Limits{Token: g.Limits.Token, Literal: g.Limits.Literal, Errors: g.Limits.Errors, Message: g.Limits.Message},
@@ -86,8 +84,8 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot
 	return ses
 }
 
-// askName begins to look the client's name up, once the client has said
-// something: whoever merely connects costs no lookup.
+// askName starts to look the client's name up. It is called after the client's
+// first bytes, so that a connection without any costs no lookup.
 func (ses *session) askName() {
 	if !ses.listener.ReverseDNS || ses.name != nil {
 		return
@@ -102,14 +100,14 @@ func (ses *session) clientName() gate.Name {
 	return ses.name.Wait(ses.talk.ctx)
 }
 
-// forgetName ends the lookup, if nobody else waits for it.
+// forgetName ends the lookup, unless another session waits for it.
 func (ses *session) forgetName() {
 	if ses.name != nil {
 		ses.server.names.Drop(ses.name)
 	}
 }
 
-// limits are those of the client's side.
+// limits returns the limits of the client's connection.
 func (ses *session) limits() wire.Limits {
 	l, t := ses.rules().Limits, ses.rules().Timeouts
 	wait := t.of(gate.Securing.Rule().Client)
@@ -118,14 +116,14 @@ func (ses *session) limits() wire.Limits {
 	}
 }
 
-// besideToken is the room for a tag, a command and a mechanism in front of a
-// token, in bytes.
+// besideToken bounds the tag, the command and the mechanism in front of a token,
+// in bytes.
 const besideToken = 512
 
-// rules are those of the generation that the session began under.
+// rules returns the generation that the session began under.
 func (ses *session) rules() *Generation { return ses.listener.generation }
 
-// run is the session up to its relay, or to its end if that comes before.
+// run carries the session until it is relayed or has ended.
 func (ses *session) run() {
 	defer ses.guard(ses.finish)
 	ses.server.Observer.Opened(&ses.info)
@@ -138,8 +136,9 @@ func (ses *session) run() {
 	}
 }
 
-// finish says the last words, closes and gives all back that the session holds.
-// Only the first call counts; another may come from a panic in the first.
+// finish ends the session: the gate's last reply, close, and the release of all
+// that the session holds. Only the first call counts: a panic in it calls finish
+// again.
 func (ses *session) finish(err error) {
 	if !ses.beginEnd() {
 		return
@@ -160,13 +159,13 @@ func (ses *session) finish(err error) {
 		end.Received += r.up.count.Load()
 		end.Sent += r.down.count.Load()
 	}
-	ses.part()
+	ses.leaveBackend()
 	_ = front.Close()
 	ses.info.HostName = ses.name.Confirmed()
 	ses.server.Observer.Closed(&ses.info, end)
 }
 
-// beginEnd reports whether the session has not begun to end yet.
+// beginEnd marks the session as finished. It reports false if it was already.
 func (ses *session) beginEnd() bool {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
@@ -175,25 +174,25 @@ func (ses *session) beginEnd() bool {
 	}
 	ses.finished = true
 	if talk := ses.talk; talk != nil {
-		talk.close(ses.server.lot)
+		talk.close(ses.server.parking)
 	}
 	return true
 }
 
-// close ends what the conversation waits for. The caller holds the session's
-// mutex.
-func (t *conversation) close(l *lot) {
+// close ends the waits of the conversation. The caller holds the session's mutex.
+func (t *conversation) close(l *parking) {
 	if t.ending != nil {
 		t.ending.Stop()
 	}
 	l.leave(&t.watch)
 	if t.hangUp != nil {
-		l.leave(&t.hangUp.spot)
+		l.leave(&t.hangUp.entry)
 	}
 	t.cancel()
 }
 
-// lastWords lets the gate say goodbye. A gate that has panicked may do so again.
+// lastWords lets the gate write its last reply. A gate that has panicked may panic
+// again.
 func (ses *session) lastWords(front *wire.Conn, why gate.Reason) {
 	defer ses.guard(func(error) {})
 	if why == gate.Crashed {
@@ -203,16 +202,15 @@ func (ses *session) lastWords(front *wire.Conn, why gate.Reason) {
 	ses.gate.Refuse(front, why)
 }
 
-// lastWordsTime bounds the last words. POP3 first waits for the command that it
-// answers with them.
+// lastWordsTime bounds the last reply. POP3 first waits for a command to reply to.
 const lastWordsTime = 30 * time.Second
 
-// release gives back all that the session holds, whatever has happened before.
+// release releases all that the session holds, even after a panic.
 func (ses *session) release() {
 	defer ses.server.forget(ses)
 	defer ses.guard(func(error) {})
 	ses.forgetName()
-	ses.part()
+	ses.leaveBackend()
 	if ses.talk != nil {
 		_ = ses.talk.socket.Close()
 	} else {
@@ -229,21 +227,20 @@ func (ses *session) converse() error {
 			return gate.Because(gate.HandshakeFailed, err)
 		}
 	}
-	if err := ses.hearEarly(); err != nil {
+	if err := ses.checkEarlyTalker(); err != nil {
 		return err
 	}
 	if err := ses.gate.Secure(ses.front); err != nil {
 		return err
 	}
-	if err := ses.begin(); err != nil {
+	if err := ses.openFirst(); err != nil {
 		return err
 	}
 	return ses.gate.Settle(ses.front, ses.back)
 }
 
-// drain ends the session at its next rest; abort ends it at once; sweep ends
-// it if it is relayed and has been silent for too long. All may be called from
-// any goroutine.
+// drain ends the session between two commands. Like abort and sweep, it may be
+// called from any goroutine.
 func (ses *session) drain() {
 	ses.mu.Lock()
 	ses.draining = true
@@ -256,6 +253,7 @@ func (ses *session) drain() {
 	}
 }
 
+// abort ends the session at once.
 func (ses *session) abort() {
 	ses.mu.Lock()
 	front, back, r := ses.front, ses.back, ses.relay
@@ -273,6 +271,7 @@ func (ses *session) abort() {
 	}
 }
 
+// sweep ends the session if it is relayed and has been silent for too long.
 func (ses *session) sweep(now time.Time) {
 	ses.mu.Lock()
 	r := ses.relay
@@ -282,29 +281,19 @@ func (ses *session) sweep(now time.Time) {
 	}
 }
 
-// announce makes the relay known to drain and sweep, and drops what it needs no
-// more: most of its time a session is relayed, and silent.
+// announce makes the relay known to drain, abort and sweep, and drops what only the
+// conversation needed: a session spends most of its time relayed and silent.
 func (ses *session) announce(r *relay) {
 	ses.mu.Lock()
 	ses.relay, ses.front, ses.back = r, nil, nil
 	ses.info.TLS = nil
 	draining := ses.draining
-	ses.talk.close(ses.server.lot)
+	ses.talk.close(ses.server.parking)
 	ses.talk = nil
 	ses.mu.Unlock()
 	if draining {
 		r.drain()
 	}
-}
-
-var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
-
-// newID makes a name for a session: 60 bits of chance, so that it is unique
-// for as long as logs are kept.
-func newID() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:])
-	return idEncoding.EncodeToString(b[:])[:12]
 }
 
 func date() string { return time.Now().Format("Mon, 2 Jan 2006 15:04:05 -0700") }

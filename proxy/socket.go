@@ -4,12 +4,79 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
+	"sync/atomic"
 	"syscall"
 )
 
-// socket opens the listener's own socket: a duplicate of Socket, or a new one on
+// socket is an open port and the listener that its connections belong to, which a
+// reload replaces.
+type socket struct {
+	listener net.Listener
+	receiver atomic.Pointer[Listener]
+}
+
+// open returns a socket for each listener: one that is open already, or a new one.
+// After an error, opened lists the sockets that it has opened.
+func (s *Server) open(g *Generation, have []*socket) (sockets, opened []*socket, err error) {
+	sockets, unused := reuse(g.Listeners, have)
+	for i, l := range g.Listeners {
+		if sockets[i] != nil {
+			continue
+		}
+		listener, err := l.openSocket(s.accepting)
+		if err != nil {
+			return nil, opened, fmt.Errorf("listener %s: %w%s", l, err, inTheWay(l, unused))
+		}
+		sockets[i] = &socket{listener: listener}
+		sockets[i].receiver.Store(l)
+		opened = append(opened, sockets[i])
+	}
+	return sockets, opened, nil
+}
+
+// reuse returns the open sockets for the listeners, nil where there is none, and the
+// sockets that are left. It prefers sockets of the same service, since several
+// listeners may have one address: where port 0 was asked for.
+func reuse(listeners []*Listener, have []*socket) (sockets, unused []*socket) {
+	unused = slices.Clone(have)
+	sockets = make([]*socket, len(listeners))
+	for _, same := range []func(a, b *Listener) bool{
+		func(a, b *Listener) bool { return a.Address == b.Address && a.Service == b.Service },
+		func(a, b *Listener) bool { return a.Address == b.Address },
+	} {
+		for i, l := range listeners {
+			at := slices.IndexFunc(unused, func(s *socket) bool { return same(s.receiver.Load(), l) })
+			if sockets[i] == nil && at >= 0 {
+				sockets[i] = unused[at]
+				unused = slices.Delete(unused, at, at+1)
+			}
+		}
+	}
+	return sockets, unused
+}
+
+// inTheWay returns a hint if one of our own sockets may keep a listener from opening
+// its own: a socket that is closed only after all others are open.
+func inTheWay(l *Listener, have []*socket) string {
+	_, port, _ := net.SplitHostPort(l.Address)
+	for _, d := range have {
+		if _, taken, _ := net.SplitHostPort(d.listener.Addr().String()); taken == port {
+			return fmt.Sprintf("; its port is still that of the listener %s: this needs a restart", d.receiver.Load())
+		}
+	}
+	return ""
+}
+
+func closeAll(sockets []*socket) {
+	for _, d := range sockets {
+		_ = d.listener.Close()
+	}
+}
+
+// openSocket opens the listener's socket: a duplicate of Socket, or a new one on
 // Address.
-func (l *Listener) socket(ctx context.Context) (net.Listener, error) {
+func (l *Listener) openSocket(ctx context.Context) (net.Listener, error) {
 	if l.Socket == nil {
 		config := net.ListenConfig{KeepAlive: -1, Control: keepAlive}
 		return config.Listen(ctx, "tcp", l.Address)
@@ -25,8 +92,8 @@ func (l *Listener) socket(ctx context.Context) (net.Listener, error) {
 	return socket, nil
 }
 
-// inherit sets on a socket that another program has opened what socket sets on
-// those of this program.
+// inherit sets the options of our own sockets on a socket that another program has
+// opened.
 func inherit(socket net.Listener) error {
 	tcp, ok := socket.(syscall.Conn)
 	if !ok {

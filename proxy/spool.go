@@ -9,7 +9,7 @@ import (
 
 // spooled counts the bytes of the messages that all sessions hold.
 type spooled struct {
-	limit atomic.Int64 // bytes; 0 is no limit
+	limit atomic.Int64 // bytes; 0: unlimited
 	bytes atomic.Int64
 }
 

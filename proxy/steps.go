@@ -9,21 +9,21 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// steps says where a session stands: its step, and the clocks that the step's
-// deadlines are counted from. The rules are those of gate.Rules.
+// steps holds a session's step, and the times that the deadlines of steps are counted
+// from. gate.Rules has the rules.
 type steps struct {
 	now      gate.Step
 	loggedIn bool
-	entered  time.Time // the step
-	accepted time.Time // or when the backend has decided on the last message
-	mail     time.Time // when the message began that is under way
+	entered  time.Time // when the step began
+	accepted time.Time // when the session was accepted, or the backend decided on its last message
+	mail     time.Time // when the present message began
 }
 
-// enter moves to a step. It reports whether the backend has just decided on a
+// moveTo moves to a step. It reports whether the backend has just decided on a
 // message.
-func (s *steps) enter(step gate.Step, now time.Time) (decided bool) {
+func (s *steps) moveTo(step gate.Step, now time.Time) (decided bool) {
 	last := s.now
-	if last == gate.Searching { // which has a time of its own
+	if last == gate.Searching { // the search has its own time
 		s.accepted = s.accepted.Add(now.Sub(s.entered))
 	}
 	s.now, s.entered = step, now
@@ -40,7 +40,7 @@ func (s *steps) enter(step gate.Step, now time.Time) (decided bool) {
 	return decided
 }
 
-// deadline is when the step must be over; zero: never.
+// deadline returns the time when the step must be over; zero: never.
 func (s *steps) deadline(t Timeouts) time.Time {
 	rule := s.now.Rule()
 	total := t.of(rule.Total)
@@ -55,14 +55,13 @@ func (s *steps) deadline(t Timeouts) time.Time {
 	return s.entered.Add(total)
 }
 
-// overdue reports whether the client has not come as far as it must in the time
-// that it has in all.
+// overdue reports whether the time for the login, or for the message, is over.
 func (s *steps) overdue(t Timeouts, now time.Time) bool {
 	until := s.deadline(t)
 	return s.now.Rule().Clock != gate.FromStep && !until.IsZero() && !now.Before(until)
 }
 
-// class is the session's, for the slots.
+// class returns the session's class for its slot.
 func (s *steps) class() limit.Class {
 	if s.loggedIn {
 		return limit.Authenticated
@@ -73,7 +72,7 @@ func (s *steps) class() limit.Class {
 	return limit.Unauthenticated
 }
 
-// of is the time that a bound stands for.
+// of returns the configured time of a bound.
 func (t Timeouts) of(b gate.Bound) time.Duration {
 	switch b {
 	case gate.ProxyHeader:
@@ -110,13 +109,13 @@ func (t Timeouts) of(b gate.Bound) time.Duration {
 
 var errMakesRoom = errors.New("the session had to make room for another")
 
-// Enter moves the session to a step: its class, and the deadlines on both sides.
-// It makes the session its gate's Enterer.
+// EnterStep implements gate.Observer: it sets the session's class for its slot, and the
+// deadlines of the client's and the backend's connections.
 func (ses *session) EnterStep(step gate.Step) error {
 	now := time.Now()
 	ses.mu.Lock()
 	talk := ses.talk
-	decided := talk.steps.enter(step, now)
+	decided := talk.steps.moveTo(step, now)
 	until, rule, class := talk.steps.deadline(ses.rules().Timeouts), step.Rule(), talk.steps.class()
 	front, back, stopped := ses.front, ses.back, talk.stopped
 	if talk.clientEnded && !rule.Verdict && talk.ending == nil {
@@ -141,8 +140,7 @@ func (ses *session) EnterStep(step gate.Step) error {
 	return nil
 }
 
-// overdue reports whether the session's time is over that does not depend on the
-// backend alone.
+// overdue reports whether the client has used up the time for its login or message.
 func (ses *session) overdue() bool {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()

@@ -29,7 +29,7 @@ func TestBackendWithTLS(t *testing.T) {
 	cert := ca.ECDSA(t, "legacy.lan")
 	address := tlsLegacy(t, cert)
 	for name, c := range map[string]struct {
-		leg tlspolicy.BackendTLS
+		tls tlspolicy.BackendTLS
 		ok  bool
 	}{
 		"authority":         {tlspolicy.BackendTLS{Roots: ca.Pool, ServerName: "legacy.lan"}, true},
@@ -38,22 +38,22 @@ func TestBackendWithTLS(t *testing.T) {
 		"another authority": {tlspolicy.BackendTLS{Roots: authority.New(t).Pool, ServerName: "legacy.lan"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := inFrontOf(t, &upstream.Pool{Addresses: []string{address}, TLS: c.leg.Config})
+			w := inFrontOf(t, &upstream.Pool{Addresses: []string{address}, TLS: c.tls.Config})
 			if c.ok {
 				c := w.loggedIn()
 				c.ping()
-				wait.Until(t, "it is never parked", func() bool { return w.parkings.Load() >= 2 })
+				wait.Until(t, "it is never parked", func() bool { return w.parkedFirst.Load() >= 2 })
 				c.ping()
 				text := strings.Repeat("x", 1<<20)
-				go func() { _, _ = io.WriteString(c.Conn, text+"\r\n") }() // what is lost is not heard
-				c.hear(text)
+				go func() { _, _ = io.WriteString(c.Conn, text+"\r\n") }() // the echo shows what is lost
+				c.expect(text)
 				return
 			}
 			client := w.dial()
-			client.hear("hello")
-			client.say("LOGIN")
-			client.hear("bye backend-tls")
-			client.hearEnd()
+			client.expect("hello")
+			client.send("LOGIN")
+			client.expect("bye backend-tls")
+			client.expectEnd()
 			wait.Until(t, "no session line", func() bool { return strings.Contains(w.log.String(), "pin, server_name") })
 		})
 	}
@@ -69,8 +69,8 @@ func TestFailoverBeforeTLS(t *testing.T) {
 		"no TLS":            newLegacy(t, "backend").address(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			leg := tlspolicy.BackendTLS{Roots: ca.Pool, ServerName: "legacy.lan"}
-			pool := &upstream.Pool{Addresses: []string{bad, good}, TLS: leg.Config}
+			backendTLS := tlspolicy.BackendTLS{Roots: ca.Pool, ServerName: "legacy.lan"}
+			pool := &upstream.Pool{Addresses: []string{bad, good}, TLS: backendTLS.Config}
 			w := inFrontOf(t, pool)
 			wait.Until(t, "the broken address is never found out", func() bool {
 				w.loggedIn().ping()

@@ -188,30 +188,30 @@ func (w *world) dial() client {
 // loggedIn is a client whose session is relayed.
 func (w *world) loggedIn() client {
 	c := w.dial()
-	c.hear("hello")
-	c.say("LOGIN")
-	c.hear("welcome")
+	c.expect("hello")
+	c.send("LOGIN")
+	c.expect("welcome")
 	return c
 }
 
-func (c client) say(line string) {
+func (c client) send(line string) {
 	c.t.Helper()
 	if _, err := io.WriteString(c.Conn, line+"\r\n"); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
-func (c client) hear(want string) {
+func (c client) expect(want string) {
 	c.t.Helper()
 	line, err := c.ReadString('\n')
 	if err != nil || strings.TrimRight(line, "\r\n") != want {
-		c.t.Fatalf("heard %q, %v; want %q", line, err, want)
+		c.t.Fatalf("received %q, %v; want %q", line, err, want)
 	}
 }
 
-func (c client) hearEnd() {
+func (c client) expectEnd() {
 	c.t.Helper()
 	if line, err := c.ReadString('\n'); line != "" || !errors.Is(err, io.EOF) {
-		c.t.Fatalf("heard %q, %v; want the end", line, err)
+		c.t.Fatalf("received %q, %v; want the end", line, err)
 	}
 }

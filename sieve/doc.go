@@ -7,7 +7,7 @@
 //
 // Left out: XCLIENT, by which a client would choose its own address;
 // UNAUTHENTICATE, which leads back to before the login; and referrals, which
-// name servers behind the proxy. The relay is inspected for them: see Oversee. A
+// name servers behind the proxy. The relay is inspected for them: see Inspect. A
 // line with bytes that have no place in it ends the session: it may have
 // announced a literal, and then there is no telling where the next command
 // begins.

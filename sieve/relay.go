@@ -6,7 +6,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// Oversee inspects what the client sends while the session is relayed.
+// Inspect inspects what the client sends while the session is relayed.
 //
 // UNAUTHENTICATE (RFC 5804 §2.14.1) leads back to before the login. There the
 // backend would believe an XCLIENT, and the next login would pass unseen. The
@@ -16,7 +16,7 @@ import (
 //
 // Where servers disagree about what is a command and what is the content of a
 // literal, no answer would be right for all of them: the session ends.
-func (g *Gate) Oversee(piece []byte) error {
+func (g *Gate) Inspect(piece []byte) error {
 	if err := g.relayed.inspect(piece); err != nil {
 		return gate.Because(gate.Desynchronised, err)
 	}

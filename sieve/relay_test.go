@@ -20,7 +20,7 @@ func overseen(in inspector, text string, n int) (reached string, err error) {
 	rest := []byte(text)
 	for len(rest) > 0 {
 		piece := rest[:min(len(rest), n)]
-		if err := g.Oversee(piece); err != nil {
+		if err := g.Inspect(piece); err != nil {
 			return reached, err
 		}
 		reached += string(piece)
@@ -34,7 +34,7 @@ var (
 	ancient   = newInspector(nil, "PLAIN")
 )
 
-func TestOversee(t *testing.T) {
+func TestInspect(t *testing.T) {
 	const no = "UNAUTHENTICATX"
 	for text, want := range map[string]string{
 		"UNAUTHENTICATE\r\n":             no + "\r\n",
@@ -284,7 +284,7 @@ func TestOverseeHonest(t *testing.T) {
 	}
 }
 
-func FuzzOversee(f *testing.F) {
+func FuzzInspect(f *testing.F) {
 	f.Add([]byte("PUTSCRIPT \"a\" {16+}\r\nUNAUTHENTICATE\r\n\r\nUNAUTHENTICATE\r\n"), 3, true)
 	f.Add([]byte("RENAMESCRIPT \"\xff\" {16+}\r\nUNAUTHENTICATE\r\n"), 3, false)
 	f.Add([]byte("\x00\x00\x00\x05NOOP\r\nUNAUTHENTICATE\r\n"), 3, false)

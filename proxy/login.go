@@ -1,25 +1,23 @@
 package proxy
 
 import (
-	"errors"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// attempt is a login that the backend may not have answered yet, of the user whose
-// password it takes.
+// attempt is a login that the backend has not answered yet. The user is the owner
+// of the password.
 type attempt struct{ user string }
 
-// Refused, with Admit and Login, makes the session its gate's Observer.
+// Refused passes on that a login was refused because it came before TLS.
 func (ses *session) Refused(command string) {
 	ses.server.Observer.LoginRefused(&ses.info, command)
 }
 
-// Admit lets a login wait, or refuses it, after others have failed.
+// Admit delays or refuses a login after failures.
 func (ses *session) Admit(user string) error {
 	if err := ses.whyStopped(); err != nil {
 		return err
@@ -37,7 +35,7 @@ func (ses *session) Admit(user string) error {
 	return ses.delay(delay)
 }
 
-// delay lets a login wait. The session's end ends the wait.
+// delay delays a login. The end of the session ends the wait.
 func (ses *session) delay(delay time.Duration) error {
 	s := ses.server
 	if err := ses.EnterStep(gate.Delayed); err != nil {
@@ -51,16 +49,16 @@ func (ses *session) delay(delay time.Duration) error {
 	case <-wait.C:
 		return ses.EnterStep(gate.Authenticating)
 	case <-ses.talk.ctx.Done():
-		return gate.Because(gate.ClientGone, nil) // or whatever it was stopped for
+		return gate.Because(gate.ClientGone, nil) // or the reason for which the session was stopped: see judge
 	case <-s.accepting.Done():
 		return gate.Because(gate.Shutdown, nil)
 	}
 }
 
-// Login takes note of how the backend has answered. What says nothing about the
-// password is logged and counted, and has no consequences.
+// Login passes on the backend's reply to a login, and counts a wrong password. Any
+// other refusal is logged and has no consequences.
 func (ses *session) Login(user, mechanism string, a gate.Answer) {
-	user = strings.Clone(user) // it is kept, the line that it came in, with the password, is not
+	user = strings.Clone(user) // a copy, so that the line with the password can be freed
 	if a.OK() {
 		ses.info.User, ses.info.Settled = user, true
 	}
@@ -93,46 +91,14 @@ func (ses *session) Denied(user, mechanism string, why error) {
 // Rejected passes on that a sender or a recipient was refused.
 func (ses *session) Rejected(r gate.Rejection) { ses.server.Observer.Rejected(&ses.info, r) }
 
-// Message passes on what has become of a message.
+// Message passes on the outcome of a message.
 func (ses *session) Message(m gate.Message) { ses.server.Observer.Message(&ses.info, m) }
 
-// taken notes a message that the backend has accepted, and counts those that
-// came in plaintext.
-func (ses *session) taken() {
+// messageAccepted notes that the backend has accepted a message, and counts those
+// that came in plaintext.
+func (ses *session) messageAccepted() {
 	ses.info.Settled = true
 	if ses.info.TLS == nil {
 		ses.info.Plaintext++
 	}
-}
-
-// judge is the last look at why a session ends.
-func (ses *session) judge(err error) error {
-	why, stopped := gate.ReasonOf(err), ses.whyStopped()
-	if why == gate.BackendGone {
-		err = ses.judgeHangUp(err, stopped)
-		why = gate.ReasonOf(err)
-	}
-	if why == gate.BackendGone && errors.Is(err, os.ErrDeadlineExceeded) && ses.overdue() {
-		return gate.Because(gate.Timeout, nil) // the time was the client's
-	}
-	if stopped != nil && why != gate.Done {
-		return stopped
-	}
-	return err
-}
-
-// hearEarly finds out a client that speaks before it is greeted (RFC 5321
-// §4.3.1), as programs do that do not care for answers. It costs others a pause.
-func (ses *session) hearEarly() error {
-	if ses.listener.Pause == 0 {
-		return nil
-	}
-	early, err := ses.front.Spoke(ses.listener.Pause)
-	switch {
-	case err != nil:
-		return gate.FromClient(err)
-	case early:
-		return gate.Because(gate.EarlyTalker, nil)
-	}
-	return nil
 }

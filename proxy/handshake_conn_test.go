@@ -12,8 +12,8 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// What clients say as their last word reaches the log, in clear as it may be.
-func TestAlertInClear(t *testing.T) {
+// A client's alert reaches the log, even if the client sends it in plaintext.
+func TestAlertInPlaintext(t *testing.T) {
 	certificates := []tls.Certificate{authority.New(t).ECDSA(t, "localhost")}
 	for _, tt := range []struct {
 		name   string

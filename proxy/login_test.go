@@ -18,14 +18,14 @@ import (
 func TestEarlyTalker(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Listeners[0].Pause = 20 * time.Second })
 	early := w.dial()
-	early.say("EHLO spam.example")
-	early.hear("bye early-talker")
-	early.hearEnd()
+	early.send("EHLO spam.example")
+	early.expect("bye early-talker")
+	early.expectEnd()
 	gone := w.dial()
 	_ = gone.Conn.Close()
 	wait.Until(t, "the sessions have not ended", func() bool { return len(w.record.reasons()) == 2 })
 	patient := newWorld(t, func(s *setup) { s.Listeners[0].Pause = time.Millisecond }).dial()
-	patient.hear("hello")
+	patient.expect("hello")
 	if !slices.Contains(w.record.reasons(), gate.EarlyTalker) || !slices.Contains(w.record.reasons(), gate.ClientGone) {
 		t.Errorf("ended %v", w.record.reasons())
 	}
@@ -52,14 +52,14 @@ func TestShutdownWhileALoginWaits(t *testing.T) {
 		w.loginAnswered(netip.MustParseAddr("127.0.0.1"), "alice", gate.WrongPassword)
 	}
 	c := w.dial()
-	c.hear("hello")
-	c.say("LOGIN")
+	c.expect("hello")
+	c.send("LOGIN")
 	wait.Until(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	c.hear("bye shutdown")
-	c.hearEnd()
+	c.expect("bye shutdown")
+	c.expectEnd()
 }
 
 // F8: a backend that hangs up in place of a verdict gives no free guesses.
@@ -146,8 +146,8 @@ func TestClientEndsBehindADelayedLogin(t *testing.T) {
 		w.loginAnswered(netip.MustParseAddr("127.0.0.1"), "alice", gate.WrongPassword)
 	}
 	c := w.dial()
-	c.hear("hello")
-	c.say("LOGIN")
+	c.expect("hello")
+	c.send("LOGIN")
 	wait.Until(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
 	wait.Until(t, "the login waits for ever", func() bool { return w.waiting.Load() == 0 })
 	_ = c.Conn.Close()

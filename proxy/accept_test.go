@@ -40,8 +40,8 @@ func TestBehindBalancer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			conn := w.dial()
 			_, _ = io.WriteString(conn.Conn, c.header+"LOGIN\r\n") // in one piece with what follows
-			conn.hear("hello")
-			conn.hear("welcome")
+			conn.expect("hello")
+			conn.expect("welcome")
 			_ = conn.Conn.Close()
 			wait.Until(t, "the session is not logged with its client", func() bool { return strings.Contains(w.log.String(), "client="+c.client) })
 		})
@@ -68,7 +68,7 @@ func TestBadIntroductions(t *testing.T) {
 func TestSlowIntroduction(t *testing.T) {
 	conn := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = 50 * time.Millisecond }).dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 ")
-	conn.hearEnd()
+	conn.expectEnd()
 }
 
 // An ordinary client that sends a header sends a wrong command.
@@ -78,7 +78,7 @@ func TestHeaderOfAClient(t *testing.T) {
 	})
 	conn := w.dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 192.0.2.7 192.0.2.25 4321 25\r\n")
-	conn.hear("hello")
+	conn.expect("hello")
 	_ = conn.Conn.Close()
 	wait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
 	if strings.Contains(w.log.String(), "192.0.2.7") {
@@ -94,11 +94,11 @@ func TestSlotsBehindBalancer(t *testing.T) {
 		_, _ = io.WriteString(conn.Conn, "PROXY TCP4 "+client+" 192.0.2.25 4321 25\r\n")
 		return conn
 	}
-	from("192.0.2.7").hear("hello")
-	from("192.0.2.8").hear("hello")
+	from("192.0.2.7").expect("hello")
+	from("192.0.2.8").expect("hello")
 	again := from("192.0.2.7")
-	again.hear("bye busy")
-	again.hearEnd()
+	again.expect("bye busy")
+	again.expectEnd()
 }
 
 func TestShutdownWhileWaitingForHeaders(t *testing.T) {
