@@ -191,7 +191,7 @@ func (g *Gate) authenticate(cmd command) error {
 	if err != nil {
 		return err
 	}
-	return g.verdict(cmd, r, x.User(), mechanism, x.Told() && req.sent())
+	return g.verdict(cmd, r, x.User(), mechanism, x.SecretSent() && req.sent())
 }
 
 const authSyntax = "Syntax: AUTHENTICATE mechanism [initial-response]"

@@ -113,8 +113,8 @@ func TestNotAdmitted(t *testing.T) {
 		if heard := fmt.Sprint(back.heard); strings.Contains(heard, "joe") || strings.Contains(heard, token("\x00joe\x00secret")) {
 			t.Errorf("%q: the backend heard %s", login, heard)
 		}
-		if !strings.HasSuffix(client.Told.String(), "a NO [AUTHENTICATIONFAILED] Authentication failed\r\n") {
-			t.Errorf("%q: told %q", login, client.Told.String())
+		if !strings.HasSuffix(client.Output.String(), "a NO [AUTHENTICATIONFAILED] Authentication failed\r\n") {
+			t.Errorf("%q: told %q", login, client.Output.String())
 		}
 	}
 }
@@ -128,10 +128,10 @@ func TestRefusedInClear(t *testing.T) {
 	if err := New(s).Secure(client.Front()); gate.ReasonOf(err) != gate.Done {
 		t.Fatal(err)
 	}
-	if want := []string{"LOGIN", "LOGIN", "AUTHENTICATE", "AUTHENTICATE"}; !slices.Equal(s.Observer.(*gatetest.Observer).InClear, want) {
-		t.Errorf("refused %q, want %q", s.Observer.(*gatetest.Observer).InClear, want)
+	if want := []string{"LOGIN", "LOGIN", "AUTHENTICATE", "AUTHENTICATE"}; !slices.Equal(s.Observer.(*gatetest.Observer).RefusedPlaintext, want) {
+		t.Errorf("refused %q, want %q", s.Observer.(*gatetest.Observer).RefusedPlaintext, want)
 	}
-	if told := client.Told.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
+	if told := client.Output.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
 		t.Errorf("told %q", told)
 	}
 }
@@ -206,7 +206,7 @@ func TestNoLiteralIsACommand(t *testing.T) {
 			if gate.ReasonOf(err) != gate.Done {
 				t.Fatalf("%q: %v", text.String(), err)
 			}
-			told := client.Told.String()
+			told := client.Output.String()
 			if strings.Contains(told, "\r\nx ") || strings.Count(told, " OK NOOP") != 4 || strings.Count(told, "\r\na") != 4 {
 				t.Fatalf("%q\nwas told\n%s", text.String(), told)
 			}

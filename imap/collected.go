@@ -53,11 +53,11 @@ func (c *collected) Send(l *gate.Login, mechanism string) error {
 	if err != nil {
 		return err
 	}
-	secretSent := l.Told() && req.sent()
+	secretSent := l.SecretSent() && req.sent()
 	if err := l.Verdict(r.status == "OK"); err != nil {
 		return err
 	}
-	if r.status == "BAD" && l.Turned() { // the client's command was correct
+	if r.status == "BAD" && l.Converted() { // the client's command was correct
 		r.status, r.text = "NO", "[UNAVAILABLE] Temporary authentication failure"
 	}
 	if r.status == "OK" && secretSent && g.back != c.before {

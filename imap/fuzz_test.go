@@ -72,7 +72,7 @@ func FuzzClear(f *testing.F) {
 		}
 		g.Refuse(front, gate.ReasonOf(err))
 		_ = front.Flush()
-		for line := range strings.Lines(client.Told.String()) {
+		for line := range strings.Lines(client.Output.String()) {
 			tag, rest, _ := strings.Cut(line, " ")
 			if tag == "+" && strings.Contains(strings.ToUpper(text), " ID") { // ID alone gets its literals
 				continue
@@ -231,7 +231,7 @@ func FuzzBackend(f *testing.F) {
 		if err == nil && !strings.Contains(strings.ToUpper(text), " OK") {
 			t.Fatal("logged in without the backend's word")
 		}
-		for line := range strings.Lines(client.Told.String()) {
+		for line := range strings.Lines(client.Output.String()) {
 			_, rest, _ := strings.Cut(line, " ")
 			status, words, _ := strings.Cut(rest, " ")
 			name, list, _ := cutCode(words)

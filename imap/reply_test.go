@@ -117,8 +117,8 @@ func TestRefuse(t *testing.T) {
 	} {
 		client := says("", 1)
 		New(gatetest.Session(9)).Refuse(client.Front(), why)
-		if client.Told.String() != want {
-			t.Errorf("%v: %q, want %q", why, client.Told.String(), want)
+		if client.Output.String() != want {
+			t.Errorf("%v: %q, want %q", why, client.Output.String(), want)
 		}
 	}
 }
@@ -131,8 +131,8 @@ func TestRefuseRelayed(t *testing.T) {
 		g := New(gatetest.Session(9))
 		g.loggedIn = true
 		g.Refuse(client.Front(), why)
-		if strings.HasPrefix(client.Told.String(), "* BYE ") != want {
-			t.Errorf("%v: %q", why, client.Told.String())
+		if strings.HasPrefix(client.Output.String(), "* BYE ") != want {
+			t.Errorf("%v: %q", why, client.Output.String())
 		}
 	}
 }
@@ -147,8 +147,8 @@ func TestNoCertificate(t *testing.T) {
 	}
 	want := "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] mail.example.com ready\r\n" +
 		"a NO [UNAVAILABLE] TLS not available\r\n* BYE Logging out\r\nb OK LOGOUT completed\r\n"
-	if client.Told.String() != want {
-		t.Errorf("told %q", client.Told.String())
+	if client.Output.String() != want {
+		t.Errorf("told %q", client.Output.String())
 	}
 }
 

@@ -170,7 +170,7 @@ func (g *Gate) auth(c command) error {
 	if err != nil {
 		return err
 	}
-	return g.verdict(x.User(), mechanism, x.Told(), reply)
+	return g.verdict(x.User(), mechanism, x.SecretSent(), reply)
 }
 
 // challengeIn reads a challenge of the backend. Exchange before 2007 prompts

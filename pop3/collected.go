@@ -59,7 +59,7 @@ func (c *collected) Send(l *gate.Login, mechanism string) error {
 	if err := l.Verdict(isOK(reply)); err != nil {
 		return err
 	}
-	return c.g.verdict(l.User(), l.Mechanism, l.Told(), reply)
+	return c.g.verdict(l.User(), l.Mechanism, l.SecretSent(), reply)
 }
 
 // sayable reports whether USER and PASS can carry a name and a password.

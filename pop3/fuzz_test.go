@@ -33,7 +33,7 @@ func FuzzClear(f *testing.F) {
 		g.Refuse(front, gate.ReasonOf(err))
 		_ = front.Flush()
 		known := append([]string{"."}, clearCapabilities...)
-		for line := range strings.Lines(client.Told.String()) {
+		for line := range strings.Lines(client.Output.String()) {
 			line = strings.TrimSuffix(line, "\r\n")
 			if !isOK(line) && !isERR(line) && !slices.Contains(known, line) {
 				t.Fatalf("told %q", line)
@@ -81,8 +81,8 @@ func FuzzLogin(f *testing.F) {
 		front := client.Front()
 		err := g.Settle(front, g.back)
 		g.Refuse(front, gate.ReasonOf(err))
-		if strings.Contains(client.Told.String(), "XCLIENT") {
-			t.Fatalf("told %q", client.Told.String())
+		if strings.Contains(client.Output.String(), "XCLIENT") {
+			t.Fatalf("told %q", client.Output.String())
 		}
 	})
 }

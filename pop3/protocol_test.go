@@ -103,8 +103,8 @@ func TestNoResponseIsACommand(t *testing.T) {
 		if response == "" || strings.Contains(response, " ") { // a name is not empty
 			passed = "*" // cancelled, in step
 		}
-		if want := []string{"CAPA", "AUTH LOGIN", passed, "USER demo", "PASS  a b "}; !slices.Equal(back.Heard, want) {
-			t.Fatalf("the backend heard %q, want %q", back.Heard, want)
+		if want := []string{"CAPA", "AUTH LOGIN", passed, "USER demo", "PASS  a b "}; !slices.Equal(back.Received, want) {
+			t.Fatalf("the backend heard %q, want %q", back.Received, want)
 		}
 		_, left, err := front.Detach()
 		if rest := string(left) + string(client.Text); err != nil || rest != "XCLIENT ADDR=192.0.2.9\r\n" {
@@ -144,10 +144,10 @@ func TestRefusedInClear(t *testing.T) {
 	if err := g.Secure(front); gate.ReasonOf(err) != gate.Done {
 		t.Fatal(err)
 	}
-	if want := []string{"USER", "PASS", "APOP", "AUTH", "AUTH"}; !slices.Equal(s.Observer.(*gatetest.Observer).InClear, want) {
-		t.Errorf("refused %q, want %q", s.Observer.(*gatetest.Observer).InClear, want)
+	if want := []string{"USER", "PASS", "APOP", "AUTH", "AUTH"}; !slices.Equal(s.Observer.(*gatetest.Observer).RefusedPlaintext, want) {
+		t.Errorf("refused %q, want %q", s.Observer.(*gatetest.Observer).RefusedPlaintext, want)
 	}
-	if told := client.Told.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
+	if told := client.Output.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
 		t.Errorf("the client was told %q", told)
 	}
 }
@@ -180,6 +180,6 @@ func loginServer() func(string) string {
 
 // welcoming is a backend that has greeted, with a challenge for APOP.
 func welcoming(back *gatetest.Backend) *wire.Conn {
-	back.Says.WriteString("+OK [XCLIENT] ready <1@backend>\r\n")
+	back.Replies.WriteString("+OK [XCLIENT] ready <1@backend>\r\n")
 	return gatetest.Back(back)
 }

@@ -33,7 +33,7 @@ func TestRefuse(t *testing.T) {
 		g := New(gatetest.Session(5))
 		g.turn = c.turn
 		g.Refuse(client.Front(), c.why)
-		if got := client.Told.String(); got != c.want {
+		if got := client.Output.String(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

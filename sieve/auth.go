@@ -39,7 +39,7 @@ func (g *Gate) authenticate(c command) error {
 	if err != nil {
 		return err
 	}
-	return g.end(x.User(), mechanism, x.Told(), reply)
+	return g.end(x.User(), mechanism, x.SecretSent(), reply)
 }
 
 func texts(words []token) (all []string) {

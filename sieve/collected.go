@@ -46,7 +46,7 @@ func (c collected) Send(l *gate.Login, mechanism string) error {
 			return err
 		}
 	}
-	return c.g.end(l.User(), l.Mechanism, l.Told(), reply)
+	return c.g.end(l.User(), l.Mechanism, l.SecretSent(), reply)
 }
 
 func (c collected) send(l *gate.Login, mechanism string) (reply []token, err error) {

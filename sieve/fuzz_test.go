@@ -36,7 +36,7 @@ func FuzzClear(f *testing.F) {
 		for _, line := range clearCapabilities {
 			known = append(known, join(line))
 		}
-		for line := range strings.Lines(client.Told.String()) {
+		for line := range strings.Lines(client.Output.String()) {
 			line = strings.TrimSuffix(line, "\r\n")
 			words, size, err := lex(line, byServer, true)
 			if _, ok := parseResponse(words); err != nil || size != noLiteral || !ok && !slices.Contains(known, line) {
@@ -92,8 +92,8 @@ func FuzzLogin(f *testing.F) {
 		front := client.Front()
 		err := g.Settle(front, g.back)
 		g.Refuse(front, gate.ReasonOf(err))
-		if strings.Contains(client.Told.String(), "XCLIENT") {
-			t.Fatalf("told %q", client.Told.String())
+		if strings.Contains(client.Output.String(), "XCLIENT") {
+			t.Fatalf("told %q", client.Output.String())
 		}
 	})
 }
@@ -136,7 +136,7 @@ func FuzzCapabilities(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		back := &gatetest.Backend{}
-		back.Says.WriteString(text)
+		back.Replies.WriteString(text)
 		g := New(gatetest.Session(5))
 		if err := g.Open(gatetest.Back(back)); err != nil {
 			return

@@ -77,7 +77,7 @@ func TestNoLiteralIsACommand(t *testing.T) {
 		if err := g.Secure(front); gate.ReasonOf(err) != gate.Done {
 			t.Fatalf("%q: %v", text.String(), err)
 		}
-		_, told, _ := strings.Cut(client.Told.String(), "OK \"mail.example.com ready\"\r\n")
+		_, told, _ := strings.Cut(client.Output.String(), "OK \"mail.example.com ready\"\r\n")
 		if want := strings.Join(append(want, `OK "Goodbye"`, ""), "\r\n"); told != want {
 			t.Fatalf("%q: told %q, want %q", text.String(), told, want)
 		}
@@ -107,8 +107,8 @@ func TestNoResponseIsACommand(t *testing.T) {
 		if passed == "" {
 			passed = `"*"` // cancelled, in step
 		}
-		if want := []string{`AUTHENTICATE "LOGIN"`, passed, `AUTHENTICATE "PLAIN" "AGEAYQ=="`}; !slices.Equal(back.Heard, want) {
-			t.Fatalf("%q: the backend heard %q, want %q", response, back.Heard, want)
+		if want := []string{`AUTHENTICATE "LOGIN"`, passed, `AUTHENTICATE "PLAIN" "AGEAYQ=="`}; !slices.Equal(back.Received, want) {
+			t.Fatalf("%q: the backend heard %q, want %q", response, back.Received, want)
 		}
 		_, left, err := front.Detach()
 		if rest := string(left) + string(client.Text); err != nil || rest != behind {
@@ -124,8 +124,8 @@ func TestWatch(t *testing.T) {
 	watch := s.Observer.(*gatetest.Observer)
 	g := New(s)
 	_ = g.Secure((&gatetest.Client{Piece: func() int { return 9 }, Text: []byte("authenticate \"PLAIN\"\r\nNOOP\r\n")}).Front())
-	if !slices.Equal(watch.InClear, []string{"AUTHENTICATE"}) {
-		t.Errorf("refused %q", watch.InClear)
+	if !slices.Equal(watch.RefusedPlaintext, []string{"AUTHENTICATE"}) {
+		t.Errorf("refused %q", watch.RefusedPlaintext)
 	}
 	back := &gatetest.Backend{Answer: loginServer()}
 	if err := g.Open(welcoming(back)); err != nil {
@@ -183,7 +183,7 @@ func TestRefuse(t *testing.T) {
 		g := c.gate
 		g.s = gatetest.Session(5)
 		g.Refuse(client.Front(), c.why)
-		if got := client.Told.String(); got != c.want {
+		if got := client.Output.String(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -191,6 +191,6 @@ func TestRefuse(t *testing.T) {
 
 // welcoming is a backend that has greeted.
 func welcoming(back *gatetest.Backend) *wire.Conn {
-	back.Says.WriteString("\"SASL\" \"PLAIN LOGIN\"\r\n\"XCLIENT\"\r\nOK\r\n")
+	back.Replies.WriteString("\"SASL\" \"PLAIN LOGIN\"\r\n\"XCLIENT\"\r\nOK\r\n")
 	return gatetest.Back(back)
 }

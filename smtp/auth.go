@@ -71,7 +71,7 @@ func (g *Gate) reportDenied(fields []string, why error) {
 func (g *Gate) relayChallenges(x *gate.Exchange, r syntax.Reply) error {
 	for {
 		if r.Code/100 != 3 {
-			return g.finishLogin(x.User(), x.Mechanism, x.Told(), r)
+			return g.finishLogin(x.User(), x.Mechanism, x.SecretSent(), r)
 		}
 		if err := x.Challenged(); err != nil {
 			return err
@@ -103,7 +103,7 @@ func (g *Gate) cancel(x *gate.Exchange, complaint string) error {
 	if err != nil {
 		return err
 	}
-	if a := answerOf(r); x.Told() && !a.OK() {
+	if a := answerOf(r); x.SecretSent() && !a.OK() {
 		g.s.Observer.Login(x.User(), x.Mechanism, a)
 	}
 	return g.fault(complaint)

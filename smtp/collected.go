@@ -58,7 +58,7 @@ func (c *collected) Fail(why gate.Fault) error {
 	switch {
 	case why == gate.Undecodable:
 		return c.g.fault("501 5.5.2 Cannot decode the initial response")
-	case why == gate.Unsayable:
+	case why == gate.Inexpressible:
 		return c.g.fault("501 5.5.4 This login cannot be passed on")
 	case c.complaint != "":
 		return c.g.fault(c.complaint)
@@ -76,12 +76,12 @@ func (c *collected) Send(l *gate.Login, mechanism string) error {
 		return err
 	}
 	switch {
-	case l.Turned() && r.Code == 504: // RFC 4954 §4: unknown mechanism
+	case l.Converted() && r.Code == 504: // RFC 4954 §4: unknown mechanism
 		return gate.Unoffered(mechanism)
-	case l.Turned() && r.Code >= 500 && r.Code <= 503: // the client's command was correct
+	case l.Converted() && r.Code >= 500 && r.Code <= 503: // the client's command was correct
 		r.Code, r.Text = 454, []byte("454 4.7.0 Temporary authentication failure\r\n")
 	}
-	return c.g.finishLogin(l.User(), l.Mechanism, l.Told(), r)
+	return c.g.finishLogin(l.User(), l.Mechanism, l.SecretSent(), r)
 }
 
 func (c *collected) send(l *gate.Login, mechanism string) (syntax.Reply, error) {

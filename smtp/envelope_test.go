@@ -28,7 +28,7 @@ func answering() *gatetest.Backend {
 		}
 		return "250 ok\r\n"
 	}}
-	b.Says.WriteString("220 hi\r\n")
+	b.Replies.WriteString("220 hi\r\n")
 	return b
 }
 

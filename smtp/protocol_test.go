@@ -52,8 +52,8 @@ func TestBackendsOfTwoAges(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !slices.Equal(old.Heard, []string{"EHLO mail.example.com", "HELO mail.example.com", "QUIT"}) || !slices.Equal(young.Heard, []string{"EHLO mail.example.com"}) {
-		t.Errorf("the old one has heard %q, the young one %q", old.Heard, young.Heard)
+	if !slices.Equal(old.Received, []string{"EHLO mail.example.com", "HELO mail.example.com", "QUIT"}) || !slices.Equal(young.Received, []string{"EHLO mail.example.com"}) {
+		t.Errorf("the old one has heard %q, the young one %q", old.Received, young.Received)
 	}
 	if !g.caps.pipelining || g.noEHLO {
 		t.Error("the young one is taken for an old one")

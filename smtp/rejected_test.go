@@ -64,7 +64,7 @@ func played(t *testing.T, said string, piece int) (told string, err error) {
 	if err == nil {
 		err = g.Settle(front, back)
 	}
-	return client.Told.String(), err
+	return client.Output.String(), err
 }
 
 // judging is a backend that accepts all but what is marked as bad, also as the
@@ -89,6 +89,6 @@ func judging() *gatetest.Backend {
 		}
 		return "250-ok\r\n250 PIPELINING\r\n"
 	}}
-	b.Says.WriteString("220 hi\r\n")
+	b.Replies.WriteString("220 hi\r\n")
 	return b
 }

@@ -2,10 +2,11 @@ package gate
 
 import "errors"
 
-// Collector is what a protocol does for a collected login; see Session.Collect.
+// Collector holds the steps of a collected login that differ by protocol; see
+// Session.Collect.
 type Collector interface {
-	// Ask sends a challenge, in base64, to the client and reads the response. Not ok
-	// is a response that may not pass, and "*", which cancels.
+	// Ask sends a challenge, in base64, to the client and reads the response. It is
+	// not ok if the response is malformed, or "*", which cancels.
 	Ask(x *Exchange, challenge string) (response string, ok bool, err error)
 
 	// Admit asks the session whether the user may try to log in. If not, it refuses
@@ -26,26 +27,26 @@ type Collector interface {
 	Send(l *Login, mechanism string) error
 }
 
-// Fault is why a collected login fails before the backend is told.
+// Fault says why a collected login fails before the backend gets it.
 type Fault int
 
 // The faults.
 const (
-	Undecodable Fault = iota // the initial response is malformed
-	Cancelled                // by the client, or by a malformed response
-	Unsayable                // the backend's mechanism or command cannot carry the credentials
+	Undecodable   Fault = iota // the initial response is malformed
+	Cancelled                  // by the client, or by a malformed response
+	Inexpressible              // the backend's mechanism or command cannot carry the credentials
 )
 
-// Collect collects a SASL login: it reads the client's responses before the
-// backend is told any of them, as far as the client can respond before the backend
-// has sent a challenge, and then logs in with them; see Login for the reasons.
+// Collect collects a SASL login: it reads all responses that the client can send
+// without a challenge of the backend, and then logs in with them; see Login for the
+// reasons.
 func (s *Session) Collect(c Collector, mechanism string, initial []string) error {
 	l := NewLogin(mechanism)
 	for _, response := range initial {
 		if !l.Sound(response) {
 			return c.Fail(Undecodable)
 		}
-		l.Hear(response)
+		l.AddResponse(response)
 	}
 	for challenge, more := l.Prompt(); more; challenge, more = l.Prompt() {
 		response, ok, err := c.Ask(&l.Exchange, challenge)
@@ -55,7 +56,7 @@ func (s *Session) Collect(c Collector, mechanism string, initial []string) error
 		case !ok:
 			return c.Fail(Cancelled)
 		}
-		l.Hear(response)
+		l.AddResponse(response)
 	}
 	return s.LogIn(c, l)
 }
@@ -81,7 +82,7 @@ func (s *Session) LogIn(c Collector, l *Login) error {
 	}
 	mechanism, err := s.Choose(l, c.Offers())
 	if errors.Is(err, ErrCredentials) {
-		return c.Fail(Unsayable)
+		return c.Fail(Inexpressible)
 	}
 	if err != nil {
 		return err

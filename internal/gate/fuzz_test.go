@@ -23,7 +23,7 @@ func FuzzSound(f *testing.F) {
 		if !x.Sound(response) {
 			return
 		}
-		if x.Told() || !x.Sound(response) {
+		if x.SecretSent() || !x.Sound(response) {
 			t.Fatal("looking has changed it")
 		}
 		if _, err := base64.StdEncoding.DecodeString(response); err != nil && response != "=" || strings.ContainsAny(response, "\r\n") {
@@ -36,10 +36,10 @@ func FuzzSound(f *testing.F) {
 	})
 }
 
-// Whatever a client says in a login that is heard out: what the backend is told
-// is base64 or the end of the exchange, and the words of a command end no line.
-// Who has no backend tells it nothing of the secret.
-func FuzzHeardOut(f *testing.F) {
+// Whatever a client sends in a collected login, the backend gets base64 or the end of
+// the exchange, and the arguments of a command hold no line end. A user without a
+// backend is never logged in.
+func FuzzCollectedLogin(f *testing.F) {
 	for i := range fuzzed {
 		f.Add("\x00alice\x00correct horse", "correct horse", byte(i), byte(i), true, encode("<1@host>"))
 		f.Add("alice", "correct\r\nhorse", byte(i), byte(i/2), false, "!")
@@ -48,14 +48,14 @@ func FuzzHeardOut(f *testing.F) {
 		l := NewLogin(fuzzed[int(mechanism)%len(fuzzed)])
 		for _, response := range []string{encode(first), encode(second)} {
 			if _, more := l.Prompt(); more && l.Sound(response) {
-				l.Hear(response)
+				l.AddResponse(response)
 			}
 		}
 		s := &Session{Mechanisms: &Mechanisms{LoginMethod: []LoginMethod{Same, ByPlain, ByLogin, ByCRAM, ByCommand, Auto}[method%6]}, Observer: &judge{}}
 		if nowhere {
 			s.Route = func(string) error { return ErrNowhere }
 		}
-		name, err := begin(s, l, allOffers)
+		name, err := reachAndChoose(s, l, allOffers)
 		if err != nil {
 			return
 		}
@@ -68,11 +68,11 @@ func FuzzHeardOut(f *testing.F) {
 				break
 			}
 			if _, err := base64.StdEncoding.DecodeString(response); err != nil && response != "*" || strings.ContainsAny(response, "\r\n") {
-				t.Fatalf("the backend is told %q", response)
+				t.Fatalf("the backend gets %q", response)
 			}
 		}
 		if nowhere && l.Verdict(true) == nil {
-			t.Fatal("who has no backend is let in")
+			t.Fatal("a user without a backend is logged in")
 		}
 	})
 }

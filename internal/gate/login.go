@@ -19,42 +19,41 @@ var (
 	// ErrCredentials says that the login method of the backend cannot carry the credentials.
 	ErrCredentials = errors.New("the backend's login method cannot carry these credentials")
 
-	// ErrAnyPassword ends a session whose backend takes a password that nobody
-	// has.
-	ErrAnyPassword = errors.New("the backend accepts a password that was made up")
+	// ErrAnyPassword ends a session whose backend accepts a random password.
+	ErrAnyPassword = errors.New("the backend accepts a random password")
 )
 
-// Login is a login that is heard out before the backend hears of it, as it must
-// be where the backend follows from the user's name, or is logged in to by
-// other means. It keeps the client's secret, and is to be dropped with the
-// backend's verdict.
+// Login buffers the client's SASL exchange, or its login command, before a backend
+// is dialled: the user name selects the backend, or the credentials must be replayed
+// with another mechanism. It holds the client's secret. Drop it once the backend has
+// answered.
 type Login struct {
-	Exchange        // of the client, with the command's name for a mechanism if it is a command
-	command  bool   // the protocol's own
-	name     string // of a command
-	password string
-	heard    []string // the client's responses, in base64
-	spoilt   bool
+	Exchange           // the client's; Mechanism is the command's name if command is set
+	command   bool     // the client used the protocol's own command, not SASL
+	name      string   // user name for the protocol's own command
+	password  string   // for the protocol's own command, and for CRAM-MD5
+	responses []string // from the client, in base64
+	invalid   bool     // the secret was replaced by a random one: the login must fail
 
-	answers []string // for the backend, in base64
-	cram    bool     // it will be answered as CRAM-MD5 has it
-	turned  bool     // not by the client's own means
+	prepared  []string // responses for the backend, in base64
+	cram      bool     // the next challenge is answered with CRAM-MD5
+	converted bool     // the backend's mechanism or command is not the client's
 }
 
 // NewLogin begins a SASL login.
 func NewLogin(mechanism string) *Login { return &Login{Exchange: Exchange{Mechanism: mechanism}} }
 
-// CommandLogin is a login by a command of the protocol, which has been heard.
+// CommandLogin returns a login that the client made with a command of the protocol.
 func CommandLogin(command, user, password string) *Login {
 	l := &Login{Exchange: Exchange{Mechanism: command}, command: true, name: user, password: password}
 	l.user = user[:min(len(user), maxUser)]
 	return l
 }
 
-// Prompt is the next challenge for the client, in base64; with more false, it
-// has said all that it can say before the backend speaks.
+// Prompt returns the next challenge for the client, in base64. If more is false, the
+// client has sent all that it can send before the backend's first challenge.
 func (l *Login) Prompt() (challenge string, more bool) {
-	switch n := len(l.heard); {
+	switch n := len(l.responses); {
 	case l.command:
 	case l.Mechanism == "LOGIN" && n < len(loginPrompts):
 		return loginPrompts[n], true
@@ -64,29 +63,30 @@ func (l *Login) Prompt() (challenge string, more bool) {
 	return "", false
 }
 
-// loginPrompts are those of LOGIN, which has no standard. Clients should not
-// care (draft-murchison-sasl-login); those that do know the words of the servers
-// that most have.
+// loginPrompts are the challenges of LOGIN, which has no standard. Clients should
+// ignore their text (draft-murchison-sasl-login). Those that do not expect the text
+// of the most common servers.
 var loginPrompts = []string{
 	inBase64("Username:"),
 	inBase64("Password:"),
 }
 
-// Hear takes a sound response of the client, in base64; "=" is an empty one.
-func (l *Login) Hear(response string) {
+// AddResponse adds a response of the client that Sound has accepted, in base64; "="
+// is an empty one.
+func (l *Login) AddResponse(response string) {
 	if response == "=" {
 		response = ""
 	}
 	l.Response(response)
-	l.heard = append(l.heard, response)
+	l.responses = append(l.responses, response)
 }
 
-// Mailbox is whose mail the client wants: the identity that PLAIN or SCRAM asks
-// to act as (RFC 4616, RFC 5802 §7), or the user.
+// Mailbox returns the user whose mail the client wants: the authorization identity
+// of PLAIN or SCRAM (RFC 4616, RFC 5802 §7), or else the user who logs in.
 func (l *Login) Mailbox() string {
 	identity, _, _, ok := l.plain()
-	if !ok && strings.HasPrefix(l.Mechanism, "SCRAM-") && len(l.heard) > 0 {
-		first, _ := base64.StdEncoding.DecodeString(l.heard[0])
+	if !ok && strings.HasPrefix(l.Mechanism, "SCRAM-") && len(l.responses) > 0 {
+		first, _ := base64.StdEncoding.DecodeString(l.responses[0])
 		identity, _, _ = cutGS2(string(first))
 	}
 	if identity != "" {
@@ -95,11 +95,11 @@ func (l *Login) Mailbox() string {
 	return l.User()
 }
 
-// Reach brings the session to the backend that a login belongs to.
+// Reach connects the session to the backend of the login's user.
 //
-// The login of a user who has no backend goes on with a password that nobody
-// has: it is refused by the same backend, in the same words and after the same
-// time as a wrong password.
+// If the user has no backend, the login continues with a random secret. The default
+// backend then refuses it with the same text and after the same time as a wrong
+// password, so that clients cannot find out which users exist.
 func (s *Session) Reach(l *Login) error {
 	if s.Route == nil {
 		return nil
@@ -107,83 +107,84 @@ func (s *Session) Reach(l *Login) error {
 	err := s.Route(l.Mailbox())
 	if errors.Is(err, ErrNowhere) {
 		s.Observer.Denied(l.User(), l.Mechanism, ErrNowhere)
-		l.spoil()
+		l.invalidate()
 		return nil
 	}
 	return err
 }
 
-// Choose settles how a login is said to a backend with these offers: by a SASL
-// mechanism, or by the protocol's own command where the mechanism is empty. If
-// that cannot be, the Observer is told that the login was rejected, and the error is
+// Choose returns the SASL mechanism that logs in at a backend with these offers; an
+// empty mechanism is the protocol's own command. If neither can carry the
+// credentials, the Observer receives a rejected login and the error is
 // ErrCredentials.
 func (s *Session) Choose(l *Login, o Offers) (mechanism string, err error) {
 	method, err := s.Mechanisms.loginMethodFor(l, o)
 	if err != nil {
 		return "", err
 	}
-	mechanism, err = l.begin(method)
+	mechanism, err = l.prepare(method)
 	switch {
 	case errors.Is(err, ErrCredentials):
 		s.Observer.Login(l.User(), l.Mechanism, Answer{Rejected, "credentials"})
-	case err == nil && l.turned && mechanism != "" && !o.Unknown && !o.lists(mechanism):
+	case err == nil && l.converted && mechanism != "" && !o.Unknown && !o.lists(mechanism):
 		return "", Unoffered(mechanism)
 	}
 	return mechanism, err
 }
 
-func (l *Login) begin(method LoginMethod) (mechanism string, err error) {
+// prepare sets the responses, or the user name and password, that the backend gets
+// with this login method.
+func (l *Login) prepare(method LoginMethod) (mechanism string, err error) {
 	identity, user, password, ok := l.credentials()
 	switch {
 	case method == Same && l.command:
 		return "", nil
 	case method == Same, !l.command && !mechanisms[l.Mechanism].password:
-		l.answers = l.heard
+		l.prepared = l.responses
 		return l.Mechanism, nil
 	case !ok, strings.ContainsAny(user+password, "\r\n\x00"):
 		return "", ErrCredentials
 	case method != ByPlain && identity != "" && identity != user:
-		return "", ErrCredentials // nothing but PLAIN can say it
+		return "", ErrCredentials // only PLAIN carries an authorization identity
 	}
-	l.turned = true
+	l.converted = true
 	l.name, l.password = user, password
 	switch method {
 	case ByCommand:
 		return "", nil
 	case ByPlain:
 		_, token, err := sasl.NewPlainClient(identity, user, password).Start()
-		l.answers = []string{inBase64(string(token))}
+		l.prepared = []string{inBase64(string(token))}
 		return "PLAIN", err
 	case ByLogin:
-		l.answers = []string{inBase64(user), inBase64(password)} // whatever the prompts: there is no standard
+		l.prepared = []string{inBase64(user), inBase64(password)} // whatever the challenges: LOGIN has no standard
 	case ByCRAM:
 		l.cram = true
 	}
 	return string(method), nil
 }
 
-// Command is the name and the password where the login is said by the
-// protocol's own command.
+// Command returns the user name and the password for the protocol's own command.
 func (l *Login) Command() (user, password string) { return l.name, l.password }
 
-// Answer is what a challenge of the backend, in base64, is answered with. It is
-// not ours where the client's own exchange goes on.
+// Answer returns the prepared response to a challenge of the backend, both in base64.
+// If isOurs is false, the client answers the challenge itself.
 func (l *Login) Answer(challenge string) (response string, isOurs bool) {
 	switch {
-	case len(l.answers) > 0:
-		response, l.answers = l.answers[0], l.answers[1:]
+	case len(l.prepared) > 0:
+		response, l.prepared = l.prepared[0], l.prepared[1:]
 		return response, true
 	case l.cram:
 		l.cram = false
 		return l.digest(challenge), true
-	case l.turned:
+	case l.converted:
 		return "*", true // the client's exchange is over
 	}
 	return "", false
 }
 
-// digest is the response of CRAM-MD5 (RFC 2195 §2), or the end of an exchange
-// that makes no sense.
+// digest returns the response of CRAM-MD5 to a challenge (RFC 2195 §2), or "*", which
+// cancels, if the challenge is not base64.
 func (l *Login) digest(challenge string) string {
 	text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(challenge))
 	if err != nil {
@@ -194,57 +195,59 @@ func (l *Login) digest(challenge string) string {
 	return inBase64(l.name + " " + hex.EncodeToString(mac.Sum(nil)))
 }
 
-// Pass notes a response of the client to a challenge of the backend, and returns
-// it as it goes on.
+// Pass records a response of the client to a challenge of the backend, and returns
+// the response to forward.
 func (l *Login) Pass(response string) string {
 	l.Response(response)
-	if !l.spoilt {
+	if !l.invalid {
 		return response
 	}
-	return spoilt(l.Mechanism, response)
+	return withRandomSecret(l.Mechanism, response)
 }
 
-// Verdict looks at how the backend has answered: a login that cannot succeed
-// must not.
+// Verdict checks the backend's answer to the login. It fails if the backend accepts a
+// login whose secret is random.
 func (l *Login) Verdict(ok bool) error {
-	if ok && l.spoilt {
+	if ok && l.invalid {
 		return Because(BackendGarbage, ErrAnyPassword)
 	}
 	return nil
 }
 
-// Told reports whether the backend has been told the secret; see Exchange.Told.
-func (l *Login) Told() bool {
-	return l.command || l.Exchange.Told() && len(l.answers) == 0 && !l.cram
+// SecretSent reports whether the secret was sent to the backend; see
+// Exchange.SecretSent.
+func (l *Login) SecretSent() bool {
+	return l.command || l.Exchange.SecretSent() && len(l.prepared) == 0 && !l.cram
 }
 
 // MayPrompt reports whether the backend may prompt without a challenge; see
 // Exchange.MayPrompt.
 func (l *Login) MayPrompt() bool {
-	return len(l.answers) > 0 || !l.turned && l.Exchange.MayPrompt()
+	return len(l.prepared) > 0 || !l.converted && l.Exchange.MayPrompt()
 }
 
-// Turned reports whether the login is said by other means than the client's.
-func (l *Login) Turned() bool { return l.turned }
+// Converted reports whether the backend's mechanism or command is not the client's.
+func (l *Login) Converted() bool { return l.converted }
 
-// credentials are the name and the password, where the client has told both.
+// credentials returns the authorization identity, the user name and the password. Not
+// ok: the client has not sent them, or its mechanism has no password.
 func (l *Login) credentials() (identity, user, password string, ok bool) {
 	if l.command {
 		return "", l.name, l.password, true
 	}
-	if l.Mechanism == "LOGIN" && len(l.heard) == len(loginPrompts) {
-		name, errName := base64.StdEncoding.DecodeString(l.heard[0])
-		word, errWord := base64.StdEncoding.DecodeString(l.heard[1])
+	if l.Mechanism == "LOGIN" && len(l.responses) == len(loginPrompts) {
+		name, errName := base64.StdEncoding.DecodeString(l.responses[0])
+		word, errWord := base64.StdEncoding.DecodeString(l.responses[1])
 		return "", string(name), string(word), errName == nil && errWord == nil
 	}
 	return l.plain()
 }
 
 func (l *Login) plain() (identity, user, password string, ok bool) {
-	if l.command || l.Mechanism != "PLAIN" || len(l.heard) == 0 {
+	if l.command || l.Mechanism != "PLAIN" || len(l.responses) == 0 {
 		return "", "", "", false
 	}
-	token, err := base64.StdEncoding.DecodeString(l.heard[0])
+	token, err := base64.StdEncoding.DecodeString(l.responses[0])
 	if err != nil {
 		return "", "", "", false
 	}
@@ -256,18 +259,18 @@ func (l *Login) plain() (identity, user, password string, ok bool) {
 	return identity, user, password, ok
 }
 
-// spoil replaces the secret.
-func (l *Login) spoil() {
-	l.spoilt = true
+// invalidate replaces the secret by a random one.
+func (l *Login) invalidate() {
+	l.invalid = true
 	l.password = rand.Text()
-	if len(l.heard) > 0 {
-		last := len(l.heard) - 1
-		l.heard[last] = spoilt(l.Mechanism, l.heard[last])
+	if len(l.responses) > 0 {
+		last := len(l.responses) - 1
+		l.responses[last] = withRandomSecret(l.Mechanism, l.responses[last])
 	}
 }
 
-// spoilt is a response whose secret is a made-up one.
-func spoilt(mechanism, response string) string {
+// withRandomSecret returns a response with its secret replaced by a random one.
+func withRandomSecret(mechanism, response string) string {
 	token, err := base64.StdEncoding.DecodeString(response)
 	if err != nil {
 		return response
@@ -277,13 +280,13 @@ func spoilt(mechanism, response string) string {
 	if !known || its.secretIn == nil {
 		return response
 	}
-	switch begin, end := its.secretIn(text); {
-	case begin < 0:
+	switch from, to := its.secretIn(text); {
+	case from < 0:
 		return response
 	case strings.HasPrefix(mechanism, "SCRAM-"):
-		text = text[:begin] + inBase64(rand.Text()) + text[end:]
+		text = text[:from] + inBase64(rand.Text()) + text[to:]
 	default:
-		text = text[:begin] + rand.Text() + text[end:]
+		text = text[:from] + rand.Text() + text[to:]
 	}
 	return inBase64(text)
 }

@@ -21,23 +21,24 @@ const (
 	ByCommand LoginMethod = "USER" // the protocol's own: POP3's USER and PASS, IMAP's LOGIN
 )
 
-// fixed reports whether all logins with a password go by one mechanism.
+// fixed reports whether all logins with a password use the same mechanism.
 func (m LoginMethod) fixed() bool { return m != Same && m != Auto }
 
-// Offers are the ways in which a backend takes logins, as it says itself.
+// Offers are the login methods that a backend advertises.
 type Offers struct {
-	SASL    []string // the mechanisms that it lists, in any case
-	Unknown bool     // it cannot list any, as a POP3 server without CAPA
-	Command bool     // it takes the protocol's own command
+	SASL    []string // its SASL mechanisms, in any case
+	Unknown bool     // it cannot list mechanisms, as a POP3 server without CAPA
+	Command bool     // it accepts the protocol's own command
 }
 
 func (o Offers) lists(mechanism string) bool {
 	return slices.ContainsFunc(o.SASL, func(offered string) bool { return strings.EqualFold(offered, mechanism) })
 }
 
-// Carrier is how a name and a password are told to the backend where the client's
-// own way is none of it. Not ok is a backend that takes no password at all;
-// CRAM-MD5 is no carrier, as servers offer it that cannot check it.
+// Carrier returns the method that sends a user name and a password to the backend if
+// the backend does not accept the client's own method. It is not ok if the backend
+// accepts no password. CRAM-MD5 is never chosen: some servers offer it although they
+// cannot check it.
 func (o Offers) Carrier() (method LoginMethod, ok bool) {
 	switch {
 	case o.lists("PLAIN"):
@@ -50,14 +51,14 @@ func (o Offers) Carrier() (method LoginMethod, ok bool) {
 	return Same, false
 }
 
-// Adds reports whether clients are offered PLAIN although the backend does not
-// list it: it takes passwords by its own command alone, and clients that want
-// SASL would find no way in.
+// Adds reports whether PLAIN is offered to clients although the backend does not
+// list it: the backend accepts passwords only by the protocol's own command, and
+// clients that use only SASL could not log in.
 func (o Offers) Adds() bool { return o.Command && !o.lists("PLAIN") && !o.lists("LOGIN") }
 
-var errNoCarrier = errors.New("the backend takes no password, by no command and no mechanism")
+var errNoCarrier = errors.New("the backend offers no command and no mechanism that takes a password")
 
-// loginMethodFor settles how a login is said to a backend.
+// loginMethodFor chooses the method for one login at a backend with these offers.
 func (m *Mechanisms) loginMethodFor(l *Login, o Offers) (LoginMethod, error) {
 	method := m.loginMethod()
 	switch {
@@ -67,7 +68,7 @@ func (m *Mechanisms) loginMethodFor(l *Login, o Offers) (LoginMethod, error) {
 		return Same, nil
 	}
 	carrier, ok := o.Carrier()
-	if !ok && l.command { // it may take what it does not offer
+	if !ok && l.command { // the backend may accept what it does not offer
 		return Same, nil
 	}
 	if !ok {
@@ -76,27 +77,27 @@ func (m *Mechanisms) loginMethodFor(l *Login, o Offers) (LoginMethod, error) {
 	return carrier, nil
 }
 
-// Collects reports whether a login by a SASL mechanism must be heard out before a
-// backend with these offers hears of it; see Login.
+// Collects reports whether a login with a SASL mechanism must be collected before it
+// is sent to a backend with these offers; see Login.
 func (m *Mechanisms) Collects(mechanism string, o Offers) bool {
-	return m.ahead() || m.loginMethod() == Auto && !o.lists(mechanism)
+	return m.collectsAll() || m.loginMethod() == Auto && !o.lists(mechanism)
 }
 
-// CollectsCommand is Collects for a login by the protocol's own command.
+// CollectsCommand is Collects for a login with the protocol's own command.
 func (m *Mechanisms) CollectsCommand(o Offers) bool {
 	_, carried := o.Carrier()
-	return m.ahead() || m.loginMethod() == Auto && !o.Command && carried
+	return m.collectsAll() || m.loginMethod() == Auto && !o.Command && carried
 }
 
-// TakesPasswords reports whether a client that has a name and a password can log
-// in at a backend with these offers, by its own command or by PLAIN.
+// TakesPasswords reports whether a client with a user name and a password can log in
+// at a backend with these offers, with the protocol's own command or with PLAIN.
 func (m *Mechanisms) TakesPasswords(o Offers) bool {
 	_, carried := o.Carrier()
 	return m.loginMethod() != Auto || carried
 }
 
-// Unoffered ends the session of a login that was turned into a mechanism which
-// the backend does not offer: no client can do anything about it.
+// Unoffered returns the error that ends a session because backend_login names a
+// mechanism that the backend does not offer. Only the administrator can repair that.
 func Unoffered(mechanism string) error {
 	return Because(BackendLogin, fmt.Errorf("the backend does not offer %s, which backend_login names", mechanism))
 }

@@ -6,16 +6,16 @@ import (
 	"testing"
 )
 
-// What auto makes of what a backend offers: what clients are shown, which logins
-// are heard out before the backend hears of them, and how they reach it.
+// What auto makes of a backend's offers: the mechanisms shown to clients, the logins
+// that are collected first, and the method that each login uses.
 func TestAuto(t *testing.T) {
 	auto := &Mechanisms{LoginMethod: Auto}
 	for name, c := range map[string]struct {
 		o       Offers
 		shown   string
-		plain   string // how a PLAIN login is said; "-" is not at all, "USER" the command
+		plain   string // how a PLAIN login is sent; "-" is not at all, "USER" the command
 		command string // how the protocol's own command is
-		passes  string // which of the two pass unheard
+		passes  string // which of the two pass uncollected
 	}{
 		"all":                    {Offers{SASL: []string{"PLAIN", "LOGIN"}, Command: true}, "PLAIN LOGIN", "PLAIN", "USER", "plain command"},
 		"command alone":          {Offers{Command: true}, "PLAIN", "USER", "USER", "command"},
@@ -31,7 +31,7 @@ func TestAuto(t *testing.T) {
 			if got := strings.Join(auto.Filter(c.o), " "); got != c.shown {
 				t.Errorf("shown are %q, not %q", got, c.shown)
 			}
-			said := func(l *Login) string {
+			methodOf := func(l *Login) string {
 				mechanism, err := (&Session{Mechanisms: auto}).Choose(l, c.o)
 				switch {
 				case ReasonOf(err) == BackendLogin:
@@ -46,11 +46,11 @@ func TestAuto(t *testing.T) {
 				}
 				return mechanism
 			}
-			if got := said(heard(t, "PLAIN", "\x00joe\x00secret")); got != c.plain {
-				t.Errorf("PLAIN is said by %q, not %q", got, c.plain)
+			if got := methodOf(collected(t, "PLAIN", "\x00joe\x00secret")); got != c.plain {
+				t.Errorf("PLAIN is sent by %q, not %q", got, c.plain)
 			}
-			if got := said(CommandLogin("LOGIN", "joe", "secret")); got != c.command {
-				t.Errorf("the command is said by %q, not %q", got, c.command)
+			if got := methodOf(CommandLogin("LOGIN", "joe", "secret")); got != c.command {
+				t.Errorf("the command is sent by %q, not %q", got, c.command)
 			}
 			var passes []string
 			if !auto.Collects("PLAIN", c.o) {
@@ -60,7 +60,7 @@ func TestAuto(t *testing.T) {
 				passes = append(passes, "command")
 			}
 			if got := strings.Join(passes, " "); got != c.passes {
-				t.Errorf("%q passes unheard, not %q", got, c.passes)
+				t.Errorf("%q passes uncollected, not %q", got, c.passes)
 			}
 		})
 	}
@@ -84,16 +84,16 @@ func TestAutoAddsWithinBounds(t *testing.T) {
 	}
 }
 
-// With routes and auto, a login is said as the backend of its user takes it.
+// With routes and auto, a login is sent as the backend of its user takes it.
 func TestAutoWithRoutes(t *testing.T) {
 	m := &Mechanisms{LoginMethod: Auto, Routed: true}
 	if !m.Collects("PLAIN", allOffers) || !m.CollectsCommand(allOffers) {
-		t.Error("the login is not heard out")
+		t.Error("the login is not collected")
 	}
 	for want, o := range map[string]Offers{"PLAIN": allOffers, "LOGIN": {SASL: []string{"LOGIN"}}, "": {Command: true}} {
-		l := heard(t, "PLAIN", "\x00joe\x00secret")
+		l := collected(t, "PLAIN", "\x00joe\x00secret")
 		if got, err := (&Session{Mechanisms: m}).Choose(l, o); err != nil || got != want {
-			t.Errorf("said by %q (%v), not %q", got, err, want)
+			t.Errorf("sent by %q (%v), not %q", got, err, want)
 		}
 	}
 }

@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// Mechanisms decides which SASL mechanisms are shown and accepted. Sessions of a
-// listener share it. Nil is all that can pass, as the backend has them.
+// Mechanisms decides which SASL mechanisms are offered and accepted. All sessions of
+// a listener share it. Nil allows each mechanism that can pass a proxy and that the
+// backend offers.
 type Mechanisms struct {
-	Hidden  []string // beside those that cannot pass; upper case
-	Unnamed []string // that pass although no name can be read from them; upper case
+	Hidden  []string // mechanisms that are not offered, besides those that cannot pass; upper case
+	Unnamed []string // mechanisms that are offered although the proxy cannot read the user name; upper case
 
-	// Routed says that the backend follows from the user's name, which a client
-	// must then send before the backend is dialled. LoginMethod is how the proxy
+	// Routed says that the user name selects the backend. The client must then send
+	// the name before the backend is dialled. LoginMethod is how the proxy
 	// logs in at the backend.
 	Routed      bool
 	LoginMethod LoginMethod
@@ -20,23 +21,23 @@ type Mechanisms struct {
 
 // mechanism is what the proxy knows about a SASL mechanism.
 type mechanism struct {
-	read   reader // of the user's name
-	secret int    // which response tells the secret, or proves that the client knows it
+	read   reader // reads the user's name
+	secret int    // number of the response that holds the secret, or the proof of it
 
-	early      bool // the name comes before the backend's first challenge
-	challenged bool // the client cannot respond before it
-	prompts    bool // challenges are prompts, and say nothing
-	password   bool // the password itself is told
-	token      bool // in place of a password
-	layers     bool // what follows the login may be encrypted between client and backend
+	early      bool // the client sends the name before the backend's first challenge
+	challenged bool // the client needs the backend's challenge for its first response
+	prompts    bool // challenges are only prompts, without data
+	password   bool // the client sends the password itself
+	token      bool // the client sends a token instead of a password
+	layers     bool // the mechanism may encrypt the session between client and backend after the login
 
-	// secretIn finds the secret in a response; begin is -1 if there is none.
-	secretIn func(response string) (begin, end int)
+	// secretIn finds the secret in a response; from is -1 if there is none.
+	secretIn func(response string) (from, to int)
 }
 
-// mechanisms are those whose user can be read, as the log and the limits on
-// failed logins need it. All others are hidden; docs/backends.md has the table
-// with the reasons. SCRAM- stands for the whole family.
+// mechanisms are the mechanisms whose user name the proxy can read. The log and the
+// limits on failed logins need it, so all others are hidden; docs/backends.md has
+// the table with the reasons. SCRAM- stands for all mechanisms that begin with it.
 var mechanisms = map[string]mechanism{
 	"PLAIN":       {read: once(readPlain), secret: 1, early: true, password: true, secretIn: behind("\x00", "")},
 	"LOGIN":       {read: readFirst, secret: 2, early: true, prompts: true, password: true, secretIn: func(s string) (int, int) { return 0, len(s) }},
@@ -52,8 +53,8 @@ var mechanisms = map[string]mechanism{
 	"SKEY":        {read: readFirst, secret: 2},
 }
 
-// unnamed is a mechanism whose user cannot be read, and that is shown all the
-// same where the configuration says so.
+// unnamed describes a mechanism whose user name the proxy cannot read. It is offered
+// only if the configuration lists it.
 var unnamed = mechanism{read: func(int, string) (string, reading) { return "", nameless }, secret: 1, layers: true}
 
 // mechanismNamed finds a mechanism by its name in upper case.
@@ -68,14 +69,14 @@ func mechanismNamed(name string) (m mechanism, known bool) {
 	return m, true
 }
 
-// unpassable mechanisms say something about the client's own TLS session or
-// nothing about the client (RFC 4422, RFC 4505): a backend behind a proxy
-// would take it for something else.
+// unpassable mechanisms never pass a proxy. EXTERNAL refers to the TLS session, which
+// would be the proxy's and not the client's (RFC 4422 appendix A); ANONYMOUS names no
+// user (RFC 4505).
 var unpassable = []string{"EXTERNAL", "ANONYMOUS"}
 
-// ahead reports whether all logins are heard out before the backend hears of
-// them; see Login.
-func (m *Mechanisms) ahead() bool { return m.routed() || m.loginMethod().fixed() }
+// collectsAll reports whether every login is collected before it is sent to the
+// backend; see Login.
+func (m *Mechanisms) collectsAll() bool { return m.routed() || m.loginMethod().fixed() }
 
 func (m *Mechanisms) routed() bool { return m != nil && m.Routed }
 
@@ -92,8 +93,8 @@ func (m *Mechanisms) showsUnnamed(name string) bool {
 	return m != nil && slices.Contains(m.Unnamed, name)
 }
 
-// Allows reports whether a mechanism may pass. Channel binding (-PLUS,
-// RFC 5802 §6) ends at the proxy, so those never do.
+// Allows reports whether a mechanism may pass. Mechanisms with channel binding
+// (-PLUS, RFC 5802 §6) never do: the client's TLS channel ends at the proxy.
 func (m *Mechanisms) Allows(name string) bool {
 	name = strings.ToUpper(name)
 	its, known := mechanismNamed(name)
@@ -108,14 +109,14 @@ func (m *Mechanisms) Allows(name string) bool {
 	return known || m.showsUnnamed(name)
 }
 
-// AllowsAPOP reports whether POP3's APOP may pass: the client answers a
-// challenge of the backend's greeting with it, and so cannot be heard before a
-// backend is chosen.
-func (m *Mechanisms) AllowsAPOP() bool { return !m.ahead() && !m.hides("APOP") }
+// AllowsAPOP reports whether POP3's APOP may pass. APOP answers a challenge in the
+// backend's greeting, so that such a login cannot be collected before a backend is
+// dialled.
+func (m *Mechanisms) AllowsAPOP() bool { return !m.collectsAll() && !m.hides("APOP") }
 
-// Filter returns the mechanisms that clients of a backend with these offers may
-// use. Where all logins go by one, those that carry a password are among them,
-// whether the backend knows them or not.
+// Filter returns the mechanisms to offer to clients of a backend with these offers.
+// If all logins use one method, PLAIN and LOGIN are among them even if the backend
+// does not offer them.
 func (m *Mechanisms) Filter(o Offers) []string {
 	offered := o.SASL
 	switch {
@@ -131,25 +132,25 @@ func (m *Mechanisms) Filter(o Offers) []string {
 	return slices.DeleteFunc(slices.Clone(offered), func(name string) bool { return !m.Allows(name) })
 }
 
-// HasLayers reports whether a mechanism may encrypt what follows the login
-// between client and backend, so that we cannot read it.
+// HasLayers reports whether a mechanism may encrypt the session between client and
+// backend after the login, so that the proxy cannot read it.
 func HasLayers(name string) bool {
 	its, _ := mechanismNamed(strings.ToUpper(name))
 	return its.layers
 }
 
-// behind finds what stands between the last mark and the next stop; an empty
-// stop is the end.
-func behind(mark, stop string) func(string) (begin, end int) {
+// behind returns a function that finds the text between the last mark and the next
+// stop. An empty stop is the end of the text.
+func behind(mark, stop string) func(string) (from, to int) {
 	return func(s string) (int, int) {
 		i := strings.LastIndex(s, mark)
 		if i < 0 {
 			return -1, -1
 		}
-		begin := i + len(mark)
-		if n := strings.Index(s[begin:], stop); stop != "" && n >= 0 {
-			return begin, begin + n
+		from := i + len(mark)
+		if n := strings.Index(s[from:], stop); stop != "" && n >= 0 {
+			return from, from + n
 		}
-		return begin, len(s)
+		return from, len(s)
 	}
 }

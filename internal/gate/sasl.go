@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Exchange follows a SASL exchange to learn who logs in, and nothing else.
+// Exchange follows a SASL exchange to learn the user's name.
 type Exchange struct {
 	Mechanism string // upper case
 	user      string
@@ -19,7 +19,7 @@ const maxRounds = 32
 
 var errEndless = errors.New("the backend does not end the login")
 
-// Challenged notes a challenge of the backend. It fails when there are too many.
+// Challenged counts a challenge of the backend. It fails if there are too many.
 func (e *Exchange) Challenged() error {
 	if e.rounds++; e.rounds > maxRounds {
 		return Because(BackendGarbage, errEndless)
@@ -27,12 +27,12 @@ func (e *Exchange) Challenged() error {
 	return nil
 }
 
-// maxUser bounds a name that is learnt, in bytes.
+// maxUser bounds the length of a user name, in bytes.
 const maxUser = 256
 
-// Response notes a sound response of the client, as it was sent, in base64. It
-// reports whether the response tells the secret, so that the Observer must be asked
-// before it goes on.
+// Response records a response of the client that Sound has accepted, in base64. It
+// reports whether the response holds the secret; if so, call Session.Admit before
+// forwarding it.
 func (e *Exchange) Response(line string) (secret bool) {
 	name, r, empty := e.next(line)
 	if r == broken || empty && e.given == 0 {
@@ -45,11 +45,10 @@ func (e *Exchange) Response(line string) (secret bool) {
 	return e.given == m.secret
 }
 
-// Sound reports whether a line can be the client's next response: base64, or
-// the "=" of an empty one, in the form that its mechanism has, and in it a name
-// that can be one. Everything else goes to no backend, which could read more
-// into it than we do. A response that is empty from the beginning names nobody,
-// and the backend decides what it means.
+// Sound reports whether a line is a valid next response of the client: base64, or
+// the "=" of an empty response, in the format of its mechanism, with a valid user
+// name. Anything else is not forwarded, because a backend could read it differently.
+// A first response that is empty holds no name; the backend decides on it.
 func (e *Exchange) Sound(line string) bool {
 	name, r, empty := e.next(line)
 	if empty && e.given == 0 {
@@ -58,7 +57,7 @@ func (e *Exchange) Sound(line string) bool {
 	return r != broken && !breaksLines(name)
 }
 
-// next reads a line as the response that follows those before.
+// next decodes a line as the client's next response.
 func (e *Exchange) next(line string) (name string, r reading, empty bool) {
 	token, err := base64.StdEncoding.DecodeString(line)
 	switch {
@@ -72,21 +71,21 @@ func (e *Exchange) next(line string) (name string, r reading, empty bool) {
 	return name, r, len(token) == 0
 }
 
-// Told reports whether the client has told its secret. The backend's verdict
-// before that is no verdict on it: a refusal is no wrong password, and a login
-// that succeeds without one is not to be believed.
-func (e *Exchange) Told() bool {
+// SecretSent reports whether the client has sent its secret. If not, the backend's
+// refusal is not a wrong password, and its acceptance is not to be trusted.
+func (e *Exchange) SecretSent() bool {
 	m, _ := mechanismNamed(e.Mechanism)
 	return e.given >= m.secret
 }
 
 // MayPrompt reports whether the backend may prompt for the next response without
-// a challenge: the client has not told its secret, and needs nothing for it.
+// a challenge: the client has not sent its secret, and needs no data for it.
 func (e *Exchange) MayPrompt() bool {
 	m, _ := mechanismNamed(e.Mechanism)
-	return !e.Told() && (m.prompts || e.given == 0 && !m.challenged)
+	return !e.SecretSent() && (m.prompts || e.given == 0 && !m.challenged)
 }
 
-// User is who logs in, as far as it is known: empty for mechanisms that hide
-// it. It is the client's word until the backend has accepted the login.
+// User returns the name of the user who logs in, or an empty string while it is
+// unknown or if the mechanism hides it. The name is only the client's claim until
+// the backend has accepted the login.
 func (e *Exchange) User() string { return e.user }

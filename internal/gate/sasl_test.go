@@ -217,15 +217,15 @@ func TestExchangeSteps(t *testing.T) {
 	} {
 		x := Exchange{Mechanism: c.mechanism}
 		for i, response := range c.responses {
-			if x.Told() != (i >= c.secret) {
-				t.Errorf("%s: told before response %d: %v", c.mechanism, i+1, x.Told())
+			if x.SecretSent() != (i >= c.secret) {
+				t.Errorf("%s: told before response %d: %v", c.mechanism, i+1, x.SecretSent())
 			}
 			secret := x.Response(encode(response))
 			if secret != (i+1 == c.secret) || secret && x.User() != "alice" && response != "token" {
 				t.Errorf("%s: response %d tells the secret: %v; the user is %q", c.mechanism, i+1, secret, x.User())
 			}
 		}
-		if !x.Told() {
+		if !x.SecretSent() {
 			t.Errorf("%s: not told", c.mechanism)
 		}
 	}

@@ -10,15 +10,15 @@ import (
 // Backend answers each line at once.
 type Backend struct {
 	net.Conn
-	Answer func(line string) string // with its CRLF
-	Heard  []string
-	Says   bytes.Buffer // what it has said and is not read yet
+	Answer   func(line string) string // with its CRLF
+	Received []string
+	Replies  bytes.Buffer // not yet read
 
 	partial string
 }
 
-// Scripted greets with what stands before the first bar of a script, and says
-// what stands before the next one to each line that it hears.
+// Scripted returns a backend that greets with the text before the first bar of a
+// script, and answers each line with the text before the next bar.
 func Scripted(script string) *Backend {
 	replies := strings.Split(script, "|")
 	b := &Backend{Answer: func(string) (reply string) {
@@ -27,7 +27,7 @@ func Scripted(script string) *Backend {
 		}
 		return reply
 	}}
-	b.Says.WriteString(b.Answer(""))
+	b.Replies.WriteString(b.Answer(""))
 	return b
 }
 
@@ -39,12 +39,12 @@ func (b *Backend) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		b.partial = rest
-		b.Heard = append(b.Heard, line)
-		b.Says.WriteString(b.Answer(line))
+		b.Received = append(b.Received, line)
+		b.Replies.WriteString(b.Answer(line))
 	}
 }
 
-func (b *Backend) Read(p []byte) (int, error) { return b.Says.Read(p) }
+func (b *Backend) Read(p []byte) (int, error) { return b.Replies.Read(p) }
 
 // SetReadDeadline does nothing: what is in memory is there at once.
 func (*Backend) SetReadDeadline(time.Time) error { return nil }

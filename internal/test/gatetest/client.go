@@ -11,12 +11,12 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Client has said all it will say; it is read in pieces.
+// Client is a client whose commands are given in advance, and read in pieces.
 type Client struct {
 	net.Conn
-	Text  []byte     // what it says
-	Piece func() int // how much of it comes next; at least one byte does
-	Told  bytes.Buffer
+	Text   []byte       // its commands
+	Piece  func() int   // how much of it comes next; at least one byte does
+	Output bytes.Buffer // written to the client
 }
 
 var errNoTLS = errors.New("no handshake here")
@@ -37,7 +37,7 @@ func (c *Client) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c *Client) Write(p []byte) (int, error) { return c.Told.Write(p) }
+func (c *Client) Write(p []byte) (int, error) { return c.Output.Write(p) }
 
 // SetReadDeadline does nothing: what is in memory is there at once.
 func (*Client) SetReadDeadline(time.Time) error { return nil }

@@ -23,7 +23,7 @@ func Back(backend net.Conn) *wire.Conn {
 	return wire.New(backend, lenient)
 }
 
-// Session is one that ends after as many wrong commands; its Observer is a Observer.
+// Session is one that ends after as many wrong commands; its Observer is an *Observer.
 func Session(errors int) *gate.Session {
 	return &gate.Session{
 		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
@@ -33,14 +33,14 @@ func Session(errors int) *gate.Session {
 	}
 }
 
-// Observer is a gate.Observer that remembers.
+// Observer is a gate.Observer that records what it receives.
 type Observer struct {
 	Full bool // admits nobody
 
-	InClear  []string // the commands that were refused for want of TLS
-	Admitted []string // the users that it was asked for
-	Logins   []string // user, mechanism and verdict
-	Steps    []gate.Step
+	RefusedPlaintext []string // the commands that were refused for want of TLS
+	Admitted         []string // the users that it was asked for
+	Logins           []string // user, mechanism and verdict
+	Steps            []gate.Step
 
 	Denials    []string // user, mechanism and reason
 	Rejections []gate.Rejection
@@ -65,7 +65,7 @@ func (w *Observer) EnterStep(step gate.Step) error {
 }
 
 // Refused implements gate.Observer.
-func (w *Observer) Refused(command string) { w.InClear = append(w.InClear, command) }
+func (w *Observer) Refused(command string) { w.RefusedPlaintext = append(w.RefusedPlaintext, command) }
 
 var errFull = errors.New("too many failures")
 

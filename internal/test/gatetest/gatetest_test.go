@@ -8,10 +8,10 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// A gate of two lines between the two sides: each hears the other.
+// A gate of two lines between the two sides: each gets the lines of the other.
 func TestBothSides(t *testing.T) {
 	client := &Client{Text: []byte("one\r\ntwo\r\n"), Piece: func() int { return 2 }}
-	backend := &Backend{Answer: func(line string) string { return "heard " + line + "\n" }}
+	backend := &Backend{Answer: func(line string) string { return "got " + line + "\n" }}
 	front, back := client.Front(), Back(backend)
 	for {
 		line, err := front.ReadCommand()
@@ -30,11 +30,11 @@ func TestBothSides(t *testing.T) {
 		front.Print(string(answer), "\r\n")
 	}
 	_ = front.Flush()
-	if told := client.Told.String(); told != "heard one\r\nheard two\r\n" || !slices.Equal(backend.Heard, []string{"one", "two"}) {
-		t.Errorf("the client was told %q, the backend heard %q", told, backend.Heard)
+	if output := client.Output.String(); output != "got one\r\ngot two\r\n" || !slices.Equal(backend.Received, []string{"one", "two"}) {
+		t.Errorf("the client got %q, the backend %q", output, backend.Received)
 	}
 	if _, err := backend.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("it has more to say: %v", err)
+		t.Errorf("the backend has more to send: %v", err)
 	}
 }
 
@@ -43,12 +43,12 @@ func TestScripted(t *testing.T) {
 	if _, err := b.Write([]byte("a\r\nb\r\nc\r\n")); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.Says.String(); got != "hello\r\none\r\nand more\r\ntwo\r\n" {
-		t.Errorf("it says %q", got)
+	if got := b.Replies.String(); got != "hello\r\none\r\nand more\r\ntwo\r\n" {
+		t.Errorf("the replies are %q", got)
 	}
 }
 
-func TestWatch(t *testing.T) {
+func TestObserver(t *testing.T) {
 	s := Session(3)
 	w := s.Observer.(*Observer)
 	s.Observer.Refused("AUTH")
@@ -61,7 +61,7 @@ func TestWatch(t *testing.T) {
 	if err := s.Observer.Admit("carol"); err == nil {
 		t.Error("there is room")
 	}
-	if !slices.Equal(w.InClear, []string{"AUTH"}) || !slices.Equal(w.Admitted, []string{"alice", "carol"}) || !slices.Equal(w.Logins, []string{"alice PLAIN yes", "bob LOGIN no"}) {
+	if !slices.Equal(w.RefusedPlaintext, []string{"AUTH"}) || !slices.Equal(w.Admitted, []string{"alice", "carol"}) || !slices.Equal(w.Logins, []string{"alice PLAIN yes", "bob LOGIN no"}) {
 		t.Errorf("%+v", w)
 	}
 }
