@@ -47,11 +47,17 @@ var helps = map[string]help{
 		"say whom another TLS policy would refuse, of those who were here", "--policy POLICY FILE | --config FILE [FLAGS]",
 		[]string{"whatif --policy modern --config letterlock.yaml"},
 	},
-	"version": {"say which version this is", "", []string{"version"}},
+	"completion": {"print a shell's completion of letterlock", "bash | zsh | fish", []string{"completion bash"}},
+	"man":        {"print a page of the manual, or list the pages", "[PAGE]", []string{"man", "man letterlock.yaml.5"}},
+	"version":    {"say which version this is", "", []string{"version"}},
 }
 
 // print answers --help.
 func (h help) print(ui *ui, command string, flags *flag.FlagSet) {
+	if ui.onHelp != nil {
+		ui.onHelp(command, flags)
+		return
+	}
 	ui.printf("letterlock %s: %s.\n\nusage: letterlock %s\n\nexamples:\n", command, h.about, strings.TrimSpace(command+" "+h.usage))
 	for _, example := range h.examples {
 		ui.printf("  letterlock %s\n", example)

@@ -24,6 +24,8 @@ func subcommands() []subcommand {
 		{"tlsa", tlsaCommand},
 		{"mta-sts", mtastsCommand},
 		{"whatif", whatifCommand},
+		{"completion", completionCommand},
+		{"man", manCommand},
 		{"version", versionCommand},
 	}
 }

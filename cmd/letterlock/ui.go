@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 
@@ -16,6 +17,9 @@ import (
 type ui struct {
 	out, err io.Writer
 	lost     error // why some of the answer could not be written; nil: all was
+
+	// onHelp receives what --help would describe; nil: it is printed.
+	onHelp func(command string, flags *flag.FlagSet)
 }
 
 func newUI(out, err io.Writer) *ui { return &ui{out: out, err: err} }
@@ -46,7 +50,7 @@ func (u *ui) error(err error) {
 func (u *ui) usage(to io.Writer) {
 	_, _ = fmt.Fprint(to, "usage: letterlock COMMAND [FLAGS]\n\n")
 	for _, c := range subcommands() {
-		_, _ = fmt.Fprintf(to, "  %-8s %s\n", c.name, helps[c.name].about)
+		_, _ = fmt.Fprintf(to, "  %-10s %s\n", c.name, helps[c.name].about)
 	}
 	_, _ = fmt.Fprint(to, "\nletterlock help COMMAND says more about one of them.\n")
 }
