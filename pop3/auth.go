@@ -7,8 +7,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// name relays USER. What it names counts from the backend's +OK on, and for
-// one PASS.
+// name handles USER. The name is valid after the backend's +OK, for one PASS.
 func (g *Gate) name(c command) error {
 	g.user = ""
 	if c.arg == "" || !printable(c.arg) {
@@ -31,7 +30,7 @@ func (g *Gate) name(c command) error {
 	return nil
 }
 
-// pass relays PASS. All behind the first space is the password, spaces
+// pass handles PASS. All after the first space is the password, spaces
 // included, and it may be empty (RFC 1939 §7).
 func (g *Gate) pass(c command) error {
 	user := g.user
@@ -45,7 +44,7 @@ func (g *Gate) pass(c command) error {
 	return g.login(user, "USER", "PASS ", c.arg)
 }
 
-// apop relays APOP where the client has seen the backend's challenge.
+// apop relays APOP if the client has been sent the backend's timestamp.
 func (g *Gate) apop(c command) error {
 	i := strings.LastIndexByte(c.arg, ' ')
 	switch {
@@ -57,9 +56,9 @@ func (g *Gate) apop(c command) error {
 	return g.login(c.arg[:i], "APOP", "APOP ", c.arg)
 }
 
-// deny tells of a login that is refused because TLS is too weak for it. PASS
-// names nobody: its USER was refused before.
-func (g *Gate) deny(c command) {
+// reportDenied reports a login that is refused because TLS is too weak for it.
+// PASS is not reported: its USER was.
+func (g *Gate) reportDenied(c command) {
 	first, rest, _ := strings.Cut(c.arg, " ")
 	switch c.name {
 	case "USER":
@@ -79,7 +78,7 @@ func isDigest(word string) bool {
 	return len(word) == 32 && strings.Trim(strings.ToLower(word), "0123456789abcdef") == ""
 }
 
-// login relays a login that is a single line.
+// login relays a login of one line.
 func (g *Gate) login(user, mechanism string, line ...string) error {
 	if err := g.admit(user); err != nil {
 		return err
@@ -91,12 +90,12 @@ func (g *Gate) login(user, mechanism string, line ...string) error {
 	return g.verdict(user, mechanism, true, reply)
 }
 
-// admit asks whether this login may be tried at all. If not, it is answered as
-// a wrong password is.
+// admit asks the session whether a user may try to log in. If not, the login is
+// refused like one with a wrong password.
 func (g *Gate) admit(user string) error {
 	err := g.s.Admit(user)
 	if gate.ReasonOf(err) == gate.LoginRefused {
-		g.reply(failed)
+		g.reply(authFailed)
 	}
 	return err
 }
@@ -113,23 +112,23 @@ func answerOf(reply string) gate.Answer {
 	return gate.AnswerCoded("-ERR", code, text)
 }
 
-// verdict passes on how the backend answered a login; told says that it has
-// heard the secret.
-func (g *Gate) verdict(user, mechanism string, told bool, reply string) error {
-	if err := g.s.Answered(user, mechanism, told, answerOf(reply)); err != nil {
+// verdict passes on the backend's answer to a login. secretSent reports whether
+// the backend has received the secret.
+func (g *Gate) verdict(user, mechanism string, secretSent bool, reply string) error {
+	if err := g.s.Answered(user, mechanism, secretSent, answerOf(reply)); err != nil {
 		return err
 	}
 	if isERR(reply) {
 		return g.refusedLogin(reply)
 	}
 	g.reply(reply)
-	g.turn = nobodys
+	g.turn = relayed
 	return nil
 }
 
-// refusedLogin passes on that the backend has refused a login. A backend that has
-// sent more than that is about to close the connection, with a goodbye for which
-// the client has no question.
+// refusedLogin passes on the backend's refusal of a login. If the backend has
+// sent more than that, it is about to close the connection, and its goodbye is
+// not a reply to a command.
 func (g *Gate) refusedLogin(reply string) error {
 	if err := g.fail(reply); err != nil {
 		return err
@@ -140,8 +139,8 @@ func (g *Gate) refusedLogin(reply string) error {
 	return nil
 }
 
-// auth relays a SASL exchange (RFC 5034 §4), or lists the mechanisms as
-// clients from before that RFC expect it.
+// auth relays a SASL exchange (RFC 5034 §4). Without an argument it lists the
+// mechanisms, as clients older than that RFC expect.
 func (g *Gate) auth(c command) error {
 	mechanisms := g.mechanisms()
 	mechanism, initial, _ := strings.Cut(strings.TrimRight(c.arg, " "), " ")
@@ -162,7 +161,7 @@ func (g *Gate) auth(c command) error {
 	if initial != "" && !x.Sound(initial) {
 		return g.fail("-ERR Cannot decode the initial response")
 	}
-	reply, err := x.begin(initial)
+	reply, err := x.sendInitial(initial)
 	for challenge, asks := challengeIn(reply, x.MayPrompt()); err == nil && asks; {
 		reply, err = x.respond(challenge)
 		challenge, asks = challengeIn(reply, x.MayPrompt())
@@ -173,10 +172,10 @@ func (g *Gate) auth(c command) error {
 	return g.verdict(x.User(), mechanism, x.SecretSent(), reply)
 }
 
-// challengeIn reads a challenge of the backend. Exchange before 2007 prompts
-// with "+OK" where it wants the client to go on, so where a prompt that says
-// nothing can be due, +OK is one: the client has not told its secret yet. It
-// gets the prompt of the standard.
+// challengeIn reads a challenge of the backend. Exchange before 2007 sends
+// "+OK" instead of "+" as an empty challenge. If an empty challenge is due, the
+// client has not sent its secret yet, so +OK cannot be an acceptance, and the
+// client gets the "+ " of the standard.
 func challengeIn(reply string, due bool) (challenge string, ok bool) {
 	switch {
 	case isChallenge(reply):
@@ -187,14 +186,14 @@ func challengeIn(reply string, due bool) (challenge string, ok bool) {
 	return "", false
 }
 
-// exchange is one SASL exchange between the client and the backend.
+// exchange is a SASL exchange between the client and the backend.
 type exchange struct {
 	gate.Exchange
 	g *Gate
 }
 
-// begin sends AUTH. The initial response "=" is an empty one.
-func (x *exchange) begin(initial string) (reply string, err error) {
+// sendInitial sends AUTH. The initial response "=" is an empty one.
+func (x *exchange) sendInitial(initial string) (reply string, err error) {
 	if initial == "" {
 		return x.g.exchange("AUTH ", x.Mechanism)
 	}
@@ -204,8 +203,8 @@ func (x *exchange) begin(initial string) (reply string, err error) {
 	return x.g.exchange("AUTH ", x.Mechanism, " ", initial)
 }
 
-// respond passes a challenge on and the client's response back. One that
-// cannot be passed on cancels the exchange on both sides, in step.
+// respond passes a challenge to the client and its response back. An invalid
+// response cancels the exchange on both sides.
 func (x *exchange) respond(challenge string) (reply string, err error) {
 	if err := x.Challenged(); err != nil {
 		return "", err
@@ -223,8 +222,8 @@ func (x *exchange) respond(challenge string) (reply string, err error) {
 	return x.g.exchange(response)
 }
 
-// cancel ends the exchange with the backend (RFC 5034 §4), which can only
-// agree.
+// cancel ends the exchange with the backend (RFC 5034 §4), which must answer
+// -ERR.
 func (g *Gate) cancel() (reply string, err error) {
 	reply, err = g.exchange("*")
 	if err == nil && !isERR(reply) {
@@ -233,8 +232,8 @@ func (g *Gate) cancel() (reply string, err error) {
 	return reply, err
 }
 
-// admit notes a response before the backend gets it, and asks whether the client
-// may try where that has to be asked.
+// admit takes a response. When the response names the user, it asks the session
+// whether that user may try to log in.
 func (x *exchange) admit(response string) error {
 	if !x.Response(response) {
 		return nil

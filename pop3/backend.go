@@ -9,8 +9,8 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// hearGreeting wants to be welcome.
-func (g *Gate) hearGreeting() (string, error) {
+// readGreeting reads the greeting, which may refuse the connection.
+func (g *Gate) readGreeting() (string, error) {
 	line, err := g.back.ReadLine()
 	if err != nil {
 		return "", gate.FromBackend(err)
@@ -25,11 +25,11 @@ func (g *Gate) hearGreeting() (string, error) {
 	return greeting, nil
 }
 
-// refused ends a session whose backend refuses it before the client is let in. A
-// backend that knows who the client is refuses the client, which is then told in
-// the backend's words; any other refuses us.
+// refused ends a session whose backend refuses it before the login. A backend
+// that knows the client's address refuses the client, which gets the backend's
+// own words. Any other backend refuses the proxy.
 func (g *Gate) refused(reply string, err error) error {
-	if !g.seen {
+	if !g.clientKnown {
 		return gate.Because(gate.BackendRefused, err)
 	}
 	g.refusal = gate.Words(reply)
@@ -45,8 +45,9 @@ func (g *Gate) ask(line ...string) (string, error) {
 	return reply, err
 }
 
-// exchange is ask where the reply may be a challenge. A backend that has
-// spoken unasked is out of step: its +OK could be taken for another one.
+// exchange is ask for a reply that may be a challenge. If the backend has sent
+// a reply before the command, that reply would be taken for the reply to this
+// command, so the session ends.
 func (g *Gate) exchange(line ...string) (string, error) {
 	if g.back.Buffered() > 0 {
 		return "", gate.Because(gate.BackendGarbage, errUnasked)
@@ -56,7 +57,7 @@ func (g *Gate) exchange(line ...string) (string, error) {
 	if err := g.back.Flush(); err != nil {
 		return "", gate.FromBackend(err)
 	}
-	g.back.AwaitVerdict() // of many lines too; see lines
+	g.back.AwaitVerdict() // for all lines of the reply; see lines
 	b, err := g.back.ReadLine()
 	if err != nil {
 		return "", gate.FromBackend(err)
@@ -69,15 +70,15 @@ func (g *Gate) exchange(line ...string) (string, error) {
 }
 
 var (
-	errReply   = errors.New("a reply that makes no sense here")
-	errUnasked = errors.New("the backend has spoken unasked")
+	errReply   = errors.New("an unexpected reply")
+	errUnasked = errors.New("the backend has sent a reply without a command")
 	errTooMuch = errors.New("a reply of too many lines")
 )
 
-// maxReply bounds a reply of many lines, in bytes.
+// maxReply bounds a multi-line reply, in bytes.
 const maxReply = 64 << 10
 
-// lines reads what follows the first line of a reply, up to the full stop.
+// lines reads the rest of a multi-line reply, up to the line with the dot.
 func (g *Gate) lines() ([]string, error) {
 	lines, left := []string{}, maxReply
 	for {
@@ -95,7 +96,7 @@ func (g *Gate) lines() ([]string, error) {
 	}
 }
 
-// relay relays a command whose reply is one line.
+// relay forwards a command whose reply is one line.
 func (g *Gate) relay(line string) error {
 	reply, err := g.ask(line)
 	switch {
@@ -117,6 +118,6 @@ func isSyntax(err error) bool {
 	return ok
 }
 
-// greeted shows the administrator how a backend has greeted. Later replies are
-// in no error: they could repeat what the client has sent.
+// greeted returns an error that quotes the greeting. Errors quote no later
+// reply: it could repeat a password.
 func greeted(line string) error { return fmt.Errorf("it greeted with %.80q", line) }

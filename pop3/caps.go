@@ -7,19 +7,19 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// implementation hides what the backend is and how old.
+// implementation hides the backend's software and version.
 const implementation = "IMPLEMENTATION Letterlock"
 
-// hidden are the backend's capabilities that the client is not shown. All that
-// is not named here passes: it speaks of the transaction state, which is
-// relayed unread.
+// hidden are the backend's capabilities that the client does not see. Other
+// capabilities pass: they are about the transaction state, which is relayed
+// unread.
 var hidden = map[string]bool{
-	"STLS":           true, // TLS is ours, and on
+	"STLS":           true, // TLS ends at the proxy, and is on
 	"XCLIENT":        true, // Dovecot's; a client could forge its address
 	"IMPLEMENTATION": true, // ours is shown instead
 }
 
-// askCapabilities learns what the backend can do now. Servers without CAPA
+// askCapabilities asks for the backend's capabilities. Servers without CAPA
 // answer -ERR (RFC 2449 §5).
 func (g *Gate) askCapabilities() error {
 	reply, err := g.ask("CAPA")
@@ -34,7 +34,8 @@ func (g *Gate) askCapabilities() error {
 	return err
 }
 
-// capa answers CAPA live: what a backend offers may change within a session.
+// capa asks the backend each time, as its capabilities may change within a
+// session.
 func (g *Gate) capa(command) error {
 	if err := g.askCapabilities(); err != nil {
 		return err
@@ -43,15 +44,15 @@ func (g *Gate) capa(command) error {
 	return g.list("+OK Capability list follows", shown)
 }
 
-// rewrite makes the client's list of capabilities from the backend's. Where no
-// login is allowed, nothing invites to one. Of a backend without CAPA all that
-// is known is that it is older than any other login than USER.
+// rewrite returns the client's list of capabilities. Where no login is allowed,
+// it offers none. A backend without CAPA is older than SASL, and is taken to
+// offer USER.
 func rewrite(offered []string, mechanisms *gate.Mechanisms, login bool) []string {
 	if offered == nil {
 		offered = []string{"USER"}
 	}
 	if !slices.ContainsFunc(offered, isSASL) {
-		offered = append(slices.Clone(offered), "SASL") // what we log in by may be another
+		offered = append(slices.Clone(offered), "SASL") // the proxy may log in by another mechanism than the client
 	}
 	passing := mechanisms.Filter(offersIn(offered))
 	var shown []string
@@ -79,7 +80,7 @@ func isSASL(line string) bool {
 	return len(words) > 0 && keywordOf(words) == "SASL"
 }
 
-// offersIn are the ways to log in of a backend with these capabilities.
+// offersIn returns the logins that a backend with these capabilities takes.
 func offersIn(offered []string) (o gate.Offers) {
 	for _, line := range offered {
 		words := strings.Fields(line)
@@ -96,8 +97,8 @@ func offersIn(offered []string) (o gate.Offers) {
 	return o
 }
 
-// offers are the ways to log in at the backend. One without CAPA is older than
-// SASL, and takes USER.
+// offers returns the logins that the backend takes. A backend without CAPA is
+// older than SASL, and takes USER.
 func (g *Gate) offers() gate.Offers {
 	if g.offered == nil {
 		return gate.Offers{Unknown: true, Command: true}
@@ -105,7 +106,7 @@ func (g *Gate) offers() gate.Offers {
 	return offersIn(g.offered)
 }
 
-// mechanisms are the SASL mechanisms that the client may use.
+// mechanisms returns the SASL mechanisms that the client may use.
 func (g *Gate) mechanisms() []string { return g.s.Mechanisms.Filter(g.offers()) }
 
 // has reports whether the backend has a capability.
@@ -116,13 +117,12 @@ func (g *Gate) has(capability string) bool {
 	})
 }
 
-// keywordOf is the name of a capability. Case must not let one slip through the
-// table.
+// keywordOf returns the name of a capability, in upper case as in the tables.
 func keywordOf(words []string) string { return strings.ToUpper(words[0]) }
 
-// stampOf returns the challenge for APOP in a greeting (RFC 1939 §7), without
-// the words around it, such as Dovecot's [XCLIENT].
-func stampOf(greeting string) string {
+// timestampOf returns the timestamp for APOP in a greeting (RFC 1939 §7),
+// without the text around it, such as Dovecot's [XCLIENT].
+func timestampOf(greeting string) string {
 	start, end := strings.LastIndexByte(greeting, '<'), strings.LastIndexByte(greeting, '>')
 	if start < 0 || end < start {
 		return ""
@@ -138,8 +138,8 @@ func stampOf(greeting string) string {
 	return stamp
 }
 
-// cutBrackets returns what the brackets around an address literal hold (RFC 5321
-// §4.1.3).
+// cutBrackets returns the address within the brackets of an address literal
+// (RFC 5321 §4.1.3).
 func cutBrackets(domain string) (literal string, ok bool) {
 	literal, opened := strings.CutPrefix(domain, "[")
 	literal, closed := strings.CutSuffix(literal, "]")

@@ -5,11 +5,11 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// collected is a login that is collected before the backend is told; it makes the
-// gate a gate.Collector.
+// collected is a login that is collected before the backend gets any of it. It
+// makes the gate a gate.Collector.
 type collected struct {
 	g      *Gate
-	before *wire.Conn // the backend at the beginning
+	before *wire.Conn // the backend when the login began
 }
 
 func (g *Gate) collected() *collected { return &collected{g: g, before: g.back} }
@@ -22,7 +22,8 @@ func (c *collected) Ask(x *gate.Exchange, challenge string) (response string, ok
 // Admit asks whether the user may try to log in.
 func (c *collected) Admit(user string) error { return c.g.admit(user) }
 
-// Reached repeats UTF8 at a backend that has not heard it yet.
+// Reached repeats UTF8 at the user's backend, if the session has moved to
+// another one.
 func (c *collected) Reached() error {
 	if c.g.back == c.before {
 		return nil
@@ -46,9 +47,9 @@ func (c *collected) Fail(why gate.Fault) error {
 	return c.g.fail(cannotForward)
 }
 
-// Send logs in at the backend, and passes its answer on.
+// Send logs in at the backend and passes its answer on.
 func (c *collected) Send(l *gate.Login, mechanism string) error {
-	if mechanism == "" && !sayable(l.Command()) {
+	if mechanism == "" && !forwardable(l.Command()) {
 		c.g.s.Observer.Login(l.User(), l.Mechanism, gate.Answer{Outcome: gate.Rejected, Code: "credentials"})
 		return c.g.fail(cannotForward)
 	}
@@ -62,8 +63,8 @@ func (c *collected) Send(l *gate.Login, mechanism string) error {
 	return c.g.verdict(l.User(), l.Mechanism, l.SecretSent(), reply)
 }
 
-// sayable reports whether USER and PASS can carry a name and a password.
-func sayable(user, password string) bool {
+// forwardable reports whether USER and PASS can carry a name and a password.
+func forwardable(user, password string) bool {
 	return user != "" && printable(user) && len(user)+len(password) <= maxCommand
 }
 
@@ -99,9 +100,9 @@ func (g *Gate) sendCommands(user, password string) (reply string, err error) {
 	return g.ask("PASS ", password)
 }
 
-// askClient sends a challenge to the client and reads the response. The line is a
-// response even if it looks like a command. Not ok is one that may not pass, such
-// as "*", which cancels.
+// askClient sends a challenge to the client and reads the response. The line is
+// a response even if it looks like a command. It is not ok if it must not be
+// passed on, such as "*", which cancels.
 func (g *Gate) askClient(x *gate.Exchange, challenge string) (response string, ok bool, err error) {
 	g.reply("+ " + challenge)
 	if err := g.front.Flush(); err != nil {
@@ -109,9 +110,9 @@ func (g *Gate) askClient(x *gate.Exchange, challenge string) (response string, o
 	}
 	line, err := g.front.ReadLine()
 	if err != nil && !isSyntax(err) {
-		return "", false, g.misread(err)
+		return "", false, g.readError(err)
 	}
-	g.turn = ours
+	g.turn = serversTurn
 	switch response := string(line); {
 	case err != nil, !x.Sound(response):
 		return "", false, nil
@@ -122,4 +123,4 @@ func (g *Gate) askClient(x *gate.Exchange, challenge string) (response string, o
 	}
 }
 
-const failed = "-ERR [AUTH] Authentication failed"
+const authFailed = "-ERR [AUTH] Authentication failed"

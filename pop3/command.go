@@ -11,36 +11,36 @@ import (
 // command is one line of the client.
 type command struct {
 	name string // upper case; empty if it cannot be a keyword
-	arg  string // all behind the first space, as it was sent
+	arg  string // all after the first space, as it was sent
 }
 
-// A handler answers one command, and a table holds all that are known in one
-// state of the session.
+// A handler answers one command. A table holds the commands of one state of the
+// session.
 type (
 	handler func(*Gate, command) error
 	table   map[string]handler
 )
 
-// maxCommand bounds a command without a SASL token, in bytes. RFC 2449 §4 says
-// 255; long names and passwords are met in practice, and an old backend should
-// see no line that could hurt it.
+// maxCommand bounds a command without a SASL token, in bytes. RFC 2449 §4
+// allows 255. Longer names and passwords exist, but an old backend should not
+// get a line that overflows its buffers.
 const maxCommand = 1024
 
-// next reads a command and has it answered as the table says.
+// next reads a command and answers it by a table.
 func (g *Gate) next(t table) error {
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
 	}
 	line, err := g.front.ReadCommand()
 	if err != nil && !isSyntax(err) {
-		return g.misread(err)
+		return g.readError(err)
 	}
-	g.turn = ours
+	g.turn = serversTurn
 	switch {
 	case gate.IsForeign(g.front.LastLine()):
 		return gate.Because(gate.OtherProtocol, nil)
 	case err != nil:
-		return g.misread(err)
+		return g.readError(err)
 	}
 	c := parse(line)
 	do, known := t[c.name]
@@ -53,13 +53,13 @@ func (g *Gate) next(t table) error {
 	return do(g, c)
 }
 
-// misread answers a line that is none, or ends the session.
-func (g *Gate) misread(err error) error {
+// readError answers an invalid line, or ends the session.
+func (g *Gate) readError(err error) error {
 	if syntax, ok := errors.AsType[wire.SyntaxError](err); ok {
 		return g.fail("-ERR " + syntax.Error())
 	}
 	if _, foreign := errors.AsType[wire.Foreign](err); foreign || errors.Is(err, wire.ErrLineTooLong) {
-		g.turn = ours // the client did speak
+		g.turn = serversTurn // the client has sent a line
 	}
 	return gate.FromClient(err)
 }
@@ -69,8 +69,8 @@ func parse(line []byte) command {
 	return command{keyword(name), arg}
 }
 
-// keyword is a word in upper case. Letters and digits of ASCII alone count:
-// Unicode has others whose upper case is one of them.
+// keyword returns a word in upper case if it is ASCII letters and digits only:
+// Unicode has other letters whose upper case is an ASCII letter.
 func keyword(word string) string {
 	for i := range len(word) {
 		if !alphanumeric(word[i]) {

@@ -32,7 +32,7 @@ func FuzzClear(f *testing.F) {
 		}
 		g.Refuse(front, gate.ReasonOf(err))
 		_ = front.Flush()
-		known := append([]string{"."}, clearCapabilities...)
+		known := append([]string{"."}, plaintextCapabilities...)
 		for line := range strings.Lines(client.Output.String()) {
 			line = strings.TrimSuffix(line, "\r\n")
 			if !isOK(line) && !isERR(line) && !slices.Contains(known, line) {

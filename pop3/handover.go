@@ -10,9 +10,8 @@ import (
 
 var errXCLIENT = errors.New("the backend does not offer [XCLIENT] in its greeting to this proxy")
 
-// handOver tells a backend who the client is, with Dovecot's XCLIENT. Dovecot
-// says in its greeting that it would take it, to proxies in its
-// login_trusted_networks.
+// handOver sends the backend the client's address, with Dovecot's XCLIENT.
+// Dovecot offers it in its greeting to proxies in its login_trusted_networks.
 func (g *Gate) handOver(greeting string) error {
 	if g.s.Handover != gate.XCLIENT {
 		return nil
@@ -21,7 +20,7 @@ func (g *Gate) handOver(greeting string) error {
 		return gate.Because(gate.HandoverRefused, errXCLIENT)
 	}
 	address, port := g.s.Originating()
-	g.seen = true
+	g.clientKnown = true
 	reply, err := g.ask("XCLIENT ADDR=", address, " PORT=", port, " SESSION=", g.s.ID)
 	if err != nil || !isERR(reply) {
 		return err
@@ -33,9 +32,9 @@ func (g *Gate) handOver(greeting string) error {
 	return g.refused(reply, err)
 }
 
-// behindHeader sees whether the backend has read a PROXY header as such, and
-// not as a command that deserves an -ERR. A backend that is new enough for the
-// header knows CAPA.
+// behindHeader checks that the backend has read a PROXY header as a header, and
+// does not answer it with -ERR. A backend that is new enough for the header
+// knows CAPA.
 func (g *Gate) behindHeader(asked error) error {
 	switch {
 	case g.s.Handover != gate.PROXYHeader:

@@ -1,6 +1,6 @@
 package pop3
 
-// utf8 asks for UTF-8 in the whole session (RFC 6856 §2).
+// utf8 turns on UTF-8 for the whole session (RFC 6856 §2).
 func (g *Gate) utf8(c command) error {
 	if !g.has("UTF8") || c.arg != "" {
 		return g.fail("-ERR Unknown command")
@@ -17,8 +17,8 @@ func (g *Gate) utf8(c command) error {
 	return nil
 }
 
-// repeatUTF8 tells another backend what the one before has agreed to. One that
-// does not know it never sends what the client is prepared for.
+// repeatUTF8 turns UTF-8 on at another backend. If that backend does not know
+// UTF8, it sends nothing that the client could not read.
 func (g *Gate) repeatUTF8() error {
 	if !g.inUTF8 {
 		return nil
@@ -27,7 +27,7 @@ func (g *Gate) repeatUTF8() error {
 	return err
 }
 
-// lang chooses the language of replies, or lists those there are (RFC 6856 §3).
+// lang chooses the language of replies, or lists the languages (RFC 6856 §3).
 func (g *Gate) lang(c command) error {
 	offered := g.has("LANG")
 	switch {

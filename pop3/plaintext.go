@@ -1,10 +1,10 @@
 package pop3
 
-// inClear is what may be said before TLS, with the answers of RFC 3206 §4 and
-// §5 for what may not. A policy that forbids a login counts as AUTH, but USER
-// never gets that code: it would tell names apart.
-var inClear = table{
-	"CAPA": func(g *Gate, _ command) error { return g.list("+OK Capability list follows", clearCapabilities) },
+// plaintextCommands are the commands before TLS. The codes of refusals follow
+// RFC 3206 §4 and §5: a login that policy forbids gets AUTH, but USER never
+// does, as that would reveal which names exist.
+var plaintextCommands = table{
+	"CAPA": func(g *Gate, _ command) error { return g.list("+OK Capability list follows", plaintextCapabilities) },
 	"STLS": (*Gate).stls,
 	"QUIT": (*Gate).quit,
 
@@ -13,16 +13,16 @@ var inClear = table{
 	"APOP": needsTLS("[AUTH]"),
 	"AUTH": needsTLS("[AUTH]"),
 
-	"DELE": early, "LANG": early, "LIST": early, "NOOP": early, "RETR": early,
-	"RSET": early, "STAT": early, "TOP": early, "UIDL": early, "UTF8": early,
+	"DELE": notAuthenticated, "LANG": notAuthenticated, "LIST": notAuthenticated, "NOOP": notAuthenticated, "RETR": notAuthenticated,
+	"RSET": notAuthenticated, "STAT": notAuthenticated, "TOP": notAuthenticated, "UIDL": notAuthenticated, "UTF8": notAuthenticated,
 }
 
-// clearCapabilities has neither USER nor SASL: no login before TLS. PIPELINING
-// is missing because nothing may follow STLS.
-var clearCapabilities = []string{"STLS", "RESP-CODES", "AUTH-RESP-CODE", implementation}
+// plaintextCapabilities has neither USER nor SASL: there is no login before
+// TLS. PIPELINING is missing because nothing may follow STLS.
+var plaintextCapabilities = []string{"STLS", "RESP-CODES", "AUTH-RESP-CODE", implementation}
 
-// needsTLS refuses a login in clear at once, so that no challenge asks for the
-// secret; one that is on the line already is dropped unread.
+// needsTLS refuses a login before TLS at once, so that no challenge asks for
+// the secret. A secret that is on the line already is discarded.
 func needsTLS(code string) handler {
 	return func(g *Gate, c command) error {
 		g.s.Observer.Refused(c.name)
@@ -30,8 +30,8 @@ func needsTLS(code string) handler {
 	}
 }
 
-// early answers the commands of the transaction state.
-func early(g *Gate, _ command) error { return g.fail("-ERR Not authenticated") }
+// notAuthenticated refuses the commands of the transaction state.
+func notAuthenticated(g *Gate, _ command) error { return g.fail("-ERR Not authenticated") }
 
 func refuse(text string) handler {
 	return func(g *Gate, _ command) error { return g.fail(text) }

@@ -5,12 +5,12 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Probe hears a backend's greeting and says goodbye, so that its log shows a
-// visitor and not a fault.
+// Probe reads a backend's greeting and sends QUIT, so that the backend logs a
+// normal session.
 func Probe(back *wire.Conn) error {
 	g := New(&gate.Session{})
 	g.back = back
-	if _, err := g.hearGreeting(); err != nil {
+	if _, err := g.readGreeting(); err != nil {
 		return err
 	}
 	if err := g.secureBackend(); err != nil {

@@ -5,29 +5,28 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Gate is the conversation of one POP3 session before its relay. It is used by
-// one goroutine.
+// Gate is the gate of one POP3 session. It is used by one goroutine.
 type Gate struct {
 	s           *gate.Session
 	front, back *wire.Conn
 
-	turn     turn
-	implicit bool     // TLS came before the first word
-	stamp    string   // the backend's challenge for APOP; empty where none is shown
-	offered  []string // the backend's capabilities, a line each; nil without CAPA
-	user     string   // what USER named, until PASS has used it
-	inUTF8   bool     // for the whole session
-	errors   int      // wrong commands so far
-	settled  bool     // the client has been greeted, or speaks to the backend
-	seen     bool     // the backend knows who the client is
-	refusal  string   // the backend's, of this client; empty: none
+	turn        turn
+	implicit    bool     // TLS was on when the session began
+	stamp       string   // the backend's timestamp for APOP; empty: not shown to the client
+	offered     []string // the backend's capabilities, a line each; nil: CAPA is unknown to it
+	user        string   // the name in USER, until PASS
+	inUTF8      bool     // UTF8 is on
+	errors      int      // wrong commands so far
+	settled     bool     // Settle has begun
+	clientKnown bool     // the backend has been sent the client's address
+	refusal     string   // the backend's refusal of this client; empty: none
 }
 
 // New returns the gate of one session.
 func New(s *gate.Session) *Gate { return &Gate{s: s} }
 
-// Secure greets, and answers the commands of the clear table alone until STLS
-// has turned TLS on. With implicit TLS it returns at once, without a word.
+// Secure greets the client and answers its commands without a backend until
+// STLS has started TLS. With implicit TLS it returns at once and sends nothing.
 func (g *Gate) Secure(front *wire.Conn) error {
 	g.front = front
 	if front.TLS() != nil {
@@ -36,35 +35,36 @@ func (g *Gate) Secure(front *wire.Conn) error {
 	}
 	g.greet("")
 	for front.TLS() == nil {
-		if err := g.next(inClear); err != nil {
+		if err := g.next(plaintextCommands); err != nil {
 			return err
 		}
 	}
-	g.turn = theirs
+	g.turn = clientsTurn
 	g.errors = 0
 	return nil
 }
 
-// Open hears the backend's greeting, tells it who the client is and asks for
-// its capabilities. A backend from before is left with a goodbye.
+// Open reads the backend's greeting, hands the client's address over and asks
+// for the capabilities. If the session had another backend before, that one
+// gets a QUIT.
 func (g *Gate) Open(back *wire.Conn) error {
-	g.leave()
-	g.back, g.seen = back, g.s.Seen
+	g.quitBackend()
+	g.back, g.clientKnown = back, g.s.Seen
 	err := g.open()
-	if g.seen {
+	if g.clientKnown {
 		err = gate.Knowing(err)
 	}
 	return err
 }
 
 func (g *Gate) open() error {
-	greeting, err := g.hearGreeting()
+	greeting, err := g.readGreeting()
 	if err != nil {
 		return err
 	}
-	// A challenge that came in clear could be anybody's, and one of their
-	// choice tells them something of the password.
-	inClear := g.back.WantsTLS()
+	// A timestamp that came in plaintext may have been forged, and a digest of a
+	// chosen timestamp helps to find the password.
+	inPlaintext := g.back.WantsTLS()
 	if err := g.secureBackend(); err != nil {
 		return err
 	}
@@ -72,8 +72,8 @@ func (g *Gate) open() error {
 		return err
 	}
 	g.stamp = ""
-	if g.implicit && g.s.Mechanisms.AllowsAPOP() && !inClear {
-		g.stamp = stampOf(greeting)
+	if g.implicit && g.s.Mechanisms.AllowsAPOP() && !inPlaintext {
+		g.stamp = timestampOf(greeting)
 	}
 	return g.behindHeader(g.askCapabilities())
 }
@@ -84,52 +84,52 @@ func (g *Gate) Settle(front, back *wire.Conn) error {
 	if g.implicit {
 		g.greet(g.stamp)
 	}
-	for g.turn != nobodys {
-		if err := g.next(inTLS); err != nil {
+	for g.turn != relayed {
+		if err := g.next(securedCommands); err != nil {
 			return err
 		}
 	}
 	if err := g.s.EnterStep(gate.LoggedIn); err != nil {
 		return err
 	}
-	g.front, g.back, g.offered = nil, nil, nil // for hours to come only a goodbye is left to say
+	g.front, g.back, g.offered = nil, nil, nil // the relay needs none of it, and may last for hours
 	return nil
 }
 
-// inTLS is what may be said between TLS and login. Nothing else is forwarded,
-// XCLIENT least of all.
-var inTLS = table{
+// securedCommands are the commands between TLS and the login. No other command
+// is forwarded; least of all XCLIENT.
+var securedCommands = table{
 	"CAPA": (*Gate).capa,
 	"UTF8": (*Gate).utf8,
 	"LANG": (*Gate).lang,
 	"QUIT": (*Gate).quit,
 	"STLS": refuse("-ERR Command not permitted when TLS active"), // RFC 2595 §4
 
-	// RFC 3206 §5: never AUTH on USER, which would tell names apart.
-	"USER": strong("[SYS/PERM]", (*Gate).name),
-	"PASS": strong("[AUTH]", (*Gate).pass),
-	"APOP": strong("[AUTH]", (*Gate).apop),
-	"AUTH": strong("[AUTH]", (*Gate).auth),
+	// RFC 3206 §5: never AUTH on USER, which would reveal which names exist.
+	"USER": needsStrongTLS("[SYS/PERM]", (*Gate).name),
+	"PASS": needsStrongTLS("[AUTH]", (*Gate).pass),
+	"APOP": needsStrongTLS("[AUTH]", (*Gate).apop),
+	"AUTH": needsStrongTLS("[AUTH]", (*Gate).auth),
 
-	"DELE": early, "LIST": early, "NOOP": early, "RETR": early,
-	"RSET": early, "STAT": early, "TOP": early, "UIDL": early,
+	"DELE": notAuthenticated, "LIST": notAuthenticated, "NOOP": notAuthenticated, "RETR": notAuthenticated,
+	"RSET": notAuthenticated, "STAT": notAuthenticated, "TOP": notAuthenticated, "UIDL": notAuthenticated,
 }
 
-// strong lets a command pass only where TLS is good enough for a password.
-func strong(code string, do handler) handler {
+// needsStrongTLS runs a command only if TLS is good enough for a password.
+func needsStrongTLS(code string, do handler) handler {
 	return func(g *Gate, c command) error {
 		if !g.s.AuthAllowed(g.front.TLS()) {
-			g.deny(c)
+			g.reportDenied(c)
 			return g.fail("-ERR " + code + " Stronger encryption required")
 		}
 		return do(g, c)
 	}
 }
 
-// quit ends the session, for the backend too. Its answer is of no interest: no
-// message was marked before login.
+// quit ends the session, and sends the backend QUIT. The reply is not needed:
+// before the login no message is marked as deleted.
 func (g *Gate) quit(command) error {
-	g.leave()
+	g.quitBackend()
 	g.reply("+OK Goodbye")
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
@@ -137,8 +137,8 @@ func (g *Gate) quit(command) error {
 	return gate.Because(gate.Done, nil)
 }
 
-// leave says goodbye to the backend, if there is one.
-func (g *Gate) leave() {
+// quitBackend sends QUIT to the backend, if there is one.
+func (g *Gate) quitBackend() {
 	if g.back != nil {
 		g.back.Print("QUIT\r\n")
 		_ = g.back.Flush()

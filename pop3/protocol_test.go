@@ -52,7 +52,7 @@ func TestStamp(t *testing.T) {
 		"+OK <1@[[192.0.2.1]]>":                       "",
 		"+OK <[XCLIENT]@h>":                           "",
 	} {
-		if got := stampOf(greeting); got != want {
+		if got := timestampOf(greeting); got != want {
 			t.Errorf("%q has %q, want %q", greeting, got, want)
 		}
 	}

@@ -8,27 +8,27 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// turn is whose move it is. POP3 has no word that the server may say unasked,
-// so that our last ones depend on it.
+// turn says which side sends the next line. POP3 has no response without a
+// command, so the last reply of a session depends on it.
 type turn int
 
 const (
-	ours    turn = iota // the greeting or a reply is due
-	theirs              // the client is to speak
-	nobodys             // logged in, and relayed
+	serversTurn turn = iota // the greeting or a reply is due
+	clientsTurn             // the client sends the next line
+	relayed                 // the session is relayed
 )
 
 func (g *Gate) greet(stamp string) {
 	g.reply(strings.Join(strings.Fields("+OK "+g.s.Hostname+" "+g.s.Banner+" "+stamp), " "))
 }
 
-// reply says one line; it is the last of its reply.
+// reply sends the only or the last line of a reply.
 func (g *Gate) reply(line string) {
 	g.front.Print(line, "\r\n")
-	g.turn = theirs
+	g.turn = clientsTurn
 }
 
-// list says a reply of many lines (RFC 1939 §3).
+// list sends a multi-line reply (RFC 1939 §3).
 func (g *Gate) list(first string, lines []string) error {
 	g.front.Print(first, "\r\n")
 	for _, line := range lines {
@@ -38,7 +38,7 @@ func (g *Gate) list(first string, lines []string) error {
 	return nil
 }
 
-// fail says that a command failed. There may be only so many.
+// fail sends an -ERR, and ends the session after too many.
 func (g *Gate) fail(line string) error {
 	g.reply(line)
 	if g.errors++; g.errors >= g.s.Limits.Errors {
@@ -47,22 +47,22 @@ func (g *Gate) fail(line string) error {
 	return nil
 }
 
-// Refuse says the last words for a reason, if the client is to hear any, and
-// sends them. Where it is the client's turn it is heard first: an answer before
-// its question could be taken for that of another.
+// Refuse sends the client the last reply of the session, if the reason has one.
+// If it is the client's turn, Refuse waits for its next command first: a reply
+// without a command would be taken for the reply to the next one.
 func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 	switch why {
 	case gate.Done, gate.ClientGone, gate.HandshakeFailed:
 		return
 	}
 	switch {
-	case g.turn == nobodys:
-		return // perhaps in the middle of a message
+	case g.turn == relayed:
+		return // the relay may be within a message
 	case why == gate.ClientRefused && g.refusal == "":
-		return // the backend has closed the connection after its answer
-	case g.turn == ours, why == gate.Shutdown: // nobody has the time to wait for a question
+		return // the client has the backend's reply to its login
+	case g.turn == serversTurn, why == gate.Shutdown: // a shutdown does not wait for the next command
 	case !failure(why) && why != gate.ClientRefused:
-		return // has had its answer; or fell silent, where RFC 1939 §3 wants none
+		return // the client has its reply; or it timed out, where RFC 1939 §3 wants none
 	default:
 		if _, err := front.ReadLine(); err != nil {
 			return
@@ -72,9 +72,9 @@ func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 	_ = front.Flush()
 }
 
-// clientRefusal is the backend's refusal of the client. Within a login, where the
-// backend has been changed, it gets a code (RFC 3206): without one it would be
-// taken for a wrong password.
+// clientRefusal returns the backend's refusal of the client. Within a login,
+// where the session has moved to another backend, it gets a response code (RFC
+// 3206): without one it would be taken for a wrong password.
 func (g *Gate) clientRefusal() string {
 	words := cmp.Or(strings.TrimSpace(strings.TrimPrefix(g.refusal, "-ERR")), gate.ClientRefused.Sentence())
 	if g.settled && !strings.HasPrefix(words, "[") {
@@ -93,7 +93,7 @@ func (g *Gate) lastWords(why gate.Reason) string {
 	return why.Sentence()
 }
 
-// failure reports whether it is not the client's fault: it may try again.
+// failure reports whether the client is not at fault and may try again.
 func failure(why gate.Reason) bool {
 	return why.Backend() || why == gate.Busy || why == gate.Shutdown || why == gate.Internal
 }

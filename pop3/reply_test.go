@@ -16,18 +16,18 @@ func TestRefuse(t *testing.T) {
 		hears string // what the client still says
 		want  string
 	}{
-		"greeting":              {ours, gate.Busy, "", "-ERR [SYS/TEMP] too many connections [ID]\r\n"},
-		"a reply is due":        {ours, gate.BackendGone, "", failure},
-		"a question first":      {theirs, gate.BackendDown, "CAPA\r\n", failure},
-		"no question":           {theirs, gate.BackendDown, "", ""},
-		"shutdown":              {theirs, gate.Shutdown, "", "-ERR [SYS/TEMP] the service is shutting down [ID]\r\n"},
-		"relayed":               {nobodys, gate.Shutdown, "", ""},
-		"silence for silence":   {theirs, gate.Timeout, "", ""},
-		"the last error's turn": {theirs, gate.TooManyErrors, "", ""},
-		"injected":              {ours, gate.Injected, "", "-ERR data in clear behind the command that starts TLS\r\n"},
-		"done":                  {theirs, gate.Done, "", ""},
-		"gone":                  {ours, gate.ClientGone, "", ""},
-		"no TLS":                {theirs, gate.HandshakeFailed, "", ""},
+		"greeting":              {serversTurn, gate.Busy, "", "-ERR [SYS/TEMP] too many connections [ID]\r\n"},
+		"a reply is due":        {serversTurn, gate.BackendGone, "", failure},
+		"a question first":      {clientsTurn, gate.BackendDown, "CAPA\r\n", failure},
+		"no question":           {clientsTurn, gate.BackendDown, "", ""},
+		"shutdown":              {clientsTurn, gate.Shutdown, "", "-ERR [SYS/TEMP] the service is shutting down [ID]\r\n"},
+		"relayed":               {relayed, gate.Shutdown, "", ""},
+		"silence for silence":   {clientsTurn, gate.Timeout, "", ""},
+		"the last error's turn": {clientsTurn, gate.TooManyErrors, "", ""},
+		"injected":              {serversTurn, gate.Injected, "", "-ERR data in clear behind the command that starts TLS\r\n"},
+		"done":                  {clientsTurn, gate.Done, "", ""},
+		"gone":                  {serversTurn, gate.ClientGone, "", ""},
+		"no TLS":                {clientsTurn, gate.HandshakeFailed, "", ""},
 	} {
 		client := &gatetest.Client{Text: []byte(c.hears), Piece: func() int { return 99 }}
 		g := New(gatetest.Session(5))

@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// secureBackend turns TLS on towards a backend, where it must be (RFC 2595
+// secureBackend starts TLS with a backend that is configured for it (RFC 2595
 // §4).
 func (g *Gate) secureBackend() error {
 	if !g.back.WantsTLS() {
@@ -27,8 +27,8 @@ func (g *Gate) secureBackend() error {
 	return nil
 }
 
-// stls turns TLS on (RFC 2595 §4). A handshake that fails ends the session:
-// there is no way back to plaintext.
+// stls starts TLS (RFC 2595 §4). If the handshake fails the session ends; it
+// never returns to plaintext.
 func (g *Gate) stls(c command) error {
 	if c.arg != "" {
 		return g.fail("-ERR STLS takes no argument")

@@ -11,7 +11,7 @@ import (
 // authenticate relays a SASL exchange (RFC 5804 §2.1).
 func (g *Gate) authenticate(c command) error {
 	if !g.s.AuthAllowed(g.front.TLS()) {
-		g.deny(c, gate.ErrWeakTLS)
+		g.reportDenied(c, gate.ErrWeakTLS)
 		return g.fail(`NO (ENCRYPT-NEEDED) "Stronger encryption required"`)
 	}
 	if n := len(c.args); n < 1 || n > 2 || !c.args[0].isString() || !c.args[n-1].isString() {
@@ -20,7 +20,7 @@ func (g *Gate) authenticate(c command) error {
 	mechanism, initial := strings.ToUpper(c.args[0].text), c.args[1:]
 	switch {
 	case !slices.ContainsFunc(g.mechanisms(), func(m string) bool { return strings.EqualFold(m, mechanism) }):
-		g.deny(c, gate.ErrMechanism)
+		g.reportDenied(c, gate.ErrMechanism)
 		return g.fail(`NO "Unsupported authentication mechanism"`)
 	case len(initial) > 0 && len(initial[0].text) > g.s.Limits.Token:
 		return gate.Because(gate.LineTooLong, nil)
@@ -32,14 +32,14 @@ func (g *Gate) authenticate(c command) error {
 	if len(initial) > 0 && !x.Sound(initial[0].text) {
 		return g.fail(`NO "Cannot decode the initial response"`)
 	}
-	reply, err := x.begin(initial)
+	reply, err := x.start(initial)
 	for err == nil && isChallenge(reply) {
 		reply, err = x.respond(reply[0])
 	}
 	if err != nil {
 		return err
 	}
-	return g.end(x.User(), mechanism, x.SecretSent(), reply)
+	return g.finishLogin(x.User(), mechanism, x.SecretSent(), reply)
 }
 
 func texts(words []token) (all []string) {
@@ -49,9 +49,9 @@ func texts(words []token) (all []string) {
 	return all
 }
 
-// deny tells of a login that is refused for what AUTHENTICATE says, or for the
-// TLS that it is said in.
-func (g *Gate) deny(c command, why error) {
+// reportDenied reports an AUTHENTICATE that is refused because of its mechanism
+// or the TLS session.
+func (g *Gate) reportDenied(c command, why error) {
 	var words [2]string
 	for i, arg := range c.args[:min(len(c.args), len(words))] {
 		words[i] = arg.text
@@ -59,14 +59,14 @@ func (g *Gate) deny(c command, why error) {
 	g.s.Deny(strings.ToUpper(words[0]), words[1], why)
 }
 
-// exchange is one SASL exchange between the client and the backend.
+// exchange is a SASL exchange between the client and the backend.
 type exchange struct {
 	gate.Exchange
 	g *Gate
 }
 
-// begin sends AUTHENTICATE. An initial response may be empty.
-func (x *exchange) begin(initial []token) (reply []token, err error) {
+// start sends AUTHENTICATE. An initial response may be empty.
+func (x *exchange) start(initial []token) (reply []token, err error) {
 	line := "AUTHENTICATE " + quote(x.Mechanism)
 	if len(initial) > 0 {
 		if err := x.admit(initial[0].text); err != nil {
@@ -77,8 +77,8 @@ func (x *exchange) begin(initial []token) (reply []token, err error) {
 	return x.g.ask(line)
 }
 
-// respond passes a challenge on and the client's response back. One that
-// cannot be passed on cancels the exchange on both sides, in step, as "*" does.
+// respond passes a challenge to the client and its response back. An invalid
+// response cancels the exchange on both sides, as "*" does.
 func (x *exchange) respond(challenge token) (reply []token, err error) {
 	if err := x.Challenged(); err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (x *exchange) respond(challenge token) (reply []token, err error) {
 	return x.g.ask(request(response))
 }
 
-// cancel ends the exchange with the backend, which can only agree.
+// cancel ends the exchange with the backend, which must answer NO.
 func (g *Gate) cancel() (reply []token, err error) {
 	reply, err = g.ask(`"*"`)
 	if err != nil {
@@ -108,8 +108,8 @@ func (g *Gate) cancel() (reply []token, err error) {
 	return reply, nil
 }
 
-// admit notes a response before the backend gets it, and asks whether the client
-// may try where that has to be asked.
+// admit takes a response. When the response names the user, it asks the session
+// whether that user may try to log in.
 func (x *exchange) admit(response string) error {
 	if !x.Response(response) {
 		return nil
@@ -117,8 +117,8 @@ func (x *exchange) admit(response string) error {
 	return x.g.admit(x.User())
 }
 
-// admit asks whether a login may be tried at all. If not, it is answered as a
-// wrong password is.
+// admit asks the session whether a user may try to log in. If not, the login is
+// refused like one with a wrong password.
 func (g *Gate) admit(user string) error {
 	err := g.s.Admit(user)
 	if gate.ReasonOf(err) == gate.LoginRefused {
@@ -142,14 +142,14 @@ func answerOf(r response) gate.Answer {
 	return gate.AnswerCoded(r.status, code, text)
 }
 
-// end passes on how the backend answered the login; told says that it has heard
-// the secret.
-func (g *Gate) end(user, mechanism string, told bool, reply []token) error {
+// finishLogin passes on the backend's answer to the login. secretSent reports
+// whether the backend has received the secret.
+func (g *Gate) finishLogin(user, mechanism string, secretSent bool, reply []token) error {
 	r, ok := parseResponse(reply)
 	if !ok {
 		return gate.Because(gate.BackendGarbage, errReply)
 	}
-	if err := g.s.Answered(user, mechanism, told, answerOf(r)); err != nil {
+	if err := g.s.Answered(user, mechanism, secretSent, answerOf(r)); err != nil {
 		return err
 	}
 	if g.loggedIn = r.status == "OK"; g.loggedIn {
@@ -162,12 +162,12 @@ func (g *Gate) end(user, mechanism string, told bool, reply []token) error {
 }
 
 // relayPending relays the BYE of a backend that closes the connection after it
-// has refused a login, if it has arrived.
+// has refused a login, if the BYE has arrived.
 func (g *Gate) relayPending() error {
 	if g.back.Buffered() == 0 {
 		return nil
 	}
-	words, err := g.hear()
+	words, err := g.readWords()
 	if err != nil {
 		return err
 	}
@@ -180,11 +180,11 @@ func (g *Gate) relayPending() error {
 
 func isChallenge(words []token) bool { return len(words) == 1 && words[0].isString() }
 
-// maxQuoted is the longest string that a server must take in quotes, in bytes
+// maxQuoted is the longest quoted string that a server must accept, in bytes
 // (RFC 5804 §4).
 const maxQuoted = 1024
 
-// request is a string of base64 as a client says it.
+// request returns a base64 string in the form that a client sends.
 func request(text string) string {
 	if len(text) <= maxQuoted {
 		return quote(text)

@@ -8,16 +8,16 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// response is what ends the answer to a command (RFC 5804 §1.2, §1.3).
+// response ends the reply to a command (RFC 5804 §1.2, §1.3).
 type response struct {
 	status string  // OK, NO or BYE
-	code   []token // what stands between the parentheses
+	code   []token // the words between the parentheses
 	text   []token // one string, or none
 }
 
-// parseResponse takes words for a response, if they are one. A referral is
-// taken out: it names a server that the client should not come to know, and
-// would lead it around the proxy.
+// parseResponse reads words as a response, if they are one. It removes a
+// referral, which names a server behind the proxy and would lead the client
+// around it.
 func parseResponse(words []token) (r response, ok bool) {
 	if len(words) == 0 || words[0].kind != atom {
 		return r, false
@@ -40,7 +40,7 @@ func parseResponse(words []token) (r response, ok bool) {
 	return r, len(r.text) == 0 || isChallenge(r.text)
 }
 
-// closed finds the parenthesis that closes the one at the start.
+// closed returns the index of the parenthesis that closes the one at the start.
 func closed(words []token) int {
 	depth := 0
 	for i, word := range words {
@@ -57,7 +57,7 @@ func closed(words []token) int {
 	return -1
 }
 
-// String is the response as it is passed on.
+// String returns the response as it is passed on.
 func (r response) String() string {
 	words := []token{{atom, r.status}}
 	if len(r.code) > 0 {
@@ -69,21 +69,21 @@ func (r response) String() string {
 }
 
 var (
-	errReply   = errors.New("a reply that makes no sense here")
-	errUnasked = errors.New("the backend has spoken unasked")
+	errReply   = errors.New("an unexpected reply")
+	errUnasked = errors.New("the backend has sent a reply without a command")
 	errTooMuch = errors.New("a reply of too many lines")
-	errBye     = errors.New("the backend said BYE")
+	errBye     = errors.New("the backend sent BYE")
 )
 
-// greeted shows the administrator how a backend has greeted.
+// greeted returns an error that quotes the greeting.
 func greeted(r response) error { return fmt.Errorf("it greeted with %.80q", r.String()) }
 
 // maxReply bounds a reply with its literals, in bytes.
 const maxReply = 64 << 10
 
-// tell sends a line. A backend that has spoken unasked is out of step: its OK
-// could be taken for another one.
-func (g *Gate) tell(line string) error {
+// send sends a line. If the backend has sent a reply before the command, that
+// reply would be taken for the reply to this command, so the session ends.
+func (g *Gate) send(line string) error {
 	if g.back.Buffered() > 0 {
 		return gate.Because(gate.BackendGarbage, errUnasked)
 	}
@@ -95,21 +95,21 @@ func (g *Gate) tell(line string) error {
 	return nil
 }
 
-// ask sends a line and returns the first words of the reply.
+// ask sends a line and returns the words of the reply's first line.
 func (g *Gate) ask(line string) ([]token, error) {
-	if err := g.tell(line); err != nil {
+	if err := g.send(line); err != nil {
 		return nil, err
 	}
-	return g.hear()
+	return g.readWords()
 }
 
-// hear returns the next words of the backend.
-func (g *Gate) hear() ([]token, error) {
+// readWords returns the words of the backend's next line.
+func (g *Gate) readWords() ([]token, error) {
 	line, err := g.back.ReadLine()
 	if err != nil {
 		return nil, gate.FromBackend(err)
 	}
-	words, err := sentence(g.back, line, byServer, maxReply, true)
+	words, err := readSentence(g.back, line, byServer, maxReply, true)
 	switch {
 	case errors.Is(err, errMalformed), errors.Is(err, errFraming), errors.Is(err, errTooLong):
 		return nil, gate.Because(gate.BackendGarbage, err)
@@ -119,9 +119,9 @@ func (g *Gate) hear() ([]token, error) {
 	return words, nil
 }
 
-// hearGreeting learns the capabilities that a backend greets with.
-func (g *Gate) hearGreeting() error {
-	offered, end, err := g.hearCapabilities()
+// readGreeting reads the greeting, which lists the backend's capabilities.
+func (g *Gate) readGreeting() error {
+	offered, end, err := g.readCapabilities()
 	switch {
 	case err != nil:
 		return err
@@ -132,33 +132,34 @@ func (g *Gate) hearGreeting() error {
 	return nil
 }
 
-// refused ends a session whose backend refuses it before the client is let in. A
-// backend that knows who the client is refuses the client, which is then told in
-// the backend's words; any other refuses us.
+// refused ends a session whose backend refuses it before the login. A backend
+// that knows the client's address refuses the client, which gets the backend's
+// own words. Any other backend refuses the proxy.
 func (g *Gate) refused(r response, err error) error {
-	if !g.seen {
+	if !g.clientKnown {
 		return gate.Because(gate.BackendRefused, err)
 	}
 	g.refusal = r.lastWords()
 	return gate.Because(gate.ClientRefused, err)
 }
 
-// lastWords are those of a refusal, as they may be passed on.
+// lastWords returns the code and the text of a refusal that may be passed to
+// the client.
 func (r response) lastWords() string {
 	code, text := join(r.code), gate.ClientRefused.Sentence()
 	if len(r.text) > 0 {
 		text = r.text[0].text
 	}
-	if code == "" || code != gate.Words(code) { // or too long, or with a literal in it
+	if code == "" || code != gate.Words(code) { // or too long, or with a literal
 		return quote(gate.Words(text))
 	}
 	return "(" + code + ") " + quote(gate.Words(text))
 }
 
-// hearCapabilities reads lines of strings up to the response that ends them.
-func (g *Gate) hearCapabilities() (lines [][]token, end response, err error) {
+// readCapabilities reads lines of strings, and the response that ends them.
+func (g *Gate) readCapabilities() (lines [][]token, end response, err error) {
 	for left := maxReply; left > 0; {
-		words, err := g.hear()
+		words, err := g.readWords()
 		if err != nil {
 			return nil, end, err
 		}

@@ -7,35 +7,35 @@ import (
 )
 
 var (
-	// implementation hides what the backend is and how old.
+	// implementation hides the backend's software and version.
 	implementation = []token{{quoted, "IMPLEMENTATION"}, {quoted, "Letterlock"}}
 
-	// noMechanisms offers no login at all.
+	// noMechanisms offers no login.
 	noMechanisms = []token{{quoted, "SASL"}, {quoted, ""}}
 )
 
-// hidden are the backend's capabilities that the client is not shown. All that
-// is not named here passes: it speaks of what is relayed unread.
+// hidden are the backend's capabilities that the client does not see. Other
+// capabilities pass: they are about the relayed session.
 var hidden = map[string]bool{
-	"STARTTLS": true, // TLS is ours, and on
+	"STARTTLS": true, // TLS ends at the proxy, and is on
 	"XCLIENT":  true, // Dovecot's; a client could forge its address
 
-	// It leads back to before the login, and the relay does not let it pass: the
-	// next AUTHENTICATE would be unseen, and an XCLIENT before it.
+	// It returns to the state before the login. The relay blocks it: the next
+	// AUTHENTICATE would not be checked, nor an XCLIENT before it.
 	"UNAUTHENTICATE": true,
 
 	"IMPLEMENTATION": true, // ours is shown instead
 }
 
-// capability answers CAPABILITY live: what a backend offers may change.
+// capability asks the backend each time, as its capabilities may change.
 func (g *Gate) capability(c command) error {
 	if len(c.args) > 0 {
 		return g.fail(`NO "CAPABILITY takes no argument"`)
 	}
-	if err := g.tell("CAPABILITY"); err != nil {
+	if err := g.send("CAPABILITY"); err != nil {
 		return err
 	}
-	offered, end, err := g.hearCapabilities()
+	offered, end, err := g.readCapabilities()
 	switch {
 	case err != nil:
 		return err
@@ -47,12 +47,13 @@ func (g *Gate) capability(c command) error {
 	return nil
 }
 
+// shown returns the capabilities that the client sees.
 func (g *Gate) shown() [][]token {
 	return rewrite(g.offered, g.s.Mechanisms, g.s.AuthAllowed(g.front.TLS()))
 }
 
-// rewrite makes the client's list of capabilities from the backend's. Where no
-// login is allowed, nothing invites to one.
+// rewrite returns the client's list of capabilities. Where no login is allowed,
+// it offers none.
 func rewrite(offered [][]token, mechanisms *gate.Mechanisms, login bool) [][]token {
 	shown := [][]token{implementation}
 	for _, line := range offered {
@@ -70,7 +71,7 @@ func rewrite(offered [][]token, mechanisms *gate.Mechanisms, login bool) [][]tok
 	return shown
 }
 
-// mechanisms are the SASL mechanisms that the client may use.
+// mechanisms returns the SASL mechanisms that the client may use.
 func (g *Gate) mechanisms() []string {
 	for _, line := range g.offered {
 		if strings.EqualFold(line[0].text, "SASL") {
@@ -80,8 +81,8 @@ func (g *Gate) mechanisms() []string {
 	return nil
 }
 
-// offers are the ways to log in at the backend. ManageSieve has no command of
-// its own.
+// offers returns the logins that the backend takes. ManageSieve has no login
+// command beside AUTHENTICATE.
 func (g *Gate) offers() (o gate.Offers) {
 	for _, line := range g.offered {
 		if strings.EqualFold(line[0].text, "SASL") {

@@ -6,8 +6,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// collected is a login that is collected before the backend is told; it makes the
-// gate a gate.Collector.
+// collected is a login that is collected before the backend gets any of it. It
+// makes the gate a gate.Collector.
 type collected struct{ g *Gate }
 
 // Ask sends a challenge to the client; see askClient.
@@ -35,7 +35,7 @@ func (c collected) Fail(why gate.Fault) error {
 	return c.g.fail(`NO "This login cannot be passed on"`)
 }
 
-// Send logs in at the backend, and passes its answer on.
+// Send logs in at the backend and passes its answer on.
 func (c collected) Send(l *gate.Login, mechanism string) error {
 	reply, err := c.send(l, mechanism)
 	if err != nil {
@@ -46,7 +46,7 @@ func (c collected) Send(l *gate.Login, mechanism string) error {
 			return err
 		}
 	}
-	return c.g.end(l.User(), l.Mechanism, l.SecretSent(), reply)
+	return c.g.finishLogin(l.User(), l.Mechanism, l.SecretSent(), reply)
 }
 
 func (c collected) send(l *gate.Login, mechanism string) (reply []token, err error) {
@@ -66,9 +66,9 @@ func (c collected) send(l *gate.Login, mechanism string) (reply []token, err err
 	return reply, err
 }
 
-// askClient sends a challenge to the client and reads the response. The line is a
-// response even if it looks like a command. Not ok is one that may not pass, such
-// as "*", which cancels.
+// askClient sends a challenge to the client and reads the response. The line is
+// a response even if it looks like a command. It is not ok if it must not be
+// passed on, such as "*", which cancels.
 func (g *Gate) askClient(x *gate.Exchange, challenge token) (response string, ok bool, err error) {
 	g.reply(challenge.String())
 	if err := g.front.Flush(); err != nil {

@@ -14,20 +14,20 @@ type command struct {
 	args []token
 }
 
-// A handler answers one command, and a table holds all that are known in one
-// state of the session.
+// A handler answers one command. A table holds the commands of one state of the
+// session.
 type (
 	handler func(*Gate, command) error
 	table   map[string]handler
 )
 
-// next reads a command and has it answered as the table says.
+// next reads a command and answers it by a table.
 func (g *Gate) next(t table) error {
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
 	}
 	line, err := g.front.ReadCommand()
-	if _, spoilt := errors.AsType[wire.SyntaxError](err); (err == nil || spoilt) && gate.IsForeign(g.front.LastLine()) {
+	if _, malformedLine := errors.AsType[wire.SyntaxError](err); (err == nil || malformedLine) && gate.IsForeign(g.front.LastLine()) {
 		return gate.Because(gate.OtherProtocol, nil)
 	}
 	words, err := g.read(line, err)
@@ -45,12 +45,12 @@ func (g *Gate) next(t table) error {
 	return do(g, c)
 }
 
-// read reads the rest of what the client says. Literals are kept inside TLS
-// alone. All errors but errMalformed end the session: behind them there is no
-// telling a command from the rest of a literal.
+// read reads the rest of a line of the client. Before TLS it drops literals.
+// All errors but errMalformed end the session: after them it is unknown where
+// the next command begins.
 func (g *Gate) read(line []byte, err error) (words []token, _ error) {
 	if err == nil {
-		words, err = sentence(g.front, line, byClient, g.s.Limits.Literal, g.back != nil)
+		words, err = readSentence(g.front, line, byClient, g.s.Limits.Literal, g.back != nil)
 	}
 	_, unreadable := errors.AsType[wire.SyntaxError](err)
 	switch {
@@ -65,11 +65,12 @@ func (g *Gate) read(line []byte, err error) (words []token, _ error) {
 	return nil, gate.FromClient(err)
 }
 
-// maxMark bounds what we repeat for a client, in bytes.
+// maxMark bounds a string that is repeated to the client, in bytes.
 const maxMark = 128
 
-// isMark reports whether a string may be repeated: nothing but letters, digits
-// and -._: can mean anything to a browser that was led here (ALPACA).
+// isMark reports whether a string may be repeated to the client: letters,
+// digits and -._: mean nothing to a browser that was directed to this port
+// (ALPACA).
 func isMark(t token) bool {
 	if !t.isString() || len(t.text) > maxMark || t.text == "" {
 		return false

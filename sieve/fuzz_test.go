@@ -33,7 +33,7 @@ func FuzzClear(f *testing.F) {
 		g.Refuse(front, gate.ReasonOf(err))
 		_ = front.Flush()
 		var known []string
-		for _, line := range clearCapabilities {
+		for _, line := range plaintextCapabilities {
 			known = append(known, join(line))
 		}
 		for line := range strings.Lines(client.Output.String()) {
@@ -122,7 +122,7 @@ func say(text []byte, piece byte) ([]token, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sentence(conn, line, byServer, 1<<10, true)
+	return readSentence(conn, line, byServer, 1<<10, true)
 }
 
 // Whatever a backend greets with: what is shown of it invites to nothing that

@@ -11,9 +11,10 @@ import (
 
 var errXCLIENT = errors.New("the backend does not offer XCLIENT to this proxy")
 
-// handOver tells a backend who the client is, with the XCLIENT that Dovecot's
-// ManageSieve offers to proxies in its login_trusted_networks. What it offers
-// may depend on who it thinks asks.
+// handOver sends the backend the client's address, with the XCLIENT that
+// Dovecot's ManageSieve offers to proxies in its login_trusted_networks.
+// Afterwards it asks for the capabilities again: they may depend on the
+// client's address.
 func (g *Gate) handOver() error {
 	switch g.s.Handover {
 	case gate.XCLIENT:
@@ -27,7 +28,7 @@ func (g *Gate) handOver() error {
 		return gate.Because(gate.HandoverRefused, errXCLIENT)
 	}
 	address, port := g.s.Originating()
-	g.seen = true
+	g.clientKnown = true
 	reply, err := g.ask("XCLIENT ADDR=" + address + " PORT=" + port + " SESSION=" + g.s.ID)
 	if err != nil {
 		return err
@@ -46,14 +47,14 @@ func (g *Gate) handOver() error {
 	return g.refused(r, err)
 }
 
-// relearn asks for the capabilities again. Where the backend declines, it has
-// not understood what came before, which is what the error says.
+// relearn asks for the capabilities again. If the backend refuses that, it has
+// not understood what was sent before, and misunderstood is the error.
 func (g *Gate) relearn(misunderstood error) error {
 	g.back.Print("CAPABILITY\r\n")
 	if err := g.back.Flush(); err != nil {
 		return gate.FromBackend(err)
 	}
-	offered, end, err := g.hearCapabilities()
+	offered, end, err := g.readCapabilities()
 	switch {
 	case err != nil:
 		return err

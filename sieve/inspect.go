@@ -1,9 +1,9 @@
 package sieve
 
-// inspect reads a piece, and changes in it what must not pass.
+// inspect reads a part of the client's data, and changes what must not pass.
 func (in *inspector) inspect(piece []byte) error {
-	if !in.begun && len(piece) > 0 {
-		in.begin(piece[0])
+	if !in.started && len(piece) > 0 {
+		in.start(piece[0])
 	}
 	for i := 0; i < len(piece); i++ {
 		if n := in.skips(len(piece) - i); n > 0 {
@@ -13,7 +13,7 @@ func (in *inspector) inspect(piece []byte) error {
 		if err := in.search(&piece[i]); err != nil {
 			return err
 		}
-		if err := in.take(piece[i]); err != nil {
+		if err := in.step(piece[i]); err != nil {
 			return err
 		}
 	}
@@ -21,7 +21,7 @@ func (in *inspector) inspect(piece []byte) error {
 }
 
 // search looks for the forbidden commands. Outside of strings it changes their
-// last letter. In a disputed string nothing may be changed: the session ends,
+// last letter. A disputed string must not be changed, so the session ends
 // before the server has read the end of the word.
 func (in *inspector) search(b *byte) error {
 	if in.complete && !isLetter(*b) {
@@ -40,17 +40,17 @@ func (in *inspector) search(b *byte) error {
 	return nil
 }
 
-// begin looks at the first byte behind the login. A security layer begins with
-// a length, whose first byte is 0; a command never does.
-func (in *inspector) begin(b byte) {
-	in.begun = true
+// start reads the first byte after the login. A security layer begins with a
+// length whose first byte is 0; a command never does.
+func (in *inspector) start(b byte) {
+	in.started = true
 	if in.opaque && b == 0 {
 		in.state, in.disputed = inLayer, true
 	}
 }
 
-// skips returns how many of the next n bytes are of a script that all servers
-// take for one.
+// skips returns how many of the next n bytes belong to a script that all
+// servers read as a script.
 func (in *inspector) skips(n int) int {
 	if in.state != inLiteral || in.disputed || in.args[0] != script {
 		return 0
@@ -67,48 +67,48 @@ func (in *inspector) pass(n int) {
 	}
 }
 
-// argumentEnds turns to what follows an argument.
+// argumentEnds moves on to the byte after an argument.
 func (in *inspector) argumentEnds() { in.state, in.args = afterArgument, in.args[1:] }
 
-// take reads the next byte.
-func (in *inspector) take(b byte) error {
+// step reads the next byte.
+func (in *inspector) step(b byte) error {
 	switch in.state {
 	case inVerb:
-		return in.takeVerb(b)
+		return in.stepVerb(b)
 	case atArgument:
-		return in.takeFirst(b)
+		return in.stepFirst(b)
 	case inNumber:
 		if isDigit(b) {
 			return nil
 		}
 		in.argumentEnds()
-		return in.takeAfter(b)
+		return in.stepAfter(b)
 	case inQuoted:
-		return in.takeQuoted(b)
+		return in.stepQuoted(b)
 	case inSize, atBrace, atLiteralCR, atLiteralLF:
-		return in.takeAnnouncement(b)
+		return in.stepAnnouncement(b)
 	case inLiteral:
-		return in.takeLiteral(b)
+		return in.stepLiteral(b)
 	case afterArgument:
-		return in.takeAfter(b)
+		return in.stepAfter(b)
 	case atLF:
 		if b == '\n' {
 			in.lineEnds()
 			return nil
 		}
-		return in.takeLoose(b)
+		return in.stepLoose(b)
 	case inLoose:
-		return in.takeLoose(b)
+		return in.stepLoose(b)
 	}
 	return nil // in a layer
 }
 
 // lineEnds begins the next command.
 func (in *inspector) lineEnds() {
-	*in = inspector{begun: true, versioned: in.versioned, disputed: in.lost, lost: in.lost}
+	*in = inspector{started: true, versioned: in.versioned, disputed: in.lost, lost: in.lost}
 }
 
-func (in *inspector) takeVerb(b byte) error {
+func (in *inspector) stepVerb(b byte) error {
 	switch {
 	case !isLetter(b):
 	case in.letters < longest:
@@ -116,31 +116,31 @@ func (in *inspector) takeVerb(b byte) error {
 		in.letters++
 		return nil
 	default: // too long for a command
-		return in.takeLoose(b)
+		return in.stepLoose(b)
 	}
 	command, known := syntax[string(in.verb[:in.letters])]
 	if !known {
-		return in.takeLoose(b)
+		return in.stepLoose(b)
 	}
 	in.args = command.args
 	in.disputed = in.disputed || command.recent && !in.versioned
-	return in.takeAfter(b)
+	return in.stepAfter(b)
 }
 
-// takeAfter reads the byte behind a command's name or behind an argument.
-func (in *inspector) takeAfter(b byte) error {
+// stepAfter reads the byte after a command's name or after an argument.
+func (in *inspector) stepAfter(b byte) error {
 	switch {
 	case b == ' ' && len(in.args) > 0:
 		in.state = atArgument
 	case b == '\r':
 		in.state = atLF
 	default:
-		return in.takeLoose(b)
+		return in.stepLoose(b)
 	}
 	return nil
 }
 
-func (in *inspector) takeFirst(b byte) error {
+func (in *inspector) stepFirst(b byte) error {
 	in.count = 0
 	switch isNumber := in.args[0] == number; {
 	case isNumber && isDigit(b):
@@ -151,20 +151,20 @@ func (in *inspector) takeFirst(b byte) error {
 		in.state = inSize
 		in.count = noLiteral
 	default:
-		return in.takeLoose(b)
+		return in.stepLoose(b)
 	}
 	return nil
 }
 
-// takeQuoted reads a quoted string. Strings that are longer than servers must
-// take, and 8-bit characters, make some of them refuse the line.
-func (in *inspector) takeQuoted(b byte) error {
+// stepQuoted reads a quoted string. Some servers refuse the line if the string
+// is longer than servers must accept, or has 8-bit characters.
+func (in *inspector) stepQuoted(b byte) error {
 	in.count++
 	in.lost = in.lost || in.count > maxQuoted
 	in.disputed = in.disputed || in.lost || b >= 0x80
 	switch wasEscaped := in.escaped; {
 	case wasEscaped && b != '"' && b != '\\', isControl(b) && b != '\t':
-		return in.takeLoose(b)
+		return in.stepLoose(b)
 	case wasEscaped:
 		in.escaped = false
 	case b == '\\':
@@ -176,8 +176,8 @@ func (in *inspector) takeQuoted(b byte) error {
 	return nil
 }
 
-// takeAnnouncement reads {n+} and the line end behind it.
-func (in *inspector) takeAnnouncement(b byte) error {
+// stepAnnouncement reads {n+} and the line end after it.
+func (in *inspector) stepAnnouncement(b byte) error {
 	switch {
 	case in.state == inSize && isDigit(b) && in.count != 0: // no leading zero
 		in.count = max(in.count, 0)*10 + int(b-'0')
@@ -205,9 +205,10 @@ func (in *inspector) maxLiteral() int {
 	return maxQuoted
 }
 
-// takeLiteral reads a literal that is a name, or one that is disputed. Servers
-// that refuse a name skip the rest of its line, which must not end within it.
-func (in *inspector) takeLiteral(b byte) error {
+// stepLiteral reads a literal that is a name, or one that is disputed. Servers
+// that refuse a name skip the rest of its line, so the name must not hold a
+// line end.
+func (in *inspector) stepLiteral(b byte) error {
 	if in.args[0] != script {
 		if isControl(b) {
 			return errName
@@ -218,11 +219,11 @@ func (in *inspector) takeLiteral(b byte) error {
 	return nil
 }
 
-// takeLoose reads a line that is not of RFC 5804, to its CRLF. Servers answer
-// it with NO, and disagree about where the next command begins if there is a
-// literal, or a quoted string without an end. Behind a bare CR or LF the line
-// goes on for some and is over for others, so it stays loose.
-func (in *inspector) takeLoose(b byte) error {
+// stepLoose reads a line that does not follow RFC 5804, to its CRLF. Servers
+// answer it with NO, and disagree about the start of the next command if the
+// line has a literal or an unclosed quoted string. After a bare CR or LF the
+// line goes on for some servers and has ended for others, so it stays loose.
+func (in *inspector) stepLoose(b byte) error {
 	in.state = inLoose
 	switch {
 	case b == 0:

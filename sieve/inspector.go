@@ -3,35 +3,35 @@ package sieve
 import "strings"
 
 // inspector reads the commands of a logged-in client byte by byte, with the
-// grammar of RFC 5804. It knows where servers that read leniently and servers
-// that read strictly find the same strings, and where they do not:
+// grammar of RFC 5804. Lenient and strict servers find different strings in some
+// lines:
 //
-//   - Pigeonhole skips a line that it refuses, and reads on behind it. So it
-//     does not see the literal behind an unknown command, and it sees no
-//     literal behind a name that is not valid UTF-8.
+//   - Pigeonhole skips a line that it refuses, and goes on with the next line.
+//     So it does not see the literal of an unknown command, nor a literal after
+//     a name that is not valid UTF-8.
 //   - Cyrus skips a line with an unknown word or with 8-bit characters in
 //     quotes. A line with a wrong argument it refuses, and then reads the rest
 //     of the line as the next command.
 //   - Others take any line that ends in {n} or {n+} to announce a literal, a
 //     bare CR or LF to end a line, and a quoted string to contain line ends.
 type inspector struct {
-	state  state
-	begun  bool // a byte has been read since the login
-	opaque bool // the mechanism of the login may have a security layer
+	state   state
+	started bool // a byte has been read since the login
+	opaque  bool // the mechanism of the login may have a security layer
 
 	versioned bool // the backend has the commands of RFC 5804
 
 	verb    [longest]byte // of the current command, in upper case
 	letters int           // its length
-	args    []argument    // that may still come
-	count   int           // of a literal: its announced size, then what is left of it; of a quoted string: its length
+	args    []argument    // that may still follow
+	count   int           // of a literal: the bytes left; of a quoted string: its length
 	quoted  bool          // in a quoted string
-	escaped bool          // in it, behind a backslash
+	escaped bool          // after a backslash in it
 
 	// disputed: some server may read the strings of this command as commands, so
 	// they are searched too. lost: such a string was a literal, or longer than
-	// servers must take. What some server takes for its end is not known, so all
-	// that follows is disputed.
+	// servers must accept. Servers may disagree about its end, so all that
+	// follows is disputed.
 	disputed, lost bool
 
 	recent   window
@@ -52,12 +52,12 @@ const (
 	atLiteralLF   //
 	inLiteral     // the literal
 	afterArgument // a blank or the line end
-	atLF          // behind a CR
+	atLF          // after a CR
 	inLoose       // the rest of a line that is not of RFC 5804
 	inLayer       // a security layer: nothing in it can be read
 )
 
-// argument is what a command takes.
+// argument is the kind of an argument of a command.
 type argument byte
 
 const (
@@ -66,8 +66,8 @@ const (
 	number
 )
 
-// syntax are the arguments of the commands of RFC 5804 after the login. recent
-// commands are not known to servers from before that RFC.
+// syntax holds the arguments of the commands of RFC 5804 after the login.
+// Servers older than that RFC do not know the recent ones.
 var syntax = map[string]struct {
 	args   []argument
 	recent bool
@@ -85,8 +85,8 @@ var syntax = map[string]struct {
 	"DELETESCRIPT": {[]argument{name}, false},
 }
 
-// maxScript bounds the size of a literal that is a script, in bytes. The
-// longest name is maxQuoted.
+// maxScript bounds a literal that is a script, in bytes. maxQuoted bounds a
+// name.
 const maxScript = 1 << 30
 
 // layered are the SASL mechanisms that may put a security layer on the rest of

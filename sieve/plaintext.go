@@ -1,18 +1,18 @@
 package sieve
 
-// inClear is what may be said before TLS. All else is answered with NO, and its
-// literals are swallowed.
-var inClear = table{
-	"CAPABILITY":   (*Gate).clearCapability,
+// plaintextCommands are the commands before TLS. Other commands are answered
+// with NO, and their literals are dropped.
+var plaintextCommands = table{
+	"CAPABILITY":   (*Gate).plaintextCapability,
 	"NOOP":         (*Gate).noop,
 	"STARTTLS":     (*Gate).startTLS,
 	"LOGOUT":       (*Gate).logout,
 	"AUTHENTICATE": (*Gate).needsTLS,
 }
 
-// clearCapabilities have an empty SASL, which RFC 5804 §1.7 allows next to
-// STARTTLS alone. Nothing of the backend's is in them.
-var clearCapabilities = [][]token{
+// plaintextCapabilities has an empty SASL, which RFC 5804 §1.7 allows only
+// together with STARTTLS, and no capability of the backend.
+var plaintextCapabilities = [][]token{
 	implementation,
 	{{quoted, "SIEVE"}, {quoted, ""}},
 	{{quoted, "VERSION"}, {quoted, "1.0"}},
@@ -20,13 +20,13 @@ var clearCapabilities = [][]token{
 	{{quoted, "STARTTLS"}},
 }
 
-func (g *Gate) clearCapability(command) error {
-	g.list(clearCapabilities, `OK "Capability completed"`)
+func (g *Gate) plaintextCapability(command) error {
+	g.list(plaintextCapabilities, `OK "Capability completed"`)
 	return nil
 }
 
-// needsTLS refuses a login in clear (RFC 5804 §1.3) without a challenge, which
-// would ask for the secret.
+// needsTLS refuses a login before TLS (RFC 5804 §1.3) without a challenge,
+// which would ask for the secret.
 func (g *Gate) needsTLS(c command) error {
 	g.s.Observer.Refused(c.name)
 	return g.fail(`NO (ENCRYPT-NEEDED) "TLS is required before authentication"`)

@@ -5,18 +5,17 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Gate is the conversation of one ManageSieve session before its relay. It is
-// used by one goroutine.
+// Gate is the gate of one ManageSieve session. It is used by one goroutine.
 type Gate struct {
 	s           *gate.Session
 	front, back *wire.Conn
 
-	offered  [][]token // the backend's capabilities, a line each
-	errors   int       // wrong commands so far
-	loggedIn bool
-	over     bool   // the last words are said
-	seen     bool   // the backend knows who the client is
-	refusal  string // the backend's words to it; empty: none
+	offered     [][]token // the backend's capabilities, a line each
+	errors      int       // wrong commands so far
+	loggedIn    bool
+	byeSent     bool   // the last response was sent
+	clientKnown bool   // the backend has been sent the client's address
+	refusal     string // the backend's refusal of the client; empty: none
 
 	relayed inspector
 }
@@ -24,17 +23,17 @@ type Gate struct {
 // New returns the gate of one session.
 func New(s *gate.Session) *Gate { return &Gate{s: s} }
 
-// Secure greets, and answers the commands of the clear table alone until
-// STARTTLS has turned TLS on. With implicit TLS it returns at once, without a
-// word.
+// Secure greets the client and answers its commands without a backend until
+// STARTTLS has started TLS. With implicit TLS it returns at once and sends
+// nothing.
 func (g *Gate) Secure(front *wire.Conn) error {
 	g.front = front
 	if front.TLS() != nil {
 		return nil
 	}
-	g.list(clearCapabilities, "OK "+quote(g.s.Hostname+" "+g.s.Banner))
+	g.list(plaintextCapabilities, "OK "+quote(g.s.Hostname+" "+g.s.Banner))
 	for front.TLS() == nil {
-		if err := g.next(inClear); err != nil {
+		if err := g.next(plaintextCommands); err != nil {
 			return err
 		}
 	}
@@ -42,21 +41,21 @@ func (g *Gate) Secure(front *wire.Conn) error {
 	return nil
 }
 
-// Open hears the backend's greeting, which is its capabilities (RFC 5804
-// §1.7), and tells it who the client is. A backend from before is left with a
-// goodbye.
+// Open reads the backend's greeting, which lists its capabilities (RFC 5804
+// §1.7), and hands the client's address over. If the session had another
+// backend before, that one gets a LOGOUT.
 func (g *Gate) Open(back *wire.Conn) error {
-	g.leave()
-	g.back, g.seen = back, g.s.Seen
+	g.logoutBackend()
+	g.back, g.clientKnown = back, g.s.Seen
 	err := g.open()
-	if g.seen {
+	if g.clientKnown {
 		err = gate.Knowing(err)
 	}
 	return err
 }
 
 func (g *Gate) open() error {
-	if err := g.hearGreeting(); err != nil {
+	if err := g.readGreeting(); err != nil {
 		return err
 	}
 	if err := g.secureBackend(); err != nil {
@@ -65,27 +64,27 @@ func (g *Gate) open() error {
 	return g.handOver()
 }
 
-// Settle shows the capabilities unasked, which RFC 5804 §2.2 demands behind
-// STARTTLS and which are the greeting with implicit TLS, and relays the login.
-// It returns nil when the backend has accepted one.
+// Settle sends the capabilities, which RFC 5804 §2.2 demands after STARTTLS and
+// which are the greeting with implicit TLS, and relays the login. It returns
+// nil when the backend has accepted one.
 func (g *Gate) Settle(front, back *wire.Conn) error {
 	g.front, g.back = front, back
 	g.list(g.shown(), "OK "+quote(g.s.Hostname+" "+g.s.Banner))
 	for !g.loggedIn {
-		if err := g.next(inTLS); err != nil {
+		if err := g.next(securedCommands); err != nil {
 			return err
 		}
 	}
 	if err := g.s.EnterStep(gate.LoggedIn); err != nil {
 		return err
 	}
-	g.front, g.back, g.offered = nil, nil, nil // for hours to come only a goodbye is left to say
+	g.front, g.back, g.offered = nil, nil, nil // the relay needs none of it, and may last for hours
 	return nil
 }
 
-// inTLS is what may be said between TLS and login. Nothing else is forwarded,
-// XCLIENT least of all.
-var inTLS = table{
+// securedCommands are the commands between TLS and the login. No other command
+// is forwarded; least of all XCLIENT.
+var securedCommands = table{
 	"CAPABILITY":   (*Gate).capability,
 	"AUTHENTICATE": (*Gate).authenticate,
 	"NOOP":         (*Gate).noop,
@@ -93,8 +92,7 @@ var inTLS = table{
 	"STARTTLS":     func(g *Gate, _ command) error { return g.fail(`NO "TLS already active"`) },
 }
 
-// noop answers NOOP, and repeats its string (RFC 5804 §2.13). One that could
-// be more to somebody than a mark is not repeated.
+// noop answers NOOP and repeats its string (RFC 5804 §2.13), if it is a mark.
 func (g *Gate) noop(c command) error {
 	switch {
 	case len(c.args) == 0:
@@ -107,20 +105,20 @@ func (g *Gate) noop(c command) error {
 	return nil
 }
 
-// logout ends the session, for the backend too, whose answer is of no
-// interest.
+// logout ends the session, and sends the backend LOGOUT without waiting for its
+// reply.
 func (g *Gate) logout(command) error {
-	g.leave()
+	g.logoutBackend()
 	g.reply(`OK "Goodbye"`)
-	g.over = true
+	g.byeSent = true
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
 	}
 	return gate.Because(gate.Done, nil)
 }
 
-// leave says goodbye to the backend, if there is one.
-func (g *Gate) leave() {
+// logoutBackend sends LOGOUT to the backend, if there is one.
+func (g *Gate) logoutBackend() {
 	if g.back != nil {
 		g.back.Print("LOGOUT\r\n")
 		_ = g.back.Flush()

@@ -174,7 +174,7 @@ func TestRefuse(t *testing.T) {
 		"injected":         {Gate{}, gate.Injected, "BYE \"data in clear behind the command that starts TLS\"\r\n"},
 		"relayed shutdown": {Gate{loggedIn: true}, gate.Shutdown, "BYE (TRYLATER) \"the service is shutting down [ID]\"\r\n"},
 		"relayed failure":  {Gate{loggedIn: true}, gate.BackendGone, ""},
-		"said already":     {Gate{over: true}, gate.Desynchronised, ""},
+		"said already":     {Gate{byeSent: true}, gate.Desynchronised, ""},
 		"done":             {Gate{}, gate.Done, ""},
 		"gone":             {Gate{}, gate.ClientGone, ""},
 		"no TLS":           {Gate{}, gate.HandshakeFailed, ""},

@@ -23,9 +23,9 @@ func (g *Gate) Inspect(piece []byte) error {
 	return nil
 }
 
-// The commands that a logged-in client must not reach. STARTTLS would hide
-// what follows it: Cyrus accepts it after the login too. AUTHENTICATE stands
-// for UNAUTHENTICATE as well.
+// forbidden are the commands that a logged-in client must not send. Cyrus accepts
+// STARTTLS after the login too, and what follows would be encrypted.
+// AUTHENTICATE is a part of UNAUTHENTICATE.
 var forbidden = []string{"AUTHENTICATE", "STARTTLS", "XCLIENT"}
 
 // longest is the length of the longest command, forbidden or not.
@@ -35,8 +35,8 @@ const longest = len("UNAUTHENTICATE")
 type window [longest]byte
 
 // completes adds a byte and reports whether a forbidden command ends with it.
-// What stands before the command does not matter: Cyrus reads on in the middle
-// of a line that it has refused.
+// It does not matter what stands before the command: Cyrus goes on in the
+// middle of a line that it has refused.
 func (w *window) completes(b byte) bool {
 	copy(w[:], w[1:])
 	w[longest-1] = upper(b)
@@ -59,14 +59,14 @@ func upper(b byte) byte {
 	return b
 }
 
-// isControl reports whether a byte has no place in the name of a script
-// (RFC 5804 §1.6).
+// isControl reports whether a byte is not allowed in the name of a script (RFC
+// 5804 §1.6).
 func isControl(b byte) bool { return b < ' ' || b == 0x7f }
 
 var (
 	errNUL       = errors.New("a NUL in a command")
 	errLiteral   = errors.New("a literal that servers read differently")
-	errQuoted    = errors.New("a quoted string that the line ends in")
+	errQuoted    = errors.New("a quoted string with a line end")
 	errName      = errors.New("a control character in a literal that is a name")
 	errForbidden = errors.New("a forbidden command in a string that servers read differently")
 )

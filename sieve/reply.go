@@ -7,10 +7,10 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// reply says one line, or what goes for one with its literals.
+// reply sends one line, with its literals.
 func (g *Gate) reply(line string) { g.front.Print(line, "\r\n") }
 
-// list says capabilities and what ends them.
+// list sends capabilities and the response that ends them.
 func (g *Gate) list(capabilities [][]token, end string) {
 	for _, line := range capabilities {
 		g.reply(join(line))
@@ -18,7 +18,7 @@ func (g *Gate) list(capabilities [][]token, end string) {
 	g.reply(end)
 }
 
-// fail says that a command failed. There may be only so many.
+// fail sends a NO, and ends the session after too many.
 func (g *Gate) fail(line string) error {
 	g.reply(line)
 	if g.errors++; g.errors >= g.s.Limits.Errors {
@@ -27,13 +27,13 @@ func (g *Gate) fail(line string) error {
 	return nil
 }
 
-// bye says the last words of a session.
+// bye sends the last response of a session.
 func (g *Gate) bye(line string) {
 	g.reply(line)
-	g.over = true
+	g.byeSent = true
 }
 
-// pass says a response of the backend's to the client.
+// pass passes a response of the backend to the client.
 func (g *Gate) pass(r response) error {
 	switch r.status {
 	case "OK":
@@ -46,18 +46,17 @@ func (g *Gate) pass(r response) error {
 	return gate.Because(gate.ClientRefused, errBye)
 }
 
-// Refuse says the last words for a reason, if the client is to hear any, and
-// sends them. BYE may come at any time (RFC 5804 §1.2) but between the bytes
-// of a literal: during the relay the caller sees to it that the backend is
-// silent.
+// Refuse sends the client the last response of the session, if the reason has
+// one. A BYE is allowed at any time (RFC 5804 §1.2) but within a literal:
+// during the relay the caller makes sure that the backend is silent.
 func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
 	switch {
 	case why == gate.Done, why == gate.ClientGone, why == gate.HandshakeFailed:
 		return
-	case g.over, g.loggedIn && why != gate.Shutdown && why != gate.Timeout:
+	case g.byeSent, g.loggedIn && why != gate.Shutdown && why != gate.Timeout:
 		return
 	}
-	g.over = true
+	g.byeSent = true
 	front.Print("BYE ", g.lastWords(why), "\r\n")
 	_ = front.Flush()
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// secureBackend turns TLS on towards a backend, where it must be, and hears its
-// capabilities anew, which it says unasked (RFC 5804 §2.2).
+// secureBackend starts TLS with a backend that is configured for it, and reads
+// the capabilities that the backend then sends (RFC 5804 §2.2).
 func (g *Gate) secureBackend() error {
 	if !g.back.WantsTLS() {
 		return nil
@@ -26,11 +26,11 @@ func (g *Gate) secureBackend() error {
 	if err := g.back.Upgrade(""); err != nil {
 		return gate.FromBackend(err)
 	}
-	return g.hearGreeting()
+	return g.readGreeting()
 }
 
-// startTLS turns TLS on (RFC 5804 §2.2). A handshake that fails ends the
-// session: there is no way back to plaintext.
+// startTLS starts TLS (RFC 5804 §2.2). If the handshake fails the session ends;
+// it never returns to plaintext.
 func (g *Gate) startTLS(c command) error {
 	if len(c.args) > 0 {
 		return g.fail(`NO "STARTTLS takes no argument"`)

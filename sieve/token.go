@@ -26,7 +26,7 @@ const (
 
 func (t token) isString() bool { return t.kind == quoted || t.kind == literal }
 
-// String is the token as a server says it.
+// String returns the token as a server sends it.
 func (t token) String() string {
 	switch t.kind {
 	case quoted:
@@ -37,7 +37,7 @@ func (t token) String() string {
 	return t.text
 }
 
-// join is the words as a line.
+// join returns the words as a line.
 func join(words []token) string {
 	var line strings.Builder
 	for i, word := range words {
@@ -53,18 +53,18 @@ func quote(text string) string { return `"` + escape.Replace(text) + `"` }
 
 var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
-// speaker is whose literals they are. A client's never wait for leave: {n+}.
-// A server's are {n}; some say {n+} too.
-type speaker bool
+// sender is the side that sends a literal. A client sends {n+} and never waits.
+// A server sends {n}; some send {n+} too.
+type sender bool
 
 const (
-	byClient speaker = true
-	byServer speaker = false
+	byClient sender = true
+	byServer sender = false
 )
 
 var (
 	errMalformed = errors.New("malformed line")
-	errFraming   = errors.New("malformed literal") // where the next command begins cannot be known
+	errFraming   = errors.New("malformed literal") // it is unknown where the next command begins
 	errTooLong   = errors.New("literals too long")
 )
 
@@ -73,11 +73,11 @@ const (
 	maxWords  = 64 // of one command or response
 )
 
-// sentence reads the rest of a command or response whose first line has been
-// read: literals, limit bytes together at most, and the lines behind them. If
-// it is not to keep the literals they are dropped unread, and their tokens are
-// empty. It returns errMalformed where the conversation can go on.
-func sentence(conn *wire.Conn, line []byte, by speaker, limit int, keep bool) ([]token, error) {
+// readSentence reads the rest of a command or response whose first line has
+// been read: its literals, at most limit bytes together, and the lines after
+// them. Unless keep is set it drops the literals, and their tokens are empty.
+// It returns errMalformed if the session can go on.
+func readSentence(conn *wire.Conn, line []byte, by sender, limit int, keep bool) ([]token, error) {
 	var words []token
 	for start := true; ; start = false {
 		more, size, err := lex(string(line), by, start)
@@ -105,7 +105,7 @@ func sentence(conn *wire.Conn, line []byte, by speaker, limit int, keep bool) ([
 	}
 }
 
-// counted reads the bytes of a literal, or drops them.
+// counted reads or drops the bytes of a literal.
 func counted(conn *wire.Conn, size int, keep bool) (string, error) {
 	if keep {
 		text, err := conn.Literal(size)
@@ -123,9 +123,10 @@ func counted(conn *wire.Conn, size int, keep bool) (string, error) {
 	return "", nil
 }
 
-// lex splits a line into its words. If the line announces a literal, size is
-// that of it. A malformed line that could announce one is errFraming.
-func lex(line string, by speaker, start bool) (words []token, size int, err error) {
+// lex splits a line into words. If the line announces a literal, size is its
+// size, else noLiteral. A malformed line that may announce a literal is
+// errFraming.
+func lex(line string, by sender, start bool) (words []token, size int, err error) {
 	spaced := start
 	for rest := line; rest != ""; {
 		if rest[0] == ' ' {
@@ -154,8 +155,8 @@ func malformed(line string) error {
 }
 
 // announced reads the announcement of a literal, which ends its line. Numbers
-// have no leading zero (RFC 5804 §4) and are not waited for if they are absurd.
-func announced(text string, by speaker) (size int, err error) {
+// have no leading zero (RFC 5804 §4). A number beyond 2 GiB is errTooLong.
+func announced(text string, by sender) (size int, err error) {
 	digits, ok := strings.CutSuffix(text[1:], "}")
 	digits, plus := strings.CutSuffix(digits, "+")
 	if !ok || by == byClient && !plus || len(digits) > 1 && digits[0] == '0' {
@@ -171,7 +172,7 @@ func announced(text string, by speaker) (size int, err error) {
 	return int(n), nil
 }
 
-// cut takes the first word off a line.
+// cut removes the first word from a line.
 func cut(line string) (word token, rest string, ok bool) {
 	switch line[0] {
 	case '(':

@@ -31,7 +31,7 @@ func TestLex(t *testing.T) {
 // for.
 func TestAnnounced(t *testing.T) {
 	for line, want := range map[string]struct {
-		by   speaker
+		by   sender
 		size int
 		err  error
 	}{
@@ -75,7 +75,7 @@ func TestAnnounced(t *testing.T) {
 func TestSentence(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
-		by   speaker
+		by   sender
 		want []token
 		left string
 		err  error
@@ -96,7 +96,7 @@ func TestSentence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := sentence(conn, line, c.by, 100, true)
+		got, err := readSentence(conn, line, c.by, 100, true)
 		_, left, _ := conn.Detach()
 		if !errors.Is(err, c.err) || !slices.Equal(got, c.want) || string(left) != c.left {
 			t.Errorf("%s: %v, %v, left %q", name, got, err, left)
