@@ -97,7 +97,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.StringVar(&o.write, "write", "", "folder that performance.md, .csv and .svg are written to")
 	flags.StringVar(&o.binary, "binary", "", "Letterlock to measure (default: built from this tree)")
 	only := flags.String("only", "", "work whose section or name matches this regular expression")
-	names := flags.String("peers", "", "comma-separated proxies beside Letterlock (default: all)")
+	names := flags.String("peers", "", "comma-separated proxies beside Letterlock, such as haproxy or haproxy-13 for that of Debian 13 (default: all)")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -121,16 +121,20 @@ func parseOptions(args []string) (*options, error) {
 // must be there; of all, those that are not installed are an error too: a
 // table without its best peer would flatter.
 func chosen(s *stage, o *options) (all []*peers.Peer, versions []string, err error) {
-	wanted := make(map[string]bool)
+	wanted, found := make(map[string]bool), make(map[string]bool)
 	for _, name := range o.peers {
 		wanted[name] = true
 	}
-	for _, p := range peers.All(s.binary) {
-		name := strings.ToLower(p.Name)
-		if p.Name != "Letterlock" && len(o.peers) > 0 && !wanted[name] {
+	releases, err := peers.Releases()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range peers.All(s.binary, releases) {
+		name, release, _ := strings.Cut(strings.ToLower(p.Name), ", debian ")
+		if p.Name != "Letterlock" && len(o.peers) > 0 && !wanted[name] && !wanted[name+"-"+release] {
 			continue
 		}
-		delete(wanted, name)
+		found[name], found[name+"-"+release] = true, true
 		version, err := p.Version()
 		if err != nil {
 			return nil, nil, err
@@ -138,7 +142,9 @@ func chosen(s *stage, o *options) (all []*peers.Peer, versions []string, err err
 		all, versions = append(all, p), append(versions, version)
 	}
 	for name := range wanted {
-		return nil, nil, fmt.Errorf("no proxy is called %q", name)
+		if !found[name] {
+			return nil, nil, fmt.Errorf("no proxy is called %q", name)
+		}
 	}
 	return all, versions, nil
 }

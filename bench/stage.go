@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -135,7 +136,7 @@ var errClosed = errors.New("the run has ended")
 func (s *stage) setting(p *peers.Peer, key string, more int) (*peers.Setting, error) {
 	s.number++
 	setting := &peers.Setting{
-		Dir:   filepath.Join(s.dir, fmt.Sprintf("%s-%d", p.Name, s.number)),
+		Dir:   filepath.Join(s.dir, fmt.Sprintf("%s-%d", strings.ReplaceAll(p.Name, ", Debian ", "-"), s.number)),
 		Ports: make(map[string]int), Workers: runtime.NumCPU(), Pair: s.pairs[key],
 	}
 	if err := os.Mkdir(setting.Dir, 0o755); err != nil {

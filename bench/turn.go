@@ -53,12 +53,20 @@ func same(job load.Job, r load.Result) error {
 		return nil
 	case r.Group != job.Group:
 		return notSame("does not know " + job.Group)
-	case r.Version != "TLS 1.3":
+	case r.Version != version(job):
 		return notSame("negotiates " + r.Version)
 	case job.Resume && r.Resumed < r.Fresh*99/100:
 		return notSame("resumes only some of the sessions")
 	}
 	return nil
+}
+
+// version is the only one that counts.
+func version(job load.Job) string {
+	if job.TLS12 {
+		return "TLS 1.2"
+	}
+	return "TLS 1.3"
 }
 
 // warmUp is what each proxy does before its memory is read: what it needs but

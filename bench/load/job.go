@@ -12,6 +12,7 @@ type Job struct {
 	STARTTLS  bool     // otherwise TLS comes first
 	Group     string   // the key exchange: X25519, CurveP256 or X25519MLKEM768
 	Resume    bool     // TLS sessions are resumed
+	TLS12     bool     // no later version is offered
 
 	Kind     Kind
 	Count    int     // operations in all

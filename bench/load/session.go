@@ -85,6 +85,10 @@ func (r *run) tlsConfig(i int) *tls.Config {
 	case tls.CurveP256.String():
 		config.CurvePreferences = []tls.CurveID{tls.CurveP256}
 	}
+	if r.job.TLS12 {
+		config.MaxVersion = tls.VersionTLS12
+		config.CurvePreferences = append(config.CurvePreferences, tls.CurveP256) // the certificate's, which TLS 1.2 wants offered
+	}
 	if r.job.Resume {
 		config.ClientSessionCache = r.tickets
 	}

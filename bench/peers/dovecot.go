@@ -9,19 +9,23 @@ import (
 
 // Dovecot proxies for whom its user database says so. It asks it under the
 // name of the service, whose backends have ports of their own.
-func newDovecot() *Peer {
+func newDovecot(r Release) *Peer {
+	config := "dovecot.conf"
+	if r.codename != "bookworm" {
+		config = "dovecot24.conf" // other names for the same settings
+	}
 	return &Peer{
 		Name: "Dovecot", Services: Services, pkg: "dovecot-core",
-		commands: dovecot,
+		commands: func(s *Setting) ([]*exec.Cmd, error) { return dovecot(s, config) },
 	}
 }
 
-func dovecot(s *Setting) ([]*exec.Cmd, error) {
+func dovecot(s *Setting, config string) ([]*exec.Cmd, error) {
 	for service, port := range map[string]int{"imap": s.Backend.IMAP, "pop3": s.Backend.POP3, "submission": s.Backend.SMTP} {
 		user := fmt.Sprintf("user:{PLAIN}pass::::::proxy=y host=127.0.0.1 port=%d nopassword=y\n", port)
 		if err := os.WriteFile(filepath.Join(s.Dir, service+".users"), []byte(user), 0o644); err != nil {
 			return nil, err
 		}
 	}
-	return fillFor("dovecot.conf", "dovecot", "-F", "-c")(s)
+	return fillFor(config, "dovecot", "-F", "-c")(s)
 }

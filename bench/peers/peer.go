@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"text/template"
 
 	"github.com/letterlock/letterlock/bench/backend"
@@ -38,21 +37,35 @@ type Peer struct {
 	MostWhy string
 
 	pkg      string // Debian's; empty for Letterlock
+	release  Release
 	commands func(s *Setting) ([]*exec.Cmd, error)
 }
 
-// All are the proxies, Letterlock first. The path is Letterlock's binary.
-func All(letterlock string) []*Peer {
-	return []*Peer{newLetterlock(letterlock), newNginx(), newHAProxy(), newStunnel(), newDovecot(), newPerdition()}
+// All are the proxies, Letterlock first, and then those of each release. The path
+// is Letterlock's binary.
+func All(letterlock string, releases []Release) []*Peer {
+	all := []*Peer{newLetterlock(letterlock)}
+	for _, r := range releases {
+		peers := []*Peer{newNginx(), newHAProxy(), newStunnel(r), newDovecot(r)}
+		if r.codename == "bookworm" { // later ones have the same Perdition
+			peers = append(peers, newPerdition())
+		}
+		for _, p := range peers {
+			p.release, p.Name = r, p.Name+", "+r.Name
+		}
+		all = append(all, peers...)
+	}
+	return all
 }
 
 // Setting is what a proxy has to work with.
 type Setting struct {
-	Dir     string // its own
+	Dir     string // its own, in the folder of all
 	Ports   map[string]int
 	Backend backend.Ports
 	Workers int
 	Pair    Pair
+	Groups  string     // for TLS, in OpenSSL's words; empty is the default
 	More    []Listener // imaps listeners beside the first, for Letterlock alone
 }
 
@@ -70,12 +83,7 @@ func (p *Peer) Version() (string, error) {
 	if p.pkg == "" {
 		return "of this tree", nil
 	}
-	out, err := exec.Command("dpkg-query", "--show", "--showformat=${Version} ${db:Status-Status}", p.pkg).Output()
-	version, status, _ := strings.Cut(string(out), " ")
-	if err != nil || status != "installed" {
-		return "", fmt.Errorf("%s %w: bench/install installs it", p.pkg, errNotInstalled)
-	}
-	return version, nil
+	return p.release.version(p.pkg)
 }
 
 var errNotInstalled = errors.New("is not installed")
@@ -88,6 +96,9 @@ func (p *Peer) Start(s *Setting) (*Instance, error) {
 	}
 	i := &Instance{}
 	for _, cmd := range commands {
+		if p.pkg != "" {
+			cmd = p.release.inside(filepath.Dir(s.Dir), cmd) // the certificates are beside the proxy's own folder
+		}
 		if err := i.run(p.Name, s.Dir, cmd); err != nil {
 			_ = i.Stop()
 			return nil, err

@@ -1,8 +1,15 @@
 package peers
 
-func newStunnel() *Peer {
+import "os/exec"
+
+func newStunnel(r Release) *Peer {
 	return &Peer{
 		Name: "stunnel", Services: Services, pkg: "stunnel4",
-		commands: fillFor("stunnel.conf", "stunnel4"),
+		commands: func(s *Setting) ([]*exec.Cmd, error) {
+			if r.codename != "bookworm" {
+				s.Groups = "X25519MLKEM768:X25519:P-256" // known to OpenSSL 3.5, and not in stunnel's default
+			}
+			return fillFor("stunnel.conf", "stunnel4")(s)
+		},
 	}
 }

@@ -1,0 +1,54 @@
+package peers
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Release is a Debian, in whose private root the proxies of its packages run.
+type Release struct {
+	Name     string // as people call it
+	codename string
+	root     string
+	enter    string // e2e/enter, which runs a command in a root
+}
+
+// Releases are the Debians that proxies are measured of. It looks for their roots
+// with e2e/root, below the current folder.
+func Releases() ([]Release, error) {
+	all := []Release{{Name: "Debian 12", codename: "bookworm"}, {Name: "Debian 13", codename: "trixie"}}
+	enter, err := filepath.Abs("e2e/enter")
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		out, err := exec.Command("e2e/root", "--path", all[i].codename, "proxies").Output()
+		if err != nil {
+			return nil, fmt.Errorf("%s %w: bench/install makes its root, and bench runs in the folder above e2e", all[i].Name, errNotInstalled)
+		}
+		all[i].root, all[i].enter = strings.TrimSpace(string(out)), enter
+	}
+	return all, nil
+}
+
+// version is that of an installed package.
+func (r Release) version(pkg string) (string, error) {
+	out, err := exec.Command("dpkg-query", "--admindir", filepath.Join(r.root, "var/lib/dpkg"),
+		"--show", "--showformat=${Version} ${db:Status-Status}", pkg).Output()
+	version, status, _ := strings.Cut(string(out), " ")
+	if err != nil || status != "installed" {
+		return "", fmt.Errorf("%s of %s %w: bench/install installs it", pkg, r.Name, errNotInstalled)
+	}
+	return version, nil
+}
+
+// inside makes the command one that runs in the root. It sees the folder under
+// its own name, and the network of the machine.
+func (r Release) inside(folder string, cmd *exec.Cmd) *exec.Cmd {
+	entered := exec.Command(r.enter, append([]string{r.root, folder}, cmd.Args...)...)
+	entered.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS}
+	return entered
+}
