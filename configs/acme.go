@@ -1,43 +1,70 @@
 package configs
 
 import (
+	"reflect"
 	"slices"
 	"time"
 )
 
-// LetsEncrypt is the CA that is asked where no other is named.
-const LetsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
-
 // ACME gets certificates from a CA (RFC 8555), beside those from files.
 type ACME struct {
-	Hosts     []string `yaml:"hosts"`
-	Email     string   `yaml:"email"`
-	HTTP      string   `yaml:"http"`     // where HTTP-01 is answered; empty: nowhere
-	TLSALPN   string   `yaml:"tls_alpn"` // where TLS-ALPN-01 is; empty: nowhere
-	Directory string   `yaml:"directory"`
-	EAB       *EAB     `yaml:"eab"`
-	CARoots   string   `yaml:"ca_roots"` // empty: the system's
+	// The names to get certificates for. A client that asks for no name gets the
+	// first. No wildcards. Default: the hostname, unless there are certificates.
+	Hosts []string `yaml:"hosts" example:"[imap.example.com, smtp.example.com]" var:"ACME_HOSTS" flag:"acme-hosts" usage:"certificates by ACME for <NAME,...> (default the hostname)"`
+
+	// The address that the CA may write to. Default: none.
+	Email string `yaml:"email" example:"postmaster@example.com" var:"ACME_EMAIL" flag:"acme-email" usage:"certificates by ACME, and the <ADDRESS> that the CA may write to"`
+
+	// host:port where HTTP-01 is answered, and nothing else; CAs call port 80.
+	// Default: ":80", unless there is tls_alpn.
+	HTTP string `yaml:"http" example:"':80'" var:"ACME_HTTP" flag:"acme-http" usage:"<ADDRESS> where HTTP-01 is answered (default :80)"`
+
+	// host:port where TLS-ALPN-01 is answered, and the policy of mta_sts served;
+	// CAs and mail servers call port 443. Default: none; with mta_sts, ":443".
+	TLSALPN string `yaml:"tls_alpn" example:"':443'" var:"ACME_TLS_ALPN" flag:"acme-tls-alpn" usage:"<ADDRESS> where TLS-ALPN-01 is answered (default none)"`
+
+	// The URL of the CA; this one is Let's Encrypt's.
+	Directory string `yaml:"directory" default:"https://acme-v02.api.letsencrypt.org/directory" var:"ACME_DIRECTORY" flag:"acme-directory" usage:"<URL> of the CA (default Let's Encrypt's)"`
+
+	// An account that the CA has given you beforehand. Default: none is needed.
+	EAB *EAB `yaml:"eab"`
+
+	// A PEM file with the roots to trust when the CA is called, for a CA of your
+	// own. Default: the system's.
+	CARoots string `yaml:"ca_roots" example:"/etc/letterlock/ca.pem" var:"ACME_CA_ROOTS" flag:"acme-ca-roots" usage:"<FILE> with the roots to trust when the CA is called (default the system's)"`
 }
 
 // EAB names an account that exists at the CA (RFC 8555 §7.3.4).
 type EAB struct {
-	KID     string `yaml:"kid"`
-	KeyFile string `yaml:"key_file"`
+	// The name of its key.
+	KID string `yaml:"kid" required:"true" example:"kid-1" var:"ACME_EAB_KID" flag:"acme-eab-kid" usage:"<KEY> name of an account that the CA has given beforehand"`
+
+	// A file with the key itself, in base64url as CAs give it.
+	KeyFile string `yaml:"key_file" required:"true" example:"/etc/letterlock/eab.key" var:"ACME_EAB_KEY_FILE" flag:"acme-eab-key-file" usage:"<FILE> with its key"`
 }
 
-// MTASTS is the policy that tells sending servers to insist on TLS (RFC 8461),
-// and the domains that it is served for.
+// MTASTS is the policy that makes sending servers insist on TLS (RFC 8461), and
+// the domains that it is served for.
 type MTASTS struct {
-	Domains []string      `yaml:"domains"`
-	Mode    string        `yaml:"mode"`
-	MaxAge  time.Duration `yaml:"max_age"`
-	MX      []string      `yaml:"mx"`
+	// The domains that mail is received for.
+	Domains []string `yaml:"domains" required:"true" example:"[example.com]"`
+
+	// testing (failures are reported), enforce (or mail is not sent), none (the
+	// policy is withdrawn).
+	Mode string `yaml:"mode" default:"testing" words:"testing enforce none"`
+
+	// How long senders remember the policy (RFC 8461, section 3.2).
+	MaxAge time.Duration `yaml:"max_age" default:"168h" min:"1h" max:"8766h"`
+
+	// The MX hosts, *. for all names of one level. Default: the hostname.
+	MX []string `yaml:"mx" example:"[mail.example.com]"`
 }
 
 // completeACME fills in what most installations need: our own name, by HTTP-01
 // at Let's Encrypt.
 func (c *Config) completeACME(folder string) {
 	a := c.ACME
+	setDefaults(reflect.ValueOf(a).Elem())
 	general := slices.ContainsFunc(c.Listeners, func(l Listener) bool { return !l.servesOwn() })
 	if len(a.Hosts) == 0 && len(c.Certificates) == 0 && c.Hostname != "" && (general || len(c.Listeners) == 0) {
 		a.Hosts = []string{c.Hostname}
@@ -50,25 +77,16 @@ func (c *Config) completeACME(folder string) {
 	if c.MTASTS != nil && a.TLSALPN == "" {
 		a.TLSALPN = ":443" // the policy is served there
 	}
-	if a.Directory == "" {
-		a.Directory = LetsEncrypt
-	}
 	a.CARoots = inFolder(folder, a.CARoots)
 	if a.EAB != nil {
 		a.EAB.KeyFile = inFolder(folder, a.EAB.KeyFile)
 	}
 }
 
-// completeMTASTS begins with what breaks nothing.
+// completeMTASTS fills in the hostname as the MX.
 func (c *Config) completeMTASTS() {
 	m := c.MTASTS
 	foldNames(m.Domains)
-	if m.Mode == "" {
-		m.Mode = "testing"
-	}
-	if m.MaxAge == 0 {
-		m.MaxAge = 7 * 24 * time.Hour
-	}
 	if len(m.MX) == 0 && c.Hostname != "" {
 		m.MX = []string{c.Hostname}
 	}

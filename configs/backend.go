@@ -2,6 +2,7 @@ package configs
 
 import (
 	"net"
+	"reflect"
 	"time"
 
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -10,21 +11,49 @@ import (
 // Backend is a named group of mail servers that hold the same mail, and the
 // way to reach them. A listener that needs no more than an address needs none.
 type Backend struct {
-	Name      string        `yaml:"name"`
-	Addresses []string      `yaml:"addresses"` // as Listener.Backend
-	Balance   string        `yaml:"balance"`   // least-connections or client
-	Health    time.Duration `yaml:"health"`    // between two checks of an address
+	// The name by which listeners refer to it, in place of an address.
+	Name string `yaml:"name" required:"true" example:"cyrus"`
 
-	TLS        string            `yaml:"tls"`    // none, starttls or tls
-	Verify     *bool             `yaml:"verify"` // nil: on
-	ServerName string            `yaml:"server_name"`
-	CA         string            `yaml:"ca"`
-	Pin        []tlspolicy.Pin   `yaml:"pin"`
-	MinVersion tlspolicy.Version `yaml:"min_version"`
+	// The servers, as in a listener's backend. Without a port it is the
+	// service's, with tls: tls 465, 993 or 995.
+	//
+	// A session goes to one of them, and to the next if it cannot be reached or
+	// does not send its greeting within timeouts.dial. After the greeting no
+	// session moves. A server that has failed comes last until it answers again.
+	Addresses []string `yaml:"addresses" required:"true" min:"1" example:"[10.0.0.5, '10.0.0.6:1143']"`
+
+	// The server that a session goes to: least-connections, or client for the
+	// same one for the same client address.
+	Balance string `yaml:"balance" default:"least-connections" words:"least-connections client"`
+
+	// The time between two checks of a server, by a greeting and a goodbye; each
+	// is a line in the backend's log. A server that a session has just reached is
+	// not checked, nor is one that is alone.
+	Health time.Duration `yaml:"health" default:"30s" min:"5s" max:"1h"`
+
+	// TLS on the way to the servers: none, starttls, or tls for TLS from the
+	// first byte.
+	TLS string `yaml:"tls" default:"none" words:"none starttls tls" example:"starttls"`
+
+	// Whether the servers must prove their identity, by a certificate or a pin.
+	// With false an attacker between the proxy and them can read everything.
+	Verify *bool `yaml:"verify" default:"true"`
+
+	// The name in their certificates. Default: the host in the address.
+	ServerName string `yaml:"server_name" example:"legacy.lan"`
+
+	// The CAs that sign their certificates, a PEM file. Default: the CAs that the
+	// system trusts, and none if there is a pin.
+	CA string `yaml:"ca" example:"/etc/letterlock/backend-ca.pem"`
+
+	// The public keys that they may have, by their SHA-256 in base64. With a pin
+	// and no ca, neither name nor date of a certificate matters. Default: none.
+	Pin []tlspolicy.Pin `yaml:"pin" min:"1" example:"[AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=]"`
+
+	// The lowest TLS version. Below 1.2, suites for old servers are offered as
+	// well.
+	MinVersion tlspolicy.Version `yaml:"min_version" default:"1.2" words:"{versions}"`
 }
-
-// defaultHealth is modest: each check is a line in the backend's log.
-const defaultHealth = 30 * time.Second
 
 // ByClient reports whether a client comes to the same address again.
 func (b Backend) ByClient() bool { return b.Balance == "client" }
@@ -40,17 +69,13 @@ func (b Backend) Verified() bool { return b.Encrypted() && (b.Verify == nil || *
 
 // HealthInterval is the time between two checks of an address.
 func (b Backend) HealthInterval() time.Duration {
-	if b.Health == 0 {
-		return defaultHealth
-	}
+	setDefaults(reflect.ValueOf(&b).Elem())
 	return b.Health
 }
 
 // floor is the lowest version of TLS in force.
 func (b Backend) floor() tlspolicy.Version {
-	if b.MinVersion == 0 {
-		return tlspolicy.VersionTLS12
-	}
+	setDefaults(reflect.ValueOf(&b).Elem())
 	return b.MinVersion
 }
 

@@ -7,6 +7,7 @@ package configs
 type rule func(c *Config, m Machine, r report)
 
 var rules = []rule{
+	checkAllKeys,
 	checkHostname,
 	checkStateDir,
 	checkUser,
@@ -14,12 +15,8 @@ var rules = []rule{
 	checkACME,
 	checkMTASTS,
 	checkPolicies,
-	checkLog,
 	checkStatus,
-	checkInventory,
 	checkProbeSender,
-	checkLimits,
-	checkTimeouts,
 	checkBackends,
 	checkListeners,
 	checkTLSFiles,
@@ -39,21 +36,17 @@ type listenerRule func(c *Config, l Listener, r report)
 // listenerRules see listeners whose service is known.
 var listenerRules = []listenerRule{
 	checkListen,
-	checkPublicPort,
 	checkBackend,
 	checkPublicBackend,
 	checkPolicyName,
 	checkLogin,
 	checkBanner,
-	checkSNI,
 	checkClientCertificates,
 	checkHideSTARTTLS,
 	checkBelongs,
 	checkOpenRelay,
 	checkRecipients,
 	checkHideClient,
-	checkBareNewline,
-	checkGreetDelay,
 	checkProxyFrom,
 	checkHandover,
 	checkMasterSeparator,

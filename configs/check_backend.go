@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // checkBackends looks at the named backends, used or not.
@@ -24,30 +23,7 @@ func checkBackends(c *Config, m Machine, r report) {
 		}
 		seen[b.Name] = true
 		checkAddresses(c, b, at)
-		at.in("balance").word("way to balance", b.Balance, balances)
-		at.in("tls").word("way to use TLS", b.TLS, legs)
-		checkHealth(b, at.in("health"))
 		checkLeg(m, b, at)
-	}
-}
-
-// word is oneOf for a key that may be absent.
-func (r report) word(what, value string, known []string) {
-	if value != "" || r.given() {
-		r.oneOf(what, value, known)
-	}
-}
-
-// The bounds of health: more often would fill the backend's log.
-const (
-	leastHealth = 5 * time.Second
-	mostHealth  = time.Hour
-)
-
-func checkHealth(b Backend, r report) {
-	if r.given() && (b.Health < leastHealth || b.Health > mostHealth) {
-		r.wrong(fmt.Sprintf("write a duration from %s to %s; without the key it is %s", short(leastHealth), short(mostHealth), short(defaultHealth)),
-			"health cannot be %s", short(b.Health))
 	}
 }
 

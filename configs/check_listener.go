@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,14 +16,6 @@ func checkListen(_ *Config, l Listener, r report) {
 		r.in("listen").wrong(
 			fmt.Sprintf(`write ":%d" for every address, or one such as "192.0.2.1:%d" or "[2001:db8::1]:%d"`, port, port, port),
 			"%q %v", l.Listen, err)
-	}
-}
-
-// checkPublicPort takes a port, not an address: who maps it knows that.
-func checkPublicPort(_ *Config, l Listener, r report) {
-	at := r.in("public_port")
-	if port := l.PublicPort; at.given() && (port < 1 || port > 65535) {
-		at.wrong(fmt.Sprintf("write a port from 1 to 65535, such as %d; without the key it is that of listen", l.Service.Port()), "public_port cannot be %d", port)
 	}
 }
 
@@ -50,25 +43,19 @@ func checkBanner(_ *Config, l Listener, r report) {
 	}
 }
 
-// checkBelongs finds keys that mean nothing on the service, whatever their
+// checkBelongs reports keys that have no meaning on the service, whatever their
 // value.
 func checkBelongs(_ *Config, l Listener, r report) {
-	for _, b := range belongs {
-		if at := r.in(b.key); at.given() && !slices.Contains(b.services, l.Service) {
-			remedy := fmt.Sprintf("remove it: it belongs to %s", list(b.services))
-			if b.key == "auth" {
-				remedy = fmt.Sprintf("remove it: %s always offers a login, once TLS is on", l.Service)
-			}
-			at.misplaced(remedy, "%s means nothing on %s", b.key, l.Service)
+	for _, k := range keysOfStruct(reflect.TypeFor[Listener](), "") {
+		at := r.in(k.Path)
+		if k.Services == nil || slices.Contains(k.Services, l.Service) || !at.given() {
+			continue
 		}
-	}
-}
-
-// checkBareNewline: there is no word for passing bare newlines on. Servers
-// differ in what they make of them, and that is how mail is smuggled.
-func checkBareNewline(_ *Config, l Listener, r report) {
-	if l.BareNewline != "" {
-		r.in("bare_newline").oneOf("way to treat a bare newline", l.BareNewline, bareNewlines)
+		remedy := fmt.Sprintf("remove it: it belongs to %s", list(k.Services))
+		if k.Path == "auth" {
+			remedy = fmt.Sprintf("remove it: %s always offers a login, once TLS is on", l.Service)
+		}
+		at.misplaced(remedy, "%s means nothing on %s", k.Path, l.Service)
 	}
 }
 
@@ -76,10 +63,10 @@ func checkBareNewline(_ *Config, l Listener, r report) {
 // would take every client for the proxy.
 func checkHandover(_ *Config, l Listener, r report) {
 	at := r.in("handover")
-	if l.Handover == "" || !at.oneOf("handover", l.Handover, handoverNames()) {
+	i := slices.IndexFunc(handovers, func(h handoverFacts) bool { return h.name == l.Handover })
+	if i < 0 {
 		return
 	}
-	i := slices.IndexFunc(handovers, func(h handoverFacts) bool { return h.name == l.Handover })
 	switch h := handovers[i]; {
 	case h.services != nil && !slices.Contains(h.services, l.Service):
 		at.wrong(suggest("", handoversOf(l.Service)), "handover %s does not exist on %s", h.name, l.Service)

@@ -35,9 +35,6 @@ func checkBase(own Policy, r report) {
 		r.wrong("write base: and one of "+strings.Join(tlspolicy.Names(), ", "), "the policy has no base")
 		return
 	}
-	if !r.in("base").oneOf("built-in TLS policy", own.Base, tlspolicy.Names()) {
-		return
-	}
 	policy, err := own.resolve()
 	if err != nil {
 		return

@@ -24,10 +24,8 @@ func (l Listener) LoginMethod() string {
 // checkBackendLogin: USER and PASS, and LOGIN, are commands that SMTP and
 // ManageSieve have not.
 func checkBackendLogin(_ *Config, l Listener, r report) {
-	at := r.in("backend_login")
-	at.word("way to log in at a backend", l.BackendLogin, backendLogins)
 	if p := l.Service.Protocol(); l.BackendLogin == "user" && p != "imap" && p != "pop3" {
-		at.wrong("write plain, login or cram-md5", "%s has no command of its own for a name and a password", l.Service)
+		r.in("backend_login").wrong("write plain, login or cram-md5", "%s has no command of its own for a name and a password", l.Service)
 	}
 }
 

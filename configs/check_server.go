@@ -1,10 +1,8 @@
 package configs
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 )
 
 // checkHostname: the name goes into greetings, where an address in its place
@@ -72,38 +70,6 @@ func checkReadable(m Machine, path string, r report) {
 	}
 	if err := m.Readable(path); err != nil {
 		r.wrong("correct the path, or let the user that runs the program read the file", "%q %v", path, err)
-	}
-}
-
-// checkLog takes the names of slog's levels, in lower case.
-func checkLog(c *Config, _ Machine, r report) {
-	at := r.in("log")
-	at.in("format").oneOf("log format", c.Log.Format, logFormats)
-	at.in("level").oneOf("log level", c.Log.Level, logLevels)
-	at.in("header").oneOf("log header", c.Log.Header, logHeaders)
-	for _, b := range logBounds {
-		if v := b.value(c.Log); v < b.min || v > b.max {
-			at.in(b.key).wrong(fmt.Sprintf("write a number from %d to %d; without the key it is %d", b.min, b.max, b.value(Default().Log)), "%s cannot be %d", b.key, v)
-		}
-	}
-}
-
-// What an inventory may be.
-var (
-	leastEntries, mostEntries = 1000, 10_000_000
-	leastAge, mostAge         = 24 * time.Hour, 10 * 366 * 24 * time.Hour
-)
-
-// checkInventory holds it to what one can learn from and a disk can hold.
-func checkInventory(c *Config, _ Machine, r report) {
-	at, usual := r.in("inventory"), Default().Inventory
-	if n := c.Inventory.Entries; n < leastEntries || n > mostEntries {
-		at.in("entries").wrong(fmt.Sprintf("write a number from %d to %d; without the key it is %d", leastEntries, mostEntries, usual.Entries),
-			"entries cannot be %d", n)
-	}
-	if age := c.Inventory.Age; age < leastAge || age > mostAge {
-		at.in("age").wrong(fmt.Sprintf("write a duration from %s to %s; without the key it is %s", short(leastAge), short(mostAge), short(usual.Age)),
-			"age cannot be %s", short(age))
 	}
 }
 

@@ -2,7 +2,6 @@ package configs
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -12,9 +11,6 @@ import (
 )
 
 var errNextHop = errors.New("is no next hop")
-
-// What a message may be, in bytes.
-var leastMessage, mostMessage = 1 << 16, 1 << 31
 
 // checkSmarthost looks at the rules of mail that goes out.
 func checkSmarthost(c *Config, m Machine, r report) {
@@ -37,11 +33,8 @@ func checkSmarthost(c *Config, m Machine, r report) {
 			at.in("resolvers", i).wrong(`write an address, such as 127.0.0.1 or "[::1]:5353"`, "%q is no address of a DNS server", resolver)
 		}
 	}
-	if at.in("level").oneOf("level", s.Level, outbound.Levels()) && LevelOf(s.Level) == outbound.Fingerprint {
+	if LevelOf(s.Level) == outbound.Fingerprint {
 		at.in("level").wrong("name the destinations whose fingerprints are known", "level fingerprint is for a destination, not for all")
-	}
-	if n := s.MaxMessage; n < leastMessage || n > mostMessage {
-		at.in("max_message").wrong(fmt.Sprintf("write a number from %d to %d; without the key it is %d", leastMessage, mostMessage, defaultMaxMessage), "max_message cannot be %d", n)
 	}
 	checkReadable(m, s.CA, at.in("ca"))
 	if own := s.ClientCertificate; own != nil {
@@ -129,7 +122,7 @@ func checkNextHop(c *Config, d Destination, r report) {
 // checkDestinationTLS checks the level of a destination, and its other keys
 // about TLS.
 func checkDestinationTLS(c *Config, d Destination, r report) {
-	if at := r.in("level"); at.given() && !at.oneOf("level", d.Level, outbound.Levels()) {
+	if r.in("level").given() && !slices.Contains(outbound.Levels(), d.Level) {
 		return
 	}
 	if d.Policy != "" {

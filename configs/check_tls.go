@@ -1,18 +1,10 @@
 package configs
 
-// checkSNI: there are two ways to treat a name that no certificate is for.
-func checkSNI(_ *Config, l Listener, r report) {
-	if l.SNI != "" {
-		r.in("sni").oneOf("way to treat names", l.SNI, sniWays)
-	}
-}
-
 // checkClientCertificates: requiring a certificate that any public authority
 // may have signed would keep nobody out.
 func checkClientCertificates(_ *Config, l Listener, r report) {
 	at := r.in("client_certificates")
 	switch {
-	case l.ClientCertificates != "" && !at.oneOf("way to treat client certificates", l.ClientCertificates, clientCertificates):
 	case l.AsksClients():
 		if l.ClientCertificates == "require" && l.ClientCA == "" {
 			at.wrong("write client_ca: and the file with the authorities whose certificates are taken", "require without client_ca would let in whoever has a certificate of any public authority")

@@ -52,12 +52,6 @@ func (l *Listener) complete() {
 	if l.Listen == "" && l.Service.known() {
 		l.Listen = fmt.Sprintf(":%d", l.Service.Port())
 	}
-	if l.BareNewline == "" && l.Service.Protocol() == "smtp" {
-		l.BareNewline = "normalize"
-	}
-	if l.Handover == "" {
-		l.Handover = "none"
-	}
 	foldNames(l.ACMEHosts)
 	for i, entry := range l.Recipients {
 		l.Recipients[i] = foldEntry(entry)

@@ -7,184 +7,207 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Config is the whole configuration, as the file or the environment gave it
-// and the defaults completed it.
+// Config is a whole configuration, as the file or the environment gave it and
+// the defaults completed it.
+//
+// The fields with a yaml tag are the keys of the file, here and in the types
+// below. A field's comment is the description of its key in reference.yaml, and
+// its tags are the rest that is known about the key; see Key.
 type Config struct {
-	Hostname     string          `yaml:"hostname"`
-	StateDir     string          `yaml:"state_dir"`
-	User         string          `yaml:"user"` // that root becomes; empty: stays root
-	Certificates []Certificate   `yaml:"certificates"`
-	ACME         *ACME           `yaml:"acme"`          // nil: none
-	MTASTS       *MTASTS         `yaml:"mta_sts"`       // nil: none
-	TicketSecret string          `yaml:"ticket_secret"` // file; empty: a secret of this process alone
-	Policies     []Policy        `yaml:"policies"`
-	Log          Log             `yaml:"log"`
-	Status       Status          `yaml:"status"`
-	Inventory    Inventory       `yaml:"inventory"`
-	Limits       Limits          `yaml:"limits"`
-	Timeouts     Timeouts        `yaml:"timeouts"`
-	Backends     []Backend       `yaml:"backends"`
-	Smarthost    *SmarthostRules `yaml:"smarthost"` // nil: no listener is one
-	Listeners    []Listener      `yaml:"listeners"`
+	// The name of the proxy in greetings and Received headers, and in the
+	// self-signed certificate. Default: the machine's own name.
+	Hostname string `yaml:"hostname" example:"mail.example.com" var:"HOSTNAME" flag:"hostname" usage:"the proxy's <NAME> (default the machine's)"`
 
-	// Probe asks each backend whether it relays or takes a wrong password.
-	// ProbeSender is a sender whom backends accept; empty: those that are likely
-	// to be are tried.
-	Probe       *bool  `yaml:"probe"` // nil: on
-	ProbeSender string `yaml:"probe_sender"`
+	// A directory that the program may write to, for what must outlive the
+	// process: the self-signed certificate, the ACME account, the keys of
+	// certificates, the inventory. As with every path here, one that does not
+	// begin with / starts in the directory of this file.
+	StateDir string `yaml:"state_dir" default:"/var/lib/letterlock" var:"STATE_DIR"`
 
-	// PublicPlaintextBackend allows a plaintext leg to a backend that is
-	// neither on loopback, nor a unix socket, nor in private address space.
-	PublicPlaintextBackend bool `yaml:"allow_public_plaintext_backend"`
+	// The system user that the program becomes at its start if root starts it,
+	// for machines without systemd, whose unit sets User=. Of root's rights it
+	// keeps the right to open ports below 1024. It creates state_dir for the
+	// user. Linux only. Default: none; a program that root starts runs as root.
+	User string `yaml:"user" example:"letterlock"`
+
+	// Allows plaintext to a backend with a public IP address. Without it
+	// only loopback, private (RFC 1918, RFC 4193), shared (RFC 6598) and
+	// link-local addresses, names and unix sockets may be backends.
+	PublicPlaintextBackend bool `yaml:"allow_public_plaintext_backend" default:"false"`
+
+	// Whether each backend is probed at the start and with each SIGHUP. The
+	// probe asks what any client could ask through the proxy: does the backend
+	// relay, does it accept a made-up password? The log has the findings, and
+	// the questions that the backend's answers leave open. An open relay behind
+	// a listener that leaves the decision to the backend stops the start, or
+	// keeps the new configuration out; a backend that is down does not. Each
+	// probe leaves a failed login in the backend's log.
+	Probe *bool `yaml:"probe" default:"true"`
+
+	// A sender address that the backends accept, for the question whether they
+	// relay; no mail is sent from it. Default: the null sender, and postmaster@
+	// the listener's recipients, the hostname and the domain above it.
+	ProbeSender string `yaml:"probe_sender" example:"postmaster@example.com"`
+
+	// Certificates from files: an RSA certificate beside an ECDSA one serves
+	// old clients too. The files are read again when they change. Default: a
+	// self-signed certificate is made and kept.
+	Certificates []Certificate `yaml:"certificates"`
+
+	// Certificates from a CA by ACME, such as Let's Encrypt: an ECDSA and an
+	// RSA one for each name, renewed when a third of their life is left. Writing
+	// this accepts the CA's terms of service. Certificates from files may stand
+	// beside it, and are preferred to equally good ones from the CA. Default:
+	// none.
+	ACME *ACME `yaml:"acme"`
+
+	// The MTA-STS policy (RFC 8461), by which sending servers insist on TLS. It
+	// is served at https://mta-sts.DOMAIN/.well-known/mta-sts.txt with a
+	// certificate by acme; letterlock mta-sts prints the DNS records. Default:
+	// none.
+	MTASTS *MTASTS `yaml:"mta_sts"`
+
+	// A file with a secret of at least 32 bytes, from which, with the time, the
+	// keys of session tickets are derived: instances that share it resume each
+	// other's sessions. Make one with: openssl rand -base64 48. Keys change every
+	// 8 hours, a ticket lives for up to 24. The file is read again when it
+	// changes. Default: none; a session can be resumed as long as the process
+	// runs.
+	TicketSecret string `yaml:"ticket_secret" example:"/etc/letterlock/ticket-secret"`
+
+	// TLS policies of your own, beside the built-in ones:
+	//   modern              TLS 1.3 only
+	//   strict              TLS 1.2 and 1.3 with ECDHE and AEAD
+	//   compat              as strict, with CBC suites
+	//   opportunistic       TLS 1.0 to 1.3, static RSA too
+	//   opportunistic-wide  as opportunistic, with 3DES and CBC-SHA256
+	// Under every policy a login needs TLS 1.2 with ECDHE and AEAD (with compat
+	// as its base, ECDHE). Default: none.
+	Policies []Policy `yaml:"policies"`
+
+	// How the log is written, to standard error. docs/log.md describes its
+	// lines.
+	Log Log `yaml:"log"`
+
+	// A page about the proxy's work, the same as JSON (/status.json), and metrics
+	// for Prometheus (/metrics). It shows names and addresses and asks for no
+	// password.
+	Status Status `yaml:"status"`
+
+	// A record of which clients used which TLS, so that `letterlock whatif` can
+	// list the clients that a stricter policy would refuse: users, networks (the
+	// /24 or /48) and the last address. It is the file inventory.db in
+	// state_dir.
+	Inventory Inventory `yaml:"inventory"`
+
+	// Bounds on the resources that clients can occupy.
+	Limits Limits `yaml:"limits"`
+
+	// Bounds on every wait.
+	Timeouts Timeouts `yaml:"timeouts"`
+
+	// Groups of mail servers that hold the same mail, and TLS on the way to
+	// them. A backend that is one server in plaintext needs no entry here.
+	// Default: none.
+	Backends []Backend `yaml:"backends"`
+
+	// Rules for outbound mail of the legacy server; they need a listener of
+	// service smarthost. The legacy server sends all its mail there (Postfix:
+	// relayhost) by SMTP in plaintext, and each message is delivered while it
+	// comes in. The proxy has no queue: a message that cannot be delivered stays
+	// in the legacy server's. Default: the default of each key.
+	Smarthost *SmarthostRules `yaml:"smarthost"`
+
+	// The services offered, and the mail servers behind them.
+	Listeners []Listener `yaml:"listeners" required:"true" min:"1"`
 
 	origin origin // the last field: see keys
 }
 
 // Certificate names a PEM chain, leaf first, and its key.
 type Certificate struct {
-	Cert string `yaml:"cert"`
-	Key  string `yaml:"key"`
+	// The certificate chain in PEM form, leaf first.
+	Cert string `yaml:"cert" required:"true" example:"/etc/letterlock/ecdsa.pem | /etc/letterlock/rsa.pem" var:"CERT"`
+
+	// Its private key in PEM form.
+	Key string `yaml:"key" required:"true" example:"/etc/letterlock/ecdsa.key | /etc/letterlock/rsa.key" var:"KEY"`
 }
 
-// Policy is a TLS policy of the administrator's own: a built-in one with some
-// of its rules replaced.
+// Policy is an administrator's own TLS policy: a built-in one with some of its
+// rules replaced.
 type Policy struct {
-	Name       string            `yaml:"name"`
-	Base       string            `yaml:"base"`
-	MinVersion tlspolicy.Version `yaml:"min_version"`
-	MaxVersion tlspolicy.Version `yaml:"max_version"`
-	Suites     []tlspolicy.Suite `yaml:"suites"`
-	Groups     []tlspolicy.Group `yaml:"groups"`
+	// The name by which listeners refer to it; no built-in name.
+	Name string `yaml:"name" required:"true" example:"scanners"`
+
+	// The built-in policy that it starts from.
+	Base string `yaml:"base" required:"true" words:"{policies}" example:"compat"`
+
+	// The lowest version. Default: that of the base.
+	MinVersion tlspolicy.Version `yaml:"min_version" words:"{versions}" example:"1.0"`
+
+	// The highest version. Default: that of the base.
+	MaxVersion tlspolicy.Version `yaml:"max_version" words:"{versions}" example:"1.3"`
+
+	// The suites for TLS 1.2 and below, by their OpenSSL or IANA names; those
+	// of TLS 1.3 are always on. Default: those of the base.
+	Suites []tlspolicy.Suite `yaml:"suites" min:"1" example:"[ECDHE-RSA-AES128-GCM-SHA256, ECDHE-RSA-AES128-SHA]"`
+
+	// The key exchange groups: X25519MLKEM768, SecP256r1MLKEM768,
+	// SecP384r1MLKEM1024, X25519, P-256, P-384, P-521. Default: those of the
+	// base.
+	Groups []tlspolicy.Group `yaml:"groups" min:"1" example:"[X25519MLKEM768, X25519, P-256]"`
 }
 
-// Log says how the log is written.
+// Log holds the form and the bounds of the log. The rates are bytes a minute.
 type Log struct {
-	Format string `yaml:"format"` // text, json or postfix
-	Level  string `yaml:"level"`  // debug, info, warn or error
-	Header string `yaml:"header"` // of format postfix: auto, always or never
+	// The form of a line: text, json, or postfix (lines as Postfix writes them,
+	// for scripts that read its log).
+	Format string `yaml:"format" default:"text" words:"text json postfix" var:"LOG_FORMAT"`
 
-	// Bytes of a value that comes from outside; and bytes a minute that
-	// clients can cause before they have logged in.
-	MaxValue       int `yaml:"max_value"`
-	RatePerClient  int `yaml:"rate_per_client"`
-	RatePerNetwork int `yaml:"rate_per_network"`
-	Rate           int `yaml:"rate"`
+	// The least important lines to write.
+	Level string `yaml:"level" default:"info" words:"debug info warn error" var:"LOG_LEVEL"`
+
+	// Whether lines of format postfix begin with the time, the host and the
+	// program, as those in a file of syslog do: always; never, where the program
+	// that reads standard error adds them; or auto, which is never under
+	// systemd's journal and always elsewhere.
+	Header string `yaml:"header" default:"auto" words:"auto always never" var:"LOG_HEADER"`
+
+	// Bytes of one value that comes from outside, as it is written. A server's
+	// reply may have four times as many.
+	MaxValue int `yaml:"max_value" default:"256" min:"64" max:"16384"`
+
+	// Bytes a minute that one client (an IPv4 address or an IPv6 /64) can cause
+	// to be written before it has logged in or delivered a message. Lines that
+	// are left out are counted. Clients of a network from which a user has logged
+	// in lately may cause eight times as many.
+	RatePerClient int `yaml:"rate_per_client" default:"16384" min:"4096" max:"1073741824"`
+
+	// The same for a network, an IPv4 /24 or an IPv6 /48.
+	RatePerNetwork int `yaml:"rate_per_network" default:"32768" min:"4096" max:"1073741824"`
+
+	// The same for all networks together.
+	Rate int `yaml:"rate" default:"1048576" min:"65536" max:"1073741824"`
 }
 
-// Status says where the status page, its JSON and the metrics are served.
+// Status holds the address of the status page, its JSON and the metrics.
 type Status struct {
-	Listen string `yaml:"listen"` // host:port; empty: nowhere
+	// host:port where it is served. Default: it is not served.
+	Listen string `yaml:"listen" example:"127.0.0.1:8080"`
 }
 
-// Inventory says what is remembered of clients and their TLS.
+// Inventory bounds the record of clients and their TLS.
 type Inventory struct {
-	Keep    bool          `yaml:"keep"`
-	Entries int           `yaml:"entries"`
-	Age     time.Duration `yaml:"age"` // since the last session
+	// Whether it is kept.
+	Keep bool `yaml:"keep" default:"true"`
+
+	// The most entries that are kept. A user has one for each service, network
+	// and kind of device: a few each. A full file takes some 40 MiB.
+	Entries int `yaml:"entries" default:"100000" min:"1000" max:"10000000"`
+
+	// How long an entry is kept after the last session.
+	Age time.Duration `yaml:"age" default:"2160h" min:"24h" max:"87840h"`
 }
 
-// InventoryFile is where it is kept.
+// InventoryFile is the path of the inventory.
 func (c *Config) InventoryFile() string { return filepath.Join(c.StateDir, "inventory.db") }
-
-// Listener is one service on one address, and the backend behind it.
-type Listener struct {
-	Service Service `yaml:"service"`
-	Listen  string  `yaml:"listen"`  // host:port; an empty host is every address
-	Backend string  `yaml:"backend"` // host:port, [v6]:port, unix:/path or the name of one of Backends
-	Policy  string  `yaml:"policy"`  // empty: the service's own, see Service.DefaultPolicy
-	Banner  string  `yaml:"banner"`  // words of the greeting, behind the hostname
-
-	// PublicPort is where clients find the listener, if its port is mapped to
-	// another; 0: it is not.
-	PublicPort int `yaml:"public_port"`
-
-	// In the place of the certificates and hosts of all, if one is given
-	Certificates []Certificate `yaml:"certificates"`
-	ACMEHosts    []string      `yaml:"acme_hosts"`
-
-	// TLS beside the policy
-	SNI                string      `yaml:"sni"`                 // default, or strict
-	SessionTickets     *bool       `yaml:"session_tickets"`     // nil: see TicketsOn
-	ClientCertificates string      `yaml:"client_certificates"` // none, request or require
-	ClientCA           string      `yaml:"client_ca"`           // file; empty: the authorities that the machine trusts
-	Exceptions         []Exception `yaml:"exceptions"`
-
-	// smtp only
-	RequireTLS     RequireTLS `yaml:"require_tls"`
-	HideSTARTTLS   []Network  `yaml:"hide_starttls"`   // peers that fail with it
-	Auth           bool       `yaml:"auth"`            // offer AUTH after TLS
-	Recipients     []string   `yaml:"recipients"`      // domains or addresses that may be written to
-	RecipientsFile string     `yaml:"recipients_file"` // a file of such, one a line
-	AllowOpenRelay bool       `yaml:"allow_open_relay"`
-
-	// GreetDelay is the pause before the greeting for those who do not wait
-	// for it; nil: the default.
-	GreetDelay *time.Duration `yaml:"greet_delay"`
-
-	// smtp, submission, submissions
-	BareNewline string `yaml:"bare_newline"` // normalize or reject
-	Received    *bool  `yaml:"received"`     // nil: on
-	DisableVRFY *bool  `yaml:"disable_vrfy"` // nil: on
-	HideClient  bool   `yaml:"hide_client"`  // the Received header does not tell who the client is
-
-	ReverseDNS *bool `yaml:"reverse_dns"` // look the names of clients up; nil: on smtp
-
-	ProxyFrom       []Network `yaml:"proxy_from"`       // load balancers, who say with a PROXY header who the client is
-	Routes          string    `yaml:"routes"`           // file that says which backend a user's mail is at
-	MasterSeparator string    `yaml:"master_separator"` // between a user and the master user who logs in as that one; empty: none
-	BackendLogin    string    `yaml:"backend_login"`    // auto, same, plain, login, cram-md5 or user; empty: auto
-	Handover        string    `yaml:"handover"`         // how the backend learns who the client is
-	HideMechanisms  []string  `yaml:"hide_mechanisms"`  // SASL mechanisms never shown, beside those that cannot pass a proxy
-
-	// UnnamedMechanisms are SASL mechanisms that are shown although the proxy
-	// cannot read from them who logs in.
-	UnnamedMechanisms []string `yaml:"unnamed_mechanisms"`
-}
-
-// RequireTLS says who may not send mail in clear: everybody, nobody, or the
-// named networks and sender domains.
-type RequireTLS struct {
-	All      bool
-	Networks []Network
-	Domains  []string
-}
-
-// Limits bound what clients may make the proxy hold.
-type Limits struct {
-	Connections              int `yaml:"connections"`                // open sessions in all
-	ConnectionsPerClient     int `yaml:"connections_per_client"`     // open sessions of one address (IPv6: one /64)
-	ConnectionsPerNetwork    int `yaml:"connections_per_network"`    // open sessions of one /24 (IPv6: one /48)
-	Unauthenticated          int `yaml:"unauthenticated"`            // open sessions in all that have not logged in
-	UnauthenticatedPerClient int `yaml:"unauthenticated_per_client"` // above it, a client's oldest make room
-	LoginFailuresPerClient   int `yaml:"login_failures_per_client"`  // failed logins until others are refused; 0 is off
-	LoginFailuresPerUser     int `yaml:"login_failures_per_user"`
-	Handshakes               int `yaml:"handshakes"`                 // TLS handshakes that compute at once
-	Reserved                 int `yaml:"reserved"`                   // percent of the limits above that is divided among the services
-	WebConnections           int `yaml:"web_connections"`            // open to each of acme.http, acme.tls_alpn and status.listen
-	WebConnectionsPerClient  int `yaml:"web_connections_per_client"` // of one address (IPv6: one /64)
-	Line                     int `yaml:"line"`                       // bytes of a command line, CRLF included
-	Token                    int `yaml:"token"`                      // bytes of a SASL token
-	Literal                  int `yaml:"literal"`                    // bytes of the literals of one command before login
-	Message                  int `yaml:"message"`                    // bytes of a message that bare_newline: reject must hold
-	Spool                    int `yaml:"spool"`                      // bytes of all messages that are held
-	Errors                   int `yaml:"errors"`                     // wrong commands before the session is ended
-}
-
-// Timeouts bound every wait.
-type Timeouts struct {
-	ProxyHeader     time.Duration `yaml:"proxy_header"`    // a load balancer's PROXY header
-	ReverseDNS      time.Duration `yaml:"reverse_dns"`     // the name of a client
-	Handshake       time.Duration `yaml:"handshake"`       // the TLS handshake
-	Dial            time.Duration `yaml:"dial"`            // reaching a backend
-	Greeting        time.Duration `yaml:"greeting"`        // a backend's greeting, and each reply to a command
-	Command         time.Duration `yaml:"command"`         // a client's next command before login; each SMTP command
-	Login           time.Duration `yaml:"login"`           // from accept to login
-	Unauthenticated time.Duration `yaml:"unauthenticated"` // from accept until a session may have to make room
-	LoginDelay      time.Duration `yaml:"login_delay"`     // the longest wait after failed logins
-	LoginForget     time.Duration `yaml:"login_forget"`    // until as many failures as are allowed are forgotten
-	Idle            time.Duration `yaml:"idle"`            // silence after login
-	Data            time.Duration `yaml:"data"`            // silence within a message
-	Message         time.Duration `yaml:"message"`         // a message, from MAIL to its end
-	EndOfData       time.Duration `yaml:"end_of_data"`     // a backend's verdict on a message
-	Shutdown        time.Duration `yaml:"shutdown"`        // sessions that end by themselves after SIGTERM
-}

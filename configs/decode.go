@@ -85,6 +85,7 @@ func (d decoder) mapping(n *yaml.Node, path string, into reflect.Value) {
 		d.wrong(n, path, "write keys, each with a colon and a value; the keys are "+strings.Join(keys(into.Type()), ", "), "%s takes keys of its own, not %s", lastKey(path), kindWords(n))
 		return
 	}
+	setDefaults(into)
 	first := map[string]int{}
 	for i := 0; i+1 < len(n.Content) && !d.full(); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -10,56 +11,51 @@ import (
 // prefix begins the name of every variable that is read.
 const prefix = "LETTERLOCK_"
 
-// variable is an environment variable, the keys of a Config that follow from
-// it, and how its text is taken over.
-type variable struct {
-	name string
-	flag string // the flag of the same meaning, if there is one
-	keys []string
-	set  func(q *Quick, text string) bool // false: the text is not understood
+// variables lists the keys that have an environment variable.
+func variables() []Key {
+	return slices.DeleteFunc(slices.Clone(table()), func(k Key) bool { return k.Variable == "" })
 }
 
-var variables = []variable{
-	{"LETTERLOCK_BACKEND", "--backend", []string{"backend"}, func(q *Quick, s string) bool { q.Backend = s; return true }},
-	{"LETTERLOCK_HOSTNAME", "--hostname", []string{"hostname"}, func(q *Quick, s string) bool { q.Hostname = s; return true }},
-	{"LETTERLOCK_RECIPIENTS", "--recipients", []string{"recipients"}, func(q *Quick, s string) bool { q.Recipients = split[string](s); return true }},
-	{"LETTERLOCK_SERVICES", "--services", []string{"service"}, func(q *Quick, s string) bool { q.Services = split[Service](s); return true }},
-	{"LETTERLOCK_LISTEN", "--listen", []string{"listen"}, func(q *Quick, s string) bool { q.Listen = s; return true }},
-	{"LETTERLOCK_CERT", "", []string{"cert", "certificates"}, func(q *Quick, s string) bool { q.Cert = s; return true }},
-	{"LETTERLOCK_KEY", "", []string{"key"}, func(q *Quick, s string) bool { q.Key = s; return true }},
-	{"LETTERLOCK_ACME_EMAIL", "--acme-email", []string{"email"}, func(q *Quick, s string) bool { q.acme().Email = s; return true }},
-	{"LETTERLOCK_ACME_HOSTS", "--acme-hosts", []string{"hosts", "acme"}, func(q *Quick, s string) bool { q.acme().Hosts = split[string](s); return true }},
-	{"LETTERLOCK_ACME_HTTP", "--acme-http", []string{"http"}, func(q *Quick, s string) bool { q.acme().HTTP = s; return true }},
-	{"LETTERLOCK_ACME_TLS_ALPN", "--acme-tls-alpn", []string{"tls_alpn"}, func(q *Quick, s string) bool { q.acme().TLSALPN = s; return true }},
-	{"LETTERLOCK_ACME_DIRECTORY", "--acme-directory", []string{"directory"}, func(q *Quick, s string) bool { q.acme().Directory = s; return true }},
-	{"LETTERLOCK_ACME_EAB_KID", "--acme-eab-kid", []string{"kid", "eab"}, func(q *Quick, s string) bool { q.eab().KID = s; return true }},
-	{"LETTERLOCK_ACME_EAB_KEY_FILE", "--acme-eab-key-file", []string{"key_file"}, func(q *Quick, s string) bool { q.eab().KeyFile = s; return true }},
-	{"LETTERLOCK_ACME_CA_ROOTS", "--acme-ca-roots", []string{"ca_roots"}, func(q *Quick, s string) bool { q.acme().CARoots = s; return true }},
-	{"LETTERLOCK_STATE_DIR", "", []string{"state_dir"}, func(q *Quick, s string) bool { q.StateDir = s; return true }},
-	{"LETTERLOCK_LOG_FORMAT", "", []string{"format"}, func(q *Quick, s string) bool { q.LogFormat = s; return true }},
-	{"LETTERLOCK_LOG_HEADER", "", []string{"header"}, func(q *Quick, s string) bool { q.LogHeader = s; return true }},
-	{"LETTERLOCK_LOG_LEVEL", "", []string{"level"}, func(q *Quick, s string) bool { q.LogLevel = s; return true }},
-	{"LETTERLOCK_ALLOW_OPEN_RELAY", "", []string{"allow_open_relay"}, func(q *Quick, s string) bool {
-		yes, err := strconv.ParseBool(s)
-		q.AllowOpenRelay = yes
-		return err == nil
-	}},
-}
-
-// acme is there as soon as one of its variables is.
-func (q *Quick) acme() *ACME {
-	if q.ACME == nil {
-		q.ACME = &ACME{}
+// set gives the field of q that stands for a key the value of a variable. A field
+// that stands for a key above it, as ACME does, is entered by the yaml tags.
+func (q *Quick) set(k Key, text string) error {
+	v := reflect.ValueOf(q).Elem()
+	for i := range v.NumField() {
+		at := v.Type().Field(i).Tag.Get("key")
+		if !within(k.Path, at) {
+			continue
+		}
+		into := v.Field(i)
+		for step := range strings.FieldsFuncSeq(strings.TrimPrefix(k.Path, at), func(c rune) bool { return c == '.' }) {
+			into = entered(into, step)
+		}
+		return setVariable(into, text)
 	}
-	return q.ACME
+	return nil
 }
 
-func (q *Quick) eab() *EAB {
-	a := q.acme()
-	if a.EAB == nil {
-		a.EAB = &EAB{}
+// entered returns the field of a struct that v points to; a nil pointer is set.
+func entered(v reflect.Value, key string) reflect.Value {
+	if v.IsNil() {
+		v.Set(reflect.New(v.Type().Elem()))
 	}
-	return a.EAB
+	for i := range v.Elem().NumField() {
+		if v.Elem().Type().Field(i).Tag.Get("yaml") == key {
+			return v.Elem().Field(i)
+		}
+	}
+	return reflect.Value{}
+}
+
+// setVariable sets a single value, or a list from its entries with commas.
+func setVariable(v reflect.Value, text string) error {
+	if v.Kind() != reflect.Slice {
+		return setText(v, text)
+	}
+	for _, word := range split(text) {
+		v.Set(reflect.Append(v, reflect.ValueOf(word).Convert(v.Type().Elem())))
+	}
+	return nil
 }
 
 // orchestrator matches what Kubernetes and Docker links set in every
@@ -76,7 +72,7 @@ func Variables(environ []string) []string {
 	var names []string
 	for _, pair := range environ {
 		name, text, _ := strings.Cut(pair, "=")
-		if text != "" && slices.ContainsFunc(variables, func(v variable) bool { return v.name == name }) {
+		if text != "" && slices.ContainsFunc(table(), func(k Key) bool { return k.Variable == name && name != "" }) {
 			names = append(names, name)
 		}
 	}
@@ -87,19 +83,19 @@ func Variables(environ []string) []string {
 // gives it. An empty variable counts as absent, an unknown one is an error.
 func FromEnv(environ []string) (Quick, error) {
 	var q Quick
-	f := newFindings("", nil)
+	known, f := variables(), newFindings("", nil)
 	for _, pair := range environ {
 		name, text, _ := strings.Cut(pair, "=")
 		if !strings.HasPrefix(name, prefix) || name == fileVariable || text == "" || orchestrator.MatchString(name) {
 			continue
 		}
-		i := slices.IndexFunc(variables, func(v variable) bool { return v.name == name })
+		i := slices.IndexFunc(known, func(k Key) bool { return k.Variable == name })
 		switch {
 		case i < 0:
 			f.add(nil, name, "unknown variable", suggestVariable(name))
 		case inQuotes(text):
 			f.add(nil, name, "the quotes in "+text+" are part of the value", "leave the quotes out: a shell takes them off, but Docker's env files keep them")
-		case !variables[i].set(&q, text):
+		case q.set(known[i], text) != nil:
 			f.add(nil, name, strconv.Quote(text)+" is neither true nor false", "set it to true or false")
 		}
 	}
@@ -118,8 +114,8 @@ func inQuotes(text string) bool {
 // names alike.
 func suggestVariable(name string) string {
 	var names []string
-	for _, v := range variables {
-		names = append(names, strings.TrimPrefix(v.name, prefix))
+	for _, k := range variables() {
+		names = append(names, strings.TrimPrefix(k.Variable, prefix))
 	}
 	lower := strings.ToLower(strings.Join(names, " "))
 	if n := nearest(strings.TrimPrefix(name, prefix), strings.Fields(lower)); n != "" {
@@ -129,29 +125,30 @@ func suggestVariable(name string) string {
 }
 
 // split reads a list with commas, spaces around its words allowed.
-func split[T ~string](text string) []T {
-	var words []T
+func split(text string) []string {
+	var words []string
 	for word := range strings.SplitSeq(text, ",") {
 		if word = strings.TrimSpace(word); word != "" {
-			words = append(words, T(word))
+			words = append(words, word)
 		}
 	}
 	return words
 }
 
-// variableOf names where a value of a Quick came from, given the path of what
-// was made of it: listeners[3].backend came from LETTERLOCK_BACKEND.
+// variableOf names the flag and the variable that a value came from, given the
+// path of the value: listeners[3].backend came from LETTERLOCK_BACKEND. An error
+// about a whole part, such as acme, names the first variable in it.
 func variableOf(path string) string {
-	for p := path; p != ""; p = parent(p) {
-		key, _, _ := strings.Cut(lastKey(p), "[")
-		for _, v := range variables {
-			if !slices.Contains(v.keys, key) {
-				continue
+	whole := withoutIndexes(path)
+	for p := whole; p != ""; p = parent(p) {
+		for _, k := range variables() {
+			switch {
+			case k.Path != p && !(p == whole && within(k.Path, whole)):
+			case k.Flag != "":
+				return "--" + k.Flag + " (" + k.Variable + ")"
+			default:
+				return k.Variable
 			}
-			if v.flag != "" {
-				return v.flag + " (" + v.name + ")"
-			}
-			return v.name
 		}
 	}
 	return path

@@ -12,10 +12,19 @@ import (
 // Exception gives some client networks another TLS policy for a while: the scanners
 // that nobody can update may use TLS 1.0 until they are replaced.
 type Exception struct {
-	Networks  []Network `yaml:"networks"`
-	Policy    string    `yaml:"policy"`
-	Until     Date      `yaml:"until"`
-	WeakLogin bool      `yaml:"weak_login"` // a login passes over whatever TLS the policy allows
+	// The networks that it is for.
+	Networks []Network `yaml:"networks" required:"true" min:"1" example:"[10.1.0.0/16, '2001:db8::/32']"`
+
+	// A built-in TLS policy or one of policies.
+	Policy string `yaml:"policy" required:"true" suggest:"{policies}" example:"opportunistic"`
+
+	// Its last day, by UTC.
+	Until Date `yaml:"until" required:"true" example:"2027-03-31"`
+
+	// Let a login pass over any TLS that this policy allows. Without it a login
+	// needs TLS 1.2 with ECDHE and AEAD (with compat, ECDHE), and old clients
+	// fail after the handshake.
+	WeakLogin bool `yaml:"weak_login" default:"false"`
 }
 
 // Date is a day, written 2027-03-31.

@@ -27,7 +27,7 @@ func (l Listener) GreetPause() time.Duration {
 	case l.Service != SMTP:
 		return 0
 	case l.GreetDelay == nil:
-		return defaultGreetDelay
+		return defaultDuration("listeners[].greet_delay")
 	}
 	return *l.GreetDelay
 }

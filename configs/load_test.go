@@ -38,11 +38,16 @@ func mustFail(t *testing.T, text string) Errors {
 	return all
 }
 
+func withDefaults(l Listener) Listener {
+	setDefaults(reflect.ValueOf(&l).Elem())
+	return l
+}
+
 func TestSmallestFile(t *testing.T) {
 	got := mustParse(t, "listeners: [{service: imaps, backend: legacy.lan}]\n")
 	want := Default()
 	want.Hostname = "mail.example.com"
-	want.Listeners = []Listener{{Service: IMAPS, Listen: ":993", Backend: "legacy.lan:143", Handover: "none"}}
+	want.Listeners = []Listener{withDefaults(Listener{Service: IMAPS, Listen: ":993", Backend: "legacy.lan:143"})}
 	got.origin = origin{}
 	if !reflect.DeepEqual(*got, want) {
 		t.Errorf("%+v\nis not\n%+v", *got, want)
@@ -89,11 +94,11 @@ listeners:
 	want.Log.Format, want.Log.Level = "json", "debug"
 	want.Limits.Connections, want.Limits.Errors = 1, 2
 	want.Timeouts.Idle, want.Timeouts.Dial = time.Hour, 90*time.Second
-	want.Listeners = []Listener{{
+	want.Listeners = []Listener{withDefaults(Listener{
 		Service: SMTP, Listen: "192.0.2.1:2525", Backend: "8.8.8.8:25", Policy: "own", Banner: "ready", Auth: true,
 		Recipients: []string{"example.com", "Info@example.net"}, BareNewline: "reject",
-		Received: &off, DisableVRFY: &off, Handover: "none", HideMechanisms: []string{"NTLM"},
-	}}
+		Received: &off, DisableVRFY: &off, HideMechanisms: []string{"NTLM"},
+	})}
 	got.origin = origin{}
 	if !reflect.DeepEqual(*got, want) {
 		t.Errorf("%+v\nis not\n%+v", *got, want)

@@ -3,29 +3,43 @@ package configs
 import (
 	"net"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/letterlock/letterlock/internal/idn"
 )
 
-// Quick is what suffices to stand in front of one mail server: every service
-// on its own port, for the backend's plaintext ports.
+// Quick is enough to put the proxy in front of one mail server: every service
+// on its own port, for the backend's plaintext ports. The tag of a field names
+// the key that it stands for; a variable of that key sets it.
 type Quick struct {
-	Backend    string    // a name or an address, no port
-	Hostname   string    // empty: the machine's
-	Listen     string    // an address, no port; empty: every address
-	Services   []Service // empty: all
-	Recipients []string  // empty: the hostname's own domain and its parent
-	Cert, Key  string
-	ACME       *ACME  // nil: none
-	StateDir   string // empty: the default
-	LogFormat  string // empty: the default
-	LogHeader  string // empty: the default
-	LogLevel   string // empty: the default
+	Backend    string    `key:"listeners[].backend"`    // a name or an address, no port
+	Hostname   string    `key:"hostname"`               // empty: the machine's
+	Listen     string    `key:"listeners[].listen"`     // an address, no port; empty: every address
+	Services   []Service `key:"listeners[].service"`    // empty: all
+	Recipients []string  `key:"listeners[].recipients"` // empty: the hostname's own domain and its parent
+	Cert       string    `key:"certificates[].cert"`
+	Key        string    `key:"certificates[].key"`
+	ACME       *ACME     `key:"acme"`       // nil: none
+	StateDir   string    `key:"state_dir"`  // empty: the default
+	LogFormat  string    `key:"log.format"` // empty: the default
+	LogHeader  string    `key:"log.header"` // empty: the default
+	LogLevel   string    `key:"log.level"`  // empty: the default
 
-	// AllowOpenRelay leaves it to the backend who may be written to.
-	AllowOpenRelay bool
+	// AllowOpenRelay lets the backend decide which recipients are accepted.
+	AllowOpenRelay bool `key:"listeners[].allow_open_relay"`
+}
+
+// quickHas reports whether a Quick holds the key of a path.
+func quickHas(path string) bool {
+	t := reflect.TypeFor[Quick]()
+	for i := range t.NumField() {
+		if within(path, t.Field(i).Tag.Get("key")) {
+			return true
+		}
+	}
+	return false
 }
 
 // Simple makes a whole configuration of a quick one, completed and checked as
@@ -80,7 +94,7 @@ func override(value *string, with string) {
 
 // check looks at what a file could not get wrong.
 func (q Quick) check(r report) {
-	backend := r.in("backend")
+	backend := r.in("listeners[].backend")
 	host := q.host()
 	_, err := netip.ParseAddr(host)
 	switch _, socket := unixPath(q.Backend); {
@@ -99,11 +113,11 @@ func (q Quick) check(r report) {
 	}
 	for i, service := range q.Services {
 		if slices.Contains(q.Services[:i], service) {
-			r.in("service").wrong("name each service once", "%s is named twice", service)
+			r.in("listeners[].service").wrong("name each service once", "%s is named twice", service)
 		}
 	}
 	if _, err := netip.ParseAddr(q.Listen); err != nil && q.Listen != "" {
-		r.in("listen").wrong("give an address such as 192.0.2.1 or 2001:db8::1; the ports are the services' own", "%q is not an address", q.Listen)
+		r.in("listeners[].listen").wrong("give an address such as 192.0.2.1 or 2001:db8::1; the ports are the services' own", "%q is not an address", q.Listen)
 	}
 }
 
@@ -138,6 +152,7 @@ func (q Quick) listeners(hostname string) []Listener {
 	var listeners []Listener
 	for _, service := range q.services() {
 		l := Listener{Service: service, Backend: q.Backend}
+		setDefaults(reflect.ValueOf(&l).Elem())
 		if q.Listen != "" {
 			l.Listen = net.JoinHostPort(q.Listen, portText(service))
 		}

@@ -49,8 +49,8 @@ func TestSimpleWithEverything(t *testing.T) {
 	want.Log.Format, want.Log.Header, want.Log.Level = "json", "never", "warn"
 	want.Certificates = []Certificate{{"/c.pem", "/k.pem"}}
 	want.Listeners = []Listener{
-		{Service: IMAPS, Listen: "[2001:db8::2]:993", Backend: "[fd00::1]:143", Handover: "none"},
-		{Service: SMTP, Listen: "[2001:db8::2]:25", Backend: "[fd00::1]:25", Handover: "none", Recipients: []string{"example.net"}, BareNewline: "normalize"},
+		withDefaults(Listener{Service: IMAPS, Listen: "[2001:db8::2]:993", Backend: "[fd00::1]:143"}),
+		withDefaults(Listener{Service: SMTP, Listen: "[2001:db8::2]:25", Backend: "[fd00::1]:25", Recipients: []string{"example.net"}}),
 	}
 	c.origin = origin{}
 	if !reflect.DeepEqual(*c, want) {
@@ -65,7 +65,7 @@ func TestSimpleWithACME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := ACME{Email: "postmaster@example.com", Hosts: []string{"mail.example.com"}, HTTP: ":80", Directory: LetsEncrypt}
+	want := ACME{Email: "postmaster@example.com", Hosts: []string{"mail.example.com"}, HTTP: ":80", Directory: "https://acme-v02.api.letsencrypt.org/directory"}
 	if !reflect.DeepEqual(*c.ACME, want) || q.ACME.Directory != "" {
 		t.Errorf("%+v", c.ACME)
 	}
@@ -128,7 +128,7 @@ func TestSimpleErrors(t *testing.T) {
 		{"ACME directory", Quick{Backend: "b", ACME: &ACME{Directory: "http://ca.example"}}, `--acme-directory (LETTERLOCK_ACME_DIRECTORY): "http://ca.example" is no https URL`},
 		{"half an account", Quick{Backend: "b", ACME: &ACME{EAB: &EAB{KID: "kid"}}}, "--acme-eab-kid (LETTERLOCK_ACME_EAB_KID): eab needs"},
 		{"ACME port", Quick{Backend: "b", ACME: &ACME{HTTP: ":25"}}, "--acme-http (LETTERLOCK_ACME_HTTP): :25 is taken by the smtp listener"},
-		{"log", Quick{Backend: "b", LogLevel: "loud"}, `LETTERLOCK_LOG_LEVEL: "loud" is no log level`},
+		{"log", Quick{Backend: "b", LogLevel: "loud"}, `LETTERLOCK_LOG_LEVEL: level cannot be "loud"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestFromEnv(t *testing.T) {
 func TestFromEnvErrors(t *testing.T) {
 	tests := map[string]string{
 		"LETTERLOCK_BAKEND=b":              "LETTERLOCK_BAKEND: unknown variable\n  set LETTERLOCK_BACKEND",
-		"LETTERLOCK_COLOUR=red":            "LETTERLOCK_COLOUR: unknown variable\n  the variables are LETTERLOCK_BACKEND, LETTERLOCK_HOSTNAME",
+		"LETTERLOCK_COLOUR=red":            "LETTERLOCK_COLOUR: unknown variable\n  the variables are LETTERLOCK_HOSTNAME, LETTERLOCK_STATE_DIR",
 		"LETTERLOCK_BACKEND=\"10.0.0.5\"":  "LETTERLOCK_BACKEND: the quotes in \"10.0.0.5\" are part of the value\n  leave the quotes out",
 		"LETTERLOCK_HOSTNAME='a.example'":  "LETTERLOCK_HOSTNAME: the quotes in 'a.example' are part of the value",
 		"LETTERLOCK_ALLOW_OPEN_RELAY=sure": `LETTERLOCK_ALLOW_OPEN_RELAY: "sure" is neither true nor false`,

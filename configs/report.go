@@ -131,6 +131,12 @@ func (r report) in(key string, index ...int) report {
 	return r
 }
 
+// item is the report of an entry of a list.
+func (r report) item(i int) report {
+	r.path = fmt.Sprintf("%s[%d]", r.path, i)
+	return r
+}
+
 // join puts a key behind a path.
 func join(path, key string) string {
 	if path == "" {

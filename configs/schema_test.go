@@ -2,13 +2,12 @@ package configs
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/letterlock/letterlock/tlspolicy"
 )
 
 func readSchema(t *testing.T) *schema {
@@ -68,50 +67,47 @@ func schemaKeys(s *schema, path string) []string {
 	return paths
 }
 
-func TestSchemaEnums(t *testing.T) {
+// The schema has the words, bounds and defaults of the table.
+func TestSchemaHasTheTable(t *testing.T) {
 	s := readSchema(t)
-	for path, want := range map[string][]string{
-		"listeners[].service":      words(Services()),
-		"listeners[].handover":     handoverNames(),
-		"listeners[].bare_newline": bareNewlines,
-		"policies[].base":          tlspolicy.Names(),
-		"log.format":               logFormats,
-		"log.level":                logLevels,
-		"mta_sts.mode":             STSModes(),
-	} {
-		if got := s.at(path).Enum; !reflect.DeepEqual(got, anys(want)) {
-			t.Errorf("%s: %v, want %v", path, got, want)
+	for _, k := range Keys() {
+		p := s.at(k.Path)
+		version := slices.Equal(k.Words, wordsIn("{versions}"))
+		switch {
+		case k.Words == nil || version:
+		case k.Open && (len(p.AnyOf) != 2 || !reflect.DeepEqual(p.AnyOf[0].Enum, anys(k.Words))), !k.Open && !reflect.DeepEqual(p.Enum, anys(k.Words)):
+			t.Errorf("%s: %v, %v, want %v", k.Path, p.Enum, p.AnyOf, k.Words)
 		}
-	}
-	if got := s.at("listeners[].policy").AnyOf; len(got) != 2 || !reflect.DeepEqual(got[0].Enum, anys(tlspolicy.Names())) {
-		t.Errorf("policy: %v", got)
+		if _, _, bounded := k.numbers(); bounded && (fmt.Sprint(*p.Minimum) != k.Min || fmt.Sprint(*p.Maximum) != k.Max) {
+			t.Errorf("%s: %+v", k.Path, p)
+		}
+		if f, ok := p.Default.(float64); ok {
+			p.Default = int(f)
+		}
+		if got := fmt.Sprint(p.Default); k.Default != "" && got != k.Default {
+			t.Errorf("%s: default %s, want %s", k.Path, got, k.Default)
+		}
 	}
 }
 
-func TestSchemaBoundsAndDefaults(t *testing.T) {
-	s := readSchema(t)
-	for _, b := range limitBounds {
-		p := s.at("limits." + b.key)
-		if p.Type != "integer" || p.Minimum == nil || *p.Minimum != b.min || *p.Maximum != b.max || p.Default != float64(b.value(Default().Limits)) {
-			t.Errorf("%s: %+v", b.key, p)
-		}
+func anys(values []string) []any {
+	all := make([]any, len(values))
+	for i, v := range values {
+		all[i] = v
 	}
-	for _, b := range timeoutBounds {
-		if p := s.at("timeouts." + b.key); p.Type != "string" || p.Default != short(b.value(Default().Timeouts)) {
-			t.Errorf("%s: %+v", b.key, p)
-		}
-	}
+	return all
 }
 
 // What the schema demands, Parse demands too.
 func TestSchemaRequires(t *testing.T) {
 	s := readSchema(t)
-	if !slices.Equal(s.Required, required[""]) {
-		t.Errorf("the file requires %v", s.Required)
-	}
-	for path, want := range required {
-		if path != "" && !slices.Equal(s.at(path).Required, want) {
-			t.Errorf("%s requires %v", path, s.at(path).Required)
+	for _, k := range Keys() {
+		above := s
+		if p := parent(k.Path); p != "" {
+			above = s.at(p)
+		}
+		if slices.Contains(above.Required, lastKey(k.Path)) != k.Required {
+			t.Errorf("%s: required %v", k.Path, k.Required)
 		}
 	}
 	for _, text := range []string{

@@ -3,6 +3,7 @@ package configs
 import (
 	"net"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,36 +12,97 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// SmarthostRules say how mail of the legacy server goes out; they hold for all
-// listeners of the service smarthost.
+// SmarthostRules hold for outbound mail of the legacy server, on all listeners
+// of the service smarthost.
 type SmarthostRules struct {
-	Clients           []Network     `yaml:"clients"` // who may send mail
-	EHLOName          string        `yaml:"ehlo_name"`
-	Resolvers         []string      `yaml:"resolvers"` // DNS servers, address[:port]; empty: the machine's
-	TrustResolvers    bool          `yaml:"trust_resolvers"`
-	Level             string        `yaml:"level"`
-	MTASTS            *bool         `yaml:"mta_sts"` // nil: on
-	CA                string        `yaml:"ca"`      // empty: the authorities that the system trusts
-	ClientCertificate *Certificate  `yaml:"client_certificate"`
-	MaxMessage        int           `yaml:"max_message"` // bytes
-	Destinations      []Destination `yaml:"destinations"`
+	// The clients that may send mail: addresses of loopback and private networks
+	// alone. Default: this machine.
+	Clients []Network `yaml:"clients" min:"1" example:"[127.0.0.0/8, '::1', 10.0.0.5]"`
+
+	// The proxy's name in EHLO; the PTR record of its address should have it.
+	// Default: the hostname.
+	EHLOName string `yaml:"ehlo_name" example:"mail.example.com"`
+
+	// DNS servers, with a port if it is not 53. If all are on loopback, their
+	// word that DNSSEC has secured an answer is believed; without that there is
+	// no DANE. Default: those of /etc/resolv.conf.
+	Resolvers []string `yaml:"resolvers" example:"[127.0.0.1]"`
+
+	// Believe them at any address: only where the way to them is secure.
+	TrustResolvers bool `yaml:"trust_resolvers" default:"false"`
+
+	// The TLS that a delivery needs, by the names that Postfix gives it:
+	//   none         none, not even where it is offered
+	//   may          where it is offered, with any certificate; else plaintext
+	//   encrypt      with any certificate, or no delivery
+	//   dane         by TLSA records, where DNSSEC secures them; else may
+	//   dane-only    by TLSA records, or no delivery
+	//   fingerprint  with a known certificate (for destinations)
+	//   verify       with a certificate for the server's name
+	//   secure       with a certificate for the recipient's domain
+	// It holds for domains that publish nothing: secured TLSA records, and then a
+	// domain's MTA-STS policy, take precedence.
+	Level string `yaml:"level" default:"may" words:"{levels}"`
+
+	// Follow MTA-STS policies (RFC 8461). They are kept in state_dir.
+	MTASTS *bool `yaml:"mta_sts" default:"true"`
+
+	// The CAs to trust for servers, and for the web servers of MTA-STS policies,
+	// a PEM file. Default: the CAs that the system trusts.
+	CA string `yaml:"ca" example:"/etc/letterlock/outbound-ca.pem"`
+
+	// A certificate for servers that ask for one. Default: none.
+	ClientCertificate *Certificate `yaml:"client_certificate"`
+
+	// Bytes of a message; the default is more than the large providers take.
+	MaxMessage int `yaml:"max_message" default:"104857600" min:"65536" max:"2147483648"`
+
+	// Rules for some domains. The entry with the recipient's domain counts, else
+	// that with the nearest domain above it. Default: none.
+	Destinations []Destination `yaml:"destinations"`
 }
 
-// Destination is what holds for mail to some domains.
+// Destination holds the rules for mail to some domains.
 type Destination struct {
-	Domains      []string       `yaml:"domains"`
-	NextHop      string         `yaml:"next_hop"` // domain, domain:port, [host] or [host]:port
-	Level        string         `yaml:"level"`
-	Policy       string         `yaml:"policy"`
-	Match        []string       `yaml:"match"`
-	ServerName   string         `yaml:"server_name"`
-	Fingerprints []outbound.Sum `yaml:"fingerprints"`
-	CA           string         `yaml:"ca"`
-	Networks     []Network      `yaml:"networks"` // private ones in which the servers may be
-}
+	// The recipients' domains: example.com, .example.com for all beneath, "*" for
+	// all others.
+	Domains []string `yaml:"domains" required:"true" min:"1" example:"[partner.example, .partner.example] | [old.example]"`
 
-// defaultMaxMessage is more than the large providers take.
-const defaultMaxMessage = 100 << 20
+	// The destination in place of the domain's own servers: a domain, for its MX
+	// records, or [a host]; with :port if it is not 25. Default: the domain's own
+	// servers.
+	NextHop string `yaml:"next_hop" example:"'[mx.partner.example]:25'"`
+
+	// As above; for these domains it takes precedence over what they publish.
+	// Default: the level above, with what takes precedence over it.
+	Level string `yaml:"level" words:"{levels}" example:"secure | fingerprint"`
+
+	// A built-in TLS policy or one of policies. Default: opportunistic for none
+	// and may, compat for encrypt, strict for all others.
+	Policy string `yaml:"policy" suggest:"{policies}" example:"strict"`
+
+	// verify, secure: the names that the certificate may be for: hostname (that
+	// of the server), nexthop (the domain), dot-nexthop (all beneath it), a name,
+	// or .name for all beneath. Default: hostname for verify; nexthop and
+	// dot-nexthop for secure.
+	Match []string `yaml:"match" example:"[nexthop, dot-nexthop]"`
+
+	// The name to ask for (SNI). Default: that of the server.
+	ServerName string `yaml:"server_name" example:"mx.partner.example"`
+
+	// fingerprint: the SHA-256 of the certificate or of its public key, in
+	// hexadecimal, with or without colons. Required there.
+	Fingerprints []outbound.Sum `yaml:"fingerprints" example:" | [000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f]"`
+
+	// The CAs to trust for these mail servers, a PEM file. Default: as above.
+	CA string `yaml:"ca" example:"/etc/letterlock/partner-ca.pem"`
+
+	// Private networks in which the servers may be. DNS records that lead to
+	// private networks, to this machine or to backends are not followed, unless
+	// next_hop names the host, or a network here has its address; the addresses of
+	// this machine and of backends must stand here one by one. Default: none.
+	Networks []Network `yaml:"networks" example:"[10.1.0.0/16]"`
+}
 
 // loopback are the clients where none are named.
 var loopback = []Network{{netip.MustParsePrefix("127.0.0.0/8")}, {netip.MustParsePrefix("::1/128")}}
@@ -57,6 +119,7 @@ func (c *Config) completeSmarthost(folder string) {
 			return
 		}
 		c.Smarthost = &SmarthostRules{}
+		setDefaults(reflect.ValueOf(c.Smarthost).Elem())
 	}
 	s := c.Smarthost
 	if s.Clients == nil {
@@ -66,12 +129,6 @@ func (c *Config) completeSmarthost(folder string) {
 		s.EHLOName = c.Hostname
 	}
 	s.EHLOName = foldName(s.EHLOName)
-	if s.Level == "" {
-		s.Level = outbound.May.String()
-	}
-	if s.MaxMessage == 0 {
-		s.MaxMessage = defaultMaxMessage
-	}
 	s.CA = inFolder(folder, s.CA)
 	if s.ClientCertificate != nil {
 		s.ClientCertificate.Cert, s.ClientCertificate.Key = inFolder(folder, s.ClientCertificate.Cert), inFolder(folder, s.ClientCertificate.Key)

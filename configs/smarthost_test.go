@@ -33,7 +33,7 @@ listeners: [{service: smarthost}, {service: smarthost, listen: "10.0.0.1:25", re
 func TestSmarthostDefaults(t *testing.T) {
 	c := mustParse(t, quiet+"listeners: [{service: smarthost}]\n")
 	s := c.Smarthost
-	if s == nil || s.EHLOName != "mail.example.com" || LevelOf(s.Level) != outbound.May || !s.MTASTSOn() || s.MaxMessage != defaultMaxMessage || c.Listeners[0].Listen != "127.0.0.1:10025" {
+	if s == nil || s.EHLOName != "mail.example.com" || LevelOf(s.Level) != outbound.May || !s.MTASTSOn() || s.MaxMessage != 100<<20 || c.Listeners[0].Listen != "127.0.0.1:10025" {
 		t.Fatalf("%+v", s)
 	}
 	for client, want := range map[string]bool{"127.0.0.1": true, "::1": true, "::ffff:127.0.0.9": true, "10.0.0.1": false, "192.0.2.1": false, "2001:db8::1": false} {

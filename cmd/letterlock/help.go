@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/letterlock/letterlock/configs"
 )
 
 // help is what --help says of a command: one line about it, how it is called,
@@ -87,7 +89,7 @@ func flagTexts(command string, flags *flag.FlagSet) (text string, more bool) {
 }
 
 func isQuick(name string) bool {
-	return slices.ContainsFunc(quickFlags, func(q struct{ name, variable, usage string }) bool { return q.name == name })
+	return slices.ContainsFunc(quickFlags(), func(k configs.Key) bool { return k.Flag == name })
 }
 
 // parse reads a command's flags, and the argument between or behind them if it

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/letterlock/letterlock/configs"
@@ -16,29 +17,17 @@ type source struct {
 	flags map[string]string // those that stand for variables, by the variable
 }
 
-// quickFlags stand for variables, and count in their place.
-var quickFlags = []struct{ name, variable, usage string }{
-	{"backend", "LETTERLOCK_BACKEND", "the mail `HOST` to stand in front of, all services on their ports"},
-	{"hostname", "LETTERLOCK_HOSTNAME", "our `NAME` (default the machine's)"},
-	{"listen", "LETTERLOCK_LISTEN", "`ADDRESS` to listen on (default all)"},
-	{"recipients", "LETTERLOCK_RECIPIENTS", "`DOMAIN,...` that port 25 takes mail for (default the hostname and its parent)"},
-	{"services", "LETTERLOCK_SERVICES", "`SERVICE,...` to run (default all)"},
-	{"acme-email", "LETTERLOCK_ACME_EMAIL", "certificates by ACME, and the `ADDRESS` that the CA may write to"},
-	{"acme-hosts", "LETTERLOCK_ACME_HOSTS", "certificates by ACME for `NAME,...` (default the hostname)"},
-	{"acme-http", "LETTERLOCK_ACME_HTTP", "`ADDRESS` where HTTP-01 is answered (default :80)"},
-	{"acme-tls-alpn", "LETTERLOCK_ACME_TLS_ALPN", "`ADDRESS` where TLS-ALPN-01 is answered (default none)"},
-	{"acme-directory", "LETTERLOCK_ACME_DIRECTORY", "`URL` of the CA (default Let's Encrypt's)"},
-	{"acme-eab-kid", "LETTERLOCK_ACME_EAB_KID", "`KEY` name of an account that the CA has given beforehand"},
-	{"acme-eab-key-file", "LETTERLOCK_ACME_EAB_KEY_FILE", "`FILE` with its key"},
-	{"acme-ca-roots", "LETTERLOCK_ACME_CA_ROOTS", "`FILE` with the roots to trust when the CA is called (default the system's)"},
+// quickFlags are the keys with a flag, which counts in place of the variable.
+func quickFlags() []configs.Key {
+	return slices.DeleteFunc(configs.Keys(), func(k configs.Key) bool { return k.Flag == "" })
 }
 
 func sourceFlags(flags *flag.FlagSet) *source {
 	s := &source{flags: map[string]string{}}
 	flags.StringVar(&s.file, "config", "", "the configuration's `FILE`")
-	for _, f := range quickFlags {
-		flags.Func(f.name, "without a file: "+f.usage, func(text string) error {
-			s.flags[f.variable] = text
+	for _, k := range quickFlags() {
+		flags.Func(k.Flag, "without a file: "+k.Usage, func(text string) error {
+			s.flags[k.Variable] = text
 			return nil
 		})
 	}
@@ -107,9 +96,9 @@ func (s *source) alone(file string) error {
 	ignored := func(what string) {
 		all = append(all, &configs.Error{Key: what, Problem: "means nothing beside the configuration file " + file, Remedy: "write it in the file, or leave it out"})
 	}
-	for _, f := range quickFlags {
-		if _, given := s.flags[f.variable]; given {
-			ignored("--" + f.name)
+	for _, k := range quickFlags() {
+		if _, given := s.flags[k.Variable]; given {
+			ignored("--" + k.Flag)
 		}
 	}
 	for _, name := range configs.Variables(os.Environ()) {
