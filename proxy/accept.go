@@ -83,7 +83,7 @@ func (s *Server) receive(l *Listener, conn net.Conn) {
 	if balanced {
 		client = netip.Addr{} // not known before the header
 	}
-	slot, full := s.slots.Take(l.Service, client, time.Now())
+	slot, full := s.slots.Acquire(l.Service, client, time.Now())
 	switch {
 	case slot == nil:
 		s.reject(l, conn, p.client, full)

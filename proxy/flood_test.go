@@ -158,7 +158,7 @@ func TestHostileSessionsLeaveNothing(t *testing.T) {
 	// The test's own backend is still there: its accept loop, and nothing more.
 	wait.Until(t, fmt.Sprintf("there were %d goroutines", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines+1 })
 	wait.Until(t, fmt.Sprintf("there were %d descriptors", descriptors), func() bool { return usage.Descriptors(t) <= descriptors })
-	slots, turns := w.slots.Usage().All(), w.first.turns["plain"].Taken()
+	slots, turns := w.slots.Usage().All(), w.first.turns["plain"].InUse()
 	if slots != 0 || turns != 0 {
 		t.Errorf("%d slots and %d turns are taken", slots, turns)
 	}

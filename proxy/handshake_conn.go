@@ -36,13 +36,13 @@ func (c *handshakeConn) Read(p []byte) (int, error) {
 	if h == nil {
 		return c.Records.Read(p)
 	}
-	h.turn.Give()
+	h.turn.Release()
 	n, err := c.readTLS(p)
 	if n > 0 {
 		h.received = true
 		h.last.add(p[:n])
 		h.hello.Add(p[:n])
-		if late := h.turn.Take(); late != nil {
+		if late := h.turn.Acquire(); late != nil {
 			return 0, late
 		}
 	}
@@ -85,7 +85,7 @@ func (c *handshakeConn) readTLS(p []byte) (n int, err error) {
 func (c *handshakeConn) finish() (offer observe.Offer) {
 	h := c.pending
 	c.pending = nil
-	h.turn.Give()
+	h.turn.Release()
 	if h.offer != nil {
 		offer = *h.offer
 	}

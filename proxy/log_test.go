@@ -17,7 +17,7 @@ func TestRejectedIsLogged(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Limits.ConnectionsPerClient = 1 })
 	w.dial().expect("hello")
 	w.dial().expect("bye busy")
-	want := regexp.MustCompile(`level=WARN msg="connection turned away" listener="plain on 127.0.0.1:0" client=127.0.0.1:\d+ limit=limits.connections_per_client remedy="raise limits.conn`)
+	want := regexp.MustCompile(`level=WARN msg="connection rejected" listener="plain on 127.0.0.1:0" client=127.0.0.1:\d+ limit=limits.connections_per_client remedy="raise limits.conn`)
 	wait.Until(t, "it is not logged", func() bool { return want.MatchString(w.log.String()) })
 }
 

@@ -128,7 +128,7 @@ func (ses *session) EnterStep(step gate.Step) error {
 	if decided {
 		ses.slot.Renew(now)
 	}
-	if !ses.slot.Enter(class, !rule.MakesRoom, now) {
+	if !ses.slot.SetClass(class, !rule.MakesRoom, now) {
 		return gate.Because(gate.Busy, errMakesRoom)
 	}
 	front.Hold(rule.InFlight)

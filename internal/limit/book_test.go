@@ -14,7 +14,7 @@ func testLimits() SlotLimits {
 }
 
 // book takes slots and remembers which sessions have made room. A session that
-// is told to make room leaves at once, unless linger is set.
+// must make room leaves at once, unless linger is set.
 type book struct {
 	t       *testing.T
 	slots   Slots
@@ -37,7 +37,7 @@ func newBook(t *testing.T, change func(*SlotLimits)) *book {
 }
 
 func (b *book) try(client string) (*Slot, string) {
-	slot, full := b.slots.Take(b.service, netip.MustParseAddr(client), b.now)
+	slot, full := b.slots.Acquire(b.service, netip.MustParseAddr(client), b.now)
 	if slot == nil {
 		return nil, full
 	}
@@ -58,11 +58,11 @@ func (b *book) leave() {
 	b.leaving = nil
 }
 
-func (b *book) take(client string) *Slot {
+func (b *book) mustAcquire(client string) *Slot {
 	b.t.Helper()
 	slot, full := b.try(client)
 	if slot == nil {
-		b.t.Fatalf("%s is turned away: %s", client, full)
+		b.t.Fatalf("%s gets no slot: %s", client, full)
 	}
 	return slot
 }
@@ -70,8 +70,8 @@ func (b *book) take(client string) *Slot {
 // in takes a slot for a session that then enters a class.
 func (b *book) in(class Class, client string) *Slot {
 	b.t.Helper()
-	slot := b.take(client)
-	if !slot.Enter(class, false, b.now) {
+	slot := b.mustAcquire(client)
+	if !slot.SetClass(class, false, b.now) {
 		b.t.Fatal("it has to make room already")
 	}
 	return slot

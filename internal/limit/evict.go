@@ -6,22 +6,22 @@ import (
 )
 
 const (
-	// patience is how many times SlotLimits.Safe a working session may take for
-	// each step forward, before it may have to make room.
+	// patience, times SlotLimits.Safe, is the time that a working session has for
+	// each step forward before it may have to make room.
 	patience = 6
 
 	// stepForward is the number of bytes of a message that counts as one.
 	stepForward = 64 << 10
 
-	// maxLooks bounds how many sessions one newcomer makes us look at.
+	// maxLooks bounds the sessions that are examined for one new session.
 	maxLooks = 64
 
-	// maxShrink bounds how many sessions of a client one newcomer ends.
+	// maxShrink bounds the sessions of a client that are evicted for one new session.
 	maxShrink = 16
 )
 
-// shrink brings a client with more unauthenticated sessions than its share back
-// to it, as far as they are not safe any more.
+// shrink evicts the oldest unauthenticated sessions of a client that has more than its
+// share, if they are older than Safe.
 func (s *Slots) shrink(newcomer *Slot, now time.Time) (evict []func()) {
 	t := s.place(ofClient, newcomer.client).tally(newcomer.service)
 	for range maxShrink {
@@ -34,12 +34,12 @@ func (s *Slots) shrink(newcomer *Slot, now time.Time) (evict []func()) {
 	return evict
 }
 
-// choose finds the session that makes room for a newcomer to a service:
+// choose returns the session that makes room at a place for a new session of a
+// service:
 //
 //  1. the oldest unauthenticated session of a client with more than its share,
-//  2. the oldest unauthenticated session that is not safe any more,
-//  3. the working session that has made no step forward for the longest time,
-//     if that is long enough.
+//  2. the oldest unauthenticated session, if it is older than Safe,
+//  3. the working session that has moved forward least recently, if that is long ago.
 //
 // It returns nil if there is none.
 func (s *Slots) choose(p *place, service int16, c counted, now time.Time) *Slot {
@@ -60,15 +60,15 @@ func (s *Slots) choose(p *place, service int16, c counted, now time.Time) *Slot 
 		if victim == nil || now.Sub(victim.eviction.progress) < patience*s.safe {
 			return nil
 		}
-		if !victim.cameOn(now) {
+		if !victim.advanced(now) {
 			return victim
 		}
 	}
 	return nil
 }
 
-// ofCrowd finds the oldest unauthenticated session of some client that has more
-// than its share.
+// ofCrowd returns the oldest unauthenticated session of a client with more than its
+// share.
 func (s *Slots) ofCrowd(tallies []*tally) *Slot {
 	for _, t := range tallies {
 		if t.unauthenticated > s.share && t.wider[ofAll] != nil { // the client's own
@@ -87,7 +87,7 @@ func (s *Slots) ofCrowd(tallies []*tally) *Slot {
 	return nil
 }
 
-// oldest finds the session of a class that comes first.
+// oldest returns the oldest session of a class.
 func oldest(tallies []*tally, class Class) (first *Slot) {
 	for _, t := range tallies {
 		e := t.waiting[class].Front()
@@ -101,9 +101,9 @@ func oldest(tallies []*tally, class Class) (first *Slot) {
 	return first
 }
 
-// cameOn reports whether a working session has made a step forward since it was
-// last looked at. It then goes behind the others.
-func (s *Slot) cameOn(now time.Time) bool {
+// advanced reports whether a working session has moved forward since the last call. The
+// session then moves to the end of the list.
+func (s *Slot) advanced(now time.Time) bool {
 	if s.eviction.received == nil {
 		return false
 	}
@@ -117,15 +117,16 @@ func (s *Slot) cameOn(now time.Time) bool {
 	return true
 }
 
-// push tells a session to make room. Its slot is free when it has left.
+// push marks a session as evicted, and returns the function that ends it. Its slot is
+// free when the session has left.
 func (s *Slots) push(victim *Slot) (evict func()) {
 	victim.unlist()
 	victim.evicted = true
 	return victim.eviction.evict
 }
 
-// crowd notes in the wider places whether a client has more unauthenticated
-// sessions than its share.
+// crowd updates the lists of clients with more unauthenticated sessions than their
+// share, in the places that are wider than the client's.
 func (s *Slots) crowd(t *tally) {
 	if t == nil {
 		return
@@ -143,7 +144,7 @@ func (s *Slots) crowd(t *tally) {
 	}
 }
 
-// before reports whether a slot is to make room before another.
+// before reports whether a slot makes room before another.
 func (s *Slot) before(other *Slot) bool { return s.age().Before(other.age()) }
 
 // insert keeps a list in the order of age. A new slot belongs at the back, one

@@ -20,7 +20,7 @@ func TestConnectionsPerClient(t *testing.T) {
 	b.refused("64:ff9b::192.0.2.1", "limits.connections_per_client")
 	b.loggedIn("192.0.2.2")
 	last.Leave()
-	b.take("192.0.2.1")
+	b.mustAcquire("192.0.2.1")
 }
 
 func TestConnectionsPerNetwork(t *testing.T) {
@@ -35,8 +35,8 @@ func TestConnectionsPerNetwork(t *testing.T) {
 				b.loggedIn(address(i))
 			}
 			b.refused(address(77), "limits.connections_per_network")
-			b.take("198.51.100.1")
-			b.take("2001:db8:2::1")
+			b.mustAcquire("198.51.100.1")
+			b.mustAcquire("2001:db8:2::1")
 		})
 	}
 }
@@ -49,7 +49,7 @@ func TestConnections(t *testing.T) {
 		b.loggedIn(fmt.Sprintf("10.0.%d.1", i))
 	}
 	for i := range 10 {
-		b.take(fmt.Sprintf("10.1.%d.1", i))
+		b.mustAcquire(fmt.Sprintf("10.1.%d.1", i))
 	}
 	b.refused("10.2.0.1", "limits.connections") // all are still safe
 	b.now = b.now.Add(5 * time.Second)
@@ -65,12 +65,12 @@ func TestConnections(t *testing.T) {
 func TestTheOldestMakesRoom(t *testing.T) {
 	b := newBook(t, nil)
 	for i := range 30 {
-		b.take(fmt.Sprintf("10.0.%d.1", i))
+		b.mustAcquire(fmt.Sprintf("10.0.%d.1", i))
 		b.now = b.now.Add(100 * time.Millisecond)
 	}
 	b.refused("192.0.2.1", "limits.unauthenticated") // the oldest has had three seconds
 	b.now = b.now.Add(2 * time.Second)
-	b.take("192.0.2.1")
+	b.mustAcquire("192.0.2.1")
 	b.refused("192.0.2.2", "limits.unauthenticated")
 	if !slices.Equal(b.evicted, []string{"10.0.0.1"}) {
 		t.Fatalf("%v made room", b.evicted)
@@ -80,15 +80,15 @@ func TestTheOldestMakesRoom(t *testing.T) {
 // A client with more than its share makes room first, safe or not.
 func TestTheCrowdMakesRoomFirst(t *testing.T) {
 	b := newBook(t, nil)
-	b.take("198.51.100.1") // older than the crowd
+	b.mustAcquire("198.51.100.1") // older than the crowd
 	for range 15 {
-		b.take("192.0.2.66")
+		b.mustAcquire("192.0.2.66")
 	}
 	for i := range 14 {
-		b.take(fmt.Sprintf("10.0.%d.1", i))
+		b.mustAcquire(fmt.Sprintf("10.0.%d.1", i))
 	}
 	for i := range 5 {
-		b.take(fmt.Sprintf("10.1.%d.1", i))
+		b.mustAcquire(fmt.Sprintf("10.1.%d.1", i))
 	}
 	b.refused("10.2.0.1", "limits.unauthenticated") // the crowd is down to its share
 	if want := slices.Repeat([]string{"192.0.2.66"}, 5); !slices.Equal(b.evicted, want) {
@@ -101,25 +101,25 @@ func TestTheCrowdMakesRoomFirst(t *testing.T) {
 func TestRoomIsMadeWhereItIsMissing(t *testing.T) {
 	t.Run("client", func(t *testing.T) {
 		b := newBook(t, nil)
-		b.take("10.0.0.1")
+		b.mustAcquire("10.0.0.1")
 		for range 20 {
-			b.take("192.0.2.66")
+			b.mustAcquire("192.0.2.66")
 		}
-		b.take("192.0.2.66")
+		b.mustAcquire("192.0.2.66")
 		if !slices.Equal(b.evicted, []string{"192.0.2.66"}) {
 			t.Fatalf("%v made room", b.evicted)
 		}
 	})
 	t.Run("network", func(t *testing.T) {
 		b := newBook(t, nil)
-		b.take("10.0.0.1")
+		b.mustAcquire("10.0.0.1")
 		for i := range 25 {
 			b.loggedIn(fmt.Sprintf("192.0.2.%d", i))
-			b.take(fmt.Sprintf("192.0.2.%d", i))
+			b.mustAcquire(fmt.Sprintf("192.0.2.%d", i))
 		}
 		b.refused("192.0.2.99", "limits.connections_per_network")
 		b.now = b.now.Add(5 * time.Second)
-		b.take("192.0.2.99")
+		b.mustAcquire("192.0.2.99")
 		if !slices.Equal(b.evicted, []string{"192.0.2.0"}) {
 			t.Fatalf("%v made room", b.evicted)
 		}
@@ -130,13 +130,13 @@ func TestRoomIsMadeWhereItIsMissing(t *testing.T) {
 func TestAClientShrinksToItsShare(t *testing.T) {
 	b := newBook(t, nil)
 	for range 15 {
-		b.take("192.0.2.66")
+		b.mustAcquire("192.0.2.66")
 	}
 	if len(b.evicted) > 0 {
 		t.Fatalf("a burst makes room: %v", b.evicted)
 	}
 	b.now = b.now.Add(6 * time.Second)
-	b.take("192.0.2.66")
+	b.mustAcquire("192.0.2.66")
 	if len(b.evicted) != 6 {
 		t.Fatalf("%d of 16 made room, and 10 are its share", len(b.evicted))
 	}
@@ -147,7 +147,7 @@ func TestNobodyElseMakesRoomForAFullClient(t *testing.T) {
 	for range 20 {
 		b.loggedIn("192.0.2.1")
 	}
-	b.take("198.51.100.1")
+	b.mustAcquire("198.51.100.1")
 	b.now = b.now.Add(time.Hour)
 	b.refused("192.0.2.1", "limits.connections_per_client")
 	if len(b.evicted) > 0 {
@@ -161,12 +161,12 @@ func TestASlotIsFreeWhenItsSessionIsGone(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Connections, l.Unauthenticated = 3, 3 })
 	b.linger = true
 	for i := range 3 {
-		b.take(fmt.Sprintf("10.0.%d.1", i))
+		b.mustAcquire(fmt.Sprintf("10.0.%d.1", i))
 	}
 	b.now = b.now.Add(5 * time.Second)
-	heir := b.take("192.0.2.1")
+	heir := b.mustAcquire("192.0.2.1")
 	if len(b.evicted) != 1 || b.started != 3 || b.slots.Usage().All() != 3 {
-		t.Fatalf("%v are told to leave, %d have started, %d slots are taken", b.evicted, b.started, b.slots.Usage().All())
+		t.Fatalf("%v must make room, %d have started, %d slots are taken", b.evicted, b.started, b.slots.Usage().All())
 	}
 	b.leave()
 	if b.started != 4 || b.slots.Usage().All() != 3 {
@@ -182,41 +182,40 @@ func TestASlotIsFreeWhenItsSessionIsGone(t *testing.T) {
 func TestAnHeirThatLeaves(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Connections, l.Unauthenticated = 1, 1 })
 	b.linger = true
-	b.take("10.0.0.1")
+	b.mustAcquire("10.0.0.1")
 	b.now = b.now.Add(5 * time.Second)
-	b.take("192.0.2.1").Leave()
+	b.mustAcquire("192.0.2.1").Leave()
 	b.leave()
 	if b.started != 1 || b.slots.Usage().All() != 0 || len(b.slots.clients) != 0 || len(b.slots.networks) != 0 || b.slots.heirs != 0 {
 		t.Fatalf("%d have started, left: %+v", b.started, &b.slots)
 	}
 }
 
-// A session that has been told to make room must not go on, whatever it has
-// earned in the meantime.
-func TestEnterAfterEviction(t *testing.T) {
+// A session that must make room cannot go on, even if it has logged in meanwhile.
+func TestSetClassAfterEviction(t *testing.T) {
 	b := newBook(t, nil)
 	b.linger = true
-	slow := b.take("10.0.0.1")
+	slow := b.mustAcquire("10.0.0.1")
 	for i := range 29 {
-		b.take(fmt.Sprintf("10.1.%d.1", i))
+		b.mustAcquire(fmt.Sprintf("10.1.%d.1", i))
 	}
 	b.now = b.now.Add(time.Minute)
-	b.take("192.0.2.1")
-	if !slow.Evicted() || slow.Enter(Authenticated, false, b.now) {
+	b.mustAcquire("192.0.2.1")
+	if !slow.Evicted() || slow.SetClass(Authenticated, false, b.now) {
 		t.Fatal("the oldest goes on")
 	}
 }
 
-// A session that is told to make room before it could say how, is told then.
+// A session that must make room before it has passed evict is evicted by Start.
 func TestEvictionIsNotMissed(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Unauthenticated = 1 })
-	slot, _ := b.slots.Take("imap", netip.MustParseAddr("10.0.0.1"), b.now)
+	slot, _ := b.slots.Acquire("imap", netip.MustParseAddr("10.0.0.1"), b.now)
 	b.now = b.now.Add(time.Minute)
-	b.take("10.0.0.2")
-	told := 0
-	slot.Start(func() {}, func() { told++ }, nil)
-	if told != 1 {
-		t.Fatalf("told %d times", told)
+	b.mustAcquire("10.0.0.2")
+	evictions := 0
+	slot.Start(func() {}, func() { evictions++ }, nil)
+	if evictions != 1 {
+		t.Fatalf("evicted %d times", evictions)
 	}
 }
 
@@ -234,7 +233,7 @@ func TestServicesHaveReserves(t *testing.T) {
 				}
 				break
 			}
-			slot.Enter(Authenticated, false, b.now)
+			slot.SetClass(Authenticated, false, b.now)
 		}
 		b.service = "imap"
 	}
@@ -266,12 +265,12 @@ func TestServicesHaveReserves(t *testing.T) {
 		b := newBook(t, reserve)
 		b.service = "smtp"
 		for i := range 23 {
-			b.take(fmt.Sprintf("10.%d.0.1", i))
+			b.mustAcquire(fmt.Sprintf("10.%d.0.1", i))
 		}
 		b.refused("10.99.0.1", "limits.unauthenticated")
 		b.service = "imap"
 		for i := range 7 {
-			b.take(fmt.Sprintf("10.%d.0.1", i))
+			b.mustAcquire(fmt.Sprintf("10.%d.0.1", i))
 		}
 		if len(b.evicted) > 0 {
 			t.Fatalf("%v made room", b.evicted)
@@ -301,14 +300,14 @@ func TestServicesThatAreGone(t *testing.T) {
 // is within its reserve need not.
 func TestRoomIsMadeInTheCommonPart(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Reserved, l.Services = 50, []string{"smtp", "imap"} })
-	b.take("10.9.0.1") // the oldest, and within the reserve of its service
+	b.mustAcquire("10.9.0.1") // the oldest, and within the reserve of its service
 	b.service = "smtp"
 	for i := range 23 {
-		b.take(fmt.Sprintf("10.%d.0.1", i))
+		b.mustAcquire(fmt.Sprintf("10.%d.0.1", i))
 		b.now = b.now.Add(time.Millisecond)
 	}
 	b.now = b.now.Add(time.Minute)
-	b.take("10.99.0.1")
+	b.mustAcquire("10.99.0.1")
 	if !slices.Equal(b.evicted, []string{"10.0.0.1"}) {
 		t.Fatalf("%v made room", b.evicted)
 	}
@@ -317,15 +316,15 @@ func TestRoomIsMadeInTheCommonPart(t *testing.T) {
 // Transactions without a message earn nothing: the session's age goes on.
 func TestEmptyTransactionsDoNotKeepASlot(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Unauthenticated = 3 })
-	cycling := b.take("10.0.0.1")
+	cycling := b.mustAcquire("10.0.0.1")
 	for range 20 {
 		b.now = b.now.Add(time.Second)
-		cycling.Enter(Working, false, b.now)
-		cycling.Enter(Unauthenticated, false, b.now)
+		cycling.SetClass(Working, false, b.now)
+		cycling.SetClass(Unauthenticated, false, b.now)
 	}
-	b.take("10.0.1.1")
-	b.take("10.0.2.1")
-	b.take("10.0.3.1")
+	b.mustAcquire("10.0.1.1")
+	b.mustAcquire("10.0.2.1")
+	b.mustAcquire("10.0.3.1")
 	if !slices.Equal(b.evicted, []string{"10.0.0.1"}) {
 		t.Fatalf("%v made room", b.evicted)
 	}
@@ -334,15 +333,15 @@ func TestEmptyTransactionsDoNotKeepASlot(t *testing.T) {
 // A decided message begins the session's time anew.
 func TestAMessageRenewsASlot(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Unauthenticated = 2 })
-	honest := b.take("10.0.0.1")
+	honest := b.mustAcquire("10.0.0.1")
 	b.now = b.now.Add(time.Second)
-	b.take("10.0.1.1")
+	b.mustAcquire("10.0.1.1")
 	b.now = b.now.Add(time.Minute)
-	honest.Enter(Working, false, b.now)
-	honest.Enter(Working, true, b.now)
+	honest.SetClass(Working, false, b.now)
+	honest.SetClass(Working, true, b.now)
 	honest.Renew(b.now)
-	honest.Enter(Unauthenticated, false, b.now)
-	b.take("10.0.2.1")
+	honest.SetClass(Unauthenticated, false, b.now)
+	b.mustAcquire("10.0.2.1")
 	if !slices.Equal(b.evicted, []string{"10.0.1.1"}) {
 		t.Fatalf("%v made room", b.evicted)
 	}
@@ -353,17 +352,17 @@ func TestAMessageRenewsASlot(t *testing.T) {
 func TestWorkingSessionsThatDoNotWork(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Connections = 4 })
 	received := int64(0)
-	moving, _ := b.slots.Take("imap", netip.MustParseAddr("10.0.0.1"), b.now)
+	moving, _ := b.slots.Acquire("imap", netip.MustParseAddr("10.0.0.1"), b.now)
 	moving.Start(func() {}, func() { t.Error("a session that comes on makes room") }, func() int64 { return received })
-	moving.Enter(Working, false, b.now)
-	b.in(Working, "10.0.1.1").Enter(Working, true, b.now)
+	moving.SetClass(Working, false, b.now)
+	b.in(Working, "10.0.1.1").SetClass(Working, true, b.now)
 	b.now = b.now.Add(time.Second)
 	b.in(Working, "10.0.2.1")
 	b.loggedIn("10.0.3.1")
 	b.refused("10.0.4.1", "limits.connections")
 	b.now = b.now.Add(time.Minute)
 	received = 1 << 20
-	b.take("10.0.5.1")
+	b.mustAcquire("10.0.5.1")
 	if !slices.Equal(b.evicted, []string{"10.0.2.1"}) {
 		t.Fatalf("%v made room", b.evicted)
 	}
@@ -376,7 +375,7 @@ func TestIdentify(t *testing.T) {
 	for range 20 {
 		b.loggedIn("192.0.2.1")
 	}
-	slot, full := b.slots.Take("imap", netip.Addr{}, b.now)
+	slot, full := b.slots.Acquire("imap", netip.Addr{}, b.now)
 	if slot == nil || b.slots.Usage().All() != 21 {
 		t.Fatalf("%s, %v", full, b.slots.Usage())
 	}
@@ -384,7 +383,7 @@ func TestIdentify(t *testing.T) {
 		t.Errorf("identified: %q", full)
 	}
 	slot.Leave()
-	slot, _ = b.slots.Take("imap", netip.Addr{}, b.now)
+	slot, _ = b.slots.Acquire("imap", netip.Addr{}, b.now)
 	if full := slot.Identify(netip.MustParseAddr("192.0.2.2"), b.now); full != "" {
 		t.Errorf("identified: %q", full)
 	}
@@ -416,7 +415,7 @@ func TestSlotsAddUp(t *testing.T) {
 			}
 		case len(open) == 0:
 		case n < 7:
-			open[random.IntN(len(open))].Enter(Class(random.IntN(3)), random.IntN(4) == 0, b.now)
+			open[random.IntN(len(open))].SetClass(Class(random.IntN(3)), random.IntN(4) == 0, b.now)
 		case n == 7:
 			open[random.IntN(len(open))].Renew(b.now)
 		default:

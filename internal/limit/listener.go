@@ -23,8 +23,8 @@ type Limits struct {
 type Listener struct {
 	net.Listener
 
-	// Full is told of each connection that was closed for a limit: the new
-	// one, or the one that made room. May be nil.
+	// Full is called with the client of each connection that is closed at a limit:
+	// the new connection, or the one that makes room. May be nil.
 	Full func(client netip.Addr)
 
 	mu     sync.Mutex

@@ -23,13 +23,15 @@ func (c calls) Accept() (net.Conn, error) {
 func (c calls) Close() error   { close(c.waiting); return nil }
 func (c calls) Addr() net.Addr { return &net.TCPAddr{} }
 
-// end is one end of a connection with a peer's address.
-type end struct {
+// peerConn is a connection with a peer's address.
+type peerConn struct {
 	net.Conn
 	peer netip.Addr
 }
 
-func (e end) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(netip.AddrPortFrom(e.peer, 1024)) }
+func (e peerConn) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(e.peer, 1024))
+}
 
 // room is a Listener, and the connections that were made to it.
 type room struct {
@@ -38,14 +40,14 @@ type room struct {
 	waiting  chan net.Conn
 	accepted chan net.Conn
 	clients  map[string]net.Conn
-	turned   []string // who was told to Full
+	rejected []string // the clients that were passed to Full
 }
 
 // newRoom has four slots, two for each client, and a patience of a minute.
 func newRoom(t *testing.T) *room {
 	r := &room{t: t, waiting: make(chan net.Conn), accepted: make(chan net.Conn, 1), clients: map[string]net.Conn{}}
 	r.Listener = NewListener(calls{r.waiting}, Limits{Connections: 4, PerClient: 2, Patience: time.Minute})
-	r.Full = func(client netip.Addr) { r.turned = append(r.turned, client.String()) }
+	r.Full = func(client netip.Addr) { r.rejected = append(r.rejected, client.String()) }
 	go func() {
 		for {
 			c, err := r.Accept()
@@ -58,14 +60,14 @@ func newRoom(t *testing.T) *room {
 	return r
 }
 
-// enter connects under a name, a second after whoever came before, and returns
+// connect connects under a name, a second after the previous client, and returns
 // the connection if it was accepted.
-func (r *room) enter(name, address string) *Conn {
+func (r *room) connect(name, address string) *Conn {
 	r.t.Helper()
 	time.Sleep(time.Second)
 	near, far := net.Pipe()
 	r.clients[name] = near
-	r.waiting <- end{far, netip.MustParseAddr(address)}
+	r.waiting <- peerConn{far, netip.MustParseAddr(address)}
 	synctest.Wait()
 	select {
 	case c := <-r.accepted:
@@ -110,16 +112,16 @@ func inRoom(t *testing.T, test func(t *testing.T, r *room)) {
 // has.
 func TestH7_FormsOfAnAddress(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {
-		r.enter("other", "198.51.100.1")
-		r.enter("first", "192.0.2.7")
-		r.enter("second", "::ffff:192.0.2.7")
+		r.connect("other", "198.51.100.1")
+		r.connect("first", "192.0.2.7")
+		r.connect("second", "::ffff:192.0.2.7")
 		r.expect("first", "other", "second")
-		r.enter("third", "64:ff9b::192.0.2.7")
+		r.connect("third", "64:ff9b::192.0.2.7")
 		r.expect("other", "second", "third")
-		r.enter("fourth", "192.0.2.7")
+		r.connect("fourth", "192.0.2.7")
 		r.expect("fourth", "other", "third")
-		if !slices.Equal(r.turned, []string{"192.0.2.7", "::ffff:192.0.2.7"}) {
-			t.Errorf("told of %q", r.turned)
+		if !slices.Equal(r.rejected, []string{"192.0.2.7", "::ffff:192.0.2.7"}) {
+			t.Errorf("rejected %q", r.rejected)
 		}
 	})
 }
@@ -129,12 +131,12 @@ func TestH7_FormsOfAnAddress(t *testing.T) {
 func TestOldestOfTheLargestNetwork(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {
 		r.SetLimits(Limits{Connections: 3, PerClient: 2, Patience: time.Minute})
-		r.enter("alone", "198.51.100.1")
-		r.enter("crowd 1", "192.0.2.1")
-		r.enter("crowd 2", "192.0.2.2")
-		r.enter("new", "203.0.113.1")
+		r.connect("alone", "198.51.100.1")
+		r.connect("crowd 1", "192.0.2.1")
+		r.connect("crowd 2", "192.0.2.2")
+		r.connect("new", "203.0.113.1")
 		r.expect("alone", "crowd 2", "new")
-		r.enter("newer", "2001:db8::1")
+		r.connect("newer", "2001:db8::1")
 		r.expect("crowd 2", "new", "newer")
 	})
 }
@@ -142,12 +144,12 @@ func TestOldestOfTheLargestNetwork(t *testing.T) {
 // Work that is not done keeps its connection; a new one is closed.
 func TestWorkIsNotInterrupted(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {
-		r.enter("busy", "192.0.2.7").Work(true)
-		idle := r.enter("idle", "192.0.2.7")
-		r.enter("next", "192.0.2.7").Work(true)
+		r.connect("busy", "192.0.2.7").Work(true)
+		idle := r.connect("idle", "192.0.2.7")
+		r.connect("next", "192.0.2.7").Work(true)
 		r.expect("busy", "next")
 		_ = idle.Close()
-		if r.enter("refused", "192.0.2.7") != nil {
+		if r.connect("refused", "192.0.2.7") != nil {
 			t.Error("there was a slot")
 		}
 		r.expect("busy", "next")
@@ -157,14 +159,14 @@ func TestWorkIsNotInterrupted(t *testing.T) {
 // An answer that is not read does not keep others out for long.
 func TestH7_SlowWorkMakesRoom(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {
-		r.enter("slow", "192.0.2.7").Work(true)
+		r.connect("slow", "192.0.2.7").Work(true)
 		time.Sleep(time.Minute)
-		done := r.enter("done", "192.0.2.7")
+		done := r.connect("done", "192.0.2.7")
 		done.Work(true)
 		done.Work(false)
-		r.enter("new", "192.0.2.7").Work(true)
+		r.connect("new", "192.0.2.7").Work(true)
 		r.expect("new", "slow") // an idle connection goes before one at work
-		r.enter("newer", "192.0.2.7")
+		r.connect("newer", "192.0.2.7")
 		r.expect("new", "newer")
 	})
 }
@@ -172,12 +174,12 @@ func TestH7_SlowWorkMakesRoom(t *testing.T) {
 // Work makes a connection younger.
 func TestIdleCountsFromTheEndOfWork(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {
-		old := r.enter("old", "192.0.2.7")
-		r.enter("young", "192.0.2.7")
+		old := r.connect("old", "192.0.2.7")
+		r.connect("young", "192.0.2.7")
 		time.Sleep(time.Second)
 		old.Work(true)
 		old.Work(false)
-		r.enter("new", "192.0.2.7")
+		r.connect("new", "192.0.2.7")
 		r.expect("new", "old")
 	})
 }
@@ -185,7 +187,7 @@ func TestIdleCountsFromTheEndOfWork(t *testing.T) {
 func TestCloseGivesTheSlotBack(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {
 		for range 10 {
-			c := r.enter("visitor", "192.0.2.7")
+			c := r.connect("client", "192.0.2.7")
 			if c == nil {
 				t.Fatal("no slot")
 			}
@@ -198,13 +200,13 @@ func TestCloseGivesTheSlotBack(t *testing.T) {
 // Lower limits hold from the next connection on.
 func TestLimitsCanBeLowered(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {
-		r.enter("first", "192.0.2.7")
-		r.enter("second", "192.0.2.7")
+		r.connect("first", "192.0.2.7")
+		r.connect("second", "192.0.2.7")
 		r.SetLimits(Limits{Connections: 3, PerClient: 1})
-		r.enter("third", "192.0.2.7")
+		r.connect("third", "192.0.2.7")
 		r.expect("third")
 		r.SetLimits(Limits{Connections: 3, PerClient: 0})
-		if r.enter("fourth", "192.0.2.7") != nil {
+		if r.connect("fourth", "192.0.2.7") != nil {
 			t.Error("there was a slot")
 		}
 	})

@@ -124,7 +124,7 @@ func TestNewcomersSpeakForTheirClient(t *testing.T) {
 	}
 }
 
-// Whoever has one password may not pay for guesses with it.
+// A client with one password cannot pay for guesses with it.
 func TestOwnPasswordEarnsNothing(t *testing.T) {
 	g := newGuesses(t, 10, 100)
 	for i := range 14 {

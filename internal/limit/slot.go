@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Class is what a session has shown of itself so far.
+// Class is how far a session has got.
 type Class uint8
 
 // The classes. A session that has logged in never makes room for another.
 const (
-	Unauthenticated Class = iota // nobody has logged in; on smtp no recipient is accepted
+	Unauthenticated Class = iota // not logged in; on smtp no recipient is accepted
 	Working                      // not logged in, but the backend has accepted a recipient
 	Authenticated                // logged in
 
@@ -40,24 +40,24 @@ type Slot struct {
 	gone     bool
 	waits    bool           // for another session to be gone
 	tally    [levels]*tally // where it counts; nil: it does not
-	eviction *eviction      // nil once somebody has logged in
+	eviction *eviction      // nil once the session has logged in
 }
 
-// eviction is what is known of a session as long as it may have to make room.
+// eviction holds what is needed to evict a session.
 type eviction struct {
 	since    time.Time // of the session, or of its last message that was decided
-	progress time.Time // when a working session last came on; zero: it has not been one since then
-	moved    int64     // what received said then
+	progress time.Time // when a working session last moved forward; zero: it has not been working since then
+	moved    int64     // the result of received at that time
 	received func() int64
 	evict    func()
 	listed   [levels]*list.Element
 	heir     *Slot  // takes the slot over when the session is gone
-	start    func() // what is due when the slot is free
+	start    func() // called when the slot is free
 }
 
 // Start runs f as soon as the slot is free: at once, or when the session that
-// makes room is gone. evict is how the session is told to make room itself; it
-// must not block. received tells how many bytes the client has sent.
+// makes room is gone. evict makes the session end, to make room; it must
+// not block. received returns the number of bytes that the client has sent.
 func (s *Slot) Start(f, evict func(), received func() int64) {
 	s.slots.mu.Lock()
 	s.eviction.evict, s.eviction.received = evict, received
@@ -74,10 +74,10 @@ func (s *Slot) Start(f, evict func(), received func() int64) {
 	}
 }
 
-// Enter moves the session to a class. A pinned session does not make room: the
+// SetClass moves the session to a class. A pinned session does not make room: the
 // backend's verdict on its message is due. It returns false if the session has
-// been told to make room already; it must end.
-func (s *Slot) Enter(class Class, pinned bool, now time.Time) bool {
+// been evicted already; it must end.
+func (s *Slot) SetClass(class Class, pinned bool, now time.Time) bool {
 	s.slots.mu.Lock()
 	defer s.slots.mu.Unlock()
 	switch {
@@ -120,7 +120,7 @@ func (s *Slot) Renew(now time.Time) {
 	}
 }
 
-// Evicted reports whether the session has been told to make room.
+// Evicted reports whether the session must end to make room.
 func (s *Slot) Evicted() bool {
 	s.slots.mu.Lock()
 	defer s.slots.mu.Unlock()
@@ -181,4 +181,22 @@ func (s *Slot) age() time.Time {
 		return s.eviction.progress
 	}
 	return s.eviction.since
+}
+
+// Usage counts the slots in use by class.
+type Usage [classes + 1]int
+
+// All returns the number of slots in use.
+func (u Usage) All() (n int) {
+	for _, of := range u {
+		n += of
+	}
+	return n
+}
+
+// Usage returns the number of slots in use.
+func (s *Slots) Usage() Usage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.classes
 }

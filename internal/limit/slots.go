@@ -7,21 +7,20 @@ import (
 	"time"
 )
 
-// SlotLimits bound the sessions. Zero is no limit of its own, except for
-// Connections.
+// SlotLimits bound the sessions. Zero is unlimited, except for Connections.
 type SlotLimits struct {
 	Connections              int
 	ConnectionsPerClient     int
 	ConnectionsPerNetwork    int
 	Unauthenticated          int
-	UnauthenticatedPerClient int // a client's share; more only as long as nobody needs them
+	UnauthenticatedPerClient int // a client's share; more only while there is room
 
 	// Reserved is the part of each limit, in percent, that is divided equally
 	// among Services and that no other service can take.
 	Reserved int
 	Services []string
 
-	// Safe is how long an unauthenticated session need not make room.
+	// Safe is the age from which on an unauthenticated session may have to make room.
 	Safe time.Duration
 }
 
@@ -52,7 +51,7 @@ type Slots struct {
 	heirs                     int
 }
 
-// Set sets the limits. Slots that are taken go on to count.
+// Set sets the limits. Slots in use still count.
 func (s *Slots) Set(l SlotLimits) {
 	for _, limit := range []*int{&l.ConnectionsPerClient, &l.ConnectionsPerNetwork, &l.Unauthenticated, &l.UnauthenticatedPerClient} {
 		if *limit == 0 {
@@ -81,7 +80,7 @@ func (s *Slots) Set(l SlotLimits) {
 	}
 }
 
-// service is the number of a service.
+// service returns the number of a service.
 func (s *Slots) service(name string) int16 {
 	n, known := s.services[name]
 	if !known {
@@ -91,9 +90,9 @@ func (s *Slots) service(name string) int16 {
 	return n
 }
 
-// Take takes a slot for an unauthenticated session. Client is invalid where it
+// Acquire takes a slot for an unauthenticated session. Client is invalid where it
 // is not known yet; see Identify. If there is no slot, full names the limit.
-func (s *Slots) Take(service string, client netip.Addr, now time.Time) (slot *Slot, full string) {
+func (s *Slots) Acquire(service string, client netip.Addr, now time.Time) (slot *Slot, full string) {
 	s.mu.Lock()
 	slot = &Slot{slots: s, service: s.service(service), eviction: &eviction{since: now}}
 	slot.client = Client(client)
@@ -121,52 +120,63 @@ func (s *Slot) Identify(client netip.Addr, now time.Time) (full string) {
 	evict, full := slots.admit(s, []int{ofClient, ofNetwork}, now)
 	if full != "" {
 		s.client = netip.Addr{}
-		slots.enter(s)
+		slots.add(s)
 	}
 	slots.mu.Unlock()
 	run(evict)
 	return full
 }
 
-// admit counts a slot in its places, if all of these levels have room or can
-// make it.
+// admit counts a slot at the given levels if each limit there has room, or if one
+// session can make room for it. If not, full names the limit. The caller calls evict
+// without the mutex.
 func (s *Slots) admit(slot *Slot, levels []int, now time.Time) (evict []func(), full string) {
 	if slot.client.IsValid() {
 		evict = s.shrink(slot, now)
 	}
-	var victim *Slot
+	victim, full := s.makeRoom(slot, levels, now)
+	if victim != nil {
+		evict = append(evict, s.push(victim))
+	}
+	switch {
+	case full != "":
+		s.forget(slot.client)
+	case victim != nil: // the slot is counted when the victim has left
+		victim.eviction.heir, slot.waits = slot, true
+		s.heirs++
+	default:
+		s.add(slot)
+	}
+	return evict, full
+}
+
+// makeRoom checks the limits at the given levels. Where there is no room, it chooses
+// the session that makes room; nil: there is room everywhere. If one session cannot
+// make room at all levels, full names the limit. The session that was chosen until
+// then is still evicted, so that a later connection finds room.
+func (s *Slots) makeRoom(slot *Slot, levels []int, now time.Time) (victim *Slot, full string) {
 	for _, level := range levels {
 		p := s.place(level, slot.client)
 		if p == nil {
 			continue
 		}
 		for _, c := range s.rules(level) {
-			if c.rule.free(p, slot.service, c.of) || victim.helps(level, p, slot.service, c) {
+			switch {
+			case c.rule.free(p, slot.service, c.of), victim.helps(level, p, slot.service, c):
 				continue
+			case victim != nil || s.heirs >= maxHeirs:
+				return victim, c.rule.name
 			}
-			if victim == nil && s.heirs < maxHeirs {
-				victim = s.choose(p, slot.service, c, now)
-			} else {
-				victim = nil
+			if victim = s.choose(p, slot.service, c, now); victim == nil {
+				return nil, c.rule.name
 			}
-			if victim == nil {
-				s.forget(slot.client)
-				return evict, c.rule.name
-			}
-			evict = append(evict, s.push(victim))
 		}
 	}
-	if victim != nil {
-		victim.eviction.heir, slot.waits = slot, true
-		s.heirs++
-		return evict, ""
-	}
-	s.enter(slot)
-	return evict, ""
+	return victim, ""
 }
 
-// helps reports whether a slot that is being given up makes room for another at
-// a level.
+// helps reports whether the end of session s makes room at a level for a session of
+// the service.
 func (s *Slot) helps(level int, p *place, service int16, c counted) bool {
 	if s == nil || s.tally[level] == nil || !slices.Contains(p.tallies, s.tally[level]) {
 		return false
@@ -174,7 +184,7 @@ func (s *Slot) helps(level int, p *place, service int16, c counted) bool {
 	return c.rule.frees(s.tally[level], service, c.of)
 }
 
-// counted is a rule and what it counts.
+// counted is a rule with the count that it limits.
 type counted struct {
 	rule rule
 	of   count
@@ -190,7 +200,8 @@ func (s *Slots) rules(level int) []counted {
 	return []counted{{s.new, unauthenticatedSlots}, {s.all, usedSlots}}
 }
 
-// place is where a client's sessions count at a level; nil: there is none.
+// place returns the place where a client's sessions count at a level; nil: the client
+// is not known yet.
 func (s *Slots) place(level int, client netip.Addr) *place {
 	switch {
 	case level == ofAll:
@@ -212,8 +223,8 @@ func find[K comparable](places map[K]*place, key K) *place {
 	return p
 }
 
-// enter counts a slot.
-func (s *Slots) enter(slot *Slot) {
+// add counts a slot in its places.
+func (s *Slots) add(slot *Slot) {
 	for level := range levels {
 		if p := s.place(level, slot.client); p != nil {
 			slot.tally[level] = p.tally(slot.service)
@@ -228,8 +239,8 @@ func (s *Slots) enter(slot *Slot) {
 	slot.list()
 }
 
-// leave gives a slot back, to the heir if there is one. It returns what is due
-// then.
+// leave frees a slot, or gives it to its heir. It returns the function that starts the
+// heir's session.
 func (s *Slots) leave(slot *Slot) (start func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -252,14 +263,14 @@ func (s *Slots) leave(slot *Slot) (start func()) {
 			s.forget(heir.client)
 		} else {
 			start, heir.eviction.start = heir.eviction.start, nil
-			s.enter(heir)
+			s.add(heir)
 		}
 	}
 	s.forget(slot.client)
 	return start
 }
 
-// forget drops the places of a client that has no sessions any more.
+// forget removes the places of a client without sessions.
 func (s *Slots) forget(client netip.Addr) {
 	if !client.IsValid() {
 		return
@@ -272,29 +283,11 @@ func (s *Slots) forget(client netip.Addr) {
 	}
 }
 
-// run calls what is due outside of the mutex.
+// run calls the functions, without the mutex.
 func run(all []func()) {
 	for _, f := range all {
 		if f != nil {
 			f()
 		}
 	}
-}
-
-// Usage is how many slots are taken, by class.
-type Usage [classes + 1]int
-
-// All is the number of slots that are taken.
-func (u Usage) All() (n int) {
-	for _, of := range u {
-		n += of
-	}
-	return n
-}
-
-// Usage returns how many slots are taken.
-func (s *Slots) Usage() Usage {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.classes
 }

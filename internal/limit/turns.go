@@ -35,8 +35,8 @@ func SameTurns(a, b map[string]Turns) bool {
 	return len(a) == len(b)
 }
 
-// Taken returns how many of the service's own turns and of the common ones are taken.
-func (t Turns) Taken() int { return len(t.own) + len(t.common) }
+// InUse returns how many of the service's own turns and of the common ones are taken.
+func (t Turns) InUse() int { return len(t.own) + len(t.common) }
 
 // Turn is the turn of one handshake. The handshake holds it while it computes and
 // gives it back while it waits for the client, so that a silent client delays no
@@ -48,7 +48,7 @@ type Turn struct {
 	held  chan struct{} // the channel that has its token; nil: no turn is held
 }
 
-// New returns a Turn that is not held. Take fails once the time is until, or done
+// New returns a Turn that is not held. Acquire fails once the time is until, or done
 // is closed.
 func (t Turns) New(until time.Time, done <-chan struct{}) *Turn {
 	return &Turn{turns: t, until: until, done: done}
@@ -56,8 +56,8 @@ func (t Turns) New(until time.Time, done <-chan struct{}) *Turn {
 
 var errTooManyHandshakes = errors.New("too many handshakes at once (limits.handshakes)")
 
-// Take waits for a turn.
-func (t *Turn) Take() error {
+// Acquire waits for a turn.
+func (t *Turn) Acquire() error {
 	select {
 	case t.turns.own <- struct{}{}:
 		t.held = t.turns.own
@@ -82,8 +82,8 @@ func (t *Turn) Take() error {
 	return nil
 }
 
-// Give gives the turn back, if it is held.
-func (t *Turn) Give() {
+// Release gives the turn back, if it is held.
+func (t *Turn) Release() {
 	if t.held != nil {
 		<-t.held
 		t.held = nil

@@ -9,18 +9,18 @@ import (
 func TestTurnsAreWaitedFor(t *testing.T) {
 	turns := NewTurns(1, 0, []string{"imap"})["imap"]
 	first, late := turns.New(time.Now().Add(time.Minute), nil), turns.New(time.Now(), nil)
-	if err := first.Take(); err != nil {
+	if err := first.Acquire(); err != nil {
 		t.Fatal(err)
 	}
-	if err := late.Take(); !errors.Is(err, errTooManyHandshakes) {
+	if err := late.Acquire(); !errors.Is(err, errTooManyHandshakes) {
 		t.Fatal(err)
 	}
-	late.Give()
-	first.Give()
-	if turns.Taken() != 0 {
+	late.Release()
+	first.Release()
+	if turns.InUse() != 0 {
 		t.Fatal("a turn is kept")
 	}
-	if err := late.Take(); err != nil {
+	if err := late.Acquire(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -29,15 +29,15 @@ func TestTurnsAreWaitedFor(t *testing.T) {
 func TestServicesHaveTurnsOfTheirOwn(t *testing.T) {
 	turns := NewTurns(10, 40, []string{"imap", "smtp"}) // 2 for each, and 6
 	for range 8 {
-		if err := turns["smtp"].New(time.Now(), nil).Take(); err != nil {
+		if err := turns["smtp"].New(time.Now(), nil).Acquire(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := turns["smtp"].New(time.Now(), nil).Take(); err == nil {
+	if err := turns["smtp"].New(time.Now(), nil).Acquire(); err == nil {
 		t.Error("smtp takes what imap has for itself")
 	}
 	for range 2 {
-		if err := turns["imap"].New(time.Now(), nil).Take(); err != nil {
+		if err := turns["imap"].New(time.Now(), nil).Acquire(); err != nil {
 			t.Error(err)
 		}
 	}

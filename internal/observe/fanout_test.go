@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// witness writes down what it is told.
+// witness writes down the events that it receives.
 type witness struct {
 	name string
 	book *strings.Builder

@@ -111,16 +111,16 @@ func (l SessionLog) Message(info *Session, m gate.Message) {
 	l.log(slog.LevelInfo, "mail "+m.Outcome(), fields)
 }
 
-// ConnectionRejected logs a client that was turned away, and what may be done about it.
+// ConnectionRejected logs a client that was rejected at a limit, and a remedy.
 func (l SessionLog) ConnectionRejected(listener *Listener, client netip.AddrPort, limit string) {
-	l.log(slog.LevelWarn, "connection turned away", []slog.Attr{
+	l.log(slog.LevelWarn, "connection rejected", []slog.Attr{
 		slog.String("listener", listener.String()), slog.Any("client", client), slog.String("limit", limit),
 		slog.String("remedy", "raise "+limit+" if the clients are honest"),
 	})
 }
 
-// HeaderFailed logs a load balancer that has not told who its client is. One
-// that only looks whether somebody listens is not worth a line.
+// HeaderFailed logs a load balancer's connection without a PROXY header. A connection
+// that only checks whether the port is open is logged at debug level.
 func (l SessionLog) HeaderFailed(listener *Listener, balancer netip.AddrPort, err error) {
 	level := slog.LevelWarn
 	if errors.Is(err, ErrSilent) {

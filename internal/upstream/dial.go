@@ -141,5 +141,5 @@ func privateOnly(network, address string, _ syscall.RawConn) error {
 	if a := ap.Addr().Unmap(); a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || shared.Contains(a) {
 		return nil
 	}
-	return fmt.Errorf("%s is a public address and the leg to it is plaintext; set allow_public_plaintext_backend if it is protected by other means", address)
+	return fmt.Errorf("%s is a public address, and the connection to it has no TLS; set allow_public_plaintext_backend if it is protected by other means", address)
 }

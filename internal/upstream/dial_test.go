@@ -17,7 +17,7 @@ import (
 // A check verifies the certificate as sessions do.
 func TestCheckWithTLS(t *testing.T) {
 	ca := authority.New(t)
-	leg := tlspolicy.BackendTLS{Roots: ca.Pool, ServerName: "legacy.lan"}
+	backendTLS := tlspolicy.BackendTLS{Roots: ca.Pool, ServerName: "legacy.lan"}
 	probe := func(back *wire.Conn) error {
 		if back.TLS() == nil {
 			t.Error("plaintext")
@@ -29,7 +29,7 @@ func TestCheckWithTLS(t *testing.T) {
 	loopback.Serve(plaintext, func(conn net.Conn) { _, _ = io.WriteString(conn, "backend\r\n") })
 	secure := tls.NewListener(loopback.Listen(t), &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, "legacy.lan")}})
 	loopback.Serve(secure, func(conn net.Conn) { _, _ = io.WriteString(conn, "backend\r\n") })
-	pool := &Pool{Addresses: []string{secure.Addr().String(), plaintext.Addr().String()}, TLS: leg.Config, Probe: probe}
+	pool := &Pool{Addresses: []string{secure.Addr().String(), plaintext.Addr().String()}, TLS: backendTLS.Config, Probe: probe}
 	const long = 20 * time.Second
 	c := NewChecker(t.Context(), Timeouts{Dial: long, Reply: long, Verdict: long, Handshake: long}, slog.New(slog.DiscardHandler), nil)
 	for i, m := range pool.all() {

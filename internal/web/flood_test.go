@@ -77,7 +77,7 @@ func TestH7_AnswersThatAreNotRead(t *testing.T) {
 		}
 	}
 	begun := time.Now()
-	wait.Until(t, "nobody else is served", func() bool { return w.visit("127.0.0.9") == nil })
+	wait.Until(t, "nobody else is served", func() bool { return w.get("127.0.0.9") == nil })
 	if took := time.Since(begun); took >= answerTimeout {
 		t.Errorf("others waited for %s", took)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// When the socket fails under it, the server says so, and can still be closed.
-func TestServerSaysWhenItFails(t *testing.T) {
+// If its socket fails, the server logs that, and can still be closed.
+func TestServerLogsFailure(t *testing.T) {
 	w := newWorld(t, false)
 	_ = w.listener.Close()
 	wait.Until(t, "the log says nothing", func() bool {

@@ -54,7 +54,7 @@ func answers() http.Handler {
 // wantServed wants an answer for a client with an address of its own.
 func (w *world) wantServed(from string) {
 	w.t.Helper()
-	if err := w.visit(from); err != nil {
+	if err := w.get(from); err != nil {
 		w.t.Errorf("%s is not served: %v", from, err)
 	}
 }
@@ -68,7 +68,7 @@ func (w *world) wantLog(words ...string) {
 	}
 }
 
-func (w *world) visit(from string) error {
+func (w *world) get(from string) error {
 	scheme := "http"
 	if w.client != nil {
 		scheme = "https"

@@ -21,12 +21,12 @@ type Client struct {
 	Settled bool
 }
 
-// Kind is a value that is the same in all lines of a kind. Of such lines a few a
-// minute say all that there is to know, whoever causes them. Several of them in
-// one line are one kind together.
+// Kind is a value that is the same in all lines of a kind. A few such lines a
+// minute carry all the information, so the others are left out, whichever clients
+// cause them. Several kinds in one line form one kind.
 type Kind string
 
-// cause is to whose account a line goes.
+// cause is the account that a line is charged to.
 type cause struct {
 	kind    string     // empty: of no kind
 	client  netip.Addr // as limit.Client has it; invalid: no client has caused the line

@@ -112,8 +112,8 @@ func List[T any](values []T, name func(T) string) string {
 // Itself is the name of a value that is a name, for List.
 func Itself(name string) string { return name }
 
-// cut returns as much of s as may be written in limit bytes, quotes aside. What
-// is missing is told at the end, within the limit.
+// cut returns as much of s as may be written in limit bytes, quotes aside. The
+// number of missing bytes stands at the end, within the limit.
 func cut(s string, limit int) string {
 	if len(s) <= limit && !strings.ContainsFunc(s, escaped) {
 		return s // as nearly always

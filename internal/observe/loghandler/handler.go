@@ -33,9 +33,9 @@ type Handler struct {
 
 	now atomic.Pointer[format]
 
-	mu     sync.Mutex // guards what follows, and the order of the lines
-	told   time.Time  // when lines were last told to be left out
-	untold int        // lines that were left out since
+	mu           sync.Mutex // guards what follows, and the order of the lines
+	summary      time.Time  // when the number of lines that were left out was last logged
+	leftOutSince int        // lines that were left out since then
 }
 
 // format is what follows from Options. It writes one line at a time.
@@ -49,7 +49,7 @@ type format struct {
 // New returns a Handler that writes to w from a goroutine of its own, until
 // Close.
 func New(w io.Writer, o Options) *Handler {
-	l := &Handler{limiter: newLimiter(), told: time.Now()}
+	l := &Handler{limiter: newLimiter(), summary: time.Now()}
 	l.Configure(o)
 	l.queue = newQueue(w, l.loss)
 	return l
@@ -98,7 +98,7 @@ func (l *Handler) Handle(ctx context.Context, r slog.Record) error {
 	if err != nil {
 		return err
 	}
-	if !l.limiter.take(c, len(line), leftOut, now) {
+	if !l.limiter.charge(c, len(line), leftOut, now) {
 		l.leaveOut()
 		return nil
 	}
@@ -109,7 +109,7 @@ func (l *Handler) Handle(ctx context.Context, r slog.Record) error {
 // leaveOut counts a line that is not written.
 func (l *Handler) leaveOut() {
 	l.leftOut.Add(1)
-	l.untold++
+	l.leftOutSince++
 }
 
 // summaryTime is how often the log tells how many lines were left out in all.
@@ -119,15 +119,15 @@ const summaryTime = time.Minute
 // that stays away would else take its count with it.
 func (l *Handler) summarise(ctx context.Context, now time.Time) {
 	format := l.now.Load()
-	if l.untold == 0 || now.Sub(l.told) < summaryTime || !format.Enabled(ctx, slog.LevelInfo) {
+	if l.leftOutSince == 0 || now.Sub(l.summary) < summaryTime || !format.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
 	r := slog.NewRecord(now, slog.LevelInfo, "log lines were left out", 0)
-	r.AddAttrs(slog.Int("lines", l.untold), slog.Duration("within", now.Sub(l.told).Round(time.Second)))
+	r.AddAttrs(slog.Int("lines", l.leftOutSince), slog.Duration("within", now.Sub(l.summary).Round(time.Second)))
 	if line, err := format.write(ctx, r); err == nil {
 		l.queue.put(line)
 	}
-	l.untold, l.told = 0, now
+	l.leftOutSince, l.summary = 0, now
 }
 
 // loss is the line that tells that lines could not be written.

@@ -68,7 +68,7 @@ type account struct {
 type state struct {
 	key         uint64 // of the account; zero: the slot is free
 	info, debug bucket
-	leftOut     int           // lines that were left out and not yet told
+	leftOut     int           // lines that were left out and are not reported yet
 	known       time.Duration // until when the network is a known one
 }
 
@@ -94,9 +94,9 @@ func (l *limiter) set(rates Rates) {
 	l.rates = rates
 }
 
-// open reports whether there may be room for a line. If not, the line counts
-// as left out.
-// leftOut is how many lines of the same network were left out and not told.
+// open reports whether there may be room for a line. If not, the line counts as left
+// out. leftOut is the number of lines of the same network that were left out and are
+// not reported yet.
 func (l *limiter) open(c cause, now time.Time) (leftOut int, ok bool) {
 	at := now.Sub(l.start)
 	l.mu.Lock()
@@ -109,16 +109,16 @@ func (l *limiter) open(c cause, now time.Time) (leftOut int, ok bool) {
 	return s.leftOut, true
 }
 
-// take charges a line of n bytes that tells of some that were left out. If there
-// is no room, it counts as left out itself.
-func (l *limiter) take(c cause, n, told int, now time.Time) bool {
+// charge charges a line of n bytes, which reports a number of lines that were left
+// out. If there is no room, the line counts as left out itself.
+func (l *limiter) charge(c cause, n, reported int, now time.Time) bool {
 	at := now.Sub(l.start)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.state(c.account(), at)
 	if c.settled {
 		s.known = at + knownTime
-		s.leftOut = max(0, s.leftOut-told)
+		s.leftOut = max(0, s.leftOut-reported)
 		return true
 	}
 	charges := l.charges(c, s, at)
@@ -129,7 +129,7 @@ func (l *limiter) take(c cause, n, told int, now time.Time) bool {
 	for _, ch := range charges {
 		ch.bucket.spent += float64(n)
 	}
-	s.leftOut = max(0, s.leftOut-told)
+	s.leftOut = max(0, s.leftOut-reported)
 	return true
 }
 

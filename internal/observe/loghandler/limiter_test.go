@@ -30,7 +30,7 @@ func address(format string, args ...any) netip.Addr {
 }
 
 // H3: however many lines a client, a network or all of them cause, the log grows
-// by no more than the rate within any minute; and what is missing is told.
+// by no more than the rate within any minute; and the number of missing lines is logged.
 func TestH3_RatesHold(t *testing.T) {
 	for name, c := range map[string]struct {
 		client func(i int) netip.Addr
@@ -69,7 +69,7 @@ func TestH3_RatesHold(t *testing.T) {
 	}
 }
 
-// Of lines of a kind there are a few a minute, whoever causes them, and other
+// Of lines of a kind there are a few a minute, whichever clients cause them, and other
 // kinds have theirs.
 func TestH3_KindsAreSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -101,9 +101,9 @@ func TestH3_KindsAreSeldom(t *testing.T) {
 	})
 }
 
-// What was left out of a network is told in its next line, and in all once a
-// minute: each line once.
-func TestH3_LeftOutIsTold(t *testing.T) {
+// The lines of a network that were left out are counted in its next line, and those
+// of all networks once a minute.
+func TestH3_LeftOutIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, log, written := newLog(t, narrow("text"))
 		for range 1000 {
@@ -120,7 +120,7 @@ func TestH3_LeftOutIsTold(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, written())
 		}
 		if n := strings.Count(written(), "left_out="); n != 1 {
-			t.Errorf("lines are told to be left out %d times", n)
+			t.Errorf("%d lines count lines that were left out", n)
 		}
 		sum := regexp.MustCompile(`msg="log lines were left out" lines=(\d+) within=1m0s`).FindStringSubmatch(written())
 		if sum == nil || sum[1] != strconv.FormatUint(l.Counts().LeftOut, 10) {
@@ -132,7 +132,7 @@ func TestH3_LeftOutIsTold(t *testing.T) {
 
 // H3: nobody can silence an honest network with many of his own, and to fill
 // the memory gains nothing.
-func TestH3_HonestNetworksAreHeard(t *testing.T) {
+func TestH3_HonestNetworksAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, log, written := newLog(t, narrow("text"))
 		log.Info("login", slog.Any("client", Client{netip.AddrPortFrom(address("2001:db8:ffff::7"), 1), true}))
@@ -166,7 +166,7 @@ func TestEvictionFailsOpen(t *testing.T) {
 	now := l.start
 	for i := range 4 * slots {
 		c := cause{client: address("%d.%d.%d.1", 1+i%200, i/200%256, i/51200)}
-		if _, ok := l.open(c, now); !ok || !l.take(c, 200, 0, now) {
+		if _, ok := l.open(c, now); !ok || !l.charge(c, 200, 0, now) {
 			t.Fatalf("network %d is silenced", i)
 		}
 	}
@@ -178,13 +178,13 @@ func TestSettledLinesAreKept(t *testing.T) {
 		l, log, written := newLog(t, narrow("text"))
 		client := netip.AddrPortFrom(address("192.0.2.1"), 40000)
 		for range 2000 {
-			log.Info("stranger", "client", client)
+			log.Info("connection", "client", client)
 			log.Info("session", "client", Client{client, true})
 		}
 		if n := strings.Count(written(), "msg=session client=192.0.2.1:40000"); n != 2000 {
 			t.Errorf("%d lines of sessions that were logged in", n)
 		}
-		if n := strings.Count(written(), "msg=stranger"); n < 100 || n > 2000*knownShare/10 {
+		if n := strings.Count(written(), "msg=connection"); n < 100 || n > 2000*knownShare/10 {
 			t.Errorf("%d lines of a known network", n)
 		}
 		l.Close(patience)

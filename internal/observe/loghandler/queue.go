@@ -119,7 +119,7 @@ func (q *queue) next(spare []byte) (lines []byte, skipped int, ok bool) {
 
 // write writes lines, and where some are missing before or behind them says so.
 func (q *queue) write(lines []byte, skipped int) {
-	if q.tellLoss() {
+	if q.logLoss() {
 		n, err := q.writeAll(lines)
 		if err != nil {
 			q.fail(bytes.Count(lines[n:], []byte("\n")), err)
@@ -132,7 +132,7 @@ func (q *queue) write(lines []byte, skipped int) {
 		if q.cause == nil {
 			q.cause = errBlocked
 		}
-		q.tellLoss()
+		q.logLoss()
 	}
 }
 
@@ -143,9 +143,9 @@ func (q *queue) fail(lines int, cause error) {
 	q.failed.Add(uint64(lines)) //nolint:gosec // a count, and positive
 }
 
-// tellLoss writes how many lines were lost, if any were. It reports whether the
+// logLoss writes how many lines were lost, if any were. It reports whether the
 // writer works, as far as it knows.
-func (q *queue) tellLoss() bool {
+func (q *queue) logLoss() bool {
 	if q.lost == 0 {
 		return true
 	}

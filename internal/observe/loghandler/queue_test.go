@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// broken is a writer that fails, or hangs, while it is told to.
+// broken is a writer that fails, or hangs, while err or hang is set.
 type broken struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -52,9 +52,9 @@ func (b *broken) String() string {
 	return b.text.String()
 }
 
-// H13: a log that cannot be written costs lines, which are counted, and told
-// when it can be written again; half a line is none.
-func TestH13_LossIsTold(t *testing.T) {
+// H13: while the log cannot be written, lines are lost and counted; the number is
+// logged when the log can be written again. Half a line counts as lost.
+func TestH13_LossIsLogged(t *testing.T) {
 	for _, room := range []int{0, 20} {
 		for _, cause := range []error{syscall.EPIPE, syscall.ENOSPC, syscall.EIO} {
 			b := &broken{}
@@ -71,8 +71,8 @@ func TestH13_LossIsTold(t *testing.T) {
 			log.Info("after")
 			l.Close(patience)
 			want := `level=ERROR msg="log lines were lost" lines=5 error="` + cause.Error() + "\"\n"
-			before, after, told := strings.Cut(b.String(), want)
-			if !told || !strings.Contains(before, "msg=before\n") || !strings.HasSuffix(after, "msg=after\n") || strings.Count(after, "\n") != 1 {
+			before, after, logged := strings.Cut(b.String(), want)
+			if !logged || !strings.Contains(before, "msg=before\n") || !strings.HasSuffix(after, "msg=after\n") || strings.Count(after, "\n") != 1 {
 				t.Errorf("%v, %d bytes:\n%s", cause, room, b)
 			}
 			for line := range strings.Lines(b.String()) {
@@ -87,8 +87,8 @@ func TestH13_LossIsTold(t *testing.T) {
 	}
 }
 
-// H13: a reader that does not read makes nobody wait: what finds no room is
-// counted, and told in its place.
+// H13: no session waits for a reader that does not read: lines without room are
+// counted, and the number is logged in their place.
 func TestH13_NobodyWaitsForTheReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &broken{hang: make(chan struct{})}
@@ -112,9 +112,9 @@ func TestH13_NobodyWaitsForTheReader(t *testing.T) {
 		l.Close(patience)
 		synctest.Wait()
 		want := fmt.Sprintf(`msg="log lines were lost" lines=%d error="the reader of the log does not read"`, lost)
-		before, after, told := strings.Cut(b.String(), want)
-		if !told || strings.Count(before, "msg=message") != lines-int(lost) || !strings.HasSuffix(after, "msg=after\n") {
-			t.Errorf("%v, %d lines before\n%.2000s", told, strings.Count(before, "msg=message"), after)
+		before, after, logged := strings.Cut(b.String(), want)
+		if !logged || strings.Count(before, "msg=message") != lines-int(lost) || !strings.HasSuffix(after, "msg=after\n") {
+			t.Errorf("%v, %d lines before\n%.2000s", logged, strings.Count(before, "msg=message"), after)
 		}
 	})
 }
