@@ -69,7 +69,7 @@ func TestH15_PanicInAGate(t *testing.T) {
 				w := open(t, breaking(service, func(s *gate.Session, g proxy.Gate) proxy.Gate {
 					if step == "command" { // the login's commands, or on smtp those after EHLO
 						s.AuthAllowed = func(*tls.ConnectionState) bool { panic("injected in a command") }
-						s.Date = func() string { panic("injected in a command") }
+						s.Mail.Date = func() string { panic("injected in a command") }
 					}
 					return broken{g, step}
 				}))

@@ -63,7 +63,7 @@ func (g *Gate) Open(back *wire.Conn) error {
 		g.back.Print(g.nextTag(), " LOGOUT", crlf)
 		_ = g.back.Flush()
 	}
-	g.back, g.clientKnown, g.secretSent = back, g.s.Seen, false
+	g.back, g.clientKnown, g.secretSent = back, g.s.ClientKnown, false
 	err := g.open()
 	if g.clientKnown {
 		err = gate.Knowing(err)

@@ -49,7 +49,7 @@ func (g *Gate) Secure(front *wire.Conn) error {
 // gets a QUIT.
 func (g *Gate) Open(back *wire.Conn) error {
 	g.quitBackend()
-	g.back, g.clientKnown = back, g.s.Seen
+	g.back, g.clientKnown = back, g.s.ClientKnown
 	err := g.open()
 	if g.clientKnown {
 		err = gate.Knowing(err)

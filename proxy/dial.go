@@ -112,7 +112,7 @@ func (t Timeouts) backend() upstream.Timeouts {
 // waiting five minutes for the reply to RCPT (RFC 5321 §4.5.3.2.3).
 const searchTime = 4 * time.Minute
 
-// search implements gate.Session.Search.
+// search implements gate.Backends.Search.
 func (ses *session) search() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ses.talk.ctx, searchTime)
 }

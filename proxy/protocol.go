@@ -58,7 +58,7 @@ type Listener struct {
 	Hidden       []string // SASL mechanisms never shown
 	Unnamed      []string // SASL mechanisms that are shown although no user's name can be read from them
 	Backend      *upstream.Pool
-	Outbound     bool // the gate finds its backends by itself: see gate.Session.Search
+	Outbound     bool // the gate finds its backends by itself: see gate.Backends.Search
 	Handover     upstream.Handover
 
 	ReverseDNS bool // look the names of clients up

@@ -29,7 +29,7 @@ func (g routedGate) Settle(front, _ *wire.Conn) error {
 		if err := g.s.Observer.Admit(name); err != nil {
 			return err
 		}
-		err = g.s.Route(name)
+		err = g.s.Backends.Route(name)
 		if err != nil && !errors.Is(err, gate.ErrNowhere) {
 			return err
 		}

@@ -71,14 +71,15 @@ func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot
 	ses.talk.steps.accepted = ses.info.Opened
 	facts := &gate.Session{
 		ID: ses.info.ID, Hostname: g.Hostname, Banner: l.Banner,
-		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(), Seen: l.Handover.Seen(),
-		AuthAllowed: ses.authAllowed, Date: date, Spool: ses.spool, Taken: ses.messageAccepted, Observer: ses, Route: ses.router(),
-		Search: ses.search, Connect: ses.connectTo,
+		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(), ClientKnown: l.Handover.Seen(),
+		AuthAllowed: ses.authAllowed, Observer: ses,
+		Mail:       gate.Mail{Spool: ses.spool, Accepted: ses.messageAccepted, Date: date},
+		Backends:   gate.Backends{Route: ses.router(), Search: ses.search, Connect: ses.connectTo},
 		Mechanisms: l.mechanisms,
 		Limits:     gate.Limits{Token: g.Limits.Token, Literal: g.Limits.Literal, Errors: g.Limits.Errors, Message: g.Limits.Message},
 	}
 	if l.ReverseDNS {
-		facts.Name = ses.clientName
+		facts.LookupName = ses.clientName
 	}
 	ses.gate = l.NewGate(facts)
 	return ses

@@ -46,7 +46,7 @@ func (g *Gate) Secure(front *wire.Conn) error {
 // backend before, that one gets a LOGOUT.
 func (g *Gate) Open(back *wire.Conn) error {
 	g.logoutBackend()
-	g.back, g.clientKnown = back, g.s.Seen
+	g.back, g.clientKnown = back, g.s.ClientKnown
 	err := g.open()
 	if g.clientKnown {
 		err = gate.Knowing(err)

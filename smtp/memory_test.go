@@ -193,9 +193,8 @@ func facts() *gate.Session {
 	return &gate.Session{
 		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
 		Client: netip.MustParseAddrPort("192.0.2.1:4321"), Local: netip.MustParseAddrPort("192.0.2.25:25"),
-		Date:        func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" },
 		AuthAllowed: func(state *tls.ConnectionState) bool { return state != nil },
-		Spool:       func() (gate.Spool, error) { return new(page), nil },
+		Mail:        gate.Mail{Date: func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" }, Spool: func() (gate.Spool, error) { return new(page), nil }},
 		Limits:      gate.Limits{Token: 4 << 10, Literal: 4 << 10, Errors: 50, Message: 64 << 10},
 		Observer:    nobody{},
 	}

@@ -115,7 +115,7 @@ func (g *Gate) Open(back *wire.Conn) error {
 		g.back.Print("QUIT\r\n")
 		_ = g.back.Flush()
 	}
-	g.back, g.caps, g.introduced, g.noEHLO, g.clientKnown = back, capabilities{}, false, false, g.s.Seen
+	g.back, g.caps, g.introduced, g.noEHLO, g.clientKnown = back, capabilities{}, false, false, g.s.ClientKnown
 	err := g.open()
 	if g.clientKnown {
 		err = gate.Knowing(err)

@@ -27,13 +27,13 @@ func TestDialogs(t *testing.T) {
 		}
 		o.HideSTARTTLS = options["starttls"] == "hidden"
 		o.TLSDomains = strings.Fields(options["tls-domains"])
-		s.Spool = func() (gate.Spool, error) { return os.CreateTemp(t.TempDir(), "") }
+		s.Mail.Spool = func() (gate.Spool, error) { return os.CreateTemp(t.TempDir(), "") }
 		s.Limits.Message = 1 << 20
 		if client := options["client"]; client != "" {
 			s.Client = netip.MustParseAddrPort(client)
 		}
 		if name := options["name"]; name != "" {
-			s.Name = func() gate.Name { return gate.Name{Confirmed: name, Claimed: name} }
+			s.LookupName = func() gate.Name { return gate.Name{Confirmed: name, Claimed: name} }
 		}
 		return New(s, o)
 	})

@@ -17,7 +17,7 @@ func (g *Gate) received() string { return g.trace(g.front.TLS()) }
 func (g *Gate) trace(state *tls.ConnectionState) string {
 	return "Received: from " + g.fromDomain() + "\r\n" +
 		"\tby " + g.s.Hostname + " (Letterlock) with " + g.protocol(state != nil) + "\r\n" +
-		"\tid " + g.s.ID + g.tlsClause(state) + "; " + g.s.Date() + "\r\n"
+		"\tid " + g.s.ID + g.tlsClause(state) + "; " + g.s.Mail.Date() + "\r\n"
 }
 
 // tlsClause returns the tls clause, which is the same for all messages of the

@@ -69,8 +69,8 @@ func TestGrammar(t *testing.T) {
 func introduced(client, helo, name string) *Gate {
 	g := New(&gate.Session{
 		ID: "7gqh7060gapc", Hostname: "mail.example.com", Client: netip.MustParseAddrPort(client),
-		Date: func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" },
-		Name: func() gate.Name { return gate.Name{Confirmed: name} },
+		Mail:       gate.Mail{Date: func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" }},
+		LookupName: func() gate.Name { return gate.Name{Confirmed: name} },
 	}, Options{})
 	g.helo, g.verb = helo, "EHLO"
 	return g
@@ -142,7 +142,7 @@ func FuzzReceived(f *testing.F) {
 func TestReceivedSuites(t *testing.T) {
 	for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
 		g := introduced("192.0.2.1:4321", "a", "")
-		g.s.Date = func() string { return time.Now().Format("Mon, 2 Jan 2006 15:04:05 -0700") }
+		g.s.Mail.Date = func() string { return time.Now().Format("Mon, 2 Jan 2006 15:04:05 -0700") }
 		if header := g.trace(&tls.ConnectionState{Version: tls.VersionTLS12, CipherSuite: suite.ID}); !grammar.MatchString(header) {
 			t.Errorf("%q", header)
 		}

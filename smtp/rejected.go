@@ -54,7 +54,5 @@ func (g *Gate) mayBegin() error {
 // accepted, as Postfix does: a session that works may last for days.
 func (g *Gate) delivered() {
 	g.errors, g.rejected = 0, 0
-	if g.s.Taken != nil {
-		g.s.Taken()
-	}
+	g.s.MessageAccepted()
 }

@@ -99,7 +99,7 @@ func withoutHeaders(read []reading) {
 
 // withoutHeader wants one header of the gate's in front of a text.
 func withoutHeader(text string) string {
-	header, rest, found := strings.Cut(text, "; "+facts().Date()+"\r\n")
+	header, rest, found := strings.Cut(text, "; "+facts().Mail.Date()+"\r\n")
 	if !found || !strings.HasPrefix(header, "Received: from ") {
 		return "no header: " + text
 	}

@@ -23,7 +23,7 @@ func (g *Gate) spoolMessage() error {
 		g.mail.replyDue = false
 		return g.fault(needRecipient)
 	}
-	spool, err := g.s.Spool()
+	spool, err := g.s.Mail.Spool()
 	if err != nil {
 		return g.refuseForSpace(err)
 	}

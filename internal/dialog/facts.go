@@ -27,11 +27,10 @@ func (r *runner) facts() *gate.Session {
 	s := &gate.Session{
 		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
 		Client: netip.MustParseAddrPort("192.0.2.1:4321"), Local: netip.MustParseAddrPort("192.0.2.25:25"),
-		Handover: handover, Seen: options["handover"] == "proxy" || options["handover"] == "tproxy",
-		Date:       func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" },
+		Handover: handover, ClientKnown: options["handover"] == "proxy" || options["handover"] == "tproxy",
 		Mechanisms: &gate.Mechanisms{Hidden: strings.Fields(options["hide"]), Unnamed: strings.Fields(options["unnamed"])},
 		Limits:     gate.Limits{Token: 32 << 10, Literal: 64 << 10, Errors: 5},
-		Taken:      func() { r.taken++ },
+		Mail:       gate.Mail{Date: func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" }, Accepted: func() { r.taken++ }},
 	}
 	_, full := options["full"]
 	r.watch = &watch{full: full}

@@ -91,7 +91,7 @@ func (r *runner) routed(s *gate.Session, open func(*wire.Conn) error) {
 	if !s.Mechanisms.Routed {
 		return
 	}
-	s.Route = func(mailbox string) error {
+	s.Backends.Route = func(mailbox string) error {
 		switch mailbox {
 		case nowhere:
 			return gate.ErrNowhere

@@ -53,7 +53,7 @@ func FuzzCollectedLogin(f *testing.F) {
 		}
 		s := &Session{Mechanisms: &Mechanisms{LoginMethod: []LoginMethod{Same, ByPlain, ByLogin, ByCRAM, ByCommand, Auto}[method%6]}, Observer: &judge{}}
 		if nowhere {
-			s.Route = func(string) error { return ErrNowhere }
+			s.Backends.Route = func(string) error { return ErrNowhere }
 		}
 		name, err := reachAndChoose(s, l, allOffers)
 		if err != nil {

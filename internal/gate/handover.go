@@ -49,10 +49,10 @@ type Name struct {
 // ClientName is what reverse DNS knows of the client; it may wait for the
 // answer, for as long as the proxy allows.
 func (s *Session) ClientName() Name {
-	if s.Name == nil {
+	if s.LookupName == nil {
 		return Name{}
 	}
-	return s.Name()
+	return s.LookupName()
 }
 
 // Originating is the client's address and port as most handovers write them.

@@ -101,10 +101,10 @@ func (l *Login) Mailbox() string {
 // backend then refuses it with the same text and after the same time as a wrong
 // password, so that clients cannot find out which users exist.
 func (s *Session) Reach(l *Login) error {
-	if s.Route == nil {
+	if s.Backends.Route == nil {
 		return nil
 	}
-	err := s.Route(l.Mailbox())
+	err := s.Backends.Route(l.Mailbox())
 	if errors.Is(err, ErrNowhere) {
 		s.Observer.Denied(l.User(), l.Mechanism, ErrNowhere)
 		l.invalidate()

@@ -11,64 +11,81 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Session is what a gate knows about the session that it is the gate of.
+// Session holds what a gate knows about its session, and what it may ask of the
+// proxy.
 type Session struct {
 	ID       string // in every log line, in the Received header and in replies about failures
-	Hostname string // the name we greet with
-	Banner   string // the words behind it
+	Hostname string // the name in the greeting
+	Banner   string // the text after it
 	Client   netip.AddrPort
-	Local    netip.AddrPort // where the client connected to
+	Local    netip.AddrPort // the address that the client connected to
 
-	// Handover is how the backend is told who the client is. With Seen it knows
-	// from the first byte on.
-	Handover Handover
-	Seen     bool
+	// Handover is how the backend learns the client's address. If ClientKnown is set,
+	// the backend knows it from the first byte on.
+	Handover    Handover
+	ClientKnown bool
 
-	// Name looks the client's name up; nil: nobody does. See ClientName.
-	Name func() Name
+	// LookupName looks the client's name up; nil: there is no lookup. See ClientName.
+	LookupName func() Name
 
-	// AuthAllowed reports whether a TLS session is good enough for a password.
+	// AuthAllowed reports whether a login is allowed in a TLS session; nil is plaintext.
 	AuthAllowed func(*tls.ConnectionState) bool
 
-	// Spool makes a place to hold a message in; closing it frees it. It fails
-	// with ErrSpoolFull.
-	Spool func() (Spool, error)
-
-	// Taken is told of each message that the backend has accepted; nil: nobody
-	// is.
-	Taken func()
-
-	// Date gives the time in the form of RFC 5322 §3.3.
-	Date func() string
-
-	// Route brings the session to the backend of a mailbox, where that is not
-	// the present one: it closes that and calls the gate's Open again. It fails
-	// with ErrNowhere for a user who has none; the present backend is then that
-	// of users whom nobody knows. Nil: there is but one backend.
-	Route func(mailbox string) error
-
-	// Search begins a search for a backend that the gate does by itself; its
-	// context ends when it has taken too long. Connect makes what it finds,
-	// host:port, the session's backend in place of the one before; TLS is
-	// turned on by Upgrade. It has until the context's deadline for all that it
-	// says, or until Lift.
-	Search  func() (context.Context, context.CancelFunc)
-	Connect func(ctx context.Context, address string, config *tls.Config) (*wire.Conn, error)
-
+	Mail       Mail
+	Backends   Backends
 	Mechanisms *Mechanisms
 	Limits     Limits
 	Observer   Observer
 }
 
-// Limits bound what a client may make the gate hold. All are set.
+// Mail holds what the gates that read messages need.
+type Mail struct {
+	// Spool makes a place to hold a message in; closing it frees it. It fails with
+	// ErrSpoolFull.
+	Spool func() (Spool, error)
+
+	// Accepted is called for each message that the backend has accepted; it may be
+	// nil. See MessageAccepted.
+	Accepted func()
+
+	// Date returns the time in the format of RFC 5322 §3.3.
+	Date func() string
+}
+
+// Backends connects the session to a backend other than the first one.
+type Backends struct {
+	// Route connects the session to the backend of a mailbox: it closes the present
+	// backend and calls the gate's Open again, unless the present one is right. It
+	// fails with ErrNowhere if the user has no backend; the session is then at the
+	// backend of unknown users. Nil: there is only one backend.
+	Route func(mailbox string) error
+
+	// Search begins a search for a next hop by the gate itself. Its context ends when
+	// the search has taken too long.
+	Search func() (context.Context, context.CancelFunc)
+
+	// Connect dials a next hop, host:port, and makes it the session's backend. Upgrade
+	// turns TLS on. The replies of the next hop must arrive before the context's
+	// deadline.
+	Connect func(ctx context.Context, address string, config *tls.Config) (*wire.Conn, error)
+}
+
+// MessageAccepted reports that the backend has accepted a message.
+func (s *Session) MessageAccepted() {
+	if s.Mail.Accepted != nil {
+		s.Mail.Accepted()
+	}
+}
+
+// Limits bound the memory that a client can make the gate use. All are set.
 type Limits struct {
 	Token   int // bytes of a line that carries a SASL token
 	Literal int // bytes of the literals of one command
-	Errors  int // wrong commands before the session is ended
-	Message int // bytes of a message that is held before it goes on
+	Errors  int // wrong commands that end the session
+	Message int // bytes of a message that is spooled before it is forwarded
 }
 
-// ErrSpoolFull says that all sessions together hold as much as they may.
+// ErrSpoolFull says that the messages of all sessions fill the spool.
 var ErrSpoolFull = errors.New("the spool is full (limits.spool)")
 
 // Spool holds one message outside memory. Writing fails with ErrSpoolFull.
@@ -80,33 +97,32 @@ type Spool interface {
 // Observer is told what a gate learns. Secrets never reach it.
 type Observer interface {
 	// EnterStep sets the deadlines of a step, and the session's class. It fails if
-	// the session has to end: it has been told to make room, or the client is
-	// gone.
+	// the session must end: its slot is needed for another session, or the client has
+	// closed the connection.
 	EnterStep(step Step) error
 
-	// Refused says that command was asked for in clear and needs TLS.
+	// Refused reports a command that was refused because it needs TLS.
 	Refused(command string)
 
-	// Admit is asked before a secret goes on to the backend; it may wait. An
-	// error refuses the login as the protocol refuses a wrong password, unless
-	// it has a reason of its own. User is empty where the mechanism hides it.
+	// Admit is called before a secret is forwarded to the backend; it may wait. An
+	// error refuses the login in the protocol's words for a wrong password, unless the
+	// error has a Reason. User is empty if the mechanism hides it.
 	Admit(user string) error
 
-	// Login tells how the backend answered a login.
+	// Login reports the backend's answer to a login.
 	Login(user, mechanism string, a Answer)
 
-	// Denied tells of a login that is refused before the backend is asked, or
-	// that no backend will accept. User and mechanism are empty where they are
-	// not known.
+	// Denied reports a login that is refused without the backend, or that no backend
+	// will accept. User and mechanism are empty if they are unknown.
 	Denied(user, mechanism string, why error)
 
-	// Rejected and Message tell of mail.
+	// Rejected and Message report the fate of senders, recipients and messages.
 	Rejected(r Rejection)
 	Message(m Message)
 }
 
-// Admit asks the Observer whether a login may be tried at all. If not, the session
-// ends: with LoginRefused, unless the error has a reason of its own.
+// Admit asks the Observer whether a login may be tried. If not, the session ends with
+// LoginRefused, unless the error has another reason.
 func (s *Session) Admit(user string) error {
 	err := s.Observer.Admit(user)
 	if err == nil {
@@ -119,14 +135,14 @@ func (s *Session) Admit(user string) error {
 	return end
 }
 
-var errTooEarly = errors.New("the backend accepts a login before it has heard the password")
+var errTooEarly = errors.New("the backend accepts a login before it has received the password")
 
-// Answered notes how the backend has answered a login. An answer that comes
-// before the client's secret has gone on is none: a refusal is not counted, and
-// whoever accepts is not to be believed.
-func (s *Session) Answered(user, mechanism string, told bool, a Answer) error {
+// Answered records the backend's answer to a login. Before the client's secret was
+// sent, a refusal is not counted as a failed login, and an acceptance ends the
+// session.
+func (s *Session) Answered(user, mechanism string, secretSent bool, a Answer) error {
 	switch {
-	case told:
+	case secretSent:
 		s.Observer.Login(user, mechanism, a)
 	case a.OK():
 		return Because(BackendGarbage, errTooEarly)
@@ -134,19 +150,19 @@ func (s *Session) Answered(user, mechanism string, told bool, a Answer) error {
 	return nil
 }
 
-// ErrHungUp says that the backend has closed the connection after it refused a
-// login, as some servers do after each wrong password.
+// ErrHungUp says that the backend closed the connection after it refused a login, as
+// some servers do after each wrong password.
 var ErrHungUp = errors.New("the backend closed the connection after it refused a login")
 
-// HungUpAfterLogin ends the session of a backend that ends the conversation after
-// it has refused a login. The login itself has been answered, so that nothing
-// else counts as a failure.
+// HungUpAfterLogin returns the error that ends a session whose backend closed the
+// connection after it refused a login. The login is counted already, so this is not
+// another failure.
 func HungUpAfterLogin() error { return Because(ClientRefused, ErrHungUp) }
 
-// IsForeign reports whether a line is one that no mail program sends: a
-// browser's, which somebody has led here (ALPACA), or a load balancer's, whose
-// word we do not take. The session ends at once. The first bytes of a connection
-// are looked at before: see wire.Recognise.
+// IsForeign reports whether a line cannot come from a mail program: a browser sends
+// it, which an attacker has directed to this port (ALPACA), or a load balancer that
+// is not trusted. The session ends at once. For the first bytes of a connection see
+// wire.Recognise.
 func IsForeign(line []byte) bool {
 	switch wire.RecogniseLine(line) {
 	case wire.Unrecognised:

@@ -57,8 +57,8 @@ func (g *Gate) finish(answer string) error {
 	if answer[0] == '2' {
 		g.errors = 0 // a session that works may last for days
 	}
-	if answer[0] == '2' && g.s.Taken != nil {
-		g.s.Taken()
+	if answer[0] == '2' {
+		g.s.MessageAccepted()
 	}
 	g.o.Observer.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: syntax.OneLine(answer)})
 	g.answer(answer)
@@ -134,5 +134,5 @@ func (g *Gate) received() string {
 	}
 	return "Received: from [" + address + "] (unknown [" + address + "]) (HELO " + syntax.Printable(g.helo) + ")\r\n" +
 		"\tby " + g.s.Hostname + " (Letterlock) with " + protocol + "\r\n" +
-		"\tid " + g.s.ID + "; " + g.s.Date() + "\r\n"
+		"\tid " + g.s.ID + "; " + g.s.Mail.Date() + "\r\n"
 }

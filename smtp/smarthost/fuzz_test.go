@@ -76,16 +76,18 @@ func converse(client, server []string, level outbound.Level) (toClient, toServer
 	var backs []*tape
 	s := &gate.Session{
 		ID: "ID", Hostname: "mail.example.com", Banner: "ready", Client: netip.MustParseAddrPort("127.0.0.1:4321"),
-		Date: func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" }, Limits: gate.Limits{Errors: 5},
-		Search: func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) },
-		Connect: func(_ context.Context, _ string, config *tls.Config) (*wire.Conn, error) {
-			tape := newTape(server...)
-			backs = append(backs, tape)
-			back := wire.New(tape, patient)
-			if config != nil {
-				back.Handshake = func(net.Conn) (*tls.Conn, error) { return nil, io.EOF }
-			}
-			return back, nil
+		Mail: gate.Mail{Date: func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" }}, Limits: gate.Limits{Errors: 5},
+		Backends: gate.Backends{
+			Search: func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) },
+			Connect: func(_ context.Context, _ string, config *tls.Config) (*wire.Conn, error) {
+				tape := newTape(server...)
+				backs = append(backs, tape)
+				back := wire.New(tape, patient)
+				if config != nil {
+					back.Handshake = func(net.Conn) (*tls.Conn, error) { return nil, io.EOF }
+				}
+				return back, nil
+			},
 		},
 	}
 	limits := patient

@@ -15,7 +15,7 @@ import (
 // TLS. If there is none, it returns the failure of the last server that was
 // tried, or the permanent refusal of a server.
 func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
-	ctx, cancel := g.s.Search()
+	ctx, cancel := g.s.Backends.Search()
 	defer cancel()
 	why = &failed{reply: "451 4.4.4 There is no server for " + domain}
 	for hop, err := range g.o.Finder.Hops(ctx, domain) {
@@ -94,7 +94,7 @@ func (g *Gate) tryServer(ctx context.Context, host, address string, terms outbou
 	if terms.Level == outbound.None {
 		config = nil
 	}
-	back, err := g.s.Connect(ctx, address, config)
+	back, err := g.s.Backends.Connect(ctx, address, config)
 	if err != nil {
 		return nil, &failed{reply: "450 4.4.1 Connect to " + s.String() + ": " + syntax.Printable(err.Error())}
 	}
