@@ -1,14 +1,14 @@
 package proxy
 
-// third counts sessions that hold a third descriptor beside the two of their
-// connections: a message in a file, or another backend while they change to it.
-// The zero value has no bound.
+// third bounds the sessions that hold a third descriptor beside the two of their
+// connections: for a message in a file, or for the next backend while they change to
+// it. The zero value has no bound.
 type third chan struct{}
 
 func newThird(descriptors int) third { return make(third, max(1, descriptors/thirdDescriptors)) }
 
-// take reports whether there is one more.
-func (t third) take() bool {
+// acquire takes one of the descriptors, if there is one left.
+func (t third) acquire() bool {
 	if t == nil {
 		return true
 	}
@@ -20,7 +20,7 @@ func (t third) take() bool {
 	}
 }
 
-func (t third) give() {
+func (t third) release() {
 	if t != nil {
 		<-t
 	}

@@ -121,10 +121,10 @@ func (ses *session) move(to *upstream.Pool) error {
 	if err := ses.EnterStep(gate.Opening); err != nil {
 		return err
 	}
-	if !ses.server.third.take() {
+	if !ses.server.third.acquire() {
 		return gate.Because(gate.Busy, errDescriptors)
 	}
-	defer ses.server.third.give()
+	defer ses.server.third.release()
 	if err := ses.reach(to, time.Now().Add(ses.rules().Timeouts.Dial)); err != nil {
 		return err
 	}

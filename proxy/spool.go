@@ -16,15 +16,15 @@ type spooled struct {
 // spool makes a file without a name: nothing is left of it, whatever happens.
 func (ses *session) spool() (gate.Spool, error) {
 	s := ses.server
-	if !s.third.take() {
+	if !s.third.acquire() {
 		return nil, gate.ErrSpoolFull
 	}
 	f, err := newSpool(&s.spooled)
 	if err != nil {
-		s.third.give()
+		s.third.release()
 		return nil, err
 	}
-	f.closed = s.third.give
+	f.closed = s.third.release
 	return f, nil
 }
 

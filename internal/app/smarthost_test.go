@@ -98,7 +98,7 @@ listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
 	w.pages.ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
 	for _, want := range []string{
 		`letterlock_outbound_tls_handshakes_total{level="secure",trust="Verified"} 1`,
-		`letterlock_outbound_tls_failures_total{in_clear="false",level="secure"} 1`,
+		`letterlock_outbound_tls_failures_total{level="secure",plaintext="false"} 1`,
 		`letterlock_outbound_messages_total{outcome="sent",tls="true"} 1`,
 		`letterlock_outbound_messages_total{outcome="deferred",tls="false"} 1`,
 	} {

@@ -94,7 +94,7 @@ func TestManyGoroutines(t *testing.T) {
 	running.Wait()
 	r := s.report()
 	expect(t, "sessions", r.Sessions, totals{
-		Opened: writers * sessions, TurnedAway: writers * sessions, Handshakes: writers * sessions,
+		Opened: writers * sessions, Rejected: writers * sessions, Handshakes: writers * sessions,
 		HandshakeFailures: writers * sessions, Logins: writers * sessions,
 	})
 	expect(t, "bytes", r.Services[0].Sent, uint64(2*writers*sessions))

@@ -33,7 +33,7 @@ type (
 
 // counts are all sums since the start.
 type counts struct {
-	opened, resumed, turned, silent, headerless, received, sent tally[string] // by service
+	opened, resumed, rejected, silent, headerless, received, sent tally[string] // by service
 
 	open       map[string]int // by service
 	handshakes tally[handshake]
@@ -50,7 +50,7 @@ type counts struct {
 
 func newCounts() counts {
 	return counts{
-		opened: tally[string]{}, resumed: tally[string]{}, turned: tally[string]{}, silent: tally[string]{}, headerless: tally[string]{}, received: tally[string]{}, sent: tally[string]{},
+		opened: tally[string]{}, resumed: tally[string]{}, rejected: tally[string]{}, silent: tally[string]{}, headerless: tally[string]{}, received: tally[string]{}, sent: tally[string]{},
 		open: map[string]int{}, handshakes: tally[handshake]{}, failures: tally[failed]{}, exceptions: tally[exceptionUse]{}, refused: tally[refusal]{},
 		logins: tally[login]{}, outcomes: tally[outcome]{}, denied: tally[string]{}, messages: tally[mail]{}, rejections: tally[rejection]{}, durations: map[string]histogram{},
 	}
@@ -71,7 +71,7 @@ func (c *counts) close(s *session) {
 // a rate can be taken only of what was there before.
 func (c *counts) clone(services []string) counts {
 	copied := counts{
-		opened: maps.Clone(c.opened), resumed: maps.Clone(c.resumed), turned: maps.Clone(c.turned), silent: maps.Clone(c.silent), headerless: maps.Clone(c.headerless),
+		opened: maps.Clone(c.opened), resumed: maps.Clone(c.resumed), rejected: maps.Clone(c.rejected), silent: maps.Clone(c.silent), headerless: maps.Clone(c.headerless),
 		received: maps.Clone(c.received), sent: maps.Clone(c.sent), open: maps.Clone(c.open),
 		handshakes: maps.Clone(c.handshakes), failures: maps.Clone(c.failures), exceptions: maps.Clone(c.exceptions), refused: maps.Clone(c.refused),
 		logins: maps.Clone(c.logins), outcomes: maps.Clone(c.outcomes), denied: maps.Clone(c.denied), messages: maps.Clone(c.messages), rejections: maps.Clone(c.rejections), durations: maps.Clone(c.durations),
@@ -81,7 +81,7 @@ func (c *counts) clone(services []string) counts {
 		if _, seen := copied.durations[service]; !seen {
 			copied.durations[service] = histogram{}
 		}
-		for _, t := range []tally[string]{copied.opened, copied.resumed, copied.turned, copied.silent, copied.headerless, copied.received, copied.sent} {
+		for _, t := range []tally[string]{copied.opened, copied.resumed, copied.rejected, copied.silent, copied.headerless, copied.received, copied.sent} {
 			t[service] += 0
 		}
 	}

@@ -1,9 +1,8 @@
-// Package page counts what the proxy does and shows it: as a page for
-// people, as JSON, and as metrics for Prometheus.
+// Package page counts the proxy's events and shows the counts as a page, as JSON, and
+// as metrics for Prometheus.
 //
-// Status subscribes to the proxy's events. All that it keeps is bounded: labels
-// come from closed vocabularies, of open sessions a limited number is listed
-// (all are counted), and of ended ones the last few. It never sees a secret,
-// but user names and addresses are shown: the page belongs on loopback, or
-// behind something that asks who is there.
+// Status is the observer. Its memory is bounded: labels come from closed
+// vocabularies, and it lists a limited number of open and of ended sessions. It never
+// receives a secret, but it shows user names and addresses: the page belongs on
+// loopback, or behind a server that asks for a password.
 package page

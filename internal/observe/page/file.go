@@ -16,7 +16,7 @@ type File struct {
 }
 
 var (
-	fileFailingDesc  = describe("file_unusable", "Whether a changed file cannot be used, so that what it held before stays in use.", "file")
+	fileFailingDesc  = describe("file_unusable", "Whether a changed file cannot be used, so that its previous content stays in use.", "file")
 	fileFailuresDesc = describe("file_failures_total", "Times that a changed file could not be used.", "file")
 	fileLoadedDesc   = describe("file_loaded_timestamp_seconds", "When a file was last read with success.", "file")
 )

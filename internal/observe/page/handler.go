@@ -43,8 +43,8 @@ func answer(w http.ResponseWriter, kind string, b *bytes.Buffer, err error) {
 	_, _ = w.Write(b.Bytes())
 }
 
-// guard gives every answer the headers that keep browsers from doing more
-// with it than showing it, and turns away what a browser was tricked into.
+// guard sends the headers that keep browsers from doing more with a page than
+// showing it, and refuses requests that another site made a browser send.
 func guard(next http.Handler, policy string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -10,30 +10,30 @@ import (
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
 )
 
-// The metrics. Their labels come from the vocabularies; certificates are told
-// apart by their first name and their key.
+// The metrics. Their labels come from the vocabularies. The labels of a certificate
+// are its first name and its key.
 var (
 	buildDesc       = describe("build_info", "A constant 1 with the version of the program.", "version")
 	openDesc        = describe("sessions_open", "Sessions that are open.", "service")
 	openedDesc      = describe("sessions_opened_total", "Sessions since the start.", "service")
-	closedDesc      = describe("sessions_closed_total", "Ended sessions, by TLS version (none in clear) and the reason of their end.", "service", "tls", "reason")
+	closedDesc      = describe("sessions_closed_total", "Ended sessions by TLS version (none: plaintext) and by the reason of their end.", "service", "tls", "reason")
 	durationDesc    = describe("session_duration_seconds", "How long sessions lasted.", "service")
-	turnedDesc      = describe("connections_turned_away_total", "Connections that found no place, at a limit.", "service")
-	deniedDesc      = describe("logins_denied_total", "Logins that the proxy itself has refused: after too many failures, for weak TLS, for a mechanism that is not offered, or for want of a route.", "service")
-	mailDesc        = describe("messages_total", "Messages by what has become of them: accepted, deferred, refused, or lost before a verdict.", "service", "outcome")
+	rejectedDesc    = describe("connections_rejected_total", "Connections that were closed at a limit.", "service")
+	deniedDesc      = describe("logins_denied_total", "Logins that the proxy itself has refused: after too many failures, or for weak TLS, a mechanism that is not offered, or a user without a route.", "service")
+	mailDesc        = describe("messages_total", "Messages by outcome: accepted, deferred, refused, or lost before the verdict.", "service", "outcome")
 	rejectionsDesc  = describe("refused_addresses_total", "Senders (MAIL) and recipients (RCPT) that were refused, by the backend or by the proxy.", "service", "command", "by")
 	silentDesc      = describe("connections_silent_total", "Connections that were closed without a byte, as load balancers and monitors do.", "service")
-	headerlessDesc  = describe("connections_without_header_total", "Connections of load balancers without a proper PROXY header.", "service")
+	headerlessDesc  = describe("connections_without_header_total", "Connections of load balancers without a valid PROXY header.", "service")
 	lostDesc        = describe("log_lines_lost_total", "Log lines that could not be written, because writing failed or the reader of the log did not read.", "reason")
-	leftOutDesc     = describe("log_lines_left_out_total", "Log lines of clients that were left out, because their network or all had caused too many (log.rate).")
+	leftOutDesc     = describe("log_lines_left_out_total", "Log lines of clients that were left out, because their network, or all networks, had caused too many (log.rate).")
 	receivedDesc    = describe("received_bytes_total", "Bytes from clients, inside TLS; counted when sessions end.", "service")
 	sentDesc        = describe("sent_bytes_total", "Bytes to clients, inside TLS; counted when sessions end.", "service")
 	handshakesDesc  = describe("tls_handshakes_total", "Completed TLS handshakes.", "service", "version", "suite", "group")
 	resumedDesc     = describe("tls_resumed_total", "Completed TLS handshakes that resumed a session.", "service")
 	failuresDesc    = describe("tls_handshake_failures_total", "Failed TLS handshakes.", "service", "class")
-	refusedDesc     = describe("refused_in_clear_total", "Commands refused because they need TLS.", "service", "command")
-	loginsDesc      = describe("logins_total", "Logins by the answer of the backend: ok, failed (a wrong password), unavailable, refused (for another reason).", "service", "mechanism", "result")
-	backendDesc     = describe("backend_up", "Whether a backend answered when it was last tried; 1 if it has not been.", "service", "listener", "backend")
+	refusedDesc     = describe("refused_before_tls_total", "Commands refused because they need TLS.", "service", "command")
+	loginsDesc      = describe("logins_total", "Logins by the reply of the backend: ok, failed (a wrong password), unavailable, refused (for another reason).", "service", "mechanism", "result")
+	backendDesc     = describe("backend_up", "Whether a backend has replied when it was last tried; 1 if it was not tried yet.", "service", "listener", "backend")
 	certificateDesc = describe("certificate_expiry_timestamp_seconds", "When a certificate expires.", "name", "key")
 )
 
@@ -54,7 +54,7 @@ func newRegistry(s *Status) *prometheus.Registry {
 // Describe names all metrics.
 func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		buildDesc, openDesc, openedDesc, closedDesc, durationDesc, turnedDesc, silentDesc, headerlessDesc, receivedDesc, sentDesc,
+		buildDesc, openDesc, openedDesc, closedDesc, durationDesc, rejectedDesc, silentDesc, headerlessDesc, receivedDesc, sentDesc,
 		handshakesDesc, resumedDesc, failuresDesc, refusedDesc, loginsDesc, backendDesc, certificateDesc,
 		lostDesc, leftOutDesc, deniedDesc, mailDesc, rejectionsDesc,
 		exceptionDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
@@ -77,7 +77,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	}
 	byService := func(name string) []string { return []string{name} }
 	count(metrics, openedDesc, counts.opened, byService)
-	count(metrics, turnedDesc, counts.turned, byService)
+	count(metrics, rejectedDesc, counts.rejected, byService)
 	count(metrics, deniedDesc, counts.denied, byService)
 	count(metrics, mailDesc, counts.messages, func(m mail) []string { return []string{m.service, m.outcome} })
 	count(metrics, rejectionsDesc, counts.rejections, func(r rejection) []string { return []string{r.service, r.command, r.by} })

@@ -12,7 +12,7 @@ import (
 func TestStoryAsMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(options())
-		tell(s)
+		morning(s)
 		body := get(t, s.Handler(), "/metrics")
 		for line := range strings.Lines(storyMetrics) {
 			if !strings.Contains(body, "\n"+line) {
@@ -33,12 +33,12 @@ letterlock_backend_up{backend="spare.lan:143",listener=":993",service="imaps"} 0
 letterlock_build_info{version="1.2.3"} 1
 letterlock_certificate_expiry_timestamp_seconds{key="ECDSA P-256",name="mail.example.com"} 9.53596957e+08
 letterlock_certificate_expiry_timestamp_seconds{key="RSA 2048",name="mail.example.com"} 9.46944157e+08
-letterlock_connections_turned_away_total{service="imaps"} 1
-letterlock_connections_turned_away_total{service="smtp"} 0
+letterlock_connections_rejected_total{service="imaps"} 1
+letterlock_connections_rejected_total{service="smtp"} 0
 letterlock_logins_total{mechanism="PLAIN",result="failed",service="imaps"} 1
 letterlock_logins_total{mechanism="PLAIN",result="ok",service="imaps"} 1
 letterlock_received_bytes_total{service="smtp"} 1.050076e+06
-letterlock_refused_in_clear_total{command="LOGIN",service="imap"} 1
+letterlock_refused_before_tls_total{command="LOGIN",service="imap"} 1
 letterlock_sent_bytes_total{service="smtp"} 600
 letterlock_session_duration_seconds_bucket{service="smtp",le="0.05"} 1
 letterlock_session_duration_seconds_bucket{service="smtp",le="1"} 1
@@ -63,7 +63,7 @@ letterlock_tls_resumed_total{service="smtp"} 1
 func TestMetricsAreWellNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(options())
-		tell(s)
+		morning(s)
 		problems, err := promlint.New(strings.NewReader(get(t, s.Handler(), "/metrics"))).Lint()
 		if err != nil {
 			t.Fatal(err)

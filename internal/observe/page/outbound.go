@@ -19,8 +19,8 @@ type Outbound struct {
 type (
 	secured   struct{ trust, level string }
 	unsecured struct {
-		level   string
-		inClear bool
+		level     string
+		plaintext bool
 	}
 	message struct {
 		tls     bool
@@ -34,9 +34,9 @@ func NewOutbound() *Outbound {
 }
 
 var (
-	securedDesc   = describe("outbound_tls_handshakes_total", "Completed TLS handshakes with other servers, by how far these are known and the level in force.", "trust", "level")
-	unsecuredDesc = describe("outbound_tls_failures_total", "TLS that other servers offered and that did not come about, by the level in force and whether the mail went on in clear.", "level", "in_clear")
-	messagesDesc  = describe("outbound_messages_total", "Messages to a domain, by TLS and by what became of them.", "tls", "outcome")
+	securedDesc   = describe("outbound_tls_handshakes_total", "Completed TLS handshakes with other servers, by the trust in their certificates and the level in force.", "trust", "level")
+	unsecuredDesc = describe("outbound_tls_failures_total", "Failed TLS handshakes with other servers, by the level in force and by whether the mail was sent in plaintext.", "level", "plaintext")
+	messagesDesc  = describe("outbound_messages_total", "Messages to a domain, by TLS and by outcome.", "tls", "outcome")
 )
 
 // Secured counts a handshake with another server.
@@ -47,10 +47,10 @@ func (o *Outbound) Secured(trust, level string) {
 }
 
 // Unsecured counts TLS that was offered and did not come about.
-func (o *Outbound) Unsecured(level string, inClear bool) {
+func (o *Outbound) Unsecured(level string, plaintext bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.unsecured[unsecured{level, inClear}]++
+	o.unsecured[unsecured{level, plaintext}]++
 }
 
 // Message counts a message to a domain: sent, deferred or refused.
@@ -68,6 +68,6 @@ func (o *Outbound) collect(metrics chan<- prometheus.Metric) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	count(metrics, securedDesc, o.secured, func(k secured) []string { return []string{k.trust, k.level} })
-	count(metrics, unsecuredDesc, o.unsecured, func(k unsecured) []string { return []string{k.level, strconv.FormatBool(k.inClear)} })
+	count(metrics, unsecuredDesc, o.unsecured, func(k unsecured) []string { return []string{k.level, strconv.FormatBool(k.plaintext)} })
 	count(metrics, messagesDesc, o.messages, func(k message) []string { return []string{strconv.FormatBool(k.tls), k.outcome} })
 }

@@ -84,8 +84,8 @@ func ago(from, to time.Time) string {
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// Certificates are renewed a month or more before their end; whoever sees
-// these levels has one that was not.
+// Certificates are renewed a month or more before their end. A certificate that is
+// closer to its end was not renewed.
 const (
 	expiresSoon = 21 * 24 * time.Hour
 	expiresNow  = 7 * 24 * time.Hour

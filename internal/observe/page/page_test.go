@@ -20,11 +20,11 @@ import (
 func TestStoryAsPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(options())
-		tell(s)
+		morning(s)
 		page := get(t, s.Handler(), "/")
 		for _, want := range []string{
 			"<title>Letterlock · mail.example.com</title>", `content="5"`, "up 2 min 37 s",
-			"<b>1</b> open sessions", "<b>4</b> sessions so far", "<b>1</b> turned away",
+			"<b>1</b> open sessions", "<b>4</b> sessions so far", "<b>1</b> rejected",
 			"X25519MLKEM768", "AES128-SHA", "TLSv1.3",
 			"no TLS version in common", "compare the client&#39;s offer with the listener&#39;s policy",
 			"see the backend&#39;s own log", "<b>33.3 %</b> of sessions with TLS",

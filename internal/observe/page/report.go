@@ -29,7 +29,7 @@ type report struct {
 
 	Outcomes          []share     `json:"outcomes"`
 	HandshakeFailures []share     `json:"handshake_failures"`
-	RefusedInClear    []share     `json:"refused_in_clear"`
+	RefusedBeforeTLS  []share     `json:"refused_before_tls"`
 	Logins            []logins    `json:"logins"`
 	Exceptions        []exception `json:"exceptions"`
 
@@ -45,7 +45,7 @@ type report struct {
 type totals struct {
 	Open              int    `json:"open"`
 	Opened            uint64 `json:"opened"`
-	TurnedAway        uint64 `json:"turned_away"`
+	Rejected          uint64 `json:"rejected"`
 	Handshakes        uint64 `json:"tls_handshakes"`
 	HandshakeFailures uint64 `json:"tls_handshake_failures"`
 	Logins            uint64 `json:"logins"`
@@ -54,10 +54,10 @@ type totals struct {
 
 // service is one row for each service that is configured or was seen.
 type service struct {
-	Name       string `json:"name"`
-	Open       int    `json:"open"`
-	Opened     uint64 `json:"opened"`
-	TurnedAway uint64 `json:"turned_away"`
+	Name     string `json:"name"`
+	Open     int    `json:"open"`
+	Opened   uint64 `json:"opened"`
+	Rejected uint64 `json:"rejected"`
 	split
 	Resumed  uint64 `json:"tls_resumed"`
 	Received uint64 `json:"received_bytes"`
@@ -67,12 +67,12 @@ type service struct {
 // split tells how many of the ended sessions had TLS. Where a policy requires
 // it, those without are clients that never got so far.
 type split struct {
-	TLS     uint64 `json:"ended_with_tls"`
-	InClear uint64 `json:"ended_without_tls"`
+	TLS       uint64 `json:"ended_with_tls"`
+	Plaintext uint64 `json:"ended_without_tls"`
 }
 
 // Percent is the share of TLS in at least one session.
-func (s split) Percent() float64 { return 100 * float64(s.TLS) / float64(s.TLS+s.InClear) }
+func (s split) Percent() float64 { return 100 * float64(s.TLS) / float64(s.TLS+s.Plaintext) }
 
 // share is one row of a list: how often something was so.
 type share struct {
@@ -138,7 +138,7 @@ func (s *Status) report() report {
 	for _, each := range r.Services {
 		r.Sessions.Open += each.Open
 		r.Sessions.Opened += each.Opened
-		r.Sessions.TurnedAway += each.TurnedAway
+		r.Sessions.Rejected += each.Rejected
 		if each.Name == "smtp" {
 			r.SMTP = each.split
 		}
@@ -150,7 +150,7 @@ func (s *Status) report() report {
 		return share{Name: o.reason.String(), About: o.reason.Sentence(), Hint: o.reason.Remedy(), Level: reasonLevel(o.reason)}
 	})
 	r.HandshakeFailures = shares(counts.failures, func(f failed) share { return share{Name: f.class, About: observe.AboutFailure(f.class)} })
-	r.RefusedInClear = shares(counts.refused, func(c refusal) share { return share{Name: c.command} })
+	r.RefusedBeforeTLS = shares(counts.refused, func(c refusal) share { return share{Name: c.command} })
 	r.Logins, r.Exceptions = counts.loginRows(), counts.exceptionRows()
 	r.Sessions.Handshakes, r.Sessions.HandshakeFailures = sum(counts.handshakes), sum(counts.failures)
 	for _, row := range r.Logins {
@@ -187,14 +187,14 @@ func (c *counts) services() []service {
 	list := make([]service, 0, len(c.opened))
 	for _, name := range slices.Sorted(maps.Keys(c.opened)) {
 		row := service{
-			Name: name, Open: c.open[name], Opened: c.opened[name], TurnedAway: c.turned[name],
+			Name: name, Open: c.open[name], Opened: c.opened[name], Rejected: c.rejected[name],
 			Resumed: c.resumed[name], Received: c.received[name], Sent: c.sent[name],
 		}
 		for key, n := range c.outcomes {
 			switch {
 			case key.service != name:
 			case key.version == none:
-				row.InClear += n
+				row.Plaintext += n
 			default:
 				row.TLS += n
 			}

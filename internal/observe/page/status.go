@@ -98,7 +98,7 @@ func (s *Status) HandshakeFailed(info *observe.Session, _ observe.Offer, err err
 	s.counts.failures[failed{info.Listener.Service, class}]++
 }
 
-// LoginRefused counts what was asked for in clear and needs TLS.
+// LoginRefused counts commands that were refused because they need TLS.
 func (s *Status) LoginRefused(info *observe.Session, command string) {
 	command = oneOf(commands, command)
 	s.mu.Lock()
@@ -156,11 +156,11 @@ func (s *Status) Message(info *observe.Session, m gate.Message) {
 	s.counts.messages[mail{info.Listener.Service, m.Outcome()}]++
 }
 
-// ConnectionRejected counts the connections that were turned away.
+// ConnectionRejected counts the connections that were closed at a limit.
 func (s *Status) ConnectionRejected(listener *observe.Listener, _ netip.AddrPort, _ string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counts.turned[listener.Service]++
+	s.counts.rejected[listener.Service]++
 }
 
 // HeaderFailed counts the connections of load balancers without a header, and

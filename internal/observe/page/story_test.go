@@ -52,10 +52,10 @@ func options() Options {
 	}
 }
 
-// tell tells o of a morning on a small server: mail in plaintext, mail over
-// TLS that took two attempts, a mail program that logs in at the second try
-// and stays, one that still speaks in clear, and one too many.
-func tell(o observe.Observer) {
+// morning sends o the events of a small server: mail in plaintext, mail over TLS
+// after a failed attempt, a mail program that logs in at the second try and stays, a
+// login before TLS, and a connection at a limit.
+func morning(o observe.Observer) {
 	plain := newInfo("plain", "smtp")
 	o.Opened(plain)
 	time.Sleep(2 * time.Second)
@@ -105,14 +105,14 @@ func get(t *testing.T, h http.Handler, path string) string {
 func TestStoryAsJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(options())
-		tell(s)
+		morning(s)
 		var r report
 		if err := json.Unmarshal([]byte(get(t, s.Handler(), "/status.json")), &r); err != nil {
 			t.Fatal(err)
 		}
 		expect(t, "hostname", r.Hostname, "mail.example.com")
-		expect(t, "sessions", r.Sessions, totals{Open: 1, Opened: 4, TurnedAway: 1, Handshakes: 2, HandshakeFailures: 1, Logins: 1, LoginFailures: 1})
-		expect(t, "smtp", r.SMTP, split{TLS: 1, InClear: 2})
+		expect(t, "sessions", r.Sessions, totals{Open: 1, Opened: 4, Rejected: 1, Handshakes: 2, HandshakeFailures: 1, Logins: 1, LoginFailures: 1})
+		expect(t, "smtp", r.SMTP, split{TLS: 1, Plaintext: 2})
 		expect(t, "services", names(r.Services, func(s service) string { return s.Name }), "[imaps pop3s smtp]")
 		expect(t, "smtp bytes", r.Services[2].Received, uint64(1500+1<<20))
 		expect(t, "smtp resumed", r.Services[2].Resumed, uint64(1))
@@ -121,7 +121,7 @@ func TestStoryAsJSON(t *testing.T) {
 		expect(t, "groups", counted(r.Groups), "[RSA:1 X25519MLKEM768:1]")
 		expect(t, "outcomes", counted(r.Outcomes), "[backend-gone:1 done:1 handshake-failed:1]")
 		expect(t, "failures", counted(r.HandshakeFailures), "[version:1]")
-		expect(t, "refused", counted(r.RefusedInClear), "[LOGIN:1]")
+		expect(t, "refused", counted(r.RefusedBeforeTLS), "[LOGIN:1]")
 		expect(t, "logins", fmt.Sprint(r.Logins), "[{imaps PLAIN 1 1 0 0}]")
 		expect(t, "recent", names(r.Recent, func(l sessionLine) string { return l.ID + " " + l.Outcome }),
 			"[secure backend-gone old handshake-failed plain done]")
@@ -151,8 +151,7 @@ func counted(rows []share) string {
 	return names(rows, func(s share) string { return fmt.Sprintf("%s:%d", s.Name, s.Count) })
 }
 
-// A session that is counted as open when its login succeeds, and one whose
-// opening was never told, both come right.
+// Events of a session that was never opened make no count negative.
 func TestNothingIsNeverNegative(t *testing.T) {
 	s := New(Options{})
 	unknown := newInfo("unknown", "imap")

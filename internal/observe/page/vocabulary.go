@@ -23,7 +23,7 @@ var mechanisms = []string{
 	"GSSAPI", "GS2-KRB5", "NTLM", "OAUTHBEARER", "XOAUTH2", "ANONYMOUS", "OTP",
 }
 
-// commands are those that clients and attackers try in clear.
+// commands are the commands that clients and attackers try before TLS.
 var commands = []string{
 	"AUTH", "LOGIN", "AUTHENTICATE", "USER", "PASS", "APOP",
 	"MAIL", "RCPT", "DATA", "VRFY", "EXPN", "ETRN", "SELECT", "EXAMINE", "STAT", "LIST", "RETR", "PUTSCRIPT", "LISTSCRIPTS",
