@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/letterlock/letterlock/bench/backend"
+	"github.com/letterlock/letterlock/bench/floor"
 	"github.com/letterlock/letterlock/bench/load"
 	"github.com/letterlock/letterlock/bench/peers"
 )
@@ -21,6 +22,8 @@ func main() {
 	switch args := os.Args[1:]; {
 	case len(args) > 0 && args[0] == backendCommand:
 		err = serveBackend(args[1:])
+	case len(args) > 0 && args[0] == peers.FloorCommand:
+		err = serveFloor(args[1:])
 	case len(args) > 0 && args[0] == loadCommand:
 		err = load.Serve(os.Stdin, os.Stdout)
 	default:
@@ -50,6 +53,22 @@ func serveBackend(args []string) error {
 	fmt.Println(backendReady)
 	_, err := io.Copy(io.Discard, os.Stdin)
 	return err
+}
+
+// serveFloor serves until it is ended.
+func serveFloor(args []string) error {
+	var all []floor.Ports
+	for rest := args[2:]; len(rest) > 0; rest = rest[4:] {
+		var p floor.Ports
+		if _, err := fmt.Sscan(strings.Join(rest[:4], " "), &p.Protocol, &p.TLS, &p.Relay, &p.Backend); err != nil {
+			return err
+		}
+		all = append(all, p)
+	}
+	if err := floor.Serve(all, args[0], args[1]); err != nil {
+		return err
+	}
+	select {}
 }
 
 const backendReady = "ready"
@@ -141,6 +160,7 @@ func chosen(s *stage, o *options) (all []*peers.Peer, versions []string, err err
 		}
 		all, versions = append(all, p), append(versions, version)
 	}
+	all, versions = append(all, peers.NewFloor(s.self)), append(versions, "crypto/tls alone, or a relay without TLS")
 	for name := range wanted {
 		if !found[name] {
 			return nil, nil, fmt.Errorf("no proxy is called %q", name)

@@ -53,7 +53,7 @@ type measuring struct {
 func (m *measuring) newTable(versions []string) *report.Table {
 	t := &report.Table{Title: "Letterlock and the others"}
 	for i, p := range m.peers {
-		t.Columns = append(t.Columns, report.Column{Name: p.Name, Detail: versions[i]})
+		t.Columns = append(t.Columns, report.Column{Name: p.Name, Detail: versions[i], Floor: p.Floor})
 	}
 	return t
 }

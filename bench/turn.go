@@ -16,7 +16,7 @@ func (e notSame) Error() string { return string(e) }
 
 // turn lets a proxy do the work once.
 func turn(s *stage, x *proxy, service string, job load.Job) (o outcome, err error) {
-	job = suited(x.peer, job)
+	service, job = suited(x.peer, service, job)
 	g, err := s.generate(x, service, job)
 	if err != nil {
 		return o, err
@@ -38,18 +38,29 @@ func turn(s *stage, x *proxy, service string, job load.Job) (o outcome, err erro
 	return o, same(job, o.result)
 }
 
-// suited is the job with a key exchange that the proxy knows.
-func suited(p *peers.Peer, job load.Job) load.Job {
+// plain are the services of the floor's relay, which has no TLS.
+var plain = map[string]string{"imaps": "imap", "pop3s": "pop3", "submissions": "submission"}
+
+// suited is the job with a key exchange that the proxy knows. The floor does work
+// that is mostly bytes as a relay without TLS.
+func suited(p *peers.Peer, service string, job load.Job) (string, load.Job) {
 	if job.Group == x25519 && p.Group != "" {
 		job.Group = p.Group
 	}
-	return job
+	switch job.Kind {
+	case load.Download, load.Upload, load.NoOp, load.Message:
+		if p.Floor {
+			job.Plain = true
+			return plain[service], job
+		}
+	}
+	return service, job
 }
 
 // same sees that the proxy has done what all do.
 func same(job load.Job, r load.Result) error {
 	switch {
-	case job.Kind == load.Flood:
+	case job.Kind == load.Flood || job.Plain:
 		return nil
 	case r.Group != job.Group:
 		return notSame("does not know " + job.Group)
@@ -81,7 +92,8 @@ func sit(s *stage, x *proxy, job load.Job) (o outcome, close func() error, err e
 	if o.before, err = measure.Memory(x.PIDs()); err != nil {
 		return o, nil, err
 	}
-	g, err := s.generate(x, "imaps", suited(x.peer, job))
+	service, job := suited(x.peer, "imaps", job)
+	g, err := s.generate(x, service, job)
 	if err != nil {
 		return o, nil, err
 	}

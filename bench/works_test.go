@@ -90,3 +90,17 @@ func TestOptions(t *testing.T) {
 		t.Error("a proxy that nobody knows is taken")
 	}
 }
+
+// The floor moves bytes without TLS, and measures TLS where sessions begin.
+func TestFloorIsSuited(t *testing.T) {
+	f := peers.NewFloor("bench")
+	if service, job := suited(f, "imaps", load.Job{Kind: load.Download}); service != "imap" || !job.Plain {
+		t.Errorf("a download goes to %s, without TLS: %t", service, job.Plain)
+	}
+	if service, job := suited(f, "imaps", load.Job{Kind: load.Session}); service != "imaps" || job.Plain {
+		t.Errorf("a session goes to %s, without TLS: %t", service, job.Plain)
+	}
+	if service, job := suited(&peers.Peer{}, "imaps", load.Job{Kind: load.Download}); service != "imaps" || job.Plain {
+		t.Errorf("a download from a proxy goes to %s, without TLS: %t", service, job.Plain)
+	}
+}

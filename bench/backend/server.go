@@ -18,14 +18,14 @@ type Ports struct {
 // until the process ends.
 func Serve(p Ports) error {
 	for _, each := range []struct {
-		port    int
-		session func(*conn)
-	}{{p.IMAP, imap}, {p.POP3, pop3}, {p.SMTP, smtp}} {
+		port     int
+		protocol string
+	}{{p.IMAP, "imap"}, {p.POP3, "pop3"}, {p.SMTP, "smtp"}} {
 		l, err := net.Listen("tcp", address(each.port))
 		if err != nil {
 			return err
 		}
-		go accept(l, each.session)
+		go Accept(l, each.protocol)
 	}
 	l, err := net.Listen("tcp", address(p.Auth))
 	if err != nil {
@@ -37,7 +37,12 @@ func Serve(p Ports) error {
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-func accept(l net.Listener, session func(*conn)) {
+var sessions = map[string]func(*conn){"imap": imap, "pop3": pop3, "smtp": smtp}
+
+// Accept serves the connections of a listener as imap, pop3 or smtp. It does not
+// return.
+func Accept(l net.Listener, protocol string) {
+	session := sessions[protocol]
 	for {
 		socket, err := l.Accept()
 		if err != nil {

@@ -13,6 +13,7 @@ type Job struct {
 	Group     string   // the key exchange: X25519, CurveP256 or X25519MLKEM768
 	Resume    bool     // TLS sessions are resumed
 	TLS12     bool     // no later version is offered
+	Plain     bool     // no TLS
 
 	Kind     Kind
 	Count    int     // operations in all

@@ -54,13 +54,11 @@ func (r *run) login(s *session, i int) error {
 			return fmt.Errorf("STARTTLS: %w", err)
 		}
 	}
-	t := tls.Client(s.Conn, r.tlsConfig(i))
-	if err := t.Handshake(); err != nil {
-		return fmt.Errorf("TLS: %w", err)
+	if !r.job.Plain {
+		if err := r.handshake(s, i); err != nil {
+			return fmt.Errorf("TLS: %w", err)
+		}
 	}
-	s.Conn, s.tls = t, t.ConnectionState()
-	s.in.Reset(t)
-	r.saw(s)
 	if !r.job.STARTTLS {
 		if err := r.speaks.greeting(s); err != nil {
 			return fmt.Errorf("greeting: %w", err)
@@ -69,6 +67,17 @@ func (r *run) login(s *session, i int) error {
 	if err := r.speaks.login(s); err != nil {
 		return fmt.Errorf("login: %w", err)
 	}
+	return nil
+}
+
+func (r *run) handshake(s *session, i int) error {
+	t := tls.Client(s.Conn, r.tlsConfig(i))
+	if err := t.Handshake(); err != nil {
+		return err
+	}
+	s.Conn, s.tls = t, t.ConnectionState()
+	s.in.Reset(t)
+	r.saw(s)
 	return nil
 }
 

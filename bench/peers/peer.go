@@ -36,6 +36,9 @@ type Peer struct {
 	Most    int
 	MostWhy string
 
+	// Floor is not a proxy, but what no proxy can do with less.
+	Floor bool
+
 	pkg      string // Debian's; empty for Letterlock
 	release  Release
 	commands func(s *Setting) ([]*exec.Cmd, error)

@@ -43,7 +43,7 @@ func (r *Row) ratioShown() string {
 func (r *Row) goalShown() string {
 	var goals []string
 	if r.Goal > 0 {
-		goals = append(goals, fmt.Sprintf("%.1f", r.Goal))
+		goals = append(goals, fmt.Sprintf("%g", r.Goal))
 	}
 	if r.Bound > 0 {
 		goals = append(goals, fmt.Sprintf("%s %s", number(r.Bound), r.Unit))

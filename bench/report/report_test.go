@@ -14,16 +14,16 @@ import (
 )
 
 func testTable() *Table {
-	t := &Table{Title: "All", Columns: []Column{{"Own", "1"}, {"Peer", "2"}, {"Other", "3"}}}
+	t := &Table{Title: "All", Columns: []Column{{Name: "Own", Detail: "1"}, {Name: "Peer", Detail: "2"}, {Name: "Other", Detail: "3"}, {Name: "Floor", Floor: true}}}
 	fill := func(r *Row, samples ...[]float64) {
 		for i := range samples {
 			r.Cells[i].Samples = samples[i]
 		}
 	}
-	fill(t.Add(Row{Section: "S", Name: "plain", Unit: "µs", Goal: 0.7}), []float64{70, 60, 80}, []float64{200, 210}, []float64{100})
+	fill(t.Add(Row{Section: "S", Name: "plain", Unit: "µs", Goal: 0.7}), []float64{70, 60, 80}, []float64{200, 210}, []float64{100}, []float64{1})
 	fill(t.Add(Row{Section: "S", Name: "quantum", Unit: "µs", Goal: 1, Against: "plain"}), []float64{90})
 	t.Rows[1].Cells[1].Note, t.Rows[1].Cells[2].Note = "Peer cannot", "Other <cannot>"
-	fill(t.Add(Row{Section: "M", Name: "idle", Unit: "KiB", Goal: 0.5, Bound: 8}), []float64{9}, []float64{30}, []float64{20})
+	fill(t.Add(Row{Section: "M", Name: "idle", Unit: "KiB", Goal: 0.5, Bound: 8}), []float64{9}, []float64{30}, []float64{20}, []float64{1})
 	fill(t.Add(Row{Section: "M", Name: "rate", Unit: "1/s", Higher: true}), []float64{50}, []float64{100}, []float64{25})
 	t.Add(Row{Section: "M", Name: "nobody", Unit: "µs", Goal: 0.7})
 	return t
@@ -113,7 +113,7 @@ func TestCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines, err := csv.NewReader(&out).ReadAll()
-	if err != nil || len(lines) != 1+5*3 {
+	if err != nil || len(lines) != 1+5*4 {
 		t.Fatalf("%d lines, %v", len(lines), err)
 	}
 	if got := strings.Join(lines[1], ";"); got != "All;S;plain;µs;Own;1;70;0.14286;70 60 80;0.70;0.7 met;" {

@@ -18,6 +18,7 @@ type Table struct {
 // Column is a proxy, and its version.
 type Column struct {
 	Name, Detail string
+	Floor        bool // is not compared with
 }
 
 // Row is one figure.
@@ -102,7 +103,10 @@ func (r *Row) peers() *Row {
 
 func (r *Row) best() float64 {
 	best := math.NaN()
-	for _, c := range r.Cells[1:] {
+	for i, c := range r.Cells[1:] {
+		if r.table.Columns[i+1].Floor {
+			continue
+		}
 		m := c.Median()
 		if math.IsNaN(best) || !r.Higher && m < best || r.Higher && m > best {
 			best = m

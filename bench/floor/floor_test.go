@@ -1,0 +1,65 @@
+package floor_test
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/bench/backend"
+	"github.com/letterlock/letterlock/bench/floor"
+	"github.com/letterlock/letterlock/bench/peers"
+	"github.com/letterlock/letterlock/internal/test/loopback"
+)
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l := loopback.Listen(t)
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Both halves of the floor lead a client to the greeting and to the end of a
+// session: crypto/tls by itself, the relay with the backend's help.
+func TestServe(t *testing.T) {
+	b := backend.Ports{IMAP: freePort(t), POP3: freePort(t), SMTP: freePort(t), Auth: freePort(t)}
+	if err := backend.Serve(b); err != nil {
+		t.Fatal(err)
+	}
+	pair, err := peers.NewPair(filepath.Join(t.TempDir(), "pair"), "ecdsa", "mail.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := floor.Ports{Protocol: "imap", TLS: freePort(t), Relay: freePort(t), Backend: b.IMAP}
+	if err := floor.Serve([]floor.Ports{p}, pair.Cert, pair.Key); err != nil {
+		t.Fatal(err)
+	}
+	for name, dial := range map[string]func() (net.Conn, error){
+		"tls": func() (net.Conn, error) {
+			return tls.Dial("tcp", address(p.TLS), &tls.Config{InsecureSkipVerify: true})
+		},
+		"relay": func() (net.Conn, error) { return net.Dial("tcp", address(p.Relay)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			_ = conn.SetDeadline(time.Now().Add(time.Minute))
+			if _, err := io.WriteString(conn, "a LOGOUT\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			got, _ := io.ReadAll(conn)
+			if !strings.HasPrefix(string(got), "* OK ") || !strings.HasSuffix(string(got), "a OK done\r\n") {
+				t.Errorf("the session is %q", got)
+			}
+		})
+	}
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
