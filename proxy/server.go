@@ -93,7 +93,6 @@ func (s *Server) Addresses() []net.Addr {
 func (s *Server) Serve() {
 	s.serve(s.current, s.sockets)
 	go s.sweep()
-	go s.trim()
 }
 
 // sweep ends sessions that have been silent for too long, until the server has
@@ -146,6 +145,10 @@ func (s *Server) forget(ses *session) {
 	s.mu.Unlock()
 	s.running.Done()
 }
+
+// Parked returns how many directions of relays have been parked for the first time.
+// A rise shows that a burst of logins has become silent.
+func (s *Server) Parked() int64 { return s.parkedFirst.Load() }
 
 // Sessions returns the number of open sessions.
 func (s *Server) Sessions() int {

@@ -44,10 +44,11 @@ type Proxy struct {
 	page     *web.Server // nil if no status page is configured
 	recorder *recorder
 
-	probing sync.WaitGroup // probes of backends that run beside the service
-	giveUp  context.CancelFunc
-	stop    context.Context // ends when the program is to stop, and with Shutdown
-	cancel  context.CancelFunc
+	probing  sync.WaitGroup // probes of backends that run beside the service
+	trimming sync.WaitGroup
+	giveUp   context.CancelFunc
+	stop     context.Context // ends when the program is to stop, and with Shutdown
+	cancel   context.CancelFunc
 }
 
 // New reads the files that the configuration names and makes the first
@@ -95,6 +96,7 @@ func (p *Proxy) Start(stop context.Context) error {
 	}
 	p.begin(g, nil)
 	p.server.Serve()
+	p.trimming.Go(func() { trimMemory(p.stop, p.server.Parked) })
 	return nil
 }
 
@@ -169,6 +171,7 @@ func (p *Proxy) Shutdown(ctx context.Context) {
 	p.cancel()
 	g.maintenance.end()
 	p.probing.Wait()
+	p.trimming.Wait()
 	p.log.Info("shutting down", "sessions", p.server.Sessions(), "deadline", g.config.Timeouts.Shutdown)
 	p.stopAccepting()
 	ctx, cancel := context.WithTimeout(ctx, g.config.Timeouts.Shutdown)
