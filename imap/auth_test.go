@@ -62,7 +62,7 @@ func token(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)
 // The watch learns who logs in and how it ends. Where nothing was tried, there
 // is nothing to learn.
 func TestWatch(t *testing.T) {
-	client := says("a LOGIN alice secret\r\n"+
+	client := clientSending("a LOGIN alice secret\r\n"+
 		"b AUTHENTICATE PLAIN "+token("\x00bob\x00secret")+"\r\n"+
 		"c AUTHENTICATE CRAM-MD5\r\n*\r\n"+
 		"d AUTHENTICATE LOGIN\r\n"+token("carol")+"\r\n"+
@@ -91,7 +91,7 @@ func TestAdmitLateName(t *testing.T) {
 		return "L1 NO no\r\n"
 	}
 	s := gatetest.Session(1)
-	_, err := settled(s, says("a AUTHENTICATE PLAIN =\r\n"+token("\x00bob\x00secret")+"\r\n", 99), back, minus)
+	_, err := settled(s, clientSending("a AUTHENTICATE PLAIN =\r\n"+token("\x00bob\x00secret")+"\r\n", 99), back, minus)
 	if gate.ReasonOf(err) != gate.LoginRefused {
 		t.Fatal(err)
 	}
@@ -106,23 +106,23 @@ func TestNotAdmitted(t *testing.T) {
 		s := gatetest.Session(9)
 		s.Observer = &gatetest.Observer{Full: true}
 		back := newAccount()
-		client := says(login+"\r\n", 99)
+		client := clientSending(login+"\r\n", 99)
 		if _, err := settled(s, client, &back.server, plus); gate.ReasonOf(err) != gate.LoginRefused {
 			t.Errorf("%q: %v", login, err)
 		}
-		if heard := fmt.Sprint(back.heard); strings.Contains(heard, "joe") || strings.Contains(heard, token("\x00joe\x00secret")) {
-			t.Errorf("%q: the backend heard %s", login, heard)
+		if received := fmt.Sprint(back.received); strings.Contains(received, "joe") || strings.Contains(received, token("\x00joe\x00secret")) {
+			t.Errorf("%q: the backend received %s", login, received)
 		}
 		if !strings.HasSuffix(client.Output.String(), "a NO [AUTHENTICATIONFAILED] Authentication failed\r\n") {
-			t.Errorf("%q: told %q", login, client.Output.String())
+			t.Errorf("%q: output %q", login, client.Output.String())
 		}
 	}
 }
 
-// Every way to log in is refused in clear, and counted as such; no secret and
+// Every login is refused before TLS and reported; no secret and
 // no "+" comes back.
-func TestRefusedInClear(t *testing.T) {
-	client := says("a LOGIN joe secret\r\nb login {3+}\r\njoe {6+}\r\nsecret\r\nc AUTHENTICATE PLAIN\r\n"+
+func TestRefusedBeforeTLS(t *testing.T) {
+	client := clientSending("a LOGIN joe secret\r\nb login {3+}\r\njoe {6+}\r\nsecret\r\nc AUTHENTICATE PLAIN\r\n"+
 		"d authenticate plain "+token("\x00joe\x00secret")+"\r\ne LOGOUT\r\n", 5)
 	s := gatetest.Session(9)
 	if err := New(s).Secure(client.Front()); gate.ReasonOf(err) != gate.Done {
@@ -131,8 +131,8 @@ func TestRefusedInClear(t *testing.T) {
 	if want := []string{"LOGIN", "LOGIN", "AUTHENTICATE", "AUTHENTICATE"}; !slices.Equal(s.Observer.(*gatetest.Observer).RefusedPlaintext, want) {
 		t.Errorf("refused %q, want %q", s.Observer.(*gatetest.Observer).RefusedPlaintext, want)
 	}
-	if told := client.Output.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
-		t.Errorf("told %q", told)
+	if output := client.Output.String(); strings.Contains(output, "\r\n+ ") || strings.Contains(output, "secret") {
+		t.Errorf("output %q", output)
 	}
 }
 
@@ -144,12 +144,12 @@ func TestLoginIsReadAlike(t *testing.T) {
 			user, password := credential(random), credential(random)
 			line := "a LOGIN " + write(random, user) + " " + write(random, password) + crlf
 			back := newAccount()
-			client := says(line, 1+random.IntN(20))
+			client := clientSending(line, 1+random.IntN(20))
 			_, _ = settled(gatetest.Session(1), client, &back.server, greeting)
-			if len(back.heard) != 1 {
-				t.Fatalf("%q: the backend heard %+v", line, back.heard)
+			if len(back.received) != 1 {
+				t.Fatalf("%q: the backend received %+v", line, back.received)
 			}
-			gotUser, gotPassword, ok := back.heard[0].args.credentials()
+			gotUser, gotPassword, ok := back.received[0].args.credentials()
 			if !ok || gotUser != user || gotPassword != password {
 				t.Fatalf("%q: the backend read %q %q", line, gotUser, gotPassword)
 			}
@@ -181,8 +181,9 @@ func write(random *rand.Rand, s string) string {
 	return quote(s)
 }
 
-// No byte of a literal is ever read as a command, however the bytes arrive, in
-// clear and inside TLS, and the command behind it is not lost.
+// TestNoLiteralIsACommand checks that no byte of a literal is read as a
+// command, in any pieces, before TLS and after it, and that the command after
+// it is not lost.
 func TestNoLiteralIsACommand(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	bait := []string{"x NOOP\r\n", "\r\nx LOGOUT\r\n", "x LOGIN demo demo\r\n", "x ID NIL\r\n", "x LOGIN {3+}\r\n", "\"{9+}\r\n", "x CAPABILITY\r\n"}
@@ -194,7 +195,7 @@ func TestNoLiteralIsACommand(t *testing.T) {
 		}
 		text.WriteString("end LOGOUT\r\n")
 		for _, secure := range []bool{false, true} {
-			client := says(text.String(), 1)
+			client := clientSending(text.String(), 1)
 			client.Piece = func() int { return 1 + random.IntN(30) }
 			back := newAccount()
 			var err error
@@ -206,18 +207,18 @@ func TestNoLiteralIsACommand(t *testing.T) {
 			if gate.ReasonOf(err) != gate.Done {
 				t.Fatalf("%q: %v", text.String(), err)
 			}
-			told := client.Output.String()
-			if strings.Contains(told, "\r\nx ") || strings.Count(told, " OK NOOP") != 4 || strings.Count(told, "\r\na") != 4 {
-				t.Fatalf("%q\nwas told\n%s", text.String(), told)
+			output := client.Output.String()
+			if strings.Contains(output, "\r\nx ") || strings.Count(output, " OK NOOP") != 4 || strings.Count(output, "\r\na") != 4 {
+				t.Fatalf("%q\ngot\n%s", text.String(), output)
 			}
-			if len(back.heard) > 1 { // LOGOUT
-				t.Fatalf("the backend heard %+v", back.heard)
+			if len(back.received) > 1 { // LOGOUT
+				t.Fatalf("the backend received %+v", back.received)
 			}
 		}
 	}
 }
 
-// A backend that repeats what it hears does not bring a password into the log.
+// A password that the backend repeats in a reply does not get into the log.
 func TestEchoIsNotLogged(t *testing.T) {
 	for name, answer := range map[string]func(cmd command) string{
 		"line": func(cmd command) string { return cmd.tag + " LOGIN \"joe\" \"secret\"\r\n" },
@@ -225,7 +226,7 @@ func TestEchoIsNotLogged(t *testing.T) {
 		"BYE":  func(command) string { return "* BYE secret\r\n" },
 	} {
 		back := &server{answer: answer}
-		_, err := settled(gatetest.Session(9), says("a LOGIN joe secret\r\n", 99), back, plus)
+		_, err := settled(gatetest.Session(9), clientSending("a LOGIN joe secret\r\n", 99), back, plus)
 		if err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -49,8 +49,8 @@ func announcement(l literal) string {
 	return "{" + strconv.Itoa(l.size) + "+}"
 }
 
-// Whatever is said in clear: no "+", nothing of a client's but its tags, and no
-// way on without TLS, of which there is none here.
+// FuzzClear checks that before TLS there is no "+", nothing of a client is
+// repeated but its tags, and only TLS leads on, which is missing here.
 func FuzzClear(f *testing.F) {
 	for _, seed := range []string{
 		"a CAPABILITY\r\nb LOGOUT\r\n", "a LOGIN {3+}\r\njoe {6}\r\n", "a LOGIN {3+}\r\nx \r\r\n", "a ID (\"x\" {3}\r\n",
@@ -63,7 +63,7 @@ func FuzzClear(f *testing.F) {
 		f.Add(said, byte(99))
 	}
 	f.Fuzz(func(t *testing.T, text string, piece byte) {
-		client := says(text, int(piece))
+		client := clientSending(text, int(piece))
 		s := gatetest.Session(5)
 		g, front := New(s), client.Front()
 		err := g.Secure(front)
@@ -79,18 +79,18 @@ func FuzzClear(f *testing.F) {
 			}
 			status, words, _ := strings.Cut(rest, " ")
 			if tag != "*" && !isTag(tag) || strings.HasPrefix(words, "[CAPABILITY") != (tag == "*" && status == "OK") {
-				t.Fatalf("told %q", line)
+				t.Fatalf("output %q", line)
 			}
 			if !slices.Contains([]string{"OK", "NO", "BAD", "BYE", "CAPABILITY", "ID"}, status) {
-				t.Fatalf("told %q", line)
+				t.Fatalf("output %q", line)
 			}
 		}
 	})
 }
 
-// Whatever is said inside TLS: the backend hears only whole commands that the
-// gate has built, responses where it has asked for one, and nobody is logged
-// in without its word.
+// FuzzLogin checks that after TLS the backend receives only whole commands that
+// the gate has built, and responses where it has asked for one, and that only
+// its OK ends the gate.
 func FuzzLogin(f *testing.F) {
 	for _, seed := range []string{
 		"a LOGIN demo demo\r\nb SELECT x\r\n", "a LOGIN {4}\r\ndemo {4+}\r\ndemo\r\n", "a LOGIN \"\xc3\xa9\" {2+}\r\n\r\n\r\n",
@@ -110,12 +110,12 @@ func FuzzLogin(f *testing.F) {
 			greeting = plus
 		}
 		back.answer = func(cmd command) string {
-			checkHeard(t, cmd, back.exchange != "")
+			checkReceived(t, cmd, back.exchange != "")
 			reply := back.reply(cmd)
 			said = said || strings.Contains(reply, " OK Logged in")
 			return reply
 		}
-		_, err := settled(gatetest.Session(9), says(text, int(piece)), &back.server, greeting)
+		_, err := settled(gatetest.Session(9), clientSending(text, int(piece)), &back.server, greeting)
 		if err == nil != said {
 			t.Fatalf("%v, although the backend has said OK: %v", err, said)
 		}
@@ -125,8 +125,9 @@ func FuzzLogin(f *testing.F) {
 	})
 }
 
-// checkHeard fails a test whose backend has heard what it must not.
-func checkHeard(t *testing.T, cmd command, exchange bool) {
+// checkReceived fails a test whose backend has received a command that must not
+// pass.
+func checkReceived(t *testing.T, cmd command, exchange bool) {
 	args := cmd.args
 	var ok bool
 	switch {
@@ -146,7 +147,7 @@ func checkHeard(t *testing.T, cmd command, exchange bool) {
 		ok = args.done() && (cmd.name == "CAPABILITY" || cmd.name == "LOGOUT")
 	}
 	if !ok {
-		t.Fatalf("the backend heard %+v", cmd)
+		t.Fatalf("the backend received %+v", cmd)
 	}
 }
 
@@ -226,7 +227,7 @@ func FuzzBackend(f *testing.F) {
 			return reply
 		}
 		greeting := strings.TrimSuffix(back.answer(command{}), crlf)
-		client := says("a ID NIL\r\nb LOGIN a b\r\nc AUTHENTICATE LOGIN\r\nYQ==\r\nYQ==\r\n", 7)
+		client := clientSending("a ID NIL\r\nb LOGIN a b\r\nc AUTHENTICATE LOGIN\r\nYQ==\r\nYQ==\r\n", 7)
 		_, err := settled(gatetest.Session(9), client, back, greeting)
 		if err == nil && !strings.Contains(strings.ToUpper(text), " OK") {
 			t.Fatal("logged in without the backend's word")
@@ -239,7 +240,7 @@ func FuzzBackend(f *testing.F) {
 				continue // data, or what may be a literal of it
 			}
 			if name == "REFERRAL" || name == "CAPABILITY" && slices.Contains(strings.Fields(strings.ToUpper(list)), "STARTTLS") {
-				t.Fatalf("told %q", line)
+				t.Fatalf("output %q", line)
 			}
 		}
 	})

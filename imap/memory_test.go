@@ -11,7 +11,7 @@ import (
 )
 
 // says is a client with pieces of at most n bytes.
-func says(text string, n int) *gatetest.Client {
+func clientSending(text string, n int) *gatetest.Client {
 	return &gatetest.Client{Text: []byte(text), Piece: func() int { return n }}
 }
 
@@ -19,10 +19,10 @@ func says(text string, n int) *gatetest.Client {
 // the gate's own parser, so that a test sees what a request means.
 type server struct {
 	net.Conn
-	answer  func(cmd command) string
-	heard   []command
-	partial []byte
-	pending bytes.Buffer
+	answer   func(cmd command) string
+	received []command
+	partial  []byte
+	pending  bytes.Buffer
 }
 
 func (s *server) Write(p []byte) (int, error) {
@@ -36,7 +36,7 @@ func (s *server) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		s.partial = s.partial[used:]
-		s.heard = append(s.heard, cmd)
+		s.received = append(s.received, cmd)
 		s.pending.WriteString(s.answer(cmd))
 	}
 }

@@ -98,7 +98,7 @@ func TestShown(t *testing.T) {
 // spoken.
 func settledForTest(offer string) (*Gate, error) {
 	g := New(gatetest.Session(9))
-	g.front = says("", 1).Front()
+	g.front = clientSending("", 1).Front()
 	return g, g.Open((&server{}).conn("* OK [CAPABILITY IMAP4rev1 " + offer + "] hi"))
 }
 
@@ -115,7 +115,7 @@ func TestRefuse(t *testing.T) {
 		gate.Internal:        "* BYE [SERVERBUG] internal error [ID]\r\n",
 		gate.TooManyErrors:   "* BYE too many errors\r\n",
 	} {
-		client := says("", 1)
+		client := clientSending("", 1)
 		New(gatetest.Session(9)).Refuse(client.Front(), why)
 		if client.Output.String() != want {
 			t.Errorf("%v: %q, want %q", why, client.Output.String(), want)
@@ -127,7 +127,7 @@ func TestRefuse(t *testing.T) {
 // part of it.
 func TestRefuseRelayed(t *testing.T) {
 	for why, want := range map[gate.Reason]bool{gate.BackendGone: false, gate.Internal: false, gate.Shutdown: true, gate.Timeout: true} {
-		client := says("", 1)
+		client := clientSending("", 1)
 		g := New(gatetest.Session(9))
 		g.loggedIn = true
 		g.Refuse(client.Front(), why)
@@ -139,7 +139,7 @@ func TestRefuseRelayed(t *testing.T) {
 
 // Where there is no certificate, STARTTLS is neither offered nor done.
 func TestNoCertificate(t *testing.T) {
-	client := says("a STARTTLS\r\nb LOGOUT\r\n", 99)
+	client := clientSending("a STARTTLS\r\nb LOGOUT\r\n", 99)
 	front := client.Front()
 	front.Handshake = nil
 	if err := New(gatetest.Session(9)).Secure(front); gate.ReasonOf(err) != gate.Done {
@@ -148,7 +148,7 @@ func TestNoCertificate(t *testing.T) {
 	want := "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] mail.example.com ready\r\n" +
 		"a NO [UNAVAILABLE] TLS not available\r\n* BYE Logging out\r\nb OK LOGOUT completed\r\n"
 	if client.Output.String() != want {
-		t.Errorf("told %q", client.Output.String())
+		t.Errorf("output %q", client.Output.String())
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-// Whatever is said in clear: no challenge, no greeting of a backend's, and an
-// end.
+// FuzzClear checks that before TLS there is no challenge and no greeting of a
+// backend, and that the session ends.
 func FuzzClear(f *testing.F) {
 	for _, seed := range []string{
 		"CAPA\r\nQUIT\r\n", "USER a\r\nPASS b\r\n", "AUTH PLAIN\r\nAGEAYg==\r\n", "STLS\r\nNOOP\r\n",
@@ -36,14 +36,14 @@ func FuzzClear(f *testing.F) {
 		for line := range strings.Lines(client.Output.String()) {
 			line = strings.TrimSuffix(line, "\r\n")
 			if !isOK(line) && !isERR(line) && !slices.Contains(known, line) {
-				t.Fatalf("told %q", line)
+				t.Fatalf("output %q", line)
 			}
 		}
 	})
 }
 
-// Whatever is said inside TLS: the backend hears only what the gate has built,
-// and between AUTH and its end only responses.
+// FuzzLogin checks that after TLS the backend receives only commands that the
+// gate has built, and between AUTH and its end only responses.
 func FuzzLogin(f *testing.F) {
 	for _, seed := range []string{
 		"USER demo\r\nPASS x\r\nXCLIENT\r\n", "AUTH LOGIN\r\nQUIT\r\nQUIT\r\n", "AUTH LOGIN\r\n*\r\nXCLIENT ADDR=1\r\n",
@@ -63,11 +63,11 @@ func FuzzLogin(f *testing.F) {
 		back.Answer = func(line string) string {
 			switch c := parse([]byte(line)); {
 			case strings.ContainsAny(line, "\r\n\x00"):
-				t.Fatalf("the backend heard %q", line)
+				t.Fatalf("the backend received %q", line)
 			case inExchange && line != "*" && !isBase64(line):
-				t.Fatalf("the backend heard the response %q", line)
+				t.Fatalf("the backend received the response %q", line)
 			case !inExchange && !slices.Contains(allowed, c.name):
-				t.Fatalf("the backend heard the command %q", line)
+				t.Fatalf("the backend received the command %q", line)
 			}
 			reply := answer(line)
 			inExchange = strings.HasPrefix(reply, "+ ")
@@ -82,7 +82,7 @@ func FuzzLogin(f *testing.F) {
 		err := g.Settle(front, g.back)
 		g.Refuse(front, gate.ReasonOf(err))
 		if strings.Contains(client.Output.String(), "XCLIENT") {
-			t.Fatalf("told %q", client.Output.String())
+			t.Fatalf("output %q", client.Output.String())
 		}
 	})
 }

@@ -104,7 +104,7 @@ func TestNoResponseIsACommand(t *testing.T) {
 			passed = "*" // cancelled, in step
 		}
 		if want := []string{"CAPA", "AUTH LOGIN", passed, "USER demo", "PASS  a b "}; !slices.Equal(back.Received, want) {
-			t.Fatalf("the backend heard %q, want %q", back.Received, want)
+			t.Fatalf("the backend received %q, want %q", back.Received, want)
 		}
 		_, left, err := front.Detach()
 		if rest := string(left) + string(client.Text); err != nil || rest != "XCLIENT ADDR=192.0.2.9\r\n" {
@@ -134,8 +134,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// Every way to log in is refused in clear, and counted as such.
-func TestRefusedInClear(t *testing.T) {
+// Every login is refused before TLS and reported.
+func TestRefusedBeforeTLS(t *testing.T) {
 	client := &gatetest.Client{Piece: func() int { return 5 }, Text: []byte(
 		"USER alice\r\npass secret\r\nAPOP alice 0\r\nAUTH PLAIN AGEAYg==\r\nAUTH\r\nQUIT\r\n")}
 	s := gatetest.Session(9)
@@ -147,8 +147,8 @@ func TestRefusedInClear(t *testing.T) {
 	if want := []string{"USER", "PASS", "APOP", "AUTH", "AUTH"}; !slices.Equal(s.Observer.(*gatetest.Observer).RefusedPlaintext, want) {
 		t.Errorf("refused %q, want %q", s.Observer.(*gatetest.Observer).RefusedPlaintext, want)
 	}
-	if told := client.Output.String(); strings.Contains(told, "\r\n+ ") || strings.Contains(told, "secret") {
-		t.Errorf("the client was told %q", told)
+	if output := client.Output.String(); strings.Contains(output, "\r\n+ ") || strings.Contains(output, "secret") {
+		t.Errorf("the client got %q", output)
 	}
 }
 

@@ -11,10 +11,10 @@ import (
 func TestRefuse(t *testing.T) {
 	const failure = "-ERR [SYS/TEMP] service not available [ID]\r\n"
 	for name, c := range map[string]struct {
-		turn  turn
-		why   gate.Reason
-		hears string // what the client still says
-		want  string
+		turn turn
+		why  gate.Reason
+		next string // what the client still says
+		want string
 	}{
 		"greeting":              {serversTurn, gate.Busy, "", "-ERR [SYS/TEMP] too many connections [ID]\r\n"},
 		"a reply is due":        {serversTurn, gate.BackendGone, "", failure},
@@ -29,7 +29,7 @@ func TestRefuse(t *testing.T) {
 		"gone":                  {serversTurn, gate.ClientGone, "", ""},
 		"no TLS":                {clientsTurn, gate.HandshakeFailed, "", ""},
 	} {
-		client := &gatetest.Client{Text: []byte(c.hears), Piece: func() int { return 99 }}
+		client := &gatetest.Client{Text: []byte(c.next), Piece: func() int { return 99 }}
 		g := New(gatetest.Session(5))
 		g.turn = c.turn
 		g.Refuse(client.Front(), c.why)

@@ -10,8 +10,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-// Whatever is said in clear: every line of ours is a capability, OK, NO or BYE,
-// and none asks for a secret.
+// FuzzClear checks that before TLS each line of ours is a capability, OK, NO or
+// BYE, and that none asks for a secret.
 func FuzzClear(f *testing.F) {
 	for _, seed := range []string{
 		"CAPABILITY\r\nNOOP \"x\"\r\nLOGOUT\r\n", "AUTHENTICATE \"PLAIN\" {4+}\r\nAAAA\r\n", "STARTTLS\r\nNOOP\r\n",
@@ -40,14 +40,14 @@ func FuzzClear(f *testing.F) {
 			line = strings.TrimSuffix(line, "\r\n")
 			words, size, err := lex(line, byServer, true)
 			if _, ok := parseResponse(words); err != nil || size != noLiteral || !ok && !slices.Contains(known, line) {
-				t.Fatalf("told %q", line)
+				t.Fatalf("output %q", line)
 			}
 		}
 	})
 }
 
-// Whatever is said inside TLS: the backend hears only what the gate has built,
-// and between AUTHENTICATE and its end only responses.
+// FuzzLogin checks that after TLS the backend receives only commands that the
+// gate has built, and between AUTHENTICATE and its end only responses.
 func FuzzLogin(f *testing.F) {
 	for _, seed := range []string{
 		"AUTHENTICATE \"PLAIN\" \"AGEAYQ==\"\r\nXCLIENT\r\n", "AUTHENTICATE {5+}\r\nLOGIN\r\n\"LOGOUT\"\r\n",
@@ -75,11 +75,11 @@ func FuzzLogin(f *testing.F) {
 			}
 			switch {
 			case err != nil || strings.ContainsAny(line, "\r\n\x00"):
-				t.Fatalf("the backend heard %q", line)
+				t.Fatalf("the backend received %q", line)
 			case inExchange && line != `"*"` && !isResponse(words):
-				t.Fatalf("the backend heard the response %q", line)
+				t.Fatalf("the backend received the response %q", line)
 			case !inExchange && line != "CAPABILITY" && line != "LOGOUT" && words[0].text != "AUTHENTICATE" && !isResponse(words):
-				t.Fatalf("the backend heard the command %q", line)
+				t.Fatalf("the backend received the command %q", line)
 			}
 			reply := answer(line)
 			inExchange = strings.HasPrefix(reply, `"VX`)
@@ -93,7 +93,7 @@ func FuzzLogin(f *testing.F) {
 		err := g.Settle(front, g.back)
 		g.Refuse(front, gate.ReasonOf(err))
 		if strings.Contains(client.Output.String(), "XCLIENT") {
-			t.Fatalf("told %q", client.Output.String())
+			t.Fatalf("output %q", client.Output.String())
 		}
 	})
 }
@@ -105,18 +105,18 @@ func FuzzSentence(f *testing.F) {
 	f.Add([]byte("A {0}\r\n {1}\r\n\r\r\n"), byte(1))
 	f.Add([]byte("((a)b)\r\n"), byte(9))
 	f.Fuzz(func(t *testing.T, text []byte, piece byte) {
-		words, err := say(text, piece)
+		words, err := parseServer(text, piece)
 		if err != nil {
 			return
 		}
-		again, err := say([]byte(join(words)+"\r\n"), 7)
+		again, err := parseServer([]byte(join(words)+"\r\n"), 7)
 		if err != nil || !slices.Equal(words, again) {
 			t.Fatalf("%q became %q (%v)", words, again, err)
 		}
 	})
 }
 
-func say(text []byte, piece byte) ([]token, error) {
+func parseServer(text []byte, piece byte) ([]token, error) {
 	conn := (&gatetest.Client{Text: text, Piece: func() int { return int(piece) }}).Front()
 	line, err := conn.ReadLine()
 	if err != nil {

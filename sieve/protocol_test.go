@@ -48,7 +48,7 @@ func TestRewrite(t *testing.T) {
 	}
 }
 
-// What is inside a literal in clear is never a command, however the bytes
+// The content of a literal before TLS is never a command, however the bytes
 // arrive, and never kept.
 func TestNoLiteralIsACommand(t *testing.T) {
 	payloads := []string{
@@ -77,9 +77,9 @@ func TestNoLiteralIsACommand(t *testing.T) {
 		if err := g.Secure(front); gate.ReasonOf(err) != gate.Done {
 			t.Fatalf("%q: %v", text.String(), err)
 		}
-		_, told, _ := strings.Cut(client.Output.String(), "OK \"mail.example.com ready\"\r\n")
-		if want := strings.Join(append(want, `OK "Goodbye"`, ""), "\r\n"); told != want {
-			t.Fatalf("%q: told %q, want %q", text.String(), told, want)
+		_, output, _ := strings.Cut(client.Output.String(), "OK \"mail.example.com ready\"\r\n")
+		if want := strings.Join(append(want, `OK "Goodbye"`, ""), "\r\n"); output != want {
+			t.Fatalf("%q: output %q, want %q", text.String(), output, want)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func TestNoResponseIsACommand(t *testing.T) {
 			passed = `"*"` // cancelled, in step
 		}
 		if want := []string{`AUTHENTICATE "LOGIN"`, passed, `AUTHENTICATE "PLAIN" "AGEAYQ=="`}; !slices.Equal(back.Received, want) {
-			t.Fatalf("%q: the backend heard %q, want %q", response, back.Received, want)
+			t.Fatalf("%q: the backend received %q, want %q", response, back.Received, want)
 		}
 		_, left, err := front.Detach()
 		if rest := string(left) + string(client.Text); err != nil || rest != behind {
@@ -117,7 +117,7 @@ func TestNoResponseIsACommand(t *testing.T) {
 	}
 }
 
-// The watch learns who logs in and how it ends, and what is refused in clear.
+// The observer gets the logins and their results, and what is refused before TLS.
 func TestWatch(t *testing.T) {
 	token := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	s := gatetest.Session(9)

@@ -12,9 +12,9 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-// overseen returns what reaches the backend of a text that comes in pieces of
+// inspected returns what reaches the backend of a text that comes in pieces of
 // at most n bytes, and the error that ends the session.
-func overseen(in inspector, text string, n int) (reached string, err error) {
+func inspected(in inspector, text string, n int) (reached string, err error) {
 	g := New(gatetest.Session(9))
 	g.relayed = in
 	rest := []byte(text)
@@ -76,7 +76,7 @@ func TestInspect(t *testing.T) {
 			want = text
 		}
 		for _, n := range []int{1, 2, 7, 10000} {
-			if got, err := overseen(versioned, text, n); got != want || err != nil {
+			if got, err := inspected(versioned, text, n); got != want || err != nil {
 				t.Errorf("%q by %d becomes %q, not %q: %v", text, n, got, want, err)
 			}
 		}
@@ -84,7 +84,7 @@ func TestInspect(t *testing.T) {
 }
 
 // The session ends where servers do not agree about what comes next.
-func TestOverseeEnds(t *testing.T) {
+func TestInspectEnds(t *testing.T) {
 	for text, want := range map[string]error{
 		"FOO {16+}\r\nUNAUTHENTICATE\r\n":         errLiteral,
 		"FOO {16}\r\nUNAUTHENTICATE\r\n":          errLiteral,
@@ -130,7 +130,7 @@ func TestOverseeEnds(t *testing.T) {
 		"CHECKSCRIPT \"" + strings.Repeat("a", 1025) + " UNAUTHENTICATE ":           errForbidden,
 	} {
 		for _, n := range []int{1, 2, 7, 10000} {
-			reached, err := overseen(versioned, text, n)
+			reached, err := inspected(versioned, text, n)
 			if want == nil {
 				if err != nil {
 					t.Errorf("%q by %d ends the session: %v", text, n, err)
@@ -145,7 +145,7 @@ func TestOverseeEnds(t *testing.T) {
 }
 
 // A backend from before RFC 5804 skips the lines of its commands.
-func TestOverseeAncientBackend(t *testing.T) {
+func TestInspectOldBackend(t *testing.T) {
 	for text, ends := range map[string]bool{
 		"PUTSCRIPT \"a\" {16+}\r\nUNAUTHENTICATE\r\n\r\n": false,
 		"CHECKSCRIPT {16+}\r\nUNAUTHENTICATE\r\n\r\n":     true,
@@ -153,14 +153,14 @@ func TestOverseeAncientBackend(t *testing.T) {
 		"RENAMESCRIPT {14+}\r\nUNAUTHENTICATE \"a\"\r\n":  true,
 		"NOOP {14+}\r\nUNAUTHENTICATE\r\n":                true,
 	} {
-		if _, err := overseen(ancient, text, 3); (err != nil) != ends {
+		if _, err := inspected(ancient, text, 3); (err != nil) != ends {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
 
 // A security layer cannot be read. What comes behind it in plaintext can.
-func TestOverseeLayer(t *testing.T) {
+func TestInspectSecurityLayer(t *testing.T) {
 	layer := newInspector(nil, "digest-md5")
 	const packet = "\x00\x00\x00\x10{\"\r\n\x00 0123456789"
 	for text, ends := range map[string]bool{
@@ -173,12 +173,12 @@ func TestOverseeLayer(t *testing.T) {
 		"FOO {5+}\r\n":                                     true,
 	} {
 		for _, n := range []int{1, 1000} {
-			if _, err := overseen(layer, text, n); (err != nil) != ends {
+			if _, err := inspected(layer, text, n); (err != nil) != ends {
 				t.Errorf("%q: %v", text, err)
 			}
 		}
 	}
-	if _, err := overseen(versioned, packet, 9); err == nil {
+	if _, err := inspected(versioned, packet, 9); err == nil {
 		t.Error("PLAIN has no security layer")
 	}
 }
@@ -231,7 +231,7 @@ var fragments = []string{
 
 // Whatever a client sends, in whatever pieces: no server runs a forbidden
 // command.
-func TestOverseeModels(t *testing.T) {
+func TestInspectLikeServers(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	ended := 0
 	const rounds = 30000
@@ -245,7 +245,7 @@ func TestOverseeModels(t *testing.T) {
 		if i%2 == 0 {
 			in, old = ancient, true
 		}
-		reached, err := overseen(in, text.String(), 1+random.IntN(20))
+		reached, err := inspected(in, text.String(), 1+random.IntN(20))
 		if err != nil {
 			ended++
 		}
@@ -259,7 +259,7 @@ func TestOverseeModels(t *testing.T) {
 }
 
 // What is well-formed passes as it is.
-func TestOverseeHonest(t *testing.T) {
+func TestInspectValidCommands(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	for range 2000 {
 		var text strings.Builder
@@ -278,7 +278,7 @@ func TestOverseeHonest(t *testing.T) {
 				text.WriteString("GETSCRIPT \"f\xc3\xbcr \\\"alle\\\"\"\r\nSETACTIVE {2+}\r\n\xc3\xbc\r\nX-NEW \"x\" (1 2)\r\n")
 			}
 		}
-		if got, err := overseen(versioned, text.String(), 1+random.IntN(20)); err != nil || got != text.String() {
+		if got, err := inspected(versioned, text.String(), 1+random.IntN(20)); err != nil || got != text.String() {
 			t.Fatalf("%q becomes %q: %v", text.String(), got, err)
 		}
 	}
@@ -293,8 +293,8 @@ func FuzzInspect(f *testing.F) {
 		if old {
 			in = ancient
 		}
-		got, err := overseen(in, string(text), 1+n&0xff)
-		bytewise, bytewiseErr := overseen(in, string(text), 1)
+		got, err := inspected(in, string(text), 1+n&0xff)
+		bytewise, bytewiseErr := inspected(in, string(text), 1)
 		if !strings.HasPrefix(bytewise, got) || (err == nil) != (bytewiseErr == nil) || err == nil && got != bytewise {
 			t.Fatalf("in pieces %q (%v), by bytes %q (%v)", got, err, bytewise, bytewiseErr)
 		}

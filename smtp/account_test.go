@@ -11,19 +11,19 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// account is what a client may take for done, by what it has said and what it
-// was told. It reads both by the letter of the RFCs, as reference does.
+// account is what a client may take for done, from the commands it has sent and
+// the replies it got. It reads both strictly by the RFCs, as reference does.
 type account struct {
-	said, told string
-	rejects    bool      // texts with bare CR, LF or NUL
-	done       []reading // with the number of the answer, where the backend gave it
-	greeted    bool      // by an EHLO or HELO that counts still
-	chunks     assembly  // of the message that comes in chunks
-	fault      string
+	said, output string
+	rejects      bool      // texts with bare CR, LF or NUL
+	done         []reading // with the number of the answer, where the backend gave it
+	greeted      bool      // by an EHLO or HELO that counts still
+	chunks       assembly  // of the message that comes in chunks
+	fault        string
 }
 
-// told is one reply.
-type told struct {
+// clientReply is one reply to the client.
+type clientReply struct {
 	code   int
 	number int // of the backend's reply; 0: it is the gate's own
 	text   string
@@ -34,12 +34,12 @@ var replyLine = regexp.MustCompile(`^([2-5][0-9][0-9])(?:([ -])(.*))?$`)
 var number = regexp.MustCompile(`^#([0-9]+) `)
 
 // next is the next reply; ok is false if there is none.
-func (a *account) next() (r told, ok bool) {
+func (a *account) next() (r clientReply, ok bool) {
 	for {
-		line, rest, found := strings.Cut(a.told, "\r\n")
+		line, rest, found := strings.Cut(a.output, "\r\n")
 		if !found {
-			if a.told != "" {
-				a.blame("half a reply: %q", a.told)
+			if a.output != "" {
+				a.blame("half a reply: %q", a.output)
 			}
 			return r, false
 		}
@@ -48,7 +48,7 @@ func (a *account) next() (r told, ok bool) {
 			a.blame("no reply: %q", line)
 			return r, false
 		}
-		if a.told = rest; r.code == 0 {
+		if a.output = rest; r.code == 0 {
 			r.code, _ = strconv.Atoi(m[1])
 			r.text = m[3]
 			r.number = numberIn(r)
@@ -60,7 +60,7 @@ func (a *account) next() (r told, ok bool) {
 }
 
 // numberIn finds out whose reply it is.
-func numberIn(r told) int {
+func numberIn(r clientReply) int {
 	text := r.text
 	if r.code == 334 {
 		challenge, _ := base64.StdEncoding.DecodeString(text)
@@ -113,7 +113,7 @@ func (a *account) must(ok bool, format string, args ...any) {
 // own are the commands to which the gate may say yes by itself.
 var own = []string{"EHLO", "HELO", "NOOP", "RSET", "HELP", "QUIT", "STARTTLS", "BDAT"}
 
-func (a *account) command(line string, r told) {
+func (a *account) command(line string, r clientReply) {
 	verb, args, _ := strings.Cut(line, " ")
 	verb, args = strings.ToUpper(verb), strings.Trim(args, " \t")
 	a.must(r.number > 0 || r.code/100 != 2 || slices.Contains(own, verb), "%q is answered with the gate's own %+v", line, r)
@@ -141,7 +141,7 @@ func (a *account) command(line string, r told) {
 }
 
 // claim is a command with its answer, if that is the backend's.
-func (a *account) claim(verb, args string, r told) {
+func (a *account) claim(verb, args string, r clientReply) {
 	if r.number > 0 {
 		a.must(a.greeted || verb == "EHLO" || verb == "HELO", "%s %s has reached the backend before EHLO", verb, args)
 		a.done = append(a.done, reading{verb: verb, args: meant(verb, args), code: r.code, reply: r.number})
@@ -213,32 +213,32 @@ func byItself(r reading) bool {
 	return slices.Contains([]string{"EHLO", "HELO", "RSET", "QUIT"}, r.verb) || r.verb == "response" && r.args == "*"
 }
 
-// compare tells where the backend has read something else than what the client
-// was told has been done; empty: nowhere. What the client was not told at all
-// may only stand at the end of a session that was cut.
+// compare returns a difference between what the backend has read and what the
+// client was promised by its replies, or "". Commands without a reply may only
+// stand at the end of a session that was cut.
 func compare(done, read []reading, cut bool) string {
 	for i, r := range read {
 		asked := r.verb == "DATA" && i+1 < len(read) && read[i+1].verb == "text" // the 354 is the gate's to give
 		switch {
 		case len(done) > 0 && done[0].reply == r.reply:
 			want := done[0]
-			if want.verb == "text" && r.verb == "DATA" { // refused behind a text that was held
+			if want.verb == "text" && r.verb == "DATA" { // refused after a text that was spooled
 				want.verb, want.text = "DATA", ""
 			}
 			if r.code >= 400 && (r.verb == "EHLO" || r.verb == "HELO") && want.code == r.code {
 				want = r // the client's name is not welcome, and so neither is what it says first
 			}
 			if r != want {
-				return fmt.Sprintf("the backend has read %+v; the client was told that it is %+v", r, want)
+				return fmt.Sprintf("the backend has read %+v; by its reply the client expects %+v", r, want)
 			}
 			done = done[1:]
 		case byItself(r) || asked:
 		case !cut:
-			return fmt.Sprintf("the backend has read %+v, and the client was told nothing", r)
+			return fmt.Sprintf("the backend has read %+v, and the client got no reply", r)
 		}
 	}
 	if len(done) > 0 {
-		return fmt.Sprintf("the client was told that %+v is done", done[0])
+		return fmt.Sprintf("the client got a reply to %+v, which the backend has not read", done[0])
 	}
 	return ""
 }

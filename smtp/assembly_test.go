@@ -34,7 +34,7 @@ func (m *assembly) add(text string, last bool) (due string) {
 
 // chunk is counted, whatever the answer. Of one that was refused nothing is
 // kept.
-func (a *account) chunk(args string, r told) {
+func (a *account) chunk(args string, r clientReply) {
 	m := chunkArgs.FindStringSubmatch(args)
 	if m == nil {
 		a.must(r.number == 0, "BDAT %q is answered by the backend", args)
@@ -62,9 +62,9 @@ func (a *account) chunk(args string, r told) {
 	}
 }
 
-// assembled are the readings with the pieces of each chunk of the client's put
-// together, as the one that it was told of. Pieces that nobody was told of may
-// only be left lying where their message was ended by RSET, or with the session.
+// assembled joins the chunks that the backend has read for one chunk of the
+// client. Chunks without a reply to the client may only remain where their
+// message was ended by RSET, or with the session.
 func assembled(read, done []reading) (whole []reading, problem string) {
 	text, refused := "", false
 	for _, r := range read {

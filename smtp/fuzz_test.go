@@ -119,7 +119,8 @@ func FuzzName(f *testing.F) {
 	})
 }
 
-// Whoever is written to: an address on the list has one domain, which is on it.
+// FuzzRecipients checks that an accepted address has one domain, and that this
+// domain is on the list.
 func FuzzRecipients(f *testing.F) {
 	for _, seed := range []string{"a@example.com", "a@sub.example.org", "b@example.net", "postmaster", "a%x@example.com", "@a:b@example.com", "a@b@example.com", "a@", "@example.com"} {
 		f.Add(seed)
@@ -161,8 +162,8 @@ func FuzzReply(f *testing.F) {
 			if string(r.Text) != came || len(came) > syntax.MaxReply {
 				t.Fatalf("%q came, and was read %q", came, r.Text)
 			}
-			a := &account{told: came}
-			if again, ok := a.next(); !ok || again.code != r.Code || a.told != "" || r.OK() != (again.code/100 == 2) {
+			a := &account{output: came}
+			if again, ok := a.next(); !ok || again.code != r.Code || a.output != "" || r.OK() != (again.code/100 == 2) {
 				t.Fatalf("%q is read %d, and by others %+v (%s)", came, r.Code, again, a.fault)
 			}
 		}
@@ -203,8 +204,8 @@ func FuzzCapabilities(f *testing.F) {
 	})
 }
 
-// Whatever is said in clear: no login, no word of a backend, and no way on but
-// TLS.
+// FuzzClear checks that before TLS no login is accepted, nothing of a backend
+// is sent, and only TLS leads on.
 func FuzzClear(f *testing.F) {
 	certs := certificates(f)
 	for _, said := range dialog.Said(f, "testdata/*.dialog", 'C') {
@@ -220,14 +221,14 @@ func FuzzClear(f *testing.F) {
 		}
 		g.Refuse(front, gate.ReasonOf(err))
 		_ = front.Flush()
-		a := &account{told: c.told.String()}
+		a := &account{output: c.output.String()}
 		for r, ok := a.next(); ok; r, ok = a.next() {
 			if !slices.Contains([]int{214, 220, 221, 250, 421, 500, 501, 502, 503, 530, 538, 554}, r.code) {
-				t.Fatalf("told %+v", r)
+				t.Fatalf("output %+v", r)
 			}
 		}
-		if a.fault != "" || strings.Contains(c.told.String(), "AUTH ") {
-			t.Fatalf("told %q: %s", c.told.String(), a.fault)
+		if a.fault != "" || strings.Contains(c.output.String(), "AUTH ") {
+			t.Fatalf("output %q: %s", c.output.String(), a.fault)
 		}
 	})
 }
@@ -247,16 +248,16 @@ func FuzzBackend(f *testing.F) {
 		for reply := range strings.SplitSeq(text, "|") {
 			back.replies = append(back.replies, reply+"\r\n")
 		}
-		back.say()
+		back.send()
 		s, o := facts(), Options{RequireTLS: implicit, Auth: OptionalAuth}
 		s.Handover = []gate.Handover{gate.NoHandover, gate.XCLIENT, gate.XFORWARD, gate.PROXYHeader}[handover%4]
 		c := &caller{text: []byte(said), cut: polite, certs: certs}
 		err := converse(New(s, o), c, back, implicit)
-		told := c.heard()
+		output := c.received()
 		if gate.ReasonOf(err) == gate.Internal {
 			t.Fatalf("ended: %v", err)
 		}
-		a, said := &account{told: told}, len(yes.FindAllString(text, -1))
+		a, said := &account{output: output}, len(yes.FindAllString(text, -1))
 		for r, ok := a.next(); ok; r, ok = a.next() {
 			own := r.text == "mail.example.com" || strings.HasPrefix(r.text, "mail.example.com ") || r.code == 220 || r.text == "2.0.0 OK" || r.text == "2.0.0 Bye"
 			if r.code/100 == 2 && !own {
@@ -264,7 +265,7 @@ func FuzzBackend(f *testing.F) {
 			}
 		}
 		if a.fault != "" || said < 0 {
-			t.Fatalf("told %q: %s", told, a.fault)
+			t.Fatalf("output %q: %s", output, a.fault)
 		}
 	})
 }

@@ -76,7 +76,7 @@ type caller struct {
 	text   []byte
 	cut    func(text []byte) int
 	certs  []tls.Certificate
-	told   bytes.Buffer // in clear
+	output bytes.Buffer // before TLS
 	secure *tls.Conn
 }
 
@@ -97,7 +97,7 @@ func (c *caller) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c *caller) Write(p []byte) (int, error)      { return c.told.Write(p) }
+func (c *caller) Write(p []byte) (int, error)      { return c.output.Write(p) }
 func (c *caller) SetReadDeadline(time.Time) error  { return nil }
 func (c *caller) SetWriteDeadline(time.Time) error { return nil }
 
@@ -123,13 +123,13 @@ func (c *caller) handshake(net.Conn) (*tls.Conn, error) {
 	return server, nil
 }
 
-// heard is all that the client was told, in clear and then in TLS.
-func (c *caller) heard() string {
+// received returns all output to the client, before TLS and after it.
+func (c *caller) received() string {
 	if c.secure != nil {
-		_, _ = io.Copy(&c.told, c.secure)
+		_, _ = io.Copy(&c.output, c.secure)
 		c.secure = nil
 	}
-	return c.told.String()
+	return c.output.String()
 }
 
 // front is the gate's end of the caller.
@@ -148,8 +148,8 @@ func backOf(conn net.Conn) *wire.Conn {
 	return wire.New(conn, limits)
 }
 
-// script is a backend that says its replies, one for each line it hears,
-// whatever that line is; then it leaves.
+// script is a backend that sends its replies, one for each line it receives,
+// whatever that line is, and then closes the connection.
 type script struct {
 	net.Conn
 	replies []string
@@ -158,12 +158,12 @@ type script struct {
 
 func (s *script) Write(p []byte) (int, error) {
 	for range bytes.Count(p, []byte("\n")) {
-		s.say()
+		s.send()
 	}
 	return len(p), nil
 }
 
-func (s *script) say() {
+func (s *script) send() {
 	if len(s.replies) > 0 {
 		s.due.WriteString(s.replies[0])
 		s.replies = s.replies[1:]

@@ -53,7 +53,7 @@ func TestBackendsOfTwoAges(t *testing.T) {
 		}
 	}
 	if !slices.Equal(old.Received, []string{"EHLO mail.example.com", "HELO mail.example.com", "QUIT"}) || !slices.Equal(young.Received, []string{"EHLO mail.example.com"}) {
-		t.Errorf("the old one has heard %q, the young one %q", old.Received, young.Received)
+		t.Errorf("the first backend received %q, the second %q", old.Received, young.Received)
 	}
 	if !g.caps.pipelining || g.noEHLO {
 		t.Error("the young one is taken for an old one")

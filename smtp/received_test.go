@@ -84,7 +84,7 @@ func TestReceived(t *testing.T) {
 		authed, hide       bool
 		want               string
 	}{
-		"in clear": {"192.0.2.1:4321", "mta.example.net", "", nil, false, false,
+		"plaintext": {"192.0.2.1:4321", "mta.example.net", "", nil, false, false,
 			"from mta.example.net (unknown [192.0.2.1])\r\n\tby mail.example.com (Letterlock) with ESMTP\r\n\tid 7gqh7060gapc"},
 		"TLS, name": {"[::ffff:192.0.2.1]:4321", "mta.example.net", "mx.example.net", tls12, false, false,
 			"from mta.example.net (mx.example.net [192.0.2.1])\r\n\tby mail.example.com (Letterlock) with ESMTPS\r\n" +

@@ -69,7 +69,7 @@ func (t *taker) took(n int) {
 		t.messages = append(t.messages, t.message.String())
 		t.message.Reset()
 	}
-	t.say("250 2.0.0 octets\r\n")
+	t.send("250 2.0.0 octets\r\n")
 }
 
 func (t *taker) execute(line string) {
@@ -83,16 +83,16 @@ func (t *taker) execute(line string) {
 		case t.last:
 			t.took(0)
 		default:
-			t.say("551 5.7.1 Null BDAT request\r\n") // as Postfix does
+			t.send("551 5.7.1 Null BDAT request\r\n") // as Postfix does
 		}
 	case strings.HasPrefix(line, "EHLO"):
-		t.say(t.offers)
+		t.send(t.offers)
 	default:
-		t.say("250 2.0.0 ok\r\n")
+		t.send("250 2.0.0 ok\r\n")
 	}
 }
 
-func (t *taker) say(reply string) {
+func (t *taker) send(reply string) {
 	t.due.WriteString(reply)
 	t.unread = max(t.unread, bytes.Count(t.due.Bytes(), []byte("250 ")))
 }

@@ -14,27 +14,27 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// reference is a backend that reads by the letter of RFC 5321, RFC 3030,
-// RFC 2920 and RFC 4954, and knows nothing of the gate's own parser. It keeps
-// what it has read, and the first thing that it should not have been sent. Its
-// replies are numbered, so that whoever is told one knows what it answers.
+// reference is a backend that reads strictly by RFC 5321, RFC 3030, RFC 2920
+// and RFC 4954, with a parser of its own. It keeps what it has read, and the
+// first input that it should not have got. Its replies are numbered, so that
+// each can be matched to its command.
 type reference struct {
 	net.Conn
 	random *rand.Rand // decides on commands
 	offers []string
 	leaves int // after so many replies; 0 is never
 
-	heard  []byte // and not yet read
-	due    bytes.Buffer
-	read   []reading
-	fault  string
-	reply  int
-	gone   bool
-	inText bool
-	left   int // of a chunk
-	chunk  bool
-	asks   int // challenges that are still to come
-	wants  int // responses that are still to come before a login can succeed
+	received []byte // and not yet read
+	due      bytes.Buffer
+	read     []reading
+	fault    string
+	reply    int
+	gone     bool
+	inText   bool
+	left     int // of a chunk
+	chunk    bool
+	asks     int // challenges that are still to come
+	wants    int // responses that are still to come before a login can succeed
 
 	mail, rcpt, chunked, binary bool
 }
@@ -84,7 +84,7 @@ func (r *reference) Write(p []byte) (int, error) {
 	if r.gone {
 		return 0, net.ErrClosed
 	}
-	r.heard = append(r.heard, p...)
+	r.received = append(r.received, p...)
 	for r.fault == "" && !r.gone && r.advance() {
 	}
 	return len(p), nil
@@ -104,12 +104,12 @@ func (r *reference) advance() bool {
 	case r.chunk:
 		return r.octets()
 	}
-	i := bytes.IndexByte(r.heard, '\n')
+	i := bytes.IndexByte(r.received, '\n')
 	if i < 0 {
 		return false
 	}
-	line, regular := strings.CutSuffix(string(r.heard[:i+1]), "\r\n")
-	r.heard = r.heard[i+1:]
+	line, regular := strings.CutSuffix(string(r.received[:i+1]), "\r\n")
+	r.received = r.received[i+1:]
 	if !regular || strings.ContainsAny(line, "\r\n\x00") {
 		r.blame("a line that does not end in CRLF: %q", line)
 		return false
@@ -167,10 +167,10 @@ func (r *reference) answer(verb string) {
 	switch {
 	case verb == "EHLO" && !refused:
 		r.forget()
-		r.say(250, append([]string{"legacy"}, r.offers...)...)
+		r.send(250, append([]string{"legacy"}, r.offers...)...)
 		return
 	case verb == "QUIT":
-		r.say(221, "bye")
+		r.send(221, "bye")
 		r.gone = true
 		return
 	case verb == "RSET" || verb == "NOOP":
@@ -183,7 +183,7 @@ func (r *reference) answer(verb string) {
 	if refused && code == 250 {
 		code = []int{421, 450, 452, 550, 552, 554}[r.random.IntN(6)]
 	}
-	r.say(code, "answer")
+	r.send(code, "answer")
 	r.follow(verb, code)
 }
 
@@ -205,7 +205,7 @@ func (r *reference) follow(verb string, code int) {
 func (r *reference) forget() { r.mail, r.rcpt, r.chunked = false, false, false }
 
 // say answers what was read last.
-func (r *reference) say(code int, lines ...string) {
+func (r *reference) send(code int, lines ...string) {
 	r.reply++
 	this := &r.read[len(r.read)-1]
 	this.reply, this.code = r.reply, code
@@ -227,13 +227,13 @@ func (r *reference) say(code int, lines ...string) {
 
 // message reads a text to its end, which is CRLF.CRLF.
 func (r *reference) message() bool {
-	text := append([]byte("\r\n"), r.heard...)
+	text := append([]byte("\r\n"), r.received...)
 	end := bytes.Index(text, []byte("\r\n.\r\n"))
 	if end < 0 {
 		return false
 	}
 	content := string(text[:end+2])
-	r.heard = text[end+5:]
+	r.received = text[end+5:]
 	if mta.Regular(content) != content {
 		r.blame("a text with bare CR, LF or NUL: %q", content)
 	}
@@ -243,18 +243,18 @@ func (r *reference) message() bool {
 	r.inText = false
 	r.forget()
 	r.read = append(r.read, reading{verb: "text", text: strings.ReplaceAll(content, "\r\n.", "\r\n")[2:]})
-	r.say([]int{250, 250, 250, 451, 554}[r.random.IntN(5)], "verdict")
+	r.send([]int{250, 250, 250, 451, 554}[r.random.IntN(5)], "verdict")
 	return true
 }
 
 // octets reads a chunk to its end.
 func (r *reference) octets() bool {
-	if len(r.heard) < r.left {
+	if len(r.received) < r.left {
 		return false
 	}
 	this := &r.read[len(r.read)-1]
-	this.text = string(r.heard[:r.left])
-	r.heard, r.chunk = r.heard[r.left:], false
+	this.text = string(r.received[:r.left])
+	r.received, r.chunk = r.received[r.left:], false
 	if !r.binary && mta.Regular(this.text) != this.text {
 		r.blame("a chunk with bare CR, LF or NUL: %q", this.text)
 	}
@@ -268,7 +268,7 @@ func (r *reference) octets() bool {
 	if r.chunked = true; code != 250 || strings.HasSuffix(this.args, "LAST") {
 		r.forget()
 	}
-	r.say(code, "chunk")
+	r.send(code, "chunk")
 	return true
 }
 
@@ -280,7 +280,7 @@ func (r *reference) challenge() bool {
 	return true
 }
 
-// given counts a response, and reports whether a password can have been told.
+// given counts a response, and reports whether it may have carried a password.
 func (r *reference) given(response string) bool {
 	if response != "" && response != "=" {
 		r.wants--
@@ -295,16 +295,16 @@ func (r *reference) response(line string) bool {
 	switch r.asks--; {
 	case line == "*":
 		r.asks = 0
-		r.say(501, "cancelled")
+		r.send(501, "cancelled")
 	case err != nil:
 		r.blame("no response: %q", line)
 	case r.asks > 0:
 		r.given(line)
 		return r.challenge()
 	case !r.given(line), r.random.IntN(6) == 0:
-		r.say(535, "no")
+		r.send(535, "no")
 	default:
-		r.say(235, "yes")
+		r.send(235, "yes")
 	}
 	return true
 }

@@ -37,23 +37,23 @@ func TestRejectedRecipients(t *testing.T) {
 		"one that is refused does not":          {many(many(wrong, 9)+mail+good+"DATA\r\nbad\r\n.\r\n", 20), gate.TooManyErrors, 0, 0, 0},
 		"nor RSET":                              {many(many(wrong, 5)+mail+good+"RSET\r\n", 20), gate.TooManyErrors, 0, 0, 0},
 	} {
-		told, err := played(t, tt.said, 1)
+		output, err := played(t, tt.said, 1)
 		if why := gate.ReasonOf(err); why != tt.why {
 			t.Errorf("%s: ends with %v", name, err)
 		}
-		delivered, refused, late := strings.Count(told, "250 decided"), strings.Count(told, denied), strings.Count(told, later)
+		delivered, refused, late := strings.Count(output, "250 decided"), strings.Count(output, denied), strings.Count(output, later)
 		if delivered != tt.delivered || refused != tt.denied || late != tt.late {
-			t.Errorf("%s: %d messages are delivered, %d recipients refused and %d told to come again, want %d, %d and %d", name, delivered, refused, late, tt.delivered, tt.denied, tt.late)
+			t.Errorf("%s: %d messages are delivered, %d recipients refused and %d deferred, want %d, %d and %d", name, delivered, refused, late, tt.delivered, tt.denied, tt.late)
 		}
 	}
-	told, _ := played(t, many(mail+many(unknown, 5)+"RSET\r\n", 1000), 1<<20)
-	if n := strings.Count(told, denied); n > maxRejected {
+	output, _ := played(t, many(mail+many(unknown, 5)+"RSET\r\n", 1000), 1<<20)
+	if n := strings.Count(output, denied); n > maxRejected {
 		t.Errorf("%d guesses are answered in one group of commands", n)
 	}
 }
 
-// played is what a client is told that says something, in pieces of a size.
-func played(t *testing.T, said string, piece int) (told string, err error) {
+// played returns the output for a client that sends a text in pieces of a size.
+func played(t *testing.T, said string, piece int) (output string, err error) {
 	t.Helper()
 	g := New(gatetest.Session(10), Options{Recipients: Recipients([]string{"good.example"})})
 	client := &gatetest.Client{Text: []byte("EHLO a\r\n" + said), Piece: func() int { return piece }}

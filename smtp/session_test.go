@@ -22,8 +22,8 @@ const (
 	leaving
 )
 
-// checkSession plays a session in memory, and holds what the backend has read
-// against what the client was told.
+// checkSession plays a session in memory, and compares what the backend has
+// read with the replies to the client.
 func checkSession(t *testing.T, c *caller, said string, options byte, seed uint64) {
 	t.Helper()
 	o := Options{RequireTLS: true, Auth: RequireAuth, RejectBareNewline: options&rejecting != 0, Received: options&withReceived != 0, DisableVRFY: options&verifying == 0}
@@ -44,14 +44,14 @@ func checkSession(t *testing.T, c *caller, said string, options byte, seed uint6
 	}
 	c.text, c.cut = []byte(said), cutting(seed)
 	err := converse(New(facts(), o), c, back, options&implicit != 0)
-	told := c.heard()
+	output := c.received()
 	show := func(problem string) {
-		t.Fatalf("%s\nsaid %q\ntold %q\nread %+v\nended: %v", problem, said, told, back.read, err)
+		t.Fatalf("%s\nsaid %q\ntold %q\nread %+v\nended: %v", problem, said, output, back.read, err)
 	}
 	if back.fault != "" {
 		show("the backend was sent what it should not be: " + back.fault)
 	}
-	a := &account{said: said, told: told, rejects: o.RejectBareNewline}
+	a := &account{said: said, output: output, rejects: o.RejectBareNewline}
 	a.settle()
 	if a.fault != "" {
 		show(a.fault)
@@ -106,8 +106,8 @@ func withoutHeader(text string) string {
 	return rest
 }
 
-// What the backend reads is what the client was told, whatever the client
-// says, and however its stream is cut.
+// FuzzSession checks that the backend has read what the client's replies
+// report, for any input in any pieces.
 func FuzzSession(f *testing.F) {
 	certs := certificates(f)
 	for _, said := range dialog.Said(f, "testdata/*.dialog", 'C') {
@@ -120,8 +120,9 @@ func FuzzSession(f *testing.F) {
 	})
 }
 
-// The same for clients made of what clients say, and of what attackers do.
-func TestBackendReadsWhatTheClientWasTold(t *testing.T) {
+// TestBackendReadsWhatRepliesReport checks the same with inputs made of usual
+// commands and of attacks.
+func TestBackendReadsWhatRepliesReport(t *testing.T) {
 	certs := certificates(t)
 	sessions := 3000
 	if testing.Short() {

@@ -24,17 +24,17 @@ func TestAMessageOnItsWay(t *testing.T) {
 	b.refuse = map[string]*gosmtp.SMTPError{"nobody": {Code: 550, EnhancedCode: gosmtp.EnhancedCode{5, 1, 1}, Message: "no such\nuser"}}
 	w.domain("example.net", may, b.serve())
 	c := w.session()
-	c.say("MAIL FROM:<alice@example.com> SIZE=70 BODY=8BITMIME", "250 2.1.0 OK")
-	c.say("RCPT TO:<nobody@example.net>", "550 5.1.1 user")
-	c.say("RCPT TO:<bob@Example.NET>", "250")
-	c.say("RCPT TO:<carol@example.net>", "250")
-	c.say("DATA", "354")
-	c.say("Subject: hello\r\n\r\n..a line\r\nbare\nnewline\r\n\xe4\r\n.", "250 2.0.0 queued as 4711")
-	c.say("MAIL FROM:<>", "250")
-	c.say("RCPT TO:<bob@example.net>", "250")
-	c.say("DATA", "354")
-	c.say(".", "250 2.0.0 queued")
-	c.say("QUIT", "221")
+	c.command("MAIL FROM:<alice@example.com> SIZE=70 BODY=8BITMIME", "250 2.1.0 OK")
+	c.command("RCPT TO:<nobody@example.net>", "550 5.1.1 user")
+	c.command("RCPT TO:<bob@Example.NET>", "250")
+	c.command("RCPT TO:<carol@example.net>", "250")
+	c.command("DATA", "354")
+	c.command("Subject: hello\r\n\r\n..a line\r\nbare\nnewline\r\n\xe4\r\n.", "250 2.0.0 queued as 4711")
+	c.command("MAIL FROM:<>", "250")
+	c.command("RCPT TO:<bob@example.net>", "250")
+	c.command("DATA", "354")
+	c.command(".", "250 2.0.0 queued")
+	c.command("QUIT", "221")
 	messages, _, names := b.got()
 	want := "<alice@example.com> <bob@Example.NET> <carol@example.net>\r\n" +
 		"Received: from [127.0.0.1] (unknown [127.0.0.1]) (HELO legacy.lan)\r\n\tby mail.example.com (Letterlock) with ESMTP\r\n\tid "
@@ -49,23 +49,23 @@ func TestAMessageOnItsWay(t *testing.T) {
 	}
 }
 
-// A transaction goes to one domain; others are told to come back.
+// A transaction goes to one domain; recipients in other domains are deferred.
 func TestOneDomainAtATime(t *testing.T) {
 	w, a, b := newWorld(t), &inbox{}, &inbox{}
 	w.domain("a.example", may, a.serve())
 	w.domain("b.example", may, b.serve())
 	w.domain("c.example", may, script("421 4.3.2 closed"))
 	c := w.session()
-	c.say("MAIL FROM:<alice@example.com>", "250")
-	c.say("RCPT TO:<x@c.example>", "451 4.4.0 Host mx1.c.example")
-	c.say("RCPT TO:<y@c.example>", "451 4.4.0 Host mx1.c.example")
-	c.say("RCPT TO:<bob@a.example>", "250")
-	c.say("RCPT TO:<bob@b.example>", "452 4.5.3 One domain at a time")
-	c.say("RCPT TO:<carol@a.example>", "250")
-	c.say("RCPT TO:<dave@a.example>", "250")
-	c.say("RCPT TO:<eve@a.example>", "452 4.5.3 Too many recipients")
-	c.say("DATA", "354")
-	c.say("x\r\n.", "250")
+	c.command("MAIL FROM:<alice@example.com>", "250")
+	c.command("RCPT TO:<x@c.example>", "451 4.4.0 Host mx1.c.example")
+	c.command("RCPT TO:<y@c.example>", "451 4.4.0 Host mx1.c.example")
+	c.command("RCPT TO:<bob@a.example>", "250")
+	c.command("RCPT TO:<bob@b.example>", "452 4.5.3 One domain at a time")
+	c.command("RCPT TO:<carol@a.example>", "250")
+	c.command("RCPT TO:<dave@a.example>", "250")
+	c.command("RCPT TO:<eve@a.example>", "452 4.5.3 Too many recipients")
+	c.command("DATA", "354")
+	c.command("x\r\n.", "250")
 	c.send("b.example", "250", "250")
 	first, _, _ := a.got()
 	second, _, _ := b.got()
@@ -108,12 +108,12 @@ func TestServersThatFail(t *testing.T) {
 			w := newWorld(t)
 			w.domain("example.net", may, script(tt.script...))
 			c := w.session()
-			c.say("MAIL FROM:<alice@example.com>", "250")
-			c.say("RCPT TO:<bob@example.net>", tt.rcpt)
+			c.command("MAIL FROM:<alice@example.com>", "250")
+			c.command("RCPT TO:<bob@example.net>", tt.rcpt)
 			if tt.end != "" {
-				c.say("DATA", tt.end)
+				c.command("DATA", tt.end)
 			}
-			c.say("NOOP", "250")
+			c.command("NOOP", "250")
 		})
 	}
 }
@@ -137,23 +137,23 @@ func TestServersThatFailWithinAMessage(t *testing.T) {
 			w.limit = 64 << 20
 			w.domain("example.net", may, script(append(begin, tt.lines...)...))
 			c := w.session()
-			c.say("MAIL FROM:<alice@example.com>", "250")
-			c.say("RCPT TO:<bob@example.net>", "250")
-			c.say("DATA", "354")
+			c.command("MAIL FROM:<alice@example.com>", "250")
+			c.command("RCPT TO:<bob@example.net>", "250")
+			c.command("DATA", "354")
 			if tt.want == "" { // more than fits between us, so that the server is gone before the end
 				for range 400 {
 					_, _ = io.WriteString(c.Conn, strings.Repeat("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n", 1000))
 				}
 				tt.want = "5"
 				_, _ = io.WriteString(c.Conn, ".\r\n")
-				line, err := c.heard.ReadString('\n')
+				line, err := c.received.ReadString('\n')
 				if err != nil || !strings.HasPrefix(line, "552 5.3.4") && !strings.HasPrefix(line, "451 4.4.2") {
 					t.Errorf("%q, %v", line, err)
 				}
 			} else {
-				c.say("x\r\n.", tt.want)
+				c.command("x\r\n.", tt.want)
 			}
-			c.say("NOOP", "250")
+			c.command("NOOP", "250")
 		})
 	}
 }
@@ -163,11 +163,11 @@ func TestTooBig(t *testing.T) {
 	w.limit = 1000
 	w.domain("example.net", may, b.serve())
 	c := w.session()
-	c.say("MAIL FROM:<alice@example.com> SIZE=1001", "552 5.3.4")
-	c.say("MAIL FROM:<alice@example.com> SIZE=1000", "250")
-	c.say("RCPT TO:<bob@example.net>", "250")
-	c.say("DATA", "354")
-	c.say(strings.Repeat("a line of text\r\n", 100)+".", "552 5.3.4")
+	c.command("MAIL FROM:<alice@example.com> SIZE=1001", "552 5.3.4")
+	c.command("MAIL FROM:<alice@example.com> SIZE=1000", "250")
+	c.command("RCPT TO:<bob@example.net>", "250")
+	c.command("DATA", "354")
+	c.command(strings.Repeat("a line of text\r\n", 100)+".", "552 5.3.4")
 	c.send("example.net", "250", "250")
 	if messages, _, _ := b.got(); len(messages) != 1 {
 		t.Errorf("%d messages have come", len(messages))
@@ -187,26 +187,26 @@ func TestCommands(t *testing.T) {
 		{"RCPT TO:<>", "503"}, {"VRFY", "501"}, {"VRFY bob", "252"}, {"HELP", "214"}, {"NOOP x", "250"}, {"RSET x", "501"}, {"QUIT x", "501"}, {"DATA", "503"},
 	} {
 		c := w.dial()
-		c.hear("220")
+		c.expect("220")
 		if !strings.HasPrefix(dialog[1], "503 5.5.1 Send") {
-			c.say("EHLO legacy.lan", "250 SMTPUTF8")
+			c.command("EHLO legacy.lan", "250 SMTPUTF8")
 		}
-		c.say(dialog[0], dialog[1])
+		c.command(dialog[0], dialog[1])
 	}
 	c := w.session()
-	c.say("MAIL FROM:<a@example.com> SMTPUTF8", "250")
-	c.say("MAIL FROM:<a@example.com>", "503 5.5.1 Sender already given")
+	c.command("MAIL FROM:<a@example.com> SMTPUTF8", "250")
+	c.command("MAIL FROM:<a@example.com>", "503 5.5.1 Sender already given")
 	for _, dialog := range [][2]string{
 		{"RCPT TO:<postmaster>", "501 5.1.3"}, {"RCPT TO:<b@>", "501 5.1.3"}, {"RCPT TO:<b@ex ample.net>", "501"},
 		{"RCPT TO:<b\xc3\xa4@example.net>", "250"},
 	} {
-		c.say(dialog[0], dialog[1])
+		c.command(dialog[0], dialog[1])
 	}
 	c = w.session() // too many wrong commands
-	c.say("A", "500")
-	c.say("B", "500")
-	c.say("C", "500")
-	c.hear("421 4.7.0 Too many errors")
+	c.command("A", "500")
+	c.command("B", "500")
+	c.command("C", "500")
+	c.expect("421 4.7.0 Too many errors")
 }
 
 // Recipients whom we refuse end no transaction, and a message that is delivered
@@ -216,17 +216,17 @@ func TestFaultsAreForgiven(t *testing.T) {
 	w.domain("example.net", may, b.serve())
 	c := w.session()
 	for range 3 {
-		c.say("A", "500")
-		c.say("B", "500")
-		c.say("MAIL FROM:<a@example.com>", "250")
+		c.command("A", "500")
+		c.command("B", "500")
+		c.command("MAIL FROM:<a@example.com>", "250")
 		for range 5 {
-			c.say("RCPT TO:<b@>", "501 5.1.3")
-			c.say("RCPT TO:", "501")
-			c.say("RCPT TO:<b\xc3\xa4@example.net>", "553 5.6.7")
+			c.command("RCPT TO:<b@>", "501 5.1.3")
+			c.command("RCPT TO:", "501")
+			c.command("RCPT TO:<b\xc3\xa4@example.net>", "553 5.6.7")
 		}
-		c.say("RCPT TO:<b@example.net>", "250")
-		c.say("DATA", "354")
-		c.say("x\r\n.", "250")
+		c.command("RCPT TO:<b@example.net>", "250")
+		c.command("DATA", "354")
+		c.command("x\r\n.", "250")
 	}
 	if messages, _, _ := b.got(); len(messages) != 3 {
 		t.Errorf("%q", messages)
@@ -238,18 +238,18 @@ func TestTextAheadOfTheAnswer(t *testing.T) {
 	w, b := newWorld(t), &inbox{}
 	w.domain("example.net", may, b.serve())
 	c := w.session()
-	c.say("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\nx\r\n.", "250")
-	c.hear("250")
-	c.hear("554 5.5.0 Improper use of SMTP command pipelining")
+	c.command("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\nx\r\n.", "250")
+	c.expect("250")
+	c.expect("554 5.5.0 Improper use of SMTP command pipelining")
 	if messages, _, _ := b.got(); len(messages) > 0 {
 		t.Errorf("%q", messages)
 	}
 }
 
-func TestStrangersAreDenied(t *testing.T) {
+func TestDeniedClient(t *testing.T) {
 	w := newWorld(t)
 	w.denied = true
-	w.dial().hear("554 5.7.1 Access denied")
+	w.dial().expect("554 5.7.1 Access denied")
 }
 
 // A search in which nobody answers ends with the program.
@@ -266,7 +266,7 @@ func TestShutdownEndsASearch(t *testing.T) {
 		_ = conn.Close()
 	})
 	c := w.session()
-	c.say("MAIL FROM:<a@example.com>", "250")
+	c.command("MAIL FROM:<a@example.com>", "250")
 	if _, err := io.WriteString(c.Conn, "RCPT TO:<b@example.net>\r\n"); err != nil {
 		t.Fatal(err)
 	}

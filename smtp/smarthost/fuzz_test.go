@@ -20,12 +20,12 @@ import (
 )
 
 // tape is a connection on which one side has been recorded. What is said on
-// it lets the next piece be heard, so that nobody hears an answer too early.
+// it releases the next piece, so that no reply is read too early.
 type tape struct {
 	net.Conn
 	pieces []string
 	due    bytes.Buffer
-	told   bytes.Buffer
+	sent   bytes.Buffer
 }
 
 func newTape(pieces ...string) *tape {
@@ -45,7 +45,7 @@ func (p *tape) Read(b []byte) (int, error) { return p.due.Read(b) }
 
 func (p *tape) Write(b []byte) (int, error) {
 	p.next()
-	return p.told.Write(b)
+	return p.sent.Write(b)
 }
 
 func (p *tape) Close() error                     { return nil }
@@ -96,17 +96,17 @@ func converse(client, server []string, level outbound.Level) (toClient, toServer
 	err := g.Settle(conn, nil)
 	g.Refuse(conn, gate.ReasonOf(err))
 	for _, b := range backs {
-		toServer += b.told.String()
+		toServer += b.sent.String()
 	}
-	return front.told.String(), toServer
+	return front.sent.String(), toServer
 }
 
 var replyForm = regexp.MustCompile(`^(?:[2-5][0-9][0-9]-[^\r\n]*\r\n)*([2-5])[0-9][0-9](?: [^\r\n]*)?\r\n`)
 
-// classes are the first digits of the replies that were heard.
-func classes(t *testing.T, heard string) (digits string) {
+// classes are the first digits of the replies that were received.
+func classes(t *testing.T, received string) (digits string) {
 	t.Helper()
-	for rest := heard; rest != ""; {
+	for rest := received; rest != ""; {
 		m := replyForm.FindStringSubmatch(rest)
 		if m == nil {
 			t.Fatalf("no reply: %q", rest)
@@ -117,9 +117,9 @@ func classes(t *testing.T, heard string) (digits string) {
 	return digits
 }
 
-// Whatever a server answers: the client hears replies, one for each command,
+// Whatever a server answers: the client gets replies, one for each command,
 // and a yes to its message only if the server has said so; and above may
-// nothing of the mail is said in clear.
+// nothing of the mail is sent in plaintext.
 func FuzzServer(f *testing.F) {
 	for _, said := range []string{
 		"220 mx|250 mx|250 ok|250 ok|354 go|250 done|221 bye",
@@ -140,18 +140,18 @@ func FuzzServer(f *testing.F) {
 		for answer := range strings.SplitSeq(said, "|") {
 			answers = append(answers, answer+"\r\n")
 		}
-		heard, told := converse([]string{client, "text\r\n.\r\nQUIT\r\n"}, answers, level)
-		if strict && strings.Contains(told, "MAIL FROM") {
-			t.Fatalf("told in clear: %q", told)
+		received, sent := converse([]string{client, "text\r\n.\r\nQUIT\r\n"}, answers, level)
+		if strict && strings.Contains(sent, "MAIL FROM") {
+			t.Fatalf("sent in plaintext: %q", sent)
 		}
-		got := classes(t, heard)
+		got := classes(t, received)
 		// Greeting, EHLO, MAIL and NOOP are ours, as is QUIT behind a message.
-		own := strings.Count(heard, "250 2.0.0 OK\r\n") + strings.Count(heard, "221 2.0.0 Bye\r\n") + 3
+		own := strings.Count(received, "250 2.0.0 OK\r\n") + strings.Count(received, "221 2.0.0 Bye\r\n") + 3
 		if yes := len(positive.FindAllString(said, -1)); !strings.HasPrefix(got, "222") || strings.Count(got, "2") > own+yes {
-			t.Fatalf("the client hears %q of %q", heard, said)
+			t.Fatalf("the client received %q of %q", received, said)
 		}
-		if strings.Contains(got, "3") && !strings.Contains(told, "text\r\n.\r\n") {
-			t.Fatalf("the text is lost: %q", told)
+		if strings.Contains(got, "3") && !strings.Contains(sent, "text\r\n.\r\n") {
+			t.Fatalf("the text is lost: %q", sent)
 		}
 	})
 }
@@ -169,11 +169,11 @@ func FuzzClient(f *testing.F) {
 		f.Add(said)
 	}
 	f.Fuzz(func(t *testing.T, said string) {
-		heard, told := converse([]string{said}, strings.SplitAfter(strings.Repeat("220 ok\r\n|250 ok\r\n|250 ok\r\n|250 ok\r\n|354 ok\r\n|250 ok\r\n|", 3), "|"), outbound.May)
-		classes(t, heard)
-		for line := range strings.Lines(told) {
+		received, sent := converse([]string{said}, strings.SplitAfter(strings.Repeat("220 ok\r\n|250 ok\r\n|250 ok\r\n|250 ok\r\n|354 ok\r\n|250 ok\r\n|", 3), "|"), outbound.May)
+		classes(t, received)
+		for line := range strings.Lines(sent) {
 			if !strings.HasSuffix(line, "\r\n") || strings.ContainsAny(strings.TrimSuffix(line, "\r\n"), "\r\n\x00") {
-				t.Fatalf("the server is told %q", line)
+				t.Fatalf("the server received %q", line)
 			}
 		}
 	})

@@ -17,7 +17,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// What each level makes of each server: by TLS, in clear, or not at all.
+// What each level makes of each server: by TLS, in plaintext, or not at all.
 func TestEveryLevelAgainstEveryServer(t *testing.T) {
 	const domain = "example.net"
 	host := "mx1." + domain
@@ -37,13 +37,13 @@ func TestEveryLevelAgainstEveryServer(t *testing.T) {
 			return script("220 mx", "250-mx\r\n250 STARTTLS", "454 4.7.0 not now")
 		},
 	}
-	const inClear, refused, noTLS, broken = "clear", "451 4.7.5 Server certificate not verified", "451 4.7.4 TLS is required, but was not offered", "451 4.7.5 Cannot start TLS"
+	const inPlaintext, refused, noTLS, broken = "clear", "451 4.7.5 Server certificate not verified", "451 4.7.4 TLS is required, but was not offered", "451 4.7.5 Cannot start TLS"
 	tests := []struct {
 		rules nexthop.Rules
 		want  map[string]string // by server: the word of the log, clear, or the answer to RCPT; others: refused
 	}{
-		{nexthop.Rules{Level: outbound.None}, map[string]string{"good": inClear, "foreign": inClear, "expired": inClear, "elsewhere": inClear, "plaintext": inClear, "no handshake": inClear, "no STARTTLS after all": "454"}},
-		{nexthop.Rules{Level: outbound.May}, map[string]string{"good": "Trusted", "foreign": "Untrusted", "expired": "Untrusted", "elsewhere": "Trusted", "plaintext": inClear, "no handshake": inClear, "no STARTTLS after all": "454"}},
+		{nexthop.Rules{Level: outbound.None}, map[string]string{"good": inPlaintext, "foreign": inPlaintext, "expired": inPlaintext, "elsewhere": inPlaintext, "plaintext": inPlaintext, "no handshake": inPlaintext, "no STARTTLS after all": "454"}},
+		{nexthop.Rules{Level: outbound.May}, map[string]string{"good": "Trusted", "foreign": "Untrusted", "expired": "Untrusted", "elsewhere": "Trusted", "plaintext": inPlaintext, "no handshake": inPlaintext, "no STARTTLS after all": "454"}},
 		{nexthop.Rules{Level: outbound.Encrypt}, map[string]string{"good": "Trusted", "foreign": "Untrusted", "expired": "Untrusted", "elsewhere": "Trusted", "plaintext": noTLS, "no handshake": broken, "no STARTTLS after all": "451 4.7.4 TLS is required, but host"}},
 		{nexthop.Rules{Level: outbound.Verify}, map[string]string{"good": "Verified", "plaintext": noTLS, "no handshake": broken, "no STARTTLS after all": "451 4.7.4 TLS is required, but host"}},
 		{nexthop.Rules{Level: outbound.Secure}, map[string]string{"good": "Verified", "plaintext": noTLS, "no handshake": broken, "no STARTTLS after all": "451 4.7.4 TLS is required, but host"}},
@@ -69,7 +69,7 @@ func TestEveryLevelAgainstEveryServer(t *testing.T) {
 				}
 				w.session().send(domain, "250", "250 2.0.0 queued as 4711")
 				_, secured, _ := b.got()
-				if len(secured) != 1 || secured[0] != (want != inClear) || want != inClear && !strings.Contains(w.read(), want+" at "+tt.rules.Level.String()+" with "+host) {
+				if len(secured) != 1 || secured[0] != (want != inPlaintext) || want != inPlaintext && !strings.Contains(w.read(), want+" at "+tt.rules.Level.String()+" with "+host) {
 					t.Errorf("%v; %s", secured, w.read())
 				}
 			})
@@ -124,7 +124,7 @@ func TestDANE(t *testing.T) {
 	})
 }
 
-// RFC 8461: a policy in force is held to, one in testing is only told of.
+// RFC 8461: a policy in force is held to, one in testing mode is only reported.
 func TestMTASTS(t *testing.T) {
 	const domain = "example.net"
 	ca := authority.New(t)
@@ -173,7 +173,7 @@ func (p published) Lookup(_ context.Context, domain string) (mtasts.Policy, bool
 	return policy, found, nil
 }
 
-// What a server says in clear behind its yes to STARTTLS may be somebody
+// What a server sends in plaintext after its 220 to STARTTLS may be somebody
 // else's, and is never taken for what it says inside (CVE-2011-0411, seen from
 // the other side).
 func TestInjectionBehindSTARTTLS(t *testing.T) {

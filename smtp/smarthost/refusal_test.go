@@ -15,7 +15,7 @@ func (c client) reply() string {
 	c.t.Helper()
 	var lines []string
 	for {
-		line, err := c.heard.ReadString('\n')
+		line, err := c.received.ReadString('\n')
 		if err != nil || len(line) < 4 {
 			c.t.Fatalf("%q, %v behind %q", line, err, lines)
 		}
@@ -57,7 +57,7 @@ func TestRefusalsOfManyLines(t *testing.T) {
 			w := newWorld(t)
 			w.domain("example.net", nexthop.Rules{Level: tt.level}, script(tt.script...))
 			c := w.session()
-			c.say("MAIL FROM:<alice@example.com>", "250")
+			c.command("MAIL FROM:<alice@example.com>", "250")
 			ask := func(line, want string) {
 				t.Helper()
 				if _, err := io.WriteString(c.Conn, line+"\r\n"); err != nil {
@@ -74,7 +74,7 @@ func TestRefusalsOfManyLines(t *testing.T) {
 			if strings.HasPrefix(tt.end, "354") {
 				ask("x\r\n.", `554-5\.6\.0 spam\|554 5\.6\.0 spam`)
 			}
-			c.say("NOOP", "250")
+			c.command("NOOP", "250")
 			if !regexp.MustCompile(tt.log).MatchString(w.read()) {
 				t.Errorf("the log lacks %s: %s", tt.log, w.read())
 			}

@@ -15,7 +15,7 @@ func TestSMTPUTF8(t *testing.T) {
 		from, to, text string
 		offered        bool
 		rcpt, end      string
-		envelope       string // as the server hears it
+		envelope       string // as the server receives it
 	}{
 		"all ASCII, not offered":           {"a@example.com", "b@example.net", "Subject: x\r\n\r\ngr\u00fc\u00dfe", false, "250", "250", "<a@example.com> <b@example.net>"},
 		"all ASCII, offered":               {"a@example.com", "b@example.net", "Subject: x\r\n\r\nx", true, "250", "250", "<a@example.com> SMTPUTF8 <b@example.net>"},
@@ -42,13 +42,13 @@ func TestSMTPUTF8(t *testing.T) {
 			w.domain("example.net", may, serve)
 			w.domain("xn--bcher-kva.example", may, serve)
 			c := w.session()
-			c.say("MAIL FROM:<"+tt.from+"> SMTPUTF8", "250")
-			c.say("RCPT TO:<"+tt.to+">", tt.rcpt)
+			c.command("MAIL FROM:<"+tt.from+"> SMTPUTF8", "250")
+			c.command("RCPT TO:<"+tt.to+">", tt.rcpt)
 			if tt.end != "" {
-				c.say("DATA", "354")
-				c.say(tt.text+"\r\n.", tt.end)
+				c.command("DATA", "354")
+				c.command(tt.text+"\r\n.", tt.end)
 			}
-			c.say("NOOP", "250")
+			c.command("NOOP", "250")
 			messages, _, _ := b.got()
 			if tt.envelope == "" {
 				if len(messages) > 0 {
@@ -68,10 +68,10 @@ func TestTheNextServerHasSMTPUTF8(t *testing.T) {
 	w, b := newWorld(t), &inbox{}
 	w.domain("example.net", may, b.serveWith(func(s *gosmtp.Server) { s.EnableSMTPUTF8 = false }), b.serve())
 	c := w.session()
-	c.say("MAIL FROM:<\u00e4@example.com> SMTPUTF8", "250")
-	c.say("RCPT TO:<b@example.net>", "250")
-	c.say("DATA", "354")
-	c.say("Subject: gr\u00fc\u00dfe\r\n\r\nx\r\n.", "250")
+	c.command("MAIL FROM:<\u00e4@example.com> SMTPUTF8", "250")
+	c.command("RCPT TO:<b@example.net>", "250")
+	c.command("DATA", "354")
+	c.command("Subject: gr\u00fc\u00dfe\r\n\r\nx\r\n.", "250")
 	if messages, _, _ := b.got(); len(messages) != 1 {
 		t.Errorf("%q", messages)
 	}

@@ -20,17 +20,17 @@ func dribbling(line string, script ...string) func(net.Listener) {
 			}
 			go func() {
 				defer func() { _ = conn.Close() }()
-				heard := bufio.NewReader(conn)
+				received := bufio.NewReader(conn)
 				for _, reply := range script {
 					if _, err := io.WriteString(conn, reply+"\r\n"); err != nil {
 						return
 					}
-					if _, err := heard.ReadString('\n'); err != nil {
+					if _, err := received.ReadString('\n'); err != nil {
 						return
 					}
 				}
 				go func() {
-					_, _ = io.Copy(io.Discard, heard)
+					_, _ = io.Copy(io.Discard, received)
 					_ = conn.Close()
 				}()
 				for {
@@ -64,10 +64,10 @@ func TestH2_NextHopsThatNeverEnd(t *testing.T) {
 			w.wait = 300 * time.Millisecond
 			w.domain("example.net", may, serve)
 			c := w.session()
-			c.say("MAIL FROM:<a@example.com>", "250")
-			c.say("RCPT TO:<b@example.net>", "45")
-			c.say("RSET", "250")
-			c.say("NOOP", "250")
+			c.command("MAIL FROM:<a@example.com>", "250")
+			c.command("RCPT TO:<b@example.net>", "45")
+			c.command("RSET", "250")
+			c.command("NOOP", "250")
 		})
 	}
 	for name, serve := range map[string]func(net.Listener){
@@ -80,18 +80,18 @@ func TestH2_NextHopsThatNeverEnd(t *testing.T) {
 			w.wait = 300 * time.Millisecond
 			w.domain("example.net", may, serve)
 			c := w.session()
-			c.say("MAIL FROM:<a@example.com>", "250")
-			c.say("RCPT TO:<b@example.net>", "250")
+			c.command("MAIL FROM:<a@example.com>", "250")
+			c.command("RCPT TO:<b@example.net>", "250")
 			if _, err := io.WriteString(c.Conn, "DATA\r\n"); err != nil {
 				t.Fatal(err)
 			}
-			line, err := c.heard.ReadString('\n')
+			line, err := c.received.ReadString('\n')
 			if err == nil && strings.HasPrefix(line, "354") {
-				c.say("text\r\n.", "451")
+				c.command("text\r\n.", "451")
 			} else if err != nil || !strings.HasPrefix(line, "451") {
-				t.Errorf("heard %q, %v", line, err)
+				t.Errorf("received %q, %v", line, err)
 			}
-			c.say("NOOP", "250")
+			c.command("NOOP", "250")
 		})
 	}
 }
@@ -109,7 +109,7 @@ func TestH2_SearchesEndWithTheirClients(t *testing.T) {
 			w.wait = time.Hour
 			w.domain("example.net", may, serve)
 			c := w.session()
-			c.say("MAIL FROM:<a@example.com>", "250")
+			c.command("MAIL FROM:<a@example.com>", "250")
 			if _, err := io.WriteString(c.Conn, "RCPT TO:<b@example.net>\r\n"); err != nil {
 				t.Fatal(err)
 			}

@@ -123,7 +123,7 @@ func (w *world) tlsa(domain string, data ...byte) {
 	}
 }
 
-// script is a server that says a line for each that it hears, and hangs up
+// script is a server that sends a line for each that it receives, and hangs up
 // behind the last; the first line is its greeting. An empty line is not said.
 func script(lines ...string) func(net.Listener) {
 	return func(l net.Listener) {
@@ -133,10 +133,10 @@ func script(lines ...string) func(net.Listener) {
 				return
 			}
 			_ = conn.SetDeadline(time.Now().Add(patience))
-			heard := bufio.NewReader(conn)
+			received := bufio.NewReader(conn)
 			for i, line := range lines {
 				if i > 0 {
-					if _, err := heard.ReadString('\n'); err != nil {
+					if _, err := received.ReadString('\n'); err != nil {
 						break
 					}
 				}
@@ -174,8 +174,8 @@ func (b *book) Secured(h smarthost.Handshake) {
 	}
 }
 
-func (b *book) Unsecured(server smarthost.Server, level outbound.Level, inClear bool, _ error) {
-	b.note("no TLS at %s with %s, in clear: %t", level, server.Host, inClear)
+func (b *book) Unsecured(server smarthost.Server, level outbound.Level, inPlaintext bool, _ error) {
+	b.note("no TLS at %s with %s, in plaintext: %t", level, server.Host, inPlaintext)
 }
 
 func (b *book) Ended(d smarthost.Delivery) {
@@ -185,8 +185,8 @@ func (b *book) Ended(d smarthost.Delivery) {
 // client is the legacy server.
 type client struct {
 	net.Conn
-	heard *bufio.Reader
-	t     *testing.T
+	received *bufio.Reader
+	t        *testing.T
 }
 
 func (w *world) dial() client {
@@ -207,16 +207,16 @@ func (w *world) dial() client {
 func (w *world) session() client {
 	w.t.Helper()
 	c := w.dial()
-	c.hear("220 mail.example.com")
-	c.say("EHLO legacy.lan", "250 SMTPUTF8")
+	c.expect("220 mail.example.com")
+	c.command("EHLO legacy.lan", "250 SMTPUTF8")
 	return c
 }
 
-// hear wants a reply whose last line begins with want.
-func (c client) hear(want string) {
+// expect reads a reply and checks the beginning of its last line.
+func (c client) expect(want string) {
 	c.t.Helper()
 	for {
-		line, err := c.heard.ReadString('\n')
+		line, err := c.received.ReadString('\n')
 		if err != nil {
 			c.t.Fatalf("%v, where %q was due", err, want)
 		}
@@ -224,30 +224,30 @@ func (c client) hear(want string) {
 			continue
 		}
 		if !strings.HasPrefix(line, want) {
-			c.t.Errorf("heard %q, want %q", line, want)
+			c.t.Errorf("received %q, want %q", line, want)
 		}
 		return
 	}
 }
 
-func (c client) say(line, want string) {
+func (c client) command(line, want string) {
 	c.t.Helper()
 	if _, err := io.WriteString(c.Conn, line+"\r\n"); err != nil {
 		c.t.Fatal(err)
 	}
-	c.hear(want)
+	c.expect(want)
 }
 
 // send sends a message to somebody at a domain. Each answer has to begin as is
 // wanted; at the first that is no yes the message ends.
 func (c client) send(domain, rcpt, end string) {
 	c.t.Helper()
-	c.say("MAIL FROM:<alice@example.com>", "250")
-	c.say("RCPT TO:<bob@"+domain+">", rcpt)
+	c.command("MAIL FROM:<alice@example.com>", "250")
+	c.command("RCPT TO:<bob@"+domain+">", rcpt)
 	if !strings.HasPrefix(rcpt, "2") {
-		c.say("RSET", "250")
+		c.command("RSET", "250")
 		return
 	}
-	c.say("DATA", "354")
-	c.say("Subject: hello\r\n\r\nA line.\r\n.", end)
+	c.command("DATA", "354")
+	c.command("Subject: hello\r\n\r\nA line.\r\n.", end)
 }

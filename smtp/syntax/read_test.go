@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// What is no command is answered; what is no SMTP ends the session, spoilt or
+// An invalid command is answered; another protocol ends the session, malformed or
 // not.
 func TestReadCommand(t *testing.T) {
 	for said, want := range map[string]struct {
