@@ -18,7 +18,7 @@ import (
 var owners = map[string]string{
 	"cmd/letterlock runUntil":              "its end, which comes with that of the first context",
 	"cmd/letterlock signals":               "the process: it waits for signals until the end",
-	"internal/app maintenance.begin":       "maintenance.end cancels it and waits",
+	"internal/app maintenance.start":       "maintenance.stop cancels it and waits",
 	"internal/demo listener.each":          "listener.cut closes the connection of each and counts who is left",
 	"internal/demo listen":                 "Server.Close, through listener.cut",
 	"internal/observe/loghandler newQueue": "Handler.Close, unless the writer hangs: then the process",

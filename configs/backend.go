@@ -115,7 +115,7 @@ func (c *Config) Reach(target string, s Service) Backend {
 	}
 	full := make([]string, len(b.Addresses))
 	for i, address := range b.Addresses {
-		full[i], _ = completeBackend(address, b.port(s)) // what is wrong with it was told by the checks
+		full[i], _ = completeBackend(address, b.port(s)) // the checks have reported its errors
 	}
 	b.Addresses = full
 	return b

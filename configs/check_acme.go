@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// checkACME: what a CA would refuse after the start, it is better to hear
-// before.
+// checkACME reports before the start what a CA would refuse after it.
 func checkACME(c *Config, m Machine, r report) {
 	a, at := c.ACME, r.in("acme")
 	if a == nil {

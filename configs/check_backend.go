@@ -23,7 +23,7 @@ func checkBackends(c *Config, m Machine, r report) {
 		}
 		seen[b.Name] = true
 		checkAddresses(c, b, at)
-		checkLeg(m, b, at)
+		checkBackendTLS(m, b, at)
 	}
 }
 
@@ -50,9 +50,9 @@ func checkAddresses(c *Config, b Backend, r report) {
 	}
 }
 
-// checkLeg finds rules for TLS where there is none, and rules that cancel each
+// checkBackendTLS finds rules for TLS where there is none, and rules that cancel each
 // other.
-func checkLeg(m Machine, b Backend, r report) {
+func checkBackendTLS(m Machine, b Backend, r report) {
 	for _, key := range []string{"verify", "server_name", "ca", "pin", "min_version"} {
 		if at := r.in(key); at.given() && !b.Encrypted() {
 			at.misplaced("remove it, or write tls: starttls or tls: tls", "%s means nothing without TLS", key)
@@ -125,8 +125,8 @@ func (c *Config) warnHostName(i int, l Listener, advise func(key, remedy, text s
 	advise(key, remedy, fmt.Sprintf("%s is the name of none of the backends, and taken for that of a host", written))
 }
 
-// checkPublicBackend keeps passwords and mail from going over the internet in
-// clear by a slip.
+// checkPublicBackend keeps passwords and mail from crossing the internet in
+// plaintext by mistake.
 func checkPublicBackend(c *Config, l Listener, r report) {
 	if _, named := c.backendNamed(l.Backend); named || c.PublicPlaintextBackend {
 		return
@@ -135,7 +135,7 @@ func checkPublicBackend(c *Config, l Listener, r report) {
 		r.in("backend").wrong(r.either(
 			"reach it over a tunnel or a private network, name one of backends that has tls, or set allow_public_plaintext_backend: true",
 			"reach it over a tunnel or a private network; for TLS to it, write a configuration file with backends:"),
-			"%s is a public address, and mail and passwords would go there in clear", host)
+			"%s is a public address, and mail and passwords would go there in plaintext", host)
 	}
 }
 

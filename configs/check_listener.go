@@ -86,11 +86,12 @@ func handoversOf(s Service) []string {
 	return names
 }
 
-// checkProxyFrom: whoever may say who the client is may say it is anybody.
+// checkProxyFrom refuses a network of all addresses: any client could forge its
+// address with a PROXY header.
 func checkProxyFrom(_ *Config, l Listener, r report) {
 	for i, network := range l.ProxyFrom {
 		if network.IsValid() && network.Bits() == 0 {
-			r.in("proxy_from", i).wrong("name the load balancers' own addresses", "%s is everybody, and everybody could claim to be anybody", network)
+			r.in("proxy_from", i).wrong("name the load balancers' own addresses", "%s matches every address: any client could forge its address with a PROXY header", network)
 		}
 	}
 }

@@ -84,7 +84,7 @@ func (c *Config) CheckTarget(target string, s Service) error {
 		return fmt.Errorf("%s %w", target, err)
 	}
 	if host := hostOf(full); public(host) && !c.PublicPlaintextBackend {
-		return fmt.Errorf("%s is a public address, and mail and passwords would go there in clear", host)
+		return fmt.Errorf("%s is a public address, and mail and passwords would go there in plaintext", host)
 	}
 	if own, ok := c.reaches(full); ok {
 		return fmt.Errorf("%s is this proxy's own %s listener", full, own.Service)

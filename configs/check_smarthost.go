@@ -62,7 +62,7 @@ func checkClients(s *SmarthostRules, at report) {
 	for i, n := range s.Clients {
 		if n.IsValid() && !isPrivate(n) {
 			at.in("clients", i).wrong("reach the legacy server over loopback, a private network or a tunnel, and name its address there",
-				"%s is not of a private network: this would be an open relay, and take mail in clear over the internet", n)
+				"%s is not of a private network: the smarthost would be an open relay, and receive mail in plaintext over the internet", n)
 		}
 	}
 }

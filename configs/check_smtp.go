@@ -2,9 +2,9 @@ package configs
 
 import "strings"
 
-// checkOpenRelay is for the port that strangers reach. The backend sees the
-// proxy's address, which it most likely trusts as one of its own network, and
-// a trusted neighbour may send to anybody.
+// checkOpenRelay is for the port that the public reaches. The backend sees the
+// proxy's address, which it most likely trusts as one of its own network; a
+// trusted client may send to any address.
 func checkOpenRelay(_ *Config, l Listener, r report) {
 	if l.Service != SMTP {
 		return
@@ -24,8 +24,8 @@ func checkOpenRelay(_ *Config, l Listener, r report) {
 	}
 }
 
-// checkRecipients: a catch-all such as * is no entry. Whoever wants one has
-// allow_open_relay, which says what it does.
+// checkRecipients refuses a catch-all such as *: that is allow_open_relay, whose
+// name shows the risk.
 func checkRecipients(_ *Config, l Listener, r report) {
 	for i, entry := range l.Recipients {
 		if err := legalRecipient(entry); err != nil {

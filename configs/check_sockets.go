@@ -57,7 +57,7 @@ func (c *Config) warnStatus(advise func(key, remedy, text string)) {
 	}
 	advise("status.listen",
 		fmt.Sprintf(`write "127.0.0.1:%d", and put a web server that asks for a password in front if others are to see the page`, a.port),
-		fmt.Sprintf("the status page asks for no password, and whoever reaches %s reads user names, addresses and metrics", c.Status.Listen))
+		fmt.Sprintf("the status page asks for no password: any client that reaches %s can read user names, addresses and metrics", c.Status.Listen))
 }
 
 // KeyOfSocket returns the key of an address that is listened on, such as

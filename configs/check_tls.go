@@ -7,7 +7,7 @@ func checkClientCertificates(_ *Config, l Listener, r report) {
 	switch {
 	case l.AsksClients():
 		if l.ClientCertificates == "require" && l.ClientCA == "" {
-			at.wrong("write client_ca: and the file with the authorities whose certificates are taken", "require without client_ca would let in whoever has a certificate of any public authority")
+			at.wrong("write client_ca: and the file with the authorities whose certificates are taken", "require without client_ca would accept a certificate of any public CA")
 		}
 		if l.SessionTickets != nil && *l.SessionTickets {
 			r.in("session_tickets").wrong("leave session_tickets out", "session_tickets contradicts client_certificates: a resumed session would bring back a certificate that may have been withdrawn since")

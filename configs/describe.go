@@ -67,65 +67,65 @@ func limitWords(c *Config) string {
 
 // describe shows what is in force, defaults included: what is not set in the
 // file is what surprises later.
-func (c *Config) describe(l Listener, say func(what, text string)) {
+func (c *Config) describe(l Listener, add func(what, text string)) {
 	p, err := c.PolicyOf(l)
 	if err != nil {
-		say("policy", err.Error())
+		add("policy", err.Error())
 		return
 	}
-	say("policy", p.Name)
-	c.describeTLS(l, say)
+	add("policy", p.Name)
+	c.describeTLS(l, add)
 	if l.Service == SMTP {
-		say("plaintext", plaintextWords(l))
+		add("plaintext", plaintextWords(l))
 	}
-	say("login", loginWords(l, p))
+	add("login", loginWords(l, p))
 	if l.Service == SMTP {
-		say("greeting", greetingWords(l))
-		say("recipients", recipientWords(l))
+		add("greeting", greetingWords(l))
+		add("recipients", recipientWords(l))
 	}
 	if l.Service.Protocol() == "smtp" {
-		say("mail", mailWords(l))
+		add("mail", mailWords(l))
 	}
 	if len(l.ProxyFrom) > 0 {
-		say("behind", joined(l.ProxyFrom)+", who say with a PROXY header who the client is")
+		add("behind", joined(l.ProxyFrom)+", who add with a PROXY header who the client is")
 	}
-	say("handover", handoverWords(l))
+	add("handover", handoverWords(l))
 	if l.Routes != "" {
-		say("routes", l.Routes+", and this backend for users whom it does not mean")
+		add("routes", l.Routes+", and this backend for users whom it does not mean")
 	}
 	if words := loginMethodWords[l.LoginMethod()]; words != "" {
-		say("its login", words)
+		add("its login", words)
 	}
 	if backend, named := c.backendNamed(l.Backend); named {
-		say("backend", backendWords(backend))
-		say("leg", legWords(backend))
+		add("backend", backendWords(backend))
+		add("backend TLS", backendTLSWords(backend))
 	}
 }
 
 // describeTLS tells what else concerns TLS, where it is not as usual.
-func (c *Config) describeTLS(l Listener, say func(what, text string)) {
+func (c *Config) describeTLS(l Listener, add func(what, text string)) {
 	if len(l.HideSTARTTLS) > 0 {
-		say("hidden", "STARTTLS is not offered to "+joined(l.HideSTARTTLS))
+		add("hidden", "STARTTLS is not offered to "+joined(l.HideSTARTTLS))
 	}
 	if l.servesOwn() {
-		say("certificate", "its own: "+c.ServedBy(l).words())
+		add("certificate", "its own: "+c.ServedBy(l).words())
 	}
 	if l.SNI == "strict" {
-		say("names", "clients that ask for no name of a certificate are refused")
+		add("names", "clients that ask for no name of a certificate are refused")
 	}
 	switch {
 	case l.ClientCertificates == "require":
-		say("clients", "need a certificate of an authority in "+l.ClientCA)
+		add("clients", "need a certificate of an authority in "+l.ClientCA)
 	case l.AsksClients() && l.ClientCA != "":
-		say("clients", "are asked for a certificate of an authority in "+l.ClientCA+", which is logged")
+		add("clients", "are asked for a certificate of an authority in "+l.ClientCA+", which is logged")
 	case l.AsksClients():
-		say("clients", "are asked for a certificate, which is logged")
+		add("clients", "are asked for a certificate, which is logged")
 	}
 	if !l.TicketsOn() {
-		say("tickets", "none, every handshake is a full one")
+		add("tickets", "none, every handshake is a full one")
 	}
 	for _, exception := range l.Exceptions {
-		say("exception", c.exceptionWords(l, exception))
+		add("exception", c.exceptionWords(l, exception))
 	}
 }
 
@@ -261,8 +261,8 @@ func backendWords(b Backend) string {
 	return fmt.Sprintf("%s, %s, each checked every %s", b.Name, rule, short(b.HealthInterval()))
 }
 
-// legWords tells who could read along on the way to the backend.
-func legWords(b Backend) string {
+// backendTLSWords tells who could read along on the way to the backend.
+func backendTLSWords(b Backend) string {
 	if !b.Encrypted() {
 		return "plaintext"
 	}

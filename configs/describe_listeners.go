@@ -20,11 +20,11 @@ func (c *Config) describeListeners(b *strings.Builder) {
 	var groups []describedGroup
 	for _, l := range c.Listeners {
 		var facts []fact
-		say := func(what, text string) { facts = append(facts, fact{what, text}) }
+		add := func(what, text string) { facts = append(facts, fact{what, text}) }
 		if l.Service == Smarthost {
-			c.describeSmarthost(l, say)
+			c.describeSmarthost(l, add)
 		} else {
-			c.describe(l, say)
+			c.describe(l, add)
 		}
 		i := slices.IndexFunc(groups, func(g describedGroup) bool { return slices.Equal(g.facts, facts) })
 		if i < 0 {

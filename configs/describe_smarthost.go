@@ -8,25 +8,25 @@ import (
 )
 
 // describeSmarthost tells how mail goes out.
-func (c *Config) describeSmarthost(l Listener, say func(what, text string)) {
+func (c *Config) describeSmarthost(l Listener, add func(what, text string)) {
 	s := c.Smarthost
-	say("clients", joined(s.Clients)+", in plaintext, and nobody else")
-	say("name", s.EHLOName)
-	say("level", levelWords(s))
+	add("clients", joined(s.Clients)+", in plaintext, and nobody else")
+	add("name", s.EHLOName)
+	add("level", levelWords(s))
 	for _, d := range s.Destinations {
-		say("to", destinationWords(d))
+		add("to", destinationWords(d))
 	}
 	if s.CA != "" {
-		say("vouching", "the authorities in "+s.CA+", and no others")
+		add("vouching", "the authorities in "+s.CA+", and no others")
 	}
 	if s.ClientCertificate != nil {
-		say("shown", s.ClientCertificate.Cert+" to servers that ask for a certificate")
+		add("shown", s.ClientCertificate.Cert+" to servers that ask for a certificate")
 	}
 	received := "a Received header is added"
 	if !l.ReceivedOn() {
 		received = "no Received header is added"
 	}
-	say("mail", fmt.Sprintf("%s, messages up to %d bytes", received, s.MaxMessage))
+	add("mail", fmt.Sprintf("%s, messages up to %d bytes", received, s.MaxMessage))
 }
 
 func levelWords(s *SmarthostRules) string {

@@ -42,8 +42,8 @@ func (d *Date) UnmarshalText(text []byte) error {
 
 func (d Date) String() string { return d.Format(time.DateOnly) }
 
-// End is the moment when the day is over, by UTC.
-func (d Date) End() time.Time { return d.AddDate(0, 0, 1) }
+// NextDay returns the moment when the day is over, by UTC.
+func (d Date) NextDay() time.Time { return d.AddDate(0, 0, 1) }
 
 // Name tells exceptions apart in log and metrics.
 func (l Exception) Name() string {
@@ -69,7 +69,7 @@ func checkExceptions(c *Config, m Machine, r report) {
 		for j, exception := range listener.Exceptions {
 			at := r.in("listeners", i).in("exceptions", j)
 			checkException(c, exception, at)
-			if m.Now != nil && !exception.Until.IsZero() && !m.Now().Before(exception.Until.End()) {
+			if m.Now != nil && !exception.Until.IsZero() && !m.Now().Before(exception.Until.NextDay()) {
 				at.in("until").wrong("remove the exception, or move its end if it is still needed", "the exception has ended with %s", exception.Until)
 			}
 		}
@@ -119,7 +119,7 @@ const exceptionNotice = 30 * 24 * time.Hour
 // warnException finds exceptions that end soon, and those that let clients in for
 // nothing.
 func (c *Config) warnException(l Listener, exception Exception, now time.Time, warn func(key, text string)) {
-	if left := exception.Until.End().Sub(now); left > 0 && left < exceptionNotice {
+	if left := exception.Until.NextDay().Sub(now); left > 0 && left < exceptionNotice {
 		warn("until", fmt.Sprintf("the exception of %s ends with %s; a configuration that still has it then is refused", exception.Name(), exception.Until))
 	}
 	p, err := c.NamedPolicy(exception.Policy)

@@ -54,7 +54,7 @@ func TestWarningsOfTLS(t *testing.T) {
 	smtp := func(more string) string {
 		return quiet + "listeners: [{service: smtp, backend: b, recipients: [a.example], " + more + "}]"
 	}
-	for _, tt := range []struct{ name, text, key, says string }{
+	for _, tt := range []struct{ name, text, key, want string }{
 		{"nothing to say", exception("policy: compat, until: 2099-01-01"), "", ""},
 		{"a weak login is meant", exception("policy: opportunistic, until: 2099-01-01, weak_login: true"), "", ""},
 		{"an exception for nothing", exception("policy: opportunistic, until: 2099-01-01"), "listeners[0].exceptions[0].policy", "unless the exception has weak_login"},
@@ -69,7 +69,7 @@ func TestWarningsOfTLS(t *testing.T) {
 			got := Warnings(mustParse(t, tt.text))
 			switch {
 			case tt.key == "" && len(got) == 0:
-			case len(got) != 1 || got[0].Key != tt.key || !strings.Contains(got[0].String(), tt.says):
+			case len(got) != 1 || got[0].Key != tt.key || !strings.Contains(got[0].String(), tt.want):
 				t.Errorf("%v", got)
 			}
 		})

@@ -81,7 +81,7 @@ func TestNarrowPolicies(t *testing.T) {
 	}
 }
 
-// What may stand together on the port that strangers reach.
+// The keys that may stand together on the port that the public reaches.
 func TestRelayRules(t *testing.T) {
 	const head = "listeners: [{service: smtp, backend: b"
 	mustParse(t, head+", recipients: [example.com]}]")

@@ -9,8 +9,8 @@ import (
 // FileKind says what other users of the machine must not do with a file.
 type FileKind int
 
-// The kinds of files. Whoever can change a public file decides whom the proxy
-// trusts, or where mail and passwords go.
+// The kinds of files. A user who can change a public file decides which peers the
+// proxy trusts, or where mail and passwords go.
 const (
 	PublicFile FileKind = iota // may be read
 	SecretFile
@@ -141,14 +141,14 @@ func (c *Config) warnModes(warn func(key, remedy, text string)) {
 	if c.origin.machine.Modes == nil {
 		return
 	}
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, f := range c.files() {
 		if f.path == "" {
 			continue
 		}
 		for _, found := range c.origin.machine.Modes(f.kind, f.path) {
-			if !told[found.Text] {
-				told[found.Text] = true
+			if !reported[found.Text] {
+				reported[found.Text] = true
 				warn(f.key, found.Remedy, found.Text)
 			}
 		}

@@ -35,10 +35,10 @@ func TestFilesAreLookedAt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var told []string
+	var reported []string
 	for _, w := range Warnings(c) {
 		if strings.HasPrefix(w.Problem, "open ") {
-			told = append(told, w.String())
+			reported = append(reported, w.String())
 		}
 	}
 	want := []string{
@@ -49,11 +49,11 @@ func TestFilesAreLookedAt(t *testing.T) {
 	if !slices.Equal(looked, want) {
 		t.Errorf("looked at\n%s\nnot\n%s", strings.Join(looked, "\n"), strings.Join(want, "\n"))
 	}
-	if len(told) != len(want)+1 {
-		t.Errorf("%d warnings, and one of them once: %q", len(told), told)
+	if len(reported) != len(want)+1 {
+		t.Errorf("%d warnings, and one of them once: %q", len(reported), reported)
 	}
-	if place := "/etc/letterlock.yaml:10:87: listeners[1].certificates[0].key: open /own/key\n  chmod /own/key"; !slices.Contains(told, place) {
-		t.Errorf("not %q in %q", place, told)
+	if place := "/etc/letterlock.yaml:10:87: listeners[1].certificates[0].key: open /own/key\n  chmod /own/key"; !slices.Contains(reported, place) {
+		t.Errorf("not %q in %q", place, reported)
 	}
 }
 

@@ -109,7 +109,7 @@ func TestSimpleErrors(t *testing.T) {
 		{"no backend", Quick{}, "--backend (LETTERLOCK_BACKEND): there is no backend"},
 		{"socket", Quick{Backend: "unix:/run/mail"}, "--backend (LETTERLOCK_BACKEND): sockets are one per service"},
 		{"port", Quick{Backend: "legacy.lan:25"}, `--backend (LETTERLOCK_BACKEND): "legacy.lan:25" is not a host`},
-		{"no name", Quick{Backend: "leg acy"}, `--backend (LETTERLOCK_BACKEND): "leg acy" has a host that is neither`},
+		{"no name", Quick{Backend: "lega cy"}, `--backend (LETTERLOCK_BACKEND): "lega cy" has a host that is neither`},
 		{"itself", Quick{Backend: "127.0.0.1"}, "--backend (LETTERLOCK_BACKEND): 127.0.0.1 is this proxy itself"},
 		{"itself by address", Quick{Backend: "10.0.0.1", Listen: "10.0.0.1"}, "--backend (LETTERLOCK_BACKEND): 10.0.0.1 is this proxy itself"},
 		{"public", Quick{Backend: "8.8.8.8"}, "--backend (LETTERLOCK_BACKEND): 8.8.8.8 is a public address"},

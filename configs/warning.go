@@ -98,7 +98,7 @@ func (c *Config) fromFiles(s Service) bool {
 // warnBackend tells of TLS that protects from less than one may think.
 func warnBackend(b Backend, warn func(key, text string)) {
 	if b.Encrypted() && !b.Verified() {
-		warn("verify", "whoever gets in between the proxy and "+b.Name+" can read passwords and mail: pin its key instead")
+		warn("verify", "an attacker between the proxy and "+b.Name+" can read passwords and mail: pin its key instead")
 	}
 	if b.Encrypted() && b.floor() < tlspolicy.VersionTLS12 {
 		warn("min_version", fmt.Sprintf("%s to %s is better than plaintext, and no more", b.floor(), b.Name))

@@ -11,7 +11,7 @@ func TestWarnings(t *testing.T) {
 	smtp := func(more string) string {
 		return quiet + "listeners: [{service: smtp, backend: b, " + more + "}]\n"
 	}
-	tests := []struct{ name, text, key, says string }{
+	tests := []struct{ name, text, key, want string }{
 		{"nothing to say", smtp("recipients: [example.com]"), "", ""},
 		{"wider than opportunistic", smtp("recipients: [a.example], policy: opportunistic-wide"), "", ""},
 		{"some partners", smtp("recipients: [a.example], require_tls: [b.example]"), "", ""},
@@ -25,7 +25,7 @@ func TestWarnings(t *testing.T) {
 		{"by ACME", "hostname: a.example\nacme: {email: a@b.example}\nlisteners: [{service: imaps, backend: b}]", "", ""},
 		{"short enforced policy", quiet + "acme: {}\nmta_sts: {domains: [a.example], mode: enforce, max_age: 2h}\nlisteners: [{service: imaps, backend: b}]", "mta_sts.max_age", "2h is short"},
 		{"no certificate for the MX", "hostname: a.example\nacme: {}\nmta_sts: {domains: [a.example], mx: [mx.a.example]}\nlisteners: [{service: imaps, backend: b}]", "mta_sts.mx", "mx.a.example"},
-		{"page for everybody", quiet + "status: {listen: \":8080\"}\nlisteners: [{service: imaps, backend: b}]", "status.listen", `whoever reaches :8080 reads user names`},
+		{"page for everybody", quiet + "status: {listen: \":8080\"}\nlisteners: [{service: imaps, backend: b}]", "status.listen", `any client that reaches :8080 can read user names`},
 		{"page for a network", quiet + "status: {listen: \"10.0.0.1:8080\"}\nlisteners: [{service: imaps, backend: b}]", "status.listen", `write "127.0.0.1:8080"`},
 		{"page of one's own", quiet + "status: {listen: \"[::1]:8080\"}\nlisteners: [{service: imaps, backend: b}]", "", ""},
 		{"misspelt backend", quiet + "backends: [{name: cyrus, addresses: [10.0.0.5]}]\nlisteners: [{service: imaps, backend: cyurs}]", "listeners[0].backend", "cyurs is the name of none of the backends, and taken for that of a host\n  write cyrus, or cyurs:143 if it is a host"},
@@ -39,7 +39,7 @@ func TestWarnings(t *testing.T) {
 			got := Warnings(mustParse(t, tt.text))
 			switch {
 			case tt.key == "" && len(got) == 0:
-			case len(got) != 1 || got[0].Key != tt.key || !strings.Contains(got[0].String(), tt.says):
+			case len(got) != 1 || got[0].Key != tt.key || !strings.Contains(got[0].String(), tt.want):
 				t.Errorf("%v", got)
 			}
 		})

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A state folder that cannot be written is told of before the start.
+// A state folder that cannot be written is reported before the start.
 func TestStateDirThatCannotBeWritten(t *testing.T) {
 	m := Elsewhere("mail.example.com")
 	m.Writable = func(folder string) error { return errors.New(folder + " cannot be written: permission denied") }

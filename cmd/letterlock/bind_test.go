@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// A port that cannot be had is told with its place and a remedy, whatever it is
+// A port that cannot be bound is reported with its place and a remedy, whatever it is
 // for.
 func TestPortsThatAreTaken(t *testing.T) {
 	taken := loopback.Listen(t).Addr().String()

@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
-func TestConfigCheckTellsOfCertificates(t *testing.T) {
+func TestConfigCheckReportsCertificates(t *testing.T) {
 	ca, folder := authority.New(t), t.TempDir()
 	chain, key := authority.PEM(t, ca.ECDSA(t, "www.example.com"))
 	file := filepath.Join(folder, "letterlock.yaml")

@@ -52,7 +52,7 @@ func checkCommand(ui *ui, args []string) error {
 	if err != nil {
 		return misuse{err}
 	}
-	return seen.tell(ui, call.asJSON)
+	return seen.print(ui, call.asJSON)
 }
 
 // readCheck reads the call. Its argument is a host, or the file of a
@@ -228,7 +228,7 @@ func look(ctx context.Context, targets []scan.Target, o scan.Options) checked {
 }
 
 // tell prints what was seen, and fails if any of it is bad.
-func (seen checked) tell(ui *ui, asJSON bool) error {
+func (seen checked) print(ui *ui, asJSON bool) error {
 	if asJSON {
 		text, err := json.MarshalIndent(seen, "", "  ")
 		if err != nil {
@@ -250,7 +250,7 @@ func (seen checked) tell(ui *ui, asJSON bool) error {
 			if i > 0 {
 				ui.printf("\n")
 			}
-			tellService(ui, r)
+			printService(ui, r)
 		}
 		show(r.Findings)
 	}
@@ -262,7 +262,7 @@ func (seen checked) tell(ui *ui, asJSON bool) error {
 	}
 	for _, d := range seen.Domains {
 		if !asJSON {
-			tellDomain(ui, d)
+			printDomain(ui, d)
 		}
 		show(d.Findings)
 	}
@@ -272,7 +272,7 @@ func (seen checked) tell(ui *ui, asJSON bool) error {
 	return nil
 }
 
-func tellService(ui *ui, r scan.Report) {
+func printService(ui *ui, r scan.Report) {
 	ui.printf("%s on %s\n", r.Service, r.Address)
 	if !r.TLS {
 		return
@@ -282,7 +282,7 @@ func tellService(ui *ui, r scan.Report) {
 	ui.printf("  %-13s%s, until %s\n", "certificate:", strings.Join(r.Names, ", "), r.Expires.Format("2006-01-02"))
 }
 
-func tellDomain(ui *ui, d scan.Domain) {
+func printDomain(ui *ui, d scan.Domain) {
 	ui.printf("\ndomain %s\n", d.Name)
 	for _, s := range d.Servers {
 		var addresses []string

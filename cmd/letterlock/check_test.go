@@ -75,7 +75,7 @@ func TestCheckFindsBareServers(t *testing.T) {
 	t.Cleanup(func() { _ = backends.Close() })
 	file := writeFile(t, fmt.Sprintf("hostname: mail.example.com\nlisteners: [{service: imap, listen: %q, backend: b}]\n", backends.IMAP()))
 	status, out, _ := words("check", "--config", file, "--service", "imap")
-	if status != exitFailed || !strings.Contains(out, "BAD:         logins are offered in clear") || !strings.Contains(out, "everything goes in clear") {
+	if status != exitFailed || !strings.Contains(out, "BAD:         logins are offered before TLS") || !strings.Contains(out, "everything is sent in plaintext") {
 		t.Errorf("%d %s", status, out)
 	}
 	// The backend is asked what an attacker would ask.

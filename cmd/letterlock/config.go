@@ -64,7 +64,7 @@ func configCheck(ui *ui, flags *flag.FlagSet, args []string) error {
 	ui.printf("%s", configs.Describe(c))
 	all := configs.Warnings(c)
 	for _, served := range c.Served() {
-		sayCertificates(ui, served, loaded[served.Key()])
+		printCertificates(ui, served, loaded[served.Key()])
 		all = append(all, app.CertificateWarnings(c, served, loaded[served.Key()])...)
 	}
 	for _, w := range all {
@@ -80,7 +80,7 @@ func configCheck(ui *ui, flags *flag.FlagSet, args []string) error {
 	return printProbes(ui, probed)
 }
 
-func sayCertificates(ui *ui, served configs.Served, loaded []tls.Certificate) {
+func printCertificates(ui *ui, served configs.Served, loaded []tls.Certificate) {
 	for i, cert := range loaded {
 		ui.printf("  %s: %s\n", served.Files[i].Cert, certs.Facts(cert, time.Now()))
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/internal/demo"
 )
 
-// Each command says what it does, in one line, and shows how: what was asked for
+// Each command want what it does, in one line, and shows how: what was asked for
 // goes to standard output.
 func TestHelp(t *testing.T) {
 	for command, h := range helps {
@@ -17,7 +17,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s: %d\n%s%s", command, status, out, said)
 		}
 		if _, again, _ := words(append([]string{"help"}, strings.Fields(command)...)...); again != out {
-			t.Errorf("help %s says\n%s", command, again)
+			t.Errorf("help %s want\n%s", command, again)
 		}
 		for _, example := range h.examples {
 			if !strings.Contains(out, "\n  letterlock "+example+"\n") {
@@ -57,7 +57,7 @@ func TestVersionFlags(t *testing.T) {
 
 // What is wrong with a call is one line, and the exit status a 2.
 func TestWrongCalls(t *testing.T) {
-	for _, c := range []struct{ call, says string }{
+	for _, c := range []struct{ call, want string }{
 		{"", "usage: letterlock COMMAND"},
 		{"chekc", `there is no command "chekc"`},
 		{"help chekc", `there is no command "chekc"`},
@@ -76,7 +76,7 @@ func TestWrongCalls(t *testing.T) {
 		{"check", "there is no configuration: name its file (--config FILE"},
 	} {
 		status, out, said := words(strings.Fields(c.call)...)
-		if status != exitUsage || out != "" || !strings.Contains(said, c.says) || c.call != "" && strings.Count(said, "\n") != 1 {
+		if status != exitUsage || out != "" || !strings.Contains(said, c.want) || c.call != "" && strings.Count(said, "\n") != 1 {
 			t.Errorf("%s: %d\n%s%s", c.call, status, out, said)
 		}
 	}

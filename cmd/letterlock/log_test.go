@@ -80,8 +80,8 @@ func (d *deaf) lost(reason string) int {
 	return n
 }
 
-// visit is a session, which writes two lines.
-func (d *deaf) visit() {
+// session runs a session, which writes two lines.
+func (d *deaf) session() {
 	d.t.Helper()
 	conn, err := tls.Dial("tcp", d.imaps, &tls.Config{InsecureSkipVerify: true})
 	if err != nil {
@@ -124,9 +124,9 @@ func TestH13_ReaderGoesAway(t *testing.T) {
 	d := newDeaf(t, write)
 	_ = write.Close()
 	_ = read.Close()
-	d.visit()
+	d.session()
 	wait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 2 })
-	d.visit()
+	d.session()
 	d.stop()
 }
 
@@ -154,11 +154,11 @@ func TestH13_ReaderComesBack(t *testing.T) {
 	d := newDeaf(t, write)
 	_ = write.Close()
 	_ = first.Close()
-	d.visit()
+	d.session()
 	wait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 2 })
 	lines := bufio.NewScanner(reader())
 	lost := d.lost("failed")
-	d.visit()
+	d.session()
 	want := fmt.Sprintf(`level=ERROR msg="log lines were lost" lines=%d error=`, lost)
 	for lines.Scan() {
 		if strings.Contains(lines.Text(), want) {
@@ -187,9 +187,9 @@ func TestH13_DiskIsFull(t *testing.T) {
 	full := fullDisk(t)
 	defer full.Close()
 	d := newDeaf(t, full)
-	d.visit()
+	d.session()
 	wait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 3 })
-	d.visit()
+	d.session()
 	d.stop()
 }
 
@@ -215,7 +215,7 @@ func TestH13_ReaderHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 5 {
-		d.visit()
+		d.session()
 	}
 	d.stop()
 }

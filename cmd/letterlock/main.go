@@ -82,5 +82,5 @@ func (u *ui) status(err error) int {
 	return exitFailed
 }
 
-// errUsage says that the words of the call are wrong; the user has been told how.
+// errUsage reports a wrong call, whose error has been printed.
 var errUsage = errors.New("usage")

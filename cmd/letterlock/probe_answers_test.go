@@ -75,7 +75,7 @@ func TestProbeOfServersThatCheckSenders(t *testing.T) {
 
 // A server that knows by a PROXY header of TLS takes plaintext logins then, as
 // Dovecot does, and is probed as a session with TLS.
-func TestProbeTellsOfTLS(t *testing.T) {
+func TestProbeReportsTLS(t *testing.T) {
 	l := loopback.Listen(t)
 	loopback.Serve(l, func(conn net.Conn) {
 		r := bufio.NewReader(conn)

@@ -120,12 +120,12 @@ func newSlowMessage(t *testing.T, address string) slowMessage {
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	m := slowMessage{t, conn, bufio.NewReader(conn)}
-	m.hear("220 ")
+	m.read("220 ")
 	for _, step := range [][2]string{
 		{"HELO client.example.net", "250 "}, {"MAIL FROM:<a@example.net>", "250 "}, {"RCPT TO:<b@example.com>", "250 "}, {"DATA", "354 "},
 	} {
 		m.send(step[0] + "\r\n")
-		m.hear(step[1])
+		m.read(step[1])
 	}
 	m.send("Subject: a long story\r\n\r\nIt begins.\r\n")
 	return m
@@ -138,7 +138,7 @@ func (m slowMessage) send(text string) {
 	}
 }
 
-func (m slowMessage) hear(want string) {
+func (m slowMessage) read(want string) {
 	m.t.Helper()
 	line, err := m.lines.ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, want) {
@@ -150,5 +150,5 @@ func (m slowMessage) hear(want string) {
 func (m slowMessage) finish() {
 	m.t.Helper()
 	m.send("It ends.\r\n.\r\n")
-	m.hear("250 ")
+	m.read("250 ")
 }

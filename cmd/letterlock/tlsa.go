@@ -58,7 +58,7 @@ func tlsaCommand(ui *ui, args []string) error {
 			}
 		}
 	}
-	return t.end()
+	return t.finish()
 }
 
 // names are those under which clients come for a set: --host, or our own and
@@ -273,7 +273,7 @@ func (t *tlsaReport) lookUp(name string) (published []dane.TLSA, secure bool, er
 }
 
 // end fails if something is to be done, so that a monitoring can ask.
-func (t *tlsaReport) end() error {
+func (t *tlsaReport) finish() error {
 	if t.wrong > 0 {
 		return fmt.Errorf("%s of %d without a record for every key", count(t.wrong, "name"), t.names)
 	}

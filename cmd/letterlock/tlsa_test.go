@@ -105,7 +105,7 @@ func TestTLSACompares(t *testing.T) {
 		secure    bool
 		tcp       bool
 		status    int
-		says      []string
+		want      []string
 	}{
 		"nothing":         {nil, true, false, exitFailed, []string{"MISSING", "; nothing is published"}},
 		"both":            {ofBoth, true, false, exitOK, []string{";   published\n"}},
@@ -130,7 +130,7 @@ func TestTLSACompares(t *testing.T) {
 			if status != tt.status {
 				t.Errorf("status %d: %s", status, said)
 			}
-			for _, want := range tt.says {
+			for _, want := range tt.want {
 				if !strings.Contains(out, want) {
 					t.Errorf("no %q in\n%s", want, out)
 				}

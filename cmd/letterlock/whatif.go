@@ -141,7 +141,7 @@ func (q question) exception(e inventory.Entry) *configs.Exception {
 		}
 		for i, exception := range l.Exceptions {
 			holds := func(p netip.Prefix) bool { return p.Contains(e.Address) }
-			if q.now.Before(exception.Until.End()) && slices.ContainsFunc(exception.Prefixes(), holds) {
+			if q.now.Before(exception.Until.NextDay()) && slices.ContainsFunc(exception.Prefixes(), holds) {
 				return &l.Exceptions[i]
 			}
 		}

@@ -27,7 +27,7 @@ listeners:
       - {networks: [127.0.0.3/32], policy: opportunistic, until: 2099-12-31}
 `
 
-// Neighbours of one network, who offer the same, are told apart by their exception.
+// Clients of one network that offer the same are distinguished by their exception.
 func TestWhatIfKnowsExceptions(t *testing.T) {
 	w := newWorld(t, strings.Replace(exceptions, "state_dir: state\n", "", 1))
 	text := strings.Replace(exceptions, "{imap}", "192.168.0.1:143", 1)
@@ -46,7 +46,7 @@ func TestWhatIfKnowsExceptions(t *testing.T) {
 		}
 		_ = conn.Close()
 	}
-	for range 2 { // whoever comes last speaks for nobody else
+	for range 2 { // the last client does not change the others' entries
 		from("127.0.0.1", tls.VersionTLS12)
 		from("127.0.0.2", tls.VersionTLS12)
 		from("127.0.0.3", tls.VersionTLS10)

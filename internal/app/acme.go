@@ -112,7 +112,7 @@ func acmeClients(c *configs.Config, stores stores, log *slog.Logger) (map[*certs
 }
 
 // begin orders the certificates that are missing or about to expire.
-func (s *acmeManager) begin() {
+func (s *acmeManager) start() {
 	if s != nil {
 		s.keeper.Serve()
 	}
@@ -156,15 +156,15 @@ func (s *acmeManager) changed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for store, client := range s.clients {
-		supply := s.keeper.Certificates(client.hosts)
+		manager := s.keeper.Certificates(client.hosts)
 		for _, c := range client.selfSigned {
-			if !slices.ContainsFunc(supply, func(have tls.Certificate) bool {
+			if !slices.ContainsFunc(manager, func(have tls.Certificate) bool {
 				return have.Leaf.PublicKeyAlgorithm == c.Leaf.PublicKeyAlgorithm
 			}) {
-				supply = append(supply, c)
+				manager = append(manager, c)
 			}
 		}
-		store.Supply(supply)
+		store.Supply(manager)
 	}
 }
 

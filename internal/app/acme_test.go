@@ -76,7 +76,7 @@ func TestACMEFiles(t *testing.T) {
 }
 
 // Terms that are the same text one behind the other are not the same terms.
-func TestACMETermsTellAddressesApart(t *testing.T) {
+func TestACMETermsDifferByAddress(t *testing.T) {
 	http := &configs.Config{ACME: &configs.ACME{HTTP: ":8080"}}
 	alpn := &configs.Config{ACME: &configs.ACME{TLSALPN: ":8080"}}
 	_, first, err := acmeOptions(http)

@@ -146,7 +146,7 @@ func (f *fleet) fresh(ways ...string) bool {
 // not before they are whole, and no handshake fails.
 func TestTwoHundredCertificatesAreReplacedUnderLoad(t *testing.T) {
 	f := newFleet(t)
-	visitors := loopback.Invite(t, 2, func() error {
+	clients := loopback.Invite(t, 2, func() error {
 		_, err := f.shake(rand.IntN(fleetSize))
 		return err
 	})
@@ -157,16 +157,16 @@ func TestTwoHundredCertificatesAreReplacedUnderLoad(t *testing.T) {
 	began := time.Now()
 	wait.Until(t, "the certificates that are whole are not served", func() bool { return f.fresh("rename", "link") })
 	t.Logf("replaced after %s", time.Since(began).Round(time.Millisecond))
-	wait.Until(t, "half a certificate is not told of", func() bool {
+	wait.Until(t, "half a certificate is not reported", func() bool {
 		return strings.Count(f.log.String(), "what it held before stays in use") == fleetSize/3
 	})
 	complete()
 	began = time.Now()
 	wait.Until(t, "the certificates are not served", func() bool { return f.fresh("rename", "link", "halves") })
 	t.Logf("replaced after %s", time.Since(began).Round(time.Millisecond))
-	visits := visitors.SendHome()
-	if got := strings.Count(f.log.String(), `msg="certificate replaced"`); got != fleetSize || visits < fleetSize {
-		t.Errorf("%d replacements are logged, with %d handshakes", got, visits)
+	sessions := clients.SendHome()
+	if got := strings.Count(f.log.String(), `msg="certificate replaced"`); got != fleetSize || sessions < fleetSize {
+		t.Errorf("%d replacements are logged, with %d handshakes", got, sessions)
 	}
 	// SIGHUP reads all of them as well.
 	f.replace()()

@@ -36,10 +36,10 @@ func (d deliveryLog) Secured(h smarthost.Handshake) {
 }
 
 // Unsecured logs a server with which no TLS was established.
-func (d deliveryLog) Unsecured(server smarthost.Server, level outbound.Level, inClear bool, err error) {
-	d.counts.Unsecured(level.String(), inClear)
+func (d deliveryLog) Unsecured(server smarthost.Server, level outbound.Level, plaintext bool, err error) {
+	d.counts.Unsecured(level.String(), plaintext)
 	then := "the server is left"
-	if inClear {
+	if plaintext {
 		then = "the mail goes on in plaintext"
 	}
 	d.log.Warn("Cannot start TLS with "+server.String(), "session", d.session, "service", d.service, "level", level.String(), "error", err, "then", then)

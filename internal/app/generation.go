@@ -64,21 +64,21 @@ func (g *generation) certificates(fixed *certs.Store) (stores, error) {
 
 // begin puts the generation in the place of the one before, which may be nil:
 // missing certificates are ordered, and the files are watched from now on.
-func (g *generation) begin(before *generation) {
+func (g *generation) start(before *generation) {
 	if before == nil {
-		g.acme.begin()
-		g.maintenance.begin()
+		g.acme.start()
+		g.maintenance.start()
 		return
 	}
-	before.maintenance.end()
+	before.maintenance.stop()
 	g.maintenance.files.Continue(&before.maintenance.files)
 	if g.acme == before.acme {
 		g.acme.forget(before.stores)
 	} else {
 		before.acme.close()
-		g.acme.begin()
+		g.acme.start()
 	}
-	g.maintenance.begin()
+	g.maintenance.start()
 }
 
 // abandon gives up a generation that was never begun.
@@ -91,8 +91,8 @@ func (g *generation) abandon(before *generation) {
 }
 
 // end ends the work beside the sessions.
-func (g *generation) end() {
-	g.maintenance.end()
+func (g *generation) stop() {
+	g.maintenance.stop()
 	g.acme.close()
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// newXCLIENT is an SMTP server that offers XCLIENT and answers it as told, or
+// newXCLIENT is an SMTP server that offers XCLIENT and answers it as given, or
 // not at all.
 func newXCLIENT(t *testing.T, answer string) string {
 	t.Helper()
@@ -48,7 +48,7 @@ listeners: [{service: smtp, listen: "127.0.0.1:0", backend: pair, handover: xcli
 			down := "backend is down\" backend=pair address=" + bad
 			if !wait.Happens(func() bool { // either may come first
 				if said := w.ehlo(); !strings.HasPrefix(said, "250") {
-					t.Fatalf("the client hears %q", said)
+					t.Fatalf("the client reads %q", said)
 				}
 				return strings.Contains(w.log.String(), down)
 			}) {
@@ -61,7 +61,7 @@ listeners: [{service: smtp, listen: "127.0.0.1:0", backend: pair, handover: xcli
 	}
 }
 
-// Where there is no other, the client hears of a failure that will pass.
+// Where there is no other, the client receives a temporary failure.
 func TestHandoverHangs(t *testing.T) {
 	w := newWorld(t, fmt.Sprintf(`
 probe: false
@@ -71,17 +71,17 @@ timeouts: {greeting: 1s}
 listeners: [{service: smtp, listen: "127.0.0.1:0", backend: "%s", handover: xclient, greet_delay: 0s}]
 `, newXCLIENT(t, "")))
 	if said := w.ehlo(); !strings.HasPrefix(said, "421 4.3.2") {
-		t.Errorf("the client hears %q", said)
+		t.Errorf("the client reads %q", said)
 	}
 	if !wait.Happens(func() bool { return strings.Contains(w.log.String(), "outcome=backend-gone") }) {
 		t.Errorf("the log is\n%s", w.log)
 	}
 }
 
-// ehlo is what a new client in clear hears in answer to EHLO.
+// ehlo returns the reply to a new client's EHLO before TLS.
 func (w *world) ehlo() string {
 	w.Helper()
 	client := w.smtp(0)
 	defer func() { _ = client.Close() }()
-	return client.say("EHLO client.example")
+	return client.write("EHLO client.example")
 }

@@ -147,12 +147,12 @@ func TestOddHellos(t *testing.T) {
 		if _, err := conn.Write(c.hello); err != nil {
 			t.Fatal(err)
 		}
-		heard := make([]byte, 6)
-		_, _ = io.ReadFull(conn, heard)
+		received := make([]byte, 6)
+		_, _ = io.ReadFull(conn, received)
 		_ = conn.Close()
-		if in := heard[0] == 22 && heard[5] == 2; c.log == nil {
+		if in := received[0] == 22 && received[5] == 2; c.log == nil {
 			if !in {
-				t.Errorf("%s: refused with % x: %s", c.name, heard, w.failure(client))
+				t.Errorf("%s: refused with % x: %s", c.name, received, w.failure(client))
 			}
 			continue
 		}
@@ -188,9 +188,9 @@ func putRSA(w *world) {
 func startTLS(t *testing.T, conn net.Conn) {
 	t.Helper()
 	lines := bufio.NewReader(conn)
-	for _, say := range []string{"", "EHLO odd.example", "STARTTLS"} {
-		if say != "" {
-			_, _ = io.WriteString(conn, say+"\r\n")
+	for _, command := range []string{"", "EHLO odd.example", "STARTTLS"} {
+		if command != "" {
+			_, _ = io.WriteString(conn, command+"\r\n")
 		}
 		for line := "-"; len(line) < 4 || line[3] == '-'; {
 			var err error

@@ -65,7 +65,7 @@ func (m *maintenance) follow(before *maintenance) {
 }
 
 // begin starts the goroutine.
-func (m *maintenance) begin() {
+func (m *maintenance) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	m.cancel, m.ended = cancel, make(chan struct{})
 	go func() {
@@ -75,7 +75,7 @@ func (m *maintenance) begin() {
 }
 
 // end stops the goroutine and waits for it.
-func (m *maintenance) end() {
+func (m *maintenance) stop() {
 	if m.cancel != nil {
 		m.cancel()
 		<-m.ended

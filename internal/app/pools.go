@@ -105,13 +105,13 @@ func (p *pools) all() []*upstream.Pool {
 }
 
 // backendTLS returns the TLS to a backend, and the key of its settings.
-func backendTLS(b configs.Backend) (leg tlspolicy.BackendTLS, key backendTLSKey, err error) {
-	leg = b.TLSRules()
-	key = backendTLSKey{tls: b.TLS, min: leg.Min, serverName: leg.ServerName, pins: fmt.Sprintf("%q", leg.Pins), unverified: leg.Unverified}
+func backendTLS(b configs.Backend) (rules tlspolicy.BackendTLS, key backendTLSKey, err error) {
+	rules = b.TLSRules()
+	key = backendTLSKey{tls: b.TLS, min: rules.Min, serverName: rules.ServerName, pins: fmt.Sprintf("%q", rules.Pins), unverified: rules.Unverified}
 	if !b.Encrypted() || b.CA == "" {
-		return leg, key, nil
+		return rules, key, nil
 	}
 	bundle, err := certs.ReadBundle(b.CA)
-	leg.Roots, key.roots = bundle.Pool, bundle.Sum
-	return leg, key, err
+	rules.Roots, key.roots = bundle.Pool, bundle.Sum
+	return rules, key, err
 }

@@ -21,7 +21,7 @@ import (
 // or without.
 type relay struct {
 	net.Listener
-	visits atomic.Int64
+	sessions atomic.Int64
 }
 
 func newRelay(t *testing.T) *relay {
@@ -32,7 +32,7 @@ func newRelay(t *testing.T) *relay {
 }
 
 func (r *relay) serve(conn net.Conn) {
-	r.visits.Add(1)
+	r.sessions.Add(1)
 	_, _ = io.WriteString(conn, "220 relay\r\n")
 	for lines := bufio.NewScanner(conn); lines.Scan(); {
 		switch verb, _, _ := strings.Cut(lines.Text(), " "); verb {
@@ -71,7 +71,7 @@ func TestProbeFirst(t *testing.T) {
 				t.Fatal(err)
 			}
 			var log bytes.Buffer
-			before := c.backend.visits.Load()
+			before := c.backend.sessions.Load()
 			logger := slog.New(slog.NewTextHandler(&log, nil))
 			if err = probeFirst(t.Context(), config, g.Listeners, logger); err == nil {
 				probeRest(t.Context(), config, g.Listeners, logger)
@@ -82,8 +82,8 @@ func TestProbeFirst(t *testing.T) {
 			if !strings.Contains(log.String(), c.log) || c.log == "" && log.Len() > 0 {
 				t.Errorf("the log is\n%s", log.String())
 			}
-			if n := c.backend.visits.Load() - before; n > 1 {
-				t.Errorf("it was visited %d times", n)
+			if n := c.backend.sessions.Load() - before; n > 1 {
+				t.Errorf("it had %d sessions", n)
 			}
 		})
 	}

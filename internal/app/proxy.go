@@ -94,7 +94,7 @@ func (p *Proxy) Start(stop context.Context) error {
 		p.Abandon()
 		return bindError(g.config, err)
 	}
-	p.begin(g, nil)
+	p.start(g, nil)
 	p.server.Serve()
 	p.trimming.Go(func() { trimMemory(p.stop, p.server.Parked) })
 	return nil
@@ -116,12 +116,12 @@ func (p *Proxy) open(g *generation) (err error) {
 
 // begin does what follows when a generation has replaced the one before, or is
 // the first.
-func (p *Proxy) begin(g, before *generation) {
+func (p *Proxy) start(g, before *generation) {
 	g.maintenance.found = func(pools []*upstream.Pool) {
 		p.probing.Go(func() { probePools(p.stop, g.config, g.Listeners, pools, p.log) })
 	}
 	g.maintenance.reread = func() { p.warnings.report(g.warnings()) }
-	g.begin(before)
+	g.start(before)
 	p.warnings.report(g.warnings())
 	p.recorder.keep(g.config, p.log)
 	p.logListeners(before)
@@ -169,7 +169,7 @@ func (p *Proxy) Server() *proxy.Server { return p.server }
 func (p *Proxy) Shutdown(ctx context.Context) {
 	g := p.now.Load()
 	p.cancel()
-	g.maintenance.end()
+	g.maintenance.stop()
 	p.probing.Wait()
 	p.trimming.Wait()
 	p.log.Info("shutting down", "sessions", p.server.Sessions(), "deadline", g.config.Timeouts.Shutdown)
@@ -196,7 +196,7 @@ func (p *Proxy) stopAccepting() {
 // close ends the parts that run beside the sessions.
 func (p *Proxy) close() {
 	p.giveUp()
-	p.now.Load().end()
+	p.now.Load().stop()
 	closePage(p.page)
 	p.recorder.close()
 }

@@ -18,11 +18,11 @@ import (
 
 // refusing is a backend that refuses each client with these words, as its
 // greeting behind a PROXY header.
-func refusing(t *testing.T, words string, visits *atomic.Int64) string {
+func refusing(t *testing.T, words string, sessions *atomic.Int64) string {
 	t.Helper()
 	l := loopback.Listen(t)
 	loopback.Serve(l, func(conn net.Conn) {
-		visits.Add(1)
+		sessions.Add(1)
 		r := bufio.NewReader(conn)
 		if _, err := r.ReadString('\n'); err != nil { // the header
 			return
@@ -33,7 +33,7 @@ func refusing(t *testing.T, words string, visits *atomic.Int64) string {
 	return l.Addr().String()
 }
 
-// first is the first line that a client hears behind its greeting, or in place of
+// first returns the first line that a client receives after its greeting, or in place of
 // it: behind the command that starts TLS, if there is one, and another.
 func (w *world) first(implicit bool, starts, command string) string {
 	w.Helper()
@@ -88,7 +88,7 @@ func TestRefusalIsTheClients(t *testing.T) {
 	for name, c := range map[string]struct {
 		service, refusal string
 		starts, command  string
-		hears            string
+		wants            string
 	}{
 		"smtp":           {"smtp", "554 5.7.1 Client host blocked", "", "EHLO client.example", "554 5.7.1 Client host blocked"},
 		"smtp, for now":  {"smtp", "450 4.7.1 Client host greylisted", "", "EHLO client.example", "450 4.7.1 Client host greylisted"},
@@ -105,7 +105,7 @@ func TestRefusalIsTheClients(t *testing.T) {
 		"sieve, NO":      {"sieve", `NO (TRYLATER) "Later"`, "STARTTLS", "", `BYE (TRYLATER) "Later"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var visits atomic.Int64
+			var sessions atomic.Int64
 			keys := ""
 			if c.service == "smtp" {
 				keys = ", greet_delay: 0s"
@@ -116,11 +116,11 @@ hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 backends: [{name: pair, addresses: ["%s", "%s"]}]
 listeners: [{service: %s, listen: "127.0.0.1:0", backend: pair, handover: proxy-v1%s}]
-`, refusing(t, c.refusal, &visits), refusing(t, c.refusal, &visits), c.service, keys))
-			if heard := w.first(strings.HasSuffix(c.service, "s"), c.starts, c.command); heard != c.hears {
-				t.Errorf("the client hears %q", heard)
+`, refusing(t, c.refusal, &sessions), refusing(t, c.refusal, &sessions), c.service, keys))
+			if received := w.first(strings.HasSuffix(c.service, "s"), c.starts, c.command); received != c.wants {
+				t.Errorf("the client reads %q", received)
 			}
-			if n := visits.Load(); n != 1 {
+			if n := sessions.Load(); n != 1 {
 				t.Errorf("%d servers were asked", n)
 			}
 			wait.Until(t, "the session does not end", func() bool { return strings.Contains(w.log.String(), "outcome=client-refused") })

@@ -87,7 +87,7 @@ func (p *Proxy) replace(before, next *generation) (err error) {
 	}
 	p.now.Store(next)
 	changeLog(p.log, next.config.Log)
-	p.begin(next, before)
+	p.start(next, before)
 	return nil
 }
 

@@ -106,7 +106,7 @@ func TestReloadTakesNoExpiredCertificate(t *testing.T) {
 	}
 }
 
-// greeted is a visit to the first listener, an imaps one.
+// greeted reads the greeting of the first listener, an imaps one.
 func (w *world) greeted() error {
 	conn, err := tls.Dial("tcp", w.Addresses()[0].String(), &tls.Config{RootCAs: w.ca.Pool, ServerName: "mail.example.com"})
 	if err != nil {
@@ -128,7 +128,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	w.Reload()
 	settled := func() (goroutines, files int) { return runtime.NumGoroutine(), usage.Descriptors(t) }
 	goroutines, files := settled()
-	visitors := loopback.Invite(t, 3, w.greeted)
+	clients := loopback.Invite(t, 3, w.greeted)
 	for i := range 50 {
 		text := imaps
 		switch i % 3 {
@@ -141,9 +141,9 @@ func TestReloadsUnderLoad(t *testing.T) {
 		w.Reload()
 		session.ask("b NOOP", "b OK")
 	}
-	visits := visitors.SendHome()
-	if reloads := strings.Count(w.log.String(), "msg=reloaded"); reloads != 34 || visits < 50 {
-		t.Errorf("%d reloads, %d visits", reloads, visits)
+	sessions := clients.SendHome()
+	if reloads := strings.Count(w.log.String(), "msg=reloaded"); reloads != 34 || sessions < 50 {
+		t.Errorf("%d reloads, %d sessions", reloads, sessions)
 	}
 	w.configure(imaps)
 	w.Reload()
@@ -151,7 +151,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	var g, f int
 	if !wait.Happens(func() bool {
 		g, f = settled()
-		return g <= goroutines+10 && f <= files+2 // workers that wait for more visitors
+		return g <= goroutines+10 && f <= files+2 // workers that wait for more clients
 	}) {
 		t.Fatalf("%d goroutines were %d, %d files were %d", g, goroutines, f, files)
 	}

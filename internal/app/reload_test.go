@@ -137,16 +137,16 @@ listeners:
 		t.Error("the listener is still there")
 	}
 	for _, command := range []string{"its end\r\n.", "MAIL FROM:<a@example.net>", "RCPT TO:<you@example.com>"} {
-		if got := client.say(command); got[0] != '2' {
+		if got := client.write(command); got[0] != '2' {
 			t.Errorf("%s: %s", command, got)
 		}
 	}
-	if got := client.say("RCPT TO:<you@elsewhere.example>"); !strings.HasPrefix(got, "550 5.7.1") {
+	if got := client.write("RCPT TO:<you@elsewhere.example>"); !strings.HasPrefix(got, "550 5.7.1") {
 		t.Error(got)
 	}
 }
 
-// A configuration with errors changes nothing, and everybody is told where
+// A configuration with errors changes nothing, and log and page say where
 // they are.
 func TestReloadOfAWrongConfiguration(t *testing.T) {
 	w := newWorld(t, "status: {listen: \"127.0.0.1:0\"}\n"+twoServices)
@@ -187,7 +187,7 @@ func TestReloadOfAWrongConfiguration(t *testing.T) {
 				t.Errorf("metrics: %s", page)
 			}
 			if shown := w.source.shown()[0]; !strings.Contains(shown.Problem, c.page) || shown.Failures == 0 {
-				t.Errorf("the page is told %+v", shown)
+				t.Errorf("the page shows %+v", shown)
 			}
 		})
 	}
@@ -220,7 +220,7 @@ func (w *world) metric(name string) string {
 	return strings.Join(found, "")
 }
 
-// An open relay keeps a configuration from coming into force, and is told of
+// An open relay keeps a configuration from coming into force, and is reported
 // when it has become one.
 func TestReloadRefusesAnOpenRelay(t *testing.T) {
 	relay := newRelay(t)

@@ -17,13 +17,13 @@ import (
 )
 
 // mailServer is an IMAP server for the users that it knows, by name and
-// password. It keeps what it was told.
+// password. It keeps the commands that it received.
 type mailServer struct {
 	net.Listener
 	users map[string]string
 
 	mu    sync.Mutex
-	heard []string
+	lines []string
 }
 
 func newMailServer(t *testing.T, users map[string]string) *mailServer {
@@ -42,7 +42,7 @@ func (s *mailServer) serve(conn net.Conn) {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.heard = append(s.heard, lines.Text())
+		s.lines = append(s.lines, lines.Text())
 		return lines.Text()
 	}
 	for {
@@ -74,13 +74,13 @@ func (s *mailServer) serve(conn net.Conn) {
 	}
 }
 
-// told is what the server has heard since it was asked last.
-func (s *mailServer) told() []string {
+// commands returns the commands since the last call.
+func (s *mailServer) commands() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	heard := s.heard
-	s.heard = nil
-	return heard
+	lines := s.lines
+	s.lines = nil
+	return lines
 }
 
 func putRoutes(t *testing.T, path, text string) {
@@ -102,7 +102,7 @@ hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}]
 `, old.Addr(), path))
-	say := func(line, answer string) {
+	write := func(line, answer string) {
 		t.Helper()
 		conn, err := w.dial(0, nil)
 		if err != nil {
@@ -121,35 +121,35 @@ listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}
 	in := func(s *mailServer) string { return fmt.Sprintf("a OK [CAPABILITY IMAP4rev1] in at %s", s.Addr()) }
 	plain := base64.StdEncoding.EncodeToString([]byte("\x00carol@example.org\x00two"))
 
-	say("a LOGIN alice one", in(old))
-	if len(far.told()) > 0 {
-		t.Error("another backend was told of alice")
+	write("a LOGIN alice one", in(old))
+	if len(far.commands()) > 0 {
+		t.Error("another backend received alice's login")
 	}
-	old.told()
-	say("a AUTHENTICATE PLAIN "+plain, in(far))
-	if told := strings.Join(old.told(), "\n"); strings.Contains(told, plain) || strings.Contains(told, "AUTHENTICATE") {
-		t.Errorf("the first backend was told of a login that is not for it:\n%s", told)
+	old.commands()
+	write("a AUTHENTICATE PLAIN "+plain, in(far))
+	if received := strings.Join(old.commands(), "\n"); strings.Contains(received, plain) || strings.Contains(received, "AUTHENTICATE") {
+		t.Errorf("the first backend received a login that is not for it:\n%s", received)
 	}
-	if told := far.told(); !slices.Contains(told, plain) {
-		t.Errorf("the response did not come as it was sent: %q", told)
+	if received := far.commands(); !slices.Contains(received, plain) {
+		t.Errorf("the response did not come as it was sent: %q", received)
 	}
 
 	// Nobody is refused by the same server, in the same words, as a wrong
 	// password is; theirs never gets there.
-	say("a LOGIN alice wrong", "a NO wrong")
-	say("a LOGIN ghost secret", "a NO wrong")
-	told := strings.Join(old.told(), "\n")
-	if !strings.Contains(told, `LOGIN "ghost" "`) || strings.Contains(told, "secret") {
-		t.Errorf("the server was told\n%s", told)
+	write("a LOGIN alice wrong", "a NO wrong")
+	write("a LOGIN ghost secret", "a NO wrong")
+	received := strings.Join(old.commands(), "\n")
+	if !strings.Contains(received, `LOGIN "ghost" "`) || strings.Contains(received, "secret") {
+		t.Errorf("the server received\n%s", received)
 	}
 
 	putRoutes(t, path, "alice "+far.Addr().String()+"\n")
 	w.now.Load().maintenance.files.Reload()
-	say("a LOGIN alice three", in(far))
+	write("a LOGIN alice three", in(far))
 
 	putRoutes(t, path, "alice "+old.Addr().String()+"\n\nbob nowhere\n/(/ reject\n")
 	w.now.Load().maintenance.files.Reload()
-	say("a LOGIN alice three", in(far))
+	write("a LOGIN alice three", in(far))
 	for _, words := range []string{path + ":3: there is no backend called nowhere", path + ":4: ", "what it held before stays in use"} {
 		if !strings.Contains(w.log.String(), words) {
 			t.Errorf("no %q in the log\n%s", words, w.log)
@@ -173,14 +173,14 @@ certificates: [{cert: cert.pem, key: key.pem}]
 listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}]
 `, old.Addr(), path))
 	w.probing.Wait()
-	if far.visits.Load() == 0 {
+	if far.sessions.Load() == 0 {
 		t.Error("nobody has been there")
 	}
-	visits := far.visits.Load()
+	sessions := far.sessions.Load()
 	putRoutes(t, path, "* "+far.Addr().String()+"\nx "+later.Addr().String()+"\n")
 	w.now.Load().maintenance.files.Reload()
 	w.probing.Wait()
-	if later.visits.Load() == 0 || far.visits.Load() != visits {
-		t.Errorf("%d and %d visits behind a change", later.visits.Load(), far.visits.Load()-visits)
+	if later.sessions.Load() == 0 || far.sessions.Load() != sessions {
+		t.Errorf("%d and %d sessions behind a change", later.sessions.Load(), far.sessions.Load()-sessions)
 	}
 }

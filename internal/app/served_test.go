@@ -88,7 +88,7 @@ func TestCertificatesOfAListener(t *testing.T) {
 
 	shown := w.now.Load().shownCertificates()
 	if len(shown) != 3 || fmt.Sprint(shown[0].Listeners) != "[imaps on 127.0.0.1:0]" || fmt.Sprint(shown[2].Listeners, shown[2].Names) != "[pop3s on 127.0.0.1:0] [*.example.com]" {
-		t.Errorf("the status page is told %+v", shown)
+		t.Errorf("the status page shows %+v", shown)
 	}
 	if strings.Contains(w.log.String(), "no certificate is for the hostname") {
 		t.Errorf("a listener's own certificate need not be for the hostname:\n%s", w.log)
@@ -96,7 +96,7 @@ func TestCertificatesOfAListener(t *testing.T) {
 	w.configure(imaps)
 	w.Reload()
 	if shown := w.now.Load().shownCertificates(); len(shown) != 1 || shown[0].Listeners != nil {
-		t.Errorf("the status page is told %+v", shown)
+		t.Errorf("the status page shows %+v", shown)
 	}
 }
 
@@ -116,20 +116,20 @@ listeners:
 `
 	with := func(hosts string) string { return fmt.Sprintf(text, ca.Directory, ca.RootsFile(t), hosts) }
 	w := newWorld(t, with("imap.example.test"))
-	supply := w.now.Load().acme
-	http := supply.keeper.Addresses()[0].(*net.TCPAddr)
+	manager := w.now.Load().acme
+	http := manager.keeper.Addresses()[0].(*net.TCPAddr)
 	ca.Start(t, pebble.Options{HTTP: http.Port, Resolver: dns.Address})
 	names := func(i int) string { return fmt.Sprint(peer(t, w.Addresses()[i].String(), "")[0].DNSNames) }
 	wait.Until(t, "no certificates", func() bool { return names(0) == "[mail.example.test]" && names(1) == "[imap.example.test]" })
 
 	w.Reload()
-	if w.now.Load().acme != supply || names(1) != "[imap.example.test]" || len(supply.clients) != 2 {
-		t.Errorf("the keeper is another one, or supplies %d stores", len(supply.clients))
+	if w.now.Load().acme != manager || names(1) != "[imap.example.test]" || len(manager.clients) != 2 {
+		t.Errorf("the keeper is another one, or supplies %d stores", len(manager.clients))
 	}
 	w.configure(with("new.example.test"))
 	w.Reload()
 	next := w.now.Load().acme
-	if next == supply || next.keeper.Addresses()[0].String() != http.String() {
+	if next == manager || next.keeper.Addresses()[0].String() != http.String() {
 		t.Fatalf("challenges are answered on %s", next.keeper.Addresses()[0])
 	}
 	wait.Until(t, "no certificate of the other name", func() bool { return names(0) == "[mail.example.test]" && names(1) == "[new.example.test]" })

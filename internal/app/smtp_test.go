@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// smtpSession is an SMTP client that has heard the greeting.
+// smtpSession is an SMTP client that has read the greeting.
 type smtpSession struct {
 	net.Conn
 	replies *bufio.Reader
 	t       *testing.T
 }
 
-// smtp is a client of a listener that begins in clear.
+// smtp is a client of a listener that begins in plaintext.
 func (w *world) smtp(i int) smtpSession {
 	w.Helper()
 	conn, err := net.Dial("tcp", w.Addresses()[i].String())
@@ -30,30 +30,30 @@ func (w *world) smtp(i int) smtpSession {
 func newSMTPSession(t *testing.T, conn net.Conn) smtpSession {
 	t.Helper()
 	s := smtpSession{conn, bufio.NewReader(conn), t}
-	s.hear()
+	s.read()
 	return s
 }
 
 // say sends a command and returns the reply, to its last line.
-func (s smtpSession) say(command string) string {
+func (s smtpSession) write(command string) string {
 	s.t.Helper()
 	if _, err := io.WriteString(s.Conn, command+"\r\n"); err != nil {
 		s.t.Fatal(err)
 	}
-	return s.hear()
+	return s.read()
 }
 
 // pass says commands, none of which may fail.
 func (s smtpSession) pass(commands ...string) {
 	s.t.Helper()
 	for _, command := range commands {
-		if got := s.say(command); got[0] > '3' {
+		if got := s.write(command); got[0] > '3' {
 			s.t.Fatalf("%s: %s", command, got)
 		}
 	}
 }
 
-func (s smtpSession) hear() string {
+func (s smtpSession) read() string {
 	s.t.Helper()
 	all := ""
 	for {

@@ -151,7 +151,7 @@ func (m *maintenance) exception(c *configs.Config, l configs.Listener, exception
 	scope.Exception = exceptionOf(exception)
 	config, err := m.tlsOf(scope, l, clients, store)
 	made := proxy.Exception{
-		Name: exception.Name(), Networks: exception.Prefixes(), Until: exception.Until.End(), TLS: config,
+		Name: exception.Name(), Networks: exception.Prefixes(), Until: exception.Until.NextDay(), TLS: config,
 		AuthAllowed: policy.AuthAllowed, Allowed: own.Allows,
 	}
 	if exception.WeakLogin {

@@ -37,14 +37,14 @@ func TestException(t *testing.T) {
 				t.Fatal(err)
 			}
 			client := newSMTPSession(t, conn)
-			if got := strings.Contains(client.say("EHLO scanner"), "AUTH"); got != (offered || version == tls.VersionTLS13) {
+			if got := strings.Contains(client.write("EHLO scanner"), "AUTH"); got != (offered || version == tls.VersionTLS13) {
 				t.Errorf("exception%s, %#x: AUTH offered: %v", more, version, got)
 			}
 			code := "235"
 			if !offered && version == tls.VersionTLS10 {
 				code = "538"
 			}
-			if got := client.say("AUTH PLAIN AGRlbW8AZGVtbw=="); !strings.HasPrefix(got, code) {
+			if got := client.write("AUTH PLAIN AGRlbW8AZGVtbw=="); !strings.HasPrefix(got, code) {
 				t.Errorf("exception%s, %#x: %s", more, version, got)
 			}
 		}
@@ -124,7 +124,7 @@ listeners:
 	}
 }
 
-// Every service has ALPN names of its own, and refuses those of others; whoever
+// Every service has ALPN names of its own, and refuses those of others; a client that
 // names none is served.
 func TestALPN(t *testing.T) {
 	text := "certificates: [{cert: cert.pem, key: key.pem}]\nlisteners:\n"

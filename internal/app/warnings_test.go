@@ -55,9 +55,9 @@ func (w *world) exposures(since int) string {
 }
 
 // Modes that let other users read secrets, or change what decides where mail
-// and passwords go, are told of at the start and with a reload: with the place
+// and passwords go, are reported at the start and with a reload: with the place
 // in the configuration and the command that mends them, once.
-func TestH12_ModesAreToldOf(t *testing.T) {
+func TestH12_ModesAreReported(t *testing.T) {
 	w := newWorld(t, imaps)
 	w.expose("letterlock.yaml", "cert.pem", "key.pem", "secret", "eab.key", "ca.pem", "routes", "recipients")
 	said := len(w.log.String())
@@ -87,7 +87,7 @@ func TestH12_ModesAreToldOf(t *testing.T) {
 	}
 }
 
-// A file that others may read later is told of without a reload.
+// A file that others may read later is reported without a reload.
 func TestH12_ModesThatChange(t *testing.T) {
 	w := newWorld(t, imaps)
 	key := filepath.Join(w.folder, "key.pem")

@@ -180,7 +180,7 @@ func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
 		t.Errorf("the log tells %d times:\n%s", n, w.log)
 	}
 	if f := w.now.Load().maintenance.shownFiles(); len(f) != 1 || f[0].Failures != 1 || !strings.Contains(f[0].Problem, "damaged or cut off") {
-		t.Errorf("the status page is told %+v", f)
+		t.Errorf("the status page shows %+v", f)
 	}
 	ask("b NOOP", "b OK")
 
@@ -190,14 +190,14 @@ func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
 	wait.Until(t, "the log does not tell of another name", func() bool { return strings.Contains(w.log.String(), "; they are for www.example.org") })
 }
 
-// The goroutine itself: it looks by the clock, until it is told to end.
+// The goroutine itself: it looks by the clock, until it is stopped.
 func TestMaintenanceLooksByItself(t *testing.T) {
 	w := newWorld(t, imaps)
 	second := w.ca.ECDSA(t, "mail.example.com")
 	w.put(second)
 	wait.Until(t, "nobody has looked", func() bool { return w.served().Equal(second.Leaf) })
 	u := w.now.Load().maintenance
-	u.end()
+	u.stop()
 	select {
 	case <-u.ended:
 	default:
@@ -216,19 +216,19 @@ func TestSelfSignedPairIsRenewed(t *testing.T) {
 		return conn.ConnectionState().PeerCertificates[0]
 	}
 	first := see()
-	chore := func(now time.Time) {
+	task := func(now time.Time) {
 		for _, do := range w.now.Load().maintenance.jobs {
 			do(now)
 		}
 	}
-	chore(time.Now())
+	task(time.Now())
 	if !see().Equal(first) {
 		t.Error("it has been renewed too early")
 	}
 	if err := os.RemoveAll(filepath.Join(w.folder, "state")); err != nil {
 		t.Fatal(err)
 	}
-	chore(first.NotAfter.Add(-29 * 24 * time.Hour))
+	task(first.NotAfter.Add(-29 * 24 * time.Hour))
 	if see().Equal(first) {
 		t.Error("it has not been renewed")
 	}

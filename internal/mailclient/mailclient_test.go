@@ -14,12 +14,12 @@ import (
 // server is a connection in memory: replies are what it sends.
 type server struct {
 	net.Conn
-	replies io.Reader
-	heard   bytes.Buffer
+	replies  io.Reader
+	received bytes.Buffer
 }
 
 func (s *server) Read(p []byte) (int, error)  { return s.replies.Read(p) }
-func (s *server) Write(p []byte) (int, error) { return s.heard.Write(p) }
+func (s *server) Write(p []byte) (int, error) { return s.received.Write(p) }
 func (*server) SetDeadline(time.Time) error   { return nil }
 
 // pieces returns one text with each Read, as packets do.
@@ -71,7 +71,7 @@ func TestCapabilitiesAndStartTLS(t *testing.T) {
 			shaken := false
 			err = c.StartTLS(func(conn net.Conn) (net.Conn, error) { shaken = true; return conn, nil })
 			if shaken != (injected == "") || errors.Is(err, ErrInjected) != (injected != "") {
-				t.Errorf("%s: %v after %q", protocol, err, s.heard.String())
+				t.Errorf("%s: %v after %q", protocol, err, s.received.String())
 			}
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// What backend_login: auto makes of a backend is told, and a made-up password is
+// What backend_login: auto makes of a backend is reported, and a made-up password is
 // tried in the same way.
 func TestAuto(t *testing.T) {
 	const adds, carries = "clients are offered PLAIN as well", "clients are logged in by"
@@ -22,7 +22,7 @@ func TestAuto(t *testing.T) {
 		protocol, greeting string
 		rules              []rule
 		severity           Severity
-		text, heard        string
+		text, received     string
 	}{
 		"imap, Courier":       {"imap", "* OK old\r\n", imap(""), Note, adds, "LOGIN"},
 		"imap, MD5":           {"imap", "* OK old\r\n", imap(" AUTH=CRAM-MD5"), Note, adds, "LOGIN"},
@@ -35,13 +35,13 @@ func TestAuto(t *testing.T) {
 		"smtp":                {"smtp", "220 old\r\n", mailRules(rule{"EHLO ", "250-old\r\n250 AUTH=LOGIN\r\n"}), Note, "", "AUTH LOGIN"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, heard, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Login: true, Method: gate.Auto})
+			findings, received, err := probeBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Login: true, Method: gate.Auto})
 			if err != nil {
 				t.Fatal(err)
 			}
 			expect(t, findings, c.severity, c.text)
-			if !slices.ContainsFunc(heard, func(line string) bool { return strings.HasPrefix(line, c.heard) }) {
-				t.Errorf("it heard %q", heard)
+			if !slices.ContainsFunc(received, func(line string) bool { return strings.HasPrefix(line, c.received) }) {
+				t.Errorf("it received %q", received)
 			}
 		})
 	}

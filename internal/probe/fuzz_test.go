@@ -12,15 +12,15 @@ import (
 )
 
 // talker is a backend in memory: it says one of its answers whenever it has
-// heard a line, whatever that line is.
+// received a line, whatever that line is.
 type talker struct {
 	net.Conn
-	answers []string
-	due     bytes.Buffer
-	heard   bytes.Buffer
+	answers  []string
+	due      bytes.Buffer
+	received bytes.Buffer
 }
 
-func (b *talker) say() {
+func (b *talker) write() {
 	if len(b.answers) > 0 {
 		b.due.WriteString(b.answers[0])
 		b.answers = b.answers[1:]
@@ -31,17 +31,17 @@ func (b *talker) Read(p []byte) (int, error) { return b.due.Read(p) }
 
 func (b *talker) Write(p []byte) (int, error) {
 	for range bytes.Count(p, []byte("\n")) {
-		b.say()
+		b.write()
 	}
-	return b.heard.Write(p)
+	return b.received.Write(p)
 }
 
 func (*talker) Close() error                { return nil }
 func (*talker) SetDeadline(time.Time) error { return nil }
 
-// Whatever a backend answers: the visit ends, sends no message, says whole
+// Whatever a backend answers: the probe ends, sends no message, says whole
 // lines, and tells what is to be done about all that it finds.
-func FuzzVisit(f *testing.F) {
+func FuzzProbe(f *testing.F) {
 	for protocol, answers := range map[byte]string{
 		0: "220 old\r\n|" + ehlo + "|220 old\r\n|" + ehlo + "|250 ok\r\n|250 ok\r\n|250 ok\r\n|250 ok\r\n|250 ok\r\n|235 in\r\n|221 bye\r\n",
 		1: "* OK old\r\n|* CAPABILITY IMAP4rev1\r\na1 OK\r\n|c OK\r\n|* ID NIL\r\na1 OK\r\n",
@@ -54,7 +54,7 @@ func FuzzVisit(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, answers string, protocol, spoken byte) {
 		b := &talker{answers: strings.Split(answers, "|")}
-		b.say()
+		b.write()
 		findings, _ := Run(t.Context(), b, Target{
 			Protocol: []string{"smtp", "imap", "pop3", "sieve"}[protocol%4], Hostname: "mail.example.com", Login: true,
 			Handover: []gate.Handover{gate.NoHandover, gate.XCLIENT, gate.XFORWARD, gate.IMAPID, gate.PROXYHeader}[spoken%5],
@@ -64,14 +64,14 @@ func FuzzVisit(f *testing.F) {
 				t.Errorf("found %+v", found)
 			}
 		}
-		heard, err := io.ReadAll(&b.heard)
+		received, err := io.ReadAll(&b.received)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for line := range strings.Lines(string(heard)) {
+		for line := range strings.Lines(string(received)) {
 			line, whole := strings.CutSuffix(line, "\r\n")
 			if !whole || strings.ContainsAny(line, "\r\n\x00") || strings.HasPrefix(line, "DATA") || strings.HasPrefix(line, "BDAT") {
-				t.Fatalf("the backend has heard %q", heard)
+				t.Fatalf("the backend has received %q", received)
 			}
 		}
 	})

@@ -21,11 +21,11 @@ type rule struct{ begins, answer string }
 
 var imapTag = regexp.MustCompile(`^(a[0-9]+|z) `)
 
-// backend is a server of a few rules. It keeps what it has heard.
+// backend is a server of a few rules. It keeps what it has received.
 type backend struct {
 	greeting string
 	rules    []rule
-	heard    []string
+	received []string
 }
 
 func (b *backend) serve(conn net.Conn) {
@@ -47,7 +47,7 @@ func (b *backend) serveUntil(conn net.Conn, last string) bool {
 		if begins := imapTag.FindString(line); begins != "" {
 			tag, line = begins, line[len(begins):]
 		}
-		b.heard = append(b.heard, line)
+		b.received = append(b.received, line)
 		answer := "500 what\r\n"
 		for _, rule := range b.rules {
 			if strings.HasPrefix(line, rule.begins) {
@@ -65,8 +65,8 @@ func (b *backend) serveUntil(conn net.Conn, last string) bool {
 	}
 }
 
-// visitBackend returns what was found, and what the backend has heard.
-func visitBackend(t *testing.T, b *backend, target Target) ([]Finding, []string, error) {
+// probeBackend returns what was found, and what the backend has received.
+func probeBackend(t *testing.T, b *backend, target Target) ([]Finding, []string, error) {
 	t.Helper()
 	l := loopback.Listen(t)
 	done := make(chan struct{})
@@ -91,7 +91,7 @@ func visitBackend(t *testing.T, b *backend, target Target) ([]Finding, []string,
 			t.Errorf("%s: and what is to be done?", f.Text)
 		}
 	}
-	return findings, b.heard, err
+	return findings, b.received, err
 }
 
 // known is a sender whom a good backend accepts.
@@ -142,11 +142,11 @@ func TestSMTP(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			findings, heard, err := visitBackend(t, &backend{greeting: "220 old\r\n", rules: c.rules}, c.target)
+			findings, received, err := probeBackend(t, &backend{greeting: "220 old\r\n", rules: c.rules}, c.target)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, line := range heard {
+			for _, line := range received {
 				if strings.HasPrefix(line, "DATA") || strings.HasPrefix(line, "BDAT") {
 					t.Fatal("a message was sent")
 				}
@@ -165,15 +165,15 @@ func expect(t *testing.T, findings []Finding, severity Severity, text string) {
 	}
 }
 
-// As a stranger, so that the answers are those that a stranger would get.
-func TestSMTPAsAStranger(t *testing.T) {
-	_, heard, err := visitBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules()}, Target{Protocol: "smtp", Handover: gate.XCLIENT})
+// Without a login, so that the answers are those that any client would get.
+func TestSMTPWithoutLogin(t *testing.T) {
+	_, received, err := probeBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules()}, Target{Protocol: "smtp", Handover: gate.XCLIENT})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"EHLO mail.example.com", "XCLIENT ADDR=192.0.2.1 PORT=25025 NAME=[UNAVAILABLE]", "EHLO mail.example.com", "MAIL FROM:<>"}
-	if got := strings.Join(heard[:4], "\n"); got != strings.Join(want, "\n") {
-		t.Errorf("it heard\n%s", got)
+	if got := strings.Join(received[:4], "\n"); got != strings.Join(want, "\n") {
+		t.Errorf("it received\n%s", got)
 	}
 }
 
@@ -222,7 +222,7 @@ func TestOtherProtocols(t *testing.T) {
 		"sieve, XCLIENT refused":   {"sieve", gate.XCLIENT, sieveGreeting, sieveRules(rule{"XCLIENT", "NO \"no\"\r\n"}), Warning, "XCLIENT"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Handover: c.spoken, Login: true})
+			findings, _, err := probeBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Handover: c.spoken, Login: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -256,7 +256,7 @@ func TestLoginMethod(t *testing.T) {
 		"sieve, nothing offered": {"sieve", "\"SASL\" \"\"\r\nOK\r\n", nil, gate.ByCRAM, "no SASL mechanisms"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Login: true, Method: c.method})
+			findings, _, err := probeBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Login: true, Method: c.method})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -265,7 +265,7 @@ func TestLoginMethod(t *testing.T) {
 	}
 }
 
-// A visit that is cut short says so, whatever it has found.
+// A probe that is cut short says so, whatever it has found.
 func TestCutShort(t *testing.T) {
 	for name, c := range map[string]struct {
 		target Target
@@ -281,7 +281,7 @@ func TestCutShort(t *testing.T) {
 		"more than anybody reads": {Target{Protocol: "imap"}, backend{greeting: strings.Repeat("x", mailclient.MaxLine+1) + "\r\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if findings, _, err := visitBackend(t, &c.b, c.target); err == nil {
+			if findings, _, err := probeBackend(t, &c.b, c.target); err == nil {
 				t.Errorf("no error, and found %v", findings)
 			}
 		})

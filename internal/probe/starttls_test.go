@@ -62,21 +62,21 @@ func TestStartTLS(t *testing.T) {
 				_, err := Run(t.Context(), plaintextConn{ours}, Target{Protocol: protocol, Hostname: "mail.example.com"})
 				<-done
 				if injected != "" {
-					if !errors.Is(err, mailclient.ErrInjected) || len(secured.heard) > 0 {
-						t.Errorf("%v, behind TLS it heard %q", err, secured.heard)
+					if !errors.Is(err, mailclient.ErrInjected) || len(secured.received) > 0 {
+						t.Errorf("%v, behind TLS it received %q", err, secured.received)
 					}
 					return
 				}
 				has := func(line string) bool { return strings.HasPrefix(line, c.credential) }
-				if !slices.ContainsFunc(secured.heard, has) || slices.ContainsFunc(clear.heard, has) {
-					t.Errorf("%v, in clear it heard %q, behind TLS %q", err, clear.heard, secured.heard)
+				if !slices.ContainsFunc(secured.received, has) || slices.ContainsFunc(clear.received, has) {
+					t.Errorf("%v, before TLS it received %q, behind TLS %q", err, clear.received, secured.received)
 				}
 			})
 		}
 	}
 }
 
-// serveBoth is a backend in clear up to the command, and another behind it.
+// serveBoth is a backend in plaintext up to the command, and another behind it.
 func serveBoth(t *testing.T, clear, secured *backend, command string, cert tls.Certificate) (net.Conn, <-chan struct{}) {
 	t.Helper()
 	l := loopback.Listen(t)

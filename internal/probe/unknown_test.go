@@ -36,13 +36,13 @@ func TestRelayingIsNotKnown(t *testing.T) {
 		"we know the recipients":       {Target{Protocol: "smtp", KnownRecipients: true}, []rule{{"MAIL ", "550 5.1.8 Sender address rejected\r\n"}}, "probe_sender"},
 		"we demand a login":            {Target{Protocol: "smtp", Submission: true, Login: true}, []rule{{"MAIL ", "550 5.1.8 Sender address rejected\r\n"}}, "probe_sender"},
 		"a word of ours":               {Target{Protocol: "smtp", Senders: [MaxSenders]string{"postmaster@relay.example"}}, []rule{{"MAIL ", "550 <postmaster@relay.example> no\r\n"}}, "probe_sender"},
-		"the stranger is refused":      {judged, []rule{{"XCLIENT ", "554 5.7.1 Client host blocked\r\n"}}, "192.0.2.1"},
-		"the stranger comes later":     {judged, []rule{{"XCLIENT ", "451 4.7.1 later\r\n"}}, later},
+		"the client is refused":        {judged, []rule{{"XCLIENT ", "554 5.7.1 Client host blocked\r\n"}}, "192.0.2.1"},
+		"the client comes later":       {judged, []rule{{"XCLIENT ", "451 4.7.1 later\r\n"}}, later},
 		"so does XFORWARD":             {Target{Protocol: "smtp", Handover: gate.XFORWARD}, []rule{{"EHLO ", "250-old\r\n250 XFORWARD ADDR\r\n"}, {"XFORWARD ", "451 later\r\n"}}, later},
 		"a Postfix that needs a login": {judged, []rule{{"RCPT ", "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied\r\n"}}, later},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules(c.rules...)}, c.target)
+			findings, _, err := probeBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules(c.rules...)}, c.target)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +75,7 @@ func TestRelayingIsRefused(t *testing.T) {
 			[]rule{{"RCPT ", "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied\r\n"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules(c.rules...)}, c.target)
+			findings, _, err := probeBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules(c.rules...)}, c.target)
 			if err != nil || len(findings) > 0 {
 				t.Errorf("%v, found %v", err, findings)
 			}
@@ -94,7 +94,7 @@ func TestRelaysForSomeSenders(t *testing.T) {
 		"known": {[]rule{{"MAIL FROM:<postmaster@known.example>", "250 ok\r\n"}, {"MAIL ", "550 5.1.8 no\r\n"}, {"RCPT ", "250 ok\r\n"}}, "from <postmaster@known.example>"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules(c.rules...)},
+			findings, _, err := probeBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules(c.rules...)},
 				Target{Protocol: "smtp", Handover: gate.XCLIENT, Senders: [MaxSenders]string{known, "postmaster@known.example"}})
 			if err != nil {
 				t.Fatal(err)
@@ -124,7 +124,7 @@ func TestPasswordIsNotKnown(t *testing.T) {
 		"sieve, a login twice": {"sieve", "\"SASL\" \"LOGIN\"\r\nOK\r\n", []rule{{"AUTH", "\"VXNlcg==\"\r\n"}, {"LOGOUT", ""}, {"\"", "\"more\"\r\n"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Login: true})
+			findings, _, err := probeBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Login: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,7 +148,7 @@ func TestHandoverIsNotKnown(t *testing.T) {
 		"sieve, bye":   {"sieve", "OK\r\n", gate.PROXYHeader, []rule{{"CAPABILITY", "BYE \"later\"\r\n"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Handover: c.spoken})
+			findings, _, err := probeBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: c.protocol, Handover: c.spoken})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -169,7 +169,7 @@ func TestAnyPasswordByChallenge(t *testing.T) {
 		"sieve": {"\"SASL\" \"CRAM-MD5\"\r\nOK\r\n", []rule{{"AUTH", "\"PDFAMj4=\"\r\n"}, {"\"bGV0", "OK\r\n"}, {"LOGOUT", ""}}},
 	} {
 		t.Run(protocol, func(t *testing.T) {
-			findings, _, err := visitBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: protocol, Login: true, Method: gate.ByCRAM})
+			findings, _, err := probeBackend(t, &backend{greeting: c.greeting, rules: c.rules}, Target{Protocol: protocol, Login: true, Method: gate.ByCRAM})
 			if err != nil {
 				t.Fatal(err)
 			}

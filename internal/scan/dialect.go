@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// offer is what a server shows in clear.
+// offer is what a server offers before TLS.
 type offer struct {
 	startTLS bool
 	logins   []string // mechanisms, and the commands that take passwords
@@ -48,7 +48,7 @@ const maxLines = 200 // of one answer
 
 var errLines = errors.New("an answer has no end")
 
-// until hears lines up to one that is the last, which comes with them.
+// until reads lines up to one that is the last, which comes with them.
 func (c *conn) until(last func(line string) bool) ([]string, error) {
 	var all []string
 	for range maxLines {
@@ -73,7 +73,7 @@ func helloSMTP(c *conn) (o offer, err error) {
 	if !strings.HasPrefix(greeting[0], "220") {
 		return o, fmt.Errorf("it greets with %q", greeting[0])
 	}
-	if err := c.say("EHLO scan.invalid"); err != nil {
+	if err := c.write("EHLO scan.invalid"); err != nil {
 		return o, err
 	}
 	lines, err := c.until(last)
@@ -104,7 +104,7 @@ func helloIMAP(c *conn) (o offer, err error) {
 	if !strings.HasPrefix(greeting, "* OK") {
 		return o, fmt.Errorf("it greets with %q", greeting)
 	}
-	if err := c.say("1 CAPABILITY"); err != nil {
+	if err := c.write("1 CAPABILITY"); err != nil {
 		return o, err
 	}
 	lines, err := c.until(func(line string) bool { return strings.HasPrefix(line, "1 ") })
@@ -129,7 +129,7 @@ func helloIMAP(c *conn) (o offer, err error) {
 }
 
 // helloPOP3 asks for the capabilities (RFC 2449 §5). A server that has never
-// heard of them takes USER.
+// offered of them takes USER.
 func helloPOP3(c *conn) (o offer, err error) {
 	greeting, err := c.line()
 	if err != nil {
@@ -138,7 +138,7 @@ func helloPOP3(c *conn) (o offer, err error) {
 	if !strings.HasPrefix(greeting, "+OK") {
 		return o, fmt.Errorf("it greets with %q", greeting)
 	}
-	if err := c.say("CAPA"); err != nil {
+	if err := c.write("CAPA"); err != nil {
 		return o, err
 	}
 	lines, err := c.until(func(line string) bool { return line == "." || strings.HasPrefix(line, "-ERR") })
@@ -160,7 +160,7 @@ func helloPOP3(c *conn) (o offer, err error) {
 	return o, err
 }
 
-// helloSieve hears the capabilities, which come unasked (RFC 5804 §1.7).
+// helloSieve reads the capabilities, which come unasked (RFC 5804 §1.7).
 func helloSieve(c *conn) (o offer, err error) {
 	lines, err := c.until(func(line string) bool { return strings.HasPrefix(line, "OK") || strings.HasPrefix(line, "NO") })
 	for _, line := range lines {
@@ -175,9 +175,9 @@ func helloSieve(c *conn) (o offer, err error) {
 	return o, err
 }
 
-// inject says a command in clear right behind STARTTLS. Whoever answers it
-// inside TLS takes a stranger's words for the client's (CVE-2011-0411).
-func (v *visit) inject() {
+// inject sends a command in plaintext right behind STARTTLS. A server that answers
+// it inside TLS takes an attacker's command for the client's (CVE-2011-0411).
+func (v *look) inject() {
 	c, err := v.dial()
 	if err != nil {
 		return
@@ -195,15 +195,15 @@ func (v *visit) inject() {
 		return
 	}
 	_ = t.SetDeadline(time.Now().Add(min(quietTime, v.Timeout)))
-	heard := make([]byte, maxLine)
+	received := make([]byte, maxLine)
 	n := 0
-	for n < len(heard) && !d.answered(heard[:n]) {
-		more, err := t.Read(heard[n:])
+	for n < len(received) && !d.answered(received[:n]) {
+		more, err := t.Read(received[n:])
 		if n += more; err != nil {
 			break
 		}
 	}
-	if d.answered(heard[:n]) {
-		v.report.find(Bad, "a command that was said in clear behind %s is obeyed inside TLS (CVE-2011-0411)", d.start)
+	if d.answered(received[:n]) {
+		v.report.find(Bad, "a plaintext command behind %s is executed inside TLS (CVE-2011-0411)", d.start)
 	}
 }

@@ -1,6 +1,6 @@
 // Package scan looks at a mail service from outside, as a scanner would: is
 // TLS there, which versions and suites, whose certificate, is a login offered
-// in clear, does what is said before TLS count after it? And at what the DNS
+// before TLS, is a plaintext command executed after it? And at what the DNS
 // says of a domain's servers.
 //
 // It logs in nowhere and sends no mail. It can offer what crypto/tls has: of

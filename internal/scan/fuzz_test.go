@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// deaf is a connection on which nobody hears us.
+// deaf is a connection on which the peer reads nothing.
 type deaf struct{ net.Conn }
 
 func (deaf) Write(p []byte) (int, error) { return len(p), nil }

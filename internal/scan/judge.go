@@ -12,7 +12,7 @@ import (
 )
 
 // judgeTLS says what is wrong with versions and suites.
-func (v *visit) judgeTLS() {
+func (v *look) judgeTLS() {
 	r := v.report
 	old := Weak // where the alternative is plaintext, old TLS is worth noting and no more
 	if v.Public {
@@ -43,7 +43,7 @@ func (v *visit) judgeTLS() {
 	})
 }
 
-func (v *visit) suites(text string, severity Severity, is func(string) bool) {
+func (v *look) suites(text string, severity Severity, is func(string) bool) {
 	var found []string
 	for _, s := range v.report.Suites {
 		if is(s) {
@@ -56,7 +56,7 @@ func (v *visit) suites(text string, severity Severity, is func(string) bool) {
 }
 
 // certificate says what is wrong with the one that is served first.
-func (v *visit) certificate(state tls.ConnectionState) {
+func (v *look) certificate(state tls.ConnectionState) {
 	r := v.report
 	leaf := state.PeerCertificates[0]
 	r.Names, r.Expires = append(r.Names, leaf.DNSNames...), leaf.NotAfter.UTC()

@@ -22,7 +22,7 @@ type Target struct {
 	Host     string // what the certificate should be for
 	Implicit bool   // TLS from the first byte
 
-	// Public takes mail from strangers: there TLS is better than none, whatever
+	// Public takes mail from the public: there TLS is better than none, whatever
 	// it is, and few look at the certificate.
 	Public bool
 
@@ -77,8 +77,8 @@ func (r *Report) find(s Severity, format string, args ...any) {
 	r.Findings = append(r.Findings, Finding{s, fmt.Sprintf(format, args...)})
 }
 
-// visit is the look at one target.
-type visit struct {
+// scan is the state of one target's scan.
+type look struct {
 	Target
 	Options
 	ctx    context.Context
@@ -95,7 +95,7 @@ func Look(ctx context.Context, t Target, o Options) Report {
 		o.Now = time.Now()
 	}
 	r := Report{Service: t.Service, Address: t.Address, Host: t.Host, Versions: []string{}, Suites: []string{}, Names: []string{}, LoginsClear: []string{}, Findings: []Finding{}}
-	v := &visit{t, o, ctx, &r}
+	v := &look{t, o, ctx, &r}
 	if v.clear() {
 		v.offers()
 		v.judgeTLS()
@@ -107,7 +107,7 @@ func Look(ctx context.Context, t Target, o Options) Report {
 }
 
 // clear looks at what is said before TLS, and reports whether to go on.
-func (v *visit) clear() bool {
+func (v *look) clear() bool {
 	c, err := v.dial()
 	if err != nil {
 		severity := Bad
@@ -129,17 +129,17 @@ func (v *visit) clear() bool {
 	}
 	v.report.LoginsClear = append(v.report.LoginsClear, said.logins...)
 	if len(said.logins) > 0 {
-		v.report.find(Bad, "logins are offered in clear: %s", strings.Join(said.logins, " "))
+		v.report.find(Bad, "logins are offered before TLS: %s", strings.Join(said.logins, " "))
 	}
 	if !said.startTLS {
-		v.report.find(Bad, "%s is not offered: everything goes in clear", dialects[v.Protocol].start)
+		v.report.find(Bad, "%s is not offered: everything is sent in plaintext", dialects[v.Protocol].start)
 	}
 	return said.startTLS
 }
 
 // offers finds versions and suites: what was agreed on is left out of the next
 // offer, until there is no handshake any more.
-func (v *visit) offers() {
+func (v *look) offers() {
 	seen := map[string]bool{}
 	for version := uint16(tls.VersionTLS10); version <= tls.VersionTLS13; version++ {
 		suites := suitesOf(version)
@@ -192,7 +192,7 @@ func without(suites []uint16, gone uint16) []uint16 {
 }
 
 // handshake makes a connection of its own.
-func (v *visit) handshake(version uint16, suites []uint16) (tls.ConnectionState, error) {
+func (v *look) handshake(version uint16, suites []uint16) (tls.ConnectionState, error) {
 	c, err := v.dial()
 	if err != nil {
 		return tls.ConnectionState{}, err
@@ -226,7 +226,7 @@ const maxLine = 4 << 10 // bytes
 
 var errLine = errors.New("a line has no end")
 
-func (v *visit) dial() (*conn, error) {
+func (v *look) dial() (*conn, error) {
 	d := net.Dialer{Timeout: v.Timeout}
 	c, err := d.DialContext(v.ctx, "tcp", v.Address)
 	if err != nil {
@@ -243,14 +243,14 @@ func (c *conn) line() (string, error) {
 	return strings.TrimRight(string(text), "\r\n"), err
 }
 
-func (c *conn) say(command string) error {
+func (c *conn) write(command string) error {
 	_, err := c.Write([]byte(command + "\r\n"))
 	return err
 }
 
-// command says something and hears one line.
+// command writes a command and reads one line.
 func (c *conn) command(command, ok string) error {
-	if err := c.say(command); err != nil {
+	if err := c.write(command); err != nil {
 		return err
 	}
 	line, err := c.line()

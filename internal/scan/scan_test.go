@@ -135,7 +135,7 @@ func TestNothingIsWrong(t *testing.T) {
 	})
 }
 
-// What was said in clear is obeyed inside TLS.
+// A plaintext command is executed inside TLS.
 func TestInjectionIsFound(t *testing.T) {
 	ca := authority.New(t)
 	for protocol, s := range services {
@@ -150,7 +150,7 @@ func TestInjectionIsFound(t *testing.T) {
 	}
 }
 
-func TestLoginsInClearAreFound(t *testing.T) {
+func TestLoginsBeforeTLSAreFound(t *testing.T) {
 	answers := map[string]map[string]string{
 		"smtp":  {"EHLO": "250-a\r\n250 AUTH PLAIN LOGIN\r\n"},
 		"imap":  {"1": "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n1 OK\r\n"},
@@ -165,7 +165,7 @@ func TestLoginsInClearAreFound(t *testing.T) {
 		}
 		r := lookAt(t, protocol, s.start(t), nil, nil)
 		bad := strings.Join(found(r.Findings, Bad), "; ")
-		if !slices.Equal(r.LoginsClear, want[protocol]) || !strings.Contains(bad, "logins are offered in clear") || !strings.Contains(bad, "everything goes in clear") || r.TLS {
+		if !slices.Equal(r.LoginsClear, want[protocol]) || !strings.Contains(bad, "logins are offered before TLS") || !strings.Contains(bad, "everything is sent in plaintext") || r.TLS {
 			t.Errorf("%s: %+v", protocol, r)
 		}
 	}
@@ -210,7 +210,7 @@ func TestOldTLSAndBadCertificates(t *testing.T) {
 		"expired":         {policy(t, "strict", ca.Expired(t, "mail.example.com")), ca.Pool, nil, map[Severity][]string{Bad: {"has expired on"}}},
 		"expired, public": {policy(t, "strict", ca.Expired(t, "mail.example.com")), ca.Pool, public, map[Severity][]string{Weak: {"has expired on"}}},
 		"another name":    {policy(t, "strict", ca.ECDSA(t, "www.example.com")), ca.Pool, nil, map[Severity][]string{Bad: {"is not for mail.example.com: it is for www.example.com"}}},
-		"a stranger's":    {policy(t, "strict", authority.New(t).ECDSA(t, "mail.example.com")), ca.Pool, nil, map[Severity][]string{Bad: {"does not verify"}}},
+		"another CA's":    {policy(t, "strict", authority.New(t).ECDSA(t, "mail.example.com")), ca.Pool, nil, map[Severity][]string{Bad: {"does not verify"}}},
 		"no handshake":    {&tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }}, ca.Pool, nil, map[Severity][]string{Bad: {"no handshake succeeds"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
