@@ -127,7 +127,7 @@ func (g *Gate) relayUntagged(r reply) error {
 	list, isList := r.capabilityData()
 	switch {
 	case r.status == "PREAUTH":
-		return garbage("PREAUTH behind the greeting")
+		return garbage("PREAUTH after the greeting")
 	case r.status != "":
 		g.passStatus("*", r)
 		return nil

@@ -110,7 +110,7 @@ func (g *Gate) askClient(x *gate.Exchange, challenge string) (response string, o
 	return string(line), x.Sound(string(line)), nil
 }
 
-// announce tells the client the capabilities of the backend that its login has
+// announce sends the client the capabilities of the backend that its login has
 // reached: so far it has seen those of the backend where the session began.
 func (g *Gate) announce(r reply) error {
 	if name, _, _ := cutCode(r.text); name == "CAPABILITY" {

@@ -21,7 +21,7 @@ func (g *Gate) handOver() error {
 	switch g.s.Handover {
 	case gate.IMAPID:
 	case gate.PROXYHeader:
-		return g.behindHeader()
+		return g.checkHeaderRead()
 	default:
 		return nil
 	}
@@ -46,9 +46,9 @@ func (g *Gate) handOver() error {
 	return g.askCapabilities()
 }
 
-// behindHeader checks that the backend has read a PROXY header as a header, and
+// checkHeaderRead checks that the backend has read a PROXY header as a header, and
 // does not answer it with BAD.
-func (g *Gate) behindHeader() error {
+func (g *Gate) checkHeaderRead() error {
 	req := g.request("NOOP")
 	req.finish()
 	return g.blameHeader(g.inform(req))

@@ -34,7 +34,7 @@ func (g *Gate) collect(cmd *command) error {
 			return gate.FromClient(err)
 		}
 		literal := string(b)
-		text, used, err := g.behindLiteral(cmd)
+		text, used, err := g.readAfterLiteral(cmd)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (g *Gate) swallow(cmd *command) error {
 		if err := g.discard(size); err != nil {
 			return gate.FromClient(err)
 		}
-		_, used, err := g.behindLiteral(cmd)
+		_, used, err := g.readAfterLiteral(cmd)
 		if err != nil {
 			return err
 		}
@@ -81,9 +81,9 @@ func (g *Gate) discard(n int) error {
 	return nil
 }
 
-// behindLiteral reads the line after a literal; used is its length. Each line
+// readAfterLiteral reads the line after a literal; used is its length. Each line
 // counts, or else a command of empty literals could go on for ever.
-func (g *Gate) behindLiteral(cmd *command) (text string, used int, err error) {
+func (g *Gate) readAfterLiteral(cmd *command) (text string, used int, err error) {
 	line, err := g.front.ReadLine()
 	if _, ok := errors.AsType[wire.SyntaxError](err); ok {
 		return "", 0, g.complain(*cmd, errLiteral)

@@ -32,10 +32,10 @@ func (g *Gate) handOver(greeting string) error {
 	return g.refused(reply, err)
 }
 
-// behindHeader checks that the backend has read a PROXY header as a header, and
+// checkHeaderRead checks that the backend has read a PROXY header as a header, and
 // does not answer it with -ERR. A backend that is new enough for the header
 // knows CAPA.
-func (g *Gate) behindHeader(asked error) error {
+func (g *Gate) checkHeaderRead(asked error) error {
 	switch {
 	case g.s.Handover != gate.PROXYHeader:
 		return asked

@@ -75,7 +75,7 @@ func (g *Gate) open() error {
 	if g.implicit && g.s.Mechanisms.AllowsAPOP() && !inPlaintext {
 		g.stamp = timestampOf(greeting)
 	}
-	return g.behindHeader(g.askCapabilities())
+	return g.checkHeaderRead(g.askCapabilities())
 }
 
 // Settle relays the login. It returns nil when the backend has accepted one.

@@ -48,7 +48,7 @@ const (
 	inQuoted
 	inSize        // the digits of {n+}
 	atBrace       // its brace
-	atLiteralCR   // the line end behind it
+	atLiteralCR   // the line end after it
 	atLiteralLF   //
 	inLiteral     // the literal
 	afterArgument // a blank or the line end

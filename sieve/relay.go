@@ -8,14 +8,14 @@ import (
 
 // Inspect inspects what the client sends while the session is relayed.
 //
-// UNAUTHENTICATE (RFC 5804 §2.14.1) leads back to before the login. There the
-// backend would believe an XCLIENT, and the next login would pass unseen. The
-// last letter of such a command is changed on its way, so that the backend
-// answers, in step, that it has no such command. All strings pass as they are,
-// scripts among them.
+// UNAUTHENTICATE (RFC 5804 §2.14.1) returns to the state before the login.
+// There the backend would believe an XCLIENT, and the next login would not be
+// checked. The last letter of such a command is changed before it is forwarded,
+// so that the backend answers it as an unknown command and the replies stay in
+// order. All strings pass unchanged, scripts among them.
 //
 // Where servers disagree about what is a command and what is the content of a
-// literal, no answer would be right for all of them: the session ends.
+// literal, the session ends.
 func (g *Gate) Inspect(piece []byte) error {
 	if err := g.relayed.inspect(piece); err != nil {
 		return gate.Because(gate.Desynchronised, err)

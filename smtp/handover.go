@@ -7,7 +7,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// handOver tells a backend that has just greeted the client's address, if the
+// handOver sends a backend that has just greeted the client's address, if the
 // handover uses SMTP commands. It introduces us by our own name to learn what
 // the backend offers; the client's own EHLO follows later.
 //
@@ -18,7 +18,7 @@ func (g *Gate) handOver() error {
 		return nil
 	}
 	if g.s.Handover == gate.PROXYHeader {
-		return g.behindHeader()
+		return g.checkHeaderRead()
 	}
 	if err := g.introduce(); err != nil {
 		return err
@@ -35,10 +35,10 @@ func (g *Gate) handOver() error {
 	return nil
 }
 
-// behindHeader checks that the backend has read a PROXY header as a header. A
+// checkHeaderRead checks that the backend has read a PROXY header as a header. A
 // backend that has not replies to it as to an unknown command, and that reply
 // comes first.
-func (g *Gate) behindHeader() error {
+func (g *Gate) checkHeaderRead() error {
 	r, err := g.sendHelloOnce("EHLO", g.s.Hostname)
 	switch {
 	case err == nil && r.OK():
@@ -86,7 +86,7 @@ func (g *Gate) xclient() error {
 	return g.introduce()
 }
 
-// xforward tells the backend the client's address before each message
+// xforward sends the backend the client's address before each message
 // (Postfix's XFORWARD_README), for its log. Within a transaction it sends
 // nothing: the backend will refuse the second MAIL.
 func (g *Gate) xforward() (refused bool, err error) {

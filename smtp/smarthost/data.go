@@ -31,7 +31,7 @@ func (g *Gate) data(cmd syntax.Line) error {
 		return g.finish(r.String())
 	case r.Code != 354 || s.back.Buffered() > 0:
 		s.unusable = true // an early 250 would be taken for the reply to the message
-		return g.finish("451 4.5.0 " + s.String() + " is out of step")
+		return g.finish("451 4.5.0 " + s.String() + " sends unexpected replies")
 	}
 	if err := g.s.EnterStep(gate.Text); err != nil {
 		return err

@@ -88,7 +88,7 @@ type headerPlace int
 const (
 	fieldStart headerPlace = iota
 	fieldName
-	behindName // blanks before the colon
+	afterName // blanks before the colon
 	fieldBody
 	headerEnd
 )
@@ -121,8 +121,8 @@ func (h *header) step(b byte) {
 	case h.at != fieldStart && b == ':':
 		h.at, h.begun = fieldBody, true
 	case h.at != fieldStart && blank:
-		h.at = behindName
-	case h.at != behindName && b > ' ' && b <= '~' && b != ':':
+		h.at = afterName
+	case h.at != afterName && b > ' ' && b <= '~' && b != ':':
 		h.at = fieldName
 	default:
 		h.at = headerEnd

@@ -7,7 +7,7 @@ import "github.com/letterlock/letterlock/internal/gate"
 // client gets none.
 var farewells = map[gate.Reason]string{
 	gate.Timeout:        "421 4.4.2 Timeout exceeded, closing connection",
-	gate.Injected:       "554 5.5.0 Plaintext behind STARTTLS, closing connection",
+	gate.Injected:       "554 5.5.0 Plaintext after STARTTLS, closing connection",
 	gate.Desynchronised: "554 5.5.0 Improper use of SMTP command pipelining",
 	gate.TooManyErrors:  "421 4.7.0 Too many errors, closing connection",
 	gate.LineTooLong:    "500 5.5.2 Line too long",

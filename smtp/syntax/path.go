@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// Path is the address of MAIL or RCPT, and the parameters behind it.
+// Path is the address of MAIL or RCPT, and the parameters after it.
 type Path struct {
 	Address string // without angle brackets; empty is the null sender
 	Params  string

@@ -38,9 +38,9 @@ const (
 	lineStart position = iota // after the sender's CRLF, or at the beginning
 	madeStart                 // after a CRLF that we have inserted
 	inLine
-	behindCR    // a CR is held back
-	behindDot   // at lineStart, a dot is held back
-	behindDotCR // at lineStart, a dot and a CR are held back
+	afterCR    // a CR is held back
+	afterDot   // at lineStart, a dot is held back
+	afterDotCR // at lineStart, a dot and a CR are held back
 )
 
 const (
@@ -77,7 +77,7 @@ func (t *Text) Length(src []byte) (n int) {
 // Finish returns the bytes that are written after the last octet of a counted
 // text: a CR that is still held back is a bare one.
 func (t *Text) Finish() (tail string) {
-	if t.at != behindCR {
+	if t.at != afterCR {
 		return ""
 	}
 	t.at, t.Irregular = madeStart, true
@@ -171,7 +171,7 @@ func (t *Text) step(b byte) (out string, end bool) {
 	switch t.at {
 	case lineStart:
 		if t.isDot(b) {
-			t.at = behindDot
+			t.at = afterDot
 			return "", false
 		}
 	case madeStart:
@@ -179,23 +179,23 @@ func (t *Text) step(b byte) (out string, end bool) {
 			t.at = inLine
 			return "..", false
 		}
-	case behindCR:
+	case afterCR:
 		if b == '\n' {
 			t.at = lineStart
 			return crlf, false
 		}
 		return t.normalise(crlf, b)
-	case behindDot:
+	case afterDot:
 		switch b {
 		case '\r':
-			t.at = behindDotCR
+			t.at = afterDotCR
 			return "", false
 		case '\n', 0:
 			return t.normalise("", b)
 		}
 		t.at = inLine
 		return stuffed[b], false
-	case behindDotCR:
+	case afterDotCR:
 		if b == '\n' {
 			t.at = lineStart
 			return Dot, true
@@ -218,7 +218,7 @@ func (t *Text) normalise(due string, b byte) (out string, end bool) {
 func (t *Text) plain(b byte) (out string, end bool) {
 	switch b {
 	case '\r':
-		t.at = behindCR
+		t.at = afterCR
 		return "", false
 	case '\n':
 		t.Irregular = true

@@ -14,7 +14,7 @@ type Transfer struct {
 	Client  *wire.Conn
 	Backend *wire.Conn // flushed before the transfer waits for the client; nil: there is none yet
 
-	// Write takes the next part of the text: run, and behind it tail. It is not
+	// Write takes the next part of the text: run, and after it tail. It is not
 	// called again after an error.
 	Write func(run []byte, tail string) error
 
