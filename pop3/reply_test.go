@@ -24,7 +24,7 @@ func TestRefuse(t *testing.T) {
 		"relayed":               {relayed, gate.Shutdown, "", ""},
 		"silence for silence":   {clientsTurn, gate.Timeout, "", ""},
 		"the last error's turn": {clientsTurn, gate.TooManyErrors, "", ""},
-		"injected":              {serversTurn, gate.Injected, "", "-ERR data in clear behind the command that starts TLS\r\n"},
+		"injected":              {serversTurn, gate.Injected, "", "-ERR plaintext data after the command that starts TLS\r\n"},
 		"done":                  {clientsTurn, gate.Done, "", ""},
 		"gone":                  {serversTurn, gate.ClientGone, "", ""},
 		"no TLS":                {clientsTurn, gate.HandshakeFailed, "", ""},

@@ -243,9 +243,9 @@ func TestReloadsUnderLoad(t *testing.T) {
 	files := usage.Descriptors(t)
 
 	address := w.Addresses()[0].String()
-	clients := loopback.Invite(t, 4, func() error { return runSession(address) })
+	clients := loopback.RunClients(t, 4, func() error { return runSession(address) })
 	for i := range 50 {
-		seen := clients.Visits()
+		seen := clients.Sessions()
 		w.reload(w.next(func(g *Generation) {
 			g.Listeners[0].NewGate = w.first.Listeners[0].NewGate // greets as the clients expect
 			if i%2 == 0 {                                         // one listener more, which the next one has no longer
@@ -258,9 +258,9 @@ func TestReloadsUnderLoad(t *testing.T) {
 			t.Fatal("the address is taken")
 		}
 		steady.ping()
-		wait.Until(t, "no client connects", func() bool { return clients.Visits() > seen+1 })
+		wait.Until(t, "no client connects", func() bool { return clients.Sessions() > seen+1 })
 	}
-	clients.SendHome()
+	clients.Stop()
 	wait.Until(t, "sessions are left", func() bool { return w.Sessions() == 1 })
 	wait.Until(t, "descriptors are left", func() bool { return usage.Descriptors(t) <= files })
 	steady.ping()

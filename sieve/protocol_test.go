@@ -171,7 +171,7 @@ func TestRefuse(t *testing.T) {
 		"busy":             {Gate{}, gate.Busy, "BYE (TRYLATER) \"too many connections [ID]\"\r\n"},
 		"backend":          {Gate{}, gate.BackendDown, "BYE (TRYLATER) \"service not available [ID]\"\r\n"},
 		"silent":           {Gate{}, gate.Timeout, "BYE \"timeout exceeded\"\r\n"},
-		"injected":         {Gate{}, gate.Injected, "BYE \"data in clear behind the command that starts TLS\"\r\n"},
+		"injected":         {Gate{}, gate.Injected, "BYE \"plaintext data after the command that starts TLS\"\r\n"},
 		"relayed shutdown": {Gate{loggedIn: true}, gate.Shutdown, "BYE (TRYLATER) \"the service is shutting down [ID]\"\r\n"},
 		"relayed failure":  {Gate{loggedIn: true}, gate.BackendGone, ""},
 		"said already":     {Gate{byeSent: true}, gate.Desynchronised, ""},

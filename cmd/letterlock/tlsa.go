@@ -143,7 +143,7 @@ func servedBy(c *configs.Config, set configs.Served) (served, error) {
 			}
 			s.note([]tls.Certificate{cert}, words)
 		}
-		s.store.Supply(stored)
+		s.store.SetManaged(stored)
 	} else if len(own) == 0 {
 		if own, err = certs.Load(certs.KeptFiles(c.StateDir)); err != nil {
 			return s, fmt.Errorf("%w (%w)", errNothingServed, err)

@@ -114,8 +114,8 @@ func (k *Keeper) closeChallenges() {
 }
 
 // tlsConfig serves the CA its challenge and, if there is a site, browsers and
-// mail servers that ask for one of its names. All others hear that the name is
-// unknown.
+// mail servers that ask for one of its names. All others get the alert
+// unrecognized_name.
 func (k *Keeper) tlsConfig() (*tls.Config, error) {
 	policy, err := tlspolicy.Named("strict")
 	if err != nil {

@@ -45,7 +45,7 @@ func yearsWith(t *testing.T, test func(t *testing.T, y *years)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k.voice.base = ca
+		k.transport.base = ca
 		k.auto.HTTPHandler(http.NotFoundHandler()) // as Listen would
 		y.Keeper = k
 		defer k.Close()

@@ -67,10 +67,10 @@ const (
 // Keeper gets and renews certificates. The order of calls is New, Listen,
 // Serve, Close.
 type Keeper struct {
-	o     Options
-	table *table
-	voice *voice
-	auto  *autocert.Manager
+	o         Options
+	table     *table
+	transport *transport
+	auto      *autocert.Manager
 
 	servers []server
 	life    context.Context
@@ -94,7 +94,7 @@ func New(o Options) (*Keeper, error) {
 		return nil, fmt.Errorf("ACME state: %w", err)
 	}
 	k.life, k.end = context.WithCancel(context.Background())
-	k.voice = &voice{life: k.life, log: o.Log, answers: o.answers(), base: o.transport()}
+	k.transport = &transport{life: k.life, log: o.Log, answers: o.answers(), base: o.transport()}
 	k.auto = &autocert.Manager{
 		Prompt:     k.acceptTerms,
 		Cache:      cache{autocert.DirCache(o.Dir), k},
@@ -137,7 +137,7 @@ func (o Options) transport() http.RoundTripper {
 func (k *Keeper) client() *acme.Client {
 	return &acme.Client{
 		DirectoryURL: k.o.Directory,
-		HTTPClient:   &http.Client{Transport: k.voice, Timeout: 2 * requestTimeout},
+		HTTPClient:   &http.Client{Transport: k.transport, Timeout: 2 * requestTimeout},
 		RetryBackoff: patience,
 		UserAgent:    "letterlock",
 	}

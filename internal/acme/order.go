@@ -48,11 +48,11 @@ func (k *Keeper) order(host string, kind x509.PublicKeyAlgorithm) (again time.Du
 			return 0, err
 		}
 	}
-	k.voice.forget(host)
+	k.transport.forget(host)
 	c, err := k.auto.GetCertificate(hello(host, kind))
 	if err != nil {
 		wait, _ := acme.RateLimit(err)
-		if said := k.voice.about(host); said != "" {
+		if said := k.transport.about(host); said != "" {
 			err = fmt.Errorf("the CA said: %s (%w)", said, err)
 		}
 		return max(wait, autocertForgets), err

@@ -27,7 +27,7 @@ func (k *Keeper) complain(c tls.Certificate, now time.Time) {
 	leaf := c.Leaf
 	left := leaf.NotAfter.Sub(now)
 	host := leaf.DNSNames[0]
-	about := []any{"host", host, "key", leaf.PublicKeyAlgorithm.String(), "expires", leaf.NotAfter.UTC(), "ca", k.voice.about(host)}
+	about := []any{"host", host, "key", leaf.PublicKeyAlgorithm.String(), "expires", leaf.NotAfter.UTC(), "ca", k.transport.about(host)}
 	switch {
 	case left <= 0:
 		k.o.Log.Error("AN EXPIRED CERTIFICATE IS SERVED, as the CA has given no other", about...)

@@ -164,7 +164,7 @@ func (s *acmeManager) changed() {
 				manager = append(manager, c)
 			}
 		}
-		store.Supply(manager)
+		store.SetManaged(manager)
 	}
 }
 

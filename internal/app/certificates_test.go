@@ -146,7 +146,7 @@ func (f *fleet) fresh(ways ...string) bool {
 // not before they are whole, and no handshake fails.
 func TestTwoHundredCertificatesAreReplacedUnderLoad(t *testing.T) {
 	f := newFleet(t)
-	clients := loopback.Invite(t, 2, func() error {
+	clients := loopback.RunClients(t, 2, func() error {
 		_, err := f.shake(rand.IntN(fleetSize))
 		return err
 	})
@@ -164,7 +164,7 @@ func TestTwoHundredCertificatesAreReplacedUnderLoad(t *testing.T) {
 	began = time.Now()
 	wait.Until(t, "the certificates are not served", func() bool { return f.fresh("rename", "link", "halves") })
 	t.Logf("replaced after %s", time.Since(began).Round(time.Millisecond))
-	sessions := clients.SendHome()
+	sessions := clients.Stop()
 	if got := strings.Count(f.log.String(), `msg="certificate replaced"`); got != fleetSize || sessions < fleetSize {
 		t.Errorf("%d replacements are logged, with %d handshakes", got, sessions)
 	}

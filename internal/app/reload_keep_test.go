@@ -128,7 +128,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	w.Reload()
 	settled := func() (goroutines, files int) { return runtime.NumGoroutine(), usage.Descriptors(t) }
 	goroutines, files := settled()
-	clients := loopback.Invite(t, 3, w.greeted)
+	clients := loopback.RunClients(t, 3, w.greeted)
 	for i := range 50 {
 		text := imaps
 		switch i % 3 {
@@ -141,7 +141,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 		w.Reload()
 		session.ask("b NOOP", "b OK")
 	}
-	sessions := clients.SendHome()
+	sessions := clients.Stop()
 	if reloads := strings.Count(w.log.String(), "msg=reloaded"); reloads != 34 || sessions < 50 {
 		t.Errorf("%d reloads, %d sessions", reloads, sessions)
 	}

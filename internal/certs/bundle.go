@@ -15,7 +15,7 @@ type Bundle struct {
 
 // ReadBundle reads a file of authorities. Nothing in it is passed over: an
 // authority that is missing because its certificate is damaged would be noticed
-// when a connection fails, and a key among them by whoever is given the file.
+// when a connection fails, and a private key among them would reach each reader of the file.
 // Comments may stand before each certificate, and lines that begin with # at
 // the end.
 func ReadBundle(file string) (Bundle, error) {

@@ -12,7 +12,7 @@ import (
 var errMismatch = errors.New("the private key belongs to none of the certificates")
 
 // chain makes a chain of certificates in any order: the one of the key, its
-// issuer, and so on as far as they go. Strangers and doubles are left out; they
+// issuer, and so on as far as they go. Unrelated certificates and duplicates are left out; they
 // would break the chain for clients that read it strictly (RFC 5246 §7.4.2). A
 // root stays: DANE needs it where usage 2 points at it (RFC 7671 §5.2.2).
 func chain(certs []*x509.Certificate, key crypto.Signer) (tls.Certificate, error) {

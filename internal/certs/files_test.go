@@ -30,7 +30,7 @@ func TestLoadPutsTheChainInOrder(t *testing.T) {
 		"intermediate first":   {certPEM(h.intermediate, leaf), want},
 		"with the root":        {certPEM(h.root, leaf, h.intermediate), withRoot},
 		"twice":                {certPEM(leaf, h.intermediate, leaf, h.intermediate), want},
-		"strangers":            {certPEM(other.root, leaf, other.intermediate, h.intermediate), want},
+		"unrelated":            {certPEM(other.root, leaf, other.intermediate, h.intermediate), want},
 		"text between":         {append([]byte("subject=CN = mail.example.com\n\n"), certPEM(leaf, h.intermediate)...), want},
 		"key and DH beside it": {slices.Concat(keyPEM(t, leaf.key), certPEM(leaf, h.intermediate), dh), want},
 		"lines end in CRLF":    {bytes.ReplaceAll(certPEM(leaf, h.intermediate), []byte("\n"), []byte("\r\n")), want},

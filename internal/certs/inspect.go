@@ -38,9 +38,9 @@ type Inspection struct {
 func (in Inspection) Files(files []File, certs []tls.Certificate) []Finding {
 	var all []Finding
 	for i, f := range files {
-		say := func(format string, args ...any) { all = append(all, Finding{f.Cert, fmt.Sprintf(format, args...)}) }
-		in.order(f, certs[i], say)
-		in.Certificate(certs[i], say)
+		report := func(format string, args ...any) { all = append(all, Finding{f.Cert, fmt.Sprintf(format, args...)}) }
+		in.order(f, certs[i], report)
+		in.Certificate(certs[i], report)
 	}
 	return append(all, in.Names(certs)...)
 }
@@ -58,24 +58,24 @@ func (in Inspection) Names(certs []tls.Certificate) []Finding {
 }
 
 // order tells how a file had to be mended.
-func (in Inspection) order(f File, c tls.Certificate, say func(string, ...any)) {
+func (in Inspection) order(f File, c tls.Certificate, report func(string, ...any)) {
 	certs, err := readCertificates(f.Cert)
 	if err != nil || inOrder(certs, c) {
 		return
 	}
 	if len(certs) > len(c.Certificate) {
-		say("of its %d certificates %d have no part in the chain, and are left out", len(certs), len(certs)-len(c.Certificate))
+		report("of its %d certificates %d have no part in the chain, and are left out", len(certs), len(certs)-len(c.Certificate))
 		return
 	}
-	say("the chain is served in another order than the file's, which should begin with the certificate of %s", called(c.Leaf))
+	report("the chain is served in another order than the file's, which should begin with the certificate of %s", called(c.Leaf))
 }
 
 // Certificate inspects one certificate and its chain.
-func (in Inspection) Certificate(c tls.Certificate, say func(string, ...any)) {
-	in.Validity(c.Leaf, func(text string) { say("%s", text) })
-	in.names(c.Leaf, say)
-	in.strength(c.Leaf, say)
-	in.trust(c, say)
+func (in Inspection) Certificate(c tls.Certificate, report func(string, ...any)) {
+	in.Validity(c.Leaf, func(text string) { report("%s", text) })
+	in.names(c.Leaf, report)
+	in.strength(c.Leaf, report)
+	in.trust(c, report)
 }
 
 // soon is how long before its end a certificate should have been renewed: a
@@ -85,42 +85,42 @@ func soon(c *x509.Certificate) time.Duration {
 }
 
 // Validity looks at the dates alone.
-func (in Inspection) Validity(leaf *x509.Certificate, say func(string)) {
+func (in Inspection) Validity(leaf *x509.Certificate, report func(string)) {
 	switch left := leaf.NotAfter.Sub(in.Now); {
 	case left <= 0:
-		say("the certificate has expired on " + day(leaf.NotAfter))
+		report("the certificate has expired on " + day(leaf.NotAfter))
 	case in.Now.Before(leaf.NotBefore):
-		say("the certificate is not valid before " + leaf.NotBefore.UTC().Format(time.RFC3339) + "; is the clock right?")
+		report("the certificate is not valid before " + leaf.NotBefore.UTC().Format(time.RFC3339) + "; is the clock right?")
 	case left < soon(leaf):
-		say("the certificate expires on " + day(leaf.NotAfter) + ", in " + span(left))
+		report("the certificate expires on " + day(leaf.NotAfter) + ", in " + span(left))
 	}
 }
 
-func (in Inspection) names(leaf *x509.Certificate, say func(string, ...any)) {
+func (in Inspection) names(leaf *x509.Certificate, report func(string, ...any)) {
 	if len(leaf.DNSNames) == 0 {
-		say("the certificate has no subjectAltName with a DNS name; clients do not look at its common name %q (RFC 9525 §2)", leaf.Subject.CommonName)
+		report("the certificate has no subjectAltName with a DNS name; clients do not look at its common name %q (RFC 9525 §2)", leaf.Subject.CommonName)
 	}
 	server := func(u x509.ExtKeyUsage) bool { return u == x509.ExtKeyUsageServerAuth || u == x509.ExtKeyUsageAny }
 	if len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0 && !slices.ContainsFunc(leaf.ExtKeyUsage, server) {
-		say("the certificate is not meant for servers (its extended key usage lacks serverAuth)")
+		report("the certificate is not meant for servers (its extended key usage lacks serverAuth)")
 	}
 }
 
-func (in Inspection) strength(leaf *x509.Certificate, say func(string, ...any)) {
+func (in Inspection) strength(leaf *x509.Certificate, report func(string, ...any)) {
 	if key, ok := leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < 2048 {
-		say("its RSA key has %d bits, and clients refuse less than 2048", key.N.BitLen())
+		report("its RSA key has %d bits, and clients refuse less than 2048", key.N.BitLen())
 	}
 	switch leaf.SignatureAlgorithm {
 	case x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
-		say("the certificate is signed with %s, which clients refuse", leaf.SignatureAlgorithm)
+		report("the certificate is signed with %s, which clients refuse", leaf.SignatureAlgorithm)
 	}
 }
 
 // trust looks at the chain as a client does. That a certificate has expired is
 // said elsewhere, so the chain is looked at as it was while the leaf was valid.
-func (in Inspection) trust(c tls.Certificate, say func(string, ...any)) {
+func (in Inspection) trust(c tls.Certificate, report func(string, ...any)) {
 	if bytes.Equal(c.Leaf.RawIssuer, c.Leaf.RawSubject) && c.Leaf.CheckSignature(c.Leaf.SignatureAlgorithm, c.Leaf.RawTBSCertificate, c.Leaf.Signature) == nil {
-		say("the certificate is self-signed: other servers take it, mail programs and MTA-STS do not")
+		report("the certificate is self-signed: other servers take it, mail programs and MTA-STS do not")
 		return
 	}
 	intermediates := x509.NewCertPool()
@@ -133,7 +133,7 @@ func (in Inspection) trust(c tls.Certificate, say func(string, ...any)) {
 	}
 	if in.Roots == nil || in.Roots.Equal(x509.NewCertPool()) {
 		if last == c.Leaf {
-			say("the file has no intermediate certificate; clients that do not know %q will refuse%s", c.Leaf.Issuer.CommonName, from(c.Leaf))
+			report("the file has no intermediate certificate; clients that do not know %q will refuse%s", c.Leaf.Issuer.CommonName, from(c.Leaf))
 		}
 		return
 	}
@@ -149,12 +149,12 @@ func (in Inspection) trust(c tls.Certificate, say func(string, ...any)) {
 	switch {
 	case err == nil:
 	case errors.As(err, &unknown) && bytes.Equal(last.RawIssuer, last.RawSubject):
-		say("the chain ends with the root %q, which this machine does not trust; if it is your own authority, clients need it", last.Subject.CommonName)
+		report("the chain ends with the root %q, which this machine does not trust; if it is your own authority, clients need it", last.Subject.CommonName)
 	case errors.As(err, &unknown):
-		say("the chain ends with a certificate from %q, which is neither in the file nor a root that this machine trusts: append it if it is an intermediate%s; if it is your own authority, clients need its root",
+		report("the chain ends with a certificate from %q, which is neither in the file nor a root that this machine trusts: append it if it is an intermediate%s; if it is your own authority, clients need its root",
 			last.Issuer.CommonName, from(last))
 	default:
-		say("the chain does not verify: %v", err)
+		report("the chain does not verify: %v", err)
 	}
 }
 

@@ -49,7 +49,7 @@ func TestInspectionFindsInWords(t *testing.T) {
 		"an authority of one's own": {[]*entity{newHierarchy(t).leaf(t, name)}, true, "if it is your own authority"},
 		"with its root":             {[]*entity{own.leaf(t, name), own.intermediate, own.root}, true, "the chain ends with the root"},
 		"wrong order":               {[]*entity{h.intermediate, h.leaf(t, name)}, true, "another order than the file's, which should begin with the certificate of mail.example.com"},
-		"strangers":                 {[]*entity{h.leaf(t, name), h.intermediate, newHierarchy(t).root}, true, "of its 3 certificates 1 have no part in the chain"},
+		"unrelated":                 {[]*entity{h.leaf(t, name), h.intermediate, newHierarchy(t).root}, true, "of its 3 certificates 1 have no part in the chain"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			leaf := tt.chain[0]

@@ -71,7 +71,7 @@ func TestKeptPair(t *testing.T) {
 	if now := time.Now(); Due(pair, now) || !Due(pair, now.Add(selfSignedLife-renewBefore+time.Hour)) {
 		t.Error("it is due at the wrong time")
 	}
-	for name, spoil := range map[string]func() (hostname string){
+	for name, breakIt := range map[string]func() (hostname string){
 		"another name": func() string { return "mx.example.com" },
 		"damaged": func() string {
 			if err := os.WriteFile(filepath.Join(folder, "self-signed-rsa.key"), []byte("x"), 0o600); err != nil {
@@ -85,7 +85,7 @@ func TestKeptPair(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			hostname := spoil()
+			hostname := breakIt()
 			anew, err := Kept(folder, hostname)
 			if anew == nil || anew[0].Leaf.Equal(pair[0].Leaf) || anew[0].Leaf.VerifyHostname(hostname) != nil || Due(anew, time.Now()) {
 				t.Errorf("not made anew: %v", err)

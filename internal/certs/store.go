@@ -52,9 +52,9 @@ func (s *Store) Replace(certs []tls.Certificate) {
 	s.index()
 }
 
-// Supply puts certificates of another source behind those of Replace, in the
+// SetManaged puts certificates of another source behind those of Replace, in the
 // place of what was supplied before.
-func (s *Store) Supply(certs []tls.Certificate) {
+func (s *Store) SetManaged(certs []tls.Certificate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.supplied = slices.Clone(certs)

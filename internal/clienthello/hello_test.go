@@ -140,10 +140,10 @@ func TestBound(t *testing.T) {
 	}
 }
 
-var errHeard = errors.New("heard")
+var errRead = errors.New("read")
 
-// heardByTLS reports whether crypto/tls reads a hello.
-func heardByTLS(b []byte) (heard bool) {
+// readByTLS reports whether crypto/tls reads a hello.
+func readByTLS(b []byte) (read bool) {
 	client, server := net.Pipe()
 	_ = server.SetDeadline(time.Now().Add(time.Minute))
 	go func() {
@@ -151,11 +151,11 @@ func heardByTLS(b []byte) (heard bool) {
 		_ = client.Close()
 	}()
 	_ = tls.Server(server, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		heard = true
-		return nil, errHeard
+		read = true
+		return nil, errRead
 	}}).Handshake()
 	_ = server.Close()
-	return heard
+	return read
 }
 
 // Whatever is sent: nothing panics, and a hello has a flaw when crypto/tls does
@@ -182,8 +182,8 @@ func FuzzHello(f *testing.F) {
 		if bytes.Contains(m, []byte{0xfe, 0x0d}) {
 			return // crypto/tls looks into an encrypted hello
 		}
-		if heard := heardByTLS(b); heard != (ok && h.Flaw == "") {
-			t.Errorf("crypto/tls reads it: %t, and the flaw is %q, of %x", heard, h.Flaw, m)
+		if read := readByTLS(b); read != (ok && h.Flaw == "") {
+			t.Errorf("crypto/tls reads it: %t, and the flaw is %q, of %x", read, h.Flaw, m)
 		}
 	})
 }

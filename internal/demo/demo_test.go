@@ -92,7 +92,7 @@ func TestPOP3MissesWhatIMAPDeleted(t *testing.T) {
 		S: +OK *`)
 }
 
-func TestIdleHearsOfNewMail(t *testing.T) {
+func TestIdleReportsNewMail(t *testing.T) {
 	s := start(t)
 	exists := make(chan uint32, 1)
 	c := login(t, s, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{

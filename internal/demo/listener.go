@@ -118,7 +118,7 @@ type conn struct {
 }
 
 // Write does not say that it failed: it closes the connection, and the session
-// learns of that when it reads. go-imap's server, told in the middle of a
+// learns of that when it reads. go-imap's server, if a write failed in the middle of a
 // message, would wait for ever for a lock of its own.
 func (c *conn) Write(p []byte) (int, error) {
 	if _, err := c.TCPConn.Write(p); err != nil {

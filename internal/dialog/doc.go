@@ -1,16 +1,16 @@
 // Package dialog runs written conversations against a gate, over real sockets
 // and real TLS. The files are tests and documentation at once.
 //
-// A file holds one dialog, a step a line, in the order in which things happen:
+// A file holds one dialog, a step a line, in the order of the conversation:
 //
 //	# words for the reader
 //	option: NAME VALUE     passed to the function that makes the gate
 //	tls: implicit          the client starts TLS before anything is said
 //	C: text                the client sends text and CRLF
-//	S: text                the client is told exactly text and CRLF
-//	S~ regexp              the client is told a line that matches from end to end
-//	B< text                the backend is told exactly text and CRLF
-//	B~ regexp              the backend is told a line that matches
+//	S: text                the client gets exactly text and CRLF
+//	S~ regexp              the client gets a line that matches from end to end
+//	B< text                the backend gets exactly text and CRLF
+//	B~ regexp              the backend gets a line that matches
 //	B> text                the backend sends text and CRLF
 //	TLS                    the client's handshake succeeds
 //	TLS fails              the client's handshake fails
@@ -22,18 +22,27 @@
 //	B! TLS                 the backend's handshake succeeds
 //	B! next                from here on the backend is the one dialled next
 //
-// Some options are not for the function. "weak" TLS is good for no password,
-// "hide" takes mechanisms away, "unnamed" adds some, "full" admits nobody;
-// "errors", "literal" and "token" set their limits, and "handover" says how the
-// backend is told who the client is. "backend starttls" has the gate turn TLS on
-// towards the backend, "home NAME" gives that user another backend, "nowhere
-// NAME" gives one none, "backend_login MEANS" is gate.Means, "ends REASON" says
-// why the session ends, "taken N" is how many messages the gate tells of as
-// accepted, and "logins" how the backend has answered the logins: user,
-// mechanism, outcome and code of each, with "; " between them. "denied" are
-// the logins that the gate itself refuses: user, mechanism and reason. "refused" are the
-// senders and recipients that the gate tells of as refused, and "messages" what
-// has become of messages: outcome, sender, recipients, size and reply.
+// Some options configure the session and not the gate:
+//
+//	weak TLS               TLS does not allow logins
+//	hide, unnamed          mechanisms to hide, and to offer without a user name
+//	full                   Admit refuses all logins
+//	errors, literal, token the limits of these names
+//	handover NAME          how the backend learns the client's address
+//	backend starttls       the gate starts TLS with the backend
+//	home NAME              this user has another backend
+//	nowhere NAME           this user has no backend
+//	backend_login METHOD   the gate.LoginMethod
+//
+// Others hold what the Observer must have received at the end, with "; " between
+// two events:
+//
+//	ends REASON            the reason for which the session ends
+//	taken N                how many messages were accepted
+//	logins                 user, mechanism, outcome and code of each login at the backend
+//	denied                 user, mechanism and reason of each login that the gate refused
+//	refused                the senders and recipients that were refused
+//	messages               outcome, sender, recipients, size and reply of each message
 //
 // C| and B| send raw bytes in one piece, written as a Go string without its
 // quotes: `C| STARTTLS\r\nNOOP\r\n`. In every text, ${x*N} stands for N times

@@ -85,11 +85,11 @@ func (w *watch) Rejected(r gate.Rejection) {
 }
 
 func (w *watch) Message(m gate.Message) {
-	told := m.Reply
+	reply := m.Reply
 	if m.Err != nil {
-		told = m.Err.Error()
+		reply = m.Err.Error()
 	}
-	w.messages = append(w.messages, fmt.Sprintf("%s <%s> %d %d %s", m.Outcome(), m.From, m.Recipients, m.Size, told))
+	w.messages = append(w.messages, fmt.Sprintf("%s <%s> %d %d %s", m.Outcome(), m.From, m.Recipients, m.Size, reply))
 }
 
 func (w *watch) Admit(string) error {

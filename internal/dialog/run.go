@@ -61,7 +61,7 @@ type runner struct {
 	listener        net.Listener
 	left            []net.Conn // backends before this one
 	back            *wire.Conn // the gate's end of the backend; used by it alone
-	taken           int        // messages that the gate has told of
+	taken           int        // messages that were accepted
 	watch           *watch
 }
 
@@ -99,9 +99,9 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 	if want := r.script.options["taken"]; want != "" && want != strconv.Itoa(r.taken) {
 		r.t.Errorf("%d messages were taken, not %s", r.taken, want)
 	}
-	for option, told := range map[string][]string{"logins": r.watch.logins, "denied": r.watch.denied, "refused": r.watch.refused, "messages": r.watch.messages} {
-		if want, given := r.script.options[option]; given && want != strings.Join(told, "; ") {
-			r.t.Errorf("the %s were\n%q, not\n%q", option, strings.Join(told, "; "), want)
+	for option, events := range map[string][]string{"logins": r.watch.logins, "denied": r.watch.denied, "refused": r.watch.refused, "messages": r.watch.messages} {
+		if want, given := r.script.options[option]; given && want != strings.Join(events, "; ") {
+			r.t.Errorf("the %s were\n%q, not\n%q", option, strings.Join(events, "; "), want)
 		}
 	}
 }
@@ -170,13 +170,13 @@ func (r *runner) act(s step) error {
 	case "B|":
 		return send(r.backend, s.text)
 	case "S:":
-		return hear(r.toClient, regexp.QuoteMeta(s.text))
+		return readLine(r.toClient, regexp.QuoteMeta(s.text))
 	case "S~":
-		return hear(r.toClient, s.text)
+		return readLine(r.toClient, s.text)
 	case "B<":
-		return hear(r.toBackend, regexp.QuoteMeta(s.text))
+		return readLine(r.toBackend, regexp.QuoteMeta(s.text))
 	case "B~":
-		return hear(r.toBackend, s.text)
+		return readLine(r.toBackend, s.text)
 	case "TLS":
 		return r.handshake(s.text == "fails")
 	case "C!":

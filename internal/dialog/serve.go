@@ -16,14 +16,14 @@ import (
 
 var (
 	errDialled   = errors.New("the backend was dialled")
-	errClearText = errors.New("something was said in clear behind the word to start TLS")
+	errClearText = errors.New("plaintext was sent after the command that starts TLS")
 	errHandshake = errors.New("the handshake succeeded")
 )
 
-// backLimits are those of the proxy for a backend, but for its patience.
+// backLimits are the limits of the proxy for a backend, with shorter waits.
 var backLimits = wire.Limits{Line: 64 << 10, Wait: patience, Text: patience, Verdict: patience, Write: patience, Backend: true}
 
-// serve leads the gate through its steps, as a session of the proxy does.
+// serve takes the gate through its steps, as a session of the proxy does.
 func (r *runner) serve(g Gate, conn net.Conn) <-chan struct{} {
 	limits := wire.Limits{Line: 8 << 10, Wait: patience, Text: patience, Verdict: patience, Write: patience}
 	front := wire.New(conn, limits)
@@ -68,7 +68,7 @@ func (r *runner) session(g Gate, front *wire.Conn) error {
 	return relay(front, r.back)
 }
 
-// reach gives the gate a backend in place of the one that it has, if any.
+// reach connects the gate to a new backend, and closes the one before.
 func (r *runner) reach(open func(*wire.Conn) error) error {
 	conn, err := net.Dial("tcp", r.listener.Addr().String())
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *runner) reach(open func(*wire.Conn) error) error {
 	return err
 }
 
-// routed gives a session the backends and means that the script asks for.
+// routed sets the login method and the routes that the script asks for.
 func (r *runner) routed(s *gate.Session, open func(*wire.Conn) error) {
 	home, nowhere := r.script.options["home"], r.script.options["nowhere"]
 	s.Mechanisms.LoginMethod = gate.LoginMethod(r.script.options["backend_login"])
@@ -114,7 +114,8 @@ func (r *runner) backConn(conn net.Conn) *wire.Conn {
 	return back
 }
 
-// relay is as simple as a test allows: the dialogs end soon after it begins.
+// relay copies bytes in both directions. It is simpler than the proxy, because dialogs
+// end soon after the relay begins.
 func relay(front, back *wire.Conn) error {
 	f, fromClient, err := front.Detach()
 	if err != nil {
@@ -142,28 +143,28 @@ func relay(front, back *wire.Conn) error {
 	return gate.Because(gate.ClientGone, nil)
 }
 
-// hear reads a line that must match the pattern from end to end.
-func hear(r *bufio.Reader, pattern string) error {
+// readLine reads a line, which the pattern must match completely.
+func readLine(r *bufio.Reader, pattern string) error {
 	line, err := r.ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("heard %q, then %w", line, err)
+		return fmt.Errorf("read %q, then %w", line, err)
 	}
 	re, err := regexp.Compile(`^(?s:` + pattern + `)\r\n$`)
 	if err != nil {
 		return err
 	}
 	if !re.MatchString(line) {
-		return fmt.Errorf("heard %q", line)
+		return fmt.Errorf("read %q", line)
 	}
 	return nil
 }
 
-// ended wants the end of the connection and nothing before it.
+// ended checks that the connection has ended, with nothing sent before.
 func ended(r *bufio.Reader) error {
 	line, err := r.ReadString('\n')
 	var timeout net.Error
 	if line != "" || err == nil || errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Errorf("heard %q (%v), not the end of the connection", line, err)
+		return fmt.Errorf("read %q (%v), not the end of the connection", line, err)
 	}
 	return nil
 }

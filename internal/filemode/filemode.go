@@ -34,8 +34,8 @@ func Secret(path string) []Finding { return file(path, othersRead|othersWrite) }
 // Trusted looks at a file that others must not change, and may read.
 func Trusted(path string) []Finding { return file(path, othersWrite) }
 
-// file follows path, and looks at the file and at the folders on the way. What
-// cannot be looked at has no finding: that is for whoever opens it.
+// file follows path, and looks at the file and at the folders on the way. A
+// file that cannot be examined has no finding: opening it reports the error.
 func file(path string, forbidden fs.FileMode) []Finding {
 	real, all, err := follow(path)
 	if err != nil {

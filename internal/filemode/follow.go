@@ -19,8 +19,8 @@ var (
 const maxLinks = 40
 
 // follow resolves a path as the kernel does, link by link, and returns the
-// file at its end. Each folder on the way must not be open to others: whoever
-// may write a folder can put another file or link in the place of the next
+// file at its end. Each folder on the way must not be open to others: a user
+// who may write a folder can put another file or link in the place of the next
 // step, unless the sticky bit keeps others from touching it.
 func follow(path string) (real string, open []Finding, err error) {
 	if !meaningful() {

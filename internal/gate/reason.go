@@ -19,7 +19,7 @@ const (
 	ClientGone                    // the client closed or reset the connection
 	Timeout                       // the client was silent for too long
 	HandshakeFailed               // no TLS came about
-	Injected                      // data in clear behind STARTTLS
+	Injected                      // plaintext data after STARTTLS
 	Desynchronised                // data where the protocol demands to wait for a reply
 	TooManyErrors                 // wrong commands
 	LineTooLong                   // a line, token or literal beyond its limit
@@ -52,7 +52,7 @@ var reasons = [...]reasonText{
 	ClientGone:      {"client-gone", "the client closed the connection", ""},
 	Timeout:         {"timeout", "timeout exceeded", ""},
 	HandshakeFailed: {"handshake-failed", "the TLS handshake failed", "compare the client's offer with the listener's policy"},
-	Injected:        {"injected", "data in clear behind the command that starts TLS", "a broken client, or an attack on one"},
+	Injected:        {"injected", "plaintext data after the command that starts TLS", "a broken client, or an attack on one"},
 	Desynchronised:  {"desynchronised", "improper use of command pipelining", "a broken client, or an attack"},
 	TooManyErrors:   {"too-many-errors", "too many errors", ""},
 	LineTooLong:     {"line-too-long", "line too long", "raise limits.line, limits.token or limits.literal if the client is honest"},

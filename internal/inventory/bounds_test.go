@@ -19,8 +19,8 @@ func failure(address string, offer int) inventory.Entry {
 	return e
 }
 
-// visit is a session without a login, with one of many offers.
-func visit(address string, offer int) inventory.Entry {
+// anonymous is a session without a login, with one of many offers.
+func anonymous(address string, offer int) inventory.Entry {
 	e := session("", address)
 	e.Offer.Suites = uint32(offer)
 	return e
@@ -40,9 +40,9 @@ func address4(n int) string {
 func honest(k *inventory.Keeper) {
 	for range 3 {
 		k.Record(session("ann", "192.0.2.1"))
-		k.Record(visit("198.51.100.1", 3)) // a mail server
+		k.Record(anonymous("198.51.100.1", 3)) // a mail server
 	}
-	sender := visit("203.0.113.1", 0)
+	sender := anonymous("203.0.113.1", 0)
 	sender.Kind, sender.Count = inventory.Plaintext, 5
 	k.Record(sender)
 	k.Record(failure("198.51.100.2", 1))
@@ -73,7 +73,7 @@ func tallyOf(all inventory.Inventory) (t tally) {
 func flood(t *testing.T, o inventory.Options, n int, entry func(i int) inventory.Entry) inventory.Inventory {
 	t.Helper()
 	o.File = keep(t, o, honest)
-	const part = 2000 // all that memory holds of strangers
+	const part = 2000 // all entries without a login that memory holds
 	for from := 0; from < n; from += part {
 		keep(t, o, func(k *inventory.Keeper) {
 			for i := from; i < min(n, from+part); i++ {
@@ -100,10 +100,10 @@ func TestH8_Floods(t *testing.T) {
 		"failures behind a NAT64":         {func(i int) inventory.Entry { return failure("64:ff9b::192.0.2.9", i) }, 4 + 32, true},
 		"failures of an IPv6 /32":         {func(i int) inventory.Entry { return failure(ownNetwork(i), 1) }, bound, true},
 		"failures of a botnet":            {func(i int) inventory.Entry { return failure(address4(i*97), 1) }, bound, false},
-		"sessions of one client":          {func(i int) inventory.Entry { return visit("192.0.2.9", i) }, 4 + 100, true},
-		"sessions in the server's /24":    {func(i int) inventory.Entry { return visit("198.51.100.9", 10+i) }, 4 + 100, true},
-		"sessions of an IPv6 /32":         {func(i int) inventory.Entry { return visit(ownNetwork(i), 1) }, bound, true},
-		"sessions of a botnet":            {func(i int) inventory.Entry { return visit(address4(i*97), 1) }, bound, true},
+		"sessions of one client":          {func(i int) inventory.Entry { return anonymous("192.0.2.9", i) }, 4 + 100, true},
+		"sessions in the server's /24":    {func(i int) inventory.Entry { return anonymous("198.51.100.9", 10+i) }, 4 + 100, true},
+		"sessions of an IPv6 /32":         {func(i int) inventory.Entry { return anonymous(ownNetwork(i), 1) }, bound, true},
+		"sessions of a botnet":            {func(i int) inventory.Entry { return anonymous(address4(i*97), 1) }, bound, true},
 		"plaintext of an IPv6 /48":        {plaintextOf(func(i int) string { return "2001:db8:1::" + hex(i) }), 4 + 100, true},
 		"plaintext of an IPv6 /32":        {plaintextOf(ownNetwork), bound, true},
 		"users of an account, in capital": {func(i int) inventory.Entry { return session(capitals("mallory-has-a-long-name", i), address4(i)) }, 4 + 100, true},
@@ -131,7 +131,7 @@ func TestH8_Floods(t *testing.T) {
 
 func plaintextOf(address func(i int) string) func(i int) inventory.Entry {
 	return func(i int) inventory.Entry {
-		e := visit(address(i), 0)
+		e := anonymous(address(i), 0)
 		e.Kind = inventory.Plaintext
 		return e
 	}
@@ -150,7 +150,7 @@ func capitals(name string, n int) string {
 	return string(b)
 }
 
-// H8: users keep their room, whatever strangers and other users do.
+// H8: users keep their room, whatever other clients and users do.
 func TestH8_UsersStay(t *testing.T) {
 	const bound, honestUsers = 2000, 1000
 	o := inventory.Options{Entries: bound}
@@ -163,7 +163,7 @@ func TestH8_UsersStay(t *testing.T) {
 		keep(t, o, func(k *inventory.Keeper) {
 			for i := range 2000 {
 				n := part*2000 + i
-				k.Record(visit(address4(n), 1))
+				k.Record(anonymous(address4(n), 1))
 				k.Record(failure(address4(n), 1))
 				k.Record(session("mallory", address4(n)))
 			}
@@ -180,8 +180,8 @@ func TestH8_UsersStay(t *testing.T) {
 	}
 }
 
-// H8: while the file cannot be written, what strangers cause fills a part of
-// the memory alone.
+// H8: while the file cannot be written, sessions without a login fill only a
+// part of the memory.
 func TestH8_Memory(t *testing.T) {
 	file := keep(t, inventory.Options{}, func(*inventory.Keeper) {})
 	db, err := bbolt.Open(file, 0o600, nil)
@@ -191,7 +191,7 @@ func TestH8_Memory(t *testing.T) {
 	keep(t, inventory.Options{File: file}, func(k *inventory.Keeper) {
 		for i := range 30_000 {
 			k.Record(failure(address4(i), 1))
-			k.Record(visit(address4(i), 1))
+			k.Record(anonymous(address4(i), 1))
 		}
 		k.Record(session("ann", "192.0.2.1"))
 		if err := db.Close(); err != nil {

@@ -21,8 +21,8 @@ type Kind string
 // The kinds.
 const (
 	Session   Kind = "session"   // with TLS
-	Plaintext Kind = "plaintext" // messages in clear, on smtp
-	Failure   Kind = "failure"   // no TLS came about
+	Plaintext Kind = "plaintext" // messages in plaintext, on smtp
+	Failure   Kind = "failure"   // the handshake failed
 )
 
 // Key tells entries apart. Devices of one user that offer different TLS have

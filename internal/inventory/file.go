@@ -76,7 +76,7 @@ func (o Options) update(b batch, now time.Time) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := begin(meta, now); err != nil {
+		if err := recordStart(meta, now); err != nil {
 			return err
 		}
 		entries, err := tx.CreateBucketIfNotExists(entryBucket)
@@ -94,8 +94,8 @@ func (o Options) update(b batch, now time.Time) (err error) {
 	})
 }
 
-// begin notes when the inventory was begun.
-func begin(meta *bbolt.Bucket, now time.Time) error {
+// recordStart records when the inventory was created.
+func recordStart(meta *bbolt.Bucket, now time.Time) error {
 	if meta.Get(begunKey) != nil {
 		return nil
 	}

@@ -14,13 +14,13 @@ type class byte
 
 const (
 	failures  class = 'f' // anybody, in any number
-	strangers class = 's' // sessions with TLS and without a login: anybody who completes a handshake
+	anonymous class = 's' // sessions with TLS and without a login: anybody who completes a handshake
 	senders   class = 'p' // mail in plaintext that the backend has accepted
 	users     class = 'u' // sessions of users who have logged in
 )
 
 // classes are all of them, those that make room for others first.
-var classes = []class{failures, strangers, senders, users}
+var classes = []class{failures, anonymous, senders, users}
 
 func classOf(k Key) class {
 	switch {
@@ -29,7 +29,7 @@ func classOf(k Key) class {
 	case k.Kind == Plaintext:
 		return senders
 	case k.User == "":
-		return strangers
+		return anonymous
 	}
 	return users
 }

@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeForEver says the number of each record that has been written, while it
-// is told to write on.
+// writeForEver prints the number of each record that it has written, until the test
+// stops it.
 func writeForEver(file string) {
 	for n := 0; ; n++ {
 		k := inventory.Keep(inventory.Options{File: file, Entries: 100_000, Age: month})
@@ -134,7 +134,8 @@ func TestOldEntriesExpire(t *testing.T) {
 	}
 }
 
-// Strangers from 60,000 networks fill no disk, and do not drive out a user.
+// Sessions without a login from 60,000 networks do not fill the disk, and evict no
+// user.
 func TestEntriesAreBounded(t *testing.T) {
 	const bound = 5000
 	o := inventory.Options{Entries: bound}
@@ -142,7 +143,7 @@ func TestEntriesAreBounded(t *testing.T) {
 	o.File = file
 	for part := range 30 {
 		keep(t, o, func(k *inventory.Keeper) {
-			for i := range 2000 { // all that memory holds of strangers
+			for i := range 2000 { // all entries without a login that memory holds
 				n := part*2000 + i
 				k.Record(session("", netip.AddrFrom4([4]byte{byte(11 + n>>16), byte(n >> 8), byte(n), 1}).String()))
 			}

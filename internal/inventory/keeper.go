@@ -12,8 +12,8 @@ type Options struct {
 	Entries int           // at most
 	Age     time.Duration // since the last session
 
-	// Report is told, from the keeper's own goroutine, what went wrong with the
-	// file, and nil when it is well again. Nil: nobody is.
+	// Report is called from the keeper's own goroutine with an error of the file, and
+	// with nil once the file works again. It may be nil.
 	Report func(error)
 	Now    func() time.Time // nil: time.Now
 }
@@ -82,8 +82,8 @@ func (k *Keeper) Record(e Entry) {
 	}
 }
 
-// put adds a value to what is pending. Whatever strangers cause can only fill a
-// part of the room.
+// put adds a value to the pending batch. Sessions without a login can fill only a
+// part of it.
 func (k *Keeper) put(key Key, later Value) {
 	c := classOf(key)
 	switch v, there := k.pending[key]; {
@@ -123,7 +123,7 @@ func (k *Keeper) run() {
 // flush writes what is pending, and takes it back if that fails.
 func (k *Keeper) flush() {
 	now := k.options.Now()
-	batch := k.take()
+	batch := k.takeBatch()
 	batch.sweep = !now.Before(k.sweep)
 	if len(batch.entries) == 0 && batch.lost == 0 && !batch.sweep {
 		return
@@ -149,7 +149,7 @@ type batch struct {
 	sweep   bool
 }
 
-func (k *Keeper) take() batch {
+func (k *Keeper) takeBatch() batch {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	b := batch{entries: k.pending, waiting: k.waiting, lost: k.lost}

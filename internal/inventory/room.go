@@ -14,7 +14,7 @@ import (
 // perGroup bounds the entries of one group of a class.
 var perGroup = map[class]int{
 	failures:  32,
-	strangers: 128,
+	anonymous: 128,
 	senders:   256, // each of its own address
 	users:     256, // who move about
 }
@@ -59,7 +59,7 @@ func (s sizes) write(meta *bbolt.Bucket) (err error) {
 	return err
 }
 
-func (s sizes) others() int { return s[strangers] + s[senders] + s[users] }
+func (s sizes) others() int { return s[anonymous] + s[senders] + s[users] }
 
 // room makes room for entries within a transaction.
 type room struct {
@@ -138,7 +138,7 @@ func (r *room) remove(c class, s stored) error {
 // trim removes what is too old, if it is time to, and what is too much.
 //
 // Failed handshakes make room for failed ones alone. Of the rest, users stay
-// longest, so that strangers cannot displace them; strangers and senders of
+// longest, so that sessions without a login cannot displace them; those and senders of
 // plaintext make room for each other, whichever are more.
 func (r *room) trim(sweep bool) error {
 	if sweep {
@@ -176,19 +176,19 @@ func (r *room) count(c class) (n int) {
 // failed.
 func (r *room) shrinkOthers(left int) error {
 	surplus := r.sizes.others() - left
-	a, b := r.sizes[strangers], r.sizes[senders]
+	a, b := r.sizes[anonymous], r.sizes[senders]
 	for _, part := range []struct {
 		c    class
 		keep int
 	}{
-		{strangers, min(a, max((a+b-surplus)/2, a-surplus, 0))},
+		{anonymous, min(a, max((a+b-surplus)/2, a-surplus, 0))},
 		{senders, min(b, max((a+b-surplus)/2, b-surplus, 0))},
 	} {
 		if err := r.shrink(part.c, part.keep); err != nil {
 			return err
 		}
 	}
-	return r.shrink(users, left-r.sizes[strangers]-r.sizes[senders])
+	return r.shrink(users, left-r.sizes[anonymous]-r.sizes[senders])
 }
 
 // expire removes what is too old, or cannot be read.

@@ -116,7 +116,8 @@ func TestPoliciesComeAndGo(t *testing.T) {
 	}
 }
 
-// Whoever can keep a policy back while the program starts wins nothing.
+// An attacker who blocks the fetching of a policy while the program starts gains
+// nothing: the stored policy still holds.
 func TestPoliciesSurviveARestart(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "policies")
 	w := newWorld(t, folder)
@@ -161,7 +162,7 @@ func TestWeb(t *testing.T) {
 	for name, tt := range map[string]struct {
 		certificate string
 		answer      http.HandlerFunc
-		says        string // empty: it is fetched
+		wantErr     string // empty: it is fetched
 	}{
 		"good":          {"mta-sts.a.example", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("policy")) }, ""},
 		"another name":  {"a.example", nil, "certificate"},
@@ -185,9 +186,9 @@ func TestWeb(t *testing.T) {
 			}
 			text, err := w.Fetch(t.Context(), "a.example")
 			switch {
-			case tt.says == "" && (err != nil || text != "policy"):
+			case tt.wantErr == "" && (err != nil || text != "policy"):
 				t.Errorf("%q, %v", text, err)
-			case tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)):
+			case tt.wantErr != "" && (err == nil || !strings.Contains(err.Error(), tt.wantErr)):
 				t.Error(err)
 			}
 		})

@@ -1,5 +1,5 @@
-// Package watch notices that files have changed, and has what was made of them
-// made again. It looks when it is told to and needs no help of the kernel, so
+// Package watch notices that files have changed, and loads them again. It checks the
+// files when Look is called and needs no help of the kernel, so
 // that it works with every file system and every way to replace a file: written
 // over, renamed onto, or behind a symbolic link that points elsewhere now, as
 // certbot and Kubernetes do it.
@@ -17,8 +17,8 @@ import (
 // Files is a set of files that are looked after. Its methods may be called
 // from any goroutine; loads run one after the other.
 type Files struct {
-	// Report is told what came of loading files again, an error once for as
-	// long as it stays the same. It may be nil.
+	// Report is called with the result of loading a file again, and with an error only
+	// once while the error stays the same. It may be nil.
 	Report func(Status)
 
 	mu    sync.Mutex

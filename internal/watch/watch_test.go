@@ -91,7 +91,7 @@ func TestAFileIsLoadedWhenItHasSettled(t *testing.T) {
 
 func TestWaysToReplaceAFile(t *testing.T) {
 	for name, tt := range map[string]struct {
-		begin   func(w *world) (path string)
+		setUp   func(w *world) (path string)
 		replace func(w *world)
 	}{
 		"renamed onto": {
@@ -130,7 +130,7 @@ func TestWaysToReplaceAFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.add(tt.begin(w))
+			w.add(tt.setUp(w))
 			tt.replace(w)
 			w.Look()
 			w.Look()
@@ -161,7 +161,7 @@ func (w *world) relink(target, name string) {
 	w.rename(filepath.Join(w.folder, name+".new"), name)
 }
 
-func TestABrokenFileIsToldOnceAndTriedAgain(t *testing.T) {
+func TestABrokenFileIsReportedOnceAndTriedAgain(t *testing.T) {
 	w := newWorld(t)
 	path := w.write("a", "one")
 	w.add(path)

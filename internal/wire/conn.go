@@ -69,7 +69,7 @@ var (
 
 	// ErrPipelined says that something was sent in clear behind the command
 	// that turns TLS on (the command injection of CVE-2011-0411).
-	ErrPipelined = errors.New("data in clear behind the command that starts TLS")
+	ErrPipelined = errors.New("plaintext data after the command that starts TLS")
 
 	// ErrInterrupted ends the wait for a command when the proxy shuts down.
 	ErrInterrupted = errors.New("interrupted")

@@ -72,7 +72,7 @@ func (m *Mailbox) Authenticate(username, password string) bool {
 }
 
 // Deliver puts a message into the INBOX, byte for byte, behind the header
-// lines of its delivery; whoever idles there is told. What has no header that
+// lines of its delivery, and notifies the sessions that idle there. What has no header that
 // IMAP could read becomes the body. It fails with ErrFull.
 func (m *Mailbox) Deliver(trace, message []byte) error {
 	whole := slices.Concat(trace, message)

@@ -113,7 +113,7 @@ func (s *session) Move(w *imapserver.MoveWriter, set imap.NumSet, target string)
 	})
 }
 
-// Idle looks for news again and again. The library's own waits to be told, but
+// Idle looks for news again and again. The library's own waits for a notification, but
 // not before it has said that it idles: what comes in between it would keep to
 // itself until the next news.
 func (s *session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {

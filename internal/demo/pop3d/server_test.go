@@ -27,7 +27,7 @@ const login = greeting + `
 	S: +OK logged in
 `
 
-// texts is a maildrop in memory that can be told to fail.
+// texts is a maildrop in memory that fails on request.
 type texts struct {
 	all     []string
 	deleted []uint32

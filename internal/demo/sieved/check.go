@@ -44,11 +44,11 @@ type checker struct {
 func (c *checker) next() error {
 	switch b := c.rest[0]; {
 	case strings.IndexByte(" \t\r\n", b) >= 0:
-		c.take(1)
+		c.skip(1)
 	case b == '#':
-		c.takeThrough("\n")
+		c.skipThrough("\n")
 	case strings.HasPrefix(c.rest, "/*"):
-		if !c.takeThrough("*/") {
+		if !c.skipThrough("*/") {
 			return fmt.Errorf("a comment without end")
 		}
 	case b == '"':
@@ -60,32 +60,32 @@ func (c *checker) next() error {
 			return fmt.Errorf("a text without end")
 		}
 	case strings.IndexByte("([{", b) >= 0:
-		return c.enter(b)
+		return c.openBracket(b)
 	case strings.IndexByte(")]}", b) >= 0:
-		return c.leave(b)
+		return c.closeBracket(b)
 	case b == ';':
-		return c.end()
+		return c.endCommand()
 	default:
 		c.begun = true
-		c.take(c.word())
+		c.skip(c.word())
 	}
 	return nil
 }
 
-// take uses up n bytes.
-func (c *checker) take(n int) {
+// skip skips n bytes.
+func (c *checker) skip(n int) {
 	c.line += strings.Count(c.rest[:n], "\n")
 	c.rest = c.rest[n:]
 }
 
-// takeThrough uses up everything to the end of mark, or all there is.
-func (c *checker) takeThrough(mark string) bool {
+// skipThrough skips everything to the end of mark, or the whole rest.
+func (c *checker) skipThrough(mark string) bool {
 	i := strings.Index(c.rest, mark)
 	if i < 0 {
-		c.take(len(c.rest))
+		c.skip(len(c.rest))
 		return false
 	}
-	c.take(i + len(mark))
+	c.skip(i + len(mark))
 	return true
 }
 
@@ -104,7 +104,7 @@ func (c *checker) quoted() error {
 		case '\\':
 			i++
 		case '"':
-			c.take(i + 1)
+			c.skip(i + 1)
 			return nil
 		}
 	}
@@ -113,25 +113,25 @@ func (c *checker) quoted() error {
 
 // multiline uses up a text: block, which ends with a dot on a line of its own.
 func (c *checker) multiline() bool {
-	if !c.takeThrough("\n") {
+	if !c.skipThrough("\n") {
 		return false
 	}
 	for c.rest != "" {
 		line, _, more := strings.Cut(c.rest, "\n")
 		if strings.TrimSuffix(line, "\r") == "." {
-			c.take(len(line))
+			c.skip(len(line))
 			return true
 		}
 		if !more {
 			break
 		}
-		c.take(len(line) + 1)
+		c.skip(len(line) + 1)
 	}
 	return false
 }
 
-// enter opens a bracket. A block belongs to a command and begins a new one.
-func (c *checker) enter(b byte) error {
+// openBracket opens a bracket. A block belongs to a command and begins a new one.
+func (c *checker) openBracket(b byte) error {
 	switch {
 	case len(c.open) == maxDepth:
 		return fmt.Errorf("nested too deep")
@@ -140,12 +140,12 @@ func (c *checker) enter(b byte) error {
 	}
 	c.open = append(c.open, b)
 	c.begun = b != '{'
-	c.take(1)
+	c.skip(1)
 	return nil
 }
 
-// leave closes one; what a block ends with, it has ended before.
-func (c *checker) leave(b byte) error {
+// closeBracket closes a bracket. The last command of a block must have ended before.
+func (c *checker) closeBracket(b byte) error {
 	pair := map[byte]byte{')': '(', ']': '[', '}': '{'}[b]
 	last := len(c.open) - 1
 	switch {
@@ -155,17 +155,17 @@ func (c *checker) leave(b byte) error {
 		return fmt.Errorf("a command without a semicolon")
 	}
 	c.open = c.open[:last]
-	c.take(1)
+	c.skip(1)
 	return nil
 }
 
-// end takes a semicolon.
-func (c *checker) end() error {
+// endCommand ends a command at its semicolon.
+func (c *checker) endCommand() error {
 	if !c.begun || c.inBrackets() {
 		return fmt.Errorf("a semicolon without a command")
 	}
 	c.begun = false
-	c.take(1)
+	c.skip(1)
 	return nil
 }
 

@@ -247,7 +247,7 @@ func TestFullMailbox(t *testing.T) {
 		S: 452 4.2.2 the mailbox is full`)
 }
 
-func TestAuthenticatedMailSaysSo(t *testing.T) {
+func TestAuthenticatedMailIsMarked(t *testing.T) {
 	b := &box{}
 	talk.Run(t, serve(t, NewSubmission("mail.example.com", "example.com", b)), greeting+
 		"S: 250-AUTH PLAIN LOGIN\n"+extensions+`

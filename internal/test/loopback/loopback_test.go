@@ -7,20 +7,20 @@ import (
 	"testing"
 )
 
-func TestServerAndVisitors(t *testing.T) {
+func TestServerAndClients(t *testing.T) {
 	var address string
 	t.Run("while it runs", func(t *testing.T) {
 		l := Listen(t)
 		address = l.Addr().String()
 		Serve(l, func(conn net.Conn) { _, _ = io.WriteString(conn, "hello") })
-		visitors := Invite(t, 3, func() error { return greeted(address) })
-		for visitors.Visits() < 10 {
+		clients := RunClients(t, 3, func() error { return greeted(address) })
+		for clients.Sessions() < 10 {
 			if err := greeted(address); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if visits := visitors.SendHome(); visits < 10 || visits != visitors.Visits() {
-			t.Errorf("%d visits, and then %d", visits, visitors.Visits())
+		if sessions := clients.Stop(); sessions < 10 || sessions != clients.Sessions() {
+			t.Errorf("%d sessions, and then %d", sessions, clients.Sessions())
 		}
 	})
 	if err := greeted(address); err == nil {
@@ -28,7 +28,7 @@ func TestServerAndVisitors(t *testing.T) {
 	}
 }
 
-// greeted hears the greeting, and the end behind it.
+// greeted reads the greeting, and then the end of the connection.
 func greeted(address string) error {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

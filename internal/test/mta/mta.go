@@ -18,7 +18,7 @@ import (
 // Sender sends letters to one server.
 type Sender struct {
 	Address  func() string // asked for each connection
-	TLS      *tls.Config   // for every other session; nil: all are in clear
+	TLS      *tls.Config   // for every other session; nil: all sessions are in plaintext
 	To       string
 	Letters  int
 	Sessions int // at once
@@ -77,10 +77,10 @@ func (s *Sender) Run(ctx context.Context) []Letter {
 	var sessions sync.WaitGroup
 	for i := range s.Sessions {
 		sessions.Go(func() {
-			v := &visit{sender: s, secure: s.TLS != nil && i%2 == 1}
-			defer v.leave()
+			c := &client{sender: s, secure: s.TLS != nil && i%2 == 1}
+			defer c.disconnect()
 			for l := range next {
-				v.send(ctx, l)
+				c.send(ctx, l)
 			}
 		})
 	}
@@ -94,13 +94,13 @@ func (s *Sender) Run(ctx context.Context) []Letter {
 }
 
 // send sends a letter until it is acknowledged.
-func (v *visit) send(ctx context.Context, l *Letter) {
+func (c *client) send(ctx context.Context, l *Letter) {
 	for ctx.Err() == nil {
 		l.Attempts++
-		switch v.attempt(l.ID, l.Attempts) {
+		switch c.attempt(l.ID, l.Attempts) {
 		case acknowledged:
 			l.Acknowledged = true
-			v.sender.sent.Add(1)
+			c.sender.sent.Add(1)
 			return
 		case refused:
 			l.Refused++

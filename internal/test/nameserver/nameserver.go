@@ -1,5 +1,5 @@
 // Package nameserver is a DNS server on loopback for tests. It answers from a
-// table, over UDP and TCP. Instead of validating, it sets the AD flag as told.
+// table, over UDP and TCP. It does not validate; the test sets the AD flag.
 package nameserver
 
 import (

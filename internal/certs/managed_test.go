@@ -6,12 +6,12 @@ import (
 )
 
 // Supplied certificates come last, and survive what is done to the others.
-func TestSupply(t *testing.T) {
+func TestManaged(t *testing.T) {
 	h := newHierarchy(t)
 	first, second := h.pair(t, h.leaf(t, "mail.example.com")), h.pair(t, h.leaf(t, "mail.example.com"))
 	supplied := h.pair(t, h.leaf(t, "imap.example.com"))
 	store := NewStore(nil)
-	store.Supply([]tls.Certificate{supplied})
+	store.SetManaged([]tls.Certificate{supplied})
 	if got := store.For("mail.example.com"); len(got) != 1 || !got[0].Leaf.Equal(supplied.Leaf) {
 		t.Errorf("%d certificates, when any is better than none", len(got))
 	}
@@ -26,7 +26,7 @@ func TestSupply(t *testing.T) {
 			t.Errorf("%q: %d certificates", name, len(got))
 		}
 	}
-	store.Supply(nil)
+	store.SetManaged(nil)
 	if len(store.Certificates()) != 1 {
 		t.Error("what was supplied is still there")
 	}

@@ -20,20 +20,20 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func says(body string) roundTrip {
+func responds(body string) roundTrip {
 	return func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
 	}
 }
 
-// ask sends one request through a voice and returns what arrives.
-func ask(t *testing.T, v *voice) (string, error) {
+// ask sends one request through a transport and returns the response.
+func ask(t *testing.T, tr *transport) (string, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://ca.test/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := v.RoundTrip(r)
+	res, err := tr.RoundTrip(r)
 	if err != nil {
 		return "", err
 	}
@@ -45,7 +45,7 @@ func ask(t *testing.T, v *voice) (string, error) {
 	return string(body), nil
 }
 
-func TestVoiceTellsWhatTheCASays(t *testing.T) {
+func TestTransportReportsTheCAsErrors(t *testing.T) {
 	tests := map[string]struct{ body, host, want string }{
 		"a problem": {`{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many"}`, "", "too many (rateLimited)"},
 		"with parts": {
@@ -68,55 +68,55 @@ func TestVoiceTellsWhatTheCASays(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			log := &wait.Log{}
-			v := &voice{life: t.Context(), log: slog.New(slog.NewTextHandler(log, nil)), base: says(tt.body), answers: []string{"http-01"}}
+			tr := &transport{life: t.Context(), log: slog.New(slog.NewTextHandler(log, nil)), base: responds(tt.body), answers: []string{"http-01"}}
 			for range 3 {
-				if _, err := ask(t, v); err != nil {
+				if _, err := ask(t, tr); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if got := v.about(tt.host); got != tt.want {
+			if got := tr.about(tt.host); got != tt.want {
 				t.Errorf("%q, not %q", got, tt.want)
 			}
 			if got, want := strings.Count(log.String(), "\n"), min(len(tt.want), 1); got != want {
 				t.Errorf("logged %d times", got)
 			}
-			v.forget(tt.host)
-			if v.about(tt.host) != "" {
+			tr.forget(tt.host)
+			if tr.about(tt.host) != "" {
 				t.Error("not forgotten")
 			}
 		})
 	}
 }
 
-// autocert tries TLS-ALPN-01 first, even where nobody would answer.
-func TestVoiceHidesChallengesWithoutListener(t *testing.T) {
+// autocert tries TLS-ALPN-01 first, even if nothing answers it.
+func TestTransportHidesChallengesWithoutListener(t *testing.T) {
 	const body = `{"status":"pending","identifier":{"type":"dns","value":"a.test"},"challenges":[{"type":"tls-alpn-01","token":"t1"},{"type":"http-01","token":"t2"},{"type":"dns-01","token":"t3"}]}`
-	v := &voice{life: t.Context(), log: slog.New(slog.DiscardHandler), base: says(body), answers: []string{"http-01"}}
-	got, err := ask(t, v)
+	tr := &transport{life: t.Context(), log: slog.New(slog.DiscardHandler), base: responds(body), answers: []string{"http-01"}}
+	got, err := ask(t, tr)
 	if err != nil || !strings.Contains(got, `"challenges":[{"type":"http-01","token":"t2"}]`) || !strings.Contains(got, `"status":"pending"`) {
 		t.Errorf("%s, %v", got, err)
 	}
 }
 
-func TestVoiceBounds(t *testing.T) {
-	v := &voice{life: t.Context(), log: slog.New(slog.DiscardHandler), base: says(strings.Repeat("x", maxAnswer+1))}
-	if _, err := ask(t, v); !errors.Is(err, errLongAnswer) {
+func TestTransportBounds(t *testing.T) {
+	tr := &transport{life: t.Context(), log: slog.New(slog.DiscardHandler), base: responds(strings.Repeat("x", maxAnswer+1))}
+	if _, err := ask(t, tr); !errors.Is(err, errLongAnswer) {
 		t.Error(err)
 	}
 }
 
 // A request ends with the keeper.
-func TestVoiceEnds(t *testing.T) {
+func TestTransportEnds(t *testing.T) {
 	life, end := context.WithCancel(t.Context())
 	log := &wait.Log{}
 	begun := make(chan struct{})
-	v := &voice{life: life, log: slog.New(slog.NewTextHandler(log, nil)), base: roundTrip(func(r *http.Request) (*http.Response, error) {
+	tr := &transport{life: life, log: slog.New(slog.NewTextHandler(log, nil)), base: roundTrip(func(r *http.Request) (*http.Response, error) {
 		close(begun)
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	})}
 	go func() { <-begun; end() }()
-	if _, err := ask(t, v); !errors.Is(err, context.Canceled) {
+	if _, err := ask(t, tr); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if log.String() != "" {
@@ -134,7 +134,7 @@ func TestComplain(t *testing.T) {
 		{life / 2, ""}, {life * 7 / 10, ""}, {life * 9 / 10, "should have been renewed"}, {life + 1, "EXPIRED"},
 	} {
 		log := &wait.Log{}
-		k := &Keeper{o: Options{Log: slog.New(slog.NewTextHandler(log, nil))}, voice: &voice{}}
+		k := &Keeper{o: Options{Log: slog.New(slog.NewTextHandler(log, nil))}, transport: &transport{}}
 		k.complain(c, c.Leaf.NotBefore.Add(tt.passed))
 		if got := log.String(); !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
 			t.Errorf("after %s: %q", tt.passed, got)
@@ -153,17 +153,17 @@ func FuzzListen(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		v := &voice{life: t.Context(), log: slog.New(slog.DiscardHandler), answers: []string{"http-01"}}
-		heard := v.listen(bytes.Clone(body))
+		tr := &transport{life: t.Context(), log: slog.New(slog.DiscardHandler), answers: []string{"http-01"}}
+		inspected := tr.inspect(bytes.Clone(body))
 		var before, after map[string]json.RawMessage
 		if json.Unmarshal(body, &before) != nil {
-			if !bytes.Equal(heard, body) {
-				t.Fatalf("%q became %q", body, heard)
+			if !bytes.Equal(inspected, body) {
+				t.Fatalf("%q became %q", body, inspected)
 			}
 			return
 		}
-		if err := json.Unmarshal(heard, &after); err != nil || len(after) != len(before) {
-			t.Fatalf("%q became %q, %v", body, heard, err)
+		if err := json.Unmarshal(inspected, &after); err != nil || len(after) != len(before) {
+			t.Fatalf("%q became %q, %v", body, inspected, err)
 		}
 		var challenges []challenge
 		if json.Unmarshal(before["challenges"], &challenges) != nil || len(challenges) == 0 {
@@ -171,7 +171,7 @@ func FuzzListen(f *testing.F) {
 		}
 		challenges = nil
 		if err := json.Unmarshal(after["challenges"], &challenges); err != nil {
-			t.Fatalf("%q became %q, %v", body, heard, err)
+			t.Fatalf("%q became %q, %v", body, inspected, err)
 		}
 		for _, c := range challenges {
 			if c.Type != "http-01" {

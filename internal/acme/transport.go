@@ -17,21 +17,21 @@ import (
 	"time"
 )
 
-// voice carries requests to the CA and listens to what it answers. autocert
-// keeps no error but the last, which after a failed challenge is its own; and
-// a failed renewal it tells nobody.
-type voice struct {
-	life    context.Context // no request outlives it
+// transport sends requests to the CA, and records and logs the errors in its
+// responses. autocert returns only the last error, which after a failed challenge is
+// its own and not the CA's, and it does not report a failed renewal at all.
+type transport struct {
+	life    context.Context // ends all requests
 	log     *slog.Logger
-	answers []string // types of challenges that may be tried
+	answers []string // types of challenges that can be answered
 	base    http.RoundTripper
 
 	mu     sync.Mutex
-	said   map[string]string    // the last words by host; empty for what concerns none
-	logged map[saying]time.Time // when it went to the log, for repeatTime
+	said   map[string]string    // the last error by host; the empty host is for errors about none
+	logged map[saying]time.Time // when an error was logged, for repeatTime
 }
 
-// saying is what the CA said about a host.
+// saying is an error that the CA reported about a host.
 type saying struct{ host, words string }
 
 const (
@@ -41,15 +41,15 @@ const (
 
 var errLongAnswer = errors.New("the answer of the CA is longer than 1 MiB")
 
-// RoundTrip ends with the keeper's life.
-func (v *voice) RoundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip sends a request and reads the response. Both end with the keeper.
+func (tr *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(v.life, cancel)()
-	res, err := v.base.RoundTrip(r.WithContext(ctx))
+	defer context.AfterFunc(tr.life, cancel)()
+	res, err := tr.base.RoundTrip(r.WithContext(ctx))
 	if err != nil {
 		if ctx.Err() == nil {
-			v.heard("", fmt.Sprintf("nothing: %v", err))
+			tr.record("", fmt.Sprintf("nothing: %v", err))
 		}
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (v *voice) RoundTrip(r *http.Request) (*http.Response, error) {
 	case len(body) > maxAnswer:
 		return nil, errLongAnswer
 	}
-	body = v.listen(body)
+	body = tr.inspect(body)
 	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	res.Header.Del("Content-Length")
 	return res, nil
@@ -82,7 +82,7 @@ func (p problem) String() string {
 	return words
 }
 
-// answer has the keys of all documents that can tell of an error: the error
+// answer has the keys of all documents that can hold an error: the error
 // itself, an order (RFC 8555 §7.1.3) and an authorization (§7.1.4).
 type answer struct {
 	problem
@@ -101,36 +101,36 @@ type challenge struct {
 	Error *problem `json:"error"`
 }
 
-// routine are errors that are the CA's way of saying: once more.
+// routine errors only ask the client to repeat its request.
 var routine = []string{"badNonce", "accountDoesNotExist"}
 
-// listen notes the errors in an answer, and takes the challenges out of it
-// that cannot be answered.
-func (v *voice) listen(body []byte) []byte {
+// inspect records the errors in a response, and removes the challenges that cannot be
+// answered.
+func (tr *transport) inspect(body []byte) []byte {
 	var a answer
 	if json.Unmarshal(body, &a) != nil {
 		return body
 	}
 	if _, kind, ok := strings.Cut(a.Type, "error:"); ok && !slices.Contains(routine, kind) {
-		v.heard("", a.problem.String())
+		tr.record("", a.problem.String())
 	}
 	if a.Error != nil && len(a.Identifiers) > 0 {
-		v.heard(a.Identifiers[0].Value, a.Error.String())
+		tr.record(a.Identifiers[0].Value, a.Error.String())
 	}
 	for _, c := range a.Challenges {
 		if c.Error != nil {
-			v.heard(a.Identifier.Value, c.Type+": "+c.Error.String())
+			tr.record(a.Identifier.Value, c.Type+": "+c.Error.String())
 		}
 	}
 	if len(a.Challenges) == 0 {
 		return body
 	}
-	return v.withoutDeaf(body)
+	return tr.withAnswerable(body)
 }
 
-// withoutDeaf leaves the challenges of an authorization that have a listener.
+// withAnswerable keeps the challenges of an authorization that have a listener.
 // autocert would try TLS-ALPN-01 without one, and fail.
-func (v *voice) withoutDeaf(body []byte) []byte {
+func (tr *transport) withAnswerable(body []byte) []byte {
 	var document map[string]json.RawMessage
 	var challenges []json.RawMessage
 	if json.Unmarshal(body, &document) != nil || json.Unmarshal(document["challenges"], &challenges) != nil {
@@ -138,7 +138,7 @@ func (v *voice) withoutDeaf(body []byte) []byte {
 	}
 	challenges = slices.DeleteFunc(challenges, func(raw json.RawMessage) bool {
 		var c challenge
-		return json.Unmarshal(raw, &c) != nil || !slices.Contains(v.answers, c.Type)
+		return json.Unmarshal(raw, &c) != nil || !slices.Contains(tr.answers, c.Type)
 	})
 	kept, err := json.Marshal(challenges)
 	if err != nil {
@@ -151,33 +151,34 @@ func (v *voice) withoutDeaf(body []byte) []byte {
 	return body
 }
 
-// heard remembers what was said about a host, and logs it unless it was
-// logged just before: autocert asks for the same again and again.
-func (v *voice) heard(host, words string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.said == nil {
-		v.said, v.logged = map[string]string{}, map[saying]time.Time{}
+// record stores an error about a host. It logs the error once in repeatTime, because
+// autocert repeats its requests.
+func (tr *transport) record(host, words string) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if tr.said == nil {
+		tr.said, tr.logged = map[string]string{}, map[saying]time.Time{}
 	}
-	v.said[host] = words
+	tr.said[host] = words
 	now := time.Now()
-	maps.DeleteFunc(v.logged, func(_ saying, at time.Time) bool { return now.Sub(at) > repeatTime })
-	if _, just := v.logged[saying{host, words}]; !just {
-		v.log.Warn("the CA answered: "+words, "host", host)
-		v.logged[saying{host, words}] = now
+	maps.DeleteFunc(tr.logged, func(_ saying, at time.Time) bool { return now.Sub(at) > repeatTime })
+	if _, just := tr.logged[saying{host, words}]; !just {
+		tr.log.Warn("the CA answered: "+words, "host", host)
+		tr.logged[saying{host, words}] = now
 	}
 }
 
-// about is what was said about a host or else about none, since forget.
-func (v *voice) about(host string) string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return cmp.Or(v.said[host], v.said[""])
+// about returns the last error about the host since forget, or else the last error
+// about no host.
+func (tr *transport) about(host string) string {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return cmp.Or(tr.said[host], tr.said[""])
 }
 
-func (v *voice) forget(host string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	delete(v.said, host)
-	delete(v.said, "")
+func (tr *transport) forget(host string) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	delete(tr.said, host)
+	delete(tr.said, "")
 }
