@@ -59,8 +59,8 @@ const (
 
 func token(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
-// The watch learns who logs in and how it ends. Where nothing was tried, there
-// is nothing to learn.
+// TestWatch checks that the observer gets the logins and their results, and
+// nothing if none was tried.
 func TestWatch(t *testing.T) {
 	client := clientSending("a LOGIN alice secret\r\n"+
 		"b AUTHENTICATE PLAIN "+token("\x00bob\x00secret")+"\r\n"+
@@ -80,7 +80,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// An empty first response must not hide whom the second one is about.
+// TestAdmitLateName checks that the user is admitted by the second response if
+// the first is empty.
 func TestAdmitLateName(t *testing.T) {
 	steps := 0
 	back := &server{}
@@ -100,7 +101,8 @@ func TestAdmitLateName(t *testing.T) {
 	}
 }
 
-// Nobody who is not admitted reaches the backend with a secret.
+// TestNotAdmitted checks that no secret of a user who is not admitted reaches
+// the backend.
 func TestNotAdmitted(t *testing.T) {
 	for _, login := range []string{"a LOGIN joe secret", "a AUTHENTICATE PLAIN " + token("\x00joe\x00secret"), "a AUTHENTICATE PLAIN\r\n" + token("\x00joe\x00secret")} {
 		s := gatetest.Session(9)
@@ -119,8 +121,8 @@ func TestNotAdmitted(t *testing.T) {
 	}
 }
 
-// Every login is refused before TLS and reported; no secret and
-// no "+" comes back.
+// TestRefusedBeforeTLS checks that every login before TLS is refused and
+// reported, without a secret or a "+" in the reply.
 func TestRefusedBeforeTLS(t *testing.T) {
 	client := clientSending("a LOGIN joe secret\r\nb login {3+}\r\njoe {6+}\r\nsecret\r\nc AUTHENTICATE PLAIN\r\n"+
 		"d authenticate plain "+token("\x00joe\x00secret")+"\r\ne LOGOUT\r\n", 5)
@@ -136,7 +138,8 @@ func TestRefusedBeforeTLS(t *testing.T) {
 	}
 }
 
-// However credentials are written, the backend reads what we have read.
+// TestLoginIsReadAlike checks that the backend reads the credentials that the
+// gate has read, in every form.
 func TestLoginIsReadAlike(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, greeting := range []string{plus, minus} {
@@ -166,7 +169,7 @@ func credential(random *rand.Rand) string {
 	return s.String()
 }
 
-// write gives a string one of the forms that it may have.
+// write returns a string in one of its forms.
 func write(random *rand.Rand, s string) string {
 	switch random.IntN(4) {
 	case 0:
@@ -218,7 +221,8 @@ func TestNoLiteralIsACommand(t *testing.T) {
 	}
 }
 
-// A password that the backend repeats in a reply does not get into the log.
+// TestEchoIsNotLogged checks that a password that the backend repeats in a
+// reply does not get into the log.
 func TestEchoIsNotLogged(t *testing.T) {
 	for name, answer := range map[string]func(cmd command) string{
 		"line": func(cmd command) string { return cmd.tag + " LOGIN \"joe\" \"secret\"\r\n" },

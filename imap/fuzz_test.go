@@ -12,8 +12,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-// Whatever a line is: what is repeated of it is a tag, its literal is one that
-// every reader would see, and the command that was read is the line.
+// FuzzCommand checks that only the tag of a line is repeated, that its literal
+// is one that every reader sees, and that the parsed command makes up the line.
 func FuzzCommand(f *testing.F) {
 	for _, seed := range []string{
 		"a NOOP", "a LOGIN joe secret", `a LOGIN "jo\"e" "{3}"`, "a LOGIN {3}", "a LOGIN {3+}", "a ID (\"x\" {4294967296+}",
@@ -151,8 +151,8 @@ func checkReceived(t *testing.T, cmd command, exchange bool) {
 	}
 }
 
-// Whatever an ID is: what goes on is an ID again, with the same fields less
-// those that only a proxy may say.
+// FuzzID checks that the forwarded ID is a valid ID with the client's fields,
+// without those that only a proxy may send.
 func FuzzID(f *testing.F) {
 	for _, seed := range []string{
 		` NIL`, ` ()`, ` ("name" "x")`, ` ("X-Originating-IP" "192.0.2.1" "name" NIL)`, ` ("n\"\\" "\"")`, ` (" x-a" "")`, ` ("é" "ü")`,
@@ -181,8 +181,8 @@ func FuzzID(f *testing.F) {
 	})
 }
 
-// Whatever a backend offers: each word shown is one of its own, and none
-// invites to what cannot pass.
+// FuzzCapabilities checks that each word shown is one of the backend's, and
+// that none offers what cannot pass.
 func FuzzCapabilities(f *testing.F) {
 	f.Add("IMAP4rev1 STARTTLS LOGINDISABLED AUTH=PLAIN AUTH=X-PLUS AUTH=EXTERNAL", "", true)
 	f.Add("  imap4REV2 auth=anonymous Auth= XCLIENT  LOGIN-referrals", "PLAIN", false)
@@ -206,8 +206,9 @@ func FuzzCapabilities(f *testing.F) {
 	})
 }
 
-// Whatever a backend says: no panic, no login without an OK of its own, and
-// nothing that names it or weakens the client's TLS in a code of ours.
+// FuzzBackend checks that no backend causes a panic or a login without its OK,
+// and that none of our response codes names the backend or weakens the client's
+// TLS.
 func FuzzBackend(f *testing.F) {
 	f.Add("* OK hi|* CAPABILITY IMAP4rev1 AUTH=LOGIN\nL1 OK x|L2 NO [REFERRAL imap://a/] x|+ x|+ x|L3 OK in")
 	f.Add("* OK [CAPABILITY ID AUTH=LOGIN]|* ID (\"x\" {3}\nabc)\nL1 OK [CAPABILITY STARTTLS]|* BYE [referral imap://[::1]/")

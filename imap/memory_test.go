@@ -10,13 +10,13 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// says is a client with pieces of at most n bytes.
+// clientSending returns a client that sends pieces of at most n bytes.
 func clientSending(text string, n int) *gatetest.Client {
 	return &gatetest.Client{Text: []byte(text), Piece: func() int { return n }}
 }
 
-// server is a backend that answers each request it can read. It reads with
-// the gate's own parser, so that a test sees what a request means.
+// server is a backend that answers each request it can read. It uses the gate's
+// own parser, so that a test sees the meaning of a request.
 type server struct {
 	net.Conn
 	answer   func(cmd command) string
@@ -45,8 +45,9 @@ func (s *server) Read(p []byte) (int, error)       { return s.pending.Read(p) }
 func (s *server) SetReadDeadline(time.Time) error  { return nil }
 func (s *server) SetWriteDeadline(time.Time) error { return nil }
 
-// readRequest reads a whole command with its literals; used is 0 if there is
-// none yet, and then waits says that it ends in a literal that wants a "+".
+// readRequest reads a whole command with its literals. used is 0 if the command
+// is incomplete; waits reports whether it ends in a literal that waits for a
+// "+".
 func readRequest(b []byte) (cmd command, used int, waits bool) {
 	end := bytes.Index(b, []byte(crlf))
 	if end < 0 {
@@ -78,13 +79,13 @@ func readRequest(b []byte) (cmd command, used int, waits bool) {
 	return cmd, len(b) - len(rest), false
 }
 
-// conn is the server when it has greeted.
+// conn returns a connection to the server, which has greeted.
 func (s *server) conn(greeting string) *wire.Conn {
 	s.pending.WriteString(greeting + crlf)
 	return gatetest.Back(s)
 }
 
-// settled is a gate behind TLS, as far as it can tell, with its backend.
+// settled returns a gate after TLS, with its backend.
 func settled(s *gate.Session, client *gatetest.Client, back *server, greeting string) (*Gate, error) {
 	g := New(s)
 	front, backend := client.Front(), back.conn(greeting)

@@ -94,8 +94,8 @@ func TestShown(t *testing.T) {
 	}
 }
 
-// settledForTest is a gate whose backend has greeted and whose client has not
-// spoken.
+// settledForTest returns a gate whose backend has greeted and whose client has
+// not sent a command.
 func settledForTest(offer string) (*Gate, error) {
 	g := New(gatetest.Session(9))
 	g.front = clientSending("", 1).Front()
@@ -123,8 +123,8 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// A relay that breaks may be in the middle of a message: a BYE would become
-// part of it.
+// TestRefuseRelayed checks that a relay that breaks sends no BYE, which could
+// become part of a message.
 func TestRefuseRelayed(t *testing.T) {
 	for why, want := range map[gate.Reason]bool{gate.BackendGone: false, gate.Internal: false, gate.Shutdown: true, gate.Timeout: true} {
 		client := clientSending("", 1)
@@ -137,7 +137,8 @@ func TestRefuseRelayed(t *testing.T) {
 	}
 }
 
-// Where there is no certificate, STARTTLS is neither offered nor done.
+// TestNoCertificate checks that STARTTLS is neither offered nor accepted
+// without a certificate.
 func TestNoCertificate(t *testing.T) {
 	client := clientSending("a STARTTLS\r\nb LOGOUT\r\n", 99)
 	front := client.Front()

@@ -87,7 +87,7 @@ func FuzzLogin(f *testing.F) {
 	})
 }
 
-// Whatever a backend offers: each line shown is one line, and none invites to
+// FuzzRewrite checks that each line shown is one line, and that none offers
 // what cannot pass.
 func FuzzRewrite(f *testing.F) {
 	f.Add("TOP\nSTLS\nSASL PLAIN X-PLUS EXTERNAL\nXCLIENT")
@@ -106,8 +106,8 @@ func FuzzRewrite(f *testing.F) {
 	})
 }
 
-// Whatever a backend greets with and answers: no panic, and no login unless it
-// says +OK to one.
+// FuzzBackend checks that no backend causes a panic, or a login without its
+// +OK.
 func FuzzBackend(f *testing.F) {
 	f.Add("+OK <1@h>|+OK\r\nUSER\r\n.|+OK|+OK")
 	f.Add("-ERR no")
@@ -131,8 +131,8 @@ func FuzzBackend(f *testing.F) {
 	})
 }
 
-// isBase64 reports whether a token has only the letters of base64. "*", which
-// cancels, has not.
+// isBase64 reports whether a token has only the characters of base64, unlike
+// "*", which cancels.
 func isBase64(token string) bool {
 	for i := range len(token) {
 		if c := token[i]; !alphanumeric(c) && c != '+' && c != '/' && c != '=' {

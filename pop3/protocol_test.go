@@ -80,8 +80,9 @@ func TestRewrite(t *testing.T) {
 	}
 }
 
-// What the client says within a SASL exchange is never a command, and what it
-// says behind its login is left for the relay, however the bytes arrive.
+// TestNoResponseIsACommand checks that within a SASL exchange no input of the
+// client is read as a command, and that the input after its login is left for
+// the relay, in any pieces.
 func TestNoResponseIsACommand(t *testing.T) {
 	responses := []string{"QUIT", "STLS", "CAPA", "USER", "", "PASS not base64"}
 	random := rand.New(rand.NewPCG(1, 2))
@@ -113,7 +114,8 @@ func TestNoResponseIsACommand(t *testing.T) {
 	}
 }
 
-// The watch learns who logs in and how it ends; a refused secret never.
+// TestWatch checks that the observer gets the logins and their results, and
+// never a refused secret.
 func TestWatch(t *testing.T) {
 	plain := base64.StdEncoding.EncodeToString([]byte("\x00alice\x00secret"))
 	client := &gatetest.Client{Piece: func() int { return 99 }, Text: []byte(
@@ -134,7 +136,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// Every login is refused before TLS and reported.
+// TestRefusedBeforeTLS checks that every login before TLS is refused and
+// reported.
 func TestRefusedBeforeTLS(t *testing.T) {
 	client := &gatetest.Client{Piece: func() int { return 5 }, Text: []byte(
 		"USER alice\r\npass secret\r\nAPOP alice 0\r\nAUTH PLAIN AGEAYg==\r\nAUTH\r\nQUIT\r\n")}
@@ -152,7 +155,7 @@ func TestRefusedBeforeTLS(t *testing.T) {
 	}
 }
 
-// loginServer is a backend with one account: carol, by APOP, or demo.
+// loginServer is a backend with two users: carol, by APOP, and demo.
 func loginServer() func(string) string {
 	user, exchange := "", false
 	return func(line string) string {
@@ -178,7 +181,7 @@ func loginServer() func(string) string {
 	}
 }
 
-// welcoming is a backend that has greeted, with a challenge for APOP.
+// welcoming returns a backend that has greeted, with a timestamp for APOP.
 func welcoming(back *gatetest.Backend) *wire.Conn {
 	back.Replies.WriteString("+OK [XCLIENT] ready <1@backend>\r\n")
 	return gatetest.Back(back)

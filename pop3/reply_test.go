@@ -7,7 +7,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-// The last words depend on the reason and on whose turn it is.
+// TestRefuse checks the last reply for each reason, and whose turn it is.
 func TestRefuse(t *testing.T) {
 	const failure = "-ERR [SYS/TEMP] service not available [ID]\r\n"
 	for name, c := range map[string]struct {

@@ -98,8 +98,8 @@ func FuzzLogin(f *testing.F) {
 	})
 }
 
-// Whatever a sentence is: it ends, within its bounds, and what it says is
-// understood the same way again.
+// FuzzSentence checks that a sentence ends within its bounds, and is read the
+// same when it is written again.
 func FuzzSentence(f *testing.F) {
 	f.Add([]byte("OK (SASL {3}\r\nabc) \"x\\\"\"\r\n"), byte(2))
 	f.Add([]byte("A {0}\r\n {1}\r\n\r\r\n"), byte(1))
@@ -125,8 +125,7 @@ func parseServer(text []byte, piece byte) ([]token, error) {
 	return readSentence(conn, line, byServer, 1<<10, true)
 }
 
-// Whatever a backend greets with: what is shown of it invites to nothing that
-// cannot pass.
+// FuzzCapabilities checks that no capability shown offers what cannot pass.
 func FuzzCapabilities(f *testing.F) {
 	f.Add("\"SASL\" \"PLAIN X-PLUS external\"\r\n\"STARTTLS\"\r\n\"xclient\"\r\nOK\r\n")
 	f.Add("{4}\r\nSASL {5}\r\nPLAIN\r\n\"UNAUTHENTICATE\"\r\nOK (TAG \"x\") \"hello\"\r\n")
@@ -152,7 +151,7 @@ func FuzzCapabilities(f *testing.F) {
 	})
 }
 
-// Whatever a backend answers: no panic, and no login unless it says OK to one.
+// FuzzBackend checks that no backend causes a panic, or a login without its OK.
 func FuzzBackend(f *testing.F) {
 	f.Add("\"SASL\" \"LOGIN PLAIN\"\r\nOK|\"VX\"|{2}\r\nVX|OK (SASL \"x\")")
 	f.Add("\"SASL\" \"LOGIN PLAIN\"\r\nOK|\"VX\"|NO|BYE (REFERRAL \"x\")")
@@ -175,8 +174,8 @@ func FuzzBackend(f *testing.F) {
 
 func isResponse(words []token) bool { return isChallenge(words) && isBase64(words[0].text) }
 
-// isBase64 reports whether a token has only the letters of base64. "*", which
-// cancels, has not.
+// isBase64 reports whether a token has only the characters of base64, unlike
+// "*", which cancels.
 func isBase64(token string) bool {
 	for i := range len(token) {
 		if c := token[i]; !alphanumeric(c) && c != '+' && c != '/' && c != '=' {

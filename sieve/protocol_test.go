@@ -48,8 +48,8 @@ func TestRewrite(t *testing.T) {
 	}
 }
 
-// The content of a literal before TLS is never a command, however the bytes
-// arrive, and never kept.
+// TestNoLiteralIsACommand checks that the content of a literal before TLS is
+// never read as a command, in any pieces, and never kept.
 func TestNoLiteralIsACommand(t *testing.T) {
 	payloads := []string{
 		"", "x", "STARTTLS\r\n", "\r\nLOGOUT\r\n", "a\nSTARTTLS\nb", "\x00{9+}\r\n", "NOOP \"inside\"\r\n", "\r\n\r\n", "{3+}",
@@ -84,8 +84,9 @@ func TestNoLiteralIsACommand(t *testing.T) {
 	}
 }
 
-// What the client says within a SASL exchange is never a command, and what it
-// says behind its login is left for the relay, however the bytes arrive.
+// TestNoResponseIsACommand checks that within a SASL exchange no input of the
+// client is read as a command, and that the input after its login is left for
+// the relay, in any pieces.
 func TestNoResponseIsACommand(t *testing.T) {
 	responses := []string{`"LOGOUT=="`, `"STARTTLS"`, `""`, "{8+}\r\nLOGOUT==", "{8+}\r\nLOGOUT\r\n", `"not base64"`, `LOGOUT`, `"*"`, `"a" "b"`}
 	random := rand.New(rand.NewPCG(3, 4))
@@ -117,7 +118,8 @@ func TestNoResponseIsACommand(t *testing.T) {
 	}
 }
 
-// The observer gets the logins and their results, and what is refused before TLS.
+// TestWatch checks that the observer gets the logins and their results, and the
+// logins that are refused before TLS.
 func TestWatch(t *testing.T) {
 	token := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	s := gatetest.Session(9)
@@ -141,10 +143,10 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// bobsToken is the beginning of what bob says with PLAIN.
+// bobsToken is the beginning of bob's PLAIN response.
 const bobsToken = "AGJvY"
 
-// loginServer is a backend that takes any PLAIN but bob's, and no LOGIN.
+// loginServer is a backend that accepts every PLAIN but bob's, and no LOGIN.
 func loginServer() func(string) string {
 	return func(line string) string {
 		switch {
@@ -161,7 +163,8 @@ func loginServer() func(string) string {
 	}
 }
 
-// The last words depend on the reason, and are said once.
+// TestRefuse checks that the last response depends on the reason, and is sent
+// once.
 func TestRefuse(t *testing.T) {
 	for name, c := range map[string]struct {
 		gate Gate
@@ -189,7 +192,7 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// welcoming is a backend that has greeted.
+// welcoming returns a backend that has greeted.
 func welcoming(back *gatetest.Backend) *wire.Conn {
 	back.Replies.WriteString("\"SASL\" \"PLAIN LOGIN\"\r\n\"XCLIENT\"\r\nOK\r\n")
 	return gatetest.Back(back)

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// cyrus reads like timsieved/lex.c and parser.c of Cyrus: what the lexer does
-// not know makes it skip the line; what the grammar does not know makes it
-// begin the next command behind it, in the middle of the line.
+// cyrus reads like timsieved/lex.c and parser.c of Cyrus: after an unknown word
+// the lexer skips the line; after a wrong argument the next command begins at
+// once, in the middle of the line.
 type cyrus struct {
 	rest    string
 	ancient bool
@@ -37,7 +37,7 @@ func (c *cyrus) read() (commands []string) {
 	}
 }
 
-// arguments reads the tokens of a command, up to and with the first wrong one.
+// arguments reads the tokens of a command, up to the first wrong one.
 func (c *cyrus) arguments(word string) {
 	for i := range stringsOf[word] {
 		kind, _ := c.next()

@@ -7,12 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// A serverModel reads what reaches a backend and returns the commands that it finds, in upper
-// case, whether it has them or not.
+// A serverModel reads what reaches a backend and returns the commands that it
+// finds, in upper case, known or not.
 type serverModel func(text string) (commands []string)
 
-// serverModels read in the ways of servers that exist, and in some that could.
-// Those in ancient do not know the commands of RFC 5804.
+// serverModels read as existing servers do, and as some others could. Those in
+// ancient do not know the commands of RFC 5804.
 func serverModels(ancient bool) map[string]serverModel {
 	models := map[string]serverModel{
 		"Pigeonhole": func(text string) []string { return (&pigeonhole{rest: text, ancient: ancient}).read() },
@@ -30,7 +30,7 @@ func serverModels(ancient bool) map[string]serverModel {
 	return models
 }
 
-// stringsOf is how many strings each command takes.
+// stringsOf is the number of strings that each command takes.
 var stringsOf = map[string]int{
 	"CAPABILITY": 0, "LOGOUT": 0, "LISTSCRIPTS": 0, "NOOP": 1, "HAVESPACE": 2, "PUTSCRIPT": 2, "CHECKSCRIPT": 1, "SETACTIVE": 1,
 	"GETSCRIPT": 1, "DELETESCRIPT": 1, "RENAMESCRIPT": 2,
@@ -41,8 +41,8 @@ func isAncient(command string) bool {
 }
 
 // pigeonhole reads like src/managesieve and src/lib-managesieve of Pigeonhole:
-// a command's arguments are read until one is wrong, and then the rest of the
-// line is skipped.
+// it reads a command's arguments up to a wrong one, and then skips the rest of
+// the line.
 type pigeonhole struct {
 	rest    string
 	ancient bool
@@ -66,7 +66,7 @@ func (p *pigeonhole) read() (commands []string) {
 	}
 }
 
-// arguments reads as many as there are, up to the first that is wrong.
+// arguments reads the arguments up to the first wrong one.
 func (p *pigeonhole) arguments(command string) {
 	for read := 0; ; read++ {
 		isScript := command == "PUTSCRIPT" && read == 1 || command == "CHECKSCRIPT" && read == 0
@@ -117,8 +117,8 @@ func (p *pigeonhole) quoted(isScript bool) bool {
 	return false
 }
 
-// literal reads {n} or {n+}, and CRLF or LF. One that is no UTF-8 is not
-// skipped, only the line on which it begins.
+// literal reads {n} or {n+}, and CRLF or LF. A literal that is not UTF-8 is not
+// skipped; only the line is on which it begins.
 func (p *pigeonhole) literal(isScript bool) bool {
 	size, after, ok := strings.Cut(p.rest[1:], "}")
 	n, err := strconv.ParseUint("0"+strings.TrimSuffix(size, "+"), 10, 63)
@@ -201,7 +201,7 @@ func (r lineReader) announced(line string) (uint64, bool) {
 	return n, err == nil && at >= 0
 }
 
-// line cuts the next line off.
+// line removes the next line.
 func (r lineReader) line(text string) (line, rest string, ok bool) {
 	for from := 0; ; {
 		n := strings.Index(text[from:], r.ends)

@@ -12,8 +12,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-// inspected returns what reaches the backend of a text that comes in pieces of
-// at most n bytes, and the error that ends the session.
+// inspected returns what reaches the backend of a text in pieces of at most n
+// bytes, and the error that ends the session.
 func inspected(in inspector, text string, n int) (reached string, err error) {
 	g := New(gatetest.Session(9))
 	g.relayed = in
@@ -83,7 +83,8 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// The session ends where servers do not agree about what comes next.
+// TestInspectEnds checks that the session ends where servers disagree about
+// what comes next.
 func TestInspectEnds(t *testing.T) {
 	for text, want := range map[string]error{
 		"FOO {16+}\r\nUNAUTHENTICATE\r\n":         errLiteral,
@@ -144,7 +145,8 @@ func TestInspectEnds(t *testing.T) {
 	}
 }
 
-// A backend from before RFC 5804 skips the lines of its commands.
+// TestInspectOldBackend checks that strings are searched if the backend is
+// older than RFC 5804: it skips the lines of unknown commands.
 func TestInspectOldBackend(t *testing.T) {
 	for text, ends := range map[string]bool{
 		"PUTSCRIPT \"a\" {16+}\r\nUNAUTHENTICATE\r\n\r\n": false,
@@ -159,7 +161,8 @@ func TestInspectOldBackend(t *testing.T) {
 	}
 }
 
-// A security layer cannot be read. What comes behind it in plaintext can.
+// TestInspectSecurityLayer checks that a security layer passes unread, and that
+// a forbidden command in plaintext after it ends the session.
 func TestInspectSecurityLayer(t *testing.T) {
 	layer := newInspector(nil, "digest-md5")
 	const packet = "\x00\x00\x00\x10{\"\r\n\x00 0123456789"
@@ -183,7 +186,7 @@ func TestInspectSecurityLayer(t *testing.T) {
 	}
 }
 
-// ranForbidden returns the first model that runs a forbidden command.
+// ranForbidden returns the first model that executes a forbidden command.
 func ranForbidden(reached string, old bool) (model string) {
 	for name, read := range serverModels(old) {
 		if slices.ContainsFunc(read(reached), isForbidden) {
@@ -193,7 +196,8 @@ func ranForbidden(reached string, old bool) (model string) {
 	return ""
 }
 
-// The models do run the command where nothing stops it.
+// TestModels checks that the models execute a forbidden command that is not
+// inspected.
 func TestModels(t *testing.T) {
 	for text, models := range map[string]string{
 		"UNAUTHENTICATE\r\n":                                   "Pigeonhole Cyrus lines0 lines15",
@@ -221,7 +225,7 @@ func TestModels(t *testing.T) {
 	}
 }
 
-// fragments are what lines are made of, right ones and wrong ones.
+// fragments are parts of lines, valid and invalid.
 var fragments = []string{
 	"UNAUTHENTICATE", "unauthenticate", "AUTHENTICATE", "STARTTLS", "XCLIENT", "\r\nUNAUTHENTICATE\r\n", "NOOP", "PUTSCRIPT ", "RENAMESCRIPT ",
 	"CHECKSCRIPT ", "HAVESPACE ", "GETSCRIPT ", "LISTSCRIPTS", "CAPABILITY", "FOO", "FOO ", "1", "\"a\"", "\"a\" ", "\"\xc3\xa4\" ", "\"\xff\" ", "\"",
@@ -229,8 +233,8 @@ var fragments = []string{
 	"{14+}\r\n", "{0+}\r\n", "{1+}\r\na", "{1+}\r\na ", "{2+}\r\n\xc3\xa4 ", "{18+}\r\n", "(", ")", "*", "keep;", "A",
 }
 
-// Whatever a client sends, in whatever pieces: no server runs a forbidden
-// command.
+// TestInspectLikeServers checks that no server executes a forbidden command,
+// for any input in any pieces.
 func TestInspectLikeServers(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	ended := 0
@@ -258,7 +262,7 @@ func TestInspectLikeServers(t *testing.T) {
 	}
 }
 
-// What is well-formed passes as it is.
+// TestInspectValidCommands checks that valid commands pass unchanged.
 func TestInspectValidCommands(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	for range 2000 {

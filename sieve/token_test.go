@@ -27,8 +27,8 @@ func TestLex(t *testing.T) {
 	}
 }
 
-// A literal is believed in one form only, and refused before it is made room
-// for.
+// TestAnnounced checks that a literal is accepted in one form only, and refused
+// before memory is allocated.
 func TestAnnounced(t *testing.T) {
 	for line, want := range map[string]struct {
 		by   sender

@@ -33,7 +33,7 @@ var replyLine = regexp.MustCompile(`^([2-5][0-9][0-9])(?:([ -])(.*))?$`)
 
 var number = regexp.MustCompile(`^#([0-9]+) `)
 
-// next is the next reply; ok is false if there is none.
+// next returns the next reply; ok is false if there is none.
 func (a *account) next() (r clientReply, ok bool) {
 	for {
 		line, rest, found := strings.Cut(a.output, "\r\n")
@@ -59,7 +59,8 @@ func (a *account) next() (r clientReply, ok bool) {
 	}
 }
 
-// numberIn finds out whose reply it is.
+// numberIn returns the number of the backend's reply that a reply passes on, or
+// 0.
 func numberIn(r clientReply) int {
 	text := r.text
 	if r.code == 334 {
@@ -79,8 +80,8 @@ func (a *account) blame(format string, args ...any) {
 	}
 }
 
-// settle reads everything. The greeting comes first, and then each line of the
-// client's has its reply.
+// settle reads the whole output: the greeting, then one reply for each line of
+// the client.
 func (a *account) settle() {
 	if _, ok := a.next(); !ok {
 		return
@@ -110,7 +111,7 @@ func (a *account) must(ok bool, format string, args ...any) {
 	}
 }
 
-// own are the commands to which the gate may say yes by itself.
+// own are the commands that the gate may accept without the backend.
 var own = []string{"EHLO", "HELO", "NOOP", "RSET", "HELP", "QUIT", "STARTTLS", "BDAT"}
 
 func (a *account) command(line string, r clientReply) {
@@ -140,7 +141,7 @@ func (a *account) command(line string, r clientReply) {
 	a.claim(verb, args, r)
 }
 
-// claim is a command with its answer, if that is the backend's.
+// claim records a command and its reply, if that reply is the backend's.
 func (a *account) claim(verb, args string, r clientReply) {
 	if r.number > 0 {
 		a.must(a.greeted || verb == "EHLO" || verb == "HELO", "%s %s has reached the backend before EHLO", verb, args)
@@ -150,7 +151,7 @@ func (a *account) claim(verb, args string, r clientReply) {
 
 var address = regexp.MustCompile(`(?i)^(FROM|TO): *(?:<((?:"(?:[^"\\]|\\.)*"|[^"<> \t])*)>|([^"<> \t]+))(?: +(.*))?$`)
 
-// meant are the arguments as a command without liberties has them.
+// meant returns the arguments in their strict form.
 func meant(verb, args string) string {
 	switch verb {
 	case "MAIL", "RCPT":
@@ -169,7 +170,7 @@ func meant(verb, args string) string {
 	return args
 }
 
-// message is what follows a 354; mta.Meaning says what a text is.
+// message reads the text after a 354; mta.Meaning gives its meaning.
 func (a *account) message() {
 	content, rest, ended := mta.Meaning([]byte(a.said))
 	if !ended {
@@ -189,7 +190,7 @@ func (a *account) message() {
 
 var chunkArgs = regexp.MustCompile(`(?i)^([0-9]{1,15})(?: +(LAST))?$`)
 
-// exchange is what follows the first challenge.
+// exchange reads a SASL exchange after the first challenge.
 func (a *account) exchange() {
 	for {
 		line, rest, found := strings.Cut(a.said, "\n")
@@ -208,7 +209,7 @@ func (a *account) exchange() {
 	}
 }
 
-// byItself are the commands that the gate may say by itself.
+// byItself reports whether the gate may send a command without the client.
 func byItself(r reading) bool {
 	return slices.Contains([]string{"EHLO", "HELO", "RSET", "QUIT"}, r.verb) || r.verb == "response" && r.args == "*"
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// assembly is a message that comes in chunks.
+// assembly is a message in chunks.
 type assembly struct {
 	raw     string // as the client has sent it
 	arrived string // as it must be at the backend by now
 	binary  bool
 }
 
-// add returns what the backend must get with one chunk more. A CR at its end
+// add returns what the backend must get after one more chunk. A CR at its end
 // may be half of a CRLF.
 func (m *assembly) add(text string, last bool) (due string) {
 	m.raw += text
@@ -32,8 +32,7 @@ func (m *assembly) add(text string, last bool) (due string) {
 	return due
 }
 
-// chunk is counted, whatever the answer. Of one that was refused nothing is
-// kept.
+// chunk counts a chunk, whatever its reply. Of a refused chunk nothing is kept.
 func (a *account) chunk(args string, r clientReply) {
 	m := chunkArgs.FindStringSubmatch(args)
 	if m == nil {

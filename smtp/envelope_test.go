@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-// answering is a backend that accepts all but what is marked as bad.
+// answering is a backend that accepts every command without "bad" in it.
 func answering() *gatetest.Backend {
 	inText := false
 	b := &gatetest.Backend{Answer: func(line string) string {
@@ -32,8 +32,8 @@ func answering() *gatetest.Backend {
 	return b
 }
 
-// H1: a session is unauthenticated before the backend has accepted a recipient,
-// and again when the transaction ends, in whatever way.
+// H1: a session counts as unauthenticated before the backend has accepted a
+// recipient, and again after the transaction.
 func TestH1_StepsOfATransaction(t *testing.T) {
 	const (
 		rest       = gate.Authenticating

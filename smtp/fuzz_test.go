@@ -14,7 +14,7 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// linesOf are what one side says in the dialogs, line by line.
+// linesOf returns the lines of one side in the dialogs.
 func linesOf(f *testing.F, side byte) (all []string) {
 	for _, said := range dialog.Said(f, "testdata/*.dialog", side) {
 		for line := range strings.SplitSeq(said, "\r\n") {
@@ -25,7 +25,8 @@ func linesOf(f *testing.F, side byte) (all []string) {
 	return slices.Compact(all)
 }
 
-// Whatever a line is: its verb is letters, and what was read of it is the line.
+// FuzzCommand checks that a verb is letters, and that verb and arguments make
+// up the line.
 func FuzzCommand(f *testing.F) {
 	for _, line := range linesOf(f, 'C') {
 		f.Add(line)
@@ -51,8 +52,8 @@ func FuzzCommand(f *testing.F) {
 	})
 }
 
-// Whatever an address is: what goes on is read as what was meant, by others as
-// by us.
+// FuzzPath checks that a forwarded path is read as the client's path, by this
+// and by another parser.
 func FuzzPath(f *testing.F) {
 	for _, line := range linesOf(f, 'C') {
 		_, args, _ := strings.Cut(line, " ")
@@ -84,7 +85,8 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// Whatever the arguments of BDAT are: the size is what everybody reads.
+// FuzzChunk checks that an accepted size of BDAT is the size that any reader
+// sees.
 func FuzzChunk(f *testing.F) {
 	for _, seed := range []string{"5", "5 LAST", "005 last", "0", "", "-1", "+1", "0x5", "5  LAST", "5\tLAST", "5 LAST LAST", "99999999999999999999", "1099511627777"} {
 		f.Add(seed)
@@ -104,8 +106,8 @@ func FuzzChunk(f *testing.F) {
 	})
 }
 
-// Whatever name a client introduces itself by: what is let in is one word of a
-// line, and none that ends a comment.
+// FuzzName checks that an accepted name is one word of a line and does not end
+// a comment.
 func FuzzName(f *testing.F) {
 	for _, seed := range []string{"client.example", "[192.0.2.1]", "jörg", "a b", "a)", "a\x7f", "", strings.Repeat("a", 256)} {
 		f.Add(seed)
@@ -140,8 +142,8 @@ func FuzzRecipients(f *testing.F) {
 	})
 }
 
-// Whatever a backend answers: a reply that is taken is the lines that came,
-// all of one code, in CRLF, and no more than may be held.
+// FuzzReply checks that an accepted reply is exactly the lines received, all
+// with one code, in CRLF and within the bound.
 func FuzzReply(f *testing.F) {
 	for _, said := range dialog.Said(f, "testdata/*.dialog", 'B') {
 		f.Add(said)
@@ -170,8 +172,8 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
-// Whatever a backend offers: each line shown is one of its own, none invites
-// to what cannot pass, and what is shown is what counts.
+// FuzzCapabilities checks that each line shown is one of the backend's, that
+// none offers what cannot pass, and that the gate acts on what it shows.
 func FuzzCapabilities(f *testing.F) {
 	for _, said := range dialog.Said(f, "testdata/*.dialog", 'B') {
 		f.Add(said, true)
@@ -233,7 +235,8 @@ func FuzzClear(f *testing.F) {
 	})
 }
 
-// Whatever a backend says: no panic, an end, and no yes that is not its own.
+// FuzzBackend checks that no backend causes a panic, an endless session, or a
+// positive reply that is not its own.
 func FuzzBackend(f *testing.F) {
 	certs := certificates(f)
 	for _, said := range dialog.Said(f, "testdata/*.dialog", 'B') {
@@ -270,5 +273,5 @@ func FuzzBackend(f *testing.F) {
 	})
 }
 
-// yes is the last line of a reply that says so.
+// yes matches the last line of a positive reply.
 var yes = regexp.MustCompile(`(?m)(?:^|\|)2[0-9][0-9](?: |\r?$|\|)`)

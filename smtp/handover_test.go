@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A name of DNS may fill half a line by itself; then there are two.
+// TestHandoverLines checks that two long DNS names are sent in two lines.
 func TestHandoverLines(t *testing.T) {
 	long := strings.Repeat("a.", 127) + "a"
 	facts := []fact{{"ADDR", "192.0.2.1"}, {"NAME", long}, {"REVERSE_NAME", long}, {"HELO", "a\r\nRCPT"}, {"LOGIN", "alice"}}

@@ -68,9 +68,8 @@ func (*link) SetDeadline(time.Time) error      { return nil }
 func (*link) SetReadDeadline(time.Time) error  { return nil }
 func (*link) SetWriteDeadline(time.Time) error { return nil }
 
-// caller is a client in memory: it says all that it has to say, in the pieces
-// that cut makes of it, whenever the gate waits for it, and turns TLS on when
-// it is asked to.
+// caller is a client in memory. It sends its input in the pieces that cut makes
+// of it, whenever the gate waits for it, and starts TLS after a 220.
 type caller struct {
 	net.Conn
 	text   []byte
@@ -101,8 +100,8 @@ func (c *caller) Write(p []byte) (int, error)      { return c.output.Write(p) }
 func (c *caller) SetReadDeadline(time.Time) error  { return nil }
 func (c *caller) SetWriteDeadline(time.Time) error { return nil }
 
-// handshake turns TLS on at both ends. From then on it is all one goroutine
-// again: the client speaks when the gate has nothing left to read.
+// handshake starts TLS at both ends. Afterwards one goroutine runs both ends
+// again: the client sends when the gate has nothing left to read.
 func (c *caller) handshake(net.Conn) (*tls.Conn, error) {
 	near, far := newLink()
 	c.secure = tls.Client(far, &tls.Config{InsecureSkipVerify: true})
@@ -132,7 +131,7 @@ func (c *caller) received() string {
 	return c.output.String()
 }
 
-// front is the gate's end of the caller.
+// front returns the gate's end of the caller.
 func (c *caller) front() *wire.Conn {
 	front := wire.New(c, testLimits)
 	front.Handshake = c.handshake
@@ -141,7 +140,7 @@ func (c *caller) front() *wire.Conn {
 
 var testLimits = wire.Limits{Line: 4 << 10, Wait: time.Second, Text: time.Second, Verdict: time.Second, Write: time.Second}
 
-// backOf is the gate's end of a backend.
+// backOf returns the gate's end of a backend.
 func backOf(conn net.Conn) *wire.Conn {
 	limits := testLimits
 	limits.Line, limits.Backend = 64<<10, true
@@ -188,7 +187,7 @@ func (p *page) Seek(offset int64, whence int) (int64, error) {
 	return p.reader.Seek(offset, whence)
 }
 
-// facts are those of a session in memory.
+// facts returns a session in memory.
 func facts() *gate.Session {
 	return &gate.Session{
 		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
@@ -200,7 +199,7 @@ func facts() *gate.Session {
 	}
 }
 
-// nobody watches.
+// nobody is an Observer that drops all events.
 type nobody struct{}
 
 func (nobody) Refused(string)                    {}
@@ -211,7 +210,7 @@ func (nobody) Rejected(gate.Rejection)           {}
 func (nobody) Message(gate.Message)              {}
 func (nobody) Login(string, string, gate.Answer) {}
 
-// converse leads a gate through its session, as the proxy does.
+// converse runs a gate through its session, as the proxy does.
 func converse(g *Gate, c *caller, backend net.Conn, implicit bool) error {
 	front := c.front()
 	err := func() error {
@@ -234,12 +233,12 @@ func converse(g *Gate, c *caller, backend net.Conn, implicit bool) error {
 	return err
 }
 
-// polite cuts text as a client does that waits where it has to: behind what
-// decides on what comes next, and behind each line of a message, which is as
-// good as anywhere.
+// polite cuts input as a client does that waits where it must: after each
+// command whose reply decides what comes next, and after each line of a
+// message.
 func polite(text []byte) int { return bytes.IndexByte(text, '\n') + 1 }
 
-// carelessly cuts a text anywhere.
+// carelessly cuts input anywhere.
 func carelessly(random *rand.Rand) func([]byte) int {
 	waits := random.IntN(4)
 	return func(text []byte) int {
@@ -250,7 +249,7 @@ func carelessly(random *rand.Rand) func([]byte) int {
 	}
 }
 
-// groups cuts it behind what may end a group of commands (RFC 2920 §3.1).
+// groups cuts input after commands that may end a group (RFC 2920 §3.1).
 func groups(text []byte) int {
 	for n := 0; ; {
 		end := polite(text[n:])
@@ -266,7 +265,7 @@ func groups(text []byte) int {
 	}
 }
 
-// cutting chooses one of the ways.
+// cutting chooses one of these functions.
 func cutting(seed uint64) func([]byte) int {
 	switch seed % 4 {
 	case 0:
@@ -277,7 +276,7 @@ func cutting(seed uint64) func([]byte) int {
 	return carelessly(rand.New(rand.NewPCG(seed, 1)))
 }
 
-// certificates are for the handshakes of a test.
+// certificates returns the certificates for the handshakes of a test.
 func certificates(t testing.TB) []tls.Certificate {
 	t.Helper()
 	return []tls.Certificate{authority.New(t).ECDSA(t, "mail.example.com")}

@@ -39,8 +39,8 @@ func TestDialogs(t *testing.T) {
 	})
 }
 
-// What one backend knows is not held against the next: a pool may hold servers
-// from before ESMTP and from after it.
+// TestBackendsOfTwoAges checks that the extensions of one backend are not
+// expected of the next: a pool may hold servers with and without EHLO.
 func TestBackendsOfTwoAges(t *testing.T) {
 	old := gatetest.Scripted("220 old|500 what|250 old")
 	young := gatetest.Scripted("220 young|250-young\r\n250-SIZE 1000\r\n250 PIPELINING")

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The words of a client that rambles: what clients say, with its liberties,
-// and what attackers try.
+// The commands of a random client: usual ones in all their forms, and those of
+// attackers.
 var (
 	commandLines = []string{
 		"NOOP", "RSET", "HELP", "VRFY postmaster", "EXPN all", "NOOP x y", "noop ", "Rset", "QUIT now", "",
@@ -30,7 +30,7 @@ var (
 	transaction = "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<c@example.com>\r\n"
 )
 
-// ramble is all that a client says.
+// ramble returns a random input of a client.
 func ramble(random *rand.Rand) string {
 	var b strings.Builder
 	b.WriteString("EHLO client.example\r\n")
@@ -66,7 +66,7 @@ func ramble(random *rand.Rand) string {
 	return b.String()
 }
 
-// ending is that of a line, nearly always the right one.
+// ending returns a line end, usually CRLF.
 func ending(random *rand.Rand) string {
 	if random.IntN(12) > 0 {
 		return "\r\n"
@@ -74,7 +74,7 @@ func ending(random *rand.Rand) string {
 	return []string{"\n", "\r", "\r\r\n", "\n\r", "\x00\r\n"}[random.IntN(5)]
 }
 
-// babble is a text, of what matters to line ends and dots.
+// babble returns a random text of line ends, dots and a few other bytes.
 func babble(random *rand.Rand) string {
 	var b strings.Builder
 	for range random.IntN(20) {

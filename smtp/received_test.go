@@ -12,8 +12,8 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// The grammar of RFC 5321 §4.4 and §4.1.2, and of what they take from
-// RFC 5322, without its obsolete forms. Comments nest twice at most.
+// The grammar of RFC 5321 §4.4 and §4.1.2 and of the parts of RFC 5322 that they
+// use, without obsolete forms. Comments nest twice at most.
 var grammar = func() *regexp.Regexp {
 	const (
 		atext   = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
@@ -38,7 +38,7 @@ var grammar = func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)^Received:` + fws + `from` + fws + extended + cfws + `by` + fws + extended + opt + cfws + `?;` + fws + date + `\r\n$`)
 }()
 
-// What the grammar must tell apart: it would be no test if it took anything.
+// TestGrammar checks that the grammar of this test refuses invalid headers.
 func TestGrammar(t *testing.T) {
 	const tail = "; Sat, 21 Nov 2026 12:00:00 +0000\r\n"
 	for _, good := range []string{
@@ -65,7 +65,7 @@ func TestGrammar(t *testing.T) {
 	}
 }
 
-// introduced is a gate that a client has introduced itself to.
+// introduced returns a gate whose client has sent EHLO.
 func introduced(client, helo, name string) *Gate {
 	g := New(&gate.Session{
 		ID: "7gqh7060gapc", Hostname: "mail.example.com", Client: netip.MustParseAddrPort(client),
@@ -111,8 +111,8 @@ func TestReceived(t *testing.T) {
 	}
 }
 
-// Whatever a client calls itself, if syntax.ValidName lets it in: the header keeps to
-// the grammar, and its lines to their length.
+// FuzzReceived checks that the header follows the grammar and the line length
+// for any name that syntax.ValidName accepts.
 func FuzzReceived(f *testing.F) {
 	for _, helo := range []string{"a.example", "my_pc", "[192.0.2.1]", "[IPv6:2001:db8::1]", "[x]", "a..b", "-a", "jörg.example", "a@b", "%00", "]["} {
 		f.Add(helo)
@@ -137,8 +137,8 @@ func FuzzReceived(f *testing.F) {
 	})
 }
 
-// Every suite has a name that may stand in the clause, and the dates of Go are
-// those of the grammar.
+// TestReceivedSuites checks that the names of all suites are valid in the
+// clause, and that Go's dates follow the grammar.
 func TestReceivedSuites(t *testing.T) {
 	for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
 		g := introduced("192.0.2.1:4321", "a", "")

@@ -14,7 +14,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// taker is a backend that takes all, and keeps what comes in chunks.
+// taker is a backend that accepts all commands and keeps the chunks.
 type taker struct {
 	net.Conn
 	offers   string
@@ -97,9 +97,9 @@ func (t *taker) send(reply string) {
 	t.unread = max(t.unread, bytes.Count(t.due.Bytes(), []byte("250 ")))
 }
 
-// However messages are cut into chunks, and those into what is read at once:
-// the backend puts the mended message together.
-func TestChunksArriveMended(t *testing.T) {
+// TestChunksArriveNormalised checks that the backend gets the normalised
+// message, for all ways to cut messages into chunks and chunks into reads.
+func TestChunksArriveNormalised(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for range 400 {
 		var said strings.Builder
@@ -133,8 +133,8 @@ func TestChunksArriveMended(t *testing.T) {
 	}
 }
 
-// BenchmarkBDAT is a message in one chunk: lines as they should be, lines that
-// have to be mended, and what is not looked at.
+// BenchmarkBDAT forwards a message in one chunk: with regular lines, with lines
+// that are normalised, and as BINARYMIME.
 func BenchmarkBDAT(b *testing.B) {
 	const line = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd"
 	for _, test := range []struct{ name, body, line string }{

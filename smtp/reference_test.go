@@ -39,7 +39,7 @@ type reference struct {
 	mail, rcpt, chunked, binary bool
 }
 
-// reading is one thing that the reference has read, and its answer.
+// reading is one command or text that the reference has read, and its reply.
 type reading struct {
 	verb, args string
 	text       string // of a message or chunk, without its stuffing
@@ -47,7 +47,7 @@ type reading struct {
 	reply      int    // and its number
 }
 
-// The commands that may come, each with all that may stand behind its verb.
+// The valid commands, each with its valid arguments.
 var grammars = map[string]*regexp.Regexp{
 	"EHLO": regexp.MustCompile(`^[^\x00- \x7f]+$`),
 	"HELO": regexp.MustCompile(`^[^\x00- \x7f]+$`),
@@ -61,12 +61,12 @@ var grammars = map[string]*regexp.Regexp{
 
 var nothing = regexp.MustCompile(`^$`)
 
-// mailbox is a part of an address: a quoted string, or a byte that has no
-// meaning to anybody.
+// mailbox matches a part of an address: a quoted string, or a byte without a
+// special meaning.
 const mailbox = `(?:"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"|[^\x00-\x20"<>\x7f])`
 
-// last are the commands behind which a group ends (RFC 2920 §3.1), but NOOP
-// and VRFY, which change nothing.
+// last are the commands that end a group (RFC 2920 §3.1), without NOOP and
+// VRFY, which change nothing.
 var last = map[string]bool{"EHLO": true, "HELO": true, "DATA": true, "AUTH": true, "QUIT": true}
 
 func newReference(random *rand.Rand, offers ...string) *reference {
@@ -96,7 +96,7 @@ func (r *reference) blame(format string, args ...any) {
 	}
 }
 
-// advance reads one thing, if it is whole.
+// advance reads one command, text or chunk, if it is complete.
 func (r *reference) advance() bool {
 	switch {
 	case r.inText:
@@ -160,8 +160,8 @@ func (r *reference) offering(keyword string) bool {
 	return false
 }
 
-// answer decides on a command, as servers do: by what came before, and by
-// taste.
+// answer replies to a command as servers do: by the state of the session, and
+// at random.
 func (r *reference) answer(verb string) {
 	code, refused := 250, r.random.IntN(12) == 0
 	switch {
@@ -187,7 +187,7 @@ func (r *reference) answer(verb string) {
 	r.follow(verb, code)
 }
 
-// follow keeps what a command has changed.
+// follow updates the state after a command.
 func (r *reference) follow(verb string, code int) {
 	switch {
 	case code == 421:
@@ -204,7 +204,7 @@ func (r *reference) follow(verb string, code int) {
 
 func (r *reference) forget() { r.mail, r.rcpt, r.chunked = false, false, false }
 
-// say answers what was read last.
+// send replies to what was read last.
 func (r *reference) send(code int, lines ...string) {
 	r.reply++
 	this := &r.read[len(r.read)-1]
@@ -225,7 +225,7 @@ func (r *reference) send(code int, lines ...string) {
 	}
 }
 
-// message reads a text to its end, which is CRLF.CRLF.
+// message reads a text to its end, CRLF.CRLF.
 func (r *reference) message() bool {
 	text := append([]byte("\r\n"), r.received...)
 	end := bytes.Index(text, []byte("\r\n.\r\n"))
@@ -288,7 +288,7 @@ func (r *reference) given(response string) bool {
 	return r.wants <= 0
 }
 
-// response is the client's, in base64.
+// response reads a response of the client, in base64.
 func (r *reference) response(line string) bool {
 	r.read = append(r.read, reading{verb: "response", args: line})
 	_, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(line, "="))

@@ -8,7 +8,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-// Recipients whom we refuse end no transaction, and guessing has its end.
+// TestRejectedRecipients checks that refused recipients do not end a
+// transaction, and that guessing ends the session.
 func TestRejectedRecipients(t *testing.T) {
 	const (
 		mail, good, unknown = "MAIL FROM:<>\r\n", "RCPT TO:<a@good.example>\r\n", "RCPT TO:<x@elsewhere.example>\r\n"
@@ -67,8 +68,7 @@ func played(t *testing.T, said string, piece int) (output string, err error) {
 	return client.Output.String(), err
 }
 
-// judging is a backend that accepts all but what is marked as bad, also as the
-// text of a message.
+// judging is a backend that accepts every command and text without "bad" in it.
 func judging() *gatetest.Backend {
 	inText, verdict := false, ""
 	b := &gatetest.Backend{Answer: func(line string) string {

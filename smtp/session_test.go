@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// The options of a session in memory, a bit each.
+// The options of a session in memory, one bit each.
 const (
 	onMX = 1 << iota
 	implicit
@@ -57,7 +57,7 @@ func checkSession(t *testing.T, c *caller, said string, options byte, seed uint6
 		show(a.fault)
 	}
 	why := gate.ReasonOf(err)
-	if why == gate.Internal || why.Backend() && !back.gone && back.due.Len() == 0 && !greeted(back, why) {
+	if why == gate.Internal || why.Backend() && !back.gone && back.due.Len() == 0 && !helloRefused(back, why) {
 		show("the session must not end so")
 	}
 	if options&withReceived != 0 {
@@ -72,13 +72,13 @@ func checkSession(t *testing.T, c *caller, said string, options byte, seed uint6
 	}
 }
 
-// greeted reports whether the backend has refused to be greeted, which is a
-// reason to give it up.
-func greeted(back *reference, why gate.Reason) bool {
+// helloRefused reports whether the backend has refused EHLO or HELO, after
+// which the session may end.
+func helloRefused(back *reference, why gate.Reason) bool {
 	return why == gate.BackendRefused && len(back.read) > 0
 }
 
-// withoutHeaders takes the gate's own header off each message.
+// withoutHeaders removes the gate's Received header from each message.
 func withoutHeaders(read []reading) {
 	begun := false
 	for i, r := range read {
@@ -97,7 +97,8 @@ func withoutHeaders(read []reading) {
 	}
 }
 
-// withoutHeader wants one header of the gate's in front of a text.
+// withoutHeader removes one Received header of the gate from a text, which must
+// have it.
 func withoutHeader(text string) string {
 	header, rest, found := strings.Cut(text, "; "+facts().Mail.Date()+"\r\n")
 	if !found || !strings.HasPrefix(header, "Received: from ") {

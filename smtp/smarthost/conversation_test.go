@@ -17,8 +17,8 @@ import (
 
 var may = nexthop.Rules{Level: outbound.May}
 
-// What goes on is what was said: envelope, text with its dots, and a header on
-// top; and what comes back is the server's own word.
+// TestAMessageOnItsWay checks that envelope and text arrive unchanged with a
+// Received header, and that the reply is the server's.
 func TestAMessageOnItsWay(t *testing.T) {
 	w, b := newWorld(t), &inbox{}
 	b.refuse = map[string]*gosmtp.SMTPError{"nobody": {Code: 550, EnhancedCode: gosmtp.EnhancedCode{5, 1, 1}, Message: "no such\nuser"}}
@@ -77,8 +77,8 @@ func TestOneDomainAtATime(t *testing.T) {
 	}
 }
 
-// Each way in which a server fails leaves the message with the client: never a
-// yes that the server has not given.
+// TestServersThatFail checks that each failure of a server leaves the message
+// with the client: there is no positive reply without the server's.
 func TestServersThatFail(t *testing.T) {
 	const hello = "250 mx"
 	for name, tt := range map[string]struct {
@@ -118,7 +118,8 @@ func TestServersThatFail(t *testing.T) {
 	}
 }
 
-// A server that goes, or says no, in the middle of a message.
+// TestServersThatFailWithinAMessage checks a server that disconnects, or
+// refuses, in the middle of a message.
 func TestServersThatFailWithinAMessage(t *testing.T) {
 	begin := []string{"220 mx", "250 mx", "250 ok", "250 ok", "354 go"}
 	for name, tt := range map[string]struct {
@@ -209,8 +210,8 @@ func TestCommands(t *testing.T) {
 	c.expect("421 4.7.0 Too many errors")
 }
 
-// Recipients whom we refuse end no transaction, and a message that is delivered
-// forgives wrong commands.
+// TestFaultsAreForgiven checks that refused recipients do not end a
+// transaction, and that a delivered message resets the count of wrong commands.
 func TestFaultsAreForgiven(t *testing.T) {
 	w, b := newWorld(t), &inbox{}
 	w.domain("example.net", may, b.serve())
@@ -233,7 +234,8 @@ func TestFaultsAreForgiven(t *testing.T) {
 	}
 }
 
-// What was sent ahead of the 354 could be commands to a server that declines.
+// TestTextAheadOfTheAnswer checks that text before the 354, which a server that
+// refuses DATA would read as commands, ends the session.
 func TestTextAheadOfTheAnswer(t *testing.T) {
 	w, b := newWorld(t), &inbox{}
 	w.domain("example.net", may, b.serve())
@@ -252,7 +254,8 @@ func TestDeniedClient(t *testing.T) {
 	w.dial().expect("554 5.7.1 Access denied")
 }
 
-// A search in which nobody answers ends with the program.
+// TestShutdownEndsASearch checks that a shutdown ends a search for a server in
+// which none answers.
 func TestShutdownEndsASearch(t *testing.T) {
 	w := newWorld(t)
 	silent := make(chan struct{})
@@ -282,7 +285,8 @@ func TestShutdownEndsASearch(t *testing.T) {
 	}
 }
 
-// One session carries many messages, and most of their TLS is resumed.
+// TestManyMessages checks that one session carries many messages, and that most
+// TLS sessions are resumed.
 func TestManyMessages(t *testing.T) {
 	w, b := newWorld(t), &inbox{}
 	w.domain("example.net", may, b.serve(w.ca.ECDSA(t, "mx1.example.net")))
@@ -298,7 +302,8 @@ func TestManyMessages(t *testing.T) {
 	}
 }
 
-// A client that speaks another protocol is noticed by its first bytes.
+// TestFirstBytes checks that a client of another protocol is recognised by its
+// first bytes.
 func TestFirstBytes(t *testing.T) {
 	for text, want := range map[string]string{
 		"\x16\x03\x01\x00": "554 5.5.1 Send STARTTLS before TLS",

@@ -19,8 +19,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// tape is a connection on which one side has been recorded. What is said on
-// it releases the next piece, so that no reply is read too early.
+// tape is a connection with a recorded side. A write to it releases the next
+// piece, so that no reply is read too early.
 type tape struct {
 	net.Conn
 	pieces []string
@@ -69,8 +69,8 @@ func (lone) Secured(Handshake)                             {}
 func (lone) Unsecured(Server, outbound.Level, bool, error) {}
 func (lone) Ended(Delivery)                                {}
 
-// converse plays a client and the server that its mail goes to; each piece of
-// the server's is an answer.
+// converse plays a client against the server of its recipients; each piece of
+// the server is a reply.
 func converse(client, server []string, level outbound.Level) (toClient, toServer string) {
 	front := newTape(client...)
 	var backs []*tape
@@ -103,7 +103,7 @@ func converse(client, server []string, level outbound.Level) (toClient, toServer
 
 var replyForm = regexp.MustCompile(`^(?:[2-5][0-9][0-9]-[^\r\n]*\r\n)*([2-5])[0-9][0-9](?: [^\r\n]*)?\r\n`)
 
-// classes are the first digits of the replies that were received.
+// classes returns the first digits of the replies that were received.
 func classes(t *testing.T, received string) (digits string) {
 	t.Helper()
 	for rest := received; rest != ""; {
@@ -117,9 +117,9 @@ func classes(t *testing.T, received string) (digits string) {
 	return digits
 }
 
-// Whatever a server answers: the client gets replies, one for each command,
-// and a yes to its message only if the server has said so; and above may
-// nothing of the mail is sent in plaintext.
+// FuzzServer checks that the client gets one reply for each command, a positive
+// reply to its message only if the server has sent one, and that above level
+// may nothing of the mail is sent in plaintext.
 func FuzzServer(f *testing.F) {
 	for _, said := range []string{
 		"220 mx|250 mx|250 ok|250 ok|354 go|250 done|221 bye",
@@ -156,10 +156,11 @@ func FuzzServer(f *testing.F) {
 	})
 }
 
-// positive is the last line of an answer that says yes.
+// positive matches the last line of a positive reply.
 var positive = regexp.MustCompile(`(?m)(?:^|\|)2[0-9][0-9](?: |\r?$|\|)`)
 
-// Whatever the legacy server says: replies, and an end.
+// FuzzClient checks that every input of the legacy server gets replies, and
+// that the session ends.
 func FuzzClient(f *testing.F) {
 	for _, said := range []string{
 		"EHLO legacy\r\nMAIL FROM:<a@example.com> SIZE=7 BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<b@example.net>\r\nDATA\r\n",

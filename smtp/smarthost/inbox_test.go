@@ -12,7 +12,7 @@ import (
 	gosmtp "github.com/emersion/go-smtp"
 )
 
-// inbox is a server that takes mail.
+// inbox is a server that accepts mail.
 type inbox struct {
 	mu       sync.Mutex
 	messages []string // envelope and text
@@ -21,7 +21,7 @@ type inbox struct {
 	refuse   map[string]*gosmtp.SMTPError // by recipient, or by text
 }
 
-// serve is a mail server, with STARTTLS if it has a certificate.
+// serve starts a mail server, with STARTTLS if it has a certificate.
 func (b *inbox) serve(certificates ...tls.Certificate) func(net.Listener) {
 	return b.serveWith(func(s *gosmtp.Server) {
 		if len(certificates) > 0 {

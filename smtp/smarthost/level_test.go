@@ -17,7 +17,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// What each level makes of each server: by TLS, in plaintext, or not at all.
+// TestEveryLevelAgainstEveryServer checks how a message is delivered at each
+// level to each server: over TLS, in plaintext, or not at all.
 func TestEveryLevelAgainstEveryServer(t *testing.T) {
 	const domain = "example.net"
 	host := "mx1." + domain
@@ -77,7 +78,7 @@ func TestEveryLevelAgainstEveryServer(t *testing.T) {
 	}
 }
 
-// RFC 7672: what the TLSA records say, and nothing else, decides.
+// TestDANE checks that the TLSA records alone decide (RFC 7672).
 func TestDANE(t *testing.T) {
 	const domain = "example.net"
 	foreign := authority.New(t)
@@ -124,7 +125,8 @@ func TestDANE(t *testing.T) {
 	})
 }
 
-// RFC 8461: a policy in force is held to, one in testing mode is only reported.
+// TestMTASTS checks that a policy in mode enforce is enforced, and one in mode
+// testing only reported (RFC 8461).
 func TestMTASTS(t *testing.T) {
 	const domain = "example.net"
 	ca := authority.New(t)
@@ -165,7 +167,7 @@ func TestMTASTS(t *testing.T) {
 	}
 }
 
-// published are policies as a store knows them.
+// published returns policies as a store holds them.
 type published map[string]mtasts.Policy
 
 func (p published) Lookup(_ context.Context, domain string) (mtasts.Policy, bool, error) {
@@ -173,9 +175,9 @@ func (p published) Lookup(_ context.Context, domain string) (mtasts.Policy, bool
 	return policy, found, nil
 }
 
-// What a server sends in plaintext after its 220 to STARTTLS may be somebody
-// else's, and is never taken for what it says inside (CVE-2011-0411, seen from
-// the other side).
+// TestInjectionBehindSTARTTLS checks that plaintext after the server's 220 to
+// STARTTLS, which an attacker may have sent, is not read as a reply within TLS
+// (CVE-2011-0411, from the other side).
 func TestInjectionBehindSTARTTLS(t *testing.T) {
 	for level, want := range map[outbound.Level]string{outbound.Encrypt: "451 4.7.5 Cannot start TLS", outbound.Verify: "451 4.7.5 Cannot start TLS"} {
 		w := newWorld(t)
@@ -184,8 +186,8 @@ func TestInjectionBehindSTARTTLS(t *testing.T) {
 	}
 }
 
-// S-19: TLS that is offered is begun, whatever comes of it; and a handshake
-// that fails costs the message nothing but its secrecy.
+// S-19: STARTTLS that is offered is used; after a failed handshake the message
+// is still delivered, in plaintext or to the next server.
 func TestTheNextServerIsTried(t *testing.T) {
 	const domain = "example.net"
 	w, b := newWorld(t), &inbox{}
@@ -200,8 +202,9 @@ func TestTheNextServerIsTried(t *testing.T) {
 	}
 }
 
-// A server that breaks hellos of two packets off is called without the hybrid
-// groups, and for a day not with them again.
+// TestHybridGroupsAreSpared checks that a server that ends handshakes with a
+// large ClientHello is tried without the hybrid groups, and not with them for a
+// day.
 func TestHybridGroupsAreSpared(t *testing.T) {
 	const domain = "example.net"
 	w, b := newWorld(t), &inbox{}

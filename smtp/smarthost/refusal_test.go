@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// reply reads a reply as it is, and wants one code in all of its lines.
+// reply reads a reply, which must have one code in all of its lines.
 func (c client) reply() string {
 	c.t.Helper()
 	var lines []string
@@ -29,7 +29,8 @@ func (c client) reply() string {
 	}
 }
 
-// All lines of a server's refusal reach the client and the log, at each step.
+// TestRefusalsOfManyLines checks that all lines of a refusal reach the client
+// and the log, at each step.
 func TestRefusalsOfManyLines(t *testing.T) {
 	const hello = "250 mx"
 	for name, tt := range map[string]struct {

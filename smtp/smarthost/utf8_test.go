@@ -7,8 +7,9 @@ import (
 	gosmtp "github.com/emersion/go-smtp"
 )
 
-// SMTPUTF8 is asked for as Postfix does: where it is offered whenever the client
-// has, and else only what needs it is refused.
+// TestSMTPUTF8 checks that SMTPUTF8 is used as in Postfix: where the server
+// offers it, if the client asks for it; elsewhere only messages that need it
+// are refused.
 func TestSMTPUTF8(t *testing.T) {
 	const refused = "550 5.6.7 SMTPUTF8 is required, but was not offered by host mx1.example.net"
 	for name, tt := range map[string]struct {
@@ -63,7 +64,8 @@ func TestSMTPUTF8(t *testing.T) {
 	}
 }
 
-// A server that lacks SMTPUTF8 does not speak for the others of its domain.
+// TestTheNextServerHasSMTPUTF8 checks that after a server without SMTPUTF8 the
+// next server of the domain is tried.
 func TestTheNextServerHasSMTPUTF8(t *testing.T) {
 	w, b := newWorld(t), &inbox{}
 	w.domain("example.net", may, b.serveWith(func(s *gosmtp.Server) { s.EnableSMTPUTF8 = false }), b.serve())

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// dribbling is a server that follows a script, and then says one more line of
-// the same reply, again and again; an empty line is silence.
+// dribbling is a server that follows a script, and then sends one more line of
+// the same reply again and again; for an empty line it sends nothing.
 func dribbling(line string, script ...string) func(net.Listener) {
 	return func(l net.Listener) {
 		for {
@@ -44,9 +44,9 @@ func dribbling(line string, script ...string) func(net.Listener) {
 	}
 }
 
-// H2: a server that never comes to the end of a reply, or says nothing, is given
-// up after the time for one reply. The message stays in the client's queue, and
-// the session goes on.
+// H2: a server that never ends a reply, or sends nothing, is abandoned after
+// the time for one reply. The message stays in the client's queue, and the
+// session goes on.
 func TestH2_NextHopsThatNeverEnd(t *testing.T) {
 	for name, serve := range map[string]func(net.Listener){
 		"greeting":         dribbling("220-x\r\n"),
@@ -96,8 +96,8 @@ func TestH2_NextHopsThatNeverEnd(t *testing.T) {
 	}
 }
 
-// H2: the end of the client ends the search for a server, and the conversation
-// with it.
+// H2: when the client disconnects, the search for a server ends, and the
+// session with the server too.
 func TestH2_SearchesEndWithTheirClients(t *testing.T) {
 	for name, serve := range map[string]func(net.Listener){
 		"greeting": dribbling(""),

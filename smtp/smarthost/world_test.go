@@ -31,8 +31,8 @@ import (
 
 const patience = 20 * time.Second
 
-// world is a smarthost on loopback, with a DNS and an authority of its own.
-// The servers of a domain listen on one port, each on an address of its own.
+// world is a smarthost on loopback, with a DNS server and a CA of its own. The
+// servers of a domain listen on one port, each on its own address.
 type world struct {
 	*book
 	t      *testing.T
@@ -58,7 +58,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// start begins to serve, with what the finder and the limits are by then.
+// start begins to serve with the finder and the limits that are set by then.
 func (w *world) start() {
 	w.t.Helper()
 	w.proxy = &proxy.Server{Observer: observe.SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
@@ -89,7 +89,8 @@ func (w *world) start() {
 	})
 }
 
-// domain gives a domain servers: MX records in order, and a port of its own.
+// domain creates a domain with servers: MX records in order, and a port of its
+// own.
 func (w *world) domain(name string, rules nexthop.Rules, serve ...func(net.Listener)) {
 	w.t.Helper()
 	var records []dnsmessage.ResourceBody
@@ -114,7 +115,7 @@ func (w *world) domain(name string, rules nexthop.Rules, serve ...func(net.Liste
 	})
 }
 
-// tlsa publishes a record for the first server of a domain.
+// tlsa publishes a TLSA record for the first server of a domain.
 func (w *world) tlsa(domain string, data ...byte) {
 	for _, d := range w.finder.Destinations {
 		if d.Domains[0] == domain {
@@ -123,8 +124,9 @@ func (w *world) tlsa(domain string, data ...byte) {
 	}
 }
 
-// script is a server that sends a line for each that it receives, and hangs up
-// behind the last; the first line is its greeting. An empty line is not said.
+// script is a server that sends one line for each that it receives, and hangs
+// up after the last; the first line is its greeting. For an empty line it sends
+// nothing.
 func script(lines ...string) func(net.Listener) {
 	return func(l net.Listener) {
 		for {
@@ -149,7 +151,7 @@ func script(lines ...string) func(net.Listener) {
 	}
 }
 
-// book is an Observer that remembers.
+// book is an Observer that records the events.
 type book struct {
 	mu    sync.Mutex
 	notes []string
@@ -203,7 +205,7 @@ func (w *world) dial() client {
 	return client{conn, bufio.NewReader(conn), w.t}
 }
 
-// session is a client that has said its name.
+// session is a client that has sent EHLO.
 func (w *world) session() client {
 	w.t.Helper()
 	c := w.dial()
@@ -238,8 +240,8 @@ func (c client) command(line, want string) {
 	c.expect(want)
 }
 
-// send sends a message to somebody at a domain. Each answer has to begin as is
-// wanted; at the first that is no yes the message ends.
+// send sends a message to a recipient at a domain. The replies must begin as
+// given; the message ends at the first that is not positive.
 func (c client) send(domain, rcpt, end string) {
 	c.t.Helper()
 	c.command("MAIL FROM:<alice@example.com>", "250")

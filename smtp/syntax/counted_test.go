@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// count runs a text through that comes in chunks of the given sizes, and
-// returns what becomes of each.
+// count runs a text through in chunks of the given sizes, and returns the
+// result of each.
 func count(t *testing.T, text *Text, src []byte, size func() int) (chunks []string) {
 	t.Helper()
 	for first := true; first || len(src) > 0; first = false {
@@ -38,8 +38,8 @@ func count(t *testing.T, text *Text, src []byte, size func() int) (chunks []stri
 	return nil
 }
 
-// A counted text is mended, and each chunk of it is lines of its own: nowhere
-// does a CRLF stand in two. One that is binary is left alone.
+// checkCounted checks that a counted text is normalised, and that no CRLF is
+// divided between two chunks. Binary text is unchanged.
 func checkCounted(t *testing.T, src []byte, size func() int) {
 	t.Helper()
 	text := Text{Form: Counted}
@@ -63,8 +63,9 @@ func checkCounted(t *testing.T, src []byte, size func() int) {
 	}
 }
 
-// Every short text over the bytes that matter, in chunks of every size.
-func TestCountedTextIsMended(t *testing.T) {
+// TestCountedTextIsNormalised tries every short text over the bytes that
+// matter, in chunks of every size.
+func TestCountedTextIsNormalised(t *testing.T) {
 	const alphabet = "\r\n.\x00a"
 	for length := range 7 {
 		total := 1
@@ -103,8 +104,8 @@ func FuzzCounted(f *testing.F) {
 	})
 }
 
-// BenchmarkCounted is BenchmarkText for a text in chunks, with half of its
-// reads ending within a line end.
+// BenchmarkCounted is BenchmarkText for a text in chunks, where half of the
+// reads end within a line end.
 func BenchmarkCounted(b *testing.B) {
 	src := bytes.Repeat([]byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n"), 256)
 	half := len(src) - 1

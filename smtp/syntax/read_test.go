@@ -10,8 +10,8 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// An invalid command is answered; another protocol ends the session, malformed or
-// not.
+// TestReadCommand checks that an invalid command is answered, and that another
+// protocol ends the session, malformed or not.
 func TestReadCommand(t *testing.T) {
 	for said, want := range map[string]struct {
 		line Line

@@ -47,7 +47,7 @@ func TestParsePath(t *testing.T) {
 	}
 }
 
-// What was read once is read the same again: there is one reading of a path.
+// FuzzPath checks that a path that is written and read again is the same.
 func FuzzPath(f *testing.F) {
 	f.Add(`FROM:<"a> b"@c.example> SIZE=7`)
 	f.Fuzz(func(t *testing.T, args string) {

@@ -10,7 +10,7 @@ import (
 )
 
 // translate runs a text through in the given pieces. It returns what is
-// written, whether it was irregular, and what stands behind its end.
+// written, whether the text was irregular, and what follows its end.
 func translate(src []byte, piece func() int) (out []byte, irregular bool, rest []byte, end bool) {
 	var t Text
 	for len(src) > 0 && !end {
