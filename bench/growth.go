@@ -94,7 +94,7 @@ func (m *measuring) growthWorks() []work {
 }
 
 // gather gathers a crowd around a new Letterlock, and does the works in it.
-func (g *growth) gather(c crowd, take func(i int, o outcome)) (err error) {
+func (g *growth) gather(c crowd, record func(i int, o outcome)) (err error) {
 	x, err := g.start(g.peers[0], ecdsa, c.listeners-1)
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func (g *growth) gather(c crowd, take func(i int, o outcome)) (err error) {
 				return fmt.Errorf("%s: %w", w.name, err)
 			}
 		}
-		take(i, o)
+		record(i, o)
 	}
 	return nil
 }

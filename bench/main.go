@@ -95,7 +95,7 @@ func bench(args []string) error {
 	if err != nil {
 		return err
 	}
-	// Whoever interrupts must leave nothing behind either.
+	// After an interrupt nothing may be left behind either.
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	done := make(chan error, 1)

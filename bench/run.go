@@ -75,14 +75,14 @@ func (m *measuring) round(number int) {
 		w := m.all[at]
 		fmt.Fprintf(os.Stderr, "round %d of %d, %3d of %d: %s: %s\n", number+1, m.options.rounds, i+1, len(m.all), w.section, w.name)
 		order := m.shuffled(at)
-		take := func(p *peers.Peer, o outcome, err error) { m.take(at, p, o, err) }
+		record := func(p *peers.Peer, o outcome, err error) { m.record(at, p, o, err) }
 		if w.idle > 0 {
-			m.fail(holdIdle(m.stage, order, w.idle, aMinute(m.options.quick), take))
+			m.fail(holdIdle(m.stage, order, w.idle, aMinute(m.options.quick), record))
 			continue
 		}
 		for _, p := range order {
 			o, err := m.once(p, w)
-			take(p, o, err)
+			record(p, o, err)
 		}
 	}
 }
@@ -123,8 +123,8 @@ func (m *measuring) proxy(p *peers.Peer, key string) (*proxy, error) {
 	return m.running[name], nil
 }
 
-// take writes an outcome into the table.
-func (m *measuring) take(at int, p *peers.Peer, o outcome, err error) {
+// record writes an outcome into the table.
+func (m *measuring) record(at int, p *peers.Peer, o outcome, err error) {
 	column := slices.Index(m.peers, p)
 	_, expected := errors.AsType[notSame](err)
 	if p.Fragile && err != nil && !expected {

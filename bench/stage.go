@@ -120,12 +120,12 @@ func (s *stage) start(p *peers.Peer, key string, more int) (*proxy, error) {
 		return nil, err
 	}
 	if x.Instance, err = p.Start(&x.setting); err != nil {
-		return nil, errors.Join(err, x.end())
+		return nil, errors.Join(err, x.shutDown())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errors.Join(errClosed, x.end())
+		return nil, errors.Join(errClosed, x.shutDown())
 	}
 	s.running[x] = true
 	return x, nil
@@ -198,7 +198,7 @@ func (s *stage) startBackend(x *proxy) error {
 	}
 	x.backend, x.backendIn = cmd, in
 	if line, _, err := bufio.NewReader(out).ReadLine(); err != nil || string(line) != backendReady {
-		return fmt.Errorf("the backend does not start: %w", errors.Join(err, x.end()))
+		return fmt.Errorf("the backend does not start: %w", errors.Join(err, x.shutDown()))
 	}
 	return nil
 }
@@ -211,10 +211,10 @@ func (s *stage) stop(x *proxy) error {
 		return nil
 	}
 	delete(s.running, x)
-	return errors.Join(x.end(), os.RemoveAll(x.setting.Dir))
+	return errors.Join(x.shutDown(), os.RemoveAll(x.setting.Dir))
 }
 
-func (x *proxy) end() error {
+func (x *proxy) shutDown() error {
 	var err error
 	if x.Instance != nil {
 		err = x.Stop()

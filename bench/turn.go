@@ -21,7 +21,7 @@ func turn(s *stage, x *proxy, service string, job load.Job) (o outcome, err erro
 	if err != nil {
 		return o, err
 	}
-	defer func() { err = errors.Join(err, g.End()) }()
+	defer func() { err = errors.Join(err, g.Stop()) }()
 	before, err := measure.Settled(x.PIDs())
 	if err != nil {
 		return o, err
@@ -100,9 +100,9 @@ func sit(s *stage, x *proxy, job load.Job) (o outcome, close func() error, err e
 	o.sessions = job.Idle
 	o.after, err = measure.Memory(x.PIDs())
 	if err != nil {
-		return o, nil, errors.Join(err, g.End())
+		return o, nil, errors.Join(err, g.Stop())
 	}
-	return o, g.End, nil
+	return o, g.Stop, nil
 }
 
 func idleJob(n int) load.Job {

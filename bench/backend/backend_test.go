@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// talk lets a session hear what a client says at once, and returns all that it
-// answers until it closes.
+// talk sends a text to a session at once, and returns all replies until the session
+// closes.
 func talk(t *testing.T, session func(*conn), text string) string {
 	t.Helper()
 	client, server := net.Pipe()
@@ -21,11 +21,11 @@ func talk(t *testing.T, session func(*conn), text string) string {
 		_ = server.Close()
 	}()
 	go func() { _, _ = io.WriteString(client, text) }()
-	heard, err := io.ReadAll(client)
+	replies, err := io.ReadAll(client)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(heard)
+	return string(replies)
 }
 
 func TestDialogs(t *testing.T) {
@@ -34,8 +34,8 @@ func TestDialogs(t *testing.T) {
 	const imapGreeting = "* OK [" + imapCapabilities + "] ready\r\n"
 	const bye = "* BYE bye\r\nz OK done\r\n"
 	for name, test := range map[string]struct {
-		session    func(*conn)
-		says, want string
+		session     func(*conn)
+		sends, want string
 	}{
 		"imap": {imap, "a CAPABILITY\r\nb NOOP\r\nc IDLE\r\nDONE\r\nz LOGOUT\r\n",
 			imapGreeting + "* " + imapCapabilities + "\r\na OK done\r\nb OK done\r\n+ idling\r\nc OK done\r\n" + bye},
@@ -55,14 +55,14 @@ func TestDialogs(t *testing.T) {
 		"smtp nonsense": {smtp, "BDAT all\r\n", "220 backend ESMTP\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := talk(t, test.session, test.says); got != test.want {
-				t.Errorf("heard\n%s\nwant\n%s", got, test.want)
+			if got := talk(t, test.session, test.sends); got != test.want {
+				t.Errorf("received\n%s\nwant\n%s", got, test.want)
 			}
 		})
 	}
 }
 
-func TestNginxIsToldWhereToGo(t *testing.T) {
+func TestNginxReceivesTheBackend(t *testing.T) {
 	l := httptest.NewUnstartedServer(nil).Listener
 	defer func() { _ = l.Close() }()
 	go answerAuth(l, Ports{IMAP: 1, POP3: 2, SMTP: 3})

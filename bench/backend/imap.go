@@ -10,7 +10,7 @@ const imapCapabilities = "CAPABILITY IMAP4rev1 LITERAL+ SASL-IR IDLE ID AUTH=PLA
 // imap knows what the work needs. "FETCH n" is answered with a literal of n
 // bytes.
 func imap(c *conn) {
-	c.say("* OK [%s] ready\r\n", imapCapabilities)
+	c.print("* OK [%s] ready\r\n", imapCapabilities)
 	for {
 		line, ok := c.line()
 		if !ok {
@@ -20,29 +20,29 @@ func imap(c *conn) {
 		verb, argument, _ := strings.Cut(rest, " ")
 		switch strings.ToUpper(verb) {
 		case "CAPABILITY":
-			c.say("* %s\r\n", imapCapabilities)
+			c.print("* %s\r\n", imapCapabilities)
 		case "AUTHENTICATE", "LOGIN":
 			var right bool
 			if right, ok = c.imapLogin(verb, argument); ok && !right {
-				c.say("%s NO [AUTHENTICATIONFAILED] wrong\r\n", tag)
+				c.print("%s NO [AUTHENTICATIONFAILED] wrong\r\n", tag)
 				continue
 			}
 		case "APPEND":
 			_, ok = c.imapLiterals(line)
 		case "IDLE":
-			c.say("+ idling\r\n")
+			c.print("+ idling\r\n")
 			_, ok = c.line()
 		case "FETCH":
 			ok = c.imapFetch(argument)
 		case "LOGOUT":
-			c.say("* BYE bye\r\n%s OK done\r\n", tag)
+			c.print("* BYE bye\r\n%s OK done\r\n", tag)
 			c.flush()
 			return
 		}
 		if !ok {
 			return
 		}
-		c.say("%s OK done\r\n", tag)
+		c.print("%s OK done\r\n", tag)
 	}
 }
 
@@ -64,7 +64,7 @@ func (c *conn) imapLiterals(line string) (text string, ok bool) {
 			return text + line, true
 		}
 		if waits {
-			c.say("+ go on\r\n")
+			c.print("+ go on\r\n")
 			if !c.flush() {
 				return "", false
 			}
@@ -102,10 +102,10 @@ func (c *conn) imapFetch(argument string) bool {
 	if err != nil {
 		return false
 	}
-	c.say("* 1 FETCH (BODY[] {%d}\r\n", n)
+	c.print("* 1 FETCH (BODY[] {%d}\r\n", n)
 	if !c.fill(n) {
 		return false
 	}
-	c.say(")\r\n")
+	c.print(")\r\n")
 	return true
 }

@@ -28,7 +28,7 @@ func (c *conn) plain(argument, challenge string) (right, ok bool) {
 		return false, true
 	}
 	if !has {
-		c.say("%s", challenge)
+		c.print("%s", challenge)
 		if token, ok = c.line(); !ok {
 			return false, false
 		}

@@ -4,7 +4,7 @@ const pop3Capabilities = "+OK\r\nUSER\r\nSASL PLAIN\r\nPIPELINING\r\n.\r\n"
 
 func pop3(c *conn) {
 	name := ""
-	c.say("+OK ready\r\n")
+	c.print("+OK ready\r\n")
 	for {
 		verb, argument, ok := c.command()
 		if !ok {
@@ -12,13 +12,13 @@ func pop3(c *conn) {
 		}
 		switch verb {
 		case "CAPA":
-			c.say(pop3Capabilities)
+			c.print(pop3Capabilities)
 			continue
 		case "USER":
 			name = argument
 		case "PASS":
 			if !known(name, argument) {
-				c.say("-ERR [AUTH] wrong\r\n")
+				c.print("-ERR [AUTH] wrong\r\n")
 				continue
 			}
 		case "AUTH":
@@ -27,14 +27,14 @@ func pop3(c *conn) {
 				return
 			}
 			if !right {
-				c.say("-ERR [AUTH] wrong\r\n")
+				c.print("-ERR [AUTH] wrong\r\n")
 				continue
 			}
 		case "QUIT":
-			c.say("+OK bye\r\n")
+			c.print("+OK bye\r\n")
 			c.flush()
 			return
 		}
-		c.say("+OK\r\n")
+		c.print("+OK\r\n")
 	}
 }

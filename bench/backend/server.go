@@ -64,7 +64,7 @@ type conn struct {
 	out    []byte
 }
 
-func (c *conn) say(format string, args ...any) { c.out = fmt.Appendf(c.out, format, args...) }
+func (c *conn) print(format string, args ...any) { c.out = fmt.Appendf(c.out, format, args...) }
 
 func (c *conn) flush() bool {
 	if len(c.out) == 0 {

@@ -11,7 +11,7 @@ const smtpCapabilities = "250-backend\r\n250-PIPELINING\r\n250-SIZE 104857600\r\
 // smtp takes any message of who has logged in, and throws it away.
 func smtp(c *conn) {
 	in := false // somebody has logged in
-	c.say("220 backend ESMTP\r\n")
+	c.print("220 backend ESMTP\r\n")
 	for {
 		verb, argument, ok := c.command()
 		if !ok {
@@ -19,39 +19,39 @@ func smtp(c *conn) {
 		}
 		switch verb {
 		case "EHLO":
-			c.say(smtpCapabilities)
+			c.print(smtpCapabilities)
 			continue
 		case "AUTH":
 			if in, ok = c.plain(argument, "334 \r\n"); !ok {
 				return
 			}
 			if in {
-				c.say("235 2.7.0 welcome\r\n")
+				c.print("235 2.7.0 welcome\r\n")
 			} else {
-				c.say("535 5.7.8 wrong\r\n")
+				c.print("535 5.7.8 wrong\r\n")
 			}
 			continue
 		case "MAIL":
 			if !in {
-				c.say("530 5.7.0 log in first\r\n")
+				c.print("530 5.7.0 log in first\r\n")
 				continue
 			}
 		case "DATA":
-			c.say("354 go on\r\n")
+			c.print("354 go on\r\n")
 			ok = c.flush() && c.smtpText()
 		case "BDAT":
 			size, _, _ := strings.Cut(argument, " ")
 			n, err := strconv.Atoi(size)
 			ok = err == nil && c.skip(n)
 		case "QUIT":
-			c.say("221 2.0.0 bye\r\n")
+			c.print("221 2.0.0 bye\r\n")
 			c.flush()
 			return
 		}
 		if !ok {
 			return
 		}
-		c.say("250 2.0.0 ok\r\n")
+		c.print("250 2.0.0 ok\r\n")
 	}
 }
 

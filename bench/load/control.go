@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// A generator's process is told a Job on its standard input, answers when it
-// is prepared, is told to go, answers with a Result, and ends when its input
-// does. Both sides speak JSON.
+// answer is a message of a generator's process. The process reads a Job from its
+// standard input, answers when it is prepared, reads a start, answers with a
+// Result, and ends at the end of its input. The messages are JSON.
 type answer struct {
 	Error  string
 	Result Result
@@ -19,7 +19,7 @@ type answer struct {
 
 type start struct{ Go bool }
 
-// Serve is the generator's side.
+// Serve is the main function of a generator's process.
 func Serve(in io.Reader, out io.Writer) error {
 	asks, answers := json.NewDecoder(in), json.NewEncoder(out)
 	var job Job
@@ -51,7 +51,7 @@ func words(err error) string {
 	return err.Error()
 }
 
-// Generator is the process, seen by whoever has started it.
+// Generator is a started process, for its parent.
 type Generator struct {
 	cmd     *exec.Cmd
 	in      io.WriteCloser
@@ -60,7 +60,7 @@ type Generator struct {
 }
 
 // Start starts the command, which must call Serve, and returns when the job is
-// prepared. The generator must be ended, but not after an error.
+// prepared. After a success the caller must call Stop.
 func Start(cmd *exec.Cmd, job Job) (*Generator, error) {
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -76,16 +76,16 @@ func Start(cmd *exec.Cmd, job Job) (*Generator, error) {
 	}
 	g := &Generator{cmd, in, json.NewEncoder(in), json.NewDecoder(out)}
 	if _, err := g.ask(job); err != nil {
-		return nil, errors.Join(err, g.End())
+		return nil, errors.Join(err, g.Stop())
 	}
 	return g, nil
 }
 
-// Go does the work.
+// Go runs the job.
 func (g *Generator) Go() (Result, error) { return g.ask(start{true}) }
 
-// End ends the process, and with it its sessions.
-func (g *Generator) End() error {
+// Stop ends the process, and with it its sessions.
+func (g *Generator) Stop() error {
 	_ = g.in.Close()
 	return g.cmd.Wait()
 }

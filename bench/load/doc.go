@@ -1,4 +1,4 @@
-// Package load makes the work that proxies are measured by: clients that log
-// in, fetch, send and sit idle. It runs in a process of its own for each
-// measurement, told by a Job and asked for a Result; control.go is how.
+// Package load generates the load of the benchmarks: clients that log in, fetch,
+// send and idle. Each measurement runs in its own process, which receives a Job
+// and returns a Result; see control.go.
 package load

@@ -40,7 +40,7 @@ func (imap) logout(s *session) error { return s.imap("a LOGOUT\r\n") }
 
 // imap sends a command and waits for its end.
 func (s *session) imap(command string) error {
-	if err := s.say(command); err != nil {
+	if err := s.send(command); err != nil {
 		return err
 	}
 	return s.reply("a OK", tagged)
@@ -52,7 +52,7 @@ func anyLine([]byte) bool { return true }
 
 // idle leaves the session in IDLE.
 func (s *session) idle() error {
-	if err := s.say("a IDLE\r\n"); err != nil {
+	if err := s.send("a IDLE\r\n"); err != nil {
 		return err
 	}
 	return s.reply("+ ", anyLine)
@@ -61,7 +61,7 @@ func (s *session) idle() error {
 // download fetches a message of n bytes: the backend takes its size for its
 // number.
 func (s *session) download(n int) error {
-	if err := s.say(fmt.Sprintf("a FETCH %d\r\n", n)); err != nil {
+	if err := s.send(fmt.Sprintf("a FETCH %d\r\n", n)); err != nil {
 		return err
 	}
 	if err := s.reply("* ", anyLine); err != nil {
@@ -74,7 +74,7 @@ func (s *session) download(n int) error {
 }
 
 func (s *session) upload(n int) error {
-	if err := s.say(fmt.Sprintf("a APPEND INBOX {%d+}\r\n", n)); err != nil {
+	if err := s.send(fmt.Sprintf("a APPEND INBOX {%d+}\r\n", n)); err != nil {
 		return err
 	}
 	if err := s.fill(n); err != nil {

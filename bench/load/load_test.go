@@ -126,14 +126,14 @@ func TestEveryKindOfWork(t *testing.T) {
 			if job.Count > 0 && (r.P50 <= 0 || r.P99 < r.P50) {
 				t.Errorf("p50 %v, p99 %v", r.P50, r.P99)
 			}
-			if err := g.End(); err != nil {
+			if err := g.Stop(); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-func TestFailuresAreTold(t *testing.T) {
+func TestFailuresAreReported(t *testing.T) {
 	f := newFront(t)
 	nobody := loopback.Listen(t)
 	_ = nobody.Close()
@@ -149,7 +149,7 @@ func TestFailuresAreTold(t *testing.T) {
 				job.Addresses = []string{silent(t)}
 			}
 			if g, err := start(job); err == nil {
-				t.Errorf("no error; %v", g.End())
+				t.Errorf("no error; %v", g.Stop())
 			} else if !strings.HasPrefix(err.Error(), "clients: ") {
 				t.Error(err)
 			}
@@ -162,7 +162,7 @@ func TestFailuresAreTold(t *testing.T) {
 	if _, err := g.Go(); err == nil {
 		t.Error("nobody knows that work, and there is no error")
 	}
-	_ = g.End()
+	_ = g.Stop()
 }
 
 // silent is a server that greets and leaves.

@@ -22,7 +22,7 @@ func (pop3) noop(s *session) error   { return s.pop3("NOOP\r\n") }
 func (pop3) logout(s *session) error { return s.pop3("QUIT\r\n") }
 
 func (s *session) pop3(command string) error {
-	if err := s.say(command); err != nil {
+	if err := s.send(command); err != nil {
 		return err
 	}
 	return s.reply("+OK", anyLine)

@@ -116,7 +116,7 @@ func (s *session) close() {
 	_ = s.Conn.Close()
 }
 
-func (s *session) say(lines string) error {
+func (s *session) send(lines string) error {
 	_, err := s.Write([]byte(lines))
 	return err
 }

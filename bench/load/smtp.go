@@ -28,7 +28,7 @@ func (smtp) logout(s *session) error { return s.smtp("QUIT\r\n", "221") }
 
 // smtp sends commands and waits for the reply of each, in order.
 func (s *session) smtp(commands string, codes ...string) error {
-	if err := s.say(commands); err != nil {
+	if err := s.send(commands); err != nil {
 		return err
 	}
 	for _, code := range codes {
@@ -86,7 +86,7 @@ func (s *session) chunked(j *Job) error {
 	} else if err := s.envelope(); err != nil {
 		return err
 	}
-	if err := s.say(start); err != nil {
+	if err := s.send(start); err != nil {
 		return err
 	}
 	if err := s.fill(size); err != nil {

@@ -131,7 +131,7 @@ func Memory(roots []int) (int64, error) {
 		case err != nil:
 			return 0, err
 		case len(rollup) == 0:
-			continue // it has ended, and its parent has not heard of it
+			continue // it has ended, and its parent has not collected its status
 		}
 		pss, err := parsePSS(rollup)
 		if err != nil {
