@@ -8,6 +8,10 @@
 // once, as [Errors], each with its place and with what to write instead, so
 // that one edit can mend it all.
 //
-// The package opens no sockets and reads no certificates; that the files named
-// exist is asked of a [Machine].
+// The package opens no sockets and reads no certificates; a [Machine] checks that
+// the named files exist.
+//
+// The API of this package, of tlspolicy and of the packages below tlspolicy is
+// stable by semantic versioning, from version 1.0 on. All other packages are
+// parts of the program and may change with each release.
 package configs

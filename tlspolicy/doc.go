@@ -4,8 +4,8 @@
 // follow from them. It opens no socket, reads no file and starts no goroutine;
 // nor do the packages below it.
 //
-// The API of tlspolicy and of the packages below it, and that of configs, keeps
-// the promise of semantic versioning. The other packages are parts of the
+// The API of this package, of the packages below it and of configs is stable by
+// semantic versioning, from version 1.0 on. All other packages are parts of the
 // program and may change with each release.
 //
 // The policies follow Mozilla's Server Side TLS 6.0, RFC 9325, RFC 8314 and

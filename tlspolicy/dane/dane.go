@@ -1,6 +1,8 @@
 // Package dane reads, writes and compares TLSA records (RFC 6698), in which a
 // domain publishes the certificates of its servers. It follows RFC 7672, which
 // says how SMTP uses them.
+//
+// Its API is stable; see package tlspolicy.
 package dane
 
 import (

@@ -1,5 +1,7 @@
 // Package mtasts writes and reads MTA-STS policies (RFC 8461) and the DNS
 // records that announce them. It does not fetch or serve them.
+//
+// Its API is stable; see package tlspolicy.
 package mtasts
 
 import (

@@ -2,4 +2,6 @@
 // level requires, and how far a server's certificate authenticates it. Levels
 // and terms are Postfix's (TLS_README). The package does no lookups; its caller
 // provides names, TLSA records and authorities.
+//
+// Its API is stable; see package tlspolicy.
 package outbound

@@ -1,6 +1,8 @@
 // Package tickets derives the keys of TLS session tickets (RFC 8446 §4.6.1, RFC
 // 5077) from a secret, a name and the time. Instances that have the same secret
 // resume each other's sessions without talking to each other.
+//
+// Its API is stable; see package tlspolicy.
 package tickets
 
 import (
