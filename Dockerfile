@@ -16,6 +16,6 @@ COPY --from=build --chown=65534:65534 /spool /tmp
 USER 65534:65534
 EXPOSE 25 110 143 465 587 993 995 4190
 VOLUME /var/lib/letterlock
-# Configure it with LETTERLOCK_BACKEND and its kin, or with --config and a file.
+# Configure it by variables such as LETTERLOCK_BACKEND, or by --config and a file.
 ENTRYPOINT ["/letterlock"]
 CMD ["serve"]
