@@ -1,112 +1,119 @@
 package page
 
 import (
-	"maps"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 )
 
-// tally counts by keys, of which there are few: each field of a key comes from
-// a closed vocabulary.
-type tally[K comparable] map[K]uint64
-
-// The keys. A service is one of the configured ones.
-type (
-	handshake struct {
-		service string
-		parameters
-	}
-	failed  struct{ service, class string }
-	refusal struct{ service, command string }
-	login   struct {
-		service, mechanism string
-		outcome            gate.Outcome
-	}
-	mail      struct{ service, outcome string }
-	rejection struct{ service, command, by string }
-	outcome   struct {
-		service, version string // the version is none without TLS
-		reason           gate.Reason
-	}
-)
-
-// counts are all sums since the start.
+// counts are the metrics of sessions, since the start. The page and the JSON read
+// them, so that all show the same. Labels come from closed vocabularies.
 type counts struct {
-	opened, resumed, rejected, silent, headerless, received, sent tally[string] // by service
+	registry *prometheus.Registry
 
-	open       map[string]int // by service
-	handshakes tally[handshake]
-	failures   tally[failed]
-	exceptions tally[exceptionUse]
-	refused    tally[refusal]
-	logins     tally[login]
-	outcomes   tally[outcome]
-	denied     tally[string] // logins that the proxy itself has refused, by service
-	messages   tally[mail]
-	rejections tally[rejection]
-	durations  map[string]histogram // by service
+	open      *prometheus.GaugeVec     // by service
+	durations *prometheus.HistogramVec // by service
+
+	// By service.
+	opened, resumed, rejected, silent, headerless, received, sent, denied *prometheus.CounterVec
+
+	// By service, and by what follows.
+	closed     *prometheus.CounterVec // TLS version (none in plaintext) and reason
+	handshakes *prometheus.CounterVec // version, suite and group
+	failures   *prometheus.CounterVec // class
+	exceptions *prometheus.CounterVec // exception, and whether it was needed
+	refused    *prometheus.CounterVec // command
+	logins     *prometheus.CounterVec // mechanism and result
+	messages   *prometheus.CounterVec // outcome
+	rejections *prometheus.CounterVec // command, and who refused
 }
 
-func newCounts() counts {
-	return counts{
-		opened: tally[string]{}, resumed: tally[string]{}, rejected: tally[string]{}, silent: tally[string]{}, headerless: tally[string]{}, received: tally[string]{}, sent: tally[string]{},
-		open: map[string]int{}, handshakes: tally[handshake]{}, failures: tally[failed]{}, exceptions: tally[exceptionUse]{}, refused: tally[refusal]{},
-		logins: tally[login]{}, outcomes: tally[outcome]{}, denied: tally[string]{}, messages: tally[mail]{}, rejections: tally[rejection]{}, durations: map[string]histogram{},
+// durationBounds are the upper bounds of a histogram's buckets in seconds: from a
+// monitor's connection to a phone that sits in IDLE for a day.
+var durationBounds = []float64{0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 28800, 86400}
+
+func newCounts() *counts {
+	c := &counts{registry: prometheus.NewRegistry()}
+	c.open = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + "sessions_open", Help: "Sessions that are open."}, []string{"service"})
+	c.durations = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: prefix + "session_duration_seconds", Help: "How long sessions lasted.", Buckets: durationBounds,
+	}, []string{"service"})
+	c.registry.MustRegister(c.open, c.durations)
+	c.opened = c.counter("sessions_opened_total", "Sessions since the start.")
+	c.closed = c.counter("sessions_closed_total", "Ended sessions by TLS version (none: plaintext) and by the reason of their end.", "tls", "reason")
+	c.rejected = c.counter("connections_rejected_total", "Connections that were closed at a limit.")
+	c.silent = c.counter("connections_silent_total", "Connections that were closed without a byte, as load balancers and monitors do.")
+	c.headerless = c.counter("connections_without_header_total", "Connections of load balancers without a valid PROXY header.")
+	c.received = c.counter("received_bytes_total", "Bytes from clients, inside TLS; counted when sessions end.")
+	c.sent = c.counter("sent_bytes_total", "Bytes to clients, inside TLS; counted when sessions end.")
+	c.handshakes = c.counter("tls_handshakes_total", "Completed TLS handshakes.", "version", "suite", "group")
+	c.resumed = c.counter("tls_resumed_total", "Completed TLS handshakes that resumed a session.")
+	c.failures = c.counter("tls_handshake_failures_total", "Failed TLS handshakes.", "class")
+	c.exceptions = c.counter("exception_handshakes_total", "Completed TLS handshakes of clients in an exception, by whether the listener's own policy would have refused them.", "exception", "needed")
+	c.refused = c.counter("refused_before_tls_total", "Commands refused because they need TLS.", "command")
+	c.logins = c.counter("logins_total", "Logins by the reply of the backend: ok, failed (a wrong password), unavailable, refused (for another reason).", "mechanism", "result")
+	c.denied = c.counter("logins_denied_total", "Logins that the proxy itself has refused: after too many failures, or for weak TLS, a mechanism that is not offered, or a user without a route.")
+	c.messages = c.counter("messages_total", "Messages by outcome: accepted, deferred, refused, or lost before the verdict.", "outcome")
+	c.rejections = c.counter("refused_addresses_total", "Senders (MAIL) and recipients (RCPT) that were refused, by the backend or by the proxy.", "command", "by")
+	return c
+}
+
+// counter registers a counter by service, and by further labels.
+func (c *counts) counter(name, help string, labels ...string) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + name, Help: help}, append([]string{"service"}, labels...))
+	c.registry.MustRegister(v)
+	return v
+}
+
+// ended counts a session that has ended.
+func (c *counts) ended(s *session) {
+	c.open.WithLabelValues(s.service).Dec()
+	c.closed.WithLabelValues(s.service, s.version, s.end.reason.String()).Inc()
+	c.received.WithLabelValues(s.service).Add(float64(s.end.received))
+	c.sent.WithLabelValues(s.service).Add(float64(s.end.sent))
+	c.durations.WithLabelValues(s.service).Observe(max(s.end.at.Sub(s.opened), time.Duration(0)).Seconds())
+}
+
+// show makes the counts of a service exist, if only with zeros: Prometheus computes
+// a rate only from a count that was there before.
+func (c *counts) show(service string) {
+	c.open.WithLabelValues(service)
+	c.durations.WithLabelValues(service)
+	for _, v := range []*prometheus.CounterVec{c.opened, c.resumed, c.rejected, c.silent, c.headerless, c.received, c.sent} {
+		v.WithLabelValues(service)
 	}
 }
 
-// close counts a session that has ended.
-func (c *counts) close(s *session) {
-	c.open[s.service]--
-	c.outcomes[outcome{s.service, s.version, s.end.reason}]++
-	c.received[s.service] += s.end.received
-	c.sent[s.service] += s.end.sent
-	h := c.durations[s.service]
-	h.observe(s.end.at.Sub(s.opened))
-	c.durations[s.service] = h
+// row is one count with its labels.
+type row struct {
+	labels map[string]string
+	count  uint64
 }
 
-// clone is a copy in which each of the services appears, if only with zeros:
-// a rate can be taken only of what was there before.
-func (c *counts) clone(services []string) counts {
-	copied := counts{
-		opened: maps.Clone(c.opened), resumed: maps.Clone(c.resumed), rejected: maps.Clone(c.rejected), silent: maps.Clone(c.silent), headerless: maps.Clone(c.headerless),
-		received: maps.Clone(c.received), sent: maps.Clone(c.sent), open: maps.Clone(c.open),
-		handshakes: maps.Clone(c.handshakes), failures: maps.Clone(c.failures), exceptions: maps.Clone(c.exceptions), refused: maps.Clone(c.refused),
-		logins: maps.Clone(c.logins), outcomes: maps.Clone(c.outcomes), denied: maps.Clone(c.denied), messages: maps.Clone(c.messages), rejections: maps.Clone(c.rejections), durations: maps.Clone(c.durations),
+// snapshot returns the present counts by the name of their metric, without the
+// prefix. It leaves histograms out.
+func (c *counts) snapshot() (map[string][]row, error) {
+	families, err := c.registry.Gather()
+	if err != nil {
+		return nil, err
 	}
-	for _, service := range services {
-		copied.open[service] += 0
-		if _, seen := copied.durations[service]; !seen {
-			copied.durations[service] = histogram{}
+	rows := make(map[string][]row)
+	for _, family := range families {
+		name := family.GetName()[len(prefix):]
+		for _, m := range family.GetMetric() {
+			if m.GetHistogram() == nil {
+				rows[name] = append(rows[name], rowOf(m))
+			}
 		}
-		for _, t := range []tally[string]{copied.opened, copied.resumed, copied.rejected, copied.silent, copied.headerless, copied.received, copied.sent} {
-			t[service] += 0
-		}
 	}
-	return copied
+	return rows, nil
 }
 
-// bounds are the upper ends of the histogram's buckets in seconds: from a
-// probe's blink to a phone that sits in IDLE for a day.
-var bounds = [...]float64{0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 28800, 86400}
-
-// histogram is a distribution of durations.
-type histogram struct {
-	buckets [len(bounds)]uint64 // each without those below it
-	count   uint64
-	sum     float64 // seconds
-}
-
-func (h *histogram) observe(d time.Duration) {
-	seconds := max(d, 0).Seconds()
-	h.count++
-	h.sum += seconds
-	for i, bound := range bounds {
-		if seconds <= bound {
-			h.buckets[i]++
-			return
-		}
+func rowOf(m *dto.Metric) row {
+	r := row{labels: make(map[string]string), count: uint64(max(0, m.GetCounter().GetValue()+m.GetGauge().GetValue()))}
+	for _, pair := range m.GetLabel() {
+		r.labels[pair.GetName()] = pair.GetValue()
 	}
+	return r
 }

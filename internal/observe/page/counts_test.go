@@ -6,16 +6,30 @@ import (
 	"time"
 )
 
-func TestHistogram(t *testing.T) {
-	var h histogram
+func TestDurations(t *testing.T) {
+	s := New(Options{})
 	for _, d := range []time.Duration{-time.Second, 0, 50 * time.Millisecond, 51 * time.Millisecond, time.Second, 24 * time.Hour, 25 * time.Hour} {
-		h.observe(d)
+		now := time.Now()
+		s.counts.ended(&session{service: "imap", opened: now, end: &ending{at: now.Add(d)}})
 	}
-	expect(t, "count", h.count, 7)
-	buckets := h.cumulative()
-	for bound, want := range map[float64]uint64{0.05: 3, 0.25: 4, 1: 5, 28800: 5, 86400: 6} {
-		expect(t, fmt.Sprint(bound), buckets[bound], want)
+	families, err := s.Gather()
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			h := m.GetHistogram()
+			if h == nil {
+				continue
+			}
+			expect(t, "count", h.GetSampleCount(), 7)
+			for i, want := range map[int]uint64{0: 3, 1: 4, 2: 5, 9: 5, 10: 6} {
+				expect(t, fmt.Sprint(durationBounds[i]), h.GetBucket()[i].GetCumulativeCount(), want)
+			}
+			return
+		}
+	}
+	t.Error("there is no histogram")
 }
 
 func TestRingForgetsTheOldest(t *testing.T) {
@@ -29,20 +43,13 @@ func TestRingForgetsTheOldest(t *testing.T) {
 	}
 }
 
-// What a page is made from does not change under it.
-func TestCloneIsACopy(t *testing.T) {
-	c := newCounts()
-	c.opened["imap"] = 1
-	copied := c.clone([]string{"imap", "sieve"})
-	c.opened["imap"]++
-	c.close(&session{service: "imap", end: &ending{at: time.Now()}})
-	expect(t, "opened", copied.opened["imap"], 1)
-	expect(t, "ended", len(copied.outcomes), 0)
-	expect(t, "durations", copied.durations["imap"].count, 0)
-	if _, seen := copied.opened["sieve"]; !seen {
-		t.Error("a configured service is missing")
+// A configured service appears before its first session.
+func TestConfiguredServicesAreShown(t *testing.T) {
+	s := New(Options{Listeners: func() []Listener { return []Listener{{Service: "sieve"}} }})
+	s.counts.opened.WithLabelValues("imap").Inc()
+	r, err := s.report()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, seen := c.opened["sieve"]; seen {
-		t.Error("making a copy has changed the original")
-	}
+	expect(t, "services", names(r.Services, func(s service) string { return fmt.Sprint(s.Name, s.Opened) }), "[imap1 sieve0]")
 }

@@ -16,16 +16,24 @@ import (
 func (s *Status) Handler() http.Handler {
 	page := newPage()
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(newRegistry(s), promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(newGatherer(s), promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		var b bytes.Buffer
-		answer(w, "text/html; charset=utf-8", &b, page.render(&b, s.report()))
+		r, err := s.report()
+		if err == nil {
+			err = page.render(&b, r)
+		}
+		answer(w, "text/html; charset=utf-8", &b, err)
 	})
 	mux.HandleFunc("GET /status.json", func(w http.ResponseWriter, _ *http.Request) {
 		var b bytes.Buffer
 		encoder := json.NewEncoder(&b)
 		encoder.SetIndent("", "  ")
-		answer(w, "application/json", &b, encoder.Encode(s.report()))
+		r, err := s.report()
+		if err == nil {
+			err = encoder.Encode(r)
+		}
+		answer(w, "application/json", &b, err)
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, "text/plain; charset=utf-8", bytes.NewBufferString("ok\n"), nil)

@@ -2,62 +2,47 @@ package page
 
 import (
 	"strconv"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Outbound counts what smarthosts do, since the start. Its labels come from
 // closed vocabularies.
-type Outbound struct {
-	mu        sync.Mutex
-	secured   tally[secured]
-	unsecured tally[unsecured]
-	messages  tally[message]
-}
+type Outbound struct{ secured, unsecured, messages *prometheus.CounterVec }
 
-type (
-	secured   struct{ trust, level string }
-	unsecured struct {
-		level     string
-		plaintext bool
-	}
-	message struct {
-		tls     bool
-		outcome string
-	}
-)
-
-// NewOutbound has counted nothing yet.
+// NewOutbound returns an Outbound that has counted nothing yet.
 func NewOutbound() *Outbound {
-	return &Outbound{secured: tally[secured]{}, unsecured: tally[unsecured]{}, messages: tally[message]{}}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + name, Help: help}, labels)
+	}
+	return &Outbound{
+		counter("outbound_tls_handshakes_total", "Completed TLS handshakes with other servers, by the trust in their certificates and the level in force.", "trust", "level"),
+		counter("outbound_tls_failures_total", "Failed TLS handshakes with other servers, by the level in force and by whether the mail was sent in plaintext.", "level", "plaintext"),
+		counter("outbound_messages_total", "Messages to a domain, by TLS and by outcome.", "tls", "outcome"),
+	}
 }
-
-var (
-	securedDesc   = describe("outbound_tls_handshakes_total", "Completed TLS handshakes with other servers, by the trust in their certificates and the level in force.", "trust", "level")
-	unsecuredDesc = describe("outbound_tls_failures_total", "Failed TLS handshakes with other servers, by the level in force and by whether the mail was sent in plaintext.", "level", "plaintext")
-	messagesDesc  = describe("outbound_messages_total", "Messages to a domain, by TLS and by outcome.", "tls", "outcome")
-)
 
 // Secured counts a handshake with another server.
-func (o *Outbound) Secured(trust, level string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.secured[secured{trust, level}]++
-}
+func (o *Outbound) Secured(trust, level string) { o.secured.WithLabelValues(trust, level).Inc() }
 
 // Unsecured counts TLS that was offered and did not come about.
 func (o *Outbound) Unsecured(level string, plaintext bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.unsecured[unsecured{level, plaintext}]++
+	o.unsecured.WithLabelValues(level, strconv.FormatBool(plaintext)).Inc()
 }
 
 // Message counts a message to a domain: sent, deferred or refused.
 func (o *Outbound) Message(tls bool, outcome string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.messages[message{tls, outcome}]++
+	o.messages.WithLabelValues(strconv.FormatBool(tls), outcome).Inc()
+}
+
+func (o *Outbound) all() []*prometheus.CounterVec {
+	return []*prometheus.CounterVec{o.secured, o.unsecured, o.messages}
+}
+
+func (o *Outbound) describe(descs chan<- *prometheus.Desc) {
+	for _, v := range o.all() {
+		v.Describe(descs)
+	}
 }
 
 // collect sends the counts; a nil Outbound has none.
@@ -65,9 +50,7 @@ func (o *Outbound) collect(metrics chan<- prometheus.Metric) {
 	if o == nil {
 		return
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	count(metrics, securedDesc, o.secured, func(k secured) []string { return []string{k.trust, k.level} })
-	count(metrics, unsecuredDesc, o.unsecured, func(k unsecured) []string { return []string{k.level, strconv.FormatBool(k.plaintext)} })
-	count(metrics, messagesDesc, o.messages, func(k message) []string { return []string{strconv.FormatBool(k.tls), k.outcome} })
+	for _, v := range o.all() {
+		v.Collect(metrics)
+	}
 }

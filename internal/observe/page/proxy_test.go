@@ -82,7 +82,7 @@ func TestSessionsOfARealProxy(t *testing.T) {
 	if line, err := words.ReadString('\n'); err != nil {
 		t.Fatal(line, err)
 	}
-	open := s.report().Open
+	open := mustReport(t, s).Open
 	alice := open[len(open)-1]
 	for _, line := range open { // the first client's session may still be about to end
 		if line.User != "" {
@@ -102,7 +102,7 @@ func TestSessionsOfARealProxy(t *testing.T) {
 	if err := p.Shutdown(t.Context()); err != nil { // waits for both to have ended
 		t.Fatal(err)
 	}
-	r := s.report()
+	r := mustReport(t, s)
 	expect(t, "sessions", r.Sessions, totals{Opened: 2, Handshakes: 1, HandshakeFailures: 1, Logins: 1})
 	expect(t, "failures", counted(r.HandshakeFailures), "[certificate:1]")
 	expect(t, "ended", len(r.Recent), 2)
@@ -127,5 +127,5 @@ func TestBackendThatIsDown(t *testing.T) {
 	if b.Up || b.Error == "" || b.Since.IsZero() {
 		t.Errorf("%+v", b)
 	}
-	expect(t, "outcomes", counted(s.report().Outcomes), "[backend-down:1]")
+	expect(t, "outcomes", counted(mustReport(t, s).Outcomes), "[backend-down:1]")
 }

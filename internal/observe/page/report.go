@@ -85,16 +85,6 @@ type share struct {
 	Level   level   `json:"-"`
 }
 
-// logins are the backend's answers.
-type logins struct {
-	Service     string `json:"service"`
-	Mechanism   string `json:"mechanism"`
-	OK          uint64 `json:"ok"`
-	Failed      uint64 `json:"failed"` // a wrong password
-	Unavailable uint64 `json:"unavailable"`
-	Refused     uint64 `json:"refused"` // for another reason
-}
-
 // sessionLine is one session, in words; the last fields are those of ended
 // ones. Bytes are counted inside TLS.
 type sessionLine struct {
@@ -124,17 +114,33 @@ const (
 	bad  level = "bad"
 )
 
-// report gathers what has been counted until now. The lock is held only for
-// copying: sorting and writing keep no session waiting.
-func (s *Status) report() report {
-	listeners := s.options.Listeners()
-	counts := s.snapshot(listeners)
+// report gathers the counts of this moment.
+func (s *Status) report() (report, error) {
+	s.showListeners()
+	counts, err := s.counts.snapshot()
+	if err != nil {
+		return report{}, err
+	}
 	open, recent := s.sessions()
 	r := report{
 		Hostname: s.options.Hostname(), Version: s.options.Version, Started: s.started.UTC(), Now: time.Now().UTC(),
-		Listeners: listeners, Certificates: s.options.Certificates(), Files: s.options.Files(), Open: lines(open), Recent: lines(recent),
+		Listeners: s.options.Listeners(), Certificates: s.options.Certificates(), Files: s.options.Files(), Open: lines(open), Recent: lines(recent),
 	}
-	r.Services = counts.services()
+	r.Services, r.Logins, r.Exceptions = services(counts), loginRows(counts["logins_total"]), exceptionRows(counts["exception_handshakes_total"])
+	r.sum()
+	handshakes, failures := counts["tls_handshakes_total"], counts["tls_handshake_failures_total"]
+	r.Sessions.Handshakes, r.Sessions.HandshakeFailures = sum(handshakes), sum(failures)
+	r.Versions = shares(handshakes, "version", func(version string) share { return share{Level: versionLevel(version)} })
+	r.Suites = shares(handshakes, "suite", nothing)
+	r.Groups = shares(handshakes, "group", nothing)
+	r.Outcomes = shares(counts["sessions_closed_total"], "reason", aboutReason)
+	r.HandshakeFailures = shares(failures, "class", func(class string) share { return share{About: observe.AboutFailure(class)} })
+	r.RefusedBeforeTLS = shares(counts["refused_before_tls_total"], "command", nothing)
+	return r, nil
+}
+
+// sum sums the services and the logins up.
+func (r *report) sum() {
 	for _, each := range r.Services {
 		r.Sessions.Open += each.Open
 		r.Sessions.Opened += each.Opened
@@ -143,32 +149,29 @@ func (s *Status) report() report {
 			r.SMTP = each.split
 		}
 	}
-	r.Versions = shares(counts.handshakes, func(h handshake) share { return share{Name: h.version, Level: versionLevel(h.version)} })
-	r.Suites = shares(counts.handshakes, func(h handshake) share { return share{Name: h.suite} })
-	r.Groups = shares(counts.handshakes, func(h handshake) share { return share{Name: h.group} })
-	r.Outcomes = shares(counts.outcomes, func(o outcome) share {
-		return share{Name: o.reason.String(), About: o.reason.Sentence(), Hint: o.reason.Remedy(), Level: reasonLevel(o.reason)}
-	})
-	r.HandshakeFailures = shares(counts.failures, func(f failed) share { return share{Name: f.class, About: observe.AboutFailure(f.class)} })
-	r.RefusedBeforeTLS = shares(counts.refused, func(c refusal) share { return share{Name: c.command} })
-	r.Logins, r.Exceptions = counts.loginRows(), counts.exceptionRows()
-	r.Sessions.Handshakes, r.Sessions.HandshakeFailures = sum(counts.handshakes), sum(counts.failures)
 	for _, row := range r.Logins {
 		r.Sessions.Logins += row.OK
 		r.Sessions.LoginFailures += row.Failed
 	}
-	return r
 }
 
-// snapshot copies the counts, with all services of the listeners.
-func (s *Status) snapshot(listeners []Listener) counts {
-	services := make([]string, len(listeners))
-	for i, l := range listeners {
-		services[i] = l.Service
+func nothing(string) share { return share{} }
+
+// aboutReason explains the reason of a session's end.
+func aboutReason(name string) share {
+	for r := range gate.Crashed + 1 {
+		if r.String() == name {
+			return share{About: r.Sentence(), Hint: r.Remedy(), Level: reasonLevel(r)}
+		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.counts.clone(services)
+	return share{}
+}
+
+// showListeners makes all services of the listeners appear in the counts.
+func (s *Status) showListeners() {
+	for _, l := range s.options.Listeners() {
+		s.counts.show(l.Service)
+	}
 }
 
 // sessions copies those to be shown, the newest first.
@@ -182,70 +185,56 @@ func (s *Status) sessions() (open, recent []session) {
 	return open[:min(len(open), maxShown)], s.recent.newestFirst()
 }
 
-// services sums up what is known of each service, by name.
-func (c *counts) services() []service {
-	list := make([]service, 0, len(c.opened))
-	for _, name := range slices.Sorted(maps.Keys(c.opened)) {
-		row := service{
-			Name: name, Open: c.open[name], Opened: c.opened[name], Rejected: c.rejected[name],
-			Resumed: c.resumed[name], Received: c.received[name], Sent: c.sent[name],
+// services lists the counts of each service, by name.
+func services(counts map[string][]row) []service {
+	rows := make(map[string]service)
+	add := func(metric string, add func(*service, row)) {
+		for _, c := range counts[metric] {
+			s := rows[c.labels["service"]]
+			s.Name = c.labels["service"]
+			add(&s, c)
+			rows[s.Name] = s
 		}
-		for key, n := range c.outcomes {
-			switch {
-			case key.service != name:
-			case key.version == none:
-				row.Plaintext += n
-			default:
-				row.TLS += n
-			}
-		}
-		list = append(list, row)
 	}
-	return list
-}
-
-// loginRows puts the outcomes side by side.
-func (c *counts) loginRows() []logins {
-	rows := make(map[login]logins)
-	for key, n := range c.logins {
-		at := login{service: key.service, mechanism: key.mechanism}
-		row := rows[at]
-		row.Service, row.Mechanism = key.service, key.mechanism
-		switch key.outcome {
-		case gate.Accepted:
-			row.OK += n
-		case gate.WrongPassword:
-			row.Failed += n
-		case gate.Unavailable:
-			row.Unavailable += n
-		case gate.Rejected:
-			row.Refused += n
+	add("sessions_open", func(s *service, c row) { s.Open = int(c.count) }) //nolint:gosec // a count of sessions
+	add("sessions_opened_total", func(s *service, c row) { s.Opened = c.count })
+	add("connections_rejected_total", func(s *service, c row) { s.Rejected = c.count })
+	add("tls_resumed_total", func(s *service, c row) { s.Resumed = c.count })
+	add("received_bytes_total", func(s *service, c row) { s.Received = c.count })
+	add("sent_bytes_total", func(s *service, c row) { s.Sent = c.count })
+	add("sessions_closed_total", func(s *service, c row) {
+		if c.labels["tls"] == none {
+			s.Plaintext += c.count
+		} else {
+			s.TLS += c.count
 		}
-		rows[at] = row
-	}
-	return slices.SortedFunc(maps.Values(rows), func(a, b logins) int {
-		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Mechanism, b.Mechanism))
 	})
+	return slices.SortedFunc(maps.Values(rows), func(a, b service) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// shares sums a tally up by the names that row gives its keys, the most
-// frequent first.
-func shares[K comparable](t tally[K], row func(K) share) []share {
-	total, rows := sum(t), make(map[string]share)
-	for key, n := range t {
-		r := row(key)
-		r.Count = rows[r.Name].Count + n
+// shares sums counts up by a label, the most frequent first. about returns what else
+// is shown of a value.
+func shares(counted []row, label string, about func(value string) share) []share {
+	total, rows := sum(counted), make(map[string]share)
+	for _, c := range counted {
+		name := c.labels[label]
+		r, seen := rows[name]
+		if !seen {
+			r = about(name)
+			r.Name = name
+		}
+		r.Count += c.count
 		r.Percent = 100 * float64(r.Count) / float64(total)
-		rows[r.Name] = r
+		rows[name] = r
 	}
 	return slices.SortedFunc(maps.Values(rows), func(a, b share) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
 	})
 }
 
-func sum[K comparable](t tally[K]) (total uint64) {
-	for _, n := range t {
-		total += n
+func sum(counted []row) (total uint64) {
+	for _, c := range counted {
+		total += c.count
 	}
 	return total
 }

@@ -3,6 +3,7 @@ package page
 import (
 	"errors"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
@@ -31,8 +32,9 @@ type Status struct {
 	options Options
 	started time.Time
 
+	counts *counts
+
 	mu     sync.Mutex
-	counts counts
 	open   map[string]*session // by id; at most maxKept
 	recent ring
 }
@@ -64,113 +66,98 @@ var _ observe.Observer = (*Status)(nil)
 
 // Opened counts the session, and lists it if there is room.
 func (s *Status) Opened(info *observe.Session) {
+	service := info.Listener.Service
+	s.counts.opened.WithLabelValues(service).Inc()
+	s.counts.open.WithLabelValues(service).Inc()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counts.opened[info.Listener.Service]++
-	s.counts.open[info.Listener.Service]++
 	if len(s.open) < maxKept {
 		s.open[info.ID] = newSession(info)
 	}
 }
 
-// TLSEstablished counts what was negotiated.
+// TLSEstablished counts a completed handshake.
 func (s *Status) TLSEstablished(info *observe.Session) {
-	p := parametersOf(info.TLS)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counts.handshakes[handshake{info.Listener.Service, p}]++
+	service, p := info.Listener.Service, parametersOf(info.TLS)
+	s.counts.handshakes.WithLabelValues(service, p.version, p.suite, p.group).Inc()
 	if info.Exception != "" {
-		s.counts.exceptions[exceptionUse{info.Listener.Service, info.Exception, info.ExceptionNeeded}]++
+		s.counts.exceptions.WithLabelValues(service, info.Exception, strconv.FormatBool(info.ExceptionNeeded)).Inc()
 	}
 	if info.TLS.DidResume {
-		s.counts.resumed[info.Listener.Service]++
+		s.counts.resumed.WithLabelValues(service).Inc()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if kept := s.open[info.ID]; kept != nil {
 		kept.parameters = p
 	}
 }
 
-// HandshakeFailed counts why no TLS came about.
+// HandshakeFailed counts a failed handshake.
 func (s *Status) HandshakeFailed(info *observe.Session, _ observe.Offer, err error) {
-	class := observe.FailureOf(err)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counts.failures[failed{info.Listener.Service, class}]++
+	s.counts.failures.WithLabelValues(info.Listener.Service, observe.FailureOf(err)).Inc()
 }
 
 // LoginRefused counts commands that were refused because they need TLS.
 func (s *Status) LoginRefused(info *observe.Session, command string) {
-	command = oneOf(commands, command)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counts.refused[refusal{info.Listener.Service, command}]++
+	s.counts.refused.WithLabelValues(info.Listener.Service, oneOf(commands, command)).Inc()
 }
 
-// Login counts the backend's verdict.
+// Login counts the backend's reply to a login.
 func (s *Status) Login(info *observe.Session, _, mechanism string, a gate.Answer) {
-	mechanism, user := oneOf(mechanisms, mechanism), clean(info.User, maxName)
+	s.counts.logins.WithLabelValues(info.Listener.Service, oneOf(mechanisms, mechanism), results[a.Outcome]).Inc()
+	user := clean(info.User, maxName)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counts.logins[login{info.Listener.Service, mechanism, a.Outcome}]++
 	if kept := s.open[info.ID]; kept != nil {
 		kept.user = user
 	}
 }
 
-// Closed counts how the session ended and remembers it for a while.
+// Closed counts a session that has ended, and lists it for a while.
 func (s *Status) Closed(info *observe.Session, end observe.Summary) {
 	ended := newSession(info)
 	ended.end = &ending{time.Now(), end.Reason, uint64(max(end.Received, 0)), uint64(max(end.Sent, 0))}
+	s.counts.ended(ended)
+	if end.Silent(info) {
+		s.counts.silent.WithLabelValues(info.Listener.Service).Inc()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, info.ID)
-	s.counts.close(ended)
-	if end.Silent(info) {
-		s.counts.silent[info.Listener.Service]++
-	}
 	s.recent.add(ended)
 }
 
-// Denied counts the logins that the proxy itself has refused.
+// Denied counts a login that the proxy itself has refused.
 func (s *Status) Denied(info *observe.Session, _, _ string, _ error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counts.denied[info.Listener.Service]++
+	s.counts.denied.WithLabelValues(info.Listener.Service).Inc()
 }
 
-// Rejected counts senders and recipients that were refused.
+// Rejected counts a sender or a recipient that was refused.
 func (s *Status) Rejected(info *observe.Session, r gate.Rejection) {
 	by := "backend"
 	if r.Ours {
 		by = "letterlock"
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counts.rejections[rejection{info.Listener.Service, oneOf(commands, r.Command), by}]++
+	s.counts.rejections.WithLabelValues(info.Listener.Service, oneOf(commands, r.Command), by).Inc()
 }
 
-// Message counts what has become of a message.
+// Message counts a message by its outcome.
 func (s *Status) Message(info *observe.Session, m gate.Message) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counts.messages[mail{info.Listener.Service, m.Outcome()}]++
+	s.counts.messages.WithLabelValues(info.Listener.Service, m.Outcome()).Inc()
 }
 
-// ConnectionRejected counts the connections that were closed at a limit.
+// ConnectionRejected counts a connection that was closed at a limit.
 func (s *Status) ConnectionRejected(listener *observe.Listener, _ netip.AddrPort, _ string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counts.rejected[listener.Service]++
+	s.counts.rejected.WithLabelValues(listener.Service).Inc()
 }
 
-// HeaderFailed counts the connections of load balancers without a header, and
-// apart from them those that were closed without a byte.
+// HeaderFailed counts a connection of a load balancer without a PROXY header. It
+// counts connections without a byte apart from the others.
 func (s *Status) HeaderFailed(listener *observe.Listener, _ netip.AddrPort, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if errors.Is(err, observe.ErrSilent) {
-		s.counts.silent[listener.Service]++
+		s.counts.silent.WithLabelValues(listener.Service).Inc()
 		return
 	}
-	s.counts.headerless[listener.Service]++
+	s.counts.headerless.WithLabelValues(listener.Service).Inc()
 }

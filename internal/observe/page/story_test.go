@@ -132,6 +132,15 @@ func TestStoryAsJSON(t *testing.T) {
 	})
 }
 
+func mustReport(t *testing.T, s *Status) report {
+	t.Helper()
+	r, err := s.report()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func expect[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()
 	if got != want {
@@ -158,7 +167,7 @@ func TestNothingIsNeverNegative(t *testing.T) {
 	unknown.TLS = tls13()
 	s.TLSEstablished(unknown)
 	s.Login(unknown, "bob", "PLAIN", gate.Answer{})
-	if r := s.report(); len(r.Open) != 0 || r.Sessions.Open != 0 || r.Sessions.Logins != 1 {
+	if r := mustReport(t, s); len(r.Open) != 0 || r.Sessions.Open != 0 || r.Sessions.Logins != 1 {
 		t.Errorf("%+v", r)
 	}
 }
