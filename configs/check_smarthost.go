@@ -12,38 +12,67 @@ import (
 
 var errNextHop = errors.New("is no next hop")
 
-// checkSmarthost looks at the rules of mail that goes out.
+// smarthostRules look at the rules of outbound mail. At is the report of the key
+// smarthost.
+var smarthostRules = []func(c *Config, m Machine, at report){
+	checkClients,
+	checkEHLOName,
+	checkResolvers,
+	checkSmarthostLevel,
+	checkSmarthostFiles,
+	checkDestinations,
+}
+
+// checkSmarthost runs the rules, which need a listener to have a meaning.
 func checkSmarthost(c *Config, m Machine, r report) {
-	at, s := r.in("smarthost"), c.Smarthost
-	if s == nil {
+	at := r.in("smarthost")
+	switch {
+	case c.Smarthost == nil:
 		return
-	}
-	if !c.HasSmarthost() {
+	case !c.HasSmarthost():
 		at.misplaced("add a listener: {service: smarthost}", "smarthost means nothing without a listener of that service")
 		return
 	}
-	checkClients(s, at)
-	if err := legalDomain(s.EHLOName); err != nil && at.in("ehlo_name").given() {
-		at.in("ehlo_name").wrong("write the name of this machine in DNS, such as mail.example.com", "ehlo_name %q %v", s.EHLOName, err)
+	for _, check := range smarthostRules {
+		check(c, m, at)
 	}
-	for i, resolver := range s.Resolvers {
-		if bracketsLost(resolver) {
+}
+
+// checkEHLOName leaves the hostname, which the name is if absent, to the check of
+// that key.
+func checkEHLOName(c *Config, _ Machine, at report) {
+	at = at.in("ehlo_name")
+	if err := legalDomain(c.Smarthost.EHLOName); err != nil && at.given() {
+		at.wrong("write the name of this machine in DNS, such as mail.example.com", "ehlo_name %q %v", c.Smarthost.EHLOName, err)
+	}
+}
+
+func checkResolvers(c *Config, _ Machine, at report) {
+	for i, resolver := range c.Smarthost.Resolvers {
+		address, err := parseResolver(resolver)
+		switch {
+		case bracketsLost(resolver):
 			at.in("resolvers", i).wrong(`write brackets around the address, as in "[::1]:53" or "[fd00::1:53]"`, "%q %v", resolver, errAmbiguous)
-		} else if address, err := parseResolver(resolver); err != nil || address.Port() == 0 {
+		case err != nil || address.Port() == 0:
 			at.in("resolvers", i).wrong(`write an address, such as 127.0.0.1 or "[::1]:5353"`, "%q is no address of a DNS server", resolver)
 		}
 	}
-	if LevelOf(s.Level) == outbound.Fingerprint {
-		at.in("level").wrong("name the destinations whose fingerprints are known", "level fingerprint is for a destination, not for all")
-	}
-	checkReadable(m, s.CA, at.in("ca"))
-	if own := s.ClientCertificate; own != nil {
-		checkPair(*own, m, at.in("client_certificate"))
-	}
-	checkDestinations(c, m, at)
 }
 
-// private are the networks that the world does not reach us from.
+func checkSmarthostLevel(c *Config, _ Machine, at report) {
+	if LevelOf(c.Smarthost.Level) == outbound.Fingerprint {
+		at.in("level").wrong("name the destinations whose fingerprints are known", "level fingerprint is for a destination, not for all")
+	}
+}
+
+func checkSmarthostFiles(c *Config, m Machine, at report) {
+	checkReadable(m, c.Smarthost.CA, at.in("ca"))
+	if own := c.Smarthost.ClientCertificate; own != nil {
+		checkPair(*own, m, at.in("client_certificate"))
+	}
+}
+
+// private lists the networks that clients of the Internet cannot come from.
 var private = []netip.Prefix{
 	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
 	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("169.254.0.0/16"), shared,
@@ -54,12 +83,12 @@ func isPrivate(n Network) bool {
 	return slices.ContainsFunc(private, func(p netip.Prefix) bool { return p.Bits() <= n.Bits() && p.Contains(n.Addr()) })
 }
 
-// checkClients keeps the world from sending mail through us.
-func checkClients(s *SmarthostRules, at report) {
-	if len(s.Clients) == 0 {
+// checkClients keeps clients of the Internet from sending mail through the proxy.
+func checkClients(c *Config, _ Machine, at report) {
+	if len(c.Smarthost.Clients) == 0 {
 		at.in("clients").wrong("name the legacy server's address, or leave the key out for this machine", "clients names nobody")
 	}
-	for i, n := range s.Clients {
+	for i, n := range c.Smarthost.Clients {
 		if n.IsValid() && !isPrivate(n) {
 			at.in("clients", i).wrong("reach the legacy server over loopback, a private network or a tunnel, and name its address there",
 				"%s is not of a private network: the smarthost would be an open relay, and receive mail in plaintext over the internet", n)
@@ -67,28 +96,33 @@ func checkClients(s *SmarthostRules, at report) {
 	}
 }
 
-// checkDestinations looks at the table.
+// checkDestinations checks each destination. A domain may be in one of them only.
 func checkDestinations(c *Config, m Machine, r report) {
 	seen := map[string]bool{}
 	for i, d := range c.Smarthost.Destinations {
 		at := r.in("destinations", i)
-		if len(d.Domains) == 0 {
-			at.wrong(`write domains: [example.com], with .example.com for all beneath, and "*" for all others`, "the destination names no domain")
-		}
-		for j, domain := range d.Domains {
-			err := legalPattern(domain)
-			switch {
-			case domain != "*" && err != nil:
-				at.in("domains", j).wrong(`write a domain, .domain for all beneath, or "*" for all others`, "%q %v", domain, err)
-			case seen[domain]:
-				at.in("domains", j).wrong("name each domain once", "%s is named twice", domain)
-			}
-			seen[domain] = true
-		}
+		checkDomains(d, seen, at)
 		checkNextHop(c, d, at)
 		checkDestinationTLS(c, d, at)
 		checkReadable(m, d.CA, at.in("ca"))
 		checkInside(d, at)
+	}
+}
+
+// checkDomains checks the domains of a destination, and adds them to those seen.
+func checkDomains(d Destination, seen map[string]bool, at report) {
+	if len(d.Domains) == 0 {
+		at.wrong(`write domains: [example.com], with .example.com for all beneath, and "*" for all others`, "the destination names no domain")
+	}
+	for i, domain := range d.Domains {
+		err := legalPattern(domain)
+		switch {
+		case domain != "*" && err != nil:
+			at.in("domains", i).wrong(`write a domain, .domain for all beneath, or "*" for all others`, "%q %v", domain, err)
+		case seen[domain]:
+			at.in("domains", i).wrong("name each domain once", "%s is named twice", domain)
+		}
+		seen[domain] = true
 	}
 }
 
