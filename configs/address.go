@@ -58,14 +58,21 @@ func parseListen(s string) (listenAddress, error) {
 	return address, nil
 }
 
-// ListenAddress returns the address of a listener that was checked. It is
-// unspecified for every address of the machine.
-func ListenAddress(listen string) (netip.AddrPort, error) {
-	a, err := parseListen(listen)
-	if err == nil && !a.host.IsValid() {
-		a.host = netip.IPv6Unspecified()
+// ListenAddresses returns the addresses of all listeners. One is unspecified if
+// it stands for every address of the machine.
+func (c *Config) ListenAddresses() []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, l := range c.Listeners {
+		a, err := parseListen(l.Listen)
+		if err != nil {
+			continue // the checks have reported it
+		}
+		if !a.host.IsValid() {
+			a.host = netip.IPv6Unspecified()
+		}
+		all = append(all, netip.AddrPortFrom(a.host, uint16(a.port))) //nolint:gosec // parseListen has bounded it
 	}
-	return netip.AddrPortFrom(a.host, uint16(a.port)), err //nolint:gosec // parseListen has bounded it
+	return all
 }
 
 // overlaps reports whether the kernel would refuse to bind both. An

@@ -15,8 +15,8 @@ import (
 type stores map[string]*certs.Store
 
 // of returns the store of a listener.
-func (s stores) of(c *configs.Config, l configs.Listener) *certs.Store {
-	if store := s[c.ServedBy(l).Key()]; store != nil {
+func (s stores) of(l service) *certs.Store {
+	if store := s[l.tls.served]; store != nil {
 		return store
 	}
 	return certs.NewStore(nil) // for a rehearsal, in which there are no handshakes

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/letterlock/letterlock/configs"
@@ -19,7 +21,7 @@ type protocol struct {
 	// imap, pop3 and managesieve are registered; those of SMTP are in use.
 	alpn []string
 
-	gate  func(l configs.Listener, recipients func(string) bool) func(*gate.Session) proxy.Gate
+	gate  func(s service, recipients func(string) bool) func(*gate.Session) proxy.Gate
 	check func(back *wire.Conn, hostname string) error // of a backend's health
 }
 
@@ -35,8 +37,8 @@ var protocols = map[string]protocol{
 func protocolOf(s configs.Service) protocol { return protocols[s.Protocol()] }
 
 // plainGate makes gates that have no options.
-func plainGate(open func(*gate.Session) proxy.Gate) func(configs.Listener, func(string) bool) func(*gate.Session) proxy.Gate {
-	return func(configs.Listener, func(string) bool) func(*gate.Session) proxy.Gate { return open }
+func plainGate(open func(*gate.Session) proxy.Gate) func(service, func(string) bool) func(*gate.Session) proxy.Gate {
+	return func(service, func(string) bool) func(*gate.Session) proxy.Gate { return open }
 }
 
 // anonymous is a check in which the proxy does not say its name.
@@ -44,37 +46,21 @@ func anonymous(check func(*wire.Conn) error) func(*wire.Conn, string) error {
 	return func(back *wire.Conn, _ string) error { return check(back) }
 }
 
-func newSMTP(l configs.Listener, recipients func(string) bool) func(*gate.Session) proxy.Gate {
-	o := smtp.Options{
-		RequireTLS: l.Service != configs.SMTP || l.RequireTLS.All, TLSDomains: l.RequireTLS.Domains,
-		RejectBareNewline: l.BareNewline == "reject", Received: l.ReceivedOn(), DisableVRFY: l.VRFYDisabled(), HideClient: l.HideClient,
+func newSMTP(s service, recipients func(string) bool) func(*gate.Session) proxy.Gate {
+	options := s.mail.options
+	if s.recipients.known {
+		options.Recipients = recipients
 	}
-	switch {
-	case l.Service != configs.SMTP:
-		o.Auth = smtp.RequireAuth
-	case l.Auth:
-		o.Auth = smtp.OptionalAuth
-	}
-	if l.KnowsRecipients() {
-		o.Recipients = recipients
-	}
-	return func(s *gate.Session) proxy.Gate {
-		o := o
-		for _, network := range l.RequireTLS.Networks {
-			o.RequireTLS = o.RequireTLS || network.Contains(s.Client.Addr())
-		}
-		for _, network := range l.HideSTARTTLS {
-			o.HideSTARTTLS = o.HideSTARTTLS || network.Contains(s.Client.Addr())
-		}
-		return smtp.New(s, o)
+	return func(session *gate.Session) proxy.Gate {
+		o, client := options, session.Client.Addr()
+		o.RequireTLS = o.RequireTLS || contains(s.mail.requireTLS, client)
+		o.HideSTARTTLS = contains(s.mail.hideSTARTTLS, client)
+		return smtp.New(session, o)
 	}
 }
 
-func banner(l configs.Listener) string {
-	if l.Banner != "" {
-		return l.Banner
-	}
-	return "ready"
+func contains(networks []netip.Prefix, a netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
 func upper(names []string) []string {

@@ -12,6 +12,7 @@ import (
 type generation struct {
 	*proxy.Generation
 	config      *configs.Config
+	services    []service // in the order of the listeners
 	maintenance *maintenance
 	stores      stores
 	acme        *acmeManager // nil if the configuration has no ACME
@@ -37,7 +38,10 @@ func newGeneration(c *configs.Config, before *generation, o Options) (g *generat
 	if err := g.maintenance.tickets(c); err != nil {
 		return nil, err
 	}
-	if g.Generation, err = assemble(c, g.stores, g.maintenance, g.pools); err != nil {
+	if g.services, err = resolve(c); err != nil {
+		return nil, err
+	}
+	if g.Generation, err = assemble(c, g.services, g.stores, g.maintenance, g.pools); err != nil {
 		return nil, err
 	}
 	if err := assignSockets(o.Sockets, g.Listeners); err != nil {
@@ -62,7 +66,7 @@ func (g *generation) certificates(fixed *certs.Store) (stores, error) {
 	return all, nil
 }
 
-// begin puts the generation in the place of the one before, which may be nil:
+// start puts the generation in the place of the one before, which may be nil:
 // missing certificates are ordered, and the files are watched from now on.
 func (g *generation) start(before *generation) {
 	if before == nil {
@@ -90,7 +94,7 @@ func (g *generation) abandon(before *generation) {
 	}
 }
 
-// end ends the work beside the sessions.
+// stop ends the work beside the sessions.
 func (g *generation) stop() {
 	g.maintenance.stop()
 	g.acme.close()
@@ -99,9 +103,9 @@ func (g *generation) stop() {
 // shownListeners describes the listeners for the status page.
 func (g *generation) shownListeners() []page.Listener {
 	shown := make([]page.Listener, len(g.Listeners))
-	for i, l := range g.config.Listeners {
-		shown[i] = page.Listener{Service: string(l.Service), Address: l.Listen, Policy: l.PolicyName(), Backend: l.Backend}
-		if l.Service == configs.Smarthost {
+	for i, s := range g.services {
+		shown[i] = page.Listener{Service: s.name, Address: s.address, Policy: s.tls.policy.Name, Backend: s.backend}
+		if s.smarthost {
 			shown[i].Backend = "the recipients' servers"
 		}
 		for _, p := range g.Listeners[i].Pools() {
@@ -109,6 +113,17 @@ func (g *generation) shownListeners() []page.Listener {
 		}
 	}
 	return shown
+}
+
+// serving lists the listeners that serve a set of certificates.
+func (g *generation) serving(key string) []string {
+	var all []string
+	for _, s := range g.services {
+		if s.tls.served == key {
+			all = append(all, s.String())
+		}
+	}
+	return all
 }
 
 // shownCertificates describes all certificates for the status page, and if
@@ -120,9 +135,7 @@ func (g *generation) shownCertificates() []page.CertificateInfo {
 		for _, cert := range g.stores[served.Key()].Certificates() {
 			info := page.Describe(cert.Leaf)
 			if len(all) > 1 {
-				for _, l := range served.Listeners {
-					info.Listeners = append(info.Listeners, string(l.Service)+" on "+l.Listen)
-				}
+				info.Listeners = g.serving(served.Key())
 			}
 			shown = append(shown, info)
 		}

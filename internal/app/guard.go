@@ -12,12 +12,7 @@ import (
 // addresses of this machine and all backends, including those that the files of
 // routes name at the time of the check.
 func newGuard(c *configs.Config, backends *pools) *egress.Guard {
-	g := &egress.Guard{Machine: machineAddresses}
-	for _, l := range c.Listeners {
-		if address, err := configs.ListenAddress(l.Listen); err == nil {
-			g.Listeners = append(g.Listeners, address)
-		}
-	}
+	g := &egress.Guard{Machine: machineAddresses, Listeners: c.ListenAddresses()}
 	g.Backends = &egress.Backends{
 		Hosts: func() []string {
 			hosts := c.BackendAddresses()

@@ -5,18 +5,17 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// assemble makes the listeners of a configuration.
-func assemble(c *configs.Config, stores stores, m *maintenance, backends *pools) (*proxy.Generation, error) {
+// assemble makes the listeners of a configuration from its services.
+func assemble(c *configs.Config, services []service, stores stores, m *maintenance, backends *pools) (*proxy.Generation, error) {
 	g := &proxy.Generation{Hostname: c.Hostname, Limits: limits(c.Limits), Timeouts: timeouts(c.Timeouts)}
-	for _, l := range c.Listeners {
-		listener, err := newListener(c, l, stores.of(c, l), backends, m)
+	for _, s := range services {
+		listener, err := newListener(c, s, stores.of(s), backends, m)
 		if err != nil {
-			return nil, fmt.Errorf("listener %s on %s: %w", l.Service, l.Listen, err)
+			return nil, listenerError(s, err)
 		}
 		g.Listeners = append(g.Listeners, listener)
 	}
@@ -24,30 +23,32 @@ func assemble(c *configs.Config, stores stores, m *maintenance, backends *pools)
 	return g, nil
 }
 
-func newListener(c *configs.Config, l configs.Listener, store *certs.Store, backends *pools, m *maintenance) (*proxy.Listener, error) {
-	if l.Service == configs.Smarthost {
-		return newSmarthost(c, l, backends, m)
+func listenerError(s service, err error) error { return fmt.Errorf("listener %s: %w", s, err) }
+
+func newListener(c *configs.Config, s service, store *certs.Store, backends *pools, m *maintenance) (*proxy.Listener, error) {
+	if s.smarthost {
+		return newSmarthost(c, s, backends, m)
 	}
-	backend, err := backends.get(l.Backend, l)
+	backend, err := backends.get(s.backend, s)
 	if err != nil {
 		return nil, err
 	}
-	recipients, err := m.recipients(l)
+	recipients, err := m.recipients(s.recipients)
 	if err != nil {
 		return nil, err
 	}
-	routes, err := routesOf(c, l, backend, backends, m)
+	routes, err := routesOf(s, backend, backends, m)
 	if err != nil {
 		return nil, err
 	}
 	listener := &proxy.Listener{
-		Service: string(l.Service), Address: l.Listen, Implicit: l.Service.Implicit(), Pause: l.GreetPause(),
-		Banner: banner(l), Hidden: upper(l.HideMechanisms), Unnamed: upper(l.UnnamedMechanisms),
-		Backend: backend, Handover: handovers[l.Handover], ProxyFrom: prefixes(l.ProxyFrom), ReverseDNS: l.ReverseDNSOn(),
-		Routes: routes, MasterSeparator: l.MasterSeparator, LoginMethod: gate.LoginMethod(l.LoginMethod()),
-		NewGate: protocolOf(l.Service).gate(l, recipients),
+		Service: s.name, Address: s.address, Implicit: s.implicit, Pause: s.pause,
+		Banner: s.banner, Hidden: s.hidden, Unnamed: s.unnamed,
+		Backend: backend, Handover: s.handover, ProxyFrom: s.proxyFrom, ReverseDNS: s.reverseDNS,
+		Routes: routes, MasterSeparator: s.masterSeparator, LoginMethod: s.loginMethod,
+		NewGate: s.protocol.gate(s, recipients),
 	}
-	return listener, m.secure(listener, c, l, store)
+	return listener, m.secure(listener, s.tls, store)
 }
 
 func limits(l configs.Limits) proxy.Limits {

@@ -33,13 +33,17 @@ func TestPoolsAreTakenOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := newPools(c)
-		p.before = before
-		pool, err := p.get("b", c.Listeners[0])
+		services, err := resolve(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, _ := p.get("b", c.Listeners[0]); again != pool || len(p.all()) != 1 {
+		p := newPools(c)
+		p.before = before
+		pool, err := p.get("b", services[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, _ := p.get("b", services[0]); again != pool || len(p.all()) != 1 {
 			t.Error("one configuration has two pools of a backend")
 		}
 		return p, pool
@@ -67,8 +71,8 @@ func TestPoolsOfSimilarAddressesAreTwo(t *testing.T) {
 	}}
 	var keys []poolKey
 	for _, b := range c.Backends {
-		p := newPools(&configs.Config{Backends: []configs.Backend{b}})
-		if _, err := p.get("b", configs.Listener{Service: configs.IMAP}); err != nil {
+		p := newPools(&configs.Config{})
+		if _, err := p.get("b", service{reach: func(string) configs.Backend { return b }}); err != nil {
 			t.Fatal(err)
 		}
 		for key := range p.made {

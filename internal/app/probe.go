@@ -17,7 +17,6 @@ import (
 	"github.com/letterlock/letterlock/internal/probe"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/upstream/proxyheader"
-	"github.com/letterlock/letterlock/proxy"
 )
 
 // ErrDanger is returned if a backend must not be served through the proxy.
@@ -37,17 +36,17 @@ const maxProbes = 32
 // ProbeBackends probes all backends of a configuration. It reads the files
 // that name them, and opens no socket to listen on.
 func ProbeBackends(ctx context.Context, c *configs.Config) ([]Probed, error) {
-	g, err := assemble(c, nil, newMaintenance(slog.New(slog.DiscardHandler)), newPools(c))
+	g, err := rehearsed(c, newMaintenance(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return nil, placed(c, err)
 	}
-	return probeSome(ctx, c, g.Listeners, func(configs.Listener, *upstream.Pool) bool { return true }), nil
+	return g.probeSome(ctx, func(service, *upstream.Pool) bool { return true }), nil
 }
 
 // probeSome probes the backends of the listeners that want admits, maxProbes
 // at once. Listeners that need the same answer of the same backend share a
 // probe.
-func probeSome(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, want func(configs.Listener, *upstream.Pool) bool) []Probed {
+func (g *generation) probeSome(ctx context.Context, want func(service, *upstream.Pool) bool) []Probed {
 	type question struct {
 		probe.Target
 		upstream.Handover
@@ -57,10 +56,10 @@ func probeSome(ctx context.Context, c *configs.Config, listeners []*proxy.Listen
 	var running sync.WaitGroup
 	slots := make(chan struct{}, maxProbes)
 	asked := map[question]bool{}
-	for i, l := range c.Listeners {
-		target, listener := targetOf(c, l), listeners[i]
+	for i, s := range g.services {
+		target, listener := targetOf(g.config, s), g.Listeners[i]
 		for _, pool := range listener.Pools() {
-			if !want(l, pool) {
+			if !want(s, pool) {
 				continue
 			}
 			for _, address := range pool.Addresses {
@@ -69,12 +68,12 @@ func probeSome(ctx context.Context, c *configs.Config, listeners []*proxy.Listen
 					continue
 				}
 				asked[q] = true
-				result := &Probed{Service: string(l.Service), Address: address}
+				result := &Probed{Service: s.name, Address: address}
 				all = append(all, result)
 				running.Go(func() {
 					slots <- struct{}{}
 					defer func() { <-slots }()
-					result.run(ctx, c, pool, listener.Handover, target)
+					result.run(ctx, g.config, pool, listener.Handover, target)
 				})
 			}
 		}
@@ -106,17 +105,16 @@ func (r *Probed) run(ctx context.Context, c *configs.Config, p *upstream.Pool, h
 }
 
 // targetOf describes what a probe must know of a listener.
-func targetOf(c *configs.Config, l configs.Listener) probe.Target {
-	h := handovers[l.Handover]
+func targetOf(c *configs.Config, s service) probe.Target {
 	return probe.Target{
-		Protocol: l.Service.Protocol(), Hostname: c.Hostname, Port: uint16(l.Service.Port()), Handover: h.Words(), //nolint:gosec // a port of the table of services
-		Login:           l.Service != configs.SMTP || l.Auth,
-		Method:          gate.LoginMethod(l.LoginMethod()),
-		OwnAddress:      h.Transparent,
-		KnownRecipients: l.KnowsRecipients(),
-		Submission:      l.Service == configs.Submission || l.Service == configs.Submissions,
-		AllowOpenRelay:  l.AllowOpenRelay,
-		Senders:         probeSenders(c, l),
+		Protocol: s.protocolName, Hostname: c.Hostname, Port: uint16(s.port), Handover: s.handover.Words(), //nolint:gosec // a port of the table of services
+		Login:           s.login,
+		Method:          s.loginMethod,
+		OwnAddress:      s.handover.Transparent,
+		KnownRecipients: s.recipients.known,
+		Submission:      s.mail.submission,
+		AllowOpenRelay:  s.mail.openRelay,
+		Senders:         probeSenders(c, s),
 	}
 }
 
@@ -124,8 +122,8 @@ func targetOf(c *configs.Config, l configs.Listener) probe.Target {
 // and the postmasters of domains that are likely to exist, and for whose
 // senders a backend may relay. Every domain has that mailbox (RFC 5321 §4.5.1),
 // so checks of senders accept it.
-func probeSenders(c *configs.Config, l configs.Listener) (senders [probe.MaxSenders]string) {
-	if l.Service.Protocol() != "smtp" {
+func probeSenders(c *configs.Config, s service) (senders [probe.MaxSenders]string) {
+	if s.protocolName != "smtp" {
 		return senders
 	}
 	const fromRecipients = 2
@@ -138,9 +136,9 @@ func probeSenders(c *configs.Config, l configs.Listener) (senders [probe.MaxSend
 	if c.ProbeSender != "" {
 		add(c.ProbeSender)
 	}
-	recipients := l.Recipients
-	if len(recipients) == 0 && l.RecipientsFile != "" {
-		recipients, _ = configs.ReadRecipients(l.RecipientsFile) // its errors are reported elsewhere
+	recipients := s.recipients.listed
+	if len(recipients) == 0 && s.recipients.file != "" {
+		recipients, _ = configs.ReadRecipients(s.recipients.file) // its errors are reported elsewhere
 	}
 	for _, entry := range recipients[:min(len(recipients), fromRecipients)] {
 		add("postmaster@" + strings.TrimPrefix(entry[strings.LastIndexByte(entry, '@')+1:], "."))
@@ -187,20 +185,13 @@ func logProbes(log *slog.Logger, all []Probed) {
 	}
 }
 
-// decidesAlone reports whether the backend alone decides which recipients are
-// accepted: if it relays for unauthenticated clients, serving it would make an
-// open relay.
-func decidesAlone(l configs.Listener, _ *upstream.Pool) bool {
-	return l.Service == configs.SMTP && !l.KnowsRecipients() && !l.AllowOpenRelay
-}
-
 // probeFirst probes the backends that may keep the service from starting. A
 // backend that is down does not.
-func probeFirst(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, log *slog.Logger) error {
-	if !c.ProbeOn() {
+func (g *generation) probeFirst(ctx context.Context, log *slog.Logger) error {
+	if !g.config.ProbeOn() {
 		return nil
 	}
-	all := probeSome(ctx, c, listeners, decidesAlone)
+	all := g.probeSome(ctx, func(s service, _ *upstream.Pool) bool { return s.decidesAlone() })
 	logProbes(log, all)
 	if Dangerous(all) {
 		return ErrDanger
@@ -210,19 +201,19 @@ func probeFirst(ctx context.Context, c *configs.Config, listeners []*proxy.Liste
 
 // probeRest probes all other backends while the service runs: their findings
 // are only logged, and backends may be slow to refuse a login.
-func probeRest(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, log *slog.Logger) {
-	if !c.ProbeOn() {
+func (g *generation) probeRest(ctx context.Context, log *slog.Logger) {
+	if !g.config.ProbeOn() {
 		return
 	}
-	all := probeSome(ctx, c, listeners, func(l configs.Listener, p *upstream.Pool) bool { return !decidesAlone(l, p) })
+	all := g.probeSome(ctx, func(s service, _ *upstream.Pool) bool { return !s.decidesAlone() })
 	if ctx.Err() == nil { // else the probes were cut off, and their errors mean nothing
 		logProbes(log, all)
 	}
 }
 
 // probePools probes the backends that a changed file has added.
-func probePools(ctx context.Context, c *configs.Config, listeners []*proxy.Listener, pools []*upstream.Pool, log *slog.Logger) {
-	if c.ProbeOn() {
-		logProbes(log, probeSome(ctx, c, listeners, func(_ configs.Listener, p *upstream.Pool) bool { return slices.Contains(pools, p) }))
+func (g *generation) probePools(ctx context.Context, pools []*upstream.Pool, log *slog.Logger) {
+	if g.config.ProbeOn() {
+		logProbes(log, g.probeSome(ctx, func(_ service, p *upstream.Pool) bool { return slices.Contains(pools, p) }))
 	}
 }

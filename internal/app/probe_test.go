@@ -66,15 +66,15 @@ func TestProbeFirst(t *testing.T) {
 			config := mustConfig(t, c.top+"hostname: mail.example.com\nlisteners:\n"+
 				"  - {service: smtp, listen: '127.0.0.1:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n"+
 				"  - {service: smtp, listen: '127.0.0.2:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n")
-			g, err := assemble(config, nil, newMaintenance(slog.New(slog.DiscardHandler)), newPools(config))
+			g, err := rehearsed(config, newMaintenance(slog.New(slog.DiscardHandler)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			var log bytes.Buffer
 			before := c.backend.sessions.Load()
 			logger := slog.New(slog.NewTextHandler(&log, nil))
-			if err = probeFirst(t.Context(), config, g.Listeners, logger); err == nil {
-				probeRest(t.Context(), config, g.Listeners, logger)
+			if err = g.probeFirst(t.Context(), logger); err == nil {
+				g.probeRest(t.Context(), logger)
 			}
 			if c.fails != errors.Is(err, ErrDanger) {
 				t.Errorf("%v\n%s", err, log.String())

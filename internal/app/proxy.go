@@ -101,7 +101,7 @@ func (p *Proxy) Start(stop context.Context) error {
 }
 
 func (p *Proxy) open(g *generation) (err error) {
-	if err := probeFirst(p.stop, g.config, g.Listeners, p.log); err != nil {
+	if err := g.probeFirst(p.stop, p.log); err != nil {
 		return err
 	}
 	if p.page, err = p.pageOf(g.config); err != nil {
@@ -118,7 +118,7 @@ func (p *Proxy) open(g *generation) (err error) {
 // the first.
 func (p *Proxy) start(g, before *generation) {
 	g.maintenance.found = func(pools []*upstream.Pool) {
-		p.probing.Go(func() { probePools(p.stop, g.config, g.Listeners, pools, p.log) })
+		p.probing.Go(func() { g.probePools(p.stop, pools, p.log) })
 	}
 	g.maintenance.reread = func() { p.warnings.report(g.warnings()) }
 	g.start(before)
@@ -130,7 +130,7 @@ func (p *Proxy) start(g, before *generation) {
 	}
 	var probing context.Context
 	probing, p.giveUp = context.WithCancel(p.stop)
-	p.probing.Go(func() { probeRest(probing, g.config, g.Listeners, p.log) })
+	p.probing.Go(func() { g.probeRest(probing, p.log) })
 }
 
 // logListeners logs which addresses the proxy listens on since this

@@ -11,23 +11,23 @@ import (
 // recipients returns the test of a listener's recipients: by the list in the
 // configuration, and by the file that it names, which is read again when it
 // changes.
-func (m *maintenance) recipients(l configs.Listener) (func(address string) bool, error) {
-	if l.RecipientsFile == "" {
-		return smtp.Recipients(l.Recipients), nil
+func (m *maintenance) recipients(r recipientSettings) (func(address string) bool, error) {
+	if r.file == "" {
+		return smtp.Recipients(r.listed), nil
 	}
 	var known atomic.Pointer[func(string) bool]
 	load := func() error {
-		entries, err := configs.ReadRecipients(l.RecipientsFile)
+		entries, err := configs.ReadRecipients(r.file)
 		if err != nil {
 			return err
 		}
-		now := smtp.Recipients(slices.Concat(l.Recipients, entries))
+		now := smtp.Recipients(slices.Concat(r.listed, entries))
 		if known.Swap(&now) != nil {
-			m.log.Info("recipients replaced", "file", l.RecipientsFile, "entries", len(entries))
+			m.log.Info("recipients replaced", "file", r.file, "entries", len(entries))
 		}
 		return nil
 	}
-	if err := m.files.Add(load, l.RecipientsFile); err != nil {
+	if err := m.files.Add(load, r.file); err != nil {
 		return nil, err
 	}
 	return func(address string) bool { return (*known.Load())(address) }, nil

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -21,7 +20,7 @@ func TestRecipientsFile(t *testing.T) {
 	}
 	log := &wait.Log{}
 	u := newMaintenance(slog.New(slog.NewTextHandler(log, nil)))
-	l := configs.Listener{Service: configs.SMTP, Recipients: []string{"listed.example"}, RecipientsFile: path}
+	l := recipientSettings{known: true, listed: []string{"listed.example"}, file: path}
 
 	if _, err := u.recipients(l); err == nil {
 		t.Error("there is no file, and no error")

@@ -22,11 +22,21 @@ func Rehearse(c *configs.Config) (loaded map[string][]tls.Certificate, err error
 	if err := m.tickets(c); err != nil {
 		return nil, err
 	}
-	if _, err := assemble(c, nil, m, newPools(c)); err != nil {
+	if _, err := rehearsed(c, m); err != nil {
 		return nil, err
 	}
 	if c.ACME != nil {
 		_, _, err = acmeOptions(c)
 	}
 	return loaded, err
+}
+
+// rehearsed makes a generation that serves nothing. It has no certificates.
+func rehearsed(c *configs.Config, m *maintenance) (g *generation, err error) {
+	g = &generation{config: c, maintenance: m, pools: newPools(c)}
+	if g.services, err = resolve(c); err != nil {
+		return nil, err
+	}
+	g.Generation, err = assemble(c, g.services, nil, m, g.pools)
+	return g, err
 }

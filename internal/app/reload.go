@@ -60,7 +60,7 @@ func (p *Proxy) renew() error {
 }
 
 func (p *Proxy) replace(before, next *generation) (err error) {
-	if err := probeFirst(p.stop, next.config, next.Listeners, p.log); err != nil {
+	if err := next.probeFirst(p.stop, p.log); err != nil {
 		return err
 	}
 	if err := p.stop.Err(); err != nil {

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/routes"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/proxy"
@@ -25,13 +24,13 @@ type routesFile struct {
 }
 
 // routesOf reads a listener's routes; nil if it has none.
-func routesOf(c *configs.Config, l configs.Listener, own *upstream.Pool, backends *pools, m *maintenance) (proxy.Routes, error) {
-	if l.Routes == "" {
+func routesOf(s service, own *upstream.Pool, backends *pools, m *maintenance) (proxy.Routes, error) {
+	if s.routes == "" {
 		return nil, nil
 	}
 	f := &routesFile{own: own}
 	load := func() error {
-		fresh, err := loadRoutes(c, l, backends)
+		fresh, err := loadRoutes(s, backends)
 		if err != nil {
 			return err
 		}
@@ -40,7 +39,7 @@ func routesOf(c *configs.Config, l configs.Listener, own *upstream.Pool, backend
 		}
 		return nil
 	}
-	return f, m.files.Add(load, l.Routes)
+	return f, m.files.Add(load, s.routes)
 }
 
 func (f *routesFile) Find(user string) (p *upstream.Pool, known bool) {
@@ -62,14 +61,14 @@ func (r *routeTable) added(before *routeTable) []*upstream.Pool {
 	return slices.DeleteFunc(slices.Clone(r.all), func(p *upstream.Pool) bool { return slices.Contains(before.all, p) })
 }
 
-func loadRoutes(c *configs.Config, l configs.Listener, backends *pools) (*routeTable, error) {
-	table, err := routes.Load(l.Routes, func(target string) error { return c.CheckTarget(target, l.Service) })
+func loadRoutes(s service, backends *pools) (*routeTable, error) {
+	table, err := routes.Load(s.routes, s.checkTarget)
 	if err != nil {
 		return nil, err
 	}
 	r := &routeTable{table: table, pools: map[string]*upstream.Pool{}}
 	for _, target := range table.Targets() {
-		pool, err := backends.get(target, l)
+		pool, err := backends.get(target, s)
 		if err != nil {
 			return nil, err
 		}

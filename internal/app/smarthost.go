@@ -33,7 +33,7 @@ const (
 
 // newSmarthost makes the listener of a smarthost, whose gate finds the servers
 // of each recipient.
-func newSmarthost(c *configs.Config, l configs.Listener, backends *pools, m *maintenance) (*proxy.Listener, error) {
+func newSmarthost(c *configs.Config, l service, backends *pools, m *maintenance) (*proxy.Listener, error) {
 	finder, err := m.finderOf(c, backends)
 	if err != nil {
 		return nil, err
@@ -41,15 +41,15 @@ func newSmarthost(c *configs.Config, l configs.Listener, backends *pools, m *mai
 	s := c.Smarthost
 	o := smarthost.Options{
 		Name: s.EHLOName, Finder: finder,
-		Message: s.MaxMessage, Recipients: maxOutRecipients, Received: l.ReceivedOn(),
+		Message: s.MaxMessage, Recipients: maxOutRecipients, Received: l.mail.options.Received,
 	}
 	return &proxy.Listener{
-		Service: string(l.Service), Address: l.Listen, Banner: banner(l),
+		Service: l.name, Address: l.address, Banner: l.banner,
 		Outbound: true, Backend: &upstream.Pool{Name: "MX"},
 		NewGate: func(session *gate.Session) proxy.Gate {
 			o := o
 			o.Denied = !s.Admits(session.Client.Addr())
-			o.Observer = deliveryLog{m.log, session.ID, string(l.Service), m.outbound}
+			o.Observer = deliveryLog{m.log, session.ID, l.name, m.outbound}
 			return smarthost.New(session, o)
 		},
 	}, nil

@@ -54,24 +54,20 @@ func (m *maintenance) advance(now time.Time) {
 }
 
 // secure sets the TLS of a listener and of its exceptions.
-func (m *maintenance) secure(listener *proxy.Listener, c *configs.Config, l configs.Listener, store *certs.Store) error {
-	policy, err := c.PolicyOf(l)
-	if err != nil {
-		return err
-	}
-	clients, err := m.clients(l)
+func (m *maintenance) secure(listener *proxy.Listener, t tlsSettings, store *certs.Store) error {
+	clients, err := m.clients(t.clients)
 	if err != nil {
 		return err
 	}
 	if clients != nil {
 		listener.VerifyClient = clients.Verify
 	}
-	if listener.TLS, err = m.tlsOf(scopeOf(c, l, policy), l, clients, store); err != nil {
+	if listener.TLS, err = m.tlsOf(t.scope, t.tickets, clients, store); err != nil {
 		return err
 	}
-	listener.AuthAllowed = policy.AuthAllowed
-	for _, exception := range l.Exceptions {
-		made, err := m.exception(c, l, exception, clients, store)
+	listener.AuthAllowed = t.policy.AuthAllowed
+	for _, exception := range t.exceptions {
+		made, err := m.exception(t, exception, clients, store)
 		if err != nil {
 			return err
 		}
@@ -82,7 +78,7 @@ func (m *maintenance) secure(listener *proxy.Listener, c *configs.Config, l conf
 
 // tlsOf makes the TLS configuration of a scope. Sessions are resumed only within
 // their scope.
-func (m *maintenance) tlsOf(scope tickets.Scope, l configs.Listener, clients *tlspolicy.ClientAuth, store *certs.Store) (*tls.Config, error) {
+func (m *maintenance) tlsOf(scope tickets.Scope, resumable bool, clients *tlspolicy.ClientAuth, store *certs.Store) (*tls.Config, error) {
 	config := scope.Policy.Config(scope.ALPN...)
 	config.GetCertificate = store.Get(scope.Policy)
 	if scope.StrictSNI {
@@ -91,7 +87,7 @@ func (m *maintenance) tlsOf(scope tickets.Scope, l configs.Listener, clients *tl
 	if clients != nil {
 		clients.Ask(config)
 	}
-	if !l.TicketsOn() {
+	if !resumable {
 		config.SessionTicketsDisabled = true
 		return config, nil
 	}
@@ -100,15 +96,6 @@ func (m *maintenance) tlsOf(scope tickets.Scope, l configs.Listener, clients *tl
 		return nil, err
 	}
 	return config, m.ring.Add(name, config, time.Now())
-}
-
-// scopeOf lists all settings in which a listener must agree with another one to
-// resume its sessions.
-func scopeOf(c *configs.Config, l configs.Listener, p tlspolicy.Policy) tickets.Scope {
-	return tickets.Scope{
-		Service: string(l.Service), ALPN: protocolOf(l.Service).alpn, Policy: p, StrictSNI: l.SNI == "strict",
-		Certificates: sourcesOf(c, c.ServedBy(l)), Clients: []string{l.ClientCertificates, l.ClientCA},
-	}
 }
 
 // sourcesOf lists where the certificates of a set come from.
@@ -138,18 +125,10 @@ func exceptionOf(exception configs.Exception) []string {
 
 // exception makes a policy exception. A session has needed it if the listener's
 // own policy would have refused the session, or, with weak_login, its login.
-func (m *maintenance) exception(c *configs.Config, l configs.Listener, exception configs.Exception, clients *tlspolicy.ClientAuth, store *certs.Store) (proxy.Exception, error) {
-	own, err := c.PolicyOf(l)
-	if err != nil {
-		return proxy.Exception{}, err
-	}
-	policy, err := c.NamedPolicy(exception.Policy)
-	if err != nil {
-		return proxy.Exception{}, err
-	}
-	scope := scopeOf(c, l, policy)
-	scope.Exception = exceptionOf(exception)
-	config, err := m.tlsOf(scope, l, clients, store)
+func (m *maintenance) exception(t tlsSettings, exception exceptionSettings, clients *tlspolicy.ClientAuth, store *certs.Store) (proxy.Exception, error) {
+	own, policy, scope := t.policy, exception.policy, t.scope
+	scope.Policy, scope.Exception = policy, exceptionOf(exception.Exception)
+	config, err := m.tlsOf(scope, t.tickets, clients, store)
 	made := proxy.Exception{
 		Name: exception.Name(), Networks: exception.Prefixes(), Until: exception.Until.NextDay(), TLS: config,
 		AuthAllowed: policy.AuthAllowed, Allowed: own.Allows,
@@ -164,13 +143,13 @@ func (m *maintenance) exception(c *configs.Config, l configs.Listener, exception
 // clients returns how a listener verifies the certificates of clients; nil if it
 // asks for none. On smtp certificates for servers count too: mail servers have
 // no others.
-func (m *maintenance) clients(l configs.Listener) (*tlspolicy.ClientAuth, error) {
-	if !l.AsksClients() {
+func (m *maintenance) clients(settings clientSettings) (*tlspolicy.ClientAuth, error) {
+	if !settings.ask {
 		return nil, nil
 	}
 	var roots atomic.Pointer[x509.CertPool]
-	clients := &tlspolicy.ClientAuth{Roots: roots.Load, Require: l.ClientCertificates == "require", AnyUsage: l.Service == configs.SMTP}
-	if l.ClientCA == "" {
+	clients := &tlspolicy.ClientAuth{Roots: roots.Load, Require: settings.require, AnyUsage: settings.anyUsage}
+	if settings.ca == "" {
 		system, err := x509.SystemCertPool()
 		if err != nil {
 			return nil, err
@@ -179,10 +158,10 @@ func (m *maintenance) clients(l configs.Listener) (*tlspolicy.ClientAuth, error)
 		return clients, nil
 	}
 	return clients, m.files.Add(func() error {
-		bundle, err := certs.ReadBundle(l.ClientCA)
+		bundle, err := certs.ReadBundle(settings.ca)
 		if err == nil {
 			roots.Store(bundle.Pool)
 		}
 		return err
-	}, l.ClientCA)
+	}, settings.ca)
 }

@@ -1,0 +1,174 @@
+package app
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/upstream"
+	"github.com/letterlock/letterlock/smtp"
+	"github.com/letterlock/letterlock/tlspolicy"
+	"github.com/letterlock/letterlock/tlspolicy/tickets"
+)
+
+// service holds the settings of a listener, resolved once: defaults are filled
+// in, and names are replaced by the values that they stand for. The rest of the
+// package reads these, and no configs.Listener.
+type service struct {
+	name      string // such as imaps
+	address   string // where it listens
+	port      int    // the service's own
+	implicit  bool   // TLS begins with the first byte
+	smarthost bool
+	pause     time.Duration
+	banner    string
+
+	protocolName string
+	protocol     protocol
+	mail         mailSettings
+	recipients   recipientSettings
+
+	backend         string                              // an address or the name of a backend
+	reach           func(target string) configs.Backend // resolves backend and the targets of routes
+	checkTarget     func(target string) error           // of routes
+	routes          string                              // file; empty: none
+	handover        upstream.Handover
+	proxyFrom       []netip.Prefix
+	reverseDNS      bool
+	masterSeparator string
+	loginMethod     gate.LoginMethod
+	login           bool // clients can log in
+	hidden, unnamed []string
+
+	tls tlsSettings
+}
+
+// mailSettings are those of SMTP alone.
+type mailSettings struct {
+	options      smtp.Options
+	requireTLS   []netip.Prefix // networks that must use TLS
+	hideSTARTTLS []netip.Prefix
+	submission   bool
+	openRelay    bool // the configuration allows it
+}
+
+// recipientSettings hold the recipients that the proxy itself accepts.
+type recipientSettings struct {
+	known  bool // false: the backend decides
+	listed []string
+	file   string // empty: none
+}
+
+// tlsSettings hold the TLS of a listener towards clients.
+type tlsSettings struct {
+	policy     tlspolicy.Policy
+	scope      tickets.Scope // without an exception
+	served     string        // key of the certificates in stores
+	tickets    bool
+	clients    clientSettings
+	exceptions []exceptionSettings
+}
+
+// clientSettings hold how certificates of clients are verified.
+type clientSettings struct {
+	ask, require bool
+	anyUsage     bool   // certificates for servers are accepted too
+	ca           string // file; empty: the CAs that the system trusts
+}
+
+type exceptionSettings struct {
+	configs.Exception
+	policy tlspolicy.Policy
+}
+
+// resolve resolves all listeners of a configuration, in their order.
+func resolve(c *configs.Config) ([]service, error) {
+	all := make([]service, len(c.Listeners))
+	for i, l := range c.Listeners {
+		s, err := resolveListener(c, l)
+		if err != nil {
+			return nil, listenerError(s, err)
+		}
+		all[i] = s
+	}
+	return all, nil
+}
+
+func resolveListener(c *configs.Config, l configs.Listener) (service, error) {
+	s := service{
+		name: string(l.Service), address: l.Listen, port: l.Service.Port(), implicit: l.Service.Implicit(),
+		smarthost: l.Service == configs.Smarthost, pause: l.GreetPause(), banner: l.Banner,
+		protocolName: l.Service.Protocol(), protocol: protocolOf(l.Service), mail: mailOf(l),
+		recipients: recipientSettings{l.KnowsRecipients(), l.Recipients, l.RecipientsFile},
+		backend:    l.Backend, handover: handovers[l.Handover], routes: l.Routes,
+		reach:       func(target string) configs.Backend { return c.Reach(target, l.Service) },
+		checkTarget: func(target string) error { return c.CheckTarget(target, l.Service) },
+		proxyFrom:   prefixes(l.ProxyFrom), reverseDNS: l.ReverseDNSOn(),
+		masterSeparator: l.MasterSeparator, loginMethod: gate.LoginMethod(l.LoginMethod()), login: l.Service != configs.SMTP || l.Auth,
+		hidden: upper(l.HideMechanisms), unnamed: upper(l.UnnamedMechanisms),
+	}
+	if s.banner == "" {
+		s.banner = "ready"
+	}
+	if s.smarthost { // its clients speak plaintext
+		return s, nil
+	}
+	var err error
+	s.tls, err = tlsSettingsOf(c, l)
+	return s, err
+}
+
+func mailOf(l configs.Listener) mailSettings {
+	public := l.Service == configs.SMTP
+	m := mailSettings{
+		options: smtp.Options{
+			RequireTLS: !public || l.RequireTLS.All, TLSDomains: l.RequireTLS.Domains,
+			RejectBareNewline: l.BareNewline == "reject", Received: l.ReceivedOn(), DisableVRFY: l.VRFYDisabled(), HideClient: l.HideClient,
+		},
+		requireTLS: prefixes(l.RequireTLS.Networks), hideSTARTTLS: prefixes(l.HideSTARTTLS),
+		submission: l.Service == configs.Submission || l.Service == configs.Submissions, openRelay: l.AllowOpenRelay,
+	}
+	switch {
+	case !public:
+		m.options.Auth = smtp.RequireAuth
+	case l.Auth:
+		m.options.Auth = smtp.OptionalAuth
+	}
+	return m
+}
+
+func tlsSettingsOf(c *configs.Config, l configs.Listener) (tlsSettings, error) {
+	policy, err := c.PolicyOf(l)
+	if err != nil {
+		return tlsSettings{}, err
+	}
+	served := c.ServedBy(l)
+	t := tlsSettings{
+		policy: policy, served: served.Key(), tickets: l.TicketsOn(),
+		// All settings in which a listener must agree with another to resume its
+		// sessions.
+		scope: tickets.Scope{
+			Service: string(l.Service), ALPN: protocolOf(l.Service).alpn, Policy: policy, StrictSNI: l.SNI == "strict",
+			Certificates: sourcesOf(c, served), Clients: []string{l.ClientCertificates, l.ClientCA},
+		},
+		clients: clientSettings{ask: l.AsksClients(), require: l.ClientCertificates == "require", anyUsage: l.Service == configs.SMTP, ca: l.ClientCA},
+	}
+	for _, exception := range l.Exceptions {
+		policy, err := c.NamedPolicy(exception.Policy)
+		if err != nil {
+			return tlsSettings{}, err
+		}
+		t.exceptions = append(t.exceptions, exceptionSettings{exception, policy})
+	}
+	return t, nil
+}
+
+func (s service) String() string { return s.name + " on " + s.address }
+
+// decidesAlone reports whether the backend alone decides which recipients are
+// accepted: if it relays for unauthenticated clients, serving it would make an
+// open relay.
+func (s service) decidesAlone() bool {
+	return s.name == string(configs.SMTP) && !s.recipients.known && !s.mail.openRelay
+}
