@@ -30,7 +30,7 @@ type Generation struct {
 
 // prepare makes a generation ready to replace the last one; nil: it is the first.
 func (s *Server) prepare(next, last *Generation) {
-	if n, known := descriptors(); known {
+	if n, known := limit.OpenFiles(); known {
 		next.fit(n, s.Log)
 	}
 	next.turns = limit.NewTurns(next.Limits.Handshakes, next.Limits.Reserved, next.services())
@@ -91,7 +91,7 @@ func (s *Server) limit(g *Generation) {
 		Unauthenticated: l.Unauthenticated, UnauthenticatedPerClient: l.UnauthenticatedPerClient,
 		Reserved: l.Reserved, Services: g.services(), Safe: g.Timeouts.Unauthenticated,
 	})
-	s.spooled.limit.Store(l.Spool)
+	s.spooled.SetLimit(l.Spool)
 	s.logins.Set(limit.LoginLimits{
 		PerClient: l.LoginFailuresPerClient, PerUser: l.LoginFailuresPerUser, Delay: g.Timeouts.LoginDelay, Forget: g.Timeouts.LoginForget,
 	})

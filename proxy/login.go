@@ -102,3 +102,17 @@ func (ses *session) messageAccepted() {
 		ses.info.Plaintext++
 	}
 }
+
+// spool implements gate.Session.Spool.
+func (ses *session) spool() (gate.Spool, error) {
+	s := ses.server
+	if !s.third.Acquire() {
+		return nil, gate.ErrSpoolFull
+	}
+	f, err := s.spooled.New(s.third.Release)
+	if err != nil {
+		s.third.Release()
+		return nil, err
+	}
+	return f, nil
+}

@@ -121,10 +121,10 @@ func (ses *session) move(to *upstream.Pool) error {
 	if err := ses.EnterStep(gate.Opening); err != nil {
 		return err
 	}
-	if !ses.server.third.acquire() {
+	if !ses.server.third.Acquire() {
 		return gate.Because(gate.Busy, errDescriptors)
 	}
-	defer ses.server.third.release()
+	defer ses.server.third.Release()
 	if err := ses.reach(to, time.Now().Add(ses.rules().Timeouts.Dial)); err != nil {
 		return err
 	}

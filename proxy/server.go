@@ -13,6 +13,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/spool"
 	"github.com/letterlock/letterlock/internal/upstream/reversedns"
 )
 
@@ -23,8 +24,8 @@ type Server struct {
 	Resolver reversedns.Resolver // for the names of clients; nil: the machine's
 
 	slots       limit.Slots
-	spooled     spooled
-	third       third
+	spooled     spool.Spool
+	third       limit.Descriptors // for sessions that need a third one
 	logins      *limit.Logins
 	waiting     atomic.Int64 // logins that wait because others have failed
 	names       *reversedns.Cache
@@ -61,8 +62,8 @@ func (s *Server) Listen(first *Generation) error {
 		return fmt.Errorf("parking for silent sessions: %w", err)
 	}
 	s.parking, s.workers = parking, newWorkers()
-	if n, known := descriptors(); known {
-		s.third = newThird(n)
+	if n, known := limit.OpenFiles(); known {
+		s.third = limit.NewDescriptors(n / thirdDescriptors)
 	}
 	s.prepare(first, nil)
 	sockets, opened, err := s.open(first, nil)

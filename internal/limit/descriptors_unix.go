@@ -1,12 +1,12 @@
 //go:build unix
 
-package proxy
+package limit
 
 import "syscall"
 
-// descriptors is how many files and sockets the process may have open, as far
-// as is known; Go has raised the soft limit to the hard one.
-func descriptors() (n int, known bool) {
+// OpenFiles returns how many files and sockets the process may have open. Go has
+// raised the soft limit to the hard one.
+func OpenFiles() (n int, known bool) {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return 0, false

@@ -1,0 +1,29 @@
+package limit
+
+// Descriptors bounds the sessions that hold a third descriptor beside the two of their
+// connections: for a message in a file, or for the next backend while they change to
+// it. The zero value has no bound.
+type Descriptors chan struct{}
+
+// NewDescriptors returns a bound of n sessions, and at least one.
+func NewDescriptors(n int) Descriptors { return make(Descriptors, max(1, n)) }
+
+// Acquire takes one of the descriptors. It reports false if none is left.
+func (d Descriptors) Acquire() bool {
+	if d == nil {
+		return true
+	}
+	select {
+	case d <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// Release gives a descriptor back.
+func (d Descriptors) Release() {
+	if d != nil {
+		<-d
+	}
+}
