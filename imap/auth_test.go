@@ -59,9 +59,9 @@ const (
 
 func token(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
-// TestWatch checks that the observer gets the logins and their results, and
+// TestObserver checks that the observer gets the logins and their results, and
 // nothing if none was tried.
-func TestWatch(t *testing.T) {
+func TestObserver(t *testing.T) {
 	client := clientSending("a LOGIN alice secret\r\n"+
 		"b AUTHENTICATE PLAIN "+token("\x00bob\x00secret")+"\r\n"+
 		"c AUTHENTICATE CRAM-MD5\r\n*\r\n"+
@@ -138,9 +138,9 @@ func TestRefusedBeforeTLS(t *testing.T) {
 	}
 }
 
-// TestLoginIsReadAlike checks that the backend reads the credentials that the
+// TestBackendReadsTheSameLogin checks that the backend reads the credentials that the
 // gate has read, in every form.
-func TestLoginIsReadAlike(t *testing.T) {
+func TestBackendReadsTheSameLogin(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, greeting := range []string{plus, minus} {
 		for range 500 {

@@ -150,7 +150,7 @@ func TestParseID(t *testing.T) {
 	}
 }
 
-func TestHonest(t *testing.T) {
+func TestAllowedFields(t *testing.T) {
 	for name, want := range map[string]bool{
 		"name": true, "os-version": true, "vendor": true, "GUID": true, "": true, "max-x": true,
 		"x-originating-ip": false, "X-Session-Ext-ID": false, " x-proxy-ttl": false, "x-": false,

@@ -49,9 +49,9 @@ func announcement(l literal) string {
 	return "{" + strconv.Itoa(l.size) + "+}"
 }
 
-// FuzzClear checks that before TLS there is no "+", nothing of a client is
+// FuzzBeforeTLS checks that before TLS there is no "+", nothing of a client is
 // repeated but its tags, and only TLS leads on, which is missing here.
-func FuzzClear(f *testing.F) {
+func FuzzBeforeTLS(f *testing.F) {
 	for _, seed := range []string{
 		"a CAPABILITY\r\nb LOGOUT\r\n", "a LOGIN {3+}\r\njoe {6}\r\n", "a LOGIN {3+}\r\nx \r\r\n", "a ID (\"x\" {3}\r\n",
 		"a STARTTLS\r\nb NOOP\r\n", "a STARTTLS\nb NOOP\r\n", "a NOOP {3+}\r\nabc\r\n", "GET / HTTP/1.1\r\n", "a {\n\x00\r\n\r\n",

@@ -52,7 +52,7 @@ func TestCutCode(t *testing.T) {
 	}
 }
 
-func TestPassable(t *testing.T) {
+func TestRewriteStatus(t *testing.T) {
 	g, err := settledForTest("")
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestPassable(t *testing.T) {
 	}
 }
 
-func TestShown(t *testing.T) {
+func TestShownCapabilities(t *testing.T) {
 	for name, c := range map[string]struct {
 		offered, hidden, want []string
 		weak                  bool

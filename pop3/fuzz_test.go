@@ -10,9 +10,9 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-// FuzzClear checks that before TLS there is no challenge and no greeting of a
+// FuzzBeforeTLS checks that before TLS there is no challenge and no greeting of a
 // backend, and that the session ends.
-func FuzzClear(f *testing.F) {
+func FuzzBeforeTLS(f *testing.F) {
 	for _, seed := range []string{
 		"CAPA\r\nQUIT\r\n", "USER a\r\nPASS b\r\n", "AUTH PLAIN\r\nAGEAYg==\r\n", "STLS\r\nNOOP\r\n",
 		"STLS\nX\r\n", "STLS x\r\nSTLS\r\n", "GET / HTTP/1.1\r\n", "\x00\r\n\r\r\n", "NOOP\r\n\r\n",

@@ -34,7 +34,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestStamp(t *testing.T) {
+func TestTimestamp(t *testing.T) {
 	for greeting, want := range map[string]string{
 		"+OK ready": "",
 		"+OK POP3 <1896.697170952@dbc.mtview.ca.us>":  "<1896.697170952@dbc.mtview.ca.us>",
@@ -114,9 +114,9 @@ func TestNoResponseIsACommand(t *testing.T) {
 	}
 }
 
-// TestWatch checks that the observer gets the logins and their results, and
+// TestObserver checks that the observer gets the logins and their results, and
 // never a refused secret.
-func TestWatch(t *testing.T) {
+func TestObserver(t *testing.T) {
 	plain := base64.StdEncoding.EncodeToString([]byte("\x00alice\x00secret"))
 	client := &gatetest.Client{Piece: func() int { return 99 }, Text: []byte(
 		"AUTH PLAIN " + plain + "\r\nUSER bob\r\nPASS no\r\nAPOP carol 0123456789abcdef0123456789ABCDEF\r\n")}

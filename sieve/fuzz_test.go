@@ -10,9 +10,9 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-// FuzzClear checks that before TLS each line of ours is a capability, OK, NO or
+// FuzzBeforeTLS checks that before TLS each line of ours is a capability, OK, NO or
 // BYE, and that none asks for a secret.
-func FuzzClear(f *testing.F) {
+func FuzzBeforeTLS(f *testing.F) {
 	for _, seed := range []string{
 		"CAPABILITY\r\nNOOP \"x\"\r\nLOGOUT\r\n", "AUTHENTICATE \"PLAIN\" {4+}\r\nAAAA\r\n", "STARTTLS\r\nNOOP\r\n",
 		"NOOP {3+}\r\nabc\r\n", "PUTSCRIPT \"a\" {99999999999+}\r\n", "NOOP {1}\r\n", "NOOP \"\\\"\"\r\n", "GET / HTTP/1.1\r\n", "\n",

@@ -118,9 +118,9 @@ func TestNoResponseIsACommand(t *testing.T) {
 	}
 }
 
-// TestWatch checks that the observer gets the logins and their results, and the
+// TestObserver checks that the observer gets the logins and their results, and the
 // logins that are refused before TLS.
-func TestWatch(t *testing.T) {
+func TestObserver(t *testing.T) {
 	token := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	s := gatetest.Session(9)
 	watch := s.Observer.(*gatetest.Observer)

@@ -206,9 +206,9 @@ func FuzzCapabilities(f *testing.F) {
 	})
 }
 
-// FuzzClear checks that before TLS no login is accepted, nothing of a backend
+// FuzzBeforeTLS checks that before TLS no login is accepted, nothing of a backend
 // is sent, and only TLS leads on.
-func FuzzClear(f *testing.F) {
+func FuzzBeforeTLS(f *testing.F) {
 	certs := certificates(f)
 	for _, said := range dialog.Said(f, "testdata/*.dialog", 'C') {
 		f.Add(said, uint64(0))

@@ -39,9 +39,9 @@ func TestDialogs(t *testing.T) {
 	})
 }
 
-// TestBackendsOfTwoAges checks that the extensions of one backend are not
+// TestBackendsWithAndWithoutEHLO checks that the extensions of one backend are not
 // expected of the next: a pool may hold servers with and without EHLO.
-func TestBackendsOfTwoAges(t *testing.T) {
+func TestBackendsWithAndWithoutEHLO(t *testing.T) {
 	old := gatetest.Scripted("220 old|500 what|250 old")
 	young := gatetest.Scripted("220 young|250-young\r\n250-SIZE 1000\r\n250 PIPELINING")
 	g := New(gatetest.Session(3), Options{})

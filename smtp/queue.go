@@ -38,8 +38,9 @@ type expected struct {
 }
 
 // maxPending bounds the queue. The replies to so many commands must fit into
-// the buffers between the backend and us: the backend may not read on until we
-// have read them.
+// the buffers between the backend and the gate. With more, the backend could
+// wait for the gate to read replies while the gate waits for the backend to
+// read commands.
 const maxPending = 64
 
 func (g *Gate) expect(e expected) { g.pending = append(g.pending, e) }

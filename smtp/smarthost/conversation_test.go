@@ -17,9 +17,9 @@ import (
 
 var may = nexthop.Rules{Level: outbound.May}
 
-// TestAMessageOnItsWay checks that envelope and text arrive unchanged with a
+// TestDelivery checks that envelope and text arrive unchanged with a
 // Received header, and that the reply is the server's.
-func TestAMessageOnItsWay(t *testing.T) {
+func TestDelivery(t *testing.T) {
 	w, b := newWorld(t), &inbox{}
 	b.refuse = map[string]*gosmtp.SMTPError{"nobody": {Code: 550, EnhancedCode: gosmtp.EnhancedCode{5, 1, 1}, Message: "no such\nuser"}}
 	w.domain("example.net", may, b.serve())
@@ -210,9 +210,9 @@ func TestCommands(t *testing.T) {
 	c.expect("421 4.7.0 Too many errors")
 }
 
-// TestFaultsAreForgiven checks that refused recipients do not end a
+// TestDeliveryResetsErrors checks that refused recipients do not end a
 // transaction, and that a delivered message resets the count of wrong commands.
-func TestFaultsAreForgiven(t *testing.T) {
+func TestDeliveryResetsErrors(t *testing.T) {
 	w, b := newWorld(t), &inbox{}
 	w.domain("example.net", may, b.serve())
 	c := w.session()
@@ -234,9 +234,9 @@ func TestFaultsAreForgiven(t *testing.T) {
 	}
 }
 
-// TestTextAheadOfTheAnswer checks that text before the 354, which a server that
+// TestTextBefore354 checks that text before the 354, which a server that
 // refuses DATA would read as commands, ends the session.
-func TestTextAheadOfTheAnswer(t *testing.T) {
+func TestTextBefore354(t *testing.T) {
 	w, b := newWorld(t), &inbox{}
 	w.domain("example.net", may, b.serve())
 	c := w.session()

@@ -188,7 +188,7 @@ func TestInjectionBehindSTARTTLS(t *testing.T) {
 
 // S-19: STARTTLS that is offered is used; after a failed handshake the message
 // is still delivered, in plaintext or to the next server.
-func TestTheNextServerIsTried(t *testing.T) {
+func TestNextServerIsTried(t *testing.T) {
 	const domain = "example.net"
 	w, b := newWorld(t), &inbox{}
 	good := w.ca.ECDSA(t, "mx5."+domain)
@@ -202,10 +202,10 @@ func TestTheNextServerIsTried(t *testing.T) {
 	}
 }
 
-// TestHybridGroupsAreSpared checks that a server that ends handshakes with a
+// TestServerWithoutHybridGroups checks that a server that ends handshakes with a
 // large ClientHello is tried without the hybrid groups, and not with them for a
 // day.
-func TestHybridGroupsAreSpared(t *testing.T) {
+func TestServerWithoutHybridGroups(t *testing.T) {
 	const domain = "example.net"
 	w, b := newWorld(t), &inbox{}
 	hellos := make(chan bool, 10)

@@ -64,9 +64,9 @@ func TestSMTPUTF8(t *testing.T) {
 	}
 }
 
-// TestTheNextServerHasSMTPUTF8 checks that after a server without SMTPUTF8 the
+// TestNextServerHasSMTPUTF8 checks that after a server without SMTPUTF8 the
 // next server of the domain is tried.
-func TestTheNextServerHasSMTPUTF8(t *testing.T) {
+func TestNextServerHasSMTPUTF8(t *testing.T) {
 	w, b := newWorld(t), &inbox{}
 	w.domain("example.net", may, b.serveWith(func(s *gosmtp.Server) { s.EnableSMTPUTF8 = false }), b.serve())
 	c := w.session()
