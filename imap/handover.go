@@ -62,7 +62,7 @@ func (g *Gate) blameHeader(err error) error {
 	}
 	switch gate.ReasonOf(err) {
 	case gate.BackendGarbage, gate.BackendRefused, gate.HandoverRefused, gate.ClientRefused:
-		return &gate.End{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
+		return &gate.SessionError{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
 	}
 	return err
 }

@@ -40,7 +40,7 @@ func (g *Gate) checkHeaderRead(asked error) error {
 	case g.s.Handover != gate.PROXYHeader:
 		return asked
 	case asked == nil && g.offered == nil, gate.ReasonOf(asked) == gate.BackendGarbage:
-		return &gate.End{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
+		return &gate.SessionError{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
 	}
 	return asked
 }

@@ -94,7 +94,7 @@ func (ses *session) stopLocked(why gate.Reason) {
 		return
 	}
 	if talk.stopped == nil && !ses.finished {
-		talk.stopped = &gate.End{Reason: why}
+		talk.stopped = &gate.SessionError{Reason: why}
 	}
 	talk.cancel()
 	ses.front.Expire()
@@ -209,5 +209,5 @@ func (ses *session) guard(finish func(err error)) {
 	ses.server.Log.Error("panic in a session", "session", ses.info.ID, "listener", ses.listener.String(),
 		"client", ses.info.Client.String(), // as text, so that the limits on the client's log lines do not apply
 		"panic", fmt.Sprint(value), "stack", loghandler.Whole(debug.Stack()), "remedy", gate.Crashed.Remedy())
-	finish(&gate.End{Reason: gate.Crashed, Err: fmt.Errorf("panic: %v", value)})
+	finish(&gate.SessionError{Reason: gate.Crashed, Err: fmt.Errorf("panic: %v", value)})
 }

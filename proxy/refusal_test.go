@@ -22,7 +22,7 @@ type seenGate struct{ pickyGate }
 func (g seenGate) Open(back *wire.Conn) error {
 	err := g.pickyGate.Open(back)
 	if g.s.ClientKnown && gate.ReasonOf(err) == gate.BackendRefused {
-		return &gate.End{Reason: gate.ClientRefused, Err: errors.Unwrap(err)}
+		return &gate.SessionError{Reason: gate.ClientRefused, Err: errors.Unwrap(err)}
 	}
 	return err
 }

@@ -46,7 +46,7 @@ func (g *Gate) checkHeaderRead() error {
 	case err == nil && r.Code >= 400 && !unknownVerb(r.Code):
 		return g.refused(r, "EHLO")
 	case err == nil, errors.Is(err, errUnasked):
-		return &gate.End{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
+		return &gate.SessionError{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
 	}
 	return err
 }

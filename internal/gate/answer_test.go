@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Of all that servers say when they refuse a login, only a verdict on the
-// password counts, or what cannot be told from one.
+// Of all refusals of a login, only those count as failures that are about the
+// password, or that give no other reason.
 func TestAnswerCoded(t *testing.T) {
 	for _, c := range []struct {
 		status, code, text string

@@ -5,16 +5,15 @@ import (
 	"slices"
 )
 
-// Why a login is refused before the backend is asked, beside what Admit says.
+// Reasons for refusing a login without the backend, besides the errors of Admit.
 var (
 	ErrWeakTLS   = errors.New("the TLS session is not good enough for a password")
 	ErrMechanism = errors.New("the mechanism is not offered")
 )
 
-// Deny tells the Observer of a SASL login that is refused before the backend is
-// asked. The name is read from the initial response, where the client has sent
-// one and the mechanism names somebody in it. A mechanism that nobody knows is
-// not told: it may be a password in the wrong place.
+// Deny reports a SASL login that is refused without the backend. The user name is
+// read from the initial response, if there is one and the mechanism has a name in
+// it. An unknown mechanism is not reported: it may be a password in the wrong place.
 func (s *Session) Deny(mechanism, initial string, why error) {
 	if _, known := mechanismNamed(mechanism); !known && !slices.Contains(unpassable, mechanism) {
 		mechanism = ""

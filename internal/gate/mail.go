@@ -1,29 +1,28 @@
 package gate
 
-// Rejection is a sender or a recipient that was refused, by the backend or by
-// us.
+// Rejection is a sender or a recipient that was refused by the backend or by the
+// gate.
 type Rejection struct {
 	Command string // MAIL or RCPT
 	From    string // empty is the null sender
 	To      string // empty for MAIL
-	Reply   string // what the client was told, in one line
-	Ours    bool   // the backend was not asked
+	Reply   string // the reply to the client, in one line
+	Ours    bool   // the gate refused it, not the backend
 }
 
-// Message is what has become of a message, once the client has begun to send
-// it.
+// Message describes the fate of a message that the client has begun to send.
 type Message struct {
 	From       string
-	Recipients int    // that the backend has accepted
+	Recipients int    // accepted by the backend
 	Size       int64  // bytes of text that the client has sent, dots included
-	Reply      string // what the client was told, in one line; empty: nothing came to that
+	Reply      string // the reply to the client, in one line; empty: there was none
 	Err        error  // why there is no reply
 }
 
-// Accepted reports whether the backend has taken the message.
+// Accepted reports whether the backend has accepted the message.
 func (m Message) Accepted() bool { return m.Reply != "" && m.Reply[0] == '2' }
 
-// Outcome is the message's in one word.
+// Outcome describes the fate of the message in one word.
 func (m Message) Outcome() string {
 	switch {
 	case m.Reply == "":

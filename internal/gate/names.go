@@ -79,8 +79,8 @@ func readOTP(step int, response string) (name string, r reading) {
 	return user, named
 }
 
-// readCRAM reads CRAM-MD5 (RFC 2195 §2) and its kin CRAM-SHA1 and CRAM-SHA256 of
-// Courier: the name, a space and a digest of so many hexadecimal digits. Without
+// readCRAM reads CRAM-MD5 (RFC 2195 §2) and the similar CRAM-SHA1 and CRAM-SHA256
+// of Courier: the name, a space and a digest of so many hexadecimal digits. Without
 // a digest the words may be a password.
 func readCRAM(digits int) reader {
 	return func(_ int, response string) (name string, r reading) {

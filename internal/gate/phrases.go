@@ -35,20 +35,20 @@ var (
 	ofFailures = []string{"authentication fail", "authorization fail", "login fail", "logon fail"}
 )
 
-// judgeText tells from the text of a refusal what it is about.
+// judgeText derives the outcome from the text of a refusal.
 func judgeText(text string, unexplained Outcome) Outcome {
 	text = strings.ToLower(text)
-	says := func(phrases []string) bool {
+	contains := func(phrases []string) bool {
 		return slices.ContainsFunc(phrases, func(phrase string) bool { return strings.Contains(text, phrase) })
 	}
 	switch {
-	case says(ofPasswords):
+	case contains(ofPasswords):
 		return WrongPassword
-	case says(ofUnavailability):
+	case contains(ofUnavailability):
 		return Unavailable
-	case says(ofOtherReasons):
+	case contains(ofOtherReasons):
 		return Rejected
-	case says(ofFailures):
+	case contains(ofFailures):
 		return WrongPassword
 	}
 	return unexplained

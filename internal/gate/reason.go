@@ -18,7 +18,7 @@ const (
 	Done            Reason = iota // the client said goodbye, or both sides have closed
 	ClientGone                    // the client closed or reset the connection
 	Timeout                       // the client was silent for too long
-	HandshakeFailed               // no TLS came about
+	HandshakeFailed               // the TLS handshake failed
 	Injected                      // plaintext data after STARTTLS
 	Desynchronised                // data where the protocol demands to wait for a reply
 	TooManyErrors                 // wrong commands
@@ -63,7 +63,7 @@ var reasons = [...]reasonText{
 	EarlyTalker:     {"early-talker", "you spoke before the greeting", "set the listener's greet_delay to 0s if the client is honest"},
 	LoginRefused:    {"login-refused", "too many failed logins", "raise limits.login_failures_per_client or limits.login_failures_per_user if the client is honest"},
 	ClientRefused:   {"client-refused", "the server refuses this client", "see the backend's own log for why it refuses this client"},
-	Busy:            {"busy", "too many connections", "raise limits.connections, limits.unauthenticated and their kin if the clients are honest"},
+	Busy:            {"busy", "too many connections", "raise limits.connections, limits.unauthenticated and similar limits if the clients are honest"},
 	Shutdown:        {"shutdown", "the service is shutting down", ""},
 	BackendDown:     {"backend-down", "service not available", "see that the backend runs and that its address and port are right"},
 	BackendRefused:  {"backend-refused", "service not available", "see the backend's own log for why it refuses the proxy's address, or whether that port wants a PROXY header (handover: proxy-v2)"},
@@ -91,33 +91,34 @@ func (r Reason) Foreign() bool { return r >= OtherProtocol && r <= HeaderUnasked
 // Backend reports whether the backend is to blame.
 func (r Reason) Backend() bool { return r >= BackendDown && r <= BackendGarbage }
 
-// End is the error with which a session ends.
-type End struct {
+// SessionError is the error that ends a session.
+type SessionError struct {
 	Reason Reason
-	Err    error // what was seen; may be nil
-	Known  bool  // the backend knew who the client is: it may be about the client
+	Err    error // the cause; may be nil
+	Known  bool  // the backend knew the client's address: its refusal may be about the client
 }
 
-func (e *End) Error() string {
+func (e *SessionError) Error() string {
 	if e.Err == nil {
 		return e.Reason.Sentence()
 	}
 	return e.Reason.Sentence() + ": " + e.Err.Error()
 }
 
-func (e *End) Unwrap() error { return e.Err }
+func (e *SessionError) Unwrap() error { return e.Err }
 
-// Because ends a session for a reason. An error that has a reason keeps it.
+// Because returns the error that ends a session for a reason. An error that has a
+// reason keeps it.
 func Because(r Reason, err error) error {
-	if _, ok := errors.AsType[*End](err); ok {
+	if _, ok := errors.AsType[*SessionError](err); ok {
 		return err
 	}
-	return &End{Reason: r, Err: err}
+	return &SessionError{Reason: r, Err: err}
 }
 
-// Knowing marks an error as that of a backend which knew who the client is.
+// Knowing marks an error of a backend that knew the client's address.
 func Knowing(err error) error {
-	end, ok := errors.AsType[*End](err)
+	end, ok := errors.AsType[*SessionError](err)
 	if !ok {
 		return err
 	}
@@ -126,22 +127,22 @@ func Knowing(err error) error {
 	return &known
 }
 
-// ReasonOf tells why a session ended; nil is Done.
+// ReasonOf returns the reason of an error; nil is Done.
 func ReasonOf(err error) Reason {
 	if err == nil {
 		return Done
 	}
-	if end, ok := errors.AsType[*End](err); ok {
+	if end, ok := errors.AsType[*SessionError](err); ok {
 		return end.Reason
 	}
 	return Internal
 }
 
-// FromClient gives an error of reading from or writing to the client its
-// reason, if it has none yet: a handshake that timed out is a failed handshake,
-// behind which not even a goodbye may be said in clear.
+// FromClient gives an error of reading from or writing to the client its reason, if
+// it has none yet. A handshake that timed out is a failed handshake: nothing may be
+// sent in plaintext after it.
 func FromClient(err error) error {
-	if _, ok := errors.AsType[*End](err); ok {
+	if _, ok := errors.AsType[*SessionError](err); ok {
 		return err
 	}
 	switch {

@@ -37,11 +37,11 @@ func TestRefusesHandover(t *testing.T) {
 
 func TestKnowing(t *testing.T) {
 	plain := Because(BackendGone, io.EOF)
-	known, ok := errors.AsType[*End](Knowing(plain))
+	known, ok := errors.AsType[*SessionError](Knowing(plain))
 	if !ok || !known.Known || known.Reason != BackendGone || !errors.Is(known, io.EOF) {
 		t.Errorf("%+v", known)
 	}
-	if end, _ := errors.AsType[*End](plain); end.Known {
+	if end, _ := errors.AsType[*SessionError](plain); end.Known {
 		t.Error("the error itself was changed")
 	}
 	if Knowing(nil) != nil || Knowing(io.EOF) != io.EOF {

@@ -218,7 +218,7 @@ func TestExchangeSteps(t *testing.T) {
 		x := Exchange{Mechanism: c.mechanism}
 		for i, response := range c.responses {
 			if x.SecretSent() != (i >= c.secret) {
-				t.Errorf("%s: told before response %d: %v", c.mechanism, i+1, x.SecretSent())
+				t.Errorf("%s: secret sent before response %d: %v", c.mechanism, i+1, x.SecretSent())
 			}
 			secret := x.Response(encode(response))
 			if secret != (i+1 == c.secret) || secret && x.User() != "alice" && response != "token" {
@@ -226,7 +226,7 @@ func TestExchangeSteps(t *testing.T) {
 			}
 		}
 		if !x.SecretSent() {
-			t.Errorf("%s: not told", c.mechanism)
+			t.Errorf("%s: secret not sent", c.mechanism)
 		}
 	}
 }

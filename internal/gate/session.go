@@ -94,7 +94,7 @@ type Spool interface {
 	io.Closer
 }
 
-// Observer is told what a gate learns. Secrets never reach it.
+// Observer receives the events of a session. Secrets never reach it.
 type Observer interface {
 	// EnterStep sets the deadlines of a step, and the session's class. It fails if
 	// the session must end: its slot is needed for another session, or the client has

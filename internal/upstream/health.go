@@ -159,7 +159,7 @@ func (p *Pool) ReportSession(m *Member, h Handover, err error, log *slog.Logger)
 // mayBeAboutClient reports whether a backend that knows the client's address has
 // closed the connection without a reply.
 func mayBeAboutClient(h Handover, err error) bool {
-	end, ok := errors.AsType[*gate.End](err)
+	end, ok := errors.AsType[*gate.SessionError](err)
 	if !ok || !end.Known && h.Header == 0 || end.Reason == gate.BackendDown {
 		return false
 	}

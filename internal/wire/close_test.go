@@ -13,7 +13,7 @@ import (
 // The last reply must arrive although the peer is still sending.
 func TestCloseLingers(t *testing.T) {
 	c, peer := pair(t, generous)
-	say(t, peer, strings.Repeat("noise", 1000))
+	send(t, peer, strings.Repeat("noise", 1000))
 	c.Print("goodbye\r\n")
 	go func() { _ = c.Close() }()
 	got, err := io.ReadAll(peer)
@@ -22,7 +22,7 @@ func TestCloseLingers(t *testing.T) {
 	}
 }
 
-// A peer that has closed its half hears the last reply, and is not waited for.
+// A peer that has closed its half gets the last reply, and is not waited for.
 func TestCloseAfterTheEnd(t *testing.T) {
 	c, peer := pair(t, generous)
 	if err := peer.(*net.TCPConn).CloseWrite(); err != nil {
@@ -57,7 +57,7 @@ func (h *halves) CloseWrite() error {
 	return h.TCPConn.CloseWrite()
 }
 
-// inTLS returns a Conn in TLS 1.2, where alerts can be told from outside, the
+// inTLS returns a Conn in TLS 1.2, where alerts can be recognised from outside, the
 // client, and the socket under it.
 func inTLS(t *testing.T) (*Conn, *tls.Conn, net.Conn) {
 	t.Helper()
@@ -100,7 +100,7 @@ func alerts(t *testing.T, peer net.Conn) int {
 	return n
 }
 
-func TestCloseSaysGoodbyeInTLS(t *testing.T) {
+func TestCloseSendsCloseNotify(t *testing.T) {
 	c, _, peer := inTLS(t)
 	go func() { _ = c.Close() }()
 	if n := alerts(t, peer); n != 1 {
@@ -112,7 +112,7 @@ func TestCloseAfterFatalAlert(t *testing.T) {
 	damaged := "\x17\x03\x03\x00\x20" + strings.Repeat("x", 32) // a record that nobody has encrypted
 	t.Run("read by us", func(t *testing.T) {
 		c, _, peer := inTLS(t)
-		say(t, peer, damaged)
+		send(t, peer, damaged)
 		if line, err := c.ReadLine(); err == nil {
 			t.Fatalf("read %q", line)
 		}
@@ -127,7 +127,7 @@ func TestCloseAfterFatalAlert(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		say(t, peer, damaged)
+		send(t, peer, damaged)
 		_, err = conn.Read(make([]byte, 1))
 		c.Heed(err)
 		go func() { _ = c.Close() }()

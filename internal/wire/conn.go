@@ -11,70 +11,69 @@ import (
 	"time"
 )
 
-// Limits bound what a peer may make us hold and how long it may make us wait.
-// Each of them must be set.
+// Limits bound the memory and the time that a peer can use. Each must be set.
 type Limits struct {
 	Line    int           // longest line in bytes, CRLF included
-	Wait    time.Duration // for a whole line, from when it is asked for; of a backend, for a whole reply
-	Text    time.Duration // for more of a text, from when it is asked for
+	Wait    time.Duration // for a whole line, from the start of its read; from a backend, for a whole reply
+	Text    time.Duration // for the next part of a text, from the start of its read
 	Verdict time.Duration // for a reply that may take long (end of DATA); see AwaitVerdict
-	Write   time.Duration // for the peer to take what is written
+	Write   time.Duration // for a write
 
-	// Backend is for the side of a backend: a bare LF ends a line too, as some
-	// backends are older than the rule, and Wait bounds a whole reply.
+	// Backend marks the connection to a backend: a bare LF ends a line too, because
+	// some old backends send it, and Wait bounds a whole reply.
 	Backend bool
 }
 
-// Conn is one side of a session. It is used by one goroutine; Interrupt,
-// Expire and Abort alone may be called from others.
+// Conn is the connection of a session to its client or to its backend. One goroutine
+// uses it; others may call only Interrupt, Expire, Abort, Deadline, Received and Sent.
 type Conn struct {
-	// Handshake turns the plaintext connection into TLS. It is set by whoever
-	// holds the configuration, and bounds its own time.
+	// Handshake starts TLS on the plaintext connection. The owner of the TLS
+	// configuration sets it. It bounds its own time.
 	Handshake func(net.Conn) (*tls.Conn, error)
 
 	limits Limits
 	raw    net.Conn // the socket, for deadlines and Abort
-	conn   net.Conn // what is read and written: raw, or TLS on it
+	conn   net.Conn // reads and writes go here: raw, or TLS on it
 	state  *tls.ConnectionState
-	below  *Records     // under TLS; nil where there is none
+	below  *Records     // between TLS and the socket; may be nil
 	in     []byte       // in[r:w] is read and not yet used
-	large  *LargeBuffer // what in is made of while a text comes fast
-	bulk   bool         // it does
+	large  *LargeBuffer // holds in while a text arrives fast
+	bulk   bool         // the text arrives fast
 	r, w   int
 	mark   int // where the last line began, for UnreadLine
 	out    []byte
 	err    error // the first write error; later writes fail with it
-	mute   bool  // a handshake has failed: whatever is still said would be in clear
+	mute   bool  // a handshake has failed: nothing more may be sent, as it would be plaintext
 	over   bool  // TLS has ended with a fatal alert, sent or received
-	gone   bool  // the peer has closed the socket, and all that it has sent is read
+	gone   bool  // the peer has closed the socket, and all its data was read
 
-	known bool   // the first bytes of a client are decided; see recognise
-	early []byte // of them, what has gone on as lines before
+	known bool   // the client's protocol is decided by its first bytes; see recognise
+	early []byte // lines that were returned before it was decided
 
 	received, sent atomic.Int64
 
-	mu          sync.Mutex // guards the read deadline and what it follows from
+	mu          sync.Mutex // guards the read deadline and the fields that it depends on
 	until       time.Time  // the step's deadline; zero is none
-	reply       time.Time  // the deadline of the reply that is awaited; zero is none
-	expired     bool       // by Expire, which nothing undoes
-	resting     bool       // waiting for a command, between two of them
-	held        bool       // in the middle of something that should be finished
+	reply       time.Time  // the deadline of the awaited reply; zero is none
+	expired     bool       // Expire was called
+	resting     bool       // waiting for the next command
+	held        bool       // Hold(true) was called: a message is in flight
 	interrupted bool
 }
 
 var (
-	// ErrLineTooLong ends a connection: there is no telling where the next
-	// command begins.
+	// ErrLineTooLong ends a connection, because the start of the next command is
+	// unknown.
 	ErrLineTooLong = errors.New("line too long")
 
-	// ErrPipelined says that something was sent in clear behind the command
-	// that turns TLS on (the command injection of CVE-2011-0411).
+	// ErrPipelined says that the peer sent plaintext after the command that starts TLS
+	// (command injection, CVE-2011-0411).
 	ErrPipelined = errors.New("plaintext data after the command that starts TLS")
 
 	// ErrInterrupted ends the wait for a command when the proxy shuts down.
 	ErrInterrupted = errors.New("interrupted")
 
-	// ErrNoTLS answers Upgrade where no Handshake is set.
+	// ErrNoTLS is the error of Upgrade if no Handshake is set.
 	ErrNoTLS = errors.New("TLS is not available")
 )
 
@@ -83,7 +82,7 @@ const (
 	outBuffer   = 16 << 10 // gathered before it is written: one TLS record
 )
 
-// New returns a Conn on conn, which it owns from now on.
+// New returns a Conn on conn, which it owns.
 func New(conn net.Conn, limits Limits) *Conn {
 	c := &Conn{raw: conn, conn: conn, limits: limits}
 	if limits.Backend {
@@ -96,25 +95,25 @@ func New(conn net.Conn, limits Limits) *Conn {
 	return c
 }
 
-// TLS describes the TLS session; nil is plaintext.
+// TLS returns the state of the TLS session; nil is plaintext.
 func (c *Conn) TLS() *tls.ConnectionState { return c.state }
 
-// Received and Sent count the bytes of the conversation, inside TLS. They may
-// be asked from any goroutine.
+// Received returns the number of bytes read, inside TLS. It may be called from any
+// goroutine.
 func (c *Conn) Received() int64 { return c.received.Load() }
 
-// Sent counts what was written; see Received.
+// Sent returns the number of bytes written; see Received.
 func (c *Conn) Sent() int64 { return c.sent.Load() }
 
-// WantsTLS reports whether TLS is to be turned on and is not: a backend's side
-// with a Handshake must not go on in clear.
+// WantsTLS reports whether TLS must be started and is not: a backend with a Handshake
+// must not be used in plaintext.
 func (c *Conn) WantsTLS() bool { return c.Handshake != nil && c.state == nil }
 
-// Upgrade says reply, the last words in clear, and turns TLS on. Where the peer
-// has had the last word, as a backend has, reply is empty. It fails
-// with ErrPipelined, before reply is said, if the peer has sent anything
-// behind its command. After any error the connection must be closed: there is
-// no way back to plaintext (RFC 3207 §4.1).
+// Upgrade sends reply, the last plaintext, and starts TLS. With a backend reply is
+// empty, because the backend has sent the last line. Upgrade fails with ErrPipelined,
+// before it sends reply, if the peer has sent anything after its command. After any
+// error the connection must be closed: there is no way back to plaintext (RFC 3207
+// §4.1).
 func (c *Conn) Upgrade(reply string) error {
 	if c.Handshake == nil {
 		return ErrNoTLS
@@ -129,7 +128,7 @@ func (c *Conn) Upgrade(reply string) error {
 	return c.Start()
 }
 
-// Start turns TLS on without a word, as the services with implicit TLS do.
+// Start starts TLS without a reply, as the services with implicit TLS do.
 func (c *Conn) Start() error {
 	t, err := c.Handshake(c.conn)
 	if err != nil {
@@ -150,8 +149,8 @@ func (c *Conn) secured(t *tls.Conn) {
 	c.known, c.early = false, nil // inside TLS the client begins again
 }
 
-// Detach gives up the connection for a relay: what was read and not used comes
-// with it, and what was written has been sent. The Conn keeps counting nothing.
+// Detach flushes, and returns the connection and the data that was read and not used,
+// for a relay. The Conn counts nothing from then on.
 func (c *Conn) Detach() (conn net.Conn, unused []byte, err error) {
 	if err := c.Flush(); err != nil {
 		return nil, nil, err
@@ -166,16 +165,15 @@ func (c *Conn) Detach() (conn net.Conn, unused []byte, err error) {
 // Abort closes the connection at once, from any goroutine.
 func (c *Conn) Abort() { _ = c.raw.Close() }
 
-// lingering bounds the wait for a peer that is still sending when we close.
+// These bound the wait in Close for a peer that is still sending.
 const (
 	lingerTime  = time.Second
 	lingerBytes = 256 << 10
 )
 
-// Close sends what was written, says goodbye in TLS's words (OpenSSL 3 takes
-// an end without close_notify for an attack), and reads on for a moment:
-// closing with unread data would reset the connection, and the peer could
-// lose our last reply.
+// Close flushes, sends close_notify (OpenSSL 3 takes an end without it for an attack),
+// and reads for a moment: closing a socket with unread data resets the connection,
+// and the peer could lose the last reply.
 func (c *Conn) Close() error {
 	c.shrink()
 	deadline := time.Now().Add(lingerTime)
@@ -194,8 +192,8 @@ func (c *Conn) Close() error {
 	return c.raw.Close()
 }
 
-// Heed takes note of an error of reading, a relay's too. Behind a fatal alert
-// there is no goodbye (RFC 8446 §6.2).
+// Heed records a read error, also of a relay. After a fatal alert no close_notify is
+// sent (RFC 8446 §6.2).
 func (c *Conn) Heed(err error) {
 	var e *net.OpError
 	if errors.As(err, &e) && (e.Op == "local error" || e.Op == "remote error") {
@@ -203,7 +201,7 @@ func (c *Conn) Heed(err error) {
 	}
 }
 
-// hurried reports whether the place is needed for others.
+// hurried reports whether the session's slot is needed for another session.
 func (c *Conn) hurried() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -37,7 +37,7 @@ func pair(t testing.TB, limits Limits) (*Conn, net.Conn) {
 	return New(conn, limits), peer
 }
 
-func say(t testing.TB, peer net.Conn, text string) {
+func send(t testing.TB, peer net.Conn, text string) {
 	t.Helper()
 	if _, err := io.WriteString(peer, text); err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestReadLine(t *testing.T) {
 			limits := generous
 			limits.Backend = test.lenient
 			c, peer := pair(t, limits)
-			say(t, peer, test.sent)
+			send(t, peer, test.sent)
 			_ = peer.(*net.TCPConn).CloseWrite()
 			for _, want := range test.want {
 				line, err := c.ReadLine()
@@ -112,7 +112,7 @@ func TestMixedReading(t *testing.T) {
 
 func TestUnreadLine(t *testing.T) {
 	c, peer := pair(t, generous)
-	say(t, peer, "first\r\nsecond\r\n")
+	send(t, peer, "first\r\nsecond\r\n")
 	for i, want := range []string{"first", "first", "second"} {
 		line, err := c.ReadCommand()
 		if err != nil || string(line) != want {
@@ -164,7 +164,7 @@ func TestInterrupt(t *testing.T) {
 	c, peer := pair(t, generous)
 	c.Hold(true)
 	c.Interrupt()
-	say(t, peer, "go on\r\n")
+	send(t, peer, "go on\r\n")
 	if line, err := c.ReadCommand(); err != nil || string(line) != "go on" {
 		t.Fatalf("in the middle of something: %q, %v", line, err)
 	}
@@ -196,7 +196,7 @@ func TestUpgrade(t *testing.T) {
 	t.Run("injected", func(t *testing.T) {
 		c, peer := pair(t, generous)
 		c.Handshake = handshake
-		say(t, peer, "STARTTLS\r\nNOOP\r\n")
+		send(t, peer, "STARTTLS\r\nNOOP\r\n")
 		if _, err := c.ReadLine(); err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +210,7 @@ func TestUpgrade(t *testing.T) {
 		if err := c.Upgrade("go\r\n"); err == nil {
 			t.Fatal("no error")
 		}
-		c.Print("421 in clear\r\n")
+		c.Print("421 in plaintext\r\n")
 		_, _ = c.Write(bytes.Repeat([]byte("x"), 2*outBuffer))
 		go func() { _ = c.Close() }()
 		if said, err := io.ReadAll(peer); err != nil || string(said) != "go\r\n" {

@@ -1,9 +1,12 @@
-// Package wire reads and writes one mail connection: strict and bounded lines
-// in, gathered replies out, and between them the switch to TLS, which nothing
-// that was said in clear survives.
+// Package wire reads and writes one mail connection: strict and bounded lines in,
+// buffered replies out, and the switch to TLS, which drops all plaintext state.
 //
-// It knows CRLF, lengths, deadlines and the handshake, and no protocol. A line
-// ends in CRLF and holds no other CR or LF and no NUL: what we let through is
-// then read by the backend exactly as we read it. A Conn never reads more than
-// its buffer holds and hands back every byte that it did not use.
+// It handles CRLF, lengths, deadlines and the handshake, and no protocol. A line ends
+// in CRLF and holds no other CR or LF and no NUL, so that the backend reads each
+// forwarded line exactly as the proxy does. A Conn never reads more than its buffer
+// holds, and Detach returns every byte that it did not use.
+//
+// Gates use the methods of read.go and write.go, Upgrade and TLS. The rest of Conn is
+// for its owner, the proxy: deadlines and interruption in deadline.go, and Start,
+// Detach, Abort, Close and the counters in conn.go.
 package wire

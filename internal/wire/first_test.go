@@ -115,7 +115,7 @@ func TestReadCommandPassesCommands(t *testing.T) {
 			continue
 		}
 		c, peer := pair(t, generous)
-		say(t, peer, text+"\x16\x03\x01\r\n")
+		send(t, peer, text+"\x16\x03\x01\r\n")
 		for _, want := range strings.Split(line+"\r\n\x16\x03\x01", "\r\n") {
 			if got, err := c.ReadCommand(); string(got) != want || err != nil {
 				t.Errorf("%q: read %q, %v; want %q", text, got, err, want)
@@ -124,24 +124,24 @@ func TestReadCommandPassesCommands(t *testing.T) {
 	}
 }
 
-// Whoever speaks in the pause before the greeting is recognised too, and doubt
-// lasts as long as the pause.
+// The protocol of a client that sends in the pause before the greeting is recognised
+// too; the first bytes may be undecided until the pause ends.
 func TestSpokeRecognises(t *testing.T) {
 	for text, want := range foreigners {
 		c, peer := pair(t, generous)
-		say(t, peer, text)
+		send(t, peer, text)
 		_, err := c.Spoke(20 * time.Second)
 		if foreign, ok := errors.AsType[Foreign](err); !ok || foreign.Protocol != want {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 	c, peer := pair(t, generous)
-	say(t, peer, "EHLO spam.example\r\n")
+	send(t, peer, "EHLO spam.example\r\n")
 	if spoke, err := c.Spoke(20 * time.Second); !spoke || err != nil {
 		t.Errorf("a command: %v, %v", spoke, err)
 	}
 	c, peer = pair(t, generous)
-	say(t, peer, "GE")
+	send(t, peer, "GE")
 	if spoke, err := c.Spoke(50 * time.Millisecond); !spoke || err != nil {
 		t.Errorf("half a word: %v, %v", spoke, err)
 	}
@@ -150,7 +150,7 @@ func TestSpokeRecognises(t *testing.T) {
 // A backend may say what it likes: it is not asked what it speaks.
 func TestReadLineRecognisesNothing(t *testing.T) {
 	c, peer := pair(t, generous)
-	say(t, peer, "GET / HTTP/1.1\r\n")
+	send(t, peer, "GET / HTTP/1.1\r\n")
 	if line, err := c.ReadLine(); string(line) != "GET / HTTP/1.1" || err != nil {
 		t.Errorf("%q, %v", line, err)
 	}
@@ -161,7 +161,7 @@ func TestDoubtEnds(t *testing.T) {
 	limits := generous
 	limits.Wait = 50 * time.Millisecond
 	c, peer := pair(t, limits)
-	say(t, peer, "GET ")
+	send(t, peer, "GET ")
 	if _, err := c.ReadCommand(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("%v", err)
 	}

@@ -4,28 +4,27 @@ import (
 	"encoding/binary"
 )
 
-// hello cuts the first record of a TLS client, its ClientHello, into smaller
-// ones, which RFC 8446 §5.1 allows anybody to do. crypto/tls keeps a buffer of
-// the size of the largest record that it has read for as long as the session
-// lives, and with post-quantum key shares the ClientHello is by far the largest
-// that a session in IDLE ever sends: cut up, it costs a third. The pieces are of
-// one size, for crypto/tls puts them together in a buffer that it doubles, and
-// keeps that too.
+// hello splits the first record of a TLS client, its ClientHello, into smaller
+// records, as RFC 8446 §5.1 allows. crypto/tls keeps a buffer of the size of the
+// largest record that it has read until the session ends. With post-quantum key
+// shares the ClientHello is by far the largest record of a session that then idles:
+// split, it costs a third of the memory. All pieces have the same size, because
+// crypto/tls joins them in a buffer that it doubles, and keeps that buffer too.
 type hello struct {
 	begun bool
 	head  [3]byte // the record's type and version
-	left  uint16  // bytes of it that are not yet handed out
-	piece uint16
+	left  uint16  // bytes of the record that crypto/tls has not read yet
+	piece uint16  // size of the pieces
 }
 
 const (
 	recordHeader = 5
 	handshake    = 22 // the record's type (RFC 8446 §5.1)
 	maxPlaintext = 1 << 14
-	maxPiece     = 512 // with its header less than crypto/tls reserves at first
+	maxPiece     = 512 // with its header smaller than crypto/tls's first buffer
 )
 
-// readHello is Read while the ClientHello is on its way.
+// readHello is Read until the whole ClientHello was read.
 func (r *Records) readHello(p []byte) (int, error) {
 	if len(r.ahead) == 0 {
 		if r.small == nil {
@@ -38,14 +37,14 @@ func (r *Records) readHello(p []byte) (int, error) {
 		r.ahead = r.small[:n]
 	}
 	if !r.hello.begun {
-		if !r.hello.begin(r.ahead) {
-			r.passed = true // not a ClientHello, or not yet whole: as it is
-			return r.take(p), nil
+		if !r.hello.start(r.ahead) {
+			r.helloDone = true // not a ClientHello, or its header is incomplete: unchanged
+			return r.copyAhead(p), nil
 		}
 		r.ahead = r.ahead[recordHeader:]
 	}
 	k := min(int(r.hello.left), len(r.ahead), int(r.hello.piece), len(p)-recordHeader)
-	if k <= 0 { // the rest of the record is still on its way
+	if k <= 0 { // the rest of the record has not arrived
 		return r.readHello(p)
 	}
 	copy(p, r.hello.head[:])
@@ -53,12 +52,14 @@ func (r *Records) readHello(p []byte) (int, error) {
 	copy(p[recordHeader:], r.ahead[:k])
 	r.ahead = r.ahead[k:]
 	r.hello.left -= uint16(k) //nolint:gosec // as above
-	r.passed = r.hello.left == 0
-	r.tidy()
+	r.helloDone = r.hello.left == 0
+	r.freeBuffers()
 	return recordHeader + k, nil
 }
 
-func (h *hello) begin(b []byte) bool {
+// start begins with the record at the start of b. It returns false if that is not a
+// handshake record.
+func (h *hello) start(b []byte) bool {
 	if len(b) < recordHeader || b[0] != handshake {
 		return false
 	}

@@ -6,36 +6,37 @@ import (
 	"sync"
 )
 
-// Records is the connection under a TLS session. crypto/tls writes each record
-// with a system call of its own and reads one at a time; when told to, Records
-// writes several at once and reads several ahead. Its buffers are there only
-// while they hold something.
+// Records is the connection between a TLS session and its socket. crypto/tls makes a
+// system call for each record that it reads or writes. ReadAll and WriteAll read and
+// write several records with one call. Buffers come from a pool, and are held only
+// while they contain data.
 //
-// A TLS session on it is used by one reader and one writer at a time.
+// A TLS session on Records has at most one reader and one writer at a time.
 type Records struct {
 	net.Conn
 
-	// Reader's side.
-	ahead  []byte // read and not yet asked for: part of one of the two
-	large  *LargeBuffer
-	small  *SmallBuffer
-	hello  hello
-	passed bool // the ClientHello is through
-	greedy bool // read ahead
-	noWait bool // fail rather than wait
-	once   bool // do so behind the next read of the socket
+	// For reading.
+	ahead       []byte // data read from the socket and not yet by crypto/tls; part of large or small
+	large       *LargeBuffer
+	small       *SmallBuffer
+	hello       hello
+	helloDone   bool // crypto/tls has read the whole ClientHello
+	readAhead   bool // read from the socket as much as a large buffer holds
+	nonblocking bool // fail with os.ErrDeadlineExceeded instead of reading from the socket
+	oneRead     bool // become nonblocking after the next read from the socket
 
-	// A reader that answers a key update writes too, at any moment.
-	mu      sync.Mutex
-	gather  bool
-	waiting *LargeBuffer // records that wait for the last one
-	n       int
+	// For writing. mu is needed because a reader writes too when it answers a key
+	// update.
+	mu        sync.Mutex
+	gathering bool
+	gathered  *LargeBuffer // records that are sent together
+	n         int          // bytes in gathered
 }
 
 // NewRecords returns the connection to put TLS on.
 func NewRecords(conn net.Conn) *Records { return &Records{Conn: conn} }
 
-// Under finds the Records that a TLS session runs on; nil if there are none.
+// Under returns the Records under a TLS session, or nil.
 func Under(conn net.Conn) *Records {
 	t, ok := conn.(interface{ NetConn() net.Conn })
 	if !ok {
@@ -49,7 +50,7 @@ func Under(conn net.Conn) *Records {
 
 func (r *Records) self() *Records { return r }
 
-// CloseWrite closes the half of the socket, if it has halves.
+// CloseWrite closes the sending half of the socket, if it can be closed alone.
 func (r *Records) CloseWrite() error {
 	if half, ok := r.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -57,38 +58,38 @@ func (r *Records) CloseWrite() error {
 	return net.ErrClosed
 }
 
-// Read gives crypto/tls what it asks for.
+// Read reads for crypto/tls.
 func (r *Records) Read(p []byte) (int, error) {
 	switch {
-	case !r.passed:
+	case !r.helloDone:
 		return r.readHello(p)
 	case len(r.ahead) > 0:
-	case r.noWait:
-		return 0, os.ErrDeadlineExceeded // crypto/tls can go on after it
-	case !r.greedy:
-		r.noWait = r.once
+	case r.nonblocking:
+		return 0, os.ErrDeadlineExceeded // crypto/tls can read again after this error
+	case !r.readAhead:
+		r.nonblocking = r.oneRead
 		return r.Conn.Read(p)
 	default:
 		r.large = TakeLarge()
 		n, err := r.Conn.Read(r.large[:])
 		if r.ahead = r.large[:n]; n == 0 {
-			r.tidy()
+			r.freeBuffers()
 			return 0, err
 		}
 	}
-	return r.take(p), nil
+	return r.copyAhead(p), nil
 }
 
-// take hands out what was read ahead.
-func (r *Records) take(p []byte) int {
+// copyAhead copies data that was read ahead to p.
+func (r *Records) copyAhead(p []byte) int {
 	n := copy(p, r.ahead)
 	r.ahead = r.ahead[n:]
-	r.tidy()
+	r.freeBuffers()
 	return n
 }
 
-// tidy gives empty buffers back.
-func (r *Records) tidy() {
+// freeBuffers returns the buffers to the pool once they are empty.
+func (r *Records) freeBuffers() {
 	if len(r.ahead) > 0 {
 		return
 	}
@@ -101,87 +102,87 @@ func (r *Records) tidy() {
 	r.large, r.small, r.ahead = nil, nil, nil
 }
 
-// ReadAll reads from the TLS session on r into p: it waits for the first
-// bytes, and then takes what is there of further records. For a p of the size
-// of bulk the reads that it makes ahead are large.
+// ReadAll reads from the TLS session on r into p. It waits for the first bytes, and
+// then adds the records that have arrived already. If p holds Bulk bytes, it reads
+// ahead from the socket.
 func (r *Records) ReadAll(session net.Conn, p []byte) (int, error) {
-	r.greedy = len(p) >= Bulk
+	r.readAhead = len(p) >= Bulk
 	n, err := session.Read(p)
-	r.greedy = false
-	return r.readOn(session, p, n, err)
+	r.readAhead = false
+	return r.readRest(session, p, n, err)
 }
 
-// ReadReady is ReadAll for a small p and a socket that has something to read:
-// it is read once. Half a record is no reason to wait for the other half, but
-// fails with os.ErrDeadlineExceeded.
+// ReadReady is ReadAll for a small p and a socket with data to read. It reads from
+// the socket once. If only a part of a record has arrived, it fails with
+// os.ErrDeadlineExceeded instead of waiting for the rest.
 func (r *Records) ReadReady(session net.Conn, p []byte) (int, error) {
-	r.once = true
+	r.oneRead = true
 	n, err := session.Read(p)
-	r.once, r.noWait = false, false
-	return r.readOn(session, p, n, err)
+	r.oneRead, r.nonblocking = false, false
+	return r.readRest(session, p, n, err)
 }
 
-// readOn takes what is there behind the n bytes that were read.
-func (r *Records) readOn(session net.Conn, p []byte, n int, err error) (int, error) {
-	for err == nil && n > 0 && r.mayHold(n, len(p)-n) {
+// readRest adds the records that have arrived already to the n bytes that were read.
+func (r *Records) readRest(session net.Conn, p []byte, n int, err error) (int, error) {
+	for err == nil && n > 0 && r.hasMore(n, len(p)-n) {
 		var more int
-		r.noWait = true
+		r.nonblocking = true
 		more, err = session.Read(p[n:])
-		r.noWait = false
+		r.nonblocking = false
 		n += more
 	}
 	if n > 0 {
-		return n, nil // an error will be there again
+		return n, nil // the next read returns the error again
 	}
 	return n, err
 }
 
-// mayHold reports whether there may be records behind the n bytes that were
-// read: ahead, for which there must be room for a whole one, or in crypto/tls,
-// which reads small ones together.
-func (r *Records) mayHold(n, room int) bool {
+// hasMore reports whether more records may have arrived after the n bytes that were
+// read: in ahead, if there is room for a whole record, or in crypto/tls, which reads
+// small records together.
+func (r *Records) hasMore(n, room int) bool {
 	return len(r.ahead) > 0 && room >= recordSize || n < recordSize && room > 0
 }
 
-// recordSize is the most that one record carries (RFC 8446 §5.1).
+// recordSize is the largest content of a record, in bytes (RFC 8446 §5.1).
 const recordSize = 16 << 10
 
-// Write takes a record.
+// Write writes a record of crypto/tls, or gathers it for WriteAll.
 func (r *Records) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.gather {
+	if !r.gathering {
 		return r.Conn.Write(p)
 	}
-	if r.waiting == nil {
-		r.waiting = TakeLarge()
+	if r.gathered == nil {
+		r.gathered = TakeLarge()
 	}
-	if r.n+len(p) > len(r.waiting) {
+	if r.n+len(p) > len(r.gathered) {
 		if err := r.send(); err != nil {
 			return 0, err
 		}
 	}
-	r.n += copy(r.waiting[r.n:], p)
+	r.n += copy(r.gathered[r.n:], p)
 	return len(p), nil
 }
 
-// send writes the records that have been gathered.
+// send writes the gathered records to the socket.
 func (r *Records) send() error {
 	if r.n == 0 {
 		return nil
 	}
-	_, err := r.Conn.Write(r.waiting[:r.n])
+	_, err := r.Conn.Write(r.gathered[:r.n])
 	r.n = 0
 	return err
 }
 
-// WriteAll writes p to the TLS session on r, several records at once.
+// WriteAll writes p to the TLS session on r, with several records in one system call.
 func (r *Records) WriteAll(session net.Conn, p []byte) (int, error) {
 	if len(p) <= recordSize {
 		return session.Write(p)
 	}
 	r.mu.Lock()
-	r.gather = true
+	r.gathering = true
 	r.mu.Unlock()
 	n, err := session.Write(p)
 	r.mu.Lock()
@@ -189,10 +190,10 @@ func (r *Records) WriteAll(session net.Conn, p []byte) (int, error) {
 	if e := r.send(); err == nil {
 		err = e
 	}
-	r.gather = false
-	if r.waiting != nil {
-		r.waiting.Give()
-		r.waiting = nil
+	r.gathering = false
+	if r.gathered != nil {
+		r.gathered.Give()
+		r.gathered = nil
 	}
 	if err != nil {
 		return 0, err

@@ -30,7 +30,7 @@ func (c *counted) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// halved keeps the second half of what is written, if told to.
+// halved keeps the second half of each write, if on is set.
 type halved struct {
 	net.Conn
 	on   bool

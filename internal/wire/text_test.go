@@ -28,15 +28,15 @@ func text(t *testing.T, c *Conn, n int) (read string, large bool) {
 func TestStalledTextHoldsNoLargeBuffer(t *testing.T) {
 	limits := generous
 	limits.Text = 2 * lull
-	for name, inClear := range map[string]bool{"in clear": true, "in TLS": false} {
+	for name, plaintext := range map[string]bool{"in plaintext": true, "in TLS": false} {
 		t.Run(name, func(t *testing.T) {
 			c, peer := pair(t, limits)
-			if !inClear {
+			if !plaintext {
 				c, peer, _ = inTLS(t)
 				c.limits = limits
 			}
 			fast := strings.Repeat("0123456789abcdef", 32<<10/16)
-			say(t, peer, fast)
+			send(t, peer, fast)
 			read, large := text(t, c, len(fast))
 			if read != fast || !large {
 				t.Fatalf("%d bytes were read, into a large buffer: %v", len(read), large)
@@ -47,7 +47,7 @@ func TestStalledTextHoldsNoLargeBuffer(t *testing.T) {
 			if c.large != nil {
 				t.Error("the large buffer is kept while nothing comes")
 			}
-			say(t, peer, "more")
+			send(t, peer, "more")
 			if read, large := text(t, c, 4); read != "more" || large {
 				t.Errorf("read %q, into a large buffer: %v", read, large)
 			}

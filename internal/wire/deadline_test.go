@@ -32,7 +32,7 @@ func TestSpoke(t *testing.T) {
 		if spoke, err := c.Spoke(time.Millisecond); spoke || err != nil {
 			t.Fatal(spoke, err)
 		}
-		say(t, peer, "EHLO\r\n")
+		send(t, peer, "EHLO\r\n")
 		if line, err := c.ReadLine(); string(line) != "EHLO" || err != nil {
 			t.Fatalf("%q, %v", line, err)
 		}
@@ -66,12 +66,12 @@ func TestExpireEndsTheStep(t *testing.T) {
 	}
 }
 
-// A step that a session has been told to end does not begin anew.
+// A step that was ended by Expire does not begin again.
 func TestDeadlineComesAfterExpire(t *testing.T) {
 	c, peer := pair(t, generous)
 	c.Expire()
 	c.Deadline(time.Time{})
-	say(t, peer, "NOOP\r\n")
+	send(t, peer, "NOOP\r\n")
 	if line, err := c.ReadLine(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("%q, %v", line, err)
 	}
@@ -151,7 +151,7 @@ func TestBufferIsBounded(t *testing.T) {
 	limits := generous
 	limits.Line = 5000
 	c, peer := pair(t, limits)
-	say(t, peer, string(make([]byte, 100_000)))
+	send(t, peer, string(make([]byte, 100_000)))
 	if _, err := c.ReadLine(); !errors.Is(err, ErrLineTooLong) {
 		t.Fatal(err)
 	}

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Deadline sets the moment at which the current step must be over, whatever
-// the single waits allow. The zero time is no such moment. It may be called from
-// any goroutine; a read that has begun keeps the deadline that it has.
+// Deadline sets the end of the current step, which also bounds each single wait. The
+// zero time means no end. It may be called from any goroutine. A read that has begun
+// keeps its deadline.
 func (c *Conn) Deadline(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -17,14 +17,15 @@ func (c *Conn) Deadline(t time.Time) {
 	}
 }
 
-// Part leaves the peer a moment for its goodbye: all waits end with it.
+// Part bounds all further waits to the short time that the peer has for its last
+// command.
 func (c *Conn) Part() { c.Deadline(time.Now().Add(goodbye)) }
 
-// goodbye is long enough for a command of a peer at the other end of the world.
+// goodbye is long enough for a command over a connection with a long delay.
 const goodbye = 2 * time.Second
 
-// Expire ends the conversation, from any goroutine: reads fail as at a deadline
-// from now on, and Close does not linger.
+// Expire ends the conversation, from any goroutine: all reads fail as at a deadline,
+// and Close does not linger.
 func (c *Conn) Expire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -34,15 +35,15 @@ func (c *Conn) Expire() {
 	_ = c.raw.SetWriteDeadline(time.Now().Add(lastWords))
 }
 
-// lastWords is the time for a reply that a deadline leaves.
+// lastWords is the time to write a last reply after the deadline.
 const lastWords = time.Second
 
-// AwaitReply begins the wait for a backend's reply. All its lines and literals
-// share one deadline, Limits.Wait from now. Writing to a backend begins the wait
-// as well, so that only the second reply to one write needs the call.
+// AwaitReply starts the deadline for a backend's reply, Limits.Wait from now. All
+// lines and literals of the reply share it. Writing to a backend starts it too, so
+// that only the second reply to one write needs this call.
 func (c *Conn) AwaitReply() { c.await(c.limits.Wait) }
 
-// AwaitVerdict is AwaitReply with the patience of Limits.Verdict.
+// AwaitVerdict is AwaitReply with Limits.Verdict.
 func (c *Conn) AwaitVerdict() { c.await(c.limits.Verdict) }
 
 func (c *Conn) await(wait time.Duration) {
@@ -51,8 +52,8 @@ func (c *Conn) await(wait time.Duration) {
 	c.reply = time.Now().Add(wait)
 }
 
-// Hold puts an Interrupt off: something is in flight that should be finished.
-// Hold(false) ends that.
+// Hold(true) delays an Interrupt until Hold(false), because a message is in flight
+// that should be finished.
 func (c *Conn) Hold(inFlight bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,8 +66,8 @@ func (c *Conn) rest(resting bool) {
 	c.mu.Unlock()
 }
 
-// Interrupt ends the current or next wait for a command with ErrInterrupted.
-// It may be called from any goroutine, and again.
+// Interrupt ends the current or next wait for a command with ErrInterrupted. It may be
+// called from any goroutine, and more than once.
 func (c *Conn) Interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,9 +77,9 @@ func (c *Conn) Interrupt() {
 	}
 }
 
-// Spoke reports whether the client speaks within a pause although it is not its
-// turn. What it has said stays unread. As ReadCommand it fails with a Foreign
-// error; while the first bytes leave room for doubt it reads on.
+// Spoke reports whether the client sends anything within a pause in which it must
+// wait. The data stays unread. Like ReadCommand, it fails with a Foreign error; it
+// reads on while the first bytes do not yet decide the protocol.
 func (c *Conn) Spoke(pause time.Duration) (bool, error) {
 	c.rest(true)
 	defer c.rest(false)
@@ -97,16 +98,16 @@ func (c *Conn) Spoke(pause time.Duration) (bool, error) {
 	}
 }
 
-// ReadBy sets the deadline of reads that are made on the connection itself, as
-// those of a handshake are; the step's own counts for them too.
+// ReadBy sets the deadline of reads on the connection itself, such as those of a
+// handshake. The step's deadline bounds them too.
 func (c *Conn) ReadBy(deadline time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.readBy(deadline)
 }
 
-// arm sets the deadline of the reads that follow: that of the reply which is
-// awaited, or so much time from now.
+// arm sets the deadline of the following reads: the deadline of the awaited reply, or
+// wait from now.
 func (c *Conn) arm(wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -130,8 +131,8 @@ func (c *Conn) readBy(deadline time.Time) {
 	_ = c.raw.SetReadDeadline(deadline)
 }
 
-// armWrite sets the deadline of the write that follows. A step that is over
-// still leaves time for the last words.
+// armWrite sets the deadline of the next write. After the end of the step there is
+// still time for a last reply.
 func (c *Conn) armWrite() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -149,7 +150,8 @@ func (c *Conn) armWrite() {
 	}
 }
 
-// interruption tells a wait that was interrupted from one that timed out.
+// interruption returns ErrInterrupted if the deadline that was exceeded was set by
+// Interrupt, and err otherwise.
 func (c *Conn) interruption(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
