@@ -11,7 +11,7 @@ PARALLEL  = 16
 # The parts of test measure what they have started, and end it: one at a time.
 .NOTPARALLEL:
 
-.PHONY: build check test race nightly servers lint tools vulncheck short unit unit-race e2e e2e-race matrix fuzz flood mutants bench demo
+.PHONY: build check test race nightly servers lint tools vulncheck short unit unit-race e2e e2e-race matrix fuzz flood mutants bench packages test-packages vet-systems demo
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/letterlock ./cmd/letterlock
@@ -108,6 +108,21 @@ bench: build
 	bench/install
 	$(GO) build -trimpath -o bin/bench ./bench
 	e2e/as-root bin/bench -binary bin/letterlock $(BENCHFLAGS)
+
+# Packages for Linux and archives for other systems, with checksums and a list of
+# the modules (SBOM), in dist. TARGETS="linux/amd64 windows/amd64" selects some.
+TARGETS =
+packages: tools
+	packaging/build dist $(TARGETS)
+
+# Builds packages twice and compares them, then installs, starts, upgrades and
+# purges them on Debian 11, 12 and 13.
+test-packages: tools
+	packaging/test
+
+# Vets the program for the other systems that it is released for.
+vet-systems:
+	for system in freebsd openbsd darwin windows; do GOOS=$$system $(GO) vet ./cmd/... ./internal/... ./proxy/... ./configs/... || exit 1; done
 
 demo:
 	$(GO) run ./cmd/letterlock demo
