@@ -17,8 +17,8 @@ func Client(a netip.Addr) netip.Addr {
 	return prefix(a, 64).Addr()
 }
 
-// Network returns what is often one customer's, or in one hand: the /24 of an
-// IPv4 address, the /48 of an IPv6 address.
+// Network returns the network that often belongs to one customer: the /24 of an IPv4
+// address, the /48 of an IPv6 address.
 func Network(a netip.Addr) netip.Prefix {
 	a = ipv4Of(a)
 	if a.Is4() {

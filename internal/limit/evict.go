@@ -147,8 +147,8 @@ func (s *Slots) crowd(t *tally) {
 // before reports whether a slot makes room before another.
 func (s *Slot) before(other *Slot) bool { return s.age().Before(other.age()) }
 
-// insert keeps a list in the order of age. A new slot belongs at the back, one
-// that returns from a transaction without a message near the front.
+// insert inserts a slot in the order of age. A new slot belongs at the back; the slot
+// of a session whose transaction ended without a message belongs near the front.
 func insert(l *list.List, s *Slot) *list.Element {
 	if back := l.Back(); back == nil || !s.before(back.Value.(*Slot)) {
 		return l.PushBack(s)

@@ -175,8 +175,8 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite sends the end of what is written, where the connection can, so
-// that what is on its way arrives before Close.
+// CloseWrite closes the sending half of the connection, if it can, so that written
+// bytes arrive before Close.
 func (c *Conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

@@ -23,8 +23,7 @@ func newRule(name string, limit, share int, services []int16) rule {
 	return rule{name, limit, services, reserve, limit - reserve*len(services)}
 }
 
-// reserveOf is the reserve of a service; one that has no listener any more has
-// none.
+// reserveOf returns the reserve of a service. A service without a listener has none.
 func (r rule) reserveOf(service int16) int {
 	if slices.Contains(r.services, service) {
 		return r.reserve
@@ -85,8 +84,8 @@ type count func(*tally) int
 func usedSlots(t *tally) int            { return t.used }
 func unauthenticatedSlots(t *tally) int { return t.unauthenticated }
 
-// free reports whether a service may take one more: from its own reserve, or
-// from what is common.
+// free reports whether a slot is left for a service: in its own reserve, or in the
+// common part.
 func (r rule) free(p *place, service int16, of count) bool {
 	own, common := 0, 0
 	for _, t := range p.tallies {

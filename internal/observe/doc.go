@@ -1,7 +1,6 @@
 // Package observe defines the events of sessions, and writes the sessions' log
 // lines.
 //
-// The proxy tells one Observer what happens in each session. All passes the
-// events on to several: the session log, the metrics and the status page, the
-// inventory.
+// The proxy sends all events to one Observer. All passes them on to several: the
+// session log, the status page with its metrics, and the inventory.
 package observe

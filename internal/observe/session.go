@@ -19,7 +19,7 @@ type Listener struct {
 // String names the listener in logs.
 func (l *Listener) String() string { return l.Service + " on " + l.Address }
 
-// Session is what every event tells about its session. It holds no secrets.
+// Session describes the session of an event. It holds no secrets.
 type Session struct {
 	ID       string
 	Listener *Listener

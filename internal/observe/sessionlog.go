@@ -14,10 +14,10 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// SessionLog is the Observer that writes the log: a line for each handshake,
-// in the words that postmasters look for, and a line for each session. How many
-// lines a client may cause is for the handler of Log to decide, to which the
-// attribute "client" tells who that is.
+// SessionLog is the Observer that writes the log: a line for each handshake, in the
+// words that postmasters look for, and a line for each session. The handler of Log
+// limits the lines that a client causes; it finds the client in the attribute
+// "client".
 type SessionLog struct{ Log *slog.Logger }
 
 // Opened writes nothing: the session's own line comes at its end.
@@ -68,8 +68,8 @@ func (l SessionLog) LoginRefused(info *Session, command string) {
 	l.log(slog.LevelInfo, "refused before TLS", append(info.fields(false), slog.String("command", command)))
 }
 
-// Login logs failures; a success stands in the session's line. The class tells a
-// wrong password from a server that cannot serve, and the code is the backend's.
+// Login logs a failed login; the line of the session shows a success. The class tells
+// a wrong password from a backend that is unavailable, and the code is the backend's.
 func (l SessionLog) Login(info *Session, user, mechanism string, a gate.Answer) {
 	if !a.OK() {
 		fields := append(info.fields(false), slog.String("user", user), slog.String("mechanism", mechanism), slog.String("class", a.String()), slog.String("code", a.Code))
@@ -77,12 +77,13 @@ func (l SessionLog) Login(info *Session, user, mechanism string, a gate.Answer) 
 	}
 }
 
-// Denied logs a login that no backend was asked about, and why.
+// Denied logs a login that the proxy itself refuses, and why.
 func (l SessionLog) Denied(info *Session, user, mechanism string, why error) {
 	l.log(slog.LevelInfo, "login refused", append(info.fields(false), slog.String("user", user), slog.String("mechanism", mechanism), slog.Any("reason", why)))
 }
 
-// Rejected logs a sender or a recipient that was refused, and by whom.
+// Rejected logs a sender or a recipient that was refused, and whether the backend or
+// the proxy refused it.
 func (l SessionLog) Rejected(info *Session, r gate.Rejection) {
 	what, by := "recipient refused", "backend"
 	if r.Command == "MAIL" {
@@ -195,7 +196,7 @@ func tlsFields(state *tls.ConnectionState) []slog.Attr {
 	}
 }
 
-// exceptionFields tell which exception was taken, and whether it had to be.
+// exceptionFields returns the exception that was applied, and whether it was needed.
 func exceptionFields(info *Session) []slog.Attr {
 	if info.Exception == "" {
 		return nil

@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// Whole is a value that this program has made and that is of use only as a
-// whole, such as a stack or the remedy for an error. It may have maxWhole
-// bytes. Nothing that a client or a backend has said may be in it.
+// Whole is a value that this program has made and that is useless if it is cut, such
+// as a stack or the remedy for an error. It may have maxWhole bytes. It must not
+// contain bytes of a client or a backend.
 type Whole string
 
 // Long is a value that comes from outside and may be four times as long as
@@ -21,7 +21,7 @@ type Long string
 const (
 	maxWhole = 16 << 10
 
-	// ownWords is the room in a message, which joins our words with a value
+	// ownWords is the number of bytes of our own words in a message, beside a value
 	// from outside.
 	ownWords = 256
 
@@ -139,9 +139,8 @@ func cut(s string, limit int) string {
 // escaped reports whether a rune takes more bytes than in the value itself.
 func escaped(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
 
-// written is the number of bytes that a rune takes in the format where it takes
-// most: JSON escapes what is not text with six, and so do quotes in Go's
-// syntax, or with ten.
+// written returns the number of bytes that a rune takes in the longest format: JSON
+// escapes a control character with six bytes, Go's quotes with six or ten.
 func written(r rune, size int) int {
 	switch {
 	case r == '"' || r == '\\' || r == '\n' || r == '\r' || r == '\t':

@@ -112,11 +112,11 @@ func (l *Handler) leaveOut() {
 	l.leftOutSince++
 }
 
-// summaryTime is how often the log tells how many lines were left out in all.
+// summaryTime is the time between two lines that count the lines left out.
 const summaryTime = time.Minute
 
-// summarise tells how many lines were left out, if it is time to. A network
-// that stays away would else take its count with it.
+// summarise logs how many lines were left out, if summaryTime is over. The lines of a
+// network that does not return would otherwise not be reported.
 func (l *Handler) summarise(ctx context.Context, now time.Time) {
 	format := l.now.Load()
 	if l.leftOutSince == 0 || now.Sub(l.summary) < summaryTime || !format.Enabled(ctx, slog.LevelInfo) {
@@ -130,7 +130,7 @@ func (l *Handler) summarise(ctx context.Context, now time.Time) {
 	l.leftOutSince, l.summary = 0, now
 }
 
-// loss is the line that tells that lines could not be written.
+// loss returns the line that reports lines that could not be written.
 func (l *Handler) loss(lines int, cause error) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -171,15 +171,15 @@ type Counts struct {
 	Blocked uint64 // because the reader of the log did not read
 }
 
-// Counts tells what is not in the log.
+// Counts returns the numbers of lines that are missing in the log.
 func (l *Handler) Counts() Counts {
 	return Counts{LeftOut: l.leftOut.Load(), Failed: l.queue.failed.Load(), Blocked: l.queue.blocked.Load()}
 }
 
-// Flush waits until what was logged is written, with some patience.
+// Flush waits until all lines are written, but no longer than patience.
 func (l *Handler) Flush(patience time.Duration) { l.queue.flush(patience) }
 
-// Close writes what is waiting, with some patience, and then no more.
+// Close writes the lines that wait, but no longer than patience. Later lines are lost.
 func (l *Handler) Close(patience time.Duration) {
 	l.queue.flush(patience)
 	l.queue.close()

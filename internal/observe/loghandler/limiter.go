@@ -21,33 +21,33 @@ type Rates struct {
 const (
 	debugShare = 4
 
-	// knownShare is how many times as much a network may write from which
-	// somebody has logged in or delivered mail within knownTime.
+	// knownShare multiplies the rate of a known network: a client there has logged
+	// in or delivered mail within knownTime.
 	knownShare = 8
 	knownTime  = 24 * time.Hour
 
-	// ownRate bounds what the program itself says in the same words again and
-	// again, in bytes a minute.
+	// ownRate bounds the lines of the program itself with the same message, in bytes
+	// a minute.
 	ownRate = 256 << 10
 
-	// kindRate bounds the lines of one Kind, in bytes a minute: some three.
+	// kindRate bounds the lines of one Kind, in bytes a minute: about three lines.
 	kindRate = 3 << 10
 
 	// shortest is less than any line has, in bytes.
 	shortest = 64
 )
 
-// limiter keeps accounts of what has been written.
+// limiter limits the bytes that each network may cause in the log, and their total.
 //
-// The total is divided. One half is for known networks, so that no flood of
-// unknown ones can silence them; the other half is for unknown ones, IPv4 and
-// IPv6 apart, as addresses of IPv6 cost nothing; and of its quarter one
-// allocation, an IPv4 /16 or an IPv6 /32, gets a quarter.
+// One half of the total is for known networks, so that a flood of unknown networks
+// cannot silence them. A quarter is for unknown IPv4 networks, and a quarter for
+// unknown IPv6 networks, whose addresses cost nothing. One allocation, an IPv4 /16 or
+// an IPv6 /32, gets a quarter of its quarter.
 //
-// The accounts stand in a fixed number of slots. A new one takes the slot of the
-// least among the few where it may stand, and one that comes back begins anew:
-// a flood of networks takes nothing from an honest one, and to be forgotten
-// costs more accounts than it gains.
+// The accounts have a fixed number of slots. A new account replaces the one that has
+// written least among the slots that it may use. An account that returns starts
+// anew: a flood of networks takes nothing from an honest network, and an attacker
+// needs more accounts to be forgotten than that gains.
 type limiter struct {
 	start time.Time
 	seed  maphash.Seed
@@ -58,7 +58,7 @@ type limiter struct {
 	pools [3]state
 }
 
-// account names what is charged: a network of clients, or a message of ours.
+// account is a network of clients, or a message of the program itself.
 type account struct {
 	network netip.Prefix
 	message string
@@ -179,7 +179,7 @@ func (c cause) charge(s *state, rate int) charge {
 	return charge{&s.info, rate}
 }
 
-// account is the one that tells what was left out.
+// account returns the account that counts the lines left out.
 func (c cause) account() account {
 	if !c.client.IsValid() {
 		return account{message: c.message}

@@ -15,19 +15,19 @@ const maxWaiting = 1 << 20
 
 var errBlocked = errors.New("the reader of the log does not read")
 
-// queue writes lines from a goroutine of its own, as many as there are at once.
-// Nobody waits for it: while the writer fails or blocks, lines are lost, and
-// the next that can be written tells how many.
+// queue writes lines on its own goroutine, all waiting lines at once. No caller waits
+// for it: while the writer fails or blocks, lines are lost, and the next line that can
+// be written reports how many.
 type queue struct {
 	w    io.Writer
-	loss func(lines int, cause error) []byte // the line that tells of it
+	loss func(lines int, cause error) []byte // returns the line that reports it
 
 	failed, blocked atomic.Uint64 // lines that were lost
 
 	mu      sync.Mutex
 	change  sync.Cond // of waiting or closed
 	waiting []byte
-	skipped int // lines that found no room behind those that wait
+	skipped int // lines for which there was no room
 	busy    bool
 	flushed []chan struct{} // closed when nothing is waiting
 	closed  bool
@@ -171,7 +171,7 @@ func (q *queue) writeAll(p []byte) (n int, err error) {
 		k, err = q.w.Write(p[n:])
 		n += k
 		switch {
-		case errors.Is(err, syscall.EAGAIN): // somebody else has made our standard error non-blocking
+		case errors.Is(err, syscall.EAGAIN): // another process has made our standard error non-blocking
 			time.Sleep(pause)
 			err = nil
 		case err == nil && k == 0:

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// CertificateInfo is what is shown of a certificate that is served.
+// CertificateInfo describes a certificate that is served.
 type CertificateInfo struct {
 	Names      []string  `json:"names"`
 	Issuer     string    `json:"issuer"`
@@ -18,10 +18,10 @@ type CertificateInfo struct {
 	SelfSigned bool      `json:"self_signed"`
 	NotBefore  time.Time `json:"not_before"`
 	NotAfter   time.Time `json:"not_after"`
-	Listeners  []string  `json:"listeners,omitempty"` // that serve it, where not all do
+	Listeners  []string  `json:"listeners,omitempty"` // that serve it; empty: all
 }
 
-// Describe tells of the leaf certificate cert.
+// Describe describes a leaf certificate.
 func Describe(cert *x509.Certificate) CertificateInfo {
 	info := CertificateInfo{
 		Issuer: cert.Issuer.CommonName, Key: keyName(cert), NotBefore: cert.NotBefore, NotAfter: cert.NotAfter,

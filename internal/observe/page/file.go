@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// File is one that the proxy reads again when it changes.
+// File is a file that the proxy reads again when it changes.
 type File struct {
 	Name     string    `json:"name"`
 	Loaded   time.Time `json:"loaded"` // the last time that it could be used

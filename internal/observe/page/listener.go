@@ -6,8 +6,8 @@ import (
 	"github.com/letterlock/letterlock/internal/upstream"
 )
 
-// Listener is one service on one address, as the administrator set it up, and
-// what is known of the addresses behind it, which may be nothing.
+// Listener is one service on one address as it is configured, with the state of its
+// backends.
 type Listener struct {
 	Service  string    `json:"service"`
 	Address  string    `json:"address"`
@@ -16,8 +16,8 @@ type Listener struct {
 	Backends []Backend `json:"backends,omitempty"`
 }
 
-// Backend is one address behind a listener and how it was when it was last
-// tried: up, as long as nothing else is known.
+// Backend is one address of a backend, with its state when it was last tried. An
+// address that was not tried yet is up.
 type Backend struct {
 	Address  string    `json:"address"`
 	Sessions int       `json:"sessions"`
@@ -26,7 +26,7 @@ type Backend struct {
 	Since    time.Time `json:"since,omitzero"` // of the last change
 }
 
-// Backends tells how the addresses of a pool are.
+// Backends returns the states of a pool's addresses.
 func Backends(pool *upstream.Pool) []Backend {
 	var list []Backend
 	for _, state := range pool.State() {

@@ -27,8 +27,8 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(prefix+name, help, labels, nil)
 }
 
-// collector collects what is read when it is asked for: the state of backends,
-// certificates, files and the log, and the counts of the present smarthosts.
+// collector collects the state of backends, certificates, files and the log at each
+// scrape, and the counts of the present smarthosts.
 type collector struct{ status *Status }
 
 // newGatherer returns the counts of sessions, and all other metrics.
@@ -112,8 +112,7 @@ func collectCertificates(metrics chan<- prometheus.Metric, certificates []Certif
 	}
 }
 
-// results are the values of the label: a failed login is one with a wrong
-// password. The others are no reason to suspect the client.
+// results are the values of the label result. Only failed means a wrong password.
 var results = map[gate.Outcome]string{
 	gate.Accepted: "ok", gate.WrongPassword: "failed", gate.Unavailable: "unavailable", gate.Rejected: "refused",
 }

@@ -64,8 +64,8 @@ type service struct {
 	Sent     uint64 `json:"sent_bytes"`
 }
 
-// split tells how many of the ended sessions had TLS. Where a policy requires
-// it, those without are clients that never got so far.
+// split counts the ended sessions with and without TLS. If the policy requires TLS,
+// sessions without it ended before the handshake.
 type split struct {
 	TLS       uint64 `json:"ended_with_tls"`
 	Plaintext uint64 `json:"ended_without_tls"`

@@ -8,14 +8,14 @@ import (
 	"github.com/letterlock/letterlock/internal/observe"
 )
 
-// What is kept and shown of single sessions.
+// Bounds of the lists of sessions.
 const (
-	maxKept   = 4096 // open sessions that are known one by one, about 1 MiB
-	maxShown  = 100  // of them on the page, the newest
-	maxRecent = 100  // ended ones
+	maxKept   = 4096 // open sessions that are kept, about 1 MiB
+	maxShown  = 100  // open sessions on the page, the newest
+	maxRecent = 100  // ended sessions
 )
 
-// session is what is kept of one session. It shares no memory with its Info.
+// session describes a session. It shares no memory with the observe.Session.
 type session struct {
 	id, service string
 	client      netip.AddrPort

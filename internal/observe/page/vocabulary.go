@@ -9,8 +9,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Words outside a vocabulary are counted as other, so that no client can add
-// labels; a session without TLS has the version none.
+// Values outside of a vocabulary are counted as other, so that no client can add
+// labels. A session without TLS has the version none.
 const (
 	none  = "none"
 	other = "other"
@@ -77,7 +77,7 @@ func groupName(group tls.CurveID) string {
 	return other
 }
 
-// Bounds of what is kept and shown of others' words, in runes.
+// Bounds of values from outside, in runes.
 const (
 	maxName  = 64 // of a user
 	maxError = 200
