@@ -64,7 +64,7 @@ var mayImport = map[string][]string{
 	"internal/egress":               {},
 	"internal/idn":                  {},
 	"internal/nexthop":              {"internal/egress", "internal/resolver", "tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts", "tlspolicy/outbound"},
-	"internal/scan":                 {"internal/resolver", "tlspolicy"},
+	"internal/scan":                 {"internal/mailclient", "internal/resolver", "tlspolicy"},
 	"internal/resolver":             {},
 	"internal/sts":                  {"internal/egress", "internal/resolver", "tlspolicy/mtasts"},
 	"internal/test/pebble":          {},

@@ -1,16 +1,25 @@
 package scan
 
 import (
-	"bufio"
 	"bytes"
 	"net"
 	"testing"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/mailclient"
 )
 
-// deaf is a connection on which the peer reads nothing.
-type deaf struct{ net.Conn }
+// recorded is a connection that sends recorded bytes, and reads nothing.
+type recorded struct {
+	net.Conn
+	*bytes.Reader
+}
 
-func (deaf) Write(p []byte) (int, error) { return len(p), nil }
+func (r recorded) Read(p []byte) (int, error) { return r.Reader.Read(p) }
+
+func (recorded) Write(p []byte) (int, error) { return len(p), nil }
+
+func (recorded) SetDeadline(time.Time) error { return nil }
 
 // Whatever a server says, it is understood or refused, and ends.
 func FuzzHello(f *testing.F) {
@@ -23,9 +32,13 @@ func FuzzHello(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, said []byte) {
 		for protocol, d := range dialects {
-			o, err := d.hello(&conn{deaf{}, bufio.NewReaderSize(bytes.NewReader(said), maxLine)})
+			c, err := mailclient.New(recorded{Reader: bytes.NewReader(said)}, protocol, "scan.invalid", time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			offered, _, err := d.hello(c)
 			if err == nil && len(said) == 0 {
-				t.Errorf("%s: %+v from nothing", protocol, o)
+				t.Errorf("%s: %+v from nothing", protocol, offered)
 			}
 		}
 	})

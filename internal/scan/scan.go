@@ -1,16 +1,15 @@
 package scan
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/mailclient"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -77,7 +76,7 @@ func (r *Report) find(s Severity, format string, args ...any) {
 	r.Findings = append(r.Findings, Finding{s, fmt.Sprintf(format, args...)})
 }
 
-// scan is the state of one target's scan.
+// look is the state of one target's scan.
 type look struct {
 	Target
 	Options
@@ -122,19 +121,19 @@ func (v *look) clear() bool {
 	if v.Implicit {
 		return true
 	}
-	said, err := dialects[v.Protocol].hello(c)
+	offered, logins, err := dialects[v.Protocol].hello(c)
 	if err != nil {
 		v.report.find(Bad, "it does not speak %s as it should: %v", v.Protocol, err)
 		return false
 	}
-	v.report.LoginsClear = append(v.report.LoginsClear, said.logins...)
-	if len(said.logins) > 0 {
-		v.report.find(Bad, "logins are offered before TLS: %s", strings.Join(said.logins, " "))
+	v.report.LoginsClear = append(v.report.LoginsClear, logins...)
+	if len(logins) > 0 {
+		v.report.find(Bad, "logins are offered before TLS: %s", strings.Join(logins, " "))
 	}
-	if !said.startTLS {
+	if !offered.StartTLS {
 		v.report.find(Bad, "%s is not offered: everything is sent in plaintext", dialects[v.Protocol].start)
 	}
-	return said.startTLS
+	return offered.StartTLS
 }
 
 // offers finds versions and suites: what was agreed on is left out of the next
@@ -191,71 +190,48 @@ func without(suites []uint16, gone uint16) []uint16 {
 	return left
 }
 
-// handshake makes a connection of its own.
-func (v *look) handshake(version uint16, suites []uint16) (tls.ConnectionState, error) {
+// handshake does a handshake on a new connection.
+func (v *look) handshake(version uint16, suites []uint16) (state tls.ConnectionState, err error) {
 	c, err := v.dial()
 	if err != nil {
-		return tls.ConnectionState{}, err
+		return state, err
 	}
 	defer func() { _ = c.Close() }()
-	if !v.Implicit {
-		d := dialects[v.Protocol]
-		if _, err := d.hello(c); err != nil {
-			return tls.ConnectionState{}, err
+	shake := v.anyTLS(&tls.Config{MinVersion: version, MaxVersion: version, CipherSuites: suites})
+	if v.Implicit {
+		c.Conn, err = shake(c.Conn)
+	} else {
+		if _, _, err := dialects[v.Protocol].hello(c); err != nil {
+			return state, err
 		}
-		if err := c.command(d.start, d.ready); err != nil {
-			return tls.ConnectionState{}, err
-		}
+		err = c.StartTLS(shake)
 	}
-	// The certificate is looked at later, and its faults do not end the look.
-	t := tls.Client(c.Conn, &tls.Config{
-		InsecureSkipVerify: true, //nolint:gosec // the certificate is judged later, whatever its faults
-		ServerName:         v.Host, MinVersion: version, MaxVersion: version, CipherSuites: suites,
-	})
-	err = t.HandshakeContext(v.ctx)
-	return t.ConnectionState(), err
+	if t, ok := c.Conn.(*tls.Conn); ok && err == nil {
+		state = t.ConnectionState()
+	}
+	return state, err
 }
 
-// conn is a connection that reads lines.
-type conn struct {
-	net.Conn
-	r *bufio.Reader
+// anyTLS returns a handshake with the rules of a configuration, nil for Go's, that
+// accepts every certificate: certificates are judged later, and a bad one does not
+// end the scan.
+func (v *look) anyTLS(rules *tls.Config) mailclient.Handshake {
+	config := rules.Clone()
+	if config == nil {
+		config = &tls.Config{}
+	}
+	config.ServerName, config.InsecureSkipVerify = v.Host, true
+	return func(conn net.Conn) (net.Conn, error) {
+		t := tls.Client(conn, config)
+		return t, t.HandshakeContext(v.ctx)
+	}
 }
 
-const maxLine = 4 << 10 // bytes
-
-var errLine = errors.New("a line has no end")
-
-func (v *look) dial() (*conn, error) {
+func (v *look) dial() (*mailclient.Conn, error) {
 	d := net.Dialer{Timeout: v.Timeout}
 	c, err := d.DialContext(v.ctx, "tcp", v.Address)
 	if err != nil {
 		return nil, err
 	}
-	return &conn{c, bufio.NewReaderSize(c, maxLine)}, c.SetDeadline(time.Now().Add(v.Timeout))
-}
-
-func (c *conn) line() (string, error) {
-	text, err := c.r.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		return "", errLine
-	}
-	return strings.TrimRight(string(text), "\r\n"), err
-}
-
-func (c *conn) write(command string) error {
-	_, err := c.Write([]byte(command + "\r\n"))
-	return err
-}
-
-// command writes a command and reads one line.
-func (c *conn) command(command, ok string) error {
-	if err := c.write(command); err != nil {
-		return err
-	}
-	line, err := c.line()
-	if err == nil && !strings.HasPrefix(line, ok) {
-		err = fmt.Errorf("%s: %q", command, line)
-	}
-	return err
+	return mailclient.New(c, v.Protocol, "scan.invalid", time.Now().Add(v.Timeout))
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/mailclient"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -77,7 +78,7 @@ func (s server) serve(conn net.Conn) {
 // services speak each protocol, and offer TLS and no login.
 var services = map[string]server{
 	"smtp": {greeting: "220-a\r\n220 b\r\n", answers: map[string]string{"EHLO": "250-a\r\n250 STARTTLS\r\n", "STARTTLS": "220 go\r\n", "NOOP": "250 ok\r\n"}},
-	"imap": {greeting: "* OK hello\r\n", answers: map[string]string{"1": "* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\n1 OK\r\n", "2": "2 OK\r\n", "3": "3 OK\r\n"}},
+	"imap": {greeting: "* OK hello\r\n", answers: map[string]string{"a1": "* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\na1 OK\r\n", "a2": "a2 OK\r\n", "x": "x OK\r\n"}},
 	"pop3": {greeting: "+OK hello\r\n", answers: map[string]string{"CAPA": "+OK\r\nSTLS\r\nUIDL\r\n.\r\n", "STLS": "+OK\r\n"}},
 	"sieve": {greeting: "\"IMPLEMENTATION\" \"x\"\r\n\"SASL\" \"\"\r\n\"STARTTLS\"\r\nOK\r\n",
 		answers: map[string]string{"STARTTLS": "OK\r\n", "NOOP": "OK (TAG \"injected\") \"done\"\r\n"}},
@@ -153,7 +154,7 @@ func TestInjectionIsFound(t *testing.T) {
 func TestLoginsBeforeTLSAreFound(t *testing.T) {
 	answers := map[string]map[string]string{
 		"smtp":  {"EHLO": "250-a\r\n250 AUTH PLAIN LOGIN\r\n"},
-		"imap":  {"1": "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n1 OK\r\n"},
+		"imap":  {"a1": "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\na1 OK\r\n"},
 		"pop3":  {"CAPA": "-ERR what?\r\n"},
 		"sieve": nil,
 	}
@@ -243,10 +244,10 @@ func TestUnreachableAndOdd(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	for protocol, greetings := range map[string][]string{
-		"smtp":  {"554 go away\r\n", "220 " + strings.Repeat("x", 2*maxLine), strings.Repeat("220-\r\n", 2*maxLines)},
+		"smtp":  {"554 go away\r\n", "220 " + strings.Repeat("x", 2*mailclient.MaxLine), strings.Repeat("220-\r\n", 2*mailclient.MaxLines)},
 		"imap":  {"* BYE\r\n", "* PREAUTH\r\n"},
 		"pop3":  {"-ERR\r\n"},
-		"sieve": {strings.Repeat("\"X\"\r\n", 2*maxLines)},
+		"sieve": {strings.Repeat("\"X\"\r\n", 2*mailclient.MaxLines)},
 	} {
 		for _, greeting := range greetings {
 			r := lookAt(t, protocol, server{greeting: greeting}.start(t), nil, nil)
