@@ -7,17 +7,16 @@ import (
 	"strings"
 )
 
-// Outcome says what a backend's answer to a login is about. Only WrongPassword
-// is a verdict on the password, and only that counts as a failed login where
-// guessing is slowed down and stopped.
+// Outcome classifies a backend's answer to a login. Only WrongPassword counts as a
+// failed login, which delays and then refuses further attempts.
 type Outcome int
 
 // The outcomes.
 const (
 	Accepted      Outcome = iota
 	WrongPassword         // or no such user, or a refusal that gives no reason
-	Unavailable           // logins, or this user's, cannot be served now
-	Rejected              // for another reason than the password
+	Unavailable           // the backend cannot serve logins, or this user, now
+	Rejected              // refused for another reason than the password
 )
 
 var outcomes = [...]string{"accepted", "wrong-password", "unavailable", "refused"}
@@ -25,7 +24,7 @@ var outcomes = [...]string{"accepted", "wrong-password", "unavailable", "refused
 // String names the outcome in the log.
 func (o Outcome) String() string { return outcomes[o] }
 
-// Answer is how a backend has answered a login.
+// Answer is a backend's answer to a login.
 type Answer struct {
 	Outcome
 	Code string // of the reply, for the log
@@ -34,8 +33,9 @@ type Answer struct {
 // OK reports whether the login was accepted.
 func (a Answer) OK() bool { return a.Outcome == Accepted }
 
-// HungUp is the answer of a backend that has ended the connection with an error:
-// some do so on a wrong password, and guessing must not be free there. One that is silent beyond its deadline has said nothing about the password.
+// HungUp returns the answer of a backend that closed the connection: some do so on a
+// wrong password, so it counts as one, or guessing would be free there. A backend
+// that exceeded its deadline gave no answer about the password.
 func HungUp(err error) Answer {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return Answer{Unavailable, "timeout"}
@@ -43,8 +43,8 @@ func HungUp(err error) Answer {
 	return Answer{WrongPassword, "closed"}
 }
 
-// codes are the response codes of IMAP, POP3 and ManageSieve. A code that is not
-// here says nothing about logins: the text decides.
+// codes are the response codes of IMAP, POP3 and ManageSieve. With any other code,
+// the text decides.
 var codes = map[string]Outcome{
 	// RFC 5530 §3 (IMAP)
 	"AUTHENTICATIONFAILED": WrongPassword,
@@ -57,7 +57,7 @@ var codes = map[string]Outcome{
 	"CONTACTADMIN":         Rejected,
 	"EXPIRED":              Rejected, // the right password, or nothing to compare it with
 	"PRIVACYREQUIRED":      Rejected,
-	"AUTHORIZATIONFAILED":  Rejected, // the right password, of somebody who may not act as the other
+	"AUTHORIZATIONFAILED":  Rejected, // the right password, but the user may not act as the authorization identity
 	"NOPERM":               Rejected,
 	"CLIENTBUG":            Rejected,
 	"CANNOT":               Rejected,
@@ -66,7 +66,7 @@ var codes = map[string]Outcome{
 
 	// RFC 3206 §4, RFC 2449 §8, RFC 6856 §6 (POP3)
 	"AUTH":        WrongPassword,
-	"SYS":         Unavailable, // SYS/TEMP and what else begins so
+	"SYS":         Unavailable, // SYS/TEMP and all that begin with SYS/
 	"SYS/PERM":    Rejected,
 	"IN-USE":      Unavailable,
 	"LOGIN-DELAY": Unavailable,
@@ -74,7 +74,7 @@ var codes = map[string]Outcome{
 
 	// RFC 5804 §1.3 (ManageSieve)
 	"TRYLATER":          Unavailable,
-	"QUOTA":             Unavailable, // QUOTA/MAXSIZE and what else begins so
+	"QUOTA":             Unavailable, // QUOTA/MAXSIZE and all that begin with QUOTA/
 	"AUTH-TOO-WEAK":     Rejected,
 	"ENCRYPT-NEEDED":    Rejected,
 	"TRANSITION-NEEDED": Rejected,
@@ -100,7 +100,7 @@ func AnswerCoded(status, code, text string) Answer {
 	return a
 }
 
-// loggable is a code if it can be one, or else the status.
+// loggable returns the code if it is printable and short, or else the status.
 func loggable(code, status string) string {
 	const longest = 40
 	odd := func(c rune) bool { return c <= ' ' || c > '~' }
@@ -125,10 +125,10 @@ func AnswerSMTP(code int, text string) Answer {
 	return a
 }
 
-// enhancedCodes are the subject and the detail of RFC 3463 and of the registry
-// that RFC 5248 began, as far as they tell why a login was refused for good.
-// 5.7.8, the credentials, is not here: Postfix before 3.0 says it as well where
-// the server that checks them is down, and the text tells.
+// enhancedCodes are the subject and the detail of enhanced status codes (RFC 3463 and
+// the registry of RFC 5248) that explain a permanent refusal of a login. 5.7.8, for
+// the credentials, is not here: Postfix before 3.0 also sends it if the server that
+// checks them is down, so the text decides.
 var enhancedCodes = map[string]Outcome{
 	"7.9":  Rejected, // a mechanism too weak
 	"7.10": Rejected, // encryption needed
@@ -141,16 +141,16 @@ var enhancedCodes = map[string]Outcome{
 	"2.2":  Unavailable,
 }
 
-// enhancedSubjects are the subjects of RFC 3463 §3 whose every detail says the
-// same about a login.
+// enhancedSubjects are the subjects of RFC 3463 §3 whose details all mean the same
+// for a login.
 var enhancedSubjects = map[string]Outcome{
 	"3": Unavailable, // mail system
 	"4": Unavailable, // network
 	"5": Rejected,    // protocol: a command was wrong
 }
 
-// refusalCodes are replies that say by themselves why a login is refused
-// (RFC 4954 §4, RFC 5321 §4.2.2). 535 is no such: old servers say it for all.
+// refusalCodes are the reply codes that explain why a login is refused (RFC 4954 §4,
+// RFC 5321 §4.2.2). 535 is not here: old servers send it for every reason.
 var refusalCodes = map[int]Outcome{
 	500: Rejected, 502: Rejected, 503: Rejected, 504: Rejected, // the command
 	525: Rejected, 530: Rejected, 534: Rejected, 538: Rejected,
@@ -174,7 +174,7 @@ func refusalSMTP(code int, enhanced, text string) Outcome {
 	return judgeText(text, WrongPassword)
 }
 
-// cutEnhanced takes an enhanced status code off a text.
+// cutEnhanced splits an enhanced status code from a text.
 func cutEnhanced(text string) (enhanced, rest string) {
 	word, rest, _ := strings.Cut(text, " ")
 	parts := strings.Split(word, ".")

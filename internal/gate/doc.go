@@ -1,7 +1,8 @@
-// Package gate is what the gates of all protocols share: the facts about a
-// session that a gate may know, whom it tells what it learns, the reasons for
-// which a session ends, and which SASL mechanisms can pass a proxy at all.
+// Package gate holds the parts that the gates of all protocols share: what a gate
+// knows about its session, the Observer of its events, the reasons for which a
+// session ends, the steps with their deadlines, and the SASL mechanisms that can pass
+// a proxy.
 //
-// A gate itself, the conversation before the client has earned its relay, is
-// in the package of its protocol.
+// A gate is the conversation with the client before its session is relayed. The
+// package of each protocol holds its gate.
 package gate

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// ErrHeader says that a backend has answered the PROXY header.
+// ErrHeader says that a backend has answered the PROXY header as a command.
 var ErrHeader = errors.New("the backend takes the PROXY header for commands; let that port of it expect one")
 
-// Handover is how a gate tells the backend who its client is.
+// Handover is the way in which a gate sends the client's address to the backend.
 type Handover int
 
 // The handovers that gates speak. Each gate knows those of its protocol.
@@ -19,11 +19,10 @@ const (
 	XCLIENT              // SMTP, POP3, ManageSieve: once, before all else
 	XFORWARD             // SMTP: with each message, for logs and filters only
 	IMAPID               // IMAP: x- fields of ID, as Dovecot takes them
-	PROXYHeader          // all: said by the proxy; the gate sees that the backend has not taken it for a command
+	PROXYHeader          // all: the proxy sends it; the gate checks that the backend has not read it as a command
 )
 
-// Remedy is what the administrator may set on a backend that does not take the
-// handover.
+// Remedy describes what to configure on a backend that refuses the handover.
 func (h Handover) Remedy() string {
 	switch h {
 	case XCLIENT:
@@ -38,16 +37,16 @@ func (h Handover) Remedy() string {
 	return HandoverRefused.Remedy()
 }
 
-// Name is what reverse DNS knows of a client. Both names are plain host names
-// or empty.
+// Name is the result of a reverse DNS lookup of a client. Both names are valid host
+// names or empty.
 type Name struct {
-	Confirmed string // a name that leads back to the client's address
-	Claimed   string // what the owner of the address says, true or not
-	Temporary bool   // the answer did not come in time
+	Confirmed string // a name that resolves to the client's address
+	Claimed   string // the name in the PTR record, confirmed or not
+	Temporary bool   // the answer did not arrive in time
 }
 
-// ClientName is what reverse DNS knows of the client; it may wait for the
-// answer, for as long as the proxy allows.
+// ClientName returns the result of the reverse DNS lookup of the client. It may wait
+// for the answer, for as long as the proxy allows.
 func (s *Session) ClientName() Name {
 	if s.LookupName == nil {
 		return Name{}
@@ -55,10 +54,11 @@ func (s *Session) ClientName() Name {
 	return s.LookupName()
 }
 
-// Originating is the client's address and port as most handovers write them.
+// Originating returns the client's address and port in the form of most handovers.
 func (s *Session) Originating() (address, port string) { return written(s.Client) }
 
-// Connected is where the client connected to; see Originating.
+// Connected returns the address and port that the client connected to; see
+// Originating.
 func (s *Session) Connected() (address, port string) { return written(s.Local) }
 
 func written(a netip.AddrPort) (address, port string) {
@@ -66,7 +66,7 @@ func written(a netip.AddrPort) (address, port string) {
 }
 
 // Xtext encodes a value of XCLIENT or XFORWARD (RFC 3461 §4). A value with
-// control characters is none: decoded, it could end a line of the backend's.
+// control characters is not ok: decoded, it could end a line at the backend.
 func Xtext(value string) (text string, ok bool) {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder

@@ -2,12 +2,12 @@ package gate
 
 import "strings"
 
-// maxWords bounds the words of a backend that become our own last words, in
-// bytes: with the rest they fit into the lines of all protocols.
+// maxWords bounds the text of a backend that is quoted in a last reply, in bytes, so
+// that the reply fits into a line of every protocol.
 const maxWords = 400
 
-// Words are those of a backend that is given up, as they may be passed on:
-// bounded, and printable.
+// Words returns the text of a backend in a form that can be quoted to the client:
+// bounded and printable.
 func Words(text string) string {
 	text = text[:min(len(text), maxWords)]
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
@@ -18,14 +18,14 @@ func Words(text string) string {
 	}, text))
 }
 
-// ofHandover are words with which servers refuse the handover itself, and not the
-// client that it names (Dovecot, Postfix, Exim).
+// ofHandover are texts with which Dovecot, Postfix and Exim refuse the handover itself,
+// and not the client that it names.
 var ofHandover = []string{
 	"not from trusted", "insufficient authorization", "xclient", "unknown command", "unrecognized", "not recognized", "not implemented", "invalid parameter", "syntax error",
 }
 
-// RefusesHandover reports whether a refusal is one of the handover itself. A
-// backend that has offered it refuses the client otherwise.
+// RefusesHandover reports whether a backend refuses the handover itself. Any other
+// refusal is about the client.
 func RefusesHandover(words string) bool {
 	words = strings.ToLower(words)
 	for _, telling := range ofHandover {

@@ -1,13 +1,12 @@
 package gate
 
-// Step is where a session stands between accept and close. The table of steps
-// is the one place that says which class a session is in, how long each wait
-// may take, and what may end it. The proxy sets deadlines and slots from it, and
-// docs/limits.md shows it.
+// Step is a stage of a session between accept and close. The table of steps defines
+// the class of a session, how long each wait may take, and what may end it. The proxy
+// sets deadlines and slots from it, and docs/limits.md shows it.
 type Step int
 
-// The steps. The proxy enters those that hold for all protocols, a gate those of
-// its own conversation.
+// The steps. The proxy enters the steps of all protocols, a gate the steps of its own
+// conversation.
 const (
 	Accepting      Step = iota // on a listener with proxy_from, for the PROXY header
 	Securing                   // greeting, commands before TLS, handshake
@@ -24,7 +23,7 @@ const (
 	Closing                    // last words, close_notify
 )
 
-// Class says what a session has shown of itself.
+// Class ranks a session by what its client has done so far.
 type Class int
 
 // The classes, see internal/limit, which counts them.
@@ -34,7 +33,7 @@ const (
 	Authenticated
 )
 
-// Bound names a deadline by its key in the configuration, or says what it is.
+// Bound names a deadline by its key in the configuration, or by its value.
 type Bound string
 
 // The bounds of steps.
@@ -62,17 +61,17 @@ type Rule struct {
 	About string // for docs/limits.md
 	Class Class  // once the client has logged in: Authenticated
 
-	Client  Bound // one wait for the client
-	Backend Bound // one whole reply of the backend
-	Total   Bound // the whole step, and those that share its clock; see Clock
+	Client  Bound // for one wait for the client
+	Backend Bound // for one whole reply of the backend
+	Total   Bound // for the whole step, and the steps that share its clock; see Clock
 	Clock   Clock
 
-	MakesRoom bool // an unauthenticated session may have to end for another
-	InFlight  bool // a shutdown waits for the end of it
-	Verdict   bool // the end of the client does not end the backend's side
+	MakesRoom bool // an unauthenticated session may be ended to free its slot for another
+	InFlight  bool // a shutdown waits until the step ends
+	Verdict   bool // the backend's side continues if the client closes the connection
 }
 
-// Clock says from when the total of a step is counted.
+// Clock defines when the total of a step begins.
 type Clock int
 
 // The clocks.
@@ -108,7 +107,7 @@ func (s Step) String() string { return rules[s].Name }
 // Rules returns the rows of the table, in the order of the steps.
 func Rules() []Rule { return rules[:] }
 
-// EnterStep tells the proxy of a step. It fails if the session has to end.
+// EnterStep reports a step to the Observer. It fails if the session must end.
 func (s *Session) EnterStep(step Step) error {
 	if s.Observer == nil { // a health check has no client
 		return nil

@@ -2,11 +2,11 @@ package wire
 
 import "bytes"
 
-// Protocol is what a client speaks, as far as its first bytes tell.
+// Protocol is the protocol of a client, judged by its first bytes.
 type Protocol int
 
-// The protocols that are recognised. A mail program's command is none of them,
-// whatever stands in it.
+// The protocols that are recognised. No command of a mail program is taken for one of
+// them.
 const (
 	Unrecognised Protocol = iota
 	TLS
@@ -27,12 +27,12 @@ var protocolNames = [...]string{
 // String names the protocol for the log.
 func (p Protocol) String() string { return protocolNames[p] }
 
-// Foreign is the error of a client that speaks another protocol than is expected.
+// Foreign is the error for a client that uses another protocol than the listener's.
 type Foreign struct{ Protocol Protocol }
 
 func (f Foreign) Error() string { return "the client sent " + f.Protocol.String() }
 
-// answer is what a rule of Recognise says of the bytes that there are.
+// answer is the result of a rule of Recognise for the bytes so far.
 type answer int
 
 const (
@@ -41,10 +41,10 @@ const (
 	yes
 )
 
-// firstBytes tells protocols by their first bytes; the first rule that does not
-// say no decides. The rules leave alone whatever may be a command of a mail
-// protocol. Most room there has IMAP, where a command begins with a tag that the
-// client chooses: "GET NOOP" and "SSH-2.0-x LOGOUT" are commands.
+// firstBytes recognises protocols by their first bytes; the first rule that does not
+// answer no decides. No rule matches a possible command of a mail protocol. IMAP
+// allows the most, because a command begins with a tag that the client chooses: "GET
+// NOOP" and "SSH-2.0-x LOGOUT" are commands.
 var firstBytes = []struct {
 	protocol Protocol
 	rule     func(b []byte) answer
@@ -60,9 +60,8 @@ var firstBytes = []struct {
 	{Binary, isControl},
 }
 
-// recognise fails with a Foreign error if the client speaks another protocol.
-// It looks at the buffer while the first bytes leave room for doubt; afterwards
-// it costs nothing.
+// recognise fails with a Foreign error if the client uses another protocol. It checks
+// the buffer until the first bytes decide the protocol.
 func (c *Conn) recognise() error {
 	if c.known || c.Buffered() == 0 {
 		return nil
@@ -82,16 +81,16 @@ func (c *Conn) recognise() error {
 	return Foreign{p}
 }
 
-// passed notes a line that has gone on before the first bytes were decided:
-// version 2 of the PROXY header begins with two empty lines.
+// passed keeps a line that was returned before the protocol was decided: version 2 of
+// the PROXY header begins with two empty lines.
 func (c *Conn) passed(line []byte) {
 	if !c.known {
 		c.early = append(c.early, line...)
 	}
 }
 
-// Recognise tells a protocol by the first bytes of a connection. While they may
-// still become one, decided is false.
+// Recognise returns the protocol of a connection by its first bytes. If more bytes are
+// needed, decided is false.
 func Recognise(first []byte) (p Protocol, decided bool) {
 	for _, row := range firstBytes {
 		switch row.rule(first) {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// SyntaxError is a byte that has no place in a line. The line is used up, so
-// that the conversation can go on behind it.
+// SyntaxError names a byte that is not allowed in a line. The line is consumed, so
+// that the conversation can continue after it.
 type SyntaxError string
 
 func (e SyntaxError) Error() string { return string(e) + " in a command line" }
@@ -21,11 +21,11 @@ const (
 	ErrNUL    SyntaxError = "<NUL>"
 )
 
-// ReadCommand is ReadLine for a client that is between two commands: there the
-// wait ends with ErrInterrupted when the proxy shuts down.
+// ReadCommand is ReadLine for the next command of a client. The wait ends with
+// ErrInterrupted when the proxy shuts down.
 //
-// It fails with a Foreign error, and needs no whole line for that, if the first
-// bytes of the client are not those of a mail program.
+// It fails with a Foreign error, even before a whole line has arrived, if the client's
+// first bytes belong to another protocol.
 func (c *Conn) ReadCommand() ([]byte, error) {
 	c.rest(true)
 	defer c.rest(false)
@@ -35,15 +35,14 @@ func (c *Conn) ReadCommand() ([]byte, error) {
 // ReadLine returns the next line without its CRLF; it is valid until the next
 // read. It fails with a SyntaxError, ErrLineTooLong, io.EOF between two lines,
 // io.ErrUnexpectedEOF within one, or a timeout once Limits.Wait is over,
-// however the bytes trickle.
+// even if single bytes keep arriving.
 func (c *Conn) ReadLine() ([]byte, error) { return c.readLine(c.limits.Wait, false) }
 
-// UnreadLine gives the line that was read last back: the next ReadLine returns
-// it again.
+// UnreadLine makes the next ReadLine return the last line again.
 func (c *Conn) UnreadLine() { c.r = c.mark }
 
-// LastLine is the line that was read last as it came, with its end: one that
-// was refused with a SyntaxError too. It is valid until the next read.
+// LastLine returns the last line unchanged, with its end, even if it was refused with
+// a SyntaxError. It is valid until the next read.
 func (c *Conn) LastLine() []byte { return c.in[c.mark:c.r] }
 
 func (c *Conn) readLine(wait time.Duration, command bool) ([]byte, error) {
@@ -82,7 +81,8 @@ func (c *Conn) readLine(wait time.Duration, command bool) ([]byte, error) {
 	}
 }
 
-// checked takes the CR off a line and finds what must not be in it.
+// checked removes the CR from the end of a line and looks for bytes that are not
+// allowed.
 func (c *Conn) checked(line []byte) ([]byte, error) {
 	n := len(line)
 	switch {
@@ -100,11 +100,11 @@ func (c *Conn) checked(line []byte) ([]byte, error) {
 	return line, nil
 }
 
-// Buffered is the number of bytes that were read and not yet used.
+// Buffered returns the number of bytes that were read and not yet used.
 func (c *Conn) Buffered() int { return c.w - c.r }
 
-// HasLine reports whether a whole line is waiting in the buffer, so that
-// ReadLine will not block.
+// HasLine reports whether the buffer holds a whole line, so that ReadLine does not
+// block.
 func (c *Conn) HasLine() bool { return bytes.IndexByte(c.in[c.r:c.w], '\n') >= 0 }
 
 // Peek returns some bytes of a text, at least one, and leaves them unread; see
@@ -118,7 +118,7 @@ func (c *Conn) Peek() ([]byte, error) {
 	return c.in[c.r:c.w], nil
 }
 
-// Discard uses up the first n bytes of what Peek returned.
+// Discard skips the first n bytes that Peek returned.
 func (c *Conn) Discard(n int) {
 	c.r += n
 	c.mark = c.r
@@ -126,7 +126,7 @@ func (c *Conn) Discard(n int) {
 
 // Literal reads exactly n bytes of a counted string. The caller bounds n.
 func (c *Conn) Literal(n int) ([]byte, error) {
-	literal := make([]byte, 0, min(n, smallBuffer)) // it may never come
+	literal := make([]byte, 0, min(n, smallBuffer)) // the literal may never arrive
 	for len(literal) < n {
 		b, err := c.Peek()
 		if err != nil {
@@ -160,7 +160,7 @@ func (c *Conn) more() error {
 	return c.took(n, err)
 }
 
-// shrink gives the large buffer of a text back.
+// shrink returns the large buffer of a text to the pool.
 func (c *Conn) shrink() {
 	if c.large != nil {
 		c.large.Give()
@@ -168,13 +168,12 @@ func (c *Conn) shrink() {
 	}
 }
 
-// lull is how long a text that comes fast may pause before its large buffer
-// goes to somebody who can use it: a flood of stalled messages is no flood of
-// large buffers.
+// lull is how long a fast text may pause before its large buffer returns to the pool,
+// so that many stalled messages do not hold many large buffers.
 const lull = 250 * time.Millisecond
 
-// moreText reads once, into an empty buffer: as much as there is, if the read
-// before has shown that there is much.
+// moreText reads once, into an empty buffer. It uses a large buffer if the read before
+// has filled a small one.
 func (c *Conn) moreText() error {
 	c.r, c.w, c.mark = 0, 0, 0
 	deadline := time.Now().Add(c.limits.Text)
@@ -218,7 +217,7 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// took counts what was read, and says why if it was nothing.
+// took counts the bytes of a read, and returns the error if there were none.
 func (c *Conn) took(n int, err error) error {
 	c.w += n
 	c.received.Add(int64(n))
