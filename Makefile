@@ -11,7 +11,7 @@ PARALLEL  = 16
 # The parts of test measure what they have started, and end it: one at a time.
 .NOTPARALLEL:
 
-.PHONY: build check test race nightly servers lint tools vulncheck short unit unit-race e2e e2e-race matrix fuzz flood mutants bench packages test-packages vet-systems demo
+.PHONY: build check test race nightly servers lint tools vulncheck short unit unit-race e2e e2e-race matrix fuzz flood mutants bench packages test-packages build-systems demo
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/letterlock ./cmd/letterlock
@@ -120,9 +120,10 @@ packages: tools
 test-packages: tools
 	packaging/test
 
-# Vets the program for the other systems that it is released for.
-vet-systems:
-	for system in freebsd openbsd darwin windows; do GOOS=$$system $(GO) vet ./cmd/... ./internal/... ./proxy/... ./configs/... || exit 1; done
+# Compiles the program for the other systems that it is released for. Some of the
+# tests compile on Unix only.
+build-systems:
+	for system in freebsd openbsd darwin windows; do CGO_ENABLED=0 GOOS=$$system $(GO) build -o /dev/null ./cmd/letterlock || exit 1; done
 
 demo:
 	$(GO) run ./cmd/letterlock demo
