@@ -24,22 +24,22 @@ func (b broken) panics(in string) {
 	}
 }
 
-func (b broken) Secure(front *wire.Conn) error {
+func (b broken) Secure(front *wire.Stream) error {
 	b.panics("Secure")
 	return b.Gate.Secure(front)
 }
 
-func (b broken) Open(back *wire.Conn) error {
+func (b broken) Open(back *wire.Stream) error {
 	b.panics("Open")
 	return b.Gate.Open(back)
 }
 
-func (b broken) Settle(front, back *wire.Conn) error {
+func (b broken) Settle(front, back *wire.Stream) error {
 	b.panics("Settle")
 	return b.Gate.Settle(front, back)
 }
 
-func (b broken) Refuse(front *wire.Conn, why gate.Reason) {
+func (b broken) Refuse(front *wire.Stream, why gate.Reason) {
 	b.Gate.Refuse(front, why)
 	b.panics("Refuse")
 }

@@ -12,8 +12,8 @@ import (
 type collected struct {
 	g         *Gate
 	cmd       command
-	before    *wire.Conn // the backend when the login began
-	cancelled bool       // the exchange with the backend was cancelled
+	before    *wire.Stream // the backend when the login began
+	cancelled bool         // the exchange with the backend was cancelled
 }
 
 func (g *Gate) collected(cmd command) *collected {

@@ -80,7 +80,7 @@ func readRequest(b []byte) (cmd command, used int, waits bool) {
 }
 
 // conn returns a connection to the server, which has greeted.
-func (s *server) conn(greeting string) *wire.Conn {
+func (s *server) conn(greeting string) *wire.Stream {
 	s.pending.WriteString(greeting + crlf)
 	return gatetest.Back(s)
 }

@@ -11,8 +11,8 @@ import (
 // goroutine.
 type Gate struct {
 	s     *gate.Session
-	front *wire.Conn // the client's side
-	back  *wire.Conn // the backend's side; set by Open
+	front *wire.Stream // the client's side
+	back  *wire.Stream // the backend's side; set by Open
 
 	offer       capabilities // the backend's latest
 	tags        int          // commands sent to the backend
@@ -31,7 +31,7 @@ func New(s *gate.Session) *Gate { return &Gate{s: s} }
 
 // Secure greets the client with our own name and answers its commands without a
 // backend until TLS is on. With implicit TLS it returns at once.
-func (g *Gate) Secure(front *wire.Conn) error {
+func (g *Gate) Secure(front *wire.Stream) error {
 	g.front = front
 	if front.TLS() != nil {
 		return nil
@@ -58,7 +58,7 @@ func (g *Gate) greet(list string) {
 // Open reads the backend's greeting, learns its capabilities and hands the
 // client's address over. If the session had another backend before, that one
 // gets a LOGOUT.
-func (g *Gate) Open(back *wire.Conn) error {
+func (g *Gate) Open(back *wire.Stream) error {
 	if g.back != nil {
 		g.back.Print(g.nextTag(), " LOGOUT", crlf)
 		_ = g.back.Flush()
@@ -101,7 +101,7 @@ var securedCommands = map[string]func(*Gate, command) error{
 
 // Settle handles commands until the client has logged in. It greets the client
 // unless Secure has: after STARTTLS the client sends the next line.
-func (g *Gate) Settle(front, back *wire.Conn) error {
+func (g *Gate) Settle(front, back *wire.Stream) error {
 	g.front, g.back = front, back
 	if !g.greeted {
 		g.greet(g.capabilityList())
@@ -154,7 +154,7 @@ const hungUp = "The server has closed the connection"
 // any point before the login: as a greeting, between commands and within a
 // command (RFC 9051 §7.1.5). During the relay only reasons that end an idle
 // session send one: otherwise it could become part of a message.
-func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
+func (g *Gate) Refuse(front *wire.Stream, why gate.Reason) {
 	switch {
 	case why == gate.Done, why == gate.ClientGone, why == gate.HandshakeFailed:
 		return

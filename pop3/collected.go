@@ -9,7 +9,7 @@ import (
 // makes the gate a gate.Collector.
 type collected struct {
 	g      *Gate
-	before *wire.Conn // the backend when the login began
+	before *wire.Stream // the backend when the login began
 }
 
 func (g *Gate) collected() *collected { return &collected{g: g, before: g.back} }

@@ -7,7 +7,7 @@ import (
 
 // Probe reads a backend's greeting and sends QUIT, so that the backend logs a
 // normal session.
-func Probe(back *wire.Conn) error {
+func Probe(back *wire.Stream) error {
 	g := New(&gate.Session{})
 	g.back = back
 	if _, err := g.readGreeting(); err != nil {

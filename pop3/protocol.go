@@ -8,7 +8,7 @@ import (
 // Gate is the gate of one POP3 session. It is used by one goroutine.
 type Gate struct {
 	s           *gate.Session
-	front, back *wire.Conn
+	front, back *wire.Stream
 
 	turn        turn
 	implicit    bool     // TLS was on when the session began
@@ -27,7 +27,7 @@ func New(s *gate.Session) *Gate { return &Gate{s: s} }
 
 // Secure greets the client and answers its commands without a backend until
 // STLS has started TLS. With implicit TLS it returns at once and sends nothing.
-func (g *Gate) Secure(front *wire.Conn) error {
+func (g *Gate) Secure(front *wire.Stream) error {
 	g.front = front
 	if front.TLS() != nil {
 		g.implicit = true
@@ -47,7 +47,7 @@ func (g *Gate) Secure(front *wire.Conn) error {
 // Open reads the backend's greeting, hands the client's address over and asks
 // for the capabilities. If the session had another backend before, that one
 // gets a QUIT.
-func (g *Gate) Open(back *wire.Conn) error {
+func (g *Gate) Open(back *wire.Stream) error {
 	g.quitBackend()
 	g.back, g.clientKnown = back, g.s.ClientKnown
 	err := g.open()
@@ -79,7 +79,7 @@ func (g *Gate) open() error {
 }
 
 // Settle relays the login. It returns nil when the backend has accepted one.
-func (g *Gate) Settle(front, back *wire.Conn) error {
+func (g *Gate) Settle(front, back *wire.Stream) error {
 	g.front, g.back, g.settled = front, back, true
 	if g.implicit {
 		g.greet(g.stamp)

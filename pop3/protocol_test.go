@@ -92,12 +92,12 @@ func TestNoResponseIsACommand(t *testing.T) {
 		client.Text = []byte("AUTH LOGIN\r\n" + response + "\r\nUSER demo\r\nPASS  a b \r\nXCLIENT ADDR=192.0.2.9\r\n")
 		back := &gatetest.Backend{Answer: loginServer()}
 		g := New(gatetest.Session(9))
-		front := client.Front()
+		front := client.FrontConn()
 		g.implicit = true
 		if err := g.Open(welcoming(back)); err != nil {
 			t.Fatal(err)
 		}
-		if err := g.Settle(front, g.back); err != nil {
+		if err := g.Settle(front.ForGate(), g.back); err != nil {
 			t.Fatalf("%q: %v", response, err)
 		}
 		passed := response
@@ -182,7 +182,7 @@ func loginServer() func(string) string {
 }
 
 // welcoming returns a backend that has greeted, with a timestamp for APOP.
-func welcoming(back *gatetest.Backend) *wire.Conn {
+func welcoming(back *gatetest.Backend) *wire.Stream {
 	back.Replies.WriteString("+OK [XCLIENT] ready <1@backend>\r\n")
 	return gatetest.Back(back)
 }

@@ -50,7 +50,7 @@ func (g *Gate) fail(line string) error {
 // Refuse sends the client the last reply of the session, if the reason has one.
 // If it is the client's turn, Refuse waits for its next command first: a reply
 // without a command would be taken for the reply to the next one.
-func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
+func (g *Gate) Refuse(front *wire.Stream, why gate.Reason) {
 	switch why {
 	case gate.Done, gate.ClientGone, gate.HandshakeFailed:
 		return

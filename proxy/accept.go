@@ -63,7 +63,7 @@ func (s *Server) reject(l *Listener, conn net.Conn, client netip.AddrPort, full 
 	s.Observer.ConnectionRejected(&l.facts, client, full)
 	if !l.Implicit {
 		front := wire.New(conn, wire.Limits{Write: shortestPause})
-		l.NewGate(&gate.Session{ID: newID(), Hostname: l.generation.Hostname}).Refuse(front, gate.Busy)
+		l.NewGate(&gate.Session{ID: newID(), Hostname: l.generation.Hostname}).Refuse(front.ForGate(), gate.Busy)
 	}
 	_ = conn.Close()
 }

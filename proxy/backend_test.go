@@ -22,7 +22,7 @@ import (
 // pickyGate wants to be greeted as a backend.
 type pickyGate struct{ plainGate }
 
-func (g pickyGate) Open(back *wire.Conn) error {
+func (g pickyGate) Open(back *wire.Stream) error {
 	line, err := back.ReadLine()
 	switch {
 	case err != nil:
@@ -185,7 +185,7 @@ func TestLeastConnections(t *testing.T) {
 func TestChecksBringAnAddressBack(t *testing.T) {
 	bad, good := newLegacy(t, "backend"), newLegacy(t, "backend")
 	pool := &upstream.Pool{Name: "pool", Addresses: []string{bad.address(), good.address()}, Health: 20 * time.Millisecond}
-	pool.Probe = func(back *wire.Conn) error {
+	pool.Probe = func(back *wire.Stream) error {
 		if _, err := back.ReadLine(); err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func (ses *session) open(p *upstream.Pool, m *upstream.Member, deadline time.Tim
 	if err := p.StartImplicitTLS(back); err != nil {
 		return err
 	}
-	return ses.gate.Open(back)
+	return ses.gate.Open(back.ForGate())
 }
 
 // stepEnd returns the deadline of the session's present step; zero: none.

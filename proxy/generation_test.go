@@ -24,7 +24,7 @@ import (
 // secondGate greets with another word.
 type secondGate struct{ plainGate }
 
-func (g secondGate) Secure(front *wire.Conn) error {
+func (g secondGate) Secure(front *wire.Stream) error {
 	front.Print("second ")
 	return g.plainGate.Secure(front)
 }
@@ -201,7 +201,7 @@ func TestChecksFollowTheGeneration(t *testing.T) {
 	pool := func(count *atomic.Int32) *upstream.Pool {
 		return &upstream.Pool{
 			Addresses: []string{newLegacy(t, "backend").address(), newLegacy(t, "backend").address()}, Health: 20 * time.Millisecond,
-			Probe: func(back *wire.Conn) error { count.Add(1); _, err := back.ReadLine(); return err },
+			Probe: func(back *wire.Stream) error { count.Add(1); _, err := back.ReadLine(); return err },
 		}
 	}
 	one, other := pool(&kept), pool(&dropped)

@@ -19,7 +19,7 @@ import (
 // askingGate passes each LOGIN on to the backend, which decides.
 type askingGate struct{ plainGate }
 
-func (g askingGate) Settle(front, back *wire.Conn) error {
+func (g askingGate) Settle(front, back *wire.Stream) error {
 	for {
 		if err := front.Flush(); err != nil {
 			return gate.FromClient(err)

@@ -34,7 +34,7 @@ func TestEarlyTalker(t *testing.T) {
 // guardedGate asks before each login.
 type guardedGate struct{ plainGate }
 
-func (g guardedGate) Settle(front, back *wire.Conn) error {
+func (g guardedGate) Settle(front, back *wire.Stream) error {
 	if err := g.s.Observer.Admit("alice"); err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func TestOnlyWrongPasswordsCount(t *testing.T) {
 // answer.
 type mutedGate struct{ plainGate }
 
-func (g mutedGate) Settle(_, back *wire.Conn) error {
+func (g mutedGate) Settle(_, back *wire.Stream) error {
 	if err := g.s.Observer.Admit("alice"); err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ type nameGate struct {
 	s *gate.Session
 }
 
-func (g nameGate) Secure(front *wire.Conn) error {
+func (g nameGate) Secure(front *wire.Stream) error {
 	front.Print(fmt.Sprintf("%+v\r\n", g.s.ClientName()))
 	_ = front.Flush()
 	return gate.Because(gate.Done, nil)

@@ -19,19 +19,19 @@ import (
 type Gate interface {
 	// Secure converses with the client until TLS is on, or declined where that is
 	// allowed. No backend exists yet.
-	Secure(front *wire.Conn) error
+	Secure(front *wire.Stream) error
 
 	// Open reads the backend's greeting. It is called again with another backend
 	// after it has failed, and during Settle when the client's user belongs to
 	// another backend; the previous connection is closed after that.
-	Open(back *wire.Conn) error
+	Open(back *wire.Stream) error
 
 	// Settle lets the client log in. After nil the session is relayed.
-	Settle(front, back *wire.Conn) error
+	Settle(front, back *wire.Stream) error
 
 	// Refuse writes the protocol's last reply, with the reason. It may be called
 	// at any point, but never while another method runs.
-	Refuse(front *wire.Conn, why gate.Reason)
+	Refuse(front *wire.Stream, why gate.Reason)
 }
 
 // RelayInspector is a Gate that inspects the bytes of its session while they are relayed.

@@ -19,7 +19,7 @@ import (
 // is a refusal of the client.
 type seenGate struct{ pickyGate }
 
-func (g seenGate) Open(back *wire.Conn) error {
+func (g seenGate) Open(back *wire.Stream) error {
 	err := g.pickyGate.Open(back)
 	if g.s.ClientKnown && gate.ReasonOf(err) == gate.BackendRefused {
 		return &gate.SessionError{Reason: gate.ClientRefused, Err: errors.Unwrap(err)}
@@ -28,7 +28,7 @@ func (g seenGate) Open(back *wire.Conn) error {
 }
 
 // greeted is a health check of a backend that says "backend".
-func greeted(back *wire.Conn) error {
+func greeted(back *wire.Stream) error {
 	line, err := back.ReadLine()
 	if err == nil && string(line) != "backend" {
 		err = errors.New(string(line))

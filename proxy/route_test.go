@@ -19,7 +19,7 @@ import (
 // routedGate lets a user with a backend log in: LOGIN and a name.
 type routedGate struct{ pickyGate }
 
-func (g routedGate) Settle(front, _ *wire.Conn) error {
+func (g routedGate) Settle(front, _ *wire.Stream) error {
 	for {
 		line, err := front.ReadCommand()
 		if err != nil {

@@ -200,7 +200,7 @@ func (ses *session) lastWords(front *wire.Conn, why gate.Reason) {
 		why = gate.Internal
 	}
 	front.Deadline(time.Now().Add(lastWordsTime))
-	ses.gate.Refuse(front, why)
+	ses.gate.Refuse(front.ForGate(), why)
 }
 
 // lastWordsTime bounds the last reply. POP3 first waits for a command to reply to.
@@ -231,13 +231,13 @@ func (ses *session) converse() error {
 	if err := ses.checkEarlyTalker(); err != nil {
 		return err
 	}
-	if err := ses.gate.Secure(ses.front); err != nil {
+	if err := ses.gate.Secure(ses.front.ForGate()); err != nil {
 		return err
 	}
 	if err := ses.openFirst(); err != nil {
 		return err
 	}
-	return ses.gate.Settle(ses.front, ses.back)
+	return ses.gate.Settle(ses.front.ForGate(), ses.back.ForGate())
 }
 
 // drain ends the session between two commands. Like abort and sweep, it may be

@@ -27,7 +27,7 @@ import (
 // plainGate is a protocol of two words: LOGIN earns the relay, QUIT ends.
 type plainGate struct{ s *gate.Session }
 
-func (g plainGate) Secure(front *wire.Conn) error {
+func (g plainGate) Secure(front *wire.Stream) error {
 	if front.TLS() != nil {
 		return nil
 	}
@@ -44,14 +44,14 @@ func (g plainGate) Secure(front *wire.Conn) error {
 	return nil
 }
 
-func (g plainGate) Open(back *wire.Conn) error {
+func (g plainGate) Open(back *wire.Stream) error {
 	if _, err := back.ReadLine(); err != nil {
 		return gate.FromBackend(err)
 	}
 	return nil
 }
 
-func (g plainGate) Settle(front, back *wire.Conn) error {
+func (g plainGate) Settle(front, back *wire.Stream) error {
 	line, err := front.ReadCommand()
 	switch {
 	case err != nil:
@@ -64,7 +64,7 @@ func (g plainGate) Settle(front, back *wire.Conn) error {
 	return g.s.EnterStep(gate.LoggedIn)
 }
 
-func (g plainGate) Refuse(front *wire.Conn, why gate.Reason) {
+func (g plainGate) Refuse(front *wire.Stream, why gate.Reason) {
 	if why != gate.Done && why != gate.ClientGone && why != gate.HandshakeFailed {
 		front.Print("bye ", why.String(), "\r\n")
 		_ = front.Flush()

@@ -8,7 +8,7 @@ import (
 // Gate is the gate of one ManageSieve session. It is used by one goroutine.
 type Gate struct {
 	s           *gate.Session
-	front, back *wire.Conn
+	front, back *wire.Stream
 
 	offered     [][]token // the backend's capabilities, a line each
 	errors      int       // wrong commands so far
@@ -26,7 +26,7 @@ func New(s *gate.Session) *Gate { return &Gate{s: s} }
 // Secure greets the client and answers its commands without a backend until
 // STARTTLS has started TLS. With implicit TLS it returns at once and sends
 // nothing.
-func (g *Gate) Secure(front *wire.Conn) error {
+func (g *Gate) Secure(front *wire.Stream) error {
 	g.front = front
 	if front.TLS() != nil {
 		return nil
@@ -44,7 +44,7 @@ func (g *Gate) Secure(front *wire.Conn) error {
 // Open reads the backend's greeting, which lists its capabilities (RFC 5804
 // §1.7), and hands the client's address over. If the session had another
 // backend before, that one gets a LOGOUT.
-func (g *Gate) Open(back *wire.Conn) error {
+func (g *Gate) Open(back *wire.Stream) error {
 	g.logoutBackend()
 	g.back, g.clientKnown = back, g.s.ClientKnown
 	err := g.open()
@@ -67,7 +67,7 @@ func (g *Gate) open() error {
 // Settle sends the capabilities, which RFC 5804 §2.2 demands after STARTTLS and
 // which are the greeting with implicit TLS, and relays the login. It returns
 // nil when the backend has accepted one.
-func (g *Gate) Settle(front, back *wire.Conn) error {
+func (g *Gate) Settle(front, back *wire.Stream) error {
 	g.front, g.back = front, back
 	g.list(g.shown(), "OK "+quote(g.s.Hostname+" "+g.s.Banner))
 	for !g.loggedIn {

@@ -100,8 +100,8 @@ func TestNoResponseIsACommand(t *testing.T) {
 		if err := g.Open(welcoming(back)); err != nil {
 			t.Fatal(err)
 		}
-		front := client.Front()
-		if err := g.Settle(front, g.back); err != nil {
+		front := client.FrontConn()
+		if err := g.Settle(front.ForGate(), g.back); err != nil {
 			t.Fatalf("%q: %v", response, err)
 		}
 		passed := map[string]string{`"LOGOUT=="`: `"LOGOUT=="`, `"STARTTLS"`: `"STARTTLS"`, "{8+}\r\nLOGOUT==": `"LOGOUT=="`}[response]
@@ -193,7 +193,7 @@ func TestRefuse(t *testing.T) {
 }
 
 // welcoming returns a backend that has greeted.
-func welcoming(back *gatetest.Backend) *wire.Conn {
+func welcoming(back *gatetest.Backend) *wire.Stream {
 	back.Replies.WriteString("\"SASL\" \"PLAIN LOGIN\"\r\n\"XCLIENT\"\r\nOK\r\n")
 	return gatetest.Back(back)
 }

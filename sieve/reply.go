@@ -49,7 +49,7 @@ func (g *Gate) pass(r response) error {
 // Refuse sends the client the last response of the session, if the reason has
 // one. A BYE is allowed at any time (RFC 5804 §1.2) but within a literal:
 // during the relay the caller makes sure that the backend is silent.
-func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
+func (g *Gate) Refuse(front *wire.Stream, why gate.Reason) {
 	switch {
 	case why == gate.Done, why == gate.ClientGone, why == gate.HandshakeFailed:
 		return

@@ -77,7 +77,7 @@ const (
 // been read: its literals, at most limit bytes together, and the lines after
 // them. Unless keep is set it drops the literals, and their tokens are empty.
 // It returns errMalformed if the session can go on.
-func readSentence(conn *wire.Conn, line []byte, by sender, limit int, keep bool) ([]token, error) {
+func readSentence(conn *wire.Stream, line []byte, by sender, limit int, keep bool) ([]token, error) {
 	var words []token
 	for start := true; ; start = false {
 		more, size, err := lex(string(line), by, start)
@@ -106,7 +106,7 @@ func readSentence(conn *wire.Conn, line []byte, by sender, limit int, keep bool)
 }
 
 // counted reads or drops the bytes of a literal.
-func counted(conn *wire.Conn, size int, keep bool) (string, error) {
+func counted(conn *wire.Stream, size int, keep bool) (string, error) {
 	if keep {
 		text, err := conn.Literal(size)
 		return string(text), err

@@ -10,8 +10,8 @@ import (
 // makes the gate a gate.Collector.
 type collected struct {
 	g         *Gate
-	before    *wire.Conn // the backend when the login began
-	complaint string     // about the last response; empty: the client has sent "*"
+	before    *wire.Stream // the backend when the login began
+	complaint string       // about the last response; empty: the client has sent "*"
 }
 
 // collectLogin collects a login. It is refused within a transaction (RFC 4954

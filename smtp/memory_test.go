@@ -132,7 +132,10 @@ func (c *caller) received() string {
 }
 
 // front returns the gate's end of the caller.
-func (c *caller) front() *wire.Conn {
+func (c *caller) front() *wire.Stream { return c.conn().ForGate() }
+
+// conn returns the proxy's end of the caller.
+func (c *caller) conn() *wire.Conn {
 	front := wire.New(c, testLimits)
 	front.Handshake = c.handshake
 	return front
@@ -141,10 +144,10 @@ func (c *caller) front() *wire.Conn {
 var testLimits = wire.Limits{Line: 4 << 10, Wait: time.Second, Text: time.Second, Verdict: time.Second, Write: time.Second}
 
 // backOf returns the gate's end of a backend.
-func backOf(conn net.Conn) *wire.Conn {
+func backOf(conn net.Conn) *wire.Stream {
 	limits := testLimits
 	limits.Line, limits.Backend = 64<<10, true
-	return wire.New(conn, limits)
+	return wire.New(conn, limits).ForGate()
 }
 
 // script is a backend that sends its replies, one for each line it receives,
@@ -212,10 +215,11 @@ func (nobody) Login(string, string, gate.Answer) {}
 
 // converse runs a gate through its session, as the proxy does.
 func converse(g *Gate, c *caller, backend net.Conn, implicit bool) error {
-	front := c.front()
+	conn := c.conn()
+	front := conn.ForGate()
 	err := func() error {
 		if implicit {
-			if err := front.Start(); err != nil {
+			if err := conn.Start(); err != nil {
 				return err
 			}
 		}

@@ -7,7 +7,7 @@ import (
 
 // Probe reads a backend's greeting and sends QUIT, so that the backend logs a
 // normal session. If TLS has to be started first, it introduces us as hostname.
-func Probe(back *wire.Conn, hostname string) error {
+func Probe(back *wire.Stream, hostname string) error {
 	g := New(&gate.Session{Hostname: hostname}, Options{})
 	g.back = back
 	if err := g.readGreeting(); err != nil {

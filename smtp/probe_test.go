@@ -8,5 +8,5 @@ import (
 )
 
 func TestProbe(t *testing.T) {
-	dialog.RunBackend(t, "testdata/probe/*.dialog", func(back *wire.Conn) error { return Probe(back, "mail.example.com") })
+	dialog.RunBackend(t, "testdata/probe/*.dialog", func(back *wire.Stream) error { return Probe(back, "mail.example.com") })
 }

@@ -47,7 +47,7 @@ type Gate struct {
 	s *gate.Session
 	o Options
 
-	front, back *wire.Conn
+	front, back *wire.Stream
 	implicit    bool // TLS was on when the session began
 
 	caps        capabilities // the backend's, from its last reply to EHLO
@@ -82,7 +82,7 @@ func New(s *gate.Session, o Options) *Gate { return &Gate{s: s, o: o} }
 // Secure greets a client of a STARTTLS service and answers its commands without
 // a backend until TLS is on or, where TLS is not required, until a command
 // needs the backend.
-func (g *Gate) Secure(front *wire.Conn) error {
+func (g *Gate) Secure(front *wire.Stream) error {
 	g.front = front
 	if g.implicit = front.TLS() != nil; g.implicit {
 		return nil
@@ -110,7 +110,7 @@ func (g *Gate) Secure(front *wire.Conn) error {
 // For a client without TLS it introduces us by our own name. The backend gets
 // nothing that the client has sent before the client begins a message without
 // TLS.
-func (g *Gate) Open(back *wire.Conn) error {
+func (g *Gate) Open(back *wire.Stream) error {
 	if g.back != nil {
 		g.back.Print("QUIT\r\n")
 		_ = g.back.Flush()
@@ -135,7 +135,7 @@ func (g *Gate) open() error {
 
 // Settle relays the session to its end, command by command: SMTP has no raw
 // relay.
-func (g *Gate) Settle(front, back *wire.Conn) error {
+func (g *Gate) Settle(front, back *wire.Stream) error {
 	g.front, g.back, g.settled = front, back, true
 	err := g.converse()
 	g.reportLost(err)
@@ -165,7 +165,7 @@ func (g *Gate) converse() error {
 }
 
 // Refuse sends the client the last reply of the session.
-func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
+func (g *Gate) Refuse(front *wire.Stream, why gate.Reason) {
 	if g.finished {
 		return
 	}

@@ -22,7 +22,7 @@ type protocol struct {
 	alpn []string
 
 	gate  func(s service, recipients func(string) bool) func(*gate.Session) proxy.Gate
-	check func(back *wire.Conn, hostname string) error // of a backend's health
+	check func(back *wire.Stream, hostname string) error // of a backend's health
 }
 
 // protocols is the place to add a protocol. Its keys are those of
@@ -42,8 +42,8 @@ func plainGate(open func(*gate.Session) proxy.Gate) func(service, func(string) b
 }
 
 // anonymous is a check in which the proxy does not say its name.
-func anonymous(check func(*wire.Conn) error) func(*wire.Conn, string) error {
-	return func(back *wire.Conn, _ string) error { return check(back) }
+func anonymous(check func(*wire.Stream) error) func(*wire.Stream, string) error {
+	return func(back *wire.Stream, _ string) error { return check(back) }
 }
 
 func newSMTP(s service, recipients func(string) bool) func(*gate.Session) proxy.Gate {

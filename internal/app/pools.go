@@ -68,7 +68,7 @@ func (p *pools) get(target string, s service) (*upstream.Pool, error) {
 	pool := &upstream.Pool{
 		Name: b.Name, Addresses: b.Addresses, ByClient: b.ByClient(), Public: p.config.PublicPlaintextBackend || b.Verified(),
 		Health: b.HealthInterval(), Header: header,
-		Probe: func(back *wire.Conn) error { return s.protocol.check(back, p.config.Hostname) },
+		Probe: func(back *wire.Stream) error { return s.protocol.check(back, p.config.Hostname) },
 	}
 	if b.Encrypted() {
 		pool.TLS, pool.StartTLS = backTLS.Config, b.StartTLS()

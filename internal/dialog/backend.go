@@ -18,7 +18,7 @@ import (
 // RunBackend runs every dialog that matches pattern, in which nobody but we
 // and the backend take part. "option: ends REASON" says how talk ends; without
 // it, well.
-func RunBackend(t *testing.T, pattern string, talk func(back *wire.Conn) error) {
+func RunBackend(t *testing.T, pattern string, talk func(back *wire.Stream) error) {
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no dialogs match %s (%v)", pattern, err)
@@ -35,7 +35,7 @@ func RunBackend(t *testing.T, pattern string, talk func(back *wire.Conn) error) 
 			}
 			go func() {
 				back := r.backConn(conn)
-				ended <- talk(back)
+				ended <- talk(back.ForGate())
 				back.Abort()
 			}()
 			if r.backend, err = r.listener.Accept(); err != nil {

@@ -20,10 +20,10 @@ import (
 
 // Gate is the gate under test; see proxy.Gate.
 type Gate interface {
-	Secure(front *wire.Conn) error
-	Open(back *wire.Conn) error
-	Settle(front, back *wire.Conn) error
-	Refuse(front *wire.Conn, why gate.Reason)
+	Secure(front *wire.Stream) error
+	Open(back *wire.Stream) error
+	Settle(front, back *wire.Stream) error
+	Refuse(front *wire.Stream, why gate.Reason)
 }
 
 // patience bounds each step: far more than a working gate needs.
@@ -68,7 +68,7 @@ type runner struct {
 func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 	s := r.facts()
 	var g Gate
-	r.routed(s, func(back *wire.Conn) error { return g.Open(back) })
+	r.routed(s, func(back *wire.Stream) error { return g.Open(back) })
 	g = make(r.script.options, s)
 	front := r.connect()
 	done := r.serve(g, front)

@@ -12,20 +12,20 @@ import (
 // echo is a gate that tells the client how the backend has greeted.
 type echo struct{ greeting string }
 
-func (*echo) Secure(*wire.Conn) error { return nil }
+func (*echo) Secure(*wire.Stream) error { return nil }
 
-func (e *echo) Open(back *wire.Conn) error {
+func (e *echo) Open(back *wire.Stream) error {
 	line, err := back.ReadLine()
 	e.greeting = string(line)
 	return err
 }
 
-func (e *echo) Settle(front, _ *wire.Conn) error {
+func (e *echo) Settle(front, _ *wire.Stream) error {
 	front.Print(e.greeting, "\r\n")
 	return gate.Because(gate.Done, nil)
 }
 
-func (*echo) Refuse(*wire.Conn, gate.Reason) {}
+func (*echo) Refuse(*wire.Stream, gate.Reason) {}
 
 func TestImplicit(t *testing.T) {
 	Run(t, "testdata/*.dialog", func(map[string]string, *gate.Session) Gate { return &echo{} })

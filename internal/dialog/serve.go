@@ -39,7 +39,7 @@ func (r *runner) serve(g Gate, conn net.Conn) <-chan struct{} {
 		if want := r.script.options["ends"]; want != "" && want != gate.ReasonOf(err).String() {
 			r.t.Errorf("it ends with %v, not for the reason %s", err, want)
 		}
-		g.Refuse(front, gate.ReasonOf(err))
+		g.Refuse(front.ForGate(), gate.ReasonOf(err))
 		_ = front.Close()
 	}()
 	return done
@@ -51,7 +51,7 @@ func (r *runner) session(g Gate, front *wire.Conn) error {
 			return gate.Because(gate.HandshakeFailed, err)
 		}
 	}
-	if err := g.Secure(front); err != nil {
+	if err := g.Secure(front.ForGate()); err != nil {
 		return err
 	}
 	defer func() {
@@ -62,21 +62,21 @@ func (r *runner) session(g Gate, front *wire.Conn) error {
 	if err := r.reach(g.Open); err != nil {
 		return err
 	}
-	if err := g.Settle(front, r.back); err != nil {
+	if err := g.Settle(front.ForGate(), r.back.ForGate()); err != nil {
 		return err
 	}
 	return relay(front, r.back)
 }
 
 // reach connects the gate to a new backend, and closes the one before.
-func (r *runner) reach(open func(*wire.Conn) error) error {
+func (r *runner) reach(open func(*wire.Stream) error) error {
 	conn, err := net.Dial("tcp", r.listener.Addr().String())
 	if err != nil {
 		return gate.Because(gate.BackendDown, err)
 	}
 	before := r.back
 	r.back = r.backConn(conn)
-	err = open(r.back)
+	err = open(r.back.ForGate())
 	if before != nil {
 		before.Abort()
 	}
@@ -84,7 +84,7 @@ func (r *runner) reach(open func(*wire.Conn) error) error {
 }
 
 // routed sets the login method and the routes that the script asks for.
-func (r *runner) routed(s *gate.Session, open func(*wire.Conn) error) {
+func (r *runner) routed(s *gate.Session, open func(*wire.Stream) error) {
 	home, nowhere := r.script.options["home"], r.script.options["nowhere"]
 	s.Mechanisms.LoginMethod = gate.LoginMethod(r.script.options["backend_login"])
 	s.Mechanisms.Routed = home != "" || nowhere != ""

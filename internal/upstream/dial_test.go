@@ -18,7 +18,7 @@ import (
 func TestCheckWithTLS(t *testing.T) {
 	ca := authority.New(t)
 	backendTLS := tlspolicy.BackendTLS{Roots: ca.Pool, ServerName: "legacy.lan"}
-	probe := func(back *wire.Conn) error {
+	probe := func(back *wire.Stream) error {
 		if back.TLS() == nil {
 			t.Error("plaintext")
 		}

@@ -136,7 +136,7 @@ func (c *Checker) check(p *Pool, m *Member) error {
 	if err := p.StartImplicitTLS(back); err != nil {
 		return err
 	}
-	return p.Probe(back)
+	return p.Probe(back.ForGate())
 }
 
 // ReportSession stores what a session's attempt to open shows of a member's

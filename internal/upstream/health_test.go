@@ -37,7 +37,7 @@ func TestSessionsShowHealth(t *testing.T) {
 		"speaks no protocol":                {Handover{}, gate.Because(gate.BackendGarbage, errors.New("no")), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			pool := &Pool{Addresses: []string{"10.0.0.1:25", "10.0.0.2:25"}, Health: time.Hour, Probe: func(*wire.Conn) error { return nil }}
+			pool := &Pool{Addresses: []string{"10.0.0.1:25", "10.0.0.2:25"}, Health: time.Hour, Probe: func(*wire.Stream) error { return nil }}
 			pool.ReportSession(pool.Order(netip.Addr{})[0], c.h, c.err, slog.New(slog.DiscardHandler))
 			if down := slices.ContainsFunc(pool.State(), func(s State) bool { return s.Down != nil }); down != c.down {
 				t.Errorf("down: %v", down)

@@ -35,7 +35,7 @@ type Pool struct {
 	// and says goodbye. Header is the version of the PROXY header that comes
 	// before it; 0 is none.
 	Health time.Duration
-	Probe  func(back *wire.Conn) error
+	Probe  func(back *wire.Stream) error
 	Header byte
 
 	mu      sync.Mutex

@@ -56,7 +56,7 @@ func TestChecksBackOff(t *testing.T) {
 			t.Errorf("%s behind %d failures", pause, failures)
 		}
 	}
-	if pool.checked() || (&Pool{Addresses: []string{"a"}, Health: 1, Probe: func(*wire.Conn) error { return nil }}).checked() {
+	if pool.checked() || (&Pool{Addresses: []string{"a"}, Health: 1, Probe: func(*wire.Stream) error { return nil }}).checked() {
 		t.Error("checks where nothing depends on them")
 	}
 }

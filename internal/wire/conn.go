@@ -24,9 +24,17 @@ type Limits struct {
 	Backend bool
 }
 
-// Conn is the connection of a session to its client or to its backend. One goroutine
-// uses it; others may call only Interrupt, Expire, Abort, Deadline, Received and Sent.
+// Conn is the connection of a session to its client or to its backend. The proxy owns
+// it: it sets deadlines, interrupts, detaches and closes it, and gives a gate the
+// Stream alone. One goroutine uses a Conn; others may call only Interrupt, Expire,
+// Abort, Deadline, Received and Sent.
 type Conn struct {
+	Stream
+}
+
+// Stream is what a gate may do with a connection: read lines and texts, write, and
+// start TLS.
+type Stream struct {
 	// Handshake starts TLS on the plaintext connection. The owner of the TLS
 	// configuration sets it. It bounds its own time.
 	Handshake func(net.Conn) (*tls.Conn, error)
@@ -84,7 +92,7 @@ const (
 
 // New returns a Conn on conn, which it owns.
 func New(conn net.Conn, limits Limits) *Conn {
-	c := &Conn{raw: conn, conn: conn, limits: limits}
+	c := &Conn{Stream{raw: conn, conn: conn, limits: limits}}
 	if limits.Backend {
 		c.reply = time.Now().Add(limits.Wait) // of the greeting
 	}
@@ -95,8 +103,17 @@ func New(conn net.Conn, limits Limits) *Conn {
 	return c
 }
 
+// ForGate returns the part of the connection that a gate may use; nil if there is no
+// connection.
+func (c *Conn) ForGate() *Stream {
+	if c == nil {
+		return nil
+	}
+	return &c.Stream
+}
+
 // TLS returns the state of the TLS session; nil is plaintext.
-func (c *Conn) TLS() *tls.ConnectionState { return c.state }
+func (c *Stream) TLS() *tls.ConnectionState { return c.state }
 
 // Received returns the number of bytes read, inside TLS. It may be called from any
 // goroutine.
@@ -107,14 +124,14 @@ func (c *Conn) Sent() int64 { return c.sent.Load() }
 
 // WantsTLS reports whether TLS must be started and is not: a backend with a Handshake
 // must not be used in plaintext.
-func (c *Conn) WantsTLS() bool { return c.Handshake != nil && c.state == nil }
+func (c *Stream) WantsTLS() bool { return c.Handshake != nil && c.state == nil }
 
 // Upgrade sends reply, the last plaintext, and starts TLS. With a backend reply is
 // empty, because the backend has sent the last line. Upgrade fails with ErrPipelined,
 // before it sends reply, if the peer has sent anything after its command. After any
 // error the connection must be closed: there is no way back to plaintext (RFC 3207
 // §4.1).
-func (c *Conn) Upgrade(reply string) error {
+func (c *Stream) Upgrade(reply string) error {
 	if c.Handshake == nil {
 		return ErrNoTLS
 	}
@@ -125,11 +142,13 @@ func (c *Conn) Upgrade(reply string) error {
 	if err := c.Flush(); err != nil {
 		return err
 	}
-	return c.Start()
+	return c.start()
 }
 
 // Start starts TLS without a reply, as the services with implicit TLS do.
-func (c *Conn) Start() error {
+func (c *Conn) Start() error { return c.start() }
+
+func (c *Stream) start() error {
 	t, err := c.Handshake(c.conn)
 	if err != nil {
 		c.gone = errors.Is(err, io.EOF)
@@ -143,7 +162,7 @@ func (c *Conn) Start() error {
 	return nil
 }
 
-func (c *Conn) secured(t *tls.Conn) {
+func (c *Stream) secured(t *tls.Conn) {
 	state := t.ConnectionState()
 	c.conn, c.state, c.below = t, &state, Under(t)
 	c.known, c.early = false, nil // inside TLS the client begins again
@@ -194,7 +213,9 @@ func (c *Conn) Close() error {
 
 // Heed records a read error, also of a relay. After a fatal alert no close_notify is
 // sent (RFC 8446 §6.2).
-func (c *Conn) Heed(err error) {
+func (c *Conn) Heed(err error) { c.heed(err) }
+
+func (c *Stream) heed(err error) {
 	var e *net.OpError
 	if errors.As(err, &e) && (e.Op == "local error" || e.Op == "remote error") {
 		c.over = true

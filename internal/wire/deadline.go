@@ -9,7 +9,9 @@ import (
 // Deadline sets the end of the current step, which also bounds each single wait. The
 // zero time means no end. It may be called from any goroutine. A read that has begun
 // keeps its deadline.
-func (c *Conn) Deadline(t time.Time) {
+func (c *Conn) Deadline(t time.Time) { c.deadline(t) }
+
+func (c *Stream) deadline(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.expired {
@@ -19,7 +21,7 @@ func (c *Conn) Deadline(t time.Time) {
 
 // Part bounds all further waits to the short time that the peer has for its last
 // command.
-func (c *Conn) Part() { c.Deadline(time.Now().Add(goodbye)) }
+func (c *Stream) Part() { c.deadline(time.Now().Add(goodbye)) }
 
 // goodbye is long enough for a command over a connection with a long delay.
 const goodbye = 2 * time.Second
@@ -41,12 +43,12 @@ const lastWords = time.Second
 // AwaitReply starts the deadline for a backend's reply, Limits.Wait from now. All
 // lines and literals of the reply share it. Writing to a backend starts it too, so
 // that only the second reply to one write needs this call.
-func (c *Conn) AwaitReply() { c.await(c.limits.Wait) }
+func (c *Stream) AwaitReply() { c.await(c.limits.Wait) }
 
 // AwaitVerdict is AwaitReply with Limits.Verdict.
-func (c *Conn) AwaitVerdict() { c.await(c.limits.Verdict) }
+func (c *Stream) AwaitVerdict() { c.await(c.limits.Verdict) }
 
-func (c *Conn) await(wait time.Duration) {
+func (c *Stream) await(wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reply = time.Now().Add(wait)
@@ -60,7 +62,7 @@ func (c *Conn) Hold(inFlight bool) {
 	c.held = inFlight
 }
 
-func (c *Conn) rest(resting bool) {
+func (c *Stream) rest(resting bool) {
 	c.mu.Lock()
 	c.resting = resting
 	c.mu.Unlock()
@@ -100,7 +102,9 @@ func (c *Conn) Spoke(pause time.Duration) (bool, error) {
 
 // ReadBy sets the deadline of reads on the connection itself, such as those of a
 // handshake. The step's deadline bounds them too.
-func (c *Conn) ReadBy(deadline time.Time) {
+func (c *Conn) ReadBy(deadline time.Time) { c.readUntil(deadline) }
+
+func (c *Stream) readUntil(deadline time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.readBy(deadline)
@@ -108,7 +112,7 @@ func (c *Conn) ReadBy(deadline time.Time) {
 
 // arm sets the deadline of the following reads: the deadline of the awaited reply, or
 // wait from now.
-func (c *Conn) arm(wait time.Duration) {
+func (c *Stream) arm(wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reply.IsZero() {
@@ -118,7 +122,7 @@ func (c *Conn) arm(wait time.Duration) {
 	c.readBy(c.reply)
 }
 
-func (c *Conn) readBy(deadline time.Time) {
+func (c *Stream) readBy(deadline time.Time) {
 	if !c.reply.IsZero() && c.reply.Before(deadline) {
 		deadline = c.reply
 	}
@@ -133,7 +137,7 @@ func (c *Conn) readBy(deadline time.Time) {
 
 // armWrite sets the deadline of the next write. After the end of the step there is
 // still time for a last reply.
-func (c *Conn) armWrite() {
+func (c *Stream) armWrite() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
@@ -152,7 +156,7 @@ func (c *Conn) armWrite() {
 
 // interruption returns ErrInterrupted if the deadline that was exceeded was set by
 // Interrupt, and err otherwise.
-func (c *Conn) interruption(err error) error {
+func (c *Stream) interruption(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.interrupted && c.resting && !c.held && errors.Is(err, os.ErrDeadlineExceeded) {

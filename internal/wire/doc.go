@@ -6,7 +6,7 @@
 // forwarded line exactly as the proxy does. A Conn never reads more than its buffer
 // holds, and Detach returns every byte that it did not use.
 //
-// Gates use the methods of read.go and write.go, Upgrade and TLS. The rest of Conn is
-// for its owner, the proxy: deadlines and interruption in deadline.go, and Start,
-// Detach, Abort, Close and the counters in conn.go.
+// A gate has the Stream of a connection: read.go, write.go, Upgrade and TLS. A Conn adds
+// what only its owner, the proxy, may do: deadlines and interruption in deadline.go,
+// and Start, Detach, Abort, Close and the counters in conn.go.
 package wire

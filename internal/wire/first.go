@@ -62,7 +62,7 @@ var firstBytes = []struct {
 
 // recognise fails with a Foreign error if the client uses another protocol. It checks
 // the buffer until the first bytes decide the protocol.
-func (c *Conn) recognise() error {
+func (c *Stream) recognise() error {
 	if c.known || c.Buffered() == 0 {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (c *Conn) recognise() error {
 
 // passed keeps a line that was returned before the protocol was decided: version 2 of
 // the PROXY header begins with two empty lines.
-func (c *Conn) passed(line []byte) {
+func (c *Stream) passed(line []byte) {
 	if !c.known {
 		c.early = append(c.early, line...)
 	}

@@ -26,7 +26,7 @@ const (
 //
 // It fails with a Foreign error, even before a whole line has arrived, if the client's
 // first bytes belong to another protocol.
-func (c *Conn) ReadCommand() ([]byte, error) {
+func (c *Stream) ReadCommand() ([]byte, error) {
 	c.rest(true)
 	defer c.rest(false)
 	return c.readLine(c.limits.Wait, true)
@@ -36,16 +36,16 @@ func (c *Conn) ReadCommand() ([]byte, error) {
 // read. It fails with a SyntaxError, ErrLineTooLong, io.EOF between two lines,
 // io.ErrUnexpectedEOF within one, or a timeout once Limits.Wait is over,
 // even if single bytes keep arriving.
-func (c *Conn) ReadLine() ([]byte, error) { return c.readLine(c.limits.Wait, false) }
+func (c *Stream) ReadLine() ([]byte, error) { return c.readLine(c.limits.Wait, false) }
 
 // UnreadLine makes the next ReadLine return the last line again.
-func (c *Conn) UnreadLine() { c.r = c.mark }
+func (c *Stream) UnreadLine() { c.r = c.mark }
 
 // LastLine returns the last line unchanged, with its end, even if it was refused with
 // a SyntaxError. It is valid until the next read.
-func (c *Conn) LastLine() []byte { return c.in[c.mark:c.r] }
+func (c *Stream) LastLine() []byte { return c.in[c.mark:c.r] }
 
-func (c *Conn) readLine(wait time.Duration, command bool) ([]byte, error) {
+func (c *Stream) readLine(wait time.Duration, command bool) ([]byte, error) {
 	seen := 0
 	for armed := false; ; armed = true {
 		if command {
@@ -83,7 +83,7 @@ func (c *Conn) readLine(wait time.Duration, command bool) ([]byte, error) {
 
 // checked removes the CR from the end of a line and looks for bytes that are not
 // allowed.
-func (c *Conn) checked(line []byte) ([]byte, error) {
+func (c *Stream) checked(line []byte) ([]byte, error) {
 	n := len(line)
 	switch {
 	case n > 0 && line[n-1] == '\r':
@@ -101,15 +101,15 @@ func (c *Conn) checked(line []byte) ([]byte, error) {
 }
 
 // Buffered returns the number of bytes that were read and not yet used.
-func (c *Conn) Buffered() int { return c.w - c.r }
+func (c *Stream) Buffered() int { return c.w - c.r }
 
 // HasLine reports whether the buffer holds a whole line, so that ReadLine does not
 // block.
-func (c *Conn) HasLine() bool { return bytes.IndexByte(c.in[c.r:c.w], '\n') >= 0 }
+func (c *Stream) HasLine() bool { return bytes.IndexByte(c.in[c.r:c.w], '\n') >= 0 }
 
 // Peek returns some bytes of a text, at least one, and leaves them unread; see
 // Discard. It waits for Limits.Text at most.
-func (c *Conn) Peek() ([]byte, error) {
+func (c *Stream) Peek() ([]byte, error) {
 	if c.Buffered() == 0 {
 		if err := c.moreText(); err != nil {
 			return nil, err
@@ -119,13 +119,13 @@ func (c *Conn) Peek() ([]byte, error) {
 }
 
 // Discard skips the first n bytes that Peek returned.
-func (c *Conn) Discard(n int) {
+func (c *Stream) Discard(n int) {
 	c.r += n
 	c.mark = c.r
 }
 
 // Literal reads exactly n bytes of a counted string. The caller bounds n.
-func (c *Conn) Literal(n int) ([]byte, error) {
+func (c *Stream) Literal(n int) ([]byte, error) {
 	literal := make([]byte, 0, min(n, smallBuffer)) // the literal may never arrive
 	for len(literal) < n {
 		b, err := c.Peek()
@@ -140,7 +140,7 @@ func (c *Conn) Literal(n int) ([]byte, error) {
 }
 
 // more reads once, for a line.
-func (c *Conn) more() error {
+func (c *Stream) more() error {
 	if c.r == c.w {
 		c.r, c.w, c.mark = 0, 0, 0
 		c.shrink()
@@ -161,7 +161,7 @@ func (c *Conn) more() error {
 }
 
 // shrink returns the large buffer of a text to the pool.
-func (c *Conn) shrink() {
+func (c *Stream) shrink() {
 	if c.large != nil {
 		c.large.Give()
 		c.large, c.in = nil, nil
@@ -174,11 +174,11 @@ const lull = 250 * time.Millisecond
 
 // moreText reads once, into an empty buffer. It uses a large buffer if the read before
 // has filled a small one.
-func (c *Conn) moreText() error {
+func (c *Stream) moreText() error {
 	c.r, c.w, c.mark = 0, 0, 0
 	deadline := time.Now().Add(c.limits.Text)
 	if c.bulk {
-		c.ReadBy(earlier(deadline, time.Now().Add(lull)))
+		c.readUntil(earlier(deadline, time.Now().Add(lull)))
 		n, err := c.readLarge()
 		c.bulk = n >= smallBuffer
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -189,13 +189,13 @@ func (c *Conn) moreText() error {
 	if c.in == nil {
 		c.in = make([]byte, smallBuffer)
 	}
-	c.ReadBy(deadline)
+	c.readUntil(deadline)
 	n, err := c.readText()
 	c.bulk = n >= smallBuffer
 	return c.took(n, err)
 }
 
-func (c *Conn) readLarge() (int, error) {
+func (c *Stream) readLarge() (int, error) {
 	if c.large == nil {
 		c.large = TakeLarge()
 		c.in = c.large[:]
@@ -203,7 +203,7 @@ func (c *Conn) readLarge() (int, error) {
 	return c.readText()
 }
 
-func (c *Conn) readText() (int, error) {
+func (c *Stream) readText() (int, error) {
 	if c.below == nil {
 		return c.conn.Read(c.in)
 	}
@@ -218,7 +218,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // took counts the bytes of a read, and returns the error if there were none.
-func (c *Conn) took(n int, err error) error {
+func (c *Stream) took(n int, err error) error {
 	c.w += n
 	c.received.Add(int64(n))
 	switch {
@@ -228,6 +228,6 @@ func (c *Conn) took(n int, err error) error {
 		err = io.ErrNoProgress
 	}
 	c.gone = c.conn == c.raw && errors.Is(err, io.EOF)
-	c.Heed(err)
+	c.heed(err)
 	return c.interruption(err)
 }

@@ -1,7 +1,7 @@
 package wire
 
 // Print gathers strings for the next Flush; it fails when that fails.
-func (c *Conn) Print(parts ...string) {
+func (c *Stream) Print(parts ...string) {
 	for _, s := range parts {
 		c.out = append(c.out, s...)
 	}
@@ -11,7 +11,7 @@ func (c *Conn) Print(parts ...string) {
 }
 
 // Write gathers p for the next Flush. Large pieces go out at once.
-func (c *Conn) Write(p []byte) (int, error) {
+func (c *Stream) Write(p []byte) (int, error) {
 	if len(p) >= outBuffer {
 		if err := c.Flush(); err != nil {
 			return 0, err
@@ -27,7 +27,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 
 // Flush sends what was gathered. Its error stays: a reply that was lost makes
 // all later ones wrong.
-func (c *Conn) Flush() error {
+func (c *Stream) Flush() error {
 	if len(c.out) == 0 || c.err != nil {
 		return c.err
 	}
@@ -38,7 +38,7 @@ func (c *Conn) Flush() error {
 	return err
 }
 
-func (c *Conn) send(p []byte) error {
+func (c *Stream) send(p []byte) error {
 	if c.err != nil || c.mute {
 		return c.err
 	}

@@ -77,7 +77,7 @@ var errTooBig = errors.New("too big")
 func (g *Gate) carry(s *server) (writeErr, err error) {
 	var h header
 	size := 0
-	t := syntax.Transfer{Client: g.front, Backend: s.back, Ended: func() error { return g.s.EnterStep(gate.Verdict) }}
+	t := syntax.Transfer{Client: g.front, Backend: s.back.ForGate(), Ended: func() error { return g.s.EnterStep(gate.Verdict) }}
 	t.Write = func(run []byte, tail string) error {
 		switch size += len(run) + len(tail); {
 		case size > g.o.Message:
@@ -85,7 +85,7 @@ func (g *Gate) carry(s *server) (writeErr, err error) {
 		case s.ascii && (h.hasUTF8(run) || h.hasUTF8([]byte(tail))):
 			return errNeedsUTF8
 		}
-		return syntax.WriteText(s.back, run, tail)
+		return syntax.WriteText(s.back.ForGate(), run, tail)
 	}
 	if _, writeErr, err = t.Run(); err != nil {
 		return nil, err

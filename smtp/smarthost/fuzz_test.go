@@ -93,8 +93,8 @@ func converse(client, server []string, level outbound.Level) (toClient, toServer
 	limits := patient
 	limits.Backend = false
 	g, conn := New(s, Options{Name: "mail.example.com", Finder: lone{level}, Observer: lone{level}, Message: 1 << 20, Recipients: 10}), wire.New(front, limits)
-	err := g.Settle(conn, nil)
-	g.Refuse(conn, gate.ReasonOf(err))
+	err := g.Settle(conn.ForGate(), nil)
+	g.Refuse(conn.ForGate(), gate.ReasonOf(err))
 	for _, b := range backs {
 		toServer += b.sent.String()
 	}

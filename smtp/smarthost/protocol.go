@@ -36,7 +36,7 @@ type Gate struct {
 	s *gate.Session
 	o Options
 
-	front  *wire.Conn
+	front  *wire.Stream
 	helo   string // the name in the client's EHLO; empty: none yet
 	verb   string // EHLO or HELO
 	errors int
@@ -48,17 +48,17 @@ func New(s *gate.Session, o Options) *Gate { return &Gate{s: s, o: o} }
 
 // Secure does nothing: the client is on this machine or in a private network,
 // and sends plaintext.
-func (g *Gate) Secure(*wire.Conn) error { return nil }
+func (g *Gate) Secure(*wire.Stream) error { return nil }
 
 var errNotOpened = errors.New("a smarthost finds its servers by itself")
 
 // Open is never called: this gate connects to its servers itself.
-func (g *Gate) Open(*wire.Conn) error { return gate.Because(gate.Internal, errNotOpened) }
+func (g *Gate) Open(*wire.Stream) error { return gate.Because(gate.Internal, errNotOpened) }
 
 var errDenied = errors.New("the client's address is not among those of smarthost.clients")
 
 // Settle runs the session to its end.
-func (g *Gate) Settle(front, _ *wire.Conn) error {
+func (g *Gate) Settle(front, _ *wire.Stream) error {
 	g.front = front
 	defer g.endTransaction()
 	if g.o.Denied {
@@ -84,7 +84,7 @@ func (g *Gate) Settle(front, _ *wire.Conn) error {
 }
 
 // Refuse sends the client the last reply of the session.
-func (g *Gate) Refuse(front *wire.Conn, why gate.Reason) {
+func (g *Gate) Refuse(front *wire.Stream, why gate.Reason) {
 	if text := syntax.Farewell(why, g.s.ID); text != "" {
 		front.Print(text)
 		_ = front.Flush()

@@ -54,7 +54,7 @@ func (s *server) readVerdict() (syntax.Reply, error) {
 }
 
 func (s *server) readLines() (syntax.Reply, error) {
-	r, err := syntax.ReadReply(s.back, nil)
+	r, err := syntax.ReadReply(s.back.ForGate(), nil)
 	if s.unusable = err != nil || r.Code == 421; err != nil {
 		return r, err
 	}

@@ -16,7 +16,7 @@ type Line struct {
 
 // ReadCommand reads the client's next command. An error carries its gate.Reason
 // and ends the session: the client is gone, or does not speak SMTP.
-func ReadCommand(front *wire.Conn) (Line, error) {
+func ReadCommand(front *wire.Stream) (Line, error) {
 	line, err := front.ReadCommand()
 	malformed, isMalformed := errors.AsType[wire.SyntaxError](err)
 	switch {

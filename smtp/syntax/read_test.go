@@ -28,7 +28,7 @@ func TestReadCommand(t *testing.T) {
 			_, _ = io.WriteString(theirs, said)
 			_ = theirs.Close()
 		}()
-		line, err := ReadCommand(wire.New(ours, wire.Limits{Line: 100, Wait: time.Minute, Write: time.Minute}))
+		line, err := ReadCommand(wire.New(ours, wire.Limits{Line: 100, Wait: time.Minute, Write: time.Minute}).ForGate())
 		if line != want.line || gate.ReasonOf(err) != want.ends {
 			t.Errorf("%q is %+v, %v", said, line, err)
 		}

@@ -42,7 +42,7 @@ const MaxReply = 64 << 10
 
 // ReadReply reads a reply into a buffer, which it extends where necessary. A
 // malformed reply is ErrReply; any other error is the connection's.
-func ReadReply(back *wire.Conn, buffer []byte) (Reply, error) {
+func ReadReply(back *wire.Stream, buffer []byte) (Reply, error) {
 	r := Reply{Text: buffer[:0]}
 	for {
 		line, err := back.ReadLine()

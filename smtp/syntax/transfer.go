@@ -11,8 +11,8 @@ const StartText = "354 End data with <CR><LF>.<CR><LF>\r\n"
 // Transfer moves the text that a client sends after DATA to a backend, or to a
 // spool.
 type Transfer struct {
-	Client  *wire.Conn
-	Backend *wire.Conn // flushed before the transfer waits for the client; nil: there is none yet
+	Client  *wire.Stream
+	Backend *wire.Stream // flushed before the transfer waits for the client; nil: there is none yet
 
 	// Write takes the next part of the text: run, and after it tail. It is not
 	// called again after an error.
@@ -56,7 +56,7 @@ func (t *Transfer) Run() (irregular bool, writeErr, err error) {
 // NextText returns bytes that the client has sent, at least one. Before it waits
 // for the client it flushes what the backend has not been sent yet. An error of
 // that flush stays on the connection, and the next write returns it.
-func NextText(client, backend *wire.Conn) ([]byte, error) {
+func NextText(client, backend *wire.Stream) ([]byte, error) {
 	if client.Buffered() == 0 && backend != nil {
 		_ = backend.Flush()
 	}
@@ -68,7 +68,7 @@ func NextText(client, backend *wire.Conn) ([]byte, error) {
 }
 
 // WriteText writes a part of a text to a backend; see Transfer.Write.
-func WriteText(back *wire.Conn, run []byte, tail string) error {
+func WriteText(back *wire.Stream, run []byte, tail string) error {
 	if len(run) > 0 {
 		if _, err := back.Write(run); err != nil {
 			return err

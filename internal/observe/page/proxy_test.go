@@ -20,10 +20,10 @@ import (
 // welcoming is a gate that lets everybody in as alice, until they say a word.
 type welcoming struct{ s *gate.Session }
 
-func (welcoming) Secure(*wire.Conn) error { return nil }
-func (welcoming) Open(*wire.Conn) error   { return nil }
+func (welcoming) Secure(*wire.Stream) error { return nil }
+func (welcoming) Open(*wire.Stream) error   { return nil }
 
-func (g welcoming) Settle(front, _ *wire.Conn) error {
+func (g welcoming) Settle(front, _ *wire.Stream) error {
 	g.s.Observer.Login("alice", "PLAIN", gate.Answer{})
 	front.Print("welcome\r\n")
 	_ = front.Flush()
@@ -34,7 +34,7 @@ func (g welcoming) Settle(front, _ *wire.Conn) error {
 	return gate.Because(gate.Done, nil)
 }
 
-func (welcoming) Refuse(*wire.Conn, gate.Reason) {}
+func (welcoming) Refuse(*wire.Stream, gate.Reason) {}
 
 // newProxy starts a proxy on loopback that s observes, in front of pool.
 func newProxy(t *testing.T, s *Status, ca *authority.CA) (p *proxy.Server, pool *upstream.Pool) {

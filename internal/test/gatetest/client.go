@@ -21,8 +21,11 @@ type Client struct {
 
 var errNoTLS = errors.New("no handshake here")
 
-// Front is what a gate has of the client, who can turn no TLS on.
-func (c *Client) Front() *wire.Conn {
+// Front returns the gate's side of the client, which cannot start TLS.
+func (c *Client) Front() *wire.Stream { return c.FrontConn().ForGate() }
+
+// FrontConn returns the proxy's side of the client.
+func (c *Client) FrontConn() *wire.Conn {
 	front := wire.New(c, limits)
 	front.Handshake = func(net.Conn) (*tls.Conn, error) { return nil, errNoTLS }
 	return front

@@ -17,10 +17,10 @@ import (
 var limits = wire.Limits{Line: 4 << 10, Wait: time.Second, Text: time.Second, Verdict: time.Second, Write: time.Second}
 
 // Back is what a gate has of a backend.
-func Back(backend net.Conn) *wire.Conn {
+func Back(backend net.Conn) *wire.Stream {
 	lenient := limits
 	lenient.Backend = true
-	return wire.New(backend, lenient)
+	return wire.New(backend, lenient).ForGate()
 }
 
 // Session is one that ends after as many wrong commands; its Observer is an *Observer.
