@@ -50,8 +50,12 @@ type flood struct {
 
 // arriving is how many sessions may be on the way to their step. The flood shares
 // two cores with the proxy and with the honest clients: more of them would only
-// measure how long a queue for the processor is, with any proxy.
-const arriving = 4
+// measure how long a queue for the processor is, with any proxy. A session whose
+// server floods waits a second for the next lines, and needs no processor then.
+const (
+	arriving         = 4
+	arrivingFlooding = 40
+)
 
 // runJob is the whole of a hostile process.
 func runJob(in io.Reader, out io.Writer) error {
@@ -76,7 +80,7 @@ func (f *flood) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	tokens := make(chan struct{}, f.Open)
-	f.arriving = make(chan struct{}, arriving)
+	f.arriving = make(chan struct{}, f.mostArriving())
 	for i := range f.Sessions {
 		time.Sleep(time.Second / time.Duration(f.Rate)) // and what was missed is not made up for
 		tokens <- struct{}{}
@@ -90,6 +94,13 @@ func (f *flood) run() {
 	cancel()
 	running.Wait()
 	f.report.Begun = f.Sessions
+}
+
+func (f *flood) mostArriving() int {
+	if strings.HasPrefix(f.kind.name, "flooding") {
+		return arrivingFlooding
+	}
+	return arriving
 }
 
 // settle waits until the last sessions have got to their steps, or will not.
