@@ -180,13 +180,17 @@ func TestG5_PipelinedFlood(t *testing.T) {
 		w := open(t, func(w *world) { w.Timeouts.Command = 300 * time.Millisecond })
 		c := w.greeted(service)
 		_ = c.socket.(*net.TCPConn).SetReadBuffer(4 << 10) // so that the replies soon fill it
-		go func() { _, _ = c.Write([]byte(strings.Repeat(harmless[c.protocol]+"\r\n", 10<<20/8))) }()
+		go func() { _, _ = c.Write([]byte(strings.Repeat(talkative[c.protocol]+"\r\n", 10<<20/16))) }()
 		if why := w.reasons(1)[0]; why != gate.Timeout {
 			t.Errorf("ended for %s", why)
 		}
 		_ = c.socket.Close()
 	})
 }
+
+// talkative are commands with long replies, which fill the kernel's buffers with
+// few of them.
+var talkative = map[string]string{"smtp": "EHLO client.example", "imap": "a CAPABILITY", "pop3": "CAPA", "sieve": "CAPABILITY"}
 
 // G6: when a client does not read, the backend cannot send; at last the session
 // ends.
