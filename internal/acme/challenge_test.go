@@ -67,7 +67,7 @@ func TestH7_ChallengesAndPolicy(t *testing.T) {
 		t.Error(got)
 	}
 	for _, address := range b.Addresses() {
-		waitFor(t, b.log, `closed to make room" count=1 last=127.0.0.2 listener=`+address.String(), 1)
+		waitFor(t, b.log, "listener="+address.String()+` remedy="raise limits.web_connections`, 1)
 	}
 }
 
