@@ -11,7 +11,7 @@ PARALLEL  = 16
 # The parts of test measure what they have started, and end it: one at a time.
 .NOTPARALLEL:
 
-.PHONY: build check test race nightly servers lint tools vulncheck short unit unit-race e2e e2e-race matrix fuzz flood mutants bench packages test-packages build-systems demo
+.PHONY: build check test race nightly servers lint tools vulncheck short unit as-root unit-race e2e e2e-race matrix fuzz flood mutants bench packages test-packages build-systems demo
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/letterlock ./cmd/letterlock
@@ -21,7 +21,7 @@ build:
 check: lint short
 
 # Everything that must pass: ten minutes on two cores.
-test: servers lint vulncheck unit e2e fuzz
+test: servers lint vulncheck unit as-root e2e fuzz
 
 # All tests again, with the race detector.
 race: unit-race e2e-race
@@ -63,6 +63,12 @@ short:
 
 unit:
 	$(GO) test -parallel $(PARALLEL) -timeout 30m $(UNIT)
+
+# What only root can test, and what the packages install, with the programs that
+# read it.
+as-root: servers
+	$(GO) test -run '^TestRootBecomesTheUser$$' -exec $(CURDIR)/e2e/as-root ./cmd/letterlock
+	packaging/check
 
 unit-race:
 	$(GO) test -race -parallel $(PARALLEL) -timeout 60m $(UNIT)
