@@ -50,8 +50,8 @@ func checkAddresses(c *Config, b Backend, r report) {
 	}
 }
 
-// checkBackendTLS finds rules for TLS where there is none, and rules that cancel each
-// other.
+// checkBackendTLS reports TLS rules for a backend without TLS, and rules that
+// contradict each other.
 func checkBackendTLS(m Machine, b Backend, r report) {
 	for _, key := range []string{"verify", "server_name", "ca", "pin", "min_version"} {
 		if at := r.in(key); at.given() && !b.Encrypted() {

@@ -5,13 +5,13 @@ import (
 	"os/exec"
 )
 
-// FloorCommand is what the program of NewFloor is called with. Behind it come the
-// files of the certificate and the key, and for each protocol its name, the ports
-// for TLS and for the relay, and the backend's.
+// FloorCommand is the first argument of the program of NewFloor. The next arguments
+// are the files of the certificate and the key, and for each protocol its name, the
+// port for TLS, the port of the relay and the port of the backend.
 const FloorCommand = "floor"
 
-// NewFloor is what no proxy can do with less; see bench/floor. Self is a program
-// that serves it.
+// NewFloor returns the floor of package bench/floor as a Peer. The program self
+// serves it.
 func NewFloor(self string) *Peer {
 	return &Peer{
 		Name: "Floor", Services: []string{"imaps", "pop3s", "submissions"}, Floor: true,

@@ -36,7 +36,7 @@ type Peer struct {
 	Most    int
 	MostWhy string
 
-	// Floor is not a proxy, but what no proxy can do with less.
+	// Floor marks the floor of package bench/floor, with which nothing is compared.
 	Floor bool
 
 	pkg      string // Debian's; empty for Letterlock

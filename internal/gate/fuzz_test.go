@@ -36,9 +36,9 @@ func FuzzSound(f *testing.F) {
 	})
 }
 
-// Whatever a client sends in a collected login, the backend gets base64 or the end of
-// the exchange, and the arguments of a command hold no line end. A user without a
-// backend is never logged in.
+// FuzzCollectedLogin sends random responses in a collected login. It checks that the
+// backend receives base64 or the end of the exchange, that the arguments of a command
+// hold no line end, and that a user without a backend is never logged in.
 func FuzzCollectedLogin(f *testing.F) {
 	for i := range fuzzed {
 		f.Add("\x00alice\x00correct horse", "correct horse", byte(i), byte(i), true, encode("<1@host>"))

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// What auto makes of a backend's offers: the mechanisms shown to clients, the logins
-// that are collected first, and the method that each login uses.
+// TestAuto checks what the login method auto selects for a backend's offers: the
+// mechanisms that clients see, the logins that are collected first, and the method
+// that each login uses.
 func TestAuto(t *testing.T) {
 	auto := &Mechanisms{LoginMethod: Auto}
 	for name, c := range map[string]struct {

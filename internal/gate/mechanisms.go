@@ -31,7 +31,7 @@ type mechanism struct {
 	token      bool // the client sends a token instead of a password
 	layers     bool // the mechanism may encrypt the session between client and backend after the login
 
-	// secretIn finds the secret in a response; from is -1 if there is none.
+	// secretIn returns the bounds of the secret in a response; from is -1 without one.
 	secretIn func(response string) (from, to int)
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// What backend_login: auto makes of a backend is reported, and a made-up password is
-// tried in the same way.
+// TestAuto checks that the probe reports the login method that backend_login: auto
+// selects, and that it tries a made-up password by the same method.
 func TestAuto(t *testing.T) {
 	const adds, carries = "clients are offered PLAIN as well", "clients are logged in by"
 	imap := func(capabilities string) []rule {

@@ -39,8 +39,8 @@ func (b *talker) Write(p []byte) (int, error) {
 func (*talker) Close() error                { return nil }
 func (*talker) SetDeadline(time.Time) error { return nil }
 
-// Whatever a backend answers: the probe ends, sends no message, says whole
-// lines, and tells what is to be done about all that it finds.
+// FuzzProbe sends the probe random replies. It checks that the probe ends, sends no
+// message and only whole lines, and reports a remedy with each finding.
 func FuzzProbe(f *testing.F) {
 	for protocol, answers := range map[byte]string{
 		0: "220 old\r\n|" + ehlo + "|220 old\r\n|" + ehlo + "|250 ok\r\n|250 ok\r\n|250 ok\r\n|250 ok\r\n|250 ok\r\n|235 in\r\n|221 bye\r\n",
