@@ -78,7 +78,8 @@ func closeAll(sockets []*socket) {
 // Address.
 func (l *Listener) openSocket(ctx context.Context) (net.Listener, error) {
 	if l.Socket == nil {
-		config := net.ListenConfig{KeepAlive: -1, Control: keepAlive}
+		config := net.ListenConfig{KeepAlive: -1, Control: setOptions}
+		config.SetMultipathTCP(false) // its sockets do not hand all options on
 		return config.Listen(ctx, "tcp", l.Address)
 	}
 	socket, err := net.FileListener(l.Socket)
@@ -103,5 +104,5 @@ func inherit(socket net.Listener) error {
 	if err != nil {
 		return err
 	}
-	return keepAlive("", "", raw)
+	return setOptions("", "", raw)
 }

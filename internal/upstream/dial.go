@@ -32,6 +32,11 @@ const maxLine = 64 << 10
 // IDLE session lasts for hours.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 4 * time.Minute, Interval: 30 * time.Second, Count: 4}
 
+// unread is how many bytes of a backend the system keeps for a client that does not
+// read them. It would keep thirty megabytes and more of a backend on the same machine,
+// and a few hundred such clients would use up the memory of all connections.
+const unread = 256 << 10
+
 // Dial connects to a member for a client, and sends the PROXY header if there is
 // one.
 func (p *Pool) Dial(ctx context.Context, m *Member, h Handover, client proxyheader.Session, deadline time.Time, t Timeouts) (net.Conn, error) {
@@ -82,7 +87,11 @@ func dialAddress(ctx context.Context, dialer net.Dialer, address string) (net.Co
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, address = "unix", path
 	}
-	return dialer.DialContext(ctx, network, address)
+	conn, err := dialer.DialContext(ctx, network, address)
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(unread)
+	}
+	return conn, err
 }
 
 // NewConn returns a connection to a backend, which must greet before the
