@@ -93,14 +93,15 @@ func (w *world) hostileServers() (addresses map[string]string) {
 	return addresses
 }
 
-// hostile is a process that is not started yet.
+// hostile is a process that is not started yet. It gets the processor when nothing
+// else wants it, because it stands for other machines.
 func (w *world) hostile(what string) *exec.Cmd {
 	w.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	process := exec.CommandContext(w.t.Context(), "nice", "-n", "10", self)
+	process := exec.CommandContext(w.t.Context(), "chrt", "--idle", "0", self)
 	process.Env = append(os.Environ(), asHostile+"="+what)
 	process.Stderr = os.Stderr
 	process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

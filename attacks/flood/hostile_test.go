@@ -41,7 +41,8 @@ type flood struct {
 	rows []row
 	half []byte // of a ClientHello
 
-	arriving chan struct{} // holds one for each session on the way to its step
+	arriving chan struct{}    // holds one for each session on the way to its step
+	leaving  <-chan time.Time // lets one session end
 
 	mu     sync.Mutex
 	open   int
@@ -50,12 +51,8 @@ type flood struct {
 
 // arriving is how many sessions may be on the way to their step. The flood shares
 // two cores with the proxy and with the honest clients: more of them would only
-// measure how long a queue for the processor is, with any proxy. A session whose
-// server floods waits a second for the next lines, and needs no processor then.
-const (
-	arriving         = 4
-	arrivingFlooding = 40
-)
+// measure how long a queue for the processor is, with any proxy.
+const arriving = 4
 
 // runJob is the whole of a hostile process.
 func runJob(in io.Reader, out io.Writer) error {
@@ -80,7 +77,8 @@ func (f *flood) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	tokens := make(chan struct{}, f.Open)
-	f.arriving = make(chan struct{}, f.mostArriving())
+	f.arriving = make(chan struct{}, arriving)
+	f.leaving = time.Tick(time.Second / time.Duration(f.Rate))
 	for i := range f.Sessions {
 		time.Sleep(time.Second / time.Duration(f.Rate)) // and what was missed is not made up for
 		tokens <- struct{}{}
@@ -94,13 +92,6 @@ func (f *flood) run() {
 	cancel()
 	running.Wait()
 	f.report.Begun = f.Sessions
-}
-
-func (f *flood) mostArriving() int {
-	if strings.HasPrefix(f.kind.name, "flooding") {
-		return arrivingFlooding
-	}
-	return arriving
 }
 
 // settle waits until the last sessions have got to their steps, or will not.
@@ -125,7 +116,13 @@ func (f *flood) one(ctx context.Context, i int) {
 		f.note(at, err)
 		return
 	}
-	defer context.AfterFunc(ctx, func() { _ = s.socket.Close() })()
+	over, end := context.WithCancel(context.Background())
+	defer end()
+	defer context.AfterFunc(ctx, func() { // sessions leave as they came, one after another
+		<-f.leaving
+		_ = s.socket.Close()
+		end()
+	})()
 	defer func() { _ = s.socket.Close() }()
 	_ = s.SetDeadline(later(f.Hold))
 	if f.kind.server != "" {
@@ -140,7 +137,7 @@ func (f *flood) one(ctx context.Context, i int) {
 		return
 	}
 	f.note(at, nil)
-	f.behave(ctx, s, stepOf(at.Service, at.Step), i)
+	f.behave(over, s, stepOf(at.Service, at.Step), i)
 }
 
 // at is the row of session i. Of a kind of servers it is the service, whose
@@ -257,15 +254,22 @@ func (f *flood) wait(s *session, at row) {
 	} else if protocols[service] == "smtp" {
 		path = append(path, exchange{"\r\ntext\r\n.", "250 "})
 	}
+	arrived := sync.OnceFunc(func() { f.note(at, nil) })
 	if strings.HasPrefix(f.kind.name, "flooding") { // the others keep the client waiting
-		defer f.note(at, nil)
+		defer time.AfterFunc(floodTime, arrived).Stop()
 	} else {
-		f.note(at, nil)
+		arrived()
 	}
-	if s.follow(path) == nil { // the session is relayed
+	err := s.follow(path)
+	arrived()
+	if err == nil { // the session is relayed
 		_, _ = io.CopyN(io.Discard, s, relayed)
 	}
 }
+
+// floodTime is how long a server that floods uses the processor: after it, the client
+// waits for something that does not come.
+const floodTime = 100 * time.Millisecond
 
 // relayed is how many bytes a client reads of a server that floods a session after
 // its login. Such traffic is not hostile to the proxy, and takes the processor. It

@@ -31,6 +31,7 @@ func (s *server) serve(l net.Listener) {
 		}
 		go func() {
 			defer func() { _ = conn.Close() }()
+			_ = conn.(*net.TCPConn).SetWriteBuffer(64 << 10) // its memory is not the proxy's
 			p := &peer{server: s, Conn: conn, in: bufio.NewReaderSize(conn, 1<<10), until: -1}
 			if s.kind != "" {
 				p.until = rand.IntN(8)
@@ -92,12 +93,12 @@ func (p *peer) misbehave() {
 			}
 			time.Sleep(200 * time.Millisecond)
 		}
-	case "flooding": // half a megabyte, and then again every second
+	case "flooding": // half a megabyte, and then again every ten seconds: more would only use the processor
 		for {
 			if _, err := io.WriteString(p.Conn, strings.Repeat(line, 8<<10)); err != nil {
 				return
 			}
-			time.Sleep(time.Second)
+			time.Sleep(10 * time.Second)
 		}
 	}
 }
