@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 )
 
 // Internet is two machines, made of network namespaces: the sender's and one
@@ -25,18 +26,21 @@ const (
 func NewInternet() (*Internet, error) {
 	n := &Internet{name: fmt.Sprintf("ll%d", os.Getpid())}
 	for _, machine := range []string{"sender", "far"} {
-		if err := ip("netns add " + n.name + machine); err != nil {
+		if err := toEnd(exec.Command("ip", "netns", "add", n.name+machine)); err != nil {
 			return n, err
 		}
 		n.made = append(n.made, n.name+machine)
 	}
-	s, f := "-n "+n.name+"sender ", "-n "+n.name+"far "
-	for _, command := range []string{
-		s + "link add eth0 type veth peer name eth0 netns " + n.name + "far",
-		s + "addr add " + SenderAddress + "/24 dev eth0", f + "addr add " + FarAddress + "/24 dev eth0",
-		s + "link set lo up", f + "link set lo up", s + "link set eth0 up", f + "link set eth0 up",
+	for _, on := range []struct{ machine, command string }{
+		{"sender", "link add eth0 type veth peer name eth0 netns " + n.name + "far"},
+		{"sender", "addr add " + SenderAddress + "/24 dev eth0"},
+		{"sender", "link set lo up"},
+		{"sender", "link set eth0 up"},
+		{"far", "addr add " + FarAddress + "/24 dev eth0"},
+		{"far", "link set lo up"},
+		{"far", "link set eth0 up"},
 	} {
-		if err := ip(command); err != nil {
+		if err := toEnd(n.On(on.machine, "ip", strings.Fields(on.command)...)); err != nil {
 			return n, err
 		}
 	}
@@ -52,7 +56,7 @@ func (n *Internet) On(machine, program string, args ...string) *exec.Cmd {
 func (n *Internet) Close() error {
 	var errs []error
 	for _, name := range n.made {
-		errs = append(errs, ip("netns delete "+name))
+		errs = append(errs, toEnd(exec.Command("ip", "netns", "delete", name)))
 	}
 	return errors.Join(errs...)
 }

@@ -33,32 +33,40 @@ const (
 func (w *World) NewNetwork() (*Network, error) {
 	n := &Network{w: w, name: fmt.Sprintf("ll%d", os.Getpid())}
 	for _, machine := range []string{"client", "proxy", "backend"} {
-		if err := ip("netns add " + n.machine(machine)); err != nil {
+		if err := toEnd(exec.Command("ip", "netns", "add", n.machine(machine))); err != nil {
 			return n, err
 		}
 		n.made = append(n.made, n.machine(machine))
 	}
-	c, p, b := "-n "+n.machine("client")+" ", "-n "+n.machine("proxy")+" ", "-n "+n.machine("backend")+" "
-	for _, command := range []string{
-		p + "link add front type veth peer name eth0 netns " + n.machine("client"),
-		p + "link add back type veth peer name eth0 netns " + n.machine("backend"),
-		c + "addr add " + ClientAddress + "/24 dev eth0", p + "addr add " + ProxyAddress + "/24 dev front",
-		p + "addr add 10.99.0.1/24 dev back", b + "addr add " + BackendAddress + "/24 dev eth0",
-		c + "link set lo up", p + "link set lo up", b + "link set lo up",
-		c + "link set eth0 up", p + "link set front up", p + "link set back up", b + "link set eth0 up",
-		b + "route add default via 10.99.0.1",
-		p + "rule add iif back lookup 100", p + "route add local default dev lo table 100", // as docs/handover.md has it
+	for _, on := range []struct{ machine, command string }{
+		{"proxy", "link add front type veth peer name eth0 netns " + n.machine("client")},
+		{"proxy", "link add back type veth peer name eth0 netns " + n.machine("backend")},
+		{"client", "addr add " + ClientAddress + "/24 dev eth0"},
+		{"client", "link set lo up"},
+		{"client", "link set eth0 up"},
+		{"proxy", "addr add " + ProxyAddress + "/24 dev front"},
+		{"proxy", "addr add 10.99.0.1/24 dev back"},
+		{"proxy", "link set lo up"},
+		{"proxy", "link set front up"},
+		{"proxy", "link set back up"},
+		{"backend", "addr add " + BackendAddress + "/24 dev eth0"},
+		{"backend", "link set lo up"},
+		{"backend", "link set eth0 up"},
+		{"backend", "route add default via 10.99.0.1"},
+		{"proxy", "rule add iif back lookup 100"}, // as docs/handover.md has it
+		{"proxy", "route add local default dev lo table 100"},
 	} {
-		if err := ip(command); err != nil {
+		if err := toEnd(n.On(on.machine, "ip", strings.Fields(on.command)...)); err != nil {
 			return n, err
 		}
 	}
 	return n, n.startDovecot()
 }
 
-func ip(command string) error {
-	if out, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput(); err != nil {
-		return fmt.Errorf("ip %s: %w: %s", command, err, out)
+// toEnd runs a command to its end. Its output is part of the error.
+func toEnd(cmd *exec.Cmd) error {
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", cmd, err, out)
 	}
 	return nil
 }
@@ -72,7 +80,7 @@ func (n *Network) On(machine, program string, args ...string) *exec.Cmd {
 }
 
 // onMachine moves a command to the network of a machine. Unlike `ip netns exec`
-// it mounts nothing.
+// and `ip -n` it mounts nothing, which fails in a chroot.
 func onMachine(name string, cmd *exec.Cmd) *exec.Cmd {
 	moved := exec.Command("nsenter", append([]string{"--net=/run/netns/" + name, "--"}, cmd.Args...)...)
 	moved.SysProcAttr = cmd.SysProcAttr
@@ -110,7 +118,7 @@ func (n *Network) Close() error {
 		errs = append(errs, n.Dovecot.Stop())
 	}
 	for _, name := range n.made {
-		errs = append(errs, ip("netns delete "+name))
+		errs = append(errs, toEnd(exec.Command("ip", "netns", "delete", name)))
 	}
 	return errors.Join(errs...)
 }
