@@ -54,7 +54,7 @@ func (s *Server) admit(l *Listener, conn net.Conn, p peers, slot *limit.Slot) {
 		slot.Leave()
 		return
 	}
-	slot.Start(func() { s.workers.run(ses.run) }, ses.evict, ses.front.Received)
+	slot.Start(func() { s.workers.Run(ses.run) }, ses.evict, ses.front.Received)
 }
 
 // reject closes a connection at a limit. It sends the protocol's refusal first if the
@@ -113,17 +113,6 @@ func (s *Server) awaitHeader(l *Listener, conn net.Conn, p peers, slot *limit.Sl
 		return
 	}
 	s.admit(l, conn, introduced, slot)
-}
-
-// balances reports whether an address is that of a load balancer.
-func (l *Listener) balances(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	for _, network := range l.ProxyFrom {
-		if network.Contains(a) {
-			return true
-		}
-	}
-	return false
 }
 
 // introduce reads the PROXY header. It fails when patience is over, or when the

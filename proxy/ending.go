@@ -10,6 +10,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
+	"github.com/letterlock/letterlock/internal/parking"
 )
 
 // halfClosed is the time without a byte from or to a client that has closed its
@@ -18,17 +19,17 @@ import (
 // client that closes both looks the same.
 const halfClosed = 5 * time.Second
 
-// watchClient makes the parking call woken when the client's connection ends.
+// watchClient makes the poller call Woken when the client's connection ends.
 // The session does not read from the client while it waits for the backend.
 func (ses *session) watchClient() {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
-	ses.server.parking.watch(ses, &ses.talk.watch, ses.talk.socket)
+	ses.server.poller.Watch(ses, &ses.talk.watch, ses.talk.socket)
 }
 
-// woken implements waiter: the client's connection has ended, and the session may be
+// Woken implements parking.Waiter: the client's connection has ended, and the session may be
 // waiting for the backend.
-func (ses *session) woken(reset bool) {
+func (ses *session) Woken(reset bool) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
 	talk := ses.talk
@@ -40,7 +41,7 @@ func (ses *session) woken(reset bool) {
 	case reset:
 		ses.endSoon(0)
 	case talk.ending == nil:
-		ses.server.parking.watch(ses, &talk.watch, talk.socket) // for the reset that may follow
+		ses.server.poller.Watch(ses, &talk.watch, talk.socket) // for the reset that may follow
 		ses.endSoon(halfClosed)
 	}
 }
@@ -137,7 +138,7 @@ func (ses *session) judge(err error) error {
 // would fail.
 type hangUp struct {
 	ses   *session
-	entry entry
+	entry parking.Entry
 }
 
 // setSocket sets the socket of the session's backend.
@@ -146,7 +147,7 @@ func (ses *session) setSocket(backend net.Conn) {
 	defer ses.mu.Unlock()
 	talk := ses.talk
 	if talk.hangUp != nil {
-		ses.server.parking.leave(&talk.hangUp.entry)
+		ses.server.poller.Leave(&talk.hangUp.entry)
 	}
 	talk.backend, talk.hangUp = backend, nil
 }
@@ -161,13 +162,13 @@ func (ses *session) awaitHangUp() {
 		return
 	}
 	talk.hangUp = &hangUp{ses: ses}
-	ses.server.parking.watch(talk.hangUp, &talk.hangUp.entry, talk.backend)
+	ses.server.poller.Watch(talk.hangUp, &talk.hangUp.entry, talk.backend)
 }
 
-// woken ends the session's wait for the client's next command: the backend has
+// Woken ends the session's wait for the client's next command: the backend has
 // closed the connection. The answer to a login that is under way still goes to the
 // client.
-func (h *hangUp) woken(bool) {
+func (h *hangUp) Woken(bool) {
 	ses := h.ses
 	ses.mu.Lock()
 	defer ses.mu.Unlock()

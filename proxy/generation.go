@@ -144,3 +144,41 @@ func (g *Generation) services() (names []string) {
 func (g *Generation) sweepTime() time.Duration {
 	return min(max(g.Timeouts.Idle/8, time.Millisecond), time.Minute)
 }
+
+// Limits bound the resources that clients use. All are set; a limit that may be
+// zero then does not bound anything by itself.
+type Limits struct {
+	Connections              int // open sessions in all
+	ConnectionsPerClient     int // of one IPv4 address or IPv6 /64
+	ConnectionsPerNetwork    int // of one IPv4 /24 or IPv6 /48; may be zero
+	Unauthenticated          int // sessions that have not logged in, in all; may be zero
+	UnauthenticatedPerClient int // above that, its oldest make room; may be zero
+	LoginFailuresPerClient   int // failed logins until others are refused; may be zero
+	LoginFailuresPerUser     int // may be zero
+	Handshakes               int // that compute at the same time
+	Reserved                 int // percent of these limits that services have for themselves; may be zero
+	Line, Token, Literal     int // bytes
+	Errors                   int
+	Message                  int   // bytes of a message that is held before it goes on
+	Spool                    int64 // bytes of all messages that are held; zero is no limit
+}
+
+// Timeouts bound every wait. All are set.
+type Timeouts struct {
+	ProxyHeader time.Duration
+	ReverseDNS  time.Duration // for the name of a client
+	Handshake   time.Duration
+	Dial        time.Duration
+	Greeting    time.Duration // for the backend's greeting and each of its replies
+	Command     time.Duration
+	Login       time.Duration
+
+	Unauthenticated time.Duration // before an unauthenticated session may have to make room
+	LoginDelay      time.Duration // the longest wait after failed logins
+	LoginForget     time.Duration // until as many failures as are allowed are forgotten; set if these are
+
+	Idle      time.Duration // silence of both sides while relayed
+	Data      time.Duration
+	Message   time.Duration // from the beginning of a message to its end
+	EndOfData time.Duration
+}

@@ -87,32 +87,3 @@ func (s *Server) loginAnswered(client netip.Addr, user string, outcome gate.Outc
 func (ses *session) Denied(user, mechanism string, why error) {
 	ses.server.Observer.Denied(&ses.info, user, mechanism, why)
 }
-
-// Rejected passes on that a sender or a recipient was refused.
-func (ses *session) Rejected(r gate.Rejection) { ses.server.Observer.Rejected(&ses.info, r) }
-
-// Message passes on the outcome of a message.
-func (ses *session) Message(m gate.Message) { ses.server.Observer.Message(&ses.info, m) }
-
-// messageAccepted notes that the backend has accepted a message, and counts those
-// that came in plaintext.
-func (ses *session) messageAccepted() {
-	ses.info.Settled = true
-	if ses.info.TLS == nil {
-		ses.info.Plaintext++
-	}
-}
-
-// spool implements gate.Session.Spool.
-func (ses *session) spool() (gate.Spool, error) {
-	s := ses.server
-	if !s.third.Acquire() {
-		return nil, gate.ErrSpoolFull
-	}
-	f, err := s.spooled.New(s.third.Release)
-	if err != nil {
-		s.third.Release()
-		return nil, err
-	}
-	return f, nil
-}

@@ -1,13 +1,39 @@
 package proxy
 
-import "time"
+import (
+	"math"
+	"time"
 
-// waiter is called from the parking parking's goroutine, and must not block.
-type waiter interface {
-	// woken reports that there is something to read; reset, that the connection is
-	// broken, or closed in both directions.
-	woken(reset bool)
-}
+	"github.com/letterlock/letterlock/internal/gate"
+)
+
+const (
+	// parkAfter is the silence after which a direction gives up its buffer and
+	// its goroutine. A session in use never waits that long within a command.
+	parkAfter = 250 * time.Millisecond
+
+	// seldom is the time in milliseconds between two wake-ups from which on a
+	// direction does not wait for more bytes: it copies what is there and is
+	// parked again. Keepalives come like that, all day, in thousands of sessions,
+	// and the wait would cost more than they do.
+	seldom = 1000
+
+	// never is a deadline that is not set.
+	never = math.MaxInt64
+
+	// quiet is the silence after which a direction counts as silent: a closing
+	// one ends, and a draining backend is taken to be between two replies.
+	quiet = 200 * time.Millisecond
+
+	// lingerTime is the silence of both sides after which a client counts as done
+	// whose backend has closed its half. A client that reads that end closes too.
+	lingerTime = time.Second
+
+	// stuck is the silence in the middle of a line after which draining ends
+	// without a goodbye: a compressed stream has no lines (RFC 4978), and no
+	// goodbye fits in there.
+	stuck = 3 * time.Second
+)
 
 // park gives the goroutine up until there is something to read. It reports false
 // if the direction must go on without.
@@ -18,7 +44,7 @@ func (p *pipe) park() bool {
 	if !p.state.moveTo(parked) { // before arming: it may be woken at once
 		return false
 	}
-	if !r.ses.server.parking.park(p) {
+	if !r.ses.server.poller.Park(p, &p.entry, p.socket()) {
 		p.state.moveTo(running)
 		return false
 	}
@@ -29,22 +55,73 @@ func (p *pipe) park() bool {
 	return true
 }
 
-// woken implements waiter: a parked direction starts again.
-func (p *pipe) woken(bool) {
+// Woken implements parking.Waiter: a parked direction starts again.
+func (p *pipe) Woken(bool) {
 	p.relay.mu.Lock()
 	was := p.state.moveTo(running)
 	p.relay.mu.Unlock()
 	if was {
-		p.relay.ses.server.workers.run(p.resume)
+		p.relay.ses.server.workers.Run(p.resume)
 	}
 }
 
-// wake starts a direction that was parked again, and interrupts the read of
-// another.
+// wake starts a direction again that was parked, and interrupts the read of one that
+// was not.
 func (p *pipe) wake(wasParked bool) {
 	if wasParked {
-		p.relay.ses.server.workers.run(p.resume)
+		p.relay.ses.server.workers.Run(p.resume)
 		return
 	}
 	_ = p.socket().SetReadDeadline(time.Now())
+}
+
+// armRead sets the deadline of a read: soon after parkAfter, or earlier if the
+// direction is to end. A direction that is read seldom has bytes to read, and needs
+// no deadline.
+func (p *pipe) armRead() {
+	if p.sparse && p.readBy != never {
+		p.readBy = never
+		_ = p.socket().SetReadDeadline(time.Time{})
+	}
+	wait := parkAfter
+	if p.relay.stateOf(p) != running {
+		p.sparse, wait = false, quiet
+	}
+	if p.sparse {
+		return
+	}
+	if by, late := renewed(p.readBy, time.Now(), wait); late {
+		p.readBy = by.UnixNano()
+		_ = p.socket().SetReadDeadline(by)
+	}
+}
+
+// idle decides whether the direction ends after a read without bytes, and why.
+func (p *pipe) idle() (over bool, why error) {
+	p.readBy = 0
+	silence := p.relay.silence(time.Now())
+	switch p.relay.stateOf(p) {
+	case closing:
+		return true, nil
+	case lingering:
+		return silence >= lingerTime, nil
+	case draining:
+		return p.drained(silence)
+	}
+	return false, nil
+}
+
+// drained decides whether a draining direction ends. The one from the client
+// does not: it ends after the one from the backend.
+func (p *pipe) drained(silence time.Duration) (over bool, why error) {
+	switch {
+	case p.direction == toBackend:
+		return false, nil
+	case !p.midLine && silence >= quiet:
+		return true, gate.Because(gate.Shutdown, nil)
+	case silence >= stuck:
+		p.relay.keepSilent()
+		return true, gate.Because(gate.Shutdown, nil)
+	}
+	return false, nil
 }

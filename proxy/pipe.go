@@ -2,13 +2,13 @@ package proxy
 
 import (
 	"errors"
-	"math"
 	"net"
 	"os"
 	"sync/atomic"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/parking"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -24,8 +24,8 @@ type pipe struct {
 	count     atomic.Int64 // bytes copied
 	readBy    int64        // the deadlines that are set, in Unix nanoseconds; see never
 	writeBy   int64
-	entry     entry  // in the parking parking
-	wokenAt   uint32 // when it last left the parking parking, in Unix milliseconds
+	entry     parking.Entry
+	wokenAt   uint32 // when it was last woken, in Unix milliseconds
 	settled   bool   // it has been parked before
 	bulk      bool   // reads fill their buffers
 	sparse    bool   // bytes come seldom: it copies what is there and is parked again
@@ -38,34 +38,6 @@ type direction uint8
 const (
 	toBackend direction = iota // from the client
 	toClient                   // from the backend
-)
-
-const (
-	// parkAfter is the silence after which a direction gives up its buffer and
-	// its goroutine. A session in use never waits that long within a command.
-	parkAfter = 250 * time.Millisecond
-
-	// seldom is the time in milliseconds between two wake-ups from which on a
-	// direction does not wait for more bytes: it copies what is there and is
-	// parked again. Keepalives come like that, all day, in thousands of sessions,
-	// and the wait would cost more than they do.
-	seldom = 1000
-
-	// never is a deadline that is not set.
-	never = math.MaxInt64
-
-	// quiet is the silence after which a direction counts as silent: a closing
-	// one ends, and a draining backend is taken to be between two replies.
-	quiet = 200 * time.Millisecond
-
-	// lingerTime is the silence of both sides after which a client counts as done
-	// whose backend has closed its half. A client that reads that end closes too.
-	lingerTime = time.Second
-
-	// stuck is the silence in the middle of a line after which draining ends
-	// without a goodbye: a compressed stream has no lines (RFC 4978), and no
-	// goodbye fits in there.
-	stuck = 3 * time.Second
 )
 
 func (p *pipe) connect(r *relay, d direction, from, to net.Conn) {
@@ -232,57 +204,6 @@ func (p *pipe) write(b []byte) error {
 func renewed(set int64, now time.Time, wait time.Duration) (by time.Time, late bool) {
 	left := time.Duration(set - now.UnixNano())
 	return now.Add(wait), left < wait/2 || left > wait
-}
-
-// armRead sets the deadline of a read: soon after parkAfter, or earlier if the
-// direction is to end. A direction that is read seldom has bytes to read, and needs
-// no deadline.
-func (p *pipe) armRead() {
-	if p.sparse && p.readBy != never {
-		p.readBy = never
-		_ = p.socket().SetReadDeadline(time.Time{})
-	}
-	wait := parkAfter
-	if p.relay.stateOf(p) != running {
-		p.sparse, wait = false, quiet
-	}
-	if p.sparse {
-		return
-	}
-	if by, late := renewed(p.readBy, time.Now(), wait); late {
-		p.readBy = by.UnixNano()
-		_ = p.socket().SetReadDeadline(by)
-	}
-}
-
-// idle decides whether the direction ends after a read without bytes, and why.
-func (p *pipe) idle() (over bool, why error) {
-	p.readBy = 0
-	silence := p.relay.silence(time.Now())
-	switch p.relay.stateOf(p) {
-	case closing:
-		return true, nil
-	case lingering:
-		return silence >= lingerTime, nil
-	case draining:
-		return p.drained(silence)
-	}
-	return false, nil
-}
-
-// drained decides whether a draining direction ends. The one from the client
-// does not: it ends after the one from the backend.
-func (p *pipe) drained(silence time.Duration) (over bool, why error) {
-	switch {
-	case p.direction == toBackend:
-		return false, nil
-	case !p.midLine && silence >= quiet:
-		return true, gate.Because(gate.Shutdown, nil)
-	case silence >= stuck:
-		p.relay.keepSilent()
-		return true, gate.Because(gate.Shutdown, nil)
-	}
-	return false, nil
 }
 
 // crashed ends the session after a panic. The connections may have stopped in the

@@ -44,7 +44,7 @@ type relay struct {
 type state uint8
 
 const (
-	parked    state = iota // waits in the parking parking, without a goroutine
+	parked    state = iota // waits in the poller, without a goroutine
 	running                // copies until it is silent, and is parked then
 	draining               // copies; from the backend it ends between two replies
 	lingering              // copies until both sides have been silent for lingerTime
@@ -84,7 +84,7 @@ func (ses *session) startRelay() error {
 	}
 	r.moved(time.Now())
 	ses.announce(r)
-	ses.server.workers.run(func() { r.up.start(fromClient) })
+	ses.server.workers.Run(func() { r.up.start(fromClient) })
 	r.down.start(fromBackend)
 	return nil
 }
@@ -140,7 +140,7 @@ func closeWrite(conn net.Conn) {
 }
 
 // change moves both directions to a state, for a reason if there is none yet, and
-// wakes them from a read or from the parking parking.
+// wakes them from a read or from the poller.
 func (r *relay) change(next state, why error) {
 	r.mu.Lock()
 	r.err = cmp.Or(r.err, why)
@@ -169,9 +169,9 @@ func (r *relay) abort() {
 // over closes the backend's connection and returns the client's, which the gate
 // can write to again.
 func (r *relay) over() (front *wire.Conn) {
-	parking := r.ses.server.parking
-	parking.leave(&r.up.entry)
-	parking.leave(&r.down.entry)
+	poller := r.ses.server.poller
+	poller.Leave(&r.up.entry)
+	poller.Leave(&r.down.entry)
 	_ = r.down.socket().Close()
 	front = wire.New(r.up.from, r.ses.limits())
 	front.Heed(r.readErr)

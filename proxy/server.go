@@ -13,8 +13,10 @@ import (
 
 	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/parking"
 	"github.com/letterlock/letterlock/internal/spool"
 	"github.com/letterlock/letterlock/internal/upstream/reversedns"
+	"github.com/letterlock/letterlock/internal/workers"
 )
 
 // Server accepts and carries sessions on its listeners.
@@ -29,8 +31,8 @@ type Server struct {
 	logins      *limit.Logins
 	waiting     atomic.Int64 // logins that wait because others have failed
 	names       *reversedns.Cache
-	workers     *workers
-	parking     *parking
+	workers     *workers.Pool
+	poller      *parking.Poller
 	parkedFirst atomic.Int64  // directions that have been parked for the first time
 	ended       chan struct{} // closed when no session runs any more
 	end         sync.Once
@@ -57,11 +59,11 @@ func (s *Server) Listen(first *Generation) error {
 	s.ended = make(chan struct{})
 	s.dialling, s.cut = context.WithCancel(context.Background())
 	s.accepting, s.close = context.WithCancel(s.dialling)
-	parking, err := newParking()
+	poller, err := parking.New()
 	if err != nil {
 		return fmt.Errorf("parking for silent sessions: %w", err)
 	}
-	s.parking, s.workers = parking, newWorkers()
+	s.poller, s.workers = poller, workers.New()
 	if n, known := limit.OpenFiles(); known {
 		s.third = limit.NewDescriptors(n / thirdDescriptors)
 	}
@@ -69,7 +71,7 @@ func (s *Server) Listen(first *Generation) error {
 	sockets, opened, err := s.open(first, nil)
 	if err != nil {
 		closeAll(opened)
-		s.parking.close()
+		s.poller.Close()
 		s.cut()
 		return err
 	}
@@ -173,8 +175,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	go func() {
 		s.running.Wait()
 		s.end.Do(func() {
-			s.parking.close()
-			s.workers.stop()
+			s.poller.Close()
+			s.workers.Stop()
 			s.cut()
 			close(s.ended)
 		})

@@ -10,6 +10,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/parking"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/upstream/reversedns"
 	"github.com/letterlock/letterlock/internal/wire"
@@ -43,8 +44,8 @@ type conversation struct {
 	// the backend end with it.
 	ctx    context.Context
 	cancel context.CancelFunc
-	socket net.Conn // the client's, without TLS
-	watch  entry    // for the end of socket
+	socket net.Conn      // the client's, without TLS
+	watch  parking.Entry // for the end of socket
 
 	backend net.Conn // the present backend's socket, without TLS
 	hangUp  *hangUp  // nil: the present backend has refused no login
@@ -62,26 +63,13 @@ type conversation struct {
 }
 
 func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot) *session {
-	g := l.generation
 	ses := &session{server: s, listener: l, slot: slot, talk: &conversation{socket: conn}}
 	ses.talk.ctx, ses.talk.cancel = context.WithCancel(s.dialling)
 	ses.info = observe.Session{ID: newID(), Listener: &l.facts, Client: p.client, Local: p.local, Via: p.via, Opened: time.Now()}
 	ses.front = wire.New(conn, ses.limits())
 	ses.front.Handshake = ses.handshake
 	ses.talk.steps.accepted = ses.info.Opened
-	facts := &gate.Session{
-		ID: ses.info.ID, Hostname: g.Hostname, Banner: l.Banner,
-		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(), ClientKnown: l.Handover.Seen(),
-		AuthAllowed: ses.authAllowed, Observer: ses,
-		Mail:       gate.Mail{Spool: ses.spool, Accepted: ses.messageAccepted, Date: date},
-		Backends:   gate.Backends{Route: ses.router(), Search: ses.search, Connect: ses.connectTo},
-		Mechanisms: l.mechanisms,
-		Limits:     gate.Limits{Token: g.Limits.Token, Literal: g.Limits.Literal, Errors: g.Limits.Errors, Message: g.Limits.Message},
-	}
-	if l.ReverseDNS {
-		facts.LookupName = ses.clientName
-	}
-	ses.gate = l.NewGate(facts)
+	ses.gate = l.NewGate(ses.gateSession())
 	return ses
 }
 
@@ -175,19 +163,19 @@ func (ses *session) beginEnd() bool {
 	}
 	ses.finished = true
 	if talk := ses.talk; talk != nil {
-		talk.close(ses.server.parking)
+		talk.close(ses.server.poller)
 	}
 	return true
 }
 
 // close ends the waits of the conversation. The caller holds the session's mutex.
-func (t *conversation) close(l *parking) {
+func (t *conversation) close(p *parking.Poller) {
 	if t.ending != nil {
 		t.ending.Stop()
 	}
-	l.leave(&t.watch)
+	p.Leave(&t.watch)
 	if t.hangUp != nil {
-		l.leave(&t.hangUp.entry)
+		p.Leave(&t.hangUp.entry)
 	}
 	t.cancel()
 }
@@ -289,12 +277,10 @@ func (ses *session) announce(r *relay) {
 	ses.relay, ses.front, ses.back = r, nil, nil
 	ses.info.TLS = nil
 	draining := ses.draining
-	ses.talk.close(ses.server.parking)
+	ses.talk.close(ses.server.poller)
 	ses.talk = nil
 	ses.mu.Unlock()
 	if draining {
 		r.drain()
 	}
 }
-
-func date() string { return time.Now().Format("Mon, 2 Jan 2006 15:04:05 -0700") }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/letterlock/letterlock/internal/sockopt"
 )
 
 // socket is an open port and the listener that its connections belong to, which a
@@ -78,8 +80,7 @@ func closeAll(sockets []*socket) {
 // Address.
 func (l *Listener) openSocket(ctx context.Context) (net.Listener, error) {
 	if l.Socket == nil {
-		config := net.ListenConfig{KeepAlive: -1, Control: setOptions}
-		config.SetMultipathTCP(false) // its sockets do not hand all options on
+		config := sockopt.Listen()
 		return config.Listen(ctx, "tcp", l.Address)
 	}
 	socket, err := net.FileListener(l.Socket)
@@ -104,5 +105,5 @@ func inherit(socket net.Listener) error {
 	if err != nil {
 		return err
 	}
-	return setOptions("", "", raw)
+	return sockopt.Set(raw)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/sockopt"
 	"github.com/letterlock/letterlock/internal/upstream/proxyheader"
 	"github.com/letterlock/letterlock/internal/wire"
 )
@@ -26,16 +27,6 @@ type Timeouts struct {
 // maxLine is the longest line of a reply, in bytes. It is generous, as some
 // backends put everything on one line.
 const maxLine = 64 << 10
-
-// keepAlive lets the system notice backends that disappear, and keeps the state
-// of firewalls in between, which often forget a connection after five minutes; an
-// IDLE session lasts for hours.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 4 * time.Minute, Interval: 30 * time.Second, Count: 4}
-
-// unread is how many bytes of a backend the system keeps for a client that does not
-// read them. It would keep thirty megabytes and more of a backend on the same machine,
-// and a few hundred such clients would use up the memory of all connections.
-const unread = 256 << 10
 
 // Dial connects to a member for a client, and sends the PROXY header if there is
 // one.
@@ -75,7 +66,7 @@ func sendHeader(conn net.Conn, h Handover, client proxyheader.Session, deadline 
 }
 
 func (p *Pool) dialer(deadline time.Time) net.Dialer {
-	dialer := net.Dialer{Deadline: deadline, KeepAliveConfig: keepAlive}
+	dialer := net.Dialer{Deadline: deadline, KeepAliveConfig: sockopt.KeepAlive()}
 	if !p.Public {
 		dialer.Control = privateOnly
 	}
@@ -89,7 +80,7 @@ func dialAddress(ctx context.Context, dialer net.Dialer, address string) (net.Co
 	}
 	conn, err := dialer.DialContext(ctx, network, address)
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetReadBuffer(unread)
+		_ = tcp.SetReadBuffer(sockopt.Unread)
 	}
 	return conn, err
 }

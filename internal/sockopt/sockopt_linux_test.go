@@ -1,14 +1,12 @@
-package proxy
+package sockopt_test
 
 import (
-	"bufio"
-	"crypto/tls"
-	"io"
 	"net"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/sockopt"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/upstream/proxyheader"
@@ -24,7 +22,7 @@ func TestKeepAliveOfBothSides(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	wantKeepAlive(t, "the backend's", conn)
 
-	listening := net.ListenConfig{KeepAlive: -1, Control: setOptions}
+	listening := sockopt.Listen()
 	clients, err := listening.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -60,39 +58,4 @@ func wantKeepAlive(t *testing.T, whose string, conn net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// A client that does not read costs the machine a bounded amount of memory: the
-// backend can send little more than the buffers of the proxy hold.
-func TestSlowReaderHoldsLittleMemory(t *testing.T) {
-	const most = 2 << 20 // of the 16 MiB and more that the system's own buffers would take
-	for name, open := range map[string]func(*world) client{"in plaintext": (*world).loggedIn, "with TLS": (*world).secured} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			sent := make(chan int, 1)
-			backend := loopback.Listen(t)
-			loopback.Serve(backend, func(conn net.Conn) {
-				_, _ = io.WriteString(conn, "backend\r\n")
-				_, _ = bufio.NewReader(conn).ReadString('\n')
-				_ = conn.(*net.TCPConn).SetWriteBuffer(64 << 10)
-				_ = conn.SetWriteDeadline(time.Now().Add(2 * time.Second))
-				n, _ := conn.Write(make([]byte, 64<<20))
-				sent <- n
-			})
-			w := newWorld(t, func(s *setup) { s.Listeners[0].Backend = &upstream.Pool{Addresses: []string{backend.Addr().String()}} })
-			c := open(w)
-			_ = socketOf(c.Conn).SetReadBuffer(64 << 10)
-			c.send("give")
-			if n := <-sent; n > most {
-				t.Errorf("the backend has sent %d KiB to a client that does not read; at most %d", n>>10, most>>10)
-			}
-		})
-	}
-}
-
-func socketOf(conn net.Conn) *net.TCPConn {
-	if over, ok := conn.(*tls.Conn); ok {
-		return over.NetConn().(*net.TCPConn)
-	}
-	return conn.(*net.TCPConn)
 }

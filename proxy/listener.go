@@ -10,38 +10,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/upstream"
-	"github.com/letterlock/letterlock/internal/wire"
 )
-
-// Gate is the conversation of one session before its bytes are relayed. Its
-// methods are called in this order, by one goroutine; each error
-// ends the session for the reason that gate.ReasonOf finds in it.
-type Gate interface {
-	// Secure converses with the client until TLS is on, or declined where that is
-	// allowed. No backend exists yet.
-	Secure(front *wire.Stream) error
-
-	// Open reads the backend's greeting. It is called again with another backend
-	// after it has failed, and during Settle when the client's user belongs to
-	// another backend; the previous connection is closed after that.
-	Open(back *wire.Stream) error
-
-	// Settle lets the client log in. After nil the session is relayed.
-	Settle(front, back *wire.Stream) error
-
-	// Refuse writes the protocol's last reply, with the reason. It may be called
-	// at any point, but never while another method runs.
-	Refuse(front *wire.Stream, why gate.Reason)
-}
-
-// RelayInspector is a Gate that inspects the bytes of its session while they are relayed.
-type RelayInspector interface {
-	// Inspect sees each piece of the client's bytes before the backend does,
-	// and may change it in place. An error ends the session for the reason that
-	// gate.ReasonOf finds in it; the backend does not see the piece. One
-	// goroutine at a time calls it.
-	Inspect(piece []byte) error
-}
 
 // Listener is one service on one address.
 type Listener struct {
@@ -130,40 +99,13 @@ func (l *Listener) exception(client netip.Addr, now time.Time) *Exception {
 	return nil
 }
 
-// Limits bound the resources that clients use. All are set; a limit that may be
-// zero then does not bound anything by itself.
-type Limits struct {
-	Connections              int // open sessions in all
-	ConnectionsPerClient     int // of one IPv4 address or IPv6 /64
-	ConnectionsPerNetwork    int // of one IPv4 /24 or IPv6 /48; may be zero
-	Unauthenticated          int // sessions that have not logged in, in all; may be zero
-	UnauthenticatedPerClient int // above that, its oldest make room; may be zero
-	LoginFailuresPerClient   int // failed logins until others are refused; may be zero
-	LoginFailuresPerUser     int // may be zero
-	Handshakes               int // that compute at the same time
-	Reserved                 int // percent of these limits that services have for themselves; may be zero
-	Line, Token, Literal     int // bytes
-	Errors                   int
-	Message                  int   // bytes of a message that is held before it goes on
-	Spool                    int64 // bytes of all messages that are held; zero is no limit
-}
-
-// Timeouts bound every wait. All are set.
-type Timeouts struct {
-	ProxyHeader time.Duration
-	ReverseDNS  time.Duration // for the name of a client
-	Handshake   time.Duration
-	Dial        time.Duration
-	Greeting    time.Duration // for the backend's greeting and each of its replies
-	Command     time.Duration
-	Login       time.Duration
-
-	Unauthenticated time.Duration // before an unauthenticated session may have to make room
-	LoginDelay      time.Duration // the longest wait after failed logins
-	LoginForget     time.Duration // until as many failures as are allowed are forgotten; set if these are
-
-	Idle      time.Duration // silence of both sides while relayed
-	Data      time.Duration
-	Message   time.Duration // from the beginning of a message to its end
-	EndOfData time.Duration
+// balances reports whether an address is that of a load balancer.
+func (l *Listener) balances(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	for _, network := range l.ProxyFrom {
+		if network.Contains(a) {
+			return true
+		}
+	}
+	return false
 }
