@@ -72,7 +72,7 @@ var mayImport = map[string][]string{
 	"internal/sts":                  {"internal/egress", "internal/resolver", "tlspolicy/mtasts"},
 	"internal/test/pebble":          {},
 	"internal/test/authority":       {},
-	"internal/test/mta":             {},
+	"internal/test/mta":             {"internal/mailclient"},
 	"internal/test/nameserver":      {},
 	"internal/test/gatetest":        {"internal/gate", "internal/wire"},
 	"internal/test/wait":            {},
@@ -106,10 +106,12 @@ var notForSpeakers = []string{"net", "os", "time", "log/slog", "log"}
 var notForValues = []string{"net", "net/http", "os", "os/exec", "io/ioutil", "log", "log/slog", "syscall"}
 
 type listed struct {
-	Dir        string
-	ImportPath string
-	Imports    []string
-	GoFiles    []string
+	Dir          string
+	ImportPath   string
+	Imports      []string
+	GoFiles      []string
+	TestGoFiles  []string
+	XTestGoFiles []string
 }
 
 func TestArrowsPointOneWay(t *testing.T) {
@@ -167,6 +169,48 @@ func TestPoliciesAreValues(t *testing.T) {
 	}
 }
 
+// assembled are the parts of a server.
+var assembled = []string{"Server", "Generation", "Listener"}
+
+// Only internal/app assembles a server, so that the tests of a server and the
+// benchmarks run what the command serve runs. The tests of proxy assemble it too:
+// their gate is simpler than a protocol.
+func TestOnlyAppAssemblesServers(t *testing.T) {
+	for _, p := range packages(t) {
+		room := strings.TrimPrefix(p.ImportPath, module)
+		if room == "internal/app" || room == "proxy" {
+			continue
+		}
+		for _, name := range slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {
+			parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				if part, ok := partOfServer(n); ok {
+					t.Errorf("%s/%s makes a proxy.%s: use internal/app", room, name, part)
+				}
+				return true
+			})
+		}
+	}
+}
+
+// partOfServer returns the type of a composite literal of package proxy that is a
+// part of a server.
+func partOfServer(n ast.Node) (part string, ok bool) {
+	literal, ok := n.(*ast.CompositeLit)
+	if !ok {
+		return "", false
+	}
+	named, ok := literal.Type.(*ast.SelectorExpr)
+	if !ok {
+		return "", false
+	}
+	from, ok := named.X.(*ast.Ident)
+	return named.Sel.Name, ok && from.Name == "proxy" && slices.Contains(assembled, named.Sel.Name)
+}
+
 // runs reports whether a node is a go statement, a call of sync.WaitGroup.Go, or
 // names one of time's functions that start a timer or wait.
 func runs(n ast.Node) bool {
@@ -184,7 +228,7 @@ func runs(n ast.Node) bool {
 
 func packages(t *testing.T) []listed {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=Dir,ImportPath,Imports,GoFiles", "./...").Output()
+	out, err := exec.Command("go", "list", "-json=Dir,ImportPath,Imports,GoFiles,TestGoFiles,XTestGoFiles", "./...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

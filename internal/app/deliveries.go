@@ -59,3 +59,33 @@ func (d deliveryLog) Ended(e smarthost.Delivery) {
 	}
 	d.log.Info("mail "+outcome, fields...)
 }
+
+// observerOf returns the observer of a session's deliveries: the log, and the
+// observer of all deliveries if there is one.
+func (m *maintenance) observerOf(log deliveryLog) smarthost.Observer {
+	if m.deliveries == nil {
+		return log
+	}
+	return deliveryObservers{log, m.deliveries}
+}
+
+// deliveryObservers pass each event on to all of them, in order.
+type deliveryObservers []smarthost.Observer
+
+func (all deliveryObservers) Secured(h smarthost.Handshake) {
+	for _, o := range all {
+		o.Secured(h)
+	}
+}
+
+func (all deliveryObservers) Unsecured(server smarthost.Server, level outbound.Level, plaintext bool, err error) {
+	for _, o := range all {
+		o.Unsecured(server, level, plaintext, err)
+	}
+}
+
+func (all deliveryObservers) Ended(d smarthost.Delivery) {
+	for _, o := range all {
+		o.Ended(d)
+	}
+}

@@ -27,6 +27,7 @@ func newGeneration(c *configs.Config, before *generation, o Options) (g *generat
 	defer func() { err = bindError(c, placed(c, err)) }()
 	pools := newPools(c)
 	g = &generation{config: c, maintenance: newMaintenance(o.Log), pools: pools}
+	g.maintenance.finder, g.maintenance.deliveries = o.Finder, o.Deliveries
 	if before != nil {
 		g.maintenance.follow(before.maintenance)
 		pools.before = before.pools

@@ -11,6 +11,7 @@ import (
 	"github.com/letterlock/letterlock/internal/observe/page"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/watch"
+	"github.com/letterlock/letterlock/smtp/smarthost"
 	"github.com/letterlock/letterlock/tlspolicy/tickets"
 )
 
@@ -25,8 +26,9 @@ type maintenance struct {
 	pairs  []*certs.Keeper       // certificates in files
 	before []*certs.Keeper       // pairs of the generation before
 
-	outbound *page.Outbound  // counts of the smarthosts
-	finder   *nexthop.Finder // of all smarthosts; nil until one needs it
+	outbound   *page.Outbound     // counts of the smarthosts
+	finder     *nexthop.Finder    // of all smarthosts; nil until one needs it
+	deliveries smarthost.Observer // sees the deliveries of all smarthosts; may be nil
 
 	// reread is called after a watched file was read again; may be nil.
 	reread  func()

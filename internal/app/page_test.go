@@ -1,6 +1,11 @@
 package app
 
 import (
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/test/loopback"
@@ -29,4 +34,118 @@ limits: {web_connections_per_client: `
 		t.Error("the page is another one")
 	}
 	holds(3)
+}
+
+// shownStatus holds some of what /status.json shows.
+type shownStatus struct {
+	Sessions struct {
+		Opened            int `json:"opened"`
+		Handshakes        int `json:"tls_handshakes"`
+		HandshakeFailures int `json:"tls_handshake_failures"`
+		Logins            int `json:"logins"`
+	} `json:"sessions"`
+	Services []struct {
+		Received int `json:"received_bytes"`
+		Sent     int `json:"sent_bytes"`
+	} `json:"services"`
+	Outcomes          []counted `json:"outcomes"`
+	HandshakeFailures []counted `json:"handshake_failures"`
+	Listeners         []struct {
+		Backends []struct {
+			Sessions int    `json:"sessions"`
+			Up       bool   `json:"up"`
+			Error    string `json:"error"`
+		} `json:"backends"`
+	} `json:"listeners"`
+	Open []struct {
+		User   string `json:"user"`
+		TLS    string `json:"tls"`
+		Suite  string `json:"suite"`
+		Client string `json:"client"`
+	} `json:"open"`
+	Recent []struct {
+		Outcome string `json:"outcome"`
+	} `json:"recent"`
+}
+
+// counted is a row of a list: how often a name has occurred.
+type counted struct {
+	Name  string `json:"name"`
+	Count int    `json:"count"`
+}
+
+// status reads the status page as a script does.
+func (w *world) status() (s shownStatus) {
+	w.Helper()
+	r := httptest.NewRecorder()
+	w.pages.ServeHTTP(r, httptest.NewRequest("GET", "/status.json", nil))
+	if err := json.Unmarshal(r.Body.Bytes(), &s); err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+// The page shows a session while it is open and after it has ended, and a
+// handshake that has failed.
+func TestSessionsOnThePage(t *testing.T) {
+	w := newWorld(t, imaps+"probe: false\n")
+	if conn, err := tls.Dial("tcp", w.Addresses()[0].String(), &tls.Config{ServerName: "mail.example.com"}); err == nil {
+		_ = conn.Close()
+		t.Fatal("a client that does not trust the certificate has connected")
+	}
+	wait.Until(t, "the failed session does not end", func() bool { return len(w.status().Recent) == 1 })
+	client, err := w.dial(0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(client, "a LOGIN demo demo\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	wait.Until(t, "the login does not appear", func() bool { return w.status().Sessions.Logins == 1 })
+	s := w.status()
+	if len(s.Open) != 1 || s.Open[0].User != "demo" || s.Open[0].TLS != "TLSv1.3" || !strings.HasPrefix(s.Open[0].Suite, "TLS_AES_") || s.Open[0].Client != client.LocalAddr().String() {
+		t.Errorf("open: %+v", s.Open)
+	}
+	if b := s.Listeners[0].Backends; len(b) != 1 || b[0].Sessions != 1 || !b[0].Up {
+		t.Errorf("backends: %+v", b)
+	}
+
+	if _, err := io.WriteString(client, "b LOGOUT\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	received, err := io.ReadAll(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait.Until(t, "the session does not end", func() bool { return len(w.status().Recent) == 2 })
+	s = w.status()
+	if s.Sessions.Opened != 2 || s.Sessions.Handshakes != 1 || s.Sessions.HandshakeFailures != 1 {
+		t.Errorf("sessions: %+v", s.Sessions)
+	}
+	if f := s.HandshakeFailures; len(f) != 1 || f[0] != (counted{"certificate", 1}) {
+		t.Errorf("failures: %+v", f)
+	}
+	if got := s.Services[0]; got.Received != len("a LOGIN demo demo\r\nb LOGOUT\r\n") || got.Sent != len(received) {
+		t.Errorf("bytes: %+v, and the client has received %d", got, len(received))
+	}
+}
+
+// The page shows a backend that cannot be reached.
+func TestBackendThatIsDownOnThePage(t *testing.T) {
+	closed := loopback.Listen(t)
+	_ = closed.Close()
+	w := newWorld(t, strings.Replace(imaps, "{imap}", closed.Addr().String(), 1)+"probe: false\n")
+	client, err := w.dial(0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, client) // until the proxy ends the session
+	wait.Until(t, "the session does not end", func() bool { return len(w.status().Recent) == 1 })
+	s := w.status()
+	if b := s.Listeners[0].Backends; len(b) != 1 || b[0].Up || b[0].Error == "" {
+		t.Errorf("backends: %+v", b)
+	}
+	if o := s.Outcomes; len(o) != 1 || o[0] != (counted{"backend-down", 1}) {
+		t.Errorf("outcomes: %+v", o)
+	}
 }

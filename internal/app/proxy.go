@@ -10,12 +10,14 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/observe/page"
 	"github.com/letterlock/letterlock/internal/systemd"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/proxy"
+	"github.com/letterlock/letterlock/smtp/smarthost"
 )
 
 // Options are what a Proxy needs beside its configuration.
@@ -28,6 +30,9 @@ type Options struct {
 
 	Certificates *certs.Store     // served instead of the configured ones; nil: those
 	Observer     observe.Observer // sees all events, after the log and the counts; may be nil
+
+	Finder     *nexthop.Finder    // finds the servers of outgoing mail in place of the configured one; nil: that
+	Deliveries smarthost.Observer // sees deliveries of outgoing mail, after the log and the counts; may be nil
 }
 
 // Proxy is the running program: one generation after the other, and the parts

@@ -49,7 +49,7 @@ func newSmarthost(c *configs.Config, l service, backends *pools, m *maintenance)
 		NewGate: func(session *gate.Session) proxy.Gate {
 			o := o
 			o.Denied = !s.Admits(session.Client.Addr())
-			o.Observer = deliveryLog{m.log, session.ID, l.name, m.outbound}
+			o.Observer = m.observerOf(deliveryLog{m.log, session.ID, l.name, m.outbound})
 			return smarthost.New(session, o)
 		},
 	}, nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // dribbling is a server that follows a script, and then sends one more line of
@@ -61,7 +63,7 @@ func TestH2_NextHopsThatNeverEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.wait = 300 * time.Millisecond
+			w.setWait(300 * time.Millisecond)
 			w.domain("example.net", may, serve)
 			c := w.session()
 			c.command("MAIL FROM:<a@example.com>", "250")
@@ -77,7 +79,7 @@ func TestH2_NextHopsThatNeverEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.wait = 300 * time.Millisecond
+			w.setWait(300 * time.Millisecond)
 			w.domain("example.net", may, serve)
 			c := w.session()
 			c.command("MAIL FROM:<a@example.com>", "250")
@@ -106,7 +108,7 @@ func TestH2_SearchesEndWithTheirClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.wait = time.Hour
+			w.setWait(time.Hour)
 			w.domain("example.net", may, serve)
 			c := w.session()
 			c.command("MAIL FROM:<a@example.com>", "250")
@@ -114,11 +116,7 @@ func TestH2_SearchesEndWithTheirClients(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = c.Close()
-			for end := time.Now().Add(patience); w.proxy.Sessions() > 0; time.Sleep(time.Millisecond) {
-				if time.Now().After(end) {
-					t.Fatal("the session goes on")
-				}
-			}
+			wait.Until(t, "the session goes on", func() bool { return w.proxy.Server().Sessions() == 0 })
 		})
 	}
 }

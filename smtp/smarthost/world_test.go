@@ -2,7 +2,6 @@ package smarthost_test
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -17,14 +17,12 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
-	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/nexthop"
-	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
-	"github.com/letterlock/letterlock/internal/upstream"
-	"github.com/letterlock/letterlock/proxy"
 	"github.com/letterlock/letterlock/smtp/smarthost"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
@@ -39,17 +37,15 @@ type world struct {
 	ca     *authority.CA
 	dns    *nameserver.Server
 	finder *nexthop.Finder
-	proxy  *proxy.Server
-	denied bool
-	limit  int
-	wait   time.Duration // for a server's reply; 0 is patience
-	net    [2]byte       // servers are on 127.net.n, so that tests do not meet
+	config *configs.Config
+	proxy  *app.Proxy
+	net    [2]byte // servers are on 127.net.n, so that tests do not meet
 	hosts  int
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{book: &book{}, t: t, ca: authority.New(t), dns: nameserver.New(t), limit: 1 << 20, net: [2]byte{byte(1 + rand.IntN(250)), byte(rand.IntN(250))}}
+	w := &world{book: &book{}, t: t, ca: authority.New(t), dns: nameserver.New(t), config: config(), net: [2]byte{byte(1 + rand.IntN(250)), byte(rand.IntN(250))}}
 	w.dns.Behave(true, false, dnsmessage.RCodeSuccess)
 	w.finder = &nexthop.Finder{
 		DNS: nexthop.Servers{resolver.Resolver{Address: w.dns.Address}}, Validates: true, Roots: func() *x509.CertPool { return w.ca.Pool },
@@ -58,35 +54,48 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// start begins to serve with the finder and the limits that are set by then.
+// config returns the configuration of a smarthost for clients on this machine.
+func config() *configs.Config {
+	return &configs.Config{
+		Hostname: "mail.example.com",
+		Limits: configs.Limits{
+			Connections: 100, ConnectionsPerClient: 100, Handshakes: 10, Line: 2000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000,
+		},
+		Timeouts: configs.Timeouts{
+			Handshake: 5 * time.Second, Dial: 5 * time.Second, Greeting: patience, Command: patience, Login: patience,
+			Unauthenticated: patience, Idle: patience, Data: patience, Message: patience, EndOfData: patience,
+		},
+		Smarthost: &configs.SmarthostRules{
+			Clients: []configs.Network{{Prefix: netip.MustParsePrefix("127.0.0.0/8")}}, EHLOName: "out.example.com", MaxMessage: 1 << 20,
+		},
+		Listeners: []configs.Listener{{Service: configs.Smarthost, Listen: "127.0.0.1:0"}},
+	}
+}
+
+// start runs the smarthost with the finder and the configuration that are set by
+// then.
 func (w *world) start() {
 	w.t.Helper()
-	w.proxy = &proxy.Server{Observer: observe.SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
-	g := &proxy.Generation{
-		Hostname: "mail.example.com",
-		Limits:   proxy.Limits{Connections: 100, ConnectionsPerClient: 100, Handshakes: 10, Line: 2000, Token: 1000, Literal: 1000, Errors: 3, Message: 1000},
-		Timeouts: proxy.Timeouts{
-			Handshake: 5 * time.Second, Dial: 5 * time.Second, Greeting: cmp.Or(w.wait, patience), Command: patience, Login: patience,
-			Unauthenticated: patience, Idle: patience, Data: patience, Message: patience, EndOfData: cmp.Or(w.wait, patience),
-		},
-		Listeners: []*proxy.Listener{{
-			Service: "smarthost", Address: "127.0.0.1:0", Outbound: true, Backend: &upstream.Pool{Name: "MX"},
-			NewGate: func(s *gate.Session) proxy.Gate {
-				return smarthost.New(s, smarthost.Options{
-					Name: "out.example.com", Denied: w.denied, Finder: w.finder, Observer: w.book, Message: w.limit, Recipients: 3, Received: true,
-				})
-			},
-		}},
-	}
-	if err := w.proxy.Listen(g); err != nil {
+	var err error
+	if w.proxy, err = app.New(w.config, app.Options{Log: slog.New(slog.DiscardHandler), Finder: w.finder, Deliveries: w.book}); err != nil {
 		w.t.Fatal(err)
 	}
-	w.proxy.Serve()
-	w.t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = w.proxy.Shutdown(ctx)
-	})
+	if err := w.proxy.Start(context.Background()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(w.stop)
+}
+
+// stop closes all sessions.
+func (w *world) stop() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	w.proxy.Shutdown(ctx)
+}
+
+// setWait bounds the wait for each reply of a server.
+func (w *world) setWait(d time.Duration) {
+	w.config.Timeouts.Greeting, w.config.Timeouts.EndOfData = d, d
 }
 
 // domain creates a domain with servers: MX records in order, and a port of its
