@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/idn"
 	"github.com/letterlock/letterlock/internal/resolver"
@@ -160,10 +161,17 @@ func (call *checkCall) targets(c *configs.Config) ([]scan.Target, error) {
 	if c == nil {
 		return call.targetsOfHost()
 	}
+	services, err := app.Resolve(c)
+	if err != nil {
+		return nil, err
+	}
 	var targets []scan.Target
-	for _, l := range c.Listeners {
-		if call.wants(l.Service) {
-			targets = append(targets, targetOfListener(l, c.Hostname, reachable(l.Listen)))
+	for _, s := range services {
+		if call.wants(configs.Service(s.Name)) {
+			targets = append(targets, scan.Target{
+				Service: s.Name, Protocol: s.Protocol, Address: reachable(s.Address), Host: c.Hostname,
+				Implicit: s.Implicit, Public: s.AllowsPlaintext(),
+			})
 		}
 	}
 	return targets, nil
@@ -179,9 +187,10 @@ func (call *checkCall) targetsOfHost() ([]scan.Target, error) {
 		if !meant || !call.wants(service) {
 			continue
 		}
-		target := targetOfListener(configs.Listener{Service: service}, call.host, net.JoinHostPort(call.host, cmp.Or(call.port, port)))
-		target.Optional = call.port == ""
-		targets = append(targets, target)
+		targets = append(targets, scan.Target{
+			Service: string(service), Protocol: service.Protocol(), Address: net.JoinHostPort(call.host, cmp.Or(call.port, port)), Host: call.host,
+			Implicit: service.Implicit(), Public: service == configs.SMTP, Optional: call.port == "",
+		})
 	}
 	if len(targets) == 0 {
 		return nil, fmt.Errorf("no service is known for port %s: name it with --service", call.port)
@@ -192,13 +201,6 @@ func (call *checkCall) targetsOfHost() ([]scan.Target, error) {
 // wants reports whether the call is about a service that clients come to.
 func (call *checkCall) wants(s configs.Service) bool {
 	return s != configs.Smarthost && (len(call.only) == 0 || slices.Contains(call.only, string(s)))
-}
-
-func targetOfListener(l configs.Listener, host, address string) scan.Target {
-	return scan.Target{
-		Service: string(l.Service), Protocol: l.Service.Protocol(), Address: address, Host: host,
-		Implicit: l.Service.Implicit(), Public: l.Service == configs.SMTP && !l.RequireTLS.All,
-	}
 }
 
 // reachable is where a listener on all addresses is found on this machine.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -36,11 +35,14 @@ func whatifCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	q := question{config: c, listener: *listener, withoutExceptions: *exceptions, now: time.Now()}
+	q := question{listener: *listener, withoutExceptions: *exceptions, now: time.Now()}
 	if q.policy, err = c.NamedPolicy(*name); err != nil {
 		return err
 	}
-	if *listener != "" && !slices.ContainsFunc(c.Listeners, func(l configs.Listener) bool { return q.asks(string(l.Service), l.Listen) }) {
+	if q.services, err = app.Resolve(c); err != nil {
+		return err
+	}
+	if *listener != "" && !slices.ContainsFunc(q.services, func(s app.Service) bool { return q.asks(s.Name, s.Address) }) {
 		return fmt.Errorf("there is no listener %q: write its service, or its address as in the configuration", *listener)
 	}
 	if q.keys, err = keysOf(c); err != nil {
@@ -89,7 +91,7 @@ func keysOf(c *configs.Config) (map[string]tlspolicy.Keys, error) {
 
 // question is what is asked.
 type question struct {
-	config            *configs.Config
+	services          []app.Service
 	policy            tlspolicy.Policy
 	listener          string                    // service or address; empty: all
 	keys              map[string]tlspolicy.Keys // by configs.Served.Key; none: both kinds
@@ -108,45 +110,30 @@ const refusedLogin tlspolicy.Refusal = "login"
 // be. Clients in an open exception keep the policy of the exception. Which exception that is
 // follows from the last address: entries are apart by the exception they came in.
 func (q question) refusal(e inventory.Entry) tlspolicy.Refusal {
-	policy, weakLogin := q.policy, false
-	if exception := q.exception(e); exception != nil {
-		if p, err := q.config.NamedPolicy(exception.Policy); err == nil {
-			policy, weakLogin = p, exception.WeakLogin
+	policy, keys, weakLogin := q.policy, tlspolicy.BothKeys, false
+	if s, found := q.serviceOf(e); found {
+		if known, ok := q.keys[s.Certificates()]; ok {
+			keys = known
+		}
+		if exception, applies := s.ExceptionFor(e.Address, q.now); applies && !q.withoutExceptions {
+			policy, weakLogin = exception.Policy, exception.WeakLogin
 		}
 	}
-	agreed, why := policy.Agree(e.Offer, q.keysAt(e))
+	agreed, why := policy.Agree(e.Offer, keys)
 	if why == "" && e.User != "" && !weakLogin && !policy.AuthAllowed(&agreed) {
 		return refusedLogin
 	}
 	return why
 }
 
-// keysAt are the kinds of keys at the listener of an entry.
-func (q question) keysAt(e inventory.Entry) tlspolicy.Keys {
-	for _, l := range q.config.Listeners {
-		if string(l.Service) != e.Service || l.Listen != e.Listener {
-			continue
-		}
-		if keys, known := q.keys[q.config.ServedBy(l).Key()]; known {
-			return keys
+// serviceOf returns the listener of an entry as it is configured now.
+func (q question) serviceOf(e inventory.Entry) (s app.Service, found bool) {
+	for _, s := range q.services {
+		if s.Name == e.Service && s.Address == e.Listener {
+			return s, true
 		}
 	}
-	return tlspolicy.BothKeys
-}
-
-func (q question) exception(e inventory.Entry) *configs.Exception {
-	for _, l := range q.config.Listeners {
-		if q.withoutExceptions || string(l.Service) != e.Service || l.Listen != e.Listener {
-			continue
-		}
-		for i, exception := range l.Exceptions {
-			holds := func(p netip.Prefix) bool { return p.Contains(e.Address) }
-			if q.now.Before(exception.Until.NextDay()) && slices.ContainsFunc(exception.Prefixes(), holds) {
-				return &l.Exceptions[i]
-			}
-		}
-	}
-	return nil
+	return app.Service{}, false
 }
 
 // answer sorts the inventory: who would be refused, who sends in plaintext, and

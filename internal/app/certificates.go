@@ -15,7 +15,7 @@ import (
 type stores map[string]*certs.Store
 
 // of returns the store of a listener.
-func (s stores) of(l service) *certs.Store {
+func (s stores) of(l Service) *certs.Store {
 	if store := s[l.tls.served]; store != nil {
 		return store
 	}

@@ -21,7 +21,7 @@ type protocol struct {
 	// imap, pop3 and managesieve are registered; those of SMTP are in use.
 	alpn []string
 
-	gate  func(s service, recipients func(string) bool) func(*gate.Session) proxy.Gate
+	gate  func(s Service, recipients func(string) bool) func(*gate.Session) proxy.Gate
 	check func(back *wire.Stream, hostname string) error // of a backend's health
 }
 
@@ -37,8 +37,8 @@ var protocols = map[string]protocol{
 func protocolOf(s configs.Service) protocol { return protocols[s.Protocol()] }
 
 // plainGate makes gates that have no options.
-func plainGate(open func(*gate.Session) proxy.Gate) func(service, func(string) bool) func(*gate.Session) proxy.Gate {
-	return func(service, func(string) bool) func(*gate.Session) proxy.Gate { return open }
+func plainGate(open func(*gate.Session) proxy.Gate) func(Service, func(string) bool) func(*gate.Session) proxy.Gate {
+	return func(Service, func(string) bool) func(*gate.Session) proxy.Gate { return open }
 }
 
 // anonymous is a check in which the proxy does not say its name.
@@ -46,7 +46,7 @@ func anonymous(check func(*wire.Stream) error) func(*wire.Stream, string) error 
 	return func(back *wire.Stream, _ string) error { return check(back) }
 }
 
-func newSMTP(s service, recipients func(string) bool) func(*gate.Session) proxy.Gate {
+func newSMTP(s Service, recipients func(string) bool) func(*gate.Session) proxy.Gate {
 	options := s.mail.options
 	if s.recipients.known {
 		options.Recipients = recipients

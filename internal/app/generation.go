@@ -12,7 +12,7 @@ import (
 type generation struct {
 	*proxy.Generation
 	config      *configs.Config
-	services    []service // in the order of the listeners
+	services    []Service // in the order of the listeners
 	maintenance *maintenance
 	stores      stores
 	acme        *acmeManager // nil if the configuration has no ACME
@@ -39,7 +39,7 @@ func newGeneration(c *configs.Config, before *generation, o Options) (g *generat
 	if err := g.maintenance.tickets(c); err != nil {
 		return nil, err
 	}
-	if g.services, err = resolve(c); err != nil {
+	if g.services, err = Resolve(c); err != nil {
 		return nil, err
 	}
 	if g.Generation, err = assemble(c, g.services, g.stores, g.maintenance, g.pools); err != nil {
@@ -105,8 +105,8 @@ func (g *generation) stop() {
 func (g *generation) shownListeners() []page.Listener {
 	shown := make([]page.Listener, len(g.Listeners))
 	for i, s := range g.services {
-		shown[i] = page.Listener{Service: s.name, Address: s.address, Policy: s.tls.policy.Name, Backend: s.backend}
-		if s.smarthost {
+		shown[i] = page.Listener{Service: s.Name, Address: s.Address, Policy: s.tls.policy.Name, Backend: s.backend}
+		if s.Smarthost {
 			shown[i].Backend = "the recipients' servers"
 		}
 		for _, p := range g.Listeners[i].Pools() {

@@ -10,7 +10,7 @@ import (
 )
 
 // assemble makes the listeners of a configuration from its services.
-func assemble(c *configs.Config, services []service, stores stores, m *maintenance, backends *pools) (*proxy.Generation, error) {
+func assemble(c *configs.Config, services []Service, stores stores, m *maintenance, backends *pools) (*proxy.Generation, error) {
 	g := &proxy.Generation{Hostname: c.Hostname, Limits: limits(c.Limits), Timeouts: timeouts(c.Timeouts)}
 	for _, s := range services {
 		listener, err := newListener(c, s, stores.of(s), backends, m)
@@ -23,10 +23,10 @@ func assemble(c *configs.Config, services []service, stores stores, m *maintenan
 	return g, nil
 }
 
-func listenerError(s service, err error) error { return fmt.Errorf("listener %s: %w", s, err) }
+func listenerError(s Service, err error) error { return fmt.Errorf("listener %s: %w", s, err) }
 
-func newListener(c *configs.Config, s service, store *certs.Store, backends *pools, m *maintenance) (*proxy.Listener, error) {
-	if s.smarthost {
+func newListener(c *configs.Config, s Service, store *certs.Store, backends *pools, m *maintenance) (*proxy.Listener, error) {
+	if s.Smarthost {
 		return newSmarthost(c, s, backends, m)
 	}
 	backend, err := backends.get(s.backend, s)
@@ -42,11 +42,11 @@ func newListener(c *configs.Config, s service, store *certs.Store, backends *poo
 		return nil, err
 	}
 	listener := &proxy.Listener{
-		Service: s.name, Address: s.address, Implicit: s.implicit, Pause: s.pause,
+		Service: s.Name, Address: s.Address, Implicit: s.Implicit, Pause: s.pause,
 		Banner: s.banner, Hidden: s.hidden, Unnamed: s.unnamed,
 		Backend: backend, Handover: s.handover, ProxyFrom: s.proxyFrom, ReverseDNS: s.reverseDNS,
 		Routes: routes, MasterSeparator: s.masterSeparator, LoginMethod: s.loginMethod,
-		NewGate: s.protocol.gate(s, recipients),
+		NewGate: s.speaks.gate(s, recipients),
 	}
 	return listener, m.secure(listener, s.tls, store)
 }

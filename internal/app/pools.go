@@ -52,14 +52,14 @@ func newPools(c *configs.Config) *pools {
 
 // get returns the pool of a listener's target, which is an address or the name
 // of a backend.
-func (p *pools) get(target string, s service) (*upstream.Pool, error) {
+func (p *pools) get(target string, s Service) (*upstream.Pool, error) {
 	b, header := s.reach(target), s.handover.Header
 	backTLS, tlsKey, err := backendTLS(b)
 	if err != nil {
 		return nil, fmt.Errorf("backend %s: %w", b.Name, err)
 	}
 	key := poolKey{
-		hostname: p.config.Hostname, publicPlaintext: p.config.PublicPlaintextBackend, name: b.Name, protocol: s.protocolName,
+		hostname: p.config.Hostname, publicPlaintext: p.config.PublicPlaintextBackend, name: b.Name, protocol: s.Protocol,
 		addresses: quoted(b.Addresses), byClient: b.ByClient(), health: b.HealthInterval(), header: header, tls: tlsKey,
 	}
 	if pool := p.known(key); pool != nil {
@@ -68,7 +68,7 @@ func (p *pools) get(target string, s service) (*upstream.Pool, error) {
 	pool := &upstream.Pool{
 		Name: b.Name, Addresses: b.Addresses, ByClient: b.ByClient(), Public: p.config.PublicPlaintextBackend || b.Verified(),
 		Health: b.HealthInterval(), Header: header,
-		Probe: func(back *wire.Stream) error { return s.protocol.check(back, p.config.Hostname) },
+		Probe: func(back *wire.Stream) error { return s.speaks.check(back, p.config.Hostname) },
 	}
 	if b.Encrypted() {
 		pool.TLS, pool.StartTLS = backTLS.Config, b.StartTLS()

@@ -33,7 +33,7 @@ func TestPoolsAreTakenOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		services, err := resolve(c)
+		services, err := Resolve(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestPoolsOfSimilarAddressesAreTwo(t *testing.T) {
 	var keys []poolKey
 	for _, b := range c.Backends {
 		p := newPools(&configs.Config{})
-		if _, err := p.get("b", service{reach: func(string) configs.Backend { return b }}); err != nil {
+		if _, err := p.get("b", Service{reach: func(string) configs.Backend { return b }}); err != nil {
 			t.Fatal(err)
 		}
 		for key := range p.made {

@@ -40,13 +40,13 @@ func ProbeBackends(ctx context.Context, c *configs.Config) ([]Probed, error) {
 	if err != nil {
 		return nil, placed(c, err)
 	}
-	return g.probeSome(ctx, func(service, *upstream.Pool) bool { return true }), nil
+	return g.probeSome(ctx, func(Service, *upstream.Pool) bool { return true }), nil
 }
 
 // probeSome probes the backends of the listeners that want admits, maxProbes
 // at once. Listeners that need the same answer of the same backend share a
 // probe.
-func (g *generation) probeSome(ctx context.Context, want func(service, *upstream.Pool) bool) []Probed {
+func (g *generation) probeSome(ctx context.Context, want func(Service, *upstream.Pool) bool) []Probed {
 	type question struct {
 		probe.Target
 		upstream.Handover
@@ -68,7 +68,7 @@ func (g *generation) probeSome(ctx context.Context, want func(service, *upstream
 					continue
 				}
 				asked[q] = true
-				result := &Probed{Service: s.name, Address: address}
+				result := &Probed{Service: s.Name, Address: address}
 				all = append(all, result)
 				running.Go(func() {
 					slots <- struct{}{}
@@ -105,9 +105,9 @@ func (r *Probed) run(ctx context.Context, c *configs.Config, p *upstream.Pool, h
 }
 
 // targetOf describes what a probe must know of a listener.
-func targetOf(c *configs.Config, s service) probe.Target {
+func targetOf(c *configs.Config, s Service) probe.Target {
 	return probe.Target{
-		Protocol: s.protocolName, Hostname: c.Hostname, Port: uint16(s.port), Handover: s.handover.Words(), //nolint:gosec // a port of the table of services
+		Protocol: s.Protocol, Hostname: c.Hostname, Port: uint16(s.port), Handover: s.handover.Words(), //nolint:gosec // a port of the table of services
 		Login:           s.login,
 		Method:          s.loginMethod,
 		OwnAddress:      s.handover.Transparent,
@@ -122,8 +122,8 @@ func targetOf(c *configs.Config, s service) probe.Target {
 // and the postmasters of domains that are likely to exist, and for whose
 // senders a backend may relay. Every domain has that mailbox (RFC 5321 §4.5.1),
 // so checks of senders accept it.
-func probeSenders(c *configs.Config, s service) (senders [probe.MaxSenders]string) {
-	if s.protocolName != "smtp" {
+func probeSenders(c *configs.Config, s Service) (senders [probe.MaxSenders]string) {
+	if s.Protocol != "smtp" {
 		return senders
 	}
 	const fromRecipients = 2
@@ -191,7 +191,7 @@ func (g *generation) probeFirst(ctx context.Context, log *slog.Logger) error {
 	if !g.config.ProbeOn() {
 		return nil
 	}
-	all := g.probeSome(ctx, func(s service, _ *upstream.Pool) bool { return s.decidesAlone() })
+	all := g.probeSome(ctx, func(s Service, _ *upstream.Pool) bool { return s.decidesAlone() })
 	logProbes(log, all)
 	if Dangerous(all) {
 		return ErrDanger
@@ -205,7 +205,7 @@ func (g *generation) probeRest(ctx context.Context, log *slog.Logger) {
 	if !g.config.ProbeOn() {
 		return
 	}
-	all := g.probeSome(ctx, func(s service, _ *upstream.Pool) bool { return !s.decidesAlone() })
+	all := g.probeSome(ctx, func(s Service, _ *upstream.Pool) bool { return !s.decidesAlone() })
 	if ctx.Err() == nil { // else the probes were cut off, and their errors mean nothing
 		logProbes(log, all)
 	}
@@ -214,6 +214,6 @@ func (g *generation) probeRest(ctx context.Context, log *slog.Logger) {
 // probePools probes the backends that a changed file has added.
 func (g *generation) probePools(ctx context.Context, pools []*upstream.Pool, log *slog.Logger) {
 	if g.config.ProbeOn() {
-		logProbes(log, g.probeSome(ctx, func(_ service, p *upstream.Pool) bool { return slices.Contains(pools, p) }))
+		logProbes(log, g.probeSome(ctx, func(_ Service, p *upstream.Pool) bool { return slices.Contains(pools, p) }))
 	}
 }

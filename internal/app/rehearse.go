@@ -34,7 +34,7 @@ func Rehearse(c *configs.Config) (loaded map[string][]tls.Certificate, err error
 // rehearsed makes a generation that serves nothing. It has no certificates.
 func rehearsed(c *configs.Config, m *maintenance) (g *generation, err error) {
 	g = &generation{config: c, maintenance: m, pools: newPools(c)}
-	if g.services, err = resolve(c); err != nil {
+	if g.services, err = Resolve(c); err != nil {
 		return nil, err
 	}
 	g.Generation, err = assemble(c, g.services, nil, m, g.pools)

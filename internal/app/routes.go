@@ -24,7 +24,7 @@ type routesFile struct {
 }
 
 // routesOf reads a listener's routes; nil if it has none.
-func routesOf(s service, own *upstream.Pool, backends *pools, m *maintenance) (proxy.Routes, error) {
+func routesOf(s Service, own *upstream.Pool, backends *pools, m *maintenance) (proxy.Routes, error) {
 	if s.routes == "" {
 		return nil, nil
 	}
@@ -61,7 +61,7 @@ func (r *routeTable) added(before *routeTable) []*upstream.Pool {
 	return slices.DeleteFunc(slices.Clone(r.all), func(p *upstream.Pool) bool { return slices.Contains(before.all, p) })
 }
 
-func loadRoutes(s service, backends *pools) (*routeTable, error) {
+func loadRoutes(s Service, backends *pools) (*routeTable, error) {
 	table, err := routes.Load(s.routes, s.checkTarget)
 	if err != nil {
 		return nil, err

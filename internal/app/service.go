@@ -12,22 +12,22 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/tickets"
 )
 
-// service holds the settings of a listener, resolved once: defaults are filled
-// in, and names are replaced by the values that they stand for. The rest of the
-// package reads these, and no configs.Listener.
-type service struct {
-	name      string // such as imaps
-	address   string // where it listens
-	port      int    // the service's own
-	implicit  bool   // TLS begins with the first byte
-	smarthost bool
-	pause     time.Duration
-	banner    string
+// Service holds the settings of a listener, resolved once: defaults are filled in,
+// and names are replaced by the values that they stand for. The rest of the package
+// and the commands read these instead of a configs.Listener.
+type Service struct {
+	Name      string // such as imaps
+	Address   string // where it listens
+	Protocol  string // smtp, imap, pop3 or sieve
+	Implicit  bool   // TLS begins with the first byte
+	Smarthost bool   // it sends outgoing mail
 
-	protocolName string
-	protocol     protocol
-	mail         mailSettings
-	recipients   recipientSettings
+	port       int // the service's own
+	pause      time.Duration
+	banner     string
+	speaks     protocol
+	mail       mailSettings
+	recipients recipientSettings
 
 	backend         string                              // an address or the name of a backend
 	reach           func(target string) configs.Backend // resolves backend and the targets of routes
@@ -67,7 +67,7 @@ type tlsSettings struct {
 	served     string        // key of the certificates in stores
 	tickets    bool
 	clients    clientSettings
-	exceptions []exceptionSettings
+	exceptions []Exception
 }
 
 // clientSettings hold how certificates of clients are verified.
@@ -77,14 +77,15 @@ type clientSettings struct {
 	ca           string // file; empty: the CAs that the system trusts
 }
 
-type exceptionSettings struct {
+// Exception is a policy exception of a listener.
+type Exception struct {
 	configs.Exception
-	policy tlspolicy.Policy
+	Policy tlspolicy.Policy
 }
 
-// resolve resolves all listeners of a configuration, in their order.
-func resolve(c *configs.Config) ([]service, error) {
-	all := make([]service, len(c.Listeners))
+// Resolve resolves all listeners of a configuration, in their order.
+func Resolve(c *configs.Config) ([]Service, error) {
+	all := make([]Service, len(c.Listeners))
 	for i, l := range c.Listeners {
 		s, err := resolveListener(c, l)
 		if err != nil {
@@ -95,11 +96,11 @@ func resolve(c *configs.Config) ([]service, error) {
 	return all, nil
 }
 
-func resolveListener(c *configs.Config, l configs.Listener) (service, error) {
-	s := service{
-		name: string(l.Service), address: l.Listen, port: l.Service.Port(), implicit: l.Service.Implicit(),
-		smarthost: l.Service == configs.Smarthost, pause: l.GreetPause(), banner: l.Banner,
-		protocolName: l.Service.Protocol(), protocol: protocolOf(l.Service), mail: mailOf(l),
+func resolveListener(c *configs.Config, l configs.Listener) (Service, error) {
+	s := Service{
+		Name: string(l.Service), Address: l.Listen, Protocol: l.Service.Protocol(), Implicit: l.Service.Implicit(),
+		Smarthost: l.Service == configs.Smarthost, port: l.Service.Port(), pause: l.GreetPause(), banner: l.Banner,
+		speaks: protocolOf(l.Service), mail: mailOf(l),
 		recipients: recipientSettings{l.KnowsRecipients(), l.Recipients, l.RecipientsFile},
 		backend:    l.Backend, handover: handovers[l.Handover], routes: l.Routes,
 		reach:       func(target string) configs.Backend { return c.Reach(target, l.Service) },
@@ -111,7 +112,7 @@ func resolveListener(c *configs.Config, l configs.Listener) (service, error) {
 	if s.banner == "" {
 		s.banner = "ready"
 	}
-	if s.smarthost { // its clients speak plaintext
+	if s.Smarthost { // its clients speak plaintext
 		return s, nil
 	}
 	var err error
@@ -159,16 +160,34 @@ func tlsSettingsOf(c *configs.Config, l configs.Listener) (tlsSettings, error) {
 		if err != nil {
 			return tlsSettings{}, err
 		}
-		t.exceptions = append(t.exceptions, exceptionSettings{exception, policy})
+		t.exceptions = append(t.exceptions, Exception{exception, policy})
 	}
 	return t, nil
 }
 
-func (s service) String() string { return s.name + " on " + s.address }
+func (s Service) String() string { return s.Name + " on " + s.Address }
 
 // decidesAlone reports whether the backend alone decides which recipients are
 // accepted: if it relays for unauthenticated clients, serving it would make an
 // open relay.
-func (s service) decidesAlone() bool {
-	return s.name == string(configs.SMTP) && !s.recipients.known && !s.mail.openRelay
+func (s Service) decidesAlone() bool {
+	return s.Name == string(configs.SMTP) && !s.recipients.known && !s.mail.openRelay
+}
+
+// AllowsPlaintext reports whether clients may send mail without TLS.
+func (s Service) AllowsPlaintext() bool { return s.Smarthost || !s.mail.options.RequireTLS }
+
+// Certificates returns the key of the certificates that the listener serves: that of
+// a configs.Served.
+func (s Service) Certificates() string { return s.tls.served }
+
+// ExceptionFor returns the first policy exception that applies to a client at a
+// time.
+func (s Service) ExceptionFor(client netip.Addr, now time.Time) (e Exception, applies bool) {
+	for _, exception := range s.tls.exceptions {
+		if now.Before(exception.Until.NextDay()) && contains(exception.Prefixes(), client) {
+			return exception, true
+		}
+	}
+	return Exception{}, false
 }

@@ -33,7 +33,7 @@ const (
 
 // newSmarthost makes the listener of a smarthost, whose gate finds the servers
 // of each recipient.
-func newSmarthost(c *configs.Config, l service, backends *pools, m *maintenance) (*proxy.Listener, error) {
+func newSmarthost(c *configs.Config, l Service, backends *pools, m *maintenance) (*proxy.Listener, error) {
 	finder, err := m.finderOf(c, backends)
 	if err != nil {
 		return nil, err
@@ -44,12 +44,12 @@ func newSmarthost(c *configs.Config, l service, backends *pools, m *maintenance)
 		Message: s.MaxMessage, Recipients: maxOutRecipients, Received: l.mail.options.Received,
 	}
 	return &proxy.Listener{
-		Service: l.name, Address: l.address, Banner: l.banner,
+		Service: l.Name, Address: l.Address, Banner: l.banner,
 		Outbound: true, Backend: &upstream.Pool{Name: "MX"},
 		NewGate: func(session *gate.Session) proxy.Gate {
 			o := o
 			o.Denied = !s.Admits(session.Client.Addr())
-			o.Observer = m.observerOf(deliveryLog{m.log, session.ID, l.name, m.outbound})
+			o.Observer = m.observerOf(deliveryLog{m.log, session.ID, l.Name, m.outbound})
 			return smarthost.New(session, o)
 		},
 	}, nil

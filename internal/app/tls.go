@@ -125,8 +125,8 @@ func exceptionOf(exception configs.Exception) []string {
 
 // exception makes a policy exception. A session has needed it if the listener's
 // own policy would have refused the session, or, with weak_login, its login.
-func (m *maintenance) exception(t tlsSettings, exception exceptionSettings, clients *tlspolicy.ClientAuth, store *certs.Store) (proxy.Exception, error) {
-	own, policy, scope := t.policy, exception.policy, t.scope
+func (m *maintenance) exception(t tlsSettings, exception Exception, clients *tlspolicy.ClientAuth, store *certs.Store) (proxy.Exception, error) {
+	own, policy, scope := t.policy, exception.Policy, t.scope
 	scope.Policy, scope.Exception = policy, exceptionOf(exception.Exception)
 	config, err := m.tlsOf(scope, t.tickets, clients, store)
 	made := proxy.Exception{
