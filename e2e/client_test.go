@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/mailclient"
 )
 
 // client speaks to a server line by line. Each error ends the test.
@@ -56,11 +58,41 @@ func (c *client) startTLS() {
 		left, _ := c.r.Peek(n)
 		c.t.Fatalf("plaintext before TLS: %q", left)
 	}
-	secure := tls.Client(c.conn, &tls.Config{ServerName: "mail.example.com", RootCAs: shared.ca.Pool})
-	if err := secure.Handshake(); err != nil {
+	secure, err := handshake(c.conn)
+	if err != nil {
 		c.t.Fatalf("handshake: %v", err)
 	}
-	c.conn, c.ReadWriter, c.r = secure, secure, bufio.NewReader(secure)
+	c.use(secure)
+}
+
+func handshake(conn net.Conn) (net.Conn, error) {
+	secure := tls.Client(conn, &tls.Config{ServerName: "mail.example.com", RootCAs: shared.ca.Pool})
+	return secure, secure.Handshake()
+}
+
+// use speaks over another connection from now on.
+func (c *client) use(conn net.Conn) {
+	c.conn, c.ReadWriter, c.r = conn, conn, bufio.NewReader(conn)
+}
+
+// openTLS reads the greeting and the capabilities of a service that offers STARTTLS,
+// and starts TLS.
+func (c *client) openTLS(protocol string) {
+	c.t.Helper()
+	m, err := mailclient.New(c.conn, protocol, "e2e.example", time.Now().Add(patience))
+	if err == nil {
+		_, err = m.Greeting()
+	}
+	if err == nil {
+		_, err = m.Capabilities()
+	}
+	if err == nil {
+		err = m.StartTLS(handshake)
+	}
+	if err != nil {
+		c.t.Fatalf("starting TLS: %v", err)
+	}
+	c.use(m.Conn)
 }
 
 // write sends bytes as they are.

@@ -166,10 +166,7 @@ func loginsHaveAddresses(t *testing.T, b *world.Believers, l *world.Letterlock) 
 			c.command("235", "AUTH PLAIN "+plain(account{user, world.BelieverPassword}))
 		}},
 		{"sieve xclient", func(c *client, user string) {
-			c.readUntil("OK")
-			c.send("STARTTLS")
-			c.expect("OK")
-			c.startTLS()
+			c.openTLS("sieve")
 			c.readUntil("OK")
 			c.send(`AUTHENTICATE "PLAIN" "` + plain(account{user, world.BelieverPassword}) + `"`)
 			c.expect("OK")

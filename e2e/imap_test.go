@@ -16,10 +16,7 @@ import (
 func reading(t *testing.T, a account) *client {
 	t.Helper()
 	c := dial(t, proxy(t, "imap"))
-	c.expect("* OK")
-	c.send("0 STARTTLS")
-	c.expect("0 OK")
-	c.startTLS()
+	c.openTLS("imap")
 	c.send("1 LOGIN " + a.Name + " " + a.Password)
 	c.readUntil("1 OK")
 	return c

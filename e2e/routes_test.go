@@ -43,10 +43,7 @@ var logins = map[string]func(*client, account) bool{
 		return strings.HasPrefix(c.command("", "AUTH PLAIN "+plain(a)), "235")
 	},
 	"sieve": func(c *client, a account) bool {
-		c.readUntil("OK")
-		c.send("STARTTLS")
-		c.expect("OK")
-		c.startTLS()
+		c.openTLS("sieve")
 		c.readUntil("OK")
 		c.send(`AUTHENTICATE "PLAIN" "` + plain(a) + `"`)
 		return strings.HasPrefix(c.line(), "OK")

@@ -1,21 +1,21 @@
 package mta
 
 import (
-	"bufio"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"strings"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/mailclient"
 )
 
 // client is an SMTP client with one connection to the server at a time.
 type client struct {
 	sender *Sender
 	secure bool
-	conn   net.Conn // nil: not connected
-	in     *bufio.Reader
+	conn   *mailclient.Conn // nil: not connected
 }
 
 // outcome is how an attempt ends.
@@ -60,23 +60,29 @@ func (c *client) connect() bool {
 	if err != nil {
 		return false
 	}
-	c.conn, c.in = conn, bufio.NewReader(conn)
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	if c.readCode() != 220 || c.ask("EHLO mta.example.net") != 250 {
+	if c.conn, err = mailclient.New(conn, "smtp", "mta.example.net", time.Now().Add(patience)); err != nil {
+		_ = conn.Close()
+		return false
+	}
+	if _, err := c.conn.Greeting(); err != nil {
+		return false
+	}
+	if _, err := c.conn.Capabilities(); err != nil {
 		return false
 	}
 	if !c.secure {
 		return true
 	}
-	if c.ask("STARTTLS") != 220 {
+	if c.conn.StartTLS(c.handshake) != nil {
 		return false
 	}
+	_, err = c.conn.Capabilities()
+	return err == nil
+}
+
+func (c *client) handshake(conn net.Conn) (net.Conn, error) {
 	t := tls.Client(conn, c.sender.TLS)
-	if t.Handshake() != nil {
-		return false
-	}
-	c.conn, c.in = t, bufio.NewReader(t)
-	return c.ask("EHLO mta.example.net") == 250
+	return t, t.Handshake()
 }
 
 // transact sends one message.
@@ -91,14 +97,14 @@ func (c *client) transact(text string, chunks, group bool) outcome {
 		if !group && !c.write(line+"\r\n") {
 			return unsent
 		}
-		if c.readCode() != 250 {
+		if !c.replies(250) {
 			return unsent
 		}
 	}
 	if chunks {
 		return c.chunks(text)
 	}
-	if c.ask("DATA") != 354 {
+	if !c.write("DATA\r\n") || !c.replies(354) {
 		return unsent
 	}
 	stuffed := strings.ReplaceAll("\r\n"+text, "\r\n.", "\r\n..")[2:]
@@ -112,19 +118,20 @@ func (c *client) transact(text string, chunks, group bool) outcome {
 
 func (c *client) chunks(text string) outcome {
 	half := len(text) / 2
-	if !c.write(fmt.Sprintf("BDAT %d\r\n%s", half, text[:half])) || c.readCode() != 250 {
+	if !c.write(fmt.Sprintf("BDAT %d\r\n%s", half, text[:half])) || !c.replies(250) {
 		return unsent
 	}
 	c.write(fmt.Sprintf("BDAT %d LAST\r\n%s", len(text)-half, text[half:]))
 	return c.verdict()
 }
 
+// verdict reads the reply to a message.
 func (c *client) verdict() outcome {
-	switch code := c.readCode(); {
-	case code/100 == 2:
-		return acknowledged
-	case code == 0 || code == 421:
+	switch r, err := c.conn.Reply(); {
+	case err != nil, r.Code == 421:
 		return undecided
+	case r.Positive():
+		return acknowledged
 	}
 	return refused
 }
@@ -134,25 +141,8 @@ func (c *client) write(text string) bool {
 	return err == nil
 }
 
-func (c *client) ask(line string) (code int) {
-	if !c.write(line + "\r\n") {
-		return 0
-	}
-	return c.readCode()
-}
-
-// readCode reads a reply and returns its code, or 0 if there is none.
-func (c *client) readCode() (code int) {
-	for {
-		line, err := c.in.ReadString('\n')
-		if err != nil || len(line) < 4 {
-			return 0
-		}
-		if _, err := fmt.Sscanf(line[:3], "%d", &code); err != nil {
-			return 0
-		}
-		if line[3] != '-' {
-			return code
-		}
-	}
+// replies reads a reply, and reports whether it has the code.
+func (c *client) replies(code int) bool {
+	r, err := c.conn.Reply()
+	return err == nil && r.Code == code
 }
