@@ -2,9 +2,9 @@
 // and failed logins.
 //
 // Slots count the sessions of the mail services, and decide which session makes
-// room for a new one. A session holds one slot. It counts in three places: among
+// room for a new one. A session holds one slot. It counts in three scopes: among
 // all sessions, among those of the client's network, and among those of the
-// client itself. In each place every service has a reserve that other services
+// client itself. In each scope every service has a reserve that other services
 // cannot take; the rest is common. A slot is free again when Leave is called,
 // which is when the session's goroutines and descriptors are gone.
 //

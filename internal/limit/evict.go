@@ -23,18 +23,18 @@ const (
 // shrink evicts the oldest unauthenticated sessions of a client that has more than its
 // share, if they are older than Safe.
 func (s *Slots) shrink(newcomer *Slot, now time.Time) (evict []func()) {
-	t := s.place(ofClient, newcomer.client).tally(newcomer.service)
+	t := s.scope(ofClient, newcomer.client).tally(newcomer.service)
 	for range maxShrink {
 		oldest := t.waiting[Unauthenticated].Front()
 		if oldest == nil || t.waiting[Unauthenticated].Len() < s.share || now.Sub(oldest.Value.(*Slot).eviction.since) < s.safe {
 			break
 		}
-		evict = append(evict, s.push(oldest.Value.(*Slot)))
+		evict = append(evict, s.markEvicted(oldest.Value.(*Slot)))
 	}
 	return evict
 }
 
-// choose returns the session that makes room at a place for a new session of a
+// choose returns the session that makes room in a scope for a new session of a
 // service:
 //
 //  1. the oldest unauthenticated session of a client with more than its share,
@@ -42,14 +42,14 @@ func (s *Slots) shrink(newcomer *Slot, now time.Time) (evict []func()) {
 //  3. the working session that has moved forward least recently, if that is long ago.
 //
 // It returns nil if there is none.
-func (s *Slots) choose(p *place, service int16, c counted, now time.Time) *Slot {
+func (s *Slots) choose(p *scope, service int16, c counted, now time.Time) *Slot {
 	var useful []*tally
 	for _, t := range p.tallies {
 		if c.rule.frees(t, service, c.of) {
 			useful = append(useful, t)
 		}
 	}
-	if victim := s.ofCrowd(useful); victim != nil {
+	if victim := s.overShare(useful); victim != nil {
 		return victim
 	}
 	if victim := oldest(useful, Unauthenticated); victim != nil && now.Sub(victim.eviction.since) >= s.safe {
@@ -67,9 +67,9 @@ func (s *Slots) choose(p *place, service int16, c counted, now time.Time) *Slot 
 	return nil
 }
 
-// ofCrowd returns the oldest unauthenticated session of a client with more than its
+// overShare returns the oldest unauthenticated session of a client with more than its
 // share.
-func (s *Slots) ofCrowd(tallies []*tally) *Slot {
+func (s *Slots) overShare(tallies []*tally) *Slot {
 	for _, t := range tallies {
 		if t.unauthenticated > s.share && t.wider[ofAll] != nil { // the client's own
 			if e := t.waiting[Unauthenticated].Front(); e != nil {
@@ -77,7 +77,7 @@ func (s *Slots) ofCrowd(tallies []*tally) *Slot {
 			}
 		}
 		looks := 0
-		for e := t.crowded.Front(); e != nil && looks < maxLooks; e = e.Next() {
+		for e := t.overShare.Front(); e != nil && looks < maxLooks; e = e.Next() {
 			if first := e.Value.(*tally).waiting[Unauthenticated].Front(); first != nil {
 				return first.Value.(*Slot)
 			}
@@ -117,29 +117,29 @@ func (s *Slot) advanced(now time.Time) bool {
 	return true
 }
 
-// push marks a session as evicted, and returns the function that ends it. Its slot is
+// markEvicted marks a session as evicted, and returns the function that ends it. Its slot is
 // free when the session has left.
-func (s *Slots) push(victim *Slot) (evict func()) {
+func (s *Slots) markEvicted(victim *Slot) (evict func()) {
 	victim.unlist()
 	victim.evicted = true
 	return victim.eviction.evict
 }
 
-// crowd updates the lists of clients with more unauthenticated sessions than their
-// share, in the places that are wider than the client's.
-func (s *Slots) crowd(t *tally) {
+// listOverShare updates the lists of clients with more unauthenticated sessions than their
+// share, in the scopes that are wider than the client's.
+func (s *Slots) listOverShare(t *tally) {
 	if t == nil {
 		return
 	}
-	crowded := t.unauthenticated > s.share
+	over := t.unauthenticated > s.share
 	for level, wider := range t.wider {
 		switch {
-		case wider == nil || crowded == (t.crowd[level] != nil):
-		case crowded:
-			t.crowd[level] = wider.crowded.PushBack(t)
+		case wider == nil || over == (t.overShareIn[level] != nil):
+		case over:
+			t.overShareIn[level] = wider.overShare.PushBack(t)
 		default:
-			wider.crowded.Remove(t.crowd[level])
-			t.crowd[level] = nil
+			wider.overShare.Remove(t.overShareIn[level])
+			t.overShareIn[level] = nil
 		}
 	}
 }

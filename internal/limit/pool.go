@@ -31,7 +31,7 @@ func (r rule) reserveOf(service int16) int {
 	return 0
 }
 
-// tally is the sessions of one service in one place: among all, in a network, or
+// tally is the sessions of one service in one scope: among all, in a network, or
 // of a client.
 type tally struct {
 	service int16
@@ -42,22 +42,22 @@ type tally struct {
 	// The sessions that may have to make room, oldest first, each a *Slot.
 	waiting [classes]list.List
 
-	// crowded lists the tallies of clients with more unauthenticated sessions
+	// overShare lists the tallies of clients with more unauthenticated sessions
 	// than their share. A client's own tally knows the wider ones, and where it
 	// stands in their lists.
-	crowded list.List
-	wider   [ofClient]*tally
-	crowd   [ofClient]*list.Element
+	overShare   list.List
+	wider       [ofClient]*tally
+	overShareIn [ofClient]*list.Element
 }
 
-// place holds the tallies of all sessions, of a network or of a client, one for
+// scope holds the tallies of all sessions, of a network or of a client, one for
 // each service that has sessions there.
-type place struct {
+type scope struct {
 	tallies []*tally
 }
 
 // tally finds or makes the tally of a service.
-func (p *place) tally(service int16) *tally {
+func (p *scope) tally(service int16) *tally {
 	for _, t := range p.tallies {
 		if t.service == service {
 			return t
@@ -68,8 +68,8 @@ func (p *place) tally(service int16) *tally {
 	return t
 }
 
-// empty reports whether no session is counted in the place.
-func (p *place) empty() bool {
+// empty reports whether no session is counted in the scope.
+func (p *scope) empty() bool {
 	for _, t := range p.tallies {
 		if t.used > 0 {
 			return false
@@ -86,7 +86,7 @@ func unauthenticatedSlots(t *tally) int { return t.unauthenticated }
 
 // free reports whether a slot is left for a service: in its own reserve, or in the
 // common part.
-func (r rule) free(p *place, service int16, of count) bool {
+func (r rule) free(p *scope, service int16, of count) bool {
 	own, common := 0, 0
 	for _, t := range p.tallies {
 		n := of(t)

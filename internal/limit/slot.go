@@ -18,7 +18,7 @@ const (
 	classes = int(Authenticated) // those that may have to make room
 )
 
-// The places in which a slot counts.
+// The scopes in which a slot counts.
 const (
 	ofAll = iota
 	ofNetwork
@@ -45,14 +45,14 @@ type Slot struct {
 
 // eviction holds what is needed to evict a session.
 type eviction struct {
-	since    time.Time // of the session, or of its last message that was decided
-	progress time.Time // when a working session last moved forward; zero: it has not been working since then
-	moved    int64     // the result of received at that time
-	received func() int64
-	evict    func()
-	listed   [levels]*list.Element
-	heir     *Slot  // takes the slot over when the session is gone
-	start    func() // called when the slot is free
+	since     time.Time // of the session, or of its last message that was decided
+	progress  time.Time // when a working session last moved forward; zero: it has not been working since then
+	moved     int64     // the result of received at that time
+	received  func() int64
+	evict     func()
+	listed    [levels]*list.Element
+	successor *Slot  // takes the slot over when the session is gone
+	start     func() // called when the slot is free
 }
 
 // Start runs f as soon as the slot is free: at once, or when the session that
@@ -147,7 +147,7 @@ func (s *Slot) count(n int) {
 		}
 	}
 	s.slots.classes[s.class] += n
-	s.slots.crowd(s.tally[ofClient])
+	s.slots.listOverShare(s.tally[ofClient])
 }
 
 // list puts the slot among those that may have to make room, in the order of

@@ -32,9 +32,9 @@ const (
 	unauthenticated       = "limits.unauthenticated"
 )
 
-// maxHeirs bounds the connections that wait for a session to be gone: each
+// maxSuccessors bounds the connections that wait for a session to be gone: each
 // holds a descriptor beyond those that are counted.
-const maxHeirs = 256
+const maxSuccessors = 256
 
 // Slots counts the sessions of all services. The zero value has no slots; see
 // Set.
@@ -44,11 +44,11 @@ type Slots struct {
 	share                     int
 	all, client, network, new rule
 	services                  map[string]int16 // by name; it only grows
-	everywhere                place
-	clients                   map[netip.Addr]*place
-	networks                  map[netip.Prefix]*place
+	total                     scope
+	clients                   map[netip.Addr]*scope
+	networks                  map[netip.Prefix]*scope
 	classes                   Usage
-	heirs                     int
+	successors                int
 }
 
 // Set sets the limits. Slots in use still count.
@@ -62,7 +62,7 @@ func (s *Slots) Set(l SlotLimits) {
 	defer s.mu.Unlock()
 	if s.services == nil {
 		s.services = make(map[string]int16)
-		s.clients, s.networks = make(map[netip.Addr]*place), make(map[netip.Prefix]*place)
+		s.clients, s.networks = make(map[netip.Addr]*scope), make(map[netip.Prefix]*scope)
 	}
 	var services []int16
 	for _, name := range l.Services {
@@ -75,7 +75,7 @@ func (s *Slots) Set(l SlotLimits) {
 	s.safe, s.share = l.Safe, l.UnauthenticatedPerClient
 	for _, p := range s.clients {
 		for _, t := range p.tallies {
-			s.crowd(t)
+			s.listOverShare(t)
 		}
 	}
 }
@@ -136,14 +136,14 @@ func (s *Slots) admit(slot *Slot, levels []int, now time.Time) (evict []func(), 
 	}
 	victim, full := s.makeRoom(slot, levels, now)
 	if victim != nil {
-		evict = append(evict, s.push(victim))
+		evict = append(evict, s.markEvicted(victim))
 	}
 	switch {
 	case full != "":
 		s.forget(slot.client)
 	case victim != nil: // the slot is counted when the victim has left
-		victim.eviction.heir, slot.waits = slot, true
-		s.heirs++
+		victim.eviction.successor, slot.waits = slot, true
+		s.successors++
 	default:
 		s.add(slot)
 	}
@@ -156,7 +156,7 @@ func (s *Slots) admit(slot *Slot, levels []int, now time.Time) (evict []func(), 
 // then is still evicted, so that a later connection finds room.
 func (s *Slots) makeRoom(slot *Slot, levels []int, now time.Time) (victim *Slot, full string) {
 	for _, level := range levels {
-		p := s.place(level, slot.client)
+		p := s.scope(level, slot.client)
 		if p == nil {
 			continue
 		}
@@ -164,7 +164,7 @@ func (s *Slots) makeRoom(slot *Slot, levels []int, now time.Time) (victim *Slot,
 			switch {
 			case c.rule.free(p, slot.service, c.of), victim.helps(level, p, slot.service, c):
 				continue
-			case victim != nil || s.heirs >= maxHeirs:
+			case victim != nil || s.successors >= maxSuccessors:
 				return victim, c.rule.name
 			}
 			if victim = s.choose(p, slot.service, c, now); victim == nil {
@@ -177,7 +177,7 @@ func (s *Slots) makeRoom(slot *Slot, levels []int, now time.Time) (victim *Slot,
 
 // helps reports whether the end of session s makes room at a level for a session of
 // the service.
-func (s *Slot) helps(level int, p *place, service int16, c counted) bool {
+func (s *Slot) helps(level int, p *scope, service int16, c counted) bool {
 	if s == nil || s.tally[level] == nil || !slices.Contains(p.tallies, s.tally[level]) {
 		return false
 	}
@@ -200,12 +200,12 @@ func (s *Slots) rules(level int) []counted {
 	return []counted{{s.new, unauthenticatedSlots}, {s.all, usedSlots}}
 }
 
-// place returns the place where a client's sessions count at a level; nil: the client
+// scope returns the scope where a client's sessions count at a level; nil: the client
 // is not known yet.
-func (s *Slots) place(level int, client netip.Addr) *place {
+func (s *Slots) scope(level int, client netip.Addr) *scope {
 	switch {
 	case level == ofAll:
-		return &s.everywhere
+		return &s.total
 	case !client.IsValid():
 		return nil
 	case level == ofNetwork:
@@ -214,19 +214,19 @@ func (s *Slots) place(level int, client netip.Addr) *place {
 	return find(s.clients, client)
 }
 
-func find[K comparable](places map[K]*place, key K) *place {
-	p := places[key]
+func find[K comparable](scopes map[K]*scope, key K) *scope {
+	p := scopes[key]
 	if p == nil {
-		p = &place{}
-		places[key] = p
+		p = &scope{}
+		scopes[key] = p
 	}
 	return p
 }
 
-// add counts a slot in its places.
+// add counts a slot in its scopes.
 func (s *Slots) add(slot *Slot) {
 	for level := range levels {
-		if p := s.place(level, slot.client); p != nil {
+		if p := s.scope(level, slot.client); p != nil {
 			slot.tally[level] = p.tally(slot.service)
 		} else {
 			slot.tally[level] = nil
@@ -239,8 +239,8 @@ func (s *Slots) add(slot *Slot) {
 	slot.list()
 }
 
-// leave frees a slot, or gives it to its heir. It returns the function that starts the
-// heir's session.
+// leave frees a slot, or gives it to its successor. It returns the function that starts the
+// successor's session.
 func (s *Slots) leave(slot *Slot) (start func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -254,23 +254,23 @@ func (s *Slots) leave(slot *Slot) (start func()) {
 	}
 	slot.unlist()
 	slot.count(-1)
-	if slot.eviction != nil && slot.eviction.heir != nil {
-		heir := slot.eviction.heir
-		slot.eviction.heir = nil
-		s.heirs--
-		heir.waits = false
-		if heir.gone {
-			s.forget(heir.client)
+	if slot.eviction != nil && slot.eviction.successor != nil {
+		successor := slot.eviction.successor
+		slot.eviction.successor = nil
+		s.successors--
+		successor.waits = false
+		if successor.gone {
+			s.forget(successor.client)
 		} else {
-			start, heir.eviction.start = heir.eviction.start, nil
-			s.add(heir)
+			start, successor.eviction.start = successor.eviction.start, nil
+			s.add(successor)
 		}
 	}
 	s.forget(slot.client)
 	return start
 }
 
-// forget removes the places of a client without sessions.
+// forget removes the scopes of a client without sessions.
 func (s *Slots) forget(client netip.Addr) {
 	if !client.IsValid() {
 		return
