@@ -97,29 +97,42 @@ func (g *Gate) admit(cmd command, user string) error {
 
 // tryLogin runs a login at the backend; see converse.
 func (g *Gate) tryLogin(req *request, answer func(challenge string) (string, error)) (reply, error) {
-	g.loggingIn = true
+	g.loggingIn, g.warning = true, reply{}
 	return g.converse(req, answer)
 }
 
 // answerOf reads the backend's answer to a login. A BYE counts as an answer:
 // otherwise guessing would cost nothing where the backend hangs up after a
-// wrong password.
-func answerOf(r reply) gate.Answer {
+// wrong password. Some servers give the reason in an untagged NO, and no reason in
+// the tagged one.
+func (g *Gate) answerOf(user string, r reply) gate.Answer {
 	if r.status == "OK" {
 		return gate.Answer{Outcome: gate.Accepted}
 	}
+	a, coded := refusalIn(user, r)
+	if a.Outcome == gate.WrongPassword && !coded && g.warning.status != "" {
+		if reason, _ := refusalIn(user, g.warning); reason.Outcome == gate.Unavailable {
+			return reason
+		}
+	}
+	return a
+}
+
+// refusalIn reads the refusal of a login. It is coded if it has a response code
+// that explains it.
+func refusalIn(user string, r reply) (a gate.Answer, coded bool) {
 	name, _, words := cutCode(r.text)
 	if name == "CAPABILITY" {
 		name = ""
 	}
-	return gate.AnswerCoded(r.status, name, words)
+	return gate.AnswerCoded(user, r.status, name, words), name != ""
 }
 
 // verdict passes on the backend's answer to a login. secretSent reports whether
 // the backend has received the secret. OK ends the gate: what the client has
 // sent after its login goes to the relay.
 func (g *Gate) verdict(cmd command, r reply, user, mechanism string, secretSent bool) error {
-	a := answerOf(r)
+	a := g.answerOf(user, r)
 	g.loggingIn = a.OK()
 	if err := g.s.Answered(user, mechanism, secretSent, a); err != nil {
 		return err

@@ -129,6 +129,9 @@ func (g *Gate) relayUntagged(r reply) error {
 	case r.status == "PREAUTH":
 		return garbage("PREAUTH after the greeting")
 	case r.status != "":
+		if r.status == "NO" || r.status == "BAD" {
+			g.warning = r
+		}
 		g.passStatus("*", r)
 		return nil
 	case isList:

@@ -20,6 +20,7 @@ type Gate struct {
 	greeted     bool         // the greeting was sent
 	loggedIn    bool
 	loggingIn   bool   // a login is under way or accepted
+	warning     reply  // the last untagged NO or BAD since the login began
 	byeSent     bool   // a BYE was sent to the client
 	clientKnown bool   // the backend has been sent the client's address
 	refusal     string // the backend's refusal of the client; empty: none

@@ -101,7 +101,7 @@ func (g *Gate) admit(user string) error {
 }
 
 // answerOf reads the backend's answer to a login.
-func answerOf(reply string) gate.Answer {
+func answerOf(user, reply string) gate.Answer {
 	if isOK(reply) {
 		return gate.Answer{Outcome: gate.Accepted}
 	}
@@ -109,13 +109,13 @@ func answerOf(reply string) gate.Answer {
 	if strings.HasPrefix(text, "[") { // RFC 2449 §8
 		code, text, _ = strings.Cut(text[1:], "]")
 	}
-	return gate.AnswerCoded("-ERR", code, text)
+	return gate.AnswerCoded(user, "-ERR", code, text)
 }
 
 // verdict passes on the backend's answer to a login. secretSent reports whether
 // the backend has received the secret.
 func (g *Gate) verdict(user, mechanism string, secretSent bool, reply string) error {
-	if err := g.s.Answered(user, mechanism, secretSent, answerOf(reply)); err != nil {
+	if err := g.s.Answered(user, mechanism, secretSent, answerOf(user, reply)); err != nil {
 		return err
 	}
 	if isERR(reply) {

@@ -128,7 +128,7 @@ func (g *Gate) admit(user string) error {
 }
 
 // answerOf reads the backend's answer to a login.
-func answerOf(r response) gate.Answer {
+func answerOf(user string, r response) gate.Answer {
 	if r.status == "OK" {
 		return gate.Answer{Outcome: gate.Accepted}
 	}
@@ -139,7 +139,7 @@ func answerOf(r response) gate.Answer {
 	if len(r.text) > 0 {
 		text = r.text[0].text
 	}
-	return gate.AnswerCoded(r.status, code, text)
+	return gate.AnswerCoded(user, r.status, code, text)
 }
 
 // finishLogin passes on the backend's answer to the login. secretSent reports
@@ -149,7 +149,7 @@ func (g *Gate) finishLogin(user, mechanism string, secretSent bool, reply []toke
 	if !ok {
 		return gate.Because(gate.BackendGarbage, errReply)
 	}
-	if err := g.s.Answered(user, mechanism, secretSent, answerOf(r)); err != nil {
+	if err := g.s.Answered(user, mechanism, secretSent, answerOf(user, r)); err != nil {
 		return err
 	}
 	if g.loggedIn = r.status == "OK"; g.loggedIn {

@@ -103,7 +103,7 @@ func (g *Gate) cancel(x *gate.Exchange, complaint string) error {
 	if err != nil {
 		return err
 	}
-	if a := answerOf(r); x.SecretSent() && !a.OK() {
+	if a := answerOf(x.User(), r); x.SecretSent() && !a.OK() {
 		g.s.Observer.Login(x.User(), x.Mechanism, a)
 	}
 	return g.fault(complaint)
@@ -144,8 +144,8 @@ func (g *Gate) admitResponse(x *gate.Exchange, response string) error {
 var errNoAnswer = errors.New("the backend neither accepts nor refuses the login")
 
 // answerOf reads the backend's answer to a login.
-func answerOf(r syntax.Reply) gate.Answer {
-	return gate.AnswerSMTP(r.Code, r.Lines()[0])
+func answerOf(user string, r syntax.Reply) gate.Answer {
+	return gate.AnswerSMTP(user, r.Code, r.Lines()...)
 }
 
 // finishLogin passes on the backend's answer to a login. secretSent reports
@@ -154,7 +154,7 @@ func (g *Gate) finishLogin(user, mechanism string, secretSent bool, r syntax.Rep
 	if r.OK() && r.Code != 235 {
 		return gate.Because(gate.BackendGarbage, errNoAnswer)
 	}
-	a := answerOf(r)
+	a := answerOf(user, r)
 	if err := g.s.Answered(user, mechanism, secretSent, a); err != nil {
 		return err
 	}

@@ -80,10 +80,10 @@ var codes = map[string]Outcome{
 	"TRANSITION-NEEDED": Rejected,
 }
 
-// AnswerCoded reads a reply of IMAP, POP3 or ManageSieve to a login: its status
-// (NO, -ERR), its response code without brackets and arguments, and its text.
-func AnswerCoded(status, code, text string) Answer {
-	code = strings.ToUpper(code)
+// AnswerCoded reads a reply of IMAP, POP3 or ManageSieve to a user's login: its
+// status (NO, -ERR), its response code without brackets and arguments, and its text.
+func AnswerCoded(user, status, code, text string) Answer {
+	code, text = strings.ToUpper(code), withoutName(text, user)
 	a := Answer{Code: loggable(code, status)}
 	outcome, known := codes[code]
 	if family, _, more := strings.Cut(code, "/"); !known && more {
@@ -110,10 +110,12 @@ func loggable(code, status string) string {
 	return code
 }
 
-// AnswerSMTP reads a reply to AUTH: its code and the text of its first line.
-func AnswerSMTP(code int, text string) Answer {
+// AnswerSMTP reads a reply to a user's AUTH: its code, and its lines without the
+// code.
+func AnswerSMTP(user string, code int, lines ...string) Answer {
 	const accepted = 235
-	enhanced, text := cutEnhanced(text)
+	enhanced, text := cutEnhanced(lines)
+	text = withoutName(text, user)
 	a := Answer{Code: strings.TrimSpace(strconv.Itoa(code) + " " + enhanced)}
 	switch {
 	case code == accepted:
@@ -174,17 +176,31 @@ func refusalSMTP(code int, enhanced, text string) Outcome {
 	return judgeText(text, WrongPassword)
 }
 
-// cutEnhanced splits an enhanced status code from a text.
-func cutEnhanced(text string) (enhanced, rest string) {
-	word, rest, _ := strings.Cut(text, " ")
+// cutEnhanced returns the enhanced status code of a reply, if it has one, and the
+// text of all its lines.
+func cutEnhanced(lines []string) (enhanced, text string) {
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		word, rest, _ := strings.Cut(line, " ")
+		if !isEnhanced(word) {
+			rest = line
+		} else if enhanced == "" {
+			enhanced = word
+		}
+		texts[i] = rest
+	}
+	return enhanced, strings.Join(texts, " ")
+}
+
+func isEnhanced(word string) bool {
 	parts := strings.Split(word, ".")
 	if len(parts) != 3 || parts[0] != "2" && parts[0] != "4" && parts[0] != "5" {
-		return "", text
+		return false
 	}
 	for _, part := range parts {
 		if part == "" || len(part) > 3 || strings.Trim(part, "0123456789") != "" {
-			return "", text
+			return false
 		}
 	}
-	return word, rest
+	return true
 }

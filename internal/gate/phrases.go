@@ -20,6 +20,11 @@ var (
 
 	ofUnavailability = []string{
 		"temporar", "transient", "unavailable", "not available", "server error", "internal error", "system error", "generic failure",
+		"internal login", "internal auth", "internal problem", "i/o error", "input/output error", "child crashed", "out of memory", "no memory", "no space left", "disk full", "read-only file system",
+		"unable to open", "unable to locate", "unable to scan", "unable to read", "unable to create", "cannot open", "can't open", "could not open", "failed to open", "no such file", "no $home",
+		"too many concurrent", "too many simultaneous", "too many users", "too many clients", "too many processes", "too many requests", "throttl", "rate limit",
+		"maintenance", "going down", "not responding", "unreachable", "offline", "unable to connect", "failed to connect", "could not connect", "can't contact", "cannot contact", "unable to contact",
+		"inactivity", "autologout", "auto-logout", "idle too long", "idle for too long", "connection is closed",
 		"number of connections", "connection limit", "connections exceeded", "too many connections", "too many sessions", "too many open",
 		"busy", "overload", "timed out", "timeout", "connection refused", "cannot connect", "can't connect", "lost connection", "connection lost", "shutting down",
 		"already locked", "unable to lock", "can't lock", "cannot lock", "could not lock", "mailbox is locked", "maildrop is locked", "mailbox locked", "lock failed",
@@ -27,7 +32,7 @@ var (
 	}
 
 	ofOtherReasons = []string{
-		"expired", "account disabled", "account is disabled", "non-secure", "only available under a layer", "encryption", "without ssl", "without tls",
+		"expired", "account disabled", "account is disabled", "has been disabled", "is disabled for", "login disabled", "login is disabled", "not permitted from", "non-secure", "only available under a layer", "encryption", "without ssl", "without tls",
 		"too weak", "no mechanism available",
 	}
 
@@ -52,4 +57,40 @@ func judgeText(text string, unexplained Outcome) Outcome {
 		return WrongPassword
 	}
 	return unexplained
+}
+
+// withoutName removes the user's name from the text of a refusal, and the parts of
+// the name. Servers repeat the name, and that of joe@busy.example.com would explain
+// the refusal: guessing would be free for this user.
+func withoutName(text, user string) string {
+	text, user = strings.ToLower(text), strings.ToLower(user)
+	parts := strings.FieldsFunc(user, func(c rune) bool { return strings.ContainsRune(`@\/%*!`, c) })
+	for _, name := range append([]string{user}, parts...) {
+		text = removeWord(text, name)
+	}
+	return text
+}
+
+// removeWord removes a word from a text, except where it is a part of a longer word.
+func removeWord(text, word string) string {
+	for at := 0; word != ""; {
+		i := strings.Index(text[at:], word)
+		if i < 0 {
+			break
+		}
+		at += i
+		if end := at + len(word); isWithinWord(text[:at], text[end:]) {
+			at++
+		} else {
+			text = text[:at] + text[end:]
+		}
+	}
+	return text
+}
+
+// isWithinWord reports whether a letter or a digit stands at the end of before or at
+// the start of after.
+func isWithinWord(before, after string) bool {
+	belongs := func(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 0x80 }
+	return before != "" && belongs(before[len(before)-1]) || after != "" && belongs(after[0])
 }
