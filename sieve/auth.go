@@ -133,7 +133,10 @@ func answerOf(user string, r response) gate.Answer {
 		return gate.Answer{Outcome: gate.Accepted}
 	}
 	code, text := "", ""
-	if len(r.code) > 0 {
+	switch {
+	case r.referral:
+		code = referral
+	case len(r.code) > 0:
 		code = r.code[0].text
 	}
 	if len(r.text) > 0 {

@@ -10,10 +10,13 @@ import (
 
 // response ends the reply to a command (RFC 5804 §1.2, §1.3).
 type response struct {
-	status string  // OK, NO or BYE
-	code   []token // the words between the parentheses
-	text   []token // one string, or none
+	status   string  // OK, NO or BYE
+	code     []token // the words between the parentheses
+	text     []token // one string, or none
+	referral bool    // the code was a referral, and was removed
 }
+
+const referral = "REFERRAL"
 
 // parseResponse reads words as a response, if they are one. It removes a
 // referral, which names a server behind the proxy and would lead the client
@@ -34,8 +37,9 @@ func parseResponse(words []token) (r response, ok bool) {
 		}
 		r.code, r.text = r.text[1:end], r.text[end+1:]
 	}
-	if len(r.code) > 0 && strings.EqualFold(r.code[0].text, "REFERRAL") {
+	if len(r.code) > 0 && strings.EqualFold(r.code[0].text, referral) {
 		r.code = nil
+		r.referral = true
 	}
 	return r, len(r.text) == 0 || isChallenge(r.text)
 }
