@@ -53,7 +53,7 @@ func (p *prober) loginIMAP(sasl *login) error {
 		p.anyPassword(user)
 	case strings.Contains(verdict, "[PRIVACYREQUIRED"):
 		p.noLogin(saw)
-	case isTemporary(verdict), !strings.HasPrefix(verdict, "NO"):
+	case !decidesPassword(verdict, "NO"):
 		p.unknown(later, "%s", saw)
 	}
 	return p.Send("z LOGOUT")

@@ -57,7 +57,7 @@ func (p *prober) loginPOP3() error {
 		return err
 	case strings.HasPrefix(reply, "+OK"):
 		p.anyPassword(user)
-	case isTemporary(reply), !strings.HasPrefix(reply, "-ERR"):
+	case !decidesPassword(reply, "-ERR"):
 		p.unknown(later, "%s", answered("PASS", reply))
 	}
 	return nil
@@ -82,7 +82,7 @@ func (p *prober) saslPOP3(offers gate.Offers) error {
 		return err
 	case strings.HasPrefix(reply, "+OK"):
 		p.anyPassword(l.user)
-	case isTemporary(reply), !strings.HasPrefix(reply, "-ERR"):
+	case !decidesPassword(reply, "-ERR"):
 		p.unknown(later, "%s", saw)
 	}
 	return nil

@@ -46,7 +46,7 @@ func (p *prober) loginSieve(mechanisms []string) error {
 		p.anyPassword(l.user)
 	case strings.Contains(upper, "(ENCRYPT-NEEDED"), strings.Contains(upper, "(AUTH-TOO-WEAK"):
 		p.noLogin(saw)
-	case isTemporary(reply), !strings.HasPrefix(upper, "NO"):
+	case !decidesPassword(reply, "NO"):
 		p.unknown(later, "%s", saw)
 	}
 	return nil

@@ -105,7 +105,7 @@ func (p *prober) tryPassword(l *login) error {
 		p.anyPassword(l.user)
 	case isSyntax(r), r.Code == 530, r.Code == 534, r.Code == 538: // RFC 4954 §6: not that mechanism, or not without TLS
 		p.noLogin(saw)
-	case r.Code/100 != 5:
+	case r.Code/100 != 5, gate.AnswerSMTP("", r.Code, strings.Split(r.Text, "\n")...).Outcome != gate.WrongPassword:
 		p.unknown(later, "%s", saw)
 	}
 	return nil

@@ -1,9 +1,11 @@
 package probe
 
 import (
-	"github.com/letterlock/letterlock/internal/mailclient"
 	"regexp"
 	"strings"
+
+	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/mailclient"
 )
 
 // verdict is what a reply means for relaying. Of several verdicts, the greatest
@@ -131,20 +133,33 @@ func refusesClient(r mailclient.Reply) bool {
 	return r.Code/100 == 5 && !isSyntax(r) && !own
 }
 
-// temporary are the response codes of IMAP (RFC 5530), POP3 (RFC 2449, RFC 3206)
-// and ManageSieve (RFC 5804) that concern neither the password nor the command.
-var temporary = []string{
-	"[UNAVAILABLE", "[LIMIT", "[INUSE", "[SERVERBUG", "[CONTACTADMIN",
-	"[SYS/", "[IN-USE", "[LOGIN-DELAY", "(TRYLATER", "(QUOTA",
+// isTemporary reports whether a backend of IMAP, POP3 or ManageSieve may answer
+// differently later.
+func isTemporary(line string) bool {
+	a, code := refusalIn(line)
+	return a.Outcome == gate.Unavailable || code == "CONTACTADMIN" || strings.HasPrefix(code, "SYS/") || hasStatus(line, "BYE")
 }
 
-// isTemporary reports whether the backend may answer differently later.
-func isTemporary(line string) bool {
-	line = strings.ToUpper(line)
-	for _, code := range temporary {
-		if strings.Contains(line, code) {
-			return true
+// decidesPassword reports whether a refusal says that the password is wrong. If it
+// gives another reason, the backend may accept any password at another time.
+func decidesPassword(line, status string) bool {
+	a, _ := refusalIn(line)
+	return hasStatus(line, status) && a.Outcome == gate.WrongPassword
+}
+
+func hasStatus(line, status string) bool {
+	return strings.HasPrefix(strings.ToUpper(line), status)
+}
+
+// refusalIn reads a refusal of IMAP (RFC 5530), POP3 (RFC 2449, RFC 3206) or
+// ManageSieve (RFC 5804), with its response code in upper case.
+func refusalIn(line string) (a gate.Answer, code string) {
+	status, text, _ := strings.Cut(line, " ")
+	for opening, closing := range map[string]string{"[": "]", "(": ")"} {
+		if rest, coded := strings.CutPrefix(text, opening); coded {
+			code, text, _ = strings.Cut(rest, closing)
 		}
 	}
-	return strings.HasPrefix(line, "BYE")
+	code, _, _ = strings.Cut(strings.ToUpper(code), " ")
+	return gate.AnswerCoded("", status, code, text), code
 }
