@@ -1,5 +1,5 @@
 // When the server is down, the client gets its protocol's temporary failure and
-// never a positive reply. When the server is back, the service works again.
+// never a positive reply. When the server runs again, the service works again.
 
 package e2e
 
@@ -12,7 +12,8 @@ func TestServerDown(t *testing.T) {
 	w := needsServers(t)
 	a := newAccount(t)
 	open := reading(t, a)
-	// Postfix first: it holds on to Dovecot's logins.
+	// Postfix stops first, because it keeps connections to Dovecot open for
+	// logins.
 	if err := w.Postfix.Stop(); err != nil {
 		t.Error(err)
 	}
@@ -74,7 +75,8 @@ func downBehindTLS(t *testing.T, listener string) {
 		c := dial(t, proxy(t, listener))
 		c.readUntil(s.greeted)
 		if listener == "smtp" {
-			// the server would be asked for its extensions
+			// A client that starts TLS makes Letterlock ask the server for its
+			// extensions.
 			c.command("220", "STARTTLS")
 		} else {
 			c.send(s.hello)
@@ -91,8 +93,8 @@ func downBehindTLS(t *testing.T, listener string) {
 	}
 }
 
-// namesSession looks for the session that a refusal names in the proxy's log,
-// with the reason.
+// namesSession takes the session's identifier from a refusal, and checks that
+// the proxy's log has the reason under that identifier.
 func namesSession(t *testing.T, refusal string) {
 	t.Helper()
 	_, id, ok := strings.Cut(refusal, "[")
@@ -101,7 +103,7 @@ func namesSession(t *testing.T, refusal string) {
 	}
 	id, _, closed := strings.Cut(id, "]")
 	if !ok || !closed || len(id) < 8 {
-		t.Fatalf("no session is named in %q", refusal)
+		t.Fatalf("the refusal %q has no session identifier", refusal)
 	}
 	awaitLog(t, 0, "session="+id, ": error: session", "outcome=backend-down", "remedy=")
 }
@@ -119,7 +121,7 @@ func TestServerDiesWithinMessage(t *testing.T) {
 	}
 	c.write(l.stuffed()[300:])
 	if line, err := c.r.ReadString('\n'); err == nil && !strings.HasPrefix(line, "4") {
-		t.Errorf("the verdict of a dead server is %q", line)
+		t.Errorf("the server is dead, and the client received %q", line)
 	}
 	if err := w.StartPostfix(); err != nil {
 		t.Fatal(err)

@@ -33,7 +33,7 @@ func TestBehindHAProxy(t *testing.T) {
 
 			mark = b.Dovecot.Log.Mark()
 			c, _ = dialFrom(t, clientAddress, imaps)
-			c.startTLS() // behind the header, before a word
+			c.startTLS() // the header is sent before any command
 			user := fmt.Sprintf("balanced%d", i)
 			loginIMAP(c, user)
 			awaitIn(t, b.Dovecot, mark, "Login: user=<"+user+">", "rip="+clientAddress)
@@ -46,14 +46,14 @@ func TestBehindHAProxy(t *testing.T) {
 		c.expectEnd()
 		awaitIn(t, l.Process, mark, "without a proper PROXY header")
 	})
-	t.Run("a header that is not to be believed", func(t *testing.T) {
+	t.Run("a header from an untrusted address", func(t *testing.T) {
 		c, _ := dialFrom(t, clientAddress, l.Address("smtp"))
 		c.reply("220")
 		c.command("554", "PROXY TCP4 192.0.2.66 192.0.2.25 4321 25")
 		c.expectEnd()
 		for _, line := range l.Log.Since(0) {
 			if strings.Contains(line, "192.0.2.66") {
-				t.Errorf("it is in the log: %s", line)
+				t.Errorf("the log has the forged address: %s", line)
 			}
 		}
 	})

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// conversation is a conversation before TLS, in which everything is refused.
+// conversation lists the steps of a client before TLS. Every command is
+// refused.
 type conversation struct {
 	name, listener string
 	steps          []step
@@ -45,10 +46,11 @@ func conversations(a account) []conversation {
 		}},
 		{"imap, literals", "imap", []step{
 			{"", "* OK"},
-			// non-synchronising literals are discarded, with the commands in them
+			// The proxy discards non-synchronising literals, with the commands
+			// in them.
 			{fmt.Sprintf("1 LOGIN {%d+}\r\n%s {%d+}\r\n%s", len(a.Name), a.Name, len(a.Password), a.Password), "1 NO [PRIVACYREQUIRED]"},
 			{"2 LOGIN x {12+}\r\n9 STARTTLS\r\n", "2 NO [PRIVACYREQUIRED]"},
-			// a synchronising literal is never invited with "+"
+			// The proxy never sends "+" for a synchronising literal.
 			{fmt.Sprintf("3 LOGIN {%d}", len(a.Name)), "3 NO [PRIVACYREQUIRED]"},
 			{"4 LOGOUT", "4 OK"},
 		}},

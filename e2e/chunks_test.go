@@ -56,9 +56,9 @@ func (c *client) rejected(l letter, before string) {
 	c.reply("550 5.6.11")
 }
 
-// TestChunksAreMended checks that bare CR and LF in chunks arrive as CRLF at two
-// different servers. With bare_newline: reject the message is refused, and
-// nothing of it arrives.
+// TestChunksAreMended checks that bare CR and LF in chunks arrive as CRLF at
+// two different servers. With bare_newline: reject the message is refused, and
+// no part of it arrives.
 func TestChunksAreMended(t *testing.T) {
 	e := startExim(t, "127.0.0.1")
 	behind := func(name string, backend int, way string) world.Listener {
@@ -71,7 +71,7 @@ func TestChunksAreMended(t *testing.T) {
 		c := dial(t, l.Address(name))
 		c.reply("220")
 		if hello := c.command("250", "EHLO e2e.example"); !strings.Contains(hello, "CHUNKING") {
-			t.Fatalf("chunks are not taken: %s", hello)
+			t.Fatalf("CHUNKING is not offered: %s", hello)
 		}
 		return c
 	}
@@ -101,7 +101,7 @@ func TestChunksAreMended(t *testing.T) {
 		c.sendLetter(letter)
 		letter.arrives(t)
 
-		// Exim 4.96 does not answer any more behind a chunk and RSET.
+		// Exim 4.96 stops replying after a chunk and RSET.
 		letter, mark := newLetter(account{Name: "b"}, body), e.Mail.Mark()
 		c = greeted(t, "exim, rejecting")
 		c.rejected(letter, "")
@@ -110,13 +110,14 @@ func TestChunksAreMended(t *testing.T) {
 	})
 }
 
-// ended returns the letter as servers store it, with an end for each line.
+// ended returns the letter as servers store it, with a line end after each
+// line.
 func (l letter) ended() letter {
 	l.Text = strings.TrimSuffix(l.Text, "\r\n") + "\r\n"
 	return l
 }
 
-// filed waits for the letter, which must be the last one in Exim's file.
+// filed waits until the letter is the last one in Exim's file.
 func (l letter) filed(t *testing.T, e *world.Exim, mark int) {
 	t.Helper()
 	if _, err := e.Mail.Await(mark, world.Patience, "Completed"); err != nil {
@@ -127,6 +128,6 @@ func (l letter) filed(t *testing.T, e *world.Exim, mark int) {
 		t.Fatal(err)
 	}
 	if added := l.sameAs(t, mail); strings.Contains(added, "never") {
-		t.Errorf("what was given up has arrived: %s", added)
+		t.Errorf("the message before RSET has arrived: %s", added)
 	}
 }

@@ -18,7 +18,7 @@ import (
 type client struct {
 	t *testing.T
 	io.ReadWriter
-	conn net.Conn // nil where a program is in between
+	conn net.Conn // nil: a program connects for the client
 	r    *bufio.Reader
 }
 
@@ -43,7 +43,7 @@ func newClient(t *testing.T, conn net.Conn) *client {
 	return &client{t: t, ReadWriter: conn, conn: conn, r: bufio.NewReader(conn)}
 }
 
-// dialTLS is dial for services that begin with TLS.
+// dialTLS is dial for services with implicit TLS.
 func dialTLS(t *testing.T, address string) *client {
 	t.Helper()
 	c := dial(t, address)

@@ -1,6 +1,5 @@
-// The demo does what it says on the tin: without servers, without root and
-// without settings, Python's clients send and read mail over every port. It
-// needs no installation but python3's.
+// The demo runs without servers, without root and without settings: Python's
+// clients send and read mail over every port. The test needs python3 only.
 
 package e2e
 
@@ -14,8 +13,8 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// demoAddress is the demo's here: of the loopback network, but not where
-// somebody's own demo may run.
+// demoAddress is the demo's address in this test. It is on loopback, and not
+// the demo's default, where a user's own demo may run.
 const demoAddress = "127.20.26.11"
 
 func TestDemo(t *testing.T) {

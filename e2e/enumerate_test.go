@@ -10,9 +10,10 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// The golden table of what each policy agrees to, as OpenSSL finds it on the
-// listeners of the program itself: it offers all that it has, and leaves out
-// what was agreed on, until it is refused.
+// TestEveryPolicyFromOpenSSL compares tlspolicy's golden table of what each
+// policy agrees to with what OpenSSL agrees on with the program's listeners.
+// OpenSSL offers all suites, removes the agreed one and connects again, until
+// it is refused.
 func TestEveryPolicyFromOpenSSL(t *testing.T) {
 	w := needsServers(t)
 	table, err := os.ReadFile("../tlspolicy/testdata/suites.txt")
@@ -67,7 +68,7 @@ func eliminate(t *testing.T, address, flag, version string, offered []string) (f
 		suite, ok := strings.CutPrefix(got, version+" ")
 		i := slices.Index(left, suite)
 		if !ok || i < 0 {
-			t.Fatalf("%s: %q came about", flag, got)
+			t.Fatalf("%s: agreed on %q", flag, got)
 		}
 		found = append(found, suite)
 		left = slices.Delete(left, i, i+1)

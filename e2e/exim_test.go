@@ -7,7 +7,8 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// Exim reads PROXY headers, and judges by them.
+// TestHandoverToExim checks that Exim reads PROXY headers, and decides about
+// relaying by the addresses in them.
 func TestHandoverToExim(t *testing.T) {
 	e := startExim(t, "127.0.0.1")
 	behind := func(name string, backend int, handover string, more ...string) world.Listener {
@@ -16,7 +17,7 @@ func TestHandoverToExim(t *testing.T) {
 	l := serveCustom(t, "",
 		behind("proxy-v1", e.SMTPBehindHeader, "proxy-v1"), behind("proxy-v2", e.SMTPBehindHeader, "proxy-v2"),
 		behind("no header expected", e.SMTP, "proxy-v1"), behind("no header expected (v2)", e.SMTP, "proxy-v2"),
-		behind("xclient", e.SMTP, "xclient"), // which this version has not
+		behind("xclient", e.SMTP, "xclient"), // which this version of Exim lacks
 		behind("header expected", e.SMTPBehindHeader, "none", "recipients: [example.com]"),
 	)
 	for _, name := range []string{"proxy-v1", "proxy-v2"} {

@@ -40,7 +40,7 @@ func TestChunking(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			a := newAccount(t)
 			c := submitting(t, a)
-			// A line of a single dot is text like any other in a chunk.
+			// In a chunk, a line with a single dot is ordinary text.
 			l := newLetter(a, body+".\r\nRSET\r\n")
 			c.command("250", "MAIL FROM:<"+l.From+">")
 			c.command("250", "RCPT TO:<"+l.To+">")
@@ -103,13 +103,14 @@ func TestUnicodeAddress(t *testing.T) {
 	l.sameAs(t, []byte(readIMAP(c, account{`"jörg"`, `"` + a.Password + `"`})))
 
 	t.Run("smtplib", func(t *testing.T) {
-		l, joerg := newLetter(a, body, "Subject: Grüße"), named(t, "joerg") // it logs in in ASCII alone
+		l, joerg := newLetter(a, body, "Subject: Grüße"), named(t, "joerg") // smtplib logs in with ASCII names only
 		python(t, l.Text, "send.py", port(t, proxy(t, "submission")), "starttls", joerg.Name, joerg.Password, "jörg@example.com", l.To, "SMTPUTF8")
 		l.arrives(t)
 	})
 }
 
-// Who asks for a report of delivery gets one, with the words of the request.
+// TestDSN checks that a client that requests a delivery report gets one, with
+// the parameters of its request.
 func TestDSN(t *testing.T) {
 	a := newAccount(t)
 	c := submitting(t, a)
@@ -130,7 +131,7 @@ func TestDSN(t *testing.T) {
 	}
 }
 
-// 20 MiB go there and back again.
+// TestLargeMessage sends 20 MiB and reads them back.
 func TestLargeMessage(t *testing.T) {
 	a := newAccount(t)
 	line := strings.Repeat(".large", 12) + "\r\n"

@@ -1,5 +1,6 @@
-// The tests wait for servers more than they compute, so e2e/run starts this
-// program several times, each with a part of the tests and servers of its own.
+// The tests mostly wait for servers and use little CPU, so e2e/run starts the
+// test program several times, each with a part of the tests and with its own
+// servers.
 
 package e2e
 
@@ -14,12 +15,12 @@ import (
 	"testing"
 )
 
-// groupVariable names the part of the tests to run: 2/3 is the second of three. A
-// -run flag takes precedence.
+// groupVariable is the environment variable that selects a part of the tests:
+// 2/3 selects the second of three. A -run flag takes precedence.
 const groupVariable = "LETTERLOCK_E2E_GROUP"
 
-// slow are the tests that take longest, the longest first, so that no group
-// gets two of them more than another.
+// slow lists the slowest tests, the slowest first, so that each group gets the
+// same number of them.
 var slow = []string{
 	"TestScannerFindsNothing", "TestKilled", "TestServerDown", "TestHandover", "TestLoginNeedsStrongTLS", "TestLargeMessage",
 	"TestChunksAreMended", "TestChunking", "TestBehindHAProxy", "TestTLSToTheBackend", "TestHandoverToExim", "TestInternet",
@@ -28,7 +29,8 @@ var slow = []string{
 
 var testDeclaration = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
 
-// selectGroup sets -run to the tests of the group, if the environment names one.
+// selectGroup sets -run to the tests of the group, if the environment selects
+// one.
 func selectGroup() error {
 	value := os.Getenv(groupVariable)
 	if run := flag.Lookup("test.run"); value == "" || run.Value.String() != "" {

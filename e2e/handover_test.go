@@ -29,8 +29,8 @@ func dialFrom(t *testing.T, from, address string) (*client, int) {
 // foreignLetter is mail that a server accepts from every client.
 var foreignLetter = letter{From: "a@elsewhere.example", To: "b@example.com", Text: "Subject: x\r\n\r\n"}
 
-// mayNotRelay sends a letter to a local address, which is accepted, and to a
-// foreign one, which the server refuses with its own code and words.
+// mayNotRelay sends a letter to a local address, which the server accepts, and
+// to a foreign address, which the server refuses with its own code and text.
 func (c *client) mayNotRelay(l letter, code, words string) {
 	c.t.Helper()
 	c.command("250", "MAIL FROM:<"+l.From+">")
@@ -44,13 +44,15 @@ func (c *client) mayNotRelay(l letter, code, words string) {
 	c.command("221", "QUIT")
 }
 
-// believers are started for one test, and end with it.
+// believers starts servers for one test, which trust the client addresses that
+// the proxy hands over.
 func believers(t *testing.T) *world.Believers {
 	t.Helper()
 	return trusting(t, "127.0.0.1/32")
 }
 
-// trusting are believers of which Postfix lets its neighbours relay.
+// trusting is believers with a Postfix that allows the addresses in its network
+// to relay.
 func trusting(t *testing.T, neighbours string) *world.Believers {
 	t.Helper()
 	b, err := needsServers(t).StartBelievers(neighbours)
@@ -145,7 +147,7 @@ func xforward(t *testing.T, b *world.Believers, l *world.Letterlock) {
 		mark := b.Postfix.Log.Mark()
 		c, _ := dialFrom(t, clientAddress, l.Address("xforward"))
 		c.introduce()
-		for range 2 { // it is said before each message
+		for range 2 { // XFORWARD is sent before each message
 			c.sendLetter(foreignLetter)
 			awaitIn(t, b.Postfix, mark, "client=", "orig_client=unknown["+clientAddress+"]")
 			mark = b.Postfix.Log.Mark()
@@ -196,7 +198,7 @@ func missing(t *testing.T, l *world.Letterlock) {
 		"pop3, no header expected":      {"handover-refused", "PROXY header"},
 		"smtp, no header expected":      {"handover-refused", "PROXY header"},
 		"smtp, no header expected (v2)": {"handover-refused", "PROXY header"},
-		"smtp, header expected":         {"outcome=backend-refused", "wants a PROXY header"}, // it has waited for one
+		"smtp, header expected":         {"outcome=backend-refused", "wants a PROXY header"}, // Postfix has waited for the header
 	} {
 		t.Run(name, func(t *testing.T) {
 			mark := l.Log.Mark()

@@ -1,5 +1,6 @@
-// After login an IMAP session is the server's own: its extensions are there
-// and work, those included that change how bytes travel.
+// After login the client talks to the IMAP server itself: the server's
+// extensions are offered and work, also those that change the encoding of the
+// connection.
 
 package e2e
 
@@ -28,7 +29,7 @@ func TestLoginForms(t *testing.T) {
 	for _, form := range []struct{ name, login string }{
 		{"atoms", "1 LOGIN " + a.Name + " " + a.Password},
 		{"quoted", `1 LOGIN "` + a.Name + `" "` + a.Password + `"`},
-		{"literals that do not wait", fmt.Sprintf("1 LOGIN {%d+}\r\n%s {%d+}\r\n%s", name, a.Name, password, a.Password)},
+		{"non-synchronising literals", fmt.Sprintf("1 LOGIN {%d+}\r\n%s {%d+}\r\n%s", name, a.Name, password, a.Password)},
 		{"mixed", fmt.Sprintf("1 LOGIN %s {%d+}\r\n%s", a.Name, password, a.Password)},
 		{"SASL-IR", "1 AUTHENTICATE PLAIN " + plain(a)},
 	} {
@@ -42,7 +43,7 @@ func TestLoginForms(t *testing.T) {
 			c.expectEnd()
 		})
 	}
-	t.Run("literals that wait", func(t *testing.T) {
+	t.Run("synchronising literals", func(t *testing.T) {
 		c := dialTLS(t, proxy(t, "imaps"))
 		c.expect("* OK")
 		c.send(fmt.Sprintf("1 LOGIN {%d}", name))
@@ -52,7 +53,7 @@ func TestLoginForms(t *testing.T) {
 		c.send(a.Password)
 		c.readUntil("1 OK")
 	})
-	t.Run("in steps", func(t *testing.T) {
+	t.Run("a SASL exchange in steps", func(t *testing.T) {
 		c := dialTLS(t, proxy(t, "imaps"))
 		c.expect("* OK")
 		c.send("1 AUTHENTICATE PLAIN")
@@ -66,7 +67,8 @@ func TestLoginForms(t *testing.T) {
 	})
 }
 
-// What the server offers after login is seen as it is: the same as without us.
+// TestCapabilitiesAreTheServers checks that the capabilities after login are
+// the same with and without Letterlock.
 func TestCapabilitiesAreTheServers(t *testing.T) {
 	a := newAccount(t)
 	capabilities := func(c *client) string {
@@ -81,7 +83,7 @@ func TestCapabilitiesAreTheServers(t *testing.T) {
 	direct.send("1 LOGIN " + a.Name + " " + a.Password)
 	direct.readUntil("1 OK")
 	want, got := capabilities(direct), capabilities(reading(t, a))
-	// The command's own time is in Dovecot's last words.
+	// Dovecot's last line includes the time that the command took.
 	if cut(want, " completed") != cut(got, " completed") {
 		t.Errorf("the capabilities are\n%s\nand not the server's own\n%s", got, want)
 	}
@@ -187,8 +189,8 @@ func TestAppendLarge(t *testing.T) {
 	}
 }
 
-// COMPRESS=DEFLATE (RFC 4978) is between client and server: what goes through
-// is no text any more.
+// TestCompress checks COMPRESS=DEFLATE (RFC 4978), which client and server
+// negotiate after login. The compressed bytes are not lines of text.
 func TestCompress(t *testing.T) {
 	a := newAccount(t)
 	c := reading(t, a)
@@ -201,7 +203,7 @@ func TestCompress(t *testing.T) {
 	c.expect("3 OK")
 }
 
-// compress reads and writes deflated from now on.
+// compress deflates all further bytes in both directions.
 func (c *client) compress() {
 	c.t.Helper()
 	out, err := flate.NewWriter(c.ReadWriter, flate.DefaultCompression)
@@ -216,7 +218,7 @@ func (c *client) compress() {
 	c.r = bufio.NewReader(in)
 }
 
-// flusher holds nothing back.
+// flusher flushes after each write.
 type flusher struct{ *flate.Writer }
 
 func (f flusher) Write(p []byte) (int, error) {
@@ -227,8 +229,9 @@ func (f flusher) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// A client cannot tell the server where it comes from, though the server would
-// believe us: its log has our address.
+// TestNoBorrowedTrust checks that a client cannot pass another address to the
+// server, although the server would trust one from the proxy: the server's log
+// has the proxy's address.
 func TestNoBorrowedTrust(t *testing.T) {
 	a := newAccount(t)
 	w := needsServers(t)
@@ -282,7 +285,7 @@ func awaitLogin(t *testing.T, mark int, process string, a account) {
 	h.await(w.Dovecot.Log, mark, process, "Login: user=<"+a.Name+">", "rip=127.0.0.1")
 	for _, line := range w.Dovecot.Log.Since(mark) {
 		if strings.Contains(line, "192.0.2.66") || strings.Contains(line, "forged") {
-			t.Errorf("the forgery has come through: %s", line)
+			t.Errorf("the server has logged the forged address: %s", line)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func TestInjectionBehindSTARTTLS(t *testing.T) {
 					break
 				}
 				if strings.HasPrefix(line, s.started) {
-					t.Errorf("TLS was promised: %q", line)
+					t.Errorf("STARTTLS was accepted: %q", line)
 				}
 			}
 			seen.little(s.listener)

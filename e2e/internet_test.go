@@ -1,5 +1,6 @@
-// The smarthost as it is out of the box, on an Internet of two machines: MX
-// records, port 25, DANE, and MTA-STS policies by HTTPS.
+// These tests run the smarthost with its default settings on two machines that
+// stand for the Internet: with MX records, port 25, DANE, and MTA-STS policies
+// over HTTPS.
 
 package e2e
 
@@ -28,16 +29,17 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
-// part is what a copy of the test program plays on another machine; folder is
-// where the certificate is.
+// part is the environment variable that makes a copy of the test program run as
+// a server on one of the machines; folder is the one for the folder with the
+// certificate.
 const part, folder = "LETTERLOCK_E2E_PART", "LETTERLOCK_E2E_FOLDER"
 
-// parts are what the copies of TestInternet on the other machines do, until
-// their input ends.
+// parts are the functions that the copies of TestInternet run on the machines,
+// until their input ends.
 var parts = map[string]func(t *testing.T, folder string){"far": playFar, "dns": playDNS}
 
-// playFar is all mail servers of the world, and the web servers with their
-// policies.
+// playFar runs the mail servers of all domains, and the web servers with their
+// MTA-STS policies.
 func playFar(t *testing.T, dir string) {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "far.pem"), filepath.Join(dir, "far.key"))
 	if err != nil {
@@ -54,7 +56,7 @@ func playFar(t *testing.T, dir string) {
 	go func() { fmt.Fprintln(os.Stderr, web.ListenAndServeTLS("", "")) }()
 }
 
-// taker takes all mail.
+// taker is a session that accepts all mail.
 type taker struct{}
 
 func (taker) Reset()                               {}
@@ -63,7 +65,8 @@ func (taker) Mail(string, *smtp.MailOptions) error { return nil }
 func (taker) Rcpt(string, *smtp.RcptOptions) error { return nil }
 func (taker) Data(r io.Reader) error               { _, err := io.Copy(io.Discard, r); return err }
 
-// playDNS is the resolver on the sender's machine. It has validated all.
+// playDNS runs the resolver on the sender's machine. It sets the AD bit on all
+// answers.
 func playDNS(t *testing.T, dir string) {
 	s := nameserver.New(t)
 	s.Behave(true, false, dnsmessage.RCodeSuccess)
@@ -92,7 +95,7 @@ func play(t *testing.T, n *world.Internet, machine, what, dir string) *world.Pro
 	}
 	command := n.On(machine, self, "-test.run=^TestInternet$", "-test.v")
 	command.Env = append(os.Environ(), part+"="+what, folder+"="+dir)
-	if _, err := command.StdinPipe(); err != nil { // open as long as the test
+	if _, err := command.StdinPipe(); err != nil { // stays open until the test ends
 		t.Fatal(err)
 	}
 	return onInternet(t, what, command)
@@ -138,8 +141,8 @@ func TestInternet(t *testing.T) {
 	}
 }
 
-// sendOnInternet sends to each kind of domain, with more rules for the
-// smarthost and the authorities that the system trusts.
+// sendOnInternet sends a message to each kind of domain, with further settings
+// for the smarthost and the authorities that the system trusts.
 func sendOnInternet(t *testing.T, n *world.Internet, resolver, rules, system string) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "letterlock.yaml")
@@ -160,7 +163,7 @@ func sendOnInternet(t *testing.T, n *world.Internet, resolver, rules, system str
 		"self.example":      {"mail deferred", "451 4.4.6 Mail for self.example loops back to myself"},
 	} {
 		mark := proxy.Log.Mark()
-		_ = n.On("sender", "swaks", "--server", "127.0.0.1:10025", "--ehlo", "legacy.lan", "--from", "a@example.com", "--to", "b@"+domain).Run() // the log says what has become of it
+		_ = n.On("sender", "swaks", "--server", "127.0.0.1:10025", "--ehlo", "legacy.lan", "--from", "a@example.com", "--to", "b@"+domain).Run() // the log has the result
 		awaitIn(t, proxy, mark, want...)
 		if strings.HasPrefix(want[0], "mail") {
 			continue

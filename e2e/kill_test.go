@@ -23,7 +23,7 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	atEnd(t, func() error { return k.Postfix.Stop() }) // it is another one by then
+	atEnd(t, func() error { return k.Postfix.Stop() }) // k.Postfix is replaced after each kill
 	listener := world.Listener{Name: "smtp", Service: "smtp", Backend: k.Port, Keys: []string{"recipients: [example.com]", "greet_delay: 0s"}}
 	var address atomic.Value
 	own := serveCustom(t, "", listener)
@@ -61,13 +61,13 @@ func TestKilled(t *testing.T) {
 	}
 	t.Logf("%d kills: %+v", 2*kills, mta.Sum(all))
 	if mta.Sum(all).Undecided == 0 {
-		t.Error("no attempt was cut off: the kills have come at no bad moment")
+		t.Error("no transaction was interrupted by a kill")
 	}
 }
 
 var letterID = regexp.MustCompile(mta.IDHeader + `([0-9]+-of-[0-9]+)`)
 
-// letterIDs counts the letters in the queue. Each must have its end.
+// letterIDs counts the letters in the queue. Each must be complete.
 func letterIDs(t *testing.T, k *world.Keeper) map[string]int {
 	t.Helper()
 	messages, err := k.Kept()
@@ -78,7 +78,7 @@ func letterIDs(t *testing.T, k *world.Keeper) map[string]int {
 	for _, text := range messages {
 		m := letterID.FindSubmatch(text)
 		if m == nil || !bytes.Contains(text, append([]byte("the end of "), m[1]...)) {
-			t.Errorf("not one of the letters, or not all of it: %.1000q", text)
+			t.Errorf("an unknown or incomplete message: %.1000q", text)
 			continue
 		}
 		count[string(m[1])]++

@@ -14,8 +14,9 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// A test that is killed takes its servers and their mounts along, and while it
-// runs no mount of theirs is to be seen from outside.
+// TestServersEndWithAKilledTest kills a test program, and checks that its
+// servers and their mounts end too. While the test program runs, its mounts are
+// invisible outside of its namespaces.
 func TestServersEndWithAKilledTest(t *testing.T) {
 	if os.Getenv(part) == "killed" {
 		w, err := world.New()
@@ -36,7 +37,7 @@ func TestServersEndWithAKilledTest(t *testing.T) {
 	}
 	command := exec.Command(self, "-test.run=^TestServersEndWithAKilledTest$")
 	command.Env = append(os.Environ(), part+"=killed")
-	if _, err := command.StdinPipe(); err != nil { // open as long as this test
+	if _, err := command.StdinPipe(); err != nil { // stays open until this test ends
 		t.Fatal(err)
 	}
 	p, err := world.Run("a test", command)
@@ -49,7 +50,7 @@ func TestServersEndWithAKilledTest(t *testing.T) {
 		t.Fatal("the servers are not found, so their end would not be noticed")
 	}
 	if mounts, err := os.ReadFile("/proc/self/mountinfo"); err != nil || bytes.Contains(mounts, []byte(dir)) {
-		t.Errorf("%v: the servers' mounts are ours too:\n%s", err, mounts)
+		t.Errorf("%v: the servers' mounts are visible outside:\n%s", err, mounts)
 	}
 	if err := p.Kill(); err != nil {
 		t.Error(err)
@@ -60,7 +61,7 @@ func TestServersEndWithAKilledTest(t *testing.T) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("these are left: %q", left)
+			t.Fatalf("processes are left: %q", left)
 		}
 	}
 }

@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// letter is a message whose way is followed.
+// letter is a test message.
 type letter struct {
 	From, To string
-	ID       string // its Message-ID, which no other has
-	Text     string // with CRLF, as it is sent before dots are stuffed
+	ID       string // its Message-ID, which is unique
+	Text     string // with CRLF, without dot stuffing
 }
 
 var letters atomic.Int64
 
 // body has text that transports often damage: dots at the beginning of lines,
-// white space at their end, a "From " line, and a line of the longest length.
+// white space at their end, a "From " line, and a line of the maximum length.
 var body = strings.Join([]string{
 	"A first line", ".", "..", ".dot and text", "", "From the start", "blanks at the end  \t ", "\ttab",
 	strings.Repeat("0123456789", 99) + "12345678", "-- ", "the last line", "",
 }, "\r\n")
 
-// newLetter writes one. What is in body ends with CRLF.
+// newLetter creates a letter. Its body ends with CRLF.
 func newLetter(to account, body string, headers ...string) letter {
 	l := letter{From: "sender@elsewhere.example", To: to.address()}
 	l.ID = fmt.Sprintf("<letter-%d.%d@e2e.example>", time.Now().UnixNano(), letters.Add(1))
@@ -39,19 +39,20 @@ func newLetter(to account, body string, headers ...string) letter {
 	return l
 }
 
-// stuffed is the text as DATA sends it, its end included (RFC 5321 §4.5.2).
+// stuffed returns the text with dot stuffing and the final dot, as DATA sends
+// it (RFC 5321 §4.5.2).
 func (l letter) stuffed() string {
 	return strings.ReplaceAll("\r\n"+l.Text, "\r\n.", "\r\n..")[2:] + ".\r\n"
 }
 
-// forSwaks is the text in a file as swaks wants it: it adds the last CRLF.
+// forSwaks writes the text to a file without the last CRLF, which swaks adds.
 func (l letter) forSwaks(t *testing.T) string {
 	t.Helper()
 	l.Text = strings.TrimSuffix(l.Text, "\r\n")
 	return "@" + l.file(t)
 }
 
-// file writes the text where a client can read it.
+// file writes the text to a file that a client can read.
 func (l letter) file(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "letter")
@@ -61,14 +62,15 @@ func (l letter) file(t *testing.T) string {
 	return path
 }
 
-// arrives waits for the letter in its inbox, where its text must stand
-// unchanged behind the headers that were added on the way. It returns those.
+// arrives waits for the letter in its recipient's inbox. The text must be
+// unchanged, after the headers that were added on the way. arrives returns
+// these headers.
 func (l letter) arrives(t *testing.T) string {
 	t.Helper()
 	return l.arrivesIn(t, "")
 }
 
-// arrivesIn waits for the letter in a folder, by the folder's name on disk.
+// arrivesIn is arrives for a folder, by the folder's name on disk.
 func (l letter) arrivesIn(t *testing.T, folder string) string {
 	t.Helper()
 	user, _, _ := strings.Cut(l.To, "@")
@@ -80,20 +82,19 @@ func (l letter) arrivesIn(t *testing.T, folder string) string {
 	return l.sameAs(t, stored)
 }
 
-// sameAs compares what a client has read with the letter.
+// sameAs compares the text that a client has read with the letter's.
 func (l letter) sameAs(t *testing.T, read []byte) (added string) {
 	t.Helper()
 	read = bytes.ReplaceAll(read, []byte("\r\n"), []byte("\n"))
 	text := strings.ReplaceAll(l.Text, "\r\n", "\n")
 	added, ok := strings.CutSuffix(string(read), text)
 	if !ok {
-		t.Fatalf("the letter has changed on its way; it was\n%.3000q\nand is\n%.3000q", text, read)
+		t.Fatalf("the letter has changed; it was\n%.3000q\nand is\n%.3000q", text, read)
 	}
 	return added
 }
 
-// put has a letter in a mailbox, for those who only read: it goes straight to
-// the server.
+// put delivers a letter directly to the server, for tests that only read.
 func put(t *testing.T, to account, body string) letter {
 	t.Helper()
 	w := needsServers(t)
@@ -106,7 +107,7 @@ func put(t *testing.T, to account, body string) letter {
 	return l
 }
 
-// sendLetter is a transaction, from MAIL to the verdict.
+// sendLetter sends a transaction, from MAIL to the reply to the message.
 func (c *client) sendLetter(l letter) {
 	c.t.Helper()
 	c.beginLetter(l)
@@ -114,7 +115,8 @@ func (c *client) sendLetter(l letter) {
 	c.reply("250")
 }
 
-// beginLetter sends a transaction up to its text.
+// beginLetter sends a transaction up to, but not including, the text of the
+// message.
 func (c *client) beginLetter(l letter) {
 	c.t.Helper()
 	c.command("250", "MAIL FROM:<"+l.From+">")
@@ -122,17 +124,17 @@ func (c *client) beginLetter(l letter) {
 	c.command("354", "DATA")
 }
 
-// half is how many bytes of a text sendHalf sends.
+// half is the number of bytes of the text that sendHalf sends.
 const half = 300
 
-// sendHalf is a transaction that stops within the text.
+// sendHalf sends a transaction and stops within the text.
 func (c *client) sendHalf(l letter) {
 	c.t.Helper()
 	c.beginLetter(l)
 	c.write(l.stuffed()[:half])
 }
 
-// sendRest goes on where sendHalf has stopped, to the verdict.
+// sendRest continues after sendHalf, up to the reply to the message.
 func (c *client) sendRest(l letter) {
 	c.t.Helper()
 	c.write(l.stuffed()[half:])

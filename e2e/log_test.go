@@ -1,6 +1,6 @@
-// The log tells postmasters what they are used to count, in the words and at
-// the places where their pipelines look. That no secret is in it, of any test,
-// is checked at the end of all.
+// The log contains the lines that postmasters count, with the words and in the
+// fields that their scripts expect. TestMain checks after all tests that the
+// log contains no secret.
 
 package e2e
 
@@ -43,8 +43,8 @@ func TestLogOfHandshakes(t *testing.T) {
 		t.Errorf("the line is %q", line)
 	}
 
-	// What a client that found no TLS had to offer is there too, if the address
-	// has not failed just before.
+	// A failed handshake is logged with the client's offer, unless the same
+	// address has failed shortly before.
 	mark = logMark(t)
 	tool{fails: true}.run(t, "openssl", "s_client", "-quiet", "-verify_quiet", "-connect", proxy(t, "imaps"), "-bind", newAddress()+":0",
 		"-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
@@ -61,7 +61,8 @@ func TestLogOfRefusals(t *testing.T) {
 	awaitLog(t, mark, "letterlock/imap[", "refused before TLS", "command=LOGIN")
 }
 
-// The session's line has what was asked most: who, how, how much, how it ended.
+// TestLogOfSessions checks that the session's line has the client, the user,
+// the bytes and the outcome.
 func TestLogOfSessions(t *testing.T) {
 	a := newAccount(t)
 	put(t, a, body)
@@ -75,7 +76,7 @@ func TestLogOfSessions(t *testing.T) {
 	}
 }
 
-// newAddress returns an address of this machine that no test has used.
+// newAddress returns an address of this machine that no other test has used.
 func newAddress() string {
 	shared.addresses++
 	return fmt.Sprintf("127.33.0.%d", shared.addresses)

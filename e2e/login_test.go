@@ -1,6 +1,6 @@
-// Whether TLS is good enough for a password is a question of its own: a
-// listener may take older TLS than that, for mail without a login. And whose
-// certificates count.
+// These tests check which TLS a login needs: a listener may accept older TLS
+// for mail without a login. They also check which client certificates are
+// verified.
 
 package e2e
 
@@ -15,7 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
-// wide is an instance whose listeners take all the TLS there is.
+// wide starts an instance whose listeners accept all TLS versions and suites.
 func wide(t *testing.T) *world.Letterlock {
 	t.Helper()
 	p := needsServers(t).Ports
@@ -26,8 +26,8 @@ func wide(t *testing.T) *world.Letterlock {
 		world.Listener{Name: "sieve", Service: "sieve", Backend: p.Sieve, Keys: policy})
 }
 
-// Python logs in with TLS 1.2 and forward secrecy, and with nothing less; that
-// it could is not said either.
+// TestLoginNeedsStrongTLS logs in with Python. A login needs TLS 1.2 and
+// forward secrecy; with less, the login is neither offered nor accepted.
 func TestLoginNeedsStrongTLS(t *testing.T) {
 	l := wide(t)
 	a := newAccount(t)
@@ -51,7 +51,7 @@ func TestLoginNeedsStrongTLS(t *testing.T) {
 				seen := watchServers(t)
 				said := python(t, "", "login.py", port, protocol, c.version, c.ciphers, a.Name, a.Password)
 				if !strings.HasPrefix(said, c.agreed) {
-					t.Errorf("other TLS: %s", said)
+					t.Errorf("want TLS as agreed: %s", said)
 				}
 				if strings.Contains(said, "logged in") != c.ok || strings.Contains(said, "\noffered") != c.ok || strings.Contains(said, refusal) == c.ok {
 					t.Errorf("want success: %v; %s", c.ok, said)
@@ -59,7 +59,7 @@ func TestLoginNeedsStrongTLS(t *testing.T) {
 				for _, line := range seen.lines() {
 					login := strings.Contains(line, a.Name) || strings.Contains(line, "auth=") || strings.Contains(line, "auth failed")
 					if !c.ok && login {
-						t.Errorf("the server has logged the login: %s", line)
+						t.Errorf("the refused login has reached the server: %s", line)
 					}
 				}
 			})
@@ -67,8 +67,8 @@ func TestLoginNeedsStrongTLS(t *testing.T) {
 	}
 }
 
-// gnuTLS is one handshake with a priority string; stdin goes to the server
-// after it.
+// gnuTLS makes one handshake with a priority string, sends stdin to the server,
+// and returns the output.
 func gnuTLS(t *testing.T, address, starttls, priority, stdin string) string {
 	t.Helper()
 	_, port, _ := strings.Cut(address, ":")
@@ -79,8 +79,8 @@ func gnuTLS(t *testing.T, address, starttls, priority, stdin string) string {
 	return tool{stdin: stdin, anyStatus: true}.run(t, "gnutls-cli", append(args, "localhost")...)
 }
 
-// GnuTLS, which Exim and msmtp of Debian are built with, comes to the same TLS
-// as OpenSSL does.
+// TestGnuTLS checks that GnuTLS, which Debian's Exim and msmtp use, agrees on
+// the same TLS as OpenSSL.
 func TestGnuTLS(t *testing.T) {
 	l := wide(t)
 	described := regexp.MustCompile(`(?m)^- Description: (.*)$`)
@@ -111,7 +111,8 @@ func TestGnuTLS(t *testing.T) {
 	}
 }
 
-// The gate on sieve, which Python has no library for.
+// TestSieveLoginNeedsStrongTLS is TestLoginNeedsStrongTLS for sieve, for which
+// Python has no library.
 func TestSieveLoginNeedsStrongTLS(t *testing.T) {
 	l := wide(t)
 	a := newAccount(t)
@@ -145,7 +146,7 @@ func TestClientCertificatesOnSMTP(t *testing.T) {
 		}
 		return path
 	}
-	chain, key := authority.PEM(t, shared.ca.ECDSA(t, "mx.example.net")) // for servers, as public ones are
+	chain, key := authority.PEM(t, shared.ca.ECDSA(t, "mx.example.net")) // for server authentication, as public certificates are
 	good := []string{"-cert", file("good.pem", chain), "-key", file("good.key", key)}
 	chain, key = authority.PEM(t, authority.New(t).ECDSA(t, "mx.example.org"))
 	bad := []string{"-cert", file("bad.pem", chain), "-key", file("bad.key", key)}

@@ -16,8 +16,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
-// shared is the one world of all tests. The first test that asks for it
-// starts it; TestMain ends it and has the last word on what it left.
+// shared is the world that all tests share. The first test that needs it starts
+// it; TestMain stops it, and fails if processes or secrets in logs are left.
 var shared struct {
 	once      sync.Once
 	err       error
@@ -25,8 +25,8 @@ var shared struct {
 	proxy     *world.Letterlock
 	ca        *authority.CA
 	caFile    string
-	secrets   []string // what must stand in no log
-	users     int      // taken
+	secrets   []string // strings that no log may contain
+	users     int      // accounts that tests have taken
 	addresses int      // addresses used
 }
 
@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// showLogs prints all logs, to find the reason of a failure.
+// showLogs prints all logs, to help find the reason of a failure.
 func showLogs(w *world.World) {
 	for _, proxy := range w.Instances() {
 		fmt.Fprintf(os.Stderr, "\n%s:\n%s\n", proxy.Name, strings.Join(proxy.Log.Since(0), "\n"))
@@ -65,7 +65,7 @@ func showLogs(w *world.World) {
 	}
 }
 
-// secretsIn looks for whatever was a secret in any test, in an instance's log.
+// secretsIn searches an instance's log for the secrets of all tests.
 func secretsIn(proxy *world.Letterlock) []error {
 	var found []error
 	for _, line := range proxy.Log.Since(0) {
@@ -78,7 +78,7 @@ func secretsIn(proxy *world.Letterlock) []error {
 	return found
 }
 
-// atEnd ends something with the test, and demands that it ends well.
+// atEnd calls a function when the test ends, and fails the test on an error.
 func atEnd(t *testing.T, stop func() error) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -88,7 +88,8 @@ func atEnd(t *testing.T, stop func() error) {
 	})
 }
 
-// needsServers gives a test the world, or skips the test where there is none.
+// needsServers returns the shared world, or skips the test if servers cannot be
+// started.
 func needsServers(t *testing.T) *world.World {
 	t.Helper()
 	if os.Getenv("LETTERLOCK_E2E") != "1" {
@@ -101,7 +102,7 @@ func needsServers(t *testing.T) *world.World {
 	return shared.world
 }
 
-// proxy is the address of one of the shared instance's listeners.
+// proxy returns the address of one of the shared instance's listeners.
 func proxy(t *testing.T, listener string) string {
 	t.Helper()
 	needsServers(t)
@@ -132,7 +133,7 @@ func startWorld(t *testing.T) error {
 }
 
 // program builds Letterlock, unless it has been built already: with the race
-// detector where a C compiler may be asked for.
+// detector if a C compiler may be expected.
 func program(dir string) (string, error) {
 	if built := os.Getenv("LETTERLOCK_BINARY"); built != "" {
 		return filepath.Abs(built)
@@ -152,8 +153,8 @@ func program(dir string) (string, error) {
 	return binary, nil
 }
 
-// certificates are an ECDSA and an RSA one, for the name that the world knows
-// us by and for the one that clients on this machine can look up.
+// certificates creates an ECDSA and an RSA certificate, for the world's host
+// name and for the name that clients on this machine can resolve.
 func certificates(t *testing.T, dir string) []world.Pair {
 	t.Helper()
 	shared.ca = authority.New(t)
@@ -178,13 +179,13 @@ func certificates(t *testing.T, dir string) []world.Pair {
 // account is a user with a mailbox.
 type account struct{ Name, Password string }
 
-// address is where mail for the account goes.
+// address returns the account's mail address.
 func (a account) address() string { return a.Name + "@example.com" }
 
-// accounts is how many there are for tests to take.
+// accounts is the number of accounts that tests can take.
 const accounts = 500
 
-// oddPassword is hard on everybody who quotes, escapes or counts.
+// oddPassword has characters that programs must quote, escape or encode.
 const oddPassword = `a "quoted" \back\\slash {5+} pass wörd, ünd 100%`
 
 func users() map[string]string {
@@ -196,17 +197,17 @@ func users() map[string]string {
 	for name, password := range all {
 		secret(name, password)
 	}
-	all["jörg"] += "::::::user=joerg" // Dovecot delivers to names in ASCII alone
+	all["jörg"] += "::::::user=joerg" // Dovecot delivers to ASCII names only
 	return all
 }
 
-// newAccount takes an account whose mailbox is empty and stays the test's own.
+// newAccount returns an account with an empty mailbox that no other test uses.
 func newAccount(t *testing.T) account {
 	t.Helper()
 	return nextAccount(t, "user")
 }
 
-// nextAccount takes the next of a family: of user, or of odd.
+// nextAccount takes the next account of a family: of user, or of odd.
 func nextAccount(t *testing.T, family string) account {
 	t.Helper()
 	a := named(t, fmt.Sprintf("%s%d", family, shared.users))
@@ -214,7 +215,7 @@ func nextAccount(t *testing.T, family string) account {
 	return a
 }
 
-// named is one of the accounts.
+// named returns an account by its name.
 func named(t *testing.T, name string) account {
 	t.Helper()
 	fields, known := needsServers(t).Users[name]
@@ -225,7 +226,7 @@ func named(t *testing.T, name string) account {
 	return account{name, password}
 }
 
-// secret remembers a password, and the tokens in which SASL sends it.
+// secret registers a password as a secret, and the SASL tokens that contain it.
 func secret(user, password string) {
 	shared.secrets = append(shared.secrets, password)
 	for _, token := range []string{password, "\x00" + user + "\x00" + password, user + "\x00" + user + "\x00" + password} {
@@ -243,14 +244,14 @@ func awaitLog(t *testing.T, mark int, words ...string) string {
 	return line
 }
 
-// logMark is the present end of the shared instance's log.
+// logMark returns the current end of the shared instance's log.
 func logMark(t *testing.T) int {
 	t.Helper()
 	needsServers(t)
 	return shared.proxy.Log.Mark()
 }
 
-// awaitLogs waits for so many lines.
+// awaitLogs waits for a number of lines.
 func awaitLogs(t *testing.T, mark, count int, words ...string) {
 	t.Helper()
 	for range count {

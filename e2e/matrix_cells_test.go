@@ -11,15 +11,15 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// letter is one to the server's user, in the form that Courier would give it:
-// the others change nothing.
+// letter creates a message to the server's user, in the form that Courier would
+// give it: the other servers do not change it.
 func (s *subject) letter() letter {
 	l := newLetter(s.who, body, "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 7bit")
 	l.Text = strings.NewReplacer("From: <"+l.From+">", "From: "+l.From, "To: <"+l.To+">", "To: "+l.To, "MIME-Version", "Mime-Version").Replace(l.Text)
 	return l
 }
 
-// imap logs in with STARTTLS and with TLS from the start.
+// imap logs in with STARTTLS and with implicit TLS.
 func (s *subject) imap(t *testing.T) string {
 	for _, listener := range []string{"imap", "imaps"} {
 		c := s.loggedIn(t, listener)
@@ -55,7 +55,7 @@ func (s *subject) pop3(t *testing.T) string {
 			t.Fatal(err)
 		}
 		text := ""
-		for ; count > 0 && !strings.Contains(text, l.ID); count-- { // not all sort them by age
+		for ; count > 0 && !strings.Contains(text, l.ID); count-- { // not all servers sort messages by age
 			text = c.retrieve(count)
 		}
 		l.sameAs(t, []byte(text))
@@ -92,7 +92,7 @@ func (s *subject) sieve(t *testing.T) string {
 	return works
 }
 
-// mail comes in, in plaintext and with TLS.
+// mail sends a message to smtp, in plaintext and with TLS.
 func (s *subject) mail(t *testing.T) string {
 	for _, secure := range []bool{false, true} {
 		c, _ := dialFrom(t, clientAddress, s.proxy.Address("smtp"))
@@ -105,7 +105,7 @@ func (s *subject) mail(t *testing.T) string {
 	return works
 }
 
-// submission takes mail from its user.
+// submission sends a message as the user.
 func (s *subject) submission(t *testing.T) string {
 	for _, listener := range []string{"submission", "submissions"} {
 		s.send(t, s.loggedIn(t, listener))
@@ -113,7 +113,7 @@ func (s *subject) submission(t *testing.T) string {
 	return works
 }
 
-// send sends a message, which has to arrive byte for byte.
+// send sends a message, which must arrive byte for byte.
 func (s *subject) send(t *testing.T, c *client) {
 	t.Helper()
 	l := s.letter()
@@ -126,7 +126,8 @@ func (s *subject) send(t *testing.T, c *client) {
 	l.sameAs(t, stored)
 }
 
-// push checks that an idling session is notified of a message that another adds.
+// push checks that an idling session is notified of a message that another
+// session adds.
 func (s *subject) push(t *testing.T) string {
 	c := s.loggedIn(t, "imaps")
 	c.send("b SELECT INBOX")
@@ -147,7 +148,7 @@ func (s *subject) push(t *testing.T) string {
 	return works
 }
 
-// clear has nothing but the way to TLS before TLS.
+// clear checks that before TLS a client can only start TLS.
 func (s *subject) clear(t *testing.T) string {
 	tried := 0
 	for _, each := range conversations(s.who) {
@@ -168,12 +169,13 @@ func (s *subject) clear(t *testing.T) string {
 		})
 	}
 	if tried == 0 {
-		t.Error("nothing was tried")
+		t.Error("no service was tested")
 	}
 	return works
 }
 
-// wrong is a password that the server itself refuses, which our log says.
+// wrong logs in with a wrong password. The server itself must refuse it, as our
+// log says.
 func (s *subject) wrong(t *testing.T) string {
 	for _, l := range s.listeners() {
 		if logins[l.Service] == nil {
@@ -181,14 +183,14 @@ func (s *subject) wrong(t *testing.T) string {
 		}
 		mark := s.proxy.Log.Mark()
 		if _, in := s.login(t, s.proxy, l.Service, newAddress(), account{s.who.Name, "not-the-word"}); in {
-			t.Errorf("%s: any password is good", l.Service)
+			t.Errorf("%s: a wrong password was accepted", l.Service)
 		}
 		awaitIn(t, s.proxy.Process, mark, "letterlock/"+l.Service+"[", "login failed", "user="+s.who.Name)
 	}
 	return works
 }
 
-// handover tells the server the client's address, which its log has then.
+// handover checks that the server logs the client's address.
 func (s *subject) handover(t *testing.T) string {
 	var ways []string
 	for _, h := range s.known() {
@@ -203,7 +205,7 @@ func (s *subject) handover(t *testing.T) string {
 				c, _ := dialFrom(t, clientAddress, l.Address("smtp"))
 				c.introduce()
 				c.sendLetter(s.letter())
-				if h.way != "xforward" { // which does not say who may relay
+				if h.way != "xforward" { // which does not change who may relay
 					s.probed(t, l, "")
 				}
 			}
@@ -214,7 +216,7 @@ func (s *subject) handover(t *testing.T) string {
 		}
 	}
 	if len(ways) == 0 {
-		t.Error("there is no reason why nothing can be handed over")
+		t.Error("the product hands no address over, and gives no reason")
 	}
 	return strings.Join(ways, ", ")
 }
@@ -234,8 +236,9 @@ func (h handed) keys() []string {
 	return keys
 }
 
-// probe expects that the probe finds the server's faults and nothing else: on
-// smtp, that it trusts every client from the proxy's address.
+// probe expects that the probe reports the server's faults and nothing else: on
+// smtp, that the server trusts every client that comes from the proxy's
+// address.
 func (s *subject) probe(t *testing.T) string {
 	s.probed(t, s.proxy, s.finds)
 	if s.finds == "" {
@@ -244,8 +247,8 @@ func (s *subject) probe(t *testing.T) string {
 	return "trusts the proxy"
 }
 
-// probed probes what an instance stands before. The probe has to find nothing,
-// but on smtp what finds says.
+// probed probes the backends of an instance. The probe must report nothing,
+// except on smtp the text in finds.
 func (s *subject) probed(t *testing.T, l *world.Letterlock, finds string) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), s.w.Program(), "config", "check", "--probe", "--config", l.Config()).CombinedOutput()
@@ -266,6 +269,6 @@ func (s *subject) probed(t *testing.T, l *world.Letterlock, finds string) {
 		}
 	}
 	if asked+found == 0 || (finds != "") != (found == 1) {
-		t.Errorf("the probe does not say what it should:\n%s", out)
+		t.Errorf("the probe's report lacks the expected text:\n%s", out)
 	}
 }

@@ -5,32 +5,33 @@ import "maps"
 // product is a server of the matrix.
 type product struct {
 	name    string
-	pkg     string            // the package that has its version
-	backend string            // what world.StartBackend starts
-	ports   map[string]string // where it takes plaintext, by protocol
+	pkg     string            // the package whose version is shown
+	backend string            // the name for world.StartBackend
+	ports   map[string]string // its plaintext ports, by protocol
 	hands   []handed
-	finds   string // what the probe has to find on smtp, behind recipients
+	finds   string // the fault that the probe must report on smtp, with recipients set
 
-	// unclear is a reply to the probe that is neither yes nor no, which the probe
-	// says too.
+	// unclear is a reply to the probe that is neither a yes nor a no. The probe
+	// reports it.
 	unclear string
 
 	// loginNeedsTLS is set for a server that cannot be configured to accept a
-	// password in plaintext: Letterlock uses TLS to it.
+	// password in plaintext: Letterlock connects to it with TLS.
 	loginNeedsTLS bool
 
-	// noLogin says why the version of a Debian takes no login.
+	// noLogin is the reason why a Debian's version of the server accepts no
+	// login, by Debian.
 	noLogin map[string]string
 
-	// lacks says why a column does not apply.
+	// lacks is the reason why a column does not apply, by column.
 	lacks map[string]string
 }
 
-// handed is a way in which a server takes a client's address.
+// handed is a way in which a server accepts a client's address.
 type handed struct {
 	way, service string
-	port         string // of the backend; that for PROXY headers where the way is one
-	since        string // the first Debian that has such a version, if not all have
+	port         string // of the backend; for PROXY headers, the port that expects them
+	since        string // the first Debian whose version supports it; empty: all
 }
 
 const (
@@ -44,7 +45,7 @@ var (
 	onlyMTA  = map[string]string{"smtp": "smtp", "submission": "submission"}
 )
 
-// products are tried in this order.
+// products are tested in this order.
 var products = []product{
 	{
 		name: "Dovecot", pkg: "dovecot-core", backend: "postfix-dovecot",
@@ -92,7 +93,7 @@ var products = []product{
 	},
 }
 
-// on is the product as the version of a Debian is.
+// on returns the product as packaged in a Debian.
 func (p product) on(release string) product {
 	if reason := p.noLogin[release]; reason != "" {
 		p.ports = maps.Clone(p.ports)

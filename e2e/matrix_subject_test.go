@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// subject is a server that is tried, with Letterlock in front of it.
+// subject is a server that is tested, with Letterlock in front of it.
 type subject struct {
 	product
 	*world.Backend
@@ -19,7 +19,7 @@ type subject struct {
 	who   account // the server's only user
 }
 
-// newSubject starts both. They end with the test.
+// newSubject starts the server and Letterlock. They end with the test.
 func newSubject(t *testing.T, w *world.World, p product) *subject {
 	t.Helper()
 	backend, err := w.StartBackend(p.backend)
@@ -54,7 +54,7 @@ func (s *subject) serve(t *testing.T, top string, listeners ...world.Listener) *
 	return l
 }
 
-// listeners are all that the server can be put behind.
+// listeners returns the listeners that fit the server's protocols.
 func (s *subject) listeners() (all []world.Listener) {
 	services := map[string][]string{
 		"smtp": {"smtp"}, "submission": {"submission", "submissions"}, "imap": {"imap", "imaps"}, "pop3": {"pop3", "pop3s"}, "sieve": {"sieve"},
@@ -74,7 +74,7 @@ func (s *subject) listeners() (all []world.Listener) {
 	return all
 }
 
-// try fills the cells. What is not tried has a reason.
+// try fills the cells. A column that is not tested gets a reason.
 func (s *subject) try(t *testing.T) (cells []string) {
 	for _, c := range columns {
 		cell := "✗"
@@ -93,7 +93,7 @@ func (s *subject) try(t *testing.T) (cells []string) {
 	return cells
 }
 
-// known are the ways that the server's version takes.
+// known returns the ways of handing over that the server's version supports.
 func (s *subject) known() []handed {
 	order := []string{"", "bullseye", "bookworm", "trixie"}
 	return slices.DeleteFunc(slices.Clone(s.hands), func(h handed) bool {
@@ -101,7 +101,7 @@ func (s *subject) known() []handed {
 	})
 }
 
-// loggedIn logs in at a listener, and fails the test if it cannot.
+// loggedIn logs in at a listener, and fails the test on an error.
 func (s *subject) loggedIn(t *testing.T, listener string) *client {
 	t.Helper()
 	c, in := s.login(t, s.proxy, listener, clientAddress, s.who)

@@ -1,5 +1,5 @@
-// The servers of three Debians behind Letterlock, and what works with each: the
-// table in docs/backends.md.
+// These tests run the servers of three Debian releases behind Letterlock. The
+// results are the table in docs/backends.md.
 
 package e2e
 
@@ -17,7 +17,8 @@ import (
 
 var update = flag.Bool("update", false, "write the matrix into docs/backends.md")
 
-// releases are the Debians whose servers are tried, with their numbers.
+// releases are the Debian releases whose servers are tested, with their
+// numbers.
 var releases = []struct{ name, number string }{{"bullseye", "11"}, {"bookworm", "12"}, {"trixie", "13"}}
 
 // The columns of the matrix.
@@ -34,7 +35,7 @@ const (
 	probeColumn      = "probe"
 )
 
-// columns are tried in this order. Each fills its cell.
+// columns are tested in this order. Each function fills its cell.
 var columns = []struct {
 	name string
 	try  func(*subject, *testing.T) string
@@ -51,11 +52,11 @@ var columns = []struct {
 	{probeColumn, (*subject).probe},
 }
 
-// The cells of what works, and of what a server does not have.
+// The texts of the cells.
 const works, lacking = "✓", "—"
 
-// TestMatrix tries each server of each Debian. LETTERLOCK_MATRIX is 1, or the
-// names of the Debians to try.
+// TestMatrix tests each server of each Debian release. LETTERLOCK_MATRIX is 1,
+// or the names of the releases to test.
 func TestMatrix(t *testing.T) {
 	wanted := os.Getenv("LETTERLOCK_MATRIX")
 	if wanted == "" {
@@ -102,8 +103,8 @@ func tryRelease(t *testing.T, release, number string, rows map[string][]string) 
 	}
 }
 
-// endWorld ends a release's servers, and shows what they and Letterlock had to
-// say if something has failed.
+// endWorld stops a release's servers, and shows their logs and Letterlock's
+// after a failure.
 func endWorld(t *testing.T, w *world.World) {
 	for _, problem := range w.Stop() {
 		t.Error(problem)
@@ -135,8 +136,8 @@ var (
 	patchLevel   = regexp.MustCompile(`(\d+\.\d+)[.p][\d.p]+`)
 )
 
-// compareMatrix compares the table with the one in the documentation, in which
-// the servers may have had other patch levels.
+// compareMatrix compares the table with the one in the documentation, except
+// for the patch levels of the servers.
 func compareMatrix(t *testing.T, table string) {
 	const path = "../docs/backends.md"
 	text, err := os.ReadFile(path)
@@ -145,13 +146,13 @@ func compareMatrix(t *testing.T, table string) {
 	}
 	inDocs := matrixInDocs.FindSubmatch(text)
 	if inDocs == nil {
-		t.Fatalf("%s has no place for the matrix", path)
+		t.Fatalf("%s has no markers for the matrix", path)
 	}
 	if *update {
 		writeFile(t, path, matrixInDocs.ReplaceAllString(string(text), "${1}"+table+"${3}"))
 		return
 	}
 	if patchLevel.ReplaceAllString(string(inDocs[2]), "$1") != patchLevel.ReplaceAllString(table, "$1") {
-		t.Errorf("%s has another table; LETTERLOCK_MATRIX=1 go test ./e2e -run TestMatrix -update writes this one", path)
+		t.Errorf("the table in %s is different; LETTERLOCK_MATRIX=1 go test ./e2e -run TestMatrix -update writes this one", path)
 	}
 }

@@ -1,5 +1,5 @@
-// Logins that reach the server in other words than the client's, or in the very
-// same, by what the server's log says of them.
+// These tests check logins that Letterlock replays with another mechanism, or
+// forwards unchanged, by the server's log.
 
 package e2e
 
@@ -30,7 +30,7 @@ func TestBackendLogin(t *testing.T) {
 				mark, mail := b.Dovecot.Log.Mark(), b.Postfix.Log.Mark()
 				who := account{"old-" + c.means, world.BelieverPassword}
 				if enters(t, l, each.Name, account{who.Name, "wrong"}) || !enters(t, l, each.Name, who) {
-					t.Fatal("the wrong ones are in")
+					t.Fatal("a wrong password was accepted")
 				}
 				if each.Name != "submissions" {
 					awaitIn(t, b.Dovecot, mark, "Login: user=<"+who.Name+">", "method="+c.method)
@@ -47,8 +47,8 @@ func TestBackendLogin(t *testing.T) {
 	}
 }
 
-// A server that does not offer what is configured fails the session, not the
-// password.
+// TestBackendLoginThatIsNotOffered checks that if the server lacks the
+// configured mechanism, the session fails and no wrong password is counted.
 func TestBackendLoginThatIsNotOffered(t *testing.T) {
 	b := believers(t)
 	l := serveCustom(t, "probe: true", world.Listener{Name: "submissions", Service: "submissions", Backend: b.Ports.SMTP, Keys: []string{"backend_login: cram-md5"}})
@@ -61,7 +61,8 @@ func TestBackendLoginThatIsNotOffered(t *testing.T) {
 	awaitIn(t, l.Process, 0, ": error: session", "outcome=backend-login", "CRAM-MD5")
 }
 
-// Tokens reach a server as they were sent, whatever we do with passwords.
+// TestBearerTokens checks that tokens reach the server unchanged, whatever the
+// login method for passwords is.
 func TestBearerTokens(t *testing.T) {
 	b := believers(t)
 	l := serveCustom(t, "",
@@ -91,7 +92,8 @@ func TestBearerTokens(t *testing.T) {
 				c.expect("+")
 				c.readUntil("a OK")
 
-				// The reason of a refusal is a challenge, which wants an answer.
+				// The server sends the reason of a refusal as a challenge,
+				// which the client must answer.
 				c = enter()
 				c.send("a AUTHENTICATE " + mechanism + " " + base64.StdEncoding.EncodeToString(fmt.Appendf(nil, format, "token-user", "no token")))
 				c.expect("+ ey")
@@ -102,7 +104,7 @@ func TestBearerTokens(t *testing.T) {
 	}
 }
 
-// token is what an authority would give to a user.
+// token creates a token as an authority would issue it to a user.
 func token(user string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	text := encode([]byte(`{"alg":"HS256","typ":"JWT","kid":"default"}`)) + "." +

@@ -1,5 +1,5 @@
-// No client without a login relays through the proxy, however much the servers
-// trust the proxy.
+// These tests check that no client without a login relays through the proxy,
+// even if the servers trust the proxy's address.
 
 package e2e
 
@@ -16,8 +16,8 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// foreigner is the address of the client. A load balancer hands it over, so that
-// the servers do not trust it.
+// foreigner is the address of the client. A load balancer's PROXY header hands
+// it over, so that the servers do not trust it.
 const foreigner = "198.51.100.7"
 
 // dialAsForeigner connects with a PROXY header, from an address that the
@@ -86,7 +86,7 @@ func (c *client) sendGroups(groups []group) (codes []string, alive bool) {
 				return codes, false
 			}
 		}
-		if code == "334" { // a login that is not meant
+		if code == "334" { // the server has taken a line for AUTH
 			if _, ok := c.sendGroup(group{"*\r\n", 1}); !ok {
 				return codes, false
 			}
@@ -95,8 +95,8 @@ func (c *client) sendGroups(groups []group) (codes []string, alive bool) {
 	return codes, true
 }
 
-// assail tries everything at one entrance. Homes says whether mail to them is
-// taken there.
+// assail sends all groups at one entrance. welcome reports whether the entrance
+// accepts mail to local addresses.
 func assail(t *testing.T, l *world.Letterlock, e entrance, welcome bool) {
 	t.Helper()
 	c := e.connect(t, l)
@@ -137,13 +137,13 @@ func drained(t *testing.T, folders ...string) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("in the queue are still %q", left)
+			t.Fatalf("the queue still holds %q", left)
 		}
 	}
 }
 
-// settled is relayed once as many as should have been sent on: what a server
-// has done is in its log a moment later.
+// settled returns relayed once it has the expected number of lines: the server
+// logs a delivery a moment after it.
 func settled(log *world.Log, mark, allowed string, want int) (bad []string, good int) {
 	for end := time.Now().Add(world.Patience); ; time.Sleep(50 * time.Millisecond) {
 		if bad, good = relayed(log, mark, allowed); good >= want || time.Now().After(end) {
@@ -152,8 +152,9 @@ func settled(log *world.Log, mark, allowed string, want int) (bad []string, good
 	}
 }
 
-// relayed lists what a log says was sent on; mark is a word in such lines, and
-// allowed in those that are no news.
+// relayed counts the lines of a log about permitted messages that were sent on,
+// and returns the lines about others. mark is in each such line, allowed in
+// those about permitted messages.
 func relayed(log *world.Log, mark, allowed string) (bad []string, good int) {
 	for _, line := range log.Since(0) {
 		switch {
@@ -167,10 +168,10 @@ func relayed(log *world.Log, mark, allowed string) (bad []string, good int) {
 	return bad, good
 }
 
-// patient is a configuration that does not count what goes wrong.
+// patient is a configuration without limits on errors and rates.
 const patient = "limits: {errors: 1000, login_failures_per_client: 0, login_failures_per_user: 0}"
 
-// trustful is what a Postfix and an Exim of old trust.
+// trustful are the addresses that an old Postfix and an Exim trust.
 const trustful = "127.0.0.0/8"
 
 func TestNoRelayBeforePostfix(t *testing.T) {
@@ -213,24 +214,25 @@ func TestNoRelayBeforePostfix(t *testing.T) {
 		})
 	}
 
-	// A client with a login may relay; otherwise the test would prove nothing.
+	// A client with a login may relay. Without this check the test would prove
+	// nothing, because no message might be relayed at all.
 	c := entrance{"submissions", true, false}.connect(t, l)
 	c.command("235", "AUTH PLAIN "+plain(account{"w", world.BelieverPassword}))
 	allow(c)
-	c = dial(t, fmt.Sprintf("127.0.0.1:%d", p.SMTP)) // and past us everybody
+	c = dial(t, fmt.Sprintf("127.0.0.1:%d", p.SMTP)) // and any client that connects to Postfix directly
 	c.reply("220")
 	c.command("250", "EHLO x")
 	allow(c)
 	drained(t, filepath.Join(b.Dir, "queue/incoming"), filepath.Join(b.Dir, "queue/active"), filepath.Join(b.Dir, "queue/deferred"), filepath.Join(b.Dir, "queue/maildrop"))
 	if bad, good := settled(b.Postfix.Log, "status=sent (relayed)", "@allowed.example", 2); len(bad) > 0 || good != 2 {
-		t.Errorf("%d may, and others do:\n%s", good, strings.Join(bad, "\n"))
+		t.Errorf("%d permitted messages were relayed, and these should not have been:\n%s", good, strings.Join(bad, "\n"))
 	}
 	if _, home := settled(b.Postfix.Log, "status=sent (home)", "@example.com", 100); home < 100 {
-		t.Errorf("%d messages have come home", home)
+		t.Errorf("%d messages were delivered locally", home)
 	}
 }
 
-// allow sends a message that may go elsewhere.
+// allow sends a message that may be relayed.
 func allow(c *client) {
 	c.t.Helper()
 	c.command("250", mail)
@@ -263,14 +265,14 @@ func TestNoRelayBeforeExim(t *testing.T) {
 	c.command("250", "EHLO x")
 	allow(c)
 	drained(t, filepath.Join(e.Dir, "spool/input"))
-	if _, err := e.Mail.Await(0, world.Patience, "T=relayed", "@allowed.example"); err != nil { // the last of all
+	if _, err := e.Mail.Await(0, world.Patience, "T=relayed", "@allowed.example"); err != nil { // the last message
 		t.Fatal(err)
 	}
 	if bad, good := relayed(e.Mail, "T=relayed", "@allowed.example"); len(bad) > 0 || good != 1 {
-		t.Errorf("%d may, and others do:\n%s", good, strings.Join(bad, "\n"))
+		t.Errorf("%d permitted messages were relayed, and these should not have been:\n%s", good, strings.Join(bad, "\n"))
 	}
 	if _, home := relayed(e.Mail, "T=home", "@example.com"); home < 20 {
-		t.Errorf("%d messages have come home", home)
+		t.Errorf("%d messages were delivered locally", home)
 	}
 }
 

@@ -1,11 +1,12 @@
-// What openrelay_test.go tries.
+// The addresses and groups of commands that openrelay_test.go sends.
 
 package e2e
 
 import "fmt"
 
-// victims are all the ways that we know to write an address at
-// elsewhere.example, so that it may look like one at example.com, or like none.
+// victims are the known ways to write an address at elsewhere.example so that a
+// server might take it for an address at example.com, or for one without a
+// domain.
 var victims = []string{
 	"v@elsewhere.example", "V@ELSEWHERE.EXAMPLE", "v@elsewhere.example.", `"v"@elsewhere.example`, "v+example.com@elsewhere.example",
 	// source routes (RFC 5321 appendix C)
@@ -21,26 +22,26 @@ var victims = []string{
 	// quotes and escapes
 	`"v@elsewhere.example"@example.com`, `"v@elsewhere.example"`, `v\@elsewhere.example@example.com`, `"v\@elsewhere.example"@example.com`,
 	`"v"@elsewhere.example@example.com`, `"v@elsewhere.example\"@example.com"`, `"v"@"elsewhere.example"`, `"\v@elsewhere.example"@example.com`,
-	// two at once
+	// two addresses in one
 	"v@elsewhere.example@example.com", "v@example.com@elsewhere.example", "v@elsewhere.example,w@example.com", "v@elsewhere.example;w@example.com",
 	"w@example.com,v@elsewhere.example", "w@example.com v@elsewhere.example", "w@example.com>,<v@elsewhere.example", "<v@elsewhere.example>@example.com",
-	// literals and neighbours
+	// address literals and similar domains
 	"v@[127.0.0.1]", "v@[198.51.100.9]", "v@[IPv6:::1]", "v@127.0.0.1", "v@localhost", "v@sub.example.com", "v@example.com.elsewhere.example",
 	"v@notexample.com", "v@example.co", "v@.example.com", "v@example..com", "v@com", "v@", "@elsewhere.example", "v",
-	// other alphabets: a full stop that is none, a letter that is none
+	// other alphabets: characters that look like a full stop or a letter
 	"v@elsewhere。example", "v@example。com", "v@ｅxample.com", "v@exämple.com", "v@exam\u212aple.com", "v%elsewhere.example@ex\u00adample.com",
 	// programs, files and lists
 	"|/bin/true@elsewhere.example", `"|/bin/true"@elsewhere.example`, "/tmp/x@elsewhere.example", ":include:/etc/passwd", "(c)v@elsewhere.example",
 	"v@elsewhere.example(c)@example.com", "v=elsewhere.example@[example.com]",
 }
 
-// homes are addresses that must not be refused, and go nowhere else.
+// homes are addresses that must be accepted, and must not be relayed.
 var homes = []string{
 	"w@example.com", "W@EXAMPLE.COM", "w+elsewhere.example@example.com", "w=elsewhere.example@example.com", `"w w"@example.com`, "postmaster", "PostMaster@Example.Com",
 }
 
-// group is what is sent at once, and how many replies it gets. The text of a
-// message follows on a 354.
+// group is a number of lines that are sent at once, and the number of replies
+// to them. The text of a message is sent after a 354.
 type group struct {
 	lines   string
 	replies int
@@ -61,7 +62,8 @@ func lines(each ...string) (groups []group) {
 	return groups
 }
 
-// smuggled is a second message behind an end that is none everywhere.
+// smuggled returns a message that contains a second one, behind an end of data
+// that no server may accept.
 func smuggled(end string) string {
 	return "Subject: x\r\n\r\nx" + end + mail + "\r\n" + victim + "\r\nDATA\r\nSubject: y\r\n\r\ny\r\n.\r\n"
 }

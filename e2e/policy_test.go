@@ -1,6 +1,6 @@
-// What clients by other makers are offered and refused: OpenSSL, GnuTLS and
-// Python's ssl, which is what administrators try servers with and old senders
-// are made of.
+// These tests check what clients are offered and refused that do not use Go:
+// OpenSSL, GnuTLS and Python's ssl. Administrators test servers with them, and
+// old senders are built on them.
 
 package e2e
 
@@ -26,7 +26,8 @@ func sClient(t *testing.T, address, starttls string, args ...string) string {
 	return tool{anyStatus: true, env: []string{"OPENSSL_CONF=" + oldOpenSSL(t)}}.run(t, "openssl", append(all, args...)...)
 }
 
-// oldOpenSSL is a configuration that has the library offer what it once did.
+// oldOpenSSL configures OpenSSL to offer the versions and suites of its old
+// releases.
 func oldOpenSSL(t *testing.T) string {
 	t.Helper()
 	return write(t, `openssl_conf = start
@@ -41,7 +42,7 @@ Options = UnsafeLegacyServerConnect
 `)
 }
 
-// agreed says what came about: version and suite, or nothing.
+// agreed returns the version and suite of a handshake, or an empty string.
 func agreed(said string) string {
 	m := regexp.MustCompile(`(?m)^New, (\S+), Cipher is (\S+)$`).FindStringSubmatch(said)
 	v := regexp.MustCompile(`(?m)^ +Protocol +: (\S+)$`).FindStringSubmatch(said)
@@ -54,8 +55,8 @@ func agreed(said string) string {
 	return m[1] + " " + m[2]
 }
 
-// An old server with TLS 1.0 and static RSA reaches port 25, and nothing where
-// people log in.
+// TestOldServerReachesSMTP checks that an old server with TLS 1.0 and static
+// RSA reaches smtp, and no listener with logins.
 func TestOldServerReachesSMTP(t *testing.T) {
 	needsServers(t)
 	old := []string{"-tls1", "-cipher", "AES128-SHA:@SECLEVEL=0"}[:3:3]
@@ -73,36 +74,38 @@ func TestOldServerReachesSMTP(t *testing.T) {
 			mark := logMark(t)
 			said := sClient(t, proxy(t, c.listener), c.starttls, append(old, "-bind", newAddress()+":0")...)
 			if got := agreed(said); got != c.want {
-				t.Errorf("%q came about:\n%s", got, said)
+				t.Errorf("agreed on %q:\n%s", got, said)
 			}
 			if c.want != "" {
 				awaitLog(t, mark, "letterlock/smtp[", "Anonymous TLS connection established", "TLSv1 with cipher AES128-SHA (128/128 bits)")
 				return
 			}
 			if !strings.Contains(said, "alert protocol version") {
-				t.Errorf("the client receives no reason:\n%s", said)
+				t.Errorf("the client receives no alert:\n%s", said)
 			}
 			awaitLog(t, mark, "letterlock/"+c.listener+"[", "outcome=handshake-failed", "unsupported versions")
-			if c.listener == "submission" { // of the others there may be too many in a minute
+			if c.listener == "submission" { // the log limits the lines about the other listeners
 				awaitLog(t, mark, "TLS handshake with", "submission on", "versions=TLSv1", "suites=AES128-SHA")
 			}
 		})
 	}
 }
 
-// The mail arrives, too: swaks with that TLS.
+// TestOldServerSends checks that the mail of such a server arrives: swaks sends
+// it with that TLS.
 func TestOldServerSends(t *testing.T) {
 	address := localhost(t, "smtp")
 	l := newLetter(newAccount(t), body)
 	tool{env: []string{"OPENSSL_CONF=" + oldOpenSSL(t)}}.run(t, "swaks", "--server", address, "--tls", "--tls-protocol", "tlsv1",
 		"--tls-cipher", "AES128-SHA:@SECLEVEL=0", "--from", l.From, "--to", l.To, "--data", l.forSwaks(t))
 	if headers := l.arrives(t); !strings.Contains(headers, "TLSv1 ") && !strings.Contains(headers, "TLSv1_0") && !strings.Contains(headers, "TLS1.0") {
-		t.Errorf("the header tells of other TLS:\n%s", headers)
+		t.Errorf("the header has other TLS:\n%s", headers)
 	}
 }
 
-// The groups that a client knows decide; one without a common one falls back
-// on static RSA where there is any.
+// TestGroups checks that handshakes depend on the groups of the client. A
+// client without a common group falls back to static RSA where the policy
+// allows it.
 func TestGroups(t *testing.T) {
 	needsServers(t)
 	group := regexp.MustCompile(`Server Temp Key: (.*)`)
@@ -123,14 +126,14 @@ func TestGroups(t *testing.T) {
 				got = m[1]
 			}
 			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
-				t.Errorf("%q came about:\n%s", got, said)
+				t.Errorf("agreed on %q:\n%s", got, said)
 			}
 		})
 	}
 }
 
-// testssl.sh asks for the extension in a hello that asks for HTTP as well; see
-// testdata/testssl.txt.
+// testssl.sh tests for extended master secret with a hello that also offers
+// HTTP by ALPN; see testdata/testssl.txt.
 func TestExtendedMasterSecret(t *testing.T) {
 	needsServers(t)
 	for _, listener := range []string{"submissions", "imaps", "pop3s"} {
@@ -140,8 +143,8 @@ func TestExtendedMasterSecret(t *testing.T) {
 	}
 }
 
-// Names of protocols (ALPN) as OpenSSL asks for them: its own is named, another
-// refused, and none is fine.
+// TestALPNFromOpenSSL offers protocol names (ALPN) with OpenSSL: the service's
+// own name is selected, another is refused, and no ALPN is accepted.
 func TestALPNFromOpenSSL(t *testing.T) {
 	needsServers(t)
 	for _, c := range []struct {
@@ -171,7 +174,8 @@ func TestALPNFromOpenSSL(t *testing.T) {
 	}
 }
 
-// A wrong name or none is served the default certificate everywhere.
+// TestSNIFromOpenSSL checks that a client that sends no server name or a wrong
+// one gets the default certificate, on every listener.
 func TestSNIFromOpenSSL(t *testing.T) {
 	needsServers(t)
 	for _, args := range [][]string{{"-noservername"}, {"-servername", "elsewhere.example.org"}, {"-servername", "mail.example.com"}} {
@@ -184,7 +188,8 @@ func TestSNIFromOpenSSL(t *testing.T) {
 	}
 }
 
-// Tickets come everywhere but on smtp, and a session begins anew there.
+// TestTicketsFromOpenSSL checks that every listener but smtp issues session
+// tickets. On smtp there is nothing to resume.
 func TestTicketsFromOpenSSL(t *testing.T) {
 	needsServers(t)
 	for _, c := range []struct {

@@ -13,8 +13,9 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// TestProbeAtTheStart probes the shared Postfix, which trusts its network as many
-// old ones do: the log says that only the recipients setting prevents relaying.
+// TestProbeAtTheStart probes the shared Postfix, which trusts its network as
+// many old servers do: the log says that only the recipients setting prevents
+// relaying.
 func TestProbeAtTheStart(t *testing.T) {
 	w := needsServers(t)
 	l := serveCustom(t, "probe: true", world.Listener{Name: "smtp", Service: "smtp", Backend: w.Ports.SMTP, Keys: []string{"recipients: [example.com]"}},
@@ -23,13 +24,14 @@ func TestProbeAtTheStart(t *testing.T) {
 	awaitIn(t, l.Process, 0, "letterlock/smtp[", "it relays for the proxy", "mynetworks")
 	for _, line := range l.Log.Since(0) {
 		if strings.Contains(line, "backend:") && !strings.Contains(line, "letterlock/smtp[") {
-			t.Errorf("there is nothing wrong with the others: %s", line)
+			t.Errorf("the probe reports another backend: %s", line)
 		}
 	}
 }
 
-// TestProbeWithoutLogin probes a Postfix that judges by the client's address, and
-// one that lets clients without a login relay. They differ in the handover only.
+// TestProbeWithoutLogin probes a Postfix that decides by the client's address,
+// and one that lets clients without a login relay. They differ in the handover
+// only.
 func TestProbeWithoutLogin(t *testing.T) {
 	b := believers(t)
 	p := b.Ports
@@ -53,7 +55,8 @@ func TestProbeWithoutLogin(t *testing.T) {
 			}
 		})
 	}
-	// Dovecot takes plaintext logins of clients whom the header says to have TLS.
+	// Dovecot accepts plaintext logins from clients that use TLS according to
+	// the PROXY header.
 	for name, c := range map[string]struct {
 		listener, words string
 	}{

@@ -1,5 +1,5 @@
-// What has come to a mailbox can be read byte for byte by any client, over
-// imap with STARTTLS, imaps, pop3 with STLS and pop3s.
+// A mailbox can be read byte for byte by each client, over imap with STARTTLS,
+// imaps, pop3 with STLS and pop3s.
 
 package e2e
 
@@ -57,7 +57,7 @@ func curlRead(t *testing.T, a account, url string) string {
 	return run(t, "curl", "--silent", "--show-error", "--ssl-reqd", "--cacert", shared.caFile, "--user", a.Name+":"+a.Password, url)
 }
 
-// mbsync makes a copy of the inbox.
+// mbsync copies the inbox, and returns the message in it.
 func mbsync(t *testing.T, a account, port, tls string) string {
 	t.Helper()
 	copied := t.TempDir()
@@ -85,7 +85,7 @@ SyncState *
 	run(t, "mbsync", "--config", settings, "mail")
 	files, err := filepath.Glob(copied + "/INBOX/[nc]*/*")
 	if err != nil || len(files) != 1 {
-		t.Fatalf("mbsync has brought %q (%v), want one message", files, err)
+		t.Fatalf("mbsync has copied %q (%v), want one message", files, err)
 	}
 	text, err := os.ReadFile(files[0])
 	if err != nil {
@@ -94,10 +94,11 @@ SyncState *
 	return tuid.ReplaceAllString(string(text), "")
 }
 
-// tuid is a header of mbsync's own, by which it knows its copies again.
+// tuid is a header that mbsync adds to recognise its copies.
 var tuid = regexp.MustCompile(`(?m)^X-TUID: .*\n`)
 
-// fetchmail takes the messages out of the mailbox, as is its way.
+// fetchmail fetches the messages, and deletes them from the mailbox as it does
+// by default.
 func fetchmail(t *testing.T, a account, protocol, port, tls string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "fetched")
@@ -118,7 +119,7 @@ func readIMAP(c *client, a account) string {
 	c.t.Helper()
 	c.send("1 LOGIN " + a.Name + " " + a.Password)
 	c.readUntil("1 OK")
-	c.send("2 EXAMINE INBOX", "3 FETCH * BODY.PEEK[]") // the newest
+	c.send("2 EXAMINE INBOX", "3 FETCH * BODY.PEEK[]") // the last message is the newest
 	c.readUntil("2 OK")
 	text := c.readUntil(")")
 	c.expect("3 OK")
@@ -146,7 +147,8 @@ func readPOP3(c *client, a account) string {
 	return text.String()
 }
 
-// Passwords go through unharmed, whatever is in them.
+// TestOddPassword checks that a password with special characters arrives
+// unchanged.
 func TestOddPassword(t *testing.T) {
 	a := nextAccount(t, "odd")
 	l := put(t, a, body)

@@ -1,5 +1,5 @@
-// Our Received header says how a message came, and names a session that
-// stands in our log. It is looked for in all that the other tests send.
+// The Received header that Letterlock adds has the protocol of the message, and
+// a session that is in the log. The tests that send mail check it.
 
 package e2e
 
@@ -13,8 +13,8 @@ var received = regexp.MustCompile(`(?m)^Received: from \S+ \((?:unknown|localhos
 	`\tid (\w+)(?: tls (TLS_\w+)\n\t\(using (TLSv1\.[23]) with cipher (\S+) \((\d+)/(\d+) bits\)\))?; ` +
 	`\w{3}, \d+ \w{3} \d{4} [\d:]{8} [+-]\d{4}$`)
 
-// wantReceived looks for our Received header among those that were added, and
-// for the session that it names in our log.
+// wantReceived checks the Received header of Letterlock among those that were
+// added, and that the log has the session that it names.
 func wantReceived(t *testing.T, headers, keyword string) {
 	t.Helper()
 	all := received.FindAllStringSubmatch(headers, -1)
@@ -26,7 +26,7 @@ func wantReceived(t *testing.T, headers, keyword string) {
 		t.Errorf("the message came with %s, want %s", header[1], keyword)
 	}
 	if secure := keyword != "ESMTP"; secure != (header[3] != "") {
-		t.Errorf("the header speaks of TLS: %v, want %v", header[3] != "", secure)
+		t.Errorf("the header mentions TLS: %v, want %v", header[3] != "", secure)
 	}
 	session := header[2]
 	awaitLog(t, 0, session, "outcome=done")

@@ -14,8 +14,8 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// reload has an instance read a changed configuration, and demands that the log
-// says so.
+// reload makes an instance read a changed configuration, and fails unless the
+// log confirms it.
 func reload(t *testing.T, l *world.Letterlock, want string, change func(string) string) {
 	t.Helper()
 	if err := l.Reload(change, want); err != nil {
@@ -23,7 +23,7 @@ func reload(t *testing.T, l *world.Letterlock, want string, change func(string) 
 	}
 }
 
-// without is a configuration that has no listener of a service any more.
+// without returns a configuration without the listeners of a service.
 func without(service string) func(string) string {
 	return func(text string) string {
 		before, rest, _ := strings.Cut(text, "  - service: "+service+"\n")
@@ -35,15 +35,15 @@ func without(service string) func(string) string {
 	}
 }
 
-// atWork are clients in the middle of something.
+// atWork are clients with an open session.
 type atWork struct {
 	letter  letter
-	sending *client // has sent half of it
-	idle    *client // waits for news of the account's inbox
+	sending *client // has sent half of the letter
+	idle    *client // waits for changes of the account's inbox (IDLE)
 	popping *client // has been greeted
 }
 
-// busy sets clients of an account to work.
+// busy starts the sessions of an account's clients.
 func busy(t *testing.T, own *world.Letterlock, a account) atWork {
 	t.Helper()
 	c := atWork{newLetter(a, body), dial(t, own.Address("smtp")), dialTLS(t, own.Address("imaps")), dialTLS(t, own.Address("pop3s"))}
@@ -68,12 +68,12 @@ func TestReload(t *testing.T) {
 	})
 	if conn, err := net.Dial("tcp", own.Address("smtp")); err == nil {
 		_ = conn.Close()
-		t.Error("the listener that is no more is still there")
+		t.Error("the removed listener still accepts connections")
 	}
 	old := &tls.Config{MaxVersion: tls.VersionTLS12, ServerName: "mail.example.com", RootCAs: shared.ca.Pool}
 	if conn, err := tls.Dial("tcp", own.Address("imaps"), old); err == nil {
 		_ = conn.Close()
-		t.Error("the policy is the old one")
+		t.Error("the old policy is still in force")
 	}
 
 	// The message is completed, and the idling client is notified.

@@ -1,4 +1,5 @@
-// Users on several servers, by what the servers' logs say of them.
+// Users with mailboxes on several servers: the servers' logs show which server
+// a login has reached.
 
 package e2e
 
@@ -20,8 +21,7 @@ func writeFile(t *testing.T, path, text string) {
 	}
 }
 
-// logins log in at a fresh connection to a service, and report whether that has
-// worked.
+// logins logs in at a fresh connection, by service, and reports success.
 var logins = map[string]func(*client, account) bool{
 	"imaps": func(c *client, a account) bool {
 		c.startTLS()
@@ -50,7 +50,7 @@ var logins = map[string]func(*client, account) bool{
 	},
 }
 
-// serviceOf tells the service of a listener by the beginning of its name.
+// serviceOf returns the service of a listener, which its name begins with.
 func serviceOf(listener string) string {
 	protocol, _, _ := strings.Cut(listener, "-")
 	if _, known := logins[protocol]; known {
@@ -59,7 +59,8 @@ func serviceOf(listener string) string {
 	return protocol + "s"
 }
 
-// enters logs in as a client from elsewhere, and leaves.
+// enters logs in as a client with another address than the servers, closes the
+// connection, and reports success.
 func enters(t *testing.T, l *world.Letterlock, listener string, a account) bool {
 	t.Helper()
 	c, _ := dialFrom(t, clientAddress, l.Address(listener))
@@ -67,8 +68,8 @@ func enters(t *testing.T, l *world.Letterlock, listener string, a account) bool 
 	return logins[serviceOf(listener)](c, a)
 }
 
-// The shared servers are for those of whom the file says nothing, the believers
-// for a domain.
+// TestRoutes sends the users of a domain to the believers, and users that are
+// not in the file to the shared servers.
 func TestRoutes(t *testing.T) {
 	w, b, near := needsServers(t), believers(t), newAccount(t)
 	dir := t.TempDir()
@@ -100,14 +101,14 @@ func TestRoutes(t *testing.T) {
 		})
 	}
 
-	// A wrong password and a user who has no server are the same to the client,
-	// and to the server.
+	// A user without a server receives the same reply as after a wrong
+	// password, and the server sees the same commands.
 	t.Run("nobody", func(t *testing.T) {
 		far := b.Dovecot.Log.Mark()
 		for _, name := range []string{near.Name, "ghost@far.example"} {
 			mark := w.Dovecot.Log.Mark()
 			if enters(t, l, "imaps", account{name, "wrong-password"}) {
-				t.Errorf("%s is in", name)
+				t.Errorf("%s has logged in", name)
 			}
 			local, _, _ := strings.Cut(name, "@")
 			t.Log(awaitIn(t, w.Dovecot, mark, "imap-login", "auth failed, 1 attempts", "user=<"+local))
@@ -124,21 +125,22 @@ func TestRoutes(t *testing.T) {
 		writeFile(t, path, "@far.example reject\n/(/ reject\nx nowhere\n")
 		awaitIn(t, l.Process, mark, path+":2: ", path+":3: there is no backend called nowhere", "stays in use")
 		if !enters(t, l, "imaps", carol) {
-			t.Error("the old file does not count any more")
+			t.Error("the old file is no longer in force")
 		}
 		writeFile(t, path, "@far.example reject\n")
 		for end := time.Now().Add(world.Patience); enters(t, l, "imaps", carol); time.Sleep(100 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatal("the new file does not count")
+				t.Fatal("the new file is not in force")
 			}
 		}
 		if !enters(t, l, "imaps", near) {
-			t.Error("the new file counts too much")
+			t.Error("the new file is in force for another user")
 		}
 	})
 }
 
-// A server that is down takes its own users with it, and nobody else.
+// TestRoutesAroundAServerThatIsDown checks that if a server is down, only the
+// logins of its own users fail.
 func TestRoutesAroundAServerThatIsDown(t *testing.T) {
 	w, b := needsServers(t), believers(t)
 	near, carol := newAccount(t), account{"carol@far.example", world.BelieverPassword}
@@ -152,7 +154,7 @@ func TestRoutesAroundAServerThatIsDown(t *testing.T) {
 		t.Error(err)
 	}
 	if !enters(t, l, "imaps", near) {
-		t.Error("the listener's own backend keeps others out")
+		t.Error("the listener's backend is down, and logins to other backends fail")
 	}
 	c, _ := dialFrom(t, clientAddress, l.Address("imaps"))
 	c.startTLS()

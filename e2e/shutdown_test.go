@@ -13,7 +13,7 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// serve starts an instance of the test's own.
+// serve starts an instance for one test.
 func serve(t *testing.T, shutdown time.Duration) *world.Letterlock {
 	t.Helper()
 	l, err := needsServers(t).Serve(shutdown)
@@ -49,10 +49,10 @@ func TestShutdown(t *testing.T) {
 	}
 	if conn, err := net.Dial("tcp", own.Address("smtp")); err == nil {
 		_ = conn.Close()
-		t.Error("connections are still taken")
+		t.Error("connections are still accepted")
 	}
 
-	// The message goes on as if nothing had happened.
+	// The session in the middle of its message continues.
 	busy.sending.sendRest(busy.letter)
 	busy.sending.expect("421")
 	busy.sending.expectEnd()
@@ -79,7 +79,7 @@ func TestShutdownDeadline(t *testing.T) {
 	if err := own.Wait(world.Patience); err != nil {
 		t.Error(err)
 	}
-	// Half a message is none.
+	// An unfinished message must not be queued.
 	if line, err := c.r.ReadString('\n'); err == nil && !strings.HasPrefix(line, "421") {
 		t.Errorf("received %q", line)
 	}
@@ -100,7 +100,7 @@ func notQueued(t *testing.T, l letter) {
 	id := strings.Fields(line)[5]
 	for _, line := range log.Since(0) {
 		if strings.Contains(line, "postfix/qmgr[") && strings.Contains(line, id) {
-			t.Errorf("half a letter was taken: %s", line)
+			t.Errorf("an unfinished message was queued: %s", line)
 		}
 	}
 }

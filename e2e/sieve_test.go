@@ -1,5 +1,5 @@
-// A script that is uploaded over sieve, behind STARTTLS, files the mail that
-// comes afterwards.
+// A script that is uploaded over sieve, after STARTTLS, files the mail that
+// arrives later.
 
 package e2e
 
@@ -24,7 +24,7 @@ func TestSieve(t *testing.T) {
 	c.send("STARTTLS")
 	c.expect("OK")
 	c.startTLS()
-	capabilities := c.readUntil("OK") // unasked
+	capabilities := c.readUntil("OK") // sent by the server without a command
 	for _, word := range []string{`"STARTTLS"`, `"XCLIENT"`} {
 		if strings.Contains(capabilities, word) {
 			t.Errorf("%s is offered in TLS:\n%s", word, capabilities)
@@ -48,7 +48,7 @@ func TestSieve(t *testing.T) {
 	c.expect("OK")
 	c.send(`PUTSCRIPT "broken" "nonsense;"`)
 	c.readUntil("NO")
-	c.readUntil("") // the reason is a literal, of lines
+	c.readUntil("") // the reason is a literal with several lines
 	c.send(`SETACTIVE "filing"`)
 	c.readUntil("OK")
 	c.send("LISTSCRIPTS")

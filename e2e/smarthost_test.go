@@ -21,8 +21,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
 
-// correspondents are an old Postfix, the smarthost that it sends to, and an
-// MX. Where the smarthost finds it, DNS and the table of destinations say.
+// correspondents starts an old Postfix, the smarthost that it sends to, and an
+// MX. DNS and the table of destinations tell the smarthost the MX.
 func correspondents(t *testing.T) (*world.Correspondents, *world.Letterlock) {
 	t.Helper()
 	w := needsServers(t)

@@ -46,7 +46,8 @@ func TestSpoofing(t *testing.T) {
 			}
 			mark := b.Dovecot.Log.Mark()
 			c, _ := dialFrom(t, clientAddress, l.Address(service))
-			// Before the login: another connection, for the words change nothing.
+			// Before the login: on a new connection, because the greeting
+			// contains nothing that the commands could change.
 			greeted := map[string]string{"submissions": "220", "imaps": "* OK", "pop3s": "+OK", "sieve": "OK"}[service]
 			if service != "sieve" {
 				c.startTLS()
@@ -57,12 +58,12 @@ func TestSpoofing(t *testing.T) {
 			}
 			c.spoof(service, lines)
 
-			// And with it: to Dovecot's own ends of the session.
+			// After the login: the commands reach Dovecot itself.
 			c, _ = dialFrom(t, clientAddress, l.Address(service))
 			if !logins[service](c, who) {
 				t.Fatal("no login")
 			}
-			if service != "pop3s" { // where nothing behind the login would be answered
+			if service != "pop3s" { // on which Dovecot would not reply after the login
 				c.spoof(service, lines)
 			}
 			awaitIn(t, b.Dovecot, mark, "Login: user=<"+who.Name+">", "rip="+clientAddress)
@@ -71,7 +72,7 @@ func TestSpoofing(t *testing.T) {
 	for _, server := range []*world.Process{b.Postfix, b.Dovecot} {
 		for _, line := range server.Log.Since(0) {
 			if strings.Contains(line, forged) || strings.Contains(line, "spoofed") {
-				t.Errorf("%s believes it: %s", server.Name, line)
+				t.Errorf("%s has logged the forged address: %s", server.Name, line)
 			}
 		}
 	}

@@ -1,5 +1,6 @@
-// testssl.sh is what administrators and auditors scan mail servers with. What
-// it may find here stands in a table, with the reason; all else is a failure.
+// Administrators and auditors scan mail servers with testssl.sh. A table holds
+// the findings that are expected, each with the reason; any other finding is a
+// failure.
 
 package e2e
 
@@ -19,13 +20,13 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// scans are the ports, how testssl.sh starts TLS there, and since which version
-// it can.
+// scans are the listeners, how testssl.sh starts TLS there, and the first
+// version of testssl.sh that supports it.
 var scans = []struct {
 	listener, starttls string
 	since              int
 }{
-	{"smtp", "smtp", 300}, // takes longest
+	{"smtp", "smtp", 300}, // the slowest scan
 	{"submissions", "", 300},
 	{"imaps", "", 300},
 	{"pop3s", "", 300},
@@ -35,14 +36,15 @@ var scans = []struct {
 	{"sieve", "sieve", 302},
 }
 
-// finding is a line of its report.
+// finding is a line of testssl.sh's report.
 type finding struct {
 	ID       string `json:"id"`
 	Severity string `json:"severity"`
 	Finding  string `json:"finding"`
 }
 
-// harmless are the severities that need no explanation. DEBUG is talk.
+// harmless are the severities that need no explanation. DEBUG lines are no
+// findings.
 var harmless = []string{"OK", "INFO", "LOW", "DEBUG"}
 
 func TestScannerFindsNothing(t *testing.T) {
@@ -56,7 +58,7 @@ func TestScannerFindsNothing(t *testing.T) {
 	t.Run("ports", func(t *testing.T) {
 		for _, s := range scans {
 			if version < s.since {
-				t.Logf("%s: this testssl.sh does not know it", s.listener)
+				t.Logf("%s: this version of testssl.sh does not support the protocol", s.listener)
 				continue
 			}
 			t.Run(s.listener, func(t *testing.T) {
@@ -72,7 +74,7 @@ func TestScannerFindsNothing(t *testing.T) {
 	}
 }
 
-// testsslVersion is 300 for 3.0.
+// testsslVersion returns the version of testssl.sh: 300 for 3.0.
 func testsslVersion(t *testing.T) int {
 	t.Helper()
 	path, err := exec.LookPath("testssl")
@@ -87,15 +89,15 @@ func testsslVersion(t *testing.T) int {
 	}
 	m := regexp.MustCompile(`(?:testssl|version).*?(\d)\.(\d+)`).FindSubmatch(out)
 	if m == nil {
-		t.Fatalf("which version is this?\n%s", out)
+		t.Fatalf("the output has no version:\n%s", out)
 	}
 	major, _ := strconv.Atoi(string(m[1]))
 	minor, _ := strconv.Atoi(string(m[2]))
 	return 100*major + minor
 }
 
-// explanations reads what may be found: by listener, "ID SEVERITY", of those
-// that this version looks for.
+// explanations reads the table of expected findings: by listener, "ID SEVERITY"
+// of the findings that this version reports.
 func explanations(t *testing.T, version int) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile("testdata/testssl.txt")
@@ -125,12 +127,13 @@ func explanations(t *testing.T, version int) map[string][]string {
 	return all
 }
 
-// checks are those that concern mail servers. Where STARTTLS leads to the same
-// TLS as on an implicit port, the long ones are left out. Versions that grade do
-// so after a whole scan alone.
+// checks returns the arguments for the checks that concern mail servers. Where
+// STARTTLS leads to the same TLS as on a port with implicit TLS, the slow
+// checks are left out. Newer versions grade a server only after a complete
+// scan.
 func checks(listener, starttls string, version int) []string {
 	if starttls == "" && version >= 302 {
-		return nil // all of them
+		return nil // all checks
 	}
 	some := []string{"--protocols", "--server-preference", "--server-defaults", "--standard"}
 	if version >= 302 {
@@ -142,7 +145,7 @@ func checks(listener, starttls string, version int) []string {
 	return append(some, "--renegotiation", "--tls-fallback")
 }
 
-// testssl returns the report on a listener.
+// testssl scans a listener and returns the report.
 func testssl(t *testing.T, l *world.Letterlock, listener, starttls string, version int) []finding {
 	t.Helper()
 	report := filepath.Join(t.TempDir(), "report.json")
@@ -153,7 +156,7 @@ func testssl(t *testing.T, l *world.Letterlock, listener, starttls string, versi
 		args = append(args, "--starttls="+starttls)
 	}
 	_, port, _ := strings.Cut(l.Address(listener), ":")
-	// The status counts findings.
+	// testssl.sh exits with the number of findings.
 	out := tool{env: []string{"TERM=dumb"}, anyStatus: true, time: 20 * time.Minute}.run(t, "testssl", append(args, "localhost:"+port)...)
 	text, err := os.ReadFile(report)
 	if err != nil {
@@ -166,23 +169,23 @@ func testssl(t *testing.T, l *world.Letterlock, listener, starttls string, versi
 	return all
 }
 
-// judge compares with the table.
+// judge compares a report with the table.
 func judge(t *testing.T, all []finding, explained []string) {
 	t.Helper()
-	// A scan that has met no server finds nothing bad.
+	// A scan that has not reached the server has no findings either.
 	if !slices.ContainsFunc(all, func(f finding) bool { return f.ID == "TLS1_3" && strings.HasPrefix(f.Finding, "offered") }) {
 		t.Fatalf("TLS 1.3 was not found: %+v", all)
 	}
 	for _, f := range all {
-		id, _, _ := strings.Cut(f.ID, " ") // of several certificates
+		id, _, _ := strings.Cut(f.ID, " ") // the number of the certificate follows the ID
 		if !slices.Contains(harmless, f.Severity) && !slices.Contains(explained, id+" "+f.Severity) {
 			t.Errorf("%s %s: %s", f.Severity, f.ID, f.Finding)
 		}
 	}
 }
 
-// grade looks for the mark that versions from 3.2 on give after a whole scan:
-// the best with implicit TLS. With STARTTLS it is T, whatever they find.
+// grade checks the grade that versions from 3.2 on give after a complete scan:
+// A+ with implicit TLS. With STARTTLS they always give T.
 func grade(t *testing.T, all []finding, version int, starttls string) {
 	t.Helper()
 	if version < 302 || starttls != "" {

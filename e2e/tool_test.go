@@ -19,16 +19,16 @@ import (
 type tool struct {
 	stdin string
 	env   []string
-	fails bool // it has to
+	fails bool // it must exit with an error
 
-	anyStatus bool          // its status says nothing of success
+	anyStatus bool          // its exit status does not depend on success
 	time      time.Duration // bounds the call; 0: toolTime
 }
 
 // toolTime bounds a call.
 const toolTime = 2 * time.Minute
 
-// run calls a program and returns what it prints, both streams together.
+// run runs a program and returns its output, both streams together.
 func (c tool) run(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -40,7 +40,7 @@ func (c tool) run(t *testing.T, name string, args ...string) string {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stdin = strings.NewReader(c.stdin)
 	cmd.Dir = t.TempDir()
-	// A home of its own keeps the user's settings away.
+	// An empty home folder keeps the user's settings away.
 	cmd.Env = append(os.Environ(), append(c.env, "HOME="+cmd.Dir, "LC_ALL=C.UTF-8")...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -51,13 +51,13 @@ func (c tool) run(t *testing.T, name string, args ...string) string {
 	return out.String()
 }
 
-// run calls a program that has to succeed.
+// run runs a program, which must exit with status 0.
 func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	return tool{}.run(t, name, args...)
 }
 
-// python runs one of our scripts.
+// python runs one of the Python scripts in testdata.
 func python(t *testing.T, stdin, script string, args ...string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("testdata", script))
@@ -67,7 +67,7 @@ func python(t *testing.T, stdin, script string, args ...string) string {
 	return tool{stdin: stdin, env: []string{"CA=" + shared.caFile}}.run(t, "python3", append([]string{path}, args...)...)
 }
 
-// port is that of an address.
+// port returns the port of an address.
 func port(t *testing.T, address string) string {
 	t.Helper()
 	_, port, err := net.SplitHostPort(address)
@@ -77,8 +77,8 @@ func port(t *testing.T, address string) string {
 	return port
 }
 
-// write puts a client's settings into a file that nobody else may read: some
-// clients insist.
+// write writes a client's settings to a file that only the user may read, as
+// some clients require.
 func write(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "settings")
@@ -88,7 +88,8 @@ func write(t *testing.T, text string) string {
 	return path
 }
 
-// localhost is the address as clients get it that verify names.
+// localhost returns an address with the host name that the certificates are
+// for.
 func localhost(t *testing.T, listener string) string {
 	t.Helper()
 	return "localhost:" + port(t, proxy(t, listener))
@@ -117,7 +118,8 @@ func curlSend(t *testing.T, url string, l letter, a account, options string) {
 		"--mail-from", l.From, "--mail-rcpt", l.To, "--upload-file", l.file(t))
 }
 
-// openssl has a conversation through s_client, which starts TLS by itself.
+// openssl runs s_client, which starts TLS by itself, and has a conversation
+// through it.
 func openssl(t *testing.T, protocol, address string) *client {
 	t.Helper()
 	cmd := exec.Command("openssl", "s_client", "-quiet", "-verify_quiet", "-verify_return_error", "-CAfile", shared.caFile,

@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// newNetwork is a network for one test.
+// newNetwork creates a network for one test.
 func newNetwork(t *testing.T) *world.Network {
 	t.Helper()
 	n, err := needsServers(t).NewNetwork()
@@ -21,7 +21,8 @@ func newNetwork(t *testing.T) *world.Network {
 	return n
 }
 
-// Dovecot sees connections from the client's address, with nothing set there.
+// TestTproxy checks that Dovecot sees connections from the client's address,
+// without any setting in Dovecot.
 func TestTproxy(t *testing.T) {
 	n := newNetwork(t)
 	for _, c := range []struct {
@@ -29,7 +30,7 @@ func TestTproxy(t *testing.T) {
 		wrapper               []string
 		works                 bool
 	}{
-		{"without", "none", "rip=10.99.0.1", nil, false}, // Dovecot wants no password of the proxy
+		{"without", "none", "rip=10.99.0.1", nil, false}, // Dovecot needs no password from the proxy
 		{"tproxy", "tproxy", "rip=" + world.ClientAddress, nil, true},
 		{"tproxy without the right to", "tproxy", "needs CAP_NET_ADMIN", []string{"setpriv", "--bounding-set", "-net_admin,-net_raw"}, false},
 	} {
@@ -50,8 +51,8 @@ func TestTproxy(t *testing.T) {
 	}
 }
 
-// Cyrus accepts no client address: it sees the proxy in every client, unless they
-// come from their own addresses.
+// Cyrus supports no way of handing over the client's address: it sees the
+// proxy's address, unless the proxy connects from the client's (tproxy).
 func TestCyrus(t *testing.T) {
 	n := newNetwork(t)
 	cyrus, err := n.StartCyrus()
@@ -81,7 +82,7 @@ func TestCyrus(t *testing.T) {
 	}
 }
 
-// inFront is a listener in front of a port of the backend's machine.
+// inFront returns a listener in front of a port of the backend's machine.
 func inFront(service string, port int, handover string) string {
 	return fmt.Sprintf("  - {service: %s, backend: '%s:%d', handover: %s}\n", service, world.BackendAddress, port, handover)
 }

@@ -11,20 +11,21 @@ import (
 	"time"
 )
 
-// Backend is a server as many people have one: its neighbours relay, and
-// passwords come in plaintext. It has one user.
+// Backend is a server with a common configuration: clients in its network may
+// relay, and passwords are accepted in plaintext. It has one user.
 type Backend struct {
 	Dir            string
 	User, Password string
 	Root           *Root
-	*Process       // its log is what the server says, to syslog too
+	*Process       // its log includes what the server sends to syslog
 
-	ports, headers map[string]int // by what it speaks there
+	ports, headers map[string]int // by protocol; headers: with a PROXY header
 	syslog         net.PacketConn
 }
 
-// backends says of each server in which root it is, what it speaks, and what it
-// speaks behind a PROXY header too. Its settings are in testdata/matrix.
+// backends gives for each server the root that has it, its protocols, and the
+// protocols that it also serves behind a PROXY header. Its settings are in
+// testdata/matrix.
 var backends = map[string]struct {
 	set            string
 	ports, headers []string
@@ -37,7 +38,7 @@ var backends = map[string]struct {
 	"opensmtpd":       {"opensmtpd", []string{"smtp", "submission"}, []string{"smtp"}},
 }
 
-// StartBackend starts a server. It ends with its Stop.
+// StartBackend starts a server. Its Stop ends it.
 func (w *World) StartBackend(name string) (*Backend, error) {
 	plan := backends[name]
 	root, err := w.Root(plan.set)
@@ -80,7 +81,7 @@ func namedPorts(names []string) (map[string]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = l.Close() }() // only at the end, so that no port comes twice
+		defer func() { _ = l.Close() }() // after all are taken, so that the ports are different
 		ports[name] = port
 	}
 	return ports, nil
@@ -95,8 +96,8 @@ func (w *World) fillAll(name, to string, data any) error {
 	return err
 }
 
-// copyCertificate gives the server a certificate in files of its own. It is the
-// RSA one: old servers know no other.
+// copyCertificate writes the server's certificate and key to files in its
+// folder. It uses the RSA certificate, because old servers support no other.
 func (b *Backend) copyCertificate(from Pair) error {
 	for to, from := range map[string]string{"tls.pem": from.Cert, "tls.key": from.Key} {
 		text, err := os.ReadFile(from)
@@ -110,19 +111,19 @@ func (b *Backend) copyCertificate(from Pair) error {
 	return nil
 }
 
-// Port returns where the server takes plaintext, by what it speaks there.
+// Port returns the server's plaintext port for a protocol.
 func (b *Backend) Port(name string) int { return b.ports[name] }
 
-// Header returns where it wants a PROXY header first.
+// Header returns the server's port for a protocol behind a PROXY header.
 func (b *Backend) Header(name string) int { return b.headers[name] }
 
-// Delivered waits for a message in the user's mailbox, by a line that it has
-// and no other, and returns it as it was stored.
+// Delivered waits for a message in the user's mailbox that has a line which is
+// in no other message, and returns the message as it was stored.
 func (b *Backend) Delivered(line string) (message []byte, err error) {
 	for deadline := time.Now().Add(Patience); message == nil && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		err = filepath.WalkDir(filepath.Join(b.Dir, "home"), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() || filepath.Base(filepath.Dir(path)) == "tmp" {
-				return nil // it was there a moment ago, or is not all there yet
+				return nil // moved meanwhile, or not complete yet
 			}
 			if text, err := os.ReadFile(path); err == nil && bytes.Contains(text, []byte(line)) {
 				message = text
@@ -131,7 +132,7 @@ func (b *Backend) Delivered(line string) (message []byte, err error) {
 		})
 	}
 	if message == nil && err == nil {
-		err = fmt.Errorf("no message with %q has come; the log ends with\n%s", line, b.Log.Tail())
+		err = fmt.Errorf("no message with %q has arrived; the log ends with\n%s", line, b.Log.Tail())
 	}
 	return message, err
 }

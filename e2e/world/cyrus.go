@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// Cyrus is a backend that knows nothing of proxies.
+// Cyrus is a backend that supports no way of handing over the client's address.
 type Cyrus struct {
 	Dir, Address string
 	IMAP, POP3   int
-	*Process          // its master
-	Mail         *Log // what it says to syslog
+	*Process          // Cyrus's master process
+	Mail         *Log // its syslog
 
 	syslog net.PacketConn
 }
@@ -74,5 +74,5 @@ func (c *Cyrus) addUser(root *Root, name string) error {
 	return nil
 }
 
-// Stop ends it.
+// Stop ends Cyrus.
 func (c *Cyrus) Stop() error { return errors.Join(c.Process.Stop(), c.syslog.Close()) }

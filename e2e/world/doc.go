@@ -1,9 +1,8 @@
-// Package world starts what the end-to-end tests need on loopback: a Postfix
-// and a Dovecot that know no TLS, one set of mailboxes between them, and as
-// many instances of Letterlock in front as are asked for.
+// Package world starts the servers that the end-to-end tests need on loopback:
+// a Postfix and a Dovecot without TLS, which share the mailboxes, and any
+// number of instances of Letterlock in front of them.
 //
-// Everything lives in one temporary folder and on ports that nobody else
-// uses; the machine's own mail system, if there is one, is not touched. It
-// needs root. Whatever was started is ended by Stop, which also says what was
-// left over.
+// All files are in one temporary folder, and the ports are free ones; the
+// machine's own mail system, if there is one, is not touched. The package needs
+// root. Stop ends all processes, and returns an error if one was left over.
 package world

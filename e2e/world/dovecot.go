@@ -26,7 +26,7 @@ func (w *World) prepareDovecot() error {
 	return w.fill("dovecot.conf", "dovecot/dovecot.conf", w)
 }
 
-// StartDovecot starts it, or starts it again.
+// StartDovecot starts Dovecot, or starts it again.
 func (w *World) StartDovecot() error {
 	root, err := w.Root(postfixDovecot)
 	if err != nil {
@@ -39,8 +39,8 @@ func (w *World) StartDovecot() error {
 	return w.Dovecot.ready(w.Ports.IMAP, w.Ports.POP3, w.Ports.Sieve, w.Ports.DovecotSubmission)
 }
 
-// addUsers makes the mailboxes, before Dovecot starts: it would look into its
-// file once a second at most.
+// addUsers creates the mailboxes before Dovecot starts, because Dovecot rereads
+// its file at most once a second.
 func (w *World) addUsers(passwords map[string]string) error {
 	var lines strings.Builder
 	for name, password := range passwords {
@@ -49,9 +49,9 @@ func (w *World) addUsers(passwords map[string]string) error {
 	return os.WriteFile(filepath.Join(w.Dir, "dovecot/users"), []byte(lines.String()), 0o644)
 }
 
-// Delivered waits for a message in a user's folder, by a line that it has and
-// no other, and returns it as it was stored. The folder is named as on disk:
-// the inbox is "", others begin with a dot.
+// Delivered waits for a message in a user's folder that has a line which is in
+// no other message, and returns the message as it was stored. The folder is
+// named as on disk: "" is the inbox, other names begin with a dot.
 func (w *World) Delivered(user, folder, line string) ([]byte, error) {
 	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		files, err := filepath.Glob(filepath.Join(w.Dir, "home", user, "Maildir", folder, "[nc]*/*"))
@@ -65,5 +65,5 @@ func (w *World) Delivered(user, folder, line string) ([]byte, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("no message with %q has come to %s", line, user)
+	return nil, fmt.Errorf("no message with %q has arrived for %s", line, user)
 }

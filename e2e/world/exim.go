@@ -6,18 +6,18 @@ import (
 	"path/filepath"
 )
 
-// Exim is a backend that believes PROXY headers from the proxy, and lets its
-// neighbours relay.
+// Exim is a backend that accepts PROXY headers from the proxy, and lets clients
+// in its network relay.
 type Exim struct {
 	Dir                    string
-	SMTP, SMTPBehindHeader int    // the latter takes nothing without a header
-	Neighbours             string // as Exim writes networks
-	*Process                      // the daemon
-	Mail                   *Log   // its main log
+	SMTP, SMTPBehindHeader int    // the latter accepts only connections with a header
+	Neighbours             string // the network that may relay, in Exim's syntax
+	*Process                      // Exim's daemon
+	Mail                   *Log   // Exim's main log
 	reader                 *Process
 }
 
-// StartExim starts it. It ends with its Stop.
+// StartExim starts Exim. Its Stop ends it.
 func (w *World) StartExim(neighbours string) (*Exim, error) {
 	e := &Exim{Dir: filepath.Join(w.Dir, "exim"), Neighbours: neighbours}
 	root, err := w.Root(eximCyrus)
@@ -43,7 +43,7 @@ func (w *World) StartExim(neighbours string) (*Exim, error) {
 	return e, e.ready(e.SMTP, e.SMTPBehindHeader)
 }
 
-// Stop ends it.
+// Stop ends Exim.
 func (e *Exim) Stop() error {
 	err := e.Process.Stop()
 	if e.reader != nil {

@@ -7,42 +7,42 @@ import (
 	"path/filepath"
 )
 
-// Believers are a Postfix and a Dovecot that believe what the proxy on
-// 127.0.0.1 tells them of its clients. On its address 127.0.0.2 the Dovecot
-// trusts nobody.
+// Believers are a Postfix and a Dovecot that accept client addresses from the
+// proxy at 127.0.0.1. On its address 127.0.0.2 Dovecot accepts them from no
+// client.
 type Believers struct {
 	Dir              string
 	Ports            BelieverPorts
 	Postfix, Dovecot *Process
 
-	Listen, Trusted string // where Dovecot listens, and whom it believes
-	Neighbours      string // whom Postfix lets relay
-	Certificate     Pair   // of the Dovecot, for those who want TLS
+	Listen, Trusted string // where Dovecot listens, and from which addresses it accepts client addresses
+	Neighbours      string // the network that may relay through Postfix
+	Certificate     Pair   // Dovecot's, for connections with TLS
 }
 
-// BelieverPorts are where they listen. Those behind a header take nothing
-// without one.
+// BelieverPorts are the ports of the two servers. Those behind a header accept
+// only connections with a PROXY header.
 type BelieverPorts struct {
 	SMTP, SMTPBehindHeader int // Postfix
 	IMAP, IMAPBehindHeader int // Dovecot
 	POP3, POP3BehindHeader int
 	Submission, Sieve      int
 
-	TrustingSMTP int // lets everybody relay
-	IMAPS        int // with TLS from the first byte
-	SMTPLogin    int // Postfix, for those who log in at the Dovecot, and its neighbours
+	TrustingSMTP int // lets every client relay
+	IMAPS        int // with implicit TLS
+	SMTPLogin    int // Postfix with logins, which Dovecot checks
 }
 
-// BelieverPassword is that of every user.
+// BelieverPassword is the password of every user.
 const BelieverPassword = "word-of-everybody"
 
-// TokenKey is the key of the tokens that the believing Dovecot takes: JSON web
-// tokens with HS256, and the user as their subject.
+// TokenKey is the key of the tokens that this Dovecot accepts: JSON web tokens
+// with HS256 and the user as their subject.
 const TokenKey = "a key that everybody may know here"
 
-const tokenKeys = "believers/keys/default/HS256" // folders by user and algorithm, and in them files by key
+const tokenKeys = "believers/keys/default/HS256" // a folder for each user and algorithm, with a file for each key
 
-// StartBelievers starts both. They end with their Stop.
+// StartBelievers starts both servers. Their Stop ends them.
 func (w *World) StartBelievers(neighbours string) (*Believers, error) {
 	b := &Believers{
 		Dir: filepath.Join(w.Dir, "believers"), Listen: "127.0.0.1, 127.0.0.2", Trusted: "127.0.0.1", Neighbours: neighbours,
@@ -81,7 +81,7 @@ func (w *World) StartBelievers(neighbours string) (*Believers, error) {
 		b.Postfix.ready(p.SMTP, p.SMTPBehindHeader, p.TrustingSMTP, p.SMTPLogin))
 }
 
-// Stop ends both.
+// Stop ends both servers.
 func (b *Believers) Stop() error {
 	var errs []error
 	for _, p := range []*Process{b.Postfix, b.Dovecot} {
@@ -92,5 +92,5 @@ func (b *Believers) Stop() error {
 	return errors.Join(errs...)
 }
 
-// Program is the program under test.
+// Program returns the path of the program under test.
 func (w *World) Program() string { return w.binary }

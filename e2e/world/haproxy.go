@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// StartHAProxy starts HAProxy with a configuration. It ends with its Stop.
+// StartHAProxy starts HAProxy with a configuration. Its Stop ends it.
 func (w *World) StartHAProxy(configuration string) (*Process, error) {
 	root, err := w.Root(postfixDovecot)
 	if err != nil {

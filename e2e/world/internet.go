@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Internet is two machines, made of network namespaces: the sender's and one
-// that is far away.
+// Internet is two machines, made of network namespaces: the sender's, and the
+// one of all other servers.
 type Internet struct {
 	name string
 	made []string // namespaces
@@ -21,8 +21,7 @@ const (
 	FarAddress    = "192.0.2.25"
 )
 
-// NewInternet makes the machines. Close removes what there is, also behind an
-// error.
+// NewInternet creates the machines. Close removes them, also after an error.
 func NewInternet() (*Internet, error) {
 	n := &Internet{name: fmt.Sprintf("ll%d", os.Getpid())}
 	for _, machine := range []string{"sender", "far"} {
@@ -47,7 +46,7 @@ func NewInternet() (*Internet, error) {
 	return n, nil
 }
 
-// On is a command on one of the machines: sender or far.
+// On returns a command that runs on one of the machines: sender or far.
 func (n *Internet) On(machine, program string, args ...string) *exec.Cmd {
 	return onMachine(n.name+machine, exec.Command(program, args...))
 }

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// Keeper is a Postfix that takes mail from everybody and delivers nothing: all
-// of it stays in its queue, on hold.
+// Keeper is a Postfix that accepts mail from every client and delivers nothing:
+// all messages stay in its queue, on hold.
 type Keeper struct {
 	Dir     string
 	Port    int
@@ -16,7 +16,7 @@ type Keeper struct {
 	w *World
 }
 
-// StartKeeper starts one. It ends with its Stop.
+// StartKeeper starts a Keeper. Its Stop ends it.
 func (w *World) StartKeeper() (*Keeper, error) {
 	k := &Keeper{Dir: filepath.Join(w.Dir, "keeper"), w: w}
 	root, err := w.Root(postfixDovecot)
@@ -34,7 +34,7 @@ func (w *World) StartKeeper() (*Keeper, error) {
 	return k, k.start(w.startMaster)
 }
 
-// Restart kills it and starts it again, on the same port.
+// Restart kills Postfix and starts it again, on the same port.
 func (k *Keeper) Restart() error {
 	if err := k.Postfix.Kill(); err != nil {
 		return err
@@ -51,8 +51,9 @@ func (k *Keeper) start(master func(name, dir string) (*Process, error)) error {
 	return p.ready(k.Port)
 }
 
-// Kept are the messages that it has taken, as they stand in its queue. A file
-// that nobody may execute is half a message, which Postfix throws away.
+// Kept returns the messages in the queue. Postfix marks a complete message by
+// making its file executable, and discards a file without the mark after a
+// crash.
 func (k *Keeper) Kept() (messages [][]byte, err error) {
 	files, err := filepath.Glob(filepath.Join(k.Dir, "queue/hold/*"))
 	for _, file := range files {

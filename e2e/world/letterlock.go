@@ -12,19 +12,20 @@ import (
 // Letterlock is one instance of the program under test.
 type Letterlock struct {
 	*Process
-	config    string // its file
+	config    string // the path of its configuration file
 	addresses map[string]string
 }
 
 // Listener is one of an instance's listeners.
 type Listener struct {
-	Name    string // the tests' own
+	Name    string // the tests' name for it, which is not in the configuration
 	Service string
-	Backend int      // a port of 127.0.0.1; 0: it has none
-	Keys    []string // further lines of its configuration
+	Backend int      // a port of 127.0.0.1; 0: none
+	Keys    []string // further lines of the listener's configuration
 }
 
-// listeners are all services, in front of Postfix and Dovecot.
+// listeners returns the listeners for all services, in front of Postfix and
+// Dovecot.
 func (w *World) listeners() []Listener {
 	p := w.Ports
 	return []Listener{
@@ -45,8 +46,8 @@ func (w *World) Serve(shutdown time.Duration) (*Letterlock, error) {
 	return w.ServeCustom("timeouts: {shutdown: "+shutdown.String()+"}", w.listeners()...)
 }
 
-// ServeCustom starts an instance with the given listeners; top are further
-// lines for the head of its configuration.
+// ServeCustom starts an instance with the given listeners. top are further
+// lines at the top of its configuration.
 func (w *World) ServeCustom(top string, listeners ...Listener) (*Letterlock, error) {
 	name := fmt.Sprintf("letterlock-%d", len(w.letterlocks)+1)
 	err := w.fill("letterlock.yaml", name+".yaml", struct {
@@ -70,7 +71,8 @@ func (w *World) ServeCustom(top string, listeners ...Listener) (*Letterlock, err
 
 var listening = regexp.MustCompile(`: listening.* address=(\S+)`)
 
-// learn reads from the log where the instance listens: it was free to choose.
+// learn reads the listeners' addresses from the log: the instance listens on
+// free ports.
 func (l *Letterlock) learn(listeners []Listener) error {
 	mark := 0
 	for _, wanted := range listeners {
@@ -93,8 +95,8 @@ func (l *Letterlock) learn(listeners []Listener) error {
 	return nil
 }
 
-// Reload changes the configuration, and has it read again until the log says
-// what came of it.
+// Reload changes the configuration, makes the instance read it, and waits until
+// the log has the result.
 func (l *Letterlock) Reload(change func(string) string, want string) error {
 	text, err := os.ReadFile(l.config)
 	if err != nil {
@@ -111,11 +113,11 @@ func (l *Letterlock) Reload(change func(string) string, want string) error {
 	return err
 }
 
-// Address is where the instance serves a listener.
+// Address returns the address of a listener of the instance.
 func (l *Letterlock) Address(name string) string { return l.addresses[name] }
 
-// Config is the instance's configuration file.
+// Config returns the path of the instance's configuration file.
 func (l *Letterlock) Config() string { return l.config }
 
-// Instances are all that were started.
+// Instances returns all instances that were started.
 func (w *World) Instances() []*Letterlock { return w.letterlocks }

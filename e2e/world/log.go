@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
-// Log keeps what a process prints, line by line, and lets tests wait for it.
+// Log keeps the output of a process, line by line, and lets tests wait for a
+// line.
 type Log struct {
 	mu      sync.Mutex
 	lines   []string
-	rest    string        // the last line, as long as it has no end
+	rest    string        // the last line, while it is incomplete
 	changed chan struct{} // closed at the next line
 }
 
 func newLog() *Log { return &Log{changed: make(chan struct{})} }
 
-// Write takes output as it comes.
+// Write adds output.
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -31,14 +32,14 @@ func (l *Log) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Mark is a place in the log: its present end.
+// Mark returns the current end of the log, for Since and Await.
 func (l *Log) Mark() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.lines)
 }
 
-// Since returns the lines behind a mark.
+// Since returns the lines after a mark.
 func (l *Log) Since(mark int) []string {
 	lines, _ := l.since(mark)
 	return lines
@@ -50,8 +51,8 @@ func (l *Log) since(mark int) ([]string, chan struct{}) {
 	return append([]string(nil), l.lines[mark:]...), l.changed
 }
 
-// Await returns the first line behind a mark that has all the words in it,
-// and waits for it if need be.
+// Await waits for the first line after a mark that contains all the words, and
+// returns it.
 func (l *Log) Await(mark int, timeout time.Duration, words ...string) (string, error) {
 	end := time.NewTimer(timeout)
 	defer end.Stop()
@@ -79,7 +80,7 @@ func hasAll(line string, words []string) bool {
 	return true
 }
 
-// Tail is the end of the log, for messages about failures.
+// Tail returns the end of the log, for error messages.
 func (l *Log) Tail() string { return tail(l.Since(0)) }
 
 func tail(lines []string) string {

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Network is three machines in a row, made of network namespaces: the client,
-// the proxy's, and the backend's, whose way to everybody is the proxy's. What
-// the backend sends to foreign addresses ends at the proxy's machine.
+// Network is three machines in a row, made of network namespaces: the client's,
+// the proxy's and the backend's. The proxy's machine is the backend's default
+// route, and receives what the backend sends to foreign addresses.
 type Network struct {
 	Dovecot *Process
 	IMAP    int // of Dovecot, at BackendAddress
@@ -28,8 +28,8 @@ const (
 	BackendAddress = "10.99.0.2"
 )
 
-// NewNetwork makes the machines and starts a Dovecot on the last one. Close
-// removes what there is, also behind an error.
+// NewNetwork creates the machines and starts a Dovecot on the last one. Close
+// removes everything, also after an error.
 func (w *World) NewNetwork() (*Network, error) {
 	n := &Network{w: w, name: fmt.Sprintf("ll%d", os.Getpid())}
 	for _, machine := range []string{"client", "proxy", "backend"} {
@@ -53,7 +53,7 @@ func (w *World) NewNetwork() (*Network, error) {
 		{"backend", "link set lo up"},
 		{"backend", "link set eth0 up"},
 		{"backend", "route add default via 10.99.0.1"},
-		{"proxy", "rule add iif back lookup 100"}, // as docs/handover.md has it
+		{"proxy", "rule add iif back lookup 100"}, // as in docs/handover.md
 		{"proxy", "route add local default dev lo table 100"},
 	} {
 		if err := toEnd(n.On(on.machine, "ip", strings.Fields(on.command)...)); err != nil {
@@ -71,10 +71,11 @@ func toEnd(cmd *exec.Cmd) error {
 	return nil
 }
 
-// machine is the namespace of a machine.
+// machine returns the name of a machine's namespace.
 func (n *Network) machine(name string) string { return n.name + name }
 
-// On is a command on one of the machines: client, proxy or backend.
+// On returns a command that runs on one of the machines: client, proxy or
+// backend.
 func (n *Network) On(machine, program string, args ...string) *exec.Cmd {
 	return onMachine(n.machine(machine), exec.Command(program, args...))
 }

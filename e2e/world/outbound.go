@@ -5,23 +5,23 @@ import (
 	"path/filepath"
 )
 
-// Correspondents are two independent Postfix: an old one without TLS, which sends
-// all mail to a smarthost, and the MX of example.com and modern.example, with
-// TLS.
+// Correspondents are two independent Postfix: an old one without TLS, which
+// sends all mail to a smarthost, and the MX of example.com and modern.example,
+// with TLS.
 type Correspondents struct {
 	Dir         string
 	Certificate Pair
 	Deliver     string
-	Smarthost   int // the port to which the old one sends
+	Smarthost   int // the port to which the old Postfix sends
 	Ports       CorrespondentPorts
 	Old, MX     *Process
 }
 
-// CorrespondentPorts are where they listen.
+// CorrespondentPorts are the ports of the two servers.
 type CorrespondentPorts struct{ Old, MX int }
 
-// StartMX starts the MX; what it takes for example.com it files as the
-// world's own Postfix does. The old one is started by StartOld.
+// StartMX starts the MX. It stores mail for example.com as the world's own
+// Postfix does. StartOld starts the old Postfix.
 func (w *World) StartMX() (*Correspondents, error) {
 	c := &Correspondents{Dir: filepath.Join(w.Dir, "correspondents"), Certificate: w.certificates[0], Deliver: deliver}
 	if err := freePorts(&c.Ports.Old, &c.Ports.MX); err != nil {
@@ -35,7 +35,7 @@ func (w *World) StartMX() (*Correspondents, error) {
 	return c, err
 }
 
-// StartOld starts the old one, with its smarthost at a port.
+// StartOld starts the old Postfix, which sends to a smarthost at a port.
 func (w *World) StartOld(c *Correspondents, smarthost int) (err error) {
 	c.Smarthost = smarthost
 	c.Old, err = w.startCorrespondent(c, "old", c, c.Ports.Old)
@@ -63,7 +63,7 @@ func (w *World) startCorrespondent(c *Correspondents, name string, data any, por
 	return p, p.ready(port)
 }
 
-// Stop ends both.
+// Stop ends both servers.
 func (c *Correspondents) Stop() error {
 	var errs []error
 	for _, p := range []*Process{c.Old, c.MX} {

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 )
 
-// deliver is Dovecot's program that files a message, and runs Sieve scripts.
+// deliver is Dovecot's program that stores a message, and runs Sieve scripts.
 const deliver = "/usr/lib/dovecot/dovecot-lda"
 
 func (w *World) preparePostfix() error {
@@ -28,7 +28,7 @@ func (w *World) preparePostfix() error {
 	}{w, deliver})
 }
 
-// StartPostfix starts it, or starts it again.
+// StartPostfix starts Postfix, or starts it again.
 func (w *World) StartPostfix() error {
 	var err error
 	if w.Postfix, err = w.startMaster("postfix", filepath.Join(w.Dir, "postfix")); err != nil {
@@ -37,7 +37,7 @@ func (w *World) StartPostfix() error {
 	return w.Postfix.ready(w.Ports.SMTP, w.Ports.Submission)
 }
 
-// startMaster starts a Postfix by its configuration, in the foreground.
+// startMaster starts a Postfix with its configuration, in the foreground.
 func (w *World) startMaster(name, dir string) (*Process, error) {
 	root, err := w.Root(postfixDovecot)
 	if err != nil {
@@ -49,8 +49,9 @@ func (w *World) startMaster(name, dir string) (*Process, error) {
 	return w.runMaster(name, dir)
 }
 
-// runMaster is startMaster for one that has been started before. After a crash
-// `postfix check` tells what it throws away, and cannot say so to our log.
+// runMaster is startMaster for a Postfix that has run before. It skips `postfix
+// check`, which after a crash reports the files that it discards, and cannot
+// write to our log.
 func (w *World) runMaster(name, dir string) (*Process, error) {
 	root, err := w.Root(postfixDovecot)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Patience bounds each wait for a process; a busy machine needs some of it.
+// Patience bounds each wait for a process. It is long, because the machine may
+// be busy.
 const Patience = 90 * time.Second
 
 // Process is a program that runs until it is stopped.
@@ -18,17 +19,18 @@ type Process struct {
 	Name string
 	Log  *Log
 
-	// DiesOfSignal is how some programs end properly.
+	// DiesOfSignal is set for programs whose proper end is the signal, not an
+	// exit status of 0.
 	DiesOfSignal bool
 
-	killed bool // by Kill
+	killed bool // Kill was called
 	cmd    *exec.Cmd
 	exited chan struct{}
-	err    error // how it ended; read when exited is closed
+	err    error // the error of its end; valid after exited is closed
 }
 
-// Run starts a program of which all output goes to its log. It ends when we
-// end, whatever ends us.
+// Run starts a program. Its output goes to its log. The program ends with the
+// test program, however that ends.
 func Run(name string, cmd *exec.Cmd) (*Process, error) { return run(name, newLog(), cmd) }
 
 func run(name string, log *Log, cmd *exec.Cmd) (*Process, error) {
@@ -37,7 +39,7 @@ func run(name string, log *Log, cmd *exec.Cmd) (*Process, error) {
 	own(cmd)
 	cmd.WaitDelay = Patience
 	if err := cmd.Start(); errors.Is(err, syscall.EPERM) {
-		return nil, fmt.Errorf("%s: %w: the tests need root that may make namespaces and mount, which a container gives with CAP_SYS_ADMIN", name, err)
+		return nil, fmt.Errorf("%s: %w: the tests need root with the right to create namespaces and to mount: in a container, CAP_SYS_ADMIN", name, err)
 	} else if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -51,7 +53,8 @@ func run(name string, log *Log, cmd *exec.Cmd) (*Process, error) {
 // Signal sends a signal to the process alone.
 func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
 
-// Wait waits for the end, and returns an error unless the exit status is 0.
+// Wait waits for the end of the process, and returns an error unless the exit
+// status is 0.
 func (p *Process) Wait(timeout time.Duration) error {
 	select {
 	case <-p.exited:
@@ -74,9 +77,9 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Stop asks the process to end, and kills its group if it will not. An exit
-// status other than 0 is an error, unless the process is one of those that
-// end by the very signal.
+// Stop asks the process to end, and kills its group if it does not. An exit
+// status other than 0 is an error, unless DiesOfSignal is set and the process
+// died of the signal.
 func (p *Process) Stop() error {
 	if p.killed {
 		return nil
@@ -96,14 +99,14 @@ func (p *Process) Stop() error {
 	return err
 }
 
-// diedOfTERM also knows the status by which a shell reports it, as e2e/enter
-// does.
+// diedOfTERM also recognises the exit status by which a shell, as in e2e/enter,
+// reports the signal.
 func diedOfTERM(status syscall.WaitStatus) bool {
 	return status.Signaled() && status.Signal() == syscall.SIGTERM || status.ExitStatus() == 128+int(syscall.SIGTERM)
 }
 
-// Kill ends the process and all that it has started at once, as if the power
-// had failed.
+// Kill kills the process and all its descendants at once, as in a power
+// failure.
 func (p *Process) Kill() error {
 	p.killed = true
 	err := killGroup(p.cmd.Process.Pid)
@@ -139,12 +142,12 @@ func accepts(port int) bool {
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// Ports are taken from below those that Linux gives to connections
-// (ip_local_port_range), or one of these could take a port back before the
-// server that it is meant for has started.
+// Free ports are taken from below the range that Linux gives to outgoing
+// connections (ip_local_port_range). Otherwise a connection could take a port
+// before its server has started.
 const firstPort, lastPort = 20000, 32000
 
-// FreePort holds a port of loopback that nobody uses, until the listener is
+// FreePort finds a free port on loopback, and holds it until the listener is
 // closed.
 func FreePort() (net.Listener, int, error) {
 	var l net.Listener
@@ -164,7 +167,7 @@ func freePorts(into ...*int) error {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = l.Close() }() // only at the end, so that no port comes twice
+		defer func() { _ = l.Close() }() // after all are taken, so that the ports are different
 		*into = port
 	}
 	return nil

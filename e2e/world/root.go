@@ -11,21 +11,22 @@ import (
 	"strings"
 )
 
-// The sets of packages that are installed side by side; e2e/root has the lists.
+// The sets of packages that are installed side by side; e2e/root lists the
+// packages.
 const (
 	postfixDovecot = "postfix-dovecot"
 	eximCyrus      = "exim-cyrus"
 )
 
-// defaultRelease is the Debian whose servers are started where a test does not
-// ask for another.
+// defaultRelease is the Debian release whose servers are started if a test does
+// not select one.
 const defaultRelease = "bookworm"
 
 // Root is a Debian in a folder, in which servers run. Its programs, users and
-// settings are not those of this machine.
+// settings are separate from those of this machine.
 type Root struct{ path string }
 
-// Root finds the root with a set of packages. e2e/root has to have built it.
+// Root finds the root with a set of packages. e2e/root must have built it.
 func (w *World) Root(set string) (*Root, error) {
 	if root := w.roots[set]; root != nil {
 		return root, nil
@@ -42,14 +43,14 @@ func (w *World) Root(set string) (*Root, error) {
 	return root, nil
 }
 
-// Command returns a command that runs a program in the root. It shares the
-// network and the folder with us; what it writes elsewhere, and what it has
-// started, ends with it.
+// Command returns a command that runs a program in the root. The program shares
+// the network and the world's folder with the test; its other files and its
+// processes end with it.
 func (r *Root) Command(folder, program string, args ...string) *exec.Cmd {
 	return contained(exec.Command("./enter", append([]string{r.path, folder, program}, args...)...))
 }
 
-// Version returns the version of a package, as its makers call it.
+// Version returns the upstream version of a package.
 func (r *Root) Version(name string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(r.path, "var/lib/dpkg/status"))
 	if err != nil {
@@ -76,7 +77,7 @@ func (r *Root) user(name string) (id int, err error) {
 	return 0, fmt.Errorf("%s has no user %s", r.path, name)
 }
 
-// give makes a user of the root the owner of a folder and of all that is in it.
+// give makes a user of the root the owner of a folder and all its content.
 func (r *Root) give(folder, owner string) error {
 	id, err := r.user(owner)
 	if err != nil {

@@ -7,8 +7,9 @@ import (
 	"path/filepath"
 )
 
-// listenToSyslog adds to a log what the servers of a folder say to syslog: to
-// its file of that name (see e2e/enter).
+// listenToSyslog adds to a log what the servers of a folder send to syslog:
+// e2e/enter makes /dev/log a link to the socket that listenToSyslog creates
+// there.
 func listenToSyslog(folder string, log *Log) (net.PacketConn, error) {
 	path := filepath.Join(folder, "syslog")
 	conn, err := net.ListenPacket("unixgram", path)

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// own gives a process a session of its own, so that killGroup reaches what it
-// starts, and ends it when we end, whatever ends us.
+// own starts a process in its own session, so that killGroup reaches its
+// descendants, and makes it end with the test program, however that ends.
 func own(cmd *exec.Cmd) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
@@ -21,8 +21,9 @@ func own(cmd *exec.Cmd) {
 	cmd.SysProcAttr.Setsid = true
 }
 
-// contained starts a command as the first process of namespaces of its own: its
-// mounts, its processes and its host name end with it. It ends when we end.
+// contained starts a command as the first process of new namespaces: its
+// mounts, its processes and its host name end with it. It ends with the test
+// program.
 func contained(cmd *exec.Cmd) *exec.Cmd {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS,
@@ -33,8 +34,8 @@ func contained(cmd *exec.Cmd) *exec.Cmd {
 
 func killGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }
 
-// adoptOrphans makes us the parent of all descendants that lose theirs, so
-// that none can get out of sight (prctl(2), PR_SET_CHILD_SUBREAPER).
+// adoptOrphans makes this process the parent of all its descendants that lose
+// theirs, so that it finds them all (prctl(2), PR_SET_CHILD_SUBREAPER).
 func adoptOrphans() error {
 	const setChildSubreaper = 36
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0); errno != 0 {
@@ -43,8 +44,9 @@ func adoptOrphans() error {
 	return nil
 }
 
-// leftovers names our descendants that still run, and kills them. It must not
-// be called while something that is waited for runs: it reaps.
+// leftovers kills this process's running descendants, and returns their names.
+// It waits for all children, so no other goroutine may be waiting for a
+// process.
 func leftovers() []string {
 	var left map[int]string
 	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
@@ -63,7 +65,7 @@ func leftovers() []string {
 	return names
 }
 
-// children are a process's, with their names.
+// children returns the children of a process, with their names.
 func children(of int) map[int]string {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	found := make(map[int]string)
@@ -72,7 +74,8 @@ func children(of int) map[int]string {
 		if err != nil {
 			continue // it has just ended
 		}
-		// pid (name) state ppid ...; a name may hold anything
+		// The format is: pid (name) state ppid ...; a name may contain any
+		// character.
 		end := bytes.LastIndexByte(stat, ')')
 		fields := strings.Fields(string(stat[end+1:]))
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))

@@ -7,10 +7,10 @@ import (
 	"os/exec"
 )
 
-// Where there is no Linux there is no Debian to start servers of. What needs
-// none of them runs all the same.
+// Without Linux there is no Debian to start servers of. Tests that need no
+// servers run all the same.
 
-var errNotLinux = errors.New("not Linux, where alone Postfix and Dovecot are started")
+var errNotLinux = errors.New("Postfix and Dovecot are started on Linux only")
 
 func own(*exec.Cmd) {}
 

@@ -9,38 +9,39 @@ import (
 	"text/template"
 )
 
-// World is the mail server and what stands in front of it.
+// World is a mail server and the instances of Letterlock in front of it.
 type World struct {
-	Dir     string // everything is here; anybody may enter
+	Dir     string // all files; every user may enter it
 	Ports   Ports
 	Postfix *Process
 	Dovecot *Process
 
-	// Users are the mailboxes, with their passwords, behind which more fields
-	// of Dovecot's passwd-file may stand. To be set before Start.
+	// Users are the mailboxes, with their passwords, which may be followed by
+	// more fields of Dovecot's passwd-file. It must be set before Start.
 	Users map[string]string
 
-	// Release is the Debian whose servers are started. To be set before Start.
+	// Release is the Debian release whose servers are started. It must be set
+	// before Start.
 	Release string
 
-	roots        map[string]*Root // by their packages
+	roots        map[string]*Root // by their set of packages
 	started      map[string]bool  // the folders of backends
 	binary       string           // the program under test
 	certificates []Pair
 	letterlocks  []*Letterlock
 }
 
-// Ports are where the servers listen.
+// Ports are the ports of the servers.
 type Ports struct {
 	SMTP, Submission  int // Postfix
 	IMAP, POP3, Sieve int // Dovecot
 	DovecotSubmission int
 }
 
-// Pair is a certificate's files.
+// Pair is the paths of a certificate and its key.
 type Pair struct{ Cert, Key string }
 
-// New makes the folder of a world in which nothing runs yet.
+// New creates the folder of a world in which no server runs yet.
 func New() (*World, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("only root can start the servers")
@@ -48,8 +49,8 @@ func New() (*World, error) {
 	if err := adoptOrphans(); err != nil {
 		return nil, err
 	}
-	// Not under $TMPDIR, which others might not enter, and short, because unix
-	// sockets are in it.
+	// The folder is not under $TMPDIR, which other users might not be able to
+	// enter, and its path is short, because it contains unix sockets.
 	dir, err := os.MkdirTemp("/tmp", "letterlock-e2e-")
 	if err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func New() (*World, error) {
 	return &World{Dir: dir, Release: defaultRelease, roots: make(map[string]*Root), started: make(map[string]bool)}, os.Chmod(dir, 0o755)
 }
 
-// Use says what program is tested, and with which certificates.
+// Use sets the program that is tested, and its certificates.
 func (w *World) Use(binary string, certificates ...Pair) {
 	w.binary, w.certificates = binary, certificates
 }
@@ -77,8 +78,8 @@ func (w *World) Start() error {
 	return errors.Join(w.StartDovecot(), w.StartPostfix())
 }
 
-// Stop ends everything and removes it. It returns what went wrong: a program
-// that ended badly, a process that was left.
+// Stop ends all processes and removes the folder. It returns an error for each
+// program that ended with an error, and for each process that was left.
 func (w *World) Stop() []error {
 	var errs []error
 	for _, l := range w.letterlocks {
@@ -90,7 +91,7 @@ func (w *World) Stop() []error {
 		}
 	}
 	for _, name := range leftovers() {
-		errs = append(errs, fmt.Errorf("a process is left: %s", name))
+		errs = append(errs, fmt.Errorf("a process is left over: %s", name))
 	}
 	errs = append(errs, os.RemoveAll(w.Dir))
 	return present(errs)
@@ -109,7 +110,7 @@ func present(errs []error) []error {
 //go:embed testdata
 var testdata embed.FS
 
-// fill writes one of the configurations to a file in the world.
+// fill writes one of the embedded configurations to a file in the world.
 func (w *World) fill(name, to string, data any) error {
 	t, err := template.ParseFS(testdata, "testdata/"+name)
 	if err != nil {
@@ -122,7 +123,7 @@ func (w *World) fill(name, to string, data any) error {
 	return errors.Join(t.Execute(f, data), f.Close())
 }
 
-// folders makes folders in the world.
+// folders creates folders in the world.
 func (w *World) folders(names ...string) error {
 	for _, name := range names {
 		if err := os.MkdirAll(filepath.Join(w.Dir, name), 0o755); err != nil {
