@@ -1,9 +1,8 @@
-// Bench measures Letterlock beside the proxies that one would take instead, on
-// the same work, in one run. `make bench` runs it; docs/performance.md says
-// what it does and holds its last table.
+// Bench compares Letterlock with other proxies that could be used instead: all
+// do the same work in one run. `make bench` runs it; docs/performance.md
+// describes the work and has the latest table.
 //
-// It starts each proxy in front of a backend of its own, lets a load generator
-// of its own loose on it, and charges what the proxy's processes have used.
-// Backends and generators are this program again, as processes that are not
-// charged.
+// It starts each proxy with its own backend and load generator, and measures
+// the CPU time and memory of the proxy's processes. Backends and generators are
+// processes of this program, and are not measured.
 package main

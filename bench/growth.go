@@ -11,7 +11,8 @@ import (
 	"github.com/letterlock/letterlock/bench/report"
 )
 
-// crowd is what Letterlock holds while it is measured.
+// crowd is the number of sessions and listeners that Letterlock has during a
+// measurement.
 type crowd struct {
 	sessions, listeners int
 }
@@ -20,12 +21,13 @@ var crowds = []crowd{{100, 1}, {1000, 1}, {9000, 1}, {9000, 1000}}
 
 const growthSection = "Growth"
 
-// growth measures whether an operation costs the same in any crowd.
+// growth measures whether the cost of an operation depends on the size of the
+// crowd.
 type growth struct {
 	*measuring
 	table *report.Table
 	works []work
-	rows  [][]*report.Row // of each work
+	rows  [][]*report.Row // by work
 }
 
 func (m *measuring) newGrowth() *growth {
@@ -64,8 +66,8 @@ func (g *growth) round(number int) error {
 	return nil
 }
 
-// growthWorks are some of the others' works, and the memory of the crowd
-// itself at the end.
+// growthWorks returns some of the other works, and the crowd's own memory as
+// the last one.
 func (m *measuring) growthWorks() []work {
 	var chosen []work
 	for _, w := range append(sessions()[:1], bulk()...) {
@@ -93,7 +95,8 @@ func (m *measuring) growthWorks() []work {
 	return wanted
 }
 
-// gather gathers a crowd around a new Letterlock, and does the works in it.
+// gather starts a new Letterlock, opens the crowd's sessions, and does the
+// works.
 func (g *growth) gather(c crowd, record func(i int, o outcome)) (err error) {
 	x, err := g.start(g.peers[0], ecdsa, c.listeners-1)
 	if err != nil {
@@ -133,8 +136,8 @@ func (g *growth) inCrowd(x *proxy, w work, addresses []string) (outcome, error) 
 	return turn(g.stage, x, w.service, job)
 }
 
-// ports are those of all listeners for imaps. The first has the name and the
-// certificate that all proxies have.
+// ports returns the ports of all listeners for imaps. The first listener has
+// the name and the certificate that all proxies use.
 func (x *proxy) ports() []int {
 	ports := []int{x.setting.Ports["imaps"]}
 	for _, l := range x.setting.More {

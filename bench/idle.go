@@ -16,9 +16,9 @@ type sitting struct {
 	close   func() error
 }
 
-// holdIdle has new proxies, one after another, open the sessions, and reads the
-// memory of each a minute later; the minutes overlap, for memory is in
-// nobody's way.
+// holdIdle starts new proxies one after another, opens idle sessions at each,
+// and reads its memory a minute later. The minutes overlap, because idle
+// sessions do not disturb other measurements of memory.
 func holdIdle(s *stage, order []*peers.Peer, n int, wait time.Duration, report func(*peers.Peer, outcome, error)) error {
 	var group sync.WaitGroup
 	var mu sync.Mutex

@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/bench/report"
 )
 
-// machine tells where the figures come from.
+// machine describes the machine of the measurement.
 func machine(o *options, rounds int) report.Run {
 	return report.Run{
 		Command: o.command, Rounds: rounds,
@@ -19,8 +19,8 @@ func machine(o *options, rounds int) report.Run {
 	}
 }
 
-// field reads a value from one of the system's files of names and values; the
-// empty name is the whole first line.
+// field reads a value from a file in /proc with names and values; with an empty
+// name, the whole first line.
 func field(file, name, separator string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// What this program is called with to be a backend or a load generator.
+// The arguments that make this program a backend or a load generator.
 const (
 	backendCommand = "backend"
 	loadCommand    = "load"
@@ -78,9 +78,9 @@ type options struct {
 	only    *regexp.Regexp
 	peers   []string
 	quick   bool
-	write   string // a folder, or nothing
+	write   string // a folder; empty: write no files
 	binary  string
-	command string // again, as it would be typed
+	command string // the whole command line
 }
 
 func bench(args []string) error {
@@ -95,7 +95,7 @@ func bench(args []string) error {
 	if err != nil {
 		return err
 	}
-	// After an interrupt nothing may be left behind either.
+	// After an interrupt no process may be left either.
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	done := make(chan error, 1)
@@ -121,7 +121,7 @@ func parseOptions(args []string) (*options, error) {
 		return nil, err
 	}
 	if flags.NArg() > 0 || o.rounds < 1 {
-		return nil, fmt.Errorf("%q is not understood", args)
+		return nil, fmt.Errorf("unknown arguments: %q", args)
 	}
 	if *names != "" {
 		o.peers = strings.Split(strings.ToLower(*names), ",")
@@ -136,9 +136,9 @@ func parseOptions(args []string) (*options, error) {
 	return o, err
 }
 
-// chosen are the proxies to measure, and their versions. Each that is named
-// must be there; of all, those that are not installed are an error too: a
-// table without its best peer would flatter.
+// chosen returns the proxies to measure, and their versions. A named proxy must
+// be installed. Without names, a missing proxy is an error too: a table without
+// the best peer would flatter Letterlock.
 func chosen(s *stage, o *options) (all []*peers.Peer, versions []string, err error) {
 	wanted, found := make(map[string]bool), make(map[string]bool)
 	for _, name := range o.peers {
@@ -163,7 +163,7 @@ func chosen(s *stage, o *options) (all []*peers.Peer, versions []string, err err
 	all, versions = append(all, peers.NewFloor(s.self)), append(versions, "crypto/tls alone, or a relay without TLS")
 	for name := range wanted {
 		if !found[name] {
-			return nil, nil, fmt.Errorf("no proxy is called %q", name)
+			return nil, nil, fmt.Errorf("unknown proxy %q", name)
 		}
 	}
 	return all, versions, nil

@@ -12,7 +12,7 @@ import (
 	"github.com/letterlock/letterlock/bench/report"
 )
 
-// measureAll does the chosen work and writes the tables.
+// measureAll does the selected works and writes the tables.
 func measureAll(s *stage, o *options) error {
 	all, versions, err := chosen(s, o)
 	if err != nil {
@@ -31,7 +31,7 @@ func measureAll(s *stage, o *options) error {
 	for round := range o.rounds {
 		m.round(round)
 		m.fail(g.round(round))
-		if o.write != "" { // after each, for the run is long
+		if o.write != "" { // after each round, because a run takes long
 			m.fail(report.Write(o.write, machine(o, round+1), tables))
 		}
 	}
@@ -45,7 +45,7 @@ type measuring struct {
 	options *options
 	peers   []*peers.Peer
 	all     []work
-	rows    [][]*report.Row   // of each work, one for each figure
+	rows    [][]*report.Row   // by work and figure
 	running map[string]*proxy // by name and key
 	failed  error
 }
@@ -69,7 +69,7 @@ func (m *measuring) rowsOf(t *report.Table, w work) []*report.Row {
 	return rows
 }
 
-// round does everything once, in an order of its own.
+// round does each work once with each proxy, in random order.
 func (m *measuring) round(number int) {
 	for i, at := range rand.Perm(len(m.all)) {
 		w := m.all[at]
@@ -87,7 +87,8 @@ func (m *measuring) round(number int) {
 	}
 }
 
-// shuffled are the proxies that are still to do the work, in any order.
+// shuffled returns the proxies that have not done the work yet, in random
+// order.
 func (m *measuring) shuffled(at int) []*peers.Peer {
 	var order []*peers.Peer
 	for i, p := range m.peers {
@@ -110,7 +111,7 @@ func (m *measuring) once(p *peers.Peer, w work) (outcome, error) {
 	return turn(m.stage, x, w.service, w.job)
 }
 
-// proxy returns the one that runs, and starts it the first time.
+// proxy returns a running proxy, and starts it if necessary.
 func (m *measuring) proxy(p *peers.Peer, key string) (*proxy, error) {
 	name := p.Name + " " + key
 	if m.running[name] == nil {
@@ -146,7 +147,7 @@ func (m *measuring) record(at int, p *peers.Peer, o outcome, err error) {
 	}
 }
 
-// fail remembers what went wrong; the rest goes on.
+// fail records an error; the run continues.
 func (m *measuring) fail(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

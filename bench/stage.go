@@ -18,14 +18,14 @@ import (
 	"github.com/letterlock/letterlock/bench/peers"
 )
 
-// stage is where the proxies are put up: a temporary folder, the
-// certificates, and what runs.
+// stage holds what the proxies need: a temporary folder, the certificates, and
+// the running processes.
 type stage struct {
 	dir    string
-	self   string // this program
-	binary string // Letterlock
+	self   string // the path of this program
+	binary string // the path of Letterlock
 	pairs  map[string]peers.Pair
-	wide   []peers.Pair // for many listeners, made when they are asked for
+	wide   []peers.Pair // for many listeners, created on first use
 
 	mu       sync.Mutex
 	nextPort int
@@ -34,7 +34,7 @@ type stage struct {
 	closed   bool
 }
 
-// proxy is one that runs, and its backend.
+// proxy is a running proxy and its backend.
 type proxy struct {
 	peer    *peers.Peer
 	setting peers.Setting
@@ -60,7 +60,7 @@ func newStage(binary string) (*stage, error) {
 }
 
 func (s *stage) furnish() error {
-	if err := os.Chmod(s.dir, 0o755); err != nil { // some drop their rights
+	if err := os.Chmod(s.dir, 0o755); err != nil { // some proxies drop root
 		return err
 	}
 	for _, algorithm := range []string{ecdsa, rsa} {
@@ -84,8 +84,8 @@ func (s *stage) furnish() error {
 	return nil
 }
 
-// The ports are taken below those that clients get from the kernel, so that
-// neither is in the other's way.
+// The ports are below the range that the kernel gives to outgoing connections,
+// so that a connection cannot take one of them.
 const (
 	firstPort = 20000
 	lastPort  = 32000
@@ -108,8 +108,8 @@ func (s *stage) port() (int, error) {
 	return 0, errPorts
 }
 
-// start puts up a proxy with its backend. More is the number of listeners
-// beyond the usual ones, for Letterlock.
+// start starts a proxy with its backend. more is the number of additional
+// listeners, for Letterlock.
 func (s *stage) start(p *peers.Peer, key string, more int) (*proxy, error) {
 	setting, err := s.setting(p, key, more)
 	if err != nil {
@@ -166,8 +166,8 @@ func (s *stage) setting(p *peers.Peer, key string, more int) (*peers.Setting, er
 	return setting, nil
 }
 
-// listener is the i-th of many, with a certificate of its own.
-// The names begin with 1: the first belongs to all proxies.
+// listener returns the i-th of many listeners, with its own certificate. The
+// names begin with 1: the first listener is the one that all proxies have.
 func (s *stage) listener(i int) (peers.Listener, error) {
 	if i == len(s.wide) {
 		pair, err := peers.NewPair(filepath.Join(s.dir, fmt.Sprintf("wide-%d", i)), ecdsa, load.ServerName(i+1))
@@ -203,7 +203,7 @@ func (s *stage) startBackend(x *proxy) error {
 	return nil
 }
 
-// stop takes a proxy down.
+// stop stops a proxy and its backend.
 func (s *stage) stop(x *proxy) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,7 +223,7 @@ func (x *proxy) shutDown() error {
 	return errors.Join(err, x.backend.Wait())
 }
 
-// close takes everything down.
+// close stops all processes and removes the folder.
 func (s *stage) close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -239,7 +239,8 @@ func (s *stage) close() error {
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
-// generate starts a load generator on the proxy; it has prepared the job.
+// generate starts a load generator for the proxy, and returns when it has
+// prepared the job.
 func (s *stage) generate(x *proxy, service string, job load.Job) (*load.Generator, error) {
 	if job.Addresses == nil {
 		job.Addresses = []string{fmt.Sprintf("127.0.0.1:%d", x.setting.Ports[service])}

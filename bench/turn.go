@@ -9,12 +9,12 @@ import (
 	"github.com/letterlock/letterlock/bench/peers"
 )
 
-// notSame is why a proxy has no figure: it cannot do the same work.
+// notSame is the reason why a proxy has no figure: it cannot do the same work.
 type notSame string
 
 func (e notSame) Error() string { return string(e) }
 
-// turn lets a proxy do the work once.
+// turn makes the proxy do the work once.
 func turn(s *stage, x *proxy, service string, job load.Job) (o outcome, err error) {
 	service, job = suited(x.peer, service, job)
 	g, err := s.generate(x, service, job)
@@ -38,11 +38,11 @@ func turn(s *stage, x *proxy, service string, job load.Job) (o outcome, err erro
 	return o, same(job, o.result)
 }
 
-// plain are the services of the floor's relay, which has no TLS.
+// plain maps each service to the one of the floor's relay, which has no TLS.
 var plain = map[string]string{"imaps": "imap", "pop3s": "pop3", "submissions": "submission"}
 
-// suited is the job with a key exchange that the proxy knows. The floor does work
-// that is mostly bytes as a relay without TLS.
+// suited returns the job with a key exchange that the proxy supports. For the
+// floor, work that mostly moves bytes goes through the relay without TLS.
 func suited(p *peers.Peer, service string, job load.Job) (string, load.Job) {
 	if job.Group == x25519 && p.Group != "" {
 		job.Group = p.Group
@@ -57,7 +57,7 @@ func suited(p *peers.Peer, service string, job load.Job) (string, load.Job) {
 	return service, job
 }
 
-// same sees that the proxy has done what all do.
+// same checks that the proxy has done the same work as the others.
 func same(job load.Job, r load.Result) error {
 	switch {
 	case job.Kind == load.Flood || job.Plain:
@@ -72,7 +72,7 @@ func same(job load.Job, r load.Result) error {
 	return nil
 }
 
-// version is the only one that counts.
+// version returns the TLS version that the work requires.
 func version(job load.Job) string {
 	if job.TLS12 {
 		return "TLS 1.2"
@@ -80,11 +80,11 @@ func version(job load.Job) string {
 	return "TLS 1.3"
 }
 
-// warmUp is what each proxy does before its memory is read: what it needs but
-// once is not the sessions'.
+// warmUp is the work that each proxy does before its memory is read, so that
+// one-time costs are not attributed to the sessions.
 var warmUp = load.Job{Protocol: "imap", Group: x25519, Kind: load.Session, Count: 100, Sessions: 8}
 
-// sit opens so many idle sessions. What comes of it must be closed.
+// sit opens a number of idle sessions. The caller must close the result.
 func sit(s *stage, x *proxy, job load.Job) (o outcome, close func() error, err error) {
 	if _, err := turn(s, x, "imaps", warmUp); err != nil {
 		return o, nil, err
@@ -109,7 +109,8 @@ func idleJob(n int) load.Job {
 	return load.Job{Protocol: "imap", Group: x25519, Kind: load.Idle, Idle: n, Sessions: 1}
 }
 
-// aMinute is how long idle sessions sit before memory is read again.
+// aMinute is the time between opening idle sessions and reading the memory
+// again.
 func aMinute(quick bool) time.Duration {
 	if quick {
 		return 5 * time.Second

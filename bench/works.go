@@ -7,35 +7,35 @@ import (
 	"github.com/letterlock/letterlock/bench/load"
 )
 
-// work is something that is measured, and the rows of the table that come of it.
+// work is a kind of work that is measured, and its rows of the table.
 type work struct {
 	section string
 	name    string
 	service string
-	key     string // of the certificate
+	key     string // the certificate's algorithm
 	job     load.Job
-	idle    int // the work is to hold so many sessions
+	idle    int // the number of sessions to hold open; 0: the work is the job
 	figures []figure
 }
 
-// The keys of certificates.
+// The algorithms of certificates.
 const (
 	ecdsa = "ecdsa"
 	rsa   = "rsa"
 )
 
-// figure is what is read off an outcome.
+// figure is a value that is taken from an outcome.
 type figure struct {
-	suffix  string // of the row's name
+	suffix  string // added to the row's name
 	unit    string
-	higher  bool    // is better
-	goal    float64 // at most so much of the best peer; 0 is no goal
-	bound   float64 // and at most so much
-	against string  // the row that has the peers, if not this one
+	higher  bool    // higher is better
+	goal    float64 // maximum ratio to the best peer; 0: none
+	bound   float64 // maximum of the figure; 0: none
+	against string  // the row with the best peer; empty: this row
 	of      func(outcome) float64
 }
 
-// outcome is what one measurement has found.
+// outcome is the result of one measurement.
 type outcome struct {
 	cpu                 time.Duration
 	bytes               int64
@@ -56,7 +56,7 @@ func (o outcome) kib(now int64) float64 {
 	return float64(now-o.before) / float64(o.sessions) / (1 << 10)
 }
 
-// The goals, as parts of the best peer's figure.
+// The goals, as ratios to the best peer's figure.
 const (
 	goalHandshake = 0.8
 	goalQuantum   = 0.75
@@ -101,7 +101,7 @@ var services = []struct{ name, implicit, starttls, protocol string }{
 	{"SMTP", "submissions", "submission", "smtp"},
 }
 
-// handshakes are the ways in which TLS begins.
+// handshakes are the kinds of TLS handshakes that are measured.
 var handshakes = []struct {
 	name, key, group string
 	resume, tls12    bool
@@ -114,7 +114,7 @@ var handshakes = []struct {
 	{"resumed", ecdsa, x25519, true, false, goalResumed},
 }
 
-// sessions are connect, TLS, login and logout.
+// sessions returns the works that connect, start TLS, log in and log out.
 func sessions() []work {
 	const section = "Handshake, login, logout"
 	var all []work
@@ -143,7 +143,7 @@ func sessions() []work {
 	return all
 }
 
-// bulk is what happens after the login, in IMAP.
+// bulk returns the works that move messages after an IMAP login.
 func bulk() []work {
 	const section = "After login"
 	perGiB := []figure{{unit: "s/GiB", goal: goalBulk, of: outcome.perGiB}}
@@ -159,7 +159,8 @@ func bulk() []work {
 	}
 }
 
-// messages are SMTP, in each way that it is spoken.
+// messages returns the works that send messages by SMTP, with and without
+// pipelining and chunking.
 func messages() []work {
 	var all []work
 	for _, size := range []struct {
@@ -201,7 +202,7 @@ func how(chunking, pipelining bool) string {
 	return text + ", pipelined"
 }
 
-// latencies are at a rate that leaves every proxy time to spare.
+// latencies returns the works at a rate that no proxy is busy at.
 func latencies() []work {
 	of := func(name, service string, job load.Job) work {
 		job.Group = x25519
@@ -224,7 +225,7 @@ func latencies() []work {
 	}
 }
 
-// floods are connections that come to nothing.
+// floods returns the works with connections that send nothing.
 func floods() []work {
 	return []work{{
 		section: "Flood", name: "connections without a word", service: "imaps", key: ecdsa,
@@ -236,7 +237,7 @@ func floods() []work {
 	}}
 }
 
-// idles are sessions in IMAP IDLE.
+// idles returns the works with sessions in IMAP IDLE.
 func idles() []work {
 	var all []work
 	for _, n := range []int{1000, 9000} {

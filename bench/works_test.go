@@ -14,7 +14,7 @@ func TestWorks(t *testing.T) {
 		rows := make(map[string]int)
 		for _, w := range works(quick) {
 			if !slices.Contains(peers.Services, w.service) {
-				t.Errorf("%s: nobody offers %s", w.name, w.service)
+				t.Errorf("%s: no proxy offers %s", w.name, w.service)
 			}
 			if w.idle == 0 && (w.job.Count < w.job.Sessions || w.job.Sessions == 0) {
 				t.Errorf("%s: %d operations in %d sessions", w.name, w.job.Count, w.job.Sessions)
@@ -26,10 +26,10 @@ func TestWorks(t *testing.T) {
 		for _, w := range works(quick) {
 			for _, f := range w.figures {
 				if name := w.section + ": " + w.name + f.suffix; rows[name] != 1 {
-					t.Errorf("%d rows are called %s", rows[name], name)
+					t.Errorf("%d rows have the name %s", rows[name], name)
 				}
 				if f.against != "" && rows[w.section+": "+f.against] != 1 {
-					t.Errorf("%s is measured against %s, which is no row", w.name, f.against)
+					t.Errorf("%s is compared with %s, which is not a row", w.name, f.against)
 				}
 			}
 		}
@@ -83,15 +83,16 @@ func TestOptions(t *testing.T) {
 	}
 	for _, wrong := range [][]string{{"-rounds", "0"}, {"-only", "("}, {"more"}} {
 		if _, err := parseOptions(wrong); err == nil {
-			t.Errorf("%q is taken", wrong)
+			t.Errorf("%q is accepted", wrong)
 		}
 	}
 	if _, _, err := chosen(&stage{}, &options{peers: []string{"sendmail"}}); err == nil {
-		t.Error("a proxy that nobody knows is taken")
+		t.Error("an unknown proxy is accepted")
 	}
 }
 
-// The floor moves bytes without TLS, and measures TLS where sessions begin.
+// TestFloorIsSuited checks that downloads go through the floor's relay without
+// TLS, and that sessions use the floor's TLS.
 func TestFloorIsSuited(t *testing.T) {
 	f := peers.NewFloor("bench")
 	if service, job := suited(f, "imaps", load.Job{Kind: load.Download}); service != "imap" || !job.Plain {

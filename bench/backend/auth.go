@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// answerAuth tells nginx that everybody may log in, and where
-// (ngx_mail_auth_http_module).
+// answerAuth tells nginx that the login is accepted, and the address of the
+// backend (ngx_mail_auth_http_module).
 func answerAuth(l net.Listener, p Ports) {
 	ports := map[string]int{"imap": p.IMAP, "pop3": p.POP3, "smtp": p.SMTP}
 	_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,4 +1,4 @@
-// Package backend is the mail server that all proxies are measured in front
-// of: IMAP, POP3 and SMTP in plaintext. It knows one user, takes any message
-// and does no work of its own, so that it never is what is waited for.
+// Package backend is the mail server behind all measured proxies: IMAP, POP3
+// and SMTP in plaintext. It has one user, accepts any message and does almost
+// no work, so that the proxies and not the server limit the results.
 package backend

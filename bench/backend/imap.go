@@ -7,8 +7,8 @@ import (
 
 const imapCapabilities = "CAPABILITY IMAP4rev1 LITERAL+ SASL-IR IDLE ID AUTH=PLAIN"
 
-// imap knows what the work needs. "FETCH n" is answered with a literal of n
-// bytes.
+// imap implements the commands that the benchmarks use. "FETCH n" is answered
+// with a literal of n bytes.
 func imap(c *conn) {
 	c.print("* OK [%s] ready\r\n", imapCapabilities)
 	for {

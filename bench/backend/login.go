@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// The one user. A server that took any password would be refused as a backend.
+// The name and password of the only user. A server that accepted any password
+// would fail Letterlock's probe.
 const (
 	user     = "user"
 	password = "pass"
@@ -20,8 +21,8 @@ func knownPlain(token string) bool {
 	return err == nil && len(parts) == 3 && known(parts[1], parts[2])
 }
 
-// plain reads the token of an AUTH or AUTHENTICATE command, which comes in the
-// command or after a challenge, and checks it. Only PLAIN is spoken.
+// plain reads the token of an AUTH or AUTHENTICATE command, which is in the
+// command or follows a challenge, and checks it. PLAIN is the only mechanism.
 func (c *conn) plain(argument, challenge string) (right, ok bool) {
 	mechanism, token, has := strings.Cut(argument, " ")
 	if !strings.EqualFold(mechanism, "PLAIN") {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// Ports are where the server listens, on 127.0.0.1.
+// Ports are the server's ports, on 127.0.0.1.
 type Ports struct {
 	IMAP, POP3, SMTP int
-	Auth             int // for nginx, which asks over HTTP where to go
+	Auth             int // the HTTP port where nginx asks for the backend's address
 }
 
-// Serve listens on all ports and returns when it does; the sessions go on
-// until the process ends.
+// Serve opens all ports and returns; the sessions are served until the process
+// ends.
 func Serve(p Ports) error {
 	for _, each := range []struct {
 		port     int
@@ -46,7 +46,7 @@ func Accept(l net.Listener, protocol string) {
 	for {
 		socket, err := l.Accept()
 		if err != nil {
-			continue // out of descriptors, for a moment
+			continue // there are no descriptors at the moment
 		}
 		go func() {
 			defer func() { _ = socket.Close() }()
@@ -57,7 +57,8 @@ func Accept(l net.Listener, protocol string) {
 
 const readBuffer = 32 << 10
 
-// conn gathers replies until it has to wait for the client.
+// conn is a client's connection. It buffers replies until it reads from the
+// client.
 type conn struct {
 	*bufio.Reader
 	socket net.Conn
@@ -75,7 +76,8 @@ func (c *conn) flush() bool {
 	return err == nil
 }
 
-// line reads a line without its end; replies go out before it would wait.
+// line reads a line and returns it without its end; buffered replies are sent
+// before it waits.
 func (c *conn) line() (string, bool) {
 	if c.Buffered() == 0 && !c.flush() {
 		return "", false
@@ -84,14 +86,15 @@ func (c *conn) line() (string, bool) {
 	return strings.TrimRight(line, "\r\n"), err == nil
 }
 
-// command reads a line of a verb, in upper case here, and what is behind it.
+// command reads a line with a verb, and returns the verb in upper case and its
+// arguments.
 func (c *conn) command() (verb, argument string, ok bool) {
 	line, ok := c.line()
 	verb, argument, _ = strings.Cut(line, " ")
 	return strings.ToUpper(verb), argument, ok
 }
 
-// skip reads n bytes away.
+// skip discards n bytes of the client.
 func (c *conn) skip(n int) bool {
 	_, err := c.Discard(n)
 	return err == nil

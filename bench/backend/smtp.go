@@ -8,9 +8,9 @@ import (
 const smtpCapabilities = "250-backend\r\n250-PIPELINING\r\n250-SIZE 104857600\r\n250-8BITMIME\r\n" +
 	"250-ENHANCEDSTATUSCODES\r\n250-AUTH PLAIN\r\n250 CHUNKING\r\n"
 
-// smtp takes any message of who has logged in, and throws it away.
+// smtp accepts any message after a login, and discards it.
 func smtp(c *conn) {
-	in := false // somebody has logged in
+	in := false // the client has logged in
 	c.print("220 backend ESMTP\r\n")
 	for {
 		verb, argument, ok := c.command()
@@ -55,7 +55,7 @@ func smtp(c *conn) {
 	}
 }
 
-// smtpText reads to the line that is a dot alone.
+// smtpText discards lines up to the one with only a dot.
 func (c *conn) smtpText() bool {
 	for {
 		line, err := c.ReadSlice('\n')

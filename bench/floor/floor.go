@@ -1,10 +1,10 @@
-// Package floor does the least that a proxy with TLS has to do, so that the
-// benchmark shows how much of a figure a proxy could still save.
+// Package floor implements the least work that a proxy with TLS must do, so
+// that the benchmark shows how much a proxy could still save.
 //
-// There is no proxy that does all of it at once. For sessions, the floor is
-// crypto/tls alone: a server that answers itself, without a backend. For bytes, it
-// is a relay without TLS that reads nothing: the kernel moves the bytes from one
-// socket to the other (splice).
+// No program does all of that work with minimal cost, so there are two. For
+// sessions, the floor is crypto/tls alone: a server that replies itself,
+// without a backend. For bytes, the floor is a relay without TLS that reads
+// nothing: the kernel moves the bytes from one socket to the other (splice).
 package floor
 
 import (
@@ -17,16 +17,16 @@ import (
 	"github.com/letterlock/letterlock/bench/backend"
 )
 
-// Ports are those of one protocol, on 127.0.0.1.
+// Ports are the ports for one protocol, on 127.0.0.1.
 type Ports struct {
 	Protocol string // imap, pop3 or smtp
 	TLS      int    // crypto/tls alone
 	Relay    int    // plaintext
-	Backend  int    // where the relay connects to
+	Backend  int    // the relay connects to it
 }
 
-// Serve listens on all ports and returns; the sessions go on until the process
-// ends. Cert and key are names of files.
+// Serve opens all ports and returns; the sessions are served until the process
+// ends. cert and key are paths.
 func Serve(all []Ports, cert, key string) error {
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
@@ -55,13 +55,13 @@ func relayAll(l net.Listener, port int) {
 	for {
 		client, err := l.Accept()
 		if err != nil {
-			continue // out of descriptors, for a moment
+			continue // there are no descriptors at the moment
 		}
 		go relay(client, port)
 	}
 }
 
-// relay moves bytes both ways until either side ends.
+// relay copies bytes in both directions until either side ends.
 func relay(client net.Conn, port int) {
 	defer func() { _ = client.Close() }()
 	server, err := net.Dial("tcp", address(port))

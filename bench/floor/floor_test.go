@@ -23,8 +23,8 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// Both halves of the floor lead a client to the greeting and to the end of a
-// session: crypto/tls by itself, the relay with the backend's help.
+// TestServe checks that a client receives the greeting and can end the session,
+// both from crypto/tls alone and through the relay to the backend.
 func TestServe(t *testing.T) {
 	b := backend.Ports{IMAP: freePort(t), POP3: freePort(t), SMTP: freePort(t), Auth: freePort(t)}
 	if err := backend.Serve(b); err != nil {

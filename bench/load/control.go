@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// answer is a message of a generator's process. The process reads a Job from its
-// standard input, answers when it is prepared, reads a start, answers with a
-// Result, and ends at the end of its input. The messages are JSON.
+// answer is a message from the process of a generator. The process reads a Job
+// from its standard input, answers when it is prepared, reads a start, answers
+// with a Result, and ends at the end of its input. The messages are JSON.
 type answer struct {
 	Error  string
 	Result Result
@@ -51,7 +51,7 @@ func words(err error) string {
 	return err.Error()
 }
 
-// Generator is a started process, for its parent.
+// Generator controls the process of a generator.
 type Generator struct {
 	cmd     *exec.Cmd
 	in      io.WriteCloser
@@ -84,7 +84,7 @@ func Start(cmd *exec.Cmd, job Job) (*Generator, error) {
 // Go runs the job.
 func (g *Generator) Go() (Result, error) { return g.ask(start{true}) }
 
-// Stop ends the process, and with it its sessions.
+// Stop ends the process and its sessions.
 func (g *Generator) Stop() error {
 	_ = g.in.Close()
 	return g.cmd.Wait()

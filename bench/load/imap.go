@@ -2,10 +2,10 @@ package load
 
 import "fmt"
 
-// protocol is what all clients can do.
+// protocol holds the client functions that all protocols have.
 type protocol interface {
 	greeting(*session) error
-	startTLS(*session) error // from the greeting on
+	startTLS(*session) error // reads the greeting first
 	login(*session) error
 	noop(*session) error
 	logout(*session) error
@@ -58,8 +58,8 @@ func (s *session) idle() error {
 	return s.reply("+ ", anyLine)
 }
 
-// download fetches a message of n bytes: the backend takes its size for its
-// number.
+// download fetches a message of n bytes: the backend uses the message number as
+// the size.
 func (s *session) download(n int) error {
 	if err := s.send(fmt.Sprintf("a FETCH %d\r\n", n)); err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// The test program is the generator too, as bench is.
+// The test program runs itself as the generator, as bench does.
 const generator = "LETTERLOCK_TEST_GENERATOR"
 
 func TestMain(m *testing.M) {
@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// front is TLS in front of the backend, and nothing else.
-type front map[string]string // protocol to address
+// front terminates TLS in front of the backend.
+type front map[string]string // addresses by protocol
 
 func newFront(t *testing.T) front {
 	t.Helper()
@@ -62,7 +62,7 @@ func newFront(t *testing.T) front {
 	return f
 }
 
-// tunnel is what TLS protects, on to a port.
+// tunnel copies the decrypted bytes to a port, and back.
 func tunnel(client net.Conn, port int) {
 	if err := client.(*tls.Conn).Handshake(); err != nil {
 		return
@@ -160,12 +160,12 @@ func TestFailuresAreReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := g.Go(); err == nil {
-		t.Error("nobody knows that work, and there is no error")
+		t.Error("an unknown kind of work is no error")
 	}
 	_ = g.Stop()
 }
 
-// silent is a server that greets and leaves.
+// silent is a server that sends a greeting and closes the connection.
 func silent(t *testing.T) string {
 	t.Helper()
 	l := loopback.Listen(t)

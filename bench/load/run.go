@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// run is a job that is being done.
+// run is a job in progress.
 type run struct {
 	job     *Job
 	speaks  protocol
 	tickets tls.ClientSessionCache
-	working []*session // those that operations use
+	working []*session // sessions for the operations
 	idle    []*session
 
 	mu     sync.Mutex
@@ -35,7 +35,7 @@ func newRun(job *Job) (*run, error) {
 	return &run{job: job, speaks: speaks, tickets: tls.NewLRUClientSessionCache(sources)}, nil
 }
 
-// saw notes what a session has negotiated.
+// saw records what a session has negotiated.
 func (r *run) saw(s *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,8 +57,8 @@ func note(seen *string, now string) {
 	}
 }
 
-// prepare does what is not measured: it opens the sessions that are to be
-// there, or gets the first ticket.
+// prepare does the part of the job that is not measured: it opens the
+// long-lived sessions, or gets the first ticket.
 func (r *run) prepare() error {
 	if r.job.Kind == Flood {
 		return nil
@@ -89,12 +89,12 @@ func (r *run) prepare() error {
 	return nil
 }
 
-// fresh reports whether each operation has a session of its own.
+// fresh reports whether each operation opens a new session.
 func (r *run) fresh() bool {
 	return r.job.Kind == Session || r.job.Kind == Message && r.job.Fresh
 }
 
-// opening bounds the handshakes at the same time.
+// opening is the maximum number of concurrent handshakes.
 const opening = 32
 
 func (r *run) openIdle() error {
@@ -158,7 +158,7 @@ func (r *run) operation(s *session, i int) error {
 	return fmt.Errorf("%w: %q", errJob, r.job.Kind)
 }
 
-// session is one from its beginning to its end.
+// session opens a session and closes it.
 func (r *run) session(i int) error {
 	s, err := r.open(i)
 	if err != nil {
@@ -173,7 +173,8 @@ func (r *run) session(i int) error {
 	return r.speaks.logout(s)
 }
 
-// knock connects, says nothing, and waits until the proxy has given up too.
+// knock connects, sends nothing, closes its half, and waits until the proxy
+// closes the connection.
 func (r *run) knock(i int) error {
 	conn, err := r.job.dial(i)
 	if err != nil {
@@ -187,7 +188,7 @@ func (r *run) knock(i int) error {
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return err
 	}
-	return nil // however rudely it has been closed
+	return nil // a reset is fine
 }
 
 func (r *run) close() {
@@ -198,9 +199,9 @@ func (r *run) close() {
 	}
 }
 
-// each does n operations with so many workers and returns how long each took.
-// With a rate, operations are due at fixed times, and one that finds its
-// workers busy is counted from when it was due.
+// each runs n operations with a number of workers, and returns the time of
+// each. With a rate, operations are due at fixed times; the time of an
+// operation that has to wait for a worker counts from when it was due.
 func each(n, workers int, rate float64, operation func(worker, i int) error) ([]time.Duration, error) {
 	var (
 		next  atomic.Int64
@@ -228,7 +229,7 @@ func each(n, workers int, rate float64, operation func(worker, i int) error) ([]
 			all = append(all, mine...)
 			if first == nil && err != nil {
 				first = err
-				next.Store(int64(n)) // no more for the others
+				next.Store(int64(n)) // the other workers stop
 			}
 		})
 	}
@@ -236,7 +237,8 @@ func each(n, workers int, rate float64, operation func(worker, i int) error) ([]
 	return all, first
 }
 
-// await returns when operation i is due, and the time that it counts from.
+// await returns when operation i is due, and returns the time that the
+// operation counts from.
 func await(start time.Time, i int, rate float64) time.Time {
 	now := time.Now()
 	if rate == 0 {
@@ -245,7 +247,7 @@ func await(start time.Time, i int, rate float64) time.Time {
 	due := start.Add(time.Duration(float64(i) / rate * float64(time.Second)))
 	if early := due.Sub(now); early > 0 {
 		time.Sleep(early)
-		return time.Now() // the timer's lateness is not the proxy's
+		return time.Now() // the proxy is not charged for a late timer
 	}
 	return due
 }

@@ -10,18 +10,19 @@ import (
 	"time"
 )
 
-// patience bounds each step of a session, on however busy a machine.
+// patience bounds each step of a session. It is long, because the machine may
+// be busy.
 const patience = 2 * time.Minute
 
-// session is a client's connection, and after open it is logged in.
+// session is a client's connection. After open it is logged in.
 type session struct {
 	net.Conn
 	in  *bufio.Reader
 	tls tls.ConnectionState
 }
 
-// sources is over how many loopback addresses the clients are spread, so that
-// neither ports nor limits for one client run out.
+// sources is the number of loopback addresses that the clients use, so that
+// neither ports nor limits for one client are exhausted.
 const sources = 32
 
 // dial connects client i.
@@ -34,7 +35,7 @@ func (j *Job) dial(i int) (net.Conn, error) {
 	return conn, conn.SetDeadline(time.Now().Add(patience))
 }
 
-// open connects client i, turns TLS on and logs in.
+// open connects client i, starts TLS and logs in.
 func (r *run) open(i int) (*session, error) {
 	conn, err := r.job.dial(i)
 	if err != nil {
@@ -81,22 +82,22 @@ func (r *run) handshake(s *session, i int) error {
 	return nil
 }
 
-// tlsConfig is client i's. The certificates are made for the run, and it is
-// not the clients that are measured: they are not verified.
+// tlsConfig returns the configuration of client i. It verifies no certificates:
+// they are made for the run, and the work of the clients is not measured.
 func (r *run) tlsConfig(i int) *tls.Config {
 	config := &tls.Config{
 		InsecureSkipVerify: true, ServerName: ServerName(i % len(r.job.Addresses)),
 		CurvePreferences: []tls.CurveID{tls.X25519},
 	}
 	switch r.job.Group {
-	case tls.X25519MLKEM768.String(): // and what those take who do not know it
+	case tls.X25519MLKEM768.String(): // and the fallback for proxies without it
 		config.CurvePreferences = []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256}
 	case tls.CurveP256.String():
 		config.CurvePreferences = []tls.CurveID{tls.CurveP256}
 	}
 	if r.job.TLS12 {
 		config.MaxVersion = tls.VersionTLS12
-		config.CurvePreferences = append(config.CurvePreferences, tls.CurveP256) // the certificate's, which TLS 1.2 wants offered
+		config.CurvePreferences = append(config.CurvePreferences, tls.CurveP256) // the certificate's curve, which TLS 1.2 requires in the offer
 	}
 	if r.job.Resume {
 		config.ClientSessionCache = r.tickets
@@ -107,7 +108,8 @@ func (r *run) tlsConfig(i int) *tls.Config {
 // ServerName is the name of the listener at Job.Addresses[i].
 func ServerName(i int) string { return fmt.Sprintf("mail%d.example.com", i) }
 
-// close closes the socket at once: the goodbyes have been said.
+// close closes the socket at once: the session has already ended in the
+// protocol.
 func (s *session) close() {
 	if t, ok := s.Conn.(*tls.Conn); ok {
 		_ = t.NetConn().Close()
@@ -123,7 +125,8 @@ func (s *session) send(lines string) error {
 
 var errReply = errors.New("unexpected reply")
 
-// reply reads lines until one that ends the reply, and wants it to start so.
+// reply reads lines up to the last line of a reply, which must begin with a
+// prefix.
 func (s *session) reply(want string, last func(line []byte) bool) error {
 	for {
 		line, err := s.in.ReadSlice('\n')
@@ -155,7 +158,7 @@ func (s *session) fill(n int) error {
 	return nil
 }
 
-// swallow reads n bytes away.
+// swallow discards n bytes.
 func (s *session) swallow(n int) error {
 	_, err := s.in.Discard(n)
 	return err

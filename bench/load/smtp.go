@@ -26,7 +26,7 @@ func (smtp) login(s *session) error {
 func (smtp) noop(s *session) error   { return s.smtp("NOOP\r\n", "250") }
 func (smtp) logout(s *session) error { return s.smtp("QUIT\r\n", "221") }
 
-// smtp sends commands and waits for the reply of each, in order.
+// smtp sends commands, and then reads the reply to each, in order.
 func (s *session) smtp(commands string, codes ...string) error {
 	if err := s.send(commands); err != nil {
 		return err
@@ -46,7 +46,7 @@ const (
 	rcptTo   = "RCPT TO:<bob@example.net>\r\n"
 )
 
-// message sends one.
+// message sends one message.
 func (s *session) message(j *Job) error {
 	switch {
 	case j.Chunking:
@@ -76,8 +76,8 @@ func (s *session) envelope() error {
 	return s.smtp(rcptTo, "250")
 }
 
-// chunked sends the message as one chunk (RFC 3030); with PIPELINING nothing
-// is waited for before it.
+// chunked sends the message as one chunk (RFC 3030). With PIPELINING it waits
+// for no reply before the chunk.
 func (s *session) chunked(j *Job) error {
 	size := whole(j.Size)
 	start, codes := fmt.Sprintf("BDAT %d LAST\r\n", size), []string{"250"}
@@ -95,5 +95,5 @@ func (s *session) chunked(j *Job) error {
 	return s.smtp("", codes...)
 }
 
-// whole makes a text of about n bytes end with its last line.
+// whole rounds n down to the length of whole lines.
 func whole(n int) int { return n / len(fillerLine) * len(fillerLine) }

@@ -1,2 +1,3 @@
-// Package measure reads from /proc what a tree of processes has used.
+// Package measure reads from /proc the CPU time and memory of a tree of
+// processes.
 package measure

@@ -14,19 +14,20 @@ import (
 )
 
 // tick is the resolution of CPU times in /proc (USER_HZ, which is 100 on every
-// Linux that Debian has).
+// architecture of Debian's Linux).
 const tick = 10 * time.Millisecond
 
-// process is a line of /proc/PID/stat, as far as it is needed (proc(5)).
+// process holds the fields of /proc/PID/stat that this package needs (proc(5)).
 type process struct {
 	pid, parent int
-	cpu         time.Duration // its own, and that of children that have ended
+	cpu         time.Duration // of the process and of its children that have ended
 }
 
-var errStat = errors.New("cannot be understood")
+var errStat = errors.New("unexpected format")
 
 func parseStat(pid int, stat []byte) (process, error) {
-	// pid (name) state ppid ...; a name may hold anything
+	// The format is: pid (name) state ppid ...; a name may contain any
+	// character.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 15 {
 		return process{}, fmt.Errorf("/proc/%d/stat: %w", pid, errStat)
@@ -61,7 +62,7 @@ func tree(roots []int) ([]process, error) {
 		}
 		stat, err := os.ReadFile(file)
 		if err != nil {
-			continue // it has just ended
+			continue // the process has just ended
 		}
 		p, err := parseStat(pid, stat)
 		if err != nil {
@@ -83,8 +84,8 @@ func tree(roots []int) ([]process, error) {
 	return found, nil
 }
 
-// CPU is the time that the processes and their descendants have used, in user
-// and kernel mode, those that have ended included.
+// CPU returns the time that the processes and their descendants have used, in
+// user and kernel mode, including descendants that have ended.
 func CPU(roots []int) (time.Duration, error) {
 	all, err := tree(roots)
 	var sum time.Duration
@@ -94,8 +95,8 @@ func CPU(roots []int) (time.Duration, error) {
 	return sum, err
 }
 
-// Settled is CPU when it has stopped growing: work may go on for a moment
-// after the clients have their answers.
+// Settled waits until CPU stops growing, and returns it: some work continues
+// for a moment after the clients have their replies.
 func Settled(roots []int) (time.Duration, error) {
 	const (
 		pause = 100 * time.Millisecond
@@ -115,8 +116,8 @@ func Settled(roots []int) (time.Duration, error) {
 	return last, err
 }
 
-// Memory is the proportional set size of the processes and their descendants,
-// in bytes: what they share among each other counts once.
+// Memory returns the proportional set size of the processes and their
+// descendants, in bytes: memory that they share counts once.
 func Memory(roots []int) (int64, error) {
 	all, err := tree(roots)
 	if err != nil {
@@ -127,11 +128,11 @@ func Memory(roots []int) (int64, error) {
 		rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p.pid))
 		switch {
 		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH):
-			continue // it has just ended
+			continue // the process has just ended
 		case err != nil:
 			return 0, err
 		case len(rollup) == 0:
-			continue // it has ended, and its parent has not collected its status
+			continue // a zombie
 		}
 		pss, err := parsePSS(rollup)
 		if err != nil {

@@ -59,7 +59,7 @@ func TestTree(t *testing.T) {
 		found[p.pid]++
 	}
 	if found[pid] != 1 || found[os.Getpid()] != 1 {
-		t.Errorf("%d and its child %d are not once in %v", os.Getpid(), pid, all)
+		t.Errorf("%d and its child %d must be in %v once each", os.Getpid(), pid, all)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestCPUCountsChildrenThatHaveEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Some ticks of work, however fast the machine is.
+	// The work takes some ticks on any machine.
 	for after := before; after < before+5*tick; {
 		if out, err := exec.Command("sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done").CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
@@ -89,7 +89,7 @@ func TestCPUCountsChildrenThatHaveEnded(t *testing.T) {
 		}
 	}
 	if settled, err := Settled([]int{child(t)}); err != nil || settled > tick {
-		t.Errorf("one that waits has used %v, %v", settled, err)
+		t.Errorf("a waiting process has used %v, %v", settled, err)
 	}
 }
 

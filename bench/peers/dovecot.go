@@ -7,12 +7,13 @@ import (
 	"path/filepath"
 )
 
-// Dovecot proxies for whom its user database says so. It asks it under the
-// name of the service, whose backends have ports of their own.
+// Dovecot proxies the users for which its user database has a backend. The
+// lookup includes the name of the service, so that each service has its own
+// backend port.
 func newDovecot(r Release) *Peer {
 	config := "dovecot.conf"
 	if r.codename != "bookworm" {
-		config = "dovecot24.conf" // other names for the same settings
+		config = "dovecot24.conf" // Dovecot 2.4 has renamed the settings
 	}
 	return &Peer{
 		Name: "Dovecot", Services: Services, pkg: "dovecot-core",

@@ -1,6 +1,6 @@
 package peers
 
-// HAProxy carries bytes: it has TLS from the first byte or not at all.
+// HAProxy relays bytes: its listeners use implicit TLS or none.
 func newHAProxy() *Peer {
 	return &Peer{
 		Name: "HAProxy", Services: []string{"imaps", "pop3s", "submissions"},

@@ -11,21 +11,22 @@ import (
 	"time"
 )
 
-// patience bounds each wait for a process, on however busy a machine.
+// patience bounds each wait for a process. It is long, because the machine may
+// be busy.
 const patience = 30 * time.Second
 
-// Instance is a proxy that runs: a process, or several.
+// Instance is a running proxy: one process, or several.
 type Instance struct {
 	processes []*process
 }
 
 type process struct {
 	cmd   *exec.Cmd
-	log   string // its file
+	log   string // the path of its log
 	ended chan struct{}
 }
 
-// PIDs are the roots of its trees of processes.
+// PIDs returns the roots of the instance's process trees.
 func (i *Instance) PIDs() []int {
 	var pids []int
 	for _, p := range i.processes {
@@ -34,8 +35,8 @@ func (i *Instance) PIDs() []int {
 	return pids
 }
 
-// run starts a process that ends when we do, whatever ends us, and leads a
-// group of its own.
+// run starts a process in its own process group. The process ends with this
+// program, however that ends.
 func (i *Instance) run(name, dir string, cmd *exec.Cmd) error {
 	log, err := os.CreateTemp(dir, name+"-*.log")
 	if err != nil {
@@ -53,7 +54,7 @@ func (i *Instance) run(name, dir string, cmd *exec.Cmd) error {
 	p := &process{cmd, log.Name(), make(chan struct{})}
 	go func() {
 		defer close(p.ended)
-		_ = cmd.Wait() // how it ended shows in the log
+		_ = cmd.Wait() // the log has the error
 	}()
 	i.processes = append(i.processes, p)
 	return nil
@@ -111,7 +112,8 @@ func (i *Instance) Stop() error {
 		case <-time.After(patience):
 			failed = errors.Join(failed, fmt.Errorf("%s does not end when asked", p.cmd.Path))
 		}
-		// What it has left behind, such as workers that finish their sessions.
+		// Processes may be left over, such as workers that finish their
+		// sessions.
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.ended
 	}

@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// Pair names the files of a certificate and its key.
+// Pair holds the paths of a certificate and its key.
 type Pair struct {
 	Cert, Key string
-	Both      string // for those who want them in one file
+	Both      string // certificate and key in one file
 }
 
 // NewPair writes a self-signed certificate to path.crt, .key and .pem. The

@@ -14,8 +14,7 @@ import (
 	"github.com/letterlock/letterlock/bench/backend"
 )
 
-// The services that proxies are measured with, by the names that Letterlock
-// gives them.
+// Services are the measured services, with Letterlock's names.
 var Services = []string{"imap", "imaps", "pop3", "pop3s", "submission", "submissions"}
 
 // Peer is a proxy that can be measured.
@@ -23,34 +22,35 @@ type Peer struct {
 	Name     string
 	Services []string
 
-	// Group is the key exchange that it does instead of X25519, if it does not
-	// know that.
+	// Group is the key exchange that the proxy uses if it does not support
+	// X25519.
 	Group string
 
-	// Fragile are those that lose sessions, now and then or whenever a TLS
-	// record arrives in pieces; for them this is a remark, not a failure.
+	// Fragile is set for proxies that lose sessions, at times or whenever a TLS
+	// record arrives in pieces. Lost sessions are a remark for them, and not a
+	// failure.
 	Fragile bool
 
-	// Most is the number of sessions that it is not asked to go beyond, and
-	// why; 0 is no limit.
+	// Most is the maximum number of sessions for the proxy, and the reason; 0:
+	// no limit.
 	Most    int
 	MostWhy string
 
-	// Floor marks the floor of package bench/floor, with which nothing is compared.
+	// Floor is set for the floor of package bench/floor, which is not compared.
 	Floor bool
 
-	pkg      string // Debian's; empty for Letterlock
+	pkg      string // Debian's package; empty for Letterlock
 	release  Release
 	commands func(s *Setting) ([]*exec.Cmd, error)
 }
 
-// All are the proxies, Letterlock first, and then those of each release. The path
-// is Letterlock's binary.
+// All returns the proxies: Letterlock first, and then those of each release.
+// path is Letterlock's binary.
 func All(letterlock string, releases []Release) []*Peer {
 	all := []*Peer{newLetterlock(letterlock)}
 	for _, r := range releases {
 		peers := []*Peer{newNginx(), newHAProxy(), newStunnel(r), newDovecot(r)}
-		if r.codename == "bookworm" { // later ones have the same Perdition
+		if r.codename == "bookworm" { // later releases have the same version of Perdition
 			peers = append(peers, newPerdition())
 		}
 		for _, p := range peers {
@@ -61,18 +61,18 @@ func All(letterlock string, releases []Release) []*Peer {
 	return all
 }
 
-// Setting is what a proxy has to work with.
+// Setting is the environment of a proxy.
 type Setting struct {
-	Dir     string // its own, in the folder of all
+	Dir     string // the proxy's folder
 	Ports   map[string]int
 	Backend backend.Ports
 	Workers int
 	Pair    Pair
-	Groups  string     // for TLS, in OpenSSL's words; empty is the default
-	More    []Listener // imaps listeners beside the first, for Letterlock alone
+	Groups  string     // for TLS, in OpenSSL's syntax; empty: the default
+	More    []Listener // further imaps listeners, for Letterlock only
 }
 
-// Listener is one with a name, a certificate and a policy of its own.
+// Listener is a listener with its own name, certificate and policy.
 type Listener struct {
 	Number, Port int
 	Pair         Pair
@@ -81,7 +81,8 @@ type Listener struct {
 // Serves reports whether the proxy can offer the service.
 func (p *Peer) Serves(service string) bool { return slices.Contains(p.Services, service) }
 
-// Version is that of the proxy's package. It fails if it is not installed.
+// Version returns the version of the proxy's package. It fails if the package
+// is not installed.
 func (p *Peer) Version() (string, error) {
 	if p.pkg == "" {
 		return "of this tree", nil
@@ -91,7 +92,7 @@ func (p *Peer) Version() (string, error) {
 
 var errNotInstalled = errors.New("is not installed")
 
-// Start starts the proxy; it accepts connections when Start returns.
+// Start starts the proxy, and returns when it accepts connections.
 func (p *Peer) Start(s *Setting) (*Instance, error) {
 	commands, err := p.commands(s)
 	if err != nil {
@@ -100,7 +101,7 @@ func (p *Peer) Start(s *Setting) (*Instance, error) {
 	i := &Instance{}
 	for _, cmd := range commands {
 		if p.pkg != "" {
-			cmd = p.release.inside(filepath.Dir(s.Dir), cmd) // the certificates are beside the proxy's own folder
+			cmd = p.release.inside(filepath.Dir(s.Dir), cmd) // the parent folder has the certificates
 		}
 		if err := i.run(p.Name, s.Dir, cmd); err != nil {
 			_ = i.Stop()
@@ -133,8 +134,7 @@ func (s *Setting) fill(name string) (path string, err error) {
 	return path, os.WriteFile(path, text.Bytes(), 0o644)
 }
 
-// fillFor is fill for a program that is started with the file as its last
-// argument.
+// fillFor is fill for a program that takes the file as its last argument.
 func fillFor(name string, arguments ...string) func(*Setting) ([]*exec.Cmd, error) {
 	return func(s *Setting) ([]*exec.Cmd, error) {
 		path, err := s.fill(name)

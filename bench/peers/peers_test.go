@@ -58,7 +58,7 @@ func TestEveryPortIsConfigured(t *testing.T) {
 				}
 			}
 			for _, want := range []string{"2143", "pair."} {
-				if !strings.HasPrefix(p.Name, "nginx") && !strings.Contains(text, want) { // which asks for its backends
+				if !strings.HasPrefix(p.Name, "nginx") && !strings.Contains(text, want) { // nginx asks for the backend's address
 					t.Errorf("no %q in\n%s", want, text)
 				}
 			}
@@ -115,7 +115,7 @@ func TestInstanceThatEndsAtOnce(t *testing.T) {
 		return []*exec.Cmd{exec.Command("sh", "-c", "echo last words; exit 1")}, nil
 	}}
 	s := testSetting(t)
-	s.Ports["imap"] = 1 // nobody else is there
+	s.Ports["imap"] = 1 // no process listens on it
 	_, err := p.Start(s)
 	if err == nil || !strings.Contains(err.Error(), "last words") {
 		t.Errorf("%v", err)
@@ -135,7 +135,7 @@ func TestInstanceEndsWithItsChildren(t *testing.T) {
 	if err := i.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	// A process that has been killed is seen for a moment longer.
+	// A killed process remains visible for a moment.
 	wait.Until(t, "the child still runs", func() bool {
 		stat, err := os.ReadFile("/proc/" + pid + "/stat")
 		return err != nil || strings.Contains(string(stat), ") Z")

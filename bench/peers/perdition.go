@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// Perdition has a server for each service, and in it a process for each
-// session. It knows no SMTP.
+// Perdition runs a server for each service, which starts a process for each
+// session. It does not support SMTP.
 func newPerdition() *Peer {
 	return &Peer{
 		Name: "Perdition", Services: []string{"imap", "imaps", "pop3", "pop3s"},

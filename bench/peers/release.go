@@ -8,16 +8,16 @@ import (
 	"syscall"
 )
 
-// Release is a Debian, in whose private root the proxies of its packages run.
+// Release is a Debian release. The proxies of its packages run in its own root.
 type Release struct {
-	Name     string // as people call it
+	Name     string // for example Debian 12
 	codename string
 	root     string
-	enter    string // e2e/enter, which runs a command in a root
+	enter    string // the path of e2e/enter, which runs a command in a root
 }
 
-// Releases are the Debians that proxies are measured of. It looks for their roots
-// with e2e/root, below the current folder.
+// Releases returns the Debian releases whose proxies are measured. It finds
+// their roots with e2e/root, relative to the current folder.
 func Releases() ([]Release, error) {
 	all := []Release{{Name: "Debian 12", codename: "bookworm"}, {Name: "Debian 13", codename: "trixie"}}
 	enter, err := filepath.Abs("e2e/enter")
@@ -34,7 +34,7 @@ func Releases() ([]Release, error) {
 	return all, nil
 }
 
-// version is that of an installed package.
+// version returns the version of an installed package.
 func (r Release) version(pkg string) (string, error) {
 	out, err := exec.Command("dpkg-query", "--admindir", filepath.Join(r.root, "var/lib/dpkg"),
 		"--show", "--showformat=${Version} ${db:Status-Status}", pkg).Output()
@@ -45,8 +45,8 @@ func (r Release) version(pkg string) (string, error) {
 	return version, nil
 }
 
-// inside makes the command one that runs in the root. It sees the folder under
-// its own name, and the network of the machine.
+// inside makes a command run in the root. The command sees the folder at the
+// same path, and uses the machine's network.
 func (r Release) inside(folder string, cmd *exec.Cmd) *exec.Cmd {
 	entered := exec.Command(r.enter, append([]string{r.root, folder}, cmd.Args...)...)
 	entered.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS}

@@ -1,3 +1,3 @@
-// Package report turns what was measured into one table, as text, Markdown,
-// CSV and a chart.
+// Package report writes the results as one table, in text, Markdown, CSV and as
+// a chart.
 package report

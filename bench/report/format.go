@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// number writes a figure with three digits that count.
+// number formats a figure with three significant digits.
 func number(x float64) string {
 	switch {
 	case math.IsNaN(x):
@@ -20,7 +20,7 @@ func number(x float64) string {
 	return fmt.Sprintf("%.0f", x)
 }
 
-// shown is a cell as people read it: the median and the spread.
+// shown formats a cell: the median and the spread.
 func (c Cell) shown() string {
 	switch {
 	case len(c.Samples) == 0:
@@ -39,7 +39,7 @@ func (r *Row) ratioShown() string {
 	return fmt.Sprintf("%.2f", ratio)
 }
 
-// goalShown is the goal and whether it is met.
+// goalShown formats the goal, and whether it is met.
 func (r *Row) goalShown() string {
 	var goals []string
 	if r.Goal > 0 {
@@ -58,7 +58,8 @@ func (r *Row) goalShown() string {
 	return ""
 }
 
-// notes are the reasons for empty cells, each once, and where each stands.
+// notes returns the reasons for empty cells, each once, and a function that
+// returns the number of a cell's reason.
 func (t *Table) notes() (all []string, number func(Cell) int) {
 	for _, r := range t.Rows {
 		for _, c := range r.Cells {
@@ -70,8 +71,8 @@ func (t *Table) notes() (all []string, number func(Cell) int) {
 	return all, func(c Cell) int { return slices.Index(all, c.Note) + 1 }
 }
 
-// lines are the table's rows as text, the head first; an empty line stands
-// before each section, which it names.
+// lines returns the rows of the table as text, the head first. Before each
+// section there is an empty line, and one with its name.
 func (t *Table) lines() [][]string {
 	head := []string{"", ""}
 	for _, c := range t.Columns {

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Run says how the figures were made.
+// Run describes how the figures were measured.
 type Run struct {
 	Command string
 	Machine string
 	Rounds  int
 }
 
-// Markdown writes what the run has made: where, how, the tables and the
-// missed goals.
+// Markdown writes the results of a run: the machine, the method, the tables and
+// the missed goals.
 func Markdown(w io.Writer, run Run, tables []*Table) {
 	fmt.Fprintf(w, "Made by `%s` on %s. Rounds: %d.\n", run.Command, run.Machine, run.Rounds)
 	for _, t := range tables {

@@ -42,7 +42,7 @@ func TestMedianAndSpread(t *testing.T) {
 		}
 	}
 	if m := (Cell{}).Median(); !math.IsNaN(m) {
-		t.Errorf("nothing has the median %v", m)
+		t.Errorf("the median without samples is %v", m)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestSVGIsWellFormed(t *testing.T) {
 func TestWriteKeepsWhatIsByHand(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "performance.md")
-	for range 2 { // the second time over the first
+	for range 2 { // the second write replaces the first
 		if _, err := os.Stat(path); err != nil {
 			if err := os.WriteFile(path, []byte("before\n"+beginMark+"old\n"+endMark+"after\n"), 0o644); err != nil {
 				t.Fatal(err)
@@ -160,6 +160,6 @@ func TestWriteKeepsWhatIsByHand(t *testing.T) {
 		t.Errorf("%v\n%s", err, text)
 	}
 	if _, err := between([]byte(endMark+beginMark), nil); !errors.Is(err, errMarks) {
-		t.Errorf("marks the wrong way round: %v", err)
+		t.Errorf("marks in the wrong order: %v", err)
 	}
 }

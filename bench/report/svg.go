@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The chart's measures, in pixels.
+// The chart's dimensions, in pixels.
 const (
 	chartWidth = 900
 	chartLeft  = 430 // for the names
@@ -17,8 +17,8 @@ const (
 	chartMost  = 1.5 // the ratio at the right edge
 )
 
-// SVG draws the ratios to the best peer: a bar for each row, the line of equal
-// cost, and a mark where the row's goal is.
+// SVG draws the ratios to the best peer: a bar for each row, a line at equal
+// cost, and a mark at the row's goal.
 func SVG(w io.Writer, t *Table) error {
 	var body strings.Builder
 	y, section := 3*chartLine, ""
@@ -42,7 +42,7 @@ func SVG(w io.Writer, t *Table) error {
 	return err
 }
 
-// place is where a ratio is, from the left.
+// place returns the horizontal position of a ratio.
 func place(ratio float64) int {
 	return chartLeft + int(min(ratio, chartMost)/chartMost*(chartWidth-chartLeft-chartRight))
 }

@@ -5,9 +5,10 @@ import (
 	"slices"
 )
 
-// Table has a row for each figure and a column for each proxy, the first of
-// which is compared with the best of the others. In a table of growth the
-// columns are sizes of the same, and the worst is compared with the first.
+// Table has a row for each figure and a column for each proxy. The first column
+// is compared with the best of the others. In a table of growth the columns are
+// crowds of different sizes at the same proxy, and the worst is compared with
+// the first.
 type Table struct {
 	Title   string
 	Growth  bool
@@ -15,26 +16,26 @@ type Table struct {
 	Rows    []*Row
 }
 
-// Column is a proxy, and its version.
+// Column is a proxy and its version.
 type Column struct {
 	Name, Detail string
-	Floor        bool // is not compared with
+	Floor        bool // is not compared
 }
 
 // Row is one figure.
 type Row struct {
 	Section, Name, Unit string
-	Higher              bool    // is better
-	Goal                float64 // for the ratio; 0 is none
-	Bound               float64 // for the figure itself; 0 is none
-	Against             string  // the row of the section whose best counts; empty is this one
+	Higher              bool    // higher is better
+	Goal                float64 // for the ratio; 0: none
+	Bound               float64 // for the figure itself; 0: none
+	Against             string  // the row of the section with the best peer; empty: this row
 
 	Cells []Cell // as many as there are columns
 	table *Table
 }
 
-// Cell is what was measured for one proxy. Without samples there is a note
-// that says why.
+// Cell holds the samples of one proxy. A cell without samples has a note with
+// the reason.
 type Cell struct {
 	Samples []float64
 	Note    string
@@ -47,7 +48,7 @@ func (t *Table) Add(r Row) *Row {
 	return &r
 }
 
-// Median of the samples; NaN if there are none.
+// Median returns the median of the samples; NaN if there are none.
 func (c Cell) Median() float64 {
 	if len(c.Samples) == 0 {
 		return math.NaN()
@@ -60,7 +61,8 @@ func (c Cell) Median() float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// Spread is how far the farthest sample is from the median, as a part of it.
+// Spread returns the distance of the farthest sample from the median, as a
+// fraction of the median.
 func (c Cell) Spread() float64 {
 	median, spread := c.Median(), 0.0
 	for _, sample := range c.Samples {
@@ -74,7 +76,7 @@ func (c Cell) Spread() float64 {
 
 // Ratio compares the row's first cell with the best of the others, or in a
 // table of growth the worst cell with the first: below 1 is better. It is NaN
-// where there is nothing to compare.
+// if there is no figure to compare with.
 func (r *Row) Ratio() float64 {
 	first := r.Cells[0].Median()
 	if r.table.Growth {
@@ -83,7 +85,7 @@ func (r *Row) Ratio() float64 {
 	return r.over(first, r.peers().best())
 }
 
-// over divides so that below 1 is better.
+// over divides so that a result below 1 is better.
 func (r *Row) over(a, b float64) float64 {
 	if r.Higher {
 		return b / a
@@ -91,7 +93,7 @@ func (r *Row) over(a, b float64) float64 {
 	return a / b
 }
 
-// peers is the row that the best peer is taken from.
+// peers returns the row with the best peer.
 func (r *Row) peers() *Row {
 	for _, other := range r.table.Rows {
 		if r.Against != "" && other.Section == r.Section && other.Name == r.Against {
@@ -126,7 +128,7 @@ func (r *Row) worst() float64 {
 	return worst
 }
 
-// Verdict is how a row stands to its goals.
+// Verdict says whether a row meets its goals.
 type Verdict int
 
 // The verdicts.
@@ -136,7 +138,7 @@ const (
 	Missed
 )
 
-// Verdict says whether the row's goals are met. A goal that could not be
+// Verdict returns whether the row's goals are met. A goal that could not be
 // measured is missed.
 func (r *Row) Verdict() Verdict {
 	switch {
@@ -148,5 +150,6 @@ func (r *Row) Verdict() Verdict {
 	return Met
 }
 
-// rounded is a ratio as it is shown: what reads as the goal meets it.
+// rounded rounds a ratio as it is displayed, so that a displayed ratio that
+// equals the goal meets it.
 func rounded(ratio float64) float64 { return math.Round(ratio*100) / 100 }

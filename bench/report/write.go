@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// What stands between the marks in performance.md is the run's; all else was
-// written by hand and stays.
+// The marks in performance.md. The text between them is replaced by each run;
+// all other text is written by hand and stays.
 const (
 	beginMark = "<!-- bench: begin -->\n"
 	endMark   = "<!-- bench: end -->\n"
