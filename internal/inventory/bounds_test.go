@@ -12,31 +12,31 @@ import (
 	"github.com/letterlock/letterlock/internal/inventory"
 )
 
-// failure is a handshake that failed, with one of many offers.
+// failure returns a failed handshake; n selects the offer.
 func failure(address string, offer int) inventory.Entry {
 	e := session("", address)
 	e.Kind, e.Class, e.Offer.Suites = inventory.Failure, "suite", uint32(offer)
 	return e
 }
 
-// anonymous is a session without a login, with one of many offers.
+// anonymous returns a session without a login; n selects the offer.
 func anonymous(address string, offer int) inventory.Entry {
 	e := session("", address)
 	e.Offer.Suites = uint32(offer)
 	return e
 }
 
-// ownNetwork is the n-th /48 of an IPv6 /32.
+// ownNetwork returns the n-th /48 of an IPv6 /32.
 func ownNetwork(n int) string {
 	return netip.AddrFrom16([16]byte{0x20, 1, 0x0d, 0xb8, byte(n >> 8), byte(n), 15: 1}).String()
 }
 
-// address4 is an address in the n-th /24 of the Internet.
+// address4 returns an address in the n-th /24 of the Internet.
 func address4(n int) string {
 	return netip.AddrFrom4([4]byte{byte(20 + n>>16), byte(n >> 8), byte(n), 1}).String()
 }
 
-// honest are entries that an administrator decides by.
+// honest records entries that an administrator needs.
 func honest(k *inventory.Keeper) {
 	for range 3 {
 		k.Record(session("ann", "192.0.2.1"))
@@ -48,7 +48,7 @@ func honest(k *inventory.Keeper) {
 	k.Record(failure("198.51.100.2", 1))
 }
 
-// tally counts what is left: the honest ones by name, and all.
+// tally counts the entries that are left: the honest ones by name, and all.
 type tally struct {
 	ann, server, sender, failed bool
 	failures, all               int
@@ -73,7 +73,7 @@ func tallyOf(all inventory.Inventory) (t tally) {
 func flood(t *testing.T, o inventory.Options, n int, entry func(i int) inventory.Entry) inventory.Inventory {
 	t.Helper()
 	o.File = keep(t, o, honest)
-	const part = 2000 // all entries without a login that memory holds
+	const part = 2000 // the maximum of pending entries without a login
 	for from := 0; from < n; from += part {
 		keep(t, o, func(k *inventory.Keeper) {
 			for i := from; i < min(n, from+part); i++ {
@@ -84,8 +84,8 @@ func flood(t *testing.T, o inventory.Options, n int, entry func(i int) inventory
 	return read(t, o.File)
 }
 
-// H8: neither one client nor a great many displace what whatif decides by,
-// whatever they offer and whether their handshakes fail or not.
+// H8: neither one client nor very many clients displace the entries that whatif
+// needs, whatever they offer and whether their handshakes fail or not.
 func TestH8_Floods(t *testing.T) {
 	const bound = 2000
 	for name, f := range map[string]struct {
@@ -117,7 +117,7 @@ func TestH8_Floods(t *testing.T) {
 			all := flood(t, inventory.Options{Entries: bound}, n, f.entry)
 			got := tallyOf(all)
 			if !got.ann || !got.server || !got.sender || !got.failed && f.failed {
-				t.Errorf("of the honest ones there are left: %+v", got)
+				t.Errorf("honest entries that are left: %+v", got)
 			}
 			if got.all > f.most || got.failures > bound/20 {
 				t.Errorf("%d entries, %d failures", got.all, got.failures)
@@ -139,7 +139,7 @@ func plaintextOf(address func(i int) string) func(i int) inventory.Entry {
 
 func hex(n int) string { return netip.AddrFrom16([16]byte{14: byte(n >> 8), 15: byte(n)}).String()[2:] }
 
-// capitals writes a name with the capitals that the bits of n say.
+// capitals returns a name with upper-case letters at the set bits of n.
 func capitals(name string, n int) string {
 	b := []byte(name)
 	for i := range b {
@@ -150,7 +150,7 @@ func capitals(name string, n int) string {
 	return string(b)
 }
 
-// H8: users keep their room, whatever other clients and users do.
+// H8: entries of users stay, whatever other clients and users do.
 func TestH8_UsersStay(t *testing.T) {
 	const bound, honestUsers = 2000, 1000
 	o := inventory.Options{Entries: bound}
@@ -208,7 +208,7 @@ func TestH8_Memory(t *testing.T) {
 	}
 }
 
-// H8: a name is cut, however it is spelt.
+// H8: a long name is truncated, in any spelling.
 func TestH8_LongNames(t *testing.T) {
 	for _, long := range []string{strings.Repeat("a", 60_000), strings.Repeat("\xff", 60_000), strings.Repeat("\u4e16", 20_000), strings.Repeat("<", 60_000)} {
 		e := session(long, "192.0.2.1")
@@ -222,8 +222,8 @@ func TestH8_LongNames(t *testing.T) {
 	}
 }
 
-// A group that is full gives what has been seen least often, and of that the
-// oldest.
+// A full group removes the entry that has been seen least often, and of those
+// the oldest.
 func TestFullGroup(t *testing.T) {
 	now := time.Now()
 	file := filepath.Join(t.TempDir(), "inventory.db")

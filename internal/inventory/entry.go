@@ -15,7 +15,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Kind is what has happened.
+// Kind is the kind of an event.
 type Kind string
 
 // The kinds.
@@ -25,23 +25,24 @@ const (
 	Failure   Kind = "failure"   // the handshake failed
 )
 
-// Key tells entries apart. Devices of one user that offer different TLS have
-// an entry each, so that what is true of one entry is true of all its sessions.
+// Key identifies an entry. Devices of one user with different TLS offers have
+// separate entries, so that the statements about an entry are true of all its
+// sessions.
 type Key struct {
 	Kind      Kind            `json:"kind"`
 	Service   string          `json:"service"`
-	Listener  string          `json:"listener"`            // its address
-	Exception string          `json:"exception,omitempty"` // its name, of those who were let in by one
-	Network   netip.Prefix    `json:"network"`             // see NetworkOf; of a plaintext sender its address alone
+	Listener  string          `json:"listener"`            // the listener's address
+	Exception string          `json:"exception,omitempty"` // the name of the exception that admitted the client
+	Network   netip.Prefix    `json:"network"`             // see NetworkOf; for a sender in plaintext only its address
 	User      string          `json:"user,omitempty"`
-	Class     string          `json:"class,omitempty"` // of a failure
+	Class     string          `json:"class,omitempty"` // the class of a failure
 	Offer     tlspolicy.Offer `json:"offer"`
 }
 
-// Value is what is known of all that has the same key. Version, suite and
-// group are those of the last session.
+// Value is the information about all events with the same key. Version, suite
+// and group are those of the last session.
 type Value struct {
-	Address netip.Addr        `json:"address"`        // the last one
+	Address netip.Addr        `json:"address"`        // the latest
 	Host    string            `json:"host,omitempty"` // its confirmed name or "unknown", of plaintext senders
 	Version tlspolicy.Version `json:"version,omitempty"`
 	Suite   tlspolicy.Suite   `json:"suite,omitempty"`
@@ -57,15 +58,15 @@ type Entry struct {
 	Value
 }
 
-// NetworkOf returns the network that an address is counted in, in place of the
-// address, as clients move within it: the /24, or for IPv6 the /48. IPv4
-// addresses in IPv6, mapped or of a NAT64, count as IPv4.
+// NetworkOf returns the network that is recorded instead of the address,
+// because clients move within it: the /24, or for IPv6 the /48. IPv4 addresses
+// in IPv6, mapped or of a NAT64, count as IPv4.
 func NetworkOf(a netip.Addr) netip.Prefix { return limit.Network(a) }
 
-// maxName bounds how much of a user's or host's name is kept, in bytes.
+// maxName is the maximum length of a user's or host's name, in bytes.
 const maxName = 128
 
-// tidy makes a client's word fit to be kept and shown on a terminal.
+// tidy truncates a string of a client and makes it safe to show on a terminal.
 func tidy(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -80,7 +81,7 @@ func tidy(name string) string {
 	return name
 }
 
-// join adds what has come later.
+// join adds a later value.
 func (v *Value) join(later Value) {
 	first, count := v.First, v.Count+later.Count
 	*v = later
@@ -88,8 +89,7 @@ func (v *Value) join(later Value) {
 }
 
 // storedValue is the second part of a value in the file. Versions, suites and
-// groups are stored as numbers: their names are for reading, and not all of
-// them can be read back.
+// groups are stored as numbers, because not all of their names can be parsed.
 type storedValue struct {
 	Address netip.Addr `json:"a"`
 	Host    string     `json:"h,omitempty"`
@@ -99,7 +99,7 @@ type storedValue struct {
 	First   int64      `json:"f"`
 }
 
-// stored writes a value. The first part is what decides whether an entry stays.
+// stored encodes a value. The first part determines whether an entry stays.
 func (v Value) stored() ([]byte, error) {
 	text, err := json.Marshal(storedValue{v.Address, v.Host, uint16(v.Version), uint16(v.Suite), uint16(v.Group), v.First.Unix()})
 	return append(seen{v.Count, v.Last.Unix()}.stored(), text...), err
@@ -111,12 +111,13 @@ type seen struct {
 	last  int64
 }
 
-// seenSize is its size in the file, in bytes.
+// seenSize is the size of seen in the file, in bytes.
 const seenSize = 16
 
 func (s seen) stored() []byte { return append(number(s.count), number(uint64(max(s.last, 0)))...) }
 
-// readSeen reads the first part of a value. What cannot be read was never seen.
+// readSeen decodes the first part of a value. A damaged part counts as never
+// seen.
 func readSeen(value []byte) seen {
 	if len(value) < seenSize {
 		return seen{}

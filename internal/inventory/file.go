@@ -23,14 +23,15 @@ var (
 	begunKey     = []byte("begun")
 )
 
-// lockTime is how long to wait while another process has the file.
+// lockTime is the maximum wait while another process has locked the file.
 const lockTime = 5 * time.Second
 
-// ErrDamaged says that a file was not an inventory, and has been put aside.
-var ErrDamaged = errors.New("the inventory was damaged, and begins anew")
+// ErrDamaged says that the file was not a valid inventory, and has been
+// renamed.
+var ErrDamaged = errors.New("the inventory was damaged; a new one was created")
 
-// write makes one transaction. A file that cannot be read is put aside: it
-// holds nothing that does not come again.
+// write makes one transaction. A file that cannot be read is renamed, and a new
+// one created: clients come again, so that their entries return.
 func (o Options) write(b batch, now time.Time) error {
 	err := guarded(func() error { return o.update(b, now) })
 	if !damaged(err) {
@@ -42,11 +43,11 @@ func (o Options) write(b batch, now time.Time) error {
 	return fmt.Errorf("%w; it is kept as %s.damaged: %w", ErrDamaged, o.File, err)
 }
 
-var errFault = errors.New("the file contradicts itself")
+var errFault = errors.New("the file is inconsistent")
 
-// guarded turns into an error what the library does not survive: pages that
-// make no sense, and a file that is shorter than it was. The proxy must not
-// end for its statistics.
+// guarded returns panics of the database library as errors: it panics on
+// inconsistent pages and on a file that has become shorter. The proxy must not
+// end because of its statistics.
 func guarded(do func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -17,8 +17,8 @@ import (
 	"github.com/letterlock/letterlock/internal/inventory"
 )
 
-// A process that is killed at any moment leaves a file that holds what it has
-// said to be written.
+// TestFileSurvivesKill kills a writing process at any moment: the file holds
+// all records that the process has reported as written.
 func TestFileSurvivesKill(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "inventory.db")
 	for round := range 5 {
@@ -50,16 +50,16 @@ func TestFileSurvivesKill(t *testing.T) {
 		}
 		for i := range 50 * (written + 1) {
 			if !users["user"+strconv.Itoa(i)] {
-				t.Fatalf("round %d: user%d of %d is gone", round, i, 50*(written+1))
+				t.Fatalf("round %d: user%d of %d is missing", round, i, 50*(written+1))
 			}
 		}
 	}
 }
 
-// While another process holds the file, records are merged and then counted as
-// lost; nobody who records waits for it.
+// While another process has locked the file, records are merged, and then
+// counted as lost. Record never waits for the file.
 func TestLockedFileLosesNoCount(t *testing.T) {
-	const tried = 30_000 // more than one write can hold back and memory holds besides
+	const tried = 30_000 // more than a write and the pending entries can hold
 	file := filepath.Join(t.TempDir(), "inventory.db")
 	keep(t, inventory.Options{File: file}, func(*inventory.Keeper) {})
 	db, err := bbolt.Open(file, 0o600, nil)
@@ -84,8 +84,8 @@ func TestLockedFileLosesNoCount(t *testing.T) {
 	}
 }
 
-// Three ask at once whenever something is written: each gets the file as it
-// was before or after that, and the write is done.
+// Three readers read after each write. Each gets the file as it was before or
+// after that write, and the write succeeds.
 func TestReadersAndWriterLiveTogether(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "inventory.db")
 	keep(t, inventory.Options{File: file}, func(*inventory.Keeper) {})
@@ -111,7 +111,7 @@ func TestReadersAndWriterLiveTogether(t *testing.T) {
 	}
 }
 
-// A file that is damaged is put aside, and a new one begun.
+// A damaged file is renamed, and a new one created.
 func TestDamagedFileIsPutAside(t *testing.T) {
 	for name, damage := range map[string]func(whole []byte) []byte{
 		"text":      func([]byte) []byte { return []byte(strings.Repeat("not an inventory\n", 1000)) },

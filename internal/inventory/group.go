@@ -8,18 +8,18 @@ import (
 	"github.com/letterlock/letterlock/internal/limit"
 )
 
-// class sorts entries by who can cause them, because what is cheap to cause
-// must not displace what is not. It is the first byte of a stored key.
+// class sorts entries by the effort that they cost a client, because cheap
+// entries must not displace others. It is the first byte of a stored key.
 type class byte
 
 const (
-	failures  class = 'f' // anybody, in any number
-	anonymous class = 's' // sessions with TLS and without a login: anybody who completes a handshake
+	failures  class = 'f' // any client can cause any number of them
+	anonymous class = 's' // sessions with TLS and without a login: any client that completes a handshake
 	senders   class = 'p' // mail in plaintext that the backend has accepted
 	users     class = 'u' // sessions of users who have logged in
 )
 
-// classes are all of them, those that make room for others first.
+// classes are all classes. The first make room for the others.
 var classes = []class{failures, anonymous, senders, users}
 
 func classOf(k Key) class {
@@ -34,8 +34,8 @@ func classOf(k Key) class {
 	return users
 }
 
-// groupOf names whose entries share a bound: a user's, however the name is
-// capitalised, or those of a network.
+// groupOf returns the name of an entry's group, whose number of entries is
+// bounded: the user, whatever the case of the name, or the network.
 func groupOf(k Key) string {
 	if classOf(k) == users {
 		return strings.ToLower(k.User)
@@ -43,15 +43,15 @@ func groupOf(k Key) string {
 	return limit.Network(k.Network.Addr()).String()
 }
 
-// wideBits4 and wideBits6 make the networks that may well be in one hand
-// altogether: registries hand out IPv6 by /32.
+// wideBits4 and wideBits6 are the prefix lengths of networks that one party may
+// control: registries assign IPv6 by /32.
 const (
 	wideBits4 = 16
 	wideBits6 = 32
 )
 
-// wideOf names whose entries make room first if there are more of them than of
-// others: a user's, or those of a wide network.
+// wideOf returns the name of an entry's wide group: a user, or a wide network.
+// Wide groups with the most entries make room first.
 func wideOf(c class, group string) string {
 	if c == users {
 		return group
@@ -68,18 +68,18 @@ func wideOf(c class, group string) string {
 	return wide.String()
 }
 
-// endOfGroup stands between the group and the key in a stored key. Names hold
-// no NUL.
+// endOfGroup separates the group and the key in a stored key. Names contain no
+// NUL.
 var endOfGroup = []byte{0}
 
-// groupKey is what the stored keys of a group begin with.
+// groupKey returns the prefix of the stored keys of a group.
 func groupKey(k Key) []byte {
 	key := append([]byte{byte(classOf(k))}, groupOf(k)...)
 	return append(key, endOfGroup...)
 }
 
-// storedKey is the key of an entry in the file. The entries of a group are
-// neighbours there, and so are the groups of a class.
+// storedKey returns the key of an entry in the file. The entries of a group are
+// adjacent there, and so are the groups of a class.
 func storedKey(k Key) ([]byte, error) {
 	text, err := json.Marshal(k)
 	return append(groupKey(k), text...), err

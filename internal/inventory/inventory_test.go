@@ -16,7 +16,8 @@ import (
 
 const month = 30 * 24 * time.Hour
 
-// asWriter makes the binary of the tests write to the file that it names.
+// asWriter is the environment variable that makes the test program write to the
+// file that it names.
 const asWriter = "WRITE_AN_INVENTORY"
 
 func TestMain(m *testing.M) {
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeForEver prints the number of each record that it has written, until the test
+// writeForEver writes records and prints the number of each, until the test
 // stops it.
 func writeForEver(file string) {
 	for n := 0; ; n++ {
@@ -61,7 +62,7 @@ func read(t *testing.T, file string) inventory.Inventory {
 	return all
 }
 
-// keep writes what record records and returns the file.
+// keep writes the events of record and returns the file.
 func keep(t *testing.T, o inventory.Options, record func(k *inventory.Keeper)) string {
 	t.Helper()
 	if o.File == "" {
@@ -87,7 +88,7 @@ func TestSessionsAreMergedByKey(t *testing.T) {
 	laptop.Offer.Suites |= 1
 	six := session("bob\x1b[2J", "2001:db8:1:2::3")
 	file := ""
-	for range 2 { // in one write, and in another
+	for range 2 { // in the same write, and in a later one
 		file = keep(t, inventory.Options{File: file}, func(k *inventory.Keeper) {
 			for _, e := range []inventory.Entry{phone, phone, laptop, six} {
 				k.Record(e)
@@ -134,8 +135,8 @@ func TestOldEntriesExpire(t *testing.T) {
 	}
 }
 
-// Sessions without a login from 60,000 networks do not fill the disk, and evict no
-// user.
+// Sessions without a login from 60,000 networks do not fill the disk, and
+// displace no user.
 func TestEntriesAreBounded(t *testing.T) {
 	const bound = 5000
 	o := inventory.Options{Entries: bound}
@@ -143,7 +144,7 @@ func TestEntriesAreBounded(t *testing.T) {
 	o.File = file
 	for part := range 30 {
 		keep(t, o, func(k *inventory.Keeper) {
-			for i := range 2000 { // all entries without a login that memory holds
+			for i := range 2000 { // the maximum of pending entries without a login
 				n := part*2000 + i
 				k.Record(session("", netip.AddrFrom4([4]byte{byte(11 + n>>16), byte(n >> 8), byte(n), 1}).String()))
 			}
@@ -158,7 +159,7 @@ func TestEntriesAreBounded(t *testing.T) {
 		ann = ann || e.User == "ann"
 	}
 	if !ann {
-		t.Error("the user is gone")
+		t.Error("the user's entry is missing")
 	}
 	info, err := os.Stat(file)
 	if err != nil || info.Size() > 64<<20 {
@@ -172,7 +173,7 @@ func TestNetworkOf(t *testing.T) {
 		"64:ff9b::192.0.2.77": "192.0.2.0/24",
 	} {
 		if got := inventory.NetworkOf(netip.MustParseAddr(address)); got.String() != want {
-			t.Errorf("%s is in %s", address, got)
+			t.Errorf("the network of %s is %s", address, got)
 		}
 	}
 }

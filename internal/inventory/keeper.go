@@ -6,44 +6,44 @@ import (
 	"time"
 )
 
-// Options say what is kept. All are set, but for the last two.
+// Options configure a Keeper. All but the last two must be set.
 type Options struct {
 	File    string
-	Entries int           // at most
-	Age     time.Duration // since the last session
+	Entries int           // maximum number
+	Age     time.Duration // maximum time since the last session
 
-	// Report is called from the keeper's own goroutine with an error of the file, and
-	// with nil once the file works again. It may be nil.
+	// Report is called from the keeper's goroutine with an error of the file,
+	// and with nil once the file works again. It may be nil.
 	Report func(error)
 	Now    func() time.Time // nil: time.Now
 }
 
-// Keeper writes the inventory. Its one goroutine ends with Close.
+// Keeper writes the inventory. Close ends its goroutine.
 type Keeper struct {
 	options Options
 
 	mu      sync.Mutex
 	pending map[Key]Value
-	waiting map[class]int // how many of them are of each class
-	lost    uint64        // records that found no room since the last write
+	waiting map[class]int // the number of pending entries by class
+	lost    uint64        // records since the last write for which there was no room
 
-	full    chan struct{} // holds one when it is time to write
+	full    chan struct{} // has a value when a write is due
 	closing chan struct{}
 	closed  chan struct{}
 
 	failing bool      // the last write has failed
-	sweep   time.Time // when to look for what is too old
+	sweep   time.Time // the time of the next search for old entries
 }
 
 const (
 	flushTime  = time.Second
 	flushCount = 1000
-	maxPending = 10_000 // while the file cannot be written; some 4 MiB
+	maxPending = 10_000 // while the file cannot be written; about 4 MiB
 	maxOfClass = maxPending / 4
 	sweepTime  = time.Hour
 )
 
-// Keep begins to write an inventory.
+// Keep starts a keeper.
 func Keep(o Options) *Keeper {
 	if o.Report == nil {
 		o.Report = func(error) {}
@@ -59,14 +59,14 @@ func Keep(o Options) *Keeper {
 	return k
 }
 
-// Record adds what has happened now, once unless there is a count. It waits
-// for no file: what cannot be written for long is merged, and then lost and
-// counted.
+// Record adds an event of this moment, once or as often as its count says. It
+// never waits for the file: while the file cannot be written, records are
+// merged, and when there is no room they are counted as lost.
 func (k *Keeper) Record(e Entry) {
 	e.User, e.Host = tidy(e.User), tidy(e.Host)
 	e.Address = e.Address.Unmap().WithZone("")
 	e.Network = NetworkOf(e.Address)
-	if e.Kind == Plaintext { // servers do not move about as people do
+	if e.Kind == Plaintext { // servers keep their addresses, unlike users
 		e.Network = netip.PrefixFrom(e.Address, e.Address.BitLen())
 	}
 	e.First, e.Count = k.options.Now(), max(e.Count, 1)
@@ -82,8 +82,8 @@ func (k *Keeper) Record(e Entry) {
 	}
 }
 
-// put adds a value to the pending batch. Sessions without a login can fill only a
-// part of it.
+// put adds a value to the pending batch. Sessions without a login can fill only
+// a part of it.
 func (k *Keeper) put(key Key, later Value) {
 	c := classOf(key)
 	switch v, there := k.pending[key]; {
@@ -98,7 +98,7 @@ func (k *Keeper) put(key Key, later Value) {
 	}
 }
 
-// Close writes what is left and ends the keeper.
+// Close writes the pending entries and ends the keeper.
 func (k *Keeper) Close() {
 	close(k.closing)
 	<-k.closed
@@ -120,7 +120,7 @@ func (k *Keeper) run() {
 	}
 }
 
-// flush writes what is pending, and takes it back if that fails.
+// flush writes the pending entries, and puts them back if that fails.
 func (k *Keeper) flush() {
 	now := k.options.Now()
 	batch := k.takeBatch()
@@ -141,7 +141,7 @@ func (k *Keeper) flush() {
 	k.failing = err != nil
 }
 
-// batch is what one transaction writes.
+// batch is the content of one transaction.
 type batch struct {
 	entries map[Key]Value
 	waiting map[class]int

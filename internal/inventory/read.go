@@ -10,22 +10,22 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Inventory is what has been kept.
+// Inventory is the content of the file.
 type Inventory struct {
 	Begun   time.Time
 	Lost    uint64 // records that could not be written
 	Entries []Entry
 
 	// Forgotten counts the sessions, and messages in plaintext, of entries that
-	// had to make room for others, of the same network or user or in all.
+	// were removed to make room.
 	Forgotten uint64
 }
 
-// ErrNone says that there is no inventory yet.
+// ErrNone says that the file does not exist.
 var ErrNone = errors.New("there is no inventory yet")
 
-// Read reads an inventory, which may be written to by another process; old is
-// how old an entry may be at the time now.
+// Read reads an inventory, which another process may be writing. It skips
+// entries older than old at the time now.
 func Read(file string, old time.Duration, now time.Time) (Inventory, error) {
 	var all Inventory
 	err := guarded(func() error {
@@ -67,7 +67,7 @@ func read(file string) (all Inventory, err error) {
 			if err == nil {
 				all.Entries = append(all.Entries, e)
 			}
-			return nil // the keeper removes what cannot be read
+			return nil // the keeper removes entries that cannot be read
 		})
 	})
 	return all, err

@@ -11,23 +11,23 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// perGroup bounds the entries of one group of a class.
+// perGroup is the maximum number of entries of a group, by class.
 var perGroup = map[class]int{
 	failures:  32,
 	anonymous: 128,
-	senders:   256, // each of its own address
-	users:     256, // who move about
+	senders:   256, // senders have an entry for each address
+	users:     256, // users connect from many networks
 }
 
-// bounds say how many entries are kept.
+// bounds are the maximum numbers of entries.
 type bounds struct {
-	failed int           // handshakes that have failed; they have a share of their own
-	others int           // all else
-	group  map[class]int // of one user or network
+	failed int           // failed handshakes, which have a separate share
+	others int           // all other entries
+	group  map[class]int // one user's or network's
 }
 
-// bounds follow from the number of entries in all. One group has a twentieth of
-// all at most.
+// bounds computes the bounds from the number of entries in all. One group has
+// at most a twentieth of all.
 func (o Options) bounds() bounds {
 	b := bounds{failed: o.Entries / 20, group: map[class]int{}}
 	b.others = o.Entries - b.failed
@@ -37,13 +37,13 @@ func (o Options) bounds() bounds {
 	return b
 }
 
-// sizes count the entries of each class.
+// sizes are the numbers of entries by class.
 type sizes map[class]int
 
 func sizeKey(c class) []byte { return []byte("size-" + string(rune(c))) }
 
-// readSizes reads them. They are kept beside the entries, as counting would
-// read the whole file. A damaged number is one that is too large.
+// readSizes reads the sizes. They are stored, because counting would read the
+// whole file. A damaged size counts as too large.
 func readSizes(meta *bbolt.Bucket) sizes {
 	s := sizes{}
 	for _, c := range classes {
@@ -61,16 +61,16 @@ func (s sizes) write(meta *bbolt.Bucket) (err error) {
 
 func (s sizes) others() int { return s[anonymous] + s[senders] + s[users] }
 
-// room makes room for entries within a transaction.
+// room adds and removes entries within a transaction.
 type room struct {
 	bounds
 	entries   *bbolt.Bucket
 	sizes     sizes
-	oldest    time.Time // what was last seen before it is too old
+	oldest    time.Time // entries that were last seen earlier have expired
 	forgotten uint64
 }
 
-// add joins entries with those that are there.
+// add merges entries with the stored ones.
 func (r *room) add(batch map[Key]Value) error {
 	for k, v := range batch {
 		key, err := storedKey(k)
@@ -94,8 +94,8 @@ func (r *room) add(batch map[Key]Value) error {
 	return nil
 }
 
-// admit counts a new entry. If its group is full, the entry of the group that
-// has been seen least often goes, and of those the oldest.
+// admit counts a new entry. If its group is full, it removes the group's entry
+// that has been seen least often, and of those the oldest.
 func (r *room) admit(k Key) error {
 	c, group := classOf(k), r.list(groupKey(k))
 	r.sizes[c]++
@@ -105,14 +105,14 @@ func (r *room) admit(k Key) error {
 	return r.remove(c, slices.MinFunc(group, bySeen))
 }
 
-// stored is what is read of an entry to decide whether it stays.
+// stored is the part of an entry that determines whether it stays.
 type stored struct {
 	seen
 	key  []byte
-	rank int // how many entries of the same wide group have been seen more often
+	rank int // the number of entries of the same wide group that have been seen more often
 }
 
-// bySeen puts those first that have been seen least often, and of those the
+// bySeen sorts entries that have been seen least often first, and of those the
 // oldest.
 func bySeen(a, b stored) int {
 	return cmp.Or(cmp.Compare(a.count, b.count), cmp.Compare(a.last, b.last), bytes.Compare(a.key, b.key))
@@ -135,11 +135,12 @@ func (r *room) remove(c class, s stored) error {
 	return r.entries.Delete(s.key)
 }
 
-// trim removes what is too old, if it is time to, and what is too much.
+// trim removes expired entries when a search is due, and entries above the
+// bounds.
 //
-// Failed handshakes make room for failed ones alone. Of the rest, users stay
-// longest, so that sessions without a login cannot displace them; those and senders of
-// plaintext make room for each other, whichever are more.
+// Failed handshakes displace only failed handshakes. Users displace entries of
+// sessions without a login, and never the reverse; sessions without a login and
+// senders of plaintext displace each other, the more numerous first.
 func (r *room) trim(sweep bool) error {
 	if sweep {
 		for _, c := range classes {
@@ -148,7 +149,8 @@ func (r *room) trim(sweep bool) error {
 			}
 		}
 	}
-	// Some more than must go does, so that it is not soon done again.
+	// trim removes more entries than necessary, so that it need not run again
+	// soon.
 	if r.sizes[failures] > r.failed {
 		if err := r.shrink(failures, r.failed-r.failed/10); err != nil {
 			return err
@@ -172,8 +174,7 @@ func (r *room) count(c class) (n int) {
 	return n
 }
 
-// shrinkOthers removes all that is above a number of entries that have not
-// failed.
+// shrinkOthers removes entries of sessions and senders above a maximum.
 func (r *room) shrinkOthers(left int) error {
 	surplus := r.sizes.others() - left
 	a, b := r.sizes[anonymous], r.sizes[senders]
@@ -191,7 +192,7 @@ func (r *room) shrinkOthers(left int) error {
 	return r.shrink(users, left-r.sizes[anonymous]-r.sizes[senders])
 }
 
-// expire removes what is too old, or cannot be read.
+// expire removes entries that have expired or cannot be read.
 func (r *room) expire(c class) error {
 	all := r.list([]byte{byte(c)})
 	r.sizes[c] = len(all)
@@ -206,9 +207,10 @@ func (r *room) expire(c class) error {
 	return nil
 }
 
-// shrink removes entries of a class until as many are left as there may be.
-// Those with the most entries give first, each what has been seen least often:
-// so a wide network full of clients displaces itself.
+// shrink removes entries of a class until the given number is left. It takes
+// the entries of the wide groups with the most entries first, and of these the
+// ones seen least often. So a wide network with many clients displaces its own
+// entries.
 func (r *room) shrink(c class, left int) error {
 	if r.sizes[c] <= left {
 		return nil
