@@ -16,18 +16,18 @@ func TestA9_LiteralBeforeTLS(t *testing.T) {
 	w := open(t)
 	c := w.greeted(configs.IMAP)
 	c.want("a LOGIN {5}", `a NO \[PRIVACYREQUIRED\] .*`)
-	c.want("alice {6}", `alice BAD .*`) // a line that begins with no command
+	c.want("alice {6}", `alice BAD .*`) // a tag without a command
 	c.send("secret\r\n")
 	c.expect(`secret BAD .*|\* BAD .*`)
 	c.want("b NOOP", "b OK .*")
 	w.untouched()
-	t.Run("with its bytes behind it", func(t *testing.T) {
+	t.Run("followed by its bytes", func(t *testing.T) {
 		w := open(t)
 		c := w.greeted(configs.IMAP)
 		c.send("a LOGIN {12}\r\nb NOOP \r\n\r\n\r\nc NOOP\r\n")
 		c.expect(`a NO \[PRIVACYREQUIRED\] .*`)
 		if rest := c.rest(); strings.Contains(rest, "OK") {
-			t.Errorf("bytes of a literal were run: %q", rest)
+			t.Errorf("bytes of a literal were run as commands: %q", rest)
 		}
 		w.untouched()
 	})

@@ -108,8 +108,8 @@ func TestB4_VictimCapture(t *testing.T) {
 		configs.POP3:       "USER evil\r\nPASS evil\r\n",
 		configs.Sieve:      "AUTHENTICATE \"PLAIN\" \"AGV2aWwAZXZpbA==\"\r\nPUTSCRIPT \"evil\" {200+}\r\n",
 	} {
-		t.Run(string(service)+" behind STARTTLS", func(t *testing.T) { injected(t, service, "\r\n"+prefix) })
-		t.Run(string(service)+" behind its answer", func(t *testing.T) {
+		t.Run(string(service)+" after STARTTLS", func(t *testing.T) { injected(t, service, "\r\n"+prefix) })
+		t.Run(string(service)+" after the reply", func(t *testing.T) {
 			w := open(t)
 			c := w.greeted(service)
 			c.want(starter[c.protocol], agreed[c.protocol])
@@ -169,7 +169,7 @@ func TestB7_BufferedResponse(t *testing.T) {
 		c.want(starter[c.protocol], agreed[c.protocol])
 		c.send(string(clientHello(t)))
 		if b, err := c.in.ReadByte(); err != nil || b != 0x16 {
-			t.Errorf("the first byte behind the answer is %#x, %v", b, err)
+			t.Errorf("the first byte after the reply is %#x, %v", b, err)
 		}
 		_ = c.Close()
 
@@ -238,12 +238,12 @@ func TestB9_LeakedStarttls(t *testing.T) {
 func TestB10_FailedHandshake(t *testing.T) {
 	hello := clientHello(t)
 	attempts := map[string]func(*client){
-		"garbage":           func(c *client) { c.send(strings.Repeat("garbage\r\n", 10)) },
-		"an alert":          func(c *client) { c.send("\x15\x03\x01\x00\x02\x02\x28") },
-		"half a hello":      func(c *client) { c.send(string(hello[:len(hello)/2]) + "\r\n" + harmless[c.protocol] + "\r\n") },
-		"silence":           func(*client) {},
-		"half close":        func(c *client) { closeWrite(c.socket) },
-		"a hello and clear": func(c *client) { c.send(string(hello) + harmless[c.protocol] + "\r\n") },
+		"garbage":            func(c *client) { c.send(strings.Repeat("garbage\r\n", 10)) },
+		"an alert":           func(c *client) { c.send("\x15\x03\x01\x00\x02\x02\x28") },
+		"half a hello":       func(c *client) { c.send(string(hello[:len(hello)/2]) + "\r\n" + harmless[c.protocol] + "\r\n") },
+		"silence":            func(*client) {},
+		"half close":         func(c *client) { closeWrite(c.socket) },
+		"a hello, plaintext": func(c *client) { c.send(string(hello) + harmless[c.protocol] + "\r\n") },
 	}
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for name, attempt := range attempts {

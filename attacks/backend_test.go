@@ -14,7 +14,7 @@ import (
 )
 
 // backend is a legacy server that trusts every client, and records what it
-// receives. It is configured before the world opens.
+// receives. It must be configured before the world opens.
 type backend struct {
 	protocol string
 	greeting string
@@ -28,16 +28,16 @@ type backend struct {
 	verdict  string
 	decide   func() // is called before the reply to a message
 	chunked  func(line string) (reply string)
-	farewell string // to a client that has closed its half
+	farewell string // is sent when the client closes its half
 
 	listener net.Listener
 	running  sync.WaitGroup
 	mu       sync.Mutex
 	conns    []net.Conn
 	bytes    []byte
-	lines    []string // that it has run as commands
-	mail     []string // that it has taken
-	left     int      // sessions that have ended
+	lines    []string // the lines that it has run as commands
+	mail     []string // the messages that it has accepted
+	left     int      // the number of sessions that have ended
 	sent     atomic.Int64
 }
 

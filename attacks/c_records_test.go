@@ -17,12 +17,12 @@ func TestC2_Renegotiation(t *testing.T) {
 	if _, err := f.socket.Write(f.seal12(23, []byte("a NOOP\r\n"))); err != nil {
 		t.Fatal(err)
 	}
-	f.expect("a OK .*") // so the forged records are valid
+	f.expect("a OK .*") // the reply shows that forged records are accepted
 	hello := oldHello(tls.VersionTLS12, goodSuites)[5:]
 	_, _ = f.socket.Write(f.seal12(22, hello))
 	_, _ = f.socket.Write(f.seal12(23, []byte("b NOOP\r\n")))
 	if rest, err := f.in.ReadString('\n'); err == nil {
-		t.Errorf("behind a new hello it goes on with %q", rest)
+		t.Errorf("after another ClientHello the proxy sends %q", rest)
 	} else if alert, ok := errors.AsType[tls.AlertError](unwrapped(err)); ok && alert != unexpectedMessage {
 		t.Errorf("alert %v", err)
 	}
@@ -60,7 +60,7 @@ func TestC3_RecordParser(t *testing.T) {
 		}
 		w.noneReceived("hello")
 	})
-	t.Run("fragments", func(t *testing.T) { // of one byte each form a ClientHello too
+	t.Run("fragments", func(t *testing.T) { // a ClientHello in fragments of one byte is accepted
 		w := open(t)
 		var pieces []byte
 		for _, b := range oldHello(tls.VersionTLS12, goodSuites)[5:] {
@@ -84,7 +84,7 @@ func TestC3_RecordParser(t *testing.T) {
 		}
 		_, _ = f.socket.Write(f.seal13(23, []byte("b NOOP\r\n")))
 		if rest := c.rest(); rest != "" {
-			t.Errorf("behind a flood of key updates it goes on with %q", rest)
+			t.Errorf("after a flood of key updates the proxy sends %q", rest)
 		}
 		w.reasons(1)
 	})

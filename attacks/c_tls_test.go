@@ -163,7 +163,7 @@ func TestC6_ServerNameConfusion(t *testing.T) {
 			}
 		}
 		if !strings.Contains(w.log.String(), "sni=evil.example.org") {
-			t.Error("the name that was asked for is not in the log")
+			t.Error("the log lacks the server name that the client sent")
 		}
 	})
 }

@@ -42,7 +42,7 @@ func trusted(t *testing.T, service configs.Service, start func(*world, configs.S
 	}
 }
 
-// D1: the backend would believe XCLIENT and become an open relay. No form of the
+// D1: the backend would accept XCLIENT and become an open relay. No form of the
 // command reaches the backend.
 func TestD1_XclientToPostfix(t *testing.T) {
 	t.Run("in TLS", func(t *testing.T) { trusted(t, configs.SMTP, (*world).secured) })
@@ -52,9 +52,9 @@ func TestD1_XclientToPostfix(t *testing.T) {
 // D2: the same after a login.
 func TestD2_XclientToSubmission(t *testing.T) {
 	each(t, []configs.Service{configs.Submission, configs.Submissions}, func(t *testing.T, service configs.Service) {
-		t.Run("behind the login", func(t *testing.T) { trusted(t, service, (*world).loggedIn) })
+		t.Run("after the login", func(t *testing.T) { trusted(t, service, (*world).loggedIn) })
 		t.Run("before the login", func(t *testing.T) { trusted(t, service, (*world).secured) })
-		t.Run("its answer", func(t *testing.T) {
+		t.Run("the reply", func(t *testing.T) {
 			w := open(t)
 			c := w.secured(service)
 			c.ask("EHLO client.example")
@@ -134,7 +134,7 @@ func TestD5_IDSpoofing(t *testing.T) {
 			}
 		}
 	})
-	t.Run("an honest one", func(t *testing.T) {
+	t.Run("an honest ID", func(t *testing.T) {
 		w := open(t)
 		c := w.secured(configs.IMAP)
 		c.want(`a ID ("name" "honest" "x-originating-ip" "192.0.2.66" "version" {3+}`+"\r\n1.0)", "a OK .*")

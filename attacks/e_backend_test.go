@@ -16,8 +16,8 @@ func TestE7_BackendOutOfStep(t *testing.T) {
 	const gone = `421 4\.3\.2 .*`
 	for name, test := range map[string]struct {
 		when, reply string
-		answer      string // to the command that the reply is due to
-		next        string // to the next one; empty: the connection is closed
+		answer      string // the client's reply to the command
+		next        string // its reply to the next command; empty: the connection is closed
 	}{
 		"other codes":        {"MAIL", "250-one\r\n251 two\r\n", gone, ""},
 		"no code":            {"MAIL", "ok\r\n", gone, ""},
@@ -89,7 +89,7 @@ func TestE7_BackendOutOfStepPipelined(t *testing.T) {
 	c.send("MAIL FROM:<a@example.org>\r\nRCPT TO:<one@example.com>\r\nDATA\r\n")
 	c.expect("250 .*")
 	c.expect("250 ok")
-	c.expect("(421|550|554) .*") // in any case no message begins
+	c.expect("(421|550|554) .*") // no message begins in any case
 	_ = c.Close()
 	w.stop()
 	if mail := w.back[configs.SMTP].messages(); len(mail) > 0 {

@@ -64,7 +64,7 @@ func TestE1_SmugglingInChunks(t *testing.T) {
 					text := relayed(arrived)
 					for reader, ends := range readers {
 						if _, end := ends(text); end != len(text) || !regular(arrived) {
-							t.Errorf("%s, cut at %d: %s would be fooled by %q", p.name, cut, reader, arrived)
+							t.Errorf("%s, cut at %d: %s finds a false end in %q", p.name, cut, reader, arrived)
 						}
 					}
 				}
@@ -85,7 +85,7 @@ func TestE1_SmugglingInChunksWithoutProxy(t *testing.T) {
 			}
 		}
 		if fell < least || reader == "strict" && fell > 0 {
-			t.Errorf("%s falls for %d payloads", reader, fell)
+			t.Errorf("%s finds a false end in %d payloads", reader, fell)
 		}
 	}
 }
@@ -121,7 +121,7 @@ func TestE1_SmugglingInChunksRejected(t *testing.T) {
 			w.stop()
 			ran := append(w.back[configs.SMTP].ran(), w.back[configs.Submission].ran()...)
 			if n := len(slices.DeleteFunc(ran, func(line string) bool { return !strings.HasSuffix(line, "LAST") })); n != whole || whole == 0 {
-				t.Errorf("%d messages were in order, and %d have come to an end", whole, n)
+				t.Errorf("%d messages were valid, and %d were completed", whole, n)
 			}
 			for _, chunk := range w.delivered() {
 				if !regular(chunk) {

@@ -17,20 +17,20 @@ func plainChunks(w *world) { w.listener(configs.SMTP).Received = new(bool) }
 func TestE3_Bdat(t *testing.T) {
 	envelope := "MAIL FROM:<a@example.org>|RCPT TO:<b@example.com>"
 	for name, test := range map[string]struct {
-		send    string // behind the envelope, in one piece
+		send    string // after the envelope, in one piece
 		answers []string
-		mail    []string // the chunks that the backend has taken
-		ran     string   // what it has run behind the envelope
+		mail    []string // the chunks that the backend has received
+		ran     string   // the commands that it has run after the envelope
 		closed  bool
 	}{
 		"commands inside": {"BDAT 31 LAST\r\nRSET\r\nXCLIENT ADDR=192.0.2.66\r\nNOOP\r\n", []string{"250 .*", "250 .*"}, []string{"RSET\r\nXCLIENT ADDR=192.0.2.66\r\n"}, "BDAT 31 LAST|NOOP", false},
-		"an end inside":   {"BDAT 12 LAST\r\na\r\n.\r\nQUIT\r\nNOOP\r\n", []string{"250 .*", "250 .*"}, []string{"a\r\n.\r\nQUIT\r\n"}, "BDAT 12 LAST|NOOP", false},
+		"a false end":     {"BDAT 12 LAST\r\na\r\n.\r\nQUIT\r\nNOOP\r\n", []string{"250 .*", "250 .*"}, []string{"a\r\n.\r\nQUIT\r\n"}, "BDAT 12 LAST|NOOP", false},
 		"nothing, last":   {"BDAT 0 LAST\r\nNOOP\r\n", []string{"250 .*", "250 .*"}, []string{""}, "BDAT 0 LAST|NOOP", false},
 		"two chunks":      {"BDAT 3\r\nabcBDAT 3 LAST\r\nd\r\n", []string{"250 .*", "250 .*"}, []string{"abc", "d\r\n"}, "BDAT 3|BDAT 3 LAST", false},
 		"a CRLF over two": {"BDAT 2\r\na\rBDAT 3 LAST\r\n\n.\r", []string{"250 .*", "250 .*"}, []string{"a", "\r\n.\r\n"}, "BDAT 1|BDAT 5 LAST", false},
 		"mended":          {"BDAT 3\r\n\na\x00BDAT 2 LAST\r\n\r\r", []string{"250 .*", "250 .*"}, []string{"\r\na", "\r\n\r\n"}, "BDAT 3|BDAT 4 LAST", false},
 		"too short":       {"BDAT 3 LAST\r\nabcXCLIENT ADDR=192.0.2.66\r\nNOOP\r\n", []string{"250 .*", "502 .*", "250 .*"}, []string{"abc"}, "BDAT 3 LAST|NOOP", false},
-		"behind the last": {"BDAT 3 LAST\r\nabcBDAT 4\r\nXXXXNOOP\r\n", []string{"250 .*", "250 .*", "250 .*"}, []string{"abc", "XXXX"}, "BDAT 3 LAST|BDAT 4|NOOP", false},
+		"after the last":  {"BDAT 3 LAST\r\nabcBDAT 4\r\nXXXXNOOP\r\n", []string{"250 .*", "250 .*", "250 .*"}, []string{"abc", "XXXX"}, "BDAT 3 LAST|BDAT 4|NOOP", false},
 		"zeros":           {"BDAT 003 LAST\r\nabcNOOP\r\n", []string{"250 .*", "250 .*"}, []string{"abc"}, "BDAT 3 LAST|NOOP", false},
 		"no size":         {"BDAT\r\nNOOP\r\n", []string{"501 .*"}, nil, "", true},
 		"negative":        {"BDAT -1\r\nNOOP\r\n", []string{"501 .*"}, nil, "", true},
@@ -40,7 +40,7 @@ func TestE3_Bdat(t *testing.T) {
 		"absurd":          {"BDAT 999999999999999\r\nNOOP\r\n", []string{"501 .*"}, nil, "", true},
 		"first or last":   {"BDAT 3 FIRST\r\nabcNOOP\r\n", []string{"501 .*"}, nil, "", true},
 		"last, twice":     {"BDAT 3 LAST LAST\r\nabcNOOP\r\n", []string{"501 .*"}, nil, "", true},
-		"a blank more":    {"BDAT 3  LAST\r\nabcNOOP\r\n", []string{"250 .*", "250 .*"}, []string{"abc"}, "BDAT 3 LAST|NOOP", false},
+		"two blanks":      {"BDAT 3  LAST\r\nabcNOOP\r\n", []string{"250 .*", "250 .*"}, []string{"abc"}, "BDAT 3 LAST|NOOP", false},
 		"bare LF":         {"BDAT 6\nNOOP\r\n", []string{"500 .*", "250 .*"}, nil, "NOOP", false},
 		"a tab":           {"BDAT 3\tLAST\r\nabcNOOP\r\n", []string{"501 .*"}, nil, "", true},
 	} {
@@ -63,7 +63,7 @@ func TestE3_Bdat(t *testing.T) {
 			b := w.back[configs.SMTP]
 			ran := strings.Join(b.ran()[3:], "|")
 			if ran != test.ran || !slices.Equal(b.messages(), test.mail) {
-				t.Errorf("the backend has run %q and taken %q", ran, b.messages())
+				t.Errorf("the backend has run %q and accepted %q", ran, b.messages())
 			}
 		})
 	}
@@ -162,7 +162,7 @@ func TestE5_BareLineEnds(t *testing.T) {
 		"smtp": {"NOOP", "RSET", "EHLO a", "MAIL FROM:<a@example.org>", "VRFY a", "HELP", "QUIT", "STARTTLS"},
 		"imap": {"a NOOP", "a CAPABILITY", "a LOGIN x y", "a ID NIL", "a AUTHENTICATE PLAIN"},
 		"pop3": {"CAPA", "USER a", "PASS b", "AUTH PLAIN", "QUIT"},
-		// ManageSieve ends the session at the first of them.
+		// ManageSieve ends the session at the first such line.
 		"sieve": {"NOOP", "CAPABILITY", `AUTHENTICATE "PLAIN"`, "LOGOUT"},
 	}
 	each(t, all, func(t *testing.T, service configs.Service) {
@@ -183,7 +183,7 @@ func TestE5_BareLineEnds(t *testing.T) {
 				c.rest()
 				w.noneReceived("INJECTED")
 				if received := w.back[service].received(); !regular(received) {
-					t.Errorf("%q behind %q: the backend received %q", odd, head, received)
+					t.Errorf("%q after %q: the backend received %q", odd, head, received)
 				}
 			}
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// The smuggled message: the attacker wants a server to see its end at the false
-// end, and to run the text after it as commands.
+// The smuggled message: the attacker wants a server to end the message at the
+// false end, and to run the text after it as commands.
 const (
 	beforeEnd = "Subject: first\r\n\r\nfirst"
 	smuggled  = "MAIL FROM:<smuggled@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\nFrom: bank@example.net\r\n\r\nsmuggled\r\n.\r\n"
@@ -22,7 +22,7 @@ func (b *backend) fooled() bool {
 	return strings.Contains(strings.Join(b.ran(), "|"), "MAIL FROM:<smuggled")
 }
 
-// ways holds the ways in which a client gets to send a message.
+// ways lists how a client can come to send a message.
 var ways = map[string]func(*world) *client{
 	"smtp before TLS":   func(w *world) *client { return w.greeted(configs.SMTP) },
 	"smtp in TLS":       func(w *world) *client { return w.secured(configs.SMTP) },
@@ -58,7 +58,7 @@ func TestE1_Smuggling(t *testing.T) {
 						for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
 							b := w.back[service]
 							if b.fooled() || b.sessions() == 1 && len(b.messages()) != 1 {
-								t.Errorf("the backend has taken %q and run %q", b.messages(), b.ran())
+								t.Errorf("the backend has accepted %q and run %q", b.messages(), b.ran())
 							}
 							for _, mail := range b.messages() {
 								if !regular(mail) {
@@ -94,7 +94,7 @@ func TestE1_SmugglingWithoutProxy(t *testing.T) {
 			}
 		}
 		if fell < least || reader == "strict" && fell > 0 {
-			t.Errorf("%s falls for %d payloads", reader, fell)
+			t.Errorf("%s finds a false end in %d payloads", reader, fell)
 		}
 	}
 }
@@ -129,7 +129,7 @@ func rejected(t *testing.T, start func(*world) *client, p payload) {
 	for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
 		b := w.back[service]
 		if b.fooled() || !regular(p.text()) && (strings.Contains(b.received(), "smuggled") || b.sessions() == 1 && len(b.messages()) != 1) {
-			t.Errorf("the backend has taken %q and run %q", b.messages(), b.ran())
+			t.Errorf("the backend has accepted %q and run %q", b.messages(), b.ran())
 		}
 	}
 }

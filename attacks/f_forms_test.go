@@ -55,7 +55,7 @@ func TestF6_Mechanisms(t *testing.T) {
 			t.Errorf("logged: %s", w.log)
 		}
 	})
-	t.Run("layers", func(t *testing.T) { // a security layer would encrypt the commands that follow
+	t.Run("layers", func(t *testing.T) { // a security layer would encrypt the later commands
 		w := open(t, func(w *world) {
 			w.back[configs.Submissions].offers = []string{"AUTH PLAIN GSSAPI GSS-SPNEGO KERBEROS_V4 DIGEST-MD5"}
 		})
@@ -134,7 +134,7 @@ func TestF7_LoginForms(t *testing.T) {
 }
 
 // F9: a client cannot return to the state before the login, where the backend
-// would believe XCLIENT and logins would not be counted. ManageSieve's
+// would accept XCLIENT and logins would not be counted. ManageSieve's
 // UNAUTHENTICATE is refused; IMAP's reaches the backend, in the same session.
 func TestF9_Unauthenticate(t *testing.T) {
 	for _, send := range []string{

@@ -47,7 +47,7 @@ func TestG3_HalfClose(t *testing.T) {
 		}
 		w.reasons(sessions)
 		for _, service := range all {
-			wait.Until(t, "the backend of "+string(service)+" still waits", func() bool { return w.back[service].open() == 0 })
+			wait.Until(t, "the backend of "+string(service)+" still has a session", func() bool { return w.back[service].open() == 0 })
 		}
 		w.stop()
 	})
@@ -72,11 +72,11 @@ func TestG3_HalfClose(t *testing.T) {
 		c.rest()
 		w.reasons(1)
 	})
-	t.Run("idle", func(t *testing.T) { // is no end
+	t.Run("idle", func(t *testing.T) { // an idle session does not end
 		w := open(t, func(w *world) { w.Timeouts.Command, w.Timeouts.Login = 300*time.Millisecond, 300*time.Millisecond })
 		c := w.loggedIn(configs.IMAPS)
 		c.want("b IDLE", "b OK .*")
-		time.Sleep(700 * time.Millisecond) // longer than any wait but that for idle sessions
+		time.Sleep(700 * time.Millisecond) // longer than all timeouts but the one for idle sessions
 		w.back[configs.IMAPS].broadcast("* 2 EXISTS\r\n")
 		c.expect(`\* 2 EXISTS`)
 	})
@@ -255,7 +255,7 @@ func TestG10_LogInjection(t *testing.T) {
 				}
 			}
 			if format == "postfix" && matches(".* user=alice user=root .*", w.log.String()) {
-				t.Errorf("a name has become two fields: %s", w.log)
+				t.Errorf("a name with a blank is logged as two fields: %s", w.log)
 			}
 		})
 	}

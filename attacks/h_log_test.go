@@ -14,8 +14,8 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// longest is above the length of every line, and far below the values that the
-// clients send.
+// longest is the maximum length of a line of the log. The values that the
+// clients send are far longer.
 const longest = 4 << 10
 
 // huge holds names that a client can send in a handshake or after it.
@@ -54,7 +54,8 @@ func TestH3_HugeValues(t *testing.T) {
 	}
 }
 
-// bragged connects clients that send a huge name wherever a name is allowed.
+// bragged connects clients that send a huge value wherever they can send a
+// name.
 func (w *world) bragged(service configs.Service, name string) {
 	w.t.Helper()
 	for _, config := range []*tls.Config{
@@ -111,7 +112,7 @@ func TestH3_Flood(t *testing.T) {
 				t.Errorf("%d bytes of one client", size)
 			}
 			if log.Counts().LeftOut == 0 {
-				t.Error("nothing is said to be left out")
+				t.Error("the log does not report omitted lines")
 			}
 		})
 	}

@@ -76,12 +76,12 @@ func TestH15_PanicInAGate(t *testing.T) {
 				witness := w.loggedIn(neighbour(service))
 				c := w.dial(service)
 				go c.provoke(service)
-				wait.Until(t, "the panic is not in the log", func() bool {
+				wait.Until(t, "the log lacks the panic", func() bool {
 					log := w.log.String()
 					return strings.Contains(log, "injected in") && strings.Contains(log, "attacks.broken") || strings.Contains(log, "injected in a command")
 				})
-				wait.Until(t, "the session is left", func() bool { return w.Sessions() == 1 })
-				wait.Until(t, "the backend's side is left", func() bool { return w.back[service].open() == 0 })
+				wait.Until(t, "the session has not ended", func() bool { return w.Sessions() == 1 })
+				wait.Until(t, "the backend's connection has not ended", func() bool { return w.back[service].open() == 0 })
 				witness.alive()
 			})
 		}
@@ -140,7 +140,7 @@ func (c *client) provoke(service configs.Service) {
 	}
 }
 
-// wordOf returns the beginning of a session's last answer.
+// wordOf returns the beginning of the last line that a session sent.
 func wordOf(protocol string) string {
 	return map[string]string{"smtp": "221 ", "imap": "a OK", "pop3": "+OK welcome", "sieve": "OK \"welcome\""}[protocol]
 }
@@ -172,8 +172,8 @@ func TestH15_PanicInTheRelay(t *testing.T) {
 		c := w.loggedIn(service)
 		c.send("x\r\n")
 		_ = c.rest()
-		wait.Until(t, "the session is left", func() bool { return w.Sessions() == 1 })
-		wait.Until(t, "the backend's side is left", func() bool { return w.back[service].open() == 0 })
+		wait.Until(t, "the session has not ended", func() bool { return w.Sessions() == 1 })
+		wait.Until(t, "the backend's connection has not ended", func() bool { return w.back[service].open() == 0 })
 		if log := w.log.String(); !strings.Contains(log, "injected in Inspect") || !strings.Contains(log, "outcome=panic") || !strings.Contains(log, "attacks.broken.Inspect") {
 			t.Errorf("the log has no stack:\n%s", log)
 		}

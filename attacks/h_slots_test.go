@@ -120,7 +120,7 @@ func TestH1_VerdictsAreWaitedFor(t *testing.T) {
 	c.transact("MAIL FROM:<>", "RCPT TO:<postmaster@example.com>")
 	c.want("DATA", "354 .*")
 	c.send("text\r\n.\r\n")
-	wait.Until(t, "the message is not there", func() bool { return len(w.back[configs.SMTP].messages()) == 1 })
+	wait.Until(t, "the backend has not received the message", func() bool { return len(w.back[configs.SMTP].messages()) == 1 })
 	if said := w.dial(configs.SMTP).rest(); !strings.HasPrefix(said, "421 4.7.0") {
 		t.Errorf("another client received %q", said)
 	}

@@ -67,18 +67,18 @@ func TestF8_DelayAfterFailures(t *testing.T) {
 		c := w.ready(service)
 		for range 3 {
 			if got := c.guess("guess"); !matches(".*wrong.*", got) {
-				t.Fatalf("the backend's word is %q", got)
+				t.Fatalf("the backend's reply is %q", got)
 			}
 		}
 		line := c.guessing("fourth")
-		_ = c.socket.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // a tenth of the wait
+		_ = c.socket.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // a tenth of the delay
 		c.send(line + "\r\n")
 		if answer, err := c.in.ReadString('\n'); err == nil {
 			t.Errorf("answered at once with %q", answer)
 		}
 		_ = c.socket.SetReadDeadline(time.Now().Add(patience))
 		if got := c.line(); !matches(".*wrong.*", got) {
-			t.Errorf("the backend's word is %q", got)
+			t.Errorf("the backend's reply is %q", got)
 		}
 	})
 }
@@ -99,7 +99,7 @@ func TestF8_RefusedAfterFailures(t *testing.T) {
 		for range 5 {
 			c := w.ready(service)
 			if got := c.guess("guess"); !matches(".*wrong.*", got) {
-				t.Fatalf("the backend's word is %q", got)
+				t.Fatalf("the backend's reply is %q", got)
 			}
 			_ = c.socket.Close()
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// deaf is a backend that accepts everything until it receives the last line.
-// Then it sends its text and reads no more.
+// deaf is a backend that accepts all lines until the last one of its script.
+// Then it sends a text and reads no more.
 type deaf struct {
 	greeting, yes string
 	last          string
@@ -73,9 +73,9 @@ func (d *deaf) stop() {
 
 var long = strings.Repeat("x", 300<<10)
 
-// unfinished lists commands, texts and handshakes that a client can begin and not
-// complete, and how many KiB such a session may hold. Both ends of the sessions
-// are in the test, so the memory of TLS counts twice.
+// unfinished lists commands, texts and handshakes that a client can begin and
+// not complete, and the maximum KiB that such a session may hold. Both ends of
+// the sessions are in the test, so the memory of TLS counts twice.
 var unfinished = []struct {
 	name    string
 	service configs.Service
@@ -92,18 +92,18 @@ var unfinished = []struct {
 		c.handshake(nil)
 		c.send("a LOGIN {8000+}\r\n" + long[:7900])
 	}},
-	{"a message that nobody takes", configs.SMTP, 224, func(c *client) {
+	{"a message that the backend does not read", configs.SMTP, 224, func(c *client) {
 		c.greeting()
 		c.writing()
 		go func() { _, _ = io.WriteString(c.Conn, long+long+long+long) }() // until the connection ends
 	}},
-	{"a message that has come to a stop", configs.SMTP, 96, func(c *client) {
+	{"a message that stops", configs.SMTP, 96, func(c *client) {
 		c.greeting()
 		c.upgrade(nil)
 		c.writing()
 		c.send(long[:20<<10])
 	}},
-	{"mail that nobody reads", configs.IMAP, 384, func(c *client) {
+	{"mail that the client does not read", configs.IMAP, 384, func(c *client) {
 		c.greeting()
 		c.upgrade(nil)
 		c.want("a LOGIN alice secret", "a OK .*")
@@ -111,7 +111,7 @@ var unfinished = []struct {
 	}},
 }
 
-// writing brings a client to where the text of its message is due.
+// writing sends the commands of a message up to DATA.
 func (c *client) writing() {
 	c.t.Helper()
 	c.want("EHLO a", "250 .*")
@@ -120,7 +120,8 @@ func (c *client) writing() {
 	c.want("DATA", "354 .*")
 }
 
-// A flood holds no more than a stated number of bytes for each session.
+// TestFloodHoldsBoundedMemory checks that a flood uses at most a stated number
+// of bytes for each session.
 func TestFloodHoldsBoundedMemory(t *testing.T) {
 	const sessions = 200
 	for _, test := range unfinished {
@@ -137,11 +138,11 @@ func TestFloodHoldsBoundedMemory(t *testing.T) {
 				test.start(c)
 				clients = append(clients, c)
 			}
-			wait.Until(t, "the flood is not there", func() bool { return w.Sessions() == sessions })
+			wait.Until(t, "the sessions are not open", func() bool { return w.Sessions() == sessions })
 			each := (settledMemory() - before) / sessions >> 10
 			t.Logf("a session holds %d KiB", each)
 			if each > test.bound {
-				t.Errorf("a session holds %d KiB, and may hold %d", each, test.bound)
+				t.Errorf("a session holds %d KiB, and the maximum is %d", each, test.bound)
 			}
 			for _, c := range clients {
 				_ = c.socket.Close()
@@ -152,7 +153,7 @@ func TestFloodHoldsBoundedMemory(t *testing.T) {
 	}
 }
 
-// patient is a world that waits for its sessions, in front of a deaf backend.
+// patient is a world with long timeouts, in front of a deaf backend.
 func patient(t *testing.T, service configs.Service, d *deaf, sessions int) *world {
 	t.Helper()
 	return open(t, func(w *world) {
@@ -167,7 +168,7 @@ func patient(t *testing.T, service configs.Service, d *deaf, sessions int) *worl
 	})
 }
 
-// settledMemory is what is in use when it grows no more.
+// settledMemory waits until the memory in use stops growing, and returns it.
 func settledMemory() int64 {
 	most := usage.Memory()
 	for still := 0; still < 5; still++ {

@@ -10,9 +10,9 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// With bare_newline: reject a message arrives byte for byte or not at all: one
-// with bare CR, LF or NUL is refused at its end, however the stream is cut, its
-// transaction is over, and the session goes on.
+// With bare_newline: reject a message arrives byte for byte or not at all: a
+// message with a bare CR, LF or NUL is refused at its end, however the stream
+// is divided, its transaction ends, and the session continues.
 func TestMessageArrivesAsSentOrIsRefused(t *testing.T) {
 	for way, start := range ways {
 		t.Run(way, func(t *testing.T) {
@@ -33,7 +33,7 @@ func TestMessageArrivesAsSentOrIsRefused(t *testing.T) {
 					text = mta.Regular(text)
 				}
 				if strings.Contains("\r\n"+text, "\r\n.\r\n") {
-					continue // it would end there
+					continue // the message would end there
 				}
 				c.scatterMessage(random, text)
 				if !regular(text) {
@@ -50,7 +50,7 @@ func TestMessageArrivesAsSentOrIsRefused(t *testing.T) {
 				arrived = append(arrived, unstuffed(mail))
 			}
 			if !slices.Equal(arrived, sent) || len(sent) < 20 || refused < 20 {
-				t.Errorf("%d messages were taken, %d refused, %d have arrived, and not the same", len(sent), refused, len(arrived))
+				t.Errorf("%d messages were accepted, %d refused, and %d have arrived or differ", len(sent), refused, len(arrived))
 			}
 			ran := append(w.back[configs.SMTP].ran(), w.back[configs.Submission].ran()...)
 			if n := len(slices.DeleteFunc(ran, func(line string) bool { return line != "RSET" })); n != refused {

@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write the tests of each row into docs/attacks.md")
 
-// catalogue is how many rows each letter has; 0: any number, in order.
+// catalogue is the number of rows of each letter; 0: any number, in order.
 var catalogue = []struct {
 	letter string
 	rows   int
@@ -29,8 +29,8 @@ var (
 	testName = regexp.MustCompile(`(?m)^func (Test([A-H]\d+)_\w+)\(t \*testing\.T\)`)
 )
 
-// TestTable sees that each row of the catalogue stands in the documentation
-// once, in order, and with the tests that it has: at least one.
+// TestTable checks that each row of the catalogue is in the documentation once,
+// in order, and with its tests, of which it must have at least one.
 func TestTable(t *testing.T) {
 	tests := testsByRow(t)
 	text, err := os.ReadFile(table)
@@ -62,7 +62,7 @@ func TestTable(t *testing.T) {
 	}
 	for id := range tests {
 		if !slices.Contains(want, id) {
-			t.Errorf("tests are named after %s, which is no row", id)
+			t.Errorf("tests are named after %s, which is not a row", id)
 		}
 	}
 	if *update {
@@ -74,7 +74,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// ofLetter are the rows of a letter, in the order of their numbers.
+// ofLetter returns the rows of a letter, in the order of their numbers.
 func ofLetter(rows []string, letter string) []string {
 	of := slices.DeleteFunc(slices.Clone(rows), func(row string) bool { return !strings.HasPrefix(row, letter) })
 	number := func(row string) int { n, _ := strconv.Atoi(row[1:]); return n }
@@ -82,7 +82,7 @@ func ofLetter(rows []string, letter string) []string {
 	return slices.Compact(of)
 }
 
-// testsByRow finds the tests of each row in all packages.
+// testsByRow returns the tests of each row in all packages.
 func testsByRow(t *testing.T) map[string][]string {
 	t.Helper()
 	tests := map[string][]string{}
@@ -102,7 +102,7 @@ func testsByRow(t *testing.T) map[string][]string {
 	return tests
 }
 
-// testFiles are the files of tests in the whole tree.
+// testFiles returns the test files of the whole tree.
 func testFiles(t *testing.T) (files []string) {
 	t.Helper()
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
@@ -122,7 +122,7 @@ func testFiles(t *testing.T) (files []string) {
 	return files
 }
 
-// TestCorpora sees that every corpus is played.
+// TestCorpora checks that every corpus is used by a test.
 func TestCorpora(t *testing.T) {
 	var sources strings.Builder
 	files, _ := filepath.Glob("*_test.go")
@@ -136,7 +136,7 @@ func TestCorpora(t *testing.T) {
 	corpora, _ := filepath.Glob("testdata/*.txt")
 	for _, name := range corpora {
 		if !strings.Contains(sources.String(), fmt.Sprintf("%q", filepath.Base(name))) {
-			t.Errorf("nobody plays %s", name)
+			t.Errorf("no test uses %s", name)
 		}
 	}
 }

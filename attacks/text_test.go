@@ -11,7 +11,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// scribble makes a text of what matters to line ends and dots, mostly short.
+// scribble returns a random text with many line ends and dots, mostly a short
+// one.
 func scribble(random *rand.Rand) string {
 	words := []string{"\r\n", "\r\n", "\r\n", "\n", "\r", ".", "..", "\r\n.", "\r\n..", "\x00", "word", "a longer piece of a line", "\xff\xfe\x80", "\t", "From ", "MAIL FROM:<evil@example.org>"}
 	var b strings.Builder
@@ -24,7 +25,7 @@ func scribble(random *rand.Rand) string {
 	return b.String()
 }
 
-// scatter says a text in pieces of any size.
+// scatter sends a text in pieces of random size.
 func (c *client) scatter(random *rand.Rand, text string) {
 	c.t.Helper()
 	for text != "" {
@@ -34,8 +35,8 @@ func (c *client) scatter(random *rand.Rand, text string) {
 	}
 }
 
-// scatterMessage sends a message by DATA, its text in pieces of any size; the
-// verdict comes next.
+// scatterMessage sends a message by DATA, its text in pieces of random size.
+// The caller reads the reply to the message.
 func (c *client) scatterMessage(random *rand.Rand, text string) {
 	c.t.Helper()
 	c.want("MAIL FROM:<a@example.org>", "250 .*")
@@ -44,13 +45,14 @@ func (c *client) scatterMessage(random *rand.Rand, text string) {
 	c.scatter(random, text+".\r\n")
 }
 
-// delivered are the messages that the backends of both services have taken.
+// delivered returns the messages that the backends of both services have
+// accepted.
 func (w *world) delivered() []string {
 	return append(w.back[configs.SMTP].messages(), w.back[configs.Submission].messages()...)
 }
 
-// What a client sends and what the backend receives are the same message, byte
-// for byte but for bare CR, LF and NUL, however the stream is cut.
+// The message that the backend receives is the one that the client sends, byte
+// for byte except for bare CR, LF and NUL, however the stream is divided.
 func TestMessageArrivesAsSent(t *testing.T) {
 	quiet := func(w *world) {
 		for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
@@ -68,7 +70,7 @@ func TestMessageArrivesAsSent(t *testing.T) {
 			for range 150 {
 				text := scribble(random) + "\r\n"
 				if strings.Contains("\r\n"+text, "\r\n.\r\n") {
-					continue // it would end there
+					continue // the message would end there
 				}
 				c.scatterMessage(random, text)
 				c.expect("250 .*")
@@ -105,7 +107,7 @@ func TestMessageArrivesAsSent(t *testing.T) {
 			w.stop()
 			got := strings.Join(w.delivered(), "")
 			if got != sent.String() {
-				t.Errorf("sent %d bytes, arrived %d, and not the same", sent.Len(), len(got))
+				t.Errorf("sent %d bytes, received %d, or other bytes", sent.Len(), len(got))
 			}
 		})
 	}

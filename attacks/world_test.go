@@ -19,20 +19,20 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// The proxy has certificates for its hostname, and for other.
+// The hostname, and another name that the proxy has a certificate for.
 const (
 	hostname = "mail.example.com"
 	other    = "mail.example.net"
 )
 
-// patience bounds each wait. It is far more than a working proxy needs.
+// patience bounds each wait. It is far longer than a working proxy needs.
 const patience = 10 * time.Second
 
 // world is the proxy as internal/app runs it, with a listener for every
 // service, each in front of its own backend.
 type world struct {
 	*proxy.Server
-	*configs.Config // it may be changed before the proxy starts
+	*configs.Config // may be changed before the proxy starts
 	t               *testing.T
 	proxy           *app.Proxy
 	store           *certs.Store

@@ -27,15 +27,15 @@ func TestMain(m *testing.M) {
 
 // The bounds of the proxy's resources under a flood, in its default configuration.
 const (
-	maxDescriptors = 16_000 // two for each session, of which limits.unauthenticated allows 4000 that have not logged in
+	maxDescriptors = 16_000 // two for each session; limits.unauthenticated allows 4000 sessions without a login
 	maxGoroutines  = 12_000
 	maxMemory      = 600 << 20
 	maxDisk        = 64 << 20
-	maxLog         = 64 << 20 // all kinds together
-	maxSlower      = 3        // times as long as without the flood, for 99 of 100 honest sessions
+	maxLog         = 64 << 20 // of all kinds together
+	maxSlower      = 3        // the maximum ratio of the 99th percentiles with and without a flood
 )
 
-// sizes says how large the test is.
+// sizes returns the number of sessions, which depends on -full.
 func sizes() (sessions, rate int, hold, calm time.Duration) {
 	if *full {
 		return 10_000, 500, 20 * time.Second, 4 * time.Second
@@ -43,7 +43,7 @@ func sizes() (sessions, rate int, hold, calm time.Duration) {
 	return 100, 200, time.Second, 0
 }
 
-// world is the proxy with honest servers, and a process of hostile ones.
+// world is the proxy with honest servers, and a process with hostile ones.
 type world struct {
 	*program
 	t       *testing.T
@@ -71,7 +71,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// hostileServers starts their process, which ends with the test.
+// hostileServers starts the process of the hostile servers, which ends with the
+// test.
 func (w *world) hostileServers() (addresses map[string]string) {
 	w.t.Helper()
 	process := w.hostile("servers")
@@ -108,7 +109,7 @@ func (w *world) hostile(what string) *exec.Cmd {
 	return process
 }
 
-// flood runs a kind of hostile sessions to its end.
+// flood runs the hostile sessions of one kind.
 func (w *world) flood(k kind) (r report) {
 	w.t.Helper()
 	sessions, rate, hold, _ := sizes()
@@ -128,9 +129,9 @@ func (w *world) flood(k kind) (r report) {
 	return r
 }
 
-// TestFlood runs every kind of hostile sessions beside honest ones. Before each,
-// honest ones run alone for a while. The times of all these are compared with those
-// beside the flood.
+// TestFlood runs each kind of hostile sessions at the same time as honest ones.
+// Before each kind, honest sessions run alone for a while. The times of all
+// these are compared with those during the flood.
 func TestFlood(t *testing.T) {
 	if testing.Short() {
 		t.Skip("NOT RUN with -short: floods, which take minutes")
@@ -153,7 +154,7 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// served wants every honest session to have been served.
+// served fails the test unless the proxy has served every honest session.
 func served(t *testing.T, h *honest) {
 	t.Helper()
 	for i, failure := range h.failures {
@@ -166,7 +167,7 @@ func served(t *testing.T, h *honest) {
 	}
 }
 
-// beside runs honest sessions beside those of one kind of hostile ones.
+// beside runs honest sessions and those of one kind of hostile ones.
 func (w *world) beside(t *testing.T, k kind) *honest {
 	watch := w.watch()
 	before := w.measure()
@@ -183,13 +184,13 @@ func (w *world) beside(t *testing.T, k kind) *honest {
 	served(t, h)
 	bounded(t, peak)
 	reached, refused := total(r.Reached), total(r.Refused)
-	t.Logf("%d hostile sessions, %d at once, %d got to their step, %d did not (%s); %d honest ones; most: %+v", r.Begun, r.Open, reached, refused, r.Error, h.sessions(), peak)
+	t.Logf("%d hostile sessions, %d at once, %d reached their step, %d did not (%s); %d honest ones; peak: %+v", r.Begun, r.Open, reached, refused, r.Error, h.sessions(), peak)
 	if reached < r.Begun/2 {
-		t.Errorf("%d hostile sessions of %d got to their step: this was no flood", reached, r.Begun)
+		t.Errorf("only %d hostile sessions of %d reached their step", reached, r.Begun)
 	}
 	for _, at := range k.rows() {
 		if r.Reached[at.String()] == 0 {
-			t.Errorf("no hostile session got to %s", at)
+			t.Errorf("no hostile session reached %s", at)
 		}
 	}
 	w.settles(t, before)
@@ -203,7 +204,7 @@ func total(counts map[string]int) (all int) {
 	return all
 }
 
-// compare wants honest sessions to take no longer than they may.
+// compare fails the test if honest sessions take too long during the flood.
 func compare(t *testing.T, h, calm *honest) {
 	t.Helper()
 	for _, service := range services {
@@ -219,7 +220,7 @@ func compare(t *testing.T, h, calm *honest) {
 	}
 }
 
-// bounded wants the proxy to have held no more than it may.
+// bounded fails the test if the proxy has used more resources than allowed.
 func bounded(t *testing.T, u usage) {
 	t.Helper()
 	for _, b := range []struct {
@@ -230,12 +231,12 @@ func bounded(t *testing.T, u usage) {
 		{"bytes of memory", u.Memory, maxMemory}, {"bytes on the disk", u.Disk, maxDisk},
 	} {
 		if b.got > b.max {
-			t.Errorf("%d %s, and there may be %d", b.got, b.name, b.max)
+			t.Errorf("%d %s, and the maximum is %d", b.got, b.name, b.max)
 		}
 	}
 }
 
-// settles wants everything to be given back when the flood is over.
+// settles waits until the proxy has released everything after the flood.
 func (w *world) settles(t *testing.T, before usage) {
 	t.Helper()
 	const kept = 100 // workers, idle connections of the status page
@@ -244,6 +245,6 @@ func (w *world) settles(t *testing.T, before usage) {
 		now = w.measure()
 		return now.Sessions == 0 && now.Descriptors <= before.Descriptors+kept && now.Goroutines <= before.Goroutines+kept
 	}) {
-		t.Errorf("it keeps %+v; before it was %+v; open: %s", now, before, w.openSessions())
+		t.Errorf("the proxy keeps %+v; before the flood it had %+v; open: %s", now, before, w.openSessions())
 	}
 }

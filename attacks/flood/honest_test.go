@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// endings are what an honest client says behind the last step that it shares
-// with a hostile one.
+// endings are the commands of an honest client after the last step that it
+// shares with a hostile one.
 var endings = map[string]struct {
 	step string
 	more []exchange
@@ -30,7 +30,7 @@ var endings = map[string]struct {
 
 var mail = []exchange{{"DATA", "354"}, {"Subject: honest\r\n\r\ntext\r\n.", "250 "}, {"QUIT", "221"}}
 
-// honestScript is the session of an honest client, who is another user.
+// honestScript returns the commands of an honest client, who is another user.
 func honestScript(service string) []exchange {
 	end := endings[service]
 	all := append(slices.Clone(script(service, end.step)), end.more...)
@@ -40,11 +40,11 @@ func honestScript(service string) []exchange {
 	return all
 }
 
-// patience is that of honest clients.
+// patience is the maximum time of an honest session.
 const patience = 30 * time.Second
 
-// honest are clients of every service, some of them in the networks that hostile
-// ones are in.
+// honest are clients of every service, some of them in the same networks as
+// hostile ones.
 type honest struct {
 	addresses map[string]string
 
@@ -54,8 +54,8 @@ type honest struct {
 	messages int
 }
 
-// pause is between two sessions of one client. There are two clients of each
-// service.
+// pause is the time between two sessions of one client. There are two clients
+// of each service.
 const pause = 180 * time.Millisecond
 
 func (w *world) newHonest() *honest {
@@ -68,7 +68,7 @@ func (h *honest) runFor(d time.Duration) {
 	h.run(ctx)
 }
 
-// run has sessions until the context ends.
+// run runs sessions until the context ends.
 func (h *honest) run(ctx context.Context) {
 	var running sync.WaitGroup
 	for i, service := range services {
@@ -87,8 +87,8 @@ func (h *honest) run(ctx context.Context) {
 	running.Wait()
 }
 
-// home is an address of an honest client: near the hostile ones, in a network
-// that all of them use, or far from them.
+// home returns an address of an honest client: in a network that all hostile
+// clients use, or far from them.
 func home(i int, near bool) net.IP {
 	if near {
 		return net.IPv4(127, 16, byte(rand.IntN(2)), byte(201+rand.IntN(50)))
@@ -96,7 +96,7 @@ func home(i int, near bool) net.IP {
 	return net.IPv4(127, 200, byte(i), byte(1+rand.IntN(200)))
 }
 
-// one is a whole session, which is not cut short: it counts.
+// one runs a whole session. It is never interrupted, because its time counts.
 func (h *honest) one(service string, from net.IP) {
 	begun := time.Now()
 	err := h.session(service, from)
@@ -125,8 +125,8 @@ func (h *honest) session(service string, from net.IP) error {
 	return s.follow(honestScript(service))
 }
 
-// percentile returns the time within which so many percent of the sessions of a
-// service were over.
+// percentile returns the time in which a percentage of the sessions of a
+// service ended.
 func (h *honest) percentile(service string, percent int) time.Duration {
 	times := slices.Sorted(slices.Values(h.times[service]))
 	if len(times) == 0 {

@@ -13,35 +13,34 @@ import (
 	"time"
 )
 
-// job describes the work of a hostile process, which reads it from its standard
-// input.
+// job is the work of a hostile process, which reads it from its standard input.
 type job struct {
-	Kind      string // of kinds, by String
+	Kind      string // a kind, as its String
 	Sessions  int
-	Rate      int // sessions begun in a second
-	Open      int // at most at the same time
+	Rate      int // sessions that begin in a second
+	Open      int // the maximum of open sessions
 	Hold      time.Duration
-	Addresses map[string]string // of the proxy's listeners
+	Addresses map[string]string // addresses of the proxy's listeners
 }
 
 // report holds the counts of a hostile process, which writes them to its standard
 // output.
 type report struct {
 	Begun   int
-	Reached map[string]int // sessions that got to their step, by row
+	Reached map[string]int // sessions that reached their step, by row
 	Refused map[string]int
-	Error   string // the last one, of a session that did not get there
-	Open    int    // the most at the same time
+	Error   string // the last error of a session that did not reach its step
+	Open    int    // the maximum of open sessions
 }
 
-// flood is a job at work.
+// flood is a job in progress.
 type flood struct {
 	job
 	kind kind
 	rows []row
-	half []byte // of a ClientHello
+	half []byte // half of a ClientHello
 
-	arriving chan struct{}    // holds one for each session on the way to its step
+	arriving chan struct{}    // limits the sessions that have not reached their step yet
 	leaving  <-chan time.Time // lets one session end
 
 	mu     sync.Mutex
@@ -54,7 +53,7 @@ type flood struct {
 // measure how long a queue for the processor is, with any proxy.
 const arriving = 4
 
-// runJob is the whole of a hostile process.
+// runJob is the main function of a hostile process.
 func runJob(in io.Reader, out io.Writer) error {
 	f := &flood{report: report{Reached: map[string]int{}, Refused: map[string]int{}}}
 	if err := json.NewDecoder(in).Decode(&f.job); err != nil {
@@ -70,9 +69,9 @@ func runJob(in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(f.report)
 }
 
-// run begins all sessions, and then cuts off those that are left. They begin at
-// their rate, and as the proxy serves them: it is to be flooded with sessions, not
-// starved of the processor.
+// run starts all sessions, and then ends those that are left. They start at the
+// configured rate, or as fast as the proxy serves them: the test limits the
+// proxy's sessions, not its processor time.
 func (f *flood) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -80,7 +79,7 @@ func (f *flood) run() {
 	f.arriving = make(chan struct{}, arriving)
 	f.leaving = time.Tick(time.Second / time.Duration(f.Rate))
 	for i := range f.Sessions {
-		time.Sleep(time.Second / time.Duration(f.Rate)) // and what was missed is not made up for
+		time.Sleep(time.Second / time.Duration(f.Rate)) // delayed sessions are not made up for
 		tokens <- struct{}{}
 		f.arriving <- struct{}{}
 		running.Go(func() {
@@ -94,7 +93,8 @@ func (f *flood) run() {
 	f.report.Begun = f.Sessions
 }
 
-// settle waits until the last sessions have got to their steps, or will not.
+// settle waits until the last sessions have reached their steps, or have failed
+// to.
 func (f *flood) settle() {
 	for end := later(f.Hold); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		f.mu.Lock()
@@ -106,7 +106,7 @@ func (f *flood) settle() {
 	}
 }
 
-// one is session i, from its own address, and at its own row.
+// one runs session i, from its own address, at its own row.
 func (f *flood) one(ctx context.Context, i int) {
 	at := f.at(i)
 	f.count(1)
@@ -140,8 +140,8 @@ func (f *flood) one(ctx context.Context, i int) {
 	f.behave(over, s, stepOf(at.Service, at.Step), i)
 }
 
-// at is the row of session i. Of a kind of servers it is the service, whose
-// listener here has that server behind it.
+// at returns the row of session i. For a kind of hostile server the row selects
+// the service; its listener here has that server as its backend.
 func (f *flood) at(i int) row {
 	if f.kind.server == "next hop" {
 		return row{"smarthost", f.kind.name}
@@ -160,7 +160,7 @@ func (f *flood) count(n int) {
 	f.report.Open = max(f.report.Open, f.open)
 }
 
-// note counts a session that has got to its step, or will not.
+// note counts a session that has reached its step, or has failed to.
 func (f *flood) note(at row, err error) {
 	<-f.arriving
 	f.mu.Lock()
@@ -174,8 +174,8 @@ func (f *flood) note(at row, err error) {
 	f.report.Error = name + ": " + err.Error()
 }
 
-// source is the address of session i: one of 200 in each of 64 networks, and for
-// one in four the first of them.
+// source returns the address of session i: one of 200 in each of 64 networks;
+// every fourth session uses the first network.
 func source(i int) net.IP {
 	if i%4 == 0 {
 		return net.IPv4(127, 16, 0, byte(1+i/4%200))
@@ -183,13 +183,13 @@ func source(i int) net.IP {
 	return net.IPv4(127, 16, byte(rand.IntN(64)), byte(1+rand.IntN(200)))
 }
 
-// behave is the hostile part of a session.
+// behave runs the hostile part of a session.
 func (f *flood) behave(ctx context.Context, s *session, at step, i int) {
 	switch f.kind.name {
 	case "idle":
 		s.drain()
 	case "trickling":
-		go s.drain() // ends with the connection
+		go s.drain() // returns when the connection ends
 		for s.send("x") == nil {
 			time.Sleep(500 * time.Millisecond)
 		}
@@ -214,7 +214,7 @@ func (f *flood) behave(ctx context.Context, s *session, at step, i int) {
 	}
 }
 
-// begins begins transactions again and again, and never ends one.
+// begins starts transactions again and again, and completes none.
 func (f *flood) begins(s *session, at step) {
 	go s.drain()
 	for range 20 {
@@ -225,16 +225,16 @@ func (f *flood) begins(s *session, at step) {
 	}
 }
 
-// handshake fails in one of the ways that there are.
+// handshake fails the handshake in one of several ways.
 func (f *flood) handshake(s *session, i int) {
 	switch i % 5 {
 	case 0: // no TLS
 		_ = s.send("\x16\x02\x00\x00\x05hello")
-	case 1: // nothing in common
+	case 1: // no common version
 		_ = s.handshake(&tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS10, CipherSuites: []uint16{tls.TLS_RSA_WITH_RC4_128_SHA}})
-	case 2: // the client does not like the certificate
+	case 2: // the client rejects the certificate
 		_ = s.handshake(&tls.Config{ServerName: "other.example", CurvePreferences: cheap})
-	case 3: // half a hello, and the end
+	case 3: // half a ClientHello, then the client closes
 		_, _ = s.socket.Write(f.half)
 		_ = s.socket.SetLinger(0)
 		return
@@ -244,7 +244,8 @@ func (f *flood) handshake(s *session, i int) {
 	s.drain()
 }
 
-// wait is an honest client whose server is hostile: it goes as far as it gets.
+// wait is an honest client whose server is hostile: it follows its script as
+// far as possible.
 func (f *flood) wait(s *session, at row) {
 	service, _, _ := strings.Cut(at.Service, " ")
 	all := steps[service]
@@ -255,14 +256,14 @@ func (f *flood) wait(s *session, at row) {
 		path = append(path, exchange{"\r\ntext\r\n.", "250 "})
 	}
 	arrived := sync.OnceFunc(func() { f.note(at, nil) })
-	if strings.HasPrefix(f.kind.name, "flooding") { // the others keep the client waiting
+	if strings.HasPrefix(f.kind.name, "flooding") { // the other servers let the client wait
 		defer time.AfterFunc(floodTime, arrived).Stop()
 	} else {
 		arrived()
 	}
 	err := s.follow(path)
 	arrived()
-	if err == nil { // the session is relayed
+	if err == nil { // the session has reached the relay
 		_, _ = io.CopyN(io.Discard, s, relayed)
 	}
 }
@@ -271,12 +272,14 @@ func (f *flood) wait(s *session, at row) {
 // waits for something that does not come.
 const floodTime = 100 * time.Millisecond
 
-// relayed is how many bytes a client reads of a server that floods a session after
-// its login. Such traffic is not hostile to the proxy, and takes the processor. It
-// is less than what the server writes at once, so that no client waits for more.
+// relayed is the number of bytes that a client reads from a server that floods
+// a session after its login. Such traffic is not hostile to the proxy, and uses
+// the processor. It is less than the server writes at once, so that no client
+// waits for more.
 const relayed = 256 << 10
 
-// hostileProcess reports whether this process is to be one, and is it.
+// hostileProcess runs the hostile process, if this process is one, and reports
+// that.
 func hostileProcess() bool {
 	switch os.Getenv(asHostile) {
 	case "clients":
@@ -291,5 +294,6 @@ func hostileProcess() bool {
 	return true
 }
 
-// asHostile makes the binary of the tests be a hostile process.
+// asHostile is the environment variable that makes the test program a hostile
+// process.
 const asHostile = "RUN_AS_HOSTILE"

@@ -21,18 +21,19 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// program is the proxy: the real one, built for the test, with its defaults.
+// program is the proxy: the real program, built for the test, with its default
+// settings.
 type program struct {
 	t         *testing.T
 	process   *exec.Cmd
 	folder    string
 	status    string
-	addresses map[string]string // of listeners, by service, and by service and kind of hostile backend
+	addresses map[string]string // of listeners, by service or by service and kind of hostile backend
 }
 
 var listening = regexp.MustCompile(`msg=listening service=(\S+) address=(\S+)`)
 
-// start builds and starts the proxy, in front of honest servers and hostile ones.
+// start builds and starts the proxy, in front of honest and hostile servers.
 func start(t *testing.T, honest, hostile map[string]string) *program {
 	t.Helper()
 	p := &program{t: t, folder: t.TempDir(), status: freeAddress(t), addresses: map[string]string{}}
@@ -65,7 +66,7 @@ func start(t *testing.T, honest, hostile map[string]string) *program {
 	t.Cleanup(func() { _ = p.process.Process.Kill(); _ = p.process.Wait() })
 	var lines [][]string
 	if !wait.Happens(func() bool { lines = listening.FindAllStringSubmatch(p.log(), -1); return len(lines) == len(names) }) {
-		t.Fatalf("it does not listen:\n%s", p.log())
+		t.Fatalf("the proxy does not listen:\n%s", p.log())
 	}
 	for i, line := range lines {
 		p.addresses[names[i]] = line[2]
@@ -73,12 +74,13 @@ func start(t *testing.T, honest, hostile map[string]string) *program {
 	return p
 }
 
-// configuration returns the file, and names for the listeners in their order.
+// configuration returns the configuration file, and names for its listeners in
+// their order.
 func (p *program) configuration(honest, hostile map[string]string) (text string, names []string) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "hostname: %s\nstate_dir: %s/state\nprobe: false\nstatus: {listen: %q}\n", hostname, p.folder, p.status)
-	// A message whose end has gone out is waited for when the client has left: in
-	// the test for less than the ten minutes of the default.
+	// The proxy waits for the reply to a complete message even after its client
+	// has closed the connection: here for less than the default of ten minutes.
 	b.WriteString("timeouts: {end_of_data: 10s}\n")
 	fmt.Fprintf(&b, "smarthost:\n  resolvers: [%q]\n  mta_sts: false\n  level: none\n  destinations:\n", "127.0.0.1:1")
 	fmt.Fprintf(&b, "  - {domains: [good.example], next_hop: \"[127.0.0.1]:%s\"}\n", portOf(honest["smtp"]))
@@ -117,7 +119,7 @@ func portOf(address string) string {
 	return port
 }
 
-// freeAddress is one that nobody listens on.
+// freeAddress returns an address on which no socket listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -139,7 +141,7 @@ type usage struct {
 	Memory, Disk, Log                 int64 // bytes
 }
 
-// measure asks for all of it.
+// measure reads the current usage.
 func (p *program) measure() usage {
 	proc := fmt.Sprintf("/proc/%d/", p.process.Process.Pid)
 	open, _ := os.ReadDir(proc + "fd")
@@ -156,7 +158,7 @@ func (p *program) measure() usage {
 
 func (p *program) metrics() string { return p.page("/metrics") }
 
-// openSessions describes the sessions that there are.
+// openSessions describes the open sessions.
 func (p *program) openSessions() string {
 	var status struct {
 		Open json.RawMessage `json:"open"`
@@ -165,7 +167,7 @@ func (p *program) openSessions() string {
 	return string(status.Open[:min(len(status.Open), 4<<10)])
 }
 
-// page asks the listener of the status page.
+// page fetches a page of the status listener.
 func (p *program) page(path string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -182,7 +184,7 @@ func (p *program) page(path string) string {
 	return string(text)
 }
 
-// sum adds the values of a metric, whatever their labels.
+// sum adds the values of a metric over all its labels.
 func sum(metrics, name string) (all float64) {
 	for line := range strings.Lines(metrics) {
 		if behind, found := strings.CutPrefix(line, name); found && (behind[0] == ' ' || behind[0] == '{') {
@@ -194,7 +196,7 @@ func sum(metrics, name string) (all float64) {
 	return all
 }
 
-// size is that of all files under a path, in bytes.
+// size returns the size of all files under a path, in bytes.
 func size(path string) (all int64) {
 	_ = filepath.WalkDir(path, func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.Type().IsRegular() {

@@ -13,9 +13,8 @@ import (
 	"time"
 )
 
-// server is a backend or next hop, of little more than the answers. At some
-// answer, which chance chooses for each connection, a hostile one stops being
-// honest.
+// server is a backend or next hop that sends fixed replies. From a randomly
+// chosen reply of each connection on, a hostile server misbehaves.
 type server struct {
 	protocol string
 	kind     string // empty: honest
@@ -49,7 +48,7 @@ type peer struct {
 	*server
 	net.Conn
 	in    *bufio.Reader
-	until int // answers until it is hostile; negative: never
+	until int // replies until it is hostile; negative: never
 	over  bool
 }
 
@@ -62,7 +61,7 @@ var greetings = map[string]string{
 
 const sieveCapabilities = "\"IMPLEMENTATION\" \"flood\"\r\n\"SIEVE\" \"fileinto\"\r\n\"SASL\" \"PLAIN\"\r\n\"VERSION\" \"1.0\"\r\nOK\r\n"
 
-// answer sends an answer, or misbehaves in its place.
+// answer sends a reply, or misbehaves instead.
 func (p *peer) answer(text string) {
 	if p.until == 0 {
 		p.misbehave()
@@ -75,7 +74,7 @@ func (p *peer) answer(text string) {
 	}
 }
 
-// endless are lines that every protocol may have in an answer which does not end.
+// endless are lines that a reply may contain any number of, for each protocol.
 var endless = map[string]string{
 	"smtp": "250-" + strings.Repeat("x", 58) + "\r\n", "imap": "* OK " + strings.Repeat("x", 57) + "\r\n",
 	"pop3": strings.Repeat("x", 62) + "\r\n", "sieve": `"` + strings.Repeat("x", 58) + "\"\r\n",
@@ -103,7 +102,7 @@ func (p *peer) misbehave() {
 	}
 }
 
-// bulk is the answer to a command that asks for much data.
+// bulk is the reply to a command that requests much data.
 var bulk = strings.Repeat(strings.Repeat("x", 62)+"\r\n", 16<<10)
 
 func (p *peer) command() {
@@ -211,8 +210,8 @@ func (p *peer) sieve(verb string, words []string) {
 // honestLogin is the argument of PLAIN for an honest user.
 var honestLogin = base64.StdEncoding.EncodeToString([]byte("\x00alice\x00secret"))
 
-// serveHostile is a process of hostile servers: one for each protocol and kind.
-// Their addresses are written to the output; the process ends with its input.
+// serveHostile runs hostile servers: one for each protocol and kind. It writes
+// their addresses to the output, and returns at the end of the input.
 func serveHostile(in io.Reader, out io.Writer) {
 	addresses := map[string]string{}
 	for _, k := range kinds {

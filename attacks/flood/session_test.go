@@ -19,7 +19,7 @@ type session struct {
 	in       *bufio.Reader
 }
 
-// hostname is the proxy's.
+// hostname is the proxy's hostname.
 const hostname = "mail.example.com"
 
 // dial connects from an address of loopback.
@@ -66,7 +66,7 @@ func (s *session) send(text string) error {
 	return err
 }
 
-var errOtherAnswer = errors.New("another answer")
+var errOtherAnswer = errors.New("unexpected reply")
 
 // await reads lines until one has the prefix.
 func (s *session) await(want string) error {
@@ -74,7 +74,7 @@ func (s *session) await(want string) error {
 		line, err := s.in.ReadString('\n')
 		switch {
 		case err != nil:
-			return fmt.Errorf("behind %q: %w", line, err)
+			return fmt.Errorf("after %q: %w", line, err)
 		case strings.HasPrefix(line, want):
 			return nil
 		case isRefusal(line, want):
@@ -83,7 +83,7 @@ func (s *session) await(want string) error {
 	}
 }
 
-// isRefusal reports whether a line ends another reply than the wanted one.
+// isRefusal reports whether a line ends a reply that is not the expected one.
 func isRefusal(line, want string) bool {
 	tag, _, _ := strings.Cut(want, " ")
 	switch {
@@ -114,10 +114,11 @@ func (s *session) drain() bool {
 	return !errors.As(err, &timeout) || !timeout.Timeout()
 }
 
-// cheap key exchange leaves the processor to the proxy.
+// cheap is a key exchange with little cost for the client, which leaves the
+// processor to the proxy.
 var cheap = []tls.CurveID{tls.X25519}
 
-// hello is the first flight of a client.
+// hello returns the first flight of a client.
 func hello() []byte {
 	ours, theirs := net.Pipe()
 	defer func() { _ = theirs.Close() }()
@@ -130,5 +131,5 @@ func hello() []byte {
 	return first[:n]
 }
 
-// later is a moment from now, for deadlines.
+// later returns the time after a duration, for deadlines.
 func later(d time.Duration) time.Time { return time.Now().Add(d) }

@@ -1,30 +1,30 @@
 package flood
 
-// exchange is a command of a client, and the prefix of the line that ends the
+// exchange is a command of a client, and the prefix of the last line of the
 // reply.
 type exchange struct{ send, want string }
 
-// Words with a meaning of their own in an exchange.
+// Words with a special meaning in an exchange.
 const (
-	startTLS = "<handshake>"   // a whole handshake, without an answer
+	startTLS = "<handshake>"   // a whole handshake, without a reply
 	halfTLS  = "<half hello>"  // the first half of a ClientHello
 	halfText = "<half a text>" // the beginning of a message, without the end of its line
 )
 
 // step is a state of a session in which a hostile client begins its attack. A
-// client gets there by the exchanges of the step before, and then its own.
+// client reaches it by the exchanges of the previous steps and of this one.
 type step struct {
 	name, from string
 	script     []exchange
-	noise      string // a command that is harmless here; empty: there is no place for one
-	empty      string // commands that begin something and give it up
-	bulk       string // a command with a large answer
+	noise      string // a harmless command; empty: none is possible here
+	empty      string // commands that start a transaction and abandon it
+	bulk       string // a command with a large reply
 }
 
 // login is "\0mallory\0secret" in base64: the hostile client has an account.
 const login = "AG1hbGxvcnkAc2VjcmV0"
 
-// steps are those of each service, in the order in which a session takes them.
+// steps are the steps of each service, in the order of a session.
 var steps = map[string][]step{
 	"smtp": append([]step{
 		{name: "connected", noise: "NOOP", bulk: "HELP"},
@@ -104,10 +104,10 @@ var (
 	}
 )
 
-// services are in the order of their ports' use.
+// services are sorted by the history of their ports.
 var services = []string{"smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "sieve", "smarthost"}
 
-// protocols are the services by what their backends speak.
+// protocols maps each protocol of a backend to its services.
 var protocols = map[string]string{
 	"smtp": "smtp", "submission": "smtp", "submissions": "smtp", "imap": "imap", "imaps": "imap", "pop3": "pop3", "pop3s": "pop3", "sieve": "sieve",
 }
@@ -117,7 +117,7 @@ var protocols = map[string]string{
 type kind struct {
 	name   string
 	fits   func(service string, s step) bool
-	server string // backend, next hop; empty: the client
+	server string // the hostile side: backend or next hop; empty: the client
 }
 
 func anywhere(string, step) bool { return true }
@@ -159,7 +159,7 @@ type row struct {
 
 func (r row) String() string { return r.Service + ", " + r.Step }
 
-// rows lists where a kind can be.
+// rows lists the steps at which a kind is possible.
 func (k kind) rows() []row {
 	var all []row
 	for _, service := range services {
@@ -172,7 +172,7 @@ func (k kind) rows() []row {
 	return all
 }
 
-// script returns all commands that a client sends to get to a step.
+// script returns all commands that a client sends to reach a step.
 func script(service, name string) []exchange {
 	for _, s := range steps[service] {
 		if s.name == name {

@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	attackTests = "./attacks" // the package whose tests must notice, where a mutant names no other
+	attackTests = "./attacks" // the package whose tests must fail, unless a mutant names another
 	patience    = 3 * time.Minute
 )
 
 // verdict is the result of one row's tests with a mutant.
 type verdict struct {
 	killed bool
-	by     string // the test that has failed, or what happened instead
+	by     string // the test that has failed, or the reason of survival
 }
 
 // lab builds and runs the tests with mutants, in a temporary folder.
@@ -145,7 +145,7 @@ var failure = regexp.MustCompile(`(?m)^ *--- FAIL: (Test([A-H]\d+)_\S+)`)
 func judge(passed bool, output, row string) verdict {
 	name := ""
 	for _, m := range failure.FindAllStringSubmatch(output, -1) {
-		if m[2] == row && len(m[1]) > len(name) { // the innermost
+		if m[2] == row && len(m[1]) > len(name) { // the innermost subtest
 			name = m[1]
 		}
 	}

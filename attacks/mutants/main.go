@@ -22,7 +22,8 @@ func main() {
 	}
 }
 
-// run tries the chosen mutants, or all of them, and returns how many survive.
+// run runs the selected mutants, or all of them, and returns the number of
+// survivors.
 func run(list bool, chosen []string) (survivors int, err error) {
 	all, err := mutants()
 	if err != nil {
@@ -58,8 +59,9 @@ func run(list bool, chosen []string) (survivors int, err error) {
 	return r.survivors, nil
 }
 
-// choose returns the mutants at the wanted places of the table or of the wanted
-// rows, the latter with these rows only. A letter stands for all of its rows.
+// choose returns the mutants at the given positions of the table or of the
+// given rows, the latter with these rows only. A letter selects all of its
+// rows.
 func choose(all []mutant, wanted []string) []mutant {
 	if len(wanted) == 0 {
 		return all

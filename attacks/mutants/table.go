@@ -15,9 +15,9 @@ var files embed.FS
 
 // mutant is a change that removes a defence.
 type mutant struct {
-	rows  []string // whose tests must fail
+	rows  []string // the rows whose tests must fail
 	what  string
-	place string // where it is in the table
+	place string // its position in the table
 	tests string // the package whose tests must fail
 	edits []edit
 }
@@ -65,7 +65,7 @@ func parse(name, text string) ([]mutant, error) {
 			all = append(all, mutant{rows: strings.Fields(head[1]), what: head[2], place: place, tests: attackTests})
 			m = &all[len(all)-1]
 		case m == nil || !m.addLine(line):
-			return nil, fmt.Errorf("%s: what is %q?", place, line)
+			return nil, fmt.Errorf("%s: unknown line %q", place, line)
 		}
 	}
 	return all, lines.Err()
@@ -93,7 +93,7 @@ func (m *mutant) addLine(line string) bool {
 		e.old += text
 	case '+':
 		e.new += text
-	case '@': // another place in the same file
+	case '@': // another change in the same file
 		m.edits = append(m.edits, edit{file: e.file})
 	default:
 		return false
@@ -101,7 +101,8 @@ func (m *mutant) addLine(line string) bool {
 	return true
 }
 
-// elsewhere returns the rows whose defence is not in this tree, and where it is.
+// elsewhere returns the rows whose defence is not in this tree, with the
+// location of the defence.
 func elsewhere() (map[string]string, error) {
 	text, err := files.ReadFile("table/elsewhere.txt")
 	if err != nil {
@@ -115,7 +116,7 @@ func elsewhere() (map[string]string, error) {
 		}
 		m := excuse.FindStringSubmatch(line)
 		if m == nil {
-			return nil, fmt.Errorf("elsewhere.txt: what is %q?", line)
+			return nil, fmt.Errorf("elsewhere.txt: unknown line %q", line)
 		}
 		rows[m[1]] = m[2]
 	}
@@ -134,7 +135,7 @@ func (m *mutant) applied(read func(file string) (string, error)) (map[string]str
 			}
 		}
 		if n := strings.Count("\n"+text, "\n"+e.old); e.old == "" || n != 1 {
-			return nil, fmt.Errorf("%s: %s holds this %d times, not once:\n%s", m.place, e.file, n, e.old)
+			return nil, fmt.Errorf("%s: %s contains this text %d times, not once:\n%s", m.place, e.file, n, e.old)
 		}
 		changed[e.file] = strings.TrimPrefix(strings.Replace("\n"+text, "\n"+e.old, "\n"+e.new, 1), "\n")
 	}

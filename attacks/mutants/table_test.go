@@ -42,18 +42,18 @@ func TestEveryRowHasAMutant(t *testing.T) {
 		for _, row := range m.rows {
 			tried[row] = true
 			if !slices.Contains(known, row) {
-				t.Errorf("%s: %s is no row", m.place, row)
+				t.Errorf("%s: there is no row %s", m.place, row)
 			}
 		}
 	}
 	for _, row := range known {
 		if _, ok := excused[row]; tried[row] == ok {
-			t.Errorf("%s: has a mutant: %v, is excused: %v", row, tried[row], ok)
+			t.Errorf("%s: has a mutant: %v, is in elsewhere.txt: %v", row, tried[row], ok)
 		}
 	}
 	for row := range excused {
 		if !slices.Contains(known, row) {
-			t.Errorf("elsewhere.txt: %s is no row", row)
+			t.Errorf("elsewhere.txt: there is no row %s", row)
 		}
 	}
 }
@@ -81,10 +81,10 @@ func TestEveryMutantFits(t *testing.T) {
 		for file, text := range changed {
 			before, _ := read(file)
 			if text == before {
-				t.Errorf("%s leaves %s as it is", m.place, file)
+				t.Errorf("%s does not change %s", m.place, file)
 			}
 			if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
-				t.Errorf("%s changes %s, which is no part of the proxy", m.place, file)
+				t.Errorf("%s changes %s, which is not part of the proxy", m.place, file)
 			}
 		}
 	}
@@ -100,8 +100,8 @@ func TestApply(t *testing.T) {
 		"-one\n+1\n@@\n three\n+3":  "1\ntwo\nthree\n3\ntwo\n",
 		"-two\n+2":                  "", // twice
 		"-four\n+4":                 "", // never
-		"-ne\n+1":                   "", // no whole line
-		"-one\n+1\n@@\n-one\n+eins": "", // gone by then
+		"-ne\n+1":                   "", // not a whole line
+		"-one\n+1\n@@\n-one\n+eins": "", // changed by the first edit
 	} {
 		all, err := parse("x.diff", "# a mutant\nmutant A1 B2: the one\n--- file.go\n"+diff+"\n")
 		if err != nil || len(all) != 1 || !slices.Equal(all[0].rows, []string{"A1", "B2"}) {
