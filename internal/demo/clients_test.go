@@ -47,7 +47,7 @@ func send(t *testing.T, address string, auth sasl.Client, message string) {
 	}
 }
 
-// login opens the INBOX by IMAP.
+// login logs in by IMAP and selects the INBOX.
 func login(t *testing.T, s *Server, options *imapclient.Options) *imapclient.Client {
 	t.Helper()
 	c, err := imapclient.DialInsecure(s.IMAP(), options)
@@ -64,7 +64,7 @@ func login(t *testing.T, s *Server, options *imapclient.Options) *imapclient.Cli
 	return c
 }
 
-// inbox is the whole INBOX, by IMAP.
+// inbox returns all messages of the INBOX, by IMAP.
 func inbox(t *testing.T, c *imapclient.Client) (texts []string) {
 	t.Helper()
 	whole := &imap.FetchItemBodySection{Peek: true}
@@ -80,7 +80,7 @@ func inbox(t *testing.T, c *imapclient.Client) (texts []string) {
 	return texts
 }
 
-// holdTo compares the INBOX with the subjects that should be in it.
+// holdTo compares the INBOX with the expected subjects.
 func holdTo(t *testing.T, texts []string, subjects ...string) {
 	t.Helper()
 	if len(texts) != len(subjects) {

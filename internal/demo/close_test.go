@@ -10,7 +10,8 @@ import (
 	"github.com/letterlock/letterlock/internal/demo/talk"
 )
 
-// sessions are in the middle of something: each ends when the server does.
+// sessions returns sessions in different states. Each must end when the server
+// does.
 func sessions(s *Server) map[string]struct{ address, script string } {
 	return map[string]struct{ address, script string }{
 		"greeted":     {s.SMTP(), "S: 220 *"},
@@ -66,7 +67,7 @@ func sessions(s *Server) map[string]struct{ address, script string } {
 	}
 }
 
-// goroutines waits until there are no more than want, or gives up.
+// goroutines waits until at most want goroutines run, or gives up.
 func goroutines(want int) (int, string) {
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > want && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
@@ -130,7 +131,8 @@ func TestCloseAtOnce(t *testing.T) {
 	}
 }
 
-// One session more than there may be waits until one has ended.
+// TestSessionsAreBounded checks that one session above the maximum waits until
+// another has ended.
 func TestSessionsAreBounded(t *testing.T) {
 	s := start(t)
 	var conns []net.Conn
@@ -151,7 +153,7 @@ func TestSessionsAreBounded(t *testing.T) {
 	talk.Run(t, waiting, "S: +OK *")
 }
 
-// A deletion is carried out at QUIT; Close is no QUIT.
+// A deletion is carried out at QUIT, and not when the server is closed.
 func TestCloseIsNoQuit(t *testing.T) {
 	s := start(t)
 	conn := talk.Dial(t, s.POP3())
@@ -170,9 +172,9 @@ func TestCloseIsNoQuit(t *testing.T) {
 	}
 }
 
-// A client that fetches and does not read holds the mailbox, and so a session
-// that wants to deliver; neither may hold Close. The text is more than two
-// sockets can buffer.
+// A client that fetches a message and does not read it locks the mailbox, and
+// so delays a delivery. Neither may delay Close. The message is longer than the
+// buffers of two sockets.
 func TestCloseWhileADeliveryWaits(t *testing.T) {
 	s := start(t)
 	send(t, s.SMTP(), nil, "Subject: Big\r\n\r\n"+strings.Repeat(strings.Repeat("x", 998)+"\r\n", 16<<10))

@@ -14,16 +14,17 @@ import (
 	"github.com/letterlock/letterlock/internal/demo/smtpd"
 )
 
-// User and Password are the one login there is.
+// User and Password are the only login.
 const (
 	User     = "demo"
 	Password = "demo"
 )
 
-// Domain is the one whose mail is delivered, whatever the local part.
+// Domain is the domain whose mail is delivered, whatever the local part.
 const Domain = "example.com"
 
-// Server is the running servers. Its methods may be called from any goroutine.
+// Server holds the running servers. Its methods may be called from any
+// goroutine.
 type Server struct {
 	smtp, submission, imap, pop3, sieve *listener
 
@@ -31,14 +32,14 @@ type Server struct {
 }
 
 // Start listens on five free ports of 127.0.0.1 and serves them until Close.
-// The hostname is what the servers call themselves. It fails if the hostname
-// is no word, or if there is no port to be had.
+// hostname is the servers' name in greetings. Start fails if hostname contains
+// invalid characters, or if a port cannot be opened.
 func Start(hostname string) (*Server, error) {
 	if hostname == "" || strings.ContainsFunc(hostname, notInHostname) {
-		return nil, fmt.Errorf("demo: %q is no hostname", hostname)
+		return nil, fmt.Errorf("demo: %q is not a hostname", hostname)
 	}
-	// The mailbox is filled before there is a port, so that the first client
-	// finds it whole.
+	// The mailbox is filled before a port is open, so that the first client
+	// finds all of it.
 	box, err := mailbox.New(User, Password, welcome(hostname))
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
@@ -53,8 +54,8 @@ func Start(hostname string) (*Server, error) {
 	return s, nil
 }
 
-// serve starts a goroutine for each listener; what those start, the listener
-// counts.
+// serve starts a goroutine for each listener; the listeners count the
+// goroutines of the sessions.
 func (s *Server) serve(hostname string, box *mailbox.Mailbox) {
 	mx := smtpd.New(hostname, Domain, box)
 	submission := smtpd.NewSubmission(hostname, Domain, box)
@@ -65,7 +66,8 @@ func (s *Server) serve(hostname string, box *mailbox.Mailbox) {
 	}
 	sieve := &sieved.Server{Authenticate: box.Authenticate}
 
-	// These end when their listeners do, and their errors say no more than that.
+	// These return when their listeners are closed, with an error that says
+	// only that.
 	s.loops.Go(func() { _ = mx.Serve(s.smtp) })
 	s.loops.Go(func() { _ = submission.Serve(s.submission) })
 	s.loops.Go(func() { _ = imap.Serve(s.imap) })
@@ -73,24 +75,25 @@ func (s *Server) serve(hostname string, box *mailbox.Mailbox) {
 	s.loops.Go(func() { s.sieve.each(sieve.Serve) })
 }
 
-// SMTP is the host:port of the MX: no AUTH, recipients at example.com only.
+// SMTP returns the host:port of the MX: no AUTH, recipients at example.com
+// only.
 func (s *Server) SMTP() string { return s.smtp.Addr().String() }
 
-// Submission is the host:port for authenticated mail, by PLAIN or LOGIN. It
-// goes to example.com only.
+// Submission returns the host:port for authenticated mail, by PLAIN or LOGIN,
+// to example.com only.
 func (s *Server) Submission() string { return s.submission.Addr().String() }
 
-// IMAP is the host:port of the IMAP4rev1 and IMAP4rev2 server.
+// IMAP returns the host:port of the IMAP4rev1 and IMAP4rev2 server.
 func (s *Server) IMAP() string { return s.imap.Addr().String() }
 
-// POP3 is the host:port of the POP3 server.
+// POP3 returns the host:port of the POP3 server.
 func (s *Server) POP3() string { return s.pop3.Addr().String() }
 
-// Sieve is the host:port of the ManageSieve server.
+// Sieve returns the host:port of the ManageSieve server.
 func (s *Server) Sieve() string { return s.sieve.Addr().String() }
 
-// Close ends the listeners and every session, and returns when the last one is
-// gone. It may be called again.
+// Close closes the listeners and every session, and returns when the last
+// session has ended. It may be called again.
 func (s *Server) Close() error {
 	var errs []error
 	for _, l := range s.listeners() {
@@ -98,7 +101,8 @@ func (s *Server) Close() error {
 			errs = append(errs, (*l).cut())
 		}
 	}
-	// Only when all are cut: a session may wait for one of another server.
+	// The wait begins when all connections are closed, because a session may be
+	// waiting for a session of another server.
 	for _, l := range s.listeners() {
 		if *l != nil {
 			(*l).sessions.Wait()
@@ -108,10 +112,11 @@ func (s *Server) Close() error {
 	return errors.Join(errs...)
 }
 
-// listeners are where Start puts them, nil as long as it has not.
+// listeners are the listeners that Start opens, nil until then.
 func (s *Server) listeners() []**listener {
 	return []**listener{&s.smtp, &s.submission, &s.imap, &s.pop3, &s.sieve}
 }
 
-// notInHostname keeps out what would break a greeting or a header line.
+// notInHostname reports a character that would break a greeting or a header
+// line.
 func notInHostname(r rune) bool { return r <= ' ' || r >= 0x7f }

@@ -1,11 +1,11 @@
-// Package demo is the plaintext mail server that `letterlock demo` puts the
-// proxy in front of: SMTP as an MX, submission, IMAP, POP3 and ManageSieve,
-// each on a port of its own on the loopback address, without TLS.
+// Package demo is the plaintext mail server behind the proxy of `letterlock
+// demo`: SMTP as an MX, submission, IMAP, POP3 and ManageSieve, each on its own
+// port of the loopback address, without TLS.
 //
 // There is one user, demo with the password demo, and one mailbox in memory:
-// what comes in by SMTP for anybody at example.com goes out by IMAP and POP3,
-// and is forgotten with the process. Nothing is ever sent elsewhere.
+// mail that arrives by SMTP for any address at example.com can be read by IMAP
+// and POP3, and is lost when the process ends. No mail is sent elsewhere.
 //
-// It stands for a legacy server. It speaks the protocols as their RFCs have
-// them and is bounded everywhere, but it is no mail server to keep mail in.
+// It represents a legacy server. It follows the RFCs of the protocols and
+// bounds all resources, but it is not suitable for storing mail.
 package demo

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// maxSessions is how many connections a server has at once; more wait in the
-// kernel's queue.
+// maxSessions is the maximum number of open connections of a server; more wait
+// in the kernel's queue.
 const maxSessions = 64
 
-// listener accepts on a free port of 127.0.0.1 and knows its connections, so
-// that it can end them and wait until their sessions have let go of them. The
-// libraries' own Close does not wait, and misses a connection that was
-// accepted a moment before.
+// listener accepts on a free port of 127.0.0.1 and records its connections, so
+// that it can close them and wait until their sessions have ended. The Close of
+// the libraries does not wait, and misses a connection that was accepted a
+// moment before.
 type listener struct {
 	*net.TCPListener
 
-	slots    chan struct{} // one is held by each open connection
+	slots    chan struct{} // has a value for each open connection
 	done     chan struct{} // closed by cut
 	sessions sync.WaitGroup
 
@@ -27,7 +27,7 @@ type listener struct {
 	open map[*conn]struct{} // nil after cut
 }
 
-// listen opens a listener that serves nothing yet.
+// listen opens a listener that does not accept yet.
 func listen() (*listener, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -41,8 +41,8 @@ func listen() (*listener, error) {
 	}, nil
 }
 
-// Accept waits for a connection. Its only error is net.ErrClosed: what else
-// can go wrong passes (too many open files), so it tries again.
+// Accept waits for a connection. Its only error is net.ErrClosed: other errors
+// are temporary (too many open files), so it tries again.
 func (l *listener) Accept() (net.Conn, error) {
 	select {
 	case l.slots <- struct{}{}:
@@ -65,7 +65,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// admit counts a connection, unless cut was faster.
+// admit records a connection, unless the listener has been cut.
 func (l *listener) admit(tcp *net.TCPConn) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -79,7 +79,7 @@ func (l *listener) admit(tcp *net.TCPConn) (net.Conn, error) {
 	return c, nil
 }
 
-// each runs session on every connection, in a goroutine of its own.
+// each runs session on every connection, in a new goroutine.
 func (l *listener) each(session func(net.Conn)) {
 	for {
 		c, err := l.Accept()
@@ -93,8 +93,8 @@ func (l *listener) each(session func(net.Conn)) {
 	}
 }
 
-// cut closes the listener and its connections; sessions counts those that have
-// not noticed yet. It may be called again.
+// cut closes the listener and its connections; sessions counts the sessions
+// that have not ended yet. It may be called again.
 func (l *listener) cut() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -109,7 +109,7 @@ func (l *listener) cut() error {
 	return l.TCPListener.Close()
 }
 
-// conn is a connection whose session is over when it closes it.
+// conn is a connection of a session. The session has ended when it closes it.
 type conn struct {
 	*net.TCPConn
 
@@ -117,9 +117,9 @@ type conn struct {
 	release  sync.Once
 }
 
-// Write does not say that it failed: it closes the connection, and the session
-// learns of that when it reads. go-imap's server, if a write failed in the middle of a
-// message, would wait for ever for a lock of its own.
+// Write does not report an error: it closes the connection, so that the
+// session's next read fails. After an error of a write in the middle of a
+// message, go-imap's server would wait for ever for its own lock.
 func (c *conn) Write(p []byte) (int, error) {
 	if _, err := c.TCPConn.Write(p); err != nil {
 		_ = c.TCPConn.Close()
@@ -127,7 +127,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close closes the connection and gives its place to the next.
+// Close closes the connection and releases its slot.
 func (c *conn) Close() error {
 	err := c.TCPConn.Close()
 	c.release.Do(func() {

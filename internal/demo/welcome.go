@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// welcome is the message that waits in the INBOX, so that a first login finds
+// welcome returns the first message of the INBOX, so that a new user finds
 // something to read.
 func welcome(hostname string) []byte {
 	text := fmt.Sprintf(`Return-Path: <postmaster@%[1]s>

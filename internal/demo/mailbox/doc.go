@@ -1,8 +1,8 @@
-// Package mailbox is the one mailbox of the demo, in memory: go-imap's
-// imapmemserver, to which it adds delivery, a quota over all folders, and
-// that the INBOX can be neither deleted nor renamed.
+// Package mailbox is the mailbox of the demo, in memory: go-imap's
+// imapmemserver with delivery and a quota over all folders. The INBOX can be
+// neither deleted nor renamed.
 //
-// A client that fetches a message and does not read it holds the mailbox until
-// the library gives it up, after some minutes at most. In front of one user
-// that is his own affair.
+// A client that fetches a message and does not read it locks the mailbox until
+// the library gives up, after some minutes at most. The mailbox has one user,
+// so that concerns no one else.
 package mailbox

@@ -14,10 +14,11 @@ import (
 	"github.com/emersion/go-imap/v2/imapserver/imapmemserver"
 )
 
-// MaxMessage is the longest message in bytes, by SMTP and by APPEND.
+// MaxMessage is the maximum length of a message in bytes, by SMTP and by
+// APPEND.
 const MaxMessage = 25 << 20
 
-// quota is what all folders together may hold.
+// quota is the maximum content of all folders together.
 type quota struct {
 	bytes    int64
 	messages uint32
@@ -26,16 +27,16 @@ type quota struct {
 
 const inbox = "INBOX"
 
-// ErrFull says that the quota is used up; deleting mail helps.
+// ErrFull says that the quota is exceeded; deleting messages makes room.
 var ErrFull = errors.New("the mailbox is full")
 
-// Mailbox is the folders of one user. It is safe for concurrent use.
+// Mailbox holds the folders of one user. It is safe for concurrent use.
 type Mailbox struct {
 	username, password string
 	user               *imapmemserver.User
 	quota              quota
 
-	// mu makes a look at the quota and the change that follows one step.
+	// mu is held from the check of the quota to the end of the change.
 	mu      sync.Mutex
 	folders map[string]struct{}
 }
@@ -64,16 +65,16 @@ func New(username, password string, first []byte) (*Mailbox, error) {
 	return m, nil
 }
 
-// Authenticate reports whether this is the user and his password.
+// Authenticate reports whether user and password are correct.
 func (m *Mailbox) Authenticate(username, password string) bool {
 	user := subtle.ConstantTimeCompare([]byte(username), []byte(m.username))
 	pass := subtle.ConstantTimeCompare([]byte(password), []byte(m.password))
 	return user&pass == 1
 }
 
-// Deliver puts a message into the INBOX, byte for byte, behind the header
-// lines of its delivery, and notifies the sessions that idle there. What has no header that
-// IMAP could read becomes the body. It fails with ErrFull.
+// Deliver adds a message to the INBOX, byte for byte, after the header lines of
+// its delivery, and notifies the sessions that idle there. Text without a
+// header that IMAP can parse becomes the body. It fails with ErrFull.
 func (m *Mailbox) Deliver(trace, message []byte) error {
 	whole := slices.Concat(trace, message)
 	if !readable(whole) {
@@ -93,8 +94,8 @@ func (m *Mailbox) append(folder string, message []byte, options *imap.AppendOpti
 	return m.user.Append(folder, bytes.NewReader(message), options)
 }
 
-// create, delete and rename do what IMAP says and keep the list of folders,
-// which the library has but does not give away.
+// create, delete and rename change folders as IMAP specifies, and keep the list
+// of folders, which the library does not provide.
 func (m *Mailbox) create(name string, options *imap.CreateOptions) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -140,9 +141,9 @@ func (m *Mailbox) copy(f func() (*imap.CopyData, error)) (*imap.CopyData, error)
 	return f()
 }
 
-// move runs f, which moves messages. Alone, like copy: the library locks the
-// source and then the target, so two moves in opposite directions would wait
-// for each other.
+// move runs f, which moves messages. Like copy it excludes others: the library
+// locks the source and then the target, so two moves in opposite directions
+// would wait for each other.
 func (m *Mailbox) move(f func() error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -163,9 +164,9 @@ func (m *Mailbox) room(n int) bool {
 	return size <= m.quota.bytes && count < m.quota.messages
 }
 
-// readable reports whether IMAP hands a message out as it came in. The library
-// takes it apart and puts it together again, and one whose header it cannot
-// read it hands out empty.
+// readable reports whether IMAP returns a message as it was delivered. The
+// library parses messages and assembles them again, and returns a message whose
+// header it cannot parse as an empty one.
 func readable(message []byte) bool {
 	whole := imapserver.ExtractBodySection(bytes.NewReader(message), &imap.FetchItemBodySection{})
 	return bytes.Equal(whole, message)

@@ -62,7 +62,7 @@ func inboxText(t *testing.T, c *imapclient.Client, number uint32) string {
 	return string(got[0].FindBodySection(whole))
 }
 
-// refused holds an error to a response code.
+// refused checks the response code of an error.
 func refused(t *testing.T, what string, err error, code imap.ResponseCode) {
 	t.Helper()
 	if answer, ok := errors.AsType[*imap.Error](err); !ok || answer.Code != code {
@@ -194,8 +194,8 @@ func TestFolders(t *testing.T) {
 	}
 }
 
-// The library locks two folders, one after the other; in opposite directions
-// that could be for ever.
+// The library locks two folders, one after the other; copies in opposite
+// directions could wait for each other for ever.
 func TestOppositeCopiesDoNotWaitForEachOther(t *testing.T) {
 	m := demo(t)
 	if _, err := m.append("Sent", []byte(first), &imap.AppendOptions{}); err != nil {

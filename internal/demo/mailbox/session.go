@@ -12,11 +12,11 @@ import (
 	"github.com/emersion/go-imap/v2/imapserver/imapmemserver"
 )
 
-// idleTick is how long news wait at most.
+// idleTick is the maximum delay of a notification.
 const idleTick = 50 * time.Millisecond
 
-// IMAP is the configuration of an IMAP server on this mailbox: without TLS,
-// with everything that the library and its memory store can do.
+// IMAP returns the options of an IMAP server for this mailbox: without TLS,
+// with everything that the library and its memory store support.
 func (m *Mailbox) IMAP() *imapserver.Options {
 	return &imapserver.Options{
 		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
@@ -28,11 +28,11 @@ func (m *Mailbox) IMAP() *imapserver.Options {
 			imap.CapLiteralPlus: {},
 		},
 		InsecureAuth: true,
-		Logger:       log.New(io.Discard, "", 0), // clients that hang up are no news
+		Logger:       log.New(io.Discard, "", 0), // disconnected clients are not logged
 	}
 }
 
-// The replies of our own (RFC 5530).
+// The error replies of this package (RFC 5530).
 var (
 	errOverQuota = &imap.Error{
 		Type: imap.StatusResponseTypeNo,
@@ -46,8 +46,8 @@ var (
 	}
 )
 
-// session is an IMAP session. The embedded one is nil before the login, and
-// the library calls only Login and Close then.
+// session is an IMAP session. The embedded session is nil before the login; the
+// library calls only Login and Close then.
 type session struct {
 	*imapmemserver.UserSession
 
@@ -68,12 +68,12 @@ func (s *session) Login(username, password string) error {
 	return nil
 }
 
-// AppendLimit is the longest message (RFC 7889).
+// AppendLimit returns the maximum length of a message (RFC 7889).
 func (s *session) AppendLimit() uint32 { return MaxMessage }
 
 func (s *session) Append(folder string, r imap.LiteralReader, options *imap.AppendOptions) (*imap.AppendData, error) {
 	// The library has compared the length with AppendLimit. The message is read
-	// first, so that a slow client does not hold the lock.
+	// before the lock is taken, so that a slow client does not hold the lock.
 	message, err := io.ReadAll(r)
 	if err != nil {
 		return nil, err
@@ -113,9 +113,9 @@ func (s *session) Move(w *imapserver.MoveWriter, set imap.NumSet, target string)
 	})
 }
 
-// Idle looks for news again and again. The library's own waits for a notification, but
-// not before it has said that it idles: what comes in between it would keep to
-// itself until the next news.
+// Idle polls for changes. The library's own Idle waits for a notification, but
+// misses changes that happen before it has started to idle, until the next
+// notification.
 func (s *session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
 	tick := time.NewTicker(idleTick)
 	defer tick.Stop()
@@ -131,11 +131,11 @@ func (s *session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
 	}
 }
 
-// folderName takes off the delimiter that announces inferior names
-// (RFC 9051 §6.3.4).
+// folderName removes the trailing delimiter that announces inferior names (RFC
+// 9051 §6.3.4).
 func folderName(name string) string { return strings.TrimRight(name, "/") }
 
-// reply puts an error of the mailbox into IMAP's words.
+// reply converts an error of the mailbox to an IMAP reply.
 func reply(err error) error {
 	if errors.Is(err, ErrFull) {
 		return errOverQuota

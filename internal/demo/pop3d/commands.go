@@ -2,8 +2,8 @@ package pop3d
 
 import "strings"
 
-// state is where a session is (RFC 1939 §3). They are bits, so that a command
-// can name those it belongs to.
+// state is the state of a session (RFC 1939 §3). The states are bits, so that a
+// command can list those in which it is valid.
 type state uint
 
 const (
@@ -13,13 +13,13 @@ const (
 	ended
 )
 
-// command is a verb: when it may be said, and what it does.
+// command is a verb: the states in which it is valid, and its function.
 type command struct {
 	states state
 	run    func(s *session, argument string)
 }
 
-// commands is everything that may be said; STLS is not, there is no TLS.
+// commands are all commands; there is no STLS, because there is no TLS.
 var commands = map[string]command{
 	"CAPA": {authorization | transaction, (*session).capa},
 	"QUIT": {authorization | transaction, (*session).quit},
@@ -62,8 +62,7 @@ func (s *session) capa(string) {
 
 func (s *session) noop(string) { s.ok("nothing done") }
 
-// quit ends the session; after a login this is where deletions are carried
-// out.
+// quit ends the session; after a login it carries out the deletions.
 func (s *session) quit(string) {
 	if s.state == transaction {
 		s.state = update
@@ -74,8 +73,8 @@ func (s *session) quit(string) {
 	s.state = ended
 }
 
-// carryOut is the UPDATE state. A failure is said, and nothing is tried again:
-// the messages are still there at the next login.
+// carryOut is the UPDATE state. After a failure it tells the client and does
+// not retry: the messages are still there at the next login.
 func (s *session) carryOut() {
 	var uids []uint32
 	for _, m := range s.messages {

@@ -1,7 +1,7 @@
 package pop3d
 
 import (
-	"crypto/md5" //nolint:gosec // APOP (RFC 1939), which the demo offers as old servers do
+	"crypto/md5" //nolint:gosec // APOP (RFC 1939), which old servers offer
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
@@ -11,7 +11,7 @@ import (
 	"github.com/emersion/go-sasl"
 )
 
-// userName takes any name: whether there is such a user is not said before the
+// userName accepts any name: whether the user exists is not revealed before the
 // password (RFC 1939 §7).
 func (s *session) userName(name string) {
 	if name == "" {
@@ -22,8 +22,8 @@ func (s *session) userName(name string) {
 	s.ok("send PASS")
 }
 
-// pass takes everything behind the blank: passwords may hold blanks
-// (RFC 1939 §7).
+// pass uses the whole argument as the password, because passwords may contain
+// blanks (RFC 1939 §7).
 func (s *session) pass(password string) {
 	if s.user == "" {
 		s.wrong("USER first")
@@ -41,8 +41,8 @@ func (s *session) apop(argument string) {
 	s.login(same(user, s.server.User) && same(digest, hex.EncodeToString(sum[:])))
 }
 
-// auth speaks PLAIN, with and without an initial response; AUTH alone lists
-// it, as clients older than CAPA expect.
+// auth implements PLAIN, with and without an initial response. AUTH without an
+// argument lists it, as clients older than CAPA expect.
 func (s *session) auth(argument string) {
 	mechanism, initial, given := strings.Cut(argument, " ")
 	switch {
@@ -69,7 +69,7 @@ func (s *session) auth(argument string) {
 	s.plain(initial)
 }
 
-// plain takes the client's response, or its cancelling.
+// plain reads the client's response, or its cancellation.
 func (s *session) plain(encoded string) {
 	if encoded == "*" {
 		s.fail("cancelled")
@@ -95,7 +95,7 @@ func (s *session) is(user, password string) bool {
 	return same(user, s.server.User) && same(password, s.server.Password)
 }
 
-// same takes as long for a wrong password as for the right one.
+// same compares in constant time.
 func same(a, b string) bool {
 	return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
 }

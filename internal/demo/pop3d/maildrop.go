@@ -8,28 +8,29 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 )
 
-// Maildrop is what a session works on. It is used by one goroutine.
+// Maildrop holds the messages of a session. Only one goroutine uses it.
 type Maildrop interface {
-	// Messages are those there were when it was opened, in order.
+	// Messages returns the messages that existed when the maildrop was opened,
+	// in order.
 	Messages() []Message
-	// Text is the whole of a message.
+	// Text returns a whole message.
 	Text(uid uint32) ([]byte, error)
-	// Delete removes messages for good.
+	// Delete removes messages permanently.
 	Delete(uids []uint32) error
 	Close() error
 }
 
-// Message is what is known of a message without its text.
+// Message describes a message without its text.
 type Message struct {
 	UID  uint32
 	ID   string // unique for ever, printable, 70 bytes at most (RFC 1939 §7)
 	Size int64  // bytes
 }
 
-// imapTime bounds each step of a maildrop on IMAP.
+// imapTime bounds each operation on IMAP.
 const imapTime = time.Minute
 
-// imapDrop is the INBOX of an IMAP server.
+// imapDrop is the INBOX of an IMAP server as a Maildrop.
 type imapDrop struct {
 	client   *imapclient.Client
 	messages []Message
@@ -64,7 +65,7 @@ func (d *imapDrop) open(user, password string) error {
 	found, err := d.client.Fetch(all, &imap.FetchOptions{UID: true, RFC822Size: true}).Collect()
 	last := imap.UID(0)
 	for _, m := range found {
-		if m.UID <= last { // news of a flag, not an answer
+		if m.UID <= last { // an unsolicited update of flags
 			continue
 		}
 		last = m.UID
@@ -77,7 +78,7 @@ func (d *imapDrop) open(user, password string) error {
 	return err
 }
 
-// Messages are those of the SELECT.
+// Messages returns the messages of the SELECT.
 func (d *imapDrop) Messages() []Message { return d.messages }
 
 // Text fetches a message without marking it as seen.
@@ -97,8 +98,8 @@ func (d *imapDrop) Text(uid uint32) ([]byte, error) {
 	return nil, fmt.Errorf("message %d is gone", uid)
 }
 
-// Delete expunges these messages and no others, whatever else is flagged
-// (RFC 4315 §2.1).
+// Delete expunges these messages and no others, even if others are flagged as
+// deleted (RFC 4315 §2.1).
 func (d *imapDrop) Delete(uids []uint32) error {
 	defer d.bound().Stop()
 	var set imap.UIDSet
@@ -115,11 +116,11 @@ func (d *imapDrop) Delete(uids []uint32) error {
 	return nil
 }
 
-// Close ends the IMAP session, and with it the client's goroutine.
+// Close ends the IMAP session and the client's goroutine.
 func (d *imapDrop) Close() error { return d.client.Close() }
 
-// bound cuts the connection when a step takes too long; the client itself
-// waits for a reply without end.
+// bound closes the connection when an operation takes too long; the client
+// itself waits for replies without a timeout.
 func (d *imapDrop) bound() *time.Timer {
 	return time.AfterFunc(imapTime, func() { _ = d.client.Close() })
 }

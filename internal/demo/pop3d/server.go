@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Server serves one user. Each field must be set.
+// Server serves one user. All fields must be set.
 type Server struct {
 	Hostname       string // in the greeting and the APOP timestamp
 	User, Password string // APOP needs the password itself
@@ -21,14 +21,14 @@ type Server struct {
 
 const (
 	maxLine     = 4096            // bytes; commands have 255 at most (RFC 2449 §4), tokens more
-	maxErrors   = 10              // wrong commands before the session is ended
-	maxLogins   = 3               // failed logins likewise
+	maxErrors   = 10              // the maximum of wrong commands
+	maxLogins   = 3               // the maximum of failed logins
 	loginTime   = 2 * time.Minute // from accept to login
 	idleTime    = 10 * time.Minute
 	writingTime = time.Minute
 )
 
-// Serve holds a session on a connection and closes it.
+// Serve runs a session on a connection and closes the connection.
 func (s *Server) Serve(conn net.Conn) {
 	session := &session{
 		server: s,
@@ -44,18 +44,18 @@ func (s *Server) Serve(conn net.Conn) {
 type session struct {
 	server *Server
 	conn   *wire.Conn
-	stamp  string // what APOP digests are made with
+	stamp  string // the timestamp for APOP
 	state  state
 
 	user     string // after USER
 	errors   int
-	failures int // of logins
+	failures int // failed logins
 
 	drop     Maildrop
 	messages []message
 }
 
-// message is one of the maildrop, as numbered at login.
+// message is a message of the maildrop, as numbered at login.
 type message struct {
 	Message
 
@@ -84,8 +84,8 @@ func (s *session) run() {
 	}
 }
 
-// close ends the session; what was to be deleted stays unless QUIT has been
-// said (RFC 1939 §6).
+// close ends the session; messages that are marked as deleted stay unless QUIT
+// was sent (RFC 1939 §6).
 func (s *session) close() {
 	if s.drop != nil {
 		_ = s.drop.Close()
@@ -93,13 +93,14 @@ func (s *session) close() {
 	_ = s.conn.Close()
 }
 
-// ok answers with success.
+// ok sends a positive reply.
 func (s *session) ok(text string) { s.conn.Print("+OK ", text, "\r\n") }
 
-// fail answers with failure.
+// fail sends a negative reply.
 func (s *session) fail(text string) { s.conn.Print("-ERR ", text, "\r\n") }
 
-// wrong answers a command that nobody should send; some are forgiven.
+// wrong sends a negative reply to an invalid command, and ends the session
+// after too many of them.
 func (s *session) wrong(text string) {
 	s.fail(text)
 	if s.errors++; s.errors == maxErrors {

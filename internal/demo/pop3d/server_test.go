@@ -12,7 +12,7 @@ import (
 	"github.com/letterlock/letterlock/internal/demo/talk"
 )
 
-// The initial responses of PLAIN: right, and with a wrong password.
+// The initial responses of PLAIN: correct, and with a wrong password.
 const (
 	right = "AGRlbW8AZGVtbw=="
 	wrong = "AGRlbW8Abm8="
@@ -71,7 +71,7 @@ func TestAPOP(t *testing.T) {
 	first, _, _ := strings.Cut(string(talk.Feed(demo(two()).Serve, nil)), "\r\n")
 	again, _, _ := strings.Cut(string(talk.Feed(demo(two()).Serve, nil)), "\r\n")
 	if first == again {
-		t.Errorf("the timestamp comes twice: %s", first)
+		t.Errorf("two sessions have the same timestamp: %s", first)
 	}
 	stamp := first[strings.IndexByte(first, '<'):]
 	if !strings.HasSuffix(stamp, "@mail.example.com>") {
@@ -113,7 +113,7 @@ func TestUpdateHappensAtQuitOnly(t *testing.T) {
 			drop.err = c.err
 			talk.Run(t, talk.Serve(t, demo(drop).Serve), login+"C: DELE 2\nS: +OK deleted\n"+c.end)
 		})
-		// The subtest has waited for the end of the session.
+		// The subtest waits for the end of the session.
 		if len(drop.deleted) != len(c.want) || !drop.closed {
 			t.Errorf("%s: deleted %v, want %v; closed %v", name, drop.deleted, c.want, drop.closed)
 		}
@@ -137,8 +137,8 @@ func TestMaildropFails(t *testing.T) {
 		S: -ERR not now`)
 }
 
-// Whatever a client sends, the session ends with the connection, and each line
-// of an answer is a status or part of a listing.
+// For any input the session ends with the connection, and each line of a reply
+// is a status or part of a listing.
 func FuzzServe(f *testing.F) {
 	f.Add([]byte("USER demo\r\nPASS demo\r\nSTAT\r\nRETR 1\r\nTOP 2 1\r\nDELE 1\r\nQUIT\r\n"))
 	f.Add([]byte("AUTH PLAIN\r\n" + right + "\r\nUIDL\r\nLIST 2\r\nRSET\r\n"))

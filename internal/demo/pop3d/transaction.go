@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// number finds the message that an argument names, or says why not.
+// number returns the message for an argument, or replies with an error.
 func (s *session) number(argument string) (int, *message) {
 	n, err := strconv.ParseUint(argument, 10, 31)
 	if err != nil || n == 0 {
@@ -21,7 +21,7 @@ func (s *session) number(argument string) (int, *message) {
 	return int(n), &s.messages[n-1]
 }
 
-// stat counts what is not deleted (RFC 1939 §5).
+// stat counts the messages that are not deleted (RFC 1939 §5).
 func (s *session) stat(string) {
 	count, size := 0, int64(0)
 	for _, m := range s.messages {
@@ -41,7 +41,7 @@ func (s *session) uidl(argument string) {
 	s.listing(argument, func(m *message) string { return m.ID })
 }
 
-// listing answers for one message or for all.
+// listing replies for one message or for all.
 func (s *session) listing(argument string, show func(*message) string) {
 	if argument != "" {
 		if n, m := s.number(argument); m != nil {
@@ -58,7 +58,8 @@ func (s *session) listing(argument string, show func(*message) string) {
 	s.conn.Print(".\r\n")
 }
 
-// retr leaves the message unread for IMAP: the client may keep it there.
+// retr does not mark the message as read in IMAP, because the client may leave
+// it on the server.
 func (s *session) retr(argument string) {
 	if _, m := s.number(argument); m != nil {
 		s.send(m, -1)
@@ -77,7 +78,7 @@ func (s *session) top(argument string) {
 	}
 }
 
-// dele only marks; see quit.
+// dele only marks the message; quit deletes it.
 func (s *session) dele(argument string) {
 	if _, m := s.number(argument); m != nil {
 		m.deleted = true
@@ -92,8 +93,8 @@ func (s *session) rset(string) {
 	s.ok("nothing is deleted")
 }
 
-// send sends a message: the header and so many lines of the body, or all with
-// a negative number.
+// send sends a message: the header and a number of lines of the body, or all if
+// the number is negative.
 func (s *session) send(m *message, lines int) {
 	text, err := s.drop.Text(m.UID)
 	if err != nil {
@@ -116,13 +117,13 @@ func (s *session) send(m *message, lines int) {
 	s.conn.Print(".\r\n")
 }
 
-// line sends one line of a message. Every line ends in CRLF, also what ended
+// line sends one line of a message. Every line ends in CRLF, even if it ended
 // in LF alone, and every leading dot is doubled, so that no text can end the
 // response (RFC 1939 §3).
 func (s *session) line(line []byte) {
 	if len(line) > 0 && line[0] == '.' {
 		s.conn.Print(".")
 	}
-	_, _ = s.conn.Write(line) // Flush reports it
+	_, _ = s.conn.Write(line) // Flush reports errors
 	s.conn.Print("\r\n")
 }

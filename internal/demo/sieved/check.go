@@ -6,16 +6,16 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is how deep blocks, lists and tests may be nested.
+// maxDepth is the maximum nesting of blocks, lists and tests.
 const maxDepth = 32
 
-// Check looks at the shape of a script (RFC 5228 §8.1): strings and comments
-// end, brackets pair, every command ends in a semicolon or a block. It knows
-// no command and no argument: a script that it takes may well be refused by a
-// server that runs scripts. Its error names the line.
+// Check checks the structure of a script (RFC 5228 §8.1): strings and comments
+// end, brackets pair, every command ends in a semicolon or a block. It does not
+// check commands and arguments: a server that runs scripts may refuse a script
+// that passes. Its error has the line.
 func Check(script string) error {
 	if !utf8.ValidString(script) {
-		return fmt.Errorf("the script is no UTF-8")
+		return fmt.Errorf("the script is not UTF-8")
 	}
 	c := &checker{rest: script, line: 1}
 	for c.rest != "" {
@@ -25,22 +25,22 @@ func Check(script string) error {
 	}
 	switch {
 	case len(c.open) > 0:
-		return fmt.Errorf("line %d: %q has no counterpart", c.line, c.open[len(c.open)-1])
+		return fmt.Errorf("line %d: %q is not closed", c.line, c.open[len(c.open)-1])
 	case c.begun:
 		return fmt.Errorf("line %d: a command without a semicolon", c.line)
 	}
 	return nil
 }
 
-// checker is a place in a script.
+// checker is the state of a check.
 type checker struct {
 	rest  string
 	line  int
-	open  []byte // brackets without their counterpart yet
+	open  []byte // open brackets
 	begun bool   // in the middle of a command
 }
 
-// next takes one token off the rest.
+// next reads one token.
 func (c *checker) next() error {
 	switch b := c.rest[0]; {
 	case strings.IndexByte(" \t\r\n", b) >= 0:
@@ -78,7 +78,7 @@ func (c *checker) skip(n int) {
 	c.rest = c.rest[n:]
 }
 
-// skipThrough skips everything to the end of mark, or the whole rest.
+// skipThrough skips through the end of mark, or everything.
 func (c *checker) skipThrough(mark string) bool {
 	i := strings.Index(c.rest, mark)
 	if i < 0 {
@@ -89,7 +89,8 @@ func (c *checker) skipThrough(mark string) bool {
 	return true
 }
 
-// word is the length of a run of bytes that mean nothing here.
+// word returns the length of a run of bytes without a meaning for the
+// structure.
 func (c *checker) word() int {
 	if i := strings.IndexAny(c.rest[1:], " \t\r\n#/\"([{}]);"); i >= 0 {
 		return 1 + i
@@ -97,7 +98,7 @@ func (c *checker) word() int {
 	return len(c.rest)
 }
 
-// quoted uses up a string, in which a backslash takes the next byte along.
+// quoted skips a string, in which a backslash escapes the next byte.
 func (c *checker) quoted() error {
 	for i := 1; i < len(c.rest); i++ {
 		switch c.rest[i] {
@@ -111,7 +112,7 @@ func (c *checker) quoted() error {
 	return fmt.Errorf("a string without end")
 }
 
-// multiline uses up a text: block, which ends with a dot on a line of its own.
+// multiline skips a text: block, which ends with a line that has only a dot.
 func (c *checker) multiline() bool {
 	if !c.skipThrough("\n") {
 		return false
@@ -130,7 +131,8 @@ func (c *checker) multiline() bool {
 	return false
 }
 
-// openBracket opens a bracket. A block belongs to a command and begins a new one.
+// openBracket opens a bracket. A block must follow a command, and a new command
+// may begin in it.
 func (c *checker) openBracket(b byte) error {
 	switch {
 	case len(c.open) == maxDepth:
@@ -144,13 +146,13 @@ func (c *checker) openBracket(b byte) error {
 	return nil
 }
 
-// closeBracket closes a bracket. The last command of a block must have ended before.
+// closeBracket closes a bracket. The last command of a block must have ended.
 func (c *checker) closeBracket(b byte) error {
 	pair := map[byte]byte{')': '(', ']': '[', '}': '{'}[b]
 	last := len(c.open) - 1
 	switch {
 	case last < 0 || c.open[last] != pair:
-		return fmt.Errorf("%q has no counterpart", b)
+		return fmt.Errorf("%q does not close a bracket", b)
 	case b == '}' && c.begun:
 		return fmt.Errorf("a command without a semicolon")
 	}
@@ -169,7 +171,7 @@ func (c *checker) endCommand() error {
 	return nil
 }
 
-// inBrackets reports whether this is inside a list or a group of tests.
+// inBrackets reports whether the position is inside a list or a group of tests.
 func (c *checker) inBrackets() bool {
 	return len(c.open) > 0 && c.open[len(c.open)-1] != '{'
 }

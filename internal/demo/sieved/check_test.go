@@ -29,9 +29,9 @@ func TestCheck(t *testing.T) {
 		"open comment":          {"/* keep;", "line 1: a comment without end"},
 		"open text":             {"reject text:\r\nno\r\n", "line 3: a text without end"},
 		"text without a line":   {"reject text:", "line 1: a text without end"},
-		"open block":            {"if true {\n keep;\n", "line 3: '{' has no counterpart"},
-		"closed twice":          {"if true { keep; } }", "line 1: '}' has no counterpart"},
-		"crossed":               {"if anyof (true] { keep; }", "line 1: ']' has no counterpart"},
+		"open block":            {"if true {\n keep;\n", "line 3: '{' is not closed"},
+		"closed twice":          {"if true { keep; } }", "line 1: '}' does not close a bracket"},
+		"crossed":               {"if anyof (true] { keep; }", "line 1: ']' does not close a bracket"},
 		"block alone":           {"{ keep; }", "line 1: a block without a command"},
 		"block in a list":       {"if anyof ({", "line 1: a block without a command"},
 		"too deep":              {strings.Repeat("if true {", maxDepth+1), "line 1: nested too deep"},
@@ -48,8 +48,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// A script that is taken stays one when another is put behind it, and what
-// closes a block is never taken at its beginning.
+// A valid script stays valid when another valid script follows it, and is never
+// valid after a closing bracket.
 func FuzzCheck(f *testing.F) {
 	f.Add("require \"fileinto\";\r\nif header :is \"a\" [\"b\", \"c\"] { stop; }")
 	f.Add("reject text:\r\n..\r\n.\r\n; # end\n")
@@ -60,10 +60,10 @@ func FuzzCheck(f *testing.F) {
 			return
 		}
 		if err := Check(script + "\nkeep;"); err != nil {
-			t.Errorf("taken alone, refused with another behind it: %v", err)
+			t.Errorf("valid alone, invalid when another script follows: %v", err)
 		}
 		if Check("}"+script) == nil {
-			t.Error("taken with a bracket that closes nothing")
+			t.Error("valid with an unmatched closing bracket")
 		}
 	})
 }

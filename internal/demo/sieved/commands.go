@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// when says in which state a command may be given.
+// when lists the states in which a command is valid.
 type when int
 
 const (
@@ -14,8 +14,8 @@ const (
 	after
 )
 
-// rule is how a command is called: its arguments are strings (s) and numbers
-// (n), the last ones optional.
+// rule describes a command: its arguments are strings (s) and numbers (n), the
+// last ones optional.
 type rule struct {
 	when     when
 	args     string
@@ -23,7 +23,7 @@ type rule struct {
 	run      func(s *session, args []arg)
 }
 
-// rules is everything that may be said; STARTTLS is not, there is no TLS.
+// rules are all commands; there is no STARTTLS, because there is no TLS.
 var rules = map[string]rule{
 	"CAPABILITY":     {always, "", 0, (*session).capability},
 	"NOOP":           {always, "s", 0, (*session).noop},
@@ -57,7 +57,7 @@ func (s *session) do(c command) {
 	}
 }
 
-// fits reports whether number and kind of the arguments are right.
+// fits reports whether number and type of the arguments are correct.
 func (r rule) fits(args []arg) bool {
 	if len(args) < r.required || len(args) > len(r.args) {
 		return false
@@ -70,8 +70,8 @@ func (r rule) fits(args []arg) bool {
 	return true
 }
 
-// capability says what the server can do (RFC 5804 §1.7). The extensions are
-// what a script may ask for; nothing runs it.
+// capability lists the server's capabilities (RFC 5804 §1.7). The extensions
+// are those that a script may require; scripts are never run.
 func (s *session) capability([]arg) {
 	s.conn.Print(`"IMPLEMENTATION" "Letterlock demo"` + "\r\n" +
 		`"SASL" "PLAIN"` + "\r\n" +
@@ -84,7 +84,7 @@ func (s *session) capability([]arg) {
 	s.ok("", "ready")
 }
 
-// noop gives a tag back, so that a client can find its place (§2.13).
+// noop returns a tag, with which a client can synchronise (§2.13).
 func (s *session) noop(args []arg) {
 	code := ""
 	if len(args) == 1 {
@@ -112,7 +112,7 @@ func (s *session) putScript(args []arg) {
 
 func (s *session) checkScript(args []arg) { s.reply(s.check(args[0]), "well formed") }
 
-// check looks at a script that was sent; see Check.
+// check checks a script; see Check.
 func (s *session) check(script arg) error {
 	if script.tooLong {
 		return errTooLong
@@ -131,7 +131,7 @@ func (s *session) listScripts([]arg) {
 	s.ok("", "listed")
 }
 
-// getScript sends the script as a literal, so that it comes as it is.
+// getScript sends the script as a literal, so that it is unchanged.
 func (s *session) getScript(args []arg) {
 	text, err := s.server.scripts.get(args[0].text)
 	if err == nil {
@@ -152,12 +152,12 @@ func (s *session) renameScript(args []arg) {
 	s.reply(s.server.scripts.rename(args[0].text, args[1].text), "renamed")
 }
 
-// reply answers for an error of the scripts.
+// reply replies with an error of the scripts.
 func (s *session) reply(err error, done string) {
 	if err == nil {
 		s.ok("", done)
 		return
 	}
-	refused, _ := errors.AsType[refusal](err) // or no code
+	refused, _ := errors.AsType[refusal](err) // zero: no code
 	s.no(refused.code, err.Error())
 }

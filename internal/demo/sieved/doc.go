@@ -1,6 +1,7 @@
-// Package sieved is the demo's ManageSieve server (RFC 5804): scripts go in,
-// come out, are listed, renamed and activated. AUTHENTICATE PLAIN, no TLS.
+// Package sieved is the demo's ManageSieve server (RFC 5804): clients can
+// store, read, list, rename and activate scripts. It has AUTHENTICATE PLAIN and
+// no TLS.
 //
-// Scripts are kept in memory and never run. They are looked at before they are
-// taken, but only for their shape: see Check.
+// Scripts are kept in memory and never run. Only their structure is checked:
+// see Check.
 package sieved

@@ -9,8 +9,8 @@ import (
 	"github.com/emersion/go-sasl"
 )
 
-// authenticate speaks PLAIN, with and without an initial response
-// (RFC 5804 §2.1).
+// authenticate implements PLAIN, with and without an initial response (RFC 5804
+// §2.1).
 func (s *session) authenticate(args []arg) {
 	if !strings.EqualFold(args[0].text, sasl.Plain) {
 		s.no("", "unknown mechanism")
@@ -36,7 +36,7 @@ func (s *session) authenticate(args []arg) {
 	}
 }
 
-// plain takes the client's response, or its cancelling.
+// plain reads the client's response, or its cancellation.
 func (s *session) plain(encoded string) {
 	if encoded == "*" {
 		s.no("", "cancelled")
@@ -57,7 +57,7 @@ func (s *session) plain(encoded string) {
 	s.login(who, err)
 }
 
-// login answers for a PLAIN response; an empty user is a failure.
+// login replies to a PLAIN response; an empty user is a failure.
 func (s *session) login(user string, err error) {
 	if user != "" && err == nil {
 		s.user = user
@@ -72,7 +72,7 @@ func (s *session) login(user string, err error) {
 	s.no("", "wrong user or password")
 }
 
-// unauthenticate goes back to where the session began (§2.14.1).
+// unauthenticate returns to the state before the login (§2.14.1).
 func (s *session) unauthenticate([]arg) {
 	s.restart()
 	s.ok("", "logged out")

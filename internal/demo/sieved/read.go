@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// The sizes of what a client may send, in bytes.
+// The maximum sizes of what a client sends, in bytes.
 const (
 	maxVerb    = 16
 	maxQuoted  = 1024    // RFC 5804 §4
@@ -17,8 +17,8 @@ const (
 	maxArgs    = 3
 )
 
-// errSyntax says that a command could not be read, and neither can what
-// follows it.
+// errSyntax says that a command could not be parsed, so that the next command
+// cannot be found either.
 var errSyntax = errors.New("syntax error")
 
 // command is a verb in upper case and its arguments.
@@ -32,18 +32,17 @@ type arg struct {
 	text     string
 	number   uint32
 	isNumber bool
-	tooLong  bool // a literal longer than a script may be, thrown away
+	tooLong  bool // a literal that is longer than a script may be; it was discarded
 }
 
-// reader reads one command, which goes over several lines if there are
-// literals in it.
+// reader reads one command, which spans several lines if it contains literals.
 type reader struct {
 	conn *wire.Conn
 	rest string // of the line
 }
 
-// readCommand waits for a command. It fails with errSyntax or with what the
-// connection failed with.
+// readCommand waits for a command. It fails with errSyntax or with the
+// connection's error.
 func readCommand(conn *wire.Conn) (command, error) {
 	r := &reader{conn: conn}
 	if err := r.line(); err != nil {
@@ -69,8 +68,8 @@ func readCommand(conn *wire.Conn) (command, error) {
 	return c, nil
 }
 
-// readString waits for a line that holds nothing but a string: a client's part
-// of a SASL exchange.
+// readString waits for a line with one string: a client's part of a SASL
+// exchange.
 func readString(conn *wire.Conn) (string, error) {
 	r := &reader{conn: conn}
 	if err := r.line(); err != nil {
@@ -97,7 +96,7 @@ func (r *reader) line() error {
 	return err
 }
 
-// arg reads the argument that rest begins with.
+// arg reads the next argument.
 func (r *reader) arg() (arg, error) {
 	switch {
 	case strings.HasPrefix(r.rest, `"`):
@@ -115,8 +114,8 @@ func (r *reader) arg() (arg, error) {
 	}
 }
 
-// quoted reads a quoted string. A line has no CR, LF or NUL in it, so neither
-// has the string.
+// quoted reads a quoted string. A line contains no CR, LF or NUL, so neither
+// does the string.
 func (r *reader) quoted() (arg, error) {
 	var text strings.Builder
 	for i := 1; i < len(r.rest); i++ {
@@ -137,8 +136,8 @@ func (r *reader) quoted() (arg, error) {
 	return arg{}, fmt.Errorf("%w: quoted string without end", errSyntax)
 }
 
-// literal reads a literal and the line behind it. Clients may send only the
-// kind that waits for no answer (RFC 5804 §4, literal-c2s).
+// literal reads a literal and the line after it. Clients may send
+// non-synchronising literals only (RFC 5804 §4, literal-c2s).
 func (r *reader) literal() (arg, error) {
 	digits, ok := strings.CutSuffix(r.rest[1:], "+}")
 	n, err := strconv.ParseUint(digits, 10, 32)
@@ -159,7 +158,7 @@ func (r *reader) literal() (arg, error) {
 	return a, r.line()
 }
 
-// skip throws away a literal, so that the next command is found.
+// skip discards a literal, so that the next command is found.
 func (r *reader) skip(n int) error {
 	for n > 0 {
 		b, err := r.conn.Peek()
@@ -173,8 +172,8 @@ func (r *reader) skip(n int) error {
 	return nil
 }
 
-// encode writes a string as the server sends it: quoted where that is allowed,
-// else as a literal.
+// encode encodes a string as the server sends it: quoted if possible, otherwise
+// as a literal.
 func encode(text string) string {
 	if len(text) > maxQuoted || strings.ContainsAny(text, "\r\n\x00") {
 		return fmt.Sprintf("{%d}\r\n%s", len(text), text)

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// What is kept at most.
+// The maximum content.
 const (
 	maxScript  = 64 << 10 // bytes
 	maxScripts = 16
@@ -29,8 +29,8 @@ var (
 	errName        = refusal{"", "a script cannot have that name"}
 )
 
-// scripts are kept in the order in which they came. The zero value is empty
-// and ready; it is safe for concurrent use.
+// scripts holds the scripts in the order of their arrival. The zero value is
+// empty and ready to use; it is safe for concurrent use.
 type scripts struct {
 	mu  sync.Mutex
 	all []script
@@ -38,7 +38,7 @@ type scripts struct {
 
 type script struct {
 	name, text string
-	active     bool // one at most is
+	active     bool // at most one script is
 }
 
 // find returns the index of a script, or -1. It is called with mu held.
@@ -46,14 +46,15 @@ func (s *scripts) find(name string) int {
 	return slices.IndexFunc(s.all, func(one script) bool { return one.name == name })
 }
 
-// room says whether a script of so many bytes could be put.
+// room returns an error if a script of n bytes cannot be stored.
 func (s *scripts) room(name string, size int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.roomLocked(name, size)
 }
 
-// roomLocked is room, called with mu held. Replacing takes no place.
+// roomLocked is room, called with mu held. Replacing a script needs no
+// additional slot.
 func (s *scripts) roomLocked(name string, size int64) error {
 	switch {
 	case !validName(name):
@@ -99,7 +100,7 @@ func (s *scripts) list() []script {
 	return slices.Clone(s.all)
 }
 
-// activate makes one script the active one; the empty name makes it none.
+// activate activates one script; with the empty name no script is active.
 func (s *scripts) activate(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,7 +129,7 @@ func (s *scripts) remove(name string) error {
 	return nil
 }
 
-// rename keeps the script's place, and that it is active (RFC 5804 §2.11).
+// rename keeps the script's position and whether it is active (RFC 5804 §2.11).
 func (s *scripts) rename(name, newName string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,7 +146,7 @@ func (s *scripts) rename(name, newName string) error {
 	return nil
 }
 
-// validName holds names to RFC 5804 §1.6.
+// validName checks a name (RFC 5804 §1.6).
 func validName(name string) bool {
 	return name != "" && len(name) <= maxName && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool {

@@ -16,16 +16,16 @@ type Server struct {
 }
 
 const (
-	maxLine     = 8 << 10          // bytes of a command, its literals apart
-	maxErrors   = 10               // refused commands in a row before the session is ended
-	maxLogins   = 3                // failed logins likewise
+	maxLine     = 8 << 10          // bytes of a command without its literals
+	maxErrors   = 10               // the maximum of consecutive refused commands
+	maxLogins   = 3                // the maximum of failed logins
 	loginTime   = 2 * time.Minute  // from accept to login
 	idleTime    = 30 * time.Minute // RFC 5804 §1.2
-	literalTime = time.Minute      // for more of a literal
+	literalTime = time.Minute      // between two reads of a literal
 	writingTime = time.Minute
 )
 
-// Serve holds a session on a connection and closes it.
+// Serve runs a session on a connection and closes the connection.
 func (s *Server) Serve(conn net.Conn) {
 	c := wire.New(conn, wire.Limits{
 		Line: maxLine, Wait: idleTime, Text: literalTime, Write: writingTime,
@@ -42,7 +42,7 @@ type session struct {
 
 	user     string // empty before the login
 	errors   int
-	failures int // of logins
+	failures int // failed logins
 	ended    bool
 }
 
@@ -58,7 +58,8 @@ func (s *session) run() {
 		case err == nil:
 			s.do(c)
 		case errors.Is(err, errSyntax):
-			// A literal may follow, which would be read as commands.
+			// The session ends, because a literal may follow, which would be
+			// read as commands.
 			s.bye(err.Error())
 		default:
 			return
@@ -66,19 +67,19 @@ func (s *session) run() {
 	}
 }
 
-// restart begins the wait for a login.
+// restart begins the state before the login.
 func (s *session) restart() {
 	s.user = ""
 	s.conn.Deadline(time.Now().Add(loginTime))
 }
 
-// ok answers with success, and a response code if there is one.
+// ok sends a positive reply, with a response code if there is one.
 func (s *session) ok(code, text string) {
 	s.errors = 0
 	s.answer("OK", code, text)
 }
 
-// no answers with failure; some are forgiven.
+// no sends a negative reply, and ends the session after too many of them.
 func (s *session) no(code, text string) {
 	if s.errors++; s.errors == maxErrors {
 		s.bye("too many errors")

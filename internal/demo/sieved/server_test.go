@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/internal/demo/talk"
 )
 
-// The initial responses of PLAIN: right, and with a wrong password.
+// The initial responses of PLAIN: correct, and with a wrong password.
 const (
 	right = "AGRlbW8AZGVtbw=="
 	wrong = "AGRlbW8Abm8="
@@ -142,7 +142,7 @@ func TestDialogs(t *testing.T) {
 			C: CHECKSCRIPT "keep;"
 			S: OK "well formed"
 			C: CHECKSCRIPT "if true { keep;"
-			S: NO "line 1: '{' has no counterpart"
+			S: NO "line 1: '{' is not closed"
 			C: PUTSCRIPT "a" "keep"
 			S: NO "line 1: a command without a semicolon"
 			C: LISTSCRIPTS
@@ -215,7 +215,7 @@ func TestUnreadableLinesEndTheSession(t *testing.T) {
 		"too many arguments":     `NOOP "a" "b" "c" "d"`,
 		"a literal with a pause": `NOOP {1}`,
 		"a literal of less":      `NOOP {-1+}`,
-		"words behind a literal": `NOOP {1+} "a"`,
+		"text after a literal":   `NOOP {1+} "a"`,
 		"a long line":            `NOOP "` + strings.Repeat("a", maxLine),
 		"a bare CR":              "NOOP\rLOGOUT",
 	} {
@@ -255,8 +255,8 @@ func TestScriptsAreLimitedInNumber(t *testing.T) {
 	}
 }
 
-// Whatever a client sends, the session ends with the connection and has
-// finished its sentences.
+// For any input the session ends with the connection, and the last reply is
+// complete.
 func FuzzServe(f *testing.F) {
 	f.Add([]byte("AUTHENTICATE \"PLAIN\" \"" + right + "\"\r\nPUTSCRIPT \"a\" {5+}\r\nkeep;\r\nGETSCRIPT \"a\"\r\nLOGOUT\r\n"))
 	f.Add([]byte("AUTHENTICATE \"PLAIN\"\r\n{16+}\r\n" + right + "\r\nLISTSCRIPTS\r\n"))

@@ -1,7 +1,7 @@
-// Package smtpd is the demo's two SMTP servers on go-smtp: the MX, which takes
-// mail for its domain from anybody, and submission, which takes it from the
-// user alone. Neither relays, and neither has TLS.
+// Package smtpd is the demo's two SMTP servers on go-smtp: the MX, which
+// accepts mail for its domain from any client, and submission, which accepts
+// mail only from the logged-in user. Neither relays, and neither has TLS.
 //
-// Mail goes into the mailbox as it came, behind the lines of its delivery:
+// Messages are stored unchanged after the header lines of the delivery:
 // Return-Path, Delivered-To for each recipient, Received.
 package smtpd

@@ -8,7 +8,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// Mailbox is where the mail goes, and who may submit it.
+// Mailbox receives the mail, and checks the login for submission.
 type Mailbox interface {
 	Authenticate(username, password string) bool
 	Deliver(trace, message []byte) error
@@ -27,7 +27,7 @@ func New(hostname, domain string, box Mailbox) *smtp.Server {
 	})
 }
 
-// NewSubmission returns the server that wants a login first (RFC 6409).
+// NewSubmission returns the server that requires a login (RFC 6409).
 func NewSubmission(hostname, domain string, box Mailbox) *smtp.Server {
 	return server(hostname, func(c *smtp.Conn) (smtp.Session, error) {
 		return &submission{
@@ -36,8 +36,8 @@ func NewSubmission(hostname, domain string, box Mailbox) *smtp.Server {
 	})
 }
 
-// server is what both have in common: every extension that go-smtp has and
-// that a mailbox in memory can keep its word on.
+// server returns the common settings of both: every extension that go-smtp
+// supports and that a mailbox in memory can fulfil.
 func server(hostname string, newSession smtp.BackendFunc) *smtp.Server {
 	s := smtp.NewServer(newSession)
 	s.Domain = hostname
@@ -49,6 +49,6 @@ func server(hostname string, newSession smtp.BackendFunc) *smtp.Server {
 	s.EnableSMTPUTF8 = true
 	s.EnableBINARYMIME = true
 	s.EnableDSN = true
-	s.ErrorLog = log.New(io.Discard, "", 0) // clients that hang up are no news
+	s.ErrorLog = log.New(io.Discard, "", 0) // disconnected clients are not logged
 	return s
 }

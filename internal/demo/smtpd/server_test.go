@@ -31,7 +31,7 @@ const extensions = `
 	S: 250 LIMITS RCPTMAX=100
 `
 
-// box records what is delivered, or fails.
+// box records deliveries, or fails.
 type box struct {
 	mu       sync.Mutex
 	messages []string

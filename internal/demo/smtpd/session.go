@@ -11,13 +11,13 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// session is what the MX and submission have in common.
+// session has the common parts of the MX and submission.
 type session struct {
 	conn             *smtp.Conn
 	hostname, domain string
 	box              Mailbox
 
-	with       string // how the mail came (RFC 3848, RFC 6531)
+	with       string // the protocol for the Received header (RFC 3848, RFC 6531)
 	from       string
 	recipients []string
 }
@@ -28,7 +28,7 @@ func (s *session) Reset() { s.from, s.recipients = "", nil }
 // Logout has nothing to free.
 func (s *session) Logout() error { return nil }
 
-// Mail takes any sender.
+// Mail accepts any sender.
 func (s *session) Mail(from string, options *smtp.MailOptions) error {
 	if strings.ContainsFunc(from, unicode.IsControl) {
 		return refuse(501, smtp.EnhancedCode{5, 1, 7}, "control character in the address")
@@ -41,12 +41,12 @@ func (s *session) Mail(from string, options *smtp.MailOptions) error {
 	return nil
 }
 
-// Rcpt takes any local part at the domain.
+// Rcpt accepts any local part at the domain.
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return s.rcpt(to, smtp.EnhancedCode{5, 1, 1})
 }
 
-// rcpt refuses other domains with the code that suits the service.
+// rcpt refuses other domains with the service's reply code.
 func (s *session) rcpt(to string, unknown smtp.EnhancedCode) error {
 	if strings.ContainsFunc(to, unicode.IsControl) {
 		return refuse(501, smtp.EnhancedCode{5, 1, 3}, "control character in the address")
@@ -72,8 +72,9 @@ func (s *session) Data(r io.Reader) error {
 	return nil
 }
 
-// trace is the lines that the last MTA adds (RFC 5321 §4.4). Nothing in them
-// can end a line: addresses were looked at, and the client's name is cleaned.
+// trace returns the header lines of the final delivery (RFC 5321 §4.4). No
+// value in them can end a line: addresses were checked, and the client's name
+// is cleaned.
 func (s *session) trace() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Return-Path: <%s>\r\n", s.from)
@@ -86,14 +87,14 @@ func (s *session) trace() string {
 	return b.String()
 }
 
-// host is an address without its port.
+// host returns an address without its port.
 func host(address net.Addr) string {
 	host, _, _ := net.SplitHostPort(address.String())
 	return host
 }
 
-// printable takes out what could end a header line: go-smtp ends a command at
-// LF, so a bare CR can be in the name.
+// printable removes characters that could end a header line: go-smtp ends a
+// command at LF, so the name may contain a bare CR.
 func printable(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -103,7 +104,7 @@ func printable(name string) string {
 	}, name)
 }
 
-// refuse is a reply of our own, with an enhanced status code (RFC 3463).
+// refuse returns an error reply with an enhanced status code (RFC 3463).
 func refuse(code int, enhanced smtp.EnhancedCode, why string) error {
 	return &smtp.SMTPError{Code: code, EnhancedCode: enhanced, Message: why}
 }

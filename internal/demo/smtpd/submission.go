@@ -16,7 +16,7 @@ type submission struct {
 
 var _ smtp.AuthSession = (*submission)(nil)
 
-// AuthMechanisms are those that clients of legacy servers use.
+// AuthMechanisms returns the mechanisms that clients of legacy servers use.
 func (s *submission) AuthMechanisms() []string { return []string{sasl.Plain, sasl.Login} }
 
 // Auth begins a login.
@@ -31,7 +31,7 @@ func (s *submission) Auth(mechanism string) (sasl.Server, error) {
 	}
 }
 
-// plain knows no authorization identity but the user's own (RFC 4616 §2).
+// plain accepts only the user's own authorization identity (RFC 4616 §2).
 func (s *submission) plain(identity, username, password string) error {
 	if identity != "" && identity != username {
 		return smtp.ErrAuthFailed
@@ -47,7 +47,7 @@ func (s *submission) authenticate(username, password string) error {
 	return nil
 }
 
-// Mail asks for the login (RFC 4954 §6).
+// Mail requires the login (RFC 4954 §6).
 func (s *submission) Mail(from string, options *smtp.MailOptions) error {
 	if !s.authenticated {
 		return refuse(530, smtp.EnhancedCode{5, 7, 0}, "authentication required")
@@ -59,23 +59,24 @@ func (s *submission) Mail(from string, options *smtp.MailOptions) error {
 	return nil
 }
 
-// Rcpt refuses what would have to be relayed.
+// Rcpt refuses recipients that would need a relay.
 func (s *submission) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return s.rcpt(to, smtp.EnhancedCode{5, 1, 2})
 }
 
-// login is the server of the LOGIN mechanism, which go-sasl has for clients
-// only (draft-murchison-sasl-login-00).
+// login is the server side of the LOGIN mechanism, for which go-sasl only has
+// the client side (draft-murchison-sasl-login-00).
 type login struct {
 	authenticate func(username, password string) error
 
-	username *string // nil before it came; it may be empty
+	username *string // nil until received; it may be empty
 	done     bool
 }
 
 var errLoginOver = errors.New("LOGIN: unexpected response")
 
-// Next takes the username, which may come with the command, then the password.
+// Next receives the username, which may be an initial response, and then the
+// password.
 func (l *login) Next(response []byte) (challenge []byte, done bool, err error) {
 	switch {
 	case l.done:

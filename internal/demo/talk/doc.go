@@ -1,3 +1,3 @@
-// Package talk plays the client in the demo's tests: it holds a scripted
-// conversation over a socket with a server under test, or feeds one from memory.
+// Package talk plays the client in the demo's tests: it runs a script against a
+// server over a socket, or gives a server its whole input from memory.
 package talk

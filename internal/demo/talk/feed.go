@@ -6,17 +6,18 @@ import (
 	"time"
 )
 
-// Feed gives a server everything its client will ever say and returns what
-// the server answered.
+// Feed runs a server with the whole input of a client and returns the server's
+// output.
 func Feed(serve func(net.Conn), input []byte) []byte {
 	c := &canned{input: bytes.NewReader(input)}
 	serve(c)
 	return c.output.Bytes()
 }
 
-// canned is a connection to a client that has said all and gone.
+// canned is a connection to a client that has sent its whole input and closed
+// its half.
 type canned struct {
-	net.Conn // nil: what is not below is not called
+	net.Conn // nil: only the methods below are called
 
 	input  *bytes.Reader
 	output bytes.Buffer

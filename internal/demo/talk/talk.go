@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// patience bounds a conversation: far more than a working server needs.
+// patience bounds a conversation. It is far longer than a working server needs.
 const patience = 10 * time.Second
 
 // Serve runs serve on one end of a loopback connection and returns the other.
-// When the test ends, so must serve.
+// When the test ends, serve must return.
 func Serve(t testing.TB, serve func(net.Conn)) net.Conn {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -37,13 +37,13 @@ func Serve(t testing.TB, serve func(net.Conn)) net.Conn {
 		select {
 		case <-done:
 		case <-time.After(patience):
-			t.Error("the server goes on after its client is gone")
+			t.Error("the server has not returned after its client disconnected")
 		}
 	})
 	return conn
 }
 
-// Dial connects to a server for the time of the test.
+// Dial connects to a server until the test ends.
 func Dial(t testing.TB, address string) net.Conn {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", address, patience)
@@ -54,8 +54,8 @@ func Dial(t testing.TB, address string) net.Conn {
 	return conn
 }
 
-// Run holds a conversation. Each line of the script is one step; indentation
-// and empty lines are layout.
+// Run runs a script. Each line is one step; indentation and empty lines are
+// ignored.
 //
 //	C: text   the client sends the line
 //	C| text   the client sends a Go string without its quotes, and no more
@@ -83,7 +83,7 @@ func Run(t testing.TB, conn net.Conn, script string) {
 				t.Fatalf("want the end, got %q", line)
 			}
 		default:
-			t.Fatalf("no step: %q", step)
+			t.Fatalf("not a step: %q", step)
 		}
 	}
 }
