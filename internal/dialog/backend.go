@@ -15,9 +15,9 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// RunBackend runs every dialog that matches pattern, in which nobody but we
-// and the backend take part. "option: ends REASON" says how talk ends; without
-// it, well.
+// RunBackend runs every dialog that matches pattern. In these only the function
+// talk and the backend take part. "option: ends REASON" is the reason for which
+// talk must end; without it, talk must succeed.
 func RunBackend(t *testing.T, pattern string, talk func(back *wire.Stream) error) {
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
@@ -42,7 +42,7 @@ func RunBackend(t *testing.T, pattern string, talk func(back *wire.Stream) error
 				t.Fatal(err)
 			}
 			r.toBackend = bufio.NewReader(r.backend)
-			r.client = r.backend // whose deadline is the only one
+			r.client = r.backend // the deadline is set on it
 			for _, step := range r.script.steps {
 				r.step(step)
 			}
@@ -54,10 +54,10 @@ func RunBackend(t *testing.T, pattern string, talk func(back *wire.Stream) error
 			select {
 			case err := <-ended:
 				if got := gate.ReasonOf(err).String(); got != want {
-					t.Errorf("it ended %s (%v), not %s", got, err, want)
+					t.Errorf("talk ended for %s (%v), not %s", got, err, want)
 				}
 			case <-time.After(patience):
-				t.Fatal("it does not end")
+				t.Fatal("talk does not end")
 			}
 		})
 	}

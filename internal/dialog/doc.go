@@ -1,16 +1,16 @@
 // Package dialog runs written conversations against a gate, over real sockets
-// and real TLS. The files are tests and documentation at once.
+// and real TLS. The files are both tests and documentation.
 //
-// A file holds one dialog, a step a line, in the order of the conversation:
+// A file contains one dialog, a step a line, in the order of the conversation:
 //
 //	# words for the reader
 //	option: NAME VALUE     passed to the function that makes the gate
-//	tls: implicit          the client starts TLS before anything is said
+//	tls: implicit          the client starts TLS before anything is sent
 //	C: text                the client sends text and CRLF
-//	S: text                the client gets exactly text and CRLF
-//	S~ regexp              the client gets a line that matches from end to end
-//	B< text                the backend gets exactly text and CRLF
-//	B~ regexp              the backend gets a line that matches
+//	S: text                the client receives exactly text and CRLF
+//	S~ regexp              the client receives a line that matches completely
+//	B< text                the backend receives exactly text and CRLF
+//	B~ regexp              the backend receives a line that matches completely
 //	B> text                the backend sends text and CRLF
 //	TLS                    the client's handshake succeeds
 //	TLS fails              the client's handshake fails
@@ -20,7 +20,7 @@
 //	B! close               the backend closes its connection
 //	B! none                the backend has not been dialled
 //	B! TLS                 the backend's handshake succeeds
-//	B! next                from here on the backend is the one dialled next
+//	B! next                from here on, B is the backend that is dialled next
 //
 // Some options configure the session and not the gate:
 //
@@ -34,8 +34,8 @@
 //	nowhere NAME           this user has no backend
 //	backend_login METHOD   the gate.LoginMethod
 //
-// Others hold what the Observer must have received at the end, with "; " between
-// two events:
+// Others contain the events that the Observer must have received at the end,
+// separated by "; ":
 //
 //	ends REASON            the reason for which the session ends
 //	taken N                how many messages were accepted

@@ -12,12 +12,12 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// handovers are the values of the option.
+// handovers are the values of the option handover.
 var handovers = map[string]gate.Handover{
 	"xclient": gate.XCLIENT, "xforward": gate.XFORWARD, "imap-id": gate.IMAPID, "proxy": gate.PROXYHeader, "tproxy": gate.NoHandover,
 }
 
-// facts are what the gate knows of its session, as the options have them.
+// facts returns the session's facts, as the options set them.
 func (r *runner) facts() *gate.Session {
 	options := r.script.options
 	handover, known := handovers[options["handover"]]
@@ -53,8 +53,8 @@ func (r *runner) facts() *gate.Session {
 	return s
 }
 
-// watch remembers how logins were answered, and lets everybody in unless it is
-// full. It is used by the gate's goroutine alone until that has ended.
+// watch records the events of an Observer, and admits every login unless full
+// is set. Only the gate's goroutine uses it until it has ended.
 type watch struct {
 	full     bool
 	logins   []string

@@ -26,12 +26,12 @@ type Gate interface {
 	Refuse(front *wire.Stream, why gate.Reason)
 }
 
-// patience bounds each step: far more than a working gate needs.
+// patience bounds each step. It is far longer than a working gate needs.
 const patience = 10 * time.Second
 
-// Run runs every dialog that matches pattern as a subtest. The function makes
-// the gate from a dialog's options and the session's facts, which it may
-// change; the session's id in the dialogs is ID.
+// Run runs every dialog that matches pattern as a subtest. make creates the
+// gate from a dialog's options and the session's facts, which it may change;
+// the session's id in the dialogs is ID.
 func Run(t *testing.T, pattern string, make func(options map[string]string, s *gate.Session) Gate) {
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
@@ -48,7 +48,7 @@ func Run(t *testing.T, pattern string, make func(options map[string]string, s *g
 	}
 }
 
-// runner is both ends of one dialog: the client and the backend.
+// runner plays both ends of one dialog: the client and the backend.
 type runner struct {
 	t      *testing.T
 	script script
@@ -59,8 +59,8 @@ type runner struct {
 	toBackend       *bufio.Reader
 	dialled         chan net.Conn
 	listener        net.Listener
-	left            []net.Conn // backends before this one
-	back            *wire.Conn // the gate's end of the backend; used by it alone
+	left            []net.Conn // the previous backends
+	back            *wire.Conn // the gate's end of the backend's connection; only the gate uses it
 	taken           int        // messages that were accepted
 	watch           *watch
 }
@@ -74,7 +74,7 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 	done := r.serve(g, front)
 	if client, ok := r.client.(*tls.Conn); ok {
 		_ = client.SetDeadline(time.Now().Add(patience))
-		if err := client.Handshake(); err != nil { // or the gate could not dial before the client speaks
+		if err := client.Handshake(); err != nil { // now, so that the gate can dial before the client sends a command
 			r.t.Fatal(err)
 		}
 	}
@@ -88,16 +88,16 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 		}
 	}
 	_ = r.listener.Close()
-	for conn := range r.dialled { // the gate may have got further than the dialog
+	for conn := range r.dialled { // the gate may have dialled again after the end of the dialog
 		_ = conn.Close()
 	}
 	select {
 	case <-done:
 	case <-time.After(patience):
-		r.t.Fatal("the gate does not end")
+		r.t.Fatal("the gate has not returned")
 	}
 	if want := r.script.options["taken"]; want != "" && want != strconv.Itoa(r.taken) {
-		r.t.Errorf("%d messages were taken, not %s", r.taken, want)
+		r.t.Errorf("%d messages were accepted, not %s", r.taken, want)
 	}
 	for option, events := range map[string][]string{"logins": r.watch.logins, "denied": r.watch.denied, "refused": r.watch.refused, "messages": r.watch.messages} {
 		if want, given := r.script.options[option]; given && want != strings.Join(events, "; ") {
@@ -106,8 +106,8 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 	}
 }
 
-// connect makes the client's connection and the backend's listener, and
-// returns the gate's end of the former.
+// connect opens the client's connection and the backend's listener, and returns
+// the gate's end of the client's connection.
 func (r *runner) connect() net.Conn {
 	r.listener = loopback.Listen(r.t)
 	r.dialled = make(chan net.Conn, 8)

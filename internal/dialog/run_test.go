@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// echo is a gate that tells the client how the backend has greeted.
+// echo is a gate that sends the backend's greeting to the client.
 type echo struct{ greeting string }
 
 func (*echo) Secure(*wire.Stream) error { return nil }
@@ -34,6 +34,6 @@ func TestImplicit(t *testing.T) {
 func TestSaid(t *testing.T) {
 	backend := Said(t, "testdata/*.dialog", 'B')
 	if !slices.ContainsFunc(backend, func(s string) bool { return strings.HasSuffix(s, "\r\n") }) {
-		t.Errorf("the backends say %q", backend)
+		t.Errorf("the backends send %q", backend)
 	}
 }

@@ -17,7 +17,7 @@ type step struct {
 	text string
 }
 
-// script is a dialog as its file gives it.
+// script is a parsed dialog.
 type script struct {
 	options  map[string]string
 	implicit bool
@@ -26,8 +26,8 @@ type script struct {
 
 var verbs = []string{"C:", "S:", "S~", "B<", "B~", "B>", "C|", "B|", "S!", "B!", "C!", "TLS"}
 
-// Said is what one side says in each dialog that matches pattern, C the client
-// and B the backend: seeds for those who fuzz.
+// Said returns the text that one side sends in each dialog that matches
+// pattern, C for the client and B for the backend: seeds for fuzzing.
 func Said(t testing.TB, pattern string, side byte) []string {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
@@ -97,7 +97,7 @@ func (s *script) add(number int, line string) error {
 		s.steps = append(s.steps, step{number, verb, text})
 		return nil
 	}
-	return fmt.Errorf("no step looks like %q", line)
+	return fmt.Errorf("unknown step %q", line)
 }
 
 var repeat = regexp.MustCompile(`\$\{(.)\*(\d+)\}`)

@@ -37,7 +37,7 @@ func (r *runner) serve(g Gate, conn net.Conn) <-chan struct{} {
 		defer close(done)
 		err := r.session(g, front)
 		if want := r.script.options["ends"]; want != "" && want != gate.ReasonOf(err).String() {
-			r.t.Errorf("it ends with %v, not for the reason %s", err, want)
+			r.t.Errorf("the gate ends with %v, not for the reason %s", err, want)
 		}
 		g.Refuse(front.ForGate(), gate.ReasonOf(err))
 		_ = front.Close()
@@ -68,7 +68,7 @@ func (r *runner) session(g Gate, front *wire.Conn) error {
 	return relay(front, r.back)
 }
 
-// reach connects the gate to a new backend, and closes the one before.
+// reach connects the gate to a new backend, and closes the previous connection.
 func (r *runner) reach(open func(*wire.Stream) error) error {
 	conn, err := net.Dial("tcp", r.listener.Addr().String())
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *runner) reach(open func(*wire.Stream) error) error {
 	return err
 }
 
-// routed sets the login method and the routes that the script asks for.
+// routed sets the login method and the routes that the script specifies.
 func (r *runner) routed(s *gate.Session, open func(*wire.Stream) error) {
 	home, nowhere := r.script.options["home"], r.script.options["nowhere"]
 	s.Mechanisms.LoginMethod = gate.LoginMethod(r.script.options["backend_login"])

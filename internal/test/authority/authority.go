@@ -19,10 +19,11 @@ import (
 
 const day = 24 * time.Hour
 
-// life is how long leaves are good for, as those of public authorities are.
+// life is the validity of leaf certificates, the same as that of public
+// authorities.
 const life = 90 * day
 
-// CA is a certificate authority that lives as long as the test.
+// CA is a certificate authority that exists until the test ends.
 type CA struct {
 	cert *x509.Certificate
 	key  crypto.Signer
@@ -58,12 +59,12 @@ func (ca *CA) RSA(t testing.TB, names ...string) tls.Certificate {
 	return ca.leaf(t, key, names)
 }
 
-// Expired returns a leaf that was good until an hour ago.
+// Expired returns a leaf that expired an hour ago.
 func (ca *CA) Expired(t testing.TB, names ...string) tls.Certificate {
 	return ca.leafFor(t, ecdsaKey(t), names, time.Now().Add(-time.Hour), x509.ExtKeyUsageServerAuth)
 }
 
-// Client returns a leaf that is meant for clients.
+// Client returns a leaf for client authentication.
 func (ca *CA) Client(t testing.TB, name string) tls.Certificate {
 	return ca.leafFor(t, ecdsaKey(t), []string{name}, time.Now().Add(life-day), x509.ExtKeyUsageClientAuth)
 }
@@ -80,14 +81,14 @@ func (ca *CA) leafFor(t testing.TB, key crypto.Signer, names []string, end time.
 		NotBefore: end.Add(-life), NotAfter: end,
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
 		ExtKeyUsage: []x509.ExtKeyUsage{usage},
-		// Nobody asks there, but scanners want it named.
+		// No client fetches the list, but scanners require its address.
 		CRLDistributionPoints: []string{"http://ca.invalid/revoked.crl"},
 	}
 	leaf := sign(t, template, ca.cert, key.Public(), ca.key)
 	return tls.Certificate{Certificate: [][]byte{leaf.Raw, ca.cert.Raw}, PrivateKey: key, Leaf: leaf}
 }
 
-// PEM encodes a certificate's chain and key as files hold them.
+// PEM encodes a certificate's chain and key as in files.
 func PEM(t testing.TB, cert tls.Certificate) (chain, key []byte) {
 	t.Helper()
 	for _, der := range cert.Certificate {

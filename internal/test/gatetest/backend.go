@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// Backend answers each line at once.
+// Backend is a backend in memory that answers each line at once.
 type Backend struct {
 	net.Conn
 	Answer   func(line string) string // with its CRLF
 	Received []string
-	Replies  bytes.Buffer // not yet read
+	Replies  bytes.Buffer // replies that have not been read yet
 
 	partial string
 }
 
-// Scripted returns a backend that greets with the text before the first bar of a
-// script, and answers each line with the text before the next bar.
+// Scripted returns a backend that greets with the text before the first bar of
+// a script, and answers each line with the text up to the next bar.
 func Scripted(script string) *Backend {
 	replies := strings.Split(script, "|")
 	b := &Backend{Answer: func(string) (reply string) {
@@ -46,8 +46,8 @@ func (b *Backend) Write(p []byte) (int, error) {
 
 func (b *Backend) Read(p []byte) (int, error) { return b.Replies.Read(p) }
 
-// SetReadDeadline does nothing: what is in memory is there at once.
+// SetReadDeadline does nothing: data in memory is available at once.
 func (*Backend) SetReadDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline does nothing either.
+// SetWriteDeadline does nothing.
 func (*Backend) SetWriteDeadline(time.Time) error { return nil }

@@ -11,15 +11,16 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Client is a client whose commands are given in advance, and read in pieces.
+// Client is a client whose commands are given in advance, and are read in
+// pieces.
 type Client struct {
 	net.Conn
-	Text   []byte       // its commands
-	Piece  func() int   // how much of it comes next; at least one byte does
+	Text   []byte       // the commands
+	Piece  func() int   // the size of the next piece; at least one byte is read
 	Output bytes.Buffer // written to the client
 }
 
-var errNoTLS = errors.New("no handshake here")
+var errNoTLS = errors.New("this client cannot make a handshake")
 
 // Front returns the gate's side of the client, which cannot start TLS.
 func (c *Client) Front() *wire.Stream { return c.FrontConn().ForGate() }
@@ -42,8 +43,8 @@ func (c *Client) Read(p []byte) (int, error) {
 
 func (c *Client) Write(p []byte) (int, error) { return c.Output.Write(p) }
 
-// SetReadDeadline does nothing: what is in memory is there at once.
+// SetReadDeadline does nothing: data in memory is available at once.
 func (*Client) SetReadDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline does nothing either.
+// SetWriteDeadline does nothing.
 func (*Client) SetWriteDeadline(time.Time) error { return nil }

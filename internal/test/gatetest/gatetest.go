@@ -1,4 +1,4 @@
-// Package gatetest provides the surroundings of a gate for tests and fuzzing, in
+// Package gatetest provides the environment of a gate for tests and fuzzing, in
 // memory and without waiting: a client whose commands are given in advance, a
 // backend that answers each line at once, and a gate.Observer that records.
 package gatetest
@@ -16,14 +16,15 @@ import (
 
 var limits = wire.Limits{Line: 4 << 10, Wait: time.Second, Text: time.Second, Verdict: time.Second, Write: time.Second}
 
-// Back is what a gate has of a backend.
+// Back returns the gate's side of a backend.
 func Back(backend net.Conn) *wire.Stream {
 	lenient := limits
 	lenient.Backend = true
 	return wire.New(backend, lenient).ForGate()
 }
 
-// Session is one that ends after as many wrong commands; its Observer is an *Observer.
+// Session returns a session that ends after a number of wrong commands; its
+// Observer is an *Observer.
 func Session(errors int) *gate.Session {
 	return &gate.Session{
 		ID: "ID", Hostname: "mail.example.com", Banner: "ready",
@@ -35,11 +36,11 @@ func Session(errors int) *gate.Session {
 
 // Observer is a gate.Observer that records what it receives.
 type Observer struct {
-	Full bool // admits nobody
+	Full bool // Admit refuses all logins
 
-	RefusedPlaintext []string // the commands that were refused for want of TLS
-	Admitted         []string // the users that it was asked for
-	Logins           []string // user, mechanism and verdict
+	RefusedPlaintext []string // the commands that were refused before TLS
+	Admitted         []string // the users that Admit was called for
+	Logins           []string // user, mechanism and outcome
 	Steps            []gate.Step
 
 	Denials    []string // user, mechanism and reason

@@ -8,7 +8,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// A gate of two lines between the two sides: each gets the lines of the other.
+// TestBothSides relays two lines between client and backend: each receives the
+// line of the other.
 func TestBothSides(t *testing.T) {
 	client := &Client{Text: []byte("one\r\ntwo\r\n"), Piece: func() int { return 2 }}
 	backend := &Backend{Answer: func(line string) string { return "got " + line + "\n" }}
@@ -31,7 +32,7 @@ func TestBothSides(t *testing.T) {
 	}
 	_ = front.Flush()
 	if output := client.Output.String(); output != "got one\r\ngot two\r\n" || !slices.Equal(backend.Received, []string{"one", "two"}) {
-		t.Errorf("the client got %q, the backend %q", output, backend.Received)
+		t.Errorf("the client received %q, the backend %q", output, backend.Received)
 	}
 	if _, err := backend.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the backend has more to send: %v", err)
@@ -59,7 +60,7 @@ func TestObserver(t *testing.T) {
 	s.Observer.Login("bob", "LOGIN", gate.Answer{Outcome: gate.WrongPassword})
 	w.Full = true
 	if err := s.Observer.Admit("carol"); err == nil {
-		t.Error("there is room")
+		t.Error("Full does not refuse logins")
 	}
 	if !slices.Equal(w.RefusedPlaintext, []string{"AUTH"}) || !slices.Equal(w.Admitted, []string{"alice", "carol"}) || !slices.Equal(w.Logins, []string{"alice PLAIN yes", "bob LOGIN no"}) {
 		t.Errorf("%+v", w)

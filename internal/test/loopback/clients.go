@@ -6,15 +6,16 @@ import (
 	"testing"
 )
 
-// Clients run sessions again and again until they are stopped.
+// Clients run sessions repeatedly until they are stopped.
 type Clients struct {
 	sessions atomic.Int64
 	stopped  chan struct{}
 	running  sync.WaitGroup
 }
 
-// RunClients starts n clients, each of which runs one session after the other. A
-// session that fails fails the test, which must stop the clients before it ends.
+// RunClients starts n clients, each of which runs one session after the other.
+// A session that fails fails the test. The test must stop the clients before it
+// ends.
 func RunClients(t testing.TB, n int, session func() error) *Clients {
 	c := &Clients{stopped: make(chan struct{})}
 	for range n {
@@ -38,7 +39,7 @@ func RunClients(t testing.TB, n int, session func() error) *Clients {
 // Sessions returns the number of sessions that have ended so far.
 func (c *Clients) Sessions() int { return int(c.sessions.Load()) }
 
-// Stop waits for the running sessions, and returns the number of all.
+// Stop waits for the running sessions, and returns the number of all sessions.
 func (c *Clients) Stop() int {
 	close(c.stopped)
 	c.running.Wait()

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Crowd is connections that one client holds open.
+// Crowd is a number of connections that one client keeps open.
 type Crowd struct {
 	open    atomic.Int64
 	conns   []net.Conn
@@ -16,8 +16,8 @@ type Crowd struct {
 }
 
 // Hold opens n connections to address from one address of loopback, such as
-// 127.0.0.2, and sends the same on each. They stay until the test ends, or
-// until the server closes them.
+// 127.0.0.2, and sends the same text on each. They stay open until the test
+// ends, or until the server closes them.
 func Hold(t testing.TB, address, from string, n int, send string) *Crowd {
 	t.Helper()
 	c := &Crowd{}
@@ -29,7 +29,7 @@ func Hold(t testing.TB, address, from string, n int, send string) *Crowd {
 			t.Fatal(err)
 		}
 		c.conns = append(c.conns, conn)
-		_, _ = io.WriteString(conn, send) // the server may have closed it by now
+		_, _ = io.WriteString(conn, send) // the server may have closed the connection
 		c.open.Add(1)
 		c.reading.Go(func() {
 			_, _ = io.Copy(io.Discard, conn)
@@ -39,7 +39,7 @@ func Hold(t testing.TB, address, from string, n int, send string) *Crowd {
 	return c
 }
 
-// Open tells how many connections the server has not closed.
+// Open returns the number of connections that the server has not closed.
 func (c *Crowd) Open() int { return int(c.open.Load()) }
 
 func (c *Crowd) leave() {

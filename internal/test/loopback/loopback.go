@@ -20,9 +20,9 @@ func Listen(t testing.TB) net.Listener {
 	return l
 }
 
-// Serve has serve speak on every connection to l, each on a goroutine of its
-// own, and closes the connection behind it. It returns at once; connections
-// are taken until l is closed.
+// Serve runs serve for every connection to l in a new goroutine, and closes the
+// connection when serve returns. Serve returns at once; connections are
+// accepted until l is closed.
 func Serve(l net.Listener, serve func(net.Conn)) {
 	go func() {
 		for {
@@ -38,9 +38,9 @@ func Serve(l net.Listener, serve func(net.Conn)) {
 	}()
 }
 
-// FreeAddress returns an address of 127.0.0.1 that nothing listens on. Its port
-// is below those that the kernel gives out, which could take it while its owner
-// is dead.
+// FreeAddress returns an address of 127.0.0.1 on which no socket listens. Its
+// port is below the range for outgoing connections, so that no connection takes
+// it while its server is down.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {

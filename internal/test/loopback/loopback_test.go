@@ -24,11 +24,11 @@ func TestServerAndClients(t *testing.T) {
 		}
 	})
 	if err := greeted(address); err == nil {
-		t.Error("the listener has outlived its test")
+		t.Error("the listener is open after its test")
 	}
 }
 
-// greeted reads the greeting, and then the end of the connection.
+// greeted reads the greeting, and then expects the end of the connection.
 func greeted(address string) error {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

@@ -18,7 +18,7 @@ type client struct {
 	conn   *mailclient.Conn // nil: not connected
 }
 
-// outcome is how an attempt ends.
+// outcome is the result of an attempt.
 type outcome int
 
 const (
@@ -32,7 +32,7 @@ const (
 const patience = 30 * time.Second
 
 // attempt sends a letter once: by DATA or in chunks, command by command or in
-// groups, as its number has it.
+// groups, depending on the letter's number.
 func (c *client) attempt(id string, attempt int) outcome {
 	if c.conn == nil && !c.connect() {
 		c.disconnect()

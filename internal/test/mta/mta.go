@@ -17,38 +17,38 @@ import (
 
 // Sender sends letters to one server.
 type Sender struct {
-	Address  func() string // asked for each connection
+	Address  func() string // is called for each connection
 	TLS      *tls.Config   // for every other session; nil: all sessions are in plaintext
 	To       string
 	Letters  int
-	Sessions int // at once
+	Sessions int // the number of concurrent sessions
 
 	sent atomic.Int64
 }
 
-// Letter is what became of one.
+// Letter is the result of sending one letter.
 type Letter struct {
 	ID       string
 	Attempts int
 
-	// Undecided are the attempts whose text was sent to its end, or may have
-	// been, without a verdict: none came, or a 421, which is about the
-	// connection. The server may have taken the letter or not, and the sender
-	// cannot know (RFC 1047).
+	// Undecided counts the attempts whose text was sent completely, or may have
+	// been, without a final reply: no reply came, or a 421, which is about the
+	// connection. The server may have accepted the letter or not, and the
+	// sender cannot know (RFC 1047).
 	Undecided int
 
-	// Refused are those that got a verdict, and it was no.
+	// Refused counts the attempts that got a negative reply.
 	Refused int
 
-	// Acknowledged says that the last attempt was answered with 2xx.
+	// Acknowledged says that the last attempt got a 2xx reply.
 	Acknowledged bool
 }
 
-// IDHeader begins the line in which a letter has its ID.
+// IDHeader is the beginning of the header line with a letter's ID.
 const IDHeader = "X-Letter: "
 
-// Text is a letter, with CRLF, before dots are stuffed. Each has its own
-// length, which is often beyond what buffers on the way hold.
+// Text returns a letter with CRLF and without dot stuffing. The length depends
+// on the ID, and often exceeds the buffers on the way.
 func Text(id string) string {
 	random := rand.New(rand.NewPCG(uint64(len(id)), sum(id)))
 	var b strings.Builder
@@ -67,10 +67,10 @@ func sum(id string) (n uint64) {
 	return n
 }
 
-// Sent counts the letters that are acknowledged by now.
+// Sent returns the number of letters that have been acknowledged so far.
 func (s *Sender) Sent() int { return int(s.sent.Load()) }
 
-// Run sends all letters, or as many as it can before ctx ends.
+// Run sends all letters, or as many as possible before ctx ends.
 func (s *Sender) Run(ctx context.Context) []Letter {
 	letters := make([]Letter, s.Letters)
 	next := make(chan *Letter)
@@ -114,9 +114,9 @@ func (c *client) send(ctx context.Context, l *Letter) {
 	}
 }
 
-// Check holds what a server has kept, by ID, against what it has said: each
-// letter that was acknowledged is there, and none is there more often than its
-// sender could think necessary: once, and once for each undecided attempt.
+// Check compares the letters that a server has stored, by ID, with its replies:
+// each acknowledged letter must be stored, and no letter more often than its
+// sender can explain: once, and once for each undecided attempt.
 func Check(letters []Letter, kept map[string]int) (problems []string) {
 	for _, l := range letters {
 		most := l.Undecided
@@ -138,7 +138,7 @@ func Check(letters []Letter, kept map[string]int) (problems []string) {
 	return problems
 }
 
-// Sum adds up what became of letters.
+// Sum adds up the results of letters.
 func Sum(letters []Letter) (all Letter) {
 	all.ID = fmt.Sprintf("%d letters", len(letters))
 	all.Acknowledged = true

@@ -9,15 +9,15 @@ func TestCheck(t *testing.T) {
 	for name, c := range map[string]struct {
 		letter  Letter
 		kept    int
-		problem string // empty: there is none
+		problem string // empty: no problem
 	}{
 		"as it should be":            {Letter{Acknowledged: true}, 1, ""},
 		"lost":                       {Letter{Acknowledged: true}, 0, "LOST"},
 		"lost, although in doubt":    {Letter{Acknowledged: true, Undecided: 2}, 0, "LOST"},
 		"doubled":                    {Letter{Acknowledged: true}, 2, "DOUBLED"},
 		"doubled in doubt":           {Letter{Acknowledged: true, Undecided: 1}, 2, ""},
-		"more often than doubts":     {Letter{Acknowledged: true, Undecided: 1}, 3, "DOUBLED"},
-		"taken, although refused":    {Letter{Acknowledged: true, Refused: 3}, 2, "DOUBLED"},
+		"more often than explained":  {Letter{Acknowledged: true, Undecided: 1}, 3, "DOUBLED"},
+		"stored, although refused":   {Letter{Acknowledged: true, Refused: 3}, 2, "DOUBLED"},
 		"never acknowledged":         {Letter{Undecided: 1}, 1, "never"},
 		"never acknowledged, unkept": {Letter{}, 0, "never"},
 	} {
@@ -34,11 +34,11 @@ func TestCheck(t *testing.T) {
 		})
 	}
 	if len(Check(nil, map[string]int{"b": 1})) == 0 {
-		t.Error("a letter that nobody has sent is no problem")
+		t.Error("an unknown letter is not reported")
 	}
 }
 
-// A letter is the same each time, and ends as a text must.
+// The text of a letter is the same on each call, and ends with CRLF.
 func TestText(t *testing.T) {
 	sizes := map[int]bool{}
 	for _, id := range []string{"1-of-9", "2-of-9", "3-of-9", "4-of-9"} {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Meaning is what a sender that follows RFC 5321 means: the text up to
-// CRLF.CRLF, its stuffing taken off, and then its line ends made regular. It
-// is written to be read, not to be fast.
+// Meaning returns the message that a text means to a sender that follows RFC
+// 5321: the text up to CRLF.CRLF, without dot stuffing, and with regular line
+// ends. The code favours clarity over speed.
 func Meaning(src []byte) (content []byte, rest []byte, end bool) {
 	stuffed := "\r\n" + string(src)
 	i := strings.Index(stuffed, "\r\n.\r\n")
@@ -20,7 +20,8 @@ func Meaning(src []byte) (content []byte, rest []byte, end bool) {
 	return []byte(Regular(text)), rest, true
 }
 
-// Regular is a text whose every line ends in CRLF, and that has no NUL.
+// Regular returns a text in which every line ends in CRLF, and that contains no
+// NUL.
 func Regular(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -37,8 +38,9 @@ func Regular(text string) string {
 	return b.String()
 }
 
-// LaxEnds reads a text in the ways in which backends have been seen to, and
-// tells whether something is left behind its end: that would be obeyed.
+// LaxEnds reads a text in the ways in which backends are known to, and reports
+// whether text is left after the end that they find: it would be run as
+// commands.
 func LaxEnds(out []byte) bool {
 	lax := bytes.ReplaceAll(out, []byte{0}, nil)
 	lax = bytes.ReplaceAll(lax, []byte("\r\n"), []byte("\n"))

@@ -13,7 +13,8 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// Server answers until the test ends. What is not in its table does not exist.
+// Server answers until the test ends. Names that are not in its table do not
+// exist.
 type Server struct {
 	Address string // host:port, for UDP and TCP
 
@@ -22,7 +23,7 @@ type Server struct {
 	secure   bool
 	truncate bool
 	rcode    dnsmessage.RCode
-	asked    map[string]int // by network
+	asked    map[string]int // queries by network
 }
 
 // New starts a server.
@@ -77,15 +78,15 @@ func (s *Server) Set(name string, bodies ...dnsmessage.ResourceBody) {
 	s.names[name] = records
 }
 
-// Behave says whether answers are marked as validated, whether UDP answers are
-// too long to fit, and what code is given in place of an answer.
+// Behave sets whether answers are marked as validated, whether UDP answers are
+// truncated, and which error code replaces all answers.
 func (s *Server) Behave(secure, truncate bool, rcode dnsmessage.RCode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.secure, s.truncate, s.rcode = secure, truncate, rcode
 }
 
-// Asked counts the questions that came over a network, "udp" or "tcp".
+// Asked returns the number of queries over a network, "udp" or "tcp".
 func (s *Server) Asked(network string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,7 +163,7 @@ func (s *Server) answer(query []byte, network string) []byte {
 	return packed
 }
 
-// follow adds what a CNAME leads to.
+// follow adds the records that a CNAME leads to.
 func (s *Server) follow(records []dnsmessage.Resource, kind dnsmessage.Type) []dnsmessage.Resource {
 	var found []dnsmessage.Resource
 	for _, r := range records {

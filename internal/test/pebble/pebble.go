@@ -28,26 +28,26 @@ import (
 	"github.com/letsencrypt/pebble/v2/wfe"
 )
 
-// Options are how a CA behaves.
+// Options configure a CA.
 type Options struct {
-	HTTP, TLS int    // ports on which challenges are looked for
-	Resolver  string // host:port of the DNS server that leads there
+	HTTP, TLS int    // the ports that challenges are fetched from
+	Resolver  string // host:port of the DNS server for the names
 
 	Life time.Duration // of certificates, in whole seconds; 0: 90 days
 
-	// KeyID and Key are an external account that clients must name; empty:
-	// they need none.
+	// KeyID and Key are an external account that clients must use; empty: not
+	// required.
 	KeyID string
 	Key   []byte
 
-	Trusting bool // takes every challenge as met, without looking
+	Trusting bool // accepts every challenge without a check
 }
 
-// CA is a running Pebble. It is up from the start.
+// CA is a running Pebble. It is up at first.
 type CA struct {
 	Directory string         // URL
-	Roots     *x509.CertPool // trusts the API's own certificate
-	Issued    *x509.CertPool // trusts what the CA issues
+	Roots     *x509.CertPool // trusts the certificate of the API
+	Issued    *x509.CertPool // trusts the certificates that the CA issues
 
 	store   *db.MemoryStore
 	server  *httptest.Server
@@ -55,8 +55,8 @@ type CA struct {
 	down    atomic.Bool
 }
 
-// New opens the CA's API, which answers nothing before Start: the ports that
-// challenges go to may not be known yet.
+// New opens the CA's API. It answers after Start: the ports for challenges may
+// not be known yet.
 func New(t testing.TB) *CA {
 	t.Helper()
 	c := &CA{}
@@ -71,7 +71,7 @@ func New(t testing.TB) *CA {
 	return c
 }
 
-// Start lets the CA answer.
+// Start makes the CA answer.
 func (c *CA) Start(t testing.TB, o Options) {
 	t.Helper()
 	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
@@ -101,7 +101,7 @@ func (c *CA) Start(t testing.TB, o Options) {
 // SetDown makes the CA drop every connection, or answer again.
 func (c *CA) SetDown(down bool) { c.down.Store(down) }
 
-// Contact is what the account with a key has said about its owner.
+// Contact returns the contact of the account with a key.
 func (c *CA) Contact(t testing.TB, key crypto.PublicKey) []string {
 	t.Helper()
 	account, err := c.store.GetAccountByKey(key)
@@ -111,7 +111,7 @@ func (c *CA) Contact(t testing.TB, key crypto.PublicKey) []string {
 	return account.Contact
 }
 
-// RootsFile writes what trusts the API's certificate to a file.
+// RootsFile writes the roots that trust the API's certificate to a file.
 func (c *CA) RootsFile(t testing.TB) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "roots.pem")
@@ -124,9 +124,9 @@ func (c *CA) RootsFile(t testing.TB) string {
 
 var errDown = errors.New("the CA is down")
 
-// RoundTrip answers without a socket, for tests that have a clock of their own
-// (testing/synctest). The CA must be Trusting, and have been started outside of
-// the bubble.
+// RoundTrip answers a request without a socket, for tests with their own clock
+// (testing/synctest). The CA must be Trusting, and must have been started
+// outside of the bubble.
 func (c *CA) RoundTrip(r *http.Request) (*http.Response, error) {
 	if c.down.Load() {
 		return nil, errDown
@@ -146,8 +146,9 @@ func (c *CA) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // complete waits until the order that a request finalizes is complete. Pebble
-// locks an order twice for reading when a client asks for it, and stands still if
-// it stores the certificate between the two. It does not block, as settle does not.
+// locks an order for reading twice when a client requests it, and deadlocks if
+// it stores the certificate between the two. Like settle it polls without
+// blocking.
 func (c *CA) complete(r *http.Request) {
 	id, ok := strings.CutPrefix(r.URL.Path, "/finalize-order/")
 	if !ok {
@@ -165,8 +166,8 @@ func (c *CA) complete(r *http.Request) {
 	}
 }
 
-// settle waits until a challenge has been judged, which goes by the clock of
-// the world. It does not block, or the other clock would run on.
+// settle waits until a challenge has been validated, which takes real time. It
+// does not block, because otherwise the clock of the bubble would advance.
 func (c *CA) settle(id string) {
 	challenge := c.store.GetChallengeByID(id)
 	for done := challenge == nil; !done; runtime.Gosched() {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Descriptors counts the open files. Nobody can count them but on Linux: there
-// are none elsewhere.
+// Descriptors returns the number of open files. It can only count them on
+// Linux, and returns 0 elsewhere.
 func Descriptors(t testing.TB) int {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -22,11 +22,11 @@ func Descriptors(t testing.TB) int {
 	return len(entries)
 }
 
-// Memory is how many bytes of heap and stacks are in use, when all garbage is
-// collected.
+// Memory returns the bytes of heap and stacks in use, after a garbage
+// collection.
 func Memory() int64 {
 	runtime.GC()
-	runtime.GC() // once more, for what pools and finalizers have let go
+	runtime.GC() // again, for objects that pools and finalizers have released
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc + m.StackInuse)

@@ -17,7 +17,7 @@ func TestDescriptors(t *testing.T) {
 	}
 	defer func() { _ = f.Close() }()
 	if got := Descriptors(t); got != before+1 {
-		t.Errorf("one more than %d are %d", before, got)
+		t.Errorf("after opening one more than %d there are %d", before, got)
 	}
 }
 
@@ -25,7 +25,7 @@ func TestMemory(t *testing.T) {
 	before := Memory()
 	held := make([]byte, 8<<20)
 	if grown := Memory() - before; grown < 7<<20 || grown > 9<<20 {
-		t.Errorf("8 MiB are %d bytes", grown)
+		t.Errorf("8 MiB are counted as %d bytes", grown)
 	}
 	runtime.KeepAlive(held)
 }

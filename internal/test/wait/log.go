@@ -5,21 +5,21 @@ import (
 	"sync"
 )
 
-// Log is an io.Writer that keeps what is written, so that a test can read it
-// while others write. The zero value is ready to use.
+// Log is an io.Writer that keeps all writes, so that a test can read them while
+// other goroutines write. The zero value is ready to use.
 type Log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-// Write keeps p; it never fails.
+// Write appends p; it never fails.
 func (t *Log) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.text.Write(p)
 }
 
-// String is all that was written until now.
+// String returns everything that was written so far.
 func (t *Log) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

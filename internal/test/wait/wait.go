@@ -1,5 +1,5 @@
-// Package wait lets tests wait for what other goroutines and programs do, and
-// read the log that these write meanwhile.
+// Package wait lets tests wait for events in other goroutines and programs, and
+// read logs that are being written.
 package wait
 
 import (
@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// patience is far beyond what anything takes that happens at all.
+// patience is far longer than any event that tests wait for takes.
 const patience = time.Minute
 
-// Until waits for what must happen within a minute, or ends the test saying
-// what is wrong.
+// Until waits until happened returns true, at most a minute. After that it
+// fails the test with the text wrong.
 func Until(t testing.TB, wrong string, happened func() bool) {
 	t.Helper()
 	if !Happens(happened) {
@@ -19,7 +19,7 @@ func Until(t testing.TB, wrong string, happened func() bool) {
 	}
 }
 
-// Happens reports whether something happens within a minute.
+// Happens reports whether happened returns true within a minute.
 func Happens(happened func() bool) bool {
 	for end := time.Now().Add(patience); !happened(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {

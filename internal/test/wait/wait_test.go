@@ -16,12 +16,12 @@ func TestUntil(t *testing.T) {
 	Until(t, "the steps are not made", func() bool { return steps.Load() == 3 })
 }
 
-// In a bubble the minute is over at once.
+// In a bubble the minute passes at once.
 func TestPatienceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
 		if Happens(func() bool { asked++; return false }) || asked < 1000 {
-			t.Errorf("given up, or not, after asking %d times", asked)
+			t.Errorf("unexpected result after %d calls", asked)
 		}
 	})
 }
