@@ -1,14 +1,15 @@
-# The commands of development. `make test` must pass before every change that
-# lands; on a new Debian it installs the clients that the end-to-end tests run,
-# and unpacks the servers outside of the system (see e2e/install).
+# The commands for development. `make test` must pass before every change. On a
+# new Debian it installs the clients that the end-to-end tests run, and unpacks
+# the servers outside of the system (see e2e/install).
 
 GO        = go
 UNIT      = $$($(GO) list ./... | grep -v '/e2e$$')
 FUZZTIME  = 1000x
-# Many tests wait for a deadline of the proxy and use no CPU meanwhile.
+# Many tests wait for a timeout of the proxy and use no CPU meanwhile.
 PARALLEL  = 16
 
-# The parts of test measure what they have started, and end it: one at a time.
+# The parts of test measure and end the processes that they have started, so
+# they run one at a time.
 .NOTPARALLEL:
 
 .PHONY: build check test race nightly servers lint tools vulncheck short unit as-root unit-race e2e e2e-race matrix fuzz flood mutants bench packages test-packages build-systems demo
@@ -16,17 +17,17 @@ PARALLEL  = 16
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/letterlock ./cmd/letterlock
 
-# While you work: a minute, for what has changed since the last time. Without any
-# results in Go's cache it takes about four.
+# For use during work: it takes a minute for the packages that have changed, and
+# about four minutes with an empty test cache.
 check: lint short
 
-# Everything that must pass: ten minutes on two cores.
+# All checks that must pass. It takes ten minutes on two cores.
 test: servers lint vulncheck unit as-root e2e fuzz
 
-# All tests again, with the race detector.
+# All tests with the race detector.
 race: unit-race e2e-race
 
-# What takes hours, and finds what the rest has missed.
+# The tests that take hours, and find rare errors.
 nightly: servers race flood mutants
 	$(MAKE) fuzz FUZZTIME=5m
 
@@ -38,13 +39,13 @@ lint: tools
 	bin/golangci-lint run --allow-parallel-runners ./...
 
 # The tools of lint and vulncheck, in the versions and with the checksums of
-# tools/go.mod. It is a module of its own, so that the several hundred modules
-# of the tools do not appear as dependencies of the program.
+# tools/go.mod. That is a separate module, so that the several hundred modules
+# of the tools do not become dependencies of the program.
 tools:
 	GOBIN=$(CURDIR)/bin $(GO) -C tools install tool
 
 # Known vulnerabilities in the dependencies. This needs the Go vulnerability
-# database (GOVULNDB names another one). If the database cannot be reached, the
+# database, or the one at GOVULNDB. If the database cannot be reached, the
 # output says so, and the build does not fail.
 vulncheck: tools
 	@report=$$(bin/govulncheck $(if $(GOVULNDB),-db $(GOVULNDB)) ./... 2>&1) && echo "$$report" || case $$report in \
@@ -52,20 +53,20 @@ vulncheck: tools
 	*) echo "$$report"; exit 1 ;; \
 	esac
 
-# The servers, clients and tools that the tests need beside Go.
+# The servers, clients and tools that the tests need in addition to Go.
 servers:
 	e2e/install
 
-# The tests that need only Go; with openssl installed, they also compare with
-# it. short runs the load tests in their smallest size.
+# The tests that need only Go; if openssl is installed, some compare with it.
+# short runs the load tests in their smallest size.
 short:
 	$(GO) test -short -parallel $(PARALLEL) -timeout 10m $(UNIT)
 
 unit:
 	$(GO) test -parallel $(PARALLEL) -timeout 30m $(UNIT)
 
-# What only root can test, and what the packages install, with the programs that
-# read it.
+# The test that needs root, and tests of the files in the packages with the
+# programs that read them.
 as-root: servers
 	$(GO) test -run '^TestRootBecomesTheUser$$' -exec $(CURDIR)/e2e/as-root ./cmd/letterlock
 	packaging/check
@@ -73,15 +74,15 @@ as-root: servers
 unit-race:
 	$(GO) test -race -parallel $(PARALLEL) -timeout 60m $(UNIT)
 
-# The tests with real servers and clients, in groups side by side.
+# The tests with real servers and clients, in groups that run concurrently.
 e2e: servers
 	e2e/run
 
 e2e-race: servers
 	e2e/run -race
 
-# The servers of Debian 11, 12 and 13 behind the program: prints the table that
-# docs/backends.md holds. MATRIX="bookworm trixie" selects releases, and
+# Tests with the servers of Debian 11, 12 and 13: prints the table in
+# docs/backends.md. MATRIX="bookworm trixie" selects releases, and
 # MATRIXFLAGS=-update writes the table.
 MATRIX      = 1
 MATRIXFLAGS =
@@ -91,14 +92,14 @@ matrix:
 	LETTERLOCK_MATRIX="$(MATRIX)" LETTERLOCK_BINARY=$(CURDIR)/bin/letterlock-race \
 		$(GO) test -v -count=1 -timeout 60m -run '^TestMatrix$$' -exec $(CURDIR)/e2e/as-root ./e2e $(MATRIXFLAGS)
 
-# Every fuzz target for FUZZTIME, beyond the seeds, which unit has run already.
-# The time is for finding inputs, not for making them small.
+# Runs every fuzz target for FUZZTIME; unit only runs the seeds. The time does not
+# include minimizing inputs.
 fuzz:
 	tools/fuzz $(FUZZTIME)
 
 # Ten thousand hostile sessions of each kind, for each service and each step,
-# beside honest ones, whose times are compared with those before the flood. This
-# takes about twenty minutes on two cores that have nothing else to do.
+# together with honest ones, whose times are compared with those before the
+# flood. This takes about twenty minutes on two idle cores.
 flood:
 	$(GO) test -count=1 -timeout 30m ./attacks/flood -v -full
 
@@ -107,8 +108,9 @@ flood:
 mutants:
 	$(GO) run ./attacks/mutants $(ROWS)
 
-# Letterlock beside other proxies, which are installed if necessary; writes
-# docs/performance.*. BENCHFLAGS=-quick is for a first look, see bench -help.
+# Compares Letterlock with other proxies, which are installed if necessary;
+# writes docs/performance.*. BENCHFLAGS=-quick gives a first impression, see
+# bench -help.
 BENCHFLAGS = -write docs
 bench: build
 	bench/install
@@ -126,8 +128,8 @@ packages: tools
 test-packages: tools
 	packaging/test
 
-# Compiles the program for the other systems that it is released for. Some of the
-# tests compile on Unix only.
+# Compiles the program for the other released systems. Some tests compile on
+# Unix only.
 build-systems:
 	for system in freebsd openbsd darwin windows; do CGO_ENABLED=0 GOOS=$$system $(GO) build -o /dev/null ./cmd/letterlock || exit 1; done
 
