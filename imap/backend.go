@@ -193,7 +193,7 @@ func (g *Gate) relayPending() error {
 // which gets the backend's own words. Any other backend refuses the proxy.
 // Response codes about the backend are removed.
 func (g *Gate) refused(r reply, to string) error {
-	err := fmt.Errorf("the backend answers %s with %s %.80q", to, r.status, r.text)
+	err := fmt.Errorf("the backend replies to %s with %s %.80q", to, r.status, r.text)
 	if !g.clientKnown || r.status != "BYE" {
 		return gate.Because(gate.BackendRefused, err)
 	}

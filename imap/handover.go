@@ -97,7 +97,7 @@ func (g *Gate) inform(req *request) error {
 		case r.status == "BYE" && g.s.Handover != gate.PROXYHeader:
 			return g.refused(r, "ID")
 		case r.status == "BYE", r.status == "BAD", r.kind == tagged && r.status != "OK":
-			return gate.Because(gate.HandoverRefused, fmt.Errorf("the backend answers ID with %s %.80q", r.status, r.text))
+			return gate.Because(gate.HandoverRefused, fmt.Errorf("the backend replies to ID with %s %.80q", r.status, r.text))
 		case r.kind == tagged:
 			return nil
 		}

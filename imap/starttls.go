@@ -32,7 +32,7 @@ func (g *Gate) secureBackend() error {
 			g.offer = nil
 			return nil
 		case r.kind == tagged, r.status == "BYE":
-			return gate.Because(gate.BackendTLS, fmt.Errorf("the backend answers STARTTLS with %s %.80q", r.status, r.text))
+			return gate.Because(gate.BackendTLS, fmt.Errorf("the backend replies to STARTTLS with %s %.80q", r.status, r.text))
 		}
 	}
 }

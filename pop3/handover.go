@@ -25,7 +25,7 @@ func (g *Gate) handOver(greeting string) error {
 	if err != nil || !isERR(reply) {
 		return err
 	}
-	err = fmt.Errorf("the backend answers XCLIENT with %.80q", reply)
+	err = fmt.Errorf("the backend replies to XCLIENT with %.80q", reply)
 	if gate.RefusesHandover(reply) {
 		return gate.Because(gate.HandoverRefused, err)
 	}

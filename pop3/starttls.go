@@ -19,7 +19,7 @@ func (g *Gate) secureBackend() error {
 	case err != nil:
 		return err
 	case isERR(reply):
-		return gate.Because(gate.BackendTLS, fmt.Errorf("the backend answers STLS with %.80q", reply))
+		return gate.Because(gate.BackendTLS, fmt.Errorf("the backend replies to STLS with %.80q", reply))
 	}
 	if err := g.back.Upgrade(""); err != nil {
 		return gate.FromBackend(err)

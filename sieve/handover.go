@@ -40,7 +40,7 @@ func (g *Gate) handOver() error {
 	case r.status == "OK":
 		return g.relearn(errReply)
 	}
-	err = fmt.Errorf("the backend answers XCLIENT with %.80q", r.String())
+	err = fmt.Errorf("the backend replies to XCLIENT with %.80q", r.String())
 	if gate.RefusesHandover(r.String()) {
 		return gate.Because(gate.HandoverRefused, err)
 	}
@@ -59,7 +59,7 @@ func (g *Gate) relearn(misunderstood error) error {
 	case err != nil:
 		return err
 	case end.status != "OK" && g.s.Handover == gate.XCLIENT:
-		return g.refused(end, fmt.Errorf("the backend answers CAPABILITY with %.80q", end.String()))
+		return g.refused(end, fmt.Errorf("the backend replies to CAPABILITY with %.80q", end.String()))
 	case end.status != "OK":
 		return gate.Because(gate.HandoverRefused, misunderstood)
 	}

@@ -21,7 +21,7 @@ func (g *Gate) secureBackend() error {
 	if r, ok := parseResponse(reply); !ok {
 		return gate.Because(gate.BackendGarbage, errReply)
 	} else if r.status != "OK" {
-		return gate.Because(gate.BackendTLS, fmt.Errorf("the backend answers STARTTLS with %.80q", r.String()))
+		return gate.Because(gate.BackendTLS, fmt.Errorf("the backend replies to STARTTLS with %.80q", r.String()))
 	}
 	if err := g.back.Upgrade(""); err != nil {
 		return gate.FromBackend(err)

@@ -11,14 +11,15 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// account is what a client may take for done, from the commands it has sent and
-// the replies it got. It reads both strictly by the RFCs, as reference does.
+// account is what a client may conclude from the commands it has sent and the
+// replies it has received: which messages are delivered. It interprets both
+// strictly by the RFCs, as reference does.
 type account struct {
 	said, output string
 	rejects      bool      // texts with bare CR, LF or NUL
-	done         []reading // with the number of the answer, where the backend gave it
-	greeted      bool      // by an EHLO or HELO that counts still
-	chunks       assembly  // of the message that comes in chunks
+	done         []reading // the commands that have succeeded; those answered by the backend have its reply's number
+	greeted      bool      // an EHLO or HELO is in force
+	chunks       assembly  // the message that is sent in chunks
 	fault        string
 }
 
@@ -59,8 +60,8 @@ func (a *account) next() (r clientReply, ok bool) {
 	}
 }
 
-// numberIn returns the number of the backend's reply that a reply passes on, or
-// 0.
+// numberIn returns the number of the backend's reply that a reply to the client
+// contains, or 0.
 func numberIn(r clientReply) int {
 	text := r.text
 	if r.code == 334 {
@@ -131,7 +132,7 @@ func (a *account) command(line string, r clientReply) {
 		return
 	case (verb == "EHLO" || verb == "HELO") && r.code == 250:
 		a.greeted, a.chunks = true, assembly{}
-	case verb == "STARTTLS" && r.code == 220: // all is forgotten (RFC 3207 §4.2)
+	case verb == "STARTTLS" && r.code == 220: // the state is reset (RFC 3207 §4.2)
 		a.greeted, a.chunks = false, assembly{}
 	case verb == "MAIL" && r.code == 250:
 		a.chunks = assembly{binary: !a.rejects && strings.Contains(strings.ToUpper(args), "BODY=BINARYMIME")}
@@ -215,19 +216,19 @@ func byItself(r reading) bool {
 }
 
 // compare returns a difference between what the backend has read and what the
-// client was promised by its replies, or "". Commands without a reply may only
-// stand at the end of a session that was cut.
+// replies to the client promise, or "". Commands without a reply may only be at
+// the end of a session that was cut off.
 func compare(done, read []reading, cut bool) string {
 	for i, r := range read {
-		asked := r.verb == "DATA" && i+1 < len(read) && read[i+1].verb == "text" // the 354 is the gate's to give
+		asked := r.verb == "DATA" && i+1 < len(read) && read[i+1].verb == "text" // the gate sends the 354 itself
 		switch {
 		case len(done) > 0 && done[0].reply == r.reply:
 			want := done[0]
-			if want.verb == "text" && r.verb == "DATA" { // refused after a text that was spooled
+			if want.verb == "text" && r.verb == "DATA" { // the spooled message was refused
 				want.verb, want.text = "DATA", ""
 			}
 			if r.code >= 400 && (r.verb == "EHLO" || r.verb == "HELO") && want.code == r.code {
-				want = r // the client's name is not welcome, and so neither is what it says first
+				want = r // the backend has refused the client's EHLO, and so the next command too
 			}
 			if r != want {
 				return fmt.Sprintf("the backend has read %+v; by its reply the client expects %+v", r, want)

@@ -12,12 +12,12 @@ import (
 // assembly is a message in chunks.
 type assembly struct {
 	raw     string // as the client has sent it
-	arrived string // as it must be at the backend by now
+	arrived string // as the backend must have it so far
 	binary  bool
 }
 
-// add returns what the backend must get after one more chunk. A CR at its end
-// may be half of a CRLF.
+// add returns the bytes that the backend must receive after one more chunk. A
+// CR at its end may be half of a CRLF.
 func (m *assembly) add(text string, last bool) (due string) {
 	m.raw += text
 	settled := m.raw
@@ -32,7 +32,8 @@ func (m *assembly) add(text string, last bool) (due string) {
 	return due
 }
 
-// chunk counts a chunk, whatever its reply. Of a refused chunk nothing is kept.
+// chunk records a chunk, whatever its reply. A refused chunk leaves nothing
+// behind.
 func (a *account) chunk(args string, r clientReply) {
 	m := chunkArgs.FindStringSubmatch(args)
 	if m == nil {
@@ -62,7 +63,7 @@ func (a *account) chunk(args string, r clientReply) {
 }
 
 // assembled joins the chunks that the backend has read for one chunk of the
-// client. Chunks without a reply to the client may only remain where their
+// client. Chunks without a reply to the client may only be left where their
 // message was ended by RSET, or with the session.
 func assembled(read, done []reading) (whole []reading, problem string) {
 	text, refused := "", false

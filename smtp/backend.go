@@ -45,8 +45,8 @@ func (g *Gate) readLines() (syntax.Reply, error) {
 	return r, nil
 }
 
-// sendLine sends the backend a command, unless the backend has sent a reply too
-// many.
+// sendLine sends the backend a command, unless the backend has sent an
+// unexpected reply.
 func (g *Gate) sendLine(line string) error {
 	if err := g.inStep(); err != nil {
 		return err
@@ -59,7 +59,8 @@ var errUnasked = errors.New("the backend has sent a reply without a command")
 
 // inStep checks that a backend that owes no reply has sent none: that reply
 // would be taken for the reply to the next command, and the acceptance of one
-// message for that of another. Only a 421 may come at any time (RFC 5321 §3.8).
+// message for that of another. Only a 421 may arrive at any time (RFC 5321
+// §3.8).
 func (g *Gate) inStep() error {
 	owes := slices.ContainsFunc(g.pending, func(e expected) bool { return e.own == "" })
 	if owes || g.back.Buffered() == 0 {
@@ -95,7 +96,7 @@ func (g *Gate) exchange(line string) (syntax.Reply, error) {
 
 // refused ends a session whose backend refuses it before the login or the first
 // message. A backend that knows the client's address refuses the client, which
-// gets the backend's own words. Any other backend refuses the proxy.
+// receives the backend's reply. Any other backend refuses the proxy.
 func (g *Gate) refused(r syntax.Reply, to string) error {
 	if !g.clientKnown || r.Code < 400 {
 		return gate.Because(gate.BackendRefused, r.Unexpected(to))

@@ -16,7 +16,7 @@ type capabilities struct {
 	pipelining bool
 	chunking   bool
 	binary     bool     // BINARYMIME
-	xclient    []string // the attributes that the backend takes; nil: XCLIENT is not offered
+	xclient    []string // the attributes that the backend accepts; nil: XCLIENT is not offered
 	xforward   []string
 }
 
@@ -86,7 +86,7 @@ func (g *Gate) parseCapabilities(r syntax.Reply) capabilities {
 		}
 	}
 	c.mechanisms = g.s.Mechanisms.Filter(gate.Offers{SASL: relayable(c.offered)})
-	// A binary message may hold any octets, bare CR and LF among them.
+	// A binary message may contain any octets, including bare CR and LF.
 	c.binary = c.binary && c.chunking && !g.o.RejectBareNewline
 	if !c.binary {
 		c.lines = slices.DeleteFunc(c.lines, isBinary)
@@ -94,7 +94,7 @@ func (g *Gate) parseCapabilities(r syntax.Reply) capabilities {
 	return c
 }
 
-// addMechanisms adds mechanisms that the backend offers, each of them once.
+// addMechanisms adds mechanisms that the backend offers, each once.
 func (c *capabilities) addMechanisms(mechanisms []string) {
 	for _, name := range mechanisms {
 		if name = strings.ToUpper(name); name != "" && !slices.Contains(c.offered, name) {
@@ -103,8 +103,8 @@ func (c *capabilities) addMechanisms(mechanisms []string) {
 	}
 }
 
-// offers returns the logins that the backend takes. SMTP has no login command
-// beside AUTH.
+// offers returns the login methods of the backend. SMTP has no login command
+// other than AUTH.
 func (g *Gate) offers() gate.Offers { return gate.Offers{SASL: g.caps.offered} }
 
 func isBinary(line string) bool {

@@ -6,8 +6,8 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// collected is a login that is collected before the backend gets any of it. It
-// makes the gate a gate.Collector.
+// collected is a login whose exchange is collected before the backend receives
+// any of it. It makes the gate a gate.Collector.
 type collected struct {
 	g         *Gate
 	before    *wire.Stream // the backend when the login began
@@ -36,8 +36,8 @@ func (c *collected) Ask(x *gate.Exchange, challenge string) (response string, ok
 // Admit asks whether the user may try to log in.
 func (c *collected) Admit(user string) error { return c.g.s.Admit(user) }
 
-// Reached introduces the client to the user's backend, if the session has moved
-// to another one.
+// Reached sends the client's EHLO to the user's backend, if the session has
+// moved to another backend.
 func (c *collected) Reached() error {
 	g := c.g
 	if g.back == c.before {
@@ -50,7 +50,7 @@ func (c *collected) Reached() error {
 	return err
 }
 
-// Offers returns the logins that the backend takes.
+// Offers returns the login methods of the backend.
 func (c *collected) Offers() gate.Offers { return c.g.offers() }
 
 // Fail refuses the login.

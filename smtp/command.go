@@ -57,8 +57,8 @@ func (g *Gate) unauthorized(cmd syntax.Line) error {
 	return g.refuseCommand(cmd, "530 5.7.0 Authentication required")
 }
 
-// refuseCommand refuses a command. The octets of a BDAT are read and dropped,
-// and not taken for commands.
+// refuseCommand refuses a command. The octets of a BDAT are discarded, and not
+// read as commands.
 func (g *Gate) refuseCommand(cmd syntax.Line, why string) error {
 	if cmd.Verb == "BDAT" {
 		return g.refuseChunk(cmd, why)
@@ -78,8 +78,8 @@ func (g *Gate) reset(cmd syntax.Line) error {
 }
 
 // verify handles VRFY and EXPN. EXPN is never forwarded, and VRFY only if it is
-// configured: the backend trusts our address and would answer what it would not
-// answer the client.
+// configured: the backend trusts our address and might reveal to it what it
+// would not reveal to the client.
 func (g *Gate) verify(cmd syntax.Line) error {
 	if g.o.DisableVRFY || cmd.Verb == "EXPN" {
 		return g.fault("502 5.5.1 " + cmd.Verb + " command is disabled")

@@ -54,7 +54,8 @@ func (g *Gate) askForText() error {
 	return nil
 }
 
-// beginData sends DATA to the backend. Any reply but 354 goes to the client.
+// beginData sends DATA to the backend. Any reply but 354 is forwarded to the
+// client.
 func (g *Gate) beginData() (started bool, err error) {
 	r, err := g.exchange("DATA")
 	switch {
@@ -109,7 +110,7 @@ func (g *Gate) verdict(writeErr error, whole bool) error {
 	return g.pass(r)
 }
 
-// carry moves the text from the client to write, and enters a step before the
+// carry copies the text from the client to write, and enters a step before the
 // end of the text is written; see syntax.Transfer.
 func (g *Gate) carry(atEnd gate.Step, write func(run []byte, tail string) error) (irregular bool, writeErr, err error) {
 	t := syntax.Transfer{Client: g.front, Backend: g.back, Write: write, Ended: func() error { return g.s.EnterStep(atEnd) }}
@@ -122,9 +123,9 @@ func (g *Gate) nextText() ([]byte, error) { return syntax.NextText(g.front, g.ba
 
 func (g *Gate) write(run []byte, tail string) error { return syntax.WriteText(g.back, run, tail) }
 
-// backendLost ends the session when a message could not be written to the
-// backend to its end. If the backend has sent a refusal, the client gets it;
-// the client never gets a positive reply.
+// backendLost ends the session when a message could not be written completely
+// to the backend. If the backend has sent a refusal, the client receives it;
+// the client never receives a positive reply.
 func (g *Gate) backendLost(cause error) error {
 	for range 1 + len(g.pending) { // replies to earlier chunks may be due
 		r, err := g.readReply()

@@ -39,8 +39,8 @@ func (g *Gate) recipientAccepted() error {
 	return g.s.EnterStep(gate.Recipients)
 }
 
-// beginText begins the text of a message. Without recipients the session stays
-// in its step, with the deadlines of that step.
+// beginText begins the text of a message. Without accepted recipients the
+// session stays in its step, with the deadlines of that step.
 func (g *Gate) beginText() error {
 	if g.mail.accepted == 0 {
 		return nil

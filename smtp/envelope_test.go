@@ -9,7 +9,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-// answering is a backend that accepts every command without "bad" in it.
+// answering is a backend that accepts every command that does not contain
+// "bad".
 func answering() *gatetest.Backend {
 	inText := false
 	b := &gatetest.Backend{Answer: func(line string) string {
@@ -74,7 +75,7 @@ func TestH1_StepsOfATransaction(t *testing.T) {
 			t.Fatalf("%q: %v", said, err)
 		}
 		if got := s.Observer.(*gatetest.Observer).Steps; !slices.Equal(got, want) {
-			t.Errorf("%q goes through %v, want %v", said, got, want)
+			t.Errorf("%q passes the steps %v, want %v", said, got, want)
 		}
 	}
 }

@@ -25,8 +25,8 @@ func linesOf(f *testing.F, side byte) (all []string) {
 	return slices.Compact(all)
 }
 
-// FuzzCommand checks that a verb is letters, and that verb and arguments make
-// up the line.
+// FuzzCommand checks that a verb consists of letters, and that verb and
+// arguments make up the line.
 func FuzzCommand(f *testing.F) {
 	for _, line := range linesOf(f, 'C') {
 		f.Add(line)
@@ -34,7 +34,7 @@ func FuzzCommand(f *testing.F) {
 	letters := regexp.MustCompile(`^[A-Z]*$`)
 	f.Fuzz(func(t *testing.T, line string) {
 		if strings.ContainsAny(line, "\r\n\x00") {
-			return // wire lets none of them pass
+			return // package wire refuses such lines
 		}
 		verb, args := syntax.Command(line)
 		if !letters.MatchString(verb) {
@@ -61,7 +61,7 @@ func FuzzPath(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, args string) {
 		if strings.ContainsAny(args, "\r\n\x00") || args != strings.Trim(args, " \t") {
-			return // a command has no such arguments
+			return // the arguments of a command have no such form
 		}
 		for verb, keyword := range map[string]string{"MAIL": "FROM", "RCPT": "TO"} {
 			p, err := syntax.ParsePath(args, keyword)
@@ -76,7 +76,7 @@ func FuzzPath(f *testing.F) {
 				t.Fatalf("read %+v, and then %+v, %v", p, again, err)
 			}
 			if grammar := grammars[verb]; p.Address != "" && !grammar.MatchString(written) {
-				t.Fatalf("nobody could read %q", written)
+				t.Fatalf("no reader could parse %q", written)
 			}
 			if requires := regexp.MustCompile(`(?i)(^| )REQUIRETLS([ =]|$)`); requires.MatchString(p.Params) != p.Has("REQUIRETLS") {
 				t.Fatalf("REQUIRETLS in %q: %v", p.Params, p.Has("REQUIRETLS"))
@@ -116,7 +116,7 @@ func FuzzName(f *testing.F) {
 		fit := name != "" && len(name) <= 255 && !strings.ContainsFunc(name, func(c rune) bool { return c < 0x80 && (unicode.IsControl(c) || c == ' ') }) &&
 			!strings.ContainsAny(name, `()<>"\;,`)
 		if syntax.ValidName(name) != fit {
-			t.Fatalf("let in: %v", syntax.ValidName(name))
+			t.Fatalf("accepted: %v", syntax.ValidName(name))
 		}
 	})
 }
@@ -134,10 +134,10 @@ func FuzzRecipients(f *testing.F) {
 		}
 		local, domain, one := strings.Cut(strings.ToLower(address), "@")
 		if !one || local == "" || strings.ContainsAny(local, "%!:") || strings.Contains(domain, "@") {
-			t.Fatalf("%q is welcome", address)
+			t.Fatalf("%q is accepted", address)
 		}
 		if domain != "example.com" && !strings.HasSuffix(domain, ".example.org") && local+"@"+domain != "b@example.net" {
-			t.Fatalf("%q is welcome", address)
+			t.Fatalf("%q is accepted", address)
 		}
 	})
 }
@@ -162,18 +162,19 @@ func FuzzReply(f *testing.F) {
 				came, text = came+strings.TrimSuffix(line, "\r")+"\r\n", rest
 			}
 			if string(r.Text) != came || len(came) > syntax.MaxReply {
-				t.Fatalf("%q came, and was read %q", came, r.Text)
+				t.Fatalf("%q was received, and was read as %q", came, r.Text)
 			}
 			a := &account{output: came}
 			if again, ok := a.next(); !ok || again.code != r.Code || a.output != "" || r.OK() != (again.code/100 == 2) {
-				t.Fatalf("%q is read %d, and by others %+v (%s)", came, r.Code, again, a.fault)
+				t.Fatalf("%q is read as %d, and by the reference as %+v (%s)", came, r.Code, again, a.fault)
 			}
 		}
 	})
 }
 
-// FuzzCapabilities checks that each line shown is one of the backend's, that
-// none offers what cannot pass, and that the gate acts on what it shows.
+// FuzzCapabilities checks that each line sent to the client is one of the
+// backend's, that none offers an extension that the gate does not support, and
+// that the gate acts on what it offers.
 func FuzzCapabilities(f *testing.F) {
 	for _, said := range dialog.Said(f, "testdata/*.dialog", 'B') {
 		f.Add(said, true)
@@ -192,22 +193,22 @@ func FuzzCapabilities(f *testing.F) {
 			keyword, _, _ := strings.Cut(strings.ToUpper(line), " ")
 			_, hide := hidden[keyword]
 			if hide || !slices.ContainsFunc(offered, func(o string) bool { return len(o) > 4 && o[4:] == line }) || reject && keyword == "CHUNKING" {
-				t.Fatalf("shown %q of %q", line, offered)
+				t.Fatalf("offered %q of %q", line, offered)
 			}
 		}
 		for _, m := range c.mechanisms {
 			if !g.s.Mechanisms.Allows(m) || strings.ContainsAny(m, " \r\n") {
-				t.Fatalf("shown the mechanism %q", m)
+				t.Fatalf("offered the mechanism %q", m)
 			}
 		}
 		if c.chunking != slices.ContainsFunc(c.lines, func(l string) bool { k, _, _ := strings.Cut(strings.ToUpper(l), " "); return k == "CHUNKING" }) {
-			t.Fatalf("chunks are taken: %v, and shown is %q", c.chunking, c.lines)
+			t.Fatalf("chunks are accepted: %v, and offered is %q", c.chunking, c.lines)
 		}
 	})
 }
 
-// FuzzBeforeTLS checks that before TLS no login is accepted, nothing of a backend
-// is sent, and only TLS leads on.
+// FuzzBeforeTLS checks that before TLS no login is accepted, nothing of a
+// backend is sent, and only TLS ends the plaintext step.
 func FuzzBeforeTLS(f *testing.F) {
 	certs := certificates(f)
 	for _, said := range dialog.Said(f, "testdata/*.dialog", 'C') {

@@ -7,12 +7,12 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// handOver sends a backend that has just greeted the client's address, if the
-// handover uses SMTP commands. It introduces us by our own name to learn what
-// the backend offers; the client's own EHLO follows later.
+// handOver hands the client's address over to a backend that has just sent its
+// greeting, if the handover uses SMTP commands. It sends EHLO with our own name
+// to learn the backend's extensions; the client's own EHLO follows later.
 //
-// For a client without TLS the backend gets the client's address here, and none
-// of the client's commands.
+// For a client without TLS the backend receives the client's address here, and
+// none of the client's commands.
 func (g *Gate) handOver() error {
 	if g.front.TLS() != nil && g.s.Handover == gate.NoHandover {
 		return nil
@@ -35,9 +35,9 @@ func (g *Gate) handOver() error {
 	return nil
 }
 
-// checkHeaderRead checks that the backend has read a PROXY header as a header. A
-// backend that has not replies to it as to an unknown command, and that reply
-// comes first.
+// checkHeaderRead checks that the backend has accepted the PROXY header.
+// Otherwise the backend replies to the header as to an unknown command, and
+// that reply arrives first.
 func (g *Gate) checkHeaderRead() error {
 	r, err := g.sendHelloOnce("EHLO", g.s.Hostname)
 	switch {
@@ -56,9 +56,9 @@ var (
 	errXFORWARD = errors.New("the backend does not offer XFORWARD with ADDR to this proxy")
 )
 
-// xclient makes the backend take the client's address for that of the
-// connection (Postfix's XCLIENT_README). After XCLIENT the session starts anew:
-// the backend greets again, or refuses the client.
+// xclient makes the backend use the client's address instead of the
+// connection's (Postfix's XCLIENT_README). After XCLIENT the session starts
+// again: the backend sends a new greeting, or refuses the client.
 //
 // HELO and PROTO follow from the client's own EHLO, which the backend still
 // receives. LOGIN is never sent: clients log in at the backend themselves.
@@ -163,8 +163,7 @@ func or(name, unknown string) string {
 // with it).
 const maxHandover = 510
 
-// lines returns the commands that carry those of the facts that the backend
-// takes.
+// lines returns the commands with those of the facts that the backend accepts.
 func lines(verb string, offered []string, facts []fact) []string {
 	var all []string
 	line := verb

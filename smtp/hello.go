@@ -2,10 +2,10 @@ package smtp
 
 import "github.com/letterlock/letterlock/smtp/syntax"
 
-// nameIn returns the name in an EHLO or HELO. Devices and desktop computers
-// call themselves "My Printer", "(none)" or "pc,1", or send no name. On
-// submission, where the login identifies the client, these are accepted, and
-// the backend and the Received header get another name instead.
+// nameIn returns the name in an EHLO or HELO. Devices and desktop computers use
+// names such as "My Printer", "(none)" or "pc,1", or none. On submission, where
+// the login identifies the client, these are accepted, and the backend and the
+// Received header get another name instead.
 func (g *Gate) nameIn(cmd syntax.Line) (name string, ok bool) {
 	switch {
 	case syntax.ValidName(cmd.Args):
@@ -16,8 +16,9 @@ func (g *Gate) nameIn(cmd syntax.Line) (name string, ok bool) {
 	return "", false
 }
 
-// hello handles EHLO and HELO. That of a client without TLS is not forwarded
-// yet: the client may still start TLS and begin anew (see Open).
+// hello handles EHLO and HELO. The EHLO of a client without TLS is not
+// forwarded yet: the client may still start TLS and then sends another one (see
+// Open).
 func (g *Gate) hello(cmd syntax.Line) error {
 	name, ok := g.nameIn(cmd)
 	if !ok {
@@ -47,7 +48,7 @@ func (g *Gate) hello(cmd syntax.Line) error {
 	return nil
 }
 
-// greetClient answers EHLO or HELO.
+// greetClient replies to EHLO or HELO.
 func (g *Gate) greetClient() {
 	if g.verb == "HELO" {
 		g.front.Print("250 ", g.s.Hostname, "\r\n")
@@ -56,9 +57,10 @@ func (g *Gate) greetClient() {
 	g.printCapabilities()
 }
 
-// sendHello introduces us or the client to the backend and learns the backend's
-// extensions. A backend that does not know EHLO gets HELO from then on. It
-// offers no extensions; the client's EHLO and our STARTTLS work all the same.
+// sendHello sends an EHLO, ours or the client's, to the backend and learns the
+// backend's extensions. A backend that does not know EHLO gets HELO from then
+// on. It offers no extensions; the client's EHLO and our STARTTLS work all the
+// same.
 func (g *Gate) sendHello(verb, name string) (syntax.Reply, error) {
 	if g.noEHLO {
 		verb = "HELO"
@@ -72,14 +74,14 @@ func (g *Gate) sendHello(verb, name string) (syntax.Reply, error) {
 	return r, err
 }
 
-// unknownVerb reports whether a code is one with which servers answer an EHLO
-// that they do not know (RFC 1869 §4.5). Any other refuses the name or the
+// unknownVerb reports whether a code is one with which servers reply to an EHLO
+// that they do not know (RFC 1869 §4.5). Any other code refuses the name or the
 // client, and HELO would not change that.
 func unknownVerb(code int) bool { return code == 500 || code == 501 || code == 502 || code == 504 }
 
 // sendHelloOnce sends one EHLO or HELO. Some backends (OpenSMTPD, old Sendmail)
-// take one EHLO in a session and answer the next with 503. They keep the first
-// name, and RSET clears the rest.
+// accept one EHLO in a session and reply to the next with 503. They keep the
+// first name, and RSET clears the rest.
 func (g *Gate) sendHelloOnce(verb, name string) (syntax.Reply, error) {
 	r, err := g.exchange(verb + " " + name)
 	if err == nil && r.Code == 503 && g.introduced {
@@ -95,7 +97,7 @@ func (g *Gate) sendHelloOnce(verb, name string) (syntax.Reply, error) {
 	return r, err
 }
 
-// introduce introduces us to the backend by our own name.
+// introduce sends the backend an EHLO with our own name.
 func (g *Gate) introduce() error {
 	r, err := g.sendHello("EHLO", g.s.Hostname)
 	if err == nil && !r.OK() {
@@ -105,8 +107,8 @@ func (g *Gate) introduce() error {
 }
 
 // introduceClient sends the backend the EHLO of a client that now sends mail
-// without TLS. If the backend refuses it, the client gets that refusal as the
-// reply to its command.
+// without TLS. If the backend refuses it, the client receives that refusal as
+// the reply to its command.
 func (g *Gate) introduceClient() (accepted bool, err error) {
 	if !g.helloDue {
 		return true, nil

@@ -24,7 +24,7 @@ type link struct {
 	mu     sync.Mutex
 	filled sync.Cond
 	bytes  []byte
-	dry    func() bool // brings more, or says that none will come; nil: who reads waits
+	dry    func() bool // provides more input, or reports that none will follow; nil: a read waits
 }
 
 func newLink() (near, far *link) {
@@ -68,8 +68,8 @@ func (*link) SetDeadline(time.Time) error      { return nil }
 func (*link) SetReadDeadline(time.Time) error  { return nil }
 func (*link) SetWriteDeadline(time.Time) error { return nil }
 
-// caller is a client in memory. It sends its input in the pieces that cut makes
-// of it, whenever the gate waits for it, and starts TLS after a 220.
+// caller is a client in memory. It sends its input in the pieces that cut
+// returns, whenever the gate waits for it, and starts TLS after a 220.
 type caller struct {
 	net.Conn
 	text   []byte
@@ -122,7 +122,7 @@ func (c *caller) handshake(net.Conn) (*tls.Conn, error) {
 	return server, nil
 }
 
-// received returns all output to the client, before TLS and after it.
+// received returns all output to the client, before and after the start of TLS.
 func (c *caller) received() string {
 	if c.secure != nil {
 		_, _ = io.Copy(&c.output, c.secure)
@@ -150,8 +150,8 @@ func backOf(conn net.Conn) *wire.Stream {
 	return wire.New(conn, limits).ForGate()
 }
 
-// script is a backend that sends its replies, one for each line it receives,
-// whatever that line is, and then closes the connection.
+// script is a backend that sends its replies, one for each line that it
+// receives, whatever that line is, and then closes the connection.
 type script struct {
 	net.Conn
 	replies []string
@@ -202,7 +202,7 @@ func facts() *gate.Session {
 	}
 }
 
-// nobody is an Observer that drops all events.
+// nobody is an Observer that ignores all events.
 type nobody struct{}
 
 func (nobody) Refused(string)                    {}
@@ -237,12 +237,11 @@ func converse(g *Gate, c *caller, backend net.Conn, implicit bool) error {
 	return err
 }
 
-// polite cuts input as a client does that waits where it must: after each
-// command whose reply decides what comes next, and after each line of a
-// message.
+// polite cuts input like a client that waits where it must: after each command
+// whose reply decides what comes next, and after each line of a message.
 func polite(text []byte) int { return bytes.IndexByte(text, '\n') + 1 }
 
-// carelessly cuts input anywhere.
+// carelessly cuts input at random positions.
 func carelessly(random *rand.Rand) func([]byte) int {
 	waits := random.IntN(4)
 	return func(text []byte) int {
@@ -269,7 +268,7 @@ func groups(text []byte) int {
 	}
 }
 
-// cutting chooses one of these functions.
+// cutting selects one of these functions.
 func cutting(seed uint64) func([]byte) int {
 	switch seed % 4 {
 	case 0:

@@ -10,7 +10,7 @@ type answer int
 const (
 	needsTLS         answer = iota // refused: 530 (RFC 3207 §4)
 	needsBackend                   // forwarded; refused where TLS is required
-	byGate                         // answered without the backend
+	byGate                         // the gate replies, without the backend
 	neverInPlaintext               // AUTH: refused even where mail is accepted without TLS
 )
 
@@ -27,8 +27,9 @@ var plaintextCommands = map[string]answer{
 	"AUTH":     neverInPlaintext,
 }
 
-// beforeTLS handles one command of a client without TLS. It is done when TLS is
-// on, or when a listener that accepts mail without TLS needs the backend.
+// beforeTLS handles one command of a client without TLS. It is done when TLS
+// has started, or when a listener that accepts mail without TLS needs the
+// backend.
 func (g *Gate) beforeTLS(cmd syntax.Line) (done bool, err error) {
 	switch a := plaintextCommands[cmd.Verb]; {
 	case cmd.Bad != "":

@@ -6,7 +6,7 @@ import (
 )
 
 // Probe reads a backend's greeting and sends QUIT, so that the backend logs a
-// normal session. If TLS has to be started first, it introduces us as hostname.
+// normal session. If TLS must be started first, it sends EHLO with hostname.
 func Probe(back *wire.Stream, hostname string) error {
 	g := New(&gate.Session{Hostname: hostname}, Options{})
 	g.back = back

@@ -6,14 +6,16 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// Options are the rules of one listener.
+// Options are the settings of one listener.
 type Options struct {
-	// RequireTLS refuses mail and logins before TLS, as submission does. Without
-	// it mail is accepted in plaintext too (RFC 3207 §4: a public MX must).
+	// RequireTLS refuses mail and logins before TLS, as submission does.
+	// Without it mail is accepted in plaintext too, as a public MX must (RFC
+	// 3207 §4).
 	RequireTLS bool
 
-	// HideSTARTTLS does not offer TLS, for a peer whose handshakes fail and that
-	// would else deliver no mail. STARTTLS still works.
+	// HideSTARTTLS does not offer STARTTLS, for a peer whose handshakes fail
+	// and that otherwise could not deliver mail. The command STARTTLS still
+	// works.
 	HideSTARTTLS bool
 
 	// TLSDomains are sender domains whose mail must come over TLS; .domain means
@@ -26,8 +28,8 @@ type Options struct {
 	Recipients func(address string) bool
 
 	RejectBareNewline bool // refuse a text with a bare CR, LF or NUL instead of normalising it
-	Received          bool // put a Received header in front of each message
-	HideClient        bool // leave the client's name and address out of that header
+	Received          bool // add a Received header to each message
+	HideClient        bool // omit the client's name and address from that header
 	DisableVRFY       bool
 }
 
@@ -36,9 +38,9 @@ type Auth int
 
 // The rules for AUTH. Before TLS it is never offered nor accepted.
 const (
-	NoAuth       Auth = iota // not offered: port 25
+	NoAuth       Auth = iota // not offered, as on port 25
 	OptionalAuth             // offered after TLS
-	RequireAuth              // offered after TLS, and no mail without it
+	RequireAuth              // offered after TLS, and required for mail
 )
 
 // Gate is the gate of one session: it speaks SMTP to the client and to the
@@ -48,7 +50,7 @@ type Gate struct {
 	o Options
 
 	front, back *wire.Stream
-	implicit    bool // TLS was on when the session began
+	implicit    bool // the service uses implicit TLS
 
 	caps        capabilities // the backend's, from its last reply to EHLO
 	helo        string       // the name in the client's EHLO; cleared by STARTTLS
@@ -79,9 +81,9 @@ type Gate struct {
 // New returns the gate of a session.
 func New(s *gate.Session, o Options) *Gate { return &Gate{s: s, o: o} }
 
-// Secure greets a client of a STARTTLS service and answers its commands without
-// a backend until TLS is on or, where TLS is not required, until a command
-// needs the backend.
+// Secure greets a client of a STARTTLS service and replies to its commands
+// without a backend until TLS has started or, if TLS is not required, until a
+// command needs the backend.
 func (g *Gate) Secure(front *wire.Stream) error {
 	g.front = front
 	if g.implicit = front.TLS() != nil; g.implicit {
@@ -105,11 +107,11 @@ func (g *Gate) Secure(front *wire.Stream) error {
 
 // Open reads the backend's greeting, starts TLS with it if that is configured,
 // and hands the client's address over. If the session had another backend
-// before, that one gets a QUIT.
+// before, that backend gets a QUIT.
 //
-// For a client without TLS it introduces us by our own name. The backend gets
-// nothing that the client has sent before the client begins a message without
-// TLS.
+// For a client without TLS it sends EHLO with our own name. The backend
+// receives nothing that the client has sent before the client begins a message
+// without TLS.
 func (g *Gate) Open(back *wire.Stream) error {
 	if g.back != nil {
 		g.back.Print("QUIT\r\n")

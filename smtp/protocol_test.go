@@ -39,8 +39,8 @@ func TestDialogs(t *testing.T) {
 	})
 }
 
-// TestBackendsWithAndWithoutEHLO checks that the extensions of one backend are not
-// expected of the next: a pool may hold servers with and without EHLO.
+// TestBackendsWithAndWithoutEHLO checks that the extensions of one backend are
+// not expected of the next: a pool may contain servers with and without EHLO.
 func TestBackendsWithAndWithoutEHLO(t *testing.T) {
 	old := gatetest.Scripted("220 old|500 what|250 old")
 	young := gatetest.Scripted("220 young|250-young\r\n250-SIZE 1000\r\n250 PIPELINING")
@@ -56,6 +56,6 @@ func TestBackendsWithAndWithoutEHLO(t *testing.T) {
 		t.Errorf("the first backend received %q, the second %q", old.Received, young.Received)
 	}
 	if !g.caps.pipelining || g.noEHLO {
-		t.Error("the young one is taken for an old one")
+		t.Error("the backend with EHLO gets HELO")
 	}
 }

@@ -115,7 +115,7 @@ func (g *Gate) readExpected(e expected) error {
 }
 
 // pass writes a reply of the backend to the client unchanged. A 421 ends the
-// session (RFC 5321 §3.8); it is the client's verdict like any other reply.
+// session (RFC 5321 §3.8), and is also the reply to the client's command.
 func (g *Gate) pass(r syntax.Reply) error {
 	_, _ = g.front.Write(r.Text)
 	if r.Code == 421 {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The commands of a random client: usual ones in all their forms, and those of
-// attackers.
+// The commands of a random client: usual commands in all their forms, and those
+// of attackers.
 var (
 	commandLines = []string{
 		"NOOP", "RSET", "HELP", "VRFY postmaster", "EXPN all", "NOOP x y", "noop ", "Rset", "QUIT now", "",
@@ -50,7 +50,7 @@ func ramble(random *rand.Rand) string {
 			b.WriteString([]string{transaction, transaction, binary}[random.IntN(3)])
 			for chunks := random.IntN(4); chunks >= 0; chunks-- {
 				text, last := babble(random), ""
-				if chunks == 0 && random.IntN(3) > 0 { // or they are abandoned
+				if chunks == 0 && random.IntN(3) > 0 { // otherwise the chunks are abandoned
 					last = " LAST"
 				}
 				fmt.Fprintf(&b, "BDAT %d%s\r\n%s", len(text), last, text)

@@ -106,8 +106,8 @@ func alphanumeric(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }
 
-// ascii makes a name of EHLO fit for a comment in a header; syntax.ValidName
-// has excluded parentheses and backslashes.
+// ascii returns a name of EHLO in a form that is valid in a comment of a
+// header; syntax.ValidName has excluded parentheses and backslashes.
 func ascii(name string) string {
 	return strings.Map(func(c rune) rune {
 		if c > '~' {

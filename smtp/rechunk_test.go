@@ -21,12 +21,12 @@ type taker struct {
 	line     []byte
 	left     int
 	last     bool
-	message  bytes.Buffer // the present one
+	message  bytes.Buffer // the current message
 	messages []string
 	chunks   int
-	unread   int // answers, as many as were due at once
+	unread   int // the maximum number of unread replies
 	due      bytes.Buffer
-	forgets  bool // it keeps no texts
+	forgets  bool // texts are not kept
 }
 
 func newTaker(offers ...string) *taker {
@@ -125,10 +125,10 @@ func TestChunksArriveNormalised(t *testing.T) {
 		c := &caller{text: []byte(said.String()), cut: func([]byte) int { return 1 + random.IntN(most) }}
 		err := converse(New(facts(), Options{}), c, back, false)
 		if gate.ReasonOf(err) != gate.Done || fmt.Sprintf("%q", back.messages) != fmt.Sprintf("%q", want) {
-			t.Fatalf("said %q, which has arrived as %q, want %q; ended: %v", said.String(), back.messages, want, err)
+			t.Fatalf("sent %q, which has arrived as %q, want %q; ended: %v", said.String(), back.messages, want, err)
 		}
 		if limit := map[bool]int{true: maxPending, false: 1}[strings.Contains(back.offers, "PIPELINING")]; back.unread > limit+1 {
-			t.Fatalf("%d answers were due at once", back.unread)
+			t.Fatalf("%d replies were unread at once", back.unread)
 		}
 	}
 }

@@ -12,27 +12,27 @@ import (
 	"time"
 )
 
-// reference is a backend that reads strictly by RFC 5321, RFC 3030, RFC 2920
-// and RFC 4954, with a parser of its own. It keeps what it has read, and the
-// first input that it should not have got. Its replies are numbered, so that
-// each can be matched to its command.
+// reference is a backend that parses strictly by RFC 5321, RFC 3030, RFC 2920
+// and RFC 4954, with its own parser. It records what it has read, and the first
+// input that it must not receive. Its replies are numbered, so that each can be
+// matched to its command.
 type reference struct {
 	net.Conn
-	random *rand.Rand // decides on commands
+	random *rand.Rand // chooses the replies
 	offers []string
-	leaves int // after so many replies; 0 is never
+	leaves int // disconnects after so many replies; 0: never
 
-	received []byte // and not yet read
+	received []byte // received, but not parsed yet
 	due      bytes.Buffer
 	read     []reading
 	fault    string
 	reply    int
 	gone     bool
 	inText   bool
-	left     int // of a chunk
+	left     int // octets left of a chunk
 	chunk    bool
-	asks     int // challenges that are still to come
-	wants    int // responses that are still to come before a login can succeed
+	asks     int // the challenges that remain
+	wants    int // the responses that remain before a login can succeed
 
 	mail, rcpt, chunked, binary bool
 }
@@ -40,9 +40,9 @@ type reference struct {
 // reading is one command or text that the reference has read, and its reply.
 type reading struct {
 	verb, args string
-	text       string // of a message or chunk, without its stuffing
-	code       int    // of the answer
-	reply      int    // and its number
+	text       string // of a message or chunk, without dot stuffing
+	code       int    // of the reply
+	reply      int    // the number of the reply
 }
 
 // The valid commands, each with its valid arguments.
@@ -158,8 +158,8 @@ func (r *reference) offering(keyword string) bool {
 	return false
 }
 
-// answer replies to a command as servers do: by the state of the session, and
-// at random.
+// answer replies to a command as servers do: depending on the state of the
+// session, and at random.
 func (r *reference) answer(verb string) {
 	code, refused := 250, r.random.IntN(12) == 0
 	switch {

@@ -5,12 +5,12 @@ import "github.com/letterlock/letterlock/internal/gate"
 // maxRejected bounds the recipients that we refuse between two delivered
 // messages; limits.errors, if that is more. After that many, the other
 // recipients of a transaction get a temporary refusal. RFC 5321 §4.5.3.1.8
-// requires at least a hundred recipients to be accepted.
+// requires that at least a hundred recipients are accepted.
 const maxRejected = 100
 
 // refuseRecipient refuses a recipient. Within a transaction that does not count
-// as a wrong command: else a sender with an outdated address list would be
-// disconnected before its valid recipients, at each new try.
+// as a wrong command: otherwise a sender with an outdated address list would be
+// disconnected before its valid recipients, at each new attempt.
 //
 // Guessing of addresses is still stopped: after maxRejected refusals no
 // recipient is looked up (see mayAsk), and after limits.errors of them no other
@@ -51,7 +51,7 @@ func (g *Gate) mayBegin() error {
 }
 
 // delivered resets the counts of errors after a message that the backend has
-// accepted, as Postfix does: a session that works may last for days.
+// accepted, as Postfix does: a busy session may last for days.
 func (g *Gate) delivered() {
 	g.errors, g.rejected = 0, 0
 	g.s.MessageAccepted()

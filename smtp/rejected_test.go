@@ -23,20 +23,20 @@ func TestRejectedRecipients(t *testing.T) {
 		why                     gate.Reason
 		delivered, denied, late int
 	}{
-		"an old list":                           {mail + many(unknown, 50) + many(good, 3) + text, gate.ClientGone, 1, 50, 0},
-		"malformed ones":                        {mail + many(malformed, 50) + good + text, gate.ClientGone, 1, 0, 0},
-		"between good ones":                     {mail + good + many(unknown, 50) + good + text, gate.ClientGone, 1, 50, 0},
-		"a very old list":                       {mail + good + many(unknown, 130) + good + text, gate.ClientGone, 1, maxRejected, 31},
-		"without a transaction":                 {many(unknown, 50), gate.TooManyErrors, 0, 10, 0},
-		"behind a sender that is refused":       {"MAIL FROM:<bad@b>\r\n" + many(unknown, 50), gate.TooManyErrors, 0, 10, 0},
-		"guesses in one transaction":            {mail + many(unknown, 500), gate.ClientGone, 0, maxRejected, 400},
-		"guesses in many transactions":          {many(mail+many(unknown, 5)+"RSET\r\n", 50), gate.TooManyErrors, 0, 10, 0},
-		"guesses in many greetings":             {many("EHLO a\r\n"+mail+many(unknown, 5), 50), gate.TooManyErrors, 0, 10, 0},
-		"a second sender in a transaction":      {mail + many(unknown, 20) + mail + good + text, gate.ClientGone, 1, 20, 0},
-		"a message forgives":                    {many(mail+many(unknown, 9)+good+text, 20), gate.ClientGone, 20, 180, 0},
-		"a message forgives wrong commands too": {many(many(wrong, 9)+mail+good+text, 20), gate.ClientGone, 20, 0, 0},
-		"one that is refused does not":          {many(many(wrong, 9)+mail+good+"DATA\r\nbad\r\n.\r\n", 20), gate.TooManyErrors, 0, 0, 0},
-		"nor RSET":                              {many(many(wrong, 5)+mail+good+"RSET\r\n", 20), gate.TooManyErrors, 0, 0, 0},
+		"an old list":                         {mail + many(unknown, 50) + many(good, 3) + text, gate.ClientGone, 1, 50, 0},
+		"malformed ones":                      {mail + many(malformed, 50) + good + text, gate.ClientGone, 1, 0, 0},
+		"between good ones":                   {mail + good + many(unknown, 50) + good + text, gate.ClientGone, 1, 50, 0},
+		"a very old list":                     {mail + good + many(unknown, 130) + good + text, gate.ClientGone, 1, maxRejected, 31},
+		"without a transaction":               {many(unknown, 50), gate.TooManyErrors, 0, 10, 0},
+		"after a refused sender":              {"MAIL FROM:<bad@b>\r\n" + many(unknown, 50), gate.TooManyErrors, 0, 10, 0},
+		"guesses in one transaction":          {mail + many(unknown, 500), gate.ClientGone, 0, maxRejected, 400},
+		"guesses in many transactions":        {many(mail+many(unknown, 5)+"RSET\r\n", 50), gate.TooManyErrors, 0, 10, 0},
+		"guesses in many greetings":           {many("EHLO a\r\n"+mail+many(unknown, 5), 50), gate.TooManyErrors, 0, 10, 0},
+		"a second sender in a transaction":    {mail + many(unknown, 20) + mail + good + text, gate.ClientGone, 1, 20, 0},
+		"a message resets the count":          {many(mail+many(unknown, 9)+good+text, 20), gate.ClientGone, 20, 180, 0},
+		"a message resets wrong commands too": {many(many(wrong, 9)+mail+good+text, 20), gate.ClientGone, 20, 0, 0},
+		"a refused message does not":          {many(many(wrong, 9)+mail+good+"DATA\r\nbad\r\n.\r\n", 20), gate.TooManyErrors, 0, 0, 0},
+		"nor RSET":                            {many(many(wrong, 5)+mail+good+"RSET\r\n", 20), gate.TooManyErrors, 0, 0, 0},
 	} {
 		output, err := played(t, tt.said, 1)
 		if why := gate.ReasonOf(err); why != tt.why {
@@ -49,7 +49,7 @@ func TestRejectedRecipients(t *testing.T) {
 	}
 	output, _ := played(t, many(mail+many(unknown, 5)+"RSET\r\n", 1000), 1<<20)
 	if n := strings.Count(output, denied); n > maxRejected {
-		t.Errorf("%d guesses are answered in one group of commands", n)
+		t.Errorf("%d guesses get a reply in one group of commands", n)
 	}
 }
 
@@ -68,7 +68,8 @@ func played(t *testing.T, said string, piece int) (output string, err error) {
 	return client.Output.String(), err
 }
 
-// judging is a backend that accepts every command and text without "bad" in it.
+// judging is a backend that accepts every command and text that does not
+// contain "bad".
 func judging() *gatetest.Backend {
 	inText, verdict := false, ""
 	b := &gatetest.Backend{Answer: func(line string) string {

@@ -11,8 +11,8 @@ const (
 	noAuth   = "502 5.5.1 AUTH not available here, use submission"
 )
 
-// greet greets the client with our own name: the backend's greeting may reveal
-// its software and version.
+// greet sends the client a greeting with our own name: the backend's greeting
+// may reveal its software and version.
 func (g *Gate) greet() {
 	g.front.Print("220 ", g.s.Hostname, " ESMTP ", g.s.Banner, "\r\n")
 }
@@ -30,11 +30,11 @@ func (g *Gate) answer(text string) {
 // the HELO after it, and once more.
 const maxRefused = 3
 
-// refuseClient gives the client the backend's refusal where a reply is due: in
-// place of the greeting, or as the reply to its next command. It waits a moment
-// for the client's QUIT: Postfix takes a connection that ends after a 5yz reply
-// to EHLO for a temporary fault, and tries again for days. After a 421 the
-// connection is closed at once (RFC 5321 §3.8).
+// refuseClient sends the client the backend's refusal where a reply is due:
+// instead of the greeting, or as the reply to its next command. It waits a
+// moment for the client's QUIT: Postfix treats a connection that ends after a
+// 5yz reply to EHLO as a temporary fault, and tries again for days. After a 421
+// the connection is closed at once (RFC 5321 §3.8).
 func (g *Gate) refuseClient() {
 	if g.refusal == "" { // the backend has closed the connection after it refused a login
 		g.front.Print("421 4.7.0 The server has closed the connection [", g.s.ID, "]\r\n")

@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// The options of a session in memory, one bit each.
+// The options of a session in memory, as bits.
 const (
 	onMX = 1 << iota
 	implicit
@@ -22,8 +22,8 @@ const (
 	leaving
 )
 
-// checkSession plays a session in memory, and compares what the backend has
-// read with the replies to the client.
+// checkSession runs a session in memory, and compares what the backend has read
+// with the replies to the client.
 func checkSession(t *testing.T, c *caller, said string, options byte, seed uint64) {
 	t.Helper()
 	o := Options{RequireTLS: true, Auth: RequireAuth, RejectBareNewline: options&rejecting != 0, Received: options&withReceived != 0, DisableVRFY: options&verifying == 0}
@@ -46,7 +46,7 @@ func checkSession(t *testing.T, c *caller, said string, options byte, seed uint6
 	err := converse(New(facts(), o), c, back, options&implicit != 0)
 	output := c.received()
 	show := func(problem string) {
-		t.Fatalf("%s\nsaid %q\ntold %q\nread %+v\nended: %v", problem, said, output, back.read, err)
+		t.Fatalf("%s\nthe client sent %q\nand received %q\nthe backend read %+v\nended: %v", problem, said, output, back.read, err)
 	}
 	if back.fault != "" {
 		show("the backend was sent what it should not be: " + back.fault)
@@ -121,7 +121,7 @@ func FuzzSession(f *testing.F) {
 	})
 }
 
-// TestBackendReadsWhatRepliesReport checks the same with inputs made of usual
+// TestBackendReadsWhatRepliesReport is FuzzSession with inputs made of usual
 // commands and of attacks.
 func TestBackendReadsWhatRepliesReport(t *testing.T) {
 	certs := certificates(t)

@@ -11,9 +11,9 @@ const bareNewline = "550 5.6.11 Bare <CR>, <LF> or <NUL> in the message"
 
 var errTooLarge = errors.New("the message is larger than limits.message")
 
-// spoolMessage reads a whole message before the backend gets any of it, so that
-// a message with a bare CR, LF or NUL can be refused at its end and the session
-// can go on.
+// spoolMessage reads a whole message before the backend receives any of it, so
+// that a message with a bare CR, LF or NUL can be refused at its end and the
+// session can continue.
 func (g *Gate) spoolMessage() error {
 	if err := g.flushReplies(); err != nil {
 		return err

@@ -6,8 +6,8 @@ import (
 )
 
 // secureBackend starts TLS with a backend that is configured for it (RFC 3207),
-// and forgets what the backend has sent in plaintext. It introduces us by our
-// own name.
+// and discards what the backend has sent in plaintext. Before that it sends
+// EHLO with our own name.
 func (g *Gate) secureBackend() error {
 	if !g.back.WantsTLS() {
 		return nil
@@ -29,7 +29,7 @@ func (g *Gate) secureBackend() error {
 	return nil
 }
 
-// startTLS turns TLS on and forgets all that the client has sent before (RFC
+// startTLS starts TLS and discards all state of the client from before (RFC
 // 3207 §4.2).
 func (g *Gate) startTLS(cmd syntax.Line) error {
 	switch {

@@ -77,7 +77,7 @@ func TestOneDomainAtATime(t *testing.T) {
 		t.Errorf("%q, %q", first, second)
 	}
 	if n := strings.Count(w.read(), "c.example by"); n != 1 {
-		t.Errorf("the dead domain was tried anew: %s", w.read())
+		t.Errorf("the unreachable domain was tried again: %s", w.read())
 	}
 }
 
@@ -93,7 +93,7 @@ func TestTooBig(t *testing.T) {
 	c.command(strings.Repeat("a line of text\r\n", 100)+".", "552 5.3.4")
 	c.send("example.net", "250", "250")
 	if messages, _, _ := b.got(); len(messages) != 1 {
-		t.Errorf("%d messages have come", len(messages))
+		t.Errorf("%d messages have arrived", len(messages))
 	}
 }
 
@@ -176,8 +176,8 @@ func TestDeniedClient(t *testing.T) {
 	w.dial().expect("554 5.7.1 Access denied")
 }
 
-// TestManyMessages checks that one session carries many messages, and that most
-// TLS sessions are resumed.
+// TestManyMessages checks that one session can deliver many messages, and that
+// most TLS sessions are resumed.
 func TestManyMessages(t *testing.T) {
 	w, b := newWorld(t), &inbox{}
 	w.domain("example.net", may, b.serve(w.ca.ECDSA(t, "mx1.example.net")))

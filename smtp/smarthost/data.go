@@ -71,7 +71,7 @@ func (g *Gate) finish(answer string) error {
 
 var errTooBig = errors.New("too big")
 
-// carry moves the text from the client to the server; see syntax.Transfer. It
+// carry copies the text from the client to the server; see syntax.Transfer. It
 // stops writing at a text that is too large, or that needs SMTPUTF8 of a server
 // that does not offer it.
 func (g *Gate) carry(s *server) (writeErr, err error) {

@@ -1,4 +1,4 @@
-// Package smarthost is the gate of the service smarthost. It takes mail from
+// Package smarthost is the gate of the service smarthost. It accepts mail from
 // the legacy server in plaintext and forwards it to the servers of the
 // recipients' domains, with the TLS that these require.
 //
@@ -12,10 +12,10 @@
 // get a temporary refusal, and the legacy server sends them another transaction
 // (RFC 5321 §4.5.3.1.10).
 //
-// Left out on purpose: STARTTLS and AUTH towards the legacy server (it is on
+// Not supported on purpose: STARTTLS and AUTH for the legacy server (it is on
 // this machine or in a private network, and the gate checks its address), DSN
-// (we send no reports: the legacy server does, RFC 3461 §5.2.2), CHUNKING,
-// BINARYMIME, and REQUIRETLS (the plaintext hop would break its promise).
-// 8BITMIME is offered, and an 8-bit text is sent unchanged to a server that
-// does not offer it, as Exim does.
+// (the legacy server sends the reports, RFC 3461 §5.2.2), CHUNKING, BINARYMIME,
+// and REQUIRETLS (the plaintext hop would break its promise). 8BITMIME is
+// offered, and an 8-bit text is sent unchanged to a server that does not offer
+// it, as Exim does.
 package smarthost

@@ -19,7 +19,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// tape is a connection with a recorded side. A write to it releases the next
+// tape is a connection with a recorded peer. A write to it releases the next
 // piece, so that no reply is read too early.
 type tape struct {
 	net.Conn
@@ -69,7 +69,7 @@ func (lone) Secured(Handshake)                             {}
 func (lone) Unsecured(Server, outbound.Level, bool, error) {}
 func (lone) Ended(Delivery)                                {}
 
-// converse plays a client against the server of its recipients; each piece of
+// converse runs a client against the server of its recipients; each piece of
 // the server is a reply.
 func converse(client, server []string, level outbound.Level) (toClient, toServer string) {
 	front := newTape(client...)
@@ -145,13 +145,14 @@ func FuzzServer(f *testing.F) {
 			t.Fatalf("sent in plaintext: %q", sent)
 		}
 		got := classes(t, received)
-		// Greeting, EHLO, MAIL and NOOP are ours, as is QUIT behind a message.
+		// The replies to the greeting, EHLO, MAIL and NOOP are ours, as is the
+		// one to QUIT after a message.
 		own := strings.Count(received, "250 2.0.0 OK\r\n") + strings.Count(received, "221 2.0.0 Bye\r\n") + 3
 		if yes := len(positive.FindAllString(said, -1)); !strings.HasPrefix(got, "222") || strings.Count(got, "2") > own+yes {
 			t.Fatalf("the client received %q of %q", received, said)
 		}
 		if strings.Contains(got, "3") && !strings.Contains(sent, "text\r\n.\r\n") {
-			t.Fatalf("the text is lost: %q", sent)
+			t.Fatalf("the text has not arrived: %q", sent)
 		}
 	})
 }

@@ -17,7 +17,7 @@ type inbox struct {
 	mu       sync.Mutex
 	messages []string // envelope and text
 	tls      []bool
-	names    []string                     // by which clients have introduced themselves
+	names    []string                     // the names that clients have sent in EHLO
 	refuse   map[string]*gosmtp.SMTPError // by recipient, or by text
 }
 

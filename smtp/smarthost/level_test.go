@@ -34,14 +34,14 @@ func TestEveryLevelAgainstEveryServer(t *testing.T) {
 		"no handshake": func(b *inbox) func(net.Listener) {
 			return b.serveWith(func(s *gosmtp.Server) { s.TLSConfig = &tls.Config{} })
 		},
-		"no STARTTLS after all": func(b *inbox) func(net.Listener) {
+		"refuses STARTTLS": func(b *inbox) func(net.Listener) {
 			return script("220 mx", "250-mx\r\n250 STARTTLS", "454 4.7.0 not now")
 		},
 	}
 	const inPlaintext, refused, noTLS, broken = "clear", "451 4.7.5 Server certificate not verified", "451 4.7.4 TLS is required, but was not offered", "451 4.7.5 Cannot start TLS"
 	tests := []struct {
 		rules nexthop.Rules
-		want  map[string]string // by server: the word of the log, clear, or the answer to RCPT; others: refused
+		want  map[string]string // by server: the word in the log, clear, or the reply to RCPT; others: refused
 	}{
 		{nexthop.Rules{Level: outbound.None}, map[string]string{"good": inPlaintext, "foreign": inPlaintext, "expired": inPlaintext, "elsewhere": inPlaintext, "plaintext": inPlaintext, "no handshake": inPlaintext, "no STARTTLS after all": "454"}},
 		{nexthop.Rules{Level: outbound.May}, map[string]string{"good": "Trusted", "foreign": "Untrusted", "expired": "Untrusted", "elsewhere": "Trusted", "plaintext": inPlaintext, "no handshake": inPlaintext, "no STARTTLS after all": "454"}},
@@ -78,7 +78,7 @@ func TestEveryLevelAgainstEveryServer(t *testing.T) {
 	}
 }
 
-// TestDANE checks that the TLSA records alone decide (RFC 7672).
+// TestDANE checks that only the TLSA records decide (RFC 7672).
 func TestDANE(t *testing.T) {
 	const domain = "example.net"
 	foreign := authority.New(t)
@@ -167,7 +167,7 @@ func TestMTASTS(t *testing.T) {
 	}
 }
 
-// published returns policies as a store holds them.
+// published is a policy store with fixed policies.
 type published map[string]mtasts.Policy
 
 func (p published) Lookup(_ context.Context, domain string) (mtasts.Policy, bool, error) {
@@ -176,8 +176,8 @@ func (p published) Lookup(_ context.Context, domain string) (mtasts.Policy, bool
 }
 
 // TestInjectionBehindSTARTTLS checks that plaintext after the server's 220 to
-// STARTTLS, which an attacker may have sent, is not read as a reply within TLS
-// (CVE-2011-0411, from the other side).
+// STARTTLS, which an attacker may have sent, is not read as a reply inside TLS
+// (CVE-2011-0411 on the client's side).
 func TestInjectionBehindSTARTTLS(t *testing.T) {
 	for level, want := range map[outbound.Level]string{outbound.Encrypt: "451 4.7.5 Cannot start TLS", outbound.Verify: "451 4.7.5 Cannot start TLS"} {
 		w := newWorld(t)

@@ -107,16 +107,17 @@ func (g *Gate) rcptTo(cmd syntax.Line) error {
 	return g.addRecipient(p)
 }
 
-// refuse answers a recipient that the gate refuses. That does not count as a
-// wrong command: the session must not end before the other recipients.
+// refuse sends the reply for a recipient that the gate refuses. That does not
+// count as a wrong command: the session must not end before the other
+// recipients.
 func (g *Gate) refuse(text string) error {
 	g.answer(text)
 	return nil
 }
 
 // findServer finds a server for the domain and sends it MAIL. If no server can
-// be used, or if it refuses the sender, that is the reply to all recipients of
-// the domain.
+// be used, or if the server refuses the sender, all recipients of the domain
+// get that reply.
 func (g *Gate) findServer(domain string) (reached bool, err error) {
 	m := g.mail
 	if err := g.front.Flush(); err != nil {
@@ -185,7 +186,7 @@ func (g *Gate) endTransaction() {
 		g.mail.server.quit()
 	}
 	g.mail = nil
-	_ = g.s.EnterStep(gate.Authenticating) // an error comes back at the next read
+	_ = g.s.EnterStep(gate.Authenticating) // the next read returns the error
 }
 
 var errDomain = errors.New("the address has no valid domain")

@@ -50,7 +50,7 @@ type Delivery struct {
 	Domain     string
 	Server     Server               // zero: no server was reached
 	TLS        *tls.ConnectionState // nil: plaintext
-	Recipients int                  // that were accepted
-	Reply      string               // the reply that the client got, in one line
+	Recipients int                  // accepted recipients
+	Reply      string               // the reply to the client, in one line
 	Remedy     string               // what the administrator can do; empty: unknown
 }

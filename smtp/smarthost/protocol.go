@@ -11,14 +11,14 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// Options are the rules of one listener.
+// Options are the settings of one listener.
 type Options struct {
 	Name       string // the name in our EHLO to servers
 	Denied     bool   // the client may not send mail
 	Finder     Finder
 	Observer   Observer
-	Message    int // bytes of a message
-	Recipients int // of a transaction
+	Message    int // maximum bytes of a message
+	Recipients int // maximum number in a transaction
 	Received   bool
 }
 
@@ -26,8 +26,8 @@ type Options struct {
 type Finder interface {
 	Hops(ctx context.Context, domain string) iter.Seq2[nexthop.Hop, error]
 
-	// Spare notes that handshakes with a server fail with hybrid key exchange and
-	// succeed without it.
+	// Spare records that handshakes with a server fail with hybrid key exchange
+	// and succeed without it.
 	Spare(host string)
 }
 
@@ -55,7 +55,7 @@ var errNotOpened = errors.New("a smarthost finds its servers by itself")
 // Open is never called: this gate connects to its servers itself.
 func (g *Gate) Open(*wire.Stream) error { return gate.Because(gate.Internal, errNotOpened) }
 
-var errDenied = errors.New("the client's address is not among those of smarthost.clients")
+var errDenied = errors.New("the client's address is not in smarthost.clients")
 
 // Settle runs the session to its end.
 func (g *Gate) Settle(front, _ *wire.Stream) error {

@@ -22,7 +22,7 @@ func TestQuote(t *testing.T) {
 		}
 		for line := range strings.SplitSeq(got, "\r\n") {
 			if code, _, err := syntax.ReplyLine([]byte(line)); err != nil || code != 451 || !strings.HasPrefix(line[4:], "4.4.0 ") || len(line) > 510 {
-				t.Errorf("%.80q holds %q", text, line)
+				t.Errorf("%.80q contains %q", text, line)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ func (c client) reply() string {
 	for {
 		line, err := c.received.ReadString('\n')
 		if err != nil || len(line) < 4 {
-			c.t.Fatalf("%q, %v behind %q", line, err, lines)
+			c.t.Fatalf("%q, %v after %q", line, err, lines)
 		}
 		lines = append(lines, strings.TrimSuffix(line, "\r\n"))
 		if lines[0][:3] != line[:3] {

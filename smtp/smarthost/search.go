@@ -62,9 +62,9 @@ type failed struct {
 	final    bool   // a permanent refusal of the sender: no other server is tried
 }
 
-// open connects to a server and negotiates TLS. A handshake that fails is tried
-// once more without hybrid key exchange. Where the terms allow plaintext, the
-// server is then called again without TLS (RFC 7435), as Postfix does.
+// open connects to a server and negotiates TLS. After a failed handshake it
+// tries again without hybrid key exchange. If the terms allow plaintext, it
+// then connects again without TLS (RFC 7435), as Postfix does.
 func (g *Gate) open(ctx context.Context, hop nexthop.Hop, address string) (*server, *failed) {
 	terms := hop.Terms
 	s, why := g.tryServer(ctx, hop.Host, address, terms)

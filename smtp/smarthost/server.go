@@ -65,9 +65,9 @@ func (s *server) readLines() (syntax.Reply, error) {
 // (RFC 5321 §4.5.3.1.5 allows 512).
 const maxReplyLine = 1000
 
-// adapt makes a server's reply fit for the client: it shortens long lines, and
-// turns 421 into 451, as the client's own session goes on when the server's
-// ends.
+// adapt makes a server's reply suitable for the client: it shortens long lines,
+// and turns 421 into 451, because the client's own session continues when the
+// server's ends.
 func adapt(r syntax.Reply) syntax.Reply {
 	if r.Code == 421 {
 		r.Code = 451
@@ -117,7 +117,7 @@ func (s *server) offers(name string) bool {
 	return false
 }
 
-// startTLS starts TLS. What the server has sent in plaintext is not used
+// startTLS starts TLS. Plaintext that the server has sent is not used
 // afterwards.
 func (s *server) startTLS() *failed {
 	r, err := s.exchange("STARTTLS")

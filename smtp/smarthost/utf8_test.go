@@ -18,23 +18,23 @@ func TestSMTPUTF8(t *testing.T) {
 		rcpt, end      string
 		envelope       string // as the server receives it
 	}{
-		"all ASCII, not offered":           {"a@example.com", "b@example.net", "Subject: x\r\n\r\ngr\u00fc\u00dfe", false, "250", "250", "<a@example.com> <b@example.net>"},
-		"all ASCII, offered":               {"a@example.com", "b@example.net", "Subject: x\r\n\r\nx", true, "250", "250", "<a@example.com> SMTPUTF8 <b@example.net>"},
-		"null sender":                      {"", "b@example.net", "Subject: x\r\n\r\nx", false, "250", "250", "<> <b@example.net>"},
-		"sender":                           {"\u00e4@example.com", "b@example.net", "", false, refused, "", ""},
-		"sender, offered":                  {"\u00e4@example.com", "b@example.net", "x", true, "250", "250", "<\u00e4@example.com> SMTPUTF8 <b@example.net>"},
-		"sender's domain":                  {"a@b\u00fccher.example", "b@example.net", "x", false, "250", "250", "<a@xn--bcher-kva.example> <b@example.net>"},
-		"sender's domain, offered":         {"a@b\u00fccher.example", "b@example.net", "x", true, "250", "250", "<a@b\u00fccher.example> SMTPUTF8 <b@example.net>"},
-		"recipient":                        {"a@example.com", "\u00e4@example.net", "", false, refused, "", ""},
-		"recipient's domain":               {"a@example.com", "b@B\u00dcCHER.example", "x", false, "250", "250", "<a@example.com> <b@xn--bcher-kva.example>"},
-		"header":                           {"a@example.com", "b@example.net", "From: x\r\nSubject: gr\u00fc\u00dfe\r\n\r\nx", false, "250", refused, ""},
-		"header, offered":                  {"a@example.com", "b@example.net", "Subject: gr\u00fc\u00dfe\r\n\r\nx", true, "250", "250", "<a@example.com> SMTPUTF8 <b@example.net>"},
-		"header that goes on":              {"a@example.com", "b@example.net", "Subject: x\r\n\tgr\u00fc\u00dfe\r\n\r\nx", false, "250", refused, ""},
-		"blank in front of the colon":      {"a@example.com", "b@example.net", "Subject : gr\u00fc\u00dfe\r\n\r\nx", false, "250", refused, ""},
-		"no header":                        {"a@example.com", "b@example.net", "Gr\u00fc\u00dfe: an alle\r\n", false, "250", "250", "<a@example.com> <b@example.net>"},
-		"a line that is no field":          {"a@example.com", "b@example.net", "Subject: x\r\nhello you\r\nSubject: gr\u00fc\u00dfe", false, "250", "250", "<a@example.com> <b@example.net>"},
-		"a bare line end in the header":    {"a@example.com", "b@example.net", "Subject: x\nTo: gr\u00fc\u00dfe\r\n\r\nx", false, "250", refused, ""},
-		"a header of MIME within the text": {"a@example.com", "b@example.net", "Subject: x\r\n\r\n--x\r\nSubject: gr\u00fc\u00dfe\r\n", false, "250", "250", "<a@example.com> <b@example.net>"},
+		"all ASCII, not offered":        {"a@example.com", "b@example.net", "Subject: x\r\n\r\ngr\u00fc\u00dfe", false, "250", "250", "<a@example.com> <b@example.net>"},
+		"all ASCII, offered":            {"a@example.com", "b@example.net", "Subject: x\r\n\r\nx", true, "250", "250", "<a@example.com> SMTPUTF8 <b@example.net>"},
+		"null sender":                   {"", "b@example.net", "Subject: x\r\n\r\nx", false, "250", "250", "<> <b@example.net>"},
+		"sender":                        {"\u00e4@example.com", "b@example.net", "", false, refused, "", ""},
+		"sender, offered":               {"\u00e4@example.com", "b@example.net", "x", true, "250", "250", "<\u00e4@example.com> SMTPUTF8 <b@example.net>"},
+		"sender's domain":               {"a@b\u00fccher.example", "b@example.net", "x", false, "250", "250", "<a@xn--bcher-kva.example> <b@example.net>"},
+		"sender's domain, offered":      {"a@b\u00fccher.example", "b@example.net", "x", true, "250", "250", "<a@b\u00fccher.example> SMTPUTF8 <b@example.net>"},
+		"recipient":                     {"a@example.com", "\u00e4@example.net", "", false, refused, "", ""},
+		"recipient's domain":            {"a@example.com", "b@B\u00dcCHER.example", "x", false, "250", "250", "<a@example.com> <b@xn--bcher-kva.example>"},
+		"header":                        {"a@example.com", "b@example.net", "From: x\r\nSubject: gr\u00fc\u00dfe\r\n\r\nx", false, "250", refused, ""},
+		"header, offered":               {"a@example.com", "b@example.net", "Subject: gr\u00fc\u00dfe\r\n\r\nx", true, "250", "250", "<a@example.com> SMTPUTF8 <b@example.net>"},
+		"continuation line":             {"a@example.com", "b@example.net", "Subject: x\r\n\tgr\u00fc\u00dfe\r\n\r\nx", false, "250", refused, ""},
+		"blank in front of the colon":   {"a@example.com", "b@example.net", "Subject : gr\u00fc\u00dfe\r\n\r\nx", false, "250", refused, ""},
+		"no header":                     {"a@example.com", "b@example.net", "Gr\u00fc\u00dfe: an alle\r\n", false, "250", "250", "<a@example.com> <b@example.net>"},
+		"a line that is not a field":    {"a@example.com", "b@example.net", "Subject: x\r\nhello you\r\nSubject: gr\u00fc\u00dfe", false, "250", "250", "<a@example.com> <b@example.net>"},
+		"a bare line end in the header": {"a@example.com", "b@example.net", "Subject: x\nTo: gr\u00fc\u00dfe\r\n\r\nx", false, "250", refused, ""},
+		"a MIME header within the text": {"a@example.com", "b@example.net", "Subject: x\r\n\r\n--x\r\nSubject: gr\u00fc\u00dfe\r\n", false, "250", "250", "<a@example.com> <b@example.net>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +53,7 @@ func TestSMTPUTF8(t *testing.T) {
 			messages, _, _ := b.got()
 			if tt.envelope == "" {
 				if len(messages) > 0 {
-					t.Errorf("it has come: %q", messages)
+					t.Errorf("it has arrived: %q", messages)
 				}
 				return
 			}

@@ -12,7 +12,7 @@ import (
 )
 
 // dribbling is a server that follows a script, and then sends one more line of
-// the same reply again and again; for an empty line it sends nothing.
+// the same reply again and again; with an empty line it sends nothing.
 func dribbling(line string, script ...string) func(net.Listener) {
 	return func(l net.Listener) {
 		for {
@@ -116,7 +116,7 @@ func TestH2_SearchesEndWithTheirClients(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = c.Close()
-			wait.Until(t, "the session goes on", func() bool { return w.proxy.Server().Sessions() == 0 })
+			wait.Until(t, "the session has not ended", func() bool { return w.proxy.Server().Sessions() == 0 })
 		})
 	}
 }

@@ -29,8 +29,8 @@ import (
 
 const patience = 20 * time.Second
 
-// world is a smarthost on loopback, with a DNS server and a CA of its own. The
-// servers of a domain listen on one port, each on its own address.
+// world is a smarthost on loopback, with a DNS server and a CA. The servers of
+// a domain listen on one port, each on its own address.
 type world struct {
 	*book
 	t      *testing.T
@@ -39,7 +39,7 @@ type world struct {
 	finder *nexthop.Finder
 	config *configs.Config
 	proxy  *app.Proxy
-	net    [2]byte // servers are on 127.net.n, so that tests do not meet
+	net    [2]byte // servers are on 127.net.n, so that tests use different addresses
 	hosts  int
 }
 
@@ -98,8 +98,7 @@ func (w *world) setWait(d time.Duration) {
 	w.config.Timeouts.Greeting, w.config.Timeouts.EndOfData = d, d
 }
 
-// domain creates a domain with servers: MX records in order, and a port of its
-// own.
+// domain creates a domain with servers: MX records in order, and its own port.
 func (w *world) domain(name string, rules nexthop.Rules, serve ...func(net.Listener)) {
 	w.t.Helper()
 	var records []dnsmessage.ResourceBody
@@ -133,9 +132,9 @@ func (w *world) tlsa(domain string, data ...byte) {
 	}
 }
 
-// script is a server that sends one line for each that it receives, and hangs
-// up after the last; the first line is its greeting. For an empty line it sends
-// nothing.
+// script is a server that sends one line for each line that it receives, and
+// closes the connection after the last; the first line is its greeting. For an
+// empty line it sends nothing.
 func script(lines ...string) func(net.Listener) {
 	return func(l net.Listener) {
 		for {
@@ -214,7 +213,7 @@ func (w *world) dial() client {
 	return client{conn, bufio.NewReader(conn), w.t}
 }
 
-// session is a client that has sent EHLO.
+// session returns a client that has sent EHLO.
 func (w *world) session() client {
 	w.t.Helper()
 	c := w.dial()
@@ -229,7 +228,7 @@ func (c client) expect(want string) {
 	for {
 		line, err := c.received.ReadString('\n')
 		if err != nil {
-			c.t.Fatalf("%v, where %q was due", err, want)
+			c.t.Fatalf("%v, want %q", err, want)
 		}
 		if len(line) > 3 && line[3] == '-' {
 			continue
@@ -250,7 +249,7 @@ func (c client) command(line, want string) {
 }
 
 // send sends a message to a recipient at a domain. The replies must begin as
-// given; the message ends at the first that is not positive.
+// given; send stops at the first that is not positive.
 func (c client) send(domain, rcpt, end string) {
 	c.t.Helper()
 	c.command("MAIL FROM:<alice@example.com>", "250")

@@ -16,7 +16,7 @@ func Command(line string) (verb, args string) {
 	return strings.ToUpper(verb), strings.Trim(args, " \t")
 }
 
-// UnknownName replaces the name of a client that has sent none, or a name that
+// UnknownName replaces the name of a client that has sent none, or one that
 // cannot be forwarded.
 const UnknownName = "unknown"
 

@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// count runs a text through in chunks of the given sizes, and returns the
-// result of each.
+// count processes a text in chunks of the given sizes, and returns the result
+// of each.
 func count(t *testing.T, text *Text, src []byte, size func() int) (chunks []string) {
 	t.Helper()
 	for first := true; first || len(src) > 0; first = false {
@@ -27,7 +27,7 @@ func count(t *testing.T, text *Text, src []byte, size func() int) (chunks []stri
 			chunk = chunk[used:]
 		}
 		if len(out) != want || ahead != *text {
-			t.Fatalf("%d bytes were foretold, and %q is written", want, out)
+			t.Fatalf("Length is %d bytes, and %q is written", want, out)
 		}
 		chunks = append(chunks, out)
 	}
@@ -63,8 +63,8 @@ func checkCounted(t *testing.T, src []byte, size func() int) {
 	}
 }
 
-// TestCountedTextIsNormalised tries every short text over the bytes that
-// matter, in chunks of every size.
+// TestCountedTextIsNormalised tries every short text of relevant bytes, in
+// chunks of every size.
 func TestCountedTextIsNormalised(t *testing.T) {
 	const alphabet = "\r\n.\x00a"
 	for length := range 7 {
@@ -104,8 +104,8 @@ func FuzzCounted(f *testing.F) {
 	})
 }
 
-// BenchmarkCounted is BenchmarkText for a text in chunks, where half of the
-// reads end within a line end.
+// BenchmarkCounted is BenchmarkText for a text in chunks, half of whose reads
+// end within a line end.
 func BenchmarkCounted(b *testing.B) {
 	src := bytes.Repeat([]byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n"), 256)
 	half := len(src) - 1

@@ -3,8 +3,8 @@ package syntax
 import "github.com/letterlock/letterlock/internal/gate"
 
 // farewells are the last replies to a client, by the reason for which its
-// session ends (RFC 5321 §3.8, RFC 3463). For a reason that is not here the
-// client gets none.
+// session ends (RFC 5321 §3.8, RFC 3463). For other reasons the client gets
+// none.
 var farewells = map[gate.Reason]string{
 	gate.Timeout:        "421 4.4.2 Timeout exceeded, closing connection",
 	gate.Injected:       "554 5.5.0 Plaintext after STARTTLS, closing connection",

@@ -2,10 +2,10 @@ package syntax
 
 import "strings"
 
-// MaxPrintable bounds what is quoted of foreign text in one line, in bytes.
+// MaxPrintable is the maximum length of foreign text in one line, in bytes.
 const MaxPrintable = 200
 
-// Printable makes foreign text fit for one line of a reply, a header or the
+// Printable makes foreign text safe for one line of a reply, a header or the
 // log.
 func Printable(text string) string {
 	text = strings.Map(func(r rune) rune {
@@ -17,7 +17,7 @@ func Printable(text string) string {
 	return text[:min(len(text), MaxPrintable)]
 }
 
-// MaxLogged bounds what is logged of a reply, in bytes.
+// MaxLogged is the maximum length of a logged reply, in bytes.
 const MaxLogged = 1000
 
 // OneLine returns a reply as it is logged: the code once, then the text of all

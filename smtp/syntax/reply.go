@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Reply is a reply of a server: its code, and its lines as they came.
+// Reply is a reply of a server: its code, and its lines as received.
 type Reply struct {
 	Code int
 	Text []byte // each line with its code and its CRLF
@@ -31,10 +31,10 @@ func (r Reply) Lines() []string {
 }
 
 // Unexpected returns an error that quotes the first line of the reply to a
-// command. Replies of SMTP hold no secrets.
+// command. Replies of SMTP contain no secrets.
 func (r Reply) Unexpected(command string) error {
 	line, _, _ := bytes.Cut(r.Text, []byte("\r\n"))
-	return fmt.Errorf("the backend answers %s with %q", command, line[:min(len(line), MaxPrintable)])
+	return fmt.Errorf("the backend replies to %s with %q", command, line[:min(len(line), MaxPrintable)])
 }
 
 // MaxReply bounds a reply, in bytes. A long HELP fits in.
@@ -63,7 +63,7 @@ func ReadReply(back *wire.Stream, buffer []byte) (Reply, error) {
 
 // ErrReply says that a line is not a line of a reply, or that a reply is too
 // long.
-var ErrReply = errors.New("the answer is not an SMTP reply")
+var ErrReply = errors.New("the reply is not an SMTP reply")
 
 // ReplyLine reads the code of a line and whether it is the last one
 // (RFC 5321 §4.2.1).

@@ -21,7 +21,7 @@ type Text struct {
 	Irregular bool
 }
 
-// Form is how a text is sent.
+// Form is the encoding of a text.
 type Form int
 
 // The forms of a text.
@@ -64,7 +64,7 @@ func (t *Text) Next(src []byte) (run []byte, tail string, used int, end bool) {
 	return run, tail, used + 1, end
 }
 
-// Length returns how many bytes Next returns for all of src.
+// Length returns the number of bytes that Next returns for all of src.
 func (t *Text) Length(src []byte) (n int) {
 	for len(src) > 0 {
 		run, tail, used, _ := t.Next(src)
@@ -75,7 +75,7 @@ func (t *Text) Length(src []byte) (n int) {
 }
 
 // Finish returns the bytes that are written after the last octet of a counted
-// text: a CR that is still held back is a bare one.
+// text: a CR that is still held back is a bare CR.
 func (t *Text) Finish() (tail string) {
 	if t.at != afterCR {
 		return ""
@@ -84,10 +84,10 @@ func (t *Text) Finish() (tail string) {
 	return crlf
 }
 
-// clean returns how many bytes at the front of src can be forwarded unchanged.
-// It stops at a dot at the beginning of a line, at a CR without a LF after it
-// (yet), at a bare LF, and at a NUL, and sets the position after the clean
-// bytes.
+// clean returns the number of bytes at the front of src that can be forwarded
+// unchanged. It stops at a dot at the beginning of a line, at a CR without a LF
+// after it (yet), at a bare LF, and at a NUL, and sets the position after the
+// clean bytes.
 func (t *Text) clean(src []byte) int {
 	if t.Form == Binary {
 		return len(src)
@@ -128,9 +128,9 @@ func (t *Text) clean(src []byte) int {
 }
 
 // cleanLines returns the length of the whole lines at the front of src, which
-// begins at a line, if they are all as they should be, and 0 otherwise. It looks
-// for the LF of each line, and for the rest in all lines at once: if a CR stands
-// before each LF, and there are as many CR as LF, no CR is bare.
+// begins at a line, if they are all valid, and 0 otherwise. It looks for the LF
+// of each line, and for other bytes in all lines at once: if a CR precedes each
+// LF, and there are as many CR as LF, no CR is bare.
 func (t *Text) cleanLines(src []byte) int {
 	n, lines := 0, 0
 	for n < len(src) && !t.isDot(src[n]) {
@@ -152,8 +152,8 @@ func (t *Text) cleanLines(src []byte) int {
 
 var cr = []byte{'\r'}
 
-// lookAhead bounds what cleanLines looks at, in bytes: it may find an odd byte at
-// the end and be called again for the next line.
+// lookAhead bounds the bytes that cleanLines examines: it may find an irregular
+// byte at the end and be called again for the next line.
 const lookAhead = 2048
 
 // longestLine is the limit of RFC 5321 §4.5.3.1.6, in bytes. clean looks no
@@ -235,7 +235,7 @@ func (t *Text) plain(b byte) (out string, end bool) {
 	return single[b], false
 }
 
-// single and stuffed hold each byte as a string, alone and after a dot.
+// single and stuffed contain each byte as a string, alone and after a dot.
 var single, stuffed = byteStrings("."), byteStrings("..")
 
 func byteStrings(pattern string) (table [256]string) {

@@ -9,8 +9,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// translate runs a text through in the given pieces. It returns what is
-// written, whether the text was irregular, and what follows its end.
+// translate processes a text in the given pieces. It returns what is written,
+// whether the text was irregular, and what follows its end.
 func translate(src []byte, piece func() int) (out []byte, irregular bool, rest []byte, end bool) {
 	var t Text
 	for len(src) > 0 && !end {
@@ -81,8 +81,8 @@ func TestTextExamples(t *testing.T) {
 	}
 }
 
-// TestTextMeansTheSame tries every short text over the bytes that matter, in
-// pieces of every size.
+// TestTextMeansTheSame tries every short text of relevant bytes, in pieces of
+// every size.
 func TestTextMeansTheSame(t *testing.T) {
 	const alphabet = "\r\n.\x00a"
 	for length := range 8 {
