@@ -3,8 +3,8 @@ package imap
 import "strings"
 
 // arguments are the text after a command's name, read from the front. The parts
-// are those of RFC 9051 §9. Each reader reports whether the part is there, and
-// removes it if so. A copy is read independently.
+// are those of RFC 9051 §9. Each method reads one part, if it is there, and
+// reports that. A copy is read independently.
 type arguments struct {
 	text string // up to the next literal
 	more []counted

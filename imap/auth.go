@@ -24,7 +24,8 @@ func (g *Gate) login(cmd command) error {
 	case !g.s.Mechanisms.TakesPasswords(g.offers()):
 		return g.denyLogin(cmd, gate.ErrMechanism, disabled)
 	}
-	// A literal gets its "+" only here: TLS is on and good enough for a password.
+	// The gate invites a literal only here, because TLS has started and is good
+	// enough for a password.
 	if err := g.collect(&cmd); err != nil {
 		return err
 	}
@@ -128,9 +129,9 @@ func refusalIn(user string, r reply) (a gate.Answer, coded bool) {
 	return gate.AnswerCoded(user, r.status, name, words), name != ""
 }
 
-// verdict passes on the backend's answer to a login. secretSent reports whether
-// the backend has received the secret. OK ends the gate: what the client has
-// sent after its login goes to the relay.
+// verdict forwards the backend's reply to a login. secretSent reports whether
+// the backend has received the secret. OK ends the gate: bytes that the client
+// has sent after its login go to the relay.
 func (g *Gate) verdict(cmd command, r reply, user, mechanism string, secretSent bool) error {
 	a := g.answerOf(user, r)
 	g.loggingIn = a.OK()
@@ -177,8 +178,8 @@ func (g *Gate) authenticate(cmd command) error {
 	if !ok {
 		return g.bad(cmd, authSyntax)
 	}
-	// The backend must have offered the mechanism: one that it accepts without
-	// offering it may be meant for proxies.
+	// The backend must have offered the mechanism: a mechanism that it accepts
+	// without offering it may be meant for proxies.
 	if !slices.Contains(g.s.Mechanisms.Filter(g.offers()), mechanism) {
 		g.s.Deny(mechanism, initial, gate.ErrMechanism)
 		return g.no(cmd, "Unsupported authentication mechanism")

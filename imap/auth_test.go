@@ -59,8 +59,8 @@ const (
 
 func token(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
-// TestObserver checks that the observer gets the logins and their results, and
-// nothing if none was tried.
+// TestObserver checks that the observer receives the logins and their results,
+// and nothing if no login was tried.
 func TestObserver(t *testing.T) {
 	client := clientSending("a LOGIN alice secret\r\n"+
 		"b AUTHENTICATE PLAIN "+token("\x00bob\x00secret")+"\r\n"+

@@ -77,9 +77,9 @@ func (g *Gate) askCapabilities() error {
 }
 
 // converse sends a command and returns the backend's final reply: OK, NO or
-// BAD, or a BYE. Untagged responses before it are passed to the client. Each
-// "+" asks for the next piece of the command, and when all are sent, for a line
-// that answer returns.
+// BAD, or a BYE. Untagged responses before it are forwarded to the client. Each
+// "+" asks for the next piece of the command and, when all pieces are sent, for
+// a line that answer returns.
 func (g *Gate) converse(req *request, answer func(challenge string) (string, error)) (reply, error) {
 	g.back.Print(req.next())
 	g.secretSent = true
@@ -121,8 +121,8 @@ func (g *Gate) relayAnswer(challenge string, answer func(string) (string, error)
 	return nil
 }
 
-// relayUntagged passes an untagged response to the client. Capabilities may
-// come at any time, and often change with a login.
+// relayUntagged forwards an untagged response to the client. Capabilities may
+// arrive at any time, and often change with a login.
 func (g *Gate) relayUntagged(r reply) error {
 	list, isList := r.capabilityData()
 	switch {
@@ -141,8 +141,8 @@ func (g *Gate) relayUntagged(r reply) error {
 	return g.relayData(r.text)
 }
 
-// relayData passes on a response with its literals. It counts them: a line
-// within a literal could look like the reply to the command.
+// relayData forwards a response with its literals. It counts their bytes,
+// because a line within a literal could look like the reply to the command.
 func (g *Gate) relayData(line string) error {
 	g.front.Print("* ", line, crlf)
 	for budget := g.s.Limits.Literal; ; {
@@ -168,7 +168,7 @@ func (g *Gate) relayData(line string) error {
 	}
 }
 
-// relayPending relays what the backend has sent after it refused a login, as
+// relayPending forwards what the backend has sent after it refused a login, as
 // far as it has arrived. Some servers send BYE and close the connection.
 func (g *Gate) relayPending() error {
 	for g.back.HasLine() {
@@ -190,7 +190,7 @@ func (g *Gate) relayPending() error {
 
 // refused ends a session whose backend sends BYE, or PREAUTH, before the login.
 // A BYE from a backend that knows the client's address refuses the client,
-// which gets the backend's own words. Any other backend refuses the proxy.
+// which receives the backend's text. Any other backend refuses the proxy.
 // Response codes about the backend are removed.
 func (g *Gate) refused(r reply, to string) error {
 	err := fmt.Errorf("the backend replies to %s with %s %.80q", to, r.status, r.text)
@@ -205,7 +205,7 @@ func (g *Gate) refused(r reply, to string) error {
 	return gate.Because(gate.ClientRefused, err)
 }
 
-// relayVerdict gives the client the backend's final reply to a command.
+// relayVerdict forwards the backend's final reply to a command.
 func (g *Gate) relayVerdict(cmd command, r reply) error {
 	if r.status == "BYE" {
 		g.passStatus("*", r)

@@ -7,14 +7,15 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// plaintextCapabilities are the capabilities that are shown before TLS. None of
-// them are the backend's, and no AUTH= or SASL-IR invites the client to send a
+// plaintextCapabilities are the capabilities before TLS. None is the backend's,
+// and there is no AUTH= or SASL-IR that would invite the client to send a
 // password. ID is answered but not offered, because a client would send its
 // details in plaintext. LITERAL+ is not offered because no command before TLS
 // needs a literal.
 var plaintextCapabilities = []string{"IMAP4rev1", "STARTTLS", "LOGINDISABLED"}
 
-// hidden are the backend's capabilities that the client does not see, and why.
+// hidden are the backend's capabilities that are not offered to the client,
+// with the reasons.
 var hidden = map[string]string{
 	"STARTTLS":          "TLS ends at the proxy, and is on",
 	"LOGINDISABLED":     "shown if the proxy cannot pass a password on by any mechanism",
@@ -25,7 +26,7 @@ var hidden = map[string]string{
 	"XFORWARD":          "the client could claim any address",
 }
 
-// shown returns those of the backend's capabilities that the client sees, in
+// shown returns the backend's capabilities that are offered to the client, in
 // the backend's order and spelling. Without AuthAllowed it offers no login.
 func shown(words []string, mechanisms *gate.Mechanisms, authAllowed bool) []string {
 	words = slices.DeleteFunc(slices.Clone(words), func(word string) bool {
@@ -42,8 +43,8 @@ func shown(words []string, mechanisms *gate.Mechanisms, authAllowed bool) []stri
 	return words
 }
 
-// logins adds LOGINDISABLED where the client's password cannot be passed on,
-// and the mechanisms that the proxy accepts and turns into another one for the
+// logins adds LOGINDISABLED if the client's password cannot be forwarded, and
+// the mechanisms that the proxy accepts and converts to another one for the
 // backend.
 func logins(words []string, mechanisms *gate.Mechanisms, offers gate.Offers) []string {
 	if !mechanisms.TakesPasswords(offers) {
@@ -57,7 +58,7 @@ func logins(words []string, mechanisms *gate.Mechanisms, offers gate.Offers) []s
 	return words
 }
 
-// offersIn returns the logins that a backend with these capabilities takes.
+// offersIn returns the login methods of a backend with these capabilities.
 func offersIn(words []string) gate.Offers {
 	offers := gate.Offers{Command: true}
 	for _, word := range words {
@@ -70,7 +71,7 @@ func offersIn(words []string) gate.Offers {
 	return offers
 }
 
-// offers returns the logins that the backend takes.
+// offers returns the login methods of the backend.
 func (g *Gate) offers() gate.Offers { return offersIn(g.offer) }
 
 // capabilities are the backend's latest, in its own order and spelling.
@@ -85,16 +86,16 @@ func (c capabilities) has(name string) bool {
 	})
 }
 
-// setCapabilities keeps the backend's latest capabilities and returns the list
+// setCapabilities stores the backend's latest capabilities and returns the list
 // for the client.
 func (g *Gate) setCapabilities(list string) string {
 	g.offer = strings.Fields(list)
 	return g.capabilityList()
 }
 
-// capabilityList returns the capabilities that the client sees. A list that the
-// backend sends with its answer to a login describes the session after the
-// login.
+// capabilityList returns the capabilities that are offered to the client. A
+// list that the backend sends with its reply to a login describes the session
+// after the login.
 func (g *Gate) capabilityList() string {
 	authAllowed := g.authAllowed()
 	list := shown(g.offer, g.s.Mechanisms, authAllowed)

@@ -7,8 +7,8 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// collected is a login that is collected before the backend gets any of it. It
-// makes the gate a gate.Collector.
+// collected is a login whose exchange is collected before the backend receives
+// any of it. It makes the gate a gate.Collector.
 type collected struct {
 	g         *Gate
 	cmd       command
@@ -31,7 +31,7 @@ func (c *collected) Admit(user string) error { return c.g.admit(c.cmd, user) }
 // Reached has nothing to do: the backend's capabilities are known.
 func (c *collected) Reached() error { return nil }
 
-// Offers returns the logins that the backend takes.
+// Offers returns the login methods of the backend.
 func (c *collected) Offers() gate.Offers { return c.g.offers() }
 
 // Fail refuses the login.
@@ -45,7 +45,7 @@ func (c *collected) Fail(why gate.Fault) error {
 	return c.g.no(c.cmd, "[AUTHORIZATIONFAILED] This login cannot be passed on")
 }
 
-// Send logs in at the backend and passes its answer on.
+// Send logs in at the backend and forwards its reply.
 func (c *collected) Send(l *gate.Login, mechanism string) error {
 	g := c.g
 	req := g.loginBy(l, mechanism)
@@ -111,7 +111,7 @@ func (g *Gate) askClient(x *gate.Exchange, challenge string) (response string, o
 }
 
 // announce sends the client the capabilities of the backend that its login has
-// reached: so far it has seen those of the backend where the session began.
+// reached: before, it received those of the backend where the session began.
 func (g *Gate) announce(r reply) error {
 	if name, _, _ := cutCode(r.text); name == "CAPABILITY" {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// command is a command as far as it has been read: up to its end or up to the
+// command is a command as far as it has been read: up to its end, or up to the
 // literal that it announces.
 type command struct {
 	tag  string // "*" if the client's tag is invalid
@@ -88,22 +88,22 @@ func firstOf(err error, other syntaxError) error {
 	return other
 }
 
-// isTag follows RFC 9051 §9: ASTRING-CHAR without "+".
+// isTag reports whether a string is ASTRING-CHAR without "+" (RFC 9051 §9).
 func isTag(s string) bool {
 	return s != "" && len(s) <= maxTag && all(s, isAstringChar) && !strings.Contains(s, "+")
 }
 
-// isAtom follows RFC 9051 §9: ASTRING-CHAR without "]".
+// isAtom reports whether a string is ASTRING-CHAR without "]" (RFC 9051 §9).
 func isAtom(s string) bool {
 	return s != "" && all(s, isAstringChar) && !strings.Contains(s, "]")
 }
 
-// isAstringChar is ATOM-CHAR and "]".
+// isAstringChar reports whether a byte is ATOM-CHAR or "]".
 func isAstringChar(c byte) bool {
 	return isPlain(c) && !strings.ContainsRune(`(){ %*"\`, rune(c))
 }
 
-// isPlain is printable ASCII.
+// isPlain reports whether a byte is printable ASCII.
 func isPlain(c byte) bool { return c >= ' ' && c <= '~' }
 
 // all reports whether every byte of s is of one kind.
@@ -157,9 +157,9 @@ func (g *Gate) readCommand() (command, error) {
 	return cmd, err
 }
 
-// unreadable handles a line with a byte that is not allowed in a line. It is
-// not a command, but a brace in it may announce a literal, and then the session
-// has to end.
+// unreadable handles a line with a byte that is not allowed in a line. The line
+// is not a command, but a brace in it may announce a literal, and then the
+// session must end.
 func (g *Gate) unreadable(fault wire.SyntaxError) (command, error) {
 	line, cmd := g.front.LastLine(), command{tag: "*"}
 	switch {
@@ -171,8 +171,8 @@ func (g *Gate) unreadable(fault wire.SyntaxError) (command, error) {
 	return cmd, syntaxError(fault.Error())
 }
 
-// complain answers an invalid command. After an invalid literal it is unknown
-// where the next command begins, so the session ends.
+// complain replies to an invalid command. After an invalid literal it is
+// unknown where the next command begins, so the session ends.
 func (g *Gate) complain(cmd command, fault syntaxError) error {
 	if fault == errNoTag {
 		return g.refuseTagless(cmd)

@@ -49,8 +49,8 @@ func announcement(l literal) string {
 	return "{" + strconv.Itoa(l.size) + "+}"
 }
 
-// FuzzBeforeTLS checks that before TLS there is no "+", nothing of a client is
-// repeated but its tags, and only TLS leads on, which is missing here.
+// FuzzBeforeTLS checks that before TLS there is no "+", that nothing of a
+// client is repeated except its tags, and that the session ends without TLS.
 func FuzzBeforeTLS(f *testing.F) {
 	for _, seed := range []string{
 		"a CAPABILITY\r\nb LOGOUT\r\n", "a LOGIN {3+}\r\njoe {6}\r\n", "a LOGIN {3+}\r\nx \r\r\n", "a ID (\"x\" {3}\r\n",
@@ -68,13 +68,13 @@ func FuzzBeforeTLS(f *testing.F) {
 		g, front := New(s), client.Front()
 		err := g.Secure(front)
 		if err == nil {
-			t.Fatal("no TLS, and yet no error")
+			t.Fatal("no error without TLS")
 		}
 		g.Refuse(front, gate.ReasonOf(err))
 		_ = front.Flush()
 		for line := range strings.Lines(client.Output.String()) {
 			tag, rest, _ := strings.Cut(line, " ")
-			if tag == "+" && strings.Contains(strings.ToUpper(text), " ID") { // ID alone gets its literals
+			if tag == "+" && strings.Contains(strings.ToUpper(text), " ID") { // only the literals of ID are invited
 				continue
 			}
 			status, words, _ := strings.Cut(rest, " ")
@@ -126,7 +126,7 @@ func FuzzLogin(f *testing.F) {
 }
 
 // checkReceived fails a test whose backend has received a command that must not
-// pass.
+// be forwarded.
 func checkReceived(t *testing.T, cmd command, exchange bool) {
 	args := cmd.args
 	var ok bool
@@ -181,8 +181,8 @@ func FuzzID(f *testing.F) {
 	})
 }
 
-// FuzzCapabilities checks that each word shown is one of the backend's, and
-// that none offers what cannot pass.
+// FuzzCapabilities checks that each word offered is one of the backend's, and
+// that no capability that cannot work through the proxy is offered.
 func FuzzCapabilities(f *testing.F) {
 	f.Add("IMAP4rev1 STARTTLS LOGINDISABLED AUTH=PLAIN AUTH=X-PLUS AUTH=EXTERNAL", "", true)
 	f.Add("  imap4REV2 auth=anonymous Auth= XCLIENT  LOGIN-referrals", "PLAIN", false)
@@ -197,7 +197,7 @@ func FuzzCapabilities(f *testing.F) {
 			}
 			mechanism, auth := strings.CutPrefix(upper, "AUTH=")
 			if _, hide := hidden[upper]; hide || auth && (!authAllowed || !mechanisms.Allows(mechanism)) || !slices.Contains(offered, word) {
-				t.Fatalf("shown %q of %q", word, offered)
+				t.Fatalf("offered %q of %q", word, offered)
 			}
 		}
 		if again := shown(got, mechanisms, authAllowed); !slices.Equal(again, got) {
@@ -231,14 +231,14 @@ func FuzzBackend(f *testing.F) {
 		client := clientSending("a ID NIL\r\nb LOGIN a b\r\nc AUTHENTICATE LOGIN\r\nYQ==\r\nYQ==\r\n", 7)
 		_, err := settled(gatetest.Session(9), client, back, greeting)
 		if err == nil && !strings.Contains(strings.ToUpper(text), " OK") {
-			t.Fatal("logged in without the backend's word")
+			t.Fatal("logged in without the backend's OK")
 		}
 		for line := range strings.Lines(client.Output.String()) {
 			_, rest, _ := strings.Cut(line, " ")
 			status, words, _ := strings.Cut(rest, " ")
 			name, list, _ := cutCode(words)
 			if !isStatus(strings.ToUpper(status)) || strings.Contains(text, "{") {
-				continue // data, or what may be a literal of it
+				continue // data, or a part of its literal
 			}
 			if name == "REFERRAL" || name == "CAPABILITY" && slices.Contains(strings.Fields(strings.ToUpper(list)), "STARTTLS") {
 				t.Fatalf("output %q", line)

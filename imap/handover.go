@@ -7,7 +7,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-var errNoID = errors.New("the backend does not offer ID, which would carry the client's address")
+var errNoID = errors.New("the backend does not offer ID, with which the client's address is handed over")
 
 // handOver sends the backend the client's address in an ID command, with the
 // fields that Dovecot accepts from proxies in its login_trusted_networks.
@@ -46,16 +46,16 @@ func (g *Gate) handOver() error {
 	return g.askCapabilities()
 }
 
-// checkHeaderRead checks that the backend has read a PROXY header as a header, and
-// does not answer it with BAD.
+// checkHeaderRead checks that the backend has accepted the PROXY header, and
+// does not reply to it with BAD.
 func (g *Gate) checkHeaderRead() error {
 	req := g.request("NOOP")
 	req.finish()
 	return g.blameHeader(g.inform(req))
 }
 
-// blameHeader replaces the error of a backend that has greeted well, but
-// answers the PROXY header.
+// blameHeader replaces the error of a backend that has sent a greeting, but
+// replies to the PROXY header.
 func (g *Gate) blameHeader(err error) error {
 	if g.s.Handover != gate.PROXYHeader {
 		return err
@@ -82,7 +82,7 @@ func (g *Gate) facts() []field {
 	}
 }
 
-// inform sends a command of our own, whose reply the client does not see.
+// inform sends a command of our own; the client does not receive the reply.
 func (g *Gate) inform(req *request) error {
 	g.back.Print(req.pieces[0]) // all strings are short and quoted, so there is one piece
 	for {

@@ -44,8 +44,8 @@ func (g *Gate) collect(cmd *command) error {
 	return nil
 }
 
-// swallow reads a command to its end, or to a literal that waits for our "+",
-// and drops it: it may hold a password.
+// swallow discards a command to its end, or to a literal that waits for our
+// "+": it may contain a password.
 func (g *Gate) swallow(cmd *command) error {
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
@@ -81,8 +81,8 @@ func (g *Gate) discard(n int) error {
 	return nil
 }
 
-// readAfterLiteral reads the line after a literal; used is its length. Each line
-// counts, or else a command of empty literals could go on for ever.
+// readAfterLiteral reads the line after a literal; used is its length. Each
+// line counts, or else a command of empty literals could continue for ever.
 func (g *Gate) readAfterLiteral(cmd *command) (text string, used int, err error) {
 	line, err := g.front.ReadLine()
 	if _, ok := errors.AsType[wire.SyntaxError](err); ok {

@@ -15,8 +15,8 @@ func clientSending(text string, n int) *gatetest.Client {
 	return &gatetest.Client{Text: []byte(text), Piece: func() int { return n }}
 }
 
-// server is a backend that answers each request it can read. It uses the gate's
-// own parser, so that a test sees the meaning of a request.
+// server is a backend that replies to each request that it can parse. It uses
+// the gate's parser, so that a test sees the meaning of a request.
 type server struct {
 	net.Conn
 	answer   func(cmd command) string
@@ -79,7 +79,7 @@ func readRequest(b []byte) (cmd command, used int, waits bool) {
 	return cmd, len(b) - len(rest), false
 }
 
-// conn returns a connection to the server, which has greeted.
+// conn returns a connection to the server, which has sent its greeting.
 func (s *server) conn(greeting string) *wire.Stream {
 	s.pending.WriteString(greeting + crlf)
 	return gatetest.Back(s)

@@ -7,8 +7,8 @@ import (
 )
 
 // plaintextCommands are the commands that are answered before TLS (RFC 9051
-// §6.1 and §6.2). LOGIN and AUTHENTICATE are in the table to be refused with
-// the right code.
+// §6.1 and §6.2). LOGIN and AUTHENTICATE are in the table so that they are
+// refused with the right code.
 var plaintextCommands = map[string]func(*Gate, command) error{
 	"CAPABILITY":   (*Gate).plaintextCapability,
 	"NOOP":         (*Gate).noop,
@@ -62,7 +62,7 @@ func (g *Gate) plaintextCapability(cmd command) error {
 
 const unexpected = "Unexpected argument"
 
-// noop answers NOOP, before TLS and after it. The backend does not get it.
+// noop replies to NOOP, before and inside TLS. The backend does not receive it.
 func (g *Gate) noop(cmd command) error {
 	if !cmd.argumentless() {
 		return g.bad(cmd, unexpected)
@@ -83,14 +83,14 @@ func (g *Gate) plaintextID(cmd command) error {
 	return g.ok(cmd)
 }
 
-// logout ends the session before TLS and after it.
+// logout ends the session, before and inside TLS.
 func (g *Gate) logout(cmd command) error {
 	if !cmd.argumentless() {
 		return g.bad(cmd, unexpected)
 	}
 	if g.back != nil {
 		g.back.Print(g.nextTag(), " LOGOUT", crlf)
-		_ = g.back.Flush() // a courtesy: it is closed in any case
+		_ = g.back.Flush() // an error does not matter: the connection is closed next
 	}
 	g.front.Print("* BYE Logging out", crlf)
 	_ = g.ok(cmd)

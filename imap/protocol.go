@@ -19,7 +19,7 @@ type Gate struct {
 	errors      int          // wrong commands before TLS, or since
 	greeted     bool         // the greeting was sent
 	loggedIn    bool
-	loggingIn   bool   // a login is under way or accepted
+	loggingIn   bool   // a login is in progress or accepted
 	warning     reply  // the last untagged NO or BAD since the login began
 	byeSent     bool   // a BYE was sent to the client
 	clientKnown bool   // the backend has been sent the client's address
@@ -31,7 +31,7 @@ type Gate struct {
 func New(s *gate.Session) *Gate { return &Gate{s: s} }
 
 // Secure greets the client with our own name and answers its commands without a
-// backend until TLS is on. With implicit TLS it returns at once.
+// backend until TLS has started. With implicit TLS it returns at once.
 func (g *Gate) Secure(front *wire.Stream) error {
 	g.front = front
 	if front.TLS() != nil {
@@ -57,8 +57,8 @@ func (g *Gate) greet(list string) {
 }
 
 // Open reads the backend's greeting, learns its capabilities and hands the
-// client's address over. If the session had another backend before, that one
-// gets a LOGOUT.
+// client's address over. If the session had another backend before, that
+// backend gets a LOGOUT.
 func (g *Gate) Open(back *wire.Stream) error {
 	if g.back != nil {
 		g.back.Print(g.nextTag(), " LOGOUT", crlf)
@@ -100,7 +100,7 @@ var securedCommands = map[string]func(*Gate, command) error{
 	"AUTHENTICATE": (*Gate).authenticate,
 }
 
-// Settle handles commands until the client has logged in. It greets the client
+// Settle handles commands until the client has logged in. It sends the greeting
 // unless Secure has: after STARTTLS the client sends the next line.
 func (g *Gate) Settle(front, back *wire.Stream) error {
 	g.front, g.back = front, back
@@ -116,7 +116,7 @@ func (g *Gate) Settle(front, back *wire.Stream) error {
 			return err
 		}
 	}
-	g.front, g.back, g.offer = nil, nil, nil // the relay needs none of it, and may last for hours
+	g.front, g.back, g.offer = nil, nil, nil // the relay needs none of them, and may last for hours
 	return nil
 }
 

@@ -51,7 +51,7 @@ func parseReply(line, tag string) (reply, error) {
 	return reply{}, garbage(line)
 }
 
-// isStatus reports whether a response carries text for people and codes for
+// isStatus reports whether a response has text for people and codes for
 // programs (RFC 9051 §7.1). All others are data.
 func isStatus(s string) bool {
 	return s == "OK" || s == "NO" || s == "BAD" || s == "BYE" || s == "PREAUTH"
@@ -80,7 +80,7 @@ func (r reply) capabilityData() (list string, ok bool) {
 
 // cutCode splits a status text into its response code, without brackets, and
 // the text after it. A code ends at the first "]" with a blank after it, or
-// else at the last "]": the URL of a referral may hold brackets.
+// else at the last "]": the URL of a referral may contain brackets.
 func cutCode(text string) (name, arguments, words string) {
 	text = strings.TrimLeft(text, " ")
 	if !strings.HasPrefix(text, "[") {

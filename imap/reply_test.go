@@ -94,8 +94,8 @@ func TestShownCapabilities(t *testing.T) {
 	}
 }
 
-// settledForTest returns a gate whose backend has greeted and whose client has
-// not sent a command.
+// settledForTest returns a gate whose backend has sent its greeting and whose
+// client has not sent a command.
 func settledForTest(offer string) (*Gate, error) {
 	g := New(gatetest.Session(9))
 	g.front = clientSending("", 1).Front()
@@ -123,8 +123,8 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// TestRefuseRelayed checks that a relay that breaks sends no BYE, which could
-// become part of a message.
+// TestRefuseRelayed checks that a broken relay sends no BYE, which could become
+// part of a message.
 func TestRefuseRelayed(t *testing.T) {
 	for why, want := range map[gate.Reason]bool{gate.BackendGone: false, gate.Internal: false, gate.Shutdown: true, gate.Timeout: true} {
 		client := clientSending("", 1)

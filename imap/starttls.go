@@ -11,7 +11,7 @@ import (
 var errPREAUTH = errors.New("the backend sends PREAUTH before TLS")
 
 // secureBackend starts TLS with a backend that is configured for it (RFC 9051
-// §6.2.1), and forgets what the backend has sent in plaintext.
+// §6.2.1), and discards what the backend has sent in plaintext.
 func (g *Gate) secureBackend() error {
 	if !g.back.WantsTLS() {
 		return nil
@@ -37,8 +37,8 @@ func (g *Gate) secureBackend() error {
 	}
 }
 
-// startTLS starts TLS and forgets all that was sent before (RFC 9051 §6.2.1).
-// Data after the command would be read as if it had come over TLS
+// startTLS starts TLS and discards all state from before (RFC 9051 §6.2.1).
+// Data after the command would be read as if it had arrived over TLS
 // (CVE-2011-0411), so it ends the session.
 func (g *Gate) startTLS(cmd command) error {
 	if !cmd.bare() {
@@ -58,5 +58,5 @@ func (g *Gate) startTLS(cmd command) error {
 	}
 }
 
-// startTLSAgain refuses STARTTLS when TLS is on (RFC 9051 §6.2.1).
+// startTLSAgain refuses STARTTLS inside TLS (RFC 9051 §6.2.1).
 func (g *Gate) startTLSAgain(cmd command) error { return g.bad(cmd, "TLS already active") }

@@ -30,8 +30,8 @@ func (g *Gate) name(c command) error {
 	return nil
 }
 
-// pass handles PASS. All after the first space is the password, spaces
-// included, and it may be empty (RFC 1939 §7).
+// pass handles PASS. The password is everything after the first space,
+// including spaces, and it may be empty (RFC 1939 §7).
 func (g *Gate) pass(c command) error {
 	user := g.user
 	if user == "" {
@@ -78,7 +78,7 @@ func isDigest(word string) bool {
 	return len(word) == 32 && strings.Trim(strings.ToLower(word), "0123456789abcdef") == ""
 }
 
-// login relays a login of one line.
+// login forwards a login of one line.
 func (g *Gate) login(user, mechanism string, line ...string) error {
 	if err := g.admit(user); err != nil {
 		return err
@@ -112,7 +112,7 @@ func answerOf(user, reply string) gate.Answer {
 	return gate.AnswerCoded(user, "-ERR", code, text)
 }
 
-// verdict passes on the backend's answer to a login. secretSent reports whether
+// verdict forwards the backend's reply to a login. secretSent reports whether
 // the backend has received the secret.
 func (g *Gate) verdict(user, mechanism string, secretSent bool, reply string) error {
 	if err := g.s.Answered(user, mechanism, secretSent, answerOf(user, reply)); err != nil {
@@ -126,7 +126,7 @@ func (g *Gate) verdict(user, mechanism string, secretSent bool, reply string) er
 	return nil
 }
 
-// refusedLogin passes on the backend's refusal of a login. If the backend has
+// refusedLogin forwards the backend's refusal of a login. If the backend has
 // sent more than that, it is about to close the connection, and its goodbye is
 // not a reply to a command.
 func (g *Gate) refusedLogin(reply string) error {

@@ -26,8 +26,8 @@ func (g *Gate) readGreeting() (string, error) {
 }
 
 // refused ends a session whose backend refuses it before the login. A backend
-// that knows the client's address refuses the client, which gets the backend's
-// own words. Any other backend refuses the proxy.
+// that knows the client's address refuses the client, which receives the
+// backend's reply. Any other backend refuses the proxy.
 func (g *Gate) refused(reply string, err error) error {
 	if !g.clientKnown {
 		return gate.Because(gate.BackendRefused, err)
@@ -72,7 +72,7 @@ func (g *Gate) exchange(line ...string) (string, error) {
 var (
 	errReply   = errors.New("an unexpected reply")
 	errUnasked = errors.New("the backend has sent a reply without a command")
-	errTooMuch = errors.New("a reply of too many lines")
+	errTooMuch = errors.New("a reply with too many lines")
 )
 
 // maxReply bounds a multi-line reply, in bytes.
@@ -120,4 +120,4 @@ func isSyntax(err error) bool {
 
 // greeted returns an error that quotes the greeting. Errors quote no later
 // reply: it could repeat a password.
-func greeted(line string) error { return fmt.Errorf("it greeted with %.80q", line) }
+func greeted(line string) error { return fmt.Errorf("its greeting is %.80q", line) }

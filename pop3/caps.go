@@ -10,13 +10,13 @@ import (
 // implementation hides the backend's software and version.
 const implementation = "IMPLEMENTATION Letterlock"
 
-// hidden are the backend's capabilities that the client does not see. Other
-// capabilities pass: they are about the transaction state, which is relayed
-// unread.
+// hidden are the backend's capabilities that are not offered to the client.
+// Other capabilities are: they are about the transaction state, which is
+// relayed without being parsed.
 var hidden = map[string]bool{
-	"STLS":           true, // TLS ends at the proxy, and is on
+	"STLS":           true, // TLS ends at the proxy, and has started
 	"XCLIENT":        true, // Dovecot's; a client could forge its address
-	"IMPLEMENTATION": true, // ours is shown instead
+	"IMPLEMENTATION": true, // replaced by our own
 }
 
 // askCapabilities asks for the backend's capabilities. Servers without CAPA
@@ -44,8 +44,8 @@ func (g *Gate) capa(command) error {
 	return g.list("+OK Capability list follows", shown)
 }
 
-// rewrite returns the client's list of capabilities. Where no login is allowed,
-// it offers none. A backend without CAPA is older than SASL, and is taken to
+// rewrite returns the client's list of capabilities. If no login is allowed, it
+// offers none. A backend without CAPA is older than SASL, and is assumed to
 // offer USER.
 func rewrite(offered []string, mechanisms *gate.Mechanisms, login bool) []string {
 	if offered == nil {
@@ -80,7 +80,7 @@ func isSASL(line string) bool {
 	return len(words) > 0 && keywordOf(words) == "SASL"
 }
 
-// offersIn returns the logins that a backend with these capabilities takes.
+// offersIn returns the login methods of a backend with these capabilities.
 func offersIn(offered []string) (o gate.Offers) {
 	for _, line := range offered {
 		words := strings.Fields(line)
@@ -97,8 +97,8 @@ func offersIn(offered []string) (o gate.Offers) {
 	return o
 }
 
-// offers returns the logins that the backend takes. A backend without CAPA is
-// older than SASL, and takes USER.
+// offers returns the login methods of the backend. A backend without CAPA is
+// older than SASL, and accepts USER.
 func (g *Gate) offers() gate.Offers {
 	if g.offered == nil {
 		return gate.Offers{Unknown: true, Command: true}

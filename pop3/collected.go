@@ -5,8 +5,8 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// collected is a login that is collected before the backend gets any of it. It
-// makes the gate a gate.Collector.
+// collected is a login whose exchange is collected before the backend receives
+// any of it. It makes the gate a gate.Collector.
 type collected struct {
 	g      *Gate
 	before *wire.Stream // the backend when the login began
@@ -23,7 +23,7 @@ func (c *collected) Ask(x *gate.Exchange, challenge string) (response string, ok
 func (c *collected) Admit(user string) error { return c.g.admit(user) }
 
 // Reached repeats UTF8 at the user's backend, if the session has moved to
-// another one.
+// another backend.
 func (c *collected) Reached() error {
 	if c.g.back == c.before {
 		return nil
@@ -31,7 +31,7 @@ func (c *collected) Reached() error {
 	return c.g.repeatUTF8()
 }
 
-// Offers returns the logins that the backend takes.
+// Offers returns the login methods of the backend.
 func (c *collected) Offers() gate.Offers { return c.g.offers() }
 
 const cannotForward = "-ERR [SYS/PERM] This login cannot be passed on"
@@ -47,7 +47,7 @@ func (c *collected) Fail(why gate.Fault) error {
 	return c.g.fail(cannotForward)
 }
 
-// Send logs in at the backend and passes its answer on.
+// Send logs in at the backend and forwards its reply.
 func (c *collected) Send(l *gate.Login, mechanism string) error {
 	if mechanism == "" && !forwardable(l.Command()) {
 		c.g.s.Observer.Login(l.User(), l.Mechanism, gate.Answer{Outcome: gate.Rejected, Code: "credentials"})
@@ -63,7 +63,7 @@ func (c *collected) Send(l *gate.Login, mechanism string) error {
 	return c.g.verdict(l.User(), l.Mechanism, l.SecretSent(), reply)
 }
 
-// forwardable reports whether USER and PASS can carry a name and a password.
+// forwardable reports whether USER and PASS can transmit a name and a password.
 func forwardable(user, password string) bool {
 	return user != "" && printable(user) && len(user)+len(password) <= maxCommand
 }

@@ -11,7 +11,7 @@ import (
 // command is one line of the client.
 type command struct {
 	name string // upper case; empty if it cannot be a keyword
-	arg  string // all after the first space, as it was sent
+	arg  string // everything after the first space, unchanged
 }
 
 // A handler answers one command. A table holds the commands of one state of the
@@ -53,7 +53,7 @@ func (g *Gate) next(t table) error {
 	return do(g, c)
 }
 
-// readError answers an invalid line, or ends the session.
+// readError replies to an invalid line, or ends the session.
 func (g *Gate) readError(err error) error {
 	if syntax, ok := errors.AsType[wire.SyntaxError](err); ok {
 		return g.fail("-ERR " + syntax.Error())

@@ -4,10 +4,11 @@
 //
 // Before TLS it answers without a backend, and accepts no name and no password.
 // After TLS it parses and forwards the login, command by command. Once the
-// backend has accepted a login, the transaction state is relayed unread, so
-// that every extension works there.
+// backend has accepted a login, the transaction state is relayed without being
+// parsed, so that every extension works there.
 //
-// Left out: XCLIENT, by which a client would choose its own address, and the
-// APOP timestamp on services with STLS. RFC 1939 §7 puts it in the greeting,
-// which is sent before TLS and before there is a backend to make one.
+// Not supported: XCLIENT, with which a client could choose its own address, and
+// the APOP timestamp on services with STLS. RFC 1939 §7 puts it in the
+// greeting, which is sent before TLS and before there is a backend to create
+// one.
 package pop3

@@ -28,7 +28,7 @@ func FuzzBeforeTLS(f *testing.F) {
 		front := client.Front()
 		err := g.Secure(front)
 		if err == nil {
-			t.Fatal("no TLS, and yet no error")
+			t.Fatal("no error without TLS")
 		}
 		g.Refuse(front, gate.ReasonOf(err))
 		_ = front.Flush()
@@ -87,8 +87,8 @@ func FuzzLogin(f *testing.F) {
 	})
 }
 
-// FuzzRewrite checks that each line shown is one line, and that none offers
-// what cannot pass.
+// FuzzRewrite checks that each capability is one line, and that none is offered
+// that cannot work through the proxy.
 func FuzzRewrite(f *testing.F) {
 	f.Add("TOP\nSTLS\nSASL PLAIN X-PLUS EXTERNAL\nXCLIENT")
 	f.Add("\nsasl  anonymous\nImplementation\n.")
@@ -97,10 +97,10 @@ func FuzzRewrite(f *testing.F) {
 		for _, line := range shown {
 			words := strings.Fields(strings.ToUpper(line))
 			if len(words) == 0 || !printable(line) || words[0] == "STLS" || words[0] == "XCLIENT" {
-				t.Fatalf("shown %q", line)
+				t.Fatalf("offered %q", line)
 			}
 			if words[0] == "SASL" && slices.ContainsFunc(words[1:], func(w string) bool { return w == "EXTERNAL" || strings.HasSuffix(w, "-PLUS") }) {
-				t.Fatalf("shown %q", line)
+				t.Fatalf("offered %q", line)
 			}
 		}
 	})
@@ -126,7 +126,7 @@ func FuzzBackend(f *testing.F) {
 			return
 		}
 		if err := g.Settle(client.Front(), conn); err == nil && !strings.Contains(text, "+OK") {
-			t.Fatal("logged in without the backend's word")
+			t.Fatal("logged in without the backend's +OK")
 		}
 	})
 }

@@ -32,9 +32,9 @@ func (g *Gate) handOver(greeting string) error {
 	return g.refused(reply, err)
 }
 
-// checkHeaderRead checks that the backend has read a PROXY header as a header, and
-// does not answer it with -ERR. A backend that is new enough for the header
-// knows CAPA.
+// checkHeaderRead checks that the backend has accepted the PROXY header, and
+// does not reply to it with -ERR. A backend that supports the header is new
+// enough to know CAPA.
 func (g *Gate) checkHeaderRead(asked error) error {
 	switch {
 	case g.s.Handover != gate.PROXYHeader:

@@ -17,8 +17,8 @@ func (g *Gate) utf8(c command) error {
 	return nil
 }
 
-// repeatUTF8 turns UTF-8 on at another backend. If that backend does not know
-// UTF8, it sends nothing that the client could not read.
+// repeatUTF8 turns UTF-8 on at another backend. A backend that does not know
+// UTF8 sends nothing that the client could not read.
 func (g *Gate) repeatUTF8() error {
 	if !g.inUTF8 {
 		return nil

@@ -2,7 +2,7 @@ package pop3
 
 // plaintextCommands are the commands before TLS. The codes of refusals follow
 // RFC 3206 §4 and §5: a login that policy forbids gets AUTH, but USER never
-// does, as that would reveal which names exist.
+// does, because that would reveal which names exist.
 var plaintextCommands = table{
 	"CAPA": func(g *Gate, _ command) error { return g.list("+OK Capability list follows", plaintextCapabilities) },
 	"STLS": (*Gate).stls,

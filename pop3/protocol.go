@@ -11,7 +11,7 @@ type Gate struct {
 	front, back *wire.Stream
 
 	turn        turn
-	implicit    bool     // TLS was on when the session began
+	implicit    bool     // the service uses implicit TLS
 	stamp       string   // the backend's timestamp for APOP; empty: not shown to the client
 	offered     []string // the backend's capabilities, a line each; nil: CAPA is unknown to it
 	user        string   // the name in USER, until PASS
@@ -45,7 +45,7 @@ func (g *Gate) Secure(front *wire.Stream) error {
 }
 
 // Open reads the backend's greeting, hands the client's address over and asks
-// for the capabilities. If the session had another backend before, that one
+// for the capabilities. If the session had another backend before, that backend
 // gets a QUIT.
 func (g *Gate) Open(back *wire.Stream) error {
 	g.quitBackend()
@@ -62,8 +62,8 @@ func (g *Gate) open() error {
 	if err != nil {
 		return err
 	}
-	// A timestamp that came in plaintext may have been forged, and a digest of a
-	// chosen timestamp helps to find the password.
+	// A timestamp that was received in plaintext may have been forged, and a
+	// digest of a chosen timestamp helps to find the password.
 	inPlaintext := g.back.WantsTLS()
 	if err := g.secureBackend(); err != nil {
 		return err
@@ -92,7 +92,7 @@ func (g *Gate) Settle(front, back *wire.Stream) error {
 	if err := g.s.EnterStep(gate.LoggedIn); err != nil {
 		return err
 	}
-	g.front, g.back, g.offered = nil, nil, nil // the relay needs none of it, and may last for hours
+	g.front, g.back, g.offered = nil, nil, nil // the relay needs none of them, and may last for hours
 	return nil
 }
 

@@ -114,8 +114,8 @@ func TestNoResponseIsACommand(t *testing.T) {
 	}
 }
 
-// TestObserver checks that the observer gets the logins and their results, and
-// never a refused secret.
+// TestObserver checks that the observer receives the logins and their results,
+// and never a refused secret.
 func TestObserver(t *testing.T) {
 	plain := base64.StdEncoding.EncodeToString([]byte("\x00alice\x00secret"))
 	client := &gatetest.Client{Piece: func() int { return 99 }, Text: []byte(
@@ -181,7 +181,8 @@ func loginServer() func(string) string {
 	}
 }
 
-// welcoming returns a backend that has greeted, with a timestamp for APOP.
+// welcoming returns a backend that has sent its greeting, with a timestamp for
+// APOP.
 func welcoming(back *gatetest.Backend) *wire.Stream {
 	back.Replies.WriteString("+OK [XCLIENT] ready <1@backend>\r\n")
 	return gatetest.Back(back)

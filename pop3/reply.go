@@ -59,10 +59,10 @@ func (g *Gate) Refuse(front *wire.Stream, why gate.Reason) {
 	case g.turn == relayed:
 		return // the relay may be within a message
 	case why == gate.ClientRefused && g.refusal == "":
-		return // the client has the backend's reply to its login
+		return // the client has received the backend's reply to its login
 	case g.turn == serversTurn, why == gate.Shutdown: // a shutdown does not wait for the next command
 	case !failure(why) && why != gate.ClientRefused:
-		return // the client has its reply; or it timed out, where RFC 1939 §3 wants none
+		return // the client has its reply; after a timeout RFC 1939 §3 requires none
 	default:
 		if _, err := front.ReadLine(); err != nil {
 			return
@@ -73,8 +73,8 @@ func (g *Gate) Refuse(front *wire.Stream, why gate.Reason) {
 }
 
 // clientRefusal returns the backend's refusal of the client. Within a login,
-// where the session has moved to another backend, it gets a response code (RFC
-// 3206): without one it would be taken for a wrong password.
+// when the session has moved to another backend, it gets a response code (RFC
+// 3206): without a code it would be taken for a wrong password.
 func (g *Gate) clientRefusal() string {
 	words := cmp.Or(strings.TrimSpace(strings.TrimPrefix(g.refusal, "-ERR")), gate.ClientRefused.Sentence())
 	if g.settled && !strings.HasPrefix(words, "[") {

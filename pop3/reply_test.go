@@ -13,21 +13,21 @@ func TestRefuse(t *testing.T) {
 	for name, c := range map[string]struct {
 		turn turn
 		why  gate.Reason
-		next string // what the client still says
+		next string // the client's next command
 		want string
 	}{
-		"greeting":              {serversTurn, gate.Busy, "", "-ERR [SYS/TEMP] too many connections [ID]\r\n"},
-		"a reply is due":        {serversTurn, gate.BackendGone, "", failure},
-		"a question first":      {clientsTurn, gate.BackendDown, "CAPA\r\n", failure},
-		"no question":           {clientsTurn, gate.BackendDown, "", ""},
-		"shutdown":              {clientsTurn, gate.Shutdown, "", "-ERR [SYS/TEMP] the service is shutting down [ID]\r\n"},
-		"relayed":               {relayed, gate.Shutdown, "", ""},
-		"silence for silence":   {clientsTurn, gate.Timeout, "", ""},
-		"the last error's turn": {clientsTurn, gate.TooManyErrors, "", ""},
-		"injected":              {serversTurn, gate.Injected, "", "-ERR plaintext data after the command that starts TLS\r\n"},
-		"done":                  {clientsTurn, gate.Done, "", ""},
-		"gone":                  {serversTurn, gate.ClientGone, "", ""},
-		"no TLS":                {clientsTurn, gate.HandshakeFailed, "", ""},
+		"greeting":          {serversTurn, gate.Busy, "", "-ERR [SYS/TEMP] too many connections [ID]\r\n"},
+		"a reply is due":    {serversTurn, gate.BackendGone, "", failure},
+		"a command first":   {clientsTurn, gate.BackendDown, "CAPA\r\n", failure},
+		"no question":       {clientsTurn, gate.BackendDown, "", ""},
+		"shutdown":          {clientsTurn, gate.Shutdown, "", "-ERR [SYS/TEMP] the service is shutting down [ID]\r\n"},
+		"relayed":           {relayed, gate.Shutdown, "", ""},
+		"timeout, no reply": {clientsTurn, gate.Timeout, "", ""},
+		"the last error":    {clientsTurn, gate.TooManyErrors, "", ""},
+		"injected":          {serversTurn, gate.Injected, "", "-ERR plaintext data after the command that starts TLS\r\n"},
+		"done":              {clientsTurn, gate.Done, "", ""},
+		"gone":              {serversTurn, gate.ClientGone, "", ""},
+		"no TLS":            {clientsTurn, gate.HandshakeFailed, "", ""},
 	} {
 		client := &gatetest.Client{Text: []byte(c.next), Piece: func() int { return 99 }}
 		g := New(gatetest.Session(5))

@@ -77,7 +77,7 @@ func (x *exchange) start(initial []token) (reply []token, err error) {
 	return x.g.ask(line)
 }
 
-// respond passes a challenge to the client and its response back. An invalid
+// respond forwards a challenge to the client and its response back. An invalid
 // response cancels the exchange on both sides, as "*" does.
 func (x *exchange) respond(challenge token) (reply []token, err error) {
 	if err := x.Challenged(); err != nil {
@@ -96,7 +96,7 @@ func (x *exchange) respond(challenge token) (reply []token, err error) {
 	return x.g.ask(request(response))
 }
 
-// cancel ends the exchange with the backend, which must answer NO.
+// cancel ends the exchange with the backend, which must reply NO.
 func (g *Gate) cancel() (reply []token, err error) {
 	reply, err = g.ask(`"*"`)
 	if err != nil {
@@ -127,7 +127,7 @@ func (g *Gate) admit(user string) error {
 	return err
 }
 
-// answerOf reads the backend's answer to a login.
+// answerOf reads the backend's reply to a login.
 func answerOf(user string, r response) gate.Answer {
 	if r.status == "OK" {
 		return gate.Answer{Outcome: gate.Accepted}
@@ -145,7 +145,7 @@ func answerOf(user string, r response) gate.Answer {
 	return gate.AnswerCoded(user, r.status, code, text)
 }
 
-// finishLogin passes on the backend's answer to the login. secretSent reports
+// finishLogin forwards the backend's reply to the login. secretSent reports
 // whether the backend has received the secret.
 func (g *Gate) finishLogin(user, mechanism string, secretSent bool, reply []token) error {
 	r, ok := parseResponse(reply)
@@ -164,8 +164,8 @@ func (g *Gate) finishLogin(user, mechanism string, secretSent bool, reply []toke
 	return g.relayPending()
 }
 
-// relayPending relays the BYE of a backend that closes the connection after it
-// has refused a login, if the BYE has arrived.
+// relayPending forwards the BYE of a backend that closes the connection after
+// it has refused a login, if the BYE has arrived.
 func (g *Gate) relayPending() error {
 	if g.back.Buffered() == 0 {
 		return nil

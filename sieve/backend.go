@@ -61,7 +61,7 @@ func closed(words []token) int {
 	return -1
 }
 
-// String returns the response as it is passed on.
+// String returns the response as it is forwarded.
 func (r response) String() string {
 	words := []token{{atom, r.status}}
 	if len(r.code) > 0 {
@@ -75,12 +75,12 @@ func (r response) String() string {
 var (
 	errReply   = errors.New("an unexpected reply")
 	errUnasked = errors.New("the backend has sent a reply without a command")
-	errTooMuch = errors.New("a reply of too many lines")
+	errTooMuch = errors.New("a reply with too many lines")
 	errBye     = errors.New("the backend sent BYE")
 )
 
 // greeted returns an error that quotes the greeting.
-func greeted(r response) error { return fmt.Errorf("it greeted with %.80q", r.String()) }
+func greeted(r response) error { return fmt.Errorf("its greeting is %.80q", r.String()) }
 
 // maxReply bounds a reply with its literals, in bytes.
 const maxReply = 64 << 10
@@ -137,8 +137,8 @@ func (g *Gate) readGreeting() error {
 }
 
 // refused ends a session whose backend refuses it before the login. A backend
-// that knows the client's address refuses the client, which gets the backend's
-// own words. Any other backend refuses the proxy.
+// that knows the client's address refuses the client, which receives the
+// backend's text. Any other backend refuses the proxy.
 func (g *Gate) refused(r response, err error) error {
 	if !g.clientKnown {
 		return gate.Because(gate.BackendRefused, err)
@@ -147,7 +147,7 @@ func (g *Gate) refused(r response, err error) error {
 	return gate.Because(gate.ClientRefused, err)
 }
 
-// lastWords returns the code and the text of a refusal that may be passed to
+// lastWords returns the code and the text of a refusal that may be forwarded to
 // the client.
 func (r response) lastWords() string {
 	code, text := join(r.code), gate.ClientRefused.Sentence()

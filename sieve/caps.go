@@ -14,17 +14,18 @@ var (
 	noMechanisms = []token{{quoted, "SASL"}, {quoted, ""}}
 )
 
-// hidden are the backend's capabilities that the client does not see. Other
-// capabilities pass: they are about the relayed session.
+// hidden are the backend's capabilities that are not offered to the client.
+// Other capabilities are: they are about the relayed session.
 var hidden = map[string]bool{
-	"STARTTLS": true, // TLS ends at the proxy, and is on
+	"STARTTLS": true, // TLS ends at the proxy, and has started
 	"XCLIENT":  true, // Dovecot's; a client could forge its address
 
-	// It returns to the state before the login. The relay blocks it: the next
-	// AUTHENTICATE would not be checked, nor an XCLIENT before it.
+	// UNAUTHENTICATE returns to the state before the login. The relay blocks
+	// it, because the next AUTHENTICATE would not be checked, nor an XCLIENT
+	// before it.
 	"UNAUTHENTICATE": true,
 
-	"IMPLEMENTATION": true, // ours is shown instead
+	"IMPLEMENTATION": true, // replaced by our own
 }
 
 // capability asks the backend each time, as its capabilities may change.
@@ -47,13 +48,13 @@ func (g *Gate) capability(c command) error {
 	return nil
 }
 
-// shown returns the capabilities that the client sees.
+// shown returns the capabilities that are offered to the client.
 func (g *Gate) shown() [][]token {
 	return rewrite(g.offered, g.s.Mechanisms, g.s.AuthAllowed(g.front.TLS()))
 }
 
-// rewrite returns the client's list of capabilities. Where no login is allowed,
-// it offers none.
+// rewrite returns the client's list of capabilities. If no login is allowed, it
+// offers none.
 func rewrite(offered [][]token, mechanisms *gate.Mechanisms, login bool) [][]token {
 	shown := [][]token{implementation}
 	for _, line := range offered {
@@ -81,8 +82,8 @@ func (g *Gate) mechanisms() []string {
 	return nil
 }
 
-// offers returns the logins that the backend takes. ManageSieve has no login
-// command beside AUTHENTICATE.
+// offers returns the login methods of the backend. ManageSieve has no login
+// command other than AUTHENTICATE.
 func (g *Gate) offers() (o gate.Offers) {
 	for _, line := range g.offered {
 		if strings.EqualFold(line[0].text, "SASL") {

@@ -6,8 +6,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// collected is a login that is collected before the backend gets any of it. It
-// makes the gate a gate.Collector.
+// collected is a login whose exchange is collected before the backend receives
+// any of it. It makes the gate a gate.Collector.
 type collected struct{ g *Gate }
 
 // Ask sends a challenge to the client; see askClient.
@@ -21,7 +21,7 @@ func (c collected) Admit(user string) error { return c.g.admit(user) }
 // Reached has nothing to do: the backend's capabilities are known.
 func (c collected) Reached() error { return nil }
 
-// Offers returns the logins that the backend takes.
+// Offers returns the login methods of the backend.
 func (c collected) Offers() gate.Offers { return c.g.offers() }
 
 // Fail refuses the login.
@@ -35,7 +35,7 @@ func (c collected) Fail(why gate.Fault) error {
 	return c.g.fail(`NO "This login cannot be passed on"`)
 }
 
-// Send logs in at the backend and passes its answer on.
+// Send logs in at the backend and forwards its reply.
 func (c collected) Send(l *gate.Login, mechanism string) error {
 	reply, err := c.send(l, mechanism)
 	if err != nil {

@@ -45,7 +45,7 @@ func (g *Gate) next(t table) error {
 	return do(g, c)
 }
 
-// read reads the rest of a line of the client. Before TLS it drops literals.
+// read reads the rest of a line of the client. Before TLS it discards literals.
 // All errors but errMalformed end the session: after them it is unknown where
 // the next command begins.
 func (g *Gate) read(line []byte, err error) (words []token, _ error) {

@@ -28,7 +28,7 @@ func FuzzBeforeTLS(f *testing.F) {
 		front := client.Front()
 		err := g.Secure(front)
 		if err == nil {
-			t.Fatal("no TLS, and yet no error")
+			t.Fatal("no error without TLS")
 		}
 		g.Refuse(front, gate.ReasonOf(err))
 		_ = front.Flush()
@@ -99,7 +99,7 @@ func FuzzLogin(f *testing.F) {
 }
 
 // FuzzSentence checks that a sentence ends within its bounds, and is read the
-// same when it is written again.
+// same when it is formatted and parsed again.
 func FuzzSentence(f *testing.F) {
 	f.Add([]byte("OK (SASL {3}\r\nabc) \"x\\\"\"\r\n"), byte(2))
 	f.Add([]byte("A {0}\r\n {1}\r\n\r\r\n"), byte(1))
@@ -125,7 +125,8 @@ func parseServer(text []byte, piece byte) ([]token, error) {
 	return readSentence(conn, line, byServer, 1<<10, true)
 }
 
-// FuzzCapabilities checks that no capability shown offers what cannot pass.
+// FuzzCapabilities checks that no capability is offered that cannot work
+// through the proxy.
 func FuzzCapabilities(f *testing.F) {
 	f.Add("\"SASL\" \"PLAIN X-PLUS external\"\r\n\"STARTTLS\"\r\n\"xclient\"\r\nOK\r\n")
 	f.Add("{4}\r\nSASL {5}\r\nPLAIN\r\n\"UNAUTHENTICATE\"\r\nOK (TAG \"x\") \"hello\"\r\n")
@@ -143,9 +144,9 @@ func FuzzCapabilities(f *testing.F) {
 		for _, line := range rewrite(g.offered, g.s.Mechanisms, true) {
 			switch name := strings.ToUpper(line[0].text); {
 			case name == "STARTTLS", name == "XCLIENT", name == "UNAUTHENTICATE":
-				t.Fatalf("shown %q", line)
+				t.Fatalf("offered %q", line)
 			case name == "SASL" && slices.ContainsFunc(valuesOf(line), func(m string) bool { return !g.s.Mechanisms.Allows(m) }):
-				t.Fatalf("shown %q", line)
+				t.Fatalf("offered %q", line)
 			}
 		}
 	})
@@ -167,7 +168,7 @@ func FuzzBackend(f *testing.F) {
 			return
 		}
 		if err := g.Settle(client.Front(), conn); err == nil && !strings.Contains(strings.ToUpper(text), "OK") {
-			t.Fatal("logged in without the backend's word")
+			t.Fatal("logged in without the backend's OK")
 		}
 	})
 }

@@ -48,7 +48,7 @@ func (g *Gate) handOver() error {
 }
 
 // relearn asks for the capabilities again. If the backend refuses that, it has
-// not understood what was sent before, and misunderstood is the error.
+// misread the command before, and the error is misunderstood.
 func (g *Gate) relearn(misunderstood error) error {
 	g.back.Print("CAPABILITY\r\n")
 	if err := g.back.Flush(); err != nil {

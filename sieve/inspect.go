@@ -1,6 +1,7 @@
 package sieve
 
-// inspect reads a part of the client's data, and changes what must not pass.
+// inspect reads a part of the client's data, and changes forbidden commands in
+// it.
 func (in *inspector) inspect(piece []byte) error {
 	if !in.started && len(piece) > 0 {
 		in.start(piece[0])
@@ -100,7 +101,7 @@ func (in *inspector) step(b byte) error {
 	case inLoose:
 		return in.stepLoose(b)
 	}
-	return nil // in a layer
+	return nil // in a security layer
 }
 
 // lineEnds begins the next command.
@@ -219,10 +220,10 @@ func (in *inspector) stepLiteral(b byte) error {
 	return nil
 }
 
-// stepLoose reads a line that does not follow RFC 5804, to its CRLF. Servers
-// answer it with NO, and disagree about the start of the next command if the
+// stepLoose reads a line that does not follow RFC 5804, up to its CRLF. Servers
+// reply to it with NO, and disagree about the start of the next command if the
 // line has a literal or an unclosed quoted string. After a bare CR or LF the
-// line goes on for some servers and has ended for others, so it stays loose.
+// line continues for some servers and has ended for others, so it stays loose.
 func (in *inspector) stepLoose(b byte) error {
 	in.state = inLoose
 	switch {

@@ -28,17 +28,17 @@ type inspector struct {
 	quoted  bool          // in a quoted string
 	escaped bool          // after a backslash in it
 
-	// disputed: some server may read the strings of this command as commands, so
-	// they are searched too. lost: such a string was a literal, or longer than
-	// servers must accept. Servers may disagree about its end, so all that
-	// follows is disputed.
+	// disputed: some server may read the strings of this command as commands,
+	// so they are searched too. lost: such a string was a literal, or longer
+	// than servers must accept. Servers may disagree about its end, so
+	// everything after it is disputed.
 	disputed, lost bool
 
 	recent   window
-	complete bool // a string holds a forbidden command, if a letter does not follow
+	complete bool // a string contains a forbidden command, unless a letter follows
 }
 
-// state says what the next byte is.
+// state is the expected part of the next byte.
 type state byte
 
 const (
@@ -54,7 +54,7 @@ const (
 	afterArgument // a blank or the line end
 	atLF          // after a CR
 	inLoose       // the rest of a line that is not of RFC 5804
-	inLayer       // a security layer: nothing in it can be read
+	inLayer       // a security layer, whose content is encrypted
 )
 
 // argument is the kind of an argument of a command.

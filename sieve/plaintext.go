@@ -1,7 +1,7 @@
 package sieve
 
-// plaintextCommands are the commands before TLS. Other commands are answered
-// with NO, and their literals are dropped.
+// plaintextCommands are the commands before TLS. Other commands are refused
+// with NO, and their literals are discarded.
 var plaintextCommands = table{
 	"CAPABILITY":   (*Gate).plaintextCapability,
 	"NOOP":         (*Gate).noop,

@@ -43,7 +43,7 @@ func (g *Gate) Secure(front *wire.Stream) error {
 
 // Open reads the backend's greeting, which lists its capabilities (RFC 5804
 // §1.7), and hands the client's address over. If the session had another
-// backend before, that one gets a LOGOUT.
+// backend before, that backend gets a LOGOUT.
 func (g *Gate) Open(back *wire.Stream) error {
 	g.logoutBackend()
 	g.back, g.clientKnown = back, g.s.ClientKnown
@@ -64,9 +64,9 @@ func (g *Gate) open() error {
 	return g.handOver()
 }
 
-// Settle sends the capabilities, which RFC 5804 §2.2 demands after STARTTLS and
-// which are the greeting with implicit TLS, and relays the login. It returns
-// nil when the backend has accepted one.
+// Settle sends the capabilities, which RFC 5804 §2.2 requires after STARTTLS
+// and which are the greeting with implicit TLS, and relays the login. It
+// returns nil when the backend has accepted a login.
 func (g *Gate) Settle(front, back *wire.Stream) error {
 	g.front, g.back = front, back
 	g.list(g.shown(), "OK "+quote(g.s.Hostname+" "+g.s.Banner))
@@ -78,7 +78,7 @@ func (g *Gate) Settle(front, back *wire.Stream) error {
 	if err := g.s.EnterStep(gate.LoggedIn); err != nil {
 		return err
 	}
-	g.front, g.back, g.offered = nil, nil, nil // the relay needs none of it, and may last for hours
+	g.front, g.back, g.offered = nil, nil, nil // the relay needs none of them, and may last for hours
 	return nil
 }
 

@@ -118,8 +118,8 @@ func TestNoResponseIsACommand(t *testing.T) {
 	}
 }
 
-// TestObserver checks that the observer gets the logins and their results, and the
-// logins that are refused before TLS.
+// TestObserver checks that the observer receives the logins and their results,
+// and the logins that are refused before TLS.
 func TestObserver(t *testing.T) {
 	token := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	s := gatetest.Session(9)
@@ -146,7 +146,7 @@ func TestObserver(t *testing.T) {
 // bobsToken is the beginning of bob's PLAIN response.
 const bobsToken = "AGJvY"
 
-// loginServer is a backend that accepts every PLAIN but bob's, and no LOGIN.
+// loginServer is a backend that accepts every PLAIN except bob's, and no LOGIN.
 func loginServer() func(string) string {
 	return func(line string) string {
 		switch {
@@ -157,7 +157,7 @@ func loginServer() func(string) string {
 		case line == "CAPABILITY":
 			return "\"SASL\" \"PLAIN LOGIN\"\r\n\"XCLIENT\"\r\nOK\r\n"
 		case strings.HasSuffix(line, "+}"):
-			return "" // the rest is to come
+			return "" // the rest follows
 		}
 		return "NO \"no\"\r\n"
 	}
@@ -192,7 +192,7 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// welcoming returns a backend that has greeted.
+// welcoming returns a backend that has sent its greeting.
 func welcoming(back *gatetest.Backend) *wire.Stream {
 	back.Replies.WriteString("\"SASL\" \"PLAIN LOGIN\"\r\n\"XCLIENT\"\r\nOK\r\n")
 	return gatetest.Back(back)

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// cyrus reads like timsieved/lex.c and parser.c of Cyrus: after an unknown word
-// the lexer skips the line; after a wrong argument the next command begins at
-// once, in the middle of the line.
+// cyrus parses like timsieved/lex.c and parser.c of Cyrus: after an unknown
+// word the lexer skips the line; after a wrong argument the next command begins
+// at once, in the middle of the line.
 type cyrus struct {
 	rest    string
 	ancient bool
@@ -52,7 +52,7 @@ func (c *cyrus) arguments(word string) {
 			return
 		}
 	}
-	c.next() // the end of the line, or what is wrong in its place
+	c.next() // the end of the line, or a wrong token
 }
 
 // next reads a token.
@@ -98,7 +98,7 @@ func (c *cyrus) word() (kind int, word string) {
 	for n < len(c.rest) && isLetter(c.rest[n]) {
 		n++
 	}
-	if n == len(c.rest) { // it waits for the end of the word
+	if n == len(c.rest) { // the word is incomplete
 		c.rest = ""
 		return isEOF, ""
 	}

@@ -7,12 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// A serverModel reads what reaches a backend and returns the commands that it
-// finds, in upper case, known or not.
+// A serverModel reads the bytes that reach a backend and returns the commands
+// that it finds, in upper case, known or not.
 type serverModel func(text string) (commands []string)
 
-// serverModels read as existing servers do, and as some others could. Those in
-// ancient do not know the commands of RFC 5804.
+// serverModels returns models of existing servers, and of some others that
+// could exist. The ancient ones do not know the commands of RFC 5804.
 func serverModels(ancient bool) map[string]serverModel {
 	models := map[string]serverModel{
 		"Pigeonhole": func(text string) []string { return (&pigeonhole{rest: text, ancient: ancient}).read() },
@@ -40,7 +40,7 @@ func isAncient(command string) bool {
 	return !slices.Contains([]string{"NOOP", "CHECKSCRIPT", "RENAMESCRIPT"}, command)
 }
 
-// pigeonhole reads like src/managesieve and src/lib-managesieve of Pigeonhole:
+// pigeonhole parses like src/managesieve and src/lib-managesieve of Pigeonhole:
 // it reads a command's arguments up to a wrong one, and then skips the rest of
 // the line.
 type pigeonhole struct {
@@ -145,9 +145,9 @@ func (p *pigeonhole) literal(isScript bool) bool {
 
 // lineReader reads line by line.
 type lineReader struct {
-	ends       string // a line
-	anyLiteral bool   // whatever stands in front of it, and with or without +
-	lenient    bool   // NUL and blanks do not matter, and an argument is no error
+	ends       string // the end of a line
+	anyLiteral bool   // accepted after any text, with or without +
+	lenient    bool   // NUL and blanks are ignored, and any argument is accepted
 	longQuotes bool   // a line ends only outside of quotes
 	ancient    bool
 }

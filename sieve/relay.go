@@ -6,15 +6,15 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// Inspect inspects what the client sends while the session is relayed.
+// Inspect inspects the client's data while the session is relayed.
 //
 // UNAUTHENTICATE (RFC 5804 §2.14.1) returns to the state before the login.
-// There the backend would believe an XCLIENT, and the next login would not be
+// There the backend would accept an XCLIENT, and the next login would not be
 // checked. The last letter of such a command is changed before it is forwarded,
-// so that the backend answers it as an unknown command and the replies stay in
-// order. All strings pass unchanged, scripts among them.
+// so that the backend replies to it as to an unknown command and the replies
+// stay in order. All strings are forwarded unchanged, including scripts.
 //
-// Where servers disagree about what is a command and what is the content of a
+// If servers disagree about whether bytes are a command or the content of a
 // literal, the session ends.
 func (g *Gate) Inspect(piece []byte) error {
 	if err := g.relayed.inspect(piece); err != nil {
@@ -23,9 +23,9 @@ func (g *Gate) Inspect(piece []byte) error {
 	return nil
 }
 
-// forbidden are the commands that a logged-in client must not send. Cyrus accepts
-// STARTTLS after the login too, and what follows would be encrypted.
-// AUTHENTICATE is a part of UNAUTHENTICATE.
+// forbidden are the commands that a logged-in client must not send. Cyrus
+// accepts STARTTLS after the login too, and the following bytes would be
+// encrypted. AUTHENTICATE is a part of UNAUTHENTICATE.
 var forbidden = []string{"AUTHENTICATE", "STARTTLS", "XCLIENT"}
 
 // longest is the length of the longest command, forbidden or not.
@@ -35,8 +35,8 @@ const longest = len("UNAUTHENTICATE")
 type window [longest]byte
 
 // completes adds a byte and reports whether a forbidden command ends with it.
-// It does not matter what stands before the command: Cyrus goes on in the
-// middle of a line that it has refused.
+// The bytes before the command do not matter: Cyrus continues in the middle of
+// a line that it has refused.
 func (w *window) completes(b byte) bool {
 	copy(w[:], w[1:])
 	w[longest-1] = upper(b)

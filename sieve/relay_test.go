@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-// inspected returns what reaches the backend of a text in pieces of at most n
-// bytes, and the error that ends the session.
+// inspected sends a text in pieces of at most n bytes, and returns the bytes
+// that reach the backend, and the error that ends the session.
 func inspected(in inspector, text string, n int) (reached string, err error) {
 	g := New(gatetest.Session(9))
 	g.relayed = in
@@ -46,7 +46,7 @@ func TestInspect(t *testing.T) {
 		"AUTHENTICATE \"PLAIN\"\r\n":     "AUTHENTICATX \"PLAIN\"\r\n",
 		"starttls\r\nXCLIENT ADDR=1\r\n": "starttlX\r\nXCLIENX ADDR=1\r\n",
 
-		// Cyrus reads on in the middle of a line.
+		// Cyrus continues reading in the middle of a line.
 		" \tUNAUTHENTICATE\r\n":                " \t" + no + "\r\n",
 		"NOOP UNAUTHENTICATE\r\n":              "NOOP " + no + "\r\n",
 		"FOO 5UNAUTHENTICATE\r\n":              "FOO 5" + no + "\r\n",
@@ -56,7 +56,7 @@ func TestInspect(t *testing.T) {
 		"NOOP {1+}\r\na UNAUTHENTICATE\r\n":    "NOOP {1+}\r\na " + no + "\r\n",
 		"FOO \"UNAUTHENTICATE\"\r\nSTARTTL\rS": "FOO \"" + no + "\"\r\nSTARTTL\rS",
 
-		// Strings of commands that are well-formed stay.
+		// Strings of valid commands are not changed.
 		"GETSCRIPT \"UNAUTHENTICATE\"\r\n":                                         "",
 		"GETSCRIPT \"{5+}\\\"\\\\UNAUTHENTICATE\"\r\nNOOP\r\n":                     "",
 		"getscript {14+}\r\nUNAUTHENTICATE\r\n":                                    "",
@@ -157,8 +157,9 @@ func TestInspectOldBackend(t *testing.T) {
 	}
 }
 
-// TestInspectSecurityLayer checks that a security layer passes unread, and that
-// a forbidden command in plaintext after it ends the session.
+// TestInspectSecurityLayer checks that the bytes of a security layer are
+// forwarded unchanged, and that a forbidden command in plaintext after it ends
+// the session.
 func TestInspectSecurityLayer(t *testing.T) {
 	layer := newInspector(nil, "digest-md5")
 	const packet = "\x00\x00\x00\x10{\"\r\n\x00 0123456789"

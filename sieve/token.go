@@ -75,8 +75,8 @@ const (
 
 // readSentence reads the rest of a command or response whose first line has
 // been read: its literals, at most limit bytes together, and the lines after
-// them. Unless keep is set it drops the literals, and their tokens are empty.
-// It returns errMalformed if the session can go on.
+// them. Unless keep is set it discards the literals, and their tokens are
+// empty. It returns errMalformed if the session can continue.
 func readSentence(conn *wire.Stream, line []byte, by sender, limit int, keep bool) ([]token, error) {
 	var words []token
 	for start := true; ; start = false {
@@ -105,7 +105,7 @@ func readSentence(conn *wire.Stream, line []byte, by sender, limit int, keep boo
 	}
 }
 
-// counted reads or drops the bytes of a literal.
+// counted reads or discards the bytes of a literal.
 func counted(conn *wire.Stream, size int, keep bool) (string, error) {
 	if keep {
 		text, err := conn.Literal(size)
