@@ -14,7 +14,7 @@ type Outcome int
 // The outcomes.
 const (
 	Accepted      Outcome = iota
-	WrongPassword         // or no such user, or a refusal that gives no reason
+	WrongPassword         // also: no such user, or a refusal without a reason
 	Unavailable           // the backend cannot serve logins, or this user, now
 	Rejected              // refused for another reason than the password
 )
@@ -24,7 +24,7 @@ var outcomes = [...]string{"accepted", "wrong-password", "unavailable", "refused
 // String names the outcome in the log.
 func (o Outcome) String() string { return outcomes[o] }
 
-// Answer is a backend's answer to a login.
+// Answer is a backend's reply to a login.
 type Answer struct {
 	Outcome
 	Code string // of the reply, for the log
@@ -33,9 +33,10 @@ type Answer struct {
 // OK reports whether the login was accepted.
 func (a Answer) OK() bool { return a.Outcome == Accepted }
 
-// HungUp returns the answer of a backend that closed the connection: some do so on a
-// wrong password, so it counts as one, or guessing would be free there. A backend
-// that exceeded its deadline gave no answer about the password.
+// HungUp returns the answer of a backend that closed the connection: some do so
+// after a wrong password, so it counts as one; otherwise passwords could be
+// guessed without limit there. A backend that exceeded its deadline gave no
+// answer about the password.
 func HungUp(err error) Answer {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return Answer{Unavailable, "timeout"}
@@ -55,9 +56,9 @@ var codes = map[string]Outcome{
 	"OVERQUOTA":            Unavailable,
 	"CORRUPTION":           Unavailable,
 	"CONTACTADMIN":         Rejected,
-	"EXPIRED":              Rejected, // the right password, or nothing to compare it with
+	"EXPIRED":              Rejected, // the password is correct, or there is none to compare
 	"PRIVACYREQUIRED":      Rejected,
-	"AUTHORIZATIONFAILED":  Rejected, // the right password, but the user may not act as the authorization identity
+	"AUTHORIZATIONFAILED":  Rejected, // the password is correct, but the user may not act as the authorization identity
 	"NOPERM":               Rejected,
 	"CLIENTBUG":            Rejected,
 	"CANNOT":               Rejected,
@@ -66,7 +67,7 @@ var codes = map[string]Outcome{
 
 	// RFC 3206 §4, RFC 2449 §8, RFC 6856 §6 (POP3)
 	"AUTH":        WrongPassword,
-	"SYS":         Unavailable, // SYS/TEMP and all that begin with SYS/
+	"SYS":         Unavailable, // SYS/TEMP and all other codes with SYS/
 	"SYS/PERM":    Rejected,
 	"IN-USE":      Unavailable,
 	"LOGIN-DELAY": Unavailable,
@@ -74,7 +75,7 @@ var codes = map[string]Outcome{
 
 	// RFC 5804 §1.3 (ManageSieve)
 	"TRYLATER":          Unavailable,
-	"QUOTA":             Unavailable, // QUOTA/MAXSIZE and all that begin with QUOTA/
+	"QUOTA":             Unavailable, // QUOTA/MAXSIZE and all other codes with QUOTA/
 	"AUTH-TOO-WEAK":     Rejected,
 	"ENCRYPT-NEEDED":    Rejected,
 	"TRANSITION-NEEDED": Rejected,
@@ -92,7 +93,7 @@ func AnswerCoded(user, status, code, text string) Answer {
 	switch {
 	case known:
 		a.Outcome = outcome
-	case code == "ALERT": // for the user to read, and about anything
+	case code == "ALERT": // a text for the user, on any subject
 		a.Outcome = judgeText(text, Rejected)
 	default:
 		a.Outcome = judgeText(text, WrongPassword)
@@ -127,10 +128,10 @@ func AnswerSMTP(user string, code int, lines ...string) Answer {
 	return a
 }
 
-// enhancedCodes are the subject and the detail of enhanced status codes (RFC 3463 and
-// the registry of RFC 5248) that explain a permanent refusal of a login. 5.7.8, for
-// the credentials, is not here: Postfix before 3.0 also sends it if the server that
-// checks them is down, so the text decides.
+// enhancedCodes are the subject and the detail of enhanced status codes (RFC
+// 3463 and the registry of RFC 5248) that explain a permanent refusal of a
+// login. 5.7.8, for the credentials, is not in the table: Postfix before 3.0
+// also sends it if the server that checks them is down, so the text decides.
 var enhancedCodes = map[string]Outcome{
 	"7.9":  Rejected, // a mechanism too weak
 	"7.10": Rejected, // encryption needed

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Of all refusals of a login, only those count as failures that are about the
-// password, or that give no other reason.
+// Only refusals that are about the password, or that have no other reason,
+// count as failed logins.
 func TestAnswerCoded(t *testing.T) {
 	for _, c := range []struct {
 		status, code, text string
@@ -34,7 +34,7 @@ func TestAnswerCoded(t *testing.T) {
 		{"NO", "TRYLATER", "", Unavailable}, {"NO", "QUOTA/MAXSIZE", "", Unavailable}, {"NO", "QUOTA", "", Unavailable},
 		{"NO", "ENCRYPT-NEEDED", "", Rejected}, {"NO", "AUTH-TOO-WEAK", "", Rejected}, {"NO", "TRANSITION-NEEDED", "", Rejected},
 
-		// For the user to read.
+		// A text for the user.
 		{"NO", "ALERT", "Maximum number of connections from user+IP exceeded (mail_max_userip_connections)", Unavailable},
 		{"NO", "ALERT", "Invalid credentials (Failure)", WrongPassword},
 		{"NO", "ALERT", "Authentication failed", WrongPassword},
@@ -42,7 +42,7 @@ func TestAnswerCoded(t *testing.T) {
 		{"NO", "ALERT", "Please log in via your web browser", Rejected},
 		{"NO", "WEBALERT", "Web login required", Rejected},
 
-		// Without a code, or with one that says nothing: no reason is given.
+		// Without a code, or with an unspecific one: no reason is given.
 		{"NO", "", "", WrongPassword}, {"-ERR", "", "", WrongPassword}, {"NO", "X-NEW", "no", WrongPassword},
 		{"NO", "", "LOGIN failed", WrongPassword},                                                                     // UW, Exchange
 		{"NO", "", "Login failed.", WrongPassword},                                                                    // Courier
@@ -177,14 +177,14 @@ func TestNameOfUserExplainsNothing(t *testing.T) {
 
 func TestHungUp(t *testing.T) {
 	if a := HungUp(Because(BackendGone, io.EOF)); a.Outcome != WrongPassword {
-		t.Errorf("a backend that closes: %s", a)
+		t.Errorf("a backend that closes the connection: %s", a)
 	}
 	if a := HungUp(Because(BackendGone, fmt.Errorf("reading: %w", os.ErrDeadlineExceeded))); a.Outcome != Unavailable {
-		t.Errorf("a backend that is silent: %s", a)
+		t.Errorf("a backend that does not reply: %s", a)
 	}
 }
 
-// A code of the backend's goes to the log only if it can be one.
+// A backend's code is logged only if it has the form of one.
 func TestLoggableCode(t *testing.T) {
 	for code, want := range map[string]string{
 		"": "NO", "LIMIT": "LIMIT", "sys/temp": "SYS/TEMP", "a b": "NO", "A\x1b": "NO", "ÄÖ": "NO",

@@ -5,36 +5,37 @@ import "errors"
 // Collector holds the steps of a collected login that differ by protocol; see
 // Session.Collect.
 type Collector interface {
-	// Ask sends a challenge, in base64, to the client and reads the response. It is
-	// not ok if the response is malformed, or "*", which cancels.
+	// Ask sends a challenge, in base64, to the client and reads the response.
+	// It is not ok if the response is malformed, or "*", which cancels.
 	Ask(x *Exchange, challenge string) (response string, ok bool, err error)
 
-	// Admit asks the session whether the user may try to log in. If not, it refuses
-	// the login as a wrong password is refused.
+	// Admit asks the session whether the user may try to log in. If not, it
+	// refuses the login with the reply to a wrong password.
 	Admit(user string) error
 
-	// Reached is called when the session is at the backend of the user.
+	// Reached is called when the session is connected to the user's backend.
 	Reached() error
 
-	// Offers returns the logins that this backend takes.
+	// Offers returns the login methods of this backend.
 	Offers() Offers
 
-	// Fail refuses the login in the protocol's words.
+	// Fail refuses the login with the protocol's reply.
 	Fail(why Fault) error
 
-	// Send logs in at the backend by a mechanism, or by the protocol's own command
-	// if the mechanism is empty, and passes the backend's answer to the client.
+	// Send logs in at the backend by a mechanism, or by the protocol's own
+	// command if the mechanism is empty, and forwards the backend's reply to
+	// the client.
 	Send(l *Login, mechanism string) error
 }
 
-// Fault says why a collected login fails before the backend gets it.
+// Fault says why a collected login fails before the backend receives it.
 type Fault int
 
 // The faults.
 const (
 	Undecodable   Fault = iota // the initial response is malformed
 	Cancelled                  // by the client, or by a malformed response
-	Inexpressible              // the backend's mechanism or command cannot carry the credentials
+	Inexpressible              // the backend's mechanism or command cannot transmit the credentials
 )
 
 // Collect collects a SASL login: it reads all responses that the client can send

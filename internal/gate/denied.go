@@ -11,9 +11,10 @@ var (
 	ErrMechanism = errors.New("the mechanism is not offered")
 )
 
-// Deny reports a SASL login that is refused without the backend. The user name is
-// read from the initial response, if there is one and the mechanism has a name in
-// it. An unknown mechanism is not reported: it may be a password in the wrong place.
+// Deny reports a SASL login that is refused without the backend. The user name
+// is read from the initial response, if there is one and the mechanism has a
+// name in it. An unknown mechanism is not reported: it may be a password in the
+// wrong position.
 func (s *Session) Deny(mechanism, initial string, why error) {
 	if _, known := mechanismNamed(mechanism); !known && !slices.Contains(unpassable, mechanism) {
 		mechanism = ""

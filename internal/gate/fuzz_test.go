@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// fuzzed are the mechanisms that a fuzzer's number stands for.
+// fuzzed are the mechanisms that a fuzzer's number selects.
 var fuzzed = []string{"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER", "CRAM-MD5", "SCRAM-SHA-256", "GSSAPI", "NTLM", "DIGEST-MD5", "OTP", "SKEY"}
 
-// Whatever a client answers: what is sound is base64 with a name that ends no
-// line, of bounded length, and stays sound when it is looked at again.
+// FuzzSound checks that a response that is sound is base64 with a name that
+// ends no line, has bounded length, and stays sound when it is checked again.
 func FuzzSound(f *testing.F) {
 	for i, response := range []string{
 		encode("\x00alice\x00secret"), encode("alice"), encode("user=alice\x01auth=Bearer x\x01\x01"), encode("n,a=alice,\x01auth=Bearer x\x01\x01"),
@@ -24,7 +24,7 @@ func FuzzSound(f *testing.F) {
 			return
 		}
 		if x.SecretSent() || !x.Sound(response) {
-			t.Fatal("looking has changed it")
+			t.Fatal("checking has changed the exchange")
 		}
 		if _, err := base64.StdEncoding.DecodeString(response); err != nil && response != "=" || strings.ContainsAny(response, "\r\n") {
 			t.Fatalf("%q is sound", response)
@@ -36,9 +36,10 @@ func FuzzSound(f *testing.F) {
 	})
 }
 
-// FuzzCollectedLogin sends random responses in a collected login. It checks that the
-// backend receives base64 or the end of the exchange, that the arguments of a command
-// hold no line end, and that a user without a backend is never logged in.
+// FuzzCollectedLogin sends random responses in a collected login. It checks
+// that the backend receives base64 or the end of the exchange, that the
+// arguments of a command contain no line end, and that a user without a backend
+// is never logged in.
 func FuzzCollectedLogin(f *testing.F) {
 	for i := range fuzzed {
 		f.Add("\x00alice\x00correct horse", "correct horse", byte(i), byte(i), true, encode("<1@host>"))
@@ -68,7 +69,7 @@ func FuzzCollectedLogin(f *testing.F) {
 				break
 			}
 			if _, err := base64.StdEncoding.DecodeString(response); err != nil && response != "*" || strings.ContainsAny(response, "\r\n") {
-				t.Fatalf("the backend gets %q", response)
+				t.Fatalf("the backend receives %q", response)
 			}
 		}
 		if nowhere && l.Verdict(true) == nil {

@@ -8,18 +8,18 @@ import (
 )
 
 // ErrHeader says that a backend has answered the PROXY header as a command.
-var ErrHeader = errors.New("the backend takes the PROXY header for commands; let that port of it expect one")
+var ErrHeader = errors.New("the backend reads the PROXY header as commands; configure that port of it to expect a header")
 
 // Handover is the way in which a gate sends the client's address to the backend.
 type Handover int
 
-// The handovers that gates speak. Each gate knows those of its protocol.
+// The handovers that gates implement. Each gate supports those of its protocol.
 const (
 	NoHandover  Handover = iota
-	XCLIENT              // SMTP, POP3, ManageSieve: once, before all else
+	XCLIENT              // SMTP, POP3, ManageSieve: once, before all other commands
 	XFORWARD             // SMTP: with each message, for logs and filters only
-	IMAPID               // IMAP: x- fields of ID, as Dovecot takes them
-	PROXYHeader          // all: the proxy sends it; the gate checks that the backend has not read it as a command
+	IMAPID               // IMAP: x- fields of ID, as Dovecot accepts them
+	PROXYHeader          // all protocols: the proxy sends it; the gate checks that the backend has not read it as a command
 )
 
 // Remedy describes what to configure on a backend that refuses the handover.
@@ -42,7 +42,7 @@ func (h Handover) Remedy() string {
 type Name struct {
 	Confirmed string // a name that resolves to the client's address
 	Claimed   string // the name in the PTR record, confirmed or not
-	Temporary bool   // the answer did not arrive in time
+	Temporary bool   // the lookup did not end in time
 }
 
 // ClientName returns the result of the reverse DNS lookup of the client. It may wait

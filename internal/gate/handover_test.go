@@ -51,6 +51,6 @@ func TestOriginating(t *testing.T) {
 		t.Errorf("the client connected to %s %s", address, port)
 	}
 	if name := s.ClientName(); name != (Name{}) {
-		t.Errorf("nobody has looked the name up, and it is %v", name)
+		t.Errorf("without a lookup, the name is %v", name)
 	}
 }

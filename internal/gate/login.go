@@ -2,7 +2,7 @@ package gate
 
 import (
 	"crypto/hmac"
-	"crypto/md5" //nolint:gosec // CRAM-MD5 (RFC 2195), for backends that know nothing better
+	"crypto/md5" //nolint:gosec // CRAM-MD5 (RFC 2195), for backends without a better mechanism
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -16,8 +16,9 @@ var (
 	// ErrNowhere says that a user has no backend.
 	ErrNowhere = errors.New("the user has no backend")
 
-	// ErrCredentials says that the login method of the backend cannot carry the credentials.
-	ErrCredentials = errors.New("the backend's login method cannot carry these credentials")
+	// ErrCredentials says that the login method of the backend cannot transmit
+	// the credentials.
+	ErrCredentials = errors.New("the backend's login method cannot transmit these credentials")
 
 	// ErrAnyPassword ends a session whose backend accepts a random password.
 	ErrAnyPassword = errors.New("the backend accepts a random password")
@@ -28,7 +29,7 @@ var (
 // with another mechanism. It holds the client's secret. Drop it once the backend has
 // answered.
 type Login struct {
-	Exchange           // the client's; Mechanism is the command's name if command is set
+	Exchange           // the client's exchange; Mechanism is the command's name if command is set
 	command   bool     // the client used the protocol's own command, not SASL
 	name      string   // user name for the protocol's own command
 	password  string   // for the protocol's own command, and for CRAM-MD5
@@ -63,9 +64,9 @@ func (l *Login) Prompt() (challenge string, more bool) {
 	return "", false
 }
 
-// loginPrompts are the challenges of LOGIN, which has no standard. Clients should
-// ignore their text (draft-murchison-sasl-login). Those that do not expect the text
-// of the most common servers.
+// loginPrompts are the challenges of LOGIN, which has no standard. Clients
+// should ignore their text (draft-murchison-sasl-login). Clients that do not
+// ignore it expect the text of the most common servers.
 var loginPrompts = []string{
 	inBase64("Username:"),
 	inBase64("Password:"),
@@ -81,8 +82,9 @@ func (l *Login) AddResponse(response string) {
 	l.responses = append(l.responses, response)
 }
 
-// Mailbox returns the user whose mail the client wants: the authorization identity
-// of PLAIN or SCRAM (RFC 4616, RFC 5802 §7), or else the user who logs in.
+// Mailbox returns the user whose mailbox the client opens: the authorization
+// identity of PLAIN or SCRAM (RFC 4616, RFC 5802 §7), or else the user who logs
+// in.
 func (l *Login) Mailbox() string {
 	identity, _, _, ok := l.plain()
 	if !ok && strings.HasPrefix(l.Mechanism, "SCRAM-") && len(l.responses) > 0 {
@@ -113,10 +115,10 @@ func (s *Session) Reach(l *Login) error {
 	return err
 }
 
-// Choose returns the SASL mechanism that logs in at a backend with these offers; an
-// empty mechanism is the protocol's own command. If neither can carry the
-// credentials, the Observer receives a rejected login and the error is
-// ErrCredentials.
+// Choose returns the SASL mechanism that logs in at a backend with these
+// offers; an empty mechanism is the protocol's own command. If neither can
+// transmit the credentials, the Observer receives a rejected login and the
+// error is ErrCredentials.
 func (s *Session) Choose(l *Login, o Offers) (mechanism string, err error) {
 	method, err := s.Mechanisms.loginMethodFor(l, o)
 	if err != nil {
@@ -132,8 +134,8 @@ func (s *Session) Choose(l *Login, o Offers) (mechanism string, err error) {
 	return mechanism, err
 }
 
-// prepare sets the responses, or the user name and password, that the backend gets
-// with this login method.
+// prepare sets the responses, or the user name and password, that the backend
+// receives with this login method.
 func (l *Login) prepare(method LoginMethod) (mechanism string, err error) {
 	identity, user, password, ok := l.credentials()
 	switch {
@@ -145,7 +147,7 @@ func (l *Login) prepare(method LoginMethod) (mechanism string, err error) {
 	case !ok, strings.ContainsAny(user+password, "\r\n\x00"):
 		return "", ErrCredentials
 	case method != ByPlain && identity != "" && identity != user:
-		return "", ErrCredentials // only PLAIN carries an authorization identity
+		return "", ErrCredentials // only PLAIN has an authorization identity
 	}
 	l.converted = true
 	l.name, l.password = user, password
@@ -157,7 +159,7 @@ func (l *Login) prepare(method LoginMethod) (mechanism string, err error) {
 		l.prepared = []string{inBase64(string(token))}
 		return "PLAIN", err
 	case ByLogin:
-		l.prepared = []string{inBase64(user), inBase64(password)} // whatever the challenges: LOGIN has no standard
+		l.prepared = []string{inBase64(user), inBase64(password)} // for any challenges: LOGIN has no standard
 	case ByCRAM:
 		l.cram = true
 	}

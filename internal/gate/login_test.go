@@ -33,7 +33,7 @@ func collected(t *testing.T, mechanism string, responses ...string) *Login {
 	return l
 }
 
-// allOffers are the offers of a backend that accepts every login method.
+// allOffers are the offers of a backend that supports every login method.
 var allOffers = Offers{SASL: []string{"PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER"}, Command: true}
 
 // reachAndChoose chooses the backend and the method of a login.
@@ -70,7 +70,7 @@ func TestLogin(t *testing.T) {
 		answers    []string
 	}{
 		"PLAIN as it is":  {collected(t, "PLAIN", "\x00joe\x00secret"), Same, "PLAIN", []string{"", "?"}, []string{"\x00joe\x00secret", "the client's"}},
-		"broken as it is": {collected(t, "PLAIN", "joe"), Same, "PLAIN", []string{""}, []string{"joe"}},
+		"malformed":       {collected(t, "PLAIN", "joe"), Same, "PLAIN", []string{""}, []string{"joe"}},
 		"LOGIN as it is":  {collected(t, "LOGIN", "joe", "secret"), Same, "LOGIN", []string{"User:", "Pass:"}, []string{"joe", "secret"}},
 		"bearer token":    {collected(t, "OAUTHBEARER", bearer), ByCRAM, "OAUTHBEARER", []string{"", "{}"}, []string{bearer, "the client's"}},
 		"XOAUTH2":         {collected(t, "XOAUTH2", "user=joe\x01auth=Bearer x\x01\x01"), ByLogin, "XOAUTH2", []string{""}, []string{"user=joe\x01auth=Bearer x\x01\x01"}},
@@ -93,7 +93,7 @@ func TestLogin(t *testing.T) {
 				t.Fatalf("%q, %v", mechanism, err)
 			}
 			if got := responsesTo(t, c.login, c.challenges...); !slices.Equal(got, c.answers) {
-				t.Errorf("it says %q", got)
+				t.Errorf("the responses are %q", got)
 			}
 			if user, password := c.login.Command(); mechanism == "" && (user != "joe" || password != "secret") {
 				t.Errorf("%s and %s", user, password)
@@ -110,7 +110,7 @@ func TestLoginThatCannotBeConverted(t *testing.T) {
 		"line end in the name":     collected(t, "PLAIN", "\x00joe\r\nDELE 1\x00secret"),
 		"line end in the password": collected(t, "LOGIN", "joe", "secret\nDELE 1"),
 		"NUL":                      collected(t, "LOGIN", "joe\x00", "secret"),
-		"for somebody else":        collected(t, "PLAIN", "jane\x00joe\x00secret"),
+		"for another user":         collected(t, "PLAIN", "jane\x00joe\x00secret"),
 		"no PLAIN":                 collected(t, "PLAIN", "joe"),
 	} {
 		for _, method := range []LoginMethod{ByCommand, ByLogin, ByCRAM} {
@@ -139,7 +139,8 @@ func TestMailbox(t *testing.T) {
 	}
 }
 
-// The login of a user without a backend is handled as any other, and cannot succeed.
+// The login of a user without a backend is handled like any other, and cannot
+// succeed.
 func TestLoginOfNobody(t *testing.T) {
 	for name, l := range map[string]*Login{
 		"PLAIN":       collected(t, "PLAIN", "\x00joe\x00secret"),
@@ -163,7 +164,7 @@ func TestLoginOfNobody(t *testing.T) {
 				all = strings.Join(responsesTo(t, &l, "", ""), "")
 			}
 			if strings.Contains(all, "secret") || !strings.Contains(all, "joe") || len(all) < 20 {
-				t.Errorf("%s by %s: the backend gets %q", name, method, all)
+				t.Errorf("%s by %s: the backend receives %q", name, method, all)
 			}
 			if ReasonOf(l.Verdict(true)) != BackendGarbage || l.Verdict(false) != nil {
 				t.Errorf("%s by %s: the login is accepted", name, method)
@@ -178,7 +179,7 @@ func TestLoginOfNobody(t *testing.T) {
 	}
 	l = collected(t, "SCRAM-SHA-1", "n,,n=joe,r=x")
 	if l.Pass(inBase64(proof)) != inBase64(proof) || l.Verdict(true) != nil {
-		t.Error("an honest login is changed")
+		t.Error("the login of a user with a backend is changed")
 	}
 }
 
@@ -188,7 +189,7 @@ func TestMechanismsAhead(t *testing.T) {
 		m    Mechanisms
 		want []string
 	}{
-		"as they are":      {Mechanisms{}, []string{"PLAIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2"}},
+		"unrestricted":     {Mechanisms{}, []string{"PLAIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2"}},
 		"unnamed":          {Mechanisms{Unnamed: []string{"GSSAPI"}}, []string{"PLAIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2", "GSSAPI"}},
 		"never":            {Mechanisms{Unnamed: []string{"EXTERNAL", "SCRAM-SHA-256-PLUS"}}, []string{"PLAIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2"}},
 		"hidden":           {Mechanisms{Hidden: []string{"PLAIN", "GSSAPI"}, Unnamed: []string{"GSSAPI"}}, []string{"CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2"}},

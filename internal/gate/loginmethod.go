@@ -7,18 +7,19 @@ import (
 	"strings"
 )
 
-// LoginMethod is how we log in at a backend with a client's name and password.
+// LoginMethod is how the proxy logs in at a backend with a client's name and
+// password.
 type LoginMethod string
 
-// The login methods. All but Same convert the login of a current client into one
-// that an old server understands.
+// The login methods. All but Same convert the login of a modern client to one
+// that an old server supports.
 const (
-	Same      LoginMethod = ""     // as the client does
-	Auto      LoginMethod = "AUTO" // as the client does where the backend takes that, and else by PLAIN, LOGIN or the command
+	Same      LoginMethod = ""     // the client's method
+	Auto      LoginMethod = "AUTO" // the client's method if the backend offers it, or else PLAIN, LOGIN or the command
 	ByPlain   LoginMethod = "PLAIN"
 	ByLogin   LoginMethod = "LOGIN"
 	ByCRAM    LoginMethod = "CRAM-MD5"
-	ByCommand LoginMethod = "USER" // the protocol's own: POP3's USER and PASS, IMAP's LOGIN
+	ByCommand LoginMethod = "USER" // the protocol's own command: POP3's USER and PASS, IMAP's LOGIN
 )
 
 // fixed reports whether all logins with a password use the same mechanism.
@@ -26,8 +27,8 @@ func (m LoginMethod) fixed() bool { return m != Same && m != Auto }
 
 // Offers are the login methods that a backend advertises.
 type Offers struct {
-	SASL    []string // its SASL mechanisms, in any case
-	Unknown bool     // it cannot list mechanisms, as a POP3 server without CAPA
+	SASL    []string // its SASL mechanisms, in upper or lower case
+	Unknown bool     // it cannot list mechanisms, like a POP3 server without CAPA
 	Command bool     // it accepts the protocol's own command
 }
 
@@ -56,7 +57,7 @@ func (o Offers) Carrier() (method LoginMethod, ok bool) {
 // clients that use only SASL could not log in.
 func (o Offers) Adds() bool { return o.Command && !o.lists("PLAIN") && !o.lists("LOGIN") }
 
-var errNoCarrier = errors.New("the backend offers no command and no mechanism that takes a password")
+var errNoCarrier = errors.New("the backend offers neither a command nor a mechanism for passwords")
 
 // loginMethodFor chooses the method for one login at a backend with these offers.
 func (m *Mechanisms) loginMethodFor(l *Login, o Offers) (LoginMethod, error) {
@@ -68,7 +69,7 @@ func (m *Mechanisms) loginMethodFor(l *Login, o Offers) (LoginMethod, error) {
 		return Same, nil
 	}
 	carrier, ok := o.Carrier()
-	if !ok && l.command { // the backend may accept what it does not offer
+	if !ok && l.command { // the backend may accept a command that it does not offer
 		return Same, nil
 	}
 	if !ok {

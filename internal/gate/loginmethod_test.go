@@ -6,31 +6,31 @@ import (
 	"testing"
 )
 
-// TestAuto checks what the login method auto selects for a backend's offers: the
-// mechanisms that clients see, the logins that are collected first, and the method
-// that each login uses.
+// TestAuto checks what the login method auto selects for a backend's offers:
+// the mechanisms that are offered to clients, the logins that are collected
+// first, and the method of each login.
 func TestAuto(t *testing.T) {
 	auto := &Mechanisms{LoginMethod: Auto}
 	for name, c := range map[string]struct {
 		o       Offers
 		shown   string
 		plain   string // how a PLAIN login is sent; "-" is not at all, "USER" the command
-		command string // how the protocol's own command is
-		passes  string // which of the two pass uncollected
+		command string // the method for the protocol's own command
+		passes  string // the logins that are forwarded uncollected
 	}{
-		"all":                    {Offers{SASL: []string{"PLAIN", "LOGIN"}, Command: true}, "PLAIN LOGIN", "PLAIN", "USER", "plain command"},
-		"command alone":          {Offers{Command: true}, "PLAIN", "USER", "USER", "command"},
-		"command and MD5":        {Offers{SASL: []string{"CRAM-MD5"}, Command: true}, "CRAM-MD5 PLAIN", "USER", "USER", "command"},
-		"LOGIN and command":      {Offers{SASL: []string{"LOGIN"}, Command: true}, "LOGIN", "LOGIN", "USER", "command"},
-		"PLAIN alone":            {Offers{SASL: []string{"plain"}}, "plain", "PLAIN", "PLAIN", "plain"},
-		"LOGIN alone":            {Offers{SASL: []string{"LOGIN"}}, "LOGIN", "LOGIN", "LOGIN", ""},
-		"no password":            {Offers{SASL: []string{"CRAM-MD5", "GSSAPI"}}, "CRAM-MD5", "-", "USER", "command"},
-		"nothing":                {Offers{}, "", "-", "USER", "command"},
-		"old, and lists nothing": {Offers{Unknown: true, Command: true}, "PLAIN", "USER", "USER", "command"},
+		"all":                {Offers{SASL: []string{"PLAIN", "LOGIN"}, Command: true}, "PLAIN LOGIN", "PLAIN", "USER", "plain command"},
+		"command alone":      {Offers{Command: true}, "PLAIN", "USER", "USER", "command"},
+		"command and MD5":    {Offers{SASL: []string{"CRAM-MD5"}, Command: true}, "CRAM-MD5 PLAIN", "USER", "USER", "command"},
+		"LOGIN and command":  {Offers{SASL: []string{"LOGIN"}, Command: true}, "LOGIN", "LOGIN", "USER", "command"},
+		"PLAIN alone":        {Offers{SASL: []string{"plain"}}, "plain", "PLAIN", "PLAIN", "plain"},
+		"LOGIN alone":        {Offers{SASL: []string{"LOGIN"}}, "LOGIN", "LOGIN", "LOGIN", ""},
+		"no password":        {Offers{SASL: []string{"CRAM-MD5", "GSSAPI"}}, "CRAM-MD5", "-", "USER", "command"},
+		"nothing":            {Offers{}, "", "-", "USER", "command"},
+		"old, lists nothing": {Offers{Unknown: true, Command: true}, "PLAIN", "USER", "USER", "command"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := strings.Join(auto.Filter(c.o), " "); got != c.shown {
-				t.Errorf("shown are %q, not %q", got, c.shown)
+				t.Errorf("offered are %q, not %q", got, c.shown)
 			}
 			methodOf := func(l *Login) string {
 				mechanism, err := (&Session{Mechanisms: auto}).Choose(l, c.o)
@@ -61,31 +61,32 @@ func TestAuto(t *testing.T) {
 				passes = append(passes, "command")
 			}
 			if got := strings.Join(passes, " "); got != c.passes {
-				t.Errorf("%q passes uncollected, not %q", got, c.passes)
+				t.Errorf("%q is forwarded uncollected, not %q", got, c.passes)
 			}
 		})
 	}
 }
 
-// What auto adds stays hidden where the configuration hides it, and the other
-// login methods are unchanged.
+// The mechanisms that auto adds stay hidden if the configuration hides them,
+// and the other login methods are unchanged.
 func TestAutoAddsWithinBounds(t *testing.T) {
 	o := Offers{SASL: []string{"CRAM-MD5"}, Command: true}
 	if got := (&Mechanisms{LoginMethod: Auto, Hidden: []string{"PLAIN"}}).Filter(o); !slices.Equal(got, []string{"CRAM-MD5"}) {
-		t.Errorf("shown are %q", got)
+		t.Errorf("offered are %q", got)
 	}
 	if got := (&Mechanisms{}).Filter(o); !slices.Equal(got, []string{"CRAM-MD5"}) {
-		t.Errorf("without auto, shown are %q", got)
+		t.Errorf("without auto, offered are %q", got)
 	}
 	if m := (&Mechanisms{}); m.Collects("PLAIN", Offers{}) || m.CollectsCommand(Offers{SASL: []string{"PLAIN"}}) || !m.TakesPasswords(Offers{}) {
 		t.Error("without auto, logins are not the client's own")
 	}
 	if !(&Mechanisms{LoginMethod: Auto}).AllowsAPOP() {
-		t.Error("APOP does not pass")
+		t.Error("APOP is not allowed")
 	}
 }
 
-// With routes and auto, a login is sent as the backend of its user takes it.
+// With routes and auto, a login is sent with a method that the user's backend
+// supports.
 func TestAutoWithRoutes(t *testing.T) {
 	m := &Mechanisms{LoginMethod: Auto, Routed: true}
 	if !m.Collects("PLAIN", allOffers) || !m.CollectsCommand(allOffers) {

@@ -1,16 +1,16 @@
 package gate
 
-// Rejection is a sender or a recipient that was refused by the backend or by the
-// gate.
+// Rejection is a sender or a recipient that the backend or the gate has
+// refused.
 type Rejection struct {
 	Command string // MAIL or RCPT
-	From    string // empty is the null sender
+	From    string // empty: the null sender
 	To      string // empty for MAIL
 	Reply   string // the reply to the client, in one line
 	Ours    bool   // the gate refused it, not the backend
 }
 
-// Message describes the fate of a message that the client has begun to send.
+// Message is the result of a message that the client has begun to send.
 type Message struct {
 	From       string
 	Recipients int    // accepted by the backend
@@ -22,7 +22,7 @@ type Message struct {
 // Accepted reports whether the backend has accepted the message.
 func (m Message) Accepted() bool { return m.Reply != "" && m.Reply[0] == '2' }
 
-// Outcome describes the fate of the message in one word.
+// Outcome describes the result in one word.
 func (m Message) Outcome() string {
 	switch {
 	case m.Reply == "":

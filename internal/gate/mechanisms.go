@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Mechanisms decides which SASL mechanisms are offered and accepted. All sessions of
-// a listener share it. Nil allows each mechanism that can pass a proxy and that the
-// backend offers.
+// Mechanisms decides which SASL mechanisms are offered and accepted. All
+// sessions of a listener share it. Nil allows each mechanism that works through
+// a proxy and that the backend offers.
 type Mechanisms struct {
-	Hidden  []string // mechanisms that are not offered, besides those that cannot pass; upper case
+	Hidden  []string // mechanisms that are not offered, in addition to those that cannot work through a proxy; upper case
 	Unnamed []string // mechanisms that are offered although the proxy cannot read the user name; upper case
 
 	// Routed says that the user name selects the backend. The client must then send
@@ -21,8 +21,8 @@ type Mechanisms struct {
 
 // mechanism is what the proxy knows about a SASL mechanism.
 type mechanism struct {
-	read   reader // reads the user's name
-	secret int    // number of the response that holds the secret, or the proof of it
+	read   reader // reads the user name
+	secret int    // number of the response with the secret, or with the proof of it
 
 	early      bool // the client sends the name before the backend's first challenge
 	challenged bool // the client needs the backend's challenge for its first response
@@ -69,9 +69,9 @@ func mechanismNamed(name string) (m mechanism, known bool) {
 	return m, true
 }
 
-// unpassable mechanisms never pass a proxy. EXTERNAL refers to the TLS session, which
-// would be the proxy's and not the client's (RFC 4422 appendix A); ANONYMOUS names no
-// user (RFC 4505).
+// unpassable mechanisms never work through a proxy. EXTERNAL refers to the TLS
+// session, which would be the proxy's and not the client's (RFC 4422 appendix
+// A); ANONYMOUS has no user (RFC 4505).
 var unpassable = []string{"EXTERNAL", "ANONYMOUS"}
 
 // collectsAll reports whether every login is collected before it is sent to the
@@ -93,8 +93,9 @@ func (m *Mechanisms) showsUnnamed(name string) bool {
 	return m != nil && slices.Contains(m.Unnamed, name)
 }
 
-// Allows reports whether a mechanism may pass. Mechanisms with channel binding
-// (-PLUS, RFC 5802 §6) never do: the client's TLS channel ends at the proxy.
+// Allows reports whether a mechanism is allowed. Mechanisms with channel
+// binding (-PLUS, RFC 5802 §6) never are: the client's TLS channel ends at the
+// proxy.
 func (m *Mechanisms) Allows(name string) bool {
 	name = strings.ToUpper(name)
 	its, known := mechanismNamed(name)
@@ -109,9 +110,9 @@ func (m *Mechanisms) Allows(name string) bool {
 	return known || m.showsUnnamed(name)
 }
 
-// AllowsAPOP reports whether POP3's APOP may pass. APOP answers a challenge in the
-// backend's greeting, so that such a login cannot be collected before a backend is
-// dialled.
+// AllowsAPOP reports whether POP3's APOP is allowed. APOP answers a challenge
+// in the backend's greeting, so that such a login cannot be collected before a
+// backend is dialled.
 func (m *Mechanisms) AllowsAPOP() bool { return !m.collectsAll() && !m.hides("APOP") }
 
 // Filter returns the mechanisms to offer to clients of a backend with these offers.
@@ -132,8 +133,8 @@ func (m *Mechanisms) Filter(o Offers) []string {
 	return slices.DeleteFunc(slices.Clone(offered), func(name string) bool { return !m.Allows(name) })
 }
 
-// HasLayers reports whether a mechanism may encrypt the session between client and
-// backend after the login, so that the proxy cannot read it.
+// HasLayers reports whether a mechanism may encrypt the session between client
+// and backend after the login, so that the proxy cannot read it.
 func HasLayers(name string) bool {
 	its, _ := mechanismNamed(strings.ToUpper(name))
 	return its.layers

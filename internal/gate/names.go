@@ -8,23 +8,23 @@ import (
 	"github.com/emersion/go-sasl"
 )
 
-// reading is what a response of the client tells about who logs in.
+// reading is the result of reading a user name from a response.
 type reading int
 
 const (
-	broken   reading = iota // not a response of this mechanism: no backend may see it
-	named                   // it holds the user's name
-	nameless                // it may pass, and holds no name that can be read
+	broken   reading = iota // not a response of this mechanism: it must not reach a backend
+	named                   // the response contains the user name
+	nameless                // the response is valid, and contains no readable name
 )
 
-// A reader reads the user's name from the client's response number step, counted
-// from 1; empty responses at the beginning are not counted. A reader returns a
-// name only where the mechanism's grammar has one. Everything else in a response
-// may be a password or a token, and names are written to the log.
+// A reader reads the user name from the client's response number step, counted
+// from 1; empty responses at the beginning are not counted. It returns a name
+// only if the mechanism's grammar has one at that position. Everything else in
+// a response may be a password or a token, and names are written to the log.
 type reader func(step int, response string) (name string, r reading)
 
-// once makes a reader of a mechanism that has a single response. The backend may
-// answer with a proof of its own, to which the response is empty.
+// once returns the reader of a mechanism with a single response. The backend
+// may send a proof, to which the response is empty.
 func once(read reader) reader {
 	return func(step int, response string) (name string, r reading) {
 		switch {
@@ -37,9 +37,9 @@ func once(read reader) reader {
 	}
 }
 
-// readPlain reads PLAIN (RFC 4616 §2). All three fields have to be there, and a
-// password is never empty: a client that leaves out the first field would make
-// its password the name.
+// readPlain reads PLAIN (RFC 4616 §2). All three fields are required, and a
+// password is never empty: for a client that leaves out the first field, the
+// password would be read as the name.
 func readPlain(_ int, response string) (name string, r reading) {
 	password := ""
 	server := sasl.NewPlainServer(func(_, user, secret string) error {
@@ -55,8 +55,8 @@ func readPlain(_ int, response string) (name string, r reading) {
 	return name, named
 }
 
-// readFirst reads mechanisms whose first response is the name and nothing else:
-// LOGIN and SKEY.
+// readFirst reads mechanisms whose first response is only the name: LOGIN and
+// SKEY.
 func readFirst(step int, response string) (name string, r reading) {
 	switch {
 	case step > 1:
@@ -67,7 +67,8 @@ func readFirst(step int, response string) (name string, r reading) {
 	return response, named
 }
 
-// readOTP reads OTP (RFC 2444 §3): the identity to act as, NUL, the user.
+// readOTP reads OTP (RFC 2444 §3): the authorization identity, NUL, the user
+// name.
 func readOTP(step int, response string) (name string, r reading) {
 	if step > 1 {
 		return "", nameless
@@ -79,9 +80,9 @@ func readOTP(step int, response string) (name string, r reading) {
 	return user, named
 }
 
-// readCRAM reads CRAM-MD5 (RFC 2195 §2) and the similar CRAM-SHA1 and CRAM-SHA256
-// of Courier: the name, a space and a digest of so many hexadecimal digits. Without
-// a digest the words may be a password.
+// readCRAM reads CRAM-MD5 (RFC 2195 §2) and the similar CRAM-SHA1 and
+// CRAM-SHA256 of Courier: the name, a space and a digest with the mechanism's
+// number of hexadecimal digits. Without a digest the words may be a password.
 func readCRAM(digits int) reader {
 	return func(_ int, response string) (name string, r reading) {
 		i := strings.LastIndexByte(response, ' ')
@@ -94,9 +95,9 @@ func readCRAM(digits int) reader {
 
 func isHex(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == "" }
 
-// readXOAUTH2 reads XOAUTH2: "user=" and the name, 0x01, and the token behind
-// it. There is no RFC. A response in another form passes, for the backend to
-// refuse, but nothing in it is taken for a name.
+// readXOAUTH2 reads XOAUTH2: "user=" and the name, 0x01, and the token. There
+// is no RFC. A response in another form is forwarded, for the backend to
+// refuse, but no name is read from it.
 func readXOAUTH2(_ int, response string) (name string, r reading) {
 	name, _, closed := strings.Cut(response, "\x01")
 	name, isName := strings.CutPrefix(name, "user=")
@@ -106,8 +107,8 @@ func readXOAUTH2(_ int, response string) (name string, r reading) {
 	return name, named
 }
 
-// readOAUTHBEARER reads the header of OAUTHBEARER (RFC 7628 §3.1), which ends at
-// the first 0x01. The identity is optional: the token itself may tell it.
+// readOAUTHBEARER reads the header of OAUTHBEARER (RFC 7628 §3.1), which ends
+// at the first 0x01. The identity is optional: the token itself may contain it.
 func readOAUTHBEARER(_ int, response string) (name string, r reading) {
 	header, _, closed := strings.Cut(response, "\x01")
 	name, rest, ok := cutGS2(header)
@@ -118,7 +119,7 @@ func readOAUTHBEARER(_ int, response string) (name string, r reading) {
 }
 
 // cutGS2 reads the header of a GS2 message (RFC 5801 §4) without channel
-// binding, and returns the identity to act as, which may be empty.
+// binding, and returns the authorization identity, which may be empty.
 func cutGS2(message string) (identity, rest string, ok bool) {
 	message, _ = strings.CutPrefix(message, "F,")
 	flag, message, _ := strings.Cut(message, ",")
@@ -134,7 +135,7 @@ func cutGS2(message string) (identity, rest string, ok bool) {
 	return identity, rest, ok && isIdentity && identity != ""
 }
 
-// unescape reads a saslname (RFC 5801 §4, RFC 5802 §5.1).
+// unescape decodes a saslname (RFC 5801 §4, RFC 5802 §5.1).
 func unescape(s string) (name string, ok bool) {
 	rest := strings.NewReplacer("=2C", "", "=3D", "").Replace(s)
 	return strings.NewReplacer("=2C", ",", "=3D", "=").Replace(s), !strings.Contains(rest, "=")
@@ -168,9 +169,9 @@ func readDigest(_ int, response string) (name string, r reading) {
 	return name, named
 }
 
-// digestFields reads key=value pairs with commas between them; a value may be in
-// quotes. Keys are in lower case, and none may stand there twice: the backend
-// could take the other one.
+// digestFields reads key=value pairs that are separated by commas; a value may
+// be quoted. Keys are in lower case, and each may occur only once: the backend
+// could use the other occurrence.
 func digestFields(s string) (fields map[string]string, ok bool) {
 	const blanks = " \t"
 	fields = map[string]string{}
@@ -189,8 +190,8 @@ func digestFields(s string) (fields map[string]string, ok bool) {
 	return fields, true
 }
 
-// cutDigestValue takes a token or a quoted string off s; a backslash in quotes
-// stands for the character behind it.
+// cutDigestValue removes a token or a quoted string from s; a backslash in
+// quotes escapes the next character.
 func cutDigestValue(s string) (value, rest string, ok bool) {
 	if !strings.HasPrefix(s, `"`) {
 		i := strings.IndexAny(s+",", ", \t")
@@ -219,8 +220,8 @@ func fromLatin1(s string) string {
 	return string(runes)
 }
 
-// Where an NTLM message holds its type, and message 3 the user's name (MS-NLMP
-// §2.2.1.3): length, space and offset of the name, and the flags.
+// The positions of the fields in an NTLM message: its type, and in message 3
+// the user name (MS-NLMP §2.2.1.3), as length, space and offset, and the flags.
 const (
 	ntlmSignature = "NTLMSSP\x00"
 	ntlmUser      = 36
@@ -228,7 +229,7 @@ const (
 	ntlmUnicode   = 1 // of the flags
 )
 
-// readNTLM reads the user's name from message 3. Message 1 holds none.
+// readNTLM reads the user name from message 3. Message 1 has none.
 func readNTLM(step int, response string) (name string, r reading) {
 	body, ok := strings.CutPrefix(response, ntlmSignature)
 	switch {
@@ -256,6 +257,6 @@ func readNTLM(step int, response string) (name string, r reading) {
 	return string(utf16.Decode(units)), named
 }
 
-// breaksLines reports whether a name has characters that no name has, and that
-// would end a line of a backend's or of a log.
+// breaksLines reports whether a name has characters that no valid name has, and
+// that would end a line at a backend or in the log.
 func breaksLines(name string) bool { return strings.ContainsAny(name, "\r\n\x00") }

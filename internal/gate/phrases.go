@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// Servers from before RFC 5530, and some of today, have no code for why they
-// refuse a login, but say it in their texts. These are the texts of Courier,
-// Cyrus, Dovecot, Exchange, Qpopper, UW and others; fetchmail looks for some of
-// them too. What no phrase explains is a wrong password, or guessing would be
-// free at servers that say little.
+// Servers from before RFC 5530, and some of today, have no code for the reason
+// of a refused login, but a text. These are the texts of Courier, Cyrus,
+// Dovecot, Exchange, Qpopper, UW and others; fetchmail searches for some of
+// them too. A text without a known phrase counts as a wrong password; otherwise
+// passwords could be guessed without limit at such servers.
 var (
-	// ofPasswords comes first: a text that speaks of the credentials may speak of
-	// other reasons beside them.
+	// ofPasswords is checked first: a text about the credentials may mention
+	// other reasons too.
 	ofPasswords = []string{
 		"invalid", "incorrect", "wrong", "credential", "bad login", "bad password", "bad auth", "mismatch",
 		"unknown user", "user unknown", "no such user", "user not found", "password supplied", "login failure: unknown",
@@ -36,7 +36,8 @@ var (
 		"too weak", "no mechanism available",
 	}
 
-	// ofFailures tell that a text for the user is about the login itself.
+	// ofFailures are phrases that show that a text for the user is about the
+	// login itself.
 	ofFailures = []string{"authentication fail", "authorization fail", "login fail", "logon fail"}
 )
 

@@ -9,44 +9,44 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Reason is why a session ended. Reply, log field and metric label follow
-// from it.
+// Reason is why a session ended. It determines the reply, the field in the log
+// and the label of the metric.
 type Reason int
 
-// The reasons. Only Done is a good end.
+// The reasons. Only Done is not a failure.
 const (
-	Done            Reason = iota // the client said goodbye, or both sides have closed
+	Done            Reason = iota // the client ended the session, or both sides have closed
 	ClientGone                    // the client closed or reset the connection
 	Timeout                       // the client was silent for too long
 	HandshakeFailed               // the TLS handshake failed
 	Injected                      // plaintext data after STARTTLS
-	Desynchronised                // data where the protocol demands to wait for a reply
+	Desynchronised                // data where the client must wait for a reply
 	TooManyErrors                 // wrong commands
-	LineTooLong                   // a line, token or literal beyond its limit
-	OtherProtocol                 // HTTP, SSH, RDP or the like
+	LineTooLong                   // a line, token or literal above its limit
+	OtherProtocol                 // HTTP, SSH, RDP or similar
 	TLSUnasked                    // TLS before STARTTLS
-	PlaintextOnTLS                // a command where TLS was expected
-	HeaderUnasked                 // a PROXY header from no load balancer that we know
-	EarlyTalker                   // spoke before it was greeted
-	LoginRefused                  // by us, for too many failures
-	ClientRefused                 // by the backend, which knows who the client is
+	PlaintextOnTLS                // a command on a port with implicit TLS
+	HeaderUnasked                 // a PROXY header from an address that is not in proxy_from
+	EarlyTalker                   // data before the greeting
+	LoginRefused                  // by the proxy, after too many failed logins
+	ClientRefused                 // by the backend, which knows the client's address
 	Busy                          // a limit on connections
 	Shutdown                      // SIGTERM
 	BackendDown                   // no connection
-	BackendRefused                // it greeted with a refusal
-	BackendGone                   // it closed, or fell silent
-	BackendTLS                    // no TLS with it, where there must be
-	HandoverRefused               // it does not take the client's address as configured
-	BackendLogin                  // it does not offer the login that is configured
-	BackendGarbage                // it does not speak the protocol
-	Internal                      // a defect of ours
+	BackendRefused                // its greeting is a refusal
+	BackendGone                   // it closed the connection, or does not reply
+	BackendTLS                    // the required TLS failed
+	HandoverRefused               // it does not accept the configured handover
+	BackendLogin                  // it does not offer the configured login method
+	BackendGarbage                // it does not follow the protocol
+	Internal                      // a defect of the program
 	Crashed                       // a panic
 )
 
 type reasonText struct{ label, sentence, remedy string }
 
-// One row a reason: the label for log and metrics, the sentence for both the
-// client and the log, and for the administrator what to do about it.
+// One row for each reason: the label for the log and metrics, the sentence for
+// the client and the log, and what the administrator can do about it.
 var reasons = [...]reasonText{
 	Done:            {"done", "goodbye", ""},
 	ClientGone:      {"client-gone", "the client closed the connection", ""},
@@ -76,19 +76,19 @@ var reasons = [...]reasonText{
 	Crashed:         {"panic", "internal error", "please report it, with the stack from the log"},
 }
 
-// String is the label for log and metrics.
+// String returns the label for the log and metrics.
 func (r Reason) String() string { return reasons[r].label }
 
-// Sentence says it in words that a client may read too.
+// Sentence describes the reason in words that may be sent to the client.
 func (r Reason) Sentence() string { return reasons[r].sentence }
 
-// Remedy is what the administrator may do about it; often nothing.
+// Remedy says what the administrator can do about it; often nothing.
 func (r Reason) Remedy() string { return reasons[r].remedy }
 
-// Foreign reports whether the client did not speak the listener's protocol.
+// Foreign reports whether the client used another protocol than the listener's.
 func (r Reason) Foreign() bool { return r >= OtherProtocol && r <= HeaderUnasked }
 
-// Backend reports whether the backend is to blame.
+// Backend reports whether the backend has caused the end.
 func (r Reason) Backend() bool { return r >= BackendDown && r <= BackendGarbage }
 
 // SessionError is the error that ends a session.
@@ -138,9 +138,9 @@ func ReasonOf(err error) Reason {
 	return Internal
 }
 
-// FromClient gives an error of reading from or writing to the client its reason, if
-// it has none yet. A handshake that timed out is a failed handshake: nothing may be
-// sent in plaintext after it.
+// FromClient adds the reason to an error of reading from or writing to the
+// client, if it has none yet. A handshake that timed out is a failed handshake:
+// nothing may be sent in plaintext after it.
 func FromClient(err error) error {
 	if _, ok := errors.AsType[*SessionError](err); ok {
 		return err
@@ -163,15 +163,15 @@ func FromClient(err error) error {
 	return Because(ClientGone, err)
 }
 
-// foreigners are the reasons for protocols that a client spoke in place of the
+// foreigners are the reasons for the protocols that clients use instead of the
 // listener's.
 var foreigners = map[wire.Protocol]Reason{
 	wire.TLS: TLSUnasked, wire.SSLv2: TLSUnasked, wire.Plaintext: PlaintextOnTLS, wire.PROXYHeader: HeaderUnasked,
 	wire.HTTP: OtherProtocol, wire.SSH: OtherProtocol, wire.RDP: OtherProtocol, wire.Binary: OtherProtocol,
 }
 
-// FromBackend gives an error of reading from or writing to the backend its
-// reason.
+// FromBackend adds the reason to an error of reading from or writing to the
+// backend.
 func FromBackend(err error) error {
 	_, syntax := errors.AsType[wire.SyntaxError](err)
 	switch {

@@ -2,12 +2,12 @@ package gate
 
 import "strings"
 
-// maxWords bounds the text of a backend that is quoted in a last reply, in bytes, so
-// that the reply fits into a line of every protocol.
+// maxWords is the maximum length of a backend's text in a last reply, in bytes,
+// so that the reply fits into a line of every protocol.
 const maxWords = 400
 
-// Words returns the text of a backend in a form that can be quoted to the client:
-// bounded and printable.
+// Words returns a backend's text in a form that can be quoted to the client:
+// short and printable.
 func Words(text string) string {
 	text = text[:min(len(text), maxWords)]
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
@@ -18,8 +18,8 @@ func Words(text string) string {
 	}, text))
 }
 
-// ofHandover are texts with which Dovecot, Postfix and Exim refuse the handover itself,
-// and not the client that it names.
+// ofHandover are texts with which Dovecot, Postfix and Exim refuse the handover
+// itself, and not the client in it.
 var ofHandover = []string{
 	"not from trusted", "insufficient authorization", "xclient", "unknown command", "unrecognized", "not recognized", "not implemented", "invalid parameter", "syntax error",
 }

@@ -45,6 +45,6 @@ func TestKnowing(t *testing.T) {
 		t.Error("the error itself was changed")
 	}
 	if Knowing(nil) != nil || Knowing(io.EOF) != io.EOF {
-		t.Error("what is no End was changed")
+		t.Error("an error that is not a SessionError was changed")
 	}
 }

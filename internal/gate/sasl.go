@@ -17,7 +17,7 @@ type Exchange struct {
 // maxRounds bounds the challenges of one exchange.
 const maxRounds = 32
 
-var errEndless = errors.New("the backend does not end the login")
+var errEndless = errors.New("the backend sends challenges without end")
 
 // Challenged counts a challenge of the backend. It fails if there are too many.
 func (e *Exchange) Challenged() error {
@@ -30,9 +30,9 @@ func (e *Exchange) Challenged() error {
 // maxUser bounds the length of a user name, in bytes.
 const maxUser = 256
 
-// Response records a response of the client that Sound has accepted, in base64. It
-// reports whether the response holds the secret; if so, call Session.Admit before
-// forwarding it.
+// Response records a response of the client that Sound has accepted, in base64.
+// It reports whether the response contains the secret; if so, call
+// Session.Admit before forwarding it.
 func (e *Exchange) Response(line string) (secret bool) {
 	name, r, empty := e.next(line)
 	if r == broken || empty && e.given == 0 {
@@ -45,14 +45,15 @@ func (e *Exchange) Response(line string) (secret bool) {
 	return e.given == m.secret
 }
 
-// Sound reports whether a line is a valid next response of the client: base64, or
-// the "=" of an empty response, in the format of its mechanism, with a valid user
-// name. Anything else is not forwarded, because a backend could read it differently.
-// A first response that is empty holds no name; the backend decides on it.
+// Sound reports whether a line is a valid next response of the client: base64,
+// or the "=" of an empty response, in the format of its mechanism, with a valid
+// user name. Other lines are not forwarded, because a backend could read them
+// differently. An empty first response has no name; the backend decides about
+// it.
 func (e *Exchange) Sound(line string) bool {
 	name, r, empty := e.next(line)
 	if empty && e.given == 0 {
-		return e.Mechanism != "LOGIN" // the password would come next, in the place of the name
+		return e.Mechanism != "LOGIN" // the password would follow, in the position of the name
 	}
 	return r != broken && !breaksLines(name)
 }
@@ -63,7 +64,7 @@ func (e *Exchange) next(line string) (name string, r reading, empty bool) {
 	switch {
 	case line == "=":
 		token = nil
-	case err != nil, strings.ContainsAny(line, "\r\n"): // which DecodeString ignores
+	case err != nil, strings.ContainsAny(line, "\r\n"): // DecodeString ignores line ends
 		return "", broken, false
 	}
 	m, _ := mechanismNamed(e.Mechanism)
@@ -71,8 +72,9 @@ func (e *Exchange) next(line string) (name string, r reading, empty bool) {
 	return name, r, len(token) == 0
 }
 
-// SecretSent reports whether the client has sent its secret. If not, the backend's
-// refusal is not a wrong password, and its acceptance is not to be trusted.
+// SecretSent reports whether the client has sent its secret. If not, a refusal
+// by the backend is not a wrong password, and its acceptance must not be
+// trusted.
 func (e *Exchange) SecretSent() bool {
 	m, _ := mechanismNamed(e.Mechanism)
 	return e.given >= m.secret

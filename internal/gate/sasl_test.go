@@ -16,13 +16,13 @@ func TestMechanisms(t *testing.T) {
 	m := Mechanisms{Hidden: []string{"LOGIN"}}
 	got := m.Filter(Offers{SASL: []string{"PLAIN", "login", "EXTERNAL", "anonymous", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", ""}})
 	if want := []string{"PLAIN", "SCRAM-SHA-256"}; !slices.Equal(got, want) {
-		t.Errorf("%q pass, not %q", got, want)
+		t.Errorf("%q are allowed, not %q", got, want)
 	}
 }
 
 func TestAPOP(t *testing.T) {
 	if !(&Mechanisms{}).AllowsAPOP() || (&Mechanisms{Hidden: []string{"APOP"}}).AllowsAPOP() || (&Mechanisms{Routed: true}).AllowsAPOP() {
-		t.Error("APOP passes where it must not, or does not pass where it may")
+		t.Error("APOP is allowed or forbidden by mistake")
 	}
 }
 
@@ -35,7 +35,7 @@ const (
 	hex32 = "b913a602c7eda7a495b4e6e7334d3890"
 )
 
-// ntlm3 is message 3 of NTLM with a user and nothing else of interest.
+// ntlm3 returns message 3 of NTLM with a user.
 func ntlm3(user string, unicode bool) string {
 	message, name := make([]byte, 64), []byte(user)
 	copy(message, ntlmSignature+"\x03")
@@ -51,7 +51,7 @@ func ntlm3(user string, unicode bool) string {
 	return string(message) + string(name) + "the proof"
 }
 
-// The user's name is read from what each mechanism says, when it says it.
+// The user name is read from the response that contains it.
 func TestExchangeUser(t *testing.T) {
 	for _, c := range []struct {
 		mechanism string
@@ -104,7 +104,7 @@ func TestExchangeUser(t *testing.T) {
 	}
 }
 
-// A secret is never taken for a name, in whatever wrong form it comes.
+// A secret is never read as a name, in any malformed response.
 func TestSecretIsNoName(t *testing.T) {
 	const secret = "ya29.a0AfH6SM"
 	for _, c := range []struct {
@@ -189,12 +189,12 @@ func TestUnsound(t *testing.T) {
 	}
 	x := Exchange{Mechanism: "PLAIN"}
 	if !x.Sound("") || !x.Sound("=") || !x.Sound(encode("\x00alice\x00with\nend")) {
-		t.Error("what the backend has to judge is not sound")
+		t.Error("a response that the backend must decide about is not sound")
 	}
 }
 
-// The Observer is asked once, before the secret goes on, and the name is known by
-// then. A verdict can be about the secret from there on.
+// The Observer is asked once, before the secret is forwarded, and the name is
+// known by then. From there on, a reply of the backend can be about the secret.
 func TestExchangeSteps(t *testing.T) {
 	for _, c := range []struct {
 		mechanism string
@@ -222,7 +222,7 @@ func TestExchangeSteps(t *testing.T) {
 			}
 			secret := x.Response(encode(response))
 			if secret != (i+1 == c.secret) || secret && x.User() != "alice" && response != "token" {
-				t.Errorf("%s: response %d tells the secret: %v; the user is %q", c.mechanism, i+1, secret, x.User())
+				t.Errorf("%s: response %d contains the secret: %v; the user is %q", c.mechanism, i+1, secret, x.User())
 			}
 		}
 		if !x.SecretSent() {
@@ -231,7 +231,7 @@ func TestExchangeSteps(t *testing.T) {
 	}
 }
 
-// A prompt without a challenge is one only where the client needs nothing for
+// A prompt without a challenge is valid only if the client needs no data for
 // its next response.
 func TestMayPrompt(t *testing.T) {
 	for _, c := range []struct {
@@ -259,17 +259,18 @@ func TestChallengesEnd(t *testing.T) {
 	for ; x.Challenged() == nil; n++ {
 	}
 	if n != maxRounds {
-		t.Errorf("it ends after %d challenges", n)
+		t.Errorf("the exchange ends after %d challenges", n)
 	}
 }
 
-// A mechanism that passes is read for its name, or named in the configuration.
+// Each allowed mechanism has a reader for its name, or is listed in the
+// configuration.
 func TestEachMechanismIsRead(t *testing.T) {
 	for _, name := range []string{
 		"GSSAPI", "GSS-SPNEGO", "KERBEROS_V4", "GS2-KRB5", "RPA", "SRP", "SECURID", "PLAIN-CLIENTTOKEN", "XAPPLEPUSHSERVICE", "X-OWN", "SAML20", "EXTERNAL",
 	} {
 		if (&Mechanisms{}).Allows(name) {
-			t.Errorf("%s passes", name)
+			t.Errorf("%s is allowed", name)
 		}
 	}
 	for name, m := range mechanisms {

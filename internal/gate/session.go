@@ -11,12 +11,12 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Session holds what a gate knows about its session, and what it may ask of the
-// proxy.
+// Session holds the facts that a gate knows about its session, and the
+// functions of the proxy that it may call.
 type Session struct {
 	ID       string // in every log line, in the Received header and in replies about failures
 	Hostname string // the name in the greeting
-	Banner   string // the text after it
+	Banner   string // the text after the hostname
 	Client   netip.AddrPort
 	Local    netip.AddrPort // the address that the client connected to
 
@@ -40,8 +40,8 @@ type Session struct {
 
 // Mail holds what the gates that read messages need.
 type Mail struct {
-	// Spool makes a place to hold a message in; closing it frees it. It fails with
-	// ErrSpoolFull.
+	// Spool creates a Spool for one message; closing it frees its space. It
+	// fails with ErrSpoolFull.
 	Spool func() (Spool, error)
 
 	// Accepted is called for each message that the backend has accepted; it may be
@@ -54,19 +54,20 @@ type Mail struct {
 
 // Backends connects the session to a backend other than the first one.
 type Backends struct {
-	// Route connects the session to the backend of a mailbox: it closes the present
-	// backend and calls the gate's Open again, unless the present one is right. It
-	// fails with ErrNowhere if the user has no backend; the session is then at the
-	// backend of unknown users. Nil: there is only one backend.
+	// Route connects the session to the backend of a mailbox: unless it is
+	// connected to it already, it closes the current connection and calls the
+	// gate's Open again. It fails with ErrNowhere if the user has no backend;
+	// the session is then connected to the backend for unknown users. Nil:
+	// there is only one backend.
 	Route func(mailbox string) error
 
 	// Search begins a search for a next hop by the gate itself. Its context ends when
 	// the search has taken too long.
 	Search func() (context.Context, context.CancelFunc)
 
-	// Connect dials a next hop, host:port, and makes it the session's backend. Upgrade
-	// turns TLS on. The replies of the next hop must arrive before the context's
-	// deadline.
+	// Connect dials a next hop, host:port, and makes it the session's backend.
+	// Upgrade starts TLS. The replies of the next hop must arrive before the
+	// context's deadline.
 	Connect func(ctx context.Context, address string, config *tls.Config) (*wire.Conn, error)
 }
 
@@ -79,7 +80,7 @@ func (s *Session) MessageAccepted() {
 
 // Limits bound the memory that a client can make the gate use. All are set.
 type Limits struct {
-	Token   int // bytes of a line that carries a SASL token
+	Token   int // bytes of a line with a SASL token
 	Literal int // bytes of the literals of one command
 	Errors  int // wrong commands that end the session
 	Message int // bytes of a message that is spooled before it is forwarded
@@ -96,17 +97,17 @@ type Spool interface {
 
 // Observer receives the events of a session. Secrets never reach it.
 type Observer interface {
-	// EnterStep sets the deadlines of a step, and the session's class. It fails if
-	// the session must end: its slot is needed for another session, or the client has
-	// closed the connection.
+	// EnterStep sets the deadlines of a step, and the session's class. It fails
+	// if the session must end: its slot is needed for another session, or the
+	// client has closed the connection.
 	EnterStep(step Step) error
 
 	// Refused reports a command that was refused because it needs TLS.
 	Refused(command string)
 
-	// Admit is called before a secret is forwarded to the backend; it may wait. An
-	// error refuses the login in the protocol's words for a wrong password, unless the
-	// error has a Reason. User is empty if the mechanism hides it.
+	// Admit is called before a secret is forwarded to the backend; it may wait.
+	// An error refuses the login with the protocol's reply to a wrong password,
+	// unless the error has a Reason. user is empty if the mechanism hides it.
 	Admit(user string) error
 
 	// Login reports the backend's answer to a login.
@@ -116,7 +117,8 @@ type Observer interface {
 	// will accept. User and mechanism are empty if they are unknown.
 	Denied(user, mechanism string, why error)
 
-	// Rejected and Message report the fate of senders, recipients and messages.
+	// Rejected and Message report the results of senders, recipients and
+	// messages.
 	Rejected(r Rejection)
 	Message(m Message)
 }
@@ -159,14 +161,14 @@ var ErrHungUp = errors.New("the backend closed the connection after it refused a
 // another failure.
 func HungUpAfterLogin() error { return Because(ClientRefused, ErrHungUp) }
 
-// IsForeign reports whether a line cannot come from a mail program: a browser sends
-// it, which an attacker has directed to this port (ALPACA), or a load balancer that
-// is not trusted. The session ends at once. For the first bytes of a connection see
-// wire.Recognise.
+// IsForeign reports whether a line cannot come from a mail program: it comes
+// from a browser, which an attacker has directed to this port (ALPACA), or from
+// a load balancer that is not trusted. The session ends at once. For the first
+// bytes of a connection see wire.Recognise.
 func IsForeign(line []byte) bool {
 	switch wire.RecogniseLine(line) {
 	case wire.Unrecognised:
-	case wire.Binary: // a broken line; of version 2 of the PROXY header, the third one
+	case wire.Binary: // a malformed line, such as the third line of a PROXY header of version 2
 		return bytes.HasPrefix(line, []byte("\x00\r\n"))
 	default:
 		return true

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// judge is an Observer with one verdict, and counts logins that have failed.
+// judge is an Observer with a fixed verdict that counts failed logins.
 type judge struct {
 	verdict error
 	failed  int

@@ -1,32 +1,33 @@
 package gate
 
-// Step is a stage of a session between accept and close. The table of steps defines
-// the class of a session, how long each wait may take, and what may end it. The proxy
-// sets deadlines and slots from it, and docs/limits.md shows it.
+// Step is a stage of a session between accept and close. The table of steps
+// defines the class of a session, the maximum of each wait, and what may end
+// it. The proxy sets deadlines and slots from it, and docs/limits.md has a
+// copy.
 type Step int
 
-// The steps. The proxy enters the steps of all protocols, a gate the steps of its own
-// conversation.
+// The steps. The proxy enters the steps of all protocols, a gate the steps of
+// its own conversation.
 const (
 	Accepting      Step = iota // on a listener with proxy_from, for the PROXY header
 	Securing                   // greeting, commands before TLS, handshake
-	Opening                    // the backend is dialled, greets, and learns the client's address
-	Authenticating             // nobody has logged in; on smtp, no message is under way
-	Delayed                    // a login waits because others have failed
+	Opening                    // the backend is dialled, sends its greeting, and receives the client's address
+	Authenticating             // before the login; on smtp, between messages
+	Delayed                    // a login is delayed because others have failed
 	Envelope                   // MAIL is accepted
-	Searching                  // smarthost: a server of the recipient's domain is looked for
+	Searching                  // smarthost: searching for a server of the recipient's domain
 	Recipients                 // a recipient is accepted
-	Text                       // the text of a message is on its way
-	Verdict                    // the text is whole, and the backend decides on it
+	Text                       // the text of a message is being sent
+	Verdict                    // the text is complete, and the backend's reply is due
 	LoggedIn                   // submission: between two messages
-	Relaying                   // bytes are relayed unread
-	Closing                    // last words, close_notify
+	Relaying                   // bytes are relayed
+	Closing                    // the last reply, close_notify
 )
 
 // Class ranks a session by what its client has done so far.
 type Class int
 
-// The classes, see internal/limit, which counts them.
+// The classes. Package internal/limit counts them.
 const (
 	Unauthenticated Class = iota
 	Working
@@ -59,7 +60,7 @@ const (
 type Rule struct {
 	Name  string
 	About string // for docs/limits.md
-	Class Class  // once the client has logged in: Authenticated
+	Class Class  // after a login: Authenticated
 
 	Client  Bound // for one wait for the client
 	Backend Bound // for one whole reply of the backend

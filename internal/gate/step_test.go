@@ -10,7 +10,7 @@ import (
 
 var update = flag.Bool("update", false, "write the table of steps into docs/limits.md")
 
-// The documentation shows the table of steps as it is in force.
+// The table of steps in the documentation is the current one.
 func TestStepsAreDocumented(t *testing.T) {
 	const file, begin, end = "../../docs/limits.md", "-update -->\n", "<!-- /steps -->"
 	text, err := os.ReadFile(file)
@@ -20,7 +20,7 @@ func TestStepsAreDocumented(t *testing.T) {
 	head, rest, ok := strings.Cut(string(text), begin)
 	_, tail, closed := strings.Cut(rest, end)
 	if !ok || !closed {
-		t.Fatalf("%s has no place for the table", file)
+		t.Fatalf("%s has no markers for the table", file)
 	}
 	want := head + begin + stepsTable() + end + tail
 	switch {
@@ -65,8 +65,8 @@ func clockOf(r Rule) string {
 	return "the step"
 }
 
-// Every step has a name, a description, a bound for each wait that can happen in
-// it, and nobody who has logged in makes room.
+// Every step has a name, a description, and a bound for each wait that can
+// happen in it, and no session with a login makes room.
 func TestEveryStepIsBounded(t *testing.T) {
 	names := map[string]bool{}
 	for i, r := range Rules() {

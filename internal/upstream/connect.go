@@ -10,10 +10,10 @@ import (
 	"github.com/letterlock/letterlock/internal/upstream/proxyheader"
 )
 
-// Connect connects to an address of the pool as the session of a client would,
-// and sends what comes before the protocol: the PROXY header, if there is one,
-// and TLS. If TLS begins with a command, the connection has a method StartTLS.
-// Connect always uses the proxy's own address.
+// Connect connects to an address of the pool like the session of a client, and
+// sends what precedes the protocol: the PROXY header, if there is one, and TLS.
+// If TLS begins with a command, the connection has a method StartTLS. Connect
+// always uses the proxy's own address.
 func (p *Pool) Connect(ctx context.Context, address string, h Handover, client proxyheader.Session, patience time.Duration) (net.Conn, error) {
 	deadline := time.Now().Add(patience)
 	conn, err := dialAddress(ctx, p.dialer(deadline), address)

@@ -24,8 +24,8 @@ type Timeouts struct {
 	Handshake time.Duration
 }
 
-// maxLine is the longest line of a reply, in bytes. It is generous, as some
-// backends put everything on one line.
+// maxLine is the maximum length of a line of a reply, in bytes. It is generous,
+// because some backends send very long lines.
 const maxLine = 64 << 10
 
 // Dial connects to a member for a client, and sends the PROXY header if there is
@@ -58,7 +58,8 @@ func sendHeader(conn net.Conn, h Handover, client proxyheader.Session, deadline 
 	}
 	_ = conn.SetWriteDeadline(deadline)
 	defer func() { _ = conn.SetWriteDeadline(time.Time{}) }()
-	// In one piece: receivers may give up on half a header.
+	// The header is written in one piece: receivers may not wait for the rest
+	// of it.
 	if _, err := conn.Write(header); err != nil {
 		return fmt.Errorf("PROXY header: %w", err)
 	}
@@ -85,8 +86,8 @@ func dialAddress(ctx context.Context, dialer net.Dialer, address string) (net.Co
 	return conn, err
 }
 
-// NewConn returns a connection to a backend, which must greet before the
-// deadline, if there is one. Config is for TLS; nil is plaintext.
+// NewConn returns a connection to a backend, which must send its greeting
+// before the deadline, if there is one. config is for TLS; nil: plaintext.
 func NewConn(ctx context.Context, t Timeouts, conn net.Conn, config *tls.Config, deadline time.Time) *wire.Conn {
 	back := wire.New(conn, wire.Limits{
 		Line: maxLine, Wait: t.Reply, Text: t.Reply, Verdict: t.Verdict, Write: t.Reply, Backend: true,
@@ -98,8 +99,8 @@ func NewConn(ctx context.Context, t Timeouts, conn net.Conn, config *tls.Config,
 	return back
 }
 
-// StartImplicitTLS starts TLS if the pool's connections begin with it. With
-// StartTLS the gate sends the command.
+// StartImplicitTLS starts TLS if the pool uses implicit TLS. With StartTLS the
+// gate sends the command.
 func (p *Pool) StartImplicitTLS(back *wire.Conn) error {
 	if p.StartTLS || !back.WantsTLS() {
 		return nil
@@ -107,8 +108,8 @@ func (p *Pool) StartImplicitTLS(back *wire.Conn) error {
 	return back.Start()
 }
 
-// handshake starts TLS to a backend. It takes no longer than patience, and ends
-// at the deadline if there is one.
+// handshake starts TLS to a backend. It takes at most patience, and ends at the
+// deadline if there is one.
 func handshake(ctx context.Context, conn net.Conn, config *tls.Config, deadline time.Time, patience time.Duration) (*tls.Conn, error) {
 	t := tls.Client(wire.NewRecords(conn), config)
 	latest := time.Now().Add(patience)
@@ -117,19 +118,19 @@ func handshake(ctx context.Context, conn net.Conn, config *tls.Config, deadline 
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	_ = conn.SetDeadline(time.Time{}) // the last read has left one
+	_ = conn.SetDeadline(time.Time{}) // the last read has set one
 	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, gate.Because(gate.BackendTLS, err)
 	}
 	return t, nil
 }
 
-// shared is the address space that carriers and private overlays use behind
-// their own borders (RFC 6598).
+// shared is the address space that carriers and private overlays use internally
+// (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// privateOnly refuses to carry plaintext through public address space. It runs
-// after the name is resolved and before a packet is sent.
+// privateOnly refuses plaintext connections to public addresses. It runs after
+// the name is resolved and before a packet is sent.
 func privateOnly(network, address string, _ syscall.RawConn) error {
 	if strings.HasPrefix(network, "unix") {
 		return nil

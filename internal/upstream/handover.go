@@ -2,15 +2,15 @@ package upstream
 
 import "github.com/letterlock/letterlock/internal/gate"
 
-// Handover is how a backend learns the client's address. The zero value is not at
-// all.
+// Handover is how a backend learns the client's address. With the zero value it
+// does not.
 type Handover struct {
-	Header      byte          // the version of the PROXY header that is sent; 0 is none
+	Header      byte          // the version of the PROXY header that is sent; 0: none
 	Transparent bool          // connect from the client's own address
 	Spoken      gate.Handover // with a command of the protocol
 }
 
-// Words returns what a gate has to know of the handover.
+// Words returns the part of the handover that a gate needs.
 func (h Handover) Words() gate.Handover {
 	if h.Header > 0 {
 		return gate.PROXYHeader
@@ -18,6 +18,6 @@ func (h Handover) Words() gate.Handover {
 	return h.Spoken
 }
 
-// Seen reports whether the backend knows the client's address from the first byte
-// on.
+// Seen reports whether the backend knows the client's address from the first
+// byte on.
 func (h Handover) Seen() bool { return h.Header > 0 || h.Transparent }

@@ -14,12 +14,12 @@ import (
 	"github.com/letterlock/letterlock/internal/upstream/proxyheader"
 )
 
-// Checks are rare, as each leaves a line in the backend's log: there is none if
-// sessions have shown the same since the last one, and an address that stays down
-// is checked less and less often.
+// Checks are rare, because each leaves a line in the backend's log: there is
+// none if sessions have shown the same since the last one, and an address that
+// stays down is checked less and less often.
 const (
 	longestBackoff = 8  // times Health, for an address that stays down
-	jitter         = 10 // a pause varies by a tenth, so that checks spread
+	jitter         = 10 // a pause varies by a tenth in both directions, so that checks are spread
 )
 
 // pause returns the time to the next check.
@@ -49,8 +49,8 @@ func NewChecker(ctx context.Context, t Timeouts, log *slog.Logger, run func(func
 	return &Checker{ctx: ctx, timeouts: t, log: log, run: run, checked: make(map[*Pool]bool)}
 }
 
-// Check starts the checks of a pool, unless they run already, or nothing depends
-// on them because the pool has one address.
+// Check starts the checks of a pool, unless they run already, or the pool has
+// one address, whose state changes nothing.
 func (c *Checker) Check(p *Pool) {
 	if !p.checked() {
 		return
@@ -86,7 +86,7 @@ func (c *Checker) watch(p *Pool) {
 }
 
 // checked reports whether a pool is checked: the state of a single address
-// changes nothing.
+// would change nothing.
 func (p *Pool) checked() bool {
 	return p.Health > 0 && p.Probe != nil && len(p.Addresses) > 1
 }
@@ -120,7 +120,8 @@ func (p *Pool) dueNow() (due []*Member) {
 	return due
 }
 
-// check connects to a member as a session would, and says goodbye.
+// check connects to a member like a session, and ends the session with a
+// goodbye.
 func (c *Checker) check(p *Pool, m *Member) error {
 	deadline := time.Now().Add(c.timeouts.Dial)
 	conn, err := dialAddress(c.ctx, p.dialer(deadline), m.address)

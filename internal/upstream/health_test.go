@@ -15,7 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// A failure takes a backend down, unless the client may be its cause.
+// A failure marks a backend as down, unless the client may be its cause.
 func TestSessionsShowHealth(t *testing.T) {
 	gone := &net.OpError{Op: "dial", Err: errors.New("refused")}
 	for name, c := range map[string]struct {
@@ -25,16 +25,16 @@ func TestSessionsShowHealth(t *testing.T) {
 	}{
 		"well":                              {Handover{}, nil, false},
 		"not reached":                       {Handover{Header: 1}, gate.Because(gate.BackendDown, gone), true},
-		"not reached from the client's own": {Handover{Transparent: true}, gate.Because(gate.BackendDown, gone), false},
+		"not reached from client's address": {Handover{Transparent: true}, gate.Because(gate.BackendDown, gone), false},
 		"silent":                            {Handover{Header: 1}, gate.Because(gate.BackendGone, os.ErrDeadlineExceeded), true},
-		"closed behind a header":            {Handover{Header: 1}, gate.Because(gate.BackendGone, io.EOF), false},
-		"closed behind XCLIENT":             {Handover{Spoken: gate.XCLIENT}, gate.Knowing(gate.Because(gate.BackendGone, io.EOF)), false},
+		"closed after a header":             {Handover{Header: 1}, gate.Because(gate.BackendGone, io.EOF), false},
+		"closed after XCLIENT":              {Handover{Spoken: gate.XCLIENT}, gate.Knowing(gate.Because(gate.BackendGone, io.EOF)), false},
 		"closed before XCLIENT":             {Handover{Spoken: gate.XCLIENT}, gate.Because(gate.BackendGone, io.EOF), true},
 		"closed":                            {Handover{}, gate.Because(gate.BackendGone, io.EOF), true},
 		"refuses us":                        {Handover{}, gate.Because(gate.BackendRefused, errors.New("no")), false},
 		"refuses the client":                {Handover{Header: 1}, gate.Because(gate.ClientRefused, errors.New("no")), false},
 		"refuses the handover":              {Handover{Spoken: gate.XCLIENT}, gate.Because(gate.HandoverRefused, errors.New("no")), true},
-		"speaks no protocol":                {Handover{}, gate.Because(gate.BackendGarbage, errors.New("no")), true},
+		"not the protocol":                  {Handover{}, gate.Because(gate.BackendGarbage, errors.New("no")), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pool := &Pool{Addresses: []string{"10.0.0.1:25", "10.0.0.2:25"}, Health: time.Hour, Probe: func(*wire.Stream) error { return nil }}
@@ -46,19 +46,19 @@ func TestSessionsShowHealth(t *testing.T) {
 	}
 }
 
-// However often sessions ask for a check, there is only one in a while.
+// Checks that sessions ask for are rare, however often they ask.
 func TestChecksOnDemandAreRare(t *testing.T) {
 	pool := &Pool{Addresses: []string{"10.0.0.1:25", "10.0.0.2:25"}, Health: time.Hour}
 	m := pool.Order(netip.Addr{})[0]
 	pool.checkSoon(m)
 	if len(pool.dueNow()) == 0 {
-		t.Fatal("it is not due")
+		t.Fatal("the check is not due")
 	}
 	pool.update(m, nil)
 	for range 3 {
 		pool.checkSoon(m)
 	}
 	if left := time.Until(m.due); left < time.Second || left > soonest {
-		t.Errorf("it is due in %s", left)
+		t.Errorf("the check is due in %s", left)
 	}
 }

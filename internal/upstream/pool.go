@@ -17,30 +17,30 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Pool is the backend of a listener: one address, or several that hold the same
-// mail. It must not be copied once it is in use.
+// Pool is the backend of a listener: one address, or several with the same
+// mailboxes. It must not be copied once it is in use.
 type Pool struct {
 	Name      string   // for the log; empty: its addresses
 	Addresses []string // host:port, [v6]:port or unix:/path
 	ByClient  bool     // a client always gets the same address; otherwise the address with the fewest sessions
-	Public    bool     // plaintext through public address space is accepted
+	Public    bool     // plaintext to public addresses is permitted
 
-	// TLS returns the configuration for a host; nil is plaintext. With StartTLS
-	// it begins with a command, and without it with the first byte.
+	// TLS returns the configuration for a host; nil: plaintext. With StartTLS,
+	// TLS begins with a command, otherwise it is implicit.
 	TLS      func(host string) *tls.Config
 	StartTLS bool
 
-	// Health is the time between two checks of one address; zero is none, and
-	// a pool of one address has none. Probe is a check: it reads the greeting
-	// and says goodbye. Header is the version of the PROXY header that comes
-	// before it; 0 is none.
+	// Health is the time between two checks of one address; zero: no checks. A
+	// pool with one address has none. Probe is a check: it reads the greeting
+	// and ends the session. Header is the version of the PROXY header before
+	// it; 0: none.
 	Health time.Duration
 	Probe  func(back *wire.Stream) error
 	Header byte
 
 	mu      sync.Mutex
-	members []*Member     // as Addresses has them; made when they are first needed
-	hurry   chan struct{} // has a value when a check is due before its time
+	members []*Member     // in the order of Addresses; created on first use
+	hurry   chan struct{} // has a value when a check is due early
 }
 
 // Member is one address of a pool.
@@ -48,27 +48,27 @@ type Member struct {
 	address string
 	tls     *tls.Config // nil: plaintext
 
-	// Guarded by the pool's mu.
+	// The following fields are guarded by the pool's mu.
 	sessions int
 	down     bool
-	reason   error     // why it is down
-	changed  time.Time // when it went down or came back
-	due      time.Time // when it is to be checked
-	answered time.Time // when its state was last learned
-	failures int       // in a row
+	reason   error     // why it is down; nil: up
+	changed  time.Time // when it went down or came up again
+	due      time.Time // when the next check is due
+	answered time.Time // when its state was last confirmed
+	failures int       // consecutive failures
 }
 
-// Address returns the address as the configuration has it.
+// Address returns the address as configured.
 func (m *Member) Address() string { return m.address }
 
-// TLS returns the configuration for TLS to the member; nil is plaintext.
+// TLS returns the configuration for TLS to the member; nil: plaintext.
 func (m *Member) TLS() *tls.Config { return m.tls }
 
-// State is what is known of one address.
+// State is the known state of one address.
 type State struct {
 	Address  string
 	Sessions int
-	Down     error // nil: it is up, as far as is known
+	Down     error // nil: up, as far as is known
 	Since    time.Time
 }
 
@@ -91,7 +91,7 @@ func (p *Pool) State() []State {
 	return states
 }
 
-// IsDown reports whether all of the pool is known to be down.
+// IsDown reports whether all addresses of the pool are known to be down.
 func (p *Pool) IsDown() bool {
 	return !slices.ContainsFunc(p.State(), func(s State) bool { return s.Down == nil })
 }
@@ -118,8 +118,8 @@ func hostOf(address string) string {
 }
 
 // Order lists the members in the order in which a client's session tries them:
-// first those that are up, by the pool's rule, then the others, as there is
-// nothing to lose.
+// first those that are up, by the pool's rule, then the others, which cost
+// nothing to try.
 func (p *Pool) Order(client netip.Addr) []*Member {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,8 +140,8 @@ func (p *Pool) Order(client netip.Addr) []*Member {
 }
 
 // affinity ranks addresses for a client (rendezvous hashing): each client has
-// its own order, the same in every process, and when an address fails only the
-// clients that it served change to another.
+// its own order, the same in every process, and when an address fails only its
+// clients change to another.
 func affinity(client netip.Addr, address string) uint64 {
 	sum := sha256.Sum256([]byte(limit.Client(client).String() + " " + address))
 	return binary.BigEndian.Uint64(sum[:])
@@ -159,8 +159,8 @@ func (p *Pool) count(m *Member, n int) {
 	p.mu.Unlock()
 }
 
-// update stores the result of the latest attempt to reach a member; nil is
-// success. It reports whether the member went down or came back.
+// update stores the result of the latest attempt to reach a member; nil:
+// success. It reports whether the member went down or came up again.
 func (p *Pool) update(m *Member, err error) (changed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -179,7 +179,7 @@ func (p *Pool) update(m *Member, err error) (changed bool) {
 	return changed
 }
 
-// soonest is the shortest time between two checks that sessions ask for: clients
+// soonest is the minimum time between two checks that sessions ask for: clients
 // must not be able to fill the backend's log.
 const soonest = 5 * time.Second
 

@@ -34,7 +34,7 @@ func TestByClient(t *testing.T) {
 	}
 }
 
-// A session that was greeted is as good as a check.
+// A session with a greeting counts like a check.
 func TestSessionsPutChecksOff(t *testing.T) {
 	pool := &Pool{Addresses: []string{"10.0.0.1:143", "10.0.0.2:143"}, Health: time.Hour}
 	m := pool.Order(netip.Addr{})[0]
@@ -53,11 +53,11 @@ func TestChecksBackOff(t *testing.T) {
 	for failures, factor := range []int{1, 1, 2, 4, 8, 8, 8} {
 		pause, middle := pool.pause(failures), pool.Health*time.Duration(factor)
 		if pause < middle*8/10 || pause > middle*12/10 {
-			t.Errorf("%s behind %d failures", pause, failures)
+			t.Errorf("%s after %d failures", pause, failures)
 		}
 	}
 	if pool.checked() || (&Pool{Addresses: []string{"a"}, Health: 1, Probe: func(*wire.Stream) error { return nil }}).checked() {
-		t.Error("checks where nothing depends on them")
+		t.Error("a pool with one address is checked")
 	}
 }
 

@@ -10,9 +10,9 @@ import (
 // ipv6Transparent is IPV6_TRANSPARENT of linux/in6.h, which package syscall lacks.
 const ipv6Transparent = 75
 
-// transparent makes a dialer connect from the client's address (tproxy.txt of the
-// kernel). It needs CAP_NET_ADMIN, and routes that bring the backend's packets
-// back to this machine and deliver them here.
+// transparent makes a dialer connect from the client's address (tproxy.txt of
+// the kernel). It needs CAP_NET_ADMIN, and routes that lead the backend's
+// packets back to this machine and deliver them locally.
 func transparent(d *net.Dialer, client netip.AddrPort) {
 	d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(client.Addr().Unmap().WithZone(""), 0))
 	control := d.Control

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// endless is a peer that repeats itself, without a socket.
+// endless is a peer that sends the same text again and again, without a socket.
 type endless struct {
 	net.Conn
 	text string
@@ -34,7 +34,7 @@ func newEndless() *Conn {
 	return New(&endless{text: commands}, Limits{Line: 8 << 10, Wait: time.Minute})
 }
 
-// BenchmarkReadLine is a command that has been read with others.
+// BenchmarkReadLine reads commands that have arrived together.
 func BenchmarkReadLine(b *testing.B) {
 	c := newEndless()
 	b.SetBytes(int64(len(commands) / strings.Count(commands, "\n")))

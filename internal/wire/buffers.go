@@ -2,11 +2,12 @@ package wire
 
 import "sync"
 
-// Bulk is how much is moved at once, in bytes: some whole TLS records.
+// Bulk is the number of bytes that are moved at once: some whole TLS records.
 const Bulk = 128 << 10
 
-// LargeBuffer is for bulk, with room for what TLS adds, SmallBuffer for what people type. Both come from
-// pools and go back as soon as they are empty.
+// LargeBuffer is for bulk data, with room for TLS records around it;
+// SmallBuffer is for commands and replies. Both come from pools and are
+// returned as soon as they are empty.
 type (
 	LargeBuffer [Bulk + 1<<10]byte
 	SmallBuffer [2 << 10]byte
@@ -17,14 +18,14 @@ var (
 	smallBuffers = sync.Pool{New: func() any { return new(SmallBuffer) }}
 )
 
-// TakeLarge takes a buffer out of the pool.
+// TakeLarge takes a buffer from the pool.
 func TakeLarge() *LargeBuffer { return largeBuffers.Get().(*LargeBuffer) }
 
-// Give puts the buffer back; it must not be used any more.
+// Give returns the buffer to the pool; it must not be used afterwards.
 func (b *LargeBuffer) Give() { largeBuffers.Put(b) }
 
-// TakeSmall takes a buffer out of the pool.
+// TakeSmall takes a buffer from the pool.
 func TakeSmall() *SmallBuffer { return smallBuffers.Get().(*SmallBuffer) }
 
-// Give puts the buffer back; it must not be used any more.
+// Give returns the buffer to the pool; it must not be used afterwards.
 func (b *SmallBuffer) Give() { smallBuffers.Put(b) }

@@ -22,7 +22,8 @@ func TestCloseLingers(t *testing.T) {
 	}
 }
 
-// A peer that has closed its half gets the last reply, and is not waited for.
+// A peer that has closed its half receives the last reply, and Close does not
+// wait for it.
 func TestCloseAfterTheEnd(t *testing.T) {
 	c, peer := pair(t, generous)
 	if err := peer.(*net.TCPConn).CloseWrite(); err != nil {
@@ -42,11 +43,11 @@ func TestCloseAfterTheEnd(t *testing.T) {
 		t.Fatalf("%q, %v", got, err)
 	}
 	if below.closed > 0 {
-		t.Error("its half was closed first")
+		t.Error("our half was closed before the socket")
 	}
 }
 
-// halves counts how often one of the socket is closed alone.
+// halves counts how often only one half of the socket is closed.
 type halves struct {
 	*net.TCPConn
 	closed int
@@ -83,7 +84,7 @@ func inTLS(t *testing.T) (*Conn, *tls.Conn, net.Conn) {
 // alert is the type of TLS records that hold alerts (RFC 8446 §5.1).
 const alert = 21
 
-// alerts counts the alerts until the end of what the server says.
+// alerts counts the alerts in the server's output.
 func alerts(t *testing.T, peer net.Conn) int {
 	t.Helper()
 	said, err := io.ReadAll(peer)
@@ -109,7 +110,7 @@ func TestCloseSendsCloseNotify(t *testing.T) {
 }
 
 func TestCloseAfterFatalAlert(t *testing.T) {
-	damaged := "\x17\x03\x03\x00\x20" + strings.Repeat("x", 32) // a record that nobody has encrypted
+	damaged := "\x17\x03\x03\x00\x20" + strings.Repeat("x", 32) // a record that is not encrypted
 	t.Run("read by us", func(t *testing.T) {
 		c, _, peer := inTLS(t)
 		send(t, peer, damaged)
@@ -118,7 +119,7 @@ func TestCloseAfterFatalAlert(t *testing.T) {
 		}
 		go func() { _ = c.Close() }()
 		if n := alerts(t, peer); n != 1 {
-			t.Errorf("%d alerts, want the fatal one alone", n)
+			t.Errorf("%d alerts, want only the fatal one", n)
 		}
 	})
 	t.Run("read by a relay", func(t *testing.T) {
@@ -132,7 +133,7 @@ func TestCloseAfterFatalAlert(t *testing.T) {
 		c.Heed(err)
 		go func() { _ = c.Close() }()
 		if n := alerts(t, peer); n != 1 {
-			t.Errorf("%d alerts, want the fatal one alone", n)
+			t.Errorf("%d alerts, want only the fatal one", n)
 		}
 	})
 }

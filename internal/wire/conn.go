@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Limits bound the memory and the time that a peer can use. Each must be set.
+// Limits bound the memory and the time that a peer can use. All must be set.
 type Limits struct {
-	Line    int           // longest line in bytes, CRLF included
+	Line    int           // longest line in bytes, including CRLF
 	Wait    time.Duration // for a whole line, from the start of its read; from a backend, for a whole reply
 	Text    time.Duration // for the next part of a text, from the start of its read
 	Verdict time.Duration // for a reply that may take long (end of DATA); see AwaitVerdict
@@ -24,10 +24,10 @@ type Limits struct {
 	Backend bool
 }
 
-// Conn is the connection of a session to its client or to its backend. The proxy owns
-// it: it sets deadlines, interrupts, detaches and closes it, and gives a gate the
-// Stream alone. One goroutine uses a Conn; others may call only Interrupt, Expire,
-// Abort, Deadline, Received and Sent.
+// Conn is the connection of a session to its client or to its backend. The
+// proxy owns it: it sets deadlines, interrupts, detaches and closes it, and
+// passes only the Stream to a gate. One goroutine uses a Conn; others may call
+// only Interrupt, Expire, Abort, Deadline, Received and Sent.
 type Conn struct {
 	Stream
 }
@@ -36,33 +36,33 @@ type Conn struct {
 // start TLS.
 type Stream struct {
 	// Handshake starts TLS on the plaintext connection. The owner of the TLS
-	// configuration sets it. It bounds its own time.
+	// configuration sets it. It must bound its own time.
 	Handshake func(net.Conn) (*tls.Conn, error)
 
 	limits Limits
 	raw    net.Conn // the socket, for deadlines and Abort
-	conn   net.Conn // reads and writes go here: raw, or TLS on it
+	conn   net.Conn // for reads and writes: raw, or TLS on it
 	state  *tls.ConnectionState
 	below  *Records     // between TLS and the socket; may be nil
-	in     []byte       // in[r:w] is read and not yet used
-	large  *LargeBuffer // holds in while a text arrives fast
+	in     []byte       // in[r:w] has been read and not used yet
+	large  *LargeBuffer // the buffer of in while a text arrives fast
 	bulk   bool         // the text arrives fast
 	r, w   int
 	mark   int // where the last line began, for UnreadLine
 	out    []byte
-	err    error // the first write error; later writes fail with it
+	err    error // the first write error, which later writes return
 	mute   bool  // a handshake has failed: nothing more may be sent, as it would be plaintext
 	over   bool  // TLS has ended with a fatal alert, sent or received
 	gone   bool  // the peer has closed the socket, and all its data was read
 
-	known bool   // the client's protocol is decided by its first bytes; see recognise
-	early []byte // lines that were returned before it was decided
+	known bool   // the client's protocol has been recognised; see recognise
+	early []byte // lines that were returned before
 
 	received, sent atomic.Int64
 
 	mu          sync.Mutex // guards the read deadline and the fields that it depends on
-	until       time.Time  // the step's deadline; zero is none
-	reply       time.Time  // the deadline of the awaited reply; zero is none
+	until       time.Time  // the step's deadline; zero: none
+	reply       time.Time  // the deadline of the awaited reply; zero: none
 	expired     bool       // Expire was called
 	resting     bool       // waiting for the next command
 	held        bool       // Hold(true) was called: a message is in flight
@@ -87,14 +87,14 @@ var (
 
 const (
 	smallBuffer = 4 << 10  // commands and replies
-	outBuffer   = 16 << 10 // gathered before it is written: one TLS record
+	outBuffer   = 16 << 10 // buffered before it is written: one TLS record
 )
 
 // New returns a Conn on conn, which it owns.
 func New(conn net.Conn, limits Limits) *Conn {
 	c := &Conn{Stream{raw: conn, conn: conn, limits: limits}}
 	if limits.Backend {
-		c.reply = time.Now().Add(limits.Wait) // of the greeting
+		c.reply = time.Now().Add(limits.Wait) // for the greeting
 	}
 	if t, ok := conn.(*tls.Conn); ok {
 		c.raw = t.NetConn()
@@ -112,7 +112,7 @@ func (c *Conn) ForGate() *Stream {
 	return &c.Stream
 }
 
-// TLS returns the state of the TLS session; nil is plaintext.
+// TLS returns the state of the TLS session; nil in plaintext.
 func (c *Stream) TLS() *tls.ConnectionState { return c.state }
 
 // Received returns the number of bytes read, inside TLS. It may be called from any
@@ -122,8 +122,8 @@ func (c *Conn) Received() int64 { return c.received.Load() }
 // Sent returns the number of bytes written; see Received.
 func (c *Conn) Sent() int64 { return c.sent.Load() }
 
-// WantsTLS reports whether TLS must be started and is not: a backend with a Handshake
-// must not be used in plaintext.
+// WantsTLS reports whether TLS must be started and has not been: a backend with
+// a Handshake must not be used in plaintext.
 func (c *Stream) WantsTLS() bool { return c.Handshake != nil && c.state == nil }
 
 // Upgrade sends reply, the last plaintext, and starts TLS. With a backend reply is
@@ -165,11 +165,11 @@ func (c *Stream) start() error {
 func (c *Stream) secured(t *tls.Conn) {
 	state := t.ConnectionState()
 	c.conn, c.state, c.below = t, &state, Under(t)
-	c.known, c.early = false, nil // inside TLS the client begins again
+	c.known, c.early = false, nil // the client begins again inside TLS
 }
 
-// Detach flushes, and returns the connection and the data that was read and not used,
-// for a relay. The Conn counts nothing from then on.
+// Detach flushes, and returns the connection and the data that was read and not
+// used, for a relay. The Conn stops counting bytes then.
 func (c *Conn) Detach() (conn net.Conn, unused []byte, err error) {
 	if err := c.Flush(); err != nil {
 		return nil, nil, err
@@ -184,15 +184,15 @@ func (c *Conn) Detach() (conn net.Conn, unused []byte, err error) {
 // Abort closes the connection at once, from any goroutine.
 func (c *Conn) Abort() { _ = c.raw.Close() }
 
-// These bound the wait in Close for a peer that is still sending.
+// The bounds of the wait in Close for a peer that is still sending.
 const (
 	lingerTime  = time.Second
 	lingerBytes = 256 << 10
 )
 
-// Close flushes, sends close_notify (OpenSSL 3 takes an end without it for an attack),
-// and reads for a moment: closing a socket with unread data resets the connection,
-// and the peer could lose the last reply.
+// Close flushes, sends close_notify (OpenSSL 3 reports an end without it as an
+// attack), and reads for a moment: closing a socket with unread data resets the
+// connection, and the peer could lose the last reply.
 func (c *Conn) Close() error {
 	c.shrink()
 	deadline := time.Now().Add(lingerTime)

@@ -57,7 +57,7 @@ func TestReadLine(t *testing.T) {
 		{"bare CR", "a\rb\r\nc\r\n", false, []any{ErrBareCR, "c", io.EOF}},
 		{"two CR", "a\r\r\nc\r\n", false, []any{ErrBareCR, "c", io.EOF}},
 		{"NUL", "a\x00b\r\nc\r\n", false, []any{ErrNUL, "c", io.EOF}},
-		{"as long as may be", long + "\r\n", false, []any{long, io.EOF}},
+		{"the maximum length", long + "\r\n", false, []any{long, io.EOF}},
 		{"longer", long + "x\r\n", false, []any{ErrLineTooLong}},
 		{"without end", strings.Repeat("x", 500), false, []any{ErrLineTooLong}},
 		{"cut off", "a\r\nb", false, []any{"a", io.ErrUnexpectedEOF}},
@@ -124,7 +124,7 @@ func TestUnreadLine(t *testing.T) {
 	}
 }
 
-// A line must be whole in time, however its bytes trickle.
+// A line must be complete in time, however slowly its bytes arrive.
 func TestTrickle(t *testing.T) {
 	limits := generous
 	limits.Wait = 200 * time.Millisecond
@@ -154,19 +154,19 @@ func TestInterrupt(t *testing.T) {
 	c.Interrupt()
 	c.Hold(false)
 	if _, err := c.ReadCommand(); !errors.Is(err, ErrInterrupted) {
-		t.Fatalf("a later wait: %v", err)
+		t.Fatalf("an interrupt before the wait: %v", err)
 	}
 	c, _ = pair(t, generous)
 	go c.Interrupt()
 	if _, err := c.ReadCommand(); !errors.Is(err, ErrInterrupted) {
-		t.Fatalf("a running wait: %v", err)
+		t.Fatalf("an interrupt during the wait: %v", err)
 	}
 	c, peer := pair(t, generous)
 	c.Hold(true)
 	c.Interrupt()
 	send(t, peer, "go on\r\n")
 	if line, err := c.ReadCommand(); err != nil || string(line) != "go on" {
-		t.Fatalf("in the middle of something: %q, %v", line, err)
+		t.Fatalf("an interrupt while held: %q, %v", line, err)
 	}
 }
 
@@ -231,7 +231,7 @@ func TestWriteErrorStays(t *testing.T) {
 	c.Print("lost")
 	first := c.Flush()
 	if first == nil || c.Flush() == nil {
-		t.Fatal("a lost reply was forgotten")
+		t.Fatal("a write after a lost reply succeeded")
 	}
 	if _, err := c.Write(make([]byte, outBuffer)); err == nil {
 		t.Fatal("a large write after a lost reply succeeded")

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Deadline sets the end of the current step, which also bounds each single wait. The
-// zero time means no end. It may be called from any goroutine. A read that has begun
-// keeps its deadline.
+// Deadline sets the end of the current step, which also bounds each single
+// wait. The zero time means no end. It may be called from any goroutine. A read
+// that has begun keeps its deadline.
 func (c *Conn) Deadline(t time.Time) { c.deadline(t) }
 
 func (c *Stream) deadline(t time.Time) {
@@ -19,8 +19,8 @@ func (c *Stream) deadline(t time.Time) {
 	}
 }
 
-// Part bounds all further waits to the short time that the peer has for its last
-// command.
+// Part limits all further waits to the short time that the peer has for its
+// last command.
 func (c *Stream) Part() { c.deadline(time.Now().Add(goodbye)) }
 
 // goodbye is long enough for a command over a connection with a long delay.
@@ -79,9 +79,9 @@ func (c *Conn) Interrupt() {
 	}
 }
 
-// Spoke reports whether the client sends anything within a pause in which it must
-// wait. The data stays unread. Like ReadCommand, it fails with a Foreign error; it
-// reads on while the first bytes do not yet decide the protocol.
+// Spoke reports whether the client sends anything within a pause in which it
+// must wait. The data stays unread. Like ReadCommand, it fails with a Foreign
+// error; it continues to read while the first bytes do not decide the protocol.
 func (c *Conn) Spoke(pause time.Duration) (bool, error) {
 	c.rest(true)
 	defer c.rest(false)
@@ -135,8 +135,8 @@ func (c *Stream) readBy(deadline time.Time) {
 	_ = c.raw.SetReadDeadline(deadline)
 }
 
-// armWrite sets the deadline of the next write. After the end of the step there is
-// still time for a last reply.
+// armWrite sets the deadline of the next write. After the end of the step there
+// is still time for a last reply.
 func (c *Stream) armWrite() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

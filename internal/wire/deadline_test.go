@@ -62,11 +62,11 @@ func TestExpireEndsTheStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	if words, err := io.ReadAll(peer); string(words) != "bye\r\n" || err != nil {
-		t.Fatalf("the last words are %q, %v", words, err)
+		t.Fatalf("the last reply is %q, %v", words, err)
 	}
 }
 
-// A step that was ended by Expire does not begin again.
+// A step that Expire has ended is not extended by Deadline.
 func TestDeadlineComesAfterExpire(t *testing.T) {
 	c, peer := pair(t, generous)
 	c.Expire()
@@ -77,7 +77,7 @@ func TestDeadlineComesAfterExpire(t *testing.T) {
 	}
 }
 
-// trickle sends byte after byte until the test ends.
+// trickle sends single bytes until the test ends.
 func trickle(t *testing.T, peer io.Writer, text string) {
 	stop := make(chan struct{})
 	t.Cleanup(func() { close(stop) })
@@ -94,7 +94,7 @@ func trickle(t *testing.T, peer io.Writer, text string) {
 	}()
 }
 
-// A text that comes byte by byte meets the end of its step.
+// A text that arrives byte by byte exceeds the deadline of its step.
 func TestDeadlineEndsAText(t *testing.T) {
 	c, peer := pair(t, generous)
 	c.Deadline(time.Now().Add(50 * time.Millisecond))
@@ -111,8 +111,8 @@ func TestDeadlineEndsAText(t *testing.T) {
 	}
 }
 
-// A reply of a backend that comes line by line has one deadline, be its length
-// what it may; the next reply has its own.
+// All lines of a backend's reply share one deadline, whatever its length; the
+// next reply has a new one.
 func TestOneDeadlineForAReply(t *testing.T) {
 	limits := generous
 	limits.Backend, limits.Wait, limits.Text = true, 50*time.Millisecond, time.Hour
@@ -156,6 +156,6 @@ func TestBufferIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(c.in) > limits.Line {
-		t.Errorf("%d bytes are held", len(c.in))
+		t.Errorf("the buffer has %d bytes", len(c.in))
 	}
 }

@@ -2,11 +2,11 @@ package wire
 
 import "bytes"
 
-// Protocol is the protocol of a client, judged by its first bytes.
+// Protocol is the protocol of a client, recognised by its first bytes.
 type Protocol int
 
-// The protocols that are recognised. No command of a mail program is taken for one of
-// them.
+// The protocols that are recognised. No command of a mail program is mistaken
+// for one of them.
 const (
 	Unrecognised Protocol = iota
 	TLS
@@ -15,7 +15,7 @@ const (
 	SSH
 	RDP
 	PROXYHeader
-	Binary    // begins with a control character, as no command of a mail protocol does
+	Binary    // begins with a control character, unlike the commands of mail protocols
 	Plaintext // text where TLS is expected; Recognise does not return it
 )
 
@@ -41,10 +41,10 @@ const (
 	yes
 )
 
-// firstBytes recognises protocols by their first bytes; the first rule that does not
-// answer no decides. No rule matches a possible command of a mail protocol. IMAP
-// allows the most, because a command begins with a tag that the client chooses: "GET
-// NOOP" and "SSH-2.0-x LOGOUT" are commands.
+// firstBytes recognises protocols by their first bytes; the first rule that
+// does not answer no decides. No rule matches a possible command of a mail
+// protocol. IMAP permits the most, because a command begins with a tag that the
+// client chooses: "GET NOOP" and "SSH-2.0-x LOGOUT" are commands.
 var firstBytes = []struct {
 	protocol Protocol
 	rule     func(b []byte) answer
@@ -81,8 +81,8 @@ func (c *Stream) recognise() error {
 	return Foreign{p}
 }
 
-// passed keeps a line that was returned before the protocol was decided: version 2 of
-// the PROXY header begins with two empty lines.
+// passed keeps a line that was returned before the protocol was decided:
+// version 2 of the PROXY header begins with two empty lines.
 func (c *Stream) passed(line []byte) {
 	if !c.known {
 		c.early = append(c.early, line...)
@@ -127,7 +127,7 @@ func beginsWith(whole string) func([]byte) answer {
 	}
 }
 
-// isRecord knows the records of TLS and SSL 3.0 by their type and the first
+// isRecord recognises records of TLS and SSL 3.0 by their type and the first
 // half of their version (RFC 8446 §5.1).
 func isRecord(b []byte) answer {
 	switch {
@@ -141,8 +141,8 @@ func isRecord(b []byte) answer {
 	return yes
 }
 
-// isSSLv2 knows the ClientHello of SSLv2, in which clients from before 2010 also
-// offered later versions (RFC 5246 appendix E.2).
+// isSSLv2 recognises the ClientHello of SSLv2, with which clients from before
+// 2010 also offered later versions (RFC 5246 appendix E.2).
 func isSSLv2(b []byte) answer {
 	const clientHello = 1
 	switch {
@@ -154,14 +154,15 @@ func isSSLv2(b []byte) answer {
 	return yes
 }
 
-// methods are those of HTTP and of its relatives, RTSP and SIP.
+// methods are the methods of HTTP, RTSP and SIP.
 var methods = []string{"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "PRI ", "PROPFIND ", "DESCRIBE "}
 
-// maxFirst bounds how much is looked at before a protocol is decided, in bytes.
+// maxFirst is the maximum number of bytes that are examined before a protocol
+// is decided.
 const maxFirst = 255
 
-// isRequest knows a method and a target, which, unlike a command behind a tag,
-// is a path, an address or a star.
+// isRequest recognises a method and a target. Unlike a command after a tag, the
+// target is a path, an address or a star.
 func isRequest(b []byte) answer {
 	for _, method := range methods {
 		switch beginsWith(method)(b) {
@@ -186,8 +187,8 @@ func isTarget(b []byte) answer {
 	return maybe
 }
 
-// isIdentification knows SSH's first line: SSH-2.0-software, and perhaps a
-// comment behind a blank (RFC 4253 §4.2). With one word of letters behind the
+// isIdentification recognises SSH's first line: SSH-2.0-software, and perhaps a
+// comment after a blank (RFC 4253 §4.2). With one word of letters after the
 // blank it may be a tag and its command.
 func isIdentification(b []byte) answer {
 	const name = "SSH-"
@@ -213,7 +214,7 @@ func isIdentification(b []byte) answer {
 	return isComment(comment)
 }
 
-// isComment reports whether a word is no command.
+// isComment reports whether a word is not a command.
 func isComment(b []byte) answer {
 	for i, c := range b {
 		switch {
@@ -233,8 +234,8 @@ func maybeUpTo(b []byte) answer {
 	return maybe
 }
 
-// isControl knows what no command begins with: a control character other than
-// an empty line's.
+// isControl recognises a control character other than an empty line's, with
+// which no command begins.
 func isControl(b []byte) answer {
 	switch {
 	case len(b) == 0:

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// foreigners are what clients send that took the port for another one.
+// foreigners are first bytes of clients with another protocol.
 var foreigners = map[string]Protocol{
 	"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03": TLS,
 	"\x16\x03\x00\x00\x2f\x01\x00":                 TLS, // SSL 3.0
 	"\x15\x03\x01\x00\x02\x01\x00":                 TLS, // an alert
 	"\x80\x2e\x01\x00\x02\x00\x15":                 SSLv2,
-	"\x80\x67\x01\x03\x01\x00\x4e":                 SSLv2, // offers TLS 1.0 in it
+	"\x80\x67\x01\x03\x01\x00\x4e":                 SSLv2, // offers TLS 1.0
 	"GET / HTTP/1.1\r\nHost: mail.example\r\n\r\n": HTTP,
 	"GET /\n":                                        HTTP,
 	"GET http://mail.example/ HTTP/1.1\r":            HTTP,
@@ -37,8 +37,8 @@ var foreigners = map[string]Protocol{
 	"\x00\x00\x00\x85\xff\x53\x4d":                   Binary, // SMB
 }
 
-// native are commands, and what clients and people send in place of them, which
-// the gates answer. A tag of IMAP may be nearly anything.
+// native are commands, and other lines of mail clients and people, which the
+// gates reply to. A tag of IMAP may be nearly any text.
 var native = []string{
 	"EHLO client.example\r\n", "CAPA\r\n", "USER joe\r\n", "AUTHENTICATE \"PLAIN\"\r\n", "QUIT\r\n",
 	"a LOGIN joe@mail.example pw\r\n", "GET1 CAPABILITY\r\n", "GET NOOP\r\n", "GET LOGIN a@b.example /\r\n", "OPTIONS CAPABILITY\r\n",
@@ -65,7 +65,7 @@ func TestRecognise(t *testing.T) {
 	}
 }
 
-// What has been decided stays so, however the bytes are divided.
+// A decision does not change with more bytes, however they are divided.
 func TestRecogniseByteByByte(t *testing.T) {
 	check := func(text string, want Protocol) {
 		for n := range len(text) {
@@ -82,8 +82,8 @@ func TestRecogniseByteByByte(t *testing.T) {
 	}
 }
 
-// A client that speaks another protocol is noticed by the first bytes, be they
-// whole, alone or without an end.
+// A client with another protocol is recognised by its first bytes, whether the
+// line is complete, divided or without an end.
 func TestReadCommandRecognises(t *testing.T) {
 	for text, want := range foreigners {
 		for name, size := range map[string]int{"whole": len(text), "by bytes": 1} {
@@ -96,7 +96,7 @@ func TestReadCommandRecognises(t *testing.T) {
 				}
 			}()
 			var err error
-			for ok := true; ok; { // the empty lines of a PROXY header
+			for ok := true; ok; { // the empty lines at the beginning of a PROXY header
 				_, err = c.ReadCommand()
 				ok = err == nil
 			}
@@ -107,7 +107,8 @@ func TestReadCommandRecognises(t *testing.T) {
 	}
 }
 
-// Commands come through whole, and later lines are no first bytes.
+// Commands are returned unchanged, and later lines are not checked as first
+// bytes.
 func TestReadCommandPassesCommands(t *testing.T) {
 	for _, text := range native {
 		line, ended := strings.CutSuffix(text, "\r\n")
@@ -124,8 +125,8 @@ func TestReadCommandPassesCommands(t *testing.T) {
 	}
 }
 
-// The protocol of a client that sends in the pause before the greeting is recognised
-// too; the first bytes may be undecided until the pause ends.
+// The protocol of a client that sends in the pause before the greeting is
+// recognised too; it may be undecided until the pause ends.
 func TestSpokeRecognises(t *testing.T) {
 	for text, want := range foreigners {
 		c, peer := pair(t, generous)
@@ -147,7 +148,7 @@ func TestSpokeRecognises(t *testing.T) {
 	}
 }
 
-// A backend may say what it likes: it is not asked what it speaks.
+// The lines of a backend are not checked for other protocols.
 func TestReadLineRecognisesNothing(t *testing.T) {
 	c, peer := pair(t, generous)
 	send(t, peer, "GET / HTTP/1.1\r\n")
@@ -156,7 +157,7 @@ func TestReadLineRecognisesNothing(t *testing.T) {
 	}
 }
 
-// Doubt does not outlast the wait for a line.
+// Undecided first bytes do not extend the wait for a line.
 func TestDoubtEnds(t *testing.T) {
 	limits := generous
 	limits.Wait = 50 * time.Millisecond

@@ -21,10 +21,10 @@ const (
 	recordHeader = 5
 	handshake    = 22 // the record's type (RFC 8446 §5.1)
 	maxPlaintext = 1 << 14
-	maxPiece     = 512 // with its header smaller than crypto/tls's first buffer
+	maxPiece     = 512 // with its header smaller than the first buffer of crypto/tls
 )
 
-// readHello is Read until the whole ClientHello was read.
+// readHello is Read until the whole ClientHello has been read.
 func (r *Records) readHello(p []byte) (int, error) {
 	if len(r.ahead) == 0 {
 		if r.small == nil {
@@ -38,7 +38,7 @@ func (r *Records) readHello(p []byte) (int, error) {
 	}
 	if !r.hello.begun {
 		if !r.hello.start(r.ahead) {
-			r.helloDone = true // not a ClientHello, or its header is incomplete: unchanged
+			r.helloDone = true // not a ClientHello, or an incomplete header: unchanged
 			return r.copyAhead(p), nil
 		}
 		r.ahead = r.ahead[recordHeader:]

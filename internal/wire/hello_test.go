@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// spoken is a connection from which all comes that was said.
+// spoken is a connection with fixed input.
 type spoken struct {
 	net.Conn
 	readBy
@@ -16,9 +16,8 @@ type spoken struct {
 
 func (s *spoken) Read(p []byte) (int, error) { return s.readBy.Read(p) }
 
-// Whatever comes first on a connection, in whatever pieces: crypto/tls sees the
-// same bytes, but for a ClientHello that is cut into records of at most
-// maxPiece bytes.
+// crypto/tls receives the same bytes for any input in any pieces, except that a
+// ClientHello is divided into records of at most maxPiece bytes.
 func FuzzHello(f *testing.F) {
 	f.Add(append([]byte{22, 3, 1, 0x05, 0xdc}, noise(1600)...), uint16(7), uint16(571))
 	f.Add(append([]byte{22, 3, 1, 0x05, 0xdc}, noise(900)...), uint16(2000), uint16(1))
@@ -42,8 +41,8 @@ func FuzzHello(f *testing.F) {
 	})
 }
 
-// joinedTo puts the pieces of a record of n bytes together, as far as they have
-// come, and what stands behind it.
+// joinedTo joins the pieces of a record of n bytes, as far as they have
+// arrived, and appends the bytes after them.
 func joinedTo(t *testing.T, b, head []byte, n int) (payload []byte) {
 	t.Helper()
 	for n > 0 && len(b) > 0 {

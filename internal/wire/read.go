@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// SyntaxError names a byte that is not allowed in a line. The line is consumed, so
-// that the conversation can continue after it.
+// SyntaxError reports a byte that is not allowed in a line. The line is
+// consumed, so that the conversation can continue after it.
 type SyntaxError string
 
 func (e SyntaxError) Error() string { return string(e) + " in a command line" }
 
-// The bytes that a line must not hold (RFC 5321 §2.3.8, RFC 9051 §9).
+// The bytes that a line must not contain (RFC 5321 §2.3.8, RFC 9051 §9).
 const (
 	ErrBareLF SyntaxError = "bare <LF>"
 	ErrBareCR SyntaxError = "bare <CR>"
@@ -81,8 +81,8 @@ func (c *Stream) readLine(wait time.Duration, command bool) ([]byte, error) {
 	}
 }
 
-// checked removes the CR from the end of a line and looks for bytes that are not
-// allowed.
+// checked removes the CR from the end of a line and searches for bytes that are
+// not allowed.
 func (c *Stream) checked(line []byte) ([]byte, error) {
 	n := len(line)
 	switch {
@@ -103,8 +103,8 @@ func (c *Stream) checked(line []byte) ([]byte, error) {
 // Buffered returns the number of bytes that were read and not yet used.
 func (c *Stream) Buffered() int { return c.w - c.r }
 
-// HasLine reports whether the buffer holds a whole line, so that ReadLine does not
-// block.
+// HasLine reports whether the buffer contains a whole line, so that ReadLine
+// does not block.
 func (c *Stream) HasLine() bool { return bytes.IndexByte(c.in[c.r:c.w], '\n') >= 0 }
 
 // Peek returns some bytes of a text, at least one, and leaves them unread; see
@@ -168,12 +168,12 @@ func (c *Stream) shrink() {
 	}
 }
 
-// lull is how long a fast text may pause before its large buffer returns to the pool,
-// so that many stalled messages do not hold many large buffers.
+// lull is how long a fast text may pause before its large buffer returns to the
+// pool, so that many stalled messages do not hold many large buffers.
 const lull = 250 * time.Millisecond
 
-// moreText reads once, into an empty buffer. It uses a large buffer if the read before
-// has filled a small one.
+// moreText reads once, into an empty buffer. It uses a large buffer if the
+// previous read has filled a small one.
 func (c *Stream) moreText() error {
 	c.r, c.w, c.mark = 0, 0, 0
 	deadline := time.Now().Add(c.limits.Text)

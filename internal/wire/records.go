@@ -6,16 +6,16 @@ import (
 	"sync"
 )
 
-// Records is the connection between a TLS session and its socket. crypto/tls makes a
-// system call for each record that it reads or writes. ReadAll and WriteAll read and
-// write several records with one call. Buffers come from a pool, and are held only
-// while they contain data.
+// Records is the connection between a TLS session and its socket. crypto/tls
+// makes a system call for each record that it reads or writes. ReadAll and
+// WriteAll read and write several records with one call. Buffers come from a
+// pool, and are held only while they contain data.
 //
 // A TLS session on Records has at most one reader and one writer at a time.
 type Records struct {
 	net.Conn
 
-	// For reading.
+	// Fields for reading.
 	ahead       []byte // data read from the socket and not yet by crypto/tls; part of large or small
 	large       *LargeBuffer
 	small       *SmallBuffer
@@ -25,15 +25,15 @@ type Records struct {
 	nonblocking bool // fail with os.ErrDeadlineExceeded instead of reading from the socket
 	oneRead     bool // become nonblocking after the next read from the socket
 
-	// For writing. mu is needed because a reader writes too when it answers a key
-	// update.
+	// Fields for writing. mu is needed because a reader writes too when it
+	// answers a key update.
 	mu        sync.Mutex
 	gathering bool
 	gathered  *LargeBuffer // records that are sent together
 	n         int          // bytes in gathered
 }
 
-// NewRecords returns the connection to put TLS on.
+// NewRecords returns the connection for a TLS session on conn.
 func NewRecords(conn net.Conn) *Records { return &Records{Conn: conn} }
 
 // Under returns the Records under a TLS session, or nil.
@@ -50,7 +50,8 @@ func Under(conn net.Conn) *Records {
 
 func (r *Records) self() *Records { return r }
 
-// CloseWrite closes the sending half of the socket, if it can be closed alone.
+// CloseWrite closes the sending half of the socket, if the socket supports
+// that.
 func (r *Records) CloseWrite() error {
 	if half, ok := r.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -137,9 +138,9 @@ func (r *Records) readRest(session net.Conn, p []byte, n int, err error) (int, e
 	return n, err
 }
 
-// hasMore reports whether more records may have arrived after the n bytes that were
-// read: in ahead, if there is room for a whole record, or in crypto/tls, which reads
-// small records together.
+// hasMore reports whether more records may have arrived after the n bytes that
+// were read: in ahead, if there is room for a whole record, or in crypto/tls,
+// which reads small records together.
 func (r *Records) hasMore(n, room int) bool {
 	return len(r.ahead) > 0 && room >= recordSize || n < recordSize && room > 0
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
-// counted counts the system calls that a connection costs.
+// counted counts the system calls on a connection.
 type counted struct {
 	net.Conn
 	reads, writes int
@@ -30,7 +30,7 @@ func (c *counted) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// halved keeps the second half of each write, if on is set.
+// halved keeps back the second half of each write, if on is set.
 type halved struct {
 	net.Conn
 	on   bool
@@ -120,8 +120,7 @@ func TestRecordsAreReadTogether(t *testing.T) {
 	}
 }
 
-// What crypto/tls has read ahead by itself, as it does with small records,
-// comes with the first.
+// Small records that crypto/tls has read together are returned together.
 func TestSmallRecordsAreReadTogether(t *testing.T) {
 	server, records, below, client := secure(t)
 	for _, line := range []string{"a text\r\n", "of some lines\r\n", ".\r\n"} {
@@ -140,7 +139,7 @@ func TestSmallRecordsAreReadTogether(t *testing.T) {
 	}
 }
 
-// Where there is half a record it is not waited for the other half.
+// An incomplete record is not waited for.
 func TestHalfARecordIsNoReasonToWait(t *testing.T) {
 	server, records, _, client := secure(t)
 	below := client.NetConn().(*halved)
@@ -160,7 +159,7 @@ func TestHalfARecordIsNoReasonToWait(t *testing.T) {
 	}
 }
 
-// A wait that ends in the middle of a record loses nothing of it.
+// A timeout in the middle of a record loses no bytes.
 func TestRecordsSurviveTimeouts(t *testing.T) {
 	server, records, _, client := secure(t)
 	text := noise(3 * recordSize)
@@ -186,7 +185,7 @@ func TestRecordsSurviveTimeouts(t *testing.T) {
 }
 
 // A large ClientHello reaches crypto/tls in pieces, whatever the pieces in
-// which it arrives, and what is no ClientHello as it is.
+// which it arrives; other bytes are unchanged.
 func TestHelloInPieces(t *testing.T) {
 	record := append([]byte{22, 3, 1, 0x05, 0xdc}, noise(1500)...)
 	for _, test := range []struct {
@@ -195,14 +194,14 @@ func TestHelloInPieces(t *testing.T) {
 		cut  bool
 	}{
 		{"ClientHello", record, true},
-		{"with more behind it", append(bytes.Clone(record), "more"...), true},
+		{"followed by more", append(bytes.Clone(record), "more"...), true},
 		{"plain text", []byte("EHLO client.example\r\n"), false},
 		{"too long for a record", append([]byte{22, 3, 1, 0xff, 0xff}, noise(300)...), false},
 		{"empty", []byte{22, 3, 1, 0, 0, 1}, false},
 	} {
 		for _, size := range []int{3, 7, 600, 5000} {
 			if size < recordHeader && test.cut {
-				continue // a header in pieces is passed on as it comes
+				continue // a header in pieces is not changed
 			}
 			t.Run(test.name, func(t *testing.T) {
 				server, client := net.Pipe()
@@ -227,7 +226,7 @@ func TestHelloInPieces(t *testing.T) {
 	}
 }
 
-// readBy asks for as much at once as crypto/tls does.
+// readBy is a reader with the buffer size of crypto/tls.
 type readBy struct {
 	io.Reader
 	size int
@@ -235,7 +234,7 @@ type readBy struct {
 
 func (r *readBy) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(len(p), r.size)]) }
 
-// joined undoes what Records does to the first record.
+// joined joins the pieces into which Records has divided the first record.
 func joined(t *testing.T, b []byte) []byte {
 	t.Helper()
 	var payload []byte

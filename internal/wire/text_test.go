@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// text reads n bytes of a text, and tells whether a large buffer was ever used.
+// text reads n bytes of a text, and reports whether a large buffer was ever
+// used.
 func text(t *testing.T, c *Conn, n int) (read string, large bool) {
 	t.Helper()
 	for len(read) < n {
 		b, err := c.Peek()
 		if err != nil {
-			t.Fatalf("behind %d bytes: %v", len(read), err)
+			t.Fatalf("after %d bytes: %v", len(read), err)
 		}
 		read += string(b)
 		large = large || c.large != nil
@@ -23,8 +24,8 @@ func text(t *testing.T, c *Conn, n int) (read string, large bool) {
 	return read, large
 }
 
-// A text that comes fast gets a large buffer; one that has come to a stop does
-// not keep it while it is waited for, and goes on where it was.
+// A fast text gets a large buffer. A text that stops gives it back during the
+// wait, and continues without loss.
 func TestStalledTextHoldsNoLargeBuffer(t *testing.T) {
 	limits := generous
 	limits.Text = 2 * lull
@@ -45,7 +46,7 @@ func TestStalledTextHoldsNoLargeBuffer(t *testing.T) {
 				t.Fatalf("waiting for more: %v", err)
 			}
 			if c.large != nil {
-				t.Error("the large buffer is kept while nothing comes")
+				t.Error("the large buffer is kept during the wait")
 			}
 			send(t, peer, "more")
 			if read, large := text(t, c, 4); read != "more" || large {
@@ -55,7 +56,7 @@ func TestStalledTextHoldsNoLargeBuffer(t *testing.T) {
 	}
 }
 
-// BenchmarkText is a message that comes as fast as it is read.
+// BenchmarkText reads a message that arrives as fast as it is read.
 func BenchmarkText(b *testing.B) {
 	c := newEndless()
 	c.limits.Text = time.Minute

@@ -1,6 +1,6 @@
 package wire
 
-// Print gathers strings for the next Flush; it fails when that fails.
+// Print buffers strings for the next Flush; it fails after a failed Flush.
 func (c *Stream) Print(parts ...string) {
 	for _, s := range parts {
 		c.out = append(c.out, s...)
@@ -10,7 +10,7 @@ func (c *Stream) Print(parts ...string) {
 	}
 }
 
-// Write gathers p for the next Flush. Large pieces go out at once.
+// Write buffers p for the next Flush. Large pieces are sent at once.
 func (c *Stream) Write(p []byte) (int, error) {
 	if len(p) >= outBuffer {
 		if err := c.Flush(); err != nil {
@@ -25,8 +25,8 @@ func (c *Stream) Write(p []byte) (int, error) {
 	return len(p), c.err
 }
 
-// Flush sends what was gathered. Its error stays: a reply that was lost makes
-// all later ones wrong.
+// Flush sends the buffered bytes. Its error is permanent: after a lost reply
+// all later ones would be wrong.
 func (c *Stream) Flush() error {
 	if len(c.out) == 0 || c.err != nil {
 		return c.err

@@ -12,15 +12,15 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Session is what a header tells a backend about a client's session.
+// Session is the information of a header about a client's session.
 type Session struct {
 	Client netip.AddrPort
 	Local  netip.AddrPort       // the address that the client connected to
-	TLS    *tls.ConnectionState // nil: there is none
+	TLS    *tls.ConnectionState // nil: plaintext
 }
 
-// maxLength is what old versions of Dovecot read of a header, in bytes: 16, and
-// the longest address.
+// maxLength is the maximum length of a header that old versions of Dovecot
+// read, in bytes: 16, and the longest address.
 const maxLength = 16 + 216
 
 // Format returns the header of a session.
@@ -42,8 +42,8 @@ func Format(version byte, s Session) ([]byte, error) {
 	return nil, err
 }
 
-// WriteLocal writes the header of a connection that serves no client, such as a
-// health check. Version 0 is no header.
+// WriteLocal writes the header of a connection without a client, such as a
+// health check. Version 0: no header.
 func WriteLocal(w io.Writer, version byte) error {
 	if version == 0 {
 		return nil
@@ -69,7 +69,7 @@ func (s Session) destination() netip.AddrPort {
 func tlsFacts(state *tls.ConnectionState) ([]proxyproto.TLV, error) {
 	ssl, err := tlvparse.PP2SSL{
 		Client: tlvparse.PP2_BITFIELD_CLIENT_SSL,
-		Verify: 1, // no client certificate
+		Verify: 1, // nonzero: no client certificate was verified
 		TLV: []proxyproto.TLV{
 			{Type: proxyproto.PP2_SUBTYPE_SSL_VERSION, Value: []byte(tlspolicy.Version(state.Version).String())},
 			{Type: proxyproto.PP2_SUBTYPE_SSL_CIPHER, Value: []byte(tlspolicy.Suite(state.CipherSuite).String())},
@@ -85,7 +85,7 @@ func tlsFacts(state *tls.ConnectionState) ([]proxyproto.TLV, error) {
 	return tlvs, err
 }
 
-// tcpAddr drops the zone, which no receiver would know.
+// tcpAddr removes the zone, which has no meaning for a receiver.
 func tcpAddr(a netip.AddrPort) *net.TCPAddr {
 	if !a.IsValid() {
 		return nil

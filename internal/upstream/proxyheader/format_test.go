@@ -36,7 +36,7 @@ func TestHeaderWithTLS(t *testing.T) {
 		tlvs      int
 	}{
 		{"short", "mail.example.com", 3},
-		{"long", strings.Repeat("long.", 40) + "example", 2}, // would be more than some read
+		{"long", strings.Repeat("long.", 40) + "example", 2}, // the whole header would be too long for old receivers
 		{"none", "", 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestHeaderWithTLS(t *testing.T) {
 			version, _ := ssl.SSLVersion()
 			cipher, _ := ssl.SSLCipher()
 			if version != "TLSv1.2" || cipher != "ECDHE-RSA-AES128-GCM-SHA256" || string(tlvs[1].Value) != "imap" {
-				t.Errorf("it says %s, %s, %s", version, cipher, tlvs[1].Value)
+				t.Errorf("the header has %s, %s, %s", version, cipher, tlvs[1].Value)
 			}
 			if c.tlvs == 3 && string(tlvs[2].Value) != c.sni {
 				t.Errorf("the name is %s", tlvs[2].Value)

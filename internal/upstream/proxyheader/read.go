@@ -16,16 +16,17 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Header is what a load balancer tells about a connection.
+// Header is the information of a load balancer about a connection.
 type Header struct {
-	// Local says that the connection serves no client, as that of a health check,
-	// or that the balancer does not know the client (LOCAL, UNKNOWN).
+	// Local says that the connection has no client, like a health check, or
+	// that the balancer does not know the client (LOCAL, UNKNOWN).
 	Local bool
 
 	Client, Destination netip.AddrPort // without Local
 }
 
-// ErrSilent says that the peer has closed the connection before its first byte.
+// ErrSilent says that the peer has closed the connection without sending a
+// byte.
 var ErrSilent = errors.New("closed without a byte")
 
 var (
@@ -35,7 +36,8 @@ var (
 )
 
 // The lengths of headers in bytes (haproxy's proxy-protocol.txt). Headers of
-// version 2 may be longer than maxRestV2; no load balancer sends such ones.
+// version 2 may be longer than maxRestV2, but no load balancer sends such
+// headers.
 const (
 	signatureLength = 12
 	maxV1           = 107
@@ -43,8 +45,7 @@ const (
 	maxRestV2       = 2048
 )
 
-// Read reads a header and not a byte more: the bytes behind it may be commands or
-// TLS.
+// Read reads exactly a header: the following bytes may be commands or TLS.
 func Read(r io.Reader) (Header, error) {
 	h, err := read(r)
 	if err != nil {
@@ -93,8 +94,8 @@ func read(r io.Reader) (*proxyproto.Header, error) {
 	return h, nil
 }
 
-// readSignature reads as many bytes as the shortest header has. It fails as soon as
-// the bytes cannot be a header.
+// readSignature reads as many bytes as the shortest header has. It fails as
+// soon as the bytes cannot be a header.
 func readSignature(r io.Reader) ([]byte, error) {
 	text := make([]byte, 0, maxV1)
 	for len(text) < signatureLength {
@@ -113,8 +114,8 @@ func readSignature(r io.Reader) ([]byte, error) {
 	return text, nil
 }
 
-// notAHeader names the protocol of the first bytes; nil if they may still become a
-// header.
+// notAHeader returns the protocol of the first bytes; nil if they may still
+// become a header.
 func notAHeader(first []byte) error {
 	protocol, decided := wire.Recognise(first)
 	if !decided && len(first) == signatureLength {
@@ -143,10 +144,10 @@ func readLine(r io.Reader, text []byte) ([]byte, error) {
 }
 
 // oneFamily rewrites the addresses of a version 1 header in one family, as the
-// protocol demands. nginx names the family of the client's socket and writes both
-// addresses unchanged: IPv4 addresses in a TCP6 line, its own IPv6 address in a
-// TCP4 line. oneFamily maps the IPv4 address into IPv6. It leaves other errors to
-// the parser, such as an IPv6 client in a TCP4 line.
+// specification requires. nginx names the family of the client's socket and
+// writes both addresses unchanged: IPv4 addresses in a TCP6 line, its own IPv6
+// address in a TCP4 line. oneFamily maps the IPv4 address into IPv6. It leaves
+// other errors to the parser, such as an IPv6 client in a TCP4 line.
 func oneFamily(line []byte) []byte {
 	fields := strings.Split(string(line), " ")
 	if len(fields) != 6 || fields[1] != "TCP4" && fields[1] != "TCP6" {

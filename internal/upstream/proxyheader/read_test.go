@@ -10,7 +10,7 @@ import (
 
 const v2 = "\r\n\r\n\x00\r\nQUIT\n"
 
-// A header about 192.0.2.7, and others that are not to be believed.
+// A header about 192.0.2.7, and invalid headers.
 const goodV2 = v2 + "\x21\x11\x00\x0c\xc0\x00\x02\x07\xc0\x00\x02\x19\x10\xe1\x00\x19"
 
 func TestReadHeader(t *testing.T) {
@@ -83,7 +83,8 @@ func TestReadHeader(t *testing.T) {
 	}
 }
 
-// Whatever comes, there is no panic, and nothing behind the header is touched.
+// FuzzReadHeader checks that no input causes a panic, and that no byte after
+// the header is read.
 func FuzzReadHeader(f *testing.F) {
 	f.Add([]byte("PROXY TCP4 192.0.2.7 192.0.2.25 4321 25\r\nEHLO"))
 	f.Add([]byte(goodV2 + "\x16\x03"))

@@ -1,4 +1,4 @@
-// Package reversedns finds the names of clients in the reverse DNS.
+// Package reversedns looks up the names of clients in reverse DNS.
 package reversedns
 
 import (
@@ -15,28 +15,29 @@ import (
 	"github.com/letterlock/letterlock/internal/limit"
 )
 
-// Resolver is the part of net.Resolver that is used.
+// Resolver is the used part of net.Resolver.
 type Resolver interface {
 	LookupAddr(ctx context.Context, addr string) ([]string, error)
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// An answer is kept for a while, a name longer than its absence. The bounds are
-// enough for the clients of a busy day.
+// An answer is kept for a while, a name longer than a missing name. The bounds
+// are enough for the clients of a busy day.
 const (
 	nameKept   = 10 * time.Minute
 	noNameKept = time.Minute
 	maxKnown   = 8192 // addresses in memory
-	maxClaims  = 4    // names of one address that are resolved
-	maxLookups = 64   // at the same time; one for each client
+	maxClaims  = 4    // the maximum of names of one address that are resolved
+	maxLookups = 64   // the maximum at the same time; one for each client
 )
 
-// Cache looks the names of clients up, and keeps the answers for a while. An
-// address is looked up once at a time, however many sessions ask. The addresses
-// of one client (an IPv6 /64 is one client) are looked up one after the other.
+// Cache looks up the names of clients, and keeps the answers for a while. There
+// is one lookup of an address at a time, however many sessions need it. The
+// addresses of one client (an IPv6 /64 is one client) are looked up one after
+// the other.
 type Cache struct {
 	resolver Resolver
-	running  chan struct{} // a token for each lookup under way
+	running  chan struct{} // a token for each running lookup
 
 	mu    sync.Mutex
 	known map[netip.Addr]*Lookup
@@ -54,20 +55,20 @@ func New(r Resolver) *Cache {
 	}
 }
 
-// queue lets the lookups of one client run one after the other.
+// queue makes the lookups of one client run one after the other.
 type queue struct {
 	turn  chan struct{}
 	users int
 }
 
-// Lookup is a question to the DNS, and its answer once done is closed.
+// Lookup is a query, and its answer once done is closed.
 type Lookup struct {
 	address netip.Addr
 	done    chan struct{}
 	name    gate.Name
-	until   time.Time          // the answer is used until then; zero before done
-	askers  int                // sessions that wait for it
-	cancel  context.CancelFunc // called when no session waits any more
+	until   time.Time          // the answer is valid until then; zero before done
+	askers  int                // sessions that wait for the answer
+	cancel  context.CancelFunc // called when no session waits for the answer
 }
 
 // Wait waits for the answer, or until ctx ends.
@@ -80,8 +81,8 @@ func (l *Lookup) Wait(ctx context.Context) gate.Name {
 	}
 }
 
-// Confirmed returns the client's confirmed name if it is known by now, else the
-// empty string. A nil Lookup has no name.
+// Confirmed returns the client's confirmed name if it is known, else the empty
+// string. A nil Lookup has no name.
 func (l *Lookup) Confirmed() string {
 	if l == nil {
 		return ""
@@ -123,7 +124,7 @@ func (c *Cache) entry(a netip.Addr, cancel context.CancelFunc) (l *Lookup, known
 	return l, false
 }
 
-// Drop says that a session does not need the answer any more.
+// Drop says that a session no longer needs the answer.
 func (c *Cache) Drop(l *Lookup) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,15 +137,15 @@ func (c *Cache) Drop(l *Lookup) {
 	}
 }
 
-// Len returns how many answers and searches are kept, and for how many clients
-// searches run or wait.
+// Len returns the number of answers and searches, and the number of clients
+// whose searches run or wait.
 func (c *Cache) Len() (known, busy int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.known), len(c.busy)
 }
 
-// makeRoom keeps the memory bounded. An answer that is dropped is looked up again.
+// makeRoom bounds the memory. An answer that is removed is looked up again.
 func (c *Cache) makeRoom(now time.Time) {
 	if len(c.known) < maxKnown {
 		return
@@ -182,7 +183,7 @@ func (c *Cache) search(ctx context.Context, l *Lookup) {
 	close(l.done)
 }
 
-// wait waits until a search for a client may run. Leave lets the next one run.
+// wait waits until a search for a client may run. leave lets the next one run.
 func (c *Cache) wait(ctx context.Context, client netip.Addr) (leave func(), ok bool) {
 	q := c.queueOf(client)
 	select {
@@ -218,7 +219,7 @@ func (c *Cache) queueOf(client netip.Addr) *queue {
 	return q
 }
 
-// leave takes the caller out of a client's queue.
+// leave removes the caller from a client's queue.
 func (c *Cache) leave(client netip.Addr, q *queue) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -227,9 +228,9 @@ func (c *Cache) leave(client netip.Addr, q *queue) {
 	}
 }
 
-// ask resolves the names of an address back to addresses: any owner of an address
-// can claim any name, but only the owner of the name can make it resolve to the
-// address.
+// ask resolves the names of an address back to addresses: any owner of an
+// address can claim any name, but only the owner of the name can make it
+// resolve to the address.
 func (c *Cache) ask(ctx context.Context, a netip.Addr) gate.Name {
 	var found gate.Name
 	claims, err := c.resolver.LookupAddr(ctx, a.String())
@@ -262,8 +263,8 @@ func temporary(err error) bool {
 }
 
 // plainName reports whether a name consists of letters, digits, hyphens and
-// underscores: a PTR record may hold any bytes, and the name is used in headers
-// and commands.
+// underscores: a PTR record may contain any bytes, and the name is used in
+// headers and commands.
 func plainName(name string) bool {
 	if name == "" || len(name) > 253 {
 		return false

@@ -13,8 +13,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// zone is a DNS of two tables. A name that leads to nothing is not found; an
-// address with the claim "slow" is answered when the asker gives up.
+// zone is a DNS with two tables. Names without an address do not exist; a query
+// for an address with the claim "slow" is answered when its context ends.
 type zone struct {
 	pointers  map[string][]string
 	addresses map[string]string
@@ -101,7 +101,7 @@ func TestReverseDNSAsksOnce(t *testing.T) {
 	first.until = time.Now().Add(-time.Second)
 	n.mu.Unlock()
 	if n.Lookup(t.Context(), one, time.Minute, hold) == first {
-		t.Error("what has expired is still used")
+		t.Error("an expired answer is still used")
 	}
 }
 
@@ -117,8 +117,8 @@ func TestReverseDNSIsBounded(t *testing.T) {
 	}
 }
 
-// Whatever a PTR record holds: what is taken for a name can stand in a header,
-// a log and a command.
+// FuzzPlainName checks that any accepted name is safe in a header, a log and a
+// command.
 func FuzzPlainName(f *testing.F) {
 	for _, seed := range []string{"mail.example.com", "a_b.example", "a b", "a..b", "", "x\r\nQUIT", "jörg.example", "*.example.com"} {
 		f.Add(seed)
