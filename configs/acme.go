@@ -6,62 +6,66 @@ import (
 	"time"
 )
 
-// ACME gets certificates from a CA (RFC 8555), beside those from files.
+// ACME gets certificates from a CA (RFC 8555), in addition to those from files.
 type ACME struct {
-	// The names to get certificates for. A client that asks for no name gets the
-	// first. No wildcards. Default: the hostname, unless there are certificates.
+	// The names to get certificates for. A client that sends no server name
+	// gets the first. No wildcards. Default: the hostname, unless certificates
+	// is set.
 	Hosts []string `yaml:"hosts" example:"[imap.example.com, smtp.example.com]" var:"ACME_HOSTS" flag:"acme-hosts" usage:"certificates by ACME for <NAME,...> (default the hostname)"`
 
 	// The address that the CA may write to. Default: none.
 	Email string `yaml:"email" example:"postmaster@example.com" var:"ACME_EMAIL" flag:"acme-email" usage:"certificates by ACME, and the <ADDRESS> that the CA may write to"`
 
-	// host:port where HTTP-01 is answered, and nothing else; CAs call port 80.
-	// Default: ":80", unless there is tls_alpn.
+	// host:port where HTTP-01 is answered, and no other request; CAs use port
+	// 80. Default: ":80", unless tls_alpn is set.
 	HTTP string `yaml:"http" example:"':80'" var:"ACME_HTTP" flag:"acme-http" usage:"<ADDRESS> where HTTP-01 is answered (default :80)"`
 
-	// host:port where TLS-ALPN-01 is answered, and the policy of mta_sts served;
-	// CAs and mail servers call port 443. Default: none; with mta_sts, ":443".
+	// host:port where TLS-ALPN-01 is answered, and the policy of mta_sts
+	// served; CAs and mail servers use port 443. Default: none; with mta_sts,
+	// ":443".
 	TLSALPN string `yaml:"tls_alpn" example:"':443'" var:"ACME_TLS_ALPN" flag:"acme-tls-alpn" usage:"<ADDRESS> where TLS-ALPN-01 is answered (default none)"`
 
-	// The URL of the CA; this one is Let's Encrypt's.
+	// The URL of the CA's directory; the default is Let's Encrypt's.
 	Directory string `yaml:"directory" default:"https://acme-v02.api.letsencrypt.org/directory" var:"ACME_DIRECTORY" flag:"acme-directory" usage:"<URL> of the CA (default Let's Encrypt's)"`
 
-	// An account that the CA has given you beforehand. Default: none is needed.
+	// An account that the CA has created for you beforehand. Default: none;
+	// most CAs need none.
 	EAB *EAB `yaml:"eab"`
 
-	// A PEM file with the roots to trust when the CA is called, for a CA of your
-	// own. Default: the system's.
+	// A PEM file with the CAs to trust for the connection to the CA, if it is
+	// your own. Default: those that the system trusts.
 	CARoots string `yaml:"ca_roots" example:"/etc/letterlock/ca.pem" var:"ACME_CA_ROOTS" flag:"acme-ca-roots" usage:"<FILE> with the roots to trust when the CA is called (default the system's)"`
 }
 
-// EAB names an account that exists at the CA (RFC 8555 §7.3.4).
+// EAB identifies an account that exists at the CA (RFC 8555 §7.3.4).
 type EAB struct {
-	// The name of its key.
+	// The identifier of its key.
 	KID string `yaml:"kid" required:"true" example:"kid-1" var:"ACME_EAB_KID" flag:"acme-eab-kid" usage:"<KEY> name of an account that the CA has given beforehand"`
 
-	// A file with the key itself, in base64url as CAs give it.
+	// A file with the key in base64url, as the CA provides it.
 	KeyFile string `yaml:"key_file" required:"true" example:"/etc/letterlock/eab.key" var:"ACME_EAB_KEY_FILE" flag:"acme-eab-key-file" usage:"<FILE> with its key"`
 }
 
-// MTASTS is the policy that makes sending servers insist on TLS (RFC 8461), and
+// MTASTS is the policy that makes sending servers require TLS (RFC 8461), and
 // the domains that it is served for.
 type MTASTS struct {
 	// The domains that mail is received for.
 	Domains []string `yaml:"domains" required:"true" example:"[example.com]"`
 
-	// testing (failures are reported), enforce (or mail is not sent), none (the
-	// policy is withdrawn).
+	// testing (failures are reported), enforce (mail is not sent without TLS),
+	// none (the policy is withdrawn).
 	Mode string `yaml:"mode" default:"testing" words:"testing enforce none"`
 
 	// How long senders remember the policy (RFC 8461, section 3.2).
 	MaxAge time.Duration `yaml:"max_age" default:"168h" min:"1h" max:"8766h"`
 
-	// The MX hosts, *. for all names of one level. Default: the hostname.
+	// The MX hosts; *. stands for all names of one label. Default: the
+	// hostname.
 	MX []string `yaml:"mx" example:"[mail.example.com]"`
 }
 
-// completeACME fills in what most installations need: our own name, by HTTP-01
-// at Let's Encrypt.
+// completeACME sets the values that most installations need: a certificate for
+// the hostname, by HTTP-01 from Let's Encrypt.
 func (c *Config) completeACME(folder string) {
 	a := c.ACME
 	setDefaults(reflect.ValueOf(a).Elem())
@@ -83,7 +87,7 @@ func (c *Config) completeACME(folder string) {
 	}
 }
 
-// completeMTASTS fills in the hostname as the MX.
+// completeMTASTS sets the hostname as the MX.
 func (c *Config) completeMTASTS() {
 	m := c.MTASTS
 	foldNames(m.Domains)
@@ -93,8 +97,8 @@ func (c *Config) completeMTASTS() {
 	foldNames(m.MX)
 }
 
-// MailHosts are the names that the listeners get certificates for by ACME,
-// those of all listeners first; none if there is no ACME.
+// MailHosts returns the names that the listeners get certificates for by ACME,
+// those of all listeners first; none without ACME.
 func (c *Config) MailHosts() []string {
 	if c.ACME == nil {
 		return nil
@@ -106,8 +110,8 @@ func (c *Config) MailHosts() []string {
 	return hosts
 }
 
-// PolicyHosts are the names that the MTA-STS policy is served under (RFC 8461
-// §3.3).
+// PolicyHosts returns the names that the MTA-STS policy is served under (RFC
+// 8461 §3.3).
 func (c *Config) PolicyHosts() []string {
 	if c.MTASTS == nil {
 		return nil
@@ -119,7 +123,7 @@ func (c *Config) PolicyHosts() []string {
 	return hosts
 }
 
-// ACMEHosts are all names that certificates are asked for, each once.
+// ACMEHosts returns all names that certificates are requested for, each once.
 func (c *Config) ACMEHosts() []string {
 	var hosts []string
 	for _, host := range slices.Concat(c.MailHosts(), c.PolicyHosts()) {

@@ -13,25 +13,25 @@ var (
 	errNoPort       = errors.New("has no port")
 	errPort         = errors.New("has no port between 0 and 65535")
 	errPortZero     = errors.New("has no port between 1 and 65535")
-	errNotAddress   = errors.New("has a name where an address must stand: a listener is bound to an address of this machine")
-	errNoBrackets   = errors.New("is an IPv6 address: it needs brackets, and a port behind them")
-	errAmbiguous    = errors.New("is an IPv6 address as a whole, but may be meant as a shorter one and a port")
+	errNotAddress   = errors.New("has a name, but a listener is bound to an address of this machine")
+	errNoBrackets   = errors.New("is an IPv6 address: it needs brackets, and a port after them")
+	errAmbiguous    = errors.New("is a complete IPv6 address, but may be meant as a shorter address and a port")
 	errNoHost       = errors.New("has no host")
 	errBackendHost  = errors.New("has a host that is neither a name nor an address")
 	errUnixRelative = errors.New("has a socket path that does not begin with /")
-	errUnixLong     = errors.New("has a socket path longer than the 107 bytes that the kernel takes")
+	errUnixLong     = errors.New("has a socket path longer than the kernel's maximum of 107 bytes")
 	errBackendForm  = errors.New("is not host:port (an IPv6 address with a port needs brackets)")
 )
 
-// listenAddress is where a listener is bound. The zero host is every address
-// of the machine, IPv4 and IPv6.
+// listenAddress is the address that a listener is bound to. An empty host means
+// every address of the machine, IPv4 and IPv6.
 type listenAddress struct {
 	host netip.Addr
 	port int
 }
 
-// parseListen reads :25, 192.0.2.1:25 or [2001:db8::1]:25. Port 0 lets the
-// kernel choose.
+// parseListen parses :25, 192.0.2.1:25 or [2001:db8::1]:25. With port 0 the
+// kernel chooses the port.
 func parseListen(s string) (listenAddress, error) {
 	host, port, err := net.SplitHostPort(s)
 	if ip, bare := netip.ParseAddr(s); bare == nil && ip.Is6() {
@@ -58,8 +58,8 @@ func parseListen(s string) (listenAddress, error) {
 	return address, nil
 }
 
-// ListenAddresses returns the addresses of all listeners. One is unspecified if
-// it stands for every address of the machine.
+// ListenAddresses returns the addresses of all listeners. An unspecified
+// address means every address of the machine.
 func (c *Config) ListenAddresses() []netip.AddrPort {
 	var all []netip.AddrPort
 	for _, l := range c.Listeners {
@@ -75,8 +75,8 @@ func (c *Config) ListenAddresses() []netip.AddrPort {
 	return all
 }
 
-// overlaps reports whether the kernel would refuse to bind both. An
-// unspecified address is bound for both families, so it meets every other.
+// overlaps reports whether the kernel would refuse to bind both. An unspecified
+// address is bound for both families, so it overlaps with every other.
 func (a listenAddress) overlaps(b listenAddress) bool {
 	if a.port != b.port || a.port == 0 {
 		return false
@@ -85,7 +85,7 @@ func (a listenAddress) overlaps(b listenAddress) bool {
 }
 
 // reaches reports whether a connection to host and port of this machine would
-// end at the listener.
+// reach the listener.
 func (a listenAddress) reaches(host string, port int) bool {
 	if a.port != port || port == 0 {
 		return false
@@ -103,7 +103,7 @@ func (a listenAddress) reaches(host string, port int) bool {
 	}
 }
 
-// unixPath cuts the unix: off a socket's path.
+// unixPath returns the path of a socket without unix:.
 func unixPath(backend string) (string, bool) {
 	return strings.CutPrefix(backend, "unix:")
 }
@@ -113,8 +113,8 @@ func isSocket(backend string) bool {
 	return socket
 }
 
-// completeBackend checks a backend and adds the port where only a host is
-// given: legacy becomes legacy:143.
+// completeBackend checks a backend and adds the port if there is only a host:
+// legacy becomes legacy:143.
 func completeBackend(backend string, defaultPort int) (string, error) {
 	if path, ok := unixPath(backend); ok {
 		return backend, legalSocket(path)
@@ -135,7 +135,7 @@ func completeBackend(backend string, defaultPort int) (string, error) {
 	return withPort(host, port)
 }
 
-// bracketsLost reports whether an IPv6 address is most likely meant as another
+// bracketsLost reports whether an IPv6 address is probably meant as a shorter
 // one with a port: fd00::5:143 is an address, but [fd00::5]:143 is meant.
 func bracketsLost(text string) bool {
 	colon := strings.LastIndexByte(text, ':')
@@ -154,8 +154,9 @@ func portOfMail(port int) bool {
 		slices.ContainsFunc(services, func(f serviceFacts) bool { return f.port == port || f.backendPort == port })
 }
 
-// withPort joins and checks the two halves. What looks like an address and is
-// none, 300.1.2.3 say, is not tried as a name: resolvers differ on it.
+// withPort joins and checks host and port. A host such as 300.1.2.3, which
+// looks like an address but is not valid, is an error, because resolvers differ
+// on it.
 func withPort(host, port string) (string, error) {
 	host = foldHost(host)
 	backend := net.JoinHostPort(host, port)
@@ -172,14 +173,14 @@ func withPort(host, port string) (string, error) {
 	return backend, nil
 }
 
-// legalHost is looser than legalDomain: names given out by Docker and in
-// hosts files have underscores, and a root dot stops the search list.
+// legalHost permits more than legalDomain: names from Docker and in hosts files
+// have underscores, and a root dot stops the search list.
 func legalHost(name string) bool {
 	return legalDomain(strings.TrimSuffix(strings.ReplaceAll(name, "_", "x"), ".")) == nil
 }
 
-// legalSocket holds to sun_path, of which the kernel takes 108 bytes with the
-// final zero (unix(7)).
+// legalSocket checks the length of sun_path, whose 108 bytes include the final
+// zero (unix(7)).
 func legalSocket(path string) error {
 	switch {
 	case !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0):
@@ -190,12 +191,13 @@ func legalSocket(path string) error {
 	return nil
 }
 
-// shared is the address space that carriers and private overlays use behind
-// their own borders (RFC 6598).
+// shared is the address space that carriers and private overlays use internally
+// (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// public reports whether packets to the host cross networks that are not the
-// administrator's. What a name stands for is not known here.
+// public reports whether packets to the host may cross networks of other
+// parties. For a name it reports false, because the address behind it is
+// unknown here.
 func public(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	if err != nil {

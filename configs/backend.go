@@ -8,46 +8,48 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Backend is a named group of mail servers that hold the same mail, and the
-// way to reach them. A listener that needs no more than an address needs none.
+// Backend is a named group of mail servers with the same mailboxes, and how to
+// reach them. A listener whose backend is a single address needs no Backend.
 type Backend struct {
-	// The name by which listeners refer to it, in place of an address.
+	// The name by which listeners refer to it, instead of an address.
 	Name string `yaml:"name" required:"true" example:"cyrus"`
 
 	// The servers, as in a listener's backend. Without a port it is the
 	// service's, with tls: tls 465, 993 or 995.
 	//
-	// A session goes to one of them, and to the next if it cannot be reached or
-	// does not send its greeting within timeouts.dial. After the greeting no
-	// session moves. A server that has failed comes last until it answers again.
+	// A session uses one of them, or the next if it cannot be reached or does
+	// not send its greeting within timeouts.dial. After the greeting no session
+	// changes its server. A server that has failed is tried last until it
+	// answers again.
 	Addresses []string `yaml:"addresses" required:"true" min:"1" example:"[10.0.0.5, '10.0.0.6:1143']"`
 
-	// The server that a session goes to: least-connections, or client for the
-	// same one for the same client address.
+	// How the server for a session is chosen: least-connections, or client for
+	// the same server for the same client address.
 	Balance string `yaml:"balance" default:"least-connections" words:"least-connections client"`
 
-	// The time between two checks of a server, by a greeting and a goodbye; each
-	// is a line in the backend's log. A server that a session has just reached is
-	// not checked, nor is one that is alone.
+	// The time between two checks of a server, by a greeting and a goodbye;
+	// each check is a line in the backend's log. A server that a session has
+	// just reached is not checked, nor is the only server of a backend.
 	Health time.Duration `yaml:"health" default:"30s" min:"5s" max:"1h"`
 
-	// TLS on the way to the servers: none, starttls, or tls for TLS from the
-	// first byte.
+	// TLS to the servers: none, starttls, or tls for implicit TLS.
 	TLS string `yaml:"tls" default:"none" words:"none starttls tls" example:"starttls"`
 
 	// Whether the servers must prove their identity, by a certificate or a pin.
-	// With false an attacker between the proxy and them can read everything.
+	// With false an attacker between the proxy and the servers can read
+	// everything.
 	Verify *bool `yaml:"verify" default:"true"`
 
 	// The name in their certificates. Default: the host in the address.
 	ServerName string `yaml:"server_name" example:"legacy.lan"`
 
-	// The CAs that sign their certificates, a PEM file. Default: the CAs that the
-	// system trusts, and none if there is a pin.
+	// The CAs that sign their certificates, a PEM file. Default: the CAs that
+	// the system trusts, and none if there is a pin.
 	CA string `yaml:"ca" example:"/etc/letterlock/backend-ca.pem"`
 
-	// The public keys that they may have, by their SHA-256 in base64. With a pin
-	// and no ca, neither name nor date of a certificate matters. Default: none.
+	// The public keys that they may have, by their SHA-256 in base64. With a
+	// pin and no ca, neither name nor date of a certificate matters. Default:
+	// none.
 	Pin []tlspolicy.Pin `yaml:"pin" min:"1" example:"[AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=]"`
 
 	// The lowest TLS version. Below 1.2, suites for old servers are offered as
@@ -55,16 +57,16 @@ type Backend struct {
 	MinVersion tlspolicy.Version `yaml:"min_version" default:"1.2" words:"{versions}"`
 }
 
-// ByClient reports whether a client comes to the same address again.
+// ByClient reports whether a client always gets the same server.
 func (b Backend) ByClient() bool { return b.Balance == "client" }
 
-// StartTLS reports whether TLS begins with a command of the protocol.
+// StartTLS reports whether TLS to the backend starts by STARTTLS.
 func (b Backend) StartTLS() bool { return b.TLS == "starttls" }
 
-// Encrypted reports whether there is TLS at all.
+// Encrypted reports whether the connection to the backend uses TLS.
 func (b Backend) Encrypted() bool { return b.TLS == "starttls" || b.TLS == "tls" }
 
-// Verified reports whether the backend has to prove who it is.
+// Verified reports whether the backend must prove its identity.
 func (b Backend) Verified() bool { return b.Encrypted() && (b.Verify == nil || *b.Verify) }
 
 // HealthInterval is the time between two checks of an address.
@@ -73,7 +75,7 @@ func (b Backend) HealthInterval() time.Duration {
 	return b.Health
 }
 
-// floor is the lowest version of TLS in force.
+// floor returns the lowest permitted TLS version.
 func (b Backend) floor() tlspolicy.Version {
 	setDefaults(reflect.ValueOf(&b).Elem())
 	return b.MinVersion
@@ -85,7 +87,7 @@ func (b Backend) TLSRules() tlspolicy.BackendTLS {
 	return tlspolicy.BackendTLS{Min: b.floor(), ServerName: b.ServerName, Pins: b.Pin, Unverified: !b.Verified()}
 }
 
-// port is where a backend speaks a service if its address does not say.
+// port returns a backend's port for a service, if its address has none.
 func (b Backend) port(s Service) int {
 	if b.TLS == "tls" {
 		return s.tlsPort()
@@ -93,7 +95,7 @@ func (b Backend) port(s Service) int {
 	return s.BackendPort()
 }
 
-// backendNamed finds one of the backends by its name.
+// backendNamed returns the backend of a name.
 func (c *Config) backendNamed(name string) (Backend, bool) {
 	for _, b := range c.Backends {
 		if b.Name == name && name != "" {
@@ -103,11 +105,12 @@ func (c *Config) backendNamed(name string) (Backend, bool) {
 	return Backend{}, false
 }
 
-// BackendOf is what a listener's backend stands for: one of the backends, by
-// its name, or one address in plaintext. Its addresses have their ports.
+// BackendOf returns the backend of a listener: a named one, or a single address
+// in plaintext. Its addresses have their ports.
 func (c *Config) BackendOf(l Listener) Backend { return c.Reach(l.Backend, l.Service) }
 
-// Reach is BackendOf for a name or an address from elsewhere.
+// Reach is BackendOf for a name or an address that is not in the configuration,
+// as in a file of routes.
 func (c *Config) Reach(target string, s Service) Backend {
 	b, ok := c.backendNamed(target)
 	if !ok {
@@ -121,8 +124,8 @@ func (c *Config) Reach(target string, s Service) Backend {
 	return b
 }
 
-// BackendAddresses lists the addresses of all backends that the configuration
-// names, used or not. Those of routes stand in files of their own.
+// BackendAddresses returns the addresses of all backends in the configuration,
+// used or not. The addresses in files of routes are not included.
 func (c *Config) BackendAddresses() (all []string) {
 	for _, b := range c.Backends {
 		for _, address := range b.Addresses {
@@ -138,7 +141,7 @@ func (c *Config) BackendAddresses() (all []string) {
 	return all
 }
 
-// hostOf is the host of a backend's address, empty for a socket.
+// hostOf returns the host of a backend's address; empty for a socket.
 func hostOf(address string) string {
 	if _, socket := unixPath(address); socket {
 		return ""
@@ -150,8 +153,8 @@ func hostOf(address string) string {
 	return ""
 }
 
-// tlsPort is where a backend speaks a service with TLS from the first byte.
-// Two have no such port (RFC 8314 §7.3); theirs is what it is without TLS.
+// tlsPort returns a backend's port for a service with implicit TLS. Two
+// services have no such port (RFC 8314 §7.3), and use the port without TLS.
 func (s Service) tlsPort() int {
 	for _, f := range services {
 		if f.implicit && f.protocol == s.Protocol() && s != SMTP {

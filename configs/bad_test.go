@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "write down anew what broken files are answered with")
 
-// testMachine reads files as they are and has a name of its own.
+// testMachine reads the files themselves, but has a fixed hostname.
 func testMachine() Machine {
 	m := Here()
 	m.Hostname = Elsewhere("mail.example.com").Hostname
@@ -20,8 +20,9 @@ func testMachine() Machine {
 	return m
 }
 
-// Each file in testdata/bad is answered with the words in the .error file
-// beside it. Run with -update to write these down anew, and read the diff.
+// TestBadFiles loads each file in testdata/bad, and compares the errors with
+// the .error file beside it. Run with -update to write the .error files, and
+// read the diff.
 func TestBadFiles(t *testing.T) {
 	files, err := filepath.Glob("testdata/bad/*.yaml")
 	if err != nil || len(files) < 25 {

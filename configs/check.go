@@ -1,9 +1,9 @@
 package configs
 
-// The rules. Each is a function that reports what breaks it; a rule does not
-// repeat what another has reported.
+// The rules. Each is a function that reports violations; a rule does not report
+// a value that another rule has reported.
 
-// rule looks at the configuration as a whole.
+// rule checks the whole configuration.
 type rule func(c *Config, m Machine, r report)
 
 var rules = []rule{
@@ -30,10 +30,10 @@ var rules = []rule{
 	checkSmarthost,
 }
 
-// listenerRule looks at one listener; r is the report of that listener.
+// listenerRule checks one listener; r is the report of that listener.
 type listenerRule func(c *Config, l Listener, r report)
 
-// listenerRules see listeners whose service is known.
+// listenerRules check listeners with a known service.
 var listenerRules = []listenerRule{
 	checkListen,
 	checkBackend,
@@ -54,16 +54,16 @@ var listenerRules = []listenerRule{
 	checkMechanisms,
 }
 
-// check runs every rule, whatever the others found: an administrator mends a
-// file once, not once per mistake.
+// check runs every rule, whatever the others report: so an administrator edits
+// the file once, and not once for each mistake.
 func (c *Config) check(m Machine, r report) {
 	for _, rule := range rules {
 		rule(c, m, r)
 	}
 }
 
-// checkListeners runs the listener rules, but not on an unknown service, of
-// which nothing can be said.
+// checkListeners runs the listener rules. It skips listeners with an unknown
+// service, for which they have no meaning.
 func checkListeners(c *Config, _ Machine, r report) {
 	if len(c.Listeners) == 0 {
 		r.in("listeners").wrong("write at least one, such as {service: imaps, backend: legacy.example.com}", "there are no listeners")

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// checkACME reports before the start what a CA would refuse after it.
+// checkACME reports at the start what the CA would refuse later.
 func checkACME(c *Config, m Machine, r report) {
 	a, at := c.ACME, r.in("acme")
 	if a == nil {
@@ -41,8 +41,8 @@ func checkACME(c *Config, m Machine, r report) {
 	}
 }
 
-// checkPublicName holds to what a CA signs for after a challenge by HTTP or
-// TLS (RFC 8555 §8.3, RFC 8737), and autocert with it.
+// checkPublicName permits the names that a CA signs after a challenge by HTTP
+// or TLS (RFC 8555 §8.3, RFC 8737), and that autocert accepts.
 func checkPublicName(name string, at report) {
 	const remedy = "write a name that the whole world resolves, such as mail.example.com"
 	_, notAddress := netip.ParseAddr(name)
@@ -59,8 +59,8 @@ func checkPublicName(name string, at report) {
 	}
 }
 
-// checkMTASTS: a policy that is wrong keeps mail away for as long as senders
-// remember it.
+// checkMTASTS checks the policy thoroughly: a wrong policy keeps mail away for
+// as long as senders remember it.
 func checkMTASTS(c *Config, _ Machine, r report) {
 	m, at := c.MTASTS, r.in("mta_sts")
 	if m == nil {
@@ -68,7 +68,7 @@ func checkMTASTS(c *Config, _ Machine, r report) {
 	}
 	if c.ACME == nil {
 		at.misplaced("write acme:, with hosts if the listeners are to have certificates of it too",
-			"mta_sts needs acme: the policy is served with a certificate that the whole world trusts")
+			"mta_sts needs acme: the policy is served with a publicly trusted certificate")
 	}
 	if len(m.Domains) == 0 {
 		at.wrong("write domains: and the domains that mail is received for", "mta_sts has no domains")
@@ -83,7 +83,7 @@ func checkMTASTS(c *Config, _ Machine, r report) {
 	}
 }
 
-// STSModes are the modes of an MTA-STS policy (RFC 8461 §3.2, §5).
+// STSModes returns the modes of an MTA-STS policy (RFC 8461 §3.2, §5).
 func STSModes() []string {
 	k, _ := keyAt("mta_sts.mode")
 	return k.Words

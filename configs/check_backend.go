@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// checkBackends looks at the named backends, used or not.
+// checkBackends checks the named backends, used or not.
 func checkBackends(c *Config, m Machine, r report) {
 	seen := map[string]bool{}
 	for i, b := range c.Backends {
@@ -27,8 +27,8 @@ func checkBackends(c *Config, m Machine, r report) {
 	}
 }
 
-// checkAddresses looks at each server of a backend. The port, if it has none,
-// is that of the listener's service.
+// checkAddresses checks each server of a backend. Its port, if it has none, is
+// the one of the listener's service.
 func checkAddresses(c *Config, b Backend, r report) {
 	if len(b.Addresses) == 0 {
 		r.wrong("write addresses: [10.0.0.5, 10.0.0.6]", "the backend has no addresses")
@@ -86,7 +86,7 @@ func checkSocketName(b Backend, r report) {
 	}
 }
 
-// checkBackend: a name is taken as it is, and resolved with each connection, so
+// checkBackend does not resolve a name: it is resolved for each connection, so
 // that a backend can move.
 func checkBackend(c *Config, l Listener, r report) {
 	if l.Service == Smarthost {
@@ -110,8 +110,8 @@ func checkBackend(c *Config, l Listener, r report) {
 	}
 }
 
-// warnHostName looks at a backend that is taken for the name of a host, where
-// it may be the misspelt name of one of the backends.
+// warnHostName warns of a backend without a dot that is used as a host name,
+// but may be a misspelt name of a backend.
 func (c *Config) warnHostName(i int, l Listener, advise func(key, remedy, text string)) {
 	key := fmt.Sprintf("listeners[%d].backend", i)
 	written, ok := c.written(key)
@@ -125,7 +125,7 @@ func (c *Config) warnHostName(i int, l Listener, advise func(key, remedy, text s
 	advise(key, remedy, fmt.Sprintf("%s is the name of none of the backends, and taken for that of a host", written))
 }
 
-// checkPublicBackend keeps passwords and mail from crossing the internet in
+// checkPublicBackend prevents passwords and mail from crossing the Internet in
 // plaintext by mistake.
 func checkPublicBackend(c *Config, l Listener, r report) {
 	if _, named := c.backendNamed(l.Backend); named || c.PublicPlaintextBackend {
@@ -139,20 +139,20 @@ func checkPublicBackend(c *Config, l Listener, r report) {
 	}
 }
 
-// checkLoop finds backends that are the proxy itself.
+// checkLoop reports backends that are the proxy itself.
 func checkLoop(c *Config, _ Machine, r report) {
 	for i, l := range c.Listeners {
 		for _, address := range c.BackendOf(l).Addresses {
 			if own, ok := c.reaches(address); ok {
 				r.in("listeners", i).in("backend").wrong(
-					"move the mail server to another port or address, and name that",
+					"move the mail server to another port or address, and write that",
 					"%s is this proxy's own %s listener: connections would go round in a circle", address, own.Service)
 			}
 		}
 	}
 }
 
-// reaches finds the listener of our own at which an address ends.
+// reaches returns the proxy's own listener that an address leads to.
 func (c *Config) reaches(address string) (Listener, bool) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// checkAllKeys holds each value to the bounds and the words of its key.
+// checkAllKeys checks each value against the bounds and words of its key.
 func checkAllKeys(c *Config, _ Machine, r report) { checkKeys(reflect.ValueOf(*c), r) }
 
 // checkKeys checks the fields of a struct, and of the structs in it. A listener
@@ -89,7 +89,7 @@ func (k Key) boundsRemedy(kind string) string {
 	return text
 }
 
-// short writes a duration as a person would: 5m, not 5m0s.
+// short formats a duration without zero units: 5m, not 5m0s.
 func short(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// checkListen: only addresses are taken. A name may stand for several, or for
-// another one tomorrow, and the port would be open where nobody expects it.
+// checkListen permits addresses only. A name may resolve to several addresses,
+// or to another one later, and the port would be open on an unexpected address.
 func checkListen(_ *Config, l Listener, r report) {
 	if _, err := parseListen(l.Listen); err != nil {
 		port := l.Service.Port()
@@ -19,7 +19,7 @@ func checkListen(_ *Config, l Listener, r report) {
 	}
 }
 
-// checkPolicyName looks at what is in force, which is the service's own where
+// checkPolicyName checks the policy in force, which is the service's default if
 // the key is absent.
 func checkPolicyName(c *Config, l Listener, r report) {
 	if l.Service == Smarthost {
@@ -28,8 +28,8 @@ func checkPolicyName(c *Config, l Listener, r report) {
 	r.in("policy").oneOf("TLS policy", l.PolicyName(), c.policyNames())
 }
 
-// checkBanner keeps the words of the greeting within their line (RFC 5321
-// §4.2), and on POP3 clear of what offers APOP (RFC 1939 §7).
+// checkBanner checks that the greeting fits on its line (RFC 5321 §4.2), and
+// that on POP3 it does not look like an offer of APOP (RFC 1939 §7).
 func checkBanner(_ *Config, l Listener, r report) {
 	const longest = 200
 	printable := func(c rune) bool { return c >= ' ' && c <= '~' }
@@ -59,8 +59,8 @@ func checkBelongs(_ *Config, l Listener, r report) {
 	}
 }
 
-// checkHandover: a handover that cannot be done is an error, as the backend
-// would take every client for the proxy.
+// checkHandover: an impossible handover is an error, because the backend would
+// treat every client as the proxy.
 func checkHandover(_ *Config, l Listener, r report) {
 	at := r.in("handover")
 	i := slices.IndexFunc(handovers, func(h handoverFacts) bool { return h.name == l.Handover })
@@ -75,7 +75,7 @@ func checkHandover(_ *Config, l Listener, r report) {
 	}
 }
 
-// handoversOf lists the handovers that a service can have.
+// handoversOf returns the handovers that a service supports.
 func handoversOf(s Service) []string {
 	var names []string
 	for _, h := range handovers {
@@ -96,7 +96,7 @@ func checkProxyFrom(_ *Config, l Listener, r report) {
 	}
 }
 
-// checkMechanisms holds to the form of SASL names (RFC 4422 §3.1).
+// checkMechanisms checks the form of SASL names (RFC 4422 §3.1).
 func checkMechanisms(_ *Config, l Listener, r report) {
 	odd := func(c rune) bool { return c != '-' && c != '_' && (c < 'A' || c > 'Z') && (c < '0' || c > '9') }
 	check := func(key string, mechanisms []string) {
@@ -115,7 +115,7 @@ func checkMechanisms(_ *Config, l Listener, r report) {
 	}
 }
 
-// checkOverlap finds listeners that cannot be bound beside one another.
+// checkOverlap reports listeners that cannot be bound at the same time.
 func checkOverlap(c *Config, _ Machine, r report) {
 	for i, later := range c.Listeners {
 		for j, earlier := range c.Listeners[:i] {
@@ -125,14 +125,14 @@ func checkOverlap(c *Config, _ Machine, r report) {
 				continue
 			}
 			r.in("listeners", i).in("listen").wrong(
-				"give one of them another port, or both an address of their own",
+				"give one of them another port, or each a separate address",
 				"%s is taken by the %s listener on %s (%s)", later.Listen, earlier.Service, earlier.Listen, r.lineOf("listeners", j))
 			break
 		}
 	}
 }
 
-// lineOf names the place of another entry for the reader.
+// lineOf describes the position of another entry.
 func (r report) lineOf(key string, index int) string {
 	at := r.in(key, index)
 	if p, ok := r.places[at.path]; ok {

@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// checkPolicies looks at the names. A built-in one cannot be replaced: it would
-// no longer mean the same here as in the manual and on other servers.
+// checkPolicies checks the names. A built-in policy cannot be replaced: its
+// name would have another meaning here than in the manual and on other servers.
 func checkPolicies(c *Config, _ Machine, r report) {
 	seen := map[string]bool{}
 	for i, own := range c.Policies {
@@ -29,7 +29,7 @@ func checkPolicies(c *Config, _ Machine, r report) {
 	}
 }
 
-// checkBase looks at the rules only if the base is known.
+// checkBase checks the other rules of a policy only if its base is known.
 func checkBase(own Policy, r report) {
 	if own.Base == "" {
 		r.wrong("write base: and one of "+strings.Join(tlspolicy.Names(), ", "), "the policy has no base")
@@ -44,7 +44,7 @@ func checkBase(own Policy, r report) {
 	checkGroups(policy, r)
 }
 
-// checkVersions points at the key that was set, as the other end may be the
+// checkVersions reports the version that is set: the other one may be the
 // base's.
 func checkVersions(p tlspolicy.Policy, r report) {
 	if p.Min <= p.Max {
@@ -57,7 +57,7 @@ func checkVersions(p tlspolicy.Policy, r report) {
 	at.wrong("lower min_version or raise max_version", "the policy begins at %s and ends at %s: it allows nothing", p.Min, p.Max)
 }
 
-// checkSuites finds versions that are allowed but could not be negotiated.
+// checkSuites reports versions that are allowed but cannot be negotiated.
 func checkSuites(p tlspolicy.Policy, r report) {
 	at := r.in("suites")
 	switch lowest := min(p.Max, tlspolicy.VersionTLS12); {
@@ -70,8 +70,8 @@ func checkSuites(p tlspolicy.Policy, r report) {
 	}
 }
 
-// checkGroups: in TLS 1.2 there is no ML-KEM, so a list without a classical
-// group makes each such client fail with "no cipher suite".
+// checkGroups: ML-KEM needs TLS 1.3, so with a list without a classical group
+// each client with TLS 1.2 fails with "no cipher suite".
 func checkGroups(p tlspolicy.Policy, r report) {
 	switch at := r.in("groups"); {
 	case len(p.Groups) == 0:
@@ -81,8 +81,7 @@ func checkGroups(p tlspolicy.Policy, r report) {
 	}
 }
 
-// checkLogin finds listeners that let clients in by TLS that no login may
-// use, and by no other.
+// checkLogin reports listeners whose TLS never permits a login.
 func checkLogin(c *Config, l Listener, r report) {
 	p, err := c.PolicyOf(l)
 	if err != nil || l.Service == SMTP || p.Min > p.Max || canLogin(p) {
@@ -91,8 +90,8 @@ func checkLogin(c *Config, l Listener, r report) {
 	r.in("policy").wrong("allow TLS 1.3, or a suite with ECDHE and GCM", "under policy %s no login could be strong enough to be let through", p.Name)
 }
 
-// canLogin asks the policy itself what is strong, for the best that can be
-// negotiated.
+// canLogin asks the policy whether a login is allowed with the best TLS that
+// can be negotiated.
 func canLogin(p tlspolicy.Policy) bool {
 	if p.Max >= tlspolicy.VersionTLS13 {
 		return true

@@ -9,8 +9,9 @@ import (
 	"github.com/letterlock/letterlock/internal/routes"
 )
 
-// LoginMethod is how we log in at the backend, as SASL names it, USER for the
-// protocol's own command, or AUTO: empty for the client's own way.
+// LoginMethod returns how the proxy logs in at the backend: the name of a SASL
+// mechanism, USER for the protocol's own command, or AUTO; empty for the
+// client's method.
 func (l Listener) LoginMethod() string {
 	switch l.BackendLogin {
 	case "same":
@@ -21,15 +22,16 @@ func (l Listener) LoginMethod() string {
 	return strings.ToUpper(l.BackendLogin)
 }
 
-// checkBackendLogin: USER and PASS, and LOGIN, are commands that SMTP and
-// ManageSieve have not.
+// checkBackendLogin: SMTP and ManageSieve have no login commands such as POP3's
+// USER and PASS or IMAP's LOGIN.
 func checkBackendLogin(_ *Config, l Listener, r report) {
 	if p := l.Service.Protocol(); l.BackendLogin == "user" && p != "imap" && p != "pop3" {
 		r.in("backend_login").wrong("write plain, login or cram-md5", "%s has no command of its own for a name and a password", l.Service)
 	}
 }
 
-// checkMasterSeparator allows one character that is not part of ordinary names.
+// checkMasterSeparator permits one character that is not part of ordinary
+// names.
 func checkMasterSeparator(_ *Config, l Listener, r report) {
 	at, s := r.in("master_separator"), l.MasterSeparator
 	ordinary := func(c byte) bool {
@@ -40,8 +42,8 @@ func checkMasterSeparator(_ *Config, l Listener, r report) {
 	}
 }
 
-// checkRoutes reads the file as it is now; when it changes for the worse, the
-// old one stays in use.
+// checkRoutes reads the file as it is now. If the file later becomes invalid,
+// the proxy keeps the old content.
 func checkRoutes(c *Config, m Machine, r report) {
 	for i, l := range c.Listeners {
 		at := r.in("listeners", i).in("routes")
@@ -67,17 +69,18 @@ func checkRoutes(c *Config, m Machine, r report) {
 	}
 }
 
-// CheckTarget says what is wrong with a target of routes, if anything. A name
-// without a dot or a port is a backend's, and never a host: it may be misspelt.
+// CheckTarget returns an error for an invalid target of routes. A name without
+// a dot and without a port must be a backend's name, and cannot be a host: it
+// may be a misspelt backend.
 func (c *Config) CheckTarget(target string, s Service) error {
 	if _, named := c.backendNamed(target); named {
 		return nil
 	}
 	if !strings.ContainsAny(target, ".:") {
 		if near := nearest(target, c.backendNames()); near != "" {
-			return fmt.Errorf("there is no backend called %s; perhaps %s", target, near)
+			return fmt.Errorf("there is no backend named %s; perhaps %s", target, near)
 		}
-		return fmt.Errorf("there is no backend called %s; a host needs its port, such as %s:%d", target, target, s.BackendPort())
+		return fmt.Errorf("there is no backend named %s; a host needs its port, such as %s:%d", target, target, s.BackendPort())
 	}
 	full, err := completeBackend(target, s.BackendPort())
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// checkHostname: the name goes into greetings, where an address in its place
-// is for hosts that have no name (RFC 5321 §4.1.3). A mail server has one.
+// checkHostname: greetings contain the hostname, and an address instead is only
+// for hosts without a name (RFC 5321 §4.1.3). A mail server has a name.
 func checkHostname(c *Config, _ Machine, r report) {
 	const remedy = "write the name that the mail server is known by, such as mail.example.com"
 	at := r.in("hostname")
@@ -26,7 +26,8 @@ func checkHostname(c *Config, _ Machine, r report) {
 	}
 }
 
-// checkStateDir does not ask that the folder exists: it is made at the start.
+// checkStateDir does not require that the folder exists: the program creates
+// it.
 func checkStateDir(c *Config, _ Machine, r report) {
 	if c.StateDir == "" || strings.ContainsRune(c.StateDir, 0) {
 		r.in("state_dir").wrong("write a folder that the program may write to, such as "+Default().StateDir, "state_dir names no folder")
@@ -40,8 +41,8 @@ func checkUser(c *Config, _ Machine, r report) {
 	}
 }
 
-// checkCertificates stops at what the file says and the disk shows; whether key
-// and chain fit is found when they are loaded.
+// checkCertificates checks the paths and that the files exist. Whether key and
+// chain match is checked when they are loaded.
 func checkCertificates(c *Config, m Machine, r report) { checkPairs(c.Certificates, m, r) }
 
 func checkPairs(pairs []Certificate, m Machine, r report) {
@@ -63,7 +64,7 @@ func checkPair(cert Certificate, m Machine, at report) {
 	checkReadable(m, cert.Key, at.in("key"))
 }
 
-// checkReadable asks the machine, if it can be asked.
+// checkReadable asks the machine whether a file can be read, if it can tell.
 func checkReadable(m Machine, path string, r report) {
 	if path == "" || m.Readable == nil {
 		return
@@ -73,7 +74,7 @@ func checkReadable(m Machine, path string, r report) {
 	}
 }
 
-// checkStatus: the page is off unless it has an address.
+// checkStatus: without an address there is no status page.
 func checkStatus(c *Config, _ Machine, r report) {
 	if c.Status.Listen == "" {
 		return

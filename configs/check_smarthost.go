@@ -10,9 +10,9 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-var errNextHop = errors.New("is no next hop")
+var errNextHop = errors.New("is not a next hop")
 
-// smarthostRules look at the rules of outbound mail. At is the report of the key
+// smarthostRules check the rules of outbound mail. at is the report of the key
 // smarthost.
 var smarthostRules = []func(c *Config, m Machine, at report){
 	checkClients,
@@ -23,7 +23,7 @@ var smarthostRules = []func(c *Config, m Machine, at report){
 	checkDestinations,
 }
 
-// checkSmarthost runs the rules, which need a listener to have a meaning.
+// checkSmarthost runs the rules, which require a smarthost listener.
 func checkSmarthost(c *Config, m Machine, r report) {
 	at := r.in("smarthost")
 	switch {
@@ -38,8 +38,8 @@ func checkSmarthost(c *Config, m Machine, r report) {
 	}
 }
 
-// checkEHLOName leaves the hostname, which the name is if absent, to the check of
-// that key.
+// checkEHLOName skips an absent name: the default is the hostname, which has
+// its own check.
 func checkEHLOName(c *Config, _ Machine, at report) {
 	at = at.in("ehlo_name")
 	if err := legalDomain(c.Smarthost.EHLOName); err != nil && at.given() {
@@ -72,7 +72,8 @@ func checkSmarthostFiles(c *Config, m Machine, at report) {
 	}
 }
 
-// private lists the networks that clients of the Internet cannot come from.
+// private lists the networks whose addresses clients from the Internet cannot
+// have.
 var private = []netip.Prefix{
 	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
 	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("169.254.0.0/16"), shared,
@@ -83,7 +84,8 @@ func isPrivate(n Network) bool {
 	return slices.ContainsFunc(private, func(p netip.Prefix) bool { return p.Bits() <= n.Bits() && p.Contains(n.Addr()) })
 }
 
-// checkClients keeps clients of the Internet from sending mail through the proxy.
+// checkClients prevents clients from the Internet from sending mail through the
+// proxy.
 func checkClients(c *Config, _ Machine, at report) {
 	if len(c.Smarthost.Clients) == 0 {
 		at.in("clients").wrong("name the legacy server's address, or leave the key out for this machine", "clients names nobody")
@@ -96,7 +98,8 @@ func checkClients(c *Config, _ Machine, at report) {
 	}
 }
 
-// checkDestinations checks each destination. A domain may be in one of them only.
+// checkDestinations checks each destination. A domain may be in only one of
+// them.
 func checkDestinations(c *Config, m Machine, r report) {
 	seen := map[string]bool{}
 	for i, d := range c.Smarthost.Destinations {
@@ -126,8 +129,9 @@ func checkDomains(d Destination, seen map[string]bool, at report) {
 	}
 }
 
-// checkInside takes private networks, and single addresses, which may be those
-// of public backends. Anything wider would let every DNS record lead anywhere.
+// checkInside permits private networks, and single addresses, which may be
+// those of public backends. With a wider network a DNS record could lead to any
+// address.
 func checkInside(d Destination, at report) {
 	for i, n := range d.Networks {
 		if n.IsValid() && !n.IsSingleIP() && !isPrivate(n) {
@@ -137,7 +141,7 @@ func checkInside(d Destination, at report) {
 	}
 }
 
-// checkNextHop: mail must not come back to us.
+// checkNextHop reports a next hop that leads back to the proxy.
 func checkNextHop(c *Config, d Destination, r report) {
 	at := r.in("next_hop")
 	if !at.given() {
@@ -167,12 +171,12 @@ func checkDestinationTLS(c *Config, d Destination, r report) {
 }
 
 // levelKeys lists the keys of a destination that have a meaning at some levels
-// only. The level of a destination that names none is that of smarthost, or
+// only. A destination without a level has the level of smarthost, or one that
 // follows from DNS records.
 var levelKeys = []struct {
 	key    string
 	levels []outbound.Level
-	unset  bool // the key has a meaning where no level is named
+	unset  bool // the key has a meaning without a level
 	where  string
 }{
 	{"match", []outbound.Level{outbound.Verify, outbound.Secure}, false, "level: verify or secure"},
@@ -192,8 +196,8 @@ func levelsWithout(some ...outbound.Level) []outbound.Level {
 	return levels
 }
 
-// checkLevelKeys reports keys that have no meaning at the level, and the key
-// that the level needs.
+// checkLevelKeys reports keys that have no meaning at the level, and a missing
+// key that the level requires.
 func checkLevelKeys(d Destination, r report) {
 	level := LevelOf(d.Level)
 	for _, k := range levelKeys {
@@ -213,7 +217,7 @@ func checkLevelKeys(d Destination, r report) {
 	}
 }
 
-// checkNames checks the form of the names that a server is to have.
+// checkNames checks the form of the names that a server's certificate may have.
 func checkNames(d Destination, r report) {
 	if at := r.in("server_name"); at.given() && !legalServerName(d.ServerName) {
 		at.wrong("write the name of a server", "%q is no name of a server", d.ServerName)

@@ -2,9 +2,9 @@ package configs
 
 import "strings"
 
-// checkOpenRelay is for the port that the public reaches. The backend sees the
-// proxy's address, which it most likely trusts as one of its own network; a
-// trusted client may send to any address.
+// checkOpenRelay is for smtp, which receives mail from the public. The backend
+// sees the proxy's address, which it probably trusts as part of its own
+// network; a trusted client may send to any address.
 func checkOpenRelay(_ *Config, l Listener, r report) {
 	if l.Service != SMTP {
 		return
@@ -14,18 +14,18 @@ func checkOpenRelay(_ *Config, l Listener, r report) {
 	case named && l.AllowOpenRelay:
 		r.in("allow_open_relay").misplaced(
 			"keep recipients, and remove allow_open_relay",
-			"allow_open_relay contradicts recipients: either the named domains alone are written to, or any")
+			"allow_open_relay contradicts recipients: mail is accepted either for these recipients only, or for any")
 	case !named && !l.AllowOpenRelay && !judgedByClient(l.Handover):
 		r.wrong(
 			"write recipients: [example.com] with the domains that this server receives mail for;\n"+
 				"  or hand the client's address over (handover: xclient, proxy-v1, proxy-v2 or tproxy), for the backend to judge by;\n"+
 				"  allow_open_relay: true leaves the decision to the backend, which must then not trust the proxy's address",
-			"this smtp listener could become an open relay: the backend takes each client for the proxy, a neighbour that it may trust to send mail anywhere")
+			"this smtp listener could become an open relay: the backend sees the proxy's address, which it may trust to send mail to any address")
 	}
 }
 
-// checkRecipients refuses a catch-all such as *: that is allow_open_relay, whose
-// name shows the risk.
+// checkRecipients refuses a catch-all such as *: for that there is
+// allow_open_relay, whose name shows the risk.
 func checkRecipients(_ *Config, l Listener, r report) {
 	for i, entry := range l.Recipients {
 		if err := legalRecipient(entry); err != nil {
@@ -34,8 +34,8 @@ func checkRecipients(_ *Config, l Listener, r report) {
 	}
 }
 
-// checkRecipientsFiles reads no more than the disk shows; what is in a file is
-// found when it is loaded.
+// checkRecipientsFiles checks that the files exist. Their content is checked
+// when they are loaded.
 func checkRecipientsFiles(c *Config, m Machine, r report) {
 	for i, l := range c.Listeners {
 		if l.Service != SMTP {
@@ -45,14 +45,14 @@ func checkRecipientsFiles(c *Config, m Machine, r report) {
 	}
 }
 
-// checkHideClient: there is nothing to hide in what is not written.
+// checkHideClient: hide_client has no effect without a Received header.
 func checkHideClient(_ *Config, l Listener, r report) {
 	if l.HideClient && l.Service.Protocol() == "smtp" && !l.ReceivedOn() {
 		r.in("hide_client").misplaced("remove it", "hide_client means nothing without a Received header")
 	}
 }
 
-// checkProbeSender takes an address in full.
+// checkProbeSender requires a full address.
 func checkProbeSender(c *Config, _ Machine, r report) {
 	at := r.in("probe_sender")
 	switch err := legalRecipient(c.ProbeSender); {

@@ -2,14 +2,15 @@ package configs
 
 import "fmt"
 
-// ownSocket is an address that the program listens on beside the mail.
+// ownSocket is an address that the program listens on, other than those of the
+// listeners.
 type ownSocket struct {
-	path    []string // of the key
+	path    []string // the path of the key
 	address string
-	name    string // for people
+	name    string // for error messages
 }
 
-// ownSockets are those that are configured.
+// ownSockets returns the configured sockets.
 func (c *Config) ownSockets() []ownSocket {
 	all := []ownSocket{{[]string{"status", "listen"}, c.Status.Listen, "the status page"}}
 	if c.ACME != nil {
@@ -20,8 +21,8 @@ func (c *Config) ownSockets() []ownSocket {
 	return all
 }
 
-// checkSockets finds ports that are taken twice, by listeners and by what
-// stands beside them. Listeners among each other are those of checkOverlap.
+// checkSockets reports ports that are used twice, by listeners and own sockets.
+// Two listeners are compared by checkOverlap.
 func checkSockets(c *Config, _ Machine, r report) {
 	type socket struct {
 		listenAddress
@@ -49,7 +50,8 @@ func checkSockets(c *Config, _ Machine, r report) {
 	}
 }
 
-// warnStatus tells who can read the page, which asks for no password.
+// warnStatus reports which clients can read the status page, which has no
+// password.
 func (c *Config) warnStatus(advise func(key, remedy, text string)) {
 	a, err := parseListen(c.Status.Listen)
 	if c.Status.Listen == "" || err != nil || a.host.IsLoopback() {
@@ -60,8 +62,8 @@ func (c *Config) warnStatus(advise func(key, remedy, text string)) {
 		fmt.Sprintf("the status page asks for no password: any client that reaches %s can read user names, addresses and metrics", c.Status.Listen))
 }
 
-// KeyOfSocket returns the key of an address that is listened on, such as
-// listeners[2].listen or status.listen.
+// KeyOfSocket returns the key of an address that the program listens on, such
+// as listeners[2].listen or status.listen.
 func (c *Config) KeyOfSocket(address string) (key string, ok bool) {
 	wanted, err := parseListen(address)
 	if err != nil {

@@ -1,7 +1,7 @@
 package configs
 
-// checkClientCertificates: requiring a certificate that any public authority
-// may have signed would keep nobody out.
+// checkClientCertificates: a required certificate that any public CA may have
+// signed would exclude no client.
 func checkClientCertificates(_ *Config, l Listener, r report) {
 	at := r.in("client_certificates")
 	switch {
@@ -17,7 +17,7 @@ func checkClientCertificates(_ *Config, l Listener, r report) {
 	}
 }
 
-// checkTLSFiles looks for the files beside the certificates.
+// checkTLSFiles checks that the files for TLS exist, except the certificates.
 func checkTLSFiles(c *Config, m Machine, r report) {
 	checkReadable(m, c.TicketSecret, r.in("ticket_secret"))
 	for i, l := range c.Listeners {
@@ -25,7 +25,7 @@ func checkTLSFiles(c *Config, m Machine, r report) {
 	}
 }
 
-// warnClients looks at what asking clients for certificates will do.
+// warnClients warns of the effects of requesting client certificates.
 func warnClients(l Listener, warn func(key, text string)) {
 	switch {
 	case l.Service == SMTP && l.ClientCertificates == "require" && !l.RequireTLS.All:

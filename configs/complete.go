@@ -6,12 +6,11 @@ import (
 	"strings"
 )
 
-// complete fills in what follows from the rest: the hostname, ports, and the
-// values that stand for an empty key. What is malformed it leaves to the
-// checks.
+// complete sets the values that follow from others: the hostname, ports, and
+// the defaults of empty keys. It leaves malformed values to the checks.
 func (c *Config) complete(m Machine, folder string) {
 	if c.Hostname == "" && m.Hostname != nil {
-		// An error leaves it empty, which the check of the hostname reports.
+		// An error leaves it empty, and the check of the hostname reports that.
 		c.Hostname, _ = m.Hostname()
 	}
 	c.Hostname, c.ProbeSender = foldName(c.Hostname), foldEntry(c.ProbeSender)
@@ -44,7 +43,7 @@ func (c *Config) complete(m Machine, folder string) {
 	}
 }
 
-// complete puts words and domains into the case in which they are compared.
+// complete converts words and domains to the case in which they are compared.
 func (l *Listener) complete() {
 	if l.Listen == "" && l.Service == Smarthost {
 		l.Listen = fmt.Sprintf("127.0.0.1:%d", l.Service.Port())
@@ -69,8 +68,8 @@ func pairsInFolder(folder string, pairs []Certificate) {
 	}
 }
 
-// inFolder makes a path that is relative to the configuration file relative
-// to the working directory.
+// inFolder returns a path that is relative to the configuration file as one
+// relative to the working directory.
 func inFolder(folder, path string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path

@@ -7,27 +7,27 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Config is a whole configuration, as the file or the environment gave it and
-// the defaults completed it.
+// Config is a complete configuration: the file or the environment, and the
+// defaults.
 //
 // The fields with a yaml tag are the keys of the file, here and in the types
 // below. A field's comment is the description of its key in reference.yaml, and
-// its tags are the rest that is known about the key; see Key.
+// its tags contain all other facts about the key; see Key.
 type Config struct {
 	// The name of the proxy in greetings and Received headers, and in the
 	// self-signed certificate. Default: the machine's own name.
 	Hostname string `yaml:"hostname" example:"mail.example.com" var:"HOSTNAME" flag:"hostname" usage:"the proxy's <NAME> (default the machine's)"`
 
-	// A directory that the program may write to, for what must outlive the
+	// A directory that the program may write to, for data that must outlive the
 	// process: the self-signed certificate, the ACME account, the keys of
-	// certificates, the inventory. As with every path here, one that does not
-	// begin with / starts in the directory of this file.
+	// certificates, the inventory. Like every path in this file, a path that
+	// does not begin with / is relative to the directory of this file.
 	StateDir string `yaml:"state_dir" default:"/var/lib/letterlock" var:"STATE_DIR"`
 
 	// The system user that the program becomes at its start if root starts it,
-	// for machines without systemd, whose unit sets User=. Of root's rights it
-	// keeps the right to open ports below 1024. It creates state_dir for the
-	// user. Linux only. Default: none; a program that root starts runs as root.
+	// for machines without systemd, whose unit sets User=. It keeps root's
+	// right to open ports below 1024. It creates state_dir for the user. Linux
+	// only. Default: none; a program that root starts runs as root.
 	User string `yaml:"user" example:"letterlock"`
 
 	// Allows plaintext to a backend with a public IP address. Without it
@@ -36,32 +36,32 @@ type Config struct {
 	PublicPlaintextBackend bool `yaml:"allow_public_plaintext_backend" default:"false"`
 
 	// Whether each backend is probed at the start and with each SIGHUP. The
-	// probe asks what any client could ask through the proxy: does the backend
-	// relay, does it accept a made-up password? The log has the findings, and
-	// the questions that the backend's answers leave open. An open relay behind
-	// a listener that leaves the decision to the backend stops the start, or
-	// keeps the new configuration out; a backend that is down does not. Each
+	// probe tests what any client could do through the proxy: does the backend
+	// relay, does it accept a made-up password? The log has the results, and
+	// the tests without a clear result. An open relay behind a listener with
+	// allow_open_relay or a handover stops the start, or keeps the new
+	// configuration from taking effect; a backend that is down does not. Each
 	// probe leaves a failed login in the backend's log.
 	Probe *bool `yaml:"probe" default:"true"`
 
-	// A sender address that the backends accept, for the question whether they
-	// relay; no mail is sent from it. Default: the null sender, and postmaster@
-	// the listener's recipients, the hostname and the domain above it.
+	// A sender address that the backends accept, to test whether they relay; no
+	// mail is sent from it. Default: the null sender, and postmaster@ the
+	// listener's recipients, the hostname and the domain above it.
 	ProbeSender string `yaml:"probe_sender" example:"postmaster@example.com"`
 
-	// Certificates from files: an RSA certificate beside an ECDSA one serves
-	// old clients too. The files are read again when they change. Default: a
-	// self-signed certificate is made and kept.
+	// Certificates from files: with an RSA certificate beside an ECDSA one, old
+	// clients can connect too. The files are read again when they change.
+	// Default: a self-signed certificate, which is created and kept.
 	Certificates []Certificate `yaml:"certificates"`
 
 	// Certificates from a CA by ACME, such as Let's Encrypt: an ECDSA and an
-	// RSA one for each name, renewed when a third of their life is left. Writing
-	// this accepts the CA's terms of service. Certificates from files may stand
-	// beside it, and are preferred to equally good ones from the CA. Default:
-	// none.
+	// RSA one for each name, renewed when a third of their lifetime is left. By
+	// setting this you accept the CA's terms of service. Certificates from
+	// files may be used at the same time, and are preferred to equally good
+	// ones from the CA. Default: none.
 	ACME *ACME `yaml:"acme"`
 
-	// The MTA-STS policy (RFC 8461), by which sending servers insist on TLS. It
+	// The MTA-STS policy (RFC 8461), by which sending servers require TLS. It
 	// is served at https://mta-sts.DOMAIN/.well-known/mta-sts.txt with a
 	// certificate by acme; letterlock mta-sts prints the DNS records. Default:
 	// none.
@@ -69,10 +69,10 @@ type Config struct {
 
 	// A file with a secret of at least 32 bytes, from which, with the time, the
 	// keys of session tickets are derived: instances that share it resume each
-	// other's sessions. Make one with: openssl rand -base64 48. Keys change every
-	// 8 hours, a ticket lives for up to 24. The file is read again when it
-	// changes. Default: none; a session can be resumed as long as the process
-	// runs.
+	// other's sessions. Create one with: openssl rand -base64 48. Keys change
+	// every 8 hours, a ticket is valid for up to 24. The file is read again
+	// when it changes. Default: none; a session can be resumed while the
+	// process runs.
 	TicketSecret string `yaml:"ticket_secret" example:"/etc/letterlock/ticket-secret"`
 
 	// TLS policies of your own, beside the built-in ones:
@@ -89,9 +89,9 @@ type Config struct {
 	// lines.
 	Log Log `yaml:"log"`
 
-	// A page about the proxy's work, the same as JSON (/status.json), and metrics
-	// for Prometheus (/metrics). It shows names and addresses and asks for no
-	// password.
+	// A web page with the state of the proxy, the same as JSON (/status.json),
+	// and metrics for Prometheus (/metrics). It shows names and addresses and
+	// has no password.
 	Status Status `yaml:"status"`
 
 	// A record of which clients used which TLS, so that `letterlock whatif` can
@@ -106,25 +106,27 @@ type Config struct {
 	// Bounds on every wait.
 	Timeouts Timeouts `yaml:"timeouts"`
 
-	// Groups of mail servers that hold the same mail, and TLS on the way to
-	// them. A backend that is one server in plaintext needs no entry here.
-	// Default: none.
+	// Groups of mail servers with the same mailboxes, and TLS to them. A
+	// backend that is one server in plaintext needs no entry here. Default:
+	// none.
 	Backends []Backend `yaml:"backends"`
 
 	// Rules for outbound mail of the legacy server; they need a listener of
 	// service smarthost. The legacy server sends all its mail there (Postfix:
-	// relayhost) by SMTP in plaintext, and each message is delivered while it
-	// comes in. The proxy has no queue: a message that cannot be delivered stays
-	// in the legacy server's. Default: the default of each key.
+	// relayhost) by SMTP in plaintext, and the proxy delivers each message
+	// while it receives it. The proxy has no queue: a message that cannot be
+	// delivered stays in the legacy server's queue. Default: the default of
+	// each key.
 	Smarthost *SmarthostRules `yaml:"smarthost"`
 
-	// The services offered, and the mail servers behind them.
+	// The services, and the mail servers behind them.
 	Listeners []Listener `yaml:"listeners" required:"true" min:"1"`
 
 	origin origin // the last field: see keys
 }
 
-// Certificate names a PEM chain, leaf first, and its key.
+// Certificate holds the paths of a certificate chain in PEM form, leaf first,
+// and its key.
 type Certificate struct {
 	// The certificate chain in PEM form, leaf first.
 	Cert string `yaml:"cert" required:"true" example:"/etc/letterlock/ecdsa.pem | /etc/letterlock/rsa.pem" var:"CERT"`
@@ -136,10 +138,10 @@ type Certificate struct {
 // Policy is an administrator's own TLS policy: a built-in one with some of its
 // rules replaced.
 type Policy struct {
-	// The name by which listeners refer to it; no built-in name.
+	// The name by which listeners refer to it; not a built-in name.
 	Name string `yaml:"name" required:"true" example:"scanners"`
 
-	// The built-in policy that it starts from.
+	// The built-in policy that it is based on.
 	Base string `yaml:"base" required:"true" words:"{policies}" example:"compat"`
 
 	// The lowest version. Default: that of the base.
@@ -158,29 +160,29 @@ type Policy struct {
 	Groups []tlspolicy.Group `yaml:"groups" min:"1" example:"[X25519MLKEM768, X25519, P-256]"`
 }
 
-// Log holds the form and the bounds of the log. The rates are bytes a minute.
+// Log holds the format and the limits of the log. The rates are bytes a minute.
 type Log struct {
-	// The form of a line: text, json, or postfix (lines as Postfix writes them,
-	// for scripts that read its log).
+	// The format of a line: text, json, or postfix (lines as Postfix writes
+	// them, for scripts that read its log).
 	Format string `yaml:"format" default:"text" words:"text json postfix" var:"LOG_FORMAT"`
 
-	// The least important lines to write.
+	// The least important level that is written.
 	Level string `yaml:"level" default:"info" words:"debug info warn error" var:"LOG_LEVEL"`
 
 	// Whether lines of format postfix begin with the time, the host and the
-	// program, as those in a file of syslog do: always; never, where the program
-	// that reads standard error adds them; or auto, which is never under
-	// systemd's journal and always elsewhere.
+	// program, as in a syslog file: always; never, if the program that reads
+	// standard error adds them; or auto, which is never under systemd's journal
+	// and always elsewhere.
 	Header string `yaml:"header" default:"auto" words:"auto always never" var:"LOG_HEADER"`
 
-	// Bytes of one value that comes from outside, as it is written. A server's
-	// reply may have four times as many.
+	// The maximum length in bytes of one value that comes from outside, as
+	// written. A server's reply may have four times as many.
 	MaxValue int `yaml:"max_value" default:"256" min:"64" max:"16384"`
 
-	// Bytes a minute that one client (an IPv4 address or an IPv6 /64) can cause
-	// to be written before it has logged in or delivered a message. Lines that
-	// are left out are counted. Clients of a network from which a user has logged
-	// in lately may cause eight times as many.
+	// Bytes a minute that one client (an IPv4 address or an IPv6 /64) can write
+	// to the log before it has logged in or delivered a message. Omitted lines
+	// are counted. Clients in a network from which a user has logged in lately
+	// may write eight times as many.
 	RatePerClient int `yaml:"rate_per_client" default:"16384" min:"4096" max:"1073741824"`
 
 	// The same for a network, an IPv4 /24 or an IPv6 /48.
@@ -192,22 +194,22 @@ type Log struct {
 
 // Status holds the address of the status page, its JSON and the metrics.
 type Status struct {
-	// host:port where it is served. Default: it is not served.
+	// host:port where it is served. Default: none, no page.
 	Listen string `yaml:"listen" example:"127.0.0.1:8080"`
 }
 
 // Inventory bounds the record of clients and their TLS.
 type Inventory struct {
-	// Whether it is kept.
+	// Whether to keep it.
 	Keep bool `yaml:"keep" default:"true"`
 
-	// The most entries that are kept. A user has one for each service, network
-	// and kind of device: a few each. A full file takes some 40 MiB.
+	// The maximum number of entries. A user has one for each service, network
+	// and kind of device: a few each. A full file has about 40 MiB.
 	Entries int `yaml:"entries" default:"100000" min:"1000" max:"10000000"`
 
-	// How long an entry is kept after the last session.
+	// How long to keep an entry after the last session.
 	Age time.Duration `yaml:"age" default:"2160h" min:"24h" max:"87840h"`
 }
 
-// InventoryFile is the path of the inventory.
+// InventoryFile returns the path of the inventory.
 func (c *Config) InventoryFile() string { return filepath.Join(c.StateDir, "inventory.db") }

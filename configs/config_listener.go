@@ -4,74 +4,75 @@ import "time"
 
 // Listener is one service on one address, and the backend behind it.
 type Listener struct {
-	// The protocol that it speaks. The ports are 25, 587, 465, 143, 993, 110,
-	// 995, 4190, and for smarthost, which sends mail out, 10025 on loopback.
-	// submissions, imaps and pop3s begin with TLS.
+	// The protocol. The ports are 25, 587, 465, 143, 993, 110, 995, 4190, and
+	// for smarthost, which sends mail out, 10025 on loopback. submissions,
+	// imaps and pop3s use implicit TLS.
 	Service Service `yaml:"service" required:"true" words:"{services}" var:"SERVICES" flag:"services" usage:"<SERVICE,...> to run (default all)"`
 
-	// host:port, the host an address of this machine; without a host it is every
-	// address, IPv4 and IPv6. Port 0 lets the kernel choose. Default: every
-	// address, on the service's own port.
+	// host:port, where host is an address of this machine; without a host it is
+	// every address, IPv4 and IPv6. With port 0 the kernel chooses the port.
+	// Default: every address, on the service's own port.
 	Listen string `yaml:"listen" example:"':25'" var:"LISTEN" flag:"listen" usage:"<ADDRESS> to listen on (default all)"`
 
-	// The port to which clients connect, where it is mapped to the one in listen
-	// (by a container engine, a firewall, a load balancer): for the names of TLSA
-	// records. Default: that of listen.
+	// The port to which clients connect, if it is mapped to the one in listen
+	// (by a container engine, a firewall, a load balancer): for the names of
+	// TLSA records. Default: the port of listen.
 	PublicPort int `yaml:"public_port" min:"1" max:"65535" services:"{inbound}" example:"25"`
 
-	// The mail server that speaks the same protocol in plaintext: host:port,
+	// The mail server, which speaks the same protocol in plaintext: host:port,
 	// [v6]:port or unix:/path. Without a port it is 25 for smtp, 587 for
-	// submission and submissions, 143 for imap and imaps, 110 for pop3 and pop3s,
-	// 4190 for sieve. Or the name of one of backends. Required, but refused on
-	// smarthost.
+	// submission and submissions, 143 for imap and imaps, 110 for pop3 and
+	// pop3s, 4190 for sieve. Or the name of one of backends. Required, but
+	// refused on smarthost.
 	Backend string `yaml:"backend" example:"legacy.lan" var:"BACKEND" flag:"backend" usage:"the mail <HOST> behind the proxy, all services on their ports"`
 
 	// A built-in TLS policy or one of policies. Default: opportunistic for smtp,
 	// strict for all others.
 	Policy string `yaml:"policy" suggest:"{policies}" services:"{inbound}" example:"opportunistic"`
 
-	// Words in the greeting, after the hostname: one line of printable ASCII, up
+	// Text in the greeting, after the hostname: one line of printable ASCII, up
 	// to 200 characters. Default: none.
 	Banner string `yaml:"banner" example:"ready"`
 
-	// Certificates for this listener, in place of those above and of acme.hosts.
-	// The certificate for a client is chosen among these alone. Default: those
-	// above.
+	// Certificates for this listener, instead of the top-level certificates and
+	// those of acme.hosts. The certificate for a client is selected among these
+	// only. Default: the top-level ones.
 	Certificates []Certificate `yaml:"certificates" services:"{inbound}"`
 
-	// The same by acme: the names to get certificates for that this listener
-	// alone serves. Default: none.
+	// The names to get certificates for by ACME that only this listener serves.
+	// Default: none.
 	ACMEHosts []string `yaml:"acme_hosts" services:"{inbound}" example:"[mx.example.com]"`
 
-	// How clients that ask for no name of a certificate (SNI) are treated:
-	// default (they get the first certificate) or strict (they are refused).
-	// Mail servers that send need not ask for one (RFC 8461, section 7.1).
+	// How clients are treated that request no server name (SNI) of a
+	// certificate: default (they get the first certificate) or strict (they are
+	// refused). Sending mail servers need not send one (RFC 8461, section 7.1).
 	SNI string `yaml:"sni" default:"default" words:"default strict" services:"{login}"`
 
-	// Whether clients can resume a TLS session. Default: true, but false on smtp,
-	// where Microsoft's servers fail with tickets (golang/go#70232), and where
-	// client_certificates is not none.
+	// Whether clients can resume a TLS session. Default: true, but false on
+	// smtp, where Microsoft's servers fail with tickets (golang/go#70232), and
+	// with client_certificates other than none.
 	SessionTickets *bool `yaml:"session_tickets" services:"{inbound}" example:"false"`
 
 	// Whether clients are asked for a certificate: none, request (the result is
-	// logged and changes nothing) or require (a client without a valid one is
-	// refused). On smtp certificates for servers are accepted too.
+	// only logged) or require (a client without a valid certificate is
+	// refused). On smtp, certificates for servers are accepted too.
 	ClientCertificates string `yaml:"client_certificates" default:"none" words:"none request require" services:"{inbound}" example:"request"`
 
 	// The CAs that sign client certificates, a PEM file. Required for
 	// client_certificates: require. The file is read again when it changes.
-	// Default: the CAs that the machine trusts.
+	// Default: the CAs that the system trusts.
 	ClientCA string `yaml:"client_ca" services:"{inbound}" example:"/etc/letterlock/client-ca.pem"`
 
 	// Networks with another TLS policy for a limited time; the first that
-	// matches counts. Sessions that use an exception are logged and counted, and
-	// whether they needed it. An exception that has ended is no longer used, and a
-	// file that has it is refused. Default: none.
+	// matches is used. Sessions that use an exception are logged and counted,
+	// with whether they needed it. An exception that has ended is no longer
+	// used, and a file with it is refused. Default: none.
 	Exceptions []Exception `yaml:"exceptions" services:"{inbound}"`
 
-	// Senders that may not send mail in plaintext: true for all (not on a server
-	// that the public sends to, RFC 3207, section 4), or a list of networks and
-	// sender domains, such as [partner.example, 192.0.2.0/24].
+	// Senders that may not send mail in plaintext: true for all (not on a
+	// server that receives mail from the public, RFC 3207, section 4), or a
+	// list of networks and sender domains, such as [partner.example,
+	// 192.0.2.0/24].
 	RequireTLS RequireTLS `yaml:"require_tls" default:"false" services:"smtp"`
 
 	// Networks of servers whose TLS is broken and cannot be repaired: they are
@@ -79,33 +80,33 @@ type Listener struct {
 	// their failed handshakes. Default: none.
 	HideSTARTTLS []Network `yaml:"hide_starttls" services:"smtp" example:"[198.51.100.7]"`
 
-	// Offer a login to clients that have started TLS. All other services always
-	// do.
+	// Offer a login to clients that have started TLS. All services but smtp
+	// always do.
 	Auth bool `yaml:"auth" default:"false" services:"smtp"`
 
 	// The recipients that mail is accepted for: domains, .domain for its
 	// subdomains, or whole addresses. They keep the listener from being an open
-	// relay, as the backend sees the proxy's address in place of the client's.
-	// Required, unless there is a handover, or allow_open_relay.
+	// relay, because the backend sees the proxy's address instead of the
+	// client's. Required, unless there is a handover or allow_open_relay.
 	Recipients []string `yaml:"recipients" services:"smtp" example:"[example.com, .lists.example.com, info@example.net]" var:"RECIPIENTS" flag:"recipients" usage:"<DOMAIN,...> that port 25 accepts mail for (default the hostname and its parent)"`
 
-	// A file with more recipients, one a line; # begins a comment. It is read
-	// again when it changes. Default: none.
+	// A file with more recipients, one a line; # begins a comment. The file is
+	// read again when it changes. Default: none.
 	RecipientsFile string `yaml:"recipients_file" services:"smtp" example:"/etc/letterlock/recipients"`
 
 	// Let the backend decide which recipients are accepted. It must not trust
-	// the proxy's address. Not together with recipients.
+	// the proxy's address. Cannot be combined with recipients.
 	AllowOpenRelay bool `yaml:"allow_open_relay" default:"false" services:"smtp" var:"ALLOW_OPEN_RELAY"`
 
 	// A pause before the greeting. A client that sends something during the
-	// pause is rejected, as are programs that do not wait for answers (RFC 5321,
-	// section 4.3.1). Some seconds detect more of them; 0s is no pause.
+	// pause is rejected: only programs that do not wait for replies do so (RFC
+	// 5321, section 4.3.1). Some seconds detect more of them; 0s is no pause.
 	GreetDelay *time.Duration `yaml:"greet_delay" default:"5ms" min:"0s" max:"1m" services:"smtp"`
 
 	// The treatment of a bare CR or LF in a message, with which mail could be
-	// smuggled: normalize (it becomes CRLF) or reject. It holds in chunks (BDAT)
-	// too. Text that is declared BODY=BINARYMIME passes unchanged where the
-	// backend offers that; with reject no text does.
+	// smuggled: normalize (it becomes CRLF) or reject. It applies to chunks
+	// (BDAT) too. Text that is declared BODY=BINARYMIME passes unchanged if the
+	// backend offers that; with reject no such text is accepted.
 	BareNewline string `yaml:"bare_newline" default:"normalize" words:"normalize reject" services:"smtp submission submissions"`
 
 	// Add a Received header with the client, its TLS and the session.
@@ -115,18 +116,18 @@ type Listener struct {
 	HideClient bool `yaml:"hide_client" default:"false" services:"submission submissions"`
 
 	// Look up the name of each client in reverse DNS, and confirm it, for the
-	// Received header, the log and handovers. Default: true on smtp, false on all
-	// others.
+	// Received header, the log and handovers. Default: true on smtp, false on
+	// all other services.
 	ReverseDNS *bool `yaml:"reverse_dns" services:"{inbound}" example:"true"`
 
-	// Refuse VRFY and EXPN, by which a client without a login could try out
+	// Refuse VRFY and EXPN, with which a client without a login could guess
 	// names.
 	DisableVRFY *bool `yaml:"disable_vrfy" default:"true" services:"smtp submission submissions"`
 
 	// Networks of load balancers in front of the proxy. A connection from there
-	// begins with a PROXY header (version 1 or 2) that names the client; one
-	// without a header is closed. From all other addresses no header is read, and
-	// one ends the session. Default: none.
+	// begins with a PROXY header (version 1 or 2) with the client's address; a
+	// connection without one is closed. From other addresses no header is
+	// accepted: it ends the session. Default: none.
 	ProxyFrom []Network `yaml:"proxy_from" services:"{inbound}" example:"[10.0.0.8/30, '2001:db8::8']"`
 
 	// How the backend learns the client's address. The backend must be set to
@@ -144,38 +145,38 @@ type Listener struct {
 	Handover string `yaml:"handover" default:"none" words:"{handovers}" services:"{inbound}"`
 
 	// A file with the backend of each user, read again when it changes. A line
-	// is a name, @domain, /regular expression/ or *, and after it the name of one
-	// of backends, an address, or reject. Users that no line matches are at
+	// is a name, @domain, /regular expression/ or *, followed by the name of
+	// one of backends, an address, or reject. Users that no line matches use
 	// backend. Default: none.
 	Routes string `yaml:"routes" services:"{login}" example:"users.routes"`
 
-	// The character between a user and the master user who logs in as that user,
-	// as in joe@example.com*admin; the same as the backend's, such as Dovecot's
-	// auth_master_user_separator. Routes go by the user, and failed logins count
-	// against the master user. Default: none.
+	// The character between a user and the master user who logs in as that
+	// user, as in joe@example.com*admin; the same as the backend's, such as
+	// Dovecot's auth_master_user_separator. Routes use the user, and failed
+	// logins count against the master user. Default: none.
 	MasterSeparator string `yaml:"master_separator" services:"{login}" example:"'*'"`
 
 	// How the proxy logs in at the backend with a client's name and password:
-	// auto, as the client does, and where the backend does not offer that, by
-	// PLAIN, LOGIN or the protocol's own command (IMAP's LOGIN, POP3's USER and
-	// PASS); same, only as the client does; plain, login or cram-md5, always by
-	// SASL; or user, always by the command. XOAUTH2 and OAUTHBEARER pass
-	// unchanged.
+	// auto, with the client's method, and if the backend does not offer that,
+	// with PLAIN, LOGIN or the protocol's own command (IMAP's LOGIN, POP3's
+	// USER and PASS); same, only with the client's method; plain, login or
+	// cram-md5, always with this SASL mechanism; or user, always with the
+	// command. XOAUTH2 and OAUTHBEARER are forwarded unchanged.
 	BackendLogin string `yaml:"backend_login" default:"auto" words:"auto same plain login cram-md5 user" services:"{login}"`
 
-	// SASL mechanisms of the backend that are never offered, beside those that
-	// cannot work through a proxy. Default: none.
+	// SASL mechanisms of the backend that are never offered, in addition to
+	// those that cannot work through a proxy. Default: none.
 	HideMechanisms []string `yaml:"hide_mechanisms" services:"{inbound}" example:"[CRAM-MD5, DIGEST-MD5]"`
 
-	// SASL mechanisms of the backend that are offered although the user's name
-	// cannot be read from them, such as GSSAPI. The log has no user then, and
-	// limits.login_failures_per_user does not count them. Default: none, they are
-	// hidden.
+	// SASL mechanisms of the backend that are offered although they hide the
+	// user's name from the proxy, such as GSSAPI. The log has no user then, and
+	// limits.login_failures_per_user does not count them. Default: none, they
+	// are hidden.
 	UnnamedMechanisms []string `yaml:"unnamed_mechanisms" services:"imap imaps pop3 pop3s sieve" example:"[GSSAPI]"`
 }
 
-// RequireTLS holds the senders that may not send mail in plaintext: all, or the
-// named networks and sender domains.
+// RequireTLS holds the senders that may not send mail in plaintext: all, or
+// networks and sender domains.
 type RequireTLS struct {
 	All      bool
 	Networks []Network

@@ -11,27 +11,29 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// decoder fills Go values from a YAML tree, following the Go type, and notes
-// where each value stands. The library could fill them too, but not in words
-// for an administrator, and not with the places that the checks need.
+// decoder fills Go values from a YAML tree, according to the Go type, and
+// records the position of each value. The YAML library could fill them too, but
+// its errors are not written for administrators, and it does not record the
+// positions that the checks need.
 //
-// Anchors, aliases, merge keys and tags are refused: no configuration is long
-// enough to need them, and they are how a small file becomes a large one.
+// Anchors, aliases, merge keys and tags are errors: no configuration is long
+// enough to need them, and with them a small file can expand to a huge one.
 type decoder struct {
 	*findings
 }
 
-// maxItems bounds lists of mappings: listeners, policies, certificates.
+// maxItems is the maximum length of lists of mappings: listeners, policies,
+// certificates.
 const maxItems = 2048
 
-// wrong reports a node that was not understood, and notes its path.
+// wrong reports a node that could not be decoded, and records its path.
 func (d decoder) wrong(n *yaml.Node, path, remedy, problem string, args ...any) {
 	d.misread = append(d.misread, path)
 	d.add(n, path, fmt.Sprintf(problem, args...), remedy)
 }
 
-// decode refuses what no value may be, and leaves the rest to what the type
-// asks for.
+// decode reports nodes that are never valid, and leaves the others to the
+// decoder of the type.
 func (d decoder) decode(n *yaml.Node, path string, into reflect.Value) {
 	switch {
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
@@ -56,7 +58,7 @@ func (d decoder) decode(n *yaml.Node, path string, into reflect.Value) {
 	}
 }
 
-// plain decodes the types that have no reading of their own.
+// plain decodes the types that have no UnmarshalText method.
 func (d decoder) plain(n *yaml.Node, path string, into reflect.Value) {
 	switch into.Kind() {
 	case reflect.Pointer:
@@ -77,9 +79,9 @@ func (d decoder) plain(n *yaml.Node, path string, into reflect.Value) {
 	}
 }
 
-// mapping decodes the known keys and goes on after unknown ones. The library
-// does not tell of duplicate keys before it constructs values, so it is done
-// here.
+// mapping decodes the known keys and continues after unknown ones. It also
+// reports duplicate keys, which the library only reports when it constructs
+// values.
 func (d decoder) mapping(n *yaml.Node, path string, into reflect.Value) {
 	if n.Kind != yaml.MappingNode {
 		d.wrong(n, path, "write keys, each with a colon and a value; the keys are "+strings.Join(keys(into.Type()), ", "), "%s takes keys of its own, not %s", lastKey(path), kindWords(n))
@@ -104,7 +106,7 @@ func (d decoder) mapping(n *yaml.Node, path string, into reflect.Value) {
 	}
 }
 
-// fieldOf finds the field that a key names by its yaml tag.
+// fieldOf returns the field whose yaml tag is a key.
 func fieldOf(v reflect.Value, key *yaml.Node) (reflect.Value, bool) {
 	if key.Kind != yaml.ScalarNode || key.Anchor != "" || key.Style&yaml.TaggedStyle != 0 {
 		return reflect.Value{}, false
@@ -118,7 +120,7 @@ func fieldOf(v reflect.Value, key *yaml.Node) (reflect.Value, bool) {
 }
 
 // keys lists the yaml keys of a struct type, in the order of its fields. A
-// field without a key comes behind all others.
+// field without a key comes last.
 func keys(t reflect.Type) []string {
 	var names []string
 	for i := range t.NumField() {
@@ -129,7 +131,7 @@ func keys(t reflect.Type) []string {
 	return names
 }
 
-// unknownRemedy names the nearest key, or all when none is near.
+// unknownRemedy suggests the nearest key, or all keys if none is near.
 func unknownRemedy(key string, known []string) string {
 	if n := nearest(key, known); n != "" {
 		return "write " + n
@@ -137,8 +139,9 @@ func unknownRemedy(key string, known []string) string {
 	return "the keys are " + strings.Join(known, ", ")
 }
 
-// sequence decodes a list. A single value is not taken for a list of one: the
-// next editor would add a second to it and get a text with a comma.
+// sequence decodes a list. A single value is not accepted as a list with one
+// entry: a later edit would add a second entry after a comma, and get one text
+// with a comma.
 func (d decoder) sequence(n *yaml.Node, path string, into reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
 		d.wrong(n, path, "write it as a list: "+listExample(n), "%s takes a list, not %s", lastKey(path), kindWords(n))
@@ -160,7 +163,8 @@ func (d decoder) sequence(n *yaml.Node, path string, into reflect.Value) {
 	into.Set(list)
 }
 
-// listExample shows a scalar as the list of one that was probably meant.
+// listExample formats a scalar as a list with one entry, which was probably
+// meant.
 func listExample(n *yaml.Node) string {
 	const long = 64
 	if n.Kind != yaml.ScalarNode || len(n.Value) > long || strings.ContainsAny(n.Value, ",[]{}#\"\n") {
@@ -169,7 +173,7 @@ func listExample(n *yaml.Node) string {
 	return "[" + n.Value + "]"
 }
 
-// scalar takes the text of a value as it was written, so that 1.0 stays 1.0.
+// scalar returns the text of a value as it was written, so that 1.0 stays 1.0.
 func (d decoder) scalar(n *yaml.Node, path, what string) (string, bool) {
 	if n.Kind != yaml.ScalarNode {
 		d.wrong(n, path, "write a single value", "%s takes %s, not %s", lastKey(path), what, kindWords(n))
@@ -178,7 +182,7 @@ func (d decoder) scalar(n *yaml.Node, path, what string) (string, bool) {
 	return n.Value, true
 }
 
-// integer takes decimal digits only: YAML 1.1 would read 010 as eight.
+// integer accepts decimal digits only: YAML 1.1 would read 010 as eight.
 func (d decoder) integer(n *yaml.Node, path string, into reflect.Value) {
 	s, ok := d.scalar(n, path, "a number")
 	if !ok {
@@ -195,8 +199,8 @@ func (d decoder) integer(n *yaml.Node, path string, into reflect.Value) {
 	into.SetInt(int64(number))
 }
 
-// boolean takes true and false only: on and yes are words of YAML 1.1 that
-// YAML 1.2 reads as text.
+// boolean accepts true and false only: YAML 1.1 treats on and yes as true, YAML
+// 1.2 as text.
 func (d decoder) boolean(n *yaml.Node, path string, into reflect.Value) {
 	s, ok := d.scalar(n, path, "true or false")
 	if !ok {
@@ -213,7 +217,7 @@ func (d decoder) boolean(n *yaml.Node, path string, into reflect.Value) {
 }
 
 // quoted refuses a number or truth value in quotes, which editors and schemas
-// take for text.
+// treat as text.
 func (d decoder) quoted(n *yaml.Node, path, what string) bool {
 	quoted := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0
 	if quoted {
@@ -222,7 +226,7 @@ func (d decoder) quoted(n *yaml.Node, path, what string) bool {
 	return quoted
 }
 
-// duration demands a unit: a bare 10 means seconds in one program and
+// duration requires a unit: a bare 10 means seconds in one program and
 // milliseconds in another.
 func (d decoder) duration(n *yaml.Node, path string, into *time.Duration) {
 	s, ok := d.scalar(n, path, "a duration")
@@ -237,7 +241,7 @@ func (d decoder) duration(n *yaml.Node, path string, into *time.Duration) {
 	*into = duration
 }
 
-// text leaves the reading to the type, whose errors say what to write.
+// text calls the type's UnmarshalText, whose errors say what to write.
 func (d decoder) text(n *yaml.Node, path string, into encoding.TextUnmarshaler) {
 	s, ok := d.scalar(n, path, "a single value")
 	if !ok {
@@ -261,7 +265,7 @@ func shown(n *yaml.Node) string {
 	return strconv.Quote(source)
 }
 
-// kindWords says what was written, in words that fit behind "not".
+// kindWords describes a node's kind, for a sentence with "not".
 func kindWords(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -273,7 +277,7 @@ func kindWords(n *yaml.Node) string {
 	}
 }
 
-// lastKey is the key that an administrator sees at the end of a path.
+// lastKey returns the last key of a path.
 func lastKey(path string) string {
 	if path == "" {
 		return "the file"

@@ -27,19 +27,19 @@ func setDefaults(v reflect.Value) {
 		case into.Kind() == reflect.Struct:
 			setDefaults(into)
 		case text != "" && into.IsZero():
-			_ = setText(into, text) // TestTags has tried them all
+			_ = setText(into, text) // TestTags checks all defaults
 		}
 	}
 }
 
-// defaultDuration is the default of a key.
+// defaultDuration returns the default of a key.
 func defaultDuration(path string) time.Duration {
 	k, _ := keyAt(path)
 	d, _ := time.ParseDuration(k.Default)
 	return d
 }
 
-// setText sets a single value from the text that a tag or a variable has.
+// setText sets a single value from the text of a tag or a variable.
 func setText(v reflect.Value, text string) error {
 	if d, ok := v.Addr().Interface().(*time.Duration); ok {
 		parsed, err := time.ParseDuration(text)

@@ -8,9 +8,9 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Describe tells in words what a checked configuration does: the listeners,
-// those that differ in nothing but their addresses together; the TLS policies
-// that they use; then what holds for all.
+// Describe describes a checked configuration in sentences: the listeners, in
+// groups that differ in their addresses only; the TLS policies that they use;
+// then the settings for all.
 func Describe(c *Config) string {
 	var b strings.Builder
 	c.describeListeners(&b)
@@ -39,7 +39,8 @@ func Describe(c *Config) string {
 	return b.String()
 }
 
-// formatWords tell of the header where there may be one.
+// formatWords describes the header of log lines, for a format that may have
+// one.
 func formatWords(l Log) string {
 	switch {
 	case l.Format != "postfix" || l.Header == "always":
@@ -50,7 +51,7 @@ func formatWords(l Log) string {
 	return "postfix, without header under systemd's journal,"
 }
 
-// limitWords names the limits that honest clients may meet.
+// limitWords describes the limits that honest clients may reach.
 func limitWords(c *Config) string {
 	l := c.Limits
 	text := fmt.Sprintf("%d sessions, %d of an address, %d of a network, %d that have not logged in",
@@ -65,8 +66,8 @@ func limitWords(c *Config) string {
 	return text
 }
 
-// describe shows what is in force, defaults included: what is not set in the
-// file is what surprises later.
+// describe describes the settings in force, including defaults: settings that
+// are not in the file surprise later.
 func (c *Config) describe(l Listener, add func(what, text string)) {
 	p, err := c.PolicyOf(l)
 	if err != nil {
@@ -102,7 +103,7 @@ func (c *Config) describe(l Listener, add func(what, text string)) {
 	}
 }
 
-// describeTLS tells what else concerns TLS, where it is not as usual.
+// describeTLS describes other TLS settings, if they are not the default.
 func (c *Config) describeTLS(l Listener, add func(what, text string)) {
 	if len(l.HideSTARTTLS) > 0 {
 		add("hidden", "STARTTLS is not offered to "+joined(l.HideSTARTTLS))
@@ -136,7 +137,7 @@ func versionWords(p tlspolicy.Policy) string {
 	return fmt.Sprintf("%s to %s", p.Min, p.Max)
 }
 
-// suiteWords leaves out suites that no allowed version could use.
+// suiteWords lists the suites without those that no allowed version can use.
 func suiteWords(p tlspolicy.Policy) string {
 	switch {
 	case p.Min >= tlspolicy.VersionTLS13:
@@ -148,7 +149,7 @@ func suiteWords(p tlspolicy.Policy) string {
 	}
 }
 
-// plaintextWords tells what becomes of a server that does not start TLS.
+// plaintextWords describes what happens to a server that does not start TLS.
 func plaintextWords(l Listener) string {
 	switch {
 	case l.RequireTLS.All:
@@ -164,7 +165,8 @@ func plaintextWords(l Listener) string {
 	return "taken, but not from " + strings.Join(partners, ", ")
 }
 
-// loginWords tells when a login is let through, see tlspolicy.Policy.AuthAllowed.
+// loginWords describes when a login is allowed, see
+// tlspolicy.Policy.AuthAllowed.
 func loginWords(l Listener, p tlspolicy.Policy) string {
 	if l.Service == SMTP && !l.Auth {
 		return "not offered"
@@ -188,7 +190,8 @@ func loginWords(l Listener, p tlspolicy.Policy) string {
 	return text
 }
 
-// greetingWords tells what becomes of those who do not wait for it.
+// greetingWords describes what happens to clients that do not wait for the
+// greeting.
 func greetingWords(l Listener) string {
 	if l.GreetPause() == 0 {
 		return "at once"
@@ -196,7 +199,7 @@ func greetingWords(l Listener) string {
 	return fmt.Sprintf("after %s, in which nobody may speak", short(l.GreetPause()))
 }
 
-// recipientWords tells who guards against relaying.
+// recipientWords describes what prevents relaying.
 func recipientWords(l Listener) string {
 	switch {
 	case l.AllowOpenRelay:
@@ -249,7 +252,7 @@ var loginMethodWords = map[string]string{
 	"USER":     "by the protocol's own command, from a name and a password",
 }
 
-// backendWords tells which of the servers a session goes to.
+// backendWords describes how the server for a session is chosen.
 func backendWords(b Backend) string {
 	rule := "the server with the fewest sessions"
 	if b.ByClient() {
@@ -261,7 +264,7 @@ func backendWords(b Backend) string {
 	return fmt.Sprintf("%s, %s, each checked every %s", b.Name, rule, short(b.HealthInterval()))
 }
 
-// backendTLSWords tells who could read along on the way to the backend.
+// backendTLSWords describes who could read the connection to the backend.
 func backendTLSWords(b Backend) string {
 	if !b.Encrypted() {
 		return "plaintext"

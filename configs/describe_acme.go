@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// describeACME tells where certificates come from, and what else goes on there.
+// describeACME describes where certificates come from, and what else the ACME
+// sockets serve.
 func describeACME(b *strings.Builder, c *Config) {
 	if hosts := c.general().Hosts; len(hosts) > 0 {
 		fmt.Fprintf(b, "certificate: ECDSA and RSA by ACME for %s, self-signed until they are there\n", strings.Join(hosts, ", "))

@@ -9,13 +9,13 @@ import (
 // fact is a line of the description of a listener.
 type fact struct{ what, text string }
 
-// describedGroup is listeners that have all facts in common.
+// describedGroup is a group of listeners with the same facts.
 type describedGroup struct {
 	heads []string
 	facts []fact
 }
 
-// describeListeners says once what is the same for several listeners.
+// describeListeners describes listeners with the same facts once.
 func (c *Config) describeListeners(b *strings.Builder) {
 	var groups []describedGroup
 	for _, l := range c.Listeners {
@@ -48,8 +48,8 @@ func writeFacts(b *strings.Builder, facts []fact) {
 	}
 }
 
-// head is what tells a listener from others of its kind: where it is, what is
-// behind it, and when TLS begins.
+// head returns the line about a listener that is not shared: its address, its
+// backend, and when TLS begins.
 func (c *Config) head(l Listener) string {
 	text := fmt.Sprintf("listener %s on %s → ", l.Service, l.Listen)
 	if l.Service == Smarthost {
@@ -58,7 +58,7 @@ func (c *Config) head(l Listener) string {
 	return text + strings.Join(c.BackendOf(l).Addresses, ", ") + ", TLS " + startWords(l)
 }
 
-// startWords tell when TLS begins, and what is answered before.
+// startWords describes when TLS begins, and which commands are accepted before.
 func startWords(l Listener) string {
 	command := "STARTTLS"
 	if l.Service.Protocol() == "pop3" {
@@ -73,7 +73,7 @@ func startWords(l Listener) string {
 	return "after " + command + ", nothing else before it"
 }
 
-// describePolicies tells of each policy in use what it allows.
+// describePolicies describes what each policy in use allows.
 func (c *Config) describePolicies(b *strings.Builder) {
 	var names []string
 	use := func(name string) {
@@ -92,7 +92,7 @@ func (c *Config) describePolicies(b *strings.Builder) {
 	for _, name := range names {
 		p, err := c.NamedPolicy(name)
 		if err != nil {
-			continue // a listener of that policy has said so
+			continue // the description of a listener with that policy has it
 		}
 		fmt.Fprintf(b, "policy %s: %s\n", p.Name, p.About)
 		writeFacts(b, []fact{{"versions", versionWords(p)}, {"suites", suiteWords(p)}, {"groups", joined(p.Groups)}})

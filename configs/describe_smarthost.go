@@ -7,7 +7,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// describeSmarthost tells how mail goes out.
+// describeSmarthost describes outbound mail.
 func (c *Config) describeSmarthost(l Listener, add func(what, text string)) {
 	s := c.Smarthost
 	add("clients", joined(s.Clients)+", in plaintext, and nobody else")

@@ -12,14 +12,14 @@ import (
 var (
 	errDomainEmpty = errors.New("is empty")
 	errDomainLong  = errors.New("is longer than the 253 characters of a domain name")
-	errDomainLabel = errors.New("is no domain name: its parts must be 1 to 63 letters, digits and hyphens")
-	errDomainUTF8  = errors.New("is no domain name that can be written in ASCII too (RFC 5891)")
+	errDomainLabel = errors.New("is not a domain name: its parts must be 1 to 63 letters, digits and hyphens")
+	errDomainUTF8  = errors.New("is not a domain name that has an ASCII form (RFC 5891)")
 	errLocalPart   = errors.New("has an illegal part in front of the @")
 )
 
-// legalDomain holds a name to the letters, digits and hyphens of RFC 1123
-// §2.1. It must have been folded, to the form in which it goes into greetings
-// and comparisons.
+// legalDomain permits the letters, digits and hyphens of RFC 1123 §2.1. The
+// name must have been folded to the form that is used in greetings and
+// comparisons.
 func legalDomain(name string) error {
 	switch {
 	case name == "":
@@ -37,8 +37,8 @@ func legalDomain(name string) error {
 	return nil
 }
 
-// legalLabel takes letters, digits and inner hyphens; r|0x20 puts ASCII letters
-// in lower case and maps no other character to one.
+// legalLabel permits letters, digits and inner hyphens; r|0x20 converts ASCII
+// letters to lower case and maps no other character to a letter.
 func legalLabel(label string) bool {
 	if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 		return false
@@ -48,7 +48,7 @@ func legalLabel(label string) bool {
 	})
 }
 
-// legalPattern takes a domain, or .domain for everything beneath it.
+// legalPattern permits a domain, or .domain for all its subdomains.
 func legalPattern(pattern string) error {
 	if pattern == "." {
 		return errDomainLabel
@@ -56,7 +56,7 @@ func legalPattern(pattern string) error {
 	return legalDomain(strings.TrimPrefix(pattern, "."))
 }
 
-// legalRecipient takes a pattern or a full address (RFC 5321 §4.1.2; local
+// legalRecipient permits a pattern or a full address (RFC 5321 §4.1.2; local
 // parts up to 64 octets, §4.5.3.1.1).
 func legalRecipient(entry string) error {
 	at := strings.LastIndexByte(entry, '@')
@@ -70,9 +70,9 @@ func legalRecipient(entry string) error {
 	return legalDomain(entry[at+1:])
 }
 
-// foldName brings a domain, .domain or *.domain into the form in which names
-// are compared: in lower case, without the root's dot, and with A-labels. What
-// is no name is left as it is, for the checks to report.
+// foldName converts a domain, .domain or *.domain to the form in which names
+// are compared: in lower case, without the root's dot, and with A-labels. It
+// leaves an invalid name unchanged, for the checks to report.
 func foldName(name string) string {
 	bare := strings.TrimPrefix(strings.TrimPrefix(name, "*"), ".")
 	folded, err := idn.Fold(bare)
@@ -88,18 +88,18 @@ func foldNames(names []string) {
 	}
 }
 
-// foldEntry does so with the domain of an entry, and leaves the local part
-// alone: only its own server may say that case does not matter there.
+// foldEntry folds the domain of an entry, and leaves the local part unchanged:
+// only its own server knows whether case matters there.
 func foldEntry(entry string) string {
 	at := strings.LastIndexByte(entry, '@')
 	return entry[:at+1] + foldName(entry[at+1:])
 }
 
-// FoldAddress is foldEntry for an address from elsewhere.
+// FoldAddress is foldEntry for an address that is not in the configuration.
 func FoldAddress(address string) string { return foldEntry(address) }
 
-// foldHost brings only a name that is not ASCII into its A-label form: the dot
-// of the root means something to the machine's resolver.
+// foldHost converts only a name with other characters than ASCII to A-labels:
+// the root's dot has a meaning for the machine's resolver.
 func foldHost(host string) string {
 	if strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
 		return foldName(host)
@@ -107,7 +107,7 @@ func foldHost(host string) string {
 	return host
 }
 
-// Domain reads a domain as an option of the command line gives it.
+// Domain parses a domain that is an option of the command line.
 func Domain(name string) (string, error) {
 	folded := foldName(name)
 	if err := legalDomain(folded); err != nil {

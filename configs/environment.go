@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// prefix begins the name of every variable that is read.
+// prefix is the prefix of all environment variables.
 const prefix = "LETTERLOCK_"
 
 // variables lists the keys that have an environment variable.
@@ -16,8 +16,9 @@ func variables() []Key {
 	return slices.DeleteFunc(slices.Clone(table()), func(k Key) bool { return k.Variable == "" })
 }
 
-// set gives the field of q that stands for a key the value of a variable. A field
-// that stands for a key above it, as ACME does, is entered by the yaml tags.
+// set sets the field of q for a key to the value of a variable. A field may
+// stand for the mapping that contains the key, as ACME does; set then finds the
+// key in it by the yaml tags.
 func (q *Quick) set(k Key, text string) error {
 	v := reflect.ValueOf(q).Elem()
 	for i := range v.NumField() {
@@ -34,7 +35,8 @@ func (q *Quick) set(k Key, text string) error {
 	return nil
 }
 
-// entered returns the field of a struct that v points to; a nil pointer is set.
+// entered returns the struct that v points to; a nil pointer is set to a new
+// one.
 func entered(v reflect.Value, key string) reflect.Value {
 	if v.IsNil() {
 		v.Set(reflect.New(v.Type().Elem()))
@@ -47,7 +49,8 @@ func entered(v reflect.Value, key string) reflect.Value {
 	return reflect.Value{}
 }
 
-// setVariable sets a single value, or a list from its entries with commas.
+// setVariable sets a single value, or a list from entries that are separated by
+// commas.
 func setVariable(v reflect.Value, text string) error {
 	if v.Kind() != reflect.Slice {
 		return setText(v, text)
@@ -58,16 +61,18 @@ func setVariable(v reflect.Value, text string) error {
 	return nil
 }
 
-// orchestrator matches what Kubernetes and Docker links set in every
-// container beside a service called letterlock: LETTERLOCK_SERVICE_HOST,
-// LETTERLOCK_PORT_25_TCP_ADDR and their like. They are not meant for us.
+// orchestrator matches the variables that Kubernetes and Docker links set in
+// every container beside a service named letterlock, such as
+// LETTERLOCK_SERVICE_HOST and LETTERLOCK_PORT_25_TCP_ADDR. They are not for
+// this program.
 var orchestrator = regexp.MustCompile(`^LETTERLOCK(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-// fileVariable names a configuration file, in the place of all others.
+// fileVariable is the variable with the path of a configuration file, which
+// replaces all other variables.
 const fileVariable = prefix + "CONFIG"
 
-// Variables lists the variables of an environment that stand for a part of a
-// configuration, and are not empty.
+// Variables lists the non-empty variables of an environment that are part of a
+// configuration.
 func Variables(environ []string) []string {
 	var names []string
 	for _, pair := range environ {
@@ -79,8 +84,8 @@ func Variables(environ []string) []string {
 	return names
 }
 
-// FromEnv reads the LETTERLOCK_ variables of an environment as os.Environ
-// gives it. An empty variable counts as absent, an unknown one is an error.
+// FromEnv reads the LETTERLOCK_ variables of an environment in the form of
+// os.Environ. An empty variable counts as absent, an unknown one is an error.
 func FromEnv(environ []string) (Quick, error) {
 	var q Quick
 	known, f := variables(), newFindings("", nil)
@@ -110,8 +115,8 @@ func inQuotes(text string) bool {
 	return len(text) > 1 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]
 }
 
-// suggestVariable leaves the prefix out of the comparison: it would make all
-// names alike.
+// suggestVariable compares names without the prefix, which would make all names
+// similar.
 func suggestVariable(name string) string {
 	var names []string
 	for _, k := range variables() {
@@ -124,7 +129,7 @@ func suggestVariable(name string) string {
 	return "the variables are " + prefix + strings.Join(names, ", "+prefix)
 }
 
-// split reads a list with commas, spaces around its words allowed.
+// split splits a list at commas and removes spaces around its entries.
 func split(text string) []string {
 	var words []string
 	for word := range strings.SplitSeq(text, ",") {
@@ -135,9 +140,9 @@ func split(text string) []string {
 	return words
 }
 
-// variableOf names the flag and the variable that a value came from, given the
-// path of the value: listeners[3].backend came from LETTERLOCK_BACKEND. An error
-// about a whole part, such as acme, names the first variable in it.
+// variableOf returns the flag and the variable that the value at a path came
+// from: listeners[3].backend came from LETTERLOCK_BACKEND. For a mapping, such
+// as acme, it returns the first variable in it.
 func variableOf(path string) string {
 	whole := withoutIndexes(path)
 	for p := whole; p != ""; p = parent(p) {

@@ -7,20 +7,20 @@ import (
 	"unicode/utf8"
 )
 
-// Error is one thing that is wrong with a configuration.
+// Error is one error in a configuration.
 type Error struct {
 	File    string // as given to Load or Parse; empty for flags and variables
-	Line    int    // 1 and up; 0 if the place is not known
-	Column  int    // in characters, 1 and up
+	Line    int    // from 1; 0 if the position is unknown
+	Column  int    // in characters, from 1
 	Key     string // such as listeners[0].backend, or the name of a variable
 	Source  string // the line itself, shortened if it is very long
-	Caret   int    // where in Source the column is, in characters, 0 and up
+	Caret   int    // the position of the column in Source, in characters, from 0
 	Problem string // what is wrong
 	Remedy  string // what to write instead
 }
 
-// Error shows the place and the problem, then the line with a caret under the
-// key or value, then the remedy; four lines at most.
+// Error returns the position and the problem, then the line with a caret under
+// the key or value, then the remedy; four lines at most.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", e.Place(), e.Problem)
@@ -35,8 +35,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Place is where the error is, in one word: file:line:column, as far as that
-// is known, or the key.
+// Place returns the position of the error: file:line:column, as far as that is
+// known, or the key.
 func (e *Error) Place() string {
 	switch {
 	case e.Line > 0:
@@ -47,8 +47,8 @@ func (e *Error) Place() string {
 	return e.Key
 }
 
-// indent is as wide as the first n characters of line; tabs stay tabs, so
-// that the caret meets its character in any terminal.
+// indent is as wide as the first n characters of line; tabs stay tabs, so that
+// the caret is under its character in any terminal.
 func indent(line string, n int) string {
 	var b strings.Builder
 	for i, r := range []rune(line) {
@@ -63,10 +63,10 @@ func indent(line string, n int) string {
 	return b.String()
 }
 
-// Errors is all that is wrong with a configuration, in the order of the text.
+// Errors are all errors of a configuration, in the order of the text.
 type Errors []*Error
 
-// Error shows one error after the other, without a blank line between.
+// Error returns the errors one after the other, without blank lines.
 func (e Errors) Error() string {
 	texts := make([]string, len(e))
 	for i, one := range e {
@@ -75,7 +75,8 @@ func (e Errors) Error() string {
 	return strings.Join(texts, "\n")
 }
 
-// Short is the first error with its place, and the number of the others.
+// Short returns the first error with its position, and the number of the
+// others.
 func (e Errors) Short() string {
 	text := fmt.Sprintf("%s: %s", e[0].Place(), e[0].Problem)
 	switch more := len(e) - 1; {
@@ -87,7 +88,7 @@ func (e Errors) Short() string {
 	return text
 }
 
-// Unwrap lets errors.As reach each *Error.
+// Unwrap makes errors.As find each *Error.
 func (e Errors) Unwrap() []error {
 	all := make([]error, len(e))
 	for i, one := range e {
@@ -96,15 +97,15 @@ func (e Errors) Unwrap() []error {
 	return all
 }
 
-// maxErrors and maxSource bound what a hostile or mistaken file can make the
-// program print: a megabyte of wrong keys on one line.
+// maxErrors and maxSource bound the output for a hostile or mistaken file, such
+// as a megabyte of wrong keys on one line.
 const (
 	maxErrors = 100
 	maxSource = 160
 )
 
-// excerpt shortens a line to about maxSource characters around a column and
-// says where the column is in it.
+// excerpt shortens a line to about maxSource characters around a column, and
+// returns the column's position in it.
 func excerpt(line string, column int) (source string, caret int) {
 	if utf8.RuneCountInString(line) <= maxSource {
 		return line, column - 1
@@ -114,8 +115,8 @@ func excerpt(line string, column int) (source string, caret int) {
 	return string(runes[from : from+maxSource]), column - 1 - from
 }
 
-// sorted puts the errors in the order of the text; those of one place stay
-// as they were found.
+// sorted sorts the errors in the order of the text; errors at the same position
+// keep their order.
 func (e Errors) sorted() Errors {
 	slices.SortStableFunc(e, func(a, b *Error) int {
 		if a.Line != b.Line {

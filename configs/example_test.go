@@ -26,8 +26,8 @@ listeners:
 	// submissions :465 10.0.0.10:587
 }
 
-// All faults of a file are reported at once, each with its place, its key, the
-// problem and the remedy.
+// All errors of a file are reported at once, each with its position, its key,
+// the problem and the remedy.
 func ExampleErrors() {
 	_, err := configs.Parse("letterlock.yaml", []byte(`
 hostname: mail.example.com

@@ -9,32 +9,33 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Exception gives some client networks another TLS policy for a while: the scanners
-// that nobody can update may use TLS 1.0 until they are replaced.
+// Exception gives some client networks another TLS policy for a limited time:
+// for example, scanners that cannot be updated may use TLS 1.0 until they are
+// replaced.
 type Exception struct {
-	// The networks that it is for.
+	// The networks that the exception is for.
 	Networks []Network `yaml:"networks" required:"true" min:"1" example:"[10.1.0.0/16, '2001:db8::/32']"`
 
 	// A built-in TLS policy or one of policies.
 	Policy string `yaml:"policy" required:"true" suggest:"{policies}" example:"opportunistic"`
 
-	// Its last day, by UTC.
+	// Its last day, in UTC.
 	Until Date `yaml:"until" required:"true" example:"2027-03-31"`
 
-	// Let a login pass over any TLS that this policy allows. Without it a login
-	// needs TLS 1.2 with ECDHE and AEAD (with compat, ECDHE), and old clients
-	// fail after the handshake.
+	// Allow a login over any TLS that this policy allows. Without it a login
+	// needs TLS 1.2 with ECDHE and AEAD (with compat, ECDHE), and logins of old
+	// clients are refused after the handshake.
 	WeakLogin bool `yaml:"weak_login" default:"false"`
 }
 
 // Date is a day, written 2027-03-31.
 type Date struct{ time.Time }
 
-// UnmarshalText reads a day of the calendar.
+// UnmarshalText parses a day of the calendar.
 func (d *Date) UnmarshalText(text []byte) error {
 	day, err := time.Parse(time.DateOnly, string(text))
 	if err != nil {
-		return fmt.Errorf("%q is no day; write it as 2027-03-31", text)
+		return fmt.Errorf("%q is not a day; write it as 2027-03-31", text)
 	}
 	d.Time = day
 	return nil
@@ -42,10 +43,10 @@ func (d *Date) UnmarshalText(text []byte) error {
 
 func (d Date) String() string { return d.Format(time.DateOnly) }
 
-// NextDay returns the moment when the day is over, by UTC.
+// NextDay returns the moment when the day ends, in UTC.
 func (d Date) NextDay() time.Time { return d.AddDate(0, 0, 1) }
 
-// Name tells exceptions apart in log and metrics.
+// Name returns the name of the exception in the log and the metrics.
 func (l Exception) Name() string {
 	if len(l.Networks) == 1 {
 		return l.Networks[0].String()
@@ -53,7 +54,7 @@ func (l Exception) Name() string {
 	return fmt.Sprintf("%s and %d more", l.Networks[0], len(l.Networks)-1)
 }
 
-// Prefixes are the exception's networks.
+// Prefixes returns the exception's networks.
 func (l Exception) Prefixes() []netip.Prefix {
 	prefixes := make([]netip.Prefix, len(l.Networks))
 	for i, n := range l.Networks {
@@ -62,8 +63,9 @@ func (l Exception) Prefixes() []netip.Prefix {
 	return prefixes
 }
 
-// checkExceptions: an exception that has ended is refused, lest the file say what is not
-// so; the proxy that has loaded it before closes it by itself.
+// checkExceptions: a file with an exception that has ended is refused, because
+// the exception has no effect any more. A proxy that loaded the file earlier
+// stops using the exception by itself.
 func checkExceptions(c *Config, m Machine, r report) {
 	for i, listener := range c.Listeners {
 		for j, exception := range listener.Exceptions {
@@ -96,7 +98,7 @@ func checkException(c *Config, exception Exception, r report) {
 	}
 }
 
-// exceptionWords tell what an exception gives and for how long.
+// exceptionWords describes what an exception permits and for how long.
 func (c *Config) exceptionWords(l Listener, exception Exception) string {
 	p, err := c.NamedPolicy(exception.Policy)
 	if err != nil {
@@ -113,11 +115,12 @@ func (c *Config) exceptionWords(l Listener, exception Exception) string {
 	return text
 }
 
-// exceptionNotice is how long before its end an exception is warned of.
+// exceptionNotice is the time before an exception's end from which on there is
+// a warning.
 const exceptionNotice = 30 * 24 * time.Hour
 
-// warnException finds exceptions that end soon, and those that let clients in for
-// nothing.
+// warnException warns of exceptions that end soon, and of those whose clients
+// cannot log in.
 func (c *Config) warnException(l Listener, exception Exception, now time.Time, warn func(key, text string)) {
 	if left := exception.Until.NextDay().Sub(now); left > 0 && left < exceptionNotice {
 		warn("until", fmt.Sprintf("the exception of %s ends with %s; a configuration that still has it then is refused", exception.Name(), exception.Until))

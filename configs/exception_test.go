@@ -42,7 +42,7 @@ func TestExceptionsEnd(t *testing.T) {
 		t.Errorf("after its last day: %v", err)
 	}
 	if Here().Now == nil {
-		t.Error("here no exception ends")
+		t.Error("the exception has ended on a machine without a clock")
 	}
 }
 

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// Whatever the text is, Parse answers with a configuration that stands a
-// second check, and can be described, or with errors whose places exist.
+// FuzzParse checks that Parse returns, for any text, a configuration that
+// passes a second check and can be described, or errors with existing
+// positions.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(reference))
 	for _, pattern := range []string{"testdata/bad/*.yaml", "examples/*.yaml"} {
@@ -69,7 +70,8 @@ func checkAgain(t *testing.T, c *Config, m Machine) {
 	Warnings(c)
 }
 
-// Every word is near itself, and distance is the same both ways.
+// FuzzDistance checks that every word has distance 0 to itself, and that
+// distance is symmetric.
 func FuzzDistance(f *testing.F) {
 	f.Add("smtp", "smpt")
 	f.Add("", "x")

@@ -10,16 +10,16 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// Key describes one key of the configuration file. All that is known about a
-// key stands at its field, in Config or in a type below it: the yaml tag names
-// it, the comment describes it, and the tags below hold the rest. Defaults,
-// checks, schema, reference, flags and variables read them here, so that a new
-// key is a field and its use.
+// Key describes one key of the configuration file. All facts about a key are at
+// its field, in Config or in a type below it: the yaml tag is its name, the
+// comment its description, and the tags below have the rest. Defaults, checks,
+// schema, reference, flags and variables read them here, so that a new key is a
+// field and its use.
 //
 //	default   the value of an absent key; none if it depends on other keys
 //	min, max  bounds of a number or a duration; min of a list counts entries
-//	words     the values that it takes, {name} for those of a vocabulary
-//	suggest   values that it takes beside others
+//	words     the values that it accepts, {name} for those of a vocabulary
+//	suggest   examples of values, if others are accepted too
 //	required  true if a file must have it
 //	services  those whose listeners may have it, {name} for a group
 //	example   values in the reference if not the default; see Examples
@@ -28,14 +28,14 @@ import (
 //	usage     the flag's help, the name of its value in < >
 type Key struct {
 	Path     string // such as limits.connections; an entry of a list is name[]
-	Text     string // what the reference says: description, services, bounds, default
+	Text     string // its text in the reference: description, services, bounds, default
 	Default  string
 	Min, Max string
 	Words    []string
 	Open     bool // other values than Words are accepted too
 	Required bool
-	Services []Service // nil: the key is on every service, or not on a listener
-	Variable string    // with its prefix
+	Services []Service // nil: every service, or not a listener's key
+	Variable string    // with the prefix
 	Flag     string
 	Usage    string   // the name of the flag's value in backquotes
 	Examples []string // by entry of the list that the key is in; "" if the entry lacks it
@@ -53,17 +53,17 @@ func Keys() []Key {
 	return keys
 }
 
-// About is the first sentence of the description.
+// About returns the first sentence of the description.
 func (k Key) About() string {
 	first, _, _ := strings.Cut(k.Text, ". ")
 	first, _, _ = strings.Cut(first, "\n")
 	return strings.TrimSuffix(first, ".")
 }
 
-// table is read once; the types do not change.
+// table holds the keys; it is filled once, because the types do not change.
 var table = sync.OnceValue(func() []Key { return keysOf(reflect.TypeFor[Config](), "") })
 
-// keysOf reads the keys of a type and of the types below it.
+// keysOf returns the keys of a type and of the types below it.
 func keysOf(t reflect.Type, path string) []Key {
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -109,7 +109,7 @@ func keyOf(field reflect.StructField, path string) Key {
 	return k
 }
 
-// wordsIn reads a tag of words; {name} stands for those of a vocabulary.
+// wordsIn parses a tag of words; {name} stands for those of a vocabulary.
 func wordsIn(tag string) []string {
 	switch tag {
 	case "":
@@ -128,8 +128,8 @@ func wordsIn(tag string) []string {
 	return strings.Fields(tag)
 }
 
-// servicesIn reads a tag of services. Those of {inbound} have a backend; on
-// those of {login} each client logs in.
+// servicesIn parses a tag of services. {inbound} are the services with a
+// backend; {login} are those where every client logs in.
 func servicesIn(tag string) []Service {
 	switch tag {
 	case "{inbound}":
@@ -144,7 +144,7 @@ func servicesIn(tag string) []Service {
 	return all
 }
 
-// keyAt finds a key by its path, indexes as [] or as numbers.
+// keyAt returns the key at a path, whose indexes may be [] or numbers.
 func keyAt(path string) (Key, bool) {
 	plain := withoutIndexes(path)
 	i := slices.IndexFunc(table(), func(k Key) bool { return k.Path == plain })
@@ -154,7 +154,8 @@ func keyAt(path string) (Key, bool) {
 	return table()[i], true
 }
 
-// withoutIndexes turns listeners[3].backend into listeners[].backend.
+// withoutIndexes replaces indexes: listeners[3].backend becomes
+// listeners[].backend.
 func withoutIndexes(path string) string {
 	var b strings.Builder
 	inside := false

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Each tag can be read as its field's type, and each key says what its absence
-// means.
+// Each tag can be parsed as its field's type, and each key says what happens
+// without it.
 func TestTags(t *testing.T) {
 	for _, k := range Keys() {
 		v := reflect.New(k.field.Type).Elem()
@@ -39,7 +39,7 @@ func TestTags(t *testing.T) {
 		}
 		section := v.Kind() == reflect.Struct && keysOf(v.Type(), "") != nil
 		if !section && k.Default == "" && !k.Required && !strings.Contains(k.Text, "Default: ") && !strings.Contains(k.Text, "Required") {
-			t.Errorf("%s does not say what is done without it", k.Path)
+			t.Errorf("%s does not say what happens without it", k.Path)
 		}
 		if (k.Flag == "") != (k.Usage == "") || k.Flag != "" && k.Variable == "" {
 			t.Errorf("%s: flag %q, usage %q, variable %q", k.Path, k.Flag, k.Usage, k.Variable)
@@ -47,7 +47,7 @@ func TestTags(t *testing.T) {
 	}
 }
 
-// The accessors of values that may be absent agree with the table.
+// The accessors of values that may be absent return the defaults of the table.
 func TestAbsentValues(t *testing.T) {
 	on := map[string]bool{
 		"probe":                    (&Config{}).ProbeOn(),

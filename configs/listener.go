@@ -6,7 +6,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// PolicyName is the name of the TLS policy in force.
+// PolicyName returns the name of the TLS policy in force.
 func (l Listener) PolicyName() string {
 	if l.Policy == "" {
 		return l.Service.DefaultPolicy()
@@ -20,8 +20,8 @@ func (l Listener) ReceivedOn() bool {
 	return (l.Service.Protocol() == "smtp" || l.Service == Smarthost) && (l.Received == nil || *l.Received)
 }
 
-// GreetPause is the pause before the greeting, in which nobody should speak;
-// zero is none.
+// GreetPause returns the pause before the greeting, in which no client should
+// send anything; zero is no pause.
 func (l Listener) GreetPause() time.Duration {
 	switch {
 	case l.Service != SMTP:
@@ -32,8 +32,8 @@ func (l Listener) GreetPause() time.Duration {
 	return *l.GreetDelay
 }
 
-// VRFYDisabled reports whether VRFY and EXPN are answered by the proxy, so
-// that nobody can try out names (RFC 5321 §7.3).
+// VRFYDisabled reports whether the proxy refuses VRFY and EXPN, so that no
+// client can guess names (RFC 5321 §7.3).
 func (l Listener) VRFYDisabled() bool {
 	return l.Service.Protocol() == "smtp" && (l.DisableVRFY == nil || *l.DisableVRFY)
 }
@@ -43,9 +43,9 @@ func (l Listener) AsksClients() bool {
 	return l.ClientCertificates == "request" || l.ClientCertificates == "require"
 }
 
-// TicketsOn reports whether sessions can be resumed: not on smtp, where senders
-// of Microsoft's break on tickets (golang/go#70232), nor where clients show
-// certificates, unless switched on.
+// TicketsOn reports whether sessions can be resumed. The default is true,
+// except on smtp, where Microsoft's senders fail with tickets
+// (golang/go#70232), and where clients present certificates.
 func (l Listener) TicketsOn() bool {
 	if l.SessionTickets != nil {
 		return *l.SessionTickets
@@ -53,12 +53,12 @@ func (l Listener) TicketsOn() bool {
 	return l.Service != SMTP && !l.AsksClients()
 }
 
-// PolicyOf resolves the TLS policy of a listener, as NamedPolicy does.
+// PolicyOf returns the TLS policy of a listener, as NamedPolicy does.
 func (c *Config) PolicyOf(l Listener) (tlspolicy.Policy, error) {
 	return c.NamedPolicy(l.PolicyName())
 }
 
-// NamedPolicy resolves the TLS policy of a name: one of Policies, or a built-in
+// NamedPolicy returns the TLS policy of a name: one of Policies, or a built-in
 // one. It fails if there is none of that name, or if its base is not built in.
 func (c *Config) NamedPolicy(name string) (tlspolicy.Policy, error) {
 	for _, own := range c.Policies {
@@ -69,8 +69,8 @@ func (c *Config) NamedPolicy(name string) (tlspolicy.Policy, error) {
 	return tlspolicy.Named(name)
 }
 
-// resolve puts the rules that p sets over those of its base. A list that is
-// set but empty allows nothing; one that is absent is the base's.
+// resolve replaces the rules of its base that p sets. A list that is set but
+// empty allows nothing; an absent list is the base's.
 func (p Policy) resolve() (tlspolicy.Policy, error) {
 	policy, err := tlspolicy.Named(p.Base)
 	if err != nil {
@@ -93,13 +93,13 @@ func (p Policy) resolve() (tlspolicy.Policy, error) {
 	return policy, nil
 }
 
-// KnowsRecipients reports whether the proxy itself decides who may be written
-// to.
+// KnowsRecipients reports whether the proxy itself decides which recipients are
+// accepted.
 func (l Listener) KnowsRecipients() bool { return len(l.Recipients) > 0 || l.RecipientsFile != "" }
 
-// ReverseDNSOn reports whether the names of clients are looked up: on smtp,
-// where mail from the nameless is judged by it, unless switched off; elsewhere
-// if switched on.
+// ReverseDNSOn reports whether the names of clients are looked up. The default
+// is true on smtp, where servers judge mail by the client's name, and false on
+// all other services.
 func (l Listener) ReverseDNSOn() bool {
 	if l.ReverseDNS == nil {
 		return l.Service == SMTP
@@ -111,8 +111,8 @@ func (l Listener) ReverseDNSOn() bool {
 // reload.
 func (c *Config) ProbeOn() bool { return c.Probe == nil || *c.Probe }
 
-// SeenPort is the port on which clients find the listener; 0 if the kernel
-// chooses it.
+// SeenPort returns the port that clients connect to; 0 if the kernel chooses
+// it.
 func (l Listener) SeenPort() int {
 	if l.PublicPort != 0 {
 		return l.PublicPort

@@ -66,8 +66,8 @@ listeners:
 	}
 }
 
-// A policy of one's own may change its mind about nothing, or be as narrow as
-// TLS 1.3 with ML-KEM alone: there no client is left in the dark.
+// A policy may change nothing, or be as narrow as TLS 1.3 with ML-KEM alone:
+// neither has a setting that makes all clients of a version fail.
 func TestNarrowPolicies(t *testing.T) {
 	for _, rules := range []string{
 		"base: modern",
@@ -81,7 +81,7 @@ func TestNarrowPolicies(t *testing.T) {
 	}
 }
 
-// The keys that may stand together on the port that the public reaches.
+// The combinations of recipients, handover and allow_open_relay on smtp.
 func TestRelayRules(t *testing.T) {
 	const head = "listeners: [{service: smtp, backend: b"
 	mustParse(t, head+", recipients: [example.com]}]")
@@ -97,7 +97,8 @@ func TestRelayRules(t *testing.T) {
 	}
 }
 
-// Each handover is taken where it fits, and refused elsewhere.
+// Each handover is accepted on the services that support it, and refused on
+// others.
 func TestHandovers(t *testing.T) {
 	for _, h := range handovers {
 		for _, s := range Services() {

@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// maxFile bounds a configuration file, in bytes.
+// maxFile is the maximum size of a configuration file, in bytes.
 const maxFile = 1 << 20
 
 const minimum = `write at least a service and its backend:
@@ -23,14 +23,14 @@ const minimum = `write at least a service and its backend:
     listeners:
       - {service: imaps, backend: legacy.example.com}`
 
-// Load reads, completes and checks the file at path. What is wrong with its
-// contents comes back as Errors.
+// Load reads, completes and checks the file at path. Errors in its content are
+// returned as Errors.
 func Load(path string) (*Config, error) {
 	return Here().Load(path)
 }
 
-// Parse does as Load with a text; name stands for it in errors, and relative
-// paths are taken to start in the folder of name.
+// Parse is Load for a text; name is its name in errors, and relative paths
+// begin in the folder of name.
 func Parse(name string, text []byte) (*Config, error) {
 	return Here().Parse(name, text)
 }
@@ -68,8 +68,8 @@ func (m Machine) Parse(name string, text []byte) (*Config, error) {
 	return &c, nil
 }
 
-// tree parses the text as one YAML document. Nil means that it is none, and
-// that the findings say why.
+// tree parses the text as one YAML document. It returns nil if that fails; the
+// findings have the reason.
 func (f *findings) tree(text []byte) *yaml.Node {
 	switch {
 	case len(text) > maxFile:
@@ -82,8 +82,8 @@ func (f *findings) tree(text []byte) *yaml.Node {
 	return nil
 }
 
-// document demands that there is one document. The library would take the
-// first and never look at the rest, mistakes included.
+// document requires that there is exactly one document. The library would read
+// the first and ignore the others, including their errors.
 func (f *findings) document(text []byte) *yaml.Node {
 	loader, err := yaml.NewLoader(bytes.NewReader(text))
 	if err != nil {
@@ -113,7 +113,7 @@ func (f *findings) document(text []byte) *yaml.Node {
 	return root
 }
 
-// syntax reports what the YAML parser stumbled over.
+// syntax reports a syntax error of the YAML parser.
 func (f *findings) syntax(err error) {
 	var load *yaml.LoadError
 	if !errors.As(err, &load) {
@@ -131,7 +131,7 @@ func (f *findings) syntax(err error) {
 	f.errors = append(f.errors, e)
 }
 
-// syntaxRemedy guesses the slip behind the parser's most frequent messages.
+// syntaxRemedy guesses the mistake from the parser's most frequent messages.
 func syntaxRemedy(message string) string {
 	switch {
 	case strings.Contains(message, "cannot start any token"):

@@ -17,7 +17,7 @@ import (
 
 func equal(a, b []string) bool { return slices.Equal(a, b) }
 
-// mustParse reads a configuration for a machine whose files are not looked at.
+// mustParse parses a configuration without looking at files.
 func mustParse(t *testing.T, text string) *Config {
 	t.Helper()
 	c, err := Elsewhere("mail.example.com").Parse("test.yaml", []byte(text))
@@ -27,7 +27,7 @@ func mustParse(t *testing.T, text string) *Config {
 	return c
 }
 
-// mustFail reads one that is wrong, and returns what is wrong with it.
+// mustFail parses an invalid configuration and returns its errors.
 func mustFail(t *testing.T, text string) Errors {
 	t.Helper()
 	_, err := Elsewhere("mail.example.com").Parse("test.yaml", []byte(text))
@@ -54,7 +54,7 @@ func TestSmallestFile(t *testing.T) {
 	}
 }
 
-// The file that an empty file is answered with must be a good one.
+// The minimal file that the error about an empty file suggests is valid.
 func TestMinimumIsEnough(t *testing.T) {
 	_, file, _ := strings.Cut(minimum, "\n")
 	mustParse(t, strings.ReplaceAll(file, "\n    ", "\n"))
@@ -105,7 +105,7 @@ listeners:
 	}
 }
 
-// Relative paths start in the folder of the file, whatever the working
+// Relative paths begin in the folder of the file, whatever the working
 // directory is.
 func TestLoadFindsFilesBesideTheFile(t *testing.T) {
 	dir := t.TempDir()
@@ -167,7 +167,7 @@ func TestHostnameOfTheMachine(t *testing.T) {
 	unknown := Machine{Hostname: func() (string, error) { return "", errors.New("no name") }}
 	for _, m := range []Machine{unknown, Elsewhere("my_pc"), {}} {
 		if _, err := m.Parse("test.yaml", text); err == nil {
-			t.Error("a machine without a legal name was taken")
+			t.Error("a machine without a legal name was accepted")
 		}
 	}
 	c, err := Elsewhere("Host.Example.com").Parse("test.yaml", text)

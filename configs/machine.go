@@ -9,33 +9,35 @@ import (
 	"github.com/letterlock/letterlock/internal/filemode"
 )
 
-// Machine is what a configuration needs to know of the machine it is for.
+// Machine provides facts about the machine that a configuration is for.
 type Machine struct {
-	// Hostname is asked when the configuration has none.
+	// Hostname is called if the configuration has no hostname.
 	Hostname func() (string, error)
 
-	// Readable tells why a file cannot be read, in words that follow the
-	// file's name. Nil: files are not looked at.
+	// Readable returns an error that says why a file cannot be read, in words
+	// that follow the file's name. Nil: files are not checked.
 	Readable func(path string) error
 
-	// Writable tells why no file can be made in a folder, or the folder itself
-	// if it does not exist yet. Nil: folders are not looked at.
+	// Writable returns an error that says why no file can be created in a
+	// folder, or the folder itself if it does not exist. Nil: folders are not
+	// checked.
 	Writable func(folder string) error
 
-	// Modes tells what a kind of file lets other users do. Nil: files are not
-	// looked at.
+	// Modes reports what other users may do with a file of a kind. Nil: files
+	// are not checked.
 	Modes func(kind FileKind, path string) []filemode.Finding
 
-	// Now is the time by which exceptions have ended. Nil: none has.
+	// Now returns the time that is compared with the end of exceptions. Nil: no
+	// exception has ended.
 	Now func() time.Time
 }
 
-// Here is the machine that the program runs on.
+// Here returns the machine that the program runs on.
 func Here() Machine {
 	return Machine{Hostname: os.Hostname, Readable: readable, Writable: writable, Modes: modes, Now: time.Now}
 }
 
-// Elsewhere is another machine, whose files cannot be looked at: a
+// Elsewhere returns another machine, whose files cannot be checked: a
 // configuration is checked as far as its text goes.
 func Elsewhere(hostname string) Machine {
 	return Machine{Hostname: func() (string, error) { return hostname, nil }}
@@ -43,7 +45,8 @@ func Elsewhere(hostname string) Machine {
 
 var errDirectory = errors.New("is a directory")
 
-// readable opens the file, as permissions alone do not tell (ACLs, mounts).
+// readable opens the file, because permissions do not show everything (ACLs,
+// mounts).
 func readable(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -60,7 +63,8 @@ func readable(path string) error {
 	return nil
 }
 
-// cause strips what the caller says anyway, the operation and the path.
+// cause returns an error without the operation and the path, which the caller
+// adds.
 func cause(err error) error {
 	var path *os.PathError
 	if errors.As(err, &path) {

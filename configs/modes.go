@@ -6,19 +6,20 @@ import (
 	"github.com/letterlock/letterlock/internal/filemode"
 )
 
-// FileKind says what other users of the machine must not do with a file.
+// FileKind says what other users of the machine must not be able to do with a
+// file.
 type FileKind int
 
-// The kinds of files. A user who can change a public file decides which peers the
-// proxy trusts, or where mail and passwords go.
+// The kinds of files. A user who can change a public file decides which peers
+// the proxy trusts, or where mail and passwords go.
 const (
 	PublicFile FileKind = iota // may be read
 	SecretFile
-	SocketFile    // in whose folder nobody else may make another
-	PrivateFolder // with all that is in it
+	SocketFile    // no other user may create files in its folder
+	PrivateFolder // with all its content
 )
 
-// modes asks the machine that the program runs on.
+// modes checks files of the machine that the program runs on.
 func modes(kind FileKind, path string) []filemode.Finding {
 	switch kind {
 	case SecretFile:
@@ -31,14 +32,14 @@ func modes(kind FileKind, path string) []filemode.Finding {
 	return filemode.Trusted(path)
 }
 
-// file is one that a configuration names.
+// file is a file that a configuration names.
 type file struct {
-	key  string // such as listeners[0].routes; empty: the configuration's own
+	key  string // such as listeners[0].routes; empty: the configuration file itself
 	path string
 	kind FileKind
 }
 
-// files lists all files that a configuration names, and the configuration
+// files lists all files that a configuration names, and the configuration file
 // itself.
 func (c *Config) files() []file {
 	all := []file{{"", c.file(), PublicFile}, {"state_dir", c.StateDir, PrivateFolder}, {"ticket_secret", c.TicketSecret, SecretFile}}
@@ -69,8 +70,8 @@ func (c *Config) files() []file {
 }
 
 // KeyOf returns the first key that names a file, such as
-// listeners[2].client_ca. One that names it as a file of that kind comes first:
-// a certificate and its key may stand in one file.
+// listeners[2].client_ca. A key that names it as a file of the given kind is
+// preferred: one file may hold a certificate and its key.
 func (c *Config) KeyOf(path string, kind FileKind) (key string, ok bool) {
 	for _, f := range c.files() {
 		switch {
@@ -114,7 +115,8 @@ func socketFile(key, backend string) []file {
 	return nil
 }
 
-// file is that of the configuration; empty for flags and variables.
+// file returns the path of the configuration file; empty for flags and
+// variables.
 func (c *Config) file() string {
 	if c.origin.findings == nil {
 		return ""
@@ -122,8 +124,8 @@ func (c *Config) file() string {
 	return c.origin.findings.file
 }
 
-// warnStateDir tells of a folder that cannot be written: the program runs
-// without it, and loses with each restart what should outlive it.
+// warnStateDir warns of a folder that cannot be written: the program runs
+// without it, and loses its data with each restart.
 func (c *Config) warnStateDir(warn func(key, remedy, text string)) {
 	writable := c.origin.machine.Writable
 	if writable == nil {
@@ -135,7 +137,7 @@ func (c *Config) warnStateDir(warn func(key, remedy, text string)) {
 	}
 }
 
-// warnModes tells of files that other users may read or change, each finding
+// warnModes warns of files that other users may read or change, each finding
 // once: several files may be in one folder.
 func (c *Config) warnModes(warn func(key, remedy, text string)) {
 	if c.origin.machine.Modes == nil {

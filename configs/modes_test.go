@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/internal/filemode"
 )
 
-// every names each file that a configuration can name.
+// every is a configuration with each key that names a file.
 const every = `hostname: mail.example.com
 state_dir: /state
 ticket_secret: /secret
@@ -22,7 +22,7 @@ listeners:
   - {service: smtp, backend: b, recipients_file: /recipients}
 `
 
-// Every file is looked at, as what it is, and every finding has its place and
+// Every file is checked as its kind, and every finding has its position and
 // remedy.
 func TestFilesAreLookedAt(t *testing.T) {
 	var looked []string
@@ -57,7 +57,7 @@ func TestFilesAreLookedAt(t *testing.T) {
 	}
 }
 
-// Flags and variables have no places, but names.
+// Findings about flags and variables have names instead of positions.
 func TestFilesOfVariablesAreLookedAt(t *testing.T) {
 	m := Elsewhere("mail.example.com")
 	m.Modes = func(kind FileKind, path string) []filemode.Finding {

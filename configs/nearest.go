@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// otherNames are words from elsewhere for what has another name here. An
-// empty one keeps a word from being taken for a neighbour that it is not.
+// otherNames maps keys and values of other programs to those of this one. An
+// empty value keeps a word from being suggested as a neighbour of another.
 var otherNames = map[string]string{
 	"smtps":        "submissions",
 	"ssmtp":        "submissions",
 	"lmtp":         "",
 	"managesieve":  "sieve",
-	"intermediate": "strict", // in Mozilla's guideline
+	"intermediate": "strict", // Mozilla's name
 	"old":          "opportunistic",
 	"proxy":        "proxy-v2",
 	"warning":      "warn",
 }
 
-// nearest finds the word that was probably meant: one of the same meaning,
-// or the one fewest edits away, at most a third of its
-// letters. It is empty if none is near.
+// nearest returns the word that was probably meant: one of the same meaning, or
+// the one with the fewest edits, at most a third of its letters. It is empty if
+// no word is near.
 func nearest(word string, known []string) string {
-	const longest = 64 // no key is longer, and the cost is quadratic
+	const longest = 64 // longer than any key, because the cost is quadratic
 	if len(word) > longest {
 		return ""
 	}
@@ -41,7 +41,7 @@ func nearest(word string, known []string) string {
 }
 
 // distance counts the letters to insert, delete, replace or swap with their
-// neighbour to make a into b (optimal string alignment).
+// neighbour to turn a into b (optimal string alignment).
 func distance(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
@@ -64,7 +64,7 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// suggest says what to write instead of word: the nearest known one, or all.
+// suggest says what to write instead of word: the nearest known word, or all.
 func suggest(word string, known []string) string {
 	if len(known) == 1 {
 		return "write " + known[0]

@@ -20,7 +20,7 @@ func TestNetwork(t *testing.T) {
 		err := n.UnmarshalText([]byte(tt.text))
 		if tt.want == "" {
 			if err == nil {
-				t.Errorf("%q was taken for %s", tt.text, n)
+				t.Errorf("%q was parsed as %s", tt.text, n)
 			}
 			continue
 		}

@@ -2,16 +2,16 @@ package configs
 
 import "go.yaml.in/yaml/v4"
 
-// origin is where a configuration has come from: the text with the places of
-// its keys, and the machine that it is for.
+// origin is the source of a configuration: the text with the positions of its
+// keys, and the machine that it is for.
 type origin struct {
 	*findings
 	machine Machine
 }
 
-// Wrong returns an Error about a key such as certificates[0].key, for what is
-// found out after the configuration was checked. It points at the value of the
-// key, or at what encloses it if the text has none.
+// Wrong returns an Error about a key such as certificates[0].key, for errors
+// that are found after the configuration was checked. It points at the value of
+// the key, or at the mapping around it if the text has none.
 func (c *Config) Wrong(key, problem, remedy string) *Error {
 	if c.origin.findings == nil {
 		return &Error{Key: key, Problem: problem, Remedy: remedy}
@@ -20,8 +20,8 @@ func (c *Config) Wrong(key, problem, remedy string) *Error {
 	return c.origin.errorAt(at.ofValue(), key, problem, remedy)
 }
 
-// written returns the text of a scalar as the file has it, before anything was
-// completed.
+// written returns the text of a scalar as in the file, before defaults were
+// set.
 func (c *Config) written(key string) (text string, ok bool) {
 	if c.origin.findings == nil {
 		return "", false

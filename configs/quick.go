@@ -10,9 +10,9 @@ import (
 	"github.com/letterlock/letterlock/internal/idn"
 )
 
-// Quick is enough to put the proxy in front of one mail server: every service
-// on its own port, for the backend's plaintext ports. The tag of a field names
-// the key that it stands for; a variable of that key sets it.
+// Quick has the settings that put the proxy in front of one mail server: every
+// service on its own port, for the backend's plaintext ports. The tag of a
+// field is the key that it stands for; a variable of that key sets it.
 type Quick struct {
 	Backend    string    `key:"listeners[].backend"`    // a name or an address, no port
 	Hostname   string    `key:"hostname"`               // empty: the machine's
@@ -31,7 +31,7 @@ type Quick struct {
 	AllowOpenRelay bool `key:"listeners[].allow_open_relay"`
 }
 
-// quickHas reports whether a Quick holds the key of a path.
+// quickHas reports whether Quick has a field for the key of a path.
 func quickHas(path string) bool {
 	t := reflect.TypeFor[Quick]()
 	for i := range t.NumField() {
@@ -42,9 +42,9 @@ func quickHas(path string) bool {
 	return false
 }
 
-// Simple makes a whole configuration of a quick one, completed and checked as
-// a file would be. What is wrong comes back as Errors, whose keys are the
-// names of the flags and variables.
+// Simple returns the complete configuration for a Quick, completed and checked
+// like a file. Errors are returned as Errors, whose keys are the names of the
+// flags and variables.
 func Simple(q Quick) (*Config, error) {
 	return Here().Simple(q)
 }
@@ -57,7 +57,7 @@ func (m Machine) Simple(q Quick) (*Config, error) {
 		c.Certificates = []Certificate{{Cert: q.Cert, Key: q.Key}}
 	}
 	if q.ACME != nil {
-		acme := *q.ACME // which is completed
+		acme := *q.ACME // complete changes the copy
 		c.ACME = &acme
 	}
 	override(&c.StateDir, q.StateDir)
@@ -69,7 +69,7 @@ func (m Machine) Simple(q Quick) (*Config, error) {
 	r := report{findings: newFindings("", nil)}
 	r.names, r.quick = variableOf, true
 	if q.Hostname != "" {
-		r.places["hostname"] = place{} // given, if not in a text
+		r.places["hostname"] = place{} // present, but not in a text
 	}
 	checkHostname(&c, m, r)
 	q.check(r)
@@ -85,14 +85,14 @@ func (m Machine) Simple(q Quick) (*Config, error) {
 	return &c, nil
 }
 
-// override replaces a default with what was given.
+// override sets the values of q instead of the defaults.
 func override(value *string, with string) {
 	if with != "" {
 		*value = with
 	}
 }
 
-// check looks at what a file could not get wrong.
+// check reports errors that a file cannot have.
 func (q Quick) check(r report) {
 	backend := r.in("listeners[].backend")
 	host := q.host()
@@ -108,7 +108,7 @@ func (q Quick) check(r report) {
 		backend.wrong("give the host alone; for ports of your own, write a configuration file", "%q is not a host", q.Backend)
 	case q.itself():
 		backend.wrong(
-			"give the mail server ports or an address of its own, and write a configuration file",
+			"give the mail server its own ports or address, and write a configuration file",
 			"%s is this proxy itself, whose listeners take the mail server's ports", q.Backend)
 	}
 	for i, service := range q.Services {
@@ -121,7 +121,7 @@ func (q Quick) check(r report) {
 	}
 }
 
-// host is the backend without the brackets that an IPv6 address may have.
+// host returns the backend without the brackets that an IPv6 address may have.
 func (q Quick) host() string {
 	if inner, ok := strings.CutPrefix(q.Backend, "["); ok && strings.HasSuffix(inner, "]") {
 		return strings.TrimSuffix(inner, "]")
@@ -129,7 +129,7 @@ func (q Quick) host() string {
 	return q.Backend
 }
 
-// itself reports whether the backend's ports would be our own.
+// itself reports whether the backend's ports would be the proxy's own.
 func (q Quick) itself() bool {
 	const anyPort = 1 // the services' ports are the same on both sides
 	own, _ := netip.ParseAddr(q.Listen)
@@ -139,7 +139,7 @@ func (q Quick) itself() bool {
 	return listenAddress{host: own, port: anyPort}.reaches(q.host(), anyPort)
 }
 
-// services are those to be offered, in the order given.
+// services returns the services, in the order given.
 func (q Quick) services() []Service {
 	if len(q.Services) == 0 {
 		return Inbound()
@@ -147,7 +147,7 @@ func (q Quick) services() []Service {
 	return q.Services
 }
 
-// listeners makes one listener per service, as a file would have them.
+// listeners returns one listener per service, as a file would have them.
 func (q Quick) listeners(hostname string) []Listener {
 	var listeners []Listener
 	for _, service := range q.services() {
@@ -167,7 +167,7 @@ func (q Quick) listeners(hostname string) []Listener {
 	return listeners
 }
 
-// ownDomains are the domains that a server of that name most likely receives
+// ownDomains returns the domains that a server of that name probably receives
 // mail for: mail.example.com and example.com, but never a public suffix.
 func ownDomains(hostname string) []string {
 	domains := []string{hostname}
@@ -177,8 +177,8 @@ func ownDomains(hostname string) []string {
 	return domains
 }
 
-// distinct drops errors that say the same of the same variable: what is wrong
-// with the backend is wrong with it in every listener.
+// distinct removes errors with the same text about the same variable: an error
+// about the backend occurs in every listener.
 func (e Errors) distinct() Errors {
 	var kept Errors
 	seen := map[[2]string]bool{}

@@ -35,7 +35,7 @@ func TestSimpleWithEverything(t *testing.T) {
 		Recipients: []string{"example.net"}, Cert: "/c.pem", Key: "/k.pem", StateDir: "/state", LogFormat: "json", LogHeader: "never", LogLevel: "warn",
 	})
 	if err == nil {
-		t.Fatalf("a public backend was taken: %+v", c)
+		t.Fatalf("a public backend was accepted: %+v", c)
 	}
 	c, err = Elsewhere("").Simple(Quick{
 		Backend: "fd00::1", Hostname: "MX.example.com", Listen: "2001:db8::2", Services: []Service{IMAPS, SMTP},
@@ -58,7 +58,7 @@ func TestSimpleWithEverything(t *testing.T) {
 	}
 }
 
-// ACME needs nothing but an address, or a name, to begin.
+// ACME needs only an email address or a name.
 func TestSimpleWithACME(t *testing.T) {
 	q := Quick{Backend: "b", ACME: &ACME{Email: "postmaster@example.com"}}
 	c, err := Elsewhere("mail.example.com").Simple(q)
@@ -113,15 +113,15 @@ func TestSimpleErrors(t *testing.T) {
 		{"itself", Quick{Backend: "127.0.0.1"}, "--backend (LETTERLOCK_BACKEND): 127.0.0.1 is this proxy itself"},
 		{"itself by address", Quick{Backend: "10.0.0.1", Listen: "10.0.0.1"}, "--backend (LETTERLOCK_BACKEND): 10.0.0.1 is this proxy itself"},
 		{"public", Quick{Backend: "8.8.8.8"}, "--backend (LETTERLOCK_BACKEND): 8.8.8.8 is a public address"},
-		{"hostname", Quick{Backend: "b", Hostname: "a b"}, `--hostname (LETTERLOCK_HOSTNAME): hostname "a b" is no domain name`},
+		{"hostname", Quick{Backend: "b", Hostname: "a b"}, `--hostname (LETTERLOCK_HOSTNAME): hostname "a b" is not a domain name`},
 		{"listen", Quick{Backend: "b", Listen: ":25"}, `--listen (LETTERLOCK_LISTEN): ":25" is not an address`},
 		{"service", Quick{Backend: "b", Services: []Service{"smtps"}}, `--services (LETTERLOCK_SERVICES): "smtps" is no service`},
 		{"service twice", Quick{Backend: "b", Services: []Service{IMAP, IMAP}}, "--services (LETTERLOCK_SERVICES): imap is named twice"},
-		{"recipients", Quick{Backend: "b", Recipients: []string{"a b"}}, `--recipients (LETTERLOCK_RECIPIENTS): "a b" is no domain name`},
+		{"recipients", Quick{Backend: "b", Recipients: []string{"a b"}}, `--recipients (LETTERLOCK_RECIPIENTS): "a b" is not a domain name`},
 		{"contradiction", Quick{Backend: "b", Recipients: []string{"a.example"}, AllowOpenRelay: true}, "LETTERLOCK_ALLOW_OPEN_RELAY: allow_open_relay contradicts"},
 		{"half a certificate", Quick{Backend: "b", Cert: "/c.pem"}, "LETTERLOCK_KEY: the certificate has no private key\n  set LETTERLOCK_KEY to the file with the private key"},
 		{"the other half", Quick{Backend: "b", Key: "/k.pem"}, "LETTERLOCK_CERT: the private key has no certificate\n  set LETTERLOCK_CERT"},
-		{"a port behind IPv6", Quick{Backend: "fd00::5:143"}, "--backend (LETTERLOCK_BACKEND): \"fd00::5:143\" is an IPv6 address as a whole, but may be meant as a shorter one and a port\n  give the host alone"},
+		{"a port behind IPv6", Quick{Backend: "fd00::5:143"}, "--backend (LETTERLOCK_BACKEND): \"fd00::5:143\" is a complete IPv6 address, but may be meant as a shorter address and a port\n  give the host alone"},
 		{"ACME for a bare name", Quick{Backend: "b", Hostname: "pc", ACME: &ACME{}}, `--acme-hosts (LETTERLOCK_ACME_HOSTS): "pc" has no domain`},
 		{"ACME without a host", Quick{Backend: "b", Cert: "/c.pem", Key: "/k.pem", ACME: &ACME{}}, "--acme-hosts (LETTERLOCK_ACME_HOSTS): certificates come from files, and acme has nothing to get\n  give --acme-hosts"},
 		{"ACME e-mail", Quick{Backend: "b", ACME: &ACME{Email: "me"}}, `--acme-email (LETTERLOCK_ACME_EMAIL): "me" is no address`},
@@ -177,8 +177,8 @@ func TestFromEnvErrors(t *testing.T) {
 	}
 }
 
-// Kubernetes sets these in every pod beside a service called letterlock or
-// letterlock-smtp.
+// Kubernetes sets these variables in every pod beside a service named
+// letterlock or letterlock-smtp.
 func TestFromEnvLeavesTheOrchestratorAlone(t *testing.T) {
 	q, err := FromEnv([]string{
 		"LETTERLOCK_SERVICE_HOST=10.0.0.1", "LETTERLOCK_SERVICE_PORT=25", "LETTERLOCK_SERVICE_PORT_SMTP=25", "LETTERLOCK_PORT=tcp://10.0.0.1:25",

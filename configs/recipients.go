@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// maxRecipientsFile is the longest file of recipients, in bytes: a million
-// addresses.
+// maxRecipientsFile is the maximum size of a file of recipients, in bytes:
+// enough for a million addresses.
 const maxRecipientsFile = 64 << 20
 
-var errRecipientsLong = errors.New("the file is too long: write domains in place of single addresses")
+var errRecipientsLong = errors.New("the file is too long: write domains instead of single addresses")
 
-// ReadRecipients reads a file of recipients: one entry a line, as `recipients`
-// takes them; # begins a comment. An error names the line. A file without an
-// entry is an error too, because it is most likely half written.
+// ReadRecipients reads a file of recipients: one entry a line, as in
+// `recipients`; # begins a comment. An error has the line's number. A file
+// without an entry is an error too, because it is probably incomplete.
 func ReadRecipients(path string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -30,7 +30,7 @@ func ReadRecipients(path string) ([]string, error) {
 func parseRecipients(path string, r io.Reader) ([]string, error) {
 	var entries []string
 	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan() && lines.Err() == nil; n++ { // after an error the last line may be half a line
+	for n := 1; lines.Scan() && lines.Err() == nil; n++ { // after an error the last line may be incomplete
 		entry, _, _ := strings.Cut(lines.Text(), "#")
 		if entry = strings.TrimSpace(entry); entry == "" {
 			continue

@@ -34,12 +34,12 @@ func TestReadRecipients(t *testing.T) {
 		}
 	}
 	if _, err := ReadRecipients(path + ".none"); err == nil {
-		t.Error("a file that is not there was read")
+		t.Error("a missing file was read")
 	}
 }
 
-// A file that is too long is refused as a whole: the rest of its recipients
-// would be refused without a word otherwise.
+// A file that is too long is refused as a whole: otherwise the recipients after
+// its bound would be refused silently.
 func TestRecipientsFileIsTooLong(t *testing.T) {
 	const text = "a.example\nb.example\n"
 	for size, fits := range map[int]bool{len(text): true, len(text) - 1: false, len(text) - 3: false, 10: false, 0: false} {
@@ -56,7 +56,7 @@ func FuzzRecipients(f *testing.F) {
 		entries, err := parseRecipients("f", strings.NewReader(text))
 		for _, entry := range entries {
 			if err != nil || legalRecipient(entry) != nil {
-				t.Errorf("%q came through, %v", entry, err)
+				t.Errorf("%q was accepted, %v", entry, err)
 			}
 		}
 	})

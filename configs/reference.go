@@ -11,12 +11,13 @@ import (
 var reference string
 
 // Reference returns the reference file, which describes every key. It is
-// generated from the fields of Config and the types below it; to write it anew:
-// go test ./configs -run TestReference -update.
+// generated from the fields of Config and the types below it; to generate it
+// again: go test ./configs -run TestReference -update.
 func Reference() string { return reference }
 
-// descriptions reads the descriptions of the keys, by path, from the comments of
-// the reference file. It is part of the program, and the tests read it.
+// descriptions reads the descriptions of the keys, by path, from the comments
+// of the reference file. The file is embedded in the program, and the tests
+// check it.
 func descriptions() map[string]string {
 	var root yaml.Node
 	texts := map[string]string{}
@@ -43,7 +44,7 @@ func describeKeys(n *yaml.Node, path string, texts map[string]string) {
 	}
 }
 
-// prose takes the marks off a comment; indented lines stay lines.
+// prose removes the comment marks; indented lines stay separate lines.
 func prose(comment string) string {
 	var b strings.Builder
 	for line := range strings.Lines(comment) {

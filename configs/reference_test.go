@@ -12,8 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// allKeys lists the path of every key that a type has, entries of lists as
-// name[].
+// allKeys lists the path of every key of a type, entries of lists as name[].
 func allKeys(t reflect.Type, path string) []string {
 	var paths []string
 	switch {

@@ -25,9 +25,8 @@ const referenceHead = `# Letterlock: the reference of its configuration. Each ke
 # A changed file takes effect with SIGHUP, as a whole or not at all.
 `
 
-// The reference file is generated from the fields of Config and the types below
-// it: their comments, and the rest of what their tags say. Run with -update to
-// write it anew.
+// The reference file is generated from the comments and tags of the fields of
+// Config and the types below it. Run with -update to generate it again.
 func TestReferenceIsGenerated(t *testing.T) {
 	w := referenceWriter{comments: fieldComments(t), described: map[string]bool{}}
 	w.b.WriteString(referenceHead)
@@ -79,13 +78,13 @@ func commentsOf(spec *ast.TypeSpec, comments map[string]string) {
 	}
 }
 
-// referenceWriter writes the reference file. Each key is described where it
-// comes first.
+// referenceWriter writes the reference file. Each key is described at its first
+// occurrence.
 type referenceWriter struct {
 	b         strings.Builder
 	comments  map[string]string
 	described map[string]bool
-	dash      string // begins the next line, if it is the first of an entry
+	dash      string // the dash before the first line of an entry
 }
 
 // fields writes the keys of a struct; entry is the index of the struct in its
@@ -112,8 +111,9 @@ func (w *referenceWriter) fields(t reflect.Type, path, indent string, entry int)
 	}
 }
 
-// value returns the value to show; has is false if the entry lacks the key. The
-// listeners are one of each service: a key is in the first that may have it.
+// value returns the value to show; has is false if the entry lacks the key.
+// There is one listener of each service: a key is in the first that may have
+// it.
 func (w *referenceWriter) value(k Key, entry int) (value string, has bool) {
 	value = k.Default
 	if len(k.Examples) > 0 {
@@ -138,7 +138,7 @@ func (w *referenceWriter) value(k Key, entry int) (value string, has bool) {
 	return value, value != "" || len(k.Examples) == 0
 }
 
-// key writes a key and what is in it.
+// key writes a key and its content.
 func (w *referenceWriter) key(k Key, value, indent string) {
 	t := k.field.Type
 	if t.Kind() == reflect.Pointer {
@@ -160,7 +160,7 @@ func (w *referenceWriter) key(k Key, value, indent string) {
 	}
 }
 
-// entries counts the entries of a list that are shown.
+// entries returns the number of entries of a list that are shown.
 func entries(t reflect.Type, list Key) int {
 	n := 1
 	if list.Path == "listeners" {
@@ -179,8 +179,8 @@ func (w *referenceWriter) line(indent, text string) {
 	w.b.WriteString(strings.TrimRight(indent+text, " ") + "\n")
 }
 
-// comment writes a description, and behind it what the tags say. Indented lines
-// stay as they are, all others are filled.
+// comment writes a description, followed by the text of the tags. Indented
+// lines stay as they are, all others are filled.
 func (w *referenceWriter) comment(text string, k Key, indent string) {
 	const width = 80
 	var paragraph []string
@@ -217,8 +217,8 @@ func (w *referenceWriter) comment(text string, k Key, indent string) {
 	flush()
 }
 
-// tagWords says in sentences what the tags of a key hold. A default that depends
-// on other keys is in the comment.
+// tagWords describes the tags of a key in sentences. A default that depends on
+// other keys is in the comment.
 func tagWords(text string, k Key) string {
 	var all []string
 	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }

@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// requireTLS reads true, false, or a list of networks and domains.
+// requireTLS decodes true, false, or a list of networks and domains.
 func (d decoder) requireTLS(n *yaml.Node, path string, into *RequireTLS) {
 	const remedy = "write true, false, or a list such as [partner.example, 192.0.2.0/24]"
 	switch {
@@ -25,8 +25,8 @@ func (d decoder) requireTLS(n *yaml.Node, path string, into *RequireTLS) {
 	}
 }
 
-// checkHideSTARTTLS: nobody can be made to use what is hidden, and it is for a
-// few, not for the world.
+// checkHideSTARTTLS: a client cannot be required to use TLS that is hidden from
+// it, and hide_starttls is for a few networks only.
 func checkHideSTARTTLS(_ *Config, l Listener, r report) {
 	for i, network := range l.HideSTARTTLS {
 		at := r.in("hide_starttls", i)
@@ -35,12 +35,12 @@ func checkHideSTARTTLS(_ *Config, l Listener, r report) {
 		case network.Bits() == 0:
 			at.wrong("name the peers that fail with TLS", "%s is everybody, and all mail would come in plaintext", network)
 		case l.RequireTLS.All || slices.ContainsFunc(l.RequireTLS.Networks, func(n Network) bool { return n.Overlaps(network.Prefix) }):
-			at.wrong("remove one of the two", "hide_starttls contradicts require_tls: %s must use TLS, and would not know of it", network)
+			at.wrong("remove one of the two", "hide_starttls contradicts require_tls: %s must use TLS, but STARTTLS is hidden from it", network)
 		}
 	}
 }
 
-// partner reads one network or sender domain.
+// partner decodes one network or sender domain.
 func (d decoder) partner(n *yaml.Node, path string, into *RequireTLS) {
 	entry, ok := d.scalar(n, path, "a network or a domain")
 	if !ok {

@@ -43,8 +43,8 @@ func Schema() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// schemaOf describes the values of a key, whose type is t. Texts are the
-// descriptions by path.
+// schemaOf describes the values of a key of type t. texts are the descriptions
+// by path.
 func schemaOf(t reflect.Type, k Key, texts map[string]string) *schema {
 	if t.Kind() == reflect.Pointer {
 		return schemaOf(t.Elem(), k, texts)
@@ -90,7 +90,7 @@ func schemaOfType(t reflect.Type, k Key, texts map[string]string) *schema {
 	return &schema{Type: "string"}
 }
 
-// schemaOfStruct allows no other keys, as the decoder does not.
+// schemaOfStruct allows no other keys, like the decoder.
 func schemaOfStruct(t reflect.Type, path string, texts map[string]string) *schema {
 	closed := false
 	s := &schema{Type: "object", Properties: map[string]*schema{}, Additional: &closed}
@@ -108,8 +108,8 @@ func schemaOfStruct(t reflect.Type, path string, texts map[string]string) *schem
 	return s
 }
 
-// enumOf returns the words of a key as JSON values. YAML takes a version
-// without quotes for a number.
+// enumOf returns the words of a key as JSON values. YAML reads a version
+// without quotes as a number.
 func enumOf(t reflect.Type, words []string) []any {
 	var values []any
 	if t == reflect.TypeFor[tlspolicy.Version]() {

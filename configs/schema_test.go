@@ -23,7 +23,7 @@ func readSchema(t *testing.T) *schema {
 	return &s
 }
 
-// at walks down a path such as listeners[].service.
+// at returns the schema at a path such as listeners[].service.
 func (s *schema) at(path string) *schema {
 	for step := range strings.SplitSeq(path, ".") {
 		name, isItem := strings.CutSuffix(step, "[]")
@@ -98,7 +98,7 @@ func anys(values []string) []any {
 	return all
 }
 
-// What the schema demands, Parse demands too.
+// Parse requires every key that the schema requires.
 func TestSchemaRequires(t *testing.T) {
 	s := readSchema(t)
 	for _, k := range Keys() {

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// Served is a set of certificates that listeners serve together: those from
-// files, and those that the CA gives for hosts. If it is empty, they serve a
-// self-signed one.
+// Served is a set of certificates that some listeners share: those from files,
+// and those that the CA issues for hosts. If it is empty, they use a
+// self-signed certificate.
 type Served struct {
 	Files     []Certificate
 	Hosts     []string
-	Path      string     // of Files in the configuration, such as listeners[2].certificates
-	General   bool       // it is that of listeners without one of their own
-	Listeners []Listener // that serve it
+	Path      string     // the path of Files in the configuration, such as listeners[2].certificates
+	General   bool       // the set of listeners without their own set
+	Listeners []Listener // the listeners that use it
 }
 
-// general is the set of listeners without one of their own.
+// general returns the set of listeners without their own set.
 func (c *Config) general() Served {
 	s := Served{Files: c.Certificates, Path: "certificates", General: true}
 	if c.ACME != nil {
@@ -26,7 +26,7 @@ func (c *Config) general() Served {
 	return s
 }
 
-// ServedBy is the set that a listener serves.
+// ServedBy returns the set that a listener uses.
 func (c *Config) ServedBy(l Listener) Served {
 	if !l.servesOwn() {
 		return c.general()
@@ -36,7 +36,7 @@ func (c *Config) ServedBy(l Listener) Served {
 
 func (l Listener) servesOwn() bool { return len(l.Certificates)+len(l.ACMEHosts) > 0 }
 
-// Served lists all sets that listeners serve, each once, the general one first.
+// Served lists all sets that listeners use, each once, the general one first.
 func (c *Config) Served() []Served {
 	var all []Served
 	known := map[string]int{}
@@ -68,18 +68,18 @@ func (c *Config) Served() []Served {
 	return all
 }
 
-// Key tells sets apart.
+// Key identifies a set.
 func (s Served) Key() string {
 	if s.General {
-		return "general" // and not what may be thousands of names, for thousands of listeners
+		return "general" // shorter than its names, which may be thousands for thousands of listeners
 	}
 	return fmt.Sprintf("%q", []any{s.Files, s.Hosts})
 }
 
-// SelfSigned reports whether there is nothing else to serve.
+// SelfSigned reports whether the set has no certificates.
 func (s Served) SelfSigned() bool { return len(s.Files)+len(s.Hosts) == 0 }
 
-// words name the set for people.
+// words describes the set in sentences.
 func (s Served) words() string {
 	var parts []string
 	for _, f := range s.Files {
@@ -91,7 +91,7 @@ func (s Served) words() string {
 	return strings.Join(parts, "; ")
 }
 
-// checkServed: a name without a CA gets no certificate.
+// checkServed: without acme, hosts get no certificates.
 func checkServed(c *Config, m Machine, r report) {
 	for i, l := range c.Listeners {
 		at := r.in("listeners", i)

@@ -2,10 +2,10 @@ package configs
 
 import "slices"
 
-// Service is what a listener speaks, by its IANA service name.
+// Service is the protocol of a listener, by its IANA service name.
 type Service string
 
-// The services. Those that end in s, but pop3, begin with TLS at once.
+// The services. Those that end in s, except pop3, use implicit TLS.
 const (
 	SMTP        Service = "smtp"
 	Submission  Service = "submission"
@@ -16,23 +16,23 @@ const (
 	POP3S       Service = "pop3s"
 	Sieve       Service = "sieve"
 
-	// Smarthost is the way out, for the legacy server's own mail.
+	// Smarthost accepts the legacy server's own outbound mail.
 	Smarthost Service = "smarthost"
 )
 
-// serviceFacts are what follows from a service's name.
+// serviceFacts are the facts that follow from a service's name.
 type serviceFacts struct {
 	service     Service
 	protocol    string
 	port        int
-	backendPort int // where a backend speaks the same protocol without TLS
+	backendPort int // the port of the same protocol without TLS
 	implicit    bool
 	policy      string
 }
 
-// services has them in the order of the ports that mail came to use. The
-// policies are those of RFC 8314 and RFC 8997 for access and submission, and
-// of RFC 7435 for mail between servers.
+// services are sorted by the history of their ports. The policies are those of
+// RFC 8314 and RFC 8997 for access and submission, and of RFC 7435 for mail
+// between servers.
 var services = []serviceFacts{
 	{SMTP, "smtp", 25, 25, false, "opportunistic"},
 	{Submission, "smtp", 587, 587, false, "strict"},
@@ -59,7 +59,7 @@ func Inbound() []Service {
 	return slices.DeleteFunc(Services(), func(s Service) bool { return s == Smarthost })
 }
 
-// facts of an unknown service are all zero.
+// facts returns the facts of a service; for an unknown service all are zero.
 func (s Service) facts() serviceFacts {
 	i := slices.IndexFunc(services, func(f serviceFacts) bool { return f.service == s })
 	if i < 0 {
@@ -70,19 +70,20 @@ func (s Service) facts() serviceFacts {
 
 func (s Service) known() bool { return s.facts().service != "" }
 
-// Implicit reports whether TLS begins with the first byte (RFC 8314 §3).
+// Implicit reports whether the service uses implicit TLS (RFC 8314 §3).
 func (s Service) Implicit() bool { return s.facts().implicit }
 
-// Port is the service's own TCP port, 0 if the service is unknown.
+// Port returns the service's own TCP port; 0 if the service is unknown.
 func (s Service) Port() int { return s.facts().port }
 
-// BackendPort is the port on which a backend serves the same without TLS, 0
-// if the service is unknown.
+// BackendPort returns the port on which a backend serves the same protocol
+// without TLS; 0 if the service is unknown.
 func (s Service) BackendPort() int { return s.facts().backendPort }
 
-// Protocol is smtp, imap, pop3, sieve or smarthost, empty if the service is unknown.
+// Protocol returns smtp, imap, pop3, sieve or smarthost; empty if the service
+// is unknown.
 func (s Service) Protocol() string { return s.facts().protocol }
 
-// DefaultPolicy names the TLS policy of a listener that names none:
-// opportunistic where the alternative is plaintext, strict where passwords go.
+// DefaultPolicy returns the TLS policy of a listener without one: opportunistic
+// if the alternative is plaintext, strict if clients send passwords.
 func (s Service) DefaultPolicy() string { return s.facts().policy }

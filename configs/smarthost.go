@@ -12,23 +12,24 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// SmarthostRules hold for outbound mail of the legacy server, on all listeners
+// SmarthostRules apply to outbound mail of the legacy server, on all listeners
 // of the service smarthost.
 type SmarthostRules struct {
-	// The clients that may send mail: addresses of loopback and private networks
-	// alone. Default: this machine.
+	// The clients that may send mail: only addresses of loopback and private
+	// networks. Default: this machine.
 	Clients []Network `yaml:"clients" min:"1" example:"[127.0.0.0/8, '::1', 10.0.0.5]"`
 
-	// The proxy's name in EHLO; the PTR record of its address should have it.
-	// Default: the hostname.
+	// The proxy's name in EHLO; it should be the one in the PTR record of its
+	// address. Default: the hostname.
 	EHLOName string `yaml:"ehlo_name" example:"mail.example.com"`
 
 	// DNS servers, with a port if it is not 53. If all are on loopback, their
-	// word that DNSSEC has secured an answer is believed; without that there is
-	// no DANE. Default: those of /etc/resolv.conf.
+	// AD bit, which says that DNSSEC has validated an answer, is trusted;
+	// without that there is no DANE. Default: those of /etc/resolv.conf.
 	Resolvers []string `yaml:"resolvers" example:"[127.0.0.1]"`
 
-	// Believe them at any address: only where the way to them is secure.
+	// Trust their AD bit at any address: only if the connection to them is
+	// secure.
 	TrustResolvers bool `yaml:"trust_resolvers" default:"false"`
 
 	// The TLS that a delivery needs, by the names that Postfix gives it:
@@ -44,7 +45,7 @@ type SmarthostRules struct {
 	// domain's MTA-STS policy, take precedence.
 	Level string `yaml:"level" default:"may" words:"{levels}"`
 
-	// Follow MTA-STS policies (RFC 8461). They are kept in state_dir.
+	// Follow MTA-STS policies (RFC 8461). They are stored in state_dir.
 	MTASTS *bool `yaml:"mta_sts" default:"true"`
 
 	// The CAs to trust for servers, and for the web servers of MTA-STS policies,
@@ -54,44 +55,45 @@ type SmarthostRules struct {
 	// A certificate for servers that ask for one. Default: none.
 	ClientCertificate *Certificate `yaml:"client_certificate"`
 
-	// Bytes of a message; the default is more than the large providers take.
+	// Bytes of a message; the default is more than the large providers accept.
 	MaxMessage int `yaml:"max_message" default:"104857600" min:"65536" max:"2147483648"`
 
-	// Rules for some domains. The entry with the recipient's domain counts, else
-	// that with the nearest domain above it. Default: none.
+	// Rules for some domains. The entry with the recipient's domain applies, or
+	// else the entry with the nearest domain above it. Default: none.
 	Destinations []Destination `yaml:"destinations"`
 }
 
 // Destination holds the rules for mail to some domains.
 type Destination struct {
-	// The recipients' domains: example.com, .example.com for all beneath, "*" for
-	// all others.
+	// The recipients' domains: example.com, .example.com for all its
+	// subdomains, "*" for all others.
 	Domains []string `yaml:"domains" required:"true" min:"1" example:"[partner.example, .partner.example] | [old.example]"`
 
-	// The destination in place of the domain's own servers: a domain, for its MX
-	// records, or [a host]; with :port if it is not 25. Default: the domain's own
-	// servers.
+	// The destination instead of the domain's own servers: a domain, for its MX
+	// records, or [a host]; with :port if it is not 25. Default: the domain's
+	// own servers.
 	NextHop string `yaml:"next_hop" example:"'[mx.partner.example]:25'"`
 
-	// As above; for these domains it takes precedence over what they publish.
-	// Default: the level above, with what takes precedence over it.
+	// As above; for these domains it takes precedence over their DNS records
+	// and policies. Default: the level above, with what takes precedence over
+	// it.
 	Level string `yaml:"level" words:"{levels}" example:"secure | fingerprint"`
 
 	// A built-in TLS policy or one of policies. Default: opportunistic for none
 	// and may, compat for encrypt, strict for all others.
 	Policy string `yaml:"policy" suggest:"{policies}" example:"strict"`
 
-	// verify, secure: the names that the certificate may be for: hostname (that
-	// of the server), nexthop (the domain), dot-nexthop (all beneath it), a name,
-	// or .name for all beneath. Default: hostname for verify; nexthop and
+	// verify, secure: the names that the certificate may be for: hostname (the
+	// server's), nexthop (the domain), dot-nexthop (its subdomains), a name, or
+	// .name for its subdomains. Default: hostname for verify; nexthop and
 	// dot-nexthop for secure.
 	Match []string `yaml:"match" example:"[nexthop, dot-nexthop]"`
 
-	// The name to ask for (SNI). Default: that of the server.
+	// The server name to send (SNI). Default: the server's name.
 	ServerName string `yaml:"server_name" example:"mx.partner.example"`
 
 	// fingerprint: the SHA-256 of the certificate or of its public key, in
-	// hexadecimal, with or without colons. Required there.
+	// hexadecimal, with or without colons. Required for this level.
 	Fingerprints []outbound.Sum `yaml:"fingerprints" example:" | [000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f]"`
 
 	// The CAs to trust for these mail servers, a PEM file. Default: as above.
@@ -99,20 +101,21 @@ type Destination struct {
 
 	// Private networks in which the servers may be. DNS records that lead to
 	// private networks, to this machine or to backends are not followed, unless
-	// next_hop names the host, or a network here has its address; the addresses of
-	// this machine and of backends must stand here one by one. Default: none.
+	// next_hop is the host, or a network here contains its address; the
+	// addresses of this machine and of backends must be listed here one by one.
+	// Default: none.
 	Networks []Network `yaml:"networks" example:"[10.1.0.0/16]"`
 }
 
-// loopback are the clients where none are named.
+// loopback are the clients if none are configured.
 var loopback = []Network{{netip.MustParsePrefix("127.0.0.0/8")}, {netip.MustParsePrefix("::1/128")}}
 
-// HasSmarthost reports whether some listener is one.
+// HasSmarthost reports whether there is a smarthost listener.
 func (c *Config) HasSmarthost() bool {
 	return slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.Service == Smarthost })
 }
 
-// completeSmarthost fills in what most installations need.
+// completeSmarthost sets the values that most installations need.
 func (c *Config) completeSmarthost(folder string) {
 	if c.Smarthost == nil {
 		if !c.HasSmarthost() {
@@ -142,7 +145,7 @@ func (c *Config) completeSmarthost(folder string) {
 	}
 }
 
-// MTASTSOn reports whether the policies of domains are heeded.
+// MTASTSOn reports whether the policies of domains are followed.
 func (s *SmarthostRules) MTASTSOn() bool { return s.MTASTS == nil || *s.MTASTS }
 
 // Admits reports whether an address may send mail.
@@ -151,8 +154,8 @@ func (s *SmarthostRules) Admits(client netip.Addr) bool {
 	return slices.ContainsFunc(s.Clients, func(n Network) bool { return n.Contains(client) })
 }
 
-// Validates reports whether what the DNS servers say of DNSSEC is worth
-// something: they are on this machine, or trusted by the administrator's word.
+// Validates reports whether the AD bit of the DNS servers can be trusted: they
+// are on this machine, or the administrator trusts them.
 func (s *SmarthostRules) Validates(resolvers []string) bool {
 	away := func(r string) bool {
 		address, err := parseResolver(r)
@@ -161,15 +164,15 @@ func (s *SmarthostRules) Validates(resolvers []string) bool {
 	return len(resolvers) > 0 && (s.TrustResolvers || !slices.ContainsFunc(resolvers, away))
 }
 
-// LevelOf is the level of a name that was checked.
+// LevelOf returns the level of a name that was checked.
 func LevelOf(name string) outbound.Level {
 	var l outbound.Level
 	_ = l.UnmarshalText([]byte(name))
 	return l
 }
 
-// PolicyOfDestination resolves the TLS policy of a destination; nil is that of
-// its level.
+// PolicyOfDestination returns the TLS policy of a destination; nil if it is the
+// one of its level.
 func (c *Config) PolicyOfDestination(d Destination) (*tlspolicy.Policy, error) {
 	if d.Policy == "" {
 		return nil, nil
@@ -178,9 +181,9 @@ func (c *Config) PolicyOfDestination(d Destination) (*tlspolicy.Policy, error) {
 	return &p, err
 }
 
-// ParseNextHop reads example.net, example.net:587, [mail.example.net] or
-// [192.0.2.1]:587, as Postfix's relayhost has it: in brackets stands a host,
-// else a domain, which is asked for its MX records.
+// ParseNextHop parses example.net, example.net:587, [mail.example.net] or
+// [192.0.2.1]:587, like Postfix's relayhost: brackets contain a host; without
+// brackets it is a domain, whose MX records are looked up.
 func ParseNextHop(text string) (name string, port int, direct bool, err error) {
 	const smtpPort = 25
 	name = text
@@ -215,7 +218,7 @@ func ParseNextHop(text string) (name string, port int, direct bool, err error) {
 	return name, int(number), direct, nil
 }
 
-// parseResolver reads the address of a DNS server, with or without a port.
+// parseResolver parses the address of a DNS server, with or without a port.
 func parseResolver(text string) (netip.AddrPort, error) {
 	if bracketsLost(text) {
 		return netip.AddrPort{}, errAmbiguous
@@ -227,7 +230,7 @@ func parseResolver(text string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip, 53), err
 }
 
-// CompleteResolver adds the port of DNS where there is none.
+// CompleteResolver adds the port of DNS if there is none.
 func CompleteResolver(text string) string {
 	address, err := parseResolver(text)
 	if err != nil {

@@ -43,7 +43,8 @@ func TestSmarthostDefaults(t *testing.T) {
 	}
 }
 
-// DNSSEC is worth as much as the way to who has checked it.
+// The AD bit is trusted only if the connection to the validating resolver is
+// secure.
 func TestValidates(t *testing.T) {
 	for resolvers, want := range map[string]bool{"127.0.0.1": true, "[::1]:5353": true, "::1 127.0.0.53": true, "127.0.0.1 192.0.2.53": false, "10.0.0.53": false, "": false} {
 		if got := (&SmarthostRules{}).Validates(strings.Fields(resolvers)); got != want {

@@ -7,9 +7,9 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// handoverFacts say which protocols a handover fits, none named meaning all,
-// and whether the backend judges by the address that it is handed. XFORWARD is
-// for its log alone.
+// handoverFacts lists the protocols that support a handover, or none if all do,
+// and whether the backend uses the client's address to decide what to permit.
+// XFORWARD is only for the backend's log and filters.
 type handoverFacts struct {
 	name     string
 	judged   bool
@@ -22,7 +22,7 @@ var (
 	pop3Family   = []Service{POP3, POP3S}
 	xclientBound = slices.Concat(smtpFamily, []Service{Sieve})
 
-	// loginServices are those on which everybody logs in.
+	// loginServices are the services where every client logs in.
 	loginServices = slices.Concat([]Service{Submission, Submissions}, imapFamily, pop3Family, []Service{Sieve})
 )
 
@@ -37,7 +37,7 @@ var handovers = []handoverFacts{
 	{"tproxy", true, nil},
 }
 
-// handoverNames lists the whole vocabulary.
+// handoverNames lists all handovers.
 func handoverNames() []string {
 	names := make([]string, len(handovers))
 	for i, h := range handovers {
@@ -46,8 +46,8 @@ func handoverNames() []string {
 	return names
 }
 
-// policyNames are those a listener may name: the built-in ones, then the
-// administrator's own.
+// policyNames are the policies that a listener may use: the built-in ones, then
+// the administrator's own.
 func (c *Config) policyNames() []string {
 	names := tlspolicy.Names()
 	for _, p := range c.Policies {
@@ -58,7 +58,7 @@ func (c *Config) policyNames() []string {
 	return names
 }
 
-// words are the values as plain text.
+// words returns the values as plain text.
 func words[T ~string](values []T) []string {
 	text := make([]string, len(values))
 	for i, v := range values {
@@ -67,13 +67,13 @@ func words[T ~string](values []T) []string {
 	return text
 }
 
-// list is for sentences.
+// list formats words for a sentence.
 func list[T ~string](values []T) string {
 	return strings.Join(words(values), ", ")
 }
 
-// judgedByClient reports whether the backend decides by the client's address
-// what it lets a session do.
+// judgedByClient reports whether the backend uses the client's address to
+// decide what a session may do.
 func judgedByClient(handover string) bool {
 	i := slices.IndexFunc(handovers, func(h handoverFacts) bool { return h.name == handover })
 	return i >= 0 && handovers[i].judged

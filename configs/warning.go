@@ -9,15 +9,15 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Warning is something that is allowed and may still be a mistake. Its fields
-// are those of an Error.
+// Warning is a setting that is allowed but may be a mistake. Its fields are
+// those of an Error.
 type Warning Error
 
-// Place is where the warning is, as Error.Place.
+// Place returns the position of the warning, like Error.Place.
 func (w Warning) Place() string { return (*Error)(&w).Place() }
 
-// String shows the place, the key and the problem, then the remedy on a line
-// of its own.
+// String returns the position, the key and the problem, then the remedy on a
+// separate line.
 func (w Warning) String() string {
 	var parts []string
 	for _, part := range []string{w.Place(), w.Key, w.Problem} {
@@ -32,8 +32,8 @@ func (w Warning) String() string {
 	return text
 }
 
-// Warnings lists what the administrator should know before a configuration
-// goes to work. The configuration must have been checked.
+// Warnings lists what the administrator should know before the configuration is
+// used. The configuration must have been checked.
 func Warnings(c *Config) []Warning {
 	var all []Warning
 	advise := func(key, remedy, text string) { all = append(all, Warning(*c.Wrong(key, text, remedy))) }
@@ -73,7 +73,8 @@ func (c *Config) warnListener(l Listener, warn func(key, text string)) {
 	}
 }
 
-// warnMTASTS looks for what keeps mail away from those who believe the policy.
+// warnMTASTS warns of settings that keep mail from senders that follow the
+// policy.
 func warnMTASTS(c *Config, warn func(key, format string, args ...any)) {
 	m := c.MTASTS
 	if m == nil {
@@ -90,12 +91,12 @@ func warnMTASTS(c *Config, warn func(key, format string, args ...any)) {
 }
 
 // fromFiles reports whether a service has certificates from files, whose names
-// are not known here.
+// are unknown here.
 func (c *Config) fromFiles(s Service) bool {
 	return len(c.Certificates) > 0 || slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.Service == s && len(l.Certificates) > 0 })
 }
 
-// warnBackend tells of TLS that protects from less than one may think.
+// warnBackend warns of TLS that protects less than it may seem to.
 func warnBackend(b Backend, warn func(key, text string)) {
 	if b.Encrypted() && !b.Verified() {
 		warn("verify", "an attacker between the proxy and "+b.Name+" can read passwords and mail: pin its key instead")
@@ -105,7 +106,7 @@ func warnBackend(b Backend, warn func(key, text string)) {
 	}
 }
 
-// warnPolicy compares what a policy lets in with what that is good for.
+// warnPolicy compares what a policy permits with what that is useful for.
 func warnPolicy(l Listener, p tlspolicy.Policy, warn func(string)) {
 	switch {
 	case l.Service == SMTP && tighterThanOpportunistic(p):
@@ -115,8 +116,8 @@ func warnPolicy(l Listener, p tlspolicy.Policy, warn func(string)) {
 	}
 }
 
-// tighterThanOpportunistic reports whether some server that could talk TLS
-// under opportunistic cannot under p.
+// tighterThanOpportunistic reports whether some server that can use TLS with
+// opportunistic cannot do so with p.
 func tighterThanOpportunistic(p tlspolicy.Policy) bool {
 	wide, err := tlspolicy.Named("opportunistic")
 	if err != nil {
@@ -126,7 +127,7 @@ func tighterThanOpportunistic(p tlspolicy.Policy) bool {
 	return p.Min > wide.Min || slices.ContainsFunc(wide.Suites, absent)
 }
 
-// warnSMTP looks at what is legal and seldom meant.
+// warnSMTP warns of settings that are legal and seldom intended.
 func warnSMTP(l Listener, warn func(key, text string)) {
 	if l.RequireTLS.All {
 		warn("require_tls", "a server that the public sends mail to must not demand TLS (RFC 3207 §4): mail of servers without it is lost")

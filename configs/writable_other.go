@@ -2,5 +2,5 @@
 
 package configs
 
-// writable is not known here before a file is made.
+// writable cannot tell on this system before a file is created.
 func writable(string) error { return nil }

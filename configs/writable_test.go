@@ -29,7 +29,7 @@ func TestWritable(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// Nobody makes folders there, root included.
+	// No user can create folders there, root included.
 	if err := writable("/proc/sys/nothing/state"); err == nil || !strings.Contains(err.Error(), "/proc/sys cannot be written: ") {
 		t.Errorf("%v", err)
 	}

@@ -10,15 +10,15 @@ import (
 	"syscall"
 )
 
-// The permissions that access(2) is asked about.
+// The permissions that access(2) checks.
 const (
 	mayWrite = 0x2
 	mayEnter = 0x1
 )
 
-// writable asks the kernel, as permissions alone do not tell (ACLs, mounts that
-// can only be read). A folder that does not exist is made at the start, if the
-// nearest one above it that exists can be written.
+// writable asks the kernel, because permissions do not show everything (ACLs,
+// read-only mounts). A folder that does not exist is created at the start, if
+// the nearest existing folder above it can be written.
 func writable(folder string) error {
 	at, err := filepath.Abs(folder)
 	if err != nil {

@@ -176,7 +176,7 @@ listeners: [{service: imaps, backend: b}]
 	if _, out, _ = words("mta-sts", "--config", file, "--domain", "Bücher.example.", "--mx", "*.bücher.example", "--report", "tls@bücher.example"); !strings.Contains(out, "\n_mta-sts.xn--bcher-kva.example. IN TXT") || !strings.Contains(out, "mx: *.xn--bcher-kva.example") || !strings.Contains(out, "mailto:tls@xn--bcher-kva.example") {
 		t.Error(out)
 	}
-	if status, _, said := words("mta-sts", "--config", file, "--domain", "a b"); status != exitUsage || !strings.Contains(said, `--domain: "a b" is no domain name`) {
+	if status, _, said := words("mta-sts", "--config", file, "--domain", "a b"); status != exitUsage || !strings.Contains(said, `--domain: "a b" is not a domain name`) {
 		t.Errorf("%d %s", status, said)
 	}
 	quick := []string{"mta-sts", "--backend", "10.0.0.5", "--hostname", "mail.example.com"}

@@ -106,7 +106,7 @@ func TestCheckAskedWrongly(t *testing.T) {
 		{[]string{"--config", file, "--hots", "x"}, exitUsage, "there is no flag --hots; see letterlock check --help"},
 		{[]string{"--host", "localhost", "--service", "http"}, exitUsage, `no service "http"`},
 		{[]string{"--config", file, "--ca", file}, exitUsage, "the file is not PEM"},
-		{[]string{"--config", file, "--domain", "a b", "--resolver", "127.0.0.1:1"}, exitUsage, "no domain"},
+		{[]string{"--config", file, "--domain", "a b", "--resolver", "127.0.0.1:1"}, exitUsage, "not a domain"},
 	} {
 		if status, _, said := words(append([]string{"check"}, c.args...)...); status != c.status || !strings.Contains(said, c.words) {
 			t.Errorf("%v: %d %s", c.args, status, said)

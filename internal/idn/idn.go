@@ -30,7 +30,7 @@ func Fold(name string) (string, error) {
 		err = errUTF8
 	}
 	if err != nil {
-		return "", fmt.Errorf("%q is no domain name: %w", name, err)
+		return "", fmt.Errorf("%q is not a domain name: %w", name, err)
 	}
 	return ascii, nil
 }
