@@ -4,9 +4,9 @@ import "log/slog"
 
 // ClientCertificate describes the certificate of a client.
 type ClientCertificate struct {
-	Subject     string // as RFC 4514 writes it, shortened if it is very long
+	Subject     string // in the form of RFC 4514, shortened if it is very long
 	Fingerprint string // SHA-256 of the certificate, in hexadecimal
-	Err         error  // why it is not valid; nil: it is
+	Err         error  // why it is not valid; nil: valid
 }
 
 // trust returns Postfix's word for a client with this certificate.
@@ -20,7 +20,7 @@ func (c *ClientCertificate) trust() string {
 	return "Trusted"
 }
 
-// fields are for the log.
+// fields returns the fields for the log.
 func (c *ClientCertificate) fields() []slog.Attr {
 	if c == nil {
 		return nil

@@ -14,7 +14,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Why handshakes fail, as far as the administrator can do something about it.
+// The classes of failed handshakes, as far as the administrator can do
+// something about them.
 const (
 	noVersion   = "version"
 	noSuite     = "suite"
@@ -32,8 +33,9 @@ const (
 	other       = "other"
 )
 
-// failures has a row for each class. Words are what crypto/tls says, which
-// has no other sign for these errors; a test shakes hands to hold them.
+// failures has a row for each class. words is a part of the error text of
+// crypto/tls, which has no other sign for these errors; a test makes such
+// handshakes to check the texts.
 var failures = []struct{ class, about, words string }{
 	{noVersion, "no TLS version in common", "client offered only unsupported versions"},
 	{noSuite, "no cipher suite in common", "no cipher suite supported by both client and server"},
@@ -51,7 +53,7 @@ var failures = []struct{ class, about, words string }{
 	{other, "another error; see the log", ""},
 }
 
-// AboutFailure says a class of FailureOf in words.
+// AboutFailure describes a class of FailureOf in words.
 func AboutFailure(class string) string {
 	for _, f := range failures {
 		if f.class == class {
@@ -61,14 +63,13 @@ func AboutFailure(class string) string {
 	return ""
 }
 
-// FailedByPolicy reports whether a class is one of those that follow from what
-// the policy allows.
+// FailedByPolicy reports whether handshakes of a class fail because of the
+// policy.
 func FailedByPolicy(class string) bool {
 	return slices.Contains([]string{noVersion, noSuite, noGroup, fallback}, class)
 }
 
-// FailureOf puts the error of a handshake into its class, of which there are
-// few: see failures.
+// FailureOf returns the class of a handshake's error: see failures.
 func FailureOf(err error) string {
 	if remote, ok := errors.AsType[*net.OpError](err); ok && remote.Op == "remote error" {
 		return alertOf(remote.Err)
@@ -97,14 +98,14 @@ func FailureOf(err error) string {
 }
 
 // rejections are the alerts about certificates (RFC 8446 §6.2), from
-// bad_certificate to certificate_unknown; and unknown_ca.
+// bad_certificate to certificate_unknown, and unknown_ca.
 var (
 	rejections     = []tls.AlertError{42, 43, 44, 45, 46}
 	unknownCAAlert = tls.AlertError(48)
 )
 
-// alertOf compares texts: over TCP crypto/tls gives alerts a type of its own
-// that it keeps to itself.
+// alertOf compares texts: over TCP crypto/tls returns alerts as an unexported
+// type.
 func alertOf(err error) string {
 	if err.Error() == unknownCAAlert.Error() {
 		return unknownCA
@@ -115,7 +116,7 @@ func alertOf(err error) string {
 	return alert
 }
 
-// isClosed reports whether the connection has ended beneath the handshake.
+// isClosed reports whether the connection was closed during the handshake.
 func isClosed(err error) bool {
 	return slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE},
 		func(closed error) bool { return errors.Is(err, closed) })

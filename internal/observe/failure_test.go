@@ -14,8 +14,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// The classes are found in what crypto/tls really says, so that a new Go with
-// other words is noticed here.
+// The classes are derived from the real texts of crypto/tls, so that this test
+// fails if a new version of Go changes them.
 func TestFailuresOfRealHandshakes(t *testing.T) {
 	ca := authority.New(t)
 	client := func(change func(*tls.Config)) func(net.Conn) {
@@ -37,8 +37,8 @@ func TestFailuresOfRealHandshakes(t *testing.T) {
 		})},
 		{noGroup, client(func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.CurveP384} })},
 		{noProtocol, client(func(c *tls.Config) { c.NextProtos = []string{"h2"} })},
-		{certificate, client(func(c *tls.Config) { c.RootCAs = nil })}, // crypto/tls calls it bad
-		{unknownCA, send(21, 3, 3, 0, 2, 2, 48)},                       // OpenSSL and others do not
+		{certificate, client(func(c *tls.Config) { c.RootCAs = nil })}, // crypto/tls sends bad_certificate
+		{unknownCA, send(21, 3, 3, 0, 2, 2, 48)},                       // OpenSSL and others send unknown_ca
 		{certificate, client(func(c *tls.Config) { c.Time = func() time.Time { return time.Now().Add(1000 * time.Hour * 24) } })},
 		{certificate, client(func(c *tls.Config) { c.ServerName = "elsewhere.example.com" })},
 		{fallback, send(fallbackHello()...)},
@@ -52,7 +52,7 @@ func TestFailuresOfRealHandshakes(t *testing.T) {
 	}
 }
 
-// shake returns the error of a handshake with a client that dial plays.
+// shake returns the error of a handshake with the client in dial.
 func shake(t *testing.T, ca *authority.CA, dial func(net.Conn)) error {
 	t.Helper()
 	front, back := net.Pipe()
@@ -66,7 +66,7 @@ func shake(t *testing.T, ca *authority.CA, dial func(net.Conn)) error {
 		CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}, CurvePreferences: []tls.CurveID{tls.X25519},
 	}).Handshake()
 	if err == nil {
-		t.Fatal("the handshake was done")
+		t.Fatal("the handshake succeeded")
 	}
 	return err
 }
@@ -102,7 +102,7 @@ func TestSilentClientTimesOut(t *testing.T) {
 	expect(t, "class", FailureOf(tls.Server(front, &tls.Config{}).Handshake()), timeout)
 }
 
-// With strict names a certificate for the wrong one is not there.
+// With sni: strict, a client that requests an unknown name gets no certificate.
 func TestStrangeNameIsAClass(t *testing.T) {
 	front, back := net.Pipe()
 	go func() {

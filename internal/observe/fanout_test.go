@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// witness writes down the events that it receives.
+// witness records the events that it receives.
 type witness struct {
 	name string
 	book *strings.Builder

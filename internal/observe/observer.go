@@ -19,19 +19,19 @@ type Observer interface {
 	// LoginRefused reports a login before TLS.
 	LoginRefused(s *Session, command string)
 
-	// Login reports the backend's answer to a login.
+	// Login reports the backend's reply to a login.
 	Login(s *Session, user, mechanism string, a gate.Answer)
 
 	// Denied reports a login that the proxy itself refuses.
 	Denied(s *Session, user, mechanism string, why error)
 
-	// Rejected reports a sender or a recipient that is refused, and Message what
-	// has become of a message.
+	// Rejected reports a refused sender or recipient, and Message the result of
+	// a message.
 	Rejected(s *Session, r gate.Rejection)
 	Message(s *Session, m gate.Message)
 
-	// ConnectionRejected reports a connection that is closed at a limit. The limit
-	// is named by its configuration key.
+	// ConnectionRejected reports a connection that is closed at a limit. limit
+	// is its configuration key.
 	ConnectionRejected(l *Listener, client netip.AddrPort, limit string)
 
 	// HeaderFailed reports a load balancer's connection that is closed because it
@@ -40,8 +40,8 @@ type Observer interface {
 	HeaderFailed(l *Listener, balancer netip.AddrPort, err error)
 }
 
-// ErrSilent says that the peer has closed a connection without sending a byte, as
-// load balancers and monitors do to see whether a service listens.
+// ErrSilent says that the peer has closed a connection without sending a byte,
+// as load balancers and monitors do to check whether a service listens.
 var ErrSilent = errors.New("closed without a byte")
 
 // None is an Observer that ignores all events.

@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Offer is what a client has offered in its ClientHello.
+// Offer is the content of a ClientHello.
 type Offer struct {
 	ServerName string
 	Versions   []uint16
@@ -17,12 +17,13 @@ type Offer struct {
 	Signatures []tls.SignatureScheme
 	Protocols  []string
 
-	// Flaw is why crypto/tls could not read the ClientHello; empty: it could.
+	// Flaw is the reason why crypto/tls could not parse the ClientHello; empty:
+	// it could.
 	Flaw string
 }
 
-// fields are for the log. Names of numbers are our own words, of which there
-// are few.
+// fields returns the fields for the log. The names of numbers are the program's
+// own, and there are few.
 func (o Offer) fields() []slog.Attr {
 	fields := []slog.Attr{
 		slog.String("sni", o.ServerName), slog.String("versions", loghandler.List(o.Versions, versionName)),
@@ -36,7 +37,7 @@ func (o Offer) fields() []slog.Attr {
 	return fields
 }
 
-// versionName names a version of TLS, or of what was before it.
+// versionName returns the name of a version of TLS, or of its predecessors.
 func versionName(v uint16) string {
 	switch v {
 	case 0x0002:
@@ -51,5 +52,5 @@ func suiteName(s uint16) string { return tlspolicy.Suite(s).String() }
 
 func groupName(g tls.CurveID) string { return tlspolicy.Group(g).String() }
 
-// Sum is the offer as far as policies can choose from it.
+// Sum returns the part of the offer that policies select from.
 func (o Offer) Sum() tlspolicy.Offer { return tlspolicy.OfferOf(o.Versions, o.Suites, o.Groups) }

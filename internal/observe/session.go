@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Listener names one service on one address.
+// Listener identifies one service on one address.
 type Listener struct {
 	Service  string        // its IANA name
 	Address  string        // host:port
@@ -25,22 +25,22 @@ type Session struct {
 	Listener *Listener
 	Client   netip.AddrPort
 	Local    netip.AddrPort // the address that the client connected to
-	Via      netip.Addr     // the load balancer that has named both; invalid: none
+	Via      netip.Addr     // the load balancer whose header has both; invalid: none
 	Opened   time.Time
 
 	TLS     *tls.ConnectionState // nil: no handshake is complete
 	Offered tlspolicy.Offer      // what the client supports, if there is TLS
 
-	Exception       string // the policy exception that the client has got; empty: none
+	Exception       string // the policy exception that applies to the client; empty: none
 	ExceptionNeeded bool   // the listener's own policy would have refused the TLS session
 
 	ClientCertificate *ClientCertificate // nil: none
 
-	HostName  string // confirmed by reverse DNS until the handshake or the end; else empty
+	HostName  string // confirmed by reverse DNS; empty: not confirmed before the handshake or the end
 	User      string // the last login that the backend has accepted
 	Plaintext int32  // messages that the backend has accepted from the client without TLS
 	Settled   bool   // the backend has accepted a login or a message
-	Backend   string // the address that was tried last; empty: none yet
+	Backend   string // the address that was tried last; empty: none
 }
 
 // Name returns the client's confirmed name, or "unknown".
@@ -51,7 +51,7 @@ func (s *Session) Name() string {
 	return "unknown"
 }
 
-// Summary is how a session ended.
+// Summary describes the end of a session.
 type Summary struct {
 	Received, Sent int64 // bytes from and to the client, inside TLS
 	Reason         gate.Reason

@@ -14,19 +14,19 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// SessionLog is the Observer that writes the log: a line for each handshake, in the
-// words that postmasters look for, and a line for each session. The handler of Log
-// limits the lines that a client causes; it finds the client in the attribute
-// "client".
+// SessionLog is the Observer that writes the log: a line for each handshake,
+// with the words that postmasters search for, and a line for each session. The
+// handler of Log limits the lines that a client causes; it finds the client in
+// the attribute "client".
 type SessionLog struct{ Log *slog.Logger }
 
-// Opened writes nothing: the session's own line comes at its end.
+// Opened writes nothing: the session's line is written at its end.
 func (SessionLog) Opened(*Session) {}
 
-// fields are what each line of a session begins with. A line that is kept is
-// written whatever the client has caused before.
+// fields returns the first fields of each line about a session. A kept line is
+// written however many lines the client has caused.
 func (s *Session) fields(kept bool) []slog.Attr {
-	const most = 24 // of a session's line
+	const most = 24 // fields of a session's line
 	return append(make([]slog.Attr, 0, most), slog.String("session", s.ID), slog.String("service", s.Listener.Service), s.client(kept))
 }
 
@@ -52,24 +52,25 @@ func (l SessionLog) TLSEstablished(info *Session) {
 		tlspolicy.Describe(info.TLS)+" key-exchange "+tlspolicy.KeyExchange(info.TLS), fields)
 }
 
-// HandshakeFailed logs what the client had to offer, so that the administrator
-// sees what would have let it in.
+// HandshakeFailed logs the client's offer, so that the administrator sees which
+// policy would accept the client.
 func (l SessionLog) HandshakeFailed(info *Session, offer Offer, err error) {
 	if _, foreign := errors.AsType[wire.Foreign](err); foreign {
-		return // the session's own line says it
+		return // the session's line has the reason
 	}
 	fields := []slog.Attr{slog.String("session", info.ID), slog.String("listener", info.Listener.String()), info.client(false), slog.Any("error", err)}
 	fields = append(fields, offer.fields()...)
 	l.log(slog.LevelWarn, "TLS handshake with "+peer(info)+" failed", append(fields, exceptionFields(info)...))
 }
 
-// LoginRefused logs clients that still try to log in before TLS.
+// LoginRefused logs clients that try to log in before TLS.
 func (l SessionLog) LoginRefused(info *Session, command string) {
 	l.log(slog.LevelInfo, "refused before TLS", append(info.fields(false), slog.String("command", command)))
 }
 
-// Login logs a failed login; the line of the session shows a success. The class tells
-// a wrong password from a backend that is unavailable, and the code is the backend's.
+// Login logs a failed login; the line of the session shows a success. class
+// distinguishes a wrong password from a backend that is unavailable, and code
+// is the backend's.
 func (l SessionLog) Login(info *Session, user, mechanism string, a gate.Answer) {
 	if !a.OK() {
 		fields := append(info.fields(false), slog.String("user", user), slog.String("mechanism", mechanism), slog.String("class", a.String()), slog.String("code", a.Code))
@@ -77,13 +78,13 @@ func (l SessionLog) Login(info *Session, user, mechanism string, a gate.Answer) 
 	}
 }
 
-// Denied logs a login that the proxy itself refuses, and why.
+// Denied logs a login that the proxy itself refuses, and the reason.
 func (l SessionLog) Denied(info *Session, user, mechanism string, why error) {
 	l.log(slog.LevelInfo, "login refused", append(info.fields(false), slog.String("user", user), slog.String("mechanism", mechanism), slog.Any("reason", why)))
 }
 
-// Rejected logs a sender or a recipient that was refused, and whether the backend or
-// the proxy refused it.
+// Rejected logs a refused sender or recipient, and whether the backend or the
+// proxy refused it.
 func (l SessionLog) Rejected(info *Session, r gate.Rejection) {
 	what, by := "recipient refused", "backend"
 	if r.Command == "MAIL" {
@@ -99,8 +100,8 @@ func (l SessionLog) Rejected(info *Session, r gate.Rejection) {
 	l.log(slog.LevelInfo, what, append(fields, slog.String("by", by), slog.Any("reply", loghandler.Long(r.Reply))))
 }
 
-// Message logs what has become of a message. With its queue id, which stands in
-// the reply of nearly every backend, its way goes on in the backend's log.
+// Message logs the result of a message. Nearly every backend's reply contains
+// its queue id, with which the message can be followed in the backend's log.
 func (l SessionLog) Message(info *Session, m gate.Message) {
 	fields := append(info.fields(m.Accepted()), slog.String("from", "<"+m.From+">"), slog.Int("recipients", m.Recipients), slog.Int64("size", m.Size))
 	if m.Reply != "" {
@@ -132,7 +133,7 @@ func (l SessionLog) HeaderFailed(listener *Listener, balancer netip.AddrPort, er
 	})
 }
 
-// Closed is the session's line.
+// Closed writes the session's line.
 func (l SessionLog) Closed(info *Session, end Summary) {
 	fields := append(info.fields(info.Settled), slog.String("user", info.User))
 	if info.Via.IsValid() {
@@ -164,8 +165,8 @@ func (l SessionLog) Closed(info *Session, end Summary) {
 	l.log(level, "session", fields)
 }
 
-// outcome is how a session ended. Clients that speak another protocol are scanners
-// for the most part, and a few of their lines are enough.
+// outcome returns the field for the end of a session. Clients with another
+// protocol are mostly scanners, and a few of their lines are enough.
 func outcome(r gate.Reason) slog.Attr {
 	if r.Foreign() {
 		return slog.Any("outcome", loghandler.Kind(r.String()))
@@ -173,8 +174,8 @@ func outcome(r gate.Reason) slog.Attr {
 	return slog.String("outcome", r.String())
 }
 
-// remedy names the settings of the listener's own handover, where that is what
-// the backend does not take.
+// remedy names the settings of the listener's own handover, if the backend
+// refuses that.
 func remedy(info *Session, why gate.Reason) string {
 	if why == gate.HandoverRefused {
 		return info.Listener.Handover.Remedy()
@@ -204,8 +205,8 @@ func exceptionFields(info *Session) []slog.Attr {
 	return []slog.Attr{slog.String("exception", info.Exception), slog.Bool("exception_needed", info.ExceptionNeeded)}
 }
 
-// headerRemedy is for the administrator of a load balancer.
+// headerRemedy is the remedy for the administrator of a load balancer.
 const headerRemedy = "let the load balancer send a PROXY header (HAProxy: send-proxy-v2), or take its network out of the listener's proxy_from"
 
-// peer is a client as Postfix names it.
+// peer returns a client in Postfix's form.
 func peer(info *Session) string { return info.Name() + "[" + info.Client.Addr().String() + "]" }

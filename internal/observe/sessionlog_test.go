@@ -15,8 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// A failed handshake is logged with what was offered, as far as that is worth
-// telling.
+// A failed handshake is logged with the useful parts of the offer.
 func TestOffersAreLogged(t *testing.T) {
 	out := &wait.Log{}
 	l := SessionLog{Log: slog.New(slog.NewTextHandler(out, nil))}
@@ -33,8 +32,8 @@ func TestOffersAreLogged(t *testing.T) {
 	}
 }
 
-// Refused logins, and what becomes of mail, are logged with all that a complaint
-// can be answered with, in each format.
+// Refused logins and the results of messages are logged with everything needed
+// to answer a complaint, in each format.
 func TestComplaintsCanBeAnswered(t *testing.T) {
 	info := &Session{ID: "x", Listener: &Listener{Service: "smtp", Address: ":25"}, Client: netip.MustParseAddrPort("192.0.2.1:1")}
 	for format, wants := range map[string][]string{

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// What a line costs the session that logs it: written, and left out.
+// BenchmarkLine measures the cost of a line for the session that logs it: of a
+// written line, and of an omitted one.
 func BenchmarkLine(b *testing.B) {
 	for name, o := range map[string]Options{"written": wide("text"), "postfix": wide("postfix"), "left out": narrow("text")} {
 		b.Run(name, func(b *testing.B) {

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// branch is a Handler with attributes or groups of its own, as Logger.With makes
-// it. It keeps them as they are, so that a Handler can change its format under it.
+// branch is a Handler with attributes or groups, as Logger.With returns it. It
+// keeps them unformatted, so that the Handler can change its format later.
 type branch struct {
 	log   *Handler
 	steps []step // outermost first
@@ -23,7 +23,7 @@ func (b branch) Enabled(ctx context.Context, level slog.Level) bool {
 	return b.log.Enabled(ctx, level)
 }
 
-// Handle gives the log a record that holds everything.
+// Handle passes the record with all attributes and groups to the Handler.
 func (b branch) Handle(ctx context.Context, r slog.Record) error {
 	var attrs []slog.Attr
 	r.Attrs(func(a slog.Attr) bool {

@@ -7,35 +7,35 @@ import (
 	"github.com/letterlock/letterlock/internal/limit"
 )
 
-// clientKey is the attribute that names the client by which a line was caused.
+// clientKey is the attribute with the client that has caused a line.
 const clientKey = "client"
 
-// Client is the client by which a line was caused, as the value of the
-// attribute "client". A netip.AddrPort there is a client that has not settled.
+// Client is the client that has caused a line, as the value of the attribute
+// "client". A netip.AddrPort as the value is a client that has not settled.
 type Client struct {
 	netip.AddrPort
 
 	// Settled says that the session has logged in, or on smtp delivered a
-	// message, and that the line is worth keeping whatever the client has
-	// caused before.
+	// message, and that the line must be written, however many lines the client
+	// has caused.
 	Settled bool
 }
 
 // Kind is a value that is the same in all lines of a kind. A few such lines a
-// minute carry all the information, so the others are left out, whichever clients
+// minute have all the information, so the others are omitted, whichever clients
 // cause them. Several kinds in one line form one kind.
 type Kind string
 
 // cause is the account that a line is charged to.
 type cause struct {
-	kind    string     // empty: of no kind
-	client  netip.Addr // as limit.Client has it; invalid: no client has caused the line
+	kind    string     // empty: none
+	client  netip.Addr // in the form of limit.Client; invalid: no client has caused the line
 	settled bool
 	debug   bool
-	message string // of a line that no client has caused
+	message string // the message of a line that no client has caused
 }
 
-// causeOf finds the client and the kind among the attributes of a record.
+// causeOf finds the client and the kind in the attributes of a record.
 func causeOf(r slog.Record) cause {
 	c := cause{debug: r.Level < slog.LevelInfo}
 	r.Attrs(func(a slog.Attr) bool {

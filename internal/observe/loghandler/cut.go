@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// Whole is a value that this program has made and that is useless if it is cut, such
-// as a stack or the remedy for an error. It may have maxWhole bytes. It must not
-// contain bytes of a client or a backend.
+// Whole is a value that this program has created and that is useless if it is
+// truncated, such as a stack or the remedy for an error. It may have maxWhole
+// bytes. It must not contain bytes of a client or a backend.
 type Whole string
 
 // Long is a value that comes from outside and may be four times as long as
@@ -21,19 +21,19 @@ type Long string
 const (
 	maxWhole = 16 << 10
 
-	// ownWords is the number of bytes of our own words in a message, beside a value
-	// from outside.
+	// ownWords is the number of bytes of the program's own text in a message,
+	// in addition to a value from outside.
 	ownWords = 256
 
-	maxItems = 40 // of a list
-	maxDepth = 4  // of groups in groups
+	maxItems = 40 // in a list
+	maxDepth = 4  // of nested groups
 )
 
-// cutter cuts values so that none, as any of the formats writes it, has more
-// bytes than it says.
+// cutter truncates values to a number of bytes, as written in any of the
+// formats.
 type cutter int
 
-// record returns a copy of r in which everything is cut.
+// record returns a copy of r with all values truncated.
 func (c cutter) record(r slog.Record) slog.Record {
 	attrs := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
@@ -45,8 +45,9 @@ func (c cutter) record(r slog.Record) slog.Record {
 	return short
 }
 
-// value cuts whatever an attribute holds. All but numbers and times becomes
-// text here: what a format would make of it later could not be cut any more.
+// value truncates the value of an attribute. Everything but numbers and times
+// is converted to text, because text that a format creates later could not be
+// truncated.
 func (c cutter) value(v slog.Value, depth int) slog.Value {
 	switch v = v.Resolve(); v.Kind() {
 	case slog.KindString:
@@ -81,7 +82,7 @@ func (c cutter) any(v slog.Value) slog.Value {
 	}
 }
 
-// text is what a value says of itself; fmt catches its panics.
+// text returns a value's text; fmt recovers its panics.
 func text(x any) (said string) {
 	if m, ok := x.(encoding.TextMarshaler); ok {
 		defer func() {
@@ -96,7 +97,7 @@ func text(x any) (said string) {
 	return fmt.Sprintf("%+v", x)
 }
 
-// List joins the names of the first of many values, and says how many more
+// List joins the names of the first of many values, and adds how many more
 // there are.
 func List[T any](values []T, name func(T) string) string {
 	names := make([]string, 0, min(len(values), maxItems+1))
@@ -109,16 +110,16 @@ func List[T any](values []T, name func(T) string) string {
 	return strings.Join(names, ",")
 }
 
-// Itself is the name of a value that is a name, for List.
+// Itself returns a value that is its own name, for List.
 func Itself(name string) string { return name }
 
-// cut returns as much of s as may be written in limit bytes, quotes aside. The
-// number of missing bytes stands at the end, within the limit.
+// cut returns as much of s as may be written in limit bytes, without quotes.
+// The number of missing bytes is at the end, within the limit.
 func cut(s string, limit int) string {
 	if len(s) <= limit && !strings.ContainsFunc(s, escaped) {
-		return s // as nearly always
+		return s // the usual case
 	}
-	mark := fmt.Sprintf("...(%d more bytes)", len(s)) // or shorter
+	mark := fmt.Sprintf("...(%d more bytes)", len(s)) // the final mark may be shorter
 	fits, total := 0, 0                               // bytes of s that leave room for the mark; bytes written
 	for i, r := range s {
 		size := utf8.RuneLen(r)
@@ -136,11 +137,11 @@ func cut(s string, limit int) string {
 	return s
 }
 
-// escaped reports whether a rune takes more bytes than in the value itself.
+// escaped reports whether a rune is longer when it is written.
 func escaped(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
 
-// written returns the number of bytes that a rune takes in the longest format: JSON
-// escapes a control character with six bytes, Go's quotes with six or ten.
+// written returns the length of a rune in the longest format: JSON escapes a
+// control character with six bytes, Go's quotes with six or ten.
 func written(r rune, size int) int {
 	switch {
 	case r == '"' || r == '\\' || r == '\n' || r == '\r' || r == '\t':

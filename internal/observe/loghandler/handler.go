@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// Options say how a Handler is written. All numbers must be set.
+// Options configure a Handler. All numbers must be set.
 type Options struct {
 	Format string // text, json or postfix
 	Level  slog.Level
-	Header bool // format postfix: begin each line as syslog does
+	Header bool // format postfix: begin each line with the header of syslog
 
-	// Priority begins each line with the priority of its level, such as <3> for an
-	// error, which systemd's journal takes from the line (sd-daemon(3)).
+	// Priority begins each line with the priority of its level, such as <3> for
+	// an error, which systemd's journal reads from the line (sd-daemon(3)).
 	Priority bool
 
-	MaxValue int // bytes of a value as it is written; see Whole and Long
+	MaxValue int // bytes of a value as written; see Whole and Long
 	Rates    Rates
 }
 
-// Handler is the slog.Handler of the whole program. Its methods may be called from
-// any goroutine, and none but Flush and Close waits for the writer.
+// Handler is the slog.Handler of the whole program. Its methods may be called
+// from any goroutine, and only Flush and Close wait for the writer.
 type Handler struct {
 	queue   *queue
 	limiter *limiter
@@ -33,21 +33,20 @@ type Handler struct {
 
 	now atomic.Pointer[format]
 
-	mu           sync.Mutex // guards what follows, and the order of the lines
-	summary      time.Time  // when the number of lines that were left out was last logged
-	leftOutSince int        // lines that were left out since then
+	mu           sync.Mutex // guards the following fields, and the order of the lines
+	summary      time.Time  // when the number of omitted lines was last logged
+	leftOutSince int        // lines omitted since then
 }
 
-// format is what follows from Options. It writes one line at a time.
+// format is the formatter for Options. It formats one line at a time.
 type format struct {
 	slog.Handler
-	line     bytes.Buffer // what Handler has written
+	line     bytes.Buffer // the output of Handler
 	value    int
 	priority bool
 }
 
-// New returns a Handler that writes to w from a goroutine of its own, until
-// Close.
+// New returns a Handler that writes to w from its own goroutine, until Close.
 func New(w io.Writer, o Options) *Handler {
 	l := &Handler{limiter: newLimiter(), summary: time.Now()}
 	l.Configure(o)
@@ -55,7 +54,7 @@ func New(w io.Writer, o Options) *Handler {
 	return l
 }
 
-// Configure changes how the lines from now on are written.
+// Configure changes how later lines are written.
 func (l *Handler) Configure(o Options) {
 	next := &format{value: o.MaxValue, priority: o.Priority}
 	options := &slog.HandlerOptions{Level: o.Level}
@@ -76,7 +75,7 @@ func (l *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 	return l.now.Load().Enabled(ctx, level)
 }
 
-// Handle writes a record, or counts it among those that are left out.
+// Handle writes a record, or counts it as omitted.
 func (l *Handler) Handle(ctx context.Context, r slog.Record) error {
 	c, now := causeOf(r), time.Now()
 	leftOut, ok := l.limiter.open(c, now)
@@ -106,17 +105,18 @@ func (l *Handler) Handle(ctx context.Context, r slog.Record) error {
 	return nil
 }
 
-// leaveOut counts a line that is not written.
+// leaveOut counts an omitted line.
 func (l *Handler) leaveOut() {
 	l.leftOut.Add(1)
 	l.leftOutSince++
 }
 
-// summaryTime is the time between two lines that count the lines left out.
+// summaryTime is the time between two lines with the number of omitted lines.
 const summaryTime = time.Minute
 
-// summarise logs how many lines were left out, if summaryTime is over. The lines of a
-// network that does not return would otherwise not be reported.
+// summarise logs how many lines were omitted, if summaryTime has passed.
+// Without it, the omitted lines of a network that does not return would not be
+// reported.
 func (l *Handler) summarise(ctx context.Context, now time.Time) {
 	format := l.now.Load()
 	if l.leftOutSince == 0 || now.Sub(l.summary) < summaryTime || !format.Enabled(ctx, slog.LevelInfo) {
@@ -130,7 +130,7 @@ func (l *Handler) summarise(ctx context.Context, now time.Time) {
 	l.leftOutSince, l.summary = 0, now
 }
 
-// loss returns the line that reports lines that could not be written.
+// loss returns the line about lines that could not be written.
 func (l *Handler) loss(lines int, cause error) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -141,7 +141,7 @@ func (l *Handler) loss(lines int, cause error) []byte {
 	return bytes.Clone(line)
 }
 
-// write formats a record; the line is valid until the next one.
+// write formats a record; the line is valid until the next call.
 func (f *format) write(ctx context.Context, r slog.Record) ([]byte, error) {
 	f.line.Reset()
 	if f.priority {
@@ -164,7 +164,7 @@ func priority(l slog.Level) string {
 	return "<7>"
 }
 
-// Counts are the lines that are not in the log, since the start.
+// Counts are the numbers of lines since the start that are not in the log.
 type Counts struct {
 	LeftOut uint64 // because a network's or all clients' rate was used up
 	Failed  uint64 // because writing has failed
@@ -176,10 +176,11 @@ func (l *Handler) Counts() Counts {
 	return Counts{LeftOut: l.leftOut.Load(), Failed: l.queue.failed.Load(), Blocked: l.queue.blocked.Load()}
 }
 
-// Flush waits until all lines are written, but no longer than patience.
+// Flush waits until all lines are written, at most patience.
 func (l *Handler) Flush(patience time.Duration) { l.queue.flush(patience) }
 
-// Close writes the lines that wait, but no longer than patience. Later lines are lost.
+// Close writes the waiting lines, and waits at most patience. Later lines are
+// lost.
 func (l *Handler) Close(patience time.Duration) {
 	l.queue.flush(patience)
 	l.queue.close()

@@ -19,7 +19,7 @@ import (
 
 const patience = 10 * time.Second
 
-// wide are options that leave nothing out.
+// wide are options that omit no line.
 func wide(format string) Options {
 	return Options{Format: format, Header: true, MaxValue: 256, Rates: Rates{Client: 1 << 30, Network: 1 << 30, Total: 1 << 30}}
 }
@@ -38,8 +38,8 @@ func newLog(t *testing.T, o Options) (*Handler, *slog.Logger, func() string) {
 	}
 }
 
-// chatty says something of a length through one of the interfaces by which a
-// value can tell its text.
+// chatty is a text that is returned by one of the interfaces for a value's
+// text.
 type (
 	chattyError  struct{ text string }
 	chattyText   struct{ text string }
@@ -55,7 +55,7 @@ func (c chattyString) String() string             { return c.text }
 func (c chattyValue) LogValue() slog.Value        { return slog.StringValue(c.text) }
 func (panicking) MarshalText() ([]byte, error)    { panic("no") }
 
-// attrsOf are attributes of all kinds.
+// attrsOf returns attributes of all kinds.
 func attrsOf(long string) []slog.Attr {
 	return []slog.Attr{
 		slog.String("string", long), slog.Any("bytes", []byte(long)), slog.Any("list", []string{long, long}), slog.Any("struct", chattyStruct{long}),
@@ -66,8 +66,8 @@ func attrsOf(long string) []slog.Attr {
 	}
 }
 
-// H3: no value has more bytes than it may have, in any format, whatever it is
-// made of and however it tells its text.
+// H3: no value has more bytes than allowed, in any format, whatever its type
+// and however it returns its text.
 func TestH3_EveryValueIsCut(t *testing.T) {
 	for _, format := range formats {
 		for _, rune := range []string{"a", "\"", "\\", "\x00", "\n", "\x7f", "\xff", "ü", "\u2028", "\U000e0001", "\\\""} {
@@ -85,7 +85,7 @@ func TestH3_EveryValueIsCut(t *testing.T) {
 				}
 			}
 			if n := strings.Count(written(), "more bytes)"); n < 14 {
-				t.Errorf("%s, %q: %d values say that they were cut:\n%s", format, rune, n, written())
+				t.Errorf("%s, %q: %d values have the mark of truncation:\n%s", format, rune, n, written())
 			}
 		}
 	}
@@ -144,7 +144,7 @@ func FuzzCut(f *testing.F) {
 	})
 }
 
-// What we have made ourselves is kept whole, and says so where it is logged.
+// Values of the program itself are logged whole, if the log call marks them.
 func TestWhole(t *testing.T) {
 	for _, format := range formats {
 		_, log, written := newLog(t, wide(format))
@@ -157,7 +157,7 @@ func TestWhole(t *testing.T) {
 	}
 }
 
-// A list is bounded in number before it is joined.
+// A list is limited in number before it is joined.
 func TestList(t *testing.T) {
 	many := make([]string, 30_000)
 	for i := range many {
@@ -171,7 +171,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// With and WithGroup are as slog has them.
+// With and WithGroup behave as in slog.
 func TestBranches(t *testing.T) {
 	_, log, written := newLog(t, wide("json"))
 	log.With("a", 1).WithGroup("g").With("b", 2).WithGroup("").With().Info("m", "c", 3)
@@ -184,7 +184,7 @@ func TestBranches(t *testing.T) {
 	}
 }
 
-// A Handler changes its format under loggers that were made before.
+// A Handler changes its format for existing loggers.
 func TestConfigure(t *testing.T) {
 	l, log, written := newLog(t, wide("text"))
 	with := log.With("a", 1)
@@ -198,7 +198,7 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
-// The journal takes the priority of a line from the number in front.
+// The journal reads the priority of a line from the number at its beginning.
 func TestPriority(t *testing.T) {
 	for _, format := range []string{"text", "json", "postfix"} {
 		o := wide(format)

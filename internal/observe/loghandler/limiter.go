@@ -9,9 +9,9 @@ import (
 	"github.com/letterlock/letterlock/internal/limit"
 )
 
-// Rates bound how much clients can write into the log, in bytes a minute. They
-// hold for lines from level info on; lines of level debug have debugShare times
-// as much of their own.
+// Rates limit how much clients can write into the log, in bytes a minute. They
+// apply to lines from level info on; lines of level debug have separate rates,
+// debugShare times as large.
 type Rates struct {
 	Client  int // of one IPv4 address or IPv6 /64
 	Network int // of one IPv4 /24 or IPv6 /48
@@ -26,28 +26,30 @@ const (
 	knownShare = 8
 	knownTime  = 24 * time.Hour
 
-	// ownRate bounds the lines of the program itself with the same message, in bytes
-	// a minute.
+	// ownRate limits the lines of the program itself with the same message, in
+	// bytes a minute.
 	ownRate = 256 << 10
 
-	// kindRate bounds the lines of one Kind, in bytes a minute: about three lines.
+	// kindRate limits the lines of one Kind, in bytes a minute: about three
+	// lines.
 	kindRate = 3 << 10
 
-	// shortest is less than any line has, in bytes.
+	// shortest is less than the length of any line, in bytes.
 	shortest = 64
 )
 
-// limiter limits the bytes that each network may cause in the log, and their total.
+// limiter limits the bytes that each network may cause in the log, and their
+// total.
 //
-// One half of the total is for known networks, so that a flood of unknown networks
-// cannot silence them. A quarter is for unknown IPv4 networks, and a quarter for
-// unknown IPv6 networks, whose addresses cost nothing. One allocation, an IPv4 /16 or
-// an IPv6 /32, gets a quarter of its quarter.
+// One half of the total is for known networks, so that a flood of unknown
+// networks cannot silence them. A quarter is for unknown IPv4 networks, and a
+// quarter for unknown IPv6 networks, whose addresses cost nothing. One
+// allocation, an IPv4 /16 or an IPv6 /32, gets a quarter of its quarter.
 //
-// The accounts have a fixed number of slots. A new account replaces the one that has
-// written least among the slots that it may use. An account that returns starts
-// anew: a flood of networks takes nothing from an honest network, and an attacker
-// needs more accounts to be forgotten than that gains.
+// The accounts have a fixed number of slots. A new account replaces the one
+// that has written least among the slots that it may use. An account that
+// returns starts anew: a flood of networks takes nothing from an honest
+// network, and an attacker needs more accounts to be forgotten than that gains.
 type limiter struct {
 	start time.Time
 	seed  maphash.Seed
@@ -64,15 +66,15 @@ type account struct {
 	message string
 }
 
-// state is what an account has written.
+// state is the state of an account.
 type state struct {
-	key         uint64 // of the account; zero: the slot is free
+	key         uint64 // identifies the account; zero: the slot is free
 	info, debug bucket
-	leftOut     int           // lines that were left out and are not reported yet
-	known       time.Duration // until when the network is a known one
+	leftOut     int           // lines that were omitted and are not reported yet
+	known       time.Duration // until when the network is known
 }
 
-// Pools that all clients of a kind share.
+// The shared rates of all clients of a kind.
 const (
 	ofKnown = iota
 	ofIPv4
@@ -80,8 +82,8 @@ const (
 )
 
 const (
-	slots = 16 << 10 // each 56 bytes
-	ways  = 8        // where an account may stand
+	slots = 16 << 10 // of 56 bytes each
+	ways  = 8        // the number of slots that an account may use
 )
 
 func newLimiter() *limiter {
@@ -94,9 +96,9 @@ func (l *limiter) set(rates Rates) {
 	l.rates = rates
 }
 
-// open reports whether there may be room for a line. If not, the line counts as left
-// out. leftOut is the number of lines of the same network that were left out and are
-// not reported yet.
+// open reports whether there may be room for a line. If not, the line counts as
+// omitted. leftOut is the number of lines of the same network that were omitted
+// and are not reported yet.
 func (l *limiter) open(c cause, now time.Time) (leftOut int, ok bool) {
 	at := now.Sub(l.start)
 	l.mu.Lock()
@@ -109,8 +111,8 @@ func (l *limiter) open(c cause, now time.Time) (leftOut int, ok bool) {
 	return s.leftOut, true
 }
 
-// charge charges a line of n bytes, which reports a number of lines that were left
-// out. If there is no room, the line counts as left out itself.
+// charge charges a line of n bytes, which reports a number of omitted lines. If
+// there is no room, the line counts as omitted itself.
 func (l *limiter) charge(c cause, n, reported int, now time.Time) bool {
 	at := now.Sub(l.start)
 	l.mu.Lock()
@@ -143,13 +145,14 @@ func hold(charges []charge, n int, at time.Duration) bool {
 	return true
 }
 
-// charge is a bucket that a line goes into, and its rate.
+// charge is a bucket that a line is added to, and its rate.
 type charge struct {
 	bucket *bucket
 	rate   int
 }
 
-// charges are all that a line is charged to; s is the state of its account.
+// charges returns everything that a line is charged to; s is the state of its
+// account.
 func (l *limiter) charges(c cause, s *state, at time.Duration) []charge {
 	if !c.client.IsValid() {
 		return []charge{c.charge(s, ownRate)}
@@ -179,7 +182,7 @@ func (c cause) charge(s *state, rate int) charge {
 	return charge{&s.info, rate}
 }
 
-// account returns the account that counts the lines left out.
+// account returns the account that counts the omitted lines.
 func (c cause) account() account {
 	if !c.client.IsValid() {
 		return account{message: c.message}
@@ -187,17 +190,17 @@ func (c cause) account() account {
 	return account{network: limit.Network(c.client)}
 }
 
-// allocationOf is the network that one organisation has got, or less than that.
+// allocationOf returns the largest network that one organisation usually has.
 func allocationOf(client netip.Addr) netip.Prefix {
 	bits := 16
 	if client.Is6() {
 		bits = 32
 	}
-	allocation, _ := client.Prefix(bits) // no error: the client is valid
+	allocation, _ := client.Prefix(bits) // no error, because the client is valid
 	return allocation
 }
 
-// state finds the state of an account, or makes it.
+// state returns the state of an account, and creates it if necessary.
 func (l *limiter) state(a account, at time.Duration) *state {
 	key := maphash.Comparable(l.seed, a) | 1
 	i := key / 2 % (slots / ways) * ways
@@ -234,15 +237,15 @@ func (s *state) worth(at time.Duration) float64 {
 	return worth
 }
 
-// bucket is what was written lately. It holds half a minute's rate and drains
-// in a minute: no minute ever has more than the rate.
+// bucket is the number of recently written bytes. It holds half a minute's rate
+// and drains in a minute, so that no minute ever has more than the rate.
 type bucket struct {
-	spent float64 // bytes, as of at
+	spent float64 // bytes at the time at
 	at    time.Duration
 }
 
-// holds reports whether n bytes fit in. A line that is longer than the bucket
-// fits into an empty one.
+// holds reports whether n bytes fit. A line that is longer than the bucket fits
+// into an empty one.
 func (b *bucket) holds(n, rate int, at time.Duration) bool {
 	size := float64(rate) / 2
 	b.spent = max(0, b.spent-size*(at-b.at).Minutes())

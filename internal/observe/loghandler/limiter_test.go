@@ -20,7 +20,7 @@ func narrow(format string) Options {
 	return o
 }
 
-// from is a client that has not settled.
+// from returns the attribute of a client that has not settled.
 func from(address netip.Addr) slog.Attr {
 	return slog.Any("client", netip.AddrPortFrom(address, 40000))
 }
@@ -29,24 +29,25 @@ func address(format string, args ...any) netip.Addr {
 	return netip.MustParseAddr(fmt.Sprintf(format, args...))
 }
 
-// H3: however many lines a client, a network or all of them cause, the log grows
-// by no more than the rate within any minute; and the number of missing lines is logged.
+// H3: however many lines a client, a network or all of them cause, the log
+// grows by no more than the rate within any minute; and the number of missing
+// lines is logged.
 func TestH3_RatesHold(t *testing.T) {
 	for name, c := range map[string]struct {
 		client func(i int) netip.Addr
 		level  slog.Level
 		limit  int
 	}{
-		"a client":             {func(int) netip.Addr { return address("192.0.2.1") }, slog.LevelInfo, 16 << 10},
-		"a client of IPv6":     {func(i int) netip.Addr { return address("2001:db8::%x", i) }, slog.LevelInfo, 16 << 10},
-		"a network":            {func(i int) netip.Addr { return address("192.0.2.%d", i%256) }, slog.LevelWarn, 32 << 10},
-		"a network of IPv6":    {func(i int) netip.Addr { return address("2001:db8:1:%x::1", i) }, slog.LevelInfo, 32 << 10},
-		"an allocation":        {func(i int) netip.Addr { return address("2001:db8:%x::1", i) }, slog.LevelInfo, 1 << 16},
-		"all of IPv6":          {func(i int) netip.Addr { return address("2001:%x:%x::1", i%256, i) }, slog.LevelInfo, 1 << 18},
-		"all of IPv4":          {func(i int) netip.Addr { return address("10.%d.%d.1", i%256, i/256%256) }, slog.LevelInfo, 1 << 18},
-		"a client, debug":      {func(int) netip.Addr { return address("192.0.2.1") }, slog.LevelDebug, 4 * 16 << 10},
-		"nobody, debug":        {func(int) netip.Addr { return netip.Addr{} }, slog.LevelDebug, 4 * ownRate},
-		"we, with one message": {func(int) netip.Addr { return netip.Addr{} }, slog.LevelError, ownRate},
+		"a client":          {func(int) netip.Addr { return address("192.0.2.1") }, slog.LevelInfo, 16 << 10},
+		"a client of IPv6":  {func(i int) netip.Addr { return address("2001:db8::%x", i) }, slog.LevelInfo, 16 << 10},
+		"a network":         {func(i int) netip.Addr { return address("192.0.2.%d", i%256) }, slog.LevelWarn, 32 << 10},
+		"a network of IPv6": {func(i int) netip.Addr { return address("2001:db8:1:%x::1", i) }, slog.LevelInfo, 32 << 10},
+		"an allocation":     {func(i int) netip.Addr { return address("2001:db8:%x::1", i) }, slog.LevelInfo, 1 << 16},
+		"all of IPv6":       {func(i int) netip.Addr { return address("2001:%x:%x::1", i%256, i) }, slog.LevelInfo, 1 << 18},
+		"all of IPv4":       {func(i int) netip.Addr { return address("10.%d.%d.1", i%256, i/256%256) }, slog.LevelInfo, 1 << 18},
+		"a client, debug":   {func(int) netip.Addr { return address("192.0.2.1") }, slog.LevelDebug, 4 * 16 << 10},
+		"no client, debug":  {func(int) netip.Addr { return netip.Addr{} }, slog.LevelDebug, 4 * ownRate},
+		"one own message":   {func(int) netip.Addr { return netip.Addr{} }, slog.LevelError, ownRate},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -58,7 +59,7 @@ func TestH3_RatesHold(t *testing.T) {
 					}
 				}
 				if n := len(written()); n > c.limit || n < c.limit/3 {
-					t.Errorf("%d bytes within a minute, where %d may be", n, c.limit)
+					t.Errorf("%d bytes within a minute, with a maximum of %d", n, c.limit)
 				}
 				if n := strings.Count(written(), "msg=message") + int(l.Counts().LeftOut); n != 30_000 {
 					t.Errorf("%d lines are written or counted", n)
@@ -69,8 +70,7 @@ func TestH3_RatesHold(t *testing.T) {
 	}
 }
 
-// Of lines of a kind there are a few a minute, whichever clients cause them, and other
-// kinds have theirs.
+// There are a few lines of each kind a minute, whichever clients cause them.
 func TestH3_KindsAreSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, log, written := newLog(t, wide("text"))
@@ -101,8 +101,8 @@ func TestH3_KindsAreSeldom(t *testing.T) {
 	})
 }
 
-// The lines of a network that were left out are counted in its next line, and those
-// of all networks once a minute.
+// The omitted lines of a network are counted in its next line, and those of all
+// networks once a minute.
 func TestH3_LeftOutIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, log, written := newLog(t, narrow("text"))
@@ -111,7 +111,7 @@ func TestH3_LeftOutIsLogged(t *testing.T) {
 			log.Info("message", from(address("198.51.100.1")))
 		}
 		time.Sleep(time.Minute)
-		log.Info("later", from(address("192.0.2.77"))) // a neighbour
+		log.Info("later", from(address("192.0.2.77"))) // another address of the network
 		log.Info("later", from(address("192.0.2.1")))
 		log.Info("message", from(address("203.0.113.1")))
 		l.Flush(patience)
@@ -120,7 +120,7 @@ func TestH3_LeftOutIsLogged(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, written())
 		}
 		if n := strings.Count(written(), "left_out="); n != 1 {
-			t.Errorf("%d lines count lines that were left out", n)
+			t.Errorf("%d lines report omitted lines", n)
 		}
 		sum := regexp.MustCompile(`msg="log lines were left out" lines=(\d+) within=1m0s`).FindStringSubmatch(written())
 		if sum == nil || sum[1] != strconv.FormatUint(l.Counts().LeftOut, 10) {
@@ -130,8 +130,8 @@ func TestH3_LeftOutIsLogged(t *testing.T) {
 	})
 }
 
-// H3: nobody can silence an honest network with many of his own, and to fill
-// the memory gains nothing.
+// H3: an attacker cannot silence an honest network by using many networks, and
+// gains nothing by filling the memory.
 func TestH3_HonestNetworksAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, log, written := newLog(t, narrow("text"))
@@ -140,26 +140,26 @@ func TestH3_HonestNetworksAreLogged(t *testing.T) {
 			log.Info("flood", from(address("2001:db8:%x::%x", i%0xffff, i%0xfff)))
 			log.Info("flood", from(address("2a02:%x:%x::1", i%0xffff, i%0xfff)))
 		}
-		for _, honest := range []string{"192.0.2.1", "2001:db8:ffff::7"} { // of the other family; a known one
+		for _, honest := range []string{"192.0.2.1", "2001:db8:ffff::7"} { // a network of the other family; a known network
 			log.Warn("honest", from(address("%s", honest)))
 			if !strings.Contains(written(), "msg=honest client="+netip.AddrPortFrom(address("%s", honest), 40000).String()) {
-				t.Errorf("%s is silenced", honest)
+				t.Errorf("the line of %s was omitted", honest)
 			}
 		}
 		if n := len(written()); n > 1<<19 {
 			t.Errorf("%d bytes", n)
 		}
 		time.Sleep(time.Minute / 4)
-		log.Warn("honest", from(address("2a03::1"))) // an unknown one, when the flood pauses
+		log.Warn("honest", from(address("2a03::1"))) // an unknown network, when the flood pauses
 		if !strings.Contains(written(), "[2a03::1]") {
-			t.Error("an honest network is silenced for longer than the flood lasts")
+			t.Error("the line of an honest network was omitted after the flood")
 		}
 		l.Close(patience)
 	})
 }
 
-// An account that was pushed out of the memory begins anew, with what it may
-// have; so a full memory silences nobody.
+// An account that was removed from the memory begins anew with its full rate;
+// so a full memory silences no network.
 func TestEvictionFailsOpen(t *testing.T) {
 	l := newLimiter()
 	l.set(Rates{Client: 16 << 10, Network: 32 << 10, Total: 1 << 40})
@@ -167,12 +167,13 @@ func TestEvictionFailsOpen(t *testing.T) {
 	for i := range 4 * slots {
 		c := cause{client: address("%d.%d.%d.1", 1+i%200, i/200%256, i/51200)}
 		if _, ok := l.open(c, now); !ok || !l.charge(c, 200, 0, now) {
-			t.Fatalf("network %d is silenced", i)
+			t.Fatalf("the line of network %d was omitted", i)
 		}
 	}
 }
 
-// The lines of those who have logged in are all there, and count for nobody.
+// The lines of sessions with a login are all written, and are not charged to
+// any client.
 func TestSettledLinesAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, log, written := newLog(t, narrow("text"))
@@ -191,7 +192,7 @@ func TestSettledLinesAreKept(t *testing.T) {
 	})
 }
 
-// A line that is longer than half a minute's rate is not kept out for ever.
+// A line that is longer than half a minute's rate is written all the same.
 func TestLongLinesPass(t *testing.T) {
 	o := narrow("text")
 	o.Rates = Rates{Client: 100, Network: 100, Total: 100}

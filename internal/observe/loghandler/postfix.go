@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// postfix is a slog.Handler that writes lines in the form that syslog gives to
-// those of Postfix, so that tools which count Postfix's lines count ours too:
+// postfix is a slog.Handler that writes lines in the form of Postfix's lines in
+// syslog, so that tools which count Postfix's lines also count these:
 //
 //	Jan  2 15:04:05 host letterlock/smtp[1234]: message key=value ...
 //
-// Without header it writes the part after the first colon, and the reader of the
-// log, such as the journal, adds the rest. In the header the service of a record
-// is its tag. From level warning on, the level stands before the message. Groups
-// are ignored: our log has none.
+// Without header it writes the part after the first colon, and the reader of
+// the log, such as the journal, adds the rest. In the header the service of a
+// record is its tag. From level warning on, the level precedes the message.
+// Groups are ignored: the program's log has none.
 type postfix struct {
 	mu     *sync.Mutex // for w
 	w      io.Writer
-	level  slog.Level // of the least important records that are written
+	level  slog.Level // the minimum level of written records
 	header bool       // time, host and tag before each line
 	host   string
 	attrs  []slog.Attr
 }
 
-// newPostfix returns a postfix that writes to w, a line for each record. It calls
-// this machine by its first name.
+// newPostfix returns a postfix that writes to w, a line for each record. The
+// header has the first label of this machine's name.
 func newPostfix(w io.Writer, level slog.Level, header bool) *postfix {
 	host, _, _ := strings.Cut(hostname(), ".")
 	return &postfix{mu: &sync.Mutex{}, w: w, level: level, header: header, host: host}
@@ -79,7 +79,7 @@ func (h *postfix) Handle(_ context.Context, r slog.Record) error {
 	return err
 }
 
-// message writes a message so that it stays on one line.
+// message returns a message in a form that stays on one line.
 func message(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
 		return s
@@ -88,7 +88,7 @@ func message(s string) string {
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
-// value writes a field so that it stays one word on one line.
+// value returns a field in a form that stays one word on one line.
 func value(v slog.Value) string {
 	s := v.Resolve().String()
 	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || r >= 0x7f }) {
@@ -104,5 +104,5 @@ func (h *postfix) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &with
 }
 
-// WithGroup changes nothing: nothing here is grouped.
+// WithGroup changes nothing, because groups are ignored.
 func (h *postfix) WithGroup(string) slog.Handler { return h }

@@ -34,7 +34,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// Where the reader writes the header, the service is a field like others.
+// If the reader adds the header, the service is a field like others.
 func TestLinesWithoutHeader(t *testing.T) {
 	var out strings.Builder
 	log := slog.New(newPostfix(&out, slog.LevelInfo, false))
@@ -45,8 +45,8 @@ func TestLinesWithoutHeader(t *testing.T) {
 	}
 }
 
-// Pipelines count columns: those of a file with headers, and those of a journal
-// that has put its own header in front.
+// Pipelines count columns: those of a file with headers, and those of a
+// journal, which adds its own header.
 func TestColumns(t *testing.T) {
 	for header, prefix := range map[bool]string{true: "", false: "Nov 21 12:00:00 mail letterlock[812]: "} {
 		var out strings.Builder
@@ -59,7 +59,7 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// Nothing in a field ends the line or acts on a terminal.
+// No character of a field ends the line or controls a terminal.
 func TestFieldsAreWords(t *testing.T) {
 	for _, s := range []string{"a\nb", "a\r\nb", "a\x1b[2Jb", "\xff\xfe", "a\u2028b", "a\u0085b", "\x7f", "\u202eb"} {
 		var out strings.Builder

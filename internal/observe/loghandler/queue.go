@@ -10,32 +10,32 @@ import (
 	"time"
 )
 
-// maxWaiting bounds the lines that wait for the reader of the log, in bytes.
+// maxWaiting is the maximum of bytes that wait for the reader of the log.
 const maxWaiting = 1 << 20
 
 var errBlocked = errors.New("the reader of the log does not read")
 
-// queue writes lines on its own goroutine, all waiting lines at once. No caller waits
-// for it: while the writer fails or blocks, lines are lost, and the next line that can
-// be written reports how many.
+// queue writes lines on its own goroutine, all waiting lines at once. No caller
+// waits for it: while the writer fails or blocks, lines are lost, and the next
+// line that can be written reports how many.
 type queue struct {
 	w    io.Writer
-	loss func(lines int, cause error) []byte // returns the line that reports it
+	loss func(lines int, cause error) []byte // returns the line about a loss
 
 	failed, blocked atomic.Uint64 // lines that were lost
 
 	mu      sync.Mutex
-	change  sync.Cond // of waiting or closed
+	change  sync.Cond // signals a change of waiting or closed
 	waiting []byte
 	skipped int // lines for which there was no room
 	busy    bool
-	flushed []chan struct{} // closed when nothing is waiting
+	flushed []chan struct{} // closed when no line is waiting
 	closed  bool
 
-	// Of the goroutine that writes.
+	// Fields of the writing goroutine.
 	lost  int   // lines since the last success
 	cause error // of the loss
-	torn  bool  // half a line was written last
+	torn  bool  // the last line was written in part
 }
 
 func newQueue(w io.Writer, loss func(int, error) []byte) *queue {
@@ -45,7 +45,7 @@ func newQueue(w io.Writer, loss func(int, error) []byte) *queue {
 	return q
 }
 
-// put queues a line, which is copied, or loses it.
+// put queues a copy of a line, or loses it.
 func (q *queue) put(line []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -58,7 +58,7 @@ func (q *queue) put(line []byte) {
 	q.change.Signal()
 }
 
-// flush waits until nothing is waiting, with some patience.
+// flush waits until no line is waiting, at most patience.
 func (q *queue) flush(patience time.Duration) {
 	q.mu.Lock()
 	if len(q.waiting) == 0 && !q.busy || q.closed {
@@ -76,7 +76,7 @@ func (q *queue) flush(patience time.Duration) {
 	}
 }
 
-// close ends the goroutine, when it does not hang in a write.
+// close ends the goroutine, unless it hangs in a write.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -98,8 +98,8 @@ func (q *queue) run() {
 	}
 }
 
-// next waits for lines, and takes all that there are. What was skipped comes
-// behind them.
+// next waits for lines, and takes all that are waiting. The report about
+// skipped lines follows them.
 func (q *queue) next(spare []byte) (lines []byte, skipped int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -117,7 +117,7 @@ func (q *queue) next(spare []byte) (lines []byte, skipped int, ok bool) {
 	return lines, skipped, true
 }
 
-// write writes lines, and where some are missing before or behind them says so.
+// write writes lines, and reports lines that are missing before or after them.
 func (q *queue) write(lines []byte, skipped int) {
 	if q.logLoss() {
 		n, err := q.writeAll(lines)
@@ -136,15 +136,15 @@ func (q *queue) write(lines []byte, skipped int) {
 	}
 }
 
-// fail counts lines as lost that could not be written.
+// fail counts lines that could not be written.
 func (q *queue) fail(lines int, cause error) {
 	q.lost += lines
 	q.cause = cause
-	q.failed.Add(uint64(lines)) //nolint:gosec // a count, and positive
+	q.failed.Add(uint64(lines)) //nolint:gosec // a positive count
 }
 
 // logLoss writes how many lines were lost, if any were. It reports whether the
-// writer works, as far as it knows.
+// writer works, as far as known.
 func (q *queue) logLoss() bool {
 	if q.lost == 0 {
 		return true
@@ -160,18 +160,17 @@ func (q *queue) logLoss() bool {
 	return true
 }
 
-// pause is how long a writer that would have to wait, and does not, is left
-// alone.
+// pause is the time until another attempt when a non-blocking writer is full.
 const pause = 20 * time.Millisecond
 
-// writeAll writes p, or as much as can be.
+// writeAll writes p, or as much as possible.
 func (q *queue) writeAll(p []byte) (n int, err error) {
 	for n < len(p) {
 		var k int
 		k, err = q.w.Write(p[n:])
 		n += k
 		switch {
-		case errors.Is(err, syscall.EAGAIN): // another process has made our standard error non-blocking
+		case errors.Is(err, syscall.EAGAIN): // another process has made standard error non-blocking
 			time.Sleep(pause)
 			err = nil
 		case err == nil && k == 0:

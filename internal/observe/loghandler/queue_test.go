@@ -18,8 +18,8 @@ type broken struct {
 	mu   sync.Mutex
 	text strings.Builder
 	err  error
-	room int           // bytes that are still taken before err
-	hang chan struct{} // nil: it does not
+	room int           // bytes that are accepted before err
+	hang chan struct{} // nil: does not hang
 }
 
 func (b *broken) Write(p []byte) (int, error) {
@@ -52,8 +52,9 @@ func (b *broken) String() string {
 	return b.text.String()
 }
 
-// H13: while the log cannot be written, lines are lost and counted; the number is
-// logged when the log can be written again. Half a line counts as lost.
+// H13: while the log cannot be written, lines are lost and counted; the number
+// is logged when the log can be written again. A partly written line counts as
+// lost.
 func TestH13_LossIsLogged(t *testing.T) {
 	for _, room := range []int{0, 20} {
 		for _, cause := range []error{syscall.EPIPE, syscall.ENOSPC, syscall.EIO} {
@@ -99,7 +100,7 @@ func TestH13_NobodyWaitsForTheReader(t *testing.T) {
 		for i := range lines {
 			log.Info("message", "i", i, from(address("192.0.2.1")), "words", strings.Repeat("x", 200))
 		}
-		if time.Since(begun) > 0 { // the clock goes on when all wait
+		if time.Since(begun) > 0 { // the bubble's clock only advances when all goroutines wait
 			t.Error("logging has waited for the reader")
 		}
 		lost := l.Counts().Blocked
@@ -119,7 +120,7 @@ func TestH13_NobodyWaitsForTheReader(t *testing.T) {
 	})
 }
 
-// Close does not wait for ever, and lines behind it are lost.
+// Close does not wait for ever, and later lines are lost.
 func TestCloseGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &broken{hang: make(chan struct{})}
@@ -139,7 +140,7 @@ func TestCloseGivesUp(t *testing.T) {
 	})
 }
 
-// A standard error that somebody else has made non-blocking loses no line.
+// No line is lost if another process has made standard error non-blocking.
 func TestNonBlockingWriter(t *testing.T) {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -157,7 +158,7 @@ func TestNonBlockingWriter(t *testing.T) {
 	}
 }
 
-// again takes a byte, then has no room for a while.
+// again is a writer that accepts a byte, then is full for a while.
 type again struct {
 	w     *os.File
 	calls int

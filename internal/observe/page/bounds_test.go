@@ -12,8 +12,7 @@ import (
 	"github.com/letterlock/letterlock/internal/observe"
 )
 
-// Clients can send what they like as often as they like: what is kept stays
-// small.
+// Clients can send any values at any rate: the memory stays bounded.
 func TestMemoryIsBounded(t *testing.T) {
 	const events = 100_000
 	s := New(Options{})
@@ -43,7 +42,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		n += len(rows)
 	}
 	if n > 200 {
-		t.Errorf("%d counters after events with as many words as there are", n)
+		t.Errorf("%d counters after events with many different values", n)
 	}
 	r := mustReport(t, s)
 	expect(t, "open sessions", r.Sessions.Open, events/2)
@@ -52,8 +51,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	expect(t, "oldest ended session", r.Recent[maxRecent-1].ID, fmt.Sprintf("word-%d", events-2*maxRecent))
 }
 
-// A session that found no place in the list makes none free when it ends, and
-// one that did does.
+// A session that found no slot in the list frees none when it ends, and a
+// listed session does.
 func TestListHasRoomAgain(t *testing.T) {
 	s := New(Options{})
 	infos := make([]*observe.Session, maxKept+1)

@@ -14,11 +14,11 @@ import (
 type CertificateInfo struct {
 	Names      []string  `json:"names"`
 	Issuer     string    `json:"issuer"`
-	Key        string    `json:"key"` // kind and size, such as ECDSA P-256
+	Key        string    `json:"key"` // type and size, such as ECDSA P-256
 	SelfSigned bool      `json:"self_signed"`
 	NotBefore  time.Time `json:"not_before"`
 	NotAfter   time.Time `json:"not_after"`
-	Listeners  []string  `json:"listeners,omitempty"` // that serve it; empty: all
+	Listeners  []string  `json:"listeners,omitempty"` // the listeners that use it; empty: all
 }
 
 // Describe describes a leaf certificate.

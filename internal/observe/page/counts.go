@@ -7,18 +7,19 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// counts are the metrics of sessions, since the start. The page and the JSON read
-// them, so that all show the same. Labels come from closed vocabularies.
+// counts are the metrics of sessions, since the start. The page and the JSON
+// read them, so that all show the same values. Labels come from closed
+// vocabularies.
 type counts struct {
 	registry *prometheus.Registry
 
 	open      *prometheus.GaugeVec     // by service
 	durations *prometheus.HistogramVec // by service
 
-	// By service.
+	// Counters by service.
 	opened, resumed, rejected, silent, headerless, received, sent, denied *prometheus.CounterVec
 
-	// By service, and by what follows.
+	// Counters by service, and by further labels.
 	closed     *prometheus.CounterVec // TLS version (none in plaintext) and reason
 	handshakes *prometheus.CounterVec // version, suite and group
 	failures   *prometheus.CounterVec // class
@@ -26,11 +27,11 @@ type counts struct {
 	refused    *prometheus.CounterVec // command
 	logins     *prometheus.CounterVec // mechanism and result
 	messages   *prometheus.CounterVec // outcome
-	rejections *prometheus.CounterVec // command, and who refused
+	rejections *prometheus.CounterVec // command, and whether the backend or the proxy refused
 }
 
-// durationBounds are the upper bounds of a histogram's buckets in seconds: from a
-// monitor's connection to a phone that sits in IDLE for a day.
+// durationBounds are the upper bounds of a histogram's buckets in seconds: from
+// a monitor's connection to a phone that idles for a day.
 var durationBounds = []float64{0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 28800, 86400}
 
 func newCounts() *counts {
@@ -75,8 +76,8 @@ func (c *counts) ended(s *session) {
 	c.durations.WithLabelValues(s.service).Observe(max(s.end.at.Sub(s.opened), time.Duration(0)).Seconds())
 }
 
-// show makes the counts of a service exist, if only with zeros: Prometheus computes
-// a rate only from a count that was there before.
+// show creates the counts of a service with zero values: Prometheus computes a
+// rate only from a count that existed before.
 func (c *counts) show(service string) {
 	c.open.WithLabelValues(service)
 	c.durations.WithLabelValues(service)
@@ -91,8 +92,8 @@ type row struct {
 	count  uint64
 }
 
-// snapshot returns the present counts by the name of their metric, without the
-// prefix. It leaves histograms out.
+// snapshot returns the current counts by the name of their metric, without the
+// prefix. It omits histograms.
 func (c *counts) snapshot() (map[string][]row, error) {
 	families, err := c.registry.Gather()
 	if err != nil {

@@ -43,7 +43,7 @@ func TestRingForgetsTheOldest(t *testing.T) {
 	}
 }
 
-// A configured service appears before its first session.
+// A configured service is shown before its first session.
 func TestConfiguredServicesAreShown(t *testing.T) {
 	s := New(Options{Listeners: func() []Listener { return []Listener{{Service: "sieve"}} }})
 	s.counts.opened.WithLabelValues("imap").Inc()

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// exception is what the administrator has to know before closing one.
+// exception is what the administrator must know before removing an exception.
 type exception struct {
 	Service    string `json:"service"`
 	Name       string `json:"name"`
 	Handshakes uint64 `json:"tls_handshakes"`
-	Needed     uint64 `json:"needed"` // of these, those that the listener's own policy would have refused
+	Needed     uint64 `json:"needed"` // handshakes that the listener's own policy would have refused
 }
 
-// exceptionRows sums the handshakes up by exception.
+// exceptionRows sums up the handshakes by exception.
 func exceptionRows(counted []row) []exception {
 	type key struct{ service, name string }
 	rows := make(map[key]exception)

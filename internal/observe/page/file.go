@@ -10,9 +10,9 @@ import (
 // File is a file that the proxy reads again when it changes.
 type File struct {
 	Name     string    `json:"name"`
-	Loaded   time.Time `json:"loaded"` // the last time that it could be used
+	Loaded   time.Time `json:"loaded"` // when it was last read without an error
 	Failures int       `json:"failures"`
-	Problem  string    `json:"problem,omitempty"` // why it cannot be used as it is now; what it held before is
+	Problem  string    `json:"problem,omitempty"` // why its current content cannot be used; the previous content is used
 }
 
 var (
@@ -26,7 +26,7 @@ func collectFiles(metrics chan<- prometheus.Metric, files []File) {
 	for _, f := range files {
 		name := strings.ToValidUTF8(f.Name, "\uFFFD")
 		if seen[name] {
-			continue // two metrics of one name would void all
+			continue // two metrics of one name would make the scrape fail
 		}
 		seen[name] = true
 		unusable := 0.0

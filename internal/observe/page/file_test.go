@@ -40,6 +40,6 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		}
 	}
 	if strings.Contains(get("/"), "good.pem") {
-		t.Error("the page shows files that there is nothing to say of")
+		t.Error("the page shows files without a problem")
 	}
 }

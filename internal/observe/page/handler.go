@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Handler serves / (the page), /status.json, /metrics and /healthz. Only GET
-// and HEAD are answered.
+// Handler serves / (the page), /status.json, /metrics and /healthz. It answers
+// only GET and HEAD.
 func (s *Status) Handler() http.Handler {
 	page := newPage()
 	mux := http.NewServeMux()
@@ -41,7 +41,7 @@ func (s *Status) Handler() http.Handler {
 	return guard(mux, page.policy)
 }
 
-// answer sends what has been made completely, or else an error.
+// answer sends a complete response, or else an error.
 func answer(w http.ResponseWriter, kind string, b *bytes.Buffer, err error) {
 	if err != nil {
 		http.Error(w, "internal error", http.StatusInternalServerError)
@@ -51,8 +51,8 @@ func answer(w http.ResponseWriter, kind string, b *bytes.Buffer, err error) {
 	_, _ = w.Write(b.Bytes())
 }
 
-// guard sends the headers that keep browsers from doing more with a page than
-// showing it, and refuses requests that another site made a browser send.
+// guard sets the headers that restrict what browsers do with a page, and
+// refuses requests that another site made a browser send.
 func guard(next http.Handler, policy string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -70,9 +70,9 @@ func guard(next http.Handler, policy string) http.Handler {
 	})
 }
 
-// isRebound reports whether a request came over loopback under a name that is
-// not loopback's: then a page elsewhere may have let its own name point here
-// to read ours (DNS rebinding).
+// isRebound reports whether a request arrived over loopback with a name that is
+// not loopback's: then another site may have made its own name resolve to this
+// address to read the page (DNS rebinding).
 func isRebound(r *http.Request) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	if !ok || !local.IP.IsLoopback() {

@@ -6,7 +6,7 @@ import (
 	"github.com/letterlock/letterlock/internal/upstream"
 )
 
-// Listener is one service on one address as it is configured, with the state of its
+// Listener is a configured service on one address, with the state of its
 // backends.
 type Listener struct {
 	Service  string    `json:"service"`
@@ -16,8 +16,8 @@ type Listener struct {
 	Backends []Backend `json:"backends,omitempty"`
 }
 
-// Backend is one address of a backend, with its state when it was last tried. An
-// address that was not tried yet is up.
+// Backend is one address of a backend, with its state after the last attempt.
+// An address that was not tried yet is up.
 type Backend struct {
 	Address  string    `json:"address"`
 	Sessions int       `json:"sessions"`

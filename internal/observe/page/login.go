@@ -18,7 +18,7 @@ type logins struct {
 	Refused     uint64 `json:"refused"` // for another reason
 }
 
-// loginRows puts the results side by side.
+// loginRows returns a row for each mechanism with the counts of all results.
 func loginRows(counted []row) []logins {
 	type key struct{ service, mechanism string }
 	rows := make(map[key]logins)

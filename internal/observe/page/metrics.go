@@ -13,7 +13,7 @@ import (
 
 const prefix = "letterlock_"
 
-// Metrics that are read when they are asked for. The labels of a certificate are its
+// Metrics that are computed at each scrape. The labels of a certificate are its
 // first name and its key.
 var (
 	buildDesc       = describe("build_info", "A constant 1 with the version of the program.", "version")
@@ -27,8 +27,8 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(prefix+name, help, labels, nil)
 }
 
-// collector collects the state of backends, certificates, files and the log at each
-// scrape, and the counts of the present smarthosts.
+// collector collects the state of backends, certificates, files and the log at
+// each scrape, and the counts of the current smarthosts.
 type collector struct{ status *Status }
 
 // newGatherer returns the counts of sessions, and all other metrics.
@@ -44,7 +44,7 @@ func (s *Status) Gather() ([]*dto.MetricFamily, error) {
 	return s.counts.registry.Gather()
 }
 
-// Describe names the metrics.
+// Describe sends the descriptions of the metrics.
 func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildDesc, backendDesc, certificateDesc, lostDesc, leftOutDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
@@ -93,8 +93,8 @@ func collectBackends(metrics chan<- prometheus.Metric, listeners []Listener) {
 	}
 }
 
-// collectCertificates sends one gauge for each name and key, and of several
-// certificates that share them the first to expire.
+// collectCertificates sends one gauge for each name and key; if several
+// certificates share them, for the first to expire.
 func collectCertificates(metrics chan<- prometheus.Metric, certificates []CertificateInfo) {
 	type labels struct{ name, key string }
 	expiry := make(map[labels]int64)
@@ -112,7 +112,8 @@ func collectCertificates(metrics chan<- prometheus.Metric, certificates []Certif
 	}
 }
 
-// results are the values of the label result. Only failed means a wrong password.
+// results are the values of the label result. Only failed means a wrong
+// password.
 var results = map[gate.Outcome]string{
 	gate.Accepted: "ok", gate.WrongPassword: "failed", gate.Unavailable: "unavailable", gate.Rejected: "refused",
 }

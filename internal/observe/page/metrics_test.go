@@ -27,7 +27,7 @@ func TestStoryAsMetrics(t *testing.T) {
 	})
 }
 
-// The clock of a test bubble starts with the year 2000.
+// The clock of a test bubble starts in the year 2000.
 const storyMetrics = `letterlock_backend_up{backend="legacy.lan:143",listener=":993",service="imaps"} 1
 letterlock_backend_up{backend="spare.lan:143",listener=":993",service="imaps"} 0
 letterlock_build_info{version="1.2.3"} 1
@@ -74,8 +74,8 @@ func TestMetricsAreWellNamed(t *testing.T) {
 	})
 }
 
-// Two certificates may differ in nothing that a label tells; the one that ends
-// first is the one to know of.
+// Two certificates may have the same labels; the metric is about the one that
+// expires first.
 func TestCertificatesThatLookAlike(t *testing.T) {
 	s := New(Options{Certificates: func() []CertificateInfo {
 		return []CertificateInfo{

@@ -6,8 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Outbound counts what smarthosts do, since the start. Its labels come from
-// closed vocabularies.
+// Outbound counts the events of smarthosts, since the start. Its labels come
+// from closed vocabularies.
 type Outbound struct{ secured, unsecured, messages *prometheus.CounterVec }
 
 // NewOutbound returns an Outbound that has counted nothing yet.
@@ -25,7 +25,7 @@ func NewOutbound() *Outbound {
 // Secured counts a handshake with another server.
 func (o *Outbound) Secured(trust, level string) { o.secured.WithLabelValues(trust, level).Inc() }
 
-// Unsecured counts TLS that was offered and did not come about.
+// Unsecured counts handshakes that failed although the server offered TLS.
 func (o *Outbound) Unsecured(level string, plaintext bool) {
 	o.unsecured.WithLabelValues(level, strconv.FormatBool(plaintext)).Inc()
 }

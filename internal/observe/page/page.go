@@ -18,13 +18,14 @@ var pageHTML string
 //go:embed page.css
 var pageCSS string
 
-// refresh is how often the page loads itself again, in seconds.
+// refresh is the time between two reloads of the page, in seconds.
 const refresh = 5
 
-// page is the report as HTML in one piece: no script, nothing from elsewhere.
+// page renders the report as HTML in one piece: without scripts and external
+// resources.
 type page struct {
 	template *template.Template
-	policy   string // Content-Security-Policy: the one style sheet and no more
+	policy   string // Content-Security-Policy: only the style sheet
 }
 
 func newPage() page {
@@ -44,10 +45,10 @@ func (p page) render(w io.Writer, r report) error {
 		report
 		CSS     template.CSS
 		Refresh int
-	}{r, template.CSS(pageCSS), refresh}) //nolint:gosec // our own style sheet, built in
+	}{r, template.CSS(pageCSS), refresh}) //nolint:gosec // the embedded style sheet
 }
 
-// listTable is a list of shares under a title; Empty stands for no rows.
+// listTable is a list of shares with a title; Empty is shown instead of rows.
 type listTable struct {
 	Title, Empty string
 	Rows         []share
@@ -66,7 +67,7 @@ func newLineTable(ended bool, now time.Time, rows []sessionLine) lineTable {
 	return lineTable{ended, now, rows}
 }
 
-// ago is the time between two moments in its two greatest units.
+// ago returns the time between two moments in its two largest units.
 func ago(from, to time.Time) string {
 	d := max(to.Sub(from), 0)
 	days, hours, minutes, seconds := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60, int(d.Seconds())%60
@@ -91,8 +92,7 @@ const (
 	expiresNow  = 7 * 24 * time.Hour
 )
 
-// untilExpiry says how long a certificate is still good for, and how bad that
-// is.
+// untilExpiry is the remaining validity of a certificate, and its level.
 type untilExpiry struct {
 	Words string
 	Level level

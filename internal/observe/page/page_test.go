@@ -46,11 +46,11 @@ func TestPageOfNothing(t *testing.T) {
 		}
 	}
 	if strings.Contains(page, "NaN") {
-		t.Error("a share of nothing is shown")
+		t.Error("a share of zero handshakes is shown")
 	}
 }
 
-// Clients choose their user names, and so what stands on the page.
+// Clients choose their user names, and so some text on the page.
 func TestHostileWordsAreEscaped(t *testing.T) {
 	const script = `<script>alert("1")</script>`
 	s := New(Options{Hostname: func() string { return script }, Certificates: func() []CertificateInfo {
@@ -75,7 +75,7 @@ func TestHostileWordsAreEscaped(t *testing.T) {
 		}
 	}
 	if !strings.Contains(page, "&amp;lt;b&amp;gt;") {
-		t.Error("what is escaped already is not escaped again")
+		t.Error("an escaped text is not escaped again")
 	}
 	for path, body := range map[string]string{"/status.json": get(t, h, "/status.json"), "/metrics": get(t, h, "/metrics")} {
 		if strings.Contains(body, "\u202e") || strings.Contains(body, "\x00") || path == "/status.json" && strings.Contains(body, "<script") {
@@ -84,7 +84,7 @@ func TestHostileWordsAreEscaped(t *testing.T) {
 	}
 }
 
-// The browser applies the style sheet only if its hash is the promised one.
+// The browser applies the style sheet only if its hash is in the policy.
 func TestStyleIsTheOneThatThePolicyNames(t *testing.T) {
 	w := httptest.NewRecorder()
 	New(Options{}).Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))

@@ -10,9 +10,9 @@ import (
 	"github.com/letterlock/letterlock/internal/observe"
 )
 
-// report is everything that the page shows, and /status.json as it stands:
-// its JSON names are kept, since scripts read them. Times are UTC, counts are
-// since the start, and no list is longer than its vocabulary or its bound.
+// report is the content of the page and of /status.json. Its JSON names must
+// not change, because scripts read them. Times are UTC, counts are since the
+// start, and no list is longer than its vocabulary or its bound.
 type report struct {
 	Hostname string    `json:"hostname"`
 	Version  string    `json:"version,omitempty"`
@@ -23,7 +23,7 @@ type report struct {
 	Services []service `json:"services"`
 	SMTP     split     `json:"smtp"` // of ended sessions
 
-	Versions []share `json:"tls_versions"` // of handshakes
+	Versions []share `json:"tls_versions"` // shares of handshakes
 	Suites   []share `json:"tls_suites"`
 	Groups   []share `json:"tls_groups"`
 
@@ -37,8 +37,8 @@ type report struct {
 	Certificates []CertificateInfo `json:"certificates"`
 	Files        []File            `json:"files"`
 
-	Open   []sessionLine `json:"open"`   // the newest
-	Recent []sessionLine `json:"recent"` // the last that have ended, newest first
+	Open   []sessionLine `json:"open"`   // the newest sessions
+	Recent []sessionLine `json:"recent"` // ended sessions, the newest first
 }
 
 // totals are sums over all services.
@@ -52,7 +52,7 @@ type totals struct {
 	LoginFailures     uint64 `json:"login_failures"`
 }
 
-// service is one row for each service that is configured or was seen.
+// service is the row of a service that is configured or was seen.
 type service struct {
 	Name     string `json:"name"`
 	Open     int    `json:"open"`
@@ -74,7 +74,7 @@ type split struct {
 // Percent is the share of TLS in at least one session.
 func (s split) Percent() float64 { return 100 * float64(s.TLS) / float64(s.TLS+s.Plaintext) }
 
-// share is one row of a list: how often something was so.
+// share is one row of a list: a value and its count.
 type share struct {
 	Name  string `json:"name"`
 	About string `json:"about,omitempty"`
@@ -85,8 +85,8 @@ type share struct {
 	Level   level   `json:"-"`
 }
 
-// sessionLine is one session, in words; the last fields are those of ended
-// ones. Bytes are counted inside TLS.
+// sessionLine describes a session; the last fields are for ended sessions.
+// Bytes are counted inside TLS.
 type sessionLine struct {
 	ID      string    `json:"id"`
 	Service string    `json:"service"`
@@ -105,7 +105,7 @@ type sessionLine struct {
 	Level level `json:"-"` // of the outcome
 }
 
-// level is how a row is coloured.
+// level is the colour of a row.
 type level string
 
 const (
@@ -114,7 +114,7 @@ const (
 	bad  level = "bad"
 )
 
-// report gathers the counts of this moment.
+// report collects the current counts.
 func (s *Status) report() (report, error) {
 	s.showListeners()
 	counts, err := s.counts.snapshot()
@@ -139,7 +139,7 @@ func (s *Status) report() (report, error) {
 	return r, nil
 }
 
-// sum sums the services and the logins up.
+// sum computes the sums over services and logins.
 func (r *report) sum() {
 	for _, each := range r.Services {
 		r.Sessions.Open += each.Open
@@ -167,14 +167,14 @@ func aboutReason(name string) share {
 	return share{}
 }
 
-// showListeners makes all services of the listeners appear in the counts.
+// showListeners creates the counts of all services of the listeners.
 func (s *Status) showListeners() {
 	for _, l := range s.options.Listeners() {
 		s.counts.show(l.Service)
 	}
 }
 
-// sessions copies those to be shown, the newest first.
+// sessions returns the sessions to be shown, the newest first.
 func (s *Status) sessions() (open, recent []session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,7 +185,7 @@ func (s *Status) sessions() (open, recent []session) {
 	return open[:min(len(open), maxShown)], s.recent.newestFirst()
 }
 
-// services lists the counts of each service, by name.
+// services returns the counts of each service, by name.
 func services(counts map[string][]row) []service {
 	rows := make(map[string]service)
 	add := func(metric string, add func(*service, row)) {
@@ -212,8 +212,8 @@ func services(counts map[string][]row) []service {
 	return slices.SortedFunc(maps.Values(rows), func(a, b service) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// shares sums counts up by a label, the most frequent first. about returns what else
-// is shown of a value.
+// shares sums up counts by a label, the most frequent first. about returns what
+// else is shown for a value.
 func shares(counted []row, label string, about func(value string) share) []share {
 	total, rows := sum(counted), make(map[string]share)
 	for _, c := range counted {
@@ -239,7 +239,7 @@ func sum(counted []row) (total uint64) {
 	return total
 }
 
-// lines puts sessions into words.
+// lines describes sessions in words.
 func lines(sessions []session) []sessionLine {
 	list := make([]sessionLine, len(sessions))
 	for i, s := range sessions {
@@ -255,7 +255,7 @@ func lines(sessions []session) []sessionLine {
 	return list
 }
 
-// versionLevel finds fault with what RFC 8996 has deprecated, and with none.
+// versionLevel marks versions that RFC 8996 has deprecated.
 func versionLevel(version string) level {
 	switch version {
 	case "TLSv1.3", "TLSv1.2":
@@ -264,8 +264,8 @@ func versionLevel(version string) level {
 	return warn
 }
 
-// reasonLevel finds fault with what the administrator can mend, not with
-// clients that come and go.
+// reasonLevel marks reasons that the administrator can do something about,
+// unlike clients that disconnect.
 func reasonLevel(r gate.Reason) level {
 	switch {
 	case r == gate.Done:

@@ -10,7 +10,7 @@ import (
 )
 
 // Serve listens on address and serves handler, until the server is closed. The
-// page needs no password: address should be on loopback.
+// page has no password: address should be on loopback.
 func Serve(address string, handler http.Handler, limits web.Limits, log *slog.Logger) (*web.Server, error) {
 	socket, err := net.Listen("tcp", address)
 	if err != nil {

@@ -30,11 +30,12 @@ func TestServeAndClose(t *testing.T) {
 	}
 	if r, err := http.Get(url + "/healthz"); err == nil {
 		_ = r.Body.Close()
-		t.Error("there is an answer after Close")
+		t.Error("the server responds after Close")
 	}
 }
 
-// One client that holds connections open keeps nobody from the page.
+// A client that holds many connections open does not keep other clients from
+// the page.
 func TestH7_StatusPage(t *testing.T) {
 	log := &wait.Log{}
 	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), usual, slog.New(slog.NewTextHandler(log, nil)))
@@ -49,8 +50,8 @@ func TestH7_StatusPage(t *testing.T) {
 	}
 }
 
-// A page elsewhere can make its own name point to loopback, and then read
-// what is there as its own.
+// Another site can make its own name resolve to loopback, and then read
+// responses from there as its own.
 func TestNamesOfOthersAreRefusedOnLoopback(t *testing.T) {
 	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), usual, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -39,10 +39,10 @@ func newSession(info *observe.Session) *session {
 	}
 }
 
-// ring keeps the last maxRecent ended sessions.
+// ring holds the last maxRecent ended sessions.
 type ring struct {
 	kept []*session
-	next int // where the oldest is, once the ring is full
+	next int // the position of the oldest, once the ring is full
 }
 
 func (r *ring) add(s *session) {
@@ -54,7 +54,7 @@ func (r *ring) add(s *session) {
 	r.next = (r.next + 1) % maxRecent
 }
 
-// newestFirst lists what the ring holds.
+// newestFirst lists the sessions, the newest first.
 func (r *ring) newestFirst() []session {
 	list := make([]session, 0, len(r.kept))
 	for i := range r.kept {

@@ -12,22 +12,22 @@ import (
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
 )
 
-// Options say what a Status shows beside the events.
+// Options are the values that a Status shows in addition to the events.
 type Options struct {
 	Version string // of the program; may be empty
 
-	// These are asked anew each time, so that what has been reloaded is seen. They
-	// may be nil.
+	// These functions are called for each request, so that reloads are visible.
+	// They may be nil.
 	Hostname     func() string // the proxy's own name
 	Listeners    func() []Listener
 	Certificates func() []CertificateInfo
 	Files        func() []File
-	Outbound     func() *Outbound // what smarthosts have done
+	Outbound     func() *Outbound // the counts of smarthosts
 	Log          func() loghandler.Counts
 }
 
-// Status is the observe.Observer that counts. Its methods may be called from any
-// goroutine and wait for nothing but each other.
+// Status is the observe.Observer that counts. Its methods may be called from
+// any goroutine and block only briefly.
 type Status struct {
 	options Options
 	started time.Time
@@ -39,7 +39,7 @@ type Status struct {
 	recent ring
 }
 
-// New returns a Status that has seen nothing yet.
+// New returns a Status without any events.
 func New(o Options) *Status {
 	if o.Hostname == nil {
 		o.Hostname = func() string { return "" }

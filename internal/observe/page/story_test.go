@@ -160,7 +160,7 @@ func counted(rows []share) string {
 	return names(rows, func(s share) string { return fmt.Sprintf("%s:%d", s.Name, s.Count) })
 }
 
-// Events of a session that was never opened make no count negative.
+// Events of a session that was never opened do not make a count negative.
 func TestNothingIsNeverNegative(t *testing.T) {
 	s := New(Options{})
 	unknown := newInfo("unknown", "imap")

@@ -9,15 +9,15 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Values outside of a vocabulary are counted as other, so that no client can add
-// labels. A session without TLS has the version none.
+// Values outside of a vocabulary are counted as other, so that no client can
+// add labels. A session without TLS has the version none.
 const (
 	none  = "none"
 	other = "other"
 )
 
-// mechanisms are SASL's registered ones that are in use, and the protocols'
-// own logins: LOGIN of IMAP, USER and APOP of POP3.
+// mechanisms are the registered SASL mechanisms in use, and the protocols' own
+// logins: LOGIN of IMAP, USER and APOP of POP3.
 var mechanisms = []string{
 	"PLAIN", "LOGIN", "USER", "APOP", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512",
 	"GSSAPI", "GS2-KRB5", "NTLM", "OAUTHBEARER", "XOAUTH2", "ANONYMOUS", "OTP",
@@ -29,7 +29,7 @@ var commands = []string{
 	"MAIL", "RCPT", "DATA", "VRFY", "EXPN", "ETRN", "SELECT", "EXAMINE", "STAT", "LIST", "RETR", "PUTSCRIPT", "LISTSCRIPTS",
 }
 
-// groups are those that crypto/tls can agree on.
+// groups are the groups that crypto/tls supports.
 var groups = []tls.CurveID{
 	tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024, tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521,
 }
@@ -41,7 +41,7 @@ func oneOf(vocabulary []string, word string) string {
 	return other
 }
 
-// parameters are what a handshake has agreed on, in OpenSSL's words.
+// parameters are the negotiated parameters of a handshake, in OpenSSL's words.
 type parameters struct{ version, suite, group string }
 
 func parametersOf(state *tls.ConnectionState) parameters {
@@ -65,8 +65,8 @@ func suiteName(suite uint16) string {
 	return other
 }
 
-// groupName knows sessions without a group as those whose key was encrypted
-// with RSA.
+// groupName returns the group of a session; a session without a group used RSA
+// key exchange.
 func groupName(group tls.CurveID) string {
 	switch {
 	case group == 0:
@@ -77,15 +77,14 @@ func groupName(group tls.CurveID) string {
 	return other
 }
 
-// Bounds of values from outside, in runes.
+// Maximum lengths of values from outside, in runes.
 const (
-	maxName  = 64 // of a user
+	maxName  = 64 // a user name
 	maxError = 200
 )
 
-// clean makes the word of a client or a backend fit to be kept and shown:
-// short, and without runes that could hide or turn round what stands beside
-// them.
+// clean makes a value of a client or a backend safe to be kept and shown:
+// short, and without runes that could hide or reorder the text beside them.
 func clean(word string, limit int) string {
 	var b strings.Builder
 	n := 0
