@@ -123,7 +123,7 @@ func TestRoutes(t *testing.T) {
 	t.Run("a broken file, and a new one", func(t *testing.T) {
 		path, mark := filepath.Join(dir, "imaps"), l.Log.Mark()
 		writeFile(t, path, "@far.example reject\n/(/ reject\nx nowhere\n")
-		awaitIn(t, l.Process, mark, path+":2: ", path+":3: there is no backend called nowhere", "stays in use")
+		awaitIn(t, l.Process, mark, path+":2: ", path+":3: there is no backend named nowhere", "stays in use")
 		if !enters(t, l, "imaps", carol) {
 			t.Error("the old file is no longer in force")
 		}

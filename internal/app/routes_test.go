@@ -150,7 +150,7 @@ listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}
 	putRoutes(t, path, "alice "+old.Addr().String()+"\n\nbob nowhere\n/(/ reject\n")
 	w.now.Load().maintenance.files.Reload()
 	write("a LOGIN alice three", in(far))
-	for _, words := range []string{path + ":3: there is no backend called nowhere", path + ":4: ", "what it held before stays in use"} {
+	for _, words := range []string{path + ":3: there is no backend named nowhere", path + ":4: ", "what it held before stays in use"} {
 		if !strings.Contains(w.log.String(), words) {
 			t.Errorf("no %q in the log\n%s", words, w.log)
 		}

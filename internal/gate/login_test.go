@@ -98,7 +98,7 @@ func TestLogin(t *testing.T) {
 			if user, password := c.login.Command(); mechanism == "" && (user != "joe" || password != "secret") {
 				t.Errorf("%s and %s", user, password)
 			}
-			if user := c.login.User(); user != "joe" && user != "tim" && name != "broken as it is" {
+			if user := c.login.User(); user != "joe" && user != "tim" && name != "malformed" {
 				t.Errorf("the user is %q", user)
 			}
 		})

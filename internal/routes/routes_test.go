@@ -17,7 +17,7 @@ func known(target string) error {
 	if slices.Contains([]string{"cyrus", "dovecot", "10.0.0.7:143"}, target) {
 		return nil
 	}
-	return fmt.Errorf("there is no backend called %s", target)
+	return fmt.Errorf("there is no backend named %s", target)
 }
 
 // Each file in testdata is answered with what stands in the file beside it:

@@ -43,12 +43,12 @@ func TestEveryLevelAgainstEveryServer(t *testing.T) {
 		rules nexthop.Rules
 		want  map[string]string // by server: the word in the log, clear, or the reply to RCPT; others: refused
 	}{
-		{nexthop.Rules{Level: outbound.None}, map[string]string{"good": inPlaintext, "foreign": inPlaintext, "expired": inPlaintext, "elsewhere": inPlaintext, "plaintext": inPlaintext, "no handshake": inPlaintext, "no STARTTLS after all": "454"}},
-		{nexthop.Rules{Level: outbound.May}, map[string]string{"good": "Trusted", "foreign": "Untrusted", "expired": "Untrusted", "elsewhere": "Trusted", "plaintext": inPlaintext, "no handshake": inPlaintext, "no STARTTLS after all": "454"}},
-		{nexthop.Rules{Level: outbound.Encrypt}, map[string]string{"good": "Trusted", "foreign": "Untrusted", "expired": "Untrusted", "elsewhere": "Trusted", "plaintext": noTLS, "no handshake": broken, "no STARTTLS after all": "451 4.7.4 TLS is required, but host"}},
-		{nexthop.Rules{Level: outbound.Verify}, map[string]string{"good": "Verified", "plaintext": noTLS, "no handshake": broken, "no STARTTLS after all": "451 4.7.4 TLS is required, but host"}},
-		{nexthop.Rules{Level: outbound.Secure}, map[string]string{"good": "Verified", "plaintext": noTLS, "no handshake": broken, "no STARTTLS after all": "451 4.7.4 TLS is required, but host"}},
-		{nexthop.Rules{Level: outbound.Fingerprint, Fingerprints: []outbound.Sum{outbound.SumOf(foreign.Leaf.Raw)}}, map[string]string{"foreign": "Verified", "plaintext": noTLS, "no handshake": broken, "no STARTTLS after all": "451 4.7.4 TLS is required, but host"}},
+		{nexthop.Rules{Level: outbound.None}, map[string]string{"good": inPlaintext, "foreign": inPlaintext, "expired": inPlaintext, "elsewhere": inPlaintext, "plaintext": inPlaintext, "no handshake": inPlaintext, "refuses STARTTLS": "454"}},
+		{nexthop.Rules{Level: outbound.May}, map[string]string{"good": "Trusted", "foreign": "Untrusted", "expired": "Untrusted", "elsewhere": "Trusted", "plaintext": inPlaintext, "no handshake": inPlaintext, "refuses STARTTLS": "454"}},
+		{nexthop.Rules{Level: outbound.Encrypt}, map[string]string{"good": "Trusted", "foreign": "Untrusted", "expired": "Untrusted", "elsewhere": "Trusted", "plaintext": noTLS, "no handshake": broken, "refuses STARTTLS": "451 4.7.4 TLS is required, but host"}},
+		{nexthop.Rules{Level: outbound.Verify}, map[string]string{"good": "Verified", "plaintext": noTLS, "no handshake": broken, "refuses STARTTLS": "451 4.7.4 TLS is required, but host"}},
+		{nexthop.Rules{Level: outbound.Secure}, map[string]string{"good": "Verified", "plaintext": noTLS, "no handshake": broken, "refuses STARTTLS": "451 4.7.4 TLS is required, but host"}},
+		{nexthop.Rules{Level: outbound.Fingerprint, Fingerprints: []outbound.Sum{outbound.SumOf(foreign.Leaf.Raw)}}, map[string]string{"foreign": "Verified", "plaintext": noTLS, "no handshake": broken, "refuses STARTTLS": "451 4.7.4 TLS is required, but host"}},
 	}
 	for _, tt := range tests {
 		for name, server := range servers {

@@ -19,7 +19,7 @@ func TestCheck(t *testing.T) {
 		"multi-line text":   {"reject text:\r\nNo; {not} \"here\r\n..\r\n.\r\n;", ""},
 		"multi-line, LF":    {"reject text: # why\nNo\n.\n;", ""},
 
-		"no UTF-8":              {"keep;\xff", "the script is no UTF-8"},
+		"not UTF-8":             {"keep;\xff", "the script is not UTF-8"},
 		"no semicolon":          {"keep;\r\ndiscard", "line 2: a command without a semicolon"},
 		"no semicolon in block": {"if true { keep }", "line 1: a command without a semicolon"},
 		"only a semicolon":      {";", "line 1: a semicolon without a command"},
