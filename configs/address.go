@@ -195,10 +195,10 @@ func legalSocket(path string) error {
 // (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// public reports whether packets to the host may cross networks of other
+// PublicHost reports whether packets to the host may cross networks of other
 // parties. For a name it reports false, because the address behind it is
 // unknown here.
-func public(host string) bool {
+func PublicHost(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
 		return false

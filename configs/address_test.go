@@ -101,7 +101,7 @@ func TestPublic(t *testing.T) {
 		"8.8.8.8": true, "172.32.0.1": true, "100.128.0.1": true, "2001:db8::1": true, "::ffff:8.8.8.8": true,
 	}
 	for host, want := range tests {
-		if public(host) != want {
+		if PublicHost(host) != want {
 			t.Errorf("%s: public is %v", host, !want)
 		}
 	}

@@ -42,7 +42,7 @@ func checkAddresses(c *Config, b Backend, r report) {
 			at.wrong(`write "legacy.lan", "192.0.2.1:143", "[2001:db8::1]:143" or "unix:/run/mail/socket"`, "%q %v", address, err)
 		case seen[full]:
 			at.wrong("name each server once", "%s is named twice", address)
-		case !b.Verified() && !c.PublicPlaintextBackend && public(hostOf(address)):
+		case !b.Verified() && !c.PublicPlaintextBackend && PublicHost(hostOf(address)):
 			at.wrong("set tls, with verify or a pin, reach it over a private network, or set allow_public_plaintext_backend: true",
 				"%s is a public address, and mail and passwords would go there for anybody to read", hostOf(address))
 		}
@@ -131,7 +131,7 @@ func checkPublicBackend(c *Config, l Listener, r report) {
 	if _, named := c.backendNamed(l.Backend); named || c.PublicPlaintextBackend {
 		return
 	}
-	if host := hostOf(l.Backend); public(host) {
+	if host := hostOf(l.Backend); PublicHost(host) {
 		r.in("backend").wrong(r.either(
 			"reach it over a tunnel or a private network, name one of backends that has tls, or set allow_public_plaintext_backend: true",
 			"reach it over a tunnel or a private network; for TLS to it, write a configuration file with backends:"),

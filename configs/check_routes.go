@@ -86,7 +86,7 @@ func (c *Config) CheckTarget(target string, s Service) error {
 	if err != nil {
 		return fmt.Errorf("%s %w", target, err)
 	}
-	if host := hostOf(full); public(host) && !c.PublicPlaintextBackend {
+	if host := hostOf(full); PublicHost(host) && !c.PublicPlaintextBackend {
 		return fmt.Errorf("%s is a public address, and mail and passwords would go there in plaintext", host)
 	}
 	if own, ok := c.reaches(full); ok {

@@ -159,7 +159,7 @@ func (q Quick) listeners(hostname string) []Listener {
 		if service == SMTP {
 			l.Recipients, l.AllowOpenRelay = q.Recipients, q.AllowOpenRelay
 			if len(l.Recipients) == 0 && !l.AllowOpenRelay {
-				l.Recipients = ownDomains(hostname)
+				l.Recipients = OwnDomains(hostname)
 			}
 		}
 		listeners = append(listeners, l)
@@ -167,9 +167,9 @@ func (q Quick) listeners(hostname string) []Listener {
 	return listeners
 }
 
-// ownDomains returns the domains that a server of that name probably receives
+// OwnDomains returns the domains that a server of that name probably receives
 // mail for: mail.example.com and example.com, but never a public suffix.
-func ownDomains(hostname string) []string {
+func OwnDomains(hostname string) []string {
 	domains := []string{hostname}
 	if parent := idn.Parent(hostname); parent != "" {
 		domains = append(domains, parent)

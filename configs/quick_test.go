@@ -80,7 +80,7 @@ func TestOwnDomains(t *testing.T) {
 		"alice.github.io":       {"alice.github.io"},
 		"mail.corp.example.com": {"mail.corp.example.com", "corp.example.com"},
 	} {
-		if got := ownDomains(hostname); !equal(got, want) {
+		if got := OwnDomains(hostname); !equal(got, want) {
 			t.Errorf("%s: %v", hostname, got)
 		}
 	}
