@@ -1,0 +1,286 @@
+package importer
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	reasonHAProxyRule  = "the proxy has no rules for connections; limits, exceptions and hide_starttls hold for networks"
+	reasonHAProxyCheck = reasonHealth
+	reasonHAProxyTime  = "the waits of a protocol have keys of their own in timeouts"
+)
+
+// haproxyReasons say why keywords of HAProxy are not carried over.
+var haproxyReasons = map[string]string{
+	"chroot": reasonProcess, "user": reasonProcess, "group": reasonProcess, "uid": reasonProcess, "gid": reasonProcess, "daemon": reasonProcess, "pidfile": reasonProcess,
+	"nbproc": reasonProcess, "nbthread": reasonProcess, "cpu-map": reasonProcess, "stats": "the key status serves a page and metrics", "log": reasonLog, "log-*": reasonLog,
+	"maxconn": "limits.connections bounds the sessions, 10000 by default", "option": "it is an option of HAProxy itself", "retries": "a session goes to the next server if one cannot be reached",
+	"tune.*": "Letterlock sets its buffers itself", "ca-base": "write whole paths", "crt-base": "write whole paths",
+	"tcp-request": reasonHAProxyRule, "tcp-response": reasonHAProxyRule, "acl": reasonHAProxyRule, "stick-table": reasonHAProxyRule, "stick": reasonHAProxyRule,
+	"use_backend": "a session goes to one backend; routes sends users to others", "tcp-check": reasonHAProxyCheck, "default-server": reasonHAProxyCheck,
+	"timeout": reasonHAProxyTime, "errorfile": "replies are those of the protocols", "compression": "TLS compression is never used (CVE-2012-4929)",
+	"ssl-default-server-*": "min_version of a backend sets the suites too", "ssl-dh-param-file": reasonDH, "ssl-default-bind-ciphersuites": reasonTLS13, "ssl-default-bind-curves": reasonGroups,
+	"mode": "it is no mail", "peers": "instances share no state", "resolvers": "names of backends are looked up with each connection", "fullconn": "limits bounds the sessions",
+}
+
+// haproxySections are the words that begin a section.
+var haproxySections = []string{"global", "defaults", "frontend", "backend", "listen", "peers", "resolvers", "userlist", "mailers", "program", "cache", "http-errors", "ring", "log-forward", "fcgi-app", "crt-store", "traces", "acme"}
+
+// haproxyFile is a configuration: its sections in their order.
+type haproxyFile struct {
+	global   *setting
+	defaults map[*setting]*setting // those that hold for a section
+	sections []*setting
+}
+
+// haproxy reads haproxy.cfg.
+func (r *reader) haproxy(files []File) error {
+	r.reasons = haproxyReasons
+	for _, f := range files {
+		all, err := r.parseHAProxy(f)
+		if err != nil {
+			return err
+		}
+		for _, s := range all.sections {
+			if s.name != "frontend" && s.name != "listen" {
+				continue
+			}
+			if err := r.haproxyFront(all, s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// parseHAProxy reads lines of words into the section above them.
+func (r *reader) parseHAProxy(f File) (*haproxyFile, error) {
+	all := &haproxyFile{global: &setting{}, defaults: map[*setting]*setting{}}
+	root := r.root(f)
+	var section, defaults *setting
+	for number, line := range lines(f.Text) {
+		s := &setting{file: f.Name, line: number}
+		fields, err := fieldsOf(s, line)
+		if err != nil {
+			return nil, err
+		}
+		if len(fields) == 0 {
+			continue
+		}
+		s.name, s.args = fields[0], fields[1:]
+		block := root
+		switch {
+		case slices.Contains(haproxySections, s.name):
+			section = s
+			all.sections = append(all.sections, s)
+			switch s.name {
+			case "global":
+				all.global, s.used = s, true
+			case "defaults":
+				defaults, s.used = s, true
+			}
+			if defaults != nil {
+				all.defaults[s] = defaults
+			}
+		case section == nil:
+			return nil, s.wrong("the line is in no section: %.60q", line)
+		default:
+			block = section
+		}
+		if err := r.add(block, s, 1); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// fieldsOf splits a line into words. Quotes and backslashes protect white space
+// and #, which begins a comment.
+func fieldsOf(at *setting, line string) (fields []string, err error) {
+	var word strings.Builder
+	var quote byte
+	begun := false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\\' && quote != '\'' && i+1 < len(line):
+			i++
+			word.WriteByte(line[i])
+			begun = true
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote != 0:
+			word.WriteByte(c)
+		case c == '"' || c == '\'':
+			quote, begun = c, true
+		case c == '#':
+			i = len(line)
+		case c == ' ' || c == '\t':
+			if begun {
+				fields = append(fields, word.String())
+			}
+			word.Reset()
+			begun = false
+		default:
+			word.WriteByte(c)
+			begun = true
+		}
+	}
+	if quote != 0 {
+		return nil, at.wrong("a quote has no end")
+	}
+	if begun {
+		fields = append(fields, word.String())
+	}
+	return fields, nil
+}
+
+// haproxyFront makes a service of each address of a section that takes
+// connections.
+func (r *reader) haproxyFront(all *haproxyFile, front *setting) error {
+	sc := scope{front}
+	if d := all.defaults[front]; d != nil {
+		sc = append(sc, d)
+	}
+	back, err := r.haproxyBack(all, sc)
+	if err != nil {
+		return err
+	}
+	made := false
+	for _, bind := range front.all("bind") {
+		for address := range strings.SplitSeq(bind.arg(0), ",") {
+			s, err := r.haproxyBind(all, sc, bind, address, back)
+			if err != nil {
+				return err
+			}
+			if s != nil {
+				made = true
+				r.result.services = append(r.result.services, s)
+			}
+		}
+	}
+	if !made {
+		front.use()
+		return nil
+	}
+	front.used = true
+	for _, name := range []string{"default_backend", "mode", "balance", "server"} {
+		sc.all(name)
+	}
+	if back != nil {
+		back.used = true
+	}
+	return nil
+}
+
+// haproxyBack returns the section with the servers of a frontend: itself, or its
+// default_backend.
+func (r *reader) haproxyBack(all *haproxyFile, sc scope) (*setting, error) {
+	if sc[0].name == "listen" {
+		return sc[0], nil
+	}
+	name := sc.get("default_backend")
+	if name == nil {
+		return nil, nil
+	}
+	for _, s := range all.sections {
+		if s.name == "backend" && s.arg(0) == name.arg(0) {
+			return s, nil
+		}
+	}
+	return nil, name.wrong("there is no backend %q", name.arg(0))
+}
+
+// haproxyBind makes the service of one address. It is nil if that is not for
+// mail.
+func (r *reader) haproxyBind(all *haproxyFile, sc scope, bind *setting, address string, back *setting) (*service, error) {
+	host, port := hostPort(strings.TrimPrefix(strings.TrimPrefix(address, "ipv4@"), "ipv6@"))
+	s := &service{at: bind, backend: backend{name: back.arg(0)}}
+	servers := back.all("server")
+	protocol, serverPort := ports[port], 0
+	if len(servers) > 0 {
+		_, serverPort = hostPort(servers[0].arg(1))
+	}
+	if protocol == "" {
+		protocol = ports[serverPort]
+	}
+	ssl := bind.has("ssl")
+	passed := !ssl && slices.Contains([]int{993, 995, 465}, port)
+	if s.name = plain[protocol]; ssl || passed {
+		s.name = implicit[protocol]
+	}
+	switch {
+	case s.name == "" || sc.get("mode").is("http"):
+		bind.used = true
+		r.note(bind, Lost, "it is no mail service that Letterlock has")
+		return nil, nil
+	case len(servers) == 0:
+		r.note(bind, Lost, "there is no server for it (server, default_backend)")
+		return nil, nil
+	}
+	s.listen = r.listens(s, bind, host, port)
+	if err := r.haproxyServers(s, scope{back, all.defaults[back]}, servers); err != nil {
+		return nil, err
+	}
+	if !ssl {
+		r.passThrough(s, bind, passed)
+	}
+	if bind.has("accept-proxy") {
+		s.note(r, bind, Check, "a load balancer sends a PROXY header: write its address in proxy_from")
+	}
+	return s, r.haproxyTLS(s, all.global, bind, ssl)
+}
+
+// haproxyServers reads the lines of servers: name, address and words.
+func (r *reader) haproxyServers(s *service, back scope, servers []*setting) error {
+	for _, server := range servers {
+		host, port := hostPort(server.arg(1))
+		if port == 0 || host == "" {
+			return server.wrong("the server has no host and port")
+		}
+		s.backend.addresses = append(s.backend.addresses, joined(host, port))
+		for i := 2; i < len(server.args); i++ {
+			r.haproxyServerWord(s, server, server.args[i], server.arg(i+1))
+		}
+	}
+	balance := back.get("balance")
+	s.backend.byClient = balance.is("source")
+	for _, source := range back.all("source") {
+		if source.has("usesrc") {
+			s.set("handover", "tproxy")
+		}
+	}
+	return nil
+}
+
+// haproxyServerWord reads one word of a server's line.
+func (r *reader) haproxyServerWord(s *service, server *setting, word, next string) {
+	handover := ""
+	switch word {
+	case "ssl":
+		s.backend.tls = "tls"
+	case "verify":
+		s.backend.unverified = next == "none"
+	case "ca-file":
+		s.backend.ca = beside(server, next)
+	case "verifyhost", "sni":
+		if !strings.Contains(next, "(") {
+			s.backend.serverName = strings.TrimPrefix(next, "str:")
+		}
+	case "ssl-min-ver":
+		s.backend.min, _ = versionOf(next)
+	case "send-proxy":
+		handover = "proxy-v1"
+	case "send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn":
+		handover = "proxy-v2"
+	case "backup":
+		s.note(r, server, Changed, "there are no spare servers: this one gets sessions as the others do")
+	case "weight":
+		s.note(r, server, Changed, "servers have no weights: the one with the fewest connections gets a session")
+	case "disabled":
+		s.note(r, server, Check, "the server is disabled there; remove it if it is not to be used")
+	}
+	if handover != "" && s.given("handover") == "" {
+		s.set("handover", "%s", handover)
+	}
+}
