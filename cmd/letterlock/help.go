@@ -33,6 +33,10 @@ var helps = map[string]help{
 	},
 	"config reference": {"print every key of the configuration, with its default and bounds", "", []string{"config reference"}},
 	"config schema":    {"print the JSON schema of the configuration, for editors", "", []string{"config schema"}},
+	"import": {
+		"write the configuration that does what another proxy or mail server does", "FILE... [FLAGS]",
+		[]string{"import /etc/stunnel/stunnel.conf", "import nginx.conf --backend 10.0.0.5 --output letterlock.yaml", "import main.cf master.cf --backend 10.0.0.5"},
+	},
 	"check": {
 		"look at a mail server from outside, ours or another's, as a scanner would", "HOST[:PORT] | --config FILE [FLAGS]",
 		[]string{"check mail.example.com", "check mail.example.com:2525 --service smtp", "check --config letterlock.yaml --domain example.com --resolver 127.0.0.1"},
@@ -78,7 +82,7 @@ func (h help) print(ui *ui, command string, flags *flag.FlagSet) {
 func flagTexts(command string, flags *flag.FlagSet) (text string, more bool) {
 	var b strings.Builder
 	flags.VisitAll(func(f *flag.Flag) {
-		if isQuick(f.Name) && command != "serve" && command != "config check" {
+		if standsIn(command, flags, f.Name) {
 			more = true
 			return
 		}
@@ -86,6 +90,12 @@ func flagTexts(command string, flags *flag.FlagSet) (text string, more bool) {
 		fmt.Fprintf(&b, "  %-28s %s\n", strings.TrimSpace("--"+f.Name+" "+value), usage)
 	})
 	return b.String(), more
+}
+
+// standsIn reports whether a flag stands in for a file of a command that is not
+// described by such flags.
+func standsIn(command string, flags *flag.FlagSet, name string) bool {
+	return isQuick(name) && flags.Lookup("config") != nil && command != "serve" && command != "config check"
 }
 
 func isQuick(name string) bool {
@@ -96,6 +106,28 @@ func isQuick(name string) bool {
 // takes one; nil: it takes none. What is wrong is said alone: the help would drown
 // it.
 func parse(ui *ui, flags *flag.FlagSet, args []string, argument *string) error {
+	var all []string
+	most := 1
+	if argument == nil {
+		most = 0
+	}
+	if err := parseSome(ui, flags, args, &all, most); err != nil {
+		return err
+	}
+	if len(all) > 0 {
+		*argument = all[0]
+	}
+	return nil
+}
+
+// parseList is parse for a command that takes any number of arguments.
+func parseList(ui *ui, flags *flag.FlagSet, args []string, all *[]string) error {
+	return parseSome(ui, flags, args, all, len(args))
+}
+
+// parseSome reads a command's flags, and at most so many arguments between and
+// behind them.
+func parseSome(ui *ui, flags *flag.FlagSet, args []string, all *[]string, most int) error {
 	command := strings.TrimPrefix(flags.Name(), "letterlock ")
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {}
@@ -109,12 +141,12 @@ func parse(ui *ui, flags *flag.FlagSet, args []string, argument *string) error {
 			return ui.wrongly(command, "%s", flagFault(err))
 		case flags.NArg() == 0:
 			return nil
-		case argument == nil:
+		case most == 0:
 			return ui.wrongly(command, "it takes no argument %q", flags.Arg(0))
-		case *argument != "":
-			return ui.wrongly(command, "it takes one argument, not %q and %q", *argument, flags.Arg(0))
+		case len(*all) == most:
+			return ui.wrongly(command, "it takes one argument, not %q and %q", (*all)[0], flags.Arg(0))
 		}
-		*argument, args = flags.Arg(0), flags.Args()[1:]
+		*all, args = append(*all, flags.Arg(0)), flags.Args()[1:]
 	}
 }
 

@@ -20,6 +20,7 @@ func subcommands() []subcommand {
 		{"serve", serveCommand},
 		{"demo", demoCommand},
 		{"config", configCommand},
+		{"import", importCommand},
 		{"check", checkCommand},
 		{"tlsa", tlsaCommand},
 		{"mta-sts", mtastsCommand},
@@ -30,7 +31,9 @@ func subcommands() []subcommand {
 	}
 }
 
-func main() { os.Exit(run(os.Args[1:], newUI(os.Stdout, os.Stderr))) }
+func main() {
+	os.Exit(run(os.Args[1:], newUI(os.Stdout, os.Stderr)))
+}
 
 // Exit statuses, as the shell's own commands use them.
 const (

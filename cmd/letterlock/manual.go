@@ -27,7 +27,7 @@ func describe() []described {
 	listener.onHelp = func(command string, flags *flag.FlagSet) {
 		d := described{name: command, help: helps[command]}
 		flags.VisitAll(func(f *flag.Flag) {
-			if !isQuick(f.Name) || command == "serve" || command == "config check" {
+			if !standsIn(command, flags, f.Name) {
 				value, usage := flag.UnquoteUsage(f)
 				d.flags = append(d.flags, describedFlag{f.Name, value, usage})
 			}
