@@ -33,6 +33,10 @@ var helps = map[string]help{
 	},
 	"config reference": {"print every key of the configuration, with its default and bounds", "", []string{"config reference"}},
 	"config schema":    {"print the JSON schema of the configuration, for editors", "", []string{"config schema"}},
+	"init": {
+		"ask what mail server there is, look at it, and write a first configuration", "[FLAGS]",
+		[]string{"init", "init --backend 10.0.0.5 --hostname mail.example.com --recipients example.com --yes"},
+	},
 	"import": {
 		"write the configuration that does what another proxy or mail server does", "FILE... [FLAGS]",
 		[]string{"import /etc/stunnel/stunnel.conf", "import nginx.conf --backend 10.0.0.5 --output letterlock.yaml", "import main.cf master.cf --backend 10.0.0.5"},

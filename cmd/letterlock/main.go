@@ -20,6 +20,7 @@ func subcommands() []subcommand {
 		{"serve", serveCommand},
 		{"demo", demoCommand},
 		{"config", configCommand},
+		{"init", initCommand},
 		{"import", importCommand},
 		{"check", checkCommand},
 		{"tlsa", tlsaCommand},
@@ -32,7 +33,9 @@ func subcommands() []subcommand {
 }
 
 func main() {
-	os.Exit(run(os.Args[1:], newUI(os.Stdout, os.Stderr)))
+	ui := newUI(os.Stdout, os.Stderr)
+	ui.in, ui.interactive = os.Stdin, isTerminal(os.Stdin)
+	os.Exit(run(os.Args[1:], ui))
 }
 
 // Exit statuses, as the shell's own commands use them.

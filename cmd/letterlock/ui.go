@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +18,10 @@ import (
 type ui struct {
 	out, err io.Writer
 	lost     error // why some of the answer could not be written; nil: all was
+
+	in          io.Reader // answers to questions
+	interactive bool      // there is somebody to ask
+	lines       *bufio.Reader
 
 	// onHelp receives what --help would describe; nil: it is printed.
 	onHelp func(command string, flags *flag.FlagSet)

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/letterlock/letterlock/internal/survey"
+)
+
+// atDemo calls init for the servers of the demo, on their ports.
+func (f *folder) initAtDemo(answers string, args ...string) (status int, said string) {
+	f.Helper()
+	var out, err bytes.Buffer
+	u := newUI(&out, &err)
+	u.in, u.interactive = strings.NewReader(answers), answers != ""
+	call, e := readInit(u, args)
+	if e == nil {
+		for i, address := range []string{f.backends.SMTP(), f.backends.Submission(), f.backends.IMAP(), f.backends.POP3(), f.backends.Sieve()} {
+			_, port, _ := net.SplitHostPort(address)
+			call.known[i].Port, _ = strconv.Atoi(port)
+			call.known[i].TLSPort = 0
+		}
+		e = call.run()
+	}
+	return u.status(e), err.String() + out.String()
+}
+
+// The questions are answered on a terminal, and the file holds what the server
+// has answered.
+func TestInitAsks(t *testing.T) {
+	f := newFolder(t)
+	output := filepath.Join(f.path, "new.yaml")
+	answers := "127.0.0.1\nmail.example.com\n" + filepath.Join(f.path, "cert.pem") + "\n" + filepath.Join(f.path, "key.pem") + "\nexample.com\n\n"
+	status, said := f.initAtDemo(answers, "--output", output)
+	if status != exitOK {
+		t.Fatalf("%d\n%s", status, said)
+	}
+	for _, question := range []string{"Host of the mail server: ", "Name of this proxy [", "Domains that mail is received for [mail.example.com,example.com]: ", "Write " + output + "? [yes]: "} {
+		if !strings.Contains(said, question) {
+			t.Errorf("no question %q in\n%s", question, said)
+		}
+	}
+	text, err := os.ReadFile(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"hostname: mail.example.com\n", "recipients: [example.com]\n", "  - service: submissions\n", "  - service: pop3s\n", "  - service: sieve\n",
+		"# imap: " + f.backends.IMAP() + " greets with ", "and offers PLAIN, the command LOGIN", "backend: '" + f.backends.IMAP() + "'\n",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if status, _, said := words("config", "check", output); status != exitOK {
+		t.Errorf("%d\n%s", status, said)
+	}
+}
+
+// Flags answer all questions; services that do not answer are named and left out.
+func TestInitByFlags(t *testing.T) {
+	f := newFolder(t)
+	output := filepath.Join(f.path, "new.yaml")
+	certificates := filepath.Join(f.path, "cert.pem") + "," + filepath.Join(f.path, "key.pem")
+	args := []string{"--backend", "127.0.0.1", "--hostname", "mail.example.com", "--services", "imaps,pop3s", "--certificates", certificates, "--output", output}
+	status, said := f.initAtDemo("", args...)
+	text, _ := os.ReadFile(output)
+	if status != exitOK || strings.Count(string(text), "- service:") != 2 || strings.Contains(said, "?") || strings.Contains(string(text), "service: imap\n") {
+		t.Errorf("%d\n%s\n%s", status, said, text)
+	}
+	status, said = f.initAtDemo("", args...)
+	if again, _ := os.ReadFile(output); status != exitFailed || !strings.Contains(said, "exists: --force replaces it") || !bytes.Equal(again, text) {
+		t.Errorf("%d\n%s", status, said)
+	}
+	if status, said := f.initAtDemo("", append(args, "--force")...); status != exitOK {
+		t.Errorf("%d\n%s", status, said)
+	}
+}
+
+// Without a terminal and without flags there is nothing to go by, and an answer
+// that is no leaves no file.
+func TestInitWritesNothing(t *testing.T) {
+	f := newFolder(t)
+	output := filepath.Join(f.path, "new.yaml")
+	for _, c := range []struct {
+		answers, want string
+		args          []string
+	}{
+		{"", "init: give --backend HOST; standard input is not a terminal", nil},
+		{"x\n", "init: give --backend HOST", []string{"--yes"}},
+		{"127.0.0.1\n", "no answer, and nothing was written", nil},
+		{"127.0.0.1\nmail.example.com\nnone\nexample.com\nno\n", "nothing was written", nil},
+		{"", `init: there is no service "nntp"`, []string{"--backend", "127.0.0.1", "--services", "nntp"}},
+		{"", "\"/nowhere/cert.pem\" cannot be read", []string{"--backend", "127.0.0.1", "--certificates", "/nowhere/cert.pem", "--hostname", "mail.example.com"}},
+	} {
+		status, said := f.initAtDemo(c.answers, append(c.args, "--output", output)...)
+		if status == exitOK || !strings.Contains(said, c.want) {
+			t.Errorf("%q: %d, no %q in\n%s", c.answers, status, c.want, said)
+		}
+		if _, err := os.Stat(output); err == nil {
+			t.Errorf("%q: there is a file", c.answers)
+		}
+	}
+}
+
+// A host that answers nothing is an error, with the reason.
+func TestInitFindsNoServer(t *testing.T) {
+	call := &initCall{ui: newUI(&bytes.Buffer{}, &bytes.Buffer{}), backend: "127.0.0.1", hostname: "mail.example.com", known: []survey.Service{{Name: "imap", Protocol: "imap", Port: 1}}}
+	if _, err := call.look(t.Context()); err == nil || !strings.Contains(err.Error(), "no mail service answers there") {
+		t.Error(err)
+	}
+}
