@@ -9,31 +9,39 @@ import (
 	"testing"
 )
 
-// Each metric of the alerts exists, and promtool has no complaint.
+// Each metric of the alerts exists, they answer all questions of watched, and
+// promtool accepts them.
 func TestAlerts(t *testing.T) {
 	alerts, err := os.ReadFile("prometheus/alerts.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	metricsExist(t, string(alerts))
+	answersAll(t, string(alerts))
+	needs(t, "promtool")
+	if out, err := exec.Command("promtool", "check", "rules", "prometheus/alerts.yaml").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// metricsExist checks that all metrics in a text are registered.
+func metricsExist(t *testing.T, text string) {
+	t.Helper()
 	files, err := filepath.Glob("../internal/observe/page/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var code strings.Builder
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		code.Write(text)
+		code.Write(source)
 	}
-	for _, m := range regexp.MustCompile(`letterlock_([a-z_]+)`).FindAllStringSubmatch(string(alerts), -1) {
-		if !strings.Contains(code.String(), `"`+m[1]+`"`) {
-			t.Errorf("there is no metric %s", m[0])
+	for _, m := range regexp.MustCompile(`letterlock_([a-z_]+)`).FindAllStringSubmatch(text, -1) {
+		if name := strings.TrimSuffix(m[1], "_bucket"); !strings.Contains(code.String(), `"`+name+`"`) {
+			t.Errorf("%s is not a metric", m[0])
 		}
-	}
-	needs(t, "promtool")
-	if out, err := exec.Command("promtool", "check", "rules", "prometheus/alerts.yaml").CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
 	}
 }
