@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/letterlock/letterlock/internal/test/guide"
 )
 
 var (
@@ -39,22 +41,18 @@ func TestLinksLeadSomewhere(t *testing.T) {
 func TestEveryPageIsInTheIndex(t *testing.T) {
 	index := read(t, "docs/README.md")
 	for _, file := range documents(t) {
-		if dir, name := filepath.Split(file); dir == "docs/" && name != "README.md" && !strings.Contains(index, "]("+name+")") {
+		if name, ok := strings.CutPrefix(file, "docs/"); ok && name != "README.md" && !strings.Contains(index, "]("+name+")") {
 			t.Errorf("docs/README.md does not lead to %s", file)
 		}
 	}
 }
 
-// documents lists the documents in the root and in docs.
+// documents lists the documents in the root and below docs.
 func documents(t *testing.T) []string {
 	t.Helper()
-	var all []string
-	for _, pattern := range []string{"*.md", "docs/*.md"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, files...)
+	all, err := guide.Documents(".")
+	if err != nil {
+		t.Fatal(err)
 	}
 	return all
 }
