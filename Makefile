@@ -75,10 +75,10 @@ unit-race:
 	$(GO) test -race -parallel $(PARALLEL) -timeout 60m $(UNIT)
 
 # The tests with real servers and clients, in groups that run concurrently.
-e2e: servers
+e2e: servers tools
 	e2e/run
 
-e2e-race: servers
+e2e-race: servers tools
 	e2e/run -race
 
 # Tests with the servers of Debian 11, 12 and 13: prints the table in
@@ -86,11 +86,11 @@ e2e-race: servers
 # MATRIXFLAGS=-update writes the table.
 MATRIX      = 1
 MATRIXFLAGS =
-matrix:
+matrix: tools
 	e2e/install --matrix
 	$(GO) build -race -o bin/letterlock-race ./cmd/letterlock
 	LETTERLOCK_MATRIX="$(MATRIX)" LETTERLOCK_BINARY=$(CURDIR)/bin/letterlock-race \
-		$(GO) test -v -count=1 -timeout 60m -run '^TestMatrix$$' -exec $(CURDIR)/e2e/as-root ./e2e $(MATRIXFLAGS)
+		$(GO) test -v -count=1 -timeout 60m -run '^(TestMatrix|TestTutorialOnEachDebian)$$' -exec $(CURDIR)/e2e/as-root ./e2e $(MATRIXFLAGS)
 
 # Runs every fuzz target for FUZZTIME; unit only runs the seeds. The time does not
 # include minimizing inputs.

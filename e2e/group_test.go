@@ -22,6 +22,7 @@ const groupVariable = "LETTERLOCK_E2E_GROUP"
 // slow lists the slowest tests, the slowest first, so that each group gets the
 // same number of them.
 var slow = []string{
+	"TestTutorial", "TestGuidesForServers", "TestGuidesForProxies", "TestGuidesForOtherServers",
 	"TestScannerFindsNothing", "TestKilled", "TestServerDown", "TestHandover", "TestLoginNeedsStrongTLS", "TestLargeMessage",
 	"TestChunksAreMended", "TestChunking", "TestBehindHAProxy", "TestTLSToTheBackend", "TestHandoverToExim", "TestInternet",
 	"TestPlaintextInsteadOfHandshake", "TestEveryPolicyFromOpenSSL", "TestServerDiesWithinMessage", "TestUnicodeAddress",

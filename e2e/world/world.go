@@ -26,6 +26,7 @@ type World struct {
 
 	roots        map[string]*Root // by their set of packages
 	started      map[string]bool  // the folders of backends
+	sites        int              // that were made
 	binary       string           // the program under test
 	certificates []Pair
 	letterlocks  []*Letterlock
@@ -56,6 +57,11 @@ func New() (*World, error) {
 		return nil, err
 	}
 	return &World{Dir: dir, Release: defaultRelease, roots: make(map[string]*Root), started: make(map[string]bool)}, os.Chmod(dir, 0o755)
+}
+
+// SetRelease changes the Debian whose servers are started from now on.
+func (w *World) SetRelease(name string) {
+	w.Release, w.roots = name, make(map[string]*Root)
 }
 
 // Use sets the program that is tested, and its certificates.
