@@ -48,6 +48,16 @@ func (g *Gate) beginText() error {
 	return g.s.EnterStep(gate.Text)
 }
 
+// awaitVerdict begins the wait for the backend's verdict on a message. Without
+// recipients the session stays in its step, as for the text: a client must not keep
+// its slot with a message to nobody.
+func (g *Gate) awaitVerdict() error {
+	if g.mail.accepted > 0 {
+		return g.s.EnterStep(gate.Verdict)
+	}
+	return nil
+}
+
 // endTransaction ends the transaction, whether the message was accepted or not.
 func (g *Gate) endTransaction() error {
 	g.reportLost(errGivenUp)

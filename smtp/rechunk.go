@@ -3,7 +3,6 @@ package smtp
 import (
 	"strconv"
 
-	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
@@ -66,7 +65,7 @@ func (p *rechunker) sendChunk(part []byte, whole bool) error {
 		p.writeErr = g.write(run, tail)
 	}
 	if whole && p.last {
-		if err := g.s.EnterStep(gate.Verdict); err != nil {
+		if err := g.awaitVerdict(); err != nil {
 			return err
 		}
 		g.back.Print(g.chunks.Finish())
