@@ -40,6 +40,9 @@ func (g *Gate) bdat(cmd syntax.Line) error {
 	} else if !accepted {
 		return g.skipChunk(size)
 	}
+	if last && g.mayJoin(size) {
+		return g.joinChunk(int(size))
+	}
 	if err := g.flushReplies(); err != nil {
 		return err
 	}
@@ -58,6 +61,54 @@ func (g *Gate) bdat(cmd syntax.Line) error {
 		p.header = g.beginChunks()
 	}
 	return g.chunk(p, size)
+}
+
+// mayJoin reports whether a message that is one chunk can be forwarded in one write
+// with the commands before it, whose replies are still due. The client has sent all
+// of the chunk without waiting for these replies, so it accepts that the chunk is
+// sent even if a recipient is refused; a backend drops the octets of a chunk that it
+// refuses (RFC 3030 §4.2).
+//
+// The client must have logged in. The session of any other client could lose its slot
+// while the backend already decides on the message, as the session counts as working
+// only after the reply to RCPT.
+func (g *Gate) mayJoin(size int64) bool {
+	return g.authed && g.caps.pipelining && !g.o.RejectBareNewline &&
+		len(g.pending) > 0 && len(g.pending) < maxPending && !g.mail.resetting &&
+		g.chunks == nil && !g.binary && !g.mail.askedBinary &&
+		size > 0 && size <= int64(g.front.Buffered())
+}
+
+// joinChunk forwards a message that is one chunk behind the commands whose replies
+// are due; see mayJoin. The client gets the replies before the verdict if the verdict
+// is not there yet: it may take longer than a client waits for the reply to RCPT.
+func (g *Gate) joinChunk(size int) error {
+	text, err := g.nextText()
+	if err != nil {
+		return err
+	}
+	g.mail.replyDue = true
+	p := &rechunker{g: g, last: true, header: g.beginChunks()}
+	if err := p.sendChunk(text[:size], true); err != nil {
+		return err
+	}
+	g.front.Discard(size)
+	if p.writeErr != nil {
+		return g.backendLost(p.writeErr)
+	}
+	if err := g.readReplies(); err != nil {
+		return err
+	}
+	g.mail.size += int64(size)
+	if err := g.awaitVerdict(); err != nil {
+		return err
+	}
+	if !g.back.HasLine() {
+		if err := g.front.Flush(); err != nil {
+			return gate.FromClient(err)
+		}
+	}
+	return g.verdict(nil, true)
 }
 
 // beginChunks begins a message in chunks, and returns the header that goes in

@@ -74,6 +74,7 @@ func (g *Gate) reset(cmd syntax.Line) error {
 		g.answer("250 2.0.0 OK")
 		return nil
 	}
+	g.mail.resetting = true
 	return g.forward("RSET", func(syntax.Reply) error { return g.endTransaction() })
 }
 

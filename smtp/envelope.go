@@ -18,10 +18,15 @@ type envelope struct {
 	replyDue    bool   // the client has begun to send the text, and is due a reply to it
 	refused     bool   // the message was refused; later chunks are refused too
 	size        int64  // bytes of text that the client has sent
+
+	askedBinary bool // the last MAIL that was forwarded declares BODY=BINARYMIME
+	resetting   bool // RSET was forwarded, and is not answered yet
 }
 
-// askMail notes the sender of a MAIL that is about to be forwarded.
-func (g *Gate) askMail(sender string) { g.mail.sent, g.mail.asked = true, sender }
+// askMail notes a MAIL that is about to be forwarded.
+func (g *Gate) askMail(p syntax.Path) {
+	g.mail.sent, g.mail.asked, g.mail.askedBinary = true, p.Address, p.HasValue("BODY=BINARYMIME")
+}
 
 // beginMail begins a transaction: the backend has accepted the sender.
 func (g *Gate) beginMail(sender string) error {

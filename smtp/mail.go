@@ -30,7 +30,7 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 	if accepted, err := g.introduceClient(); err != nil || !accepted {
 		return err
 	}
-	g.askMail(p.Address)
+	g.askMail(p)
 	return g.forward(p.Line("MAIL FROM:"), func(r syntax.Reply) error {
 		if !r.OK() {
 			g.mail.sent = g.mail.started

@@ -76,6 +76,7 @@ type caller struct {
 	cut    func(text []byte) int
 	certs  []tls.Certificate
 	output bytes.Buffer // before TLS
+	writes int          // likewise
 	secure *tls.Conn
 }
 
@@ -96,7 +97,11 @@ func (c *caller) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c *caller) Write(p []byte) (int, error)      { return c.output.Write(p) }
+func (c *caller) Write(p []byte) (int, error) {
+	c.writes++
+	return c.output.Write(p)
+}
+
 func (c *caller) SetReadDeadline(time.Time) error  { return nil }
 func (c *caller) SetWriteDeadline(time.Time) error { return nil }
 

@@ -1,6 +1,8 @@
 package smtp
 
 import (
+	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +10,17 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
+
+// counter counts the writes to a connection.
+type counter struct {
+	net.Conn
+	writes int
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.writes++
+	return c.Conn.Write(p)
+}
 
 // settled returns a gate whose client has introduced itself and logged in.
 func settled(s *gate.Session) *Gate {
@@ -25,6 +38,56 @@ func packets(all ...string) *caller {
 		all = all[1:]
 		return len(next)
 	}}
+}
+
+// accepting is a backend that accepts a message: by DATA, or in a chunk whose last
+// line is "last".
+func accepting() *gatetest.Backend {
+	return &gatetest.Backend{Answer: func(line string) string {
+		verb, _, _ := strings.Cut(line, " ")
+		switch verb {
+		case "MAIL", "RCPT", ".", "last":
+			return "250 2.0.0 ok\r\n"
+		case "DATA":
+			return "354 go on\r\n"
+		}
+		return ""
+	}}
+}
+
+// The commands of a group go on in one write, with the chunk behind them if that has
+// come whole, and so do their replies.
+func TestGroupsAreWrittenAtOnce(t *testing.T) {
+	const envelope, text, chunk = "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\n", "Subject: hello\r\n\r\nhello\r\n", "Subject: hello\r\n\r\nlast\r\n"
+	bdat := fmt.Sprintf("BDAT %d LAST\r\n", len(chunk))
+	for name, test := range map[string]struct {
+		packets     []string
+		back, front int
+	}{
+		"DATA":                        {[]string{envelope + "DATA\r\n", text + ".\r\n"}, 2, 2},
+		"BDAT":                        {[]string{envelope + bdat + chunk}, 1, 1},
+		"BDAT, cut before the chunk":  {[]string{envelope + bdat, chunk}, 2, 2},
+		"BDAT behind its envelope":    {[]string{envelope, bdat + chunk}, 2, 2},
+		"two messages in one packet":  {[]string{envelope + bdat + chunk + envelope + bdat + chunk}, 2, 1},
+		"a group without a message":   {[]string{envelope + "RCPT TO:<c@example.com>\r\n"}, 1, 1},
+		"a chunk of an empty message": {[]string{envelope, "BDAT 0 LAST\r\n"}, 2, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, backend := packets(test.packets...), &counter{Conn: accepting()}
+			if strings.Contains(name, "empty") {
+				backend.Conn.(*gatetest.Backend).Answer = func(string) string { return "250 2.0.0 ok\r\n" }
+			}
+			front := client.conn().ForGate()
+			err := settled(facts()).Settle(front, backOf(backend))
+			if gate.ReasonOf(gate.FromClient(err)) != gate.ClientGone {
+				t.Error(err)
+			}
+			if backend.writes != test.back || client.writes != test.front {
+				t.Errorf("%d writes to the backend, want %d; %d to the client, want %d\n%s",
+					backend.writes, test.back, client.writes, test.front, client.output.String())
+			}
+		})
+	}
 }
 
 // A client keeps its slot while the backend decides on its message. A message without
