@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/upstream/proxyheader"
 	"github.com/letterlock/letterlock/internal/wire"
@@ -45,16 +44,18 @@ func (s *Server) accept(d *socket) {
 	}
 }
 
-// admit starts the session of a connection that has a slot.
-func (s *Server) admit(l *Listener, conn net.Conn, p peers, slot *limit.Slot) {
-	ses := newSession(s, l, conn, p, slot)
-	if !s.register(ses) {
-		ses.talk.cancel()
-		_ = conn.Close()
-		slot.Leave()
-		return
+// admit makes the session of a connection that has a slot. It returns nil if the
+// server shuts down, unless the connection has waited for its first byte: then it was
+// accepted before that.
+func (s *Server) admit(a *arrival, waited bool) *session {
+	ses := newSession(s, a)
+	if s.register(ses, waited) {
+		return ses
 	}
-	slot.Start(func() { s.workers.Run(ses.run) }, ses.evict, ses.front.Received)
+	ses.talk.cancel()
+	_ = a.conn.Close()
+	a.slot.Leave()
+	return nil
 }
 
 // reject closes a connection at a limit. It sends the protocol's refusal first if the
@@ -68,59 +69,60 @@ func (s *Server) reject(l *Listener, conn net.Conn, client netip.AddrPort, full 
 	_ = conn.Close()
 }
 
-// peers are the two ends of a client's connection.
-type peers struct {
-	client, local netip.AddrPort
-	via           netip.Addr // the load balancer whose PROXY header named both; usually none
-}
-
-// receive takes a slot for a connection and starts its session. A load balancer's
-// connection first names its client in a PROXY header; a header of any other peer
-// is not read.
+// receive takes a slot for a connection and starts its session, or waits for the
+// first byte if the peer sends it. A load balancer's connection first names its
+// client in a PROXY header; a header of any other peer is not read.
 func (s *Server) receive(l *Listener, conn net.Conn) {
-	p := peers{client: addrPort(conn.RemoteAddr()), local: addrPort(conn.LocalAddr())}
-	client, balanced := p.client.Addr(), l.balances(p.client.Addr())
+	peer := addrPort(conn.RemoteAddr())
+	client, balanced := peer.Addr(), l.balances(peer.Addr())
 	if balanced {
 		client = netip.Addr{} // not known before the header
 	}
-	slot, full := s.slots.Acquire(l.Service, client, time.Now())
+	now := time.Now()
+	slot, full := s.slots.Acquire(l.Service, client, now)
+	a := arrival{listener: l, conn: conn, slot: slot, at: now}
 	switch {
 	case slot == nil:
-		s.reject(l, conn, p.client, full)
-	case balanced:
-		hurry := func() { _ = conn.Close() }
-		slot.Start(func() { s.running.Go(func() { s.awaitHeader(l, conn, p, slot) }) }, hurry, nil)
+		s.reject(l, conn, peer, full)
+	case balanced || l.Implicit:
+		s.await(a, balanced)
 	default:
-		s.admit(l, conn, p, slot)
+		if ses := s.admit(&a, false); ses != nil {
+			slot.Start(func() { s.workers.Run(ses.run) }, ses.evict, ses.front.Received)
+		}
 	}
 }
 
-// awaitHeader reads the PROXY header and admits the client that it names.
-func (s *Server) awaitHeader(l *Listener, conn net.Conn, p peers, slot *limit.Slot) {
-	introduced, err := s.introduce(conn, p, l.generation.Timeouts.of(gate.Accepting.Rule().Total))
+// readHeader reads the PROXY header. It returns the connection of the client that the
+// header names; nil: the connection is closed.
+func (s *Server) readHeader(a *arrival) *arrival {
+	l, p := a.listener, a.peers()
+	a.slot.Start(nil, func() { _ = a.conn.Close() }, nil)
+	introduced, err := s.introduce(a.conn, p, a.at.Add(l.generation.Timeouts.of(gate.Accepting.Rule().Total)))
 	if err != nil {
 		if errors.Is(err, proxyheader.ErrSilent) {
 			err = observe.ErrSilent
 		}
 		s.Observer.HeaderFailed(&l.facts, p.client, err)
-		_ = conn.Close()
-		slot.Leave()
-		return
+		_ = a.conn.Close()
+		a.slot.Leave()
+		return nil
 	}
-	if full := slot.Identify(introduced.client.Addr(), time.Now()); full != "" {
-		s.reject(l, conn, introduced.client, full)
-		slot.Leave()
-		return
+	now := time.Now()
+	if full := a.slot.Identify(introduced.client.Addr(), now); full != "" {
+		s.reject(l, a.conn, introduced.client, full)
+		a.slot.Leave()
+		return nil
 	}
-	s.admit(l, conn, introduced, slot)
+	return &arrival{listener: l, conn: a.conn, slot: a.slot, named: &introduced, at: now}
 }
 
-// introduce reads the PROXY header. It fails when patience is over, or when the
-// server stops accepting.
-func (s *Server) introduce(conn net.Conn, p peers, patience time.Duration) (peers, error) {
+// introduce reads the PROXY header. It fails at the deadline, or when the server stops
+// accepting.
+func (s *Server) introduce(conn net.Conn, p peers, deadline time.Time) (peers, error) {
 	stop := context.AfterFunc(s.accepting, func() { _ = conn.Close() })
 	defer stop()
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(deadline)
 	defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
 	h, err := proxyheader.Read(conn)
 	if err != nil {

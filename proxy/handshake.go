@@ -15,7 +15,7 @@ import (
 // computes.
 func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	s := ses.server
-	deadline := time.Now().Add(ses.rules().Timeouts.Handshake)
+	deadline := ses.handshakeDeadline(time.Now())
 	ses.front.ReadBy(deadline)
 	_ = conn.SetWriteDeadline(deadline)
 	ses.askName()
@@ -46,6 +46,15 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	ses.info.HostName = ses.name.Confirmed()
 	s.Observer.TLSEstablished(&ses.info)
 	return t, nil
+}
+
+// handshakeDeadline returns the end of the time for a handshake. It begins when the
+// connection is accepted, or else with the command that starts TLS.
+func (ses *session) handshakeDeadline(now time.Time) time.Time {
+	if ses.listener.Implicit {
+		now = ses.info.Opened
+	}
+	return now.Add(ses.rules().Timeouts.Handshake)
 }
 
 // offeredTLS is a TLS configuration as it is offered to clients: it keeps each client's

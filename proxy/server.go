@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/parking"
@@ -41,6 +44,8 @@ type Server struct {
 	current  *Generation
 	sockets  []*socket // of the listeners of current, in their order
 	sessions map[*session]struct{}
+	silent   map[*silent]struct{} // connections that have sent nothing yet
+	sweeping bool                 // a timer looks for those that have waited for too long
 	draining bool
 	running  sync.WaitGroup // accept loops, checks and sessions
 
@@ -55,7 +60,7 @@ type Server struct {
 func (s *Server) Listen(first *Generation) error {
 	s.logins = limit.NewLogins()
 	s.names = reversedns.New(s.Resolver)
-	s.sessions = make(map[*session]struct{})
+	s.sessions, s.silent = make(map[*session]struct{}), make(map[*silent]struct{})
 	s.ended = make(chan struct{})
 	s.dialling, s.cut = context.WithCancel(context.Background())
 	s.accepting, s.close = context.WithCancel(s.dialling)
@@ -129,11 +134,27 @@ func (s *Server) each(f func(*session)) {
 	}
 }
 
-func (s *Server) register(ses *session) bool {
+// eachSilent calls f for every connection that has sent nothing yet.
+func (s *Server) eachSilent(f func(*silent)) {
+	s.mu.Lock()
+	all := slices.Collect(maps.Keys(s.silent))
+	s.mu.Unlock()
+	for _, c := range all {
+		f(c)
+	}
+}
+
+// register makes a session known to Shutdown. It reports false if the server shuts
+// down, unless the session's connection was accepted before that.
+func (s *Server) register(ses *session, accepted bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.draining {
+	switch {
+	case s.draining && !accepted, s.dialling.Err() != nil:
 		return false
+	case s.draining:
+		ses.draining = true
+		ses.front.Interrupt()
 	}
 	s.sessions[ses] = struct{}{}
 	s.running.Add(1)
@@ -153,11 +174,18 @@ func (s *Server) forget(ses *session) {
 // A rise shows that a burst of logins has become silent.
 func (s *Server) Parked() int64 { return s.parkedFirst.Load() }
 
-// Sessions returns the number of open sessions.
+// Sessions returns the number of open sessions, and of connections of clients that
+// have sent nothing yet.
 func (s *Server) Sessions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.sessions)
+	n := len(s.sessions)
+	for c := range s.silent {
+		if !c.header {
+			n++
+		}
+	}
+	return n
 }
 
 // Shutdown stops accepting and ends the sessions: a session between two commands at
@@ -172,6 +200,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	closeAll(s.sockets)
 	s.mu.Unlock()
 	s.each((*session).drain)
+	s.eachSilent(func(c *silent) {
+		if c.header { // its balancer connects again
+			c.proceed()
+		}
+	})
 	go func() {
 		s.running.Wait()
 		s.end.Do(func() {
@@ -187,6 +220,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	s.cut()
+	s.eachSilent(func(c *silent) { c.stop(gate.Shutdown) })
 	s.each((*session).abort)
 	<-s.ended
 	return ctx.Err()

@@ -62,14 +62,13 @@ type conversation struct {
 	moved       int64       // bytes from and to the client when that was last looked at
 }
 
-func newSession(s *Server, l *Listener, conn net.Conn, p peers, slot *limit.Slot) *session {
-	ses := &session{server: s, listener: l, slot: slot, talk: &conversation{socket: conn}}
+func newSession(s *Server, a *arrival) *session {
+	ses := &session{server: s, listener: a.listener, slot: a.slot, info: a.info(), talk: &conversation{socket: a.conn}}
 	ses.talk.ctx, ses.talk.cancel = context.WithCancel(s.dialling)
-	ses.info = observe.Session{ID: newID(), Listener: &l.facts, Client: p.client, Local: p.local, Via: p.via, Opened: time.Now()}
-	ses.front = wire.New(conn, ses.limits())
+	ses.front = wire.New(a.conn, ses.limits())
 	ses.front.Handshake = ses.handshake
 	ses.talk.steps.accepted = ses.info.Opened
-	ses.gate = l.NewGate(ses.gateSession())
+	ses.gate = a.listener.NewGate(ses.gateSession())
 	return ses
 }
 

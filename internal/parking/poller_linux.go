@@ -163,6 +163,24 @@ func (p *Poller) at(fd int, number int32) Waiter {
 	return nil
 }
 
+// HasByte reports whether a byte can be read from a connection. It does not wait.
+func HasByte(conn net.Conn) (has bool) {
+	under, ok := conn.(syscall.Conn)
+	if !ok {
+		return true
+	}
+	raw, err := under.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var b [1]byte
+	_ = raw.Control(func(fd uintptr) {
+		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		has = n > 0 && err == nil
+	})
+	return has
+}
+
 // Close ends the poller. No waiter may be registered any more.
 func (p *Poller) Close() {
 	_ = p.file.Close()
