@@ -66,7 +66,11 @@ func (ses *session) open(p *upstream.Pool, m *upstream.Member, deadline time.Tim
 	if err := p.StartImplicitTLS(back); err != nil {
 		return err
 	}
-	return ses.gate.Open(back.ForGate())
+	if err := ses.gate.Open(back.ForGate()); err != nil {
+		return err
+	}
+	ses.awaitHangUp()
+	return nil
 }
 
 // stepEnd returns the deadline of the session's present step; zero: none.

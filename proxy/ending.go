@@ -108,10 +108,17 @@ func (ses *session) stopLocked(why gate.Reason) {
 func (ses *session) whyStopped() error {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
-	if ses.talk == nil {
+	switch talk := ses.talk; {
+	case talk == nil:
 		return nil
+	case talk.stopped != nil || !talk.hungUp:
+		return talk.stopped
+	case talk.refused:
+		return gate.HungUpAfterLogin()
+	case talk.attempt == nil:
+		return gate.HungUpBeforeLogin()
 	}
-	return ses.talk.stopped
+	return nil // it may be the answer to the login; see judgeHangUp
 }
 
 // judge returns the error with which a session ends in the log: the reason for
@@ -131,11 +138,11 @@ func (ses *session) judge(err error) error {
 	return err
 }
 
-// hangUp waits for the end of a backend's connection after the backend has refused
-// a login. Some servers close the connection after each wrong password. The
-// session reads nothing from the backend while it waits for the client's next
-// command, so without this the client would stay connected, and its next login
-// would fail.
+// hangUp waits for the end of a backend's connection. Many servers close it after a
+// wrong password, or when a client does not log in for a while. The session reads
+// nothing from the backend while it waits for the client's next command, so without
+// this the client would stay connected, and its next login would fail and count as
+// a wrong password.
 type hangUp struct {
 	ses   *session
 	entry parking.Entry
@@ -149,11 +156,11 @@ func (ses *session) setSocket(backend net.Conn) {
 	if talk.hangUp != nil {
 		ses.server.poller.Leave(&talk.hangUp.entry)
 	}
-	talk.backend, talk.hangUp = backend, nil
+	talk.backend, talk.hangUp, talk.hungUp, talk.refused = backend, nil, false, false
 }
 
-// awaitHangUp starts to wait for the end of the backend's connection, after a login
-// was refused.
+// awaitHangUp starts to wait for the end of the connection of a backend that has
+// greeted.
 func (ses *session) awaitHangUp() {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
@@ -176,10 +183,15 @@ func (h *hangUp) Woken(bool) {
 	if talk == nil || ses.finished || talk.hangUp != h || talk.steps.loggedIn {
 		return
 	}
-	if talk.stopped == nil {
-		talk.stopped = gate.HungUpAfterLogin()
-	}
+	talk.hungUp = true
 	ses.front.Interrupt()
+}
+
+// loginRefused notes that the present backend has refused a login.
+func (ses *session) loginRefused() {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	ses.talk.refused = true
 }
 
 // judgeHangUp returns the error of a session whose backend has closed the connection.
@@ -194,7 +206,7 @@ func (ses *session) judgeHangUp(err, stopped error) error {
 	if talk.attempt != nil {
 		ses.server.loginAnswered(ses.info.Client.Addr(), talk.attempt.user, gate.HungUp(err).Outcome)
 	}
-	if talk.hangUp != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+	if talk.refused && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return gate.HungUpAfterLogin()
 	}
 	return err

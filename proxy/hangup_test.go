@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/wire"
@@ -129,5 +130,58 @@ func TestHangUpInPlaceOfAnswerCounts(t *testing.T) {
 	w.awaitReasons(gate.ClientRefused)
 	if !w.refusesLogins("alice") {
 		t.Error("the second failed login is not counted")
+	}
+}
+
+// openingGate opens the backend before the client has sent a command.
+type openingGate struct{ askingGate }
+
+func (openingGate) Secure(front *wire.Stream) error {
+	front.Print("hello\r\n")
+	return front.Flush()
+}
+
+// A backend that closes the connection of a client that has not logged in ends the
+// session. No password was refused, and the backend has not failed.
+func TestSessionEndsWithBackendThatWaitsForNoLogin(t *testing.T) {
+	backend := loopback.Listen(t)
+	loopback.Serve(backend, func(conn net.Conn) { _, _ = io.WriteString(conn, "backend\r\n") })
+	w := newWorld(t, func(s *setup) {
+		l := s.Listeners[0]
+		l.Backend = poolOf(backend.Addr().String())
+		l.NewGate = func(s *gate.Session) Gate { return openingGate{askingGate{plainGate{s}}} }
+		s.Limits.LoginFailuresPerClient = 1
+	})
+	c := w.dial()
+	c.expect("hello")
+	c.expect("bye client-refused")
+	c.expectEnd()
+	w.awaitReasons(gate.ClientRefused)
+	if w.refusesLogins("alice") {
+		t.Error("a failed login is counted")
+	}
+	if log := w.log.String(); strings.Contains(log, "level=ERROR") {
+		t.Errorf("logged as the backend's failure: %s", log)
+	}
+}
+
+// A backend that closes the connection while a login is delayed has not received the
+// password, so that no failure is counted.
+func TestHangUpDuringDelay(t *testing.T) {
+	proxies := make(chan *world, 1)
+	w := hangUpWorld(t, func(net.Conn, *bufio.Reader) {
+		w := <-proxies
+		wait.Until(t, "the login is not delayed", func() bool { return w.waiting.Load() == 1 })
+	})
+	w.logins.Set(limit.LoginLimits{PerClient: 5, Delay: time.Second, Forget: time.Hour})
+	fail := func() { w.logins.Failed(netip.MustParseAddr("127.0.0.1"), "alice", time.Now()) }
+	for range 3 {
+		fail()
+	}
+	proxies <- w
+	w.login("alice", "bye client-refused").expectEnd()
+	w.awaitReasons(gate.ClientRefused)
+	if fail(); w.refusesLogins("alice") {
+		t.Error("the login that no backend has received is counted")
 	}
 }

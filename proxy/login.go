@@ -28,11 +28,16 @@ func (ses *session) Admit(user string) error {
 	if err != nil {
 		return gate.Because(gate.LoginRefused, err)
 	}
-	ses.talk.attempt = &attempt{owner}
-	if delay == 0 {
-		return nil
+	if delay > 0 {
+		if err := ses.delay(delay); err != nil {
+			return err
+		}
+		if err := ses.whyStopped(); err != nil {
+			return err
+		}
 	}
-	return ses.delay(delay)
+	ses.talk.attempt = &attempt{owner}
+	return nil
 }
 
 // delay delays a login. The end of the session ends the wait.
@@ -64,7 +69,7 @@ func (ses *session) Login(user, mechanism string, a gate.Answer) {
 	}
 	ses.talk.attempt = nil
 	if !a.OK() {
-		ses.awaitHangUp()
+		ses.loginRefused()
 	}
 	_, owner := ses.listener.splitMaster(user)
 	ses.server.loginAnswered(ses.info.Client.Addr(), owner, a.Outcome)

@@ -48,7 +48,7 @@ type conversation struct {
 	watch  parking.Entry // for the end of socket
 
 	backend net.Conn // the present backend's socket, without TLS
-	hangUp  *hangUp  // nil: the present backend has refused no login
+	hangUp  *hangUp  // nil: the present backend has not greeted yet
 
 	attempt *attempt       // the login without a reply yet; nil: none
 	home    *upstream.Pool // where the session opened first; users without a route stay there
@@ -57,6 +57,8 @@ type conversation struct {
 	steps       steps
 	ending      *time.Timer // ends the session because the client is gone; nil: it is not
 	stopped     error       // why the session was stopped; nil: it was not
+	hungUp      bool        // the present backend has closed the connection
+	refused     bool        // the present backend has refused a login
 	clientEnded bool        // the client has closed its half of the connection, or all of it
 	reset       bool        // the connection is broken
 	moved       int64       // bytes from and to the client when that was last looked at

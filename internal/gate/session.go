@@ -156,6 +156,15 @@ func (s *Session) Answered(user, mechanism string, secretSent bool, a Answer) er
 // some servers do after each wrong password.
 var ErrHungUp = errors.New("the backend closed the connection after it refused a login")
 
+// ErrIdleHungUp says that the backend closed the connection of a client that had not
+// logged in, as many servers do after a minute or two of silence.
+var ErrIdleHungUp = errors.New("the backend closed the connection before a login")
+
+// HungUpBeforeLogin returns the error that ends a session whose backend closed the
+// connection between two commands, before a login. The backend has not failed, and
+// no password was refused.
+func HungUpBeforeLogin() error { return Because(ClientRefused, ErrIdleHungUp) }
+
 // HungUpAfterLogin returns the error that ends a session whose backend closed the
 // connection after it refused a login. The login is counted already, so this is not
 // another failure.
