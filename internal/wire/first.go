@@ -15,7 +15,7 @@ const (
 	SSH
 	RDP
 	PROXYHeader
-	Binary    // begins with a control character, unlike the commands of mail protocols
+	Binary    // has a control character among the first bytes, unlike the commands of mail protocols
 	Plaintext // text where TLS is expected; Recognise does not return it
 )
 
@@ -112,7 +112,24 @@ func RecogniseLine(line []byte) Protocol {
 	if !decided && line[len(line)-1] != '\n' {
 		p, _ = Recognise(append(bytes.Clone(line), '\r'))
 	}
+	if p == Unrecognised && isRequestLine(line) {
+		return HTTP
+	}
 	return p
+}
+
+// isRequestLine recognises the first line of a request of HTTP, RTSP or SIP with any
+// method: it has three words, and the last one is the version of the protocol.
+func isRequestLine(line []byte) bool {
+	if !bytes.Contains(line, []byte("TP/")) && !bytes.Contains(line, []byte("SP/")) && !bytes.Contains(line, []byte("SIP/")) {
+		return false
+	}
+	words := bytes.Fields(line)
+	if len(words) != 3 || isTarget(words[1]) != yes {
+		return false
+	}
+	name, _, _ := bytes.Cut(words[2], []byte("/"))
+	return string(name) == "HTTP" || string(name) == "RTSP" || string(name) == "SIP"
 }
 
 func beginsWith(whole string) func([]byte) answer {
@@ -154,8 +171,12 @@ func isSSLv2(b []byte) answer {
 	return yes
 }
 
-// methods are the methods of HTTP, RTSP and SIP.
-var methods = []string{"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "PRI ", "PROPFIND ", "DESCRIBE "}
+// methods are methods of HTTP, RTSP and SIP.
+var methods = []string{
+	"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "PRI ",
+	"PROPFIND ", "PROPPATCH ", "MKCOL ", "LOCK ", "UNLOCK ", "REPORT ", "RPC_IN_DATA ", "RPC_OUT_DATA ", "SSTP_DUPLEX_POST ", "M-SEARCH ", "NOTIFY ",
+	"DESCRIBE ", "SETUP ", "REGISTER ", "INVITE ",
+}
 
 // maxFirst is the maximum number of bytes that are examined before a protocol
 // is decided.
@@ -234,16 +255,25 @@ func maybeUpTo(b []byte) answer {
 	return maybe
 }
 
-// isControl recognises a control character other than an empty line's, with
-// which no command begins.
+// controlFree is the number of bytes at the beginning that must have no control
+// characters. In binary protocols whose first byte is a letter, such as LDAP, AMQP and
+// that of MongoDB, one of these bytes is a control character.
+const controlFree = 8
+
+// isControl recognises a control character other than a tab and a line end, and a byte
+// that UTF-8 does not have, such as Telnet's IAC. No command begins with them.
 func isControl(b []byte) answer {
-	switch {
-	case len(b) == 0:
+	for i, c := range b[:min(len(b), controlFree)] {
+		switch {
+		case c == '\r' && i > 0, c == '\n':
+			return no
+		case c == '\r', c == '\t':
+		case c < ' ', c == 0x7f, c >= 0xf8:
+			return yes
+		}
+	}
+	if len(b) < controlFree {
 		return maybe
-	case b[0] == '\r', b[0] == '\n', b[0] == '\t':
-		return no
-	case b[0] < ' ', b[0] == 0x7f:
-		return yes
 	}
 	return no
 }
