@@ -88,7 +88,8 @@ func (g *Gate) xclient() error {
 
 // xforward sends the backend the client's address before each message
 // (Postfix's XFORWARD_README), for its log. Within a transaction it sends
-// nothing: the backend will refuse the second MAIL.
+// nothing: the backend will refuse the second MAIL. A temporary refusal is the
+// reply to the client's MAIL.
 func (g *Gate) xforward() (refused bool, err error) {
 	if g.s.Handover != gate.XFORWARD {
 		return false, nil
@@ -106,10 +107,12 @@ func (g *Gate) xforward() (refused bool, err error) {
 		fact{"IDENT", g.s.ID}, fact{"SOURCE", "REMOTE"})
 	for _, line := range lines("XFORWARD", g.forwarded, facts) {
 		r, err := g.exchange(line)
-		if err != nil {
+		switch {
+		case err != nil:
 			return false, err
-		}
-		if !r.OK() {
+		case r.Code/100 == 4: // the backend cannot take a message now
+			return true, g.pass(r)
+		case !r.OK():
 			return false, gate.Because(gate.HandoverRefused, r.Unexpected("XFORWARD"))
 		}
 	}
