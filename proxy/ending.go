@@ -132,10 +132,11 @@ func (ses *session) judge(err error) error {
 	if why == gate.BackendGone && errors.Is(err, os.ErrDeadlineExceeded) && ses.overdue() {
 		return gate.Because(gate.Timeout, nil) // the client has used the session's time up
 	}
-	if stopped != nil && why != gate.Done {
-		return stopped
+	switch {
+	case stopped == nil, why == gate.Done, errors.Is(stopped, gate.ErrIdleHungUp) && why.Backend():
+		return err // in the middle of a command, the backend has failed
 	}
-	return err
+	return stopped
 }
 
 // hangUp waits for the end of a backend's connection. Many servers close it after a

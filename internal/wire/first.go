@@ -257,8 +257,9 @@ func maybeUpTo(b []byte) answer {
 
 // controlFree is the number of bytes at the beginning that must have no control
 // characters. In binary protocols whose first byte is a letter, such as LDAP, AMQP and
-// that of MongoDB, one of these bytes is a control character.
-const controlFree = 8
+// that of MongoDB, one of these bytes is a control character. A name in EHLO begins
+// after them: one with a NUL is refused as a name.
+const controlFree = 5
 
 // isControl recognises a control character other than a tab and a line end, and a byte
 // that UTF-8 does not have, such as Telnet's IAC. No command begins with them.
