@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/letterlock/letterlock/bench/backend"
 	"github.com/letterlock/letterlock/bench/floor"
@@ -74,13 +75,17 @@ func serveFloor(args []string) error {
 const backendReady = "ready"
 
 type options struct {
-	rounds  int
-	only    *regexp.Regexp
-	peers   []string
-	quick   bool
-	write   string // a folder; empty: write no files
-	binary  string
-	command string // the whole command line
+	rounds int
+	only   *regexp.Regexp
+	peers  []string
+	quick  bool
+
+	day      bool
+	length   time.Duration // of the day; 0: the default
+	sessions int           // of the day; 0: the default
+	write    string        // a folder; empty: write no files
+	binary   string
+	command  string // the whole command line
 }
 
 func bench(args []string) error {
@@ -99,7 +104,11 @@ func bench(args []string) error {
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	done := make(chan error, 1)
-	go func() { done <- measureAll(s, o) }()
+	measure := measureAll
+	if o.day {
+		measure = measureDay
+	}
+	go func() { done <- measure(s, o) }()
 	select {
 	case err = <-done:
 	case got := <-interrupted:
@@ -113,7 +122,10 @@ func parseOptions(args []string) (*options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&o.rounds, "rounds", 3, "how often each measurement is made")
 	flags.BoolVar(&o.quick, "quick", false, "a tenth of the work and no minute of waiting, for a first look")
-	flags.StringVar(&o.write, "write", "", "folder that performance.md, .csv and .svg are written to")
+	flags.BoolVar(&o.day, "day", false, "instead of the table, a day's mix of work in a few minutes, for each proxy")
+	flags.DurationVar(&o.length, "length", 0, "of the day (default 3m, with -quick 20s)")
+	flags.IntVar(&o.sessions, "sessions", 0, "that are open all day, and scale its rates (default 3000, with -quick 200)")
+	flags.StringVar(&o.write, "write", "", "folder that performance.md, and .csv and .svg files are written to")
 	flags.StringVar(&o.binary, "binary", "", "Letterlock to measure (default: built from this tree)")
 	only := flags.String("only", "", "work whose section or name matches this regular expression")
 	names := flags.String("peers", "", "comma-separated proxies beside Letterlock, such as haproxy or haproxy-13 for that of Debian 13 (default: all)")

@@ -115,6 +115,21 @@ func (s *stage) start(p *peers.Peer, key string, more int) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.startWith(p, setting)
+}
+
+// startReloading puts up a proxy that will be asked to reload its configuration.
+func (s *stage) startReloading(p *peers.Peer) (*proxy, error) {
+	setting, err := s.setting(p, ecdsa, 0)
+	if err != nil {
+		return nil, err
+	}
+	setting.Reloads = true
+	return s.startWith(p, setting)
+}
+
+func (s *stage) startWith(p *peers.Peer, setting *peers.Setting) (*proxy, error) {
+	var err error
 	x := &proxy{peer: p, setting: *setting}
 	if err := s.startBackend(x); err != nil {
 		return nil, err

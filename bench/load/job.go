@@ -21,10 +21,14 @@ type Job struct {
 	Rate     float64 // operations a second; 0: as fast as possible
 	Idle     int     // idle sessions during the work
 
-	Size       int  // bytes of a message
-	Fresh      bool // Message: a new session for each
-	Pipelining bool // Message: commands without waiting for replies
-	Chunking   bool // Message: BDAT instead of DATA
+	Size       int   // bytes of a message
+	Sizes      []int // Message: of each message in turn, instead of Size
+	Fresh      bool  // Message: a new session for each
+	Pipelining bool  // Message: commands without waiting for replies
+	Chunking   bool  // Message: BDAT instead of DATA
+
+	Window   time.Duration // Result.Windows has windows of this length; 0: none
+	Tolerant bool          // a failed operation is counted, and its session is opened again; otherwise the work ends
 }
 
 // Kind is the kind of an operation.
@@ -51,6 +55,14 @@ type Result struct {
 	Version string // of TLS
 	Fresh   int    // sessions opened in the run
 	Resumed int    // sessions whose TLS was resumed
+	Failed  int    // operations that failed; none without Job.Tolerant
+	Windows []Window
+}
+
+// Window is the part of the work that ended within Job.Window.
+type Window struct {
+	Done, Failed int
+	P99          time.Duration
 }
 
 var errJob = errors.New("no such work")

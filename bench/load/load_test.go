@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/letterlock/letterlock/bench/backend"
 	"github.com/letterlock/letterlock/bench/load"
@@ -163,6 +164,27 @@ func TestFailuresAreReported(t *testing.T) {
 		t.Error("an unknown kind of work is no error")
 	}
 	_ = g.Stop()
+}
+
+// A tolerant job counts the operations that fail, and goes on with the others.
+func TestToleratedFailures(t *testing.T) {
+	f := newFront(t)
+	nowhere := loopback.Listen(t)
+	_ = nowhere.Close()
+	g, err := start(load.Job{
+		Addresses: []string{f["smtp"], nowhere.Addr().String()}, Protocol: "smtp", Group: "X25519", Kind: load.Message, Fresh: true,
+		Sessions: 2, Count: 20, Sizes: []int{1 << 10, 4 << 10}, Tolerant: true, Window: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := g.Go()
+	if err != nil || r.Done != 10 || r.Failed != 10 || len(r.Windows) != 1 || r.Windows[0].Failed != 10 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if err := g.Stop(); err != nil {
+		t.Error(err)
+	}
 }
 
 // silent is a server that sends a greeting and closes the connection.

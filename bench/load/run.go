@@ -117,24 +117,48 @@ func (r *run) openIdle() error {
 // work does the operations.
 func (r *run) work() (Result, error) {
 	start := time.Now()
-	took, err := each(r.job.Count, r.job.Sessions, r.job.Rate, func(worker, i int) error {
-		if r.working == nil {
-			return r.operation(nil, i)
-		}
-		return r.operation(r.working[worker], i)
-	})
+	laps, err := each(r.job.Count, r.job.Sessions, r.job.Rate, r.attempt)
 	r.result.Took = time.Since(start)
-	r.result.Done = len(took)
-	slices.Sort(took)
+	took := durations(laps)
+	r.result.Done, r.result.Failed = len(took), len(laps)-len(took)
 	r.result.P50, r.result.P99 = percentile(took, 50), percentile(took, 99)
+	r.result.Windows = windows(laps, r.job.Window)
 	return r.result, err
 }
 
-func percentile(sorted []time.Duration, p int) time.Duration {
-	if len(sorted) == 0 {
-		return 0
+// attempt does one operation in the worker's session.
+func (r *run) attempt(worker, i int) error {
+	if !r.job.Tolerant {
+		return r.inSession(worker, i)
 	}
-	return sorted[min(len(sorted)-1, len(sorted)*p/100)]
+	if err := r.inSession(worker, i); err != nil {
+		if r.working != nil && r.working[worker] != nil {
+			r.working[worker].close()
+			r.working[worker] = nil
+		}
+		return failure{err}
+	}
+	return nil
+}
+
+func (r *run) inSession(worker, i int) error {
+	if r.working == nil {
+		return r.operation(nil, i)
+	}
+	if r.working[worker] == nil { // the last operation has failed
+		s, err := r.open(worker)
+		if err != nil {
+			return err
+		}
+		r.working[worker] = s
+	}
+	s := r.working[worker]
+	if r.job.Tolerant {
+		if err := s.SetDeadline(time.Now().Add(patience)); err != nil {
+			return err
+		}
+	}
+	return r.operation(s, i)
 }
 
 func (r *run) operation(s *session, i int) error {
@@ -151,7 +175,7 @@ func (r *run) operation(s *session, i int) error {
 		if r.job.Fresh {
 			return r.session(i)
 		}
-		return s.message(r.job)
+		return s.message(r.job, i)
 	case Flood:
 		return r.knock(i)
 	}
@@ -166,7 +190,7 @@ func (r *run) session(i int) error {
 	}
 	defer s.close()
 	if r.job.Kind == Message {
-		if err := s.message(r.job); err != nil {
+		if err := s.message(r.job, i); err != nil {
 			return err
 		}
 	}
@@ -199,21 +223,21 @@ func (r *run) close() {
 	}
 }
 
-// each runs n operations with a number of workers, and returns the time of
-// each. With a rate, operations are due at fixed times; the time of an
-// operation that has to wait for a worker counts from when it was due.
-func each(n, workers int, rate float64, operation func(worker, i int) error) ([]time.Duration, error) {
+// each runs n operations with a number of workers, and returns them. It stops at the
+// first error that is not a failure. With a rate, operations are due at fixed times;
+// the time of an operation that has to wait for a worker counts from when it was due.
+func each(n, workers int, rate float64, operation func(worker, i int) error) ([]lap, error) {
 	var (
 		next  atomic.Int64
 		mu    sync.Mutex
-		all   []time.Duration
+		all   []lap
 		first error
 		group sync.WaitGroup
 		start = time.Now()
 	)
 	for worker := range workers {
 		group.Go(func() {
-			var mine []time.Duration
+			var mine []lap
 			var err error
 			for err == nil {
 				i := int(next.Add(1)) - 1
@@ -222,7 +246,12 @@ func each(n, workers int, rate float64, operation func(worker, i int) error) ([]
 				}
 				began := await(start, i, rate)
 				err = operation(worker, i)
-				mine = append(mine, time.Since(began))
+				now := time.Now()
+				_, failed := errors.AsType[failure](err)
+				if failed {
+					err = nil
+				}
+				mine = append(mine, lap{now.Sub(start), now.Sub(began), failed})
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -46,11 +46,16 @@ const (
 	rcptTo   = "RCPT TO:<bob@example.net>\r\n"
 )
 
-// message sends one message.
-func (s *session) message(j *Job) error {
+// message sends message i.
+func (s *session) message(j *Job, i int) error {
+	size := j.Size
+	if len(j.Sizes) > 0 {
+		size = j.Sizes[i%len(j.Sizes)]
+	}
+	size = whole(size)
 	switch {
 	case j.Chunking:
-		return s.chunked(j)
+		return s.chunked(j, size)
 	case j.Pipelining:
 		if err := s.smtp(mailFrom+rcptTo+"DATA\r\n", "250", "250", "354"); err != nil {
 			return err
@@ -63,7 +68,7 @@ func (s *session) message(j *Job) error {
 			return err
 		}
 	}
-	if err := s.fill(whole(j.Size)); err != nil {
+	if err := s.fill(size); err != nil {
 		return err
 	}
 	return s.smtp(".\r\n", "250")
@@ -78,8 +83,7 @@ func (s *session) envelope() error {
 
 // chunked sends the message as one chunk (RFC 3030). With PIPELINING it waits
 // for no reply before the chunk.
-func (s *session) chunked(j *Job) error {
-	size := whole(j.Size)
+func (s *session) chunked(j *Job, size int) error {
 	start, codes := fmt.Sprintf("BDAT %d LAST\r\n", size), []string{"250"}
 	if j.Pipelining {
 		start, codes = mailFrom+rcptTo+start, []string{"250", "250", "250"}

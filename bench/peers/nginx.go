@@ -2,7 +2,7 @@ package peers
 
 func newNginx() *Peer {
 	return &Peer{
-		Name: "nginx", Services: Services, pkg: "nginx",
+		Name: "nginx", Services: Services, Reloads: true, pkg: "nginx",
 		commands: fillFor("nginx.conf", "nginx", "-g", "daemon off;", "-c"),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"text/template"
 
 	"github.com/letterlock/letterlock/bench/backend"
@@ -35,6 +36,9 @@ type Peer struct {
 	// no limit.
 	Most    int
 	MostWhy string
+
+	// Reloads says that Reload reads the configuration anew and keeps the sessions.
+	Reloads bool
 
 	// Floor is set for the floor of package bench/floor, which is not compared.
 	Floor bool
@@ -69,6 +73,7 @@ type Setting struct {
 	Workers int
 	Pair    Pair
 	Groups  string     // for TLS, in OpenSSL's syntax; empty: the default
+	Reloads bool       // the proxy will be asked to reload
 	More    []Listener // further imaps listeners, for Letterlock only
 }
 
@@ -115,6 +120,11 @@ func (p *Peer) Start(s *Setting) (*Instance, error) {
 		}
 	}
 	return i, nil
+}
+
+// Reload makes the proxy read its configuration anew.
+func (p *Peer) Reload(i *Instance) error {
+	return i.processes[0].cmd.Process.Signal(syscall.SIGHUP)
 }
 
 //go:embed *.tmpl

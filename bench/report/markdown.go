@@ -17,29 +17,37 @@ type Run struct {
 // Markdown writes the results of a run: the machine, the method, the tables and
 // the missed goals.
 func Markdown(w io.Writer, run Run, tables []*Table) {
-	fmt.Fprintf(w, "Made by `%s` on %s. Rounds: %d.\n", run.Command, run.Machine, run.Rounds)
+	made(w, run)
 	for _, t := range tables {
-		if len(t.Rows) == 0 {
-			continue
-		}
-		fmt.Fprintf(w, "\n### %s\n\n", t.Title)
-		t.versions(w)
-		for i, line := range t.lines() {
-			t.markdownLine(w, line)
-			if i == 0 {
-				fmt.Fprintln(w, strings.Repeat("|---", 2)+strings.Repeat("|--:", len(line)-2)+"|")
-			}
-		}
-		notes, _ := t.notes()
-		for i, note := range notes {
-			fmt.Fprintf(w, "\n(%d) %s", i+1, note)
-		}
-		if len(notes) > 0 {
-			fmt.Fprintln(w)
+		if len(t.Rows) > 0 {
+			t.markdown(w)
 		}
 	}
 	fmt.Fprint(w, "\n### Missed goals\n\n")
 	missed(w, tables)
+}
+
+func made(w io.Writer, run Run) {
+	fmt.Fprintf(w, "Made by `%s` on %s. Rounds: %d.\n", run.Command, run.Machine, run.Rounds)
+}
+
+// markdown writes the table and its notes.
+func (t *Table) markdown(w io.Writer) {
+	fmt.Fprintf(w, "\n### %s\n\n", t.Title)
+	t.versions(w)
+	for i, line := range t.lines() {
+		t.markdownLine(w, line)
+		if i == 0 {
+			fmt.Fprintln(w, strings.Repeat("|---", 2)+strings.Repeat("|--:", len(line)-2)+"|")
+		}
+	}
+	notes, _ := t.notes()
+	for i, note := range notes {
+		fmt.Fprintf(w, "\n(%d) %s", i+1, note)
+	}
+	if len(notes) > 0 {
+		fmt.Fprintln(w)
+	}
 }
 
 func (t *Table) versions(w io.Writer) {

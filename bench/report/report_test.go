@@ -146,7 +146,7 @@ func TestWriteKeepsWhatIsByHand(t *testing.T) {
 	path := filepath.Join(dir, "performance.md")
 	for range 2 { // the second write replaces the first
 		if _, err := os.Stat(path); err != nil {
-			if err := os.WriteFile(path, []byte("before\n"+beginMark+"old\n"+endMark+"after\n"), 0o644); err != nil {
+			if err := os.WriteFile(path, []byte("before\n"+benchMarks.begin+"old\n"+benchMarks.end+"after\n"), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -159,7 +159,7 @@ func TestWriteKeepsWhatIsByHand(t *testing.T) {
 		bytes.Contains(text, []byte("old")) || bytes.Count(text, []byte("### All")) != 1 {
 		t.Errorf("%v\n%s", err, text)
 	}
-	if _, err := between([]byte(endMark+beginMark), nil); !errors.Is(err, errMarks) {
+	if _, err := benchMarks.put([]byte(benchMarks.end+benchMarks.begin), nil); !errors.Is(err, errMarks) {
 		t.Errorf("marks in the wrong order: %v", err)
 	}
 }

@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 )
 
-// The marks in performance.md. The text between them is replaced by each run;
+// The marks in performance.md. The text between two of them is replaced by each run;
 // all other text is written by hand and stays.
-const (
-	beginMark = "<!-- bench: begin -->\n"
-	endMark   = "<!-- bench: end -->\n"
+var (
+	benchMarks = marks{"<!-- bench: begin -->\n", "<!-- bench: end -->\n"}
+	dayMarks   = marks{"<!-- day: begin -->\n", "<!-- day: end -->\n"}
 )
+
+type marks struct{ begin, end string }
 
 var errMarks = errors.New("performance.md lacks the marks that the table goes between")
 
@@ -27,26 +29,47 @@ func Write(dir string, run Run, tables []*Table) error {
 	if err := SVG(&chart, tables[0]); err != nil {
 		return err
 	}
+	return writeAll(dir, benchMarks, words.Bytes(), map[string][]byte{"performance.csv": list.Bytes(), "performance.svg": chart.Bytes()})
+}
+
+// WriteDay writes day.csv and day.svg into the folder, and the table into its
+// performance.md.
+func WriteDay(dir string, run Run, table *Table, chart *Chart) error {
+	var words, list, drawing bytes.Buffer
+	made(&words, run)
+	table.markdown(&words)
+	if err := CSV(&list, []*Table{table}); err != nil {
+		return err
+	}
+	if err := chart.SVG(&drawing); err != nil {
+		return err
+	}
+	return writeAll(dir, dayMarks, words.Bytes(), map[string][]byte{"day.csv": list.Bytes(), "day.svg": drawing.Bytes()})
+}
+
+// writeAll writes files, and words between two marks of performance.md.
+func writeAll(dir string, at marks, words []byte, files map[string][]byte) error {
 	path := filepath.Join(dir, "performance.md")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	text, err = between(text, words.Bytes())
-	if err != nil {
+	if text, err = at.put(text, words); err != nil {
 		return err
 	}
-	return errors.Join(
-		os.WriteFile(path, text, 0o644),
-		os.WriteFile(filepath.Join(dir, "performance.csv"), list.Bytes(), 0o644),
-		os.WriteFile(filepath.Join(dir, "performance.svg"), chart.Bytes(), 0o644))
+	err = os.WriteFile(path, text, 0o644)
+	for name, content := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), content, 0o644))
+	}
+	return err
 }
 
-func between(text, words []byte) ([]byte, error) {
-	before, rest, found := bytes.Cut(text, []byte(beginMark))
-	_, after, ended := bytes.Cut(rest, []byte(endMark))
+// put replaces what stands between the marks.
+func (m marks) put(text, words []byte) ([]byte, error) {
+	before, rest, found := bytes.Cut(text, []byte(m.begin))
+	_, after, ended := bytes.Cut(rest, []byte(m.end))
 	if !found || !ended {
 		return nil, errMarks
 	}
-	return bytes.Join([][]byte{before, []byte(beginMark), words, []byte(endMark), after}, nil), nil
+	return bytes.Join([][]byte{before, []byte(m.begin), words, []byte(m.end), after}, nil), nil
 }
