@@ -128,10 +128,10 @@ packages: tools
 test-packages: tools
 	packaging/test
 
-# Compiles the program for the other released systems. Some tests compile on
-# Unix only.
+# Compiles everything, the tests too, for the other systems that the program is
+# released for, and looks for mistakes there.
 build-systems:
-	for system in freebsd openbsd darwin windows; do CGO_ENABLED=0 GOOS=$$system $(GO) build -o /dev/null ./cmd/letterlock || exit 1; done
+	for system in freebsd openbsd darwin windows; do CGO_ENABLED=0 GOOS=$$system $(GO) vet ./... || exit 1; done
 
 demo:
 	$(GO) run ./cmd/letterlock demo

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Bench compares Letterlock with other proxies that could be used instead: all
 // do the same work in one run. `make bench` runs it; docs/performance.md
 // describes the work and has the latest table.

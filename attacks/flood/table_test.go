@@ -1,3 +1,5 @@
+//go:build linux
+
 package flood
 
 // exchange is a command of a client, and the prefix of the last line of the

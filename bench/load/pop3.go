@@ -1,3 +1,5 @@
+//go:build linux
+
 package load
 
 type pop3 struct{}

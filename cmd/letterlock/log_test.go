@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -128,45 +127,6 @@ func TestH13_ReaderGoesAway(t *testing.T) {
 	wait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 2 })
 	d.session()
 	d.stop()
-}
-
-// H13: when the log can be written again, it tells how much is missing.
-func TestH13_ReaderComesBack(t *testing.T) {
-	fifo := filepath.Join(t.TempDir(), "log")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	reader := func() *os.File {
-		t.Helper()
-		f, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = f.Close() })
-		_ = f.SetReadDeadline(time.Now().Add(20 * time.Second))
-		return f
-	}
-	first := reader()
-	write, err := os.OpenFile(fifo, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := newDeaf(t, write)
-	_ = write.Close()
-	_ = first.Close()
-	d.session()
-	wait.Until(t, "no line is counted as lost", func() bool { return d.lost("failed") >= 2 })
-	lines := bufio.NewScanner(reader())
-	lost := d.lost("failed")
-	d.session()
-	want := fmt.Sprintf(`level=ERROR msg="log lines were lost" lines=%d error=`, lost)
-	for lines.Scan() {
-		if strings.Contains(lines.Text(), want) {
-			d.stop()
-			return
-		}
-	}
-	t.Errorf("no %q", want)
 }
 
 // fullDisk opens a file on which every write fails for want of space.
