@@ -82,7 +82,7 @@ var mayImport = map[string][]string{
 	"internal/test/wait":            {},
 	"internal/test/loopback":        {},
 	"internal/test/usage":           {},
-	"internal/dialog":               {"internal/gate", "internal/test/authority", "internal/test/loopback", "internal/wire", "tlspolicy"},
+	"internal/dialog":               {"internal/gate", "internal/observe", "internal/test/authority", "internal/test/loopback", "internal/upstream", "internal/wire", "proxy", "tlspolicy"},
 	"attacks":                       {}, // tests alone, which may know everybody
 	"attacks/flood":                 {},
 	"attacks/mutants":               {},
@@ -177,12 +177,13 @@ func TestPoliciesAreValues(t *testing.T) {
 var assembled = []string{"Server", "Generation", "Listener"}
 
 // Only internal/app assembles a server, so that the tests of a server and the
-// benchmarks run what the command serve runs. The tests of proxy assemble it too:
-// their gate is simpler than a protocol.
+// benchmarks run what the command serve runs. There are two exceptions: the tests of
+// proxy, whose gate is simpler than a protocol, and the dialogs, which the tests of
+// the protocols run: these cannot import internal/app, because it imports them.
 func TestOnlyAppAssemblesServers(t *testing.T) {
 	for _, p := range packages(t) {
 		room := strings.TrimPrefix(p.ImportPath, module)
-		if room == "internal/app" || room == "proxy" {
+		if room == "internal/app" || room == "proxy" || room == "internal/dialog" {
 			continue
 		}
 		for _, name := range slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {

@@ -12,6 +12,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -61,4 +62,14 @@ func RunBackend(t *testing.T, pattern string, talk func(back *wire.Stream) error
 			}
 		})
 	}
+}
+
+// backConn returns our end of the connection to the backend.
+func (r *runner) backConn(conn net.Conn) *wire.Conn {
+	timeouts := upstream.Timeouts{Dial: patience, Reply: patience, Verdict: patience, Handshake: patience}
+	var config *tls.Config
+	if r.script.options["backend"] == "starttls" {
+		config = clientConfig()
+	}
+	return upstream.NewConn(r.t.Context(), timeouts, conn, config, time.Time{})
 }

@@ -1,5 +1,8 @@
-// Package dialog runs written conversations against a gate, over real sockets
-// and real TLS. The files are both tests and documentation.
+// Package dialog runs written conversations against a gate in the proxy, over real
+// sockets and real TLS. The files are both tests and documentation.
+//
+// The package assembles the listener itself: the tests of a protocol import it, and
+// internal/app imports all protocols.
 //
 // A file contains one dialog, a step a line, in the order of the conversation:
 //

@@ -15,24 +15,16 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/loopback"
-	"github.com/letterlock/letterlock/internal/wire"
+	"github.com/letterlock/letterlock/proxy"
 )
-
-// Gate is the gate under test; see proxy.Gate.
-type Gate interface {
-	Secure(front *wire.Stream) error
-	Open(back *wire.Stream) error
-	Settle(front, back *wire.Stream) error
-	Refuse(front *wire.Stream, why gate.Reason)
-}
 
 // patience bounds each step. It is far longer than a working gate needs.
 const patience = 10 * time.Second
 
-// Run runs every dialog that matches pattern as a subtest. make creates the
+// Run runs every dialog that matches pattern as a subtest. newGate creates the
 // gate from a dialog's options and the session's facts, which it may change;
 // the session's id in the dialogs is ID.
-func Run(t *testing.T, pattern string, make func(options map[string]string, s *gate.Session) Gate) {
+func Run(t *testing.T, pattern string, newGate func(options map[string]string, s *gate.Session) Gate) {
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no dialogs match %s (%v)", pattern, err)
@@ -42,8 +34,8 @@ func Run(t *testing.T, pattern string, make func(options map[string]string, s *g
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".dialog"), func(t *testing.T) {
 			t.Parallel()
-			r := &runner{t: t, script: load(t, file), certs: certs}
-			r.run(make)
+			r := &runner{t: t, script: load(t, file), certs: certs, events: &events{ended: make(chan gate.Reason, 1)}}
+			r.run(newGate)
 		})
 	}
 }
@@ -60,18 +52,16 @@ type runner struct {
 	dialled         chan net.Conn
 	listener        net.Listener
 	left            []net.Conn // the previous backends
-	back            *wire.Conn // the gate's end of the backend's connection; only the gate uses it
-	taken           int        // messages that were accepted
+	server          *proxy.Server
+	events          *events
+	taken           int // messages that were accepted
 	watch           *watch
 }
 
-func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
-	s := r.facts()
-	var g Gate
-	r.routed(s, func(back *wire.Stream) error { return g.Open(back) })
-	g = make(r.script.options, s)
-	front := r.connect()
-	done := r.serve(g, front)
+func (r *runner) run(newGate func(map[string]string, *gate.Session) Gate) {
+	r.listen()
+	r.serve(newGate)
+	r.connect()
 	if client, ok := r.client.(*tls.Conn); ok {
 		_ = client.SetDeadline(time.Now().Add(patience))
 		if err := client.Handshake(); err != nil { // now, so that the gate can dial before the client sends a command
@@ -91,11 +81,7 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 	for conn := range r.dialled { // the gate may have dialled again after the end of the dialog
 		_ = conn.Close()
 	}
-	select {
-	case <-done:
-	case <-time.After(patience):
-		r.t.Fatal("the gate has not returned")
-	}
+	r.awaitEnd()
 	if want := r.script.options["taken"]; want != "" && want != strconv.Itoa(r.taken) {
 		r.t.Errorf("%d messages were accepted, not %s", r.taken, want)
 	}
@@ -106,9 +92,8 @@ func (r *runner) run(make func(map[string]string, *gate.Session) Gate) {
 	}
 }
 
-// connect opens the client's connection and the backend's listener, and returns
-// the gate's end of the client's connection.
-func (r *runner) connect() net.Conn {
+// listen opens the backend's listener.
+func (r *runner) listen() {
 	r.listener = loopback.Listen(r.t)
 	r.dialled = make(chan net.Conn, 8)
 	go func() {
@@ -121,13 +106,11 @@ func (r *runner) connect() net.Conn {
 			r.dialled <- conn
 		}
 	}()
-	fronts := loopback.Listen(r.t)
-	defer func() { _ = fronts.Close() }()
-	client, err := net.Dial("tcp", fronts.Addr().String())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	front, err := fronts.Accept()
+}
+
+// connect opens the client's connection.
+func (r *runner) connect() {
+	client, err := net.Dial("tcp", r.server.Addresses()[0].String())
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -136,7 +119,6 @@ func (r *runner) connect() net.Conn {
 		r.client = tls.Client(client, clientConfig())
 	}
 	r.toClient = bufio.NewReader(r.client)
-	return front
 }
 
 func (r *runner) step(s step) {
