@@ -70,6 +70,42 @@ func TestF8_TemporaryRefusals(t *testing.T) {
 	})
 }
 
+// F8: a refusal that repeats the user's name is about the password, even if a word in
+// the name would explain another refusal.
+func TestF8_NameInRefusal(t *testing.T) {
+	const user, times = "joe@busy.example.com", 3
+	replies := map[string]string{
+		"smtp": "535 Login of joe@busy.example.com refused", "imap": "NO Login of joe at busy.example.com refused",
+		"pop3": "-ERR Login of JOE@BUSY.example.com refused", "sieve": "NO \"Login of joe@busy.example.com refused\"",
+	}
+	each(t, private, func(t *testing.T, service configs.Service) {
+		w := open(t, func(w *world) {
+			w.Limits.LoginFailuresPerClient, w.Timeouts.LoginForget, w.Timeouts.LoginDelay = times, time.Hour, 0
+			b := w.back[service]
+			b.answer = func(line string) (string, bool) {
+				tag, rest, _ := strings.Cut(line, " ")
+				switch {
+				case b.protocol == "imap" && strings.HasPrefix(rest, "AUTHENTICATE"):
+					return tag + " " + replies["imap"] + "\r\n", true
+				case b.protocol != "imap" && strings.HasPrefix(tag, "AUTH"):
+					return replies[b.protocol] + "\r\n", true
+				}
+				return "", false
+			}
+		})
+		c := w.ready(service)
+		for range times {
+			c.want(c.initial("PLAIN", plain(user, "guess")), ".*refused.*")
+		}
+		c.send(c.initial("PLAIN", plain(user, "right")) + "\r\n")
+		c.rest()
+		if why := w.reasons(1)[0]; why != gate.LoginRefused {
+			t.Errorf("ended for %s", why)
+		}
+		w.noneReceived(plain(user, "right"))
+	})
+}
+
 // F8: a reply that the backend sends before it has the password is not a verdict
 // on the password. An old server's prompt (+OK instead of a challenge in POP3)
 // is not a login, and the guesses after it are counted.
