@@ -9,7 +9,7 @@ import (
 // limit failures are forgotten in one span.
 //
 // A new key evicts the lowest-scoring of its eight records. The hash that makes
-// the keys is seeded, so an attacker cannot choose whose record: to erase one
+// the keys has a random key, so an attacker cannot choose whose record: to erase one
 // costs more failures than it holds.
 type failures struct {
 	records []record

@@ -1,8 +1,10 @@
 package limit
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
-	"hash/maphash"
 	"net/netip"
 	"strings"
 	"sync"
@@ -16,7 +18,7 @@ import (
 // of that pair count: other clients that guess the password do not lock the user
 // out, and a user who mistypes a password does not lock the whole office out.
 type Logins struct {
-	seed maphash.Seed
+	key [keySize]byte // of the hash; see State
 
 	mu      sync.Mutex
 	longest time.Duration // delay
@@ -52,7 +54,9 @@ var (
 
 // NewLogins returns a Logins without limits; see Set.
 func NewLogins() *Logins {
-	return &Logins{seed: maphash.MakeSeed(), clients: newFailures(), users: newFailures(), known: newFailures()}
+	l := &Logins{clients: newFailures(), users: newFailures(), known: newFailures()}
+	_, _ = rand.Read(l.key[:]) // never fails
+	return l
 }
 
 // Set sets the limits. Failures that are counted already stay.
@@ -139,14 +143,21 @@ func (l *Logins) delay(failures int) time.Duration {
 	return min(time.Second<<min(failures-freeFailures, steps), l.longest)
 }
 
-// keys returns the keys of a client, of a user and of both. The seed is random,
-// so an attacker cannot find names that collide.
+// keys returns the keys of a client, of a user and of both. The hash has a random
+// key, so an attacker cannot find names that collide. Package hash/maphash would
+// be faster, but its seeds cannot be passed on to another process.
 func (l *Logins) keys(client netip.Addr, user string) (ofClient, ofUser, ofPair uint64) {
-	type pair struct {
-		client netip.Addr
-		user   string
-	}
-	client, user = Client(client), strings.ToLower(user)
-	return maphash.Comparable(l.seed, pair{client, ""}), maphash.Comparable(l.seed, pair{netip.Addr{}, user}),
-		maphash.Comparable(l.seed, pair{client, user})
+	address, user := Client(client).As16(), strings.ToLower(user)
+	return l.hash('c', address[:], ""), l.hash('u', nil, user), l.hash('p', address[:], user)
+}
+
+// keySize is the length of the key of the hash, in bytes.
+const keySize = 32
+
+// hash hashes an address, which has 16 bytes or none, and a user.
+func (l *Logins) hash(kind byte, address []byte, user string) uint64 {
+	text := make([]byte, 0, keySize+1+len(address)+len(user))
+	text = append(append(append(append(text, l.key[:]...), kind), address...), user...)
+	sum := sha256.Sum256(text)
+	return binary.BigEndian.Uint64(sum[:])
 }
