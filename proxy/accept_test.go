@@ -116,3 +116,50 @@ func TestShutdownWhileWaitingForHeaders(t *testing.T) {
 	}
 	wait.Until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= before+1 })
 }
+
+// Another process has the socket: connections that were accepted before become
+// sessions, those that wait are left to it, and sessions end by themselves.
+func TestDrainLeavesSockets(t *testing.T) {
+	w := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = time.Minute })
+	copied, err := w.Sockets()[0].(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer copied.Close()
+	other, err := net.FileListener(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	early := w.dial()
+	_, _ = io.WriteString(early.Conn, "PROXY TCP4 192.0.2.7 192.0")
+	wait.Until(t, "it is not waited for", func() bool { return w.slots.Usage().All() == 1 })
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		w.Drain(t.Context())
+	}()
+	wait.Until(t, "the server accepts", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.handedOver
+	})
+	late := w.dial()
+	accepted, err := other.Accept()
+	if err != nil || accepted.RemoteAddr().String() != late.Conn.LocalAddr().String() {
+		t.Fatalf("%v, %v", accepted, err)
+	}
+	_ = accepted.Close()
+	_, _ = io.WriteString(early.Conn, ".2.25 4321 25\r\n")
+	early.expect("hello")
+	select {
+	case <-drained:
+		t.Error("a session is left")
+	default:
+	}
+	_ = early.Conn.Close()
+	<-drained
+	if err := w.Reload(w.first); err == nil {
+		t.Error("a reload opens sockets again")
+	}
+}

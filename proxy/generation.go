@@ -71,7 +71,7 @@ func (s *Server) Reload(next *Generation) error {
 func (s *Server) activate(next *Generation, sockets, opened []*socket) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.draining {
+	if s.draining || s.handedOver {
 		return errEnding
 	}
 	for i, l := range next.Listeners {
@@ -104,7 +104,11 @@ func (s *Server) serve(g *Generation, opened []*socket) {
 		g.checker.Check(p)
 	}
 	for _, d := range opened {
-		s.running.Go(func() { s.accept(d) })
+		s.acceptLoops.Add(1)
+		s.running.Go(func() {
+			defer s.acceptLoops.Done()
+			s.accept(d)
+		})
 	}
 }
 

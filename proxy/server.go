@@ -49,6 +49,9 @@ type Server struct {
 	draining bool
 	running  sync.WaitGroup // accept loops, checks and sessions
 
+	handedOver  bool           // another process accepts, see Drain
+	acceptLoops sync.WaitGroup // also in running
+
 	// dialling ends when Shutdown closes connections, accepting when it begins.
 	dialling  context.Context
 	cut       context.CancelFunc
