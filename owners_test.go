@@ -16,13 +16,12 @@ import (
 // program starts by itself, by the function that starts it. Goroutines of a
 // sync.WaitGroup are not in it: their owner waits for the group.
 var owners = map[string]string{
-	"cmd/letterlock runUntil":              "its end, which comes with that of the first context",
+	"cmd/letterlock runner.upgrade":        "the result that it sends, which runner.serve or runner.stopUpgrade receives",
 	"cmd/letterlock signals":               "the process: it waits for signals until the end",
 	"internal/app maintenance.start":       "maintenance.stop cancels it and waits",
 	"internal/demo listener.each":          "listener.cut closes the connection of each and counts who is left",
 	"internal/demo listen":                 "Server.Close, through listener.cut",
 	"internal/observe/loghandler newQueue": "Handler.Close, unless the writer hangs: then the process",
-	"internal/observe/page Serve":          "the web.Server that it returns",
 	"internal/web Server.Serve":            "Server.Close or Server.Shutdown close the listener, which ends the goroutine, and wait",
 	"internal/procs Follow":                "the function that it returns cancels it and waits",
 	"internal/workers Pool.Run":            "the function that it runs; a waiting worker by Pool.Stop",
@@ -30,10 +29,15 @@ var owners = map[string]string{
 	"internal/sockopt Listen":              "it only returns the configuration that Listener.openSocket listens with",
 	"proxy Server.Serve":                   "Server.Shutdown closes ended, which both wait for",
 	"proxy Server.Shutdown":                "the last session: Shutdown cuts all sessions off and waits",
-	"internal/systemd Inherited":           "the function itself, which closes each at once",
+	"internal/systemd NewSockets":          "the function itself, which closes each at once",
 	"proxy Listener.openSocket":            "Server.Shutdown, or a reload that has no use for it",
 	"internal/acme again":                  "Keeper.closeChallenges",
-	"internal/acme Keeper.pass":            "Keeper.closeChallenges, or the Keeper that it passes it to",
+	"internal/acme Keeper.socket":          "Keeper.closeChallenges, or the Keeper that it passes it to",
+	"internal/upgrade Start.Run":           "the end of the new process, or of this one",
+	"internal/upgrade NewControl":          "Control.Close closes the listener",
+	"internal/upgrade Control.open":        "Control.Close",
+	"internal/upgrade Control.serve":       "the deadline of its connection, and the reply, for which Control.Close waits",
+	"internal/upgrade Sockets.Listen":      "the web.Server that gets it",
 	"internal/inventory Keep":              "Keeper.Close asks it to end and waits",
 }
 

@@ -135,6 +135,10 @@ type Timeouts struct {
 	// asks for 10m.
 	EndOfData time.Duration `yaml:"end_of_data" default:"10m" min:"1s" max:"1h"`
 
+	// How long the process that an upgrade has replaced lets its sessions continue.
+	// Then the remaining sessions end as after SIGTERM.
+	Upgrade time.Duration `yaml:"upgrade" default:"1h" min:"1s" max:"168h"`
+
 	// How long sessions may continue after SIGTERM.
 	Shutdown time.Duration `yaml:"shutdown" default:"30s" min:"1s" max:"1h"`
 }

@@ -35,7 +35,7 @@ func demoCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	return serve(ui, c, app.Options{Certificates: certs.NewStore(pair)}, func() { ui.printf(demoText, *listen) })
+	return serve(ui, c, app.Options{Certificates: certs.NewStore(pair)}, process{started: func() { ui.printf(demoText, *listen) }})
 }
 
 // demoConfig is a configuration as a file would hold it, with the built-in

@@ -25,6 +25,10 @@ var helps = map[string]help{
 		"run the proxy", "FILE | --config FILE | --backend HOST [FLAGS]",
 		[]string{"serve --config letterlock.yaml", "serve --backend 10.0.0.5 --hostname mail.example.com --recipients example.com"},
 	},
+	"upgrade": {
+		"replace the running proxy by the installed version, without dropping a connection", "FILE | --config FILE",
+		[]string{"upgrade --config /etc/letterlock/letterlock.yaml"},
+	},
 	"demo":   {"run the proxy in front of built-in servers, to try it", "[--listen ADDRESS]", []string{"demo"}},
 	"config": {"check a configuration, or print the reference or the JSON schema", "check | reference | schema", []string{"config check letterlock.yaml", "config reference", "config schema"}},
 	"config check": {

@@ -18,6 +18,7 @@ type subcommand struct {
 func subcommands() []subcommand {
 	return []subcommand{
 		{"serve", serveCommand},
+		{"upgrade", upgradeCommand},
 		{"demo", demoCommand},
 		{"config", configCommand},
 		{"init", initCommand},
@@ -84,6 +85,9 @@ func (u *ui) status(err error) int {
 	u.error(err)
 	if _, wrongly := errors.AsType[misuse](err); wrongly {
 		return exitUsage
+	}
+	if _, absent := errors.AsType[notRunning](err); absent {
+		return exitNotRunning
 	}
 	return exitFailed
 }

@@ -1,19 +1,28 @@
 package main
 
 import (
-	"context"
 	"flag"
-	"log/slog"
-	"os"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/privilege"
 	"github.com/letterlock/letterlock/internal/procs"
 	"github.com/letterlock/letterlock/internal/systemd"
+	"github.com/letterlock/letterlock/internal/upgrade"
 )
 
 func serveCommand(ui *ui, args []string) error {
+	old, err := upgrade.FromEnvironment()
+	if err != nil {
+		return err
+	}
+	err = serveConfigured(ui, args, old)
+	old.Failed(err)
+	return err
+}
+
+// serveConfigured runs the proxy with the configuration that the arguments name.
+func serveConfigured(ui *ui, args []string, old *upgrade.Predecessor) error {
 	flags := flag.NewFlagSet("letterlock serve", flag.ContinueOnError)
 	source := sourceFlags(flags)
 	if err := source.parse(ui, flags, args); err != nil {
@@ -26,11 +35,26 @@ func serveCommand(ui *ui, args []string) error {
 	if err := becomeUser(c); err != nil {
 		return err
 	}
-	sockets, err := systemd.Inherited()
-	if err != nil {
+	o := app.Options{Source: app.Source{File: source.name(), Load: source.load}}
+	if o.Inherited, err = old.Sockets(); err != nil {
 		return err
 	}
-	return serve(ui, c, app.Options{Source: app.Source{File: source.name(), Load: source.load}, Sockets: sockets}, nil)
+	if o.Sockets, err = systemd.Inherited(); err != nil {
+		return err
+	}
+	if old != nil {
+		if o.Sockets, err = systemd.NewSockets(o.Inherited.ClaimSystemd()); err != nil {
+			return err
+		}
+	}
+	return serve(ui, c, o, process{old: old, folder: c.StateDir})
+}
+
+// process is how the proxy is run.
+type process struct {
+	started func()               // called when clients can connect; may be nil
+	old     *upgrade.Predecessor // the process that this one replaces; nil: none
+	folder  string               // of the socket for `letterlock upgrade`; empty: there are no upgrades
 }
 
 // becomeUser executes the program again as the configured user, if root has
@@ -45,10 +69,10 @@ func becomeUser(c *configs.Config) error {
 	return nil
 }
 
-// serve runs the proxy until a signal ends it: SIGHUP reloads the
-// configuration, SIGINT and SIGTERM let the sessions finish, a second one cuts
-// them off.
-func serve(ui *ui, c *configs.Config, o app.Options, started func()) error {
+// serve runs the proxy until a signal ends it: SIGHUP reloads the configuration,
+// SIGUSR2 upgrades the program, SIGINT and SIGTERM let the sessions finish, a second
+// one cuts them off.
+func serve(ui *ui, c *configs.Config, o app.Options, as process) error {
 	log, closeLog := app.NewLog(ui.err, c.Log)
 	defer closeLog()
 	o.Log, o.Version = log, versionName()
@@ -56,39 +80,19 @@ func serve(ui *ui, c *configs.Config, o app.Options, started func()) error {
 	if err != nil {
 		return err
 	}
-	first, second := signals() // before the sockets: a client that can connect can also end the program
-	hangups := hangups()
-	if err := p.Start(first); err != nil {
+	r := &runner{p: p, log: log, hangups: hangups()}
+	r.first, r.second = signals() // before the sockets: a client that can connect can also end the program
+	if as.folder != "" {
+		r.upgrades = upgradeSignals()
+	}
+	if err := p.Open(r.first); err != nil {
 		return err
 	}
-	if started != nil {
-		started()
+	r.takeOver(as)
+	if as.started != nil {
+		as.started()
 	}
 	defer procs.Follow()()
-	runUntil(p, log, first, second, hangups)
+	r.run()
 	return nil
-}
-
-// runUntil serves until the first context ends, and tells systemd the state.
-func runUntil(p *app.Proxy, log *slog.Logger, first, second context.Context, hangups <-chan os.Signal) {
-	notify := func(err error) {
-		if err != nil {
-			log.Warn("systemd does not learn the state of the service", "error", err)
-		}
-	}
-	watching, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go systemd.Watch(watching, p.Status)
-	notify(systemd.Ready(p.Status()))
-	for first.Err() == nil {
-		select {
-		case <-first.Done():
-		case <-hangups:
-			notify(systemd.Reloading())
-			p.Reload()
-			notify(systemd.Ready(p.Status()))
-		}
-	}
-	notify(systemd.Stopping(p.ShutdownTime()))
-	p.Shutdown(second)
 }

@@ -113,6 +113,14 @@ type slowMessage struct {
 
 func newSlowMessage(t *testing.T, address string) slowMessage {
 	t.Helper()
+	m := newTransaction(t, address)
+	m.send("Subject: a long story\r\n\r\nIt begins.\r\n")
+	return m
+}
+
+// newTransaction is a session in which the text of a message is due.
+func newTransaction(t *testing.T, address string) slowMessage {
+	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +135,6 @@ func newSlowMessage(t *testing.T, address string) slowMessage {
 		m.send(step[0] + "\r\n")
 		m.read(step[1])
 	}
-	m.send("Subject: a long story\r\n\r\nIt begins.\r\n")
 	return m
 }
 

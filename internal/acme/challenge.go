@@ -2,6 +2,7 @@ package acme
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -49,7 +50,7 @@ func (k *Keeper) Listen(before *Keeper) error {
 }
 
 func (k *Keeper) open(address string, before *Keeper, handler http.Handler, config *tls.Config) error {
-	tcp, err := before.pass(address)
+	tcp, err := k.socket(address, before)
 	if err != nil {
 		k.closeChallenges()
 		return fmt.Errorf("listener for ACME challenges: %w", err)
@@ -59,21 +60,40 @@ func (k *Keeper) open(address string, before *Keeper, handler http.Handler, conf
 	return nil
 }
 
-// pass returns a copy of the socket that the Keeper has on an address, or a new
-// one if it has none.
-func (k *Keeper) pass(address string) (*net.TCPListener, error) {
-	if k != nil {
-		for _, s := range k.servers {
+// socket returns a copy of the socket that the Keeper before has on an address, or a
+// new one if it has none.
+func (k *Keeper) socket(address string, before *Keeper) (*net.TCPListener, error) {
+	if before != nil {
+		for _, s := range before.servers {
 			if s.address == address {
 				return again(s.tcp)
 			}
 		}
 	}
-	socket, err := net.Listen("tcp", address)
+	listen := k.o.Listen
+	if listen == nil {
+		listen = func(address string) (net.Listener, error) { return net.Listen("tcp", address) }
+	}
+	socket, err := listen(address)
 	if err != nil {
 		return nil, err
 	}
-	return socket.(*net.TCPListener), nil
+	tcp, ok := socket.(*net.TCPListener)
+	if !ok {
+		_ = socket.Close()
+		return nil, errNoTCP
+	}
+	return tcp, nil
+}
+
+var errNoTCP = errors.New("the socket is not a TCP socket")
+
+// Sockets returns the open sockets and the addresses that they were asked for with.
+func (k *Keeper) Sockets() (addresses []string, all []net.Listener) {
+	for _, s := range k.servers {
+		addresses, all = append(addresses, s.address), append(all, s.tcp)
+	}
+	return addresses, all
 }
 
 // again is the same socket with another descriptor: it stays open when the

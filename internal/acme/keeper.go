@@ -33,6 +33,9 @@ type Options struct {
 	HTTP, TLSALPN string
 	Limits        web.Limits // of the connections on each
 
+	// Listen opens the socket of an address; nil: net.Listen.
+	Listen func(address string) (net.Listener, error)
+
 	// Site is served over HTTPS on TLSALPN to clients that ask for one of
 	// SiteHosts, which must be among Hosts. Nil: nobody is served there but
 	// the CA.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,7 +58,7 @@ type acmeStore struct {
 // methods do nothing, if the configuration has no ACME. The manager of the
 // generation before is returned if its terms are equal; otherwise the new one
 // takes over its sockets.
-func newACME(c *configs.Config, stores stores, before *generation, log *slog.Logger) (*acmeManager, error) {
+func newACME(c *configs.Config, stores stores, before *generation, options Options) (*acmeManager, error) {
 	if c.ACME == nil {
 		return nil, nil
 	}
@@ -65,7 +66,7 @@ func newACME(c *configs.Config, stores stores, before *generation, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	clients, err := acmeClients(c, stores, log)
+	clients, err := acmeClients(c, stores, options.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,8 @@ func newACME(c *configs.Config, stores stores, before *generation, log *slog.Log
 		last = before.acme.keeper
 	}
 	s := &acmeManager{terms: terms, clients: map[*certs.Store]acmeStore{}}
-	o.Log, o.Changed = log, s.changed
+	o.Log, o.Changed = options.Log, s.changed
+	o.Listen = func(address string) (net.Listener, error) { return options.Inherited.Listen(acmeSocket, address) }
 	if s.keeper, err = acme.New(o); err != nil {
 		return nil, err
 	}

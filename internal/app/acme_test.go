@@ -36,7 +36,7 @@ func TestSelfSignedStandsInForMissingKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := certs.NewStore(nil)
-	manager, err := newACME(c, stores{c.Served()[0].Key(): store}, nil, slog.New(slog.DiscardHandler))
+	manager, err := newACME(c, stores{c.Served()[0].Key(): store}, nil, Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,10 +45,10 @@ func newGeneration(c *configs.Config, before *generation, o Options) (g *generat
 	if g.Generation, err = assemble(c, g.services, g.stores, g.maintenance, g.pools); err != nil {
 		return nil, err
 	}
-	if err := assignSockets(o.Sockets, g.Listeners); err != nil {
+	if err := assignSockets(o, g.Listeners); err != nil {
 		return nil, err
 	}
-	if g.acme, err = newACME(c, g.stores, before, o.Log); err != nil {
+	if g.acme, err = newACME(c, g.stores, before, o); err != nil {
 		return nil, err
 	}
 	return g, nil

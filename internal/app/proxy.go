@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/observe/page"
 	"github.com/letterlock/letterlock/internal/systemd"
+	"github.com/letterlock/letterlock/internal/upgrade"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/web"
 	"github.com/letterlock/letterlock/proxy"
@@ -26,7 +28,8 @@ type Options struct {
 	Version string // of the program, for the status page
 	Source  Source // where Reload reads the next configuration
 
-	Sockets systemd.Sockets // inherited from systemd; each must belong to a listener
+	Sockets   systemd.Sockets  // opened by systemd; each must belong to a listener
+	Inherited *upgrade.Sockets // from the process that this one replaces; may be nil
 
 	Certificates *certs.Store     // served instead of the configured ones; nil: those
 	Observer     observe.Observer // sees all events, after the log and the counts; may be nil
@@ -88,10 +91,19 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 // Abandon releases what New has taken, for a Proxy that is not started.
 func (p *Proxy) Abandon() { p.now.Load().abandon(nil) }
 
-// Start probes the backends that may be open relays, opens all sockets and
-// begins to accept. On an error nothing stays open. The end of the context
-// ends the probes; the sessions go on until Shutdown.
+// Start opens all sockets and begins to accept.
 func (p *Proxy) Start(stop context.Context) error {
+	if err := p.Open(stop); err != nil {
+		return err
+	}
+	p.Serve()
+	return nil
+}
+
+// Open probes the backends that may be open relays and opens all sockets. On an
+// error nothing stays open. The end of the context ends the probes; the sessions go
+// on until Shutdown.
+func (p *Proxy) Open(stop context.Context) error {
 	p.stop, p.cancel = context.WithCancel(stop)
 	g := p.now.Load()
 	if err := p.open(g); err != nil {
@@ -99,10 +111,18 @@ func (p *Proxy) Start(stop context.Context) error {
 		p.Abandon()
 		return bindError(g.config, err)
 	}
-	p.start(g, nil)
-	p.server.Serve()
-	p.trimming.Go(func() { trimMemory(p.stop, p.server.Parked) })
 	return nil
+}
+
+// Serve begins to accept. Open must have succeeded.
+func (p *Proxy) Serve() {
+	p.options.Inherited.Close() // those of listeners that are no longer configured
+	p.start(p.now.Load(), nil)
+	p.server.Serve()
+	if p.page != nil {
+		p.page.Serve()
+	}
+	p.trimming.Go(func() { trimMemory(p.stop, p.server.Parked) })
 }
 
 func (p *Proxy) open(g *generation) (err error) {
@@ -206,12 +226,16 @@ func (p *Proxy) close() {
 	p.recorder.close()
 }
 
-// pageOf serves the status page; nil if none is configured.
+// pageOf opens the socket of the status page; nil if none is configured.
 func (p *Proxy) pageOf(c *configs.Config) (*web.Server, error) {
 	if c.Status.Listen == "" {
 		return nil, nil
 	}
-	return page.Serve(c.Status.Listen, p.pages, webLimits(c.Limits), p.log)
+	socket, err := p.options.Inherited.Listen(statusSocket, c.Status.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("status page: %w", err)
+	}
+	return page.NewServer(socket, p.pages, webLimits(c.Limits), p.log), nil
 }
 
 func closePage(page *web.Server) {

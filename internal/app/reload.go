@@ -81,6 +81,9 @@ func (p *Proxy) replace(before, next *generation) (err error) {
 	if page != p.page {
 		closePage(p.page)
 		p.page = page
+		if page != nil {
+			page.Serve()
+		}
 	}
 	if p.page != nil {
 		p.page.SetLimits(webLimits(next.config.Limits))

@@ -8,18 +8,23 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// assignSockets gives listeners the sockets that systemd has opened for them. The
-// other listeners open their own.
-func assignSockets(sockets systemd.Sockets, listeners []*proxy.Listener) error {
+// assignSockets gives listeners the sockets that systemd has opened for them, or that
+// the process before has passed on. The other listeners open their own.
+func assignSockets(o Options, listeners []*proxy.Listener) error {
 	wanted := make([]systemd.Listener, len(listeners))
 	for i, l := range listeners {
 		wanted[i] = systemd.Listener{Service: l.Service, Address: l.Address}
 	}
-	files, err := sockets.Assign(wanted)
-	for i, file := range files {
-		listeners[i].Socket = file
+	files, err := o.Sockets.Assign(wanted)
+	if err != nil {
+		return err
 	}
-	return err
+	for i, l := range listeners {
+		if l.Socket = files[i]; l.Socket == nil {
+			l.Socket = o.Inherited.Claim(l.Service, l.Address)
+		}
+	}
+	return nil
 }
 
 // ShutdownTime is the longest time that sessions and the last lines of the log take to end.

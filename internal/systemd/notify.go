@@ -22,6 +22,12 @@ func Reloading() error {
 	return notify(daemon.SdNotifyReloading, daemon.SdNotifyMonotonicUsec())
 }
 
+// MainProcess tells systemd that another process is the main one of the service from
+// now on. Messages of this process are ignored after that.
+func MainProcess(pid int) error {
+	return notify(fmt.Sprintf("MAINPID=%d", pid))
+}
+
 // Stopping tells systemd that the service ends, and that its sessions may take
 // so long to end. systemd waits for that time even if the unit's TimeoutStopSec
 // is shorter.
@@ -33,8 +39,8 @@ func Stopping(deadline time.Duration) error {
 // a watchdog.
 const statusTime = 10 * time.Second
 
-// Watch sends the status line until the context ends, and with each a sign of
-// life if the unit has WatchdogSec. It calls status each time: if status no
+// Watch sends the status line at once, and then again and again until the context
+// ends, each time with a sign of life if the unit has WatchdogSec. It calls status each time: if status no
 // longer returns, because the service is deadlocked, systemd ends and restarts
 // the service.
 func Watch(ctx context.Context, status func() string) {
@@ -48,11 +54,11 @@ func Watch(ctx context.Context, status func() string) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
+		_ = notify(append(states, statusLine(status()))...) // if systemd is gone, so is the watchdog
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = notify(append(states, statusLine(status()))...) // if systemd is gone, so is the watchdog
 		}
 	}
 }

@@ -26,9 +26,13 @@ type Listener struct{ Service, Address string }
 
 // Inherited returns the sockets that systemd has passed to this process. It
 // removes the variables that announce them, and must be called once.
-func Inherited() (Sockets, error) {
+func Inherited() (Sockets, error) { return NewSockets(activation.Files(true)) }
+
+// NewSockets returns the sockets that systemd has opened. Each file has the name of
+// its socket.
+func NewSockets(files []*os.File) (Sockets, error) {
 	var all Sockets
-	for _, file := range activation.Files(true) {
+	for _, file := range files {
 		socket, err := net.FileListener(file)
 		if err != nil {
 			return nil, fmt.Errorf("the socket %q from systemd is not a listening stream socket (write ListenStream= and Accept=no in its unit): %w", file.Name(), err)
@@ -69,6 +73,13 @@ func (s Sockets) Assign(listeners []Listener) ([]*os.File, error) {
 		files[i] = socket.File
 	}
 	return files, nil
+}
+
+// Close closes the sockets of this process. systemd keeps its own open.
+func (s Sockets) Close() {
+	for _, socket := range s {
+		_ = socket.File.Close()
+	}
 }
 
 // isAt reports whether a listener has the address of the socket.

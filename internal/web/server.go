@@ -75,6 +75,9 @@ func New(socket net.Listener, o Options) *Server {
 // Addr is where the server listens.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
+// Socket returns the listening socket.
+func (s *Server) Socket() net.Listener { return s.listener.Listener }
+
 // SetLimits replaces the limits; connections that are open stay.
 func (s *Server) SetLimits(l Limits) { s.listener.SetLimits(l.waiting()) }
 

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -9,14 +8,8 @@ import (
 	"github.com/letterlock/letterlock/internal/web"
 )
 
-// Serve listens on address and serves handler, until the server is closed. The
-// page has no password: address should be on loopback.
-func Serve(address string, handler http.Handler, limits web.Limits, log *slog.Logger) (*web.Server, error) {
-	socket, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("status page: %w", err)
-	}
-	s := web.New(socket, web.Options{Name: "status page", Handler: handler, Limits: limits, Log: log})
-	s.Serve()
-	return s, nil
+// NewServer returns a server of handler on a socket, which belongs to it from then
+// on. The page has no password: the socket should be on loopback.
+func NewServer(socket net.Listener, handler http.Handler, limits web.Limits, log *slog.Logger) *web.Server {
+	return web.New(socket, web.Options{Name: "status page", Handler: handler, Limits: limits, Log: log})
 }

@@ -3,6 +3,7 @@ package page
 import (
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,16 +16,22 @@ import (
 
 var usual = web.Limits{Connections: 128, PerClient: 16}
 
-func TestServeAndClose(t *testing.T) {
-	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), usual, slog.New(slog.DiscardHandler))
+// serve serves the page on an address of its own.
+func serve(t *testing.T, log *slog.Logger) *web.Server {
+	t.Helper()
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := NewServer(socket, New(Options{}).Handler(), usual, log)
+	s.Serve()
+	return s
+}
+
+func TestServeAndClose(t *testing.T) {
+	s := serve(t, slog.New(slog.DiscardHandler))
 	url := "http://" + s.Addr().String()
 	expect(t, "healthz", fetch(t, url+"/healthz", ""), "200 ok\n")
-	if _, err := Serve(s.Addr().String(), http.NotFoundHandler(), usual, slog.New(slog.DiscardHandler)); err == nil {
-		t.Error("one address served twice")
-	}
 	if err := s.Shutdown(); err != nil {
 		t.Fatal(err)
 	}
@@ -38,10 +45,7 @@ func TestServeAndClose(t *testing.T) {
 // the page.
 func TestH7_StatusPage(t *testing.T) {
 	log := &wait.Log{}
-	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), usual, slog.New(slog.NewTextHandler(log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := serve(t, slog.New(slog.NewTextHandler(log, nil)))
 	defer func() { _ = s.Close() }()
 	loopback.Hold(t, s.Addr().String(), "127.0.0.2", usual.Connections-10, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	expect(t, "healthz", fetch(t, "http://"+s.Addr().String()+"/healthz", ""), "200 ok\n")
@@ -53,10 +57,7 @@ func TestH7_StatusPage(t *testing.T) {
 // Another site can make its own name resolve to loopback, and then read
 // responses from there as its own.
 func TestNamesOfOthersAreRefusedOnLoopback(t *testing.T) {
-	s, err := Serve("127.0.0.1:0", New(Options{}).Handler(), usual, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := serve(t, slog.New(slog.DiscardHandler))
 	defer func() { _ = s.Close() }()
 	for host, code := range map[string]string{
 		"": "200", "localhost": "200", "localhost:18080": "200", "127.0.0.1:1": "200", "[::1]": "200", "[::1]:18080": "200",

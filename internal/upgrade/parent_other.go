@@ -1,0 +1,7 @@
+//go:build !linux
+
+package upgrade
+
+import "syscall"
+
+func childOfSystemd() *syscall.SysProcAttr { return nil }
