@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/app"
@@ -39,6 +40,7 @@ type checkCall struct {
 	only, domains   []string // services, and domains in the DNS
 	resolver, roots string
 	asJSON          bool
+	ui              *ui
 }
 
 // checkCommand looks at services from outside: those of the configuration, and
@@ -60,7 +62,7 @@ func checkCommand(ui *ui, args []string) error {
 // configuration, which has a name like one.
 func readCheck(ui *ui, args []string) (*checkCall, error) {
 	flags := flag.NewFlagSet("letterlock check", flag.ContinueOnError)
-	call := &checkCall{source: sourceFlags(flags)}
+	call := &checkCall{source: sourceFlags(flags), ui: ui}
 	host := flags.String("host", "", "look at `HOST[:PORT]`, which need not be ours (default the listeners of the configuration)")
 	services := flags.String("service", "", "only these `SERVICE,...`")
 	domains := flags.String("domain", "", "look at the MX, A and PTR records of `DOMAIN,...` too; needs --resolver")
@@ -122,7 +124,9 @@ func (call *checkCall) look(ctx context.Context) (seen checked, err error) {
 			return seen, err
 		}
 	}
-	seen = look(ctx, targets, o)
+	p := call.ui.progress("looking at services")
+	defer p.done()
+	seen = look(ctx, targets, o, p)
 	if c != nil && len(call.only) == 0 {
 		if seen.Backends, err = attack(ctx, c); err != nil {
 			return seen, err
@@ -219,11 +223,15 @@ func reachable(listen string) string {
 }
 
 // look looks at all at once.
-func look(ctx context.Context, targets []scan.Target, o scan.Options) checked {
+func look(ctx context.Context, targets []scan.Target, o scan.Options, p *progress) checked {
 	seen := checked{Services: make([]scan.Report, len(targets)), Backends: []attacked{}, Domains: []scan.Domain{}}
 	var running sync.WaitGroup
+	var done atomic.Int64
 	for i, target := range targets {
-		running.Go(func() { seen.Services[i] = scan.Look(ctx, target, o) })
+		running.Go(func() {
+			seen.Services[i] = scan.Look(ctx, target, o)
+			p.step(int(done.Add(1)), len(targets))
+		})
 	}
 	running.Wait()
 	return seen

@@ -73,8 +73,11 @@ func readImport(ui *ui, args []string) (*importCall, error) {
 }
 
 // read reads the files, up to one byte more than the importer takes.
-func (call *importCall) read(*ui) (files []importer.File, err error) {
-	for _, name := range call.files {
+func (call *importCall) read(ui *ui) (files []importer.File, err error) {
+	p := ui.progress("reading files")
+	defer p.done()
+	for i, name := range call.files {
+		p.step(i, len(call.files))
 		text, err := readBounded(name, importer.MaxFile+1)
 		if err != nil {
 			return nil, err

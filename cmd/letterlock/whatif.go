@@ -48,11 +48,10 @@ func whatifCommand(ui *ui, args []string) error {
 	if q.keys, err = keysOf(c); err != nil {
 		ui.errorf("warning: %v; the answer supposes both an RSA and an ECDSA certificate", err)
 	}
-	kept, err := inventory.Read(c.InventoryFile(), c.Inventory.Age, q.now)
+	a, err := q.read(ui, c)
 	if err != nil {
 		return err
 	}
-	a := q.answer(kept)
 	if !*asJSON {
 		a.print(ui)
 		return nil
@@ -62,6 +61,17 @@ func whatifCommand(ui *ui, args []string) error {
 		ui.printf("%s\n", text)
 	}
 	return err
+}
+
+// read reads the inventory and judges its entries.
+func (q question) read(ui *ui, c *configs.Config) (answer, error) {
+	p := ui.progress("reading the inventory")
+	defer p.done()
+	kept, err := inventory.Read(c.InventoryFile(), c.Inventory.Age, q.now)
+	if err != nil {
+		return answer{}, err
+	}
+	return q.answer(kept, p), nil
 }
 
 // keysOf are the kinds of keys that the configured certificates have, by
@@ -138,13 +148,14 @@ func (q question) serviceOf(e inventory.Entry) (s app.Service, found bool) {
 
 // answer sorts the inventory: who would be refused, who sends in plaintext, and
 // who has got no TLS, each the last seen first.
-func (q question) answer(kept inventory.Inventory) answer {
+func (q question) answer(kept inventory.Inventory, p *progress) answer {
 	a := answer{
 		Policy: q.policy.Name, Listener: q.listener, Since: kept.Begun.UTC(), Lost: kept.Lost, Forgotten: kept.Forgotten,
 		Refused: []refusedRow{}, Plaintext: []senderRow{}, Failures: []failureRow{},
 	}
 	slices.SortFunc(kept.Entries, func(x, y inventory.Entry) int { return y.Last.Compare(x.Last) })
-	for _, e := range kept.Entries {
+	for i, e := range kept.Entries {
+		p.step(i, len(kept.Entries))
 		if !q.asks(e.Service, e.Listener) {
 			continue
 		}

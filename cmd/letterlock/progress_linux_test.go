@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminal opens a pseudo terminal. What is written to side comes out of screen.
+func terminal(t *testing.T) (screen, side *os.File) {
+	t.Helper()
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("there is no pseudo terminal: %v", err)
+	}
+	number, err := unix.IoctlGetInt(int(screen.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(screen.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Skipf("there is no pseudo terminal: %v", err)
+	}
+	if side, err = os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
+		t.Skipf("there is no pseudo terminal: %v", err)
+	}
+	t.Cleanup(func() { _, _ = screen.Close(), side.Close() })
+	return screen, side
+}
+
+// On a terminal a command shows how far it is from its second second on, and
+// leaves no line behind.
+func TestProgressOnATerminal(t *testing.T) {
+	screen, side := terminal(t)
+	synctest.Test(t, func(t *testing.T) {
+		p := newUI(nil, side).progress("looking at services")
+		time.Sleep(900 * time.Millisecond)
+		if p.shown {
+			t.Error("a line is shown within the first second")
+		}
+		p.step(2, 9)
+		time.Sleep(2 * time.Second)
+		p.done()
+	})
+	shown := make([]byte, 4096)
+	n, err := screen.Read(shown)
+	text := string(shown[:n])
+	if err != nil || !strings.HasPrefix(text, "\rlooking at services: 2 of 9, 1s\x1b[K") || !strings.HasSuffix(text, "\r\x1b[K") || strings.Contains(text, "\n") {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// A command that is over at once shows nothing.
+func TestShortProgressOnATerminal(t *testing.T) {
+	screen, side := terminal(t)
+	p := newUI(nil, side).progress("looking at services")
+	p.step(9, 9)
+	p.done()
+	_, _ = side.WriteString("end")
+	shown := make([]byte, 4096)
+	if n, err := screen.Read(shown); err != nil || string(shown[:n]) != "end" {
+		t.Errorf("%q, %v", shown[:n], err)
+	}
+}
+
+// Where standard error is no terminal there is no line.
+func TestProgressElsewhere(t *testing.T) {
+	var out bytes.Buffer
+	synctest.Test(t, func(*testing.T) {
+		p := newUI(nil, &out).progress("looking at services")
+		p.step(2, 9)
+		time.Sleep(5 * time.Second)
+		p.done()
+	})
+	if out.Len() > 0 {
+		t.Errorf("%q", &out)
+	}
+}
+
+// init asks on a terminal.
+func TestInitOnATerminal(t *testing.T) {
+	screen, side := terminal(t)
+	u := newUI(nil, side)
+	u.in, u.interactive = side, isTerminal(side)
+	if !u.interactive {
+		t.Fatal("a terminal is not taken for one")
+	}
+	if _, err := screen.WriteString("10.0.0.5\n"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := u.ask("Host of the mail server", ""); err != nil || answer != "10.0.0.5" {
+		t.Errorf("%q, %v", answer, err)
+	}
+}
