@@ -89,7 +89,7 @@ func (d *draft) backends() {
 			d.line("    pin: [%s]", yamltext.String(s.Pin.String()))
 		}
 		if s.Version < tlspolicy.VersionTLS12 {
-			d.line("    min_version: %s", strings.Replace(strings.TrimPrefix(s.Version.String(), "TLSv"), "1", "1.0", 1))
+			d.line("    min_version: %s", map[tlspolicy.Version]string{tlspolicy.VersionTLS10: "1.0", tlspolicy.VersionTLS11: "1.1"}[s.Version])
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/letterlock/letterlock/configs"
@@ -86,6 +87,7 @@ func readInit(ui *ui, args []string) (*initCall, error) {
 	flags.StringVar(&call.hostname, "hostname", "", "the proxy's `NAME` (default the machine's)")
 	services := flags.String("services", "", "the `SERVICE,...` to offer (default those that the server answers)")
 	recipients := flags.String("recipients", "", "the `DOMAIN,...` that mail is received for (default by the hostname)")
+	ports := flags.String("ports", "", "the server's ports, `SERVICE=PORT,...`, where they are not the usual ones")
 	certificates := flags.String("certificates", "", "the files `CERT,KEY` (default a self-signed certificate)")
 	flags.StringVar(&call.email, "acme-email", "", "get certificates from Let's Encrypt, which may write to `ADDRESS`")
 	flags.BoolVar(&call.yes, "yes", false, "ask nothing")
@@ -102,6 +104,9 @@ func readInit(ui *ui, args []string) (*initCall, error) {
 		}
 		call.cert = configs.Certificate{Cert: cert, Key: key}
 	}
+	if err := call.setPorts(*ports); err != nil {
+		return nil, ui.wrongly("init", "%v", err)
+	}
 	for _, name := range call.services {
 		if !slices.Contains(configs.Inbound(), configs.Service(name)) {
 			return nil, ui.wrongly("init", "there is no service %q", name)
@@ -111,6 +116,22 @@ func readInit(ui *ui, args []string) (*initCall, error) {
 		return nil, ui.wrongly("init", "give --backend HOST; standard input is not a terminal to ask on, or --yes was given")
 	}
 	return call, nil
+}
+
+// setPorts reads --ports. They are those in plaintext.
+func (call *initCall) setPorts(text string) error {
+	var all []string
+	overrideList(&all, text)
+	for _, one := range all {
+		name, port, _ := strings.Cut(one, "=")
+		number, err := strconv.ParseUint(port, 10, 16)
+		i := slices.IndexFunc(call.known, func(s survey.Service) bool { return s.Name == name })
+		if i < 0 || err != nil || number == 0 {
+			return fmt.Errorf("%q is not SERVICE=PORT; the services are smtp, submission, imap, pop3 and sieve", one)
+		}
+		call.known[i].Port = int(number)
+	}
+	return nil
 }
 
 // ask asks for what must be known before the look.

@@ -2,32 +2,36 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/app"
+	"github.com/letterlock/letterlock/internal/mailclient"
+	"github.com/letterlock/letterlock/internal/probe"
 	"github.com/letterlock/letterlock/internal/survey"
+	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// atDemo calls init for the servers of the demo, on their ports.
-func (f *folder) initAtDemo(answers string, args ...string) (status int, said string) {
+// initAtDemo calls init for the servers of the demo, on their ports.
+func (f *folder) initAtDemo(answers string, args ...string) (status int, output string) {
 	f.Helper()
+	var all []string
+	for name, address := range map[string]string{
+		"smtp": f.backends.SMTP(), "submission": f.backends.Submission(), "imap": f.backends.IMAP(), "pop3": f.backends.POP3(), "sieve": f.backends.Sieve(),
+	} {
+		_, port, _ := net.SplitHostPort(address)
+		all = append(all, name+"="+port)
+	}
 	var out, err bytes.Buffer
 	u := newUI(&out, &err)
 	u.in, u.interactive = strings.NewReader(answers), answers != ""
-	call, e := readInit(u, args)
-	if e == nil {
-		for i, address := range []string{f.backends.SMTP(), f.backends.Submission(), f.backends.IMAP(), f.backends.POP3(), f.backends.Sieve()} {
-			_, port, _ := net.SplitHostPort(address)
-			call.known[i].Port, _ = strconv.Atoi(port)
-			call.known[i].TLSPort = 0
-		}
-		e = call.run()
-	}
-	return u.status(e), err.String() + out.String()
+	status = run(append([]string{"init", "--ports", strings.Join(all, ",")}, args...), u)
+	return status, err.String() + out.String()
 }
 
 // The questions are answered on a terminal, and the file holds what the server
@@ -96,6 +100,7 @@ func TestInitWritesNothing(t *testing.T) {
 		{"127.0.0.1\n", "no answer, and nothing was written", nil},
 		{"127.0.0.1\nmail.example.com\nnone\nexample.com\nno\n", "nothing was written", nil},
 		{"", `init: there is no service "nntp"`, []string{"--backend", "127.0.0.1", "--services", "nntp"}},
+		{"", `init: "nntp=119" is not SERVICE=PORT`, []string{"--backend", "127.0.0.1", "--ports", "nntp=119"}},
 		{"", "\"/nowhere/cert.pem\" cannot be read", []string{"--backend", "127.0.0.1", "--certificates", "/nowhere/cert.pem", "--hostname", "mail.example.com"}},
 	} {
 		status, said := f.initAtDemo(c.answers, append(c.args, "--output", output)...)
@@ -113,5 +118,30 @@ func TestInitFindsNoServer(t *testing.T) {
 	call := &initCall{ui: newUI(&bytes.Buffer{}, &bytes.Buffer{}), backend: "127.0.0.1", hostname: "mail.example.com", known: []survey.Service{{Name: "imap", Protocol: "imap", Port: 1}}}
 	if _, err := call.look(t.Context()); err == nil || !strings.Contains(err.Error(), "no mail service answers there") {
 		t.Error(err)
+	}
+}
+
+// A server that takes a login by TLS alone is reached by TLS. A certificate that
+// nobody has signed is known by its key.
+func TestDraftOfABackendWithTLS(t *testing.T) {
+	seen := []survey.Seen{
+		{Service: survey.Service{Name: "imap", Protocol: "imap", Login: true}, Address: "10.0.0.5:993", TLS: "tls", Version: tlspolicy.VersionTLS11},
+		{Service: survey.Service{Name: "pop3", Protocol: "pop3", Login: true}, Address: "10.0.0.5:110", TLS: "starttls", Version: tlspolicy.VersionTLS12, Verified: true},
+		{Service: survey.Service{Name: "smtp", Protocol: "smtp"}, Address: "10.0.0.5:25", Offered: mailclient.Capabilities{Words: map[string][]string{"XCLIENT": {"NAME", "ADDR"}}}},
+		{Service: survey.Service{Name: "sieve", Protocol: "sieve", Login: true}, Address: "10.0.0.5:4190", Err: errors.New("refused\nlisteners: []")},
+	}
+	probed := []app.Probed{{Service: "smtp", Findings: []probe.Finding{{Severity: probe.Danger, Text: "it is an open relay", Remedy: "close it"}}}}
+	d := &draft{call: &initCall{backend: "10.0.0.5", hostname: "mail.example.com", email: "a@example.com"}, seen: seen, probed: probed}
+	text := d.text()
+	c, err := configs.Elsewhere("mail.example.com").Parse("letterlock.yaml", []byte(text))
+	if err != nil || len(c.Listeners) != 5 || len(c.Backends) != 2 {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	for _, want := range []string{
+		"tls: tls\n", "min_version: 1.1\n", "    pin: [", "tls: starttls\n", "handover: xclient\n", "# DANGER: it is an open relay; close it\n", "# Not offered: sieve, which does not answer on 10.0.0.5:4190: refused?listeners: []\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
 	}
 }
