@@ -153,6 +153,9 @@ func (r *reader) complete(s *service) error {
 	if s.name == configs.SMTP && s.auth {
 		s.set("auth", "true")
 	}
+	if s.name == configs.Submissions && slices.ContainsFunc(s.backend.addresses, func(a string) bool { return strings.HasSuffix(a, ":25") }) {
+		s.note(r, s.at, Check, "a client must log in before it sends mail: the backend has to offer AUTH on port 25, or name its port 587")
+	}
 	if s.backend.tls != "" && s.backend.unverified {
 		s.note(r, s.at, Weak, "the certificate of the backend is not verified, as before: an attacker between the two can read everything")
 	}

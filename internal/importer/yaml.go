@@ -21,7 +21,9 @@ func (i *Import) YAML() string {
 	policies, backends := i.named()
 	w.policies(policies)
 	w.backends(backends)
-	w.line("")
+	if !strings.HasSuffix(w.String(), "\n\n") {
+		w.line("")
+	}
 	w.line("listeners:")
 	for _, s := range i.services {
 		w.listener(s, i.commonCertificates() == nil)
@@ -63,12 +65,6 @@ func (w *writer) head(i *Import) {
 
 // top writes the keys that hold for all listeners.
 func (w *writer) top(i *Import) {
-	before := w.Len()
-	defer func() {
-		if w.Len() > before {
-			w.line("")
-		}
-	}()
 	w.line("")
 	if i.hostname != "" {
 		w.line("hostname: %s", yamltext.String(i.hostname))
