@@ -184,7 +184,7 @@ func stunnelService(section, protocol string, accept int, connect string) config
 	own := ports[portNames[strings.ToLower(strings.Trim(section, "[]"))]]
 	spoken := cmp.Or(ports[accept], ports[port], own)
 	switch protocol {
-	case "":
+	case "", "proxy": // a PROXY header for the backend
 		return implicit[spoken]
 	case "imap", "pop3":
 		return plain[protocol]
