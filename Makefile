@@ -5,7 +5,9 @@
 GO        = go
 UNIT      = $$($(GO) list ./... | grep -v '/e2e$$')
 FUZZTIME  = 1000x
-# Many tests wait for a timeout of the proxy and use no CPU meanwhile.
+# Many tests wait for a timeout of the proxy and use no CPU meanwhile, so more
+# packages and tests run at the same time than there are CPUs.
+PACKAGES  = 6
 PARALLEL  = 16
 
 # The parts of test measure and end the processes that they have started, so
@@ -60,10 +62,10 @@ servers:
 # The tests that need only Go; if openssl is installed, some compare with it.
 # short runs the load tests in their smallest size.
 short:
-	$(GO) test -short -parallel $(PARALLEL) -timeout 10m $(UNIT)
+	$(GO) test -short -p $(PACKAGES) -parallel $(PARALLEL) -timeout 10m $(UNIT)
 
 unit:
-	$(GO) test -parallel $(PARALLEL) -timeout 30m $(UNIT)
+	$(GO) test -p $(PACKAGES) -parallel $(PARALLEL) -timeout 30m $(UNIT)
 
 # The test that needs root, and tests of the files in the packages with the
 # programs that read them.
@@ -72,7 +74,7 @@ as-root: servers
 	packaging/check
 
 unit-race:
-	$(GO) test -race -parallel $(PARALLEL) -timeout 60m $(UNIT)
+	$(GO) test -race -p $(PACKAGES) -parallel $(PARALLEL) -timeout 60m $(UNIT)
 
 # The tests with real servers and clients, in groups that run concurrently.
 e2e: servers tools

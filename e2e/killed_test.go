@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/letterlock/letterlock/e2e/world"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // TestServersEndWithAKilledTest kills a test program, and checks that its
@@ -55,14 +55,9 @@ func TestServersEndWithAKilledTest(t *testing.T) {
 	if err := p.Kill(); err != nil {
 		t.Error(err)
 	}
-	for end := time.Now().Add(world.Patience); ; time.Sleep(20 * time.Millisecond) {
-		left := processesWith(t, dir)
-		if len(left) == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("processes are left: %q", left)
-		}
+	var left []string
+	if !wait.Happens(func() bool { left = processesWith(t, dir); return len(left) == 0 }) {
+		t.Fatalf("processes are left: %q", left)
 	}
 }
 

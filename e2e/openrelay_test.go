@@ -11,9 +11,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/letterlock/letterlock/e2e/world"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // foreigner is the address of the client. A load balancer's PROXY header hands
@@ -123,8 +123,9 @@ func assail(t *testing.T, l *world.Letterlock, e entrance, welcome bool) {
 // drained waits until a server has handled all mail: its queue has no files.
 func drained(t *testing.T, folders ...string) {
 	t.Helper()
-	for end := time.Now().Add(world.Patience); ; time.Sleep(50 * time.Millisecond) {
-		var left []string
+	var left []string
+	if !wait.Happens(func() bool {
+		left = nil
 		for _, folder := range folders {
 			_ = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 				if err == nil && d.Type().IsRegular() {
@@ -133,23 +134,20 @@ func drained(t *testing.T, folders ...string) {
 				return nil
 			})
 		}
-		if len(left) == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the queue still holds %q", left)
-		}
+		return len(left) == 0
+	}) {
+		t.Fatalf("the queue still holds %q", left)
 	}
 }
 
 // settled returns relayed once it has the expected number of lines: the server
 // logs a delivery a moment after it.
 func settled(log *world.Log, mark, allowed string, want int) (bad []string, good int) {
-	for end := time.Now().Add(world.Patience); ; time.Sleep(50 * time.Millisecond) {
-		if bad, good = relayed(log, mark, allowed); good >= want || time.Now().After(end) {
-			return bad, good
-		}
-	}
+	_ = wait.Happens(func() bool {
+		bad, good = relayed(log, mark, allowed)
+		return good >= want
+	})
+	return bad, good
 }
 
 // relayed counts the lines of a log about permitted messages that were sent on,

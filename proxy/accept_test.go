@@ -31,6 +31,7 @@ func behind(t *testing.T, change func(*setup)) *world {
 }
 
 func TestBehindBalancer(t *testing.T) {
+	t.Parallel()
 	w := behind(t, nil)
 	for name, c := range map[string]struct{ header, client string }{
 		"v1":    {"PROXY TCP4 192.0.2.7 192.0.2.25 4321 25\r\n", "192.0.2.7:4321"},
@@ -52,6 +53,7 @@ func TestBehindBalancer(t *testing.T) {
 }
 
 func TestBadIntroductions(t *testing.T) {
+	t.Parallel()
 	w := behind(t, nil)
 	for _, text := range []string{"EHLO client.example\r\n", "PROXY TCP4 nobody\r\nxx", strings.Repeat("\x00", 50)} {
 		conn := w.dial()
@@ -66,6 +68,7 @@ func TestBadIntroductions(t *testing.T) {
 }
 
 func TestSlowIntroduction(t *testing.T) {
+	t.Parallel()
 	conn := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = 50 * time.Millisecond }).dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 ")
 	conn.expectEnd()
@@ -73,6 +76,7 @@ func TestSlowIntroduction(t *testing.T) {
 
 // An ordinary client that sends a header sends a wrong command.
 func TestHeaderOfAClient(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) {
 		s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	})
@@ -88,6 +92,7 @@ func TestHeaderOfAClient(t *testing.T) {
 
 // The slots are those of the real clients, not of the balancer.
 func TestSlotsBehindBalancer(t *testing.T) {
+	t.Parallel()
 	w := behind(t, func(s *setup) { s.Limits.ConnectionsPerClient = 1 })
 	from := func(client string) client {
 		conn := w.dial()

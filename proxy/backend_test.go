@@ -87,6 +87,7 @@ func downs(p *upstream.Pool) (addresses []string) {
 }
 
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	for name, broken := range map[string]func(*testing.T) string{
 		"nobody listens":        func(*testing.T) string { return gone },
 		"hangs in the greeting": func(t *testing.T) string { return newLegacy(t, "").address() },
@@ -94,6 +95,7 @@ func TestFailover(t *testing.T) {
 		"speaks no protocol":    func(t *testing.T) string { return newLegacy(t, strings.Repeat("x", 64<<10)).address() },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			good, bad := newLegacy(t, "backend"), broken(t)
 			pool := &upstream.Pool{Name: "pool", Addresses: []string{bad, good.address()}}
 			w := inFrontOf(t, pool)
@@ -121,6 +123,7 @@ func TestFailover(t *testing.T) {
 }
 
 func TestAllDown(t *testing.T) {
+	t.Parallel()
 	pool := &upstream.Pool{Addresses: []string{gone, newLegacy(t, "go away").address()}}
 	w := inFrontOf(t, pool)
 	for range 3 { // nothing is given up for good
@@ -138,6 +141,7 @@ func TestAllDown(t *testing.T) {
 }
 
 func TestSessionNeverMoves(t *testing.T) {
+	t.Parallel()
 	one, two := newLegacy(t, "backend"), newLegacy(t, "backend")
 	w := inFrontOf(t, &upstream.Pool{Addresses: []string{one.address(), two.address()}})
 	c := w.loggedIn()
@@ -161,6 +165,7 @@ func (w *world) abortBackends() {
 }
 
 func TestLeastConnections(t *testing.T) {
+	t.Parallel()
 	one, two := newLegacy(t, "backend"), newLegacy(t, "backend")
 	pool := &upstream.Pool{Addresses: []string{one.address(), two.address()}}
 	w := inFrontOf(t, pool)
@@ -183,6 +188,7 @@ func TestLeastConnections(t *testing.T) {
 }
 
 func TestChecksBringAnAddressBack(t *testing.T) {
+	t.Parallel()
 	bad, good := newLegacy(t, "backend"), newLegacy(t, "backend")
 	pool := &upstream.Pool{Name: "pool", Addresses: []string{bad.address(), good.address()}, Health: 20 * time.Millisecond}
 	pool.Probe = func(back *wire.Stream) error {

@@ -67,6 +67,7 @@ func unreadable(t *testing.T) *tls.Certificate {
 // A client whose certificate cannot be read comes in when it comes again, where
 // certificates are only asked for. Others are asked as before.
 func TestUnreadableCertificate(t *testing.T) {
+	t.Parallel()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		w := asking(t, false)
 		bad := unreadable(t)
@@ -94,6 +95,7 @@ func TestUnreadableCertificate(t *testing.T) {
 
 // The same with certificates of OpenSSL that crypto/tls does not take.
 func TestUnreadableCertificatesOfOpenSSL(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("openssl"); err != nil {
 		if os.Getenv("LETTERLOCK_E2E") != "" {
 			t.Fatal(err)
@@ -135,6 +137,7 @@ func TestUnreadableCertificatesOfOpenSSL(t *testing.T) {
 }
 
 func TestUnasked(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	u := newUnasked(&tls.Config{ClientAuth: tls.RequestClientCert})
 	at := func(s string) netip.Addr { return netip.MustParseAddr(s) }

@@ -16,6 +16,7 @@ import (
 )
 
 func TestTheFirstOpenExceptionIsTaken(t *testing.T) {
+	t.Parallel()
 	day := time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)
 	l := &Listener{Exceptions: []Exception{
 		{Name: "over", Networks: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, Until: day.Add(-time.Hour)},
@@ -77,6 +78,7 @@ func (c client) secure(version uint16) error {
 }
 
 func TestExceptionIsAppliedAndLogged(t *testing.T) {
+	t.Parallel()
 	w := excepting(t, time.Now().Add(time.Hour))
 	for version, needed := range map[uint16]string{tls.VersionTLS10: "exception=loopback exception_needed=true", tls.VersionTLS13: "exception=loopback exception_needed=false"} {
 		if err := w.dial().secure(version); err != nil {
@@ -87,6 +89,7 @@ func TestExceptionIsAppliedAndLogged(t *testing.T) {
 }
 
 func TestAClosedExceptionIsNotTaken(t *testing.T) {
+	t.Parallel()
 	w := excepting(t, time.Now().Add(-time.Second))
 	if err := w.dial().secure(tls.VersionTLS10); err == nil {
 		t.Error("the exception is still open")
@@ -101,6 +104,7 @@ func TestAClosedExceptionIsNotTaken(t *testing.T) {
 
 // The gate for passwords is the exception's, not the listener's.
 func TestStrongFollowsTheException(t *testing.T) {
+	t.Parallel()
 	yes, no := func(*tls.ConnectionState) bool { return true }, func(*tls.ConnectionState) bool { return false }
 	ses := &session{listener: &Listener{AuthAllowed: no}}
 	if ses.authAllowed(nil) {
@@ -113,12 +117,14 @@ func TestStrongFollowsTheException(t *testing.T) {
 }
 
 func TestClientCertificateInTheLog(t *testing.T) {
+	t.Parallel()
 	ca := authority.New(t)
 	for words, clients := range map[string]func(*tls.ConnectionState) error{
 		"Trusted TLS connection":   func(*tls.ConnectionState) error { return nil },
 		"Untrusted TLS connection": func(*tls.ConnectionState) error { return errors.New("expired") },
 	} {
 		t.Run(words, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, func(s *setup) {
 				s.Listeners[0].TLS.ClientAuth = tls.RequestClientCert
 				s.Listeners[0].VerifyClient = clients
@@ -148,6 +154,7 @@ func TestClientCertificateInTheLog(t *testing.T) {
 
 // What a client calls itself is bounded.
 func TestSubjectsAreBounded(t *testing.T) {
+	t.Parallel()
 	leaf := &x509.Certificate{Subject: pkix.Name{CommonName: strings.Repeat("ü\n", 1000)}}
 	l := &Listener{VerifyClient: func(*tls.ConnectionState) error { return nil }}
 	c := l.clientCertificate(&tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}})
@@ -162,6 +169,7 @@ func TestSubjectsAreBounded(t *testing.T) {
 // H14: a TLS configuration is the caller's. Generations and listeners may share
 // it while handshakes run, and it gets other ticket keys meanwhile.
 func TestH14_CallersConfiguration(t *testing.T) {
+	t.Parallel()
 	w := excepting(t, time.Now().Add(time.Hour))
 	shared, exception := w.first.Listeners[0].TLS, w.first.Listeners[0].Exceptions[0].TLS
 	handshake := func(cache tls.ClientSessionCache) bool {

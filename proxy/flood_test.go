@@ -66,11 +66,13 @@ func (w *world) honest(address string) error {
 // G2, G4: two thousand connections that never log in, far more than there are
 // slots, do not keep an honest client out, whatever its address.
 func TestSlowlorisLeavesRoom(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name      string
 		addresses int
 	}{{"one address", 1}, {"twenty addresses", 20}} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, func(s *setup) {
 				s.Limits.Connections, s.Limits.Unauthenticated, s.Limits.UnauthenticatedPerClient = 400, 300, 10
 				s.Limits.ConnectionsPerClient, s.Limits.ConnectionsPerNetwork = 200, 250
@@ -96,6 +98,7 @@ func TestSlowlorisLeavesRoom(t *testing.T) {
 
 // G4: one address at its limit is no other's concern.
 func TestFloodStaysItsOwn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Limits.ConnectionsPerClient = 20 }) // of which all are safe
 	w.flood(20, 1)
 	wait.Until(t, "the flood is not there", func() bool { return w.Sessions() == 20 })
@@ -114,6 +117,7 @@ func TestFloodStaysItsOwn(t *testing.T) {
 
 // A session that makes room receives the protocol's refusal.
 func TestEvictedReadBusy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 1, 0 })
 	slow := w.dial()
 	slow.expect("hello")
@@ -235,6 +239,7 @@ func TestMemoryIsBounded(t *testing.T) {
 
 // The line holds a token as long as may be, and what stands in front of it.
 func TestTokenFitsBesideItsCommand(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Limits.Token = 12288 })
 	c := w.dial()
 	c.expect("hello")
@@ -252,6 +257,7 @@ type broken struct{ net.Listener }
 func (broken) Accept() (net.Conn, error) { return nil, errors.New("too many open files") }
 
 func TestAcceptDoesNotSleepPastShutdown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	ended := make(chan struct{})
 	d := &socket{listener: broken{}}

@@ -10,6 +10,7 @@ import (
 // The line of a client that speaks another protocol tells which, and what is to
 // be done about it.
 func TestForeignersAreLogged(t *testing.T) {
+	t.Parallel()
 	const scans = 3
 	w := newWorld(t, nil)
 	for range scans {

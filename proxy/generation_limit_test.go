@@ -8,6 +8,7 @@ import (
 
 // There are never more sessions than descriptors for them.
 func TestConnectionsFitTheDescriptors(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ configured, descriptors, want int }{
 		{10000, 1 << 20, 10000}, {10000, 1024, 352}, {100, 1024, 100}, {100, 64, 1},
 	} {

@@ -71,6 +71,7 @@ func (w *world) reach(address net.Addr) (client, error) {
 // Whatever a session has come to, it goes on as it began; who comes now is
 // received by the new listener, on the same socket.
 func TestSessionsOutliveReloads(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	relayed, greeted := w.loggedIn(), w.dial()
 	greeted.expect("hello")
@@ -96,6 +97,7 @@ func TestSessionsOutliveReloads(t *testing.T) {
 }
 
 func TestListenersComeAndGo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) {
 		other := s.Listeners[0].again()
 		other.Service = "other"
@@ -138,6 +140,7 @@ func TestListenersComeAndGo(t *testing.T) {
 // What cannot be bound leaves everything as it was, and closes what was opened
 // for it.
 func TestReloadIsWholeOrNot(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	taken, free := loopback.Listen(t), loopback.Listen(t)
 	_ = free.Close()
@@ -162,6 +165,7 @@ func TestReloadIsWholeOrNot(t *testing.T) {
 
 // A socket of our own may be in the way of another one, and that is said.
 func TestOurOwnSocketInTheWay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Listeners[0].Address = ":0" })
 	_, port, _ := net.SplitHostPort(w.Addresses()[0].String())
 	err := w.Reload(w.next(func(g *Generation) { g.Listeners[0].Address = "127.0.0.1:" + port }))
@@ -173,6 +177,7 @@ func TestOurOwnSocketInTheWay(t *testing.T) {
 
 // Limits are those of now, and what they count is not forgotten.
 func TestCountsOutliveReloads(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Limits.LoginFailuresPerClient = 0 })
 	for range 3 {
 		w.loggedIn()
@@ -197,6 +202,7 @@ func TestCountsOutliveReloads(t *testing.T) {
 
 // The checks of a pool go on with the generation that has it, and end with it.
 func TestChecksFollowTheGeneration(t *testing.T) {
+	t.Parallel()
 	var kept, dropped atomic.Int32
 	pool := func(count *atomic.Int32) *upstream.Pool {
 		return &upstream.Pool{
@@ -223,6 +229,7 @@ func TestChecksFollowTheGeneration(t *testing.T) {
 }
 
 func TestReloadAfterTheEnd(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	if err := w.stop(time.Second); err != nil {
 		t.Fatal(err)

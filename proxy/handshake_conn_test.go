@@ -14,6 +14,7 @@ import (
 
 // A client's alert reaches the log, even if the client sends it in plaintext.
 func TestAlertInPlaintext(t *testing.T) {
+	t.Parallel()
 	certificates := []tls.Certificate{authority.New(t).ECDSA(t, "localhost")}
 	for _, tt := range []struct {
 		name   string
@@ -51,6 +52,7 @@ func TestAlertInPlaintext(t *testing.T) {
 }
 
 func TestTail(t *testing.T) {
+	t.Parallel()
 	var last tail
 	for _, piece := range []string{"a long beginning", "", "12", "3", "4567", "8"} {
 		last.add([]byte(piece))

@@ -8,6 +8,7 @@ import (
 
 // Clients that begin a handshake and fall silent keep no turn.
 func TestSlowHandshakesKeepNobodyWaiting(t *testing.T) {
+	t.Parallel()
 	hello := captureHello(t)
 	w := newWorld(t, func(s *setup) { s.Limits.Handshakes = 1 })
 	for i := range 200 {

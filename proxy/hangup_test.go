@@ -85,6 +85,7 @@ func (w *world) refusesLogins(user string) bool {
 // while the client is silent. That is no failure of the backend, and one login has
 // failed, not two.
 func TestSessionEndsWithBackendThatHangsUp(t *testing.T) {
+	t.Parallel()
 	w := hangUpWorld(t, func(conn net.Conn, login *bufio.Reader) {
 		_, _ = login.ReadString('\n')
 		_, _ = io.WriteString(conn, "no\r\n")
@@ -103,6 +104,7 @@ func TestSessionEndsWithBackendThatHangsUp(t *testing.T) {
 
 // A backend that keeps the connection open takes the next login.
 func TestBackendThatStaysTakesNextLogin(t *testing.T) {
+	t.Parallel()
 	w := hangUpWorld(t, func(conn net.Conn, login *bufio.Reader) {
 		for _, reply := range []string{"no\r\n", "welcome\r\n"} {
 			_, _ = login.ReadString('\n')
@@ -118,6 +120,7 @@ func TestBackendThatStaysTakesNextLogin(t *testing.T) {
 
 // A backend that answers a second wrong password by hanging up has refused it.
 func TestHangUpInPlaceOfAnswerCounts(t *testing.T) {
+	t.Parallel()
 	w := hangUpWorld(t, func(conn net.Conn, login *bufio.Reader) {
 		_, _ = login.ReadString('\n')
 		_, _ = io.WriteString(conn, "no\r\n")

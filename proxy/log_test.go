@@ -14,6 +14,7 @@ import (
 
 // A rejected connection is logged with its limit.
 func TestRejectedIsLogged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Limits.ConnectionsPerClient = 1 })
 	w.dial().expect("hello")
 	w.dial().expect("bye busy")
@@ -33,6 +34,7 @@ var leave = map[string]func(conn net.Conn){
 // Who connects and closes without a byte is no session that matters, on any
 // kind of listener: at most debug.
 func TestSilentConnectionsAreNotLogged(t *testing.T) {
+	t.Parallel()
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	for kind, change := range map[string]func(*setup){
 		"starttls": nil,
@@ -42,6 +44,7 @@ func TestSilentConnectionsAreNotLogged(t *testing.T) {
 	} {
 		for way, end := range leave {
 			t.Run(kind+", "+way, func(t *testing.T) {
+				t.Parallel()
 				w := newWorld(t, change)
 				w.level.Set(slog.LevelDebug)
 				before := len(w.log.String())
@@ -58,6 +61,7 @@ func TestSilentConnectionsAreNotLogged(t *testing.T) {
 
 // A client that has sent a byte is a session like others.
 func TestOthersAreLogged(t *testing.T) {
+	t.Parallel()
 	for kind, c := range map[string]struct {
 		change func(*setup)
 		said   string
@@ -69,6 +73,7 @@ func TestOthersAreLogged(t *testing.T) {
 		"upgraded": {nil, "STARTTLS\r\n", "level=WARN msg=\"TLS handshake with unknown[127.0.0.1] failed\""},
 	} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, c.change)
 			conn := w.dial().Conn
 			_, _ = io.WriteString(conn, c.said)

@@ -16,6 +16,7 @@ import (
 
 // E4: mail programs wait for the greeting.
 func TestEarlyTalker(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Listeners[0].Pause = 20 * time.Second })
 	early := w.dial()
 	early.send("EHLO spam.example")
@@ -44,6 +45,7 @@ func (g guardedGate) Settle(front, back *wire.Stream) error {
 // F8: a login that waits does not hold a shutdown up, and is not taken for a
 // wrong password.
 func TestShutdownWhileALoginWaits(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) {
 		s.Timeouts.LoginDelay = time.Hour
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return guardedGate{plainGate{s}} }
@@ -64,6 +66,7 @@ func TestShutdownWhileALoginWaits(t *testing.T) {
 
 // F8: a backend that hangs up in place of a verdict gives no free guesses.
 func TestHangingUpIsAnAnswer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Timeouts.LoginDelay = 0 })
 	newSession := func(client string) *session {
 		return &session{
@@ -99,6 +102,7 @@ func TestHangingUpIsAnAnswer(t *testing.T) {
 // Only an answer about the password counts: a backend that is full or out of order
 // refuses correct passwords too, and the next login is not delayed.
 func TestOnlyWrongPasswordsCount(t *testing.T) {
+	t.Parallel()
 	s, client, now := &Server{logins: limit.NewLogins()}, netip.MustParseAddr("192.0.2.1"), time.Now()
 	s.logins.Set(limit.LoginLimits{PerClient: 10, PerUser: 10, Delay: time.Hour, Forget: time.Hour})
 	admit := func(user string, refused bool) {
@@ -138,6 +142,7 @@ func (g mutedGate) Settle(_, back *wire.Stream) error {
 
 // The end of a client is noticed behind a login that had to wait as well.
 func TestClientEndsBehindADelayedLogin(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) {
 		s.Timeouts.LoginDelay, s.Timeouts.Greeting, s.Timeouts.Login = 50*time.Millisecond, time.Hour, time.Hour
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return mutedGate{plainGate{s}} }

@@ -76,6 +76,7 @@ func naming(t *testing.T, resolver reversedns.Resolver) (w *world, from func(add
 
 // H6: a client that has said nothing costs no lookup.
 func TestH6_LookupsBeginWhenTheClientSpeaks(t *testing.T) {
+	t.Parallel()
 	s := &deafDNS{}
 	w, from := naming(t, s)
 	silent := from("192.0.2.4")
@@ -89,6 +90,7 @@ func TestH6_LookupsBeginWhenTheClientSpeaks(t *testing.T) {
 
 // H6: a lookup ends with the last session that waits for it.
 func TestH6_LookupsEndWithTheirSessions(t *testing.T) {
+	t.Parallel()
 	s := &deafDNS{}
 	w, from := naming(t, s)
 	var clients []client
@@ -114,6 +116,7 @@ const maxLookups = 64
 
 // H6: lookups are bounded in all, and of one IPv6 /64 there is one at a time.
 func TestH6_LookupsAreBounded(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		address func(i int) string
 		most    int
@@ -122,6 +125,7 @@ func TestH6_LookupsAreBounded(t *testing.T) {
 		"one /64":      {func(i int) string { return fmt.Sprintf("2001:db8::%x", i+1) }, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := &deafDNS{}
 			w, from := naming(t, s)
 			for i := range 2 * maxLookups {
@@ -154,6 +158,7 @@ func (g nameGate) Secure(front *wire.Stream) error {
 }
 
 func TestNameOfAClient(t *testing.T) {
+	t.Parallel()
 	w := behind(t, func(s *setup) {
 		s.Resolver, s.Timeouts.ReverseDNS = oneName{}, 10*time.Second
 		s.Listeners[0].ReverseDNS = true
@@ -166,6 +171,7 @@ func TestNameOfAClient(t *testing.T) {
 
 // A shutdown does not wait for the DNS.
 func TestShutdownWhileLookingUp(t *testing.T) {
+	t.Parallel()
 	w := behind(t, func(s *setup) {
 		s.Resolver, s.Timeouts.ReverseDNS = oneName{}, time.Hour
 		s.Listeners[0].ReverseDNS = true

@@ -30,6 +30,7 @@ func TestRelayedSessionIsSmall(t *testing.T) {
 
 // What was needed until the login is gone when bytes are relayed.
 func TestRelayedSessionKeepsNoBeginnings(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	c := w.secured()
 	c.send("ping")

@@ -34,6 +34,18 @@ func relays() int {
 	return strings.Count(string(stacks), "(*pipe).flow")
 }
 
+// parked reports whether both directions of all sessions are parked.
+func (w *world) parked() bool {
+	all := true
+	w.each(func(ses *session) {
+		ses.mu.Lock()
+		r := ses.relay
+		ses.mu.Unlock()
+		all = all && r != nil && r.stateOf(&r.up) == parked && r.stateOf(&r.down) == parked
+	})
+	return all
+}
+
 func TestSilentSessionsCostNoGoroutine(t *testing.T) {
 	w := newWorld(t, nil)
 	var clients []client
@@ -52,10 +64,11 @@ func TestSilentSessionsCostNoGoroutine(t *testing.T) {
 // Whatever a session is called for after a long time goes through, be it in one
 // buffer or in many.
 func TestSeldomCalledSessionsLoseNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	for _, size := range []int{1, 2 << 10, 3 << 10, 40 << 10, 300 << 10} {
 		clients := []client{w.loggedIn(), w.secured()} // not called yet
-		wait.Until(t, "not parked", func() bool { return relays() == 0 })
+		wait.Until(t, "the sessions are not parked", w.parked)
 		for _, c := range clients {
 			line := strings.Repeat("x", size)
 			go func() { _, _ = io.WriteString(c.Conn, line+"\r\n") }()
@@ -65,25 +78,29 @@ func TestSeldomCalledSessionsLoseNothing(t *testing.T) {
 }
 
 func TestParkedSessionsEnd(t *testing.T) {
-	parked := func(t *testing.T, change func(*setup)) (*world, client) {
+	t.Parallel()
+	relayed := func(t *testing.T, change func(*setup)) (*world, client) {
 		w := newWorld(t, change)
 		c := w.secured()
-		wait.Until(t, "not parked", func() bool { return relays() == 0 })
+		wait.Until(t, "the sessions are not parked", w.parked)
 		return w, c
 	}
 	t.Run("the client leaves", func(t *testing.T) {
-		w, c := parked(t, nil)
+		t.Parallel()
+		w, c := relayed(t, nil)
 		_ = c.Conn.Close()
 		wait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
 	})
 	t.Run("shutdown", func(t *testing.T) {
-		w, c := parked(t, nil)
+		t.Parallel()
+		w, c := relayed(t, nil)
 		go func() { _ = w.stop(20 * time.Second) }()
 		c.expect("bye shutdown")
 		c.expectEnd()
 	})
 	t.Run("cut off", func(t *testing.T) {
-		w, _ := parked(t, nil)
+		t.Parallel()
+		w, _ := relayed(t, nil)
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = w.Shutdown(ctx)
@@ -92,12 +109,14 @@ func TestParkedSessionsEnd(t *testing.T) {
 		}
 	})
 	t.Run("not by a reload", func(t *testing.T) {
-		w, c := parked(t, nil)
+		t.Parallel()
+		w, c := relayed(t, nil)
 		w.reload(w.next(nil))
 		c.ping()
 	})
 	t.Run("idle for too long", func(t *testing.T) {
-		w, c := parked(t, func(s *setup) { s.Timeouts.Idle = 3 * time.Second })
+		t.Parallel()
+		w, c := relayed(t, func(s *setup) { s.Timeouts.Idle = 3 * time.Second })
 		c.expect("bye timeout")
 		c.expectEnd()
 		wait.Until(t, "the session does not end", func() bool { return len(w.record.reasons()) == 1 })
@@ -110,6 +129,7 @@ func TestParkedSessionsEnd(t *testing.T) {
 // A relay that stands in the middle of a line, as COMPRESS always does, ends
 // soon after a shutdown too, and without a word in it.
 func TestShutdownInTheMiddleOfALine(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	c := w.loggedIn()
 	if _, err := io.WriteString(c.Conn, "half a line"); err != nil {

@@ -60,6 +60,7 @@ func (w *world) answer() string {
 // A backend that refuses the client has decided: no other is asked, none is taken
 // for down, and nothing is an error.
 func TestClientRefused(t *testing.T) {
+	t.Parallel()
 	one, two := newLegacy(t, "go away"), newLegacy(t, "go away")
 	pool := &upstream.Pool{Name: "pool", Addresses: []string{one.address(), two.address()}, Health: time.Hour, Probe: greeted}
 	w := inFrontOfSeeing(t, pool, upstream.Handover{Header: 1})
@@ -82,6 +83,7 @@ func TestClientRefused(t *testing.T) {
 
 // A backend that refuses us is passed over, and a check tells how it is.
 func TestBackendRefusesUs(t *testing.T) {
+	t.Parallel()
 	bad, good := newLegacy(t, "go away"), newLegacy(t, "backend")
 	pool := &upstream.Pool{Name: "pool", Addresses: []string{bad.address(), good.address()}, Health: time.Hour, Probe: greeted}
 	w := inFrontOfSeeing(t, pool, upstream.Handover{})
@@ -97,6 +99,7 @@ func TestBackendRefusesUs(t *testing.T) {
 // A backend that closes the connection of a client whom it knows is passed over
 // too, but is not down for others: the check finds it well.
 func TestClosedOnAClient(t *testing.T) {
+	t.Parallel()
 	const header = "PROXY TCP4"
 	closing := loopback.Listen(t)
 	checked := make(chan struct{}, 16)

@@ -5,6 +5,7 @@ import "testing"
 // A direction never goes back to an earlier state, and only a running one is
 // parked.
 func TestRelayStates(t *testing.T) {
+	t.Parallel()
 	for from := parked; from <= ended; from++ {
 		for to := parked; to <= ended; to++ {
 			want := to > from || from == running && to == parked

@@ -80,6 +80,7 @@ func poolOf(addresses ...string) *upstream.Pool { return &upstream.Pool{Addresse
 // A master user's login goes to the backend of the user whose mailbox it opens, and
 // its failures count against the master user.
 func TestMasterUsers(t *testing.T) {
+	t.Parallel()
 	own, far := newLegacy(t, "backend"), newLegacy(t, "backend")
 	ownPool, farPool := poolOf(own.address()), poolOf(far.address())
 	routes := &table{users: map[string]*upstream.Pool{"near": ownPool, "far": farPool}}
@@ -106,6 +107,7 @@ func TestMasterUsers(t *testing.T) {
 }
 
 func TestSplitMaster(t *testing.T) {
+	t.Parallel()
 	l := &Listener{MasterSeparator: "*"}
 	for name, want := range map[string][2]string{
 		"joe@example.com*admin": {"joe@example.com", "admin"},
@@ -144,6 +146,7 @@ func (w *world) login(name, answer string) client {
 }
 
 func TestSessionsGoWhereTheirUserIs(t *testing.T) {
+	t.Parallel()
 	own, far := newLegacy(t, "backend"), newLegacy(t, "backend")
 	ownPool, farPool := poolOf(own.address()), poolOf(far.address())
 	routes := &table{users: map[string]*upstream.Pool{"near": ownPool, "far": farPool}}
@@ -175,6 +178,7 @@ func TestSessionsGoWhereTheirUserIs(t *testing.T) {
 // A user without a backend is sent to where all begin, from wherever the last
 // try has led.
 func TestNobodyGoesHome(t *testing.T) {
+	t.Parallel()
 	own, far := newLegacy(t, "backend"), newLegacy(t, "backend")
 	routes := &table{users: map[string]*upstream.Pool{"far": poolOf(far.address())}}
 	w := routedWorld(t, poolOf(own.address()), routes)
@@ -188,6 +192,7 @@ func TestNobodyGoesHome(t *testing.T) {
 }
 
 func TestListenersBackendIsDown(t *testing.T) {
+	t.Parallel()
 	far := newLegacy(t, "backend")
 	ownPool, farPool := poolOf(gone), poolOf(far.address())
 	brokenPool := poolOf(newLegacy(t, "go away").address())
@@ -206,6 +211,7 @@ func TestListenersBackendIsDown(t *testing.T) {
 // Where a session begins is no place to wait for: a backend that hangs costs
 // the time of one dial, and is known to be down.
 func TestListenersBackendHangs(t *testing.T) {
+	t.Parallel()
 	far := newLegacy(t, "backend")
 	ownPool, farPool := poolOf(newLegacy(t, "").address()), poolOf(far.address())
 	w := newWorld(t, func(s *setup) {
@@ -221,6 +227,7 @@ func TestListenersBackendHangs(t *testing.T) {
 }
 
 func TestPoolsOfAListener(t *testing.T) {
+	t.Parallel()
 	own, far := poolOf("10.0.0.1:143"), poolOf("10.0.0.2:143")
 	l := &Listener{Backend: own}
 	if !slices.Equal(l.Pools(), []*upstream.Pool{own}) {

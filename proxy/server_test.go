@@ -19,6 +19,7 @@ import (
 )
 
 func TestRelayCarriesEveryByte(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	c := w.dial()
 	c.expect("hello")
@@ -50,6 +51,7 @@ func TestRelayCarriesEveryByte(t *testing.T) {
 }
 
 func TestBackendDown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Listeners[0].Backend.Addresses = []string{gone} })
 	c := w.dial()
 	c.expect("hello")
@@ -59,6 +61,7 @@ func TestBackendDown(t *testing.T) {
 }
 
 func TestPublicBackendIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Listeners[0].Backend.Addresses = []string{"[2001:db8::1]:25"} })
 	c := w.dial()
 	c.expect("hello")
@@ -71,6 +74,7 @@ func TestPublicBackendIsRefused(t *testing.T) {
 }
 
 func TestShutdownWritesGoodbye(t *testing.T) {
+	t.Parallel()
 	for name, reach := range map[string]func(*world) client{
 		"between commands": func(w *world) client { c := w.dial(); c.expect("hello"); return c },
 		"relayed":          (*world).loggedIn,
@@ -82,6 +86,7 @@ func TestShutdownWritesGoodbye(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, nil)
 			c := reach(w)
 			stopped := make(chan error)
@@ -96,6 +101,7 @@ func TestShutdownWritesGoodbye(t *testing.T) {
 }
 
 func TestShutdownCutsAtItsDeadline(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	c := w.loggedIn()
 	if _, err := io.WriteString(c.Conn, "half a line"); err != nil {
@@ -110,25 +116,30 @@ func TestShutdownCutsAtItsDeadline(t *testing.T) {
 }
 
 func TestTimeouts(t *testing.T) {
+	t.Parallel()
 	short := 50 * time.Millisecond
 	t.Run("command", func(t *testing.T) {
+		t.Parallel()
 		c := newWorld(t, func(s *setup) { s.Timeouts.Command = short }).dial()
 		c.expect("hello")
 		c.expect("bye timeout")
 		c.expectEnd()
 	})
 	t.Run("login", func(t *testing.T) {
+		t.Parallel()
 		c := newWorld(t, func(s *setup) { s.Timeouts.Login = short }).dial()
 		c.expect("hello")
 		c.expect("bye timeout")
 		c.expectEnd()
 	})
 	t.Run("idle", func(t *testing.T) {
+		t.Parallel()
 		c := newWorld(t, func(s *setup) { s.Timeouts.Idle = short }).loggedIn()
 		c.expect("bye timeout")
 		c.expectEnd()
 	})
 	t.Run("handshake", func(t *testing.T) {
+		t.Parallel()
 		c := newWorld(t, func(s *setup) { s.Timeouts.Handshake = short }).dial()
 		c.expect("hello")
 		c.send("STARTTLS")

@@ -15,6 +15,7 @@ import (
 // A client that does not read costs the machine a bounded amount of memory: the
 // backend can send little more than the buffers of the proxy hold.
 func TestSlowReaderHoldsLittleMemory(t *testing.T) {
+	t.Parallel()
 	const most = 2 << 20 // of the 16 MiB and more that the system's own buffers would take
 	for name, open := range map[string]func(*world) client{"in plaintext": (*world).loggedIn, "with TLS": (*world).secured} {
 		t.Run(name, func(t *testing.T) {

@@ -25,6 +25,7 @@ func tlsLegacy(t *testing.T, cert tls.Certificate) string {
 }
 
 func TestBackendWithTLS(t *testing.T) {
+	t.Parallel()
 	ca := authority.New(t)
 	cert := ca.ECDSA(t, "legacy.lan")
 	address := tlsLegacy(t, cert)
@@ -38,6 +39,7 @@ func TestBackendWithTLS(t *testing.T) {
 		"another authority": {tlspolicy.BackendTLS{Roots: authority.New(t).Pool, ServerName: "legacy.lan"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := inFrontOf(t, &upstream.Pool{Addresses: []string{address}, TLS: c.tls.Config})
 			if c.ok {
 				c := w.loggedIn()
@@ -61,6 +63,7 @@ func TestBackendWithTLS(t *testing.T) {
 
 // An address whose TLS fails or hangs is as good as down.
 func TestFailoverBeforeTLS(t *testing.T) {
+	t.Parallel()
 	ca := authority.New(t)
 	good := tlsLegacy(t, ca.ECDSA(t, "legacy.lan"))
 	for name, bad := range map[string]string{
@@ -69,6 +72,7 @@ func TestFailoverBeforeTLS(t *testing.T) {
 		"no TLS":            newLegacy(t, "backend").address(),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			backendTLS := tlspolicy.BackendTLS{Roots: ca.Pool, ServerName: "legacy.lan"}
 			pool := &upstream.Pool{Addresses: []string{bad, good}, TLS: backendTLS.Config}
 			w := inFrontOf(t, pool)

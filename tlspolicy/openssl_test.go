@@ -83,6 +83,9 @@ func TestOpenSSLAgainstEveryPolicy(t *testing.T) {
 	store := pair(t)
 	for _, policy := range tlspolicy.Names() {
 		t.Run(policy, func(t *testing.T) {
+			if testing.Short() && policy != "strict" {
+				t.Skip("NOT RUN with -short: about a hundred handshakes of openssl")
+			}
 			address := serving(t, serverOf(t, policy, store))
 			for _, version := range opensslVersions {
 				got := eliminate(t, address, version.flag, version.name, offered)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/demo/talk"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // sessions returns sessions in different states. Each must end when the server
@@ -69,9 +70,7 @@ func sessions(s *Server) map[string]struct{ address, script string } {
 
 // goroutines waits until at most want goroutines run, or gives up.
 func goroutines(want int) (int, string) {
-	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > want && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
-	}
+	_ = wait.Happens(func() bool { return runtime.NumGoroutine() <= want })
 	stacks := make([]byte, 64<<10)
 	return runtime.NumGoroutine(), string(stacks[:runtime.Stack(stacks, true)])
 }
