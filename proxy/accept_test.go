@@ -20,7 +20,7 @@ const (
 	goodV2 = v2 + "\x21\x11\x00\x0c\xc0\x00\x02\x07\xc0\x00\x02\x19\x10\xe1\x00\x19"
 )
 
-// behind is a proxy that takes loopback for its load balancer.
+// behind returns a proxy that treats loopback as its load balancer.
 func behind(t *testing.T, change func(*setup)) *world {
 	return newWorld(t, func(s *setup) {
 		s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -40,7 +40,7 @@ func TestBehindBalancer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := w.dial()
-			_, _ = io.WriteString(conn.Conn, c.header+"LOGIN\r\n") // in one piece with what follows
+			_, _ = io.WriteString(conn.Conn, c.header+"LOGIN\r\n") // in one piece with the command
 			conn.expect("hello")
 			conn.expect("welcome")
 			_ = conn.Conn.Close()
@@ -48,11 +48,11 @@ func TestBehindBalancer(t *testing.T) {
 		})
 	}
 	if !strings.Contains(w.log.String(), "via=127.0.0.1") {
-		t.Error("the log does not tell who has said it")
+		t.Error("the log lacks the load balancer")
 	}
 }
 
-func TestBadIntroductions(t *testing.T) {
+func TestInvalidProxyHeaders(t *testing.T) {
 	t.Parallel()
 	w := behind(t, nil)
 	for _, text := range []string{"EHLO client.example\r\n", "PROXY TCP4 nobody\r\nxx", strings.Repeat("\x00", 50)} {
@@ -67,15 +67,15 @@ func TestBadIntroductions(t *testing.T) {
 	}
 }
 
-func TestSlowIntroduction(t *testing.T) {
+func TestSlowProxyHeader(t *testing.T) {
 	t.Parallel()
 	conn := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = 50 * time.Millisecond }).dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY TCP4 ")
 	conn.expectEnd()
 }
 
-// An ordinary client that sends a header sends a wrong command.
-func TestHeaderOfAClient(t *testing.T) {
+// A PROXY header from an ordinary client is a wrong command.
+func TestProxyHeaderOfAClient(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *setup) {
 		s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
@@ -86,11 +86,11 @@ func TestHeaderOfAClient(t *testing.T) {
 	_ = conn.Conn.Close()
 	wait.Until(t, "no session", func() bool { return len(w.record.reasons()) == 1 })
 	if strings.Contains(w.log.String(), "192.0.2.7") {
-		t.Errorf("it was believed:\n%s", w.log)
+		t.Errorf("the forged address is in the log:\n%s", w.log)
 	}
 }
 
-// The slots are those of the real clients, not of the balancer.
+// Slots belong to the real clients, not to the load balancer.
 func TestSlotsBehindBalancer(t *testing.T) {
 	t.Parallel()
 	w := behind(t, func(s *setup) { s.Limits.ConnectionsPerClient = 1 })
@@ -111,7 +111,7 @@ func TestShutdownWhileWaitingForHeaders(t *testing.T) {
 	w := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = time.Minute })
 	conn := w.dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY")
-	wait.Until(t, "it is not waited for", func() bool { return w.slots.Usage().All() == 1 })
+	wait.Until(t, "the proxy does not wait for the header", func() bool { return w.slots.Usage().All() == 1 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}

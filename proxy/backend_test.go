@@ -19,7 +19,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// pickyGate wants to be greeted as a backend.
+// pickyGate requires the greeting "backend" from a backend.
 type pickyGate struct{ plainGate }
 
 func (g pickyGate) Open(back *wire.Stream) error {
@@ -33,12 +33,12 @@ func (g pickyGate) Open(back *wire.Stream) error {
 	return nil
 }
 
-// legacy is a backend that says greeting and then echoes; an empty greeting
-// is never said.
+// legacy is a backend that sends a greeting and then echoes; with an empty
+// greeting it sends none.
 type legacy struct {
 	net.Listener
-	sessions atomic.Int64 // ever
-	parted   atomic.Int64 // of these, those that have ended
+	sessions atomic.Int64 // all sessions so far
+	parted   atomic.Int64 // sessions that have ended
 }
 
 func newLegacy(t *testing.T, greeting string) *legacy {
@@ -56,11 +56,11 @@ func newLegacy(t *testing.T, greeting string) *legacy {
 
 func (l *legacy) address() string { return l.Addr().String() }
 
-// gone is an address on which nobody listens, now or soon: a port that was
-// free a moment ago may be another test's by now.
+// gone is an address on which no process listens, now or soon: a free port
+// could be used by another test meanwhile.
 const gone = "127.0.0.1:1"
 
-// inFrontOf is a proxy for a pool of addresses.
+// inFrontOf returns a proxy for a pool of addresses.
 func inFrontOf(t *testing.T, pool *upstream.Pool) *world {
 	return newWorld(t, func(s *setup) {
 		s.Listeners[0].Backend = pool
@@ -70,7 +70,7 @@ func inFrontOf(t *testing.T, pool *upstream.Pool) *world {
 	})
 }
 
-// ping proves that the session is relayed to a backend.
+// ping checks that the session is relayed to a backend.
 func (c client) ping() {
 	c.t.Helper()
 	c.send("ping")
@@ -89,18 +89,19 @@ func downs(p *upstream.Pool) (addresses []string) {
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	for name, broken := range map[string]func(*testing.T) string{
-		"nobody listens":        func(*testing.T) string { return gone },
-		"hangs in the greeting": func(t *testing.T) string { return newLegacy(t, "").address() },
-		"refuses":               func(t *testing.T) string { return newLegacy(t, "go away").address() },
-		"speaks no protocol":    func(t *testing.T) string { return newLegacy(t, strings.Repeat("x", 64<<10)).address() },
+		"nobody listens":    func(*testing.T) string { return gone },
+		"sends no greeting": func(t *testing.T) string { return newLegacy(t, "").address() },
+		"refuses":           func(t *testing.T) string { return newLegacy(t, "go away").address() },
+		"another protocol":  func(t *testing.T) string { return newLegacy(t, strings.Repeat("x", 64<<10)).address() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			good, bad := newLegacy(t, "backend"), broken(t)
 			pool := &upstream.Pool{Name: "pool", Addresses: []string{bad, good.address()}}
 			w := inFrontOf(t, pool)
-			// A few sessions, as either address may be the first choice.
-			wait.Until(t, "the broken address is never found out", func() bool {
+			// It takes a few sessions, because either address may be tried
+			// first.
+			wait.Until(t, "the broken address is not marked as down", func() bool {
 				c := w.loggedIn()
 				c.ping()
 				return len(downs(pool)) > 0
@@ -116,7 +117,7 @@ func TestFailover(t *testing.T) {
 				t.Errorf("%d of 5 sessions", n)
 			}
 			if log := w.log.String(); strings.Count(log, "backend is down") != 1 {
-				t.Errorf("the log says it not once:\n%s", log)
+				t.Errorf("the log must report it once:\n%s", log)
 			}
 		})
 	}
@@ -126,7 +127,7 @@ func TestAllDown(t *testing.T) {
 	t.Parallel()
 	pool := &upstream.Pool{Addresses: []string{gone, newLegacy(t, "go away").address()}}
 	w := inFrontOf(t, pool)
-	for range 3 { // nothing is given up for good
+	for range 3 { // addresses that are down are tried again
 		c := w.dial()
 		c.expect("hello")
 		c.send("LOGIN")
@@ -153,7 +154,7 @@ func TestSessionNeverMoves(t *testing.T) {
 	}
 }
 
-// abortBackends cuts the relayed sessions' connections to their backends.
+// abortBackends closes the relayed sessions' connections to their backends.
 func (w *world) abortBackends() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -181,7 +182,7 @@ func TestLeastConnections(t *testing.T) {
 	for _, c := range clients {
 		_ = c.Conn.Close()
 	}
-	wait.Until(t, "places are not given back", func() bool {
+	wait.Until(t, "sessions are still counted", func() bool {
 		states := pool.State()
 		return states[0].Sessions == 0 && states[1].Sessions == 0
 	})
@@ -200,12 +201,12 @@ func TestChecksBringAnAddressBack(t *testing.T) {
 	}
 	pool.Report(pool.Order(netip.Addr{})[0], errors.New("gone"), slog.New(slog.DiscardHandler))
 	w := inFrontOf(t, pool)
-	wait.Until(t, "it is never up again", func() bool { return len(downs(pool)) == 0 })
-	wait.Until(t, "checks do not end", func() bool { return bad.parted.Load() > 0 && good.parted.Load() > 0 })
-	if err := w.stop(20 * time.Second); err != nil { // and the checks with it
+	wait.Until(t, "the address is not marked as up again", func() bool { return len(downs(pool)) == 0 })
+	wait.Until(t, "the connections of the checks are still open", func() bool { return bad.parted.Load() > 0 && good.parted.Load() > 0 })
+	if err := w.stop(20 * time.Second); err != nil { // ends the checks too
 		t.Fatal(err)
 	}
 	if !strings.Contains(w.log.String(), "backend is up again") {
-		t.Errorf("the log does not say so:\n%s", w.log)
+		t.Errorf("the log does not report it:\n%s", w.log)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// asking is a world that asks clients for certificates.
+// asking returns a world that requests certificates from clients.
 func asking(t *testing.T, require bool, change ...func(*Listener)) *world {
 	return newWorld(t, func(s *setup) {
 		l := s.Listeners[0]
@@ -32,8 +32,8 @@ func asking(t *testing.T, require bool, change ...func(*Listener)) *world {
 	})
 }
 
-// greetedWith reports whether a client with a certificate gets into TLS, and
-// whether it was asked for the certificate.
+// greetedWith reports whether a client with a certificate completes the
+// handshake, and whether the server has requested the certificate.
 func (w *world) greetedWith(cert *tls.Certificate, version uint16) (in, asked bool) {
 	w.t.Helper()
 	c := w.dial()
@@ -54,8 +54,7 @@ func (w *world) greetedWith(cert *tls.Certificate, version uint16) (in, asked bo
 	return err == nil && line == "welcome\r\n", asked
 }
 
-// unreadable is a certificate that crypto/tls cannot parse, of a client that
-// does not know.
+// unreadable returns a client's certificate that crypto/tls cannot parse.
 func unreadable(t *testing.T) *tls.Certificate {
 	t.Helper()
 	cert := authority.New(t).Client(t, "alice")
@@ -72,13 +71,13 @@ func TestUnreadableCertificate(t *testing.T) {
 		w := asking(t, false)
 		bad := unreadable(t)
 		if in, asked := w.greetedWith(bad, version); in || !asked {
-			t.Errorf("%#x: the first time it is in: %t, asked: %t", version, in, asked)
+			t.Errorf("%#x: first connection: accepted %t, requested %t", version, in, asked)
 		}
 		const want = "the client is not asked for a certificate in the next 7 days"
 		wait.Until(t, "the client is asked again", func() bool { return strings.Contains(w.log.String(), want) })
 		for range 2 {
 			if in, asked := w.greetedWith(bad, version); !in || asked {
-				t.Errorf("%#x: later it is in: %t, asked: %t", version, in, asked)
+				t.Errorf("%#x: later connection: accepted %t, requested %t", version, in, asked)
 			}
 		}
 		if text := w.log.String(); strings.Count(text, want) != 1 || !strings.Contains(text, "failed to parse client certificate") {
@@ -88,7 +87,7 @@ func TestUnreadableCertificate(t *testing.T) {
 	w := asking(t, true)
 	for range 3 {
 		if in, asked := w.greetedWith(unreadable(t), tls.VersionTLS13); in || !asked {
-			t.Errorf("required: in %t, asked %t", in, asked)
+			t.Errorf("required: accepted %t, requested %t", in, asked)
 		}
 	}
 }
@@ -120,7 +119,7 @@ func TestUnreadableCertificatesOfOpenSSL(t *testing.T) {
 		openssl("req -x509 -key key.pem -subj /CN=old.example -days 30 -out cert.pem")
 		for _, version := range []string{"-tls1_2", "-tls1_3"} {
 			w := asking(t, false, func(l *Listener) { l.Implicit = true })
-			// OpenSSL sends a certificate or none, as it sees fit.
+			// OpenSSL may send a certificate or none.
 			const in, refused = "Anonymous TLS connection established", "the client is not asked for a certificate"
 			logged := func(words ...string) bool {
 				return slices.ContainsFunc(words, func(text string) bool { return strings.Contains(w.log.String(), text) })
@@ -128,10 +127,10 @@ func TestUnreadableCertificatesOfOpenSSL(t *testing.T) {
 			openssl("s_client -brief -cert cert.pem -key key.pem -connect " + w.Addresses()[0].String() + " " + version)
 			wait.Until(t, name+" "+version+" is not in the log", func() bool { return logged(in, refused) })
 			if name == "brainpool" && version == "-tls1_2" && !logged("unsupported elliptic curve") {
-				t.Errorf("crypto/tls takes %s: %s", name, w.log)
+				t.Errorf("crypto/tls accepts %s: %s", name, w.log)
 			}
 			openssl("s_client -brief -cert cert.pem -key key.pem -connect " + w.Addresses()[0].String() + " " + version)
-			wait.Until(t, name+" "+version+" does not get in", func() bool { return logged(in) })
+			wait.Until(t, name+" "+version+" is not accepted", func() bool { return logged(in) })
 		}
 	}
 }
@@ -146,7 +145,7 @@ func TestUnasked(t *testing.T) {
 		t.Error(got)
 	}
 	if other := errors.New("tls: client offered only unsupported versions"); u.learn(at("192.0.2.2"), other, now) != other {
-		t.Error("another error is taken for one about certificates")
+		t.Error("an error about another subject counts as one about certificates")
 	}
 	u.add(at("2001:db8::1"), now)
 	for address, want := range map[string]bool{
@@ -157,7 +156,7 @@ func TestUnasked(t *testing.T) {
 		}
 	}
 	if u.has(at("192.0.2.1"), now.Add(unaskedFor)) {
-		t.Error("it is never asked again")
+		t.Error("the client is not asked again")
 	}
 	for i := range 3 * maxUnasked {
 		u.add(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), now.Add(time.Duration(i+1)*time.Second))
@@ -167,7 +166,7 @@ func TestUnasked(t *testing.T) {
 	}
 	for _, config := range []*tls.Config{{}, {ClientAuth: tls.RequestClientCert, VerifyConnection: func(tls.ConnectionState) error { return nil }}} {
 		if u := newUnasked(config); u != nil || u.has(at("192.0.2.1"), now) || u.learn(at("192.0.2.1"), err, now) != err {
-			t.Error("clients are let off where certificates are required, or not asked for")
+			t.Error("clients are recorded although certificates are required, or not requested")
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-func TestTheFirstOpenExceptionIsTaken(t *testing.T) {
+func TestFirstMatchingExceptionApplies(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)
 	l := &Listener{Exceptions: []Exception{
@@ -48,7 +48,8 @@ func TestTheFirstOpenExceptionIsTaken(t *testing.T) {
 	}
 }
 
-// excepting is a world whose listener takes TLS 1.3, and an exception that takes 1.0.
+// excepting returns a world whose listener requires TLS 1.3, with an exception
+// that accepts TLS 1.0.
 func excepting(t *testing.T, until time.Time) *world {
 	return newWorld(t, func(s *setup) {
 		l := s.Listeners[0]
@@ -62,7 +63,7 @@ func excepting(t *testing.T, until time.Time) *world {
 	})
 }
 
-// secure turns TLS of a version on.
+// secure starts TLS with a maximum version.
 func (c client) secure(version uint16) error {
 	c.expect("hello")
 	c.send("STARTTLS")
@@ -84,11 +85,11 @@ func TestExceptionIsAppliedAndLogged(t *testing.T) {
 		if err := w.dial().secure(version); err != nil {
 			t.Errorf("%#x: %v", version, err)
 		}
-		wait.Until(t, "the log does not tell of "+needed, func() bool { return strings.Count(w.log.String(), needed) == 2 })
+		wait.Until(t, "the log lacks "+needed, func() bool { return strings.Count(w.log.String(), needed) == 2 })
 	}
 }
 
-func TestAClosedExceptionIsNotTaken(t *testing.T) {
+func TestExpiredExceptionIsIgnored(t *testing.T) {
 	t.Parallel()
 	w := excepting(t, time.Now().Add(-time.Second))
 	if err := w.dial().secure(tls.VersionTLS10); err == nil {
@@ -98,21 +99,21 @@ func TestAClosedExceptionIsNotTaken(t *testing.T) {
 		t.Error(err)
 	}
 	if strings.Contains(w.log.String(), "exception") {
-		t.Errorf("the log tells of an exception:\n%s", w.log)
+		t.Errorf("the log has an exception:\n%s", w.log)
 	}
 }
 
-// The gate for passwords is the exception's, not the listener's.
-func TestStrongFollowsTheException(t *testing.T) {
+// The exception decides whether a login is allowed, not the listener.
+func TestAuthAllowedOfTheException(t *testing.T) {
 	t.Parallel()
 	yes, no := func(*tls.ConnectionState) bool { return true }, func(*tls.ConnectionState) bool { return false }
 	ses := &session{listener: &Listener{AuthAllowed: no}}
 	if ses.authAllowed(nil) {
-		t.Error("without an exception")
+		t.Error("a login is allowed without an exception")
 	}
 	ses.exception = &Exception{AuthAllowed: yes}
 	if !ses.authAllowed(nil) {
-		t.Error("in the exception")
+		t.Error("no login is allowed with the exception")
 	}
 }
 
@@ -152,7 +153,7 @@ func TestClientCertificateInTheLog(t *testing.T) {
 	}
 }
 
-// What a client calls itself is bounded.
+// The name in a client's certificate is truncated.
 func TestSubjectsAreBounded(t *testing.T) {
 	t.Parallel()
 	leaf := &x509.Certificate{Subject: pkix.Name{CommonName: strings.Repeat("ü\n", 1000)}}
@@ -162,12 +163,13 @@ func TestSubjectsAreBounded(t *testing.T) {
 		t.Errorf("%d bytes: %s", len(c.Subject), c.Subject)
 	}
 	if l.clientCertificate(&tls.ConnectionState{}) != nil || (&Listener{}).clientCertificate(&tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}}) != nil {
-		t.Error("a certificate out of nothing")
+		t.Error("a description without a certificate")
 	}
 }
 
-// H14: a TLS configuration is the caller's. Generations and listeners may share
-// it while handshakes run, and it gets other ticket keys meanwhile.
+// H14: the proxy does not change the caller's TLS configuration. Generations
+// and listeners may share it during handshakes, and the caller may change its
+// ticket keys.
 func TestH14_CallersConfiguration(t *testing.T) {
 	t.Parallel()
 	w := excepting(t, time.Now().Add(time.Hour))
@@ -180,7 +182,7 @@ func TestH14_CallersConfiguration(t *testing.T) {
 		secured := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true, ServerName: "mail.example.com", ClientSessionCache: cache})
 		inside := client{secured, bufio.NewReader(secured), t}
 		inside.send("LOGIN")
-		inside.expect("welcome") // behind it the client has its ticket
+		inside.expect("welcome") // the ticket arrives before it
 		return secured.ConnectionState().DidResume
 	}
 	done := make(chan struct{})
@@ -210,6 +212,6 @@ func TestH14_CallersConfiguration(t *testing.T) {
 	}
 	exception.SetSessionTicketKeys([][32]byte{{2}})
 	if handshake(cache) {
-		t.Error("a session is resumed with keys of before")
+		t.Error("a session is resumed with the previous keys")
 	}
 }

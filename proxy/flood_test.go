@@ -20,8 +20,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// from connects from an address of the test's choice, all of which are on
-// loopback.
+// from connects from a given address on loopback.
 func (w *world) from(address string) (client, error) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: 20 * time.Second}
 	conn, err := dialer.Dial("tcp", w.Addresses()[0].String())
@@ -32,7 +31,8 @@ func (w *world) from(address string) (client, error) {
 	return client{conn, bufio.NewReader(conn), w.t}, nil
 }
 
-// flood opens connections that say nothing, from as many addresses in turn.
+// flood opens connections that send nothing, from a number of addresses in
+// turn.
 func (w *world) flood(n, addresses int) {
 	w.t.Helper()
 	for i := range n {
@@ -44,7 +44,7 @@ func (w *world) flood(n, addresses int) {
 	}
 }
 
-// honest is a whole session.
+// honest runs a whole session.
 func (w *world) honest(address string) error {
 	c, err := w.from(address)
 	if err != nil {
@@ -96,12 +96,12 @@ func TestSlowlorisLeavesRoom(t *testing.T) {
 	}
 }
 
-// G4: one address at its limit is no other's concern.
-func TestFloodStaysItsOwn(t *testing.T) {
+// G4: one address at its limit does not affect others.
+func TestFloodAffectsOneAddress(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *setup) { s.Limits.ConnectionsPerClient = 20 }) // of which all are safe
+	w := newWorld(t, func(s *setup) { s.Limits.ConnectionsPerClient = 20 }) // none of them can be evicted
 	w.flood(20, 1)
-	wait.Until(t, "the flood is not there", func() bool { return w.Sessions() == 20 })
+	wait.Until(t, "the sessions of the flood are not open", func() bool { return w.Sessions() == 20 })
 	c, err := w.from("127.0.66.1")
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestFloodStaysItsOwn(t *testing.T) {
 }
 
 // A session that makes room receives the protocol's refusal.
-func TestEvictedReadBusy(t *testing.T) {
+func TestEvictedSessionReadsBusy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 1, 0 })
 	slow := w.dial()
@@ -136,7 +136,7 @@ func TestHostileSessionsLeaveNothing(t *testing.T) {
 		s.Limits.Connections, s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 300, 200, 0
 	})
 	_ = w.honest("127.0.0.1")
-	wait.Until(t, "the first session stays", func() bool { return w.Sessions() == 0 })
+	wait.Until(t, "the first session has not ended", func() bool { return w.Sessions() == 0 })
 	descriptors := usage.Descriptors(t)
 	jobs := make(chan int)
 	var attackers sync.WaitGroup
@@ -159,7 +159,7 @@ func TestHostileSessionsLeaveNothing(t *testing.T) {
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Error(err)
 	}
-	// The test's own backend is still there: its accept loop, and nothing more.
+	// The test's own backend still runs its accept loop.
 	wait.Until(t, fmt.Sprintf("there were %d goroutines", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines+1 })
 	wait.Until(t, fmt.Sprintf("there were %d descriptors", descriptors), func() bool { return usage.Descriptors(t) <= descriptors })
 	slots, turns := w.slots.Usage().All(), w.first.turns["plain"].InUse()
@@ -200,8 +200,8 @@ func (w *world) attack(random *rand.Rand, hello []byte) {
 	}
 }
 
-// G1, G4: a thousand sessions, each with the longest line that is taken and no
-// end of it, hold no more than 56 KiB each, of which 40 are the line's buffer.
+// G1, G4: a thousand sessions, each with an unfinished line of the maximum
+// length, use at most 56 KiB each, of which 40 are the line's buffer.
 func TestMemoryIsBounded(t *testing.T) {
 	const sessions, bound = 1000, 56 << 10
 	w := newWorld(t, func(s *setup) {
@@ -232,12 +232,12 @@ func TestMemoryIsBounded(t *testing.T) {
 		return full == sessions
 	})
 	if each := (usage.Memory() - before) / sessions; each > bound {
-		t.Errorf("a session holds %d bytes, and may hold %d", each, bound)
+		t.Errorf("a session holds %d bytes, and the maximum is %d", each, bound)
 	}
 	runtime.KeepAlive(open)
 }
 
-// The line holds a token as long as may be, and what stands in front of it.
+// A line may contain a token of the maximum length and the text before it.
 func TestTokenFitsBesideItsCommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Limits.Token = 12288 })
@@ -251,7 +251,7 @@ func TestTokenFitsBesideItsCommand(t *testing.T) {
 	c.expect("bye line-too-long")
 }
 
-// broken is a socket that cannot accept, as without descriptors.
+// broken is a socket whose Accept fails, as without descriptors.
 type broken struct{ net.Listener }
 
 func (broken) Accept() (net.Conn, error) { return nil, errors.New("too many open files") }
@@ -272,8 +272,8 @@ func TestAcceptDoesNotSleepPastShutdown(t *testing.T) {
 	<-ended
 }
 
-// BenchmarkTurnAway is the cost of a client that finds no place.
-func BenchmarkTurnAway(b *testing.B) {
+// BenchmarkReject measures the cost of a client for which there is no slot.
+func BenchmarkReject(b *testing.B) {
 	s := &Server{Observer: observe.SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
 	l := &Listener{Service: "plain", NewGate: func(s *gate.Session) Gate { return plainGate{s} }, generation: &Generation{}}
 	b.ReportAllocs()

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// The line of a client that speaks another protocol tells which, and what is to
-// be done about it.
-func TestForeignersAreLogged(t *testing.T) {
+// The log line about a client with another protocol names the protocol and a
+// remedy.
+func TestOtherProtocolsAreLogged(t *testing.T) {
 	t.Parallel()
 	const scans = 3
 	w := newWorld(t, nil)

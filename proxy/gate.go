@@ -11,8 +11,8 @@ import (
 // methods are called in this order, by one goroutine; each error
 // ends the session for the reason that gate.ReasonOf finds in it.
 type Gate interface {
-	// Secure converses with the client until TLS is on, or declined where that is
-	// allowed. No backend exists yet.
+	// Secure talks to the client until TLS has started, or the client continues
+	// without TLS where that is permitted. No backend exists yet.
 	Secure(front *wire.Stream) error
 
 	// Open reads the backend's greeting. It is called again with another backend
@@ -37,7 +37,8 @@ type RelayInspector interface {
 	Inspect(piece []byte) error
 }
 
-// gateSession returns the facts and functions that the session lends its gate.
+// gateSession returns the facts about the session and the functions that its
+// gate may use.
 func (ses *session) gateSession() *gate.Session {
 	l, limits := ses.listener, ses.rules().Limits
 	s := &gate.Session{
@@ -55,14 +56,14 @@ func (ses *session) gateSession() *gate.Session {
 	return s
 }
 
-// Rejected passes on that a sender or a recipient was refused.
+// Rejected forwards the event that a sender or a recipient was refused.
 func (ses *session) Rejected(r gate.Rejection) { ses.server.Observer.Rejected(&ses.info, r) }
 
-// Message passes on the outcome of a message.
+// Message forwards the result of a message.
 func (ses *session) Message(m gate.Message) { ses.server.Observer.Message(&ses.info, m) }
 
-// messageAccepted notes that the backend has accepted a message, and counts those
-// that came in plaintext.
+// messageAccepted records that the backend has accepted a message, and counts
+// those that arrived in plaintext.
 func (ses *session) messageAccepted() {
 	ses.info.Settled = true
 	if ses.info.TLS == nil {
@@ -84,5 +85,5 @@ func (ses *session) spool() (gate.Spool, error) {
 	return f, nil
 }
 
-// date returns the present time as in a Received field.
+// date returns the current time in the format of a Received field.
 func date() string { return time.Now().Format("Mon, 2 Jan 2006 15:04:05 -0700") }

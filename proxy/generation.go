@@ -35,7 +35,7 @@ func (s *Server) prepare(next, last *Generation) {
 	}
 	next.turns = limit.NewTurns(next.Limits.Handshakes, next.Limits.Reserved, next.services())
 	if last != nil && limit.SameTurns(last.turns, next.turns) {
-		next.turns = last.turns // so that handshakes that run still count
+		next.turns = last.turns // so that running handshakes still count
 	}
 	next.present, next.retire = context.WithCancel(s.accepting)
 	next.checker = upstream.NewChecker(next.present, next.Timeouts.backend(), s.Log, s.running.Go)
@@ -44,10 +44,11 @@ func (s *Server) prepare(next, last *Generation) {
 	}
 }
 
-// Reload replaces the present generation. Addresses that both generations listen on
-// keep their sockets, and connections that wait there belong to the new listeners.
-// Reload opens new sockets first, and closes unused ones after that. Open sessions
-// keep their generation. All counts stay. After an error nothing has changed.
+// Reload replaces the current generation. Addresses that both generations
+// listen on keep their sockets, and connections that wait there belong to the
+// new listeners. Reload opens new sockets first, and closes unused ones after
+// that. Open sessions keep their generation. All counts stay. After an error
+// nothing has changed.
 //
 // Serve must have been called. Reloads must not overlap.
 func (s *Server) Reload(next *Generation) error {
@@ -67,7 +68,7 @@ func (s *Server) Reload(next *Generation) error {
 	return nil
 }
 
-// activate makes the generation the present one, unless the server shuts down.
+// activate makes the generation the current one, unless the server shuts down.
 func (s *Server) activate(next *Generation, sockets, opened []*socket) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,9 +113,9 @@ func (s *Server) serve(g *Generation, opened []*socket) {
 	}
 }
 
-// Descriptors that are not used for the two sockets of each session: some for
-// listeners, probes and lookups, and a part for sessions that need a third one to
-// spool a message in a file, or to change from one backend to another.
+// Descriptors that are not available for the two sockets of each session: some
+// for listeners, probes and lookups, and a part for sessions that need a third
+// one to spool a message in a file, or to change from one backend to another.
 const (
 	spareDescriptors = 256
 	thirdDescriptors = 16 // one in so many
@@ -149,8 +150,8 @@ func (g *Generation) sweepTime() time.Duration {
 	return min(max(g.Timeouts.Idle/8, time.Millisecond), time.Minute)
 }
 
-// Limits bound the resources that clients use. All are set; a limit that may be
-// zero then does not bound anything by itself.
+// Limits bound the resources that clients use. All are set; zero means no limit
+// where that is permitted.
 type Limits struct {
 	Connections              int // open sessions in all
 	ConnectionsPerClient     int // of one IPv4 address or IPv6 /64
@@ -159,12 +160,12 @@ type Limits struct {
 	UnauthenticatedPerClient int // above that, its oldest make room; may be zero
 	LoginFailuresPerClient   int // failed logins until others are refused; may be zero
 	LoginFailuresPerUser     int // may be zero
-	Handshakes               int // that compute at the same time
-	Reserved                 int // percent of these limits that services have for themselves; may be zero
+	Handshakes               int // that are computed at the same time
+	Reserved                 int // percent of these limits that are reserved for single services; may be zero
 	Line, Token, Literal     int // bytes
 	Errors                   int
-	Message                  int   // bytes of a message that is held before it goes on
-	Spool                    int64 // bytes of all messages that are held; zero is no limit
+	Message                  int   // bytes of a message that is spooled before it is forwarded
+	Spool                    int64 // bytes of all spooled messages; zero: no limit
 }
 
 // Timeouts bound every wait. All are set.

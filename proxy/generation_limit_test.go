@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// There are never more sessions than descriptors for them.
+// The number of sessions never exceeds the available descriptors.
 func TestConnectionsFitTheDescriptors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ configured, descriptors, want int }{

@@ -21,7 +21,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// secondGate greets with another word.
+// secondGate sends another greeting.
 type secondGate struct{ plainGate }
 
 func (g secondGate) Secure(front *wire.Stream) error {
@@ -29,8 +29,8 @@ func (g secondGate) Secure(front *wire.Stream) error {
 	return g.plainGate.Secure(front)
 }
 
-// next is another generation like the first, with a gate that tells them
-// apart, and then changed.
+// next returns another generation like the first, with a gate that
+// distinguishes them, after change has changed it.
 func (w *world) next(change func(*Generation)) *Generation {
 	g := &Generation{Hostname: w.first.Hostname, Limits: w.first.Limits, Timeouts: w.first.Timeouts, Pools: w.first.Pools}
 	for _, l := range w.first.Listeners {
@@ -42,7 +42,7 @@ func (w *world) next(change func(*Generation)) *Generation {
 	return g
 }
 
-// again is the same listener for another generation.
+// again returns the same listener for another generation.
 func (l *Listener) again() *Listener {
 	copied := *l
 	copied.TLS = l.TLS.Clone()
@@ -57,7 +57,7 @@ func (w *world) reload(g *Generation) {
 	}
 }
 
-// reach connects to one of the listeners, or to any address.
+// reach connects to an address, such as that of a listener.
 func (w *world) reach(address net.Addr) (client, error) {
 	conn, err := net.Dial("tcp", address.String())
 	if err != nil {
@@ -68,8 +68,8 @@ func (w *world) reach(address net.Addr) (client, error) {
 	return client{conn, bufio.NewReader(conn), w.t}, nil
 }
 
-// Whatever a session has come to, it goes on as it began; who comes now is
-// received by the new listener, on the same socket.
+// After a reload each session continues in its state; new clients get the new
+// listener, on the same socket.
 func TestSessionsOutliveReloads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -80,7 +80,7 @@ func TestSessionsOutliveReloads(t *testing.T) {
 		w.reload(w.next(nil))
 	}
 	if w.Addresses()[0].String() != address {
-		t.Fatal("the socket is another one")
+		t.Fatal("the socket was replaced")
 	}
 	relayed.ping()
 	greeted.send("LOGIN")
@@ -126,20 +126,20 @@ func TestListenersComeAndGo(t *testing.T) {
 		c.expect("second hello")
 	}
 	if after[1].String() != before[0].String() {
-		t.Error("a free socket of the same address is not taken over")
+		t.Error("an unused socket with the same address is not reused")
 	}
 	w.reload(w.next(func(g *Generation) { g.Listeners = g.Listeners[1:] }))
 	if _, err := w.reach(before[0]); err == nil {
-		t.Error("the listener that is no more still listens")
+		t.Error("the removed listener still listens")
 	}
 	session.send("LOGIN")
 	session.expect("welcome")
 	session.ping()
 }
 
-// What cannot be bound leaves everything as it was, and closes what was opened
-// for it.
-func TestReloadIsWholeOrNot(t *testing.T) {
+// If an address cannot be bound, the reload changes nothing, and closes the
+// sockets that it has opened.
+func TestReloadIsAtomic(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	taken, free := loopback.Listen(t), loopback.Listen(t)
@@ -159,12 +159,13 @@ func TestReloadIsWholeOrNot(t *testing.T) {
 	}
 	w.dial().expect("hello")
 	if g := w.current; g != w.first || g.present.Err() != nil || len(w.Addresses()) != 1 {
-		t.Error("the generation is not what it was")
+		t.Error("the generation was replaced")
 	}
 }
 
-// A socket of our own may be in the way of another one, and that is said.
-func TestOurOwnSocketInTheWay(t *testing.T) {
+// If one of the proxy's own sockets prevents another from being opened, the
+// error says so.
+func TestOwnSocketInTheWay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Listeners[0].Address = ":0" })
 	_, port, _ := net.SplitHostPort(w.Addresses()[0].String())
@@ -175,7 +176,7 @@ func TestOurOwnSocketInTheWay(t *testing.T) {
 	w.dial().expect("hello")
 }
 
-// Limits are those of now, and what they count is not forgotten.
+// The limits are those of the new generation, and the counts are kept.
 func TestCountsOutliveReloads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Limits.LoginFailuresPerClient = 0 })
@@ -200,7 +201,8 @@ func TestCountsOutliveReloads(t *testing.T) {
 	w.dial().expect("second hello")
 }
 
-// The checks of a pool go on with the generation that has it, and end with it.
+// The checks of a pool continue with a generation that has the pool, and end
+// with one that has not.
 func TestChecksFollowTheGeneration(t *testing.T) {
 	t.Parallel()
 	var kept, dropped atomic.Int32
@@ -212,19 +214,19 @@ func TestChecksFollowTheGeneration(t *testing.T) {
 	}
 	one, other := pool(&kept), pool(&dropped)
 	w := newWorld(t, func(s *setup) { s.Pools = []*upstream.Pool{one, other} })
-	wait.Until(t, "nobody checks", func() bool { return kept.Load() > 2 && dropped.Load() > 2 })
+	wait.Until(t, "no checks are made", func() bool { return kept.Load() > 2 && dropped.Load() > 2 })
 	w.reload(w.next(func(g *Generation) { g.Pools = []*upstream.Pool{one} }))
-	w.first.checker.Check(other) // as a session from before may ask
+	w.first.checker.Check(other) // as a session of the previous generation may do
 	now := kept.Load()
-	wait.Until(t, "nobody checks any more", func() bool { return kept.Load() > now+2 })
+	wait.Until(t, "the checks of the kept pool have ended", func() bool { return kept.Load() > now+2 })
 	last := dropped.Load()
 	now = kept.Load()
-	wait.Until(t, "nobody checks any more", func() bool { return kept.Load() > now+5 })
+	wait.Until(t, "the checks of the kept pool have ended", func() bool { return kept.Load() > now+5 })
 	if n := dropped.Load(); n > last {
-		t.Errorf("the pool that is no more was checked %d times", n-last)
+		t.Errorf("the removed pool was checked %d times", n-last)
 	}
 	if len(downs(one))+len(downs(other)) > 0 {
-		t.Error("the end of a check is taken for that of a backend")
+		t.Error("an interrupted check marks a backend as down")
 	}
 }
 
@@ -235,12 +237,12 @@ func TestReloadAfterTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := w.Reload(w.next(nil)); err == nil {
-		t.Error("what has ended has begun again")
+		t.Error("a server that has shut down was reloaded")
 	}
 }
 
-// Fifty reloads under load, half of which fail: no client is rejected, no session is
-// lost, and no goroutine or descriptor is left.
+// Fifty reloads during sessions, half of which fail: no client is rejected, no
+// session is lost, and no goroutine or descriptor is left.
 func TestReloadsUnderLoad(t *testing.T) {
 	before := runtime.NumGoroutine()
 	w := newWorld(t, nil)
@@ -254,8 +256,8 @@ func TestReloadsUnderLoad(t *testing.T) {
 	for i := range 50 {
 		seen := clients.Sessions()
 		w.reload(w.next(func(g *Generation) {
-			g.Listeners[0].NewGate = w.first.Listeners[0].NewGate // greets as the clients expect
-			if i%2 == 0 {                                         // one listener more, which the next one has no longer
+			g.Listeners[0].NewGate = w.first.Listeners[0].NewGate // with the greeting that the clients expect
+			if i%2 == 0 {                                         // an additional listener, which the next generation lacks
 				more := g.Listeners[0].again()
 				more.Service = "more"
 				g.Listeners = append(g.Listeners, more)

@@ -13,9 +13,10 @@ import (
 	"github.com/letterlock/letterlock/internal/upstream"
 )
 
-// newParting returns a proxy in front of a backend that closes its half on the
-// command close, and otherwise replies when the client has closed its own. All that
-// the backend reads after the first line goes to the channel.
+// newParting returns a proxy in front of a backend that closes its half after
+// the command close, and otherwise replies when the client has closed its half.
+// The backend sends everything that it reads after the first line to the
+// channel.
 func newParting(t *testing.T) (w *world, rest <-chan string) {
 	t.Helper()
 	last := make(chan string, 1)

@@ -11,7 +11,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// handshake turns TLS on. It takes a turn for each part of the handshake that
+// handshake starts TLS. It takes a turn for each part of the handshake that
 // computes.
 func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	s := ses.server
@@ -26,7 +26,7 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	err := t.Handshake()
 	offer := under.finish()
 	if err != nil && !pending.received && ses.front.Received() == 0 && gate.ReasonOf(gate.FromClient(err)) == gate.ClientGone {
-		return nil, gate.Because(gate.ClientGone, err) // it has only looked whether the port is open
+		return nil, gate.Because(gate.ClientGone, err) // the client has only checked whether the port is open
 	}
 	if err != nil {
 		err = ses.explain(err, pending.last)

@@ -31,8 +31,8 @@ func TestAlertInPlaintext(t *testing.T) {
 			defer ours.Close()
 			go func() {
 				defer theirs.Close()
-				// As OpenSSL does: the certificate is refused before there are keys
-				// to say so with.
+				// Like OpenSSL, the client refuses the certificate before it
+				// has keys to encrypt the alert.
 				_ = tls.Client(theirs, &tls.Config{InsecureSkipVerify: true, VerifyConnection: func(tls.ConnectionState) error {
 					_, _ = theirs.Write(tt.record)
 					_, _ = theirs.Read(make([]byte, 100))

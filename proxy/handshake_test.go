@@ -7,7 +7,7 @@ import (
 )
 
 // Clients that begin a handshake and fall silent keep no turn.
-func TestSlowHandshakesKeepNobodyWaiting(t *testing.T) {
+func TestSlowHandshakesDelayNoOther(t *testing.T) {
 	t.Parallel()
 	hello := captureHello(t)
 	w := newWorld(t, func(s *setup) { s.Limits.Handshakes = 1 })
@@ -33,7 +33,7 @@ func TestSlowHandshakesKeepNobodyWaiting(t *testing.T) {
 	}
 }
 
-// captureHello is a ClientHello as it goes over the wire.
+// captureHello returns the bytes of a ClientHello.
 func captureHello(t *testing.T) []byte {
 	t.Helper()
 	ours, theirs := net.Pipe()

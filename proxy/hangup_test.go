@@ -17,7 +17,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// askingGate passes each LOGIN on to the backend, which decides.
+// askingGate forwards each LOGIN to the backend, which decides.
 type askingGate struct{ plainGate }
 
 func (g askingGate) Settle(front, back *wire.Stream) error {
@@ -50,8 +50,8 @@ func (g askingGate) Settle(front, back *wire.Stream) error {
 	}
 }
 
-// hangUpWorld is a proxy in front of a backend that does with each connection's
-// logins what answer says, and then closes the connection.
+// hangUpWorld returns a proxy in front of a backend that handles each
+// connection's logins with answer, and then closes the connection.
 func hangUpWorld(t *testing.T, answer func(conn net.Conn, login *bufio.Reader)) *world {
 	backend := loopback.Listen(t)
 	loopback.Serve(backend, func(conn net.Conn) {
@@ -74,8 +74,8 @@ func (w *world) awaitReasons(want ...gate.Reason) {
 	}
 }
 
-// refusesLogins reports whether another login from the tests' address is refused
-// for failures before it.
+// refusesLogins reports whether another login from the tests' address is
+// refused after earlier failures.
 func (w *world) refusesLogins(user string) bool {
 	_, err := w.logins.Admit(netip.MustParseAddr("127.0.0.1"), user, time.Now())
 	return err != nil

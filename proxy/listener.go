@@ -17,15 +17,15 @@ type Listener struct {
 	Service      string        // its IANA name
 	Address      string        // host:port to listen on
 	Socket       *os.File      // an open listening socket, used in place of Address; nil: none
-	Implicit     bool          // the connection begins with TLS
+	Implicit     bool          // implicit TLS
 	Pause        time.Duration // before the greeting, to detect clients that do not wait for it; 0: none
 	TLS          *tls.Config
-	AuthAllowed  func(*tls.ConnectionState) bool  // good enough for a password
-	VerifyClient func(*tls.ConnectionState) error // what is wrong with a client's certificate; nil: none is asked for
+	AuthAllowed  func(*tls.ConnectionState) bool  // whether a TLS session is good enough for a password
+	VerifyClient func(*tls.ConnectionState) error // why a client's certificate is not valid; nil: no certificate is requested
 	Exceptions   []Exception
 	Banner       string
 	Hidden       []string // SASL mechanisms never shown
-	Unnamed      []string // SASL mechanisms that are shown although no user's name can be read from them
+	Unnamed      []string // SASL mechanisms that are offered although the user's name cannot be read from them
 	Backend      *upstream.Pool
 	Outbound     bool // the gate finds its backends by itself: see gate.Backends.Search
 	Handover     upstream.Handover
@@ -35,15 +35,15 @@ type Listener struct {
 	// Routes map users to pools. Nil: Backend serves all users. Otherwise Backend
 	// serves a session until its user is known, and users without a route.
 	Routes      Routes
-	LoginMethod gate.LoginMethod // how we log in at the backend
+	LoginMethod gate.LoginMethod // how the proxy logs in at the backend
 
-	// MasterSeparator stands between a user and the master user who logs in as
-	// that user, as in joe@example.com*admin; see splitMaster. Empty: there are no
-	// master users.
+	// MasterSeparator is the text between a user and the master user who logs
+	// in as that user, as in joe@example.com*admin; see splitMaster. Empty:
+	// there are no master users.
 	MasterSeparator string
 
-	// ProxyFrom are the networks of load balancers, whose connections begin with
-	// a PROXY header that names the client.
+	// ProxyFrom are the networks of load balancers, whose connections begin
+	// with a PROXY header with the client's address.
 	ProxyFrom []netip.Prefix
 
 	NewGate func(*gate.Session) Gate
@@ -60,7 +60,7 @@ type Exception struct {
 	Networks    []netip.Prefix
 	Until       time.Time // when the exception ends
 	TLS         *tls.Config
-	AuthAllowed func(*tls.ConnectionState) bool // good enough for a password
+	AuthAllowed func(*tls.ConnectionState) bool // whether a TLS session is good enough for a password
 
 	// Allowed reports whether the listener's own policy accepts a TLS session, so
 	// that the exception was not needed.

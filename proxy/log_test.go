@@ -31,8 +31,8 @@ var leave = map[string]func(conn net.Conn){
 	},
 }
 
-// Who connects and closes without a byte is no session that matters, on any
-// kind of listener: at most debug.
+// A connection that closes without sending a byte is logged at most at level
+// debug, on any kind of listener.
 func TestSilentConnectionsAreNotLogged(t *testing.T) {
 	t.Parallel()
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -50,7 +50,7 @@ func TestSilentConnectionsAreNotLogged(t *testing.T) {
 				before := len(w.log.String())
 				end(w.dial().Conn)
 				want := regexp.MustCompile(`level=DEBUG msg=(session .* outcome=client-gone|"connection without a proper PROXY header" .* error="closed without a byte")`)
-				wait.Until(t, "nothing is logged", func() bool { return want.MatchString(w.log.String()) })
+				wait.Until(t, "the connection is not logged", func() bool { return want.MatchString(w.log.String()) })
 				if text := w.log.String()[before:]; strings.Contains(text, "level=WARN") || strings.Contains(text, "level=INFO") {
 					t.Error(text)
 				}
@@ -59,7 +59,7 @@ func TestSilentConnectionsAreNotLogged(t *testing.T) {
 	}
 }
 
-// A client that has sent a byte is a session like others.
+// A connection that has sent a byte is logged like other sessions.
 func TestOthersAreLogged(t *testing.T) {
 	t.Parallel()
 	for kind, c := range map[string]struct {
@@ -78,7 +78,7 @@ func TestOthersAreLogged(t *testing.T) {
 			conn := w.dial().Conn
 			_, _ = io.WriteString(conn, c.said)
 			_ = conn.(*net.TCPConn).CloseWrite()
-			wait.Until(t, "nothing is logged", func() bool { return strings.Contains(w.log.String(), c.want) })
+			wait.Until(t, "the session is not logged", func() bool { return strings.Contains(w.log.String(), c.want) })
 		})
 	}
 }

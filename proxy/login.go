@@ -12,7 +12,7 @@ import (
 // of the password.
 type attempt struct{ user string }
 
-// Refused passes on that a login was refused because it came before TLS.
+// Refused forwards the event that a login before TLS was refused.
 func (ses *session) Refused(command string) {
 	ses.server.Observer.LoginRefused(&ses.info, command)
 }
@@ -60,8 +60,8 @@ func (ses *session) delay(delay time.Duration) error {
 	}
 }
 
-// Login passes on the backend's reply to a login, and counts a wrong password. Any
-// other refusal is logged and has no consequences.
+// Login forwards the backend's reply to a login, and counts a wrong password.
+// Any other refusal is logged and has no consequences.
 func (ses *session) Login(user, mechanism string, a gate.Answer) {
 	user = strings.Clone(user) // a copy, so that the line with the password can be freed
 	if a.OK() {
@@ -76,8 +76,8 @@ func (ses *session) Login(user, mechanism string, a gate.Answer) {
 	ses.server.Observer.Login(&ses.info, user, mechanism, a)
 }
 
-// loginAnswered counts the backend's answer to a login. Only an answer about the
-// password counts: a backend that is full or out of order refuses correct ones
+// loginAnswered counts the backend's reply to a login. Only a reply about the
+// password counts: an overloaded or broken backend refuses correct passwords
 // too.
 func (s *Server) loginAnswered(client netip.Addr, user string, outcome gate.Outcome) {
 	switch outcome {
@@ -88,7 +88,8 @@ func (s *Server) loginAnswered(client netip.Addr, user string, outcome gate.Outc
 	}
 }
 
-// Denied passes on that a login is refused before the backend is asked.
+// Denied forwards the event that the proxy has refused a login without the
+// backend.
 func (ses *session) Denied(user, mechanism string, why error) {
 	ses.server.Observer.Denied(&ses.info, user, mechanism, why)
 }

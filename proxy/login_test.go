@@ -14,7 +14,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// E4: mail programs wait for the greeting.
+// E4: a mail program waits for the greeting.
 func TestEarlyTalker(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Listeners[0].Pause = 20 * time.Second })
@@ -32,7 +32,7 @@ func TestEarlyTalker(t *testing.T) {
 	}
 }
 
-// guardedGate asks before each login.
+// guardedGate calls Admit before each login.
 type guardedGate struct{ plainGate }
 
 func (g guardedGate) Settle(front, back *wire.Stream) error {
@@ -42,8 +42,8 @@ func (g guardedGate) Settle(front, back *wire.Stream) error {
 	return g.plainGate.Settle(front, back)
 }
 
-// F8: a login that waits does not hold a shutdown up, and is not taken for a
-// wrong password.
+// F8: a delayed login does not delay a shutdown, and does not count as a wrong
+// password.
 func TestShutdownWhileALoginWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *setup) {
@@ -56,7 +56,7 @@ func TestShutdownWhileALoginWaits(t *testing.T) {
 	c := w.dial()
 	c.expect("hello")
 	c.send("LOGIN")
-	wait.Until(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
+	wait.Until(t, "the login is not delayed", func() bool { return w.waiting.Load() == 1 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -64,8 +64,9 @@ func TestShutdownWhileALoginWaits(t *testing.T) {
 	c.expectEnd()
 }
 
-// F8: a backend that hangs up in place of a verdict gives no free guesses.
-func TestHangingUpIsAnAnswer(t *testing.T) {
+// F8: a backend that closes the connection instead of replying to a login does
+// not make guessing free.
+func TestHangUpCountsAsWrongPassword(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *setup) { s.Timeouts.LoginDelay = 0 })
 	newSession := func(client string) *session {
@@ -85,11 +86,11 @@ func TestHangingUpIsAnAnswer(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	other := newSession("192.0.2.2:4321")
-	_ = other.judge(gate.Because(gate.BackendGone, nil)) // nobody was logging in
+	_ = other.judge(gate.Because(gate.BackendGone, nil)) // no login was in progress
 	other.talk.attempt = &attempt{"bob"}
-	_ = other.judge(gate.Because(gate.BackendGone, os.ErrDeadlineExceeded)) // it is silent, which is no answer
+	_ = other.judge(gate.Because(gate.BackendGone, os.ErrDeadlineExceeded)) // a backend that does not reply has given no answer
 	other.talk.attempt, other.talk.stopped = &attempt{"bob"}, gate.Because(gate.ClientGone, nil)
-	_ = other.judge(gate.Because(gate.BackendGone, nil)) // we have hung up
+	_ = other.judge(gate.Because(gate.BackendGone, nil)) // the proxy has closed the connection
 	w.logins.Set(limit.LoginLimits{PerClient: 3, Forget: time.Hour})
 	for range 2 {
 		w.loginAnswered(other.info.Client.Addr(), "bob", gate.WrongPassword)
@@ -99,7 +100,7 @@ func TestHangingUpIsAnAnswer(t *testing.T) {
 	}
 }
 
-// Only an answer about the password counts: a backend that is full or out of order
+// Only an answer about the password counts: an overloaded or broken backend
 // refuses correct passwords too, and the next login is not delayed.
 func TestOnlyWrongPasswordsCount(t *testing.T) {
 	t.Parallel()
@@ -125,11 +126,11 @@ func TestOnlyWrongPasswordsCount(t *testing.T) {
 		s.loginAnswered(client, "alice", gate.WrongPassword)
 	}
 	s.loginAnswered(client, "alice", gate.Unavailable)
-	admit("alice", true) // and nothing is forgiven for it
+	admit("alice", true) // and the failures still count
 }
 
-// mutedGate asks before each login, and then waits for a backend that does not
-// answer.
+// mutedGate calls Admit before each login, and then waits for a backend that
+// does not reply.
 type mutedGate struct{ plainGate }
 
 func (g mutedGate) Settle(_, back *wire.Stream) error {
@@ -140,7 +141,7 @@ func (g mutedGate) Settle(_, back *wire.Stream) error {
 	return gate.FromBackend(err)
 }
 
-// The end of a client is noticed behind a login that had to wait as well.
+// The end of a client is also noticed after its login was delayed.
 func TestClientEndsBehindADelayedLogin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *setup) {
@@ -153,10 +154,10 @@ func TestClientEndsBehindADelayedLogin(t *testing.T) {
 	c := w.dial()
 	c.expect("hello")
 	c.send("LOGIN")
-	wait.Until(t, "the login does not wait", func() bool { return w.waiting.Load() == 1 })
-	wait.Until(t, "the login waits for ever", func() bool { return w.waiting.Load() == 0 })
+	wait.Until(t, "the login is not delayed", func() bool { return w.waiting.Load() == 1 })
+	wait.Until(t, "the delay does not end", func() bool { return w.waiting.Load() == 0 })
 	_ = c.Conn.Close()
-	wait.Until(t, "the session goes on", func() bool { return w.Sessions() == 0 })
+	wait.Until(t, "the session has not ended", func() bool { return w.Sessions() == 0 })
 	if why := w.record.reasons(); !slices.Equal(why, []gate.Reason{gate.ClientGone}) {
 		t.Errorf("ended for %v", why)
 	}

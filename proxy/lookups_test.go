@@ -16,8 +16,8 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// oneName is a DNS in which 192.0.2.1 has a name, and no question about 192.0.2.4
-// is answered.
+// oneName is a DNS in which 192.0.2.1 has a name, and queries for 192.0.2.4 get
+// no answer.
 type oneName struct{}
 
 func (oneName) LookupAddr(ctx context.Context, address string) ([]string, error) {
@@ -32,7 +32,7 @@ func (oneName) LookupNetIP(context.Context, string, string) ([]netip.Addr, error
 	return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
 }
 
-// deafDNS is a resolver that answers no question, and counts them.
+// deafDNS is a resolver that answers no query, and counts them.
 type deafDNS struct {
 	oneName
 	mu           sync.Mutex
@@ -57,7 +57,8 @@ func (s *deafDNS) now() (asking, most int) {
 	return s.asking, s.most
 }
 
-// naming is a world whose clients come through a balancer and are looked up.
+// naming returns a world whose clients connect through a load balancer and are
+// looked up.
 func naming(t *testing.T, resolver reversedns.Resolver) (w *world, from func(address string) client) {
 	w = behind(t, func(s *setup) {
 		s.Resolver, s.Timeouts.ReverseDNS = resolver, time.Hour
@@ -74,7 +75,7 @@ func naming(t *testing.T, resolver reversedns.Resolver) (w *world, from func(add
 	}
 }
 
-// H6: a client that has said nothing costs no lookup.
+// H6: a client that has sent nothing causes no lookup.
 func TestH6_LookupsBeginWhenTheClientSpeaks(t *testing.T) {
 	t.Parallel()
 	s := &deafDNS{}
@@ -82,9 +83,9 @@ func TestH6_LookupsBeginWhenTheClientSpeaks(t *testing.T) {
 	silent := from("192.0.2.4")
 	silent.expect("hello")
 	_ = silent.Close()
-	wait.Until(t, "the session is left", func() bool { return w.Sessions() == 0 })
+	wait.Until(t, "the session has not ended", func() bool { return w.Sessions() == 0 })
 	if _, most := s.now(); most != 0 {
-		t.Errorf("%d lookups for a client that has said nothing", most)
+		t.Errorf("%d lookups for a client that has sent nothing", most)
 	}
 }
 
@@ -101,11 +102,11 @@ func TestH6_LookupsEndWithTheirSessions(t *testing.T) {
 		c.expect("welcome")
 		clients = append(clients, c)
 	}
-	wait.Until(t, "nobody asks", func() bool { asking, _ := s.now(); return asking == 1 })
+	wait.Until(t, "there is no query", func() bool { asking, _ := s.now(); return asking == 1 })
 	for _, c := range clients {
 		_ = c.Close()
 	}
-	wait.Until(t, "the lookup goes on", func() bool { asking, _ := s.now(); return asking == 0 && w.Sessions() == 0 })
+	wait.Until(t, "the lookup has not ended", func() bool { asking, _ := s.now(); return asking == 0 && w.Sessions() == 0 })
 	if known, busy := w.names.Len(); known != 0 || busy != 0 {
 		t.Errorf("%d addresses and %d clients are kept", known, busy)
 	}
@@ -114,7 +115,8 @@ func TestH6_LookupsEndWithTheirSessions(t *testing.T) {
 // maxLookups is the number of lookups that run at the same time.
 const maxLookups = 64
 
-// H6: lookups are bounded in all, and of one IPv6 /64 there is one at a time.
+// H6: the number of lookups is bounded, and there is one at a time for an IPv6
+// /64.
 func TestH6_LookupsAreBounded(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -134,7 +136,7 @@ func TestH6_LookupsAreBounded(t *testing.T) {
 				c.send("LOGIN")
 				c.expect("welcome")
 			}
-			wait.Until(t, "nobody asks", func() bool { asking, _ := s.now(); return asking == test.most })
+			wait.Until(t, "there are too few queries", func() bool { asking, _ := s.now(); return asking == test.most })
 			if _, most := s.now(); most > test.most {
 				t.Errorf("%d lookups at once", most)
 			}
@@ -145,7 +147,7 @@ func TestH6_LookupsAreBounded(t *testing.T) {
 	}
 }
 
-// nameGate tells the client its own name.
+// nameGate sends the client its name.
 type nameGate struct {
 	plainGate
 	s *gate.Session

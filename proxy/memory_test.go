@@ -10,8 +10,9 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// relayedBytes is what the parts of a relayed session may hold in all, its
-// sockets, its gate and its TLS aside. There may be ten thousand, for hours.
+// relayedBytes is the maximum size of the parts of a relayed session, without
+// its sockets, its gate and its TLS. There may be ten thousand such sessions,
+// for hours.
 const relayedBytes = 1104
 
 func TestRelayedSessionIsSmall(t *testing.T) {
@@ -24,12 +25,12 @@ func TestRelayedSessionIsSmall(t *testing.T) {
 		held += part.Size()
 	}
 	if held > relayedBytes {
-		t.Errorf("the parts hold %d bytes, and may hold %d", held, relayedBytes)
+		t.Errorf("the parts have %d bytes, and the maximum is %d", held, relayedBytes)
 	}
 }
 
-// What was needed until the login is gone when bytes are relayed.
-func TestRelayedSessionKeepsNoBeginnings(t *testing.T) {
+// A relayed session frees the fields that were only needed until the login.
+func TestRelayedSessionFreesItsConversation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	c := w.secured()

@@ -13,35 +13,36 @@ const (
 	parkAfter = 250 * time.Millisecond
 
 	// seldom is the time in milliseconds between two wake-ups from which on a
-	// direction does not wait for more bytes: it copies what is there and is
-	// parked again. Keepalives come like that, all day, in thousands of sessions,
-	// and the wait would cost more than they do.
+	// direction does not wait for more bytes: it copies the available bytes and
+	// is parked again. Keepalives arrive like that, all day, in thousands of
+	// sessions, and the wait would cost more than they do.
 	seldom = 1000
 
 	// never is a deadline that is not set.
 	never = math.MaxInt64
 
 	// quiet is the silence after which a direction counts as silent: a closing
-	// one ends, and a draining backend is taken to be between two replies.
+	// one ends, and a draining backend is assumed to be between two replies.
 	quiet = 200 * time.Millisecond
 
-	// lingerTime is the silence of both sides after which a client counts as done
-	// whose backend has closed its half. A client that reads that end closes too.
+	// lingerTime is the silence of both sides after which a client counts as
+	// finished if its backend has closed its half. A client that notices the
+	// end closes too.
 	lingerTime = time.Second
 
 	// stuck is the silence in the middle of a line after which draining ends
-	// without a goodbye: a compressed stream has no lines (RFC 4978), and no
-	// goodbye fits in there.
+	// without a goodbye: a compressed stream has no lines (RFC 4978), so that a
+	// goodbye would corrupt it.
 	stuck = 3 * time.Second
 )
 
-// park gives the goroutine up until there is something to read. It reports false
-// if the direction must go on without.
+// park gives up the goroutine until there are bytes to read. It reports false
+// if the direction must continue without being parked.
 func (p *pipe) park() bool {
 	r := p.relay
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !p.state.moveTo(parked) { // before arming: it may be woken at once
+	if !p.state.moveTo(parked) { // first, because the direction may be woken at once
 		return false
 	}
 	if !r.ses.server.poller.Park(p, &p.entry, p.socket()) {
@@ -65,8 +66,7 @@ func (p *pipe) Woken(bool) {
 	}
 }
 
-// wake starts a direction again that was parked, and interrupts the read of one that
-// was not.
+// wake starts a parked direction, and interrupts the read of a running one.
 func (p *pipe) wake(wasParked bool) {
 	if wasParked {
 		p.relay.ses.server.workers.Run(p.resume)
@@ -111,8 +111,8 @@ func (p *pipe) idle() (over bool, why error) {
 	return false, nil
 }
 
-// drained decides whether a draining direction ends. The one from the client
-// does not: it ends after the one from the backend.
+// drained decides whether a draining direction ends. The direction from the
+// client does not: it ends after the one from the backend.
 func (p *pipe) drained(silence time.Duration) (over bool, why error) {
 	switch {
 	case p.direction == toBackend:

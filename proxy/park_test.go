@@ -14,7 +14,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// secured is a client whose session is relayed under TLS.
+// secured returns a client whose session is relayed inside TLS.
 func (w *world) secured() client {
 	c := w.dial()
 	c.expect("hello")
@@ -27,7 +27,7 @@ func (w *world) secured() client {
 	return c
 }
 
-// relays counts the goroutines that move bytes.
+// relays returns the number of goroutines that copy bytes.
 func relays() int {
 	stacks := make([]byte, 4<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
@@ -61,13 +61,13 @@ func TestSilentSessionsCostNoGoroutine(t *testing.T) {
 	}
 }
 
-// Whatever a session is called for after a long time goes through, be it in one
-// buffer or in many.
-func TestSeldomCalledSessionsLoseNothing(t *testing.T) {
+// A parked session forwards all bytes that arrive, whether they fit into one
+// buffer or into many.
+func TestParkedSessionsLoseNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	for _, size := range []int{1, 2 << 10, 3 << 10, 40 << 10, 300 << 10} {
-		clients := []client{w.loggedIn(), w.secured()} // not called yet
+		clients := []client{w.loggedIn(), w.secured()} // no byte has been relayed yet
 		wait.Until(t, "the sessions are not parked", w.parked)
 		for _, c := range clients {
 			line := strings.Repeat("x", size)
@@ -89,7 +89,7 @@ func TestParkedSessionsEnd(t *testing.T) {
 		t.Parallel()
 		w, c := relayed(t, nil)
 		_ = c.Conn.Close()
-		wait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
+		wait.Until(t, "the session has not ended", func() bool { return w.Sessions() == 0 })
 	})
 	t.Run("shutdown", func(t *testing.T) {
 		t.Parallel()
@@ -126,8 +126,8 @@ func TestParkedSessionsEnd(t *testing.T) {
 	})
 }
 
-// A relay that stands in the middle of a line, as COMPRESS always does, ends
-// soon after a shutdown too, and without a word in it.
+// A relay in the middle of a line, as always with COMPRESS, ends soon after a
+// shutdown too, and without a goodbye.
 func TestShutdownInTheMiddleOfALine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -28,11 +28,11 @@ type pipe struct {
 	wokenAt   uint32 // when it was last woken, in Unix milliseconds
 	settled   bool   // it has been parked before
 	bulk      bool   // reads fill their buffers
-	sparse    bool   // bytes come seldom: it copies what is there and is parked again
+	sparse    bool   // bytes arrive seldom: it copies the available ones and is parked again
 	midLine   bool   // the last byte was not the end of a line
 }
 
-// direction says which way a pipe copies.
+// direction is the direction in which a pipe copies.
 type direction uint8
 
 const (
@@ -53,8 +53,8 @@ func (p *pipe) socket() net.Conn {
 	return p.from
 }
 
-// start copies the bytes that have been read before the relay, and then those
-// that follow.
+// start copies the bytes that were read before the relay, and then those that
+// follow.
 func (p *pipe) start(first []byte) {
 	defer p.relay.ses.guard(p.crashed)
 	if err := p.write(first); err != nil {
@@ -91,18 +91,19 @@ func (p *pipe) flow() {
 // resume continues the flow of a direction that was parked.
 func (p *pipe) resume() {
 	defer p.relay.ses.guard(p.crashed)
-	now := uint32(time.Now().UnixMilli()) // wraps every 49 days, which does no harm
+	now := uint32(time.Now().UnixMilli()) // wraps every 49 days, which is harmless
 	p.sparse = now-p.wokenAt >= seldom
 	p.wokenAt = now
 	p.flow()
 }
 
-// errReading marks the end of from: a half that is closed, or any error. Errors of
-// writing have their reasons already.
+// errReading marks the end of from: a closed half, or any error. Errors of
+// writing have a reason already.
 var errReading = errors.New("nothing more to read")
 
-// reason returns why the session ends if a direction ends with an error. The
-// client closing its half is no reason, as the backend may still reply.
+// reason returns why the session ends if a direction ends with an error. If the
+// client closes its half, that is not a reason, because the backend may still
+// reply.
 func (p *pipe) reason(err error) error {
 	switch {
 	case !errors.Is(err, errReading):
@@ -151,9 +152,9 @@ func (p *pipe) move(buffer []byte) (moved bool, err error) {
 	return true, p.write(buffer[:n])
 }
 
-// read waits for some bytes. Before a direction is parked, no byte may stay in
-// crypto/tls, where epoll would not see it: either a read has run into its
-// deadline, or it has taken all bytes.
+// read waits for some bytes. Before a direction is parked, no byte may remain
+// in crypto/tls, where epoll would not notice it: either a read has exceeded
+// its deadline, or it has read all bytes.
 func (p *pipe) read(buffer []byte) (int, error) {
 	switch {
 	case p.source == nil:
@@ -198,16 +199,16 @@ func (p *pipe) write(b []byte) error {
 	return gate.FromBackend(err)
 }
 
-// renewed returns the deadline for a wait, and whether it must be set. Setting a
-// deadline costs more than a small read, so the old one stays while half of the
-// wait is left.
+// renewed returns the deadline for a wait, and whether it must be set. Setting
+// a deadline costs more than a small read, so the old one is kept while half of
+// the wait is left.
 func renewed(set int64, now time.Time, wait time.Duration) (by time.Time, late bool) {
 	left := time.Duration(set - now.UnixNano())
 	return now.Add(wait), left < wait/2 || left > wait
 }
 
-// crashed ends the session after a panic. The connections may have stopped in the
-// middle of a line, so the gate says no goodbye.
+// crashed ends the session after a panic. The connections may have stopped in
+// the middle of a line, so the gate sends no goodbye.
 func (p *pipe) crashed(err error) {
 	p.relay.keepSilent()
 	p.relay.ended(p, err)

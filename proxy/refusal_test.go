@@ -15,8 +15,8 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// seenGate is a pickyGate whose backend knows who the client is: another greeting
-// is a refusal of the client.
+// seenGate is a pickyGate for a backend that knows the client's address:
+// another greeting is a refusal of the client.
 type seenGate struct{ pickyGate }
 
 func (g seenGate) Open(back *wire.Stream) error {
@@ -57,8 +57,8 @@ func (w *world) answer() string {
 	return strings.TrimSpace(line)
 }
 
-// A backend that refuses the client has decided: no other is asked, none is taken
-// for down, and nothing is an error.
+// A backend that refuses the client has decided: no other backend is tried,
+// none is marked as down, and no error is logged.
 func TestClientRefused(t *testing.T) {
 	t.Parallel()
 	one, two := newLegacy(t, "go away"), newLegacy(t, "go away")
@@ -77,11 +77,12 @@ func TestClientRefused(t *testing.T) {
 	}
 	wait.Until(t, "the sessions do not end", func() bool { return len(w.record.reasons()) == 4 })
 	if log := w.log.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "is down") || !strings.Contains(log, "go away") {
-		t.Errorf("the log is\n%s", log)
+		t.Errorf("unexpected log:\n%s", log)
 	}
 }
 
-// A backend that refuses us is passed over, and a check tells how it is.
+// If a backend refuses the proxy, the session tries the next one, and a check
+// decides whether the backend is down.
 func TestBackendRefusesUs(t *testing.T) {
 	t.Parallel()
 	bad, good := newLegacy(t, "go away"), newLegacy(t, "backend")
@@ -92,13 +93,14 @@ func TestBackendRefusesUs(t *testing.T) {
 		return len(downs(pool)) > 0
 	})
 	if log := w.log.String(); !strings.Contains(log, "backend is down\" backend=pool address="+bad.address()+" error=\"go away\"") {
-		t.Errorf("the log is\n%s", log)
+		t.Errorf("unexpected log:\n%s", log)
 	}
 }
 
-// A backend that closes the connection of a client whom it knows is passed over
-// too, but is not down for others: the check finds it well.
-func TestClosedOnAClient(t *testing.T) {
+// If a backend that knows the client's address closes the connection, the
+// session tries the next one too, but the backend is not down for other
+// clients: the check succeeds.
+func TestConnectionClosedOnAClient(t *testing.T) {
 	t.Parallel()
 	const header = "PROXY TCP4"
 	closing := loopback.Listen(t)

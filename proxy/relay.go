@@ -19,11 +19,11 @@ type relay struct {
 	ses      *session
 	up, down pipe // from the client to the backend, and back
 	last     atomic.Int64
-	readErr  error // with which reading from the client has ended; nil: it has not
+	readErr  error // the error with which reading from the client has ended; nil: not ended
 
-	mu       sync.Mutex // guards what follows, and the states of the pipes
+	mu       sync.Mutex // guards the following fields, and the states of the pipes
 	err      error      // why the relay ends: the first reason
-	farewell bool       // the gate may say goodbye: that breaks no line and no compressed stream
+	farewell bool       // the gate may send a goodbye: that breaks no line and no compressed stream
 }
 
 // state is what one direction of a relay does. It changes from left to right,
@@ -89,7 +89,7 @@ func (ses *session) startRelay() error {
 	return nil
 }
 
-// moved notes the time of the last byte.
+// moved records the time of the last byte.
 func (r *relay) moved(now time.Time) { r.last.Store(now.UnixNano()) }
 
 func (r *relay) silence(now time.Time) time.Duration {
@@ -97,9 +97,10 @@ func (r *relay) silence(now time.Time) time.Duration {
 }
 
 // ended ends a direction with an error. If its source has only closed its half,
-// the other direction goes on: to the client until its backend closes or the
-// client's patience ends, as much may still come; to the backend as long as the
-// client sends, as most backends close both halves at once.
+// the other direction continues. A half-closed client keeps receiving until its
+// backend closes or the idle timeout ends, because more replies may follow; a
+// half-closed backend keeps receiving only while the client is sending, because
+// most backends close both halves at once.
 func (r *relay) ended(p *pipe, err error) {
 	other := r.other(p)
 	r.mu.Lock()
@@ -185,14 +186,14 @@ func (r *relay) stateOf(p *pipe) state {
 	return p.state
 }
 
-// keepSilent keeps the gate from saying goodbye.
+// keepSilent prevents the gate from sending a goodbye.
 func (r *relay) keepSilent() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.farewell = false
 }
 
-// mayPart reports whether the gate may say goodbye.
+// mayPart reports whether the gate may send a goodbye.
 func (r *relay) mayPart() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -200,7 +201,7 @@ func (r *relay) mayPart() bool {
 }
 
 // sweep ends the relay if it has been silent for too long. If the client has
-// closed its half, the backend has less time: a reply comes soon, or not at all.
+// closed its half, the backend has less time: it replies soon, or not at all.
 func (r *relay) sweep(now time.Time) {
 	t := r.ses.rules().Timeouts
 	switch silence := r.silence(now); {

@@ -15,7 +15,7 @@ type Routes interface {
 	// Find returns the pool of a user; known is false if there is none.
 	Find(user string) (p *upstream.Pool, known bool)
 
-	// Pools are all that Find may return.
+	// Pools returns all pools that Find may return.
 	Pools() []*upstream.Pool
 }
 
@@ -34,13 +34,13 @@ func (l *Listener) Pools() []*upstream.Pool {
 	return all
 }
 
-// maxSubstitutes bounds the pools that are tried instead of the listener's own, if
-// that is down.
+// maxSubstitutes is the maximum number of pools that are tried instead of the
+// listener's own, if that is down.
 const maxSubstitutes = 2
 
-// openFirst opens the session at the listener's backend, which serves it until its
-// user is known. If that backend is down and there are routes, another pool does:
-// users of other backends can still log in.
+// openFirst opens the session at the listener's backend, which serves it until
+// its user is known. If that backend is down and there are routes, it opens the
+// session at another pool: users of other backends can still log in.
 func (ses *session) openFirst() error {
 	l, now, patience := ses.listener, time.Now(), ses.rules().Timeouts.Dial
 	ses.watchClient()

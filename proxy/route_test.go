@@ -16,7 +16,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// routedGate lets a user with a backend log in: LOGIN and a name.
+// routedGate logs in users that have a backend: LOGIN and a name.
 type routedGate struct{ pickyGate }
 
 func (g routedGate) Settle(front, _ *wire.Stream) error {
@@ -45,7 +45,7 @@ func (g routedGate) Settle(front, _ *wire.Stream) error {
 	}
 }
 
-// table is Routes by name; who is not in it has no backend.
+// table maps user names to pools; users that are not in it have no backend.
 type table struct {
 	mu    sync.Mutex
 	users map[string]*upstream.Pool
@@ -126,7 +126,7 @@ func TestSplitMaster(t *testing.T) {
 	}
 }
 
-// routedWorld is a proxy with these routes.
+// routedWorld returns a proxy with routes.
 func routedWorld(t *testing.T, own *upstream.Pool, routes Routes) *world {
 	return newWorld(t, func(s *setup) {
 		l := s.Listeners[0]
@@ -145,7 +145,7 @@ func (w *world) login(name, answer string) client {
 	return c
 }
 
-func TestSessionsGoWhereTheirUserIs(t *testing.T) {
+func TestSessionUsesItsUsersBackend(t *testing.T) {
 	t.Parallel()
 	own, far := newLegacy(t, "backend"), newLegacy(t, "backend")
 	ownPool, farPool := poolOf(own.address()), poolOf(far.address())
@@ -166,7 +166,8 @@ func TestSessionsGoWhereTheirUserIs(t *testing.T) {
 		t.Errorf("%d sessions are counted where one is", n)
 	}
 
-	// The next session sees a new table, and one that is there stays.
+	// The next session uses the new table; existing sessions keep their
+	// backend.
 	routes.move("near", farPool)
 	w.login("near", "welcome").ping()
 	if far.sessions.Load() != 2 {
@@ -175,9 +176,9 @@ func TestSessionsGoWhereTheirUserIs(t *testing.T) {
 	near.ping()
 }
 
-// A user without a backend is sent to where all begin, from wherever the last
-// try has led.
-func TestNobodyGoesHome(t *testing.T) {
+// A login of a user without a backend is sent to the listener's backend,
+// wherever the last login was sent.
+func TestUserWithoutRoute(t *testing.T) {
 	t.Parallel()
 	own, far := newLegacy(t, "backend"), newLegacy(t, "backend")
 	routes := &table{users: map[string]*upstream.Pool{"far": poolOf(far.address())}}
@@ -199,17 +200,18 @@ func TestListenersBackendIsDown(t *testing.T) {
 	routes := &table{users: map[string]*upstream.Pool{"far": farPool, "near": ownPool, "broken": brokenPool}}
 	w := routedWorld(t, ownPool, routes)
 	w.login("far", "welcome").ping()
-	w.login("ghost", "nobody") // of another backend than usual, but a refusal all the same
+	w.login("ghost", "nobody") // the reply comes from another backend than usual
 	for name, answer := range map[string]string{"near": "bye backend-down", "broken": "bye backend-refused"} {
 		w.login(name, answer).expectEnd()
 	}
-	// With nobody else up it is the listener's own failure that counts.
+	// If no other backend is up, the failure of the listener's own backend is
+	// reported.
 	routes.move("far", brokenPool)
 	w.login("far", "bye backend-down").expectEnd()
 }
 
-// Where a session begins is no place to wait for: a backend that hangs costs
-// the time of one dial, and is known to be down.
+// A session does not wait long at its first backend: a backend that hangs costs
+// the time of one dial, and is marked as down.
 func TestListenersBackendHangs(t *testing.T) {
 	t.Parallel()
 	far := newLegacy(t, "backend")

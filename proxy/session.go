@@ -22,46 +22,46 @@ type session struct {
 	listener  *Listener
 	info      observe.Session
 	exception *Exception         // that applies to the client; nil: none
-	name      *reversedns.Lookup // of the client; nil: its name is not looked up
+	name      *reversedns.Lookup // the lookup of the client's name; nil: none
 	gate      Gate
 	slot      *limit.Slot
 	pool      *upstream.Pool // of the backend
 
 	mu        sync.Mutex
 	talk      *conversation // nil once the session is relayed
-	front     *wire.Conn    // likewise
-	back      *wire.Conn    // likewise, and nil until dialled
+	front     *wire.Conn    // nil once the session is relayed
+	back      *wire.Conn    // nil until dialled, and once the session is relayed
 	leavePool func()        // the session no longer counts at its backend
 	relay     *relay        // nil until it is relayed
 	draining  bool
 	finished  bool
 }
 
-// conversation holds what a session needs only until it is relayed. Relayed
-// sessions last for hours, so they do without.
+// conversation holds the fields that a session needs only until it is relayed.
+// A relayed session lasts for hours, and does not keep them.
 type conversation struct {
-	// ctx ends when the session is stopped. Waits for anything but the client and
-	// the backend end with it.
+	// ctx ends when the session is stopped, and with it all waits except those
+	// for the client and the backend.
 	ctx    context.Context
 	cancel context.CancelFunc
 	socket net.Conn      // the client's, without TLS
 	watch  parking.Entry // for the end of socket
 
-	backend net.Conn // the present backend's socket, without TLS
-	hangUp  *hangUp  // nil: the present backend has not greeted yet
+	backend net.Conn // the current backend's socket, without TLS
+	hangUp  *hangUp  // nil: the current backend has not sent its greeting
 
 	attempt *attempt       // the login without a reply yet; nil: none
 	home    *upstream.Pool // where the session opened first; users without a route stay there
 
-	// What follows is guarded by the session's mutex.
+	// The following fields are guarded by the session's mutex.
 	steps       steps
-	ending      *time.Timer // ends the session because the client is gone; nil: it is not
-	stopped     error       // why the session was stopped; nil: it was not
-	hungUp      bool        // the present backend has closed the connection
-	refused     bool        // the present backend has refused a login
+	ending      *time.Timer // ends the session because the client is gone; nil: not gone
+	stopped     error       // why the session was stopped; nil: not stopped
+	hungUp      bool        // the current backend has closed the connection
+	refused     bool        // the current backend has refused a login
 	clientEnded bool        // the client has closed its half of the connection, or all of it
 	reset       bool        // the connection is broken
-	moved       int64       // bytes from and to the client when that was last looked at
+	moved       int64       // bytes from and to the client at the last check
 }
 
 func newSession(s *Server, a *arrival) *session {
@@ -75,7 +75,7 @@ func newSession(s *Server, a *arrival) *session {
 }
 
 // askName starts to look the client's name up. It is called after the client's
-// first bytes, so that a connection without any costs no lookup.
+// first bytes, so that a connection without bytes causes no lookup.
 func (ses *session) askName() {
 	if !ses.listener.ReverseDNS || ses.name != nil {
 		return
@@ -106,8 +106,8 @@ func (ses *session) limits() wire.Limits {
 	}
 }
 
-// besideToken bounds the tag, the command and the mechanism in front of a token,
-// in bytes.
+// besideToken is the maximum length of the tag, the command and the mechanism
+// before a token, in bytes.
 const besideToken = 512
 
 // rules returns the generation that the session began under.
@@ -192,7 +192,8 @@ func (ses *session) lastWords(front *wire.Conn, why gate.Reason) {
 	ses.gate.Refuse(front.ForGate(), why)
 }
 
-// lastWordsTime bounds the last reply. POP3 first waits for a command to reply to.
+// lastWordsTime is the maximum time for the last reply. POP3 first waits for a
+// command that it can reply to.
 const lastWordsTime = 30 * time.Second
 
 // release releases all that the session holds, even after a panic.
@@ -271,8 +272,9 @@ func (ses *session) sweep(now time.Time) {
 	}
 }
 
-// announce makes the relay known to drain, abort and sweep, and drops what only the
-// conversation needed: a session spends most of its time relayed and silent.
+// announce makes the relay known to drain, abort and sweep, and discards the
+// fields of the conversation: a session spends most of its time relayed and
+// silent.
 func (ses *session) announce(r *relay) {
 	ses.mu.Lock()
 	ses.relay, ses.front, ses.back = r, nil, nil

@@ -16,7 +16,7 @@ import (
 // backend can send little more than the buffers of the proxy hold.
 func TestSlowReaderHoldsLittleMemory(t *testing.T) {
 	t.Parallel()
-	const most = 2 << 20 // of the 16 MiB and more that the system's own buffers would take
+	const most = 2 << 20 // without limits, the system's buffers would hold 16 MiB and more
 	for name, open := range map[string]func(*world) client{"in plaintext": (*world).loggedIn, "with TLS": (*world).secured} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -37,9 +37,9 @@ func (s *Server) open(g *Generation, have []*socket) (sockets, opened []*socket,
 	return sockets, opened, nil
 }
 
-// reuse returns the open sockets for the listeners, nil where there is none, and the
-// sockets that are left. It prefers sockets of the same service, since several
-// listeners may have one address: where port 0 was asked for.
+// reuse returns the open sockets for the listeners, nil for those without one,
+// and the remaining sockets. It prefers sockets of the same service, because
+// several listeners with port 0 may have the same address.
 func reuse(listeners []*Listener, have []*socket) (sockets, unused []*socket) {
 	unused = slices.Clone(have)
 	sockets = make([]*socket, len(listeners))
@@ -58,8 +58,9 @@ func reuse(listeners []*Listener, have []*socket) (sockets, unused []*socket) {
 	return sockets, unused
 }
 
-// inTheWay returns a hint if one of our own sockets may keep a listener from opening
-// its own: a socket that is closed only after all others are open.
+// inTheWay returns a hint if one of the proxy's own sockets may prevent a
+// listener from opening its socket: a socket that is closed only after all
+// others are open.
 func inTheWay(l *Listener, have []*socket) string {
 	_, port, _ := net.SplitHostPort(l.Address)
 	for _, d := range have {
@@ -94,8 +95,8 @@ func (l *Listener) openSocket(ctx context.Context) (net.Listener, error) {
 	return socket, nil
 }
 
-// inherit sets the options of our own sockets on a socket that another program has
-// opened.
+// inherit sets the options of the proxy's sockets on a socket that another
+// program has opened.
 func inherit(socket net.Listener) error {
 	tcp, ok := socket.(syscall.Conn)
 	if !ok {

@@ -9,14 +9,14 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// steps holds a session's step, and the times that the deadlines of steps are counted
-// from. gate.Rules has the rules.
+// steps holds a session's step, and the times from which the deadlines of steps
+// count. gate.Rules has the rules.
 type steps struct {
 	now      gate.Step
 	loggedIn bool
 	entered  time.Time // when the step began
 	accepted time.Time // when the session was accepted, or the backend decided on its last message
-	mail     time.Time // when the present message began
+	mail     time.Time // when the current message began
 }
 
 // moveTo moves to a step. It reports whether the backend has just decided on a

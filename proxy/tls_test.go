@@ -14,7 +14,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// tlsLegacy is a backend that begins with TLS.
+// tlsLegacy returns the address of a backend with implicit TLS.
 func tlsLegacy(t *testing.T, cert tls.Certificate) string {
 	l := tls.NewListener(loopback.Listen(t), &tls.Config{Certificates: []tls.Certificate{cert}})
 	loopback.Serve(l, func(conn net.Conn) {
@@ -44,10 +44,10 @@ func TestBackendWithTLS(t *testing.T) {
 			if c.ok {
 				c := w.loggedIn()
 				c.ping()
-				wait.Until(t, "it is never parked", func() bool { return w.parkedFirst.Load() >= 2 })
+				wait.Until(t, "the session is not parked", func() bool { return w.parkedFirst.Load() >= 2 })
 				c.ping()
 				text := strings.Repeat("x", 1<<20)
-				go func() { _, _ = io.WriteString(c.Conn, text+"\r\n") }() // the echo shows what is lost
+				go func() { _, _ = io.WriteString(c.Conn, text+"\r\n") }() // the echo shows lost bytes
 				c.expect(text)
 				return
 			}
@@ -61,7 +61,7 @@ func TestBackendWithTLS(t *testing.T) {
 	}
 }
 
-// An address whose TLS fails or hangs is as good as down.
+// An address whose TLS fails or hangs counts as down.
 func TestFailoverBeforeTLS(t *testing.T) {
 	t.Parallel()
 	ca := authority.New(t)
@@ -76,7 +76,7 @@ func TestFailoverBeforeTLS(t *testing.T) {
 			backendTLS := tlspolicy.BackendTLS{Roots: ca.Pool, ServerName: "legacy.lan"}
 			pool := &upstream.Pool{Addresses: []string{bad, good}, TLS: backendTLS.Config}
 			w := inFrontOf(t, pool)
-			wait.Until(t, "the broken address is never found out", func() bool {
+			wait.Until(t, "the broken address is not marked as down", func() bool {
 				w.loggedIn().ping()
 				return len(downs(pool)) > 0
 			})

@@ -24,7 +24,8 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// plainGate is a protocol of two words: LOGIN earns the relay, QUIT ends.
+// plainGate is a protocol with two commands: LOGIN logs in, QUIT ends the
+// session.
 type plainGate struct{ s *gate.Session }
 
 func (g plainGate) Secure(front *wire.Stream) error {
@@ -71,7 +72,7 @@ func (g plainGate) Refuse(front *wire.Stream, why gate.Reason) {
 	}
 }
 
-// record is an Observer that remembers.
+// record is an Observer that records events.
 type record struct {
 	observe.SessionLog
 	mu    sync.Mutex
@@ -108,10 +109,10 @@ type world struct {
 	t      testing.TB
 	record *record
 	log    *wait.Log
-	level  *slog.LevelVar // of log
+	level  *slog.LevelVar // the level of log
 }
 
-// setup is a server and its first generation, before they are at work.
+// setup is a server and its first generation, before they are started.
 type setup struct {
 	*Server
 	*Generation
@@ -185,7 +186,7 @@ func (w *world) dial() client {
 	return client{conn, bufio.NewReader(conn), w.t}
 }
 
-// loggedIn is a client whose session is relayed.
+// loggedIn returns a client whose session is relayed.
 func (w *world) loggedIn() client {
 	c := w.dial()
 	c.expect("hello")

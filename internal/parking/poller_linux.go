@@ -14,7 +14,7 @@ import (
 // instance, which the runtime's poller watches, and one goroutine.
 type Poller struct {
 	epoll  int
-	file   *os.File // the same, for the runtime
+	file   *os.File // the epoll instance, for the runtime
 	events syscall.RawConn
 	ended  chan struct{}
 
@@ -43,10 +43,10 @@ func New() (*Poller, error) {
 		return nil, err
 	}
 	p := &Poller{epoll: epoll, ended: make(chan struct{})}
-	err = syscall.SetNonblock(epoll, true) // what the runtime's poller takes
+	err = syscall.SetNonblock(epoll, true) // the runtime's poller requires it
 	p.file = os.NewFile(uintptr(epoll), "epoll")
 	if err == nil {
-		err = p.file.SetReadDeadline(time.Time{}) // fails if it has not taken it
+		err = p.file.SetReadDeadline(time.Time{}) // fails if the runtime does not poll the file
 	}
 	if err == nil {
 		p.events, err = p.file.SyscallConn()
@@ -69,7 +69,7 @@ func (p *Poller) Park(w Waiter, e *Entry, conn net.Conn) bool {
 // Watch wakes the waiter once when the peer closes its half of the connection. A
 // second call waits for the end of the connection.
 func (p *Poller) Watch(w Waiter, e *Entry, conn net.Conn) {
-	events := uint32(0) // EPOLLERR and EPOLLHUP come unasked
+	events := uint32(0) // EPOLLERR and EPOLLHUP are always reported
 	if e.descriptor == 0 {
 		events = syscall.EPOLLRDHUP
 	}
@@ -103,7 +103,7 @@ func (p *Poller) arm(w Waiter, e *Entry, fd int, events uint32) bool {
 	return err == nil
 }
 
-// register makes w the waiter of a descriptor, in place of an earlier waiter.
+// register makes w the waiter of a descriptor, instead of an earlier waiter.
 func (p *Poller) register(w Waiter, e *Entry, fd int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,7 +115,7 @@ func (p *Poller) register(w Waiter, e *Entry, fd int) {
 	e.descriptor, e.number = int32(fd)+1, p.count
 }
 
-// oneShot is EPOLLONESHOT, which package syscall has with the wrong sign.
+// oneShot is EPOLLONESHOT; package syscall has it with the wrong sign.
 const oneShot = 1 << 30
 
 // Leave removes the registration of a waiter that closes its socket.
@@ -181,7 +181,7 @@ func HasByte(conn net.Conn) (has bool) {
 	return has
 }
 
-// Close ends the poller. No waiter may be registered any more.
+// Close ends the poller. No waiter may be registered then.
 func (p *Poller) Close() {
 	_ = p.file.Close()
 	<-p.ended

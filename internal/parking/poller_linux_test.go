@@ -7,7 +7,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// waiter passes each call of Woken on.
+// waiter sends each call of Woken to a channel.
 type waiter chan bool
 
 func (w waiter) Woken(reset bool) { w <- reset }
@@ -44,7 +44,7 @@ func TestParkWakesOnceForBytes(t *testing.T) {
 	if _, err := theirs.Write([]byte("before")); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // the bytes are still unread, so the second call is woken as well
+	for range 2 { // the bytes are still unread, so that the second call wakes the waiter too
 		if !p.Park(w, e, ours) {
 			t.Fatal("not parked")
 		}
@@ -75,7 +75,7 @@ func TestWatchWakesForTheEnd(t *testing.T) {
 	_ = theirs.SetLinger(0)
 	_ = theirs.Close()
 	if reset := <-w; !reset {
-		t.Error("a reset does not count as one")
+		t.Error("a reset is not reported as one")
 	}
 	p.Leave(e)
 }

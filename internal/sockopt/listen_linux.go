@@ -8,14 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unsent is how many bytes the system takes from the proxy beyond those that are on
-// their way to the client. It would take four megabytes and more for a client that
-// does not read, and a few hundred such clients would use up the memory of the whole
-// machine's connections. What is on its way is not limited, so that no client with a
-// long line waits for it.
+// unsent is the maximum number of bytes that the system accepts from the proxy
+// beyond those that are in flight to the client. Without it the system would
+// buffer four megabytes and more for a client that does not read, and a few
+// hundred such clients would exhaust the machine's memory for connections.
+// Bytes in flight are not limited, so that the limit does not slow down clients
+// with a long round-trip time.
 const unsent = 128 << 10
 
-// options are those of a client's socket.
+// options are the options of a client's socket.
 var options = []struct{ level, name, value int }{
 	{syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1},
 	{syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, int(idle / time.Second)},
@@ -24,9 +25,10 @@ var options = []struct{ level, name, value int }{
 	{syscall.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent},
 }
 
-// Listen returns the configuration for the sockets that clients connect to. Linux
-// copies the options of a listening socket to accepted connections, which saves five
-// system calls a session. Sockets of Multipath TCP do not hand all options on.
+// Listen returns the configuration for the sockets that clients connect to.
+// Linux copies the options of a listening socket to accepted connections, which
+// saves five system calls a session. Sockets of Multipath TCP do not copy all
+// options.
 func Listen() (config net.ListenConfig) {
 	config.KeepAlive = -1
 	config.Control = func(_, _ string, socket syscall.RawConn) error { return Set(socket) }
@@ -34,8 +36,8 @@ func Listen() (config net.ListenConfig) {
 	return config
 }
 
-// Set sets the options of a client's socket on a listening socket that is open
-// already.
+// Set sets the options of a client's socket on a listening socket that is
+// already open.
 func Set(socket syscall.RawConn) error {
 	var failed error
 	err := socket.Control(func(fd uintptr) {
