@@ -7,7 +7,7 @@ UNIT      = $$($(GO) list ./... | grep -v '/e2e$$')
 FUZZTIME  = 1000x
 # Many tests wait for a timeout of the proxy and use no CPU meanwhile, so more
 # packages and tests run at the same time than there are CPUs.
-PACKAGES  = 6
+PACKAGES  = 4
 PARALLEL  = 16
 
 # The parts of test measure and end the processes that they have started, so
@@ -74,7 +74,7 @@ as-root: servers
 	packaging/check
 
 unit-race:
-	$(GO) test -race -p $(PACKAGES) -parallel $(PARALLEL) -timeout 60m $(UNIT)
+	$(GO) test -race -parallel $(PARALLEL) -timeout 60m $(UNIT)
 
 # The tests with real servers and clients, in groups that run concurrently.
 e2e: servers tools

@@ -66,13 +66,11 @@ func (w *world) honest(address string) error {
 // G2, G4: two thousand connections that never log in, far more than there are
 // slots, do not keep an honest client out, whatever its address.
 func TestSlowlorisLeavesRoom(t *testing.T) {
-	t.Parallel()
 	for _, test := range []struct {
 		name      string
 		addresses int
 	}{{"one address", 1}, {"twenty addresses", 20}} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
 			w := newWorld(t, func(s *setup) {
 				s.Limits.Connections, s.Limits.Unauthenticated, s.Limits.UnauthenticatedPerClient = 400, 300, 10
 				s.Limits.ConnectionsPerClient, s.Limits.ConnectionsPerNetwork = 200, 250

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // The log line about a client with another protocol names the protocol and a
@@ -22,6 +24,7 @@ func TestOtherProtocolsAreLogged(t *testing.T) {
 	}
 	honest := w.loggedIn()
 	_ = honest.Conn.Close()
+	wait.Until(t, "the sessions have not ended", func() bool { return w.Sessions() == 0 })
 	_ = w.stop(20 * time.Second)
 	log := w.log.String()
 	if n := strings.Count(log, "outcome=tls-without-starttls"); n != scans {

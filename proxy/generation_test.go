@@ -64,7 +64,7 @@ func (w *world) reach(address net.Addr) (client, error) {
 		return client{}, err
 	}
 	w.t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	return client{conn, bufio.NewReader(conn), w.t}, nil
 }
 

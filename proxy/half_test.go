@@ -37,10 +37,8 @@ func newParting(t *testing.T) (w *world, rest <-chan string) {
 
 // Each side may close its half, and still receives the bytes of the other.
 func TestHalfClose(t *testing.T) {
-	t.Parallel()
 	for name, open := range map[string]func(*world) client{"in plaintext": (*world).loggedIn, "with TLS": (*world).secured} {
 		t.Run("the backend's, "+name, func(t *testing.T) {
-			t.Parallel()
 			w, rest := newParting(t)
 			c := open(w)
 			c.send("close")
@@ -56,7 +54,6 @@ func TestHalfClose(t *testing.T) {
 			wait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
 		})
 		t.Run("the client's, "+name, func(t *testing.T) {
-			t.Parallel()
 			w, rest := newParting(t)
 			c := open(w)
 			c.send("give")
@@ -70,7 +67,6 @@ func TestHalfClose(t *testing.T) {
 			wait.Until(t, "the session stays", func() bool { return w.Sessions() == 0 })
 		})
 		t.Run("the backend's, and the client is silent, "+name, func(t *testing.T) {
-			t.Parallel()
 			w, rest := newParting(t)
 			c := open(w)
 			wait.Until(t, "the session is not parked", w.parked)

@@ -182,7 +182,7 @@ func (w *world) dial() client {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	return client{conn, bufio.NewReader(conn), w.t}
 }
 
