@@ -31,7 +31,7 @@ type formatFacts struct {
 
 // formats lists the formats in the order in which they are recognized.
 var formats = []formatFacts{
-	{Nginx, "nginx", regexp.MustCompile(`(?m)^\s*(?:mail|stream|http|events)\s*\{|^\s*(?:auth_http|proxy_pass|ssl_certificate)\s+[^;{}]*;`)},
+	{Nginx, "nginx", regexp.MustCompile(`(?m)^\s*(?:mail|stream|http|events)\s*\{|^\s*(?:auth_http|proxy_pass|ssl_certificate|listen|starttls)\s+[^;{}=]*;`)},
 	{Dovecot, "Dovecot", regexp.MustCompile(`(?m)^# (?:OS|[\w./() ]*: /\S*dovecot\S*\.conf)|^dovecot_(?:config|storage)_version\s*=|^\s*(?:passdb|userdb|service|inet_listener|protocol|namespace)\b[^=\n]*\{|^(?:protocols|ssl_cert|ssl_server_cert_file|disable_plaintext_auth|auth_mechanisms)\s*=`)},
 	{Stunnel, "stunnel", regexp.MustCompile(`(?mi)^\s*(?:accept|connect|sslVersion(?:Min|Max)?|verifyChain|checkHost)\s*=`)},
 	{Postfix, "Postfix", regexp.MustCompile(`(?m)^(?:smtpd?_tls_\w+|myhostname|mydestination|smtpd_\w+_restrictions|inet_interfaces|queue_directory|compatibility_level)\s*=|^(?:smtp|submission|submissions|smtps|\S+:(?:smtp|25))\s+inet\s`)},

@@ -54,87 +54,6 @@ func (r *reader) haproxy(files []File) error {
 	return nil
 }
 
-// parseHAProxy reads lines of words into the section above them.
-func (r *reader) parseHAProxy(f File) (*haproxyFile, error) {
-	all := &haproxyFile{global: &setting{}, defaults: map[*setting]*setting{}}
-	root := r.root(f)
-	var section, defaults *setting
-	for number, line := range lines(f.Text) {
-		s := &setting{file: f.Name, line: number}
-		fields, err := fieldsOf(s, line)
-		if err != nil {
-			return nil, err
-		}
-		if len(fields) == 0 {
-			continue
-		}
-		s.name, s.args = fields[0], fields[1:]
-		block := root
-		switch {
-		case slices.Contains(haproxySections, s.name):
-			section = s
-			all.sections = append(all.sections, s)
-			switch s.name {
-			case "global":
-				all.global, s.used = s, true
-			case "defaults":
-				defaults, s.used = s, true
-			}
-			if defaults != nil {
-				all.defaults[s] = defaults
-			}
-		case section == nil:
-			return nil, s.wrong("the line is in no section: %.60q", line)
-		default:
-			block = section
-		}
-		if err := r.add(block, s, 1); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// fieldsOf splits a line into words. Quotes and backslashes protect white space
-// and #, which begins a comment.
-func fieldsOf(at *setting, line string) (fields []string, err error) {
-	var word strings.Builder
-	var quote byte
-	begun := false
-	for i := 0; i < len(line); i++ {
-		switch c := line[i]; {
-		case c == '\\' && quote != '\'' && i+1 < len(line):
-			i++
-			word.WriteByte(line[i])
-			begun = true
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote != 0:
-			word.WriteByte(c)
-		case c == '"' || c == '\'':
-			quote, begun = c, true
-		case c == '#':
-			i = len(line)
-		case c == ' ' || c == '\t':
-			if begun {
-				fields = append(fields, word.String())
-			}
-			word.Reset()
-			begun = false
-		default:
-			word.WriteByte(c)
-			begun = true
-		}
-	}
-	if quote != 0 {
-		return nil, at.wrong("a quote has no end")
-	}
-	if begun {
-		fields = append(fields, word.String())
-	}
-	return fields, nil
-}
-
 // haproxyFront makes a service of each address of a section that takes
 // connections.
 func (r *reader) haproxyFront(all *haproxyFile, front *setting) error {
@@ -147,7 +66,11 @@ func (r *reader) haproxyFront(all *haproxyFile, front *setting) error {
 		return err
 	}
 	made := false
-	for _, bind := range front.all("bind") {
+	binds := front.all("bind")
+	if _, port := hostPort(front.arg(1)); port != 0 { // listen NAME ADDRESS:PORT, of old versions
+		binds = append(binds, &setting{file: front.file, line: front.line, name: front.name, args: []string{front.arg(1)}})
+	}
+	for _, bind := range binds {
 		for address := range strings.SplitSeq(bind.arg(0), ",") {
 			s, err := r.haproxyBind(all, sc, bind, address, back)
 			if err != nil {
@@ -209,8 +132,8 @@ func (r *reader) haproxyBind(all *haproxyFile, sc scope, bind *setting, address 
 	if s.name = plain[protocol]; ssl || passed {
 		s.name = implicit[protocol]
 	}
-	switch {
-	case s.name == "" || sc.get("mode").is("http"):
+	switch web := sc.get("mode").is("http"); {
+	case s.name == "" || web:
 		bind.used = true
 		r.note(bind, Lost, "it is no mail service that Letterlock has")
 		return nil, nil
@@ -219,7 +142,7 @@ func (r *reader) haproxyBind(all *haproxyFile, sc scope, bind *setting, address 
 		return nil, nil
 	}
 	s.listen = r.listens(s, bind, host, port)
-	if err := r.haproxyServers(s, scope{back, all.defaults[back]}, servers); err != nil {
+	if err := r.haproxyServers(s, scope{back, all.defaults[back]}, servers, port); err != nil {
 		return nil, err
 	}
 	if !ssl {
@@ -231,12 +154,16 @@ func (r *reader) haproxyBind(all *haproxyFile, sc scope, bind *setting, address 
 	return s, r.haproxyTLS(s, all.global, bind, ssl)
 }
 
-// haproxyServers reads the lines of servers: name, address and words.
-func (r *reader) haproxyServers(s *service, back scope, servers []*setting) error {
+// haproxyServers reads the lines of servers: name, address and words. Own is the
+// port of the listener.
+func (r *reader) haproxyServers(s *service, back scope, servers []*setting, own int) error {
 	for _, server := range servers {
 		host, port := hostPort(server.arg(1))
-		if port == 0 || host == "" {
-			return server.wrong("the server has no host and port")
+		if host == "" {
+			return server.wrong("the server has no host")
+		}
+		if port == 0 { // the port that the client has connected to
+			port = own
 		}
 		s.backend.addresses = append(s.backend.addresses, joined(host, port))
 		for i := 2; i < len(server.args); i++ {

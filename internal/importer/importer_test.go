@@ -30,6 +30,9 @@ var cases = map[string]Options{
 	"dovecot-2.4":         {KeepWeak: true},
 	"postfix":             {Backend: "127.0.0.1"},
 	"postfix-main":        {Backend: "10.0.0.5:25"},
+	"haproxy-old":         {},
+	"nginx-include":       {Backend: "10.0.0.5"},
+	"postfix-old":         {Backend: "10.0.0.5"},
 }
 
 // Each example becomes the golden configuration, which passes the check, and the

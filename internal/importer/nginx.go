@@ -46,8 +46,10 @@ func (r *reader) nginx(files []File) error {
 		roots = append(roots, root)
 	}
 	auth := r.nginxAuth(roots)
+	var outer *setting // the block mail that files with servers are included in
 	for _, root := range roots {
 		for _, mail := range root.all("mail") {
+			outer = mail
 			for _, server := range mail.all("server") {
 				if err := r.nginxMail(scope{server, mail}, auth); err != nil {
 					return err
@@ -62,8 +64,10 @@ func (r *reader) nginx(files []File) error {
 				}
 			}
 		}
+	}
+	for _, root := range roots {
 		for _, server := range root.all("server") { // a file that nginx.conf includes
-			if err := r.nginxMail(scope{server}, auth); err != nil {
+			if err := r.nginxMail(scope{server, root, outer}, auth); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -196,7 +197,7 @@ func (r *reader) report(s *service, standard tlspolicy.Policy, lowest tlspolicy.
 func policyFor(s *service, lowest tlspolicy.Version, accepted kinds) policy {
 	for _, name := range tlspolicy.Names() {
 		p := builtin(name)
-		if s.login() && strings.HasPrefix(name, "opportunistic") {
+		if s.name != configs.SMTP && strings.HasPrefix(name, "opportunistic") {
 			break // it allows no login with CBC; compat as the base does
 		}
 		if p.Min == lowest && (lowest == tlspolicy.VersionTLS13 || kindsOf(p) == accepted) {
@@ -213,7 +214,7 @@ func policyFor(s *service, lowest tlspolicy.Version, accepted kinds) policy {
 			break
 		}
 	}
-	if s.login() && base != "strict" {
+	if s.name != configs.SMTP && base != "strict" {
 		base = "compat" // the base that allows logins with CBC too
 	}
 	p := policy{base: base, suites: pick(accepted, base)}

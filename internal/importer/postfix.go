@@ -15,7 +15,7 @@ var postfixReasons = map[string]string{
 	"smtpd_tls_dh*": reasonDH, "smtpd_tls_eecdh_grade": reasonGroups, "tls_eecdh_*": reasonGroups, "tls_preempt_cipherlist": reasonPreference, "tls_ssl_options": "Letterlock sets such options itself",
 	"smtpd_tls_session_cache_*": reasonCache, "smtpd_tls_loglevel": reasonLog, "smtpd_tls_received_header": "the Received header always has the TLS of the session (received)",
 	"smtpd_tls_ccert_verifydepth": "the depth of chains is not limited", "smtpd_tls_capath": "a folder of authorities is not read: write client_ca with one PEM file", "tls_random_*": "the system's random numbers are used",
-	"smtpd_use_tls": "smtpd_tls_security_level says it", "smtpd_enforce_tls": "smtpd_tls_security_level says it", "tls_*_cipherlist": "it is used where a grade names it",
+	"smtpd_tls_cafile": "no client is asked for a certificate; the chain of the own one belongs into its file", "smtpd_use_tls": "smtpd_tls_security_level says it", "smtpd_enforce_tls": "smtpd_tls_security_level says it", "tls_*_cipherlist": "it is used where a grade names it",
 	"smtp_tls_security_level": "outgoing mail stays with Postfix; the service smarthost can send it, with the same word as its level (docs/smarthost.md)",
 	"smtp_tls_*":              "outgoing mail stays with Postfix; the service smarthost can send it (docs/smarthost.md)", "relayhost": "outgoing mail stays with Postfix; the service smarthost can send it (docs/smarthost.md)",
 	"mynetworks": "Postfix goes on to use it; the address of the proxy must not be in it, or Postfix relays for every client",
@@ -109,7 +109,7 @@ func postfixBackend(host string, name configs.Service) backend {
 // postfixLevel reads whether TLS is required, and reports logins that passed
 // before it.
 func (r *reader) postfixLevel(s *service, sc scope, wrapped bool) {
-	level, authOnly := sc.get("smtpd_tls_security_level"), sc.get("smtpd_tls_auth_only")
+	level, authOnly := postfixTLSLevel(sc), sc.get("smtpd_tls_auth_only")
 	at := level
 	if at == nil {
 		at = s.at
@@ -129,6 +129,19 @@ func (r *reader) postfixLevel(s *service, sc scope, wrapped bool) {
 	if s.auth && !authOnly.yes() && !wrapped {
 		s.note(r, s.at, Changed, "a login before STARTTLS was accepted; Letterlock accepts none")
 	}
+}
+
+// postfixTLSLevel returns the level. Before Postfix 2.3 two switches set it.
+func postfixTLSLevel(sc scope) *setting {
+	if level := sc.get("smtpd_tls_security_level"); level.value() != "" {
+		return level
+	}
+	for _, old := range [][2]string{{"smtpd_enforce_tls", "encrypt"}, {"smtpd_use_tls", "may"}} {
+		if s := sc.get(old[0]); s.yes() {
+			return &setting{file: s.file, line: s.line, name: "smtpd_tls_security_level", args: []string{old[1]}}
+		}
+	}
+	return nil
 }
 
 // postfixTLS reads certificates and what is accepted.

@@ -215,7 +215,7 @@ func (r *reader) completeSMTP(s *service) {
 		return
 	}
 	switch h := s.given("handover"); {
-	case len(r.Recipients) > 0:
+	case len(r.Recipients) > 0: // the command line's
 		s.recipients = r.Recipients
 	case len(s.recipients) > 0:
 	case h == "xclient" || h == "proxy-v1" || h == "proxy-v2" || h == "tproxy":

@@ -104,6 +104,9 @@ func (r *reader) stunnelSection(sc scope, clients []scope) error {
 		r.note(sc[0], Lost, "it is no mail service that Letterlock has")
 		return nil
 	}
+	if ports[port] == "" {
+		s.note(r, accept, Check, "the port is not one of mail; it is taken for %s by protocol, connect or the name of the section", s.name)
+	}
 	s.listen = r.listens(s, accept, host, port)
 	s.backend = backend{name: strings.Trim(sc[0].name, "[]"), byClient: false}
 	for _, c := range connects {
