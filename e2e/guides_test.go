@@ -52,6 +52,7 @@ var tours = map[string][]tour{
 		{guide: "tutorial", set: "tutorial", single: true, services: allServices, last: "7. The firewall", knows: true},
 		{guide: "two-machines", set: "tutorial", dovecot: oldDovecot, services: readers, knows: true},
 		{guide: "operations", set: "tutorial", single: true},
+		{guide: "moving", set: "tutorial", single: true},
 		{guide: "troubleshooting", set: "postfix-dovecot", dovecot: append(oldDovecot, "On the proxy"), services: readers},
 	},
 	"TestGuidesForServers": {

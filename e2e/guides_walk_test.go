@@ -120,7 +120,7 @@ func (k *walk) prepare() {
 		installed = append(installed, "old")
 	}
 	for _, name := range installed {
-		if k.single && name == "mail" {
+		if k.guide == "tutorial" && name == "mail" {
 			continue
 		}
 		k.do(k.site.Machine(name), "dpkg -i ./letterlock_*.deb\ninstall -m 0644 /etc/ssl/certs/mail.example.com.pem /etc/letterlock/mail.pem\n"+
@@ -154,7 +154,7 @@ func (k *walk) guideSet() string {
 	switch k.guide {
 	case "cyrus", "exim", "courier", "sendmail", "postfix":
 		return k.guide
-	case "tutorial", "operations":
+	case "tutorial", "operations", "moving":
 		return "postfix"
 	}
 	return "dovecot"

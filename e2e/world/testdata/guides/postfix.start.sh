@@ -35,5 +35,5 @@ service auth {
   }
 }
 AUTH
+systemctl restart postfix # makes the folder of Dovecot's socket
 sh "$folder/dovecot.start.sh"
-systemctl restart postfix
