@@ -104,10 +104,11 @@ func TestAnswerSMTP(t *testing.T) {
 		{235, "2.7.0 Authentication successful", Accepted, "235 2.7.0"},
 		{535, "5.7.8 Error: authentication failed: authentication failure", WrongPassword, "535 5.7.8"},
 		{535, "5.7.8 Error: authentication failed: UGFzc3dvcmQ6", WrongPassword, "535 5.7.8"},
-		{535, "Incorrect authentication data", WrongPassword, "535"},           // Exim
-		{535, "5.7.0 authentication failed", WrongPassword, "535 5.7.0"},       // Sendmail
-		{535, "5.7.3 Authentication unsuccessful", WrongPassword, "535 5.7.3"}, // Exchange
-		{535, "authorization failed (#5.7.0)", WrongPassword, "535"},           // qmail
+		{535, "5.7.8 Error: authentication failed: (reason unavailable)", WrongPassword, "535 5.7.8"}, // Postfix 3.10
+		{535, "Incorrect authentication data", WrongPassword, "535"},                                  // Exim
+		{535, "5.7.0 authentication failed", WrongPassword, "535 5.7.0"},                              // Sendmail
+		{535, "5.7.3 Authentication unsuccessful", WrongPassword, "535 5.7.3"},                        // Exchange
+		{535, "authorization failed (#5.7.0)", WrongPassword, "535"},                                  // qmail
 		{535, "4.7.8 no", WrongPassword, "535 4.7.8"},
 		{501, "Authentication failed", WrongPassword, "501"},
 		{550, "no", WrongPassword, "550"},

@@ -16,6 +16,7 @@ var (
 	ofPasswords = []string{
 		"invalid", "incorrect", "wrong", "credential", "bad login", "bad password", "bad auth", "mismatch",
 		"unknown user", "user unknown", "no such user", "user not found", "password supplied", "login failure: unknown",
+		"reason unavailable", // Postfix from 3.10 on, where the server that checks passwords gives no reason
 	}
 
 	ofUnavailability = []string{
