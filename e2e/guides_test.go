@@ -122,7 +122,7 @@ func TestTutorialOnEachDebian(t *testing.T) {
 			w.Use("", certificates(t, w.Dir)...)
 			g := tours["TestTutorial"][0]
 			g.release = r.name
-			g.run(t, w, packages)
+			t.Run(g.guide, func(t *testing.T) { g.run(t, w, packages) }) // its machines end before the world
 		})
 	}
 }
