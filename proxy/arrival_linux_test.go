@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/test/usage"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // connect opens connections that this process holds as descriptors alone, so that
@@ -49,5 +50,32 @@ func TestSilentConnectionsHoldLittle(t *testing.T) {
 	}
 	if n := runtime.NumGoroutine(); n > goroutines+5 {
 		t.Errorf("%d goroutines, %d before the connections", n, goroutines)
+	}
+}
+
+// A client that must be greeted gets its session at once. If it sends nothing after
+// the greeting, the session holds little beside its goroutine's stack.
+func TestGreetedConnectionsHoldLittle(t *testing.T) {
+	const connections, bound = 1000, 9 << 10
+	w := newWorld(t, func(s *setup) { s.Timeouts.Command, s.Timeouts.Login = time.Minute, time.Minute })
+	opened := func(n int) {
+		connect(t, w.Addresses()[0], n)
+		wait.Until(t, "the clients are not greeted", func() bool {
+			greeted := 0
+			w.each(func(ses *session) {
+				if ses.front.Sent() > 0 {
+					greeted++
+				}
+			})
+			return greeted >= n
+		})
+	}
+	opened(10)
+	before := usage.Memory()
+	opened(10 + connections)
+	each := (usage.Memory() - before) / connections
+	t.Logf("a greeted connection holds %d bytes", each)
+	if each > bound {
+		t.Errorf("a greeted connection holds %d bytes, and may hold %d", each, bound)
 	}
 }

@@ -86,7 +86,9 @@ var (
 )
 
 const (
+	tinyBuffer  = 512      // commands before TLS
 	smallBuffer = 4 << 10  // commands and replies
+	firstOut    = 512      // a reply, or a group of commands
 	outBuffer   = 16 << 10 // buffered before it is written: one TLS record
 )
 

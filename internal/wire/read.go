@@ -147,7 +147,11 @@ func (c *Stream) more() error {
 	}
 	switch {
 	case c.in == nil:
-		c.in = make([]byte, smallBuffer)
+		c.in = make([]byte, c.firstSize())
+	case c.w == len(c.in) && len(c.in) < smallBuffer:
+		grown := make([]byte, smallBuffer)
+		c.w = copy(grown, c.in[c.r:c.w])
+		c.in, c.r, c.mark = grown, 0, 0
 	case c.w == len(c.in) && c.r > 0:
 		c.w = copy(c.in, c.in[c.r:c.w])
 		c.r, c.mark = 0, 0
@@ -158,6 +162,15 @@ func (c *Stream) more() error {
 	}
 	n, err := c.conn.Read(c.in[c.w:])
 	return c.took(n, err)
+}
+
+// firstSize returns the size of a line's first buffer. Before TLS a client sends a
+// command or two, and many clients send nothing.
+func (c *Stream) firstSize() int {
+	if c.WantsTLS() && !c.limits.Backend {
+		return tinyBuffer
+	}
+	return smallBuffer
 }
 
 // shrink returns the large buffer of a text to the pool.
@@ -186,7 +199,7 @@ func (c *Stream) moreText() error {
 		}
 	}
 	c.shrink()
-	if c.in == nil {
+	if len(c.in) < smallBuffer {
 		c.in = make([]byte, smallBuffer)
 	}
 	c.readUntil(deadline)
