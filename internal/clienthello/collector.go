@@ -56,8 +56,14 @@ func (c *Collector) addHeader(p []byte) []byte {
 	return p[n:]
 }
 
+// usualSize holds a ClientHello with a post-quantum key share, in bytes.
+const usualSize = 2 << 10
+
 // keep adds to the message, and returns what is left of p.
 func (c *Collector) keep(p []byte, n int) []byte {
+	if c.message == nil {
+		c.message = make([]byte, 0, usualSize)
+	}
 	c.message = append(c.message, p[:min(n, maxKept-len(c.message))]...)
 	c.ended = len(c.message) >= c.size()
 	return p[n:]

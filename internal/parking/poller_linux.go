@@ -18,6 +18,11 @@ type Poller struct {
 	events syscall.RawConn
 	ended  chan struct{}
 
+	// Of next, so that a call allocates nothing.
+	found []syscall.EpollEvent
+	n     int
+	err   error
+
 	mu      sync.Mutex
 	waiters []registration // by descriptor
 	count   int32          // of registrations so far
@@ -130,13 +135,14 @@ func (p *Poller) Leave(e *Entry) {
 // run wakes waiters until the poller is closed.
 func (p *Poller) run() {
 	defer close(p.ended)
-	events := make([]syscall.EpollEvent, 128)
+	p.found = make([]syscall.EpollEvent, 128)
+	ready := p.ready
 	for {
-		n, err := p.next(events)
+		n, err := p.next(ready)
 		if err != nil && !errors.Is(err, syscall.EINTR) {
 			return
 		}
-		for _, event := range events[:max(n, 0)] {
+		for _, event := range p.found[:max(n, 0)] {
 			if w := p.at(int(event.Fd), event.Pad); w != nil {
 				w.Woken(event.Events&(syscall.EPOLLERR|syscall.EPOLLHUP) != 0)
 			}
@@ -146,12 +152,15 @@ func (p *Poller) run() {
 
 // next returns the next events. The runtime's poller is edge-triggered, so next
 // waits for it only when epoll has no events.
-func (p *Poller) next(events []syscall.EpollEvent) (n int, err error) {
-	closed := p.events.Read(func(epoll uintptr) (done bool) {
-		n, err = syscall.EpollWait(int(epoll), events, 0)
-		return n != 0
-	})
-	return n, cmp.Or(closed, err)
+func (p *Poller) next(ready func(epoll uintptr) bool) (n int, err error) {
+	closed := p.events.Read(ready)
+	return p.n, cmp.Or(closed, p.err)
+}
+
+// ready reports whether epoll has events, and takes them.
+func (p *Poller) ready(epoll uintptr) bool {
+	p.n, p.err = syscall.EpollWait(int(epoll), p.found, 0)
+	return p.n != 0
 }
 
 func (p *Poller) at(fd int, number int32) Waiter {

@@ -2,6 +2,9 @@ package wire
 
 // Print buffers strings for the next Flush; it fails after a failed Flush.
 func (c *Stream) Print(parts ...string) {
+	if c.out == nil {
+		c.out = make([]byte, 0, firstOut)
+	}
 	for _, s := range parts {
 		c.out = append(c.out, s...)
 	}

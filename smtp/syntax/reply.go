@@ -40,9 +40,15 @@ func (r Reply) Unexpected(command string) error {
 // MaxReply bounds a reply, in bytes. A long HELP fits in.
 const MaxReply = 64 << 10
 
+// usualReply holds the reply of most servers to EHLO, in bytes.
+const usualReply = 512
+
 // ReadReply reads a reply into a buffer, which it extends where necessary. A
 // malformed reply is ErrReply; any other error is the connection's.
 func ReadReply(back *wire.Stream, buffer []byte) (Reply, error) {
+	if buffer == nil {
+		buffer = make([]byte, 0, usualReply)
+	}
 	r := Reply{Text: buffer[:0]}
 	for {
 		line, err := back.ReadLine()
