@@ -33,10 +33,14 @@ func subcommands() []subcommand {
 	}
 }
 
-func main() {
-	ui := newUI(os.Stdout, os.Stderr)
-	ui.in, ui.interactive = os.Stdin, isTerminal(os.Stdin)
-	os.Exit(run(os.Args[1:], ui))
+func main() { os.Exit(run(os.Args[1:], standardUI())) }
+
+// standardUI reads and writes the streams of the process. It asks only if a
+// terminal is there to answer.
+func standardUI() *ui {
+	u := newUI(os.Stdout, os.Stderr)
+	u.in, u.interactive = os.Stdin, isTerminal(os.Stdin)
+	return u
 }
 
 // Exit statuses, as the shell's own commands use them.

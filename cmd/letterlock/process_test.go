@@ -23,7 +23,7 @@ const asProgram = "RUN_AS_THE_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		os.Exit(run(os.Args[1:], newUI(os.Stdout, os.Stderr)))
+		os.Exit(run(os.Args[1:], standardUI()))
 	}
 	if folder := os.Getenv(asKeeper); folder != "" {
 		fmt.Fprintln(os.Stderr, keep(folder, os.Args[1]))

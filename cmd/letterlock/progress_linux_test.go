@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -79,6 +80,35 @@ func TestProgressElsewhere(t *testing.T) {
 	})
 	if out.Len() > 0 {
 		t.Errorf("%q", &out)
+	}
+}
+
+// An interrupt while init asks leaves no file.
+func TestInterruptOfInit(t *testing.T) {
+	screen, side := terminal(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	program := exec.CommandContext(t.Context(), self, "init")
+	program.Dir, program.Env = dir, append(os.Environ(), asProgram+"=1")
+	program.Stdin, program.Stderr = side, side
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	shown := make([]byte, 4096)
+	if n, err := screen.Read(shown); err != nil || string(shown[:n]) != "Host of the mail server: " {
+		t.Errorf("%q, %v", shown[:n], err)
+	}
+	if err := program.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Wait(); err == nil {
+		t.Error("init ends as if it had succeeded")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
 	}
 }
 
