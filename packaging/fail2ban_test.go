@@ -25,7 +25,7 @@ func TestFilterOfFail2ban(t *testing.T) {
 		name     string
 		header   bool
 		priority string // what the journal's reader puts in front
-	}{{"text", false, ""}, {"json", false, ""}, {"postfix", true, ""}, {"postfix", false, "2026-11-21T12:00:00 mail letterlock[812]: "}, {"text", false, "2026-11-21T12:00:00 mail letterlock[812]: "}} {
+	}{{"text", false, ""}, {"json", false, ""}, {"postfix", true, ""}, {"postfix", false, "2026-11-21T12:00:00 mail letterlock[812]: "}, {"text", false, "2026-11-21T12:00:00 mail letterlock[812]: "}, {"json", false, "2026-11-21T12:00:00 mail letterlock[812]: "}} {
 		lines := loginLines(t, format.name, format.header)
 		for i := range lines {
 			lines[i] = format.priority + lines[i]
