@@ -51,6 +51,7 @@ type silent struct {
 	header bool // the first bytes are a PROXY header
 
 	mu    sync.Mutex
+	begun bool // the wait has begun: the slot is free for this connection
 	over  bool // the wait is over
 	entry parking.Entry
 }
@@ -69,6 +70,7 @@ func (s *Server) await(a arrival, header bool) {
 // wait begins to wait, once the connection has its slot.
 func (c *silent) wait() {
 	c.mu.Lock()
+	c.begun = true
 	parked := !c.over && c.server.poller.Park(c, &c.entry, c.conn)
 	c.mu.Unlock()
 	if !parked {
@@ -76,8 +78,15 @@ func (c *silent) wait() {
 	}
 }
 
-// late reports whether the time for the first byte is over.
+// late reports whether the time for the first byte is over. It is not before the wait
+// has begun: a PROXY header that is read without a slot would be counted twice.
 func (c *silent) late(now time.Time) bool {
+	c.mu.Lock()
+	begun := c.begun
+	c.mu.Unlock()
+	if !begun {
+		return false
+	}
 	patience := c.listener.generation.Timeouts.Handshake
 	if c.header {
 		patience = c.listener.generation.Timeouts.of(gate.Accepting.Rule().Total)

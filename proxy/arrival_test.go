@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -136,4 +137,33 @@ func TestSilentConnectionsEnd(t *testing.T) {
 		c.expectEnd()
 		ended(t, w, gate.Shutdown)
 	})
+}
+
+// A connection whose slot another session still holds is not late: the slot would be
+// counted for its client, and once more when the other session has ended.
+func TestConnectionWithoutSlotIsNotLate(t *testing.T) {
+	w := newWorld(t, func(s *setup) {
+		s.Limits.Connections, s.Limits.UnauthenticatedPerClient, s.Timeouts.Unauthenticated = 1, 1, 0
+		s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	held, full := w.slots.Acquire("plain", netip.MustParseAddr("192.0.2.1"), time.Now())
+	if full != "" {
+		t.Fatal(full)
+	}
+	held.Start(nil, func() {}, nil) // ends when the test says so
+	c := w.dial()
+	c.send("PROXY TCP4 192.0.2.2 192.0.2.3 1 2")
+	w.awaitSilent(1)
+	w.eachSilent(func(c *silent) {
+		if later := time.Now().Add(time.Hour); c.late(later) {
+			t.Error("it is late, and has no slot")
+		}
+	})
+	held.Leave()
+	c.expect("hello")
+	if used := w.slots.Usage(); used.All() != 1 {
+		t.Errorf("the slots are %v", used)
+	}
+	_ = c.Close()
+	wait.Until(t, "the slot is not free", func() bool { return w.slots.Usage().All() == 0 })
 }
