@@ -65,7 +65,7 @@ func (g *Gate) askCapabilities() error {
 			list = said
 		}
 		switch {
-		case r.status == "BYE":
+		case r.status == "BYE", r.kind == tagged && r.status == "NO" && !g.secretSent: // it is overloaded, most likely
 			return g.refused(r, "CAPABILITY")
 		case r.kind == continuation, r.kind == tagged && (r.status != "OK" || list == ""):
 			return g.garbageUnquoted(r.text)
@@ -188,13 +188,13 @@ func (g *Gate) relayPending() error {
 	return nil
 }
 
-// refused ends a session whose backend sends BYE, or PREAUTH, before the login.
-// A BYE from a backend that knows the client's address refuses the client,
+// refused ends a session whose backend sends BYE, PREAUTH, or NO to CAPABILITY,
+// before the login. A backend that knows the client's address refuses the client,
 // which receives the backend's text. Any other backend refuses the proxy.
 // Response codes about the backend are removed.
 func (g *Gate) refused(r reply, to string) error {
 	err := fmt.Errorf("the backend replies to %s with %s %.80q", to, r.status, r.text)
-	if !g.clientKnown || r.status != "BYE" {
+	if !g.clientKnown || r.status == "PREAUTH" {
 		return gate.Because(gate.BackendRefused, err)
 	}
 	text := r.text
