@@ -38,6 +38,8 @@ func TestAnswerCoded(t *testing.T) {
 		{"NO", "ALERT", "Maximum number of connections from user+IP exceeded (mail_max_userip_connections)", Unavailable},
 		{"NO", "ALERT", "Invalid credentials (Failure)", WrongPassword},
 		{"NO", "ALERT", "Authentication failed", WrongPassword},
+		{"NO", "ALERT", "Please check your username and password", WrongPassword},
+		{"NO", "ALERT", "User name or password refused", WrongPassword},
 		{"NO", "ALERT", "Application-specific password required: https://support.google.com/accounts/answer/185833", Rejected},
 		{"NO", "ALERT", "Please log in via your web browser", Rejected},
 		{"NO", "WEBALERT", "Web login required", Rejected},

@@ -15,6 +15,7 @@ var (
 	// other reasons too.
 	ofPasswords = []string{
 		"invalid", "incorrect", "wrong", "credential", "bad login", "bad password", "bad auth", "mismatch",
+		"check your", "username and password", "username or password", "user name and password", "user name or password", "login or password", "name or password",
 		"unknown user", "user unknown", "no such user", "user not found", "password supplied", "login failure: unknown",
 		"reason unavailable", // Postfix from 3.10 on, where the server that checks passwords gives no reason
 	}
