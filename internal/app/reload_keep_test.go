@@ -121,6 +121,34 @@ func (w *world) greeted() error {
 	return err
 }
 
+// A user who is locked out stays so over a reload, and is released by one that turns
+// the limits off, as docs/guides/operations.md says.
+func TestFailedLoginsOutliveReloads(t *testing.T) {
+	limited := strings.Replace(twoServices, "limits: {", "limits: {login_failures_per_client: 3, login_failures_per_user: 3, ", 1)
+	w := newWorld(t, limited)
+	for range 3 {
+		w.tryLogin("wrong", "a NO")
+	}
+	from := len(w.log.String())
+	w.tryLogin("demo", "a NO")
+	w.Reload()
+	w.tryLogin("demo", "a NO")
+	w.wantLog(from, "login refused", "too many failed logins")
+	w.configure(strings.NewReplacer("_client: 3", "_client: 0", "_user: 3", "_user: 0").Replace(limited))
+	w.Reload()
+	w.tryLogin("demo", "a OK")
+}
+
+// tryLogin logs the user demo in at the first listener, and wants the reply.
+func (w *world) tryLogin(password, want string) {
+	w.Helper()
+	conn, err := w.dial(0, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	imapSession{conn, bufio.NewReader(conn), w.T}.ask("a LOGIN demo "+password, want)
+}
+
 // Fifty reloads under load leave nothing behind.
 func TestReloadsUnderLoad(t *testing.T) {
 	w := newWorld(t, imaps)
