@@ -39,11 +39,11 @@ func TestPairsThatDoNotFit(t *testing.T) {
 			"write each file in the other's place", exitFailed,
 		},
 		"another's key": {
-			"[{cert: one.pem, key: two.key}]", "mail.example.com", ":2:37: ", "the private key belongs to none of the certificates in " + folder + "/one.pem; the first is for mail.example.com",
+			"[{cert: one.pem, key: two.key}]", "mail.example.com", ":2:37: ", "the private key matches none of the certificates in " + folder + "/one.pem; the first is for mail.example.com",
 			"openssl pkey -in KEY -pubout", exitFailed,
 		},
 		"crossed": {
-			"[{cert: one.pem, key: two.key}, {cert: two.pem, key: one.key}]", "mail.example.com", ":2:37: ", "belongs to none of the certificates",
+			"[{cert: one.pem, key: two.key}, {cert: two.pem, key: one.key}]", "mail.example.com", ":2:37: ", "matches none of the certificates",
 			"the key that fits is " + folder + "/one.key", exitFailed,
 		},
 		"no key":         {"[{cert: one.pem, key: one.pem}]", "mail.example.com", ":2:37: ", "the file has no private key, but CERTIFICATE", "such as privkey.pem", exitFailed},
@@ -78,7 +78,7 @@ func TestPairsOfVariables(t *testing.T) {
 		t.Errorf("%d %s", status, said)
 	}
 	t.Setenv("LETTERLOCK_KEY", filepath.Join(folder, "two.key"))
-	if status, _, said := words("config", "check"); status != exitFailed || !strings.HasPrefix(said, "LETTERLOCK_KEY: key "+folder+"/two.key: the private key belongs to none") {
+	if status, _, said := words("config", "check"); status != exitFailed || !strings.HasPrefix(said, "LETTERLOCK_KEY: key "+folder+"/two.key: the private key matches none") {
 		t.Errorf("%d %s", status, said)
 	}
 }

@@ -22,7 +22,7 @@ import (
 
 const mail, other = "mail.example.test", "mta-sts.example.test"
 
-// bench is a keeper between a CA and a DNS that leads back to the keeper.
+// bench is a keeper with a CA, and a DNS that leads back to the keeper.
 type bench struct {
 	*Keeper
 	ca      *pebble.CA
@@ -31,7 +31,7 @@ type bench struct {
 	changed chan struct{}
 }
 
-// newBench starts a keeper; the CA stays down until start.
+// newBench creates a keeper; the CA stays down until start.
 func newBench(t *testing.T, o Options) *bench {
 	t.Helper()
 	b := &bench{ca: pebble.New(t), dns: nameserver.New(t), log: &wait.Log{}, changed: make(chan struct{}, 100)}
@@ -68,8 +68,8 @@ func newBench(t *testing.T, o Options) *bench {
 	return b
 }
 
-// start lets the CA answer, and look for challenges where the keeper listens;
-// for those that have no listener on a port where nobody does.
+// start makes the CA answer, with the keeper's ports for challenges; for a
+// challenge without a listener, a port on which no process listens.
 func (b *bench) start(t *testing.T, o pebble.Options) {
 	o.Resolver, o.HTTP, o.TLS = b.dns.Address, 1, 1
 	for i, address := range b.Addresses() {
@@ -83,7 +83,7 @@ func (b *bench) start(t *testing.T, o pebble.Options) {
 	b.ca.Start(t, o)
 }
 
-// await waits until there are n certificates that satisfy ok.
+// await waits until there are n certificates for which ok returns true.
 func (b *bench) await(t *testing.T, n int, ok func(tls.Certificate) bool) []tls.Certificate {
 	t.Helper()
 	limit := time.After(time.Minute)

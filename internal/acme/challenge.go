@@ -19,17 +19,17 @@ import (
 // server is a socket, and the web server on it.
 type server struct {
 	*web.Server
-	address string // as it was asked for
+	address string // the requested address
 	tcp     *net.TCPListener
 	tls     bool
 }
 
-// Listen opens the sockets for challenges, all or none. A Keeper before, which
-// may be nil, passes on those that it has on the same addresses, so that both
-// have them: it is to be closed before this one serves.
+// Listen opens the sockets for challenges, all or none. The previous Keeper
+// before, which may be nil, passes on its sockets on the same addresses, so
+// that both have them: it must be closed before this one serves.
 func (k *Keeper) Listen(before *Keeper) error {
 	if k.o.HTTP != "" {
-		// That the handler is asked for is how autocert knows of it.
+		// autocert only uses HTTP-01 after this call.
 		handler := k.auto.HTTPHandler(http.NotFoundHandler())
 		if err := k.open(k.o.HTTP, before, handler, nil); err != nil {
 			return err
@@ -60,8 +60,8 @@ func (k *Keeper) open(address string, before *Keeper, handler http.Handler, conf
 	return nil
 }
 
-// socket returns a copy of the socket that the Keeper before has on an address, or a
-// new one if it has none.
+// socket returns a copy of the previous Keeper's socket on an address, or a new
+// one if it has none.
 func (k *Keeper) socket(address string, before *Keeper) (*net.TCPListener, error) {
 	if before != nil {
 		for _, s := range before.servers {
@@ -88,7 +88,7 @@ func (k *Keeper) socket(address string, before *Keeper) (*net.TCPListener, error
 
 var errNoTCP = errors.New("the socket is not a TCP socket")
 
-// Sockets returns the open sockets and the addresses that they were asked for with.
+// Sockets returns the open sockets and their requested addresses.
 func (k *Keeper) Sockets() (addresses []string, all []net.Listener) {
 	for _, s := range k.servers {
 		addresses, all = append(addresses, s.address), append(all, s.tcp)
@@ -96,8 +96,8 @@ func (k *Keeper) Sockets() (addresses []string, all []net.Listener) {
 	return addresses, all
 }
 
-// again is the same socket with another descriptor: it stays open when the
-// first is closed, and so do the connections that wait.
+// again returns the same socket with another descriptor: it stays open when the
+// first is closed, and so do the waiting connections.
 func again(l *net.TCPListener) (*net.TCPListener, error) {
 	f, err := l.File()
 	if err != nil {
@@ -111,8 +111,8 @@ func again(l *net.TCPListener) (*net.TCPListener, error) {
 	return copied.(*net.TCPListener), nil
 }
 
-// Addresses are those of the HTTP-01 and the TLS-ALPN-01 listener, of those
-// that are open; useful where port 0 was asked for.
+// Addresses returns the addresses of the open HTTP-01 and TLS-ALPN-01
+// listeners, for tests with port 0.
 func (k *Keeper) Addresses() []net.Addr {
 	addresses := make([]net.Addr, len(k.servers))
 	for i, s := range k.servers {
@@ -133,9 +133,9 @@ func (k *Keeper) closeChallenges() {
 	}
 }
 
-// tlsConfig serves the CA its challenge and, if there is a site, browsers and
-// mail servers that ask for one of its names. All others get the alert
-// unrecognized_name.
+// tlsConfig returns the certificate for the CA's challenge and, if there is a
+// site, for browsers and mail servers that request one of its names. All others
+// get the alert unrecognized_name.
 func (k *Keeper) tlsConfig() (*tls.Config, error) {
 	policy, err := tlspolicy.Named("strict")
 	if err != nil {
@@ -151,7 +151,7 @@ func (k *Keeper) tlsConfig() (*tls.Config, error) {
 		}
 		name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
 		if k.o.Site == nil || !slices.Contains(k.o.SiteHosts, name) {
-			return nil, nil // crypto/tls answers unrecognized_name
+			return nil, nil // crypto/tls sends unrecognized_name
 		}
 		return certs.NewStore(k.table.list([]string{name})).Get(policy)(hello)
 	}

@@ -101,7 +101,7 @@ func TestNewRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := New(Options{Hosts: []string{mail}, HTTP: ":0", Dir: file}); err == nil {
-		t.Error("a file is taken for the folder")
+		t.Error("a file is accepted as the folder")
 	}
 }
 
@@ -116,10 +116,10 @@ func TestListenAllOrNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := k.Listen(nil); err == nil {
-		t.Error("listens twice")
+		t.Error("Listen succeeds although an address is in use")
 	}
 	if _, err := net.Dial("tcp", k.Addresses()[0].String()); err == nil {
-		t.Error("one socket is still open")
+		t.Error("a socket is still open")
 	}
 	k.Close()
 }

@@ -20,8 +20,8 @@ const (
 	life = 90 * day
 )
 
-// years is a keeper with a clock of its own, in front of a CA without sockets.
-// Tests call Serve.
+// years is a keeper in a bubble with its own clock, in front of a CA without
+// sockets. Tests call Serve.
 type years struct {
 	*Keeper
 	ca  *pebble.CA
@@ -31,7 +31,8 @@ type years struct {
 	issued map[string]bool // serial numbers seen
 }
 
-// yearsWith runs a test in a bubble where time passes as soon as all wait.
+// yearsWith runs a test in a bubble, where time passes as soon as all
+// goroutines wait.
 func yearsWith(t *testing.T, test func(t *testing.T, y *years)) {
 	ca := pebble.New(t)
 	ca.Start(t, pebble.Options{Life: life, Trusting: true})
@@ -46,7 +47,7 @@ func yearsWith(t *testing.T, test func(t *testing.T, y *years)) {
 			t.Fatal(err)
 		}
 		k.transport.base = ca
-		k.auto.HTTPHandler(http.NotFoundHandler()) // as Listen would
+		k.auto.HTTPHandler(http.NotFoundHandler()) // Listen does this otherwise
 		y.Keeper = k
 		defer k.Close()
 		test(t, y)
@@ -56,7 +57,7 @@ func yearsWith(t *testing.T, test func(t *testing.T, y *years)) {
 	})
 }
 
-// pass lets time pass and returns what is served then.
+// pass lets time pass and returns the certificates that are served then.
 func (y *years) pass(t *testing.T, d time.Duration) []tls.Certificate {
 	t.Helper()
 	time.Sleep(d)
@@ -95,7 +96,7 @@ func TestRenewalForYears(t *testing.T) {
 			t.Errorf("%d certificates", n)
 		}
 		if strings.Contains(y.log.String(), "level=WARN") || strings.Contains(y.log.String(), "level=ERROR") {
-			t.Errorf("something was wrong:\n%s", y.log)
+			t.Errorf("unexpected log:\n%s", y.log)
 		}
 	})
 }
@@ -121,7 +122,7 @@ func TestCAIsAway(t *testing.T) {
 				y.ca.SetDown(true)
 				for i, c := range y.pass(t, tt.away) {
 					if !c.Leaf.Equal(old[i].Leaf) {
-						t.Errorf("a certificate from nowhere, of %s", c.Leaf.NotBefore)
+						t.Errorf("an unknown certificate of %s", c.Leaf.NotBefore)
 					}
 				}
 				if said := y.log.String(); !strings.Contains(said, tt.words) || strings.Contains(said, tt.otherwords) {
@@ -147,7 +148,7 @@ func TestCAIsAwayAtFirst(t *testing.T) {
 		time.Sleep(day)
 		synctest.Wait()
 		if n := strings.Count(y.log.String(), "the CA cannot be reached"); n < 24 || n > 30 {
-			t.Errorf("asked %d times in a day", n)
+			t.Errorf("%d requests in a day", n)
 		}
 		y.ca.SetDown(false)
 		y.pass(t, time.Hour+time.Minute)

@@ -19,39 +19,39 @@ import (
 	"github.com/letterlock/letterlock/internal/web"
 )
 
-// Options say what a Keeper is to keep, and how.
+// Options configure a Keeper.
 type Options struct {
 	Hosts     []string // names to get certificates for, in lower case
-	Email     string   // where the CA may write to; may be empty
+	Email     string   // address for mail from the CA; may be empty
 	Directory string   // URL of the CA
-	Binding   *Binding // nil: the CA takes anybody
+	Binding   *Binding // nil: the CA requires none
 	Roots     *x509.CertPool
-	Dir       string // where keys and certificates are kept; made if need be
+	Dir       string // the folder for keys and certificates; created if necessary
 
-	// HTTP and TLSALPN are the addresses that challenges are answered on. An
-	// empty one is not opened; one must be.
+	// HTTP and TLSALPN are the addresses on which challenges are answered. An
+	// empty one is not opened; at least one must be set.
 	HTTP, TLSALPN string
-	Limits        web.Limits // of the connections on each
+	Limits        web.Limits // limits of the connections on each address
 
 	// Listen opens the socket of an address; nil: net.Listen.
 	Listen func(address string) (net.Listener, error)
 
-	// Site is served over HTTPS on TLSALPN to clients that ask for one of
-	// SiteHosts, which must be among Hosts. Nil: nobody is served there but
-	// the CA.
+	// Site is served over HTTPS on TLSALPN to clients that request one of
+	// SiteHosts, which must be among Hosts. Nil: only the CA is served there.
 	Site      http.Handler
 	SiteHosts []string
 
-	// Changed is called after the certificates have, from any goroutine.
+	// Changed is called after the certificates have changed, from any
+	// goroutine.
 	Changed func()
 	Log     *slog.Logger
 
-	// Retry is the pause after a failure: the first, which is doubled with
-	// each, and the longest. Zero: a minute and an hour.
+	// Retry holds the pause after the first failure, which is doubled with each
+	// further one, and the longest pause. Zero: a minute and an hour.
 	Retry, LongestRetry time.Duration
 }
 
-// Binding ties the account to one that exists at the CA (RFC 8555 §7.3.4).
+// Binding binds the account to one that exists at the CA (RFC 8555 §7.3.4).
 type Binding struct {
 	KeyID string
 	Key   []byte
@@ -62,8 +62,8 @@ const (
 	longestRetry = time.Hour
 	watchEvery   = time.Hour
 
-	// autocert does not try again within a minute of a failed order, but
-	// fails without a reason.
+	// autocert does not try again within a minute of a failed order, but fails
+	// without a reason.
 	autocertForgets = time.Minute + 5*time.Second
 )
 
@@ -79,12 +79,13 @@ type Keeper struct {
 	life    context.Context
 	end     context.CancelFunc
 	running sync.WaitGroup
-	writing sync.Mutex // one file at a time, and none once life has ended
+	writing sync.Mutex // held while a file is written, and from the end of life on
 }
 
 var errNoChallenge = errors.New("no challenge can be answered without an address to listen on")
 
-// New reads what earlier runs have left in the folder; see Certificates.
+// New reads the certificates that earlier runs have left in the folder; see
+// Certificates.
 func New(o Options) (*Keeper, error) {
 	if o.HTTP == "" && o.TLSALPN == "" {
 		return nil, errNoChallenge
@@ -111,7 +112,7 @@ func New(o Options) (*Keeper, error) {
 	return k, nil
 }
 
-// answers are the challenges that can be.
+// answers lists the types of challenges that can be answered.
 func (o Options) answers() []string {
 	var types []string
 	if o.TLSALPN != "" {
@@ -125,7 +126,8 @@ func (o Options) answers() []string {
 
 const requestTimeout = 30 * time.Second
 
-// transport reaches the CA, whose own certificate may be of a private root.
+// transport returns the transport to the CA, whose own certificate may be from
+// a private root.
 func (o Options) transport() http.RoundTripper {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -146,8 +148,8 @@ func (k *Keeper) client() *acme.Client {
 	}
 }
 
-// patience is how long to wait with a request that the CA could not take just
-// now. What takes longer is left to the next try of the whole order.
+// patience returns how long to wait before a request is repeated that the CA
+// could not process. After a longer time the whole order is tried again.
 func patience(n int, _ *http.Request, _ *http.Response) time.Duration {
 	const tries = 4
 	if n > tries {
@@ -156,7 +158,8 @@ func patience(n int, _ *http.Request, _ *http.Response) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// acceptTerms says which terms were accepted, as somebody has to know.
+// acceptTerms logs which terms were accepted, because the administrator must be
+// able to know.
 func (k *Keeper) acceptTerms(terms string) bool {
 	k.o.Log.Info("the CA's terms of service are accepted", "directory", k.o.Directory, "terms", terms)
 	return true
@@ -164,8 +167,8 @@ func (k *Keeper) acceptTerms(terms string) bool {
 
 var errForeign = errors.New("not a name of this server")
 
-// permit holds autocert to the names of the configuration. A request for a
-// challenge on another port than 80 names the port too.
+// permit restricts autocert to the names of the configuration. A request for a
+// challenge on another port than 80 includes the port.
 func (k *Keeper) permit(_ context.Context, host string) error {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -178,12 +181,12 @@ func (k *Keeper) permit(_ context.Context, host string) error {
 	return errForeign
 }
 
-// Certificates lists what there is for hosts, in their order, ECDSA before
-// RSA: from the CA just now or, expired perhaps, from an earlier run.
+// Certificates lists the certificates for hosts, in their order, ECDSA before
+// RSA: new ones from the CA or, perhaps expired, from an earlier run.
 func (k *Keeper) Certificates(hosts []string) []tls.Certificate { return k.table.list(hosts) }
 
-// Serve starts to answer challenges and to order what is missing or due. The
-// sockets must be open, see Listen.
+// Serve starts to answer challenges and to order certificates that are missing
+// or due. The sockets must be open, see Listen.
 func (k *Keeper) Serve() {
 	k.serveChallenges()
 	for _, host := range k.o.Hosts {
@@ -192,19 +195,19 @@ func (k *Keeper) Serve() {
 	k.running.Go(k.watch)
 }
 
-// StopAccepting closes the sockets at once, so that another process may have
-// them. What was begun goes on until Close.
+// StopAccepting closes the sockets at once, so that another process may open
+// them. Open connections continue until Close.
 func (k *Keeper) StopAccepting() {
 	for _, s := range k.servers {
 		s.StopAccepting()
 	}
 }
 
-// Close ends everything but the timers of autocert, which find no CA any more.
+// Close ends everything but the timers of autocert, whose requests fail then.
 func (k *Keeper) Close() {
 	k.end()
 	k.closeChallenges()
 	k.running.Wait()
-	k.writing.Lock() // what is being written is whole then
+	k.writing.Lock() // waits until a file that is being written is complete
 	defer k.writing.Unlock()
 }

@@ -30,13 +30,13 @@ func TestHTTP01(t *testing.T) {
 		verify(t, b.ca, got[i], mail)
 	}
 	if strings.Contains(b.log.String(), "level=WARN") {
-		t.Errorf("something failed on the way: a challenge that nobody listens for?\n%s", b.log)
+		t.Errorf("unexpected warning, perhaps about a challenge without a listener:\n%s", b.log)
 	}
 	if !strings.Contains(b.log.String(), "terms") {
-		t.Error("the terms of service were accepted in silence")
+		t.Error("the log does not report the accepted terms of service")
 	}
 	if got := b.ca.Contact(t, accountKey(t, b.o.Dir)); len(got) != 1 || got[0] != "mailto:postmaster@example.test" {
-		t.Errorf("the CA may write to %q", got)
+		t.Errorf("the account's contact is %q", got)
 	}
 	info, err := os.Stat(b.o.Dir)
 	if err != nil || info.Mode().Perm() != 0o700 {
@@ -124,7 +124,7 @@ func TestExternalAccount(t *testing.T) {
 	b.Serve()
 	b.await(t, 2, anyOne)
 	if strings.Contains(b.log.String(), string(key)) {
-		t.Error("the key is in the log")
+		t.Error("the log has the key")
 	}
 }
 
@@ -137,7 +137,7 @@ func TestExternalAccountMissing(t *testing.T) {
 		t.Error(err)
 	}
 	if again < autocertForgets {
-		t.Errorf("tried again after %s, when autocert still fails without asking", again)
+		t.Errorf("tried again after %s, when autocert still fails without a request", again)
 	}
 }
 
@@ -183,7 +183,7 @@ func TestRenewal(t *testing.T) {
 			t.Error("the key has changed, and with it the TLSA record")
 		}
 	}
-	// They are served first, and then stored.
+	// The renewed certificates are served first, and then stored.
 	wait.Until(t, "the renewed ones are not stored", func() bool {
 		stored, err := Stored(b.o.Dir, b.o.Hosts)
 		return err == nil && len(stored) == 2 && !stored[0].Leaf.NotAfter.Before(renewed[0].Leaf.NotAfter)
@@ -226,7 +226,7 @@ func TestExpiredIsServed(t *testing.T) {
 	b.await(t, 2, func(c tls.Certificate) bool { return time.Now().Before(c.Leaf.NotAfter) })
 }
 
-// store writes a certificate as autocert does.
+// store writes a certificate like autocert.
 func store(t *testing.T, dir, name string, c tls.Certificate) {
 	t.Helper()
 	chain, key := authority.PEM(t, c)
@@ -244,7 +244,7 @@ func TestRestart(t *testing.T) {
 	ca := authority.New(t)
 	store(t, dir, mail, ca.ECDSA(t, mail))
 	store(t, dir, mail+"+rsa", ca.RSA(t, mail))
-	store(t, dir, other, ca.ECDSA(t, other)) // a name that is no longer ours
+	store(t, dir, other, ca.ECDSA(t, other)) // a name that is no longer configured
 	store(t, dir, "acme_account+key", ca.ECDSA(t, "several.example.test", mail))
 	b := newBench(t, Options{HTTP: "127.0.0.1:0", Dir: dir})
 	for _, kind := range kinds {

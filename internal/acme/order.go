@@ -10,12 +10,12 @@ import (
 	"golang.org/x/crypto/acme"
 )
 
-// kinds are the keys that each name has certificates for. A failure with the
-// first spares the CA the second.
+// kinds are the types of keys that each name has certificates for. After a
+// failure with the first, the second is not ordered.
 var kinds = []x509.PublicKeyAlgorithm{x509.ECDSA, x509.RSA}
 
-// obtain gets a name its certificates, however long it takes. Renewal is
-// autocert's from then on.
+// obtain gets the certificates for a name, however long it takes. autocert
+// renews them later.
 func (k *Keeper) obtain(host string) {
 	for _, kind := range kinds {
 		pause := k.o.Retry
@@ -41,7 +41,7 @@ func (k *Keeper) obtain(host string) {
 }
 
 // order gets one certificate, from the folder or from the CA. After a failure
-// it says how long to wait at least.
+// it returns the minimum pause.
 func (k *Keeper) order(host string, kind x509.PublicKeyAlgorithm) (again time.Duration, err error) {
 	if c := k.table.get(host, kind); c == nil || time.Now().After(c.Leaf.NotAfter) {
 		if err := k.reach(); err != nil {
@@ -63,8 +63,8 @@ func (k *Keeper) order(host string, kind x509.PublicKeyAlgorithm) (again time.Du
 	return 0, nil
 }
 
-// reach asks for the directory, which every order begins with, so that a CA
-// that is down is soon tried again: see autocertForgets.
+// reach requests the directory, with which every order begins, so that a CA
+// that was down is soon tried again: see autocertForgets.
 func (k *Keeper) reach() error {
 	ctx, cancel := context.WithTimeout(k.life, requestTimeout)
 	defer cancel()
@@ -74,9 +74,9 @@ func (k *Keeper) reach() error {
 	return nil
 }
 
-// hello is that of a client which autocert gives the certificate with that
-// key. It would give clients of TLS 1.3 the RSA one (golang/go#50522), as it
-// looks for the suites of TLS 1.2.
+// hello returns the ClientHello for which autocert selects the certificate with
+// that key. For clients of TLS 1.3 it would select the RSA certificate
+// (golang/go#50522), because it checks the suites of TLS 1.2.
 func hello(host string, kind x509.PublicKeyAlgorithm) *tls.ClientHelloInfo {
 	h := &tls.ClientHelloInfo{ServerName: host}
 	if kind == x509.ECDSA {

@@ -23,8 +23,8 @@ type table struct {
 	certs []tls.Certificate
 }
 
-// put takes a certificate in if it is for one of our names and newer than
-// what there is, and reports whether it did.
+// put adds a certificate if it is for a configured name and newer than the
+// present one, and reports whether it did.
 func (t *table) put(c tls.Certificate) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -44,8 +44,8 @@ func (t *table) put(c tls.Certificate) bool {
 	return true
 }
 
-// hostOf is the name that a certificate is for; empty for those that answer
-// challenges, which are for one of our names too (RFC 8737 §3).
+// hostOf returns the name that a certificate is for; empty for certificates
+// that answer challenges, which are for a configured name too (RFC 8737 §3).
 func (t *table) hostOf(leaf *x509.Certificate) string {
 	if len(leaf.UnhandledCriticalExtensions) > 0 || len(leaf.DNSNames) != 1 || !slices.Contains(t.hosts, leaf.DNSNames[0]) {
 		return ""
@@ -70,7 +70,7 @@ func (t *table) get(host string, kind x509.PublicKeyAlgorithm) *tls.Certificate 
 	return nil
 }
 
-// list puts them in the order of hosts and kinds.
+// list returns the certificates in the order of hosts and kinds.
 func (t *table) list(hosts []string) []tls.Certificate {
 	var all []tls.Certificate
 	for _, host := range hosts {
@@ -83,7 +83,7 @@ func (t *table) list(hosts []string) []tls.Certificate {
 	return all
 }
 
-// words say what clients are given meanwhile.
+// words describes what clients get meanwhile.
 func (t *table) words(host string, kind x509.PublicKeyAlgorithm) string {
 	if c := t.get(host, kind); c != nil {
 		return "the one that is valid until " + c.Leaf.NotAfter.UTC().Format("2006-01-02 15:04 MST")
@@ -91,8 +91,8 @@ func (t *table) words(host string, kind x509.PublicKeyAlgorithm) string {
 	return "another or a self-signed one"
 }
 
-// read takes in what is in a folder, expired or not. Other files are passed
-// over: the account's key and what else autocert puts there.
+// read adds the certificates in a folder, expired or not. It skips other files:
+// the account's key and other files of autocert.
 func (t *table) read(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -128,8 +128,8 @@ func pair(data []byte) (tls.Certificate, error) {
 	return c, err
 }
 
-// Stored lists the certificates for hosts that a Keeper has left in dir, as
-// Certificates would.
+// Stored lists the certificates for hosts that a Keeper has left in dir, in the
+// order of Certificates.
 func Stored(dir string, hosts []string) ([]tls.Certificate, error) {
 	t := &table{hosts: hosts}
 	if err := t.read(dir); err != nil {
@@ -138,14 +138,13 @@ func Stored(dir string, hosts []string) ([]tls.Certificate, error) {
 	return t.list(hosts), nil
 }
 
-// cache tells the keeper what autocert stores. Nothing else tells of a
-// renewal.
+// cache observes what autocert stores, which is the only sign of a renewal.
 type cache struct {
 	autocert.DirCache
 	k *Keeper
 }
 
-// Put serves a certificate even if it cannot be kept.
+// Put serves a certificate even if it cannot be stored.
 func (c cache) Put(ctx context.Context, name string, data []byte) error {
 	if p, err := pair(data); err == nil && c.k.table.put(p) {
 		c.k.o.Log.Info("certificate from the CA", "host", p.Leaf.DNSNames[0], "key", p.Leaf.PublicKeyAlgorithm.String(),
@@ -159,8 +158,9 @@ func (c cache) Put(ctx context.Context, name string, data []byte) error {
 	return err
 }
 
-// keep writes the file, unless the keeper is closed: autocert's renewals go on
-// behind it, and must not write into a folder that is somebody else's by then.
+// keep writes the file, unless the keeper is closed: autocert's renewals
+// continue after that, and must not write into a folder that another process
+// may use.
 func (c cache) keep(ctx context.Context, name string, data []byte) error {
 	c.k.writing.Lock()
 	defer c.k.writing.Unlock()

@@ -27,7 +27,7 @@ type transport struct {
 	base    http.RoundTripper
 
 	mu     sync.Mutex
-	said   map[string]string    // the last error by host; the empty host is for errors about none
+	said   map[string]string    // the last error by host; the empty host is for errors without a host
 	logged map[saying]time.Time // when an error was logged, for repeatTime
 }
 
@@ -35,11 +35,11 @@ type transport struct {
 type saying struct{ host, words string }
 
 const (
-	maxAnswer  = 1 << 20 // bytes of any answer of a CA
+	maxAnswer  = 1 << 20 // maximum bytes of a response of the CA
 	repeatTime = 10 * time.Minute
 )
 
-var errLongAnswer = errors.New("the answer of the CA is longer than 1 MiB")
+var errLongAnswer = errors.New("the response of the CA is longer than 1 MiB")
 
 // RoundTrip sends a request and reads the response. Both end with the keeper.
 func (tr *transport) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -120,7 +120,7 @@ func TestTransportEnds(t *testing.T) {
 		t.Error(err)
 	}
 	if log.String() != "" {
-		t.Errorf("the CA is blamed: %s", log)
+		t.Errorf("the log reports an error of the CA: %s", log)
 	}
 }
 
@@ -142,8 +142,8 @@ func TestComplain(t *testing.T) {
 	}
 }
 
-// Whatever a CA answers: what goes on says the same, without the challenges
-// that nobody can answer.
+// For any response of a CA, the inspected response has the same content,
+// without the challenges that cannot be answered.
 func FuzzListen(f *testing.F) {
 	for _, body := range []string{
 		`{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many","subproblems":[{"detail":"x"}]}`,

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// watch speaks up while certificates grow old that should have been renewed.
+// watch logs warnings about certificates that should have been renewed.
 func (k *Keeper) watch() {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -21,8 +21,8 @@ func (k *Keeper) watch() {
 	}
 }
 
-// complain is silent until a quarter of a certificate's life is left; autocert
-// renews when a third is.
+// complain logs nothing until a quarter of a certificate's lifetime is left;
+// autocert renews when a third is left.
 func (k *Keeper) complain(c tls.Certificate, now time.Time) {
 	leaf := c.Leaf
 	left := leaf.NotAfter.Sub(now)

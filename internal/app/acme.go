@@ -24,14 +24,14 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
-// acmeManager passes certificates from the CA to the stores that handshakes use.
-// While a store has neither a certificate of the CA for a kind of key nor
-// certificates from files, it serves a self-signed one of that kind.
+// acmeManager passes certificates from the CA to the stores that handshakes
+// use. While a store has neither a certificate of the CA with a type of key nor
+// certificates from files, it uses a self-signed one with that type of key.
 type acmeManager struct {
 	keeper *acme.Keeper
 	terms  acmeTerms
 
-	mu      sync.Mutex // held while stores are supplied, so that the newest certificates win
+	mu      sync.Mutex // held while stores are updated, so that the newest certificates win
 	clients map[*certs.Store]acmeStore
 }
 
@@ -40,23 +40,23 @@ type acmeManager struct {
 type acmeTerms struct {
 	email, directory, dir string
 	http, tlsALPN         string
-	hosts, siteHosts      string // quoted, one after the other
-	policy                string // of MTA-STS
+	hosts, siteHosts      string // quoted and joined
+	policy                string // the MTA-STS policy
 	kid                   string
-	key, roots            [sha256.Size]byte // of the files' contents
+	key, roots            [sha256.Size]byte // sums of the files' contents
 	limits                web.Limits
 }
 
-// acmeStore says which certificates a store is supplied with.
+// acmeStore says which certificates a store gets.
 type acmeStore struct {
 	hosts      []string
 	selfSigned []tls.Certificate
 }
 
-// newACME supplies the certificates that are on disk and opens the sockets for
-// challenges. It asks nothing of the CA; begin does. It returns nil, whose
-// methods do nothing, if the configuration has no ACME. The manager of the
-// generation before is returned if its terms are equal; otherwise the new one
+// newACME loads the certificates that are on disk and opens the sockets for
+// challenges. It sends no request to the CA; start does. It returns nil, whose
+// methods do nothing, if the configuration has no ACME. It returns the manager
+// of the previous generation if its terms are equal; otherwise the new manager
 // takes over its sockets.
 func newACME(c *configs.Config, stores stores, before *generation, options Options) (*acmeManager, error) {
 	if c.ACME == nil {
@@ -113,14 +113,14 @@ func acmeClients(c *configs.Config, stores stores, log *slog.Logger) (map[*certs
 	return clients, nil
 }
 
-// begin orders the certificates that are missing or about to expire.
+// start orders the certificates that are missing or about to expire.
 func (s *acmeManager) start() {
 	if s != nil {
 		s.keeper.Serve()
 	}
 }
 
-// stopAccepting closes the sockets for challenges; open connections go on.
+// stopAccepting closes the sockets for challenges; open connections continue.
 func (s *acmeManager) stopAccepting() {
 	if s != nil {
 		s.keeper.StopAccepting()
@@ -133,7 +133,7 @@ func (s *acmeManager) close() {
 	}
 }
 
-// add supplies more stores from now on.
+// add adds stores that get the certificates.
 func (s *acmeManager) add(clients map[*certs.Store]acmeStore) {
 	s.mu.Lock()
 	maps.Copy(s.clients, clients)
@@ -141,7 +141,7 @@ func (s *acmeManager) add(clients map[*certs.Store]acmeStore) {
 	s.changed()
 }
 
-// forget stops supplying stores.
+// forget removes stores.
 func (s *acmeManager) forget(stores stores) {
 	if s == nil {
 		return
@@ -153,7 +153,7 @@ func (s *acmeManager) forget(stores stores) {
 	}
 }
 
-// changed supplies all stores with the certificates of now.
+// changed updates all stores with the current certificates.
 func (s *acmeManager) changed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,14 +208,15 @@ func acmeOptions(c *configs.Config) (o acme.Options, terms acmeTerms, err error)
 // quoted encodes a list as text. Different lists never become the same text.
 func quoted(list []string) string { return fmt.Sprintf("%q", list) }
 
-// MTASTSPolicy is the policy that the configuration describes.
+// MTASTSPolicy returns the MTA-STS policy of the configuration.
 func MTASTSPolicy(m *configs.MTASTS) mtasts.Policy {
 	return mtasts.Policy{Mode: m.Mode, MaxAge: m.MaxAge, MX: m.MX}
 }
 
-var errEABKey = errors.New("it holds no key in base64url, or more than one")
+var errEABKey = errors.New("it must contain exactly one key in base64url")
 
-// maxEABKey bounds the file, in bytes; keys have fewer than a hundred.
+// maxEABKey is the maximum size of the file, in bytes; keys have fewer than a
+// hundred.
 const maxEABKey = 64 << 10
 
 // readEABKey reads the key of an external account binding (RFC 8555 §7.3.4).
@@ -231,13 +232,14 @@ func readEABKey(file string) ([]byte, error) {
 	}
 	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(string(text)), "="))
 	if err != nil || len(key) == 0 || len(text) > maxEABKey {
-		return nil, errEABKey // the cause would put the key into the log
+		return nil, errEABKey // the cause would contain the key
 	}
 	return key, nil
 }
 
-// ACMEDir is a folder for each CA: their accounts are different ones, and a
-// certificate of a CA for tests must not be served because it is still good.
+// ACMEDir returns the folder for a CA. There is one for each CA, because their
+// accounts differ, and because a valid certificate of a CA for tests must not
+// be used with another CA.
 func ACMEDir(c *configs.Config) string {
 	plain := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {

@@ -11,7 +11,7 @@ import (
 	"github.com/letterlock/letterlock/internal/certs"
 )
 
-// stores hold the certificates that listeners serve, by configs.Served.Key.
+// stores are the certificates of listeners, by configs.Served.Key.
 type stores map[string]*certs.Store
 
 // of returns the store of a listener.
@@ -19,11 +19,11 @@ func (s stores) of(l Service) *certs.Store {
 	if store := s[l.tls.served]; store != nil {
 		return store
 	}
-	return certs.NewStore(nil) // for a rehearsal, in which there are no handshakes
+	return certs.NewStore(nil) // in a rehearsal there are no handshakes
 }
 
-// certificates loads the configured certificates, or a self-signed pair, and has
-// them reloaded and renewed.
+// certificates loads the configured certificates, or a self-signed pair, and
+// schedules reloading and renewal.
 func (m *maintenance) certificates(c *configs.Config) (stores, error) {
 	all := stores{}
 	for _, served := range c.Served() {
@@ -74,7 +74,7 @@ func CertificateFiles(served configs.Served) []certs.File {
 }
 
 // inspect returns the inspection of a set. It checks the trust only if this
-// machine has root certificates; a bare container has none. It looks for our
+// machine has root certificates; a bare container has none. It checks the
 // hostname in the general set only, and not if a CA certifies that name.
 func inspect(c *configs.Config, served configs.Served) certs.Inspection {
 	in := certs.Inspection{Now: time.Now()}
@@ -87,8 +87,8 @@ func inspect(c *configs.Config, served configs.Served) certs.Inspection {
 	return in
 }
 
-// CertificateWarnings lists what clients will complain about. The certificates
-// from files come first in loaded.
+// CertificateWarnings lists the problems that clients will have with the
+// certificates. The certificates from files come first in loaded.
 func CertificateWarnings(c *configs.Config, served configs.Served, loaded []tls.Certificate) []configs.Warning {
 	files := CertificateFiles(served)
 	var all []configs.Warning
@@ -129,7 +129,7 @@ func (m *maintenance) warnDaily(keeper *certs.Keeper) func(time.Time) {
 	}
 }
 
-// selfSigned serves a self-signed pair and renews it in time.
+// selfSigned sets up a self-signed pair and its renewal.
 func (m *maintenance) selfSigned(c *configs.Config) (*certs.Store, error) {
 	pair, err := certs.Kept(c.StateDir, c.Hostname)
 	if pair == nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// fleet is many pairs of files, each replaced in one of the ways in which that
-// is done.
+// fleet is a set of many pairs of files. Each pair is replaced in one of the
+// usual ways.
 type fleet struct {
 	*world
 	served []tls.Certificate
@@ -48,13 +48,13 @@ func newFleet(t *testing.T) *fleet {
 	return f
 }
 
-// path is of a file of the pair i.
+// path returns the path of a file of pair i.
 func (f *fleet) path(i int, names ...string) string {
 	return filepath.Join(append([]string{f.folder, f.name(i)}, names...)...)
 }
 
-// layOut puts the files of the pair i where they are to be found; those that
-// are replaced by a link lie behind one, as Kubernetes has it.
+// layOut writes the files of pair i. Those that are replaced by a link are
+// behind a link, as in Kubernetes.
 func (f *fleet) layOut(i int) {
 	f.Helper()
 	f.must(os.Mkdir(f.path(i), 0o700))
@@ -68,7 +68,7 @@ func (f *fleet) layOut(i int) {
 	}
 }
 
-// way is how the pair i is replaced.
+// way returns how pair i is replaced.
 func (*fleet) way(i int) string { return []string{"rename", "link", "halves"}[i%3] }
 
 func (f *fleet) fill(folder string, cert tls.Certificate) {
@@ -78,7 +78,7 @@ func (f *fleet) fill(folder string, cert tls.Certificate) {
 	f.must(os.WriteFile(filepath.Join(folder, "tls.key"), key, 0o600))
 }
 
-// link lets the pair i be that of a new folder, at one stroke.
+// link replaces the folder of pair i atomically.
 func (f *fleet) link(i int) {
 	f.Helper()
 	folder, err := os.MkdirTemp(f.path(i), "..")
@@ -88,7 +88,7 @@ func (f *fleet) link(i int) {
 	f.must(os.Rename(f.path(i, "..new"), f.path(i, "..data")))
 }
 
-// replace begins to replace all pairs; what it returns is done later, and
+// replace replaces all pairs, some of them in part. The returned function
 // completes the files of which only half was written.
 func (f *fleet) replace() (complete func()) {
 	f.Helper()
@@ -123,7 +123,7 @@ func (f *fleet) must(err error) {
 	}
 }
 
-// shake is a handshake under one of the names.
+// shake makes a handshake with the server name of pair i.
 func (f *fleet) shake(i int) (*x509.Certificate, error) {
 	conn, err := tls.Dial("tcp", f.Addresses()[0].String(), &tls.Config{RootCAs: f.ca.Pool, ServerName: f.name(i)})
 	if err != nil {
@@ -133,7 +133,7 @@ func (f *fleet) shake(i int) (*x509.Certificate, error) {
 	return conn.ConnectionState().PeerCertificates[0], nil
 }
 
-// fresh reports whether all pairs of some ways are served as they were last
+// fresh reports whether exactly the pairs of some ways are served as last
 // written.
 func (f *fleet) fresh(ways ...string) bool {
 	f.Helper()
@@ -157,11 +157,11 @@ func TestManyCertificatesAreReplacedUnderLoad(t *testing.T) {
 		return err
 	})
 	if !f.fresh("rename", "link", "halves") {
-		t.Error("others are served from the start")
+		t.Error("other certificates are served at the start")
 	}
 	complete := f.replace()
 	began := time.Now()
-	wait.Until(t, "the certificates that are whole are not served", func() bool { return f.fresh("rename", "link") })
+	wait.Until(t, "the complete certificates are not served", func() bool { return f.fresh("rename", "link") })
 	t.Logf("replaced after %s", time.Since(began).Round(time.Millisecond))
 	wait.Until(t, "half a certificate is not reported", func() bool {
 		return strings.Count(f.log.String(), "what it held before stays in use") == len(f.served)/3
@@ -174,10 +174,10 @@ func TestManyCertificatesAreReplacedUnderLoad(t *testing.T) {
 	if got := strings.Count(f.log.String(), `msg="certificate replaced"`); got != len(f.served) || sessions < len(f.served) {
 		t.Errorf("%d replacements are logged, with %d handshakes", got, sessions)
 	}
-	// SIGHUP reads all of them as well.
+	// SIGHUP reads all files too.
 	f.replace()()
 	f.Reload()
 	if !f.fresh("rename", "link", "halves") {
-		t.Error("a reload serves others")
+		t.Error("other certificates are served after a reload")
 	}
 }

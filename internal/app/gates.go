@@ -15,18 +15,18 @@ import (
 	"github.com/letterlock/letterlock/smtp"
 )
 
-// protocol is what the proxy must know of a protocol that it carries inbound.
+// protocol describes an inbound protocol.
 type protocol struct {
-	// alpn are the names under which clients may ask for the protocol (RFC 7301).
-	// imap, pop3 and managesieve are registered; those of SMTP are in use.
+	// alpn are the ALPN names of the protocol (RFC 7301). imap, pop3 and
+	// managesieve are registered; those of SMTP are in use.
 	alpn []string
 
 	gate  func(s Service, recipients func(string) bool) func(*gate.Session) proxy.Gate
-	check func(back *wire.Stream, hostname string) error // of a backend's health
+	check func(back *wire.Stream, hostname string) error // checks a backend's health
 }
 
-// protocols is the place to add a protocol. Its keys are those of
-// configs.Service.Protocol.
+// protocols are the inbound protocols, by configs.Service.Protocol. A new
+// protocol needs an entry here.
 var protocols = map[string]protocol{
 	"smtp":  {[]string{"smtp", "esmtp", "submission"}, newSMTP, smtp.Probe},
 	"imap":  {[]string{"imap"}, plainGate(func(s *gate.Session) proxy.Gate { return imap.New(s) }), anonymous(imap.Probe)},
@@ -36,12 +36,12 @@ var protocols = map[string]protocol{
 
 func protocolOf(s configs.Service) protocol { return protocols[s.Protocol()] }
 
-// plainGate makes gates that have no options.
+// plainGate returns a constructor of gates without options.
 func plainGate(open func(*gate.Session) proxy.Gate) func(Service, func(string) bool) func(*gate.Session) proxy.Gate {
 	return func(Service, func(string) bool) func(*gate.Session) proxy.Gate { return open }
 }
 
-// anonymous is a check in which the proxy does not say its name.
+// anonymous adapts a check that does not use the hostname.
 func anonymous(check func(*wire.Stream) error) func(*wire.Stream, string) error {
 	return func(back *wire.Stream, _ string) error { return check(back) }
 }

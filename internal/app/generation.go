@@ -7,8 +7,9 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// generation is one configuration in force, and all that is made of it. A
-// reload makes the next one; sessions keep the generation that they began in.
+// generation is one configuration in force, and everything that was created
+// from it. A reload creates the next one; sessions keep the generation that
+// they began in.
 type generation struct {
 	*proxy.Generation
 	config      *configs.Config
@@ -20,9 +21,9 @@ type generation struct {
 }
 
 // newGeneration reads the files that a configuration names and opens the
-// sockets for ACME challenges. It takes over from the generation before, if
-// there is one, what has not changed; that one is left as it is. A generation
-// that is not used must be abandoned.
+// sockets for ACME challenges. It takes over unchanged parts of the previous
+// generation, if there is one, without changing that. An unused generation must
+// be abandoned.
 func newGeneration(c *configs.Config, before *generation, o Options) (g *generation, err error) {
 	defer func() { err = bindError(c, placed(c, err)) }()
 	pools := newPools(c)
@@ -31,7 +32,7 @@ func newGeneration(c *configs.Config, before *generation, o Options) (g *generat
 	if before != nil {
 		g.maintenance.follow(before.maintenance)
 		pools.before = before.pools
-		defer func() { pools.before = nil }() // else all generations would be kept in memory
+		defer func() { pools.before = nil }() // otherwise all generations would stay in memory
 	}
 	if g.stores, err = g.certificates(o.Certificates); err != nil {
 		return nil, err
@@ -54,8 +55,8 @@ func newGeneration(c *configs.Config, before *generation, o Options) (g *generat
 	return g, nil
 }
 
-// certificates makes the stores that the listeners serve from: the fixed
-// certificates, or what is configured.
+// certificates creates the stores of the listeners: with the given
+// certificates, or the configured ones.
 func (g *generation) certificates(fixed *certs.Store) (stores, error) {
 	if fixed == nil {
 		return g.maintenance.certificates(g.config)
@@ -67,8 +68,8 @@ func (g *generation) certificates(fixed *certs.Store) (stores, error) {
 	return all, nil
 }
 
-// start puts the generation in the place of the one before, which may be nil:
-// missing certificates are ordered, and the files are watched from now on.
+// start puts the generation in the place of the previous one, which may be nil:
+// it orders missing certificates, and watches the files from then on.
 func (g *generation) start(before *generation) {
 	if before == nil {
 		g.acme.start()
@@ -86,7 +87,7 @@ func (g *generation) start(before *generation) {
 	g.maintenance.start()
 }
 
-// abandon gives up a generation that was never begun.
+// abandon releases a generation that was never started.
 func (g *generation) abandon(before *generation) {
 	if before != nil && g.acme == before.acme {
 		g.acme.forget(g.stores)
@@ -95,7 +96,7 @@ func (g *generation) abandon(before *generation) {
 	}
 }
 
-// stop ends the work beside the sessions.
+// stop ends the work outside of sessions.
 func (g *generation) stop() {
 	g.maintenance.stop()
 	g.acme.close()
@@ -116,7 +117,7 @@ func (g *generation) shownListeners() []page.Listener {
 	return shown
 }
 
-// serving lists the listeners that serve a set of certificates.
+// serving lists the listeners that use a set of certificates.
 func (g *generation) serving(key string) []string {
 	var all []string
 	for _, s := range g.services {
@@ -128,7 +129,7 @@ func (g *generation) serving(key string) []string {
 }
 
 // shownCertificates describes all certificates for the status page, and if
-// there are several sets, the listeners that serve each.
+// there are several sets, the listeners that use each.
 func (g *generation) shownCertificates() []page.CertificateInfo {
 	var shown []page.CertificateInfo
 	all := g.config.Served()

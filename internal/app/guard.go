@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/internal/egress"
 )
 
-// newGuard returns the guard of outbound mail. It knows our listeners, the
+// newGuard returns the guard of outbound mail. It knows the listeners, the
 // addresses of this machine and all backends, including those that the files of
 // routes name at the time of the check.
 func newGuard(c *configs.Config, backends *pools) *egress.Guard {

@@ -113,7 +113,7 @@ func TestGuardKnowsListeners(t *testing.T) {
 	}
 	for _, own := range machineAddresses() {
 		if g.Check(t.Context(), netip.AddrPortFrom(own, 25), nil) == nil {
-			t.Errorf("%s is ours", own)
+			t.Errorf("%s counts as an own address", own)
 		}
 	}
 }

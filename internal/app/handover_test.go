@@ -12,8 +12,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// newXCLIENT is an SMTP server that offers XCLIENT and answers it as given, or
-// not at all.
+// newXCLIENT starts an SMTP server that offers XCLIENT and replies to it as
+// given, or not at all.
 func newXCLIENT(t *testing.T, answer string) string {
 	t.Helper()
 	l := loopback.Listen(t)
@@ -46,13 +46,13 @@ backends: [{name: pair, addresses: ["%s", "%s"]}]
 listeners: [{service: smtp, listen: "127.0.0.1:0", backend: pair, handover: xclient, greet_delay: 0s}]
 `, bad, good))
 			down := "backend is down\" backend=pair address=" + bad
-			if !wait.Happens(func() bool { // either may come first
+			if !wait.Happens(func() bool { // either backend may be tried first
 				if said := w.ehlo(); !strings.HasPrefix(said, "250") {
 					t.Fatalf("the client reads %q", said)
 				}
 				return strings.Contains(w.log.String(), down)
 			}) {
-				t.Fatalf("nobody has noticed\n%s", w.log)
+				t.Fatalf("the failed handover is not logged\n%s", w.log)
 			}
 			if !strings.Contains(w.log.String(), c.reason) {
 				t.Errorf("no %q in the log\n%s", c.reason, w.log)
@@ -74,11 +74,11 @@ listeners: [{service: smtp, listen: "127.0.0.1:0", backend: "%s", handover: xcli
 		t.Errorf("the client reads %q", said)
 	}
 	if !wait.Happens(func() bool { return strings.Contains(w.log.String(), "outcome=backend-gone") }) {
-		t.Errorf("the log is\n%s", w.log)
+		t.Errorf("unexpected log:\n%s", w.log)
 	}
 }
 
-// ehlo returns the reply to a new client's EHLO before TLS.
+// ehlo returns the reply to the first EHLO of a new client, before TLS.
 func (w *world) ehlo() string {
 	w.Helper()
 	client := w.smtp(0)

@@ -54,12 +54,12 @@ func alpn(names ...string) []byte {
 	return ext(16, with16(list...)...)
 }
 
-// usual are the extensions without which no ECDHE comes about, in TLS 1.2.
+// usual returns the extensions that ECDHE requires in TLS 1.2.
 func usual() []byte {
 	return slices.Concat(ext(10, with16(u16s(0x1a1a, 29, 23)...)...), ext(11, 1, 0), ext(13, with16(u16s(0x0a0a, 0x0403, 0x0804, 0x0401)...)...))
 }
 
-// clientHello is a first record of a version, with GREASE (RFC 8701).
+// clientHello returns a first record of a version, with GREASE (RFC 8701).
 func clientHello(version uint16, suites []uint16, extensions ...[]byte) []byte {
 	body := append(u16s(version), make([]byte, 32+1)...)
 	body = append(body, with16(u16s(append([]uint16{0x8a8a}, suites...)...)...)...)
@@ -80,7 +80,7 @@ var (
 	all = append(slices.Clone(gcm), tls.TLS_RSA_WITH_AES_128_GCM_SHA256)
 )
 
-// ssl2Hello is one of SSL 2.0 that offers TLS 1.0.
+// ssl2Hello returns a ClientHello of SSL 2.0 that offers TLS 1.0.
 func ssl2Hello() []byte {
 	body := slices.Concat([]byte{1, 3, 1}, u16s(3, 0, 16), []byte{0, 0, 0x2f}, make([]byte, 16))
 	return append([]byte{0x80, byte(len(body))}, body...)
@@ -95,7 +95,7 @@ func TestOddHellos(t *testing.T) {
 		name     string
 		listener int
 		hello    []byte
-		log      []string // nil: it gets in
+		log      []string // nil: the handshake succeeds
 	}{
 		{"an ordinary one", 0, clientHello(0x0303, gcm, usual(), sni("mail.example.com")), nil},
 		{"no name", 0, clientHello(0x0303, gcm, usual()), nil},
@@ -116,7 +116,7 @@ func TestOddHellos(t *testing.T) {
 		{"SHA-1 alone, on port 25", 1, clientHello(0x0303, all, ext(10, with16(u16s(29, 23)...)...), ext(13, with16(u16s(0x0201, 0x0203)...)...)), nil},
 		{"unknown groups, on port 25", 1, clientHello(0x0303, all, ext(10, with16(u16s(26, 27)...)...), ext(13, with16(u16s(0x0401)...)...)), nil},
 
-		{"a dot behind the name", 0, clientHello(0x0303, gcm, usual(), sni("mail.example.com.")), []string{"sni=mail.example.com.", "versions=TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256", `flaw="the server name ends with a dot (RFC 6066 §3)"`}},
+		{"a dot after the name", 0, clientHello(0x0303, gcm, usual(), sni("mail.example.com.")), []string{"sni=mail.example.com.", "versions=TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256", `flaw="the server name ends with a dot (RFC 6066 §3)"`}},
 		{"no names", 0, clientHello(0x0303, gcm, usual(), sni()), []string{`sni=""`, "groups=", "X25519,P-256", `flaw="the list of server names is empty`}},
 		{"an empty name", 0, clientHello(0x0303, gcm, usual(), sni("")), []string{`flaw="the server name is empty`}},
 		{"two names", 0, clientHello(0x0303, gcm, usual(), sni("a.example", "b.example")), []string{"sni=a.example", `flaw="there are several server names`}},
@@ -131,7 +131,7 @@ func TestOddHellos(t *testing.T) {
 		{"SSL 2.0, on port 25", 1, ssl2Hello(), []string{"versions=TLSv1 ", "suites=AES128-SHA", `flaw="the hello is one of SSL 2.0`}},
 		{"SSL 2.0", 0, ssl2Hello(), []string{"versions=TLSv1 ", `flaw="the hello is one of SSL 2.0`}},
 		{"TLS 1.1", 0, clientHello(0x0302, gcm, usual()), []string{"versions=TLSv1.1", "unsupported versions"}},
-		{"static RSA alone", 0, clientHello(0x0303, all[2:], usual()), []string{"AES128-GCM-SHA256", "no cipher suite supported"}},
+		{"only static RSA", 0, clientHello(0x0303, all[2:], usual()), []string{"AES128-GCM-SHA256", "no cipher suite supported"}},
 		{"SHA-1 alone", 0, clientHello(0x0303, all, ext(10, with16(u16s(29, 23)...)...), ext(13, with16(u16s(0x0201)...)...)), []string{"signatures=PKCS1WithSHA1", "signature algorithms"}},
 		{"unknown groups", 0, clientHello(0x0303, gcm, ext(10, with16(u16s(26, 27)...)...), ext(13, with16(u16s(0x0403)...)...)), []string{"groups=", "CurveID(26)"}},
 	} {
@@ -165,11 +165,11 @@ func TestOddHellos(t *testing.T) {
 	}
 }
 
-// network is an address in a network of its own: of one, only a few failures a
-// minute are logged.
+// network returns an address in a separate network: for one network, only a few
+// failures a minute are logged.
 func network(n int) string { return fmt.Sprintf("127.0.%d.1", n+1) }
 
-// failure is what the log says of a client's failed handshake.
+// failure returns the log line about a client's failed handshake.
 func (w *world) failure(client string) string {
 	for line := range strings.Lines(w.log.String()) {
 		if strings.Contains(line, "["+client+"] failed") {
@@ -237,7 +237,7 @@ func TestOddHellosOfOpenSSL(t *testing.T) {
 		out, _ := exec.CommandContext(ctx, "openssl", flags...).CombinedOutput()
 		cancel()
 		if in := strings.Contains(string(out), "CONNECTION ESTABLISHED"); in != (want == "") {
-			t.Errorf("%s: it gets in: %t\n%s", args, in, out)
+			t.Errorf("%s: handshake succeeded: %t\n%s", args, in, out)
 		}
 		wait.Until(t, fmt.Sprintf("%s: the log lacks %q", args, want), func() bool { return strings.Contains(w.failure(client), want) })
 	}

@@ -7,8 +7,9 @@ import (
 )
 
 // isJournal reports whether a file is the stream to systemd's journal, which
-// JOURNAL_STREAM names by device and inode (systemd.exec(5)). The variable alone
-// does not suffice: a program may inherit it and be redirected afterwards.
+// JOURNAL_STREAM identifies by device and inode (systemd.exec(5)). The variable
+// alone is not sufficient: a program may inherit it and be redirected
+// afterwards.
 func isJournal(file *os.File, stream string) bool {
 	info, err := file.Stat()
 	if err != nil {

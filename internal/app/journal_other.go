@@ -4,5 +4,5 @@ package app
 
 import "os"
 
-// isJournal is false: systemd's journal is Linux's.
+// isJournal returns false: systemd's journal exists on Linux only.
 func isJournal(*os.File, string) bool { return false }

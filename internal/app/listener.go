@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// assemble makes the listeners of a configuration from its services.
+// assemble creates the listeners of a configuration from its services.
 func assemble(c *configs.Config, services []Service, stores stores, m *maintenance, backends *pools) (*proxy.Generation, error) {
 	g := &proxy.Generation{Hostname: c.Hostname, Limits: limits(c.Limits), Timeouts: timeouts(c.Timeouts)}
 	for _, s := range services {
@@ -61,7 +61,7 @@ func limits(l configs.Limits) proxy.Limits {
 	}
 }
 
-// webLimits are those of the listeners beside the mail.
+// webLimits returns the limits of the sockets other than those for mail.
 func webLimits(l configs.Limits) web.Limits {
 	return web.Limits{Connections: l.WebConnections, PerClient: l.WebConnectionsPerClient}
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
 )
 
-// NewLog makes the log of a configuration. closeLog writes what is left.
+// NewLog creates the log of a configuration. closeLog writes the remaining
+// lines.
 //
 // By default a write to a pipe without a reader ends a Unix process by SIGPIPE.
 // NewLog ignores the signal: the proxy must lose lines, not sessions.
@@ -22,7 +23,8 @@ func NewLog(w io.Writer, l configs.Log) (log *slog.Logger, closeLog func()) {
 	return slog.New(written), func() { written.Close(lastLines) }
 }
 
-// lastLines bounds the wait for the reader of the log at the end of the program.
+// lastLines is the maximum wait for the reader of the log at the end of the
+// program.
 const lastLines = 2 * time.Second
 
 // changeLog applies another configuration to a log of NewLog.
@@ -32,7 +34,7 @@ func changeLog(log *slog.Logger, l configs.Log) {
 	}
 }
 
-// logCounts returns the counts of lines that a log of NewLog has left out.
+// logCounts returns the counts of lines that a log of NewLog has omitted.
 func logCounts(log *slog.Logger) func() loghandler.Counts {
 	if written, ok := log.Handler().(*loghandler.Handler); ok {
 		return written.Counts

@@ -16,33 +16,33 @@ import (
 )
 
 // maintenance reads files again when they change, and renews certificates and
-// ticket keys. It has one goroutine, which runs from begin to end.
+// ticket keys. It has one goroutine, which runs from start to stop.
 type maintenance struct {
 	log    *slog.Logger
 	files  watch.Files
-	secret tickets.Secret // used if the configuration names no secret
+	secret tickets.Secret // used if the configuration has no secret
 	ring   *tickets.Ring
 	jobs   []func(now time.Time) // called every jobTime
 	pairs  []*certs.Keeper       // certificates in files
-	before []*certs.Keeper       // pairs of the generation before
+	before []*certs.Keeper       // pairs of the previous generation
 
 	outbound   *page.Outbound     // counts of the smarthosts
 	finder     *nexthop.Finder    // of all smarthosts; nil until one needs it
-	deliveries smarthost.Observer // sees the deliveries of all smarthosts; may be nil
+	deliveries smarthost.Observer // observes the deliveries of all smarthosts; may be nil
 
 	// reread is called after a watched file was read again; may be nil.
 	reread  func()
-	changed atomic.Bool // a file was read again since the last look
+	changed atomic.Bool // a file was read again since the last check
 
 	// found is called with the pools that a changed file has added; may be nil.
 	found func([]*upstream.Pool)
 
-	cancel context.CancelFunc // nil if it does not run
+	cancel context.CancelFunc // nil: not running
 	ended  chan struct{}
 }
 
 const (
-	lookTime = 2 * time.Second // a changed file is read when the next look finds it unchanged
+	lookTime = 2 * time.Second // a changed file is read when the next check finds it unchanged
 	jobTime  = time.Minute
 )
 
@@ -59,14 +59,14 @@ func newMaintenance(log *slog.Logger) *maintenance {
 	return m
 }
 
-// follow takes over what outlives a generation: the secret of session tickets,
-// without which no session could be resumed, and the counts.
+// follow takes over the parts that outlive a generation: the secret of session
+// tickets, without which no session could be resumed, and the counts.
 func (m *maintenance) follow(before *maintenance) {
 	m.secret, m.before, m.outbound = before.secret, before.pairs, before.outbound
 	m.ring = tickets.NewRing(m.secret)
 }
 
-// begin starts the goroutine.
+// start starts the goroutine.
 func (m *maintenance) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	m.cancel, m.ended = cancel, make(chan struct{})
@@ -76,7 +76,7 @@ func (m *maintenance) start() {
 	}()
 }
 
-// end stops the goroutine and waits for it.
+// stop stops the goroutine and waits for it.
 func (m *maintenance) stop() {
 	if m.cancel != nil {
 		m.cancel()
@@ -102,8 +102,8 @@ func (m *maintenance) run(ctx context.Context) {
 	}
 }
 
-// look reads the files that have changed, and reports it, because the warnings
-// may have changed with them.
+// look reads the files that have changed, and calls reread, because the
+// warnings may have changed too.
 func (m *maintenance) look() {
 	m.files.Look()
 	if m.changed.Swap(false) && m.reread != nil {

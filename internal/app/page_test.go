@@ -24,19 +24,19 @@ limits: {web_connections_per_client: `
 	holds := func(share int) {
 		t.Helper()
 		crowd := loopback.Hold(t, w.page.Addr().String(), "127.0.0.2", 40, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		wait.Until(t, "the share of a client is another one", func() bool { return crowd.Open() == share })
+		wait.Until(t, "the share of a client is wrong", func() bool { return crowd.Open() == share })
 	}
 	holds(5)
 	page := w.page
 	w.configure(text + "3}\n")
 	w.Reload()
 	if w.page != page {
-		t.Error("the page is another one")
+		t.Error("the page was replaced")
 	}
 	holds(3)
 }
 
-// shownStatus holds some of what /status.json shows.
+// shownStatus is a part of /status.json.
 type shownStatus struct {
 	Sessions struct {
 		Opened            int `json:"opened"`
@@ -68,13 +68,13 @@ type shownStatus struct {
 	} `json:"recent"`
 }
 
-// counted is a row of a list: how often a name has occurred.
+// counted is a row of a list: a name and its count.
 type counted struct {
 	Name  string `json:"name"`
 	Count int    `json:"count"`
 }
 
-// status reads the status page as a script does.
+// status reads the status page like a script.
 func (w *world) status() (s shownStatus) {
 	w.Helper()
 	r := httptest.NewRecorder()
@@ -91,7 +91,7 @@ func TestSessionsOnThePage(t *testing.T) {
 	w := newWorld(t, imaps+"probe: false\n")
 	if conn, err := tls.Dial("tcp", w.Addresses()[0].String(), &tls.Config{ServerName: "mail.example.com"}); err == nil {
 		_ = conn.Close()
-		t.Fatal("a client that does not trust the certificate has connected")
+		t.Fatal("the handshake of a client that does not trust the certificate succeeded")
 	}
 	wait.Until(t, "the failed session does not end", func() bool { return len(w.status().Recent) == 1 })
 	client, err := w.dial(0, nil)
@@ -101,7 +101,7 @@ func TestSessionsOnThePage(t *testing.T) {
 	if _, err := io.WriteString(client, "a LOGIN demo demo\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	wait.Until(t, "the login does not appear", func() bool { return w.status().Sessions.Logins == 1 })
+	wait.Until(t, "the login is not shown", func() bool { return w.status().Sessions.Logins == 1 })
 	s := w.status()
 	if len(s.Open) != 1 || s.Open[0].User != "demo" || s.Open[0].TLS != "TLSv1.3" || !strings.HasPrefix(s.Open[0].Suite, "TLS_AES_") || s.Open[0].Client != client.LocalAddr().String() {
 		t.Errorf("open: %+v", s.Open)

@@ -11,8 +11,8 @@ import (
 	"github.com/letterlock/letterlock/internal/certs"
 )
 
-// placed adds to an error about a file the place of the key that names the file.
-// It returns other errors unchanged.
+// placed adds to an error about a file the position of the key that names the
+// file. It returns other errors unchanged.
 func placed(c *configs.Config, err error) error {
 	fault, ok := errors.AsType[*certs.Fault](err)
 	if !ok {
@@ -29,9 +29,9 @@ func placed(c *configs.Config, err error) error {
 	return configs.Errors{c.Wrong(key, fault.Error(), fault.Remedy)}
 }
 
-// bindError adds to an error about a socket its place in the configuration and a
-// remedy, as these are the most frequent errors of a first start. It returns
-// other errors unchanged.
+// bindError adds to an error about a socket its position in the configuration
+// and a remedy, because these are the most frequent errors at a first start. It
+// returns other errors unchanged.
 func bindError(c *configs.Config, err error) error {
 	failed, ok := errors.AsType[*net.OpError](err)
 	if !ok || failed.Op != "listen" || failed.Addr == nil {

@@ -13,11 +13,11 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// pools makes the pools of backends. Listeners whose settings are equal share a
-// pool, and so what is known of its health.
+// pools creates the pools of backends. Listeners with equal settings share a
+// pool, and so the state of its health.
 type pools struct {
 	config *configs.Config
-	before *pools // of the generation before, whose pools are used again if the settings are equal; may be nil
+	before *pools // of the previous generation, whose pools are reused if the settings are equal; may be nil
 
 	mu   sync.Mutex // a changed file of routes may need more pools at any time
 	made map[poolKey]*upstream.Pool
@@ -29,7 +29,7 @@ type poolKey struct {
 	hostname        string
 	publicPlaintext bool
 	name, protocol  string
-	addresses       string // quoted, one after the other
+	addresses       string // quoted and joined
 	byClient        bool
 	health          time.Duration
 	header          byte
@@ -41,7 +41,7 @@ type backendTLSKey struct {
 	tls        string
 	min        tlspolicy.Version
 	serverName string
-	pins       string // quoted, one after the other
+	pins       string // quoted and joined
 	unverified bool
 	roots      [sha256.Size]byte // sum of the file's contents
 }
@@ -79,7 +79,7 @@ func (p *pools) get(target string, s Service) (*upstream.Pool, error) {
 	return pool, nil
 }
 
-// known returns a pool that was made before, or nil.
+// known returns an existing pool, or nil.
 func (p *pools) known(key poolKey) *upstream.Pool {
 	var inherited *upstream.Pool
 	if p.before != nil {
@@ -93,7 +93,7 @@ func (p *pools) known(key poolKey) *upstream.Pool {
 	return p.made[key]
 }
 
-// all lists the pools that were made.
+// all lists the existing pools.
 func (p *pools) all() []*upstream.Pool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +104,8 @@ func (p *pools) all() []*upstream.Pool {
 	return all
 }
 
-// backendTLS returns the TLS to a backend, and the key of its settings.
+// backendTLS returns the configuration of TLS to the backend, and the key of
+// its settings.
 func backendTLS(b configs.Backend) (rules tlspolicy.BackendTLS, key backendTLSKey, err error) {
 	rules = b.TLSRules()
 	key = backendTLSKey{tls: b.TLS, min: rules.Min, serverName: rules.ServerName, pins: fmt.Sprintf("%q", rules.Pins), unverified: rules.Unverified}

@@ -50,16 +50,16 @@ func TestPoolsAreTakenOver(t *testing.T) {
 	}
 	first, pool := made(usual, nil)
 	if _, next := made(usual, first); next != pool {
-		t.Error("the same is made anew")
+		t.Error("an unchanged pool was created again")
 	}
 	for _, change := range []string{"ca: ca.pem, health: 11s", usual + ", server_name: x.example.com", usual + ", balance: client", "health: 10s, verify: false", usual + ", min_version: 1.3"} {
 		if _, next := made(change, first); next == pool {
-			t.Errorf("%s: it is the old one", change)
+			t.Errorf("%s: the pool was not replaced", change)
 		}
 	}
 	authority()
 	if _, next := made(usual, first); next == pool {
-		t.Error("another authority: it is the old one")
+		t.Error("another authority: the pool was not replaced")
 	}
 }
 
@@ -80,6 +80,6 @@ func TestPoolsOfSimilarAddressesAreTwo(t *testing.T) {
 		}
 	}
 	if keys[0] == keys[1] {
-		t.Error("they have one key")
+		t.Error("both have the same key")
 	}
 }

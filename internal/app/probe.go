@@ -26,15 +26,15 @@ var ErrDanger = errors.New("a backend failed its probe: it is an open relay, or 
 type Probed struct {
 	Service, Address string
 	Findings         []probe.Finding
-	Err              error  // what cut the probe short; nil: nothing did
+	Err              error  // why the probe is incomplete; nil: complete
 	Remedy           string // for Err
 }
 
-// maxProbes bounds how many backends are probed at the same time.
+// maxProbes is the maximum number of concurrent probes.
 const maxProbes = 32
 
-// ProbeBackends probes all backends of a configuration. It reads the files
-// that name them, and opens no socket to listen on.
+// ProbeBackends probes all backends of a configuration. It reads the files that
+// name them, and opens no listening socket.
 func ProbeBackends(ctx context.Context, c *configs.Config) ([]Probed, error) {
 	g, err := rehearsed(c, newMaintenance(slog.New(slog.DiscardHandler)))
 	if err != nil {
@@ -43,9 +43,8 @@ func ProbeBackends(ctx context.Context, c *configs.Config) ([]Probed, error) {
 	return g.probeSome(ctx, func(Service, *upstream.Pool) bool { return true }), nil
 }
 
-// probeSome probes the backends of the listeners that want admits, maxProbes
-// at once. Listeners that need the same answer of the same backend share a
-// probe.
+// probeSome probes the backends of the listeners for which want returns true,
+// maxProbes at once. Listeners whose probes would be the same share one.
 func (g *generation) probeSome(ctx context.Context, want func(Service, *upstream.Pool) bool) []Probed {
 	type question struct {
 		probe.Target
@@ -99,12 +98,12 @@ func (r *Probed) run(ctx context.Context, c *configs.Config, p *upstream.Pool, h
 	}
 	r.Findings, r.Err = probe.Run(ctx, conn, target)
 	r.Remedy = "see the backend's own log, and ask again with `letterlock config check --probe`"
-	if h.Header > 0 { // servers close the connection after a header that they do not trust
+	if h.Header > 0 { // servers close the connection after a header from an untrusted address
 		r.Remedy += "; or " + target.Handover.Remedy()
 	}
 }
 
-// targetOf describes what a probe must know of a listener.
+// targetOf returns the facts about a listener that a probe needs.
 func targetOf(c *configs.Config, s Service) probe.Target {
 	return probe.Target{
 		Protocol: s.Protocol, Hostname: c.Hostname, Port: uint16(s.port), Handover: s.handover.Words(), //nolint:gosec // a port of the table of services
@@ -151,7 +150,7 @@ func probeSenders(c *configs.Config, s Service) (senders [probe.MaxSenders]strin
 	return senders
 }
 
-// Dangerous reports whether a finding forbids to serve.
+// Dangerous reports whether a backend with the finding must not be served.
 func Dangerous(all []Probed) bool {
 	for _, r := range all {
 		if slices.ContainsFunc(r.Findings, func(f probe.Finding) bool { return f.Severity == probe.Danger }) {
@@ -161,7 +160,7 @@ func Dangerous(all []Probed) bool {
 	return false
 }
 
-// Unfinished begins the message about a probe that leaves a question open.
+// Unfinished is the beginning of the message about an incomplete probe.
 const Unfinished = "backend was not probed to the end"
 
 // logProbes writes the findings to the log.
@@ -206,7 +205,7 @@ func (g *generation) probeRest(ctx context.Context, log *slog.Logger) {
 		return
 	}
 	all := g.probeSome(ctx, func(s Service, _ *upstream.Pool) bool { return !s.decidesAlone() })
-	if ctx.Err() == nil { // else the probes were cut off, and their errors mean nothing
+	if ctx.Err() == nil { // otherwise the probes were interrupted, and their errors are meaningless
 		logProbes(log, all)
 	}
 }

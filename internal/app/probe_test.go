@@ -17,8 +17,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// relay is an SMTP server that takes mail to everybody, behind a PROXY header
-// or without.
+// relay is an SMTP server that accepts mail to all addresses, with or without a
+// PROXY header.
 type relay struct {
 	net.Listener
 	sessions atomic.Int64
@@ -58,8 +58,8 @@ func TestProbeFirst(t *testing.T) {
 		"it decides":         {"", "handover: proxy-v1", backend, true, "OPEN RELAY"},
 		"it may":             {"", "allow_open_relay: true", backend, false, "OPEN RELAY"},
 		"we decide":          {"", "recipients: [example.com]", backend, false, "only because the proxy knows the recipients"},
-		"it is down":         {"", "handover: proxy-v1", down, false, "backend was not probed to the end"},
-		"nobody wants to":    {"probe: false\n", "handover: proxy-v1", backend, false, ""},
+		"down":               {"", "handover: proxy-v1", down, false, "backend was not probed to the end"},
+		"probe: false":       {"probe: false\n", "handover: proxy-v1", backend, false, ""},
 		"its address counts": {"", "handover: tproxy", backend, false, "own address"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,10 +80,10 @@ func TestProbeFirst(t *testing.T) {
 				t.Errorf("%v\n%s", err, log.String())
 			}
 			if !strings.Contains(log.String(), c.log) || c.log == "" && log.Len() > 0 {
-				t.Errorf("the log is\n%s", log.String())
+				t.Errorf("unexpected log:\n%s", log.String())
 			}
 			if n := c.backend.sessions.Load() - before; n > 1 {
-				t.Errorf("it had %d sessions", n)
+				t.Errorf("the backend had %d sessions", n)
 			}
 		})
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/letterlock/letterlock/smtp/smarthost"
 )
 
-// Options are what a Proxy needs beside its configuration.
+// Options are what a Proxy needs in addition to its configuration.
 type Options struct {
 	Log     *slog.Logger
 	Version string // of the program, for the status page
@@ -31,15 +31,15 @@ type Options struct {
 	Sockets   systemd.Sockets  // opened by systemd; each must belong to a listener
 	Inherited *upgrade.Sockets // from the process that this one replaces; may be nil
 
-	Certificates *certs.Store     // served instead of the configured ones; nil: those
-	Observer     observe.Observer // sees all events, after the log and the counts; may be nil
+	Certificates *certs.Store     // used instead of the configured ones; nil: the configured ones
+	Observer     observe.Observer // receives all events, after the log and the counts; may be nil
 
-	Finder     *nexthop.Finder    // finds the servers of outgoing mail in place of the configured one; nil: that
-	Deliveries smarthost.Observer // sees deliveries of outgoing mail, after the log and the counts; may be nil
+	Finder     *nexthop.Finder    // finds the servers of outgoing mail, instead of the configured one; nil: the configured one
+	Deliveries smarthost.Observer // receives the deliveries of outgoing mail, after the log and the counts; may be nil
 }
 
-// Proxy is the running program: one generation after the other, and the parts
-// that outlive them.
+// Proxy is the running program: a sequence of generations, and the parts that
+// outlive them.
 type Proxy struct {
 	options  Options
 	log      *slog.Logger
@@ -52,16 +52,16 @@ type Proxy struct {
 	page     *web.Server // nil if no status page is configured
 	recorder *recorder
 
-	probing  sync.WaitGroup // probes of backends that run beside the service
+	probing  sync.WaitGroup // probes of backends while the service runs
 	trimming sync.WaitGroup
 	giveUp   context.CancelFunc
-	stop     context.Context // ends when the program is to stop, and with Shutdown
+	stop     context.Context // ends when the program must stop, and with Shutdown
 	cancel   context.CancelFunc
 }
 
-// New reads the files that the configuration names and makes the first
-// generation. It opens no socket for clients: a Proxy that is not started is
-// given up with Abandon.
+// New reads the files that the configuration names and creates the first
+// generation. It opens no socket for clients: a Proxy that is not started must
+// be released with Abandon.
 func New(c *configs.Config, o Options) (*Proxy, error) {
 	g, err := newGeneration(c, nil, o)
 	if err != nil {
@@ -88,10 +88,10 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 	return p, nil
 }
 
-// Abandon releases what New has taken, for a Proxy that is not started.
+// Abandon releases the resources of a Proxy that is not started.
 func (p *Proxy) Abandon() { p.now.Load().abandon(nil) }
 
-// Start opens all sockets and begins to accept.
+// Start opens all sockets and starts to accept.
 func (p *Proxy) Start(stop context.Context) error {
 	if err := p.Open(stop); err != nil {
 		return err
@@ -100,9 +100,9 @@ func (p *Proxy) Start(stop context.Context) error {
 	return nil
 }
 
-// Open probes the backends that may be open relays and opens all sockets. On an
-// error nothing stays open. The end of the context ends the probes; the sessions go
-// on until Shutdown.
+// Open probes the backends that may be open relays and opens all sockets. After
+// an error nothing stays open. The end of the context ends the probes; the
+// sessions continue until Shutdown.
 func (p *Proxy) Open(stop context.Context) error {
 	p.stop, p.cancel = context.WithCancel(stop)
 	g := p.now.Load()
@@ -114,9 +114,9 @@ func (p *Proxy) Open(stop context.Context) error {
 	return nil
 }
 
-// Serve begins to accept. Open must have succeeded.
+// Serve starts to accept. Open must have succeeded.
 func (p *Proxy) Serve() {
-	p.options.Inherited.Close() // those of listeners that are no longer configured
+	p.options.Inherited.Close() // sockets of listeners that are no longer configured
 	p.start(p.now.Load(), nil)
 	p.server.Serve()
 	if p.page != nil {
@@ -139,8 +139,8 @@ func (p *Proxy) open(g *generation) (err error) {
 	return nil
 }
 
-// begin does what follows when a generation has replaced the one before, or is
-// the first.
+// start completes the replacement of the previous generation, or the first
+// start.
 func (p *Proxy) start(g, before *generation) {
 	g.maintenance.found = func(pools []*upstream.Pool) {
 		p.probing.Go(func() { g.probePools(p.stop, pools, p.log) })
@@ -151,15 +151,15 @@ func (p *Proxy) start(g, before *generation) {
 	p.recorder.keep(g.config, p.log)
 	p.logListeners(before)
 	if p.giveUp != nil {
-		p.giveUp() // the answers of the former generation's backends are of no interest
+		p.giveUp() // the results for the previous generation's backends are no longer needed
 	}
 	var probing context.Context
 	probing, p.giveUp = context.WithCancel(p.stop)
 	p.probing.Go(func() { g.probeRest(probing, p.log) })
 }
 
-// logListeners logs which addresses the proxy listens on since this
-// generation, and which no longer.
+// logListeners logs the addresses on which the proxy listens from this
+// generation on, and those on which it no longer does.
 func (p *Proxy) logListeners(before *generation) {
 	was := map[string]bool{}
 	if before != nil {
@@ -178,19 +178,19 @@ func (p *Proxy) logListeners(before *generation) {
 	}
 }
 
-// Listeners are those of the configuration in force. Tests may change them
-// before Start.
+// Listeners returns the listeners of the configuration in force. Tests may
+// change them before Start.
 func (p *Proxy) Listeners() []*proxy.Listener { return p.now.Load().Listeners }
 
 // Addresses lists the addresses of the listeners' sockets, in the order of the
 // configuration.
 func (p *Proxy) Addresses() []net.Addr { return p.server.Addresses() }
 
-// Server is the proxy's server: its sessions and their drain.
+// Server returns the proxy's server, which has its sessions and drains them.
 func (p *Proxy) Server() *proxy.Server { return p.server }
 
-// Shutdown stops accepting and waits for the sessions to end. The end of the
-// context, or the configured deadline, cuts the rest off.
+// Shutdown stops accepting and waits for the sessions to end. At the end of the
+// context, or at the configured deadline, it closes the rest.
 func (p *Proxy) Shutdown(ctx context.Context) {
 	g := p.now.Load()
 	p.cancel()
@@ -208,9 +208,9 @@ func (p *Proxy) Shutdown(ctx context.Context) {
 	p.log.Info("stopped")
 }
 
-// stopAccepting closes the sockets beside those for mail, which the server's
-// Shutdown closes next: a successor that starts as soon as a mail port is free
-// must find all addresses free.
+// stopAccepting closes the sockets that are not for mail; the server's Shutdown
+// closes the others next. A successor that starts as soon as a mail port is
+// free must find all addresses free.
 func (p *Proxy) stopAccepting() {
 	if p.page != nil {
 		p.page.StopAccepting()
@@ -218,7 +218,7 @@ func (p *Proxy) stopAccepting() {
 	p.now.Load().acme.stopAccepting()
 }
 
-// close ends the parts that run beside the sessions.
+// close ends the parts outside of the sessions.
 func (p *Proxy) close() {
 	p.giveUp()
 	p.now.Load().stop()

@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/smtp"
 )
 
-// recipients returns the test of a listener's recipients: by the list in the
-// configuration, and by the file that it names, which is read again when it
+// recipients returns the test of a listener's recipients, with the list in the
+// configuration and the file that it names, which is read again when it
 // changes.
 func (m *maintenance) recipients(r recipientSettings) (func(address string) bool, error) {
 	if r.file == "" {

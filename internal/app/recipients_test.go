@@ -23,7 +23,7 @@ func TestRecipientsFile(t *testing.T) {
 	l := recipientSettings{known: true, listed: []string{"listed.example"}, file: path}
 
 	if _, err := u.recipients(l); err == nil {
-		t.Error("there is no file, and no error")
+		t.Error("a missing file is no error")
 	}
 	write("a.example # first\n")
 	takes, err := u.recipients(l)
@@ -44,13 +44,13 @@ func TestRecipientsFile(t *testing.T) {
 	u.files.Reload()
 	expect(map[string]bool{"x@listed.example": true, "x@a.example": false, "x@b.example": true})
 
-	// What cannot be used changes nothing.
+	// A file that cannot be used changes nothing.
 	for _, broken := range []string{"", "not a domain\n"} {
 		write(broken)
 		u.files.Reload()
 		expect(map[string]bool{"x@listed.example": true, "x@b.example": true})
 	}
 	if text := log.String(); !strings.Contains(text, "recipients replaced") || !strings.Contains(text, "recipients:1") {
-		t.Errorf("the log is\n%s", text)
+		t.Errorf("unexpected log:\n%s", text)
 	}
 }

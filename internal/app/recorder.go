@@ -11,8 +11,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// recorder is the observe.Observer that fills the inventory. It counts a session
-// once: when its client has logged in, or else at its end.
+// recorder is the observe.Observer that fills the inventory. It counts a
+// session once: when its client has logged in, or else at its end.
 type recorder struct {
 	observe.None
 	keeper atomic.Pointer[inventory.Keeper] // nil if no inventory is kept
@@ -22,8 +22,8 @@ type recorder struct {
 
 var _ observe.Observer = &recorder{}
 
-// keep opens the inventory of a configuration, unless it is the open one, and
-// closes the one before.
+// keep opens the inventory of a configuration, unless it is open already, and
+// closes the previous one.
 func (c *recorder) keep(config *configs.Config, log *slog.Logger) {
 	if c.kept == config.Inventory && c.file == config.InventoryFile() {
 		return
@@ -38,7 +38,7 @@ func (c *recorder) keep(config *configs.Config, log *slog.Logger) {
 					log.Error("inventory", "error", err)
 					return
 				}
-				log.Info("inventory: it can be written again")
+				log.Info("inventory: the file can be written again")
 			},
 		})
 	}
@@ -47,7 +47,7 @@ func (c *recorder) keep(config *configs.Config, log *slog.Logger) {
 	}
 }
 
-// close writes what is not written yet and closes the inventory.
+// close writes the pending records and closes the inventory.
 func (c *recorder) close() {
 	if last := c.keeper.Swap(nil); last != nil {
 		last.Close()
@@ -60,7 +60,7 @@ func (c *recorder) record(e inventory.Entry) {
 	}
 }
 
-// entry makes an entry with the fields that all kinds have.
+// entry returns an entry with the fields that all kinds have.
 func entry(kind inventory.Kind, info *observe.Session) inventory.Entry {
 	e := inventory.Entry{
 		Key:   inventory.Key{Kind: kind, Service: info.Listener.Service, Listener: info.Listener.Address},
@@ -91,8 +91,8 @@ func (c *recorder) HandshakeFailed(info *observe.Session, offer observe.Offer, e
 	c.record(e)
 }
 
-// Closed counts a session without a user, and on smtp the messages that came in
-// plaintext.
+// Closed counts a session without a user, and on smtp the messages that arrived
+// in plaintext.
 func (c *recorder) Closed(info *observe.Session, _ observe.Summary) {
 	if info.TLS != nil && info.User == "" {
 		c.session(info)

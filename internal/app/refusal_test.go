@@ -16,8 +16,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// refusing is a backend that refuses each client with these words, as its
-// greeting behind a PROXY header.
+// refusing is a backend that refuses each client with a given greeting, after a
+// PROXY header.
 func refusing(t *testing.T, words string, sessions *atomic.Int64) string {
 	t.Helper()
 	l := loopback.Listen(t)
@@ -33,8 +33,9 @@ func refusing(t *testing.T, words string, sessions *atomic.Int64) string {
 	return l.Addr().String()
 }
 
-// first returns the first line that a client receives after its greeting, or in place of
-// it: behind the command that starts TLS, if there is one, and another.
+// first returns the first line that a client receives after its greeting, or
+// instead of it: after the command that starts TLS, if there is one, and the
+// next command.
 func (w *world) first(implicit bool, starts, command string) string {
 	w.Helper()
 	conn, err := net.Dial("tcp", w.Addresses()[0].String())
@@ -63,8 +64,7 @@ func (w *world) first(implicit bool, starts, command string) string {
 	return w.line(through, func(string) bool { return true })
 }
 
-// line reads lines up to one that is wanted, a byte at a time: what follows may be
-// TLS.
+// line reads lines, up to a given one, byte by byte: the next bytes may be TLS.
 func (w *world) line(conn net.Conn, wanted func(string) bool) string {
 	w.Helper()
 	for {
@@ -90,19 +90,19 @@ func TestRefusalIsTheClients(t *testing.T) {
 		starts, command  string
 		wants            string
 	}{
-		"smtp":           {"smtp", "554 5.7.1 Client host blocked", "", "EHLO client.example", "554 5.7.1 Client host blocked"},
-		"smtp, for now":  {"smtp", "450 4.7.1 Client host greylisted", "", "EHLO client.example", "450 4.7.1 Client host greylisted"},
-		"smtp, too many": {"smtp", "421 4.7.0 too many", "", "HELO client.example", "421 4.7.0 too many"},
-		"smtp, in lines": {"smtp", "554-5.7.1 Client host\r\n554 5.7.1 blocked", "", "EHLO client.example", "554-5.7.1 Client host"},
-		"smtp, STARTTLS": {"smtp", "554 5.7.1 Client host blocked", "STARTTLS", "EHLO client.example", "554 5.7.1 Client host blocked"},
-		"submission":     {"submission", "550 5.7.1 Client host blocked", "STARTTLS", "EHLO client.example", "550 5.7.1 Client host blocked"},
-		"submissions":    {"submissions", "554 5.7.1 Client host blocked", "", "", "554 5.7.1 Client host blocked"},
-		"imap":           {"imap", "* BYE Access denied", "a STARTTLS", "", "* BYE Access denied"},
-		"imaps":          {"imaps", "* BYE [ALERT] Access denied", "", "", "* BYE [ALERT] Access denied"},
-		"pop3":           {"pop3", "-ERR Access denied", "STLS", "CAPA", "-ERR Access denied"},
-		"pop3s":          {"pop3s", "-ERR [SYS/PERM] Access denied", "", "", "-ERR [SYS/PERM] Access denied"},
-		"sieve":          {"sieve", `BYE "Access denied"`, "STARTTLS", "", `BYE "Access denied"`},
-		"sieve, NO":      {"sieve", `NO (TRYLATER) "Later"`, "STARTTLS", "", `BYE (TRYLATER) "Later"`},
+		"smtp":            {"smtp", "554 5.7.1 Client host blocked", "", "EHLO client.example", "554 5.7.1 Client host blocked"},
+		"smtp, temporary": {"smtp", "450 4.7.1 Client host greylisted", "", "EHLO client.example", "450 4.7.1 Client host greylisted"},
+		"smtp, too many":  {"smtp", "421 4.7.0 too many", "", "HELO client.example", "421 4.7.0 too many"},
+		"smtp, two lines": {"smtp", "554-5.7.1 Client host\r\n554 5.7.1 blocked", "", "EHLO client.example", "554-5.7.1 Client host"},
+		"smtp, STARTTLS":  {"smtp", "554 5.7.1 Client host blocked", "STARTTLS", "EHLO client.example", "554 5.7.1 Client host blocked"},
+		"submission":      {"submission", "550 5.7.1 Client host blocked", "STARTTLS", "EHLO client.example", "550 5.7.1 Client host blocked"},
+		"submissions":     {"submissions", "554 5.7.1 Client host blocked", "", "", "554 5.7.1 Client host blocked"},
+		"imap":            {"imap", "* BYE Access denied", "a STARTTLS", "", "* BYE Access denied"},
+		"imaps":           {"imaps", "* BYE [ALERT] Access denied", "", "", "* BYE [ALERT] Access denied"},
+		"pop3":            {"pop3", "-ERR Access denied", "STLS", "CAPA", "-ERR Access denied"},
+		"pop3s":           {"pop3s", "-ERR [SYS/PERM] Access denied", "", "", "-ERR [SYS/PERM] Access denied"},
+		"sieve":           {"sieve", `BYE "Access denied"`, "STARTTLS", "", `BYE "Access denied"`},
+		"sieve, NO":       {"sieve", `NO (TRYLATER) "Later"`, "STARTTLS", "", `BYE (TRYLATER) "Later"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var sessions atomic.Int64
@@ -125,7 +125,7 @@ listeners: [{service: %s, listen: "127.0.0.1:0", backend: pair, handover: proxy-
 			}
 			wait.Until(t, "the session does not end", func() bool { return strings.Contains(w.log.String(), "outcome=client-refused") })
 			if log := w.log.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "is down") {
-				t.Errorf("the log is\n%s", log)
+				t.Errorf("unexpected log:\n%s", log)
 			}
 		})
 	}

@@ -31,7 +31,7 @@ func Rehearse(c *configs.Config) (loaded map[string][]tls.Certificate, err error
 	return loaded, err
 }
 
-// rehearsed makes a generation that serves nothing. It has no certificates.
+// rehearsed creates a generation that serves nothing. It has no certificates.
 func rehearsed(c *configs.Config, m *maintenance) (g *generation, err error) {
 	g = &generation{config: c, maintenance: m, pools: newPools(c)}
 	if g.services, err = Resolve(c); err != nil {

@@ -11,20 +11,20 @@ import (
 	"github.com/letterlock/letterlock/internal/observe/page"
 )
 
-// Source is where configurations come from.
+// Source provides configurations.
 type Source struct {
 	File string                          // empty: flags and variables
 	Load func() (*configs.Config, error) // nil: Reload fails
 }
 
-// Reload replaces the configuration by the one that the source holds now. It
-// is read and checked, its files are loaded, its sockets opened and its backends
-// probed first. After any error the present one stays in force, and only its
-// own files are read again.
+// Reload replaces the configuration by the current one of the source. First
+// that is read and checked, its files are loaded, its sockets opened and its
+// backends probed. After any error the current configuration stays in force,
+// and only its own files are read again.
 func (p *Proxy) Reload() {
 	err := p.renew()
 	if err != nil && p.stop.Err() != nil {
-		return // the program stops, which is the cause
+		return // the program stops, which has caused the error
 	}
 	p.source.note(err)
 	g := p.now.Load()
@@ -94,7 +94,7 @@ func (p *Proxy) replace(before, next *generation) (err error) {
 	return nil
 }
 
-// logErrors logs each error of a configuration with its place.
+// logErrors logs each error of a configuration with its position.
 func logErrors(log *slog.Logger, err error) {
 	all, ok := errors.AsType[configs.Errors](err)
 	if !ok {
@@ -120,7 +120,7 @@ func (s *configSource) init(from Source) {
 	s.state.Name, s.state.Loaded = from.File, time.Now()
 }
 
-// note keeps the result of a reload; nil is success.
+// note stores the result of a reload; nil: success.
 func (s *configSource) note(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,15 +136,15 @@ func (s *configSource) note(err error) {
 	}
 }
 
-// problem is the error of the last reload; empty if it succeeded.
+// problem returns the error of the last reload; empty if it succeeded.
 func (s *configSource) problem() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state.Problem
 }
 
-// shown lists the configuration's file for the status page; none if there is
-// no file and nothing is wrong.
+// shown lists the configuration's file for the status page; none if there is no
+// file and no error.
 func (s *configSource) shown() []page.File {
 	s.mu.Lock()
 	defer s.mu.Unlock()

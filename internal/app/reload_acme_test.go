@@ -26,12 +26,12 @@ func TestReloadChangesTheChallengeOfAnAddress(t *testing.T) {
 			w.wantLog(said, "msg=reloaded")
 		}
 		if got := spokenAt(t, address); got != challenge {
-			t.Errorf("round %d: %s is spoken, not %s", round, got, challenge)
+			t.Errorf("round %d: the challenge is %s, not %s", round, got, challenge)
 		}
 	}
 }
 
-// spokenAt tells which challenge an address answers.
+// spokenAt returns the type of challenge that an address answers.
 func spokenAt(t *testing.T, address string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -39,7 +39,7 @@ func spokenAt(t *testing.T, address string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	// An alert in TLS is an answer of a server that speaks it.
+	// A TLS alert comes from a server that uses TLS.
 	if err := tls.Client(conn, &tls.Config{ServerName: "x.example.com"}).Handshake(); err != nil && strings.Contains(err.Error(), "remote error: tls:") {
 		return "tls_alpn"
 	}

@@ -37,15 +37,15 @@ func TestWhatOutlivesReloads(t *testing.T) {
 	page, keeper := w.page, w.recorder.keeper.Load()
 	w.Reload()
 	if !resumed() {
-		t.Error("sessions from before cannot be resumed")
+		t.Error("sessions from before the reload cannot be resumed")
 	}
 	if w.page != page || w.recorder.keeper.Load() != keeper || keeper == nil {
-		t.Error("what has not changed is another one")
+		t.Error("an unchanged part was replaced")
 	}
 	w.configure("status: {listen: \"127.0.0.2:0\"}\ninventory: {keep: false}\n" + twoServices)
 	w.Reload()
 	if w.page == page || w.recorder.keeper.Load() != nil || !strings.HasPrefix(w.page.Addr().String(), "127.0.0.2:") {
-		t.Error("what has changed is the old one")
+		t.Error("a changed part was not replaced")
 	}
 	if answer, err := http.Get("http://" + page.Addr().String()); err == nil {
 		_ = answer.Body.Close()
@@ -54,7 +54,7 @@ func TestWhatOutlivesReloads(t *testing.T) {
 	w.configure(twoServices)
 	w.Reload()
 	if w.page != nil || w.recorder.keeper.Load() == nil {
-		t.Error("what has changed is the old one")
+		t.Error("a changed part was not replaced")
 	}
 }
 
@@ -102,11 +102,11 @@ func TestReloadTakesNoExpiredCertificate(t *testing.T) {
 	w.Reload()
 	w.wantLog(said, "it has expired on", "stays in force")
 	if !w.served().Equal(first) {
-		t.Error("it is served")
+		t.Error("the expired certificate is served")
 	}
 }
 
-// greeted reads the greeting of the first listener, an imaps one.
+// greeted reads the greeting of the first listener, which is an imaps listener.
 func (w *world) greeted() error {
 	conn, err := tls.Dial("tcp", w.Addresses()[0].String(), &tls.Config{RootCAs: w.ca.Pool, ServerName: "mail.example.com"})
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// imapSession is one that stays.
+// imapSession is an open IMAP session.
 type imapSession struct {
 	*tls.Conn
 	*bufio.Reader
@@ -28,7 +28,7 @@ func (w *world) login(i int) imapSession {
 	return s
 }
 
-// ask sends a command and waits for a line that begins as it should.
+// ask sends a command and waits for a line with a prefix.
 func (s imapSession) ask(command, want string) {
 	s.t.Helper()
 	if _, err := io.WriteString(s.Conn, command+"\r\n"); err != nil {
@@ -45,7 +45,7 @@ func (s imapSession) ask(command, want string) {
 	}
 }
 
-// wantLog wants words in what was logged since the last time.
+// wantLog checks for texts in the log since the last call.
 func (w *world) wantLog(from int, words ...string) {
 	w.Helper()
 	for _, want := range words {
@@ -87,27 +87,27 @@ listeners:
 		"no certificate is for the hostname mx.example.com")
 	session.ask("b NOOP", "b OK")
 	if w.Addresses()[0].String() != imaps {
-		t.Error("the socket is another one")
+		t.Error("the socket was replaced")
 	}
 	if _, err := w.dial(0, old); err == nil {
-		t.Error("the policy is the old one")
+		t.Error("the old policy is in force")
 	}
 	conn, err := w.dial(0, nil)
 	if err == nil {
 		_, err = conn.Read(make([]byte, 1))
 	}
 	if err == nil {
-		t.Error("the session from before does not count")
+		t.Error("the earlier session is not counted")
 	}
 	if w.now.Load().Listeners[0].Backend == pool {
-		t.Error("the pool greets with the old hostname")
+		t.Error("the checks use the old hostname")
 	}
 	w.configure(twoServices)
 	w.Reload()
 	pool = w.now.Load().Listeners[0].Backend
 	w.Reload()
 	if w.now.Load().Listeners[0].Backend != pool {
-		t.Error("what is known of the backend is forgotten")
+		t.Error("the state of the backend was lost")
 	}
 	if n := pool.State()[0].Sessions; n != 0 {
 		t.Errorf("%d sessions at the backend", n)
@@ -181,7 +181,7 @@ func TestReloadOfAWrongConfiguration(t *testing.T) {
 			w.Reload()
 			w.wantLog(said, append(c.log, "the configuration is refused, and the one before stays in force")...)
 			if w.now.Load() != before {
-				t.Error("it is in force")
+				t.Error("the wrong configuration is in force")
 			}
 			if page := w.metric("letterlock_file_unusable"); !strings.Contains(page, "letterlock.yaml\"} 1") {
 				t.Errorf("metrics: %s", page)
@@ -199,7 +199,7 @@ func TestReloadOfAWrongConfiguration(t *testing.T) {
 	session.ask("b NOOP", "b OK")
 }
 
-// metric is what the metrics tell under a name.
+// metric returns the value of a metric.
 func (w *world) metric(name string) string {
 	w.Helper()
 	res, err := http.Get("http://" + w.page.Addr().String() + "/metrics")
@@ -232,7 +232,7 @@ func TestReloadRefusesAnOpenRelay(t *testing.T) {
 	w.configure(listener("handover: proxy-v1"))
 	w.Reload()
 	if w.now.Load() != before {
-		t.Error("it is in force")
+		t.Error("the dangerous configuration is in force")
 	}
 	w.wantLog(said, "OPEN RELAY", "a backend failed its probe", "stays in force")
 	w.configure(listener("handover: proxy-v1, allow_open_relay: true"))

@@ -16,8 +16,9 @@ type routeTable struct {
 	all   []*upstream.Pool
 }
 
-// routesFile finds the backends of a listener's users by a file, which is read
-// again when it changes. While the file has errors, its former content is used.
+// routesFile finds the backends of a listener's users in a file, which is read
+// again when it changes. While the file has errors, its previous content is
+// used.
 type routesFile struct {
 	own     *upstream.Pool // the backend of users that no line matches
 	current atomic.Pointer[routeTable]
@@ -56,7 +57,7 @@ func (f *routesFile) Find(user string) (p *upstream.Pool, known bool) {
 
 func (f *routesFile) Pools() []*upstream.Pool { return f.current.Load().all }
 
-// added lists the pools that the former table does not have.
+// added lists the pools that the previous table does not have.
 func (r *routeTable) added(before *routeTable) []*upstream.Pool {
 	return slices.DeleteFunc(slices.Clone(r.all), func(p *upstream.Pool) bool { return slices.Contains(before.all, p) })
 }

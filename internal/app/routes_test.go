@@ -16,8 +16,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// mailServer is an IMAP server for the users that it knows, by name and
-// password. It keeps the commands that it received.
+// mailServer is an IMAP server with some users, by name and password. It
+// records the commands that it receives.
 type mailServer struct {
 	net.Listener
 	users map[string]string
@@ -111,7 +111,7 @@ listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}
 		defer func() { _ = conn.Close() }()
 		r := bufio.NewReader(conn)
 		if greeting, err := r.ReadString('\n'); err != nil || strings.Contains(greeting, "CRAM-MD5") {
-			t.Fatalf("%q, %v: a mechanism that tells too late who logs in", greeting, err)
+			t.Fatalf("%q, %v: a mechanism that sends the user name too late", greeting, err)
 		}
 		_, _ = io.WriteString(conn, line+"\r\n")
 		if got, err := r.ReadString('\n'); err != nil || strings.TrimRight(got, "\r\n") != answer {
@@ -134,8 +134,8 @@ listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}
 		t.Errorf("the response did not come as it was sent: %q", received)
 	}
 
-	// Nobody is refused by the same server, in the same words, as a wrong
-	// password is; theirs never gets there.
+	// A login of an unknown user is refused by the same server and with the
+	// same text as a wrong password; the password does not reach the server.
 	write("a LOGIN alice wrong", "a NO wrong")
 	write("a LOGIN ghost secret", "a NO wrong")
 	received := strings.Join(old.commands(), "\n")
@@ -174,7 +174,7 @@ listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}
 `, old.Addr(), path))
 	w.probing.Wait()
 	if far.sessions.Load() == 0 {
-		t.Error("nobody has been there")
+		t.Error("the backend has no session")
 	}
 	sessions := far.sessions.Load()
 	putRoutes(t, path, "* "+far.Addr().String()+"\nx "+later.Addr().String()+"\n")

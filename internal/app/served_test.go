@@ -17,7 +17,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// own has one listener with the certificates of all, and one with its own.
+// own is a configuration with one listener that uses the general certificates,
+// and one with its own.
 const own = `
 hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
@@ -29,7 +30,7 @@ listeners:
     certificates: [{cert: pop.pem, key: pop.key}, {cert: wild.pem, key: wild.key}]
 `
 
-// write puts a certificate into files of a folder.
+// write writes a certificate to files of a folder.
 func write(t *testing.T, folder, name string, cert tls.Certificate) {
 	t.Helper()
 	chain, key := authority.PEM(t, cert)
@@ -44,8 +45,8 @@ func write(t *testing.T, folder, name string, cert tls.Certificate) {
 	}
 }
 
-// newOwnWorld starts with one certificate, and then reloads: the others are not
-// there before.
+// newOwnWorld starts with one certificate, and then reloads: the other files do
+// not exist before.
 func newOwnWorld(t *testing.T) (w *world, pop, wild tls.Certificate) {
 	t.Helper()
 	w = newWorld(t, "hostname: mail.example.com"+imaps)
@@ -124,7 +125,7 @@ listeners:
 
 	w.Reload()
 	if w.now.Load().acme != manager || names(1) != "[imap.example.test]" || len(manager.clients) != 2 {
-		t.Errorf("the keeper is another one, or supplies %d stores", len(manager.clients))
+		t.Errorf("the keeper was replaced, or has %d stores", len(manager.clients))
 	}
 	w.configure(with("new.example.test"))
 	w.Reload()
@@ -134,7 +135,7 @@ listeners:
 	}
 	wait.Until(t, "no certificate of the other name", func() bool { return names(0) == "[mail.example.test]" && names(1) == "[new.example.test]" })
 
-	// What is refused leaves it as it is.
+	// A refused configuration changes nothing.
 	w.configure(with("new.example.test, imap.example.test") + "  - {service: imap, backend: \"{imap}\", listen: \"" + http.String() + "\"}\n")
 	w.Reload()
 	if w.now.Load().acme != next {

@@ -17,12 +17,12 @@ import (
 // and the commands read these instead of a configs.Listener.
 type Service struct {
 	Name      string // such as imaps
-	Address   string // where it listens
+	Address   string // the address that it listens on
 	Protocol  string // smtp, imap, pop3 or sieve
-	Implicit  bool   // TLS begins with the first byte
+	Implicit  bool   // implicit TLS
 	Smarthost bool   // it sends outgoing mail
 
-	port       int // the service's own
+	port       int // the service's own port
 	pause      time.Duration
 	banner     string
 	speaks     protocol
@@ -44,33 +44,33 @@ type Service struct {
 	tls tlsSettings
 }
 
-// mailSettings are those of SMTP alone.
+// mailSettings are settings of SMTP only.
 type mailSettings struct {
 	options      smtp.Options
 	requireTLS   []netip.Prefix // networks that must use TLS
 	hideSTARTTLS []netip.Prefix
 	submission   bool
-	openRelay    bool // the configuration allows it
+	openRelay    bool // the configuration permits an open relay
 }
 
 // recipientSettings hold the recipients that the proxy itself accepts.
 type recipientSettings struct {
 	known  bool // false: the backend decides
 	listed []string
-	file   string // empty: none
+	file   string // the path; empty: none
 }
 
-// tlsSettings hold the TLS of a listener towards clients.
+// tlsSettings are the settings of TLS with clients.
 type tlsSettings struct {
 	policy     tlspolicy.Policy
 	scope      tickets.Scope // without an exception
-	served     string        // key of the certificates in stores
+	served     string        // the key of the certificates in stores
 	tickets    bool
 	clients    clientSettings
 	exceptions []Exception
 }
 
-// clientSettings hold how certificates of clients are verified.
+// clientSettings are the settings for client certificates.
 type clientSettings struct {
 	ask, require bool
 	anyUsage     bool   // certificates for servers are accepted too
@@ -112,7 +112,7 @@ func resolveListener(c *configs.Config, l configs.Listener) (Service, error) {
 	if s.banner == "" {
 		s.banner = "ready"
 	}
-	if s.Smarthost { // its clients speak plaintext
+	if s.Smarthost { // its clients use plaintext
 		return s, nil
 	}
 	var err error
@@ -147,8 +147,8 @@ func tlsSettingsOf(c *configs.Config, l configs.Listener) (tlsSettings, error) {
 	served := c.ServedBy(l)
 	t := tlsSettings{
 		policy: policy, served: served.Key(), tickets: l.TicketsOn(),
-		// All settings in which a listener must agree with another to resume its
-		// sessions.
+		// All settings that two listeners must share so that sessions of one
+		// can be resumed at the other.
 		scope: tickets.Scope{
 			Service: string(l.Service), ALPN: protocolOf(l.Service).alpn, Policy: policy, StrictSNI: l.SNI == "strict",
 			Certificates: sourcesOf(c, served), Clients: []string{l.ClientCertificates, l.ClientCA},

@@ -25,14 +25,14 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// The bounds of a smarthost.
+// The limits of a smarthost.
 const (
 	maxOutRecipients = 1000 // of a transaction
 	maxOutSessions   = 2000 // TLS sessions that can be resumed
 )
 
-// newSmarthost makes the listener of a smarthost, whose gate finds the servers
-// of each recipient.
+// newSmarthost creates the listener of a smarthost, whose gate finds the
+// servers of each recipient.
 func newSmarthost(c *configs.Config, l Service, backends *pools, m *maintenance) (*proxy.Listener, error) {
 	finder, err := m.finderOf(c, backends)
 	if err != nil {
@@ -56,7 +56,7 @@ func newSmarthost(c *configs.Config, l Service, backends *pools, m *maintenance)
 }
 
 // finderOf returns the finder of all smarthosts of a generation. They share its
-// memory of domains and its bounds on DNS questions.
+// cache of domains and its limits on DNS queries.
 func (m *maintenance) finderOf(c *configs.Config, backends *pools) (*nexthop.Finder, error) {
 	if m.finder != nil {
 		return m.finder, nil
@@ -66,8 +66,8 @@ func (m *maintenance) finderOf(c *configs.Config, backends *pools) (*nexthop.Fin
 	return m.finder, err
 }
 
-// newFinder makes a finder and reads the files of the configuration. It asks no
-// server yet.
+// newFinder creates a finder and reads the files of the configuration. It sends
+// no query yet.
 func newFinder(c *configs.Config, backends *pools, m *maintenance) (*nexthop.Finder, error) {
 	s := c.Smarthost
 	resolvers, err := resolversOf(s)
@@ -129,8 +129,8 @@ func destinationOf(c *configs.Config, d configs.Destination, m *maintenance) (ne
 	return made, err
 }
 
-// roots reads a file of authorities now and when it changes. Without a file it
-// returns nil, which stands for the system's authorities.
+// roots reads a file of authorities, and reads it again when it changes.
+// Without a file it returns nil, which stands for the system's authorities.
 func (m *maintenance) roots(file string) (func() *x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
@@ -145,8 +145,8 @@ func (m *maintenance) roots(file string) (func() *x509.CertPool, error) {
 	}, file)
 }
 
-// clientCertificate reads the certificate that servers see of us, now and when
-// it changes.
+// clientCertificate reads the certificate for other servers, and reads it again
+// when it changes.
 func (m *maintenance) clientCertificate(own configs.Certificate) (func() *tls.Certificate, error) {
 	var present atomic.Pointer[tls.Certificate]
 	return present.Load, m.files.Add(func() error {
@@ -155,14 +155,14 @@ func (m *maintenance) clientCertificate(own configs.Certificate) (func() *tls.Ce
 			return err
 		}
 		if usage := pair[0].Leaf.ExtKeyUsage; len(usage) > 0 && !slices.Contains(usage, x509.ExtKeyUsageClientAuth) && !slices.Contains(usage, x509.ExtKeyUsageAny) {
-			m.log.Warn("the certificate for other servers is not meant for clients; some will not take it", "file", own.Cert)
+			m.log.Warn("the certificate for other servers is not for client authentication; some servers will not accept it", "file", own.Cert)
 		}
 		present.Store(&pair[0])
 		return nil
 	}, own.Cert, own.Key)
 }
 
-// resolvConf is where a Unix machine keeps the addresses of its DNS servers.
+// resolvConf is the file with the addresses of a Unix machine's DNS servers.
 const resolvConf = "/etc/resolv.conf"
 
 // resolversOf lists the DNS servers of the configuration, or else those of

@@ -20,7 +20,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// sink takes mail and forgets it.
+// sink accepts mail and discards it.
 type sink struct{}
 
 func (sink) Reset()                                          {}
@@ -30,7 +30,7 @@ func (sink) Rcpt(string, *gosmtp.RcptOptions) error          { return nil }
 func (sink) Data(r io.Reader) error                          { _, err := io.Copy(io.Discard, r); return err }
 func (sink) NewSession(*gosmtp.Conn) (gosmtp.Session, error) { return sink{}, nil }
 
-// remote is another mail server, before it has its certificate.
+// remote is another mail server, before it gets its certificate.
 func remote(t *testing.T) (address string, serve func(tls.Certificate)) {
 	t.Helper()
 	l := loopback.Listen(t)
@@ -44,7 +44,7 @@ func remote(t *testing.T) (address string, serve func(tls.Certificate)) {
 	}
 }
 
-// submit sends a message by the smarthost, as a legacy server does.
+// submit sends a message through the smarthost, like a legacy server.
 func (w *world) submit(rcpt string) error {
 	w.Helper()
 	c, err := gosmtp.Dial(w.Addresses()[0].String())
@@ -91,8 +91,8 @@ listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
 			t.Errorf("the log lacks %s:\n%s", want, w.log)
 		}
 	}
-	if !strings.Contains(w.log.String(), "is not meant for clients") {
-		t.Error("nothing is said of the certificate for servers that is shown to servers")
+	if !strings.Contains(w.log.String(), "is not for client authentication") {
+		t.Error("there is no warning about the client certificate that is for server authentication")
 	}
 	metrics := httptest.NewRecorder()
 	w.pages.ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// smtpSession is an SMTP client that has read the greeting.
+// smtpSession is an SMTP client that has received the greeting.
 type smtpSession struct {
 	net.Conn
 	replies *bufio.Reader
 	t       *testing.T
 }
 
-// smtp is a client of a listener that begins in plaintext.
+// smtp connects to a listener with STARTTLS.
 func (w *world) smtp(i int) smtpSession {
 	w.Helper()
 	conn, err := net.Dial("tcp", w.Addresses()[i].String())
@@ -34,7 +34,7 @@ func newSMTPSession(t *testing.T, conn net.Conn) smtpSession {
 	return s
 }
 
-// say sends a command and returns the reply, to its last line.
+// write sends a command and returns the reply, up to its last line.
 func (s smtpSession) write(command string) string {
 	s.t.Helper()
 	if _, err := io.WriteString(s.Conn, command+"\r\n"); err != nil {
@@ -43,7 +43,7 @@ func (s smtpSession) write(command string) string {
 	return s.read()
 }
 
-// pass says commands, none of which may fail.
+// pass sends commands, which must all succeed.
 func (s smtpSession) pass(commands ...string) {
 	s.t.Helper()
 	for _, command := range commands {

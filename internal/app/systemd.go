@@ -8,8 +8,9 @@ import (
 	"github.com/letterlock/letterlock/proxy"
 )
 
-// assignSockets gives listeners the sockets that systemd has opened for them, or that
-// the process before has passed on. The other listeners open their own.
+// assignSockets gives listeners the sockets that systemd has opened for them,
+// or that the previous process has passed on. The other listeners open their
+// own.
 func assignSockets(o Options, listeners []*proxy.Listener) error {
 	wanted := make([]systemd.Listener, len(listeners))
 	for i, l := range listeners {
@@ -27,7 +28,8 @@ func assignSockets(o Options, listeners []*proxy.Listener) error {
 	return nil
 }
 
-// ShutdownTime is the longest time that sessions and the last lines of the log take to end.
+// ShutdownTime returns the maximum time until sessions have ended and the last
+// lines of the log are written.
 func (p *Proxy) ShutdownTime() time.Duration {
 	return p.now.Load().config.Timeouts.Shutdown + lastLines
 }

@@ -25,8 +25,8 @@ func (h *heldSession) Put(_ string, state *tls.ClientSessionState) {
 	}
 }
 
-// resumes shakes hands with a listener and reports whether the held session
-// was resumed. It holds the new one afterwards.
+// resumes makes a handshake with a listener and reports whether the held
+// session was resumed. Afterwards it holds the new session.
 func (w *world) resumes(i int, held *heldSession, version uint16, name string) bool {
 	w.Helper()
 	conn, err := w.dial(i, func(c *tls.Config) {
@@ -36,13 +36,13 @@ func (w *world) resumes(i int, held *heldSession, version uint16, name string) b
 		w.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil { // behind the greeting the client has its ticket
+	if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil { // the ticket arrives before the greeting
 		w.Fatal(err)
 	}
 	return conn.ConnectionState().DidResume
 }
 
-// apart are listeners that differ from the first in one thing each.
+// apart are listeners that differ from the first in one setting each.
 var apart = map[string]string{
 	"nothing":             `{service: imaps, %s}`,
 	"certificates":        `{service: imaps, certificates: [{cert: other.pem, key: other.key}], %s}`,
@@ -81,7 +81,7 @@ func ticketWorld(t *testing.T, text string) *world {
 // for server names, the policy, the exception, the service.
 func TestH10_AcrossListeners(t *testing.T) {
 	text := ticketBase
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(apart)), func(name string) bool { return name == "service" }) // which greets before TLS
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(apart)), func(name string) bool { return name == "service" }) // it sends a greeting before TLS
 	for _, name := range names {
 		text += "  - " + fmt.Sprintf(apart[name], `listen: "127.0.0.1:0", backend: "{imap}"`) + "\n"
 	}
@@ -93,7 +93,7 @@ func TestH10_AcrossListeners(t *testing.T) {
 				w.resumes(i, held, version, "mail.example.com")
 				want := from == to && from != "client certificates"
 				if got := w.resumes(j, held, version, "mail.example.com"); got != want {
-					t.Errorf("%#x: a session of the listener with another %q is resumed at that with another %q: %t", version, from, to, got)
+					t.Errorf("%#x: a session of the listener with another %q is resumed at the one with another %q: %t", version, from, to, got)
 				}
 			}
 		}
@@ -137,7 +137,7 @@ func TestH10_AfterAReload(t *testing.T) {
 		}
 		load(strings.Replace(own, "base: strict", "base: strict, groups: [X25519, P-256]", 1) + "log: {level: debug}\n")
 		if !w.resumes(0, held, version, "mail.example.com") {
-			t.Errorf("%#x: a session is lost although nothing has changed that matters", version)
+			t.Errorf("%#x: a session is not resumed although no relevant setting has changed", version)
 		}
 	}
 }
@@ -150,7 +150,7 @@ func TestH10_OtherServerName(t *testing.T) {
 		held := &heldSession{}
 		w.resumes(0, held, version, "mail.example.com")
 		if !w.resumes(0, held, version, "MAIL.example.com") {
-			t.Errorf("%#x: capitals matter", version)
+			t.Errorf("%#x: the case of the server name matters", version)
 		}
 		for _, name := range []string{"other.example.com", ""} {
 			w.resumes(0, held, version, "mail.example.com")

@@ -16,8 +16,8 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/tickets"
 )
 
-// tickets reads the secret of session tickets if the configuration names a
-// file, and reads it again when the file changes.
+// tickets reads the secret of session tickets if the configuration has a file,
+// and reads it again when the file changes.
 func (m *maintenance) tickets(c *configs.Config) error {
 	if c.TicketSecret == "" {
 		return nil
@@ -46,7 +46,7 @@ func readTicketSecret(file string) (tickets.Secret, error) {
 	return tickets.Parse(text)
 }
 
-// advance makes new ticket keys when they are due.
+// advance creates new ticket keys when they are due.
 func (m *maintenance) advance(now time.Time) {
 	if err := m.ring.Advance(now); err != nil {
 		m.log.Error("session tickets", "error", err)
@@ -76,8 +76,8 @@ func (m *maintenance) secure(listener *proxy.Listener, t tlsSettings, store *cer
 	return nil
 }
 
-// tlsOf makes the TLS configuration of a scope. Sessions are resumed only within
-// their scope.
+// tlsOf creates the TLS configuration of a scope. Sessions are resumed only
+// within their scope.
 func (m *maintenance) tlsOf(scope tickets.Scope, resumable bool, clients *tlspolicy.ClientAuth, store *certs.Store) (*tls.Config, error) {
 	config := scope.Policy.Config(scope.ALPN...)
 	config.GetCertificate = store.Get(scope.Policy)
@@ -98,7 +98,7 @@ func (m *maintenance) tlsOf(scope tickets.Scope, resumable bool, clients *tlspol
 	return config, m.ring.Add(name, config, time.Now())
 }
 
-// sourcesOf lists where the certificates of a set come from.
+// sourcesOf lists the sources of the certificates of a set.
 func sourcesOf(c *configs.Config, served configs.Served) []string {
 	if served.SelfSigned() {
 		return []string{"self-signed", c.Hostname}
@@ -113,8 +113,9 @@ func sourcesOf(c *configs.Config, served configs.Served) []string {
 	return append(sources, served.Hosts...)
 }
 
-// exceptionOf lists the settings of a policy exception but its policy. The end is
-// left out: sessions are to be resumed when only the end was moved.
+// exceptionOf lists the settings of a policy exception other than its policy.
+// The end is not among them: sessions remain resumable if only the end was
+// moved.
 func exceptionOf(exception configs.Exception) []string {
 	words := []string{fmt.Sprintf("weak_login=%t", exception.WeakLogin)}
 	for _, network := range exception.Prefixes() {
@@ -123,8 +124,9 @@ func exceptionOf(exception configs.Exception) []string {
 	return words
 }
 
-// exception makes a policy exception. A session has needed it if the listener's
-// own policy would have refused the session, or, with weak_login, its login.
+// exception creates a policy exception. A session has needed it if the
+// listener's own policy would have refused the session, or, with weak_login,
+// its login.
 func (m *maintenance) exception(t tlsSettings, exception Exception, clients *tlspolicy.ClientAuth, store *certs.Store) (proxy.Exception, error) {
 	own, policy, scope := t.policy, exception.Policy, t.scope
 	scope.Policy, scope.Exception = policy, exceptionOf(exception.Exception)
@@ -140,9 +142,9 @@ func (m *maintenance) exception(t tlsSettings, exception Exception, clients *tls
 	return made, err
 }
 
-// clients returns how a listener verifies the certificates of clients; nil if it
-// asks for none. On smtp certificates for servers count too: mail servers have
-// no others.
+// clients returns how a listener verifies client certificates; nil if it
+// requests none. On smtp, certificates for servers are accepted too: mail
+// servers have no others.
 func (m *maintenance) clients(settings clientSettings) (*tlspolicy.ClientAuth, error) {
 	if !settings.ask {
 		return nil, nil

@@ -29,7 +29,7 @@ func TestException(t *testing.T) {
 	for more, offered := range map[string]bool{"": false, ", weak_login: true": true} {
 		w := newWorld(t, fmt.Sprintf(submissions, more))
 		if _, err := w.dial(1, old); err == nil {
-			t.Error("TLS 1.0 passes outside the exception")
+			t.Error("TLS 1.0 is accepted outside the exception")
 		}
 		for version, change := range map[uint16]func(*tls.Config){tls.VersionTLS10: old, tls.VersionTLS13: nil} {
 			conn, err := w.dial(0, change)
@@ -84,7 +84,7 @@ listeners:
   - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", client_certificates: require, client_ca: ca.pem}
   - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", client_certificates: request, client_ca: ca.pem}
 `)
-	// greeted reports whether a client with a certificate gets a greeting.
+	// greeted reports whether a client with a certificate receives a greeting.
 	greeted := func(i int, cert *tls.Certificate) bool {
 		t.Helper()
 		conn, err := w.dial(i, func(c *tls.Config) {
@@ -101,10 +101,10 @@ listeners:
 	other := authority.New(t)
 	good, bad := w.ca.Client(t, "alice"), other.Client(t, "mallory")
 	if !greeted(0, &good) || greeted(0, &bad) || greeted(0, nil) {
-		t.Error("require lets the wrong ones in")
+		t.Error("require accepts invalid certificates")
 	}
 	if !greeted(1, &good) || !greeted(1, &bad) || !greeted(1, nil) {
-		t.Error("request refuses somebody")
+		t.Error("request refuses a client")
 	}
 	for _, want := range []string{"Trusted TLS connection", "Untrusted TLS connection", "Anonymous TLS connection", `client_cert="CN=alice" client_cert_verified=true`,
 		`client_cert="CN=mallory" client_cert_verified=false`, "the client has no certificate"} {
@@ -120,7 +120,7 @@ listeners:
 	w.now.Load().maintenance.files.Look()
 	w.now.Load().maintenance.files.Look()
 	if greeted(0, &good) || !greeted(0, &bad) {
-		t.Error("the authorities are the old ones")
+		t.Error("the old authorities are in force")
 	}
 }
 
@@ -168,13 +168,13 @@ listeners:
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil { // behind the greeting the client has its ticket
+		if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil { // the ticket arrives before the greeting
 			t.Fatal(err)
 		}
 		return conn.ConnectionState().DidResume
 	}
 	if resumed(0) || !resumed(0) {
-		t.Error("imaps does not resume")
+		t.Error("imaps does not resume sessions")
 	}
 	for i, what := range map[int]string{1: "pop3s resumes a session of imaps", 2: "tickets are off", 3: "clients have certificates", 4: "another policy"} {
 		cache = tls.NewLRUClientSessionCache(10)

@@ -9,8 +9,8 @@ import (
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
 )
 
-// warnings logs each warning once. It logs a warning again only if a report
-// without it came in between, so a reload repeats none.
+// warnings logs each warning once. It logs a warning again only after a report
+// without it, so that a reload repeats none.
 type warnings struct {
 	log *slog.Logger
 
@@ -18,8 +18,8 @@ type warnings struct {
 	logged map[loggedWarning]bool
 }
 
-// loggedWarning identifies a warning. The line in the file is left out, because it
-// may move.
+// loggedWarning identifies a warning, without the line in the file, which may
+// change.
 type loggedWarning struct{ key, problem string }
 
 // report logs the warnings that were not in the last report.
@@ -37,8 +37,8 @@ func (w *warnings) report(all []configs.Warning) {
 	w.logged = now
 }
 
-// attributes are the place, the key and the remedy of a warning, without those
-// that are empty or the same.
+// attributes are the position, the key and the remedy of a warning, without
+// those that are empty or equal.
 func attributes(w configs.Warning) []any {
 	var all []any
 	for _, a := range []struct{ name, value string }{{"at", w.Place()}, {"key", w.Key}, {"remedy", w.Remedy}} {

@@ -24,11 +24,11 @@ listeners:
 probe: false
 `
 
-// modeWarning is a log line about a mode: the place of the key, and the file of
-// the remedy.
+// modeWarning matches a log line about a mode: the position of the key, and the
+// file of the remedy.
 var modeWarning = regexp.MustCompile(`every user of this machine .* at=\S*letterlock\.yaml:\d+:\d+ (?:key=(\S+) )?remedy="chmod o-(\w+) \S*/(\S+)"`)
 
-// expose makes files that everybody may read and write.
+// expose creates files that every user may read and write.
 func (w *world) expose(names ...string) {
 	w.Helper()
 	for name, text := range map[string]string{
@@ -45,7 +45,7 @@ func (w *world) expose(names ...string) {
 	}
 }
 
-// exposures lists the files that are warned of, in what was logged since.
+// exposures lists the files with warnings in the log since a position.
 func (w *world) exposures(since int) string {
 	var all []string
 	for _, m := range modeWarning.FindAllStringSubmatch(w.log.String()[since:], -1) {
@@ -67,18 +67,18 @@ func TestH12_ModesAreReported(t *testing.T) {
 	const want = " w letterlock.yaml\nticket_secret rw secret\ncertificates[0].cert w cert.pem\ncertificates[0].key rw key.pem\n" +
 		"acme.ca_roots w ca.pem\nacme.eab.key_file rw eab.key\nlisteners[0].routes w routes\nlisteners[1].recipients_file w recipients"
 	if got := w.exposures(said); got != want {
-		t.Errorf("the log tells of\n%s\nin\n%s", got, w.log.String()[said:])
+		t.Errorf("the log warns of\n%s\nin\n%s", got, w.log.String()[said:])
 	}
 	said = len(w.log.String())
 	w.Reload()
 	if got := w.exposures(said); got != "" {
-		t.Errorf("the log tells again of\n%s", got)
+		t.Errorf("the log warns again of\n%s", got)
 	}
 	c, err := configs.Load(filepath.Join(w.folder, "letterlock.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var check strings.Builder // as `config check` prints them
+	var check strings.Builder // in the form of `config check`
 	for _, warning := range configs.Warnings(c) {
 		check.WriteString(warning.String() + "\n")
 	}
@@ -99,7 +99,7 @@ func TestH12_ModesThatChange(t *testing.T) {
 			}
 			w.now.Load().maintenance.look()
 			w.now.Load().maintenance.look()
-			wait.Until(t, "the log does not tell of the key", func() bool { return w.exposures(said) == "certificates[0].key r key.pem" })
+			wait.Until(t, "the log does not warn of the key", func() bool { return w.exposures(said) == "certificates[0].key r key.pem" })
 		}
 	}
 }
@@ -122,6 +122,6 @@ func TestH12_StateFolder(t *testing.T) {
 	said := len(w.log.String())
 	w.Reload()
 	if got := w.exposures(said); got != "state_dir w state\nstate_dir r account.key" {
-		t.Errorf("the log tells of %q in\n%s", got, w.log.String()[said:])
+		t.Errorf("the log warns of %q in\n%s", got, w.log.String()[said:])
 	}
 }

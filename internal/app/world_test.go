@@ -19,7 +19,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// world is the proxy at work, with certificates in a folder.
+// world is a running proxy, with certificates in a folder.
 type world struct {
 	*testing.T
 	*Proxy
@@ -31,7 +31,8 @@ type world struct {
 
 // newWorld starts the proxy in front of the demo's servers. The text is a
 // configuration in a folder with cert.pem, key.pem and ca.pem; in it, {imap},
-// {pop3}, {smtp} and {submission} are backends. The functions add to the folder.
+// {pop3}, {smtp} and {submission} are backends. The functions may add files to
+// the folder.
 func newWorld(t *testing.T, text string, add ...func(*world)) *world {
 	t.Helper()
 	backends, err := demo.Start("localhost")
@@ -70,7 +71,7 @@ func newWorld(t *testing.T, text string, add ...func(*world)) *world {
 	return w
 }
 
-// configure writes the configuration; what stands for a backend is its address.
+// configure writes the configuration, with the addresses of the backends.
 func (w *world) configure(text string) {
 	w.Helper()
 	b := w.backends
@@ -80,7 +81,7 @@ func (w *world) configure(text string) {
 	}
 }
 
-// put replaces the pair of files as a whole.
+// put replaces both files of the pair.
 func (w *world) put(cert tls.Certificate) {
 	w.Helper()
 	w.putAs(cert, "cert.pem", "key.pem")
@@ -115,7 +116,7 @@ func (w *world) dial(i int, change func(*tls.Config)) (*tls.Conn, error) {
 	return conn, err
 }
 
-// served is the certificate that a new connection sees.
+// served returns the certificate that a new connection gets.
 func (w *world) served() *x509.Certificate {
 	w.Helper()
 	conn, err := w.dial(0, nil)
@@ -164,7 +165,7 @@ func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
 		t.Errorf("the new certificate is not served")
 	}
 	if !strings.Contains(w.log.String(), `msg="certificate replaced"`) {
-		t.Errorf("the log does not tell:\n%s", w.log)
+		t.Errorf("the log does not report it:\n%s", w.log)
 	}
 
 	if err := os.WriteFile(filepath.Join(w.folder, "cert.pem"), []byte("-----BEGIN CERTI"), 0o600); err != nil {
@@ -174,10 +175,10 @@ func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
 		w.now.Load().maintenance.files.Look()
 	}
 	if !w.served().Equal(second.Leaf) {
-		t.Error("a broken file has driven out the certificate")
+		t.Error("a broken file has replaced the certificate")
 	}
 	if n := strings.Count(w.log.String(), "what it held before stays in use"); n != 1 || !strings.Contains(w.log.String(), "damaged or cut off") {
-		t.Errorf("the log tells %d times:\n%s", n, w.log)
+		t.Errorf("the log reports it %d times:\n%s", n, w.log)
 	}
 	if f := w.now.Load().maintenance.shownFiles(); len(f) != 1 || f[0].Failures != 1 || !strings.Contains(f[0].Problem, "damaged or cut off") {
 		t.Errorf("the status page shows %+v", f)
@@ -187,7 +188,7 @@ func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
 	w.put(w.ca.ECDSA(t, "www.example.org"))
 	w.now.Load().maintenance.look()
 	w.now.Load().maintenance.look()
-	wait.Until(t, "the log does not tell of another name", func() bool { return strings.Contains(w.log.String(), "; they are for www.example.org") })
+	wait.Until(t, "the log does not warn of another name", func() bool { return strings.Contains(w.log.String(), "; they are for www.example.org") })
 }
 
 // The goroutine itself: it looks by the clock, until it is stopped.
@@ -195,13 +196,13 @@ func TestMaintenanceLooksByItself(t *testing.T) {
 	w := newWorld(t, imaps)
 	second := w.ca.ECDSA(t, "mail.example.com")
 	w.put(second)
-	wait.Until(t, "nobody has looked", func() bool { return w.served().Equal(second.Leaf) })
+	wait.Until(t, "the files were not checked", func() bool { return w.served().Equal(second.Leaf) })
 	u := w.now.Load().maintenance
 	u.stop()
 	select {
 	case <-u.ended:
 	default:
-		t.Error("somebody still looks")
+		t.Error("the files are still checked")
 	}
 }
 
@@ -223,13 +224,13 @@ func TestSelfSignedPairIsRenewed(t *testing.T) {
 	}
 	task(time.Now())
 	if !see().Equal(first) {
-		t.Error("it has been renewed too early")
+		t.Error("the pair was renewed too early")
 	}
 	if err := os.RemoveAll(filepath.Join(w.folder, "state")); err != nil {
 		t.Fatal(err)
 	}
 	task(first.NotAfter.Add(-29 * 24 * time.Hour))
 	if see().Equal(first) {
-		t.Error("it has not been renewed")
+		t.Error("the pair was not renewed")
 	}
 }

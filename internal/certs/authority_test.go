@@ -26,8 +26,9 @@ type entity struct {
 
 var serials atomic.Int64
 
-// issue makes a certificate under e, or one that signs itself if e is nil. What
-// change does not set is as a public authority would have it today.
+// issue creates a certificate that e has signed, or a self-signed one if e is
+// nil. Fields that change does not set are as public authorities set them
+// today.
 func (e *entity) issue(t testing.TB, name string, key crypto.Signer, change func(*x509.Certificate)) *entity {
 	t.Helper()
 	template := &x509.Certificate{
@@ -71,7 +72,8 @@ func rsaKey(t testing.TB, bits int) *rsa.PrivateKey {
 
 func authority(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign }
 
-// server makes a certificate one for servers of these names.
+// server returns a change that makes a certificate one for servers with these
+// names.
 func server(names ...string) func(*x509.Certificate) {
 	return func(c *x509.Certificate) {
 		c.DNSNames, c.ExtKeyUsage = names, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
@@ -79,7 +81,7 @@ func server(names ...string) func(*x509.Certificate) {
 	}
 }
 
-// hierarchy is an authority with an intermediate, as public ones are.
+// hierarchy is an authority with an intermediate, like public authorities.
 type hierarchy struct{ root, intermediate *entity }
 
 func newHierarchy(t testing.TB) hierarchy {
@@ -95,13 +97,13 @@ func (h hierarchy) pool() *x509.CertPool {
 	return pool
 }
 
-// leaf makes a server's certificate with an ECDSA key.
+// leaf creates a server's certificate with an ECDSA key.
 func (h hierarchy) leaf(t testing.TB, names ...string) *entity {
 	t.Helper()
 	return h.intermediate.issue(t, names[0], ecdsaKey(t), server(names...))
 }
 
-// pair is a leaf with the intermediate, ready to be served.
+// pair returns a leaf with the intermediate, ready to be served.
 func (h hierarchy) pair(t testing.TB, leaf *entity) tls.Certificate {
 	t.Helper()
 	return tls.Certificate{Certificate: [][]byte{leaf.cert.Raw, h.intermediate.cert.Raw}, PrivateKey: leaf.key, Leaf: leaf.cert}

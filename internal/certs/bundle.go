@@ -7,17 +7,17 @@ import (
 	"fmt"
 )
 
-// Bundle is the authorities in a file.
+// Bundle holds the authorities in a file.
 type Bundle struct {
 	Pool *x509.CertPool
-	Sum  [sha256.Size]byte // of the file, which tells its contents from others
+	Sum  [sha256.Size]byte // sum of the file's content
 }
 
-// ReadBundle reads a file of authorities. Nothing in it is passed over: an
-// authority that is missing because its certificate is damaged would be noticed
-// when a connection fails, and a private key among them would reach each reader of the file.
-// Comments may stand before each certificate, and lines that begin with # at
-// the end.
+// ReadBundle reads a file of authorities. It skips nothing: a damaged
+// certificate of an authority would only be noticed when a connection fails,
+// and a private key in the file could be read by each reader of the file.
+// Comments may precede each certificate, and lines that begin with # may follow
+// the last.
 func ReadBundle(file string) (Bundle, error) {
 	b, err := readBundle(file)
 	if err != nil {

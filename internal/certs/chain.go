@@ -9,12 +9,13 @@ import (
 	"slices"
 )
 
-var errMismatch = errors.New("the private key belongs to none of the certificates")
+var errMismatch = errors.New("the private key matches none of the certificates")
 
-// chain makes a chain of certificates in any order: the one of the key, its
-// issuer, and so on as far as they go. Unrelated certificates and duplicates are left out; they
-// would break the chain for clients that read it strictly (RFC 5246 §7.4.2). A
-// root stays: DANE needs it where usage 2 points at it (RFC 7671 §5.2.2).
+// chain builds a chain from certificates in any order: the one of the key, its
+// issuer, and so on as far as possible. Unrelated certificates and duplicates
+// are left out, because strict clients would refuse the chain (RFC 5246
+// §7.4.2). A root stays: DANE needs it if a record with usage 2 refers to it
+// (RFC 7671 §5.2.2).
 func chain(certs []*x509.Certificate, key crypto.Signer) (tls.Certificate, error) {
 	i := slices.IndexFunc(certs, func(c *x509.Certificate) bool { return belongs(c, key) })
 	if i < 0 {
@@ -34,7 +35,8 @@ func belongs(c *x509.Certificate, key crypto.Signer) bool {
 	return ok && public.Equal(key.Public())
 }
 
-// issuer finds who has signed c; nil if nobody in the list has.
+// issuer returns the certificate that has signed c; nil if none in the list
+// has.
 func issuer(c *x509.Certificate, list []*x509.Certificate) *x509.Certificate {
 	for _, other := range list {
 		if bytes.Equal(c.RawIssuer, other.RawSubject) && c.CheckSignatureFrom(other) == nil {
@@ -44,7 +46,7 @@ func issuer(c *x509.Certificate, list []*x509.Certificate) *x509.Certificate {
 	return nil
 }
 
-// called names a certificate for the administrator.
+// called returns a certificate's name for the administrator.
 func called(c *x509.Certificate) string {
 	switch {
 	case len(c.DNSNames) > 0:
@@ -55,7 +57,7 @@ func called(c *x509.Certificate) string {
 	return "nobody"
 }
 
-// inOrder reports whether a file held just this chain.
+// inOrder reports whether a file contained exactly this chain.
 func inOrder(certs []*x509.Certificate, c tls.Certificate) bool {
 	if len(certs) != len(c.Certificate) {
 		return false

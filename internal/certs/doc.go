@@ -1,5 +1,6 @@
-// Package certs chooses the certificate of each handshake, and gets
-// certificates: from files, read again when they change, or made by itself and
-// kept when there are none. What will make clients complain about one it says
-// in words. Goroutines and timers belong to the caller.
+// Package certs selects the certificate of each handshake, and loads
+// certificates from files, which are read again when they change, or creates
+// and stores a self-signed pair if there are none. It describes the problems
+// that clients would have with a certificate. Goroutines and timers belong to
+// the caller.
 package certs

@@ -1,9 +1,9 @@
 package certs
 
-// Fault is what is wrong with a file, and what mends it.
+// Fault is an error in a file, and its remedy.
 type Fault struct {
 	File   string
-	What   string // the file is: certificate, key, authorities
+	What   string // the kind of file: certificate, key, authorities
 	Err    error
 	Remedy string
 }

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// File names a PEM chain and the key of its leaf.
+// File is the paths of a PEM chain and the key of its leaf.
 type File struct{ Cert, Key string }
 
-// Load reads all files. What is wrong comes back as a *Fault.
+// Load reads all files. An error in a file is a *Fault.
 func Load(files []File) ([]tls.Certificate, error) {
 	certs := make([]tls.Certificate, 0, len(files))
 	for i, f := range files {
@@ -29,7 +29,7 @@ func Load(files []File) ([]tls.Certificate, error) {
 	return certs, nil
 }
 
-// suggestOther looks for the key that fits among those of the other pairs.
+// suggestOther searches the keys of the other pairs for the matching one.
 func (f File) suggestOther(fault *Fault, files []File, own int) {
 	for i, other := range files {
 		if i == own || other.Key == f.Key {
@@ -42,8 +42,8 @@ func (f File) suggestOther(fault *Fault, files []File, own int) {
 	}
 }
 
-// Load reads one pair, and puts its chain in order. What is not a whole pair
-// is refused, with the file and the reason, as a *Fault.
+// Load reads one pair, and sorts its chain. An incomplete pair is an error, a
+// *Fault with the file and the reason.
 func (f File) Load() (tls.Certificate, error) {
 	key, err := readKey(f.Key)
 	if err != nil {
@@ -61,8 +61,8 @@ func (f File) Load() (tls.Certificate, error) {
 	return c, nil
 }
 
-// keyFault explains what is wrong with the file of a key. Where each file holds
-// what the other should, they are swapped.
+// keyFault explains an error in the file of a key. If each file contains what
+// the other should, the files are swapped.
 func (f File) keyFault(err error) *Fault {
 	fault := &Fault{File: f.Key, What: "key", Err: err, Remedy: "write the file with the private key in PEM form, such as privkey.pem"}
 	if _, swapped := readKey(f.Cert); swapped == nil {
@@ -75,7 +75,7 @@ func (f File) keyFault(err error) *Fault {
 }
 
 // readKey returns the first private key of a file. Other blocks, such as
-// certificates and EC PARAMETERS, may stand beside it.
+// certificates and EC PARAMETERS, may precede or follow it.
 func readKey(name string) (crypto.Signer, error) {
 	f, err := readPEM(name)
 	if err != nil {
@@ -105,7 +105,7 @@ func parseKey(b *pem.Block) (crypto.Signer, error) {
 		key, err = x509.ParsePKCS8PrivateKey(b.Bytes)
 	}
 	if err != nil {
-		return nil, errors.New("the private key cannot be read") // the parser's words might quote it
+		return nil, errors.New("the private key cannot be read") // the parser's error might quote the key
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {
@@ -114,8 +114,8 @@ func parseKey(b *pem.Block) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// readCertificates returns the certificates of a file, in its order. DH
-// parameters and keys that stand beside them are left alone.
+// readCertificates returns the certificates of a file, in its order. It skips
+// DH parameters and keys.
 func readCertificates(name string) ([]*x509.Certificate, error) {
 	f, err := readPEM(name)
 	if err != nil {

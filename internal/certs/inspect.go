@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// Finding is something about a certificate that will make some client
-// complain, or soon would.
+// Finding is a property of a certificate that some clients will not accept, now
+// or soon.
 type Finding struct {
-	File string // empty if it is about all of them
+	File string // empty: about all files
 	Text string
 }
 
@@ -27,10 +27,10 @@ func (f Finding) String() string {
 	return f.File + ": " + f.Text
 }
 
-// Inspection is what certificates are looked at with.
+// Inspection holds what certificates are compared with.
 type Inspection struct {
-	Hostname string         // empty: it may be the business of others
-	Roots    *x509.CertPool // what clients trust; nil or empty: not known, and not looked at
+	Hostname string         // empty: the hostname is not checked
+	Roots    *x509.CertPool // the authorities that clients trust; nil or empty: unknown, not checked
 	Now      time.Time
 }
 
@@ -45,7 +45,7 @@ func (in Inspection) Files(files []File, certs []tls.Certificate) []Finding {
 	return append(all, in.Names(certs)...)
 }
 
-// Names looks for a certificate for the hostname.
+// Names checks that there is a certificate for the hostname.
 func (in Inspection) Names(certs []tls.Certificate) []Finding {
 	if len(certs) == 0 || in.Hostname == "" || slices.ContainsFunc(certs, func(c tls.Certificate) bool { return c.Leaf.VerifyHostname(in.Hostname) == nil }) {
 		return nil
@@ -57,7 +57,7 @@ func (in Inspection) Names(certs []tls.Certificate) []Finding {
 	return []Finding{{Text: fmt.Sprintf("no certificate is for the hostname %s; they are for %s", in.Hostname, list(names))}}
 }
 
-// order tells how a file had to be mended.
+// order reports how the order of a file had to be corrected.
 func (in Inspection) order(f File, c tls.Certificate, report func(string, ...any)) {
 	certs, err := readCertificates(f.Cert)
 	if err != nil || inOrder(certs, c) {
@@ -78,13 +78,13 @@ func (in Inspection) Certificate(c tls.Certificate, report func(string, ...any))
 	in.trust(c, report)
 }
 
-// soon is how long before its end a certificate should have been renewed: a
-// sixth of its life, 21 days at most. ACME clients renew at a third.
+// soon returns how long before its end a certificate should have been renewed:
+// a sixth of its lifetime, at most 21 days. ACME clients renew at a third.
 func soon(c *x509.Certificate) time.Duration {
 	return min(c.NotAfter.Sub(c.NotBefore)/6, 21*24*time.Hour)
 }
 
-// Validity looks at the dates alone.
+// Validity checks the dates only.
 func (in Inspection) Validity(leaf *x509.Certificate, report func(string)) {
 	switch left := leaf.NotAfter.Sub(in.Now); {
 	case left <= 0:
@@ -116,8 +116,8 @@ func (in Inspection) strength(leaf *x509.Certificate, report func(string, ...any
 	}
 }
 
-// trust looks at the chain as a client does. That a certificate has expired is
-// said elsewhere, so the chain is looked at as it was while the leaf was valid.
+// trust verifies the chain like a client. Validity reports expiry, so the chain
+// is verified for a time at which the leaf was valid.
 func (in Inspection) trust(c tls.Certificate, report func(string, ...any)) {
 	if bytes.Equal(c.Leaf.RawIssuer, c.Leaf.RawSubject) && c.Leaf.CheckSignature(c.Leaf.SignatureAlgorithm, c.Leaf.RawTBSCertificate, c.Leaf.Signature) == nil {
 		report("the certificate is self-signed: other servers take it, mail programs and MTA-STS do not")
@@ -158,7 +158,8 @@ func (in Inspection) trust(c tls.Certificate, report func(string, ...any)) {
 	}
 }
 
-// from tells where a missing issuer can be had, if the certificate says so.
+// from says where a missing issuer can be downloaded, if the certificate
+// contains that.
 func from(c *x509.Certificate) string {
 	if len(c.IssuingCertificateURL) == 0 {
 		return ""
@@ -179,7 +180,7 @@ func Facts(c tls.Certificate, now time.Time) string {
 		kind, list(c.Leaf.DNSNames), c.Leaf.Issuer.CommonName, day(c.Leaf.NotAfter), span(c.Leaf.NotAfter.Sub(now)), len(c.Certificate))
 }
 
-// list keeps lines readable where a certificate has a hundred names.
+// list shortens the list of a certificate with many names.
 func list(names []string) string {
 	const most = 8
 	switch {
@@ -193,7 +194,7 @@ func list(names []string) string {
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// span is a duration for people who think in days.
+// span formats a duration in days.
 func span(d time.Duration) string {
 	switch {
 	case d <= 0:

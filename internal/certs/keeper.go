@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// Keeper keeps a Store in step with pairs of files, each of which is loaded on
-// its own: one that breaks does not hold up the others, and what was served
-// before stays.
+// Keeper updates a Store from pairs of files. Each pair is loaded separately: a
+// broken pair does not delay the others, and its previous certificate stays.
 type Keeper struct {
 	Store *Store
 	Files []File
@@ -28,9 +27,9 @@ func NewKeeper(files []File) (*Keeper, error) {
 	return &Keeper{Store: NewStore(certs), Files: files, certs: certs}, nil
 }
 
-// Reload loads the pair i again and serves it from now on. It reports whether
-// the certificate is another one. After an error all is as before; it is one,
-// too, if what comes has expired and what is there has not.
+// Reload loads pair i again and serves it from then on. It reports whether the
+// certificate has changed. After an error nothing changes. It is also an error
+// if the new certificate has expired and the previous one has not.
 func (k *Keeper) Reload(i int, now time.Time) (changed bool, err error) {
 	c, err := k.Files[i].Load()
 	if err != nil {
@@ -47,8 +46,8 @@ func (k *Keeper) Reload(i int, now time.Time) (changed bool, err error) {
 	return !slices.EqualFunc(c.Certificate, old.Certificate, slices.Equal), nil
 }
 
-// Follow reports whether what another Keeper serves from the same files must
-// stay, by the rule of Reload.
+// Follow returns an error if the certificates that another Keeper serves from
+// the same files must stay, by the rule of Reload.
 func (k *Keeper) Follow(before *Keeper, now time.Time) error {
 	before.mu.Lock()
 	defer before.mu.Unlock()
@@ -62,7 +61,7 @@ func (k *Keeper) Follow(before *Keeper, now time.Time) error {
 	return nil
 }
 
-// worse finds a certificate that must not take the place of another.
+// worse returns an error for a certificate that must not replace another.
 func (f File) worse(next, old tls.Certificate, now time.Time) error {
 	if now.After(next.Leaf.NotAfter) && !now.After(old.Leaf.NotAfter) {
 		return fmt.Errorf("certificate %s: it has expired on %s, and the one before it has not", f.Cert, day(next.Leaf.NotAfter))

@@ -66,10 +66,10 @@ func TestKeptPair(t *testing.T) {
 	}
 	again, err := Kept(folder, "mail.example.com")
 	if err != nil || !again[0].Leaf.Equal(pair[0].Leaf) || !again[1].Leaf.Equal(pair[1].Leaf) {
-		t.Errorf("it is another pair, %v", err)
+		t.Errorf("the pair was replaced, %v", err)
 	}
 	if now := time.Now(); Due(pair, now) || !Due(pair, now.Add(selfSignedLife-renewBefore+time.Hour)) {
-		t.Error("it is due at the wrong time")
+		t.Error("the pair is due at the wrong time")
 	}
 	for name, breakIt := range map[string]func() (hostname string){
 		"another name": func() string { return "mx.example.com" },
@@ -88,7 +88,7 @@ func TestKeptPair(t *testing.T) {
 			hostname := breakIt()
 			anew, err := Kept(folder, hostname)
 			if anew == nil || anew[0].Leaf.Equal(pair[0].Leaf) || anew[0].Leaf.VerifyHostname(hostname) != nil || Due(anew, time.Now()) {
-				t.Errorf("not made anew: %v", err)
+				t.Errorf("not created again: %v", err)
 			}
 			if (name == "damaged") != (err != nil) {
 				t.Errorf("%v", err)
@@ -97,7 +97,7 @@ func TestKeptPair(t *testing.T) {
 	}
 }
 
-// keepAlmostOver writes a pair that has a week to go.
+// keepAlmostOver writes a pair that expires in a week.
 func keepAlmostOver(t *testing.T, folder string) {
 	t.Helper()
 	var nobody *entity

@@ -9,26 +9,26 @@ import (
 	"os"
 )
 
-// maxPEM bounds a file, in bytes. A chain has a few KiB, and the authorities of
-// a system a few hundred.
+// maxPEM is the maximum size of a file, in bytes. A chain has a few KiB, and
+// the authorities of a system a few hundred.
 const maxPEM = 1 << 20
 
-// block is one of a PEM file, and the line that it begins in.
+// block is a block of a PEM file, and the line in which it begins.
 type block struct {
 	*pem.Block
 	line int
 }
 
-// pemFile is what stands in a PEM file.
+// pemFile is the content of a PEM file.
 type pemFile struct {
 	text   []byte
 	blocks []block
-	rest   int // where what stands behind the last block begins
+	rest   int // the position after the last block
 }
 
-// readPEM returns the blocks of a file. The pem package passes over a block
-// that is damaged or cut off, as that of a file that is just being written, and
-// over what is left of one.
+// readPEM returns the blocks of a file. Package pem skips a block that is
+// damaged or cut off, as in a file that is being written, and the remains of
+// one; readPEM reports them.
 func readPEM(name string) (*pemFile, error) {
 	text, err := readBounded(name)
 	if err != nil {
@@ -76,7 +76,7 @@ func readBounded(name string) ([]byte, error) {
 	return bytes.TrimPrefix(text, byteOrderMark), nil
 }
 
-// withoutPath spares the reader the file's name, which the caller says.
+// withoutPath removes the file's name, which the caller adds.
 func withoutPath(err error) error {
 	if path, ok := errors.AsType[*os.PathError](err); ok {
 		return path.Err
@@ -85,13 +85,13 @@ func withoutPath(err error) error {
 }
 
 var (
-	byteOrderMark = []byte("\uFEFF") // as some editors begin a file
+	byteOrderMark = []byte("\uFEFF") // some editors write it
 	begins        = []byte("-----BEGIN ")
 	borders       = []byte("-----")
 )
 
-// intact looks for what is left of a block in text outside of blocks, where
-// only comments stand.
+// intact reports the remains of a block in text outside of blocks, where only
+// comments are allowed.
 func (f *pemFile) intact(from, to int) error {
 	at := from
 	for line := range bytes.Lines(f.text[from:to]) {
@@ -103,5 +103,5 @@ func (f *pemFile) intact(from, to int) error {
 	return nil
 }
 
-// line is the number of the line that a byte is in.
+// line returns the number of the line that contains a byte.
 func (f *pemFile) line(at int) int { return 1 + bytes.Count(f.text[:at], []byte("\n")) }
