@@ -109,7 +109,7 @@ func readInit(ui *ui, args []string) (*initCall, error) {
 	}
 	for _, name := range call.services {
 		if !slices.Contains(configs.Inbound(), configs.Service(name)) {
-			return nil, ui.wrongly("init", "there is no service %q", name)
+			return nil, ui.wrongly("init", "the service %q does not exist", name)
 		}
 	}
 	if call.backend == "" && (call.yes || !ui.interactive) {

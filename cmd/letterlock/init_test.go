@@ -99,7 +99,7 @@ func TestInitWritesNothing(t *testing.T) {
 		{"x\n", "init: give --backend HOST", []string{"--yes"}},
 		{"127.0.0.1\n", "no answer, and nothing was written", nil},
 		{"127.0.0.1\nmail.example.com\nnone\nexample.com\nno\n", "nothing was written", nil},
-		{"", `init: there is no service "nntp"`, []string{"--backend", "127.0.0.1", "--services", "nntp"}},
+		{"", `init: the service "nntp" does not exist`, []string{"--backend", "127.0.0.1", "--services", "nntp"}},
 		{"", `init: "nntp=119" is not SERVICE=PORT`, []string{"--backend", "127.0.0.1", "--ports", "nntp=119"}},
 		{"", "\"/nowhere/cert.pem\" cannot be read", []string{"--backend", "127.0.0.1", "--certificates", "/nowhere/cert.pem", "--hostname", "mail.example.com"}},
 	} {

@@ -7,7 +7,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// kinds is a set of kinds of cipher suites of TLS 1.2 and below.
+// kinds is a set of classes of cipher suites of TLS 1.2 and below.
 type kinds uint8
 
 const (
@@ -17,7 +17,7 @@ const (
 	tripleDES
 )
 
-// The kinds have names in notes.
+// kindNames are the names of the classes in notes.
 var kindNames = []struct {
 	kind kinds
 	name string
@@ -35,8 +35,8 @@ func (k kinds) String() string {
 	return strings.Join(all, ", ")
 }
 
-// suitesOf returns the suites of the kinds. Each built-in policy adds a kind to
-// the one before it.
+// suitesOf returns the suites of the classes. Each built-in policy adds a class to
+// those of the policy before it.
 func suitesOf(k kinds) (all []tlspolicy.Suite) {
 	var before []tlspolicy.Suite
 	for i, name := range []string{"strict", "compat", "opportunistic", "opportunistic-wide"} {
@@ -54,8 +54,8 @@ func builtin(name string) tlspolicy.Policy {
 	return p
 }
 
-// kindOf returns the kind of a suite. CBC with SHA-256 or SHA-384 is none: it
-// adds no client to the others.
+// kindOf returns the class of a suite. It is 0 for CBC with SHA-256: no client
+// needs these suites.
 func kindOf(s tlspolicy.Suite) kinds {
 	name := s.String()
 	_, ephemeral := strings.CutPrefix(name, "ECDHE-")
@@ -78,7 +78,7 @@ func isAEAD(name string) bool {
 	return strings.Contains(name, "GCM") || strings.Contains(name, "CHACHA20")
 }
 
-// readCiphers returns the kinds of suites that a cipher list of OpenSSL
+// readCiphers returns the classes of suites that a cipher list of OpenSSL
 // (openssl-ciphers(1)) allows, of those that Letterlock has.
 func readCiphers(list string) (allowed kinds) {
 	all := builtin("opportunistic-wide").Suites

@@ -25,9 +25,9 @@ var dovecotReasons = map[string]string{
 	"log_*": reasonLog, "syslog_facility": reasonLog, "info_log_path": reasonLog, "debug_log_path": reasonLog, "verbose_*": reasonLog, "login_log_*": reasonLog, "event_*": reasonLog, "metric": "the key status serves metrics",
 	"ssl_dh*": reasonDH, "ssl_server_dh_file": reasonDH, "ssl_prefer_server_ciphers": reasonPreference, "ssl_curve_list": reasonGroups, "ssl_require_crl": reasonCRL, "ssl_server_require_crl": reasonCRL,
 	"ssl_cipher_suites": reasonTLS13, "ssl_options": "Letterlock sets such options itself", "ssl_client_*": "of the way to the backend only host, port, ssl and starttls of a passdb are carried over, and ca",
-	"ssl_parameters_*": reasonDH, "ssl_key_password": "keys must not be encrypted: openssl pkey writes one that is not", "login_trusted_networks": "Letterlock believes PROXY headers alone (proxy_from)",
+	"ssl_parameters_*": reasonDH, "ssl_key_password": "keys must not be encrypted: openssl pkey removes the encryption", "login_trusted_networks": "Letterlock believes PROXY headers alone (proxy_from)",
 	"base_dir": reasonProcess, "instance_name": reasonProcess, "state_dir": reasonProcess, "import_environment": reasonProcess, "local": "settings for one of the machine's addresses are not carried over",
-	"remote": "settings for a network are not carried over", "doveadm_*": reasonServer, "director_*": "there is no director; routes sends users to backends", "haproxy_timeout": "timeouts.proxy_header is 5s by default",
+	"remote": "settings for a network are not carried over", "doveadm_*": reasonServer, "director_*": "routes sends users to backends in place of a director", "haproxy_timeout": "timeouts.proxy_header is 5s by default",
 	"login_proxy_*": "timeouts.dial is 10s by default", "dovecot_*": "it is the version of the file",
 }
 
@@ -173,7 +173,7 @@ func (r *reader) dovecotAddresses(s *service, in, sc scope, port int) error {
 	return nil
 }
 
-// dovecotRest reads what else concerns a service.
+// dovecotRest reads the other settings of a service.
 func (r *reader) dovecotRest(s *service, sc, in scope) {
 	if h := in.get("haproxy"); h.yes() {
 		if networks := sc.get("haproxy_trusted_networks"); networks != nil {
@@ -192,5 +192,5 @@ func (r *reader) dovecotRest(s *service, sc, in scope) {
 		s.set("master_separator", "%s", yamltext.String(m.value()))
 	}
 	handover := map[string]string{"imap": "imap-id", "pop3": "pop3-xclient", "sieve": "xclient", "smtp": "xclient"}[s.name.Protocol()]
-	s.note(r, s.at, Check, "Dovecot forwards the client's address to a backend that takes it; with handover: %s Letterlock does, and needs a backend that does", handover)
+	s.note(r, s.at, Check, "Dovecot forwards the client's address if the backend accepts it; handover: %s does so too, and fails unless the backend trusts the proxy", handover)
 }

@@ -19,8 +19,8 @@ func (r *reader) dovecotPlaintext(s *service, sc scope, ssl *setting) {
 	}
 }
 
-// dovecotTLS reads certificates and what is accepted, as Dovecot 2.2 to 2.4 name
-// it.
+// dovecotTLS reads certificates, versions and suites, by the names that they have
+// in Dovecot 2.2 to 2.4.
 func (r *reader) dovecotTLS(s *service, sc scope, root *setting) error {
 	pairs := [][2]string{{"ssl_cert", "ssl_key"}, {"ssl_alt_cert", "ssl_alt_key"}, {"ssl_server_cert_file", "ssl_server_key_file"}, {"ssl_server_alt_cert_file", "ssl_server_alt_key_file"}}
 	blocks := append([]*setting{root}, root.all("local_name")...)

@@ -21,7 +21,7 @@ var haproxyReasons = map[string]string{
 	"use_backend": "a session goes to one backend; routes sends users to others", "tcp-check": reasonHAProxyCheck, "default-server": reasonHAProxyCheck,
 	"timeout": reasonHAProxyTime, "errorfile": "replies are those of the protocols", "compression": "TLS compression is never used (CVE-2012-4929)",
 	"ssl-default-server-*": "min_version of a backend sets the suites too", "ssl-dh-param-file": reasonDH, "ssl-default-bind-ciphersuites": reasonTLS13, "ssl-default-bind-curves": reasonGroups,
-	"mode": "it is no mail", "peers": "instances share no state", "resolvers": "names of backends are looked up with each connection", "fullconn": "limits bounds the sessions",
+	"mode": "the section is not for mail", "peers": "instances share no state", "resolvers": "names of backends are looked up with each connection", "fullconn": "limits bounds the sessions",
 }
 
 // haproxySections are the words that begin a section.
@@ -111,7 +111,7 @@ func (r *reader) haproxyBack(all *haproxyFile, sc scope) (*setting, error) {
 			return s, nil
 		}
 	}
-	return nil, name.wrong("there is no backend %q", name.arg(0))
+	return nil, name.wrong("the backend %q does not exist", name.arg(0))
 }
 
 // haproxyBind makes the service of one address. It is nil if that is not for
@@ -135,10 +135,10 @@ func (r *reader) haproxyBind(all *haproxyFile, sc scope, bind *setting, address 
 	switch web := sc.get("mode").is("http"); {
 	case s.name == "" || web:
 		bind.used = true
-		r.note(bind, Lost, "it is no mail service that Letterlock has")
+		r.note(bind, Lost, "Letterlock has no such mail service")
 		return nil, nil
 	case len(servers) == 0:
-		r.note(bind, Lost, "there is no server for it (server, default_backend)")
+		r.note(bind, Lost, "it leads to no server (server, default_backend)")
 		return nil, nil
 	}
 	s.listen = r.listens(s, bind, host, port)
@@ -201,11 +201,11 @@ func (r *reader) haproxyServerWord(s *service, server *setting, word, next strin
 	case "send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn":
 		handover = "proxy-v2"
 	case "backup":
-		s.note(r, server, Changed, "there are no spare servers: this one gets sessions as the others do")
+		s.note(r, server, Changed, "a backend has no spare servers: this server gets sessions as the others do")
 	case "weight":
-		s.note(r, server, Changed, "servers have no weights: the one with the fewest connections gets a session")
+		s.note(r, server, Changed, "servers have no weights: the server with the fewest connections gets a session")
 	case "disabled":
-		s.note(r, server, Check, "the server is disabled there; remove it if it is not to be used")
+		s.note(r, server, Check, "the server is disabled there: remove its address if that is meant to stay")
 	}
 	if handover != "" && s.given("handover") == "" {
 		s.set("handover", "%s", handover)

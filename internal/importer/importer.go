@@ -20,8 +20,8 @@ const (
 // Errors of what cannot be imported.
 var (
 	ErrUnknown   = errors.New("the format is unknown; name it with --from " + strings.Join(FormatNames(), ", "))
-	ErrNoService = errors.New("no mail service is in it")
-	ErrNoBackend = errors.New("no backend is in it")
+	ErrNoService = errors.New("it has no mail service to import")
+	ErrNoBackend = errors.New("it names no backend")
 )
 
 // File is a file to import.
@@ -78,7 +78,7 @@ func Read(files []File, o Options) (*Import, error) {
 	return r.finish(files)
 }
 
-// check refuses a file that no format has: one that is large, or no text.
+// check refuses files that are too large, and files that are not text.
 func check(f File) error {
 	if len(f.Text) > MaxFile {
 		return fmt.Errorf("%s: the file is larger than 1 MiB", f.Name)
@@ -141,7 +141,7 @@ func (r *reader) finish(files []File) (*Import, error) {
 	return i, nil
 }
 
-// firstReason says why services that are in the files are not imported.
+// firstReason returns why the services in the files are not imported.
 func (r *reader) firstReason() string {
 	if len(r.result.Notes) == 0 {
 		return ""

@@ -15,7 +15,7 @@ var nginxReasons = map[string]string{
 	"ssl_dhparam": reasonDH, "ssl_ecdh_curve": reasonGroups, "ssl_prefer_server_ciphers": reasonPreference, "ssl_session_cache": reasonCache,
 	"ssl_session_timeout": "a session can be resumed for up to 24 hours", "ssl_session_ticket_key": reasonTicketKey, "ssl_crl": reasonCRL,
 	"ssl_verify_depth": "the depth of chains is not limited", "ssl_trusted_certificate": "write the authorities into client_ca",
-	"ssl_password_file": "keys must not be encrypted: openssl pkey writes one that is not", "ssl_conf_command": "Letterlock sets such options itself",
+	"ssl_password_file": "keys must not be encrypted: openssl pkey removes the encryption", "ssl_conf_command": "Letterlock sets such options itself",
 	"auth_http_timeout": "the backend answers logins itself, without an authentication server", "auth_http_header": "the backend answers logins itself, without an authentication server",
 	"auth_http_pass_client_cert": "the backend answers logins itself, without an authentication server",
 	"imap_capabilities":          reasonCapability, "pop3_capabilities": reasonCapability, "smtp_capabilities": reasonCapability,
@@ -116,7 +116,7 @@ func (r *reader) nginxMail(sc scope, auth *nginxAuth) error {
 	}
 	r.nginxLimits(sc)
 	if a := sc.get("auth_http"); a != nil && a.value() != "" {
-		r.note(a, Changed, "there is no authentication server: the backend that the configuration names checks each login itself")
+		r.note(a, Changed, "the backend checks each login itself, in place of the authentication server")
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func (r *reader) nginxPlaintext(s *service, sc scope, ssl bool) {
 	}
 }
 
-// nginxTLS reads certificates and what is accepted.
+// nginxTLS reads certificates, versions and suites.
 func (r *reader) nginxTLS(s *service, sc scope) error {
 	certs, keys := sc.all("ssl_certificate"), sc.all("ssl_certificate_key")
 	for i, cert := range certs {
@@ -195,7 +195,7 @@ func (r *reader) nginxHandover(s *service, sc scope, listen *setting) {
 	}
 }
 
-// nginxSMTP reads what concerns mail alone.
+// nginxSMTP reads the settings of SMTP.
 func (r *reader) nginxSMTP(s *service, sc scope) {
 	if s.name.Protocol() != "smtp" {
 		return
@@ -210,7 +210,7 @@ func (r *reader) nginxSMTP(s *service, sc scope) {
 	}
 }
 
-// nginxLimits reads what is one for all services here.
+// nginxLimits reads settings that Letterlock has once for all services.
 func (r *reader) nginxLimits(sc scope) {
 	if t := sc.get("proxy_timeout"); t != nil {
 		if text, ok := nginxTime(t.value()); ok && r.result.limit("timeouts.idle", text) {

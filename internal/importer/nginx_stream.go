@@ -24,7 +24,7 @@ func (r *reader) nginxStream(sc scope, upstreams []*setting) error {
 			s.name = implicit[protocol]
 		}
 		if s.name == "" || len(target.addresses) == 0 || port == 0 {
-			r.note(listen, Lost, "it is no mail service that Letterlock has")
+			r.note(listen, Lost, "Letterlock has no such mail service")
 			sc[0].use()
 			continue
 		}

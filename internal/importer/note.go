@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Kind says what became of a setting.
+// Kind is the type of a note.
 type Kind string
 
-// The kinds of notes.
+// The types of notes.
 const (
 	Lost    Kind = "not carried over"
 	Changed Kind = "changed"
@@ -65,8 +65,8 @@ func (r *reader) unused(block *setting) {
 	}
 }
 
-// reason says why a setting is not carried over: by its name, or by the longest
-// beginning of it that has a reason.
+// reason returns why a setting is not carried over: the reason for its name, or for
+// the longest prefix of the name that has a reason.
 func (r *reader) reason(s *setting) string {
 	name := strings.ToLower(s.name)
 	if text, ok := r.reasons[name]; ok {
@@ -85,10 +85,10 @@ func (r *reader) reason(s *setting) string {
 // Reasons that several formats share.
 const (
 	reasonInclude    = "the file that it names is not read: import it in the same call"
-	reasonDH         = "there are no finite-field Diffie-Hellman suites; key exchange is by elliptic curves and ML-KEM"
+	reasonDH         = "Letterlock has no finite-field Diffie-Hellman suites; key exchange uses elliptic curves and ML-KEM"
 	reasonGroups     = "the policies choose the groups, hybrid ones first; a policy of your own can name others (groups)"
 	reasonPreference = "the order of the cipher suites is fixed, the best first"
-	reasonCache      = "there is no session cache; sessions are resumed by tickets"
+	reasonCache      = "Letterlock keeps no session cache; tickets resume sessions"
 	reasonTicketKey  = "ticket keys are derived from the file in ticket_secret, or live in memory"
 	reasonLog        = "Letterlock logs to standard error; the key log sets the format and the level"
 	reasonProcess    = "the service manager sets it: see the unit that comes with Letterlock"

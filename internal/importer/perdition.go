@@ -114,7 +114,7 @@ func (r *reader) perditionService(root *setting) error {
 		name = "POP3"
 	}
 	if s.name = perditionProtocols[name]; s.name == "" {
-		return at.wrong("%q is no protocol of Perdition", name)
+		return at.wrong("Perdition has no protocol %q", name)
 	}
 	modes := strings.FieldsFunc(sc.get("ssl_mode").value(), func(c rune) bool { return c == ',' || c == ' ' })
 	if slices.Contains(modes, "ssl_listen") || slices.Contains(modes, "ssl_all") {
@@ -164,7 +164,7 @@ func (r *reader) perditionListen(s *service, sc scope) {
 	s.listen = r.listens(s, at, host, port)
 }
 
-// perditionTLS reads certificates, what is accepted, and TLS on the way to the
+// perditionTLS reads certificates, versions and suites, and TLS on the way to the
 // servers.
 func (r *reader) perditionTLS(s *service, sc scope, modes []string) error {
 	has := func(words ...string) bool {
@@ -212,7 +212,7 @@ func (r *reader) perditionTLS(s *service, sc scope, modes []string) error {
 	return nil
 }
 
-// perditionLimits reads what is one for all services here.
+// perditionLimits reads settings that Letterlock has once for all services.
 func (r *reader) perditionLimits(sc scope) {
 	if t := sc.get("timeout"); t != nil {
 		if n, err := strconv.Atoi(t.value()); err == nil && n >= 1 && n <= 86400 && r.result.limit("timeouts.idle", strconv.Itoa(n)+"s") {

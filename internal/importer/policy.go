@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// tlsFacts is what a file says about TLS with clients.
+// tlsFacts holds the settings of a file for TLS with clients.
 type tlsFacts struct {
 	min, max tlspolicy.Version // 0: not set
 	kinds    kinds             // 0: not set
@@ -192,8 +192,8 @@ func (r *reader) report(s *service, standard tlspolicy.Policy, lowest tlspolicy.
 	}
 }
 
-// policyFor returns the built-in policy with a lowest version and kinds of
-// suites, or one that is based on the nearest.
+// policyFor returns the built-in policy with a lowest version and classes of
+// suites, or a new policy that is based on the nearest built-in one.
 func policyFor(s *service, lowest tlspolicy.Version, accepted kinds) policy {
 	for _, name := range tlspolicy.Names() {
 		p := builtin(name)
@@ -224,7 +224,7 @@ func policyFor(s *service, lowest tlspolicy.Version, accepted kinds) policy {
 	return p
 }
 
-// pick returns the suites of the kinds, or nil if they are those of the base.
+// pick returns the suites of the classes, or nil if they are those of the base.
 func pick(accepted kinds, base string) []tlspolicy.Suite {
 	if kindsOf(builtin(base)) == accepted {
 		return nil

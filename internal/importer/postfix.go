@@ -15,7 +15,7 @@ var postfixReasons = map[string]string{
 	"smtpd_tls_dh*": reasonDH, "smtpd_tls_eecdh_grade": reasonGroups, "tls_eecdh_*": reasonGroups, "tls_preempt_cipherlist": reasonPreference, "tls_ssl_options": "Letterlock sets such options itself",
 	"smtpd_tls_session_cache_*": reasonCache, "smtpd_tls_loglevel": reasonLog, "smtpd_tls_received_header": "the Received header always has the TLS of the session (received)",
 	"smtpd_tls_ccert_verifydepth": "the depth of chains is not limited", "smtpd_tls_capath": "a folder of authorities is not read: write client_ca with one PEM file", "tls_random_*": "the system's random numbers are used",
-	"smtpd_tls_cafile": "no client is asked for a certificate; the chain of the own one belongs into its file", "smtpd_use_tls": "smtpd_tls_security_level says it", "smtpd_enforce_tls": "smtpd_tls_security_level says it", "tls_*_cipherlist": "it is used where a grade names it",
+	"smtpd_tls_cafile": "no client is asked for a certificate; the chain of the own one belongs into its file", "smtpd_use_tls": "smtpd_tls_security_level replaces it", "smtpd_enforce_tls": "smtpd_tls_security_level replaces it", "tls_*_cipherlist": "it is used where a grade names it",
 	"smtp_tls_security_level": "outgoing mail stays with Postfix; the service smarthost can send it, with the same word as its level (docs/smarthost.md)",
 	"smtp_tls_*":              "outgoing mail stays with Postfix; the service smarthost can send it (docs/smarthost.md)", "relayhost": "outgoing mail stays with Postfix; the service smarthost can send it (docs/smarthost.md)",
 	"mynetworks": "Postfix goes on to use it; the address of the proxy must not be in it, or Postfix relays for every client",
@@ -71,7 +71,7 @@ func (r *reader) postfixService(p *postfixService, main *setting) error {
 	loopback, _ := netip.ParseAddr(p.host)
 	if protocol != "smtp" && protocol != "submission" && !wrapped || loopback.IsLoopback() || p.host == "localhost" {
 		p.options.use()
-		r.note(p.at, Lost, "it is no service of ports 25, 587 and 465 for others; %s", reasonMTA)
+		r.note(p.at, Lost, "it does not take mail from other hosts on port 25, 465 or 587; %s", reasonMTA)
 		return nil
 	}
 	switch {
@@ -124,7 +124,7 @@ func (r *reader) postfixLevel(s *service, sc scope, wrapped bool) {
 	case level.is("encrypt"):
 		s.set("require_tls", "true")
 	case level == nil || level.is("none"):
-		s.note(r, at, Changed, "TLS was not offered; Letterlock offers STARTTLS, and senders may go without")
+		s.note(r, at, Changed, "TLS was not offered; Letterlock offers STARTTLS, and does not require it")
 	}
 	if s.auth && !authOnly.yes() && !wrapped {
 		s.note(r, s.at, Changed, "a login before STARTTLS was accepted; Letterlock accepts none")
@@ -144,7 +144,7 @@ func postfixTLSLevel(sc scope) *setting {
 	return nil
 }
 
-// postfixTLS reads certificates and what is accepted.
+// postfixTLS reads certificates, versions and suites.
 func (r *reader) postfixTLS(s *service, sc scope) {
 	if chain := sc.get("smtpd_tls_chain_files"); chain.value() != "" {
 		for word := range strings.FieldsFuncSeq(chain.value(), func(c rune) bool { return c == ',' || c == ' ' }) {

@@ -45,7 +45,7 @@ type backend struct {
 	byClient   bool
 }
 
-// named sets the proxy's name, which the command line may have set.
+// named sets the proxy's name, unless the command line has set it.
 func (r *reader) named(hostname string) {
 	if r.Hostname == "" && strings.Contains(hostname, ".") {
 		r.result.hostname = strings.TrimSuffix(hostname, ".")
@@ -167,8 +167,8 @@ func (r *reader) complete(s *service) error {
 	return nil
 }
 
-// completeFiles drops certificates that are in no PEM file, such as those of a
-// token, or in one that depends on the client.
+// completeFiles drops certificates that are not in a PEM file, such as those of a
+// token, and those whose file depends on the client.
 func (r *reader) completeFiles(s *service) {
 	s.certs = slices.DeleteFunc(s.certs, func(c certificate) bool {
 		inFile := !strings.ContainsAny(c.cert+c.key, ":$")
@@ -179,8 +179,8 @@ func (r *reader) completeFiles(s *service) {
 	})
 }
 
-// beside returns the name of a file; one that does not begin with / is beside the
-// file that names it.
+// beside returns the path of a file. A path that does not begin with / is relative
+// to the folder of the file that has the setting.
 func beside(s *setting, name string) string {
 	if name == "" || strings.HasPrefix(name, "/") || strings.ContainsAny(name, ":$") {
 		return name

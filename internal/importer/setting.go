@@ -88,7 +88,7 @@ func (s scope) get(name string) *setting {
 	return nil
 }
 
-// all returns the settings of a name in the innermost block that has one.
+// all returns the settings of a name in the innermost block that has any.
 func (s scope) all(name string) []*setting {
 	for _, block := range s {
 		if found := block.all(name); len(found) > 0 {

@@ -101,7 +101,7 @@ func (r *reader) stunnelSection(sc scope, clients []scope) error {
 	}
 	if s.name = stunnelService(sc[0].name, protocol.value(), port, connects[0].value()); s.name == "" {
 		sc[0].use()
-		r.note(sc[0], Lost, "it is no mail service that Letterlock has")
+		r.note(sc[0], Lost, "Letterlock has no such mail service")
 		return nil
 	}
 	if ports[port] == "" {

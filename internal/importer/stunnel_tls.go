@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// stunnelTLS reads the certificate and what is accepted.
+// stunnelTLS reads the certificate, versions and suites.
 func (r *reader) stunnelTLS(s *service, sc scope) error {
 	if cert := sc.get("cert"); cert != nil {
 		key := cert
@@ -66,7 +66,7 @@ func (r *reader) stunnelOption(s *service, at *setting, name string) {
 	s.set("session_tickets", "false")
 }
 
-// stunnelRest reads what else concerns a service.
+// stunnelRest reads the other settings of a service.
 func (r *reader) stunnelRest(s *service, sc scope) {
 	if s.name == configs.SMTP {
 		s.set("require_tls", "true")

@@ -41,8 +41,8 @@ func (w *writer) line(format string, args ...any) {
 // comment writes a text as a comment.
 func (w *writer) comment(indent, text string) { fmt.Fprint(w, yamltext.Comment(indent, text)) }
 
-// head says where the file comes from, and lists the notes that are about no
-// single listener.
+// head writes where the file comes from, and the notes that do not belong to a
+// listener.
 func (w *writer) head(i *Import) {
 	w.comment("", "Written by letterlock import from a configuration of "+i.From.title()+".")
 	w.comment("", "Check it with: letterlock config check --config FILE")
