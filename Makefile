@@ -126,7 +126,7 @@ packages: tools
 	packaging/build dist $(TARGETS)
 
 # Builds packages twice and compares them, then installs, starts, upgrades and
-# purges them on Debian 11, 12 and 13.
+# purges them on Debian 11, 12 and 13, and runs the service under Debian 12's systemd.
 test-packages: tools
 	packaging/test
 
