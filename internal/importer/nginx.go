@@ -132,6 +132,8 @@ func nginxListen(text string) (host string, port int) {
 // nginxPlaintext reports logins that passed before TLS.
 func (r *reader) nginxPlaintext(s *service, sc scope, ssl bool) {
 	switch t := sc.get("starttls"); {
+	case s.name == configs.SMTP && t.is("only"):
+		s.set("require_tls", "true")
 	case ssl || t.is("only"), s.name == configs.SMTP:
 	case t.is("on"):
 		s.note(r, t, Changed, "a login before STARTTLS was accepted; Letterlock accepts none (as starttls only)")
@@ -200,7 +202,11 @@ func (r *reader) nginxSMTP(s *service, sc scope) {
 	if s.name.Protocol() != "smtp" {
 		return
 	}
-	if s.name != configs.SMTP {
+	switch {
+	case s.name == configs.SMTP:
+	case sc.get("smtp_auth").is("none"):
+		s.note(r, s.at, Changed, "no login was needed; %s requires one before mail", s.name)
+	default:
 		s.note(r, s.at, Changed, "nginx checked logins by its authentication server; now the backend must offer AUTH to the proxy in plaintext")
 	}
 	if d := sc.get("smtp_greeting_delay"); d != nil && s.name == configs.SMTP {
