@@ -16,11 +16,16 @@ func (g *Gate) tooLarge(cmd command) error {
 	return gate.Because(gate.LineTooLong, nil)
 }
 
+// maxLiterals bounds the literals of one command. ID has the most: 30 fields with a
+// name and a value each (RFC 2971 §3.3). Without this bound, empty literals use many
+// times the memory that Limits.Literal allows.
+const maxLiterals = 64
+
 // collect reads a command to its end, and asks for its synchronising literals.
 // All that follows the first line must fit in Limits.Literal.
 func (g *Gate) collect(cmd *command) error {
 	for budget := g.s.Limits.Literal; cmd.next.announced; {
-		if cmd.next.size > budget {
+		if cmd.next.size > budget || len(cmd.args.more) == maxLiterals {
 			return g.tooLarge(*cmd)
 		}
 		if cmd.next.waits {
