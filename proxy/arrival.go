@@ -193,7 +193,7 @@ func (s *Server) registerSilent(c *silent) bool {
 	}
 	if !s.sweeping {
 		s.sweeping = true
-		time.AfterFunc(s.current.silentSweep(), s.sweepSilent)
+		s.silentTimer = time.AfterFunc(s.current.silentSweep(), s.sweepSilent)
 	}
 	s.silent[c] = struct{}{}
 	s.running.Add(1)
@@ -212,11 +212,20 @@ func (s *Server) sweepSilent() {
 		}
 	}
 	if s.sweeping = len(s.silent) > 0; s.sweeping {
-		time.AfterFunc(s.current.silentSweep(), s.sweepSilent)
+		s.silentTimer = time.AfterFunc(s.current.silentSweep(), s.sweepSilent)
 	}
 	s.mu.Unlock()
 	for _, c := range late {
 		c.proceed()
+	}
+}
+
+// stopSweep ends the sweeps.
+func (s *Server) stopSweep() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.silentTimer != nil {
+		s.silentTimer.Stop()
 	}
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net"
+	"net/netip"
 	"runtime"
 	"syscall"
 	"testing"
@@ -11,9 +12,9 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// connect opens connections that this process holds as descriptors alone, so that
-// its memory is the server's.
-func connect(t *testing.T, address net.Addr, n int) {
+// connect opens connections and sends the first bytes. This process holds the
+// connections as descriptors alone, so that its memory is the server's.
+func connect(t *testing.T, address net.Addr, n int, first string) {
 	t.Helper()
 	port, open := address.(*net.TCPAddr).Port, make([]int, 0, n)
 	t.Cleanup(func() {
@@ -30,26 +31,49 @@ func connect(t *testing.T, address net.Addr, n int) {
 		if err := syscall.Connect(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := syscall.Write(fd, []byte(first)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
-// A connection that sends nothing holds little memory, and no goroutine, on a port
-// with implicit TLS. The kernel's share is not counted.
+// A connection that sends nothing holds little memory, and no goroutine: on a port
+// with implicit TLS, where a PROXY header is expected, and behind that header. The
+// kernel's share is not counted.
 func TestSilentConnectionsHoldLittle(t *testing.T) {
-	const connections, bound = 1000, 1 << 10
-	w := implicit(t, func(s *setup) { s.Timeouts.Handshake = time.Minute })
-	connect(t, w.Addresses()[0], 10)
-	w.awaitSilent(10)
-	before, goroutines := usage.Memory(), runtime.NumGoroutine()
-	connect(t, w.Addresses()[0], connections)
-	w.awaitSilent(10 + connections)
-	each := (usage.Memory() - before) / connections
-	t.Logf("a silent connection holds %d bytes", each)
-	if each > bound {
-		t.Errorf("a silent connection holds %d bytes, and may hold %d", each, bound)
-	}
-	if n := runtime.NumGoroutine(); n > goroutines+5 {
-		t.Errorf("%d goroutines, %d before the connections", n, goroutines)
+	balanced := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	for _, test := range []struct {
+		name     string
+		implicit bool
+		from     []netip.Prefix
+		header   string
+		bound    int64
+	}{
+		{"implicit TLS", true, nil, "", 1 << 10},
+		{"no PROXY header", false, balanced, "", 1 << 10},
+		// The stacks of the workers that have read the headers count too.
+		{"implicit TLS behind a PROXY header", true, balanced, "PROXY TCP4 192.0.2.1 192.0.2.25 4321 993\r\n", 3 << 9},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			const connections, first = 1000, 200
+			w := newWorld(t, func(s *setup) {
+				s.Timeouts.Handshake, s.Timeouts.ProxyHeader = time.Minute, time.Minute
+				s.Listeners[0].Implicit, s.Listeners[0].ProxyFrom = test.implicit, test.from
+			})
+			connect(t, w.Addresses()[0], first, test.header)
+			w.awaitSilent(first, test.header != "" || test.from == nil)
+			before, goroutines := usage.Memory(), runtime.NumGoroutine()
+			connect(t, w.Addresses()[0], connections, test.header)
+			w.awaitSilent(first+connections, test.header != "" || test.from == nil)
+			each := (usage.Memory() - before) / connections
+			t.Logf("a silent connection holds %d bytes", each)
+			if each > test.bound {
+				t.Errorf("a silent connection holds %d bytes, and may hold %d", each, test.bound)
+			}
+			if n := runtime.NumGoroutine(); n > goroutines+40 {
+				t.Errorf("%d goroutines, %d before the connections", n, goroutines)
+			}
+		})
 	}
 }
 
@@ -59,7 +83,7 @@ func TestGreetedConnectionsHoldLittle(t *testing.T) {
 	const connections, bound = 1000, 9 << 10
 	w := newWorld(t, func(s *setup) { s.Timeouts.Command, s.Timeouts.Login = time.Minute, time.Minute })
 	opened := func(n int) {
-		connect(t, w.Addresses()[0], n)
+		connect(t, w.Addresses()[0], n, "")
 		wait.Until(t, "the clients are not greeted", func() bool {
 			greeted := 0
 			w.each(func(ses *session) {

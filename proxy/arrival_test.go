@@ -24,13 +24,20 @@ func implicit(t testing.TB, change func(*setup)) *world {
 	})
 }
 
-// awaitSilent waits until so many connections have sent nothing.
-func (w *world) awaitSilent(n int) {
+// awaitSilent waits until so many connections have sent nothing: clients, or else load
+// balancers.
+func (w *world) awaitSilent(n int, clients bool) {
 	w.t.Helper()
 	wait.Until(w.t, "the connections do not wait", func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return len(w.silent) == n && len(w.sessions) == 0
+		silent := 0
+		for c := range w.silent {
+			if c.header != clients {
+				silent++
+			}
+		}
+		return silent == n && len(w.sessions) == 0
 	})
 }
 
@@ -49,7 +56,7 @@ func (c client) handshake() client {
 func TestSilentConnectionBecomesSession(t *testing.T) {
 	w := implicit(t, nil)
 	c := w.dial()
-	w.awaitSilent(1)
+	w.awaitSilent(1, true)
 	c = c.handshake()
 	c.send("LOGIN")
 	c.expect("welcome")
@@ -80,14 +87,14 @@ func TestSilentConnectionsEnd(t *testing.T) {
 	t.Run("the client closes", func(t *testing.T) {
 		w := implicit(t, nil)
 		c := w.dial()
-		w.awaitSilent(1)
+		w.awaitSilent(1, true)
 		_ = c.Conn.Close()
 		ended(t, w, gate.ClientGone)
 	})
 	t.Run("the client resets", func(t *testing.T) {
 		w := implicit(t, nil)
 		c := w.dial()
-		w.awaitSilent(1)
+		w.awaitSilent(1, true)
 		_ = c.Conn.(*net.TCPConn).SetLinger(0)
 		_ = c.Conn.Close()
 		ended(t, w, gate.ClientGone)
@@ -95,7 +102,7 @@ func TestSilentConnectionsEnd(t *testing.T) {
 	t.Run("the client sends text and closes its half", func(t *testing.T) {
 		w := implicit(t, nil)
 		c := w.dial()
-		w.awaitSilent(1)
+		w.awaitSilent(1, true)
 		c.send("a NOOP")
 		_ = c.Conn.(*net.TCPConn).CloseWrite()
 		ended(t, w, gate.PlaintextOnTLS)
@@ -109,7 +116,7 @@ func TestSilentConnectionsEnd(t *testing.T) {
 	t.Run("another connection needs the slot", func(t *testing.T) {
 		w := implicit(t, func(s *setup) { s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 1, 0 })
 		c := w.dial()
-		w.awaitSilent(1)
+		w.awaitSilent(1, true)
 		next := w.dial()
 		c.expectEnd()
 		next.handshake()
@@ -120,7 +127,7 @@ func TestSilentConnectionsEnd(t *testing.T) {
 	t.Run("shutdown", func(t *testing.T) {
 		w := implicit(t, nil)
 		c := w.dial()
-		w.awaitSilent(1)
+		w.awaitSilent(1, true)
 		ctx, cancel := context.WithCancel(context.Background())
 		stopped := make(chan error)
 		go func() { stopped <- w.Shutdown(ctx) }()
@@ -132,7 +139,7 @@ func TestSilentConnectionsEnd(t *testing.T) {
 	t.Run("cut off", func(t *testing.T) {
 		w := implicit(t, nil)
 		c := w.dial()
-		w.awaitSilent(1)
+		w.awaitSilent(1, true)
 		_ = w.stop(0)
 		c.expectEnd()
 		ended(t, w, gate.Shutdown)
@@ -153,7 +160,7 @@ func TestConnectionWithoutSlotIsNotLate(t *testing.T) {
 	held.Start(nil, func() {}, nil) // ends when the test says so
 	c := w.dial()
 	c.send("PROXY TCP4 192.0.2.2 192.0.2.3 1 2")
-	w.awaitSilent(1)
+	w.awaitSilent(1, true)
 	w.eachSilent(func(c *silent) {
 		if later := time.Now().Add(time.Hour); c.late(later) {
 			t.Error("it is late, and has no slot")

@@ -40,14 +40,15 @@ type Server struct {
 	ended       chan struct{} // closed when no session runs any more
 	end         sync.Once
 
-	mu       sync.Mutex
-	current  *Generation
-	sockets  []*socket // of the listeners of current, in their order
-	sessions map[*session]struct{}
-	silent   map[*silent]struct{} // connections that have sent nothing yet
-	sweeping bool                 // a timer looks for those that have waited for too long
-	draining bool
-	running  sync.WaitGroup // accept loops, checks and sessions
+	mu          sync.Mutex
+	current     *Generation
+	sockets     []*socket // of the listeners of current, in their order
+	sessions    map[*session]struct{}
+	silent      map[*silent]struct{} // connections that have sent nothing yet
+	sweeping    bool                 // silentTimer looks for those that have waited for too long
+	silentTimer *time.Timer
+	draining    bool
+	running     sync.WaitGroup // accept loops, checks and sessions
 
 	handedOver  bool           // another process accepts, see Drain
 	acceptLoops sync.WaitGroup // also in running
@@ -212,6 +213,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.running.Wait()
 		s.end.Do(func() {
 			s.poller.Close()
+			s.stopSweep()
 			s.workers.Stop()
 			s.cut()
 			close(s.ended)
