@@ -58,11 +58,29 @@ func (r *reader) note(s *setting, k Kind, format string, args ...any) {
 func (r *reader) unused(block *setting) {
 	for _, s := range block.body {
 		if !s.used {
-			r.note(s, Lost, "%s", r.reason(s))
+			kind := Lost
+			if s.restricts() {
+				kind = Weak
+			}
+			r.note(s, kind, "%s", r.reason(s))
 			continue
 		}
 		r.unused(s)
 	}
+}
+
+// restricts reports whether the setting keeps clients out: without it more can
+// connect than before.
+func (s *setting) restricts() bool {
+	switch s.key {
+	case "deny", "crlfile", "crlpath", "ssl_crl", "ssl_require_crl", "ssl_server_require_crl":
+		return !s.is("no")
+	case "libwrap":
+		return s.is("yes")
+	case "tcp-request":
+		return s.has("reject")
+	}
+	return false
 }
 
 // reason returns why a setting is not carried over: the reason for its name, or for
