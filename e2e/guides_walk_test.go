@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -171,6 +172,8 @@ func (k *walk) follow(b guide.Block) {
 		m = k.old()
 	case strings.Contains(section, "from outside"):
 		m = k.site.Machine("client")
+	case !k.single && k.front == "":
+		k.awaitBackend()
 	}
 	var err error
 	switch {
@@ -184,6 +187,17 @@ func (k *walk) follow(b guide.Block) {
 	}
 	if err != nil {
 		k.t.Fatalf("docs/guides/%s.md, the block at line %d: %v\n%s", k.guide, b.Line, err, k.log())
+	}
+}
+
+// backendPorts are the old server's, by the service of clients.
+var backendPorts = map[string]int{"smtp": 25, "submission": 587, "submissions": 587, "imap": 143, "imaps": 143, "pop3s": 110}
+
+// awaitBackend waits until the old server listens. Its init script returns before.
+func (k *walk) awaitBackend() {
+	k.t.Helper()
+	for _, service := range k.services {
+		k.do(k.old(), fmt.Sprintf("until grep -qi '^ *[0-9]*: [0-9A-F]*:%04X 0*:0000 0A' /proc/net/tcp /proc/net/tcp6; do sleep 0.1; done", backendPorts[service]))
 	}
 }
 

@@ -11,5 +11,5 @@ cp /etc/ssl/private/mail.example.com.key /etc/cyrus.key
 chown cyrus /etc/cyrus.key
 printf '%s\n' 'servername: old.example.com' 'sasl_mech_list: PLAIN' 'tls_server_cert: /etc/ssl/certs/mail.example.com.pem' 'tls_server_key: /etc/cyrus.key' 'autocreate_post: yes' >>/etc/imapd.conf
 sed -i -E 's/^[[:space:]]*(nntp|http)[[:space:]]/#&/' /etc/cyrus.conf # whose packages are not installed
-sed -i -E 's/^([[:space:]]*)#(imaps|pop3s)([[:space:]])/\1\2\3/' /etc/cyrus.conf
+sed -i -E 's/^([[:space:]]*)#((imaps|pop3s)[[:space:]]+cmd="(imapd|pop3d) -s)/\1\2/' /etc/cyrus.conf
 systemctl restart cyrus-imapd
