@@ -76,7 +76,7 @@ func lineColor(i int) string { return lineColors[i%len(lineColors)] }
 // panel draws a panel whose upper edge is at y.
 func (c *Chart) panel(w io.Writer, p Panel, y int) {
 	most := p.most()
-	fmt.Fprintf(w, `<text x="8" y="%d" class="section">%s, %s</text>`+"\n", y+10, html.EscapeString(p.Name), html.EscapeString(p.Unit))
+	fmt.Fprintf(w, `<text x="%d" y="%d" class="section">%s, %s</text>`+"\n", panelLeft, y+10, html.EscapeString(p.Name), html.EscapeString(p.Unit))
 	top, bottom := y+18, y+18+panelHeight-18
 	for _, m := range c.Marks {
 		from, to := c.across(m.From), c.across(m.To)

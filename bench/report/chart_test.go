@@ -54,6 +54,9 @@ func TestWriteDay(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(text), "before\n"+dayMarks.begin+"Made by `bench -day`") || !strings.HasSuffix(string(text), dayMarks.end+"after\n") {
 		t.Errorf("%s, %v", text, err)
 	}
+	if !strings.Contains(string(text), "](day.svg)") {
+		t.Error("the page does not show the chart")
+	}
 	for _, name := range []string{"day.csv", "day.svg"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			t.Error(err)

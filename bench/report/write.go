@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -37,6 +38,7 @@ func Write(dir string, run Run, tables []*Table) error {
 func WriteDay(dir string, run Run, table *Table, chart *Chart) error {
 	var words, list, drawing bytes.Buffer
 	made(&words, run)
+	fmt.Fprintf(&words, "\n![%s: CPU time, memory and latency over time](day.svg)\n", chart.Title)
 	table.markdown(&words)
 	if err := CSV(&list, []*Table{table}); err != nil {
 		return err
