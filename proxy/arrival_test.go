@@ -160,7 +160,7 @@ func TestConnectionWithoutSlotIsNotLate(t *testing.T) {
 	held.Start(nil, func() {}, nil) // ends when the test says so
 	c := w.dial()
 	c.send("PROXY TCP4 192.0.2.2 192.0.2.3 1 2")
-	w.awaitSilent(1, true)
+	w.awaitSilent(1, false)
 	w.eachSilent(func(c *silent) {
 		if later := time.Now().Add(time.Hour); c.late(later) {
 			t.Error("it is late, and has no slot")
