@@ -237,7 +237,7 @@ func look(ctx context.Context, targets []scan.Target, o scan.Options, p *progres
 	return seen
 }
 
-// tell prints what was seen, and fails if any of it is bad.
+// print prints all findings, and fails if one of them is bad.
 func (seen checked) print(ui *ui, asJSON bool) error {
 	if asJSON {
 		text, err := json.MarshalIndent(seen, "", "  ")

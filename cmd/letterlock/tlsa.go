@@ -272,7 +272,7 @@ func (t *tlsaReport) lookUp(name string) (published []dane.TLSA, secure bool, er
 	return published, answer.Secure, nil
 }
 
-// end fails if something is to be done, so that a monitoring can ask.
+// finish fails if something is to be done, so that a monitoring can ask.
 func (t *tlsaReport) finish() error {
 	if t.wrong > 0 {
 		return fmt.Errorf("%s of %d without a record for every key", count(t.wrong, "name"), t.names)

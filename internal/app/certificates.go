@@ -114,7 +114,7 @@ func (m *maintenance) reloadPair(keeper *certs.Keeper, i int) error {
 	return nil
 }
 
-// warnDaily warns once a day of certificates that expire soon or have expired.
+// warnDaily warns once a day about certificates that expire soon or have expired.
 func (m *maintenance) warnDaily(keeper *certs.Keeper) func(time.Time) {
 	next := time.Now().Add(24 * time.Hour)
 	return func(now time.Time) {

@@ -27,7 +27,7 @@ func newGuard(c *configs.Config, backends *pools) *egress.Guard {
 }
 
 // machineAddresses lists the addresses of this machine; none if the system does
-// not tell them.
+// not list them.
 func machineAddresses() []netip.Addr {
 	all, err := net.InterfaceAddrs()
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/egress"
 )
 
-// admitted leaves out the addresses of a host that the Guard refuses. It fails
+// admitted removes the addresses of a host that the Guard refuses. It fails
 // if none is left.
 func (f *Finder) admitted(ctx context.Context, t target, name string, ips []netip.Addr) (kept []netip.Addr, err error) {
 	if f.Guard == nil {
@@ -27,7 +27,7 @@ func (f *Finder) admitted(ctx context.Context, t target, name string, ips []neti
 			kept = append(kept, ip)
 		}
 	}
-	if last != nil && (t.configured || !t.direct) { // it was DNS, and not the recipient
+	if last != nil && (t.configured || !t.direct) { // DNS caused it, not the recipient's address
 		f.notice(slog.LevelWarn, t.domain, "DNS leads to an address that mail is not sent to", "host", name, "refused", last.Error(), "remedy", t.remedy(name, last))
 	}
 	if len(kept) == 0 {
@@ -36,9 +36,8 @@ func (f *Finder) admitted(ctx context.Context, t target, name string, ips []neti
 	return kept, nil
 }
 
-// allowed lists the networks in which the host may be: those of the
-// destination, and whatever address a host has that the administrator has
-// named himself.
+// allowed lists the networks in which the host may be: the networks of the
+// destination. A host that the configuration names may have any address.
 func (t target) allowed(name string, ip netip.Addr) []netip.Prefix {
 	if t.configured && name == t.name {
 		return []netip.Prefix{netip.PrefixFrom(ip, ip.BitLen())}
@@ -46,7 +45,7 @@ func (t target) allowed(name string, ip netip.Addr) []netip.Prefix {
 	return t.networks
 }
 
-// refused is the failure of a host all of whose addresses are refused. Mail
+// refused returns the failure of a host whose addresses are all refused. Mail
 // to an address literal can never go there; all other mail waits until DNS or
 // the configuration has changed.
 func (t target) refused(name string, r *egress.Refusal) *Failure {
@@ -64,7 +63,7 @@ func (t target) refused(name string, r *egress.Refusal) *Failure {
 	return &Failure{Reply: reply, Err: r, Remedy: t.remedy(name, r)}
 }
 
-// remedy tells how the administrator allows an address that was refused.
+// remedy describes how the administrator allows an address that was refused.
 func (t target) remedy(name string, r *egress.Refusal) string {
 	network := fmt.Sprintf("if mail for %s has to go there, write smarthost: {destinations: [{domains: [%q], networks: [%q]}]}", t.domain, t.row(), r.Addr)
 	switch {
@@ -76,7 +75,7 @@ func (t target) remedy(name string, r *egress.Refusal) string {
 	return network + fmt.Sprintf(`, or next_hop: "[%s]"`, name)
 }
 
-// row is the name by which the table of destinations can mean the domain.
+// row returns the name of the domain for the table of destinations.
 func (t target) row() string {
 	if _, isLiteral := literal(t.domain); isLiteral {
 		return "*"

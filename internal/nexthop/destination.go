@@ -10,13 +10,13 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// Rules are what TLS must be with the servers of some domains.
+// Rules hold the requirements on TLS with the servers of some domains.
 type Rules struct {
 	Level  outbound.Level
 	Policy *tlspolicy.Policy // nil: that of the level in force
 
-	// Signals heeds TLSA records and MTA-STS policies, which then stand above
-	// the level. At none there is nothing to heed.
+	// Signals makes TLSA records and MTA-STS policies take precedence over the
+	// level. At the level none they are ignored.
 	Signals bool
 
 	Match        []string              // as outbound.Names takes it; nil: that of the level
@@ -27,23 +27,23 @@ type Rules struct {
 
 // Destination is a row of the administrator's table.
 type Destination struct {
-	Domains []string // lower case: example.com, .example.com for all beneath, * for all others
+	Domains []string // lower case: example.com, .example.com for all subdomains, * for all others
 	NextHop NextHop  // the zero value: the domain's own servers
 	Rules   Rules
 
-	// Networks are private ones in which the servers may be. An address of our
-	// own or of a backend must be named alone.
+	// Networks are the private networks in which the servers may be. An address of
+	// this machine or of a backend must be listed by itself.
 	Networks []netip.Prefix
 }
 
-// NextHop is where mail goes instead of to the domain's own servers.
+// NextHop is the destination of mail in place of the domain's own servers.
 type NextHop struct {
 	Name   string // a domain, or a host's name or address
-	Direct bool   // a host: nobody is asked for its MX records
+	Direct bool   // a host: its MX records are not looked up
 	Port   int
 }
 
-// target is what hosts are looked for: a domain or a host.
+// target is the domain or the host to look up.
 type target struct {
 	domain string // of the mail
 	name   string // of the next hop
@@ -51,14 +51,14 @@ type target struct {
 	direct bool
 	rules  Rules
 
-	configured bool // the next hop is the administrator's
+	configured bool // the configuration names the next hop
 	networks   []netip.Prefix
 }
 
 const smtpPort = 25
 
-// target finds the row for a domain: its own, that of the nearest domain
-// above, or that of all others. An address literal is a host of its own
+// target finds the row for a domain: its own, the row of the nearest parent domain,
+// or the row for all others. An address literal is a host of its own
 // (RFC 5321 §4.1.3).
 func (f *Finder) target(domain string) target {
 	domain = fold(domain)

@@ -1,5 +1,6 @@
-// Package nexthop finds the servers that take mail for a domain, the best
-// first, and what TLS with each of them must be: by the administrator's table,
-// by TLSA records (RFC 7672), by the domain's MTA-STS policy (RFC 8461), and
-// by a level for all others, in this order. It asks DNS, and connects nowhere.
+// Package nexthop finds the servers of a domain that receive its mail, by
+// preference, and the requirements on TLS with each of them. The table of
+// destinations takes precedence, then TLSA records (RFC 7672), then the domain's
+// MTA-STS policy (RFC 8461), then a level for all other domains. The package looks
+// names up in DNS, and opens no connection to a mail server.
 package nexthop

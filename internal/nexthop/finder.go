@@ -20,12 +20,12 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// DNS answers questions, and says whether it has validated the answer.
+// DNS looks records up, and reports whether it has validated the answer.
 type DNS interface {
 	Ask(ctx context.Context, name string, kind dnsmessage.Type) (resolver.Answer, error)
 }
 
-// Policies knows the MTA-STS policies of domains; see sts.Store.
+// Policies looks MTA-STS policies up; see sts.Store.
 type Policies interface {
 	Lookup(ctx context.Context, domain string) (policy mtasts.Policy, found bool, err error)
 }
@@ -35,15 +35,15 @@ type Policies interface {
 type Finder struct {
 	DNS DNS
 
-	// Validates says that the word of DNS on what it has validated is worth
-	// something. Without it there is no DANE.
+	// Validates reports that DNS can be trusted when it reports an answer as
+	// validated. DANE requires it.
 	Validates bool
 
-	Policies     Policies // nil: nobody's are heeded
-	Default      Rules    // for domains that no destination means
+	Policies     Policies // nil: MTA-STS is not used
+	Default      Rules    // for domains without a destination
 	Destinations []Destination
 
-	Names []string // our own: mail for a server of that name would come back
+	Names []string // of this proxy: mail for a server with such a name would come back
 	Guard Guard    // nil: every address may be connected to
 
 	Log *slog.Logger // nil: nothing is logged
@@ -56,23 +56,23 @@ type Finder struct {
 	notices notices
 }
 
-// Guard refuses addresses that DNS must not lead us to; see egress.Guard.
+// Guard refuses addresses that a DNS record must not lead to; see egress.Guard.
 type Guard interface {
 	Check(ctx context.Context, to netip.AddrPort, allowed []netip.Prefix) *egress.Refusal
 }
 
-// Hop is a server, and what holds for it.
+// Hop is a server with the terms of its TLS.
 type Hop struct {
 	Host      string
 	Addresses []string // host:port, the best first
 	Terms     outbound.Terms
 }
 
-// Failure is why there is no way to a domain, or past one of its servers, in
-// the words of a reply (RFC 5321 §4.2, RFC 3463).
+// Failure is the reason for which no mail can be sent to a domain, or to one of its
+// servers, as a reply to the client (RFC 5321 §4.2, RFC 3463).
 type Failure struct {
 	Reply  string
-	Err    error  // what was seen; may be nil
+	Err    error  // the cause; may be nil
 	Remedy string // what the administrator can do; may be empty
 }
 
@@ -89,16 +89,16 @@ func failure(err error, format string, args ...any) *Failure {
 	return &Failure{Reply: fmt.Sprintf(format, args...), Err: err}
 }
 
-// Bounds of a search: a message should not wait for the fiftieth dead server.
+// These bound a search, so that a message does not wait for fifty dead servers.
 const (
 	maxHosts     = 5
 	maxAddresses = 4  // of a host
-	maxAnswered  = 16 // addresses of a family that are looked at
+	maxAnswered  = 16 // addresses of a family that are considered
 )
 
-// Hops are the servers of a domain in the order in which they are to be tried,
-// each found when it is asked for. In place of a server that cannot be used
-// stands a *Failure; where there is none at all, that is all there is.
+// Hops returns the servers of a domain in the order in which they are to be tried.
+// Each is looked up when the caller asks for it. A server that cannot be used is
+// returned as a *Failure; a domain without servers is one *Failure.
 func (f *Finder) Hops(ctx context.Context, domain string) iter.Seq2[Hop, error] {
 	return func(yield func(Hop, error) bool) {
 		t := f.target(domain)
@@ -115,13 +115,13 @@ func (f *Finder) Hops(ctx context.Context, domain string) iter.Seq2[Hop, error] 
 	}
 }
 
-// host is a server by name, or by address alone.
+// host is a server, by its name or by its address.
 type host struct {
 	name   string
-	secure bool // nobody can have put the name in the way: it was validated, or is the administrator's
+	secure bool // the name cannot be forged: DNSSEC validated it, or the administrator configured it
 }
 
-// hosts are the servers of the target (RFC 5321 §5.1).
+// hosts returns the servers of the target (RFC 5321 §5.1).
 func (f *Finder) hosts(ctx context.Context, t target) ([]host, error) {
 	if t.direct {
 		return []host{{t.name, true}}, nil
@@ -138,7 +138,7 @@ func (f *Finder) hosts(ctx context.Context, t target) ([]host, error) {
 	}
 	switch {
 	case len(all) == 0:
-		return []host{{t.name, answer.Secure}}, nil // an address record will do
+		return []host{{t.name, answer.Secure}}, nil // the domain's own address records count (RFC 5321 §5.1)
 	case len(all) == 1 && all[0].MX.String() == ".":
 		return nil, failure(nil, "556 5.1.10 Domain %s does not accept mail (null MX)", t.name)
 	}
@@ -150,8 +150,9 @@ func (f *Finder) hosts(ctx context.Context, t target) ([]host, error) {
 	return hosts, err
 }
 
-// ranked puts servers in order of preference, those of the same in any. We
-// and those behind us are left out: the mail would come back.
+// ranked sorts servers by preference, and shuffles those of the same preference. It
+// leaves out this proxy and the servers with the same or a higher preference number:
+// the mail would come back (RFC 5321 §5.1).
 func (f *Finder) ranked(t target, all []*dnsmessage.MXResource) ([]string, error) {
 	all = slices.DeleteFunc(all, func(mx *dnsmessage.MXResource) bool { return !legalName(fold(mx.MX.String())) })
 	if len(all) == 0 {
@@ -175,9 +176,9 @@ func (f *Finder) ranked(t target, all []*dnsmessage.MXResource) ([]string, error
 	return names, nil
 }
 
-// legalName takes what the names of hosts consist of, and the underscore that
-// some have. DNS itself would carry anything, line ends into replies and the
-// log as well.
+// legalName reports whether a name consists of letters, digits, hyphens, dots and the
+// underscore that some names contain. DNS itself allows any byte, so that a line end
+// could reach replies and the log.
 func legalName(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
 		return r != '-' && r != '.' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z')

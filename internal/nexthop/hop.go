@@ -32,8 +32,8 @@ func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
 	return hop, nil
 }
 
-// addresses looks a host up and leaves out the addresses that DNS must not
-// lead us to.
+// addresses looks a host up and removes the addresses that the Guard
+// refuses.
 func (f *Finder) addresses(ctx context.Context, t target, name string) (found addresses, err error) {
 	found, err = f.lookUp(ctx, t, name)
 	switch {
@@ -48,19 +48,19 @@ func (f *Finder) addresses(ctx context.Context, t target, name string) (found ad
 	return found, err
 }
 
-// addresses are those of a host: IPv4 first, as mail by IPv6 is judged more
-// strictly.
+// addresses holds the addresses of a host, IPv4 first, because many servers judge mail
+// over IPv6 more strictly.
 type addresses struct {
 	ips       []netip.Addr
-	canonical string // where the host's aliases lead to
-	secure    bool   // DNSSEC secures those of a family, and with them canonical
+	canonical string // the name at the end of the host's aliases
+	secure    bool   // DNSSEC has validated the addresses of a family, and canonical with them
 }
 
-// lookUp fails if there is no address and an answer is missing. Addresses of
-// one family that DNSSEC secures are enough for DANE (RFC 7672 §2.2.2), whatever
-// the answer for the other: keeping one back, or an insecure denial, must not
-// turn it off. Only a direct target may be an address: a domain or an MX host
-// that looks like one is a name that does not exist.
+// lookUp fails if the host has no address and an answer is missing. Validated
+// addresses of one family suffice for DANE (RFC 7672 §2.2.2): otherwise an attacker
+// could turn DANE off by dropping or forging the answer for the other family. Only a
+// direct target may be an address: a domain or an MX host that looks like an address
+// is a name that does not exist.
 func (f *Finder) lookUp(ctx context.Context, t target, name string) (addresses, error) {
 	if ip, err := netip.ParseAddr(name); err == nil && t.direct {
 		return addresses{ips: []netip.Addr{ip.Unmap()}, canonical: name}, nil
@@ -81,8 +81,7 @@ func (f *Finder) lookUp(ctx context.Context, t target, name string) (addresses, 
 	return found, failed
 }
 
-// add takes the addresses of a family. Secured ones say what the canonical name
-// is.
+// add adds the addresses of a family. Validated answers determine the canonical name.
 func (a *addresses) add(answer resolver.Answer) {
 	for _, r := range answer.Records[:min(len(answer.Records), maxAnswered)] {
 		owner := fold(r.Header.Name.String())

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// notices remembers what was said of domains, so that each thing is said once
-// an hour.
+// notices holds the times of notices about domains, so that each is logged once an
+// hour.
 type notices struct {
 	mu   sync.Mutex
 	said map[string]time.Time
@@ -19,8 +19,7 @@ const (
 	maxNotices = 10_000
 )
 
-// notice logs something about a domain that the administrator may want to
-// know, once an hour.
+// notice logs a notice about a domain, once an hour.
 func (f *Finder) notice(level slog.Level, domain, message string, fields ...any) {
 	ctx := context.Background()
 	if f.Log == nil || !f.Log.Enabled(ctx, level) || !f.notices.due(domain+" "+message, time.Now()) {
@@ -29,7 +28,7 @@ func (f *Finder) notice(level slog.Level, domain, message string, fields ...any)
 	f.Log.Log(ctx, level, message, append([]any{"domain", domain}, fields...)...)
 }
 
-// due reports whether something may be said again, and notes that it is.
+// due reports whether a notice may be logged again, and records its time.
 func (n *notices) due(what string, now time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -37,7 +36,7 @@ func (n *notices) due(what string, now time.Time) bool {
 		return false
 	}
 	if n.said == nil || len(n.said) >= maxNotices {
-		n.said = map[string]time.Time{} // it is said again
+		n.said = map[string]time.Time{} // the notices are logged again
 	}
 	n.said[what] = now
 	return true

@@ -9,13 +9,12 @@ import (
 	"github.com/letterlock/letterlock/internal/resolver"
 )
 
-// Servers are DNS servers of which each is asked when those before it have
-// failed.
+// Servers are DNS servers. A server is asked when all servers before it have failed.
 type Servers []resolver.Resolver
 
 var errNoServers = errors.New("there is no DNS server to ask")
 
-// Ask asks for one type of record of a name.
+// Ask looks up the records of one type of a name.
 func (s Servers) Ask(ctx context.Context, name string, kind dnsmessage.Type) (resolver.Answer, error) {
 	err := errNoServers
 	for _, server := range s {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// spared are hosts whose handshakes fail with hybrid groups and come about
-// without: for a day they are not tried with them again.
+// spared holds the hosts whose handshakes fail with hybrid groups and succeed
+// without. For a day the proxy does not offer them hybrid groups.
 type spared struct {
 	mu    sync.Mutex
 	until map[string]time.Time
@@ -17,12 +17,13 @@ const (
 	maxSpared  = 10_000
 )
 
-// Spare notes that a host fails with hybrid groups, and not without.
+// Spare records that a handshake with a host failed with hybrid groups and succeeded
+// without.
 func (f *Finder) Spare(host string) {
 	f.spared.mu.Lock()
 	defer f.spared.mu.Unlock()
 	if f.spared.until == nil || len(f.spared.until) >= maxSpared {
-		f.spared.until = map[string]time.Time{} // they are found out again
+		f.spared.until = map[string]time.Time{} // the next failures add them again
 	}
 	f.spared.until[host] = time.Now().Add(sparedTime)
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// server is a host as DNS has it.
+// server is a host with its names in DNS.
 type server struct {
 	host
 	addresses
 }
 
-// terms settles what TLS with a server must be.
+// terms returns the requirements on TLS with a server.
 func (f *Finder) terms(ctx context.Context, t target, s server) (outbound.Terms, error) {
 	level := t.rules.Level
 	heeded := t.rules.Signals && level != outbound.None
@@ -41,12 +41,12 @@ func (f *Finder) terms(ctx context.Context, t target, s server) (outbound.Terms,
 		}
 	}
 	if len(found.records) > 0 && !terms.Level.Required() {
-		return f.at(outbound.Encrypt, t, s), nil // records of no use still promise TLS (RFC 7672 §2.2)
+		return f.at(outbound.Encrypt, t, s), nil // unusable records still promise TLS (RFC 7672 §2.2)
 	}
 	return terms, nil
 }
 
-// at are the terms of a level.
+// at returns the terms of a level.
 func (f *Finder) at(level outbound.Level, t target, s server) outbound.Terms {
 	terms := outbound.Terms{Level: level, Policy: level.Policy(), ServerName: s.name}
 	if t.rules.Policy != nil {
@@ -61,7 +61,7 @@ func (f *Finder) at(level outbound.Level, t target, s server) outbound.Terms {
 		terms.ServerName = t.rules.ServerName
 	}
 	if _, err := netip.ParseAddr(terms.ServerName); err == nil {
-		terms.ServerName = "" // an address is no SNI (RFC 6066 §3)
+		terms.ServerName = "" // SNI may not be an address (RFC 6066 §3)
 	}
 	switch level {
 	case outbound.Verify, outbound.Secure:
@@ -76,8 +76,8 @@ func (f *Finder) at(level outbound.Level, t target, s server) outbound.Terms {
 	return terms
 }
 
-// byRecords are the terms of DANE. The name in SNI is that of the records
-// (RFC 7672 §8.1), a certificate under an anchor may have any of §3.2.2.
+// byRecords returns the terms of DANE. SNI is the name of the records (RFC 7672
+// §8.1); a certificate under a trust anchor may be for any name of §3.2.2.
 func (f *Finder) byRecords(t target, s server, base string, records []dane.TLSA) outbound.Terms {
 	terms := f.at(outbound.DANE, t, s)
 	terms.ServerName, terms.Records = base, records
@@ -89,8 +89,8 @@ func (f *Finder) byRecords(t target, s server, base string, records []dane.TLSA)
 	return terms
 }
 
-// byPolicy are the terms of the domain's MTA-STS policy, or those of the
-// level. A policy binds mail that goes to the domain's own servers.
+// byPolicy returns the terms of the domain's MTA-STS policy, or the terms of the
+// level. A policy applies only to mail for the domain's own servers.
 func (f *Finder) byPolicy(ctx context.Context, t target, s server) (outbound.Terms, error) {
 	level := t.rules.Level
 	if f.Policies == nil || t.direct || t.name != t.domain || level.Proven() {

@@ -12,7 +12,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
 
-// tlsaRecords are the records of a server, and the name that they stand under.
+// tlsaRecords holds the records of a server and the name that they belong to.
 type tlsaRecords struct {
 	base    string
 	records []dane.TLSA
@@ -21,8 +21,8 @@ type tlsaRecords struct {
 // typeTLSA is the type of TLSA records (RFC 6698 §7.1).
 const typeTLSA dnsmessage.Type = 52
 
-// records asks for the TLSA records of a server. Those that DNSSEC does not
-// secure are none.
+// records looks up the TLSA records of a server. Records that DNSSEC has not
+// validated are ignored.
 func (f *Finder) records(ctx context.Context, t target, s server) (tlsaRecords, error) {
 	bases, err := f.bases(ctx, t, s)
 	if err != nil {
@@ -52,17 +52,17 @@ func recordsIn(answer resolver.Answer) (found []dane.TLSA) {
 		}
 		record, err := dane.Parse(body.Data)
 		if err != nil {
-			record = dane.TLSA{} // there, and of no use
+			record = dane.TLSA{} // it exists, but cannot be used
 		}
 		found = append(found, record)
 	}
 	return found
 }
 
-// bases lists the names under which TLSA records of a server may stand, in the
-// order in which they are asked for (RFC 7672 §2.2.2, §2.2.3): the name where
-// its aliases lead to, and its own. Where DNSSEC secures the alias, and not
-// what it leads to, only the own name is one.
+// bases lists the names that TLSA records of a server may belong to, in the order in
+// which they are looked up (RFC 7672 §2.2.2, §2.2.3): the name at the end of its
+// aliases, and its own. If DNSSEC has validated the alias and not its target, only
+// its own name counts.
 func (f *Finder) bases(ctx context.Context, t target, s server) ([]string, error) {
 	if _, err := netip.ParseAddr(s.name); err == nil {
 		return nil, nil
@@ -89,8 +89,7 @@ func (f *Finder) bases(ctx context.Context, t target, s server) ([]string, error
 	return nil, nil
 }
 
-// withoutDANE logs why TLSA records of a server, if there are any, do not
-// count.
+// withoutDANE logs why TLSA records of a server, if it has any, are ignored.
 func (f *Finder) withoutDANE(t target, s server, why string) {
 	f.notice(slog.LevelInfo, t.domain, noDANE, "host", s.name, "reason", why)
 }
@@ -101,8 +100,8 @@ const noDANE = "DANE is not used"
 // them costs time.
 const maxRecords = 100
 
-// usable lists the records that can prove something, up to maxRecords. Those
-// beyond count as unusable: a server whose certificate only they would match is
+// usable lists the records that can verify a certificate, up to maxRecords. Further
+// records count as unusable: a server whose certificate only they would match is
 // not verified.
 func (f *Finder) usable(t target, s server, records []dane.TLSA) (usable []dane.TLSA) {
 	for i, r := range records {
