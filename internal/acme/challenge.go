@@ -16,7 +16,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// server is a socket, and the web server on it.
+// server is a socket with its web server.
 type server struct {
 	*web.Server
 	address string // the requested address

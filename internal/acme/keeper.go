@@ -67,7 +67,7 @@ const (
 	autocertForgets = time.Minute + 5*time.Second
 )
 
-// Keeper gets and renews certificates. The order of calls is New, Listen,
+// Keeper orders and renews certificates. The order of calls is New, Listen,
 // Serve, Close.
 type Keeper struct {
 	o         Options

@@ -8,8 +8,8 @@ type Fault struct {
 	Remedy string
 }
 
-// Error names the file and what is wrong with it.
+// Error names the file and describes the error.
 func (f *Fault) Error() string { return f.What + " " + f.File + ": " + f.Err.Error() }
 
-// Unwrap returns the cause, which says whether the file exists.
+// Unwrap returns the cause, by which the caller can tell whether the file exists.
 func (f *Fault) Unwrap() error { return f.Err }

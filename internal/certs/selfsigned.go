@@ -20,9 +20,8 @@ import (
 	"time"
 )
 
-// SelfSigned makes a pair of certificates for a name, ECDSA first and RSA
-// with rsaBits beside it for peers that know no curves. Nobody will trust
-// them; opportunistic peers take them.
+// SelfSigned makes two certificates for a name: ECDSA, and RSA with rsaBits for peers
+// without elliptic curves. Only peers that do not verify certificates accept them.
 func SelfSigned(name string, rsaBits int) ([]tls.Certificate, error) {
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -69,13 +68,13 @@ func selfSign(name string, key crypto.Signer) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 }
 
-// Due reports whether a self-signed pair should be made anew.
+// Due reports whether a self-signed pair should be replaced.
 func Due(pair []tls.Certificate, now time.Time) bool {
 	return slices.ContainsFunc(pair, func(c tls.Certificate) bool { return c.Leaf.NotAfter.Sub(now) < renewBefore })
 }
 
-// KeptFiles are the files of the self-signed pair in dir, whether they are
-// there or not.
+// KeptFiles returns the names of the files of the self-signed pair in dir. They need
+// not exist.
 func KeptFiles(dir string) []File {
 	return []File{
 		{filepath.Join(dir, "self-signed-ecdsa.pem"), filepath.Join(dir, "self-signed-ecdsa.key")},
@@ -83,9 +82,9 @@ func KeptFiles(dir string) []File {
 	}
 }
 
-// Kept returns the self-signed pair in dir, made now if there is none, or if
-// it is for another name or soon expires. If it cannot be kept, it is returned
-// all the same, with an error that says so.
+// Kept returns the self-signed pair in dir. It makes a new pair if there is none, or if
+// the pair is for another name or expires soon. If the new pair cannot be written, Kept
+// returns both the pair and an error.
 func Kept(dir, name string) ([]tls.Certificate, error) {
 	files := KeptFiles(dir)
 	pair, err := Load(files)

@@ -15,7 +15,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Getter is how crypto/tls asks for a certificate.
+// Getter has the type of tls.Config.GetCertificate.
 type Getter func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 // Store holds the certificates of a server, the default first. They can be
@@ -27,8 +27,8 @@ type Store struct {
 	own, supplied []tls.Certificate
 }
 
-// table is a set of certificates, with an index so that a handshake costs the
-// same with one certificate as with hundreds.
+// table is a set of certificates with an index by name, so that the time of a
+// handshake does not depend on their number.
 type table struct {
 	certs  []tls.Certificate
 	all    []*tls.Certificate
@@ -43,8 +43,8 @@ func NewStore(certs []tls.Certificate) *Store {
 	return s
 }
 
-// Replace puts other certificates in the place of all but the supplied ones.
-// Handshakes that run keep what they have chosen.
+// Replace replaces all certificates but the managed ones. Handshakes that run keep the
+// certificate that they have chosen.
 func (s *Store) Replace(certs []tls.Certificate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,8 +52,8 @@ func (s *Store) Replace(certs []tls.Certificate) {
 	s.index()
 }
 
-// SetManaged puts certificates of another source behind those of Replace, in the
-// place of what was supplied before.
+// SetManaged replaces the managed certificates, which come from another source. They
+// follow the certificates of Replace.
 func (s *Store) SetManaged(certs []tls.Certificate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,11 +84,11 @@ func (s *Store) index() {
 	s.table.Store(t)
 }
 
-// Certificates lists what the store holds, the supplied ones last.
+// Certificates lists all certificates, the managed ones last.
 func (s *Store) Certificates() []tls.Certificate { return s.table.Load().certs }
 
-// For lists those that clients may be given which ask for a name: what TLSA
-// records for it have to tell.
+// For lists the certificates that clients may receive when they ask for a name: TLSA
+// records of the name must cover them.
 func (s *Store) For(name string) []tls.Certificate {
 	t := s.table.Load()
 	candidates := t.named(name)
@@ -102,15 +102,15 @@ func (s *Store) For(name string) []tls.Certificate {
 	return certs
 }
 
-// errNone is answered to a handshake when there is nothing to serve.
+// errNone ends a handshake if the store has no certificate.
 var errNone = errors.New("there is no certificate")
 
-// Get chooses for a client: among the certificates for the name that it asks
-// for, or the default ones if there is none (MTAs seldom send a name; RFC 8461
-// §7.1 wants the default chain then), the one that gives it the best suite of
-// the policy p. crypto/tls would take the first that works at all, and with it
-// CBC where another certificate had given GCM. If none of them works with the
-// client, any other that does is better than a failed handshake.
+// Get returns a function that chooses the certificate for a client: of the certificates
+// for the name that the client asks for, the one with the best suite of the policy p.
+// If there is none for the name, or the client sends no name, as most MTAs, the default
+// certificates count (RFC 8461 §7.1). crypto/tls would take the first certificate that
+// works, and so CBC although another certificate allows GCM. If none of these works with
+// the client, Get chooses any other that does, which is better than a failed handshake.
 func (s *Store) Get(p tlspolicy.Policy) Getter {
 	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		t := s.table.Load()
@@ -126,9 +126,8 @@ func (s *Store) Get(p tlspolicy.Policy) Getter {
 	}
 }
 
-// Strict chooses as Get does, but only among the certificates for the name
-// that the client asks for; without one for it the answer is the alert
-// unrecognized_name (RFC 6066 §3), which crypto/tls sends for nothing.
+// Strict is Get for only the certificates for the name that the client asks for. If
+// there is none, crypto/tls sends the alert unrecognized_name (RFC 6066 §3).
 func (s *Store) Strict(p tlspolicy.Policy) Getter {
 	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		candidates := s.table.Load().named(hello.ServerName)
@@ -139,9 +138,9 @@ func (s *Store) Strict(p tlspolicy.Policy) Getter {
 	}
 }
 
-// named returns the certificates that are good for a name. A wildcard stands
-// for exactly one label (RFC 6125 §6.4.3), and is passed over where there is a
-// certificate for the name itself.
+// named returns the certificates that are valid for a name. A wildcard matches exactly
+// one label (RFC 6125 §6.4.3), and is ignored if there is a certificate for the name
+// itself.
 func (t *table) named(name string) []*tls.Certificate {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	if exact := t.byName[name]; len(exact) > 0 {
@@ -153,8 +152,8 @@ func (t *table) named(name string) []*tls.Certificate {
 	return nil
 }
 
-// best returns the certificate of the highest rank that works with a client,
-// the earlier of two that are as good; nil if none works.
+// best returns the certificate of the highest rank that works with a client, the first
+// of several with that rank; nil if none works.
 func best(candidates []*tls.Certificate, hello *tls.ClientHelloInfo, p tlspolicy.Policy) *tls.Certificate {
 	nameless := *hello // the name is dealt with, and a default certificate need not be for it
 	nameless.ServerName = ""

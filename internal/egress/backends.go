@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Backends knows the addresses of the backends. Names are resolved as the
-// proxy itself does when it connects, and anew from time to time.
+// Backends holds the addresses of the backends. It resolves their names as the proxy does
+// when it connects, and again from time to time.
 type Backends struct {
-	// Hosts lists the backends, host:port; sockets are passed over.
+	// Hosts lists the backends, host:port; Unix sockets are ignored.
 	Hosts func() []string
 
 	// Lookup resolves a name; see net.Resolver.LookupNetIP.
@@ -49,8 +49,8 @@ func (b *Backends) at(ctx context.Context, ip netip.Addr) (host string, found bo
 	return "", false
 }
 
-// resolve looks the addresses up. A name that cannot be resolved keeps the
-// addresses that it had: a DNS server that fails must not open the way.
+// resolve looks the addresses up. A name that cannot be resolved keeps its former
+// addresses: otherwise a failure of DNS would allow mail to a backend.
 func (b *Backends) resolve(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTime)
 	defer cancel()

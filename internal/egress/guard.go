@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Guard refuses addresses that mail must not be sent to on the word of DNS.
+// Guard refuses addresses to which mail must not be sent because of DNS records.
 // Its fields do not change once it is in use.
 type Guard struct {
 	Listeners []netip.AddrPort    // our own; an unspecified address is every address of the machine
@@ -15,11 +15,10 @@ type Guard struct {
 	Backends  *Backends           // nil: there are none
 }
 
-// Kind is the kind of an address that is refused.
+// Kind is the reason why an address is refused.
 type Kind int
 
-// The kinds of addresses that are refused. At all but the last, mail would come
-// back to us.
+// The reasons. For all but the last, the mail would come back to the proxy.
 const (
 	Listener Kind = iota // a listener of our own
 	Machine              // this machine
@@ -27,7 +26,7 @@ const (
 	Network              // a special-purpose network
 )
 
-// Refusal is the reason why an address is not connected to.
+// Refusal is the refusal of an address.
 type Refusal struct {
 	Addr netip.Addr
 	Kind Kind
@@ -36,10 +35,9 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Addr.String() + " is " + r.What }
 
-// Check returns the refusal of an address that only the administrator may send
-// mail to, unless it is in one of the networks that he has allowed. Our own
-// addresses and those of backends must be allowed one by one, and our listeners
-// cannot be allowed.
+// Check returns the refusal of an address, or nil. The administrator allows networks;
+// the addresses of this machine and of backends must be allowed one by one, and the
+// proxy's listeners cannot be allowed.
 func (g *Guard) Check(ctx context.Context, to netip.AddrPort, allowed []netip.Prefix) *Refusal {
 	ip := to.Addr().Unmap().WithZone("")
 	a := allowance{networks: allowed, ip: ip}
@@ -77,8 +75,8 @@ func (g *Guard) check(ctx context.Context, to netip.AddrPort, a allowance) *Refu
 	return nil
 }
 
-// allowance is what the administrator has allowed, held against an address and
-// the one that a translator makes of it.
+// allowance compares the allowed networks with an address and with the address that a
+// translator makes of it.
 type allowance struct {
 	networks   []netip.Prefix
 	ip, behind netip.Addr
@@ -93,7 +91,7 @@ func (a allowance) alone() bool {
 	return slices.ContainsFunc(a.networks, func(n netip.Prefix) bool { return n.IsSingleIP() && (n.Contains(a.ip) || n.Contains(a.behind)) })
 }
 
-// listens reports whether a connection would end at a listener of ours.
+// listens reports whether a connection would end at a listener of the proxy.
 func (g *Guard) listens(to netip.AddrPort, ours bool) bool {
 	return slices.ContainsFunc(g.Listeners, func(l netip.AddrPort) bool {
 		return l.Port() == to.Port() && (l.Addr().Unmap() == to.Addr() || l.Addr().IsUnspecified() && ours)

@@ -5,10 +5,9 @@ import (
 	"slices"
 )
 
-// special lists the special-purpose networks in which no public mail server
-// can be (RFC 6890 and the IANA registries that continue it). Networks for
-// documentation are left out: packets to them reach nobody, unless somebody
-// has set up a test network with them.
+// special lists the special-purpose networks in which no public mail server can be (RFC
+// 6890 and the IANA registries that continue it). Networks for documentation are not
+// listed: packets to them reach only test networks.
 var special = []struct {
 	words    string
 	networks []netip.Prefix
@@ -62,8 +61,8 @@ var (
 	translatedHere = netip.MustParsePrefix("64:ff9b:1::/48") // RFC 8215
 )
 
-// behind lists the IPv4 addresses that a translator or a relay would send
-// packets for an IPv6 address to.
+// behind lists the IPv4 addresses to which a translator or a relay would send packets
+// for an IPv6 address.
 func behind(ip netip.Addr) []netip.Addr {
 	b := ip.As16()
 	switch {
@@ -77,10 +76,10 @@ func behind(ip netip.Addr) []netip.Addr {
 	return nil
 }
 
-// inLocalTranslation reads the IPv4 address at each place where RFC 6052 §2.2
-// may have it. The length of the translator's prefix is not known here; one
-// shorter than 96 bits has zeros behind the address. Addresses in 0.0.0.0/8
-// are no host's and only come of reading at the wrong place.
+// inLocalTranslation reads the IPv4 address at each position that RFC 6052 §2.2 allows.
+// The length of the translator's prefix is not known here; after a prefix shorter than
+// 96 bits, the address is followed by zeros. An address in 0.0.0.0/8 belongs to no host
+// and was read at a wrong position.
 func inLocalTranslation(b [16]byte) (found []netip.Addr) {
 	for _, at := range [][4]int{{6, 7, 9, 10}, {7, 9, 10, 11}, {9, 10, 11, 12}, {12, 13, 14, 15}} {
 		ip := netip.AddrFrom4([4]byte{b[at[0]], b[at[1]], b[at[2]], b[at[3]]})

@@ -14,8 +14,8 @@ import (
 // its ID, one with the time at which it expires, and its text.
 type disk string
 
-// path is the file of a domain, whose name was made for DNS and cannot lead
-// anywhere else: it has no slash. The suffix keeps it from being "." or "..".
+// path returns the file of a domain. The name of the domain is valid in DNS and has no
+// slash; with the suffix it cannot be "." or "..".
 func (d disk) path(domain string) (string, bool) {
 	if domain == "" || len(domain) > 253 || strings.ContainsAny(domain, "/\\\x00") {
 		return "", false
@@ -45,7 +45,7 @@ func (d disk) read(domain string) entry {
 	return entry{id: id, policy: policy, text: text, expires: expires}
 }
 
-// write puts a policy in the place of the one before as a whole.
+// write replaces the policy of a domain by a rename.
 func (d disk) write(domain string, e entry) error {
 	path, legal := d.path(domain)
 	if !legal {
@@ -72,7 +72,7 @@ func (d disk) write(domain string, e entry) error {
 	return err
 }
 
-// prune makes room where there are too many files: the oldest goes.
+// prune removes the oldest file if there are too many.
 func (d disk) prune() {
 	files, err := os.ReadDir(string(d))
 	if err != nil || len(files) < maxKnown {

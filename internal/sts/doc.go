@@ -1,5 +1,5 @@
-// Package sts knows the MTA-STS policies of other domains (RFC 8461): it asks
-// DNS whether there is one, fetches it by HTTPS, and keeps it for as long as
-// the domain says, over restarts too, so that nobody who can keep a policy
-// back for a moment can do away with it.
+// Package sts looks up the MTA-STS policies of other domains (RFC 8461): it looks in DNS
+// whether a domain has a policy, fetches the policy by HTTPS, and keeps it for the time
+// that the policy states, over restarts too. An attacker who blocks a fetch for a while
+// therefore cannot disable the policy.
 package sts

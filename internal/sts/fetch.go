@@ -21,30 +21,29 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
-// Fetcher gets the text of a domain's policy.
+// Fetcher fetches the text of a domain's policy.
 type Fetcher interface {
 	Fetch(ctx context.Context, domain string) (text string, err error)
 }
 
-// fetchTime bounds a fetch (RFC 8461 §3.3 suggests a minute; somebody waits).
+// fetchTime bounds a fetch. RFC 8461 §3.3 suggests a minute, but a client waits.
 const fetchTime = 30 * time.Second
 
-// Web fetches policies by HTTPS, as RFC 8461 §3.3 has it: with a certificate
-// that is checked, without redirects and caches, and no more than a policy can
-// be.
+// Web fetches policies by HTTPS (RFC 8461 §3.3): it verifies the certificate, follows no
+// redirect, uses no cache, and reads no more bytes than a policy may have.
 type Web struct {
 	dial  func(ctx context.Context, network, address string) (net.Conn, error)
 	roots func() *x509.CertPool
 }
 
-// Guard refuses addresses that DNS must not lead us to; see egress.Guard.
+// Guard refuses addresses that a DNS record must not lead to; see egress.Guard.
 type Guard interface {
 	Check(ctx context.Context, to netip.AddrPort, allowed []netip.Prefix) *egress.Refusal
 }
 
-// NewWeb asks the DNS for addresses, connects to none that guard refuses (nil:
-// it refuses none), and takes certificates that roots vouch for. They are asked
-// for with each fetch; nil stands for the system's.
+// NewWeb returns a Web that looks addresses up with dns, connects to no address that
+// guard refuses (nil: it refuses none), and accepts certificates of roots. It calls
+// roots for each fetch; nil: the system's authorities.
 func NewWeb(dns DNS, guard Guard, roots func() *x509.CertPool) *Web {
 	return &Web{dialer{dns, guard}.dial, roots}
 }
@@ -66,7 +65,7 @@ func (w *Web) client() *http.Client {
 
 var errTooLong = errors.New("the policy is too long")
 
-// Fetch gets the text of a domain's policy.
+// Fetch fetches the text of a domain's policy.
 func (w *Web) Fetch(ctx context.Context, domain string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, mtasts.URL(domain), nil)
 	if err != nil {
@@ -91,14 +90,14 @@ func (w *Web) Fetch(ctx context.Context, domain string) (string, error) {
 	return string(text), err
 }
 
-// dialer reaches hosts by the addresses that the DNS has.
+// dialer connects to hosts by their addresses in DNS.
 type dialer struct {
 	dns   DNS
 	guard Guard
 }
 
-// dial connects to one of the addresses that it has looked up and checked
-// itself, so that none can be put in their place behind the check.
+// dial looks up and checks the addresses itself, and connects to one of them, so that
+// they cannot change between the check and the connection.
 func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, text, err := net.SplitHostPort(address)
 	if err != nil {

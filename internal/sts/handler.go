@@ -6,8 +6,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
-// Handler serves a policy of our own at mtasts.Path, whatever the host, and
-// nothing else.
+// Handler serves our own policy at mtasts.Path for every host name, and nothing else.
 func Handler(p mtasts.Policy) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+mtasts.Path, func(w http.ResponseWriter, _ *http.Request) {

@@ -14,12 +14,12 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
-// DNS answers questions; see nexthop.DNS.
+// DNS looks records up; see nexthop.DNS.
 type DNS interface {
 	Ask(ctx context.Context, name string, kind dnsmessage.Type) (resolver.Answer, error)
 }
 
-// Store knows policies. Its methods may be called from any goroutine.
+// Store looks policies up and keeps them. Its methods may be called from any goroutine.
 type Store struct {
 	dns   DNS
 	fetch Fetcher
@@ -33,8 +33,8 @@ type Store struct {
 	checks map[string]*check // that run, by domain
 }
 
-// entry is what is known of a domain. One without a policy says that there is
-// none, or none to be had.
+// entry holds the policy of a domain. An entry without a policy records that the domain
+// has none, or that it cannot be fetched.
 type entry struct {
 	id      string
 	policy  mtasts.Policy // good until expires
@@ -46,11 +46,11 @@ type entry struct {
 func (e entry) good(now time.Time) bool { return e.text != "" && now.Before(e.expires) }
 
 const (
-	// checkTime is how long an answer is taken for the present one, good or
-	// bad; RFC 8461 §3.3 wants five minutes between two failed fetches.
+	// checkTime is the time after a check, failed or not, until the next one. RFC 8461
+	// §3.3 asks for five minutes between two failed fetches.
 	checkTime = 10 * time.Minute
 
-	// failTime is how long DNS is not asked again after it has failed.
+	// failTime is the time after a failure of DNS until it is asked again.
 	failTime = time.Minute
 
 	slotTime = time.Minute // the longest wait for a slot
@@ -68,9 +68,9 @@ func NewStore(folder string, dns DNS, fetch Fetcher, log *slog.Logger) *Store {
 
 var errBusy = errors.New("too many MTA-STS policies are being fetched")
 
-// Lookup returns the policy of a domain that is in force. What cannot be asked
-// or fetched leaves the one that is known in force until it expires. It fails
-// if none is known and it did not come to ask: there may be one.
+// Lookup returns the policy of a domain that is in force. If DNS or the web server
+// fails, the known policy stays in force until it expires. Lookup fails if no policy is
+// known and the domain could not be checked, because it may have a policy.
 func (s *Store) Lookup(ctx context.Context, domain string) (policy mtasts.Policy, found bool, err error) {
 	e, err := s.present(ctx, domain)
 	if e.good(time.Now()) {
@@ -79,15 +79,15 @@ func (s *Store) Lookup(ctx context.Context, domain string) (policy mtasts.Policy
 	return e.policy, false, err
 }
 
-// check is a check of a domain that runs. Others who want the same wait for it.
+// check is a check of a domain that runs. Other callers for this domain wait for it.
 type check struct {
 	ended chan struct{}
 	err   error // errBusy, or why it has ended early; written before ended is closed
 }
 
-// present returns what is known of a domain, after a check if one is due. One
-// check of a domain runs at a time, in the goroutine of the first who wants it.
-// If that one gives up, another of those who wait goes on in its place.
+// present returns the entry of a domain, after a check if one is due. One check of a
+// domain runs at a time, in the goroutine of its first caller. If the context of that
+// caller ends, a caller that waits makes the check.
 func (s *Store) present(ctx context.Context, domain string) (entry, error) {
 	for {
 		e := s.recall(domain)
@@ -120,7 +120,7 @@ func (s *Store) join(domain string) (c *check, leads bool) {
 	return c, true
 }
 
-// lead does a check for all who wait for it.
+// lead makes a check for all callers that wait for it.
 func (s *Store) lead(ctx context.Context, domain string, known entry, c *check) (e entry, err error) {
 	defer func() {
 		s.mu.Lock()
@@ -132,8 +132,8 @@ func (s *Store) lead(ctx context.Context, domain string, known entry, c *check) 
 	return s.check(ctx, domain, known)
 }
 
-// check asks the domain whether what is known of it is still so. Only what the
-// domain itself has answered, or failed to, is remembered.
+// check asks the domain whether the entry is still valid. It stores only answers and
+// failures of the domain itself.
 func (s *Store) check(ctx context.Context, domain string, e entry) (entry, error) {
 	now := time.Now()
 	id, found, err := s.id(ctx, domain)
@@ -153,7 +153,7 @@ func (s *Store) check(ctx context.Context, domain string, e entry) (entry, error
 	return e, nil
 }
 
-// renew fetches the policy. It fails if there is no slot for that.
+// renew fetches the policy. It fails if too many fetches run.
 func (s *Store) renew(ctx context.Context, domain, id string, e entry) (entry, error) {
 	wait := time.NewTimer(slotTime)
 	defer wait.Stop()
@@ -185,7 +185,7 @@ func (s *Store) renew(ctx context.Context, domain, id string, e entry) (entry, e
 	return e, nil
 }
 
-// id asks DNS for the ID of the domain's policy.
+// id looks the ID of the domain's policy up in DNS.
 func (s *Store) id(ctx context.Context, domain string) (id string, found bool, err error) {
 	answer, err := s.dns.Ask(ctx, mtasts.RecordName(domain), dnsmessage.TypeTXT)
 	if err != nil {
@@ -201,7 +201,7 @@ func (s *Store) id(ctx context.Context, domain string) (id string, found bool, e
 	return id, found, nil
 }
 
-// recall is what is known of a domain, from memory or from disk.
+// recall returns the entry of a domain, from memory or from disk.
 func (s *Store) recall(domain string) entry {
 	s.mu.Lock()
 	e, found := s.known[domain]
@@ -212,8 +212,8 @@ func (s *Store) recall(domain string) entry {
 	return s.disk.read(domain)
 }
 
-// remember holds a bounded number; what is forgotten is on disk, if it was
-// anything.
+// remember stores an entry in memory, which holds a bounded number of them. Policies
+// stay on disk.
 func (s *Store) remember(domain string, e entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
