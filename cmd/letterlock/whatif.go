@@ -16,7 +16,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// whatif asks the inventory whom another policy would refuse.
+// whatifCommand lists the clients of the inventory that another policy would refuse.
 func whatifCommand(ui *ui, args []string) error {
 	flags := flag.NewFlagSet("letterlock whatif", flag.ContinueOnError)
 	source := sourceFlags(flags)
