@@ -43,13 +43,12 @@ func (r *runner) takeOver(as process) {
 		r.log.Warn("the state of the old process is lost, or a part of it: failed logins are counted anew, and TLS sessions are not resumed", "error", err)
 	}
 	r.p.Serve()
-	as.old.Ready(versionName())
-	if as.folder == "" {
-		return
+	if as.folder != "" {
+		if r.control, err = upgrade.NewControl(as.folder); err != nil {
+			r.log.Warn("`letterlock upgrade` cannot reach this process; SIGUSR2 can", "error", err)
+		}
 	}
-	if r.control, err = upgrade.NewControl(as.folder); err != nil {
-		r.log.Warn("`letterlock upgrade` cannot reach this process; SIGUSR2 can", "error", err)
-	}
+	as.old.Ready(versionName()) // last: then the next upgrade may begin
 }
 
 // run serves until the end, and keeps systemd informed.

@@ -47,7 +47,11 @@ func serveConfigured(ui *ui, args []string, old *upgrade.Predecessor) error {
 			return err
 		}
 	}
-	return serve(ui, c, o, process{old: old, folder: c.StateDir})
+	as := process{old: old}
+	if upgrade.Supported() == nil {
+		as.folder = c.StateDir
+	}
+	return serve(ui, c, o, as)
 }
 
 // process is how the proxy is run.

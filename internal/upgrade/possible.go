@@ -32,7 +32,7 @@ var supervisors = []string{
 // Possible returns an error if the service would not survive the end of this
 // process.
 func Possible() error {
-	if err := supported(); err != nil {
+	if err := Supported(); err != nil {
 		return err
 	}
 	if os.Getpid() == 1 || os.Getppid() == 0 { // the parent is outside of the container

@@ -9,7 +9,8 @@ import (
 
 var errUnsupported = errors.New("this system cannot pass sockets on to another process: restart the program instead")
 
-func supported() error { return errUnsupported }
+// Supported returns an error: processes cannot pass sockets on.
+func Supported() error { return errUnsupported }
 
 // Duplicate fails.
 func Duplicate(any) (*os.File, error) { return nil, errUnsupported }

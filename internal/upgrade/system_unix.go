@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// supported returns nil: processes can pass sockets on.
-func supported() error { return nil }
+// Supported returns nil: processes can pass sockets on.
+func Supported() error { return nil }
 
 // errNoDescriptor is the error for a listener of another type than package net's.
 var errNoDescriptor = errors.New("the socket has no descriptor")
