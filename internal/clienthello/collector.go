@@ -4,26 +4,26 @@ import "encoding/binary"
 
 const (
 	recordHeader = 5
-	handshake    = 22 // the type of a record (RFC 8446 §5.1)
-	header       = 4  // of a handshake message: its type, and its length in three bytes
+	handshake    = 22 // the record type (RFC 8446 §5.1)
+	header       = 4  // of a handshake message: one byte for its type, three for its length
 	clientHello  = 1  // the type of the message
 )
 
-// maxKept bounds what is kept of a client's first message, in bytes. Those of
-// real clients have up to 2 KiB.
+// maxKept bounds the part of a client's first message that is kept, in bytes.
+// The messages of real clients have up to 2 KiB.
 const maxKept = 4 << 10
 
 // Collector keeps the first message of a client. The zero value is ready.
 type Collector struct {
 	record  [recordHeader]byte // the header of the current record
-	n       int                // bytes of the header that are there
-	left    int                // bytes of the record that are to come
+	n       int                // bytes of the header that have arrived
+	left    int                // bytes of the record that have not arrived yet
 	message []byte
-	ssl2    bool // the message is one of SSL 2.0, without records
-	ended   bool // the message is whole, or as much as is kept, or no handshake
+	ssl2    bool // the message is in the format of SSL 2.0, which has no records
+	ended   bool // nothing more is kept: the message is whole, too long, or not a handshake message
 }
 
-// Add takes what the client has sent next.
+// Add adds the next bytes from the client.
 func (c *Collector) Add(p []byte) {
 	for len(p) > 0 && !c.ended {
 		switch {
@@ -40,7 +40,7 @@ func (c *Collector) Add(p []byte) {
 	}
 }
 
-// addHeader takes bytes of a record's header.
+// addHeader adds bytes of a record's header.
 func (c *Collector) addHeader(p []byte) []byte {
 	if len(c.message) == 0 && c.n == 0 && p[0]&0x80 != 0 {
 		c.ssl2 = true
@@ -56,10 +56,11 @@ func (c *Collector) addHeader(p []byte) []byte {
 	return p[n:]
 }
 
-// usualSize holds a ClientHello with a post-quantum key share, in bytes.
+// usualSize is enough for a ClientHello with a post-quantum key share, in
+// bytes.
 const usualSize = 2 << 10
 
-// keep adds to the message, and returns what is left of p.
+// keep adds bytes of p to the message, and returns the rest of p.
 func (c *Collector) keep(p []byte, n int) []byte {
 	if c.message == nil {
 		c.message = make([]byte, 0, usualSize)
@@ -69,7 +70,7 @@ func (c *Collector) keep(p []byte, n int) []byte {
 	return p[n:]
 }
 
-// size returns how long the message is, as far as it is kept.
+// size returns the length of the message, or maxKept if it is longer.
 func (c *Collector) size() int {
 	switch m := c.message; {
 	case c.ssl2 && len(m) >= 2:
@@ -80,7 +81,8 @@ func (c *Collector) size() int {
 	return maxKept
 }
 
-// Hello reads the message; false: it is no ClientHello.
+// Hello parses the message. It returns false if the message is not a
+// ClientHello.
 func (c *Collector) Hello() (Hello, bool) {
 	switch m := c.message; {
 	case c.ssl2 && len(m) > 2 && m[2] == clientHello:

@@ -1,4 +1,4 @@
-// Package clienthello reads what a TLS client offers from the bytes that it has
-// sent, also where crypto/tls refuses to: the log has to say what was offered,
-// and what is wrong with it.
+// Package clienthello parses a TLS client's ClientHello from the bytes that the
+// client has sent, even one that crypto/tls refuses: the log reports what the
+// client offered, and what is wrong with it.
 package clienthello

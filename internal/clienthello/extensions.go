@@ -7,13 +7,14 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// The numbers of extensions (IANA's registry of TLS extension types).
+// The numbers of the extensions (IANA's registry of TLS extension types).
 const (
 	serverName   = 0
 	preSharedKey = 41
 )
 
-// known are the extensions that are read. What read refuses is malformed.
+// known maps the extensions that are parsed to their parsers. An extension that
+// its parser refuses is malformed.
 var known = map[uint16]struct {
 	name string
 	read func(r *reader, data cryptobyte.String) bool
@@ -52,7 +53,7 @@ func nameOf(kind uint16) string {
 	return fmt.Sprint(kind)
 }
 
-// serverNames reads RFC 6066 §3.
+// serverNames parses server_name (RFC 6066 §3).
 func (r *reader) serverNames(data cryptobyte.String) bool {
 	var list cryptobyte.String
 	if !data.ReadUint16LengthPrefixed(&list) || !data.Empty() {
@@ -86,7 +87,7 @@ func (r *reader) serverNames(data cryptobyte.String) bool {
 	return true
 }
 
-// protocols reads RFC 7301 §3.1.
+// protocols parses application_layer_protocol_negotiation (RFC 7301 §3.1).
 func (r *reader) protocols(data cryptobyte.String) bool {
 	var list cryptobyte.String
 	if !data.ReadUint16LengthPrefixed(&list) || !data.Empty() {
@@ -108,7 +109,7 @@ func (r *reader) protocols(data cryptobyte.String) bool {
 	return true
 }
 
-// versions reads RFC 8446 §4.2.1.
+// versions parses supported_versions (RFC 8446 §4.2.1).
 func (r *reader) versions(data cryptobyte.String) bool {
 	var list cryptobyte.String
 	if !data.ReadUint8LengthPrefixed(&list) || !data.Empty() || list.Empty() || len(list)%2 != 0 {
@@ -118,7 +119,7 @@ func (r *reader) versions(data cryptobyte.String) bool {
 	return true
 }
 
-// keyShares reads RFC 8446 §4.2.8.
+// keyShares parses key_share (RFC 8446 §4.2.8).
 func (r *reader) keyShares(data cryptobyte.String) bool {
 	var list cryptobyte.String
 	if !data.ReadUint16LengthPrefixed(&list) || !data.Empty() {
@@ -137,15 +138,15 @@ func (r *reader) keyShares(data cryptobyte.String) bool {
 	return true
 }
 
-// list16 reads a list of numbers of two bytes that may not be empty.
+// list16 parses a list of two-byte numbers, which must not be empty.
 func list16(data cryptobyte.String) (all []uint16, ok bool) {
 	var list cryptobyte.String
 	ok = data.ReadUint16LengthPrefixed(&list) && data.Empty() && !list.Empty() && len(list)%2 == 0
 	return numbers(list), ok
 }
 
-// whole8 accepts bytes with their length in one byte, filled8 at least one byte
-// of them, and filled16 those with their length in two.
+// whole8 accepts a vector with a one-byte length; filled8 accepts it only if it
+// is not empty. filled16 is filled8 with a two-byte length.
 func whole8(_ *reader, data cryptobyte.String) bool {
 	var list cryptobyte.String
 	return data.ReadUint8LengthPrefixed(&list) && data.Empty()
@@ -162,7 +163,7 @@ func filled16(_ *reader, data cryptobyte.String) bool {
 
 func empty(_ *reader, data cryptobyte.String) bool { return data.Empty() }
 
-// preShared reads RFC 8446 §4.2.11.
+// preShared parses pre_shared_key (RFC 8446 §4.2.11).
 func preShared(_ *reader, data cryptobyte.String) bool {
 	var identities, binders cryptobyte.String
 	if !data.ReadUint16LengthPrefixed(&identities) || !data.ReadUint16LengthPrefixed(&binders) || !data.Empty() || identities.Empty() || binders.Empty() {
@@ -183,7 +184,7 @@ func preShared(_ *reader, data cryptobyte.String) bool {
 	return true
 }
 
-// statusRequest reads RFC 6066 §8.
+// statusRequest parses status_request (RFC 6066 §8).
 func statusRequest(_ *reader, data cryptobyte.String) bool {
 	var kind uint8
 	var responders, extensions cryptobyte.String

@@ -34,7 +34,8 @@ func nameExt(names ...string) []byte {
 	return ext(serverName, with16(list...)...)
 }
 
-// message is a ClientHello with some extensions; nil is none at all.
+// message returns a ClientHello with the extensions. If they are nil, it has no
+// extensions field.
 func message(version uint16, extensions ...[]byte) []byte {
 	body := append(u16(version), make([]byte, 32)...)
 	body = append(body, 0)
@@ -46,7 +47,7 @@ func message(version uint16, extensions ...[]byte) []byte {
 	return append([]byte{clientHello, byte(len(body) >> 16), byte(len(body) >> 8), byte(len(body))}, body...)
 }
 
-// records puts a message into records of at most n bytes.
+// records splits a message into records of at most n bytes.
 func records(message []byte, n int) (b []byte) {
 	for part := range slices.Chunk(message, n) {
 		b = append(append(b, handshake, 3, 1), with16(part...)...)
@@ -54,7 +55,8 @@ func records(message []byte, n int) (b []byte) {
 	return b
 }
 
-// collected reads what comes in pieces of n bytes.
+// collected passes the bytes to a Collector in pieces of n bytes, and returns
+// the Collector.
 func collected(b []byte, n int) (Hello, bool) {
 	var c Collector
 	for part := range slices.Chunk(b, n) {
@@ -100,7 +102,8 @@ func TestHello(t *testing.T) {
 	}
 }
 
-// What is not whole is read as far as it goes, and has no flaw for that.
+// An incomplete hello is parsed as far as it goes; that it is incomplete is not
+// reported as a flaw.
 func TestPartOfAHello(t *testing.T) {
 	whole := records(message(0x0303, nameExt("mail.example.com"), ext(10, with16(u16(29)...)...)), 1<<14)
 	for n := range whole {
@@ -129,7 +132,7 @@ func TestSSL2(t *testing.T) {
 	}
 }
 
-// Nobody makes a Collector hold more than its bound.
+// No client can make a Collector hold more than its bound.
 func TestBound(t *testing.T) {
 	var c Collector
 	for range 100 {
@@ -142,7 +145,7 @@ func TestBound(t *testing.T) {
 
 var errRead = errors.New("read")
 
-// readByTLS reports whether crypto/tls reads a hello.
+// readByTLS reports whether crypto/tls accepts a hello.
 func readByTLS(b []byte) (read bool) {
 	client, server := net.Pipe()
 	_ = server.SetDeadline(time.Now().Add(time.Minute))
@@ -158,8 +161,8 @@ func readByTLS(b []byte) (read bool) {
 	return read
 }
 
-// Whatever is sent: nothing panics, and a hello has a flaw when crypto/tls does
-// not read it, and else none.
+// No input makes the parser panic. A hello has a flaw exactly if crypto/tls
+// refuses it.
 func FuzzHello(f *testing.F) {
 	for _, m := range [][]byte{
 		message(0x0303), message(0x0303, nameExt("a.")), message(0x0303, nameExt("a", "b")), message(0x0303, ext(10, with16(u16(29)...)...), ext(23), ext(18)),
@@ -180,7 +183,7 @@ func FuzzHello(f *testing.F) {
 		b := records(m, 1<<14)
 		h, ok := collected(b, 1000)
 		if bytes.Contains(m, []byte{0xfe, 0x0d}) {
-			return // crypto/tls looks into an encrypted hello
+			return // crypto/tls also checks the encrypted hello
 		}
 		if read := readByTLS(b); read != (ok && h.Flaw == "") {
 			t.Errorf("crypto/tls reads it: %t, and the flaw is %q, of %x", read, h.Flaw, m)

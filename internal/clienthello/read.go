@@ -6,35 +6,35 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// Hello is what a client offers. Lists are as the client has sent them.
+// Hello is the content of a ClientHello. Its lists are in the client's order.
 type Hello struct {
 	ServerName string
-	Versions   []uint16 // the highest alone, if the client sends no list
+	Versions   []uint16 // only the highest, if the client sends no list
 	Suites     []uint16
 	Groups     []uint16
 	Signatures []uint16
 	Protocols  []string // of ALPN
 
-	// Flaw is the first thing for which a strict server refuses the hello;
-	// empty: none was found.
+	// Flaw is the first reason for which a strict server refuses the hello. It
+	// is empty if none was found.
 	Flaw string
 }
 
-// reader reads a hello as far as it goes.
+// reader parses a hello as far as it goes.
 type reader struct {
 	Hello
 	seen map[uint16]bool
 }
 
-// flaw notes what is wrong, if nothing was before.
+// flaw records a flaw, unless there is one already.
 func (r *reader) flaw(format string, args ...any) {
 	if r.Flaw == "" {
 		r.Flaw = fmt.Sprintf(format, args...)
 	}
 }
 
-// read reads the body of a ClientHello (RFC 8446 §4.1.2). Of one that is not
-// whole, what is missing is no flaw.
+// read parses the body of a ClientHello (RFC 8446 §4.1.2). If the hello is
+// incomplete, the missing part is not a flaw.
 func read(body cryptobyte.String, whole bool) Hello {
 	r := &reader{seen: map[uint16]bool{}}
 	switch fixed := r.fixed(&body); {
@@ -46,7 +46,7 @@ func read(body cryptobyte.String, whole bool) Hello {
 	return r.Hello
 }
 
-// fixed reads what stands in front of the extensions.
+// fixed parses the fields before the extensions.
 func (r *reader) fixed(body *cryptobyte.String) bool {
 	var version uint16
 	var session, suites, compression cryptobyte.String
@@ -64,7 +64,7 @@ func (r *reader) fixed(body *cryptobyte.String) bool {
 	return body.ReadUint8LengthPrefixed(&compression)
 }
 
-// extensions reads them one by one.
+// extensions parses the extensions.
 func (r *reader) extensions(body cryptobyte.String, whole bool) {
 	var list cryptobyte.String
 	if whole && (!body.ReadUint16LengthPrefixed(&list) || !body.Empty()) {
@@ -92,7 +92,7 @@ func (r *reader) extensions(body cryptobyte.String, whole bool) {
 	}
 }
 
-// partly reads the beginning of a server name that is too long to be kept.
+// partly parses the beginning of a server name that is too long to be kept.
 func (r *reader) partly(kind uint16, data cryptobyte.String) {
 	const inFront = 2 + 1 + 2 // the length of the list, the type and the length of the name
 	if kind == serverName && data.Skip(inFront) {
@@ -111,7 +111,7 @@ func (r *reader) extension(kind uint16, data cryptobyte.String) {
 	}
 }
 
-// numbers reads a list of numbers of two bytes.
+// numbers parses a list of two-byte numbers.
 func numbers(list cryptobyte.String) (all []uint16) {
 	for n := uint16(0); list.ReadUint16(&n); {
 		all = append(all, n)
@@ -119,7 +119,7 @@ func numbers(list cryptobyte.String) (all []uint16) {
 	return all
 }
 
-// readSSL2 reads a ClientHello of SSL 2.0 that offers later versions (RFC 5246
+// readSSL2 parses a ClientHello of SSL 2.0 that offers later versions (RFC 5246
 // appendix E.2).
 func readSSL2(body cryptobyte.String) Hello {
 	h := Hello{Flaw: "the hello is one of SSL 2.0 (RFC 6176)"}
@@ -128,7 +128,7 @@ func readSSL2(body cryptobyte.String) Hello {
 		return h
 	}
 	h.Versions = []uint16{version}
-	if !body.ReadUint16(&specs) || !body.Skip(4) { // the lengths of session and challenge
+	if !body.ReadUint16(&specs) || !body.Skip(4) { // the lengths of the session ID and the challenge
 		return h
 	}
 	for range specs / 3 {
@@ -137,7 +137,7 @@ func readSSL2(body cryptobyte.String) Hello {
 		if !body.ReadUint8(&kind) || !body.ReadUint16(&suite) {
 			break
 		}
-		if kind == 0 { // the others exist in SSL 2.0 alone
+		if kind == 0 { // others exist only in SSL 2.0
 			h.Suites = append(h.Suites, suite)
 		}
 	}

@@ -1,9 +1,9 @@
 // Package filemode finds files that every user of the machine may read or
-// change, and says what mends it.
+// change, and names the command that fixes them.
 //
-// It looks at the mode bits for others alone. The bits of the group are not
-// judged: a group is how an administrator shares a key on purpose, as with
-// ssl-cert or an ACME client's deploy group. Nor are owners: a check may run as
+// It checks only the mode bits for others. It does not check the bits for the
+// group: administrators share keys with a group on purpose, as with ssl-cert or
+// an ACME client's deploy group. Nor does it check owners: a check may run as
 // another user than the program.
 package filemode
 
@@ -16,26 +16,26 @@ import (
 	"strings"
 )
 
-// Finding is a mode that lets others do too much.
+// Finding reports a mode that allows other users too much.
 type Finding struct {
 	Text   string
 	Remedy string // a command
 }
 
-// The bits for others.
+// The mode bits for other users.
 const (
 	othersRead  fs.FileMode = 0o004
 	othersWrite fs.FileMode = 0o002
 )
 
-// Secret looks at a file that others must neither read nor change.
+// Secret checks a file that other users must neither read nor change.
 func Secret(path string) []Finding { return file(path, othersRead|othersWrite) }
 
-// Trusted looks at a file that others must not change, and may read.
+// Trusted checks a file that other users may read, but must not change.
 func Trusted(path string) []Finding { return file(path, othersWrite) }
 
-// file follows path, and looks at the file and at the folders on the way. A
-// file that cannot be examined has no finding: opening it reports the error.
+// file follows path, and checks the file and the folders on the way. A file
+// that cannot be examined has no finding: opening it reports the error.
 func file(path string, forbidden fs.FileMode) []Finding {
 	real, all, err := follow(path)
 	if err != nil {
@@ -47,9 +47,9 @@ func file(path string, forbidden fs.FileMode) []Finding {
 	return all
 }
 
-// Socket looks at the folder of a Unix socket. It must not even be a shared
-// folder such as /tmp: while the server is down, any user could make a socket
-// of the same name there, and receive passwords.
+// Socket checks the folder of a Unix socket. The folder must not even be a
+// shared one such as /tmp: while the server is down, any user could create a
+// socket of the same name there, and receive passwords.
 func Socket(path string) []Finding {
 	real, all, err := follow(filepath.Dir(path))
 	if err != nil {
@@ -58,7 +58,7 @@ func Socket(path string) []Finding {
 	return append(all, ownFolder(real)...)
 }
 
-// Private looks at a folder of the program's own, and at all that is in it.
+// Private checks a folder that belongs to the program, and all files in it.
 func Private(path string) []Finding {
 	real, all, err := follow(path)
 	if err != nil {
@@ -67,8 +67,8 @@ func Private(path string) []Finding {
 	return append(append(all, ownFolder(real)...), contents(real)...)
 }
 
-// ownFolder looks at a folder in which no other user may make files, not even
-// under the rules of the sticky bit, which follow accepts on the way.
+// ownFolder checks a folder in which no other user may create files, not even
+// with the sticky bit, which follow accepts on the way.
 func ownFolder(path string) []Finding {
 	if info, err := os.Lstat(path); err == nil && info.IsDir() && info.Mode()&othersWrite != 0 {
 		return []Finding{{
@@ -79,10 +79,10 @@ func ownFolder(path string) []Finding {
 	return nil
 }
 
-// maxContents bounds the files of a folder that are looked at.
+// maxContents bounds the files of a folder that are checked.
 const maxContents = 10_000
 
-// contents sums up what is in a folder.
+// contents sums up the findings in a folder.
 func contents(folder string) []Finding {
 	var first Finding
 	found, seen := 0, 0
@@ -91,7 +91,7 @@ func contents(folder string) []Finding {
 			return fs.SkipAll
 		}
 		if err != nil || path == folder {
-			return nil // what cannot be read is not others' either, as far as can be seen
+			return nil // other users probably cannot read it either
 		}
 		forbidden := othersRead | othersWrite
 		if entry.IsDir() {
@@ -130,7 +130,7 @@ func tooOpen(path string, info fs.FileInfo, forbidden fs.FileMode) Finding {
 	}
 }
 
-// octal is a mode as chmod takes it.
+// octal formats a mode as chmod accepts it.
 func octal(mode fs.FileMode) string {
 	bits := uint32(mode.Perm())
 	if mode&fs.ModeSticky != 0 {
@@ -139,7 +139,7 @@ func octal(mode fs.FileMode) string {
 	return fmt.Sprintf("%04o", bits)
 }
 
-// quote makes a path one word for a shell.
+// quote makes a path a single word for a shell.
 func quote(path string) string {
 	plain := func(r rune) bool {
 		return strings.ContainsRune("/._-+@%:,", r) || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// tree makes folders, files and links with their modes; a name that ends in /
-// is a folder, one with an arrow a link.
+// tree creates folders, files and links with their modes. A name that ends in /
+// is a folder; a name with an arrow is a link.
 func tree(t *testing.T, entries ...string) string {
 	t.Helper()
 	root, err := filepath.EvalSymlinks(t.TempDir())
@@ -38,7 +38,7 @@ func tree(t *testing.T, entries ...string) string {
 	return root
 }
 
-// said are the findings as text, without the root of the tree.
+// said returns the findings as text, without the root of the tree.
 func said(root string, all []Finding) string {
 	var lines []string
 	for _, f := range all {
@@ -86,8 +86,8 @@ func TestH12_Files(t *testing.T) {
 	}
 }
 
-// A folder on the way that others may write is one of their ways to the file,
-// that of a link included.
+// A folder on the way that others may write gives them a way to the file; this
+// includes the folders to a link's target.
 func TestH12_Folders(t *testing.T) {
 	const open = "every user of this machine may replace what is in the folder open (mode 0777): chmod o-w open"
 	for _, tt := range []struct {
@@ -109,7 +109,7 @@ func TestH12_Folders(t *testing.T) {
 	}
 }
 
-// Nobody else may make a socket where ours is, or was.
+// No other user may create a socket in the place of the program's.
 func TestH12_Sockets(t *testing.T) {
 	for mode, want := range map[string]string{
 		"0755": "", "0777": "every user of this machine may make files in run (mode 0777): chmod o-w run",

@@ -11,17 +11,17 @@ import (
 
 var (
 	errLoop     = errors.New("too many symbolic links")
-	errNoModes  = errors.New("this system has no modes")
+	errNoModes  = errors.New("this system has no mode bits")
 	errNoFolder = errors.New("not a folder")
 )
 
 // maxLinks is how many symbolic links the kernel follows (path_resolution(7)).
 const maxLinks = 40
 
-// follow resolves a path as the kernel does, link by link, and returns the
-// file at its end. Each folder on the way must not be open to others: a user
-// who may write a folder can put another file or link in the place of the next
-// step, unless the sticky bit keeps others from touching it.
+// follow resolves a path as the kernel does, link by link, and returns the file
+// at its end. No folder on the way may be writable for others: a user who may
+// write to a folder can replace the next step by another file or link, unless
+// the sticky bit prevents it.
 func follow(path string) (real string, open []Finding, err error) {
 	if !meaningful() {
 		return "", nil, errNoModes
@@ -65,7 +65,7 @@ func follow(path string) (real string, open []Finding, err error) {
 	return at, unique(open), nil
 }
 
-// steps are the names in a path.
+// steps returns the names in a path.
 func steps(path string) []string {
 	var names []string
 	for name := range strings.SplitSeq(path, "/") {
@@ -76,7 +76,7 @@ func steps(path string) []string {
 	return names
 }
 
-// folder looks at a folder on the way.
+// folder checks a folder on the way.
 func folder(path string) ([]Finding, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -94,8 +94,7 @@ func folder(path string) ([]Finding, error) {
 	}}, nil
 }
 
-// unique leaves out what was found before: a path may lead through a folder
-// twice.
+// unique removes repeated findings: a path may lead through a folder twice.
 func unique(all []Finding) []Finding {
 	var kept []Finding
 	seen := map[Finding]bool{}

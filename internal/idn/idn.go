@@ -1,6 +1,6 @@
-// Package idn brings domain names into the one form in which they are compared:
-// lower case, A-labels for what is not ASCII (RFC 5890 §2.3.2.1), and no dot of
-// the root at the end.
+// Package idn converts domain names into the one form in which they are
+// compared: lower case, A-labels for labels that are not ASCII (RFC 5890
+// §2.3.2.1), and no trailing dot.
 package idn
 
 import (
@@ -13,13 +13,13 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// profile is idna.Lookup with the lengths that DNS allows.
+// profile is idna.Lookup with the length limits of DNS.
 var profile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.CheckHyphens(true), idna.StrictDomainName(true), idna.Transitional(false), idna.VerifyDNSLength(true))
 
 var errUTF8 = errors.New("it is not UTF-8")
 
-// Fold returns the form of a name that somebody has written, with the mappings
-// of UTS 46. Whether an ASCII name is legal is not looked at.
+// Fold returns the form of a name that a person has written, with the mappings
+// of UTS 46. It does not check whether an ASCII name is legal.
 func Fold(name string) (string, error) {
 	name = strings.TrimSuffix(name, ".")
 	if isASCII(name) {
@@ -35,7 +35,7 @@ func Fold(name string) (string, error) {
 	return ascii, nil
 }
 
-// FoldOr is Fold, and for a name that is none the name in lower case.
+// FoldOr is Fold, but returns a name that Fold refuses in lower case.
 func FoldOr(name string) string {
 	if folded, err := Fold(name); err == nil {
 		return folded
@@ -43,11 +43,11 @@ func FoldOr(name string) string {
 	return strings.ToLower(strings.TrimSuffix(name, "."))
 }
 
-// Exact returns the form of a name that a client has sent, and that others will
-// read after us. It is not ok where readers may differ: each label must be an
-// A-label, or a U-label but for its case. Full-width letters, other dots than
-// the ASCII one, and letters that become ASCII in lower case are mapped by some
-// servers and not by others.
+// Exact returns the form of a name that a client has sent and that other
+// programs will read. It returns false if programs may differ on the name: each
+// label must be an A-label, or a U-label in any case. Some servers map
+// full-width letters, dots other than the ASCII dot, and letters whose lower
+// case is ASCII; others do not.
 func Exact(name string) (folded string, ok bool) {
 	folded, err := Fold(name)
 	if err != nil || isASCII(name) {

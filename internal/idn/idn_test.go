@@ -52,7 +52,7 @@ func TestParent(t *testing.T) {
 	}
 }
 
-// Whatever the name, its form is ASCII, and the form of itself.
+// Whatever the name, its form is ASCII, and Fold returns that form unchanged.
 func FuzzFold(f *testing.F) {
 	for _, name := range []string{"example.com.", "b\u00fccher.example", "xn--bcher-kva", "\uff45", "a..b", "\u212a"} {
 		f.Add(name)

@@ -6,9 +6,10 @@ import "net/netip"
 // §2.1), which hold the IPv4 address in the last four bytes.
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// Client returns what counts as one client: an IPv4 address, or the /64 of an
-// IPv6 address, in which one host may choose freely. An IPv4 address that is
-// mapped into IPv6, or comes through a NAT64, counts as itself.
+// Client returns the network that counts as one client: an IPv4 address, or the
+// /64 of an IPv6 address, as one host may use any address in a /64. An IPv4
+// address that is mapped into IPv6, or comes through a NAT64, counts as the
+// IPv4 address.
 func Client(a netip.Addr) netip.Addr {
 	a = ipv4Of(a)
 	if a.Is4() || !a.IsValid() {
@@ -27,7 +28,7 @@ func Network(a netip.Addr) netip.Prefix {
 	return prefix(a, 48)
 }
 
-// ipv4Of takes an IPv4 address out of the IPv6 address that it is written in.
+// ipv4Of returns the IPv4 address that an IPv6 address contains.
 func ipv4Of(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
 	if nat64.Contains(a) {
@@ -37,7 +38,7 @@ func ipv4Of(a netip.Addr) netip.Addr {
 	return a
 }
 
-// prefix is the network of an address; that of the zero address is invalid.
+// prefix returns the network of an address. For the zero address it is invalid.
 func prefix(a netip.Addr, bits int) netip.Prefix {
 	p, _ := a.Prefix(bits) // fails for the zero address only
 	return p

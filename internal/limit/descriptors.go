@@ -1,11 +1,11 @@
 package limit
 
-// Descriptors bounds the sessions that hold a third descriptor beside the two of their
-// connections: for a message in a file, or for the next backend while they change to
-// it. The zero value has no bound.
+// Descriptors bounds the sessions that hold a third descriptor besides those of
+// their two connections: for a message in a file, or for the next backend while
+// they change to it. The zero value has no bound.
 type Descriptors chan struct{}
 
-// NewDescriptors returns a bound of n sessions, and at least one.
+// NewDescriptors returns a Descriptors for n sessions, at least one.
 func NewDescriptors(n int) Descriptors { return make(Descriptors, max(1, n)) }
 
 // Acquire takes one of the descriptors. It reports false if none is left.
@@ -21,7 +21,7 @@ func (d Descriptors) Acquire() bool {
 	}
 }
 
-// Release gives a descriptor back.
+// Release returns a descriptor.
 func (d Descriptors) Release() {
 	if d != nil {
 		<-d

@@ -4,8 +4,8 @@ package limit
 
 import "syscall"
 
-// OpenFiles returns how many files and sockets the process may have open. Go has
-// raised the soft limit to the hard one.
+// OpenFiles returns how many files and sockets the process may have open. The
+// Go runtime has raised the soft limit to the hard limit.
 func OpenFiles() (n int, known bool) {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {

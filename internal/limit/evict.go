@@ -6,11 +6,11 @@ import (
 )
 
 const (
-	// patience, times SlotLimits.Safe, is the time that a working session has for
-	// each step forward before it may have to make room.
+	// patience, times SlotLimits.Safe, is how long a working session may be
+	// without progress before it may have to make room.
 	patience = 6
 
-	// stepForward is the number of bytes of a message that counts as one.
+	// stepForward is the number of a message's bytes that counts as progress.
 	stepForward = 64 << 10
 
 	// maxLooks bounds the sessions that are examined for one new session.
@@ -71,7 +71,7 @@ func (s *Slots) choose(p *scope, service int16, c counted, now time.Time) *Slot 
 // share.
 func (s *Slots) overShare(tallies []*tally) *Slot {
 	for _, t := range tallies {
-		if t.unauthenticated > s.share && t.wider[ofAll] != nil { // the client's own
+		if t.unauthenticated > s.share && t.wider[ofAll] != nil { // a client's tally
 			if e := t.waiting[Unauthenticated].Front(); e != nil {
 				return e.Value.(*Slot)
 			}
@@ -101,8 +101,8 @@ func oldest(tallies []*tally, class Class) (first *Slot) {
 	return first
 }
 
-// advanced reports whether a working session has moved forward since the last call. The
-// session then moves to the end of the list.
+// advanced reports whether a working session has made progress since the last
+// call. If so, the session moves to the end of the list.
 func (s *Slot) advanced(now time.Time) bool {
 	if s.eviction.received == nil {
 		return false
@@ -125,8 +125,8 @@ func (s *Slots) markEvicted(victim *Slot) (evict func()) {
 	return victim.eviction.evict
 }
 
-// listOverShare updates the lists of clients with more unauthenticated sessions than their
-// share, in the scopes that are wider than the client's.
+// listOverShare updates the lists of clients with more unauthenticated sessions
+// than their share, in the scopes wider than a client's.
 func (s *Slots) listOverShare(t *tally) {
 	if t == nil {
 		return
@@ -144,7 +144,7 @@ func (s *Slots) listOverShare(t *tally) {
 	}
 }
 
-// before reports whether a slot makes room before another.
+// before reports whether slot s makes room before the other.
 func (s *Slot) before(other *Slot) bool { return s.age().Before(other.age()) }
 
 // insert inserts a slot in the order of age. A new slot belongs at the back; the slot

@@ -23,7 +23,8 @@ func TestTheOldestMakesRoom(t *testing.T) {
 	}
 }
 
-// A client with more than its share makes room first, safe or not.
+// A client with more than its share makes room first, even if its sessions are
+// younger than Safe.
 func TestClientsOverTheirShareMakeRoomFirst(t *testing.T) {
 	b := newBook(t, nil)
 	b.mustAcquire("198.51.100.1") // older than theirs
@@ -42,8 +43,8 @@ func TestClientsOverTheirShareMakeRoomFirst(t *testing.T) {
 	}
 }
 
-// A client that holds all slots of an address or a network open for nothing
-// keeps neither it nor its neighbours out.
+// A client that holds all slots of its address or its network open without
+// logging in keeps out neither its own new sessions nor its neighbours'.
 func TestRoomIsMadeWhereItIsMissing(t *testing.T) {
 	t.Run("client", func(t *testing.T) {
 		b := newBook(t, nil)
@@ -72,7 +73,8 @@ func TestRoomIsMadeWhereItIsMissing(t *testing.T) {
 	})
 }
 
-// A burst of logins is let be; connections held open for nothing are not.
+// A client may have many young sessions, as in a burst of logins. Sessions that
+// stay open without a login are evicted down to its share.
 func TestAClientShrinksToItsShare(t *testing.T) {
 	b := newBook(t, nil)
 	for range 15 {
@@ -101,8 +103,8 @@ func TestNobodyElseMakesRoomForAFullClient(t *testing.T) {
 	}
 }
 
-// A session that makes room holds its slot until it is gone. The newcomer waits
-// for that, and there are never more sessions than slots.
+// A session that makes room keeps its slot until it is gone, and the new
+// session waits for that. So there are never more sessions than slots.
 func TestASlotIsFreeWhenItsSessionIsGone(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Connections, l.Unauthenticated = 3, 3 })
 	b.linger = true
@@ -124,7 +126,7 @@ func TestASlotIsFreeWhenItsSessionIsGone(t *testing.T) {
 	}
 }
 
-// The newcomer may be gone before the session that makes room is.
+// The new session may be gone before the session that makes room.
 func TestASuccessorThatLeaves(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Connections, l.Unauthenticated = 1, 1 })
 	b.linger = true
@@ -137,7 +139,7 @@ func TestASuccessorThatLeaves(t *testing.T) {
 	}
 }
 
-// A session that must make room cannot go on, even if it has logged in meanwhile.
+// A session that must make room must end, even if it has logged in meanwhile.
 func TestSetClassAfterEviction(t *testing.T) {
 	b := newBook(t, nil)
 	b.linger = true
@@ -152,7 +154,8 @@ func TestSetClassAfterEviction(t *testing.T) {
 	}
 }
 
-// A session that must make room before it has passed evict is evicted by Start.
+// A session that is chosen to make room before it has called Start is evicted
+// by Start.
 func TestEvictionIsNotMissed(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Unauthenticated = 1 })
 	slot, _ := b.slots.Acquire("imap", netip.MustParseAddr("10.0.0.1"), b.now)
@@ -165,7 +168,7 @@ func TestEvictionIsNotMissed(t *testing.T) {
 	}
 }
 
-// Transactions without a message earn nothing: the session's age goes on.
+// Transactions without a message do not renew a slot: the session's age stays.
 func TestEmptyTransactionsDoNotKeepASlot(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Unauthenticated = 3 })
 	cycling := b.mustAcquire("10.0.0.1")
@@ -182,7 +185,7 @@ func TestEmptyTransactionsDoNotKeepASlot(t *testing.T) {
 	}
 }
 
-// A decided message begins the session's time anew.
+// A message that the backend has decided on renews the slot.
 func TestAMessageRenewsASlot(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Unauthenticated = 2 })
 	honest := b.mustAcquire("10.0.0.1")
@@ -199,8 +202,8 @@ func TestAMessageRenewsASlot(t *testing.T) {
 	}
 }
 
-// Sessions with an accepted recipient that do not come on make room when nobody
-// else can; a verdict that is due is waited for.
+// Sessions with an accepted recipient that make no progress make room when no
+// other session can; while a verdict is due they do not.
 func TestWorkingSessionsThatDoNotWork(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Connections = 4 })
 	received := int64(0)

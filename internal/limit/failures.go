@@ -5,24 +5,26 @@ import (
 	"time"
 )
 
-// failures counts by key in a fixed number of records. A count drains with time:
-// limit failures are forgotten in one span.
+// failures counts failures by key, in a fixed number of records. A count
+// decreases with time: in the span, as many failures as the limit are
+// forgotten.
 //
-// A new key evicts the lowest-scoring of its eight records. The hash that makes
-// the keys has a random key, so an attacker cannot choose whose record: to erase one
-// costs more failures than it holds.
+// A new key replaces the record with the lowest score of the eight that it may
+// use. The hash that makes the keys has a random key, so an attacker cannot
+// choose whose record is replaced: erasing a record costs more failures than it
+// holds.
 type failures struct {
 	records []record
-	limit   int // 0: nothing is counted
+	limit   int // 0: failures are not counted
 	span    time.Duration
 }
 
-// record is the count of one key; a key of zero is a free record.
+// record is the count of one key. A record with key 0 is free.
 type record struct {
 	key   uint64
-	level float64 // failures, as of at
+	level float64 // failures at the time in the next field
 	at    int64   // in Unix nanoseconds
-	until int64   // in Unix seconds: when the key stops being a known one
+	until int64   // in Unix seconds: until when the key counts as known
 }
 
 const (
@@ -61,7 +63,7 @@ func (f *failures) forgive(key uint64, n float64, now time.Time) {
 	}
 }
 
-// drained returns the failures that are left of a record.
+// drained returns the failures of a record that are not forgotten yet.
 func (f *failures) drained(r *record, now time.Time) float64 {
 	if f.limit == 0 {
 		return 0
@@ -80,8 +82,8 @@ func (f *failures) find(key uint64) *record {
 	return nil
 }
 
-// findOrEvict returns the record of a key. A new key replaces the lowest-scoring
-// record of its set.
+// findOrEvict returns the record of a key. A new key replaces the record with
+// the lowest score in its set.
 func (f *failures) findOrEvict(key uint64, now time.Time) *record {
 	if r := f.find(key); r != nil {
 		return r

@@ -11,20 +11,20 @@ import (
 type Limits struct {
 	Connections int           // at the same time
 	PerClient   int           // of one Client
-	Patience    time.Duration // for which a connection that is at work need not make room
+	Patience    time.Duration // how long a connection at work need not make room
 }
 
-// Listener accepts connections within limits. When a limit is met, the
-// connection that has been idle for longest makes room for the new one: of the
-// same client if the client has its share, else of the network that has the
-// most connections. A connection that is at work makes room only when none is
-// idle, and only after the patience of the limits. If no connection can make
-// room, the new one is closed.
+// Listener accepts connections within limits. When a limit is reached, the
+// connection that has been idle longest makes room for the new one: of the same
+// client if the client has its share, else of the network that has the most
+// connections. A connection at work makes room only when none is idle, and only
+// after the patience of the limits. If no connection can make room, the new one
+// is closed.
 type Listener struct {
 	net.Listener
 
-	// Full is called with the client of each connection that is closed at a limit:
-	// the new connection, or the one that makes room. May be nil.
+	// Full is called with the client of each connection that is closed at a
+	// limit: the new connection, or the one that makes room. It may be nil.
 	Full func(client netip.Addr)
 
 	mu     sync.Mutex
@@ -37,7 +37,7 @@ func NewListener(inner net.Listener, limits Limits) *Listener {
 	return &Listener{Listener: inner, limits: limits, open: make(map[*Conn]struct{})}
 }
 
-// SetLimits replaces the limits. Open connections stay, and count.
+// SetLimits replaces the limits. Open connections stay, and are counted.
 func (l *Listener) SetLimits(limits Limits) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,7 +69,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// addressOf is the zero address for a peer that has none.
+// addressOf returns the address of a peer, or the zero address if it has none.
 func addressOf(c net.Conn) netip.Addr {
 	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		return tcp.AddrPort().Addr()
@@ -77,8 +77,8 @@ func addressOf(c net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// admit gives a connection a slot, if there is one or if others can make room,
-// which are to be closed then.
+// admit gives a connection a slot, if one is free or connections can make room.
+// It returns the connections that the caller must close for it.
 func (l *Listener) admit(c *Conn) (closed []*Conn, admitted bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,8 +113,8 @@ func (l *Listener) count(scope func(*Conn) bool) int {
 	return n
 }
 
-// ofLargestNetwork reports of a connection whether no network has more
-// connections that could make room than its own.
+// ofLargestNetwork reports whether no network has more connections that could
+// make room than the connection's own network.
 func (l *Listener) ofLargestNetwork() func(*Conn) bool {
 	count, most := map[netip.Prefix]int{}, 0
 	for c := range l.open {
@@ -131,8 +131,7 @@ func (l *Listener) mayGo(c *Conn) bool {
 	return !c.working || time.Since(c.since) >= l.limits.Patience
 }
 
-// oldest returns the connection that makes room, of those in scope; nil if
-// none can.
+// oldest returns the connection in scope that makes room, or nil if none can.
 func (l *Listener) oldest(scope func(*Conn) bool) *Conn {
 	var found *Conn
 	for c := range l.open {
@@ -147,8 +146,8 @@ func (l *Listener) oldest(scope func(*Conn) bool) *Conn {
 	return found
 }
 
-// Conn is a connection that has a slot, which Close gives back. It is idle
-// until Work says otherwise.
+// Conn is a connection that holds a slot until Close. It is idle until Work
+// says otherwise.
 type Conn struct {
 	net.Conn
 	listener     *Listener
@@ -160,7 +159,7 @@ type Conn struct {
 	since   time.Time // when the connection was accepted, or working changed
 }
 
-// Work says whether the connection is at work for its client, and not idle.
+// Work sets whether the connection is at work for its client, or idle.
 func (c *Conn) Work(working bool) {
 	c.listener.mu.Lock()
 	defer c.listener.mu.Unlock()

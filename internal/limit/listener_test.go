@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// calls is a net.Listener for connections that a test makes.
+// calls is a net.Listener that accepts the connections that a test makes.
 type calls struct{ waiting chan net.Conn }
 
 func (c calls) Accept() (net.Conn, error) {
@@ -33,7 +33,7 @@ func (e peerConn) RemoteAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(e.peer, 1024))
 }
 
-// room is a Listener, and the connections that were made to it.
+// room is a Listener, and the connections that a test has made to it.
 type room struct {
 	*Listener
 	t        *testing.T
@@ -43,7 +43,8 @@ type room struct {
 	rejected []string // the clients that were passed to Full
 }
 
-// newRoom has four slots, two for each client, and a patience of a minute.
+// newRoom returns a Listener with four slots, two for each client, and a
+// patience of one minute.
 func newRoom(t *testing.T) *room {
 	r := &room{t: t, waiting: make(chan net.Conn), accepted: make(chan net.Conn, 1), clients: map[string]net.Conn{}}
 	r.Listener = NewListener(calls{r.waiting}, Limits{Connections: 4, PerClient: 2, Patience: time.Minute})
@@ -60,8 +61,8 @@ func newRoom(t *testing.T) *room {
 	return r
 }
 
-// connect connects under a name, a second after the previous client, and returns
-// the connection if it was accepted.
+// connect connects under a name, one second after the previous client. It
+// returns the connection if it was accepted.
 func (r *room) connect(name, address string) *Conn {
 	r.t.Helper()
 	time.Sleep(time.Second)
@@ -77,7 +78,7 @@ func (r *room) connect(name, address string) *Conn {
 	}
 }
 
-// open lists who is still connected.
+// open lists the clients that are still connected.
 func (r *room) open() []string {
 	var names []string
 	for name, conn := range r.clients {
@@ -126,8 +127,8 @@ func TestH7_FormsOfAnAddress(t *testing.T) {
 	})
 }
 
-// When all slots are taken, the oldest connection of the largest network goes,
-// though another network's is older.
+// When all slots are taken, the oldest connection of the largest network makes
+// room, even if a connection of another network is older.
 func TestOldestOfTheLargestNetwork(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {
 		r.SetLimits(Limits{Connections: 3, PerClient: 2, Patience: time.Minute})
@@ -141,7 +142,7 @@ func TestOldestOfTheLargestNetwork(t *testing.T) {
 	})
 }
 
-// Work that is not done keeps its connection; a new one is closed.
+// A connection at work keeps its slot; the new connection is closed.
 func TestWorkIsNotInterrupted(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {
 		r.connect("busy", "192.0.2.7").Work(true)
@@ -156,7 +157,7 @@ func TestWorkIsNotInterrupted(t *testing.T) {
 	})
 }
 
-// An answer that is not read does not keep others out for long.
+// A client that does not read its answer does not keep others out for long.
 func TestH7_SlowWorkMakesRoom(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {
 		r.connect("slow", "192.0.2.7").Work(true)
@@ -171,7 +172,7 @@ func TestH7_SlowWorkMakesRoom(t *testing.T) {
 	})
 }
 
-// Work makes a connection younger.
+// The idle time of a connection counts from the end of its work.
 func TestIdleCountsFromTheEndOfWork(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {
 		old := r.connect("old", "192.0.2.7")
@@ -197,7 +198,7 @@ func TestCloseGivesTheSlotBack(t *testing.T) {
 	})
 }
 
-// Lower limits hold from the next connection on.
+// Lower limits apply from the next connection on.
 func TestLimitsCanBeLowered(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {
 		r.connect("first", "192.0.2.7")

@@ -15,8 +15,9 @@ import (
 // logins, then refuses them. Its memory does not grow.
 //
 // If a user has logged in from a client within the last week, only the failures
-// of that pair count: other clients that guess the password do not lock the user
-// out, and a user who mistypes a password does not lock the whole office out.
+// of that pair count. So other clients that guess the password do not lock the
+// user out, and a user who mistypes a password does not lock out the whole
+// office.
 type Logins struct {
 	key [keySize]byte // of the hash; see State
 
@@ -24,25 +25,26 @@ type Logins struct {
 	longest time.Duration // delay
 	clients failures
 	users   failures
-	known   failures // by client and user, if the user has logged in from there
+	known   failures // by client and user, if the user has logged in from that client
 }
 
 // LoginLimits bound failed logins.
 type LoginLimits struct {
 	PerClient, PerUser int           // failures until logins are refused; 0 is no limit
-	Delay              time.Duration // the longest delay of a login
-	Forget             time.Duration // in which as many failures as are allowed are forgotten
+	Delay              time.Duration // the longest delay before a login
+	Forget             time.Duration // in this time, as many failures as are allowed are forgotten
 }
 
 const (
-	// freeFailures are not delayed: people mistype.
+	// freeFailures is the number of failures without a delay: people mistype.
 	freeFailures = 3
 
-	// trusted is how long a client stays known for a user's login.
+	// trusted is how long a client counts as known for a user after the user's
+	// login.
 	trusted = 7 * 24 * time.Hour
 
 	// credit is how many failures of a client are forgiven for each user who
-	// logs in from there for the first time: webmail and offices are one client
+	// logs in from it for the first time: webmail and offices are one client
 	// with many users. An attacker who knows one password gains nothing by it.
 	credit = 4
 )
@@ -59,11 +61,11 @@ func NewLogins() *Logins {
 	return l
 }
 
-// Set sets the limits. Failures that are counted already stay.
+// Set sets the limits. Failures counted so far stay.
 func (l *Logins) Set(limits LoginLimits) {
 	pair := limits.PerUser
 	if pair == 0 {
-		pair = limits.PerClient // or clients that share an address could guess without end
+		pair = limits.PerClient // without a limit, clients that share an address could guess without end
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,7 +101,7 @@ func (l *Logins) Admit(client netip.Addr, user string, now time.Time) (delay tim
 }
 
 // Succeeded makes the client a known one for the user. It does nothing if the
-// user is not known.
+// user is empty.
 func (l *Logins) Succeeded(client netip.Addr, user string, now time.Time) {
 	if user == "" {
 		return

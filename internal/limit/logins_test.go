@@ -57,7 +57,7 @@ func TestDelaysGrow(t *testing.T) {
 	g.want(home, "bob", 0, nil)
 }
 
-// One client after the other guesses the password of a user.
+// Many clients guess the password of one user, one after the other.
 func TestUserIsGuarded(t *testing.T) {
 	g := newGuesses(t, 100, 10)
 	for i := range 10 {
@@ -75,14 +75,15 @@ func TestFailuresAreForgotten(t *testing.T) {
 	g.now = g.now.Add(5 * time.Minute)
 	g.want(evil, "alice", 0, errClientFailed)
 	g.now = g.now.Add(time.Minute + time.Second)
-	g.want(evil, "alice", 15*time.Second, nil) // the oldest is forgotten
+	g.want(evil, "alice", 15*time.Second, nil) // the oldest failure is forgotten
 	g.fail(evil, "alice", 1)
 	g.want(evil, "alice", 0, errClientFailed)
 	g.now = g.now.Add(time.Hour + time.Minute)
 	g.want(evil, "alice", 0, nil)
 }
 
-// Nobody can lock a user out of where he has logged in from.
+// No client can lock a user out of the clients from which the user has logged
+// in.
 func TestKnownClientIsNotHindered(t *testing.T) {
 	g := newGuesses(t, 10, 10)
 	g.succeed(home, "alice")
@@ -99,7 +100,8 @@ func TestKnownClientIsNotHindered(t *testing.T) {
 	g.want(home, "alice", 0, errUserFailed)
 }
 
-// A known client is no licence to guess, and its failures are nobody else's.
+// Failures from a known client count too, but not against other users or
+// clients.
 func TestKnownClientIsCounted(t *testing.T) {
 	g := newGuesses(t, 10, 10)
 	g.succeed(home, "alice")
@@ -113,7 +115,7 @@ func TestKnownClientIsCounted(t *testing.T) {
 	g.want(home, "alice", 0, nil)
 }
 
-// Webmail: one client, many users, some of whom mistype.
+// Webmail is one client with many users, some of whom mistype.
 func TestNewcomersSpeakForTheirClient(t *testing.T) {
 	g := newGuesses(t, 10, 10)
 	for i := range 500 {
@@ -124,7 +126,8 @@ func TestNewcomersSpeakForTheirClient(t *testing.T) {
 	}
 }
 
-// A client with one password cannot pay for guesses with it.
+// A client with one user's password cannot earn guesses at other passwords by
+// logging in.
 func TestOwnPasswordEarnsNothing(t *testing.T) {
 	g := newGuesses(t, 10, 100)
 	for i := range 14 {
@@ -168,7 +171,8 @@ func TestOffSwitches(t *testing.T) {
 	})
 }
 
-// Twenty failures are not erased by a million single ones of other names.
+// A million single failures of other names do not erase a record of twenty
+// failures.
 func TestRecordsCannotBeFlooded(t *testing.T) {
 	f, now := newFailures(), time.Unix(1e9, 0)
 	f.limit, f.span = 50, time.Hour
@@ -194,7 +198,7 @@ func TestRecordsCannotBeFlooded(t *testing.T) {
 	}
 }
 
-// Of known clients the ones that came last stay.
+// Of the known clients, the latest stay.
 func TestLatestKnownClientsStay(t *testing.T) {
 	g := newGuesses(t, 10, 10)
 	g.succeed(home, "alice")

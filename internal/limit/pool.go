@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// rule is a limit of which each service has a reserve.
+// rule is a limit in which each service has a reserve.
 type rule struct {
-	name     string // of the configuration key
+	name     string // the configuration key
 	limit    int
 	services []int16 // that have a reserve
-	reserve  int     // of each of them
-	common   int     // what no service has reserved
+	reserve  int     // slots for each of these services
+	common   int     // slots that no service has reserved
 }
 
 // newRule divides share percent of a limit equally among services.
@@ -23,7 +23,8 @@ func newRule(name string, limit, share int, services []int16) rule {
 	return rule{name, limit, services, reserve, limit - reserve*len(services)}
 }
 
-// reserveOf returns the reserve of a service. A service without a listener has none.
+// reserveOf returns the reserve of a service. A service without a listener has
+// no reserve.
 func (r rule) reserveOf(service int16) int {
 	if slices.Contains(r.services, service) {
 		return r.reserve
@@ -31,8 +32,8 @@ func (r rule) reserveOf(service int16) int {
 	return 0
 }
 
-// tally is the sessions of one service in one scope: among all, in a network, or
-// of a client.
+// tally counts the sessions of one service in one scope: all sessions, a
+// network, or a client.
 type tally struct {
 	service int16
 
@@ -43,8 +44,8 @@ type tally struct {
 	waiting [classes]list.List
 
 	// overShare lists the tallies of clients with more unauthenticated sessions
-	// than their share. A client's own tally knows the wider ones, and where it
-	// stands in their lists.
+	// than their share. A client's tally points to the wider tallies, and to
+	// its entries in their lists.
 	overShare   list.List
 	wider       [ofClient]*tally
 	overShareIn [ofClient]*list.Element
@@ -56,7 +57,7 @@ type scope struct {
 	tallies []*tally
 }
 
-// tally finds or makes the tally of a service.
+// tally returns the tally of a service, and creates it if needed.
 func (p *scope) tally(service int16) *tally {
 	for _, t := range p.tallies {
 		if t.service == service {
@@ -78,13 +79,13 @@ func (p *scope) empty() bool {
 	return true
 }
 
-// count is what a rule counts of a tally.
+// count returns the number of a tally that a rule limits.
 type count func(*tally) int
 
 func usedSlots(t *tally) int            { return t.used }
 func unauthenticatedSlots(t *tally) int { return t.unauthenticated }
 
-// free reports whether a slot is left for a service: in its own reserve, or in the
+// free reports whether a service can have a slot: of its own reserve, or of the
 // common part.
 func (r rule) free(p *scope, service int16, of count) bool {
 	own, common := 0, 0
@@ -98,7 +99,7 @@ func (r rule) free(p *scope, service int16, of count) bool {
 	return own < r.reserveOf(service) || common < r.common
 }
 
-// frees reports whether a slot that one service gives back helps another.
+// frees reports whether a slot that one service returns is free for another.
 func (r rule) frees(t *tally, service int16, of count) bool {
 	return t.service == service || of(t) > r.reserveOf(t.service)
 }

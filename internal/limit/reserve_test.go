@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A flood of one service takes nothing of what another has reserved: not of all,
-// not of the network's, not of the client's.
+// A flood of one service takes nothing of another service's reserve, whether
+// among all sessions, in a network or of a client.
 func TestServicesHaveReserves(t *testing.T) {
 	reserve := func(l *SlotLimits) { l.Reserved, l.Services = 50, []string{"smtp", "imap"} }
 	flood := func(b *book, address func(i int) string, most int) {
@@ -66,7 +66,7 @@ func TestServicesHaveReserves(t *testing.T) {
 	})
 }
 
-// A service that has no listener any more has no reserve: its sessions count as
+// A service that no longer has a listener has no reserve: its sessions count as
 // common ones.
 func TestServicesThatAreGone(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Reserved, l.Services = 50, []string{"smtp", "imap"} })
@@ -84,8 +84,8 @@ func TestServicesThatAreGone(t *testing.T) {
 	b.refused("10.99.0.1", "limits.connections")
 }
 
-// What is common is taken by sessions that may have to make room; a service that
-// is within its reserve need not.
+// Only sessions in the common part may have to make room; sessions within their
+// service's reserve need not.
 func TestRoomIsMadeInTheCommonPart(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Reserved, l.Services = 50, []string{"smtp", "imap"} })
 	b.mustAcquire("10.9.0.1") // the oldest, and within the reserve of its service

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Class is how far a session has got.
+// Class is the progress of a session.
 type Class uint8
 
-// The classes. A session that has logged in never makes room for another.
+// The classes. An authenticated session never makes room for another.
 const (
 	Unauthenticated Class = iota // not logged in; on smtp no recipient is accepted
 	Working                      // not logged in, but the backend has accepted a recipient
 	Authenticated                // logged in
 
-	classes = int(Authenticated) // those that may have to make room
+	classes = int(Authenticated) // number of classes that may have to make room
 )
 
 // The scopes in which a slot counts.
@@ -27,7 +27,8 @@ const (
 	levels
 )
 
-// Slot is what one session holds. Its methods may be called from any goroutine.
+// Slot is the slot of one session. Its methods may be called from any
+// goroutine.
 type Slot struct {
 	slots  *Slots
 	client netip.Addr // invalid: not known yet
@@ -35,18 +36,18 @@ type Slot struct {
 	// What follows is guarded by the mutex of slots.
 	service  int16
 	class    Class
-	pinned   bool // must not make room now
+	pinned   bool // must not make room at this time
 	evicted  bool
 	gone     bool
-	waits    bool           // for another session to be gone
-	tally    [levels]*tally // where it counts; nil: it does not
+	waits    bool           // until another session is gone
+	tally    [levels]*tally // in which the slot counts; nil: not counted
 	eviction *eviction      // nil once the session has logged in
 }
 
 // eviction holds what is needed to evict a session.
 type eviction struct {
-	since     time.Time // of the session, or of its last message that was decided
-	progress  time.Time // when a working session last moved forward; zero: it has not been working since then
+	since     time.Time // start of the session, or the backend's decision on its last message
+	progress  time.Time // last progress of a working session; zero: none since it became working
 	moved     int64     // the result of received at that time
 	received  func() int64
 	evict     func()
@@ -55,9 +56,9 @@ type eviction struct {
 	start     func() // called when the slot is free
 }
 
-// Start runs f as soon as the slot is free: at once, or when the session that
-// makes room is gone. evict makes the session end, to make room; it must
-// not block. received returns the number of bytes that the client has sent.
+// Start calls f when the slot is free: at once, or when the session that makes
+// room is gone. evict makes the session end, to make room; it must not block.
+// received returns the number of bytes that the client has sent.
 func (s *Slot) Start(f, evict func(), received func() int64) {
 	s.slots.mu.Lock()
 	s.eviction.evict, s.eviction.received = evict, received
@@ -74,9 +75,9 @@ func (s *Slot) Start(f, evict func(), received func() int64) {
 	}
 }
 
-// SetClass moves the session to a class. A pinned session does not make room: the
-// backend's verdict on its message is due. It returns false if the session has
-// been evicted already; it must end.
+// SetClass moves the session to a class. A pinned session does not make room:
+// the backend's verdict on its message is due. SetClass returns false if the
+// session has been evicted already; the session must then end.
 func (s *Slot) SetClass(class Class, pinned bool, now time.Time) bool {
 	s.slots.mu.Lock()
 	defer s.slots.mu.Unlock()
@@ -85,7 +86,7 @@ func (s *Slot) SetClass(class Class, pinned bool, now time.Time) bool {
 		return false
 	case s.class == class && s.pinned == pinned:
 		return true
-	case s.waits: // it is not counted yet
+	case s.waits: // the slot is not counted yet
 		s.class, s.pinned = class, pinned
 		return true
 	}
@@ -103,7 +104,7 @@ func (s *Slot) SetClass(class Class, pinned bool, now time.Time) bool {
 	return true
 }
 
-// Renew begins the session's time anew: the backend has decided on a message.
+// Renew restarts the session's age: the backend has decided on a message.
 func (s *Slot) Renew(now time.Time) {
 	s.slots.mu.Lock()
 	defer s.slots.mu.Unlock()
@@ -127,8 +128,8 @@ func (s *Slot) Evicted() bool {
 	return s.evicted
 }
 
-// Leave gives the slot back. It is called once, when all that the session held
-// is gone.
+// Leave returns the slot. The session calls it once, when it holds nothing any
+// more.
 func (s *Slot) Leave() {
 	if start := s.slots.leave(s); start != nil {
 		start()
@@ -150,8 +151,8 @@ func (s *Slot) count(n int) {
 	s.slots.listOverShare(s.tally[ofClient])
 }
 
-// list puts the slot among those that may have to make room, in the order of
-// their age.
+// list adds the slot to those that may have to make room, in the order of their
+// age.
 func (s *Slot) list() {
 	if s.pinned || s.waits || s.eviction == nil || s.class == Authenticated {
 		return
@@ -175,7 +176,7 @@ func (s *Slot) unlist() {
 	}
 }
 
-// age is the time that counts in the slot's class.
+// age returns the time that the slot's class counts from.
 func (s *Slot) age() time.Time {
 	if s.class == Working {
 		return s.eviction.progress
@@ -183,7 +184,7 @@ func (s *Slot) age() time.Time {
 	return s.eviction.since
 }
 
-// Usage counts the slots in use by class.
+// Usage is the number of slots in use, by class.
 type Usage [classes + 1]int
 
 // All returns the number of slots in use.

@@ -13,10 +13,10 @@ type SlotLimits struct {
 	ConnectionsPerClient     int
 	ConnectionsPerNetwork    int
 	Unauthenticated          int
-	UnauthenticatedPerClient int // a client's share; more only while there is room
+	UnauthenticatedPerClient int // a client's share; it may have more while there is room
 
-	// Reserved is the part of each limit, in percent, that is divided equally
-	// among Services and that no other service can take.
+	// Reserved is the percentage of each limit that is divided equally among
+	// Services as their reserves.
 	Reserved int
 	Services []string
 
@@ -24,7 +24,7 @@ type SlotLimits struct {
 	Safe time.Duration
 }
 
-// The names of the limits in the configuration.
+// The configuration keys of the limits.
 const (
 	connections           = "limits.connections"
 	connectionsPerClient  = "limits.connections_per_client"
@@ -32,8 +32,8 @@ const (
 	unauthenticated       = "limits.unauthenticated"
 )
 
-// maxSuccessors bounds the connections that wait for a session to be gone: each
-// holds a descriptor beyond those that are counted.
+// maxSuccessors bounds the connections that wait until another session is gone:
+// each holds a descriptor beyond those that are counted.
 const maxSuccessors = 256
 
 // Slots counts the sessions of all services. The zero value has no slots; see
@@ -51,7 +51,7 @@ type Slots struct {
 	successors                int
 }
 
-// Set sets the limits. Slots in use still count.
+// Set sets the limits. Slots in use stay counted.
 func (s *Slots) Set(l SlotLimits) {
 	for _, limit := range []*int{&l.ConnectionsPerClient, &l.ConnectionsPerNetwork, &l.Unauthenticated, &l.UnauthenticatedPerClient} {
 		if *limit == 0 {
@@ -84,13 +84,13 @@ func (s *Slots) Set(l SlotLimits) {
 func (s *Slots) service(name string) int16 {
 	n, known := s.services[name]
 	if !known {
-		n = int16(len(s.services)) //nolint:gosec // a handful
+		n = int16(len(s.services)) //nolint:gosec // there are few services
 		s.services[name] = n
 	}
 	return n
 }
 
-// Acquire takes a slot for an unauthenticated session. Client is invalid where it
+// Acquire takes a slot for an unauthenticated session. Client is invalid if it
 // is not known yet; see Identify. If there is no slot, full names the limit.
 func (s *Slots) Acquire(service string, client netip.Addr, now time.Time) (slot *Slot, full string) {
 	s.mu.Lock()
@@ -105,8 +105,9 @@ func (s *Slots) Acquire(service string, client netip.Addr, now time.Time) (slot 
 	return slot, ""
 }
 
-// Identify counts a session for its client, once that is known. It returns the
-// name of the limit that the client has reached; the session must then end.
+// Identify counts a session for its client, when the client is known. It
+// returns the name of the limit that the client has reached; the session must
+// then end.
 func (s *Slot) Identify(client netip.Addr, now time.Time) (full string) {
 	slots := s.slots
 	slots.mu.Lock()
@@ -150,10 +151,11 @@ func (s *Slots) admit(slot *Slot, levels []int, now time.Time) (evict []func(), 
 	return evict, full
 }
 
-// makeRoom checks the limits at the given levels. Where there is no room, it chooses
-// the session that makes room; nil: there is room everywhere. If one session cannot
-// make room at all levels, full names the limit. The session that was chosen until
-// then is still evicted, so that a later connection finds room.
+// makeRoom checks the limits at the given levels. Where no slot is free, it
+// chooses the session that makes room; it returns nil if slots are free at all
+// levels. If one session cannot make room at all levels, full names the limit.
+// The session that was chosen until then is still evicted, so that a later
+// connection finds room.
 func (s *Slots) makeRoom(slot *Slot, levels []int, now time.Time) (victim *Slot, full string) {
 	for _, level := range levels {
 		p := s.scope(level, slot.client)
@@ -200,8 +202,8 @@ func (s *Slots) rules(level int) []counted {
 	return []counted{{s.new, unauthenticatedSlots}, {s.all, usedSlots}}
 }
 
-// scope returns the scope where a client's sessions count at a level; nil: the client
-// is not known yet.
+// scope returns the scope that counts a client's sessions at a level, or nil if
+// the client is not known yet.
 func (s *Slots) scope(level int, client netip.Addr) *scope {
 	switch {
 	case level == ofAll:
@@ -248,7 +250,7 @@ func (s *Slots) leave(slot *Slot) (start func()) {
 		return nil
 	}
 	slot.gone = true
-	if slot.waits { // it is not counted
+	if slot.waits { // the slot is not counted
 		s.forget(slot.client)
 		return nil
 	}
@@ -283,7 +285,7 @@ func (s *Slots) forget(client netip.Addr) {
 	}
 }
 
-// run calls the functions, without the mutex.
+// run calls the functions. The caller does not hold the mutex.
 func run(all []func()) {
 	for _, f := range all {
 		if f != nil {

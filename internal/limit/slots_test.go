@@ -41,8 +41,8 @@ func TestConnectionsPerNetwork(t *testing.T) {
 	}
 }
 
-// A flood of sessions that do not log in leaves those alone that have, and finds
-// slots only as long as nobody else needs them.
+// A flood of sessions that do not log in does not disturb authenticated
+// sessions, and takes slots only while no other session needs them.
 func TestConnections(t *testing.T) {
 	b := newBook(t, nil)
 	for i := range 90 {
@@ -51,7 +51,7 @@ func TestConnections(t *testing.T) {
 	for i := range 10 {
 		b.mustAcquire(fmt.Sprintf("10.1.%d.1", i))
 	}
-	b.refused("10.2.0.1", "limits.connections") // all are still safe
+	b.refused("10.2.0.1", "limits.connections") // all sessions are still younger than Safe
 	b.now = b.now.Add(5 * time.Second)
 	for i := range 10 {
 		b.loggedIn(fmt.Sprintf("10.3.%d.1", i))
@@ -62,8 +62,8 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// A connection whose client is not known yet holds a slot of its service, and
-// that of its client from then on.
+// A connection whose client is not known yet holds a slot of its service. From
+// Identify on it also counts for its client.
 func TestIdentify(t *testing.T) {
 	b := newBook(t, nil)
 	for range 20 {
@@ -90,8 +90,8 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// Whatever comes and goes, the counts are right, within the limits, and
-// nothing is left at the end.
+// Whatever sessions start and end, the counts are right and within the limits,
+// and nothing is left at the end.
 func TestSlotsAddUp(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	b := newBook(t, func(l *SlotLimits) { l.Reserved, l.Services = 40, []string{"smtp", "imap", "pop3"} })

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// LoginState is what a Logins knows, for the process that replaces this one. It
-// holds hashes of addresses and users, and the key of the hash.
+// LoginState is the state of a Logins, for the process that replaces this one.
+// It holds hashes of addresses and users, and the key of the hash.
 type LoginState struct {
 	Version int    `json:"version"` // of the format of the rest: loginVersion
 	Key     []byte `json:"key"`
@@ -29,15 +29,15 @@ var (
 	errStateDamaged = errors.New("it is cut off or damaged")
 )
 
-// State returns the failures and the known clients of now.
+// State returns the current failures and known clients.
 func (l *Logins) State() LoginState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return LoginState{loginVersion, l.key[:], l.clients.encode(), l.users.encode(), l.known.encode()}
 }
 
-// Restore takes over a state. It must be called before the first login. After an
-// error nothing has changed.
+// Restore adopts a state. It must be called before the first login. After an
+// error, nothing has changed.
 func (l *Logins) Restore(s LoginState, now time.Time) error {
 	if s.Version != loginVersion {
 		return fmt.Errorf("failed logins: %w: %d", errStateVersion, s.Version)
@@ -79,7 +79,7 @@ func (f *failures) decode(all []byte, now time.Time) {
 		field := func(i int) uint64 { return binary.BigEndian.Uint64(all[8*i:]) }
 		read := record{
 			key: field(0), level: math.Float64frombits(field(1)),
-			at: int64(field(2)), until: int64(field(3)), //nolint:gosec // what encode has converted
+			at: int64(field(2)), until: int64(field(3)), //nolint:gosec // encode has converted it
 		}
 		if read.key != 0 && read.plausible(now) {
 			*f.findOrEvict(read.key, now) = read
@@ -87,8 +87,8 @@ func (f *failures) decode(all []byte, now time.Time) {
 	}
 }
 
-// plausible reports whether a record can be of this machine's clock. A count from
-// the future would never drain.
+// plausible reports whether the clock of this machine can have produced a
+// record. A count from the future would never decrease.
 func (r record) plausible(now time.Time) bool {
 	return r.level >= 0 && r.level < math.MaxInt32 && r.at >= 0 && r.at <= now.UnixNano() &&
 		r.until >= 0 && r.until <= now.Add(trusted).Unix()

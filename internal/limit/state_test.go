@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// passOn returns the logins of the process that replaces the one of g.
+// passOn returns the logins of a process that replaces the process of g.
 func (g *guesses) passOn(perClient, perUser int) *guesses {
 	g.t.Helper()
 	text, err := json.Marshal(g.State())
@@ -29,8 +29,8 @@ func (g *guesses) passOn(perClient, perUser int) *guesses {
 	return next
 }
 
-// Failures of clients and of users, and the known clients, outlive the process,
-// also from one to the next.
+// Failures of clients and of users, and the known clients, are passed on from
+// each process to the next.
 func TestStateIsPassedOn(t *testing.T) {
 	g := newGuesses(t, 10, 20)
 	g.succeed(home, "alice")
@@ -51,7 +51,8 @@ func TestStateIsPassedOn(t *testing.T) {
 	g.want(home, "alice", 2*time.Second, nil)
 }
 
-// The limits of the new process hold, and time drains what it has taken over.
+// The limits of the new process apply, and the counts that it has adopted
+// decrease with time.
 func TestStateDrains(t *testing.T) {
 	g := newGuesses(t, 10, 100)
 	g.fail(evil, "alice", 10)
@@ -63,7 +64,8 @@ func TestStateDrains(t *testing.T) {
 	g.want(evil, "bob", 0, nil)
 }
 
-// The full size is passed on, and stays within the bound that a record can be read from.
+// A state of full size is passed on, and stays below the size up to which the
+// new process reads it.
 func TestStateOfManyClients(t *testing.T) {
 	g := newGuesses(t, 10, 10)
 	for i := range 100_000 {
@@ -81,7 +83,7 @@ func TestStateOfManyClients(t *testing.T) {
 	g.passOn(10, 10).want(evil, "bob", 0, errClientFailed)
 }
 
-// A state that is cut off, damaged or of another version changes nothing.
+// A state that is truncated, damaged or of another version changes nothing.
 func TestBadState(t *testing.T) {
 	good := newGuesses(t, 10, 100)
 	good.fail(evil, "alice", 10)
@@ -104,7 +106,7 @@ func TestBadState(t *testing.T) {
 	}
 }
 
-// Records that no clock of this machine can have written are left out.
+// Records that no clock of this machine can have produced are left out.
 func TestImplausibleRecords(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	for name, r := range map[string]record{

@@ -35,12 +35,13 @@ func SameTurns(a, b map[string]Turns) bool {
 	return len(a) == len(b)
 }
 
-// InUse returns how many of the service's own turns and of the common ones are taken.
+// InUse returns how many of the service's own turns, and of the common turns,
+// are taken.
 func (t Turns) InUse() int { return len(t.own) + len(t.common) }
 
-// Turn is the turn of one handshake. The handshake holds it while it computes and
-// gives it back while it waits for the client, so that a silent client delays no
-// other handshake.
+// Turn is the turn of one handshake. The handshake holds it while it computes,
+// and returns it while it waits for the client, so that a silent client delays
+// no other handshake.
 type Turn struct {
 	turns Turns
 	until time.Time
@@ -48,8 +49,8 @@ type Turn struct {
 	held  chan struct{} // the channel that has its token; nil: no turn is held
 }
 
-// New returns a Turn that is not held. Acquire fails once the time is until, or done
-// is closed.
+// New returns a Turn that is not held. Its Acquire fails at the time until, or
+// when done is closed.
 func (t Turns) New(until time.Time, done <-chan struct{}) *Turn {
 	return &Turn{turns: t, until: until, done: done}
 }
@@ -82,7 +83,7 @@ func (t *Turn) Acquire() error {
 	return nil
 }
 
-// Release gives the turn back, if it is held.
+// Release returns the turn, if it is held.
 func (t *Turn) Release() {
 	if t.held != nil {
 		<-t.held

@@ -25,7 +25,7 @@ func TestTurnsAreWaitedFor(t *testing.T) {
 	}
 }
 
-// A flood of one service leaves the turns of another.
+// A flood of one service leaves other services their own turns.
 func TestServicesHaveTurnsOfTheirOwn(t *testing.T) {
 	turns := NewTurns(10, 40, []string{"imap", "smtp"}) // 2 for each, and 6
 	for range 8 {

@@ -14,22 +14,23 @@ import (
 )
 
 const (
-	interval  = 100 * time.Millisecond // between two looks at the CPU time
-	calmAfter = 10                     // looks in a row with little load: a second
+	interval  = 100 * time.Millisecond // between two measurements of the CPU time
+	calmAfter = 10                     // measurements in a row with little load: a second
 	little    = 0.3                    // CPUs in use, below which one is enough
 	much      = 0.5                    // CPUs in use, from which one may be too few
 )
 
-// load is what the last looks at the CPU time showed.
+// load is the result of the last measurements of CPU time.
 type load struct {
 	one  bool // GOMAXPROCS is one
-	calm int  // looks in a row with little load
+	calm int  // measurements in a row with little load
 }
 
-// next returns the load after one more look, in which the process used that many
-// CPUs. One look with much load is enough to use all processors, because clients
-// wait; it takes calmAfter looks to go back, so that bursts do not make the number
-// oscillate: each change stops the process for some microseconds.
+// next returns the load after one more measurement, in which the process used
+// that many CPUs. One measurement of much load is enough to use all processors,
+// because clients wait. calmAfter measurements of little load are needed to go
+// back, so that bursts do not make the number oscillate: each change stops the
+// process for some microseconds.
 func (l load) next(used float64) load {
 	switch {
 	case used >= much:
@@ -43,10 +44,10 @@ func (l load) next(used float64) load {
 	}
 }
 
-// Follow begins to set GOMAXPROCS by load. The function that it returns ends that
-// and restores the default. It does nothing if the administrator has set the
-// environment variable GOMAXPROCS, if there is one processor, or if the system
-// does not tell the CPU time of a process.
+// Follow starts to set GOMAXPROCS by load. The function that it returns ends
+// that and restores the default. Follow does nothing if the administrator has
+// set the environment variable GOMAXPROCS, if there is one processor, or if the
+// system does not report the CPU time of a process.
 func Follow() (stop func()) {
 	if _, ok := cpuTime(); !ok || os.Getenv("GOMAXPROCS") != "" || runtime.GOMAXPROCS(0) == 1 {
 		return func() {}

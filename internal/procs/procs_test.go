@@ -55,8 +55,8 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// With GOMAXPROCS in the environment nothing is followed, so that no goroutine is
-// left and the number stays.
+// With GOMAXPROCS in the environment, Follow starts no goroutine and leaves the
+// number unchanged.
 func TestAdministratorsChoice(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "2")
 	before := runtime.NumGoroutine()

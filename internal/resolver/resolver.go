@@ -1,7 +1,7 @@
-// Package resolver asks one DNS server, and tells whether it has validated the
-// answer: net.Resolver has neither that nor TLSA records. The word of a
-// resolver is worth as much as the way to it; one on this machine is best
-// (RFC 4035 §4.9.3).
+// Package resolver asks one DNS server, and reports whether that server has
+// validated the answer: net.Resolver offers neither this nor TLSA records. The
+// validation is as trustworthy as the path to the server; a server on this
+// machine is best (RFC 4035 §4.9.3).
 package resolver
 
 import (
@@ -19,21 +19,23 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// Resolver asks the server at Address, host:port. The zero Timeout is 5s, for
-// each of two tries over UDP and one over TCP.
+// Resolver asks the server at Address, host:port. A Timeout of zero means 5s;
+// it applies to each of two tries over UDP and one over TCP.
 type Resolver struct {
 	Address string
 	Timeout time.Duration
 }
 
-// Answer has the records asked for, behind CNAMEs too; none if the name or the
-// type does not exist. Secure tells that the server has validated it.
+// Answer has the requested records, also those after CNAMEs. It is empty if the
+// name or the type does not exist. Secure reports that the server has validated
+// the answer.
 type Answer struct {
 	Records []dnsmessage.Resource
 	Secure  bool
 }
 
-// Address is that of an A or AAAA record, and the zero one of any other.
+// Address returns the address of an A or AAAA record, or the zero address for
+// other records.
 func Address(r dnsmessage.Resource) netip.Addr {
 	switch body := r.Body.(type) {
 	case *dnsmessage.AResource:
@@ -47,10 +49,10 @@ func Address(r dnsmessage.Resource) netip.Addr {
 const (
 	timeout   = 5 * time.Second
 	tries     = 2
-	udpAnswer = 1232 // bytes that pass everywhere unfragmented (DNS flag day 2020)
+	udpAnswer = 1232 // bytes that reach every host without fragments (DNS flag day 2020)
 
-	// maxAliases is more than DNS servers themselves follow. The rest of a
-	// chain is not left out: what stands behind it could be other records.
+	// maxAliases is more than DNS servers follow. A longer chain is an error:
+	// the records at its end could be others than those found so far.
 	maxAliases = 16
 )
 
@@ -60,7 +62,7 @@ var (
 	errAliases   = fmt.Errorf("the name leads through more than %d aliases", maxAliases)
 )
 
-// Ask asks for one type of record of a name.
+// Ask asks for the records of one type of a name.
 func (r Resolver) Ask(ctx context.Context, name string, kind dnsmessage.Type) (Answer, error) {
 	answer, err := r.ask(ctx, name, kind)
 	if err != nil {
@@ -114,8 +116,8 @@ func answerOf(m *dnsmessage.Message, kind dnsmessage.Type) (Answer, error) {
 	return answer, nil
 }
 
-// questionOf asks for validation twice: servers look at AD or DO (RFC 6840
-// §5.7).
+// questionOf requests validation with both bits, because some servers check AD
+// and others DO (RFC 6840 §5.7).
 func questionOf(name string, kind dnsmessage.Type) (dnsmessage.Message, error) {
 	full, err := dnsmessage.NewName(strings.TrimSuffix(name, ".") + ".")
 	if err != nil {
@@ -148,7 +150,7 @@ func (r Resolver) exchange(ctx context.Context, network string, question dnsmess
 		return nil, err
 	}
 	if network == "tcp" {
-		packed = append(binary.BigEndian.AppendUint16(nil, uint16(len(packed))), packed...) //nolint:gosec // a question has 300 bytes at most
+		packed = append(binary.BigEndian.AppendUint16(nil, uint16(len(packed))), packed...) //nolint:gosec // a question has at most 300 bytes
 	}
 	if _, err := conn.Write(packed); err != nil {
 		return nil, err
@@ -159,8 +161,8 @@ func (r Resolver) exchange(ctx context.Context, network string, question dnsmess
 	return overUDP(conn, question)
 }
 
-// overUDP passes over what does not answer: it may be an attempt to answer in
-// the server's place.
+// overUDP ignores packets that do not answer the question: an attacker may have
+// sent them in the server's name.
 func overUDP(conn net.Conn, question dnsmessage.Message) (*dnsmessage.Message, error) {
 	buffer := make([]byte, 4096)
 	for {

@@ -72,7 +72,8 @@ func TestAskFails(t *testing.T) {
 	}
 }
 
-// Silence and answers to other questions end with the time limit.
+// Without an answer, or with answers to other questions, Ask ends at the time
+// limit.
 func TestAskIsBounded(t *testing.T) {
 	for name, reply := range map[string]func(query []byte) []byte{
 		"silence":     func([]byte) []byte { return nil },

@@ -8,13 +8,13 @@ import (
 	"github.com/letterlock/letterlock/internal/mailclient"
 )
 
-// dialect holds what a scan must know of a protocol.
+// dialect holds the differences between the protocols for a scan.
 type dialect struct {
 	start    string // the command that starts TLS
 	password string // the protocol's own command for passwords; empty: none
 
 	noise    string            // a harmless command
-	answered func([]byte) bool // whether it has been answered, in the bytes that came inside TLS
+	answered func([]byte) bool // whether these bytes, received inside TLS, answer noise
 }
 
 var dialects = map[string]dialect{
@@ -26,8 +26,8 @@ var dialects = map[string]dialect{
 
 func some(b []byte) bool { return len(b) > 0 }
 
-// hello reads the greeting and asks for the capabilities. It returns these, and
-// the ways to log in that they offer.
+// hello reads the greeting and asks for the capabilities. It returns them, and
+// the login methods that they offer.
 func (d dialect) hello(c *mailclient.Conn) (offered mailclient.Capabilities, logins []string, err error) {
 	if _, err := c.Greeting(); err != nil {
 		return offered, nil, err
@@ -40,8 +40,9 @@ func (d dialect) hello(c *mailclient.Conn) (offered mailclient.Capabilities, log
 	return offered, logins, err
 }
 
-// inject sends a command in plaintext right behind STARTTLS. A server that answers
-// it inside TLS takes an attacker's command for the client's (CVE-2011-0411).
+// inject sends a plaintext command directly after STARTTLS. A server that
+// answers it inside TLS executes an attacker's command as the client's
+// (CVE-2011-0411).
 func (v *look) inject() {
 	c, err := v.dial()
 	if err != nil {
@@ -53,7 +54,7 @@ func (v *look) inject() {
 		return
 	}
 	if err := c.InjectStartTLS(d.noise, v.anyTLS(nil)); err != nil {
-		return // refused, as it may be
+		return // the server may refuse the command
 	}
 	_ = c.SetDeadline(time.Now().Add(min(quietTime, v.Timeout)))
 	if d.answered(readUntil(c.Conn, d.answered)) {
@@ -61,7 +62,7 @@ func (v *look) inject() {
 	}
 }
 
-// readUntil reads until the bytes so far are enough, or no more come.
+// readUntil reads until enough accepts the bytes, or no more arrive.
 func readUntil(conn net.Conn, enough func([]byte) bool) []byte {
 	received := make([]byte, mailclient.MaxLine)
 	n := 0

@@ -14,21 +14,21 @@ import (
 	"github.com/letterlock/letterlock/internal/resolver"
 )
 
-// Domain is what the DNS says of where a domain's mail goes.
+// Domain is the result of asking DNS where a domain's mail goes.
 type Domain struct {
 	Name     string    `json:"domain"`
 	Servers  []Server  `json:"servers"`
 	Findings []Finding `json:"findings"`
 }
 
-// Server is one of its mail servers.
+// Server is one of a domain's mail servers.
 type Server struct {
 	Name      string       `json:"name"`
 	Addresses []netip.Addr `json:"addresses"`
-	Claims    []string     `json:"claims"` // what the addresses say that they are (PTR)
+	Claims    []string     `json:"claims"` // the names of its addresses (PTR)
 }
 
-// domain is the look at one.
+// domain is the state of one domain's check.
 type domain struct {
 	Domain
 	ctx context.Context
@@ -39,11 +39,11 @@ func (d *domain) find(s Severity, format string, args ...any) {
 	d.Findings = append(d.Findings, Finding{s, fmt.Sprintf(format, args...)})
 }
 
-// maxServers bounds how many servers of a domain are looked at.
+// maxServers bounds the servers of a domain that are checked.
 const maxServers = 20
 
-// LookDomain follows a domain's MX records to addresses, and those back to
-// names.
+// LookDomain resolves a domain's MX records to addresses, and these addresses
+// to names.
 func LookDomain(ctx context.Context, dns resolver.Resolver, name string) Domain {
 	d := &domain{Domain{Name: name, Servers: []Server{}, Findings: []Finding{}}, ctx, dns}
 	records, ok := d.ask(name, dnsmessage.TypeMX)
@@ -71,7 +71,7 @@ func LookDomain(ctx context.Context, dns resolver.Resolver, name string) Domain 
 	return d.Domain
 }
 
-// ask reports what cannot be asked, once.
+// ask asks DNS. It reports a failure once.
 func (d *domain) ask(name string, kind dnsmessage.Type) ([]dnsmessage.Resource, bool) {
 	answer, err := d.dns.Ask(d.ctx, name, kind)
 	if err != nil {
@@ -80,8 +80,8 @@ func (d *domain) ask(name string, kind dnsmessage.Type) ([]dnsmessage.Resource, 
 	return answer.Records, err == nil
 }
 
-// server looks at a name that mail goes to: no alias, and addresses whose names
-// lead back to them.
+// server checks the name of a mail server: it must not be an alias, and its
+// addresses must have names that lead back to them.
 func (d *domain) server(name string) {
 	s := Server{Name: name, Addresses: []netip.Addr{}, Claims: []string{}}
 	if aliases, ok := d.ask(name, dnsmessage.TypeCNAME); !ok {
@@ -116,8 +116,8 @@ func (d *domain) addresses(name string) (all []netip.Addr, ok bool) {
 	return all, true
 }
 
-// back looks for a name of an address that leads to it, as receivers do when
-// the address sends mail. It returns the names that the address has.
+// back looks for a name of the address that leads back to it, as receivers do
+// for an address that sends mail. It returns the address's names.
 func (d *domain) back(a netip.Addr) (claimed []string) {
 	records, ok := d.ask(reverse(a), dnsmessage.TypePTR)
 	if !ok {
@@ -143,9 +143,8 @@ func (d *domain) back(a netip.Addr) (claimed []string) {
 	return claimed
 }
 
-// Compare holds the names of addresses against the certificates that were seen
-// on the same hosts: other servers may want both to be the same, of those who
-// send.
+// Compare compares the names of addresses with the certificates that were seen
+// on the same hosts: other servers may require of senders that they match.
 func (d *Domain) Compare(reports []Report) {
 	for _, s := range d.Servers {
 		for _, r := range reports {
@@ -162,7 +161,7 @@ func (d *Domain) Compare(reports []Report) {
 	}
 }
 
-// reverse is the name under which an address has PTR records (RFC 1035 §3.5,
+// reverse returns the name at which an address has PTR records (RFC 1035 §3.5,
 // RFC 3596 §2.5).
 func reverse(a netip.Addr) string {
 	var b strings.Builder
@@ -177,10 +176,10 @@ func reverse(a netip.Addr) string {
 	return b.String() + "ip6.arpa"
 }
 
-// ErrNoDomain says that a word is no name of a domain.
+// ErrNoDomain is the error for a text that is not a domain name.
 var ErrNoDomain = errors.New("it is no domain")
 
-// CheckDomain refuses what cannot be asked for.
+// CheckDomain refuses a text that is not a domain name.
 func CheckDomain(name string) error {
 	if !strings.Contains(name, ".") || strings.ContainsAny(name, " /:@") {
 		return fmt.Errorf("%q: %w", name, ErrNoDomain)

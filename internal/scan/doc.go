@@ -1,8 +1,8 @@
-// Package scan looks at a mail service from outside, as a scanner would: is
-// TLS there, which versions and suites, whose certificate, is a login offered
-// before TLS, is a plaintext command executed after it? And at what the DNS
-// says of a domain's servers.
+// Package scan examines a mail service from outside, as a security scanner
+// does: whether it has TLS, with which versions, cipher suites and certificate,
+// whether it offers a login before TLS, and whether it executes a plaintext
+// command inside TLS. It also checks the DNS records of a domain's servers.
 //
-// It logs in nowhere and sends no mail. It can offer what crypto/tls has: of
-// SSL 2 and 3, DHE and anonymous suites it sees nothing.
+// It does not log in and sends no mail. It can only offer what crypto/tls
+// implements: it does not detect SSL 2 and 3, DHE suites and anonymous suites.
 package scan

@@ -21,7 +21,7 @@ func (recorded) Write(p []byte) (int, error) { return len(p), nil }
 
 func (recorded) SetDeadline(time.Time) error { return nil }
 
-// Whatever a server says, it is understood or refused, and ends.
+// Whatever a server sends, hello parses or refuses it, and ends.
 func FuzzHello(f *testing.F) {
 	for _, s := range services {
 		said := s.greeting

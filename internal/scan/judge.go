@@ -11,10 +11,10 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// judgeTLS says what is wrong with versions and suites.
+// judgeTLS reports what is wrong with the versions and suites.
 func (v *look) judgeTLS() {
 	r := v.report
-	old := Weak // where the alternative is plaintext, old TLS is worth noting and no more
+	old := Weak // if the alternative is plaintext, old TLS is only worth a note
 	if v.Public {
 		old = Note
 	}
@@ -55,14 +55,14 @@ func (v *look) suites(text string, severity Severity, is func(string) bool) {
 	}
 }
 
-// certificate says what is wrong with the one that is served first.
+// certificate reports what is wrong with the certificate that is served first.
 func (v *look) certificate(state tls.ConnectionState) {
 	r := v.report
 	leaf := state.PeerCertificates[0]
 	r.Names, r.Expires = append(r.Names, leaf.DNSNames...), leaf.NotAfter.UTC()
 	severity := Bad
 	if v.Public {
-		severity = Weak // senders with DANE or MTA-STS refuse, others do not look
+		severity = Weak // senders with DANE or MTA-STS refuse it, others do not check
 	}
 	intermediates := x509.NewCertPool()
 	for _, c := range state.PeerCertificates[1:] {

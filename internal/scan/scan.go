@@ -13,7 +13,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Target is a service to look at.
+// Target is a service to scan.
 type Target struct {
 	Service  string // its name, for the report
 	Protocol string // smtp, imap, pop3 or sieve
@@ -21,27 +21,27 @@ type Target struct {
 	Host     string // what the certificate should be for
 	Implicit bool   // TLS from the first byte
 
-	// Public takes mail from the public: there TLS is better than none, whatever
-	// it is, and few look at the certificate.
+	// Public is set for services that receive mail from the public: even weak
+	// TLS is better than none there, and few senders check the certificate.
 	Public bool
 
-	// Optional need not be there.
+	// Optional is set for services that need not exist.
 	Optional bool
 }
 
-// Options say how to look.
+// Options configure a scan.
 type Options struct {
-	Roots   *x509.CertPool // nil: the system's
+	Roots   *x509.CertPool // nil: the system's CAs
 	Timeout time.Duration  // of each step; 0: 10s
 	Now     time.Time
 }
 
 const (
 	defaultTimeout = 10 * time.Second
-	quietTime      = 2 * time.Second // in which an injected command would be answered
+	quietTime      = 2 * time.Second // how long to wait for an answer to an injected command
 )
 
-// Report is what was seen.
+// Report is the result of a scan.
 type Report struct {
 	Service     string    `json:"service"`
 	Address     string    `json:"address"`
@@ -59,7 +59,7 @@ type Report struct {
 // Severity is how bad a finding is.
 type Severity string
 
-// The severities, worst first.
+// The severities, from the worst to the mildest.
 const (
 	Bad  Severity = "bad"  // passwords or mail are in danger, or clients are refused
 	Weak Severity = "weak" // out of date
@@ -76,7 +76,7 @@ func (r *Report) find(s Severity, format string, args ...any) {
 	r.Findings = append(r.Findings, Finding{s, fmt.Sprintf(format, args...)})
 }
 
-// look is the state of one target's scan.
+// look is the state of the scan of a target.
 type look struct {
 	Target
 	Options
@@ -84,8 +84,7 @@ type look struct {
 	report *Report
 }
 
-// Look reports on a target, in at most a few dozen connections, one after the
-// other.
+// Look scans a target, in at most a few dozen connections, one after the other.
 func Look(ctx context.Context, t Target, o Options) Report {
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
@@ -105,7 +104,7 @@ func Look(ctx context.Context, t Target, o Options) Report {
 	return r
 }
 
-// clear looks at what is said before TLS, and reports whether to go on.
+// clear checks the session before TLS, and reports whether to go on.
 func (v *look) clear() bool {
 	c, err := v.dial()
 	if err != nil {
@@ -136,8 +135,8 @@ func (v *look) clear() bool {
 	return offered.StartTLS
 }
 
-// offers finds versions and suites: what was agreed on is left out of the next
-// offer, until there is no handshake any more.
+// offers finds the versions and suites: each offer leaves out those that the
+// server has chosen before, until no handshake succeeds.
 func (v *look) offers() {
 	seen := map[string]bool{}
 	for version := uint16(tls.VersionTLS10); version <= tls.VersionTLS13; version++ {
@@ -159,7 +158,7 @@ func (v *look) offers() {
 				v.report.Suites = append(v.report.Suites, name)
 			}
 			if suites = without(suites, state.CipherSuite); version == tls.VersionTLS13 {
-				break // its suites cannot be chosen
+				break // Go does not let callers choose its suites
 			}
 		}
 	}
@@ -185,12 +184,12 @@ func without(suites []uint16, gone uint16) []uint16 {
 		}
 	}
 	if len(left) == len(suites) {
-		return nil // it chose what was not offered
+		return nil // the server chose a suite that was not offered
 	}
 	return left
 }
 
-// handshake does a handshake on a new connection.
+// handshake performs a handshake on a new connection.
 func (v *look) handshake(version uint16, suites []uint16) (state tls.ConnectionState, err error) {
 	c, err := v.dial()
 	if err != nil {
@@ -212,9 +211,9 @@ func (v *look) handshake(version uint16, suites []uint16) (state tls.ConnectionS
 	return state, err
 }
 
-// anyTLS returns a handshake with the rules of a configuration, nil for Go's, that
-// accepts every certificate: certificates are judged later, and a bad one does not
-// end the scan.
+// anyTLS returns a function for a handshake that accepts every certificate:
+// certificates are judged later, and a bad one does not end the scan. config
+// gives its other settings; nil means Go's defaults.
 func (v *look) anyTLS(rules *tls.Config) mailclient.Handshake {
 	config := rules.Clone()
 	if config == nil {

@@ -18,14 +18,15 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// server is a mail server that says as little as leads to TLS.
+// server is a mail server with just the replies that lead to TLS.
 type server struct {
 	greeting string
 	answers  map[string]string // by the first word; lines end with \r\n
 	tls      *tls.Config       // nil: none
 	implicit bool
 
-	// gullible reads on, inside TLS, what came before it.
+	// gullible makes the server execute, inside TLS, commands that it received
+	// before.
 	gullible bool
 }
 
@@ -75,7 +76,7 @@ func (s server) serve(conn net.Conn) {
 	}
 }
 
-// services speak each protocol, and offer TLS and no login.
+// services are servers of each protocol that offer TLS and no login.
 var services = map[string]server{
 	"smtp": {greeting: "220-a\r\n220 b\r\n", answers: map[string]string{"EHLO": "250-a\r\n250 STARTTLS\r\n", "STARTTLS": "220 go\r\n", "NOOP": "250 ok\r\n"}},
 	"imap": {greeting: "* OK hello\r\n", answers: map[string]string{"a1": "* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\na1 OK\r\n", "a2": "a2 OK\r\n", "x": "x OK\r\n"}},
@@ -95,7 +96,7 @@ func policy(t *testing.T, name string, certificates ...tls.Certificate) *tls.Con
 	return config
 }
 
-// found are the findings of a severity.
+// found returns the texts of the findings of a severity.
 func found(r []Finding, s Severity) (all []string) {
 	for _, f := range r {
 		if f.Severity == s {
@@ -136,7 +137,7 @@ func TestNothingIsWrong(t *testing.T) {
 	})
 }
 
-// A plaintext command is executed inside TLS.
+// A server that executes a plaintext command inside TLS is reported.
 func TestInjectionIsFound(t *testing.T) {
 	ca := authority.New(t)
 	for protocol, s := range services {
@@ -172,7 +173,7 @@ func TestLoginsBeforeTLSAreFound(t *testing.T) {
 	}
 }
 
-// A server may offer its logins in the form of an old draft alone.
+// A server may offer its logins only in the form of an old draft.
 func TestLoginsOfTheOldFormAreFound(t *testing.T) {
 	s := services["smtp"]
 	s.answers = map[string]string{"EHLO": "250-a\r\n250-AUTH=LOGIN PLAIN\r\n250 AUTH CRAM-MD5 PLAIN\r\n"}
@@ -181,7 +182,8 @@ func TestLoginsOfTheOldFormAreFound(t *testing.T) {
 	}
 }
 
-// Old TLS is a matter of who comes; a certificate, of who looks at it.
+// How bad old TLS is depends on the clients; how bad a certificate is depends
+// on whether they check it.
 func TestOldTLSAndBadCertificates(t *testing.T) {
 	ca := authority.New(t)
 	public := func(t *Target) { t.Public = true }

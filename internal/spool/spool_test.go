@@ -7,8 +7,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// All messages together keep to the limit, and a message that is closed gives its
-// space back.
+// All messages together stay below the limit, and closing a message frees its
+// space.
 func TestMessagesShareTheLimit(t *testing.T) {
 	var s Spool
 	s.SetLimit(10)

@@ -28,9 +28,9 @@ func MainProcess(pid int) error {
 	return notify(fmt.Sprintf("MAINPID=%d", pid))
 }
 
-// Stopping tells systemd that the service ends, and that its sessions may take
-// so long to end. systemd waits for that time even if the unit's TimeoutStopSec
-// is shorter.
+// Stopping tells systemd that the service ends, and how long its sessions may
+// take to end. systemd waits for that time even if the unit's TimeoutStopSec is
+// shorter.
 func Stopping(deadline time.Duration) error {
 	return notify(daemon.SdNotifyStopping, fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", deadline.Microseconds()))
 }
@@ -39,10 +39,10 @@ func Stopping(deadline time.Duration) error {
 // a watchdog.
 const statusTime = 10 * time.Second
 
-// Watch sends the status line at once, and then again and again until the context
-// ends, each time with a sign of life if the unit has WatchdogSec. It calls status each time: if status no
-// longer returns, because the service is deadlocked, systemd ends and restarts
-// the service.
+// Watch sends the status line at once, and repeats it until the context ends,
+// each time with a keep-alive if the unit has WatchdogSec. It calls status each
+// time: if status no longer returns, because the service is deadlocked, systemd
+// ends and restarts the service.
 func Watch(ctx context.Context, status func() string) {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return

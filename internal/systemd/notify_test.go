@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// manager receives what the service notifies.
+// manager receives the notifications of the service.
 func manager(t *testing.T) (next func() string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "notify")
@@ -52,7 +52,7 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-// The sign of life comes after the status is known, and only with WatchdogSec.
+// The keep-alive is sent after status has returned, and only with WatchdogSec.
 func TestWatch(t *testing.T) {
 	next := manager(t)
 	t.Setenv("WATCHDOG_USEC", "20000")

@@ -1,8 +1,8 @@
-// Package watch notices that files have changed, and loads them again. It checks the
-// files when Look is called and needs no help of the kernel, so
-// that it works with every file system and every way to replace a file: written
-// over, renamed onto, or behind a symbolic link that points elsewhere now, as
-// certbot and Kubernetes do it.
+// Package watch notices that files have changed, and loads them again. It
+// checks the files when Look is called, without notifications from the kernel,
+// so that it works with every file system and every way to replace a file:
+// overwriting it, renaming another file to its name, or changing a symbolic
+// link on its path, as certbot and Kubernetes do.
 package watch
 
 import (
@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Files is a set of files that are looked after. Its methods may be called
-// from any goroutine; loads run one after the other.
+// Files is a set of watched files. Its methods may be called from any
+// goroutine; loads run one after the other.
 type Files struct {
 	// Report is called with the result of loading a file again, and with an error only
 	// once while the error stays the same. It may be nil.
@@ -25,10 +25,10 @@ type Files struct {
 	items []*item
 }
 
-// Status is what is known of files that belong together.
+// Status is the state of files that belong together.
 type Status struct {
 	Paths    []string
-	Err      error     // of the last load; what was loaded before is still in use
+	Err      error     // of the last load; the content loaded before is still in use
 	Loaded   time.Time // the last load that succeeded
 	Failures int       // loads that failed, each error counted once
 }
@@ -36,11 +36,11 @@ type Status struct {
 type item struct {
 	Status
 	load   func() error
-	loaded stamp // the files as they were for the last load
-	seen   stamp // as they were at the last look
+	loaded stamp // state of the files at the last load
+	seen   stamp // state of the files at the last Look
 }
 
-// Add loads files that belong together, and looks after them if that works.
+// Add loads files that belong together, and watches them if that succeeds.
 func (f *Files) Add(load func() error, paths ...string) error {
 	i := &item{Status: Status{Paths: paths}, load: load, loaded: stampOf(paths)}
 	if err := load(); err != nil {
@@ -54,7 +54,7 @@ func (f *Files) Add(load func() error, paths ...string) error {
 	return nil
 }
 
-// Continue goes on to count the failures of another set.
+// Continue continues the failure counts of another set.
 func (f *Files) Continue(before *Files) {
 	counted := map[string]int{}
 	for _, s := range before.Status() {
@@ -67,8 +67,8 @@ func (f *Files) Continue(before *Files) {
 	}
 }
 
-// Look loads what has changed and has been left alone since the look before,
-// so that no file is taken that is still being written. What failed is tried
+// Look loads files that have changed, but not since the previous Look, so that
+// it does not load a file that is still being written. It tries failed loads
 // again.
 func (f *Files) Look() {
 	f.mu.Lock()
@@ -83,7 +83,7 @@ func (f *Files) Look() {
 	}
 }
 
-// Reload loads everything at once, changed or not.
+// Reload loads all files at once, changed or not.
 func (f *Files) Reload() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -93,8 +93,8 @@ func (f *Files) Reload() {
 	}
 }
 
-// reload loads an item whose files look like now. An error does not count if
-// they have changed under it.
+// reload loads an item whose files have the state now. An error does not count
+// if the files have changed during the load.
 func (f *Files) reload(i *item, now stamp) {
 	err := i.load()
 	if after := stampOf(i.Paths); err != nil && !after.equal(now) {
@@ -115,7 +115,7 @@ func (f *Files) reload(i *item, now stamp) {
 	}
 }
 
-// Status lists what is known, in the order of Add.
+// Status lists the states, in the order of Add.
 func (f *Files) Status() []Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -126,12 +126,13 @@ func (f *Files) Status() []Status {
 	return all
 }
 
-// stamp is what files look like from outside.
+// stamp is the state of several files.
 type stamp []state
 
-// state of one file; the zero value is that of a file that is not there.
+// state is the state of one file; the zero value means that the file does not
+// exist.
 type state struct {
-	path string // behind symbolic links
+	path string // after symbolic links
 	info os.FileInfo
 }
 

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// world is a folder with files that are looked after, and what was loaded.
+// world is a folder with watched files, and the texts that were loaded from
+// them.
 type world struct {
 	*testing.T
 	Files
@@ -32,7 +33,7 @@ func newWorld(t *testing.T) *world {
 
 var errBad = errors.New("bad")
 
-// add looks after a file; "bad" in it is an error.
+// add watches a file; the text "bad" in it is an error.
 func (w *world) add(path string) {
 	w.Helper()
 	err := w.Add(func() error {
@@ -189,7 +190,8 @@ func TestABrokenFileIsReportedOnceAndTriedAgain(t *testing.T) {
 	}
 }
 
-// What fails for a reason outside the file works again without a change of it.
+// A load that failed for a reason outside the file is tried again, and succeeds
+// without a change of the file.
 func TestAnErrorThatPasses(t *testing.T) {
 	w := newWorld(t)
 	path := w.write("a", "one")
@@ -224,7 +226,7 @@ func TestReloadWaitsForNothing(t *testing.T) {
 	w.want("once is enough", w.loaded, "one", "two")
 }
 
-// A load that fails because its files change under it says nothing yet.
+// A load that fails because its files change meanwhile reports nothing yet.
 func TestFilesThatChangeUnderALoad(t *testing.T) {
 	w := newWorld(t)
 	path := w.write("a", "one")
@@ -257,7 +259,7 @@ func TestAddFailsAsTheLoadDoes(t *testing.T) {
 	}
 }
 
-// Four hundred files are those of two hundred certificates.
+// Two hundred certificates have four hundred files.
 func BenchmarkLookAtHundreds(b *testing.B) {
 	folder := b.TempDir()
 	var f Files

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// alarm logs that a limit was met, but not each time: a flood of connections
-// must not become one of the log.
+// alarm logs that a limit was reached, but not each time: a flood of
+// connections must not flood the log.
 type alarm struct {
 	server *Server
 
 	mu    sync.Mutex
-	until time.Time // nothing is logged before
-	count int       // of connections since the last line
+	until time.Time // earliest time of the next line
+	count int       // connections since the last line
 }
 
 const alarmEvery = 10 * time.Second

@@ -1,7 +1,7 @@
-// Package web serves HTTP beside the mail: the status page, the challenges of
-// a CA, the policy of MTA-STS.
+// Package web serves HTTP beside the mail protocols: the status page, the
+// challenges of a CA, the policy of MTA-STS.
 //
-// Each answer is small and made at once, so that only a client can be slow.
+// Each answer is small and computed at once, so that only a client can be slow.
 // Every wait for a client ends after a fixed time, each client has a share of
 // the connections, and an idle connection makes room for a new one.
 package web

@@ -14,8 +14,8 @@ import (
 
 const request = "GET / HTTP/1.1\r\nHost: " + name + "\r\n\r\n"
 
-// openings are what a client can say, in plaintext or on a listener with TLS,
-// and then fall silent.
+// openings are the bytes that a client sends, in plaintext or on a listener
+// with TLS, before it falls silent.
 var openings = []struct {
 	secure     bool
 	what, send string
@@ -28,8 +28,8 @@ var openings = []struct {
 	{true, "half a handshake", "\x16\x03\x01\x02\x00\x01\x00"},
 }
 
-// One client holds its share and no more, whatever it has said, and nobody is
-// kept out: neither others nor the client itself.
+// One client holds only its share, whatever it has sent, and keeps out neither
+// other clients nor itself.
 func TestH7_ShareOfAClient(t *testing.T) {
 	for _, o := range openings {
 		t.Run(fmt.Sprintf("TLS %t, %s", o.secure, o.what), func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestH7_ShareOfAClient(t *testing.T) {
 	}
 }
 
-// Clients that are many enough to take all slots make room.
+// Connections of clients that together take all slots make room.
 func TestH7_ManyClients(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		w := newWorld(t, secure)
@@ -59,8 +59,8 @@ func TestH7_ManyClients(t *testing.T) {
 	}
 }
 
-// Answers that are not read hold their connections for no longer than the
-// patience with them.
+// A client that does not read its answer keeps its connection only for the
+// patience.
 func TestH7_AnswersThatAreNotRead(t *testing.T) {
 	w := newWorld(t, false)
 	w.SetLimits(Limits{Connections: 4, PerClient: 2})
@@ -83,7 +83,8 @@ func TestH7_AnswersThatAreNotRead(t *testing.T) {
 	}
 }
 
-// A client that has closed its half gets its answer, and an end.
+// A client that has closed its half of the connection gets its answer, and then
+// the end of the connection.
 func TestH7_HalfClosed(t *testing.T) {
 	w := newWorld(t, false)
 	for send, want := range map[string]string{request: "hello", "": "", request[:20]: "400 Bad Request"} {

@@ -28,7 +28,7 @@ const (
 	maxHeader = 16 << 10 // bytes
 )
 
-// Options say what a Server serves, and to how many.
+// Options say what a Server serves, and to how many clients.
 type Options struct {
 	Name    string // what is served, for the log
 	Handler http.Handler
@@ -39,7 +39,7 @@ type Options struct {
 
 // Limits bound the connections of a Server.
 type Limits struct {
-	Connections int // at the same time
+	Connections int // in total
 	PerClient   int // of one address, or IPv6 /64
 }
 
@@ -57,7 +57,7 @@ type Server struct {
 	ended    chan struct{} // nil: Serve was not called
 }
 
-// New returns a Server for a socket, which belongs to it from then on.
+// New returns a Server that owns the socket.
 func New(socket net.Listener, o Options) *Server {
 	s := &Server{name: o.Name, log: o.Log, listener: limit.NewListener(socket, o.Limits.waiting())}
 	s.listener.Full = (&alarm{server: s}).raise
@@ -65,23 +65,24 @@ func New(socket net.Listener, o Options) *Server {
 		Handler: working(o.Handler), TLSConfig: o.TLS, ConnContext: withConn,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: answerTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
-		// HTTP/2 would multiply the requests of a connection, and nobody needs it.
+		// HTTP/2 would multiply the requests of a connection, and no client
+		// needs it.
 		Protocols: new(http.Protocols),
 	}
 	s.http.Protocols.SetHTTP1(true)
 	return s
 }
 
-// Addr is where the server listens.
+// Addr returns the address of the server.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Socket returns the listening socket.
 func (s *Server) Socket() net.Listener { return s.listener.Listener }
 
-// SetLimits replaces the limits; connections that are open stay.
+// SetLimits replaces the limits. Open connections stay.
 func (s *Server) SetLimits(l Limits) { s.listener.SetLimits(l.waiting()) }
 
-// Serve serves until Close or Shutdown. It returns at once.
+// Serve starts to serve until Close or Shutdown, and returns at once.
 func (s *Server) Serve() {
 	s.ended = make(chan struct{})
 	go func() {
@@ -99,7 +100,7 @@ func (s *Server) serve() error {
 	return s.http.Serve(s.listener)
 }
 
-// StopAccepting closes the socket at once, so that another process may have it.
+// StopAccepting closes the socket at once, so that another process can use it.
 // Requests that have begun are answered.
 func (s *Server) StopAccepting() {
 	s.stopped.Store(true)
@@ -114,8 +115,8 @@ func (s *Server) Close() error {
 	return err
 }
 
-// Shutdown closes the socket at once, and the connections when the answers
-// under way have been given, or after a second.
+// Shutdown closes the socket at once. It closes the connections when the
+// current answers are complete, or after a second.
 func (s *Server) Shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
@@ -127,15 +128,15 @@ func (s *Server) Shutdown() error {
 	return err
 }
 
-// wait returns when nothing is accepted any more.
+// wait returns when the server accepts no more connections.
 func (s *Server) wait() {
-	_ = s.listener.Close() // which http.Server knows only while it serves
+	_ = s.listener.Close() // http.Server closes it only while it serves
 	if s.ended != nil {
 		<-s.ended
 	}
 }
 
-// connKey is where a request's context has its connection.
+// connKey is the key of the connection in a request's context.
 type connKey struct{}
 
 func withConn(ctx context.Context, c net.Conn) context.Context {
@@ -145,8 +146,8 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// working keeps the connection of a request from being taken for an idle one
-// while next answers.
+// working marks the connection of a request as at work, not idle, while next
+// answers.
 func working(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := r.Context().Value(connKey{}).(*limit.Conn); ok {

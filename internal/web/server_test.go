@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// If its socket fails, the server logs that, and can still be closed.
+// If its socket fails, the server logs the error, and can still be closed.
 func TestServerLogsFailure(t *testing.T) {
 	w := newWorld(t, false)
 	_ = w.listener.Close()
@@ -19,7 +19,7 @@ func TestServerLogsFailure(t *testing.T) {
 	})
 }
 
-// A server that was never served gives its socket back too.
+// A server on which Serve was not called closes its socket too.
 func TestCloseWithoutServe(t *testing.T) {
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -33,7 +33,8 @@ func TestCloseWithoutServe(t *testing.T) {
 	}
 }
 
-// Nothing but HTTP/1 is spoken, as a connection of HTTP/2 has many requests.
+// The server speaks only HTTP/1, because a connection of HTTP/2 has many
+// requests.
 func TestOnlyHTTP1(t *testing.T) {
 	w := newWorld(t, true)
 	w.client.NextProtos = []string{"h2", "http/1.1"}

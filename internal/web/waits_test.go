@@ -30,7 +30,7 @@ func (o one) Accept() (net.Conn, error) {
 func (o one) Close() error   { o.closed.Do(func() { close(o.conn) }); return nil }
 func (o one) Addr() net.Addr { return &net.TCPAddr{} }
 
-// slowly reads a byte each second.
+// slowly reads one byte each second.
 func slowly(conn net.Conn) {
 	for {
 		if _, err := conn.Read(make([]byte, 1)); err != nil {
@@ -42,13 +42,13 @@ func slowly(conn net.Conn) {
 
 func atOnce(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
-// Every wait for a client ends, however slowly the client goes on.
+// Every wait for a client ends, however slowly the client sends or reads.
 func TestH7_WaitsEnd(t *testing.T) {
 	const hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 	for what, c := range map[string]struct {
 		secure bool
-		begin  string // is sent at once
-		each   string // is sent each second
+		begin  string // sent at once
+		each   string // sent each second
 		read   func(net.Conn)
 		most   time.Duration
 	}{
@@ -70,7 +70,7 @@ func TestH7_WaitsEnd(t *testing.T) {
 	}
 }
 
-// lasts tells how long a connection is served.
+// lasts returns how long the server keeps a connection.
 func lasts(t *testing.T, secure bool, begin, each string, read func(net.Conn)) (took time.Duration) {
 	var config *tls.Config
 	if secure {
@@ -94,7 +94,7 @@ func lasts(t *testing.T, secure bool, begin, each string, read func(net.Conn)) (
 	return took
 }
 
-// write sends each every second, after begin.
+// write sends begin, and then each once a second.
 func write(conn net.Conn, begin, each string) {
 	if _, err := io.WriteString(conn, begin); err != nil {
 		return

@@ -17,7 +17,7 @@ import (
 
 const name = "www.example.com"
 
-// usual are the limits of the configuration's defaults.
+// usual are the default limits of the configuration.
 var usual = Limits{Connections: 128, PerClient: 16}
 
 // world is a server that answers "hello" on /, and a megabyte on /long.
@@ -51,7 +51,7 @@ func answers() http.Handler {
 	return mux
 }
 
-// wantServed wants an answer for a client with an address of its own.
+// wantServed expects an answer for a client with its own address.
 func (w *world) wantServed(from string) {
 	w.t.Helper()
 	if err := w.get(from); err != nil {
