@@ -12,7 +12,7 @@ import sys
 ADDRESS = sys.argv[1]
 USER = PASSWORD = "demo"
 
-# The demo's certificate is its own; which one it is does not matter here.
+# The demo makes its own certificate, which no CA has signed.
 context = ssl.create_default_context()
 context.check_hostname = False
 context.verify_mode = ssl.CERT_NONE
@@ -24,17 +24,17 @@ def letter(subject):
 
 
 def refused(what, *args):
-    """The call has to fail, in clear."""
+    """The call has to fail, as TLS has not started."""
     try:
         what(*args)
     except (smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto):
         return
-    raise AssertionError(f"{what} has succeeded in clear")
+    raise AssertionError(f"{what} has succeeded without TLS")
 
 
 def smtp():
     with smtplib.SMTP(ADDRESS, 10025, timeout=60) as server:
-        server.sendmail("me@example.net", ["demo@example.com"], letter("in clear"))
+        server.sendmail("me@example.net", ["demo@example.com"], letter("without TLS"))
         refused(server.login, USER, PASSWORD)
         server.starttls(context=context)
         server.sendmail("me@example.net", ["demo@example.com"], letter("smtp"))
@@ -140,7 +140,7 @@ def sieve():
 smtp()
 submission()
 submissions()
-sent = {f"Subject: {name}" for name in ("in clear", "smtp", "submission", "submissions")}
+sent = {f"Subject: {name}" for name in ("without TLS", "smtp", "submission", "submissions")}
 for read in (imap, imaps, pop3, pop3s):
     found = read()
     assert sent <= found, f"{read.__name__} finds {found}"

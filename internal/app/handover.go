@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/internal/upstream"
 )
 
-// handovers maps the words of the configuration, which has checked that they
+// handovers maps the values in the configuration, which has checked that they
 // fit the service.
 var handovers = map[string]upstream.Handover{
 	"none":         {},
