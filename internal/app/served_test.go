@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
 	"github.com/letterlock/letterlock/internal/test/pebble"
 	"github.com/letterlock/letterlock/internal/test/wait"
@@ -110,16 +111,19 @@ func TestACMEOfAListener(t *testing.T) {
 	}
 	const text = `
 hostname: mail.example.test
-acme: {directory: %q, ca_roots: %s, http: "127.0.0.1:0"}
+acme: {directory: %q, ca_roots: %s, http: %q}
 listeners:
   - {service: pop3s, listen: "127.0.0.1:0", backend: "{pop3}"}
   - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", acme_hosts: [%s]}
 `
-	with := func(hosts string) string { return fmt.Sprintf(text, ca.Directory, ca.RootsFile(t), hosts) }
+	http, err := net.ResolveTCPAddr("tcp", loopback.FreeAddress(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca.Start(t, pebble.Options{HTTP: http.Port, Resolver: dns.Address}) // before the first order, which is not repeated for a minute
+	with := func(hosts string) string { return fmt.Sprintf(text, ca.Directory, ca.RootsFile(t), http, hosts) }
 	w := newWorld(t, with("imap.example.test"))
 	manager := w.now.Load().acme
-	http := manager.keeper.Addresses()[0].(*net.TCPAddr)
-	ca.Start(t, pebble.Options{HTTP: http.Port, Resolver: dns.Address})
 	names := func(i int) string { return fmt.Sprint(peer(t, w.Addresses()[i].String(), "")[0].DNSNames) }
 	wait.Until(t, "no certificates", func() bool { return names(0) == "[mail.example.test]" && names(1) == "[imap.example.test]" })
 
