@@ -91,14 +91,16 @@ func TestSentence(t *testing.T) {
 		"many literals":  {"A" + strings.Repeat(" {0+}\r\n", 99), byClient, nil, strings.Repeat(" {0+}\r\n", 34), errTooLong},
 		"announced late": {"A" + strings.Repeat(" a", 99) + " {1+}\r\nB\r\n", byClient, nil, "B\r\n", errTooLong},
 	} {
-		conn := (&gatetest.Client{Text: []byte(c.text), Piece: func() int { return 2000 }}).FrontConn()
+		client := &gatetest.Client{Text: []byte(c.text), Piece: func() int { return 2000 }}
+		conn := client.FrontConn()
 		line, err := conn.ReadLine()
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, err := readSentence(conn.ForGate(), line, c.by, 100, true)
-		_, left, _ := conn.Detach()
-		if !errors.Is(err, c.err) || !slices.Equal(got, c.want) || string(left) != c.left {
+		_, buffered, _ := conn.Detach()
+		left := string(buffered) + string(client.Text)
+		if !errors.Is(err, c.err) || !slices.Equal(got, c.want) || left != c.left {
 			t.Errorf("%s: %v, %v, left %q", name, got, err, left)
 		}
 	}
