@@ -96,7 +96,7 @@ func (u *upgradable) installScript(commands string) {
 			u.Fatal(err)
 		}
 	}
-	u.install(fmt.Appendf(nil, "#!/bin/sh\n%s\nexec %q \"$@\"\n", commands, real))
+	u.install(fmt.Appendf(nil, "#!/bin/bash\n%s\nexec %q \"$@\"\n", commands, real))
 }
 
 // serving is the number of the process that accepts connections.
