@@ -101,7 +101,7 @@ type course struct {
 	results []load.Result // of each shift
 }
 
-// sample is what a proxy used in the time before.
+// sample holds what a proxy used since the sample before it.
 type sample struct {
 	at     time.Duration // from the beginning of the day
 	cpu    float64       // CPUs

@@ -47,7 +47,7 @@ const (
 	Flood    Kind = "flood"    // connect, send nothing, disconnect
 )
 
-// Result is what the clients measured.
+// Result holds the measurements of the clients.
 type Result struct {
 	Done    int           // completed operations
 	Took    time.Duration // for all of them

@@ -10,7 +10,7 @@ import (
 	"github.com/letterlock/letterlock/internal/importer"
 )
 
-// importCall is what import is asked for.
+// importCall holds the flags and the files of one call of import.
 type importCall struct {
 	options importer.Options
 	files   []string

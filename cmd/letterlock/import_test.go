@@ -19,7 +19,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// What is imported passes the check, starts, and serves logins as before.
+// An imported configuration passes config check, starts, and serves logins.
 func TestImportedConfigurationServes(t *testing.T) {
 	for name, text := range map[string]string{
 		"stunnel.conf": `cert = {cert}

@@ -15,7 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/survey"
 )
 
-// initCall is what init was given, and the answers to what it has asked.
+// initCall holds the flags of one call of init, and the answers to its questions.
 type initCall struct {
 	ui       *ui
 	backend  string

@@ -24,7 +24,7 @@ func blocks(t *testing.T, page, language string) (all []string) {
 	return all
 }
 
-// The example in docs/import.md is what the command writes and reports.
+// The command writes and reports the example of docs/import.md.
 func TestPageAboutImport(t *testing.T) {
 	const page = "../../docs/import.md"
 	from, want, reports := blocks(t, page, "ini"), blocks(t, page, "yaml"), blocks(t, page, "")

@@ -23,7 +23,7 @@ type runner struct {
 	control           *upgrade.Control // may be nil
 
 	request *upgrade.Request // that asked for the present upgrade; nil: a signal did
-	result  chan result      // of the present upgrade; nil: there is none
+	result  chan result      // of the upgrade under way; nil: no upgrade
 	cancel  context.CancelFunc
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// Whatever is wrong with the new program or its configuration: the old process
-// continues, and the command and the log say why.
+// If the new program or its configuration has a fault, the old process continues,
+// and the command and the log say why.
 func TestUpgradeFails(t *testing.T) {
 	f, s := newFolder(t), newServices(t)
 	good := s.configuration("127.0.0.1:9", "")
