@@ -40,7 +40,7 @@ func (g *Gate) handOver() error {
 	req.add(")")
 	req.finish()
 	g.clientKnown = true
-	if err := g.inform(req); err != nil {
+	if err := g.inform("ID", req); err != nil {
 		return err
 	}
 	return g.askCapabilities()
@@ -51,17 +51,20 @@ func (g *Gate) handOver() error {
 func (g *Gate) checkHeaderRead() error {
 	req := g.request("NOOP")
 	req.finish()
-	return g.blameHeader(g.inform(req))
+	return g.blameHeader(g.inform("NOOP", req))
 }
 
 // blameHeader replaces the error of a backend that has sent a greeting, but
-// replies to the PROXY header.
+// replies to the PROXY header. A refusal with its reason is one of the client.
 func (g *Gate) blameHeader(err error) error {
 	if g.s.Handover != gate.PROXYHeader {
 		return err
 	}
-	switch gate.ReasonOf(err) {
+	switch reason := gate.ReasonOf(err); reason {
 	case gate.BackendGarbage, gate.BackendRefused, gate.HandoverRefused, gate.ClientRefused:
+		if code, _, _ := cutCode(g.refusal); reason == gate.ClientRefused && gate.HasReason(code) {
+			return err
+		}
 		return &gate.SessionError{Reason: gate.HandoverRefused, Err: gate.ErrHeader}
 	}
 	return err
@@ -82,8 +85,9 @@ func (g *Gate) facts() []field {
 	}
 }
 
-// inform sends a command of our own; the client does not receive the reply.
-func (g *Gate) inform(req *request) error {
+// inform sends a command of our own, with its name for errors; the client does not
+// receive the reply.
+func (g *Gate) inform(name string, req *request) error {
 	g.back.Print(req.pieces[0]) // all strings are short and quoted, so there is one piece
 	for {
 		r, err := g.readReplyLine(req.tag)
@@ -91,13 +95,14 @@ func (g *Gate) inform(req *request) error {
 			return err
 		}
 		_, next, err := cutLiteral(r.text)
+		code, _, _ := cutCode(r.text)
 		switch {
 		case err != nil, next.announced, r.kind == continuation:
 			return garbage(r.text)
-		case r.status == "BYE" && g.s.Handover != gate.PROXYHeader:
-			return g.refused(r, "ID")
-		case r.status == "BYE", r.status == "BAD", r.kind == tagged && r.status != "OK":
-			return gate.Because(gate.HandoverRefused, fmt.Errorf("the backend replies to ID with %s %.80q", r.status, r.text))
+		case r.status == "BYE", r.kind == tagged && r.status == "NO" && gate.HasReason(code):
+			return g.refused(r, name)
+		case r.status == "BAD", r.kind == tagged && r.status != "OK":
+			return gate.Because(gate.HandoverRefused, fmt.Errorf("the backend replies to %s with %s %.80q", name, r.status, r.text))
 		case r.kind == tagged:
 			return nil
 		}

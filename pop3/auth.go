@@ -105,11 +105,17 @@ func answerOf(user, reply string) gate.Answer {
 	if isOK(reply) {
 		return gate.Answer{Outcome: gate.Accepted}
 	}
-	code, text := "", strings.TrimLeft(strings.TrimPrefix(reply, "-ERR"), " ")
-	if strings.HasPrefix(text, "[") { // RFC 2449 §8
+	code, text := cutCode(reply)
+	return gate.AnswerCoded(user, "-ERR", code, text)
+}
+
+// cutCode splits the response code from the text of an -ERR (RFC 2449 §8).
+func cutCode(reply string) (code, text string) {
+	text = strings.TrimLeft(strings.TrimPrefix(reply, "-ERR"), " ")
+	if strings.HasPrefix(text, "[") {
 		code, text, _ = strings.Cut(text[1:], "]")
 	}
-	return gate.AnswerCoded(user, "-ERR", code, text)
+	return code, text
 }
 
 // verdict forwards the backend's reply to a login. secretSent reports whether

@@ -1,6 +1,7 @@
 package pop3
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -20,12 +21,15 @@ var hidden = map[string]bool{
 }
 
 // askCapabilities asks for the backend's capabilities. Servers without CAPA
-// answer -ERR (RFC 2449 §5).
+// answer -ERR (RFC 2449 §5); one that cannot serve now adds its reason.
 func (g *Gate) askCapabilities() error {
 	reply, err := g.ask("CAPA")
+	code, _ := cutCode(reply)
 	switch {
 	case err != nil:
 		return err
+	case isERR(reply) && gate.HasReason(code):
+		return g.refused(reply, fmt.Errorf("the backend replies to CAPA with %.80q", reply))
 	case isERR(reply):
 		g.offered = nil
 		return nil

@@ -132,17 +132,22 @@ func answerOf(user string, r response) gate.Answer {
 	if r.status == "OK" {
 		return gate.Answer{Outcome: gate.Accepted}
 	}
-	code, text := "", ""
-	switch {
-	case r.referral:
-		code = referral
-	case len(r.code) > 0:
-		code = r.code[0].text
-	}
+	text := ""
 	if len(r.text) > 0 {
 		text = r.text[0].text
 	}
-	return gate.AnswerCoded(user, r.status, code, text)
+	return gate.AnswerCoded(user, r.status, r.name(), text)
+}
+
+// name returns the name of the response code, if there is one.
+func (r response) name() string {
+	switch {
+	case r.referral:
+		return referral
+	case len(r.code) > 0:
+		return r.code[0].text
+	}
+	return ""
 }
 
 // finishLogin forwards the backend's reply to the login. secretSent reports

@@ -47,8 +47,8 @@ func (g *Gate) handOver() error {
 	return g.refused(r, err)
 }
 
-// relearn asks for the capabilities again. If the backend refuses that, it has
-// misread the command before, and the error is misunderstood.
+// relearn asks for the capabilities again. If the backend refuses that without a
+// reason, it has misread the command before, and the error is misunderstood.
 func (g *Gate) relearn(misunderstood error) error {
 	g.back.Print("CAPABILITY\r\n")
 	if err := g.back.Flush(); err != nil {
@@ -58,7 +58,7 @@ func (g *Gate) relearn(misunderstood error) error {
 	switch {
 	case err != nil:
 		return err
-	case end.status != "OK" && g.s.Handover == gate.XCLIENT:
+	case end.status != "OK" && (g.s.Handover == gate.XCLIENT || gate.HasReason(end.name())):
 		return g.refused(end, fmt.Errorf("the backend replies to CAPABILITY with %.80q", end.String()))
 	case end.status != "OK":
 		return gate.Because(gate.HandoverRefused, misunderstood)

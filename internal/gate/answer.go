@@ -86,10 +86,7 @@ var codes = map[string]Outcome{
 func AnswerCoded(user, status, code, text string) Answer {
 	code, text = strings.ToUpper(code), withoutName(text, user)
 	a := Answer{Code: loggable(code, status)}
-	outcome, known := codes[code]
-	if family, _, more := strings.Cut(code, "/"); !known && more {
-		outcome, known = codes[family]
-	}
+	outcome, known := outcomeOf(code)
 	switch {
 	case known:
 		a.Outcome = outcome
@@ -99,6 +96,26 @@ func AnswerCoded(user, status, code, text string) Answer {
 		a.Outcome = judgeText(text, WrongPassword)
 	}
 	return a
+}
+
+// HasReason reports whether a response code of IMAP, POP3 or ManageSieve, without
+// brackets and arguments, gives the reason for a refusal. A backend that sends one has
+// not misread the command.
+func HasReason(code string) bool {
+	_, known := outcomeOf(strings.ToUpper(code))
+	return known
+}
+
+func outcomeOf(code string) (outcome Outcome, known bool) {
+	if outcome, known = codes[code]; known {
+		return outcome, true
+	}
+	family, _, more := strings.Cut(code, "/")
+	if !more {
+		return 0, false
+	}
+	outcome, known = codes[family]
+	return outcome, known
 }
 
 // loggable returns the code if it is printable and short, or else the status.
