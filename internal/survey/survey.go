@@ -84,7 +84,7 @@ func Look(ctx context.Context, host, hostname string, services []Service, step f
 // look looks at the port in plaintext. If that offers no login, it looks for TLS.
 func look(ctx context.Context, host, hostname string, s Service) Seen {
 	seen := Seen{Service: s, Address: joined(host, s.Port)}
-	seen.plaintext(ctx, host, hostname)
+	seen.plaintext(ctx, hostname)
 	if seen.Err == nil && (!s.Login || seen.PlaintextLogin()) {
 		return seen
 	}
@@ -102,28 +102,29 @@ func look(ctx context.Context, host, hostname string, s Service) Seen {
 
 func joined(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 
-// dial opens a connection that ends by the deadline.
-func dial(ctx context.Context, address string) (net.Conn, time.Time, error) {
+// connect calls a function with a connection, and with the deadline that both have.
+// The connection is closed when the function returns or the context ends.
+func (s *Seen) connect(ctx context.Context, use func(conn net.Conn, deadline time.Time) error) error {
 	deadline := time.Now().Add(Timeout)
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-	return conn, deadline, err
-}
-
-// plaintext reads the greeting and what is offered.
-func (s *Seen) plaintext(ctx context.Context, _, hostname string) {
-	conn, deadline, err := dial(ctx, s.Address)
+	dialer := net.Dialer{Deadline: deadline}
+	conn, err := dialer.DialContext(ctx, "tcp", s.Address)
 	if err != nil {
-		s.Err = err
-		return
+		return err
 	}
 	defer func() { _ = conn.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	s.hello(conn, hostname, deadline)
+	return use(conn, deadline)
 }
 
-func (s *Seen) hello(conn net.Conn, hostname string, deadline time.Time) *mailclient.Conn {
+// plaintext reads the greeting and what is offered.
+func (s *Seen) plaintext(ctx context.Context, hostname string) {
+	s.Err = s.connect(ctx, func(conn net.Conn, deadline time.Time) error {
+		_, err := s.hello(conn, hostname, deadline)
+		return err
+	})
+}
+
+func (s *Seen) hello(conn net.Conn, hostname string, deadline time.Time) (*mailclient.Conn, error) {
 	c, err := mailclient.New(conn, s.Protocol, hostname, deadline)
 	if err == nil {
 		s.Greeting, err = c.Greeting()
@@ -131,25 +132,19 @@ func (s *Seen) hello(conn net.Conn, hostname string, deadline time.Time) *mailcl
 	if err == nil {
 		s.Offered, err = c.Capabilities()
 	}
-	s.Err = err
-	return c
+	return c, err
 }
 
 // starttls starts TLS by the protocol's command, to learn what the server has.
 func (s *Seen) starttls(ctx context.Context, host, hostname string) error {
-	conn, deadline, err := dial(ctx, s.Address)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	var plain Seen
-	plain.Service = s.Service
-	c := plain.hello(conn, hostname, deadline)
-	if plain.Err != nil {
-		return plain.Err
-	}
-	err = c.StartTLS(func(conn net.Conn) (net.Conn, error) { return s.shake(ctx, conn, host) })
+	err := s.connect(ctx, func(conn net.Conn, deadline time.Time) error {
+		plain := Seen{Service: s.Service}
+		c, err := plain.hello(conn, hostname, deadline)
+		if err != nil {
+			return err
+		}
+		return c.StartTLS(func(conn net.Conn) (net.Conn, error) { return s.shake(ctx, conn, host) })
+	})
 	if err == nil {
 		s.TLS = "starttls"
 	}
@@ -158,21 +153,16 @@ func (s *Seen) starttls(ctx context.Context, host, hostname string) error {
 
 // implicit starts TLS at once, and reads what is offered within it.
 func (s *Seen) implicit(ctx context.Context, host, hostname string) {
-	conn, deadline, err := dial(ctx, s.Address)
-	if err != nil {
-		s.Err = err
-		return
-	}
-	defer func() { _ = conn.Close() }()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	if err = conn.SetDeadline(deadline); err == nil {
-		conn, err = s.shake(ctx, conn, host)
-	}
-	if err != nil {
-		s.Err = err
-		return
-	}
-	s.hello(conn, hostname, deadline)
+	s.Err = s.connect(ctx, func(conn net.Conn, deadline time.Time) error {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+		secured, err := s.shake(ctx, conn, host)
+		if err == nil {
+			_, err = s.hello(secured, hostname, deadline)
+		}
+		return err
+	})
 }
 
 // shake does a handshake with any version and any certificate, and notes both.
