@@ -3,35 +3,17 @@ package gate
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
+
+	"github.com/letterlock/letterlock/internal/test/guide"
 )
 
 var update = flag.Bool("update", false, "write the table of steps into docs/limits.md")
 
 // The table of steps in the documentation is the current one.
 func TestStepsAreDocumented(t *testing.T) {
-	const file, begin, end = "../../docs/limits.md", "-update -->\n", "<!-- /steps -->"
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, ok := strings.Cut(string(text), begin)
-	_, tail, closed := strings.Cut(rest, end)
-	if !ok || !closed {
-		t.Fatalf("%s has no markers for the table", file)
-	}
-	want := head + begin + stepsTable() + end + tail
-	switch {
-	case want == string(text):
-	case *update:
-		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("%s is out of date: run go test ./internal/gate -run TestStepsAreDocumented -update", file)
-	}
+	guide.CheckTable(t, "../../docs/limits.md", "steps", stepsTable(), "go test ./internal/gate -run TestStepsAreDocumented", *update)
 }
 
 func stepsTable() string {

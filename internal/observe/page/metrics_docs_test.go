@@ -3,7 +3,6 @@ package page
 import (
 	"flag"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,24 +17,7 @@ var update = flag.Bool("update", false, "write the table of metrics into docs/gu
 
 // The documentation has a row for each metric of our own.
 func TestMetricsAreDocumented(t *testing.T) {
-	const file = "../../../docs/guides/operations.md"
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, found := guide.Table(string(text), "metrics"); !found {
-		t.Fatalf("%s has no place for the table", file)
-	}
-	want := guide.WithTable(string(text), "metrics", metricsTable(t))
-	switch {
-	case want == string(text):
-	case *update:
-		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("%s is out of date: run go test ./internal/observe/page -run TestMetricsAreDocumented -update", file)
-	}
+	guide.CheckTable(t, "../../../docs/guides/operations.md", "metrics", metricsTable(t), "go test ./internal/observe/page -run TestMetricsAreDocumented", *update)
 }
 
 // described matches the text of a description; its fields cannot be read.

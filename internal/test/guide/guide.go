@@ -4,9 +4,11 @@ package guide
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"testing"
 )
 
 // Block is a fenced block of a document.
@@ -84,12 +86,34 @@ func Table(text, name string) (table string, found bool) {
 	return table, found && closed && ended
 }
 
-// WithTable replaces the table that Table returns.
-func WithTable(text, name, table string) string {
+// withTable replaces the table that Table returns.
+func withTable(text, name, table string) string {
 	old, found := Table(text, name)
 	if !found {
 		return text
 	}
 	end := strings.Index(text, "<!-- /"+name+" -->")
 	return text[:end-len(old)] + table + text[end:]
+}
+
+// CheckTable fails if a table of a document is not the wanted one; with update, it
+// writes that into the document. Command is what a developer runs to update it.
+func CheckTable(t testing.TB, file, name, want, command string, update bool) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, found := Table(string(text), name)
+	switch {
+	case !found:
+		t.Fatalf("%s has no place for the table", file)
+	case table == want:
+	case update:
+		if err := os.WriteFile(file, []byte(withTable(string(text), name, want)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s is out of date: run %s -update", file, command)
+	}
 }

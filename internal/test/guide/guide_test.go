@@ -24,7 +24,7 @@ func TestTable(t *testing.T) {
 	if !found || table != "| 1 |\n" {
 		t.Errorf("%q, %v", table, found)
 	}
-	if got := WithTable(document, "numbers", "| 2 |\n"); got != strings.Replace(document, "| 1 |", "| 2 |", 1) {
+	if got := withTable(document, "numbers", "| 2 |\n"); got != strings.Replace(document, "| 1 |", "| 2 |", 1) {
 		t.Errorf("got %q", got)
 	}
 	if _, found := Table(document, "letters"); found {
