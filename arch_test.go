@@ -1,5 +1,5 @@
-// Package letterlock holds no code: only the test that keeps the arrows
-// between the rooms pointing one way.
+// Package letterlock contains only tests of the whole tree: its imports, words,
+// documents and goroutines.
 package letterlock
 
 import (
@@ -18,9 +18,9 @@ import (
 
 const module = "github.com/letterlock/letterlock/"
 
-// mayImport says which of our own packages each package may import. A protocol
-// speaks and knows no sockets, clocks or logs; the proxy holds them and knows
-// no protocol; they meet in internal/app, which only commands and tests import.
+// mayImport lists for each package which packages of this module it may import. A
+// protocol uses no sockets, clocks or logs. The proxy has these, and imports no
+// protocol. internal/app connects both, and only commands and tests import it.
 var mayImport = map[string][]string{
 	"configs":              {"internal/idn", "tlspolicy", "tlspolicy/outbound", "internal/filemode", "internal/routes"},
 	"tlspolicy":            {},
@@ -50,13 +50,13 @@ var mayImport = map[string][]string{
 	"sieve":                {"internal/gate", "internal/wire", "tlspolicy"},
 	"tlspolicy/dane":       {},
 	"tlspolicy/mtasts":     {},
-	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane"},
+	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts"},
 	"internal/app": {
 		"configs", "imap", "internal/acme", "internal/certs", "internal/egress", "internal/gate", "internal/idn", "internal/inventory",
 		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/loghandler", "internal/observe/page", "internal/probe", "internal/resolver",
 		"internal/routes", "internal/sts", "internal/systemd", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web",
 		"internal/wire", "pop3", "proxy", "sieve", "smtp", "smtp/smarthost", "tlspolicy", "tlspolicy/mtasts", "tlspolicy/outbound",
-		"tlspolicy/tickets",
+		"tlspolicy/tickets", "internal/scan",
 	},
 	"packaging":                     {},
 	"internal/systemd":              {},
@@ -84,7 +84,7 @@ var mayImport = map[string][]string{
 	"internal/test/loopback":        {},
 	"internal/test/usage":           {},
 	"internal/dialog":               {"internal/gate", "internal/observe", "internal/test/authority", "internal/test/loopback", "internal/upstream", "internal/wire", "proxy", "tlspolicy"},
-	"attacks":                       {}, // tests alone, which may know everybody
+	"attacks":                       {}, // only tests, which may import every package
 	"attacks/flood":                 {},
 	"attacks/mutants":               {},
 	"bench":                         {"bench/backend", "bench/floor", "bench/load", "bench/measure", "bench/peers", "bench/report"},
@@ -101,14 +101,15 @@ var mayImport = map[string][]string{
 	"internal/observe/loghandler":   {"internal/limit"},
 }
 
-// speakers import nothing that holds a socket, a clock or a log.
-var speakers = []string{"smtp", "smtp/smarthost", "smtp/syntax", "imap", "pop3", "sieve"}
+// protocols lists the protocol packages. They import no package of protocolsImportNo.
+var protocols = []string{"smtp", "smtp/smarthost", "smtp/syntax", "imap", "pop3", "sieve"}
 
-var notForSpeakers = []string{"net", "os", "time", "log/slog", "log"}
+// protocolsImportNo lists the packages of sockets, clocks and logs.
+var protocolsImportNo = []string{"net", "os", "time", "log/slog", "log"}
 
-// notForValues are the packages that open sockets and files, run programs, or
+// policiesImportNo lists the packages that open sockets and files, run programs, or
 // log. tlspolicy and the packages below it import none of them.
-var notForValues = []string{"net", "net/http", "os", "os/exec", "io/ioutil", "log", "log/slog", "syscall"}
+var policiesImportNo = []string{"net", "net/http", "os", "os/exec", "io/ioutil", "log", "log/slog", "syscall"}
 
 type listed struct {
 	Dir          string
@@ -119,44 +120,44 @@ type listed struct {
 	XTestGoFiles []string
 }
 
-func TestArrowsPointOneWay(t *testing.T) {
+func TestImports(t *testing.T) {
 	for _, p := range packages(t) {
-		room := strings.TrimPrefix(p.ImportPath, module)
-		if strings.HasPrefix(room, "cmd/") || room == strings.TrimSuffix(module, "/") {
+		path := strings.TrimPrefix(p.ImportPath, module)
+		if strings.HasPrefix(path, "cmd/") || path == strings.TrimSuffix(module, "/") {
 			continue
 		}
-		allowed, known := mayImport[room]
+		allowed, known := mayImport[path]
 		for _, imported := range p.Imports {
 			own, ours := strings.CutPrefix(imported, module)
 			switch {
-			case !ours && slices.Contains(speakers, room) && slices.Contains(notForSpeakers, imported):
-				t.Errorf("%s speaks and must not import %s", room, imported)
-			case !ours || !known && strings.HasPrefix(own, room+"/"):
-			case !known && strings.HasPrefix(room, "internal/demo"):
-				// Servers of their own: of ours they share the reading of lines.
+			case !ours && slices.Contains(protocols, path) && slices.Contains(protocolsImportNo, imported):
+				t.Errorf("%s is a protocol and must not import %s", path, imported)
+			case !ours || !known && strings.HasPrefix(own, path+"/"):
+			case !known && strings.HasPrefix(path, "internal/demo"):
+				// The demo's servers share only the reading of lines with the proxy.
 				if !strings.HasPrefix(own, "internal/demo/") && own != "internal/wire" {
-					t.Errorf("the demo servers must not know %s", own)
+					t.Errorf("the demo servers must not import %s", own)
 				}
 			case !known:
-				t.Errorf("%s is a new room: say in this test what it may import", room)
+				t.Errorf("%s is a new package: add it and its imports to mayImport", path)
 			case !slices.Contains(allowed, own):
-				t.Errorf("%s must not import %s", room, own)
+				t.Errorf("%s must not import %s", path, own)
 			}
 		}
 	}
 }
 
-// tlspolicy and the packages below it hold values: no socket, no file, no
+// tlspolicy and the packages below it have only values: no socket, no file, no
 // goroutine, no timer.
 func TestPoliciesAreValues(t *testing.T) {
 	for _, p := range packages(t) {
-		room := strings.TrimPrefix(p.ImportPath, module)
-		if room != "tlspolicy" && !strings.HasPrefix(room, "tlspolicy/") {
+		path := strings.TrimPrefix(p.ImportPath, module)
+		if path != "tlspolicy" && !strings.HasPrefix(path, "tlspolicy/") {
 			continue
 		}
 		for _, imported := range p.Imports {
-			if slices.Contains(notForValues, imported) {
-				t.Errorf("%s holds values and must not import %s", room, imported)
+			if slices.Contains(policiesImportNo, imported) {
+				t.Errorf("%s has only values and must not import %s", path, imported)
 			}
 		}
 		for _, name := range p.GoFiles {
@@ -166,7 +167,7 @@ func TestPoliciesAreValues(t *testing.T) {
 			}
 			ast.Inspect(parsed, func(n ast.Node) bool {
 				if runs(n) {
-					t.Errorf("%s/%s holds values and must not start a goroutine or a timer", room, name)
+					t.Errorf("%s/%s must not start a goroutine or a timer, because tlspolicy has only values", path, name)
 				}
 				return true
 			})
@@ -174,7 +175,7 @@ func TestPoliciesAreValues(t *testing.T) {
 	}
 }
 
-// assembled are the parts of a server.
+// assembled lists the types of package proxy that make up a server.
 var assembled = []string{"Server", "Generation", "Listener"}
 
 // Only internal/app assembles a server, so that the tests of a server and the
@@ -183,8 +184,8 @@ var assembled = []string{"Server", "Generation", "Listener"}
 // the protocols run: these cannot import internal/app, because it imports them.
 func TestOnlyAppAssemblesServers(t *testing.T) {
 	for _, p := range packages(t) {
-		room := strings.TrimPrefix(p.ImportPath, module)
-		if room == "internal/app" || room == "proxy" || room == "internal/dialog" {
+		path := strings.TrimPrefix(p.ImportPath, module)
+		if path == "internal/app" || path == "proxy" || path == "internal/dialog" {
 			continue
 		}
 		for _, name := range slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {
@@ -194,7 +195,7 @@ func TestOnlyAppAssemblesServers(t *testing.T) {
 			}
 			ast.Inspect(parsed, func(n ast.Node) bool {
 				if part, ok := partOfServer(n); ok {
-					t.Errorf("%s/%s makes a proxy.%s: use internal/app", room, name, part)
+					t.Errorf("%s/%s makes a proxy.%s: use internal/app", path, name, part)
 				}
 				return true
 			})

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// owners says what ends each goroutine and closes each listener that the
-// program starts by itself, by the function that starts it. Goroutines of a
+// owners maps each function that starts a goroutine or opens a listener to the code
+// that ends or closes it. Goroutines of a
 // sync.WaitGroup are not in it: their owner waits for the group.
 var owners = map[string]string{
 	"cmd/letterlock runner.upgrade":        "the result that it sends, which runner.serve or runner.stopUpgrade receives",

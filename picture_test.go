@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "draw docs/architecture.svg")
+var update = flag.Bool("update", false, "write docs/architecture.svg and the tests in docs/attacks.md")
 
 const (
 	pictureText = "docs/architecture.txt"
