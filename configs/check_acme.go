@@ -14,7 +14,7 @@ func checkACME(c *Config, m Machine, r report) {
 		return
 	}
 	if len(c.ACMEHosts()) == 0 {
-		at.misplaced(at.either("write hosts:, or remove acme: without hosts it only adds what mta_sts needs, and there is none",
+		at.misplaced(at.either("write hosts:, or remove acme: without hosts it only adds what mta_sts and autoconfig need, and there is neither",
 			"give --acme-hosts, or leave the flags and variables for ACME out"),
 			"certificates come from files, and acme has nothing to get")
 	}
@@ -22,10 +22,10 @@ func checkACME(c *Config, m Machine, r report) {
 		checkPublicName(host, at.in("hosts", i))
 	}
 	if local, _, ok := strings.Cut(a.Email, "@"); a.Email != "" && (!ok || local == "" || legalRecipient(a.Email) != nil) {
-		at.in("email").wrong("write an address such as postmaster@example.com, or leave it out", "%q is no address", a.Email)
+		at.in("email").wrong("write an address such as postmaster@example.com, or leave it out", "%q is not an address", a.Email)
 	}
 	if u, err := url.Parse(a.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
-		at.in("directory").wrong("write the CA's https URL, or leave it out for Let's Encrypt", "%q is no https URL", a.Directory)
+		at.in("directory").wrong("write the CA's https URL, or leave it out for Let's Encrypt", "%q is not an https URL", a.Directory)
 	}
 	if e := at.in("eab"); a.EAB != nil {
 		if a.EAB.KID == "" || a.EAB.KeyFile == "" {

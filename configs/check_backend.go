@@ -17,7 +17,7 @@ func checkBackends(c *Config, m Machine, r report) {
 		case b.Name == "":
 			at.wrong("write name: and a word of your own", "the backend has no name")
 		case strings.ContainsFunc(b.Name, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(":/@*[]", c) }) || b.Name == "reject":
-			at.in("name").wrong("write letters, digits and hyphens", "%q is no name for a backend", b.Name)
+			at.in("name").wrong("write letters, digits and hyphens", "%q is not a name for a backend", b.Name)
 		case seen[b.Name]:
 			at.in("name").wrong("choose another name", "there is another backend called %s", b.Name)
 		}
@@ -44,7 +44,7 @@ func checkAddresses(c *Config, b Backend, r report) {
 			at.wrong("name each server once", "%s is named twice", address)
 		case !b.Verified() && !c.PublicPlaintextBackend && PublicHost(hostOf(address)):
 			at.wrong("set tls, with verify or a pin, reach it over a private network, or set allow_public_plaintext_backend: true",
-				"%s is a public address, and mail and passwords would go there for anybody to read", hostOf(address))
+				"%s is a public address, and mail and passwords would be readable on the way there", hostOf(address))
 		}
 		seen[full] = true
 	}
@@ -57,7 +57,7 @@ func checkBackendTLS(m Machine, b Backend, r report) {
 		if at := r.in(key); at.given() && !b.Encrypted() {
 			at.misplaced("remove it, or write tls: starttls or tls: tls", "%s means nothing without TLS", key)
 		} else if at.given() && key != "verify" && key != "min_version" && !b.Verified() {
-			at.misplaced("remove one of the two", "%s contradicts verify: false, which lets anybody be the backend", key)
+			at.misplaced("remove one of the two", "%s contradicts verify: false, which accepts any server as the backend", key)
 		}
 	}
 	checkReadable(m, b.CA, r.in("ca"))
@@ -66,7 +66,7 @@ func checkBackendTLS(m Machine, b Backend, r report) {
 	}
 	if at := r.in("server_name"); at.given() {
 		if _, err := netip.ParseAddr(b.ServerName); err != nil && !legalServerName(b.ServerName) {
-			at.wrong("write the name in the backend's certificate", "%q is no name of a server", b.ServerName)
+			at.wrong("write the name in the backend's certificate", "%q is not a name of a server", b.ServerName)
 		}
 	}
 	checkSocketName(b, r)

@@ -102,7 +102,7 @@ func checkMechanisms(_ *Config, l Listener, r report) {
 	check := func(key string, mechanisms []string) {
 		for i, name := range mechanisms {
 			if name == "" || len(name) > 20 || strings.ContainsFunc(name, odd) {
-				r.in(key, i).wrong("write a name such as CRAM-MD5 or NTLM", "%q is no SASL mechanism", name)
+				r.in(key, i).wrong("write a name such as CRAM-MD5 or NTLM", "%q is not a SASL mechanism", name)
 			}
 		}
 	}

@@ -20,7 +20,7 @@ func checkPolicies(c *Config, _ Machine, r report) {
 		case slices.Contains(tlspolicy.Names(), own.Name):
 			at.in("name").wrong("choose another name", "%s is a built-in policy, and stays what it is", own.Name)
 		case strings.ContainsFunc(own.Name, func(c rune) bool { return c <= ' ' || c > '~' }):
-			at.in("name").wrong("write letters, digits and hyphens", "%q is no name for a policy", own.Name)
+			at.in("name").wrong("write letters, digits and hyphens", "%q is not a name for a policy", own.Name)
 		case seen[own.Name]:
 			at.in("name").wrong("choose another name", "there is another policy called %s", own.Name)
 		}

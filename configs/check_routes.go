@@ -51,7 +51,7 @@ func checkRoutes(c *Config, m Machine, r report) {
 		case !at.given() || !slices.Contains(loginServices, l.Service):
 			continue
 		case l.Routes == "":
-			at.wrong("write the file that says where users are", "routes names no file")
+			at.wrong("write the file that maps users to servers", "routes names no file")
 			continue
 		case m.Readable == nil:
 			continue

@@ -64,7 +64,7 @@ func checkPair(cert Certificate, m Machine, at report) {
 	checkReadable(m, cert.Key, at.in("key"))
 }
 
-// checkReadable asks the machine whether a file can be read, if it can tell.
+// checkReadable asks the machine whether a file can be read, if it knows.
 func checkReadable(m Machine, path string, r report) {
 	if path == "" || m.Readable == nil {
 		return

@@ -54,7 +54,7 @@ func checkResolvers(c *Config, _ Machine, at report) {
 		case bracketsLost(resolver):
 			at.in("resolvers", i).wrong(`write brackets around the address, as in "[::1]:53" or "[fd00::1:53]"`, "%q %v", resolver, errAmbiguous)
 		case err != nil || address.Port() == 0:
-			at.in("resolvers", i).wrong(`write an address, such as 127.0.0.1 or "[::1]:5353"`, "%q is no address of a DNS server", resolver)
+			at.in("resolvers", i).wrong(`write an address, such as 127.0.0.1 or "[::1]:5353"`, "%q is not an address of a DNS server", resolver)
 		}
 	}
 }
@@ -88,7 +88,7 @@ func isPrivate(n Network) bool {
 // proxy.
 func checkClients(c *Config, _ Machine, at report) {
 	if len(c.Smarthost.Clients) == 0 {
-		at.in("clients").wrong("name the legacy server's address, or leave the key out for this machine", "clients names nobody")
+		at.in("clients").wrong("name the legacy server's address, or leave the key out for this machine", "clients is empty")
 	}
 	for i, n := range c.Smarthost.Clients {
 		if n.IsValid() && !isPrivate(n) {
@@ -220,11 +220,11 @@ func checkLevelKeys(d Destination, r report) {
 // checkNames checks the form of the names that a server's certificate may have.
 func checkNames(d Destination, r report) {
 	if at := r.in("server_name"); at.given() && !legalServerName(d.ServerName) {
-		at.wrong("write the name of a server", "%q is no name of a server", d.ServerName)
+		at.wrong("write the name of a server", "%q is not a name of a server", d.ServerName)
 	}
 	for i, word := range d.Match {
 		if !slices.Contains([]string{"hostname", "nexthop", "dot-nexthop"}, word) && legalPattern(word) != nil {
-			r.in("match", i).wrong("write hostname, nexthop, dot-nexthop, a name, or .name for all beneath", "%q is no name", word)
+			r.in("match", i).wrong("write hostname, nexthop, dot-nexthop, a name, or .name for all beneath", "%q is not a name", word)
 		}
 	}
 }

@@ -5,30 +5,31 @@ import "time"
 // Listener is one service on one address, and the backend behind it.
 type Listener struct {
 	// The protocol. The ports are 25, 587, 465, 143, 993, 110, 995, 4190, and
-	// for smarthost, which sends mail out, 10025 on loopback. submissions,
-	// imaps and pop3s use implicit TLS.
+	// for smarthost and smarthosts, which send mail out, 10025 and 10465 on
+	// loopback. submissions, imaps, pop3s and smarthosts use implicit TLS.
 	Service Service `yaml:"service" required:"true" words:"{services}" var:"SERVICES" flag:"services" usage:"<SERVICE,...> to run (default all)"`
 
 	// host:port, where host is an address of this machine; without a host it is
 	// every address, IPv4 and IPv6. With port 0 the kernel chooses the port.
 	// Default: every address, on the service's own port.
-	Listen string `yaml:"listen" example:"':25'" var:"LISTEN" flag:"listen" usage:"<ADDRESS> to listen on (default all)"`
+	Listen string `yaml:"listen" example:"':25'" var:"LISTEN" flag:"listen" usage:"<ADDRESS> to listen on (default all)" each:"true"`
 
 	// The port to which clients connect, if it is mapped to the one in listen
 	// (by a container engine, a firewall, a load balancer): for the names of
-	// TLSA records. Default: the port of listen.
+	// TLSA records, and for autoconfig. Default: the port of listen.
 	PublicPort int `yaml:"public_port" min:"1" max:"65535" services:"{inbound}" example:"25"`
 
 	// The mail server, which speaks the same protocol in plaintext: host:port,
 	// [v6]:port or unix:/path. Without a port it is 25 for smtp, 587 for
 	// submission and submissions, 143 for imap and imaps, 110 for pop3 and
 	// pop3s, 4190 for sieve. Or the name of one of backends. Required, but
-	// refused on smarthost.
-	Backend string `yaml:"backend" example:"legacy.lan" var:"BACKEND" flag:"backend" usage:"the mail <HOST> behind the proxy, all services on their ports"`
+	// refused on smarthost and smarthosts.
+	Backend string `yaml:"backend" example:"legacy.lan" var:"BACKEND" flag:"backend" usage:"the mail <HOST> behind the proxy, all services on their ports" each:"true"`
 
-	// A built-in TLS policy or one of policies. Default: opportunistic for smtp,
-	// strict for all others.
-	Policy string `yaml:"policy" suggest:"{policies}" services:"{inbound}" example:"opportunistic"`
+	// A built-in TLS policy or one of policies. A smarthost listener offers
+	// STARTTLS only if it has a policy. Default: opportunistic for smtp, none for
+	// smarthost, strict for all others.
+	Policy string `yaml:"policy" suggest:"{policies}" example:"opportunistic" var:"POLICY" each:"true"`
 
 	// Text in the greeting, after the hostname: one line of printable ASCII, up
 	// to 200 characters. Default: none.
@@ -37,11 +38,11 @@ type Listener struct {
 	// Certificates for this listener, instead of the top-level certificates and
 	// those of acme.hosts. The certificate for a client is selected among these
 	// only. Default: the top-level ones.
-	Certificates []Certificate `yaml:"certificates" services:"{inbound}"`
+	Certificates []Certificate `yaml:"certificates"`
 
 	// The names to get certificates for by ACME that only this listener serves.
 	// Default: none.
-	ACMEHosts []string `yaml:"acme_hosts" services:"{inbound}" example:"[mx.example.com]"`
+	ACMEHosts []string `yaml:"acme_hosts" example:"[mx.example.com]"`
 
 	// How clients are treated that request no server name (SNI) of a
 	// certificate: default (they get the first certificate) or strict (they are
@@ -51,7 +52,7 @@ type Listener struct {
 	// Whether clients can resume a TLS session. Default: true, but false on
 	// smtp, where Microsoft's servers fail with tickets (golang/go#70232), and
 	// with client_certificates other than none.
-	SessionTickets *bool `yaml:"session_tickets" services:"{inbound}" example:"false"`
+	SessionTickets *bool `yaml:"session_tickets" example:"false"`
 
 	// Whether clients are asked for a certificate: none, request (the result is
 	// only logged) or require (a client without a valid certificate is
@@ -110,7 +111,7 @@ type Listener struct {
 	BareNewline string `yaml:"bare_newline" default:"normalize" words:"normalize reject" services:"smtp submission submissions"`
 
 	// Add a Received header with the client, its TLS and the session.
-	Received *bool `yaml:"received" default:"true" services:"smtp submission submissions smarthost"`
+	Received *bool `yaml:"received" default:"true" services:"smtp submission submissions smarthost smarthosts"`
 
 	// Leave the client's name and address out of the Received header.
 	HideClient bool `yaml:"hide_client" default:"false" services:"submission submissions"`
@@ -128,7 +129,7 @@ type Listener struct {
 	// begins with a PROXY header (version 1 or 2) with the client's address; a
 	// connection without one is closed. From other addresses no header is
 	// accepted: it ends the session. Default: none.
-	ProxyFrom []Network `yaml:"proxy_from" services:"{inbound}" example:"[10.0.0.8/30, '2001:db8::8']"`
+	ProxyFrom []Network `yaml:"proxy_from" services:"{inbound}" example:"[10.0.0.8/30, '2001:db8::8']" var:"PROXY_FROM"`
 
 	// How the backend learns the client's address. The backend must be set to
 	// believe it, from the proxy's address alone; docs/handover.md shows how. If
@@ -142,7 +143,7 @@ type Listener struct {
 	//   pop3-xclient  POP3: Dovecot's XCLIENT
 	//   tproxy        all services, Linux: the connection comes from the
 	//                 client's address; needs CAP_NET_ADMIN and routes
-	Handover string `yaml:"handover" default:"none" words:"{handovers}" services:"{inbound}"`
+	Handover string `yaml:"handover" default:"none" words:"{handovers}" services:"{inbound}" var:"HANDOVER" each:"true"`
 
 	// A file with the backend of each user, read again when it changes. A line
 	// is a name, @domain, /regular expression/ or *, followed by the name of

@@ -193,7 +193,7 @@ func (d decoder) integer(n *yaml.Node, path string, into reflect.Value) {
 	}
 	number, err := strconv.Atoi(s)
 	if err != nil || n.ShortTag() != "!!int" {
-		d.wrong(n, path, "write digits only, such as "+strconv.Itoa(int(into.Int())), "%s is no whole number", shown(n))
+		d.wrong(n, path, "write digits only, such as "+strconv.Itoa(int(into.Int())), "%s is not a whole number", shown(n))
 		return
 	}
 	into.SetInt(int64(number))
@@ -235,7 +235,7 @@ func (d decoder) duration(n *yaml.Node, path string, into *time.Duration) {
 	}
 	duration, err := time.ParseDuration(s)
 	if err != nil {
-		d.wrong(n, path, "write a number and a unit, such as 30s, 5m or 1h30m", "%s is no duration", shown(n))
+		d.wrong(n, path, "write a number and a unit, such as 30s, 5m or 1h30m", "%s is not a duration", shown(n))
 		return
 	}
 	*into = duration

@@ -23,14 +23,14 @@ func Describe(c *Config) string {
 		fmt.Fprintf(&b, "status page on http://%s/\n", c.Status.Listen)
 	}
 	if in := c.Inventory; in.Keep {
-		fmt.Fprintf(&b, "inventory: who came with which TLS, up to %d entries for %d days, in %s\n", in.Entries, int(in.Age.Hours()/24), c.InventoryFile())
+		fmt.Fprintf(&b, "inventory: the TLS of each client, up to %d entries for %d days, in %s\n", in.Entries, int(in.Age.Hours()/24), c.InventoryFile())
 	}
 	if c.TicketSecret != "" {
-		fmt.Fprintf(&b, "session tickets: their keys follow from %s and the time\n", c.TicketSecret)
+		fmt.Fprintf(&b, "session tickets: keys derived from %s and the time\n", c.TicketSecret)
 	}
 	fmt.Fprintf(&b, "limits: %s\n", limitWords(c))
 	if all := c.Served(); len(all) > 0 && all[0].SelfSigned() {
-		b.WriteString("certificate: self-signed, made at the first start\n")
+		b.WriteString("certificate: self-signed, created at the first start\n")
 	}
 	for _, cert := range c.Certificates {
 		fmt.Fprintf(&b, "certificate: %s with key %s\n", cert.Cert, cert.Key)
@@ -54,15 +54,15 @@ func formatWords(l Log) string {
 // limitWords describes the limits that honest clients may reach.
 func limitWords(c *Config) string {
 	l := c.Limits
-	text := fmt.Sprintf("%d sessions, %d of an address, %d of a network, %d that have not logged in",
+	text := fmt.Sprintf("%d sessions, %d for each address, %d for each network, %d without a login",
 		l.Connections, l.ConnectionsPerClient, l.ConnectionsPerNetwork, l.Unauthenticated)
 	failures := func(n int, whose string) {
 		if n > 0 {
-			text += fmt.Sprintf("; %d failed logins of %s in %s", n, whose, short(c.Timeouts.LoginForget))
+			text += fmt.Sprintf("; %d failed logins for each %s in %s", n, whose, short(c.Timeouts.LoginForget))
 		}
 	}
-	failures(l.LoginFailuresPerClient, "an address")
-	failures(l.LoginFailuresPerUser, "a user")
+	failures(l.LoginFailuresPerClient, "address")
+	failures(l.LoginFailuresPerUser, "user")
 	return text
 }
 
@@ -88,14 +88,14 @@ func (c *Config) describe(l Listener, add func(what, text string)) {
 		add("mail", mailWords(l))
 	}
 	if len(l.ProxyFrom) > 0 {
-		add("behind", joined(l.ProxyFrom)+", who add with a PROXY header who the client is")
+		add("PROXY from", joined(l.ProxyFrom)+", load balancers whose headers name the client")
 	}
 	add("handover", handoverWords(l))
 	if l.Routes != "" {
 		add("routes", l.Routes+", and this backend for users whom it does not mean")
 	}
 	if words := loginMethodWords[l.LoginMethod()]; words != "" {
-		add("its login", words)
+		add("backend login", words)
 	}
 	if backend, named := c.backendNamed(l.Backend); named {
 		add("backend", backendWords(backend))
@@ -106,13 +106,13 @@ func (c *Config) describe(l Listener, add func(what, text string)) {
 // describeTLS describes other TLS settings, if they are not the default.
 func (c *Config) describeTLS(l Listener, add func(what, text string)) {
 	if len(l.HideSTARTTLS) > 0 {
-		add("hidden", "STARTTLS is not offered to "+joined(l.HideSTARTTLS))
+		add("STARTTLS", "not offered to "+joined(l.HideSTARTTLS))
 	}
 	if l.servesOwn() {
-		add("certificate", "its own: "+c.ServedBy(l).words())
+		add("certificate", "of this listener: "+c.ServedBy(l).words())
 	}
 	if l.SNI == "strict" {
-		add("names", "clients that ask for no name of a certificate are refused")
+		add("names", "clients that request no name of a certificate (SNI) are refused")
 	}
 	switch {
 	case l.ClientCertificates == "require":
@@ -153,16 +153,16 @@ func suiteWords(p tlspolicy.Policy) string {
 func plaintextWords(l Listener) string {
 	switch {
 	case l.RequireTLS.All:
-		return "refused but for what starts TLS"
+		return "refused, except for the commands before STARTTLS"
 	case len(l.RequireTLS.Networks)+len(l.RequireTLS.Domains) == 0:
-		return "taken, as servers without TLS have no other way"
+		return "accepted, because some mail servers have no TLS"
 	}
 	var partners []string
 	for _, n := range l.RequireTLS.Networks {
 		partners = append(partners, n.String())
 	}
 	partners = append(partners, l.RequireTLS.Domains...)
-	return "taken, but not from " + strings.Join(partners, ", ")
+	return "accepted, except from " + strings.Join(partners, ", ")
 }
 
 // loginWords describes when a login is allowed, see
@@ -182,7 +182,7 @@ func loginWords(l Listener, p tlspolicy.Policy) string {
 		text += ", and required before any mail"
 	}
 	if len(l.HideMechanisms) > 0 {
-		text += "; hidden are " + strings.Join(l.HideMechanisms, ", ")
+		text += "; not offered: " + strings.Join(l.HideMechanisms, ", ")
 	}
 	if len(l.UnnamedMechanisms) > 0 {
 		text += "; without the user's name in the log: " + strings.Join(l.UnnamedMechanisms, ", ")
@@ -196,16 +196,16 @@ func greetingWords(l Listener) string {
 	if l.GreetPause() == 0 {
 		return "at once"
 	}
-	return fmt.Sprintf("after %s, in which nobody may speak", short(l.GreetPause()))
+	return fmt.Sprintf("after %s, and clients that send before it are refused", short(l.GreetPause()))
 }
 
 // recipientWords describes what prevents relaying.
 func recipientWords(l Listener) string {
 	switch {
 	case l.AllowOpenRelay:
-		return "any that the backend takes"
+		return "all that the backend accepts"
 	case !l.KnowsRecipients():
-		return "any that the backend takes from the client's address"
+		return "all that the backend accepts from the client's address"
 	case l.RecipientsFile != "":
 		return strings.Join(append(slices.Clone(l.Recipients), "those in "+l.RecipientsFile), ", ")
 	default:
@@ -237,15 +237,15 @@ func handoverWords(l Listener) string {
 	case l.Handover == "" || l.Handover == "none":
 		return "none, the backend sees the proxy's address"
 	case judgedByClient(l.Handover):
-		return l.Handover + ", the backend takes the client's address for that of the connection"
+		return l.Handover + ", the backend treats the client's address as that of the connection"
 	default:
-		return l.Handover + ", for the backend's log; it still judges by the proxy's address"
+		return l.Handover + ", for the backend's log alone: its rules apply to the proxy's address"
 	}
 }
 
 // loginMethodWords describe a login method that differs from the client's own.
 var loginMethodWords = map[string]string{
-	"":         "as the client logs in, and by nothing else",
+	"":         "by the client's own mechanism alone",
 	"PLAIN":    "by PLAIN, from a name and a password",
 	"LOGIN":    "by LOGIN, from a name and a password",
 	"CRAM-MD5": "by CRAM-MD5, from a name and a password",
@@ -264,23 +264,23 @@ func backendWords(b Backend) string {
 	return fmt.Sprintf("%s, %s, each checked every %s", b.Name, rule, short(b.HealthInterval()))
 }
 
-// backendTLSWords describes who could read the connection to the backend.
+// backendTLSWords describes the protection of the connection to the backend.
 func backendTLSWords(b Backend) string {
 	if !b.Encrypted() {
 		return "plaintext"
 	}
 	text := "TLS from the first byte"
 	if b.StartTLS() {
-		text = "STARTTLS, without which nothing goes on"
+		text = "STARTTLS required"
 	}
 	text += fmt.Sprintf(", %s or later", b.floor())
 	switch {
 	case !b.Verified():
-		return text + ", with anybody"
+		return text + ", with any certificate, not verified"
 	case b.CA != "":
-		text += ", vouched for by " + b.CA
+		text += ", verified by " + b.CA
 	case len(b.Pin) == 0:
-		text += ", vouched for by the system's authorities"
+		text += ", verified by the system's authorities"
 	}
 	if len(b.Pin) > 0 {
 		text += fmt.Sprintf(", with one of %d pinned keys", len(b.Pin))

@@ -16,7 +16,7 @@ func describeACME(b *strings.Builder, c *Config) {
 		fmt.Fprintf(b, "acme: from %s, challenges answered on %s\n", a.Directory, strings.Join(slices.DeleteFunc([]string{a.HTTP, a.TLSALPN}, func(s string) bool { return s == "" }), " and "))
 	}
 	if m := c.MTASTS; m != nil {
-		fmt.Fprintf(b, "mta-sts: mode %s for %s, good for %s, MX %s, served by HTTPS on %s\n",
+		fmt.Fprintf(b, "mta-sts: mode %s for %s, valid for %s, MX %s, served by HTTPS on %s\n",
 			m.Mode, strings.Join(m.Domains, ", "), short(m.MaxAge), strings.Join(m.MX, ", "), c.ACME.TLSALPN)
 	}
 }

@@ -70,7 +70,7 @@ func startWords(l Listener) string {
 	case l.Service == SMTP:
 		return "after " + command
 	}
-	return "after " + command + ", nothing else before it"
+	return "after " + command + ", which is required"
 }
 
 // describePolicies describes what each policy in use allows.

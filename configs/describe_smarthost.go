@@ -17,7 +17,7 @@ func (c *Config) describeSmarthost(l Listener, add func(what, text string)) {
 		add("to", destinationWords(d))
 	}
 	if s.CA != "" {
-		add("vouching", "the authorities in "+s.CA+", and no others")
+		add("authorities", "those in "+s.CA+", and no others")
 	}
 	if s.ClientCertificate != nil {
 		add("shown", s.ClientCertificate.Cert+" to servers that ask for a certificate")
@@ -32,25 +32,25 @@ func (c *Config) describeSmarthost(l Listener, add func(what, text string)) {
 func levelWords(s *SmarthostRules) string {
 	level := LevelOf(s.Level)
 	if level == outbound.None {
-		return "none, no TLS is begun"
+		return "none: no TLS"
 	}
-	text := s.Level + ", below TLSA records that DNSSEC secures"
+	text := s.Level + ", unless TLSA records secured by DNSSEC"
 	if s.MTASTSOn() {
-		text += " and below MTA-STS policies"
+		text += " or an MTA-STS policy"
 	}
 	switch {
 	case len(s.Resolvers) > 0:
 		text += "; DNS from " + strings.Join(s.Resolvers, ", ")
 	default:
-		text += "; DNS as /etc/resolv.conf has it"
+		text += "; DNS by the resolvers in /etc/resolv.conf"
 	}
 	switch {
 	case s.TrustResolvers:
-		return text + ", whose word on DNSSEC is taken"
+		return text + ", which are trusted for DNSSEC"
 	case len(s.Resolvers) > 0 && !s.Validates(s.Resolvers):
-		return text + ", whose word on DNSSEC is not taken, as not all are on this machine: there is no DANE"
+		return text + ", which are not trusted for DNSSEC because not all are on this machine: there is no DANE"
 	}
-	return text + ", whose word on DNSSEC is taken from this machine alone"
+	return text + ", which are trusted for DNSSEC only on this machine"
 }
 
 func destinationWords(d Destination) string {
@@ -74,7 +74,7 @@ func destinationWords(d Destination) string {
 		text += fmt.Sprintf(", with one of %d fingerprints", n)
 	}
 	if d.CA != "" {
-		text += ", vouched for by " + d.CA
+		text += ", verified by " + d.CA
 	}
 	return text
 }

@@ -71,7 +71,7 @@ var orchestrator = regexp.MustCompile(`^LETTERLOCK(_[A-Z0-9_]+)?_(SERVICE_HOST|S
 // replaces all other variables.
 const fileVariable = prefix + "CONFIG"
 
-// Variables lists the non-empty variables of an environment that are part of a
+// SetVariables lists the non-empty variables of an environment that are part of a
 // configuration.
 func Variables(environ []string) []string {
 	var names []string
@@ -116,7 +116,7 @@ func inQuotes(text string) bool {
 }
 
 // suggestVariable compares names without the prefix, which would make all names
-// similar.
+// similar. It lists those of all services only: each service would add several.
 func suggestVariable(name string) string {
 	var names []string
 	for _, k := range variables() {

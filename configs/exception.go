@@ -72,7 +72,7 @@ func checkExceptions(c *Config, m Machine, r report) {
 			at := r.in("listeners", i).in("exceptions", j)
 			checkException(c, exception, at)
 			if m.Now != nil && !exception.Until.IsZero() && !m.Now().Before(exception.Until.NextDay()) {
-				at.in("until").wrong("remove the exception, or move its end if it is still needed", "the exception has ended with %s", exception.Until)
+				at.in("until").wrong("remove the exception, or move its end if it is still needed", "the exception ended with %s", exception.Until)
 			}
 		}
 	}
@@ -84,7 +84,7 @@ func checkException(c *Config, exception Exception, r report) {
 	}
 	for i, n := range exception.Networks {
 		if n.Bits() == 0 {
-			r.in("networks", i).wrong("write policy: on the listener itself", "%s is everybody", n)
+			r.in("networks", i).wrong("write policy: on the listener itself", "%s matches every address", n)
 		}
 	}
 	switch {
@@ -123,11 +123,11 @@ const exceptionNotice = 30 * 24 * time.Hour
 // cannot log in.
 func (c *Config) warnException(l Listener, exception Exception, now time.Time, warn func(key, text string)) {
 	if left := exception.Until.NextDay().Sub(now); left > 0 && left < exceptionNotice {
-		warn("until", fmt.Sprintf("the exception of %s ends with %s; a configuration that still has it then is refused", exception.Name(), exception.Until))
+		warn("until", fmt.Sprintf("the exception of %s ends with %s; a configuration that still has it is refused from then on", exception.Name(), exception.Until))
 	}
 	p, err := c.NamedPolicy(exception.Policy)
 	login := l.Service != SMTP || l.Auth
 	if err == nil && login && !exception.WeakLogin && p.Min < tlspolicy.VersionTLS12 {
-		warn("policy", fmt.Sprintf("%s lets %s in, but no login passes below TLSv1.2: such clients will fail after the handshake, unless the exception has weak_login: true", p.Name, p.Min))
+		warn("policy", fmt.Sprintf("%s accepts %s, but no login is accepted below TLSv1.2: such clients fail after the handshake, unless the exception has weak_login: true", p.Name, p.Min))
 	}
 }

@@ -38,7 +38,7 @@ func TestExceptionsEnd(t *testing.T) {
 		t.Errorf("on its last day: %v", err)
 	}
 	m.Now = func() time.Time { return time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC) }
-	if _, err := m.Parse("a.yaml", text("2027-03-31")); err == nil || !strings.Contains(err.Error(), "the exception has ended with 2027-03-31") {
+	if _, err := m.Parse("a.yaml", text("2027-03-31")); err == nil || !strings.Contains(err.Error(), "the exception ended with 2027-03-31") {
 		t.Errorf("after its last day: %v", err)
 	}
 	if Here().Now == nil {

@@ -24,6 +24,7 @@ import (
 //	services  those whose listeners may have it, {name} for a group
 //	example   values in the reference if not the default; see Examples
 //	var       its environment variable, without LETTERLOCK_
+//	each      true if each service has a variable of its own too
 //	flag      its flag, without dashes
 //	usage     the flag's help, the name of its value in < >
 type Key struct {

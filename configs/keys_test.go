@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Each tag can be parsed as its field's type, and each key says what happens
-// without it.
+// Each tag can be parsed as its field's type, and each key describes its default.
 func TestTags(t *testing.T) {
 	for _, k := range Keys() {
 		v := reflect.New(k.field.Type).Elem()

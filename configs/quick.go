@@ -11,8 +11,9 @@ import (
 )
 
 // Quick has the settings that put the proxy in front of one mail server: every
-// service on its own port, for the backend's plaintext ports. The tag of a
-// field is the key that it stands for; a variable of that key sets it.
+// service on its own port, for the backend's plaintext ports. Each changes that
+// for single services. The tag of a field is the key that it stands for; a
+// variable of that key sets it.
 type Quick struct {
 	Backend    string    `key:"listeners[].backend"`    // a name or an address, no port
 	Hostname   string    `key:"hostname"`               // empty: the machine's
@@ -129,7 +130,8 @@ func (q Quick) host() string {
 	return q.Backend
 }
 
-// itself reports whether the backend's ports would be the proxy's own.
+// itself reports whether the backend's ports would be the proxy's own. A service
+// with a backend or an address of its own has other ports.
 func (q Quick) itself() bool {
 	const anyPort = 1 // the services' ports are the same on both sides
 	own, _ := netip.ParseAddr(q.Listen)

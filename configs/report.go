@@ -107,7 +107,7 @@ func parent(path string) string {
 	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }
 
-// report is where a check reports errors: the findings, relative to one path.
+// report collects the errors of a check, relative to one path of the file.
 type report struct {
 	*findings
 	path string
@@ -200,6 +200,6 @@ func (r report) oneOf(what, value string, known []string) bool {
 			return true
 		}
 	}
-	r.wrong(suggest(value, known), "%q is no %s", value, what)
+	r.wrong(suggest(value, known), "%q is not a %s", value, what)
 	return false
 }

@@ -33,7 +33,7 @@ func checkHideSTARTTLS(_ *Config, l Listener, r report) {
 		switch {
 		case !network.IsValid():
 		case network.Bits() == 0:
-			at.wrong("name the peers that fail with TLS", "%s is everybody, and all mail would come in plaintext", network)
+			at.wrong("name the peers that fail with TLS", "%s matches every address, and all mail would arrive in plaintext", network)
 		case l.RequireTLS.All || slices.ContainsFunc(l.RequireTLS.Networks, func(n Network) bool { return n.Overlaps(network.Prefix) }):
 			at.wrong("remove one of the two", "hide_starttls contradicts require_tls: %s must use TLS, but STARTTLS is hidden from it", network)
 		}

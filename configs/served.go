@@ -36,7 +36,8 @@ func (c *Config) ServedBy(l Listener) Served {
 
 func (l Listener) servesOwn() bool { return len(l.Certificates)+len(l.ACMEHosts) > 0 }
 
-// Served lists all sets that listeners use, each once, the general one first.
+// Served lists all sets that listeners use, each once, the general one first. If none
+// uses TLS but the status page does, that has the general one.
 func (c *Config) Served() []Served {
 	var all []Served
 	known := map[string]int{}

@@ -51,7 +51,7 @@ listeners:
 				t.Errorf("%+v", got)
 			}
 			selfSigned := strings.Contains(fmt.Sprint(Warnings(c)), "a self-signed one is used")
-			if selfSigned != (name == "nothing") || strings.Contains(Describe(c), "self-signed, made at the first start") != selfSigned {
+			if selfSigned != (name == "nothing") || strings.Contains(Describe(c), "self-signed, created at the first start") != selfSigned {
 				t.Errorf("%v\n%s", Warnings(c), Describe(c))
 			}
 		})

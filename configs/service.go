@@ -5,7 +5,7 @@ import "slices"
 // Service is the protocol of a listener, by its IANA service name.
 type Service string
 
-// The services. Those that end in s, except pop3, use implicit TLS.
+// The services. Those that end in s use implicit TLS.
 const (
 	SMTP        Service = "smtp"
 	Submission  Service = "submission"

@@ -39,10 +39,10 @@ func Warnings(c *Config) []Warning {
 	advise := func(key, remedy, text string) { all = append(all, Warning(*c.Wrong(key, text, remedy))) }
 	warn := func(key, format string, args ...any) { advise(key, "", fmt.Sprintf(format, args...)) }
 	if !strings.Contains(c.Hostname, ".") {
-		warn("hostname", "%s has no domain; other servers may take the greeting for that of a home computer", c.Hostname)
+		warn("hostname", "%s has no domain; other servers may treat the proxy as a home computer", c.Hostname)
 	}
 	if all := c.Served(); len(all) > 0 && all[0].SelfSigned() {
-		advise("certificates", c.origin.either("write certificates: or acme:", "set LETTERLOCK_CERT and LETTERLOCK_KEY, or give --acme-hosts"), "no certificates are configured; a self-signed one is used: other mail servers take it, mail programs warn or refuse")
+		advise("certificates", c.origin.either("write certificates: or acme:", "set LETTERLOCK_CERT and LETTERLOCK_KEY, or give --acme-hosts"), "no certificates are configured; a self-signed one is used: other mail servers accept it, mail programs warn or refuse it")
 	}
 	warnMTASTS(c, warn)
 	c.warnStatus(advise)
@@ -81,7 +81,7 @@ func warnMTASTS(c *Config, warn func(key, format string, args ...any)) {
 		return
 	}
 	if m.Mode == "enforce" && m.MaxAge < 24*time.Hour {
-		warn("mta_sts.max_age", "%s is short: a day without the policy and senders insist on nothing (RFC 8461 §3.2 expects weeks)", short(m.MaxAge))
+		warn("mta_sts.max_age", "%s is short: senders that cannot fetch the policy for that long no longer require TLS (RFC 8461 §3.2 expects weeks)", short(m.MaxAge))
 	}
 	for _, mx := range m.MX {
 		if m.Mode != "none" && !c.fromFiles(SMTP) && !slices.Contains(c.MailHosts(), mx) && !strings.HasPrefix(mx, "*.") {
@@ -102,7 +102,7 @@ func warnBackend(b Backend, warn func(key, text string)) {
 		warn("verify", "an attacker between the proxy and "+b.Name+" can read passwords and mail: pin its key instead")
 	}
 	if b.Encrypted() && b.floor() < tlspolicy.VersionTLS12 {
-		warn("min_version", fmt.Sprintf("%s to %s is better than plaintext, and no more", b.floor(), b.Name))
+		warn("min_version", fmt.Sprintf("%s to the backend %s is weak: raise min_version once the backend supports more", b.floor(), b.Name))
 	}
 }
 
@@ -110,9 +110,9 @@ func warnBackend(b Backend, warn func(key, text string)) {
 func warnPolicy(l Listener, p tlspolicy.Policy, warn func(string)) {
 	switch {
 	case l.Service == SMTP && tighterThanOpportunistic(p):
-		warn(p.Name + " is tighter than opportunistic: servers that cannot meet it will send their mail in plaintext, not in better TLS")
+		warn(p.Name + " is stricter than opportunistic: servers that do not support it send their mail in plaintext instead")
 	case l.Service != SMTP && p.Min < tlspolicy.VersionTLS12:
-		warn(fmt.Sprintf("%s lets %s in, but no login passes below TLSv1.2: such clients will fail after the handshake", p.Name, p.Min))
+		warn(fmt.Sprintf("%s accepts %s, but no login is accepted below TLSv1.2: such clients fail after the handshake", p.Name, p.Min))
 	}
 }
 
@@ -130,15 +130,15 @@ func tighterThanOpportunistic(p tlspolicy.Policy) bool {
 // warnSMTP warns of settings that are legal and seldom intended.
 func warnSMTP(l Listener, warn func(key, text string)) {
 	if l.RequireTLS.All {
-		warn("require_tls", "a server that the public sends mail to must not demand TLS (RFC 3207 §4): mail of servers without it is lost")
+		warn("require_tls", "a server that receives mail from the public must not require TLS (RFC 3207 §4): mail from servers without TLS is lost")
 	}
 	if l.AllowOpenRelay {
-		warn("allow_open_relay", "who may send where is left to the backend, which sees the proxy's address in place of the client's")
+		warn("allow_open_relay", "the backend decides about relaying, and it sees the proxy's address in place of the client's")
 	}
 	if len(l.Recipients) > 0 && !slices.ContainsFunc(l.Recipients, func(r string) bool { return strings.Contains(r, ".") }) {
-		warn("recipients", "mail is taken for "+strings.Join(l.Recipients, ", ")+" alone, which is no domain of the Internet's: name your own (--recipients)")
+		warn("recipients", "mail is accepted only for "+strings.Join(l.Recipients, ", ")+", which is not a domain of the Internet: name your own (--recipients)")
 	}
 	if l.Service.Protocol() == "smtp" && !l.ReceivedOn() {
-		warn("received", "without the header the mail does not tell where it came from, and loops are found later (RFC 5321 §4.4, §6.3)")
+		warn("received", "without the header the mail does not show its origin, and loops are found later (RFC 5321 §4.4, §6.3)")
 	}
 }

@@ -19,7 +19,7 @@ func TestWarnings(t *testing.T) {
 		{"tighter", smtp("recipients: [a.example], policy: strict"), "listeners[0].policy", "in plaintext"},
 		{"relay", smtp("allow_open_relay: true"), "listeners[0].allow_open_relay", "backend"},
 		{"no Received", smtp("recipients: [a.example], received: false"), "listeners[0].received", "loops"},
-		{"weak login", quiet + "listeners: [{service: imaps, backend: b, policy: opportunistic}]", "listeners[0].policy", "no login passes"},
+		{"weak login", quiet + "listeners: [{service: imaps, backend: b, policy: opportunistic}]", "listeners[0].policy", "no login is accepted"},
 		{"idle", quiet + "timeouts: {idle: 10m}\nlisteners: [{service: imaps, backend: b}]", "timeouts.idle", "10m is shorter"},
 		{"self-signed", "hostname: a.example\nlisteners: [{service: imaps, backend: b}]", "certificates", "self-signed"},
 		{"by ACME", "hostname: a.example\nacme: {email: a@b.example}\nlisteners: [{service: imaps, backend: b}]", "", ""},

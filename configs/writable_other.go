@@ -2,5 +2,5 @@
 
 package configs
 
-// writable cannot tell on this system before a file is created.
+// writable cannot decide on this system before a file is created.
 func writable(string) error { return nil }
