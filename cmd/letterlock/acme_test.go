@@ -28,7 +28,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
-// words runs the program as a shell would.
+// words runs the program with the words of a command line.
 func words(args ...string) (status int, out, err string) {
 	var o, e bytes.Buffer
 	status = run(args, newUI(&o, &e))
@@ -44,8 +44,8 @@ func writeFile(t *testing.T, text string) string {
 	return name
 }
 
-// From a configuration to what clients see: a certificate of the
-// CA, the MTA-STS policy by HTTPS, the records to publish.
+// A configuration with ACME leads to a certificate of the CA, the MTA-STS policy by
+// HTTPS, and the records to publish.
 func TestACMEFromConfigurationToClients(t *testing.T) {
 	ca, dns := pebble.New(t), nameserver.New(t)
 	for _, name := range []string{"mail.example.test", "mta-sts.example.test"} {
@@ -167,10 +167,10 @@ listeners: [{service: imaps, backend: b}]
 			t.Errorf("%d, no %q in\n%s", status, want, out)
 		}
 	}
-	if strings.Contains(out, "THIS IS NOT") {
+	if strings.Contains(out, "OTHER VALUES") {
 		t.Error(out)
 	}
-	if _, out, _ = words("mta-sts", "--config", file, "--mode", "enforce", "--mx", "MX.example.com.,*.example.net"); !strings.Contains(out, "THIS IS NOT") || !strings.Contains(out, "mx: *.example.net") {
+	if _, out, _ = words("mta-sts", "--config", file, "--mode", "enforce", "--mx", "MX.example.com.,*.example.net"); !strings.Contains(out, "OTHER VALUES") || !strings.Contains(out, "mx: *.example.net") {
 		t.Error(out)
 	}
 	if _, out, _ = words("mta-sts", "--config", file, "--domain", "Bücher.example.", "--mx", "*.bücher.example", "--report", "tls@bücher.example"); !strings.Contains(out, "\n_mta-sts.xn--bcher-kva.example. IN TXT") || !strings.Contains(out, "mx: *.xn--bcher-kva.example") || !strings.Contains(out, "mailto:tls@xn--bcher-kva.example") {

@@ -9,8 +9,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// A port that cannot be bound is reported with its place and a remedy, whatever it is
-// for.
+// A port that cannot be bound is reported with its position in the configuration and
+// a remedy, for mail and for the status page alike.
 func TestPortsThatAreTaken(t *testing.T) {
 	taken := loopback.Listen(t).Addr().String()
 	_, port, _ := net.SplitHostPort(taken)

@@ -22,29 +22,29 @@ import (
 	"github.com/letterlock/letterlock/internal/scan"
 )
 
-// checked is what check has seen, as JSON too.
+// checked holds the results of check, and is printed with --json.
 type checked struct {
 	Services []scan.Report `json:"services"`
 	Backends []attacked    `json:"backends"`
 	Domains  []scan.Domain `json:"domains"`
 }
 
-// errChecked is the exit status of a look that has found something bad.
+// errChecked reports that a finding is bad; its exit status is 1.
 var errChecked = errors.New("something is wrong, see above")
 
-// checkCall is what check is asked for.
+// checkCall holds the arguments of one call of check.
 type checkCall struct {
 	source          *source
-	host, port      string   // of a server that need not be ours; empty: the configuration's, and the services' own
+	host, port      string   // of the server; empty: the listeners of the configuration, and the default ports
 	only, domains   []string // services, and domains in the DNS
 	resolver, roots string
 	asJSON          bool
 	ui              *ui
 }
 
-// checkCommand looks at services from outside: those of the configuration, and
-// their backends too, or of any host. Its exit status 1 says that something was
-// found; whatever keeps it from looking is a 2.
+// checkCommand examines services from outside: those of any host, or the
+// listeners of the configuration and their backends. The exit status is 1 if a
+// finding is bad, and 2 if the command cannot examine anything.
 func checkCommand(ui *ui, args []string) error {
 	call, err := readCheck(ui, args)
 	if err != nil {
@@ -57,8 +57,8 @@ func checkCommand(ui *ui, args []string) error {
 	return seen.print(ui, call.asJSON)
 }
 
-// readCheck reads the call. Its argument is a host, or the file of a
-// configuration, which has a name like one.
+// readCheck parses the arguments. The positional one is a host, or the file of a
+// configuration, which it recognizes by its name.
 func readCheck(ui *ui, args []string) (*checkCall, error) {
 	flags := flag.NewFlagSet("letterlock check", flag.ContinueOnError)
 	call := &checkCall{source: sourceFlags(flags), ui: ui}
@@ -93,8 +93,8 @@ func readCheck(ui *ui, args []string) (*checkCall, error) {
 	return call, nil
 }
 
-// splitPort takes the port off a host; an IPv6 address has one behind brackets
-// alone.
+// splitPort separates a host from its port. An IPv6 address with a port needs
+// brackets.
 func splitPort(address string) (host, port string) {
 	if host, port, err := net.SplitHostPort(address); err == nil {
 		return host, port
@@ -102,9 +102,9 @@ func splitPort(address string) (host, port string) {
 	return strings.Trim(address, "[]"), ""
 }
 
-// look looks at all that the call asks for.
+// look examines the services, backends and domains that the call names.
 func (call *checkCall) look(ctx context.Context) (seen checked, err error) {
-	var c *configs.Config // nil: they are somebody else's
+	var c *configs.Config // nil: the services of a host are examined
 	if call.host == "" {
 		if c, err = call.source.load(); err != nil {
 			return seen, err
@@ -123,7 +123,7 @@ func (call *checkCall) look(ctx context.Context) (seen checked, err error) {
 			return seen, err
 		}
 	}
-	p := call.ui.progress("looking at services")
+	p := call.ui.progress("examining services")
 	defer p.done()
 	seen = look(ctx, targets, o, p)
 	if c != nil && len(call.only) == 0 {
@@ -135,7 +135,7 @@ func (call *checkCall) look(ctx context.Context) (seen checked, err error) {
 	return seen, nil
 }
 
-// follow looks at domains in the DNS.
+// follow examines the MX, A and PTR records of domains.
 func (seen *checked) follow(ctx context.Context, names []string, address string) {
 	for _, name := range names {
 		d := scan.LookDomain(ctx, resolver.Resolver{Address: withDNSPort(address)}, name)
@@ -144,7 +144,8 @@ func (seen *checked) follow(ctx context.Context, names []string, address string)
 	}
 }
 
-// readRoots reads a file of authorities; without one there are the system's.
+// readRoots reads a file of authorities. Without a file it returns nil, for the
+// authorities of the system.
 func readRoots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
@@ -153,8 +154,8 @@ func readRoots(file string) (*x509.CertPool, error) {
 	return bundle.Pool, err
 }
 
-// targets are the services of a host on their ports, that on its port, or the
-// listeners of the configuration as they can be reached from here.
+// targets returns the services to examine: those of the host, or the listeners
+// of the configuration by addresses that this machine can reach.
 func (call *checkCall) targets(c *configs.Config) ([]scan.Target, error) {
 	for _, name := range call.only {
 		if !slices.Contains(configs.Services(), configs.Service(name)) {
@@ -180,8 +181,8 @@ func (call *checkCall) targets(c *configs.Config) ([]scan.Target, error) {
 	return targets, nil
 }
 
-// targetsOfHost are those of a host that need not be ours. A port of which no
-// service is known needs one to be named.
+// targetsOfHost returns the services of a host. A port that belongs to no service
+// needs --service.
 func (call *checkCall) targetsOfHost() ([]scan.Target, error) {
 	var targets []scan.Target
 	for _, service := range configs.Services() {
@@ -201,12 +202,13 @@ func (call *checkCall) targetsOfHost() ([]scan.Target, error) {
 	return targets, nil
 }
 
-// wants reports whether the call is about a service that clients come to.
+// wants reports whether the call includes a service, which must be an inbound one.
 func (call *checkCall) wants(s configs.Service) bool {
 	return s != configs.Smarthost && (len(call.only) == 0 || slices.Contains(call.only, string(s)))
 }
 
-// reachable is where a listener on all addresses is found on this machine.
+// reachable returns an address on which this machine reaches a listener: loopback
+// if it listens on all addresses.
 func reachable(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -221,7 +223,7 @@ func reachable(listen string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// look looks at all at once.
+// look examines all targets concurrently.
 func look(ctx context.Context, targets []scan.Target, o scan.Options, p *progress) checked {
 	seen := checked{Services: make([]scan.Report, len(targets)), Backends: []attacked{}, Domains: []scan.Domain{}}
 	var running sync.WaitGroup

@@ -9,15 +9,15 @@ import (
 	"github.com/letterlock/letterlock/internal/scan"
 )
 
-// attacked is what somebody could do to a backend who comes through us.
+// attacked holds what an attacker could do to a backend through the proxy.
 type attacked struct {
 	Service  string         `json:"service"`
 	Address  string         `json:"address"`
 	Findings []scan.Finding `json:"findings"`
 }
 
-// attack asks the backends what an attacker would; see internal/probe. A
-// configuration without `probe` is left alone.
+// attack probes the backends as an attacker would; see internal/probe. With
+// `probe: false` in the configuration it probes none.
 func attack(ctx context.Context, c *configs.Config) ([]attacked, error) {
 	all := []attacked{}
 	if !c.ProbeOn() {

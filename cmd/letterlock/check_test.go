@@ -14,7 +14,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/nameserver"
 )
 
-// Our own services, each as it is by default, are looked at and found well.
+// check finds nothing bad in Letterlock's services with their defaults.
 func TestCheckFindsOursWell(t *testing.T) {
 	services := map[string]string{
 		"smtp": "smtp", "submission": "submission", "submissions": "submission", "imap": "imap", "imaps": "imap", "pop3": "pop3", "pop3s": "pop3", "sieve": "sieve",
@@ -59,14 +59,14 @@ func TestCheckFindsOursWell(t *testing.T) {
 		}
 	}
 	status, out, _ = words(append(args, "--service", "imaps,smtp")...)
-	for _, want := range []string{"imaps on ", "smtp on ", "NOTE:        old versions are taken: TLSv1 TLSv1.1", "versions:    TLSv1.2 TLSv1.3", "domain example.com", "mail.example.com: 192.0.2.1"} {
+	for _, want := range []string{"imaps on ", "smtp on ", "NOTE:        old versions are accepted: TLSv1 TLSv1.1", "versions:    TLSv1.2 TLSv1.3", "domain example.com", "mail.example.com: 192.0.2.1"} {
 		if status != exitOK || !strings.Contains(out, want) || strings.Contains(out, "pop3") {
 			t.Errorf("%d, no %q in\n%s", status, want, out)
 		}
 	}
 }
 
-// A server without TLS is found out, and the exit status tells.
+// A server without TLS is reported, and the exit status is 1.
 func TestCheckFindsBareServers(t *testing.T) {
 	backends, err := demo.Start("localhost")
 	if err != nil {
@@ -78,7 +78,7 @@ func TestCheckFindsBareServers(t *testing.T) {
 	if status != exitFailed || !strings.Contains(out, "BAD:         logins are offered before TLS") || !strings.Contains(out, "everything is sent in plaintext") {
 		t.Errorf("%d %s", status, out)
 	}
-	// The backend is asked what an attacker would ask.
+	// The backend is probed as an attacker would.
 	file = writeFile(t, fmt.Sprintf("hostname: mail.example.com\nlisteners: [{service: imaps, listen: \"127.0.0.1:1\", backend: %q}, {service: pop3s, listen: \"127.0.0.1:2\", backend: \"127.0.0.1:3\"}]\n", backends.IMAP()))
 	var seen checked
 	if _, out, said := words("check", "--config", file, "--json"); json.Unmarshal([]byte(out), &seen) != nil || len(seen.Backends) != 2 || len(seen.Backends[0].Findings) != 0 ||

@@ -20,8 +20,8 @@ func completionCommand(ui *ui, args []string) error {
 	return nil
 }
 
-// bash completes the command, then its flags. Where it has no word to offer, for
-// the value of a flag or a file, bash completes files.
+// bash returns the completion for bash: the commands, then the flags of each. Where
+// it offers no word, as for the value of a flag, bash completes files.
 func bash(commands []described) string {
 	var b strings.Builder
 	b.WriteString("# Completion of letterlock for bash, made by: letterlock completion bash\n_letterlock() {\n" +
@@ -56,7 +56,7 @@ func flagNames(c described) string {
 	return strings.Join(names, " ")
 }
 
-// zsh completes the same with the texts about commands and flags.
+// zsh returns the completion for zsh, with the texts about commands and flags.
 func zsh(commands []described) string {
 	var b strings.Builder
 	b.WriteString("#compdef letterlock\n# Completion of letterlock for zsh, made by: letterlock completion zsh\n_letterlock() {\n\tlocal -a commands\n\tcommands=(\n")
@@ -85,7 +85,7 @@ func zsh(commands []described) string {
 	return b.String() + "\tesac\n}\n_letterlock \"$@\"\n"
 }
 
-// longestFirst puts commands such as config check before config.
+// longestFirst sorts commands such as config check before config.
 func longestFirst(commands []described) []described {
 	var long, short []described
 	for _, c := range commands {
@@ -98,7 +98,7 @@ func longestFirst(commands []described) []described {
 	return append(long, short...)
 }
 
-// fish has one line for each word.
+// fish returns the completion for fish, which has one line for each word.
 func fish(commands []described) string {
 	var b strings.Builder
 	b.WriteString("# Completion of letterlock for fish, made by: letterlock completion fish\n")
@@ -106,7 +106,7 @@ func fish(commands []described) string {
 		first, second, deep := strings.Cut(c.name, " ")
 		condition := "__fish_seen_subcommand_from " + first
 		if deep {
-			fmt.Fprintf(&b, "complete -c letterlock -n %s -a %s -d %s\n", quoted(condition+"; and not __fish_seen_subcommand_from "+strings.Join(subwords(first), " ")), second, quoted(c.about))
+			fmt.Fprintf(&b, "complete -c letterlock -n %s -f -a %s -d %s\n", quoted(condition+"; and not __fish_seen_subcommand_from "+strings.Join(subwords(first), " ")), second, quoted(c.about))
 			condition += "; and __fish_seen_subcommand_from " + second
 		} else {
 			fmt.Fprintf(&b, "complete -c letterlock -n __fish_use_subcommand -f -a %s -d %s\n", first, quoted(c.about))

@@ -14,7 +14,7 @@ import (
 
 func configCommand(ui *ui, args []string) error {
 	if len(args) == 0 {
-		return ui.wrongly("config", "it takes a word: check, reference or schema")
+		return ui.wrongly("config", "it takes a subcommand: check, reference or schema")
 	}
 	flags := flag.NewFlagSet("letterlock config "+args[0], flag.ContinueOnError)
 	switch args[0] {
@@ -46,10 +46,10 @@ func configPrint(ui *ui, flags *flag.FlagSet, args []string, text func() (string
 	return err
 }
 
-// configCheck loads a configuration as serve does, and says what it means.
+// configCheck loads a configuration as serve does, and describes it.
 func configCheck(ui *ui, flags *flag.FlagSet, args []string) error {
 	source := sourceFlags(flags)
-	probing := flags.Bool("probe", false, "ask each backend whether it relays, or takes a wrong password, from here")
+	probing := flags.Bool("probe", false, "connect to each backend from here, and fail if one is down, is an open relay, or accepts a wrong password")
 	if err := source.parse(ui, flags, args); err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/letterlock/letterlock/internal/demo"
 )
 
-// demoPort is where the demo serves a service: its own port and this much.
+// The ports of the demo: that of a service is its standard port plus demoPort.
 const (
 	demoPort   = 10000
 	demoStatus = 18080
@@ -38,8 +38,8 @@ func demoCommand(ui *ui, args []string) error {
 	return serve(ui, c, app.Options{Certificates: certs.NewStore(pair)}, process{started: func() { ui.printf(demoText, *listen) }})
 }
 
-// demoConfig is a configuration as a file would hold it, with the built-in
-// servers for backends.
+// demoConfig returns the configuration of the demo, whose backends are the
+// built-in servers.
 func demoConfig(b *demo.Server, listen string) *configs.Config {
 	c := configs.Default()
 	c.Hostname = demoHost
@@ -65,7 +65,7 @@ The certificate is self-signed, the mailbox lives in memory. End it with Ctrl-C.
 
   smtp 10025   submission 10587   submissions 10465   sieve 14190
   imap 10143   imaps 10993        pop3 10110          pop3s 10995
-  status page http://%[1]s:18080/
+  status page http://%[2]s:18080/
 
 Try:
   swaks --server %[1]s:10025 --tls --to you@example.com --from me@example.net

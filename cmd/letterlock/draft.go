@@ -67,7 +67,7 @@ func (d *draft) certificates() {
 	}
 }
 
-// backends writes those that are reached by TLS.
+// backends writes the backends that are reached by TLS.
 func (d *draft) backends() {
 	first := true
 	for _, s := range d.seen {
@@ -85,7 +85,7 @@ func (d *draft) backends() {
 		d.comment("  ", "%s: TLS to the server, as %s. It speaks %s.", s.Name, reason, s.Version)
 		d.line("  - name: %s-tls\n    addresses: [%s]\n    tls: %s", s.Name, yamltext.String(s.Address), s.TLS)
 		if !s.Verified {
-			d.comment("    ", "Its certificate is not one that this machine trusts; the key that it has shown is accepted, and no other.")
+			d.comment("    ", "This machine does not trust its certificate. Only the key that it has presented is accepted.")
 			d.line("    pin: [%s]", yamltext.String(s.Pin.String()))
 		}
 		if s.Version < tlspolicy.VersionTLS12 {
@@ -105,8 +105,8 @@ func (d *draft) offers(s survey.Seen) (all []configs.Service) {
 	return all
 }
 
-// service writes the listeners for a service of the server, below what it has
-// answered.
+// service writes the listeners for a service of the server, below comments with
+// the server's answers.
 func (d *draft) service(s survey.Seen) {
 	offers := d.offers(s)
 	if len(offers) == 0 {
@@ -115,9 +115,9 @@ func (d *draft) service(s survey.Seen) {
 	d.comment("  ", "%s: %s", s.Name, answers(s))
 	handover := handoverOf(s)
 	if handover != "" {
-		d.comment("  ", "It takes the client's address from this machine: %s.", handover)
+		d.comment("  ", "It accepts the client's address from this machine: %s.", handover)
 	} else if s.Err == nil {
-		d.comment("  ", "It sees this machine's address in place of the client's, until handover names a way: docs/handover.md.")
+		d.comment("  ", "It sees this machine's address in place of the client's, unless handover is set: docs/handover.md.")
 	}
 	d.findings(s, offers)
 	for _, name := range offers {
@@ -139,8 +139,8 @@ func (d *draft) domains() []string {
 	return configs.OwnDomains(d.call.hostname)
 }
 
-// backendOf is the address, or the name of the backend with TLS. A port that the
-// service has anyway is left out.
+// backendOf returns the name of the backend with TLS, or the address of the
+// server without the service's default port.
 func (d *draft) backendOf(s survey.Seen) string {
 	if s.TLS != "" && s.Err == nil {
 		return s.Name + "-tls"
@@ -171,7 +171,7 @@ func (d *draft) findings(s survey.Seen, offers []configs.Service) {
 	}
 }
 
-// answers describes what a service has answered.
+// answers describes the answers of a service.
 func answers(s survey.Seen) string {
 	if s.Err != nil {
 		return fmt.Sprintf("does not answer on %s: %v", s.Address, s.Err)
@@ -199,8 +199,8 @@ func logins(s survey.Seen) string {
 	return strings.Join(all, ", ")
 }
 
-// handoverOf returns the way in which the server takes the client's address: the
-// servers that have XCLIENT offer it to addresses that they trust alone.
+// handoverOf returns the handover that the server accepts from this machine:
+// servers offer XCLIENT only to addresses that they trust.
 func handoverOf(s survey.Seen) string {
 	switch {
 	case s.Err != nil:

@@ -9,8 +9,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
-// Every file of authorities is read in one way: half a certificate in it is no
-// certificate less, but an error with its place in both files.
+// All files of authorities are read in the same way. Half a certificate is not
+// skipped: it is an error with its position in the configuration and in the file.
 func TestAuthoritiesAreReadInOneWay(t *testing.T) {
 	for key, text := range map[string]string{
 		"client_ca":             "listeners: [{service: imaps, backend: b, client_certificates: request,\n  client_ca: ca.pem}]\n",

@@ -11,15 +11,15 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// help is what --help says of a command: one line about it, how it is called,
-// and examples.
+// help describes a command for --help: a line about it, its arguments, and
+// examples.
 type help struct {
 	about    string
 	usage    string // behind the command's name
 	examples []string
 }
 
-// helps are those of the commands, by name.
+// helps describes the commands, by name.
 var helps = map[string]help{
 	"serve": {
 		"run the proxy", "FILE | --config FILE | --backend HOST [FLAGS]",
@@ -32,17 +32,17 @@ var helps = map[string]help{
 	"demo":   {"run the proxy in front of built-in servers, to try it", "[--listen ADDRESS]", []string{"demo"}},
 	"config": {"check a configuration, or print the reference or the JSON schema", "check | reference | schema", []string{"config check letterlock.yaml", "config reference", "config schema"}},
 	"config check": {
-		"say what a configuration means, or what is wrong with it and where", "FILE [--probe]",
+		"explain a configuration, or list its errors with their lines", "FILE [--probe]",
 		[]string{"config check letterlock.yaml", "config check --probe letterlock.yaml"},
 	},
 	"config reference": {"print every key of the configuration, with its default and bounds", "", []string{"config reference"}},
 	"config schema":    {"print the JSON schema of the configuration, for editors", "", []string{"config schema"}},
 	"init": {
-		"ask what mail server there is, look at it, and write a first configuration", "[FLAGS]",
+		"ask for the mail server, examine it, and write a first configuration", "[FLAGS]",
 		[]string{"init", "init --backend 10.0.0.5 --hostname mail.example.com --recipients example.com --yes"},
 	},
 	"import": {
-		"write the configuration that does what another proxy or mail server does", "FILE... [FLAGS]",
+		"convert the configuration of another proxy or mail server", "FILE... [FLAGS]",
 		[]string{"import /etc/stunnel/stunnel.conf", "import nginx.conf --backend 10.0.0.5 --output letterlock.yaml", "import main.cf master.cf --backend 10.0.0.5"},
 	},
 	"check": {
@@ -81,12 +81,12 @@ func (h help) print(ui *ui, command string, flags *flag.FlagSet) {
 		ui.printf("\nflags:\n%s", text)
 	}
 	if more {
-		ui.printf("\nThe flags of `letterlock serve` that stand in for a file are taken too.\n")
+		ui.printf("\nThe flags of `letterlock serve` that replace a file are accepted too.\n")
 	}
 }
 
-// flagTexts are a line for each flag. More says that those which stand in for a
-// file are left out: they are for the commands that run or check a configuration.
+// flagTexts returns a line for each flag. More reports that it left out the flags
+// that replace a configuration file: only serve and config check list these.
 func flagTexts(command string, flags *flag.FlagSet) (text string, more bool) {
 	var b strings.Builder
 	flags.VisitAll(func(f *flag.Flag) {
@@ -100,8 +100,8 @@ func flagTexts(command string, flags *flag.FlagSet) (text string, more bool) {
 	return b.String(), more
 }
 
-// standsIn reports whether a flag stands in for a file of a command that is not
-// described by such flags.
+// standsIn reports whether a flag replaces the configuration file, and the help of
+// the command leaves such flags out.
 func standsIn(command string, flags *flag.FlagSet, name string) bool {
 	return isQuick(name) && flags.Lookup("config") != nil && command != "serve" && command != "config check"
 }
@@ -110,9 +110,9 @@ func isQuick(name string) bool {
 	return slices.ContainsFunc(quickFlags(), func(k configs.Key) bool { return k.Flag == name })
 }
 
-// parse reads a command's flags, and the argument between or behind them if it
-// takes one; nil: it takes none. What is wrong is said alone: the help would drown
-// it.
+// parse reads a command's flags, and its argument, which may stand between or
+// after them. A nil argument means that the command takes none. An error is
+// printed without the help text, in which it would be overlooked.
 func parse(ui *ui, flags *flag.FlagSet, args []string, argument *string) error {
 	var all []string
 	most := 1
@@ -134,7 +134,7 @@ func parseList(ui *ui, flags *flag.FlagSet, args []string, all *[]string) error 
 }
 
 // parseSome reads a command's flags, and at most so many arguments between and
-// behind them.
+// after them.
 func parseSome(ui *ui, flags *flag.FlagSet, args []string, all *[]string, most int) error {
 	command := strings.TrimPrefix(flags.Name(), "letterlock ")
 	flags.SetOutput(io.Discard)
@@ -158,7 +158,8 @@ func parseSome(ui *ui, flags *flag.FlagSet, args []string, all *[]string, most i
 	}
 }
 
-// flagFault is what is wrong with a flag, with the dashes of today.
+// flagFault returns the message of an error of package flag, with two dashes in
+// front of names.
 func flagFault(err error) string {
 	text := err.Error()
 	if name, unknown := strings.CutPrefix(text, "flag provided but not defined: -"); unknown {
@@ -167,14 +168,13 @@ func flagFault(err error) string {
 	return strings.NewReplacer(" flag -", " flag --", ": -", ": --").Replace(text)
 }
 
-// wrongly says how a command was called wrongly, and where to read how it is
-// called.
+// wrongly prints a usage error, and refers to the command's help.
 func (u *ui) wrongly(command, format string, args ...any) error {
 	u.errorf("%s: %s; see letterlock %s --help", command, fmt.Sprintf(format, args...), command)
 	return errUsage
 }
 
-// misuse is an error whose exit status is that of a wrong call.
+// misuse is an error with the exit status of a usage error.
 type misuse struct{ error }
 
 func (m misuse) Unwrap() error { return m.error }

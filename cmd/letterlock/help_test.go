@@ -8,8 +8,8 @@ import (
 	"github.com/letterlock/letterlock/internal/demo"
 )
 
-// Each command want what it does, in one line, and shows how: what was asked for
-// goes to standard output.
+// The help of each command has a line about it, and an example. It goes to standard
+// output.
 func TestHelp(t *testing.T) {
 	for command, h := range helps {
 		status, out, said := words(append(strings.Fields(command), "--help")...)
@@ -55,7 +55,7 @@ func TestVersionFlags(t *testing.T) {
 	}
 }
 
-// What is wrong with a call is one line, and the exit status a 2.
+// A usage error is one line, and its exit status is 2.
 func TestWrongCalls(t *testing.T) {
 	for _, c := range []struct{ call, want string }{
 		{"", "usage: letterlock COMMAND"},
@@ -66,7 +66,7 @@ func TestWrongCalls(t *testing.T) {
 		{"serve a.yaml b.yaml", `serve: it takes one argument, not "a.yaml" and "b.yaml"`},
 		{"serve --config a.yaml b.yaml", `serve: it takes one file, not "a.yaml" and "b.yaml"`},
 		{"demo now", `demo: it takes no argument "now"`},
-		{"config", "config: it takes a word: check, reference or schema"},
+		{"config", "config: it takes a subcommand: check, reference or schema"},
 		{"config chekc", `config: there is no "chekc"`},
 		{"config schema x", `config schema: it takes no argument "x"`},
 		{"config check", "there is no configuration: name its file (--config FILE"},
@@ -82,7 +82,7 @@ func TestWrongCalls(t *testing.T) {
 	}
 }
 
-// The configuration's file may be the argument, in front of flags or behind them.
+// The file of the configuration may be the argument, before or after the flags.
 func TestFileIsAnArgument(t *testing.T) {
 	file := writeFile(t, "hostname: mail.example.com\nlisteners: [{service: imaps, backend: b}]\n")
 	for _, args := range [][]string{{file}, {"--config", file}} {

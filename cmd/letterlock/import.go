@@ -18,8 +18,7 @@ type importCall struct {
 	routes  output
 }
 
-// importCommand writes the configuration that does what the files of another
-// program do.
+// importCommand converts the configuration of another program.
 func importCommand(ui *ui, args []string) error {
 	call, err := readImport(ui, args)
 	if err != nil {
@@ -72,7 +71,7 @@ func readImport(ui *ui, args []string) (*importCall, error) {
 	return call, nil
 }
 
-// read reads the files, up to one byte more than the importer takes.
+// read reads the files, up to one byte more than the importer accepts.
 func (call *importCall) read(ui *ui) (files []importer.File, err error) {
 	p := ui.progress("reading files")
 	defer p.done()
@@ -100,8 +99,8 @@ func readBounded(name string, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
-// checkWritten checks a configuration that was written, as far as its text goes:
-// the files that it names may be on another machine.
+// checkWritten checks the text of a configuration, but not the files that it names,
+// which may be on another machine.
 func checkWritten(name, text string) error {
 	_, err := configs.Elsewhere("mail.example.com").Parse(name, []byte(text))
 	return err

@@ -27,14 +27,13 @@ type initCall struct {
 	output   output
 	yes      bool // ask nothing
 
-	known []survey.Service // what is looked for
+	known []survey.Service // the services to look for
 }
 
-var errNobodyAnswers = errors.New("no mail service answers there: give --services for those that are to be written all the same")
+var errNoAnswer = errors.New("no mail service answers there: give --services for those that are to be written all the same")
 
-// initCommand writes a first configuration. It asks on a terminal, looks at the
-// mail server, and writes last of all: an interrupt ends the program before
-// there is a file.
+// initCommand writes a first configuration. It asks on a terminal, and examines
+// the mail server. It writes the file last, so that an interrupt leaves none.
 func initCommand(ui *ui, args []string) error {
 	call, err := readInit(ui, args)
 	if err != nil {
@@ -43,7 +42,7 @@ func initCommand(ui *ui, args []string) error {
 	return call.run()
 }
 
-// run asks, looks, probes and writes.
+// run asks the questions, examines and probes the server, and writes the file.
 func (call *initCall) run() error {
 	ctx := context.Background()
 	if err := call.output.free(); err != nil {
@@ -78,8 +77,8 @@ func (call *initCall) run() error {
 	return nil
 }
 
-// readInit reads the call. What is missing is asked for on a terminal, and
-// elsewhere an error.
+// readInit parses the arguments. A missing one is an error unless there is a
+// terminal, on which init asks for it.
 func readInit(ui *ui, args []string) (*initCall, error) {
 	flags := flag.NewFlagSet("letterlock init", flag.ContinueOnError)
 	call := &initCall{ui: ui, known: survey.Services()}
@@ -118,7 +117,7 @@ func readInit(ui *ui, args []string) (*initCall, error) {
 	return call, nil
 }
 
-// setPorts reads --ports. They are those in plaintext.
+// setPorts reads --ports, which are ports without implicit TLS.
 func (call *initCall) setPorts(text string) error {
 	var all []string
 	overrideList(&all, text)
@@ -195,8 +194,8 @@ func (call *initCall) confirm() error {
 	return err
 }
 
-// answer asks a question on the terminal. An empty answer is the default, as are
-// all with --yes and where there is no terminal.
+// answer asks a question on the terminal. It returns the default for an empty
+// answer, with --yes, and without a terminal.
 func (call *initCall) answer(question, otherwise string) (string, error) {
 	if call.yes || !call.ui.interactive {
 		return otherwise, nil
@@ -209,17 +208,17 @@ func (call *initCall) answer(question, otherwise string) (string, error) {
 	}
 }
 
-// look looks at the services of the server.
+// look examines the services of the server.
 func (call *initCall) look(ctx context.Context) ([]survey.Seen, error) {
 	wanted := call.known
 	if len(call.services) > 0 {
 		wanted = slices.DeleteFunc(slices.Clone(wanted), func(s survey.Service) bool { return !call.wants(s) })
 	}
-	p := call.ui.progress("looking at " + call.backend)
+	p := call.ui.progress("examining " + call.backend)
 	defer p.done()
 	seen := survey.Look(ctx, call.backend, call.hostname, wanted, func(done int) { p.step(done, len(wanted)) })
 	if len(call.services) == 0 && !slices.ContainsFunc(seen, func(s survey.Seen) bool { return s.Err == nil }) {
-		return nil, fmt.Errorf("%s: %w; %w", call.backend, seen[0].Err, errNobodyAnswers)
+		return nil, fmt.Errorf("%s: %w; %w", call.backend, seen[0].Err, errNoAnswer)
 	}
 	return seen, nil
 }
@@ -230,8 +229,8 @@ func (call *initCall) wants(s survey.Service) bool {
 	return slices.Contains(call.services, s.Name) || slices.Contains(call.services, s.Name+"s")
 }
 
-// probe asks the server what any client could ask through the proxy. It checks
-// the configuration first.
+// probe checks the configuration, and then tests the server as a client could
+// through the proxy.
 func (call *initCall) probe(ctx context.Context, text string) ([]app.Probed, error) {
 	c, err := configs.Parse(call.output.file, []byte(text))
 	if err != nil {
@@ -242,7 +241,7 @@ func (call *initCall) probe(ctx context.Context, text string) ([]app.Probed, err
 	return app.ProbeBackends(ctx, c)
 }
 
-// report says what to do next.
+// report prints the next steps.
 func (call *initCall) report(d *draft) {
 	call.ui.errorf("%s is written, with %s; next: letterlock config check --probe %[1]s, then letterlock serve %[1]s", call.output.file, count(d.listeners, "listener"))
 }

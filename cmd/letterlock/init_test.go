@@ -34,8 +34,8 @@ func (f *folder) initAtDemo(answers string, args ...string) (status int, output 
 	return status, err.String() + out.String()
 }
 
-// The questions are answered on a terminal, and the file holds what the server
-// has answered.
+// The questions are answered on a terminal, and the file has comments with the
+// server's answers.
 func TestInitAsks(t *testing.T) {
 	f := newFolder(t)
 	output := filepath.Join(f.path, "new.yaml")
@@ -66,7 +66,7 @@ func TestInitAsks(t *testing.T) {
 	}
 }
 
-// Flags answer all questions; services that do not answer are named and left out.
+// Flags answer all questions. Services that do not answer are named and left out.
 func TestInitByFlags(t *testing.T) {
 	f := newFolder(t)
 	output := filepath.Join(f.path, "new.yaml")
@@ -86,8 +86,8 @@ func TestInitByFlags(t *testing.T) {
 	}
 }
 
-// Without a terminal and without flags there is nothing to go by, and an answer
-// that is no leaves no file.
+// Without a terminal and without flags init fails. After the answer no it writes no
+// file.
 func TestInitWritesNothing(t *testing.T) {
 	f := newFolder(t)
 	output := filepath.Join(f.path, "new.yaml")
@@ -113,7 +113,7 @@ func TestInitWritesNothing(t *testing.T) {
 	}
 }
 
-// A host that answers nothing is an error, with the reason.
+// If no service of the host answers, init fails with the reason.
 func TestInitFindsNoServer(t *testing.T) {
 	call := &initCall{ui: newUI(&bytes.Buffer{}, &bytes.Buffer{}), backend: "127.0.0.1", hostname: "mail.example.com", known: []survey.Service{{Name: "imap", Protocol: "imap", Port: 1}}}
 	if _, err := call.look(t.Context()); err == nil || !strings.Contains(err.Error(), "no mail service answers there") {
@@ -121,8 +121,8 @@ func TestInitFindsNoServer(t *testing.T) {
 	}
 }
 
-// A server that takes a login by TLS alone is reached by TLS. A certificate that
-// nobody has signed is known by its key.
+// A server that accepts logins only in TLS is reached by TLS. The key of a
+// self-signed certificate is pinned.
 func TestDraftOfABackendWithTLS(t *testing.T) {
 	seen := []survey.Seen{
 		{Service: survey.Service{Name: "imap", Protocol: "imap", Login: true}, Address: "10.0.0.5:993", TLS: "tls", Version: tlspolicy.VersionTLS11},

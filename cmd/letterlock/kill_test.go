@@ -30,7 +30,7 @@ import (
 // in the folder of that name.
 const asKeeper = "RUN_AS_A_KEEPER"
 
-// keep is that server. It says yes to a letter when it is on the disk.
+// keep runs that server. It acknowledges a letter when the letter is on the disk.
 func keep(folder, address string) error {
 	store, err := os.CreateTemp(folder, "mail-*")
 	if err != nil {
@@ -61,11 +61,12 @@ func (k *keeper) Data(r io.Reader) error {
 	_, err = k.store.Write(append(text, 0))
 	err = errors.Join(err, k.store.Sync())
 	k.mu.Unlock()
-	time.Sleep(rand.N(3 * time.Millisecond)) // the time to die in, between keeping and telling
+	time.Sleep(rand.N(3 * time.Millisecond)) // a kill may fall between the storing and the reply
 	return err
 }
 
-// kept counts the letters in a folder, by ID. Each must be whole.
+// kept counts the whole letters in a folder, by ID. A letter that is only begun does
+// not count: go-smtp takes the last chunk as whole when the connection ends in it.
 func kept(t *testing.T, folder string) map[string]int {
 	t.Helper()
 	count := map[string]int{}
@@ -132,9 +133,9 @@ func (m *mortal) kill() {
 	_ = m.process.Wait()
 }
 
-// Thousands of letters go through the proxy to a server, and both are killed in
-// the middle again and again. Whatever was acknowledged is there, whole; and
-// nothing is there twice but what its sender was left in doubt about.
+// Thousands of letters go through the proxy to a server, and both are killed again
+// and again. Each acknowledged letter is stored, and whole. A letter is stored twice
+// only if its sender received no reply.
 func TestNothingIsLostWhenKilled(t *testing.T) {
 	letters, kills := 4000, 8
 	if testing.Short() {

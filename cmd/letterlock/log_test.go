@@ -23,7 +23,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// deaf is a process whose standard error is a file of the test's.
+// deaf is a proxy in a process of its own, whose log goes to a file of the test.
 type deaf struct {
 	*exec.Cmd
 	t             *testing.T
@@ -31,7 +31,7 @@ type deaf struct {
 	ended         chan error
 }
 
-// newDeaf starts one, and waits until it serves.
+// newDeaf starts the process, and waits until it serves.
 func newDeaf(t *testing.T, stderr *os.File) *deaf {
 	t.Helper()
 	d := &deaf{t: t, imaps: loopback.FreeAddress(t), status: loopback.FreeAddress(t), ended: make(chan error, 1)}
@@ -58,7 +58,7 @@ func newDeaf(t *testing.T, stderr *os.File) *deaf {
 	return d
 }
 
-// metrics are those of the process; empty if it does not answer.
+// metrics returns the metrics of the process, or nothing if it does not answer.
 func (d *deaf) metrics() string {
 	resp, err := http.Get("http://" + d.status + "/metrics")
 	if err != nil {
@@ -69,7 +69,7 @@ func (d *deaf) metrics() string {
 	return string(text)
 }
 
-// lost is how many lines are counted as lost for a reason.
+// lost returns the number of lines that are counted as lost for a reason.
 func (d *deaf) lost(reason string) int {
 	m := regexp.MustCompile(`letterlock_log_lines_lost_total\{reason="` + reason + `"\} (\d+)`).FindStringSubmatch(d.metrics())
 	if m == nil {
@@ -153,8 +153,8 @@ func TestH13_DiskIsFull(t *testing.T) {
 	d.stop()
 }
 
-// H13: nobody waits for a reader that does not read; not even the end does, for
-// long.
+// H13: no session waits for a reader that does not read, and the end of the process
+// waits only briefly.
 func TestH13_ReaderHangs(t *testing.T) {
 	read, write := pipe(t)
 	d := newDeaf(t, write)
@@ -180,8 +180,8 @@ func TestH13_ReaderHangs(t *testing.T) {
 	d.stop()
 }
 
-// H13: half an answer is a failure, and who has closed the pipe is not written
-// to for ever.
+// H13: a result that is cut short is a failure. After its pipe is closed, a command
+// stops writing.
 func TestH13_StandardOutput(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// H13: when the log can be written again, it tells how much is missing.
+// H13: when the log can be written again, it has the number of lost lines.
 func TestH13_ReaderComesBack(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "log")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {

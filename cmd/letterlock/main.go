@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// subcommand is one of the things that the program does; see helps.
+// subcommand is a command of the program. helps describes each.
 type subcommand struct {
 	name string
 	run  func(ui *ui, args []string) error
@@ -35,15 +35,15 @@ func subcommands() []subcommand {
 
 func main() { os.Exit(run(os.Args[1:], standardUI())) }
 
-// standardUI reads and writes the streams of the process. It asks only if a
-// terminal is there to answer.
+// standardUI returns the ui of the process's standard streams. It asks questions
+// only if standard input is a terminal.
 func standardUI() *ui {
 	u := newUI(os.Stdout, os.Stderr)
 	u.in, u.interactive = os.Stdin, isTerminal(os.Stdin)
 	return u
 }
 
-// Exit statuses, as the shell's own commands use them.
+// The exit statuses, as Unix commands use them.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -78,7 +78,7 @@ func run(args []string, ui *ui) int {
 	return ui.status(err)
 }
 
-// status reports the end of a command, and returns its exit status.
+// status prints the error of a command, and returns the exit status for it.
 func (u *ui) status(err error) int {
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return exitOK
@@ -96,5 +96,5 @@ func (u *ui) status(err error) int {
 	return exitFailed
 }
 
-// errUsage reports a wrong call, whose error has been printed.
+// errUsage reports a usage error that has been printed already.
 var errUsage = errors.New("usage")

@@ -76,7 +76,7 @@ func manCommand(ui *ui, args []string) error {
 	return nil
 }
 
-// manualPage is a page, in the language of troff's macros man(7).
+// manualPage is a page, in the macros of man(7).
 type manualPage struct {
 	name string // with the section, as letterlock.yaml.5
 	text func() string
@@ -93,7 +93,7 @@ func manualPages() []manualPage {
 	return append(pages, manualPage{"letterlock.yaml.5", configurationPage})
 }
 
-// title begins a page: its head, its name and what it is about.
+// title begins a page with its header, its name and its subject.
 func title(name, section, about string) string {
 	return fmt.Sprintf(".TH %s %s \"\" \"letterlock %s\"\n.SH NAME\n%s \\- %s\n", strings.ToUpper(name), section, troff(versionName()), troff(name), troff(about))
 }
@@ -146,8 +146,8 @@ func sentence(text string) string {
 	return troff(strings.ToUpper(text[:1])+text[1:]) + "."
 }
 
-// troff escapes a text. A line must not begin with a dot or an apostrophe, which
-// would make it a request.
+// troff escapes a text. A dot or an apostrophe at the beginning of a line would make
+// the line a request.
 func troff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
 	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {

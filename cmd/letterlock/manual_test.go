@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// Each command has a page with all its flags, and troff has no complaint.
+// Each command has a page with all its flags, and troff reports no error.
 func TestManual(t *testing.T) {
 	_, list, _ := words("man")
 	for name := range helps {

@@ -15,8 +15,8 @@ import (
 
 var errNoDomain = errors.New("no domain: name those that mail is received for with --domain, or write mta_sts in the configuration")
 
-// mtastsCommand prints what to publish, whether the proxy serves the policy or
-// another web server does.
+// mtastsCommand prints the policy and the records to publish, for a policy that the
+// proxy serves or another web server.
 func mtastsCommand(ui *ui, args []string) error {
 	flags := flag.NewFlagSet("letterlock mta-sts", flag.ContinueOnError)
 	source := sourceFlags(flags)
@@ -66,7 +66,7 @@ func printPolicy(ui *ui, c *configs.Config, m configs.MTASTS, report string) {
 			ui.printf(";   %s\n", strings.TrimSpace(line))
 		}
 		if c.MTASTS != nil && policy.Text() != app.MTASTSPolicy(c.MTASTS).Text() {
-			ui.printf("; THIS IS NOT WHAT THE CONFIGURATION SAYS: write it there before you publish the records.\n")
+			ui.printf("; THE CONFIGURATION HAS OTHER VALUES: write these there before you publish the records.\n")
 		}
 		address := "tls-reports@" + domain
 		override(&address, report)
@@ -80,7 +80,7 @@ func printPolicy(ui *ui, c *configs.Config, m configs.MTASTS, report string) {
 	ui.printf("; Publish the TXT records last, and anew whenever the policy changes: its id does, too.\n")
 }
 
-// overrideList replaces a list with one that was given with commas.
+// overrideList replaces a list by the words of a comma-separated one.
 func overrideList(list *[]string, with string) {
 	if with == "" {
 		return
@@ -91,8 +91,8 @@ func overrideList(list *[]string, with string) {
 	}
 }
 
-// overrideNames is overrideList for domains, and *.domains, in the form in which
-// they are compared and published.
+// overrideNames is overrideList for domains and *.domains, which it brings into the
+// form in which they are compared and published.
 func overrideNames(list *[]string, option, with string) error {
 	var names []string
 	overrideList(&names, with)

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// output is where a command writes a file: standard output, or a file, which
-// must not exist yet unless force is given.
+// output is the destination of a command: standard output, or a file that must not
+// exist yet unless force is set.
 type output struct {
 	file  string
 	force bool
@@ -22,10 +22,10 @@ func (o *output) flags(flags *flag.FlagSet, otherwise string) {
 	flags.BoolVar(&o.force, "force", false, "replace a file that exists")
 }
 
-// name stands for the file in messages.
+// name returns the name of the destination for messages.
 func (o *output) name() string { return cmp.Or(o.file, "standard output") }
 
-// free reports that the file exists and must be kept.
+// free returns an error if the file exists and must be kept.
 func (o *output) free() error {
 	if _, err := os.Lstat(o.file); err == nil && !o.force {
 		return fmt.Errorf("%s exists: --force replaces it", o.file)
@@ -33,8 +33,9 @@ func (o *output) free() error {
 	return nil
 }
 
-// write writes a text. The file is there with all of the text or not at all. The
-// user that runs the service must be able to read it, and it holds no secrets.
+// write writes a text. The file appears with all of the text or not at all. Without a
+// mode it is readable by all users, because it holds no secrets and the service's user
+// must read it.
 func (o *output) write(ui *ui, text string) error {
 	if o.file == "" {
 		ui.printf("%s", text)

@@ -25,8 +25,7 @@ func pairs(t *testing.T) (folder string) {
 	return folder
 }
 
-// What is wrong with a pair of files has a place in the configuration, and a
-// remedy.
+// An error in a pair of files has a position in the configuration, and a remedy.
 func TestPairsThatDoNotFit(t *testing.T) {
 	folder := pairs(t)
 	file := filepath.Join(folder, "letterlock.yaml")

@@ -32,8 +32,8 @@ func answering(t *testing.T, answers ...[2]string) string {
 	return l.Addr().String()
 }
 
-// A relay that refuses unknown senders is one all the same, and of one that
-// refuses every sender nobody knows.
+// An open relay that refuses unknown senders is found. For a server that refuses
+// every sender the question stays open.
 func TestProbeOfServersThatCheckSenders(t *testing.T) {
 	const refusal = "450 4.1.8 Sender address rejected: Domain not found\r\n"
 	closed := [2]string{"RCPT", "554 5.7.1 Relay access denied\r\n"}
@@ -107,7 +107,8 @@ func TestProbeReportsTLS(t *testing.T) {
 }
 
 // The remedy for a handover that is not taken names the settings of that
-// handover, here where the backend closes behind the header.
+// handover. A backend that ends the session behind the header, as the first one
+// does, is not probed, which is a failure of the command.
 func TestProbeRemediesOfHandovers(t *testing.T) {
 	l := loopback.Listen(t)
 	loopback.Serve(l, func(net.Conn) {})

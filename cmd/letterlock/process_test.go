@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// instance is a process of its own.
+// instance is a proxy in a process of its own.
 type instance struct {
 	*os.Process
 	address string
@@ -94,7 +94,7 @@ func TestTwoProcessesShareTickets(t *testing.T) {
 		}
 		defer conn.Close()
 		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-		_, _ = io.ReadAll(conn) // the backend is down, and the ticket comes before that is said
+		_, _ = io.ReadAll(conn) // the backend is down, and the ticket arrives before the refusal
 		return conn.ConnectionState().DidResume
 	}
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
@@ -111,8 +111,8 @@ func TestTwoProcessesShareTickets(t *testing.T) {
 	}
 }
 
-// SIGHUP, with which systemctl reload comes, reads everything at once and ends
-// nothing.
+// SIGHUP, which systemctl reload sends, reloads the configuration and all files, and
+// ends no session.
 func TestSIGHUPReloads(t *testing.T) {
 	folder, ca := t.TempDir(), authority.New(t)
 	second := ca.ECDSA(t, "mail.example.com")

@@ -19,11 +19,12 @@ func isTerminal(stream any) bool {
 }
 
 const (
-	progressAfter = time.Second // until then, a command is not worth a line
+	progressAfter = time.Second // shorter commands show no progress
 	progressEvery = 200 * time.Millisecond
 )
 
-// progress shows on a terminal how far a command is. Elsewhere it shows nothing.
+// progress shows the progress of a command on a terminal. Elsewhere it shows
+// nothing.
 type progress struct {
 	to      io.Writer // nil: nothing is shown
 	about   string
@@ -36,8 +37,8 @@ type progress struct {
 	shown       bool
 }
 
-// progress begins to show what a command does, from its second second on. The
-// caller ends it with done, and prints nothing before.
+// progress shows from the second second on what the command does. The caller must
+// call done before it prints anything.
 func (u *ui) progress(about string) *progress {
 	p := &progress{about: about, begun: time.Now()}
 	if !isTerminal(u.err) {
@@ -48,7 +49,7 @@ func (u *ui) progress(about string) *progress {
 	return p
 }
 
-// step tells how many of the steps are done.
+// step sets the number of steps that are done.
 func (p *progress) step(done, of int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,7 +95,8 @@ func (p *progress) done() {
 	}
 }
 
-// ask asks a question and reads the answer, a line. An empty one is otherwise.
+// ask prints a question and reads the answer, a line. For an empty line it returns
+// otherwise.
 func (u *ui) ask(question, otherwise string) (string, error) {
 	if otherwise != "" {
 		question += " [" + otherwise + "]"

@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal opens a pseudo terminal. What is written to side comes out of screen.
+// terminal opens a pseudo terminal. Bytes that are written to side can be read from
+// screen.
 func terminal(t *testing.T) (screen, side *os.File) {
 	t.Helper()
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -34,8 +35,8 @@ func terminal(t *testing.T) (screen, side *os.File) {
 	return screen, side
 }
 
-// On a terminal a command shows how far it is from its second second on, and
-// leaves no line behind.
+// On a terminal a command shows its progress from its second second on, and leaves
+// no line behind.
 func TestProgressOnATerminal(t *testing.T) {
 	screen, side := terminal(t)
 	synctest.Test(t, func(t *testing.T) {

@@ -22,7 +22,7 @@ type runner struct {
 	hangups, upgrades <-chan os.Signal
 	control           *upgrade.Control // may be nil
 
-	request *upgrade.Request // that asked for the present upgrade; nil: a signal did
+	request *upgrade.Request // the request for the upgrade under way; nil: a signal asked for it
 	result  chan result      // of the upgrade under way; nil: no upgrade
 	cancel  context.CancelFunc
 }
@@ -33,7 +33,8 @@ type result struct {
 	err  error
 }
 
-// takeOver begins to accept, with the state of the process before.
+// takeOver restores the state of the old process, if there is one, and begins to
+// accept.
 func (r *runner) takeOver(as process) {
 	passed, err := as.old.Prepared()
 	if err == nil && as.old != nil {
@@ -76,9 +77,9 @@ func (r *runner) notify(err error) {
 	}
 }
 
-// serve reloads and upgrades when asked to, and returns the process that has taken
-// over; nil: the service is to end. A reload that is asked for during an upgrade is
-// done after it.
+// serve reloads and upgrades on request. It returns the process that has taken
+// over, or nil if the service must end. A reload that is requested during an
+// upgrade is done after it.
 func (r *runner) serve() *upgrade.Successor {
 	for {
 		reloads := r.hangups
@@ -141,7 +142,7 @@ func (r *runner) upgrade(request *upgrade.Request) {
 	}()
 }
 
-// refuse logs why there is no upgrade, and answers the request for it.
+// refuse logs why the upgrade has failed, and answers the request for it.
 func (r *runner) refuse(request *upgrade.Request, why error) {
 	r.log.Error("upgrade: this process continues", "error", why)
 	if request != nil {
@@ -166,8 +167,8 @@ func (r *runner) settle(done result) {
 	}
 }
 
-// stopUpgrade ends an upgrade because the service is to end. If the new process has
-// taken over already, it is ended too.
+// stopUpgrade ends an upgrade because the service must end. If the new process has
+// taken over already, stopUpgrade ends it too.
 func (r *runner) stopUpgrade() *upgrade.Successor {
 	if r.result == nil {
 		return nil
@@ -181,8 +182,8 @@ func (r *runner) stopUpgrade() *upgrade.Successor {
 	return done.next
 }
 
-// leaveTo lets the sessions of this process go on, while the next one serves new
-// clients. A reload that was asked for meanwhile is the next one's.
+// leaveTo lets the sessions of this process continue while the next process serves
+// new clients. It passes on a reload that was requested during the upgrade.
 func (r *runner) leaveTo(next *upgrade.Successor) {
 	r.control.Close()
 	select {
@@ -198,7 +199,7 @@ func (r *runner) leaveTo(next *upgrade.Successor) {
 	declining.Wait()
 }
 
-// decline logs the signals that are for the next process.
+// decline logs the signals that the next process should have received.
 func (r *runner) decline(ctx context.Context, pid int) {
 	for {
 		select {

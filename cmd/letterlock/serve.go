@@ -54,7 +54,7 @@ func serveConfigured(ui *ui, args []string, old *upgrade.Predecessor) error {
 	return serve(ui, c, o, as)
 }
 
-// process is how the proxy is run.
+// process holds the surroundings of the running proxy.
 type process struct {
 	started func()               // called when clients can connect; may be nil
 	old     *upgrade.Predecessor // the process that this one replaces; nil: none
@@ -74,8 +74,8 @@ func becomeUser(c *configs.Config) error {
 }
 
 // serve runs the proxy until a signal ends it: SIGHUP reloads the configuration,
-// SIGUSR2 upgrades the program, SIGINT and SIGTERM let the sessions finish, a second
-// one cuts them off.
+// SIGUSR2 upgrades the program, SIGINT and SIGTERM let the sessions finish, and a
+// second SIGINT or SIGTERM ends them at once.
 func serve(ui *ui, c *configs.Config, o app.Options, as process) error {
 	log, closeLog := app.NewLog(ui.err, c.Log)
 	defer closeLog()

@@ -15,7 +15,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
 
-// own has one listener with the certificates of all, and one with its own.
+// own has a listener with the common certificates, and a listener with its own.
 const own = `
 hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
@@ -27,7 +27,7 @@ listeners:
     certificates: [{cert: pop.pem, key: pop.key}, {cert: wild.pem, key: wild.key}]
 `
 
-// The other commands tell them apart, too.
+// The other commands distinguish the certificates of listeners, too.
 func TestCommandsKnowCertificatesOfAListener(t *testing.T) {
 	w := newFolder(t)
 	pop := w.ca.RSA(t, "pop.example.com")
@@ -37,7 +37,7 @@ func TestCommandsKnowCertificatesOfAListener(t *testing.T) {
 	file := w.file()
 
 	status, out, said := words("config", "check", "--config", file)
-	for _, want := range []string{"certificate: its own: " + w.path + "/pop.pem; " + w.path + "/wild.pem\n", "/pop.pem: RSA 2048 for pop.example.com"} {
+	for _, want := range []string{"certificate: of this listener: " + w.path + "/pop.pem; " + w.path + "/wild.pem\n", "/pop.pem: RSA 2048 for pop.example.com"} {
 		if status != exitOK || !strings.Contains(out, want) {
 			t.Errorf("config check: %d, no %q in\n%s%s", status, want, out, said)
 		}
@@ -66,7 +66,7 @@ func TestCommandsKnowCertificatesOfAListener(t *testing.T) {
 	}
 }
 
-// A sidecar needs no file for a certificate of a CA.
+// A sidecar gets a certificate from a CA without a configuration file.
 func TestACMEWithoutAFile(t *testing.T) {
 	ca, dns := pebble.New(t), nameserver.New(t)
 	dns.Set("mail.example.test", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
@@ -77,7 +77,7 @@ func TestACMEWithoutAFile(t *testing.T) {
 	challenges := loopback.FreeAddress(t)
 	t.Setenv("LETTERLOCK_ACME_HTTP", challenges)
 	status, out, said := words("config", "check", "--backend", "10.0.0.5", "--hostname", "mail.example.test", "--acme-directory", ca.Directory)
-	for _, want := range []string{"ECDSA and RSA by ACME for mail.example.test", "acme: from " + ca.Directory + ", challenges answered on " + challenges} {
+	for _, want := range []string{"p256 and rsa2048 by ACME for mail.example.test", "acme: from " + ca.Directory + ", challenges answered on " + challenges} {
 		if status != exitOK || !strings.Contains(out, want) {
 			t.Errorf("%d, no %q in\n%s%s", status, want, out, said)
 		}

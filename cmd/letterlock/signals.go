@@ -23,8 +23,7 @@ func signals() (first, second context.Context) {
 	return first, second
 }
 
-// hangups tells of each SIGHUP, with which systemctl reload asks for files to
-// be read again.
+// hangups receives each SIGHUP, by which systemctl reload requests a reload.
 func hangups() <-chan os.Signal {
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, syscall.SIGHUP)

@@ -10,8 +10,8 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// source is where a configuration comes from: a file, or a few flags and
-// variables that name a backend.
+// source is the origin of a configuration: a file, or flags and variables that
+// name a backend.
 type source struct {
 	file  string
 	flags map[string]string // those that stand for variables, by the variable
@@ -58,7 +58,7 @@ func (s *source) given() bool {
 	return s.name() != "" || len(s.flags) > 0 || os.Getenv("LETTERLOCK_BACKEND") != ""
 }
 
-// name is that of the file; empty if there is none.
+// name returns the path of the file. It is empty if no file is given.
 func (s *source) name() string {
 	if s.file == "" && s.flags["LETTERLOCK_BACKEND"] == "" {
 		return os.Getenv("LETTERLOCK_CONFIG")
@@ -68,7 +68,7 @@ func (s *source) name() string {
 
 // load reads the configuration: from --config; else from flags, if --backend is
 // among them; else from the file in LETTERLOCK_CONFIG; else from the other
-// LETTERLOCK_ variables, in whose place a flag counts.
+// LETTERLOCK_ variables. A flag takes precedence over its variable.
 func (s *source) load() (*configs.Config, error) {
 	if !s.given() {
 		return nil, errNoConfiguration

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// Where a file is given, flags and variables for what stands in files are not
-// ignored in silence.
+// Beside a file, flags and variables that replace one are an error.
 func TestFileStandsAlone(t *testing.T) {
 	file := writeFile(t, "hostname: mail.example.com\nlisteners: [{service: imaps, backend: b}]\n")
 	const beside = ": means nothing beside the configuration file "

@@ -72,7 +72,7 @@ listeners:
 	message.finish()
 	wait.Until(t, "the old process does not end", func() bool { return strings.Contains(old.log.String(), "msg=stopped") })
 	if strings.Contains(old.log.String(), "level=ERROR msg=\"status page") {
-		t.Errorf("the old process tells of an error:\n%s", old.log)
+		t.Errorf("the old process logs an error:\n%s", old.log)
 	}
 }
 
@@ -84,7 +84,7 @@ func open(address string) bool {
 	return err == nil
 }
 
-// startTime is the metric that tells processes apart.
+// startTime returns the metric that differs between processes.
 func startTime(t *testing.T, client *http.Client, page string) string {
 	t.Helper()
 	res, err := client.Get("http://" + page + "/metrics")
@@ -104,7 +104,7 @@ func startTime(t *testing.T, client *http.Client, page string) string {
 	return value
 }
 
-// slowMessage is one of which only a part was sent.
+// slowMessage is a message of which only a part was sent.
 type slowMessage struct {
 	t     *testing.T
 	conn  net.Conn
@@ -118,7 +118,7 @@ func newSlowMessage(t *testing.T, address string) slowMessage {
 	return m
 }
 
-// newTransaction is a session in which the text of a message is due.
+// newTransaction opens a session, up to the reply to DATA.
 func newTransaction(t *testing.T, address string) slowMessage {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -153,7 +153,7 @@ func (m slowMessage) read(want string) {
 	}
 }
 
-// finish sends the rest, which must be taken.
+// finish sends the rest of the message, which must be accepted.
 func (m slowMessage) finish() {
 	m.t.Helper()
 	m.send("It ends.\r\n.\r\n")

@@ -71,8 +71,8 @@ func (s *systemdTest) start(file string, socket *net.TCPListener, log *wait.Log)
 	return program
 }
 
-// The life of a service under systemd with socket activation: it serves on the
-// socket that it inherits, and tells each change of its state.
+// A service under systemd with socket activation serves on the socket that it
+// inherits, and reports each change of its state.
 func TestUnderSystemd(t *testing.T) {
 	s, f := newSystemd(t), newFolder(t)
 	const text = "hostname: mail.example.com\nprobe: false\ncertificates: [{cert: cert.pem, key: key.pem}]\nlisteners: [{service: imaps, backend: \"{imap}\"}]\n"

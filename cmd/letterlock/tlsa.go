@@ -28,7 +28,7 @@ const typeTLSA dnsmessage.Type = 52
 func tlsaCommand(ui *ui, args []string) error {
 	flags := flag.NewFlagSet("letterlock tlsa", flag.ContinueOnError)
 	source := sourceFlags(flags)
-	address := flags.String("resolver", "", "`HOST[:PORT]` of a validating resolver: compare with what is published")
+	address := flags.String("resolver", "", "`HOST[:PORT]` of a validating resolver: compare with the published records")
 	hosts := flags.String("host", "", "`NAME,...` of this server (default the hostname and those of acme)")
 	if err := source.parse(ui, flags, args); err != nil {
 		return err
@@ -61,8 +61,9 @@ func tlsaCommand(ui *ui, args []string) error {
 	return t.finish()
 }
 
-// names are those under which clients come for a set: --host, or our own and
-// those of acme, or for the set of some listeners alone those in it.
+// names returns the names of a set by which clients connect: those of --host;
+// else the hostname, those of acme and of acme.dane; else, for a set of single listeners,
+// those in its certificates.
 func (s served) names(c *configs.Config, set configs.Served, only []string) []string {
 	names := only
 	if len(names) == 0 {
@@ -92,8 +93,8 @@ func withDNSPort(address string) string {
 	return net.JoinHostPort(strings.Trim(address, "[]"), "53")
 }
 
-// portsOf are those on which clients find the listeners that serve a set, that of
-// mail between servers first: it is where others look.
+// portsOf returns the public ports of the listeners that serve a set. Port 25 is
+// the first, because mail servers look up its record.
 func portsOf(set configs.Served) []int {
 	var ports []int
 	for _, l := range set.Listeners {
@@ -115,11 +116,11 @@ func portsOf(set configs.Served) []int {
 	return ports
 }
 
-// served is what listeners serve according to the files that it reads, and
-// what the next renewal does to each key.
+// served holds the certificates that listeners serve according to their files, and
+// the effect of the next renewal on each key.
 type served struct {
 	store   *certs.Store
-	renewal map[string]string // by the certificate
+	renewal map[string]string // by the certificate in DER
 }
 
 var errNothingServed = errors.New("there is no certificate yet: start letterlock serve first")
@@ -163,7 +164,8 @@ func (s served) note(all []tls.Certificate, words string) {
 	}
 }
 
-// tlsaReport prints name after name, and counts what does not fit.
+// tlsaReport prints the records of each name, and counts the names whose published
+// records do not match.
 type tlsaReport struct {
 	ui       *ui
 	ctx      context.Context
@@ -173,7 +175,7 @@ type tlsaReport struct {
 	names, wrong int
 }
 
-// name prints the records of a port, and what is published there.
+// name prints the records of a port, and compares them with the published ones.
 func (t *tlsaReport) name(port int, host string) error {
 	name := dane.Name(port, host)
 	all := t.served.store.For(host)
@@ -205,8 +207,8 @@ func (t *tlsaReport) name(port int, host string) error {
 	return nil
 }
 
-// sum says what the records of a name come to. That none is published is only
-// wrong where other servers look.
+// sum prints the result for a name. Records that are missing altogether are an
+// error only on port 25, where mail servers look them up.
 func (t *tlsaReport) sum(port, missing, all int, secure bool, published []dane.TLSA) {
 	for _, record := range published {
 		if !slices.ContainsFunc(t.served.store.Certificates(), func(c tls.Certificate) bool { return record.Matches(chainOf(c)) }) {
@@ -222,15 +224,15 @@ func (t *tlsaReport) sum(port, missing, all int, secure bool, published []dane.T
 		t.ui.printf("; INCOMPLETE: servers that are given the key without a record will not send mail here\n")
 	}
 	if len(published) > 0 && !secure {
-		t.ui.printf("; the resolver has not validated this: without DNSSEC the records mean nothing, and a resolver that does not validate cannot tell\n")
+		t.ui.printf("; the resolver has not validated this: without DNSSEC the records mean nothing, and a resolver that does not validate cannot know\n")
 	}
 	if t.names++; missing > 0 && (len(published) > 0 || port == configs.SMTP.Port()) {
 		t.wrong++
 	}
 }
 
-// verdict tells whether a certificate has a record now, and with the next one
-// for the same key.
+// verdict reports whether a published record matches a certificate, and whether it
+// will match the next certificate for the same key.
 func verdict(cert tls.Certificate, published []dane.TLSA) (words string, ok bool) {
 	words = "MISSING"
 	for _, record := range published {
@@ -272,7 +274,8 @@ func (t *tlsaReport) lookUp(name string) (published []dane.TLSA, secure bool, er
 	return published, answer.Secure, nil
 }
 
-// finish fails if something is to be done, so that a monitoring can ask.
+// finish returns an error if a record is missing, so that monitoring can use the
+// exit status.
 func (t *tlsaReport) finish() error {
 	if t.wrong > 0 {
 		return fmt.Errorf("%s of %d without a record for every key", count(t.wrong, "name"), t.names)

@@ -77,7 +77,7 @@ func TestTLSAPrintsZoneLines(t *testing.T) {
 	}
 }
 
-// A port that is mapped to another is named as clients know it.
+// For a mapped port, the records have the port that clients connect to.
 func TestTLSANamesPublicPorts(t *testing.T) {
 	file, _, _ := keyed(t)
 	text, err := os.ReadFile(file)
@@ -159,7 +159,7 @@ func TestTLSAResolverFails(t *testing.T) {
 	}
 }
 
-// A self-signed certificate is as good as any for DANE, until it is made anew.
+// A self-signed certificate is good for DANE until it is renewed with another key.
 func TestTLSAOfSelfSigned(t *testing.T) {
 	state := t.TempDir()
 	file := writeFile(t, "hostname: mail.example.com\nstate_dir: "+state+"\nlisteners: [{service: imaps, backend: b}]\n")

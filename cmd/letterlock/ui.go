@@ -10,27 +10,26 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
-// This file is the only one that prints. The rules: what was asked for goes to
-// standard output; everything else to standard error, each message with the
-// program's name in front; an error says what to do about it, where that is
-// known. What the running proxy has to say goes to its log instead.
-
+// ui reads and prints for the commands; nothing else in this package does. The
+// result of a command goes to standard output. All other messages go to standard
+// error, after the program's name. An error names the remedy if there is one. The
+// running proxy writes to its log instead.
 type ui struct {
 	out, err io.Writer
-	lost     error // why some of the answer could not be written; nil: all was
+	lost     error // the first error of writing the result
 
 	in          io.Reader // answers to questions
-	interactive bool      // there is somebody to ask
+	interactive bool      // in is a terminal
 	lines       *bufio.Reader
 
-	// onHelp receives what --help would describe; nil: it is printed.
+	// onHelp is called in place of printing the help, if it is not nil.
 	onHelp func(command string, flags *flag.FlagSet)
 }
 
 func newUI(out, err io.Writer) *ui { return &ui{out: out, err: err} }
 
-// printf answers the question. Half an answer, as a full disk leaves it, is a
-// failure of the command.
+// printf prints a part of the result. If that fails, as on a full disk, the command
+// fails.
 func (u *ui) printf(format string, args ...any) {
 	if _, err := fmt.Fprintf(u.out, format, args...); err != nil && u.lost == nil {
 		u.lost = fmt.Errorf("the answer could not be written: %w", err)
@@ -41,7 +40,7 @@ func (u *ui) errorf(format string, args ...any) {
 	_, _ = fmt.Fprintf(u.err, "letterlock: "+format+"\n", args...)
 }
 
-// error reports a failure. Errors of a configuration bring their own places.
+// error prints an error. Errors of a configuration contain their positions.
 func (u *ui) error(err error) {
 	if all, ok := errors.AsType[configs.Errors](err); ok {
 		_, _ = fmt.Fprintln(u.err, all)
@@ -57,7 +56,7 @@ func (u *ui) usage(to io.Writer) {
 	for _, c := range subcommands() {
 		_, _ = fmt.Fprintf(to, "  %-10s %s\n", c.name, helps[c.name].about)
 	}
-	_, _ = fmt.Fprint(to, "\nletterlock help COMMAND says more about one of them.\n")
+	_, _ = fmt.Fprint(to, "\nletterlock help COMMAND describes a command.\n")
 }
 
 func count(n int, what string) string {

@@ -13,7 +13,7 @@ import (
 const exitNotRunning = 3
 
 // upgradeCommand asks the running proxy to replace itself, and waits for the result.
-// It knows the proxy by the state_dir of the configuration.
+// It finds the proxy by the state_dir of the configuration.
 func upgradeCommand(ui *ui, args []string) error {
 	flags := flag.NewFlagSet("letterlock upgrade", flag.ContinueOnError)
 	source := sourceFlags(flags)

@@ -80,8 +80,7 @@ func (u *upgradable) blocked() (release func()) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		u.Fatal(err)
 	}
-	// The script does not read what the old process sends, and waits for its arrival.
-	u.installScript("until read -t 0 -u 3; do sleep 0.01; done\necho here >'" + here + "'\nread line <'" + pipe + "'")
+	u.installScript("echo here >'" + here + "'\nread line <'" + pipe + "'")
 	return sync.OnceFunc(func() {
 		if err := os.WriteFile(pipe, []byte("go\n"), 0o600); err != nil {
 			u.Error(err)
@@ -89,8 +88,7 @@ func (u *upgradable) blocked() (release func()) {
 	})
 }
 
-// begun waits until the new process of a blocked upgrade has started, and has been
-// sent the list of sockets.
+// begun waits until the new process of a blocked upgrade has started.
 func (u *upgradable) begun() {
 	u.Helper()
 	wait.Until(u.T, "no new process starts", func() bool {

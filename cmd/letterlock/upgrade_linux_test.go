@@ -25,7 +25,8 @@ import (
 // services are the addresses of a proxy for all protocols.
 type services struct{ smtp, imaps, pop3s, sieve, status string }
 
-// configuration is that of a proxy for all protocols; keeper is the backend for mail.
+// configuration returns the configuration of a proxy for all protocols, whose backend
+// for mail is keeper.
 func (s services) configuration(keeper, more string) string {
 	return fmt.Sprintf(`
 hostname: mail.example.com
@@ -254,8 +255,8 @@ func TestSignalsWhileDraining(t *testing.T) {
 	}
 }
 
-// Failed logins count on, TLS sessions are resumed, and the socket for requests is
-// that of the new process.
+// The count of failed logins continues, TLS sessions are resumed, and the socket for
+// requests belongs to the new process.
 func TestUpgradePassesStateOn(t *testing.T) {
 	f, s := newFolder(t), newServices(t)
 	u := newUpgradable(f, s.configuration("127.0.0.1:9", "limits: {login_failures_per_client: 3, login_failures_per_user: 3}"))

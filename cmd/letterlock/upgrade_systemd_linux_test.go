@@ -14,7 +14,7 @@ import (
 )
 
 // Under systemd the new process becomes the main process and a child of systemd. It
-// keeps the sockets that systemd has opened, and gives the signs of life.
+// keeps the sockets that systemd has opened, and feeds the watchdog.
 func TestUpgradeUnderSystemd(t *testing.T) {
 	s, f := newSystemd(t), newFolder(t)
 	f.configure("hostname: mail.example.com\nprobe: false\ncertificates: [{cert: cert.pem, key: key.pem}]\nlisteners: [{service: imaps, backend: \"{imap}\"}]\n")

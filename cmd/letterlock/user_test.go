@@ -11,8 +11,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// A program that root starts opens a port below 1024 as the configured user,
-// with no other right, and owns its folder.
+// A program that root starts opens a port below 1024 as the configured user, with no
+// other right than the handover needs, and owns its folder.
 func TestRootBecomesTheUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become another user")

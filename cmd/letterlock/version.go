@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 )
 
-// version is set by the release build; otherwise the module knows it.
+// version is set by release builds. Other builds take it from the module.
 var version = ""
 
 func versionCommand(ui *ui, args []string) error {

@@ -76,8 +76,8 @@ func TestWhatIfKnowsExceptions(t *testing.T) {
 	}
 }
 
-// A proxy that is killed has written what was a second old, and its successor
-// goes on from there.
+// A proxy that is killed loses at most the last second of the inventory, and its
+// successor continues from there.
 func TestInventorySurvivesKill(t *testing.T) {
 	path, ca := t.TempDir(), authority.New(t)
 	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))

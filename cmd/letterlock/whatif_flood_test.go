@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// H8: a client that fails in hundreds of ways does not displace what whatif
-// decides by.
+// H8: a client whose handshakes fail in hundreds of ways does not displace the
+// entries of others.
 func TestH8_WhatIfBehindAFlood(t *testing.T) {
 	few := "inventory: {entries: 1000}\n" // the fewest there may be
 	w := newWorld(t, strings.Replace(manyClients, "state_dir: state\n", few, 1))
