@@ -24,7 +24,8 @@ func peer(t *testing.T, address, sni string) []*x509.Certificate {
 	return conn.ConnectionState().PeerCertificates
 }
 
-// While a key is missing, the self-signed one stands in for it, and no longer.
+// While a key is missing, the self-signed one stands in for it, and no longer. There is
+// none with a type of key that the CA is not asked for.
 func TestSelfSignedStandsInForMissingKeys(t *testing.T) {
 	c := mustConfig(t, "hostname: mail.example.test\nstate_dir: "+t.TempDir()+"\nacme: {http: \"127.0.0.1:0\"}\nlisteners: [{service: imaps, backend: b}]\n")
 	stored := authority.New(t).ECDSA(t, "mail.example.test")

@@ -76,7 +76,8 @@ func (m *maintenance) start() {
 	}()
 }
 
-// stop stops the goroutine and waits for it.
+// stop stops the goroutine and waits for it. It ends the reports of TLS, and closes
+// the kept connections.
 func (m *maintenance) stop() {
 	if m.cancel != nil {
 		m.cancel()
@@ -103,7 +104,7 @@ func (m *maintenance) run(ctx context.Context) {
 }
 
 // look reads the files that have changed, and calls reread, because the
-// warnings may have changed too.
+// warnings may have changed too. It adopts the ticket keys of a cluster.
 func (m *maintenance) look() {
 	m.files.Look()
 	if m.changed.Swap(false) && m.reread != nil {

@@ -2,5 +2,5 @@
 
 package app
 
-// raceAllocations is what the race detector may add to a session.
+// raceAllocations bounds the allocations that the race detector adds to a session.
 const raceAllocations = 0

@@ -22,7 +22,7 @@ import (
 	"github.com/letterlock/letterlock/smtp/smarthost"
 )
 
-// Options are what a Proxy needs in addition to its configuration.
+// Options holds the parts of a Proxy that its configuration does not define.
 type Options struct {
 	Log     *slog.Logger
 	Version string // of the program, for the status page

@@ -24,7 +24,7 @@ type routesFile struct {
 	current atomic.Pointer[routeTable]
 }
 
-// routesOf reads a listener's routes; nil if it has none.
+// routesOf returns the source of a listener's routes; nil if it has none.
 func routesOf(s Service, own *upstream.Pool, backends *pools, m *maintenance) (proxy.Routes, error) {
 	if s.routes == "" {
 		return nil, nil
@@ -55,6 +55,7 @@ func (f *routesFile) Find(user string) (p *upstream.Pool, known bool) {
 	}
 }
 
+// Pools implements proxy.Routes.
 func (f *routesFile) Pools() []*upstream.Pool { return f.current.Load().all }
 
 // added lists the pools that the previous table does not have.

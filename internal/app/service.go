@@ -38,7 +38,7 @@ type Service struct {
 	reverseDNS      bool
 	masterSeparator string
 	loginMethod     gate.LoginMethod
-	login           bool // clients can log in
+	login           bool // clients can log in: at the backend, or as devices
 	hidden, unnamed []string
 
 	tls tlsSettings

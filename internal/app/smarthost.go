@@ -165,7 +165,7 @@ func (m *maintenance) clientCertificate(own configs.Certificate) (func() *tls.Ce
 // resolvConf is the file with the addresses of a Unix machine's DNS servers.
 const resolvConf = "/etc/resolv.conf"
 
-// resolversOf lists the DNS servers of the configuration, or else those of
+// resolversOf lists the configured DNS servers, or else those of
 // resolv.conf; without any, that is the machine itself (resolv.conf(5)).
 func resolversOf(s *configs.SmarthostRules) ([]string, error) {
 	if len(s.Resolvers) > 0 {
