@@ -67,7 +67,8 @@ func (s *Server) await(a arrival, header bool) {
 	c.slot.Start(c.wait, c.evict, nil)
 }
 
-// wait begins to wait, once the connection has its slot.
+// wait begins to wait, once the connection has its slot. Many clients have closed the
+// connection by then, or have sent a byte; the poller is not needed for these.
 func (c *silent) wait() {
 	c.mu.Lock()
 	c.begun = true
@@ -154,7 +155,7 @@ func (c *silent) session() *session {
 	return s.admit(a, true)
 }
 
-// evict ends the connection to make room for another one.
+// evict ends the connection to free its slot for another one.
 func (c *silent) evict() { c.stop(gate.Busy) }
 
 // stop ends the connection, if it still waits.

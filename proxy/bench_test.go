@@ -15,7 +15,8 @@ import (
 	"github.com/letterlock/letterlock/internal/upstream"
 )
 
-// bulk is what the backend of the relay's benchmarks takes and gives at once.
+// bulk is the number of bytes that the backend of the relay's benchmarks reads and
+// writes at once.
 const bulk = 1 << 20
 
 // newStore is a proxy in front of a backend that takes and gives bulk.
@@ -163,7 +164,7 @@ func TestRoundTripAllocatesNothing(t *testing.T) {
 	}
 }
 
-// sessionAllocations is what a session may allocate beside its TLS handshake:
+// sessionAllocations bounds the allocations of a session without its TLS handshake:
 // its own parts, its line in the log, and the connection to the backend. These
 // are about 120; the race detector lets pools drop things, which adds about ten.
 const sessionAllocations = 140

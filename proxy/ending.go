@@ -77,7 +77,7 @@ func (ses *session) clientGone() {
 	}
 }
 
-// evict stops the session to make room for another one.
+// evict stops the session to free its slot for another one.
 func (ses *session) evict() { ses.stop(gate.Busy) }
 
 // stop ends the session's waits for the client and the backend, so that the session

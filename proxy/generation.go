@@ -157,7 +157,7 @@ type Limits struct {
 	ConnectionsPerClient     int // of one IPv4 address or IPv6 /64
 	ConnectionsPerNetwork    int // of one IPv4 /24 or IPv6 /48; may be zero
 	Unauthenticated          int // sessions that have not logged in, in all; may be zero
-	UnauthenticatedPerClient int // above that, its oldest make room; may be zero
+	UnauthenticatedPerClient int // above that, its oldest are evicted; may be zero
 	LoginFailuresPerClient   int // failed logins until others are refused; may be zero
 	LoginFailuresPerUser     int // may be zero
 	Handshakes               int // that are computed at the same time
@@ -178,7 +178,7 @@ type Timeouts struct {
 	Command     time.Duration
 	Login       time.Duration
 
-	Unauthenticated time.Duration // before an unauthenticated session may have to make room
+	Unauthenticated time.Duration // the age from which on an unauthenticated session can be evicted
 	LoginDelay      time.Duration // the longest wait after failed logins
 	LoginForget     time.Duration // until as many failures as are allowed are forgotten; set if these are
 

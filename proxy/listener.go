@@ -19,6 +19,7 @@ type Listener struct {
 	Socket       *os.File      // an open listening socket, used in place of Address; nil: none
 	Implicit     bool          // implicit TLS
 	Pause        time.Duration // before the greeting, to detect clients that do not wait for it; 0: none
+	Policy       string        // the name of its TLS policy, for events
 	TLS          *tls.Config
 	AuthAllowed  func(*tls.ConnectionState) bool  // whether a TLS session is good enough for a password
 	VerifyClient func(*tls.ConnectionState) error // why a client's certificate is not valid; nil: no certificate is requested

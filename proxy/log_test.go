@@ -68,9 +68,9 @@ func TestOthersAreLogged(t *testing.T) {
 		want   string
 	}{
 		"starttls": {nil, "x", "level=INFO msg=session "},
-		"implicit": {func(s *setup) { s.Listeners[0].Implicit = true }, "\x16", "level=WARN msg=\"TLS handshake with unknown[127.0.0.1] failed\""},
+		"implicit": {func(s *setup) { s.Listeners[0].Implicit = true }, "\x16", "level=INFO msg=\"TLS handshake with unknown[127.0.0.1] failed\""},
 		"balanced": {func(s *setup) { s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }, "PROXY ", "level=WARN msg=\"connection without a proper PROXY header\""},
-		"upgraded": {nil, "STARTTLS\r\n", "level=WARN msg=\"TLS handshake with unknown[127.0.0.1] failed\""},
+		"upgraded": {nil, "STARTTLS\r\n", "level=INFO msg=\"TLS handshake with unknown[127.0.0.1] failed\""},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

@@ -10,12 +10,12 @@ import (
 	"github.com/letterlock/letterlock/internal/upstream"
 )
 
-// Routes map the users of a listener to pools. They may change at any time.
+// Routes find the backends of a listener's users. They may change at any time.
 type Routes interface {
 	// Find returns the pool of a user; known is false if there is none.
 	Find(user string) (p *upstream.Pool, known bool)
 
-	// Pools returns all pools that Find may return.
+	// Pools returns all pools that Find may return, as far as they are known.
 	Pools() []*upstream.Pool
 }
 
@@ -85,7 +85,7 @@ func (l *Listener) substitutes() []*upstream.Pool {
 	return up[:min(len(up), maxSubstitutes)]
 }
 
-// router returns the function with which the gate changes to the backend of a user;
+// router returns the function with which the gate changes to the backend of a login;
 // nil: the listener has no routes.
 func (ses *session) router() func(string) error {
 	if ses.listener.Routes == nil {
@@ -94,7 +94,7 @@ func (ses *session) router() func(string) error {
 	return ses.route
 }
 
-// route moves the session to the backend of a user, with the gate's Open. A user
+// route moves the session to the backend of a login, with the gate's Open. A user
 // without a route stays where the session opened first.
 func (ses *session) route(user string) error {
 	user, _ = ses.listener.splitMaster(user)

@@ -179,7 +179,7 @@ func (s *Server) forget(ses *session) {
 func (s *Server) Parked() int64 { return s.parkedFirst.Load() }
 
 // Sessions returns the number of open sessions, and of connections of clients that
-// have sent nothing yet.
+// have sent nothing yet. Those of Self are not counted.
 func (s *Server) Sessions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

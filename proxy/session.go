@@ -20,7 +20,7 @@ import (
 type session struct {
 	server    *Server
 	listener  *Listener
-	info      observe.Session
+	info      observe.Session    // only the session's goroutine changes it, with note
 	exception *Exception         // that applies to the client; nil: none
 	name      *reversedns.Lookup // the lookup of the client's name; nil: none
 	gate      Gate

@@ -97,7 +97,9 @@ func (l *Login) Mailbox() string {
 	return l.User()
 }
 
-// Reach connects the session to the backend of the login's user.
+// Reach connects the session to the backend of the login's user. It fails with a
+// Refusal, or with ErrCredentials if the client's mechanism cannot transmit the
+// credentials that replace the client's; the Observer then receives a rejected login.
 //
 // If the user has no backend, the login continues with a random secret. The default
 // backend then refuses it with the same text and after the same time as a wrong

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// LoginMethod is how the proxy logs in at a backend with a client's name and
-// password.
+// LoginMethod selects the command or mechanism by which the proxy logs in at a
+// backend with a client's name and password.
 type LoginMethod string
 
 // The login methods. All but Same convert the login of a modern client to one

@@ -19,7 +19,7 @@ type Mechanisms struct {
 	LoginMethod LoginMethod
 }
 
-// mechanism is what the proxy knows about a SASL mechanism.
+// mechanism describes a SASL mechanism.
 type mechanism struct {
 	read   reader // reads the user name
 	secret int    // number of the response with the secret, or with the proof of it

@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
-// Reason is why a session ended. It determines the reply, the field in the log
+// Reason is the reason for the end of a session. It determines the reply, the field in the log
 // and the label of the metric.
 type Reason int
 

@@ -20,7 +20,7 @@ type Session struct {
 	Client   netip.AddrPort
 	Local    netip.AddrPort // the address that the client connected to
 
-	// Handover is how the backend learns the client's address. If ClientKnown is set,
+	// Handover passes the client's address to the backend. If ClientKnown is set,
 	// the backend knows it from the first byte on.
 	Handover    Handover
 	ClientKnown bool
@@ -54,7 +54,7 @@ type Mail struct {
 
 // Backends connects the session to a backend other than the first one.
 type Backends struct {
-	// Route connects the session to the backend of a mailbox: unless it is
+	// Route connects the session to the backend of a login: unless it is
 	// connected to it already, it closes the current connection and calls the
 	// gate's Open again. It fails with ErrNowhere if the user has no backend;
 	// the session is then connected to the backend for unknown users. Nil:

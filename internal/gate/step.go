@@ -94,9 +94,9 @@ var rules = [...]Rule{
 	Recipients:     {Name: "recipients", About: "a recipient is accepted", Class: Working, Client: Command, Backend: Reply, Total: WholeMessage, Clock: FromMessage, MakesRoom: true, InFlight: true},
 	Text:           {Name: "text", About: "the text of a message is on its way", Class: Working, Client: DataSilence, Backend: Reply, Total: WholeMessage, Clock: FromMessage, MakesRoom: true, InFlight: true},
 	Verdict:        {Name: "verdict", About: "the backend decides on a message", Class: Working, Backend: EndOfData, Total: EndOfData, InFlight: true, Verdict: true},
-	LoggedIn:       {Name: "logged in", About: "`submission`, between messages after the login", Class: Authenticated, Client: Command, Backend: Reply},
+	LoggedIn:       {Name: "logged in", About: "`submission` and devices at `smarthost`, between messages after the login", Class: Authenticated, Client: Command, Backend: Reply},
 	Relaying:       {Name: "relaying", About: "bytes are relayed unread", Class: Authenticated, Total: Idle},
-	Closing:        {Name: "closing", About: "last words and close_notify; `pop3` first waits for the command that it answers", Total: LastWordsTime},
+	Closing:        {Name: "closing", About: "the last reply and close_notify; `pop3` first waits for the command that it replies to", Total: LastWordsTime},
 }
 
 // Rule returns the step's row of the table.

@@ -18,7 +18,7 @@ func TestStepsAreDocumented(t *testing.T) {
 
 func stepsTable() string {
 	var b strings.Builder
-	b.WriteString("| step | class | client: one wait | backend: one reply | in all | counted from | makes room | a shutdown |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| step | class | client: one wait | backend: one reply | in all | counted from | may be evicted | at shutdown |\n|---|---|---|---|---|---|---|---|\n")
 	for _, r := range Rules() {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", r.About, classNames[r.Class], shown(r.Client), shown(r.Backend), shown(r.Total),
 			clockOf(r), map[bool]string{true: "yes", false: "no"}[r.MakesRoom], map[bool]string{true: "waits", false: "ends it"}[r.InFlight])
@@ -48,7 +48,7 @@ func clockOf(r Rule) string {
 }
 
 // Every step has a name, a description, and a bound for each wait that can
-// happen in it, and no session with a login makes room.
+// happen in it, and no session with a login is evictable.
 func TestEveryStepIsBounded(t *testing.T) {
 	names := map[string]bool{}
 	for i, r := range Rules() {

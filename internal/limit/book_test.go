@@ -13,8 +13,8 @@ func testLimits() SlotLimits {
 	}
 }
 
-// book takes slots and remembers which sessions have made room. A session that
-// must make room leaves at once, unless linger is set.
+// book takes slots and remembers which sessions were evicted. A session that
+// was evicted leaves at once, unless linger is set.
 type book struct {
 	t       *testing.T
 	slots   Slots
@@ -72,7 +72,7 @@ func (b *book) in(class Class, client string) *Slot {
 	b.t.Helper()
 	slot := b.mustAcquire(client)
 	if !slot.SetClass(class, false, b.now) {
-		b.t.Fatal("it has to make room already")
+		b.t.Fatal("it is evicted already")
 	}
 	return slot
 }

@@ -2,7 +2,8 @@ package limit
 
 // Descriptors bounds the sessions that hold a third descriptor besides those of
 // their two connections: for a message in a file, or for the next backend while
-// they change to it. The zero value has no bound.
+// they change to it. It also bounds the connections that are kept between two
+// messages. The zero value has no bound.
 type Descriptors chan struct{}
 
 // NewDescriptors returns a Descriptors for n sessions, at least one.

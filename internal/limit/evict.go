@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// patience, times SlotLimits.Safe, is how long a working session may be
-	// without progress before it may have to make room.
+	// patience, times SlotLimits.Safe, is the time without progress after
+	// which a working session can be evicted.
 	patience = 6
 
 	// stepForward is the number of a message's bytes that counts as progress.
@@ -34,12 +34,11 @@ func (s *Slots) shrink(newcomer *Slot, now time.Time) (evict []func()) {
 	return evict
 }
 
-// choose returns the session that makes room in a scope for a new session of a
-// service:
+// choose returns the session to evict in a scope for a new session of a service:
 //
 //  1. the oldest unauthenticated session of a client with more than its share,
 //  2. the oldest unauthenticated session, if it is older than Safe,
-//  3. the working session that has moved forward least recently, if that is long ago.
+//  3. the working session whose last progress is the oldest, if that is long ago.
 //
 // It returns nil if there is none.
 func (s *Slots) choose(p *scope, service int16, c counted, now time.Time) *Slot {
@@ -144,7 +143,7 @@ func (s *Slots) listOverShare(t *tally) {
 	}
 }
 
-// before reports whether slot s makes room before the other.
+// before reports whether slot s is evicted before the other.
 func (s *Slot) before(other *Slot) bool { return s.age().Before(other.age()) }
 
 // insert inserts a slot in the order of age. A new slot belongs at the back; the slot

@@ -19,11 +19,11 @@ func TestTheOldestMakesRoom(t *testing.T) {
 	b.mustAcquire("192.0.2.1")
 	b.refused("192.0.2.2", "limits.unauthenticated")
 	if !slices.Equal(b.evicted, []string{"10.0.0.1"}) {
-		t.Fatalf("%v made room", b.evicted)
+		t.Fatalf("%v were evicted", b.evicted)
 	}
 }
 
-// A client with more than its share makes room first, even if its sessions are
+// A client with more than its share is evicted first, even if its sessions are
 // younger than Safe.
 func TestClientsOverTheirShareMakeRoomFirst(t *testing.T) {
 	b := newBook(t, nil)
@@ -39,7 +39,7 @@ func TestClientsOverTheirShareMakeRoomFirst(t *testing.T) {
 	}
 	b.refused("10.2.0.1", "limits.unauthenticated") // the client is down to its share
 	if want := slices.Repeat([]string{"192.0.2.66"}, 5); !slices.Equal(b.evicted, want) {
-		t.Fatalf("%v made room", b.evicted)
+		t.Fatalf("%v were evicted", b.evicted)
 	}
 }
 
@@ -54,7 +54,7 @@ func TestRoomIsMadeWhereItIsMissing(t *testing.T) {
 		}
 		b.mustAcquire("192.0.2.66")
 		if !slices.Equal(b.evicted, []string{"192.0.2.66"}) {
-			t.Fatalf("%v made room", b.evicted)
+			t.Fatalf("%v were evicted", b.evicted)
 		}
 	})
 	t.Run("network", func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestRoomIsMadeWhereItIsMissing(t *testing.T) {
 		b.now = b.now.Add(5 * time.Second)
 		b.mustAcquire("192.0.2.99")
 		if !slices.Equal(b.evicted, []string{"192.0.2.0"}) {
-			t.Fatalf("%v made room", b.evicted)
+			t.Fatalf("%v were evicted", b.evicted)
 		}
 	})
 }
@@ -81,12 +81,12 @@ func TestAClientShrinksToItsShare(t *testing.T) {
 		b.mustAcquire("192.0.2.66")
 	}
 	if len(b.evicted) > 0 {
-		t.Fatalf("a burst makes room: %v", b.evicted)
+		t.Fatalf("a burst evicts %v", b.evicted)
 	}
 	b.now = b.now.Add(6 * time.Second)
 	b.mustAcquire("192.0.2.66")
 	if len(b.evicted) != 6 {
-		t.Fatalf("%d of 16 made room, and 10 are its share", len(b.evicted))
+		t.Fatalf("%d of 16 were evicted, and 10 are its share", len(b.evicted))
 	}
 }
 
@@ -99,11 +99,11 @@ func TestNobodyElseMakesRoomForAFullClient(t *testing.T) {
 	b.now = b.now.Add(time.Hour)
 	b.refused("192.0.2.1", "limits.connections_per_client")
 	if len(b.evicted) > 0 {
-		t.Fatalf("%v made room", b.evicted)
+		t.Fatalf("%v were evicted", b.evicted)
 	}
 }
 
-// A session that makes room keeps its slot until it is gone, and the new
+// A session that is evicted keeps its slot until it is gone, and the new
 // session waits for that. So there are never more sessions than slots.
 func TestASlotIsFreeWhenItsSessionIsGone(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Connections, l.Unauthenticated = 3, 3 })
@@ -114,7 +114,7 @@ func TestASlotIsFreeWhenItsSessionIsGone(t *testing.T) {
 	b.now = b.now.Add(5 * time.Second)
 	successor := b.mustAcquire("192.0.2.1")
 	if len(b.evicted) != 1 || b.started != 3 || b.slots.Usage().All() != 3 {
-		t.Fatalf("%v must make room, %d have started, %d slots are taken", b.evicted, b.started, b.slots.Usage().All())
+		t.Fatalf("%v are evicted, %d have started, %d slots are taken", b.evicted, b.started, b.slots.Usage().All())
 	}
 	b.leave()
 	if b.started != 4 || b.slots.Usage().All() != 3 {
@@ -126,7 +126,7 @@ func TestASlotIsFreeWhenItsSessionIsGone(t *testing.T) {
 	}
 }
 
-// The new session may be gone before the session that makes room.
+// The new session may be gone before the session that is evicted.
 func TestASuccessorThatLeaves(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Connections, l.Unauthenticated = 1, 1 })
 	b.linger = true
@@ -139,7 +139,7 @@ func TestASuccessorThatLeaves(t *testing.T) {
 	}
 }
 
-// A session that must make room must end, even if it has logged in meanwhile.
+// A session that was evicted must end, even if it has logged in meanwhile.
 func TestSetClassAfterEviction(t *testing.T) {
 	b := newBook(t, nil)
 	b.linger = true
@@ -154,7 +154,7 @@ func TestSetClassAfterEviction(t *testing.T) {
 	}
 }
 
-// A session that is chosen to make room before it has called Start is evicted
+// A session that is chosen for eviction before it has called Start is evicted
 // by Start.
 func TestEvictionIsNotMissed(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Unauthenticated = 1 })
@@ -181,7 +181,7 @@ func TestEmptyTransactionsDoNotKeepASlot(t *testing.T) {
 	b.mustAcquire("10.0.2.1")
 	b.mustAcquire("10.0.3.1")
 	if !slices.Equal(b.evicted, []string{"10.0.0.1"}) {
-		t.Fatalf("%v made room", b.evicted)
+		t.Fatalf("%v were evicted", b.evicted)
 	}
 }
 
@@ -198,17 +198,17 @@ func TestAMessageRenewsASlot(t *testing.T) {
 	honest.SetClass(Unauthenticated, false, b.now)
 	b.mustAcquire("10.0.2.1")
 	if !slices.Equal(b.evicted, []string{"10.0.1.1"}) {
-		t.Fatalf("%v made room", b.evicted)
+		t.Fatalf("%v were evicted", b.evicted)
 	}
 }
 
-// Sessions with an accepted recipient that make no progress make room when no
+// Sessions with an accepted recipient that make no progress are evicted when no
 // other session can; while a verdict is due they do not.
 func TestWorkingSessionsThatDoNotWork(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Connections = 4 })
 	received := int64(0)
 	moving, _ := b.slots.Acquire("imap", netip.MustParseAddr("10.0.0.1"), b.now)
-	moving.Start(func() {}, func() { t.Error("a session that comes on makes room") }, func() int64 { return received })
+	moving.Start(func() {}, func() { t.Error("a session with progress is evicted") }, func() int64 { return received })
 	moving.SetClass(Working, false, b.now)
 	b.in(Working, "10.0.1.1").SetClass(Working, true, b.now)
 	b.now = b.now.Add(time.Second)
@@ -219,6 +219,6 @@ func TestWorkingSessionsThatDoNotWork(t *testing.T) {
 	received = 1 << 20
 	b.mustAcquire("10.0.5.1")
 	if !slices.Equal(b.evicted, []string{"10.0.2.1"}) {
-		t.Fatalf("%v made room", b.evicted)
+		t.Fatalf("%v were evicted", b.evicted)
 	}
 }

@@ -14,8 +14,8 @@ import (
 // choose whose record is replaced: erasing a record costs more failures than it
 // holds.
 type failures struct {
-	records []record
-	limit   int // 0: failures are not counted
+	records []record // made for the first failure
+	limit   int      // 0: failures are not counted
 	span    time.Duration
 }
 

@@ -11,20 +11,20 @@ import (
 type Limits struct {
 	Connections int           // at the same time
 	PerClient   int           // of one Client
-	Patience    time.Duration // how long a connection at work need not make room
+	Patience    time.Duration // for which a connection at work is not closed for a new one
 }
 
-// Listener accepts connections within limits. When a limit is reached, the
-// connection that has been idle longest makes room for the new one: of the same
-// client if the client has its share, else of the network that has the most
-// connections. A connection at work makes room only when none is idle, and only
-// after the patience of the limits. If no connection can make room, the new one
-// is closed.
+// Listener accepts connections within limits. When a limit is reached, it closes
+// the connection that has been idle for the longest time: of the same client if the
+// client has its share, else of the network that has the most connections. It closes
+// a connection at work only if none is idle, and only after the patience of the
+// limits. If it can close none, it closes the new connection.
 type Listener struct {
 	net.Listener
 
 	// Full is called with the client of each connection that is closed at a
-	// limit: the new connection, or the one that makes room. It may be nil.
+	// limit: of the new connection, or of the one that is closed for it. It may be
+	// nil.
 	Full func(client netip.Addr)
 
 	mu     sync.Mutex
@@ -77,8 +77,8 @@ func addressOf(c net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// admit gives a connection a slot, if one is free or connections can make room.
-// It returns the connections that the caller must close for it.
+// admit gives a connection a slot, if one is free or connections can be closed for
+// it. It returns the connections that the caller must close.
 func (l *Listener) admit(c *Conn) (closed []*Conn, admitted bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,8 +113,8 @@ func (l *Listener) count(scope func(*Conn) bool) int {
 	return n
 }
 
-// ofLargestNetwork reports whether no network has more connections that could
-// make room than the connection's own network.
+// ofLargestNetwork returns a function that reports whether a connection is of the
+// network with the most connections that can be closed.
 func (l *Listener) ofLargestNetwork() func(*Conn) bool {
 	count, most := map[netip.Prefix]int{}, 0
 	for c := range l.open {
@@ -126,12 +126,13 @@ func (l *Listener) ofLargestNetwork() func(*Conn) bool {
 	return func(c *Conn) bool { return count[c.network] == most }
 }
 
-// mayGo reports whether a connection could make room.
+// mayGo reports whether a connection can be closed for a new one.
 func (l *Listener) mayGo(c *Conn) bool {
 	return !c.working || time.Since(c.since) >= l.limits.Patience
 }
 
-// oldest returns the connection in scope that makes room, or nil if none can.
+// oldest returns the connection in scope to close for a new one, or nil if none can
+// be closed.
 func (l *Listener) oldest(scope func(*Conn) bool) *Conn {
 	var found *Conn
 	for c := range l.open {

@@ -109,7 +109,7 @@ func inRoom(t *testing.T, test func(t *testing.T, r *room)) {
 	})
 }
 
-// A client that has its share makes room for itself, whatever form its address
+// A client that has its share displaces its own connections, whatever form its address
 // has.
 func TestH7_FormsOfAnAddress(t *testing.T) {
 	inRoom(t, func(t *testing.T, r *room) {

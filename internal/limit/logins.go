@@ -39,11 +39,11 @@ const (
 	// freeFailures is the number of failures without a delay: people mistype.
 	freeFailures = 3
 
-	// trusted is how long a client counts as known for a user after the user's
-	// login.
+	// trusted is the time after a user's login for which the client counts as known
+	// for the user.
 	trusted = 7 * 24 * time.Hour
 
-	// credit is how many failures of a client are forgiven for each user who
+	// credit is the number of failures that a client is forgiven for each user who
 	// logs in from it for the first time: webmail and offices are one client
 	// with many users. An attacker who knows one password gains nothing by it.
 	credit = 4

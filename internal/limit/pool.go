@@ -40,7 +40,7 @@ type tally struct {
 	used            int // slots, of sessions of any class
 	unauthenticated int // of these, slots of unauthenticated sessions
 
-	// The sessions that may have to make room, oldest first, each a *Slot.
+	// The sessions that can be evicted, oldest first, each a *Slot.
 	waiting [classes]list.List
 
 	// overShare lists the tallies of clients with more unauthenticated sessions

@@ -61,7 +61,7 @@ func TestServicesHaveReserves(t *testing.T) {
 			b.mustAcquire(fmt.Sprintf("10.%d.0.1", i))
 		}
 		if len(b.evicted) > 0 {
-			t.Fatalf("%v made room", b.evicted)
+			t.Fatalf("%v were evicted", b.evicted)
 		}
 	})
 }
@@ -84,7 +84,7 @@ func TestServicesThatAreGone(t *testing.T) {
 	b.refused("10.99.0.1", "limits.connections")
 }
 
-// Only sessions in the common part may have to make room; sessions within their
+// Only sessions in the common part can be evicted; sessions within their
 // service's reserve need not.
 func TestRoomIsMadeInTheCommonPart(t *testing.T) {
 	b := newBook(t, func(l *SlotLimits) { l.Reserved, l.Services = 50, []string{"smtp", "imap"} })
@@ -97,6 +97,6 @@ func TestRoomIsMadeInTheCommonPart(t *testing.T) {
 	b.now = b.now.Add(time.Minute)
 	b.mustAcquire("10.99.0.1")
 	if !slices.Equal(b.evicted, []string{"10.0.0.1"}) {
-		t.Fatalf("%v made room", b.evicted)
+		t.Fatalf("%v were evicted", b.evicted)
 	}
 }

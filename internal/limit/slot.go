@@ -9,13 +9,13 @@ import (
 // Class is the progress of a session.
 type Class uint8
 
-// The classes. An authenticated session never makes room for another.
+// The classes. An authenticated session is never evicted.
 const (
 	Unauthenticated Class = iota // not logged in; on smtp no recipient is accepted
 	Working                      // not logged in, but the backend has accepted a recipient
 	Authenticated                // logged in
 
-	classes = int(Authenticated) // number of classes that may have to make room
+	classes = int(Authenticated) // number of classes that can be evicted
 )
 
 // The scopes in which a slot counts.
@@ -36,7 +36,7 @@ type Slot struct {
 	// What follows is guarded by the mutex of slots.
 	service  int16
 	class    Class
-	pinned   bool // must not make room at this time
+	pinned   bool // must not be evicted at this time
 	evicted  bool
 	gone     bool
 	waits    bool           // until another session is gone
@@ -56,8 +56,8 @@ type eviction struct {
 	start     func() // called when the slot is free
 }
 
-// Start calls f when the slot is free: at once, or when the session that makes
-// room is gone. evict makes the session end, to make room; it must not block.
+// Start calls f when the slot is free: at once, or when the evicted session has
+// ended. evict makes this session end when it is evicted itself, and must not block.
 // received returns the number of bytes that the client has sent.
 func (s *Slot) Start(f, evict func(), received func() int64) {
 	s.slots.mu.Lock()
@@ -75,7 +75,7 @@ func (s *Slot) Start(f, evict func(), received func() int64) {
 	}
 }
 
-// SetClass moves the session to a class. A pinned session does not make room:
+// SetClass moves the session to a class. A pinned session cannot be evicted:
 // the backend's verdict on its message is due. SetClass returns false if the
 // session has been evicted already; the session must then end.
 func (s *Slot) SetClass(class Class, pinned bool, now time.Time) bool {
@@ -121,7 +121,7 @@ func (s *Slot) Renew(now time.Time) {
 	}
 }
 
-// Evicted reports whether the session must end to make room.
+// Evicted reports whether the session must end because it was evicted.
 func (s *Slot) Evicted() bool {
 	s.slots.mu.Lock()
 	defer s.slots.mu.Unlock()
@@ -151,8 +151,7 @@ func (s *Slot) count(n int) {
 	s.slots.listOverShare(s.tally[ofClient])
 }
 
-// list adds the slot to those that may have to make room, in the order of their
-// age.
+// list adds the slot to those that can be evicted, in the order of their age.
 func (s *Slot) list() {
 	if s.pinned || s.waits || s.eviction == nil || s.class == Authenticated {
 		return

@@ -20,7 +20,7 @@ type SlotLimits struct {
 	Reserved int
 	Services []string
 
-	// Safe is the age from which on an unauthenticated session may have to make room.
+	// Safe is the age from which on an unauthenticated session can be evicted.
 	Safe time.Duration
 }
 
@@ -128,8 +128,8 @@ func (s *Slot) Identify(client netip.Addr, now time.Time) (full string) {
 	return full
 }
 
-// admit counts a slot at the given levels if each limit there has room, or if one
-// session can make room for it. If not, full names the limit. The caller calls evict
+// admit counts a slot at the given levels if no limit there is reached, or if one
+// session can be evicted for it. If not, full names the limit. The caller calls evict
 // without the mutex.
 func (s *Slots) admit(slot *Slot, levels []int, now time.Time) (evict []func(), full string) {
 	if slot.client.IsValid() {
@@ -177,7 +177,7 @@ func (s *Slots) makeRoom(slot *Slot, levels []int, now time.Time) (victim *Slot,
 	return victim, ""
 }
 
-// helps reports whether the end of session s makes room at a level for a session of
+// helps reports whether the end of session s frees a slot at a level for a session of
 // the service.
 func (s *Slot) helps(level int, p *scope, service int16, c counted) bool {
 	if s == nil || s.tally[level] == nil || !slices.Contains(p.tallies, s.tally[level]) {

@@ -58,7 +58,7 @@ func TestConnections(t *testing.T) {
 	}
 	b.refused("10.2.0.1", "limits.connections")
 	if len(b.evicted) != 10 || b.evicted[0] != "10.1.0.1" || b.evicted[9] != "10.1.9.1" {
-		t.Fatalf("%v made room", b.evicted)
+		t.Fatalf("%v were evicted", b.evicted)
 	}
 }
 
@@ -163,6 +163,6 @@ func checkSlots(t *testing.T, b *book, open []*Slot) {
 		}
 	}
 	if waiting != listed {
-		t.Fatalf("%d may have to make room, %d are listed", listed, waiting)
+		t.Fatalf("%d can be evicted, %d are listed", listed, waiting)
 	}
 }

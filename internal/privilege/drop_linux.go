@@ -32,7 +32,7 @@ func Drop(name string, folders ...string) error {
 	if err != nil {
 		return fmt.Errorf("executing the program again as user %s: %w", name, err)
 	}
-	runtime.LockOSThread() // rights are those of a thread; the one that executes passes its own to the process
+	runtime.LockOSThread() // rights belong to a thread, and the process gets those of the thread that executes the program
 	for _, step := range []struct {
 		name string
 		do   func() error

@@ -35,6 +35,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// The number follows the CPU time that the process uses.
 func TestFollow(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "")
 	before := runtime.GOMAXPROCS(0)

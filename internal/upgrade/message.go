@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// message is what the two processes send each other. A process ignores fields
+// message is a message between the two processes. A process ignores fields
 // that it does not know, so that both may have any version.
 type message struct {
 	Step    step            `json:"step"`

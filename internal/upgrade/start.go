@@ -28,11 +28,11 @@ type Start struct {
 }
 
 const (
-	// StartTime is how long a new process may take to read its configuration and to
-	// probe its backends.
+	// StartTime bounds the time in which a new process reads its configuration and
+	// probes its backends.
 	StartTime = 2 * time.Minute
 
-	// acceptTime is how long it may take to accept connections after that.
+	// acceptTime bounds the time after that until it accepts connections.
 	acceptTime = 30 * time.Second
 )
 

@@ -2,8 +2,8 @@ package upstream
 
 import "github.com/letterlock/letterlock/internal/gate"
 
-// Handover is how a backend learns the client's address. With the zero value it
-// does not.
+// Handover selects the protocol that passes the client's address to a backend. The
+// zero value passes nothing.
 type Handover struct {
 	Header      byte          // the version of the PROXY header that is sent; 0: none
 	Transparent bool          // connect from the client's own address

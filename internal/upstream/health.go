@@ -49,8 +49,7 @@ func NewChecker(ctx context.Context, t Timeouts, log *slog.Logger, run func(func
 	return &Checker{ctx: ctx, timeouts: t, log: log, run: run, checked: make(map[*Pool]bool)}
 }
 
-// Check starts the checks of a pool, unless they run already, or the pool has
-// one address, whose state changes nothing.
+// Check starts the checks of a pool, unless they run already.
 func (c *Checker) Check(p *Pool) {
 	if !p.checked() {
 		return
@@ -145,8 +144,8 @@ func (c *Checker) check(p *Pool, m *Member) error {
 // the client shows nothing. Nor does a failure that may depend on the client: a
 // connection from the client's own address that is not established, or one that
 // is closed by a backend that knows the client's address. A refusal of the proxy
-// may be over in a moment. In these cases the member is checked soon, if the pool
-// has checks.
+// may be over in a moment, unless the pool has no other member. In these cases the
+// member is checked soon, if the pool has checks.
 func (p *Pool) ReportSession(m *Member, h Handover, err error, log *slog.Logger) {
 	switch why := gate.ReasonOf(err); {
 	case why == gate.ClientRefused:

@@ -31,9 +31,9 @@ type Pool struct {
 	StartTLS bool
 
 	// Health is the time between two checks of one address; zero: no checks. A
-	// pool with one address has none. Probe is a check: it reads the greeting
-	// and ends the session. Header is the version of the PROXY header before
-	// it; 0: none.
+	// single address is checked only while it is down. Probe is a check: it
+	// reads the greeting and ends the session. Header is the version of the
+	// PROXY header before it; 0: none.
 	Health time.Duration
 	Probe  func(back *wire.Stream) error
 	Header byte
@@ -91,7 +91,8 @@ func (p *Pool) State() []State {
 	return states
 }
 
-// IsDown reports whether all addresses of the pool are known to be down.
+// IsDown reports whether all addresses of the pool are known to be down, or are
+// drained.
 func (p *Pool) IsDown() bool {
 	return !slices.ContainsFunc(p.State(), func(s State) bool { return s.Down == nil })
 }
@@ -119,7 +120,7 @@ func hostOf(address string) string {
 
 // Order lists the members in the order in which a client's session tries them:
 // first those that are up, by the pool's rule, then the others, which cost
-// nothing to try.
+// nothing to try. Drained members are left out.
 func (p *Pool) Order(client netip.Addr) []*Member {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -181,7 +181,7 @@ func (c *Stream) shrink() {
 	}
 }
 
-// lull is how long a fast text may pause before its large buffer returns to the
+// lull is the pause of a fast text after which its large buffer returns to the
 // pool, so that many stalled messages do not hold many large buffers.
 const lull = 250 * time.Millisecond
 

@@ -166,7 +166,7 @@ func TestRecordsSurviveTimeouts(t *testing.T) {
 	go func() {
 		for i := 0; i < len(text); i += 1000 {
 			_, _ = client.Write(text[i:min(i+1000, len(text))])
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // longer than the deadline below
 		}
 	}()
 	var got []byte
