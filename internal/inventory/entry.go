@@ -105,7 +105,7 @@ func (v Value) stored() ([]byte, error) {
 	return append(seen{v.Count, v.Last.Unix()}.stored(), text...), err
 }
 
-// seen is how often an entry was seen, and when for the last time.
+// seen counts the uses of an entry, and has the time of the last one.
 type seen struct {
 	count uint64
 	last  int64

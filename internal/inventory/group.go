@@ -19,7 +19,7 @@ const (
 	users     class = 'u' // sessions of users who have logged in
 )
 
-// classes are all classes. The first make room for the others.
+// classes lists all classes. Entries of the first are displaced by the others.
 var classes = []class{failures, anonymous, senders, users}
 
 func classOf(k Key) class {
@@ -51,7 +51,7 @@ const (
 )
 
 // wideOf returns the name of an entry's wide group: a user, or a wide network.
-// Wide groups with the most entries make room first.
+// Entries of the wide groups with the most entries are removed first.
 func wideOf(c class, group string) string {
 	if c == users {
 		return group

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Options configure a Keeper. All but the last two must be set.
+// Options configure a Keeper. All but the last three must be set.
 type Options struct {
 	File    string
 	Entries int           // maximum number

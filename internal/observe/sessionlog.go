@@ -53,7 +53,8 @@ func (l SessionLog) TLSEstablished(info *Session) {
 }
 
 // HandshakeFailed logs the client's offer, so that the administrator sees which
-// policy would accept the client.
+// policy would accept the client. Handshakes of this machine with itself are mostly those
+// of a scan, such as letterlock check, which offers old versions on purpose.
 func (l SessionLog) HandshakeFailed(info *Session, offer Offer, err error) {
 	if _, foreign := errors.AsType[wire.Foreign](err); foreign {
 		return // the session's line has the reason

@@ -3,5 +3,5 @@
 //
 // Each answer is small and computed at once, so that only a client can be slow.
 // Every wait for a client ends after a fixed time, each client has a share of
-// the connections, and an idle connection makes room for a new one.
+// the connections, and an idle connection is closed for a new one.
 package web

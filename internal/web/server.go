@@ -22,8 +22,8 @@ const (
 	idleTimeout    = 30 * time.Second // between two requests
 	farewell       = time.Second      // for answers under way when the server is shut down
 
-	// patience is how long an answer may take until its connection has to make
-	// room for others.
+	// patience is the time after which the connection of an unfinished response
+	// may be closed for others.
 	patience  = time.Second
 	maxHeader = 16 << 10 // bytes
 )

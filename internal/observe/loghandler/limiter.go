@@ -220,7 +220,8 @@ func (l *limiter) state(a account, at time.Duration) *state {
 	return least
 }
 
-// worth is what would be lost with an account. A free slot is worth nothing.
+// worth ranks an account for eviction: the lowest is evicted. A free slot ranks below
+// all accounts.
 func (s *state) worth(at time.Duration) float64 {
 	if s.key == 0 {
 		return -1

@@ -54,7 +54,7 @@ func newCounts() *counts {
 	c.exceptions = c.counter("exception_handshakes_total", "Completed TLS handshakes of clients in an exception, by whether the listener's own policy would have refused them.", "exception", "needed")
 	c.refused = c.counter("refused_before_tls_total", "Commands refused because they need TLS.", "command")
 	c.logins = c.counter("logins_total", "Logins by the reply of the backend: ok, failed (a wrong password), unavailable, refused (for another reason).", "mechanism", "result")
-	c.denied = c.counter("logins_denied_total", "Logins that the proxy itself has refused: after too many failures, or for weak TLS, a mechanism that is not offered, or a user without a route.")
+	c.denied = c.counter("logins_denied_total", "Logins that the proxy itself has refused: after too many failures, or for weak TLS, a mechanism that is not offered, a user without a route, or a lookup that refused or failed.")
 	c.messages = c.counter("messages_total", "Messages by outcome: accepted, deferred, refused, or lost before the verdict.", "outcome")
 	c.rejections = c.counter("refused_addresses_total", "Senders (MAIL) and recipients (RCPT) that were refused, by the backend or by the proxy.", "command", "by")
 	return c

@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// exception is what the administrator must know before removing an exception.
+// exception counts the uses of a policy exception, so that the administrator knows
+// whether it can be removed.
 type exception struct {
 	Service    string `json:"service"`
 	Name       string `json:"name"`

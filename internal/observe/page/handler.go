@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Handler serves / (the page), /status.json, /metrics and /healthz. It answers
-// only GET and HEAD.
+// Handler serves / (the page), /events (its changes), /whatif, /status.json, /metrics,
+// /healthz and /readyz, and the actions of the page.
 func (s *Status) Handler() http.Handler {
 	page := newPage()
 	mux := http.NewServeMux()

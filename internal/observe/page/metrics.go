@@ -93,8 +93,8 @@ func collectBackends(metrics chan<- prometheus.Metric, listeners []Listener) {
 	}
 }
 
-// collectCertificates sends one gauge for each name and key; if several
-// certificates share them, for the first to expire.
+// collectCertificates sends the gauges of each name and key; if several
+// certificates share them, of the first to expire.
 func collectCertificates(metrics chan<- prometheus.Metric, certificates []CertificateInfo) {
 	type labels struct{ name, key string }
 	expiry := make(map[labels]int64)

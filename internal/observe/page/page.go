@@ -21,11 +21,10 @@ var pageCSS string
 // refresh is the time between two reloads of the page, in seconds.
 const refresh = 5
 
-// page renders the report as HTML in one piece: without scripts and external
-// resources.
+// page renders HTML in one piece, without external resources except the script.
 type page struct {
 	template *template.Template
-	policy   string // Content-Security-Policy: only the style sheet
+	policy   string // Content-Security-Policy: only the style sheet and the script
 }
 
 func newPage() page {
@@ -36,7 +35,7 @@ func newPage() page {
 			"stamp": stamp, "versionLevel": versionLevel,
 		}).Parse(pageHTML)),
 		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-			"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+			"'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 	}
 }
 
@@ -85,8 +84,9 @@ func ago(from, to time.Time) string {
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// Certificates are renewed a month or more before their end. A certificate that is
-// closer to its end was not renewed.
+// Certificates of 90 days are renewed a month before their end, and shorter ones when a
+// third or half of their life is left. A certificate that is closer to its end was not
+// renewed.
 const (
 	expiresSoon = 21 * 24 * time.Hour
 	expiresNow  = 7 * 24 * time.Hour

@@ -64,7 +64,7 @@ func New(o Options) *Status {
 
 var _ observe.Observer = (*Status)(nil)
 
-// Opened counts the session, and lists it if there is room.
+// Opened counts the session.
 func (s *Status) Opened(info *observe.Session) {
 	service := info.Listener.Service
 	s.counts.opened.WithLabelValues(service).Inc()
@@ -114,7 +114,7 @@ func (s *Status) Login(info *observe.Session, _, mechanism string, a gate.Answer
 	}
 }
 
-// Closed counts a session that has ended, and lists it for a while.
+// Closed counts a session that has ended.
 func (s *Status) Closed(info *observe.Session, end observe.Summary) {
 	ended := newSession(info)
 	ended.end = &ending{time.Now(), end.Reason, uint64(max(end.Received, 0)), uint64(max(end.Sent, 0))}
