@@ -21,7 +21,7 @@ var hidden = map[string]bool{
 }
 
 // askCapabilities asks for the backend's capabilities. Servers without CAPA
-// answer -ERR (RFC 2449 §5); one that cannot serve now adds its reason.
+// answer -ERR (RFC 2449 §5). A server that cannot serve now adds its reason.
 func (g *Gate) askCapabilities() error {
 	reply, err := g.ask("CAPA")
 	code, _ := cutCode(reply)

@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// capabilities are what the backend has offered in its last reply to EHLO.
+// capabilities holds the backend's last reply to EHLO.
 type capabilities struct {
 	lines      []string // as the client sees them, without hidden extensions
 	mechanisms []string // of AUTH, filtered for the client
@@ -29,7 +29,7 @@ var hidden = map[string]string{
 	"XCLIENT":        "the client could claim any address or login",
 	"XFORWARD":       "as XCLIENT",
 	"XCONNECT":       "as XCLIENT",
-	"REQUIRETLS":     "the connection to the backend is plaintext (RFC 8689)",
+	"REQUIRETLS":     "shown if TLS protects both connections; see keepsTLS",
 	"BURL":           "the backend fetches the message with its own rights (RFC 4468)",
 	"ETRN":           "the backend would hand out other hosts' queues, as it trusts our address",
 	"ATRN":           "as ETRN",

@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// envelope is what the backend has accepted of the current message.
+// envelope holds the state of the current transaction with the backend.
 type envelope struct {
 	sent     bool // MAIL was forwarded, and was accepted or not answered yet
 	started  bool // MAIL was accepted

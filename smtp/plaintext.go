@@ -4,7 +4,7 @@ import (
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
-// answer is how a command is handled before TLS.
+// answer selects the reply to a command before TLS.
 type answer int
 
 const (

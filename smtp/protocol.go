@@ -33,7 +33,7 @@ type Options struct {
 	DisableVRFY       bool
 }
 
-// Auth is how a listener handles AUTH.
+// Auth defines whether a listener offers and needs AUTH.
 type Auth int
 
 // The rules for AUTH. Before TLS it is never offered nor accepted.

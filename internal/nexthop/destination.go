@@ -57,8 +57,8 @@ type target struct {
 
 const smtpPort = 25
 
-// target finds the row for a domain: its own, the row of the nearest parent domain,
-// or the row for all others. An address literal is a host of its own
+// targets lists the next hops for mail from a sender to a domain: the first, and
+// those to try if it cannot be used. An address literal is a host of its own
 // (RFC 5321 §4.1.3).
 func (f *Finder) target(domain string) target {
 	domain = fold(domain)

@@ -96,8 +96,8 @@ func (f *Finder) withoutDANE(t target, s server, why string) {
 
 const noDANE = "DANE is not used"
 
-// maxRecords is how many usable TLSA records of a host are considered: each of
-// them costs time.
+// maxRecords bounds the usable TLSA records of a host that are compared, because
+// each costs time.
 const maxRecords = 100
 
 // usable lists the records that can verify a certificate, up to maxRecords. Further

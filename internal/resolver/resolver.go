@@ -28,7 +28,8 @@ type Resolver struct {
 
 // Answer has the requested records, also those after CNAMEs. It is empty if the
 // name or the type does not exist. Secure reports that the server has validated
-// the answer.
+// the answer, Authoritative that it is a server of the zone. Signatures has the
+// RRSIG records in the answer.
 type Answer struct {
 	Records []dnsmessage.Resource
 	Secure  bool

@@ -49,7 +49,7 @@ func (d disk) read(domain string) entry {
 func (d disk) write(domain string, e entry) error {
 	path, legal := d.path(domain)
 	if !legal {
-		return fmt.Errorf("%q is no name of a file", domain)
+		return fmt.Errorf("%q is not a name of a file", domain)
 	}
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return err

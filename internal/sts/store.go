@@ -70,7 +70,8 @@ var errBusy = errors.New("too many MTA-STS policies are being fetched")
 
 // Lookup returns the policy of a domain that is in force. If DNS or the web server
 // fails, the known policy stays in force until it expires. Lookup fails if no policy is
-// known and the domain could not be checked, because it may have a policy.
+// known and the domain could not be checked, because it may have a policy. With a
+// *mtasts.Unavailable the domain counts as one without a policy.
 func (s *Store) Lookup(ctx context.Context, domain string) (policy mtasts.Policy, found bool, err error) {
 	e, err := s.present(ctx, domain)
 	if e.good(time.Now()) {

@@ -72,8 +72,8 @@ func (g *Gate) finish(answer string) error {
 var errTooBig = errors.New("too big")
 
 // carry copies the text from the client to the server; see syntax.Transfer. It
-// stops writing at a text that is too large, or that needs SMTPUTF8 of a server
-// that does not offer it.
+// stops writing at a text that is too large, that needs SMTPUTF8 of a server that
+// does not offer it, or whose header is too long to be rewritten.
 func (g *Gate) carry(s *server) (writeErr, err error) {
 	var h header
 	size := 0

@@ -1,5 +1,5 @@
 // Package smarthost is the gate of the service smarthost. It accepts mail from
-// the legacy server in plaintext and forwards it to the servers of the
+// the legacy server and from devices, and forwards it to the servers of the
 // recipients' domains, with the TLS that these require.
 //
 // It has no queue. While the legacy server waits, each recipient is forwarded
@@ -12,10 +12,15 @@
 // get a temporary refusal, and the legacy server sends them another transaction
 // (RFC 5321 §4.5.3.1.10).
 //
-// Not supported on purpose: STARTTLS and AUTH for the legacy server (it is on
-// this machine or in a private network, and the gate checks its address), DSN
-// (the legacy server sends the reports, RFC 3461 §5.2.2), CHUNKING, BINARYMIME,
-// and REQUIRETLS (the plaintext hop would break its promise). 8BITMIME is
-// offered, and an 8-bit text is sent unchanged to a server that does not offer
-// it, as Exim does.
+// A connection to a server is kept for the next message, which uses it only if it would
+// make one under the same conditions.
+//
+// A client sends by right of its address, or after the login of a device (package
+// devices), which needs TLS. A device may use some senders only, so many messages an
+// hour, and until its last day.
+//
+// Not supported on purpose: implicit TLS for clients, DSN (the legacy server sends
+// the reports, RFC 3461 §5.2.2), CHUNKING, BINARYMIME, and the header TLS-Required
+// (RFC 8689 §5): it arrives after the server was chosen. 8BITMIME is offered, and an
+// 8-bit text is sent unchanged to a server that does not offer it, as Exim does.
 package smarthost

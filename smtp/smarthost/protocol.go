@@ -22,7 +22,7 @@ type Options struct {
 	Received   bool
 }
 
-// Finder finds the servers of a domain; see nexthop.Finder.
+// Finder finds the servers for mail from a sender to a domain; see nexthop.Finder.
 type Finder interface {
 	Hops(ctx context.Context, domain string) iter.Seq2[nexthop.Hop, error]
 
@@ -46,8 +46,7 @@ type Gate struct {
 // New returns the gate of a session.
 func New(s *gate.Session, o Options) *Gate { return &Gate{s: s, o: o} }
 
-// Secure does nothing: the client is on this machine or in a private network,
-// and sends plaintext.
+// Secure does nothing: TLS is the client's choice, unless it logs in.
 func (g *Gate) Secure(*wire.Stream) error { return nil }
 
 var errNotOpened = errors.New("a smarthost finds its servers by itself")
@@ -55,7 +54,7 @@ var errNotOpened = errors.New("a smarthost finds its servers by itself")
 // Open is never called: this gate connects to its servers itself.
 func (g *Gate) Open(*wire.Stream) error { return gate.Because(gate.Internal, errNotOpened) }
 
-var errDenied = errors.New("the client's address is not in smarthost.clients")
+var errDenied = errors.New("the client's address is not in smarthost.clients, nor that of a device")
 
 // Settle runs the session to its end.
 func (g *Gate) Settle(front, _ *wire.Stream) error {

@@ -83,8 +83,8 @@ func adapt(r syntax.Reply) syntax.Reply {
 
 var errUnasked = errors.New("the server has sent a reply without a command")
 
-// exchange sends a command and reads its reply. If the server has sent anything
-// before the command, its replies cannot be matched to commands any more.
+// exchange sends a command that ends with its reply, or DATA, and reads the
+// reply.
 func (s *server) exchange(line string) (syntax.Reply, error) {
 	switch {
 	case s.unusable:

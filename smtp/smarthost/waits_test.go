@@ -39,7 +39,7 @@ func dribbling(line string, script ...string) func(net.Listener) {
 					if _, err := io.WriteString(conn, line); err != nil {
 						return
 					}
-					time.Sleep(5 * time.Millisecond) // a pace, not a wait
+					time.Sleep(5 * time.Millisecond) // the pace of the server
 				}
 			}()
 		}

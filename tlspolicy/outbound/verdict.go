@@ -13,7 +13,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
 
-// Trust is how far a server is authenticated, in Postfix's terms.
+// Trust grades the authentication of a server, in Postfix's terms.
 type Trust int
 
 // The degrees of trust.

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// Turn is how long a key encrypts new tickets. Turns are counted from the
+	// Turn is the time for which a key encrypts new tickets. Turns are counted from the
 	// Unix epoch.
 	Turn = 8 * time.Hour
 
