@@ -1,3 +1,3 @@
-// Package packaging holds what is shipped beside the program: units of systemd,
-// and what the packages install. It has no code but tests.
+// Package packaging holds the files that are shipped beside the program: units of
+// systemd, and the files of the packages. Its only code is tests.
 package packaging

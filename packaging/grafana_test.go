@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// dashboard is what the test reads of a dashboard of Grafana.
+// dashboard holds the parts of a Grafana dashboard that the test checks.
 type dashboard struct {
 	Title         string  `json:"title"`
 	UID           string  `json:"uid"`

@@ -133,9 +133,8 @@ func (k *Keeper) closeChallenges() {
 	}
 }
 
-// tlsConfig returns the certificate for the CA's challenge and, if there is a
-// site, for browsers and mail servers that request one of its names. All others
-// get the alert unrecognized_name.
+// tlsConfig returns the certificate for the CA's challenge, and for clients that request
+// the name of a site. All others get the alert unrecognized_name.
 func (k *Keeper) tlsConfig() (*tls.Config, error) {
 	policy, err := tlspolicy.Named("strict")
 	if err != nil {

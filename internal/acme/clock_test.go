@@ -79,7 +79,7 @@ func (y *years) pass(t *testing.T, d time.Duration) []tls.Certificate {
 }
 
 // Two years pass: there are never less than four weeks left, the keys stay, and
-// the CA is not asked more often than need be.
+// the CA gets no more orders than need be.
 func TestRenewalForYears(t *testing.T) {
 	yearsWith(t, func(t *testing.T, y *years) {
 		y.Serve()
@@ -111,7 +111,7 @@ func TestCAIsAway(t *testing.T) {
 		words      string
 		otherwords string
 	}{
-		{"for a week", 67 * day, "nothing: the CA is down", "should have been renewed by now"},
+		{"for a week", 67 * day, "the CA is down", "should have been renewed by now"},
 		{"for two weeks", 74 * day, "should have been renewed by now", "AN EXPIRED CERTIFICATE IS SERVED"},
 		{"for six weeks", 102 * day, "AN EXPIRED CERTIFICATE IS SERVED", "level=FATAL"},
 	} {

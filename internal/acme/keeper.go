@@ -28,8 +28,8 @@ type Options struct {
 	Roots     *x509.CertPool
 	Dir       string // the folder for keys and certificates; created if necessary
 
-	// HTTP and TLSALPN are the addresses on which challenges are answered. An
-	// empty one is not opened; at least one must be set.
+	// HTTP and TLSALPN are the addresses on which challenges are answered. An empty one
+	// is not opened. At least one of them, or DNS, must be set.
 	HTTP, TLSALPN string
 	Limits        web.Limits // limits of the connections on each address
 
@@ -82,9 +82,9 @@ type Keeper struct {
 	writing sync.Mutex // held while a file is written, and from the end of life on
 }
 
-var errNoChallenge = errors.New("no challenge can be answered without an address to listen on")
+var errNoChallenge = errors.New("no challenge can be answered without an address to listen on or access to DNS")
 
-// New reads the certificates that earlier runs have left in the folder; see
+// New reads the certificates that earlier runs have left in the store; see
 // Certificates.
 func New(o Options) (*Keeper, error) {
 	if o.HTTP == "" && o.TLSALPN == "" {
@@ -203,7 +203,7 @@ func (k *Keeper) StopAccepting() {
 	}
 }
 
-// Close ends everything but the timers of autocert, whose requests fail then.
+// Close ends everything. An order that runs is abandoned.
 func (k *Keeper) Close() {
 	k.end()
 	k.closeChallenges()

@@ -141,7 +141,7 @@ func TestExternalAccountMissing(t *testing.T) {
 	}
 }
 
-// The error of a failed challenge holds the CA's text: autocert has only its own.
+// The error of a failed challenge holds the CA's text.
 func TestChallengeFails(t *testing.T) {
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
 	b.start(t, pebble.Options{})
@@ -195,7 +195,6 @@ func publicKey(c tls.Certificate) interface{ Equal(crypto.PublicKey) bool } {
 }
 
 // A CA that is down when a renewal is due is reported, and the old certificate stays.
-// autocert itself reports nothing.
 func TestCADownAtRenewal(t *testing.T) {
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
 	b.start(t, pebble.Options{Life: 3 * time.Second})

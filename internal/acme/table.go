@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 )
 
-// table holds the newest certificate of each name and key.
+// table holds the sets of names and their certificates.
 type table struct {
 	hosts []string
 

@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// transport sends requests to the CA, and records and logs the errors in its
-// responses. autocert returns only the last error, which after a failed challenge is
-// its own and not the CA's, and it does not report a failed renewal at all.
+// transport sends requests to the CA. It bounds the responses, and reads in them what
+// acmez does not report: how long the CA asks to wait, its clock, and the issuers that a
+// record for dns-persist-01 may name.
 type transport struct {
 	life    context.Context // ends all requests
 	log     *slog.Logger

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// watch logs warnings about certificates that should have been renewed.
+// watch logs warnings about certificates that should have been renewed, and about the
+// clock.
 func (k *Keeper) watch() {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()

@@ -54,7 +54,7 @@ func called(c *x509.Certificate) string {
 	case c.Subject.CommonName != "":
 		return c.Subject.CommonName
 	}
-	return "nobody"
+	return "an unnamed certificate"
 }
 
 // inOrder reports whether a file contained exactly this chain.

@@ -23,7 +23,7 @@ type Getter func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 type Store struct {
 	table atomic.Pointer[table]
 
-	mu            sync.Mutex // for the two that the table is made of
+	mu            sync.Mutex // for what the table is made of
 	own, supplied []tls.Certificate
 }
 

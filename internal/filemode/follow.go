@@ -15,7 +15,8 @@ var (
 	errNoFolder = errors.New("not a folder")
 )
 
-// maxLinks is how many symbolic links the kernel follows (path_resolution(7)).
+// maxLinks is the number of symbolic links that the kernel follows
+// (path_resolution(7)).
 const maxLinks = 40
 
 // follow resolves a path as the kernel does, link by link, and returns the file

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Format is whose configuration it is.
+// Format names the program that a configuration belongs to.
 type Format string
 
 // The formats.

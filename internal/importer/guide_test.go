@@ -11,7 +11,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/guide"
 )
 
-// The configurations in the guide are imported to what the guide says that they mean.
+// Importing the configurations in the guide gives the results that the guide shows.
 func TestGuide(t *testing.T) {
 	text, err := os.ReadFile("../../docs/guides/moving.md")
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	reasonHAProxyRule  = "the proxy has no rules for connections; limits, exceptions and hide_starttls hold for networks"
+	reasonHAProxyRule  = "Letterlock has no rules for connections; limits, exceptions and hide_starttls apply to networks"
 	reasonHAProxyCheck = reasonHealth
-	reasonHAProxyTime  = "the waits of a protocol have keys of their own in timeouts"
+	reasonHAProxyTime  = "timeouts has a key for each wait"
 )
 
 // haproxyReasons say why keywords of HAProxy are not carried over.

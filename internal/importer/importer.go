@@ -41,7 +41,7 @@ type Options struct {
 	KeepWeak   bool     // accept the old versions and cipher suites that the files accept
 }
 
-// Import is what the files hold.
+// Import holds the contents of the files.
 type Import struct {
 	From   Format
 	Notes  []Note // by file and line

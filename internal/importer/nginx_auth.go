@@ -2,7 +2,7 @@ package importer
 
 import "strings"
 
-// nginxAuth is what the authentication server answers, where that is a location
+// nginxAuth holds the answers of the authentication server, if that is a location
 // of the same nginx with fixed headers.
 type nginxAuth struct {
 	server *setting

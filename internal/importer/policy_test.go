@@ -29,8 +29,8 @@ func TestCiphers(t *testing.T) {
 	}
 }
 
-// No policy accepts a version or a kind of suites that the file did not accept.
-// One that is weaker than the default is written with --keep-weak alone, and
+// No policy accepts a version or a class of suites that the file did not accept. A
+// policy that is weaker than the default is written only with --keep-weak, and is
 // reported.
 func TestPolicyIsNeverWeaker(t *testing.T) {
 	for _, name := range []configs.Service{configs.IMAPS, configs.SMTP} {

@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/internal/yamltext"
 )
 
-const reasonMTA = "Postfix goes on to do it, behind Letterlock"
+const reasonMTA = "it stays in Postfix, behind Letterlock"
 
 // postfixReasons say why parameters of Postfix are not carried over.
 var postfixReasons = map[string]string{
@@ -18,7 +18,7 @@ var postfixReasons = map[string]string{
 	"smtpd_tls_cafile": "no client is asked for a certificate; the chain of the own one belongs into its file", "smtpd_use_tls": "smtpd_tls_security_level replaces it", "smtpd_enforce_tls": "smtpd_tls_security_level replaces it", "tls_*_cipherlist": "it is used where a grade names it",
 	"smtp_tls_security_level": "outgoing mail stays with Postfix; the service smarthost can send it, with the same word as its level (docs/smarthost.md)",
 	"smtp_tls_*":              "outgoing mail stays with Postfix; the service smarthost can send it (docs/smarthost.md)", "relayhost": "outgoing mail stays with Postfix; the service smarthost can send it (docs/smarthost.md)",
-	"mynetworks": "Postfix goes on to use it; the address of the proxy must not be in it, or Postfix relays for every client",
+	"mynetworks": "it stays in Postfix; the address of the proxy must not be in it, or Postfix relays for every client",
 	"lmtp_tls_*": reasonMTA, "smtpd_tls_*": "Letterlock has no such setting", "*": reasonMTA,
 }
 
@@ -97,8 +97,8 @@ func (r *reader) postfixService(p *postfixService, main *setting) error {
 	return nil
 }
 
-// postfixBackend is where Postfix listens behind Letterlock: on ports of its own if
-// both are on one machine.
+// postfixBackend returns the address of Postfix behind Letterlock, which has other
+// ports if both run on one machine.
 func postfixBackend(host string, name configs.Service) backend {
 	if host == "localhost" || strings.HasPrefix(host, "127.") || host == "::1" {
 		return backend{addresses: []string{joined(host, 10000+name.BackendPort())}}

@@ -83,7 +83,7 @@ var (
 	plain    = map[string]configs.Service{"smtp": configs.SMTP, "submission": configs.Submission, "imap": configs.IMAP, "pop3": configs.POP3, "sieve": configs.Sieve}
 )
 
-// ports are those on which mail is served, and what is spoken there.
+// ports maps the ports of mail to their services.
 var ports = map[int]string{
 	25: "smtp", 2525: "smtp", 587: "submission", 465: "submission", 143: "imap", 993: "imap", 110: "pop3", 995: "pop3", 4190: "sieve", 2000: "sieve",
 	1025: "smtp", 1587: "submission", 1143: "imap", 1110: "pop3", 14190: "sieve",

@@ -135,7 +135,7 @@ func (r *reader) stunnelClient(sc scope, all []scope) {
 		}
 	}
 	sc[0].use()
-	r.note(sc[0], Lost, "it adds TLS for clients of this machine (client = yes); for outgoing mail see the service smarthost, which sends no login")
+	r.note(sc[0], Lost, "it adds TLS for clients of this machine (client = yes); for outgoing mail see the service smarthost, which logs in at a relay (docs/smarthost.md)")
 }
 
 func local(host string) bool {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Capabilities are what a server offers.
+// Capabilities lists the features that a server offers.
 type Capabilities struct {
 	StartTLS bool
 

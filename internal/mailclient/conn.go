@@ -146,7 +146,7 @@ func (c *Conn) Greeting() (first string, err error) {
 	return first, err
 }
 
-// errNegative is how a dialect says that a greeting is not positive.
+// errNegative reports that a greeting is not positive.
 var errNegative = errors.New("negative")
 
 // Capabilities asks the server what it offers. ManageSieve servers say so in

@@ -11,8 +11,8 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 )
 
-// talker is a backend in memory: it says one of its answers whenever it has
-// received a line, whatever that line is.
+// talker is a backend in memory. It replies to each line with the next of its
+// answers.
 type talker struct {
 	net.Conn
 	answers  []string

@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/mailclient"
 )
 
-// xclientSMTP tells the backend the made-up client's address in place of the
+// xclientSMTP sends the backend the made-up client's address in place of the
 // proxy's. It is not ok if a finding ends the probe.
 func (p *prober) xclientSMTP(offered mailclient.Capabilities) (mailclient.Capabilities, bool, error) {
 	attributes := offered.Words["XCLIENT"]
@@ -37,7 +37,7 @@ func (p *prober) xclientSMTP(offered mailclient.Capabilities) (mailclient.Capabi
 // refuses the client that it names.
 const blockedClient = "see why the backend refuses 192.0.2.1, a client that does not exist, or probe it by other means"
 
-// xforwardSMTP tells the backend the made-up client's address for its log.
+// xforwardSMTP sends the backend the made-up client's address for its log.
 func (p *prober) xforwardSMTP(offered mailclient.Capabilities) error {
 	attributes := offered.Words["XFORWARD"]
 	if !slices.Contains(attributes, "ADDR") {

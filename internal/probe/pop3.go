@@ -63,8 +63,8 @@ func (p *prober) loginPOP3() error {
 	return nil
 }
 
-// saslPOP3 tries to log in by SASL. A server without CAPA does not tell its
-// mechanisms, so the one of backend_login is tried.
+// saslPOP3 tries to log in by SASL. A server without CAPA does not list its
+// mechanisms, so the mechanism of backend_login is tried.
 func (p *prober) saslPOP3(offers gate.Offers) error {
 	switch {
 	case offers.Unknown:

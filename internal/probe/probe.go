@@ -11,7 +11,7 @@ import (
 	"github.com/letterlock/letterlock/internal/mailclient"
 )
 
-// Client is the made-up client's address that a handover tells the backend, and
+// Client is the made-up client's address that a handover passes to the backend, and
 // Local the address that this client has connected to (RFC 5737 reserves both).
 // They differ, because Dovecot trusts clients on its own address.
 var (
@@ -23,7 +23,7 @@ var (
 type Target struct {
 	Protocol string // smtp, imap, pop3 or sieve
 	Hostname string // the proxy's
-	Port     uint16 // of the listener, for handovers that tell it
+	Port     uint16 // of the listener, for handovers that pass it
 	Handover gate.Handover
 
 	// Login reports that clients log in at this backend, and Method how the
@@ -47,7 +47,7 @@ type Target struct {
 // after 10 errors and ends its session after 20.
 const MaxSenders = 5
 
-// Severity says what a finding calls for.
+// Severity grades a finding.
 type Severity int
 
 // The severities, from harmless to dangerous.
@@ -58,7 +58,7 @@ const (
 	Danger                  // the service must not start
 )
 
-// Finding is something that the administrator should know.
+// Finding is a fact about the backend for the administrator.
 type Finding struct {
 	Severity
 	Text, Remedy string

@@ -231,8 +231,8 @@ func TestOtherProtocols(t *testing.T) {
 	}
 }
 
-// What backend_login names has to be offered; where it is, other logins need
-// not be.
+// The backend must offer the method that backend_login names, and then need not offer
+// others.
 func TestLoginMethod(t *testing.T) {
 	const lacks = "does not offer the login that backend_login names (CRAM-MD5)"
 	for name, c := range map[string]struct {
@@ -265,7 +265,7 @@ func TestLoginMethod(t *testing.T) {
 	}
 }
 
-// A probe that is cut short says so, whatever it has found.
+// A probe that is cut short reports that in addition to its findings.
 func TestCutShort(t *testing.T) {
 	for name, c := range map[string]struct {
 		target Target

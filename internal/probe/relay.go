@@ -78,7 +78,7 @@ type attempt struct {
 	words  string // the reply's text without what it repeats of the command
 }
 
-// remedy tells the administrator how the question can be decided.
+// remedy returns the advice by which the question can be decided.
 func (a *attempt) remedy() string {
 	if a.verdict == wrongSender {
 		return "name in probe_sender an address that the backend accepts as a sender, such as postmaster@ a domain that it knows"

@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/internal/mailclient"
 )
 
-// verdict is what a reply means for relaying. Of several verdicts, the greatest
+// verdict is the meaning of a reply for relaying. Of several verdicts, the greatest
 // counts.
 type verdict int
 

@@ -55,7 +55,7 @@ func LookDomain(ctx context.Context, dns resolver.Resolver, name string) Domain 
 		d.server(name)
 		return d.Domain
 	case len(records) > maxServers:
-		d.find(Weak, "%s has %d MX records, of which %d are looked at", name, len(records), maxServers)
+		d.find(Weak, "%s has %d MX records, of which %d are examined", name, len(records), maxServers)
 		records = records[:maxServers]
 	}
 	for _, record := range records {
@@ -63,7 +63,7 @@ func LookDomain(ctx context.Context, dns resolver.Resolver, name string) Domain 
 		switch {
 		case !ok:
 		case mx.MX.String() == ".":
-			d.find(Note, "%s takes no mail (a null MX, RFC 7505)", name)
+			d.find(Note, "%s accepts no mail (a null MX, RFC 7505)", name)
 		default:
 			d.server(strings.TrimSuffix(mx.MX.String(), "."))
 		}
@@ -75,7 +75,7 @@ func LookDomain(ctx context.Context, dns resolver.Resolver, name string) Domain 
 func (d *domain) ask(name string, kind dnsmessage.Type) ([]dnsmessage.Resource, bool) {
 	answer, err := d.dns.Ask(d.ctx, name, kind)
 	if err != nil {
-		d.find(Bad, "the DNS does not answer: %v", err)
+		d.find(Bad, "DNS does not answer: %v", err)
 	}
 	return answer.Records, err == nil
 }
@@ -124,7 +124,7 @@ func (d *domain) back(a netip.Addr) (claimed []string) {
 		return nil
 	}
 	if len(records) == 0 {
-		d.find(Weak, "%s has no name (PTR record); many servers take no mail from such an address", a)
+		d.find(Weak, "%s has no name (PTR record); many servers accept no mail from such an address", a)
 		return nil
 	}
 	for _, record := range records {
@@ -177,7 +177,7 @@ func reverse(a netip.Addr) string {
 }
 
 // ErrNoDomain is the error for a text that is not a domain name.
-var ErrNoDomain = errors.New("it is no domain")
+var ErrNoDomain = errors.New("it is not a domain")
 
 // CheckDomain refuses a text that is not a domain name.
 func CheckDomain(name string) error {

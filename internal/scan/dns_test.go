@@ -47,15 +47,15 @@ func TestLookDomain(t *testing.T) {
 			dns.Set("example.com", a(1))
 			dns.Set("1.2.0.192.in-addr.arpa", ptr("example.com"))
 		}, Weak, []string{"no MX record"}},
-		"null MX": {func(dns *nameserver.Server) { dns.Set("example.com", mx(".")) }, Note, []string{"takes no mail"}},
+		"null MX": {func(dns *nameserver.Server) { dns.Set("example.com", mx(".")) }, Note, []string{"accepts no mail"}},
 		"too many": {func(dns *nameserver.Server) {
 			var all []dnsmessage.ResourceBody
 			for range maxServers + 1 {
 				all = append(all, mx("."))
 			}
 			dns.Set("example.com", all...)
-		}, Weak, []string{"of which 20 are looked at"}},
-		"broken": {func(dns *nameserver.Server) { dns.Behave(false, false, dnsmessage.RCodeServerFailure) }, Bad, []string{"the DNS does not answer"}},
+		}, Weak, []string{"of which 20 are examined"}},
+		"broken": {func(dns *nameserver.Server) { dns.Behave(false, false, dnsmessage.RCodeServerFailure) }, Bad, []string{"DNS does not answer"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dns := nameserver.New(t)

@@ -23,7 +23,7 @@ func (v *look) judgeTLS() {
 		r.find(Bad, "no handshake succeeds, with any version from TLS 1.0 on")
 		return
 	case !slices.Contains(r.Versions, tlspolicy.VersionTLS12.String()) && !slices.Contains(r.Versions, tlspolicy.VersionTLS13.String()):
-		r.find(Bad, "nothing newer than %s: today's clients refuse that", r.Versions[len(r.Versions)-1])
+		r.find(Bad, "the newest version is %s, which current clients refuse", r.Versions[len(r.Versions)-1])
 	case !slices.Contains(r.Versions, tlspolicy.VersionTLS13.String()):
 		r.find(Note, "no TLS 1.3")
 	}
@@ -34,11 +34,11 @@ func (v *look) judgeTLS() {
 		}
 	}
 	if len(ancient) > 0 {
-		r.find(old, "old versions are taken: %s (RFC 8996)", strings.Join(ancient, " "))
+		r.find(old, "old versions are accepted: %s (RFC 8996)", strings.Join(ancient, " "))
 	}
-	v.suites("RC4 is taken (RFC 7465)", Bad, func(s string) bool { return strings.Contains(s, "RC4") })
-	v.suites("3DES is taken", Weak, func(s string) bool { return strings.Contains(s, "3DES") || strings.Contains(s, "CBC3") })
-	v.suites("suites without forward secrecy are taken", old, func(s string) bool {
+	v.suites("RC4 is accepted (RFC 7465)", Bad, func(s string) bool { return strings.Contains(s, "RC4") })
+	v.suites("3DES is accepted", Weak, func(s string) bool { return strings.Contains(s, "3DES") || strings.Contains(s, "CBC3") })
+	v.suites("suites without forward secrecy are accepted", old, func(s string) bool {
 		return !strings.HasPrefix(s, "TLS_AES") && !strings.HasPrefix(s, "TLS_CHACHA20") && !strings.Contains(s, "ECDHE")
 	})
 }

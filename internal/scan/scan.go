@@ -56,7 +56,7 @@ type Report struct {
 	Findings    []Finding `json:"findings"`
 }
 
-// Severity is how bad a finding is.
+// Severity grades a finding.
 type Severity string
 
 // The severities, from the worst to the mildest.

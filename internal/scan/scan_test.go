@@ -200,14 +200,14 @@ func TestOldTLSAndBadCertificates(t *testing.T) {
 		want   map[Severity][]string
 	}{
 		"all there is": {wide(good), ca.Pool, nil, map[Severity][]string{
-			Bad:  {"RC4 is taken (RFC 7465): "},
-			Weak: {"old versions are taken: TLSv1 TLSv1.1", "3DES is taken: ", "suites without forward secrecy are taken: "},
+			Bad:  {"RC4 is accepted (RFC 7465): "},
+			Weak: {"old versions are accepted: TLSv1 TLSv1.1", "3DES is accepted: ", "suites without forward secrecy are accepted: "},
 		}},
 		"all there is, public": {policy(t, "opportunistic", good), ca.Pool, public, map[Severity][]string{
 			Note: {"old versions", "without forward secrecy"},
 		}},
 		"old alone": {&tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10, Certificates: []tls.Certificate{good}}, ca.Pool, nil,
-			map[Severity][]string{Bad: {"nothing newer than TLSv1.1"}, Weak: {"old versions"}}},
+			map[Severity][]string{Bad: {"the newest version is TLSv1.1"}, Weak: {"old versions"}}},
 		"no 1.3": {&tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{good}}, ca.Pool, nil,
 			map[Severity][]string{Note: {"no TLS 1.3"}}},
 		"expired":         {policy(t, "strict", ca.Expired(t, "mail.example.com")), ca.Pool, nil, map[Severity][]string{Bad: {"has expired on"}}},

@@ -1,6 +1,6 @@
-// Package survey looks at a mail server from the proxy's machine, before there is
-// a configuration: which services answer, what they offer in plaintext, and with
-// which TLS they can be reached where they offer no login without it.
+// Package survey examines a mail server from the proxy's machine, before there is a
+// configuration. It finds the services that answer, their capabilities in
+// plaintext, and their TLS if they offer no login in plaintext.
 //
 // It sends no login and no mail. internal/probe asks further once there is a
 // configuration.
@@ -20,7 +20,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Service is what a mail server may offer.
+// Service is a service to look for.
 type Service struct {
 	Name     string // smtp, submission, imap, pop3 or sieve
 	Protocol string // as mailclient names it
@@ -43,7 +43,7 @@ func Services() []Service {
 // Timeout bounds the look at one port.
 const Timeout = 10 * time.Second
 
-// Seen is what a service has answered.
+// Seen holds the answers of a service.
 type Seen struct {
 	Service
 	Address  string // host:port that answered
@@ -51,8 +51,8 @@ type Seen struct {
 	Greeting string
 	Offered  mailclient.Capabilities // before TLS; with TLS "tls", within it
 
-	// TLS is how the server can be reached with TLS: "", "starttls" or "tls".
-	// Version and Pin are those of that TLS; Verified reports that the
+	// TLS is the way to reach the server with TLS: "", "starttls" or "tls".
+	// Version and Pin describe that TLS. Verified reports that the
 	// certificate is for the host, by an authority that the system trusts.
 	TLS      string
 	Version  tlspolicy.Version

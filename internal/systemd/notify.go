@@ -35,8 +35,8 @@ func Stopping(deadline time.Duration) error {
 	return notify(daemon.SdNotifyStopping, fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", deadline.Microseconds()))
 }
 
-// statusTime is how often Watch refreshes the status line of a service without
-// a watchdog.
+// statusTime is the interval at which Watch refreshes the status line of a service
+// without a watchdog.
 const statusTime = 10 * time.Second
 
 // Watch sends the status line at once, and repeats it until the context ends,
