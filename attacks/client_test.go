@@ -289,7 +289,8 @@ func (c *client) ended() string {
 // closeWrite closes the client's half of a connection; it still reads.
 func closeWrite(socket net.Conn) { _ = socket.(*net.TCPConn).CloseWrite() }
 
-// each runs a test for every service of a list.
+// each runs a test for every service of a list. With -short, imaps stands for all
+// services with implicit TLS.
 func each(t *testing.T, services []configs.Service, test func(*testing.T, configs.Service)) {
 	for _, service := range services {
 		t.Run(string(service), func(t *testing.T) { test(t, service) })

@@ -64,7 +64,7 @@ func TestH1_EmptyTransactionsEnd(t *testing.T) {
 						if _, err := c.Write([]byte(line + "\r\n")); err != nil {
 							return
 						}
-						time.Sleep(5 * time.Millisecond) // a pace, not a wait
+						time.Sleep(5 * time.Millisecond) // the pace of the client
 					}
 				}
 			}()

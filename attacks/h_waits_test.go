@@ -43,7 +43,7 @@ func dribble(line string) func(net.Conn) {
 			if _, err := io.WriteString(conn, line); err != nil {
 				return
 			}
-			time.Sleep(5 * time.Millisecond) // a pace, not a wait
+			time.Sleep(5 * time.Millisecond) // the pace of the server
 		}
 	}
 }

@@ -56,7 +56,7 @@ var tricks = []struct {
 	{"a trickle", func(x *intruder) {
 		for _, b := range []byte(harmless[x.service.Protocol()]) {
 			x.send(string(b))
-			time.Sleep(time.Duration(x.random.IntN(8)) * time.Millisecond)
+			time.Sleep(time.Duration(x.random.IntN(8)) * time.Millisecond) // the pace of the trickle
 		}
 	}},
 	{"a flood that is not read", func(x *intruder) {
@@ -98,7 +98,7 @@ var tricks = []struct {
 		if x.secure() {
 			_ = x.socket.SetReadBuffer(1)
 			x.send(login[x.service.Protocol()] + strings.Repeat("f FETCH\r\n", 20))
-			time.Sleep(time.Duration(x.random.IntN(100)) * time.Millisecond)
+			time.Sleep(time.Duration(x.random.IntN(100)) * time.Millisecond) // until the client disconnects
 		}
 	}},
 }

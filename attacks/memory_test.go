@@ -168,7 +168,8 @@ func patient(t *testing.T, service configs.Service, d *deaf, sessions int) *worl
 	})
 }
 
-// settledMemory waits until the memory in use stops growing, and returns it.
+// settledMemory waits until the memory in use stops growing, and returns it. No
+// event marks that, so it samples at a steady pace.
 func settledMemory() int64 {
 	most := usage.Memory()
 	for still := 0; still < 5; still++ {

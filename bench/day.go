@@ -95,7 +95,7 @@ func (w *shift) complete(length time.Duration) {
 	j.Count = max(1, int(j.Rate*(w.to-w.from)*length.Seconds()))
 }
 
-// course is how a proxy passed the day.
+// course holds the results of a proxy's day.
 type course struct {
 	samples []sample
 	results []load.Result // of each shift

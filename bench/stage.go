@@ -184,7 +184,7 @@ func (s *stage) setting(p *peers.Peer, key string, more int) (*peers.Setting, er
 }
 
 // listener returns the i-th of many listeners, with its own certificate. The
-// names begin with 1: the first listener is the one that all proxies have.
+// names begin with 1: the first listener is that of all proxies.
 func (s *stage) listener(i int) (peers.Listener, error) {
 	if i == len(s.wide) {
 		pair, err := peers.NewPair(filepath.Join(s.dir, fmt.Sprintf("wide-%d", i)), ecdsa, load.ServerName(i+1))

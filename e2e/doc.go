@@ -12,7 +12,7 @@
 // programs that the script install installs. `make test` does both; to run the
 // tests by hand:
 //
-//	e2e/install && LETTERLOCK_E2E=1 go test ./e2e/...
+//	e2e/install --slow && LETTERLOCK_E2E=1 go test ./e2e/...
 //
 // Without LETTERLOCK_E2E=1 the tests that need the servers are skipped. With it
 // no test is skipped: a missing program is a failure.

@@ -16,7 +16,8 @@ import (
 )
 
 // groupVariable is the environment variable that selects a part of the tests:
-// 2/3 selects the second of three. A -run flag takes precedence.
+// "2/3" selects the second third of all tests but the slow ones, and "2/3 slow"
+// that of the slow ones. A -run flag takes precedence.
 const groupVariable = "LETTERLOCK_E2E_GROUP"
 
 // slow lists the slowest tests, the slowest first, so that each group gets the
@@ -52,7 +53,8 @@ func selectGroup() error {
 	return flag.Set("test.run", "^("+strings.Join(names, "|")+")$")
 }
 
-// declaredTests lists all tests of this folder, the slow ones first.
+// declaredTests lists the tests of this folder, the long ones first, without those
+// of slow and matrix.
 func declaredTests() ([]string, error) {
 	files, err := filepath.Glob("*_test.go")
 	if err != nil {

@@ -1,6 +1,6 @@
-// The guides in docs/guides, done step by step by a program: the commands are run,
-// and the files written, in the order of the page, on machines that Debian's servers
-// run on. Then clients log in, and send and read mail.
+// The tests follow the guides in docs/guides: they run the commands and write the
+// files in the order of the page, on machines with Debian's servers. Then clients
+// log in, and send and read mail.
 
 package e2e
 
@@ -15,38 +15,40 @@ import (
 	"github.com/letterlock/letterlock/e2e/world"
 )
 
-// tour is the use of a guide.
+// tour is a test that follows a guide.
 type tour struct {
 	guide   string
 	release string // bookworm by default
 	set     string // the packages of the old server's machine
 
-	// single is set where the old server runs on Letterlock's machine.
+	// single is set if the old server runs on Letterlock's machine.
 	single bool
 
-	// front is the set of packages of the machine with the public address, where
-	// that is not Letterlock's.
+	// front is the set of packages of the machine with the public address, if
+	// that is not Letterlock's machine.
 	front string
 
-	// skip are the beginnings of the headings whose sections are for another server.
+	// skip lists the beginnings of the headings of sections to leave out, because
+	// they are for another server.
 	skip []string
 
-	// dovecot are the beginnings of the headings in dovecot.md whose sections come
-	// first: the guide takes a server for granted.
+	// dovecot lists the beginnings of headings in dovecot.md. These sections come
+	// first, because the guide takes a server for granted.
 	dovecot []string
 
-	// services are those that clients try at the end, or after the section last.
+	// services lists the services that clients try at the end, or after the section
+	// last.
 	services []string
 	last     string
 
-	// knows is set where the old server's log must have the client's address.
+	// knows is set if the old server's log must have the client's address.
 	knows bool
 }
 
-// oldDovecot are the sections of dovecot.md about the server of Debian 12.
+// oldDovecot lists the sections of dovecot.md about the server of Debian 12.
 var oldDovecot = []string{"On the old server: Dovecot up to 2.3", "On the old server"}
 
-// tours are all guides with commands, by the test that follows them.
+// tours lists all guides with commands, by the test that follows them.
 var tours = map[string][]tour{
 	"TestTutorial": {
 		{guide: "tutorial", set: "tutorial", single: true, services: allServices, last: "7. The firewall", knows: true},

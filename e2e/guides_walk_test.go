@@ -138,7 +138,7 @@ func (k *walk) prepare() {
 	}
 }
 
-// preparations are what the reader of a guide has done before.
+// preparations lists the commands that a guide takes for granted.
 var preparations = map[string]string{
 	"lets-encrypt": `folder=/etc/letsencrypt/live/mail.example.com
 mkdir -p $folder

@@ -12,8 +12,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/authority"
 )
 
-// TestInit lets `letterlock init` look at Postfix and Dovecot. The configuration
-// that it writes has their services, says what they have answered, and passes
+// TestInit lets `letterlock init` examine Postfix and Dovecot. The configuration
+// that it writes has their services, comments with their answers, and passes
 // `letterlock config check --probe`.
 func TestInit(t *testing.T) {
 	w := needsServers(t)

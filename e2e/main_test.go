@@ -93,7 +93,7 @@ func atEnd(t *testing.T, stop func() error) {
 func needsServers(t *testing.T) *world.World {
 	t.Helper()
 	if os.Getenv("LETTERLOCK_E2E") != "1" {
-		t.Skip("needs root, and mail servers and clients from Debian: run `make test`, or e2e/install and then LETTERLOCK_E2E=1 go test ./e2e/...")
+		t.Skip("needs root, and mail servers and clients from Debian: run `make test` and `make e2e-slow`, or e2e/install --slow and then LETTERLOCK_E2E=1 go test ./e2e/...")
 	}
 	shared.once.Do(func() { shared.err = startWorld(t) })
 	if shared.err != nil {

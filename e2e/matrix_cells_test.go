@@ -174,8 +174,8 @@ func (s *subject) clear(t *testing.T) string {
 	return works
 }
 
-// wrong logs in with a wrong password. The server itself must refuse it, as our
-// log says.
+// wrong logs in with a wrong password. The server itself must refuse it, and the
+// log must show that.
 func (s *subject) wrong(t *testing.T) string {
 	for _, l := range s.listeners() {
 		if logins[l.Service] == nil {

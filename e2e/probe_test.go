@@ -14,7 +14,7 @@ import (
 )
 
 // TestProbeAtTheStart probes the shared Postfix, which trusts its network as
-// many old servers do: the log says that only the recipients setting prevents
+// many old servers do: the log reports that only the recipients setting prevents
 // relaying.
 func TestProbeAtTheStart(t *testing.T) {
 	w := needsServers(t)
@@ -29,9 +29,8 @@ func TestProbeAtTheStart(t *testing.T) {
 	}
 }
 
-// TestProbeWithoutLogin probes a Postfix that decides by the client's address,
-// and one that lets clients without a login relay. They differ in the handover
-// only.
+// TestProbeWithoutLogin probes a Postfix that decides by the client's address, and a
+// Postfix that lets clients without a login relay. Only the handover differs.
 func TestProbeWithoutLogin(t *testing.T) {
 	b := believers(t)
 	p := b.Ports

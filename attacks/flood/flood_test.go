@@ -37,7 +37,10 @@ const (
 	maxSlower      = 3        // the maximum ratio of the 99th percentiles with and without a flood
 )
 
-// sizes returns the number of sessions, which depends on -full.
+// sizes returns the number of sessions, which depends on -full. All processes of
+// the test share the processors, so the rate and the pace of a hostile server
+// leave time for the honest sessions; otherwise their times would show how busy
+// the machine is, and not what the proxy does.
 func sizes() (sessions, rate int, hold, calm time.Duration) {
 	if *full {
 		return 10_000, 500, 20 * time.Second, 4 * time.Second

@@ -50,7 +50,7 @@ type flood struct {
 	report report
 }
 
-// arriving is how many sessions may be on the way to their step. The flood shares
+// arriving bounds the sessions that are on the way to their step. The flood shares
 // two cores with the proxy and with the honest clients: more of them would only
 // measure how long a queue for the processor is, with any proxy.
 const arriving = 4
@@ -81,7 +81,7 @@ func (f *flood) run() {
 	f.arriving = make(chan struct{}, arriving)
 	f.leaving = time.Tick(time.Second / time.Duration(f.Rate))
 	for i := range f.Sessions {
-		time.Sleep(time.Second / time.Duration(f.Rate)) // delayed sessions are not made up for
+		time.Sleep(time.Second / time.Duration(f.Rate)) // the pace of the flood, which does not catch up after a delay
 		tokens <- struct{}{}
 		f.arriving <- struct{}{}
 		running.Go(func() {
@@ -193,7 +193,7 @@ func (f *flood) behave(ctx context.Context, s *session, at step, i int) {
 	case "trickling":
 		go s.drain() // returns when the connection ends
 		for s.send("x") == nil {
-			time.Sleep(500 * time.Millisecond)
+			time.Sleep(500 * time.Millisecond) // the pace of the trickle
 		}
 	case "pipelining":
 		_ = s.send(strings.Repeat(at.noise+"\r\n", 200))
@@ -223,7 +223,7 @@ func (f *flood) begins(s *session, at step) {
 		if s.send(at.empty+"\r\n") != nil {
 			return
 		}
-		time.Sleep(250 * time.Millisecond)
+		time.Sleep(250 * time.Millisecond) // the pace of the client
 	}
 }
 
@@ -270,8 +270,8 @@ func (f *flood) wait(s *session, at row) {
 	}
 }
 
-// floodTime is how long a server that floods uses the processor: after it, the client
-// waits for something that does not come.
+// floodTime bounds the time for which a flooding server uses the processor. After
+// it, the server is silent.
 const floodTime = 100 * time.Millisecond
 
 // relayed is the number of bytes that a client reads from a server that floods

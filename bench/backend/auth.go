@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// answerAuth tells nginx that the login is accepted, and the address of the
+// answerAuth replies to nginx that the login is accepted, with the address of the
 // backend (ngx_mail_auth_http_module).
 func answerAuth(l net.Listener, p Ports) {
 	ports := map[string]int{"imap": p.IMAP, "pop3": p.POP3, "smtp": p.SMTP}

@@ -39,7 +39,7 @@ type Peer struct {
 	Most    int
 	MostWhy string
 
-	// Reloads says that Reload reads the configuration anew and keeps the sessions.
+	// Reloads reports that Reload reads the configuration anew and keeps the sessions.
 	Reloads bool
 
 	// Floor is set for the floor of package bench/floor, which is not compared.

@@ -114,7 +114,7 @@ func (p *Process) Kill() error {
 	return err
 }
 
-// ready waits until the process accepts connections on all ports.
+// ready waits until the process accepts connections on all ports of loopback.
 func (p *Process) ready(ports ...int) error {
 	deadline := time.Now().Add(Patience)
 	for _, port := range ports {

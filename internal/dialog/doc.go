@@ -35,6 +35,10 @@
 //	backend starttls       the gate starts TLS with the backend
 //	home NAME              this user has another backend
 //	nowhere NAME           this user has no backend
+//	lookup CODE; TEXT      the lookup of backends refuses all logins, with a code of SMTP or none
+//	lookup down            the lookup of backends fails
+//	lookup_ends            the session ends after the refusal
+//	instead NAME PASSWORD  the lookup replaces the credentials
 //	backend_login METHOD   the gate.LoginMethod
 //
 // Others contain the events that the Observer must have received at the end,

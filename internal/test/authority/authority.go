@@ -45,7 +45,7 @@ func New(t testing.TB) *CA {
 	return &CA{cert: cert, key: key, Pool: pool}
 }
 
-// ECDSA returns a leaf with a P-256 key for the names.
+// ECDSA returns a leaf with a P-256 key for the names, which may be IP addresses.
 func (ca *CA) ECDSA(t testing.TB, names ...string) tls.Certificate {
 	return ca.leaf(t, ecdsaKey(t), names)
 }

@@ -97,7 +97,7 @@ func withTable(text, name, table string) string {
 }
 
 // CheckTable fails if a table of a document is not the wanted one; with update, it
-// writes that into the document. Command is what a developer runs to update it.
+// writes that into the document. A developer updates it with command.
 func CheckTable(t testing.TB, file, name, want, command string, update bool) {
 	t.Helper()
 	text, err := os.ReadFile(file)

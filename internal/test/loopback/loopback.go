@@ -40,7 +40,8 @@ func Serve(l net.Listener, serve func(net.Conn)) {
 
 // FreeAddress returns an address of 127.0.0.1 on which no socket listens. Its
 // port is below the range for outgoing connections, so that no connection takes
-// it while its server is down.
+// it while its server is down. A UDP socket holds the port number until the test
+// ends, so that no other caller, in this process or in another, gets the address.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {
