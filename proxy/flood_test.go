@@ -130,7 +130,7 @@ func TestEvictedSessionReadsBusy(t *testing.T) {
 func TestHostileSessionsLeaveNothing(t *testing.T) {
 	hello, goroutines := captureHello(t), runtime.NumGoroutine()
 	w := newWorld(t, func(s *setup) {
-		s.Log, s.Observer = slog.New(slog.DiscardHandler), &record{SessionLog: observe.SessionLog{Log: slog.New(slog.DiscardHandler)}}
+		s.Log, s.Observer = slog.New(slog.DiscardHandler), &outcomes{SessionLog: observe.SessionLog{Log: slog.New(slog.DiscardHandler)}}
 		s.Limits.Connections, s.Limits.Unauthenticated, s.Timeouts.Unauthenticated = 300, 200, 0
 	})
 	_ = w.honest("127.0.0.1")

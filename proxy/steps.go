@@ -107,7 +107,7 @@ func (t Timeouts) of(b gate.Bound) time.Duration {
 	return 0
 }
 
-var errMakesRoom = errors.New("the session had to make room for another")
+var errEvicted = errors.New("the session was evicted for another")
 
 // EnterStep implements gate.Observer: it sets the session's class for its slot, and the
 // deadlines of the client's and the backend's connections.
@@ -128,8 +128,8 @@ func (ses *session) EnterStep(step gate.Step) error {
 	if decided {
 		ses.slot.Renew(now)
 	}
-	if !ses.slot.SetClass(class, !rule.MakesRoom, now) {
-		return gate.Because(gate.Busy, errMakesRoom)
+	if !ses.slot.SetClass(class, !rule.Evictable, now) {
+		return gate.Because(gate.Busy, errEvicted)
 	}
 	front.Hold(rule.InFlight)
 	for _, side := range []*wire.Conn{front, back} {

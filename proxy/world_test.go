@@ -72,8 +72,8 @@ func (g plainGate) Refuse(front *wire.Stream, why gate.Reason) {
 	}
 }
 
-// record is an Observer that records events.
-type record struct {
+// outcomes is an Observer that records events.
+type outcomes struct {
 	observe.SessionLog
 	mu    sync.Mutex
 	ended []gate.Reason
@@ -81,7 +81,7 @@ type record struct {
 	count int
 }
 
-func (r *record) Closed(info *observe.Session, end observe.Summary) {
+func (r *outcomes) Closed(info *observe.Session, end observe.Summary) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended = append(r.ended, end.Reason)
@@ -89,14 +89,14 @@ func (r *record) Closed(info *observe.Session, end observe.Summary) {
 	r.SessionLog.Closed(info, end)
 }
 
-func (r *record) ConnectionRejected(l *observe.Listener, client netip.AddrPort, limit string) {
+func (r *outcomes) ConnectionRejected(l *observe.Listener, client netip.AddrPort, limit string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count++
 	r.SessionLog.ConnectionRejected(l, client, limit)
 }
 
-func (r *record) reasons() []gate.Reason {
+func (r *outcomes) reasons() []gate.Reason {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.ended)
@@ -107,7 +107,7 @@ type world struct {
 	*Server
 	first  *Generation
 	t      testing.TB
-	record *record
+	record *outcomes
 	log    *wait.Log
 	level  *slog.LevelVar // the level of log
 }
@@ -129,7 +129,7 @@ func newWorld(t testing.TB, change func(*setup)) *world {
 	log := &wait.Log{}
 	level := &slog.LevelVar{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
-	r := &record{SessionLog: observe.SessionLog{Log: logger}}
+	r := &outcomes{SessionLog: observe.SessionLog{Log: logger}}
 	s := &setup{&Server{Observer: r, Log: logger}, &Generation{
 		Hostname: "mail.example.com",
 		Limits: Limits{

@@ -67,7 +67,7 @@ type Rule struct {
 	Total   Bound // for the whole step, and the steps that share its clock; see Clock
 	Clock   Clock
 
-	MakesRoom bool // an unauthenticated session may be ended to free its slot for another
+	Evictable bool // an unauthenticated session may be ended to free its slot for another
 	InFlight  bool // a shutdown waits until the step ends
 	Verdict   bool // the backend's side continues if the client closes the connection
 }
@@ -84,15 +84,15 @@ const (
 
 // rules has a row for each step.
 var rules = [...]Rule{
-	Accepting:      {Name: "accepting", About: "waits for the PROXY header (`proxy_from`)", Client: ProxyHeader, Total: ProxyHeader, MakesRoom: true},
-	Securing:       {Name: "securing", About: "greeting, commands before TLS, handshake (`timeouts.handshake` for the handshake itself)", Client: Command, Total: LoginTime, Clock: FromAccept, MakesRoom: true},
-	Opening:        {Name: "opening", About: "the backend is dialled (`timeouts.dial`), greets, and learns the client's address", Backend: Reply, Total: DialAndReply, MakesRoom: true},
-	Authenticating: {Name: "authenticating", About: "commands and replies before the login; on `smtp`, between messages", Client: Command, Backend: Reply, Total: LoginAndReply, Clock: FromAccept, MakesRoom: true},
-	Delayed:        {Name: "delayed", About: "a login waits because others have failed", Total: LoginDelay, MakesRoom: true},
-	Envelope:       {Name: "envelope", About: "MAIL is accepted", Client: Command, Backend: Reply, Total: LoginAndReply, Clock: FromAccept, MakesRoom: true, InFlight: true},
-	Searching:      {Name: "searching", About: "`smarthost` looks for a server of the recipient's domain", Backend: Reply, Total: SearchTime, MakesRoom: true, InFlight: true},
-	Recipients:     {Name: "recipients", About: "a recipient is accepted", Class: Working, Client: Command, Backend: Reply, Total: WholeMessage, Clock: FromMessage, MakesRoom: true, InFlight: true},
-	Text:           {Name: "text", About: "the text of a message is on its way", Class: Working, Client: DataSilence, Backend: Reply, Total: WholeMessage, Clock: FromMessage, MakesRoom: true, InFlight: true},
+	Accepting:      {Name: "accepting", About: "waits for the PROXY header (`proxy_from`)", Client: ProxyHeader, Total: ProxyHeader, Evictable: true},
+	Securing:       {Name: "securing", About: "greeting, commands before TLS, handshake (`timeouts.handshake` for the handshake itself)", Client: Command, Total: LoginTime, Clock: FromAccept, Evictable: true},
+	Opening:        {Name: "opening", About: "the backend is dialled (`timeouts.dial`), greets, and learns the client's address", Backend: Reply, Total: DialAndReply, Evictable: true},
+	Authenticating: {Name: "authenticating", About: "commands and replies before the login; on `smtp`, between messages", Client: Command, Backend: Reply, Total: LoginAndReply, Clock: FromAccept, Evictable: true},
+	Delayed:        {Name: "delayed", About: "a login is delayed because others have failed", Total: LoginDelay, Evictable: true},
+	Envelope:       {Name: "envelope", About: "MAIL is accepted", Client: Command, Backend: Reply, Total: LoginAndReply, Clock: FromAccept, Evictable: true, InFlight: true},
+	Searching:      {Name: "searching", About: "`smarthost` looks for a server of the recipient's domain", Backend: Reply, Total: SearchTime, Evictable: true, InFlight: true},
+	Recipients:     {Name: "recipients", About: "a recipient is accepted", Class: Working, Client: Command, Backend: Reply, Total: WholeMessage, Clock: FromMessage, Evictable: true, InFlight: true},
+	Text:           {Name: "text", About: "the text of a message is being sent", Class: Working, Client: DataSilence, Backend: Reply, Total: WholeMessage, Clock: FromMessage, Evictable: true, InFlight: true},
 	Verdict:        {Name: "verdict", About: "the backend decides on a message", Class: Working, Backend: EndOfData, Total: EndOfData, InFlight: true, Verdict: true},
 	LoggedIn:       {Name: "logged in", About: "`submission` and devices at `smarthost`, between messages after the login", Class: Authenticated, Client: Command, Backend: Reply},
 	Relaying:       {Name: "relaying", About: "bytes are relayed unread", Class: Authenticated, Total: Idle},

@@ -21,7 +21,7 @@ func stepsTable() string {
 	b.WriteString("| step | class | client: one wait | backend: one reply | in all | counted from | may be evicted | at shutdown |\n|---|---|---|---|---|---|---|---|\n")
 	for _, r := range Rules() {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", r.About, classNames[r.Class], shown(r.Client), shown(r.Backend), shown(r.Total),
-			clockOf(r), map[bool]string{true: "yes", false: "no"}[r.MakesRoom], map[bool]string{true: "waits", false: "ends it"}[r.InFlight])
+			clockOf(r), map[bool]string{true: "yes", false: "no"}[r.Evictable], map[bool]string{true: "waits for the step", false: "the session ends"}[r.InFlight])
 	}
 	return b.String()
 }
@@ -62,8 +62,8 @@ func TestEveryStepIsBounded(t *testing.T) {
 		if r.Class == Unauthenticated && r.Total == NoBound {
 			t.Errorf("an unauthenticated session may stay in the step %s for ever", r.Name)
 		}
-		if r.Class == Authenticated && r.MakesRoom || r.Verdict && r.MakesRoom {
-			t.Errorf("a session makes room in the step %s", r.Name)
+		if r.Class == Authenticated && r.Evictable || r.Verdict && r.Evictable {
+			t.Errorf("a session is evictable in the step %s", r.Name)
 		}
 	}
 }

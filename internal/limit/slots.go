@@ -135,7 +135,7 @@ func (s *Slots) admit(slot *Slot, levels []int, now time.Time) (evict []func(), 
 	if slot.client.IsValid() {
 		evict = s.shrink(slot, now)
 	}
-	victim, full := s.makeRoom(slot, levels, now)
+	victim, full := s.chooseVictim(slot, levels, now)
 	if victim != nil {
 		evict = append(evict, s.markEvicted(victim))
 	}
@@ -151,12 +151,12 @@ func (s *Slots) admit(slot *Slot, levels []int, now time.Time) (evict []func(), 
 	return evict, full
 }
 
-// makeRoom checks the limits at the given levels. Where no slot is free, it
-// chooses the session that makes room; it returns nil if slots are free at all
-// levels. If one session cannot make room at all levels, full names the limit.
-// The session that was chosen until then is still evicted, so that a later
-// connection finds room.
-func (s *Slots) makeRoom(slot *Slot, levels []int, now time.Time) (victim *Slot, full string) {
+// chooseVictim checks the limits at the given levels. If no slot is free at one of
+// them, it chooses the session to evict; it returns nil if slots are free at all
+// levels. If the end of one session does not free a slot at all levels, full names
+// the limit. The session that was chosen until then is still evicted, so that a later
+// connection finds a free slot.
+func (s *Slots) chooseVictim(slot *Slot, levels []int, now time.Time) (victim *Slot, full string) {
 	for _, level := range levels {
 		p := s.scope(level, slot.client)
 		if p == nil {

@@ -118,7 +118,7 @@ func (c *Cache) entry(a netip.Addr, cancel context.CancelFunc) (l *Lookup, known
 		l.askers++
 		return l, true
 	}
-	c.makeRoom(now)
+	c.trim(now)
 	l = &Lookup{address: a, done: make(chan struct{}), askers: 1, cancel: cancel}
 	c.known[a] = l
 	return l, false
@@ -145,8 +145,8 @@ func (c *Cache) Len() (known, busy int) {
 	return len(c.known), len(c.busy)
 }
 
-// makeRoom bounds the memory. An answer that is removed is looked up again.
-func (c *Cache) makeRoom(now time.Time) {
+// trim bounds the memory. An answer that is removed is looked up again.
+func (c *Cache) trim(now time.Time) {
 	if len(c.known) < maxKnown {
 		return
 	}
