@@ -45,11 +45,19 @@ func Serve(l net.Listener, serve func(net.Conn)) {
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
-		if err == nil {
-			defer func() { _ = l.Close() }()
-			return l.Addr().String()
+		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		hold, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
 		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			_ = hold.Close()
+			continue
+		}
+		_ = l.Close()
+		t.Cleanup(func() { _ = hold.Close() })
+		return address
 	}
 	t.Fatal("no port is free")
 	return ""

@@ -41,3 +41,17 @@ func greeted(address string) error {
 	}
 	return err
 }
+
+// An address is given once while its test runs, although no server listens yet.
+func TestFreeAddressIsHeld(t *testing.T) {
+	address := FreeAddress(t)
+	if hold, err := net.ListenPacket("udp", address); err == nil {
+		_ = hold.Close()
+		t.Error("the port is not held")
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+}
