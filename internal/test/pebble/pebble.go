@@ -9,20 +9,24 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/letsencrypt/pebble/v2/acme"
 	"github.com/letsencrypt/pebble/v2/ca"
+	"github.com/letsencrypt/pebble/v2/core"
 	"github.com/letsencrypt/pebble/v2/db"
 	"github.com/letsencrypt/pebble/v2/va"
 	"github.com/letsencrypt/pebble/v2/wfe"
@@ -33,7 +37,9 @@ type Options struct {
 	HTTP, TLS int    // the ports that challenges are fetched from
 	Resolver  string // host:port of the DNS server for the names
 
-	Life time.Duration // of certificates, in whole seconds; 0: 90 days
+	Life       time.Duration            // of certificates, in whole seconds; 0: 90 days
+	Profiles   map[string]time.Duration // more profiles, with the life of their certificates
+	Alternates int                      // chains to other roots that are offered too
 
 	// KeyID and Key are an external account that clients must use; empty: not
 	// required.
@@ -51,7 +57,9 @@ type CA struct {
 
 	store   *db.MemoryStore
 	server  *httptest.Server
+	roots   []*x509.Certificate
 	handler atomic.Value // http.Handler
+	refuse  atomic.Value // func(http.ResponseWriter, *http.Request) bool
 	down    atomic.Bool
 }
 
@@ -59,9 +67,24 @@ type CA struct {
 // not be known yet.
 func New(t testing.TB) *CA {
 	t.Helper()
+	return open(t, nil, nil)
+}
+
+// NewOn is New with a socket of its own and the certificate of its address, for clients
+// on other machines.
+func NewOn(t testing.TB, socket net.Listener, certificate tls.Certificate) *CA {
+	t.Helper()
+	return open(t, socket, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+}
+
+func open(t testing.TB, socket net.Listener, config *tls.Config) *CA {
 	c := &CA{}
 	c.down.Store(true)
 	c.server = httptest.NewUnstartedServer(http.HandlerFunc(c.serve))
+	if socket != nil {
+		_ = c.server.Listener.Close()
+		c.server.Listener, c.server.TLS = socket, config
+	}
 	c.server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	c.server.StartTLS()
 	t.Cleanup(c.server.Close)
@@ -74,32 +97,105 @@ func New(t testing.TB) *CA {
 // Start makes the CA answer.
 func (c *CA) Start(t testing.TB, o Options) {
 	t.Helper()
-	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
-	t.Setenv("PEBBLE_WFE_NONCEREJECT", "0")
-	t.Setenv("PEBBLE_WFE_AUTHZREUSE", "0")
-	if o.Trusting {
-		t.Setenv("PEBBLE_VA_ALWAYS_VALID", "1")
-	}
 	quiet := log.New(io.Discard, "", 0)
 	store := db.NewMemoryStore()
 	profiles := map[string]ca.Profile{"default": {ValidityPeriod: uint64(o.Life / time.Second)}}
-	authority := ca.New(quiet, store, "", "ecdsa", 0, 1, profiles)
+	for name, life := range o.Profiles {
+		profiles[name] = ca.Profile{ValidityPeriod: uint64(life / time.Second)}
+	}
+	authority := ca.New(quiet, store, "", "ecdsa", o.Alternates, 1, profiles)
 	if o.KeyID != "" {
 		if err := store.AddExternalAccountKeyByID(o.KeyID, base64.RawURLEncoding.EncodeToString(o.Key)); err != nil {
 			t.Fatal(err)
 		}
 	}
+	restore := setEnvironment(t, o)
 	validator := va.New(quiet, o.HTTP, o.TLS, false, o.Resolver, store)
 	front := wfe.New(quiet, store, validator, authority, []string{"ca.test"}, false, o.KeyID != "", 1, 1)
+	restore()
 	c.Issued = x509.NewCertPool()
-	c.Issued.AddCert(authority.GetRootCert(0).Cert)
+	for i := range authority.GetNumberOfRootCerts() {
+		c.roots = append(c.roots, authority.GetRootCert(i).Cert)
+		c.Issued.AddCert(c.roots[i])
+	}
 	c.store = store
 	c.handler.Store(front.Handler())
 	c.SetDown(false)
 }
 
+// environment belongs to the CA that is being made: Pebble reads some of its options
+// from there, and tests run in parallel.
+var environment sync.Mutex
+
+// setEnvironment sets the variables that Pebble reads while a CA is made. The function
+// that it returns removes them.
+func setEnvironment(t testing.TB, o Options) func() {
+	t.Helper()
+	variables := map[string]string{"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"}
+	if o.Trusting {
+		variables["PEBBLE_VA_ALWAYS_VALID"] = "1"
+	}
+	environment.Lock()
+	for name, value := range variables {
+		if err := os.Setenv(name, value); err != nil {
+			environment.Unlock()
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		defer environment.Unlock()
+		for name := range variables {
+			_ = os.Unsetenv(name)
+		}
+	}
+}
+
 // SetDown makes the CA drop every connection, or answer again.
 func (c *CA) SetDown(down bool) { c.down.Store(down) }
+
+// Close closes the API before the end of the test.
+func (c *CA) Close() { c.server.Close() }
+
+// Root returns the root of a chain, that of the first chain for 0.
+func (c *CA) Root(i int) *x509.Certificate { return c.roots[i] }
+
+// Refuse sets a function that answers requests instead of the CA, if it returns true.
+func (c *CA) Refuse(answer func(http.ResponseWriter, *http.Request) bool) { c.refuse.Store(answer) }
+
+// SuggestRenewal sets the window in which the CA asks to renew a certificate (RFC 9773).
+func (c *CA) SuggestRenewal(t testing.TB, leaf *x509.Certificate, start, end time.Time) {
+	t.Helper()
+	answer := fmt.Sprintf(`{"suggestedWindow": {"start": %q, "end": %q}}`, start.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
+	if err := c.store.SetARIResponse(leaf.SerialNumber, answer); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Replaced reports whether an order has replaced a certificate (RFC 9773 §5).
+func (c *CA) Replaced(t testing.TB, leaf *x509.Certificate) bool {
+	t.Helper()
+	id, err := core.NewCertID(leaf.SerialNumber.Bytes(), leaf.AuthorityKeyId)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order, err := c.store.GetOrderByIssuedSerial(id.SerialHex())
+	if err != nil {
+		t.Fatal(err)
+	}
+	order.RLock()
+	defer order.RUnlock()
+	return order.IsReplaced
+}
+
+// Deactivate deactivates the account with a key.
+func (c *CA) Deactivate(t testing.TB, key crypto.PublicKey) {
+	t.Helper()
+	account, err := c.store.GetAccountByKey(key)
+	if err != nil || account == nil {
+		t.Fatalf("no account with this key: %v", err)
+	}
+	account.Status = acme.StatusDeactivated
+}
 
 // Contact returns the contact of the account with a key.
 func (c *CA) Contact(t testing.TB, key crypto.PublicKey) []string {
@@ -131,17 +227,26 @@ func (c *CA) RoundTrip(r *http.Request) (*http.Response, error) {
 	if c.down.Load() {
 		return nil, errDown
 	}
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
 	r = r.Clone(r.Context())
 	r.Host, r.RequestURI, r.TLS = r.URL.Host, r.URL.RequestURI(), &tls.ConnectionState{}
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}
 	w := httptest.NewRecorder()
+	if c.refused(w, r) {
+		return w.Result(), nil
+	}
 	c.handler.Load().(http.Handler).ServeHTTP(w, r)
 	if id, ok := strings.CutPrefix(r.URL.Path, "/chalZ/"); ok {
 		c.settle(id)
 	}
 	c.complete(r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err // the client has gone away
+	}
 	return w.Result(), nil
 }
 
@@ -181,6 +286,14 @@ func (c *CA) serve(w http.ResponseWriter, r *http.Request) {
 	if c.down.Load() {
 		panic(http.ErrAbortHandler)
 	}
+	if c.refused(w, r) {
+		return
+	}
 	c.handler.Load().(http.Handler).ServeHTTP(w, r)
 	c.complete(r)
+}
+
+func (c *CA) refused(w http.ResponseWriter, r *http.Request) bool {
+	answer, ok := c.refuse.Load().(func(http.ResponseWriter, *http.Request) bool)
+	return ok && answer(w, r)
 }
