@@ -23,6 +23,7 @@ type Server struct {
 	secure   bool
 	truncate bool
 	rcode    dnsmessage.RCode
+	foreign  bool
 	asked    map[string]int // queries by network
 }
 
@@ -64,8 +65,14 @@ func (s *Server) Set(name string, bodies ...dnsmessage.ResourceBody) {
 			header.Type = dnsmessage.TypeMX
 		case *dnsmessage.CNAMEResource:
 			header.Type = dnsmessage.TypeCNAME
+		case *dnsmessage.SOAResource:
+			header.Type = dnsmessage.TypeSOA
+		case *dnsmessage.NSResource:
+			header.Type = dnsmessage.TypeNS
 		case *dnsmessage.PTRResource:
 			header.Type = dnsmessage.TypePTR
+		case *dnsmessage.SRVResource:
+			header.Type = dnsmessage.TypeSRV
 		case *dnsmessage.TXTResource:
 			header.Type = dnsmessage.TypeTXT
 		case *dnsmessage.UnknownResource:
@@ -78,12 +85,32 @@ func (s *Server) Set(name string, bodies ...dnsmessage.ResourceBody) {
 	s.names[name] = records
 }
 
+// Zone adds a SOA record and a name server with this server's address to a name.
+func (s *Server) Zone(name string) {
+	ns := dnsmessage.MustNewName("ns." + fold(name))
+	s.Set(name, &dnsmessage.SOAResource{NS: ns, MBox: ns, Serial: 1}, &dnsmessage.NSResource{NS: ns})
+	s.Set(ns.String(), &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+}
+
+// Port returns the server's port.
+func (s *Server) Port() string {
+	_, port, _ := net.SplitHostPort(s.Address)
+	return port
+}
+
 // Behave sets whether answers are marked as validated, whether UDP answers are
 // truncated, and which error code replaces all answers.
 func (s *Server) Behave(secure, truncate bool, rcode dnsmessage.RCode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.secure, s.truncate, s.rcode = secure, truncate, rcode
+}
+
+// Foreign makes the server answer as one that is not a server of the zone.
+func (s *Server) Foreign() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.foreign = true
 }
 
 // Asked returns the number of queries over a network, "udp" or "tcp".
@@ -142,7 +169,7 @@ func (s *Server) answer(query []byte, network string) []byte {
 	reply := dnsmessage.Message{
 		Header: dnsmessage.Header{
 			ID: m.ID, Response: true, RecursionDesired: true, RecursionAvailable: true,
-			AuthenticData: s.secure, RCode: s.rcode,
+			AuthenticData: s.secure, Authoritative: !s.foreign, RCode: s.rcode,
 		},
 		Questions: m.Questions,
 	}
@@ -154,7 +181,7 @@ func (s *Server) answer(query []byte, network string) []byte {
 	case !known:
 		reply.RCode = dnsmessage.RCodeNameError
 	default:
-		reply.Answers = s.follow(records, q.Type)
+		reply.Answers = s.follow(records, q.Type, maxAliases)
 	}
 	packed, err := reply.Pack()
 	if err != nil {
@@ -163,16 +190,22 @@ func (s *Server) answer(query []byte, network string) []byte {
 	return packed
 }
 
+// typeRRSIG is the type of signatures, which are in every answer of their name.
+const typeRRSIG dnsmessage.Type = 46
+
+// maxAliases bounds the CNAME records in an answer, which may be a loop.
+const maxAliases = 64
+
 // follow adds the records that a CNAME leads to.
-func (s *Server) follow(records []dnsmessage.Resource, kind dnsmessage.Type) []dnsmessage.Resource {
+func (s *Server) follow(records []dnsmessage.Resource, kind dnsmessage.Type, more int) []dnsmessage.Resource {
 	var found []dnsmessage.Resource
 	for _, r := range records {
 		alias, isAlias := r.Body.(*dnsmessage.CNAMEResource)
-		if r.Header.Type == kind || isAlias {
+		if r.Header.Type == kind || r.Header.Type == typeRRSIG || isAlias {
 			found = append(found, r)
 		}
-		if isAlias {
-			found = append(found, s.follow(s.names[fold(alias.CNAME.String())], kind)...)
+		if isAlias && more > 0 {
+			found = append(found, s.follow(s.names[fold(alias.CNAME.String())], kind, more-1)...)
 		}
 	}
 	return found
