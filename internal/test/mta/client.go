@@ -2,6 +2,7 @@ package mta
 
 import (
 	"crypto/tls"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -13,9 +14,10 @@ import (
 
 // client is an SMTP client with one connection to the server at a time.
 type client struct {
-	sender *Sender
-	secure bool
-	conn   *mailclient.Conn // nil: not connected
+	sender  *Sender
+	secure  bool
+	conn    *mailclient.Conn // nil: not connected
+	letters int              // sent on this connection
 }
 
 // outcome is the result of an attempt.
@@ -41,7 +43,8 @@ func (c *client) attempt(id string, attempt int) outcome {
 	_ = c.conn.SetDeadline(time.Now().Add(patience))
 	way := int(sum(id)) + attempt
 	result := c.transact(Text(id), way&1 == 0, way&2 == 0)
-	if result == unsent || result == undecided {
+	c.letters++
+	if result == unsent || result == undecided || c.letters == c.sender.PerConnection {
 		c.disconnect()
 	}
 	return result
@@ -51,7 +54,7 @@ func (c *client) disconnect() {
 	if c.conn != nil {
 		_ = c.conn.Close()
 	}
-	c.conn = nil
+	c.conn, c.letters = nil, 0
 }
 
 // connect connects to the server, starts TLS if secure is set, and sends EHLO.
@@ -76,8 +79,20 @@ func (c *client) connect() bool {
 	if c.conn.StartTLS(c.handshake) != nil {
 		return false
 	}
-	_, err = c.conn.Capabilities()
-	return err == nil
+	if _, err = c.conn.Capabilities(); err != nil {
+		return false
+	}
+	return c.sender.User == "" || c.login()
+}
+
+// login logs in with SASL PLAIN (RFC 4616).
+func (c *client) login() bool {
+	token := "\x00" + c.sender.User + "\x00" + c.sender.Password
+	r, err := c.conn.Command("AUTH PLAIN %s", base64.StdEncoding.EncodeToString([]byte(token)))
+	if err == nil && r.Code == 535 {
+		c.sender.badPassword.Add(1)
+	}
+	return err == nil && r.Positive()
 }
 
 func (c *client) handshake(conn net.Conn) (net.Conn, error) {

@@ -23,7 +23,13 @@ type Sender struct {
 	Letters  int
 	Sessions int // the number of concurrent sessions
 
-	sent atomic.Int64
+	User, Password string          // for a login; empty: none. With a login all sessions use TLS
+	PerConnection  int             // the number of letters on one connection; 0: no limit
+	Pause          time.Duration   // of a session between two letters
+	Enough         <-chan struct{} // when it is closed, no more letters are begun; nil: never
+
+	sent        atomic.Int64
+	badPassword atomic.Int64
 }
 
 // Letter is the result of sending one letter.
@@ -70,27 +76,54 @@ func sum(id string) (n uint64) {
 // Sent returns the number of letters that have been acknowledged so far.
 func (s *Sender) Sent() int { return int(s.sent.Load()) }
 
-// Run sends all letters, or as many as possible before ctx ends.
+// BadPassword returns how often the server has refused the login for a wrong
+// password.
+func (s *Sender) BadPassword() int { return int(s.badPassword.Load()) }
+
+// Run sends all letters, or as many as possible before ctx ends. It returns
+// those that were begun.
 func (s *Sender) Run(ctx context.Context) []Letter {
 	letters := make([]Letter, s.Letters)
 	next := make(chan *Letter)
 	var sessions sync.WaitGroup
 	for i := range s.Sessions {
 		sessions.Go(func() {
-			c := &client{sender: s, secure: s.TLS != nil && i%2 == 1}
+			c := &client{sender: s, secure: s.TLS != nil && (i%2 == 1 || s.User != "")}
 			defer c.disconnect()
 			for l := range next {
 				c.send(ctx, l)
+				if s.Pause > 0 {
+					c.pause(ctx)
+				}
 			}
 		})
 	}
-	for i := range letters {
-		letters[i].ID = fmt.Sprintf("%d-of-%d", i, s.Letters)
-		next <- &letters[i]
+	begun := 0
+	for begun < len(letters) && s.offer(next, &letters[begun], begun) {
+		begun++
 	}
 	close(next)
 	sessions.Wait()
-	return letters
+	return letters[:begun]
+}
+
+// offer passes a letter to a session, and reports whether it has.
+func (s *Sender) offer(next chan<- *Letter, l *Letter, number int) bool {
+	l.ID = fmt.Sprintf("%d-of-%d", number, s.Letters)
+	select {
+	case next <- l:
+		return true
+	case <-s.Enough:
+		return false
+	}
+}
+
+// pause waits between two letters.
+func (c *client) pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(c.sender.Pause):
+	}
 }
 
 // send sends a letter until it is acknowledged.
