@@ -31,9 +31,14 @@ type Resolver struct {
 // the answer, Authoritative that it is a server of the zone. Signatures has the
 // RRSIG records in the answer.
 type Answer struct {
-	Records []dnsmessage.Resource
-	Secure  bool
+	Records       []dnsmessage.Resource
+	Signatures    []dnsmessage.Resource
+	Secure        bool
+	Authoritative bool
 }
+
+// typeRRSIG is the type of signatures (RFC 4034 §3).
+const typeRRSIG dnsmessage.Type = 46
 
 // Address returns the address of an A or AAAA record, or the zero address for
 // other records.
@@ -101,7 +106,7 @@ func (r Resolver) ask(ctx context.Context, name string, kind dnsmessage.Type) (A
 }
 
 func answerOf(m *dnsmessage.Message, kind dnsmessage.Type) (Answer, error) {
-	answer := Answer{Secure: m.AuthenticData}
+	answer := Answer{Secure: m.AuthenticData, Authoritative: m.Authoritative}
 	aliases := 0
 	for _, record := range m.Answers {
 		if record.Header.Type == dnsmessage.TypeCNAME {
@@ -109,6 +114,8 @@ func answerOf(m *dnsmessage.Message, kind dnsmessage.Type) (Answer, error) {
 		}
 		if record.Header.Type == kind {
 			answer.Records = append(answer.Records, record)
+		} else if record.Header.Type == typeRRSIG {
+			answer.Signatures = append(answer.Signatures, record)
 		}
 	}
 	if aliases > maxAliases {
