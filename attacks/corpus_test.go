@@ -2,7 +2,9 @@ package attacks
 
 import (
 	"bytes"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -63,5 +65,25 @@ func repeated(text string) string {
 		x, n, _ := strings.Cut(inner, "*")
 		count, _ := strconv.Atoi(n)
 		text = before + string(bytes.Repeat([]byte(x), count)) + after
+	}
+}
+
+// TestCorpora checks that every corpus is used by a test.
+func TestCorpora(t *testing.T) {
+	t.Parallel()
+	var sources strings.Builder
+	files, _ := filepath.Glob("*_test.go")
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources.Write(source)
+	}
+	corpora, _ := filepath.Glob("testdata/*.txt")
+	for _, name := range corpora {
+		if !strings.Contains(sources.String(), fmt.Sprintf("%q", filepath.Base(name))) {
+			t.Errorf("no test uses %s", name)
+		}
 	}
 }
