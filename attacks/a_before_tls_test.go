@@ -11,6 +11,7 @@ import (
 // A1: a client that never starts TLS is refused every command that needs it.
 // The corpus holds the commands and their replies.
 func TestA1_StarttlsStripping(t *testing.T) {
+	t.Parallel()
 	for _, p := range corpus(t, "before-tls.txt") {
 		t.Run(p.name, func(t *testing.T) {
 			w := open(t)
@@ -27,6 +28,7 @@ func TestA1_StarttlsStripping(t *testing.T) {
 // A2: before TLS no challenge asks for a secret, and a secret that was sent
 // anyway is neither echoed nor logged.
 func TestA2_ChallengeLeak(t *testing.T) {
+	t.Parallel()
 	secret := plain("alice", "opensesame")
 	first := map[string][]string{
 		"smtp": {"AUTH PLAIN", "AUTH LOGIN", "AUTH PLAIN " + secret, "AUTH LOGIN " + secret, "AUTH CRAM-MD5", "AUTH XOAUTH2 " + secret},
@@ -38,7 +40,7 @@ func TestA2_ChallengeLeak(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, line := range first[service.Protocol()] {
 			t.Run(line, func(t *testing.T) {
-				w := open(t)
+				w := openOnly(t, service)
 				c := w.greeted(service)
 				c.want(line, `(50[02]|53[08]) .*|a NO \[PRIVACYREQUIRED\].*|-ERR \[(AUTH|SYS/PERM)\].*|NO \(ENCRYPT-NEEDED\).*`)
 				c.want(secret, `5[03]0 .*|\S+ BAD .*|-ERR .*|NO .*`) // is read as a command, not as a response
@@ -53,6 +55,7 @@ func TestA2_ChallengeLeak(t *testing.T) {
 // A3: the greeting and the capabilities before TLS offer STARTTLS and no login.
 // The test compares them completely.
 func TestA3_CapabilitySpoofing(t *testing.T) {
+	t.Parallel()
 	const sieveList = `"IMPLEMENTATION" "Letterlock"|"SIEVE" ""|"VERSION" "1.0"|"SASL" ""|"STARTTLS"|OK `
 	for service, test := range map[configs.Service]struct{ greeting, ask, list string }{
 		// On port 25 mail is accepted before TLS, with the backend's extensions.
@@ -83,6 +86,7 @@ func TestA3_CapabilitySpoofing(t *testing.T) {
 
 // A4: a backend greeting of PREAUTH, BYE, NO or BAD never reaches the client.
 func TestA4_Preauth(t *testing.T) {
+	t.Parallel()
 	gone := func(c *client) {
 		t.Helper()
 		c.expect(`\* BYE \[UNAVAILABLE\] service not available \[.*\]`)
@@ -125,12 +129,13 @@ func TestA4_Preauth(t *testing.T) {
 // A5: no reply of a backend reaches a client before TLS, where an attacker could
 // change it, or the client could keep it as if it had arrived inside TLS.
 func TestA5_ResponseInjection(t *testing.T) {
+	t.Parallel()
 	hostile := map[string]string{
 		"smtp": "220-evil.example\r\n220 AUTH PLAIN\r\n250 AUTH PLAIN\r\n", "imap": "* OK [ALERT] evil.example\r\n* LIST () \"/\" evil\r\n* 1 EXISTS\r\n",
 		"pop3": "+OK evil.example\r\n-ERR evil\r\n", "sieve": "\"SASL\" \"PLAIN evil\"\r\nOK (REFERRAL \"sieve://evil.example\")\r\n",
 	}
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) { w.back[service].greeting = hostile[service.Protocol()] })
+		w := openOnly(t, service, func(w *world) { w.back[service].greeting = hostile[service.Protocol()] })
 		c := w.dial(service)
 		said := strings.Join(c.greeting(), "|") + strings.Join(c.ask(harmless[c.protocol]), "|")
 		said += strings.Join(c.ask(starter[c.protocol]), "|")
@@ -148,6 +153,7 @@ func TestA5_ResponseInjection(t *testing.T) {
 
 // A7: all state from before TLS is forgotten when TLS begins.
 func TestA7_SessionFixation(t *testing.T) {
+	t.Parallel()
 	for service, test := range map[configs.Service]struct{ before, after, refused string }{
 		configs.SMTP:       {"EHLO evil.example|MAIL FROM:<evil@example.org>|RCPT TO:<victim@example.com>", "MAIL FROM:<a@example.org>", "503 .*"},
 		configs.Submission: {"EHLO evil.example|AUTH PLAIN " + plain("evil", "evil"), "MAIL FROM:<evil@example.org>", "530 5.7.0 Authentication required"},
@@ -182,8 +188,9 @@ func TestA7_SessionFixation(t *testing.T) {
 // A8: a login that was tried before TLS has no effect inside TLS, even with a
 // backend that accepts every login.
 func TestA8_AccountFixation(t *testing.T) {
+	t.Parallel()
 	each(t, guarded, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		c := w.greeted(service)
 		for _, line := range map[string][]string{
 			"smtp": {"EHLO evil", "AUTH PLAIN " + plain("evil", "evil")}, "imap": {"b LOGIN evil evil"},
@@ -212,12 +219,13 @@ func TestA8_AccountFixation(t *testing.T) {
 // neighbours only. Port 25 accepts mail before TLS, and refuses these commands
 // with the same replies as inside TLS.
 func TestA14_TrustedCommandsBeforeTLS(t *testing.T) {
+	t.Parallel()
 	commands := []string{
 		"XCLIENT ADDR=192.0.2.66 LOGIN=alice", "XFORWARD ADDR=192.0.2.66", "ETRN example.com", "VRFY alice", "EXPN alice",
 		"BURL imap://x LAST", "TURN", "ATRN example.com", "LHLO evil",
 	}
 	each(t, []configs.Service{configs.SMTP, configs.Submission}, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		c := w.greeted(service)
 		c.ask("EHLO a")
 		for _, line := range commands {

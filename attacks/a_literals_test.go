@@ -13,6 +13,7 @@ import (
 // A9: before TLS no continuation invites a literal, and a literal that was sent
 // anyway is not run as a command.
 func TestA9_LiteralBeforeTLS(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	c := w.greeted(configs.IMAP)
 	c.want("a LOGIN {5}", `a NO \[PRIVACYREQUIRED\] .*`)
@@ -36,6 +37,7 @@ func TestA9_LiteralBeforeTLS(t *testing.T) {
 // A10: a non-synchronising literal is read to its last byte, and its bytes are
 // never run as commands.
 func TestA10_NonSynchronisingLiteral(t *testing.T) {
+	t.Parallel()
 	t.Run("imap", func(t *testing.T) {
 		w := open(t)
 		c := w.greeted(configs.IMAP)
@@ -58,6 +60,7 @@ func TestA10_NonSynchronisingLiteral(t *testing.T) {
 // into segments. A synchronising literal is never invited with "+", so the
 // bytes after its line are read as a command.
 func TestA11_LiteralHidesCommand(t *testing.T) {
+	t.Parallel()
 	for service, hiding := range map[configs.Service]struct {
 		command string
 		heads   []string
@@ -104,6 +107,7 @@ func hidden(t *testing.T, service configs.Service, pieces []string) {
 // A12: a literal beyond the limit ends the session at once: no memory is
 // allocated for it, and its bytes are not waited for.
 func TestA12_LiteralBomb(t *testing.T) {
+	t.Parallel()
 	bomb := func(t *testing.T, p payload, start func(*world, configs.Service) *client) {
 		w := open(t)
 		c := start(w, configs.Service(p.parts[0]))
@@ -124,6 +128,7 @@ func TestA12_LiteralBomb(t *testing.T) {
 
 // A13: a malformed STARTTLS is either the command or an error, never both.
 func TestA13_OddStarttls(t *testing.T) {
+	t.Parallel()
 	for _, p := range corpus(t, "starttls.txt") {
 		t.Run(p.name, func(t *testing.T) {
 			w := open(t)
@@ -149,11 +154,12 @@ func TestA13_OddStarttls(t *testing.T) {
 // A15: an HTTP request ends the session, at its first bytes or in place of a
 // later command. Nothing in it is run or echoed.
 func TestA15_HTTPBeforeTLS(t *testing.T) {
+	t.Parallel()
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, p := range corpus(t, "http.txt") {
 			for _, later := range []bool{false, true} {
 				t.Run(p.name, func(t *testing.T) {
-					w := open(t)
+					w := openOnly(t, service)
 					c := w.greeted(service)
 					if later {
 						c.ask(harmless[c.protocol])

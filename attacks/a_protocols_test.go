@@ -37,9 +37,10 @@ func (c *client) dribble(text string) {
 // A15: a client that speaks another protocol is recognised by its first bytes,
 // sent at once or byte by byte. None of them reaches a backend.
 func TestA15_FirstBytes(t *testing.T) {
+	t.Parallel()
 	send := map[string]func(*client, string){"whole": (*client).send, "by bytes": (*client).dribble}
 	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		n := 0
 		for text, want := range misled {
 			reason := want.starttls
@@ -70,8 +71,9 @@ func TestA15_FirstBytes(t *testing.T) {
 // A15: a mail program that expects STARTTLS on a port for implicit TLS receives
 // nothing, and its first command ends the session at once.
 func TestA15_PlaintextForTLS(t *testing.T) {
+	t.Parallel()
 	each(t, implicit, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		for n, text := range []string{"EHLO client.example\r\n", "a LOGIN alice secret\r\n", "USER alice\r\n", "AUTHENTICATE \"PLAIN\"\r\n", "HI\n", "\r\n"} {
 			c := w.dial(service)
 			c.send(text)
@@ -92,8 +94,9 @@ func TestA15_PlaintextForTLS(t *testing.T) {
 
 // A15: a foreign protocol is recognised in the pause before the greeting too.
 func TestA15_FirstBytesInThePause(t *testing.T) {
+	t.Parallel()
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) { w.prepare(service, func(l *proxy.Listener) { l.Pause = patience }) })
+		w := openOnly(t, service, func(w *world) { w.prepare(service, func(l *proxy.Listener) { l.Pause = patience }) })
 		n := 0
 		for text, want := range misled {
 			for _, send := range []func(*client, string){(*client).send, (*client).dribble} {
@@ -113,6 +116,7 @@ func TestA15_FirstBytesInThePause(t *testing.T) {
 // A15: where a load balancer's header is missing, the protocol that is sent
 // instead is recognised by its first bytes.
 func TestA15_FirstBytesInPlaceOfHeader(t *testing.T) {
+	t.Parallel()
 	loopback := networks("127.0.0.0/8")
 	each(t, all, func(t *testing.T, service configs.Service) {
 		for text, want := range misled {
@@ -120,7 +124,7 @@ func TestA15_FirstBytesInPlaceOfHeader(t *testing.T) {
 				continue
 			}
 			for _, send := range []func(*client, string){(*client).send, (*client).dribble} {
-				w := open(t, func(w *world) { w.listener(service).ProxyFrom = loopback })
+				w := openOnly(t, service, func(w *world) { w.listener(service).ProxyFrom = loopback })
 				c := w.dial(service)
 				send(c, text)
 				c.gone()
@@ -135,6 +139,7 @@ func TestA15_FirstBytesInPlaceOfHeader(t *testing.T) {
 
 // A15: commands that resemble another protocol's are answered.
 func TestA15_CommandsThatLookForeign(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	for _, tag := range []string{"GET1", "GET", "POST", "CONNECT", "OPTIONS", "PROXY", "PRI", "SSH-x", "SSH-2.0-x", "SSH"} {
 		c := w.greeted(configs.IMAP)

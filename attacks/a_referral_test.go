@@ -11,6 +11,7 @@ import (
 // server. No extension for referrals is offered, and the referral in a reply to
 // a login is removed.
 func TestA6_Referral(t *testing.T) {
+	t.Parallel()
 	for referral, passes := range map[string]string{
 		"%s NO [REFERRAL imap://alice@evil.example/] go away": "b NO go away", "%s NO [referral imap://[::1]/] go away": "b NO go away",
 		"%s OK [REFERRAL imap://evil.example/] better there": "b OK better there",

@@ -56,6 +56,7 @@ func clientHello(t testing.TB) []byte {
 
 // B1: CVE-2011-0411. Plaintext after STARTTLS ends the session.
 func TestB1_CommandInjection(t *testing.T) {
+	t.Parallel()
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, p := range corpus(t, "injections.txt") {
 			if strings.HasPrefix(p.text(), "\r\n") {
@@ -67,6 +68,7 @@ func TestB1_CommandInjection(t *testing.T) {
 
 // B2: the same with bare CR and LF, which lenient servers accept as line ends.
 func TestB2_InjectionBareLineEnds(t *testing.T) {
+	t.Parallel()
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, p := range corpus(t, "injections.txt") {
 			if !strings.HasPrefix(p.text(), "\r\n") {
@@ -79,9 +81,10 @@ func TestB2_InjectionBareLineEnds(t *testing.T) {
 // B3: plaintext after the reply to STARTTLS is read as part of the handshake,
 // which fails.
 func TestB3_LateInjection(t *testing.T) {
+	t.Parallel()
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, late := range []string{harmless[service.Protocol()] + "\r\n", "\n", "\x00", "AUTH PLAIN x\r\nLOGIN x x\r\n"} {
-			w := open(t)
+			w := openOnly(t, service)
 			c := w.greeted(service)
 			c.want(starter[c.protocol], agreed[c.protocol])
 			c.send(late)
@@ -101,6 +104,7 @@ func TestB3_LateInjection(t *testing.T) {
 // attacker's message. The corpus does it with AUTH, MAIL, RCPT, DATA and with
 // LOGIN, APPEND.
 func TestB4_VictimCapture(t *testing.T) {
+	t.Parallel()
 	for service, prefix := range map[configs.Service]string{
 		configs.SMTP:       "EHLO evil\r\nMAIL FROM:<evil@example.org>\r\nRCPT TO:<evil@example.com>\r\nDATA\r\n",
 		configs.Submission: "EHLO evil\r\nAUTH PLAIN AGV2aWwAZXZpbA==\r\nMAIL FROM:<evil@example.org>\r\nRCPT TO:<evil@example.com>\r\nDATA\r\n",
@@ -125,8 +129,9 @@ func TestB4_VictimCapture(t *testing.T) {
 // B5: STARTTLS ends a group of pipelined commands (RFC 3207 §4): the commands
 // before it are answered, bytes after it end the session.
 func TestB5_PipelinedStarttls(t *testing.T) {
+	t.Parallel()
 	each(t, []configs.Service{configs.SMTP, configs.Submission}, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		for _, before := range []string{"NOOP", "EHLO client.example", "HELO client.example", "RSET", "NOOP\r\nNOOP", "EHLO client.example\r\nRSET"} {
 			group := strings.Split(before, "\r\n")
 			c := w.greeted(service)
@@ -154,6 +159,7 @@ func TestB5_PipelinedStarttls(t *testing.T) {
 // B6: a ClientHello in the same segment as STARTTLS was sent before the reply.
 // No honest client does that, and the ClientHello is not read.
 func TestB6_EarlyClientHello(t *testing.T) {
+	t.Parallel()
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		injected(t, service, "\r\n"+string(clientHello(t)))
 	})
@@ -162,8 +168,9 @@ func TestB6_EarlyClientHello(t *testing.T) {
 // B7: the proxy sends nothing between the reply to STARTTLS and the handshake,
 // and repeats nothing from before TLS inside TLS.
 func TestB7_BufferedResponse(t *testing.T) {
+	t.Parallel()
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		c := w.greeted(service)
 		c.ask(harmless[c.protocol])
 		c.want(starter[c.protocol], agreed[c.protocol])
@@ -196,8 +203,9 @@ func (c *client) unmistakable() {
 
 // B8: STARTTLS inside TLS is refused.
 func TestB8_SecondStarttls(t *testing.T) {
+	t.Parallel()
 	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		c := w.secured(service)
 		if offered := strings.Join(c.ask(lists[c.protocol]), "|"); strings.Contains(offered, "STARTTLS") || strings.Contains(offered, "STLS") {
 			t.Errorf("offers %q", offered)
@@ -220,8 +228,9 @@ var lists = map[string]string{"smtp": "EHLO client.example", "imap": "c CAPABILI
 // B9: a STARTTLS that the backend offers is hidden from the client, and a
 // client's STARTTLS never reaches the backend.
 func TestB9_LeakedStarttls(t *testing.T) {
+	t.Parallel()
 	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		c, said := w.welcomed(service)
 		said = append(said, c.ask(lists[c.protocol])...)
 		c.ask(starter[c.protocol]) // must not reach the backend
@@ -236,6 +245,7 @@ func TestB9_LeakedStarttls(t *testing.T) {
 
 // B10: a failed handshake ends the connection; nothing follows in plaintext.
 func TestB10_FailedHandshake(t *testing.T) {
+	t.Parallel()
 	hello := clientHello(t)
 	attempts := map[string]func(*client){
 		"garbage":            func(c *client) { c.send(strings.Repeat("garbage\r\n", 10)) },
@@ -248,7 +258,7 @@ func TestB10_FailedHandshake(t *testing.T) {
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for name, attempt := range attempts {
 			t.Run(name, func(t *testing.T) {
-				w := open(t, func(w *world) { w.Timeouts.Handshake = 150 * time.Millisecond })
+				w := openOnly(t, service, func(w *world) { w.Timeouts.Handshake = 150 * time.Millisecond })
 				c := w.greeted(service)
 				c.want(starter[c.protocol], agreed[c.protocol])
 				attempt(c)
@@ -262,7 +272,7 @@ func TestB10_FailedHandshake(t *testing.T) {
 			})
 		}
 		t.Run("reset", func(t *testing.T) {
-			w := open(t)
+			w := openOnly(t, service)
 			c := w.greeted(service)
 			c.want(starter[c.protocol], agreed[c.protocol])
 			_ = c.socket.(*net.TCPConn).SetLinger(0)

@@ -14,9 +14,10 @@ import (
 // B11: a command or message that is cut off is not run or delivered. After a
 // goodbye of either side the proxy sends a close_notify.
 func TestB11_Truncation(t *testing.T) {
+	t.Parallel()
 	goodbyes := map[string]string{"smtp": "QUIT", "imap": "z LOGOUT", "pop3": "QUIT", "sieve": "LOGOUT"}
 	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) { w.Limits.Errors = 1 })
+		w := openOnly(t, service, func(w *world) { w.Limits.Errors = 1 })
 		for _, last := range []string{goodbyes[service.Protocol()], "wrong WRONG"} {
 			c, records := w.recorded(service)
 			c.send(last + "\r\n")

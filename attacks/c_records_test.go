@@ -12,6 +12,7 @@ import (
 // C2: CVE-2009-3555. A client cannot begin another handshake inside its
 // session.
 func TestC2_Renegotiation(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	f := forge(w.dial(configs.IMAPS), tls.VersionTLS12)
 	if _, err := f.socket.Write(f.seal12(23, []byte("a NOOP\r\n"))); err != nil {
@@ -39,8 +40,9 @@ func unwrapped(err error) error {
 
 // C3: a broken record ends its connection; the others go on.
 func TestC3_RecordParser(t *testing.T) {
+	t.Parallel()
 	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		for _, p := range corpus(t, "records.txt") {
 			c := w.dial(service)
 			if !service.Implicit() {

@@ -26,8 +26,9 @@ func (w *world) hello(service configs.Service, bytes []byte) verdict {
 // C1: a version or suite that is too old or too weak is refused with the right
 // alert.
 func TestC1_Downgrade(t *testing.T) {
+	t.Parallel()
 	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		oldest := uint16(tls.VersionTLS12)
 		if service == configs.SMTP { // where the alternative is plaintext
 			oldest = tls.VersionTLS10
@@ -63,9 +64,10 @@ func TestC1_Downgrade(t *testing.T) {
 // C4: a browser that is led to a mail port (ALPACA) gets an ALPN alert, and its
 // requests get no reply.
 func TestC4_CrossProtocol(t *testing.T) {
+	t.Parallel()
 	own := map[string][]string{"smtp": {"smtp"}, "imap": {"imap"}, "pop3": {"pop3"}, "sieve": {"managesieve"}}
 	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		shake := func(protocols ...string) error {
 			c := w.dial(service)
 			defer func() { _ = c.Close() }()
@@ -95,7 +97,7 @@ func TestC4_CrossProtocol(t *testing.T) {
 		}
 		for i, p := range corpus(t, "http.txt") {
 			t.Run(p.name, func(t *testing.T) {
-				w := open(t)
+				w := openOnly(t, service)
 				c := w.secured(service)
 				if i%2 == 0 {
 					c.ask(harmless[c.protocol])
@@ -117,14 +119,15 @@ func TestC4_CrossProtocol(t *testing.T) {
 // sends no greeting after STARTTLS, so the client waits in vain. A port for
 // implicit TLS sends nothing in plaintext.
 func TestC5_Opossum(t *testing.T) {
+	t.Parallel()
 	each(t, []configs.Service{configs.SMTP, configs.Submission, configs.IMAP, configs.POP3}, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		c := w.greeted(service) // the man in the middle
 		c.upgrade(nil)          // the client
 		c.unmistakable()
 	})
 	each(t, implicit, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		c := w.dial(service)
 		c.send(starter[c.protocol] + "\r\n")
 		closeWrite(c.socket)
@@ -138,8 +141,9 @@ func TestC5_Opossum(t *testing.T) {
 // C6: the server name of a client chooses the certificate only. The listener
 // alone determines the backend.
 func TestC6_ServerNameConfusion(t *testing.T) {
+	t.Parallel()
 	each(t, []configs.Service{configs.IMAPS, configs.POP3S}, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		for asked, served := range map[string]string{
 			hostname: hostname, other: other, "": hostname, "evil.example.org": hostname, strings.ToUpper(other): other,
 		} {
@@ -170,6 +174,7 @@ func TestC6_ServerNameConfusion(t *testing.T) {
 
 // C7: a session can be resumed at the service where it began only.
 func TestC7_CrossResumption(t *testing.T) {
+	t.Parallel()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			w := open(t)
@@ -201,8 +206,9 @@ func TestC7_CrossResumption(t *testing.T) {
 
 // C8: TLS compression is never used; IMAP's COMPRESS passes unread.
 func TestC8_Compression(t *testing.T) {
+	t.Parallel()
 	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		if got := w.hello(service, oldHello(tls.VersionTLS12, goodSuites, 1, 64)); got.alert != 0 || got.compression != 0 {
 			t.Errorf("an offer of compression is answered %+v", got)
 		}
@@ -237,8 +243,9 @@ func TestC8_Compression(t *testing.T) {
 // C9: mechanisms that depend on the client's TLS session, which the backend does
 // not see, are neither offered nor accepted: channel binding and EXTERNAL.
 func TestC9_ChannelBinding(t *testing.T) {
+	t.Parallel()
 	each(t, private, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		c := w.secured(service)
 		offered := strings.ToUpper(strings.Join(c.ask(lists[c.protocol]), "|"))
 		if !strings.Contains(offered, "PLAIN") {

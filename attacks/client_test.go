@@ -57,9 +57,13 @@ func connect(t testing.TB, address, protocol string) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(2 * patience))
-	return &client{Conn: conn, t: t, protocol: protocol, socket: conn, in: bufio.NewReader(conn)}
+	c := &client{Conn: conn, t: t, protocol: protocol, socket: conn, in: bufio.NewReader(conn)}
+	c.extend()
+	return c
 }
+
+// extend starts the time for the next step.
+func (c *client) extend() { _ = c.socket.SetDeadline(time.Now().Add(2 * patience)) }
 
 // greeted returns a client that has received the greeting, before TLS.
 func (w *world) greeted(service configs.Service) *client {
@@ -172,6 +176,7 @@ func (c *client) upgrade(config *tls.Config) *tls.Conn {
 
 func (c *client) send(text string) {
 	c.t.Helper()
+	c.extend()
 	if _, err := io.WriteString(c.Conn, text); err != nil {
 		c.t.Fatalf("sending %.60q: %v", text, err)
 	}
@@ -293,6 +298,9 @@ func closeWrite(socket net.Conn) { _ = socket.(*net.TCPConn).CloseWrite() }
 // services with implicit TLS.
 func each(t *testing.T, services []configs.Service, test func(*testing.T, configs.Service)) {
 	for _, service := range services {
+		if testing.Short() && service.Implicit() && service != configs.IMAPS {
+			continue
+		}
 		t.Run(string(service), func(t *testing.T) { test(t, service) })
 	}
 }

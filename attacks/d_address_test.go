@@ -12,10 +12,11 @@ import (
 
 // D6: a PROXY header from a client that is not a load balancer ends the session.
 func TestD6_ProxyHeaderFromClient(t *testing.T) {
+	t.Parallel()
 	for name, balancers := range map[string][]configs.Network{"no load balancers": nil, "others": networks("192.0.2.0/24")} {
 		each(t, all, func(t *testing.T, service configs.Service) {
 			for _, p := range corpus(t, "proxy-header.txt") {
-				w := open(t, func(w *world) { w.listener(service).ProxyFrom = balancers })
+				w := openOnly(t, service, func(w *world) { w.listener(service).ProxyFrom = balancers })
 				c := w.dial(service)
 				if !service.Implicit() {
 					c.greeting()
@@ -42,12 +43,13 @@ func TestD6_ProxyHeaderFromClient(t *testing.T) {
 
 // D6: the same in place of a later command.
 func TestD6_LaterProxyHeader(t *testing.T) {
+	t.Parallel()
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		for _, p := range corpus(t, "proxy-header.txt") {
 			if strings.HasPrefix(p.text(), "proxy") {
 				continue
 			}
-			w := open(t)
+			w := openOnly(t, service)
 			c := w.greeted(service)
 			c.ask(harmless[c.protocol])
 			c.send(p.text())
@@ -62,6 +64,7 @@ func TestD6_LaterProxyHeader(t *testing.T) {
 // D7: a malformed header of a load balancer ends the connection. With LOCAL and
 // UNKNOWN the address of the connection is used.
 func TestD7_MalformedProxyHeader(t *testing.T) {
+	t.Parallel()
 	balanced := func(w *world) {
 		w.Timeouts.ProxyHeader = 100 * time.Millisecond
 		for i := range w.Listeners {
@@ -71,7 +74,7 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		t.Parallel()
 		for _, p := range corpus(t, "proxy-malformed.txt") {
-			w := open(t, balanced)
+			w := openOnly(t, service, balanced)
 			c := w.dial(service)
 			c.send(p.text())
 			if said := c.rest(); said != "" {
@@ -80,7 +83,7 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 			w.untouched()
 		}
 		for _, slow := range []string{"", "P", "PROXY TCP4 192.0.2.66", "\r\n\r\n\x00\r\nQUIT\n"} {
-			w := open(t, balanced)
+			w := openOnly(t, service, balanced)
 			c := w.dial(service)
 			c.send(slow)
 			c.gone()
@@ -104,7 +107,7 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 		"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00":      "127.0.0.1",
 		"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x42\xc0\x00\x02\x01\x04\xd2\x00\x19": "192.0.2.66:1234",
 	} {
-		w := open(t, balanced)
+		w := open(t, balanced, func(w *world) { w.Timeouts.ProxyHeader = patience })
 		c := w.dial(configs.SMTP)
 		c.send(header)
 		c.greeting()
@@ -120,6 +123,7 @@ func TestD7_MalformedProxyHeader(t *testing.T) {
 // D8: the address that the proxy hands over is the client's own; nothing that
 // the client sends can change it.
 func TestD8_ForgedHandover(t *testing.T) {
+	t.Parallel()
 	handed := func(service configs.Service, how string) func(*world) {
 		return func(w *world) { w.listener(service).Handover = how }
 	}
@@ -169,6 +173,7 @@ func TestD8_ForgedHandover(t *testing.T) {
 // D9: the proxy's Received header is placed above the client's headers, which
 // are left unchanged.
 func TestD9_ForgedReceived(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	c := w.secured(configs.SMTP)
 	c.envelope()
@@ -189,6 +194,7 @@ func TestD9_ForgedReceived(t *testing.T) {
 // D10: the backend receives each client's address, so that its delay for a
 // client that guesses passwords does not affect the others.
 func TestD10_SharedAddress(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(w *world) {
 		for service, how := range map[configs.Service]string{
 			configs.SMTP: "xclient", configs.IMAPS: "imap-id", configs.POP3S: "pop3-xclient", configs.Sieve: "xclient",

@@ -45,17 +45,19 @@ func trusted(t *testing.T, service configs.Service, start func(*world, configs.S
 // D1: the backend would accept XCLIENT and become an open relay. No form of the
 // command reaches the backend.
 func TestD1_XclientToPostfix(t *testing.T) {
+	t.Parallel()
 	t.Run("in TLS", func(t *testing.T) { trusted(t, configs.SMTP, (*world).secured) })
 	t.Run("before TLS", func(t *testing.T) { trusted(t, configs.SMTP, (*world).greeted) })
 }
 
 // D2: the same after a login.
 func TestD2_XclientToSubmission(t *testing.T) {
+	t.Parallel()
 	each(t, []configs.Service{configs.Submission, configs.Submissions}, func(t *testing.T, service configs.Service) {
 		t.Run("after the login", func(t *testing.T) { trusted(t, service, (*world).loggedIn) })
 		t.Run("before the login", func(t *testing.T) { trusted(t, service, (*world).secured) })
 		t.Run("the reply", func(t *testing.T) {
-			w := open(t)
+			w := openOnly(t, service)
 			c := w.secured(service)
 			c.ask("EHLO client.example")
 			c.want("XCLIENT ADDR=192.0.2.69 LOGIN=alice", "502 .*")
@@ -68,8 +70,9 @@ func TestD2_XclientToSubmission(t *testing.T) {
 
 // D3: Dovecot offers XCLIENT in its greeting.
 func TestD3_XclientToPOP3(t *testing.T) {
+	t.Parallel()
 	each(t, []configs.Service{configs.POP3, configs.POP3S}, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		c := w.dial(service)
 		if service.Implicit() {
 			c.handshake(nil)
@@ -97,6 +100,7 @@ func TestD3_XclientToPOP3(t *testing.T) {
 
 // D4: Dovecot's ManageSieve offers XCLIENT among its capabilities.
 func TestD4_XclientToSieve(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	c := w.secured(configs.Sieve)
 	if list := strings.Join(c.ask("CAPABILITY"), "|"); strings.Contains(list, "XCLIENT") {
@@ -115,11 +119,12 @@ func TestD4_XclientToSieve(t *testing.T) {
 // D5: the fields of ID by which a proxy hands the client's address over to
 // Dovecot never pass from a client, in any form.
 func TestD5_IDSpoofing(t *testing.T) {
+	t.Parallel()
 	each(t, []configs.Service{configs.IMAP, configs.IMAPS}, func(t *testing.T, service configs.Service) {
 		for _, p := range corpus(t, "id.txt") {
 			for _, lost := range []bool{false, true} { // the backend counts literals, or runs their content
 				t.Run(p.name, func(t *testing.T) {
-					w := open(t, func(w *world) { w.back[service].lost = lost })
+					w := openOnly(t, service, func(w *world) { w.back[service].lost = lost })
 					c := w.secured(service)
 					c.send("a " + p.text())
 					closeWriteTLS(c)

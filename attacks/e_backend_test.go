@@ -13,6 +13,7 @@ import (
 // ever, and never receives a positive reply to a message that the backend did
 // not give for it.
 func TestE7_BackendOutOfStep(t *testing.T) {
+	t.Parallel()
 	const gone = `421 4\.3\.2 .*`
 	for name, test := range map[string]struct {
 		when, reply string
@@ -79,6 +80,7 @@ func TestE7_BackendOutOfStep(t *testing.T) {
 
 // E7: the same in a group of pipelined commands, whose replies are counted.
 func TestE7_BackendOutOfStepPipelined(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(w *world) {
 		w.back[configs.SMTP].answer = func(line string) (string, bool) {
 			return "250 ok\r\n550 no\r\n", strings.HasPrefix(line, "RCPT TO:<one")
@@ -99,9 +101,10 @@ func TestE7_BackendOutOfStepPipelined(t *testing.T) {
 
 // E7: the session ends when a silent backend exceeds its timeout.
 func TestE7_SilentBackend(t *testing.T) {
+	t.Parallel()
 	each(t, all, func(t *testing.T, service configs.Service) {
 		t.Parallel()
-		w := open(t, func(w *world) {
+		w := openOnly(t, service, func(w *world) {
 			w.Timeouts.Greeting, w.Timeouts.EndOfData = 300*time.Millisecond, time.Hour
 			w.back[service].greeting = ""
 		})
@@ -114,6 +117,7 @@ func TestE7_SilentBackend(t *testing.T) {
 
 // E7 for logins: the client receives only the backend's own reply to its login.
 func TestE7_LoginOutOfStep(t *testing.T) {
+	t.Parallel()
 	for service, replies := range map[configs.Service][]string{
 		configs.IMAPS: {"z OK early\r\n", "* PREAUTH hi\r\n", "+ go on\r\n", "L99 OK other\r\n", "OK\r\n", "* 1 FETCH {99999999999}\r\n"},
 		configs.POP3S: {"+ go on\r\n", "OK\r\n", "250 ok\r\n", "* OK\r\n"},

@@ -76,6 +76,7 @@ func TestE1_SmugglingInChunks(t *testing.T) {
 // TestE1_SmugglingInChunksWithoutProxy checks that the servers do find the false
 // end in the original text; otherwise the test above would prove nothing.
 func TestE1_SmugglingInChunksWithoutProxy(t *testing.T) {
+	t.Parallel()
 	for reader, least := range map[string]int{"lax": 30, "Postfix 3.8": 5, "strict": 0} {
 		fell := 0
 		for _, p := range corpus(t, "end-of-data.txt") {
@@ -135,6 +136,7 @@ func TestE1_SmugglingInChunksRejected(t *testing.T) {
 // E1 in binary text: it passes unchanged to a backend that offers BINARYMIME;
 // the declaration alone does not avoid the normalisation.
 func TestE1_BinaryInChunks(t *testing.T) {
+	t.Parallel()
 	const text = "a\n.\r\nb\x00\rc"
 	for offer, want := range map[string]string{"BINARYMIME": text, "8BITMIME": mta.Regular(text)} {
 		t.Run(offer, func(t *testing.T) {
@@ -157,6 +159,7 @@ func TestE1_BinaryInChunks(t *testing.T) {
 // E3: a chunk is forwarded in pieces. When the backend refuses one of them, the
 // message is never completed, even if the backend would accept the rest.
 func TestE3_BdatPieceRefused(t *testing.T) {
+	t.Parallel()
 	for offer, answer := range map[string]string{"PIPELINING": "452 4.3.1 full\r\n", "8BITMIME": "552-5.3.4 too\r\n552 5.3.4 much\r\n"} {
 		t.Run(offer, func(t *testing.T) {
 			received := make(chan string, 10)

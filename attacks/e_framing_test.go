@@ -15,6 +15,7 @@ func plainChunks(w *world) { w.listener(configs.SMTP).Received = new(bool) }
 
 // E3: the proxy and the backend agree on where each chunk ends.
 func TestE3_Bdat(t *testing.T) {
+	t.Parallel()
 	envelope := "MAIL FROM:<a@example.org>|RCPT TO:<b@example.com>"
 	for name, test := range map[string]struct {
 		send    string // after the envelope, in one piece
@@ -71,6 +72,7 @@ func TestE3_Bdat(t *testing.T) {
 
 // E3 where the backend does not offer CHUNKING: chunks are discarded, never run.
 func TestE3_BdatNotOffered(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(w *world) { w.back[configs.SMTP].offers = []string{"PIPELINING", "BINARYMIME"} })
 	c := w.secured(configs.SMTP)
 	if offers := strings.Join(c.ask("EHLO client.example"), "|"); strings.Contains(offers, "CHUNKING") || strings.Contains(offers, "BINARYMIME") {
@@ -85,6 +87,7 @@ func TestE3_BdatNotOffered(t *testing.T) {
 
 // E3: BDAT and DATA cannot be mixed in one message; the backend refuses it.
 func TestE3_BdatThenData(t *testing.T) {
+	t.Parallel()
 	w := open(t, plainChunks, func(w *world) {
 		w.back[configs.SMTP].answer = func(line string) (string, bool) {
 			return "503 5.5.1 chunks, please\r\n", line == "DATA"
@@ -102,8 +105,9 @@ func TestE3_BdatThenData(t *testing.T) {
 // E4: commands that come too early are refused, and each command has one reply,
 // in order.
 func TestE4_EarlyTalker(t *testing.T) {
+	t.Parallel()
 	each(t, []configs.Service{configs.SMTP, configs.Submission}, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		var c *client
 		if service == configs.SMTP {
 			c = w.secured(service)
@@ -158,6 +162,7 @@ func TestE4_EarlyTalker(t *testing.T) {
 // E5: a command line ends at CRLF. A line with another CR, LF or NUL is an error,
 // and its bytes never reach the backend.
 func TestE5_BareLineEnds(t *testing.T) {
+	t.Parallel()
 	heads := map[string][]string{
 		"smtp": {"NOOP", "RSET", "EHLO a", "MAIL FROM:<a@example.org>", "VRFY a", "HELP", "QUIT", "STARTTLS"},
 		"imap": {"a NOOP", "a CAPABILITY", "a LOGIN x y", "a ID NIL", "a AUTHENTICATE PLAIN"},
@@ -168,7 +173,7 @@ func TestE5_BareLineEnds(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		for _, head := range heads[service.Protocol()] {
 			for _, odd := range []string{"\n", "\r", "\x00", "\r\r\n", "\n\r", "\x00\n"} {
-				w := open(t, func(w *world) {
+				w := openOnly(t, service, func(w *world) {
 					w.listener(service).DisableVRFY = new(bool)
 				})
 				c := w.secured(service)
@@ -192,6 +197,7 @@ func TestE5_BareLineEnds(t *testing.T) {
 
 // E6: addresses and parameters pass unchanged or are refused.
 func TestE6_Parameters(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("a", 2000)
 	for _, test := range []struct{ send, answer, passes string }{
 		{`MAIL FROM:<a@example.org> AUTH=<> RET=HDRS ENVID=a+2Bb`, "250 .*", `MAIL FROM:<a@example.org> AUTH=<> RET=HDRS ENVID=a+2Bb`},

@@ -40,6 +40,7 @@ func (c *client) smuggle(p payload) {
 // the backend as text that no server reads as an end, so mail is smuggled
 // neither past the backend nor past the servers that it relays to.
 func TestE1_Smuggling(t *testing.T) {
+	t.Parallel()
 	payloads := corpus(t, "end-of-data.txt")
 	for way, start := range ways {
 		for reader, ends := range readers {
@@ -76,6 +77,7 @@ func TestE1_Smuggling(t *testing.T) {
 // TestE1_SmugglingWithoutProxy checks that the backends are fooled without the
 // proxy; otherwise the test above would prove nothing.
 func TestE1_SmugglingWithoutProxy(t *testing.T) {
+	t.Parallel()
 	for reader, least := range map[string]int{"lax": 40, "Postfix 3.8": 5, "strict": 0} {
 		fell := 0
 		for _, p := range corpus(t, "end-of-data.txt") {
@@ -102,6 +104,7 @@ func TestE1_SmugglingWithoutProxy(t *testing.T) {
 // E1 with bare_newline: reject. The message is refused at its end, its text does
 // not reach the backend, and the session goes on.
 func TestE1_SmugglingRejected(t *testing.T) {
+	t.Parallel()
 	for way, start := range ways {
 		for _, p := range corpus(t, "end-of-data.txt") {
 			t.Run(way+", "+p.name, func(t *testing.T) { rejected(t, start, p) })
@@ -141,6 +144,7 @@ func regular(text string) bool {
 
 // E2: dots at the beginning of lines arrive stuffed, as they were sent.
 func TestE2_DotStuffing(t *testing.T) {
+	t.Parallel()
 	for _, text := range []string{"..\r\n", "...\r\n", "..a\r\n", "....\r\na\r\n", "..\r\n..\r\n", ".. \r\n", "..\t\r\n", "a\r\n..\r\n\r\n..\r\n", ".a\r\n"} {
 		t.Run(text, func(t *testing.T) {
 			w := open(t, func(w *world) {

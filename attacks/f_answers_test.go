@@ -32,6 +32,7 @@ func (b *backend) answering(replies ...string) {
 // F8: a backend that is overloaded refuses the right password too. Such
 // temporary refusals delay no login and lock no address.
 func TestF8_TemporaryRefusals(t *testing.T) {
+	t.Parallel()
 	const times = 30
 	temporary := map[string][]string{
 		"smtp":  {"454 4.7.0 Temporary authentication failure", "432 4.7.12 transition", "450 later", "535 5.7.8 Error: authentication failed: generic failure"},
@@ -42,7 +43,7 @@ func TestF8_TemporaryRefusals(t *testing.T) {
 	each(t, private, func(t *testing.T, service configs.Service) {
 		replies := temporary[service.Protocol()]
 		yes := map[string]string{"smtp": "235 welcome", "imap": "OK welcome", "pop3": "+OK welcome", "sieve": "OK"}[service.Protocol()]
-		w := open(t, func(w *world) {
+		w := openOnly(t, service, func(w *world) {
 			w.Limits.LoginFailuresPerClient, w.Limits.LoginFailuresPerUser = 3, 3
 			w.Timeouts.LoginForget, w.Timeouts.LoginDelay = time.Hour, patience
 			var all []string
@@ -73,13 +74,14 @@ func TestF8_TemporaryRefusals(t *testing.T) {
 // F8: a refusal that repeats the user's name is about the password, even if a word in
 // the name would explain another refusal.
 func TestF8_NameInRefusal(t *testing.T) {
+	t.Parallel()
 	const user, times = "joe@busy.example.com", 3
 	replies := map[string]string{
 		"smtp": "535 Login of joe@busy.example.com refused", "imap": "NO Login of joe at busy.example.com refused",
 		"pop3": "-ERR Login of JOE@BUSY.example.com refused", "sieve": "NO \"Login of joe@busy.example.com refused\"",
 	}
 	each(t, private, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) {
+		w := openOnly(t, service, func(w *world) {
 			w.Limits.LoginFailuresPerClient, w.Timeouts.LoginForget, w.Timeouts.LoginDelay = times, time.Hour, 0
 			b := w.back[service]
 			b.answer = func(line string) (string, bool) {
@@ -110,6 +112,7 @@ func TestF8_NameInRefusal(t *testing.T) {
 // on the password. An old server's prompt (+OK instead of a challenge in POP3)
 // is not a login, and the guesses after it are counted.
 func TestF8_AnswersThatComeTooEarly(t *testing.T) {
+	t.Parallel()
 	t.Run("prompt", func(t *testing.T) {
 		w := open(t, func(w *world) {
 			w.Limits.LoginFailuresPerClient, w.Timeouts.LoginForget, w.Timeouts.LoginDelay = 4, time.Hour, 0
@@ -144,7 +147,7 @@ func TestF8_AnswersThatComeTooEarly(t *testing.T) {
 			if service.Protocol() == "pop3" && mechanism == "LOGIN" {
 				continue // it counts as a prompt
 			}
-			w := open(t, func(w *world) {
+			w := openOnly(t, service, func(w *world) {
 				b := w.back[service]
 				b.refusing("CRAM-MD5", "LOGIN")
 				b.answer = func(line string) (string, bool) {

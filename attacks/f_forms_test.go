@@ -43,10 +43,11 @@ func (b *backend) challenging(mechanism, challenge, response string) {
 // F6: mechanisms of several steps pass; those that cannot pass a proxy are not
 // offered.
 func TestF6_Mechanisms(t *testing.T) {
+	t.Parallel()
 	const challenge = "PDE4OTYuNjk3MTcwOTUyQGxlZ2FjeT4="
 	each(t, private, func(t *testing.T, service configs.Service) {
 		response := base64Of("alice 0123456789abcdef0123456789abcdef")
-		w := open(t, func(w *world) { w.back[service].challenging("CRAM-MD5", challenge, response) })
+		w := openOnly(t, service, func(w *world) { w.back[service].challenging("CRAM-MD5", challenge, response) })
 		c := w.ready(service)
 		c.want(c.authCommand("CRAM-MD5"), map[string]string{"smtp": "334 ", "imap": `\+ `, "pop3": `\+ `, "sieve": ""}[c.protocol]+regexp.QuoteMeta(c.respond(challenge)))
 		c.want(c.respond(response), welcomes[c.protocol])
@@ -98,6 +99,7 @@ func TestF6_Mechanisms(t *testing.T) {
 // F7: each form of IMAP's LOGIN is understood, and reaches the backend in one
 // form.
 func TestF7_LoginForms(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("x", 1500)
 	for _, test := range []struct{ send, passes string }{
 		{`alice secret`, `LOGIN "alice" "secret"`},
@@ -137,6 +139,7 @@ func TestF7_LoginForms(t *testing.T) {
 // would accept XCLIENT and logins would not be counted. ManageSieve's
 // UNAUTHENTICATE is refused; IMAP's reaches the backend, in the same session.
 func TestF9_Unauthenticate(t *testing.T) {
+	t.Parallel()
 	for _, send := range []string{
 		"UNAUTHENTICATE\r\n", "unauthenticate\r\n", "UnAuthenticate \r\n", "NOOP\r\nUNAUTHENTICATE\r\n",
 		"PUTSCRIPT \"a\" {5+}\r\nkeep;\r\nUNAUTHENTICATE\r\n", "PUTSCRIPT \"{99+}\" \"\\\"\"\r\nUNAUTHENTICATE\r\n",
@@ -184,7 +187,7 @@ func TestF9_Unauthenticate(t *testing.T) {
 	})
 	t.Run("not offered", func(t *testing.T) {
 		each(t, []configs.Service{configs.IMAP, configs.IMAPS, configs.Sieve}, func(t *testing.T, service configs.Service) {
-			w := open(t)
+			w := openOnly(t, service)
 			c := w.secured(service)
 			if list := strings.Join(c.ask(lists[c.protocol]), "|"); strings.Contains(list, "UNAUTHENTICATE") {
 				t.Errorf("offers %q", list)

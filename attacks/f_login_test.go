@@ -59,8 +59,9 @@ func (c *client) logsIn() {
 
 // F1: a cancelled exchange leaves client, proxy and backend in step.
 func TestF1_Cancel(t *testing.T) {
+	t.Parallel()
 	each(t, private, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		c := w.ready(service)
 		for range 3 {
 			c.want(c.authCommand("PLAIN"), challenges[c.protocol])
@@ -85,12 +86,13 @@ func TestF1_Cancel(t *testing.T) {
 
 // F2: initial responses that are empty, missing, or not allowed.
 func TestF2_InitialResponse(t *testing.T) {
+	t.Parallel()
 	each(t, private, func(t *testing.T, service configs.Service) {
 		empty := "="
 		if service == configs.Sieve {
 			empty = ""
 		}
-		w := open(t)
+		w := openOnly(t, service)
 		c := w.ready(service)
 		c.want(c.initial("PLAIN", empty), refused[c.protocol]) // an empty response, which the backend refuses
 		c.want(c.authCommand("PLAIN"), challenges[c.protocol])
@@ -110,6 +112,7 @@ func TestF2_InitialResponse(t *testing.T) {
 // F2 where a backend does not support initial responses: the client's is sent
 // after the backend's challenge.
 func TestF2_WithoutInitialResponses(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(w *world) {
 		b := w.back[configs.IMAPS]
 		b.greeting = strings.Replace(b.greeting, " SASL-IR", "", 1)
@@ -126,9 +129,10 @@ func TestF2_WithoutInitialResponses(t *testing.T) {
 // F3: a token of the length that RFC 4954 §4 requires passes. A longer one ends
 // the session without being buffered.
 func TestF3_LongTokens(t *testing.T) {
+	t.Parallel()
 	each(t, private, func(t *testing.T, service configs.Service) {
 		long := plain("alice", strings.Repeat("x", 12000))
-		w := open(t)
+		w := openOnly(t, service)
 		c := w.ready(service)
 		if c.protocol == "sieve" {
 			c.want(fmt.Sprintf("AUTHENTICATE \"PLAIN\" {%d+}\r\n%s", len(long), long), "OK.*")
@@ -163,6 +167,7 @@ func TestF3_LongTokens(t *testing.T) {
 // F4: a malformed token is refused without asking the backend, and a user name
 // cannot smuggle commands.
 func TestF4_BadTokens(t *testing.T) {
+	t.Parallel()
 	each(t, private, func(t *testing.T, service configs.Service) {
 		for _, token := range []string{
 			"!!!!", "QUJ", "QUJD=", "Q=JD", "QUJD QUJD", "QUJD\tQUJD", "====", "\xff\xfe",
@@ -170,7 +175,7 @@ func TestF4_BadTokens(t *testing.T) {
 			base64Of("\x00\x00\x00\x00"), base64Of("\x00ali\r\nce\x00secret"), base64Of("\x00ali\nce\x00secret"), base64Of("bob\nb\x00alice\x00secret"),
 		} {
 			t.Run(token, func(t *testing.T) {
-				w := open(t)
+				w := openOnly(t, service)
 				c := w.ready(service)
 				c.want(c.authCommand("PLAIN"), challenges[c.protocol])
 				c.want(c.respond(token), refused[c.protocol])
@@ -192,9 +197,10 @@ func TestF4_BadTokens(t *testing.T) {
 
 // F4 where the user name is sent alone.
 func TestF4_BadNames(t *testing.T) {
+	t.Parallel()
 	each(t, private, func(t *testing.T, service configs.Service) {
 		for _, name := range []string{"ali\r\nce", "ali\nce", "ali\rce", "ali\x00ce", "\x00"} {
-			w := open(t)
+			w := openOnly(t, service)
 			c := w.ready(service)
 			c.want(c.authCommand("LOGIN"), challenges[c.protocol])
 			c.want(c.respond(base64Of(name)), refused[c.protocol])
@@ -214,10 +220,11 @@ func printable(log string) bool {
 
 // F5: a response is data, however much it looks like a command.
 func TestF5_ResponseLikeCommand(t *testing.T) {
+	t.Parallel()
 	each(t, private, func(t *testing.T, service configs.Service) {
 		for _, response := range []string{"STARTTLS", "STLS", "QUIT", "RSET", "NOOP", "zz NOOP", "z LOGOUT", "LOGOUT", "AUTH PLAIN", "XCLIENT ADDR=192.0.2.66", "+ go on"} {
 			t.Run(response, func(t *testing.T) {
-				w := open(t)
+				w := openOnly(t, service)
 				c := w.ready(service)
 				c.want(c.authCommand("LOGIN"), challenges[c.protocol])
 				_, err := base64.StdEncoding.DecodeString(response)
@@ -242,9 +249,10 @@ func TestF5_ResponseLikeCommand(t *testing.T) {
 // F8: a client that guesses passwords is disconnected, and the log has its
 // address.
 func TestF8_BruteForce(t *testing.T) {
+	t.Parallel()
 	no := map[string]string{"smtp": "535 5.7.8 no\r\n", "pop3": "-ERR [AUTH] no\r\n", "sieve": "NO \"no\"\r\n"}
 	each(t, private, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) {
+		w := openOnly(t, service, func(w *world) {
 			w.Limits.Errors = 4
 			b := w.back[service]
 			b.answer = func(line string) (string, bool) {

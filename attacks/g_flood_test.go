@@ -3,6 +3,7 @@ package attacks
 import (
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,9 +14,10 @@ import (
 
 // G1: a line without an end is cut off at the limit, before and inside TLS.
 func TestG1_OverlongLine(t *testing.T) {
+	t.Parallel()
 	for _, secure := range []bool{false, true} {
 		each(t, map[bool][]configs.Service{false: upgrading, true: all}[secure], func(t *testing.T, service configs.Service) {
-			w := open(t)
+			w := openOnly(t, service)
 			c := (*client)(nil)
 			if secure {
 				c = w.secured(service)
@@ -58,6 +60,7 @@ func (c *client) trickle(little string) {
 
 // G2: a client that sends single bytes for ever is disconnected, in every state.
 func TestG2_Slowloris(t *testing.T) {
+	t.Parallel()
 	const soon, late = 400 * time.Millisecond, time.Hour
 	ended := func(w *world, n int, reason gate.Reason) {
 		w.t.Helper()
@@ -70,7 +73,7 @@ func TestG2_Slowloris(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		t.Parallel() // most of it is waiting
 		t.Run("handshake", func(t *testing.T) {
-			w := open(t, func(w *world) { w.Timeouts.Handshake, w.Timeouts.Login = soon, late })
+			w := openOnly(t, service, func(w *world) { w.Timeouts.Handshake, w.Timeouts.Login = soon, late })
 			c := w.dial(service)
 			if !service.Implicit() {
 				c.greeting()
@@ -82,20 +85,24 @@ func TestG2_Slowloris(t *testing.T) {
 			w.untouched()
 		})
 		t.Run("login", func(t *testing.T) {
-			w := open(t, func(w *world) { w.Timeouts.Login = soon })
+			const wait = 2 * time.Second // also for the handshake, which takes long with the race detector
+			w := openOnly(t, service, func(w *world) { w.Timeouts.Login, w.Timeouts.Greeting = wait, wait })
 			begins := []func(configs.Service) *client{w.secured}
 			if !service.Implicit() {
 				begins = append(begins, w.greeted)
 			}
+			var open sync.WaitGroup
 			for _, start := range begins {
-				start(service).trickle("x")
-				start(service).trickle(harmless[service.Protocol()] + "\r\n") // harmless commands only
-				start(service).rest()                                         // silence
+				bytes, commands, silence := start(service), start(service), start(service)
+				open.Go(func() { bytes.trickle("x") })
+				open.Go(func() { commands.trickle(harmless[service.Protocol()] + "\r\n") })
+				open.Go(func() { silence.rest() })
 			}
+			open.Wait()
 			ended(w, 3*len(begins), gate.Timeout)
 		})
 		t.Run("command", func(t *testing.T) {
-			w := open(t, func(w *world) { w.Timeouts.Command, w.Timeouts.Login = soon, late })
+			w := openOnly(t, service, func(w *world) { w.Timeouts.Command, w.Timeouts.Login = soon, late })
 			w.secured(service).trickle("x")
 			ended(w, 1, gate.Timeout)
 		})
@@ -120,7 +127,7 @@ func TestG2_Slowloris(t *testing.T) {
 // refusal where that costs little, and the existing ones go on.
 func TestG4_ConnectionFlood(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) {
+		w := openOnly(t, service, func(w *world) {
 			w.Limits.ConnectionsPerClient, w.Timeouts.Unauthenticated = 3, time.Hour // see TestG4_RoomIsMade
 		})
 		inside := w.secured(service)
@@ -160,10 +167,11 @@ func TestG4_ConnectionFlood(t *testing.T) {
 // G5: a flood of commands is answered or cut off, and the proxy does not wait
 // for a client that does not read the replies.
 func TestG5_PipelinedFlood(t *testing.T) {
+	t.Parallel()
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		const n = 5000
 		line := harmless[service.Protocol()] + "\r\n"
-		w := open(t)
+		w := openOnly(t, service)
 		c := w.greeted(service)
 		go func() { _, _ = c.Write([]byte(strings.Repeat(line, n))) }()
 		for range n {
@@ -177,7 +185,7 @@ func TestG5_PipelinedFlood(t *testing.T) {
 		w.untouched()
 	})
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) { w.Timeouts.Command = 300 * time.Millisecond })
+		w := openOnly(t, service, func(w *world) { w.Timeouts.Command = 300 * time.Millisecond })
 		c := w.greeted(service)
 		_ = c.socket.(*net.TCPConn).SetReadBuffer(4 << 10) // so that the replies soon fill it
 		go func() { _, _ = c.Write([]byte(strings.Repeat(talkative[c.protocol]+"\r\n", 10<<20/16))) }()
@@ -195,6 +203,7 @@ var talkative = map[string]string{"smtp": "EHLO client.example", "imap": "a CAPA
 // G6: when a client does not read, the backend cannot send; at last the session
 // ends.
 func TestG6_NotReading(t *testing.T) {
+	t.Parallel()
 	const size = 256 << 20
 	mail := strings.Repeat("all work and no play\r\n", size/22)
 	w := open(t, func(w *world) {

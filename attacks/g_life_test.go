@@ -89,6 +89,7 @@ const unavailable = `421 .*|\* BYE \[UNAVAILABLE\].*|-ERR \[SYS/TEMP\].*|BYE \(T
 // G7: when the backend fails, the client gets a temporary failure, never a
 // positive reply.
 func TestG7_BackendFailure(t *testing.T) {
+	t.Parallel()
 	each(t, all, func(t *testing.T, service configs.Service) {
 		for name, change := range map[string]func(*backend){
 			"down":         nil,
@@ -98,7 +99,7 @@ func TestG7_BackendFailure(t *testing.T) {
 			"speaks noise": func(b *backend) { b.greeting = "\x16\x03\x01\x00\x04\x01\x00\x00\x00\r\n" },
 		} {
 			t.Run(name, func(t *testing.T) {
-				w := open(t, func(w *world) {
+				w := openOnly(t, service, func(w *world) {
 					if change == nil { // another process may soon use a port that was just closed
 						w.listener(service).Backend = "127.0.0.1:1"
 						return
@@ -136,6 +137,7 @@ var rejections = map[string]string{
 
 // G7 in the middle of a message: no positive reply, wherever the backend fails.
 func TestG7_BackendFailsInMessage(t *testing.T) {
+	t.Parallel()
 	text := strings.Repeat("a line of text\r\n", 20000)
 	for name, leave := range map[string]func([]byte) (int, int){
 		"at once":        func([]byte) (int, int) { return 0, -1 },
@@ -171,8 +173,9 @@ func TestG7_BackendFailsInMessage(t *testing.T) {
 
 // G9: before the login a client learns nothing about the backend's software.
 func TestG9_InformationLeak(t *testing.T) {
+	t.Parallel()
 	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) {
+		w := openOnly(t, service, func(w *world) {
 			// APOP needs the backend's greeting with its name (RFC 1939 §7). An
 			// administrator who wants to hide it hides APOP.
 			w.listener(service).HideMechanisms = []string{"APOP"}
@@ -233,6 +236,7 @@ func usual() loghandler.Rates {
 // G10: the log consists of lines of printable text, whatever names a client
 // sends.
 func TestG10_LogInjection(t *testing.T) {
+	t.Parallel()
 	names := []string{
 		"alice\x1b[2J\x1b]0;owned\x07", "alice\r\ntime=1999-01-01 level=INFO msg=session user=root", "alice\nroot", "\xff\xfe", "a\u2028b\u0085c", "al\"ice=x", "\x7f\x08\x08",
 		"alice\nJan  1 00:00:00 mx letterlock/imap[1]: forged user=root", "alice\"}\n{\"time\":\"1999-01-01\"}", "alice user=root", "ali\tce", "a\u202eecila",
@@ -240,7 +244,7 @@ func TestG10_LogInjection(t *testing.T) {
 	for format, begins := range formats {
 		each(t, private, func(t *testing.T, service configs.Service) {
 			var log *loghandler.Handler
-			w := open(t, strict, func(w *world) { log = w.logAs(format, usual()) })
+			w := openOnly(t, service, strict, func(w *world) { log = w.logAs(format, usual()) })
 			for _, name := range names {
 				w.calls(service, name)
 			}

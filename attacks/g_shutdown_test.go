@@ -15,8 +15,9 @@ import (
 // G8: at a shutdown idle sessions receive a goodbye, a message in transfer is
 // completed, and nothing of a TLS session is sent in plaintext.
 func TestG8_Shutdown(t *testing.T) {
+	t.Parallel()
 	each(t, all, func(t *testing.T, service configs.Service) {
-		w := open(t)
+		w := openOnly(t, service)
 		resting := []*client{w.secured(service)}
 		if !service.Implicit() {
 			resting = append(resting, w.greeted(service))
@@ -95,6 +96,7 @@ func (w *world) shutdown() <-chan error {
 
 // G8: a change of certificates affects later connections only.
 func TestG8_CertificateChange(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	before := w.loggedIn(configs.IMAPS)
 	w.store.Replace([]tls.Certificate{authority.New(t).ECDSA(t, "new.example.com")})

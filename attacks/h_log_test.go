@@ -25,10 +25,11 @@ var huge = []string{
 
 // H3: each line of the log stays short, whatever a client sends.
 func TestH3_HugeValues(t *testing.T) {
+	t.Parallel()
 	for format := range formats {
 		each(t, all, func(t *testing.T, service configs.Service) {
 			var log *loghandler.Handler
-			w := open(t, strict, func(w *world) {
+			w := openOnly(t, service, strict, func(w *world) {
 				log = w.logAs(format, loghandler.Rates{Client: 1 << 30, Network: 1 << 30, Total: 1 << 30})
 				w.prepare(service, func(l *proxy.Listener) {
 					l.TLS.ClientAuth = tls.RequestClientCert
@@ -94,6 +95,7 @@ func protocols(name string) (names []string) {
 // H3: a client that fails, or connects and leaves, adds no more lines than the
 // configured rate allows, and the log states how many are missing.
 func TestH3_Flood(t *testing.T) {
+	t.Parallel()
 	rates := configs.Default().Log
 	for _, service := range []configs.Service{configs.SMTP, configs.IMAPS} {
 		t.Run(string(service), func(t *testing.T) {
@@ -121,6 +123,7 @@ func TestH3_Flood(t *testing.T) {
 // H3: endless refused recipients are limited like other lines; the log has every
 // message that is accepted meanwhile.
 func TestH3_RefusedRecipients(t *testing.T) {
+	t.Parallel()
 	rates := configs.Default().Log
 	var log *loghandler.Handler
 	w := open(t, func(w *world) { log = w.logAs("postfix", usual()) })
@@ -156,9 +159,10 @@ func TestH3_RefusedRecipients(t *testing.T) {
 // H3: sessions with a login keep their line, whatever other sessions of their
 // network have logged.
 func TestH3_LoginsAreKept(t *testing.T) {
+	t.Parallel()
 	each(t, private, func(t *testing.T, service configs.Service) {
 		var log *loghandler.Handler
-		w := open(t, func(w *world) { log = w.logAs("text", usual()) })
+		w := openOnly(t, service, func(w *world) { log = w.logAs("text", usual()) })
 		const floods, logins = 100, 5
 		for range floods {
 			c := w.dial(service)

@@ -30,9 +30,10 @@ func (b *backend) refusing(mechanisms ...string) {
 // H9: no part of a token that may be a secret is logged as the user name,
 // whatever form the token has.
 func TestH9_SecretIsNoName(t *testing.T) {
+	t.Parallel()
 	const secret = "ya29.a0AfH6SM"
 	each(t, private, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) {
+		w := openOnly(t, service, func(w *world) {
 			w.back[service].refusing("PLAIN", "XOAUTH2", "OAUTHBEARER", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-256", "OTP", "NTLM", "GSSAPI", "X-OWN")
 		})
 		c := w.ready(service)
@@ -55,6 +56,7 @@ func TestH9_SecretIsNoName(t *testing.T) {
 
 // H9: the user name of a well-formed token is logged.
 func TestH9_NameIsRead(t *testing.T) {
+	t.Parallel()
 	each(t, private, func(t *testing.T, service configs.Service) {
 		for _, login := range [][2]string{
 			{"OAUTHBEARER", "n,a=alice,\x01host=h\x01port=1\x01mthd=POST\x01path=/\x01post=x\x01qs=y\x01auth=Bearer t\x01\x01"},
@@ -65,7 +67,7 @@ func TestH9_NameIsRead(t *testing.T) {
 			if c := (&client{protocol: service.Protocol()}); c.protocol == "smtp" && login[0] == "DIGEST-MD5" {
 				continue // it may encrypt what follows, and is hidden
 			}
-			w := open(t, func(w *world) { w.back[service].refusing("PLAIN", "XOAUTH2", "OAUTHBEARER", "DIGEST-MD5") })
+			w := openOnly(t, service, func(w *world) { w.back[service].refusing("PLAIN", "XOAUTH2", "OAUTHBEARER", "DIGEST-MD5") })
 			c := w.ready(service)
 			c.want(c.initial(login[0], base64Of(login[1])), refused[c.protocol])
 			_ = c.Close()

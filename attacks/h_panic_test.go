@@ -62,6 +62,7 @@ func breaking(service configs.Service, change func(s *gate.Session, g proxy.Gate
 // H15: a panic in any step of a gate ends its own session only. The others go
 // on, its slot and connections are released, and the log has the stack.
 func TestH15_PanicInAGate(t *testing.T) {
+	t.Parallel()
 	each(t, all, func(t *testing.T, service configs.Service) {
 		steps := []string{"Secure", "Open", "Settle", "Refuse", "command"}
 		for _, step := range steps {
@@ -163,6 +164,7 @@ func (c *client) alive() {
 
 // H15: a panic in the relay ends its own session only.
 func TestH15_PanicInTheRelay(t *testing.T) {
+	t.Parallel()
 	each(t, private[1:], func(t *testing.T, service configs.Service) {
 		if service.Protocol() == "smtp" {
 			return // never relayed

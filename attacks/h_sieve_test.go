@@ -18,6 +18,7 @@ var unauthenticates = regexp.MustCompile(`(?i)(^|[^a-z])unauthenticate[ \t\x00]*
 // the line only, some the literal too, and some read on in the middle of the
 // line. In all cases the backend receives no UNAUTHENTICATE that it could run.
 func TestH4_FalseLiteral(t *testing.T) {
+	t.Parallel()
 	for send, ends := range map[string]bool{
 		"FOO {16+}\r\nUNAUTHENTICATE\r\n\r\n":                                    true,
 		"FOO {9+}\r\nNOOP \"x\"\r\nUNAUTHENTICATE\r\n":                           true,

@@ -34,6 +34,7 @@ func (c *client) transact(lines ...string) {
 // H1: a transaction without a message does not protect a session: it is evicted
 // for the next client, in plaintext and in TLS.
 func TestH1_EmptyTransactionsMakeRoom(t *testing.T) {
+	t.Parallel()
 	for name, lines := range emptyTransactions {
 		t.Run(name, func(t *testing.T) {
 			w := open(t, func(w *world) { w.Limits.Connections = 3 })
@@ -50,6 +51,7 @@ func TestH1_EmptyTransactionsMakeRoom(t *testing.T) {
 
 // H1: the time without a message is bounded, whatever the client sends.
 func TestH1_EmptyTransactionsEnd(t *testing.T) {
+	t.Parallel()
 	for name, lines := range emptyTransactions {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,6 +83,7 @@ func TestH1_EmptyTransactionsEnd(t *testing.T) {
 // H1: a client that sends messages stays, as long as the time between them is
 // short.
 func TestH1_MessagesKeepASession(t *testing.T) {
+	t.Parallel()
 	const soon = 500 * time.Millisecond
 	w := open(t, func(w *world) { w.Timeouts.Login, w.Timeouts.Greeting = soon, soon })
 	c := w.greeted(configs.SMTP)
@@ -97,6 +100,7 @@ func TestH1_MessagesKeepASession(t *testing.T) {
 // H1: a session that stalls after an accepted recipient is evicted when no other
 // session can be.
 func TestH1_WorkingSessionsMakeRoom(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(w *world) { w.Limits.Connections = 2 })
 	oldest := w.greeted(configs.SMTP)
 	oldest.transact("MAIL FROM:<>", "RCPT TO:<postmaster@example.com>")
@@ -111,6 +115,7 @@ func TestH1_WorkingSessionsMakeRoom(t *testing.T) {
 
 // H1: a session that waits for the backend's reply to a message is never evicted.
 func TestH1_VerdictsAreWaitedFor(t *testing.T) {
+	t.Parallel()
 	decided := make(chan struct{})
 	w := open(t, func(w *world) {
 		w.Limits.Connections = 1
@@ -131,6 +136,7 @@ func TestH1_VerdictsAreWaitedFor(t *testing.T) {
 // H16: a flood of one service leaves slots for the others, in all, for its
 // network and for its address, whatever its sessions do.
 func TestH16_OneServiceFlooded(t *testing.T) {
+	t.Parallel()
 	for name, limit := range map[string]func(w *world){
 		"in all":          func(w *world) { w.Limits.Connections = 64 },
 		"of a network":    func(w *world) { w.Limits.ConnectionsPerNetwork = 64 },

@@ -12,6 +12,7 @@ func rejecting(w *world) { w.listener(configs.SMTP).BareNewline = "reject" }
 
 // H5: no text is spooled for a client without an accepted recipient.
 func TestH5_TextBeforeARecipient(t *testing.T) {
+	t.Parallel()
 	for name, before := range map[string][]string{
 		"nothing":                 nil,
 		"a sender":                {"MAIL FROM:<>"},
@@ -40,6 +41,7 @@ func lenient(string) (string, bool) { return "", false }
 // H5: the size of all spooled messages is bounded. Beyond the bound a message is
 // refused temporarily; the end of a session frees its space.
 func TestH5_SpoolIsBounded(t *testing.T) {
+	t.Parallel()
 	w := open(t, rejecting, func(w *world) { w.Limits.Spool = 100 << 10 })
 	start := func() *client {
 		c := w.greeted(configs.SMTP)

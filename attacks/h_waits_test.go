@@ -73,6 +73,7 @@ func unhurried(w *world) {
 // H2: a client that closes its connection or its half ends the backend's side
 // too: a silent backend holds neither slots nor descriptors.
 func TestH2_ClientsThatAreGone(t *testing.T) {
+	t.Parallel()
 	for name, leave := range map[string]func(c *client){
 		"closed": func(c *client) { _ = c.socket.Close() },
 		"reset": func(c *client) {
@@ -97,11 +98,12 @@ func TestH2_ClientsThatAreGone(t *testing.T) {
 
 // H2: the same while a login is delayed, and while a backend decides on it.
 func TestH2_ClientsThatAreGoneAtALogin(t *testing.T) {
+	t.Parallel()
 	each(t, private, func(t *testing.T, service configs.Service) {
 		t.Parallel()
 		t.Run("delayed", func(t *testing.T) {
 			t.Parallel()
-			w := open(t, strict, unhurried, func(w *world) {
+			w := openOnly(t, service, strict, unhurried, func(w *world) {
 				w.Limits.LoginFailuresPerClient, w.Timeouts.LoginForget, w.Timeouts.LoginDelay = 1000, never, never
 			})
 			for range 3 {
@@ -120,7 +122,7 @@ func TestH2_ClientsThatAreGoneAtALogin(t *testing.T) {
 		})
 		t.Run("undecided", func(t *testing.T) {
 			t.Parallel()
-			w := open(t, unhurried, func(w *world) {
+			w := openOnly(t, service, unhurried, func(w *world) {
 				w.back[service].answer = func(line string) (string, bool) {
 					return "", strings.Contains(line, "secret") || strings.Contains(line, plain("alice", "secret"))
 				}
@@ -148,6 +150,7 @@ var loginLine = map[string]string{
 // H2: a backend that never completes its reply is given up when the time for the
 // whole reply is over, however often it sends something.
 func TestH2_TricklingReplies(t *testing.T) {
+	t.Parallel()
 	lines := map[string]string{"smtp": "250-x\r\n", "imap": "* x\r\n", "pop3": "x\r\n", "sieve": "\"X\" \"x\"\r\n"}
 	greetingLines := map[string]string{"smtp": "220-x\r\n", "imap": "* OK", "pop3": "+OK", "sieve": "\"X\" \"x\"\r\n"}
 	each(t, all, func(t *testing.T, service configs.Service) {
@@ -173,6 +176,7 @@ func TestH2_TricklingReplies(t *testing.T) {
 // H2: a session that waits for a silent backend is evicted like any other, and
 // its slot is released.
 func TestH2_WaitingSessionsMakeRoom(t *testing.T) {
+	t.Parallel()
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
 		w := open(t, unhurried, before(mute, false), func(w *world) { w.Limits.Connections = 1 })
 		first := w.waiting(service)
@@ -187,6 +191,7 @@ func TestH2_WaitingSessionsMakeRoom(t *testing.T) {
 // H2: when the client disconnects, the proxy still waits for the backend's reply
 // to its message, because the backend may have accepted it.
 func TestH2_VerdictsAreWaitedFor(t *testing.T) {
+	t.Parallel()
 	arrived, decided, received := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	serve := func(conn net.Conn) {
 		b := &backend{protocol: "smtp"}

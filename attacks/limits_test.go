@@ -59,9 +59,10 @@ func (c *client) guessing(password string) string {
 // F8: after a few wrong passwords, a login waits before it is sent to the
 // backend.
 func TestF8_DelayAfterFailures(t *testing.T) {
+	t.Parallel()
 	each(t, private, func(t *testing.T, service configs.Service) {
 		t.Parallel() // most of it is waiting
-		w := open(t, strict, func(w *world) {
+		w := openOnly(t, service, strict, func(w *world) {
 			w.Limits.LoginFailuresPerClient, w.Timeouts.LoginForget, w.Timeouts.LoginDelay = 50, time.Hour, time.Second
 		})
 		c := w.ready(service)
@@ -71,8 +72,8 @@ func TestF8_DelayAfterFailures(t *testing.T) {
 			}
 		}
 		line := c.guessing("fourth")
-		_ = c.socket.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // a tenth of the delay
 		c.send(line + "\r\n")
+		_ = c.socket.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // a tenth of the delay
 		if answer, err := c.in.ReadString('\n'); err == nil {
 			t.Errorf("answered at once with %q", answer)
 		}
@@ -86,6 +87,7 @@ func TestF8_DelayAfterFailures(t *testing.T) {
 // F8: after too many wrong passwords no password reaches the backend, not even
 // the right one, and the client gets the protocol's refusal.
 func TestF8_RefusedAfterFailures(t *testing.T) {
+	t.Parallel()
 	refused := map[string][2]string{
 		"smtp":  {"421 4.7.0 Too many failed logins.*", ""},
 		"imap":  {`a NO \[AUTHENTICATIONFAILED\].*`, `\* BYE .*\r\n`},
@@ -93,7 +95,7 @@ func TestF8_RefusedAfterFailures(t *testing.T) {
 		"sieve": {`NO "Authentication failed"`, `BYE .*\r\n`},
 	}
 	each(t, private, func(t *testing.T, service configs.Service) {
-		w := open(t, strict, func(w *world) {
+		w := openOnly(t, service, strict, func(w *world) {
 			w.Limits.LoginFailuresPerClient, w.Timeouts.LoginForget, w.Timeouts.LoginDelay = 5, time.Hour, 0
 		})
 		for range 5 {
@@ -152,6 +154,7 @@ func TestG2_SlowMessage(t *testing.T) {
 // E4: a client that sends commands in the pause before the greeting is
 // disconnected, and the backend receives nothing.
 func TestE4_SpeakingInThePause(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(w *world) { w.prepare(configs.SMTP, func(l *proxy.Listener) { l.Pause = patience }) })
 	c := w.dial(configs.SMTP)
 	c.send("EHLO spam.example\r\nMAIL FROM:<a@example.org>\r\n")
@@ -163,11 +166,12 @@ func TestE4_SpeakingInThePause(t *testing.T) {
 // G4: a session that is evicted receives the reason, where the protocol has a
 // reply for it.
 func TestG4_RoomIsMade(t *testing.T) {
+	t.Parallel()
 	last := map[string]string{
 		"smtp": `421 4\.7\.0 .*\r\n`, "imap": `\* BYE \[UNAVAILABLE\] .*\r\n`, "pop3": "", "sieve": `BYE \(TRYLATER\) .*\r\n`,
 	}
 	each(t, upgrading, func(t *testing.T, service configs.Service) {
-		w := open(t, func(w *world) { w.Limits.Unauthenticated = 1 })
+		w := openOnly(t, service, func(w *world) { w.Limits.Unauthenticated = 1 })
 		idle := w.greeted(service)
 		if service == configs.SMTP {
 			honest := w.greeted(service)

@@ -123,6 +123,9 @@ func (c *client) writing() {
 // TestFloodHoldsBoundedMemory checks that a flood uses at most a stated number
 // of bytes for each session.
 func TestFloodHoldsBoundedMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT RUN with -short: a thousand sessions, whose memory is measured")
+	}
 	const sessions = 200
 	for _, test := range unfinished {
 		t.Run(test.name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 // message with a bare CR, LF or NUL is refused at its end, however the stream
 // is divided, its transaction ends, and the session continues.
 func TestMessageArrivesAsSentOrIsRefused(t *testing.T) {
+	t.Parallel()
 	for way, start := range ways {
 		t.Run(way, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(11, 12))

@@ -54,6 +54,7 @@ func (w *world) delivered() []string {
 // The message that the backend receives is the one that the client sends, byte
 // for byte except for bare CR, LF and NUL, however the stream is divided.
 func TestMessageArrivesAsSent(t *testing.T) {
+	t.Parallel()
 	quiet := func(w *world) {
 		for _, service := range []configs.Service{configs.SMTP, configs.Submission} {
 			w.listener(service).Received = new(bool)

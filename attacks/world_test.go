@@ -3,7 +3,10 @@ package attacks
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +31,16 @@ const (
 // patience bounds each wait. It is far longer than a working proxy needs.
 const patience = 10 * time.Second
 
+// host is the address of the listeners. On Linux, where all of 127.0.0.0/8 is this
+// machine, each process has another one: a client of another package's test, whose
+// server has ended, must not reach a listener that was given the same port.
+var host = func() string {
+	if runtime.GOOS != "linux" {
+		return "127.0.0.1"
+	}
+	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
+}()
+
 // world is the proxy as internal/app runs it, with a listener for every
 // service, each in front of its own backend.
 type world struct {
@@ -46,13 +59,25 @@ type world struct {
 // open starts a world. It applies the changes before it listens.
 func open(t *testing.T, changes ...func(*world)) *world {
 	t.Helper()
-	ca := authority.New(t)
+	return openServices(t, configs.Inbound(), changes...)
+}
+
+// openOnly starts a world with the listener of one service, for attacks on that
+// service alone.
+func openOnly(t *testing.T, service configs.Service, changes ...func(*world)) *world {
+	t.Helper()
+	return openServices(t, []configs.Service{service}, changes...)
+}
+
+func openServices(t *testing.T, services []configs.Service, changes ...func(*world)) *world {
+	t.Helper()
 	w := &world{
 		t: t, Config: config(), log: &wait.Log{}, back: map[configs.Service]*backend{}, seen: &record{changed: make(chan struct{}, 1)},
-		store: certs.NewStore([]tls.Certificate{ca.ECDSA(t, hostname), ca.ECDSA(t, other)}),
+		store: certs.NewStore(certificates(t)),
 	}
 	w.logger = slog.New(slog.NewTextHandler(w.log, nil))
-	for _, service := range configs.Inbound() {
+	w.StateDir = t.TempDir()
+	for _, service := range services {
 		w.add(service)
 	}
 	for _, change := range changes {
@@ -76,6 +101,20 @@ func open(t *testing.T, changes ...func(*world)) *world {
 	return w
 }
 
+// certificates returns the certificates of every world.
+func certificates(t *testing.T) []tls.Certificate {
+	issued.Do(func() {
+		ca := authority.New(t)
+		issued.chains = []tls.Certificate{ca.ECDSA(t, hostname), ca.ECDSA(t, other)}
+	})
+	return issued.chains
+}
+
+var issued struct {
+	sync.Once
+	chains []tls.Certificate
+}
+
 // config returns the default configuration, with timeouts that suit tests.
 func config() *configs.Config {
 	d, off := configs.Default(), false
@@ -97,7 +136,7 @@ func (w *world) add(service configs.Service) {
 	b := newBackend(w.t, service.Protocol())
 	w.back[service] = b
 	l := configs.Listener{
-		Service: service, Listen: "127.0.0.1:0", Backend: b.address(), BackendLogin: "same",
+		Service: service, Listen: host + ":0", Backend: b.address(), BackendLogin: "same",
 		ReverseDNS: new(bool), GreetDelay: new(time.Duration),
 	}
 	if service == configs.SMTP {
