@@ -43,7 +43,7 @@ const (
 // the machine is, and not what the proxy does.
 func sizes() (sessions, rate int, hold, calm time.Duration) {
 	if *full {
-		return 10_000, 500, 20 * time.Second, 4 * time.Second
+		return 10_000, 300, 20 * time.Second, 4 * time.Second
 	}
 	return 100, 200, time.Second, 0
 }

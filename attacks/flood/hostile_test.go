@@ -5,35 +5,13 @@ package flood
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"io"
 	"math/rand/v2"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"time"
 )
-
-// job is the work of a hostile process, which reads it from its standard input.
-type job struct {
-	Kind      string // a kind, as its String
-	Sessions  int
-	Rate      int // sessions that begin in a second
-	Open      int // the maximum of open sessions
-	Hold      time.Duration
-	Addresses map[string]string // addresses of the proxy's listeners
-}
-
-// report holds the counts of a hostile process, which writes them to its standard
-// output.
-type report struct {
-	Begun   int
-	Reached map[string]int // sessions that reached their step, by row
-	Refused map[string]int
-	Error   string // the last error of a session that did not reach its step
-	Open    int    // the maximum of open sessions
-}
 
 // flood is a job in progress.
 type flood struct {
@@ -44,9 +22,11 @@ type flood struct {
 
 	arriving chan struct{}    // limits the sessions that have not reached their step yet
 	leaving  <-chan time.Time // lets one session end
+	settled  chan struct{}    // closed when all sessions are noted
 
 	mu     sync.Mutex
 	open   int
+	noted  int
 	report report
 }
 
@@ -54,22 +34,6 @@ type flood struct {
 // two cores with the proxy and with the honest clients: more of them would only
 // measure how long a queue for the processor is, with any proxy.
 const arriving = 4
-
-// runJob is the main function of a hostile process.
-func runJob(in io.Reader, out io.Writer) error {
-	f := &flood{report: report{Reached: map[string]int{}, Refused: map[string]int{}}}
-	if err := json.NewDecoder(in).Decode(&f.job); err != nil {
-		return err
-	}
-	for _, k := range kinds {
-		if k.String() == f.Kind {
-			f.kind, f.rows = k, k.rows()
-		}
-	}
-	f.half = hello()[:100]
-	f.run()
-	return json.NewEncoder(out).Encode(f.report)
-}
 
 // run starts all sessions, and then ends those that are left. They start at the
 // configured rate, or as fast as the proxy serves them: the test limits the
@@ -80,6 +44,7 @@ func (f *flood) run() {
 	tokens := make(chan struct{}, f.Open)
 	f.arriving = make(chan struct{}, arriving)
 	f.leaving = time.Tick(time.Second / time.Duration(f.Rate))
+	f.settled = make(chan struct{})
 	for i := range f.Sessions {
 		time.Sleep(time.Second / time.Duration(f.Rate)) // the pace of the flood, which does not catch up after a delay
 		tokens <- struct{}{}
@@ -89,23 +54,13 @@ func (f *flood) run() {
 			<-tokens
 		})
 	}
-	f.settle()
+	select { // each session has reached its step, or has failed to
+	case <-f.settled:
+	case <-time.After(f.Hold):
+	}
 	cancel()
 	running.Wait()
 	f.report.Begun = f.Sessions
-}
-
-// settle waits until the last sessions have reached their steps, or have failed
-// to.
-func (f *flood) settle() {
-	for end := later(f.Hold); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		f.mu.Lock()
-		n := total(f.report.Reached) + total(f.report.Refused)
-		f.mu.Unlock()
-		if n == f.Sessions {
-			return
-		}
-	}
 }
 
 // one runs session i, from its own address, at its own row.
@@ -170,10 +125,13 @@ func (f *flood) note(at row, err error) {
 	name := at.String()
 	if err == nil {
 		f.report.Reached[name]++
-		return
+	} else {
+		f.report.Refused[name]++
+		f.report.Error = name + ": " + err.Error()
 	}
-	f.report.Refused[name]++
-	f.report.Error = name + ": " + err.Error()
+	if f.noted++; f.noted == f.Sessions {
+		close(f.settled)
+	}
 }
 
 // source returns the address of session i: one of 200 in each of 64 networks;
@@ -279,23 +237,3 @@ const floodTime = 100 * time.Millisecond
 // the processor. It is less than the server writes at once, so that no client
 // waits for more.
 const relayed = 256 << 10
-
-// hostileProcess runs the hostile process, if this process is one, and reports
-// that.
-func hostileProcess() bool {
-	switch os.Getenv(asHostile) {
-	case "clients":
-		if err := runJob(os.Stdin, os.Stdout); err != nil {
-			panic(err)
-		}
-	case "servers":
-		serveHostile(os.Stdin, os.Stdout)
-	default:
-		return false
-	}
-	return true
-}
-
-// asHostile is the environment variable that makes the test program a hostile
-// process.
-const asHostile = "RUN_AS_HOSTILE"

@@ -92,7 +92,7 @@ func (p *peer) misbehave() {
 			if _, err := p.Write([]byte{line[i%len(line)]}); err != nil {
 				return
 			}
-			time.Sleep(200 * time.Millisecond)
+			time.Sleep(time.Second) // the pace of four thousand connections: as many bytes a second
 		}
 	case "flooding": // half a megabyte, and then again every ten seconds: more would only use the processor
 		for {
