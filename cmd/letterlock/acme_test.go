@@ -47,6 +47,7 @@ func writeFile(t *testing.T, text string) string {
 // A configuration with ACME leads to a certificate of the CA, the MTA-STS policy by
 // HTTPS, and the records to publish.
 func TestACMEFromConfigurationToClients(t *testing.T) {
+	t.Parallel()
 	ca, dns := pebble.New(t), nameserver.New(t)
 	for _, name := range []string{"mail.example.test", "mta-sts.example.test"} {
 		dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
@@ -151,6 +152,7 @@ func get(t *testing.T, ca *pebble.CA, address, url string) string {
 }
 
 func TestMTASTSCommand(t *testing.T) {
+	t.Parallel()
 	file := writeFile(t, `
 hostname: mail.example.com
 acme: {}

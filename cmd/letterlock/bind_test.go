@@ -12,6 +12,7 @@ import (
 // A port that cannot be bound is reported with its position in the configuration and
 // a remedy, for mail and for the status page alike.
 func TestPortsThatAreTaken(t *testing.T) {
+	t.Parallel()
 	taken := loopback.Listen(t).Addr().String()
 	_, port, _ := net.SplitHostPort(taken)
 	for what, text := range map[string]string{

@@ -11,6 +11,7 @@ import (
 )
 
 func TestConfigCheckReportsCertificates(t *testing.T) {
+	t.Parallel()
 	ca, folder := authority.New(t), t.TempDir()
 	chain, key := authority.PEM(t, ca.ECDSA(t, "www.example.com"))
 	file := filepath.Join(folder, "letterlock.yaml")

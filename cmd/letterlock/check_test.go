@@ -16,6 +16,7 @@ import (
 
 // check finds nothing bad in Letterlock's services with their defaults.
 func TestCheckFindsOursWell(t *testing.T) {
+	t.Parallel()
 	services := map[string]string{
 		"smtp": "smtp", "submission": "submission", "submissions": "submission", "imap": "imap", "imaps": "imap", "pop3": "pop3", "pop3s": "pop3", "sieve": "sieve",
 	}
@@ -68,6 +69,7 @@ func TestCheckFindsOursWell(t *testing.T) {
 
 // A server without TLS is reported, and the exit status is 1.
 func TestCheckFindsBareServers(t *testing.T) {
+	t.Parallel()
 	backends, err := demo.Start("localhost")
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +94,7 @@ func TestCheckFindsBareServers(t *testing.T) {
 }
 
 func TestCheckAskedWrongly(t *testing.T) {
+	t.Parallel()
 	file := writeFile(t, "listeners: [{service: imaps, listen: \"127.0.0.1:1\", backend: b}]\n")
 	for _, c := range []struct {
 		args   []string

@@ -12,6 +12,7 @@ import (
 // All files of authorities are read in the same way. Half a certificate is not
 // skipped: it is an error with its position in the configuration and in the file.
 func TestAuthoritiesAreReadInOneWay(t *testing.T) {
+	t.Parallel()
 	for key, text := range map[string]string{
 		"client_ca":             "listeners: [{service: imaps, backend: b, client_certificates: request,\n  client_ca: ca.pem}]\n",
 		"backend's ca":          "listeners: [{service: imaps, backend: old}]\nbackends: [{name: old, addresses: [b.example.com], tls: starttls,\n  ca: ca.pem}]\n",

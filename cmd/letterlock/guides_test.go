@@ -16,6 +16,7 @@ var called = regexp.MustCompile(`(?m)(?:^|[|;&(] *|\$ )(?:\./)?letterlock ([a-z]
 
 // The documents call commands that exist, with flags that these have.
 func TestCommandsOfTheDocumentsExist(t *testing.T) {
+	t.Parallel()
 	files, err := guide.Documents("../..")
 	if err != nil {
 		t.Fatal(err)

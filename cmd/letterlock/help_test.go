@@ -11,6 +11,7 @@ import (
 // The help of each command has a line about it, and an example. It goes to standard
 // output.
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	for command, h := range helps {
 		status, out, said := words(append(strings.Fields(command), "--help")...)
 		if status != exitOK || said != "" || !strings.HasPrefix(out, "letterlock "+command+": "+h.about+".\n") {
@@ -47,6 +48,7 @@ func TestHelp(t *testing.T) {
 }
 
 func TestVersionFlags(t *testing.T) {
+	t.Parallel()
 	_, want, _ := words("version")
 	for _, flag := range []string{"-v", "--version", "-version"} {
 		if status, out, _ := words(flag); status != exitOK || out != want {
@@ -57,6 +59,7 @@ func TestVersionFlags(t *testing.T) {
 
 // A usage error is one line, and its exit status is 2.
 func TestWrongCalls(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ call, want string }{
 		{"", "usage: letterlock COMMAND"},
 		{"chekc", `there is no command "chekc"`},
@@ -84,6 +87,7 @@ func TestWrongCalls(t *testing.T) {
 
 // The file of the configuration may be the argument, before or after the flags.
 func TestFileIsAnArgument(t *testing.T) {
+	t.Parallel()
 	file := writeFile(t, "hostname: mail.example.com\nlisteners: [{service: imaps, backend: b}]\n")
 	for _, args := range [][]string{{file}, {"--config", file}} {
 		if status, out, said := words(append([]string{"config", "check"}, args...)...); status != exitOK || !strings.Contains(out, "listener imaps") {
@@ -97,6 +101,7 @@ func TestFileIsAnArgument(t *testing.T) {
 
 // Without a configuration the records follow from the flags alone.
 func TestMTASTSWithoutAConfiguration(t *testing.T) {
+	t.Parallel()
 	status, out, said := words("mta-sts", "--domain", "example.com", "--mx", "mx1.example.com,mx2.example.com")
 	for _, want := range []string{"mx: mx2.example.com", "to be served by your web server", "; mta-sts.example.com. IN CNAME, or A and AAAA", "_mta-sts.example.com. IN TXT \"v=STSv1; id="} {
 		if status != exitOK || !strings.Contains(out, want) {
@@ -107,6 +112,7 @@ func TestMTASTSWithoutAConfiguration(t *testing.T) {
 
 // A host may be the argument, and have a port.
 func TestCheckOfAPort(t *testing.T) {
+	t.Parallel()
 	backends, err := demo.Start("localhost")
 	if err != nil {
 		t.Fatal(err)

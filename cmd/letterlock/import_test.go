@@ -21,6 +21,7 @@ import (
 
 // An imported configuration passes config check, starts, and serves logins.
 func TestImportedConfigurationServes(t *testing.T) {
+	t.Parallel()
 	for name, text := range map[string]string{
 		"stunnel.conf": `cert = {cert}
 key = {key}
@@ -156,6 +157,7 @@ func (f *folder) login(l configs.Listener, address string) error {
 
 // A file is never replaced unless that is wanted, and a bad call is one line.
 func TestImportCalls(t *testing.T) {
+	t.Parallel()
 	f := newFolder(t)
 	file := f.write("stunnel.conf", "[imaps]\naccept = 993\nconnect = 10.0.0.5:143\npid = /run/x\n")
 	status, out, said := words("import", file)

@@ -37,6 +37,7 @@ func (f *folder) initAtDemo(answers string, args ...string) (status int, output 
 // The questions are answered on a terminal, and the file has comments with the
 // server's answers.
 func TestInitAsks(t *testing.T) {
+	t.Parallel()
 	f := newFolder(t)
 	output := filepath.Join(f.path, "new.yaml")
 	answers := "127.0.0.1\nmail.example.com\n" + filepath.Join(f.path, "cert.pem") + "\n" + filepath.Join(f.path, "key.pem") + "\nexample.com\n\n"
@@ -68,6 +69,7 @@ func TestInitAsks(t *testing.T) {
 
 // Flags answer all questions. Services that do not answer are named and left out.
 func TestInitByFlags(t *testing.T) {
+	t.Parallel()
 	f := newFolder(t)
 	output := filepath.Join(f.path, "new.yaml")
 	certificates := filepath.Join(f.path, "cert.pem") + "," + filepath.Join(f.path, "key.pem")
@@ -89,6 +91,7 @@ func TestInitByFlags(t *testing.T) {
 // Without a terminal and without flags init fails. After the answer no it writes no
 // file.
 func TestInitWritesNothing(t *testing.T) {
+	t.Parallel()
 	f := newFolder(t)
 	output := filepath.Join(f.path, "new.yaml")
 	for _, c := range []struct {
@@ -115,6 +118,7 @@ func TestInitWritesNothing(t *testing.T) {
 
 // If no service of the host answers, init fails with the reason.
 func TestInitFindsNoServer(t *testing.T) {
+	t.Parallel()
 	call := &initCall{ui: newUI(&bytes.Buffer{}, &bytes.Buffer{}), backend: "127.0.0.1", hostname: "mail.example.com", known: []survey.Service{{Name: "imap", Protocol: "imap", Port: 1}}}
 	if _, err := call.look(t.Context()); err == nil || !strings.Contains(err.Error(), "no mail service answers there") {
 		t.Error(err)
@@ -124,6 +128,7 @@ func TestInitFindsNoServer(t *testing.T) {
 // A server that accepts logins only in TLS is reached by TLS. The key of a
 // self-signed certificate is pinned.
 func TestDraftOfABackendWithTLS(t *testing.T) {
+	t.Parallel()
 	seen := []survey.Seen{
 		{Service: survey.Service{Name: "imap", Protocol: "imap", Login: true}, Address: "10.0.0.5:993", TLS: "tls", Version: tlspolicy.VersionTLS11},
 		{Service: survey.Service{Name: "pop3", Protocol: "pop3", Login: true}, Address: "10.0.0.5:110", TLS: "starttls", Version: tlspolicy.VersionTLS12, Verified: true},

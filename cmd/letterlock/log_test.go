@@ -52,9 +52,12 @@ func newDeaf(t *testing.T, stderr *os.File) *deaf {
 	}
 	go func() { d.ended <- d.Wait() }()
 	t.Cleanup(func() { _ = d.Process.Kill() })
-	if !wait.Happens(func() bool { return (&mortal{address: d.imaps}).listens() && d.metrics() != "" }) {
-		t.Fatal("it does not serve")
-	}
+	wait.Until(t, "it does not serve", func() bool {
+		if len(d.ended) > 0 {
+			t.Fatalf("it has ended: %v", <-d.ended)
+		}
+		return (&mortal{address: d.imaps}).listens() && d.metrics() != ""
+	})
 	return d
 }
 
@@ -119,6 +122,7 @@ func pipe(t *testing.T) (read, write *os.File) {
 
 // H13: the process outlives the reader of its log, and counts what is lost.
 func TestH13_ReaderGoesAway(t *testing.T) {
+	t.Parallel()
 	read, write := pipe(t)
 	d := newDeaf(t, write)
 	_ = write.Close()
@@ -144,6 +148,7 @@ func fullDisk(t *testing.T) *os.File {
 
 // H13: a full disk costs lines, not sessions.
 func TestH13_DiskIsFull(t *testing.T) {
+	t.Parallel()
 	full := fullDisk(t)
 	defer full.Close()
 	d := newDeaf(t, full)
@@ -156,6 +161,7 @@ func TestH13_DiskIsFull(t *testing.T) {
 // H13: no session waits for a reader that does not read, and the end of the process
 // waits only briefly.
 func TestH13_ReaderHangs(t *testing.T) {
+	t.Parallel()
 	read, write := pipe(t)
 	d := newDeaf(t, write)
 	// The same pipe, opened anew: the process must see a blocking one.
@@ -183,6 +189,7 @@ func TestH13_ReaderHangs(t *testing.T) {
 // H13: a result that is cut short is a failure. After its pipe is closed, a command
 // stops writing.
 func TestH13_StandardOutput(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

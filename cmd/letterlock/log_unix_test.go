@@ -17,6 +17,7 @@ import (
 
 // H13: when the log can be written again, it has the number of lost lines.
 func TestH13_ReaderComesBack(t *testing.T) {
+	t.Parallel()
 	fifo := filepath.Join(t.TempDir(), "log")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)

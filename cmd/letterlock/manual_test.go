@@ -10,6 +10,7 @@ import (
 
 // Each command has a page with all its flags, and troff reports no error.
 func TestManual(t *testing.T) {
+	t.Parallel()
 	_, list, _ := words("man")
 	for name := range helps {
 		page := "letterlock-" + strings.ReplaceAll(name, " ", "-") + ".1"
@@ -42,6 +43,7 @@ func TestManual(t *testing.T) {
 
 // The page about the configuration has the reference, each line as it is.
 func TestManualOfTheConfiguration(t *testing.T) {
+	t.Parallel()
 	_, out, _ := words("man", "letterlock.yaml.5")
 	plain := strings.NewReplacer(`\-`, "-", `\e`, `\`, `\&`, "").Replace(out)
 	for line := range strings.Lines(configs.Reference()) {

@@ -44,6 +44,7 @@ func TestPageAboutImport(t *testing.T) {
 // The commands in the pages have the flags that stand there, and each flag of
 // init is in the table.
 func TestCommandsInPages(t *testing.T) {
+	t.Parallel()
 	for _, page := range []string{"../../docs/import.md", "../../docs/init.md"} {
 		for line := range strings.Lines(strings.Join(blocks(t, page, "sh"), "")) {
 			_, call, ok := strings.Cut(strings.TrimSpace(line), "letterlock ")

@@ -27,6 +27,7 @@ func pairs(t *testing.T) (folder string) {
 
 // An error in a pair of files has a position in the configuration, and a remedy.
 func TestPairsThatDoNotFit(t *testing.T) {
+	t.Parallel()
 	folder := pairs(t)
 	file := filepath.Join(folder, "letterlock.yaml")
 	for name, c := range map[string]struct {

@@ -35,6 +35,7 @@ func answering(t *testing.T, answers ...[2]string) string {
 // An open relay that refuses unknown senders is found. For a server that refuses
 // every sender the question stays open.
 func TestProbeOfServersThatCheckSenders(t *testing.T) {
+	t.Parallel()
 	const refusal = "450 4.1.8 Sender address rejected: Domain not found\r\n"
 	closed := [2]string{"RCPT", "554 5.7.1 Relay access denied\r\n"}
 	for name, c := range map[string]struct {
@@ -76,6 +77,7 @@ func TestProbeOfServersThatCheckSenders(t *testing.T) {
 // A server that knows by a PROXY header of TLS takes plaintext logins then, as
 // Dovecot does, and is probed as a session with TLS.
 func TestProbeReportsTLS(t *testing.T) {
+	t.Parallel()
 	l := loopback.Listen(t)
 	loopback.Serve(l, func(conn net.Conn) {
 		r := bufio.NewReader(conn)
@@ -110,6 +112,7 @@ func TestProbeReportsTLS(t *testing.T) {
 // handover. A backend that ends the session behind the header, as the first one
 // does, is not probed, which is a failure of the command.
 func TestProbeRemediesOfHandovers(t *testing.T) {
+	t.Parallel()
 	l := loopback.Listen(t)
 	loopback.Serve(l, func(net.Conn) {})
 	misread := answering(t, [2]string{"PROXY", "502 what\r\n"})

@@ -11,6 +11,7 @@ import (
 )
 
 func TestConfigCheckProbe(t *testing.T) {
+	t.Parallel()
 	relay := answering(t)
 	folder := t.TempDir()
 	chain, key := authority.PEM(t, authority.New(t).ECDSA(t, "mail.example.com"))

@@ -68,6 +68,7 @@ func newInstance(t *testing.T, file string) instance {
 
 // Two processes that share nothing but a file resume each other's sessions.
 func TestTwoProcessesShareTickets(t *testing.T) {
+	t.Parallel()
 	folder, ca := t.TempDir(), authority.New(t)
 	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
 	write := func(name string, text []byte) string {
@@ -114,6 +115,7 @@ func TestTwoProcessesShareTickets(t *testing.T) {
 // SIGHUP, which systemctl reload sends, reloads the configuration and all files, and
 // ends no session.
 func TestSIGHUPReloads(t *testing.T) {
+	t.Parallel()
 	folder, ca := t.TempDir(), authority.New(t)
 	second := ca.ECDSA(t, "mail.example.com")
 	write := func(cert tls.Certificate) {

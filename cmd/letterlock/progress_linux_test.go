@@ -38,6 +38,7 @@ func terminal(t *testing.T) (screen, side *os.File) {
 // On a terminal a command shows its progress from its second second on, and leaves
 // no line behind.
 func TestProgressOnATerminal(t *testing.T) {
+	t.Parallel()
 	screen, side := terminal(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := newUI(nil, side).progress("looking at services")
@@ -49,16 +50,21 @@ func TestProgressOnATerminal(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		p.done()
 	})
-	shown := make([]byte, 4096)
-	n, err := screen.Read(shown)
-	text := string(shown[:n])
-	if err != nil || !strings.HasPrefix(text, "\rlooking at services: 2 of 9, 1s\x1b[K") || !strings.HasSuffix(text, "\r\x1b[K") || strings.Contains(text, "\n") {
+	var text string
+	var err error
+	for shown := make([]byte, 4096); err == nil && !strings.HasSuffix(text, "\r\x1b[K"); { // it may arrive in parts
+		var n int
+		n, err = screen.Read(shown)
+		text += string(shown[:n])
+	}
+	if err != nil || !strings.HasPrefix(text, "\rlooking at services: 2 of 9, 1s\x1b[K") || strings.Contains(text, "\n") {
 		t.Errorf("%q, %v", text, err)
 	}
 }
 
 // A command that is over at once shows nothing.
 func TestShortProgressOnATerminal(t *testing.T) {
+	t.Parallel()
 	screen, side := terminal(t)
 	p := newUI(nil, side).progress("looking at services")
 	p.step(9, 9)
@@ -72,6 +78,7 @@ func TestShortProgressOnATerminal(t *testing.T) {
 
 // Where standard error is no terminal there is no line.
 func TestProgressElsewhere(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	synctest.Test(t, func(*testing.T) {
 		p := newUI(nil, &out).progress("looking at services")
@@ -86,6 +93,7 @@ func TestProgressElsewhere(t *testing.T) {
 
 // An interrupt while init asks leaves no file.
 func TestInterruptOfInit(t *testing.T) {
+	t.Parallel()
 	screen, side := terminal(t)
 	self, err := os.Executable()
 	if err != nil {
@@ -115,6 +123,7 @@ func TestInterruptOfInit(t *testing.T) {
 
 // init asks on a terminal.
 func TestInitOnATerminal(t *testing.T) {
+	t.Parallel()
 	screen, side := terminal(t)
 	u := newUI(nil, side)
 	u.in, u.interactive = side, isTerminal(side)

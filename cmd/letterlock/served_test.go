@@ -29,6 +29,7 @@ listeners:
 
 // The other commands distinguish the certificates of listeners, too.
 func TestCommandsKnowCertificatesOfAListener(t *testing.T) {
+	t.Parallel()
 	w := newFolder(t)
 	pop := w.ca.RSA(t, "pop.example.com")
 	w.put(pop, "pop.pem", "pop.key")

@@ -21,6 +21,7 @@ import (
 // While one process waits for a message to be finished, a successor serves on
 // all of its addresses, the status page and the ACME challenges included.
 func TestSuccessorServesWhileOneDrains(t *testing.T) {
+	t.Parallel()
 	folder, ca := t.TempDir(), authority.New(t)
 	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
 	backend := &mortal{t: t, env: asKeeper + "=" + folder, address: loopback.FreeAddress(t)}

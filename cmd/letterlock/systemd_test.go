@@ -74,6 +74,7 @@ func (s *systemdTest) start(file string, socket *net.TCPListener, log *wait.Log)
 // A service under systemd with socket activation serves on the socket that it
 // inherits, and reports each change of its state.
 func TestUnderSystemd(t *testing.T) {
+	t.Parallel()
 	s, f := newSystemd(t), newFolder(t)
 	const text = "hostname: mail.example.com\nprobe: false\ncertificates: [{cert: cert.pem, key: key.pem}]\nlisteners: [{service: imaps, backend: \"{imap}\"}]\n"
 	f.configure(text)
@@ -112,6 +113,7 @@ func TestUnderSystemd(t *testing.T) {
 
 // A socket that no listener uses would keep its clients waiting in vain.
 func TestSocketWithoutListener(t *testing.T) {
+	t.Parallel()
 	s, f := newSystemd(t), newFolder(t)
 	f.configure("hostname: mail.example.com\nprobe: false\nlisteners: [{service: pop3s, listen: \"127.0.0.1:0\", backend: \"{pop3}\"}]\n")
 	socket, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})

@@ -52,6 +52,7 @@ func tlsaRecord(record dane.TLSA) *dnsmessage.UnknownResource {
 }
 
 func TestTLSAPrintsZoneLines(t *testing.T) {
+	t.Parallel()
 	file, ecdsa, rsa := keyed(t)
 	status, out, said := words("tlsa", "--config", file)
 	if status != exitOK {
@@ -79,6 +80,7 @@ func TestTLSAPrintsZoneLines(t *testing.T) {
 
 // For a mapped port, the records have the port that clients connect to.
 func TestTLSANamesPublicPorts(t *testing.T) {
+	t.Parallel()
 	file, _, _ := keyed(t)
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -95,6 +97,7 @@ func TestTLSANamesPublicPorts(t *testing.T) {
 }
 
 func TestTLSACompares(t *testing.T) {
+	t.Parallel()
 	file, ecdsa, rsa := keyed(t)
 	other := authority.New(t).ECDSA(t, "mail.example.com")
 	whole := sha256.Sum256(rsa.Leaf.Raw)
@@ -146,6 +149,7 @@ func TestTLSACompares(t *testing.T) {
 }
 
 func TestTLSAResolverFails(t *testing.T) {
+	t.Parallel()
 	file, _, _ := keyed(t)
 	dns := nameserver.New(t)
 	dns.Behave(false, false, dnsmessage.RCodeServerFailure)
@@ -161,6 +165,7 @@ func TestTLSAResolverFails(t *testing.T) {
 
 // A self-signed certificate is good for DANE until it is renewed with another key.
 func TestTLSAOfSelfSigned(t *testing.T) {
+	t.Parallel()
 	state := t.TempDir()
 	file := writeFile(t, "hostname: mail.example.com\nstate_dir: "+state+"\nlisteners: [{service: imaps, backend: b}]\n")
 	if status, _, said := words("tlsa", "--config", file); status != exitFailed || !strings.Contains(said, "start letterlock serve first") {

@@ -151,6 +151,7 @@ func TestOldProcessIsKilled(t *testing.T) {
 
 // SIGTERM in the middle ends both processes.
 func TestStopDuringAnUpgrade(t *testing.T) {
+	t.Parallel()
 	f, s := newFolder(t), newServices(t)
 	u := newUpgradable(f, s.configuration("127.0.0.1:9", ""))
 	release := u.blocked()

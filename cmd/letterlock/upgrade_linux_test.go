@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -68,32 +69,21 @@ func (u *upgradable) idle(address string) *conversation {
 // refused, no session is cut, no message is lost or doubled, and no descriptor is
 // left behind.
 func TestUpgradesUnderLoad(t *testing.T) {
-	upgrades, letters := 10, 1500
+	t.Parallel()
 	if testing.Short() {
-		upgrades, letters = 3, 200
+		t.Skip("NOT RUN with -short: mail under load")
 	}
-	f, s := newFolder(t), newServices(t)
-	mail := t.TempDir()
-	keeper := &mortal{t: t, env: asKeeper + "=" + mail, address: loopback.FreeAddress(t)}
-	keeper.args = []string{keeper.address}
-	keeper.start()
-	defer keeper.kill()
-	u := newUpgradable(f, s.configuration(keeper.address, ""))
+	const upgrades, letters = 10, 1500
+	u := newLoaded(t, letters)
+	s := u.services
 	before, sockets := descriptors(t, u.serving())
 	idle := u.idle(s.imaps)
-
-	sender := &mta.Sender{Address: func() string { return s.smtp }, TLS: u.clientTLS(), To: "b@example.com", Letters: letters, Sessions: 6}
-	var sent []mta.Letter
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		sent = sender.Run(t.Context())
-	}()
+	sent := u.send()
 	stop := sync.OnceValue(loopback.RunClients(t, 2, func() error { return u.everyService(s) }).Stop)
 	t.Cleanup(func() { stop() })
 	var slow []mta.Letter
 	for i := range upgrades {
-		wait.Until(t, "no mail goes through", func() bool { return sender.Sent() >= (i+1)*letters/(upgrades+1) })
+		wait.Until(t, "no mail goes through", func() bool { return u.sender.Sent() >= (i+1)*letters/(upgrades+1) })
 		letter := mta.Letter{ID: fmt.Sprintf("slow-%d", i), Attempts: 1, Acknowledged: true}
 		finish := newSlowLetter(t, s.smtp, letter.ID)
 		u.upgrade(i%2 == 1)
@@ -103,19 +93,15 @@ func TestUpgradesUnderLoad(t *testing.T) {
 		finish()
 		slow = append(slow, letter)
 	}
-	<-done
+	fast := sent()
 	t.Logf("%d sessions beside the mail, %d letters", stop(), letters)
-	for _, problem := range mta.Check(append(sent, slow...), kept(t, mail)) {
+	for _, problem := range mta.Check(slices.Concat(fast, slow), kept(t, u.mail)) {
 		t.Error(problem)
 	}
-	if all := mta.Sum(sent); all.Attempts != letters || all.Refused+all.Undecided > 0 {
+	if all := mta.Sum(fast); all.Attempts != letters || all.Refused+all.Undecided > 0 {
 		t.Errorf("mail was refused or cut off: %+v", all)
 	}
-	for _, step := range [][2]string{{"DONE", "c OK"}, {"d NOOP", "d OK"}} {
-		if err := idle.ask(step[0], step[1]); err != nil {
-			t.Errorf("the session in IDLE: %v", err)
-		}
-	}
+	u.leavesIdle(idle)
 	if _, listening := descriptors(t, u.serving()); listening != sockets {
 		t.Errorf("%d sockets are open, not %d", listening, sockets)
 	}
@@ -213,6 +199,7 @@ func healthy(address string) error {
 // After timeouts.upgrade the sessions that are left receive their goodbye, and the
 // old process ends.
 func TestUpgradeDeadline(t *testing.T) {
+	t.Parallel()
 	f, s := newFolder(t), newServices(t)
 	u := newUpgradable(f, s.configuration("127.0.0.1:9", "timeouts: {upgrade: 1s}"))
 	idle := u.idle(s.imaps)
@@ -258,6 +245,7 @@ func TestSignalsWhileDraining(t *testing.T) {
 // The count of failed logins continues, TLS sessions are resumed, and the socket for
 // requests belongs to the new process.
 func TestUpgradePassesStateOn(t *testing.T) {
+	t.Parallel()
 	f, s := newFolder(t), newServices(t)
 	u := newUpgradable(f, s.configuration("127.0.0.1:9", "limits: {login_failures_per_client: 3, login_failures_per_user: 3}"))
 	cache := tls.NewLRUClientSessionCache(10)

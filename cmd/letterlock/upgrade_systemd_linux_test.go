@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
@@ -54,15 +53,10 @@ func TestUpgradeUnderSystemd(t *testing.T) {
 	}
 	s.want("STOPPING=1\nEXTEND_TIMEOUT_USEC=")
 	var status syscall.WaitStatus
-	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+	wait.Until(t, "the process does not end", func() bool {
 		ended, err := syscall.Wait4(pid, &status, syscall.WNOHANG, nil)
-		if err == nil && ended == pid {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the process does not end: %v", err)
-		}
-	}
+		return err == nil && ended == pid
+	})
 	if status.ExitStatus() != exitOK {
 		t.Errorf("exit status %d\n%s", status.ExitStatus(), &log)
 	}

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/mta"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -53,6 +55,45 @@ func newUpgradable(f *folder, text string) *upgradable {
 		f.Fatalf("it does not start:\n%s", u.log)
 	}
 	return u
+}
+
+// loaded is an upgradable proxy, a backend that keeps mail, and a client that sends
+// letters through both.
+type loaded struct {
+	*upgradable
+	services services
+	keeper   *mortal
+	mail     string // the folder with the kept letters
+	sender   *mta.Sender
+}
+
+func newLoaded(t *testing.T, letters int) *loaded {
+	t.Helper()
+	l := &loaded{services: newServices(t), mail: t.TempDir()}
+	l.keeper = &mortal{t: t, env: asKeeper + "=" + l.mail, address: loopback.FreeAddress(t)}
+	l.keeper.args = []string{l.keeper.address}
+	l.keeper.start()
+	t.Cleanup(l.keeper.kill)
+	l.upgradable = newUpgradable(newFolder(t), l.services.configuration(l.keeper.address, ""))
+	l.sender = &mta.Sender{Address: func() string { return l.services.smtp }, TLS: l.clientTLS(), To: "b@example.com", Letters: letters, Sessions: 6}
+	return l
+}
+
+// send starts to send the letters. wait returns them when all are sent.
+func (l *loaded) send() (wait func() []mta.Letter) {
+	done := make(chan []mta.Letter, 1)
+	go func() { done <- l.sender.Run(l.Context()) }()
+	return func() []mta.Letter { return <-done }
+}
+
+// leavesIdle fails the test unless the session in IDLE goes on.
+func (l *loaded) leavesIdle(c *conversation) {
+	l.Helper()
+	for _, step := range [][2]string{{"DONE", "c OK"}, {"d NOOP", "d OK"}} {
+		if err := c.ask(step[0], step[1]); err != nil {
+			l.Errorf("the session in IDLE: %v", err)
+		}
+	}
 }
 
 // controlled reports whether the socket for requests is open.

@@ -14,6 +14,7 @@ import (
 // A program that root starts opens a port below 1024 as the configured user, with no
 // other right than the handover needs, and owns its folder.
 func TestRootBecomesTheUser(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become another user")
 	}

@@ -29,6 +29,7 @@ listeners:
 
 // Clients of one network that offer the same are distinguished by their exception.
 func TestWhatIfKnowsExceptions(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, strings.Replace(exceptions, "state_dir: state\n", "", 1))
 	text := strings.Replace(exceptions, "{imap}", "192.168.0.1:143", 1)
 	if err := os.WriteFile(w.file(), []byte(text), 0o600); err != nil {
@@ -79,6 +80,7 @@ func TestWhatIfKnowsExceptions(t *testing.T) {
 // A proxy that is killed loses at most the last second of the inventory, and its
 // successor continues from there.
 func TestInventorySurvivesKill(t *testing.T) {
+	t.Parallel()
 	path, ca := t.TempDir(), authority.New(t)
 	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
 	config := strings.Replace(exceptions, "{imap}", "127.0.0.1:9", 1)

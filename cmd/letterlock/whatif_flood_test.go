@@ -10,6 +10,7 @@ import (
 // H8: a client whose handshakes fail in hundreds of ways does not displace the
 // entries of others.
 func TestH8_WhatIfBehindAFlood(t *testing.T) {
+	t.Parallel()
 	few := "inventory: {entries: 1000}\n" // the fewest there may be
 	w := newWorld(t, strings.Replace(manyClients, "state_dir: state\n", few, 1))
 	text := strings.NewReplacer("{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)

@@ -52,6 +52,7 @@ func (f *folder) eventually(ready func(answer) bool, args ...string) answer {
 }
 
 func TestWhatIf(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, strings.Replace(manyClients, "state_dir: state\n", "", 1))
 	text := strings.NewReplacer("{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
 	if err := os.WriteFile(w.file(), []byte(text), 0o600); err != nil {
@@ -150,6 +151,7 @@ func (w *world) sendPlaintext(messages int) {
 }
 
 func TestWhatIfAskedWrongly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, strings.Replace(manyClients, "state_dir: state\n", "inventory: {keep: false}\n", 1))
 	text := strings.NewReplacer("{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
 	if err := os.WriteFile(w.file(), []byte(text), 0o600); err != nil {
