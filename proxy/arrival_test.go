@@ -54,6 +54,7 @@ func (c client) handshake() client {
 // A connection that has waited becomes a session with its first byte. The session's
 // time counts from accept.
 func TestSilentConnectionBecomesSession(t *testing.T) {
+	t.Parallel()
 	w := implicit(t, nil)
 	c := w.dial()
 	w.awaitSilent(1, true)
@@ -74,6 +75,7 @@ func TestSilentConnectionBecomesSession(t *testing.T) {
 }
 
 func TestSilentConnectionsEnd(t *testing.T) {
+	t.Parallel()
 	ended := func(t *testing.T, w *world, want gate.Reason) {
 		t.Helper()
 		wait.Until(t, "the connection stays", func() bool { return w.Sessions() == 0 })
@@ -149,6 +151,7 @@ func TestSilentConnectionsEnd(t *testing.T) {
 // A connection whose slot another session still holds is not late: the slot would be
 // counted for its client, and once more when the other session has ended.
 func TestConnectionWithoutSlotIsNotLate(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(s *setup) {
 		s.Limits.Connections, s.Limits.UnauthenticatedPerClient, s.Timeouts.Unauthenticated = 1, 1, 0
 		s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}

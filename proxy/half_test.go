@@ -37,6 +37,7 @@ func newParting(t *testing.T) (w *world, rest <-chan string) {
 
 // Each side may close its half, and still receives the bytes of the other.
 func TestHalfClose(t *testing.T) {
+	t.Parallel()
 	for name, open := range map[string]func(*world) client{"in plaintext": (*world).loggedIn, "with TLS": (*world).secured} {
 		t.Run("the backend's, "+name, func(t *testing.T) {
 			w, rest := newParting(t)

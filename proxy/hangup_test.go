@@ -147,6 +147,7 @@ func (openingGate) Secure(front *wire.Stream) error {
 // A backend that closes the connection of a client that has not logged in ends the
 // session. No password was refused, and the backend has not failed.
 func TestSessionEndsWithBackendThatWaitsForNoLogin(t *testing.T) {
+	t.Parallel()
 	backend := loopback.Listen(t)
 	loopback.Serve(backend, func(conn net.Conn) { _, _ = io.WriteString(conn, "backend\r\n") })
 	w := newWorld(t, func(s *setup) {
@@ -171,6 +172,7 @@ func TestSessionEndsWithBackendThatWaitsForNoLogin(t *testing.T) {
 // A backend that closes the connection while a login is delayed has not received the
 // password, so that no failure is counted.
 func TestHangUpDuringDelay(t *testing.T) {
+	t.Parallel()
 	proxies := make(chan *world, 1)
 	w := hangUpWorld(t, func(net.Conn, *bufio.Reader) {
 		w := <-proxies

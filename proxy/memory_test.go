@@ -16,6 +16,7 @@ import (
 const relayedBytes = 1104
 
 func TestRelayedSessionIsSmall(t *testing.T) {
+	t.Parallel()
 	var held uintptr
 	for _, part := range []reflect.Type{
 		reflect.TypeFor[session](), reflect.TypeFor[limit.Slot](), reflect.TypeFor[gate.Session](),

@@ -49,6 +49,7 @@ func TestSelfSignedStandsInForMissingKeys(t *testing.T) {
 }
 
 func TestACMEFiles(t *testing.T) {
+	t.Parallel()
 	write := func(text string) string {
 		name := filepath.Join(t.TempDir(), "file")
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -78,6 +79,7 @@ func TestACMEFiles(t *testing.T) {
 
 // Terms that are the same text one behind the other are not the same terms.
 func TestACMETermsDifferByAddress(t *testing.T) {
+	t.Parallel()
 	http := &configs.Config{ACME: &configs.ACME{HTTP: ":8080"}}
 	alpn := &configs.Config{ACME: &configs.ACME{TLSALPN: ":8080"}}
 	_, first, err := acmeOptions(http)

@@ -151,6 +151,7 @@ func (f *fleet) fresh(ways ...string) bool {
 // replaced: each new one is served soon, an incomplete one not before it is
 // complete, and no handshake fails.
 func TestManyCertificatesAreReplacedUnderLoad(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t)
 	clients := loopback.RunClients(t, 2, func() error {
 		_, err := f.shake(rand.IntN(len(f.served)))

@@ -18,6 +18,7 @@ import (
 // lead to where only the administrator may send mail; and to the same places as
 // he allows it.
 func TestH11_RecordsThatLeadInside(t *testing.T) {
+	t.Parallel()
 	dns := nameserver.New(t)
 	address := func(text string) dnsmessage.ResourceBody {
 		return &dnsmessage.AResource{A: netip.MustParseAddr(text).As4()}
@@ -100,6 +101,7 @@ listeners:
 }
 
 func TestGuardKnowsListeners(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "hostname: mail.example.com\nlisteners:\n  - {service: smarthost, listen: \":0\"}\n")
 	c := *w.now.Load().config
 	c.Listeners = slices.Clone(c.Listeners)

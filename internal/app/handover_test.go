@@ -31,6 +31,7 @@ func newXCLIENT(t *testing.T, answer string) string {
 // A backend that hangs in the handover, or refuses it, is passed over for one
 // that does not, and known to be down.
 func TestHandoverFailsOver(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ answer, reason string }{
 		"hangs":   {"", "timeout"},
 		"refuses": {"550 5.7.0 Error: insufficient authorization\r\n", "550"},
@@ -63,6 +64,7 @@ listeners: [{service: smtp, listen: "127.0.0.1:0", backend: pair, handover: xcli
 
 // Where there is no other, the client receives a temporary failure.
 func TestHandoverHangs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fmt.Sprintf(`
 probe: false
 hostname: mail.example.com

@@ -89,6 +89,7 @@ func ssl2Hello() []byte {
 // An odd hello gets in, or gets a line in the log that says what was offered
 // and what is wrong with it.
 func TestOddHellos(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, oddClients, putRSA)
 	long := strings.Repeat("a", 5000)
 	for n, c := range []struct {
@@ -203,6 +204,7 @@ func startTLS(t *testing.T, conn net.Conn) {
 
 // OpenSSL gets in with what it can be made to offer, or the log says why not.
 func TestOddHellosOfOpenSSL(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("openssl"); err != nil {
 		if os.Getenv("LETTERLOCK_E2E") != "" {
 			t.Fatal(err)

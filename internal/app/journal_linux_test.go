@@ -12,6 +12,7 @@ import (
 // Under systemd's journal lines have no header, and anywhere else they do, but
 // for what is configured.
 func TestHeaderOfTheLog(t *testing.T) {
+	t.Parallel()
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 // Memory is returned once after a burst of sessions, and not after a few.
 func TestMemoryIsTrimmedAfterBursts(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var parked atomic.Int64

@@ -15,6 +15,7 @@ import (
 // The limits of the configuration hold for the status page, and those of a
 // reload too.
 func TestH7_LimitsOfTheConfiguration(t *testing.T) {
+	t.Parallel()
 	const text = `
 certificates: [{cert: cert.pem, key: key.pem}]
 status: {listen: "127.0.0.1:0"}
@@ -88,6 +89,7 @@ func (w *world) status() (s shownStatus) {
 // The page shows a session while it is open and after it has ended, and a
 // handshake that has failed.
 func TestSessionsOnThePage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, imaps+"probe: false\n")
 	if conn, err := tls.Dial("tcp", w.Addresses()[0].String(), &tls.Config{ServerName: "mail.example.com"}); err == nil {
 		_ = conn.Close()
@@ -132,6 +134,7 @@ func TestSessionsOnThePage(t *testing.T) {
 
 // The page shows a backend that cannot be reached.
 func TestBackendThatIsDownOnThePage(t *testing.T) {
+	t.Parallel()
 	closed := loopback.Listen(t)
 	_ = closed.Close()
 	w := newWorld(t, strings.Replace(imaps, "{imap}", closed.Addr().String(), 1)+"probe: false\n")

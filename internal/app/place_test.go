@@ -13,6 +13,7 @@ import (
 )
 
 func TestPortsThatMayNotBeBound(t *testing.T) {
+	t.Parallel()
 	c, err := configs.Elsewhere("").Parse("f.yaml", []byte("hostname: mail.example.com\nlisteners:\n  - {service: imaps, backend: b}\n  - {service: imap, backend: b, listen: \"192.0.2.1:143\"}\n"))
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 // A pool is taken over by the next generation if all of it is the same, the
 // contents of its files included.
 func TestPoolsAreTakenOver(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	authority := func() {
 		chain, _ := authority.PEM(t, authority.New(t).ECDSA(t, "b.example.com"))
@@ -65,6 +66,7 @@ func TestPoolsAreTakenOver(t *testing.T) {
 
 // Two servers are not one whose name is both.
 func TestPoolsOfSimilarAddressesAreTwo(t *testing.T) {
+	t.Parallel()
 	c := &configs.Config{Backends: []configs.Backend{
 		{Name: "b", Addresses: []string{"one:1 two:2"}},
 		{Name: "b", Addresses: []string{"one:1", "two:2"}},

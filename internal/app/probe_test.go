@@ -47,6 +47,7 @@ func (r *relay) serve(conn net.Conn) {
 }
 
 func TestProbeFirst(t *testing.T) {
+	t.Parallel()
 	backend, down := newRelay(t), newRelay(t)
 	_ = down.Close()
 	for name, c := range map[string]struct {

@@ -11,6 +11,7 @@ import (
 )
 
 func TestRecipientsFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "recipients")
 	write := func(text string) {
 		t.Helper()

@@ -85,6 +85,7 @@ func (w *world) line(conn net.Conn, wanted func(string) bool) string {
 // What a backend says to a client that it knows is the client's answer: in its
 // words, of one server of a pool, without a change of its health, and no error.
 func TestRefusalIsTheClients(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		service, refusal string
 		starts, command  string

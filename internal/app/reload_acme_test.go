@@ -13,6 +13,7 @@ import (
 
 // A reload that gives an address another challenge changes what is spoken there.
 func TestReloadChangesTheChallengeOfAnAddress(t *testing.T) {
+	t.Parallel()
 	address := loopback.FreeAddress(t)
 	configuration := func(challenge string) string {
 		return fmt.Sprintf("acme: {hosts: [www.example.com], directory: \"https://127.0.0.1:1/\", %s: %q}\n", challenge, address) + imaps

@@ -21,6 +21,7 @@ import (
 // What outlives a generation, or changes place: session tickets, the status
 // page, the log, the inventory.
 func TestWhatOutlivesReloads(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "status: {listen: \"127.0.0.1:0\"}\n"+twoServices)
 	cache := tls.NewLRUClientSessionCache(10)
 	resumed := func() bool {
@@ -59,6 +60,7 @@ func TestWhatOutlivesReloads(t *testing.T) {
 }
 
 func TestLogChanges(t *testing.T) {
+	t.Parallel()
 	out := &wait.Log{}
 	o := configs.Default().Log
 	log, closeLog := NewLog(out, o)
@@ -75,6 +77,7 @@ func TestLogChanges(t *testing.T) {
 
 // Failures of files are counted on.
 func TestCountsOfFilesOutliveReloads(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, imaps)
 	key := filepath.Join(w.folder, "key.pem")
 	good, err := os.ReadFile(key)
@@ -95,6 +98,7 @@ func TestCountsOfFilesOutliveReloads(t *testing.T) {
 // An expired certificate does not take the place of one that is good, not even
 // with a whole configuration.
 func TestReloadTakesNoExpiredCertificate(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, imaps)
 	first := w.served()
 	w.put(w.ca.Expired(t, "mail.example.com"))
@@ -124,6 +128,7 @@ func (w *world) greeted() error {
 // A user who is locked out stays so over a reload, and is released by one that turns
 // the limits off, as docs/guides/operations.md says.
 func TestFailedLoginsOutliveReloads(t *testing.T) {
+	t.Parallel()
 	limited := strings.Replace(twoServices, "limits: {", "limits: {login_failures_per_client: 3, login_failures_per_user: 3, ", 1)
 	w := newWorld(t, limited)
 	for range 3 {

@@ -66,6 +66,7 @@ listeners:
 
 // All of a configuration is taken over, and no session ends by it.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoServices)
 	session, imaps := w.login(0), w.Addresses()[0].String()
 	pool := w.now.Load().Listeners[0].Backend
@@ -118,6 +119,7 @@ listeners:
 // A message goes on to its end, though its listener is no more, by the rules
 // that it began with.
 func TestMessageOutlivesItsListener(t *testing.T) {
+	t.Parallel()
 	const smtp = `
 hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
@@ -149,6 +151,7 @@ listeners:
 // A configuration with errors changes nothing, and log and page say where
 // they are.
 func TestReloadOfAWrongConfiguration(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "status: {listen: \"127.0.0.1:0\"}\n"+twoServices)
 	session := w.login(0)
 	for name, c := range map[string]struct {
@@ -223,6 +226,7 @@ func (w *world) metric(name string) string {
 // An open relay keeps a configuration from coming into force, and is reported
 // when it has become one.
 func TestReloadRefusesAnOpenRelay(t *testing.T) {
+	t.Parallel()
 	relay := newRelay(t)
 	listener := func(keys string) string {
 		return "certificates: [{cert: cert.pem, key: key.pem}]\nlisteners:\n  - {service: smtp, listen: \"127.0.0.1:0\", backend: \"" + relay.Addr().String() + "\", " + keys + "}\n"

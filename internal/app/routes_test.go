@@ -92,6 +92,7 @@ func putRoutes(t *testing.T, path, text string) {
 
 // The whole proxy between a client and two servers.
 func TestRoutes(t *testing.T) {
+	t.Parallel()
 	old := newMailServer(t, map[string]string{"alice": "one"})
 	far := newMailServer(t, map[string]string{"carol@example.org": "two", "alice": "three"})
 	path := filepath.Join(t.TempDir(), "users")
@@ -164,6 +165,7 @@ listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}
 
 // A backend that only the routes name is probed like all others.
 func TestRoutedBackendsAreProbed(t *testing.T) {
+	t.Parallel()
 	old, far, later := newMailServer(t, nil), newRelay(t), newRelay(t)
 	path := filepath.Join(t.TempDir(), "users")
 	putRoutes(t, path, "* "+far.Addr().String()+"\n")

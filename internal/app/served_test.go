@@ -62,6 +62,7 @@ func newOwnWorld(t *testing.T) (w *world, pop, wild tls.Certificate) {
 // A listener's own certificates are the only ones that it serves, and nobody
 // else does; they are chosen by name, and reloaded.
 func TestCertificatesOfAListener(t *testing.T) {
+	t.Parallel()
 	w, pop, wild := newOwnWorld(t)
 	general := w.served()
 	wants := func(i int, name string, want tls.Certificate) {
@@ -105,6 +106,7 @@ func TestCertificatesOfAListener(t *testing.T) {
 // By ACME, too, each listener has what it is to have; a reload keeps the keeper
 // if it can, and the sockets if it cannot.
 func TestACMEOfAListener(t *testing.T) {
+	t.Parallel()
 	ca, dns := pebble.New(t), nameserver.New(t)
 	for _, name := range []string{"mail.example.test", "imap.example.test", "new.example.test"} {
 		dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})

@@ -60,6 +60,7 @@ func (w *world) submit(rcpt string) error {
 
 // S-92, S-93, S-96, S-97, S-98: by the whole program, with the log's words.
 func TestSmarthost(t *testing.T) {
+	t.Parallel()
 	good, serveGood := remote(t)
 	bad, serveBad := remote(t)
 	w := newWorld(t, fmt.Sprintf(`
@@ -110,6 +111,7 @@ listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
 
 // The files of a smarthost are read again when they change.
 func TestSmarthostFilesAreReplaced(t *testing.T) {
+	t.Parallel()
 	address, serve := remote(t)
 	w := newWorld(t, fmt.Sprintf(`
 smarthost:
@@ -135,6 +137,7 @@ listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
 
 // Nobody but its clients sends mail through a smarthost.
 func TestSmarthostIsNoOpenRelay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, `
 smarthost: {clients: [10.0.0.5], resolvers: [127.0.0.1]}
 listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
@@ -145,6 +148,7 @@ listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
 }
 
 func TestSmarthostFiles(t *testing.T) {
+	t.Parallel()
 	for name, rules := range map[string]string{
 		"ca":                 "ca: broken.pem",
 		"client certificate": "client_certificate: {cert: broken.pem, key: broken.pem}",

@@ -80,6 +80,7 @@ func ticketWorld(t *testing.T, text string) *world {
 // H10: a session is resumed only where all is the same: certificates, the rule
 // for server names, the policy, the exception, the service.
 func TestH10_AcrossListeners(t *testing.T) {
+	t.Parallel()
 	text := ticketBase
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(apart)), func(name string) bool { return name == "service" }) // it sends a greeting before TLS
 	for _, name := range names {
@@ -102,6 +103,7 @@ func TestH10_AcrossListeners(t *testing.T) {
 
 // H10: nor is it resumed after a reload that changes any of that.
 func TestH10_AfterAReload(t *testing.T) {
+	t.Parallel()
 	w := ticketWorld(t, ticketBase)
 	listener := `{service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}`
 	changed := map[string]string{
@@ -145,6 +147,7 @@ func TestH10_AfterAReload(t *testing.T) {
 // H10: a session is resumed under its own server name alone, so that sni:
 // strict counts for it too.
 func TestH10_OtherServerName(t *testing.T) {
+	t.Parallel()
 	w := ticketWorld(t, ticketBase+"  - "+fmt.Sprintf(apart["sni"], `listen: "127.0.0.1:0", backend: "{imap}"`)+"\n")
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		held := &heldSession{}

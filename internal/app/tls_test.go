@@ -25,6 +25,7 @@ listeners:
 
 // An old scanner is let in by its exception, and may log in if the exception says so.
 func TestException(t *testing.T) {
+	t.Parallel()
 	old := func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10 }
 	for more, offered := range map[string]bool{"": false, ", weak_login: true": true} {
 		w := newWorld(t, fmt.Sprintf(submissions, more))
@@ -57,6 +58,7 @@ func TestException(t *testing.T) {
 }
 
 func TestStrictSNI(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, `
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners:
@@ -78,6 +80,7 @@ listeners:
 }
 
 func TestClientCertificatesAreAskedFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, `
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners:
@@ -127,6 +130,7 @@ listeners:
 // Every service has ALPN names of its own, and refuses those of others; a client that
 // names none is served.
 func TestALPN(t *testing.T) {
+	t.Parallel()
 	text := "certificates: [{cert: cert.pem, key: key.pem}]\nlisteners:\n"
 	var names [][]string
 	for _, s := range []configs.Service{configs.IMAPS, configs.POP3S, configs.Submissions} {
@@ -152,6 +156,7 @@ func TestALPN(t *testing.T) {
 
 // Tickets are where they should be, and one of imaps is none on pop3s.
 func TestTickets(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, `
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners:

@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/limit"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // State of older and newer versions, and damaged state, is used as far as possible.
 func TestStateOfAnotherVersion(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, imaps)
 	text, err := w.State()
 	if err != nil {
@@ -47,6 +49,7 @@ func TestStateOfAnotherVersion(t *testing.T) {
 
 // A secret in a file counts in place of the passed one.
 func TestRestoredSecretBesideAFile(t *testing.T) {
+	t.Parallel()
 	w := ticketWorld(t, ticketBase)
 	held := &heldSession{}
 	w.resumes(0, held, tls.VersionTLS13, "mail.example.com")
@@ -60,6 +63,7 @@ func TestRestoredSecretBesideAFile(t *testing.T) {
 
 // The state holds neither an address nor a user.
 func TestStateHasNoNames(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, imaps)
 	c := w.login(0)
 	c.ask("b NOOP", "b OK")
@@ -84,6 +88,7 @@ func TestStateHasNoNames(t *testing.T) {
 // Sockets lists every socket with its name and configured address. Drain closes
 // them, lets the sessions go on, and returns when they have ended.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "status: {listen: \"127.0.0.1:0\"}\nacme: {hosts: [www.example.com], directory: \"https://127.0.0.1:1/\", http: \"127.0.0.1:0\"}\n"+imaps)
 	sockets, err := w.Sockets()
 	if err != nil {
@@ -103,9 +108,9 @@ func TestDrain(t *testing.T) {
 		defer close(drained)
 		w.Drain(context.Background())
 	}()
-	for !strings.Contains(w.log.String(), "another process accepts connections") {
-		time.Sleep(time.Millisecond)
-	}
+	wait.Until(t, "the process does not drain", func() bool {
+		return strings.Contains(w.log.String(), "another process accepts connections")
+	})
 	session.ask("b NOOP", "b OK")
 	select {
 	case <-drained:

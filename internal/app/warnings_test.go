@@ -58,6 +58,7 @@ func (w *world) exposures(since int) string {
 // and passwords go, are reported at the start and with a reload: with the place
 // in the configuration and the command that mends them, once.
 func TestH12_ModesAreReported(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, imaps)
 	w.expose("letterlock.yaml", "cert.pem", "key.pem", "secret", "eab.key", "ca.pem", "routes", "recipients")
 	said := len(w.log.String())
@@ -89,6 +90,7 @@ func TestH12_ModesAreReported(t *testing.T) {
 
 // A file that others may read later is reported without a reload.
 func TestH12_ModesThatChange(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, imaps)
 	key := filepath.Join(w.folder, "key.pem")
 	for range 2 {
@@ -106,6 +108,7 @@ func TestH12_ModesThatChange(t *testing.T) {
 
 // What the program keeps for itself is nobody else's business.
 func TestH12_StateFolder(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, imaps)
 	state := filepath.Join(w.folder, "state")
 	if err := os.MkdirAll(state, 0o700); err != nil {

@@ -10,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/demo"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/wait"
@@ -46,6 +48,7 @@ func newWorld(t *testing.T, text string, add ...func(*world)) *world {
 	if err := os.WriteFile(filepath.Join(w.folder, "ca.pem"), chain, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	selfSigned.put(t, filepath.Join(w.folder, "state"))
 	for _, more := range add {
 		more(w)
 	}
@@ -69,6 +72,38 @@ func newWorld(t *testing.T, text string, add ...func(*world)) *world {
 		w.Shutdown(ctx)
 	})
 	return w
+}
+
+// selfSigned is the self-signed pair of all worlds: an RSA key takes up to a second.
+var selfSigned kept
+
+type kept struct {
+	sync.Once
+	files map[string][]byte
+}
+
+// put writes the pair into a state folder.
+func (k *kept) put(t *testing.T, state string) {
+	t.Helper()
+	k.Do(func() {
+		if _, err := certs.Kept(state, "mail.example.com"); err != nil {
+			t.Fatal(err)
+		}
+		k.files = map[string][]byte{}
+		for _, file := range certs.KeptFiles("") {
+			for _, name := range []string{file.Cert, file.Key} {
+				k.files[name], _ = os.ReadFile(filepath.Join(state, name))
+			}
+		}
+	})
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range k.files {
+		if err := os.WriteFile(filepath.Join(state, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // configure writes the configuration, with the addresses of the backends.
@@ -133,6 +168,7 @@ listeners:
 `
 
 func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, imaps)
 	first := w.served()
 	session, err := w.dial(0, nil)
@@ -193,6 +229,7 @@ func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
 
 // The goroutine itself: it looks by the clock, until it is stopped.
 func TestMaintenanceLooksByItself(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, imaps)
 	second := w.ca.ECDSA(t, "mail.example.com")
 	w.put(second)
@@ -208,6 +245,7 @@ func TestMaintenanceLooksByItself(t *testing.T) {
 
 // A self-signed pair is renewed while it is served.
 func TestSelfSignedPairIsRenewed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "hostname: mail.example.com\nlisteners: [{service: imaps, listen: \"127.0.0.1:0\", backend: \"{imap}\"}]\n")
 	see := func() *x509.Certificate {
 		conn, err := w.dial(0, func(c *tls.Config) { c.InsecureSkipVerify = true })
