@@ -79,6 +79,7 @@ var mayImport = map[string][]string{
 	"internal/test/mta":             {"internal/mailclient"},
 	"internal/test/nameserver":      {},
 	"internal/test/guide":           {},
+	"internal/test/guide/script":    {"internal/test/guide"},
 	"internal/test/gatetest":        {"internal/gate", "internal/wire"},
 	"internal/test/wait":            {},
 	"internal/test/loopback":        {},
