@@ -3,6 +3,7 @@ package configs
 import (
 	_ "embed"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -17,15 +18,15 @@ func Reference() string { return reference }
 
 // descriptions reads the descriptions of the keys, by path, from the comments
 // of the reference file. The file is embedded in the program, and the tests
-// check it.
-func descriptions() map[string]string {
+// check it. They are read once: the manual and the completion ask for each flag.
+var descriptions = sync.OnceValue(func() map[string]string {
 	var root yaml.Node
 	texts := map[string]string{}
 	if err := yaml.Load([]byte(reference), &root); err == nil {
 		describeKeys(root.Content[0], "", texts)
 	}
 	return texts
-}
+})
 
 func describeKeys(n *yaml.Node, path string, texts map[string]string) {
 	switch n.Kind {
