@@ -56,7 +56,7 @@ func Follow() (stop func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		follow(ctx)
+		follow(ctx, cpuTime, set)
 	}()
 	return func() {
 		cancel()
@@ -65,7 +65,9 @@ func Follow() (stop func()) {
 	}
 }
 
-func follow(ctx context.Context) {
+// follow measures the CPU time that the process has used, and calls set with true when
+// one processor is enough, and with false when it is not any more.
+func follow(ctx context.Context, cpuTime func() (time.Duration, bool), set func(one bool)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	var l load

@@ -1,8 +1,11 @@
 package procs
 
 import (
+	"context"
 	"runtime"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/test/wait"
@@ -37,18 +40,45 @@ func TestLoad(t *testing.T) {
 
 // The number follows the CPU time that the process uses.
 func TestFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var share atomic.Int64 // used in each interval
+		var one atomic.Bool
+		var used time.Duration
+		go follow(ctx, func() (time.Duration, bool) { used += time.Duration(share.Load()); return used, true }, one.Store)
+		for _, c := range []struct {
+			name      string
+			share     time.Duration
+			intervals int
+			one       bool
+		}{
+			{"quiet for a short time", 0, calmAfter - 1, false},
+			{"quiet", 0, 1, true},
+			{"some load", interval * 4 / 10, calmAfter, true},
+			{"a whole processor", interval, 1, false},
+			{"some load after that", interval * 4 / 10, calmAfter, false},
+			{"quiet again", interval / 10, calmAfter, true},
+		} {
+			synctest.Wait()
+			share.Store(int64(c.share))
+			time.Sleep(time.Duration(c.intervals) * interval)
+			synctest.Wait()
+			if one.Load() != c.one {
+				t.Errorf("%s: one processor: %t, want %t", c.name, one.Load(), c.one)
+			}
+		}
+	})
+}
+
+// A quiet process gets one processor, and the former number at the end.
+func TestFollowQuiet(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "")
 	before := runtime.GOMAXPROCS(0)
 	if _, ok := cpuTime(); !ok || before == 1 {
 		t.Skip("NOT RUN: needs two processors, and a system that tells the CPU time of a process")
 	}
 	stop := Follow()
-	wait.Until(t, "a quiet process keeps all processors", func() bool { return runtime.GOMAXPROCS(0) == 1 })
-	for start := time.Now(); runtime.GOMAXPROCS(0) == 1; {
-		if time.Since(start) > time.Minute {
-			t.Fatal("a process that uses a whole processor has no second one")
-		}
-	}
 	wait.Until(t, "a quiet process keeps all processors", func() bool { return runtime.GOMAXPROCS(0) == 1 })
 	stop()
 	if got := runtime.GOMAXPROCS(0); got != before {
