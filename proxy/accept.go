@@ -22,6 +22,11 @@ const (
 	longestPause  = time.Second
 )
 
+// longestRefusal bounds the write of a refusal, for which no other connection is accepted.
+// The buffer of a new connection is empty, so the write waits only if the system is out of
+// memory; a shorter bound passes on a busy machine before the write begins.
+const longestRefusal = 100 * time.Millisecond
+
 func (s *Server) accept(d *socket) {
 	pause := shortestPause
 	for {
@@ -63,7 +68,7 @@ func (s *Server) admit(a *arrival, waited bool) *session {
 func (s *Server) reject(l *Listener, conn net.Conn, client netip.AddrPort, full string) {
 	s.Observer.ConnectionRejected(&l.facts, client, full)
 	if !l.Implicit {
-		front := wire.New(conn, wire.Limits{Write: shortestPause})
+		front := wire.New(conn, wire.Limits{Write: longestRefusal})
 		l.NewGate(&gate.Session{ID: newID(), Hostname: l.generation.Hostname}).Refuse(front.ForGate(), gate.Busy)
 	}
 	_ = conn.Close()

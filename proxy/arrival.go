@@ -72,9 +72,14 @@ func (s *Server) await(a arrival, header bool) {
 func (c *silent) wait() {
 	c.mu.Lock()
 	c.begun = true
-	parked := !c.over && c.server.poller.Park(c, &c.entry, c.conn)
+	has, ended := parking.Peek(c.conn)
+	parked := !c.over && !has && !ended && c.server.poller.Park(c, &c.entry, c.conn)
 	c.mu.Unlock()
-	if !parked {
+	switch {
+	case parked:
+	case ended:
+		c.vanish()
+	default:
 		c.proceed()
 	}
 }
@@ -110,18 +115,21 @@ func (c *silent) claim() bool {
 // Woken implements parking.Waiter: the first byte has arrived, or the peer has closed
 // the connection.
 func (c *silent) Woken(bool) {
-	if c.claim() {
-		c.server.workers.Run(c.awake)
+	if _, ended := parking.Peek(c.conn); ended {
+		c.vanish()
+	} else {
+		c.proceed()
 	}
 }
 
-func (c *silent) awake() {
-	if parking.HasByte(c.conn) {
-		c.next()
-		return
+// vanish ends the connection, because its peer has closed it.
+func (c *silent) vanish() {
+	if c.claim() {
+		c.server.workers.Run(func() {
+			defer c.server.forgetSilent(c)
+			c.finish(gate.ClientGone, io.EOF)
+		})
 	}
-	defer c.server.forgetSilent(c)
-	c.finish(gate.ClientGone, io.EOF)
 }
 
 // proceed goes on with a connection that has waited for too long, or that the poller
@@ -147,7 +155,7 @@ func (c *silent) session() *session {
 		if a = s.readHeader(a); a == nil {
 			return nil
 		}
-		if a.listener.Implicit && !parking.HasByte(a.conn) {
+		if has, _ := parking.Peek(a.conn); a.listener.Implicit && !has {
 			s.await(*a, false)
 			return nil
 		}

@@ -172,22 +172,24 @@ func (p *Poller) at(fd int, number int32) Waiter {
 	return nil
 }
 
-// HasByte reports whether a byte can be read from a connection. It does not wait.
-func HasByte(conn net.Conn) (has bool) {
+// Peek reports whether a byte can be read from a connection, or else whether the peer
+// has closed its half. It does not wait.
+func Peek(conn net.Conn) (has, ended bool) {
 	under, ok := conn.(syscall.Conn)
 	if !ok {
-		return true
+		return true, false
 	}
 	raw, err := under.SyscallConn()
 	if err != nil {
-		return false
+		return false, true
 	}
 	var b [1]byte
 	_ = raw.Control(func(fd uintptr) {
 		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		has = n > 0 && err == nil
+		ended = !has && !errors.Is(err, syscall.EAGAIN)
 	})
-	return has
+	return has, ended
 }
 
 // Close ends the poller. No waiter may be registered then.

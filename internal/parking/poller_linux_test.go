@@ -97,37 +97,32 @@ func TestLeave(t *testing.T) {
 	p.Leave(next)
 }
 
-// HasByte does not take the byte, and the end of a connection is none.
-func TestHasByte(t *testing.T) {
+// Peek does not take the byte, and the end of a connection is none.
+func TestPeek(t *testing.T) {
 	p, w := newPoller(t), make(waiter, 2)
 	ours, theirs := pair(t)
-	if HasByte(ours) {
-		t.Error("a byte, and none was sent")
+	check := func(wantByte, wantEnd bool) {
+		t.Helper()
+		if has, ended := Peek(ours); has != wantByte || ended != wantEnd {
+			t.Errorf("a byte: %v, the end: %v; want %v, %v", has, ended, wantByte, wantEnd)
+		}
 	}
+	check(false, false)
 	if _, err := theirs.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	p.Park(w, &Entry{}, ours)
 	<-w
-	if !HasByte(ours) {
-		t.Error("the byte is not seen")
-	}
+	check(true, false)
 	if n, err := ours.Read(make([]byte, 2)); n != 1 || err != nil {
 		t.Errorf("read %d bytes, %v", n, err)
 	}
 	_ = theirs.Close()
 	p.Park(w, &Entry{}, ours)
 	<-w
-	if HasByte(ours) {
-		t.Error("the end is taken for a byte")
-	}
-}
-
-func TestOnlySocketsAreParked(t *testing.T) {
-	p := newPoller(t)
-	ours, theirs := net.Pipe()
-	defer func() { _, _ = ours.Close(), theirs.Close() }()
-	if p.Park(make(waiter, 1), &Entry{}, ours) {
-		t.Error("a pipe in memory is parked")
+	check(false, true)
+	_ = ours.Close()
+	if has, _ := Peek(ours); has {
+		t.Error("a closed connection has a byte")
 	}
 }

@@ -21,8 +21,8 @@ func (*Poller) Park(Waiter, *Entry, net.Conn) bool { return false }
 // Watch does nothing.
 func (*Poller) Watch(Waiter, *Entry, net.Conn) {}
 
-// HasByte assumes that a byte can be read: the next read waits for it.
-func HasByte(net.Conn) bool { return true }
+// Peek assumes that a byte can be read: the next read waits for it.
+func Peek(net.Conn) (has, ended bool) { return true, false }
 
 // Leave does nothing.
 func (*Poller) Leave(*Entry) {}
