@@ -79,29 +79,11 @@ func dialAddress(ctx context.Context, dialer net.Dialer, address string) (net.Co
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, address = "unix", path
 	}
-	conn, err := dial(ctx, dialer, network, address)
+	conn, err := dialer.DialContext(ctx, network, address)
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetReadBuffer(sockopt.Unread)
 	}
 	return conn, err
-}
-
-// dial connects without the resolver if the address holds no name, which saves a
-// dozen allocations for each session.
-func dial(ctx context.Context, dialer net.Dialer, network, address string) (net.Conn, error) {
-	to, err := netip.ParseAddrPort(address)
-	if err != nil || network != "tcp" {
-		return dialer.DialContext(ctx, network, address)
-	}
-	var from netip.AddrPort
-	if local, ok := dialer.LocalAddr.(*net.TCPAddr); ok {
-		from = local.AddrPort()
-	}
-	conn, err := dialer.DialTCP(ctx, network, from, to)
-	if err != nil {
-		return nil, err // conn is a nil pointer
-	}
-	return conn, nil
 }
 
 // NewConn returns a connection to a backend, which must send its greeting

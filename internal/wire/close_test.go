@@ -32,7 +32,7 @@ func TestCloseAfterTheEnd(t *testing.T) {
 	if line, err := c.ReadLine(); err != io.EOF {
 		t.Fatalf("%q, %v", line, err)
 	}
-	below := &halves{TCPConn: c.raw.(*net.TCPConn)}
+	below := &halves{Conn: c.raw}
 	c.raw, c.conn = below, below
 	c.Print("goodbye\r\n")
 	if err := c.Close(); err != nil {
@@ -49,13 +49,13 @@ func TestCloseAfterTheEnd(t *testing.T) {
 
 // halves counts how often only one half of the socket is closed.
 type halves struct {
-	*net.TCPConn
+	net.Conn
 	closed int
 }
 
 func (h *halves) CloseWrite() error {
 	h.closed++
-	return h.TCPConn.CloseWrite()
+	return h.Conn.(interface{ CloseWrite() error }).CloseWrite()
 }
 
 // inTLS returns a Conn in TLS 1.2, where alerts can be recognised from outside, the

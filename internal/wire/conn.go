@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/socketio"
 )
 
 // Limits bound the memory and the time that a peer can use. All must be set.
@@ -94,6 +96,7 @@ const (
 
 // New returns a Conn on conn, which it owns.
 func New(conn net.Conn, limits Limits) *Conn {
+	conn = socketio.Wrap(conn)
 	c := &Conn{Stream{raw: conn, conn: conn, limits: limits}}
 	if limits.Backend {
 		c.reply = time.Now().Add(limits.Wait) // for the greeting
