@@ -26,8 +26,9 @@ type Config struct {
 
 	// The system user that the program becomes at its start if root starts it,
 	// for machines without systemd, whose unit sets User=. It keeps root's
-	// right to open ports below 1024. It creates state_dir for the user. Linux
-	// only. Default: none; a program that root starts runs as root.
+	// right to open ports below 1024, and with handover: tproxy CAP_NET_ADMIN.
+	// It creates state_dir for the user. Linux only. Default: none; a program
+	// that root starts runs as root.
 	User string `yaml:"user" example:"letterlock"`
 
 	// Allows plaintext to a backend with a public IP address. Without it

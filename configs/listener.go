@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"slices"
 	"time"
 
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -51,6 +52,12 @@ func (l Listener) TicketsOn() bool {
 		return *l.SessionTickets
 	}
 	return l.Service != SMTP && !l.AsksClients()
+}
+
+// ConnectsAsClient reports whether a listener connects to its backend from the
+// client's address, which needs CAP_NET_ADMIN.
+func (c *Config) ConnectsAsClient() bool {
+	return slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.Handover == "tproxy" })
 }
 
 // PolicyOf returns the TLS policy of a listener, as NamedPolicy does.

@@ -67,7 +67,7 @@ func becomeUser(c *configs.Config) error {
 	if c.User == "" {
 		return nil
 	}
-	if err := privilege.Drop(c.User, c.StateDir); err != nil {
+	if err := privilege.Drop(c.User, c.ConnectsAsClient(), c.StateDir); err != nil {
 		return configs.Errors{c.Wrong("user", err.Error(), "create the user, such as with: useradd --system --shell /usr/sbin/nologin "+c.User)}
 	}
 	return nil

@@ -18,6 +18,12 @@ func TestRootBecomesTheUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become another user")
 	}
+	for handover, rights := range map[string]string{"none": "0000000000000400", "tproxy": "0000000000001400"} {
+		t.Run(handover, func(t *testing.T) { becomesTheUser(t, handover, rights) })
+	}
+}
+
+func becomesTheUser(t *testing.T, handover, rights string) {
 	folder, err := os.MkdirTemp("", "letterlock-user") // t.TempDir is closed to other users
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +37,7 @@ func TestRootBecomesTheUser(t *testing.T) {
 	if out, err := exec.Command("cp", self, program).CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
-	text := "hostname: mail.example.com\nuser: nobody\nstate_dir: state\nprobe: false\nlisteners: [{service: imaps, listen: \"127.0.0.77:993\", backend: \"127.0.0.1:9\"}]\n"
+	text := "hostname: mail.example.com\nuser: nobody\nstate_dir: state\nprobe: false\nlisteners: [{service: imaps, listen: \"127.0.0.77:993\", backend: \"127.0.0.1:9\", handover: " + handover + "}]\n"
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +58,7 @@ func TestRootBecomesTheUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "Groups:\t65534 \n", "CapPrm:\t0000000000000400", "CapEff:\t0000000000000400"} {
+	for _, want := range []string{"Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "Groups:\t65534 \n", "CapPrm:\t" + rights, "CapEff:\t" + rights} {
 		if !strings.Contains(string(status), want) {
 			t.Errorf("no %q in\n%s", want, status)
 		}

@@ -29,6 +29,9 @@ func newGeneration(c *configs.Config, before *generation, o Options) (g *generat
 	pools := newPools(c)
 	g = &generation{config: c, maintenance: newMaintenance(o.Log), pools: pools}
 	g.maintenance.finder, g.maintenance.deliveries = o.Finder, o.Deliveries
+	if err := checkTransparent(c); err != nil {
+		return nil, err
+	}
 	if before != nil {
 		g.maintenance.follow(before.maintenance)
 		pools.before = before.pools

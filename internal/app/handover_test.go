@@ -42,14 +42,14 @@ func TestHandoverFailsOver(t *testing.T) {
 probe: false
 hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
-timeouts: {dial: 1s}
+timeouts: {dial: 5s}
 backends: [{name: pair, addresses: ["%s", "%s"]}]
 listeners: [{service: smtp, listen: "127.0.0.1:0", backend: pair, handover: xclient, greet_delay: 0s}]
 `, bad, good))
 			down := "backend is down\" backend=pair address=" + bad
 			if !wait.Happens(func() bool { // either backend may be tried first
 				if said := w.ehlo(); !strings.HasPrefix(said, "250") {
-					t.Fatalf("the client reads %q", said)
+					t.Fatalf("the client reads %q\n%s", said, w.log)
 				}
 				return strings.Contains(w.log.String(), down)
 			}) {

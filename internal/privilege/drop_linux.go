@@ -13,9 +13,10 @@ import (
 // Drop executes the program again as a user, with the same arguments and open
 // files, in the same process. The program keeps no right of root but to open
 // ports below 1024 (CAP_NET_BIND_SERVICE), as with AmbientCapabilities= in a
-// unit of systemd. folders are created for the user if they are missing. Drop
-// returns only an error, and nil if the process does not run as root.
-func Drop(name string, folders ...string) error {
+// unit of systemd, and with netAdmin CAP_NET_ADMIN. folders are created for the
+// user if they are missing. Drop returns only an error, and nil if the process does
+// not run as root.
+func Drop(name string, netAdmin bool, folders ...string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -40,7 +41,7 @@ func Drop(name string, folders ...string) error {
 		{"keeping capabilities", func() error { return unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0) }},
 		{"setting the groups", func() error { return to.setGroups() }},
 		{"setting the user", func() error { return to.setUser() }},
-		{"keeping CAP_NET_BIND_SERVICE alone", keepBind},
+		{"keeping capabilities for the network", func() error { return keep(netAdmin) }},
 		{"executing " + program, func() error { return unix.Exec(program, os.Args, os.Environ()) }},
 	} {
 		if err := step.do(); err != nil {
@@ -116,14 +117,26 @@ func (a account) setUser() error {
 	return setID(setresuid, a.uid)
 }
 
-// keepBind gives up all capabilities but CAP_NET_BIND_SERVICE, which outlives
-// the execution of the program.
-func keepBind() error {
-	const bind = 1 << unix.CAP_NET_BIND_SERVICE
+// keep gives up all capabilities but CAP_NET_BIND_SERVICE, and with netAdmin
+// CAP_NET_ADMIN. These outlive the execution of the program.
+func keep(netAdmin bool) error {
+	kept := []int{unix.CAP_NET_BIND_SERVICE}
+	if netAdmin {
+		kept = append(kept, unix.CAP_NET_ADMIN)
+	}
+	var bits uint32
+	for _, capability := range kept {
+		bits |= 1 << capability
+	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	sets := [2]unix.CapUserData{{Effective: bind, Permitted: bind, Inheritable: bind}}
+	sets := [2]unix.CapUserData{{Effective: bits, Permitted: bits, Inheritable: bits}}
 	if err := unix.Capset(&header, &sets[0]); err != nil {
 		return err
 	}
-	return unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, unix.CAP_NET_BIND_SERVICE, 0, 0)
+	for _, capability := range kept {
+		if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, uintptr(capability), 0, 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
