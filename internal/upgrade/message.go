@@ -47,16 +47,24 @@ const (
 var errTooLong = errors.New("the message is too long")
 
 func send(w io.Writer, m message) error {
+	framed, err := frame(m)
+	if err == nil {
+		_, err = w.Write(framed)
+	}
+	return err
+}
+
+// frame returns a message with its length in front.
+func frame(m message) ([]byte, error) {
 	text, err := json.Marshal(m)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(text) > maxMessage {
-		return errTooLong
+		return nil, errTooLong
 	}
 	framed := binary.BigEndian.AppendUint32(nil, uint32(len(text))) //nolint:gosec // checked above
-	_, err = w.Write(append(framed, text...))
-	return err
+	return append(framed, text...), nil
 }
 
 // receive reads one message. A process that has ended gives io.EOF.

@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 )
@@ -26,6 +27,25 @@ func newPipes() (ours, theirs *pipes, err error) {
 func (p *pipes) close() {
 	_ = p.in.Close()
 	_ = p.out.Close()
+}
+
+// fillTime is how long fill waits for a full pipe, which has no reader yet.
+const fillTime = 20 * time.Millisecond
+
+// fill writes a message to the pipe before it has a reader, as far as the pipe has
+// room: 64 KiB on Linux, or one page for a user with very many pipes. It returns the
+// rest.
+func (p *pipes) fill(m message) (rest []byte, err error) {
+	text, err := frame(m)
+	if err != nil {
+		return nil, err
+	}
+	p.deadline(context.Background(), fillTime)
+	n, err := p.out.Write(text)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	return text[n:], err
 }
 
 // deadline bounds the reads and writes from now on, unless ctx has ended.

@@ -59,12 +59,12 @@ type Successor struct {
 // Run starts the new process and returns when it accepts connections. After an
 // error that process has ended, or is being ended.
 func (s Start) Run(ctx context.Context) (*Successor, error) {
-	command, pipes, err := s.start()
+	command, pipes, rest, err := s.start()
 	if err != nil {
 		return nil, err
 	}
 	go func() { _ = command.Wait() }() // fails if systemd is its parent, and waits for it
-	version, err := s.converse(ctx, pipes)
+	version, err := s.converse(ctx, pipes, rest)
 	if err != nil {
 		_ = command.Process.Kill()
 		pipes.close()
@@ -74,13 +74,18 @@ func (s Start) Run(ctx context.Context) (*Successor, error) {
 }
 
 // start executes the program. The process outlives every context: Run ends it if the
-// upgrade fails.
-func (s Start) start() (*exec.Cmd, *pipes, error) {
+// upgrade fails. The list of sockets is in its pipe before it exists, so that it can
+// serve even if this process is killed now; rest holds the part that does not fit into the pipe.
+func (s Start) start() (_ *exec.Cmd, _ *pipes, rest []byte, err error) {
 	p, theirs, err := newPipes()
 	if err != nil {
-		return nil, nil, fmt.Errorf("starting the new process: %w", err)
+		return nil, nil, nil, fmt.Errorf("starting the new process: %w", err)
 	}
 	defer theirs.close()
+	if rest, err = p.fill(s.list()); err != nil {
+		p.close()
+		return nil, nil, nil, fmt.Errorf("starting the new process: %w", err)
+	}
 	command := exec.CommandContext(context.Background(), s.Program, s.Args...) //nolint:gosec // G204: this program, with its own arguments
 	command.Env = append(environment(os.Environ()), marker+"=1")
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -93,9 +98,18 @@ func (s Start) start() (*exec.Cmd, *pipes, error) {
 	}
 	if err := command.Start(); err != nil {
 		p.close()
-		return nil, nil, fmt.Errorf("starting the new process: %w", err)
+		return nil, nil, nil, fmt.Errorf("starting the new process: %w", err)
 	}
-	return command, p, nil
+	return command, p, rest, nil
+}
+
+// list describes the sockets, in the order of their descriptors.
+func (s Start) list() message {
+	m := message{Step: sockets}
+	for _, socket := range s.Sockets {
+		m.Sockets = append(m.Sockets, description{socket.Name, socket.Address, socket.Systemd})
+	}
+	return m
 }
 
 // environment leaves out the variables that systemd has set for this process alone.
@@ -112,19 +126,16 @@ var (
 	errSilent = errors.New("it was not ready in time and was ended; perhaps it is another program")
 )
 
-// converse leads the new process to the point where it accepts connections.
-func (s Start) converse(ctx context.Context, p *pipes) (version string, err error) {
+// converse leads the new process to the point where it accepts connections. rest is
+// the part of the first message that is not in the pipe yet.
+func (s Start) converse(ctx context.Context, p *pipes, rest []byte) (version string, err error) {
 	defer context.AfterFunc(ctx, p.expire)()
 	deadline := s.Deadline
 	if deadline == 0 {
 		deadline = StartTime
 	}
 	p.deadline(ctx, deadline)
-	list := message{Step: sockets}
-	for _, socket := range s.Sockets {
-		list.Sockets = append(list.Sockets, description{socket.Name, socket.Address, socket.Systemd})
-	}
-	if err := send(p.out, list); err != nil {
+	if _, err := p.out.Write(rest); err != nil {
 		return "", reason(ctx, err)
 	}
 	if _, err := expect(ctx, p.in, prepared); err != nil {

@@ -16,99 +16,6 @@ import (
 	"time"
 )
 
-// role makes the binary of the tests be a new process.
-const role = "RUN_AS_SUCCESSOR"
-
-func TestMain(m *testing.M) {
-	if name := os.Getenv(role); name != "" {
-		if err := successors[name](); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// successors are new processes, good and bad.
-var successors = map[string]func() error{
-	"good":   takeOver,
-	"silent": func() error { time.Sleep(time.Minute); return nil },
-	"ends":   func() error { return nil },
-	"cannot": func() error {
-		old, err := FromEnvironment()
-		old.Failed(errors.New("line 7: no such policy"))
-		return err
-	},
-	"sends nonsense": func() error {
-		_, err := pipeAt(toOld).WriteString("HTTP/1.1 400 Bad Request\r\n\r\n")
-		time.Sleep(time.Minute)
-		return err
-	},
-	"sends another message": func() error { return send(pipeAt(toOld), message{Step: ready}) },
-	"ends when prepared": func() error {
-		old, err := FromEnvironment()
-		if err != nil {
-			return err
-		}
-		if _, err := old.Sockets(); err != nil {
-			return err
-		}
-		_, err = old.Prepared()
-		return err
-	},
-	"knows more": func() error {
-		_, err := os.NewFile(toOld, "pipe").Write(framed(`{"step": "prepared", "more": {"than": ["this"]}}`))
-		time.Sleep(100 * time.Millisecond)
-		return errors.Join(err, send(os.NewFile(toOld, "pipe"), message{Step: ready, Version: "9"}))
-	},
-}
-
-func framed(text string) []byte { return append([]byte{0, 0, 0, byte(len(text))}, text...) }
-
-// takeOver answers each connection with the state, until it is asked to end.
-func takeOver() error {
-	old, err := FromEnvironment()
-	if err != nil {
-		return err
-	}
-	inherited, err := old.Sockets()
-	if err != nil {
-		return err
-	}
-	socket, err := inherited.Listen("imaps", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	inherited.Close()
-	passed, err := old.Prepared()
-	if err != nil {
-		return err
-	}
-	old.Ready("2")
-	files, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return err
-	}
-	var open []string
-	for _, f := range files {
-		if to, err := os.Readlink("/proc/self/fd/" + f.Name()); err == nil && !strings.HasPrefix(to, "anon_inode:") && !strings.HasPrefix(to, "/") {
-			open = append(open, f.Name())
-		}
-	}
-	for {
-		conn, err := socket.Accept()
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(conn, "state %s environment %q open %d\n", passed, os.Getenv(marker), len(open))
-		_ = conn.Close()
-		if strings.Contains(string(passed), "last") {
-			return nil
-		}
-	}
-}
-
 // attempt is an upgrade with one socket.
 func attempt(t *testing.T, name string) (Start, net.Listener) {
 	t.Helper()
@@ -157,6 +64,53 @@ func TestTakeOver(t *testing.T) {
 	var open int
 	if _, err := fmt.Sscanf(strings.TrimPrefix(string(text), want), "%d", &open); err != nil || open > 5 {
 		t.Errorf("%d pipes and sockets are open in the new process", open)
+	}
+}
+
+// A new process whose predecessor is killed at once has the list of the sockets, and
+// serves.
+func TestOldProcessEndsAtOnce(t *testing.T) {
+	start, socket := attempt(t, "serves alone")
+	command, pipes, rest, err := start.start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipes.close()
+	conn, err := net.Dial("tcp", socket.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	text, err := io.ReadAll(conn)
+	if err != nil || string(text) != "no state: true" || len(rest) != 0 {
+		t.Errorf("%q, %v, and %d bytes of the list are missing", text, err, len(rest))
+	}
+	if err := command.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// The part of a long list for which the pipe has no room is sent later.
+func TestLongListOfSockets(t *testing.T) {
+	long := message{Step: sockets, Sockets: make([]description, 2048)}
+	for i := range long.Sockets {
+		long.Sockets[i] = description{Name: "submissions", Address: "[2001:db8:1111:2222:3333:4444:5555:6666]:465"}
+	}
+	ours, theirs, err := newPipes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.close()
+	defer theirs.close()
+	rest, err := ours.fill(long)
+	if err != nil || len(rest) == 0 {
+		t.Fatalf("%d bytes are left, %v", len(rest), err)
+	}
+	ours.deadline(t.Context(), 20*time.Second)
+	go func() { _, _ = ours.out.Write(rest) }()
+	if m, err := receive(theirs.in); err != nil || len(m.Sockets) != len(long.Sockets) {
+		t.Errorf("%d sockets, %v", len(m.Sockets), err)
 	}
 }
 
