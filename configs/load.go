@@ -37,16 +37,21 @@ func Parse(name string, text []byte) (*Config, error) {
 
 // Load is the function Load, for the machine m.
 func (m Machine) Load(path string) (*Config, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	text, err := read(path)
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	return m.Parse(path, text)
+}
+
+// read reads a file, but not much more than maxFile of it.
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path) //nolint:gosec // G703: the administrator names the file
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
 // Parse is the function Parse, for the machine m.
@@ -66,6 +71,25 @@ func (m Machine) Parse(name string, text []byte) (*Config, error) {
 	}
 	c.origin = origin{f, m}
 	return &c, nil
+}
+
+// StateDirIn returns the state_dir of a file that has errors, even if it is not YAML;
+// the default if it cannot be read.
+func StateDirIn(path string) string {
+	folder := Default().StateDir
+	text, err := read(path)
+	if err != nil {
+		return folder
+	}
+	for line := range bytes.Lines(text) {
+		var found struct {
+			StateDir string `yaml:"state_dir"`
+		}
+		if bytes.HasPrefix(line, []byte("state_dir:")) && yaml.Unmarshal(line, &found) == nil && found.StateDir != "" {
+			folder = inFolder(filepath.Dir(path), found.StateDir)
+		}
+	}
+	return folder
 }
 
 // tree parses the text as one YAML document. It returns nil if that fails; the

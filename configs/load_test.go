@@ -38,6 +38,26 @@ func mustFail(t *testing.T, text string) Errors {
 	return all
 }
 
+// The folder of the state is found in a file with any error.
+func TestStateDirIn(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "letterlock.yaml")
+	if got := StateDirIn(file); got != Default().StateDir {
+		t.Errorf("no file: %s", got)
+	}
+	for text, want := range map[string]string{
+		"": Default().StateDir, "hostname: a\n": Default().StateDir, "  state_dir: /in/another/key\n": Default().StateDir, "state_dir:\n": Default().StateDir,
+		"state_dir: /var/lib/own # ours\n\tlisteners: [\n": "/var/lib/own", "a: b: c\r\nstate_dir: \"/var/lib/own\"\r\n": "/var/lib/own", "state_dir: own": filepath.Join(folder, "own"),
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := StateDirIn(file); got != want {
+			t.Errorf("%q: %s, not %s", text, got, want)
+		}
+	}
+}
+
 func withDefaults(l Listener) Listener {
 	setDefaults(reflect.ValueOf(&l).Elem())
 	return l

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/letterlock/letterlock/internal/app"
+	"github.com/letterlock/letterlock/internal/observe/loghandler"
 	"github.com/letterlock/letterlock/internal/systemd"
 	"github.com/letterlock/letterlock/internal/upgrade"
 )
@@ -96,6 +97,10 @@ func (r *runner) serve() *upgrade.Successor {
 		case <-r.upgrades:
 			r.upgrade(nil)
 		case request := <-r.control.Requests():
+			if request.Refused != "" {
+				r.refuse(&request, errors.New(request.Refused))
+				continue
+			}
 			r.upgrade(&request)
 		case done := <-r.result:
 			if r.settle(done); done.err == nil {
@@ -144,7 +149,7 @@ func (r *runner) upgrade(request *upgrade.Request) {
 
 // refuse logs why the upgrade has failed, and answers the request for it.
 func (r *runner) refuse(request *upgrade.Request, why error) {
-	r.log.Error("upgrade: this process continues", "error", why)
+	r.log.Error("upgrade: this process continues", "error", loghandler.Whole(why.Error()))
 	if request != nil {
 		request.Answer(upgrade.Reply{Error: why.Error()})
 	}

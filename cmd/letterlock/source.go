@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"os"
@@ -88,6 +89,15 @@ func (s *source) load() (*configs.Config, error) {
 		return nil, err
 	}
 	return configs.Simple(quick)
+}
+
+// stateDir returns the state_dir of a configuration that cannot be loaded, as far as
+// it can be read.
+func (s *source) stateDir() string {
+	if file := s.name(); file != "" {
+		return configs.StateDirIn(file)
+	}
+	return cmp.Or(os.Getenv("LETTERLOCK_STATE_DIR"), configs.Default().StateDir)
 }
 
 // alone reports flags and variables that would be ignored beside a file.

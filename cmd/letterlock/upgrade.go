@@ -5,7 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"time"
 
+	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/upgrade"
 )
 
@@ -22,6 +24,7 @@ func upgradeCommand(ui *ui, args []string) error {
 	}
 	c, err := source.load()
 	if err != nil {
+		refuseUpgrade(ui, source, err)
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*upgrade.StartTime)
@@ -35,6 +38,26 @@ func upgradeCommand(ui *ui, args []string) error {
 	}
 	ui.printf("process %d, letterlock %s, has taken over\n", reply.PID, reply.Version)
 	return nil
+}
+
+// refuseTime bounds the report of an error to the running proxy.
+const refuseTime = 5 * time.Second
+
+// refuseUpgrade lets the log of the running proxy say why there is no upgrade: the
+// configuration has an error. Without a running proxy it does nothing.
+func refuseUpgrade(ui *ui, source *source, why error) {
+	if !source.given() {
+		return
+	}
+	text := why.Error()
+	if all, ok := errors.AsType[configs.Errors](why); ok {
+		text = all.Short()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), refuseTime)
+	defer cancel()
+	if upgrade.Refuse(ctx, source.stateDir(), "`letterlock upgrade` found an error in the configuration: "+text) == nil {
+		ui.errorf("the running proxy continues, because of an error in the configuration")
+	}
 }
 
 // notRunning is an error whose exit status is exitNotRunning.

@@ -48,15 +48,13 @@ func TestUpgradeFails(t *testing.T) {
 		"": "listeners",
 	} {
 		f.configure(text)
-		if status, out := u.ask(); status != exitFailed || !strings.Contains(out, want) {
+		mark := len(u.log.String())
+		if status, out := u.ask(); status != exitFailed || !strings.Contains(out, want) || !strings.Contains(out, "the running proxy continues") {
 			t.Errorf("%d %s", status, out)
 		}
+		u.wantReason(mark, "`letterlock upgrade` found an error in the configuration: ", want)
 		u.signal(syscall.SIGUSR2)
-		wait.Until(t, "the log does not say why: "+want, func() bool {
-			return slices.ContainsFunc(strings.Split(u.log.String(), "\n"), func(line string) bool {
-				return strings.Contains(line, "it cannot start: ") && strings.Contains(strings.ReplaceAll(line, `\"`, `"`), want)
-			})
-		})
+		u.wantReason(mark, "it cannot start: ", want)
 		if err := u.everyService(s); err != nil {
 			t.Error(err)
 		}
@@ -69,6 +67,18 @@ func TestUpgradeFails(t *testing.T) {
 	if err := u.everyService(s); err != nil {
 		t.Error(err)
 	}
+}
+
+// wantReason waits for a line of the log behind a mark, about an upgrade that was
+// refused for a reason.
+func (u *upgradable) wantReason(mark int, found, reason string) {
+	u.Helper()
+	wait.Until(u.T, "the log does not say why: "+found+reason, func() bool {
+		return slices.ContainsFunc(strings.Split(u.log.String()[mark:], "\n"), func(line string) bool {
+			line = strings.ReplaceAll(line, `\"`, `"`)
+			return strings.Contains(line, "upgrade: this process continues") && strings.Contains(line, found) && strings.Contains(line, reason)
+		})
+	})
 }
 
 // blocked is an upgrade whose new process waits until release is called.

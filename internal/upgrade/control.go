@@ -1,7 +1,6 @@
 package upgrade
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,7 +28,18 @@ type Control struct {
 }
 
 // Request is one request. It must be answered once.
-type Request struct{ reply chan Reply }
+type Request struct {
+	// Refused is why `letterlock upgrade` does not ask for an upgrade: it has found
+	// an error in the configuration. Empty: it asks for one.
+	Refused string
+	reply   chan Reply
+}
+
+// question is the request of `letterlock upgrade`, as JSON.
+type question struct {
+	Upgrade bool   `json:"upgrade,omitempty"`
+	Refused string `json:"refused,omitempty"`
+}
 
 // Reply is the result of a request.
 type Reply struct {
@@ -40,9 +50,9 @@ type Reply struct {
 
 const (
 	socketName  = "upgrade.sock"
-	word        = "upgrade\n"
 	askTime     = 5 * time.Second
 	maxRequests = 8
+	maxJSON     = 8 * maxError // an error whose bytes are all escaped
 )
 
 // NewControl opens the socket in a folder. It takes the place of the socket of an
@@ -132,11 +142,11 @@ func (c *Control) serve() {
 func (c *Control) answer(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(askTime))
-	line, err := bufio.NewReader(io.LimitReader(conn, int64(len(word)))).ReadString('\n')
-	if err != nil || line != word {
+	var asked question
+	if err := json.NewDecoder(io.LimitReader(conn, maxJSON)).Decode(&asked); err != nil || !asked.Upgrade && asked.Refused == "" {
 		return
 	}
-	request := Request{make(chan Reply, 1)}
+	request := Request{asked.Refused, make(chan Reply, 1)}
 	c.waiting.Add(1)
 	defer c.waiting.Done()
 	select {
@@ -158,6 +168,20 @@ var ErrNotRunning = errors.New("no running proxy was found")
 // Ask asks the process whose state is in a folder to upgrade itself, and waits for
 // the result. Only an error that is ErrNotRunning says that nothing was asked.
 func Ask(ctx context.Context, folder string) (Reply, error) {
+	return ask(ctx, folder, question{Upgrade: true})
+}
+
+// Refuse reports to the process whose state is in a folder why it is not asked to
+// upgrade itself, for its log.
+func Refuse(ctx context.Context, folder, why string) error {
+	reply, err := ask(ctx, folder, question{Refused: cut(why)})
+	if reply.Error != "" { // the process repeats why
+		return nil
+	}
+	return err
+}
+
+func ask(ctx context.Context, folder string, q question) (Reply, error) {
 	path := filepath.Join(folder, socketName)
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", path)
@@ -166,11 +190,11 @@ func Ask(ctx context.Context, folder string) (Reply, error) {
 	}
 	defer func() { _ = conn.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-	if _, err := io.WriteString(conn, word); err != nil {
+	if err := json.NewEncoder(conn).Encode(q); err != nil {
 		return Reply{}, fmt.Errorf("%s: %w", path, err)
 	}
 	var reply Reply
-	if err := json.NewDecoder(io.LimitReader(conn, 2*maxError)).Decode(&reply); err != nil {
+	if err := json.NewDecoder(io.LimitReader(conn, maxJSON)).Decode(&reply); err != nil {
 		return Reply{}, fmt.Errorf("%s: the running proxy did not answer: %w", path, err)
 	}
 	if reply.Error != "" {

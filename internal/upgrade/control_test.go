@@ -72,9 +72,37 @@ func TestAsk(t *testing.T) {
 	if _, err := Ask(t.Context(), in); err == nil || err.Error() != "the configuration is wrong" {
 		t.Error(err)
 	}
+	if reply, err := ask(t.Context(), in, question{}); err == nil {
+		t.Errorf("an empty request gets %+v", reply)
+	}
 	info, err := os.Stat(filepath.Join(in, socketName))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
+	}
+}
+
+// The process learns why it is not asked for an upgrade.
+func TestRefuse(t *testing.T) {
+	in := folder(t)
+	if err := Refuse(t.Context(), in, "line 7"); !errors.Is(err, ErrNotRunning) {
+		t.Error(err)
+	}
+	c := newControl(t, in)
+	why := make(chan string, 2)
+	go func() {
+		for range 2 {
+			request := <-c.Requests()
+			why <- request.Refused
+			request.Answer(Reply{Error: request.Refused})
+		}
+	}()
+	for _, text := range []string{"line 7: unknown key", strings.Repeat("\x00", 2*maxError)} {
+		if err := Refuse(t.Context(), in, text); err != nil {
+			t.Error(err)
+		}
+		if got := <-why; got != text[:min(len(text), maxError)] {
+			t.Errorf("%.20q, %d bytes", got, len(got))
+		}
 	}
 }
 
@@ -117,7 +145,7 @@ func TestSocketOfAKilledProcess(t *testing.T) {
 func TestControlWithoutAReply(t *testing.T) {
 	in := folder(t)
 	c := newControl(t, in)
-	for _, text := range []string{"", "reload\n", "upgrade", strings.Repeat("x", 1000)} {
+	for _, text := range []string{"", "reload\n", "{}\n", `{"upgrade": `, strings.Repeat("x", 1000)} {
 		conn, err := net.Dial("unix", filepath.Join(in, socketName))
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // message is a message between the two processes. A process ignores fields
@@ -43,6 +44,9 @@ const (
 	maxMessage = MaxState + 1<<20
 	maxError   = 4 << 10
 )
+
+// cut shortens the text of an error.
+func cut(text string) string { return strings.ToValidUTF8(text[:min(len(text), maxError)], "") }
 
 var errTooLong = errors.New("the message is too long")
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -95,7 +94,6 @@ func (p *Predecessor) Failed(why error) {
 		return
 	}
 	p.pipes.deadline(context.Background(), acceptTime)
-	text := why.Error()
-	_ = send(p.pipes.out, message{Step: failed, Error: strings.ToValidUTF8(text[:min(len(text), maxError)], "")})
+	_ = send(p.pipes.out, message{Step: failed, Error: cut(why.Error())})
 	p.pipes.close()
 }
