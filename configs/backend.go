@@ -29,7 +29,8 @@ type Backend struct {
 
 	// The time between two checks of a server, by a greeting and a goodbye;
 	// each check is a line in the backend's log. A server that a session has
-	// just reached is not checked, nor is the only server of a backend.
+	// just reached is not checked. The only server of a backend is checked only
+	// while it is down.
 	Health time.Duration `yaml:"health" default:"30s" min:"5s" max:"1h"`
 
 	// TLS to the servers: none, starttls, or tls for implicit TLS.

@@ -92,6 +92,9 @@ func (r *Probed) run(ctx context.Context, c *configs.Config, p *upstream.Pool, h
 		TLS: &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, ServerName: c.Hostname},
 	}
 	conn, err := p.Connect(ctx, r.Address, h, session, c.Timeouts.Dial)
+	if err != nil && ctx.Err() == nil && !h.Transparent { // else the client's address may be the cause
+		p.ReportUnreached(r.Address, err, slog.New(slog.DiscardHandler)) // the probe's result is logged
+	}
 	if err != nil {
 		r.Err, r.Remedy = err, gate.BackendDown.Remedy()
 		return

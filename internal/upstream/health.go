@@ -84,11 +84,8 @@ func (c *Checker) watch(p *Pool) {
 	}
 }
 
-// checked reports whether a pool is checked: the state of a single address
-// would change nothing.
-func (p *Pool) checked() bool {
-	return p.Health > 0 && p.Probe != nil && len(p.Addresses) > 1
-}
+// checked reports whether a pool is checked.
+func (p *Pool) checked() bool { return p.Health > 0 && p.Probe != nil }
 
 // nextDue returns the time of the next check of any member.
 func (p *Pool) nextDue() time.Time {
@@ -96,10 +93,10 @@ func (p *Pool) nextDue() time.Time {
 	defer p.mu.Unlock()
 	next := time.Now().Add(p.Health)
 	for _, m := range p.all() {
-		if m.due.IsZero() {
+		if m.due.IsZero() && !p.single() {
 			m.due = time.Now().Add(p.pause(0))
 		}
-		if m.due.Before(next) {
+		if !m.due.IsZero() && m.due.Before(next) {
 			next = m.due
 		}
 	}
@@ -112,7 +109,7 @@ func (p *Pool) dueNow() (due []*Member) {
 	defer p.mu.Unlock()
 	now := time.Now()
 	for _, m := range p.all() {
-		if !m.due.After(now) {
+		if !m.due.IsZero() && !m.due.After(now) {
 			due = append(due, m)
 		}
 	}
@@ -149,7 +146,7 @@ func (c *Checker) check(p *Pool, m *Member) error {
 func (p *Pool) ReportSession(m *Member, h Handover, err error, log *slog.Logger) {
 	switch why := gate.ReasonOf(err); {
 	case why == gate.ClientRefused:
-	case why == gate.BackendRefused && p.checked(), h.Transparent && err != nil, mayBeAboutClient(h, err):
+	case why == gate.BackendRefused && p.checked() && !p.single(), h.Transparent && err != nil, mayBeAboutClient(h, err):
 		p.checkSoon(m)
 	default:
 		p.Report(m, err, log)
@@ -178,4 +175,25 @@ func (p *Pool) Report(m *Member, err error, log *slog.Logger) {
 		return
 	}
 	log.Info("backend is up again", "backend", p.String(), "address", m.address)
+}
+
+// ReportUnreached stores that a probe at the start could not reach an address.
+// The result of a session or a check is newer, and counts instead.
+func (p *Pool) ReportUnreached(address string, err error, log *slog.Logger) {
+	if m := p.untried(address); m != nil {
+		p.Report(m, err, log)
+	}
+}
+
+// untried returns the member with an address, if nothing is known about it; nil
+// otherwise.
+func (p *Pool) untried(address string) *Member {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range p.all() {
+		if m.address == address && m.answered.IsZero() {
+			return m
+		}
+	}
+	return nil
 }

@@ -176,8 +176,38 @@ func (p *Pool) update(m *Member, err error) (changed bool) {
 		m.changed = now
 	}
 	m.down, m.reason, m.answered = err != nil, err, now
-	m.due = now.Add(p.pause(m.failures))
+	m.due = p.nextCheck(m, now)
+	if m.down && p.single() {
+		p.wake()
+	}
 	return changed
+}
+
+// nextCheck returns when a member is checked next; zero: not until a session
+// fails. The state of a single address changes nothing for sessions. But a proxy
+// is not ready while it is down, and may get no sessions that show otherwise, so
+// it is checked then, the first time soon. The caller holds mu.
+func (p *Pool) nextCheck(m *Member, now time.Time) time.Time {
+	switch {
+	case !p.single():
+		return now.Add(p.pause(m.failures))
+	case !m.down:
+		return time.Time{}
+	case m.failures == 1:
+		return now.Add(min(soonest, p.Health))
+	}
+	return now.Add(p.pause(m.failures))
+}
+
+// single reports whether the pool has one address.
+func (p *Pool) single() bool { return len(p.Addresses) == 1 }
+
+// wake makes the checks of the pool look at the times again; the caller holds mu.
+func (p *Pool) wake() {
+	select {
+	case p.hurry <- struct{}{}:
+	default:
+	}
 }
 
 // soonest is the minimum time between two checks that sessions ask for: clients
@@ -189,11 +219,11 @@ const soonest = 5 * time.Second
 func (p *Pool) checkSoon(m *Member) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.single() && !m.down {
+		return // nothing depends on the result
+	}
 	if due := m.answered.Add(min(soonest, p.Health)); m.due.IsZero() || due.Before(m.due) {
 		m.due = due
-		select {
-		case p.hurry <- struct{}{}:
-		default:
-		}
+		p.wake()
 	}
 }

@@ -2,13 +2,13 @@ package upstream
 
 import (
 	"errors"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/wire"
 )
 
 func TestByClient(t *testing.T) {
@@ -56,8 +56,51 @@ func TestChecksBackOff(t *testing.T) {
 			t.Errorf("%s after %d failures", pause, failures)
 		}
 	}
-	if pool.checked() || (&Pool{Addresses: []string{"a"}, Health: 1, Probe: func(*wire.Stream) error { return nil }}).checked() {
-		t.Error("a pool with one address is checked")
+	if pool.checked() {
+		t.Error("a pool without a probe is checked")
+	}
+}
+
+// A single address is checked only while it is down.
+func TestSingleAddress(t *testing.T) {
+	pool := &Pool{Addresses: []string{"10.0.0.1:143"}, Health: time.Hour}
+	m := pool.Order(netip.Addr{})[0]
+	pool.nextDue()
+	pool.checkSoon(m)
+	pool.update(m, nil)
+	pool.checkSoon(m)
+	if !m.due.IsZero() || len(pool.dueNow()) > 0 {
+		t.Errorf("due in %s while it is up", time.Until(m.due))
+	}
+	pool.update(m, errors.New("gone"))
+	if left := time.Until(m.due); left < time.Second || left > soonest || time.Until(pool.nextDue()) > soonest {
+		t.Errorf("due in %s after the first failure", left)
+	}
+	if len(pool.hurry) == 0 {
+		t.Error("the checks are not woken")
+	}
+	pool.update(m, errors.New("gone"))
+	if left := time.Until(m.due); left < 50*time.Minute {
+		t.Errorf("due in %s after the second failure", left)
+	}
+	pool.update(m, nil)
+	if !m.due.IsZero() {
+		t.Errorf("due in %s when it is up again", time.Until(m.due))
+	}
+}
+
+// A backend that cannot be reached by a probe counts as down, unless a session has
+// reached it before.
+func TestReportUnreached(t *testing.T) {
+	pool := &Pool{Addresses: []string{"10.0.0.1:143"}, Health: time.Hour}
+	pool.ReportUnreached("10.0.0.1:143", errors.New("gone"), slog.New(slog.DiscardHandler))
+	if !pool.IsDown() {
+		t.Error("not down")
+	}
+	pool.update(pool.Order(netip.Addr{})[0], nil)
+	pool.ReportUnreached("10.0.0.1:143", errors.New("gone"), slog.New(slog.DiscardHandler))
+	if pool.IsDown() {
+		t.Error("down, although a session has reached it")
 	}
 }
 
