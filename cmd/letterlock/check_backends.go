@@ -40,7 +40,11 @@ func attack(ctx context.Context, c *configs.Config) ([]attacked, error) {
 			b.Findings = append(b.Findings, scan.Finding{Severity: severity, Text: about + f.Text + "; " + f.Remedy})
 		}
 		if r.Err != nil {
-			b.Findings = append(b.Findings, scan.Finding{Severity: scan.Weak, Text: "not probed to the end: " + r.Err.Error() + "; " + r.Remedy})
+			severity := scan.Weak
+			if r.Failed() {
+				severity = scan.Bad
+			}
+			b.Findings = append(b.Findings, scan.Finding{Severity: severity, Text: "not probed to the end: " + r.Err.Error() + "; " + r.Remedy})
 		}
 		all = append(all, b)
 	}

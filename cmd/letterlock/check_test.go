@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/internal/demo"
+	"github.com/letterlock/letterlock/internal/scan"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
 )
 
@@ -84,7 +85,7 @@ func TestCheckFindsBareServers(t *testing.T) {
 	file = writeFile(t, fmt.Sprintf("hostname: mail.example.com\nlisteners: [{service: imaps, listen: \"127.0.0.1:1\", backend: %q}, {service: pop3s, listen: \"127.0.0.1:2\", backend: \"127.0.0.1:3\"}]\n", backends.IMAP()))
 	var seen checked
 	if _, out, said := words("check", "--config", file, "--json"); json.Unmarshal([]byte(out), &seen) != nil || len(seen.Backends) != 2 || len(seen.Backends[0].Findings) != 0 ||
-		len(seen.Backends[1].Findings) != 1 || !strings.Contains(seen.Backends[1].Findings[0].Text, "not probed to the end") {
+		len(seen.Backends[1].Findings) != 1 || seen.Backends[1].Findings[0].Severity != scan.Bad || !strings.Contains(seen.Backends[1].Findings[0].Text, "not probed to the end") {
 		t.Errorf("%+v %s", seen, said)
 	}
 	file = writeFile(t, "hostname: mail.example.com\nlisteners: [{service: imaps, listen: \"127.0.0.1:1\", backend: b}]\n")

@@ -103,10 +103,7 @@ func printProbes(ui *ui, all []app.Probed) error {
 			ui.printf("probed: %s backend %s: nothing was found\n", r.Service, r.Address)
 		}
 	}
-	if app.Dangerous(all) {
-		return app.ErrDanger
-	}
-	return nil
+	return app.Verdict(all)
 }
 
 // headline begins the message about a backend.

@@ -116,15 +116,36 @@ func TestProbeRemediesOfHandovers(t *testing.T) {
 	l := loopback.Listen(t)
 	loopback.Serve(l, func(net.Conn) {})
 	misread := answering(t, [2]string{"PROXY", "502 what\r\n"})
-	for handover, want := range map[string]string{
-		"proxy-v2, backend: '" + l.Addr().String():        "haproxy_trusted_networks",
-		"proxy-v1, backend: '" + misread:                  "smtpd_upstream_proxy_protocol",
-		"xclient, backend: '" + answering(t):              "smtpd_authorized_xclient_hosts",
-		"xforward, auth: true, backend: '" + answering(t): "smtpd_authorized_xforward_hosts",
+	for handover, c := range map[string]struct {
+		status int
+		want   string
+	}{
+		"proxy-v2, backend: '" + l.Addr().String():        {exitFailed, "haproxy_trusted_networks"},
+		"proxy-v1, backend: '" + misread:                  {exitOK, "smtpd_upstream_proxy_protocol"},
+		"xclient, backend: '" + answering(t):              {exitOK, "smtpd_authorized_xclient_hosts"},
+		"xforward, auth: true, backend: '" + answering(t): {exitOK, "smtpd_authorized_xforward_hosts"},
 	} {
 		file := writeFile(t, "hostname: mail.example.com\nlisteners: [{service: smtp, recipients: [example.com], handover: "+handover+"'}]\n")
-		if status, _, said := words("config", "check", "--probe", "--config", file); status != exitOK || !strings.Contains(said, want) {
-			t.Errorf("%s: %d, no %q in\n%s", handover, status, want, said)
+		if status, _, said := words("config", "check", "--probe", "--config", file); status != c.status || !strings.Contains(said, c.want) {
+			t.Errorf("%s: %d, no %q in\n%s", handover, status, c.want, said)
 		}
+	}
+}
+
+// A backend that is down fails the command, beside others that are probed.
+func TestProbeOfABackendThatIsDown(t *testing.T) {
+	t.Parallel()
+	closed := loopback.Listen(t)
+	down := closed.Addr().String()
+	_ = closed.Close()
+	file := writeFile(t, "hostname: mail.example.com\nlisteners:\n"+
+		"  - {service: smtp, recipients: [example.com], backend: '"+answering(t, [2]string{"RCPT", "554 5.7.1 no\r\n"})+"'}\n  - {service: imaps, backend: '"+down+"'}\n")
+	status, out, said := words("config", "check", "--probe", file)
+	if status != exitFailed || !strings.Contains(out, "probed: smtp backend") ||
+		!strings.Contains(said, "warning: imaps backend was not probed to the end: "+down) || !strings.Contains(said, "a backend could not be probed") {
+		t.Errorf("%d\n%s%s", status, out, said)
+	}
+	if status, _, said := words("config", "check", file); status != exitOK {
+		t.Errorf("without --probe: %d\n%s", status, said)
 	}
 }

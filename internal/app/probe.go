@@ -22,6 +22,10 @@ import (
 // ErrDanger is returned if a backend must not be served through the proxy.
 var ErrDanger = errors.New("a backend failed its probe: it is an open relay, or accepts any password; see above")
 
+// ErrUnprobed is returned if a backend cannot be connected to, or has ended the
+// session of its probe.
+var ErrUnprobed = errors.New("a backend could not be probed; see above")
+
 // Probed is the result of probing one backend.
 type Probed struct {
 	Service, Address string
@@ -161,6 +165,21 @@ func Dangerous(all []Probed) bool {
 		}
 	}
 	return false
+}
+
+// Failed reports whether the backend is down, or has ended the session of the probe.
+// A backend that is only slow is not.
+func (r Probed) Failed() bool { return r.Err != nil && !errors.Is(r.Err, probe.ErrSlow) }
+
+// Verdict returns ErrDanger or ErrUnprobed; nil if neither applies to a backend.
+func Verdict(all []Probed) error {
+	switch {
+	case Dangerous(all):
+		return ErrDanger
+	case slices.ContainsFunc(all, Probed.Failed):
+		return ErrUnprobed
+	}
+	return nil
 }
 
 // Unfinished is the beginning of the message about an incomplete probe.

@@ -2,9 +2,11 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -67,6 +69,10 @@ type Finding struct {
 // Time bounds a whole probe.
 const Time = 20 * time.Second
 
+// ErrSlow means that a backend has greeted, but did not answer all questions within
+// Time, as servers that delay each refusal do (Courier's tarpit).
+var ErrSlow = errors.New("it answers too slowly")
+
 // Run probes a backend on a connection on which nothing but a PROXY header was
 // sent, and closes the connection. If it is a Plaintext, Run starts TLS first.
 // The error reports that the probe was cut short; the findings until then are
@@ -86,10 +92,13 @@ func Run(ctx context.Context, conn net.Conn, t Target) ([]Finding, error) {
 	p.plaintext, _ = conn.(Plaintext)
 	defer func() { _ = p.Close() }()
 	err = p.ask()
-	if err != nil && p.question != "" {
-		err = fmt.Errorf("%s: %w", p.question, err)
+	switch {
+	case err == nil || p.question == "":
+		return p.findings, err
+	case errors.Is(err, os.ErrDeadlineExceeded), ctx.Err() != nil:
+		return p.findings, fmt.Errorf("%s: %w: %w", p.question, ErrSlow, err)
 	}
-	return p.findings, err
+	return p.findings, fmt.Errorf("%s: %w", p.question, err)
 }
 
 // prober probes one backend on one connection.

@@ -1,110 +1,17 @@
 package probe
 
 import (
-	"bufio"
 	"context"
-	"io"
+	"errors"
 	"net"
-	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/mailclient"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
-
-// rule answers the commands that begin with a text. The first rule that matches
-// counts. Commands of IMAP come without their tag, which TAG stands for in the
-// answer.
-type rule struct{ begins, answer string }
-
-var imapTag = regexp.MustCompile(`^(a[0-9]+|z) `)
-
-// backend is a server of a few rules. It keeps what it has received.
-type backend struct {
-	greeting string
-	rules    []rule
-	received []string
-}
-
-func (b *backend) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
-	_ = b.serveUntil(conn, "\n")
-}
-
-// serveUntil ends when it has answered a line that begins as said.
-func (b *backend) serveUntil(conn net.Conn, last string) bool {
-	_, _ = io.WriteString(conn, b.greeting)
-	r := bufio.NewReader(conn)
-	tag := ""
-	for {
-		line, err := r.ReadString('\n')
-		if err != nil {
-			return false
-		}
-		line = strings.TrimRight(line, "\r\n")
-		if begins := imapTag.FindString(line); begins != "" {
-			tag, line = begins, line[len(begins):]
-		}
-		b.received = append(b.received, line)
-		answer := "500 what\r\n"
-		for _, rule := range b.rules {
-			if strings.HasPrefix(line, rule.begins) {
-				answer = rule.answer
-				break
-			}
-		}
-		if answer == "" {
-			return false
-		}
-		_, _ = io.WriteString(conn, strings.ReplaceAll(answer, "TAG ", tag))
-		if strings.HasPrefix(line, last) {
-			return true
-		}
-	}
-}
-
-// probeBackend returns what was found, and what the backend has received.
-func probeBackend(t *testing.T, b *backend, target Target) ([]Finding, []string, error) {
-	t.Helper()
-	l := loopback.Listen(t)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if conn, err := l.Accept(); err == nil {
-			b.serve(conn)
-		}
-	}()
-	conn, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	target.Hostname = "mail.example.com"
-	if target.Senders[0] == "" {
-		target.Senders[0] = known
-	}
-	findings, err := Run(t.Context(), conn, target)
-	<-done
-	for _, f := range findings {
-		if f.Remedy == "" {
-			t.Errorf("%s: and what is to be done?", f.Text)
-		}
-	}
-	return findings, b.received, err
-}
-
-// known is a sender whom a good backend accepts.
-const known = "postmaster@mail.example.com"
-
-const ehlo = "250-old\r\n250-AUTH PLAIN LOGIN\r\n250-XCLIENT NAME ADDR PORT\r\n250 SIZE\r\n"
-
-// The rules of a good backend, behind those of a test.
-func mailRules(more ...rule) []rule {
-	return append(more,
-		rule{"EHLO ", ehlo}, rule{"XCLIENT ", "220 old\r\n"}, rule{"AUTH ", "535 no\r\n"}, rule{"MAIL ", "250 ok\r\n"},
-		rule{"RCPT ", "554 no relaying\r\n"}, rule{"RSET", "250 ok\r\n"}, rule{"QUIT", "221 bye\r\n"})
-}
 
 func TestSMTP(t *testing.T) {
 	judged := Target{Protocol: "smtp", Handover: gate.XCLIENT}
@@ -156,16 +63,7 @@ func TestSMTP(t *testing.T) {
 	}
 }
 
-func expect(t *testing.T, findings []Finding, severity Severity, text string) {
-	t.Helper()
-	switch {
-	case text == "" && len(findings) == 0:
-	case text == "" || len(findings) != 1 || findings[0].Severity != severity || !strings.Contains(findings[0].Text, text):
-		t.Errorf("found %v, hoped for %q", findings, text)
-	}
-}
-
-// Without a login, so that the answers are those that any client would get.
+// Without a login the answers are those that any client gets.
 func TestSMTPWithoutLogin(t *testing.T) {
 	_, received, err := probeBackend(t, &backend{greeting: "220 old\r\n", rules: mailRules()}, Target{Protocol: "smtp", Handover: gate.XCLIENT})
 	if err != nil {
@@ -295,5 +193,23 @@ func TestCancelled(t *testing.T) {
 	cancel()
 	if _, err := Run(ctx, ours, Target{Protocol: "imap"}); err == nil {
 		t.Error("no error")
+	}
+}
+
+// A backend that is slow after its greeting has another error than one without a greeting.
+func TestSlowBackend(t *testing.T) {
+	for greeting, slow := range map[string]bool{"220 old ESMTP\r\n": true, "": false} {
+		l := loopback.Listen(t)
+		b := &backend{greeting: greeting, rules: []rule{{"RCPT", "550"}, {"", "250 ok\r\n"}}} // half a reply, and no more
+		loopback.Serve(l, b.serve)
+		conn, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		if _, err := Run(ctx, conn, Target{Protocol: "smtp", Hostname: "mail.example.com"}); err == nil || errors.Is(err, ErrSlow) != slow {
+			t.Errorf("%q: %v", greeting, err)
+		}
+		cancel()
 	}
 }
