@@ -68,6 +68,9 @@ func (r *reader) dovecot(files []File) error {
 	}
 	way := r.dovecotWay(root)
 	protocols := sc.get("protocols")
+	if protocols == nil {
+		r.result.Notes = append(r.result.Notes, Note{root.file, 0, "", Check, "the files do not set protocols; imap and pop3 are Dovecot's default"})
+	}
 	for _, l := range dovecotListeners {
 		if !served(protocols, l) {
 			continue
@@ -191,6 +194,16 @@ func (r *reader) dovecotRest(s *service, sc, in scope) {
 	if m := sc.get("auth_master_user_separator"); len(m.value()) == 1 {
 		s.set("master_separator", "%s", yamltext.String(m.value()))
 	}
+	r.dovecotHandover(s)
+}
+
+// dovecotHandover reports how the backend learns the client's address. Without a
+// passdb for a proxy, Dovecot itself becomes the backend.
+func (r *reader) dovecotHandover(s *service) {
 	handover := map[string]string{"imap": "imap-id", "pop3": "pop3-xclient", "sieve": "xclient", "smtp": "xclient"}[s.name.Protocol()]
+	if len(s.backend.addresses) == 0 {
+		s.note(r, s.at, Check, "Dovecot sees the proxy's address as that of every client; with handover: %s it learns the client's address, if login_trusted_networks contains the proxy's address", handover)
+		return
+	}
 	s.note(r, s.at, Check, "Dovecot forwards the client's address if the backend accepts it; handover: %s does so too, and fails unless the backend trusts the proxy", handover)
 }

@@ -15,8 +15,8 @@ const (
 var haproxyReasons = map[string]string{
 	"chroot": reasonProcess, "user": reasonProcess, "group": reasonProcess, "uid": reasonProcess, "gid": reasonProcess, "daemon": reasonProcess, "pidfile": reasonProcess,
 	"nbproc": reasonProcess, "nbthread": reasonProcess, "cpu-map": reasonProcess, "stats": "the key status serves a page and metrics", "log": reasonLog, "log-*": reasonLog,
-	"maxconn": "limits.connections bounds the sessions, 10000 by default", "option": "it is an option of HAProxy itself", "retries": "a session goes to the next server if one cannot be reached",
-	"tune.*": "Letterlock sets its buffers itself", "ca-base": "write whole paths", "crt-base": "write whole paths",
+	"maxconn": "limits.connections bounds the sessions, 10000 by default", "option": "it is an option of HAProxy itself", "no": "it is an option of HAProxy itself", "retries": "a session goes to the next server if one cannot be reached",
+	"tune.*":      "Letterlock sets its buffers itself",
 	"tcp-request": reasonHAProxyRule, "tcp-response": reasonHAProxyRule, "acl": reasonHAProxyRule, "stick-table": reasonHAProxyRule, "stick": reasonHAProxyRule,
 	"use_backend": "a session goes to one backend; routes sends users to others", "tcp-check": reasonHAProxyCheck, "default-server": reasonHAProxyCheck,
 	"timeout": reasonHAProxyTime, "errorfile": "replies are those of the protocols", "compression": "TLS compression is never used (CVE-2012-4929)",
@@ -92,6 +92,7 @@ func (r *reader) haproxyFront(all *haproxyFile, front *setting) error {
 	}
 	if back != nil {
 		back.used = true
+		scope{back, all.defaults[back]}.all("mode")
 	}
 	return nil
 }
@@ -142,7 +143,7 @@ func (r *reader) haproxyBind(all *haproxyFile, sc scope, bind *setting, address 
 		return nil, nil
 	}
 	s.listen = r.listens(s, bind, host, port)
-	if err := r.haproxyServers(s, scope{back, all.defaults[back]}, servers, port); err != nil {
+	if err := r.haproxyServers(s, scope{back, all.defaults[back], all.global}, servers, port); err != nil {
 		return nil, err
 	}
 	if !ssl {
@@ -152,62 +153,4 @@ func (r *reader) haproxyBind(all *haproxyFile, sc scope, bind *setting, address 
 		s.note(r, bind, Check, "a load balancer sends a PROXY header: write its address in proxy_from")
 	}
 	return s, r.haproxyTLS(s, all.global, bind, ssl)
-}
-
-// haproxyServers reads the lines of servers: name, address and words. Own is the
-// port of the listener.
-func (r *reader) haproxyServers(s *service, back scope, servers []*setting, own int) error {
-	for _, server := range servers {
-		host, port := hostPort(server.arg(1))
-		if host == "" {
-			return server.wrong("the server has no host")
-		}
-		if port == 0 { // the port that the client has connected to
-			port = own
-		}
-		s.backend.addresses = append(s.backend.addresses, joined(host, port))
-		for i := 2; i < len(server.args); i++ {
-			r.haproxyServerWord(s, server, server.args[i], server.arg(i+1))
-		}
-	}
-	balance := back.get("balance")
-	s.backend.byClient = balance.is("source")
-	for _, source := range back.all("source") {
-		if source.has("usesrc") {
-			s.set("handover", "tproxy")
-		}
-	}
-	return nil
-}
-
-// haproxyServerWord reads one word of a server's line.
-func (r *reader) haproxyServerWord(s *service, server *setting, word, next string) {
-	handover := ""
-	switch word {
-	case "ssl":
-		s.backend.tls = "tls"
-	case "verify":
-		s.backend.unverified = next == "none"
-	case "ca-file":
-		s.backend.ca = beside(server, next)
-	case "verifyhost", "sni":
-		if !strings.Contains(next, "(") {
-			s.backend.serverName = strings.TrimPrefix(next, "str:")
-		}
-	case "ssl-min-ver":
-		s.backend.min, _ = versionOf(next)
-	case "send-proxy":
-		handover = "proxy-v1"
-	case "send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn":
-		handover = "proxy-v2"
-	case "backup":
-		s.note(r, server, Changed, "a backend has no spare servers: this server gets sessions as the others do")
-	case "weight":
-		s.note(r, server, Changed, "servers have no weights: the server with the fewest connections gets a session")
-	case "disabled":
-		s.note(r, server, Check, "the server is disabled there: remove its address if that is meant to stay")
-	}
-	if handover != "" && s.given("handover") == "" {
-		s.set("handover", "%s", handover)
-	}
 }

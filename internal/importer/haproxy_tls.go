@@ -13,6 +13,7 @@ func (r *reader) haproxyTLS(s *service, global, bind *setting, ssl bool) error {
 	if !ssl {
 		return nil
 	}
+	base := scope{global}.get("crt-base")
 	options := scope{global}.get("ssl-default-bind-options")
 	ciphers := scope{global}.get("ssl-default-bind-ciphers")
 	cipherList := ciphers.value()
@@ -21,16 +22,20 @@ func (r *reader) haproxyTLS(s *service, global, bind *setting, ssl bool) error {
 			continue
 		}
 		for i, word := range from.args {
-			if err := r.haproxyTLSWord(s, from, word, from.arg(i+1)); err != nil {
+			next := from.arg(i + 1)
+			if word == "crt" {
+				next = below(base, from, next)
+			}
+			if err := r.haproxyTLSWord(s, from, word, next); err != nil {
 				return err
 			}
 			if word == "ciphers" {
-				ciphers, cipherList = bind, from.arg(i+1)
+				ciphers, cipherList = bind, next
 			}
 		}
 	}
 	s.tls.ciphers(ciphers, cipherList)
-	r.haproxyClients(s, bind)
+	r.haproxyClients(s, global, bind)
 	return nil
 }
 
@@ -57,17 +62,17 @@ func (r *reader) haproxyTLSWord(s *service, at *setting, word, next string) erro
 			s.note(r, at, Lost, "a folder of certificates is not read: name each file of %s in certificates", next)
 			return nil
 		}
-		s.certs = append(s.certs, certificate{beside(at, next), beside(at, next)})
+		s.certs = append(s.certs, certificate{next, next})
 	case "crt-list":
 		s.note(r, at, Lost, "a list of certificates is not read: name each file of %s in certificates", next)
 	case "crl-file":
-		s.note(r, at, Lost, reasonCRL)
+		s.note(r, at, Weak, reasonCRL)
 	}
 	return nil
 }
 
 // haproxyClients reads whether clients show certificates.
-func (r *reader) haproxyClients(s *service, bind *setting) {
+func (r *reader) haproxyClients(s *service, global, bind *setting) {
 	word := func(name string) string {
 		if i := slices.Index(bind.args, name); i >= 0 {
 			return bind.arg(i + 1)
@@ -79,7 +84,20 @@ func (r *reader) haproxyClients(s *service, bind *setting) {
 		return
 	}
 	s.set("client_certificates", "%s", mode)
-	if ca := word("ca-file"); ca != "" {
-		s.set("client_ca", "%s", yamltext.String(beside(bind, ca)))
+	if ca := below(scope{global}.get("ca-base"), bind, word("ca-file")); ca != "" {
+		s.set("client_ca", "%s", yamltext.String(ca))
 	}
+}
+
+// below returns the path of a file. A path that does not begin with / is relative to
+// the base that the file sets, or else to the folder of the file. The authorities of the
+// system, @system-ca, have no path.
+func below(base, at *setting, name string) string {
+	switch {
+	case name == "@system-ca":
+		return ""
+	case base == nil || name == "" || strings.HasPrefix(name, "/"):
+		return beside(at, name)
+	}
+	return path.Join(base.value(), name)
 }

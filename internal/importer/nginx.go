@@ -24,7 +24,7 @@ var nginxReasons = map[string]string{
 	"proxy_buffer": "Letterlock sets its buffers itself", "proxy_buffer_size": "Letterlock sets its buffers itself", "preread_buffer_size": "Letterlock sets its buffers itself",
 	"proxy_pass_error_message": "the backend's own words always reach the client", "resolver": "the backend is named in the configuration", "resolver_timeout": "the backend is named in the configuration",
 	"timeout": "timeouts.command and timeouts.login bound the time until the login", "proxy_smtp_auth": "clients always log in at the backend",
-	"proxy_connect_timeout": "timeouts.dial is 10s by default", "http": "web servers are not imported", "max_fails": reasonHealth, "health_check": reasonHealth,
+	"proxy_connect_timeout": "timeouts.dial is 10s by default", "proxy": "every session goes to the backend", "ssl_ocsp*": reasonCRL, "http": "web servers are not imported", "max_fails": reasonHealth, "health_check": reasonHealth,
 	"tcp_nodelay": reasonSocket, "proxy_socket_keepalive": reasonSocket, "proxy_next_upstream*": "a session goes to the next server if one cannot be reached",
 	"proxy_protocol_timeout": "timeouts.proxy_header is 5s by default", "proxy_download_rate": "sessions are not slowed down", "proxy_upload_rate": "sessions are not slowed down",
 	"limit_conn*": "limits.connections_per_client bounds the sessions of a client", "allow": "use the firewall for that", "deny": "use the firewall for that",

@@ -73,9 +73,11 @@ func (r *reader) unused(block *setting) {
 // connect than before.
 func (s *setting) restricts() bool {
 	switch s.key {
-	case "deny", "crlfile", "crlpath", "ssl_crl", "ssl_require_crl", "ssl_server_require_crl":
+	case "deny", "crlfile", "crlpath", "ocsp", "ssl_crl", "ssl_require_crl", "ssl_server_require_crl":
 		return !s.is("no")
-	case "libwrap":
+	case "ssl_ocsp":
+		return !s.is("off")
+	case "libwrap", "ocspaia":
 		return s.is("yes")
 	case "tcp-request":
 		return s.has("reject")

@@ -187,6 +187,9 @@ func (r *reader) report(s *service, standard tlspolicy.Policy, lowest tlspolicy.
 		s.note(r, at, Changed, "this accepts %s; the policy %s accepts %s and later, with %s (--keep-weak keeps the rest)", what, standard.Name, standard.Min, kindsOf(standard))
 	case s.tls.max != 0 && s.tls.max < tlspolicy.VersionTLS13:
 		s.note(r, at, Changed, "TLS 1.3 is accepted too")
+	case s.tls.min == 0 && s.name != configs.SMTP:
+		s.note(r, at, Check, "the file sets no lowest version of TLS, and so accepts what the program and its TLS library do; the policy %s accepts %s and later, with %s, and refuses older clients",
+			standard.Name, standard.Min, kindsOf(standard))
 	case len(s.tls.settings) == 0 && s.name == "smtp":
 		s.note(r, s.at, Check, "the file sets no version or cipher suite; the policy opportunistic accepts TLS 1.0 and static RSA, where the alternative is plaintext")
 	}

@@ -234,7 +234,12 @@ func (r *reader) postfixRecipients(s *service, sc scope) {
 		if from != nil {
 			text = from.value()
 		}
-		for word := range strings.FieldsFuncSeq(sc.expand(text), func(c rune) bool { return c == ',' || c == ' ' }) {
+		text = sc.expand(text)
+		if strings.ContainsAny(text, "{}") {
+			s.note(r, from, Check, "the expression is not evaluated: add its domains to recipients, or write recipients_file")
+			continue
+		}
+		for word := range strings.FieldsFuncSeq(text, func(c rune) bool { return c == ',' || c == ' ' }) {
 			switch {
 			case strings.ContainsAny(word, ":/$"):
 				s.note(r, from, Check, "the domains in %s are not read: add them to recipients, or write recipients_file", word)

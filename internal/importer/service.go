@@ -173,7 +173,7 @@ func (r *reader) completeFiles(s *service) {
 	s.certs = slices.DeleteFunc(s.certs, func(c certificate) bool {
 		inFile := !strings.ContainsAny(c.cert+c.key, ":$")
 		if !inFile {
-			s.note(r, s.at, Lost, "the certificate %s: certificates and keys are read from PEM files", c.cert)
+			s.note(r, s.at, Lost, "the certificate %s: certificates and keys are read from PEM files", withoutSecret(c.cert))
 		}
 		return !inFile
 	})

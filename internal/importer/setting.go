@@ -106,8 +106,17 @@ func (s *setting) use() {
 	}
 }
 
-// secret matches a word of a setting whose value must not be shown.
-var secret = regexp.MustCompile(`(?i)(?:password|passwd|secret|psk|nonce|\bpass\b)[^ =]*[ =]`)
+// secret matches a word of a setting whose value must not be shown, and the PIN of a
+// token.
+var secret = regexp.MustCompile(`(?i)(?:password|passwd|secret|psk|nonce|\bpass\b)[^ =]*[ =]|\bpin(?:-value)?[:= ]`)
+
+// withoutSecret cuts a text at the first secret.
+func withoutSecret(text string) string {
+	if at := secret.FindStringIndex(text); at != nil {
+		return text[:at[1]] + "..."
+	}
+	return text
+}
 
 // String is the setting as notes show it: short, and without secrets.
 func (s *setting) String() string {
@@ -115,9 +124,7 @@ func (s *setting) String() string {
 	for _, a := range s.args {
 		text += " " + a
 	}
-	if at := secret.FindStringIndex(text); at != nil {
-		text = text[:at[1]] + "..."
-	}
+	text = withoutSecret(text)
 	const longest = 60
 	if runes := []rune(text); len(runes) > longest {
 		text = string(runes[:longest]) + "..."

@@ -8,6 +8,10 @@ import (
 	"github.com/letterlock/letterlock/configs"
 )
 
+// systemCAs is the folder of the authorities that the system trusts, which are the
+// default for backends.
+const systemCAs = "/etc/ssl/certs"
+
 // stunnelReasons say why options of stunnel are not carried over.
 var stunnelReasons = map[string]string{
 	"include": reasonInclude, "setuid": reasonProcess, "setgid": reasonProcess, "chroot": reasonProcess, "pid": reasonProcess, "foreground": reasonProcess,
@@ -163,6 +167,9 @@ func (r *reader) stunnelChain(s *service, clients []scope) {
 		s.backend.serverName, s.backend.ca = sc.get("checkHost").value(), beside(sc[0], sc.get("CAfile").value())
 		verified := sc.get("verifyChain").is("yes") || sc.get("verifyPeer").is("yes") || strings.ContainsAny(sc.get("verify").value(), "234")
 		s.backend.unverified = !verified
+		if path := sc.get("CApath"); path != nil && (s.backend.ca != "" || !path.is(systemCAs)) {
+			r.note(path, Lost, "%s", stunnelReasons["capath"])
+		}
 		return
 	}
 }
