@@ -37,6 +37,7 @@ type Key struct {
 	Required bool
 	Services []Service // nil: every service, or not a listener's key
 	Variable string    // with the prefix
+	Each     bool      // each service has a variable too: LETTERLOCK_IMAP_BACKEND
 	Flag     string
 	Usage    string   // the name of the flag's value in backquotes
 	Examples []string // by entry of the list that the key is in; "" if the entry lacks it
@@ -100,7 +101,7 @@ func keyOf(field reflect.StructField, path string) Key {
 		k.Words, k.Open = wordsIn(suggest), true
 	}
 	if name := tag("var"); name != "" && quickHas(k.Path) {
-		k.Variable = prefix + name
+		k.Variable, k.Each = prefix+name, tag("each") == "true"
 	}
 	if example := tag("example"); example != "" {
 		for text := range strings.SplitSeq(example, "|") {

@@ -67,14 +67,17 @@ func TestAbsentValues(t *testing.T) {
 
 // Each variable sets a field of Quick.
 func TestVariablesReachQuick(t *testing.T) {
-	for _, k := range variables() {
+	for _, v := range Variables() {
 		text := "1"
-		if k.Words != nil {
-			text = k.Words[0]
+		if v.Key.Words != nil {
+			text = v.Key.Words[0]
 		}
-		q, err := FromEnv([]string{k.Variable + "=" + text})
-		if err != nil || reflect.DeepEqual(q, Quick{}) {
-			t.Errorf("%s: %+v, %v", k.Variable, q, err)
+		if v.Key.Path == "listeners[].proxy_from" {
+			text = "10.0.0.1"
+		}
+		q, err := FromEnv([]string{v.Name + "=" + text})
+		if err != nil || reflect.DeepEqual(q, Quick{}) || v.Service != "" && !q.sets(v.Service, v.Key) {
+			t.Errorf("%s: %+v, %v", v.Name, q, err)
 		}
 	}
 }

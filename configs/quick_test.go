@@ -2,6 +2,7 @@ package configs
 
 import (
 	"errors"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -118,6 +119,15 @@ func TestSimpleErrors(t *testing.T) {
 		{"service", Quick{Backend: "b", Services: []Service{"smtps"}}, `--services (LETTERLOCK_SERVICES): "smtps" is not a service`},
 		{"service twice", Quick{Backend: "b", Services: []Service{IMAP, IMAP}}, "--services (LETTERLOCK_SERVICES): imap is named twice"},
 		{"recipients", Quick{Backend: "b", Recipients: []string{"a b"}}, `--recipients (LETTERLOCK_RECIPIENTS): "a b" is not a domain name`},
+		{"status", Quick{Backend: "b", Status: "8080"}, `LETTERLOCK_STATUS_LISTEN: `},
+		{"handover of all", Quick{Backend: "b", Services: []Service{IMAP}, Handover: "xclient"}, "LETTERLOCK_HANDOVER: "},
+		{"handover of one", Quick{Backend: "b", Each: each(IMAP, QuickListener{Handover: "xclient"})}, "LETTERLOCK_IMAP_HANDOVER: "},
+		{"policy of one", Quick{Backend: "b", Each: each(IMAP, QuickListener{Policy: "strickt"})}, `LETTERLOCK_IMAP_POLICY: "strickt" is not a TLS policy`},
+		{"backend of one", Quick{Backend: "b", Each: each(IMAP, QuickListener{Backend: "le gacy"})}, `LETTERLOCK_IMAP_BACKEND: "le gacy" has a host`},
+		{"listen of one", Quick{Backend: "b", Each: each(IMAP, QuickListener{Listen: "993"})}, "LETTERLOCK_IMAP_LISTEN: "},
+		{"a circle", Quick{Each: each(IMAP, QuickListener{Backend: "127.0.0.1:143"})}, "LETTERLOCK_IMAP_BACKEND: 127.0.0.1:143 is this proxy's own imap listener"},
+		{"services without a backend", Quick{Services: []Service{IMAP, POP3}, Each: each(IMAP, QuickListener{Backend: "b"})}, "--backend (LETTERLOCK_BACKEND): pop3 has no backend\n  set LETTERLOCK_POP3_BACKEND"},
+		{"a service that does not run", Quick{Backend: "b", Services: []Service{POP3}, Each: each(IMAP, QuickListener{Listen: ":1143"})}, "LETTERLOCK_IMAP_LISTEN: imap does not run"},
 		{"contradiction", Quick{Backend: "b", Recipients: []string{"a.example"}, AllowOpenRelay: true}, "LETTERLOCK_ALLOW_OPEN_RELAY: allow_open_relay contradicts"},
 		{"half a certificate", Quick{Backend: "b", Cert: "/c.pem"}, "LETTERLOCK_KEY: the certificate has no private key\n  set LETTERLOCK_KEY to the file with the private key"},
 		{"the other half", Quick{Backend: "b", Key: "/k.pem"}, "LETTERLOCK_CERT: the private key has no certificate\n  set LETTERLOCK_CERT"},
@@ -138,6 +148,55 @@ func TestSimpleErrors(t *testing.T) {
 				t.Errorf("%v, not %s", err, tt.want)
 			}
 		})
+	}
+}
+
+// each returns the settings of one service.
+func each(s Service, l QuickListener) map[Service]QuickListener {
+	return map[Service]QuickListener{s: l}
+}
+
+// A sidecar shares the ports of the mail server, so each service names its own.
+func TestSimpleSidecar(t *testing.T) {
+	q, err := FromEnv([]string{
+		"LETTERLOCK_IMAP_BACKEND=127.0.0.1:1143", "LETTERLOCK_SMTP_BACKEND=127.0.0.1:10025", "LETTERLOCK_SMTP_HANDOVER=xclient", "LETTERLOCK_IMAPS_BACKEND=127.0.0.1:1143",
+		"LETTERLOCK_IMAPS_LISTEN=:1993", "LETTERLOCK_IMAPS_POLICY=modern", "LETTERLOCK_RECIPIENTS=example.com", "LETTERLOCK_STATUS_LISTEN=127.0.0.1:8080",
+		"LETTERLOCK_PROXY_FROM=10.89.0.10, 10.90.0.0/24",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Elsewhere("mail.example.com").Simple(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	balancers := []Network{{netip.MustParsePrefix("10.89.0.10/32")}, {netip.MustParsePrefix("10.90.0.0/24")}}
+	want := []Listener{
+		withDefaults(Listener{Service: SMTP, Listen: ":25", Backend: "127.0.0.1:10025", Handover: "xclient", Recipients: []string{"example.com"}, ProxyFrom: balancers}),
+		withDefaults(Listener{Service: IMAP, Listen: ":143", Backend: "127.0.0.1:1143", ProxyFrom: balancers}),
+		withDefaults(Listener{Service: IMAPS, Listen: ":1993", Backend: "127.0.0.1:1143", Policy: "modern", ProxyFrom: balancers}),
+	}
+	if !reflect.DeepEqual(c.Listeners, want) || c.Status.Listen != "127.0.0.1:8080" {
+		t.Errorf("%+v\nis not\n%+v", c.Listeners, want)
+	}
+}
+
+// The backend of all services on loopback is possible if each service listens
+// elsewhere.
+func TestSimpleOnLoopback(t *testing.T) {
+	q := Quick{Backend: "127.0.0.1", Services: []Service{IMAP}, Each: each(IMAP, QuickListener{Listen: ":1143"})}
+	c, err := Elsewhere("mail.example.com").Simple(q)
+	if err != nil || c.Listeners[0].Listen != ":1143" || c.Listeners[0].Backend != "127.0.0.1:143" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestFileFromEnv(t *testing.T) {
+	if file, err := FileFromEnv([]string{"PATH=/bin", "LETTERLOCK_CONFIG=/etc/letterlock.yaml"}); file != "/etc/letterlock.yaml" || err != nil {
+		t.Errorf("%q, %v", file, err)
+	}
+	if _, err := FileFromEnv([]string{`LETTERLOCK_CONFIG="/etc/letterlock.yaml"`}); err == nil || !strings.HasPrefix(err.Error(), `LETTERLOCK_CONFIG: the quotes in "/etc/letterlock.yaml" are part of the value`) {
+		t.Error(err)
 	}
 }
 
@@ -166,6 +225,9 @@ func TestFromEnvErrors(t *testing.T) {
 	tests := map[string]string{
 		"LETTERLOCK_BAKEND=b":              "LETTERLOCK_BAKEND: unknown variable\n  set LETTERLOCK_BACKEND",
 		"LETTERLOCK_COLOUR=red":            "LETTERLOCK_COLOUR: unknown variable\n  the variables are LETTERLOCK_HOSTNAME, LETTERLOCK_STATE_DIR",
+		"LETTERLOCK_IMAP_BAKEND=b":         "LETTERLOCK_IMAP_BAKEND: unknown variable\n  set LETTERLOCK_IMAP_BACKEND",
+		"LETTERLOCK_PROXY_FROM=10.0.0.1/8": "LETTERLOCK_PROXY_FROM: \"10.0.0.1/8\" has bits set after its length",
+		"LETTERLOCK_SMARTHOST_BACKEND=b":   "LETTERLOCK_SMARTHOST_BACKEND: unknown variable",
 		"LETTERLOCK_BACKEND=\"10.0.0.5\"":  "LETTERLOCK_BACKEND: the quotes in \"10.0.0.5\" are part of the value\n  leave the quotes out",
 		"LETTERLOCK_HOSTNAME='a.example'":  "LETTERLOCK_HOSTNAME: the quotes in 'a.example' are part of the value",
 		"LETTERLOCK_ALLOW_OPEN_RELAY=sure": `LETTERLOCK_ALLOW_OPEN_RELAY: "sure" is neither true nor false`,

@@ -238,11 +238,17 @@ func tagWords(text string, k Key) string {
 		add("Default: %s.", k.Default)
 	}
 	switch {
+	case k.Variable == "":
+		return strings.Join(all, " ")
 	case k.Flag != "":
-		add("Without a file: --%s or %s.", k.Flag, k.Variable)
-	case k.Variable != "":
-		add("Without a file: %s.", k.Variable)
+		add("Without a file: --%s or %s", k.Flag, k.Variable)
+	default:
+		add("Without a file: %s", k.Variable)
 	}
+	if k.Each {
+		all[len(all)-1] += fmt.Sprintf(", for one service a variable such as %sIMAP_%s", prefix, strings.TrimPrefix(k.Variable, prefix))
+	}
+	all[len(all)-1] += "."
 	return strings.Join(all, " ")
 }
 

@@ -56,7 +56,8 @@ var errNoConfiguration = misuse{errors.New(
 
 // given reports whether there is a configuration at all.
 func (s *source) given() bool {
-	return s.name() != "" || len(s.flags) > 0 || os.Getenv("LETTERLOCK_BACKEND") != ""
+	namesBackend := func(v configs.Variable) bool { return v.Key.Path == "listeners[].backend" }
+	return s.name() != "" || len(s.flags) > 0 || slices.ContainsFunc(configs.SetVariables(os.Environ()), namesBackend)
 }
 
 // name returns the path of the file. It is empty if no file is given.
@@ -75,6 +76,9 @@ func (s *source) load() (*configs.Config, error) {
 		return nil, errNoConfiguration
 	}
 	if file := s.name(); file != "" {
+		if _, err := configs.FileFromEnv(os.Environ()); err != nil && s.file == "" {
+			return nil, err
+		}
 		if err := s.alone(file); err != nil {
 			return nil, err
 		}
@@ -111,8 +115,8 @@ func (s *source) alone(file string) error {
 			ignored("--" + k.Flag)
 		}
 	}
-	for _, name := range configs.Variables(os.Environ()) {
-		ignored(name)
+	for _, v := range configs.SetVariables(os.Environ()) {
+		ignored(v.Name)
 	}
 	if len(all) > 0 {
 		return all

@@ -19,6 +19,8 @@ func TestFileStandsAlone(t *testing.T) {
 		"a variable":                  {[]string{"--config", file}, map[string]string{"LETTERLOCK_LOG_LEVEL": "debug"}, exitFailed, "LETTERLOCK_LOG_LEVEL" + beside + file},
 		"a variable and one's own":    {nil, map[string]string{"LETTERLOCK_CONFIG": file, "LETTERLOCK_BACKEND": "b"}, exitFailed, "LETTERLOCK_BACKEND" + beside + file},
 		"a flag and the variable":     {[]string{"--hostname", "a.example"}, map[string]string{"LETTERLOCK_CONFIG": file}, exitFailed, "--hostname" + beside + file},
+		"one service's variable":      {nil, map[string]string{"LETTERLOCK_CONFIG": file, "LETTERLOCK_IMAP_BACKEND": "b"}, exitFailed, "LETTERLOCK_IMAP_BACKEND" + beside + file},
+		"quotes of an env file":       {nil, map[string]string{"LETTERLOCK_CONFIG": `"` + file + `"`}, exitFailed, "LETTERLOCK_CONFIG: the quotes in"},
 		"the file by its variable":    {nil, map[string]string{"LETTERLOCK_CONFIG": file}, exitOK, ""},
 		"the file twice":              {[]string{"--config", file}, map[string]string{"LETTERLOCK_CONFIG": "/nope"}, exitOK, ""},
 		"--backend, not the variable": {[]string{"--backend", "10.0.0.5"}, map[string]string{"LETTERLOCK_CONFIG": "/nope"}, exitOK, ""},
