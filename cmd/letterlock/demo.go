@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"net"
+	"net/netip"
 	"strconv"
 
 	"github.com/letterlock/letterlock/configs"
@@ -35,7 +36,7 @@ func demoCommand(ui *ui, args []string) error {
 	if err != nil {
 		return err
 	}
-	return serve(ui, c, app.Options{Certificates: certs.NewStore(pair)}, process{started: func() { ui.printf(demoText, *listen) }})
+	return serve(ui, c, app.Options{Certificates: certs.NewStore(pair)}, process{started: func() { ui.printf(demoText, *listen, demoStatusHost(*listen)) }})
 }
 
 // demoConfig returns the configuration of the demo, whose backends are the
@@ -45,7 +46,7 @@ func demoConfig(b *demo.Server, listen string) *configs.Config {
 	c.Hostname = demoHost
 	c.Probe = new(bool) // the built-in servers are known
 	c.Inventory.Keep = false
-	c.Status.Listen = net.JoinHostPort(listen, strconv.Itoa(demoStatus))
+	c.Status.Listen = net.JoinHostPort(demoStatusHost(listen), strconv.Itoa(demoStatus))
 	backends := map[string]string{"imap": b.IMAP(), "pop3": b.POP3(), "sieve": b.Sieve(), "smtp": b.Submission()}
 	for _, service := range configs.Inbound() {
 		l := configs.Listener{
@@ -60,7 +61,16 @@ func demoConfig(b *demo.Server, listen string) *configs.Config {
 	return &c
 }
 
-const demoText = `Letterlock demo on %[1]s: user demo, password demo, mail for anybody at example.com.
+// demoStatusHost returns the address of the status page, which has no password: never
+// one that others can reach.
+func demoStatusHost(listen string) string {
+	if a, err := netip.ParseAddr(listen); err == nil && !a.IsLoopback() {
+		return "127.0.0.1"
+	}
+	return listen
+}
+
+const demoText = `Letterlock demo on %[1]s: user demo, password demo, mail for any address at example.com.
 The certificate is self-signed, the mailbox lives in memory. End it with Ctrl-C.
 
   smtp 10025   submission 10587   submissions 10465   sieve 14190
