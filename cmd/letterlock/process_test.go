@@ -41,14 +41,14 @@ type instance struct {
 
 var listening = regexp.MustCompile(`msg=listening service=imaps address=(\S+)`)
 
-func newInstance(t *testing.T, file string) instance {
+func newInstance(t *testing.T, file string, flags ...string) instance {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	i := instance{log: &wait.Log{}}
-	program := exec.CommandContext(t.Context(), self, "serve", "--config", file)
+	program := exec.CommandContext(t.Context(), self, append([]string{"serve", "--config", file}, flags...)...)
 	program.Env = append(os.Environ(), asProgram+"=1")
 	program.Stderr = i.log
 	program.Cancel = func() error { return program.Process.Signal(os.Interrupt) }

@@ -21,6 +21,7 @@ type runner struct {
 
 	first, second     context.Context // see signals
 	hangups, upgrades <-chan os.Signal
+	watched           *watchedFile     // the configuration; may be nil
 	control           *upgrade.Control // may be nil
 
 	request *upgrade.Request // the request for the upgrade under way; nil: a signal asked for it
@@ -61,6 +62,7 @@ func (r *runner) run() {
 	defer cancel()
 	var watch sync.WaitGroup
 	watch.Go(func() { systemd.Watch(watching, r.p.Status) })
+	watch.Go(func() { r.watched.look(watching) })
 	next := r.serve()
 	cancel()
 	watch.Wait()
@@ -83,17 +85,18 @@ func (r *runner) notify(err error) {
 // upgrade is done after it.
 func (r *runner) serve() *upgrade.Successor {
 	for {
-		reloads := r.hangups
+		reloads, changes := r.hangups, r.watched.wait()
 		if r.result != nil {
-			reloads = nil
+			reloads, changes = nil, nil
 		}
 		select {
 		case <-r.first.Done():
 			return r.stopUpgrade()
 		case <-reloads:
-			r.notify(systemd.Reloading())
-			r.p.Reload()
-			r.notify(systemd.Ready(r.p.Status()))
+			r.reload()
+		case <-changes:
+			r.log.Info("the configuration's file has changed")
+			r.reload()
 		case <-r.upgrades:
 			r.upgrade(nil)
 		case request := <-r.control.Requests():
@@ -108,6 +111,12 @@ func (r *runner) serve() *upgrade.Successor {
 			}
 		}
 	}
+}
+
+func (r *runner) reload() {
+	r.notify(systemd.Reloading())
+	r.p.Reload()
+	r.notify(systemd.Ready(r.p.Status()))
 }
 
 var (

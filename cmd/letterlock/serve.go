@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 
 	"github.com/letterlock/letterlock/configs"
@@ -25,8 +26,15 @@ func serveCommand(ui *ui, args []string) error {
 func serveConfigured(ui *ui, args []string, old *upgrade.Predecessor) error {
 	flags := flag.NewFlagSet("letterlock serve", flag.ContinueOnError)
 	source := sourceFlags(flags)
+	watched := flags.Bool("watch", false, "reload when the configuration's file changes, as in a ConfigMap of Kubernetes")
 	if err := source.parse(ui, flags, args); err != nil {
 		return err
+	}
+	as := process{old: old}
+	if *watched && source.name() == "" {
+		return errNothingToWatch
+	} else if *watched {
+		as.watched = watchFile(source.name()) // before it is read, so that no change is missed
 	}
 	c, err := source.load()
 	if err != nil {
@@ -47,7 +55,6 @@ func serveConfigured(ui *ui, args []string, old *upgrade.Predecessor) error {
 			return err
 		}
 	}
-	as := process{old: old}
 	if upgrade.Supported() == nil {
 		as.folder = c.StateDir
 	}
@@ -57,9 +64,12 @@ func serveConfigured(ui *ui, args []string, old *upgrade.Predecessor) error {
 // process holds the surroundings of the running proxy.
 type process struct {
 	started func()               // called when clients can connect; may be nil
-	old     *upgrade.Predecessor // the process that this one replaces; nil: none
+	old     *upgrade.Predecessor // the process to replace; nil: none
+	watched *watchedFile         // whose changes reload the configuration; may be nil
 	folder  string               // of the socket for `letterlock upgrade`; empty: there are no upgrades
 }
+
+var errNothingToWatch = misuse{errors.New("--watch needs a configuration's file: flags and variables do not change")}
 
 // becomeUser executes the program again as the configured user, if root has
 // started it.
@@ -84,7 +94,7 @@ func serve(ui *ui, c *configs.Config, o app.Options, as process) error {
 	if err != nil {
 		return err
 	}
-	r := &runner{p: p, log: log, hangups: hangups()}
+	r := &runner{p: p, log: log, hangups: hangups(), watched: as.watched}
 	r.first, r.second = signals() // before the sockets: a client that can connect can also end the program
 	if as.folder != "" {
 		r.upgrades = upgradeSignals()
