@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/letterlock/letterlock/internal/inventory"
+	"github.com/letterlock/letterlock/internal/statefile"
 )
 
 // TestFileSurvivesKill kills a writing process at any moment: the file holds
@@ -143,7 +144,7 @@ func TestDamagedFileIsPutAside(t *testing.T) {
 			reports := make(chan error, 10)
 			k := inventory.Keep(inventory.Options{File: file, Entries: 1000, Age: month, Report: func(err error) { reports <- err }})
 			many(k)
-			for _, want := range []error{inventory.ErrDamaged, nil} {
+			for _, want := range []error{statefile.ErrDamaged, nil} {
 				select {
 				case err := <-reports:
 					if !errors.Is(err, want) {

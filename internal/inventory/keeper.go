@@ -16,6 +16,9 @@ type Options struct {
 	// and with nil once the file works again. It may be nil.
 	Report func(error)
 	Now    func() time.Time // nil: time.Now
+
+	// Changed is called from the keeper's goroutine after each write. It may be nil.
+	Changed func(Change)
 }
 
 // Keeper writes the inventory. Close ends its goroutine.
@@ -128,12 +131,15 @@ func (k *Keeper) flush() {
 	if len(batch.entries) == 0 && batch.lost == 0 && !batch.sweep {
 		return
 	}
-	err := k.options.write(batch, now)
+	changed, err := k.options.write(batch, now)
 	switch {
 	case err != nil:
 		k.takeBack(batch)
 	case batch.sweep:
 		k.sweep = now.Add(sweepTime)
+	}
+	if err == nil && k.options.Changed != nil {
+		k.options.Changed(changed)
 	}
 	if err != nil && !k.failing || err == nil && k.failing {
 		k.options.Report(err)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/letterlock/letterlock/internal/statefile"
 )
 
 // Inventory is the content of the file.
@@ -27,12 +29,7 @@ var ErrNone = errors.New("there is no inventory yet")
 // Read reads an inventory, which another process may be writing. It skips
 // entries older than old at the time now.
 func Read(file string, old time.Duration, now time.Time) (Inventory, error) {
-	var all Inventory
-	err := guarded(func() error {
-		var err error
-		all, err = read(file)
-		return err
-	})
+	all, err := read(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return all, fmt.Errorf("%w at %s", ErrNone, file)
 	}
@@ -50,12 +47,7 @@ func Read(file string, old time.Duration, now time.Time) (Inventory, error) {
 }
 
 func read(file string) (all Inventory, err error) {
-	db, err := bbolt.Open(file, 0, &bbolt.Options{ReadOnly: true, Timeout: lockTime})
-	if err != nil {
-		return Inventory{}, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	err = db.View(func(tx *bbolt.Tx) error {
+	err = statefile.View(file, func(tx *bbolt.Tx) error {
 		meta, entries := tx.Bucket(metaBucket), tx.Bucket(entryBucket)
 		if meta == nil || entries == nil {
 			return ErrNone

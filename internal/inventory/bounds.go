@@ -61,17 +61,18 @@ func (s sizes) write(meta *bbolt.Bucket) (err error) {
 
 func (s sizes) others() int { return s[anonymous] + s[senders] + s[users] }
 
-// room adds and removes entries within a transaction.
-type room struct {
+// store adds and removes entries within a transaction.
+type store struct {
 	bounds
 	entries   *bbolt.Bucket
 	sizes     sizes
 	oldest    time.Time // entries that were last seen earlier have expired
 	forgotten uint64
+	change    Change
 }
 
 // add merges entries with the stored ones.
-func (r *room) add(batch map[Key]Value) error {
+func (r *store) add(batch map[Key]Value) error {
 	for k, v := range batch {
 		key, err := storedKey(k)
 		if err != nil {
@@ -90,13 +91,14 @@ func (r *room) add(batch map[Key]Value) error {
 		if err := r.entries.Put(key, value); err != nil {
 			return err
 		}
+		r.change.Written = append(r.change.Written, Entry{k, v})
 	}
 	return nil
 }
 
 // admit counts a new entry. If its group is full, it removes the group's entry
 // that has been seen least often, and of those the oldest.
-func (r *room) admit(k Key) error {
+func (r *store) admit(k Key) error {
 	c, group := classOf(k), r.list(groupKey(k))
 	r.sizes[c]++
 	if len(group) < r.group[c] {
@@ -119,7 +121,7 @@ func bySeen(a, b stored) int {
 }
 
 // list reads the entries whose keys begin with a prefix.
-func (r *room) list(prefix []byte) (all []stored) {
+func (r *store) list(prefix []byte) (all []stored) {
 	cursor := r.entries.Cursor()
 	for key, value := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, value = cursor.Next() {
 		all = append(all, stored{seen: readSeen(value), key: slices.Clone(key)})
@@ -127,11 +129,12 @@ func (r *room) list(prefix []byte) (all []stored) {
 	return all
 }
 
-func (r *room) remove(c class, s stored) error {
+func (r *store) remove(c class, s stored) error {
 	r.sizes[c]--
 	if c != failures && s.last >= r.oldest.Unix() {
 		r.forgotten += s.count
 	}
+	r.change.Removed = append(r.change.Removed, string(s.key))
 	return r.entries.Delete(s.key)
 }
 
@@ -141,7 +144,7 @@ func (r *room) remove(c class, s stored) error {
 // Failed handshakes displace only failed handshakes. Users displace entries of
 // sessions without a login, and never the reverse; sessions without a login and
 // senders of plaintext displace each other, the more numerous first.
-func (r *room) trim(sweep bool) error {
+func (r *store) trim(sweep bool) error {
 	if sweep {
 		for _, c := range classes {
 			if err := r.expire(c); err != nil {
@@ -166,7 +169,7 @@ func (r *room) trim(sweep bool) error {
 }
 
 // count counts the entries of a class.
-func (r *room) count(c class) (n int) {
+func (r *store) count(c class) (n int) {
 	prefix, cursor := []byte{byte(c)}, r.entries.Cursor()
 	for key, _ := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = cursor.Next() {
 		n++
@@ -175,7 +178,7 @@ func (r *room) count(c class) (n int) {
 }
 
 // shrinkOthers removes entries of sessions and senders above a maximum.
-func (r *room) shrinkOthers(left int) error {
+func (r *store) shrinkOthers(left int) error {
 	surplus := r.sizes.others() - left
 	a, b := r.sizes[anonymous], r.sizes[senders]
 	for _, part := range []struct {
@@ -193,7 +196,7 @@ func (r *room) shrinkOthers(left int) error {
 }
 
 // expire removes entries that have expired or cannot be read.
-func (r *room) expire(c class) error {
+func (r *store) expire(c class) error {
 	all := r.list([]byte{byte(c)})
 	r.sizes[c] = len(all)
 	for _, s := range all {
@@ -211,7 +214,7 @@ func (r *room) expire(c class) error {
 // the entries of the wide groups with the most entries first, and of these the
 // ones seen least often. So a wide network with many clients displaces its own
 // entries.
-func (r *room) shrink(c class, left int) error {
+func (r *store) shrink(c class, left int) error {
 	if r.sizes[c] <= left {
 		return nil
 	}
