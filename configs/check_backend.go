@@ -89,7 +89,7 @@ func checkSocketName(b Backend, r report) {
 // checkBackend does not resolve a name: it is resolved for each connection, so
 // that a backend can move.
 func checkBackend(c *Config, l Listener, r report) {
-	if l.Service == Smarthost {
+	if l.Service.Outbound() {
 		if at := r.in("backend"); at.given() {
 			at.misplaced("remove it; to send all mail to one server, write smarthost: {destinations: [{domains: [\"*\"], next_hop: ...}]}", "backend means nothing on smarthost, where mail goes to the servers of its recipients")
 		}

@@ -34,7 +34,7 @@ func (c *Config) complete(m Machine, folder string) {
 		l.RecipientsFile = inFolder(folder, l.RecipientsFile)
 		pairsInFolder(folder, l.Certificates)
 		l.complete()
-		if _, named := c.backendNamed(l.Backend); named || l.Service == Smarthost {
+		if _, named := c.backendNamed(l.Backend); named || l.Service.Outbound() {
 			continue
 		}
 		if full, err := completeBackend(l.Backend, l.Service.BackendPort()); err == nil {
@@ -45,7 +45,7 @@ func (c *Config) complete(m Machine, folder string) {
 
 // complete converts words and domains to the case in which they are compared.
 func (l *Listener) complete() {
-	if l.Listen == "" && l.Service == Smarthost {
+	if l.Listen == "" && l.Service.Outbound() {
 		l.Listen = fmt.Sprintf("127.0.0.1:%d", l.Service.Port())
 	}
 	if l.Listen == "" && l.Service.known() {

@@ -21,7 +21,7 @@ func (c *Config) describeListeners(b *strings.Builder) {
 	for _, l := range c.Listeners {
 		var facts []fact
 		add := func(what, text string) { facts = append(facts, fact{what, text}) }
-		if l.Service == Smarthost {
+		if l.Service.Outbound() {
 			c.describeSmarthost(l, add)
 		} else {
 			c.describe(l, add)

@@ -18,7 +18,7 @@ func (l Listener) PolicyName() string {
 // ReceivedOn reports whether a Received header is added (RFC 5321 §4.4): on
 // every SMTP service, unless switched off.
 func (l Listener) ReceivedOn() bool {
-	return (l.Service.Protocol() == "smtp" || l.Service == Smarthost) && (l.Received == nil || *l.Received)
+	return (l.Service.Protocol() == "smtp" || l.Service.Outbound()) && (l.Received == nil || *l.Received)
 }
 
 // GreetPause returns the pause before the greeting, in which no client should

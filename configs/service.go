@@ -56,7 +56,7 @@ func Services() []Service {
 
 // Inbound lists the services that have a backend.
 func Inbound() []Service {
-	return slices.DeleteFunc(Services(), func(s Service) bool { return s == Smarthost })
+	return slices.DeleteFunc(Services(), Service.Outbound)
 }
 
 // facts returns the facts of a service; for an unknown service all are zero.
@@ -69,6 +69,9 @@ func (s Service) facts() serviceFacts {
 }
 
 func (s Service) known() bool { return s.facts().service != "" }
+
+// Outbound reports whether the service sends mail to other domains, and has no backend.
+func (s Service) Outbound() bool { return s.facts().protocol == "smarthost" }
 
 // Implicit reports whether the service uses implicit TLS (RFC 8314 §3).
 func (s Service) Implicit() bool { return s.facts().implicit }

@@ -112,7 +112,7 @@ var loopback = []Network{{netip.MustParsePrefix("127.0.0.0/8")}, {netip.MustPars
 
 // HasSmarthost reports whether there is a smarthost listener.
 func (c *Config) HasSmarthost() bool {
-	return slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.Service == Smarthost })
+	return slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.Service.Outbound() })
 }
 
 // completeSmarthost sets the values that most installations need.

@@ -204,7 +204,7 @@ func (call *checkCall) targetsOfHost() ([]scan.Target, error) {
 
 // wants reports whether the call includes a service, which must be an inbound one.
 func (call *checkCall) wants(s configs.Service) bool {
-	return s != configs.Smarthost && (len(call.only) == 0 || slices.Contains(call.only, string(s)))
+	return !s.Outbound() && (len(call.only) == 0 || slices.Contains(call.only, string(s)))
 }
 
 // reachable returns an address on which this machine reaches a listener: loopback

@@ -99,7 +99,7 @@ func Resolve(c *configs.Config) ([]Service, error) {
 func resolveListener(c *configs.Config, l configs.Listener) (Service, error) {
 	s := Service{
 		Name: string(l.Service), Address: l.Listen, Protocol: l.Service.Protocol(), Implicit: l.Service.Implicit(),
-		Smarthost: l.Service == configs.Smarthost, port: l.Service.Port(), pause: l.GreetPause(), banner: l.Banner,
+		Smarthost: l.Service.Outbound(), port: l.Service.Port(), pause: l.GreetPause(), banner: l.Banner,
 		speaks: protocolOf(l.Service), mail: mailOf(l),
 		recipients: recipientSettings{l.KnowsRecipients(), l.Recipients, l.RecipientsFile},
 		backend:    l.Backend, handover: handovers[l.Handover], routes: l.Routes,
