@@ -66,7 +66,7 @@ func (s *Server) admit(a *arrival, waited bool) *session {
 // reject closes a connection at a limit. It sends the protocol's refusal first if the
 // session begins in plaintext: a handshake would cost more than the session.
 func (s *Server) reject(l *Listener, conn net.Conn, client netip.AddrPort, full string) {
-	s.Observer.ConnectionRejected(&l.facts, client, full)
+	s.observerOf(s.isSelf(client)).ConnectionRejected(&l.facts, client, full)
 	if !l.Implicit {
 		front := wire.New(conn, wire.Limits{Write: longestRefusal})
 		l.NewGate(&gate.Session{ID: newID(), Hostname: l.generation.Hostname}).Refuse(front.ForGate(), gate.Busy)
@@ -79,13 +79,17 @@ func (s *Server) reject(l *Listener, conn net.Conn, client netip.AddrPort, full 
 // client in a PROXY header; a header of any other peer is not read.
 func (s *Server) receive(l *Listener, conn net.Conn) {
 	peer := addrPort(conn.RemoteAddr())
-	client, balanced := peer.Addr(), l.balances(peer.Addr())
-	if balanced {
+	client, slots, self := peer.Addr(), &s.slots, s.isSelf(peer)
+	balanced := !self && l.balances(client)
+	switch {
+	case self:
+		slots = &s.selfSlots
+	case balanced:
 		client = netip.Addr{} // not known before the header
 	}
 	now := time.Now()
-	slot, full := s.slots.Acquire(l.Service, client, now)
-	a := arrival{listener: l, conn: conn, slot: slot, at: now}
+	slot, full := slots.Acquire(l.Service, client, now)
+	a := arrival{listener: l, conn: conn, slot: slot, self: self, at: now}
 	switch {
 	case slot == nil:
 		s.reject(l, conn, peer, full)

@@ -18,6 +18,7 @@ type arrival struct {
 	listener *Listener
 	conn     net.Conn
 	slot     *limit.Slot
+	self     bool      // the peer is this process: see Server.Self
 	named    *peers    // named by a PROXY header; nil: the two ends of conn
 	at       time.Time // when it was accepted, or its PROXY header was read
 }
@@ -177,7 +178,7 @@ func (c *silent) stop(why gate.Reason) {
 // finish closes the connection. It is reported as a session without a byte.
 func (c *silent) finish(why gate.Reason, err error) {
 	_ = c.conn.Close()
-	observer := c.server.Observer
+	observer := c.server.observerOf(c.self)
 	if c.header {
 		failed := gate.Because(why, nil)
 		if why == gate.ClientGone {

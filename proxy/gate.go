@@ -57,10 +57,10 @@ func (ses *session) gateSession() *gate.Session {
 }
 
 // Rejected forwards the event that a sender or a recipient was refused.
-func (ses *session) Rejected(r gate.Rejection) { ses.server.Observer.Rejected(&ses.info, r) }
+func (ses *session) Rejected(r gate.Rejection) { ses.observer().Rejected(&ses.info, r) }
 
 // Message forwards the result of a message.
-func (ses *session) Message(m gate.Message) { ses.server.Observer.Message(&ses.info, m) }
+func (ses *session) Message(m gate.Message) { ses.observer().Message(&ses.info, m) }
 
 // messageAccepted records that the backend has accepted a message, and counts
 // those that arrived in plaintext.

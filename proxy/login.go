@@ -14,7 +14,7 @@ type attempt struct{ user string }
 
 // Refused forwards the event that a login before TLS was refused.
 func (ses *session) Refused(command string) {
-	ses.server.Observer.LoginRefused(&ses.info, command)
+	ses.observer().LoginRefused(&ses.info, command)
 }
 
 // Admit delays or refuses a login after failures.
@@ -73,7 +73,7 @@ func (ses *session) Login(user, mechanism string, a gate.Answer) {
 	}
 	_, owner := ses.listener.splitMaster(user)
 	ses.server.loginAnswered(ses.info.Client.Addr(), owner, a.Outcome)
-	ses.server.Observer.Login(&ses.info, user, mechanism, a)
+	ses.observer().Login(&ses.info, user, mechanism, a)
 }
 
 // loginAnswered counts the backend's reply to a login. Only a reply about the
@@ -91,5 +91,5 @@ func (s *Server) loginAnswered(client netip.Addr, user string, outcome gate.Outc
 // Denied forwards the event that the proxy has refused a login without the
 // backend.
 func (ses *session) Denied(user, mechanism string, why error) {
-	ses.server.Observer.Denied(&ses.info, user, mechanism, why)
+	ses.observer().Denied(&ses.info, user, mechanism, why)
 }

@@ -27,8 +27,12 @@ type Server struct {
 	Observer observe.Observer
 	Log      *slog.Logger        // of events outside of sessions
 	Resolver reversedns.Resolver // for the names of clients; nil: the machine's
+	// Self reports whether a peer is this process itself, which checks what it serves;
+	// nil: none is. See self.go.
+	Self func(peer netip.AddrPort) bool
 
 	slots       limit.Slots
+	selfSlots   limit.Slots // of the connections of Self
 	spooled     spool.Spool
 	third       limit.Descriptors // for sessions that need a third one
 	logins      *limit.Logins
@@ -40,15 +44,16 @@ type Server struct {
 	ended       chan struct{} // closed when no session runs any more
 	end         sync.Once
 
-	mu          sync.Mutex
-	current     *Generation
-	sockets     []*socket // of the listeners of current, in their order
-	sessions    map[*session]struct{}
-	silent      map[*silent]struct{} // connections that have sent nothing yet
-	sweeping    bool                 // silentTimer looks for those that have waited for too long
-	silentTimer *time.Timer
-	draining    bool
-	running     sync.WaitGroup // accept loops, checks and sessions
+	mu           sync.Mutex
+	current      *Generation
+	sockets      []*socket // of the listeners of current, in their order
+	sessions     map[*session]struct{}
+	selfSessions int                  // of sessions, those of Self
+	silent       map[*silent]struct{} // connections that have sent nothing yet
+	sweeping     bool                 // silentTimer looks for those that have waited for too long
+	silentTimer  *time.Timer
+	draining     bool
+	running      sync.WaitGroup // accept loops, checks and sessions
 
 	handedOver  bool           // another process accepts, see Drain
 	acceptLoops sync.WaitGroup // also in running
@@ -64,6 +69,7 @@ type Server struct {
 func (s *Server) Listen(first *Generation) error {
 	s.logins = limit.NewLogins()
 	s.names = reversedns.New(s.Resolver)
+	s.selfSlots.Set(limit.SlotLimits{Connections: maxSelf})
 	s.sessions, s.silent = make(map[*session]struct{}), make(map[*silent]struct{})
 	s.ended = make(chan struct{})
 	s.dialling, s.cut = context.WithCancel(context.Background())
@@ -161,6 +167,9 @@ func (s *Server) register(ses *session, accepted bool) bool {
 		ses.front.Interrupt()
 	}
 	s.sessions[ses] = struct{}{}
+	if ses.self {
+		s.selfSessions++
+	}
 	s.running.Add(1)
 	return true
 }
@@ -170,6 +179,9 @@ func (s *Server) forget(ses *session) {
 	ses.slot.Leave()
 	s.mu.Lock()
 	delete(s.sessions, ses)
+	if ses.self {
+		s.selfSessions--
+	}
 	s.mu.Unlock()
 	s.running.Done()
 }
@@ -183,9 +195,9 @@ func (s *Server) Parked() int64 { return s.parkedFirst.Load() }
 func (s *Server) Sessions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := len(s.sessions)
+	n := len(s.sessions) - s.selfSessions
 	for c := range s.silent {
-		if !c.header {
+		if !c.header && !c.self {
 			n++
 		}
 	}

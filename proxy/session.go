@@ -35,6 +35,8 @@ type session struct {
 	relay     *relay        // nil until it is relayed
 	draining  bool
 	finished  bool
+
+	self bool // the client is this process, see Server.Self; it never changes
 }
 
 // conversation holds the fields that a session needs only until it is relayed.
@@ -65,7 +67,7 @@ type conversation struct {
 }
 
 func newSession(s *Server, a *arrival) *session {
-	ses := &session{server: s, listener: a.listener, slot: a.slot, info: a.info(), talk: &conversation{socket: a.conn}}
+	ses := &session{server: s, listener: a.listener, slot: a.slot, self: a.self, info: a.info(), talk: &conversation{socket: a.conn}}
 	ses.talk.ctx, ses.talk.cancel = context.WithCancel(s.dialling)
 	ses.front = wire.New(a.conn, ses.limits())
 	ses.front.Handshake = ses.handshake
@@ -77,7 +79,7 @@ func newSession(s *Server, a *arrival) *session {
 // askName starts to look the client's name up. It is called after the client's
 // first bytes, so that a connection without bytes causes no lookup.
 func (ses *session) askName() {
-	if !ses.listener.ReverseDNS || ses.name != nil {
+	if !ses.listener.ReverseDNS || ses.name != nil || ses.self {
 		return
 	}
 	s := ses.server
@@ -116,7 +118,7 @@ func (ses *session) rules() *Generation { return ses.listener.generation }
 // run carries the session until it is relayed or has ended.
 func (ses *session) run() {
 	defer ses.guard(ses.finish)
-	ses.server.Observer.Opened(&ses.info)
+	ses.observer().Opened(&ses.info)
 	err := ses.converse()
 	if err == nil {
 		err = ses.startRelay()
@@ -152,7 +154,7 @@ func (ses *session) finish(err error) {
 	ses.leaveBackend()
 	_ = front.Close()
 	ses.info.HostName = ses.name.Confirmed()
-	ses.server.Observer.Closed(&ses.info, end)
+	ses.observer().Closed(&ses.info, end)
 }
 
 // beginEnd marks the session as finished. It reports false if it was already.
@@ -223,6 +225,9 @@ func (ses *session) converse() error {
 	}
 	if err := ses.gate.Secure(ses.front.ForGate()); err != nil {
 		return err
+	}
+	if ses.self {
+		return gate.Because(gate.ClientGone, nil) // the check is over
 	}
 	if err := ses.openFirst(); err != nil {
 		return err
