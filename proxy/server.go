@@ -204,6 +204,13 @@ func (s *Server) Sessions() int {
 	return n
 }
 
+// ShareLogins makes the server share the counts of failed logins with other instances;
+// nil: it does not share them.
+func (s *Server) ShareLogins(store limit.Shared) { s.logins.Share(store) }
+
+// FlushLogins sends counts that could not be shared while the store was away.
+func (s *Server) FlushLogins() { s.logins.Flush() }
+
 // Shutdown stops accepting and ends the sessions: a session between two commands at
 // once, with its protocol's goodbye; a session in the middle of a message after the
 // backend's verdict. When ctx ends, Shutdown closes the connections that are left.

@@ -45,6 +45,14 @@ func (f *failures) count(key uint64, now time.Time) (n int, full bool) {
 	return n, n >= f.limit
 }
 
+// with is count for a key that has had some failures elsewhere, among which may be all
+// that are counted here.
+func (f *failures) with(elsewhere int, key uint64, now time.Time) (n int, full bool) {
+	n, _ = f.count(key, now)
+	n = max(n, elsewhere)
+	return n, f.limit > 0 && n >= f.limit
+}
+
 // add counts a failure.
 func (f *failures) add(key uint64, now time.Time) {
 	if f.limit == 0 {

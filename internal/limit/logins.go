@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,7 +26,8 @@ type Logins struct {
 	longest time.Duration // delay
 	clients failures
 	users   failures
-	known   failures // by client and user, if the user has logged in from that client
+	known   failures               // by client and user, if the user has logged in from that client
+	shared  atomic.Pointer[shared] // nil: the counts are not shared
 }
 
 // LoginLimits bound failed logins.
@@ -78,17 +80,19 @@ func (l *Logins) Set(limits LoginLimits) {
 // which it is refused. User is empty if it is not known.
 func (l *Logins) Admit(client netip.Addr, user string, now time.Time) (delay time.Duration, err error) {
 	ofClient, ofUser, ofPair := l.keys(client, user)
+	elsewhere := l.look(client, user)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.adopt(ofPair, elsewhere.until, now)
 	if l.isKnown(ofPair, now) {
-		n, full := l.known.count(ofPair, now)
+		n, full := l.known.with(elsewhere.pair, ofPair, now)
 		if full {
 			return 0, errUserFailed
 		}
 		return l.delay(n), nil
 	}
-	byClient, clientFull := l.clients.count(ofClient, now)
-	byUser, userFull := l.users.count(ofUser, now)
+	byClient, clientFull := l.clients.with(elsewhere.client, ofClient, now)
+	byUser, userFull := l.users.with(elsewhere.user, ofUser, now)
 	switch {
 	case clientFull:
 		return 0, errClientFailed
@@ -100,35 +104,95 @@ func (l *Logins) Admit(client netip.Addr, user string, now time.Time) (delay tim
 	return l.delay(max(byClient, byUser)), nil
 }
 
+// adopt makes a client a known one for a user who has logged in from it at another
+// instance.
+func (l *Logins) adopt(pair uint64, until int64, now time.Time) {
+	if until > now.Unix() && !l.isKnown(pair, now) {
+		l.known.findOrEvict(pair, now).until = until
+	}
+}
+
+// look returns the store's counts for a login, if there is a store.
+func (l *Logins) look(client netip.Addr, user string) view {
+	if shared := l.shared.Load(); shared != nil {
+		return shared.look(client, user, l.rules())
+	}
+	return view{}
+}
+
+// rules returns the limits of clients, of users and of known pairs, without records.
+func (l *Logins) rules() [3]failures {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rule := func(f failures) failures { return failures{limit: f.limit, span: f.span} }
+	return [...]failures{rule(l.clients), rule(l.users), rule(l.known)}
+}
+
 // Succeeded makes the client a known one for the user. It does nothing if the
 // user is empty.
 func (l *Logins) Succeeded(client netip.Addr, user string, now time.Time) {
 	if user == "" {
 		return
 	}
+	isNew := l.trust(client, user, now)
+	shared := l.shared.Load()
+	if shared == nil {
+		return
+	}
+	rules, n := l.rules(), namesOf(client, user)
+	if isNew {
+		shared.apply(n.client, change{add: -credit, span: rules[0].span, limit: rules[0].limit})
+	}
+	shared.apply(n.pair, change{known: true, span: rules[2].span, limit: rules[2].limit})
+}
+
+// trust makes the client a known one for the user, and reports whether it was not.
+func (l *Logins) trust(client netip.Addr, user string, now time.Time) (isNew bool) {
 	ofClient, _, ofPair := l.keys(client, user)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.isKnown(ofPair, now) {
+	isNew = !l.isKnown(ofPair, now)
+	if isNew {
 		l.clients.forgive(ofClient, credit, now)
 	}
 	r := l.known.findOrEvict(ofPair, now)
 	r.level, r.until = 0, now.Add(trusted).Unix()
+	return isNew
 }
 
 // Failed counts a login that the backend has refused for a wrong password.
 func (l *Logins) Failed(client netip.Addr, user string, now time.Time) {
+	known := l.fail(client, user, now)
+	shared := l.shared.Load()
+	if shared == nil {
+		return
+	}
+	rules, n := l.rules(), namesOf(client, user)
+	failure := func(i int) change { return change{add: 1, span: rules[i].span, limit: rules[i].limit} }
+	if known {
+		shared.apply(n.pair, failure(2))
+		return
+	}
+	shared.apply(n.client, failure(0))
+	if user != "" {
+		shared.apply(n.user, failure(1))
+	}
+}
+
+// fail counts a failure, and reports whether the client is known for the user.
+func (l *Logins) fail(client netip.Addr, user string, now time.Time) (known bool) {
 	ofClient, ofUser, ofPair := l.keys(client, user)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.isKnown(ofPair, now) {
 		l.known.add(ofPair, now)
-		return
+		return true
 	}
 	l.clients.add(ofClient, now)
 	if user != "" {
 		l.users.add(ofUser, now)
 	}
+	return false
 }
 
 func (l *Logins) isKnown(pair uint64, now time.Time) bool {
