@@ -32,8 +32,6 @@ const (
 	ways    = 8       // records that a key may use
 )
 
-func newFailures() failures { return failures{records: make([]record, records)} }
-
 // count returns the failures of a key, rounded up, and whether they reach the
 // limit.
 func (f *failures) count(key uint64, now time.Time) (n int, full bool) {
@@ -96,6 +94,9 @@ func (f *failures) findOrEvict(key uint64, now time.Time) *record {
 	if r := f.find(key); r != nil {
 		return r
 	}
+	if f.records == nil {
+		f.records = make([]record, records)
+	}
 	set := f.set(key)
 	least := &set[0]
 	for i := range set {
@@ -118,6 +119,9 @@ func (f *failures) less(a, b *record, now time.Time) bool {
 
 // set returns the records that a key may use.
 func (f *failures) set(key uint64) []record {
+	if f.records == nil {
+		return nil
+	}
 	i := key % (records / ways) * ways
 	return f.records[i : i+ways]
 }

@@ -26,8 +26,10 @@ type Logins struct {
 	longest time.Duration // delay
 	clients failures
 	users   failures
-	known   failures               // by client and user, if the user has logged in from that client
-	shared  atomic.Pointer[shared] // nil: the counts are not shared
+	known   failures // by client and user, if the user has logged in from that client
+	names   names    // of the keys with failures
+
+	shared atomic.Pointer[shared] // nil: the counts are not shared
 }
 
 // LoginLimits bound failed logins.
@@ -58,7 +60,7 @@ var (
 
 // NewLogins returns a Logins without limits; see Set.
 func NewLogins() *Logins {
-	l := &Logins{clients: newFailures(), users: newFailures(), known: newFailures()}
+	l := &Logins{names: names{}}
 	_, _ = rand.Read(l.key[:]) // never fails
 	return l
 }
@@ -186,11 +188,14 @@ func (l *Logins) fail(client netip.Addr, user string, now time.Time) (known bool
 	defer l.mu.Unlock()
 	if l.isKnown(ofPair, now) {
 		l.known.add(ofPair, now)
+		l.keep(ofPair, Client(client), user, now)
 		return true
 	}
 	l.clients.add(ofClient, now)
+	l.keep(ofClient, Client(client), "", now)
 	if user != "" {
 		l.users.add(ofUser, now)
+		l.keep(ofUser, netip.Addr{}, user, now)
 	}
 	return false
 }

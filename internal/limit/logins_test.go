@@ -174,7 +174,7 @@ func TestOffSwitches(t *testing.T) {
 // A million single failures of other names do not erase a record of twenty
 // failures.
 func TestRecordsCannotBeFlooded(t *testing.T) {
-	f, now := newFailures(), time.Unix(1e9, 0)
+	f, now := failures{}, time.Unix(1e9, 0)
 	f.limit, f.span = 50, time.Hour
 	random := rand.New(rand.NewPCG(3, 4))
 	var mine []uint64

@@ -116,7 +116,7 @@ func TestImplausibleRecords(t *testing.T) {
 		"known for ever":          {key: 1, at: now.UnixNano(), until: math.MaxInt64},
 		"free":                    {level: 10, at: now.UnixNano()},
 	} {
-		from, to := newFailures(), newFailures()
+		from, to := failures{records: make([]record, records)}, failures{}
 		from.records[0] = r
 		from.records[1] = record{key: 2, level: 3, at: now.UnixNano()}
 		to.limit, to.span = 10, time.Hour
