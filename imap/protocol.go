@@ -159,7 +159,7 @@ func (g *Gate) Refuse(front *wire.Stream, why gate.Reason) {
 	switch {
 	case why == gate.Done, why == gate.ClientGone, why == gate.HandshakeFailed:
 		return
-	case g.loggedIn && why != gate.Shutdown && why != gate.Timeout:
+	case g.loggedIn && !why.Polite() && why != gate.Timeout:
 		return
 	case g.byeSent:
 	case why == gate.ClientRefused:

@@ -60,7 +60,7 @@ func (g *Gate) Refuse(front *wire.Stream, why gate.Reason) {
 		return // the relay may be within a message
 	case why == gate.ClientRefused && g.refusal == "":
 		return // the client has received the backend's reply to its login
-	case g.turn == serversTurn, why == gate.Shutdown: // a shutdown does not wait for the next command
+	case g.turn == serversTurn, why.Polite(): // a shutdown does not wait for the next command
 	case !failure(why) && why != gate.ClientRefused:
 		return // the client has its reply; after a timeout RFC 1939 §3 requires none
 	default:

@@ -39,7 +39,9 @@ func (a *arrival) peers() peers {
 // info describes the session of the connection.
 func (a *arrival) info() observe.Session {
 	p := a.peers()
-	return observe.Session{ID: newID(), Listener: &a.listener.facts, Client: p.client, Local: p.local, Via: p.via, Opened: a.at}
+	return observe.Session{
+		ID: newID(), Listener: &a.listener.facts, Policy: a.listener.Policy, Client: p.client, Local: p.local, Via: p.via, Opened: a.at,
+	}
 }
 
 // silent is an arrival whose peer sends the first bytes and has not sent any: a client

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/upstream/proxyheader"
 	"github.com/letterlock/letterlock/internal/wire"
@@ -49,7 +50,7 @@ func (ses *session) tryMember(p *upstream.Pool, m *upstream.Member, deadline tim
 // open dials a member and lets the gate open the session there. Then it closes the
 // session's previous backend.
 func (ses *session) open(p *upstream.Pool, m *upstream.Member, deadline time.Time, last bool) error {
-	ses.info.Backend = m.Address()
+	ses.note(func(info *observe.Session) { info.Backend = m.Address() })
 	client := proxyheader.Session{Client: ses.info.Client, Local: ses.info.Local, TLS: ses.info.TLS}
 	timeouts := ses.rules().Timeouts.backend()
 	conn, err := p.Dial(ses.talk.ctx, m, ses.listener.Handover, client, deadline, timeouts)

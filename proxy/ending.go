@@ -125,6 +125,9 @@ func (ses *session) whyStopped() error {
 // which it was stopped comes before the errors that followed from that.
 func (ses *session) judge(err error) error {
 	why, stopped := gate.ReasonOf(err), ses.whyStopped()
+	if why == gate.Shutdown && ses.kicked {
+		return gate.Because(gate.Kicked, nil)
+	}
 	if why == gate.BackendGone {
 		err = ses.judgeHangUp(err, stopped)
 		why = gate.ReasonOf(err)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
@@ -65,10 +66,12 @@ func (ses *session) Message(m gate.Message) { ses.observer().Message(&ses.info, 
 // messageAccepted records that the backend has accepted a message, and counts
 // those that arrived in plaintext.
 func (ses *session) messageAccepted() {
-	ses.info.Settled = true
-	if ses.info.TLS == nil {
-		ses.info.Plaintext++
-	}
+	ses.note(func(info *observe.Session) {
+		info.Settled = true
+		if info.TLS == nil {
+			info.Plaintext++
+		}
+	})
 }
 
 // spool implements gate.Session.Spool.

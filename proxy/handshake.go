@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // handshake starts TLS. It takes a turn for each part of the handshake that
 // computes.
 func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
-	s := ses.server
 	deadline := ses.handshakeDeadline(time.Now())
 	ses.front.ReadBy(deadline)
 	_ = conn.SetWriteDeadline(deadline)
@@ -30,22 +30,28 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	}
 	if err != nil {
 		err = ses.explain(err, pending.last)
-		ses.info.HostName = ses.name.Confirmed()
-		s.Observer.HandshakeFailed(&ses.info, offer, err)
+		name := ses.name.Confirmed()
+		ses.note(func(info *observe.Session) { info.HostName = name })
+		ses.observer().HandshakeFailed(&ses.info, offer, err)
 		if _, ok := errors.AsType[wire.Foreign](err); ok {
 			return nil, gate.FromClient(err)
 		}
 		return nil, gate.Because(gate.HandshakeFailed, err)
 	}
 	_ = conn.SetDeadline(time.Time{})
-	ses.info.Offered = offer.Sum()
-	state := t.ConnectionState()
-	ses.info.TLS = &state
-	ses.info.ClientCertificate = ses.listener.clientCertificate(&state)
-	ses.info.ExceptionNeeded = ses.exception != nil && !ses.exception.Allowed(&state)
-	ses.info.HostName = ses.name.Confirmed()
-	s.Observer.TLSEstablished(&ses.info)
+	ses.secured(t.ConnectionState(), offer)
+	ses.observer().TLSEstablished(&ses.info)
 	return t, nil
+}
+
+// secured notes the result of the handshake.
+func (ses *session) secured(state tls.ConnectionState, offer observe.Offer) {
+	certificate, name := ses.listener.clientCertificate(&state), ses.name.Confirmed()
+	needed := ses.exception != nil && !ses.exception.Allowed(&state)
+	ses.note(func(info *observe.Session) {
+		info.TLS, info.Offered = &state, offer.Sum()
+		info.ClientCertificate, info.HostName, info.ExceptionNeeded = certificate, name, needed
+	})
 }
 
 // handshakeDeadline returns the end of the time for a handshake. It begins when the
@@ -96,7 +102,7 @@ func (ses *session) offer() offeredTLS {
 // that applies to its client.
 func (ses *session) tlsConfig(now time.Time) *tls.Config {
 	if ses.exception = ses.listener.exception(ses.info.Client.Addr(), now); ses.exception != nil {
-		ses.info.Exception = ses.exception.Name
+		ses.note(func(info *observe.Session) { info.Exception, info.Policy = ses.exception.Name, ses.exception.Policy })
 	}
 	return ses.offer().of(ses.info.Client.Addr(), now)
 }

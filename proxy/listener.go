@@ -28,7 +28,7 @@ type Listener struct {
 	Hidden       []string // SASL mechanisms never shown
 	Unnamed      []string // SASL mechanisms that are offered although the user's name cannot be read from them
 	Backend      *upstream.Pool
-	Outbound     bool // the gate finds its backends by itself: see gate.Backends.Search
+	Outbound     bool // the gate finds its backends by itself: see gate.NextHops
 	Handover     upstream.Handover
 
 	ReverseDNS bool // look the names of clients up
@@ -60,6 +60,7 @@ type Exception struct {
 	Name        string // in log and metrics
 	Networks    []netip.Prefix
 	Until       time.Time // when the exception ends
+	Policy      string    // the name of its TLS policy, for events
 	TLS         *tls.Config
 	AuthAllowed func(*tls.ConnectionState) bool // whether a TLS session is good enough for a password
 
@@ -76,7 +77,7 @@ func (l *Listener) String() string { return l.Service + " on " + l.Address }
 // listen prepares the listener for the sessions of a generation.
 func (l *Listener) listen(g *Generation) {
 	l.generation = g
-	l.facts = observe.Listener{Service: l.Service, Address: l.Address, Handover: l.Handover.Words()}
+	l.facts = observe.Listener{Service: l.Service, Address: l.Address, Policy: l.Policy, Handover: l.Handover.Words()}
 	l.mechanisms = &gate.Mechanisms{Hidden: l.Hidden, Unnamed: l.Unnamed, Routed: l.Routes != nil, LoginMethod: l.LoginMethod}
 	if l.TLS == nil { // a smarthost, whose clients use plaintext
 		return

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
 // attempt is a login that the backend has not answered yet. The user is the owner
@@ -65,7 +66,7 @@ func (ses *session) delay(delay time.Duration) error {
 func (ses *session) Login(user, mechanism string, a gate.Answer) {
 	user = strings.Clone(user) // a copy, so that the line with the password can be freed
 	if a.OK() {
-		ses.info.User, ses.info.Settled = user, true
+		ses.note(func(info *observe.Session) { info.User, info.Settled = user, true })
 	}
 	ses.talk.attempt = nil
 	if !a.OK() {

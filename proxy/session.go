@@ -34,6 +34,7 @@ type session struct {
 	leavePool func()        // the session no longer counts at its backend
 	relay     *relay        // nil until it is relayed
 	draining  bool
+	kicked    bool // the administrator has ended the session
 	finished  bool
 
 	self bool // the client is this process, see Server.Self; it never changes

@@ -53,7 +53,7 @@ func (g *Gate) Refuse(front *wire.Stream, why gate.Reason) {
 	switch {
 	case why == gate.Done, why == gate.ClientGone, why == gate.HandshakeFailed:
 		return
-	case g.byeSent, g.loggedIn && why != gate.Shutdown && why != gate.Timeout:
+	case g.byeSent, g.loggedIn && !why.Polite() && why != gate.Timeout:
 		return
 	}
 	g.byeSent = true

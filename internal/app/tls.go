@@ -65,7 +65,7 @@ func (m *maintenance) secure(listener *proxy.Listener, t tlsSettings, store *cer
 	if listener.TLS, err = m.tlsOf(t.scope, t.tickets, clients, store); err != nil {
 		return err
 	}
-	listener.AuthAllowed = t.policy.AuthAllowed
+	listener.AuthAllowed, listener.Policy = t.policy.AuthAllowed, t.policy.Name
 	for _, exception := range t.exceptions {
 		made, err := m.exception(t, exception, clients, store)
 		if err != nil {

@@ -32,6 +32,7 @@ const (
 	ClientRefused                 // by the backend, which knows the client's address
 	Busy                          // a limit on connections
 	Shutdown                      // SIGTERM
+	Kicked                        // by the administrator
 	BackendDown                   // no connection
 	BackendRefused                // its greeting is a refusal
 	BackendGone                   // it closed the connection, or does not reply
@@ -65,6 +66,7 @@ var reasons = [...]reasonText{
 	ClientRefused:   {"client-refused", "the server refuses this client", "see the backend's own log for why it refuses this client"},
 	Busy:            {"busy", "too many connections", "raise limits.connections, limits.unauthenticated and similar limits if the clients are honest"},
 	Shutdown:        {"shutdown", "the service is shutting down", ""},
+	Kicked:          {"kicked", "the administrator has ended this session", ""},
 	BackendDown:     {"backend-down", "service not available", "see that the backend runs and that its address and port are right"},
 	BackendRefused:  {"backend-refused", "service not available", "see the backend's own log for why it refuses the proxy's address, or whether that port wants a PROXY header (handover: proxy-v2)"},
 	BackendGone:     {"backend-gone", "service not available", "see the backend's own log"},
@@ -87,6 +89,10 @@ func (r Reason) Remedy() string { return reasons[r].remedy }
 
 // Foreign reports whether the client used another protocol than the listener's.
 func (r Reason) Foreign() bool { return r >= OtherProtocol && r <= HeaderUnasked }
+
+// Polite reports whether the proxy has ended the session between two commands, so
+// that a goodbye fits even while bytes are relayed.
+func (r Reason) Polite() bool { return r == Shutdown || r == Kicked }
 
 // Backend reports whether the backend has caused the end.
 func (r Reason) Backend() bool { return r >= BackendDown && r <= BackendGarbage }

@@ -13,6 +13,7 @@ import (
 type Listener struct {
 	Service  string        // its IANA name
 	Address  string        // host:port
+	Policy   string        // the name of its TLS policy; empty: clients use plaintext
 	Handover gate.Handover // how the backend learns the client's address
 }
 
@@ -31,6 +32,7 @@ type Session struct {
 	TLS     *tls.ConnectionState // nil: no handshake is complete
 	Offered tlspolicy.Offer      // what the client supports, if there is TLS
 
+	Policy          string // the TLS policy that applies to the client: the listener's, or the exception's
 	Exception       string // the policy exception that applies to the client; empty: none
 	ExceptionNeeded bool   // the listener's own policy would have refused the TLS session
 
@@ -49,6 +51,15 @@ func (s *Session) Name() string {
 		return s.HostName
 	}
 	return "unknown"
+}
+
+// Open describes an open session at one moment. It shares no changing memory with the
+// session.
+type Open struct {
+	Session
+	Step           gate.Step
+	Received, Sent int64     // bytes from and to the client, inside TLS
+	Moved          time.Time // when the last byte was relayed; zero: the session is not relayed
 }
 
 // Summary describes the end of a session.

@@ -18,6 +18,7 @@ var farewells = map[gate.Reason]string{
 	gate.LoginRefused:   "421 4.7.0 Too many failed logins, try again later",
 	gate.Busy:           "421 4.7.0 Too many connections, try again later",
 	gate.Shutdown:       "421 4.3.2 Service shutting down, try again later",
+	gate.Kicked:         "421 4.3.2 The administrator has ended this session",
 	gate.Internal:       "421 4.3.0 Internal error",
 }
 

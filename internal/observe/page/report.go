@@ -272,7 +272,7 @@ func reasonLevel(r gate.Reason) level {
 		return good
 	case r.Backend(), r == gate.Internal:
 		return bad
-	case r == gate.ClientGone, r == gate.Timeout, r == gate.Shutdown:
+	case r == gate.ClientGone, r == gate.Timeout, r.Polite():
 		return ""
 	}
 	return warn
