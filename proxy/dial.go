@@ -23,6 +23,9 @@ import (
 func (ses *session) reach(p *upstream.Pool, deadline time.Time) (err error) {
 	ses.rules().checker.Check(p)
 	members := p.Order(ses.info.Client.Addr())
+	if len(members) == 0 {
+		return gate.Because(gate.BackendDrained, upstream.ErrDrained)
+	}
 	for i, m := range members {
 		left := len(members) - i
 		share := time.Until(deadline) / time.Duration(left)

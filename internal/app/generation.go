@@ -27,6 +27,7 @@ type generation struct {
 func newGeneration(c *configs.Config, before *generation, o Options) (g *generation, err error) {
 	defer func() { err = bindError(c, placed(c, err)) }()
 	pools := newPools(c)
+	pools.drained = o.drained
 	g = &generation{config: c, maintenance: newMaintenance(o.Log), pools: pools}
 	g.maintenance.finder, g.maintenance.deliveries = o.Finder, o.Deliveries
 	if err := checkTransparent(c); err != nil {

@@ -16,8 +16,9 @@ import (
 // pools creates the pools of backends. Listeners with equal settings share a
 // pool, and so the state of its health.
 type pools struct {
-	config *configs.Config
-	before *pools // of the previous generation, whose pools are reused if the settings are equal; may be nil
+	config  *configs.Config
+	drained *upstream.Drained // may be nil
+	before  *pools            // of the previous generation, whose pools are reused if the settings are equal; may be nil
 
 	mu   sync.Mutex // a changed file of routes may need more pools at any time
 	made map[poolKey]*upstream.Pool
@@ -67,7 +68,7 @@ func (p *pools) get(target string, s Service) (*upstream.Pool, error) {
 	}
 	pool := &upstream.Pool{
 		Name: b.Name, Addresses: b.Addresses, ByClient: b.ByClient(), Public: p.config.PublicPlaintextBackend || b.Verified(),
-		Health: b.HealthInterval(), Header: header,
+		Health: b.HealthInterval(), Header: header, Drained: p.drained,
 		Probe: func(back *wire.Stream) error { return s.speaks.check(back, p.config.Hostname) },
 	}
 	if b.Encrypted() {

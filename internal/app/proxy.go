@@ -36,6 +36,8 @@ type Options struct {
 
 	Finder     *nexthop.Finder    // finds the servers of outgoing mail, instead of the configured one; nil: the configured one
 	Deliveries smarthost.Observer // receives the deliveries of outgoing mail, after the log and the counts; may be nil
+
+	drained *upstream.Drained // set by New
 }
 
 // Proxy is the running program: a sequence of generations, and the parts that
@@ -49,7 +51,8 @@ type Proxy struct {
 	source   configSource
 
 	pages    http.Handler
-	page     *web.Server // nil if no status page is configured
+	page     *web.Server       // nil if no status page is configured
+	drained  *upstream.Drained // addresses of backends
 	recorder *recorder
 
 	probing  sync.WaitGroup // probes of backends while the service runs
@@ -63,11 +66,12 @@ type Proxy struct {
 // generation. It opens no socket for clients: a Proxy that is not started must
 // be released with Abandon.
 func New(c *configs.Config, o Options) (*Proxy, error) {
+	o.drained = &upstream.Drained{}
 	g, err := newGeneration(c, nil, o)
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{options: o, log: o.Log, warnings: warnings{log: o.Log}, recorder: &recorder{}}
+	p := &Proxy{options: o, log: o.Log, warnings: warnings{log: o.Log}, recorder: &recorder{}, drained: o.drained}
 	p.source.init(o.Source)
 	p.now.Store(g)
 	counts := page.New(page.Options{

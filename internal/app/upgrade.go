@@ -66,13 +66,15 @@ func (s *acmeManager) sockets() (addresses []string, all []net.Listener) {
 type state struct {
 	TicketSecret tickets.Secret    `json:"ticket_secret,omitempty"` // if no file holds it
 	Logins       *limit.LoginState `json:"logins,omitempty"`
+	Drained      []string          `json:"drained,omitempty"` // addresses of backends
 }
 
 // State returns the state to pass on: without it TLS sessions could not be
 // resumed, and clients that guess passwords could begin anew.
 func (p *Proxy) State() ([]byte, error) {
 	logins := p.server.LoginState()
-	return json.Marshal(state{p.now.Load().maintenance.secret, &logins})
+	s := state{TicketSecret: p.now.Load().maintenance.secret, Logins: &logins, Drained: p.drained.All()}
+	return json.Marshal(s)
 }
 
 // Restore takes over what State has returned in another process. It must be called
@@ -88,6 +90,9 @@ func (p *Proxy) Restore(text []byte) error {
 	var failed error
 	if len(s.TicketSecret) > 0 {
 		failed = p.now.Load().maintenance.restoreTickets(s.TicketSecret, p.now.Load().config.TicketSecret == "")
+	}
+	for _, address := range s.Drained {
+		p.drained.Set(address, true)
 	}
 	if s.Logins != nil {
 		failed = errors.Join(failed, p.server.RestoreLogins(*s.Logins))

@@ -33,6 +33,7 @@ const (
 	Busy                          // a limit on connections
 	Shutdown                      // SIGTERM
 	Kicked                        // by the administrator
+	BackendDrained                // the administrator has drained all of its addresses
 	BackendDown                   // no connection
 	BackendRefused                // its greeting is a refusal
 	BackendGone                   // it closed the connection, or does not reply
@@ -67,6 +68,7 @@ var reasons = [...]reasonText{
 	Busy:            {"busy", "too many connections", "raise limits.connections, limits.unauthenticated and similar limits if the clients are honest"},
 	Shutdown:        {"shutdown", "the service is shutting down", ""},
 	Kicked:          {"kicked", "the administrator has ended this session", ""},
+	BackendDrained:  {"backend-drained", "service not available", "bring an address of the backend back: letterlock backends resume ADDRESS"},
 	BackendDown:     {"backend-down", "service not available", "see that the backend runs and that its address and port are right"},
 	BackendRefused:  {"backend-refused", "service not available", "see the backend's own log for why it refuses the proxy's address, or whether that port wants a PROXY header (handover: proxy-v2)"},
 	BackendGone:     {"backend-gone", "service not available", "see the backend's own log"},
@@ -95,7 +97,7 @@ func (r Reason) Foreign() bool { return r >= OtherProtocol && r <= HeaderUnasked
 func (r Reason) Polite() bool { return r == Shutdown || r == Kicked }
 
 // Backend reports whether the backend has caused the end.
-func (r Reason) Backend() bool { return r >= BackendDown && r <= BackendGarbage }
+func (r Reason) Backend() bool { return r >= BackendDrained && r <= BackendGarbage }
 
 // SessionError is the error that ends a session.
 type SessionError struct {

@@ -158,6 +158,8 @@ func (l SessionLog) Closed(info *Session, end Summary) {
 	case end.Reason.Foreign():
 		level = slog.LevelWarn
 		fields = append(fields, slog.Any("listener", loghandler.Kind(info.Listener.String())), slog.Any("remedy", loghandler.Whole(end.Reason.Remedy())))
+	case end.Reason == gate.BackendDrained: // the drain itself was logged, and the metrics count these sessions
+		fields = append(fields, slog.String("listener", info.Listener.String()))
 	case end.Reason.Backend() || end.Reason == gate.Internal || end.Reason == gate.Crashed:
 		level = slog.LevelError
 		fields = append(fields, slog.String("listener", info.Listener.String()), slog.String("backend", info.Backend),

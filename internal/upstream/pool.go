@@ -38,6 +38,8 @@ type Pool struct {
 	Probe  func(back *wire.Stream) error
 	Header byte
 
+	Drained *Drained // addresses without new sessions; may be nil
+
 	mu      sync.Mutex
 	members []*Member     // in the order of Addresses; created on first use
 	hurry   chan struct{} // has a value when a check is due early
@@ -70,6 +72,7 @@ type State struct {
 	Sessions int
 	Down     error // nil: up, as far as is known
 	Since    time.Time
+	Drained  bool // it gets no new sessions
 }
 
 // String names the pool in logs.
@@ -86,7 +89,7 @@ func (p *Pool) State() []State {
 	defer p.mu.Unlock()
 	var states []State
 	for _, m := range p.all() {
-		states = append(states, State{m.address, m.sessions, m.reason, m.changed})
+		states = append(states, State{m.address, m.sessions, m.reason, m.changed, p.Drained.Has(m.address)})
 	}
 	return states
 }
@@ -94,7 +97,7 @@ func (p *Pool) State() []State {
 // IsDown reports whether all addresses of the pool are known to be down, or are
 // drained.
 func (p *Pool) IsDown() bool {
-	return !slices.ContainsFunc(p.State(), func(s State) bool { return s.Down == nil })
+	return !slices.ContainsFunc(p.State(), func(s State) bool { return s.Down == nil && !s.Drained })
 }
 
 // all returns the members; the caller holds mu.
@@ -125,6 +128,9 @@ func (p *Pool) Order(client netip.Addr) []*Member {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := slices.Clone(p.all())
+	if len(p.Drained.set()) > 0 {
+		list = slices.DeleteFunc(list, func(m *Member) bool { return p.Drained.Has(m.address) })
+	}
 	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] }) //nolint:gosec // spreads load, guards nothing
 	slices.SortStableFunc(list, func(a, b *Member) int {
 		switch {

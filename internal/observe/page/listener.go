@@ -22,6 +22,7 @@ type Backend struct {
 	Address  string    `json:"address"`
 	Sessions int       `json:"sessions"`
 	Up       bool      `json:"up"`
+	Drained  bool      `json:"drained,omitempty"` // by the administrator: it gets no new sessions
 	Error    string    `json:"error,omitempty"`
 	Since    time.Time `json:"since,omitzero"` // of the last change
 }
@@ -30,7 +31,7 @@ type Backend struct {
 func Backends(pool *upstream.Pool) []Backend {
 	var list []Backend
 	for _, state := range pool.State() {
-		b := Backend{Address: state.Address, Sessions: state.Sessions, Up: state.Down == nil, Since: state.Since}
+		b := Backend{Address: state.Address, Sessions: state.Sessions, Up: state.Down == nil, Drained: state.Drained, Since: state.Since}
 		if state.Down != nil {
 			b.Error = clean(state.Down.Error(), maxError)
 		}

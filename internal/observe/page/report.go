@@ -270,6 +270,8 @@ func reasonLevel(r gate.Reason) level {
 	switch {
 	case r == gate.Done:
 		return good
+	case r == gate.BackendDrained:
+		return warn
 	case r.Backend(), r == gate.Internal:
 		return bad
 	case r == gate.ClientGone, r == gate.Timeout, r.Polite():
