@@ -45,6 +45,16 @@ func (c *collected) Fail(why gate.Fault) error {
 	return c.g.no(c.cmd, "[AUTHORIZATIONFAILED] This login cannot be passed on")
 }
 
+// refusalCodes are the response codes for the reason of a lookup (RFC 5530 §3).
+var refusalCodes = map[gate.Outcome]string{
+	gate.WrongPassword: "[AUTHENTICATIONFAILED] ", gate.Unavailable: "[UNAVAILABLE] ", gate.Rejected: "[CONTACTADMIN] ",
+}
+
+// Refuse refuses the login with the reason of a lookup.
+func (c *collected) Refuse(r *gate.Refusal) error {
+	return c.g.no(c.cmd, refusalCodes[r.Outcome]+r.Text)
+}
+
 // Send logs in at the backend and forwards its reply.
 func (c *collected) Send(l *gate.Login, mechanism string) error {
 	g := c.g

@@ -47,6 +47,16 @@ func (c *collected) Fail(why gate.Fault) error {
 	return c.g.fail(cannotForward)
 }
 
+// refusalCodes are the response codes for the reason of a lookup (RFC 3206 §4).
+var refusalCodes = map[gate.Outcome]string{
+	gate.WrongPassword: "[AUTH] ", gate.Unavailable: "[SYS/TEMP] ", gate.Rejected: "[SYS/PERM] ",
+}
+
+// Refuse refuses the login with the reason of a lookup.
+func (c *collected) Refuse(r *gate.Refusal) error {
+	return c.g.fail("-ERR " + refusalCodes[r.Outcome] + r.Text)
+}
+
 // Send logs in at the backend and forwards its reply.
 func (c *collected) Send(l *gate.Login, mechanism string) error {
 	if mechanism == "" && !forwardable(l.Command()) {

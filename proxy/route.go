@@ -1,22 +1,41 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/upstream"
 )
 
 // Routes find the backends of a listener's users. They may change at any time.
 type Routes interface {
-	// Find returns the pool of a user; known is false if there is none.
-	Find(user string) (p *upstream.Pool, known bool)
+	// Find returns the route of a login. It fails with gate.ErrNowhere if the user
+	// has no backend, and with a gate.Refusal if the login is refused. It may wait
+	// until the context ends.
+	Find(ctx context.Context, l Login) (Route, error)
 
 	// Pools returns all pools that Find may return, as far as they are known.
 	Pools() []*upstream.Pool
+}
+
+// Login is a login whose route is searched. It may hold the client's secret: it must
+// not be kept.
+type Login struct {
+	gate.Claim // without master users: see splitMaster
+	Session    *observe.Session
+	HostName   string // the client's confirmed name; empty: unknown
+	Attempt    int    // counts the logins of the session, from 1
+}
+
+// Route is the way of a login.
+type Route struct {
+	Pool             *upstream.Pool
+	gate.Credentials // for the backend
 }
 
 // Pools returns all pools that sessions of the listener may use. The first is the
@@ -87,7 +106,7 @@ func (l *Listener) substitutes() []*upstream.Pool {
 
 // router returns the function with which the gate changes to the backend of a login;
 // nil: the listener has no routes.
-func (ses *session) router() func(string) error {
+func (ses *session) router() func(gate.Claim) (gate.Credentials, error) {
 	if ses.listener.Routes == nil {
 		return nil
 	}
@@ -96,22 +115,60 @@ func (ses *session) router() func(string) error {
 
 // route moves the session to the backend of a login, with the gate's Open. A user
 // without a route stays where the session opened first.
-func (ses *session) route(user string) error {
-	user, _ = ses.listener.splitMaster(user)
-	home, known := ses.listener.Routes.Find(user)
-	if !known {
-		home = ses.talk.home
+func (ses *session) route(claim gate.Claim) (gate.Credentials, error) {
+	found, err := ses.find(claim)
+	nowhere := errors.Is(err, gate.ErrNowhere)
+	if nowhere {
+		found, err = Route{Pool: ses.talk.home}, nil
 	}
-	if home != ses.pool {
-		if err := ses.move(home); err != nil {
-			ses.talk.attempt = nil // no backend has received it
+	if err == nil && found.Pool != ses.pool {
+		err = ses.move(found.Pool)
+	}
+	switch {
+	case err != nil:
+		ses.talk.attempt = nil // no backend has received it
+		return gate.Credentials{}, err
+	case nowhere:
+		return gate.Credentials{}, gate.ErrNowhere
+	}
+	return found.Credentials, nil
+}
+
+// find searches the route of a login. The reason for which the session was stopped
+// comes before an error that may follow from that.
+func (ses *session) find(claim gate.Claim) (Route, error) {
+	ses.talk.logins++
+	l := Login{Claim: claim, Session: &ses.info, HostName: ses.name.Confirmed(), Attempt: ses.talk.logins}
+	l.Mailbox, _ = ses.listener.splitMaster(claim.Mailbox)
+	_, l.User = ses.listener.splitMaster(claim.User)
+	found, err := ses.listener.Routes.Find(ses.talk.ctx, l)
+	if err == nil {
+		return found, nil
+	}
+	if stopped := ses.whyStopped(); stopped != nil {
+		return Route{}, stopped
+	}
+	if refusal, ok := errors.AsType[*gate.Refusal](err); ok {
+		err = ses.lookupRefused(l.User, refusal)
+	}
+	return Route{}, err
+}
+
+// lookupRefused counts a refusal because of the password like that of a backend, and
+// delays a refusal.
+func (ses *session) lookupRefused(owner string, r *gate.Refusal) error {
+	if r.Outcome == gate.WrongPassword {
+		ses.server.loginAnswered(ses.info.Client.Addr(), owner, gate.WrongPassword)
+	}
+	if wait := min(r.Wait, ses.rules().Timeouts.LoginDelay); wait > 0 {
+		if err := ses.delay(wait); err != nil {
+			return err
+		}
+		if err := ses.whyStopped(); err != nil {
 			return err
 		}
 	}
-	if !known {
-		return gate.ErrNowhere
-	}
-	return nil
+	return r
 }
 
 var errDescriptors = errors.New("too few file descriptors to change the backend")

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -29,7 +30,7 @@ func (g routedGate) Settle(front, _ *wire.Stream) error {
 		if err := g.s.Observer.Admit(name); err != nil {
 			return err
 		}
-		err = g.s.Backends.Route(name)
+		_, err = g.s.Backends.Route(gate.Claim{Mailbox: name, User: name})
 		if err != nil && !errors.Is(err, gate.ErrNowhere) {
 			return err
 		}
@@ -51,11 +52,14 @@ type table struct {
 	users map[string]*upstream.Pool
 }
 
-func (r *table) Find(user string) (*upstream.Pool, bool) {
+func (r *table) Find(_ context.Context, l Login) (Route, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p, ok := r.users[user]
-	return p, ok
+	p, ok := r.users[l.Mailbox]
+	if !ok {
+		return Route{}, gate.ErrNowhere
+	}
+	return Route{Pool: p}, nil
 }
 
 func (r *table) Pools() (all []*upstream.Pool) {

@@ -54,6 +54,7 @@ type conversation struct {
 	hangUp  *hangUp  // nil: the current backend has not sent its greeting
 
 	attempt *attempt       // the login without a reply yet; nil: none
+	logins  int            // the logins so far whose route was searched
 	home    *upstream.Pool // where the session opened first; users without a route stay there
 
 	// The following fields are guarded by the session's mutex.

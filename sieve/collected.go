@@ -35,6 +35,15 @@ func (c collected) Fail(why gate.Fault) error {
 	return c.g.fail(`NO "This login cannot be passed on"`)
 }
 
+// Refuse refuses the login with the reason of a lookup (RFC 5804 §1.3).
+func (c collected) Refuse(r *gate.Refusal) error {
+	code := ""
+	if r.Outcome == gate.Unavailable {
+		code = "(TRYLATER) "
+	}
+	return c.g.fail("NO " + code + quote(r.Text))
+}
+
 // Send logs in at the backend and forwards its reply.
 func (c collected) Send(l *gate.Login, mechanism string) error {
 	reply, err := c.send(l, mechanism)

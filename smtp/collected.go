@@ -1,6 +1,8 @@
 package smtp
 
 import (
+	"cmp"
+
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/smtp/syntax"
@@ -36,6 +38,9 @@ func (c *collected) Ask(x *gate.Exchange, challenge string) (response string, ok
 // Admit asks whether the user may try to log in.
 func (c *collected) Admit(user string) error { return c.g.s.Admit(user) }
 
+// Hello returns the name in the client's EHLO.
+func (c *collected) Hello() string { return c.g.helo }
+
 // Reached sends the client's EHLO to the user's backend, if the session has
 // moved to another backend.
 func (c *collected) Reached() error {
@@ -64,6 +69,17 @@ func (c *collected) Fail(why gate.Fault) error {
 		return c.g.fault(c.complaint)
 	}
 	return c.g.fault("501 5.7.0 Authentication cancelled")
+}
+
+// refusalCodes are the reply codes for the reason of a lookup, if it gives none (RFC
+// 4954 §6).
+var refusalCodes = map[gate.Outcome]string{
+	gate.WrongPassword: "535 5.7.8", gate.Unavailable: "454 4.7.0", gate.Rejected: "535 5.7.0",
+}
+
+// Refuse refuses the login with the reason of a lookup.
+func (c *collected) Refuse(r *gate.Refusal) error {
+	return c.g.fault(cmp.Or(r.Code, refusalCodes[r.Outcome]) + " " + r.Text)
 }
 
 // Send logs in at the backend and passes its answer on.

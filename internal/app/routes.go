@@ -1,9 +1,11 @@
 package app
 
 import (
+	"context"
 	"slices"
 	"sync/atomic"
 
+	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/routes"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/proxy"
@@ -26,9 +28,13 @@ type routesFile struct {
 
 // routesOf returns the source of a listener's routes; nil if it has none.
 func routesOf(s Service, own *upstream.Pool, backends *pools, m *maintenance) (proxy.Routes, error) {
-	if s.routes == "" {
-		return nil, nil
+	if s.routes != "" {
+		return newRoutesFile(s, own, backends, m)
 	}
+	return nil, nil
+}
+
+func newRoutesFile(s Service, own *upstream.Pool, backends *pools, m *maintenance) (*routesFile, error) {
 	f := &routesFile{own: own}
 	load := func() error {
 		fresh, err := loadRoutes(s, backends)
@@ -43,15 +49,16 @@ func routesOf(s Service, own *upstream.Pool, backends *pools, m *maintenance) (p
 	return f, m.files.Add(load, s.routes)
 }
 
-func (f *routesFile) Find(user string) (p *upstream.Pool, known bool) {
+// Find implements proxy.Routes.
+func (f *routesFile) Find(_ context.Context, l proxy.Login) (proxy.Route, error) {
 	now := f.current.Load()
-	switch target, meant := now.table.Find(user); {
+	switch target, meant := now.table.Find(l.Mailbox); {
 	case !meant:
-		return f.own, true
+		return proxy.Route{Pool: f.own}, nil
 	case target == routes.Reject:
-		return nil, false
+		return proxy.Route{}, gate.ErrNowhere
 	default:
-		return now.pools[target], true
+		return proxy.Route{Pool: now.pools[target]}, nil
 	}
 }
 

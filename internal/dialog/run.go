@@ -25,6 +25,11 @@ const patience = 10 * time.Second
 // gate from a dialog's options and the session's facts, which it may change;
 // the session's id in the dialogs is ID.
 func Run(t *testing.T, pattern string, newGate func(options map[string]string, s *gate.Session) Gate) {
+	RunOn(t, pattern, newGate, func(*testing.T, *proxy.Server) {})
+}
+
+// RunOn is Run with servers that prepare may change before they listen.
+func RunOn(t *testing.T, pattern string, newGate func(options map[string]string, s *gate.Session) Gate, prepare func(*testing.T, *proxy.Server)) {
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no dialogs match %s (%v)", pattern, err)
@@ -35,6 +40,7 @@ func Run(t *testing.T, pattern string, newGate func(options map[string]string, s
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".dialog"), func(t *testing.T) {
 			t.Parallel()
 			r := &runner{t: t, script: load(t, file), certs: certs, events: &events{ended: make(chan gate.Reason, 1)}}
+			r.prepare = prepare
 			r.run(newGate)
 		})
 	}
@@ -53,6 +59,7 @@ type runner struct {
 	listener        net.Listener
 	left            []net.Conn // the previous backends
 	server          *proxy.Server
+	prepare         func(*testing.T, *proxy.Server)
 	events          *events
 	taken           int // messages that were accepted
 	watch           *watch

@@ -3,6 +3,7 @@ package dialog
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type Gate = proxy.Gate
 // serve runs the proxy with the gate of one session.
 func (r *runner) serve(newGate func(map[string]string, *gate.Session) Gate) {
 	r.server = &proxy.Server{Observer: r.events, Log: slog.New(slog.DiscardHandler)}
+	r.prepare(r.t, r.server)
 	l := r.newListener()
 	l.NewGate = func(s *gate.Session) proxy.Gate {
 		r.setFacts(s)
@@ -50,10 +52,32 @@ func (r *runner) newListener() *proxy.Listener {
 		Hidden:      strings.Fields(options["hide"]), Unnamed: strings.Fields(options["unnamed"]),
 		Backend: first, LoginMethod: gate.LoginMethod(options["backend_login"]),
 	}
-	if home, nowhere := options["home"], options["nowhere"]; home != "" || nowhere != "" {
-		l.Routes = routes{first: first, second: second, home: home, nowhere: nowhere}
+	all := routes{first: first, second: second, home: options["home"], nowhere: options["nowhere"], lookup: lookupIn(options)}
+	all.instead.User, all.instead.Password, _ = strings.Cut(options["instead"], " ")
+	if all != (routes{first: first, second: second}) {
+		l.Routes = all
 	}
 	return l
+}
+
+var errDown = errors.New("no answer within 5s")
+
+// lookupIn returns the error of the lookup of backends; nil: it finds them.
+func lookupIn(options map[string]string) error {
+	text, refuses := options["lookup"]
+	if !refuses {
+		return nil
+	}
+	if text == "down" {
+		return gate.LookupFailed(errDown)
+	}
+	code := ""
+	if c, rest, ok := strings.Cut(text, "; "); ok {
+		code, text = c, rest
+	}
+	refusal := gate.NewRefusal("", code, text)
+	_, refusal.Ends = options["lookup_ends"]
+	return refusal
 }
 
 // pool returns a pool of the backend.
@@ -69,17 +93,23 @@ func (r *runner) pool() *upstream.Pool {
 type routes struct {
 	first, second *upstream.Pool
 	home, nowhere string
+	instead       gate.Credentials
+	lookup        error // for all users; nil: none
 }
 
 // Find implements proxy.Routes.
-func (r routes) Find(user string) (p *upstream.Pool, known bool) {
-	switch user {
+func (r routes) Find(_ context.Context, l proxy.Login) (proxy.Route, error) {
+	found := proxy.Route{Pool: r.first, Credentials: r.instead}
+	switch l.Mailbox {
 	case r.nowhere:
-		return nil, false
+		return proxy.Route{}, gate.ErrNowhere
 	case r.home:
-		return r.second, true
+		found.Pool = r.second
 	}
-	return r.first, true
+	if r.lookup == nil {
+		return found, nil
+	}
+	return found, r.lookup
 }
 
 // Pools implements proxy.Routes. The second pool is not listed: it would be tried

@@ -22,10 +22,21 @@ type Collector interface {
 	// Fail refuses the login with the protocol's reply.
 	Fail(why Fault) error
 
+	// Refuse refuses the login with the reason of a lookup, in the protocol's reply.
+	Refuse(r *Refusal) error
+
 	// Send logs in at the backend by a mechanism, or by the protocol's own
 	// command if the mechanism is empty, and forwards the backend's reply to
 	// the client.
 	Send(l *Login, mechanism string) error
+}
+
+// Introduced is a Collector of SMTP.
+type Introduced interface {
+	Collector
+
+	// Hello returns the name in the client's EHLO or HELO.
+	Hello() string
 }
 
 // Fault says why a collected login fails before the backend receives it.
@@ -75,17 +86,24 @@ func (s *Session) LogIn(c Collector, l *Login) error {
 	if err := c.Admit(l.User()); err != nil {
 		return err
 	}
-	if err := s.Reach(l); err != nil {
-		return err
+	if i, ok := c.(Introduced); ok {
+		l.hello = i.Hello()
 	}
-	if err := c.Reached(); err != nil {
-		return err
+	err := s.Reach(l)
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		return s.refuse(c, l, refusal)
 	}
-	mechanism, err := s.Choose(l, c.Offers())
-	if errors.Is(err, ErrCredentials) {
+	if err == nil {
+		err = c.Reached()
+	}
+	mechanism := ""
+	if err == nil {
+		mechanism, err = s.Choose(l, c.Offers())
+	}
+	switch {
+	case errors.Is(err, ErrCredentials):
 		return c.Fail(Inexpressible)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	return c.Send(l, mechanism)

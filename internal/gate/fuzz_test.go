@@ -54,7 +54,7 @@ func FuzzCollectedLogin(f *testing.F) {
 		}
 		s := &Session{Mechanisms: &Mechanisms{LoginMethod: []LoginMethod{Same, ByPlain, ByLogin, ByCRAM, ByCommand, Auto}[method%6]}, Observer: &judge{}}
 		if nowhere {
-			s.Backends.Route = func(string) error { return ErrNowhere }
+			s.Backends.Route = func(Claim) (Credentials, error) { return Credentials{}, ErrNowhere }
 		}
 		name, err := reachAndChoose(s, l, allOffers)
 		if err != nil {

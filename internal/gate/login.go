@@ -34,6 +34,7 @@ type Login struct {
 	name      string   // user name for the protocol's own command
 	password  string   // for the protocol's own command, and for CRAM-MD5
 	responses []string // from the client, in base64
+	hello     string   // the name in the client's EHLO or HELO; empty in other protocols
 	invalid   bool     // the secret was replaced by a random one: the login must fail
 
 	prepared  []string // responses for the backend, in base64
@@ -108,13 +109,26 @@ func (s *Session) Reach(l *Login) error {
 	if s.Backends.Route == nil {
 		return nil
 	}
-	err := s.Backends.Route(l.Mailbox())
+	instead, err := s.Backends.Route(l.claim())
 	if errors.Is(err, ErrNowhere) {
 		s.Observer.Denied(l.User(), l.Mechanism, ErrNowhere)
 		l.invalidate()
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if err := l.replace(instead); err != nil {
+		s.inexpressible(l)
+		return err
+	}
+	return nil
+}
+
+// inexpressible reports a login whose credentials no login method of the backend can
+// transmit.
+func (s *Session) inexpressible(l *Login) {
+	s.Observer.Login(l.User(), l.Mechanism, Answer{Rejected, "credentials"})
 }
 
 // Choose returns the SASL mechanism that logs in at a backend with these
@@ -129,7 +143,7 @@ func (s *Session) Choose(l *Login, o Offers) (mechanism string, err error) {
 	mechanism, err = l.prepare(method)
 	switch {
 	case errors.Is(err, ErrCredentials):
-		s.Observer.Login(l.User(), l.Mechanism, Answer{Rejected, "credentials"})
+		s.inexpressible(l)
 	case err == nil && l.converted && mechanism != "" && !o.Unknown && !o.lists(mechanism):
 		return "", Unoffered(mechanism)
 	}
@@ -232,6 +246,11 @@ func (l *Login) MayPrompt() bool {
 
 // Converted reports whether the backend's mechanism or command is not the client's.
 func (l *Login) Converted() bool { return l.converted }
+
+// Credentials returns the authorization identity, the user name and the password of a
+// login that the proxy itself checks. It is not ok if the client has not sent them, or
+// its mechanism has no password.
+func (l *Login) Credentials() (identity, user, password string, ok bool) { return l.credentials() }
 
 // credentials returns the authorization identity, the user name and the password. Not
 // ok: the client has not sent them, or its mechanism has no password.

@@ -151,7 +151,7 @@ func TestLoginOfNobody(t *testing.T) {
 	} {
 		for _, method := range []LoginMethod{Same, ByCommand, ByLogin, ByPlain} {
 			l := *l
-			s := &Session{Observer: &judge{}, Backends: Backends{Route: func(string) error { return ErrNowhere }}, Mechanisms: &Mechanisms{Routed: true, LoginMethod: method}}
+			s := &Session{Observer: &judge{}, Backends: Backends{Route: func(Claim) (Credentials, error) { return Credentials{}, ErrNowhere }}, Mechanisms: &Mechanisms{Routed: true, LoginMethod: method}}
 			mechanism, err := reachAndChoose(s, &l, allOffers)
 			if err != nil {
 				t.Fatalf("%s by %s: %v", name, method, err)

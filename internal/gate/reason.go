@@ -29,6 +29,7 @@ const (
 	HeaderUnasked                 // a PROXY header from an address that is not in proxy_from
 	EarlyTalker                   // data before the greeting
 	LoginRefused                  // by the proxy, after too many failed logins
+	LookupRefused                 // by the lookup of the user's backend
 	ClientRefused                 // by the backend, which knows the client's address
 	Busy                          // a limit on connections
 	Shutdown                      // SIGTERM
@@ -64,6 +65,7 @@ var reasons = [...]reasonText{
 	HeaderUnasked:   {"unexpected-proxy-header", "no PROXY header is expected here", "name the load balancer's network in the listener's proxy_from, or let it send no PROXY header"},
 	EarlyTalker:     {"early-talker", "you spoke before the greeting", "set the listener's greet_delay to 0s if the client is honest"},
 	LoginRefused:    {"login-refused", "too many failed logins", "raise limits.login_failures_per_client or limits.login_failures_per_user if the client is honest"},
+	LookupRefused:   {"lookup-refused", "the login was refused", "see the log of the server that lookups name for why it refuses the user"},
 	ClientRefused:   {"client-refused", "the server refuses this client", "see the backend's own log for why it refuses this client"},
 	Busy:            {"busy", "too many connections", "raise limits.connections, limits.unauthenticated and similar limits if the clients are honest"},
 	Shutdown:        {"shutdown", "the service is shutting down", ""},

@@ -56,10 +56,11 @@ type Mail struct {
 type Backends struct {
 	// Route connects the session to the backend of a login: unless it is
 	// connected to it already, it closes the current connection and calls the
-	// gate's Open again. It fails with ErrNowhere if the user has no backend;
-	// the session is then connected to the backend for unknown users. Nil:
-	// there is only one backend.
-	Route func(mailbox string) error
+	// gate's Open again. It returns credentials that replace the client's. It
+	// fails with ErrNowhere if the user has no backend; the session is then
+	// connected to the backend for unknown users. It fails with a Refusal if the
+	// login is refused. Nil: there is only one backend.
+	Route func(Claim) (Credentials, error)
 
 	// Search begins a search for a next hop by the gate itself. Its context ends when
 	// the search has taken too long.
