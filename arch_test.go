@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts"},
 	"internal/app": {
 		"configs", "imap", "internal/acme", "internal/certs", "internal/egress", "internal/gate", "internal/idn", "internal/inventory",
-		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/loghandler", "internal/observe/page", "internal/probe", "internal/resolver",
+		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/observe/page", "internal/probe", "internal/resolver",
 		"internal/routes", "internal/sts", "internal/systemd", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web",
 		"internal/wire", "pop3", "proxy", "sieve", "smtp", "smtp/smarthost", "tlspolicy", "tlspolicy/mtasts", "tlspolicy/outbound",
 		"tlspolicy/tickets", "internal/scan",
@@ -97,7 +97,8 @@ var mayImport = map[string][]string{
 	"bench/measure":                 {},
 	"bench/peers":                   {"bench/backend"},
 	"bench/report":                  {},
-	"internal/observe/page":         {"internal/gate", "internal/observe", "internal/observe/loghandler", "internal/upstream", "internal/web", "internal/wire", "tlspolicy"},
+	"internal/observe/history":      {"internal/gate", "internal/limit", "internal/observe", "tlspolicy"},
+	"internal/observe/page":         {"internal/gate", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/upstream", "internal/web", "internal/wire", "tlspolicy"},
 	"internal/upstream":             {"internal/gate", "internal/sockopt", "internal/limit", "internal/upstream/proxyheader", "internal/wire"},
 	"internal/upstream/proxyheader": {"internal/gate", "internal/wire", "tlspolicy"},
 	"internal/upstream/reversedns":  {"internal/gate", "internal/limit"},

@@ -13,6 +13,7 @@ import (
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/history"
 	"github.com/letterlock/letterlock/internal/observe/page"
 	"github.com/letterlock/letterlock/internal/systemd"
 	"github.com/letterlock/letterlock/internal/upgrade"
@@ -53,6 +54,7 @@ type Proxy struct {
 	pages    http.Handler
 	page     *web.Server       // nil if no status page is configured
 	drained  *upstream.Drained // addresses of backends
+	history  *history.History
 	recorder *recorder
 
 	probing  sync.WaitGroup // probes of backends while the service runs
@@ -71,7 +73,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{options: o, log: o.Log, warnings: warnings{log: o.Log}, recorder: &recorder{}, drained: o.drained}
+	p := &Proxy{options: o, log: o.Log, warnings: warnings{log: o.Log}, recorder: &recorder{}, drained: o.drained, history: history.New()}
 	p.source.init(o.Source)
 	p.now.Store(g)
 	counts := page.New(page.Options{
@@ -84,7 +86,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 		Files:        func() []page.File { return append(p.source.shown(), p.now.Load().maintenance.shownFiles()...) },
 	})
 	p.pages = counts.Handler()
-	observers := observe.All{observe.SessionLog{Log: o.Log}, counts, p.recorder}
+	observers := observe.All{observe.SessionLog{Log: o.Log}, counts, p.history, p.recorder}
 	if o.Observer != nil {
 		observers = append(observers, o.Observer)
 	}
