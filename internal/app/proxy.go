@@ -83,6 +83,8 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 		Certificates: func() []page.CertificateInfo { return p.now.Load().shownCertificates() },
 		Outbound:     func() *page.Outbound { return p.now.Load().maintenance.outbound },
 		Log:          logCounts(o.Log),
+		Open:         func(f func(*observe.Open)) { p.server.EachSession(f) },
+		Endings:      p.history.Endings,
 		Files:        func() []page.File { return append(p.source.shown(), p.now.Load().maintenance.shownFiles()...) },
 	})
 	p.pages = counts.Handler()

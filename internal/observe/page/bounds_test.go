@@ -15,24 +15,22 @@ import (
 // Clients can send any values at any rate: the memory stays bounded.
 func TestMemoryIsBounded(t *testing.T) {
 	const events = 100_000
-	s := New(Options{})
+	s := newProxied(Options{})
 	for i := range events {
 		word := fmt.Sprintf("word-%d", i)
 		info := newInfo(word, "imaps")
 		info.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), uint16(i))
-		s.Opened(info)
+		s.All.Opened(info)
 		info.TLS = &tls.ConnectionState{Version: uint16(i), CipherSuite: uint16(i), CurveID: tls.CurveID(i)}
-		s.TLSEstablished(info)
-		s.HandshakeFailed(info, observe.Offer{ServerName: word}, errors.New(word))
-		s.LoginRefused(info, word)
+		s.All.TLSEstablished(info)
+		s.All.HandshakeFailed(info, observe.Offer{ServerName: word}, errors.New(word))
+		s.All.LoginRefused(info, word)
 		info.User = word
-		s.Login(info, word, word, gate.Answer{Outcome: gate.Outcome(i % 2)})
+		s.All.Login(info, word, word, gate.Answer{Outcome: gate.Outcome(i % 2)})
 		if i%2 == 0 {
-			s.Closed(info, observe.Summary{Reason: gate.Reason(i % (int(gate.Internal) + 1)), Err: errors.New(word)})
+			s.All.Closed(info, observe.Summary{Reason: gate.Reason(i % (int(gate.Internal) + 1)), Err: errors.New(word)})
 		}
 	}
-	expect(t, "open sessions kept", len(s.open), maxKept)
-	expect(t, "ended sessions kept", len(s.recent.kept), maxRecent)
 	counts, err := s.counts.snapshot()
 	if err != nil {
 		t.Fatal(err)
@@ -44,29 +42,11 @@ func TestMemoryIsBounded(t *testing.T) {
 	if n > 200 {
 		t.Errorf("%d counters after events with many different values", n)
 	}
-	r := mustReport(t, s)
+	r := mustReport(t, s.Status)
 	expect(t, "open sessions", r.Sessions.Open, events/2)
 	expect(t, "open sessions shown", len(r.Open), maxShown)
 	expect(t, "newest ended session", r.Recent[0].ID, fmt.Sprintf("word-%d", events-2))
 	expect(t, "oldest ended session", r.Recent[maxRecent-1].ID, fmt.Sprintf("word-%d", events-2*maxRecent))
-}
-
-// A session that found no slot in the list frees none when it ends, and a
-// listed session does.
-func TestListHasRoomAgain(t *testing.T) {
-	s := New(Options{})
-	infos := make([]*observe.Session, maxKept+1)
-	for i := range infos {
-		infos[i] = newInfo(fmt.Sprint(i), "imaps")
-		s.Opened(infos[i])
-	}
-	s.Closed(infos[maxKept], observe.Summary{})
-	expect(t, "kept", len(s.open), maxKept)
-	s.Closed(infos[0], observe.Summary{})
-	s.Opened(newInfo("late", "imaps"))
-	if s.open["late"] == nil {
-		t.Error("there is no room for a late session")
-	}
 }
 
 func TestManyGoroutines(t *testing.T) {

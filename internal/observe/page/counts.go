@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
 // counts are the metrics of sessions, since the start. The page and the JSON
@@ -68,12 +70,13 @@ func (c *counts) counter(name, help string, labels ...string) *prometheus.Counte
 }
 
 // ended counts a session that has ended.
-func (c *counts) ended(s *session) {
-	c.open.WithLabelValues(s.service).Dec()
-	c.closed.WithLabelValues(s.service, s.version, s.end.reason.String()).Inc()
-	c.received.WithLabelValues(s.service).Add(float64(s.end.received))
-	c.sent.WithLabelValues(s.service).Add(float64(s.end.sent))
-	c.durations.WithLabelValues(s.service).Observe(max(s.end.at.Sub(s.opened), time.Duration(0)).Seconds())
+func (c *counts) ended(s *observe.Session, end observe.Summary) {
+	service := s.Listener.Service
+	c.open.WithLabelValues(service).Dec()
+	c.closed.WithLabelValues(service, parametersOf(s.TLS).version, end.Reason.String()).Inc()
+	c.received.WithLabelValues(service).Add(float64(max(end.Received, 0)))
+	c.sent.WithLabelValues(service).Add(float64(max(end.Sent, 0)))
+	c.durations.WithLabelValues(service).Observe(max(time.Since(s.Opened), 0).Seconds())
 }
 
 // show creates the counts of a service with zero values: Prometheus computes a

@@ -3,15 +3,19 @@ package page
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/observe"
 )
 
 func TestDurations(t *testing.T) {
 	s := New(Options{})
-	for _, d := range []time.Duration{-time.Second, 0, 50 * time.Millisecond, 51 * time.Millisecond, time.Second, 24 * time.Hour, 25 * time.Hour} {
-		now := time.Now()
-		s.counts.ended(&session{service: "imap", opened: now, end: &ending{at: now.Add(d)}})
-	}
+	synctest.Test(t, func(*testing.T) { // where the clock stands still
+		for _, d := range []time.Duration{-time.Second, 0, 50 * time.Millisecond, 51 * time.Millisecond, time.Second, 24 * time.Hour, 25 * time.Hour} {
+			s.counts.ended(&observe.Session{Listener: &observe.Listener{Service: "imap"}, Opened: time.Now().Add(-d)}, observe.Summary{})
+		}
+	})
 	families, err := s.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -30,17 +34,6 @@ func TestDurations(t *testing.T) {
 		}
 	}
 	t.Error("there is no histogram")
-}
-
-func TestRingForgetsTheOldest(t *testing.T) {
-	var r ring
-	expect(t, "empty", len(r.newestFirst()), 0)
-	for i := range maxRecent + 3 {
-		r.add(&session{id: fmt.Sprint(i)})
-		list := r.newestFirst()
-		expect(t, "newest", list[0].id, fmt.Sprint(i))
-		expect(t, "oldest", list[len(list)-1].id, fmt.Sprint(max(0, i-maxRecent+1)))
-	}
 }
 
 // A configured service is shown before its first session.

@@ -19,8 +19,8 @@ import (
 
 func TestStoryAsPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(options())
-		morning(s)
+		s := newProxied(options())
+		morning(s.All)
 		page := get(t, s.Handler(), "/")
 		for _, want := range []string{
 			"<title>Letterlock · mail.example.com</title>", `content="5"`, "up 2 min 37 s",
@@ -53,19 +53,20 @@ func TestPageOfNothing(t *testing.T) {
 // Clients choose their user names, and so some text on the page.
 func TestHostileWordsAreEscaped(t *testing.T) {
 	const script = `<script>alert("1")</script>`
-	s := New(Options{Hostname: func() string { return script }, Certificates: func() []CertificateInfo {
+	s := newProxied(Options{Hostname: func() string { return script }, Certificates: func() []CertificateInfo {
 		return []CertificateInfo{{Names: []string{script}, Issuer: script, NotAfter: time.Now().Add(time.Hour)}}
 	}})
 	for i, user := range []string{script, "' onload='x", "</td></table>", "a\u202egnp.exe", "\x00\x1b[2J\r\n", "{{.CSS}}", "\xff\xfe", "&lt;b&gt;", strings.Repeat("é", 5000)} {
 		info := newInfo(string(rune('a'+i)), "imaps")
 		info.User = user
-		s.Opened(info)
-		s.Login(info, user, script, gate.Answer{})
-		s.LoginRefused(info, script)
+		s.All.Opened(info)
+		s.All.Login(info, user, script, gate.Answer{})
+		s.All.LoginRefused(info, script)
 		info.User = "x" + user
-		s.Closed(info, observe.Summary{Reason: gate.Done})
-		info.User = user
-		s.Opened(info)
+		s.All.Closed(info, observe.Summary{Reason: gate.Done})
+		again := newInfo(string(rune('A'+i)), "imaps")
+		again.User = user
+		s.All.Opened(again)
 	}
 	h := s.Handler()
 	page := get(t, h, "/")

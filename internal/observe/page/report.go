@@ -121,10 +121,10 @@ func (s *Status) report() (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	open, recent := s.sessions()
 	r := report{
 		Hostname: s.options.Hostname(), Version: s.options.Version, Started: s.started.UTC(), Now: time.Now().UTC(),
-		Listeners: s.options.Listeners(), Certificates: s.options.Certificates(), Files: s.options.Files(), Open: lines(open), Recent: lines(recent),
+		Listeners: s.options.Listeners(), Certificates: s.options.Certificates(), Files: s.options.Files(),
+		Open: s.openLines(), Recent: s.recentLines(),
 	}
 	r.Services, r.Logins, r.Exceptions = services(counts), loginRows(counts["logins_total"]), exceptionRows(counts["exception_handshakes_total"])
 	r.sum()
@@ -172,17 +172,6 @@ func (s *Status) showListeners() {
 	for _, l := range s.options.Listeners() {
 		s.counts.show(l.Service)
 	}
-}
-
-// sessions returns the sessions to be shown, the newest first.
-func (s *Status) sessions() (open, recent []session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, kept := range s.open {
-		open = append(open, *kept)
-	}
-	slices.SortFunc(open, func(a, b session) int { return cmp.Or(b.opened.Compare(a.opened), cmp.Compare(a.id, b.id)) })
-	return open[:min(len(open), maxShown)], s.recent.newestFirst()
 }
 
 // services returns the counts of each service, by name.
@@ -237,22 +226,6 @@ func sum(counted []row) (total uint64) {
 		total += c.count
 	}
 	return total
-}
-
-// lines describes sessions in words.
-func lines(sessions []session) []sessionLine {
-	list := make([]sessionLine, len(sessions))
-	for i, s := range sessions {
-		list[i] = sessionLine{
-			ID: s.id, Service: s.service, Client: s.client.String(), User: s.user,
-			TLS: s.version, Suite: s.suite, Group: s.group, Opened: s.opened.UTC(),
-		}
-		if s.end != nil {
-			list[i].Ended, list[i].Outcome, list[i].Level = s.end.at.UTC(), s.end.reason.String(), reasonLevel(s.end.reason)
-			list[i].Received, list[i].Sent = s.end.received, s.end.sent
-		}
-	}
-	return list
 }
 
 // versionLevel marks versions that RFC 8996 has deprecated.

@@ -1,64 +1,63 @@
 package page
 
 import (
-	"net/netip"
-	"time"
+	"cmp"
+	"slices"
 
-	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/history"
 )
 
 // Bounds of the lists of sessions.
 const (
-	maxKept   = 4096 // open sessions that are kept, about 1 MiB
-	maxShown  = 100  // open sessions on the page, the newest
-	maxRecent = 100  // ended sessions
+	maxShown  = 100 // open sessions on the page, the newest
+	maxRecent = 100 // ended sessions
 )
 
-// session describes a session. It shares no memory with the observe.Session.
-type session struct {
-	id, service string
-	client      netip.AddrPort
-	user        string
-	opened      time.Time
-	parameters
-	end *ending // nil while it is open
+// openLines describes the newest open sessions, the newest first.
+func (s *Status) openLines() []sessionLine {
+	list := []sessionLine{}
+	s.options.Open(func(o *observe.Open) {
+		list = append(list, openLine(o))
+		if len(list) == 2*maxShown { // so that not all sessions are in memory at once
+			list = newest(list)
+		}
+	})
+	return newest(list)
 }
 
-// ending is how a session ended.
-type ending struct {
-	at             time.Time
-	reason         gate.Reason
-	received, sent uint64
+// newest returns the newest sessions of a list, which it changes.
+func newest(list []sessionLine) []sessionLine {
+	slices.SortFunc(list, func(a, b sessionLine) int { return cmp.Or(b.Opened.Compare(a.Opened), cmp.Compare(a.ID, b.ID)) })
+	return list[:min(len(list), maxShown)]
 }
 
-func newSession(info *observe.Session) *session {
-	return &session{
-		id: info.ID, service: info.Listener.Service, client: info.Client, user: clean(info.User, maxName),
-		opened: info.Opened, parameters: parametersOf(info.TLS),
+func openLine(o *observe.Open) sessionLine {
+	p := parametersOf(o.TLS)
+	return sessionLine{
+		ID: o.ID, Service: o.Listener.Service, Client: o.Client.String(), User: clean(o.User, maxName),
+		TLS: p.version, Suite: p.suite, Group: p.group, Opened: o.Opened.UTC(),
 	}
 }
 
-// ring holds the last maxRecent ended sessions.
-type ring struct {
-	kept []*session
-	next int // the position of the oldest, once the ring is full
-}
-
-func (r *ring) add(s *session) {
-	if len(r.kept) < maxRecent {
-		r.kept = append(r.kept, s)
-		return
-	}
-	r.kept[r.next] = s
-	r.next = (r.next + 1) % maxRecent
-}
-
-// newestFirst lists the sessions, the newest first.
-func (r *ring) newestFirst() []session {
-	list := make([]session, 0, len(r.kept))
-	for i := range r.kept {
-		list = append(list, *r.kept[(r.next+len(r.kept)-1-i)%len(r.kept)])
+// recentLines describes the last sessions that have ended, the newest first.
+func (s *Status) recentLines() []sessionLine {
+	list := []sessionLine{}
+	for _, e := range s.options.Endings() {
+		if len(list) == maxRecent {
+			break
+		}
+		list = append(list, recentLine(&e))
 	}
 	return list
+}
+
+func recentLine(e *history.Ending) sessionLine {
+	p := parametersOf(e.TLS.State())
+	return sessionLine{
+		ID: e.ID, Service: e.Service, Client: e.Client.String(), User: clean(e.User, maxName),
+		TLS: p.version, Suite: p.suite, Group: p.group, Opened: e.Opened.UTC(),
+		Ended: e.Ended.UTC(), Outcome: e.Reason.String(), Level: reasonLevel(e.Reason),
+		Received: uint64(max(e.Received, 0)), Sent: uint64(max(e.Sent, 0)),
+	}
 }

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"net/netip"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/observe/history"
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
 )
 
@@ -24,6 +24,9 @@ type Options struct {
 	Files        func() []File
 	Outbound     func() *Outbound // the counts of smarthosts
 	Log          func() loghandler.Counts
+	Open         func(f func(*observe.Open)) // calls f for every open session
+	Endings      func() []history.Ending     // the sessions that have ended, the newest first
+
 }
 
 // Status is the observe.Observer that counts. Its methods may be called from
@@ -33,10 +36,6 @@ type Status struct {
 	started time.Time
 
 	counts *counts
-
-	mu     sync.Mutex
-	open   map[string]*session // by id; at most maxKept
-	recent ring
 }
 
 // New returns a Status without any events.
@@ -59,7 +58,13 @@ func New(o Options) *Status {
 	if o.Certificates == nil {
 		o.Certificates = func() []CertificateInfo { return nil }
 	}
-	return &Status{options: o, started: time.Now(), counts: newCounts(), open: make(map[string]*session)}
+	if o.Open == nil {
+		o.Open = func(func(*observe.Open)) {}
+	}
+	if o.Endings == nil {
+		o.Endings = func() []history.Ending { return nil }
+	}
+	return &Status{options: o, started: time.Now(), counts: newCounts()}
 }
 
 var _ observe.Observer = (*Status)(nil)
@@ -69,11 +74,6 @@ func (s *Status) Opened(info *observe.Session) {
 	service := info.Listener.Service
 	s.counts.opened.WithLabelValues(service).Inc()
 	s.counts.open.WithLabelValues(service).Inc()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.open) < maxKept {
-		s.open[info.ID] = newSession(info)
-	}
 }
 
 // TLSEstablished counts a completed handshake.
@@ -85,11 +85,6 @@ func (s *Status) TLSEstablished(info *observe.Session) {
 	}
 	if info.TLS.DidResume {
 		s.counts.resumed.WithLabelValues(service).Inc()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if kept := s.open[info.ID]; kept != nil {
-		kept.parameters = p
 	}
 }
 
@@ -106,26 +101,14 @@ func (s *Status) LoginRefused(info *observe.Session, command string) {
 // Login counts the backend's reply to a login.
 func (s *Status) Login(info *observe.Session, _, mechanism string, a gate.Answer) {
 	s.counts.logins.WithLabelValues(info.Listener.Service, oneOf(mechanisms, mechanism), results[a.Outcome]).Inc()
-	user := clean(info.User, maxName)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if kept := s.open[info.ID]; kept != nil {
-		kept.user = user
-	}
 }
 
 // Closed counts a session that has ended.
 func (s *Status) Closed(info *observe.Session, end observe.Summary) {
-	ended := newSession(info)
-	ended.end = &ending{time.Now(), end.Reason, uint64(max(end.Received, 0)), uint64(max(end.Sent, 0))}
-	s.counts.ended(ended)
+	s.counts.ended(info, end)
 	if end.Silent(info) {
 		s.counts.silent.WithLabelValues(info.Listener.Service).Inc()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.open, info.ID)
-	s.recent.add(ended)
 }
 
 // Denied counts a login that the proxy itself has refused.

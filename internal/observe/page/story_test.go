@@ -104,8 +104,8 @@ func get(t *testing.T, h http.Handler, path string) string {
 
 func TestStoryAsJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(options())
-		morning(s)
+		s := newProxied(options())
+		morning(s.All)
 		var r report
 		if err := json.Unmarshal([]byte(get(t, s.Handler(), "/status.json")), &r); err != nil {
 			t.Fatal(err)
