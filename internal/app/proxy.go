@@ -78,6 +78,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 	p.now.Store(g)
 	counts := page.New(page.Options{
 		Version:      o.Version,
+		Health:       p.health(),
 		Hostname:     func() string { return p.now.Load().config.Hostname },
 		Listeners:    func() []page.Listener { return p.now.Load().shownListeners() },
 		Certificates: func() []page.CertificateInfo { return p.now.Load().shownCertificates() },

@@ -35,9 +35,7 @@ func (s *Status) Handler() http.Handler {
 		}
 		answer(w, "application/json", &b, err)
 	})
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, "text/plain; charset=utf-8", bytes.NewBufferString("ok\n"), nil)
-	})
+	s.options.Health.Register(mux)
 	return guard(mux, page.policy)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/health"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/observe/history"
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
@@ -14,7 +15,8 @@ import (
 
 // Options are the values that a Status shows in addition to the events.
 type Options struct {
-	Version string // of the program; may be empty
+	Version string        // of the program; may be empty
+	Health  health.Checks // of the proxy
 
 	// These functions are called for each request, so that reloads are visible.
 	// They may be nil.
