@@ -41,6 +41,10 @@ type Stream struct {
 	// configuration sets it. It must bound its own time.
 	Handshake func(net.Conn) (*tls.Conn, error)
 
+	// Tap receives a copy of the plaintext. The owner of the connection sets it; nil:
+	// no copy is made.
+	Tap Tap
+
 	limits Limits
 	raw    net.Conn // the socket, for deadlines and Abort
 	conn   net.Conn // for reads and writes: raw, or TLS on it
@@ -59,6 +63,8 @@ type Stream struct {
 
 	known bool   // the client's protocol has been recognised; see recognise
 	early []byte // lines that were returned before
+
+	tapped bool // the Tap has received the next line already; see UnreadLine
 
 	received, sent atomic.Int64
 
@@ -156,10 +162,12 @@ func (c *Conn) Start() error { return c.start() }
 func (c *Stream) start() error {
 	t, err := c.Handshake(c.conn)
 	if err != nil {
+		c.tap(TLSFailed, nil)
 		c.gone = errors.Is(err, io.EOF)
 		c.mute = true
 		return err
 	}
+	c.tap(TLSBegun, nil)
 	c.shrink()
 	c.in, c.out = nil, nil
 	c.r, c.w, c.mark = 0, 0, 0

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"time"
 )
@@ -39,7 +40,7 @@ func (c *Stream) ReadCommand() ([]byte, error) {
 func (c *Stream) ReadLine() ([]byte, error) { return c.readLine(c.limits.Wait, false) }
 
 // UnreadLine makes the next ReadLine return the last line again.
-func (c *Stream) UnreadLine() { c.r = c.mark }
+func (c *Stream) UnreadLine() { c.r, c.tapped = c.mark, true }
 
 // LastLine returns the last line unchanged, with its end, even if it was refused with
 // a SyntaxError. It is valid until the next read.
@@ -60,6 +61,7 @@ func (c *Stream) readLine(wait time.Duration, command bool) ([]byte, error) {
 			}
 			c.mark = c.r
 			c.r += len(line) + 1
+			c.tapLine(command)
 			if command {
 				c.passed(c.LastLine())
 			}
@@ -120,6 +122,7 @@ func (c *Stream) Peek() ([]byte, error) {
 
 // Discard skips the first n bytes that Peek returned.
 func (c *Stream) Discard(n int) {
+	c.tap(Text, c.in[c.r:c.r+n])
 	c.r += n
 	c.mark = c.r
 }
@@ -239,6 +242,9 @@ func (c *Stream) took(n int, err error) error {
 		return nil
 	case err == nil:
 		err = io.ErrNoProgress
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
+		c.tap(Closed, nil)
 	}
 	c.gone = c.conn == c.raw && errors.Is(err, io.EOF)
 	c.heed(err)

@@ -48,6 +48,7 @@ func (c *Stream) send(p []byte) error {
 	c.armWrite()
 	n, err := c.conn.Write(p)
 	c.sent.Add(int64(n))
+	c.tap(Raw, p[:n])
 	c.err = err
 	return err
 }
