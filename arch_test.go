@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	"internal/gate":        {"internal/wire"},
 	"internal/clienthello": {},
 	"internal/health":      {},
-	"proxy":                {"internal/clienthello", "internal/gate", "internal/limit", "internal/observe", "internal/observe/loghandler", "internal/parking", "internal/sockopt", "internal/spool", "internal/upstream", "internal/upstream/proxyheader", "internal/upstream/reversedns", "internal/wire", "internal/workers", "tlspolicy"},
+	"proxy":                {"internal/clienthello", "internal/gate", "internal/limit", "internal/observe", "internal/observe/loghandler", "internal/parking", "internal/record", "internal/sockopt", "internal/spool", "internal/upstream", "internal/upstream/proxyheader", "internal/upstream/reversedns", "internal/wire", "internal/workers", "tlspolicy"},
 	"smtp":                 {"internal/gate", "internal/idn", "internal/wire", "smtp/syntax", "tlspolicy"},
 	"smtp/smarthost":       {"internal/gate", "internal/idn", "internal/nexthop", "internal/wire", "smtp/syntax", "tlspolicy/outbound"},
 	"smtp/syntax":          {"internal/gate", "internal/wire"},
@@ -56,7 +56,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts"},
 	"internal/app": {
 		"configs", "imap", "internal/acme", "internal/certs", "internal/egress", "internal/explain", "internal/gate", "internal/health", "internal/idn", "internal/inventory",
-		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/observe/page", "internal/probe", "internal/resolver",
+		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/observe/page", "internal/probe", "internal/record", "internal/resolver",
 		"internal/routes", "internal/sts", "internal/systemd", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web",
 		"internal/wire", "pop3", "proxy", "sieve", "smtp", "smtp/smarthost", "tlspolicy", "tlspolicy/mtasts", "tlspolicy/outbound",
 		"tlspolicy/tickets", "internal/scan",
@@ -105,6 +105,7 @@ var mayImport = map[string][]string{
 	"internal/upstream/proxyheader": {"internal/gate", "internal/wire", "tlspolicy"},
 	"internal/upstream/reversedns":  {"internal/gate", "internal/limit"},
 	"internal/observe/loghandler":   {"internal/limit"},
+	"internal/record":               {"internal/gate", "internal/observe", "internal/wire", "tlspolicy"},
 }
 
 // protocols lists the protocol packages. They import no package of protocolsImportNo.
