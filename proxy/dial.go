@@ -64,6 +64,7 @@ func (ses *session) open(p *upstream.Pool, m *upstream.Member, deadline time.Tim
 		deadline = ses.stepEnd()
 	}
 	back := upstream.NewConn(ses.talk.ctx, timeouts, conn, m.TLS(), deadline)
+	ses.tapBackend(back)
 	ses.setSocket(conn)
 	closePrevious := ses.setBackend(back, p.AddSession(m))
 	defer closePrevious()

@@ -145,6 +145,9 @@ func (p *pipe) move(buffer []byte) (moved bool, err error) {
 		if p.direction == toBackend {
 			p.relay.readErr = err
 		}
+		if !errors.Is(err, net.ErrClosed) {
+			p.relay.ses.record(p.direction.source(), wire.Closed, nil)
+		}
 		return false, errReading
 	}
 	p.bulk = n >= len(wire.SmallBuffer{})
@@ -176,6 +179,7 @@ func (p *pipe) write(b []byte) error {
 			return err
 		}
 	}
+	p.relay.ses.record(p.direction.source(), wire.Raw, b)
 	now := time.Now()
 	p.relay.moved(now)
 	if by, late := renewed(p.writeBy, now, p.relay.ses.rules().Timeouts.Command); late {
@@ -192,6 +196,7 @@ func (p *pipe) write(b []byte) error {
 	switch {
 	case err == nil:
 		p.count.Add(int64(len(b)))
+		p.relay.ses.record(p.direction.sink(), wire.Raw, b)
 		return nil
 	case p.direction == toClient:
 		return gate.FromClient(err)

@@ -175,6 +175,7 @@ func (r *relay) over() (front *wire.Conn) {
 	poller.Leave(&r.down.entry)
 	_ = r.down.socket().Close()
 	front = wire.New(r.up.from, r.ses.limits())
+	front.Tap = (*frontTap)(r.ses)
 	front.Heed(r.readErr)
 	return front
 }

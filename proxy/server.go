@@ -17,6 +17,7 @@ import (
 	"github.com/letterlock/letterlock/internal/limit"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/parking"
+	"github.com/letterlock/letterlock/internal/record"
 	"github.com/letterlock/letterlock/internal/spool"
 	"github.com/letterlock/letterlock/internal/upstream/reversedns"
 	"github.com/letterlock/letterlock/internal/workers"
@@ -27,6 +28,8 @@ type Server struct {
 	Observer observe.Observer
 	Log      *slog.Logger        // of events outside of sessions
 	Resolver reversedns.Resolver // for the names of clients; nil: the machine's
+	Recorder *record.Recorder    // records sessions; nil: none is recorded
+
 	// Self reports whether a peer is this process itself, which checks what it serves;
 	// nil: none is. See self.go.
 	Self func(peer netip.AddrPort) bool

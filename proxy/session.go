@@ -72,7 +72,7 @@ func newSession(s *Server, a *arrival) *session {
 	ses := &session{server: s, listener: a.listener, slot: a.slot, self: a.self, info: a.info(), talk: &conversation{socket: a.conn}}
 	ses.talk.ctx, ses.talk.cancel = context.WithCancel(s.dialling)
 	ses.front = wire.New(a.conn, ses.limits())
-	ses.front.Handshake = ses.handshake
+	ses.front.Handshake, ses.front.Tap = ses.handshake, (*frontTap)(ses)
 	ses.talk.steps.accepted = ses.info.Opened
 	ses.gate = a.listener.NewGate(ses.gateSession())
 	return ses
@@ -121,6 +121,9 @@ func (ses *session) rules() *Generation { return ses.listener.generation }
 func (ses *session) run() {
 	defer ses.guard(ses.finish)
 	ses.observer().Opened(&ses.info)
+	if !ses.self {
+		ses.server.Recorder.Keep(&ses.info)
+	}
 	err := ses.converse()
 	if err == nil {
 		err = ses.startRelay()
