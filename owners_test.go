@@ -31,6 +31,7 @@ var owners = map[string]string{
 	"proxy Server.Shutdown":                "the last session: Shutdown cuts all sessions off and waits",
 	"internal/systemd NewSockets":          "the function itself, which closes each at once",
 	"proxy Listener.openSocket":            "Server.Shutdown, or a reload that has no use for it",
+	"internal/admin Listen":                "the web.Server that gets it",
 	"internal/acme again":                  "Keeper.closeChallenges",
 	"internal/acme Keeper.socket":          "Keeper.closeChallenges, or the Keeper that it passes it to",
 	"internal/upgrade Start.Run":           "the end of the new process, or of this one",

@@ -16,6 +16,7 @@ var rules = []rule{
 	checkMTASTS,
 	checkPolicies,
 	checkStatus,
+	checkAdmin,
 	checkProbeSender,
 	checkBackends,
 	checkListeners,

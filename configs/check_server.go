@@ -83,3 +83,14 @@ func checkStatus(c *Config, _ Machine, r report) {
 		r.in("status").in("listen").wrong("write an address and a port, such as 127.0.0.1:8080", "%q %v", c.Status.Listen, err)
 	}
 }
+
+// maxSocketPath is the longest path of a Unix socket on all systems, without the
+// suffixes that tell the sockets of two processes apart during an upgrade.
+const maxSocketPath = 103 - len(".4294967295~4294967295")
+
+// checkAdmin: a path that is too long fails only when the socket is opened.
+func checkAdmin(c *Config, _ Machine, r report) {
+	if path := c.Admin.Socket; len(path) > maxSocketPath || strings.ContainsRune(path, 0) {
+		r.in("admin").in("socket").wrong("write a shorter path, such as "+runtimeSocket, "%q is no path of a socket: it may have %d bytes", path, maxSocketPath)
+	}
+}

@@ -16,6 +16,7 @@ func (c *Config) complete(m Machine, folder string) {
 	c.Hostname, c.ProbeSender = foldName(c.Hostname), foldEntry(c.ProbeSender)
 	c.StateDir = inFolder(folder, c.StateDir)
 	c.TicketSecret = inFolder(folder, c.TicketSecret)
+	c.Admin.Socket = inFolder(folder, c.Admin.Socket)
 	pairsInFolder(folder, c.Certificates)
 	if c.ACME != nil {
 		c.completeACME(folder)

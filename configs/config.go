@@ -95,6 +95,11 @@ type Config struct {
 	// has no password.
 	Status Status `yaml:"status"`
 
+	// The Unix socket on which the running proxy answers `letterlock sessions`,
+	// `kick`, `backends`, `failures`, `explain`, `log-level` and `profile`.
+	// docs/admin.md describes its requests.
+	Admin Admin `yaml:"admin"`
+
 	// A record of which clients used which TLS, so that `letterlock whatif` can
 	// list the clients that a stricter policy would refuse: users, networks (the
 	// /24 or /48) and the last address. It is the file inventory.db in
@@ -197,6 +202,40 @@ type Log struct {
 type Status struct {
 	// host:port where it is served. Default: none, no page.
 	Listen string `yaml:"listen" example:"127.0.0.1:8080"`
+}
+
+// Admin holds the settings of the administrator's socket.
+type Admin struct {
+	// The path of the socket. Only the user that runs the proxy, and root, can
+	// connect to it. Default: /run/letterlock/admin.sock, or if the program cannot
+	// create that or state_dir is set, admin.sock in state_dir.
+	Socket string `yaml:"socket" example:"/run/letterlock/admin.sock"`
+
+	// Whether `letterlock profile` may measure the process. A profile has no
+	// secrets, but measuring costs CPU time.
+	Profile bool `yaml:"profile" default:"false"`
+
+	// Whether `letterlock record` may write what is sent in sessions to files:
+	// without passwords, and without the texts of messages unless it is asked for.
+	Record bool `yaml:"record" default:"true"`
+}
+
+// runtimeSocket is the administrator's socket of a service. systemd creates its
+// folder (RuntimeDirectory=).
+const runtimeSocket = "/run/letterlock/admin.sock"
+
+// AdminSockets returns the possible paths of the administrator's socket: the process
+// opens the first that it can open. A process with a state_dir of its own is not the
+// service of the machine.
+func (c *Config) AdminSockets() []string {
+	inState := filepath.Join(c.StateDir, "admin.sock")
+	switch {
+	case c.Admin.Socket != "":
+		return []string{c.Admin.Socket}
+	case c.StateDir != Default().StateDir:
+		return []string{inState}
+	}
+	return []string{runtimeSocket, inState}
 }
 
 // Inventory bounds the record of clients and their TLS.

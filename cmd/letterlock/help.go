@@ -29,6 +29,47 @@ var helps = map[string]help{
 		"replace the running proxy by the installed version, without dropping a connection", "FILE | --config FILE",
 		[]string{"upgrade --config /etc/letterlock/letterlock.yaml"},
 	},
+	"sessions": {
+		"list the open sessions of the running proxy", "[FLAGS]",
+		[]string{"sessions", "sessions --user alice", "sessions --service imaps --tls 1.2 --json"},
+	},
+	"kick": {
+		"end open sessions between two commands, with the protocol's goodbye", "FLAGS",
+		[]string{"kick --user alice", "kick --client 192.0.2.0/24 --service submission"},
+	},
+	"backends": {
+		"list the addresses of the backends and their health", "[drain ADDRESS | resume ADDRESS] [FLAGS]",
+		[]string{"backends", "backends drain 10.0.0.5:143", "backends resume 10.0.0.5:143"},
+	},
+	"backends drain": {
+		"send no new sessions to an address, until it is resumed", "ADDRESS [FLAGS]",
+		[]string{"backends drain 10.0.0.5:143", "backends drain 10.0.0.5:143 --kick"},
+	},
+	"backends resume": {"send new sessions to a drained address again", "ADDRESS [FLAGS]", []string{"backends resume 10.0.0.5:143"}},
+	"failures": {
+		"list the users and clients whose logins are delayed or refused", "[forget] [FLAGS]",
+		[]string{"failures"},
+	},
+	"failures forget": {
+		"forget the failed logins of a user or a client", "--user USER | --client ADDRESS",
+		[]string{"failures forget --user alice", "failures forget --client 192.0.2.7"},
+	},
+	"explain": {
+		"say what happened to a user, a client or a session, why, and what to do", "USER | CLIENT | SESSION [FLAGS]",
+		[]string{"explain alice", "explain 192.0.2.7", "explain 4kzq1r8m2wbd"},
+	},
+	"record": {
+		"write what is sent in the next sessions of a user or a client to files, without passwords", "[--user USER | --client ADDRESS | --id ID | --stop] [FLAGS]",
+		[]string{"record --user alice", "record --client 192.0.2.7 --sessions 3 --time 1h", "record", "record --stop"},
+	},
+	"log-level": {
+		"show the level of the running proxy's log, or change it until the next reload", "[debug | info | warn | error] [FLAGS]",
+		[]string{"log-level", "log-level debug"},
+	},
+	"profile": {
+		"measure the running process, for go tool pprof", "[cpu | heap | goroutine] [FLAGS]",
+		[]string{"profile", "profile --seconds 30 --output cpu.pprof", "profile heap"},
+	},
 	"demo":   {"run the proxy in front of built-in servers, to try it", "[--listen ADDRESS]", []string{"demo"}},
 	"config": {"check a configuration, or print the reference or the JSON schema", "check | reference | schema", []string{"config check letterlock.yaml", "config reference", "config schema"}},
 	"config check": {

@@ -43,7 +43,7 @@ func serveConfigured(ui *ui, args []string, old *upgrade.Predecessor) error {
 	if err := becomeUser(c); err != nil {
 		return err
 	}
-	o := app.Options{Source: app.Source{File: source.name(), Load: source.load}}
+	o := app.Options{Source: app.Source{File: source.name(), Load: source.load}, Admin: true}
 	if o.Inherited, err = old.Sockets(); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/observe/history"
 	"github.com/letterlock/letterlock/internal/observe/page"
+	"github.com/letterlock/letterlock/internal/record"
 	"github.com/letterlock/letterlock/internal/systemd"
 	"github.com/letterlock/letterlock/internal/upgrade"
 	"github.com/letterlock/letterlock/internal/upstream"
@@ -28,6 +29,8 @@ type Options struct {
 	Log     *slog.Logger
 	Version string // of the program, for the status page
 	Source  Source // where Reload reads the next configuration
+
+	Admin bool // serve the administrator's socket
 
 	Sockets   systemd.Sockets  // opened by systemd; each must belong to a listener
 	Inherited *upgrade.Sockets // from the process that this one replaces; may be nil
@@ -51,11 +54,14 @@ type Proxy struct {
 	now      atomic.Pointer[generation]
 	source   configSource
 
+	counts   *page.Status
 	pages    http.Handler
-	page     *web.Server       // nil if no status page is configured
+	page     *web.Server // nil if no status page is configured
+	admin    adminSocket
 	drained  *upstream.Drained // addresses of backends
 	history  *history.History
 	recorder *recorder
+	records  *record.Recorder
 
 	probing  sync.WaitGroup // probes of backends while the service runs
 	trimming sync.WaitGroup
@@ -76,7 +82,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 	p := &Proxy{options: o, log: o.Log, warnings: warnings{log: o.Log}, recorder: &recorder{}, drained: o.drained, history: history.New()}
 	p.source.init(o.Source)
 	p.now.Store(g)
-	counts := page.New(page.Options{
+	p.counts = page.New(page.Options{
 		Version:      o.Version,
 		Health:       p.health(),
 		Hostname:     func() string { return p.now.Load().config.Hostname },
@@ -88,12 +94,13 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 		Endings:      p.history.Endings,
 		Files:        func() []page.File { return append(p.source.shown(), p.now.Load().maintenance.shownFiles()...) },
 	})
-	p.pages = counts.Handler()
-	observers := observe.All{observe.SessionLog{Log: o.Log}, counts, p.history, p.recorder}
+	p.pages = p.counts.Handler()
+	p.records = p.newRecords()
+	observers := observe.All{observe.SessionLog{Log: o.Log}, p.counts, p.history, p.recorder, p.records}
 	if o.Observer != nil {
 		observers = append(observers, o.Observer)
 	}
-	p.server = &proxy.Server{Observer: observers, Log: o.Log}
+	p.server = &proxy.Server{Observer: observers, Log: o.Log, Recorder: p.records}
 	return p, nil
 }
 
@@ -131,6 +138,7 @@ func (p *Proxy) Serve() {
 	if p.page != nil {
 		p.page.Serve()
 	}
+	p.openAdmin(p.now.Load().config)
 	p.trimming.Go(func() { trimMemory(p.stop, p.server.Parked) })
 }
 
@@ -232,6 +240,8 @@ func (p *Proxy) close() {
 	p.giveUp()
 	p.now.Load().stop()
 	closePage(p.page)
+	p.admin.close()
+	p.records.Close()
 	p.recorder.close()
 }
 

@@ -18,6 +18,8 @@ type recorder struct {
 	keeper atomic.Pointer[inventory.Keeper] // nil if no inventory is kept
 	kept   configs.Inventory
 	file   string
+
+	changed func(inventory.Change) // called after each write; may be nil
 }
 
 var _ observe.Observer = &recorder{}
@@ -32,7 +34,7 @@ func (c *recorder) keep(config *configs.Config, log *slog.Logger) {
 	var next *inventory.Keeper
 	if c.kept.Keep {
 		next = inventory.Keep(inventory.Options{
-			File: c.file, Entries: c.kept.Entries, Age: c.kept.Age,
+			File: c.file, Entries: c.kept.Entries, Age: c.kept.Age, Changed: c.changed,
 			Report: func(err error) {
 				if err != nil {
 					log.Error("inventory", "error", err)

@@ -89,6 +89,7 @@ func (p *Proxy) replace(before, next *generation) (err error) {
 		p.page.SetLimits(webLimits(next.config.Limits))
 	}
 	p.now.Store(next)
+	p.openAdmin(next.config)
 	changeLog(p.log, next.config.Log)
 	p.start(next, before)
 	return nil

@@ -131,6 +131,7 @@ func (p *Proxy) Drain(ctx context.Context) {
 	p.stopAccepting()
 	g.acme.close()
 	p.options.Sockets.Close()
+	p.moveAdmin()
 	p.log.Info("another process accepts connections; the sessions of this one continue", "sessions", p.server.Sessions(), "deadline", g.config.Timeouts.Upgrade)
 	ctx, cancel := context.WithTimeout(ctx, g.config.Timeouts.Upgrade)
 	defer cancel()

@@ -29,6 +29,7 @@ type world struct {
 	log      *wait.Log
 	ca       *authority.CA
 	backends *demo.Server
+	socket   bool // serve the administrator's socket
 }
 
 // newWorld starts the proxy in front of the demo's servers. The text is a

@@ -44,6 +44,7 @@ type format struct {
 	line     bytes.Buffer // the output of Handler
 	value    int
 	priority bool
+	options  Options
 }
 
 // New returns a Handler that writes to w from its own goroutine, until Close.
@@ -56,7 +57,7 @@ func New(w io.Writer, o Options) *Handler {
 
 // Configure changes how later lines are written.
 func (l *Handler) Configure(o Options) {
-	next := &format{value: o.MaxValue, priority: o.Priority}
+	next := &format{value: o.MaxValue, priority: o.Priority, options: o}
 	options := &slog.HandlerOptions{Level: o.Level}
 	switch o.Format {
 	case "json":
@@ -68,6 +69,17 @@ func (l *Handler) Configure(o Options) {
 	}
 	l.limiter.set(o.Rates)
 	l.now.Store(next)
+}
+
+// Level returns the least important level that is written.
+func (l *Handler) Level() slog.Level { return l.now.Load().options.Level }
+
+// SetLevel changes the least important level that is written, until the next
+// Configure.
+func (l *Handler) SetLevel(level slog.Level) {
+	o := l.now.Load().options
+	o.Level = level
+	l.Configure(o)
 }
 
 // Enabled reports whether records of a level are written.

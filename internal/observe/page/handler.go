@@ -25,18 +25,23 @@ func (s *Status) Handler() http.Handler {
 		}
 		answer(w, "text/html; charset=utf-8", &b, err)
 	})
-	mux.HandleFunc("GET /status.json", func(w http.ResponseWriter, _ *http.Request) {
-		var b bytes.Buffer
-		encoder := json.NewEncoder(&b)
-		encoder.SetIndent("", "  ")
-		r, err := s.report()
-		if err == nil {
-			err = encoder.Encode(r)
-		}
-		answer(w, "application/json", &b, err)
+	mux.HandleFunc("GET /status.json", func(w http.ResponseWriter, r *http.Request) {
+		s.ServeJSON(w, r)
 	})
 	s.options.Health.Register(mux)
 	return guard(mux, page.policy)
+}
+
+// ServeJSON serves the content of the page as JSON.
+func (s *Status) ServeJSON(w http.ResponseWriter, _ *http.Request) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetIndent("", "  ")
+	r, err := s.report()
+	if err == nil {
+		err = encoder.Encode(r)
+	}
+	answer(w, "application/json", &b, err)
 }
 
 // answer sends a complete response, or else an error.
