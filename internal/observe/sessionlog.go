@@ -61,7 +61,11 @@ func (l SessionLog) HandshakeFailed(info *Session, offer Offer, err error) {
 	}
 	fields := []slog.Attr{slog.String("session", info.ID), slog.String("listener", info.Listener.String()), info.client(false), slog.Any("error", err)}
 	fields = append(fields, offer.fields()...)
-	l.log(slog.LevelWarn, "TLS handshake with "+peer(info)+" failed", append(fields, exceptionFields(info)...))
+	level := slog.LevelWarn
+	if info.Client.Addr() == info.Local.Addr() {
+		level = slog.LevelInfo
+	}
+	l.log(level, "TLS handshake with "+peer(info)+" failed", append(fields, exceptionFields(info)...))
 }
 
 // LoginRefused logs clients that try to log in before TLS.

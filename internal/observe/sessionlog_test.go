@@ -23,12 +23,21 @@ func TestOffersAreLogged(t *testing.T) {
 	offer := Offer{Versions: []uint16{tls.VersionTLS10}, Suites: make([]uint16, 30_000), Protocols: []string{"imap", "h2"}}
 	offer.Suites[0] = tls.TLS_RSA_WITH_RC4_128_SHA
 	l.HandshakeFailed(info, offer, errors.New("no"))
+	if !strings.Contains(out.String(), "level=WARN") {
+		t.Error(out)
+	}
 	for _, want := range []string{
 		`msg="TLS handshake with unknown[192.0.2.1] failed"`, "client=192.0.2.1:1 ", "error=no", "versions=TLSv1 ", "suites=\"TLS_RSA_WITH_RC4_128_SHA,", "and 29960 more\"", "alpn=imap,h2",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
+	}
+	out = &wait.Log{}
+	l.Log = slog.New(slog.NewTextHandler(out, nil))
+	info.Local = netip.AddrPortFrom(info.Client.Addr(), 993) // a scan from this machine
+	if l.HandshakeFailed(info, offer, errors.New("no")); !strings.Contains(out.String(), "level=INFO") {
+		t.Error(out)
 	}
 }
 

@@ -34,6 +34,27 @@ type Options struct {
 	Roots   *x509.CertPool // nil: the system's CAs
 	Timeout time.Duration  // of each step; 0: 10s
 	Now     time.Time
+	Groups  bool // scan the key exchange groups too
+
+	// Dial connects to a target; nil: a net.Dialer does.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
+}
+
+// withDefaults fills in the fields that are not set.
+func (o Options) withDefaults() Options {
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	if o.Dial == nil {
+		o.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+			d := net.Dialer{Timeout: o.Timeout}
+			return d.DialContext(ctx, "tcp", address)
+		}
+	}
+	return o
 }
 
 const (
@@ -50,6 +71,8 @@ type Report struct {
 	TLS         bool      `json:"tls"`      // a handshake has succeeded
 	Versions    []string  `json:"versions"` // accepted, lowest first
 	Suites      []string  `json:"suites"`   // accepted, with any version
+	Groups      []string  `json:"groups"`   // accepted; empty unless Options.Groups
+	Keys        []Key     `json:"keys"`     // of the certificates, each once
 	Names       []string  `json:"names"`    // of the certificate
 	Expires     time.Time `json:"expires,omitzero"`
 	LoginsClear []string  `json:"logins_in_clear"` // offered before TLS
@@ -80,22 +103,20 @@ func (r *Report) find(s Severity, format string, args ...any) {
 type look struct {
 	Target
 	Options
-	ctx    context.Context
-	report *Report
+	ctx     context.Context
+	report  *Report
+	started bool // a TLS handshake has begun
 }
 
 // Look scans a target, in at most a few dozen connections, one after the other.
 func Look(ctx context.Context, t Target, o Options) Report {
-	if o.Timeout == 0 {
-		o.Timeout = defaultTimeout
-	}
-	if o.Now.IsZero() {
-		o.Now = time.Now()
-	}
-	r := Report{Service: t.Service, Address: t.Address, Host: t.Host, Versions: []string{}, Suites: []string{}, Names: []string{}, LoginsClear: []string{}, Findings: []Finding{}}
-	v := &look{t, o, ctx, &r}
+	r := Report{Service: t.Service, Address: t.Address, Host: t.Host, Versions: []string{}, Suites: []string{}, Groups: []string{}, Keys: []Key{}, Names: []string{}, LoginsClear: []string{}, Findings: []Finding{}}
+	v := &look{Target: t, Options: o.withDefaults(), ctx: ctx, report: &r}
 	if v.clear() {
 		v.offers()
+		if o.Groups {
+			v.groups()
+		}
 		v.judgeTLS()
 		if r.TLS && !t.Implicit {
 			v.inject()
@@ -153,6 +174,7 @@ func (v *look) offers() {
 				v.report.TLS = true
 				v.certificate(state)
 			}
+			v.report.addKey(state.PeerCertificates[0])
 			if name := tlspolicy.Suite(state.CipherSuite).String(); !seen[name] {
 				seen[name] = true
 				v.report.Suites = append(v.report.Suites, name)
@@ -196,7 +218,12 @@ func (v *look) handshake(version uint16, suites []uint16) (state tls.ConnectionS
 		return state, err
 	}
 	defer func() { _ = c.Close() }()
-	shake := v.anyTLS(&tls.Config{MinVersion: version, MaxVersion: version, CipherSuites: suites})
+	return v.shake(c, &tls.Config{MinVersion: version, MaxVersion: version, CipherSuites: suites})
+}
+
+// shake performs a handshake on a connection that has sent nothing.
+func (v *look) shake(c *mailclient.Conn, rules *tls.Config) (state tls.ConnectionState, err error) {
+	shake := v.anyTLS(rules)
 	if v.Implicit {
 		c.Conn, err = shake(c.Conn)
 	} else {
@@ -221,14 +248,14 @@ func (v *look) anyTLS(rules *tls.Config) mailclient.Handshake {
 	}
 	config.ServerName, config.InsecureSkipVerify = v.Host, true
 	return func(conn net.Conn) (net.Conn, error) {
+		v.started = true
 		t := tls.Client(conn, config)
 		return t, t.HandshakeContext(v.ctx)
 	}
 }
 
 func (v *look) dial() (*mailclient.Conn, error) {
-	d := net.Dialer{Timeout: v.Timeout}
-	c, err := d.DialContext(v.ctx, "tcp", v.Address)
+	c, err := v.Dial(v.ctx, v.Address)
 	if err != nil {
 		return nil, err
 	}
