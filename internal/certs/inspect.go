@@ -119,7 +119,7 @@ func (in Inspection) strength(leaf *x509.Certificate, report func(string, ...any
 // trust verifies the chain like a client. Validity reports expiry, so the chain
 // is verified for a time at which the leaf was valid.
 func (in Inspection) trust(c tls.Certificate, report func(string, ...any)) {
-	if bytes.Equal(c.Leaf.RawIssuer, c.Leaf.RawSubject) && c.Leaf.CheckSignature(c.Leaf.SignatureAlgorithm, c.Leaf.RawTBSCertificate, c.Leaf.Signature) == nil {
+	if IsSelfSigned(c.Leaf) {
 		report("the certificate is self-signed: other servers take it, mail programs and MTA-STS do not")
 		return
 	}

@@ -25,6 +25,8 @@ type Store struct {
 
 	mu            sync.Mutex // for what the table is made of
 	own, supplied []tls.Certificate
+	rejected      map[string]tls.Certificate // by the raw leaf: what is served instead
+	changed       func()                     // may be nil
 }
 
 // table is a set of certificates with an index by name, so that the time of a
@@ -49,7 +51,7 @@ func (s *Store) Replace(certs []tls.Certificate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.own = slices.Clone(certs)
-	s.index()
+	s.update()
 }
 
 // SetManaged replaces the managed certificates, which come from another source. They
@@ -58,12 +60,60 @@ func (s *Store) SetManaged(certs []tls.Certificate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.supplied = slices.Clone(certs)
-	s.index()
+	s.update()
+}
+
+// Notify sets a function that is called after each Replace and SetManaged. It must not
+// block, and must not use the Store.
+func (s *Store) Notify(changed func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = changed
+}
+
+// Reject serves another certificate in place of one, until Allow or until that is
+// replaced.
+func (s *Store) Reject(c, instead tls.Certificate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rejected == nil {
+		s.rejected = map[string]tls.Certificate{}
+	}
+	s.rejected[string(c.Leaf.Raw)] = instead
+	s.table.Store(s.index())
+}
+
+// Allow ends Reject.
+func (s *Store) Allow(c tls.Certificate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.rejected, string(c.Leaf.Raw))
+	s.table.Store(s.index())
+}
+
+// update makes the table after a change of the certificates; s.mu is held.
+func (s *Store) update() {
+	s.table.Store(s.index())
+	if s.changed != nil {
+		s.changed()
+	}
+}
+
+// present returns the certificates to serve. It forgets rejected ones that are gone.
+func (s *Store) present() []tls.Certificate {
+	all, rejected := slices.Concat(s.own, s.supplied), map[string]tls.Certificate{}
+	for i, c := range all {
+		if instead, ok := s.rejected[string(c.Leaf.Raw)]; ok {
+			rejected[string(c.Leaf.Raw)], all[i] = instead, instead
+		}
+	}
+	s.rejected = rejected
+	return all
 }
 
 // index makes the table; s.mu is held.
-func (s *Store) index() {
-	t := &table{certs: slices.Concat(s.own, s.supplied), byName: map[string][]*tls.Certificate{}}
+func (s *Store) index() *table {
+	t := &table{certs: s.present(), byName: map[string][]*tls.Certificate{}}
 	for i := range t.certs {
 		c := &t.certs[i]
 		t.all = append(t.all, c)
@@ -81,7 +131,7 @@ func (s *Store) index() {
 			t.first = append(t.first, c)
 		}
 	}
-	s.table.Store(t)
+	return t
 }
 
 // Certificates lists all certificates, the managed ones last.
