@@ -68,6 +68,15 @@ type Config struct {
 	// none.
 	MTASTS *MTASTS `yaml:"mta_sts"`
 
+	// Whether Letterlock connects to its own listeners, as clients do, after the
+	// start, each reload and each change of a certificate, and every hour. With
+	// verify, a new certificate that clients would refuse is not used as long as
+	// the one before it is valid: its chain must lead to an authority of this
+	// machine (or of SSL_CERT_FILE), and it must be valid now and for its names.
+	// With untrusted the chain is not verified, for a private or a staging CA.
+	// Self-signed certificates that Letterlock makes are never refused.
+	ServedCheck string `yaml:"served_check" default:"verify" words:"verify untrusted off"`
+
 	// A file with a secret of at least 32 bytes, from which, with the time, the
 	// keys of session tickets are derived: instances that share it resume each
 	// other's sessions. Create one with: openssl rand -base64 48. Keys change

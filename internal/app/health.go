@@ -33,7 +33,7 @@ func (p *Proxy) unready() (why []string) {
 			why = append(why, fmt.Sprintf("%s: %s", l, problem))
 		}
 	}
-	return why
+	return append(why, p.served.unready()...)
 }
 
 // noBackend returns why all backends of a listener are down or drained; empty: one

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/certs"
@@ -62,6 +63,7 @@ type Proxy struct {
 	history  *history.History
 	recorder *recorder
 	records  *record.Recorder
+	served   *servedCheck
 
 	probing  sync.WaitGroup // probes of backends while the service runs
 	trimming sync.WaitGroup
@@ -79,7 +81,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{options: o, log: o.Log, warnings: warnings{log: o.Log}, recorder: &recorder{}, drained: o.drained, history: history.New()}
+	p := &Proxy{options: o, log: o.Log, warnings: warnings{log: o.Log}, recorder: &recorder{}, drained: o.drained, history: history.New(), served: newServedCheck(o.Log)}
 	p.source.init(o.Source)
 	p.now.Store(g)
 	p.counts = page.New(page.Options{
@@ -88,6 +90,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 		Hostname:     func() string { return p.now.Load().config.Hostname },
 		Listeners:    func() []page.Listener { return p.now.Load().shownListeners() },
 		Certificates: func() []page.CertificateInfo { return p.now.Load().shownCertificates() },
+		Served:       p.served.results,
 		Outbound:     func() *page.Outbound { return p.now.Load().maintenance.outbound },
 		Log:          logCounts(o.Log),
 		Open:         func(f func(*observe.Open)) { p.server.EachSession(f) },
@@ -100,7 +103,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 	if o.Observer != nil {
 		observers = append(observers, o.Observer)
 	}
-	p.server = &proxy.Server{Observer: observers, Log: o.Log, Recorder: p.records}
+	p.server = &proxy.Server{Observer: observers, Log: o.Log, Recorder: p.records, Self: p.served.self.has}
 	return p, nil
 }
 
@@ -173,6 +176,11 @@ func (p *Proxy) start(g, before *generation) {
 	var probing context.Context
 	probing, p.giveUp = context.WithCancel(p.stop)
 	p.probing.Go(func() { g.probeRest(probing, p.log) })
+	addresses, wait := p.server.Addresses(), time.Duration(0)
+	if before == nil && p.options.Inherited != nil {
+		wait = servedTakeover
+	}
+	p.served.running.Go(func() { p.served.run(probing, g, addresses, wait) })
 }
 
 // logListeners logs the addresses on which the proxy listens from this
@@ -213,6 +221,7 @@ func (p *Proxy) Shutdown(ctx context.Context) {
 	p.cancel()
 	g.maintenance.stop()
 	p.probing.Wait()
+	p.served.running.Wait()
 	p.trimming.Wait()
 	p.log.Info("shutting down", "sessions", p.server.Sessions(), "deadline", g.config.Timeouts.Shutdown)
 	p.stopAccepting()

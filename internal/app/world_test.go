@@ -30,6 +30,7 @@ type world struct {
 	ca       *authority.CA
 	backends *demo.Server
 	socket   bool // serve the administrator's socket
+	trusted  bool // this machine trusts ca
 }
 
 // newWorld starts the proxy in front of the demo's servers. The text is a
@@ -63,6 +64,9 @@ func newWorld(t *testing.T, text string, add ...func(*world)) *world {
 	w.Proxy, err = New(c, Options{Log: slog.New(slog.NewTextHandler(w.log, nil)), Source: Source{File: file, Load: load}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if w.trusted {
+		w.Proxy.served.system = func() (*x509.CertPool, error) { return w.ca.Pool, nil }
 	}
 	if err := w.Start(context.Background()); err != nil {
 		t.Fatal(err)

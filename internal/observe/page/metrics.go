@@ -48,6 +48,8 @@ func (s *Status) Gather() ([]*dto.MetricFamily, error) {
 func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildDesc, backendDesc, certificateDesc, lostDesc, leftOutDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
+
+		servedDesc, rejectedDesc,
 	} {
 		descs <- d
 	}
@@ -60,6 +62,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	gauge(metrics, buildDesc, 1, o.Version)
 	collectBackends(metrics, o.Listeners())
 	collectCertificates(metrics, o.Certificates())
+	collectServed(metrics, o.Served())
 	collectLog(metrics, o.Log())
 	collectFiles(metrics, o.Files())
 	o.Outbound().collect(metrics)

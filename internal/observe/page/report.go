@@ -36,6 +36,7 @@ type report struct {
 	Listeners    []Listener        `json:"listeners"`
 	Certificates []CertificateInfo `json:"certificates"`
 	Files        []File            `json:"files"`
+	Served       []ServedCheck     `json:"served_check"`
 
 	Open   []sessionLine `json:"open"`   // the newest sessions
 	Recent []sessionLine `json:"recent"` // ended sessions, the newest first
@@ -126,6 +127,7 @@ func (s *Status) report() (report, error) {
 		Listeners: s.options.Listeners(), Certificates: s.options.Certificates(), Files: s.options.Files(),
 		Open: s.openLines(), Recent: s.recentLines(),
 	}
+	r.Served = s.options.Served()
 	r.Services, r.Logins, r.Exceptions = services(counts), loginRows(counts["logins_total"]), exceptionRows(counts["exception_handshakes_total"])
 	r.sum()
 	handshakes, failures := counts["tls_handshakes_total"], counts["tls_handshake_failures_total"]

@@ -24,7 +24,8 @@ type Options struct {
 	Listeners    func() []Listener
 	Certificates func() []CertificateInfo
 	Files        func() []File
-	Outbound     func() *Outbound // the counts of smarthosts
+	Served       func() []ServedCheck // what the listeners serve, as clients see it
+	Outbound     func() *Outbound     // the counts of smarthosts
 	Log          func() loghandler.Counts
 	Open         func(f func(*observe.Open)) // calls f for every open session
 	Endings      func() []history.Ending     // the sessions that have ended, the newest first
@@ -56,6 +57,9 @@ func New(o Options) *Status {
 	}
 	if o.Files == nil {
 		o.Files = func() []File { return nil }
+	}
+	if o.Served == nil {
+		o.Served = func() []ServedCheck { return nil }
 	}
 	if o.Certificates == nil {
 		o.Certificates = func() []CertificateInfo { return nil }
