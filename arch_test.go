@@ -77,6 +77,7 @@ var mayImport = map[string][]string{
 	"internal/idn":                  {},
 	"internal/nexthop":              {"internal/egress", "internal/resolver", "tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts", "tlspolicy/outbound"},
 	"internal/scan":                 {"internal/mailclient", "internal/resolver", "tlspolicy"},
+	"internal/guideline":            {"internal/scan", "tlspolicy"},
 	"internal/resolver":             {},
 	"internal/sts":                  {"internal/egress", "internal/resolver", "tlspolicy/mtasts"},
 	"internal/test/pebble":          {},
