@@ -22,7 +22,7 @@ const module = "github.com/letterlock/letterlock/"
 // protocol uses no sockets, clocks or logs. The proxy has these, and imports no
 // protocol. internal/app connects both, and only commands and tests import it.
 var mayImport = map[string][]string{
-	"configs":              {"internal/idn", "tlspolicy", "tlspolicy/outbound", "internal/filemode", "internal/routes"},
+	"configs":              {"internal/idn", "tlspolicy", "tlspolicy/outbound", "internal/filemode", "internal/lookup", "internal/routes"},
 	"tlspolicy":            {},
 	"internal/certs":       {"tlspolicy"},
 	"internal/acme":        {"tlspolicy", "internal/certs", "internal/web"},
@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"internal/watch":       {},
 	"internal/web":         {"internal/limit"},
 	"internal/routes":      {"internal/idn"},
+	"internal/lookup":      {},
 	"internal/socketio":    {},
 	"internal/wire":        {"internal/socketio"},
 	"internal/gate":        {"internal/wire"},
@@ -57,7 +58,7 @@ var mayImport = map[string][]string{
 	"internal/app": {
 		"configs", "imap", "internal/acme", "internal/admin", "internal/certs", "internal/egress", "internal/explain", "internal/gate", "internal/health", "internal/idn", "internal/inventory",
 		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/observe/page", "internal/probe", "internal/record", "internal/resolver",
-		"internal/routes", "internal/sts", "internal/systemd", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web",
+		"internal/lookup", "internal/routes", "internal/sts", "internal/systemd", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web",
 		"internal/wire", "pop3", "proxy", "sieve", "smtp", "smtp/smarthost", "tlspolicy", "tlspolicy/mtasts", "tlspolicy/outbound",
 		"tlspolicy/tickets", "internal/scan",
 	},
