@@ -89,8 +89,13 @@ func (c *Config) CheckTarget(target string, s Service) error {
 	if host := hostOf(full); PublicHost(host) && !c.PublicPlaintextBackend {
 		return fmt.Errorf("%s is a public address, and mail and passwords would go there in plaintext", host)
 	}
-	if own, ok := c.reaches(full); ok {
-		return fmt.Errorf("%s is this proxy's own %s listener", full, own.Service)
+	return c.checkOwn(full)
+}
+
+// checkOwn returns an error for an address that leads back to the proxy.
+func (c *Config) checkOwn(address string) error {
+	if own, ok := c.reaches(address); ok {
+		return fmt.Errorf("%s is this proxy's own %s listener", address, own.Service)
 	}
 	return nil
 }

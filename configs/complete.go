@@ -29,6 +29,9 @@ func (c *Config) complete(m Machine, folder string) {
 		c.Backends[i].CA = inFolder(folder, c.Backends[i].CA)
 		c.Backends[i].ServerName = foldName(c.Backends[i].ServerName)
 	}
+	for i := range c.Lookups {
+		c.Lookups[i].complete(folder)
+	}
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
 		l.ClientCA, l.Routes = inFolder(folder, l.ClientCA), inFolder(folder, l.Routes)

@@ -126,6 +126,10 @@ type Config struct {
 	// none.
 	Backends []Backend `yaml:"backends"`
 
+	// HTTP servers that know the backend of each user, for listeners with
+	// lookup. Default: none.
+	Lookups []Lookup `yaml:"lookups"`
+
 	// Rules for outbound mail of the legacy server; they need a listener of
 	// service smarthost. The legacy server sends all its mail there (Postfix:
 	// relayhost) by SMTP in plaintext, and the proxy delivers each message

@@ -151,6 +151,12 @@ type Listener struct {
 	// backend. Default: none.
 	Routes string `yaml:"routes" services:"{login}" example:"users.routes"`
 
+	// The name of one of lookups, which is asked for the backend of each user.
+	// It cannot be combined with routes. A session begins at backend, and the
+	// rules of backend (tls, ca, pin and so on) apply to the servers that the
+	// lookup names by their addresses. Default: none.
+	Lookup string `yaml:"lookup" services:"{login}" example:"users"`
+
 	// The character between a user and the master user who logs in as that
 	// user, as in joe@example.com*admin; the same as the backend's, such as
 	// Dovecot's auth_master_user_separator. Routes use the user, and failed

@@ -92,7 +92,10 @@ func (c *Config) describe(l Listener, add func(what, text string)) {
 	}
 	add("handover", handoverWords(l))
 	if l.Routes != "" {
-		add("routes", l.Routes+", and this backend for users whom it does not mean")
+		add("routes", l.Routes+", and this backend for users that it does not list")
+	}
+	if k, ok := c.LookupOf(l); ok {
+		add("lookup", lookupWords(k))
 	}
 	if words := loginMethodWords[l.LoginMethod()]; words != "" {
 		add("backend login", words)

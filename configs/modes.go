@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/letterlock/letterlock/internal/filemode"
+	"github.com/letterlock/letterlock/internal/lookup"
 )
 
 // FileKind says what other users of the machine must not be able to do with a
@@ -59,6 +60,9 @@ func (c *Config) files() []file {
 			all = append(all, socketFile(fmt.Sprintf("%saddresses[%d]", key, j), address)...)
 		}
 	}
+	for i, k := range c.Lookups {
+		all = append(all, k.files(fmt.Sprintf("lookups[%d].", i))...)
+	}
 	for i, l := range c.Listeners {
 		key := fmt.Sprintf("listeners[%d].", i)
 		all = append(all, pairFiles(key+"certificates", l.Certificates)...)
@@ -96,6 +100,22 @@ func (s *SmarthostRules) files() []file {
 	}
 	for i, d := range s.Destinations {
 		all = append(all, file{fmt.Sprintf("smarthost.destinations[%d].ca", i), d.CA, PublicFile})
+	}
+	return all
+}
+
+// files lists the files of a lookup, and its socket: a program that replaces the socket
+// reads the names of users.
+func (k Lookup) files(at string) []file {
+	all := []file{{at + "ca", k.CA, PublicFile}}
+	if _, socket, err := lookup.ParseURL(k.URL); err == nil && socket != "" {
+		all = append(all, file{at + "url", socket, SocketFile})
+	}
+	if own := k.ClientCertificate; own != nil {
+		all = append(all, file{at + "client_certificate.cert", own.Cert, PublicFile}, file{at + "client_certificate.key", own.Key, SecretFile})
+	}
+	for i, h := range k.Headers {
+		all = append(all, file{fmt.Sprintf("%sheaders[%d].value_file", at, i), h.ValueFile, SecretFile})
 	}
 	return all
 }

@@ -22,9 +22,12 @@ type maintenance struct {
 	files  watch.Files
 	secret tickets.Secret // used if the configuration has no secret
 	ring   *tickets.Ring
+
 	jobs   []func(now time.Time) // called every jobTime
 	pairs  []*certs.Keeper       // certificates in files
 	before []*certs.Keeper       // pairs of the previous generation
+
+	lookups lookups // of all listeners
 
 	outbound   *page.Outbound     // counts of the smarthosts
 	finder     *nexthop.Finder    // of all smarthosts; nil until one needs it
@@ -63,6 +66,7 @@ func newMaintenance(log *slog.Logger) *maintenance {
 // tickets, without which no session could be resumed, and the counts.
 func (m *maintenance) follow(before *maintenance) {
 	m.secret, m.before, m.outbound = before.secret, before.pairs, before.outbound
+	m.lookups.follow(&before.lookups)
 	m.ring = tickets.NewRing(m.secret)
 }
 
@@ -79,6 +83,7 @@ func (m *maintenance) start() {
 // stop stops the goroutine and waits for it. It ends the reports of TLS, and closes
 // the kept connections.
 func (m *maintenance) stop() {
+	m.lookups.close()
 	if m.cancel != nil {
 		m.cancel()
 		<-m.ended

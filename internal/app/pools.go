@@ -66,18 +66,24 @@ func (p *pools) get(target string, s Service) (*upstream.Pool, error) {
 	if pool := p.known(key); pool != nil {
 		return pool, nil
 	}
+	pool := p.create(b, backTLS, s)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.made[key] = pool
+	return pool, nil
+}
+
+// create creates the pool of a backend for a listener.
+func (p *pools) create(b configs.Backend, backTLS tlspolicy.BackendTLS, s Service) *upstream.Pool {
 	pool := &upstream.Pool{
 		Name: b.Name, Addresses: b.Addresses, ByClient: b.ByClient(), Public: p.config.PublicPlaintextBackend || b.Verified(),
-		Health: b.HealthInterval(), Header: header, Drained: p.drained,
+		Health: b.HealthInterval(), Header: s.handover.Header, Drained: p.drained,
 		Probe: func(back *wire.Stream) error { return s.speaks.check(back, p.config.Hostname) },
 	}
 	if b.Encrypted() {
 		pool.TLS, pool.StartTLS = backTLS.Config, b.StartTLS()
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.made[key] = pool
-	return pool, nil
+	return pool
 }
 
 // known returns an existing pool, or nil.

@@ -95,6 +95,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 		Log:          logCounts(o.Log),
 		Open:         func(f func(*observe.Open)) { p.server.EachSession(f) },
 		Endings:      p.history.Endings,
+		Lookups:      func() []page.Lookup { return p.now.Load().maintenance.lookups.shown() },
 		Files:        func() []page.File { return append(p.source.shown(), p.now.Load().maintenance.shownFiles()...) },
 	})
 	p.pages = p.counts.Handler()

@@ -28,7 +28,10 @@ type routesFile struct {
 
 // routesOf returns the source of a listener's routes; nil if it has none.
 func routesOf(s Service, own *upstream.Pool, backends *pools, m *maintenance) (proxy.Routes, error) {
-	if s.routes != "" {
+	switch {
+	case s.lookup != nil:
+		return newLookupRoutes(s, backends, m)
+	case s.routes != "":
 		return newRoutesFile(s, own, backends, m)
 	}
 	return nil, nil

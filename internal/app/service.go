@@ -33,6 +33,7 @@ type Service struct {
 	reach           func(target string) configs.Backend // resolves backend and the targets of routes
 	checkTarget     func(target string) error           // of routes
 	routes          string                              // file; empty: none
+	lookup          *lookupSettings                     // nil: none
 	handover        upstream.Handover
 	proxyFrom       []netip.Prefix
 	reverseDNS      bool
@@ -116,6 +117,7 @@ func resolveListener(c *configs.Config, l configs.Listener) (Service, error) {
 		return s, nil
 	}
 	var err error
+	s.lookup = lookupOf(c, l)
 	s.tls, err = tlsSettingsOf(c, l)
 	return s, err
 }

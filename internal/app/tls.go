@@ -4,8 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"io"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -34,12 +32,7 @@ func (m *maintenance) tickets(c *configs.Config) error {
 // readTicketSecret reads the secret of session tickets. The caller adds the
 // file's name to its errors.
 func readTicketSecret(file string) (tickets.Secret, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, tickets.MaxText+1))
+	text, err := readSecret(file)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func sendHeader(conn net.Conn, h Handover, client proxyheader.Session, deadline 
 func (p *Pool) dialer(deadline time.Time) net.Dialer {
 	dialer := net.Dialer{Deadline: deadline, KeepAliveConfig: sockopt.KeepAlive()}
 	if !p.Public {
-		dialer.Control = privateOnly
+		dialer.Control = PrivateOnly
 	}
 	return dialer
 }
@@ -129,9 +129,9 @@ func handshake(ctx context.Context, conn net.Conn, config *tls.Config, deadline 
 // (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// privateOnly refuses plaintext connections to public addresses. It runs after
-// the name is resolved and before a packet is sent.
-func privateOnly(network, address string, _ syscall.RawConn) error {
+// PrivateOnly is a Control of net.Dialer that refuses plaintext connections to public
+// addresses. It runs after the name is resolved and before a packet is sent.
+func PrivateOnly(network, address string, _ syscall.RawConn) error {
 	if strings.HasPrefix(network, "unix") {
 		return nil
 	}

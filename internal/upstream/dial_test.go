@@ -41,12 +41,12 @@ func TestCheckWithTLS(t *testing.T) {
 
 func TestPublicBackendNeedsTLS(t *testing.T) {
 	for _, address := range []string{"192.0.2.1:143", "[2001:db8::1]:143", "8.8.8.8:25"} {
-		if err := privateOnly("tcp", address, nil); err == nil {
+		if err := PrivateOnly("tcp", address, nil); err == nil {
 			t.Errorf("%s is treated as private", address)
 		}
 	}
 	for _, address := range []string{"127.0.0.1:143", "10.0.0.1:143", "[fd00::1]:143", "100.64.0.1:143", net.JoinHostPort("::ffff:10.0.0.1", "143")} {
-		if err := privateOnly("tcp", address, nil); err != nil {
+		if err := PrivateOnly("tcp", address, nil); err != nil {
 			t.Error(err)
 		}
 	}

@@ -26,6 +26,7 @@ type Options struct {
 	Files        func() []File
 	Served       func() []ServedCheck // what the listeners serve, as clients see it
 	Outbound     func() *Outbound     // the counts of smarthosts
+	Lookups      func() []Lookup      // the lookups of backends
 	Log          func() loghandler.Counts
 	Open         func(f func(*observe.Open)) // calls f for every open session
 	Endings      func() []history.Ending     // the sessions that have ended, the newest first
@@ -54,6 +55,9 @@ func New(o Options) *Status {
 	}
 	if o.Outbound == nil {
 		o.Outbound = func() *Outbound { return nil }
+	}
+	if o.Lookups == nil {
+		o.Lookups = func() []Lookup { return nil }
 	}
 	if o.Files == nil {
 		o.Files = func() []File { return nil }
