@@ -50,6 +50,7 @@ type Import struct {
 	hostname string
 	limits   []value // limits and timeouts
 	services []*service
+	lookups  []lookup
 	options  Options
 }
 

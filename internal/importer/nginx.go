@@ -16,8 +16,8 @@ var nginxReasons = map[string]string{
 	"ssl_session_timeout": "a session can be resumed for up to 24 hours", "ssl_session_ticket_key": reasonTicketKey, "ssl_crl": reasonCRL,
 	"ssl_verify_depth": "the depth of chains is not limited", "ssl_trusted_certificate": "write the authorities into client_ca",
 	"ssl_password_file": "keys must not be encrypted: openssl pkey removes the encryption", "ssl_conf_command": "Letterlock sets such options itself",
-	"auth_http_timeout": "the backend answers logins itself, without an authentication server", "auth_http_header": "the backend answers logins itself, without an authentication server",
-	"auth_http_pass_client_cert": "the backend answers logins itself, without an authentication server",
+	"auth_http": "no service asks it", "auth_http_timeout": "no service asks the authentication server", "auth_http_header": "no service asks the authentication server",
+	"auth_http_pass_client_cert": "no service asks the authentication server",
 	"imap_capabilities":          reasonCapability, "pop3_capabilities": reasonCapability, "smtp_capabilities": reasonCapability,
 	"imap_auth": "clients are offered the mechanisms of the backend (hide_mechanisms hides some)", "pop3_auth": "clients are offered the mechanisms of the backend (hide_mechanisms hides some)",
 	"imap_client_buffer": "limits.line bounds a command", "pop3_client_buffer": "limits.line bounds a command", "smtp_client_buffer": "limits.line bounds a command",
@@ -111,13 +111,11 @@ func (r *reader) nginxMail(sc scope, auth *nginxAuth) error {
 			return err
 		}
 		r.nginxHandover(s, sc, listen)
+		r.nginxLookup(s, sc, auth)
 		r.nginxSMTP(s, sc)
 		r.result.services = append(r.result.services, s)
 	}
 	r.nginxLimits(sc)
-	if a := sc.get("auth_http"); a != nil && a.value() != "" {
-		r.note(a, Changed, "the backend checks each login itself, in place of the authentication server")
-	}
 	return nil
 }
 

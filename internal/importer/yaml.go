@@ -21,6 +21,7 @@ func (i *Import) YAML() string {
 	policies, backends := i.named()
 	w.policies(policies)
 	w.backends(backends)
+	w.lookups(i.lookups)
 	if !strings.HasSuffix(w.String(), "\n\n") {
 		w.line("")
 	}
@@ -69,7 +70,7 @@ func (w *writer) top(i *Import) {
 	if i.hostname != "" {
 		w.line("hostname: %s", yamltext.String(i.hostname))
 	}
-	if i.plaintextToPublic() {
+	if i.plaintextToPublic() || i.lookupsToPublic() {
 		w.line("allow_public_plaintext_backend: true")
 	}
 	if certs := i.commonCertificates(); len(certs) > 0 {
