@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/letterlock/letterlock/internal/gate"
-	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/smtp/syntax"
 )
 
@@ -79,7 +78,7 @@ func (g *Gate) relayChallenges(x *gate.Exchange, r syntax.Reply) error {
 		if err := g.pass(r); err != nil {
 			return err
 		}
-		response, complaint, err := g.response(x)
+		response, complaint, err := syntax.ReadResponse(g.front, x)
 		if err != nil {
 			return err
 		}
@@ -107,26 +106,6 @@ func (g *Gate) cancel(x *gate.Exchange, complaint string) error {
 		g.s.Observer.Login(x.User(), x.Mechanism, a)
 	}
 	return g.fault(complaint)
-}
-
-// response reads the client's response to a challenge: base64, or `*`. Any
-// other line is refused and not passed on.
-func (g *Gate) response(x *gate.Exchange) (response, complaint string, err error) {
-	if err := g.front.Flush(); err != nil {
-		return "", "", gate.FromClient(err)
-	}
-	line, err := g.front.ReadLine()
-	if _, ok := errors.AsType[wire.SyntaxError](err); ok {
-		return "", "501 5.5.2 Cannot decode the response", nil
-	}
-	if err != nil {
-		return "", "", gate.FromClient(err)
-	}
-	response = string(line)
-	if response != "*" && !x.Sound(response) {
-		return "", "501 5.5.2 Cannot decode the response", nil
-	}
-	return response, "", nil
 }
 
 // admitResponse takes a response. When the response names the user, it asks the

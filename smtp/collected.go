@@ -31,7 +31,7 @@ func (g *Gate) collectLogin(mechanism string, initial []string) error {
 // Ask sends a challenge to the client and reads the response.
 func (c *collected) Ask(x *gate.Exchange, challenge string) (response string, ok bool, err error) {
 	c.g.front.Print("334 ", challenge, "\r\n")
-	response, c.complaint, err = c.g.response(x)
+	response, c.complaint, err = syntax.ReadResponse(c.g.front, x)
 	return response, c.complaint == "" && response != "*", err
 }
 
