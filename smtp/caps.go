@@ -16,6 +16,7 @@ type capabilities struct {
 	pipelining bool
 	chunking   bool
 	binary     bool     // BINARYMIME
+	requireTLS bool     // REQUIRETLS, which the client is offered
 	xclient    []string // the attributes that the backend accepts; nil: XCLIENT is not offered
 	xforward   []string
 }
@@ -70,6 +71,10 @@ func (g *Gate) parseCapabilities(r syntax.Reply) capabilities {
 			c.chunking = true
 		case "BINARYMIME":
 			c.binary = true
+		case "REQUIRETLS":
+			if c.requireTLS = g.keepsTLS(); c.requireTLS {
+				c.lines = append(c.lines, keyword)
+			}
 		case "XCLIENT":
 			c.xclient = strings.Fields(strings.ToUpper(params))
 		case "XFORWARD":
@@ -92,6 +97,13 @@ func (g *Gate) parseCapabilities(r syntax.Reply) capabilities {
 		c.lines = slices.DeleteFunc(c.lines, isBinary)
 	}
 	return c
+}
+
+// keepsTLS reports whether a message reaches the backend as REQUIRETLS demands: the
+// client uses TLS, and so does the connection to the backend, which it authenticates
+// (RFC 8689 §4.2.1).
+func (g *Gate) keepsTLS() bool {
+	return g.o.ProvenBackend && g.front.TLS() != nil && g.back.TLS() != nil
 }
 
 // addMechanisms adds mechanisms that the backend offers, each once.

@@ -15,7 +15,7 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 	switch {
 	case err != nil:
 		return g.fault("501 5.5.4 Syntax: MAIL FROM:<address>")
-	case p.Has("REQUIRETLS"):
+	case p.Has("REQUIRETLS") && !g.caps.requireTLS:
 		return g.fault("555 5.5.4 Unsupported parameter")
 	case g.front.TLS() == nil && g.mustUseTLS(p.Address):
 		g.s.Observer.Refused("MAIL")

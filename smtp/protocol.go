@@ -27,6 +27,10 @@ type Options struct {
 	// Recipients reports whether mail to an address is accepted; nil: to any.
 	Recipients func(address string) bool
 
+	// ProvenBackend reports that TLS with the backend authenticates it, so that the
+	// backend's REQUIRETLS (RFC 8689) may be offered to clients inside TLS.
+	ProvenBackend bool
+
 	RejectBareNewline bool // refuse a text with a bare CR, LF or NUL instead of normalising it
 	Received          bool // add a Received header to each message
 	HideClient        bool // omit the client's name and address from that header

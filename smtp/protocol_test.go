@@ -12,8 +12,14 @@ import (
 	"github.com/letterlock/letterlock/internal/test/gatetest"
 )
 
-func TestDialogs(t *testing.T) {
-	dialog.Run(t, "testdata/*.dialog", func(options map[string]string, s *gate.Session) dialog.Gate {
+func TestDialogs(t *testing.T) { runDialogs(t, "testdata/*.dialog") }
+
+// REQUIRETLS is offered and forwarded only where TLS protects the whole way.
+func TestH19_RequireTLSOnTheWayIn(t *testing.T) { runDialogs(t, "testdata/requiretls*.dialog") }
+
+func runDialogs(t *testing.T, files string) {
+	t.Helper()
+	dialog.Run(t, files, func(options map[string]string, s *gate.Session) dialog.Gate {
 		o := Options{DisableVRFY: options["vrfy"] != "yes", Received: options["received"] == "yes", RejectBareNewline: options["bare-newline"] == "reject"}
 		switch options["service"] {
 		case "smtp":
@@ -26,6 +32,7 @@ func TestDialogs(t *testing.T) {
 			o.Recipients = Recipients(strings.Fields(list))
 		}
 		o.HideSTARTTLS = options["starttls"] == "hidden"
+		o.ProvenBackend = options["backend-proven"] == "yes"
 		o.TLSDomains = strings.Fields(options["tls-domains"])
 		s.Mail.Spool = func() (gate.Spool, error) { return os.CreateTemp(t.TempDir(), "") }
 		s.Limits.Message = 1 << 20

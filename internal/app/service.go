@@ -101,7 +101,7 @@ func resolveListener(c *configs.Config, l configs.Listener) (Service, error) {
 	s := Service{
 		Name: string(l.Service), Address: l.Listen, Protocol: l.Service.Protocol(), Implicit: l.Service.Implicit(),
 		Smarthost: l.Service.Outbound(), port: l.Service.Port(), pause: l.GreetPause(), banner: l.Banner,
-		speaks: protocolOf(l.Service), mail: mailOf(l),
+		speaks: protocolOf(l.Service), mail: mailOf(c, l),
 		recipients: recipientSettings{l.KnowsRecipients(), l.Recipients, l.RecipientsFile},
 		backend:    l.Backend, handover: handovers[l.Handover], routes: l.Routes,
 		reach:       func(target string) configs.Backend { return c.Reach(target, l.Service) },
@@ -122,11 +122,11 @@ func resolveListener(c *configs.Config, l configs.Listener) (Service, error) {
 	return s, err
 }
 
-func mailOf(l configs.Listener) mailSettings {
+func mailOf(c *configs.Config, l configs.Listener) mailSettings {
 	public := l.Service == configs.SMTP
 	m := mailSettings{
 		options: smtp.Options{
-			RequireTLS: !public || l.RequireTLS.All, TLSDomains: l.RequireTLS.Domains,
+			RequireTLS: !public || l.RequireTLS.All, TLSDomains: l.RequireTLS.Domains, ProvenBackend: provenBackend(c, l),
 			RejectBareNewline: l.BareNewline == "reject", Received: l.ReceivedOn(), DisableVRFY: l.VRFYDisabled(), HideClient: l.HideClient,
 		},
 		requireTLS: prefixes(l.RequireTLS.Networks), hideSTARTTLS: prefixes(l.HideSTARTTLS),
@@ -139,6 +139,13 @@ func mailOf(l configs.Listener) mailSettings {
 		m.options.Auth = smtp.OptionalAuth
 	}
 	return m
+}
+
+// provenBackend reports whether all sessions of a listener use a backend that TLS
+// authenticates. Users of routes may have other backends.
+func provenBackend(c *configs.Config, l configs.Listener) bool {
+	b := c.Reach(l.Backend, l.Service)
+	return l.Routes == "" && b.Encrypted() && b.Verified()
 }
 
 func tlsSettingsOf(c *configs.Config, l configs.Listener) (tlsSettings, error) {
