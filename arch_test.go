@@ -22,7 +22,7 @@ const module = "github.com/letterlock/letterlock/"
 // protocol uses no sockets, clocks or logs. The proxy has these, and imports no
 // protocol. internal/app connects both, and only commands and tests import it.
 var mayImport = map[string][]string{
-	"configs":              {"internal/idn", "tlspolicy", "tlspolicy/outbound", "internal/filemode", "internal/lookup", "internal/routes"},
+	"configs":              {"internal/idn", "internal/relayauth", "tlspolicy", "tlspolicy/outbound", "internal/filemode", "internal/lookup", "internal/routes"},
 	"tlspolicy":            {},
 	"internal/certs":       {"tlspolicy"},
 	"internal/acme":        {"tlspolicy", "internal/certs", "internal/web"},
@@ -47,7 +47,7 @@ var mayImport = map[string][]string{
 	"internal/health":      {},
 	"proxy":                {"internal/clienthello", "internal/gate", "internal/limit", "internal/observe", "internal/observe/loghandler", "internal/parking", "internal/record", "internal/sockopt", "internal/spool", "internal/upstream", "internal/upstream/proxyheader", "internal/upstream/reversedns", "internal/wire", "internal/workers", "tlspolicy"},
 	"smtp":                 {"internal/gate", "internal/idn", "internal/wire", "smtp/syntax", "tlspolicy"},
-	"smtp/smarthost":       {"internal/gate", "internal/idn", "internal/nexthop", "internal/wire", "smtp/syntax", "tlspolicy/outbound"},
+	"smtp/smarthost":       {"internal/gate", "internal/idn", "internal/nexthop", "internal/relayauth", "internal/wire", "smtp/syntax", "tlspolicy/outbound"},
 	"smtp/syntax":          {"internal/gate", "internal/wire"},
 	"imap":                 {"internal/gate", "internal/wire", "tlspolicy"},
 	"pop3":                 {"internal/gate", "internal/wire", "tlspolicy"},
@@ -57,7 +57,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts"},
 	"internal/app": {
 		"configs", "imap", "internal/acme", "internal/admin", "internal/certs", "internal/egress", "internal/explain", "internal/gate", "internal/health", "internal/idn", "internal/inventory",
-		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/observe/page", "internal/probe", "internal/record", "internal/resolver",
+		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/observe/page", "internal/probe", "internal/record", "internal/relayauth", "internal/resolver",
 		"internal/lookup", "internal/routes", "internal/sts", "internal/systemd", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web",
 		"internal/wire", "pop3", "proxy", "sieve", "smtp", "smtp/smarthost", "tlspolicy", "tlspolicy/mtasts", "tlspolicy/outbound",
 		"tlspolicy/tickets", "internal/scan",
@@ -72,11 +72,12 @@ var mayImport = map[string][]string{
 	"internal/probe":                {"internal/gate", "internal/idn", "internal/mailclient"},
 	"internal/observe":              {"internal/gate", "internal/observe/loghandler", "internal/wire", "tlspolicy"},
 	"internal/egress":               {},
+	"internal/relayauth":            {},
 	"internal/importer":             {"configs", "internal/yamltext", "tlspolicy"},
 	"internal/survey":               {"internal/mailclient", "tlspolicy"},
 	"internal/yamltext":             {},
 	"internal/idn":                  {},
-	"internal/nexthop":              {"internal/egress", "internal/resolver", "tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts", "tlspolicy/outbound"},
+	"internal/nexthop":              {"internal/egress", "internal/relayauth", "internal/resolver", "tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts", "tlspolicy/outbound"},
 	"internal/scan":                 {"internal/mailclient", "internal/resolver", "tlspolicy"},
 	"internal/guideline":            {"internal/scan", "tlspolicy"},
 	"internal/resolver":             {},
