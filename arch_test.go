@@ -57,7 +57,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts"},
 	"internal/app": {
 		"configs", "imap", "internal/acme", "internal/admin", "internal/certs", "internal/egress", "internal/explain", "internal/gate", "internal/health", "internal/idn", "internal/inventory",
-		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/observe/page", "internal/probe", "internal/record", "internal/relayauth", "internal/resolver",
+		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/oauth", "internal/observe/page", "internal/probe", "internal/record", "internal/relayauth", "internal/resolver",
 		"internal/lookup", "internal/routes", "internal/sts", "internal/systemd", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web",
 		"internal/wire", "pop3", "proxy", "sieve", "smtp", "smtp/smarthost", "tlspolicy", "tlspolicy/mtasts", "tlspolicy/outbound",
 		"tlspolicy/tickets", "internal/scan",
@@ -73,6 +73,7 @@ var mayImport = map[string][]string{
 	"internal/observe":              {"internal/gate", "internal/observe/loghandler", "internal/wire", "tlspolicy"},
 	"internal/egress":               {},
 	"internal/relayauth":            {},
+	"internal/oauth":                {},
 	"internal/importer":             {"configs", "internal/yamltext", "tlspolicy"},
 	"internal/survey":               {"internal/mailclient", "tlspolicy"},
 	"internal/yamltext":             {},
