@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
@@ -105,7 +106,10 @@ func checkDestinations(c *Config, m Machine, r report) {
 	for i, d := range c.Smarthost.Destinations {
 		at := r.in("destinations", i)
 		checkDomains(d, seen, at)
-		checkNextHop(c, d, at)
+		checkNextHop(c, d, d.NextHop, at.in("next_hop"))
+		checkFallback(c, d, at)
+		checkSenders(d.Senders, at)
+		checkRewrite(d, at)
 		checkDestinationTLS(c, d, at)
 		checkReadable(m, d.CA, at.in("ca"))
 		checkInside(d, at)
@@ -122,10 +126,10 @@ func checkDomains(d Destination, seen map[string]bool, at report) {
 		switch {
 		case domain != "*" && err != nil:
 			at.in("domains", i).wrong(`write a domain, .domain for all beneath, or "*" for all others`, "%q %v", domain, err)
-		case seen[domain]:
-			at.in("domains", i).wrong("name each domain once", "%s is named twice", domain)
+		case seen[domain] && d.Senders == nil:
+			at.in("domains", i).wrong("name each domain once, or name different senders", "%s is named twice", domain)
 		}
-		seen[domain] = true
+		seen[domain] = seen[domain] || d.Senders == nil
 	}
 }
 
@@ -142,18 +146,57 @@ func checkInside(d Destination, at report) {
 }
 
 // checkNextHop reports a next hop that leads back to the proxy.
-func checkNextHop(c *Config, d Destination, r report) {
-	at := r.in("next_hop")
+func checkNextHop(c *Config, d Destination, hop string, at report) {
 	if !at.given() {
 		return
 	}
-	name, port, direct, err := ParseNextHop(d.NextHop)
+	name, port, direct, err := ParseNextHop(hop)
 	if err != nil {
-		at.wrong(`write example.net for its MX, or "[mail.example.net]" for a host, with :port behind if it is not 25`, "%q %v", d.NextHop, err)
+		at.wrong(`write example.net for its MX, or "[mail.example.net]" for a host, with :port behind if it is not 25`, "%q %v", hop, err)
 		return
 	}
+	const submissions = 465
+	if port == submissions && !LevelOf(d.Level).Required() {
+		at.wrong("write level: secure, or the port 587", "connections to port 465 begin with TLS, and the destination has no level that requires TLS")
+	}
 	if own, loops := c.reaches(net.JoinHostPort(name, strconv.Itoa(port))); direct && loops {
-		at.wrong("name another server", "%s is this proxy's own %s listener: mail would go round in a circle", d.NextHop, own.Service)
+		at.wrong("name another server", "%s is this proxy's own %s listener: mail would go round in a circle", hop, own.Service)
+	}
+}
+
+// checkFallback checks the next hops after the first.
+func checkFallback(c *Config, d Destination, r report) {
+	if len(d.Fallback) > 0 && d.NextHop == "" {
+		r.in("fallback").misplaced("write next_hop: and the first of them", "there is no next_hop that could fail")
+	}
+	for i, hop := range d.Fallback {
+		checkNextHop(c, d, hop, r.in("fallback", i))
+	}
+}
+
+// checkSenders checks the form of the senders of a destination.
+func checkSenders(senders []string, r report) {
+	for i, sender := range senders {
+		checkSender(sender, r.in("senders", i))
+	}
+}
+
+func checkSender(sender string, at report) {
+	if err := legalRecipient(sender); err != nil {
+		at.wrong("write an address, a domain, or .domain for its subdomains", "%q %v", sender, err)
+	}
+}
+
+// checkRewrite checks the sender that replaces others.
+func checkRewrite(d Destination, r report) {
+	if d.RewriteSender == "" {
+		if d.RewriteFrom {
+			r.in("rewrite_from").misplaced("write rewrite_sender: and the address", "there is no address to write into From")
+		}
+		return
+	}
+	if err := legalRecipient(d.RewriteSender); err != nil || !strings.Contains(d.RewriteSender, "@") {
+		r.in("rewrite_sender").wrong("write an address, such as scanner@example.com", "%q is not an address", d.RewriteSender)
 	}
 }
 

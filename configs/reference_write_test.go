@@ -107,7 +107,7 @@ func (w *referenceWriter) fields(t reflect.Type, path, indent string, entry int)
 			w.described[k.Path] = true
 			w.comment(w.comments[t.Name()+"."+field.Name], k, indent)
 		}
-		w.key(k, value, indent)
+		w.key(k, value, indent, entry)
 	}
 }
 
@@ -125,7 +125,9 @@ func (w *referenceWriter) value(k Key, entry int) (value string, has bool) {
 		case "listeners[].service":
 			return string(service), true
 		case "listeners[].backend":
-			return value, service != Smarthost
+			return value, !service.Outbound()
+		case "listeners[].lookup": // it excludes routes, which the listener before has
+			return value, service == Submissions
 		}
 		return value, !w.described[k.Path] && (k.Services == nil || slices.Contains(k.Services, service))
 	}
@@ -138,8 +140,9 @@ func (w *referenceWriter) value(k Key, entry int) (value string, has bool) {
 	return value, value != "" || len(k.Examples) == 0
 }
 
-// key writes a key and its content.
-func (w *referenceWriter) key(k Key, value, indent string) {
+// key writes a key and its content. A mapping with examples shows those of the
+// entry around it, in place of the first.
+func (w *referenceWriter) key(k Key, value, indent string, entry int) {
 	t := k.field.Type
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -150,7 +153,10 @@ func (w *referenceWriter) key(k Key, value, indent string) {
 		w.line(indent, strings.TrimSpace(name+": "+value))
 	case t.Kind() == reflect.Struct:
 		w.line(indent, name+":")
-		w.fields(t, k.Path, indent+"  ", 0)
+		if len(k.Examples) == 0 {
+			entry = 0
+		}
+		w.fields(t, k.Path, indent+"  ", entry)
 	default:
 		w.line(indent, name+":")
 		for entry := range entries(t.Elem(), k) {
@@ -167,7 +173,9 @@ func entries(t reflect.Type, list Key) int {
 		return len(Services())
 	}
 	for _, k := range keysOfStruct(t, list.Path+"[]") {
-		n = max(n, len(k.Examples))
+		if parent(k.Path) == list.Path+"[]" { // the keys of a struct in the entry have examples of their own
+			n = max(n, len(k.Examples))
+		}
 	}
 	return n
 }

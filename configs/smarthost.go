@@ -67,12 +67,31 @@ type SmarthostRules struct {
 type Destination struct {
 	// The recipients' domains: example.com, .example.com for all its
 	// subdomains, "*" for all others.
-	Domains []string `yaml:"domains" required:"true" min:"1" example:"[partner.example, .partner.example] | [old.example]"`
+	Domains []string `yaml:"domains" required:"true" min:"1" example:"[partner.example, .partner.example] | [old.example] | ['*'] | ['*']"`
+
+	// The senders whose mail this is for: user@example.com, example.com,
+	// .example.com for all its subdomains. For a domain, an entry with the sender
+	// is preferred to one for all. Default: all senders.
+	Senders []string `yaml:"senders" min:"1" example:"| | | [example.net]"`
+
+	// The sender that a message gets in place of its own, in MAIL, because the
+	// relay accepts no other. Bounces go to it. The null sender is kept. Default:
+	// the sender is kept.
+	RewriteSender string `yaml:"rewrite_sender" example:"| | | scanner@example.net"`
+
+	// Also replace the address in the header From by rewrite_sender, because the
+	// relay compares it. The name is kept. Sender is removed. A header
+	// without Reply-To gets one with the old address.
+	RewriteFrom bool `yaml:"rewrite_from" default:"false" example:"| | | true"`
 
 	// The destination instead of the domain's own servers: a domain, for its MX
-	// records, or [a host]; with :port if it is not 25. Default: the domain's
-	// own servers.
-	NextHop string `yaml:"next_hop" example:"'[mx.partner.example]:25'"`
+	// records, or [a host]; with :port if it is not 25. Port 465 begins with
+	// TLS. Default: the domain's own servers.
+	NextHop string `yaml:"next_hop" example:"'[mx.partner.example]:25' | | '[smtp.office365.com]:587' | '[smtp-relay.gmail.com]:587'"`
+
+	// The next hops to try in order if no server of next_hop can be used, in the
+	// same form, with the same login. Default: none.
+	Fallback []string `yaml:"fallback" min:"1" example:"['[mx2.partner.example]:25']"`
 
 	// As above; for these domains it takes precedence over their DNS records
 	// and policies. Default: the level above, with what takes precedence over
@@ -140,6 +159,10 @@ func (c *Config) completeSmarthost(folder string) {
 		d := &s.Destinations[i]
 		d.CA = inFolder(folder, d.CA)
 		foldNames(d.Domains)
+		for j, sender := range d.Senders {
+			d.Senders[j] = foldEntry(sender)
+		}
+		d.RewriteSender = foldEntry(d.RewriteSender)
 		foldNames(d.Match)
 		d.ServerName = foldName(d.ServerName)
 	}

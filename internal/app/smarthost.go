@@ -107,26 +107,42 @@ func newFinder(c *configs.Config, backends *pools, m *maintenance) (*nexthop.Fin
 }
 
 func destinationOf(c *configs.Config, d configs.Destination, m *maintenance) (nexthop.Destination, error) {
-	made := nexthop.Destination{Domains: d.Domains, Networks: prefixes(d.Networks), Rules: nexthop.Rules{
+	made := nexthop.Destination{Domains: d.Domains, Senders: d.Senders, Networks: prefixes(d.Networks), Rewrite: nexthop.Rewrite{Sender: d.RewriteSender, From: d.RewriteFrom}, Rules: nexthop.Rules{
 		Level: configs.LevelOf(c.Smarthost.Level), Signals: d.Level == "",
 		Match: d.Match, ServerName: d.ServerName, Fingerprints: d.Fingerprints,
 	}}
 	if d.Level != "" {
 		made.Rules.Level = configs.LevelOf(d.Level)
 	}
-	if d.NextHop != "" {
-		name, port, direct, err := configs.ParseNextHop(d.NextHop)
-		if err != nil {
-			return made, fmt.Errorf("next_hop %s: %w", d.NextHop, err)
-		}
-		made.NextHop = nexthop.NextHop{Name: name, Direct: direct, Port: port}
-	}
 	var err error
+	if made.NextHop, err = nextHopOf(d.NextHop); err != nil {
+		return made, err
+	}
+	for _, text := range d.Fallback {
+		hop, err := nextHopOf(text)
+		if err != nil {
+			return made, err
+		}
+		made.Fallback = append(made.Fallback, hop)
+	}
 	if made.Rules.Policy, err = c.PolicyOfDestination(d); err != nil {
 		return made, err
 	}
 	made.Rules.Roots, err = m.roots(d.CA)
 	return made, err
+}
+
+// nextHopOf returns the next hop that a text names; the zero value for an empty
+// one.
+func nextHopOf(text string) (nexthop.NextHop, error) {
+	if text == "" {
+		return nexthop.NextHop{}, nil
+	}
+	name, port, direct, err := configs.ParseNextHop(text)
+	if err != nil {
+		return nexthop.NextHop{}, fmt.Errorf("next hop %s: %w", text, err)
+	}
+	return nexthop.NextHop{Name: name, Direct: direct, Port: port}, nil
 }
 
 // roots reads a file of authorities, and reads it again when it changes.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/letterlock/letterlock/internal/relayauth"
 	"github.com/letterlock/letterlock/tlspolicy"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
@@ -27,9 +28,15 @@ type Rules struct {
 
 // Destination is a row of the administrator's table.
 type Destination struct {
-	Domains []string // lower case: example.com, .example.com for all subdomains, * for all others
-	NextHop NextHop  // the zero value: the domain's own servers
-	Rules   Rules
+	Domains  []string  // lower case: example.com, .example.com for all subdomains, * for all others
+	Senders  []string  // user@example.com, example.com, .example.com; nil: all
+	NextHop  NextHop   // the zero value: the domain's own servers
+	Fallback []NextHop // tried in order if no server of NextHop can be used
+	Rules    Rules
+
+	// Account is the login at the next hop; nil: none.
+	Account *relayauth.Account
+	Rewrite Rewrite
 
 	// Networks are the private networks in which the servers may be. An address of
 	// this machine or of a backend must be listed by itself.
@@ -51,37 +58,55 @@ type target struct {
 	direct bool
 	rules  Rules
 
+	account *relayauth.Account
+	rewrite Rewrite
+
 	configured bool // the configuration names the next hop
 	networks   []netip.Prefix
 }
 
-const smtpPort = 25
+const (
+	smtpPort        = 25
+	submissionsPort = 465 // implicit TLS (RFC 8314 §3.3)
+)
 
 // targets lists the next hops for mail from a sender to a domain: the first, and
 // those to try if it cannot be used. An address literal is a host of its own
 // (RFC 5321 §4.1.3).
-func (f *Finder) target(domain string) target {
+func (f *Finder) targets(sender, domain string) []target {
 	domain = fold(domain)
 	t := target{domain: domain, name: domain, port: smtpPort, rules: f.Default}
 	if ip, ok := literal(domain); ok {
 		t.name, t.direct = ip.Unmap().String(), true
 	}
-	d, found := f.destination(domain)
+	d, found := f.destination(sender, domain)
 	if !found {
-		return t
+		return []target{t}
 	}
-	t.rules, t.networks = d.Rules, d.Networks
-	if d.NextHop.Name != "" {
-		t.name, t.direct, t.port, t.configured = d.NextHop.Name, d.NextHop.Direct, d.NextHop.Port, true
+	t.rules, t.networks, t.account, t.rewrite = d.Rules, d.Networks, d.Account, d.Rewrite
+	if d.NextHop.Name == "" {
+		return []target{t}
 	}
-	return t
+	var all []target
+	for _, hop := range append([]NextHop{d.NextHop}, d.Fallback...) {
+		t.name, t.direct, t.port, t.configured = hop.Name, hop.Direct, hop.Port, true
+		all = append(all, t)
+	}
+	return all
 }
 
-func (f *Finder) destination(domain string) (Destination, bool) {
+// destination finds the row for a domain: its own, the row of the nearest parent
+// domain, or the row for all others. Of these a row with the sender is preferred to
+// one for all senders.
+func (f *Finder) destination(sender, domain string) (Destination, bool) {
 	for pattern := domain; ; {
-		i := slices.IndexFunc(f.Destinations, func(d Destination) bool { return slices.Contains(d.Domains, pattern) })
-		if i >= 0 {
-			return f.Destinations[i], true
+		for _, all := range []bool{false, true} {
+			i := slices.IndexFunc(f.Destinations, func(d Destination) bool {
+				return slices.Contains(d.Domains, pattern) && (all && d.Senders == nil || !all && d.sends(sender))
+			})
+			if i >= 0 {
+				return f.Destinations[i], true
+			}
 		}
 		if pattern == "*" {
 			return Destination{}, false
@@ -93,6 +118,20 @@ func (f *Finder) destination(domain string) (Destination, bool) {
 			pattern = "*"
 		}
 	}
+}
+
+// sends reports whether a sender is among those of the destination. The null
+// reverse-path is not.
+func (d Destination) sends(sender string) bool {
+	at := strings.LastIndexByte(sender, '@')
+	if at < 0 {
+		return false
+	}
+	domain := fold(sender[at+1:])
+	return slices.ContainsFunc(d.Senders, func(pattern string) bool {
+		return pattern == domain || strings.HasPrefix(pattern, ".") && strings.HasSuffix(domain, pattern) ||
+			strings.EqualFold(pattern, sender[:at+1]+domain)
+	})
 }
 
 func literal(domain string) (netip.Addr, bool) {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/internal/egress"
+	"github.com/letterlock/letterlock/internal/relayauth"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
@@ -63,9 +64,19 @@ type Guard interface {
 
 // Hop is a server with the terms of its TLS.
 type Hop struct {
+	Domain    string // of the recipients
 	Host      string
 	Addresses []string // host:port, the best first
 	Terms     outbound.Terms
+	Implicit  bool               // TLS begins with the connection
+	Account   *relayauth.Account // nil: no login
+	Rewrite   Rewrite
+}
+
+// Rewrite is a sender that messages get in place of their own.
+type Rewrite struct {
+	Sender string // in MAIL; empty: the message's own
+	From   bool   // in the header From too
 }
 
 // Failure is the reason for which no mail can be sent to a domain, or to one of its
@@ -96,20 +107,21 @@ const (
 	maxAnswered  = 16 // addresses of a family that are considered
 )
 
-// Hops returns the servers of a domain in the order in which they are to be tried.
-// Each is looked up when the caller asks for it. A server that cannot be used is
-// returned as a *Failure; a domain without servers is one *Failure.
-func (f *Finder) Hops(ctx context.Context, domain string) iter.Seq2[Hop, error] {
+// Hops returns the servers for mail from a sender to a domain, in the order in
+// which they are to be tried. Each is looked up when the caller asks for it. A
+// server that cannot be used is returned as a *Failure; a next hop without servers
+// is one *Failure.
+func (f *Finder) Hops(ctx context.Context, sender, domain string) iter.Seq2[Hop, error] {
 	return func(yield func(Hop, error) bool) {
-		t := f.target(domain)
-		hosts, err := f.hosts(ctx, t)
-		if err != nil {
-			yield(Hop{}, err)
-			return
-		}
-		for _, host := range hosts[:min(len(hosts), maxHosts)] {
-			if hop, err := f.hop(ctx, t, host); !yield(hop, err) {
+		for _, t := range f.targets(sender, domain) {
+			hosts, err := f.hosts(ctx, t)
+			if err != nil && !yield(Hop{}, err) {
 				return
+			}
+			for _, host := range hosts[:min(len(hosts), maxHosts)] {
+				if hop, err := f.hop(ctx, t, host); !yield(hop, err) {
+					return
+				}
 			}
 		}
 	}

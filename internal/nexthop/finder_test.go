@@ -69,7 +69,7 @@ func body(kind dnsmessage.Type, text string) dnsmessage.ResourceBody {
 func (f *Finder) all(t *testing.T, domain string) string {
 	t.Helper()
 	var found []string
-	for hop, err := range f.Hops(t.Context(), domain) {
+	for hop, err := range f.Hops(t.Context(), "", domain) {
 		if failed, ok := errors.AsType[*Failure](err); ok {
 			found = append(found, failed.Reply)
 		} else {
@@ -134,6 +134,34 @@ func TestHops(t *testing.T) {
 		if got := f.all(t, domain); got != want {
 			t.Errorf("%s: %s, want %s", domain, got, want)
 		}
+	}
+}
+
+func TestDestinationOfASender(t *testing.T) {
+	hop := func(name string) NextHop { return NextHop{Name: name, Direct: true, Port: 25} }
+	f := &Finder{DNS: zone{}, Destinations: []Destination{
+		{Domains: []string{"*"}, NextHop: hop("192.0.2.1"), Fallback: []NextHop{hop("192.0.2.9")}},
+		{Domains: []string{"*"}, Senders: []string{"example.com", ".example.com"}, NextHop: hop("192.0.2.2")},
+		{Domains: []string{"*"}, Senders: []string{"scanner@example.net"}, NextHop: hop("192.0.2.3")},
+		{Domains: []string{"partner.example"}, NextHop: hop("192.0.2.4")},
+	}}
+	for sender, want := range map[string]string{
+		"alice@Example.COM":   "192.0.2.2",
+		"a@sub.example.com":   "192.0.2.2",
+		"Scanner@example.net": "192.0.2.3",
+		"alice@example.net":   "192.0.2.1",
+		"a@badexample.com":    "192.0.2.1",
+		"":                    "192.0.2.1",
+	} {
+		if d, _ := f.destination(sender, "example.org"); d.NextHop.Name != want {
+			t.Errorf("%q by %s, want %s", sender, d.NextHop.Name, want)
+		}
+		if d, _ := f.destination(sender, "partner.example"); d.NextHop.Name != "192.0.2.4" {
+			t.Errorf("%q to partner.example by %s: the recipient's domain counts first", sender, d.NextHop.Name)
+		}
+	}
+	if got := f.all(t, "example.org"); got != "192.0.2.1 192.0.2.1:25; 192.0.2.9 192.0.2.9:25" {
+		t.Error(got)
 	}
 }
 

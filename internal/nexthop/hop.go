@@ -13,7 +13,7 @@ import (
 
 // hop finds the addresses of a host, and its terms.
 func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
-	hop := Hop{Host: h.name}
+	hop := Hop{Domain: t.domain, Host: h.name, Account: t.account, Rewrite: t.rewrite}
 	found, err := f.addresses(ctx, t, h.name)
 	if err != nil {
 		return hop, err
@@ -24,6 +24,7 @@ func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
 	if hop.Terms, err = f.terms(ctx, t, server{host: h, addresses: found}); err != nil {
 		return hop, err
 	}
+	hop.Implicit = t.configured && t.port == submissionsPort && hop.Terms.Level.Required()
 	hop.Terms.Classical = f.isSpared(h.name)
 	if f.Certificate != nil {
 		hop.Terms.Certificate = f.Certificate()

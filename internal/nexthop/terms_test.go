@@ -32,7 +32,7 @@ func TestRecordsAreBounded(t *testing.T) {
 	} {
 		z := zone{"MX a.example": "10 mx.a.example", "A mx.a.example": "192.0.2.1", "TLSA _25._tcp.mx.a.example": tt.records}
 		f := &Finder{DNS: z, Validates: true, Default: Rules{Level: outbound.May, Signals: true}}
-		for hop, err := range f.Hops(t.Context(), "a.example") {
+		for hop, err := range f.Hops(t.Context(), "", "a.example") {
 			if err != nil || hop.Terms.Level != tt.level || len(hop.Terms.Records) != tt.count {
 				t.Errorf("%s: %s with %d records, %v", name, hop.Terms.Level, len(hop.Terms.Records), err)
 			}
@@ -139,7 +139,7 @@ func TestTerms(t *testing.T) {
 
 func described(t *testing.T, f *Finder) string {
 	t.Helper()
-	for hop, err := range f.Hops(t.Context(), "a.example") {
+	for hop, err := range f.Hops(t.Context(), "", "a.example") {
 		if failed, ok := errors.AsType[*Failure](err); ok {
 			return failed.Reply
 		}
@@ -163,13 +163,13 @@ func TestRulesOfADestination(t *testing.T) {
 	if got := described(t, f); got != "secure front.example [.b.example mx.a.example]" {
 		t.Error(got)
 	}
-	for hop := range f.Hops(t.Context(), "a.example") {
+	for hop := range f.Hops(t.Context(), "", "a.example") {
 		if hop.Terms.Policy.Name != "compat" {
 			t.Error(hop.Terms.Policy.Name)
 		}
 	}
 	f.Destinations[0].Rules = Rules{Level: outbound.Fingerprint, Fingerprints: []outbound.Sum{{1}}}
-	for hop := range f.Hops(t.Context(), "[192.0.2.9]") {
+	for hop := range f.Hops(t.Context(), "", "[192.0.2.9]") {
 		if !slices.Equal(hop.Terms.Fingerprints, []outbound.Sum{{1}}) || hop.Terms.ServerName != "" {
 			t.Errorf("%+v", hop.Terms)
 		}

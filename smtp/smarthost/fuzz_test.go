@@ -58,7 +58,7 @@ var patient = wire.Limits{Line: 64 << 10, Wait: time.Minute, Text: time.Minute, 
 // lone is a Finder and an Observer of one server.
 type lone struct{ level outbound.Level }
 
-func (l lone) Hops(context.Context, string) iter.Seq2[nexthop.Hop, error] {
+func (l lone) Hops(context.Context, string, string) iter.Seq2[nexthop.Hop, error] {
 	return func(yield func(nexthop.Hop, error) bool) {
 		yield(nexthop.Hop{Host: "mx.example", Addresses: []string{"192.0.2.25:25"}, Terms: outbound.Terms{Level: l.level, Policy: l.level.Policy()}}, nil)
 	}

@@ -208,5 +208,16 @@ func domainOf(address string) (string, error) {
 	return folded, nil
 }
 
+// foldDomain returns an address with its domain as DNS knows it. An address
+// without a valid domain stays as it is.
+func foldDomain(address string) string {
+	local, _, _ := cutDomain(address)
+	domain, err := domainOf(address)
+	if err != nil {
+		return address
+	}
+	return local + "@" + domain
+}
+
 // maxDomain bounds a DNS name in its text form, in bytes (RFC 1035 §2.3.4).
 const maxDomain = 253

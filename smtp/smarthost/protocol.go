@@ -24,7 +24,7 @@ type Options struct {
 
 // Finder finds the servers for mail from a sender to a domain; see nexthop.Finder.
 type Finder interface {
-	Hops(ctx context.Context, domain string) iter.Seq2[nexthop.Hop, error]
+	Hops(ctx context.Context, sender, domain string) iter.Seq2[nexthop.Hop, error]
 
 	// Spare records that handshakes with a server fail with hybrid key exchange
 	// and succeed without it.

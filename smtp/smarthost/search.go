@@ -18,7 +18,7 @@ func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 	ctx, cancel := g.s.Backends.Search()
 	defer cancel()
 	why = &failed{reply: "451 4.4.4 There is no server for " + domain}
-	for hop, err := range g.o.Finder.Hops(ctx, domain) {
+	for hop, err := range g.o.Finder.Hops(ctx, foldDomain(g.mail.sender.Address), domain) {
 		if err != nil {
 			why = failureOf(err)
 		}
