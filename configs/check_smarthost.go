@@ -68,6 +68,7 @@ func checkSmarthostLevel(c *Config, _ Machine, at report) {
 
 func checkSmarthostFiles(c *Config, m Machine, at report) {
 	checkReadable(m, c.Smarthost.CA, at.in("ca"))
+	checkReadable(m, c.Smarthost.TokenKeyFile, at.in("token_key_file"))
 	if own := c.Smarthost.ClientCertificate; own != nil {
 		checkPair(*own, m, at.in("client_certificate"))
 	}
@@ -111,6 +112,7 @@ func checkDestinations(c *Config, m Machine, r report) {
 		checkSenders(d.Senders, at)
 		checkRewrite(d, at)
 		checkDestinationTLS(c, d, at)
+		checkRelayLogin(c, m, d, at)
 		checkReadable(m, d.CA, at.in("ca"))
 		checkInside(d, at)
 	}

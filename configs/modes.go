@@ -94,12 +94,14 @@ func (s *SmarthostRules) files() []file {
 	if s == nil {
 		return nil
 	}
-	all := []file{{"smarthost.ca", s.CA, PublicFile}}
+	all := []file{{"smarthost.ca", s.CA, PublicFile}, {"smarthost.token_key_file", s.TokenKeyFile, SecretFile}}
 	if own := s.ClientCertificate; own != nil {
 		all = append(all, file{"smarthost.client_certificate.cert", own.Cert, PublicFile}, file{"smarthost.client_certificate.key", own.Key, SecretFile})
 	}
 	for i, d := range s.Destinations {
-		all = append(all, file{fmt.Sprintf("smarthost.destinations[%d].ca", i), d.CA, PublicFile})
+		at := fmt.Sprintf("smarthost.destinations[%d].", i)
+		all = append(all, file{at + "ca", d.CA, PublicFile})
+		all = append(all, d.Login.files(at+"login.")...)
 	}
 	return all
 }

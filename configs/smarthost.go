@@ -58,6 +58,11 @@ type SmarthostRules struct {
 	// Bytes of a message; the default is more than the large providers accept.
 	MaxMessage int `yaml:"max_message" default:"104857600" min:"65536" max:"2147483648"`
 
+	// A file with a secret of at least 32 bytes, which encrypts the refresh tokens
+	// in state_dir. Create one with: openssl rand -base64 48. Required with the
+	// grant refresh_token.
+	TokenKeyFile string `yaml:"token_key_file" example:"/etc/letterlock/token-key"`
+
 	// Rules for some domains. The entry with the recipient's domain applies, or
 	// else the entry with the nearest domain above it. Default: none.
 	Destinations []Destination `yaml:"destinations"`
@@ -118,6 +123,11 @@ type Destination struct {
 	// The CAs to trust for these mail servers, a PEM file. Default: as above.
 	CA string `yaml:"ca" example:"/etc/letterlock/partner-ca.pem"`
 
+	// Log in at the next hop, a provider's relay. Requires next_hop, and a level
+	// that verifies the server; that is secure unless another is given. Default:
+	// no login.
+	Login *RelayLogin `yaml:"login" example:"{} | | {} | {}"`
+
 	// Private networks in which the servers may be. DNS records that lead to
 	// private networks, to this machine or to backends are not followed, unless
 	// next_hop is the host, or a network here contains its address; the
@@ -152,6 +162,7 @@ func (c *Config) completeSmarthost(folder string) {
 	}
 	s.EHLOName = foldName(s.EHLOName)
 	s.CA = inFolder(folder, s.CA)
+	s.TokenKeyFile = inFolder(folder, s.TokenKeyFile)
 	if s.ClientCertificate != nil {
 		s.ClientCertificate.Cert, s.ClientCertificate.Key = inFolder(folder, s.ClientCertificate.Cert), inFolder(folder, s.ClientCertificate.Key)
 	}
@@ -165,6 +176,7 @@ func (c *Config) completeSmarthost(folder string) {
 		d.RewriteSender = foldEntry(d.RewriteSender)
 		foldNames(d.Match)
 		d.ServerName = foldName(d.ServerName)
+		d.completeLogin(folder)
 	}
 }
 

@@ -99,8 +99,13 @@ var helps = map[string]help{
 		[]string{"mta-sts --domain example.com --mx mail.example.com", "mta-sts --config letterlock.yaml"},
 	},
 	"whatif": {
-		"say whom another TLS policy would refuse, of those who were here", "--policy POLICY FILE | --config FILE [FLAGS]",
-		[]string{"whatif --policy modern --config letterlock.yaml"},
+		"list the past clients that another TLS policy would refuse", "--policy POLICY FILE | --config FILE [FLAGS]",
+		[]string{"whatif --policy modern --config letterlock.yaml", "whatif --policy strict --config letterlock.yaml --write-exceptions exceptions.yaml"},
+	},
+	"oauth": {"get the consent that a login by OAuth needs", "login", []string{"oauth login --config letterlock.yaml"}},
+	"oauth login": {
+		"ask a user for consent to send mail through a provider, and store it", "FILE | --config FILE [FLAGS]",
+		[]string{"oauth login --config letterlock.yaml", "oauth login --user scanner@example.com --config letterlock.yaml"},
 	},
 	"completion": {"print a shell's completion of letterlock", "bash | zsh | fish", []string{"completion bash"}},
 	"man":        {"print a page of the manual, or list the pages", "[PAGE]", []string{"man", "man letterlock.yaml.5"}},

@@ -35,6 +35,7 @@ func subcommands() []subcommand {
 		{"tlsa", tlsaCommand},
 		{"mta-sts", mtastsCommand},
 		{"whatif", whatifCommand},
+		{"oauth", oauthCommand},
 		{"completion", completionCommand},
 		{"man", manCommand},
 		{"version", versionCommand},

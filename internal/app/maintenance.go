@@ -9,6 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/observe/page"
+	"github.com/letterlock/letterlock/internal/relayauth"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/watch"
 	"github.com/letterlock/letterlock/smtp/smarthost"
@@ -29,8 +30,9 @@ type maintenance struct {
 
 	lookups lookups // of all listeners
 
-	outbound   *page.Outbound     // counts of the smarthosts
-	finder     *nexthop.Finder    // of all smarthosts; nil until one needs it
+	outbound   *page.Outbound  // counts of the smarthosts
+	finder     *nexthop.Finder // of all smarthosts; nil until one needs it
+	accounts   map[string]*relayauth.Account
 	deliveries smarthost.Observer // observes the deliveries of all smarthosts; may be nil
 
 	// reread is called after a watched file was read again; may be nil.
@@ -50,7 +52,7 @@ const (
 )
 
 func newMaintenance(log *slog.Logger) *maintenance {
-	m := &maintenance{log: log, secret: tickets.Random(), outbound: page.NewOutbound()}
+	m := &maintenance{log: log, secret: tickets.Random(), outbound: page.NewOutbound(), accounts: map[string]*relayauth.Account{}}
 	m.ring = tickets.NewRing(m.secret)
 	m.jobs = append(m.jobs, m.advance)
 	m.files.Report = func(s watch.Status) {

@@ -70,9 +70,9 @@ func (m *maintenance) finderOf(c *configs.Config, backends *pools) (*nexthop.Fin
 // no query yet.
 func newFinder(c *configs.Config, backends *pools, m *maintenance) (*nexthop.Finder, error) {
 	s := c.Smarthost
-	resolvers, err := resolversOf(s)
+	resolvers, err := resolversOf(s.Resolvers)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("smarthost.resolvers: %w", err)
 	}
 	guard := newGuard(c, backends)
 	f := &nexthop.Finder{
@@ -124,6 +124,9 @@ func destinationOf(c *configs.Config, d configs.Destination, m *maintenance) (ne
 			return made, err
 		}
 		made.Fallback = append(made.Fallback, hop)
+	}
+	if made.Account, err = m.account(c, d.Login); err != nil {
+		return made, err
 	}
 	if made.Rules.Policy, err = c.PolicyOfDestination(d); err != nil {
 		return made, err
@@ -183,13 +186,13 @@ const resolvConf = "/etc/resolv.conf"
 
 // resolversOf lists the configured DNS servers, or else those of
 // resolv.conf; without any, that is the machine itself (resolv.conf(5)).
-func resolversOf(s *configs.SmarthostRules) ([]string, error) {
-	if len(s.Resolvers) > 0 {
-		return s.Resolvers, nil
+func resolversOf(configured []string) ([]string, error) {
+	if len(configured) > 0 {
+		return configured, nil
 	}
 	f, err := os.Open(resolvConf)
 	if err != nil {
-		return nil, fmt.Errorf("smarthost.resolvers: %w", err)
+		return nil, err
 	}
 	defer func() { _ = f.Close() }()
 	var found []string

@@ -26,6 +26,9 @@ func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 			if err != nil || ctx.Err() != nil {
 				break
 			}
+			if why = paused(ctx, hop); why != nil {
+				break
+			}
 			if s, why = g.open(ctx, hop, address); why != nil {
 				continue
 			}
@@ -42,6 +45,17 @@ func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 		}
 	}
 	return nil, why, nil
+}
+
+// paused returns the failure of a relay at which no login can be tried now.
+func paused(ctx context.Context, hop nexthop.Hop) *failed {
+	if hop.Account == nil {
+		return nil
+	}
+	if err := hop.Account.Check(ctx); err != nil {
+		return notLoggedIn(hop.Host, err)
+	}
+	return nil
 }
 
 // failureOf turns an error of the Finder into a failure.
@@ -67,10 +81,10 @@ type failed struct {
 // then connects again without TLS (RFC 7435), as Postfix does.
 func (g *Gate) open(ctx context.Context, hop nexthop.Hop, address string) (*server, *failed) {
 	terms := hop.Terms
-	s, why := g.tryServer(ctx, hop.Host, address, terms)
+	s, why := g.tryServer(ctx, hop, address, terms)
 	if why != nil && why.brokeOff && terms.Hybrid() {
 		terms.Classical = true
-		if s, why = g.tryServer(ctx, hop.Host, address, terms); why == nil {
+		if s, why = g.tryServer(ctx, hop, address, terms); why == nil {
 			g.o.Finder.Spare(hop.Host)
 		}
 	}
@@ -83,13 +97,13 @@ func (g *Gate) open(ctx context.Context, hop nexthop.Hop, address string) (*serv
 		return nil, why
 	}
 	terms.Level = outbound.None
-	return g.tryServer(ctx, hop.Host, address, terms)
+	return g.tryServer(ctx, hop, address, terms)
 }
 
 // tryServer connects to a server under the given terms and prepares it for
 // MAIL.
-func (g *Gate) tryServer(ctx context.Context, host, address string, terms outbound.Terms) (*server, *failed) {
-	s := &server{Server: Server{host, address}, terms: terms}
+func (g *Gate) tryServer(ctx context.Context, hop nexthop.Hop, address string, terms outbound.Terms) (*server, *failed) {
+	s := &server{Server: Server{hop.Host, address}, account: hop.Account, terms: terms, implicit: hop.Implicit}
 	config := terms.Config(&s.verdict)
 	if terms.Level == outbound.None {
 		config = nil
@@ -99,20 +113,31 @@ func (g *Gate) tryServer(ctx context.Context, host, address string, terms outbou
 		return nil, &failed{reply: "450 4.4.1 Connect to " + s.String() + ": " + syntax.Printable(err.Error())}
 	}
 	s.back = back
-	if why := g.negotiate(s); why != nil {
+	why := g.negotiate(s, hop.Implicit)
+	if why == nil && s.account != nil {
+		why = s.logIn(ctx)
+	}
+	if why != nil {
 		s.quit()
 		return nil, why
 	}
 	return s, nil
 }
 
-// negotiate reads the greeting, sends EHLO and starts TLS.
-func (g *Gate) negotiate(s *server) *failed {
+// negotiate reads the greeting, sends EHLO and starts TLS, unless the connection
+// begins with it.
+func (g *Gate) negotiate(s *server, implicit bool) *failed {
+	if implicit {
+		if why := s.handshake(); why != nil {
+			return why
+		}
+		g.secured(s)
+	}
 	r, err := s.readReply()
 	if err != nil || r.Code != 220 {
 		return s.refused("the connection", r, err)
 	}
-	if why := g.introduce(s); why != nil || s.terms.Level == outbound.None {
+	if why := g.introduce(s); why != nil || implicit || s.terms.Level == outbound.None {
 		return why
 	}
 	if !s.offers("STARTTLS") {
@@ -124,8 +149,12 @@ func (g *Gate) negotiate(s *server) *failed {
 	if why := s.startTLS(); why != nil {
 		return why
 	}
-	g.o.Observer.Secured(Handshake{s.Server, s.terms.Level, s.back.TLS(), s.verdict, s.terms.Testing})
+	g.secured(s)
 	return g.introduce(s)
+}
+
+func (g *Gate) secured(s *server) {
+	g.o.Observer.Secured(Handshake{s.Server, s.terms.Level, s.back.TLS(), s.verdict, s.terms.Testing})
 }
 
 // firstWord returns the name that a server gives in its reply to EHLO, in lower

@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"github.com/letterlock/letterlock/internal/relayauth"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/smtp/syntax"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
@@ -19,7 +21,10 @@ import (
 type server struct {
 	Server
 	back       *wire.Conn
+	account    *relayauth.Account // nil: no login
+	login      *relayauth.Login   // that has succeeded; nil: none
 	terms      outbound.Terms
+	implicit   bool // TLS has begun with the connection
 	verdict    outbound.Verdict
 	extensions []string // from its last reply to EHLO
 	unusable   bool     // the connection is lost, or its replies can no longer be matched to commands
@@ -58,6 +63,9 @@ func (s *server) readLines() (syntax.Reply, error) {
 	if s.unusable = err != nil || r.Code == 421; err != nil {
 		return r, err
 	}
+	if s.login != nil && slices.Contains(loginCodes, r.Code) {
+		r = s.loginEnded(r)
+	}
 	return adapt(r), nil
 }
 
@@ -86,6 +94,17 @@ var errUnasked = errors.New("the server has sent a reply without a command")
 // exchange sends a command that ends with its reply, or DATA, and reads the
 // reply.
 func (s *server) exchange(line string) (syntax.Reply, error) {
+	r, err := s.command(line)
+	if err == nil && r.Code/100 == 3 && line != "DATA" {
+		s.unusable = true
+		return syntax.Reply{}, syntax.ErrReply
+	}
+	return r, err
+}
+
+// command sends a line and reads its reply. If the server has sent anything
+// before the line, its replies cannot be matched to commands any more.
+func (s *server) command(line string) (syntax.Reply, error) {
 	switch {
 	case s.unusable:
 		return syntax.Reply{}, io.EOF
@@ -98,12 +117,7 @@ func (s *server) exchange(line string) (syntax.Reply, error) {
 		s.unusable = true
 		return syntax.Reply{}, err
 	}
-	r, err := s.readReply()
-	if err == nil && r.Code/100 == 3 && line != "DATA" { // only DATA may be answered with 3yz
-		s.unusable = true
-		return syntax.Reply{}, syntax.ErrReply
-	}
-	return r, err
+	return s.readReply()
 }
 
 // offers reports whether the server has an extension.
@@ -127,6 +141,11 @@ func (s *server) startTLS() *failed {
 	if r.Code != 220 {
 		return &failed{reply: quote(r, "451 4.7.4 TLS is required, but host "+s.String()+" refused to start TLS: "), tls: errors.New(syntax.OneLine(r.String()))}
 	}
+	return s.handshake()
+}
+
+// handshake negotiates TLS on the connection.
+func (s *server) handshake() *failed {
 	if err := s.back.Upgrade(""); err != nil {
 		s.unusable = true
 		why := &failed{reply: "451 4.7.5 Cannot start TLS with " + s.String() + ": handshake failure", tls: err, brokeOff: endedSilently(err)}
