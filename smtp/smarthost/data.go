@@ -76,6 +76,7 @@ var errTooBig = errors.New("too big")
 // does not offer it, or whose header is too long to be rewritten.
 func (g *Gate) carry(s *server) (writeErr, err error) {
 	var h header
+	from := rewriter{address: s.rewrite.Sender, over: !s.rewrite.From}
 	size := 0
 	t := syntax.Transfer{Client: g.front, Backend: s.back.ForGate(), Ended: func() error { return g.s.EnterStep(gate.Verdict) }}
 	t.Write = func(run []byte, tail string) error {
@@ -84,6 +85,13 @@ func (g *Gate) carry(s *server) (writeErr, err error) {
 			return errTooBig
 		case s.ascii && (h.hasUTF8(run) || h.hasUTF8([]byte(tail))):
 			return errNeedsUTF8
+		}
+		if !from.over {
+			text, err := from.next(run, tail)
+			if err != nil {
+				return err
+			}
+			run, tail = text, ""
 		}
 		return syntax.WriteText(s.back.ForGate(), run, tail)
 	}
@@ -106,6 +114,9 @@ func (s *server) readResult(writeErr error) string {
 	case errors.Is(writeErr, errNeedsUTF8):
 		s.unusable = true
 		return s.needsUTF8()
+	case errors.Is(writeErr, errHeader):
+		s.unusable = true
+		return headerTooLong
 	case writeErr != nil:
 		r, err := s.readReply() // the server may have sent the reason
 		s.unusable = true

@@ -103,7 +103,7 @@ func (g *Gate) open(ctx context.Context, hop nexthop.Hop, address string) (*serv
 // tryServer connects to a server under the given terms and prepares it for
 // MAIL.
 func (g *Gate) tryServer(ctx context.Context, hop nexthop.Hop, address string, terms outbound.Terms) (*server, *failed) {
-	s := &server{Server: Server{hop.Host, address}, account: hop.Account, terms: terms, implicit: hop.Implicit}
+	s := &server{Server: Server{hop.Host, address}, account: hop.Account, rewrite: hop.Rewrite, terms: terms, implicit: hop.Implicit}
 	config := terms.Config(&s.verdict)
 	if terms.Level == outbound.None {
 		config = nil

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/relayauth"
 	"github.com/letterlock/letterlock/internal/wire"
 	"github.com/letterlock/letterlock/smtp/syntax"
@@ -23,6 +24,7 @@ type server struct {
 	back       *wire.Conn
 	account    *relayauth.Account // nil: no login
 	login      *relayauth.Login   // that has succeeded; nil: none
+	rewrite    nexthop.Rewrite
 	terms      outbound.Terms
 	implicit   bool // TLS has begun with the connection
 	verdict    outbound.Verdict

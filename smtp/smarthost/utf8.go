@@ -16,6 +16,9 @@ import (
 // always be written in ASCII.
 func (s *server) mail(p syntax.Path) *failed {
 	s.ascii = p.Has("SMTPUTF8") && !s.offers("SMTPUTF8")
+	if s.rewrite.Sender != "" && p.Address != "" {
+		p.Address = s.rewrite.Sender
+	}
 	address, ok := s.writableAddress(p.Address)
 	if !ok {
 		return &failed{reply: s.needsUTF8()}
