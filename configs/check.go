@@ -41,6 +41,7 @@ var listenerRules = []listenerRule{
 	checkBackend,
 	checkPublicBackend,
 	checkPolicyName,
+	checkSmarthostTLS,
 	checkLogin,
 	checkBanner,
 	checkClientCertificates,

@@ -22,7 +22,7 @@ func checkListen(_ *Config, l Listener, r report) {
 // checkPolicyName checks the policy in force, which is the service's default if
 // the key is absent.
 func checkPolicyName(c *Config, l Listener, r report) {
-	if l.Service == Smarthost {
+	if !l.OffersTLS() {
 		return
 	}
 	r.in("policy").oneOf("TLS policy", l.PolicyName(), c.policyNames())

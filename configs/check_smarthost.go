@@ -17,6 +17,7 @@ var errNextHop = errors.New("is not a next hop")
 // smarthost.
 var smarthostRules = []func(c *Config, m Machine, at report){
 	checkClients,
+	checkDevices,
 	checkEHLOName,
 	checkResolvers,
 	checkSmarthostLevel,

@@ -52,8 +52,12 @@ func writeFacts(b *strings.Builder, facts []fact) {
 // backend, and when TLS begins.
 func (c *Config) head(l Listener) string {
 	text := fmt.Sprintf("listener %s on %s → ", l.Service, l.Listen)
-	if l.Service == Smarthost {
-		return text + "the servers of the recipients"
+	if l.Service.Outbound() {
+		text += "the servers of the recipients"
+		if l.OffersTLS() {
+			text += ", TLS " + startWords(l)
+		}
+		return text
 	}
 	return text + strings.Join(c.BackendOf(l).Addresses, ", ") + ", TLS " + startWords(l)
 }
@@ -67,7 +71,7 @@ func startWords(l Listener) string {
 	switch {
 	case l.Service.Implicit():
 		return "from the first byte"
-	case l.Service == SMTP:
+	case l.Service == SMTP, l.Service.Outbound():
 		return "after " + command
 	}
 	return "after " + command + ", which is required"
@@ -82,7 +86,7 @@ func (c *Config) describePolicies(b *strings.Builder) {
 		}
 	}
 	for _, l := range c.Listeners {
-		if l.Service != Smarthost {
+		if l.OffersTLS() {
 			use(l.PolicyName())
 		}
 		for _, exception := range l.Exceptions {

@@ -10,7 +10,14 @@ import (
 // describeSmarthost describes outbound mail.
 func (c *Config) describeSmarthost(l Listener, add func(what, text string)) {
 	s := c.Smarthost
-	add("clients", joined(s.Clients)+", in plaintext, and nobody else")
+	add("clients", clientWords(s, l))
+	for _, d := range s.Devices {
+		add("device", deviceWords(d))
+	}
+	if p, err := c.PolicyOf(l); err == nil {
+		add("policy", p.Name)
+		c.describeTLS(l, add)
+	}
 	add("name", s.EHLOName)
 	add("level", levelWords(s))
 	for _, d := range s.Destinations {
@@ -20,13 +27,27 @@ func (c *Config) describeSmarthost(l Listener, add func(what, text string)) {
 		add("authorities", "those in "+s.CA+", and no others")
 	}
 	if s.ClientCertificate != nil {
-		add("shown", s.ClientCertificate.Cert+" to servers that ask for a certificate")
+		add("certificate", s.ClientCertificate.Cert+", for servers that ask for one")
 	}
 	received := "a Received header is added"
 	if !l.ReceivedOn() {
 		received = "no Received header is added"
 	}
 	add("mail", fmt.Sprintf("%s, messages up to %d bytes", received, s.MaxMessage))
+}
+
+func clientWords(s *SmarthostRules, l Listener) string {
+	text := joined(s.Clients) + ", in plaintext"
+	switch {
+	case l.Service.Implicit():
+		text = joined(s.Clients) + ", in TLS"
+	case l.OffersTLS():
+		text += " or TLS"
+	}
+	if len(s.Devices) > 0 {
+		return text + ", and devices"
+	}
+	return text + ", and no others"
 }
 
 func levelWords(s *SmarthostRules) string {
@@ -38,6 +59,7 @@ func levelWords(s *SmarthostRules) string {
 	if s.MTASTSOn() {
 		text += " or an MTA-STS policy"
 	}
+	text += " demand more"
 	switch {
 	case len(s.Resolvers) > 0:
 		text += "; DNS from " + strings.Join(s.Resolvers, ", ")
@@ -55,8 +77,23 @@ func levelWords(s *SmarthostRules) string {
 
 func destinationWords(d Destination) string {
 	text := strings.Join(d.Domains, ", ")
+	if len(d.Senders) > 0 {
+		text += ", from " + strings.Join(d.Senders, ", ")
+	}
 	if d.NextHop != "" {
-		text += " by " + d.NextHop
+		text += " by " + strings.Join(append([]string{d.NextHop}, d.Fallback...), ", then ")
+	}
+	if d.Login != nil {
+		text += " with a login as " + d.Login.User
+		if o := d.Login.OAuth; o != nil {
+			text += " by OAuth (" + o.Grant + ")"
+		}
+	}
+	if d.RewriteSender != "" {
+		text += ", with the sender " + d.RewriteSender
+	}
+	if d.RewriteFrom {
+		text += ", also in From"
 	}
 	if len(d.Networks) > 0 {
 		text += ", in private networks too: " + joined(d.Networks)

@@ -63,7 +63,7 @@ func checkAgain(t *testing.T, c *Config, m Machine) {
 		t.Fatal("not described")
 	}
 	for _, l := range c.Listeners {
-		if _, err := c.PolicyOf(l); err != nil && l.Service != Smarthost {
+		if _, err := c.PolicyOf(l); err != nil && l.OffersTLS() {
 			t.Fatal(err)
 		}
 	}

@@ -15,6 +15,10 @@ func (l Listener) PolicyName() string {
 	return l.Policy
 }
 
+// OffersTLS reports whether clients can use TLS: on every service, but on
+// smarthost only with a policy.
+func (l Listener) OffersTLS() bool { return l.Service != Smarthost || l.Policy != "" }
+
 // ReceivedOn reports whether a Received header is added (RFC 5321 §4.4): on
 // every SMTP service, unless switched off.
 func (l Listener) ReceivedOn() bool {

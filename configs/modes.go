@@ -94,7 +94,7 @@ func (s *SmarthostRules) files() []file {
 	if s == nil {
 		return nil
 	}
-	all := []file{{"smarthost.ca", s.CA, PublicFile}, {"smarthost.token_key_file", s.TokenKeyFile, SecretFile}}
+	all := []file{{"smarthost.ca", s.CA, PublicFile}, {"smarthost.token_key_file", s.TokenKeyFile, SecretFile}, {"smarthost.device_passwords", s.DevicePasswords, SecretFile}}
 	if own := s.ClientCertificate; own != nil {
 		all = append(all, file{"smarthost.client_certificate.cert", own.Cert, PublicFile}, file{"smarthost.client_certificate.key", own.Key, SecretFile})
 	}

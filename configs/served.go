@@ -42,7 +42,7 @@ func (c *Config) Served() []Served {
 	var all []Served
 	known := map[string]int{}
 	for n, l := range c.Listeners {
-		if l.Service == Smarthost { // its clients speak plaintext
+		if !l.OffersTLS() {
 			continue
 		}
 		s := c.ServedBy(l)

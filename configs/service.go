@@ -16,8 +16,10 @@ const (
 	POP3S       Service = "pop3s"
 	Sieve       Service = "sieve"
 
-	// Smarthost accepts the legacy server's own outbound mail.
-	Smarthost Service = "smarthost"
+	// Smarthost accepts the legacy server's own outbound mail. Smarthosts is for
+	// devices that begin with TLS.
+	Smarthost  Service = "smarthost"
+	Smarthosts Service = "smarthosts"
 )
 
 // serviceFacts are the facts that follow from a service's name.
@@ -43,6 +45,7 @@ var services = []serviceFacts{
 	{POP3S, "pop3", 995, 110, true, "strict"},
 	{Sieve, "sieve", 4190, 4190, false, "strict"},
 	{Smarthost, "smarthost", 10025, 0, false, ""},
+	{Smarthosts, "smarthost", 10465, 0, true, "strict"},
 }
 
 // Services lists every service, in the order of the reference file.

@@ -20,6 +20,7 @@ func TestServices(t *testing.T) {
 		{POP3S, 995, 110, "pop3", true, "strict"},
 		{Sieve, 4190, 4190, "sieve", false, "strict"},
 		{Smarthost, 10025, 0, "smarthost", false, ""},
+		{Smarthosts, 10465, 0, "smarthost", true, "strict"},
 		{"gopher", 0, 0, "", false, ""},
 	}
 	for i, tt := range tests {

@@ -15,9 +15,19 @@ import (
 // SmarthostRules apply to outbound mail of the legacy server, on all listeners
 // of the service smarthost.
 type SmarthostRules struct {
-	// The clients that may send mail: only addresses of loopback and private
-	// networks. Default: this machine.
+	// The clients that may send any mail without a login: only addresses of
+	// loopback and private networks. Default: this machine.
 	Clients []Network `yaml:"clients" min:"1" example:"[127.0.0.0/8, '::1', 10.0.0.5]"`
+
+	// Devices and programs that may send mail with some senders only, such as
+	// scanners. A device is recognised by its address or by its login. Default:
+	// none.
+	Devices []Device `yaml:"devices"`
+
+	// A file with the passwords of devices that log in: lines of the device's
+	// name, a colon, and a hash; letterlock password makes such a line. The file is
+	// read again when it changes. Required for a device with a login.
+	DevicePasswords string `yaml:"device_passwords" example:"/etc/letterlock/device-passwords"`
 
 	// The proxy's name in EHLO; it should be the one in the PTR record of its
 	// address. Default: the hostname.
@@ -163,6 +173,10 @@ func (c *Config) completeSmarthost(folder string) {
 	s.EHLOName = foldName(s.EHLOName)
 	s.CA = inFolder(folder, s.CA)
 	s.TokenKeyFile = inFolder(folder, s.TokenKeyFile)
+	s.DevicePasswords = inFolder(folder, s.DevicePasswords)
+	for i := range s.Devices {
+		s.Devices[i].complete()
+	}
 	if s.ClientCertificate != nil {
 		s.ClientCertificate.Cert, s.ClientCertificate.Key = inFolder(folder, s.ClientCertificate.Cert), inFolder(folder, s.ClientCertificate.Key)
 	}

@@ -56,6 +56,7 @@ func Warnings(c *Config) []Warning {
 		c.warnHostName(i, l, advise)
 		c.warnListener(l, func(name, text string) { warn(fmt.Sprintf("listeners[%d].%s", i, name), "%s", text) })
 	}
+	c.warnDevices(time.Now(), warn)
 	c.warnStateDir(advise)
 	c.warnModes(advise)
 	return all

@@ -107,6 +107,10 @@ var helps = map[string]help{
 		"ask a user for consent to send mail through a provider, and store it", "FILE | --config FILE [FLAGS]",
 		[]string{"oauth login --config letterlock.yaml", "oauth login --user scanner@example.com --config letterlock.yaml"},
 	},
+	"password": {
+		"make the line of smarthost.device_passwords or status.passwords, with a new password", "NAME [FLAGS]",
+		[]string{"password scanner >> /etc/letterlock/device-passwords", "password ann >> /etc/letterlock/status-passwords", "password erp --stdin < password"},
+	},
 	"completion": {"print a shell's completion of letterlock", "bash | zsh | fish", []string{"completion bash"}},
 	"man":        {"print a page of the manual, or list the pages", "[PAGE]", []string{"man", "man letterlock.yaml.5"}},
 	"version":    {"say which version this is", "", []string{"version"}},

@@ -36,6 +36,7 @@ func subcommands() []subcommand {
 		{"mta-sts", mtastsCommand},
 		{"whatif", whatifCommand},
 		{"oauth", oauthCommand},
+		{"password", passwordCommand},
 		{"completion", completionCommand},
 		{"man", manCommand},
 		{"version", versionCommand},

@@ -54,6 +54,9 @@ func (d deliveryLog) Ended(e smarthost.Delivery) {
 		with = tlspolicy.Version(e.TLS.Version).String()
 	}
 	fields := []any{"session", d.session, "service", d.service, "domain", e.Domain, "relay", e.Server.String(), "tls", with, "recipients", e.Recipients, "reply", loghandler.Long(e.Reply)}
+	if e.Device != "" {
+		fields = append(fields, "device", e.Device)
+	}
 	if e.Remedy != "" {
 		fields = append(fields, "remedy", loghandler.Whole(e.Remedy))
 	}

@@ -34,6 +34,14 @@ var protocols = map[string]protocol{
 	"sieve": {[]string{"managesieve"}, plainGate(func(s *gate.Session) proxy.Gate { return sieve.New(s) }), anonymous(sieve.Probe)},
 }
 
+// alpnOf returns the ALPN names of a service. A smarthost speaks SMTP too.
+func alpnOf(s configs.Service) []string {
+	if s.Outbound() {
+		return protocols["smtp"].alpn
+	}
+	return protocolOf(s).alpn
+}
+
 func protocolOf(s configs.Service) protocol { return protocols[s.Protocol()] }
 
 // plainGate returns a constructor of gates without options.

@@ -57,7 +57,7 @@ func noBackend(pools []*upstream.Pool) (problem string) {
 // noCertificate returns why a listener has no valid certificate; empty: it has
 // one, or needs none.
 func (g *generation) noCertificate(s Service, now time.Time) string {
-	if s.Smarthost {
+	if !s.tls.offered {
 		return ""
 	}
 	certificates := g.stores.of(s).Certificates()

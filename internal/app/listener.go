@@ -27,7 +27,7 @@ func listenerError(s Service, err error) error { return fmt.Errorf("listener %s:
 
 func newListener(c *configs.Config, s Service, store *certs.Store, backends *pools, m *maintenance) (*proxy.Listener, error) {
 	if s.Smarthost {
-		return newSmarthost(c, s, backends, m)
+		return newSmarthost(c, s, store, backends, m)
 	}
 	backend, err := backends.get(s.backend, s)
 	if err != nil {

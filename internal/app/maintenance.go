@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/internal/devices"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/observe/page"
 	"github.com/letterlock/letterlock/internal/relayauth"
@@ -33,6 +34,8 @@ type maintenance struct {
 	outbound   *page.Outbound  // counts of the smarthosts
 	finder     *nexthop.Finder // of all smarthosts; nil until one needs it
 	accounts   map[string]*relayauth.Account
+	devices    *devices.Table     // of all smarthosts; nil until one needs it
+	earlier    *devices.Table     // of the previous generation
 	deliveries smarthost.Observer // observes the deliveries of all smarthosts; may be nil
 
 	// reread is called after a watched file was read again; may be nil.
@@ -68,6 +71,7 @@ func newMaintenance(log *slog.Logger) *maintenance {
 // tickets, without which no session could be resumed, and the counts.
 func (m *maintenance) follow(before *maintenance) {
 	m.secret, m.before, m.outbound = before.secret, before.pairs, before.outbound
+	m.earlier = before.devices
 	m.lookups.follow(&before.lookups)
 	m.ring = tickets.NewRing(m.secret)
 }

@@ -108,7 +108,7 @@ func (s *servedCheck) check(ctx context.Context, g *generation, addresses []net.
 	for again := true; again && ctx.Err() == nil; {
 		all, again = nil, false
 		for i, service := range g.services {
-			if service.Smarthost {
+			if !service.tls.offered {
 				continue
 			}
 			at := s.look(ctx, g, service, addresses[i], certs.Inspection{Roots: roots, Now: now})

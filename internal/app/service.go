@@ -63,6 +63,7 @@ type recipientSettings struct {
 
 // tlsSettings are the settings of TLS with clients.
 type tlsSettings struct {
+	offered    bool
 	policy     tlspolicy.Policy
 	scope      tickets.Scope // without an exception
 	served     string        // the key of the certificates in stores
@@ -113,7 +114,7 @@ func resolveListener(c *configs.Config, l configs.Listener) (Service, error) {
 	if s.banner == "" {
 		s.banner = "ready"
 	}
-	if s.Smarthost { // its clients use plaintext
+	if !l.OffersTLS() {
 		return s, nil
 	}
 	var err error
@@ -155,11 +156,11 @@ func tlsSettingsOf(c *configs.Config, l configs.Listener) (tlsSettings, error) {
 	}
 	served := c.ServedBy(l)
 	t := tlsSettings{
-		policy: policy, served: served.Key(), tickets: l.TicketsOn(),
+		offered: true, policy: policy, served: served.Key(), tickets: l.TicketsOn(),
 		// All settings that two listeners must share so that sessions of one
 		// can be resumed at the other.
 		scope: tickets.Scope{
-			Service: string(l.Service), ALPN: protocolOf(l.Service).alpn, Policy: policy, StrictSNI: l.SNI == "strict",
+			Service: string(l.Service), ALPN: alpnOf(l.Service), Policy: policy, StrictSNI: l.SNI == "strict",
 			Certificates: sourcesOf(c, served), Clients: []string{l.ClientCertificates, l.ClientCA},
 		},
 		clients: clientSettings{ask: l.AsksClients(), require: l.ClientCertificates == "require", anyUsage: l.Service == configs.SMTP, ca: l.ClientCA},
@@ -184,7 +185,9 @@ func (s Service) decidesAlone() bool {
 }
 
 // AllowsPlaintext reports whether clients may send mail without TLS.
-func (s Service) AllowsPlaintext() bool { return s.Smarthost || !s.mail.options.RequireTLS }
+func (s Service) AllowsPlaintext() bool {
+	return !s.Implicit && (s.Smarthost || !s.mail.options.RequireTLS)
+}
 
 // Certificates returns the key of the certificates that the listener serves: that of
 // a configs.Served.

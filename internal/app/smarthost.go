@@ -33,26 +33,34 @@ const (
 
 // newSmarthost creates the listener of a smarthost, whose gate finds the
 // servers of each recipient.
-func newSmarthost(c *configs.Config, l Service, backends *pools, m *maintenance) (*proxy.Listener, error) {
+func newSmarthost(c *configs.Config, l Service, store *certs.Store, backends *pools, m *maintenance) (*proxy.Listener, error) {
 	finder, err := m.finderOf(c, backends)
+	if err != nil {
+		return nil, err
+	}
+	table, err := m.devicesOf(c)
 	if err != nil {
 		return nil, err
 	}
 	s := c.Smarthost
 	o := smarthost.Options{
-		Name: s.EHLOName, Finder: finder,
+		Name: s.EHLOName, Finder: finder, TLS: l.tls.offered,
 		Message: s.MaxMessage, Recipients: maxOutRecipients, Received: l.mail.options.Received,
 	}
-	return &proxy.Listener{
+	listener := &proxy.Listener{
 		Service: l.Name, Address: l.Address, Banner: l.banner,
-		Outbound: true, Backend: &upstream.Pool{Name: "MX"},
+		Implicit: l.Implicit, Outbound: true, Backend: &upstream.Pool{Name: "MX"},
 		NewGate: func(session *gate.Session) proxy.Gate {
 			o := o
-			o.Denied = !s.Admits(session.Client.Addr())
+			admit(&o, session.Client.Addr(), s.Admits, table)
 			o.Observer = m.observerOf(deliveryLog{m.log, session.ID, l.Name, m.outbound})
 			return smarthost.New(session, o)
 		},
-	}, nil
+	}
+	if !l.tls.offered {
+		return listener, nil
+	}
+	return listener, m.secure(listener, l.tls, store)
 }
 
 // finderOf returns the finder of all smarthosts of a generation. They share its

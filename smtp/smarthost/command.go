@@ -25,8 +25,13 @@ var commands = map[string]struct {
 	"HELP": {do: (*Gate).help},
 	"QUIT": {do: (*Gate).quit},
 
-	"AUTH": {}, "BDAT": {}, "STARTTLS": {}, "EXPN": {}, "ETRN": {}, "TURN": {}, "ATRN": {}, "LHLO": {}, "XCLIENT": {}, "XFORWARD": {},
+	"STARTTLS": {do: (*Gate).startTLS},
+	"AUTH":     {do: (*Gate).auth, mail: true},
+
+	"BDAT": {}, "EXPN": {}, "ETRN": {}, "TURN": {}, "ATRN": {}, "LHLO": {}, "XCLIENT": {}, "XFORWARD": {},
 }
+
+const notImplemented = "502 5.5.1 Command not implemented"
 
 // execute runs one command, or refuses it.
 func (g *Gate) execute(cmd syntax.Line) error {
@@ -37,7 +42,7 @@ func (g *Gate) execute(cmd syntax.Line) error {
 	case !ok:
 		return g.fault("500 5.5.1 Command unrecognized")
 	case known.do == nil:
-		return g.fault("502 5.5.1 Command not implemented")
+		return g.fault(notImplemented)
 	case known.mail && g.helo == "":
 		return g.fault("503 5.5.1 Send EHLO first")
 	}
@@ -66,8 +71,26 @@ func (g *Gate) hello(cmd syntax.Line) error {
 		g.answer("250 " + g.s.Hostname)
 		return nil
 	}
-	g.front.Print("250-", g.s.Hostname, "\r\n250-PIPELINING\r\n250-SIZE ", strconv.Itoa(g.o.Message), "\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
+	g.front.Print("250-", g.s.Hostname, "\r\n")
+	for _, extension := range g.extensions() {
+		g.front.Print("250-", extension, "\r\n")
+	}
+	g.answer("250 SMTPUTF8")
 	return nil
+}
+
+// extensions lists the extensions that the client is offered, without SMTPUTF8.
+func (g *Gate) extensions() []string {
+	offered := []string{"PIPELINING", "SIZE " + strconv.Itoa(g.o.Message), "8BITMIME"}
+	switch {
+	case g.front.TLS() != nil:
+	case g.o.TLS:
+		offered = append(offered, "STARTTLS")
+	}
+	if g.mayAuth() && !g.authed {
+		offered = append(offered, "AUTH "+strings.Join(mechanisms, " "))
+	}
+	return offered
 }
 
 func (g *Gate) reset(cmd syntax.Line) error {

@@ -60,7 +60,7 @@ func (g *Gate) finish(answer string) error {
 	if answer[0] == '2' {
 		g.s.MessageAccepted()
 	}
-	g.o.Observer.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: syntax.OneLine(answer)})
+	g.report(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: syntax.OneLine(answer)})
 	g.answer(answer)
 	if err := g.front.Flush(); err != nil { // before QUIT to the server, which may take long
 		return gate.FromClient(err)
@@ -133,12 +133,24 @@ func (s *server) readResult(writeErr error) string {
 	return r.String()
 }
 
+// protocol returns the keyword of RFC 3848 for the client's connection.
+func (g *Gate) protocol() string {
+	if g.verb == "HELO" {
+		return "SMTP"
+	}
+	keyword := "ESMTP"
+	if g.front.TLS() != nil {
+		keyword += "S"
+	}
+	if g.authed {
+		keyword += "A"
+	}
+	return keyword
+}
+
 // received returns the Received header (RFC 5321 §4.4).
 func (g *Gate) received() string {
-	protocol := "ESMTP"
-	if g.verb == "HELO" {
-		protocol = "SMTP"
-	}
+	protocol := g.protocol()
 	address, _ := g.s.Originating()
 	if g.s.Client.Addr().Unmap().Is6() {
 		address = "IPv6:" + address

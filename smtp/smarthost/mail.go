@@ -33,6 +33,10 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 	if refused := g.checkParameters(p); refused != "" {
 		return g.fault(refused)
 	}
+	if refused := g.permit(p.Address); refused != "" {
+		g.s.Observer.Rejected(gate.Rejection{Command: "MAIL", From: p.Address, Reply: refused, Ours: true})
+		return g.refuse(refused)
+	}
 	g.mail = &transaction{sender: p, utf8: p.Has("SMTPUTF8"), failed: map[string]string{}}
 	if err := g.s.EnterStep(gate.Envelope); err != nil {
 		return err
@@ -140,7 +144,7 @@ func (g *Gate) findServer(domain string) (reached bool, err error) {
 	if s != nil {
 		s.quit()
 	}
-	g.o.Observer.Ended(Delivery{Domain: domain, Server: s.label(), TLS: s.secured(), Reply: syntax.OneLine(why.reply), Remedy: why.remedy})
+	g.report(Delivery{Domain: domain, Server: s.label(), TLS: s.secured(), Reply: syntax.OneLine(why.reply), Remedy: why.remedy})
 	if len(m.failed) < g.o.Recipients {
 		m.failed[domain] = why.reply
 	}
@@ -154,7 +158,7 @@ func (g *Gate) addRecipient(p syntax.Path) error {
 	m := g.mail
 	answer, ok := m.server.recipient(p.Address)
 	if !ok {
-		g.o.Observer.Ended(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Reply: syntax.OneLine(answer)})
+		g.report(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Reply: syntax.OneLine(answer)})
 	} else if m.accepted++; m.accepted == 1 {
 		if err := g.s.EnterStep(gate.Recipients); err != nil {
 			return err
@@ -186,7 +190,23 @@ func (g *Gate) endTransaction() {
 		g.mail.server.quit()
 	}
 	g.mail = nil
-	_ = g.s.EnterStep(gate.Authenticating) // the next read returns the error
+	_ = g.s.EnterStep(g.idleStep()) // the next read returns the error
+}
+
+// idleStep returns the step of a session between two messages.
+func (g *Gate) idleStep() gate.Step {
+	if g.authed {
+		return gate.LoggedIn
+	}
+	return gate.Authenticating
+}
+
+// report reports the result of a message or of recipients.
+func (g *Gate) report(d Delivery) {
+	if g.device != nil {
+		d.Device = g.device.Name
+	}
+	g.o.Observer.Ended(d)
 }
 
 var errDomain = errors.New("the address has no valid domain")

@@ -47,6 +47,7 @@ type Handshake struct {
 
 // Delivery is the result of a message to a domain, or of a refused recipient.
 type Delivery struct {
+	Device     string // that has sent it; empty: none
 	Domain     string
 	Server     Server               // zero: no server was reached
 	TLS        *tls.ConnectionState // nil: plaintext

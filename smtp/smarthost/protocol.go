@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/letterlock/letterlock/internal/devices"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/wire"
@@ -13,8 +14,12 @@ import (
 
 // Options are the settings of one listener.
 type Options struct {
-	Name       string // the name in our EHLO to servers
-	Denied     bool   // the client may not send mail
+	Name       string          // the name in our EHLO to servers
+	Denied     bool            // the client may not send mail, and cannot log in
+	MustLogIn  bool            // the client may send mail only after a login
+	TLS        bool            // STARTTLS is offered
+	Client     *devices.Device // the device that the client's address stands for; nil: none, any sender is accepted
+	Devices    *devices.Table  // the devices that can log in; nil: none
 	Finder     Finder
 	Observer   Observer
 	Message    int // maximum bytes of a message
@@ -41,10 +46,16 @@ type Gate struct {
 	verb   string // EHLO or HELO
 	errors int
 	mail   *transaction // nil: there is none
+
+	permitted bool            // the client may send mail
+	device    *devices.Device // that sends; nil: none, any sender is accepted
+	authed    bool            // the device has logged in
 }
 
 // New returns the gate of a session.
-func New(s *gate.Session, o Options) *Gate { return &Gate{s: s, o: o} }
+func New(s *gate.Session, o Options) *Gate {
+	return &Gate{s: s, o: o, permitted: !o.MustLogIn, device: o.Client}
+}
 
 // Secure does nothing: TLS is the client's choice, unless it logs in.
 func (g *Gate) Secure(*wire.Stream) error { return nil }

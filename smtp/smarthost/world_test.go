@@ -3,6 +3,7 @@ package smarthost_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/app"
+	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/test/authority"
@@ -47,6 +49,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{book: &book{}, t: t, ca: authority.New(t), dns: nameserver.New(t), config: config(), net: [2]byte{byte(1 + rand.IntN(250)), byte(rand.IntN(250))}}
 	w.dns.Behave(true, false, dnsmessage.RCodeSuccess)
+	w.config.StateDir = t.TempDir()
 	w.finder = &nexthop.Finder{
 		DNS: nexthop.Servers{resolver.Resolver{Address: w.dns.Address}}, Validates: true, Roots: func() *x509.CertPool { return w.ca.Pool },
 		Names: []string{"mail.example.com"}, Default: nexthop.Rules{Level: outbound.May, Signals: true}, Sessions: outbound.NewSessions(10),
@@ -76,8 +79,12 @@ func config() *configs.Config {
 // then.
 func (w *world) start() {
 	w.t.Helper()
+	options := app.Options{Log: slog.New(slog.DiscardHandler), Finder: w.finder, Deliveries: w.book}
+	if w.config.Listeners[0].Policy != "" {
+		options.Certificates = certs.NewStore([]tls.Certificate{w.ca.ECDSA(w.t, "mail.example.com")})
+	}
 	var err error
-	if w.proxy, err = app.New(w.config, app.Options{Log: slog.New(slog.DiscardHandler), Finder: w.finder, Deliveries: w.book}); err != nil {
+	if w.proxy, err = app.New(w.config, options); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := w.proxy.Start(context.Background()); err != nil {
@@ -189,6 +196,9 @@ func (b *book) Unsecured(server smarthost.Server, level outbound.Level, inPlaint
 }
 
 func (b *book) Ended(d smarthost.Delivery) {
+	if d.Device != "" {
+		b.note("device %s", d.Device)
+	}
 	b.note("%s by %s, TLS: %t, %d recipients: %s", d.Domain, d.Server.Host, d.TLS != nil, d.Recipients, d.Reply)
 }
 
