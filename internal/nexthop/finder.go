@@ -71,6 +71,10 @@ type Hop struct {
 	Implicit  bool               // TLS begins with the connection
 	Account   *relayauth.Account // nil: no login
 	Rewrite   Rewrite
+
+	// Authentic reports that the terms authenticate the server by a name or a key
+	// that forged DNS records cannot change, as REQUIRETLS demands (RFC 8689 §4.2.1).
+	Authentic bool
 }
 
 // Rewrite is a sender that messages get in place of their own.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/internal/resolver"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
 // hop finds the addresses of a host, and its terms.
@@ -25,12 +27,21 @@ func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
 		return hop, err
 	}
 	hop.Implicit = t.configured && t.port == submissionsPort && hop.Terms.Level.Required()
+	hop.Authentic = t.authenticates(hop.Terms.Level, h)
 	hop.Terms.Classical = f.isSpared(h.name)
 	if f.Certificate != nil {
 		hop.Terms.Certificate = f.Certificate()
 	}
 	hop.Terms.Sessions = f.Sessions.For(hop.Terms, h.name)
 	return hop, nil
+}
+
+// authenticates reports whether terms of a level prove the identity of a host; see
+// Hop.Authentic. A certificate for the host's name proves nothing if an MX record
+// could be forged, unless the names are those of an MTA-STS policy.
+func (t target) authenticates(level outbound.Level, h host) bool {
+	byHost := level == outbound.Verify && t.rules.Level == outbound.Verify || slices.Contains(t.rules.Match, "hostname")
+	return level.Proven() && (h.secure || !byHost)
 }
 
 // addresses looks a host up and removes the addresses that the Guard

@@ -80,10 +80,12 @@ func (g *Gate) hello(cmd syntax.Line) error {
 }
 
 // extensions lists the extensions that the client is offered, without SMTPUTF8.
+// REQUIRETLS is offered only inside TLS (RFC 8689 §4.1).
 func (g *Gate) extensions() []string {
 	offered := []string{"PIPELINING", "SIZE " + strconv.Itoa(g.o.Message), "8BITMIME"}
 	switch {
 	case g.front.TLS() != nil:
+		offered = append(offered, "REQUIRETLS")
 	case g.o.TLS:
 		offered = append(offered, "STARTTLS")
 	}

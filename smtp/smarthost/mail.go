@@ -12,8 +12,11 @@ import (
 
 // transaction is the current message.
 type transaction struct {
-	sender   syntax.Path
-	utf8     bool
+	sender syntax.Path
+	utf8   bool
+
+	requireTLS bool // REQUIRETLS (RFC 8689)
+
 	domain   string            // of the recipients so far; empty: no recipient yet
 	server   *server           // of the domain; nil: no recipient yet
 	accepted int               // recipients that were accepted
@@ -37,13 +40,15 @@ func (g *Gate) mailFrom(cmd syntax.Line) error {
 		g.s.Observer.Rejected(gate.Rejection{Command: "MAIL", From: p.Address, Reply: refused, Ours: true})
 		return g.refuse(refused)
 	}
-	g.mail = &transaction{sender: p, utf8: p.Has("SMTPUTF8"), failed: map[string]string{}}
+	g.mail = &transaction{sender: p, utf8: p.Has("SMTPUTF8"), requireTLS: p.Has("REQUIRETLS"), failed: map[string]string{}}
 	if err := g.s.EnterStep(gate.Envelope); err != nil {
 		return err
 	}
 	g.answer("250 2.1.0 OK")
 	return nil
 }
+
+const unsupported = "555 5.5.4 Unsupported parameter"
 
 // checkParameters refuses every parameter but those that the smarthost offers.
 func (g *Gate) checkParameters(p syntax.Path) (refused string) {
@@ -66,8 +71,12 @@ func (g *Gate) checkParameters(p syntax.Path) (refused string) {
 			if valued {
 				return "501 5.5.4 Syntax: SMTPUTF8"
 			}
+		case "REQUIRETLS":
+			if valued || g.front.TLS() == nil {
+				return unsupported
+			}
 		default:
-			return "555 5.5.4 Unsupported parameter"
+			return unsupported
 		}
 	}
 	if !asciiOnly(p.Address) && !p.Has("SMTPUTF8") {
@@ -87,7 +96,7 @@ func (g *Gate) rcptTo(cmd syntax.Line) error {
 	case err != nil || p.Address == "":
 		return g.refuse("501 5.5.4 Syntax: RCPT TO:<address>")
 	case p.Params != "":
-		return g.refuse("555 5.5.4 Unsupported parameter")
+		return g.refuse(unsupported)
 	case !asciiOnly(p.Address) && !g.mail.utf8:
 		return g.refuse("553 5.6.7 The address needs SMTPUTF8")
 	}

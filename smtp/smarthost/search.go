@@ -21,6 +21,8 @@ func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 	for hop, err := range g.o.Finder.Hops(ctx, foldDomain(g.mail.sender.Address), domain) {
 		if err != nil {
 			why = failureOf(err)
+		} else if g.mail.requireTLS && !hop.Authentic {
+			why, hop.Addresses = withoutProof(hop), nil
 		}
 		for _, address := range hop.Addresses {
 			if err != nil || ctx.Err() != nil {
@@ -32,7 +34,7 @@ func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 			if s, why = g.open(ctx, hop, address); why != nil {
 				continue
 			}
-			if why = s.mail(g.mail.sender); why == nil || why.final {
+			if why = s.beginMail(g.mail); why == nil || why.final {
 				return s, why, nil
 			}
 			s.quit()
@@ -56,6 +58,23 @@ func paused(ctx context.Context, hop nexthop.Hop) *failed {
 		return notLoggedIn(hop.Host, err)
 	}
 	return nil
+}
+
+// beginMail sends the server the sender. With REQUIRETLS it first checks that the
+// server promises the same (RFC 8689 §4.2.1).
+func (s *server) beginMail(m *transaction) *failed {
+	if m.requireTLS && !s.offers("REQUIRETLS") {
+		return &failed{reply: "550 5.7.30 REQUIRETLS is required, but was not offered by host " + s.String()}
+	}
+	return s.mail(m.sender)
+}
+
+// withoutProof returns the failure of a server that gets no message with REQUIRETLS.
+func withoutProof(hop nexthop.Hop) *failed {
+	return &failed{
+		reply:  "550 5.7.30 REQUIRETLS is required, but neither DANE, MTA-STS nor the configuration authenticates host " + hop.Host,
+		remedy: "if the server has a certificate for its domain, write a destination with level: secure",
+	}
 }
 
 // failureOf turns an error of the Finder into a failure.
