@@ -1,9 +1,6 @@
 package proxy
 
 import (
-	"context"
-	"crypto/tls"
-	"net"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -115,28 +112,4 @@ func (t Timeouts) backend() upstream.Timeouts {
 		Dial: t.Dial, Handshake: t.Handshake,
 		Reply: t.of(gate.Authenticating.Rule().Backend), Verdict: t.of(gate.Verdict.Rule().Backend),
 	}
-}
-
-// searchTime bounds a gate's own search for a backend: a client may give up after
-// waiting five minutes for the reply to RCPT (RFC 5321 §4.5.3.2.3).
-const searchTime = 4 * time.Minute
-
-// search implements gate.Backends.Search.
-func (ses *session) search() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ses.talk.ctx, searchTime)
-}
-
-// connectTo implements gate.Session.Connect: it dials an address that the gate has
-// found, and makes it the session's backend.
-func (ses *session) connectTo(ctx context.Context, address string, config *tls.Config) (*wire.Conn, error) {
-	ses.info.Backend = address
-	dialer := net.Dialer{Timeout: ses.rules().Timeouts.Dial, KeepAlive: -1}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	deadline, _ := ctx.Deadline()
-	back := upstream.NewConn(ses.talk.ctx, ses.rules().Timeouts.backend(), conn, config, deadline)
-	ses.setBackend(back, func() {})()
-	return back, nil
 }

@@ -47,7 +47,7 @@ func (ses *session) gateSession() *gate.Session {
 		Client: ses.info.Client, Local: ses.info.Local, Handover: l.Handover.Words(), ClientKnown: l.Handover.Seen(),
 		AuthAllowed: ses.authAllowed, Observer: ses,
 		Mail:       gate.Mail{Spool: ses.spool, Accepted: ses.messageAccepted, Date: date},
-		Backends:   gate.Backends{Route: ses.router(), Search: ses.search, Connect: ses.connectTo},
+		Backends:   gate.Backends{Route: ses.router(), NextHops: (*nextHops)(ses)},
 		Mechanisms: l.mechanisms,
 		Limits:     gate.Limits{Token: limits.Token, Literal: limits.Literal, Errors: limits.Errors, Message: limits.Message},
 	}

@@ -62,14 +62,28 @@ type Backends struct {
 	// login is refused. Nil: there is only one backend.
 	Route func(Claim) (Credentials, error)
 
-	// Search begins a search for a next hop by the gate itself. Its context ends when
-	// the search has taken too long.
-	Search func() (context.Context, context.CancelFunc)
+	NextHops // of a gate that finds its next hops by itself
+}
+
+// NextHops are the connections to next hops.
+type NextHops interface {
+	// Search begins a search for a next hop. Its context ends when the search has taken
+	// too long.
+	Search() (context.Context, context.CancelFunc)
 
 	// Connect dials a next hop, host:port, and makes it the session's backend.
 	// Upgrade starts TLS. The replies of the next hop must arrive before the
 	// context's deadline.
-	Connect func(ctx context.Context, address string, config *tls.Config) (*wire.Conn, error)
+	Connect(ctx context.Context, address string, config *tls.Config) (*wire.Conn, error)
+
+	// Release takes the backend away from the session, so that its connection can be
+	// kept for another session. It reports false if it cannot be kept. free must be
+	// called when the connection is closed or adopted.
+	Release() (free func(), ok bool)
+
+	// Adopt makes a released connection to an address the session's backend. The next
+	// reply must arrive soon. It reports false if the session cannot use it.
+	Adopt(ctx context.Context, address string, back *wire.Conn) bool
 }
 
 // MessageAccepted reports that the backend has accepted a message.

@@ -22,6 +22,12 @@ func (d Descriptors) Acquire() bool {
 	}
 }
 
+// AcquireSpare is Acquire for a connection that need not be kept. It leaves half of
+// the descriptors to sessions.
+func (d Descriptors) AcquireSpare() bool {
+	return d == nil || len(d) < cap(d)/2 && d.Acquire()
+}
+
 // Release returns a descriptor.
 func (d Descriptors) Release() {
 	if d != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -196,6 +197,24 @@ func (c *Conn) Detach() (conn net.Conn, unused []byte, err error) {
 
 // Abort closes the connection at once, from any goroutine.
 func (c *Conn) Abort() { _ = c.raw.Close() }
+
+// Release ends the deadlines and the Tap of the session that has used the connection,
+// so that it can be kept for another session. It reports false if the connection must
+// be closed: the session was stopped, the connection is broken, or data is unread.
+func (c *Conn) Release() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.expired || c.err != nil || c.gone || c.over || c.Buffered() > 0 || len(c.out) > 0 {
+		return false
+	}
+	c.until, c.reply = time.Time{}, time.Time{}
+	c.Tap, c.Handshake = nil, nil
+	return true
+}
+
+// Quiet reads until the deadline that ReadBy has set or sets, and reports whether
+// nothing has arrived until then.
+func (c *Conn) Quiet() bool { return errors.Is(c.more(), os.ErrDeadlineExceeded) }
 
 // The bounds of the wait in Close for a peer that is still sending.
 const (

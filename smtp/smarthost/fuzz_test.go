@@ -48,6 +48,7 @@ func (p *tape) Write(b []byte) (int, error) {
 	return p.sent.Write(b)
 }
 
+func (p *tape) LocalAddr() net.Addr              { return nil }
 func (p *tape) Close() error                     { return nil }
 func (p *tape) SetDeadline(time.Time) error      { return nil }
 func (p *tape) SetReadDeadline(time.Time) error  { return nil }
@@ -69,33 +70,43 @@ func (lone) Secured(Handshake)                             {}
 func (lone) Unsecured(Server, outbound.Level, bool, error) {}
 func (lone) Ended(Delivery)                                {}
 
+// tapes are the connections to next hops. Each reads the same replies.
+type tapes struct {
+	gate.NextHops
+	server []string
+	all    []*tape
+}
+
+func (h *tapes) Search() (context.Context, context.CancelFunc) {
+	return context.WithCancel(context.Background())
+}
+
+func (h *tapes) Connect(_ context.Context, _ string, config *tls.Config) (*wire.Conn, error) {
+	tape := newTape(h.server...)
+	h.all = append(h.all, tape)
+	back := wire.New(tape, patient)
+	if config != nil {
+		back.Handshake = func(net.Conn) (*tls.Conn, error) { return nil, io.EOF }
+	}
+	return back, nil
+}
+
 // converse runs a client against the server of its recipients; each piece of
 // the server is a reply.
 func converse(client, server []string, level outbound.Level) (toClient, toServer string) {
 	front := newTape(client...)
-	var backs []*tape
+	hops := &tapes{server: server}
 	s := &gate.Session{
 		ID: "ID", Hostname: "mail.example.com", Banner: "ready", Client: netip.MustParseAddrPort("127.0.0.1:4321"),
 		Mail: gate.Mail{Date: func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" }}, Limits: gate.Limits{Errors: 5},
-		Backends: gate.Backends{
-			Search: func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) },
-			Connect: func(_ context.Context, _ string, config *tls.Config) (*wire.Conn, error) {
-				tape := newTape(server...)
-				backs = append(backs, tape)
-				back := wire.New(tape, patient)
-				if config != nil {
-					back.Handshake = func(net.Conn) (*tls.Conn, error) { return nil, io.EOF }
-				}
-				return back, nil
-			},
-		},
+		Backends: gate.Backends{NextHops: hops},
 	}
 	limits := patient
 	limits.Backend = false
 	g, conn := New(s, Options{Name: "mail.example.com", Finder: lone{level}, Observer: lone{level}, Message: 1 << 20, Recipients: 10}), wire.New(front, limits)
 	err := g.Settle(conn.ForGate(), nil)
 	g.Refuse(conn.ForGate(), gate.ReasonOf(err))
-	for _, b := range backs {
+	for _, b := range hops.all {
 		toServer += b.sent.String()
 	}
 	return front.sent.String(), toServer
