@@ -57,6 +57,9 @@ func (d deliveryLog) Ended(e smarthost.Delivery) {
 	if e.Device != "" {
 		fields = append(fields, "device", e.Device)
 	}
+	if e.Use > 1 {
+		fields = append(fields, "conn_use", e.Use)
+	}
 	if e.Remedy != "" {
 		fields = append(fields, "remedy", loghandler.Whole(e.Remedy))
 	}

@@ -31,12 +31,13 @@ type maintenance struct {
 
 	lookups lookups // of all listeners
 
-	outbound   *page.Outbound  // counts of the smarthosts
-	finder     *nexthop.Finder // of all smarthosts; nil until one needs it
-	accounts   map[string]*relayauth.Account
-	devices    *devices.Table     // of all smarthosts; nil until one needs it
-	earlier    *devices.Table     // of the previous generation
-	deliveries smarthost.Observer // observes the deliveries of all smarthosts; may be nil
+	outbound    *page.Outbound  // counts of the smarthosts
+	finder      *nexthop.Finder // of all smarthosts; nil until one needs it
+	accounts    map[string]*relayauth.Account
+	devices     *devices.Table         // of all smarthosts; nil until one needs it
+	earlier     *devices.Table         // of the previous generation
+	connections *smarthost.Connections // to servers, of all smarthosts; nil: none are kept
+	deliveries  smarthost.Observer     // observes the deliveries of all smarthosts; may be nil
 
 	// reread is called after a watched file was read again; may be nil.
 	reread  func()
@@ -89,6 +90,7 @@ func (m *maintenance) start() {
 // stop stops the goroutine and waits for it. It ends the reports of TLS, and closes
 // the kept connections.
 func (m *maintenance) stop() {
+	m.connections.Close()
 	m.lookups.close()
 	if m.cancel != nil {
 		m.cancel()

@@ -12,10 +12,12 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/gate"
+	"github.com/letterlock/letterlock/internal/idle"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/sts"
@@ -47,6 +49,7 @@ func newSmarthost(c *configs.Config, l Service, store *certs.Store, backends *po
 		Name: s.EHLOName, Finder: finder, TLS: l.tls.offered,
 		Message: s.MaxMessage, Recipients: maxOutRecipients, Received: l.mail.options.Received,
 	}
+	o.Connections = m.connectionsOf(s.KeepConnections)
 	listener := &proxy.Listener{
 		Service: l.Name, Address: l.Address, Banner: l.banner,
 		Implicit: l.Implicit, Outbound: true, Backend: &upstream.Pool{Name: "MX"},
@@ -61,6 +64,23 @@ func newSmarthost(c *configs.Config, l Service, store *certs.Store, backends *po
 		return listener, nil
 	}
 	return listener, m.secure(listener, l.tls, store)
+}
+
+// The limits of kept connections, besides the time between two messages.
+const (
+	maxKeptAge      = 5 * time.Minute
+	maxKeptMessages = 100
+	maxKeptAddress  = 10 // to an address
+	maxKept         = 100
+)
+
+// connectionsOf returns the kept connections of all smarthosts of a generation; nil:
+// none are kept.
+func (m *maintenance) connectionsOf(idleTime time.Duration) *smarthost.Connections {
+	if m.connections == nil && idleTime > 0 {
+		m.connections = smarthost.NewConnections(idle.Limits{Idle: idleTime, Age: maxKeptAge, Messages: maxKeptMessages, PerAddress: maxKeptAddress, All: maxKept})
+	}
+	return m.connections
 }
 
 // finderOf returns the finder of all smarthosts of a generation. They share its

@@ -135,6 +135,39 @@ listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
 	}
 }
 
+// A kept connection is used again under the same configuration and authorities only.
+func TestKeptConnectionsEndWithTheirGeneration(t *testing.T) {
+	t.Parallel()
+	address, serve := remote(t)
+	w := newWorld(t, fmt.Sprintf(`
+smarthost:
+  resolvers: [127.0.0.1]
+  ca: ca.pem
+  keep_connections: 2m
+  destinations: [{domains: ["*"], next_hop: "[127.0.0.1]%s", level: secure, match: [mx.example.net]}]
+listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
+`, strings.TrimPrefix(address, "127.0.0.1")))
+	serve(w.ca.ECDSA(t, "mx.example.net"))
+	handshakes := 0
+	for _, change := range []func(){nil, w.Reload, func() { w.now.Load().maintenance.files.Reload() }} {
+		if change != nil {
+			change()
+		}
+		handshakes++
+		for range 2 {
+			if err := w.submit("bob@example.net"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := strings.Count(w.log.String(), "Verified TLS connection established"); n != handshakes {
+			t.Errorf("%d handshakes, want %d:\n%s", n, handshakes, w.log)
+		}
+	}
+	if n := strings.Count(w.log.String(), "conn_use=2"); n != handshakes {
+		t.Errorf("%d lines count the use:\n%s", n, w.log)
+	}
+}
+
 // Nobody but its clients sends mail through a smarthost.
 func TestSmarthostIsNoOpenRelay(t *testing.T) {
 	t.Parallel()

@@ -60,10 +60,13 @@ func (g *Gate) finish(answer string) error {
 	if answer[0] == '2' {
 		g.s.MessageAccepted()
 	}
-	g.report(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: syntax.OneLine(answer)})
+	g.report(Delivery{Domain: m.domain, Server: m.server.Server, TLS: m.server.secured(), Recipients: m.accepted, Reply: syntax.OneLine(answer), Use: m.server.messages()})
 	g.answer(answer)
 	if err := g.front.Flush(); err != nil { // before QUIT to the server, which may take long
 		return gate.FromClient(err)
+	}
+	if answer[0] == '2' && g.keep(m.server) {
+		m.server = nil
 	}
 	g.endTransaction()
 	return nil

@@ -54,4 +54,5 @@ type Delivery struct {
 	Recipients int                  // accepted recipients
 	Reply      string               // the reply to the client, in one line
 	Remedy     string               // what the administrator can do; empty: unknown
+	Use        int                  // counts the messages on the connection, from 1; 0: no message
 }

@@ -25,6 +25,8 @@ type Options struct {
 	Message    int // maximum bytes of a message
 	Recipients int // maximum number in a transaction
 	Received   bool
+
+	Connections *Connections // keeps connections to servers; nil: each is closed after its message
 }
 
 // Finder finds the servers for mail from a sender to a domain; see nexthop.Finder.

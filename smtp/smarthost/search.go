@@ -31,6 +31,9 @@ func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 			if why = paused(ctx, hop); why != nil {
 				break
 			}
+			if s = g.resume(ctx, hop, address); s != nil {
+				return s, nil, nil
+			}
 			if s, why = g.open(ctx, hop, address); why != nil {
 				continue
 			}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/letterlock/letterlock/internal/idle"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/relayauth"
 	"github.com/letterlock/letterlock/internal/wire"
@@ -31,6 +32,8 @@ type server struct {
 	extensions []string // from its last reply to EHLO
 	unusable   bool     // the connection is lost, or its replies can no longer be matched to commands
 	ascii      bool     // the client asked for SMTPUTF8, and the server does not offer it
+
+	kept *idle.Entry[*server] // nil: the connection was not kept yet
 }
 
 // label returns the server for the log. It is zero for a nil server.

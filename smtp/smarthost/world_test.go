@@ -199,6 +199,9 @@ func (b *book) Ended(d smarthost.Delivery) {
 	if d.Device != "" {
 		b.note("device %s", d.Device)
 	}
+	if d.Use > 1 {
+		b.note("use %d of a connection", d.Use)
+	}
 	b.note("%s by %s, TLS: %t, %d recipients: %s", d.Domain, d.Server.Host, d.TLS != nil, d.Recipients, d.Reply)
 }
 
