@@ -26,6 +26,14 @@ type Rules struct {
 	Roots        func() *x509.CertPool // nil: those of the Finder
 }
 
+// lenient returns the rules without what domains publish.
+func (r Rules) lenient() Rules {
+	if r.Signals = false; r.Level == outbound.DANE {
+		r.Level = outbound.May
+	}
+	return r
+}
+
 // Destination is a row of the administrator's table.
 type Destination struct {
 	Domains  []string  // lower case: example.com, .example.com for all subdomains, * for all others

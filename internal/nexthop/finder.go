@@ -57,6 +57,21 @@ type Finder struct {
 	notices notices
 }
 
+// Lenient returns a finder for mail that must arrive although TLS fails, such as reports
+// about such failures (RFC 8460 §5.3.1). It ignores what domains publish about TLS. The
+// levels in the configuration stay in force, except that the level dane becomes may.
+func (f *Finder) Lenient() *Finder {
+	lenient := &Finder{
+		DNS: f.DNS, Validates: f.Validates, Default: f.Default.lenient(), Names: f.Names, Guard: f.Guard, Log: f.Log,
+		Certificate: f.Certificate, Roots: f.Roots, Sessions: f.Sessions,
+	}
+	for _, d := range f.Destinations {
+		d.Rules = d.Rules.lenient()
+		lenient.Destinations = append(lenient.Destinations, d)
+	}
+	return lenient
+}
+
 // Guard refuses addresses that a DNS record must not lead to; see egress.Guard.
 type Guard interface {
 	Check(ctx context.Context, to netip.AddrPort, allowed []netip.Prefix) *egress.Refusal
@@ -71,6 +86,7 @@ type Hop struct {
 	Implicit  bool               // TLS begins with the connection
 	Account   *relayauth.Account // nil: no login
 	Rewrite   Rewrite
+	Own       bool // the server is one of the domain's own: by its MX records, or by its addresses without any
 
 	// Authentic reports that the terms authenticate the server by a name or a key
 	// that forged DNS records cannot change, as REQUIRETLS demands (RFC 8689 §4.2.1).
@@ -89,6 +105,20 @@ type Failure struct {
 	Reply  string
 	Err    error  // the cause; may be nil
 	Remedy string // what the administrator can do; may be empty
+
+	// Unmet says which of the domain's own records or policies about TLS the failure
+	// is about; nil: the failure has another reason.
+	Unmet *Unmet
+}
+
+// Unmet is a server that gets no mail because of what its domain publishes about TLS.
+type Unmet struct {
+	Domain string // of the recipients
+	Host   string
+
+	// Terms are of level DANE without records if the TLSA records could not be looked
+	// up, or else have the MTA-STS policy.
+	Terms outbound.Terms
 }
 
 func (f *Failure) Error() string {

@@ -27,6 +27,7 @@ func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
 		return hop, err
 	}
 	hop.Implicit = t.configured && t.port == submissionsPort && hop.Terms.Level.Required()
+	hop.Own = t.ownServers()
 	hop.Authentic = t.authenticates(hop.Terms.Level, h)
 	hop.Terms.Classical = f.isSpared(h.name)
 	if f.Certificate != nil {
@@ -35,6 +36,9 @@ func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
 	hop.Terms.Sessions = f.Sessions.For(hop.Terms, h.name)
 	return hop, nil
 }
+
+// ownServers reports whether the target's servers are the domain's own; see Hop.Own.
+func (t target) ownServers() bool { return t.name == t.domain && !t.direct }
 
 // authenticates reports whether terms of a level prove the identity of a host; see
 // Hop.Authentic. A certificate for the host's name proves nothing if an MX record

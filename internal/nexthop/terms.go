@@ -3,10 +3,12 @@ package nexthop
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"net/netip"
 	"slices"
 
 	"github.com/letterlock/letterlock/tlspolicy/dane"
+	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
@@ -25,7 +27,7 @@ func (f *Finder) terms(ctx context.Context, t target, s server) (outbound.Terms,
 	}
 	found, err := f.records(ctx, t, s)
 	if err != nil {
-		return outbound.Terms{}, failure(err, "451 4.7.5 TLSA lookup error for %s", s.name)
+		return outbound.Terms{}, failure(err, "451 4.7.5 TLSA lookup error for %s", s.name).unmet(t, s, outbound.Terms{Level: outbound.DANE, ServerName: s.name})
 	}
 	usable := f.usable(t, s, found.records)
 	switch {
@@ -97,19 +99,33 @@ func (f *Finder) byPolicy(ctx context.Context, t target, s server) (outbound.Ter
 		return f.at(level, t, s), nil
 	}
 	policy, found, err := f.Policies.Lookup(ctx, t.domain)
+	unavailable, counts := errors.AsType[*mtasts.Unavailable](err)
 	switch {
+	case counts:
+		terms := f.at(level, t, s)
+		terms.Unavailable = unavailable
+		return terms, nil
 	case err != nil:
 		return outbound.Terms{}, failure(err, "451 4.7.5 MTA-STS policy lookup error for %s", t.domain)
 	case !found || policy.Mode == "none":
 		return f.at(level, t, s), nil
 	case policy.Mode == "testing":
 		terms := f.at(level, t, s)
-		terms.Match, terms.Testing = []string{s.name}, true
+		terms.Match, terms.Testing, terms.STS = []string{s.name}, true, &policy
 		return terms, nil
 	case !policy.Matches(s.name):
-		return outbound.Terms{}, failure(nil, "451 4.7.5 Host %s is not among those of the MTA-STS policy of %s", s.name, t.domain)
+		return outbound.Terms{}, failure(nil, "451 4.7.5 Host %s is not among those of the MTA-STS policy of %s", s.name, t.domain).unmet(t, s, outbound.Terms{Level: outbound.Verify, STS: &policy})
 	}
 	terms := f.at(outbound.Verify, t, s)
-	terms.Match = []string{s.name} // RFC 8461 §4.1
+	terms.Match, terms.STS = []string{s.name}, &policy // RFC 8461 §4.1
 	return terms, nil
+}
+
+// unmet adds what a server's domain publishes about TLS to a failure because of that.
+// Servers that the configuration names have no such failure.
+func (f *Failure) unmet(t target, s server, terms outbound.Terms) *Failure {
+	if t.ownServers() {
+		f.Unmet = &Unmet{Domain: t.domain, Host: s.name, Terms: terms}
+	}
+	return f
 }

@@ -45,8 +45,11 @@ type policies map[string]mtasts.Policy
 
 func (p policies) Lookup(_ context.Context, domain string) (mtasts.Policy, bool, error) {
 	policy, found := p[domain]
-	if policy.Mode == "busy" {
+	switch policy.Mode {
+	case "busy":
 		return policy, false, errServfail
+	case "unavailable":
+		return policy, false, &mtasts.Unavailable{Err: errors.New("404")}
 	}
 	return policy, found, nil
 }
@@ -115,6 +118,7 @@ func TestTerms(t *testing.T) {
 		{"default, enforce", "may+", base, sts("enforce", "*.a.example"), "verify mx.a.example [mx.a.example]"},
 		{"default, enforce without the MX", "may+", base, sts("enforce", "*.b.example"), "451 4.7.5 Host mx.a.example is not among those of the MTA-STS policy of a.example"},
 		{"default, not asked", "may+", base, sts("busy", mx), "451 4.7.5 MTA-STS policy lookup error for a.example"},
+		{"default, a policy that cannot be had", "may+", base, sts("unavailable", mx), "may mx.a.example [] the MTA-STS policy cannot be had: 404"},
 		{"default, testing", "may+", base, sts("testing", mx), "may mx.a.example [mx.a.example] testing"},
 		{"encrypt for all, testing", "encrypt+", base, sts("testing", mx), "encrypt mx.a.example [mx.a.example] testing"},
 		{"secure for all, a policy is no more", "secure+", base, sts("enforce", mx), "secure mx.a.example [a.example .a.example]"},
@@ -137,6 +141,30 @@ func TestTerms(t *testing.T) {
 	}
 }
 
+// Mail that must arrive although TLS fails ignores what domains publish, and not what
+// the administrator has configured.
+func TestLenient(t *testing.T) {
+	z := zone{"MX a.example": "10 mx.a.example", "A mx.a.example": "192.0.2.1", "TLSA _25._tcp.mx.a.example": "3 1 1"}
+	enforced := policies{"a.example": {Mode: "enforce", MX: []string{"other.example"}}}
+	for level, want := range map[outbound.Level]string{
+		outbound.May: "may mx.a.example []", outbound.DANE: "may mx.a.example []", outbound.Encrypt: "encrypt mx.a.example []",
+		outbound.Verify: "verify mx.a.example [mx.a.example]", outbound.None: "none mx.a.example []",
+	} {
+		rules := Rules{Level: level, Signals: true}
+		f := &Finder{DNS: z, Validates: true, Policies: enforced, Default: rules}
+		if got := described(t, f.Lenient()); got != want {
+			t.Errorf("%v: %s", level, got)
+		}
+		f = &Finder{DNS: z, Validates: true, Policies: enforced, Destinations: []Destination{{Domains: []string{"a.example"}, Rules: rules}}}
+		if got := described(t, f.Lenient()); got != want {
+			t.Errorf("%v for a destination: %s", level, got)
+		}
+		if !f.Destinations[0].Rules.Signals {
+			t.Error("the finder itself has changed")
+		}
+	}
+}
+
 func described(t *testing.T, f *Finder) string {
 	t.Helper()
 	for hop, err := range f.Hops(t.Context(), "", "a.example") {
@@ -146,6 +174,9 @@ func described(t *testing.T, f *Finder) string {
 		text := fmt.Sprint(hop.Terms.Level, " ", hop.Terms.ServerName, " ", hop.Terms.Match)
 		if hop.Terms.Testing {
 			text += " testing"
+		}
+		if u := hop.Terms.Unavailable; u != nil {
+			text += " " + u.Error()
 		}
 		return text
 	}

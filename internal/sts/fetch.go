@@ -48,7 +48,9 @@ func NewWeb(dns DNS, guard Guard, roots func() *x509.CertPool) *Web {
 	return &Web{dialer{dns, guard}.dial, roots}
 }
 
-func (w *Web) client() *http.Client {
+// Client returns a client for one request. It takes at most fetchTime, verifies the
+// certificate, follows no redirect, and connects to no address that the guard refuses.
+func (w *Web) Client() *http.Client {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if w.roots != nil {
 		config.RootCAs = w.roots()
@@ -71,7 +73,7 @@ func (w *Web) Fetch(ctx context.Context, domain string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	response, err := w.client().Do(request)
+	response, err := w.Client().Do(request)
 	if err != nil {
 		return "", err
 	}

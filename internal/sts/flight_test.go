@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/internal/resolver"
+	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
 // signed is a DNS in which every domain announces a policy, until it fails.
@@ -145,7 +146,8 @@ func TestFailuresAreRemembered(t *testing.T) {
 		web.broken = true
 		expect := func(step string, asked, fetched int64) {
 			t.Helper()
-			if _, found, err := s.Lookup(t.Context(), "a.example"); found || err != nil || dns.asked.Load() != asked || web.fetched.Load() != fetched {
+			_, found, err := s.Lookup(t.Context(), "a.example")
+			if u, failed := errors.AsType[*mtasts.Unavailable](err); found || err != nil && !failed || failed && u.Invalid || dns.asked.Load() != asked || web.fetched.Load() != fetched {
 				t.Errorf("%s: %t, %v, after %d questions and %d fetches", step, found, err, dns.asked.Load(), web.fetched.Load())
 			}
 		}

@@ -41,6 +41,8 @@ type entry struct {
 	text    string        // of the policy, as it was served
 	expires time.Time
 	next    time.Time // when the domain is to be asked again
+
+	unavailable *mtasts.Unavailable // why the last fetch has failed; nil: it has not
 }
 
 func (e entry) good(now time.Time) bool { return e.text != "" && now.Before(e.expires) }
@@ -76,6 +78,9 @@ func (s *Store) Lookup(ctx context.Context, domain string) (policy mtasts.Policy
 	e, err := s.present(ctx, domain)
 	if e.good(time.Now()) {
 		return e.policy, true, nil
+	}
+	if err == nil && e.unavailable != nil {
+		err = e.unavailable
 	}
 	return e.policy, false, err
 }
@@ -138,7 +143,7 @@ func (s *Store) lead(ctx context.Context, domain string, known entry, c *check) 
 func (s *Store) check(ctx context.Context, domain string, e entry) (entry, error) {
 	now := time.Now()
 	id, found, err := s.id(ctx, domain)
-	e.next = now.Add(checkTime)
+	e.next, e.unavailable = now.Add(checkTime), nil
 	switch {
 	case err != nil:
 		e.next = now.Add(failTime)
@@ -171,12 +176,14 @@ func (s *Store) renew(ctx context.Context, domain, id string, e entry) (entry, e
 		return e, ctx.Err()
 	}
 	var policy mtasts.Policy
-	if err == nil {
+	fetched := err == nil
+	if fetched {
 		policy, err = mtasts.Parse(text)
 	}
 	now := time.Now()
 	if e.next = now.Add(checkTime); err != nil {
 		s.log.Warn("the MTA-STS policy cannot be had", "domain", domain, "error", err, "known", e.good(now))
+		e.unavailable = &mtasts.Unavailable{Invalid: fetched, Err: err}
 		return e, nil
 	}
 	e = entry{id: id, policy: policy, text: text, expires: now.Add(policy.MaxAge), next: e.next}

@@ -75,7 +75,7 @@ func (w *world) later(domain string, d time.Duration) {
 func (w *world) mode(t *testing.T, domain string) string {
 	t.Helper()
 	policy, found, err := w.Lookup(t.Context(), domain)
-	if err != nil {
+	if _, ok := errors.AsType[*mtasts.Unavailable](err); err != nil && !ok {
 		t.Error(err)
 	}
 	if !found {
@@ -154,6 +154,31 @@ func TestMemoryIsBounded(t *testing.T) {
 	if len(s.known) != maxKnown {
 		t.Errorf("%d are remembered", len(s.known))
 	}
+}
+
+// The failure of a fetch is returned until the next one, for reports about it.
+func TestUnavailable(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	expect := func(found, invalid bool) {
+		t.Helper()
+		for range 2 {
+			_, _, err := w.Lookup(t.Context(), "a.example")
+			if u, ok := errors.AsType[*mtasts.Unavailable](err); ok != found || ok && u.Invalid != invalid {
+				t.Errorf("%v", err)
+			}
+		}
+	}
+	expect(false, false)
+	w.publish("a.example", "1", "enforce")
+	delete(w.web.served, "a.example")
+	w.later("a.example", checkTime)
+	expect(true, false)
+	w.web.served["a.example"] = "version: STSv1\nmode: enforce\n" // no MX
+	w.later("a.example", checkTime)
+	expect(true, true)
+	w.publish("a.example", "2", "enforce")
+	w.later("a.example", checkTime)
+	expect(false, false)
 }
 
 // What a web server can answer, and what of it is a policy.

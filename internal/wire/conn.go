@@ -127,6 +127,16 @@ func (c *Conn) ForGate() *Stream {
 // TLS returns the state of the TLS session; nil in plaintext.
 func (c *Stream) TLS() *tls.ConnectionState { return c.state }
 
+// LocalIP returns the address of this machine that the connection has; empty if it has
+// none.
+func (c *Conn) LocalIP() string {
+	address, ok := c.raw.LocalAddr().(*net.TCPAddr)
+	if !ok {
+		return ""
+	}
+	return address.AddrPort().Addr().Unmap().String()
+}
+
 // Received returns the number of bytes read, inside TLS. It may be called from any
 // goroutine.
 func (c *Conn) Received() int64 { return c.received.Load() }

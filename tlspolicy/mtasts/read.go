@@ -57,6 +57,17 @@ var (
 	errMX      = errors.New("the policy names no MX host")
 )
 
+// Unavailable is the error of a domain that announces a policy in DNS which cannot be
+// used. Mail to the domain is sent as if it had no policy (RFC 8461 §3.3).
+type Unavailable struct {
+	Invalid bool // the web server has served it; false: it could not be fetched
+	Err     error
+}
+
+func (u *Unavailable) Error() string { return "the MTA-STS policy cannot be had: " + u.Err.Error() }
+
+func (u *Unavailable) Unwrap() error { return u.Err }
+
 // Parse reads a policy (RFC 8461 §3.2). Lines end in CRLF or LF. Of a repeated
 // key other than mx, the first counts. Unknown keys are ignored, and so are
 // invalid mx values, which only makes the policy stricter. A policy must have

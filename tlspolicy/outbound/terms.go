@@ -6,6 +6,7 @@ import (
 
 	"github.com/letterlock/letterlock/tlspolicy"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
+	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
 // Terms are the rules for connections to one server. Their level is never
@@ -30,6 +31,12 @@ type Terms struct {
 	// Testing reports that the names come from an MTA-STS policy in testing
 	// mode: a mismatch is reported and changes nothing else (RFC 8461 §5).
 	Testing bool
+
+	STS *mtasts.Policy // that the names come from; nil: none
+
+	// Unavailable is the reason for which the terms are not those of the domain's
+	// MTA-STS policy; nil: there is none.
+	Unavailable *mtasts.Unavailable
 }
 
 // Config returns a configuration for one handshake, which writes its result to

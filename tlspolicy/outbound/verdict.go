@@ -41,6 +41,15 @@ func (e *NotVerified) Error() string { return "server certificate not verified: 
 // Unwrap returns the reason.
 func (e *NotVerified) Unwrap() error { return e.Err }
 
+// WrongName is the error for a certificate that is for other names than those that are
+// accepted.
+type WrongName struct{ Names, Accepted []string }
+
+// Error lists the names.
+func (e *WrongName) Error() string {
+	return fmt.Sprintf("the certificate is for %s, and not for %s", shown(e.Names), strings.Join(e.Accepted, ", "))
+}
+
 var (
 	errNoCertificate = errors.New("the server sent no certificate")
 	errNoRecord      = errors.New("the certificate matches no TLSA record")
@@ -116,7 +125,7 @@ func (t Terms) judgeName(leaf *x509.Certificate) Verdict {
 			return Verdict{Verified, nil}
 		}
 	}
-	return Verdict{Trusted, fmt.Errorf("the certificate is for %s, and not for %s", shown(leaf.DNSNames), strings.Join(t.Match, ", "))}
+	return Verdict{Trusted, &WrongName{leaf.DNSNames, t.Match}}
 }
 
 // isFor reports whether a certificate is for a name. Only its DNS names count
