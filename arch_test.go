@@ -58,7 +58,7 @@ var mayImport = map[string][]string{
 	"internal/app": {
 		"configs", "imap", "internal/acme", "internal/admin", "internal/certs", "internal/devices", "internal/egress", "internal/explain", "internal/gate", "internal/health", "internal/idle", "internal/idn", "internal/inventory",
 		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/oauth", "internal/observe/page", "internal/probe", "internal/record", "internal/relayauth", "internal/resolver",
-		"internal/lookup", "internal/routes", "internal/sts", "internal/systemd", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web",
+		"internal/lookup", "internal/routes", "internal/sts", "internal/systemd", "internal/tlsreport", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web",
 		"internal/wire", "pop3", "proxy", "sieve", "smtp", "smtp/smarthost", "tlspolicy", "tlspolicy/mtasts", "tlspolicy/outbound",
 		"tlspolicy/tickets", "internal/scan",
 	},
@@ -74,6 +74,7 @@ var mayImport = map[string][]string{
 	"internal/egress":               {},
 	"internal/devices":              {"internal/idn"},
 	"internal/idle":                 {"internal/wire"},
+	"internal/tlsreport":            {"internal/resolver", "tlspolicy/mtasts", "tlspolicy/outbound"},
 	"internal/relayauth":            {},
 	"internal/oauth":                {},
 	"internal/importer":             {"configs", "internal/yamltext", "tlspolicy"},
