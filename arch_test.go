@@ -56,7 +56,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/mtasts":     {},
 	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts"},
 	"internal/app": {
-		"configs", "imap", "internal/acme", "internal/admin", "internal/certs", "internal/devices", "internal/egress", "internal/explain", "internal/gate", "internal/health", "internal/idle", "internal/idn", "internal/inventory", "internal/tlsreport/days",
+		"configs", "imap", "internal/acme", "internal/admin", "internal/certs", "internal/devices", "internal/egress", "internal/explain", "internal/gate", "internal/health", "internal/idle", "internal/idn", "internal/inventory", "internal/tlsreport/days", "internal/tlsreport/send",
 		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/oauth", "internal/observe/page", "internal/probe", "internal/record", "internal/relayauth", "internal/resolver",
 		"internal/lookup", "internal/routes", "internal/sts", "internal/systemd", "internal/tlsreport", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web",
 		"internal/wire", "pop3", "proxy", "sieve", "smtp", "smtp/smarthost", "tlspolicy", "tlspolicy/mtasts", "tlspolicy/outbound",
@@ -76,6 +76,7 @@ var mayImport = map[string][]string{
 	"internal/idle":                 {"internal/wire"},
 	"internal/tlsreport":            {"internal/resolver", "tlspolicy/mtasts", "tlspolicy/outbound"},
 	"internal/tlsreport/days":       {"internal/statefile", "internal/tlsreport"},
+	"internal/tlsreport/send":       {"internal/tlsreport", "internal/tlsreport/days"},
 	"internal/relayauth":            {},
 	"internal/oauth":                {},
 	"internal/importer":             {"configs", "internal/yamltext", "tlspolicy"},
