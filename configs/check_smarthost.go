@@ -23,6 +23,7 @@ var smarthostRules = []func(c *Config, m Machine, at report){
 	checkSmarthostLevel,
 	checkSmarthostFiles,
 	checkDestinations,
+	checkTLSRPT,
 }
 
 // checkSmarthost runs the rules, which require a smarthost listener.

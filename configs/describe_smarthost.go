@@ -29,6 +29,9 @@ func (c *Config) describeSmarthost(l Listener, add func(what, text string)) {
 	if s.ClientCertificate != nil {
 		add("certificate", s.ClientCertificate.Cert+", for servers that ask for one")
 	}
+	if s.TLSRPT != nil {
+		add("reports", s.TLSRPT.words())
+	}
 	received := "a Received header is added"
 	if !l.ReceivedOn() {
 		received = "no Received header is added"

@@ -95,6 +95,7 @@ func (s *SmarthostRules) files() []file {
 		return nil
 	}
 	all := []file{{"smarthost.ca", s.CA, PublicFile}, {"smarthost.token_key_file", s.TokenKeyFile, SecretFile}, {"smarthost.device_passwords", s.DevicePasswords, SecretFile}}
+	all = append(all, s.TLSRPT.files("smarthost.tlsrpt.")...)
 	if own := s.ClientCertificate; own != nil {
 		all = append(all, file{"smarthost.client_certificate.cert", own.Cert, PublicFile}, file{"smarthost.client_certificate.key", own.Key, SecretFile})
 	}

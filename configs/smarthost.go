@@ -74,6 +74,11 @@ type SmarthostRules struct {
 	// Bytes of a message; the default is more than the large providers accept.
 	MaxMessage int `yaml:"max_message" default:"104857600" min:"65536" max:"2147483648"`
 
+	// Daily reports about TLS to the recipients' domains that ask for them (RFC
+	// 8460): another program sends them, which needs socket, or the proxy itself,
+	// which needs from and dkim. Default: no reports.
+	TLSRPT *TLSRPT `yaml:"tlsrpt"`
+
 	// A file with a secret of at least 32 bytes, which encrypts the refresh tokens
 	// in state_dir. Create one with: openssl rand -base64 48. Required with the
 	// grant refresh_token.
@@ -180,6 +185,7 @@ func (c *Config) completeSmarthost(folder string) {
 	s.CA = inFolder(folder, s.CA)
 	s.TokenKeyFile = inFolder(folder, s.TokenKeyFile)
 	s.DevicePasswords = inFolder(folder, s.DevicePasswords)
+	s.TLSRPT.complete(folder)
 	for i := range s.Devices {
 		s.Devices[i].complete()
 	}

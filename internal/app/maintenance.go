@@ -11,6 +11,9 @@ import (
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/observe/page"
 	"github.com/letterlock/letterlock/internal/relayauth"
+	"github.com/letterlock/letterlock/internal/tlsreport"
+	"github.com/letterlock/letterlock/internal/tlsreport/days"
+	"github.com/letterlock/letterlock/internal/tlsreport/send"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/watch"
 	"github.com/letterlock/letterlock/smtp/smarthost"
@@ -35,6 +38,9 @@ type maintenance struct {
 	finder      *nexthop.Finder // of all smarthosts; nil until one needs it
 	accounts    map[string]*relayauth.Account
 	devices     *devices.Table         // of all smarthosts; nil until one needs it
+	reports     *tlsreport.Reporter    // of all smarthosts; nil: no reports
+	days        *days.Store            // the results of TLS to report; nil: another program reports them
+	sender      *send.Sender           // of reports; nil: another program sends them
 	earlier     *devices.Table         // of the previous generation
 	connections *smarthost.Connections // to servers, of all smarthosts; nil: none are kept
 	deliveries  smarthost.Observer     // observes the deliveries of all smarthosts; may be nil
@@ -72,7 +78,7 @@ func newMaintenance(log *slog.Logger) *maintenance {
 // tickets, without which no session could be resumed, and the counts.
 func (m *maintenance) follow(before *maintenance) {
 	m.secret, m.before, m.outbound = before.secret, before.pairs, before.outbound
-	m.earlier = before.devices
+	m.earlier, m.days = before.devices, before.days
 	m.lookups.follow(&before.lookups)
 	m.ring = tickets.NewRing(m.secret)
 }
@@ -91,6 +97,8 @@ func (m *maintenance) start() {
 // the kept connections.
 func (m *maintenance) stop() {
 	m.connections.Close()
+	m.reports.Close()
+	defer m.sender.Close()
 	m.lookups.close()
 	if m.cancel != nil {
 		m.cancel()

@@ -50,6 +50,13 @@ func newSmarthost(c *configs.Config, l Service, store *certs.Store, backends *po
 		Message: s.MaxMessage, Recipients: maxOutRecipients, Received: l.mail.options.Received,
 	}
 	o.Connections = m.connectionsOf(s.KeepConnections)
+	if s.TLSRPT != nil {
+		reports, err := m.reporterOf(c, finder)
+		if err != nil {
+			return nil, err
+		}
+		o.TLSResult = reports.result
+	}
 	listener := &proxy.Listener{
 		Service: l.Name, Address: l.Address, Banner: l.banner,
 		Implicit: l.Implicit, Outbound: true, Backend: &upstream.Pool{Name: "MX"},

@@ -2,7 +2,9 @@ package smarthost
 
 import (
 	"crypto/tls"
+	"errors"
 
+	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/smtp/syntax"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
@@ -55,4 +57,54 @@ type Delivery struct {
 	Reply      string               // the reply to the client, in one line
 	Remedy     string               // what the administrator can do; empty: unknown
 	Use        int                  // counts the messages on the connection, from 1; 0: no message
+}
+
+// TLSResult is the result of TLS with one of a domain's own servers, for reports to the
+// domain (RFC 8460).
+type TLSResult struct {
+	Domain  string
+	Server  Server // its Address is empty if no connection was made
+	Local   string // our address; empty if no connection was made
+	Terms   outbound.Terms
+	NoOffer bool  // the server does not offer STARTTLS
+	Err     error // why TLS failed, or the domain's policy was not met; nil: it succeeded
+}
+
+// reportTLS reports the result of TLS with a server. A server that was not reached, or
+// refused the connection, has none.
+func (g *Gate) reportTLS(hop nexthop.Hop, address string, s *server, why *failed) {
+	if g.o.TLSResult == nil || !hop.Own || hop.Terms.Level == outbound.None {
+		return
+	}
+	r := TLSResult{Domain: hop.Domain, Server: Server{hop.Host, address}, Terms: hop.Terms}
+	if why != nil {
+		r.Local = why.local
+	} else {
+		r.Local = s.back.LocalIP()
+	}
+	switch {
+	case why != nil && why.noTLS, why == nil && s.back.TLS() == nil:
+		r.NoOffer = true
+	case why != nil && why.tls != nil:
+		r.Err = why.tls
+	case why != nil:
+		return
+	case hop.Terms.Testing:
+		r.Err = s.verdict.Err
+	}
+	g.o.TLSResult(r)
+}
+
+// reportUnmet reports a server to which no connection was made because of what its
+// domain publishes about TLS.
+func (g *Gate) reportUnmet(err error) {
+	f, ok := errors.AsType[*nexthop.Failure](err)
+	if !ok || f.Unmet == nil || g.o.TLSResult == nil {
+		return
+	}
+	r := TLSResult{Domain: f.Unmet.Domain, Server: Server{Host: f.Unmet.Host}, Terms: f.Unmet.Terms, Err: f.Err}
+	if r.Err == nil {
+		r.Err = f
+	}
+	g.o.TLSResult(r)
 }

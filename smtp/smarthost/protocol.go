@@ -22,8 +22,9 @@ type Options struct {
 	Devices    *devices.Table  // the devices that can log in; nil: none
 	Finder     Finder
 	Observer   Observer
-	Message    int // maximum bytes of a message
-	Recipients int // maximum number in a transaction
+	TLSResult  func(TLSResult) // receives the results of TLS with the servers of domains; nil: nothing does
+	Message    int             // maximum bytes of a message
+	Recipients int             // maximum number in a transaction
 	Received   bool
 
 	Connections *Connections // keeps connections to servers; nil: each is closed after its message

@@ -21,6 +21,7 @@ func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 	for hop, err := range g.o.Finder.Hops(ctx, foldDomain(g.mail.sender.Address), domain) {
 		if err != nil {
 			why = failureOf(err)
+			g.reportUnmet(err)
 		} else if g.mail.requireTLS && !hop.Authentic {
 			why, hop.Addresses = withoutProof(hop), nil
 		}
@@ -94,6 +95,8 @@ type failed struct {
 	reply    string // for the client
 	remedy   string // for the administrator; empty: none is known
 	tls      error  // why the handshake failed; nil: TLS is not the reason
+	local    string // our address of the connection
+	noTLS    bool   // the server does not offer STARTTLS, which is required
 	brokeOff bool   // the server has ended the handshake without an alert
 	final    bool   // a permanent refusal of the sender: no other server is tried
 }
@@ -110,6 +113,7 @@ func (g *Gate) open(ctx context.Context, hop nexthop.Hop, address string) (*serv
 			g.o.Finder.Spare(hop.Host)
 		}
 	}
+	g.reportTLS(hop, address, s, why)
 	if why == nil || why.tls == nil {
 		return s, why
 	}
@@ -140,6 +144,7 @@ func (g *Gate) tryServer(ctx context.Context, hop nexthop.Hop, address string, t
 		why = s.logIn(ctx)
 	}
 	if why != nil {
+		why.local = back.LocalIP()
 		s.quit()
 		return nil, why
 	}
@@ -164,7 +169,7 @@ func (g *Gate) negotiate(s *server, implicit bool) *failed {
 	}
 	if !s.offers("STARTTLS") {
 		if s.terms.Level.Required() {
-			return &failed{reply: "451 4.7.4 TLS is required, but was not offered by host " + s.String()}
+			return &failed{noTLS: true, reply: "451 4.7.4 TLS is required, but was not offered by host " + s.String()}
 		}
 		return nil
 	}

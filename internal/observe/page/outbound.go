@@ -8,7 +8,7 @@ import (
 
 // Outbound counts the events of smarthosts, since the start. Its labels come
 // from closed vocabularies.
-type Outbound struct{ secured, unsecured, messages *prometheus.CounterVec }
+type Outbound struct{ secured, unsecured, messages, reports *prometheus.CounterVec }
 
 // NewOutbound returns an Outbound that has counted nothing yet.
 func NewOutbound() *Outbound {
@@ -19,6 +19,7 @@ func NewOutbound() *Outbound {
 		counter("outbound_tls_handshakes_total", "Completed TLS handshakes with other servers, by the trust in their certificates and the level in force.", "trust", "level"),
 		counter("outbound_tls_failures_total", "Failed TLS handshakes with other servers, by the level in force and by whether the mail was sent in plaintext.", "level", "plaintext"),
 		counter("outbound_messages_total", "Messages to a domain, by TLS and by outcome.", "tls", "outcome"),
+		counter("outbound_reports_total", "Attempts to send a report about TLS to a domain, by outcome.", "outcome"),
 	}
 }
 
@@ -35,8 +36,11 @@ func (o *Outbound) Message(tls bool, outcome string) {
 	o.messages.WithLabelValues(strconv.FormatBool(tls), outcome).Inc()
 }
 
+// Report counts an attempt to send a report about TLS: sent, deferred, failed or unwanted.
+func (o *Outbound) Report(outcome string) { o.reports.WithLabelValues(outcome).Inc() }
+
 func (o *Outbound) all() []*prometheus.CounterVec {
-	return []*prometheus.CounterVec{o.secured, o.unsecured, o.messages}
+	return []*prometheus.CounterVec{o.secured, o.unsecured, o.messages, o.reports}
 }
 
 func (o *Outbound) describe(descs chan<- *prometheus.Desc) {

@@ -1,0 +1,220 @@
+package app
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gosmtp "github.com/emersion/go-smtp"
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/nameserver"
+	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/tlsreport"
+	"github.com/letterlock/letterlock/internal/tlsreport/days"
+)
+
+// mailbox is a mail server that keeps messages.
+type mailbox struct {
+	sink
+	mu   sync.Mutex
+	to   []string
+	text []string
+}
+
+func (m *mailbox) NewSession(*gosmtp.Conn) (gosmtp.Session, error) { return m, nil }
+
+func (m *mailbox) Rcpt(to string, _ *gosmtp.RcptOptions) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.to = append(m.to, to)
+	return nil
+}
+
+func (m *mailbox) Data(r io.Reader) error {
+	text, err := io.ReadAll(r)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.text = append(m.text, string(text))
+	return err
+}
+
+func (m *mailbox) received() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.text
+}
+
+// serve starts the server without TLS, and returns its port.
+func (m *mailbox) serve(t *testing.T) (port string) {
+	t.Helper()
+	l := loopback.Listen(t)
+	s := gosmtp.NewServer(m)
+	s.Domain, s.ErrorLog, s.ReadTimeout = "mx.example.net", log.New(io.Discard, "", 0), 20*time.Second
+	ended := make(chan struct{})
+	go func() { _ = s.Serve(l); close(ended) }()
+	t.Cleanup(func() { _ = s.Close(); <-ended })
+	return l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':')+1:]
+}
+
+func writeKey(t *testing.T, file string) {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The results of a day go to the domain on the next day, by the smarthost's own way,
+// although TLS fails there. That delivery is in no report itself.
+func TestReportsAreSent(t *testing.T) {
+	t.Parallel()
+	box := &mailbox{}
+	port := box.serve(t)
+	dns := nameserver.New(t)
+	dns.Set("example.net", &dnsmessage.MXResource{Pref: 1, MX: dnsmessage.MustNewName("mx.example.net.")})
+	dns.Set("mx.example.net", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+	dns.Set("_smtp._tls.example.net", &dnsmessage.TXTResource{TXT: []string{"v=TLSRPTv1; rua=mailto:tls@example.net"}})
+	w := newWorld(t, `
+hostname: mail.example.com
+smarthost:
+  resolvers: ["`+dns.Address+`"]
+  tlsrpt: {from: tls-reports@example.com, dkim: {selector: sel, key_file: dkim.pem}}
+  destinations: [{domains: [example.net], next_hop: "example.net:`+port+`", networks: [127.0.0.1]}]
+listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
+`, func(w *world) {
+		writeKey(w.T, filepath.Join(w.folder, "dkim.pem"))
+		w.reportable("example.net")
+	})
+	if err := w.submit("bob@example.net"); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	wait.Until(t, "the report does not arrive", func() bool { return len(box.received()) == 2 })
+	report := box.received()[1]
+	if box.to[1] != "tls@example.net" || !strings.HasPrefix(report, "DKIM-Signature: ") || !strings.Contains(report, "\r\nTLS-Report-Domain: example.net\r\n") || strings.Contains(report, "Received:") {
+		t.Errorf("%s: %s", box.to[1], report)
+	}
+	wait.Until(t, "the log does not say so", func() bool { return strings.Contains(w.log.String(), "report about TLS sent") })
+	if log := w.log.String(); !strings.Contains(log, "service=tlsrpt domain=example.net relay=mx.example.net[127.0.0.1]:"+port+" tls=none") {
+		t.Error(log)
+	}
+	// The session of today is kept, also for a successor, and the report's is not.
+	wait.Until(t, "the session is not kept", func() bool {
+		w.work()
+		tomorrow := days.New(filepath.Join(w.folder, "state", "tlsrpt.db"), "mail.example.com", func() time.Time { return time.Now().Add(36 * time.Hour) })
+		all, err := tomorrow.Due(10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all) == 1 && all[0].Results[0].Summary.Failed == 1 && all[0].Results[0].Failures[0].Type == "starttls-not-supported"
+	})
+}
+
+// reportable adds a session with a domain whose report is due.
+func (w *world) reportable(domain string) {
+	w.Helper()
+	before := func() time.Time { return time.Now().Add(-36 * time.Hour) }
+	s := days.New(filepath.Join(w.folder, "state", "tlsrpt.db"), "mail.example.com", before)
+	session := tlsreport.Session{Domain: domain, Policy: tlsreport.Policy{Kind: tlsreport.NoPolicy, Domain: domain}, Err: tlsreport.ErrNoSTARTTLS}
+	if err := errors.Join(s.Add(context.Background(), session, ""), s.Flush()); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// The record of a domain cannot make the proxy connect to this machine or to private
+// networks.
+func TestReportsStayOutside(t *testing.T) {
+	t.Parallel()
+	dns := nameserver.New(t)
+	dns.Set("_smtp._tls.example.net", &dnsmessage.TXTResource{TXT: []string{"v=TLSRPTv1; rua=https://web.example.net/,https://127.0.0.1/,mailto:a@in.example.net,mailto:a@[10.0.0.1]"}})
+	dns.Set("web.example.net", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+	dns.Set("in.example.net", &dnsmessage.AResource{A: [4]byte{10, 0, 0, 1}})
+	w := newWorld(t, `
+hostname: mail.example.com
+smarthost: {resolvers: ["`+dns.Address+`"], tlsrpt: {from: tls-reports@example.com, dkim: {selector: sel, key_file: dkim.pem}}}
+listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
+`, func(w *world) {
+		writeKey(w.T, filepath.Join(w.folder, "dkim.pem"))
+		w.reportable("example.net")
+	})
+	w.work()
+	wait.Until(t, "no report is tried", func() bool { return strings.Contains(w.log.String(), "it is tried again") })
+	for _, want := range []string{"127.0.0.1 is this machine", "127.0.0.1 has no address", "10.0.0.1 is in a private network"} {
+		if log := w.log.String(); !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q: %s", want, log)
+		}
+	}
+}
+
+// work does what maintenance does each minute.
+func (w *world) work() { w.now.Load().maintenance.sender.Work() }
+
+// A reload keeps the results that are not in the file yet.
+func TestReloadKeepsResults(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `
+hostname: mail.example.com
+smarthost:
+  resolvers: [127.0.0.1]
+  tlsrpt: {from: tls-reports@example.com, dkim: {selector: sel, key_file: dkim.pem}}
+listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
+`, func(w *world) { writeKey(w.T, filepath.Join(w.folder, "dkim.pem")) })
+	before := w.now.Load().maintenance
+	w.Reload()
+	if after := w.now.Load().maintenance; after == before || after.days != before.days || after.sender == before.sender {
+		t.Error("the results are not kept, or the sender is")
+	}
+}
+
+func ecdsaKey(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+// A key that cannot sign stops the start.
+func TestDKIMKey(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"no PEM": "key", "no key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "": "",
+		"ECDSA": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: ecdsaKey(t)})),
+	} {
+		file := filepath.Join(folder, "key.pem")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readDKIM(file); err == nil || strings.Contains(err.Error(), "AAAA") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
