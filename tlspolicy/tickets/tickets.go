@@ -62,16 +62,25 @@ func Parse(text []byte) (Secret, error) {
 // those of the turns before. The last is the key of the next turn, which an
 // instance whose clock is ahead may use already.
 func (s Secret) Keys(name string, now time.Time) ([][32]byte, error) {
+	return keys(name, now, func(int64) (Secret, bool) { return s, true })
+}
+
+// keys derives the key of each turn from the secret of that turn. It leaves out turns
+// without a secret.
+func keys(name string, now time.Time, secret func(turn int64) (Secret, bool)) (all [][32]byte, err error) {
 	turn := turnOf(now)
-	var keys [][32]byte
 	for _, n := range []int64{turn, turn - 1, turn - 2, turn + 1} {
+		s, known := secret(n)
+		if !known {
+			continue
+		}
 		raw, err := hkdf.Key(sha256.New, s, nil, fmt.Sprintf("letterlock session ticket 1\x00%s\x00%d", name, n), 32)
 		if err != nil {
 			return nil, fmt.Errorf("session ticket keys: %w", err)
 		}
-		keys = append(keys, [32]byte(raw))
+		all = append(all, [32]byte(raw))
 	}
-	return keys, nil
+	return all, nil
 }
 
 func turnOf(now time.Time) int64 { return now.Unix() / int64(Turn/time.Second) }
@@ -79,9 +88,20 @@ func turnOf(now time.Time) int64 { return now.Unix() / int64(Turn/time.Second) }
 // Ring gives TLS configurations their keys, and replaces them with time.
 type Ring struct {
 	mu      sync.Mutex
-	secret  Secret
+	secret  source
 	turn    int64
 	configs []named
+}
+
+// source is a Secret or a Chain, from which keys are derived.
+type source interface {
+	Keys(name string, now time.Time) ([][32]byte, error)
+	equal(other source) bool
+}
+
+func (s Secret) equal(other source) bool {
+	o, same := other.(Secret)
+	return same && bytes.Equal(s, o)
 }
 
 type named struct {
@@ -124,10 +144,16 @@ func (r *Ring) Advance(now time.Time) error {
 
 // Use replaces the secret. Tickets made with the old one are no longer
 // accepted.
-func (r *Ring) Use(s Secret, now time.Time) error {
+func (r *Ring) Use(s Secret, now time.Time) error { return r.use(s, now) }
+
+// Follow replaces the secret by a chain. Tickets made with another one are no longer
+// accepted.
+func (r *Ring) Follow(c Chain, now time.Time) error { return r.use(c, now) }
+
+func (r *Ring) use(s source, now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if bytes.Equal(s, r.secret) {
+	if s.equal(r.secret) {
 		return nil
 	}
 	r.secret = s
