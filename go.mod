@@ -8,6 +8,7 @@ require (
 	github.com/emersion/go-msgauth v0.7.0
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6
 	github.com/emersion/go-smtp v0.25.1
+	github.com/gomodule/redigo v1.9.3
 	github.com/pires/go-proxyproto v0.15.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/client_model v0.6.3
@@ -21,9 +22,12 @@ require (
 	golang.org/x/term v0.47.0
 )
 
-// Test dependencies: an ACME server to get certificates from. The program does
-// not contain it.
-require github.com/letsencrypt/pebble/v2 v2.10.1
+// Test dependencies: an ACME server to get certificates from, and a store for a
+// cluster. The program does not contain them.
+require (
+	github.com/alicebob/miniredis/v2 v2.40.0
+	github.com/letsencrypt/pebble/v2 v2.10.1
+)
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
@@ -37,6 +41,7 @@ require (
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/xdg-go/pbkdf2 v1.0.0 // indirect
 	github.com/xdg-go/stringprep v1.0.4 // indirect
+	github.com/yuin/gopher-lua v1.1.1 // indirect
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
