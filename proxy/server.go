@@ -211,6 +211,15 @@ func (s *Server) Sessions() int {
 // nil: it does not share them.
 func (s *Server) ShareLogins(store limit.Shared) { s.logins.Share(store) }
 
+// ClientSessions returns the open sessions of the clients that have at least some.
+func (s *Server) ClientSessions(least, most int) limit.Sessions { return s.slots.Sessions(least, most) }
+
+// SetSessionsElsewhere sets the sessions that clients have at other instances, which
+// count for the limit of a client until a time.
+func (s *Server) SetSessionsElsewhere(sessions limit.Sessions, until time.Time) {
+	s.slots.SetElsewhere(sessions, until)
+}
+
 // FlushLogins sends counts that could not be shared while the store was away.
 func (s *Server) FlushLogins() { s.logins.Flush() }
 

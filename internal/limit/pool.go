@@ -86,15 +86,20 @@ func usedSlots(t *tally) int            { return t.used }
 func unauthenticatedSlots(t *tally) int { return t.unauthenticated }
 
 // free reports whether a service can have a slot: of its own reserve, or of the
-// common part.
-func (r rule) free(p *scope, service int16, of count) bool {
-	own, common := 0, 0
+// common part. The sessions elsewhere, by service, count too.
+func (r rule) free(p *scope, elsewhere map[int16]int, service int16, of count) bool {
+	own, common := elsewhere[service], 0
 	for _, t := range p.tallies {
-		n := of(t)
+		n := of(t) + elsewhere[t.service]
 		if t.service == service {
 			own = n
 		}
 		common += max(0, n-r.reserveOf(t.service))
+	}
+	for other, n := range elsewhere {
+		if !slices.ContainsFunc(p.tallies, func(t *tally) bool { return t.service == other }) {
+			common += max(0, n-r.reserveOf(other))
+		}
 	}
 	return own < r.reserveOf(service) || common < r.common
 }

@@ -49,6 +49,7 @@ type Slots struct {
 	networks                  map[netip.Prefix]*scope
 	classes                   Usage
 	successors                int
+	elsewhere                 elsewhere
 }
 
 // Set sets the limits. Slots in use stay counted.
@@ -164,7 +165,7 @@ func (s *Slots) chooseVictim(slot *Slot, levels []int, now time.Time) (victim *S
 		}
 		for _, c := range s.rules(level) {
 			switch {
-			case c.rule.free(p, slot.service, c.of), victim.helps(level, p, slot.service, c):
+			case c.rule.free(p, s.sessionsElsewhere(level, slot.client, now), slot.service, c.of), victim.helps(level, p, slot.service, c):
 				continue
 			case victim != nil || s.successors >= maxSuccessors:
 				return victim, c.rule.name
