@@ -82,3 +82,17 @@ func anchors(text string) []string {
 	}
 	return all
 }
+
+// TestNamedTestsExist checks that each test that the page of the cluster names exists.
+func TestNamedTestsExist(t *testing.T) {
+	page := read(t, "docs/cluster.md")
+	var sources strings.Builder
+	for _, file := range testFiles(t) {
+		sources.WriteString(read(t, file))
+	}
+	for _, name := range regexp.MustCompile(`\bTest\w+`).FindAllString(page, -1) {
+		if !strings.Contains(sources.String(), "func "+name+"(t *testing.T)") {
+			t.Errorf("docs/cluster.md names %s, which does not exist", name)
+		}
+	}
+}

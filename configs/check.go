@@ -14,6 +14,7 @@ var rules = []rule{
 	checkCertificates,
 	checkACME,
 	checkMTASTS,
+	checkCluster,
 	checkPolicies,
 	checkStatus,
 	checkAdmin,

@@ -85,6 +85,13 @@ type Config struct {
 	// process runs.
 	TicketSecret string `yaml:"ticket_secret" example:"/etc/letterlock/ticket-secret"`
 
+	// A Valkey or Redis server through which several instances share the keys of
+	// session tickets, failed logins and the addresses that users log in from,
+	// the certificates by acme, the connections of clients, and the inventory.
+	// While it is away each instance goes on by itself. Default: none; the
+	// instance is alone.
+	Cluster *Cluster `yaml:"cluster"`
+
 	// TLS policies of your own, beside the built-in ones:
 	//   modern              TLS 1.3 only
 	//   strict              TLS 1.2 and 1.3 with ECDHE and AEAD

@@ -28,6 +28,7 @@ func Describe(c *Config) string {
 	if c.TicketSecret != "" {
 		fmt.Fprintf(&b, "session tickets: keys derived from %s and the time\n", c.TicketSecret)
 	}
+	describeCluster(&b, c)
 	fmt.Fprintf(&b, "limits: %s\n", limitWords(c))
 	if all := c.Served(); len(all) > 0 && all[0].SelfSigned() {
 		b.WriteString("certificate: self-signed, created at the first start\n")

@@ -54,6 +54,7 @@ func TestAbsentValues(t *testing.T) {
 		"listeners[].received":     Listener{Service: SMTP}.ReceivedOn(),
 		"listeners[].disable_vrfy": Listener{Service: SMTP}.VRFYDisabled(),
 		"smarthost.mta_sts":        (&SmarthostRules{}).MTASTSOn(),
+		"cluster.tls":              (&Cluster{}).Encrypted(),
 	}
 	for _, k := range Keys() {
 		if k.field.Type != reflect.TypeFor[*bool]() || k.Default == "" {

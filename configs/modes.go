@@ -52,6 +52,9 @@ func (c *Config) files() []file {
 			all = append(all, file{"acme.eab.key_file", a.EAB.KeyFile, SecretFile})
 		}
 	}
+	if s := c.Cluster; s != nil {
+		all = append(all, file{"cluster.ca", s.CA, PublicFile}, file{"cluster.password_file", s.PasswordFile, SecretFile}, file{"cluster.key_file", s.KeyFile, SecretFile})
+	}
 	all = append(all, c.Smarthost.files()...)
 	for i, b := range c.Backends {
 		key := fmt.Sprintf("backends[%d].", i)

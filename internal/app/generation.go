@@ -18,6 +18,7 @@ type generation struct {
 	stores      stores
 	acme        *acmeManager // nil if the configuration has no ACME
 	pools       *pools
+	sharing     *sharing // nil if the configuration has no cluster
 }
 
 // newGeneration reads the files that a configuration names and opens the
@@ -41,7 +42,17 @@ func newGeneration(c *configs.Config, before *generation, o Options) (g *generat
 	if g.stores, err = g.certificates(o.Certificates); err != nil {
 		return nil, err
 	}
-	if err := g.maintenance.tickets(c); err != nil {
+	shared, err := newSharing(c, before, o)
+	if err != nil {
+		return nil, err
+	}
+	g.sharing = shared
+	defer func() {
+		if err != nil && (before == nil || before.sharing != shared) {
+			shared.close()
+		}
+	}()
+	if err := g.maintenance.tickets(c, g.sharing); err != nil {
 		return nil, err
 	}
 	if g.services, err = Resolve(c); err != nil {
@@ -88,6 +99,9 @@ func (g *generation) start(before *generation) {
 		before.acme.close()
 		g.acme.start()
 	}
+	if before.sharing != g.sharing {
+		before.sharing.close() // after the ACME manager, which returns its locks
+	}
 	g.maintenance.start()
 }
 
@@ -98,12 +112,16 @@ func (g *generation) abandon(before *generation) {
 	} else {
 		g.acme.close()
 	}
+	if before == nil || before.sharing != g.sharing {
+		g.sharing.close()
+	}
 }
 
 // stop ends the work outside of sessions.
 func (g *generation) stop() {
 	g.maintenance.stop()
 	g.acme.close()
+	g.sharing.close()
 }
 
 // shownListeners describes the listeners for the status page.

@@ -27,10 +27,12 @@ type maintenance struct {
 	files  watch.Files
 	secret tickets.Secret // used if the configuration has no secret
 	ring   *tickets.Ring
+	chain  *ticketChain // of a cluster; nil: the secret is used
 
-	jobs   []func(now time.Time) // called every jobTime
-	pairs  []*certs.Keeper       // certificates in files
-	before []*certs.Keeper       // pairs of the previous generation
+	chainFailed bool                  // the chain could not be used when it was last read
+	jobs        []func(now time.Time) // called every jobTime
+	pairs       []*certs.Keeper       // certificates in files
+	before      []*certs.Keeper       // pairs of the previous generation
 
 	lookups lookups // of all listeners
 
@@ -128,6 +130,7 @@ func (m *maintenance) run(ctx context.Context) {
 // warnings may have changed too. It adopts the ticket keys of a cluster.
 func (m *maintenance) look() {
 	m.files.Look()
+	m.followChain(time.Now())
 	if m.changed.Swap(false) && m.reread != nil {
 		m.reread()
 	}

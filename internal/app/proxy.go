@@ -40,6 +40,7 @@ type Options struct {
 	Observer     observe.Observer // receives all events, after the log and the counts; may be nil
 
 	Finder     *nexthop.Finder    // finds the servers of outgoing mail, instead of the configured one; nil: the configured one
+	StoreTime  time.Duration      // bounds a command to the store of a cluster in the path of a session; zero: 50 ms
 	Deliveries smarthost.Observer // receives the deliveries of outgoing mail, after the log and the counts; may be nil
 
 	drained *upstream.Drained // set by New
@@ -82,6 +83,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{options: o, log: o.Log, warnings: warnings{log: o.Log}, recorder: &recorder{}, drained: o.drained, history: history.New(), served: newServedCheck(o.Log)}
+	p.recorder.changed = p.copyInventory
 	p.source.init(o.Source)
 	p.now.Store(g)
 	p.counts = page.New(page.Options{
@@ -96,6 +98,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 		Open:         func(f func(*observe.Open)) { p.server.EachSession(f) },
 		Endings:      p.history.Endings,
 		Lookups:      func() []page.Lookup { return p.now.Load().maintenance.lookups.shown() },
+		Cluster:      func() *page.Cluster { return p.now.Load().sharing.shown() },
 		Files:        func() []page.File { return append(p.source.shown(), p.now.Load().maintenance.shownFiles()...) },
 	})
 	p.pages = p.counts.Handler()
@@ -167,6 +170,7 @@ func (p *Proxy) start(g, before *generation) {
 		p.probing.Go(func() { g.probePools(p.stop, pools, p.log) })
 	}
 	g.maintenance.reread = func() { p.warnings.report(g.warnings()) }
+	p.share(g, before)
 	g.start(before)
 	p.warnings.report(g.warnings())
 	p.recorder.keep(g.config, p.log)

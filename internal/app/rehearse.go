@@ -19,8 +19,13 @@ func Rehearse(c *configs.Config) (loaded map[string][]tls.Certificate, err error
 		}
 	}
 	m := newMaintenance(slog.New(slog.DiscardHandler))
-	if err := m.tickets(c); err != nil {
+	if err := m.tickets(c, nil); err != nil {
 		return nil, err
+	}
+	if c.Cluster != nil {
+		if _, _, err := clusterOptions(c.Cluster); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := rehearsed(c, m); err != nil {
 		return nil, err

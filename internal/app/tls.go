@@ -15,9 +15,14 @@ import (
 )
 
 // tickets reads the secret of session tickets if the configuration has a file,
-// and reads it again when the file changes.
-func (m *maintenance) tickets(c *configs.Config) error {
+// and reads it again when the file changes. Without a file, the keys of a cluster are
+// used if there is one.
+func (m *maintenance) tickets(c *configs.Config, s *sharing) error {
 	if c.TicketSecret == "" {
+		if s != nil {
+			m.chain = s.chain
+			return m.ring.Follow(m.chain.get(), time.Now())
+		}
 		return nil
 	}
 	return m.files.Add(func() error {

@@ -65,6 +65,7 @@ func (s *acmeManager) sockets() (addresses []string, all []net.Listener) {
 // changes gets another name or version.
 type state struct {
 	TicketSecret tickets.Secret    `json:"ticket_secret,omitempty"` // if no file holds it
+	TicketChain  *tickets.Chain    `json:"ticket_chain,omitempty"`  // of a cluster
 	Logins       *limit.LoginState `json:"logins,omitempty"`
 	Drained      []string          `json:"drained,omitempty"` // addresses of backends
 }
@@ -73,7 +74,12 @@ type state struct {
 // resumed, and clients that guess passwords could begin anew.
 func (p *Proxy) State() ([]byte, error) {
 	logins := p.server.LoginState()
-	s := state{TicketSecret: p.now.Load().maintenance.secret, Logins: &logins, Drained: p.drained.All()}
+	g := p.now.Load()
+	s := state{TicketSecret: g.maintenance.secret, Logins: &logins, Drained: p.drained.All()}
+	if g.sharing != nil {
+		chain := g.sharing.chain.get()
+		s.TicketChain = &chain
+	}
 	return json.Marshal(s)
 }
 
@@ -93,6 +99,10 @@ func (p *Proxy) Restore(text []byte) error {
 	}
 	for _, address := range s.Drained {
 		p.drained.Set(address, true)
+	}
+	if g := p.now.Load(); s.TicketChain != nil && g.sharing != nil {
+		g.sharing.chain.offer(*s.TicketChain, time.Now())
+		g.maintenance.followChain(time.Now())
 	}
 	if s.Logins != nil {
 		failed = errors.Join(failed, p.server.RestoreLogins(*s.Logins))
@@ -130,6 +140,7 @@ func (p *Proxy) Drain(ctx context.Context) {
 	p.giveUp()
 	p.stopAccepting()
 	g.acme.close()
+	g.sharing.retire()
 	p.options.Sockets.Close()
 	p.moveAdmin()
 	p.log.Info("another process accepts connections; the sessions of this one continue", "sessions", p.server.Sessions(), "deadline", g.config.Timeouts.Upgrade)

@@ -61,7 +61,7 @@ func newWorld(t *testing.T, text string, add ...func(*world)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Proxy, err = New(c, Options{Log: slog.New(slog.NewTextHandler(w.log, nil)), Source: Source{File: file, Load: load}})
+	w.Proxy, err = New(c, Options{Log: slog.New(slog.NewTextHandler(w.log, nil)), Source: Source{File: file, Load: load}, Admin: w.socket, StoreTime: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

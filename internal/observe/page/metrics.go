@@ -48,7 +48,7 @@ func (s *Status) Gather() ([]*dto.MetricFamily, error) {
 func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildDesc, backendDesc, certificateDesc, lostDesc, leftOutDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
-		lookupDesc,
+		lookupDesc, clusterUpDesc, clusterIgnoredDesc, clusterFailuresDesc,
 		servedDesc, rejectedDesc,
 	} {
 		descs <- d
@@ -65,6 +65,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	collectServed(metrics, o.Served())
 	collectLog(metrics, o.Log())
 	collectFiles(metrics, o.Files())
+	o.Cluster().collect(metrics)
 	collectLookups(metrics, o.Lookups())
 	o.Outbound().collect(metrics)
 }

@@ -36,6 +36,7 @@ type report struct {
 	Listeners    []Listener        `json:"listeners"`
 	Certificates []CertificateInfo `json:"certificates"`
 	Files        []File            `json:"files"`
+	Cluster      *Cluster          `json:"cluster,omitempty"`
 	Lookups      []Lookup          `json:"lookups,omitempty"`
 	Served       []ServedCheck     `json:"served_check"`
 
@@ -125,7 +126,7 @@ func (s *Status) report() (report, error) {
 	}
 	r := report{
 		Hostname: s.options.Hostname(), Version: s.options.Version, Started: s.started.UTC(), Now: time.Now().UTC(),
-		Listeners: s.options.Listeners(), Certificates: s.options.Certificates(), Files: s.options.Files(), Lookups: s.options.Lookups(),
+		Listeners: s.options.Listeners(), Certificates: s.options.Certificates(), Files: s.options.Files(), Cluster: s.options.Cluster(), Lookups: s.options.Lookups(),
 		Open: s.openLines(), Recent: s.recentLines(),
 	}
 	r.Served = s.options.Served()

@@ -26,6 +26,7 @@ type Options struct {
 	Files        func() []File
 	Served       func() []ServedCheck // what the listeners serve, as clients see it
 	Outbound     func() *Outbound     // the counts of smarthosts
+	Cluster      func() *Cluster      // the store; nil: none is configured
 	Lookups      func() []Lookup      // the lookups of backends
 	Log          func() loghandler.Counts
 	Open         func(f func(*observe.Open)) // calls f for every open session
@@ -58,6 +59,9 @@ func New(o Options) *Status {
 	}
 	if o.Lookups == nil {
 		o.Lookups = func() []Lookup { return nil }
+	}
+	if o.Cluster == nil {
+		o.Cluster = func() *Cluster { return nil }
 	}
 	if o.Files == nil {
 		o.Files = func() []File { return nil }
