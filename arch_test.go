@@ -25,7 +25,8 @@ var mayImport = map[string][]string{
 	"configs":              {"internal/idn", "internal/relayauth", "tlspolicy", "tlspolicy/outbound", "internal/filemode", "internal/lookup", "internal/routes"},
 	"tlspolicy":            {},
 	"internal/certs":       {"tlspolicy"},
-	"internal/acme":        {"tlspolicy", "internal/certs", "internal/web"},
+	"internal/acme":        {"tlspolicy", "internal/certs", "internal/dnsupdate", "internal/web"},
+	"internal/dnsupdate":   {"internal/resolver", "tlspolicy/dane"},
 	"tlspolicy/tickets":    {"tlspolicy"},
 	"internal/cluster":     {},
 	"internal/inventory":   {"tlspolicy", "internal/limit", "internal/statefile"},
@@ -57,7 +58,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/mtasts":     {},
 	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts"},
 	"internal/app": {
-		"configs", "imap", "internal/acme", "internal/admin", "internal/certs", "internal/devices", "internal/egress", "internal/explain", "internal/gate", "internal/health", "internal/idle", "internal/idn", "internal/inventory", "internal/tlsreport/days", "internal/tlsreport/send",
+		"configs", "imap", "internal/acme", "internal/admin", "internal/certs", "internal/devices", "internal/dnsupdate", "internal/egress", "internal/explain", "internal/gate", "internal/health", "internal/idle", "internal/idn", "internal/inventory", "internal/tlsreport/days", "internal/tlsreport/send",
 		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/oauth", "internal/observe/page", "internal/probe", "internal/record", "internal/relayauth", "internal/resolver",
 		"internal/lookup", "internal/routes", "internal/sts", "internal/systemd", "internal/tlsreport", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web",
 		"internal/wire", "pop3", "proxy", "sieve", "smtp", "smtp/smarthost", "tlspolicy", "tlspolicy/mtasts", "tlspolicy/outbound",

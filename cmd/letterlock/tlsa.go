@@ -18,6 +18,7 @@ import (
 	"github.com/letterlock/letterlock/internal/acme"
 	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/internal/dnsupdate"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
 )
@@ -264,14 +265,7 @@ func (t *tlsaReport) lookUp(name string) (published []dane.TLSA, secure bool, er
 	if err != nil {
 		return nil, false, err
 	}
-	for _, r := range answer.Records {
-		if body, ok := r.Body.(*dnsmessage.UnknownResource); ok {
-			if record, err := dane.Parse(body.Data); err == nil {
-				published = append(published, record)
-			}
-		}
-	}
-	return published, answer.Secure, nil
+	return dnsupdate.TLSAIn(answer), answer.Secure, nil
 }
 
 // finish returns an error if a record is missing, so that monitoring can use the
