@@ -21,6 +21,7 @@ var (
 	leftOutDesc     = describe("log_lines_left_out_total", "Log lines of clients that were left out, because their network, or all networks, had caused too many (log.rate).")
 	backendDesc     = describe("backend_up", "Whether a backend has replied when it was last tried; 1 if it was not tried yet.", "service", "listener", "backend")
 	certificateDesc = describe("certificate_expiry_timestamp_seconds", "When a certificate expires.", "name", "key")
+	lifetimeDesc    = describe("certificate_lifetime_seconds", "The time from the beginning to the end of a certificate's validity.", "name", "key")
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -49,7 +50,7 @@ func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildDesc, backendDesc, certificateDesc, lostDesc, leftOutDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
 		lookupDesc, clusterUpDesc, clusterIgnoredDesc, clusterFailuresDesc,
-		servedDesc, rejectedDesc,
+		lifetimeDesc, orderFailuresDesc, orderRenewalDesc, clockOffsetDesc, servedDesc, rejectedDesc,
 	} {
 		descs <- d
 	}
@@ -62,6 +63,8 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	gauge(metrics, buildDesc, 1, o.Version)
 	collectBackends(metrics, o.Listeners())
 	collectCertificates(metrics, o.Certificates())
+	orders, offset := o.Orders()
+	collectOrders(metrics, orders, offset)
 	collectServed(metrics, o.Served())
 	collectLog(metrics, o.Log())
 	collectFiles(metrics, o.Files())
@@ -102,18 +105,19 @@ func collectBackends(metrics chan<- prometheus.Metric, listeners []Listener) {
 // certificates share them, of the first to expire.
 func collectCertificates(metrics chan<- prometheus.Metric, certificates []CertificateInfo) {
 	type labels struct{ name, key string }
-	expiry := make(map[labels]int64)
+	first := make(map[labels]CertificateInfo)
 	for _, c := range certificates {
 		at := labels{key: c.Key}
 		if len(c.Names) > 0 {
 			at.name = strings.ToValidUTF8(c.Names[0], "\uFFFD")
 		}
-		if first, seen := expiry[at]; !seen || c.NotAfter.Unix() < first {
-			expiry[at] = c.NotAfter.Unix()
+		if have, seen := first[at]; !seen || c.NotAfter.Before(have.NotAfter) {
+			first[at] = c
 		}
 	}
-	for at, unix := range expiry {
-		gauge(metrics, certificateDesc, float64(unix), at.name, at.key)
+	for at, c := range first {
+		gauge(metrics, certificateDesc, float64(c.NotAfter.Unix()), at.name, at.key)
+		gauge(metrics, lifetimeDesc, c.NotAfter.Sub(c.NotBefore).Seconds(), at.name, at.key)
 	}
 }
 

@@ -38,6 +38,7 @@ type report struct {
 	Files        []File            `json:"files"`
 	Cluster      *Cluster          `json:"cluster,omitempty"`
 	Lookups      []Lookup          `json:"lookups,omitempty"`
+	Orders       []Order           `json:"orders"` // certificates from a CA
 	Served       []ServedCheck     `json:"served_check"`
 
 	Open   []sessionLine `json:"open"`   // the newest sessions
@@ -129,6 +130,7 @@ func (s *Status) report() (report, error) {
 		Listeners: s.options.Listeners(), Certificates: s.options.Certificates(), Files: s.options.Files(), Cluster: s.options.Cluster(), Lookups: s.options.Lookups(),
 		Open: s.openLines(), Recent: s.recentLines(),
 	}
+	r.Orders, _ = s.options.Orders()
 	r.Served = s.options.Served()
 	r.Services, r.Logins, r.Exceptions = services(counts), loginRows(counts["logins_total"]), exceptionRows(counts["exception_handshakes_total"])
 	r.sum()

@@ -24,10 +24,11 @@ type Options struct {
 	Listeners    func() []Listener
 	Certificates func() []CertificateInfo
 	Files        func() []File
-	Served       func() []ServedCheck // what the listeners serve, as clients see it
-	Outbound     func() *Outbound     // the counts of smarthosts
-	Cluster      func() *Cluster      // the store; nil: none is configured
-	Lookups      func() []Lookup      // the lookups of backends
+	Orders       func() (all []Order, clockOffset time.Duration) // certificates from a CA
+	Served       func() []ServedCheck                            // what the listeners serve, as clients see it
+	Outbound     func() *Outbound                                // the counts of smarthosts
+	Cluster      func() *Cluster                                 // the store; nil: none is configured
+	Lookups      func() []Lookup                                 // the lookups of backends
 	Log          func() loghandler.Counts
 	Open         func(f func(*observe.Open)) // calls f for every open session
 	Endings      func() []history.Ending     // the sessions that have ended, the newest first
@@ -65,6 +66,9 @@ func New(o Options) *Status {
 	}
 	if o.Files == nil {
 		o.Files = func() []File { return nil }
+	}
+	if o.Orders == nil {
+		o.Orders = func() ([]Order, time.Duration) { return nil, 0 }
 	}
 	if o.Served == nil {
 		o.Served = func() []ServedCheck { return nil }
