@@ -56,7 +56,7 @@ func (l *Listener) complete() {
 	if l.Listen == "" && l.Service.known() {
 		l.Listen = fmt.Sprintf(":%d", l.Service.Port())
 	}
-	foldNames(l.ACMEHosts)
+	foldCertified(l.ACMEHosts)
 	for i, entry := range l.Recipients {
 		l.Recipients[i] = foldEntry(entry)
 	}

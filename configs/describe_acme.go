@@ -6,14 +6,27 @@ import (
 	"strings"
 )
 
+// answering lists where challenges are answered.
+func (a *ACME) answering() []string {
+	all := slices.DeleteFunc([]string{a.HTTP, a.TLSALPN}, func(s string) bool { return s == "" })
+	if a.DNS != nil {
+		all = append(all, "DNS by "+a.DNS.Method)
+	}
+	return all
+}
+
 // describeACME describes where certificates come from, and what else the ACME
 // sockets serve.
 func describeACME(b *strings.Builder, c *Config) {
 	if hosts := c.general().Hosts; len(hosts) > 0 {
-		fmt.Fprintf(b, "certificate: ECDSA and RSA by ACME for %s, self-signed until they are there\n", strings.Join(hosts, ", "))
+		one := ""
+		if c.ACME.OneCertificate && len(hosts) > 1 {
+			one = " together"
+		}
+		fmt.Fprintf(b, "certificate: %s by ACME for %s%s, self-signed until they are issued\n", strings.Join(c.ACME.Keys, " and "), strings.Join(hosts, ", "), one)
 	}
 	if a := c.ACME; a != nil {
-		fmt.Fprintf(b, "acme: from %s, challenges answered on %s\n", a.Directory, strings.Join(slices.DeleteFunc([]string{a.HTTP, a.TLSALPN}, func(s string) bool { return s == "" }), " and "))
+		fmt.Fprintf(b, "acme: from %s, challenges answered on %s\n", a.Directory, strings.Join(a.answering(), " and "))
 	}
 	if m := c.MTASTS; m != nil {
 		fmt.Fprintf(b, "mta-sts: mode %s for %s, valid for %s, MX %s, served by HTTPS on %s\n",

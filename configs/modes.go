@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/letterlock/letterlock/internal/filemode"
 	"github.com/letterlock/letterlock/internal/lookup"
@@ -51,6 +52,7 @@ func (c *Config) files() []file {
 		if a.EAB != nil {
 			all = append(all, file{"acme.eab.key_file", a.EAB.KeyFile, SecretFile})
 		}
+		all = append(all, a.DNS.files()...)
 	}
 	if s := c.Cluster; s != nil {
 		all = append(all, file{"cluster.ca", s.CA, PublicFile}, file{"cluster.password_file", s.PasswordFile, SecretFile}, file{"cluster.key_file", s.KeyFile, SecretFile})
@@ -91,6 +93,18 @@ func (c *Config) KeyOf(path string, kind FileKind) (key string, ok bool) {
 		}
 	}
 	return key, ok
+}
+
+// files lists the secret, and the program, which runs with the proxy's rights.
+func (d *ACMEDNS) files() []file {
+	if d == nil {
+		return nil
+	}
+	all := []file{{"acme.dns.credentials", d.Credentials, SecretFile}}
+	if len(d.Command) > 0 && filepath.IsAbs(d.Command[0]) {
+		all = append(all, file{"acme.dns.command[0]", d.Command[0], PublicFile})
+	}
+	return all
 }
 
 func (s *SmarthostRules) files() []file {

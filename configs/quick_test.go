@@ -66,7 +66,7 @@ func TestSimpleWithACME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := ACME{Email: "postmaster@example.com", Hosts: []string{"mail.example.com"}, HTTP: ":80", Directory: "https://acme-v02.api.letsencrypt.org/directory"}
+	want := ACME{Email: "postmaster@example.com", Hosts: []string{"mail.example.com"}, Keys: []string{"p256", "rsa2048"}, HTTP: ":80", Directory: "https://acme-v02.api.letsencrypt.org/directory"}
 	if !reflect.DeepEqual(*c.ACME, want) || q.ACME.Directory != "" {
 		t.Errorf("%+v", c.ACME)
 	}

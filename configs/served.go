@@ -77,6 +77,14 @@ func (s Served) Key() string {
 	return fmt.Sprintf("%q", []any{s.Files, s.Hosts})
 }
 
+// Certified reports whether the CA certifies a name, itself or by a wildcard.
+func (s Served) Certified(name string) bool { return certified(s.Hosts, name) }
+
+func certified(hosts []string, name string) bool {
+	_, parent, _ := strings.Cut(name, ".")
+	return slices.Contains(hosts, name) || slices.Contains(hosts, "*."+parent)
+}
+
 // SelfSigned reports whether the set has no certificates.
 func (s Served) SelfSigned() bool { return len(s.Files)+len(s.Hosts) == 0 }
 
@@ -101,7 +109,9 @@ func checkServed(c *Config, m Machine, r report) {
 			at.in("acme_hosts").misplaced("write acme: beside listeners:, such as {email: postmaster@example.com}", "acme_hosts needs acme, which says where the certificates come from")
 		}
 		for j, host := range l.ACMEHosts {
-			checkPublicName(host, at.in("acme_hosts", j))
+			if c.ACME != nil {
+				checkCertified(c.ACME, host, at.in("acme_hosts", j))
+			}
 		}
 	}
 }

@@ -85,8 +85,8 @@ func warnMTASTS(c *Config, warn func(key, format string, args ...any)) {
 		warn("mta_sts.max_age", "%s is short: senders that cannot fetch the policy for that long no longer require TLS (RFC 8461 §3.2 expects weeks)", short(m.MaxAge))
 	}
 	for _, mx := range m.MX {
-		if m.Mode != "none" && !c.fromFiles(SMTP) && !slices.Contains(c.MailHosts(), mx) && !strings.HasPrefix(mx, "*.") {
-			warn("mta_sts.mx", "there will be no certificate for %s, and senders that hold to the policy refuse any other: add it to acme.hosts", mx)
+		if m.Mode != "none" && !c.fromFiles(SMTP) && !certified(c.MailHosts(), mx) && !strings.HasPrefix(mx, "*.") {
+			warn("mta_sts.mx", "no certificate is for %s, and senders that enforce the policy refuse any other: add it to acme.hosts", mx)
 		}
 	}
 }
