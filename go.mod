@@ -15,6 +15,7 @@ require (
 	github.com/libdns/libdns v1.1.1
 	github.com/libdns/ovh v1.1.0
 	github.com/libdns/rfc2136 v1.0.1
+	github.com/mholt/acmez/v3 v3.1.7
 	github.com/miekg/dns v1.1.72
 	github.com/pires/go-proxyproto v0.15.0
 	github.com/prometheus/client_golang v1.25.0

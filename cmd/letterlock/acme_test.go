@@ -89,15 +89,21 @@ func serveWith(t *testing.T, c *configs.Config, ca *pebble.CA, dns *nameserver.S
 	t.Helper()
 	ca.Start(t, pebble.Options{HTTP: port(t, c.ACME.HTTP), TLS: port(t, c.ACME.TLSALPN), Resolver: dns.Address})
 	imaps = serveConfig(t, c, slog.New(slog.DiscardHandler)).Addresses()[0].String()
-	wait.Until(t, "no certificates", func() bool {
-		stored, err := acme.Stored(app.ACMEDir(c), c.ACMEHosts())
-		return err == nil && len(stored) == 2*len(c.ACMEHosts())
-	})
+	awaitCertificates(t, c)
 	wait.Until(t, "the certificate is not served", func() bool {
 		leaf := peer(t, imaps, "mail.example.test")[0]
 		return leaf.Issuer.String() != leaf.Subject.String()
 	})
 	return imaps
+}
+
+// awaitCertificates waits until each name has a certificate for each type of key.
+func awaitCertificates(t *testing.T, c *configs.Config) {
+	t.Helper()
+	wait.Until(t, "no certificates", func() bool {
+		stored, err := acme.Stored(app.ACMEDir(c), c.ACMECertificates(), c.ACMEHosts())
+		return err == nil && len(stored) == len(c.ACME.Keys)*len(c.ACMEHosts())
+	})
 }
 
 func port(t *testing.T, address string) int {

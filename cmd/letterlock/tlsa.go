@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -80,7 +81,8 @@ func (s served) names(c *configs.Config, set configs.Served, only []string) []st
 	}
 	var once []string
 	for _, name := range names {
-		if !slices.Contains(once, name) && !strings.HasPrefix(name, "*.") {
+		_, notAddress := netip.ParseAddr(name)
+		if !slices.Contains(once, name) && !strings.HasPrefix(name, "*.") && notAddress != nil {
 			once = append(once, name)
 		}
 	}
@@ -134,7 +136,7 @@ func servedBy(c *configs.Config, set configs.Served) (served, error) {
 	}
 	s.note(own, "stays if the renewal keeps the key file; publish a new key's record two days before it is used")
 	if len(set.Hosts) > 0 {
-		stored, err := acme.Stored(app.ACMEDir(c), set.Hosts)
+		stored, err := acme.Stored(app.ACMEDir(c), c.ACMECertificates(), set.Hosts)
 		if err != nil {
 			return s, err
 		}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,8 +39,8 @@ func newBench(t *testing.T, o Options) *bench {
 	for _, name := range []string{mail, other} {
 		b.dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
 	}
-	if o.Hosts == nil {
-		o.Hosts = []string{mail}
+	if o.Certificates == nil {
+		o.Certificates = [][]string{{mail}}
 	}
 	if o.Dir == "" {
 		o.Dir = filepath.Join(t.TempDir(), "acme")
@@ -89,7 +90,7 @@ func (b *bench) await(t *testing.T, n int, ok func(tls.Certificate) bool) []tls.
 	limit := time.After(time.Minute)
 	for {
 		var good []tls.Certificate
-		for _, c := range b.Certificates(b.o.Hosts) {
+		for _, c := range b.Certificates(b.hosts()) {
 			if ok(c) {
 				good = append(good, c)
 			}
@@ -103,6 +104,19 @@ func (b *bench) await(t *testing.T, n int, ok func(tls.Certificate) bool) []tls.
 			t.Fatalf("%d certificates after a minute, not %d", len(good), n)
 		}
 	}
+}
+
+// hosts lists all names.
+func (b *bench) hosts() []string { return slices.Concat(b.o.Certificates...) }
+
+// entry returns the first certificate, or the one with another type of key.
+func (b *bench) entry(kind KeyType) *entry {
+	for _, e := range b.table.sets[0].entries {
+		if e.kind == kind {
+			return e
+		}
+	}
+	return nil
 }
 
 func anyOne(tls.Certificate) bool { return true }

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/crypto/acme"
+	"github.com/mholt/acmez/v3"
 
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/web"
@@ -29,9 +29,7 @@ type server struct {
 // that both have them: it must be closed before this one serves.
 func (k *Keeper) Listen(before *Keeper) error {
 	if k.o.HTTP != "" {
-		// autocert only uses HTTP-01 after this call.
-		handler := k.auto.HTTPHandler(http.NotFoundHandler())
-		if err := k.open(k.o.HTTP, before, handler, nil); err != nil {
+		if err := k.open(k.o.HTTP, before, k.answers, nil); err != nil {
 			return err
 		}
 	}
@@ -40,14 +38,27 @@ func (k *Keeper) Listen(before *Keeper) error {
 		if err != nil {
 			return err
 		}
-		handler := k.o.Site
-		if handler == nil {
-			handler = http.NotFoundHandler()
-		}
-		return k.open(k.o.TLSALPN, before, handler, config)
+		return k.open(k.o.TLSALPN, before, http.HandlerFunc(k.serveSite), config)
 	}
 	return nil
 }
+
+// serveSite answers for the site that a request names. The client may have requested the
+// certificate of another one: all are this server's.
+func (k *Keeper) serveSite(w http.ResponseWriter, r *http.Request) {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	site := k.o.Sites[siteName(host)]
+	if site == nil {
+		site = http.NotFoundHandler()
+	}
+	site.ServeHTTP(w, r)
+}
+
+// siteName returns the form of a name that Sites have.
+func siteName(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
 
 func (k *Keeper) open(address string, before *Keeper, handler http.Handler, config *tls.Config) error {
 	tcp, err := k.socket(address, before)
@@ -140,16 +151,17 @@ func (k *Keeper) tlsConfig() (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := policy.Config(acme.ALPNProto)
-	if k.o.Site != nil {
+	config := policy.Config(acmez.ACMETLS1Protocol)
+	if len(k.o.Sites) > 0 {
 		config.NextProtos = append(config.NextProtos, "http/1.1")
 	}
 	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		if slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}) {
-			return k.auto.GetCertificate(hello)
+		if slices.Equal(hello.SupportedProtos, []string{acmez.ACMETLS1Protocol}) {
+			// Without an answer crypto/tls sends unrecognized_name.
+			return k.answers.certificate(hello.Context(), hello.ServerName, k.table.has), nil
 		}
-		name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
-		if k.o.Site == nil || !slices.Contains(k.o.SiteHosts, name) {
+		name := siteName(hello.ServerName)
+		if k.o.Sites[name] == nil {
 			return nil, nil // crypto/tls sends unrecognized_name
 		}
 		return certs.NewStore(k.table.list([]string{name})).Get(policy)(hello)

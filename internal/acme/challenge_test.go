@@ -20,9 +20,10 @@ import (
 // Port 80 has the challenge and nothing else; port 443 talks to the CA and to
 // those that ask for the site.
 func TestChallengeListenersServeNothingElse(t *testing.T) {
+	t.Parallel()
 	site := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "policy of "+r.Host) })
 	b := newBench(t, Options{
-		HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Hosts: []string{mail, other}, Site: site, SiteHosts: []string{other},
+		HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Certificates: [][]string{{mail}, {other}}, Sites: map[string]http.Handler{other: site},
 	})
 	b.start(t, pebble.Options{})
 	b.Serve()
@@ -52,9 +53,10 @@ func TestChallengeListenersServeNothingElse(t *testing.T) {
 
 // One client that holds connections open keeps neither the CA nor others out.
 func TestH7_ChallengesAndPolicy(t *testing.T) {
+	t.Parallel()
 	site := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "policy") })
 	b := newBench(t, Options{
-		HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Hosts: []string{mail, other}, Site: site, SiteHosts: []string{other},
+		HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Certificates: [][]string{{mail}, {other}}, Sites: map[string]http.Handler{other: site},
 		Limits: web.Limits{Connections: 100, PerClient: 4},
 	})
 	b.start(t, pebble.Options{})
@@ -93,25 +95,27 @@ func fetch(t *testing.T, b *bench, address, name string) string {
 }
 
 func TestNewRefuses(t *testing.T) {
-	if _, err := New(Options{Hosts: []string{mail}}); err != errNoChallenge {
+	t.Parallel()
+	if _, err := New(Options{Certificates: [][]string{{mail}}}); err != errNoChallenge {
 		t.Error(err)
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(Options{Hosts: []string{mail}, HTTP: ":0", Dir: file}); err == nil {
+	if _, err := New(Options{Certificates: [][]string{{mail}}, HTTP: ":0", Dir: file}); err == nil {
 		t.Error("a file is accepted as the folder")
 	}
 }
 
 func TestListenAllOrNone(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = taken.Close() }()
-	k, err := New(Options{Hosts: []string{mail}, HTTP: "127.0.0.1:0", TLSALPN: taken.Addr().String(), Log: slog.New(slog.DiscardHandler)})
+	k, err := New(Options{Certificates: [][]string{{mail}}, HTTP: "127.0.0.1:0", TLSALPN: taken.Addr().String(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto"
 	"crypto/tls"
 	"log/slog"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,14 +39,13 @@ func yearsWith(t *testing.T, test func(t *testing.T, y *years)) {
 	synctest.Test(t, func(t *testing.T) {
 		y := &years{ca: ca, log: &wait.Log{}, issued: map[string]bool{}}
 		k, err := New(Options{
-			Hosts: []string{mail}, Directory: ca.Directory, Dir: dir, HTTP: "unused",
+			Certificates: [][]string{{mail}}, Directory: ca.Directory, Dir: dir, HTTP: "unused",
 			Log: slog.New(slog.NewTextHandler(y.log, nil)),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		k.transport.base = ca
-		k.auto.HTTPHandler(http.NotFoundHandler()) // Listen does this otherwise
 		y.Keeper = k
 		defer k.Close()
 		test(t, y)
@@ -81,6 +79,7 @@ func (y *years) pass(t *testing.T, d time.Duration) []tls.Certificate {
 // Two years pass: there are never less than four weeks left, the keys stay, and
 // the CA gets no more orders than need be.
 func TestRenewalForYears(t *testing.T) {
+	t.Parallel()
 	yearsWith(t, func(t *testing.T, y *years) {
 		y.Serve()
 		y.pass(t, time.Minute)
@@ -105,6 +104,7 @@ func TestRenewalForYears(t *testing.T) {
 // on being served, with a word first and a louder one later, and the first
 // hours of its return bring new certificates for the same keys.
 func TestCAIsAway(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name       string
 		away       time.Duration
@@ -142,6 +142,7 @@ func TestCAIsAway(t *testing.T) {
 // A CA that is away from the start is asked again after a minute, then less and
 // less, down to once an hour.
 func TestCAIsAwayAtFirst(t *testing.T) {
+	t.Parallel()
 	yearsWith(t, func(t *testing.T, y *years) {
 		y.ca.SetDown(true)
 		y.Serve()

@@ -19,6 +19,7 @@ import (
 )
 
 func TestHTTP01(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Options{HTTP: "127.0.0.1:0", Email: "postmaster@example.test"})
 	b.start(t, pebble.Options{})
 	b.Serve()
@@ -74,6 +75,7 @@ func verify(t *testing.T, ca *pebble.CA, c tls.Certificate, name string) {
 }
 
 func TestTLSALPN01(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Options{TLSALPN: "127.0.0.1:0"})
 	b.start(t, pebble.Options{})
 	b.Serve()
@@ -88,6 +90,7 @@ func TestTLSALPN01(t *testing.T) {
 // A certificate by ACME goes through the store to clients that send the name,
 // another one, or none, of whichever version.
 func TestServedToEveryClient(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
 	b.start(t, pebble.Options{})
 	b.Serve()
@@ -118,6 +121,7 @@ func TestServedToEveryClient(t *testing.T) {
 }
 
 func TestExternalAccount(t *testing.T) {
+	t.Parallel()
 	key := []byte("0123456789abcdef0123456789abcdef")
 	b := newBench(t, Options{HTTP: "127.0.0.1:0", Binding: &Binding{"kid-1", key}})
 	b.start(t, pebble.Options{KeyID: "kid-1", Key: key})
@@ -130,29 +134,31 @@ func TestExternalAccount(t *testing.T) {
 
 // Without the account that the CA asks for, its own words reach the log.
 func TestExternalAccountMissing(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
 	b.start(t, pebble.Options{KeyID: "kid-1", Key: []byte("0123456789abcdef0123456789abcdef")})
-	again, err := b.order(mail, x509.ECDSA)
-	if err == nil || !strings.Contains(err.Error(), "externalAccountRequired") {
-		t.Error(err)
-	}
-	if again < autocertForgets {
-		t.Errorf("tried again after %s, when autocert still fails without a request", again)
+	e := b.entry(P256)
+	words, remedy := b.describe(b.order(e), e)
+	if !strings.Contains(words, "externalAccountRequired") || !strings.Contains(remedy, "acme.eab") {
+		t.Error(words, remedy)
 	}
 }
 
 // The error of a failed challenge holds the CA's text.
 func TestChallengeFails(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
 	b.start(t, pebble.Options{})
 	_ = b.servers[0].tcp.Close()
-	_, err := b.order(mail, x509.ECDSA)
-	if err == nil || !strings.Contains(err.Error(), "the CA said: http-01: ") || !strings.Contains(b.log.String(), "the CA answered: http-01") {
-		t.Errorf("%v\n%s", err, b.log)
+	e := b.entry(P256)
+	words, remedy := b.describe(b.order(e), e)
+	if !strings.Contains(words, "the CA said: http-01: ") || !strings.Contains(remedy, "port 80 or 443 of "+mail) {
+		t.Error(words, remedy)
 	}
 }
 
 func TestCADownAtStart(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
 	b.Serve()
 	waitFor(t, b.log, "the CA cannot be reached", 3)
@@ -163,6 +169,7 @@ func TestCADownAtStart(t *testing.T) {
 // Short-lived certificates are renewed when a third of their life is left,
 // with the same keys.
 func TestRenewal(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
 	b.start(t, pebble.Options{Life: 9 * time.Second})
 	b.Serve()
@@ -185,7 +192,7 @@ func TestRenewal(t *testing.T) {
 	}
 	// The renewed certificates are served first, and then stored.
 	wait.Until(t, "the renewed ones are not stored", func() bool {
-		stored, err := Stored(b.o.Dir, b.o.Hosts)
+		stored, err := Stored(b.o.Dir, b.o.Certificates, b.hosts())
 		return err == nil && len(stored) == 2 && !stored[0].Leaf.NotAfter.Before(renewed[0].Leaf.NotAfter)
 	})
 }
@@ -196,13 +203,14 @@ func publicKey(c tls.Certificate) interface{ Equal(crypto.PublicKey) bool } {
 
 // A CA that is down when a renewal is due is reported, and the old certificate stays.
 func TestCADownAtRenewal(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
 	b.start(t, pebble.Options{Life: 3 * time.Second})
 	b.Serve()
 	b.await(t, 2, anyOne)
 	b.ca.SetDown(true)
-	waitFor(t, b.log, "the CA answered: nothing", 1)
-	if got := b.Certificates(b.o.Hosts); len(got) != 2 {
+	waitFor(t, b.log, "the CA cannot be reached", 1)
+	if got := b.Certificates(b.hosts()); len(got) != 2 {
 		t.Errorf("%d certificates", len(got))
 	}
 }
@@ -210,9 +218,10 @@ func TestCADownAtRenewal(t *testing.T) {
 // With the CA down, a restart serves what there is, expired as it is, and says
 // so; when the CA is back, it is replaced.
 func TestExpiredIsServed(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "acme")
 	old := authority.New(t).Expired(t, mail)
-	store(t, dir, mail, old)
+	keep(t, dir, mail, old)
 	b := newBench(t, Options{HTTP: "127.0.0.1:0", Dir: dir})
 	got := b.Certificates([]string{mail})
 	if len(got) != 1 || !got[0].Leaf.Equal(old.Leaf) {
@@ -225,8 +234,8 @@ func TestExpiredIsServed(t *testing.T) {
 	b.await(t, 2, func(c tls.Certificate) bool { return time.Now().Before(c.Leaf.NotAfter) })
 }
 
-// store writes a certificate like autocert.
-func store(t *testing.T, dir, name string, c tls.Certificate) {
+// keep writes a certificate like autocert.
+func keep(t *testing.T, dir, name string, c tls.Certificate) {
 	t.Helper()
 	chain, key := authority.PEM(t, c)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -239,16 +248,23 @@ func store(t *testing.T, dir, name string, c tls.Certificate) {
 
 // A restart asks the CA for nothing while what is stored is good.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "acme")
 	ca := authority.New(t)
-	store(t, dir, mail, ca.ECDSA(t, mail))
-	store(t, dir, mail+"+rsa", ca.RSA(t, mail))
-	store(t, dir, other, ca.ECDSA(t, other)) // a name that is no longer configured
-	store(t, dir, "acme_account+key", ca.ECDSA(t, "several.example.test", mail))
+	keep(t, dir, mail, ca.ECDSA(t, mail))
+	keep(t, dir, mail+"+rsa", ca.RSA(t, mail))
+	keep(t, dir, other, ca.ECDSA(t, other)) // a name that is no longer configured
+	keep(t, dir, "acme_account+key", ca.ECDSA(t, "several.example.test", mail))
 	b := newBench(t, Options{HTTP: "127.0.0.1:0", Dir: dir})
-	for _, kind := range kinds {
-		if _, err := b.order(mail, kind); err != nil {
-			t.Error(err) // the CA is down
+	for _, e := range b.table.sets[0].entries {
+		e.renewal.ask = time.Now().Add(time.Hour)
+	}
+	if next := b.step(b.table.sets[0]); time.Until(next) < time.Minute {
+		t.Errorf("the next step is at %s", next)
+	}
+	for _, s := range b.Status() {
+		if s.Problem != "" {
+			t.Error(s.Problem) // the CA is down
 		}
 	}
 	if got := b.Certificates([]string{mail, other}); len(got) != 2 {

@@ -4,168 +4,172 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/acme/autocert"
 )
 
 // table holds the sets of names and their certificates.
 type table struct {
-	hosts []string
+	sets []*set
 
-	mu    sync.Mutex
-	certs []tls.Certificate
+	mu sync.Mutex // protects the fields of entries that change
 }
 
-// put adds a certificate if it is for a configured name and newer than the
-// present one, and reports whether it did.
-func (t *table) put(c tls.Certificate) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	host := t.hostOf(c.Leaf)
-	if host == "" {
-		return false
+// set is a set of names that are in one certificate.
+type set struct {
+	names   []string
+	entries []*entry // one for each type of key
+}
+
+// entry is a certificate that is ordered, and what is known about its renewal.
+type entry struct {
+	names []string
+	kind  KeyType
+	name  string // in the store
+	lock  string // the lock of its set
+
+	cert     *tls.Certificate // nil: none yet
+	obtained time.Time        // when this process got it from the CA; zero: from the store
+	pending  []byte           // a new key, until it has a certificate
+	renewal  renewal
+	failure  failure
+	merged   []byte    // the shared entry that was merged last
+	away     time.Time // since when an order waits for the shared state; zero: it does not
+
+	failed map[way]bool // challenges that have failed; only orders use it
+}
+
+// newTable names entries by the first name of their set, as autocert does. Sets with the
+// same first name are numbered.
+func newTable(sets [][]string, kinds []KeyType) *table {
+	t := &table{}
+	seen := map[string]int{}
+	for _, names := range sets {
+		s := &set{names: names}
+		name := names[0]
+		if seen[names[0]]++; seen[names[0]] > 1 {
+			name += "+" + strconv.Itoa(seen[names[0]])
+		}
+		for _, kind := range kinds {
+			e := &entry{names: names, kind: kind, name: name, lock: name}
+			if kind.algorithm() == x509.RSA {
+				e.name += rsaSuffix
+			}
+			s.entries = append(s.entries, e)
+		}
+		t.sets = append(t.sets, s)
 	}
-	i := t.find(host, c.Leaf.PublicKeyAlgorithm)
-	switch {
-	case i < 0:
-		t.certs = append(t.certs, c)
-	case !c.Leaf.NotAfter.After(t.certs[i].Leaf.NotAfter):
-		return false
-	default:
-		t.certs[i] = c
-	}
-	return true
+	return t
 }
 
-// hostOf returns the name that a certificate is for; empty for certificates
-// that answer challenges, which are for a configured name too (RFC 8737 §3).
-func (t *table) hostOf(leaf *x509.Certificate) string {
-	if len(leaf.UnhandledCriticalExtensions) > 0 || len(leaf.DNSNames) != 1 || !slices.Contains(t.hosts, leaf.DNSNames[0]) {
-		return ""
-	}
-	return leaf.DNSNames[0]
-}
-
-func (t *table) find(host string, kind x509.PublicKeyAlgorithm) int {
-	return slices.IndexFunc(t.certs, func(c tls.Certificate) bool {
-		return c.Leaf.PublicKeyAlgorithm == kind && c.Leaf.DNSNames[0] == host
-	})
-}
-
-// get returns nil if there is none.
-func (t *table) get(host string, kind x509.PublicKeyAlgorithm) *tls.Certificate {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if i := t.find(host, kind); i >= 0 {
-		c := t.certs[i]
-		return &c
+// read adds the certificates of a store, expired or not.
+func (t *table) read(ctx context.Context, s store) error {
+	for _, set := range t.sets {
+		for _, e := range set.entries {
+			c, err := s.certificate(ctx, e.name)
+			if err != nil {
+				return err
+			}
+			if c != nil {
+				t.put(e, *c)
+			}
+		}
 	}
 	return nil
 }
 
-// list returns the certificates in the order of hosts and kinds.
+// put sets the certificate of an entry from the folder if it is for one of its names and
+// newer than the present one.
+func (t *table) put(e *entry, c tls.Certificate) {
+	if !slices.ContainsFunc(e.names, func(name string) bool { return covers(c.Leaf, name) }) || c.Leaf.PublicKeyAlgorithm != e.kind.algorithm() {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.cert == nil || newer(c.Leaf, e.cert.Leaf) {
+		e.cert, e.renewal = &c, renewal{}
+	}
+}
+
+// get returns the certificate of an entry; nil if there is none.
+func (t *table) get(e *entry) *tls.Certificate {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return e.cert
+}
+
+// complete reports whether a certificate is for all names of its entry, and has a key
+// of its type.
+func (e *entry) complete(leaf *x509.Certificate) bool {
+	return e.kind.Fits(leaf.PublicKey) && e.hasNames(leaf)
+}
+
+func (e *entry) hasNames(leaf *x509.Certificate) bool {
+	return !slices.ContainsFunc(e.names, func(name string) bool { return !covers(leaf, name) })
+}
+
+// covers reports whether a certificate names a name itself. A wildcard does not cover
+// the names below it.
+func covers(leaf *x509.Certificate, name string) bool {
+	if slices.Contains(leaf.DNSNames, name) {
+		return true
+	}
+	for _, ip := range leaf.IPAddresses {
+		if ip.String() == name {
+			return true
+		}
+	}
+	return false
+}
+
+// list returns the certificates of the sets that hosts are in, in the order of hosts and
+// of the types of keys, each once.
 func (t *table) list(hosts []string) []tls.Certificate {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var all []tls.Certificate
+	listed := map[*set]bool{}
 	for _, host := range hosts {
-		for _, kind := range kinds {
-			if c := t.get(host, kind); c != nil {
-				all = append(all, *c)
+		for _, s := range t.sets {
+			if listed[s] || !slices.Contains(s.names, host) {
+				continue
+			}
+			listed[s] = true
+			for _, e := range s.entries {
+				if e.cert != nil {
+					all = append(all, *e.cert)
+				}
 			}
 		}
 	}
 	return all
 }
 
-// words describes what clients get meanwhile.
-func (t *table) words(host string, kind x509.PublicKeyAlgorithm) string {
-	if c := t.get(host, kind); c != nil {
+// has reports whether a name is in a set, by the name that a CA sends for it.
+func (t *table) has(sni string) bool {
+	return slices.ContainsFunc(t.sets, func(s *set) bool {
+		return slices.ContainsFunc(s.names, func(name string) bool { return sniOf(name) == sni })
+	})
+}
+
+// serving describes the certificate that clients get meanwhile.
+func (t *table) serving(e *entry) string {
+	if c := t.get(e); c != nil {
 		return "the one that is valid until " + c.Leaf.NotAfter.UTC().Format("2006-01-02 15:04 MST")
 	}
 	return "another or a self-signed one"
 }
 
-// read adds the certificates in a folder, expired or not. It skips other files:
-// the account's key and other files of autocert.
-func (t *table) read(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if !entry.Type().IsRegular() {
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join(dir, entry.Name()))
-		if err != nil {
-			return err
-		}
-		if c, err := pair(data); err == nil {
-			t.put(c)
-		}
-	}
-	return nil
-}
-
-// pair reads a key and its chain from one PEM text, as autocert stores them.
-func pair(data []byte) (tls.Certificate, error) {
-	c, err := tls.X509KeyPair(data, data)
-	if err != nil {
-		return c, err
-	}
-	if c.Leaf == nil {
-		c.Leaf, err = x509.ParseCertificate(c.Certificate[0])
-	}
-	return c, err
-}
-
-// Stored lists the certificates for hosts that a Keeper has left in dir, in the
-// order of Certificates.
-func Stored(dir string, hosts []string) ([]tls.Certificate, error) {
-	t := &table{hosts: hosts}
-	if err := t.read(dir); err != nil {
-		return nil, fmt.Errorf("ACME state: %w", err)
+// Stored lists the certificates for hosts that a Keeper with these sets has left in dir,
+// in the order of Certificates.
+func Stored(dir string, sets [][]string, hosts []string) ([]tls.Certificate, error) {
+	t := newTable(sets, DefaultKeys())
+	if err := t.read(context.Background(), store{Cache: autocert.DirCache(dir)}); err != nil {
+		return nil, err
 	}
 	return t.list(hosts), nil
-}
-
-// cache observes what autocert stores, which is the only sign of a renewal.
-type cache struct {
-	autocert.DirCache
-	k *Keeper
-}
-
-// Put serves a certificate even if it cannot be stored.
-func (c cache) Put(ctx context.Context, name string, data []byte) error {
-	if p, err := pair(data); err == nil && c.k.table.put(p) {
-		c.k.o.Log.Info("certificate from the CA", "host", p.Leaf.DNSNames[0], "key", p.Leaf.PublicKeyAlgorithm.String(),
-			"issuer", p.Leaf.Issuer.String(), "expires", p.Leaf.NotAfter.UTC())
-		c.k.changed()
-	}
-	err := c.keep(ctx, name, data)
-	if err != nil {
-		c.k.o.Log.Error("a key or certificate is lost with the next restart", "error", err)
-	}
-	return err
-}
-
-// keep writes the file, unless the keeper is closed: autocert's renewals
-// continue after that, and must not write into a folder that another process
-// may use.
-func (c cache) keep(ctx context.Context, name string, data []byte) error {
-	c.k.writing.Lock()
-	defer c.k.writing.Unlock()
-	if err := c.k.life.Err(); err != nil {
-		return err
-	}
-	return c.DirCache.Put(context.WithoutCancel(ctx), name, data)
 }

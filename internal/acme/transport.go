@@ -2,17 +2,13 @@ package acme
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -21,22 +17,22 @@ import (
 // acmez does not report: how long the CA asks to wait, its clock, and the issuers that a
 // record for dns-persist-01 may name.
 type transport struct {
-	life    context.Context // ends all requests
-	log     *slog.Logger
-	answers []string // types of challenges that can be answered
-	base    http.RoundTripper
+	life context.Context // ends all requests
+	log  *slog.Logger
+	base http.RoundTripper
 
-	mu     sync.Mutex
-	said   map[string]string    // the last error by host; the empty host is for errors without a host
-	logged map[saying]time.Time // when an error was logged, for repeatTime
+	mu      sync.Mutex
+	until   time.Time // no request before it, says the CA
+	offset  time.Duration
+	warned  time.Time           // when the clock was last logged
+	issuers map[string][]string // by the name that is proved
 }
-
-// saying is an error that the CA reported about a host.
-type saying struct{ host, words string }
 
 const (
 	maxAnswer  = 1 << 20 // maximum bytes of a response of the CA
-	repeatTime = 10 * time.Minute
+	maxOffset  = 5 * time.Minute
+	clockTime  = 24 * time.Hour // between two log lines about the clock
+	maxIssuers = 1000           // names whose issuers are kept
 )
 
 var errLongAnswer = errors.New("the response of the CA is longer than 1 MiB")
@@ -48,9 +44,6 @@ func (tr *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer context.AfterFunc(tr.life, cancel)()
 	res, err := tr.base.RoundTrip(r.WithContext(ctx))
 	if err != nil {
-		if ctx.Err() == nil {
-			tr.record("", fmt.Sprintf("nothing: %v", err))
-		}
 		return nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
@@ -61,124 +54,88 @@ func (tr *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	case len(body) > maxAnswer:
 		return nil, errLongAnswer
 	}
-	body = tr.inspect(body)
+	tr.inspect(res, body, time.Now())
 	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	res.Header.Del("Content-Length")
 	return res, nil
 }
 
-// problem is an error document (RFC 7807, RFC 8555 §6.7).
-type problem struct {
-	Type        string    `json:"type"`
-	Detail      string    `json:"detail"`
-	Subproblems []problem `json:"subproblems"`
-}
-
-func (p problem) String() string {
-	words := fmt.Sprintf("%s (%s)", p.Detail, p.Type[strings.LastIndexByte(p.Type, ':')+1:])
-	for _, sub := range p.Subproblems {
-		words += "; " + sub.String()
-	}
-	return words
-}
-
-// answer has the keys of all documents that can hold an error: the error
-// itself, an order (RFC 8555 §7.1.3) and an authorization (§7.1.4).
-type answer struct {
-	problem
-	Error      *problem `json:"error"`
-	Identifier struct {
-		Value string `json:"value"`
-	} `json:"identifier"`
-	Identifiers []struct {
-		Value string `json:"value"`
-	} `json:"identifiers"`
-	Challenges []challenge `json:"challenges"`
-}
-
-type challenge struct {
-	Type  string   `json:"type"`
-	Error *problem `json:"error"`
-}
-
-// routine errors only ask the client to repeat its request.
-var routine = []string{"badNonce", "accountDoesNotExist"}
-
-// inspect records the errors in a response, and removes the challenges that cannot be
-// answered.
-func (tr *transport) inspect(body []byte) []byte {
-	var a answer
-	if json.Unmarshal(body, &a) != nil {
-		return body
-	}
-	if _, kind, ok := strings.Cut(a.Type, "error:"); ok && !slices.Contains(routine, kind) {
-		tr.record("", a.problem.String())
-	}
-	if a.Error != nil && len(a.Identifiers) > 0 {
-		tr.record(a.Identifiers[0].Value, a.Error.String())
-	}
-	for _, c := range a.Challenges {
-		if c.Error != nil {
-			tr.record(a.Identifier.Value, c.Type+": "+c.Error.String())
+func (tr *transport) inspect(res *http.Response, body []byte, now time.Time) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if res.StatusCode >= http.StatusBadRequest {
+		if until := retryAfter(res.Header, now); until.After(tr.until) {
+			tr.until = until
 		}
 	}
-	if len(a.Challenges) == 0 {
-		return body
+	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+		tr.compareClock(date.Sub(now).Round(time.Second), now)
 	}
-	return tr.withAnswerable(body)
+	tr.noteIssuers(body)
 }
 
-// withAnswerable keeps the challenges of an authorization that have a listener.
-// autocert would try TLS-ALPN-01 without one, and fail.
-func (tr *transport) withAnswerable(body []byte) []byte {
-	var document map[string]json.RawMessage
-	var challenges []json.RawMessage
-	if json.Unmarshal(body, &document) != nil || json.Unmarshal(document["challenges"], &challenges) != nil {
-		return body
+// compareClock warns once a day of a clock that is far off: certificates would be
+// renewed too late, and clients with the right time refuse those that seem valid here.
+func (tr *transport) compareClock(offset time.Duration, now time.Time) {
+	tr.offset = offset
+	if offset.Abs() < maxOffset || now.Sub(tr.warned) < clockTime {
+		return
 	}
-	challenges = slices.DeleteFunc(challenges, func(raw json.RawMessage) bool {
-		var c challenge
-		return json.Unmarshal(raw, &c) != nil || !slices.Contains(tr.answers, c.Type)
-	})
-	kept, err := json.Marshal(challenges)
-	if err != nil {
-		return body
-	}
-	document["challenges"] = kept
-	if body, err := json.Marshal(document); err == nil {
-		return body
-	}
-	return body
+	tr.warned = now
+	tr.log.Warn("the clock of this machine differs from the CA's: set it, for example with NTP", "here", now.UTC(), "ca", now.Add(offset).UTC())
 }
 
-// record stores an error about a host. It logs the error once in repeatTime, because
-// autocert repeats its requests.
-func (tr *transport) record(host, words string) {
+// retryAfter reads the header, which holds seconds or a date (RFC 9110 §10.2.3).
+func retryAfter(h http.Header, now time.Time) time.Time {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return now.Add(time.Duration(seconds) * time.Second)
+	}
+	until, _ := http.ParseTime(text)
+	return until
+}
+
+// noteIssuers keeps the issuers that an authorization allows in a record.
+func (tr *transport) noteIssuers(body []byte) {
+	var a struct {
+		Identifier struct {
+			Value string `json:"value"`
+		} `json:"identifier"`
+		Challenges []struct {
+			Type    string   `json:"type"`
+			Issuers []string `json:"issuer-domain-names"`
+		} `json:"challenges"`
+	}
+	if json.Unmarshal(body, &a) != nil {
+		return
+	}
+	for _, c := range a.Challenges {
+		if c.Type != dnsPersist01 || len(c.Issuers) == 0 {
+			continue
+		}
+		if tr.issuers == nil || len(tr.issuers) >= maxIssuers {
+			tr.issuers = map[string][]string{}
+		}
+		tr.issuers[a.Identifier.Value] = c.Issuers
+	}
+}
+
+// issuersOf returns the issuers that a record for a name may name.
+func (tr *transport) issuersOf(name string) []string {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	if tr.said == nil {
-		tr.said, tr.logged = map[string]string{}, map[saying]time.Time{}
-	}
-	tr.said[host] = words
-	now := time.Now()
-	maps.DeleteFunc(tr.logged, func(_ saying, at time.Time) bool { return now.Sub(at) > repeatTime })
-	if _, just := tr.logged[saying{host, words}]; !just {
-		tr.log.Warn("the CA answered: "+words, "host", host)
-		tr.logged[saying{host, words}] = now
-	}
+	return tr.issuers[name]
 }
 
-// about returns the last error about the host since forget, or else the last error
-// about no host.
-func (tr *transport) about(host string) string {
+// askedPause returns how long the CA has asked to wait; at most zero if it has not.
+func (tr *transport) askedPause(now time.Time) time.Duration {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	return cmp.Or(tr.said[host], tr.said[""])
+	return tr.until.Sub(now)
 }
 
-func (tr *transport) forget(host string) {
+func (tr *transport) clockOffset() time.Duration {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	delete(tr.said, host)
-	delete(tr.said, "")
+	return tr.offset
 }

@@ -1,16 +1,19 @@
 package acme
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mholt/acmez/v3/acme"
 
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/wait"
@@ -45,60 +48,73 @@ func ask(t *testing.T, tr *transport) (string, error) {
 	return string(body), nil
 }
 
-func TestTransportReportsTheCAsErrors(t *testing.T) {
-	tests := map[string]struct{ body, host, want string }{
-		"a problem": {`{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many"}`, "", "too many (rateLimited)"},
-		"with parts": {
-			`{"type":"urn:ietf:params:acme:error:compound","detail":"two","subproblems":[{"type":"urn:ietf:params:acme:error:caa","detail":"CAA forbids"}]}`,
-			"", "two (compound); CAA forbids (caa)",
-		},
-		"a failed order": {
-			`{"status":"invalid","identifiers":[{"type":"dns","value":"a.test"}],"error":{"type":"urn:ietf:params:acme:error:dns","detail":"NXDOMAIN"}}`,
-			"a.test", "NXDOMAIN (dns)",
-		},
-		"a failed challenge": {
-			`{"status":"invalid","identifier":{"type":"dns","value":"a.test"},"challenges":[{"type":"http-01","error":{"type":"urn:ietf:params:acme:error:connection","detail":"refused"}}]}`,
-			"a.test", "http-01: refused (connection)",
-		},
-		"routine":      {`{"type":"urn:ietf:params:acme:error:badNonce","detail":"once more"}`, "", ""},
-		"no error":     {`{"status":"valid","identifiers":[{"type":"dns","value":"a.test"}]}`, "a.test", ""},
-		"no JSON":      {"-----BEGIN CERTIFICATE-----", "", ""},
-		"another JSON": {`[1,2]`, "", ""},
+// Problems are reported in the CA's words, with a remedy that names the name.
+func TestProblemsHaveRemedies(t *testing.T) {
+	t.Parallel()
+	failed := acme.Authorization{
+		Identifier: acme.Identifier{Type: "dns", Value: "b.test"},
+		Challenges: []acme.Challenge{{Type: "http-01", Error: &acme.Problem{}}},
 	}
-	for name, tt := range tests {
+	for name, tt := range map[string]struct {
+		err           error
+		words, remedy string
+	}{
+		"rate limit":     {acme.Problem{Type: acme.ProblemTypeRateLimited, Detail: "too many"}, "the CA said: too many (rateLimited)", "nothing"},
+		"with parts":     {acme.Problem{Type: acme.ProblemTypeCompound, Detail: "two", Subproblems: []acme.Subproblem{{Problem: acme.Problem{Type: acme.ProblemTypeCAA, Detail: "CAA forbids"}}}}, "two (compound); CAA forbids (caa)", remedyOther},
+		"CAA":            {acme.Problem{Type: acme.ProblemTypeCAA, Detail: "CAA forbids"}, "CAA forbids (caa)", "CAA records of a.test"},
+		"challenge":      {acme.Problem{Type: acme.ProblemTypeConnection, Detail: "refused", Resource: failed}, "the CA said: http-01: refused (connection)", "port 80 or 443 of b.test"},
+		"profile":        {errors.New("unknown profile name 'x'; supported profiles: map[]"), "unknown profile", "acme.profile"},
+		"CA down":        {&url.Error{Op: "Get", URL: "https://ca.test", Err: io.EOF}, "the CA cannot be reached", "https://ca.test/directory"},
+		"clock":          {&url.Error{Op: "Get", URL: "https://ca.test", Err: x509.CertificateInvalidError{Reason: x509.Expired}}, "expired or is not yet valid", "clock"},
+		"private CA":     {&url.Error{Op: "Get", URL: "https://ca.test", Err: x509.UnknownAuthorityError{}}, "unknown authority", "acme.ca_roots"},
+		"own remedy":     {fmt.Errorf("presenting for challenge: %w", remedied{errNoRecord, "publish it"}), "no TXT record", "publish it"},
+		"something else": {io.ErrUnexpectedEOF, "unexpected EOF", remedyOther},
+	} {
 		t.Run(name, func(t *testing.T) {
-			log := &wait.Log{}
-			tr := &transport{life: t.Context(), log: slog.New(slog.NewTextHandler(log, nil)), base: responds(tt.body), answers: []string{"http-01"}}
-			for range 3 {
-				if _, err := ask(t, tr); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if got := tr.about(tt.host); got != tt.want {
-				t.Errorf("%q, not %q", got, tt.want)
-			}
-			if got, want := strings.Count(log.String(), "\n"), min(len(tt.want), 1); got != want {
-				t.Errorf("logged %d times", got)
-			}
-			tr.forget(tt.host)
-			if tr.about(tt.host) != "" {
-				t.Error("not forgotten")
+			k := &Keeper{o: Options{Directory: "https://ca.test/directory"}}
+			words, remedy := k.describe(tt.err, &entry{names: []string{"a.test"}})
+			if !strings.Contains(words, tt.words) || !strings.Contains(remedy, tt.remedy) {
+				t.Errorf("%q, %q", words, remedy)
 			}
 		})
 	}
 }
 
-// autocert tries TLS-ALPN-01 first, even if nothing answers it.
-func TestTransportHidesChallengesWithoutListener(t *testing.T) {
-	const body = `{"status":"pending","identifier":{"type":"dns","value":"a.test"},"challenges":[{"type":"tls-alpn-01","token":"t1"},{"type":"http-01","token":"t2"},{"type":"dns-01","token":"t3"}]}`
-	tr := &transport{life: t.Context(), log: slog.New(slog.DiscardHandler), base: responds(body), answers: []string{"http-01"}}
-	got, err := ask(t, tr)
-	if err != nil || !strings.Contains(got, `"challenges":[{"type":"http-01","token":"t2"}]`) || !strings.Contains(got, `"status":"pending"`) {
-		t.Errorf("%s, %v", got, err)
+// The transport reads how long the CA asks to wait, and compares the clocks.
+func TestTransportReadsHeaders(t *testing.T) {
+	t.Parallel()
+	log := &wait.Log{}
+	tr := &transport{life: t.Context(), log: slog.New(slog.NewTextHandler(log, nil))}
+	now := time.Now()
+	answer := func(status int, header, value string) {
+		tr.inspect(&http.Response{StatusCode: status, Header: http.Header{header: {value}}}, nil, now)
+	}
+	answer(http.StatusOK, "Retry-After", "3600") // the interval of renewal information
+	if tr.askedPause(now) > 0 {
+		t.Error("a pause without an error")
+	}
+	answer(http.StatusTooManyRequests, "Retry-After", "3600")
+	if got := tr.askedPause(now); got != time.Hour {
+		t.Errorf("a pause of %s", got)
+	}
+	answer(http.StatusServiceUnavailable, "Retry-After", now.Add(2*time.Hour).UTC().Format(http.TimeFormat))
+	if got := tr.askedPause(now).Round(time.Minute); got != 2*time.Hour {
+		t.Errorf("a pause of %s", got)
+	}
+	answer(http.StatusOK, "Date", now.Add(time.Minute).UTC().Format(http.TimeFormat))
+	if log.String() != "" {
+		t.Error(log)
+	}
+	for range 2 {
+		answer(http.StatusOK, "Date", now.Add(-48*time.Hour).UTC().Format(http.TimeFormat))
+	}
+	if got := tr.clockOffset().Round(time.Minute); got != -48*time.Hour || strings.Count(log.String(), "the clock of this machine differs") != 1 {
+		t.Errorf("%s\n%s", got, log)
 	}
 }
 
 func TestTransportBounds(t *testing.T) {
+	t.Parallel()
 	tr := &transport{life: t.Context(), log: slog.New(slog.DiscardHandler), base: responds(strings.Repeat("x", maxAnswer+1))}
 	if _, err := ask(t, tr); !errors.Is(err, errLongAnswer) {
 		t.Error(err)
@@ -107,6 +123,7 @@ func TestTransportBounds(t *testing.T) {
 
 // A request ends with the keeper.
 func TestTransportEnds(t *testing.T) {
+	t.Parallel()
 	life, end := context.WithCancel(t.Context())
 	log := &wait.Log{}
 	begun := make(chan struct{})
@@ -125,8 +142,9 @@ func TestTransportEnds(t *testing.T) {
 }
 
 func TestComplain(t *testing.T) {
+	t.Parallel()
 	c := authority.New(t).ECDSA(t, mail)
-	life := c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)
+	life := lifeOf(c.Leaf)
 	for _, tt := range []struct {
 		passed time.Duration
 		want   string
@@ -134,49 +152,30 @@ func TestComplain(t *testing.T) {
 		{life / 2, ""}, {life * 7 / 10, ""}, {life * 9 / 10, "should have been renewed"}, {life + 1, "EXPIRED"},
 	} {
 		log := &wait.Log{}
-		k := &Keeper{o: Options{Log: slog.New(slog.NewTextHandler(log, nil))}, transport: &transport{}}
-		k.complain(c, c.Leaf.NotBefore.Add(tt.passed))
+		k := &Keeper{o: Options{Log: slog.New(slog.NewTextHandler(log, nil))}, table: newTable([][]string{{mail}}, DefaultKeys())}
+		e := k.table.sets[0].entries[0]
+		k.table.put(e, c)
+		k.complain(e, c.Leaf.NotBefore.Add(tt.passed))
 		if got := log.String(); !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
 			t.Errorf("after %s: %q", tt.passed, got)
 		}
 	}
 }
 
-// For any response of a CA, the inspected response has the same content,
-// without the challenges that cannot be answered.
-func FuzzListen(f *testing.F) {
+// Any response of a CA can be read, and few of them are kept.
+func FuzzInspect(f *testing.F) {
 	for _, body := range []string{
-		`{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many","subproblems":[{"detail":"x"}]}`,
-		`{"identifier":{"value":"a"},"challenges":[{"type":"http-01","url":"u"},{"type":"tls-alpn-01","error":{"detail":"no"}}]}`,
-		`{"identifiers":[{"value":"a"}],"error":{"detail":"no"}}`, `{"challenges":[]}`, `{"challenges":[1]}`, `[]`, ``, `{`,
+		`{"identifier":{"value":"a"},"challenges":[{"type":"dns-persist-01","issuer-domain-names":["ca.test"]}]}`,
+		`{"challenges":[]}`, `{"challenges":[1]}`, `[]`, ``, `{`,
 	} {
-		f.Add([]byte(body))
+		f.Add("120", body)
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		tr := &transport{life: t.Context(), log: slog.New(slog.DiscardHandler), answers: []string{"http-01"}}
-		inspected := tr.inspect(bytes.Clone(body))
-		var before, after map[string]json.RawMessage
-		if json.Unmarshal(body, &before) != nil {
-			if !bytes.Equal(inspected, body) {
-				t.Fatalf("%q became %q", body, inspected)
-			}
-			return
-		}
-		if err := json.Unmarshal(inspected, &after); err != nil || len(after) != len(before) {
-			t.Fatalf("%q became %q, %v", body, inspected, err)
-		}
-		var challenges []challenge
-		if json.Unmarshal(before["challenges"], &challenges) != nil || len(challenges) == 0 {
-			return // there are none, or it is another document
-		}
-		challenges = nil
-		if err := json.Unmarshal(after["challenges"], &challenges); err != nil {
-			t.Fatalf("%q became %q, %v", body, inspected, err)
-		}
-		for _, c := range challenges {
-			if c.Type != "http-01" {
-				t.Fatalf("%q stays", c.Type)
-			}
+	f.Fuzz(func(t *testing.T, header, body string) {
+		tr := &transport{life: t.Context(), log: slog.New(slog.DiscardHandler)}
+		res := &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {header}, "Date": {header}}}
+		tr.inspect(res, []byte(body), time.Now())
+		if len(tr.issuers) > 1 {
+			t.Errorf("%d names in one response", len(tr.issuers))
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package acme
 
 import (
-	"crypto/tls"
 	"time"
 )
 
@@ -11,8 +10,10 @@ func (k *Keeper) watch() {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
-		for _, c := range k.table.list(k.o.Hosts) {
-			k.complain(c, time.Now())
+		for _, s := range k.table.sets {
+			for _, e := range s.entries {
+				k.complain(e, time.Now())
+			}
 		}
 		select {
 		case <-tick.C:
@@ -22,17 +23,19 @@ func (k *Keeper) watch() {
 	}
 }
 
-// complain logs nothing until a quarter of a certificate's lifetime is left;
-// autocert renews when a third is left.
-func (k *Keeper) complain(c tls.Certificate, now time.Time) {
-	leaf := c.Leaf
-	left := leaf.NotAfter.Sub(now)
-	host := leaf.DNSNames[0]
-	about := []any{"host", host, "key", leaf.PublicKeyAlgorithm.String(), "expires", leaf.NotAfter.UTC(), "ca", k.transport.about(host)}
+// complain logs nothing until a quarter of a certificate's lifetime is left; a
+// certificate is renewed when a third is left, or earlier.
+func (k *Keeper) complain(e *entry, now time.Time) {
+	c, f := k.table.get(e), k.table.failureOf(e)
+	if c == nil {
+		return // each failed order is logged
+	}
+	left := c.Leaf.NotAfter.Sub(now)
+	about := []any{"host", e.names[0], "key", string(e.kind), "expires", c.Leaf.NotAfter.UTC(), "error", f.words, "remedy", f.remedy}
 	switch {
 	case left <= 0:
 		k.o.Log.Error("AN EXPIRED CERTIFICATE IS SERVED, as the CA has given no other", about...)
-	case left < leaf.NotAfter.Sub(leaf.NotBefore)/4:
+	case left < lifeOf(c.Leaf)/4:
 		k.o.Log.Warn("a certificate should have been renewed by now", about...)
 	}
 }

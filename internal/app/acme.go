@@ -1,27 +1,21 @@
 package app
 
 import (
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/base64"
-	"errors"
-	"fmt"
-	"io"
+	"crypto/x509"
 	"log/slog"
 	"maps"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/acme"
 	"github.com/letterlock/letterlock/internal/certs"
-	"github.com/letterlock/letterlock/internal/sts"
-	"github.com/letterlock/letterlock/internal/web"
-	"github.com/letterlock/letterlock/tlspolicy/mtasts"
+	"github.com/letterlock/letterlock/internal/observe/page"
 )
 
 // acmeManager passes certificates from the CA to the stores that handshakes
@@ -35,18 +29,6 @@ type acmeManager struct {
 	clients map[*certs.Store]acmeStore
 }
 
-// acmeTerms are the settings that a keeper depends on. Configurations with equal
-// terms share a keeper.
-type acmeTerms struct {
-	email, directory, dir string
-	http, tlsALPN         string
-	hosts, siteHosts      string // quoted and joined
-	policy                string // the MTA-STS policy
-	kid                   string
-	key, roots            [sha256.Size]byte // sums of the files' contents
-	limits                web.Limits
-}
-
 // acmeStore says which certificates a store gets.
 type acmeStore struct {
 	hosts      []string
@@ -57,14 +39,18 @@ type acmeStore struct {
 // challenges. It sends no request to the CA; start does. It returns nil, whose
 // methods do nothing, if the configuration has no ACME. It returns the manager
 // of the previous generation if its terms are equal; otherwise the new manager
-// takes over its sockets.
-func newACME(c *configs.Config, stores stores, before *generation, options Options) (*acmeManager, error) {
+// takes over its sockets. In a cluster its state is shared.
+func newACME(c *configs.Config, stores stores, shared *sharing, before *generation, options Options) (*acmeManager, error) {
 	if c.ACME == nil {
 		return nil, nil
 	}
 	o, terms, err := acmeOptions(c)
 	if err != nil {
 		return nil, err
+	}
+	if shared != nil {
+		terms.shared = shared.store
+		o.Shared = sharedACME{shared.store, filepath.Base(o.Dir)}
 	}
 	clients, err := acmeClients(c, stores, options.Log)
 	if err != nil {
@@ -80,6 +66,7 @@ func newACME(c *configs.Config, stores stores, before *generation, options Optio
 	}
 	s := &acmeManager{terms: terms, clients: map[*certs.Store]acmeStore{}}
 	o.Log, o.Changed = options.Log, s.changed
+	o.Sites = sites(c)
 	o.Listen = func(address string) (net.Listener, error) { return options.Inherited.Listen(acmeSocket, address) }
 	if s.keeper, err = acme.New(o); err != nil {
 		return nil, err
@@ -107,10 +94,21 @@ func acmeClients(c *configs.Config, stores stores, log *slog.Logger) (map[*certs
 			} else if err != nil {
 				log.Warn("self-signed certificates", "error", err)
 			}
+			client.selfSigned = ofTypes(client.selfSigned, c.ACME.Keys)
 		}
 		clients[stores[served.Key()]] = client
 	}
 	return clients, nil
+}
+
+// ofTypes returns the certificates with an algorithm of the types of keys. One with
+// another algorithm would never be replaced by a certificate of the CA.
+func ofTypes(all []tls.Certificate, types []string) []tls.Certificate {
+	return slices.DeleteFunc(slices.Clone(all), func(c tls.Certificate) bool {
+		return !slices.ContainsFunc(types, func(t string) bool {
+			return (c.Leaf.PublicKeyAlgorithm == x509.RSA) == strings.HasPrefix(t, "rsa")
+		})
+	})
 }
 
 // start orders the certificates that are missing or about to expire.
@@ -170,82 +168,17 @@ func (s *acmeManager) changed() {
 	}
 }
 
-// acmeOptions reads the files that the configuration names. Equal terms mean
-// equal options.
-func acmeOptions(c *configs.Config) (o acme.Options, terms acmeTerms, err error) {
-	a := c.ACME
-	o = acme.Options{
-		Hosts: c.ACMEHosts(), Email: a.Email, Directory: a.Directory, Dir: ACMEDir(c), HTTP: a.HTTP, TLSALPN: a.TLSALPN,
-		Limits: webLimits(c.Limits),
+// shown describes the orders for the status page, and how far the CA's clock is
+// ahead.
+func (s *acmeManager) shown() (orders []page.Order, clockOffset time.Duration) {
+	if s == nil {
+		return nil, 0
 	}
-	terms = acmeTerms{
-		email: o.Email, directory: o.Directory, dir: o.Dir, http: o.HTTP, tlsALPN: o.TLSALPN,
-		hosts: quoted(o.Hosts), limits: o.Limits,
+	for _, o := range s.keeper.Status() {
+		orders = append(orders, page.Order{
+			Names: o.Names, Key: string(o.Key), NotAfter: o.NotAfter, Renewal: o.Renewal,
+			Problem: o.Problem, Remedy: o.Remedy, Since: o.Since, Retry: o.Retry, Failures: o.Failures,
+		})
 	}
-	if c.MTASTS != nil {
-		policy := MTASTSPolicy(c.MTASTS)
-		o.Site, o.SiteHosts = sts.Handler(policy), c.PolicyHosts()
-		terms.policy, terms.siteHosts = policy.Text(), quoted(o.SiteHosts)
-	}
-	if a.EAB != nil {
-		key, err := readEABKey(a.EAB.KeyFile)
-		if err != nil {
-			return o, terms, &certs.Fault{File: a.EAB.KeyFile, What: "acme.eab.key_file", Err: err, Remedy: "write the key alone, in base64url as the CA gives it"}
-		}
-		o.Binding = &acme.Binding{KeyID: a.EAB.KID, Key: key}
-		terms.kid, terms.key = a.EAB.KID, sha256.Sum256(key)
-	}
-	if a.CARoots != "" {
-		bundle, err := certs.ReadBundle(a.CARoots)
-		if err != nil {
-			return o, terms, err
-		}
-		o.Roots, terms.roots = bundle.Pool, bundle.Sum
-	}
-	return o, terms, nil
-}
-
-// quoted encodes a list as text. Different lists never become the same text.
-func quoted(list []string) string { return fmt.Sprintf("%q", list) }
-
-// MTASTSPolicy returns the MTA-STS policy of the configuration.
-func MTASTSPolicy(m *configs.MTASTS) mtasts.Policy {
-	return mtasts.Policy{Mode: m.Mode, MaxAge: m.MaxAge, MX: m.MX}
-}
-
-var errEABKey = errors.New("it must contain exactly one key in base64url")
-
-// maxEABKey is the maximum size of the file, in bytes; keys have fewer than a
-// hundred.
-const maxEABKey = 64 << 10
-
-// readEABKey reads the key of an external account binding (RFC 8555 §7.3.4).
-func readEABKey(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxEABKey+1))
-	if err != nil {
-		return nil, err
-	}
-	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(string(text)), "="))
-	if err != nil || len(key) == 0 || len(text) > maxEABKey {
-		return nil, errEABKey // the cause would contain the key
-	}
-	return key, nil
-}
-
-// ACMEDir returns the folder for a CA. There is one for each CA, because their
-// accounts differ, and because a valid certificate of a CA for tests must not
-// be used with another CA.
-func ACMEDir(c *configs.Config) string {
-	plain := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
-			return r
-		}
-		return '_'
-	}, strings.TrimPrefix(c.ACME.Directory, "https://"))
-	return filepath.Join(c.StateDir, "acme", plain)
+	return orders, s.keeper.ClockOffset()
 }

@@ -27,7 +27,20 @@ func peer(t *testing.T, address, sni string) []*x509.Certificate {
 // While a key is missing, the self-signed one stands in for it, and no longer. There is
 // none with a type of key that the CA is not asked for.
 func TestSelfSignedStandsInForMissingKeys(t *testing.T) {
-	c := mustConfig(t, "hostname: mail.example.test\nstate_dir: "+t.TempDir()+"\nacme: {http: \"127.0.0.1:0\"}\nlisteners: [{service: imaps, backend: b}]\n")
+	t.Parallel()
+	for keys, want := range map[string]int{"p256, rsa2048": 2, "p384": 1} {
+		got := servedBeside(t, keys)
+		if len(got) != want || want == 2 && got[1].Leaf.PublicKeyAlgorithm != x509.RSA {
+			t.Errorf("%s: %d certificates", keys, len(got))
+		}
+	}
+}
+
+// servedBeside returns what is served with types of keys if the CA has issued a
+// certificate with an ECDSA key: first the CA's.
+func servedBeside(t *testing.T, keys string) []tls.Certificate {
+	t.Helper()
+	c := mustConfig(t, "hostname: mail.example.test\nstate_dir: "+t.TempDir()+"\nacme: {http: \"127.0.0.1:0\", keys: ["+keys+"]}\nlisteners: [{service: imaps, backend: b}]\n")
 	stored := authority.New(t).ECDSA(t, "mail.example.test")
 	chain, key := authority.PEM(t, stored)
 	if err := os.MkdirAll(ACMEDir(c), 0o700); err != nil {
@@ -37,15 +50,16 @@ func TestSelfSignedStandsInForMissingKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := certs.NewStore(nil)
-	manager, err := newACME(c, stores{c.Served()[0].Key(): store}, nil, Options{Log: slog.New(slog.DiscardHandler)})
+	manager, err := newACME(c, stores{c.Served()[0].Key(): store}, nil, nil, Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(manager.close)
 	got := store.Certificates()
-	if len(got) != 2 || !got[0].Leaf.Equal(stored.Leaf) || got[1].Leaf.PublicKeyAlgorithm != x509.RSA {
-		t.Errorf("%d certificates", len(got))
+	if len(got) == 0 || !got[0].Leaf.Equal(stored.Leaf) {
+		t.Fatalf("%d certificates", len(got))
 	}
+	return got
 }
 
 func TestACMEFiles(t *testing.T) {

@@ -78,7 +78,7 @@ func CertificateFiles(served configs.Served) []certs.File {
 // hostname in the general set only, and not if a CA certifies that name.
 func inspect(c *configs.Config, served configs.Served) certs.Inspection {
 	in := certs.Inspection{Now: time.Now()}
-	if served.General && !slices.Contains(served.Hosts, c.Hostname) {
+	if served.General && !served.Certified(c.Hostname) {
 		in.Hostname = c.Hostname
 	}
 	if roots, err := x509.SystemCertPool(); err == nil {

@@ -64,7 +64,7 @@ func newGeneration(c *configs.Config, before *generation, o Options) (g *generat
 	if err := assignSockets(o, g.Listeners); err != nil {
 		return nil, err
 	}
-	if g.acme, err = newACME(c, g.stores, before, o); err != nil {
+	if g.acme, err = newACME(c, g.stores, g.sharing, before, o); err != nil {
 		return nil, err
 	}
 	return g, nil

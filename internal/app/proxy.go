@@ -92,6 +92,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 		Hostname:     func() string { return p.now.Load().config.Hostname },
 		Listeners:    func() []page.Listener { return p.now.Load().shownListeners() },
 		Certificates: func() []page.CertificateInfo { return p.now.Load().shownCertificates() },
+		Orders:       func() ([]page.Order, time.Duration) { return p.now.Load().acme.shown() },
 		Served:       p.served.results,
 		Outbound:     func() *page.Outbound { return p.now.Load().maintenance.outbound },
 		Log:          logCounts(o.Log),
