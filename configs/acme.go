@@ -42,6 +42,10 @@ type ACME struct {
 	// Default: none.
 	DNS *ACMEDNS `yaml:"dns"`
 
+	// New keys at renewals, with TLSA records (DANE) that are published in
+	// time. Default: none; a renewal keeps the key.
+	DANE *ACMEDANE `yaml:"dane"`
+
 	// host:port where HTTP-01 is answered, and no other request; CAs use port
 	// 80. Default: ":80", unless tls_alpn or dns is set.
 	HTTP string `yaml:"http" example:"':80'" var:"ACME_HTTP" flag:"acme-http" usage:"<ADDRESS> where HTTP-01 is answered (default :80)"`

@@ -25,6 +25,7 @@ func checkACME(c *Config, m Machine, r report) {
 	}
 	checkKeyTypes(a.Keys, at.in("keys"))
 	checkACMEDNS(a.DNS, m, at.in("dns"))
+	checkACMEDANE(c, at.in("dane"))
 	if local, _, ok := strings.Cut(a.Email, "@"); a.Email != "" && (!ok || local == "" || legalRecipient(a.Email) != nil) {
 		at.in("email").wrong("write an address such as postmaster@example.com, or leave it out", "%q is not an address", a.Email)
 	}

@@ -46,6 +46,7 @@ func (c *Config) complete(m Machine, folder string) {
 			l.Backend = full
 		}
 	}
+	c.completeDANE()
 }
 
 // complete converts words and domains to the case in which they are compared.

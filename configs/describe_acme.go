@@ -28,6 +28,13 @@ func describeACME(b *strings.Builder, c *Config) {
 	if a := c.ACME; a != nil {
 		fmt.Fprintf(b, "acme: from %s, challenges answered on %s\n", a.Directory, strings.Join(a.answering(), " and "))
 	}
+	if a := c.ACME; a != nil && a.DANE != nil {
+		by := "by hand"
+		if a.DANE.Publish == "dns" {
+			by = "by " + a.DNS.Method
+		}
+		fmt.Fprintf(b, "dane: new keys at renewals for %s, TLSA records published %s\n", strings.Join(a.DANE.Hosts, ", "), by)
+	}
 	if m := c.MTASTS; m != nil {
 		fmt.Fprintf(b, "mta-sts: mode %s for %s, valid for %s, MX %s, served by HTTPS on %s\n",
 			m.Mode, strings.Join(m.Domains, ", "), short(m.MaxAge), strings.Join(m.MX, ", "), c.ACME.TLSALPN)

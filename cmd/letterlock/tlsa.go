@@ -48,19 +48,33 @@ func tlsaCommand(ui *ui, args []string) error {
 	if *address != "" {
 		t.resolver = &resolver.Resolver{Address: withDNSPort(*address)}
 	}
+	if t.rollovers, err = rolloversOf(t.ctx, c); err != nil {
+		return err
+	}
+	if err := t.all(c, only, func(int) bool { return true }); err != nil {
+		return err
+	}
+	return t.finish()
+}
+
+// all prints the records of the names and ports of all listeners.
+func (t *tlsaReport) all(c *configs.Config, only []string, ports func(int) bool) (err error) {
 	for _, set := range c.Served() {
 		if t.served, err = servedBy(c, set); err != nil {
 			return err
 		}
 		for _, host := range t.served.names(c, set, only) {
 			for _, port := range portsOf(set) {
+				if !ports(port) {
+					continue
+				}
 				if err := t.name(port, host); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return t.finish()
+	return nil
 }
 
 // names returns the names of a set by which clients connect: those of --host;
@@ -69,7 +83,7 @@ func tlsaCommand(ui *ui, args []string) error {
 func (s served) names(c *configs.Config, set configs.Served, only []string) []string {
 	names := only
 	if len(names) == 0 {
-		names = slices.Clone(set.Hosts)
+		names = slices.Concat(set.Hosts, c.DANEHosts(set.Hosts))
 		if set.General {
 			names = append([]string{c.Hostname}, names...)
 		}
@@ -140,13 +154,7 @@ func servedBy(c *configs.Config, set configs.Served) (served, error) {
 		if err != nil {
 			return s, err
 		}
-		for _, cert := range stored {
-			words := "stays, as the renewal keeps the key"
-			if time.Now().After(cert.Leaf.NotAfter) {
-				words = "LOST, as the certificate has expired, if letterlock is started again before the CA has renewed it"
-			}
-			s.note([]tls.Certificate{cert}, words)
-		}
+		s.note(stored, storedRenewal(c))
 		s.store.SetManaged(stored)
 	} else if len(own) == 0 {
 		if own, err = certs.Load(certs.KeptFiles(c.StateDir)); err != nil {
@@ -174,6 +182,8 @@ type tlsaReport struct {
 	ctx      context.Context
 	served   served
 	resolver *resolver.Resolver // nil: nothing is compared
+
+	rollovers rollovers
 
 	names, wrong int
 }
@@ -203,6 +213,7 @@ func (t *tlsaReport) name(port int, host string) error {
 			}
 		}
 	}
+	t.next(port, host, published)
 	if t.resolver != nil {
 		t.sum(port, missing, len(all), secure, published)
 	}
@@ -214,7 +225,7 @@ func (t *tlsaReport) name(port int, host string) error {
 // error only on port 25, where mail servers look them up.
 func (t *tlsaReport) sum(port, missing, all int, secure bool, published []dane.TLSA) {
 	for _, record := range published {
-		if !slices.ContainsFunc(t.served.store.Certificates(), func(c tls.Certificate) bool { return record.Matches(chainOf(c)) }) {
+		if !t.rollovers.knows(record) && !slices.ContainsFunc(t.served.store.Certificates(), func(c tls.Certificate) bool { return record.Matches(chainOf(c)) }) {
 			t.ui.printf("; STALE: %s is published and matches nothing that is served\n", record)
 		}
 	}

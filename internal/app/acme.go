@@ -14,6 +14,7 @@ import (
 
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/acme"
+	"github.com/letterlock/letterlock/internal/acme/rollover"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/observe/page"
 )
@@ -22,8 +23,9 @@ import (
 // use. While a store has neither a certificate of the CA with a type of key nor
 // certificates from files, it uses a self-signed one with that type of key.
 type acmeManager struct {
-	keeper *acme.Keeper
-	terms  acmeTerms
+	keeper   *acme.Keeper
+	rollover *rollover.Keeper // nil: renewals keep the keys
+	terms    acmeTerms
 
 	mu      sync.Mutex // held while stores are updated, so that the newest certificates win
 	clients map[*certs.Store]acmeStore
@@ -68,6 +70,12 @@ func newACME(c *configs.Config, stores stores, shared *sharing, before *generati
 	o.Log, o.Changed = options.Log, s.changed
 	o.Sites = sites(c)
 	o.Listen = func(address string) (net.Listener, error) { return options.Inherited.Listen(acmeSocket, address) }
+	if s.rollover, err = newRollover(c, o, options.Log); err != nil {
+		return nil, err
+	}
+	if s.rollover != nil {
+		o.Plan = s.rollover
+	}
 	if s.keeper, err = acme.New(o); err != nil {
 		return nil, err
 	}
@@ -113,8 +121,12 @@ func ofTypes(all []tls.Certificate, types []string) []tls.Certificate {
 
 // start orders the certificates that are missing or about to expire.
 func (s *acmeManager) start() {
-	if s != nil {
-		s.keeper.Serve()
+	if s == nil {
+		return
+	}
+	s.keeper.Serve()
+	if s.rollover != nil {
+		s.rollover.Serve()
 	}
 }
 
@@ -126,8 +138,12 @@ func (s *acmeManager) stopAccepting() {
 }
 
 func (s *acmeManager) close() {
-	if s != nil {
-		s.keeper.Close()
+	if s == nil {
+		return
+	}
+	s.keeper.Close()
+	if s.rollover != nil {
+		s.rollover.Close()
 	}
 }
 
@@ -153,6 +169,9 @@ func (s *acmeManager) forget(stores stores) {
 
 // changed updates all stores with the current certificates.
 func (s *acmeManager) changed() {
+	if s.rollover != nil {
+		s.rollover.Wake()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for store, client := range s.clients {

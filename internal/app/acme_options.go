@@ -23,7 +23,7 @@ type acmeTerms struct {
 	email, directory, dir string
 	http, tlsALPN         string
 	certificates, keys    string // quoted and joined, as are the next two
-	sites, dns            string
+	sites, dns, dane      string
 	profile, chain        string
 	kid                   string
 	key, roots, secret    [sha256.Size]byte // sums of the files' contents
@@ -66,6 +66,9 @@ func acmeOptions(c *configs.Config) (o acme.Options, terms acmeTerms, err error)
 		if o.DNS, terms.secret, err = dnsClient(a.DNS); err != nil {
 			return o, terms, err
 		}
+	}
+	if a.DANE != nil {
+		terms.dane = fmt.Sprintf("%q %v %s %s", a.DANE.Hosts, a.DANE.Ports, a.DANE.Publish, a.DANE.TTL)
 	}
 	return o, terms, nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -106,5 +107,44 @@ func TestACMETermsDifferByAddress(t *testing.T) {
 	}
 	if first == second {
 		t.Error("HTTP-01 and TLS-ALPN-01 on one address have the same terms")
+	}
+}
+
+// The hosts of listeners for other mail servers have TLSA records, those of others not.
+// Each certificate for one of them has a rollover; another configuration of it is another
+// manager.
+func TestRolloverOfKeys(t *testing.T) {
+	const text = "hostname: mail.example.test\nacme: {http: \"127.0.0.1:0\", dane: {%s}}\n" +
+		"listeners: [{service: smtp, backend: b, recipients: [example.test], acme_hosts: [mx.example.test]}, {service: imaps, backend: b}]\n"
+	config := func(keys string) *configs.Config {
+		c := mustConfig(t, fmt.Sprintf(text, keys))
+		c.StateDir = t.TempDir()
+		return c
+	}
+	c := config("")
+	all := stores{}
+	for _, served := range c.Served() {
+		all[served.Key()] = certs.NewStore(nil)
+	}
+	manager, err := newACME(c, all, nil, nil, Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(manager.close)
+	shown := manager.shownRollovers()
+	if len(shown) != 2 || shown[0].Hosts[0] != "mx.example.test" || shown[0].Key != "p256" || shown[1].Key != "rsa2048" {
+		t.Errorf("%+v", shown)
+	}
+	var none *acmeManager
+	if none.shownRollovers() != nil {
+		t.Error("rollovers without ACME")
+	}
+	_, first, err := acmeOptions(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, second, err := acmeOptions(config("ports: [25, 587]"))
+	if second.dir = first.dir; err != nil || first == second {
+		t.Errorf("other ports have the same terms: %v", err)
 	}
 }

@@ -93,6 +93,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 		Listeners:    func() []page.Listener { return p.now.Load().shownListeners() },
 		Certificates: func() []page.CertificateInfo { return p.now.Load().shownCertificates() },
 		Orders:       func() ([]page.Order, time.Duration) { return p.now.Load().acme.shown() },
+		Rollovers:    func() []page.Rollover { return p.now.Load().acme.shownRollovers() },
 		Served:       p.served.results,
 		Outbound:     func() *page.Outbound { return p.now.Load().maintenance.outbound },
 		Log:          logCounts(o.Log),

@@ -45,7 +45,7 @@ const (
 // name has certificates with keys of both kinds, with each kind.
 func (s *servedCheck) look(ctx context.Context, g *generation, service Service, address net.Addr, in certs.Inspection) servedAt {
 	at := servedAt{
-		service: service, key: service.tls.served, store: g.stores.of(service), inspect: in, keysStay: false,
+		service: service, key: service.tls.served, store: g.stores.of(service), inspect: in, keysStay: g.acme != nil && g.acme.rollover != nil,
 	}
 	ip := addressOf(address).Addr()
 	hidden := slices.ContainsFunc(service.mail.hideSTARTTLS, func(p netip.Prefix) bool { return p.Contains(ip) })

@@ -7,6 +7,7 @@ package dane
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
@@ -37,8 +38,17 @@ type TLSA struct {
 // Of returns the record to publish for a certificate: 3 1 1, which depends on
 // the key alone, so that it stays valid when a renewal keeps the key (RFC 7671
 // §5.1).
-func Of(leaf *x509.Certificate) TLSA {
-	sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+func Of(leaf *x509.Certificate) TLSA { return ofKey(leaf.RawSubjectPublicKeyInfo) }
+
+// OfKey returns the record to publish before there is a certificate for a key: that of Of
+// for the later certificate. It fails for a type of key that certificates cannot hold.
+func OfKey(public crypto.PublicKey) (TLSA, error) {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	return ofKey(der), err
+}
+
+func ofKey(der []byte) TLSA {
+	sum := sha256.Sum256(der)
 	return TLSA{EndEntity, PublicKey, SHA256, sum[:]}
 }
 

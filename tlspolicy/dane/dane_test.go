@@ -56,6 +56,17 @@ func TestMatches(t *testing.T) {
 	}
 }
 
+// The record of a key is that of its later certificate.
+func TestOfKey(t *testing.T) {
+	leaf := chain(t)[0]
+	if got, err := OfKey(leaf.PublicKey); err != nil || !got.Equal(Of(leaf)) {
+		t.Errorf("%s, %v, want %s", got, err, Of(leaf))
+	}
+	if _, err := OfKey("no key"); err == nil {
+		t.Error("a text is taken for a key")
+	}
+}
+
 func TestForms(t *testing.T) {
 	record, err := Parse([]byte{3, 1, 1, 0xab, 0xcd})
 	if err != nil || record.String() != "3 1 1 abcd" || !record.Equal(TLSA{3, 1, 1, []byte{0xab, 0xcd}}) {

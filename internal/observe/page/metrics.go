@@ -50,7 +50,7 @@ func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildDesc, backendDesc, certificateDesc, lostDesc, leftOutDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
 		lookupDesc, clusterUpDesc, clusterIgnoredDesc, clusterFailuresDesc,
-		lifetimeDesc, orderFailuresDesc, orderRenewalDesc, clockOffsetDesc, servedDesc, rejectedDesc,
+		lifetimeDesc, orderFailuresDesc, orderRenewalDesc, clockOffsetDesc, rolloverFailuresDesc, rolloverStepDesc, servedDesc, rejectedDesc,
 	} {
 		descs <- d
 	}
@@ -65,6 +65,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	collectCertificates(metrics, o.Certificates())
 	orders, offset := o.Orders()
 	collectOrders(metrics, orders, offset)
+	collectRollovers(metrics, o.Rollovers())
 	collectServed(metrics, o.Served())
 	collectLog(metrics, o.Log())
 	collectFiles(metrics, o.Files())

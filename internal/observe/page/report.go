@@ -39,6 +39,7 @@ type report struct {
 	Cluster      *Cluster          `json:"cluster,omitempty"`
 	Lookups      []Lookup          `json:"lookups,omitempty"`
 	Orders       []Order           `json:"orders"` // certificates from a CA
+	Rollovers    []Rollover        `json:"rollovers,omitempty"`
 	Served       []ServedCheck     `json:"served_check"`
 
 	Open   []sessionLine `json:"open"`   // the newest sessions
@@ -131,7 +132,7 @@ func (s *Status) report() (report, error) {
 		Open: s.openLines(), Recent: s.recentLines(),
 	}
 	r.Orders, _ = s.options.Orders()
-	r.Served = s.options.Served()
+	r.Rollovers, r.Served = s.options.Rollovers(), s.options.Served()
 	r.Services, r.Logins, r.Exceptions = services(counts), loginRows(counts["logins_total"]), exceptionRows(counts["exception_handshakes_total"])
 	r.sum()
 	handshakes, failures := counts["tls_handshakes_total"], counts["tls_handshake_failures_total"]

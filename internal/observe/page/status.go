@@ -25,6 +25,7 @@ type Options struct {
 	Certificates func() []CertificateInfo
 	Files        func() []File
 	Orders       func() (all []Order, clockOffset time.Duration) // certificates from a CA
+	Rollovers    func() []Rollover                               // changes of keys with TLSA records
 	Served       func() []ServedCheck                            // what the listeners serve, as clients see it
 	Outbound     func() *Outbound                                // the counts of smarthosts
 	Cluster      func() *Cluster                                 // the store; nil: none is configured
@@ -69,6 +70,9 @@ func New(o Options) *Status {
 	}
 	if o.Orders == nil {
 		o.Orders = func() ([]Order, time.Duration) { return nil, 0 }
+	}
+	if o.Rollovers == nil {
+		o.Rollovers = func() []Rollover { return nil }
 	}
 	if o.Served == nil {
 		o.Served = func() []ServedCheck { return nil }
