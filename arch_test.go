@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"internal/procs":       {},
 	"internal/watch":       {},
 	"internal/web":         {"internal/limit"},
+	"internal/autoconfig":  {"internal/idn", "internal/limit"},
 	"internal/routes":      {"internal/idn"},
 	"internal/lookup":      {},
 	"internal/socketio":    {},
@@ -58,7 +59,7 @@ var mayImport = map[string][]string{
 	"tlspolicy/mtasts":     {},
 	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts"},
 	"internal/app": {
-		"configs", "imap", "internal/acme", "internal/acme/rollover", "internal/admin", "internal/certs", "internal/devices", "internal/dnsupdate", "internal/egress", "internal/explain", "internal/gate", "internal/health", "internal/idle", "internal/idn", "internal/inventory", "internal/tlsreport/days", "internal/tlsreport/send",
+		"configs", "imap", "internal/acme", "internal/acme/rollover", "internal/admin", "internal/certs", "internal/devices", "internal/dnsupdate", "internal/egress", "internal/explain", "internal/gate", "internal/health", "internal/idle", "internal/idn", "internal/inventory", "internal/autoconfig", "internal/tlsreport/days", "internal/tlsreport/send",
 		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/oauth", "internal/observe/page", "internal/probe", "internal/record", "internal/relayauth", "internal/resolver",
 		"internal/lookup", "internal/routes", "internal/sts", "internal/systemd", "internal/tlsreport", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web",
 		"internal/wire", "pop3", "proxy", "sieve", "smtp", "smtp/smarthost", "tlspolicy", "tlspolicy/mtasts", "tlspolicy/outbound",
