@@ -146,8 +146,8 @@ func (c *Config) completeACME(folder string) {
 		a.Keys = []string{"p256", "rsa2048"}
 	}
 	a.DNS.complete(folder)
-	if c.MTASTS != nil && a.TLSALPN == "" {
-		a.TLSALPN = ":443" // the policy is served there
+	if (c.MTASTS != nil || c.Autoconfig != nil) && a.TLSALPN == "" {
+		a.TLSALPN = ":443" // the policy and the settings are served there
 	}
 	a.CARoots = inFolder(folder, a.CARoots)
 	if a.EAB != nil {
@@ -224,7 +224,7 @@ func (c *Config) ACMECertificates() [][]string {
 			add([]string{host})
 		}
 	}
-	for _, host := range c.PolicyHosts() {
+	for _, host := range c.SiteHosts() {
 		add([]string{host})
 	}
 	return sets
@@ -256,5 +256,5 @@ func (c *Config) PolicyHosts() []string {
 
 // ACMEHosts returns all names that certificates are requested for, each once.
 func (c *Config) ACMEHosts() []string {
-	return distinct(slices.Concat(c.MailHosts(), c.PolicyHosts()))
+	return distinct(slices.Concat(c.MailHosts(), c.SiteHosts()))
 }

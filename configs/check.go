@@ -14,6 +14,7 @@ var rules = []rule{
 	checkCertificates,
 	checkACME,
 	checkMTASTS,
+	checkAutoconfig,
 	checkCluster,
 	checkPolicies,
 	checkStatus,
@@ -39,6 +40,7 @@ type listenerRule func(c *Config, l Listener, r report)
 // listenerRules check listeners with a known service.
 var listenerRules = []listenerRule{
 	checkListen,
+	checkPublicHost,
 	checkBackend,
 	checkPublicBackend,
 	checkPolicyName,

@@ -25,6 +25,9 @@ func (c *Config) complete(m Machine, folder string) {
 	if c.MTASTS != nil {
 		c.completeMTASTS()
 	}
+	if c.Autoconfig != nil {
+		c.completeAutoconfig()
+	}
 	c.completeSmarthost(folder)
 	for i := range c.Backends {
 		c.Backends[i].CA = inFolder(folder, c.Backends[i].CA)
@@ -58,6 +61,7 @@ func (l *Listener) complete() {
 		l.Listen = fmt.Sprintf(":%d", l.Service.Port())
 	}
 	foldCertified(l.ACMEHosts)
+	l.PublicHost = foldName(l.PublicHost)
 	for i, entry := range l.Recipients {
 		l.Recipients[i] = foldEntry(entry)
 	}

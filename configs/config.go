@@ -68,6 +68,12 @@ type Config struct {
 	// none.
 	MTASTS *MTASTS `yaml:"mta_sts"`
 
+	// The settings for mail programs, so that users need only their address and
+	// password: for Thunderbird (autoconfig), Outlook (Autodiscover) and Apple's
+	// devices (a profile). They are served by HTTPS like the policy of mta_sts.
+	// Default: none.
+	Autoconfig *Autoconfig `yaml:"autoconfig"`
+
 	// Whether Letterlock connects to its own listeners, as clients do, after the
 	// start, each reload and each change of a certificate, and every hour. With
 	// verify, a new certificate that clients would refuse is not used as long as

@@ -19,6 +19,12 @@ type Listener struct {
 	// TLSA records, and for autoconfig. Default: the port of listen.
 	PublicPort int `yaml:"public_port" min:"1" max:"65535" services:"{inbound}" example:"25"`
 
+	// The name that mail programs connect to, for autoconfig and SRV records. A
+	// certificate of the listener must have it. Default: the hostname, or the
+	// first name that acme has for the listener if the hostname is not among
+	// them.
+	PublicHost string `yaml:"public_host" services:"{login}" example:"imap.example.com"`
+
 	// The mail server, which speaks the same protocol in plaintext: host:port,
 	// [v6]:port or unix:/path. Without a port it is 25 for smtp, 587 for
 	// submission and submissions, 143 for imap and imaps, 110 for pop3 and

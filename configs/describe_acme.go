@@ -39,4 +39,12 @@ func describeACME(b *strings.Builder, c *Config) {
 		fmt.Fprintf(b, "mta-sts: mode %s for %s, valid for %s, MX %s, served by HTTPS on %s\n",
 			m.Mode, strings.Join(m.Domains, ", "), short(m.MaxAge), strings.Join(m.MX, ", "), c.ACME.TLSALPN)
 	}
+	if a := c.Autoconfig; a != nil {
+		fmt.Fprintf(b, "autoconfig: for %s, served by HTTPS on %s as %s\n", strings.Join(a.Domains, ", "), c.ACME.TLSALPN, strings.Join(c.AutoconfigHosts(), ", "))
+		for _, s := range c.ClientServices() {
+			if s.Service != Sieve {
+				fmt.Fprintf(b, "  %s at %s:%d\n", s.Service, s.Host, s.Port)
+			}
+		}
+	}
 }

@@ -46,6 +46,7 @@ func Warnings(c *Config) []Warning {
 	}
 	warnMTASTS(c, warn)
 	c.warnStatus(advise)
+	warnAutoconfig(c, warn)
 	if c.Timeouts.Idle < 30*time.Minute {
 		warn("timeouts.idle", "%s is shorter than the 30m that IMAP clients may count on (RFC 9051 §5.4)", short(c.Timeouts.Idle))
 	}

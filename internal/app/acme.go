@@ -68,7 +68,7 @@ func newACME(c *configs.Config, stores stores, shared *sharing, before *generati
 	}
 	s := &acmeManager{terms: terms, clients: map[*certs.Store]acmeStore{}}
 	o.Log, o.Changed = options.Log, s.changed
-	o.Sites = sites(c)
+	o.Sites = sites(c, func(host string) []tls.Certificate { return s.keeper.Certificates([]string{host}) }, options.Log)
 	o.Listen = func(address string) (net.Listener, error) { return options.Inherited.Listen(acmeSocket, address) }
 	if s.rollover, err = newRollover(c, o, options.Log); err != nil {
 		return nil, err
