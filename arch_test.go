@@ -68,6 +68,7 @@ var mayImport = map[string][]string{
 	"internal/explain":              {"internal/gate", "internal/inventory", "internal/limit", "internal/observe", "internal/observe/history", "tlspolicy"},
 	"internal/admin":                {"internal/explain", "internal/gate", "internal/health", "internal/observe", "internal/record", "internal/web", "tlspolicy"},
 	"internal/acme/rollover":        {"internal/acme", "internal/dnsupdate", "tlspolicy/dane"},
+	"internal/records":              {"configs", "internal/resolver", "tlspolicy/mtasts"},
 	"packaging":                     {},
 	"internal/systemd":              {},
 	"internal/upgrade":              {},
