@@ -98,6 +98,10 @@ var helps = map[string]help{
 		"print the MTA-STS policy and the records to publish", "--domain DOMAIN,... --mx NAME,... | --config FILE",
 		[]string{"mta-sts --domain example.com --mx mail.example.com", "mta-sts --config letterlock.yaml"},
 	},
+	"dns": {
+		"print the DNS records that a domain needs, and whether they are published, or add them", "FILE | --config FILE [FLAGS]",
+		[]string{"dns --config letterlock.yaml", "dns --config letterlock.yaml --domain example.com --resolver 127.0.0.1", "dns --config letterlock.yaml --set"},
+	},
 	"whatif": {
 		"list the past clients that another TLS policy would refuse", "--policy POLICY FILE | --config FILE [FLAGS]",
 		[]string{"whatif --policy modern --config letterlock.yaml", "whatif --policy strict --config letterlock.yaml --write-exceptions exceptions.yaml"},

@@ -34,6 +34,7 @@ func subcommands() []subcommand {
 		{"check", checkCommand},
 		{"tlsa", tlsaCommand},
 		{"mta-sts", mtastsCommand},
+		{"dns", dnsCommand},
 		{"whatif", whatifCommand},
 		{"oauth", oauthCommand},
 		{"password", passwordCommand},

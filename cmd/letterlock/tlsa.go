@@ -185,6 +185,10 @@ type tlsaReport struct {
 
 	rollovers rollovers
 
+	// add adds a missing record; nil: none is added. Stays reports whether a renewal
+	// keeps the key, secure whether DNSSEC protects the zone.
+	add func(name, data string, stays, secure bool) (added bool)
+
 	names, wrong int
 }
 
@@ -208,7 +212,7 @@ func (t *tlsaReport) name(port int, host string) error {
 		if t.resolver != nil {
 			words, ok := verdict(cert, published)
 			t.ui.printf(";   %s\n", words)
-			if !ok {
+			if !ok && (t.add == nil || !t.add(name, dane.Of(leaf).String(), t.served.renewal[string(leaf.Raw)] == keyStays, secure)) {
 				missing++
 			}
 		}
