@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
 	"github.com/letterlock/letterlock/internal/test/pebble"
@@ -61,9 +62,9 @@ func TestCommandsKnowCertificatesOfAListener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := keysOf(c)
-	if err != nil || len(keys) != 2 || keys[c.ServedBy(c.Listeners[0]).Key()].RSA || !keys[c.ServedBy(c.Listeners[1]).Key()].RSA {
-		t.Errorf("whatif takes the keys for %+v, %v", keys, err)
+	q, unread, err := app.WhatIf(c, "modern")
+	if err != nil || unread != nil || len(q.Services) != 2 || q.Services[0].Keys.RSA || !q.Services[1].Keys.RSA {
+		t.Errorf("whatif takes the services for %+v, %v, %v", q.Services, unread, err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/whatif"
 )
 
 const exceptions = `hostname: mail.example.com
@@ -53,7 +54,7 @@ func TestWhatIfKnowsExceptions(t *testing.T) {
 		from("127.0.0.3", tls.VersionTLS10)
 	}
 	from("127.0.0.1", tls.VersionTLS12)
-	all := func(a answer) bool { return a.Sessions == 7 }
+	all := func(a whatif.Answer) bool { return a.Sessions == 7 }
 	for _, c := range []struct {
 		args    []string
 		refused uint64
@@ -67,6 +68,20 @@ func TestWhatIfKnowsExceptions(t *testing.T) {
 		if a := w.eventually(all, c.args...); a.RefusedSessions != c.refused {
 			t.Errorf("%v: %d refused, not %d: %+v", c.args, a.RefusedSessions, c.refused, a.Refused)
 		}
+	}
+	file := filepath.Join(filepath.Dir(w.file()), "exceptions.yaml")
+	if status, _, said := w.whatif("--policy", "strict", "--write-exceptions", file); status != exitOK || !strings.Contains(said, "1 exception in ") {
+		t.Errorf("the exceptions are not written: %d, %s", status, said)
+	}
+	if status, _, said := w.whatif("--policy", "strict", "--write-exceptions", file); status != exitFailed || !strings.Contains(said, "--force replaces it") {
+		t.Errorf("the file is replaced: %d, %s", status, said)
+	}
+	aided := strings.Replace(text, "    policy: compat\n", "    policy: strict\n    exceptions_file: exceptions.yaml\n", 1)
+	if err := os.WriteFile(w.file(), []byte(aided), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.eventually(all, "--policy", "strict"); a.RefusedSessions != 0 {
+		t.Errorf("with the exceptions: %+v", a.Refused)
 	}
 	closed := strings.ReplaceAll(text, "2099-12-31", "2001-12-31")
 	if err := os.WriteFile(w.file(), []byte(closed), 0o600); err != nil {
@@ -99,14 +114,14 @@ func TestInventorySurvivesKill(t *testing.T) {
 			}
 			_ = conn.Close()
 		}
-		w.eventually(func(a answer) bool { return a.Sessions == uint64(5*round+5) }, "--policy", "strict")
+		w.eventually(func(a whatif.Answer) bool { return a.Sessions == uint64(5*round+5) }, "--policy", "strict")
 		if err := i.Signal(syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := i.Wait(); err != nil {
 			t.Fatal(err)
 		}
-		a := w.eventually(func(answer) bool { return true }, "--policy", "strict")
+		a := w.eventually(func(whatif.Answer) bool { return true }, "--policy", "strict")
 		if a.Sessions != uint64(5*round+5) || time.Since(a.Since) > time.Hour {
 			t.Errorf("round %d: %+v", round, a)
 		}

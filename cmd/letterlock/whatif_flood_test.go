@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/letterlock/letterlock/internal/whatif"
 )
 
 // H8: a client whose handshakes fail in hundreds of ways does not displace the
@@ -41,7 +43,7 @@ func TestH8_WhatIfBehindAFlood(t *testing.T) {
 			t.Fatal("TLS 1.1 passes")
 		}
 	}
-	full := func(a answer) bool {
+	full := func(a whatif.Answer) bool {
 		return a.Sessions == 1 && len(a.Plaintext) == 1 && len(a.Failures) == 32
 	}
 	if a := w.eventually(full, "--policy", "newest"); len(a.Refused) != 1 || a.Refused[0].User != "demo" || a.Forgotten != 0 {

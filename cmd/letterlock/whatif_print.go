@@ -1,96 +1,30 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/letterlock/letterlock/internal/inventory"
-	"github.com/letterlock/letterlock/tlspolicy"
+	"github.com/letterlock/letterlock/internal/whatif"
 )
 
-// answer is what whatif says, as JSON too.
-type answer struct {
-	Policy          string       `json:"policy"`
-	Listener        string       `json:"listener,omitempty"`
-	Since           time.Time    `json:"since"`
-	Sessions        uint64       `json:"sessions"` // with TLS
-	RefusedSessions uint64       `json:"refused_sessions"`
-	Lost            uint64       `json:"lost"`      // records that could not be written
-	Forgotten       uint64       `json:"forgotten"` // sessions and messages whose entries had to make room for others
-	Refused         []refusedRow `json:"refused"`
-	Plaintext       []senderRow  `json:"plaintext"`
-	Failures        []failureRow `json:"failures"`
-}
-
-type row struct {
-	Service  string    `json:"service"`
-	Listener string    `json:"listener"`
-	Network  string    `json:"network"`
-	Address  string    `json:"address"` // the last one
-	First    time.Time `json:"first"`
-	Last     time.Time `json:"last"`
-	Count    uint64    `json:"count"`
-}
-
-// senderRow counts messages.
-type senderRow struct {
-	row
-	Host string `json:"host"` // its confirmed name
-}
-
-type refusedRow struct {
-	row
-	User    string            `json:"user,omitempty"`
-	Why     tlspolicy.Refusal `json:"why"`
-	Version string            `json:"version"` // of the last session
-	Suite   string            `json:"suite"`
-	Group   string            `json:"group,omitempty"`
-	Offered offered           `json:"offered"`
-}
-
-// offered is what the client could do, of what policies can choose from.
-type offered struct {
-	Versions []string `json:"versions"`
-	Suites   []string `json:"suites"`
-	Groups   []string `json:"groups"`
-}
-
-type failureRow struct {
-	row
-	Reason   string `json:"reason"`
-	About    string `json:"about"`
-	ByPolicy bool   `json:"by_policy"` // another policy may help
-	Admitted bool   `json:"admitted"`  // the policy asked about would let this client in
-}
-
-func rowOf(e inventory.Entry) row {
-	return row{e.Service, e.Listener, e.Network.String(), e.Address.String(), e.First.UTC(), e.Last.UTC(), e.Count}
-}
-
-func refusedOf(e inventory.Entry, why tlspolicy.Refusal) refusedRow {
-	versions, suites, groups := e.Offer.List()
-	r := refusedRow{
-		row: rowOf(e), User: e.User, Why: why, Version: e.Version.String(), Suite: e.Suite.String(),
-		Offered: offered{texts(versions), texts(suites), texts(groups)},
+// writeWhatIf writes the answer as JSON, or else as tables.
+func writeWhatIf(ui *ui, a whatif.Answer, asJSON bool) error {
+	if !asJSON {
+		printWhatIf(ui, a)
+		return nil
 	}
-	if e.Group != 0 {
-		r.Group = e.Group.String()
+	text, err := json.MarshalIndent(a, "", "  ")
+	if err == nil {
+		ui.printf("%s\n", text)
 	}
-	return r
+	return err
 }
 
-func texts[T fmt.Stringer](values []T) []string {
-	all := make([]string, len(values))
-	for i, v := range values {
-		all[i] = v.String()
-	}
-	return all
-}
-
-// print writes three tables.
-func (a answer) print(ui *ui) {
+// printWhatIf writes three tables.
+func printWhatIf(ui *ui, a whatif.Answer) {
 	where := "on all listeners"
 	if a.Listener != "" {
 		where = "on " + a.Listener

@@ -10,7 +10,9 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/letterlock/letterlock/internal/test/wait"
+	"github.com/letterlock/letterlock/internal/whatif"
 )
 
 const manyClients = `hostname: mail.example.com
@@ -31,24 +33,19 @@ func (f *folder) whatif(args ...string) (status int, out, said string) {
 	return status, stdout.String(), stderr.String()
 }
 
-// eventually asks until what was written a moment ago is there.
-func (f *folder) eventually(ready func(answer) bool, args ...string) answer {
+// eventually runs the command until the proxy has written what ready looks for.
+func (f *folder) eventually(ready func(whatif.Answer) bool, args ...string) (a whatif.Answer) {
 	f.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		status, out, _ := f.whatif(append(args, "--json")...)
-		var a answer
-		if status == exitOK {
-			if err := json.Unmarshal([]byte(out), &a); err != nil {
-				f.Fatal(err)
-			}
-			if ready(a) {
-				return a
-			}
-		}
-		if time.Now().After(end) {
-			f.Fatalf("status %d: %s", status, out)
-		}
+	var out string
+	if !wait.Happens(func() bool {
+		var status int
+		status, out, _ = f.whatif(append(args, "--json")...)
+		a = whatif.Answer{}
+		return status == exitOK && json.Unmarshal([]byte(out), &a) == nil && ready(a)
+	}) {
+		f.Fatalf("the last result is %s", out)
 	}
+	return a
 }
 
 func TestWhatIf(t *testing.T) {
@@ -76,7 +73,7 @@ func TestWhatIf(t *testing.T) {
 	w.sendPlaintext(2)
 	w.sendPlaintext(0) // says hello and goes: sends nothing
 
-	all := func(a answer) bool { return a.Sessions == 4 && len(a.Plaintext) == 1 && len(a.Failures) == 1 }
+	all := func(a whatif.Answer) bool { return a.Sessions == 4 && len(a.Plaintext) == 1 && len(a.Failures) == 1 }
 	a := w.eventually(all, "--policy", "strict")
 	if len(a.Refused) != 1 || a.RefusedSessions != 2 {
 		t.Fatalf("%+v", a)
@@ -98,7 +95,7 @@ func TestWhatIf(t *testing.T) {
 			t.Errorf("%s: %+v", policy, a)
 		}
 	}
-	if a := w.eventually(func(a answer) bool { return a.Sessions == 0 }, "--policy", "modern", "--listener", "smtp"); len(a.Plaintext) != 1 || len(a.Failures) != 0 {
+	if a := w.eventually(func(a whatif.Answer) bool { return a.Sessions == 0 }, "--policy", "modern", "--listener", "smtp"); len(a.Plaintext) != 1 || len(a.Failures) != 0 {
 		t.Errorf("%+v", a)
 	}
 	status, out, _ := w.whatif("--policy", "strict")
