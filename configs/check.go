@@ -27,6 +27,7 @@ var rules = []rule{
 	checkServed,
 	checkRecipientsFiles,
 	checkExceptions,
+	checkExceptionFiles,
 	checkOverlap,
 	checkSockets,
 	checkLoop,

@@ -39,7 +39,7 @@ func (c *Config) complete(m Machine, folder string) {
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
 		l.ClientCA, l.Routes = inFolder(folder, l.ClientCA), inFolder(folder, l.Routes)
-		l.RecipientsFile = inFolder(folder, l.RecipientsFile)
+		l.RecipientsFile, l.ExceptionsFile = inFolder(folder, l.RecipientsFile), inFolder(folder, l.ExceptionsFile)
 		pairsInFolder(folder, l.Certificates)
 		l.complete()
 		if _, named := c.backendNamed(l.Backend); named || l.Service.Outbound() {

@@ -74,7 +74,12 @@ type Listener struct {
 	// matches is used. Sessions that use an exception are logged and counted,
 	// with whether they needed it. An exception that has ended is no longer
 	// used, and a file with it is refused. Default: none.
-	Exceptions []Exception `yaml:"exceptions" services:"{inbound}"`
+	Exceptions []Exception `yaml:"exceptions"`
+
+	// A file with more exceptions: a list like that of exceptions, which
+	// `letterlock whatif --write-exceptions` writes. It is read at the start and
+	// at each reload; exceptions in it that have ended are ignored. Default: none.
+	ExceptionsFile string `yaml:"exceptions_file" services:"{inbound}" example:"/etc/letterlock/exceptions.yaml"`
 
 	// Senders that may not send mail in plaintext: true for all (not on a
 	// server that receives mail from the public, RFC 3207, section 4), or a

@@ -2,6 +2,8 @@ package configs
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -104,5 +106,42 @@ func TestExceptionNames(t *testing.T) {
 	}
 	if p, err := c.NamedPolicy(exceptions[0].Policy); err != nil || p.Name != "compat" {
 		t.Errorf("%v, %v", p.Name, err)
+	}
+}
+
+// The exceptions of a file are added to those of the listener. Those that have ended
+// are left out, and an error has its position in the file.
+func TestExceptionsFile(t *testing.T) {
+	folder, m := t.TempDir(), Machine{Now: time.Now}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(folder, "more.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := quiet + "listeners: [{service: imaps, backend: b, exceptions_file: more.yaml, exceptions: [{networks: [10.0.0.0/8], policy: compat, until: 2099-01-01}]}]"
+	write("- {networks: [192.0.2.0/24], policy: opportunistic, until: 2099-01-01, weak_login: true}\n- {networks: [192.0.2.1], policy: compat, until: 2001-01-01}\n")
+	c, err := m.Parse(filepath.Join(folder, "a.yaml"), []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := c.Listeners[0].Exceptions; len(all) != 2 || all[1].Name() != "192.0.2.0/24" || !all[1].WeakLogin {
+		t.Errorf("%+v", all)
+	}
+	write("[]\n")
+	if c, err := m.Parse(filepath.Join(folder, "a.yaml"), []byte(text)); err != nil || len(c.Listeners[0].Exceptions) != 1 {
+		t.Errorf("an empty list: %v", err)
+	}
+	for faulty, want := range map[string]string{
+		"- {networks: [192.0.2.0/24], policy: open, until: 2099-01-01}": "more.yaml:1:38: ",
+		"- {network: [192.0.2.0/24]}":                                   "more.yaml:1:4: ",
+		"{}":                                                            "more.yaml:1:1: ",
+		"":                                                              "more.yaml: the file is empty",
+		"- [":                                                           "more.yaml:2:1: not YAML",
+	} {
+		write(faulty + "\n")
+		if _, err := m.Parse(filepath.Join(folder, "a.yaml"), []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", faulty, err)
+		}
 	}
 }

@@ -66,8 +66,8 @@ func (m Machine) Parse(name string, text []byte) (*Config, error) {
 	decoder{f}.decode(root, "", reflect.ValueOf(&c).Elem())
 	c.complete(m, filepath.Dir(name))
 	c.check(m, report{findings: f})
-	if len(f.errors) > 0 {
-		return nil, f.errors.sorted()
+	if faults := append(f.errors.sorted(), c.addExceptions(m)...); len(faults) > 0 {
+		return nil, faults
 	}
 	c.origin = origin{f, m}
 	return &c, nil

@@ -74,7 +74,7 @@ func (c *Config) files() []file {
 		all = append(all, socketFile(key+"backend", l.Backend)...)
 		all = append(all,
 			file{key + "client_ca", l.ClientCA, PublicFile}, file{key + "routes", l.Routes, PublicFile},
-			file{key + "recipients_file", l.RecipientsFile, PublicFile})
+			file{key + "recipients_file", l.RecipientsFile, PublicFile}, file{key + "exceptions_file", l.ExceptionsFile, PublicFile})
 	}
 	return all
 }
