@@ -115,6 +115,11 @@ var helps = map[string]help{
 		"make the line of smarthost.device_passwords or status.passwords, with a new password", "NAME [FLAGS]",
 		[]string{"password scanner >> /etc/letterlock/device-passwords", "password ann >> /etc/letterlock/status-passwords", "password erp --stdin < password"},
 	},
+	"tlsrpt": {"read the reports about TLS that other domains send", "read", []string{"tlsrpt read reports/"}},
+	"tlsrpt read": {
+		"print the failures in reports (RFC 8460), with the failed handshakes of the same senders here", "FILE | FOLDER... [--config FILE] [FLAGS]",
+		[]string{"tlsrpt read google.com!example.com!1764288000!1764374399!001.json.gz", "tlsrpt read ~/Maildir --config letterlock.yaml"},
+	},
 	"completion": {"print a shell's completion of letterlock", "bash | zsh | fish", []string{"completion bash"}},
 	"man":        {"print a page of the manual, or list the pages", "[PAGE]", []string{"man", "man letterlock.yaml.5"}},
 	"version":    {"say which version this is", "", []string{"version"}},

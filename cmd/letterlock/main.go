@@ -38,6 +38,7 @@ func subcommands() []subcommand {
 		{"whatif", whatifCommand},
 		{"oauth", oauthCommand},
 		{"password", passwordCommand},
+		{"tlsrpt", tlsrptCommand},
 		{"completion", completionCommand},
 		{"man", manCommand},
 		{"version", versionCommand},
