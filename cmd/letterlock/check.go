@@ -17,6 +17,7 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/internal/guideline"
 	"github.com/letterlock/letterlock/internal/idn"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/scan"
@@ -27,6 +28,7 @@ type checked struct {
 	Services []scan.Report `json:"services"`
 	Backends []attacked    `json:"backends"`
 	Domains  []scan.Domain `json:"domains"`
+	Profile  *profiled     `json:"profile,omitempty"`
 }
 
 // errChecked reports that a finding is bad; its exit status is 1.
@@ -39,6 +41,8 @@ type checkCall struct {
 	only, domains   []string // services, and domains in the DNS
 	resolver, roots string
 	asJSON          bool
+	profile         string // the name of a guideline; empty: none
+	history         string // the file of earlier results
 	ui              *ui
 }
 
@@ -68,6 +72,8 @@ func readCheck(ui *ui, args []string) (*checkCall, error) {
 	flags.StringVar(&call.resolver, "resolver", "", "`HOST[:PORT]` of a DNS server")
 	flags.StringVar(&call.roots, "ca", "", "`FILE` of authorities to trust (default the system's)")
 	flags.BoolVar(&call.asJSON, "json", false, "write JSON")
+	flags.StringVar(&call.profile, "profile", "", "judge by the rules of a `GUIDELINE` too: "+strings.Join(guideline.Names(), ", "))
+	flags.StringVar(&call.history, "history", "", "`FILE` of earlier results, for --profile (default check.json in state_dir)")
 	var argument string
 	if err := parse(ui, flags, args, &argument); err != nil {
 		return nil, err
@@ -89,6 +95,9 @@ func readCheck(ui *ui, args []string) (*checkCall, error) {
 	}
 	if len(call.domains) > 0 && call.resolver == "" {
 		return nil, ui.wrongly("check", "--domain needs --resolver")
+	}
+	if _, err := guideline.Named(call.profile); call.profile != "" && err != nil {
+		return nil, ui.wrongly("check", "%v", err)
 	}
 	return call, nil
 }
@@ -114,7 +123,7 @@ func (call *checkCall) look(ctx context.Context) (seen checked, err error) {
 	if err != nil {
 		return seen, err
 	}
-	o := scan.Options{}
+	o := scan.Options{Groups: call.profile != ""}
 	if o.Roots, err = readRoots(call.roots); err != nil {
 		return seen, err
 	}
@@ -132,7 +141,10 @@ func (call *checkCall) look(ctx context.Context) (seen checked, err error) {
 		}
 	}
 	seen.follow(ctx, call.domains, call.resolver)
-	return seen, nil
+	if call.profile != "" {
+		seen.Profile, err = call.judge(ctx, c, seen.Services)
+	}
+	return seen, err
 }
 
 // follow examines the MX, A and PTR records of domains.

@@ -34,6 +34,10 @@ func (seen checked) print(ui *ui, asJSON bool) error {
 			printService(ui, r)
 		}
 		show(r.Findings)
+		bad = seen.Profile.show(ui, i, asJSON) || bad
+	}
+	if !asJSON {
+		seen.Profile.printEnd(ui)
 	}
 	for _, b := range seen.Backends {
 		if !asJSON && len(b.Findings) > 0 {

@@ -87,8 +87,8 @@ var helps = map[string]help{
 		[]string{"import /etc/stunnel/stunnel.conf", "import nginx.conf --backend 10.0.0.5 --output letterlock.yaml", "import main.cf master.cf --backend 10.0.0.5"},
 	},
 	"check": {
-		"look at a mail server from outside, ours or another's, as a scanner would", "HOST[:PORT] | --config FILE [FLAGS]",
-		[]string{"check mail.example.com", "check mail.example.com:2525 --service smtp", "check --config letterlock.yaml --domain example.com --resolver 127.0.0.1"},
+		"examine a mail server from outside, as a scanner would", "HOST[:PORT] | --config FILE [FLAGS]",
+		[]string{"check mail.example.com", "check mail.example.com:2525 --service smtp", "check --config letterlock.yaml --domain example.com --resolver 127.0.0.1", "check --config letterlock.yaml --profile internet.nl"},
 	},
 	"tlsa": {
 		"print the DANE records to publish, and whether they are", "FILE | --config FILE [FLAGS]",

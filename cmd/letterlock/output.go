@@ -15,6 +15,7 @@ import (
 type output struct {
 	file  string
 	force bool
+	mode  fs.FileMode // of the file; 0: 0644
 }
 
 func (o *output) flags(flags *flag.FlagSet, otherwise string) {
@@ -47,7 +48,7 @@ func (o *output) write(ui *ui, text string) error {
 	}
 	defer func() { _ = os.Remove(f.Name()) }()
 	_, err = f.WriteString(text)
-	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+	if err := errors.Join(err, f.Chmod(cmp.Or(o.mode, 0o644)), f.Close()); err != nil {
 		return err
 	}
 	if o.force {
