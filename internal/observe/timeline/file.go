@@ -1,0 +1,114 @@
+package timeline
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// state is the content of a file. A file of another version is not read.
+type state struct {
+	Version int      `json:"version"`
+	Spans   [][]part `json:"spans"`
+}
+
+const (
+	fileVersion = 1
+	maxFile     = 1 << 20 // bytes; a full file has a tenth
+)
+
+var (
+	errVersion = errors.New("the format is of another version")
+	errLong    = errors.New("the file is too long")
+)
+
+// MarshalJSON returns the counts, for the process that replaces this one.
+func (t *Timeline) MarshalJSON() ([]byte, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := state{Version: fileVersion}
+	for _, r := range t.rings {
+		used := []part{}
+		for _, p := range r.parts {
+			if p.Counts != (Counts{}) {
+				used = append(used, p)
+			}
+		}
+		s.Spans = append(s.Spans, used)
+	}
+	return json.Marshal(s)
+}
+
+// Restore adopts counts of MarshalJSON. It leaves out parts that are older than their
+// span, or that this machine's clock cannot have produced.
+func (t *Timeline) Restore(text []byte, now time.Time) error {
+	var s state
+	if err := json.Unmarshal(text, &s); err != nil {
+		return err
+	}
+	if s.Version != fileVersion {
+		return fmt.Errorf("%w: %d", errVersion, s.Version)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, r := range t.rings[:min(len(t.rings), len(s.Spans))] {
+		oldest := now.Unix() - r.step*int64(len(r.parts))
+		for _, p := range s.Spans[i] {
+			if p.Start > oldest && p.Start <= now.Unix() && p.Start >= 0 && p.Start%r.step == 0 {
+				*r.place(p.Start) = p
+			}
+		}
+	}
+	return nil
+}
+
+// Load reads a file of Save. No file is no error.
+func (t *Timeline) Load(file string, now time.Time) error {
+	f, err := os.Open(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = errLong
+	}
+	if err == nil {
+		err = t.Restore(text, now)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+// Save replaces a file at once, so that a crash leaves the one before or the new one.
+func (t *Timeline) Save(file string) error {
+	text, err := t.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = temporary.Write(text)
+	err = errors.Join(err, temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), file)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temporary.Name()))
+	}
+	return nil
+}
