@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,20 +50,23 @@ func (l Limits) waiting() limit.Limits {
 
 // Server serves one socket.
 type Server struct {
-	name     string
-	log      *slog.Logger
-	listener *limit.Listener
-	http     http.Server
-	stopped  atomic.Bool   // the socket was closed on purpose
-	ended    chan struct{} // nil: Serve was not called
+	name        string
+	log         *slog.Logger
+	listener    *limit.Listener
+	http        http.Server
+	stopped     atomic.Bool   // the socket was closed on purpose
+	ending      chan struct{} // closed when the server accepts no more connections
+	stopStreams func()        // closes ending, once
+	ended       chan struct{} // nil: Serve was not called
 }
 
 // New returns a Server that owns the socket.
 func New(socket net.Listener, o Options) *Server {
-	s := &Server{name: o.Name, log: o.Log, listener: limit.NewListener(socket, o.Limits.waiting())}
+	s := &Server{name: o.Name, log: o.Log, listener: limit.NewListener(socket, o.Limits.waiting()), ending: make(chan struct{})}
+	s.stopStreams = sync.OnceFunc(func() { close(s.ending) })
 	s.listener.Full = (&alarm{server: s}).raise
 	s.http = http.Server{
-		Handler: working(o.Handler), TLSConfig: o.TLS, ConnContext: withConn,
+		Handler: working(o.Handler), TLSConfig: o.TLS, ConnContext: s.withConn,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: answerTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 		// HTTP/2 would multiply the requests of a connection, and no client
@@ -104,12 +108,14 @@ func (s *Server) serve() error {
 // Requests that have begun are answered.
 func (s *Server) StopAccepting() {
 	s.stopped.Store(true)
+	s.stopStreams()
 	_ = s.listener.Close()
 	s.http.SetKeepAlivesEnabled(false)
 }
 
 // Close closes the socket and all connections.
 func (s *Server) Close() error {
+	s.stopStreams()
 	err := s.http.Close()
 	s.wait()
 	return err
@@ -120,6 +126,7 @@ func (s *Server) Close() error {
 func (s *Server) Shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
+	s.stopStreams()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		err = s.http.Close()
@@ -136,10 +143,21 @@ func (s *Server) wait() {
 	}
 }
 
-// connKey is the key of the connection in a request's context.
-type connKey struct{}
+// The keys of the connection and of the end of the server in a request's context.
+type (
+	connKey   struct{}
+	endingKey struct{}
+)
 
-func withConn(ctx context.Context, c net.Conn) context.Context {
+// Ending returns a channel that is closed when the server of a request accepts no
+// more connections: then an answer without an end must end.
+func Ending(ctx context.Context) <-chan struct{} {
+	ending, _ := ctx.Value(endingKey{}).(chan struct{})
+	return ending
+}
+
+func (s *Server) withConn(ctx context.Context, c net.Conn) context.Context {
+	ctx = context.WithValue(ctx, endingKey{}, s.ending)
 	if secure, ok := c.(*tls.Conn); ok {
 		c = secure.NetConn()
 	}
