@@ -18,6 +18,7 @@ import (
 var owners = map[string]string{
 	"cmd/letterlock runner.upgrade":        "the result that it sends, which runner.serve or runner.stopUpgrade receives",
 	"cmd/letterlock signals":               "the process: it waits for signals until the end",
+	"internal/app again":                   "the web.Server that gets it",
 	"internal/app maintenance.start":       "maintenance.stop cancels it and waits",
 	"internal/demo listener.each":          "listener.cut closes the connection of each and counts who is left",
 	"internal/demo listen":                 "Server.Close, through listener.cut",

@@ -74,16 +74,6 @@ func checkReadable(m Machine, path string, r report) {
 	}
 }
 
-// checkStatus: without an address there is no status page.
-func checkStatus(c *Config, _ Machine, r report) {
-	if c.Status.Listen == "" {
-		return
-	}
-	if _, err := parseListen(c.Status.Listen); err != nil {
-		r.in("status").in("listen").wrong("write an address and a port, such as 127.0.0.1:8080", "%q %v", c.Status.Listen, err)
-	}
-}
-
 // maxSocketPath is the longest path of a Unix socket on all systems, without the
 // suffixes that tell the sockets of two processes apart during an upgrade.
 const maxSocketPath = 103 - len(".4294967295~4294967295")

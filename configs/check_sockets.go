@@ -50,18 +50,6 @@ func checkSockets(c *Config, _ Machine, r report) {
 	}
 }
 
-// warnStatus reports which clients can read the status page, which has no
-// password.
-func (c *Config) warnStatus(advise func(key, remedy, text string)) {
-	a, err := parseListen(c.Status.Listen)
-	if c.Status.Listen == "" || err != nil || a.host.IsLoopback() {
-		return
-	}
-	advise("status.listen",
-		fmt.Sprintf(`write "127.0.0.1:%d", and put a web server that asks for a password in front if others are to see the page`, a.port),
-		fmt.Sprintf("the status page asks for no password: any client that reaches %s can read user names, addresses and metrics", c.Status.Listen))
-}
-
 // KeyOfSocket returns the key of an address that the program listens on, such
 // as listeners[2].listen or status.listen.
 func (c *Config) KeyOfSocket(address string) (key string, ok bool) {

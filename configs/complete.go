@@ -17,6 +17,7 @@ func (c *Config) complete(m Machine, folder string) {
 	c.StateDir = inFolder(folder, c.StateDir)
 	c.TicketSecret = inFolder(folder, c.TicketSecret)
 	c.Admin.Socket = inFolder(folder, c.Admin.Socket)
+	c.Status.Passwords, c.Status.ClientCA = inFolder(folder, c.Status.Passwords), inFolder(folder, c.Status.ClientCA)
 	c.completeCluster(m, folder)
 	pairsInFolder(folder, c.Certificates)
 	if c.ACME != nil {

@@ -113,8 +113,10 @@ type Config struct {
 	Log Log `yaml:"log"`
 
 	// A web page with the state of the proxy, the same as JSON (/status.json),
-	// and metrics for Prometheus (/metrics). It shows names and addresses and
-	// has no password.
+	// and metrics for Prometheus (/metrics). It shows names and addresses:
+	// outside of loopback it needs passwords, client_ca or public. With a
+	// password or a certificate an administrator can also end sessions, drain
+	// backends and forget failed logins. docs/status.md describes it.
 	Status Status `yaml:"status"`
 
 	// The Unix socket on which the running proxy answers `letterlock sessions`,
@@ -222,12 +224,6 @@ type Log struct {
 
 	// The same for all networks together.
 	Rate int `yaml:"rate" default:"1048576" min:"65536" max:"1073741824"`
-}
-
-// Status holds the address of the status page, its JSON and the metrics.
-type Status struct {
-	// host:port where it is served. Default: none, no page.
-	Listen string `yaml:"listen" example:"127.0.0.1:8080"`
 }
 
 // Admin holds the settings of the administrator's socket.

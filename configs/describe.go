@@ -20,7 +20,7 @@ func Describe(c *Config) string {
 		fmt.Fprintf(&b, "user: %s, if root starts the program\n", c.User)
 	}
 	if c.Status.Listen != "" {
-		fmt.Fprintf(&b, "status page on http://%s/\n", c.Status.Listen)
+		b.WriteString(c.Status.describe())
 	}
 	if in := c.Inventory; in.Keep {
 		fmt.Fprintf(&b, "inventory: the TLS of each client, up to %d entries for %d days, in %s\n", in.Entries, int(in.Age.Hours()/24), c.InventoryFile())

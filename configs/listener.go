@@ -80,6 +80,16 @@ func (c *Config) NamedPolicy(name string) (tlspolicy.Policy, error) {
 	return tlspolicy.Named(name)
 }
 
+// PolicyNames lists the policies that NamedPolicy knows: the built-in ones, the
+// strictest first, then the administrator's own.
+func (c *Config) PolicyNames() []string {
+	names := tlspolicy.Names()
+	for _, own := range c.Policies {
+		names = append(names, own.Name)
+	}
+	return names
+}
+
 // resolve replaces the rules of its base that p sets. A list that is set but
 // empty allows nothing; an absent list is the base's.
 func (p Policy) resolve() (tlspolicy.Policy, error) {

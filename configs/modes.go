@@ -46,6 +46,7 @@ type file struct {
 func (c *Config) files() []file {
 	all := []file{{"", c.file(), PublicFile}, {"state_dir", c.StateDir, PrivateFolder}, {"ticket_secret", c.TicketSecret, SecretFile}}
 	all = append(all, file{"admin.socket", c.Admin.Socket, SocketFile})
+	all = append(all, file{"status.passwords", c.Status.Passwords, SecretFile}, file{"status.client_ca", c.Status.ClientCA, PublicFile})
 	all = append(all, pairFiles("certificates", c.Certificates)...)
 	if a := c.ACME; a != nil {
 		all = append(all, file{"acme.ca_roots", a.CARoots, PublicFile})

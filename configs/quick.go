@@ -16,22 +16,24 @@ import (
 // for single services. The tag of a field is the key that it stands for; a
 // variable of that key sets it.
 type Quick struct {
-	Backend    string    `key:"listeners[].backend"`    // a name or an address, no port
-	Hostname   string    `key:"hostname"`               // empty: the machine's
-	Listen     string    `key:"listeners[].listen"`     // an address, no port; empty: every address
-	Services   []Service `key:"listeners[].service"`    // empty: all
-	Policy     string    `key:"listeners[].policy"`     // empty: the service's default
-	Handover   string    `key:"listeners[].handover"`   // empty: the default
-	ProxyFrom  []Network `key:"listeners[].proxy_from"` // empty: none
-	Recipients []string  `key:"listeners[].recipients"` // empty: the hostname's own domain and its parent
-	Cert       string    `key:"certificates[].cert"`
-	Key        string    `key:"certificates[].key"`
-	ACME       *ACME     `key:"acme"`          // nil: none
-	StateDir   string    `key:"state_dir"`     // empty: the default
-	Status     string    `key:"status.listen"` // empty: no status page
-	LogFormat  string    `key:"log.format"`    // empty: the default
-	LogHeader  string    `key:"log.header"`    // empty: the default
-	LogLevel   string    `key:"log.level"`     // empty: the default
+	Backend         string    `key:"listeners[].backend"`    // a name or an address, no port
+	Hostname        string    `key:"hostname"`               // empty: the machine's
+	Listen          string    `key:"listeners[].listen"`     // an address, no port; empty: every address
+	Services        []Service `key:"listeners[].service"`    // empty: all
+	Policy          string    `key:"listeners[].policy"`     // empty: the service's default
+	Handover        string    `key:"listeners[].handover"`   // empty: the default
+	ProxyFrom       []Network `key:"listeners[].proxy_from"` // empty: none
+	Recipients      []string  `key:"listeners[].recipients"` // empty: the hostname's own domain and its parent
+	Cert            string    `key:"certificates[].cert"`
+	Key             string    `key:"certificates[].key"`
+	ACME            *ACME     `key:"acme"`             // nil: none
+	StateDir        string    `key:"state_dir"`        // empty: the default
+	Status          string    `key:"status.listen"`    // empty: no status page
+	StatusPasswords string    `key:"status.passwords"` // empty: none
+	StatusPublic    []string  `key:"status.public"`    // empty: the default
+	LogFormat       string    `key:"log.format"`       // empty: the default
+	LogHeader       string    `key:"log.header"`       // empty: the default
+	LogLevel        string    `key:"log.level"`        // empty: the default
 
 	// AllowOpenRelay lets the backend decide which recipients are accepted.
 	AllowOpenRelay bool `key:"listeners[].allow_open_relay"`
@@ -80,6 +82,8 @@ func (m Machine) Simple(q Quick) (*Config, error) {
 	}
 	override(&c.StateDir, q.StateDir)
 	override(&c.Status.Listen, q.Status)
+	override(&c.Status.Passwords, q.StatusPasswords)
+	c.Status.Public = q.StatusPublic
 	override(&c.Log.Format, q.LogFormat)
 	override(&c.Log.Header, q.LogHeader)
 	override(&c.Log.Level, q.LogLevel)

@@ -57,6 +57,9 @@ func (c *Config) Served() []Served {
 		}
 		all[i].Listeners = append(all[i].Listeners, l)
 	}
+	if len(all) == 0 && c.Status.TLS() {
+		return []Served{c.general()}
+	}
 	slices.SortStableFunc(all, func(a, b Served) int {
 		switch {
 		case a.General == b.General:

@@ -45,7 +45,6 @@ func Warnings(c *Config) []Warning {
 		advise("certificates", c.origin.either("write certificates: or acme:", "set LETTERLOCK_CERT and LETTERLOCK_KEY, or give --acme-hosts"), "no certificates are configured; a self-signed one is used: other mail servers accept it, mail programs warn or refuse it")
 	}
 	warnMTASTS(c, warn)
-	c.warnStatus(advise)
 	warnAutoconfig(c, warn)
 	if c.Timeouts.Idle < 30*time.Minute {
 		warn("timeouts.idle", "%s is shorter than the 30m that IMAP clients may count on (RFC 9051 §5.4)", short(c.Timeouts.Idle))

@@ -19,6 +19,7 @@ type generation struct {
 	acme        *acmeManager // nil if the configuration has no ACME
 	pools       *pools
 	sharing     *sharing // nil if the configuration has no cluster
+	page        pageAccess
 }
 
 // newGeneration reads the files that a configuration names and opens the
@@ -40,6 +41,9 @@ func newGeneration(c *configs.Config, before *generation, o Options) (g *generat
 		defer func() { pools.before = nil }() // otherwise all generations would stay in memory
 	}
 	if g.stores, err = g.certificates(o.Certificates); err != nil {
+		return nil, err
+	}
+	if g.page, err = g.pageAccessOf(); err != nil {
 		return nil, err
 	}
 	shared, err := newSharing(c, before, o)

@@ -79,7 +79,7 @@ type counted struct {
 func (w *world) status() (s shownStatus) {
 	w.Helper()
 	r := httptest.NewRecorder()
-	w.pages.ServeHTTP(r, httptest.NewRequest("GET", "/status.json", nil))
+	w.counts.ServeJSON(r, httptest.NewRequest("GET", "/status.json", nil))
 	if err := json.Unmarshal(r.Body.Bytes(), &s); err != nil {
 		w.Fatal(err)
 	}

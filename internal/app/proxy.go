@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,11 +10,14 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/access"
+	"github.com/letterlock/letterlock/internal/admin"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/observe/history"
 	"github.com/letterlock/letterlock/internal/observe/page"
+	"github.com/letterlock/letterlock/internal/observe/timeline"
 	"github.com/letterlock/letterlock/internal/record"
 	"github.com/letterlock/letterlock/internal/systemd"
 	"github.com/letterlock/letterlock/internal/upgrade"
@@ -57,6 +59,7 @@ type Proxy struct {
 	source   configSource
 
 	counts   *page.Status
+	timeline *timeline.Timeline
 	pages    http.Handler
 	page     *web.Server // nil if no status page is configured
 	admin    adminSocket
@@ -65,6 +68,9 @@ type Proxy struct {
 	recorder *recorder
 	records  *record.Recorder
 	served   *servedCheck
+
+	replaced atomic.Bool // another process has taken over
+	unsaved  atomic.Bool // the timeline could not be written
 
 	probing  sync.WaitGroup // probes of backends while the service runs
 	trimming sync.WaitGroup
@@ -82,7 +88,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{options: o, log: o.Log, warnings: warnings{log: o.Log}, recorder: &recorder{}, drained: o.drained, history: history.New(), served: newServedCheck(o.Log)}
+	p := &Proxy{options: o, log: o.Log, warnings: warnings{log: o.Log}, recorder: &recorder{}, drained: o.drained, history: history.New(), timeline: timeline.New(), served: newServedCheck(o.Log)}
 	p.recorder.changed = p.copyInventory
 	p.source.init(o.Source)
 	p.now.Store(g)
@@ -102,10 +108,16 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 		Lookups:      func() []page.Lookup { return p.now.Load().maintenance.lookups.shown() },
 		Cluster:      func() *page.Cluster { return p.now.Load().sharing.shown() },
 		Files:        func() []page.File { return append(p.source.shown(), p.now.Load().maintenance.shownFiles()...) },
+		Failures:     administered{p}.Failures,
+		Timeline:     p.timeline,
+		Guard:        access.New(access.Options{Rules: p.accessRules, Logins: func() access.Logins { return p.server.Logins() }, Log: o.Log}),
+		Actions:      admin.Options{Proxy: administered{p}, Log: o.Log, Administrator: access.Name}.Actions(),
+		Policies:     func() []string { return p.now.Load().config.PolicyNames() },
+		WhatIf:       p.whatIf,
 	})
 	p.pages = p.counts.Handler()
 	p.records = p.newRecords()
-	observers := observe.All{observe.SessionLog{Log: o.Log}, p.counts, p.history, p.recorder, p.records}
+	observers := observe.All{observe.SessionLog{Log: o.Log}, p.counts, p.history, p.timeline, p.recorder, p.records}
 	if o.Observer != nil {
 		observers = append(observers, o.Observer)
 	}
@@ -155,6 +167,7 @@ func (p *Proxy) open(g *generation) (err error) {
 	if err := g.probeFirst(p.stop, p.log); err != nil {
 		return err
 	}
+	p.loadTimeline(g.config)
 	if p.page, err = p.pageOf(g.config); err != nil {
 		return err
 	}
@@ -171,6 +184,7 @@ func (p *Proxy) start(g, before *generation) {
 	g.maintenance.found = func(pools []*upstream.Pool) {
 		p.probing.Go(func() { g.probePools(p.stop, pools, p.log) })
 	}
+	g.maintenance.jobs = append(g.maintenance.jobs, func(time.Time) { p.saveTimeline() })
 	g.maintenance.reread = func() { p.warnings.report(g.warnings()) }
 	p.share(g, before)
 	g.start(before)
@@ -256,21 +270,10 @@ func (p *Proxy) close() {
 	p.giveUp()
 	p.now.Load().stop()
 	closePage(p.page)
+	p.saveTimeline()
 	p.admin.close()
 	p.records.Close()
 	p.recorder.close()
-}
-
-// pageOf opens the socket of the status page; nil if none is configured.
-func (p *Proxy) pageOf(c *configs.Config) (*web.Server, error) {
-	if c.Status.Listen == "" {
-		return nil, nil
-	}
-	socket, err := p.options.Inherited.Listen(statusSocket, c.Status.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("status page: %w", err)
-	}
-	return page.NewServer(socket, p.pages, webLimits(c.Limits), p.log), nil
 }
 
 func closePage(page *web.Server) {

@@ -22,6 +22,9 @@ func Rehearse(c *configs.Config) (loaded map[string][]tls.Certificate, err error
 	if err := m.tickets(c, nil); err != nil {
 		return nil, err
 	}
+	if _, err := (&generation{config: c, maintenance: m}).pageAccessOf(); err != nil {
+		return nil, err
+	}
 	if c.Cluster != nil {
 		if _, _, err := clusterOptions(c.Cluster); err != nil {
 			return nil, err

@@ -66,11 +66,9 @@ func (p *Proxy) replace(before, next *generation) (err error) {
 	if err := p.stop.Err(); err != nil {
 		return err
 	}
-	page := p.page
-	if next.config.Status.Listen != before.config.Status.Listen {
-		if page, err = p.pageOf(next.config); err != nil {
-			return err
-		}
+	page, err := p.nextPage(before.config.Status, next.config.Status, next.config)
+	if err != nil {
+		return err
 	}
 	if err := p.server.Reload(next.Generation); err != nil {
 		if page != p.page {

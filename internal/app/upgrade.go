@@ -67,7 +67,8 @@ type state struct {
 	TicketSecret tickets.Secret    `json:"ticket_secret,omitempty"` // if no file holds it
 	TicketChain  *tickets.Chain    `json:"ticket_chain,omitempty"`  // of a cluster
 	Logins       *limit.LoginState `json:"logins,omitempty"`
-	Drained      []string          `json:"drained,omitempty"` // addresses of backends
+	Drained      []string          `json:"drained,omitempty"`  // addresses of backends
+	Timeline     json.RawMessage   `json:"timeline,omitempty"` // of the status page
 }
 
 // State returns the state to pass on: without it TLS sessions could not be
@@ -79,6 +80,10 @@ func (p *Proxy) State() ([]byte, error) {
 	if g.sharing != nil {
 		chain := g.sharing.chain.get()
 		s.TicketChain = &chain
+	}
+	var err error
+	if s.Timeline, err = p.timeline.MarshalJSON(); err != nil {
+		return nil, err
 	}
 	return json.Marshal(s)
 }
@@ -106,6 +111,9 @@ func (p *Proxy) Restore(text []byte) error {
 	}
 	if s.Logins != nil {
 		failed = errors.Join(failed, p.server.RestoreLogins(*s.Logins))
+	}
+	if len(s.Timeline) > 0 {
+		failed = errors.Join(failed, p.timeline.Restore(s.Timeline, time.Now()))
 	}
 	return failed
 }
@@ -136,6 +144,7 @@ func (m *maintenance) restoreTickets(secret tickets.Secret, used bool) error {
 // Shutdown must follow.
 func (p *Proxy) Drain(ctx context.Context) {
 	g := p.now.Load()
+	p.replaced.Store(true)
 	g.maintenance.stop()
 	p.giveUp()
 	p.stopAccepting()

@@ -17,19 +17,31 @@ func (s *Status) Handler() http.Handler {
 	page := newPage()
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(newGatherer(s), promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		var b bytes.Buffer
-		r, err := s.report()
+		v, err := s.viewFor(r)
 		if err == nil {
-			err = page.render(&b, r)
+			err = page.template.Execute(&b, v)
 		}
 		answer(w, "text/html; charset=utf-8", &b, err)
 	})
-	mux.HandleFunc("GET /status.json", func(w http.ResponseWriter, r *http.Request) {
-		s.ServeJSON(w, r)
+	mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, "text/javascript; charset=utf-8", bytes.NewBufferString(pageJS), nil)
 	})
+	mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) { s.events(page, w, r) })
+	if s.options.WhatIf != nil {
+		mux.HandleFunc("GET /whatif", func(w http.ResponseWriter, r *http.Request) { s.whatIf(page, w, r) })
+	}
+	mux.HandleFunc("GET /status.json", s.ServeJSON)
 	s.options.Health.Register(mux)
-	return guard(mux, page.policy)
+	var all http.Handler = mux
+	if g := s.options.Guard; g != nil {
+		if s.options.Actions != nil {
+			mux.Handle("POST /v1/", g.Actions(s.options.Actions))
+		}
+		all = g.Handler(mux)
+	}
+	return guard(all, page.policy)
 }
 
 // ServeJSON serves the content of the page as JSON.

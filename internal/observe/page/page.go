@@ -6,7 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
-	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -15,10 +15,19 @@ import (
 //go:embed page.html
 var pageHTML string
 
+//go:embed sections.html
+var sectionsHTML string
+
+//go:embed whatif.html
+var whatIfHTML string
+
 //go:embed page.css
 var pageCSS string
 
-// refresh is the time between two reloads of the page, in seconds.
+//go:embed page.js
+var pageJS string
+
+// refresh is the time between two reloads of the page without its script, in seconds.
 const refresh = 5
 
 // page renders HTML in one piece, without external resources except the script.
@@ -29,23 +38,21 @@ type page struct {
 
 func newPage() page {
 	sum := sha256.Sum256([]byte(pageCSS))
+	all := template.New("page").Funcs(template.FuncMap{
+		"ago": ago, "bytes": byteCount, "clean": cleanName, "clock": clock, "commas": commas, "expiry": expiry, "lines": newLineTable, "list": newListTable,
+		"query": url.QueryEscape, "stamp": stamp, "versionLevel": versionLevel,
+	})
+	for _, text := range []string{pageHTML, sectionsHTML, whatIfHTML} {
+		all = template.Must(all.Parse(text))
+	}
 	return page{
-		template: template.Must(template.New("page").Funcs(template.FuncMap{
-			"ago": ago, "bytes": byteCount, "clock": clock, "commas": commas, "expiry": expiry, "lines": newLineTable, "list": newListTable,
-			"stamp": stamp, "versionLevel": versionLevel,
-		}).Parse(pageHTML)),
+		template: all,
 		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 			"'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 	}
 }
 
-func (p page) render(w io.Writer, r report) error {
-	return p.template.Execute(w, struct {
-		report
-		CSS     template.CSS
-		Refresh int
-	}{r, template.CSS(pageCSS), refresh}) //nolint:gosec // the embedded style sheet
-}
+func cleanName(name string) string { return clean(name, maxName) }
 
 // listTable is a list of shares with a title; Empty is shown instead of rows.
 type listTable struct {
@@ -58,12 +65,13 @@ func newListTable(title, empty string, rows []share) listTable { return listTabl
 // lineTable is a list of sessions.
 type lineTable struct {
 	Ended bool
+	Act   bool // with a button that ends the session
 	Now   time.Time
 	Rows  []sessionLine
 }
 
-func newLineTable(ended bool, now time.Time, rows []sessionLine) lineTable {
-	return lineTable{ended, now, rows}
+func newLineTable(ended, act bool, now time.Time, rows []sessionLine) lineTable {
+	return lineTable{ended, act, now, rows}
 }
 
 // ago returns the time between two moments in its two largest units.
@@ -99,7 +107,8 @@ type untilExpiry struct {
 }
 
 func expiry(c CertificateInfo, now time.Time) untilExpiry {
-	left := c.NotAfter.Sub(now)
+	left, life := c.NotAfter.Sub(now), c.NotAfter.Sub(c.NotBefore)
+	soon, urgent := min(expiresSoon, life/4), min(expiresNow, life/10)
 	days := strconv.Itoa(int(left.Hours())/24) + " days left"
 	switch {
 	case now.Before(c.NotBefore):
@@ -107,10 +116,12 @@ func expiry(c CertificateInfo, now time.Time) untilExpiry {
 	case left <= 0:
 		return untilExpiry{"expired", bad}
 	case left < 24*time.Hour:
-		return untilExpiry{"less than a day left", bad}
-	case left < expiresNow:
+		days = "less than a day left"
+	}
+	switch {
+	case left < urgent:
 		return untilExpiry{days, bad}
-	case left < expiresSoon:
+	case left < soon:
 		return untilExpiry{days, warn}
 	}
 	return untilExpiry{days, good}

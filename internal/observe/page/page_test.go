@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -69,7 +70,7 @@ func TestHostileWordsAreEscaped(t *testing.T) {
 		s.All.Opened(again)
 	}
 	h := s.Handler()
-	page := get(t, h, "/")
+	page := strings.Replace(get(t, h, "/"), ownScript, "", 1)
 	for _, bad := range []string{"<script", "onload='", "</td></table>", "\u202e", "\x00", "\x1b", "\xff", "<b>&lt;b", strings.Repeat("é", maxName+1)} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the page contains %q", bad)
@@ -85,14 +86,32 @@ func TestHostileWordsAreEscaped(t *testing.T) {
 	}
 }
 
+// ownScript is the page's only script.
+const ownScript = `<script src="/page.js" defer></script>`
+
+// H23: no site may frame the page, and only its own script may run.
+func TestH23_PolicyOfThePage(t *testing.T) {
+	w := httptest.NewRecorder()
+	New(Options{}).Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	policy := strings.Split(w.Header().Get("Content-Security-Policy"), "; ")
+	for _, want := range []string{"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"} {
+		if !slices.Contains(policy, want) {
+			t.Errorf("the policy %q lacks %s", policy, want)
+		}
+	}
+	if got := w.Header().Get("X-Frame-Options"); got != "DENY" {
+		t.Errorf("X-Frame-Options is %q", got)
+	}
+}
+
 // The browser applies the style sheet only if its hash is in the policy.
 func TestStyleIsTheOneThatThePolicyNames(t *testing.T) {
 	w := httptest.NewRecorder()
 	New(Options{}).Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	_, rest, _ := strings.Cut(w.Body.String(), "<style>")
 	style, _, found := strings.Cut(rest, "</style>")
-	if !found {
-		t.Fatal("there is no style")
+	if !found || !strings.Contains(w.Body.String(), ownScript) {
+		t.Fatal("there is no style or no script")
 	}
 	sum := sha256.Sum256([]byte(style))
 	want := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
@@ -100,7 +119,7 @@ func TestStyleIsTheOneThatThePolicyNames(t *testing.T) {
 		t.Errorf("the policy %q does not name %s", policy, want)
 	}
 	for _, forbidden := range []string{" style=", "<script", "http://", "https://", "url("} {
-		if strings.Contains(w.Body.String(), forbidden) {
+		if strings.Contains(strings.Replace(w.Body.String(), ownScript, "", 1), forbidden) {
 			t.Errorf("the page contains %q, which its policy forbids", forbidden)
 		}
 	}

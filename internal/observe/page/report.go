@@ -129,7 +129,7 @@ func (s *Status) report() (report, error) {
 	r := report{
 		Hostname: s.options.Hostname(), Version: s.options.Version, Started: s.started.UTC(), Now: time.Now().UTC(),
 		Listeners: s.options.Listeners(), Certificates: s.options.Certificates(), Files: s.options.Files(), Cluster: s.options.Cluster(), Lookups: s.options.Lookups(),
-		Open: s.openLines(), Recent: s.recentLines(),
+		Open: s.openLines(""), Recent: s.recentLines(""),
 	}
 	r.Orders, _ = s.options.Orders()
 	r.Rollovers, r.Served = s.options.Rollovers(), s.options.Served()

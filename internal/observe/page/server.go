@@ -1,6 +1,7 @@
 package page
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
@@ -9,7 +10,7 @@ import (
 )
 
 // NewServer returns a server of handler on a socket, which belongs to it from then
-// on. The page has no password: the socket should be on loopback.
-func NewServer(socket net.Listener, handler http.Handler, limits web.Limits, log *slog.Logger) *web.Server {
-	return web.New(socket, web.Options{Name: "status page", Handler: handler, Limits: limits, Log: log})
+// on. It speaks plaintext if secure is nil.
+func NewServer(socket net.Listener, handler http.Handler, secure *tls.Config, limits web.Limits, log *slog.Logger) *web.Server {
+	return web.New(socket, web.Options{Name: "status page", Handler: handler, TLS: secure, Limits: limits, Log: log})
 }

@@ -23,7 +23,7 @@ func serve(t *testing.T, log *slog.Logger) *web.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewServer(socket, New(Options{}).Handler(), usual, log)
+	s := NewServer(socket, New(Options{}).Handler(), nil, usual, log)
 	s.Serve()
 	return s
 }
@@ -101,6 +101,7 @@ func TestOnlyReading(t *testing.T) {
 		{"HEAD", "/status.json", 200, "application/json"},
 		{"GET", "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"},
 		{"GET", "/healthz", 200, "text/plain; charset=utf-8"},
+		{"GET", "/readyz", 200, "text/plain; charset=utf-8"},
 		{"POST", "/", 405, "text/plain; charset=utf-8"},
 		{"PUT", "/status.json", 405, "text/plain; charset=utf-8"},
 		{"DELETE", "/metrics", 405, "text/plain; charset=utf-8"},

@@ -14,10 +14,13 @@ const (
 	maxRecent = 100 // ended sessions
 )
 
-// openLines describes the newest open sessions, the newest first.
-func (s *Status) openLines() []sessionLine {
+// openLines describes the newest open sessions that a query selects, the newest first.
+func (s *Status) openLines(q query) []sessionLine {
 	list := []sessionLine{}
 	s.options.Open(func(o *observe.Open) {
+		if !q.open(o) {
+			return
+		}
 		list = append(list, openLine(o))
 		if len(list) == 2*maxShown { // so that not all sessions are in memory at once
 			list = newest(list)
@@ -40,14 +43,17 @@ func openLine(o *observe.Open) sessionLine {
 	}
 }
 
-// recentLines describes the last sessions that have ended, the newest first.
-func (s *Status) recentLines() []sessionLine {
+// recentLines describes the last sessions that have ended and that a query selects,
+// the newest first.
+func (s *Status) recentLines(q query) []sessionLine {
 	list := []sessionLine{}
 	for _, e := range s.options.Endings() {
 		if len(list) == maxRecent {
 			break
 		}
-		list = append(list, recentLine(&e))
+		if q.ending(&e) {
+			list = append(list, recentLine(&e))
+		}
 	}
 	return list
 }

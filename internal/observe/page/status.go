@@ -2,15 +2,20 @@ package page
 
 import (
 	"errors"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/access"
+	"github.com/letterlock/letterlock/internal/admin"
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/health"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/observe/history"
 	"github.com/letterlock/letterlock/internal/observe/loghandler"
+	"github.com/letterlock/letterlock/internal/observe/timeline"
+	"github.com/letterlock/letterlock/internal/whatif"
 )
 
 // Options are the values that a Status shows in addition to the events.
@@ -33,7 +38,16 @@ type Options struct {
 	Log          func() loghandler.Counts
 	Open         func(f func(*observe.Open)) // calls f for every open session
 	Endings      func() []history.Ending     // the sessions that have ended, the newest first
+	Failures     func() []admin.Failure      // the failed logins that count, the most first
 
+	Timeline *timeline.Timeline // of the last hour, day and week; nil: it is not shown
+	Guard    *access.Guard      // nil: everything may be read
+	Actions  http.Handler       // the requests that change something; nil: none
+
+	// Policies lists the policies that WhatIf takes. WhatIf reports which clients a
+	// policy would refuse; nil: that is not shown.
+	Policies func() []string
+	WhatIf   func(policy string) (whatif.Answer, error)
 }
 
 // Status is the observe.Observer that counts. Its methods may be called from
@@ -41,6 +55,8 @@ type Options struct {
 type Status struct {
 	options Options
 	started time.Time
+	streams chan struct{} // one for each open stream of events
+	asking  chan struct{} // one for the answer of WhatIf that is computed
 
 	counts *counts
 }
@@ -86,7 +102,10 @@ func New(o Options) *Status {
 	if o.Endings == nil {
 		o.Endings = func() []history.Ending { return nil }
 	}
-	return &Status{options: o, started: time.Now(), counts: newCounts()}
+	if o.Failures == nil {
+		o.Failures = func() []admin.Failure { return nil }
+	}
+	return &Status{options: o, started: time.Now(), counts: newCounts(), streams: make(chan struct{}, maxStreams), asking: make(chan struct{}, 1)}
 }
 
 var _ observe.Observer = (*Status)(nil)
