@@ -25,6 +25,10 @@ var helps = map[string]help{
 		"run the proxy", "FILE | --config FILE | --backend HOST [FLAGS]",
 		[]string{"serve --config letterlock.yaml", "serve --backend 10.0.0.5 --hostname mail.example.com --recipients example.com"},
 	},
+	"health": {
+		"ask the running proxy whether it is ready for clients, or with --live whether it is alive", "[FILE | --config FILE | --address ADDRESS] [FLAGS]",
+		[]string{"health", "health --config /etc/letterlock/letterlock.yaml", "health --address 127.0.0.1:8080 --live"},
+	},
 	"upgrade": {
 		"replace the running proxy by the installed version, without dropping a connection", "FILE | --config FILE",
 		[]string{"upgrade --config /etc/letterlock/letterlock.yaml"},

@@ -18,6 +18,7 @@ type subcommand struct {
 func subcommands() []subcommand {
 	return []subcommand{
 		{"serve", serveCommand},
+		{"health", healthCommand},
 		{"upgrade", upgradeCommand},
 		{"sessions", sessionsCommand},
 		{"kick", kickCommand},
