@@ -60,11 +60,12 @@ var mayImport = map[string][]string{
 	"tlspolicy/outbound":   {"tlspolicy", "tlspolicy/dane", "tlspolicy/mtasts"},
 	"internal/app": {
 		"configs", "imap", "internal/access", "internal/acme", "internal/acme/rollover", "internal/admin", "internal/certs", "internal/devices", "internal/dnsupdate", "internal/egress", "internal/explain", "internal/gate", "internal/health", "internal/idle", "internal/idn", "internal/inventory", "internal/autoconfig", "internal/tlsreport/days", "internal/tlsreport/send",
-		"internal/limit", "internal/nexthop", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/oauth", "internal/observe/page", "internal/observe/timeline", "internal/probe", "internal/record", "internal/relayauth", "internal/resolver",
+		"internal/limit", "internal/nexthop", "internal/notice", "internal/observe", "internal/observe/history", "internal/observe/loghandler", "internal/oauth", "internal/observe/page", "internal/observe/timeline", "internal/probe", "internal/record", "internal/relayauth", "internal/resolver",
 		"internal/lookup", "internal/routes", "internal/sts", "internal/systemd", "internal/tlsreport", "internal/upgrade", "internal/upstream", "internal/upstream/proxyheader", "internal/watch", "internal/web", "internal/whatif",
 		"internal/wire", "pop3", "proxy", "sieve", "smtp", "smtp/smarthost", "tlspolicy", "tlspolicy/mtasts", "tlspolicy/outbound",
 		"tlspolicy/tickets", "internal/cluster", "internal/scan",
 	},
+	"internal/notice":               {},
 	"internal/access":               {"internal/devices"},
 	"internal/whatif":               {"internal/inventory", "internal/observe", "internal/yamltext", "tlspolicy"},
 	"internal/observe/timeline":     {"internal/gate", "internal/observe"},

@@ -18,6 +18,7 @@ var rules = []rule{
 	checkCluster,
 	checkPolicies,
 	checkStatus,
+	checkNotify,
 	checkAdmin,
 	checkProbeSender,
 	checkBackends,

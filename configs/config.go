@@ -130,6 +130,10 @@ type Config struct {
 	// state_dir.
 	Inventory Inventory `yaml:"inventory"`
 
+	// A notice in the mail program of users whose TLS a stricter policy would
+	// refuse, before the policy is in force. Only services of IMAP send it.
+	Notify Notify `yaml:"notify"`
+
 	// Bounds on the resources that clients can occupy.
 	Limits Limits `yaml:"limits"`
 

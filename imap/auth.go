@@ -151,10 +151,23 @@ func (g *Gate) verdict(cmd command, r reply, user, mechanism string, secretSent 
 	if err := g.s.EnterStep(gate.LoggedIn); err != nil {
 		return err
 	}
+	g.notify()
 	if err := g.front.Flush(); err != nil {
 		return gate.FromClient(err)
 	}
 	return nil
+}
+
+// notify sends the user the notice of the session, if there is one. Mail programs must
+// show the text of an ALERT (RFC 9051 §7.1).
+func (g *Gate) notify() {
+	notifier, ok := g.s.Observer.(gate.Notifier)
+	if !ok {
+		return
+	}
+	if text := notifier.Notice(); text != "" {
+		g.front.Print("* OK [ALERT] ", text, crlf)
+	}
 }
 
 // endOf returns the reason for ending a session after too many failures.

@@ -57,6 +57,14 @@ func (ses *session) gateSession() *gate.Session {
 	return s
 }
 
+// Notice implements gate.Notifier.
+func (ses *session) Notice() string {
+	if ses.listener.Notice == nil {
+		return ""
+	}
+	return ses.listener.Notice(&ses.info)
+}
+
 // Rejected forwards the event that a sender or a recipient was refused.
 func (ses *session) Rejected(r gate.Rejection) { ses.observer().Rejected(&ses.info, r) }
 

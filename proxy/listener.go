@@ -33,6 +33,10 @@ type Listener struct {
 
 	ReverseDNS bool // look the names of clients up
 
+	// Notice returns a text for the user of a session whose login was accepted; empty:
+	// none. It may be nil.
+	Notice func(*observe.Session) string
+
 	// Routes map users to pools. Nil: Backend serves all users. Otherwise Backend
 	// serves a session until its user is known, and users without a route.
 	Routes      Routes

@@ -62,6 +62,9 @@ func newGeneration(c *configs.Config, before *generation, o Options) (g *generat
 	if g.services, err = Resolve(c); err != nil {
 		return nil, err
 	}
+	if g.maintenance.notice, err = noticeOf(c, o); err != nil {
+		return nil, err
+	}
 	if g.Generation, err = assemble(c, g.services, g.stores, g.maintenance, g.pools); err != nil {
 		return nil, err
 	}

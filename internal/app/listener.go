@@ -48,6 +48,9 @@ func newListener(c *configs.Config, s Service, store *certs.Store, backends *poo
 		Routes: routes, MasterSeparator: s.masterSeparator, LoginMethod: s.loginMethod,
 		NewGate: s.speaks.gate(s, recipients),
 	}
+	if s.Protocol == "imap" {
+		listener.Notice = m.notice
+	}
 	return listener, m.secure(listener, s.tls, store)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/devices"
 	"github.com/letterlock/letterlock/internal/nexthop"
+	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/observe/page"
 	"github.com/letterlock/letterlock/internal/relayauth"
 	"github.com/letterlock/letterlock/internal/tlsreport"
@@ -46,6 +47,9 @@ type maintenance struct {
 	earlier     *devices.Table         // of the previous generation
 	connections *smarthost.Connections // to servers, of all smarthosts; nil: none are kept
 	deliveries  smarthost.Observer     // observes the deliveries of all smarthosts; may be nil
+
+	// notice returns the notice to the user of a session; nil: nobody gets one.
+	notice func(*observe.Session) string
 
 	// reread is called after a watched file was read again; may be nil.
 	reread  func()

@@ -14,6 +14,7 @@ import (
 	"github.com/letterlock/letterlock/internal/admin"
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/nexthop"
+	"github.com/letterlock/letterlock/internal/notice"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/observe/history"
 	"github.com/letterlock/letterlock/internal/observe/page"
@@ -46,6 +47,7 @@ type Options struct {
 	Deliveries smarthost.Observer // receives the deliveries of outgoing mail, after the log and the counts; may be nil
 
 	drained *upstream.Drained // set by New
+	notices *notice.Table     // set by New
 }
 
 // Proxy is the running program: a sequence of generations, and the parts that
@@ -83,7 +85,7 @@ type Proxy struct {
 // generation. It opens no socket for clients: a Proxy that is not started must
 // be released with Abandon.
 func New(c *configs.Config, o Options) (*Proxy, error) {
-	o.drained = &upstream.Drained{}
+	o.drained, o.notices = &upstream.Drained{}, notice.New()
 	g, err := newGeneration(c, nil, o)
 	if err != nil {
 		return nil, err
@@ -114,6 +116,7 @@ func New(c *configs.Config, o Options) (*Proxy, error) {
 		Actions:      admin.Options{Proxy: administered{p}, Log: o.Log, Administrator: access.Name}.Actions(),
 		Policies:     func() []string { return p.now.Load().config.PolicyNames() },
 		WhatIf:       p.whatIf,
+		Notices:      o.notices.Count,
 	})
 	p.pages = p.counts.Handler()
 	p.records = p.newRecords()
@@ -168,6 +171,7 @@ func (p *Proxy) open(g *generation) (err error) {
 		return err
 	}
 	p.loadTimeline(g.config)
+	p.loadNotices(g.config)
 	if p.page, err = p.pageOf(g.config); err != nil {
 		return err
 	}
@@ -184,7 +188,7 @@ func (p *Proxy) start(g, before *generation) {
 	g.maintenance.found = func(pools []*upstream.Pool) {
 		p.probing.Go(func() { g.probePools(p.stop, pools, p.log) })
 	}
-	g.maintenance.jobs = append(g.maintenance.jobs, func(time.Time) { p.saveTimeline() })
+	g.maintenance.jobs = append(g.maintenance.jobs, func(time.Time) { p.saveTimeline() }, func(time.Time) { p.saveNotices() })
 	g.maintenance.reread = func() { p.warnings.report(g.warnings()) }
 	p.share(g, before)
 	g.start(before)
@@ -271,6 +275,7 @@ func (p *Proxy) close() {
 	p.now.Load().stop()
 	closePage(p.page)
 	p.saveTimeline()
+	p.saveNotices()
 	p.admin.close()
 	p.records.Close()
 	p.recorder.close()

@@ -81,6 +81,7 @@ func (p *Proxy) State() ([]byte, error) {
 		chain := g.sharing.chain.get()
 		s.TicketChain = &chain
 	}
+	p.saveNotices()
 	var err error
 	if s.Timeline, err = p.timeline.MarshalJSON(); err != nil {
 		return nil, err
@@ -98,6 +99,7 @@ func (p *Proxy) Restore(text []byte) error {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return fmt.Errorf("%w: %w", errState, err)
 	}
+	p.loadNotices(p.now.Load().config) // the other process has just written them
 	var failed error
 	if len(s.TicketSecret) > 0 {
 		failed = p.now.Load().maintenance.restoreTickets(s.TicketSecret, p.now.Load().config.TicketSecret == "")

@@ -138,6 +138,14 @@ type Observer interface {
 	Message(m Message)
 }
 
+// Notifier is an Observer that may have a notice for the user of a session. Only IMAP
+// can show it.
+type Notifier interface {
+	// Notice returns a text for the user whose login the backend has accepted, in
+	// printable ASCII; empty: none.
+	Notice() string
+}
+
 // Admit asks the Observer whether a login may be tried. If not, the session ends with
 // LoginRefused, unless the error has another reason.
 func (s *Session) Admit(user string) error {

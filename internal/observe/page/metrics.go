@@ -17,6 +17,7 @@ const prefix = "letterlock_"
 // first name and its key.
 var (
 	buildDesc       = describe("build_info", "A constant 1 with the version of the program.", "version")
+	noticesDesc     = describe("notices_total", "Notices to users of IMAP whose client the policy of notify would refuse.")
 	lostDesc        = describe("log_lines_lost_total", "Log lines that could not be written, because writing failed or the reader of the log did not read.", "reason")
 	leftOutDesc     = describe("log_lines_left_out_total", "Log lines of clients that were left out, because their network, or all networks, had caused too many (log.rate).")
 	backendDesc     = describe("backend_up", "Whether a backend has replied when it was last tried; 1 if it was not tried yet.", "service", "listener", "backend")
@@ -49,7 +50,7 @@ func (s *Status) Gather() ([]*dto.MetricFamily, error) {
 func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		buildDesc, backendDesc, certificateDesc, lostDesc, leftOutDesc, fileFailingDesc, fileFailuresDesc, fileLoadedDesc,
-		lookupDesc, clusterUpDesc, clusterIgnoredDesc, clusterFailuresDesc,
+		lookupDesc, noticesDesc, clusterUpDesc, clusterIgnoredDesc, clusterFailuresDesc,
 		lifetimeDesc, orderFailuresDesc, orderRenewalDesc, clockOffsetDesc, rolloverFailuresDesc, rolloverStepDesc, servedDesc, rejectedDesc,
 	} {
 		descs <- d
@@ -71,6 +72,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	collectFiles(metrics, o.Files())
 	o.Cluster().collect(metrics)
 	collectLookups(metrics, o.Lookups())
+	count(metrics, noticesDesc, float64(o.Notices()))
 	o.Outbound().collect(metrics)
 }
 

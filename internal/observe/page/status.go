@@ -40,6 +40,8 @@ type Options struct {
 	Endings      func() []history.Ending     // the sessions that have ended, the newest first
 	Failures     func() []admin.Failure      // the failed logins that count, the most first
 
+	Notices func() uint64 // notices that users got
+
 	Timeline *timeline.Timeline // of the last hour, day and week; nil: it is not shown
 	Guard    *access.Guard      // nil: everything may be read
 	Actions  http.Handler       // the requests that change something; nil: none
@@ -101,6 +103,9 @@ func New(o Options) *Status {
 	}
 	if o.Endings == nil {
 		o.Endings = func() []history.Ending { return nil }
+	}
+	if o.Notices == nil {
+		o.Notices = func() uint64 { return 0 }
 	}
 	if o.Failures == nil {
 		o.Failures = func() []admin.Failure { return nil }
