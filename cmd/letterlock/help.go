@@ -126,7 +126,18 @@ var helps = map[string]help{
 	},
 	"completion": {"print a shell's completion of letterlock", "bash | zsh | fish", []string{"completion bash"}},
 	"man":        {"print a page of the manual, or list the pages", "[PAGE]", []string{"man", "man letterlock.yaml.5"}},
-	"version":    {"say which version this is", "", []string{"version"}},
+	"version":    {"print the version", "", []string{"version"}},
+}
+
+// statuses are the exit statuses of the commands for which 1 has a meaning of its
+// own, or that have more than 0, 1 and 2.
+var statuses = map[string]string{
+	"upgrade":      "0 if the new process has taken over, 1 if the running process continues, 3 if no proxy runs",
+	"config check": "0 if the proxy can start with the configuration, 1 if not; with --probe also 1 if a backend is down, is an open relay, or accepts a wrong password",
+	"init":         "0 if the file is written and no backend is dangerous, else 1",
+	"check":        "0 if nothing is BAD, 1 if something is or no service answers, 2 if the check could not be done",
+	"dns":          "0, or with --resolver or --set 1 if a record is missing that mail depends on, or a change has failed",
+	"tlsa":         "0, or with --resolver 1 if a mail server that verifies DANE would send no mail here",
 }
 
 // print answers --help.
@@ -142,6 +153,9 @@ func (h help) print(ui *ui, command string, flags *flag.FlagSet) {
 	text, more := flagTexts(command, flags)
 	if text != "" {
 		ui.printf("\nflags:\n%s", text)
+	}
+	if status := statuses[command]; status != "" {
+		ui.printf("\nexit status: %s\n", status)
 	}
 	if more {
 		ui.printf("\nThe flags of `letterlock serve` that replace a file are accepted too.\n")

@@ -31,6 +31,11 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
+	for command, status := range statuses {
+		if _, out, _ := words(append(strings.Fields(command), "--help")...); !strings.Contains(out, "\nexit status: "+status+"\n") {
+			t.Errorf("%s does not name its exit statuses:\n%s", command, out)
+		}
+	}
 	for _, c := range subcommands() {
 		if helps[c.name].about == "" {
 			t.Errorf("%s has no help", c.name)

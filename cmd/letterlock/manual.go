@@ -124,6 +124,9 @@ func commandPage(c described) string {
 	for _, f := range c.flags {
 		fmt.Fprintf(&b, ".TP\n\\fB\\-\\-%s\\fR \\fI%s\\fR\n%s\n", troff(f.name), troff(f.value), sentence(f.usage))
 	}
+	if status := statuses[c.name]; status != "" {
+		fmt.Fprintf(&b, ".SH EXIT STATUS\n%s\n", sentence(status))
+	}
 	b.WriteString(".SH EXAMPLES\n.nf\n")
 	for _, example := range c.examples {
 		fmt.Fprintf(&b, "letterlock %s\n", troff(example))
