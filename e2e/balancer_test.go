@@ -5,9 +5,9 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/letterlock/letterlock/e2e/world"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // TestBehindHAProxy checks that the client's address passes from HAProxy through
@@ -67,21 +67,22 @@ func haproxy(t *testing.T, send, smtp, imaps string) (frontSMTP, frontIMAPS stri
 	for i, back := range []string{smtp, imaps} {
 		text += fmt.Sprintf("listen l%d\n bind %s\n server s%d %s %s\n", i, fronts[i], i, back, send)
 	}
-	p, err := needsServers(t).StartHAProxy(text)
+	p, err := needsServers(t).StartHAProxy(text, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	atEnd(t, p.Stop)
-	for end := time.Now().Add(world.Patience); ; time.Sleep(20 * time.Millisecond) {
+	listens := func() bool {
 		conn, err := net.Dial("tcp", fronts[1])
 		if err == nil {
 			_ = conn.Close()
-			return fronts[0], fronts[1]
 		}
-		if time.Now().After(end) || !p.Running() {
-			t.Fatalf("haproxy does not listen\n%s", p.Log.Tail())
-		}
+		return err == nil
 	}
+	if !wait.Happens(func() bool { return listens() || !p.Running() }) || !p.Running() {
+		t.Fatalf("haproxy does not listen\n%s", p.Log.Tail())
+	}
+	return fronts[0], fronts[1]
 }
 
 func freeAddress(t *testing.T) string {

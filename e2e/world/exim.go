@@ -12,6 +12,7 @@ type Exim struct {
 	Dir                    string
 	SMTP, SMTPBehindHeader int    // the latter accepts only connections with a header
 	Neighbours             string // the network that may relay, in Exim's syntax
+	Smarthost              int    // the port of a smarthost for all mail to others; 0: such mail goes nowhere
 	*Process                      // Exim's daemon
 	Mail                   *Log   // Exim's main log
 	reader                 *Process
@@ -19,14 +20,23 @@ type Exim struct {
 
 // StartExim starts Exim. Its Stop ends it.
 func (w *World) StartExim(neighbours string) (*Exim, error) {
-	e := &Exim{Dir: filepath.Join(w.Dir, "exim"), Neighbours: neighbours}
+	return w.startExim("exim", &Exim{Neighbours: neighbours})
+}
+
+// StartEximClient starts an Exim that sends mail to a smarthost.
+func (w *World) StartEximClient(smarthost int) (*Exim, error) {
+	return w.startExim("exim-client", &Exim{Neighbours: "127.0.0.1", Smarthost: smarthost})
+}
+
+func (w *World) startExim(folder string, e *Exim) (*Exim, error) {
+	e.Dir = filepath.Join(w.Dir, folder)
 	root, err := w.Root(eximCyrus)
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(freePorts(&e.SMTP, &e.SMTPBehindHeader), w.folders("exim/spool", "exim/log"),
+	err = errors.Join(freePorts(&e.SMTP, &e.SMTPBehindHeader), w.folders(folder+"/spool", folder+"/log"),
 		root.give(filepath.Join(e.Dir, "spool"), "Debian-exim"), root.give(filepath.Join(e.Dir, "log"), "Debian-exim"),
-		w.fill("exim.conf", "exim/exim.conf", e))
+		w.fill("exim.conf", folder+"/exim.conf", e))
 	if err != nil {
 		return nil, err
 	}

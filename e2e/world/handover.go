@@ -73,7 +73,7 @@ func (w *World) StartBelievers(neighbours string) (*Believers, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.Postfix, err = w.startMaster("believing postfix", filepath.Join(b.Dir, "postfix")); err != nil {
+	if b.Postfix, err = w.startMaster("believing postfix", filepath.Join(b.Dir, "postfix"), nil); err != nil {
 		return b, err
 	}
 	return b, errors.Join(

@@ -2,6 +2,7 @@ package world
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -11,27 +12,44 @@ import (
 type Keeper struct {
 	Dir     string
 	Port    int
+	Listen  string // the address
+	Clients string // the network that may send to foreign addresses
 	Postfix *Process
 
-	w *World
+	w       *World
+	machine *Node
 }
 
 // StartKeeper starts a Keeper. Its Stop ends it.
 func (w *World) StartKeeper() (*Keeper, error) {
-	k := &Keeper{Dir: filepath.Join(w.Dir, "keeper"), w: w}
+	k := &Keeper{Listen: "127.0.0.1", Clients: "127.0.0.0/8"}
+	if err := freePorts(&k.Port); err != nil {
+		return nil, err
+	}
+	return k, w.startKeeper(k, "keeper")
+}
+
+// StartKeeperOn starts a Keeper on port 25 of a machine.
+func (w *World) StartKeeperOn(m *Node) (*Keeper, error) {
+	k := &Keeper{Listen: m.Address, Clients: lanNetwork, Port: 25, machine: m}
+	return k, w.startKeeper(k, "keeper-"+m.Name)
+}
+
+func (w *World) startKeeper(k *Keeper, name string) error {
+	k.Dir, k.w = filepath.Join(w.Dir, name), w
 	root, err := w.Root(postfixDovecot)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	err = errors.Join(
-		freePorts(&k.Port), w.folders("keeper/postfix", "keeper/queue", "keeper/data"),
+		w.folders(name+"/postfix", name+"/queue", name+"/data"),
 		root.give(filepath.Join(k.Dir, "data"), "postfix"),
-		w.fill("keeper.cf", "keeper/postfix/main.cf", k), w.fill("keeper-master.cf", "keeper/postfix/master.cf", k),
+		w.fill("keeper.cf", name+"/postfix/main.cf", k), w.fill("keeper-master.cf", name+"/postfix/master.cf", k),
 	)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return k, k.start(w.startMaster)
+	return k.start(w.startMaster)
 }
 
 // Restart kills Postfix and starts it again, on the same port.
@@ -42,13 +60,13 @@ func (k *Keeper) Restart() error {
 	return k.start(k.w.runMaster)
 }
 
-func (k *Keeper) start(master func(name, dir string) (*Process, error)) error {
-	p, err := master("keeping postfix", filepath.Join(k.Dir, "postfix"))
+func (k *Keeper) start(master func(name, dir string, on *Node) (*Process, error)) error {
+	p, err := master("keeping postfix", filepath.Join(k.Dir, "postfix"), k.machine)
 	if err != nil {
 		return err
 	}
 	k.Postfix = p
-	return p.ready(k.Port)
+	return p.Ready(fmt.Sprintf("%s:%d", k.Listen, k.Port))
 }
 
 // Kept returns the messages in the queue. Postfix marks a complete message by

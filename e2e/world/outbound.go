@@ -56,7 +56,7 @@ func (w *World) startCorrespondent(c *Correspondents, name string, data any, por
 	if err != nil {
 		return nil, err
 	}
-	p, err := w.startMaster(name+" postfix", filepath.Join(c.Dir, name))
+	p, err := w.startMaster(name+" postfix", filepath.Join(c.Dir, name), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -31,33 +31,34 @@ func (w *World) preparePostfix() error {
 // StartPostfix starts Postfix, or starts it again.
 func (w *World) StartPostfix() error {
 	var err error
-	if w.Postfix, err = w.startMaster("postfix", filepath.Join(w.Dir, "postfix")); err != nil {
+	if w.Postfix, err = w.startMaster("postfix", filepath.Join(w.Dir, "postfix"), nil); err != nil {
 		return err
 	}
 	return w.Postfix.ready(w.Ports.SMTP, w.Ports.Submission)
 }
 
-// startMaster starts a Postfix with its configuration, in the foreground.
-func (w *World) startMaster(name, dir string) (*Process, error) {
+// startMaster starts a Postfix with its configuration, in the foreground. A
+// machine of nil is this one.
+func (w *World) startMaster(name, dir string, on *Node) (*Process, error) {
 	root, err := w.Root(postfixDovecot)
 	if err != nil {
 		return nil, err
 	}
-	if out, err := root.Command(w.Dir, "postfix", "-c", dir, "check").CombinedOutput(); err != nil {
+	if out, err := on.Move(root.Command(w.Dir, "postfix", "-c", dir, "check")).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("postfix check: %w\n%s", err, out)
 	}
-	return w.runMaster(name, dir)
+	return w.runMaster(name, dir, on)
 }
 
 // runMaster is startMaster for a Postfix that has run before. It skips `postfix
 // check`, which after a crash reports the files that it discards, and cannot
 // write to our log.
-func (w *World) runMaster(name, dir string) (*Process, error) {
+func (w *World) runMaster(name, dir string, on *Node) (*Process, error) {
 	root, err := w.Root(postfixDovecot)
 	if err != nil {
 		return nil, err
 	}
-	p, err := Run(name, root.Command(w.Dir, "/usr/lib/postfix/sbin/master", "-c", dir, "-s"))
+	p, err := Run(name, on.Move(root.Command(w.Dir, "/usr/lib/postfix/sbin/master", "-c", dir, "-s")))
 	if err != nil {
 		return nil, err
 	}

@@ -116,14 +116,23 @@ func (p *Process) Kill() error {
 
 // ready waits until the process accepts connections on all ports of loopback.
 func (p *Process) ready(ports ...int) error {
-	deadline := time.Now().Add(Patience)
+	var addresses []string
 	for _, port := range ports {
-		for !accepts(port) {
+		addresses = append(addresses, address(port))
+	}
+	return p.Ready(addresses...)
+}
+
+// Ready waits until the process accepts connections at all addresses.
+func (p *Process) Ready(addresses ...string) error {
+	deadline := time.Now().Add(Patience)
+	for _, address := range addresses {
+		for !accepts(address) {
 			if !p.Running() {
 				return fmt.Errorf("%s has ended: %w\n%s", p.Name, p.err, p.Log.Tail())
 			}
 			if time.Now().After(deadline) {
-				return fmt.Errorf("%s does not listen on port %d\n%s", p.Name, port, p.Log.Tail())
+				return fmt.Errorf("%s does not listen on %s\n%s", p.Name, address, p.Log.Tail())
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
@@ -131,8 +140,8 @@ func (p *Process) ready(ports ...int) error {
 	return nil
 }
 
-func accepts(port int) bool {
-	conn, err := net.Dial("tcp", address(port))
+func accepts(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
 	if err != nil {
 		return false
 	}

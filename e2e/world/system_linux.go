@@ -32,6 +32,12 @@ func contained(cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
+// Private moves a command to a network of its own, which has no other machine.
+func Private(cmd *exec.Cmd) *exec.Cmd {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGTERM}
+	return cmd
+}
+
 func killGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }
 
 // adoptOrphans makes this process the parent of all its descendants that lose

@@ -16,6 +16,9 @@ func own(*exec.Cmd) {}
 
 func contained(cmd *exec.Cmd) *exec.Cmd { return cmd }
 
+// Private is for Linux only.
+func Private(cmd *exec.Cmd) *exec.Cmd { return cmd }
+
 func killGroup(int) error { return errNotLinux }
 
 func adoptOrphans() error { return errNotLinux }
