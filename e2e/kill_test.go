@@ -15,6 +15,7 @@ import (
 
 	"github.com/letterlock/letterlock/e2e/world"
 	"github.com/letterlock/letterlock/internal/test/mta"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 func TestKilled(t *testing.T) {
@@ -37,9 +38,7 @@ func TestKilled(t *testing.T) {
 	sent := make(chan []mta.Letter, 1)
 	go func() { sent <- sender.Run(ctx) }()
 	for i := range 2 * kills {
-		for sender.Sent() < (i+1)*letters/(2*kills+1) && ctx.Err() == nil {
-			time.Sleep(time.Millisecond)
-		}
+		wait.Until(t, "no message is sent", func() bool { return sender.Sent() >= (i+1)*letters/(2*kills+1) || ctx.Err() != nil })
 		if i%2 == 0 {
 			if err := k.Restart(); err != nil {
 				t.Fatal(err)

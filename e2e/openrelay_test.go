@@ -276,7 +276,12 @@ func TestNoRelayBeforeExim(t *testing.T) {
 
 func startExim(t *testing.T, neighbours string) *world.Exim {
 	t.Helper()
-	e, err := needsServers(t).StartExim(neighbours)
+	return eximOf(t, func(w *world.World) (*world.Exim, error) { return w.StartExim(neighbours) })
+}
+
+func eximOf(t *testing.T, start func(*world.World) (*world.Exim, error)) *world.Exim {
+	t.Helper()
+	e, err := start(needsServers(t))
 	if e != nil {
 		t.Cleanup(func() {
 			if err := e.Stop(); err != nil {

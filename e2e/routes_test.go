@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/letterlock/letterlock/e2e/world"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 func writeFile(t *testing.T, path, text string) {
@@ -128,11 +128,7 @@ func TestRoutes(t *testing.T) {
 			t.Error("the old file is no longer in force")
 		}
 		writeFile(t, path, "@far.example reject\n")
-		for end := time.Now().Add(world.Patience); enters(t, l, "imaps", carol); time.Sleep(100 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("the new file is not in force")
-			}
-		}
+		wait.Until(t, "the new file is not in force", func() bool { return !enters(t, l, "imaps", carol) })
 		if !enters(t, l, "imaps", near) {
 			t.Error("the new file is in force for another user")
 		}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -41,15 +42,27 @@ func correspondents(t *testing.T) (*world.Correspondents, *world.Letterlock) {
 	dns.Set(dane.Name(c.Ports.MX, "mx.modern.example"), &dnsmessage.UnknownResource{
 		Type: 52, Data: append([]byte{record.Usage, record.Selector, record.Matching}, record.Data...),
 	})
+	user := newAccount(t)
+	password := privateFile(t, user.Password)
+	relays := ""
+	for _, mechanism := range relayMechanisms {
+		relays += fmt.Sprintf(`
+    - {domains: [example.com], senders: [%s@relayed.example], next_hop: "[localhost]:%d", login: {user: %s, password_file: %s, mechanisms: [%s]}}`,
+			strings.ToLower(mechanism), c.Ports.MX, user.Name, password, mechanism)
+	}
+	relays += fmt.Sprintf(`
+    - {domains: [example.com], senders: [wrong@relayed.example], next_hop: "[localhost]:%d", login: {user: %s, password_file: %s}}`,
+		c.Ports.MX, user.Name, privateFile(t, "not the password"))
 	proxy := serveCustom(t, fmt.Sprintf(`smarthost:
   resolvers: [%q]
   mta_sts: false
+  keep_connections: 2m
   ca: %s
   destinations:
     - {domains: [example.com], next_hop: "[mx.modern.example]:%d"}
     - {domains: [modern.example], next_hop: "[localhost]:%[3]d", level: verify}
     - {domains: [wrong.example], next_hop: "[localhost]:%[3]d", level: fingerprint, fingerprints: [%064[5]d]}
-    - {domains: [plain.example], next_hop: "[localhost]:%[4]d"}`,
+    - {domains: [plain.example], next_hop: "[localhost]:%[4]d"}`+relays,
 		dns.Address, shared.caFile, c.Ports.MX, w.Ports.SMTP, 0), world.Listener{Name: "smarthost", Service: "smarthost"})
 	_, port, _ := net.SplitHostPort(proxy.Address("smarthost"))
 	number, _ := strconv.Atoi(port)
@@ -57,6 +70,19 @@ func correspondents(t *testing.T) (*world.Correspondents, *world.Letterlock) {
 		t.Fatal(err)
 	}
 	return c, proxy
+}
+
+// relayMechanisms are the mechanisms for passwords that Dovecot offers.
+var relayMechanisms = []string{"SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN"}
+
+// privateFile writes a text to a file that only its owner may read.
+func privateFile(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func leafOf(t *testing.T, file string) *x509.Certificate {
@@ -102,6 +128,14 @@ func TestSmarthost(t *testing.T) {
 		awaitIn(t, c.MX, marked, "TLS connection established from")
 		awaitIn(t, c.MX, marked, "to=<somebody@modern.example>", "status=sent")
 	})
+	t.Run("over a kept connection", func(t *testing.T) {
+		mark, marked := proxy.Log.Mark(), c.Old.Log.Mark()
+		for _, to := range []string{"first@modern.example", "second@modern.example"} {
+			send(t, newLetter(account{Name: "x"}, body), to)
+			awaitIn(t, c.Old, marked, "to=<"+to+">", "status=sent (250 2.0.0 Ok: queued as")
+		}
+		awaitIn(t, proxy.Process, mark, "mail sent", "domain=modern.example", "conn_use=")
+	})
 	t.Run("in plaintext where the server has no TLS", func(t *testing.T) {
 		mark := proxy.Log.Mark()
 		marked := c.Old.Log.Mark()
@@ -132,6 +166,25 @@ func TestSmarthost(t *testing.T) {
 		marked := c.Old.Log.Mark()
 		send(t, newLetter(account{Name: "x"}, body), "somebody@nowhere.example")
 		awaitIn(t, c.Old, marked, "to=<somebody@nowhere.example>", "status=bounced", "said: 550 5.4.4 Host or domain name not found")
+	})
+	for _, mechanism := range relayMechanisms {
+		t.Run("through a relay by "+mechanism, func(t *testing.T) {
+			marked := c.MX.Log.Mark()
+			l := newLetter(newAccount(t), body)
+			l.From = strings.ToLower(mechanism) + "@relayed.example"
+			send(t, l, l.To)
+			awaitIn(t, c.MX, marked, "sasl_method="+mechanism)
+			l.arrives(t)
+		})
+	}
+	t.Run("not through a relay that refuses the password", func(t *testing.T) {
+		for _, want := range []string{"refused the login of", "the relay has refused the login; the next try"} {
+			marked := c.Old.Log.Mark()
+			l := newLetter(newAccount(t), body)
+			l.From = "wrong@relayed.example"
+			send(t, l, l.To)
+			awaitIn(t, c.Old, marked, "to=<"+l.To+">", "status=deferred", "451 4.7.8", want)
+		}
 	})
 	t.Run("a server that is down", func(t *testing.T) {
 		if err := c.MX.Stop(); err != nil {
