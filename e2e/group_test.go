@@ -20,10 +20,16 @@ import (
 // that of the slow ones. A -run flag takes precedence.
 const groupVariable = "LETTERLOCK_E2E_GROUP"
 
-// slow lists the slowest tests, the slowest first, so that each group gets the
-// same number of them.
-var slow = []string{
-	"TestTutorial", "TestGuidesForServers", "TestGuidesForProxies", "TestGuidesForOtherServers",
+// slow lists the tests that `make e2e-slow` runs, each of which takes minutes. The
+// slowest is the first.
+var slow = []string{"TestGuidesForServers", "TestTutorial", "TestGuidesForProxies", "TestGuidesForOtherServers", "TestOtherPortsAreScanned", "TestLookupBesideNginx"}
+
+// matrix lists the tests that `make matrix` runs.
+var matrix = []string{"TestMatrix", "TestTutorialOnEachDebian"}
+
+// long lists the longest of all other tests, the longest first, so that each group
+// gets the same number of them.
+var long = []string{
 	"TestScannerFindsNothing", "TestKilled", "TestServerDown", "TestHandover", "TestLoginNeedsStrongTLS", "TestLargeMessage",
 	"TestChunksAreMended", "TestChunking", "TestBehindHAProxy", "TestTLSToTheBackend", "TestHandoverToExim", "TestInternet",
 	"TestPlaintextInsteadOfHandshake", "TestEveryPolicyFromOpenSSL", "TestServerDiesWithinMessage", "TestUnicodeAddress",
@@ -39,12 +45,16 @@ func selectGroup() error {
 		return nil
 	}
 	var part, parts int
-	if _, err := fmt.Sscanf(value, "%d/%d", &part, &parts); err != nil || part < 1 || part > parts {
+	group, isSlow := strings.CutSuffix(value, " slow")
+	if _, err := fmt.Sscanf(group, "%d/%d", &part, &parts); err != nil || part < 1 || part > parts {
 		return fmt.Errorf("%s=%q: write 2/3 for the second of three parts", groupVariable, value)
 	}
 	tests, err := declaredTests()
 	if err != nil {
 		return err
+	}
+	if isSlow {
+		tests = slow
 	}
 	var names []string
 	for i := part - 1; i < len(tests); i += parts {
@@ -60,14 +70,15 @@ func declaredTests() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Clone(slow)
+	all := slices.Clone(long)
+	other := slices.Concat(long, slow, matrix)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
 		for _, m := range testDeclaration.FindAllSubmatch(text, -1) {
-			if name := string(m[1]); !slices.Contains(slow, name) {
+			if name := string(m[1]); !slices.Contains(other, name) {
 				all = append(all, name)
 			}
 		}
@@ -75,8 +86,8 @@ func declaredTests() ([]string, error) {
 	return all, nil
 }
 
-// TestSlowTestsExist fails when a test in the list was renamed or removed.
-func TestSlowTestsExist(t *testing.T) {
+// TestListedTestsExist fails when a test in one of the lists was renamed or removed.
+func TestListedTestsExist(t *testing.T) {
 	var text strings.Builder
 	files, err := filepath.Glob("*_test.go")
 	if err != nil {
@@ -89,7 +100,7 @@ func TestSlowTestsExist(t *testing.T) {
 		}
 		text.Write(source)
 	}
-	for _, name := range slow {
+	for _, name := range slices.Concat(slow, matrix, long) {
 		if !strings.Contains(text.String(), "\nfunc "+name+"(") {
 			t.Errorf("there is no test %s", name)
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/letterlock/letterlock/e2e/world"
 	"github.com/letterlock/letterlock/internal/test/guide"
@@ -38,12 +39,14 @@ func (g tour) run(t *testing.T, w *world.World, packages string) {
 	}
 	k.prepare()
 	tried := false
+	begun := time.Now()
 	for _, b := range blocksOf(t, g.guide) {
 		if slices.ContainsFunc(g.skip, func(s string) bool { return strings.HasPrefix(b.Section, s) }) {
 			continue
 		}
 		k.follow(b)
 		if g.last != "" && b.Section == g.last && b.Language == "sh" {
+			t.Logf("%s: the commands up to %q took %s", g.guide, g.last, time.Since(begun).Round(time.Second))
 			k.try()
 			tried = true
 		}
