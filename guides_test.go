@@ -32,6 +32,23 @@ func eachBlock(t *testing.T, language string, check func(t *testing.T, file stri
 	}
 }
 
+// composeFile matches a line that names a file of deploy/compose, and the block below
+// it, which shows the file.
+var composeFile = regexp.MustCompile("(?s)`(deploy/compose/[^`\n]+)`:\n\n```[a-z]+\n(.*?)```")
+
+// The guide shows the compose files that make test-containers runs.
+func TestGuideShowsTheComposeFiles(t *testing.T) {
+	all := composeFile.FindAllStringSubmatch(read(t, "docs/guides/containers.md"), -1)
+	if len(all) != 9 {
+		t.Errorf("the guide shows %d files", len(all))
+	}
+	for _, m := range all {
+		if strings.TrimSpace(read(t, m[1])) != strings.TrimSpace(m[2]) {
+			t.Errorf("the guide shows another %s", m[1])
+		}
+	}
+}
+
 // Every configuration in the documents is accepted as far as its text goes. A part of
 // one is completed with a listener.
 func TestConfigurationsOfTheDocuments(t *testing.T) {
