@@ -63,15 +63,16 @@ func (s *Server) admit(a *arrival, waited bool) *session {
 	return nil
 }
 
-// reject closes a connection at a limit. It sends the protocol's refusal first if the
-// session begins in plaintext: a handshake would cost more than the session.
-func (s *Server) reject(l *Listener, conn net.Conn, client netip.AddrPort, full string) {
-	s.observerOf(s.isSelf(client)).ConnectionRejected(&l.facts, client, full)
+// reject closes a client's connection at a limit. It sends the protocol's refusal first
+// if the session begins in plaintext: a handshake would cost more than the session.
+func (a *arrival) reject(client netip.AddrPort, full string) {
+	l := a.listener
+	a.origin.observer.ConnectionRejected(&l.facts, client, full)
 	if !l.Implicit {
-		front := wire.New(conn, wire.Limits{Write: longestRefusal})
+		front := wire.New(a.conn, wire.Limits{Write: longestRefusal})
 		l.NewGate(&gate.Session{ID: newID(), Hostname: l.generation.Hostname}).Refuse(front.ForGate(), gate.Busy)
 	}
-	_ = conn.Close()
+	_ = a.conn.Close()
 }
 
 // receive takes a slot for a connection and starts its session, or waits for the
@@ -79,20 +80,16 @@ func (s *Server) reject(l *Listener, conn net.Conn, client netip.AddrPort, full 
 // client in a PROXY header; a header of any other peer is not read.
 func (s *Server) receive(l *Listener, conn net.Conn) {
 	peer := addrPort(conn.RemoteAddr())
-	client, slots, self := peer.Addr(), &s.slots, s.isSelf(peer)
-	balanced := !self && l.balances(client)
-	switch {
-	case self:
-		slots = &s.selfSlots
-	case balanced:
+	a := arrival{listener: l, conn: conn, origin: s.originOf(peer), at: time.Now()}
+	client, balanced := peer.Addr(), !a.origin.own && l.balances(peer.Addr())
+	if balanced {
 		client = netip.Addr{} // not known before the header
 	}
-	now := time.Now()
-	slot, full := slots.Acquire(l.Service, client, now)
-	a := arrival{listener: l, conn: conn, slot: slot, self: self, at: now}
+	slot, full := a.origin.slots.Acquire(l.Service, client, a.at)
+	a.slot = slot
 	switch {
 	case slot == nil:
-		s.reject(l, conn, peer, full)
+		a.reject(peer, full)
 	case balanced || l.Implicit:
 		s.await(a, balanced)
 	default:
@@ -112,18 +109,18 @@ func (s *Server) readHeader(a *arrival) *arrival {
 		if errors.Is(err, proxyheader.ErrSilent) {
 			err = observe.ErrSilent
 		}
-		s.Observer.HeaderFailed(&l.facts, p.client, err)
+		a.origin.observer.HeaderFailed(&l.facts, p.client, err)
 		_ = a.conn.Close()
 		a.slot.Leave()
 		return nil
 	}
 	now := time.Now()
 	if full := a.slot.Identify(introduced.client.Addr(), now); full != "" {
-		s.reject(l, a.conn, introduced.client, full)
+		a.reject(introduced.client, full)
 		a.slot.Leave()
 		return nil
 	}
-	return &arrival{listener: l, conn: a.conn, slot: a.slot, named: &introduced, at: now}
+	return &arrival{listener: l, conn: a.conn, slot: a.slot, origin: a.origin, named: &introduced, at: now}
 }
 
 // introduce reads the PROXY header. It fails at the deadline, or when the server stops

@@ -114,7 +114,7 @@ func TestShutdownWhileWaitingForHeaders(t *testing.T) {
 	w := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = time.Minute })
 	conn := w.dial()
 	_, _ = io.WriteString(conn.Conn, "PROXY")
-	wait.Until(t, "the proxy does not wait for the header", func() bool { return w.slots.Usage().All() == 1 })
+	wait.Until(t, "the proxy does not wait for the header", func() bool { return w.clients.slots.Usage().All() == 1 })
 	if err := w.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestDrainLeavesSockets(t *testing.T) {
 	defer other.Close()
 	early := w.dial()
 	_, _ = io.WriteString(early.Conn, "PROXY TCP4 192.0.2.7 192.0")
-	wait.Until(t, "it is not waited for", func() bool { return w.slots.Usage().All() == 1 })
+	wait.Until(t, "it is not waited for", func() bool { return w.clients.slots.Usage().All() == 1 })
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)

@@ -18,7 +18,7 @@ type arrival struct {
 	listener *Listener
 	conn     net.Conn
 	slot     *limit.Slot
-	self     bool      // the peer is this process: see Server.Self
+	origin   *origin
 	named    *peers    // named by a PROXY header; nil: the two ends of conn
 	at       time.Time // when it was accepted, or its PROXY header was read
 }
@@ -50,7 +50,6 @@ func (a *arrival) info() observe.Session {
 // many clients connect and send nothing. The poller waits for that byte.
 type silent struct {
 	arrival
-	server *Server
 	header bool // the first bytes are a PROXY header
 
 	mu    sync.Mutex
@@ -61,7 +60,7 @@ type silent struct {
 
 // await waits for the first byte of a connection.
 func (s *Server) await(a arrival, header bool) {
-	c := &silent{arrival: a, server: s, header: header}
+	c := &silent{arrival: a, header: header}
 	if !s.registerSilent(c) {
 		_ = c.conn.Close()
 		c.slot.Leave()
@@ -76,7 +75,7 @@ func (c *silent) wait() {
 	c.mu.Lock()
 	c.begun = true
 	has, ended := parking.Peek(c.conn)
-	parked := !c.over && !has && !ended && c.server.poller.Park(c, &c.entry, c.conn)
+	parked := !c.over && !has && !ended && c.origin.server.poller.Park(c, &c.entry, c.conn)
 	c.mu.Unlock()
 	switch {
 	case parked:
@@ -111,7 +110,7 @@ func (c *silent) claim() bool {
 		return false
 	}
 	c.over = true
-	c.server.poller.Leave(&c.entry)
+	c.origin.server.poller.Leave(&c.entry)
 	return true
 }
 
@@ -128,8 +127,8 @@ func (c *silent) Woken(bool) {
 // vanish ends the connection, because its peer has closed it.
 func (c *silent) vanish() {
 	if c.claim() {
-		c.server.workers.Run(func() {
-			defer c.server.forgetSilent(c)
+		c.origin.server.workers.Run(func() {
+			defer c.origin.server.forgetSilent(c)
 			c.finish(gate.ClientGone, io.EOF)
 		})
 	}
@@ -139,7 +138,7 @@ func (c *silent) vanish() {
 // cannot watch. The session's read waits for the first byte then, or fails.
 func (c *silent) proceed() {
 	if c.claim() {
-		c.server.workers.Run(c.next)
+		c.origin.server.workers.Run(c.next)
 	}
 }
 
@@ -152,7 +151,7 @@ func (c *silent) next() {
 // session makes the session of the connection. It returns nil if there is none: the
 // connection has ended, or its client has sent nothing behind the PROXY header.
 func (c *silent) session() *session {
-	s, a := c.server, &c.arrival
+	s, a := c.origin.server, &c.arrival
 	defer s.forgetSilent(c)
 	if c.header {
 		if a = s.readHeader(a); a == nil {
@@ -172,7 +171,7 @@ func (c *silent) evict() { c.stop(gate.Busy) }
 // stop ends the connection, if it still waits.
 func (c *silent) stop(why gate.Reason) {
 	if c.claim() {
-		defer c.server.forgetSilent(c)
+		defer c.origin.server.forgetSilent(c)
 		c.finish(why, nil)
 	}
 }
@@ -180,7 +179,7 @@ func (c *silent) stop(why gate.Reason) {
 // finish closes the connection. It is reported as a session without a byte.
 func (c *silent) finish(why gate.Reason, err error) {
 	_ = c.conn.Close()
-	observer := c.server.observerOf(c.self)
+	observer := c.origin.observer
 	if c.header {
 		failed := gate.Because(why, nil)
 		if why == gate.ClientGone {
@@ -208,6 +207,9 @@ func (s *Server) registerSilent(c *silent) bool {
 		s.silentTimer = time.AfterFunc(s.current.silentSweep(), s.sweepSilent)
 	}
 	s.silent[c] = struct{}{}
+	if !c.header {
+		c.origin.open++
+	}
 	s.running.Add(1)
 	return true
 }
@@ -250,6 +252,9 @@ func (g *Generation) silentSweep() time.Duration {
 func (s *Server) forgetSilent(c *silent) {
 	s.mu.Lock()
 	delete(s.silent, c)
+	if !c.header {
+		c.origin.open--
+	}
 	s.mu.Unlock()
 	s.running.Done()
 }

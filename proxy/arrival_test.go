@@ -62,7 +62,7 @@ func TestSilentConnectionBecomesSession(t *testing.T) {
 	c.send("LOGIN")
 	c.expect("welcome")
 	c.ping()
-	if used := w.slots.Usage(); used.All() != 1 {
+	if used := w.clients.slots.Usage(); used.All() != 1 {
 		t.Errorf("the slots are %v", used)
 	}
 	now := time.Now()
@@ -82,7 +82,7 @@ func TestSilentConnectionsEnd(t *testing.T) {
 		if got := w.record.reasons(); !slices.Equal(got, []gate.Reason{want}) {
 			t.Errorf("ended %v, want %v", got, want)
 		}
-		if n := w.slots.Usage().All(); n != 0 {
+		if n := w.clients.slots.Usage().All(); n != 0 {
 			t.Errorf("%d slots are taken", n)
 		}
 	}
@@ -156,7 +156,7 @@ func TestConnectionWithoutSlotIsNotLate(t *testing.T) {
 		s.Limits.Connections, s.Limits.UnauthenticatedPerClient, s.Timeouts.Unauthenticated = 1, 1, 0
 		s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
-	held, full := w.slots.Acquire("plain", netip.MustParseAddr("192.0.2.1"), time.Now())
+	held, full := w.clients.slots.Acquire("plain", netip.MustParseAddr("192.0.2.1"), time.Now())
 	if full != "" {
 		t.Fatal(full)
 	}
@@ -171,9 +171,9 @@ func TestConnectionWithoutSlotIsNotLate(t *testing.T) {
 	})
 	held.Leave()
 	c.expect("hello")
-	if used := w.slots.Usage(); used.All() != 1 {
+	if used := w.clients.slots.Usage(); used.All() != 1 {
 		t.Errorf("the slots are %v", used)
 	}
 	_ = c.Close()
-	wait.Until(t, "the slot is not free", func() bool { return w.slots.Usage().All() == 0 })
+	wait.Until(t, "the slot is not free", func() bool { return w.clients.slots.Usage().All() == 0 })
 }

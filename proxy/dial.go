@@ -42,7 +42,7 @@ func (ses *session) reach(p *upstream.Pool, deadline time.Time) (err error) {
 func (ses *session) tryMember(p *upstream.Pool, m *upstream.Member, deadline time.Time, last bool) error {
 	err := ses.open(p, m, deadline, last)
 	if ses.talk.ctx.Err() == nil { // else the session was stopped, which shows nothing
-		p.ReportSession(m, ses.listener.Handover, err, ses.server.Log)
+		p.ReportSession(m, ses.listener.Handover, err, ses.origin.server.Log)
 	}
 	return err
 }

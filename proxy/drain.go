@@ -43,7 +43,7 @@ func (s *Server) Drain(ctx context.Context) {
 	s.acceptLoops.Wait() // then each accepted connection has its slot
 	look := time.NewTicker(drainLook)
 	defer look.Stop()
-	for s.slots.Usage().All() > 0 {
+	for s.clients.slots.Usage().All() > 0 {
 		select {
 		case <-ctx.Done():
 			return

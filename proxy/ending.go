@@ -24,7 +24,7 @@ const halfClosed = 5 * time.Second
 func (ses *session) watchClient() {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
-	ses.server.poller.Watch(ses, &ses.talk.watch, ses.talk.socket)
+	ses.origin.server.poller.Watch(ses, &ses.talk.watch, ses.talk.socket)
 }
 
 // Woken implements parking.Waiter: the client's connection has ended, and the session may be
@@ -41,7 +41,7 @@ func (ses *session) Woken(reset bool) {
 	case reset:
 		ses.endSoon(0)
 	case talk.ending == nil:
-		ses.server.poller.Watch(ses, &talk.watch, talk.socket) // for the reset that may follow
+		ses.origin.server.poller.Watch(ses, &talk.watch, talk.socket) // for the reset that may follow
 		ses.endSoon(halfClosed)
 	}
 }
@@ -158,7 +158,7 @@ func (ses *session) setSocket(backend net.Conn) {
 	defer ses.mu.Unlock()
 	talk := ses.talk
 	if talk.hangUp != nil {
-		ses.server.poller.Leave(&talk.hangUp.entry)
+		ses.origin.server.poller.Leave(&talk.hangUp.entry)
 	}
 	talk.backend, talk.hangUp, talk.hungUp, talk.refused = backend, nil, false, false
 }
@@ -173,7 +173,7 @@ func (ses *session) awaitHangUp() {
 		return
 	}
 	talk.hangUp = &hangUp{ses: ses}
-	ses.server.poller.Watch(talk.hangUp, &talk.hangUp.entry, talk.backend)
+	ses.origin.server.poller.Watch(talk.hangUp, &talk.hangUp.entry, talk.backend)
 }
 
 // Woken ends the session's wait for the client's next command: the backend has
@@ -208,7 +208,7 @@ func (ses *session) judgeHangUp(err, stopped error) error {
 		return err
 	}
 	if talk.attempt != nil {
-		ses.server.loginAnswered(ses.info.Client.Addr(), talk.attempt.user, gate.HungUp(err).Outcome)
+		ses.origin.server.loginAnswered(ses.info.Client.Addr(), talk.attempt.user, gate.HungUp(err).Outcome)
 	}
 	if talk.refused && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return gate.HungUpAfterLogin()
@@ -223,7 +223,7 @@ func (ses *session) guard(finish func(err error)) {
 	if value == nil {
 		return
 	}
-	ses.server.Log.Error("panic in a session", "session", ses.info.ID, "listener", ses.listener.String(),
+	ses.origin.server.Log.Error("panic in a session", "session", ses.info.ID, "listener", ses.listener.String(),
 		"client", ses.info.Client.String(), // as text, so that the limits on the client's log lines do not apply
 		"panic", fmt.Sprint(value), "stack", loghandler.Whole(debug.Stack()), "remedy", gate.Crashed.Remedy())
 	finish(&gate.SessionError{Reason: gate.Crashed, Err: fmt.Errorf("panic: %v", value)})

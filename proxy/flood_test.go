@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -160,7 +161,7 @@ func TestHostileSessionsLeaveNothing(t *testing.T) {
 	// The test's own backend still runs its accept loop.
 	wait.Until(t, fmt.Sprintf("there were %d goroutines", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines+1 })
 	wait.Until(t, fmt.Sprintf("there were %d descriptors", descriptors), func() bool { return usage.Descriptors(t) <= descriptors })
-	slots, turns := w.slots.Usage().All(), w.first.turns["plain"].InUse()
+	slots, turns := w.clients.slots.Usage().All(), w.first.turns["plain"].InUse()
 	if slots != 0 || turns != 0 {
 		t.Errorf("%d slots and %d turns are taken", slots, turns)
 	}
@@ -272,12 +273,13 @@ func TestAcceptDoesNotSleepPastShutdown(t *testing.T) {
 
 // BenchmarkReject measures the cost of a client for which there is no slot.
 func BenchmarkReject(b *testing.B) {
-	s := &Server{Observer: observe.SessionLog{Log: slog.New(slog.DiscardHandler)}, Log: slog.New(slog.DiscardHandler)}
+	clients := &origin{observer: observe.SessionLog{Log: slog.New(slog.DiscardHandler)}}
 	l := &Listener{Service: "plain", NewGate: func(s *gate.Session) Gate { return plainGate{s} }, generation: &Generation{}}
 	b.ReportAllocs()
 	for b.Loop() {
 		ours, theirs := net.Pipe()
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
-		s.reject(l, ours, addrPort(nil), "limits.connections")
+		a := arrival{listener: l, conn: ours, origin: clients}
+		a.reject(netip.AddrPort{}, "limits.connections")
 	}
 }

@@ -66,10 +66,10 @@ func (ses *session) Notice() string {
 }
 
 // Rejected forwards the event that a sender or a recipient was refused.
-func (ses *session) Rejected(r gate.Rejection) { ses.observer().Rejected(&ses.info, r) }
+func (ses *session) Rejected(r gate.Rejection) { ses.origin.observer.Rejected(&ses.info, r) }
 
 // Message forwards the result of a message.
-func (ses *session) Message(m gate.Message) { ses.observer().Message(&ses.info, m) }
+func (ses *session) Message(m gate.Message) { ses.origin.observer.Message(&ses.info, m) }
 
 // messageAccepted records that the backend has accepted a message, and counts
 // those that arrived in plaintext.
@@ -84,7 +84,7 @@ func (ses *session) messageAccepted() {
 
 // spool implements gate.Session.Spool.
 func (ses *session) spool() (gate.Spool, error) {
-	s := ses.server
+	s := ses.origin.server
 	if !s.third.Acquire() {
 		return nil, gate.ErrSpoolFull
 	}

@@ -87,7 +87,7 @@ func (s *Server) activate(next *Generation, sockets, opened []*socket) error {
 // limit sets the limits that sessions of all generations share.
 func (s *Server) limit(g *Generation) {
 	l := g.Limits
-	s.slots.Set(limit.SlotLimits{
+	s.clients.slots.Set(limit.SlotLimits{
 		Connections: l.Connections, ConnectionsPerClient: l.ConnectionsPerClient, ConnectionsPerNetwork: l.ConnectionsPerNetwork,
 		Unauthenticated: l.Unauthenticated, UnauthenticatedPerClient: l.UnauthenticatedPerClient,
 		Reserved: l.Reserved, Services: g.services(), Safe: g.Timeouts.Unauthenticated,

@@ -32,7 +32,7 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 		err = ses.explain(err, pending.last)
 		name := ses.name.Confirmed()
 		ses.note(func(info *observe.Session) { info.HostName = name })
-		ses.observer().HandshakeFailed(&ses.info, offer, err)
+		ses.origin.observer.HandshakeFailed(&ses.info, offer, err)
 		if _, ok := errors.AsType[wire.Foreign](err); ok {
 			return nil, gate.FromClient(err)
 		}
@@ -40,7 +40,7 @@ func (ses *session) handshake(conn net.Conn) (*tls.Conn, error) {
 	}
 	_ = conn.SetDeadline(time.Time{})
 	ses.secured(t.ConnectionState(), offer)
-	ses.observer().TLSEstablished(&ses.info)
+	ses.origin.observer.TLSEstablished(&ses.info)
 	return t, nil
 }
 

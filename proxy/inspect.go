@@ -56,11 +56,11 @@ func (ses *session) note(change func(*observe.Session)) {
 }
 
 // describe returns the present state of the session. It reports false if the session
-// has ended, or is of Self.
+// has ended, or is not a client's.
 func (ses *session) describe() (open observe.Open, ok bool) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
-	if ses.finished || ses.self {
+	if ses.finished || ses.origin.own {
 		return open, false
 	}
 	open.Session = ses.info

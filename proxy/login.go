@@ -15,7 +15,7 @@ type attempt struct{ user string }
 
 // Refused forwards the event that a login before TLS was refused.
 func (ses *session) Refused(command string) {
-	ses.observer().LoginRefused(&ses.info, command)
+	ses.origin.observer.LoginRefused(&ses.info, command)
 }
 
 // Admit delays or refuses a login after failures.
@@ -23,7 +23,7 @@ func (ses *session) Admit(user string) error {
 	if err := ses.whyStopped(); err != nil {
 		return err
 	}
-	s := ses.server
+	s := ses.origin.server
 	_, owner := ses.listener.splitMaster(user) // an attacker who guesses a master's password may vary the user
 	delay, err := s.logins.Admit(ses.info.Client.Addr(), owner, time.Now())
 	if err != nil {
@@ -43,7 +43,7 @@ func (ses *session) Admit(user string) error {
 
 // delay delays a login. The end of the session ends the wait.
 func (ses *session) delay(delay time.Duration) error {
-	s := ses.server
+	s := ses.origin.server
 	if err := ses.EnterStep(gate.Delayed); err != nil {
 		return err
 	}
@@ -73,8 +73,8 @@ func (ses *session) Login(user, mechanism string, a gate.Answer) {
 		ses.loginRefused()
 	}
 	_, owner := ses.listener.splitMaster(user)
-	ses.server.loginAnswered(ses.info.Client.Addr(), owner, a.Outcome)
-	ses.observer().Login(&ses.info, user, mechanism, a)
+	ses.origin.server.loginAnswered(ses.info.Client.Addr(), owner, a.Outcome)
+	ses.origin.observer.Login(&ses.info, user, mechanism, a)
 }
 
 // loginAnswered counts the backend's reply to a login. Only a reply about the
@@ -92,5 +92,5 @@ func (s *Server) loginAnswered(client netip.Addr, user string, outcome gate.Outc
 // Denied forwards the event that the proxy has refused a login without the
 // backend.
 func (ses *session) Denied(user, mechanism string, why error) {
-	ses.observer().Denied(&ses.info, user, mechanism, why)
+	ses.origin.observer.Denied(&ses.info, user, mechanism, why)
 }

@@ -71,7 +71,7 @@ func TestHangUpCountsAsWrongPassword(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Timeouts.LoginDelay = 0 })
 	newSession := func(client string) *session {
 		return &session{
-			server: w.Server, listener: w.first.Listeners[0], info: observe.Session{Client: netip.MustParseAddrPort(client)}, talk: &conversation{},
+			origin: &w.clients, listener: w.first.Listeners[0], info: observe.Session{Client: netip.MustParseAddrPort(client)}, talk: &conversation{},
 		}
 	}
 	ses := newSession("192.0.2.1:4321")

@@ -107,7 +107,7 @@ func TestH6_LookupsEndWithTheirSessions(t *testing.T) {
 		_ = c.Close()
 	}
 	wait.Until(t, "the lookup has not ended", func() bool { asking, _ := s.now(); return asking == 0 && w.Sessions() == 0 })
-	if known, busy := w.names.Len(); known != 0 || busy != 0 {
+	if known, busy := w.clients.names.Len(); known != 0 || busy != 0 {
 		t.Errorf("%d addresses and %d clients are kept", known, busy)
 	}
 }

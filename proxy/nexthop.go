@@ -45,7 +45,7 @@ func (n *nextHops) Connect(ctx context.Context, address string, config *tls.Conf
 // counts among those of sessions that need a third one.
 func (n *nextHops) Release() (free func(), ok bool) {
 	ses := (*session)(n)
-	third := ses.server.third
+	third := ses.origin.server.third
 	if !third.AcquireSpare() {
 		return nil, false
 	}
@@ -63,7 +63,7 @@ func (n *nextHops) Release() (free func(), ok bool) {
 // of its own: its dialog begins with the greeting.
 func (n *nextHops) Adopt(ctx context.Context, address string, back *wire.Conn) bool {
 	ses := (*session)(n)
-	if ses.server.Recorder.Of(ses.info.ID) != nil {
+	if ses.origin.recorder.Of(ses.info.ID) != nil {
 		return false
 	}
 	ses.note(func(info *observe.Session) { info.Backend = address })

@@ -45,13 +45,13 @@ func (p *pipe) park() bool {
 	if !p.state.moveTo(parked) { // first, because the direction may be woken at once
 		return false
 	}
-	if !r.ses.server.poller.Park(p, &p.entry, p.socket()) {
+	if !r.ses.origin.server.poller.Park(p, &p.entry, p.socket()) {
 		p.state.moveTo(running)
 		return false
 	}
 	if !p.settled {
 		p.settled = true
-		r.ses.server.parkedFirst.Add(1)
+		r.ses.origin.server.parkedFirst.Add(1)
 	}
 	return true
 }
@@ -62,14 +62,14 @@ func (p *pipe) Woken(bool) {
 	was := p.state.moveTo(running)
 	p.relay.mu.Unlock()
 	if was {
-		p.relay.ses.server.workers.Run(p.resume)
+		p.relay.ses.origin.server.workers.Run(p.resume)
 	}
 }
 
 // wake starts a parked direction, and interrupts the read of a running one.
 func (p *pipe) wake(wasParked bool) {
 	if wasParked {
-		p.relay.ses.server.workers.Run(p.resume)
+		p.relay.ses.origin.server.workers.Run(p.resume)
 		return
 	}
 	_ = p.socket().SetReadDeadline(time.Now())

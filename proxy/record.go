@@ -32,7 +32,7 @@ func (t *backTap) Tapped(kind wire.Tapped, p []byte) {
 
 // record adds bytes to the conversation of the session, if it is recorded.
 func (ses *session) record(side record.Side, kind wire.Tapped, p []byte) {
-	if kept := ses.server.Recorder.Of(ses.info.ID); kept != nil {
+	if kept := ses.origin.recorder.Of(ses.info.ID); kept != nil {
 		kept.Add(side, kind, p)
 	}
 }
@@ -40,7 +40,7 @@ func (ses *session) record(side record.Side, kind wire.Tapped, p []byte) {
 // tapBackend begins to record a new connection to a backend.
 func (ses *session) tapBackend(back *wire.Conn) {
 	back.Tap = (*backTap)(ses)
-	if kept := ses.server.Recorder.Of(ses.info.ID); kept != nil {
+	if kept := ses.origin.recorder.Of(ses.info.ID); kept != nil {
 		kept.Backend()
 	}
 }
@@ -66,7 +66,7 @@ func (s *Server) RecordOpen() {
 		ses.mu.Lock()
 		defer ses.mu.Unlock()
 		if !ses.finished {
-			s.Recorder.KeepOpen(&ses.info)
+			ses.origin.recorder.KeepOpen(&ses.info)
 		}
 	})
 }

@@ -84,7 +84,7 @@ func (ses *session) startRelay() error {
 	}
 	r.moved(time.Now())
 	ses.announce(r)
-	ses.server.workers.Run(func() { r.up.start(fromClient) })
+	ses.origin.server.workers.Run(func() { r.up.start(fromClient) })
 	r.down.start(fromBackend)
 	return nil
 }
@@ -170,7 +170,7 @@ func (r *relay) abort() {
 // over closes the backend's connection and returns the client's, which the gate
 // can write to again.
 func (r *relay) over() (front *wire.Conn) {
-	poller := r.ses.server.poller
+	poller := r.ses.origin.server.poller
 	poller.Leave(&r.up.entry)
 	poller.Leave(&r.down.entry)
 	_ = r.down.socket().Close()

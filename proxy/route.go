@@ -158,7 +158,7 @@ func (ses *session) find(claim gate.Claim) (Route, error) {
 // delays a refusal.
 func (ses *session) lookupRefused(owner string, r *gate.Refusal) error {
 	if r.Outcome == gate.WrongPassword {
-		ses.server.loginAnswered(ses.info.Client.Addr(), owner, gate.WrongPassword)
+		ses.origin.server.loginAnswered(ses.info.Client.Addr(), owner, gate.WrongPassword)
 	}
 	if wait := min(r.Wait, ses.rules().Timeouts.LoginDelay); wait > 0 {
 		if err := ses.delay(wait); err != nil {
@@ -178,10 +178,10 @@ func (ses *session) move(to *upstream.Pool) error {
 	if err := ses.EnterStep(gate.Opening); err != nil {
 		return err
 	}
-	if !ses.server.third.Acquire() {
+	if !ses.origin.server.third.Acquire() {
 		return gate.Because(gate.Busy, errDescriptors)
 	}
-	defer ses.server.third.Release()
+	defer ses.origin.server.third.Release()
 	if err := ses.reach(to, time.Now().Add(ses.rules().Timeouts.Dial)); err != nil {
 		return err
 	}

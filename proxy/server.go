@@ -31,32 +31,30 @@ type Server struct {
 	Recorder *record.Recorder    // records sessions; nil: none is recorded
 
 	// Self reports whether a peer is this process itself, which checks what it serves;
-	// nil: none is. See self.go.
+	// nil: none is. See origin.
 	Self func(peer netip.AddrPort) bool
 
-	slots       limit.Slots
-	selfSlots   limit.Slots // of the connections of Self
+	clients     origin
+	itself      origin // of the connections of Self
 	spooled     spool.Spool
 	third       limit.Descriptors // for sessions that need a third one
 	logins      *limit.Logins
 	waiting     atomic.Int64 // logins that wait because others have failed
-	names       *reversedns.Cache
 	workers     *workers.Pool
 	poller      *parking.Poller
 	parkedFirst atomic.Int64  // directions that have been parked for the first time
 	ended       chan struct{} // closed when no session runs any more
 	end         sync.Once
 
-	mu           sync.Mutex
-	current      *Generation
-	sockets      []*socket // of the listeners of current, in their order
-	sessions     map[*session]struct{}
-	selfSessions int                  // of sessions, those of Self
-	silent       map[*silent]struct{} // connections that have sent nothing yet
-	sweeping     bool                 // silentTimer looks for those that have waited for too long
-	silentTimer  *time.Timer
-	draining     bool
-	running      sync.WaitGroup // accept loops, checks and sessions
+	mu          sync.Mutex
+	current     *Generation
+	sockets     []*socket // of the listeners of current, in their order
+	sessions    map[*session]struct{}
+	silent      map[*silent]struct{} // connections that have sent nothing yet
+	sweeping    bool                 // silentTimer looks for those that have waited for too long
+	silentTimer *time.Timer
+	draining    bool
+	running     sync.WaitGroup // accept loops, checks and sessions
 
 	handedOver  bool           // another process accepts, see Drain
 	acceptLoops sync.WaitGroup // also in running
@@ -71,8 +69,7 @@ type Server struct {
 // Listen opens all sockets of the first generation, or none.
 func (s *Server) Listen(first *Generation) error {
 	s.logins = limit.NewLogins()
-	s.names = reversedns.New(s.Resolver)
-	s.selfSlots.Set(limit.SlotLimits{Connections: maxSelf})
+	s.setOrigins()
 	s.sessions, s.silent = make(map[*session]struct{}), make(map[*silent]struct{})
 	s.ended = make(chan struct{})
 	s.dialling, s.cut = context.WithCancel(context.Background())
@@ -170,9 +167,7 @@ func (s *Server) register(ses *session, accepted bool) bool {
 		ses.front.Interrupt()
 	}
 	s.sessions[ses] = struct{}{}
-	if ses.self {
-		s.selfSessions++
-	}
+	ses.origin.open++
 	s.running.Add(1)
 	return true
 }
@@ -182,9 +177,7 @@ func (s *Server) forget(ses *session) {
 	ses.slot.Leave()
 	s.mu.Lock()
 	delete(s.sessions, ses)
-	if ses.self {
-		s.selfSessions--
-	}
+	ses.origin.open--
 	s.mu.Unlock()
 	s.running.Done()
 }
@@ -198,13 +191,7 @@ func (s *Server) Parked() int64 { return s.parkedFirst.Load() }
 func (s *Server) Sessions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := len(s.sessions) - s.selfSessions
-	for c := range s.silent {
-		if !c.header && !c.self {
-			n++
-		}
-	}
-	return n
+	return s.clients.open
 }
 
 // ShareLogins makes the server share the counts of failed logins with other instances;
@@ -212,12 +199,14 @@ func (s *Server) Sessions() int {
 func (s *Server) ShareLogins(store limit.Shared) { s.logins.Share(store) }
 
 // ClientSessions returns the open sessions of the clients that have at least some.
-func (s *Server) ClientSessions(least, most int) limit.Sessions { return s.slots.Sessions(least, most) }
+func (s *Server) ClientSessions(least, most int) limit.Sessions {
+	return s.clients.slots.Sessions(least, most)
+}
 
 // SetSessionsElsewhere sets the sessions that clients have at other instances, which
 // count for the limit of a client until a time.
 func (s *Server) SetSessionsElsewhere(sessions limit.Sessions, until time.Time) {
-	s.slots.SetElsewhere(sessions, until)
+	s.clients.slots.SetElsewhere(sessions, until)
 }
 
 // FlushLogins sends counts that could not be shared while the store was away.

@@ -18,7 +18,7 @@ import (
 
 // session is one client connection from accept to close.
 type session struct {
-	server    *Server
+	origin    *origin
 	listener  *Listener
 	info      observe.Session    // only the session's goroutine changes it, with note
 	exception *Exception         // that applies to the client; nil: none
@@ -36,8 +36,6 @@ type session struct {
 	draining  bool
 	kicked    bool // the administrator has ended the session
 	finished  bool
-
-	self bool // the client is this process, see Server.Self; it never changes
 }
 
 // conversation holds the fields that a session needs only until it is relayed.
@@ -69,7 +67,7 @@ type conversation struct {
 }
 
 func newSession(s *Server, a *arrival) *session {
-	ses := &session{server: s, listener: a.listener, slot: a.slot, self: a.self, info: a.info(), talk: &conversation{socket: a.conn}}
+	ses := &session{origin: a.origin, listener: a.listener, slot: a.slot, info: a.info(), talk: &conversation{socket: a.conn}}
 	ses.talk.ctx, ses.talk.cancel = context.WithCancel(s.dialling)
 	ses.front = wire.New(a.conn, ses.limits())
 	ses.front.Handshake, ses.front.Tap = ses.handshake, (*frontTap)(ses)
@@ -81,11 +79,11 @@ func newSession(s *Server, a *arrival) *session {
 // askName starts to look the client's name up. It is called after the client's
 // first bytes, so that a connection without bytes causes no lookup.
 func (ses *session) askName() {
-	if !ses.listener.ReverseDNS || ses.name != nil || ses.self {
+	if !ses.listener.ReverseDNS || ses.name != nil || ses.origin.names == nil {
 		return
 	}
-	s := ses.server
-	ses.name = s.names.Lookup(s.accepting, ses.info.Client.Addr(), ses.rules().Timeouts.ReverseDNS, s.running.Go)
+	s := ses.origin.server
+	ses.name = ses.origin.names.Lookup(s.accepting, ses.info.Client.Addr(), ses.rules().Timeouts.ReverseDNS, s.running.Go)
 }
 
 // clientName waits for the client's name.
@@ -97,7 +95,7 @@ func (ses *session) clientName() gate.Name {
 // forgetName ends the lookup, unless another session waits for it.
 func (ses *session) forgetName() {
 	if ses.name != nil {
-		ses.server.names.Drop(ses.name)
+		ses.origin.names.Drop(ses.name)
 	}
 }
 
@@ -120,10 +118,8 @@ func (ses *session) rules() *Generation { return ses.listener.generation }
 // run carries the session until it is relayed or has ended.
 func (ses *session) run() {
 	defer ses.guard(ses.finish)
-	ses.observer().Opened(&ses.info)
-	if !ses.self {
-		ses.server.Recorder.Keep(&ses.info)
-	}
+	ses.origin.observer.Opened(&ses.info)
+	ses.origin.recorder.Keep(&ses.info)
 	err := ses.converse()
 	if err == nil {
 		err = ses.startRelay()
@@ -159,7 +155,7 @@ func (ses *session) finish(err error) {
 	ses.leaveBackend()
 	_ = front.Close()
 	ses.info.HostName = ses.name.Confirmed()
-	ses.observer().Closed(&ses.info, end)
+	ses.origin.observer.Closed(&ses.info, end)
 }
 
 // beginEnd marks the session as finished. It reports false if it was already.
@@ -171,7 +167,7 @@ func (ses *session) beginEnd() bool {
 	}
 	ses.finished = true
 	if talk := ses.talk; talk != nil {
-		talk.close(ses.server.poller)
+		talk.close(ses.origin.server.poller)
 	}
 	return true
 }
@@ -205,7 +201,7 @@ const lastWordsTime = 30 * time.Second
 
 // release releases all that the session holds, even after a panic.
 func (ses *session) release() {
-	defer ses.server.forget(ses)
+	defer ses.origin.server.forget(ses)
 	defer ses.guard(func(error) {})
 	ses.forgetName()
 	ses.leaveBackend()
@@ -231,7 +227,7 @@ func (ses *session) converse() error {
 	if err := ses.gate.Secure(ses.front.ForGate()); err != nil {
 		return err
 	}
-	if ses.self {
+	if ses.origin.own {
 		return gate.Because(gate.ClientGone, nil) // the check is over
 	}
 	if err := ses.openFirst(); err != nil {
@@ -290,7 +286,7 @@ func (ses *session) announce(r *relay) {
 	ses.relay, ses.front, ses.back = r, nil, nil
 	ses.info.TLS = nil
 	draining := ses.draining
-	ses.talk.close(ses.server.poller)
+	ses.talk.close(ses.origin.server.poller)
 	ses.talk = nil
 	ses.mu.Unlock()
 	if draining {
