@@ -14,10 +14,11 @@ import (
 	"fmt"
 	"io/fs"
 	"math/big"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/statefile"
 )
 
 // SelfSigned makes two certificates for a name: ECDSA, and RSA with rsaBits for peers
@@ -100,44 +101,24 @@ func Kept(dir, name string) ([]tls.Certificate, error) {
 	if made != nil {
 		return nil, made
 	}
-	if kept := keep(dir, files, pair); kept != nil {
+	if kept := keep(files, pair); kept != nil {
 		err = fmt.Errorf("the self-signed pair lasts until the next start only: %w", kept)
 	}
 	return pair, err
 }
 
-func keep(dir string, files []File, pair []tls.Certificate) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
+func keep(files []File, pair []tls.Certificate) error {
 	for i, c := range pair {
 		key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
 		if err != nil {
 			return err
 		}
-		if err := write(files[i].Key, "PRIVATE KEY", key); err != nil {
+		if err := statefile.Replace(files[i].Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})); err != nil {
 			return err
 		}
-		if err := write(files[i].Cert, "CERTIFICATE", c.Certificate[0]); err != nil {
+		if err := statefile.Replace(files[i].Cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]})); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// write replaces a file as a whole, readable by its owner only.
-func write(name, kind string, der []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }()
-	if err := pem.Encode(tmp, &pem.Block{Type: kind, Bytes: der}); err != nil {
-		_ = tmp.Close()
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), name)
 }

@@ -10,12 +10,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/statefile"
 )
 
 // Every is the time between two notices to a device.
@@ -81,8 +81,8 @@ func (t *Table) Count() uint64 {
 	return t.count
 }
 
-// hash hashes a device. Without the key nobody can find out from the file which users
-// had a notice.
+// hash hashes a device. Without the key the file does not tell which users had a
+// notice.
 func (t *Table) hash(user, device string) uint64 {
 	mac := hmac.New(sha256.New, t.key)
 	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(user))))
@@ -102,20 +102,19 @@ const (
 	maxFile     = 4 << 20 // bytes; a full file has some 2 MiB
 )
 
-var errFile = errors.New("it is damaged, too long or of another version")
+var errFile = errors.New("it is damaged or of another version")
 
 // Load reads a file of Save. No file is no error.
 func (t *Table) Load(file string, now time.Time) error {
-	f, err := os.Open(file)
-	if errors.Is(err, os.ErrNotExist) {
+	text, err := statefile.Read(file, maxFile)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }()
 	var s state
-	err = json.NewDecoder(io.LimitReader(f, maxFile)).Decode(&s)
+	err = json.Unmarshal(text, &s)
 	if err != nil || s.Version != fileVersion || len(s.Key) != keySize || len(s.Sent) > maxDevices {
 		return fmt.Errorf("%s: %w", file, errors.Join(errFile, err))
 	}
@@ -130,26 +129,14 @@ func (t *Table) Load(file string, now time.Time) error {
 	return nil
 }
 
-// Save replaces a file at once, if something has changed since the last Save.
+// Save replaces a file, if something has changed since the last Save.
 func (t *Table) Save(file string, now time.Time) error {
 	text, err := t.encode(now)
 	if text == nil || err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+	if err := statefile.Replace(file, text); err != nil {
 		return err
-	}
-	temporary, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = temporary.Write(text)
-	err = errors.Join(err, temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary.Name()))
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -9,9 +9,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/letterlock/letterlock/internal/statefile"
 )
 
 // File keeps the refresh token of an account, encrypted with the key of another
@@ -32,7 +33,7 @@ var errDamaged = errors.New("the file is damaged, or was encrypted with another 
 
 // Read returns the token; it is empty if there is no file.
 func (f *File) Read() (token string, err error) {
-	text, err := os.ReadFile(f.Path)
+	text, err := statefile.Read(f.Path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -43,7 +44,7 @@ func (f *File) Read() (token string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if len(text) < aead.NonceSize() || len(text) > maxFile {
+	if len(text) < aead.NonceSize() {
 		return "", fmt.Errorf("%s: %w", f.Path, errDamaged)
 	}
 	plain, err := aead.Open(nil, text[:aead.NonceSize()], text[aead.NonceSize():], []byte(fileVersion+"\x00"+f.Account))
@@ -71,22 +72,7 @@ func (f *File) Write(token string) error {
 	nonce := make([]byte, aead.NonceSize())
 	_, _ = rand.Read(nonce) // never fails
 	text := aead.Seal(nonce, nonce, []byte(token), []byte(fileVersion+"\x00"+f.Account))
-	if err := os.MkdirAll(filepath.Dir(f.Path), 0o700); err != nil {
-		return err
-	}
-	temporary, err := os.CreateTemp(filepath.Dir(f.Path), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = temporary.Write(text)
-	err = errors.Join(err, temporary.Sync(), temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), f.Path)
-	}
-	if err != nil {
-		_ = os.Remove(temporary.Name())
-	}
-	return err
+	return statefile.Replace(f.Path, text)
 }
 
 // cipher returns the cipher of the key file.

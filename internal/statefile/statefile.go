@@ -1,6 +1,9 @@
-// Package statefile reads and changes databases (bbolt) in state_dir that several
-// processes may use, such as a process and its successor during an upgrade. Each
-// transaction opens the file, locks it, and closes it. A damaged file is replaced.
+// Package statefile reads and writes the files in state_dir. Several processes may use
+// them, such as a process and its successor during an upgrade.
+//
+// Read and Replace are for a file that is replaced as a whole. Update and View are for a
+// database (bbolt): each transaction opens the file, locks it, and closes it, and a
+// damaged file is replaced.
 package statefile
 
 import (

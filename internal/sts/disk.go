@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/statefile"
 	"github.com/letterlock/letterlock/tlspolicy/mtasts"
 )
 
@@ -28,8 +29,8 @@ func (d disk) read(domain string) entry {
 	if !legal {
 		return entry{}
 	}
-	data, err := os.ReadFile(path)
-	if err != nil || len(data) > mtasts.MaxText+1024 {
+	data, err := statefile.Read(path, mtasts.MaxText+1024)
+	if err != nil {
 		return entry{}
 	}
 	id, rest, _ := strings.Cut(string(data), "\n")
@@ -45,31 +46,14 @@ func (d disk) read(domain string) entry {
 	return entry{id: id, policy: policy, text: text, expires: expires}
 }
 
-// write replaces the policy of a domain by a rename.
+// write replaces the policy of a domain.
 func (d disk) write(domain string, e entry) error {
 	path, legal := d.path(domain)
 	if !legal {
 		return fmt.Errorf("%q is not a name of a file", domain)
 	}
-	if err := os.MkdirAll(string(d), 0o700); err != nil {
-		return err
-	}
 	d.prune()
-	f, err := os.CreateTemp(string(d), "new-*")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(f, "%s\n%s\n%s", e.id, e.expires.UTC().Format(time.RFC3339), e.text)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return statefile.Replace(path, fmt.Appendf(nil, "%s\n%s\n%s", e.id, e.expires.UTC().Format(time.RFC3339), e.text))
 }
 
 // prune removes the oldest file if there are too many.

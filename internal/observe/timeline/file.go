@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/statefile"
 )
 
 // state is the content of a file. A file of another version is not read.
@@ -21,10 +21,7 @@ const (
 	maxFile     = 1 << 20 // bytes; a full file has a tenth
 )
 
-var (
-	errVersion = errors.New("the format is of another version")
-	errLong    = errors.New("the file is too long")
-)
+var errVersion = errors.New("the format is of another version")
 
 // MarshalJSON returns the counts, for the process that replaces this one.
 func (t *Timeline) MarshalJSON() ([]byte, error) {
@@ -68,47 +65,24 @@ func (t *Timeline) Restore(text []byte, now time.Time) error {
 
 // Load reads a file of Save. No file is no error.
 func (t *Timeline) Load(file string, now time.Time) error {
-	f, err := os.Open(file)
-	if errors.Is(err, os.ErrNotExist) {
+	text, err := statefile.Read(file, maxFile)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = errLong
-	}
-	if err == nil {
-		err = t.Restore(text, now)
-	}
-	if err != nil {
+	if err := t.Restore(text, now); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil
 }
 
-// Save replaces a file at once, so that a crash leaves the one before or the new one.
+// Save replaces a file.
 func (t *Timeline) Save(file string) error {
 	text, err := t.MarshalJSON()
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	temporary, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = temporary.Write(text)
-	err = errors.Join(err, temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary.Name()))
-	}
-	return nil
+	return statefile.Replace(file, text)
 }
