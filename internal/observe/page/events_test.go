@@ -161,7 +161,7 @@ func TestH23_NamesInButtons(t *testing.T) {
 	info := newInfo("id", "imaps")
 	info.User = hostile
 	s.All.Opened(info)
-	page := newPage()
+	page := thePage()
 	v, err := s.viewFor(httptest.NewRequest(http.MethodGet, "/", nil))
 	if err != nil || v.Act || v.Token != "" {
 		t.Fatalf("without a password: %t %q %v", v.Act, v.Token, err)

@@ -14,7 +14,7 @@ import (
 // Handler serves / (the page), /events (its changes), /whatif, /status.json, /metrics,
 // /healthz and /readyz, and the actions of the page.
 func (s *Status) Handler() http.Handler {
-	page := newPage()
+	page := thePage()
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(newGatherer(s), promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {

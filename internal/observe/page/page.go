@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -36,7 +37,8 @@ type page struct {
 	policy   string // Content-Security-Policy: only the style sheet and the script
 }
 
-func newPage() page {
+// thePage is the same for all handlers. The first one parses its templates.
+var thePage = sync.OnceValue(func() page {
 	sum := sha256.Sum256([]byte(pageCSS))
 	all := template.New("page").Funcs(template.FuncMap{
 		"ago": ago, "bytes": byteCount, "clean": cleanName, "clock": clock, "commas": commas, "expiry": expiry, "lines": newLineTable, "list": newListTable,
@@ -50,7 +52,7 @@ func newPage() page {
 		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 			"'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 	}
-}
+})
 
 func cleanName(name string) string { return clean(name, maxName) }
 
