@@ -1,12 +1,9 @@
 package configs
 
 import (
-	"net"
 	"net/netip"
 	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -240,62 +237,4 @@ func (c *Config) PolicyOfDestination(d Destination) (*tlspolicy.Policy, error) {
 	}
 	p, err := c.NamedPolicy(d.Policy)
 	return &p, err
-}
-
-// ParseNextHop parses example.net, example.net:587, [mail.example.net] or
-// [192.0.2.1]:587, like Postfix's relayhost: brackets contain a host; without
-// brackets it is a domain, whose MX records are looked up.
-func ParseNextHop(text string) (name string, port int, direct bool, err error) {
-	const smtpPort = 25
-	name = text
-	if inner, bracket := strings.CutPrefix(text, "["); bracket {
-		var rest string
-		var closed bool
-		if name, rest, closed = strings.Cut(inner, "]"); !closed {
-			return "", 0, false, errNextHop
-		}
-		direct = true
-		if text = strings.TrimPrefix(rest, ":"); rest == "" {
-			text = strconv.Itoa(smtpPort)
-		} else if text == rest {
-			return "", 0, false, errNextHop
-		}
-	} else if domain, digits, found := strings.Cut(text, ":"); found {
-		name, text = domain, digits
-	} else {
-		text = strconv.Itoa(smtpPort)
-	}
-	number, err := strconv.ParseUint(text, 10, 16)
-	if err != nil || number == 0 {
-		return "", 0, false, errPortZero
-	}
-	name = foldName(name)
-	if ip, err := netip.ParseAddr(name); err == nil && direct && ip.Zone() == "" {
-		return ip.Unmap().String(), int(number), true, nil
-	}
-	if !legalServerName(name) {
-		return "", 0, false, errNextHop
-	}
-	return name, int(number), direct, nil
-}
-
-// parseResolver parses the address of a DNS server, with or without a port.
-func parseResolver(text string) (netip.AddrPort, error) {
-	if bracketsLost(text) {
-		return netip.AddrPort{}, errAmbiguous
-	}
-	if ap, err := netip.ParseAddrPort(text); err == nil {
-		return ap, nil
-	}
-	ip, err := netip.ParseAddr(strings.Trim(text, "[]"))
-	return netip.AddrPortFrom(ip, 53), err
-}
-
-// CompleteResolver adds the port of DNS if there is none.
-func CompleteResolver(text string) string {
-	address, err := parseResolver(text)
-	if err != nil {
-		return text
-	}
-	return net.JoinHostPort(address.Addr().String(), strconv.Itoa(int(address.Port())))
 }

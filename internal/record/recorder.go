@@ -1,10 +1,7 @@
 package record
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
-	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,52 +10,6 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/observe"
 )
-
-// Order selects the sessions to record. Exactly one of User, Client and ID is set.
-type Order struct {
-	User     string // in any case, also if its logins fail
-	Client   netip.Prefix
-	ID       string        // of an open session
-	Sessions int           // until the recording ends
-	Bytes    int           // of each session
-	Time     time.Duration // until the recording ends
-	Texts    bool          // the texts of messages are not masked
-	Folder   string        // of the files
-}
-
-// The bounds of an order, and of the sessions that are kept while it is not known
-// whether they are the user's.
-const (
-	MaxSessions = 100
-	MaxBytes    = 16 << 20
-	maxTotal    = 64 << 20 // bytes of all sessions
-	MaxTime     = 24 * time.Hour
-	maxOpen     = 256      // sessions at the same time
-	maxUnknown  = 32 << 10 // bytes of a session without a login
-)
-
-// Errors of Start.
-var (
-	ErrRunning = errors.New("another recording runs: letterlock record --stop ends it")
-	ErrOrder   = fmt.Errorf("record one user, client or session: 1 to %d sessions of 1 to %d bytes, at most %d bytes together, for at most %s",
-		MaxSessions, MaxBytes, maxTotal, MaxTime)
-)
-
-// check checks the bounds of an order.
-func (o Order) check() error {
-	subjects := 0
-	for _, set := range []bool{o.User != "", o.Client.IsValid(), o.ID != ""} {
-		if set {
-			subjects++
-		}
-	}
-	switch {
-	case subjects != 1, o.Sessions < 1, o.Sessions > MaxSessions, o.Bytes < 1, o.Bytes > MaxBytes,
-		o.Sessions*o.Bytes > maxTotal, o.Time <= 0, o.Time > MaxTime:
-		return ErrOrder
-	}
-	return nil
-}
 
 // Recorder records sessions. As an observe.Observer it learns their users and their
 // ends. At most one recording runs at a time; without one, a session costs one atomic
@@ -108,13 +59,6 @@ func (r *Recorder) Start(o Order) error {
 	r.Log.Warn("a recording begins: what is sent in these sessions is written to files, without passwords", "user", o.User, "client", o.client(),
 		"session", o.ID, "sessions", o.Sessions, "until", c.until.UTC().Format(time.RFC3339), "texts", o.Texts, "folder", o.Folder)
 	return nil
-}
-
-func (o Order) client() string {
-	if o.Client.IsValid() {
-		return o.Client.String()
-	}
-	return ""
 }
 
 // finish ends a recording, and writes the sessions of it that are open.
@@ -228,14 +172,6 @@ func (r *Recorder) Of(id string) *Conversation {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.open[id]
-}
-
-// names reports whether an order names a session by its id or by its client.
-func (o Order) names(s *observe.Session) bool {
-	if o.ID != "" {
-		return s.ID == o.ID
-	}
-	return o.Client.IsValid() && o.Client.Contains(s.Client.Addr().Unmap().WithZone(""))
 }
 
 // Login keeps the session of the user, and discards that of another user.
