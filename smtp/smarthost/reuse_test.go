@@ -1,9 +1,6 @@
 package smarthost_test
 
 import (
-	"bufio"
-	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"io"
 	"net"
@@ -16,7 +13,6 @@ import (
 
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/record"
-	"github.com/letterlock/letterlock/internal/relayauth"
 	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
@@ -27,121 +23,6 @@ func newKeeping(t *testing.T) *world {
 	w := newWorld(t)
 	w.config.Smarthost.KeepConnections = patience
 	return w
-}
-
-// hop is a server with TLS. It accepts each message, and can fail on its first
-// connection after the first message.
-type hop struct {
-	certificate tls.Certificate
-	offers      string              // an extension that only the first connection has
-	login       string              // the response to AUTH PLAIN that it accepts; empty: it offers no AUTH
-	mail        string              // the reply to the second MAIL of the first connection; empty: 250
-	after       func(conn net.Conn) // is called on the first connection after the first message
-	ended       chan struct{}       // is closed when the first connection has ended
-	handshakes  atomic.Int64
-
-	mu       sync.Mutex
-	messages []string
-}
-
-func newHop(w *world) *hop {
-	return &hop{certificate: w.ca.ECDSA(w.t, "mx1.example.net", "mx1."+relayDomain), ended: make(chan struct{})}
-}
-
-func (h *hop) serve(l net.Listener) {
-	var running sync.WaitGroup
-	defer running.Wait()
-	for first := true; ; first = false {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		running.Go(func() {
-			defer func() { _ = conn.Close() }()
-			_ = conn.SetDeadline(time.Now().Add(patience))
-			h.talk(conn, &tls.Config{Certificates: []tls.Certificate{h.certificate}}, first)
-			if first {
-				close(h.ended)
-			}
-		})
-	}
-}
-
-func (h *hop) talk(conn net.Conn, config *tls.Config, first bool) {
-	received, sent := bufio.NewReader(conn), 0
-	write := func(line string) { _, _ = io.WriteString(conn, line+"\r\n") }
-	write("220 mx")
-	for {
-		line, err := received.ReadString('\n')
-		if err != nil {
-			return
-		}
-		switch verb := strings.ToUpper(line[:4]); {
-		case verb == "EHLO" && h.login != "":
-			write("250-mx\r\n250-AUTH PLAIN\r\n250 STARTTLS")
-		case verb == "EHLO" && h.offers != "" && first:
-			write("250-mx\r\n250-" + h.offers + "\r\n250 STARTTLS")
-		case verb == "EHLO":
-			write("250-mx\r\n250 STARTTLS")
-		case verb == "STAR":
-			write("220 go")
-			t := tls.Server(conn, config)
-			if t.Handshake() != nil {
-				return
-			}
-			h.handshakes.Add(1)
-			conn, received = t, bufio.NewReader(t)
-		case verb == "AUTH" && strings.TrimSpace(line) != "AUTH PLAIN "+h.login:
-			write("535 5.7.8 no")
-		case verb == "AUTH":
-			write("235 ok")
-		case verb == "MAIL" && first && sent > 0 && h.mail != "":
-			write(h.mail)
-		case verb == "DATA":
-			write("354 go")
-			h.store(received)
-			write("250 queued")
-			if sent++; first && sent == 1 && h.after != nil {
-				h.after(conn)
-			}
-		case verb == "QUIT":
-			write("221 bye")
-			return
-		default:
-			write("250 ok")
-		}
-	}
-}
-
-func (h *hop) store(received *bufio.Reader) {
-	var text strings.Builder
-	for {
-		line, err := received.ReadString('\n')
-		if err != nil {
-			return
-		}
-		if line == ".\r\n" {
-			break
-		}
-		text.WriteString(line)
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.messages = append(h.messages, text.String())
-}
-
-func (h *hop) stored() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.messages)
-}
-
-// expect checks the numbers of messages and handshakes.
-func (h *hop) expect(t *testing.T, messages, handshakes int) {
-	t.Helper()
-	if h.stored() != messages || int(h.handshakes.Load()) != handshakes {
-		t.Errorf("%d messages with %d handshakes, want %d with %d", h.stored(), h.handshakes.Load(), messages, handshakes)
-	}
 }
 
 // A hundred messages of ten sessions, one after the other, need one handshake with
@@ -232,102 +113,6 @@ func TestH24_KeptConnectionsThatFail(t *testing.T) {
 			h.expect(t, 2, 2)
 		})
 	}
-}
-
-// A connection is used again only under the conditions that it was made under.
-func TestH24_ConditionsThatChange(t *testing.T) {
-	verify := nexthop.Rules{Level: outbound.Verify}
-	for name, tt := range map[string]struct {
-		rules  nexthop.Rules
-		change func(w *world)
-		rcpt   string
-	}{
-		"a DANE record that no longer matches": {
-			nexthop.Rules{Level: outbound.DANE},
-			func(w *world) { w.tlsa("example.net", append([]byte{3, 1, 1}, make([]byte, 32)...)...) },
-			"451 4.7.5 Server certificate not verified",
-		},
-		"another level": {verify, func(w *world) { w.finder.Destinations[0].Rules.Level = outbound.Encrypt }, "250"},
-		"other names": {
-			verify, func(w *world) { w.finder.Destinations[0].Rules.Match = []string{"other.example"} },
-			"451 4.7.5 Server certificate not verified",
-		},
-		"an account": {
-			verify,
-			func(w *world) {
-				w.finder.Destinations[0].Account = &relayauth.Account{User: "a", Secret: secret{"b", false}}
-			},
-			"451 4.7.8",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newKeeping(t)
-			h := newHop(w)
-			w.domain("example.net", tt.rules, h.serve)
-			if tt.rules.Level == outbound.DANE {
-				sum := sha256.Sum256(h.certificate.Leaf.RawSubjectPublicKeyInfo)
-				w.tlsa("example.net", append([]byte{3, 1, 1}, sum[:]...)...)
-			}
-			c := w.session()
-			c.send("example.net", "250", "250 queued")
-			tt.change(w)
-			c.send("example.net", tt.rcpt, "250 queued")
-			if want := map[bool]int{true: 2, false: 1}[tt.rcpt == "250"]; h.stored() != want {
-				t.Errorf("%d messages, want %d", h.stored(), want)
-			}
-			if h.handshakes.Load() == 1 && tt.rcpt == "250" {
-				t.Error("the connection was used under other conditions")
-			}
-		})
-	}
-}
-
-// token is an access token that changes.
-type token struct{ atomic.Pointer[string] }
-
-func (s *token) Get(context.Context) (string, error) { return *s.Load(), nil }
-func (s *token) IsToken() bool                       { return false }
-func (s *token) Expire(string)                       {}
-
-func (s *token) set(text string) { s.Store(&text) }
-
-// A kept connection to a server that does not offer REQUIRETLS carries no message that
-// demands it.
-func TestH24_RequireTLS(t *testing.T) {
-	t.Parallel()
-	w := newKeeping(t)
-	h := newHop(w)
-	w.domain("example.net", nexthop.Rules{Level: outbound.Secure, Match: []string{"mx1.example.net"}}, h.serve)
-	w.config.Listeners[0].Policy = "strict"
-	c := w.session().encrypted(w)
-	c.command("EHLO legacy.lan", "250")
-	c.send("example.net", "250", "250 queued")
-	c.command("MAIL FROM:<a@example.com> REQUIRETLS", "250")
-	c.command("RCPT TO:<bob@example.net>", "550 5.7.30 REQUIRETLS is required, but was not offered")
-	if h.stored() != 1 {
-		t.Errorf("%d messages", h.stored())
-	}
-}
-
-// A connection is not used again once its password or token was replaced.
-func TestH24_SecretsThatChange(t *testing.T) {
-	t.Parallel()
-	w := newKeeping(t)
-	h, own := newHop(w), &token{}
-	own.set("b")
-	h.login = "AGEAYg==" // NUL a NUL b
-	w.domain(relayDomain, nexthop.Rules{Level: outbound.Verify}, h.serve)
-	w.finder.Destinations[0].Account = &relayauth.Account{User: "a", Secret: own}
-	c := w.session()
-	for range 3 {
-		c.send(relayDomain, "250", "250 queued")
-	}
-	h.expect(t, 3, 1)
-	own.set("c")
-	c.send(relayDomain, "451 4.7.8 Host mx1."+relayDomain, "")
-	<-h.ended
-	h.expect(t, 3, 2)
 }
 
 // Connections in plaintext, after a refusal, and of a message that was not sent are
