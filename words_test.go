@@ -94,6 +94,9 @@ var removedPhrases = map[string]string{
 	`sen[dt]s? away`:                                          "reject",
 }
 
+// inverted matches a comment that defines a name the wrong way round: "X is what …".
+var inverted = regexp.MustCompile(`^// (?:\w+ )?\w+ (?:is|are) what\b`)
+
 // readable lists the extensions of the other files that people read.
 var readable = []string{".md", ".yaml", ".yml", ".dialog", ".html", ".css", ".js", ".sh", ".txt", ".txtar", ".diff", ".svg", ".csv", ".golden", ".error"}
 
@@ -172,6 +175,9 @@ func (w *words) source(path string, text []byte) error {
 		return true
 	})
 	for _, group := range file.Comments {
+		if found := inverted.FindString(group.List[0].Text); found != "" {
+			w.report(path, line(group), found, "X holds, X says, X has …")
+		}
 		w.prose(path, line(group), string(text[files.Position(group.Pos()).Offset:files.Position(group.End()).Offset]))
 	}
 	return nil

@@ -31,6 +31,6 @@ func checkNotify(c *Config, _ Machine, r report) {
 	case text == "" || len(text) > maxNotice || strings.ContainsFunc(text, func(c rune) bool { return !isPrintable(c) }):
 		at.in("text").wrong("write a sentence of at most 200 characters in ASCII", "this is no text of an IMAP response")
 	case n.Policy == "" && at.in("text").given():
-		at.in("text").misplaced("write policy: beside it, such as modern, or remove text", "without policy nobody gets a notice")
+		at.in("text").misplaced("write policy: beside it, such as modern, or remove text", "without policy no user gets a notice")
 	}
 }

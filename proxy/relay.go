@@ -26,7 +26,7 @@ type relay struct {
 	farewell bool       // the gate may send a goodbye: that breaks no line and no compressed stream
 }
 
-// state is what one direction of a relay does. It changes from left to right,
+// state is the state of one direction of a relay. It changes from left to right,
 // and may skip states:
 //
 //	parked <-> running -> draining -> lingering -> closing -> ended

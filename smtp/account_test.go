@@ -11,8 +11,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// account is what a client may conclude from the commands it has sent and the
-// replies it has received: which messages are delivered. It interprets both
+// account derives which messages are delivered from the commands that a client
+// has sent and the replies that it has received. It interprets both
 // strictly by the RFCs, as reference does.
 type account struct {
 	said, output string

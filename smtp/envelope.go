@@ -55,7 +55,7 @@ func (g *Gate) beginText() error {
 
 // awaitVerdict begins the wait for the backend's verdict on a message. Without
 // recipients the session stays in its step, as for the text: a client must not keep
-// its slot with a message to nobody.
+// its slot with a message that has no recipient.
 func (g *Gate) awaitVerdict() error {
 	if g.mail.accepted > 0 {
 		return g.s.EnterStep(gate.Verdict)

@@ -203,20 +203,20 @@ func facts() *gate.Session {
 		AuthAllowed: func(state *tls.ConnectionState) bool { return state != nil },
 		Mail:        gate.Mail{Date: func() string { return "Sat, 21 Nov 2026 12:00:00 +0000" }, Spool: func() (gate.Spool, error) { return new(page), nil }},
 		Limits:      gate.Limits{Token: 4 << 10, Literal: 4 << 10, Errors: 50, Message: 64 << 10},
-		Observer:    nobody{},
+		Observer:    ignoring{},
 	}
 }
 
-// nobody is an Observer that ignores all events.
-type nobody struct{}
+// ignoring is an Observer that ignores all events.
+type ignoring struct{}
 
-func (nobody) Refused(string)                    {}
-func (nobody) EnterStep(gate.Step) error         { return nil }
-func (nobody) Admit(string) error                { return nil }
-func (nobody) Denied(_, _ string, _ error)       {}
-func (nobody) Rejected(gate.Rejection)           {}
-func (nobody) Message(gate.Message)              {}
-func (nobody) Login(string, string, gate.Answer) {}
+func (ignoring) Refused(string)                    {}
+func (ignoring) EnterStep(gate.Step) error         { return nil }
+func (ignoring) Admit(string) error                { return nil }
+func (ignoring) Denied(_, _ string, _ error)       {}
+func (ignoring) Rejected(gate.Rejection)           {}
+func (ignoring) Message(gate.Message)              {}
+func (ignoring) Login(string, string, gate.Answer) {}
 
 // converse runs a gate through its session, as the proxy does.
 func converse(g *Gate, c *caller, backend net.Conn, implicit bool) error {

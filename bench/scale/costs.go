@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// costs are what the events of an installation cost: an instance in µs of CPU
-// time and in KiB of memory, the store in commands and in µs of CPU time.
+// costs hold the cost of each event of an installation: for an instance in µs of CPU
+// time and in KiB of memory, for the store in commands and in µs of CPU time.
 type costs struct {
 	handshake, resumed, poll float64 // a session with its login
 	message, submission      float64 // of 2 KiB: from a mail server, and on a new connection after a login

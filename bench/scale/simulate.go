@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// habits are what a user does in the busiest hour, on average.
+// habits hold the numbers of what a user does in the busiest hour, on average.
 type habits struct {
 	Open       float64 // IMAP sessions that are open
 	Logins     float64 // IMAP logins an hour

@@ -2,7 +2,7 @@ package main
 
 import "time"
 
-// bounds are what an instance may use.
+// bounds limit the resources of an instance.
 type bounds struct {
 	cpu      float64       // share of its CPUs in the busiest hour
 	memory   float64       // GiB for sessions, after another instance has failed

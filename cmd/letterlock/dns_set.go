@@ -64,8 +64,8 @@ func updated(record records.Record, data string) dnsupdate.Record {
 	return dnsupdate.Record{Name: record.Name, Type: record.Type, Data: data, TTL: recordTTL}
 }
 
-// addTLSA adds a TLSA record, and reports whether it has. Only a key that stays may have a
-// record before anybody looks after it: a record of a key that is gone stops mail.
+// addTLSA adds a TLSA record, and reports whether it has. A key may get a record
+// only if it stays: a record of a key that is no longer used stops mail.
 func (r *dnsReport) addTLSA(name, data string, stays, secure bool) bool {
 	switch {
 	case !secure:

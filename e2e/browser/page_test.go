@@ -127,7 +127,7 @@ func screenshot(t *testing.T, tab context.Context, name string) {
 		t.Errorf("%s: %v", name, err)
 	}
 	if *update {
-		if err := os.WriteFile("../../docs/status-"+name+".png", picture, 0o644); err != nil { //nolint:gosec // a picture for everybody
+		if err := os.WriteFile("../../docs/status-"+name+".png", picture, 0o644); err != nil { //nolint:gosec // a picture that all users may read
 			t.Fatal(err)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/mta"
 )
 
-// load is what the clients do at all times: they log in to read mail, manage
-// scripts, and send messages, directly and after a login.
+// load runs the clients, without a pause: they log in to read mail, manage scripts,
+// and send messages, directly and after a login.
 type load struct {
 	address  string // of the load balancer
 	tls      *tls.Config

@@ -116,7 +116,7 @@ func (s *Site) Close() error {
 // administrator would. What they start runs on.
 type Machine struct {
 	Dir      string // is there under the same name
-	*Process        // its log is what servers write to syslog
+	*Process        // its log holds the lines that servers write to syslog
 
 	namespace string
 	syslog    net.PacketConn

@@ -28,7 +28,7 @@ type StoreServer struct {
 	w *World
 }
 
-// StoreOptions are what the servers of a store have in common.
+// StoreOptions hold the settings that the servers of a store have in common.
 type StoreOptions struct {
 	Certificate Pair
 	CA          string

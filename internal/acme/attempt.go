@@ -29,9 +29,9 @@ type attempt struct {
 	solvers map[string]acmez.Solver
 }
 
-// purpose is what an order is for. An order is continued for the same purpose only. An
-// order that is complete, and whose certificate is used, has another one, because it
-// replaces an earlier certificate.
+// purpose says why a certificate is ordered. An order is continued for the same purpose
+// only. An order that is complete, and whose certificate is used, has another one,
+// because it replaces an earlier certificate.
 type purpose struct {
 	Names    []string `json:"names"`
 	Key      string   `json:"key"` // SHA-256 of the public key

@@ -31,7 +31,7 @@ func (f *fleet) happens(moment string, do func()) {
 	}
 }
 
-// faults are what can happen to the shared state.
+// faults damage the shared state, each in one way.
 var faults = map[string]func(*board){
 	"away for a moment": func(b *board) {
 		b.pull(true)

@@ -23,7 +23,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// pageAccess is what a generation's configuration says about the status page.
+// pageAccess holds the settings of a generation for access to the status page.
 type pageAccess struct {
 	rules access.Rules
 	tls   *tls.Config // nil: plaintext

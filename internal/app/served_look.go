@@ -15,7 +15,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// servedAt is what one listener serves.
+// servedAt describes what one listener should serve.
 type servedAt struct {
 	service   Service
 	key       string // configs.Served.Key

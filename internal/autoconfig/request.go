@@ -14,7 +14,7 @@ const (
 	maxDepth   = 8
 )
 
-// request is what is read of a request of Autodiscover.
+// request holds the fields of a request of Autodiscover that decide the answer.
 type request struct{ address, schema string }
 
 // parseRequest reads the address of a request of Autodiscover (MS-OXDSCLI §2.2.3). It

@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/idn"
 )
 
-// Settings are what mail programs learn.
+// Settings hold the answers to mail programs.
 type Settings struct {
 	Domains   []string // of the users' addresses, in the form of package idn
 	Name      string   // of the service, as programs show it; empty: the domain

@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
-// Subject is what a finding is about.
+// Subject names the topic of a finding.
 type Subject string
 
 // The subjects.

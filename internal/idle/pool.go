@@ -20,7 +20,7 @@ type Limits struct {
 	All        int
 }
 
-// Pool holds the connections. V is what its user knows about each.
+// Pool holds the connections. V holds what the caller needs to know about each.
 type Pool[V any] struct {
 	limits Limits
 	quit   func(V) // closes a connection

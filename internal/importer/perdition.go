@@ -14,7 +14,7 @@ var perditionReasons = map[string]string{
 	"map_library": "tables of users in databases are not read: write routes; the importer makes one of a text file", "map_library_opt": "name the popmap as one more file, and --routes",
 	"query_key": "routes are found by the whole name of the user, or its domain", "add_domain": "names of users pass as the client writes them", "strip_domain": "names of users pass as the client writes them",
 	"lower_case": "names of users pass as the client writes them", "username_from_database": "names of users pass as the client writes them", "explicit_domain": "names of users pass as the client writes them",
-	"domain_delimiter": "the domain of a user is what follows @", "client_server_specification": "a client cannot choose the backend", "authenticate_in": "the backend checks each login itself",
+	"domain_delimiter": "the domain of a user follows the @", "client_server_specification": "a client cannot choose the backend", "authenticate_in": "the backend checks each login itself",
 	"username": reasonProcess, "group": reasonProcess, "pid_file": reasonProcess, "no_daemon": reasonProcess, "inetd_mode": reasonProcess,
 	"log_facility": reasonLog, "debug": reasonLog, "quiet": reasonLog, "connection_logging": reasonLog, "connect_relog": reasonLog, "log_passwd": "passwords are never logged",
 	"imap_capability": reasonCapability, "pop_capability": reasonCapability, "managesieve_capability": reasonCapability, "capability": reasonCapability,

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// server is a connection in memory: replies are what it sends.
+// server is a connection in memory to a server that sends replies.
 type server struct {
 	net.Conn
 	replies  io.Reader

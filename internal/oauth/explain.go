@@ -26,7 +26,7 @@ func (r *Refused) Error() string {
 // maxText bounds the provider's text, in bytes.
 const maxText = 200
 
-// remedies are what the administrator can do, by the code of RFC 6749 §5.2 and
+// remedies tell the administrator what to do, by the code of RFC 6749 §5.2 and
 // RFC 8628 §3.5, or by Microsoft's number in the text.
 var remedies = []struct{ sign, remedy string }{
 	{"AADSTS65001", "an administrator of the tenant must consent to the application's permissions (SMTP.Send or SMTP.SendAsApp)"},

@@ -22,7 +22,8 @@ type Answer struct {
 	Failures        []Failure `json:"failures"`
 }
 
-// Row is what all rows have: a listener, a client, and how often it came.
+// Row holds the fields that all rows have: a listener, a client, and the number of its
+// sessions.
 type Row struct {
 	Service  string    `json:"service"`
 	Listener string    `json:"listener"`

@@ -35,8 +35,8 @@ type Conn struct {
 	Stream
 }
 
-// Stream is what a gate may do with a connection: read lines and texts, write, and
-// start TLS.
+// Stream has the methods of a connection that a gate may call: it reads lines and
+// texts, writes, and starts TLS.
 type Stream struct {
 	// Handshake starts TLS on the plaintext connection. The owner of the TLS
 	// configuration sets it. It must bound its own time.

@@ -8,7 +8,7 @@ import (
 	"github.com/letterlock/letterlock/internal/observe/timeline"
 )
 
-// span is what happened in the last hour, day or week, drawn.
+// span holds the drawings of the last hour, day or week.
 type span struct {
 	Name        string
 	TLS, Failed drawing

@@ -6,7 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// ServedCheck is what the proxy has received as a client of its own listener.
+// ServedCheck is the result of the last connection that the proxy has made to its own
+// listener as a client.
 type ServedCheck struct {
 	Service string    `json:"service"`
 	Address string    `json:"address"`

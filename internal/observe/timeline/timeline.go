@@ -9,7 +9,7 @@ import (
 	"github.com/letterlock/letterlock/internal/observe"
 )
 
-// Counts are what happened in a part of a span.
+// Counts hold the numbers of events in a part of a span.
 type Counts struct {
 	Sessions         uint64 `json:"sessions,omitempty"` // that began
 	TLS13            uint64 `json:"tls13,omitempty"`    // handshakes
