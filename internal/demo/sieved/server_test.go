@@ -34,163 +34,166 @@ func demo() *Server {
 	}}
 }
 
+// dialogs are sessions with the server, by name.
+var dialogs = map[string]string{
+	"login with a challenge": greeting + `
+		C: AUTHENTICATE "PLAIN"
+		S: ""
+		C: "` + right + `"
+		S: OK "logged in"
+		C: LISTSCRIPTS
+		S: OK "listed"`,
+	"login by literals": greeting + `
+		C| authenticate {5+}\r\nPLAIN {16+}\r\n` + right + `\r\n
+		S: OK "logged in"
+		C: CAPABILITY
+		S: "IMPLEMENTATION" *
+		S: "SASL" *
+		S: "SIEVE" *
+		S: "UNAUTHENTICATE"
+		S: "VERSION" *
+		S: "OWNER" "demo"
+		S: OK "ready"`,
+	"login for another": greeting + `
+		C: AUTHENTICATE "PLAIN" "cm9vdABkZW1vAGRlbW8="
+		S: NO "wrong user or password"`,
+	"login cancelled": greeting + `
+		C: AUTHENTICATE "PLAIN"
+		S: ""
+		C: "*"
+		S: NO "cancelled"
+		C: LISTSCRIPTS
+		S: NO "log in first"`,
+	"three wrong passwords": greeting + `
+		C: AUTHENTICATE "PLAIN" "` + wrong + `"
+		S: NO "wrong user or password"
+		C: AUTHENTICATE "PLAIN" ""
+		S: NO "wrong user or password"
+		C: AUTHENTICATE "PLAIN" "` + wrong + `"
+		S: BYE "too many failed logins"
+		S! close`,
+	"login in other ways": greeting + `
+		C: AUTHENTICATE "SCRAM-SHA-1"
+		S: NO "unknown mechanism"
+		C: AUTHENTICATE "PLAIN" "%"
+		S: NO "no base64"
+		C: AUTHENTICATE 1
+		S: NO "wrong arguments"
+		C: AUTHENTICATE "PLAIN"
+		S: ""
+		C: 1
+		S: BYE "syntax error: string expected"
+		S! close`,
+	"logout and in again": login + `
+		C: UNAUTHENTICATE
+		S: OK "logged out"
+		C: UNAUTHENTICATE
+		S: NO "log in first"
+		C: AUTHENTICATE "PLAIN" "` + right + `"
+		S: OK "logged in"
+		C: AUTHENTICATE "PLAIN" "` + right + `"
+		S: NO "already logged in"
+		C: LOGOUT
+		S: OK "bye"
+		S! close`,
+	"a script's life": login + `
+		C: HAVESPACE "a" 100
+		S: OK "there is room"
+		C| PUTSCRIPT "a" {7+}\r\nkeep;\r\n\r\n
+		S: OK "stored"
+		C: PUTSCRIPT "b \"c\"" "stop;"
+		S: OK "stored"
+		C: SETACTIVE "b \"c\""
+		S: OK "done"
+		C: LISTSCRIPTS
+		S: "a"
+		S: "b \"c\"" ACTIVE
+		S: OK "listed"
+		C: GETSCRIPT "a"
+		S: {7}
+		S: keep;
+		S:
+		S: OK "sent"
+		C: DELETESCRIPT "b \"c\""
+		S: NO (ACTIVE) "the active script cannot be deleted"
+		C: RENAMESCRIPT "b \"c\"" "d"
+		S: OK "renamed"
+		C: RENAMESCRIPT "d" "a"
+		S: NO (ALREADYEXISTS) "there is a script of that name"
+		C: SETACTIVE "a"
+		S: OK "done"
+		C: DELETESCRIPT "d"
+		S: OK "deleted"
+		C: SETACTIVE ""
+		S: OK "done"
+		C: LISTSCRIPTS
+		S: "a"
+		S: OK "listed"`,
+	"scripts that are not there": login + `
+		C: GETSCRIPT "x"
+		S: NO (NONEXISTENT) "there is no such script"
+		C: SETACTIVE "x"
+		S: NO (NONEXISTENT) "there is no such script"
+		C: DELETESCRIPT "x"
+		S: NO (NONEXISTENT) "there is no such script"
+		C: RENAMESCRIPT "x" "y"
+		S: NO (NONEXISTENT) "there is no such script"`,
+	"broken scripts": login + `
+		C: CHECKSCRIPT "keep;"
+		S: OK "well formed"
+		C: CHECKSCRIPT "if true { keep;"
+		S: NO "line 1: '{' is not closed"
+		C: PUTSCRIPT "a" "keep"
+		S: NO "line 1: a command without a semicolon"
+		C: LISTSCRIPTS
+		S: OK "listed"`,
+	"too long": login + `
+		C: HAVESPACE "a" 65537
+		S: NO (QUOTA/MAXSIZE) "the script is too long"
+		C: CHECKSCRIPT {65537+}
+		C: ` + strings.Repeat("#", 65537) + `
+		S: NO (QUOTA/MAXSIZE) "the script is too long"
+		C: NOOP
+		S: OK "done"`,
+	"far too long": login + `
+		C: CHECKSCRIPT {1048577+}
+		S: BYE "syntax error: bad literal"
+		S! close`,
+	"names": login + `
+		C: PUTSCRIPT "" "keep;"
+		S: NO "a script cannot have that name"
+		C: PUTSCRIPT "a	b" "keep;"
+		S: NO "a script cannot have that name"
+		C: HAVESPACE "` + strings.Repeat("n", 513) + `" 1
+		S: NO "a script cannot have that name"
+		C| PUTSCRIPT "\xff" "keep;"\r\n
+		S: NO "a script cannot have that name"`,
+	"noop": greeting + `
+		C: noop
+		S: OK "done"
+		C: NOOP "a \"tag\""
+		S: OK (TAG "a \"tag\"") "done"
+		C| NOOP {3+}\r\na\r\n\r\n
+		S: OK (TAG {3}
+		S: a
+		S: ) "done"`,
+	"before the login": greeting + `
+		C: PUTSCRIPT "a" "keep;"
+		S: NO "log in first"
+		C: STARTTLS
+		S: NO "unknown command"
+		C: LOGOUT 1
+		S: NO "wrong arguments"`,
+	"pipelined": login + `
+		C| PUTSCRIPT "a" "stop;"\r\nSETACTIVE "a"\r\nLOGOUT\r\n
+		S: OK "stored"
+		S: OK "done"
+		S: OK "bye"
+		S! close`,
+}
+
 func TestDialogs(t *testing.T) {
-	for name, script := range map[string]string{
-		"login with a challenge": greeting + `
-			C: AUTHENTICATE "PLAIN"
-			S: ""
-			C: "` + right + `"
-			S: OK "logged in"
-			C: LISTSCRIPTS
-			S: OK "listed"`,
-		"login by literals": greeting + `
-			C| authenticate {5+}\r\nPLAIN {16+}\r\n` + right + `\r\n
-			S: OK "logged in"
-			C: CAPABILITY
-			S: "IMPLEMENTATION" *
-			S: "SASL" *
-			S: "SIEVE" *
-			S: "UNAUTHENTICATE"
-			S: "VERSION" *
-			S: "OWNER" "demo"
-			S: OK "ready"`,
-		"login for another": greeting + `
-			C: AUTHENTICATE "PLAIN" "cm9vdABkZW1vAGRlbW8="
-			S: NO "wrong user or password"`,
-		"login cancelled": greeting + `
-			C: AUTHENTICATE "PLAIN"
-			S: ""
-			C: "*"
-			S: NO "cancelled"
-			C: LISTSCRIPTS
-			S: NO "log in first"`,
-		"three wrong passwords": greeting + `
-			C: AUTHENTICATE "PLAIN" "` + wrong + `"
-			S: NO "wrong user or password"
-			C: AUTHENTICATE "PLAIN" ""
-			S: NO "wrong user or password"
-			C: AUTHENTICATE "PLAIN" "` + wrong + `"
-			S: BYE "too many failed logins"
-			S! close`,
-		"login in other ways": greeting + `
-			C: AUTHENTICATE "SCRAM-SHA-1"
-			S: NO "unknown mechanism"
-			C: AUTHENTICATE "PLAIN" "%"
-			S: NO "no base64"
-			C: AUTHENTICATE 1
-			S: NO "wrong arguments"
-			C: AUTHENTICATE "PLAIN"
-			S: ""
-			C: 1
-			S: BYE "syntax error: string expected"
-			S! close`,
-		"logout and in again": login + `
-			C: UNAUTHENTICATE
-			S: OK "logged out"
-			C: UNAUTHENTICATE
-			S: NO "log in first"
-			C: AUTHENTICATE "PLAIN" "` + right + `"
-			S: OK "logged in"
-			C: AUTHENTICATE "PLAIN" "` + right + `"
-			S: NO "already logged in"
-			C: LOGOUT
-			S: OK "bye"
-			S! close`,
-		"a script's life": login + `
-			C: HAVESPACE "a" 100
-			S: OK "there is room"
-			C| PUTSCRIPT "a" {7+}\r\nkeep;\r\n\r\n
-			S: OK "stored"
-			C: PUTSCRIPT "b \"c\"" "stop;"
-			S: OK "stored"
-			C: SETACTIVE "b \"c\""
-			S: OK "done"
-			C: LISTSCRIPTS
-			S: "a"
-			S: "b \"c\"" ACTIVE
-			S: OK "listed"
-			C: GETSCRIPT "a"
-			S: {7}
-			S: keep;
-			S:
-			S: OK "sent"
-			C: DELETESCRIPT "b \"c\""
-			S: NO (ACTIVE) "the active script cannot be deleted"
-			C: RENAMESCRIPT "b \"c\"" "d"
-			S: OK "renamed"
-			C: RENAMESCRIPT "d" "a"
-			S: NO (ALREADYEXISTS) "there is a script of that name"
-			C: SETACTIVE "a"
-			S: OK "done"
-			C: DELETESCRIPT "d"
-			S: OK "deleted"
-			C: SETACTIVE ""
-			S: OK "done"
-			C: LISTSCRIPTS
-			S: "a"
-			S: OK "listed"`,
-		"scripts that are not there": login + `
-			C: GETSCRIPT "x"
-			S: NO (NONEXISTENT) "there is no such script"
-			C: SETACTIVE "x"
-			S: NO (NONEXISTENT) "there is no such script"
-			C: DELETESCRIPT "x"
-			S: NO (NONEXISTENT) "there is no such script"
-			C: RENAMESCRIPT "x" "y"
-			S: NO (NONEXISTENT) "there is no such script"`,
-		"broken scripts": login + `
-			C: CHECKSCRIPT "keep;"
-			S: OK "well formed"
-			C: CHECKSCRIPT "if true { keep;"
-			S: NO "line 1: '{' is not closed"
-			C: PUTSCRIPT "a" "keep"
-			S: NO "line 1: a command without a semicolon"
-			C: LISTSCRIPTS
-			S: OK "listed"`,
-		"too long": login + `
-			C: HAVESPACE "a" 65537
-			S: NO (QUOTA/MAXSIZE) "the script is too long"
-			C: CHECKSCRIPT {65537+}
-			C: ` + strings.Repeat("#", 65537) + `
-			S: NO (QUOTA/MAXSIZE) "the script is too long"
-			C: NOOP
-			S: OK "done"`,
-		"far too long": login + `
-			C: CHECKSCRIPT {1048577+}
-			S: BYE "syntax error: bad literal"
-			S! close`,
-		"names": login + `
-			C: PUTSCRIPT "" "keep;"
-			S: NO "a script cannot have that name"
-			C: PUTSCRIPT "a	b" "keep;"
-			S: NO "a script cannot have that name"
-			C: HAVESPACE "` + strings.Repeat("n", 513) + `" 1
-			S: NO "a script cannot have that name"
-			C| PUTSCRIPT "\xff" "keep;"\r\n
-			S: NO "a script cannot have that name"`,
-		"noop": greeting + `
-			C: noop
-			S: OK "done"
-			C: NOOP "a \"tag\""
-			S: OK (TAG "a \"tag\"") "done"
-			C| NOOP {3+}\r\na\r\n\r\n
-			S: OK (TAG {3}
-			S: a
-			S: ) "done"`,
-		"before the login": greeting + `
-			C: PUTSCRIPT "a" "keep;"
-			S: NO "log in first"
-			C: STARTTLS
-			S: NO "unknown command"
-			C: LOGOUT 1
-			S: NO "wrong arguments"`,
-		"pipelined": login + `
-			C| PUTSCRIPT "a" "stop;"\r\nSETACTIVE "a"\r\nLOGOUT\r\n
-			S: OK "stored"
-			S: OK "done"
-			S: OK "bye"
-			S! close`,
-	} {
+	for name, script := range dialogs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			talk.Run(t, talk.Serve(t, demo().Serve), script)
