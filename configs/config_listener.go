@@ -112,7 +112,7 @@ type Listener struct {
 
 	// A pause before the greeting. A client that sends something during the
 	// pause is rejected: only programs that do not wait for replies do so (RFC
-	// 5321, section 4.3.1). Some seconds detect more of them; 0s is no pause.
+	// 5321, section 4.3.1). Some seconds detect more of them; 0s turns it off.
 	GreetDelay *time.Duration `yaml:"greet_delay" default:"5ms" min:"0s" max:"1m" services:"smtp"`
 
 	// The treatment of a bare CR or LF in a message, with which mail could be

@@ -26,7 +26,7 @@ func (l Listener) ReceivedOn() bool {
 }
 
 // GreetPause returns the pause before the greeting, in which no client should
-// send anything; zero is no pause.
+// send anything; zero means no pause.
 func (l Listener) GreetPause() time.Duration {
 	switch {
 	case l.Service != SMTP:

@@ -126,7 +126,7 @@ func TestShutdownWhileWaitingForHeaders(t *testing.T) {
 }
 
 // Another process has the socket: connections that were accepted before become
-// sessions, those that wait are left to it, and sessions end by themselves.
+// sessions, those that wait for accept are left to that process, and sessions end by themselves.
 func TestDrainLeavesSockets(t *testing.T) {
 	t.Parallel()
 	w := behind(t, func(s *setup) { s.Timeouts.ProxyHeader = time.Minute })

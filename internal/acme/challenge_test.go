@@ -51,7 +51,7 @@ func TestChallengeListenersServeNothingElse(t *testing.T) {
 	}
 }
 
-// One client that holds connections open keeps neither the CA nor others out.
+// A client that holds connections open keeps out neither the CA nor other clients.
 func TestH7_ChallengesAndPolicy(t *testing.T) {
 	t.Parallel()
 	site := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "policy") })

@@ -21,8 +21,8 @@ func newer(a, b *x509.Certificate) bool {
 	return bytes.Compare(a.Raw, b.Raw) > 0
 }
 
-// followTime is the time between two looks at the shared state, within which this
-// instance also sends what it has got while it did not reach the others.
+// followTime returns the time between two reads of the shared state. At each read this
+// instance also sends the changes that it made while it could not reach the store.
 func (k *Keeper) followTime() time.Duration {
 	if k.o.Follow > 0 {
 		return k.o.Follow

@@ -138,7 +138,7 @@ func parseAccountKey(data []byte) (crypto.Signer, error) {
 	return key, nil
 }
 
-// parseKey reads a key that keyText has written; nil: it is none.
+// parseKey reads a key that keyText has written; nil: the text is not a key.
 func parseKey(data []byte) crypto.Signer {
 	block, _ := pem.Decode(data)
 	if block == nil {

@@ -45,7 +45,7 @@ func (w *world) alerted(change func(*tls.Config)) bool {
 func old(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }
 
 // A client that the policy would refuse gets one notice a day, also after a restart.
-// Others get none.
+// Other clients get none.
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, notifying)

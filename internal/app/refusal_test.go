@@ -82,8 +82,9 @@ func (w *world) line(conn net.Conn, wanted func(string) bool) string {
 	}
 }
 
-// What a backend says to a client that it knows is the client's answer: in its
-// words, of one server of a pool, without a change of its health, and no error.
+// If a backend knows the client's address and refuses the session, the client receives
+// the backend's text. No other server of the pool is tried, the server stays healthy,
+// and the log has no error.
 func TestRefusalIsTheClients(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -18,8 +18,8 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// What outlives a generation, or changes place: session tickets, the status
-// page, the log, the inventory.
+// Session tickets, the status page, the log and the inventory outlive a reload, also if
+// their addresses or files change.
 func TestWhatOutlivesReloads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "status: {listen: \"127.0.0.1:0\"}\n"+twoServices)

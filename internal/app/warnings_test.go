@@ -106,7 +106,7 @@ func TestH12_ModesThatChange(t *testing.T) {
 	}
 }
 
-// What the program keeps for itself is nobody else's business.
+// A state folder that other users can read or write causes a warning.
 func TestH12_StateFolder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, imaps)

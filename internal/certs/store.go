@@ -23,7 +23,7 @@ type Getter func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 type Store struct {
 	table atomic.Pointer[table]
 
-	mu            sync.Mutex // for what the table is made of
+	mu            sync.Mutex // guards the fields below, from which the table is made
 	own, supplied []tls.Certificate
 	rejected      map[string]tls.Certificate // by the raw leaf: what is served instead
 	changed       func()                     // may be nil

@@ -41,7 +41,7 @@
 //	instead NAME PASSWORD  the lookup replaces the credentials
 //	backend_login METHOD   the gate.LoginMethod
 //
-// Others contain the events that the Observer must have received at the end,
+// Other options contain the events that the Observer must have received at the end,
 // separated by "; ":
 //
 //	ends REASON            the reason for which the session ends

@@ -33,7 +33,7 @@ type Slot struct {
 	slots  *Slots
 	client netip.Addr // invalid: not known yet
 
-	// What follows is guarded by the mutex of slots.
+	// The mutex of slots guards the following fields.
 	service  int16
 	class    Class
 	pinned   bool // must not be evicted at this time

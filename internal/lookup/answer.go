@@ -116,7 +116,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// wait returns the time in Auth-Wait. An invalid one is none, as in nginx.
+// wait returns the time in Auth-Wait. An invalid value counts as none, as in nginx.
 func wait(h http.Header) time.Duration {
 	seconds, err := strconv.ParseUint(h.Get("Auth-Wait"), 10, 31)
 	if err != nil {

@@ -207,7 +207,7 @@ func TestRulesOfADestination(t *testing.T) {
 	}
 }
 
-// What keeps DANE from being used is said once a domain and hour.
+// The reason why DANE cannot be used is logged once an hour for each domain.
 func TestWithoutDANEIsLogged(t *testing.T) {
 	const mx, tlsa = "mx.a.example", "TLSA _25._tcp.mx.a.example"
 	for name, tt := range map[string]struct {

@@ -104,7 +104,7 @@ const (
 
 var errFile = errors.New("it is damaged or of another version")
 
-// Load reads a file of Save. No file is no error.
+// Load reads a file of Save. A missing file is not an error.
 func (t *Table) Load(file string, now time.Time) error {
 	text, err := statefile.Read(file, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -35,7 +35,7 @@ type registration struct {
 	number int32
 }
 
-// Entry identifies a waiter's registration. The zero value is none.
+// Entry identifies a waiter's registration. The zero value stands for no waiter.
 type Entry struct {
 	descriptor int32 // descriptor + 1; 0: not registered
 	number     int32

@@ -104,7 +104,7 @@ func TestRelaysForSomeSenders(t *testing.T) {
 	}
 }
 
-// What decides nothing about passwords is no clearance either.
+// A reply that says nothing about the password does not clear the backend.
 func TestPasswordIsNotKnown(t *testing.T) {
 	capabilities := rule{"CAPABILITY", "* CAPABILITY IMAP4rev1\r\nTAG OK\r\n"}
 	for name, c := range map[string]struct {

@@ -139,7 +139,7 @@ func TestFetchesAreBounded(t *testing.T) {
 	})
 }
 
-// What has failed is not tried with each message.
+// A fetch that has failed is not repeated for each message.
 func TestFailuresAreRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dns, web := newSlow(t, 0)

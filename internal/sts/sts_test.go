@@ -181,7 +181,7 @@ func TestUnavailable(t *testing.T) {
 	expect(false, false)
 }
 
-// What a web server can answer, and what of it is a policy.
+// Only a complete answer of the right web server is a policy.
 func TestWeb(t *testing.T) {
 	ca := authority.New(t)
 	for name, tt := range map[string]struct {

@@ -28,8 +28,8 @@ var openings = []struct {
 	{true, "half a handshake", "\x16\x03\x01\x02\x00\x01\x00"},
 }
 
-// One client holds only its share, whatever it has sent, and keeps out neither
-// other clients nor itself.
+// A client can hold only its share of the connections, whatever it has sent. Neither
+// other clients nor its own new connections are refused.
 func TestH7_ShareOfAClient(t *testing.T) {
 	for _, o := range openings {
 		t.Run(fmt.Sprintf("TLS %t, %s", o.secure, o.what), func(t *testing.T) {

@@ -38,8 +38,8 @@ func printable(text string) string {
 	}, text)
 }
 
-// plain matches strings that need no quotes: they are no numbers, and have no
-// character with a meaning.
+// plain matches strings that need no quotes: they are not numbers, and have no
+// character with a meaning in YAML.
 var plain = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./@+-]*$`)
 
 var reserved = []string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}

@@ -63,7 +63,7 @@ func (t *Timeline) Restore(text []byte, now time.Time) error {
 	return nil
 }
 
-// Load reads a file of Save. No file is no error.
+// Load reads a file of Save. A missing file is not an error.
 func (t *Timeline) Load(file string, now time.Time) error {
 	text, err := statefile.Read(file, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {

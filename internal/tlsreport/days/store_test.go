@@ -139,7 +139,7 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// What no report could be sent for, because the proxy did not run, is removed.
+// Results that could not be reported, because the proxy did not run, are removed.
 func TestOldDays(t *testing.T) {
 	c := at("2026-11-28 10:00:00")
 	s := New(filepath.Join(t.TempDir(), "tlsrpt.db"), "", c.now)
