@@ -107,11 +107,15 @@ func (s *servedCheck) check(ctx context.Context, g *generation, addresses []net.
 	var all []servedAt
 	for again := true; again && ctx.Err() == nil; {
 		all, again = nil, false
+		plan := s.plan(g)
 		for i, service := range g.services {
+			if ctx.Err() != nil {
+				return true
+			}
 			if !service.tls.offered {
 				continue
 			}
-			at := s.look(ctx, g, service, addresses[i], certs.Inspection{Roots: roots, Now: now})
+			at := s.look(ctx, g, plan, service, addresses[i], certs.Inspection{Roots: roots, Now: now})
 			again = s.reject(at, now) || again
 			all = append(all, at)
 		}
@@ -190,19 +194,25 @@ func (s *servedCheck) reject(at servedAt, now time.Time) (changed bool) {
 // remember keeps the certificates that clients accept, for the next check. Where no
 // listener was reached, those of the last check stay.
 func (s *servedCheck) remember(all []servedAt) {
-	accepted := map[string][]tls.Certificate{}
+	refused := map[string]map[string]bool{} // by key: the certificates, as DER
+	stores := map[string]*certs.Store{}
 	for _, at := range all {
-		if at.unreached != nil {
-			accepted[at.key] = s.accepted[at.key]
+		if at.unreached == nil {
+			stores[at.key] = at.store
+		}
+		if refused[at.key] == nil {
+			refused[at.key] = map[string]bool{}
+		}
+		for _, c := range at.refused() {
+			refused[at.key][string(c.Leaf.Raw)] = true
 		}
 	}
-	for _, at := range all {
-		if at.unreached != nil {
-			continue
+	accepted := map[string][]tls.Certificate{}
+	for key, bad := range refused {
+		accepted[key] = s.accepted[key]
+		if store := stores[key]; store != nil {
+			accepted[key] = slices.DeleteFunc(slices.Clone(store.Certificates()), func(c tls.Certificate) bool { return bad[string(c.Leaf.Raw)] })
 		}
-		accepted[at.key] = slices.DeleteFunc(slices.Clone(at.store.Certificates()), func(c tls.Certificate) bool {
-			return slices.ContainsFunc(all, func(other servedAt) bool { return other.key == at.key && other.refused(c) })
-		})
 	}
 	s.accepted = accepted
 }

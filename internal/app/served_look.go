@@ -36,23 +36,27 @@ type seenCertificate struct {
 	note    string
 }
 
-const (
-	maxSeenNames    = 50               // that are asked for at one listener
-	servedCheckWait = 10 * time.Second // for one handshake, after the pause before a greeting
-)
+// servedCheckWait bounds one handshake, after the pause before a greeting.
+const servedCheckWait = 10 * time.Second
 
-// look makes handshakes with a listener: without a name and with each name, and where a
-// name has certificates with keys of both kinds, with each kind.
-func (s *servedCheck) look(ctx context.Context, g *generation, service Service, address net.Addr, in certs.Inspection) servedAt {
+// look makes handshakes with a listener: without a name and with each name of its share,
+// and where a name has certificates with keys of both kinds, with each kind.
+func (s *servedCheck) look(ctx context.Context, g *generation, plan *servedPlan, service Service, address net.Addr, in certs.Inspection) servedAt {
+	key := service.tls.served
 	at := servedAt{
-		service: service, key: service.tls.served, store: g.stores.of(service), inspect: in, keysStay: g.acme != nil && g.acme.rollover != nil,
+		service: service, key: key, store: g.stores.of(service), files: plan.files[key], inspect: in,
+		keysStay: g.acme != nil && g.acme.rollover != nil,
 	}
 	ip := addressOf(address).Addr()
 	hidden := slices.ContainsFunc(service.mail.hideSTARTTLS, func(p netip.Prefix) bool { return p.Contains(ip) })
 	if hidden && !service.Implicit {
 		return at // STARTTLS is not offered to this machine
 	}
-	for _, name := range s.names(g, &at) {
+	names := plan.share(key)
+	if !service.tls.scope.StrictSNI {
+		names = append([]string{""}, names...)
+	}
+	for _, name := range names {
 		for _, rules := range at.offers(name) {
 			seen, err := s.handshake(ctx, at, address, name, rules)
 			if err != nil {
@@ -63,35 +67,6 @@ func (s *servedCheck) look(ctx context.Context, g *generation, service Service, 
 		}
 	}
 	return at
-}
-
-// names lists the names that a listener is asked for: those of its certificates, those
-// that are ordered by ACME, and the hostname if a certificate was for it. An empty name
-// stands for none.
-func (s *servedCheck) names(g *generation, at *servedAt) (names []string) {
-	add := func(name string) {
-		name = strings.Replace(name, "*", "letterlock-check", 1)
-		if _, err := netip.ParseAddr(name); err != nil && !slices.Contains(names, name) && len(names) < maxSeenNames {
-			names = append(names, name)
-		}
-	}
-	if !at.service.tls.scope.StrictSNI {
-		add("")
-	}
-	if hostname := g.config.Hostname; slices.ContainsFunc(s.accepted[at.key], func(c tls.Certificate) bool { return c.Leaf.VerifyHostname(hostname) == nil }) {
-		add(hostname)
-	}
-	for _, served := range g.config.Served() {
-		if served.Key() == at.key {
-			at.files = len(served.Files)
-		}
-	}
-	for _, c := range at.store.Certificates() {
-		for _, name := range c.Leaf.DNSNames {
-			add(name)
-		}
-	}
-	return names
 }
 
 // offers returns what clients offer: all that the policy accepts, and if there are
@@ -162,11 +137,14 @@ func (at servedAt) fromFile(c tls.Certificate) bool {
 	return slices.ContainsFunc(all[:min(at.files, len(all))], func(other tls.Certificate) bool { return sameLeaf(other, c) })
 }
 
-// refused reports whether clients refuse a certificate.
-func (at servedAt) refused(c tls.Certificate) bool {
-	return slices.ContainsFunc(at.seen, func(seen seenCertificate) bool {
-		return seen.problem != "" && slices.ContainsFunc(at.blamed(seen), func(b tls.Certificate) bool { return sameLeaf(b, c) })
-	})
+// refused lists the certificates that clients refuse.
+func (at servedAt) refused() (all []tls.Certificate) {
+	for _, seen := range at.seen {
+		if seen.problem != "" {
+			all = append(all, at.blamed(seen)...)
+		}
+	}
+	return all
 }
 
 // blamed lists the certificates of the store that have the problem of a handshake: the one
