@@ -18,11 +18,11 @@ type dialer struct {
 	o Options
 
 	mu    sync.Mutex
-	moved string // the node of a Cluster that has the values; empty: not known
+	known string // the master, or the node of a Cluster that has the values; empty: not known
 }
 
-// dial asks the Sentinels for the server, or follows the last redirection of a Cluster,
-// or else takes the first address that answers.
+// dial connects to the master that the Sentinels name, or follows the last redirection of
+// a Cluster, or else takes the first address that answers.
 func (d *dialer) dial(ctx context.Context) (redis.Conn, error) {
 	addresses := d.o.Addresses
 	if d.o.SentinelMaster != "" {
@@ -31,8 +31,8 @@ func (d *dialer) dial(ctx context.Context) (redis.Conn, error) {
 			return nil, err
 		}
 		addresses = []string{master}
-	} else if moved := d.node(); moved != "" {
-		addresses = append([]string{moved}, addresses...)
+	} else if node := d.server(); node != "" {
+		addresses = append([]string{node}, addresses...)
 	}
 	var failed error
 	for _, address := range addresses {
@@ -42,31 +42,85 @@ func (d *dialer) dial(ctx context.Context) (redis.Conn, error) {
 		}
 		failed = errors.Join(failed, fmt.Errorf("%s: %w", address, err))
 	}
+	d.forget()
 	return nil, failed
 }
 
-// master asks the Sentinels, one after the other, which server is the master
-// (https://redis.io/docs/latest/develop/reference/sentinel-clients/). It returns the
-// first answer: a server that is not the master any more refuses to write, and then the
-// Sentinels are asked again.
+// master returns the master that the Sentinels name
+// (https://redis.io/docs/latest/develop/reference/sentinel-clients/). It remembers the
+// answer until a check of the store has failed.
 func (d *dialer) master(ctx context.Context) (address string, err error) {
-	var failed error
-	for _, sentinel := range d.o.Addresses {
-		address, err := d.ask(ctx, sentinel)
-		if err == nil {
+	if known := d.server(); known != "" {
+		return known, nil
+	}
+	address, err = d.elect(ctx)
+	if err == nil {
+		d.remember(address)
+	}
+	return address, err
+}
+
+// answer is the answer of a Sentinel.
+type answer struct {
+	from    int // the number of the Sentinel
+	address string
+	err     error
+}
+
+// elect asks all Sentinels at the same time, and returns the master that most of them
+// name. A Sentinel that was restarted, or cut off, may name a former master, which accepts
+// writes until it learns that it has become a replica, and loses them then.
+func (d *dialer) elect(ctx context.Context) (address string, err error) {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	ctx, cancel := context.WithTimeout(ctx, sentinelTime)
+	defer cancel()
+	answers := make(chan answer, len(d.o.Addresses))
+	for i, sentinel := range d.o.Addresses {
+		asking.Go(func() {
+			address, err := d.ask(ctx, sentinel)
+			answers <- answer{i, address, err}
+		})
+	}
+	all := make([]answer, len(d.o.Addresses))
+	for range all {
+		a := <-answers
+		all[a.from] = a
+		if address, votes := mostNamed(all); votes > len(all)/2 {
 			return address, nil
 		}
-		failed = errors.Join(failed, fmt.Errorf("the Sentinel %s: %w", sentinel, err))
+	}
+	if address, votes := mostNamed(all); votes > 0 {
+		return address, nil
+	}
+	var failed error
+	for i, a := range all {
+		failed = errors.Join(failed, fmt.Errorf("the Sentinel %s: %w", d.o.Addresses[i], a.err))
 	}
 	return "", failed
+}
+
+// mostNamed returns the address that most Sentinels name. Of several it is the one that comes
+// first.
+func mostNamed(all []answer) (address string, votes int) {
+	count := map[string]int{}
+	for _, a := range all {
+		if a.address != "" {
+			count[a.address]++
+		}
+	}
+	for _, a := range all {
+		if count[a.address] > votes {
+			address, votes = a.address, count[a.address]
+		}
+	}
+	return address, votes
 }
 
 var errNoMaster = errors.New("it knows no master of that name (cluster.sentinel_master)")
 
 // ask asks a Sentinel. One that requires a login gets the name and password of the store.
 func (d *dialer) ask(ctx context.Context, sentinel string) (address string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, sentinelTime)
-	defer cancel()
 	address, err = d.askAs(ctx, sentinel, "", "")
 	if refusal, ok := errors.AsType[redis.Error](err); ok && strings.HasPrefix(string(refusal), "NOAUTH") && d.o.Password != "" {
 		return d.askAs(ctx, sentinel, d.o.User, d.o.Password)
@@ -132,28 +186,29 @@ const (
 	writeTime    = 2 * time.Second
 )
 
-func (d *dialer) node() string {
+func (d *dialer) server() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.moved
+	return d.known
+}
+
+func (d *dialer) remember(server string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.known = server
 }
 
 // follow remembers the node that a Cluster redirects to, and reports whether the error
 // is a redirection (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
 func (d *dialer) follow(err error) bool {
 	words := strings.Fields(err.Error())
-	if len(words) != 3 || words[0] != "MOVED" {
+	if d.o.SentinelMaster != "" || len(words) != 3 || words[0] != "MOVED" {
 		return false
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.moved = words[2]
+	d.remember(words[2])
 	return true
 }
 
-// forget forgets the node, so that the configured addresses are tried first.
-func (d *dialer) forget() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.moved = ""
-}
+// forget forgets the server, so that the Sentinels are asked, or the configured addresses
+// are tried first.
+func (d *dialer) forget() { d.remember("") }

@@ -66,6 +66,36 @@ func TestSentinel(t *testing.T) {
 	start(t, unknown).logs("it knows no master of that name")
 }
 
+// A Sentinel that was cut off, or restarted, may still name a former master. The other
+// Sentinels outvote it, also if one of them is dead or silent.
+func TestAStaleSentinel(t *testing.T) {
+	former, present := miniredis.RunT(t), miniredis.RunT(t)
+	stale, right := newSentinel(t, former.Addr).Addr().String(), newSentinel(t, present.Addr).Addr().String()
+	for name, sentinels := range map[string][]string{
+		"the first of three":       {stale, right, newSentinel(t, present.Addr).Addr().String()},
+		"the second of three":      {right, stale, newSentinel(t, present.Addr).Addr().String()},
+		"the last but one of four": {newSilent(t), right, stale, newSentinel(t, present.Addr).Addr().String()},
+	} {
+		o := options("one", sentinels...)
+		o.SentinelMaster, o.Prefix = "mail", strings.ReplaceAll(name, " ", "-")
+		join(t, o).mustSet(aName, "value")
+	}
+	if n := len(former.Keys()); n > 0 || len(present.Keys()) == 0 {
+		t.Errorf("the former master has %d values", n)
+	}
+}
+
+// newSilent returns the address of a server that accepts connections, and says nothing.
+func newSilent(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l.Addr().String()
+}
+
 // A Sentinel that requires a login gets that of the store.
 func TestSentinelWithLogin(t *testing.T) {
 	store := miniredis.RunT(t)
