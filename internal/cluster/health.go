@@ -205,6 +205,9 @@ func (s *Store) check() {
 		s.health.setWrites(nil)
 	}
 	if err != nil {
+		s.health.countFailure()
+	}
+	if err != nil && !errors.Is(err, errLate) {
 		s.dialer.forget()
 		s.reset()
 	}

@@ -35,10 +35,7 @@ const (
 	// commandTime bounds a command outside of sessions.
 	commandTime = 2 * time.Second
 
-	checkTime    = time.Second // between two checks
-	maxConns     = 32
-	maxIdleConns = 8
-	idleTime     = 5 * time.Minute
+	checkTime = time.Second // between two checks
 )
 
 // Store is a connection to the store. The order of calls is New, Every, Start, Close.
@@ -55,6 +52,7 @@ type Store struct {
 
 	mu   sync.Mutex
 	pool *redis.Pool
+	uses chan struct{} // holds one item for each connection that is in use or being made
 
 	life    context.Context
 	end     context.CancelFunc
@@ -78,7 +76,7 @@ func New(o Options) (*Store, error) {
 	if o.SessionTime == 0 {
 		o.SessionTime = sessionTime
 	}
-	s := &Store{o: o, sealer: sealer, dialer: &dialer{o: o}, id: randomID(), pause: checkTime, asked: make(chan struct{}, 1)}
+	s := &Store{o: o, sealer: sealer, dialer: &dialer{o: o}, id: randomID(), pause: checkTime, uses: make(chan struct{}, maxConns), asked: make(chan struct{}, 1)}
 	s.health.log, s.health.changed = o.Log, make(chan struct{})
 	s.life, s.end = context.WithCancel(context.Background())
 	s.pool = s.newPool()
@@ -89,10 +87,6 @@ func randomID() string {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails
 	return hex.EncodeToString(id[:])
-}
-
-func (s *Store) newPool() *redis.Pool {
-	return &redis.Pool{DialContext: s.dialer.dial, MaxIdle: maxIdleConns, MaxActive: maxConns, Wait: true, IdleTimeout: idleTime}
 }
 
 // Every makes Start call a function regularly while the store is up: first as soon as it
@@ -109,7 +103,9 @@ func (s *Store) Retire() { s.retired.Store(true) }
 
 // Close ends the connections and all jobs.
 func (s *Store) Close() {
+	s.mu.Lock()
 	s.end()
+	s.mu.Unlock()
 	s.running.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,23 +172,6 @@ func (s *Store) work() {
 	}
 }
 
-// reset closes all connections: the next command connects anew.
-func (s *Store) reset() {
-	s.mu.Lock()
-	old := s.pool
-	s.pool = s.newPool()
-	s.mu.Unlock()
-	_ = old.Close()
-}
-
-// connection returns a connection; the caller closes it.
-func (s *Store) connection(ctx context.Context) (redis.Conn, error) {
-	s.mu.Lock()
-	pool := s.pool
-	s.mu.Unlock()
-	return pool.GetContext(ctx)
-}
-
 // ErrDown is the error of commands while the store is down.
 var ErrDown = errors.New("the store is down")
 
@@ -226,10 +205,10 @@ func (s *Store) try(ctx context.Context, commands func(ctx context.Context, conn
 }
 
 func (s *Store) once(ctx context.Context, commands func(ctx context.Context, conn redis.Conn) error) error {
-	conn, err := s.connection(ctx)
+	conn, err := s.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
+	defer s.giveBack(conn)
 	return commands(ctx, conn)
 }
