@@ -73,7 +73,8 @@ func (h *Hash) Len(ctx context.Context) (n int, err error) {
 const scanCount = 200
 
 // Each calls f with every value. A value that is changed meanwhile may be missing or come
-// twice. Each ends after most values.
+// twice. Each ends after most values. A reply without values counts as one: a hostile store
+// could send such replies without end.
 func (h *Hash) Each(ctx context.Context, most int, f func(value []byte)) error {
 	cursor := "0"
 	for n := 0; n < most; {
@@ -82,8 +83,8 @@ func (h *Hash) Each(ctx context.Context, most int, f func(value []byte)) error {
 			return err
 		}
 		cursor = next
+		n += max(1, len(pairs)/2)
 		for i := 0; i+1 < len(pairs); i += 2 {
-			n++
 			if value := h.store.unseal(h.value(string(pairs[i])), pairs[i+1]); value != nil {
 				f(value)
 			}

@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 )
 
 // A set holds many values, which the store can neither read nor exchange.
@@ -42,5 +44,29 @@ func TestHash(t *testing.T) {
 	server.HSet(hash.key, a, textB, b, textA)
 	if seen := all(10_000); len(seen) != 997 || seen["value 1"] {
 		t.Errorf("%d values after two were exchanged", len(seen))
+	}
+}
+
+// A store cannot keep an instance busy with replies without values.
+func TestH17_AHashWithoutEnd(t *testing.T) {
+	store := miniredis.RunT(t)
+	one := join(t, options("one", store.Addr()))
+	var scans atomic.Int64
+	store.Server().SetPreHook(func(c *server.Peer, command string, _ ...string) bool {
+		if command != "HSCAN" {
+			return false
+		}
+		next := "7"
+		if scans.Add(1) == 1000 { // an end nevertheless
+			next = "0"
+		}
+		c.WriteLen(2)
+		c.WriteBulk(next)
+		c.WriteLen(0)
+		return true
+	})
+	err := one.Hash(Name{"inventory", "one"}).Each(t.Context(), 100, func([]byte) { t.Error("a value") })
+	if n := scans.Load(); err != nil || n != 100 {
+		t.Errorf("%d commands, %v", n, err)
 	}
 }
