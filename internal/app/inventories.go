@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -32,6 +33,7 @@ const (
 	copyCheckTime  = time.Minute
 	copyBatch      = 500 // entries in one command
 	maxCopyWaiting = 10_000
+	readTime       = 10 * time.Minute // bounds the reading of all copies from a hostile store
 	indexVersion   = 1
 	maxIndex       = 256 // instances
 )
@@ -143,13 +145,14 @@ func copyEntries(ctx context.Context, hash *cluster.Hash, written []inventory.En
 // instance into the list of those with a copy.
 func (c *inventoryCopy) check(ctx context.Context, store *cluster.Store, instance string) {
 	n, err := store.Hash(inventoryOf(instance)).Len(ctx)
+	c.mu.Lock()
 	if err == nil && n == 0 {
-		c.mu.Lock()
 		c.behind = true
-		c.mu.Unlock()
 	}
+	age := c.age
+	c.mu.Unlock()
 	if err == nil {
-		err = enterIndex(ctx, store, instance)
+		err = enterIndex(ctx, store, instance, age)
 	}
 	if err != nil {
 		c.log.Debug("cluster: inventory", "error", err)
@@ -171,14 +174,31 @@ func readIndex(value []byte) (index inventoryIndex, newer bool) {
 	return index, index.Version > indexVersion
 }
 
-func enterIndex(ctx context.Context, store *cluster.Store, instance string) error {
-	now := store.Now().Unix()
+// record records an instance. Containers have a new name each time, so an instance that has
+// not written for as long as its copy lives is removed, and the one that has written least
+// recently if there are too many. An age of 0 is not known yet.
+func (x inventoryIndex) record(instance string, now time.Time, age time.Duration) {
+	maps.DeleteFunc(x.Instances, func(_ string, last int64) bool { return age > 0 && last < now.Add(-age).Unix() })
+	x.Instances[instance] = now.Unix()
+	for len(x.Instances) > maxIndex {
+		oldest := instance
+		for name, last := range x.Instances {
+			if last < x.Instances[oldest] {
+				oldest = name
+			}
+		}
+		delete(x.Instances, oldest)
+	}
+}
+
+func enterIndex(ctx context.Context, store *cluster.Store, instance string, age time.Duration) error {
+	now := store.Now()
 	return store.Update(ctx, indexName, 366*24*time.Hour, func(value []byte) []byte {
 		index, newer := readIndex(value)
-		if _, there := index.Instances[instance]; newer || !there && len(index.Instances) >= maxIndex {
+		if newer {
 			return nil
 		}
-		index.Instances[instance] = now
+		index.record(instance, now, age)
 		text, err := json.Marshal(index)
 		if err != nil {
 			return nil
@@ -225,6 +245,8 @@ func inventoriesElsewhere(ctx context.Context, c *configs.Config, log *slog.Logg
 	if !store.Wait(wait) {
 		return nil, fmt.Errorf("%w: %s", cluster.ErrDown, store.Report().Problem)
 	}
+	ctx, end := context.WithTimeout(ctx, readTime)
+	defer end()
 	values, err := store.Get(ctx, indexName)
 	if err != nil {
 		return nil, err
