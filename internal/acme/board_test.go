@@ -18,6 +18,7 @@ type board struct {
 	holders map[string]*boardLock // by name
 	pulled  bool                  // no instance reaches the board
 	full    bool                  // it can only be read
+	keeps   bool                  // its entries live for ever
 }
 
 func newBoard() *board {
@@ -113,7 +114,7 @@ func (m *member) Get(_ context.Context, name string) ([]byte, error) {
 
 // present returns an entry that lives.
 func (b *board) present(name string) []byte {
-	if time.Now().Before(b.ends[name]) {
+	if b.keeps || time.Now().Before(b.ends[name]) {
 		return b.entries[name]
 	}
 	return nil

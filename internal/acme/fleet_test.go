@@ -221,6 +221,24 @@ func TestH17_AnOldCertificateComesBack(t *testing.T) {
 	})
 }
 
+// A store that keeps the failure of an order for ever, or brings it back, does not keep the
+// instances from ordering.
+func TestH17_AnOldFailureComesBack(t *testing.T) {
+	t.Parallel()
+	withFleet(t, newCA(t), time.Minute, func(t *testing.T, f *fleet) {
+		f.board.keeps = true
+		f.ca.SetDown(true)
+		f.serve()
+		time.Sleep(2 * time.Hour)
+		f.ca.SetDown(false)
+		if len(f.board.names(pauseSuffix)) != 1 {
+			t.Error("no failure is shared")
+		}
+		f.pass(t, day)
+		f.wantOrders(t, 1, 1)
+	})
+}
+
 // A restart without the shared state serves the copy in the folder.
 func TestRestartWithoutTheSharedState(t *testing.T) {
 	t.Parallel()

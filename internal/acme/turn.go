@@ -119,18 +119,22 @@ type sharedPause struct {
 	Words  string        `json:"words"`
 	Remedy string        `json:"remedy"`
 	At     time.Time     `json:"at"`
-	Pause  time.Duration `json:"pause"`
+	Wait   time.Duration `json:"wait"`  // until the next order
+	Pause  time.Duration `json:"pause"` // after that, if it fails too
 	Count  int           `json:"count"`
 }
 
-const pauseSuffix = "+pause"
+const (
+	pauseSuffix = "+pause"
+	clockSkew   = 15 * time.Minute // by which the clocks of instances may differ
+)
 
 // sharePause makes the other instances wait too. The entry lives as long as the pause.
 func (k *Keeper) sharePause(e *entry, f failure, now time.Time) {
 	if k.store.shared == nil {
 		return
 	}
-	data, err := json.Marshal(sharedPause{f.words, f.remedy, now, f.pause, f.count})
+	data, err := json.Marshal(sharedPause{f.words, f.remedy, now, f.retry.Sub(now), f.pause, f.count})
 	if err != nil {
 		return
 	}
@@ -141,11 +145,12 @@ func (k *Keeper) sharePause(e *entry, f failure, now time.Time) {
 
 // pausedByOthers reports whether the order of another instance has failed, and takes over
 // that failure. An instance that has started since does not wait: it may have been
-// started because the cause is gone.
+// started because the cause is gone. A store that brings an old failure back delays no
+// order.
 func (k *Keeper) pausedByOthers(e *entry) bool {
 	var p sharedPause
 	data := k.store.fetch(k.life, e.name+pauseSuffix)
-	if data == nil || json.Unmarshal(data, &p) != nil || p.At.Before(k.begun) {
+	if data == nil || json.Unmarshal(data, &p) != nil || p.At.Before(k.begun) || time.Since(p.At) > p.Wait+clockSkew {
 		return false
 	}
 	f := k.table.failureOf(e)
