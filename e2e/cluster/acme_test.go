@@ -78,18 +78,10 @@ func (s *certified) troubles() []trouble {
 		{"nothing fails", "", nil, nil, 1, false},
 		{"the store is cut off", "", func(string) error { return cut(true) }, func() error { return cut(false) }, 1, false},
 		{"the primary of the store is killed", "", func(string) (err error) {
-			if killed, err = s.primary(); err != nil {
-				return err
-			}
-			return killed.Kill()
-		}, func() error { return killed.Start() }, 1, false},
-		{"the store is wiped", "", func(string) error {
-			primary, err := s.primary()
-			if err == nil {
-				_, err = primary.Command("FLUSHALL")
-			}
+			killed, err = s.killPrimary()
 			return err
-		}, func() error { return nil }, 2, false},
+		}, func() error { return killed.Start() }, 1, false},
+		{"the store is wiped", "", func(string) error { return s.wipe() }, func() error { return nil }, 2, false},
 		{"the instance is killed", "", func(orderer string) error {
 			for _, i := range s.instances {
 				if i.Address == orderer {

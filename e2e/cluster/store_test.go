@@ -89,14 +89,79 @@ func (s *site) clusterKeys(name string) string {
 `, s.w.Dir, strings.Join(sentinels, ", "), world.StoreName, name)
 }
 
-// primary returns the Redis that accepts writes.
-func (s *site) primary() (*world.StoreServer, error) {
+// primary returns the Redis that accepts writes, and that most Sentinels name. A former
+// primary that was killed, or cut off, accepts writes too until the Sentinels make it a
+// replica.
+func (s *site) primary() (*world.StoreServer, error) { return s.named(len(s.store)/2 + 1) }
+
+// named returns the primary that a number of Sentinels name.
+func (s *site) named(least int) (*world.StoreServer, error) {
+	count := map[string]int{}
 	for _, each := range s.store {
-		if each.IsPrimary() {
+		if address, err := each.Master(); err == nil {
+			count[address]++
+		}
+	}
+	for _, each := range s.store {
+		if count[each.Node.Address] >= least && each.IsPrimary() {
 			return each, nil
 		}
 	}
-	return nil, fmt.Errorf("the store has no primary")
+	return nil, fmt.Errorf("the store has no primary: the Sentinels name %v", count)
+}
+
+// settle waits until all Sentinels name one primary, and all other servers are its replicas.
+// A cut may have begun a failover, at whose end the Sentinels close the connections of
+// all clients, those of this test too.
+func (s *site) settle() error {
+	var primary *world.StoreServer
+	var err error
+	var n int
+	if !happens(func() bool {
+		if primary, err = s.named(len(s.store)); err == nil {
+			n, err = primary.Replicas()
+		}
+		return err == nil && n == len(s.store)-1
+	}) {
+		return fmt.Errorf("the store is not settled: %d replicas, %v", n, err)
+	}
+	return nil
+}
+
+// awaitPrimary waits for the end of a failover.
+func (s *site) awaitPrimary() (primary *world.StoreServer, err error) {
+	happens(func() bool { primary, err = s.primary(); return err == nil })
+	return primary, err
+}
+
+// killPrimary kills the primary, and returns it.
+func (s *site) killPrimary() (*world.StoreServer, error) {
+	primary, err := s.awaitPrimary()
+	if err != nil {
+		return nil, err
+	}
+	return primary, primary.Kill()
+}
+
+// wipe removes all values of the store.
+func (s *site) wipe() error {
+	primary, err := s.awaitPrimary()
+	if err == nil {
+		_, err = primary.Command("FLUSHALL")
+	}
+	return err
+}
+
+// everywhere sends a command to all servers of the store, each of which may become the
+// primary.
+func (s *site) everywhere(words ...string) error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	return s.all(func(server *world.StoreServer) error {
+		_, err := server.Command(words...)
+		return err
+	})
 }
 
 // The lines of the log about the store.
@@ -159,46 +224,39 @@ func (s *site) all(do func(*world.StoreServer) error) error {
 func (s *site) storeFailures() []failure {
 	var killed *world.StoreServer
 	kill := func() (err error) {
-		if killed, err = s.primary(); err != nil {
+		if killed, err = s.killPrimary(); err != nil {
 			return err
 		}
-		if err := killed.Kill(); err != nil {
-			return err
-		}
-		if !happens(func() bool { _, err := s.primary(); return err == nil }) {
-			return fmt.Errorf("no other Redis becomes the primary: %s", s.store[2].Sentinel.Log.Tail())
+		if _, err := s.awaitPrimary(); err != nil {
+			return fmt.Errorf("no other Redis becomes the primary: %w\n%s", err, s.tails())
 		}
 		return nil
 	}
 	cut := func(cut bool) error {
 		return s.all(func(server *world.StoreServer) error { return server.Node.Cut(cut) })
 	}
-	order := func(words ...string) func() error {
-		return func() error {
-			primary, err := s.primary()
-			if err == nil {
-				_, err = primary.Command(words...)
-			}
-			return err
-		}
-	}
 	nothing := func() error { return nil }
 	return []failure{
 		{"the primary of the store is killed", kill, func() error { return killed.Start() }, nil},
 		{"the store is cut off", func() error { return errors.Join(cut(true), s.noticed(storeDown, storeUp)) }, func() error { return cut(false) }, nil},
-		{"the store is wiped", order("FLUSHALL"), nothing, nil},
+		{"the store is wiped", func() error { return errors.Join(s.settle(), s.wipe()) }, nothing, nil},
 		{"the store is full", func() error {
-			return errors.Join(order("CONFIG", "SET", "maxmemory", "1")(), s.noticed(storeFull, storeWritable))
-		}, order("CONFIG", "SET", "maxmemory", "64mb"), nil},
+			return errors.Join(s.everywhere("CONFIG", "SET", "maxmemory", "1"), s.noticed(storeFull, storeWritable))
+		}, func() error {
+			return errors.Join(s.everywhere("CONFIG", "SET", "maxmemory", "64mb"), s.everywhere("CONFIG", "REWRITE"))
+		}, nil},
 		{"the store answers no writes", func() error {
-			return errors.Join(order("CLIENT", "PAUSE", "60000", "WRITE")(), s.noticed(storeDown, storeUp))
-		}, order("CLIENT", "UNPAUSE"), nil},
+			return errors.Join(s.everywhere("CLIENT", "PAUSE", "60000", "WRITE"), s.noticed(storeDown, storeUp))
+		}, func() error { return s.everywhere("CLIENT", "UNPAUSE") }, nil},
 		{"the store has other values", s.overwrite, nothing, nil},
 	}
 }
 
 // overwrite replaces every value of the instances.
 func (s *site) overwrite() error {
+	if err := s.settle(); err != nil {
+		return err
+	}
 	primary, err := s.primary()
 	if err != nil {
 		return err

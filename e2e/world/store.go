@@ -71,7 +71,7 @@ func (s *StoreServer) Start() error {
 		program string
 		process **Process
 		port    int
-	}{{"redis", &s.Redis, 6379}, {"sentinel", &s.Sentinel, 26379}} {
+	}{{"redis", &s.Redis, redisPort}, {"sentinel", &s.Sentinel, sentinelPort}} {
 		command := root.Command(s.w.Dir, "redis-"+map[string]string{"redis": "server", "sentinel": "sentinel"}[p.program], filepath.Join(s.Dir, p.program+".conf"))
 		if *p.process, err = Run(p.program+" of "+s.Node.Name, s.Node.Move(command)); err != nil {
 			return err
@@ -86,14 +86,20 @@ func (s *StoreServer) Start() error {
 // awaitReplicas waits until the server has a number of replicas, and the
 // Sentinel knows them.
 func (s *StoreServer) awaitReplicas(n int) error {
-	var last string
+	var last int
 	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		var err error
-		if last, err = s.Command("INFO", "replication"); err == nil && strings.Count(last, "state=online") == n {
+		if last, err = s.Replicas(); err == nil && last == n {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s has not %d replicas: %s\n%s", s.Node.Name, n, last, s.Redis.Log.Tail())
+	return fmt.Errorf("%s has %d replicas, not %d\n%s", s.Node.Name, last, n, s.Redis.Log.Tail())
+}
+
+// Replicas counts the replicas that are up to date.
+func (s *StoreServer) Replicas() (int, error) {
+	reply, err := s.Command("INFO", "replication")
+	return strings.Count(reply, "state=online"), err
 }
 
 // IsPrimary reports whether this Redis is the primary.

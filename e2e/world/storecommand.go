@@ -20,16 +20,34 @@ const StoreName = "store.example.com"
 // commandPatience bounds one command to the store.
 const commandPatience = 5 * time.Second
 
+// The ports of the two programs.
+const (
+	redisPort    = 6379
+	sentinelPort = 26379
+)
+
 // Command sends a command to Redis as a user with all rights, and returns the
 // reply. The elements of an array are lines.
 func (s *StoreServer) Command(words ...string) (string, error) {
+	return s.commands(redisPort, []string{"AUTH", "test", s.Password}, words)
+}
+
+// Master returns the address of the primary that this Sentinel knows.
+func (s *StoreServer) Master() (string, error) {
+	reply, err := s.commands(sentinelPort, []string{"SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mail"})
+	address, _, _ := strings.Cut(reply, "\n")
+	return address, err
+}
+
+// commands sends commands to a port, and returns the last reply.
+func (s *StoreServer) commands(port int, all ...[]string) (reply string, err error) {
 	pem, err := os.ReadFile(s.CA)
 	if err != nil {
 		return "", err
 	}
 	settings := &tls.Config{RootCAs: x509.NewCertPool(), ServerName: StoreName}
 	settings.RootCAs.AppendCertsFromPEM(pem)
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: commandPatience}, "tcp", s.Node.At(6379), settings)
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: commandPatience}, "tcp", s.Node.At(port), settings)
 	if err != nil {
 		return "", err
 	}
@@ -38,8 +56,7 @@ func (s *StoreServer) Command(words ...string) (string, error) {
 		return "", err
 	}
 	r := bufio.NewReader(conn)
-	reply := ""
-	for _, command := range [][]string{{"AUTH", "test", s.Password}, words} {
+	for _, command := range all {
 		if _, err := io.WriteString(conn, array(command)); err != nil {
 			return "", err
 		}
