@@ -10,7 +10,7 @@ func checkCluster(c *Config, m Machine, r report) {
 	}
 	checkStoreAddresses(s, at)
 	if s.KeyFile == "" {
-		at.wrong("write key_file: and a file that holds the output of: openssl rand -base64 32", "the cluster has no key")
+		at.in("key_file").wrong(at.either("write key_file: and a file", "set LETTERLOCK_CLUSTER_KEY_FILE to a file")+" that holds the output of: openssl rand -base64 32", "the cluster has no key")
 	}
 	for _, f := range []struct{ key, path string }{{"ca", s.CA}, {"password_file", s.PasswordFile}, {"key_file", s.KeyFile}} {
 		checkReadable(m, f.path, at.in(f.key))
@@ -21,14 +21,15 @@ func checkCluster(c *Config, m Machine, r report) {
 		}
 	}
 	if in := at.in("user"); s.User != "" && s.PasswordFile == "" {
-		in.misplaced("write password_file: and the file with the user's password, or remove user", "a user without a password cannot authenticate")
+		in.misplaced(in.either("write password_file: and the file with the user's password, or remove user", "set LETTERLOCK_CLUSTER_PASSWORD_FILE to the file with the user's password"),
+			"a user without a password cannot authenticate")
 	}
 	checkClusterNames(s, at)
 }
 
 func checkStoreAddresses(s *Cluster, r report) {
 	if len(s.Addresses) == 0 {
-		r.wrong("write addresses: [10.0.0.7]", "the cluster has no addresses")
+		r.in("addresses").wrong(r.either("write addresses: [10.0.0.7]", "set LETTERLOCK_CLUSTER_ADDRESSES to the addresses of the store"), "the cluster has no addresses")
 	}
 	for i, address := range s.Addresses {
 		at := r.in("addresses", i)
@@ -36,7 +37,7 @@ func checkStoreAddresses(s *Cluster, r report) {
 		case !legalStore(address):
 			at.wrong(`write "store.lan", "192.0.2.1:6379" or "[2001:db8::1]:6379"`, "%q is not the address of a server", address)
 		case !s.Encrypted() && PublicHost(hostOf(address)):
-			at.wrong("remove tls: false, or reach the server over a private network", "%s is a public address, and the password would go there in plaintext", hostOf(address))
+			at.wrong(at.either("remove tls: false", "remove LETTERLOCK_CLUSTER_TLS")+", or reach the server over a private network", "%s is a public address, and the password would go there in plaintext", hostOf(address))
 		}
 	}
 }

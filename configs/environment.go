@@ -87,6 +87,10 @@ func entered(v reflect.Value, key string) reflect.Value {
 // setVariable sets a single value, or a list from entries that are separated by
 // commas.
 func setVariable(v reflect.Value, text string) error {
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		return setText(v.Elem(), text)
+	}
 	if v.Kind() != reflect.Slice {
 		return setText(v, text)
 	}
@@ -184,7 +188,7 @@ func (f *findings) quoted(name, text string) {
 
 // unreadable reports a variable whose value cannot be read.
 func (f *findings) unreadable(v Variable, text string, err error) {
-	if v.Key.field.Type.Kind() == reflect.Bool {
+	if t := v.Key.field.Type; t.Kind() == reflect.Bool || t == reflect.TypeFor[*bool]() {
 		f.add(nil, v.Name, strconv.Quote(text)+" is neither true nor false", "set it to true or false")
 		return
 	}

@@ -27,6 +27,7 @@ type Quick struct {
 	Cert            string    `key:"certificates[].cert"`
 	Key             string    `key:"certificates[].key"`
 	ACME            *ACME     `key:"acme"`             // nil: none
+	Cluster         *Cluster  `key:"cluster"`          // nil: none
 	StateDir        string    `key:"state_dir"`        // empty: the default
 	Status          string    `key:"status.listen"`    // empty: no status page
 	StatusPasswords string    `key:"status.passwords"` // empty: none
@@ -79,6 +80,12 @@ func (m Machine) Simple(q Quick) (*Config, error) {
 	if q.ACME != nil {
 		acme := *q.ACME // complete changes the copy
 		c.ACME = &acme
+	}
+	if q.Cluster != nil {
+		cluster := *q.Cluster
+		cluster.Addresses = slices.Clone(cluster.Addresses) // complete changes the copy
+		setDefaults(reflect.ValueOf(&cluster).Elem())
+		c.Cluster = &cluster
 	}
 	override(&c.StateDir, q.StateDir)
 	override(&c.Status.Listen, q.Status)

@@ -72,6 +72,30 @@ func TestSimpleWithACME(t *testing.T) {
 	}
 }
 
+// Instances in containers share their state by variables alone. What is not set has the
+// defaults of a file.
+func TestSimpleWithCluster(t *testing.T) {
+	q, err := FromEnv([]string{
+		"LETTERLOCK_BACKEND=b", "LETTERLOCK_CLUSTER_ADDRESSES=store, 10.0.0.8:7000", "LETTERLOCK_CLUSTER_KEY_FILE=/run/secrets/key",
+		"LETTERLOCK_CLUSTER_TLS=false", "LETTERLOCK_CLUSTER_USER=letterlock", "LETTERLOCK_CLUSTER_PASSWORD_FILE=/run/secrets/password",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Elsewhere("mail.example.com").Simple(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unencrypted := false
+	want := Cluster{
+		Addresses: []string{"store:6379", "10.0.0.8:7000"}, KeyFile: "/run/secrets/key", TLS: &unencrypted, User: "letterlock",
+		PasswordFile: "/run/secrets/password", Prefix: "letterlock", Instance: "mail.example.com",
+	}
+	if !reflect.DeepEqual(*c.Cluster, want) || q.Cluster.Addresses[0] != "store" || q.Cluster.Prefix != "" {
+		t.Errorf("%+v", c.Cluster)
+	}
+}
+
 func TestOwnDomains(t *testing.T) {
 	for hostname, want := range map[string][]string{
 		"mail.example.com":      {"mail.example.com", "example.com"},
@@ -138,6 +162,10 @@ func TestSimpleErrors(t *testing.T) {
 		{"ACME directory", Quick{Backend: "b", ACME: &ACME{Directory: "http://ca.example"}}, `--acme-directory (LETTERLOCK_ACME_DIRECTORY): "http://ca.example" is not an https URL`},
 		{"half an account", Quick{Backend: "b", ACME: &ACME{EAB: &EAB{KID: "kid"}}}, "--acme-eab-kid (LETTERLOCK_ACME_EAB_KID): eab needs"},
 		{"ACME port", Quick{Backend: "b", ACME: &ACME{HTTP: ":25"}}, "--acme-http (LETTERLOCK_ACME_HTTP): :25 is taken by the smtp listener"},
+		{"a cluster without addresses", Quick{Backend: "b", Cluster: &Cluster{KeyFile: "/k"}}, "LETTERLOCK_CLUSTER_ADDRESSES: the cluster has no addresses\n  set LETTERLOCK_CLUSTER_ADDRESSES"},
+		{"a cluster without a key", Quick{Backend: "b", Cluster: &Cluster{Addresses: []string{"store"}}}, "LETTERLOCK_CLUSTER_KEY_FILE: the cluster has no key\n  set LETTERLOCK_CLUSTER_KEY_FILE"},
+		{"a cluster with a user alone", Quick{Backend: "b", Cluster: &Cluster{Addresses: []string{"store"}, KeyFile: "/k", User: "u"}}, "LETTERLOCK_CLUSTER_USER: a user without a password cannot authenticate\n  set LETTERLOCK_CLUSTER_PASSWORD_FILE"},
+		{"a store in public", Quick{Backend: "b", Cluster: &Cluster{Addresses: []string{"10.0.0.7", "8.8.8.8"}, KeyFile: "/k", TLS: new(bool)}}, "LETTERLOCK_CLUSTER_ADDRESSES: 8.8.8.8 is a public address, and the password would go there in plaintext\n  remove LETTERLOCK_CLUSTER_TLS"},
 		{"log", Quick{Backend: "b", LogLevel: "loud"}, `LETTERLOCK_LOG_LEVEL: level cannot be "loud"`},
 	}
 	for _, tt := range tests {
@@ -230,6 +258,7 @@ func TestFromEnvErrors(t *testing.T) {
 		"LETTERLOCK_SMARTHOST_BACKEND=b":   "LETTERLOCK_SMARTHOST_BACKEND: unknown variable",
 		"LETTERLOCK_BACKEND=\"10.0.0.5\"":  "LETTERLOCK_BACKEND: the quotes in \"10.0.0.5\" are part of the value\n  leave the quotes out",
 		"LETTERLOCK_HOSTNAME='a.example'":  "LETTERLOCK_HOSTNAME: the quotes in 'a.example' are part of the value",
+		"LETTERLOCK_CLUSTER_TLS=no":        `LETTERLOCK_CLUSTER_TLS: "no" is neither true nor false`,
 		"LETTERLOCK_ALLOW_OPEN_RELAY=sure": `LETTERLOCK_ALLOW_OPEN_RELAY: "sure" is neither true nor false`,
 	}
 	for pair, want := range tests {
