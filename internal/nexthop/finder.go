@@ -57,8 +57,9 @@ type Finder struct {
 	notices notices
 }
 
-// Lenient returns a finder for mail that must arrive although TLS fails, such as reports
-// about such failures (RFC 8460 §5.3.1). It ignores what domains publish about TLS. The
+// Lenient returns a finder for mail that must arrive although TLS fails: reports about
+// such failures (RFC 8460 §5.3.1), and messages with the header TLS-Required: No (RFC 8689
+// §5). It ignores what domains publish about TLS. The
 // levels in the configuration stay in force, except that the level dane becomes may.
 func (f *Finder) Lenient() *Finder {
 	lenient := &Finder{
@@ -88,6 +89,10 @@ type Hop struct {
 	Rewrite   Rewrite
 	Own       bool // the server is one of the domain's own: by its MX records, or by its addresses without any
 
+	// Published reports that the level of the terms is the one that the recipients'
+	// domain publishes, and not the one of the configuration; see Finder.Lenient.
+	Published bool
+
 	// Authentic reports that the terms authenticate the server by a name or a key
 	// that forged DNS records cannot change, as REQUIRETLS demands (RFC 8689 §4.2.1).
 	Authentic bool
@@ -105,6 +110,10 @@ type Failure struct {
 	Reply  string
 	Err    error  // the cause; may be nil
 	Remedy string // what the administrator can do; may be empty
+
+	// Published reports that the failure is about what the recipients' domain publishes
+	// about TLS; see Finder.Lenient.
+	Published bool
 
 	// Unmet says which of the domain's own records or policies about TLS the failure
 	// is about; nil: the failure has another reason.

@@ -28,6 +28,7 @@ func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
 	}
 	hop.Implicit = t.configured && t.port == submissionsPort && hop.Terms.Level.Required()
 	hop.Own = t.ownServers()
+	hop.Published = t.yields() && hop.Terms.Level != t.rules.lenient().Level
 	hop.Authentic = t.authenticates(hop.Terms.Level, h)
 	hop.Terms.Classical = f.isSpared(h.name)
 	if f.Certificate != nil {
@@ -39,6 +40,10 @@ func (f *Finder) hop(ctx context.Context, t target, h host) (Hop, error) {
 
 // ownServers reports whether the target's servers are the domain's own; see Hop.Own.
 func (t target) ownServers() bool { return t.name == t.domain && !t.direct }
+
+// yields reports whether what the recipients' domain publishes about TLS can be ignored.
+// At the level dane-only the configuration demands the records.
+func (t target) yields() bool { return t.ownServers() && t.rules.Level != outbound.DANEOnly }
 
 // authenticates reports whether terms of a level prove the identity of a host; see
 // Hop.Authentic. A certificate for the host's name proves nothing if an MX record

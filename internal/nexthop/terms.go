@@ -27,7 +27,7 @@ func (f *Finder) terms(ctx context.Context, t target, s server) (outbound.Terms,
 	}
 	found, err := f.records(ctx, t, s)
 	if err != nil {
-		return outbound.Terms{}, failure(err, "451 4.7.5 TLSA lookup error for %s", s.name).unmet(t, s, outbound.Terms{Level: outbound.DANE, ServerName: s.name})
+		return outbound.Terms{}, failure(err, "451 4.7.5 TLSA lookup error for %s", s.name).published(t).unmet(t, s, outbound.Terms{Level: outbound.DANE, ServerName: s.name})
 	}
 	usable := f.usable(t, s, found.records)
 	switch {
@@ -106,7 +106,7 @@ func (f *Finder) byPolicy(ctx context.Context, t target, s server) (outbound.Ter
 		terms.Unavailable = unavailable
 		return terms, nil
 	case err != nil:
-		return outbound.Terms{}, failure(err, "451 4.7.5 MTA-STS policy lookup error for %s", t.domain)
+		return outbound.Terms{}, failure(err, "451 4.7.5 MTA-STS policy lookup error for %s", t.domain).published(t)
 	case !found || policy.Mode == "none":
 		return f.at(level, t, s), nil
 	case policy.Mode == "testing":
@@ -114,11 +114,17 @@ func (f *Finder) byPolicy(ctx context.Context, t target, s server) (outbound.Ter
 		terms.Match, terms.Testing, terms.STS = []string{s.name}, true, &policy
 		return terms, nil
 	case !policy.Matches(s.name):
-		return outbound.Terms{}, failure(nil, "451 4.7.5 Host %s is not among those of the MTA-STS policy of %s", s.name, t.domain).unmet(t, s, outbound.Terms{Level: outbound.Verify, STS: &policy})
+		return outbound.Terms{}, failure(nil, "451 4.7.5 Host %s is not among those of the MTA-STS policy of %s", s.name, t.domain).published(t).unmet(t, s, outbound.Terms{Level: outbound.Verify, STS: &policy})
 	}
 	terms := f.at(outbound.Verify, t, s)
 	terms.Match, terms.STS = []string{s.name}, &policy // RFC 8461 §4.1
 	return terms, nil
+}
+
+// published marks a failure as one about what the domain publishes about TLS.
+func (f *Failure) published(t target) *Failure {
+	f.Published = t.yields()
+	return f
 }
 
 // unmet adds what a server's domain publishes about TLS to a failure because of that.
