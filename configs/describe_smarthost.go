@@ -63,6 +63,9 @@ func levelWords(s *SmarthostRules) string {
 		text += " or an MTA-STS policy"
 	}
 	text += " demand more"
+	if s.TLSRequiredNo {
+		text += " and the message has no header TLS-Required: No"
+	}
 	switch {
 	case len(s.Resolvers) > 0:
 		text += "; DNS from " + strings.Join(s.Resolvers, ", ")

@@ -56,6 +56,13 @@ type SmarthostRules struct {
 	// Follow MTA-STS policies (RFC 8461). They are stored in state_dir.
 	MTASTS *bool `yaml:"mta_sts" default:"true"`
 
+	// Honour the header TLS-Required: No of messages (RFC 8689): where a domain's
+	// servers cannot meet its TLSA records or MTA-STS policy, a message with it is
+	// sent as if there were none, in plaintext if need be. Levels given here and in
+	// destinations stay in force. The reply to RCPT then comes at the end of the
+	// message.
+	TLSRequiredNo bool `yaml:"tls_required_no" default:"false"`
+
 	// The CAs to trust for servers, and for the web servers of MTA-STS policies,
 	// a PEM file. Default: the CAs that the system trusts.
 	CA string `yaml:"ca" example:"/etc/letterlock/outbound-ca.pem"`

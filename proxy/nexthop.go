@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/internal/wire"
@@ -16,12 +17,16 @@ import (
 type nextHops session
 
 // searchTime bounds a gate's own search for a backend: a client may give up after
-// waiting five minutes for the reply to RCPT (RFC 5321 §4.5.3.2.3).
-const searchTime = 4 * time.Minute
+// waiting five minutes for the reply to RCPT, or three minutes until it can send more of
+// a text (RFC 5321 §4.5.3.2.3, §4.5.3.2.5).
+const (
+	searchTime   = 4 * time.Minute
+	secondSearch = 2 * time.Minute
+)
 
 // Search implements gate.NextHops.
-func (n *nextHops) Search() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(n.talk.ctx, searchTime)
+func (n *nextHops) Search(bound gate.Bound) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(n.talk.ctx, (*session)(n).rules().Timeouts.of(bound))
 }
 
 // Connect implements gate.NextHops: it dials an address that the gate has

@@ -23,7 +23,7 @@ type steps struct {
 // message.
 func (s *steps) moveTo(step gate.Step, now time.Time) (decided bool) {
 	last := s.now
-	if last == gate.Searching { // the search has its own time
+	if last == gate.Searching || last == gate.SearchingAgain { // the search has its own time
 		s.accepted = s.accepted.Add(now.Sub(s.entered))
 	}
 	s.now, s.entered = step, now
@@ -101,6 +101,8 @@ func (t Timeouts) of(b gate.Bound) time.Duration {
 		return t.Idle
 	case gate.SearchTime:
 		return searchTime
+	case gate.SecondSearch:
+		return secondSearch
 	case gate.LastWordsTime:
 		return lastWordsTime
 	}

@@ -60,6 +60,9 @@ func (d deliveryLog) Ended(e smarthost.Delivery) {
 	if e.Use > 1 {
 		fields = append(fields, "conn_use", e.Use)
 	}
+	if e.Relaxed {
+		fields = append(fields, "tls_required", "no")
+	}
 	if e.Remedy != "" {
 		fields = append(fields, "remedy", loghandler.Whole(e.Remedy))
 	}

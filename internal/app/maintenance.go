@@ -39,6 +39,7 @@ type maintenance struct {
 
 	outbound    *page.Outbound  // counts of the smarthosts
 	finder      *nexthop.Finder // of all smarthosts; nil until one needs it
+	lenient     *nexthop.Finder // the same without what domains publish about TLS; nil until one needs it
 	accounts    map[string]*relayauth.Account
 	devices     *devices.Table         // of all smarthosts; nil until one needs it
 	reports     *tlsreport.Reporter    // of all smarthosts; nil: no reports

@@ -34,7 +34,7 @@ type reportMail struct {
 
 func newReportMail(c *configs.Config, finder *nexthop.Finder, m *maintenance) reportMail {
 	return reportMail{
-		options:  smarthost.Options{Name: c.Smarthost.EHLOName, Finder: finder.Lenient(), Message: c.Smarthost.MaxMessage, Recipients: 1},
+		options:  smarthost.Options{Name: c.Smarthost.EHLOName, Finder: m.lenientFinder(finder), Message: c.Smarthost.MaxMessage, Recipients: 1},
 		hostname: c.Hostname,
 		timeouts: upstream.Timeouts{Dial: c.Timeouts.Dial, Handshake: c.Timeouts.Handshake, Reply: c.Timeouts.Greeting, Verdict: c.Timeouts.EndOfData},
 		limits:   gate.Limits{Token: c.Limits.Token, Literal: c.Limits.Literal, Errors: c.Limits.Errors, Message: c.Limits.Message},
@@ -97,7 +97,7 @@ type reportHops struct {
 }
 
 // Search implements gate.NextHops.
-func (h reportHops) Search() (context.Context, context.CancelFunc) {
+func (h reportHops) Search(gate.Bound) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(h.session, reportSearch)
 }
 

@@ -50,6 +50,9 @@ func newSmarthost(c *configs.Config, l Service, store *certs.Store, backends *po
 		Message: s.MaxMessage, Recipients: maxOutRecipients, Received: l.mail.options.Received,
 	}
 	o.Connections = m.connectionsOf(s.KeepConnections)
+	if s.TLSRequiredNo {
+		o.Lenient = m.lenientFinder(finder)
+	}
 	if s.TLSRPT != nil {
 		reports, err := m.reporterOf(c, finder)
 		if err != nil {
@@ -99,6 +102,15 @@ func (m *maintenance) finderOf(c *configs.Config, backends *pools) (*nexthop.Fin
 	var err error
 	m.finder, err = newFinder(c, backends, m)
 	return m.finder, err
+}
+
+// lenientFinder returns the finder for messages with the header TLS-Required: No, which
+// all smarthosts of a generation share.
+func (m *maintenance) lenientFinder(finder *nexthop.Finder) *nexthop.Finder {
+	if m.lenient == nil {
+		m.lenient = finder.Lenient()
+	}
+	return m.lenient
 }
 
 // newFinder creates a finder and reads the files of the configuration. It sends

@@ -68,8 +68,8 @@ type Backends struct {
 // NextHops are the connections to next hops.
 type NextHops interface {
 	// Search begins a search for a next hop. Its context ends when the search has taken
-	// too long.
-	Search() (context.Context, context.CancelFunc)
+	// as long as the bound.
+	Search(bound Bound) (context.Context, context.CancelFunc)
 
 	// Connect dials a next hop, host:port, and makes it the session's backend.
 	// Upgrade starts TLS. The replies of the next hop must arrive before the

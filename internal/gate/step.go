@@ -16,6 +16,7 @@ const (
 	Delayed                    // a login is delayed because others have failed
 	Envelope                   // MAIL is accepted
 	Searching                  // smarthost: searching for a server of the recipient's domain
+	SearchingAgain             // smarthost: the same in the middle of a message with the header TLS-Required: No
 	Recipients                 // a recipient is accepted
 	Text                       // the text of a message is being sent
 	Verdict                    // the text is complete, and the backend's reply is due
@@ -53,6 +54,7 @@ const (
 	WholeMessage  Bound = "timeouts.message"
 	Idle          Bound = "timeouts.idle"
 	SearchTime    Bound = "4m"
+	SecondSearch  Bound = "2m"
 	LastWordsTime Bound = "30s"
 )
 
@@ -91,6 +93,7 @@ var rules = [...]Rule{
 	Delayed:        {Name: "delayed", About: "a login is delayed because others have failed", Total: LoginDelay, Evictable: true},
 	Envelope:       {Name: "envelope", About: "MAIL is accepted", Client: Command, Backend: Reply, Total: LoginAndReply, Clock: FromAccept, Evictable: true, InFlight: true},
 	Searching:      {Name: "searching", About: "`smarthost` looks for a server of the recipient's domain", Backend: Reply, Total: SearchTime, Evictable: true, InFlight: true},
+	SearchingAgain: {Name: "searching again", About: "`smarthost` looks for a server again, for a message with the header `TLS-Required: No`", Class: Working, Backend: Reply, Total: SecondSearch, Evictable: true, InFlight: true},
 	Recipients:     {Name: "recipients", About: "a recipient is accepted", Class: Working, Client: Command, Backend: Reply, Total: WholeMessage, Clock: FromMessage, Evictable: true, InFlight: true},
 	Text:           {Name: "text", About: "the text of a message is being sent", Class: Working, Client: DataSilence, Backend: Reply, Total: WholeMessage, Clock: FromMessage, Evictable: true, InFlight: true},
 	Verdict:        {Name: "verdict", About: "the backend decides on a message", Class: Working, Backend: EndOfData, Total: EndOfData, InFlight: true, Verdict: true},

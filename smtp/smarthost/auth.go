@@ -121,7 +121,7 @@ func (g *Gate) deviceOf(l *gate.Login) (*devices.Device, error) {
 	if !ok || identity != "" && identity != name {
 		return nil, devices.ErrLogin
 	}
-	ctx, cancel := g.s.Backends.Search()
+	ctx, cancel := g.s.Backends.Search(gate.SearchTime)
 	defer cancel()
 	return g.o.Devices.LogIn(ctx, g.s.Client.Addr(), name, password)
 }

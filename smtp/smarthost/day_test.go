@@ -173,19 +173,38 @@ func (s *moodySession) data() bool {
 
 // The mail of a day to servers that fail at every step, counted at both ends: each
 // acknowledged message has arrived, and none twice, but those whose server has closed
-// the connection instead of replying to the message. Connections are kept.
+// the connection instead of replying to the message. Connections are kept. The messages
+// of the second day have the header TLS-Required: No, and need it.
 func TestADayOfFailingServers(t *testing.T) {
 	t.Parallel()
+	for name, day := range map[string]struct {
+		world  func(*testing.T) *world
+		rules  nexthop.Rules
+		header string
+	}{
+		"required TLS":     {newWorld, nexthop.Rules{Level: outbound.Verify}, ""},
+		"TLS-Required: No": {newRelaxing, heeded, relaxed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := day.world(t)
+			w.config.Smarthost.KeepConnections = patience
+			w.dayOfFailures(day.rules, day.header)
+		})
+	}
+}
+
+func (w *world) dayOfFailures(rules nexthop.Rules, header string) {
+	w.t.Helper()
 	const letters = 60
-	w := newKeeping(t)
 	m := &moody{
-		config: &tls.Config{Certificates: []tls.Certificate{w.ca.ECDSA(t, "mx1.example.net", "mx2.example.net")}},
+		config: &tls.Config{Certificates: []tls.Certificate{w.ca.ECDSA(w.t, "mx1.example.net", "mx2.example.net")}},
 		steps:  map[string]int{}, failures: map[string]int{}, kept: map[string]int{}, unreplied: map[string]int{},
 	}
-	w.domain("example.net", nexthop.Rules{Level: outbound.Verify}, m.serve, m.serve)
+	w.domain("example.net", rules, m.serve, m.serve)
 	w.start()
-	sender := &mta.Sender{Address: func() string { return w.proxy.Addresses()[0].String() }, To: "b@example.net", Letters: letters, Sessions: 4, PerConnection: 20}
-	all := sender.Run(t.Context())
+	sender := &mta.Sender{Address: func() string { return w.proxy.Addresses()[0].String() }, To: "b@example.net", Letters: letters, Sessions: 4, PerConnection: 20, Header: header}
+	all := sender.Run(w.t.Context())
 	w.stop()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -194,14 +213,17 @@ func TestADayOfFailingServers(t *testing.T) {
 		all[i].Undecided += m.unreplied[all[i].ID]
 	}
 	for _, problem := range mta.Check(all, m.kept) {
-		t.Error(problem)
+		w.t.Error(problem)
 	}
 	for step := range failuresOf {
 		if m.failures[step] == 0 {
-			t.Errorf("no server has failed at %s", step)
+			w.t.Errorf("no server has failed at %s", step)
 		}
 	}
 	if !strings.Contains(w.read(), "use 2") {
-		t.Error("no message went over a kept connection")
+		w.t.Error("no message went over a kept connection")
+	}
+	if header != "" && !strings.Contains(w.read(), "relaxed") {
+		w.t.Error("no message needed the header")
 	}
 }

@@ -19,8 +19,10 @@
 // devices), which needs TLS. A device may use some senders only, so many messages an
 // hour, and until its last day.
 //
-// Not supported on purpose: implicit TLS for clients, DSN (the legacy server sends
-// the reports, RFC 3461 §5.2.2), CHUNKING, BINARYMIME, and the header TLS-Required
-// (RFC 8689 §5): it arrives after the server was chosen. 8BITMIME is offered, and an
+// The header TLS-Required: No (RFC 8689 §5) is honoured if the configuration says so. It
+// comes after RCPT: see held.
+//
+// Not supported on purpose: DSN (the legacy server sends
+// the reports, RFC 3461 §5.2.2), CHUNKING and BINARYMIME. 8BITMIME is offered, and an
 // 8-bit text is sent unchanged to a server that does not offer it, as Exim does.
 package smarthost

@@ -77,7 +77,7 @@ type tapes struct {
 	all    []*tape
 }
 
-func (h *tapes) Search() (context.Context, context.CancelFunc) {
+func (h *tapes) Search(gate.Bound) (context.Context, context.CancelFunc) {
 	return context.WithCancel(context.Background())
 }
 

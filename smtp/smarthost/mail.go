@@ -18,9 +18,13 @@ type transaction struct {
 	requireTLS bool // REQUIRETLS (RFC 8689)
 
 	domain   string            // of the recipients so far; empty: no recipient yet
-	server   *server           // of the domain; nil: no recipient yet
+	server   *server           // of the domain; nil: no recipient yet, or one that is held
 	accepted int               // recipients that were accepted
 	failed   map[string]string // domains without a usable server, and the reply to their recipients
+
+	unmet   bool // a server was left because of what its domain publishes about TLS
+	held    *held
+	relaxed bool // the header is TLS-Required: No: what the domain publishes about TLS is ignored
 }
 
 // mailFrom begins a transaction. From here on a shutdown waits for the end of
@@ -108,12 +112,14 @@ func (g *Gate) rcptTo(cmd syntax.Line) error {
 	switch failed := m.failed[domain]; {
 	case m.domain != "" && m.domain != domain:
 		return g.refuse("452 4.5.3 One domain at a time: send this recipient in another transaction")
+	case m.held != nil:
+		return g.refuse(oneHeld)
 	case m.accepted >= g.o.Recipients:
 		return g.refuse("452 4.5.3 Too many recipients")
 	case failed != "":
 		return g.refuse(failed)
 	case m.server == nil:
-		if reached, err := g.findServer(domain); err != nil || !reached {
+		if reached, err := g.findServer(domain, p.Address); err != nil || !reached {
 			return err
 		}
 	}
@@ -130,8 +136,8 @@ func (g *Gate) refuse(text string) error {
 
 // findServer finds a server for the domain and sends it MAIL. If no server can
 // be used, or if the server refuses the sender, all recipients of the domain
-// get that reply.
-func (g *Gate) findServer(domain string) (reached bool, err error) {
+// get that reply, or the recipient is held.
+func (g *Gate) findServer(domain, recipient string) (reached bool, err error) {
 	m := g.mail
 	if err := g.front.Flush(); err != nil {
 		return false, gate.FromClient(err)
@@ -139,7 +145,7 @@ func (g *Gate) findServer(domain string) (reached bool, err error) {
 	if err := g.s.EnterStep(gate.Searching); err != nil {
 		return false, err
 	}
-	s, why, err := g.reach(domain)
+	s, why, err := g.reach(domain, gate.SearchTime)
 	if err == nil {
 		err = g.s.EnterStep(gate.Envelope)
 	}
@@ -149,6 +155,9 @@ func (g *Gate) findServer(domain string) (reached bool, err error) {
 	if why == nil {
 		m.domain, m.server = domain, s
 		return true, nil
+	}
+	if s == nil && g.mayHold() {
+		return false, g.hold(domain, recipient, why)
 	}
 	if s != nil {
 		s.quit()

@@ -57,6 +57,7 @@ type Delivery struct {
 	Reply      string               // the reply to the client, in one line
 	Remedy     string               // what the administrator can do; empty: unknown
 	Use        int                  // counts the messages on the connection, from 1; 0: no message
+	Relaxed    bool                 // what the domain publishes about TLS was ignored, because of the header TLS-Required: No
 }
 
 // TLSResult is the result of TLS with one of a domain's own servers, for reports to the
@@ -71,9 +72,10 @@ type TLSResult struct {
 }
 
 // reportTLS reports the result of TLS with a server. A server that was not reached, or
-// refused the connection, has none.
+// refused the connection, has none. Nor has the second search for a message with the
+// header TLS-Required: No, because the first one has reported the same servers.
 func (g *Gate) reportTLS(hop nexthop.Hop, address string, s *server, why *failed) {
-	if g.o.TLSResult == nil || !hop.Own || hop.Terms.Level == outbound.None {
+	if g.o.TLSResult == nil || g.mail.relaxed || !hop.Own || hop.Terms.Level == outbound.None {
 		return
 	}
 	r := TLSResult{Domain: hop.Domain, Server: Server{hop.Host, address}, Terms: hop.Terms}
@@ -99,7 +101,7 @@ func (g *Gate) reportTLS(hop nexthop.Hop, address string, s *server, why *failed
 // domain publishes about TLS.
 func (g *Gate) reportUnmet(err error) {
 	f, ok := errors.AsType[*nexthop.Failure](err)
-	if !ok || f.Unmet == nil || g.o.TLSResult == nil {
+	if !ok || f.Unmet == nil || g.o.TLSResult == nil || g.mail.relaxed {
 		return
 	}
 	r := TLSResult{Domain: f.Unmet.Domain, Server: Server{Host: f.Unmet.Host}, Terms: f.Unmet.Terms, Err: f.Err}

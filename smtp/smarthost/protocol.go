@@ -21,6 +21,7 @@ type Options struct {
 	Client     *devices.Device // the device that the client's address stands for; nil: none, any sender is accepted
 	Devices    *devices.Table  // the devices that can log in; nil: none
 	Finder     Finder
+	Lenient    Finder // ignores what domains publish about TLS, for messages with the header TLS-Required: No; nil: the header has no effect
 	Observer   Observer
 	TLSResult  func(TLSResult) // receives the results of TLS with the servers of domains; nil: nothing does
 	Message    int             // maximum bytes of a message

@@ -45,7 +45,6 @@ func (d withoutTLSA) Ask(ctx context.Context, name string, kind dnsmessage.Type)
 // asks for reports.
 func TestResultsAreReported(t *testing.T) {
 	const host = "mx1.example.net"
-	heeded := nexthop.Rules{Level: outbound.May, Signals: true}
 	for name, tt := range map[string]struct {
 		rules nexthop.Rules
 		cert  string // the name in the certificate; empty: no STARTTLS

@@ -75,9 +75,13 @@ func (s *server) proven() bool {
 	return s.verdict.Err == nil || !s.terms.Level.Proven()
 }
 
-// messages returns how many messages the connection has carried, with the present one.
+// messages returns how many messages the connection has carried, with the present one;
+// 0: no server was reached.
 func (s *server) messages() int {
-	if s.kept == nil {
+	switch {
+	case s == nil:
+		return 0
+	case s.kept == nil:
 		return 1
 	}
 	return s.kept.Messages + 1

@@ -7,11 +7,33 @@ import (
 	"strings"
 )
 
-// maxHeader bounds a header that is rewritten, and is in memory until its end, in
+// maxHeader bounds a header that is read as a whole, and is in memory until its end, in
 // bytes.
 const maxHeader = 128 << 10
 
 var errHeader = errors.New("the header is too long to be rewritten")
+
+// collected is the header of a message that is held in memory until its end is known.
+type collected struct {
+	header header
+	text   []byte // so far
+}
+
+// add adds the next part of the message. Over reports that the header has ended, end
+// bytes from the beginning of the text.
+func (c *collected) add(run []byte, tail string) (end int, over bool, err error) {
+	held := len(c.text)
+	c.text = append(append(c.text, run...), tail...)
+	for i := held; i < min(len(c.text), maxHeader); i++ {
+		if c.header.step(c.text[i]); c.header.at == headerEnd {
+			return bytes.LastIndexByte(c.text[:i], '\n') + 1, true, nil
+		}
+	}
+	if len(c.text) >= maxHeader {
+		return 0, false, errHeader
+	}
+	return 0, false, nil
+}
 
 const headerTooLong = "554 5.6.0 The header of the message is too long to be rewritten"
 
@@ -19,28 +41,19 @@ const headerTooLong = "554 5.6.0 The header of the message is too long to be rew
 // passes.
 type rewriter struct {
 	address string
-	header  header
-	held    []byte // the header so far
-	over    bool   // the header was written
+	header  collected
+	over    bool // the header was written
 }
 
 // next takes the next part of the message, and returns the text to forward.
 func (r *rewriter) next(run []byte, tail string) (text []byte, err error) {
-	held := len(r.held)
-	r.held = append(append(r.held, run...), tail...)
-	for i := held; i < min(len(r.held), maxHeader); i++ {
-		if r.header.step(r.held[i]); r.header.at != headerEnd {
-			continue
-		}
-		end := bytes.LastIndexByte(r.held[:i], '\n') + 1
-		text = append(rewriteFrom(r.held[:end], r.address), r.held[end:]...)
-		r.held, r.over = nil, true
-		return text, nil
+	end, over, err := r.header.add(run, tail)
+	if err != nil || !over {
+		return nil, err
 	}
-	if len(r.held) >= maxHeader {
-		return nil, errHeader
-	}
-	return nil, nil
+	text = append(rewriteFrom(r.header.text[:end], r.address), r.header.text[end:]...)
+	r.header.text, r.over = nil, true
+	return text, nil
 }
 
 // rewriteFrom replaces the address of the field From in a header, and keeps its name.

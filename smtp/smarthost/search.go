@@ -14,14 +14,13 @@ import (
 // reach finds a server of the domain that accepts the sender over the required
 // TLS. If there is none, it returns the failure of the last server that was
 // tried, or the permanent refusal of a server.
-func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
-	ctx, cancel := g.s.Backends.Search()
+func (g *Gate) reach(domain string, bound gate.Bound) (s *server, why *failed, err error) {
+	ctx, cancel := g.s.Backends.Search(bound)
 	defer cancel()
-	why = &failed{reply: "451 4.4.4 There is no server for " + domain}
-	for hop, err := range g.o.Finder.Hops(ctx, foldDomain(g.mail.sender.Address), domain) {
+	why, g.mail.unmet = &failed{reply: "451 4.4.4 There is no server for " + domain}, false
+	for hop, err := range g.finder().Hops(ctx, foldDomain(g.mail.sender.Address), domain) {
 		if err != nil {
-			why = failureOf(err)
-			g.reportUnmet(err)
+			why = g.failureOf(err)
 		} else if g.mail.requireTLS && !hop.Authentic {
 			why, hop.Addresses = withoutProof(hop), nil
 		}
@@ -36,6 +35,7 @@ func (g *Gate) reach(domain string) (s *server, why *failed, err error) {
 				return s, nil, nil
 			}
 			if s, why = g.open(ctx, hop, address); why != nil {
+				g.mail.unmet = g.mail.unmet || hop.Published && why.withoutTLS()
 				continue
 			}
 			if why = s.beginMail(g.mail); why == nil || why.final {
@@ -81,9 +81,19 @@ func withoutProof(hop nexthop.Hop) *failed {
 	}
 }
 
+// finder returns the finder of the present message's servers.
+func (g *Gate) finder() Finder {
+	if g.mail.relaxed {
+		return g.o.Lenient
+	}
+	return g.o.Finder
+}
+
 // failureOf turns an error of the Finder into a failure.
-func failureOf(err error) *failed {
+func (g *Gate) failureOf(err error) *failed {
+	g.reportUnmet(err)
 	if f, ok := errors.AsType[*nexthop.Failure](err); ok {
+		g.mail.unmet = g.mail.unmet || f.Published
 		return &failed{reply: syntax.Printable(f.Reply), remedy: f.Remedy}
 	}
 	return &failed{reply: "451 4.3.0 " + syntax.Printable(err.Error())}
@@ -101,6 +111,9 @@ type failed struct {
 	final    bool   // a permanent refusal of the sender: no other server is tried
 }
 
+// withoutTLS reports whether the server was reached, and TLS is what failed.
+func (f *failed) withoutTLS() bool { return f.noTLS || f.tls != nil }
+
 // open connects to a server and negotiates TLS. After a failed handshake it
 // tries again without hybrid key exchange. If the terms allow plaintext, it
 // then connects again without TLS (RFC 7435), as Postfix does.
@@ -110,7 +123,7 @@ func (g *Gate) open(ctx context.Context, hop nexthop.Hop, address string) (*serv
 	if why != nil && why.brokeOff && terms.Hybrid() {
 		terms.Classical = true
 		if s, why = g.tryServer(ctx, hop, address, terms); why == nil {
-			g.o.Finder.Spare(hop.Host)
+			g.finder().Spare(hop.Host)
 		}
 	}
 	g.reportTLS(hop, address, s, why)

@@ -199,6 +199,9 @@ func (b *book) Ended(d smarthost.Delivery) {
 	if d.Device != "" {
 		b.note("device %s", d.Device)
 	}
+	if d.Relaxed {
+		b.note("relaxed")
+	}
 	if d.Use > 1 {
 		b.note("use %d of a connection", d.Use)
 	}

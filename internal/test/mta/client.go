@@ -42,7 +42,7 @@ func (c *client) attempt(id string, attempt int) outcome {
 	}
 	_ = c.conn.SetDeadline(time.Now().Add(patience))
 	way := int(sum(id)) + attempt
-	result := c.transact(Text(id), way&1 == 0, way&2 == 0)
+	result := c.transact(c.sender.Header+Text(id), way&1 == 0, way&2 == 0)
 	c.letters++
 	if result == unsent || result == undecided || c.letters == c.sender.PerConnection {
 		c.disconnect()

@@ -23,6 +23,7 @@ type Sender struct {
 	Letters  int
 	Sessions int // the number of concurrent sessions
 
+	Header         string          // lines before each letter; none has its ID
 	User, Password string          // for a login; empty: none. With a login all sessions use TLS
 	PerConnection  int             // the number of letters on one connection; 0: no limit
 	Pause          time.Duration   // of a session between two letters
