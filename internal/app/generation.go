@@ -98,7 +98,7 @@ func (g *generation) start(before *generation) {
 		g.maintenance.start()
 		return
 	}
-	before.maintenance.stop()
+	before.maintenance.stop(g.maintenance)
 	g.maintenance.files.Continue(&before.maintenance.files)
 	if g.acme == before.acme {
 		g.acme.forget(before.stores)
@@ -124,9 +124,10 @@ func (g *generation) abandon(before *generation) {
 	}
 }
 
-// stop ends the work outside of sessions.
+// stop ends the work outside of sessions, which have ended.
 func (g *generation) stop() {
-	g.maintenance.stop()
+	g.maintenance.reports.Close()
+	g.maintenance.stop(nil)
 	g.acme.close()
 	g.sharing.close()
 }

@@ -42,7 +42,8 @@ type maintenance struct {
 	lenient     *nexthop.Finder // the same without what domains publish about TLS; nil until one needs it
 	accounts    map[string]*relayauth.Account
 	devices     *devices.Table         // of all smarthosts; nil until one needs it
-	reports     *tlsreport.Reporter    // of all smarthosts; nil: no reports
+	reports     *tlsreport.Reporter    // of all generations
+	reportWay   *tlsreport.Way         // of the results of TLS of all smarthosts; nil until one needs it
 	days        *days.Store            // the results of TLS to report; nil: another program reports them
 	sender      *send.Sender           // of reports; nil: another program sends them
 	earlier     *devices.Table         // of the previous generation
@@ -69,7 +70,7 @@ const (
 )
 
 func newMaintenance(log *slog.Logger) *maintenance {
-	m := &maintenance{log: log, secret: tickets.Random(), outbound: page.NewOutbound(), accounts: map[string]*relayauth.Account{}}
+	m := &maintenance{log: log, secret: tickets.Random(), outbound: page.NewOutbound(), reports: tlsreport.New(log), accounts: map[string]*relayauth.Account{}}
 	m.ring = tickets.NewRing(m.secret)
 	m.jobs = append(m.jobs, m.advance)
 	m.files.Report = func(s watch.Status) {
@@ -85,7 +86,7 @@ func newMaintenance(log *slog.Logger) *maintenance {
 // tickets, without which no session could be resumed, and the counts.
 func (m *maintenance) follow(before *maintenance) {
 	m.secret, m.before, m.outbound = before.secret, before.pairs, before.outbound
-	m.earlier, m.days = before.devices, before.days
+	m.earlier, m.days, m.reports = before.devices, before.days, before.reports
 	m.lookups.follow(&before.lookups)
 	m.ring = tickets.NewRing(m.secret)
 }
@@ -100,16 +101,19 @@ func (m *maintenance) start() {
 	}()
 }
 
-// stop stops the goroutine and waits for it. It ends the reports of TLS, and closes
-// the kept connections.
-func (m *maintenance) stop() {
+// stop stops the goroutine and waits for it. It ends the sending of reports, and closes
+// the kept connections. Sessions can continue: their results of TLS are written by the
+// next generation, or from now on at once if it does not have them; nil: there is none.
+func (m *maintenance) stop(next *maintenance) {
 	m.connections.Close()
-	m.reports.Close()
-	defer m.sender.Close()
 	m.lookups.close()
 	if m.cancel != nil {
 		m.cancel()
 		<-m.ended
+	}
+	m.sender.Close()
+	if m.days != nil {
+		m.days.WriteAtOnce(next == nil || next.sender == nil || next.days != m.days)
 	}
 }
 

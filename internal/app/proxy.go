@@ -244,7 +244,7 @@ func (p *Proxy) Server() *proxy.Server { return p.server }
 func (p *Proxy) Shutdown(ctx context.Context) {
 	g := p.now.Load()
 	p.cancel()
-	g.maintenance.stop()
+	g.maintenance.stop(nil)
 	p.probing.Wait()
 	p.served.running.Wait()
 	p.trimming.Wait()

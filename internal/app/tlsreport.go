@@ -23,27 +23,31 @@ import (
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
-// reporter passes the results of TLS of all smarthosts on.
-type reporter struct{ *tlsreport.Reporter }
+// reporter passes the results of TLS of the smarthosts of a generation on.
+type reporter struct {
+	*tlsreport.Reporter
+	way tlsreport.Way
+}
+
+func (r reporter) report(s tlsreport.Session) { r.Report(s, r.way) }
 
 // reporterOf returns the reporter of a generation, and creates the sender of reports if
 // the configuration has one.
 func (m *maintenance) reporterOf(c *configs.Config, finder *nexthop.Finder) (reporter, error) {
-	if m.reports != nil {
-		return reporter{m.reports}, nil
-	}
-	var outputs tlsreport.Outputs
-	if t := c.Smarthost.TLSRPT; t.Socket != "" {
-		outputs = append(outputs, tlsreport.Collector{Socket: t.Socket})
-	}
-	if c.Smarthost.TLSRPT.Sends() {
-		if err := m.reportDaily(c, finder); err != nil {
-			return reporter{}, err
+	if m.reportWay == nil {
+		var outputs tlsreport.Outputs
+		if t := c.Smarthost.TLSRPT; t.Socket != "" {
+			outputs = append(outputs, tlsreport.Collector{Socket: t.Socket})
 		}
-		outputs = append(outputs, m.days)
+		if c.Smarthost.TLSRPT.Sends() {
+			if err := m.reportDaily(c, finder); err != nil {
+				return reporter{}, err
+			}
+			outputs = append(outputs, m.days)
+		}
+		m.reportWay = &tlsreport.Way{DNS: finder.DNS, Output: outputs}
 	}
-	m.reports = tlsreport.New(outputs, finder.DNS, m.log)
-	return reporter{m.reports}, nil
+	return reporter{m.reports, *m.reportWay}, nil
 }
 
 // reportDaily creates the sender of reports. The store of the previous generation is
@@ -126,9 +130,9 @@ func (r reporter) result(t smarthost.TLSResult) {
 	case s.Policy.Kind == tlsreport.TLSA && len(t.Terms.Records) == 0:
 		s.Err = fmt.Errorf("%w: %w", tlsreport.ErrTLSALookup, t.Err)
 	}
-	r.Report(s)
+	r.report(s)
 	if u := t.Terms.Unavailable; u != nil {
-		r.Report(tlsreport.Session{Domain: t.Domain, Policy: tlsreport.Policy{Kind: tlsreport.STS, Domain: t.Domain}, Err: u})
+		r.report(tlsreport.Session{Domain: t.Domain, Policy: tlsreport.Policy{Kind: tlsreport.STS, Domain: t.Domain}, Err: u})
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	gosmtp "github.com/emersion/go-smtp"
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
 	"github.com/letterlock/letterlock/internal/test/wait"
@@ -86,27 +87,43 @@ func writeKey(t *testing.T, file string) {
 	}
 }
 
-// The results of a day go to the domain on the next day, by the smarthost's own way,
-// although TLS fails there. That delivery is in no report itself.
-func TestReportsAreSent(t *testing.T) {
-	t.Parallel()
-	box := &mailbox{}
-	port := box.serve(t)
+// newReporting starts a smarthost that sends reports. example.net asks for them, and its
+// server, which has the mailbox, has no TLS. Its port is returned.
+func newReporting(t *testing.T, box *mailbox, add ...func(*world)) (w *world, port string) {
+	t.Helper()
+	port = box.serve(t)
 	dns := nameserver.New(t)
 	dns.Set("example.net", &dnsmessage.MXResource{Pref: 1, MX: dnsmessage.MustNewName("mx.example.net.")})
 	dns.Set("mx.example.net", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
 	dns.Set("_smtp._tls.example.net", &dnsmessage.TXTResource{TXT: []string{"v=TLSRPTv1; rua=mailto:tls@example.net"}})
-	w := newWorld(t, `
+	key := func(w *world) { writeKey(w.T, filepath.Join(w.folder, "dkim.pem")) }
+	return newWorld(t, `
 hostname: mail.example.com
 smarthost:
   resolvers: ["`+dns.Address+`"]
   tlsrpt: {from: tls-reports@example.com, dkim: {selector: sel, key_file: dkim.pem}}
   destinations: [{domains: [example.net], next_hop: "example.net:`+port+`", networks: [127.0.0.1]}]
 listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
-`, func(w *world) {
-		writeKey(w.T, filepath.Join(w.folder, "dkim.pem"))
-		w.reportable("example.net")
-	})
+`, append(add, key)...), port
+}
+
+// dueTomorrow returns the reports that are due tomorrow.
+func (w *world) dueTomorrow() []days.Due {
+	w.Helper()
+	tomorrow := days.New(filepath.Join(w.folder, "state", "tlsrpt.db"), "mail.example.com", func() time.Time { return time.Now().Add(36 * time.Hour) })
+	all, err := tomorrow.Due(10)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return all
+}
+
+// The results of a day go to the domain on the next day, by the smarthost's own way,
+// although TLS fails there. That delivery is in no report itself.
+func TestReportsAreSent(t *testing.T) {
+	t.Parallel()
+	box := &mailbox{}
+	w, port := newReporting(t, box, func(w *world) { w.reportable("example.net") })
 	if err := w.submit("bob@example.net"); err != nil {
 		t.Fatal(err)
 	}
@@ -123,11 +140,7 @@ listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
 	// The session of today is kept, also for a successor, and the report's is not.
 	wait.Until(t, "the session is not kept", func() bool {
 		w.work()
-		tomorrow := days.New(filepath.Join(w.folder, "state", "tlsrpt.db"), "mail.example.com", func() time.Time { return time.Now().Add(36 * time.Hour) })
-		all, err := tomorrow.Due(10)
-		if err != nil {
-			t.Fatal(err)
-		}
+		all := w.dueTomorrow()
 		return len(all) == 1 && all[0].Results[0].Summary.Failed == 1 && all[0].Results[0].Failures[0].Type == "starttls-not-supported"
 	})
 }
@@ -145,7 +158,7 @@ func (w *world) reportable(domain string) {
 
 // The record of a domain cannot make the proxy connect to this machine or to private
 // networks.
-func TestReportsStayOutside(t *testing.T) {
+func TestH26_ReportsStayOutside(t *testing.T) {
 	t.Parallel()
 	dns := nameserver.New(t)
 	dns.Set("_smtp._tls.example.net", &dnsmessage.TXTResource{TXT: []string{"v=TLSRPTv1; rua=https://web.example.net/,https://127.0.0.1/,mailto:a@in.example.net,mailto:a@[10.0.0.1]"}})
@@ -174,17 +187,79 @@ func (w *world) work() { w.now.Load().maintenance.sender.Work() }
 // A reload keeps the results that are not in the file yet.
 func TestReloadKeepsResults(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, `
-hostname: mail.example.com
-smarthost:
-  resolvers: [127.0.0.1]
-  tlsrpt: {from: tls-reports@example.com, dkim: {selector: sel, key_file: dkim.pem}}
-listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
-`, func(w *world) { writeKey(w.T, filepath.Join(w.folder, "dkim.pem")) })
+	w, _ := newReporting(t, &mailbox{})
 	before := w.now.Load().maintenance
 	w.Reload()
 	if after := w.now.Load().maintenance; after == before || after.days != before.days || after.sender == before.sender {
 		t.Error("the results are not kept, or the sender is")
+	}
+}
+
+// The results of sessions that go on after a reload, during an upgrade, and during a
+// shutdown are kept too.
+func TestResultsOfTheLastSessions(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(*world) (ended chan struct{}){
+		"reload": func(w *world) chan struct{} {
+			w.Reload()
+			return nil
+		},
+		"reload without reports": func(w *world) chan struct{} {
+			w.source.Load = func() (*configs.Config, error) {
+				c, err := configs.Load(w.Proxy.source.File)
+				if err == nil {
+					c.Smarthost.TLSRPT = nil
+				}
+				return c, err
+			}
+			w.Reload()
+			return nil
+		},
+		"upgrade": func(w *world) chan struct{} {
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				w.Drain(context.Background())
+				w.Shutdown(context.Background())
+			}()
+			wait.Until(w.T, "no upgrade", func() bool { return strings.Contains(w.log.String(), "another process accepts") })
+			return ended
+		},
+		"shutdown": func(w *world) chan struct{} {
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				w.Shutdown(context.Background())
+			}()
+			wait.Until(w.T, "no shutdown", func() bool { return strings.Contains(w.log.String(), "shutting down") })
+			return ended
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := newReporting(t, &mailbox{})
+			c, err := gosmtp.Dial(w.Addresses()[0].String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = c.Close() }()
+			if err := errors.Join(c.Hello("legacy.lan"), c.Mail("alice@example.com", nil)); err != nil {
+				t.Fatal(err)
+			}
+			ended := begin(w)
+			if err := c.Rcpt("bob@example.net", nil); err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Quit()
+			if ended != nil {
+				<-ended
+			} else {
+				w.Shutdown(t.Context())
+			}
+			if all := w.dueTomorrow(); len(all) != 1 || all[0].Results[0].Summary.Failed != 1 {
+				t.Errorf("%+v", all)
+			}
+		})
 	}
 }
 

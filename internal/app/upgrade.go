@@ -147,7 +147,7 @@ func (m *maintenance) restoreTickets(secret tickets.Secret, used bool) error {
 func (p *Proxy) Drain(ctx context.Context) {
 	g := p.now.Load()
 	p.replaced.Store(true)
-	g.maintenance.stop()
+	g.maintenance.stop(nil)
 	p.giveUp()
 	p.stopAccepting()
 	g.acme.close()

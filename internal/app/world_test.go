@@ -240,7 +240,7 @@ func TestMaintenanceLooksByItself(t *testing.T) {
 	w.put(second)
 	wait.Until(t, "the files were not checked", func() bool { return w.served().Equal(second.Leaf) })
 	u := w.now.Load().maintenance
-	u.stop()
+	u.stop(nil)
 	select {
 	case <-u.ended:
 	default:

@@ -33,12 +33,16 @@ func (all Outputs) Add(ctx context.Context, s Session, record string) (err error
 	return err
 }
 
+// Way is how the results of sessions get to an output.
+type Way struct {
+	DNS    DNS // with the records in which domains ask for reports
+	Output Output
+}
+
 // Reporter passes sessions to an output, each in a goroutine of its own, so that no
 // message waits for DNS or for the output. Close ends them.
 type Reporter struct {
-	output Output
-	dns    DNS
-	log    *slog.Logger
+	log *slog.Logger
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -63,31 +67,31 @@ const (
 	maxKnown   = 10_000
 	knownTime  = time.Hour
 	reportTime = 15 * time.Second // of a session
+	closeTime  = 2 * time.Second  // of the last sessions, from Close on
 	warnTime   = time.Hour        // between two warnings
 )
 
-// New returns a reporter to an output.
-func New(output Output, dns DNS, log *slog.Logger) *Reporter {
-	r := &Reporter{output: output, dns: dns, log: log, turns: make(chan struct{}, maxTurns), known: map[string]entry{}}
+// New returns a reporter.
+func New(log *slog.Logger) *Reporter {
+	r := &Reporter{log: log, turns: make(chan struct{}, maxTurns), known: map[string]entry{}}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
 
-// Close ends what is under way, and drops all further sessions. It does nothing to a
-// nil reporter.
+// Close waits a little for what is under way, ends the rest, and drops all further
+// sessions.
 func (r *Reporter) Close() {
-	if r == nil {
-		return
-	}
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
-	r.cancel()
+	late := time.AfterFunc(closeTime, r.cancel)
 	r.running.Wait()
+	late.Stop()
+	r.cancel()
 }
 
 // Report passes a session on if its domain asks for reports. It does not wait.
-func (r *Reporter) Report(s Session) {
+func (r *Reporter) Report(s Session, way Way) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -103,7 +107,7 @@ func (r *Reporter) Report(s Session) {
 		defer func() { <-r.turns }()
 		ctx, cancel := context.WithTimeout(r.ctx, reportTime)
 		defer cancel()
-		if err := r.pass(ctx, s); err != nil && r.ctx.Err() == nil {
+		if err := r.pass(ctx, s, way); err != nil {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.drop(err.Error())
@@ -121,23 +125,23 @@ func (r *Reporter) drop(why string) {
 	}
 }
 
-func (r *Reporter) pass(ctx context.Context, s Session) error {
-	record, err := r.record(ctx, s.Domain)
+func (r *Reporter) pass(ctx context.Context, s Session, way Way) error {
+	record, err := r.record(ctx, way.DNS, s.Domain)
 	if err != nil || record == "" {
 		return err
 	}
-	return r.output.Add(ctx, s, record)
+	return way.Output.Add(ctx, s, record)
 }
 
 // record returns the TXT record in which a domain asks for reports; see Lookup.
-func (r *Reporter) record(ctx context.Context, domain string) (string, error) {
+func (r *Reporter) record(ctx context.Context, dns DNS, domain string) (string, error) {
 	r.mu.Lock()
 	known, found := r.known[domain]
 	r.mu.Unlock()
 	if found && time.Now().Before(known.until) {
 		return known.record, nil
 	}
-	record, err := Lookup(ctx, r.dns, domain)
+	record, err := Lookup(ctx, dns, domain)
 	if err != nil {
 		return "", err
 	}

@@ -12,7 +12,9 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -54,10 +56,11 @@ func collectd(t *testing.T) (socket string, conn *net.UnixConn) {
 func TestReport(t *testing.T) {
 	const record = "v=TLSRPTv1; rua=mailto:tls@a.example"
 	socket, conn := collectd(t)
-	r := New(Collector{socket}, zone{"_smtp._tls.a.example": {record, "something else"}, "_smtp._tls.two.example": {record, record}, "_smtp._tls.other.example": {"v=TLSRPTv10"}}, slog.New(slog.DiscardHandler))
+	way := Way{zone{"_smtp._tls.a.example": {record, "something else"}, "_smtp._tls.two.example": {record, record}, "_smtp._tls.other.example": {"v=TLSRPTv10"}}, Collector{socket}}
+	r := New(slog.New(slog.DiscardHandler))
 	defer r.Close()
 	for _, silent := range []string{"none.example", "two.example", "other.example"} {
-		r.Report(Session{Domain: silent, Policy: Policy{Kind: NoPolicy, Domain: silent}})
+		r.Report(Session{Domain: silent, Policy: Policy{Kind: NoPolicy, Domain: silent}}, way)
 	}
 	mx := Server{"mx.a.example", "192.0.2.1"}
 	none := Policy{Kind: NoPolicy, Domain: "a.example"}
@@ -73,7 +76,7 @@ func TestReport(t *testing.T) {
 		{Session{"a.example", sts, mx, "198.51.100.1", expired},
 			`{"policy-type":2,"policy-domain":"a.example","policy-string":["version: STSv1","mode: testing"],"mx-host":["*.a.example"],"failure-details":[{"c":204,"s":"198.51.100.1","n":"mx.a.example","r":"192.0.2.1","f":"not verified: x509: certificate has expired or is not yet valid: "}],"t":1,"f":1}`},
 	} {
-		r.Report(tt.session)
+		r.Report(tt.session, way)
 		buffer := make([]byte, 65536)
 		n, err := conn.Read(buffer)
 		if err != nil {
@@ -123,10 +126,11 @@ func TestResultTypes(t *testing.T) {
 // waits. A closed reporter drops all.
 func TestCollectorThatIsDown(t *testing.T) {
 	var log bytes.Buffer
-	r := New(Collector{filepath.Join(t.TempDir(), "nothing")}, zone{"_smtp._tls.a.example": {"v=TLSRPTv1;"}, "_smtp._tls.b.example": {"!"}}, slog.New(slog.NewTextHandler(&log, nil)))
+	way := Way{zone{"_smtp._tls.a.example": {"v=TLSRPTv1;"}, "_smtp._tls.b.example": {"!"}}, Collector{filepath.Join(t.TempDir(), "nothing")}}
+	r := New(slog.New(slog.NewTextHandler(&log, nil)))
 	for range 10 {
-		r.Report(Session{Domain: "a.example"})
-		r.Report(Session{Domain: "b.example"})
+		r.Report(Session{Domain: "a.example"}, way)
+		r.Report(Session{Domain: "b.example"}, way)
 	}
 	wait.Until(t, "the sessions are not dropped", func() bool {
 		r.mu.Lock()
@@ -134,9 +138,55 @@ func TestCollectorThatIsDown(t *testing.T) {
 		return r.dropped == 19
 	})
 	r.Close()
-	r.Report(Session{Domain: "a.example"})
-	(*Reporter)(nil).Close()
+	r.Report(Session{Domain: "a.example"}, way)
 	if n := strings.Count(log.String(), "missing from the reports"); n != 1 {
 		t.Errorf("%d warnings: %s", n, &log)
+	}
+}
+
+// slow is DNS that takes a while.
+type slow struct {
+	zone
+	time.Duration
+}
+
+func (s slow) Ask(ctx context.Context, name string, kind dnsmessage.Type) (resolver.Answer, error) {
+	select {
+	case <-time.After(s.Duration):
+		return s.zone.Ask(ctx, name, kind)
+	case <-ctx.Done():
+		return resolver.Answer{}, ctx.Err()
+	}
+}
+
+// heap keeps sessions.
+type heap struct {
+	mu       sync.Mutex
+	sessions []Session
+}
+
+func (h *heap) Add(_ context.Context, s Session, _ string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sessions = append(h.sessions, s)
+	return nil
+}
+
+// Close waits for the last sessions, but not long, and says that some are missing.
+func TestCloseWaits(t *testing.T) {
+	for _, tt := range []struct {
+		answer, waited time.Duration
+		passed         int
+	}{{time.Second, time.Second, 1}, {time.Minute, closeTime, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			var log bytes.Buffer
+			h, r := &heap{}, New(slog.New(slog.NewTextHandler(&log, nil)))
+			r.Report(Session{Domain: "a.example"}, Way{slow{zone{"_smtp._tls.a.example": {"v=TLSRPTv1;"}}, tt.answer}, h})
+			begin := time.Now()
+			r.Close()
+			if len(h.sessions) != tt.passed || time.Since(begin) != tt.waited || strings.Contains(log.String(), "sessions=1") != (tt.passed == 0) {
+				t.Errorf("%d sessions after %s: %s", len(h.sessions), time.Since(begin), &log)
+			}
+		})
 	}
 }

@@ -28,6 +28,7 @@ type Store struct {
 	pending map[key]*tally
 	weight  int       // of pending
 	next    time.Time // no report is due before; zero: unknown
+	atOnce  bool      // each result is written when it is added
 }
 
 // key names the results of a domain on a day.
@@ -52,15 +53,32 @@ func (s *Store) File() string { return s.file }
 // ErrFull says that results were dropped because there were too many.
 var ErrFull = errors.New("too many domains or failures in a day")
 
+// WriteAtOnce sets whether each Add writes to the file, because nothing calls Flush.
+func (s *Store) WriteAtOnce(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.atOnce = on
+}
+
 // Add implements tlsreport.Output.
 func (s *Store) Add(_ context.Context, session tlsreport.Session, _ string) error {
+	atOnce, err := s.add(session)
+	if err == nil && atOnce {
+		err = s.Flush()
+	}
+	return err
+}
+
+// add adds a session to those in memory. It reports whether they are to be written at
+// once.
+func (s *Store) add(session tlsreport.Session) (atOnce bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := key{s.now().UTC().Format(time.DateOnly), session.Domain}
 	t := s.pending[k]
 	if t == nil {
 		if len(s.pending) >= maxDomains {
-			return ErrFull
+			return false, ErrFull
 		}
 		t = &tally{}
 		s.pending[k] = t
@@ -68,9 +86,9 @@ func (s *Store) Add(_ context.Context, session tlsreport.Session, _ string) erro
 	grown, lost := t.add(session.Result(), maxWeight-s.weight)
 	s.weight += grown
 	if lost > 0 {
-		return ErrFull
+		return false, ErrFull
 	}
-	return nil
+	return s.atOnce, nil
 }
 
 // Flush adds the results of the last minutes to the file. If that fails, they stay in
