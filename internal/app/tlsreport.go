@@ -115,7 +115,7 @@ func ReportKey(c *configs.Config) (crypto.PublicKey, error) {
 }
 
 // result passes a result on, in the terms of a report. A domain whose MTA-STS policy
-// could not be had gets a second one about that.
+// could not be had, or whose TLSA records cannot be used, gets a second one about that.
 func (r reporter) result(t smarthost.TLSResult) {
 	ip, _, err := net.SplitHostPort(t.Server.Address)
 	if err != nil && t.Server.Address != "" {
@@ -127,10 +127,17 @@ func (r reporter) result(t smarthost.TLSResult) {
 	switch {
 	case t.NoOffer:
 		s.Err = tlsreport.ErrNoSTARTTLS
-	case s.Policy.Kind == tlsreport.TLSA && len(t.Terms.Records) == 0:
+	case t.Terms.Level == outbound.DANEOnly && t.Terms.Unusable == nil:
+		s.Err = tlsreport.ErrNoTLSA
+	case t.Terms.Level == outbound.DANEOnly:
+		s.Err = tlsreport.ErrTLSAUnusable
+	case t.Terms.Level == outbound.DANE && len(t.Terms.Records) == 0:
 		s.Err = fmt.Errorf("%w: %w", tlsreport.ErrTLSALookup, t.Err)
 	}
 	r.report(s)
+	if u := t.Terms.Unusable; u != nil && t.Terms.Level != outbound.DANEOnly {
+		r.report(tlsreport.Session{Domain: t.Domain, Policy: policyOfRecords(u.Base, u.Records), Server: s.Server, Sender: s.Sender, Err: tlsreport.ErrTLSAUnusable})
+	}
 	if u := t.Terms.Unavailable; u != nil {
 		r.report(tlsreport.Session{Domain: t.Domain, Policy: tlsreport.Policy{Kind: tlsreport.STS, Domain: t.Domain}, Err: u})
 	}
@@ -139,14 +146,21 @@ func (r reporter) result(t smarthost.TLSResult) {
 // publishedPolicy returns the policy that the terms for a server of a domain come from.
 func publishedPolicy(domain string, terms outbound.Terms) tlsreport.Policy {
 	switch {
-	case terms.Level == outbound.DANE:
-		p := tlsreport.Policy{Kind: tlsreport.TLSA, Domain: terms.ServerName}
-		for _, r := range terms.Records {
-			p.Lines = append(p.Lines, r.String())
-		}
-		return p
+	case terms.Level == outbound.DANEOnly && terms.Unusable != nil:
+		return policyOfRecords(terms.Unusable.Base, terms.Unusable.Records)
+	case terms.Level == outbound.DANE, terms.Level == outbound.DANEOnly:
+		return policyOfRecords(terms.ServerName, terms.Records)
 	case terms.STS != nil:
 		return tlsreport.Policy{Kind: tlsreport.STS, Domain: domain, Lines: strings.Split(strings.TrimSuffix(terms.STS.Text(), "\r\n"), "\r\n"), MX: terms.STS.MX}
 	}
 	return tlsreport.Policy{Kind: tlsreport.NoPolicy, Domain: domain}
+}
+
+// policyOfRecords returns the policy of the TLSA records at a name.
+func policyOfRecords[R fmt.Stringer](base string, records []R) tlsreport.Policy {
+	p := tlsreport.Policy{Kind: tlsreport.TLSA, Domain: base}
+	for _, r := range records {
+		p.Lines = append(p.Lines, r.String())
+	}
+	return p
 }

@@ -126,7 +126,8 @@ type Unmet struct {
 	Host   string
 
 	// Terms are of level DANE without records if the TLSA records could not be looked
-	// up, or else have the MTA-STS policy.
+	// up, of level DANEOnly if there are none that can be used, or else have the MTA-STS
+	// policy.
 	Terms outbound.Terms
 }
 

@@ -34,7 +34,7 @@ func (f *Finder) terms(ctx context.Context, t target, s server) (outbound.Terms,
 	case len(usable) > 0:
 		return f.byRecords(t, s, found.base, usable), nil
 	case level == outbound.DANEOnly:
-		return outbound.Terms{}, failure(nil, "451 4.7.5 There is no usable TLSA record for %s", s.name)
+		return outbound.Terms{}, failure(nil, "451 4.7.5 There is no usable TLSA record for %s", s.name).unmet(t, s, outbound.Terms{Level: outbound.DANEOnly, ServerName: s.name, Unusable: found.unusable()})
 	}
 	terms := f.at(outbound.May, t, s)
 	if heeded {
@@ -43,8 +43,9 @@ func (f *Finder) terms(ctx context.Context, t target, s server) (outbound.Terms,
 		}
 	}
 	if len(found.records) > 0 && !terms.Level.Required() {
-		return f.at(outbound.Encrypt, t, s), nil // unusable records still promise TLS (RFC 7672 §2.2)
+		terms = f.at(outbound.Encrypt, t, s) // unusable records still promise TLS (RFC 7672 §2.2)
 	}
+	terms.Unusable = found.unusable()
 	return terms, nil
 }
 

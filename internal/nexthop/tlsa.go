@@ -10,12 +10,21 @@ import (
 
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/tlspolicy/dane"
+	"github.com/letterlock/letterlock/tlspolicy/outbound"
 )
 
 // tlsaRecords holds the records of a server and the name that they belong to.
 type tlsaRecords struct {
 	base    string
 	records []dane.TLSA
+}
+
+// unusable returns records of which none can be used; nil: there are none.
+func (r tlsaRecords) unusable() *outbound.Unusable {
+	if len(r.records) == 0 {
+		return nil
+	}
+	return &outbound.Unusable{Base: r.base, Records: r.records}
 }
 
 // typeTLSA is the type of TLSA records (RFC 6698 §7.1).

@@ -104,7 +104,9 @@ func TestResultTypes(t *testing.T) {
 		{301, "sts-policy-fetch-error"}:    {&mtasts.Unavailable{Err: errDNS}},
 		{302, "sts-policy-invalid"}:        {&mtasts.Unavailable{Invalid: true, Err: errDNS}},
 		{303, "sts-webpki-invalid"}:        {&mtasts.Unavailable{Err: fmt.Errorf("Get: %w", untrusted)}},
+		{304, "tlsa-invalid"}:              {ErrTLSAUnusable},
 		{305, "dnssec-invalid"}:            {ErrTLSALookup},
+		{306, "dane-required"}:             {ErrNoTLSA},
 	} {
 		for _, err := range errs {
 			if got := (Session{Err: fmt.Errorf("wrapped: %w", err)}).resultType(); got != want {

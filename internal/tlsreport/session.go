@@ -59,6 +59,14 @@ var (
 
 	// ErrTLSALookup is the failure of a server whose TLSA records could not be looked up.
 	ErrTLSALookup = errors.New("the TLSA records could not be looked up")
+
+	// ErrTLSAUnusable is the failure of a server none of whose TLSA records is valid for
+	// SMTP (RFC 7672 §3.1).
+	ErrTLSAUnusable = errors.New("no TLSA record is usable")
+
+	// ErrNoTLSA is the failure of a server that must have TLSA records, and has none that
+	// DNSSEC secures.
+	ErrNoTLSA = errors.New("there is no TLSA record that DNSSEC secures")
 )
 
 // resultType is a kind of failures (RFC 8460 §4.3).
@@ -69,11 +77,15 @@ type resultType struct {
 
 // resultType returns the kind of a failure.
 func (s Session) resultType() resultType {
-	if errors.Is(s.Err, ErrNoSTARTTLS) {
+	switch {
+	case errors.Is(s.Err, ErrNoSTARTTLS):
 		return resultType{201, "starttls-not-supported"}
-	}
-	if errors.Is(s.Err, ErrTLSALookup) {
+	case errors.Is(s.Err, ErrTLSAUnusable):
+		return resultType{304, "tlsa-invalid"}
+	case errors.Is(s.Err, ErrTLSALookup):
 		return resultType{305, "dnssec-invalid"}
+	case errors.Is(s.Err, ErrNoTLSA):
+		return resultType{306, "dane-required"}
 	}
 	if unavailable, ok := errors.AsType[*mtasts.Unavailable](s.Err); ok {
 		return policyFailure(unavailable)

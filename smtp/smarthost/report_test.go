@@ -48,7 +48,7 @@ func TestResultsAreReported(t *testing.T) {
 	for name, tt := range map[string]struct {
 		rules nexthop.Rules
 		cert  string // the name in the certificate; empty: no STARTTLS
-		mode  string // of the MTA-STS policy; empty: none; tlsa: TLSA records cannot be looked up
+		mode  string // of the MTA-STS policy; empty: none; tlsa: TLSA records cannot be looked up; unusable: none can be used
 		rcpt  string
 		want  string // in the datagram
 	}{
@@ -61,6 +61,9 @@ func TestResultsAreReported(t *testing.T) {
 		"a level of its own":   {nexthop.Rules{Level: outbound.Verify}, "other.example", "", "451 4.7.5", `"policy-type":9,"policy-domain":"example.net","failure-details":[{"c":202`},
 		"not in the policy":    {heeded, host, "other", "451 4.7.5", `"mx-host":["mx.other.example"],"failure-details":[{"c":205,"n":"mx1.example.net","f":`},
 		"no policy to be had":  {heeded, host, "unavailable", "250", `{"policy-type":2,"policy-domain":"example.net","failure-details":[{"c":301,"f":"the MTA-STS policy cannot be had: 404"}],"t":1,"f":1}`},
+		"unusable TLSA":        {heeded, host, "unusable", "250", `{"policy-type":1,"policy-domain":"mx1.example.net","policy-string":["1 1 1 00"],"failure-details":[{"c":304,"s":"127.0.0.1","n":"mx1.example.net","r":"127.`},
+		"unusable, required":   {nexthop.Rules{Level: outbound.DANEOnly}, host, "unusable", "451 4.7.5", `{"policy-type":1,"policy-domain":"mx1.example.net","policy-string":["1 1 1 00"],"failure-details":[{"c":304,"n":"mx1.example.net","f":"no TLSA record is usable"}],"t":1,"f":1}`},
+		"TLSA required":        {nexthop.Rules{Level: outbound.DANEOnly}, host, "", "451 4.7.5", `{"policy-type":1,"policy-domain":"mx1.example.net","failure-details":[{"c":306,"n":"mx1.example.net","f":"there is no TLSA record that DNSSEC secures"}],"t":1,"f":1}`},
 		"no TLSA to be had":    {heeded, host, "tlsa", "451 4.7.5", `{"policy-type":1,"policy-domain":"mx1.example.net","failure-details":[{"c":305,"n":"mx1.example.net","f":"the TLSA records could not be looked up`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,6 +79,8 @@ func TestResultsAreReported(t *testing.T) {
 			case "":
 			case "tlsa":
 				w.finder.DNS = withoutTLSA{w.finder.DNS}
+			case "unusable":
+				w.tlsa("example.net", 1, 1, 1, 0)
 			case "other":
 				policy.Mode, policy.MX = "enforce", []string{"mx.other.example"}
 				fallthrough

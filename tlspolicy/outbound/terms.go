@@ -10,7 +10,7 @@ import (
 )
 
 // Terms are the rules for connections to one server. Their level is never
-// DANEOnly: a server either has TLSA records, or gets no mail at that level.
+// DANEOnly: a server either has usable TLSA records, or gets no mail at that level.
 type Terms struct {
 	Level  Level
 	Policy tlspolicy.Policy
@@ -34,9 +34,18 @@ type Terms struct {
 
 	STS *mtasts.Policy // that the names come from; nil: none
 
+	// Unusable are the TLSA records of a server without a usable one; nil: there are none.
+	Unusable *Unusable
+
 	// Unavailable is the reason for which the terms are not those of the domain's
 	// MTA-STS policy; nil: there is none.
 	Unavailable *mtasts.Unavailable
+}
+
+// Unusable are TLSA records of which none is of use for SMTP (RFC 7672 §3.1).
+type Unusable struct {
+	Base    string // the name that they belong to
+	Records []dane.TLSA
 }
 
 // Config returns a configuration for one handshake, which writes its result to
