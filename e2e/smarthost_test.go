@@ -42,6 +42,9 @@ func correspondents(t *testing.T) (*world.Correspondents, *world.Letterlock) {
 	dns.Set(dane.Name(c.Ports.MX, "mx.modern.example"), &dnsmessage.UnknownResource{
 		Type: 52, Data: append([]byte{record.Usage, record.Selector, record.Matching}, record.Data...),
 	})
+	dns.Set("broken.example", &dnsmessage.MXResource{MX: dnsmessage.MustNewName("mx.broken.example.")})
+	dns.Set("mx.broken.example", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+	dns.Set(dane.Name(c.Ports.MX, "mx.broken.example"), &dnsmessage.UnknownResource{Type: 52, Data: append([]byte{3, 1, 1}, make([]byte, 32)...)})
 	user := newAccount(t)
 	password := privateFile(t, user.Password)
 	relays := ""
@@ -57,11 +60,13 @@ func correspondents(t *testing.T) (*world.Correspondents, *world.Letterlock) {
   resolvers: [%q]
   mta_sts: false
   keep_connections: 2m
+  tls_required_no: true
   ca: %s
   destinations:
     - {domains: [example.com], next_hop: "[mx.modern.example]:%d"}
     - {domains: [modern.example], next_hop: "[localhost]:%[3]d", level: verify}
     - {domains: [wrong.example], next_hop: "[localhost]:%[3]d", level: fingerprint, fingerprints: [%064[5]d]}
+    - {domains: [broken.example], next_hop: "broken.example:%[3]d", networks: [127.0.0.1]}
     - {domains: [plain.example], next_hop: "[localhost]:%[4]d"}`+relays,
 		dns.Address, shared.caFile, c.Ports.MX, w.Ports.SMTP, 0), world.Listener{Name: "smarthost", Service: "smarthost"})
 	_, port, _ := net.SplitHostPort(proxy.Address("smarthost"))
@@ -156,6 +161,18 @@ func TestSmarthost(t *testing.T) {
 		marked := c.Old.Log.Mark()
 		send(t, newLetter(account{Name: "x"}, body), "somebody@wrong.example")
 		awaitIn(t, c.Old, marked, "to=<somebody@wrong.example>", "status=deferred", "451 4.7.5 Server certificate not verified")
+	})
+	t.Run("with the header TLS-Required: No", func(t *testing.T) {
+		marked, mark, at := c.Old.Log.Mark(), proxy.Log.Mark(), c.MX.Log.Mark()
+		send(t, newLetter(account{Name: "x"}, body, "TLS-Required: No"), "somebody@broken.example")
+		awaitIn(t, proxy.Process, mark, "mail sent", "domain=broken.example", "tls=TLSv1.3", "tls_required=no")
+		awaitIn(t, c.MX, at, "to=<somebody@broken.example>", "status=sent")
+		awaitIn(t, c.Old, marked, "to=<somebody@broken.example>", "status=sent (250 2.0.0 Ok: queued as")
+	})
+	t.Run("not with another TLSA record", func(t *testing.T) {
+		marked := c.Old.Log.Mark()
+		send(t, newLetter(account{Name: "x"}, body), "anybody@broken.example")
+		awaitIn(t, c.Old, marked, "to=<anybody@broken.example>", "status=deferred", "451 4.7.5 Server certificate not verified")
 	})
 	t.Run("no such user", func(t *testing.T) {
 		marked := c.Old.Log.Mark()
