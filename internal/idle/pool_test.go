@@ -103,7 +103,7 @@ func TestAcquire(t *testing.T) {
 }
 
 // A connection ends after the idle time, the longest age and the last message.
-func TestConnectionsEnd(t *testing.T) {
+func TestH24_ConnectionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeers(t)
 		p.keep("a", "idle")
@@ -129,7 +129,7 @@ func TestConnectionsEnd(t *testing.T) {
 	})
 }
 
-func TestConnectionsAreBounded(t *testing.T) {
+func TestH24_ConnectionsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeers(t)
 		p.keep("a", "1")
@@ -142,7 +142,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 }
 
 // A connection on which anything arrives is closed at once.
-func TestServersThatDoNotWait(t *testing.T) {
+func TestH24_ServersThatDoNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeers(t)
 		_, _ = io.WriteString(p.keep("a", "sends"), "421 timeout\r\n")

@@ -70,7 +70,7 @@ func TestRead(t *testing.T) {
 }
 
 // A report of a few kilobytes cannot fill the memory.
-func TestCompressedReportsAreBounded(t *testing.T) {
+func TestH26_CompressedReportsAreBounded(t *testing.T) {
 	if _, err := Read([]byte(zipped(t, strings.Repeat(" ", maxJSON+10)))); !errors.Is(err, errTooLong) {
 		t.Error(err)
 	}

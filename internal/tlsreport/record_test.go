@@ -7,7 +7,7 @@ import (
 )
 
 // The owner of a domain chooses the record.
-func TestAddresses(t *testing.T) {
+func TestH26_Addresses(t *testing.T) {
 	for record, want := range map[string]string{
 		"v=TLSRPTv1; rua=mailto:tls@a.example":                                   "[mailto:tls@a.example]",
 		"v=TLSRPTv1;rua=mailto:tls@a.example,https://a.example/report?x=1 ; y=2": "[mailto:tls@a.example https://a.example/report?x=1]",

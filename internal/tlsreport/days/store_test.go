@@ -192,7 +192,7 @@ func TestDamagedFile(t *testing.T) {
 // Hostile domains cannot fill memory or the file: the texts, the policies and the kinds
 // of failures of a domain are bounded, and the domains of a day. Sessions count beyond
 // the bound of kinds.
-func TestBounds(t *testing.T) {
+func TestH26_Bounds(t *testing.T) {
 	c := at("2026-11-28 10:00:00")
 	s := New(filepath.Join(t.TempDir(), "tlsrpt.db"), "", c.now)
 	for i := range 200 {
@@ -217,7 +217,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-func TestDomainsOfADay(t *testing.T) {
+func TestH26_DomainsOfADay(t *testing.T) {
 	s := New(filepath.Join(t.TempDir(), "tlsrpt.db"), "", at("2026-11-28 10:00:00").now)
 	for i := range maxDomains {
 		addAll(t, s, session(fmt.Sprintf("%d.example", i), nil))

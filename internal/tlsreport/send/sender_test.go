@@ -173,7 +173,7 @@ func TestRecord(t *testing.T) {
 
 // Web servers that redirect, that answer without end, or that never answer, keep no
 // report from the others, and no Close waiting.
-func TestHostileServers(t *testing.T) {
+func TestH26_HostileReceivers(t *testing.T) {
 	var hits sync.Map
 	released := make(chan struct{})
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
