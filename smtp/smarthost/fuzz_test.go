@@ -94,7 +94,12 @@ func (h *tapes) Connect(_ context.Context, _ string, config *tls.Config) (*wire.
 // converse runs a client against the server of its recipients; each piece of
 // the server is a reply.
 func converse(client, server []string, level outbound.Level) (toClient, toServer string) {
-	front := newTape(client...)
+	return converseBy(Options{Finder: lone{level}}, client, server)
+}
+
+// converseBy is converse with a search for the server of its own.
+func converseBy(o Options, client, server []string) (toClient, toServer string) {
+	front := newTape(append([]string{""}, client...)...) // the client waits for the greeting
 	hops := &tapes{server: server}
 	s := &gate.Session{
 		ID: "ID", Hostname: "mail.example.com", Banner: "ready", Client: netip.MustParseAddrPort("127.0.0.1:4321"),
@@ -103,7 +108,8 @@ func converse(client, server []string, level outbound.Level) (toClient, toServer
 	}
 	limits := patient
 	limits.Backend = false
-	g, conn := New(s, Options{Name: "mail.example.com", Finder: lone{level}, Observer: lone{level}, Message: 1 << 20, Recipients: 10}), wire.New(front, limits)
+	o.Name, o.Observer, o.Message, o.Recipients = "mail.example.com", lone{}, 1<<20, 10
+	g, conn := New(s, o), wire.New(front, limits)
 	err := g.Settle(conn.ForGate(), nil)
 	g.Refuse(conn.ForGate(), gate.ReasonOf(err))
 	for _, b := range hops.all {
@@ -188,6 +194,41 @@ func FuzzClient(f *testing.F) {
 			if !strings.HasSuffix(line, "\r\n") || strings.ContainsAny(strings.TrimSuffix(line, "\r\n"), "\r\n\x00") {
 				t.Fatalf("the server received %q", line)
 			}
+		}
+	})
+}
+
+// unmet is a Finder of no server, because of what the domain publishes.
+type unmet struct{ lone }
+
+func (unmet) Hops(context.Context, string, string) iter.Seq2[nexthop.Hop, error] {
+	return func(yield func(nexthop.Hop, error) bool) {
+		yield(nexthop.Hop{}, &nexthop.Failure{Reply: "451 4.7.5 not verified", Published: true})
+	}
+}
+
+// FuzzHeldText checks that only a text with the header TLS-Required: No leaves, whole,
+// and that each other text gets the refusal of its recipient.
+func FuzzHeldText(f *testing.F) {
+	for _, text := range []string{
+		"TLS-Required: No\r\n\r\nhello", "Subject: x\r\nTLS-Required:\r\n no\r\n\r\n", "Subject: x\r\n\r\nTLS-Required: No", "tls-required: No", "x\nTLS-Required: No\r\n",
+		"TLS-Required: No\r\nTLS-Required: No\r\n", ".TLS-Required: No", "\x00TLS-Required: No\r\n", "",
+	} {
+		f.Add(text)
+	}
+	field := regexp.MustCompile(`(?i)(?:^|\n)tls-required[ \t]*:\s*no\s*(?:\r\n|$)`)
+	f.Fuzz(func(t *testing.T, text string) {
+		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r", ""), "\n.", "\n") + "\n"
+		text = strings.ReplaceAll(strings.TrimPrefix(text, "."), "\n", "\r\n")
+		received, sent := converseBy(Options{Finder: unmet{}, Lenient: lone{outbound.May}},
+			[]string{"EHLO legacy\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n", text + ".\r\nQUIT\r\n"},
+			[]string{"220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 done\r\n"})
+		accepted, refused := strings.Contains(received, "250 done"), strings.Contains(received, "451 4.7.5 not verified")
+		if classes(t, received); accepted == refused {
+			t.Fatalf("the client received %q", received)
+		}
+		if accepted && (!field.MatchString(strings.ReplaceAll(text, "\x00", "")) || !strings.HasSuffix(sent, strings.ReplaceAll(text, "\x00", "")+".\r\nQUIT\r\n")) || refused && sent != "" {
+			t.Fatalf("the server received %q", sent)
 		}
 	})
 }
