@@ -34,6 +34,10 @@ func TestTimelineIsKept(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 	w.replaced.Store(true)
+	if _, err := w.dial(0, nil); err != nil {
+		t.Fatal(err)
+	}
+	wait.Until(t, "no handshake is counted", func() bool { return w.status().Sessions.Handshakes == 2 })
 	if err := os.Remove(filepath.Join(w.folder, "state", "timeline.json")); err != nil {
 		t.Fatal(err)
 	}

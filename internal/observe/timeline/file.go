@@ -43,6 +43,11 @@ func (t *Timeline) MarshalJSON() ([]byte, error) {
 // Restore adopts counts of MarshalJSON. It leaves out parts that are older than their
 // span, or that this machine's clock cannot have produced.
 func (t *Timeline) Restore(text []byte, now time.Time) error {
+	t.changed.Store(true)
+	return t.restore(text, now)
+}
+
+func (t *Timeline) restore(text []byte, now time.Time) error {
 	var s state
 	if err := json.Unmarshal(text, &s); err != nil {
 		return err
@@ -72,17 +77,23 @@ func (t *Timeline) Load(file string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := t.Restore(text, now); err != nil {
+	if err := t.restore(text, now); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil
 }
 
-// Save replaces a file.
+// Save replaces a file, if something has changed since the last Save.
 func (t *Timeline) Save(file string) error {
-	text, err := t.MarshalJSON()
-	if err != nil {
-		return err
+	if !t.changed.Swap(false) {
+		return nil
 	}
-	return statefile.Replace(file, text)
+	text, err := t.MarshalJSON()
+	if err == nil {
+		err = statefile.Replace(file, text)
+	}
+	if err != nil {
+		t.changed.Store(true)
+	}
+	return err
 }

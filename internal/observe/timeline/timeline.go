@@ -3,6 +3,7 @@ package timeline
 import (
 	"crypto/tls"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/gate"
@@ -73,6 +74,8 @@ func (r ring) place(start int64) *part { return &r.parts[start/r.step%int64(len(
 type Timeline struct {
 	observe.None
 
+	changed atomic.Bool // since the last Save
+
 	mu    sync.Mutex
 	rings []ring
 }
@@ -96,6 +99,7 @@ func (t *Timeline) count(c Counts) {
 	for _, r := range t.rings {
 		r.at(now).Add(c)
 	}
+	t.changed.Store(true)
 }
 
 // Parts returns the counts of a span of Spans, the oldest first. The last part has

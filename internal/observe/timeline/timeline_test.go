@@ -99,6 +99,43 @@ func TestFile(t *testing.T) {
 	}
 }
 
+// A file is written only if something has changed, and again if it could not be written.
+func TestSaveNeedsAChange(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "state", "timeline.json")
+	line := New()
+	written := func() bool {
+		if err := line.Save(file); err != nil {
+			t.Fatal(err)
+		}
+		return os.Remove(file) == nil
+	}
+	if written() {
+		t.Error("the file is written without an event")
+	}
+	line.Denied(nil, "ann", "PLAIN", nil)
+	if err := line.Save(filepath.Join(folder, "state")); err != nil { // a file in the place of the folder
+		t.Fatal(err)
+	}
+	line.Denied(nil, "ann", "PLAIN", nil)
+	if line.Save(file) == nil {
+		t.Error("the file is written below a file")
+	}
+	if err := os.Remove(filepath.Join(folder, "state")); err != nil {
+		t.Fatal(err)
+	}
+	if !written() || written() {
+		t.Error("the file is not written once after an error")
+	}
+	text, err := line.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := line.Restore(text, time.Now()); err != nil || !written() {
+		t.Errorf("counts of another process are not written, %v", err)
+	}
+}
+
 // A file that is damaged, too long, of another version or from the future changes
 // nothing.
 func TestBadFiles(t *testing.T) {
