@@ -11,10 +11,10 @@ PACKAGES  = 4
 PARALLEL  = 16
 
 # The parts of test measure and end the processes that they have started, so
-# they run one at a time.
+# they run one at a time, except e2e-and-fuzz.
 .NOTPARALLEL:
 
-.PHONY: build check test race nightly servers lint tools vulncheck short unit as-root unit-race e2e e2e-race e2e-slow test-cluster matrix fuzz flood mutants bench packages test-packages image test-containers test-kubernetes test-browser build-systems demo
+.PHONY: build check test race nightly servers lint tools vulncheck short unit as-root unit-race e2e e2e-and-fuzz e2e-race e2e-slow test-cluster matrix fuzz flood mutants bench packages test-packages image test-containers test-kubernetes test-browser build-systems demo
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/letterlock ./cmd/letterlock
@@ -24,7 +24,7 @@ build:
 check: lint short
 
 # All checks that must pass. It takes about ten minutes on two cores.
-test: servers lint vulncheck unit as-root e2e fuzz
+test: servers lint vulncheck unit as-root e2e-and-fuzz
 
 # All tests with the race detector.
 race: unit-race e2e-race
@@ -88,6 +88,12 @@ COSTS =
 test-cluster: servers
 	$(GO) build -race -o bin/letterlock-race ./cmd/letterlock
 	LETTERLOCK_E2E=1 $(GO) test -v -count=1 -timeout 20m $(if $(COSTS),,-skip '^TestStoreCosts$$') -exec $(CURDIR)/e2e/as-root ./e2e/cluster -seed $(SEED) -costs "$(abspath $(COSTS))"
+
+# Both at the same time: the servers and clients of e2e mostly wait, so that fuzz, with
+# a lower priority, uses the CPUs meanwhile.
+e2e-and-fuzz: servers tools
+	@log=$$(mktemp); nice tools/fuzz $(FUZZTIME) >"$$log" 2>&1 & fuzz=$$!; \
+	status=0; e2e/run || status=1; wait $$fuzz || status=1; cat "$$log"; rm -f "$$log"; exit $$status
 
 e2e-race: servers tools
 	e2e/run -race
