@@ -39,13 +39,12 @@ func yearsWith(t *testing.T, test func(t *testing.T, y *years)) {
 	synctest.Test(t, func(t *testing.T) {
 		y := &years{ca: ca, log: &wait.Log{}, issued: map[string]bool{}}
 		k, err := New(Options{
-			Certificates: [][]string{{mail}}, Directory: ca.Directory, Dir: dir, HTTP: "unused",
+			Certificates: [][]string{{mail}}, Directory: ca.Directory, Dir: dir, HTTP: "unused", Transport: ca,
 			Log: slog.New(slog.NewTextHandler(y.log, nil)),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		k.transport.base = ca
 		y.Keeper = k
 		defer k.Close()
 		test(t, y)

@@ -73,13 +73,12 @@ func (f *fleet) add(t *testing.T, i int) *Keeper {
 	t.Helper()
 	m := f.board.member()
 	k, err := New(Options{
-		Certificates: [][]string{{mail}}, Keys: []KeyType{P256}, Directory: f.ca.Directory, Dir: f.dirs[i], HTTP: "unused", Shared: m, Follow: f.follow,
+		Certificates: [][]string{{mail}}, Keys: []KeyType{P256}, Directory: f.ca.Directory, Dir: f.dirs[i], HTTP: "unused", Shared: m, Follow: f.follow, Transport: f.ca,
 		Log: slog.New(slog.NewTextHandler(f.log, nil)).With("instance", i), Changed: func() { f.changes[i].Add(1) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.transport.base = f.ca
 	f.members, f.keepers = append(f.members, m), append(f.keepers, k)
 	return k
 }

@@ -48,6 +48,9 @@ type Options struct {
 	// Plan plans new keys; nil: a renewal keeps the key.
 	Plan KeyPlan
 
+	// Transport sends requests to the CA; nil: by HTTPS. In tests it needs no socket.
+	Transport http.RoundTripper
+
 	// Listen opens the socket of an address; nil: net.Listen.
 	Listen func(address string) (net.Listener, error)
 
@@ -137,6 +140,9 @@ const requestTimeout = 30 * time.Second
 // transport returns the transport to the CA, whose own certificate may be from
 // a private root.
 func (o Options) transport() http.RoundTripper {
+	if o.Transport != nil {
+		return o.Transport
+	}
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		TLSClientConfig:       &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12},

@@ -84,12 +84,11 @@ func (y *yearOfKeys) start(t *testing.T, ca *pebble.CA, dir string) {
 	})
 	k, err := acme.New(acme.Options{
 		Certificates: sets, Keys: []acme.KeyType{acme.P256}, Plan: y.rollover, Directory: ca.Directory, Dir: dir, HTTP: "unused",
-		Log: log, Changed: y.rollover.Wake,
+		Log: log, Changed: y.rollover.Wake, Transport: ca,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.SetTransport(ca)
 	y.Keeper = k
 	k.Serve()
 	y.rollover.Serve()
