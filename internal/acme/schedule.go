@@ -105,7 +105,8 @@ type renewal struct {
 
 // due returns when to order an entry: at once if there is no certificate or it is not
 // for all names; when the CA asks for it; else at a time of our own choice. It is never
-// so soon after an order that a wrong answer of the CA would cause an endless loop.
+// so soon after an order that a wrong answer of the CA would cause an endless loop. While
+// the clock of this machine is wrong, the time is that of the CA's clock.
 func (k *Keeper) due(e *entry) time.Time {
 	c := k.table.get(e)
 	switch {
@@ -119,6 +120,7 @@ func (k *Keeper) due(e *entry) time.Time {
 	if asked := k.asked(e, c.Leaf); !asked.IsZero() {
 		due = earlier(asked, c.Leaf.NotAfter.Add(-life/6))
 	}
+	due = due.Add(-k.transport.wrongClock()) // the dates are by the clock of the CA
 	k.table.mu.Lock()
 	defer k.table.mu.Unlock()
 	if first := e.obtained.Add(min(life/4, time.Hour)); !e.obtained.IsZero() && due.Before(first) {

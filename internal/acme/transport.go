@@ -134,6 +134,15 @@ func (tr *transport) askedPause(now time.Time) time.Duration {
 	return tr.until.Sub(now)
 }
 
+// wrongClock returns how far the clock of the CA is ahead if it differs so much from this
+// machine's that one of them is wrong; else zero.
+func (tr *transport) wrongClock() time.Duration {
+	if offset := tr.clockOffset(); offset.Abs() >= maxOffset {
+		return offset
+	}
+	return 0
+}
+
 func (tr *transport) clockOffset() time.Duration {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
