@@ -39,14 +39,12 @@ const latest = 12 * time.Hour // until the other instances serve a new certifica
 // instances lists the Keepers of all instances.
 func (w *world) instances() []*Keeper { return append([]*Keeper{w.keeper}, w.more...) }
 
-// newInstances creates a world with three instances, which share a store and its clock.
+// newInstances creates a world with three instances, which share a store.
 func newInstances(t *testing.T) (*world, *common) {
 	w := newWorld(t, acme.P256)
-	store := &common{world: w}
-	o := w.options()
-	o.Store, o.Grace, o.Now = store, 24*time.Hour, time.Now
-	w.keeper, w.more = New(o), []*Keeper{New(o), New(o)}
-	return w, store
+	w.shared = &common{world: w}
+	w.start()
+	return w, w.shared
 }
 
 // Three instances roll one key over. Each orders in turn, and the others serve the older

@@ -37,10 +37,12 @@ var errKilled = errors.New("killed")
 type world struct {
 	t      *testing.T
 	keeper *Keeper
-	more   []*Keeper // of other instances, which share the store; they take orders in turn
+	more   []*Keeper // of other instances; they take orders in turn
+	shared *common   // the store of several instances; nil: there is one
 	log    *wait.Log
 	kinds  []acme.KeyType
 	byHand bool
+	ahead  time.Duration // of its clock
 
 	certificates []Certificate
 
@@ -68,6 +70,8 @@ type world struct {
 	lag      []time.Duration
 	down     []bool
 	unsigned bool
+	expired  bool // the signatures
+	lies     bool // the last server has records of others
 	refuses  bool
 	replaces bool // adding a record removes the others
 	ttl      time.Duration
@@ -108,7 +112,10 @@ func (w *world) start() {
 		certificates = append(certificates, Certificate{p, []string{host}})
 	}
 	w.certificates = certificates
-	w.keeper = New(w.options())
+	w.keeper, w.more = New(w.options()), nil
+	if w.shared != nil {
+		w.more = []*Keeper{New(w.options()), New(w.options())}
+	}
 	for _, e := range w.keeper.entries {
 		delete(w.served, e.Name)
 		if leaf := acme.StoredLeaf(w.entries[e.Name]); leaf != nil {
@@ -118,9 +125,14 @@ func (w *world) start() {
 }
 
 func (w *world) options() Options {
-	return Options{
+	o := Options{
 		Store: w, Certificates: w.certificates, Ports: []int{25}, DNS: w, ByHand: w.byHand, TTL: w.ttl, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Now: func() time.Time { return time.Now().Add(w.ahead) },
 	}
+	if w.shared != nil {
+		o.Store, o.Grace = w.shared, 24*time.Hour
+	}
+	return o
 }
 
 // operation counts, and kills the process at the operation to be killed at.

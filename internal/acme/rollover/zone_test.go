@@ -73,8 +73,14 @@ func (w *world) TLSA(context.Context, string) (dnsupdate.TLSA, error) {
 			if s.Records = w.at(i); len(s.Records) > 0 {
 				s.TTL = w.ttl
 			}
+			if w.lies && i == len(w.lag)-1 {
+				s.Records = []dane.TLSA{{Usage: dane.EndEntity, Selector: dane.PublicKey, Matching: dane.SHA256, Data: make([]byte, 32)}}
+			}
 			if !w.unsigned {
 				s.SignedFrom, s.SignedUntil = time.Now().Add(-day), time.Now().Add(day)
+			}
+			if w.expired {
+				s.SignedUntil = time.Now().Add(-time.Hour)
 			}
 		}
 		found.Servers = append(found.Servers, s)
