@@ -19,7 +19,7 @@ import (
 // secondary, which gets the records after the primary.
 func TestDNS01WithKnot(t *testing.T) {
 	const zone = "zone.example"
-	servers, processes, err := needsServers(t).StartKnot(zone)
+	servers, processes, err := needsServers(t).StartKnot(world.Zone{Name: zone})
 	for _, p := range processes {
 		atEnd(t, p.Stop)
 	}
@@ -59,7 +59,7 @@ func TestDNS01WithKnot(t *testing.T) {
 
 // A DNS server that refuses the change, or is down, is named with a remedy.
 func TestDNS01Refused(t *testing.T) {
-	servers, processes, err := needsServers(t).StartKnot("refused.example")
+	servers, processes, err := needsServers(t).StartKnot(world.Zone{Name: "refused.example"})
 	for _, p := range processes {
 		atEnd(t, p.Stop)
 	}

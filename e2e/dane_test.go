@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,12 +20,12 @@ import (
 )
 
 // TestKeysRollOverWithKnot renews a certificate of some seconds until three new keys have
-// been used. A sender that validates the records with DNSSEC is never refused. Knot signs
-// the zone; the secondary, which the sender and the CA ask, gets each change after the
-// primary.
+// been used. The program is killed at each step, and started again. A sender that validates
+// the records with DNSSEC is never refused. Knot signs the zone; the secondary, which the
+// sender and the CA ask, gets each change after the primary.
 func TestKeysRollOverWithKnot(t *testing.T) {
 	const zone = "dane.example"
-	servers, processes, err := needsServers(t).StartSignedKnot(zone)
+	servers, processes, err := needsServers(t).StartKnot(world.Zone{Name: zone, Signed: true})
 	for _, p := range processes {
 		atEnd(t, p.Stop)
 	}
@@ -33,26 +34,58 @@ func TestKeysRollOverWithKnot(t *testing.T) {
 	}
 	ca := pebble.New(t)
 	ca.Start(t, pebble.Options{Resolver: servers.Secondary, HTTP: 1, TLS: 1, Life: 16 * time.Second})
-	l := serveCustom(t, fmt.Sprintf("acme: {directory: %q, ca_roots: %s, keys: [p256], dane: {hosts: [%s], ttl: 1s}, dns: {method: rfc2136, server: %q, credentials: %s, resolver: %q}}",
+	l := &killed{Letterlock: serveCustom(t, fmt.Sprintf("acme: {directory: %q, ca_roots: %s, keys: [p256], dane: {hosts: [%s], ttl: 1s}, dns: {method: rfc2136, server: %q, credentials: %s, resolver: %q}}",
 		ca.Directory, ca.RootsFile(t), zone, servers.Primary, servers.KeyFile, servers.Primary),
-		world.Listener{Name: "imaps", Service: "imaps", Backend: 1, Keys: []string{"acme_hosts: [" + zone + "]"}})
+		world.Listener{Name: "imaps", Service: "imaps", Backend: 1, Keys: []string{"acme_hosts: [" + zone + "]"}}), at: slices.Clone(rolloverMoments)}
 	awaitIn(t, l.Process, 0, "certificate from the CA", "key=p256")
-	s := &daneSender{dns: servers.Secondary, zone: zone + ".", name: "_25._tcp." + zone + ".", address: l.Address("imaps"), keys: map[string]bool{}}
+	s := &daneSender{dns: servers.Secondary, zone: zone + ".", name: "_25._tcp." + zone + ".", keys: map[string]bool{}}
 	wait.Until(t, "there is no TLSA record", func() bool { return len(s.lookUp(t)) > 0 })
+	l.mark = l.Log.Mark()
 	const keys = 4 // the first, and three rollovers
-	for deadline := time.Now().Add(4 * world.Patience); len(s.keys) < keys && !t.Failed() && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * world.Patience); (len(s.keys) < keys || len(l.at) > 0) && !t.Failed() && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		l.kill(t)
+		s.address = l.Address("imaps")
 		s.send(t)
 	}
-	if t.Failed() || len(s.keys) < keys {
-		t.Fatalf("%d keys in %d handshakes\n%s", len(s.keys), s.sent, strings.Join(l.Log.Since(0), "\n"))
+	if t.Failed() || len(s.keys) < keys || len(l.at) > 0 {
+		t.Fatalf("%d keys in %d handshakes; not killed at %q\n%s", len(s.keys), s.sent, l.at, strings.Join(l.lines, "\n"))
 	}
 	t.Logf("%d handshakes", s.sent)
-	for _, line := range l.Log.Since(0) {
+	wait.Until(t, "the records of old keys are left", func() bool { return len(s.lookUp(t)) <= 2 })
+	for _, line := range slices.Concat(l.lines, l.Log.Since(0)) {
 		if strings.Contains(line, "cannot be rolled over") || strings.Contains(line, "PRIVATE KEY") {
 			t.Error(line)
 		}
 	}
-	wait.Until(t, "the records of old keys are left", func() bool { return len(s.lookUp(t)) <= 2 })
+}
+
+// rolloverMoments are the lines of the log at which TestKeysRollOverWithKnot kills the
+// program: each step, and a certificate that is not yet stored.
+var rolloverMoments = []string{"step=settle", "step=ready", "certificate from the CA", "step=retire", "step=publish"}
+
+// killed is a program that is killed at moments, each of them a line of its log.
+type killed struct {
+	*world.Letterlock
+	mark  int
+	at    []string // that are left
+	lines []string // of the processes that were killed
+}
+
+// kill kills the program and starts it again if it has come to the next moment.
+func (l *killed) kill(t *testing.T) {
+	t.Helper()
+	if len(l.at) == 0 || !slices.ContainsFunc(l.Log.Since(l.mark), func(line string) bool { return strings.Contains(line, l.at[0]) }) {
+		return
+	}
+	if err := l.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	l.lines = append(l.lines, l.Log.Since(0)...)
+	again, err := needsServers(t).StartAgain(l.Letterlock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Letterlock, l.mark, l.at = again, 0, l.at[1:]
 }
 
 // daneSender is a mail server that validates TLSA records with DNSSEC, and keeps them for

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/letterlock/letterlock/e2e/world"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
@@ -18,7 +19,7 @@ import (
 // second run finds them at the secondary, and changes nothing.
 func TestRecordsWithKnot(t *testing.T) {
 	const zone = "records.example"
-	servers, processes, err := needsServers(t).StartKnot(zone)
+	servers, processes, err := needsServers(t).StartKnot(world.Zone{Name: zone})
 	for _, p := range processes {
 		atEnd(t, p.Stop)
 	}

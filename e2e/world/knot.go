@@ -6,6 +6,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"time"
+
+	"github.com/miekg/dns"
 )
 
 // Knot is a pair of DNS servers for one zone. The secondary gets each change from the
@@ -13,45 +16,43 @@ import (
 type Knot struct {
 	Primary, Secondary string // host:port
 	KeyFile            string // of the TSIG key that may change the zone
+
+	zone    Zone
+	network string // the beginning of all addresses
 }
 
-// The secret protects nothing: the servers are on loopback, and end with the test.
-const tsigSecret = "bGV0dGVybG9jayBlMmUgdGVzdCBrZXkgb2YgMzIgYnl0ZXM="
-
-// StartKnot starts the servers of a zone, whose names have the address 127.0.0.1. Stop of
-// both processes ends them.
-func (w *World) StartKnot(zone string) (*Knot, []*Process, error) { return w.startKnot(zone, "") }
-
-// StartSignedKnot starts servers as StartKnot does. The primary signs the zone with keys
-// of its own (DNSSEC).
-func (w *World) StartSignedKnot(zone string) (*Knot, []*Process, error) {
-	return w.startKnot(zone, "\n    dnssec-signing: on")
+// Zone is a zone of Knot. Its name has the address 127.0.0.1.
+type Zone struct {
+	Name    string
+	Signed  bool   // the primary signs it with keys of its own (DNSSEC)
+	Records string // further ones, in the form of zone files
+	Clock   *Clock // of the servers; nil: this machine's
 }
 
-// startKnot adds keys to the zone of the primary.
-func (w *World) startKnot(zone, keys string) (*Knot, []*Process, error) {
-	root, err := w.Root("names")
+// The key that may change zones. The secret protects nothing: the servers are on loopback,
+// and end with the test.
+const (
+	TSIGName   = "letterlock."
+	TSIGSecret = "bGV0dGVybG9jayBlMmUgdGVzdCBrZXkgb2YgMzIgYnl0ZXM="
+)
+
+// StartKnot starts the servers of a zone. Stop of both processes ends them.
+func (w *World) StartKnot(zone Zone) (*Knot, []*Process, error) {
+	root, err := w.Root(names)
 	if err != nil {
 		return nil, nil, err
 	}
-	dir := filepath.Join(w.Dir, "knot-"+zone)
 	// Name servers are found on port 53, so each pair has addresses of its own: tests of
 	// other groups run at the same time.
-	network := fmt.Sprintf("127.53.%d.%d", rand.IntN(256), 1+rand.IntN(20))
-	primaryAddress, secondaryAddress := network+"1", network+"2"
-	k := &Knot{Primary: primaryAddress + ":53", Secondary: secondaryAddress + ":53", KeyFile: dir + "/key"}
-	records := fmt.Sprintf("$TTL 60\n@ SOA ns1 hostmaster 1 60 60 3600 1\n@ NS ns1\n@ NS ns2\nns1 A %s\nns2 A %s\n@ A 127.0.0.1\nother TXT untouched\n", primaryAddress, secondaryAddress)
-	err = errors.Join(
-		w.folders("knot-"+zone+"/primary/db", "knot-"+zone+"/secondary/db"), os.WriteFile(k.KeyFile, []byte("hmac-sha256:letterlock:"+tsigSecret+"\n"), 0o600),
-		os.WriteFile(dir+"/primary/zone", []byte(records), 0o644),
-		knotConfiguration(dir+"/primary", zone, primaryAddress, secondaryAddress, "notify: other\n    acl: [update, other]"+keys, "transfer"),
-		knotConfiguration(dir+"/secondary", zone, secondaryAddress, primaryAddress, "master: other\n    acl: other", "notify"))
-	if err != nil {
+	k := &Knot{zone: zone, network: fmt.Sprintf("127.53.%d.%d", rand.IntN(256), 1+rand.IntN(20))}
+	dir := filepath.Join(w.Dir, "knot-"+zone.Name)
+	k.Primary, k.Secondary, k.KeyFile = k.network+"1:53", k.network+"2:53", dir+"/key"
+	if err := w.configureKnot(k, dir); err != nil {
 		return nil, nil, err
 	}
 	var started []*Process
 	for _, name := range []string{"primary", "secondary"} {
-		p, err := Run("knot-"+name, root.Command(w.Dir, "knotd", "-c", dir+"/"+name+"/knot.conf"))
+		p, err := Run("knot-"+name, zone.Clock.command(root, w.Dir, "knotd", "-c", dir+"/"+name+"/knot.conf"))
 		if err != nil {
 			return nil, started, err
 		}
@@ -59,6 +60,52 @@ func (w *World) startKnot(zone, keys string) (*Knot, []*Process, error) {
 	}
 	_, err = started[1].Log.Await(0, Patience, "AXFR, incoming", "finished")
 	return k, started, err
+}
+
+var errNotInStep = errors.New("the secondary does not get the changes of the primary")
+
+// InStep waits until both servers have the same version of the zone.
+func (k *Knot) InStep() error {
+	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if serial := k.serial(k.Primary); serial > 0 && serial == k.serial(k.Secondary) {
+			return nil
+		}
+	}
+	return errNotInStep
+}
+
+// serial returns the version of the zone that a server has; zero: it does not answer.
+func (k *Knot) serial(server string) uint32 {
+	m := new(dns.Msg)
+	m.SetQuestion(k.zone.Name+".", dns.TypeSOA)
+	answer, err := dns.Exchange(m, server)
+	if err != nil || len(answer.Answer) == 0 {
+		return 0
+	}
+	if soa, ok := answer.Answer[0].(*dns.SOA); ok {
+		return soa.Serial
+	}
+	return 0
+}
+
+// configureKnot writes the files of both servers.
+func (w *World) configureKnot(k *Knot, dir string) error {
+	zone, primary, secondary := k.zone, k.network+"1", k.network+"2"
+	signing := ""
+	if zone.Signed {
+		signing = "\n    dnssec-signing: on"
+	}
+	refresh := 60
+	if zone.Clock != nil {
+		refresh = 7 * 24 * 60 * 60 // Knot does not notice at once that a time has come, and would wait for it after a notification too
+	}
+	records := fmt.Sprintf("$TTL 60\n@ SOA ns1 hostmaster 1 %d 60 2419200 1\n@ NS ns1\n@ NS ns2\nns1 A %s\nns2 A %s\n@ A 127.0.0.1\nother TXT untouched\n%s",
+		refresh, primary, secondary, zone.Records)
+	return errors.Join(
+		w.folders("knot-"+zone.Name+"/primary/db", "knot-"+zone.Name+"/secondary/db"), os.WriteFile(k.KeyFile, []byte("hmac-sha256:letterlock:"+TSIGSecret+"\n"), 0o600),
+		os.WriteFile(dir+"/primary/zone", []byte(records), 0o644),
+		knotConfiguration(dir+"/primary", zone.Name, primary, secondary, "notify: other\n    acl: [update, other]"+signing, "transfer"),
+		knotConfiguration(dir+"/secondary", zone.Name, secondary, primary, "master: other\n    acl: other", "notify"))
 }
 
 // knotConfiguration writes the configuration of one of two servers. The other server may
@@ -92,6 +139,6 @@ zone:
     storage: %[1]s
     file: zone
     %[5]s
-`, dir, zone, own, other, role, allowed, tsigSecret)
+`, dir, zone, own, other, role, allowed, TSIGSecret)
 	return os.WriteFile(filepath.Join(dir, "knot.conf"), []byte(text), 0o600)
 }

@@ -13,6 +13,7 @@ import (
 type Letterlock struct {
 	*Process
 	config    string // the path of its configuration file
+	listeners []Listener
 	addresses map[string]string
 }
 
@@ -59,23 +60,32 @@ func (w *World) ServeCustom(top string, listeners ...Listener) (*Letterlock, err
 	if err != nil {
 		return nil, err
 	}
-	config := w.Dir + "/" + name + ".yaml"
+	return w.serve(name, w.Dir+"/"+name+".yaml", listeners)
+}
+
+// StartAgain starts an instance with the configuration of one that has ended. Its
+// listeners have other ports.
+func (w *World) StartAgain(l *Letterlock) (*Letterlock, error) {
+	return w.serve(fmt.Sprintf("letterlock-%d", len(w.letterlocks)+1), l.config, l.listeners)
+}
+
+func (w *World) serve(name, config string, listeners []Listener) (*Letterlock, error) {
 	p, err := Run(name, exec.Command(w.binary, "serve", "--config", config))
 	if err != nil {
 		return nil, err
 	}
-	l := &Letterlock{Process: p, config: config, addresses: make(map[string]string)}
+	l := &Letterlock{Process: p, config: config, listeners: listeners, addresses: make(map[string]string)}
 	w.letterlocks = append(w.letterlocks, l)
-	return l, l.learn(listeners)
+	return l, l.learn()
 }
 
 var listening = regexp.MustCompile(`: listening.* address=(\S+)`)
 
 // learn reads the listeners' addresses from the log: the instance listens on
 // free ports.
-func (l *Letterlock) learn(listeners []Listener) error {
+func (l *Letterlock) learn() error {
 	mark := 0
-	for _, wanted := range listeners {
+	for _, wanted := range l.listeners {
 		line, err := l.Log.Await(mark, Patience, "letterlock/"+wanted.Service+"[", "listening")
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 const (
 	postfixDovecot = "postfix-dovecot"
 	eximCyrus      = "exim-cyrus"
+	names          = "names" // DNS servers
 )
 
 // defaultRelease is the Debian release whose servers are started if a test does
@@ -24,7 +25,10 @@ const defaultRelease = "bookworm"
 
 // Root is a Debian in a folder, in which servers run. Its programs, users and
 // settings are separate from those of this machine.
-type Root struct{ path string }
+type Root struct {
+	path       string
+	nameserver string // that the programs ask; empty: none
+}
 
 // Root finds the root with a set of packages. e2e/root must have built it.
 func (w *World) Root(set string) (*Root, error) {
@@ -47,8 +51,15 @@ func (w *World) Root(set string) (*Root, error) {
 // the network and the world's folder with the test; its other files and its
 // processes end with it.
 func (r *Root) Command(folder, program string, args ...string) *exec.Cmd {
-	return contained(exec.Command("./enter", append([]string{r.path, folder, program}, args...)...))
+	cmd := exec.Command("./enter", append([]string{r.path, folder, program}, args...)...)
+	if r.nameserver != "" {
+		cmd.Env = append(os.Environ(), "NAMESERVER="+r.nameserver)
+	}
+	return contained(cmd)
 }
+
+// asking returns the root with a DNS server, at port 53, for its programs.
+func (r *Root) asking(nameserver string) *Root { return &Root{r.path, nameserver} }
 
 // Version returns the upstream version of a package.
 func (r *Root) Version(name string) (string, error) {

@@ -40,6 +40,14 @@ func Private(cmd *exec.Cmd) *exec.Cmd {
 
 func killGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }
 
+// realTime returns the time of this machine, even where time.Now is the clock of a test
+// (testing/synctest).
+func realTime() (time.Time, error) {
+	var now syscall.Timeval
+	err := syscall.Gettimeofday(&now)
+	return time.Unix(now.Unix()), err
+}
+
 // adoptOrphans makes this process the parent of all its descendants that lose
 // theirs, so that it finds them all (prctl(2), PR_SET_CHILD_SUBREAPER).
 func adoptOrphans() error {

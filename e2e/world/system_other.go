@@ -5,6 +5,7 @@ package world
 import (
 	"errors"
 	"os/exec"
+	"time"
 )
 
 // Without Linux there is no Debian to start servers of. Tests that need no
@@ -20,6 +21,8 @@ func contained(cmd *exec.Cmd) *exec.Cmd { return cmd }
 func Private(cmd *exec.Cmd) *exec.Cmd { return cmd }
 
 func killGroup(int) error { return errNotLinux }
+
+func realTime() (time.Time, error) { return time.Time{}, errNotLinux }
 
 func adoptOrphans() error { return errNotLinux }
 
