@@ -98,8 +98,8 @@ e2e-and-fuzz: servers tools
 e2e-race: servers tools
 	e2e/run -race
 
-# The slow end-to-end tests: docs/guides step by step on Debian's systems, and
-# testssl.sh on the ports that e2e leaves out.
+# The slow end-to-end tests: docs/guides step by step on Debian's systems, a year
+# of new keys with DANE, and testssl.sh on the ports that e2e leaves out.
 e2e-slow: tools
 	e2e/install --slow
 	e2e/run --slow

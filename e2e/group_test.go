@@ -22,7 +22,7 @@ const groupVariable = "LETTERLOCK_E2E_GROUP"
 
 // slow lists the tests that `make e2e-slow` runs, each of which takes minutes. The
 // slowest is the first.
-var slow = []string{"TestGuidesForServers", "TestTutorial", "TestGuidesForProxies", "TestGuidesForOtherServers", "TestOtherPortsAreScanned", "TestLookupBesideNginx"}
+var slow = []string{"TestGuidesForServers", "TestTutorial", "TestGuidesForProxies", "TestGuidesForOtherServers", "TestNewKeysForAYear", "TestOtherPortsAreScanned", "TestLookupBesideNginx"}
 
 // matrix lists the tests that `make matrix` runs.
 var matrix = []string{"TestMatrix", "TestTutorialOnEachDebian"}

@@ -44,10 +44,14 @@ func (w *World) startMaster(name, dir string, on *Node) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if out, err := on.Move(root.Command(w.Dir, "postfix", "-c", dir, "check")).CombinedOutput(); err != nil {
+	return root.startMaster(w.Dir, name, dir, on)
+}
+
+func (r *Root) startMaster(folder, name, dir string, on *Node) (*Process, error) {
+	if out, err := on.Move(r.Command(folder, "postfix", "-c", dir, "check")).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("postfix check: %w\n%s", err, out)
 	}
-	return w.runMaster(name, dir, on)
+	return r.runMaster(folder, name, dir, on)
 }
 
 // runMaster is startMaster for a Postfix that has run before. It skips `postfix
@@ -58,7 +62,11 @@ func (w *World) runMaster(name, dir string, on *Node) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := Run(name, on.Move(root.Command(w.Dir, "/usr/lib/postfix/sbin/master", "-c", dir, "-s")))
+	return root.runMaster(w.Dir, name, dir, on)
+}
+
+func (r *Root) runMaster(folder, name, dir string, on *Node) (*Process, error) {
+	p, err := Run(name, on.Move(r.Command(folder, "/usr/lib/postfix/sbin/master", "-c", dir, "-s")))
 	if err != nil {
 		return nil, err
 	}
