@@ -16,7 +16,7 @@ import (
 var catalogue = []struct {
 	letter string
 	rows   int
-}{{"A", 15}, {"B", 11}, {"C", 9}, {"D", 11}, {"E", 7}, {"F", 9}, {"G", 10}, {"H", 26}}
+}{{"A", 15}, {"B", 11}, {"C", 9}, {"D", 11}, {"E", 7}, {"F", 9}, {"G", 10}, {"H", 28}}
 
 const attacksPage = "docs/attacks.md"
 

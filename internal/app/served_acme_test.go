@@ -18,7 +18,7 @@ import (
 // A CA issues a certificate without the intermediate that leads to its root, so that
 // clients refuse it. The certificate before it is served again, also after a reload, and
 // the next one that clients accept is used.
-func TestCertificateOfTheCAIsRefused(t *testing.T) {
+func TestH27_CertificateOfTheCAIsRefused(t *testing.T) {
 	t.Parallel()
 	ca, dns := pebble.New(t), nameserver.New(t)
 	names := []string{"mail.example.test", "imap.example.test", "pop.example.test"}

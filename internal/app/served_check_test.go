@@ -45,7 +45,7 @@ func (w *world) leaf() string {
 
 // A new certificate that clients would refuse is not used: the one before it comes back,
 // and the next good one is used.
-func TestRefusedCertificateIsNotUsed(t *testing.T) {
+func TestH27_RefusedCertificateIsNotUsed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		text    string

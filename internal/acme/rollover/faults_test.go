@@ -15,7 +15,7 @@ import (
 // While DNS refuses changes, or one server lacks the record, lies, is down or not signed,
 // the clock is wrong, the disk is full, or the CA is down, the certificate is renewed with
 // its present key. Afterwards the rollover goes on.
-func TestKeyStays(t *testing.T) {
+func TestH28_KeyStays(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		fault  func(*world, bool)
@@ -112,7 +112,7 @@ func TestDiskIsFullAtTheOrder(t *testing.T) {
 }
 
 // The clock jumps a year ahead while the record is new. The jump does not count as a wait.
-func TestClockJumps(t *testing.T) {
+func TestH28_ClockJumps(t *testing.T) {
 	t.Parallel()
 	s := state{Step: Settle, TTL: time.Hour, Current: "3 1 1 aa", Next: "3 1 1 bb"}
 	now := time.Now()

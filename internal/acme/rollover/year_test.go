@@ -36,7 +36,7 @@ func TestYear(t *testing.T) {
 
 // The certificate is always due: the next key is used at the first moment at which it may
 // be, and its record disappears as soon as it may.
-func TestNewKeyAsSoonAsPossible(t *testing.T) {
+func TestH28_NewKeyAsSoonAsPossible(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(t *testing.T) {
 		w := newWorld(t, acme.P256)
@@ -82,7 +82,7 @@ func TestFirstRecordsAreOfAllKeys(t *testing.T) {
 
 // The process is killed at each of its operations in turn: reading and writing its state,
 // asking for and changing DNS, ordering. The next process goes on from the stored state.
-func TestKilledAtEachStep(t *testing.T) {
+func TestH28_KilledAtEachStep(t *testing.T) {
 	t.Parallel()
 	var operations int
 	run := func(t *testing.T, killAt int) {
