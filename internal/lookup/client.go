@@ -48,9 +48,10 @@ type Options struct {
 
 // The bounds of an exchange with the server.
 const (
-	maxHeader      = 16 << 10 // bytes of the header of a reply
-	maxBody        = 4 << 10  // bytes of a body that is read so that the connection can be used again
-	maxConnections = 64       // at the same time
+	maxHeader      = 16 << 10               // bytes of the header of a reply
+	maxBody        = 4 << 10                // bytes of a body that is read so that the connection can be used again
+	maxConnections = 64                     // at the same time
+	bodyTime       = 100 * time.Millisecond // for that body
 	maxIdle        = 16
 	idleTime       = 30 * time.Second
 )
@@ -177,7 +178,7 @@ func (c *Client) ask(ctx context.Context, fields []field, attempt int) (Answer, 
 		}
 		return Answer{}, withoutSecrets(err)
 	}
-	defer closeBody(response)
+	defer closeBody(response, cancel)
 	if response.StatusCode/100 != 2 {
 		return Answer{}, fmt.Errorf("the server replies with status %d", response.StatusCode)
 	}

@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"context"
 	"crypto/sha1" //nolint:gosec // nginx identifies certificates by SHA-1
 	"crypto/tls"
 	"crypto/x509"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Query describes a login whose backend is asked for.
@@ -127,9 +129,12 @@ func headerOf(fields []field, attempt int, configured http.Header) http.Header {
 	return header
 }
 
-// closeBody reads the body if it is short, so that the connection can be used again.
-func closeBody(response *http.Response) {
+// closeBody reads the body if it is short and arrives soon, so that the connection can
+// be used again. The login does not wait for a body that is missing: cancel ends the
+// request.
+func closeBody(response *http.Response, cancel context.CancelFunc) {
 	if response.ContentLength >= 0 && response.ContentLength <= maxBody {
+		defer time.AfterFunc(bodyTime, cancel).Stop()
 		_, _ = io.CopyN(io.Discard, response.Body, maxBody)
 	}
 	_ = response.Body.Close()
