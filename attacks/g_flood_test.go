@@ -61,7 +61,7 @@ func (c *client) trickle(little string) {
 // G2: a client that sends single bytes for ever is disconnected, in every state.
 func TestG2_Slowloris(t *testing.T) {
 	t.Parallel()
-	const soon, late = 400 * time.Millisecond, time.Hour
+	const soon, late = patience / 2, time.Hour // the steps before fit in
 	ended := func(w *world, n int, reason gate.Reason) {
 		w.t.Helper()
 		for _, why := range w.reasons(n) {
@@ -85,7 +85,7 @@ func TestG2_Slowloris(t *testing.T) {
 			w.untouched()
 		})
 		t.Run("login", func(t *testing.T) {
-			const wait = 2 * time.Second // also for the handshake, which takes long with the race detector
+			const wait = patience / 2 // also for the handshake, which takes long with the race detector
 			w := openOnly(t, service, func(w *world) { w.Timeouts.Login, w.Timeouts.Greeting = wait, wait })
 			begins := []func(configs.Service) *client{w.secured}
 			if !service.Implicit() {
@@ -108,14 +108,14 @@ func TestG2_Slowloris(t *testing.T) {
 		})
 	})
 	t.Run("command after login", func(t *testing.T) {
-		w := open(t, func(w *world) { w.Timeouts.Command = 400 * time.Millisecond })
+		w := open(t, func(w *world) { w.Timeouts.Command = patience / 2 })
 		w.loggedIn(configs.Submission).trickle("x")
 		if why := w.reasons(1)[0]; why != gate.Timeout {
 			t.Errorf("ended for %s", why)
 		}
 	})
 	t.Run("silence after login", func(t *testing.T) {
-		w := open(t, func(w *world) { w.Timeouts.Idle = 400 * time.Millisecond })
+		w := open(t, func(w *world) { w.Timeouts.Idle = patience / 2 })
 		w.loggedIn(configs.IMAPS).rest()
 		if why := w.reasons(1)[0]; why != gate.Timeout {
 			t.Errorf("ended for %s", why)
@@ -207,7 +207,7 @@ func TestG6_NotReading(t *testing.T) {
 	const size = 256 << 20
 	mail := strings.Repeat("all work and no play\r\n", size/22)
 	w := open(t, func(w *world) {
-		w.Timeouts.Command, w.Timeouts.Idle = 500*time.Millisecond, time.Hour
+		w.Timeouts.Command, w.Timeouts.Idle = patience/5, time.Hour
 		w.back[configs.IMAPS].answer = func(line string) (string, bool) { return mail, strings.HasSuffix(line, "FETCH") }
 	})
 	c := w.loggedIn(configs.IMAPS)

@@ -72,14 +72,17 @@ func TestG3_HalfClose(t *testing.T) {
 		c.rest()
 		w.reasons(1)
 	})
-	t.Run("idle", func(t *testing.T) { // an idle session does not end
-		w := open(t, func(w *world) { w.Timeouts.Command, w.Timeouts.Login = 300*time.Millisecond, 300*time.Millisecond })
-		c := w.loggedIn(configs.IMAPS)
-		c.want("b IDLE", "b OK .*")
-		time.Sleep(700 * time.Millisecond) // longer than all timeouts but the one for idle sessions
-		w.back[configs.IMAPS].broadcast("* 2 EXISTS\r\n")
-		c.expect(`\* 2 EXISTS`)
-	})
+}
+
+// G3: an idle session does not end.
+func TestG3_IdleSessionStays(t *testing.T) {
+	t.Parallel()
+	w := open(t, func(w *world) { w.Timeouts.Command, w.Timeouts.Login, w.Timeouts.Idle = patience, patience, time.Hour })
+	c := w.loggedIn(configs.IMAPS)
+	c.want("b IDLE", "b OK .*")
+	time.Sleep(patience + time.Second) // longer than all timeouts but the one for idle sessions
+	w.back[configs.IMAPS].broadcast("* 2 EXISTS\r\n")
+	c.expect(`\* 2 EXISTS`)
 }
 
 // unavailable matches the reply to a client whose backend is unreachable, or for

@@ -65,7 +65,7 @@ func inFrontOf(t *testing.T, pool *upstream.Pool) *world {
 	return newWorld(t, func(s *setup) {
 		s.Listeners[0].Backend = pool
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return pickyGate{plainGate{s}} }
-		s.Timeouts.Dial = time.Second
+		s.Timeouts.Dial = 5 * time.Second // a good backend greets within it
 		s.Pools = []*upstream.Pool{pool}
 	})
 }

@@ -145,7 +145,7 @@ func (g mutedGate) Settle(_, back *wire.Stream) error {
 func TestClientEndsBehindADelayedLogin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *setup) {
-		s.Timeouts.LoginDelay, s.Timeouts.Greeting, s.Timeouts.Login = 50*time.Millisecond, time.Hour, time.Hour
+		s.Timeouts.LoginDelay, s.Timeouts.Greeting, s.Timeouts.Login = 5*time.Second, time.Hour, time.Hour
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return mutedGate{plainGate{s}} }
 	})
 	for range 20 {

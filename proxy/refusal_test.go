@@ -40,7 +40,7 @@ func inFrontOfSeeing(t *testing.T, pool *upstream.Pool, h upstream.Handover) *wo
 	return newWorld(t, func(s *setup) {
 		s.Listeners[0].Backend, s.Listeners[0].Handover = pool, h
 		s.Listeners[0].NewGate = func(s *gate.Session) Gate { return seenGate{pickyGate{plainGate{s}}} }
-		s.Timeouts.Dial = time.Second
+		s.Timeouts.Dial = 5 * time.Second // a good backend greets within it
 		s.Pools = []*upstream.Pool{pool}
 	})
 }

@@ -224,7 +224,7 @@ func TestListenersBackendHangs(t *testing.T) {
 		l := s.Listeners[0]
 		l.Backend, l.Routes = ownPool, &table{users: map[string]*upstream.Pool{"far": farPool}}
 		l.NewGate = func(s *gate.Session) Gate { return routedGate{pickyGate{plainGate{s}}} }
-		s.Timeouts.Greeting = 50 * time.Millisecond
+		s.Timeouts.Greeting = 5 * time.Second // the other backend greets within it
 	})
 	w.login("far", "welcome").ping()
 	if !ownPool.IsDown() || farPool.IsDown() {

@@ -117,7 +117,7 @@ func TestShutdownCutsAtItsDeadline(t *testing.T) {
 
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	short := 50 * time.Millisecond
+	const short = 5 * time.Second // the greeting and the login fit in
 	t.Run("command", func(t *testing.T) {
 		t.Parallel()
 		c := newWorld(t, func(s *setup) { s.Timeouts.Command = short }).dial()

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Memory is returned once after a burst of sessions, and not after a few.
+// Memory is returned once after a burst of sessions, and not after a few. The
+// collections are those of the process, so no other test runs at the same time.
 func TestMemoryIsTrimmedAfterBursts(t *testing.T) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var parked atomic.Int64

@@ -6,11 +6,10 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/mailclient"
-	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 func TestSMTP(t *testing.T) {
@@ -199,17 +198,13 @@ func TestCancelled(t *testing.T) {
 // A backend that is slow after its greeting has another error than one without a greeting.
 func TestSlowBackend(t *testing.T) {
 	for greeting, slow := range map[string]bool{"220 old ESMTP\r\n": true, "": false} {
-		l := loopback.Listen(t)
-		b := &backend{greeting: greeting, rules: []rule{{"RCPT", "550"}, {"", "250 ok\r\n"}}} // half a reply, and no more
-		loopback.Serve(l, b.serve)
-		conn, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		if _, err := Run(ctx, conn, Target{Protocol: "smtp", Hostname: "mail.example.com"}); err == nil || errors.Is(err, ErrSlow) != slow {
-			t.Errorf("%q: %v", greeting, err)
-		}
-		cancel()
+		synctest.Test(t, func(t *testing.T) {
+			conn, peer := net.Pipe()
+			b := &backend{greeting: greeting, rules: []rule{{"RCPT", "550"}, {"", "250 ok\r\n"}}} // half a reply, and no more
+			go func() { b.serve(peer); _ = peer.Close() }()
+			if _, err := Run(t.Context(), conn, Target{Protocol: "smtp", Hostname: "mail.example.com"}); err == nil || errors.Is(err, ErrSlow) != slow {
+				t.Errorf("%q: %v", greeting, err)
+			}
+		})
 	}
 }

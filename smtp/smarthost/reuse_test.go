@@ -102,7 +102,7 @@ func TestH24_KeptConnectionsThatFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newKeeping(t)
-			w.config.Timeouts.Dial = 300 * time.Millisecond
+			w.config.Timeouts.Dial = 5 * time.Second // also for the first connection
 			h := newHop(w)
 			h.mail, h.offers = reply, "SIZE"
 			w.domain("example.net", nexthop.Rules{Level: outbound.Verify}, h.serve)

@@ -79,7 +79,7 @@ func TestH2_NextHopsThatNeverEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.setWait(300 * time.Millisecond)
+			w.setWait(5 * time.Second) // also for the replies before the last one
 			w.domain("example.net", may, serve)
 			c := w.session()
 			c.command("MAIL FROM:<a@example.com>", "250")
