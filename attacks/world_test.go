@@ -3,10 +3,7 @@ package attacks
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +15,7 @@ import (
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/proxy"
 )
@@ -30,16 +28,6 @@ const (
 
 // patience bounds each wait. It is far longer than a working proxy needs.
 const patience = 10 * time.Second
-
-// host is the address of the listeners. On Linux, where all of 127.0.0.0/8 is this
-// machine, each process has another one: a client of another package's test, whose
-// server has ended, must not reach a listener that was given the same port.
-var host = func() string {
-	if runtime.GOOS != "linux" {
-		return "127.0.0.1"
-	}
-	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
-}()
 
 // world is the proxy as internal/app runs it, with a listener for every
 // service, each in front of its own backend.
@@ -138,7 +126,7 @@ func (w *world) add(service configs.Service) {
 	b := newBackend(w.t, service.Protocol())
 	w.back[service] = b
 	l := configs.Listener{
-		Service: service, Listen: host + ":0", Backend: b.address(), BackendLogin: "same",
+		Service: service, Listen: loopback.Host() + ":0", Backend: b.address(), BackendLogin: "same",
 		ReverseDNS: new(bool), GreetDelay: new(time.Duration),
 	}
 	if service == configs.SMTP {

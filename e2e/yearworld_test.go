@@ -25,6 +25,7 @@ import (
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/dnsupdate"
 	"github.com/letterlock/letterlock/internal/resolver"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/pebble"
 	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/tlspolicy"
@@ -81,7 +82,7 @@ func newYear(t *testing.T) *year {
 	if y.clock, err = w.NewClock("year", bubbleBegins); err != nil {
 		t.Fatal(err)
 	}
-	servers, processes, err := w.StartKnot(world.Zone{Name: yearZone, Signed: true, Records: "mail A 127.0.0.1\n", Clock: y.clock})
+	servers, processes, err := w.StartKnot(world.Zone{Name: yearZone, Signed: true, Records: "mail A " + loopback.Host() + "\n", Clock: y.clock})
 	for _, p := range processes {
 		atEnd(t, p.Stop)
 	}
@@ -120,10 +121,7 @@ func (y *year) serveHost(t *testing.T) {
 	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return taker{}, nil }))
 	s.Domain, s.ErrorLog, s.TLSConfig = yearHost, log.New(io.Discard, "", 0), policy.Config()
 	s.TLSConfig.GetCertificate, s.TLSConfig.SessionTicketsDisabled = y.store.Get(policy), true
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	socket := loopback.Listen(t)
 	y.port = socket.Addr().(*net.TCPAddr).Port
 	go func() { _ = s.Serve(socket) }()
 	atEnd(t, s.Close)

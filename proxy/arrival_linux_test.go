@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/usage"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
@@ -28,7 +29,7 @@ func connect(t *testing.T, address net.Addr, n int, first string) {
 			t.Fatal(err)
 		}
 		open = append(open, fd)
-		if err := syscall.Connect(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		if err := syscall.Connect(fd, &syscall.SockaddrInet4{Port: port, Addr: loopback.IPv4()}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := syscall.Write(fd, []byte(first)); err != nil {

@@ -12,5 +12,5 @@ func TestHeaderIsSentFirst(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Listeners[0].Handover.Header = 1 })
 	c := w.loggedIn()
 	local, remote := c.LocalAddr().(*net.TCPAddr), c.RemoteAddr().(*net.TCPAddr)
-	c.expect(fmt.Sprintf("PROXY TCP4 127.0.0.1 127.0.0.1 %d %d", local.Port, remote.Port))
+	c.expect(fmt.Sprintf("PROXY TCP4 %s %s %d %d", local.IP, remote.IP, local.Port, remote.Port))
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -18,7 +19,7 @@ func TestRejectedIsLogged(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.Limits.ConnectionsPerClient = 1 })
 	w.dial().expect("hello")
 	w.dial().expect("bye busy")
-	want := regexp.MustCompile(`level=WARN msg="connection rejected" listener="plain on 127.0.0.1:0" client=127.0.0.1:\d+ limit=limits.connections_per_client remedy="raise limits.conn`)
+	want := regexp.MustCompile(`level=WARN msg="connection rejected" listener="plain on ` + regexp.QuoteMeta(loopback.Host()) + `:0" client=127.0.0.1:\d+ limit=limits.connections_per_client remedy="raise limits.conn`)
 	wait.Until(t, "it is not logged", func() bool { return want.MatchString(w.log.String()) })
 }
 
@@ -59,7 +60,8 @@ func TestSilentConnectionsAreNotLogged(t *testing.T) {
 	}
 }
 
-// A connection that has sent a byte is logged like other sessions.
+// A connection that has sent a byte is logged like other sessions. The client has the
+// address of the listener, as a scan of this machine has.
 func TestOthersAreLogged(t *testing.T) {
 	t.Parallel()
 	for kind, c := range map[string]struct {
@@ -68,16 +70,20 @@ func TestOthersAreLogged(t *testing.T) {
 		want   string
 	}{
 		"starttls": {nil, "x", "level=INFO msg=session "},
-		"implicit": {func(s *setup) { s.Listeners[0].Implicit = true }, "\x16", "level=INFO msg=\"TLS handshake with unknown[127.0.0.1] failed\""},
+		"implicit": {func(s *setup) { s.Listeners[0].Implicit = true }, "\x16", "level=INFO msg=\"TLS handshake with unknown[" + loopback.Host() + "] failed\""},
 		"balanced": {func(s *setup) { s.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }, "PROXY ", "level=WARN msg=\"connection without a proper PROXY header\""},
-		"upgraded": {nil, "STARTTLS\r\n", "level=INFO msg=\"TLS handshake with unknown[127.0.0.1] failed\""},
+		"upgraded": {nil, "STARTTLS\r\n", "level=INFO msg=\"TLS handshake with unknown[" + loopback.Host() + "] failed\""},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, c.change)
-			conn := w.dial().Conn
-			_, _ = io.WriteString(conn, c.said)
-			_ = conn.(*net.TCPConn).CloseWrite()
+			from, err := w.from(loopback.Host())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = from.Conn.Close() }()
+			_, _ = io.WriteString(from.Conn, c.said)
+			_ = from.Conn.(*net.TCPConn).CloseWrite()
 			wait.Until(t, "the session is not logged", func() bool { return strings.Contains(w.log.String(), c.want) })
 		})
 	}

@@ -143,7 +143,7 @@ func newWorld(t testing.TB, change func(*setup)) *world {
 		},
 	}}
 	s.Listeners = []*Listener{{
-		Service: "plain", Address: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
+		Service: "plain", Address: loopback.Host() + ":0", TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
 		AuthAllowed: func(*tls.ConnectionState) bool { return true },
 		Backend:     &upstream.Pool{Addresses: []string{backend.Addr().String()}},
 		NewGate:     func(s *gate.Session) Gate { return plainGate{s} },

@@ -7,13 +7,13 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"net"
 	"os"
 	"os/exec"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -63,11 +63,7 @@ func newWorld(t *testing.T) *world {
 		if w.servers[protocol] != nil {
 			continue
 		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = l.Close() })
+		l := loopback.Listen(t)
 		w.servers[protocol] = &server{protocol: protocol}
 		honest[protocol] = l.Addr().String()
 		go w.servers[protocol].serve(l)

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -38,7 +39,7 @@ var listening = regexp.MustCompile(`msg=listening service=(\S+) address=(\S+)`)
 // start builds and starts the proxy, in front of honest and hostile servers.
 func start(t *testing.T, honest, hostile map[string]string) *program {
 	t.Helper()
-	p := &program{t: t, folder: t.TempDir(), status: freeAddress(t), addresses: map[string]string{}}
+	p := &program{t: t, folder: t.TempDir(), status: loopback.FreeAddress(t), addresses: map[string]string{}}
 	binary := filepath.Join(p.folder, "letterlock")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/letterlock").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -85,16 +86,16 @@ func (p *program) configuration(honest, hostile map[string]string) (text string,
 	// has closed the connection: here for less than the default of ten minutes.
 	b.WriteString("timeouts: {end_of_data: 10s}\n")
 	fmt.Fprintf(&b, "smarthost:\n  resolvers: [%q]\n  mta_sts: false\n  level: none\n  destinations:\n", "127.0.0.1:1")
-	fmt.Fprintf(&b, "  - {domains: [good.example], next_hop: \"[127.0.0.1]:%s\"}\n", portOf(honest["smtp"]))
+	fmt.Fprintf(&b, "  - {domains: [good.example], next_hop: %q}\n", nextHop(honest["smtp"]))
 	for _, k := range kinds {
 		if k.server == "next hop" {
-			fmt.Fprintf(&b, "  - {domains: [%s.example], next_hop: \"[127.0.0.1]:%s\"}\n", k.name, portOf(hostile["smtp "+k.name]))
+			fmt.Fprintf(&b, "  - {domains: [%s.example], next_hop: %q}\n", k.name, nextHop(hostile["smtp "+k.name]))
 		}
 	}
 	b.WriteString("listeners:\n")
 	add := func(name, service, backend string) {
 		names = append(names, name)
-		fmt.Fprintf(&b, "- {service: %s, listen: \"127.0.0.1:0\"", service)
+		fmt.Fprintf(&b, "- {service: %s, listen: \"%s:0\"", service, loopback.Host())
 		if service != "smarthost" {
 			fmt.Fprintf(&b, ", backend: %q", backend)
 		}
@@ -116,20 +117,10 @@ func (p *program) configuration(honest, hostile map[string]string) (text string,
 	return b.String(), names
 }
 
-func portOf(address string) string {
-	_, port, _ := net.SplitHostPort(address)
-	return port
-}
-
-// freeAddress returns an address on which no socket listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+// nextHop returns an address as a destination of the smarthost.
+func nextHop(address string) string {
+	host, port, _ := net.SplitHostPort(address)
+	return "[" + host + "]:" + port
 }
 
 func (p *program) log() string {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // server is a backend or next hop that sends fixed replies. From a randomly
@@ -221,7 +223,7 @@ func serveHostile(in io.Reader, out io.Writer) {
 			continue
 		}
 		for _, protocol := range []string{"smtp", "imap", "pop3", "sieve"} {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
+			l, err := net.Listen("tcp", loopback.Host()+":0")
 			if err != nil {
 				panic(err)
 			}

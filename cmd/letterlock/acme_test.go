@@ -38,7 +38,7 @@ func words(args ...string) (status int, out, err string) {
 func writeFile(t *testing.T, text string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "letterlock.yaml")
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(name, []byte(strings.ReplaceAll(text, "{host}", loopback.Host())), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return name
@@ -50,14 +50,14 @@ func TestACMEFromConfigurationToClients(t *testing.T) {
 	t.Parallel()
 	ca, dns := pebble.New(t), nameserver.New(t)
 	for _, name := range []string{"mail.example.test", "mta-sts.example.test"} {
-		dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+		dns.Set(name, &dnsmessage.AResource{A: loopback.IPv4()})
 	}
 	file := writeFile(t, fmt.Sprintf(`
 hostname: mail.example.test
 state_dir: %s
 acme: {email: postmaster@example.test, directory: %q, ca_roots: %s, http: %q, tls_alpn: %q}
 mta_sts: {domains: [example.test], mode: enforce}
-listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "127.0.0.1:1"}]
+listeners: [{service: imaps, listen: "{host}:0", backend: "127.0.0.1:1"}]
 `, filepath.Join(t.TempDir(), "state"), ca.Directory, ca.RootsFile(t), loopback.FreeAddress(t), loopback.FreeAddress(t)))
 	c, err := configs.Load(file)
 	if err != nil {

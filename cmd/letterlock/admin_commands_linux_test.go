@@ -19,7 +19,7 @@ certificates: [{cert: cert.pem, key: key.pem}]
 admin: {profile: true}
 limits: {login_failures_per_user: 2}
 timeouts: {login_delay: 0s}
-listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}]
+listeners: [{service: imaps, listen: "{host}:0", backend: "{imap}"}]
 `
 
 // The commands find the running proxy by its configuration, and show and change it.

@@ -45,9 +45,9 @@ func TestAutoconfigMatchesListeners(t *testing.T) {
 	t.Parallel()
 	ca, dns := pebble.New(t), nameserver.New(t)
 	for _, name := range []string{"mail.example.test", "imap.example.test", "autoconfig.example.test", "autodiscover.example.test"} {
-		dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+		dns.Set(name, &dnsmessage.AResource{A: loopback.IPv4()})
 	}
-	servers, err := demo.Start("mail.example.test")
+	servers, err := demo.Start(loopback.Host(), "mail.example.test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func (p program) apple() []setUp {
 // protocol's mechanism for passwords.
 func (p program) logIn(s setUp) error {
 	config := &tls.Config{ServerName: s.host, RootCAs: p.ca.Issued}
-	conn, err := new(net.Dialer).DialContext(p.t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
+	conn, err := new(net.Dialer).DialContext(p.t.Context(), "tcp", net.JoinHostPort(loopback.Host(), strconv.Itoa(s.port)))
 	if err != nil {
 		return err
 	}

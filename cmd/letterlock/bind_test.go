@@ -17,8 +17,8 @@ func TestPortsThatAreTaken(t *testing.T) {
 	_, port, _ := net.SplitHostPort(taken)
 	for what, text := range map[string]string{
 		"a listener":      "listeners: [{service: imaps, backend: b,\n  listen: \"TAKEN\"}]\n",
-		"the status page": "listeners: [{service: imaps, backend: b, listen: \"127.0.0.1:0\"}]\nstatus: {\n  listen: \"TAKEN\"}\n",
-		"HTTP-01":         "listeners: [{service: imaps, backend: b, listen: \"127.0.0.1:0\"}]\nacme: {\n  http: \"TAKEN\"}\n",
+		"the status page": "listeners: [{service: imaps, backend: b, listen: \"{host}:0\"}]\nstatus: {\n  listen: \"TAKEN\"}\n",
+		"HTTP-01":         "listeners: [{service: imaps, backend: b, listen: \"{host}:0\"}]\nacme: {\n  http: \"TAKEN\"}\n",
 	} {
 		file := writeFile(t, "hostname: mail.example.com\nprobe: false\nstate_dir: "+t.TempDir()+"\n"+strings.Replace(text, "TAKEN", taken, 1))
 		line := 1 + strings.Count("\n\n\n"+text[:strings.Index(text, "TAKEN")], "\n")

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -37,13 +37,13 @@ func TestWatchedConfiguration(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	text := func(more string) map[string]string {
-		return map[string]string{"letterlock.yaml": fmt.Sprintf("hostname: mail.example.com\nprobe: false\nstate_dir: %s\nlisteners:\n  - {service: imaps, listen: \"127.0.0.1:0\", backend: \"127.0.0.1:9\"}\n%s", t.TempDir(), more)}
+		return map[string]string{"letterlock.yaml": strings.ReplaceAll("hostname: mail.example.com\nprobe: false\nstate_dir: "+t.TempDir()+"\nlisteners:\n  - {service: imaps, listen: \"{host}:0\", backend: \"127.0.0.1:9\"}\n"+more, "{host}", loopback.Host())}
 	}
 	mount(t, folder, "1", text(""))
 	i := newInstance(t, filepath.Join(folder, "letterlock.yaml"), "--watch")
-	mount(t, folder, "2", text("  - {service: pop3s, listen: \"127.0.0.1:0\", backend: \"127.0.0.1:9\"}\n"))
+	mount(t, folder, "2", text("  - {service: pop3s, listen: \"{host}:0\", backend: \"127.0.0.1:9\"}\n"))
 	wait.Until(t, "the changed configuration is not loaded", func() bool { return strings.Contains(i.log.String(), "msg=listening service=pop3s") })
-	mount(t, folder, "3", text("  - {service: pop, listen: \"127.0.0.1:0\", backend: \"127.0.0.1:9\"}\n"))
+	mount(t, folder, "3", text("  - {service: pop, listen: \"{host}:0\", backend: \"127.0.0.1:9\"}\n"))
 	wait.Until(t, "the wrong configuration is not reported", func() bool { return strings.Contains(i.log.String(), "the one before stays in force") })
 	mount(t, folder, "4", text(""))
 	wait.Until(t, "the listener is not removed", func() bool { return strings.Contains(i.log.String(), `msg="no longer listening" listener="pop3s`) })

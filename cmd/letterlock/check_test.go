@@ -12,6 +12,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/demo"
 	"github.com/letterlock/letterlock/internal/scan"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
 )
 
@@ -25,9 +26,9 @@ func TestCheckFindsOursWell(t *testing.T) {
 	var names []string
 	for service, backend := range services {
 		names = append(names, service)
-		text += fmt.Sprintf("  - {service: %s, listen: \"127.0.0.1:0\", backend: \"{%s}\"}\n", service, backend)
+		text += fmt.Sprintf("  - {service: %s, listen: \"{host}:0\", backend: \"{%s}\"}\n", service, backend)
 	}
-	backends, err := demo.Start("localhost")
+	backends, err := demo.Start(loopback.Host(), "localhost")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,7 @@ func TestCheckFindsOursWell(t *testing.T) {
 	text = strings.ReplaceAll(strings.Replace(text, "{sieve}", backends.Sieve(), 1), "{smtp}\"}", "{smtp}\", recipients: [example.com]}")
 	w := newWorld(t, text)
 	for _, address := range w.Addresses() {
-		text = strings.Replace(text, "127.0.0.1:0", address.String(), 1)
+		text = strings.Replace(text, "{host}:0", address.String(), 1)
 	}
 	text = strings.NewReplacer("{imap}", "127.0.0.1:9", "{pop3}", "127.0.0.1:9", "{smtp}", "127.0.0.1:9", "{submission}", "127.0.0.1:9").Replace(text)
 	file := w.file()
@@ -71,7 +72,7 @@ func TestCheckFindsOursWell(t *testing.T) {
 // A server without TLS is reported, and the exit status is 1.
 func TestCheckFindsBareServers(t *testing.T) {
 	t.Parallel()
-	backends, err := demo.Start("localhost")
+	backends, err := demo.Start(loopback.Host(), "localhost")
 	if err != nil {
 		t.Fatal(err)
 	}

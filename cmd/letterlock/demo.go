@@ -26,7 +26,7 @@ func demoCommand(ui *ui, args []string) error {
 	if err := parse(ui, flags, args, nil); err != nil {
 		return err
 	}
-	backends, err := demo.Start(demoHost)
+	backends, err := demo.Start("127.0.0.1", demoHost)
 	if err != nil {
 		return err
 	}

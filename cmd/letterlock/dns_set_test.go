@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"github.com/letterlock/letterlock/configs"
 	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 const (
@@ -43,15 +43,8 @@ func newPrimary(t *testing.T, records ...string) *primary {
 		}
 		p.records = append(p.records, rr)
 	}
-	stream, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	stream, packets := loopback.ListenBoth(t)
 	p.address = stream.Addr().String()
-	packets, err := net.ListenPacket("udp", p.address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, s := range []*dns.Server{{Listener: stream}, {PacketConn: packets}} {
 		s.Handler, s.TsigSecret = p, map[string]string{tsigName: tsigSecret}
 		s.MsgAcceptFunc = func(dns.Header) dns.MsgAcceptAction { return dns.MsgAccept }

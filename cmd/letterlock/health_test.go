@@ -1,13 +1,13 @@
 package main
 
 import (
-	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/health"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -16,10 +16,7 @@ func serveHealth(t *testing.T, why ...string) string {
 	t.Helper()
 	mux := http.NewServeMux()
 	health.Checks{Ready: func() []string { return why }}.Register(mux)
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	socket := loopback.Listen(t)
 	s := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	go func() { _ = s.Serve(socket) }()
 	t.Cleanup(func() { _ = s.Close() })
@@ -56,7 +53,7 @@ func TestHealth(t *testing.T) {
 // The admin socket answers without a status page.
 func TestHealthBySocket(t *testing.T) {
 	t.Parallel()
-	text := "hostname: mail.example.com\nprobe: false\nstate_dir: " + t.TempDir() + "\nlisteners: [{service: imaps, listen: \"127.0.0.1:0\", backend: \"127.0.0.1:9\"}]\n"
+	text := "hostname: mail.example.com\nprobe: false\nstate_dir: " + t.TempDir() + "\nlisteners: [{service: imaps, listen: \"{host}:0\", backend: \"127.0.0.1:9\"}]\n"
 	file := writeFile(t, text)
 	newInstance(t, file)
 	wait.Until(t, "it does not become ready", func() bool { status, _, _ := words("health", file); return status == exitOK })

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/demo"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // The help of each command has a line about it, and an example. It goes to standard
@@ -118,7 +119,7 @@ func TestMTASTSWithoutAConfiguration(t *testing.T) {
 // A host may be the argument, and have a port.
 func TestCheckOfAPort(t *testing.T) {
 	t.Parallel()
-	backends, err := demo.Start("localhost")
+	backends, err := demo.Start(loopback.Host(), "localhost")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ connect = {submission}
 }
 http {
   map $http_auth_protocol $p { imap {imap-port}; pop3 {pop3-port}; smtp {submission-port}; }
-  server { location /auth { add_header Auth-Server 127.0.0.1; add_header Auth-Port $p; } }
+  server { location /auth { add_header Auth-Server {host}; add_header Auth-Port $p; } }
 }
 `,
 	} {
@@ -68,11 +68,11 @@ http {
 }
 
 // write writes a file in which {cert} and {key} are the files of the certificate,
-// {0} to {2} are free addresses, and {imap} and so on those of backends.
+// {0} to {2} are free addresses at {host}, and {imap} and so on those of backends.
 func (f *folder) write(name, text string) string {
 	f.Helper()
 	b := f.backends
-	words := []string{"{cert}", filepath.Join(f.path, "cert.pem"), "{key}", filepath.Join(f.path, "key.pem")}
+	words := []string{"{host}", loopback.Host(), "{cert}", filepath.Join(f.path, "cert.pem"), "{key}", filepath.Join(f.path, "key.pem")}
 	for i := range 3 {
 		words = append(words, fmt.Sprintf("{%d}", i), loopback.FreeAddress(f))
 	}

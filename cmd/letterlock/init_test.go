@@ -14,6 +14,7 @@ import (
 	"github.com/letterlock/letterlock/internal/mailclient"
 	"github.com/letterlock/letterlock/internal/probe"
 	"github.com/letterlock/letterlock/internal/survey"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -40,7 +41,7 @@ func TestInitAsks(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t)
 	output := filepath.Join(f.path, "new.yaml")
-	answers := "127.0.0.1\nmail.example.com\n" + filepath.Join(f.path, "cert.pem") + "\n" + filepath.Join(f.path, "key.pem") + "\nexample.com\n\n"
+	answers := loopback.Host() + "\nmail.example.com\n" + filepath.Join(f.path, "cert.pem") + "\n" + filepath.Join(f.path, "key.pem") + "\nexample.com\n\n"
 	status, said := f.initAtDemo(answers, "--output", output)
 	if status != exitOK {
 		t.Fatalf("%d\n%s", status, said)
@@ -73,7 +74,7 @@ func TestInitByFlags(t *testing.T) {
 	f := newFolder(t)
 	output := filepath.Join(f.path, "new.yaml")
 	certificates := filepath.Join(f.path, "cert.pem") + "," + filepath.Join(f.path, "key.pem")
-	args := []string{"--backend", "127.0.0.1", "--hostname", "mail.example.com", "--services", "imaps,pop3s", "--certificates", certificates, "--output", output}
+	args := []string{"--backend", loopback.Host(), "--hostname", "mail.example.com", "--services", "imaps,pop3s", "--certificates", certificates, "--output", output}
 	status, said := f.initAtDemo("", args...)
 	text, _ := os.ReadFile(output)
 	if status != exitOK || strings.Count(string(text), "- service:") != 2 || strings.Contains(said, "?") || strings.Contains(string(text), "service: imap\n") {
@@ -100,11 +101,11 @@ func TestInitWritesNothing(t *testing.T) {
 	}{
 		{"", "init: give --backend HOST; standard input is not a terminal", nil},
 		{"x\n", "init: give --backend HOST", []string{"--yes"}},
-		{"127.0.0.1\n", "no answer, and nothing was written", nil},
-		{"127.0.0.1\nmail.example.com\nnone\nexample.com\nno\n", "nothing was written", nil},
-		{"", `init: the service "nntp" does not exist`, []string{"--backend", "127.0.0.1", "--services", "nntp"}},
-		{"", `init: "nntp=119" is not SERVICE=PORT`, []string{"--backend", "127.0.0.1", "--ports", "nntp=119"}},
-		{"", "\"/nowhere/cert.pem\" cannot be read", []string{"--backend", "127.0.0.1", "--certificates", "/nowhere/cert.pem", "--hostname", "mail.example.com"}},
+		{loopback.Host() + "\n", "no answer, and nothing was written", nil},
+		{loopback.Host() + "\nmail.example.com\nnone\nexample.com\nno\n", "nothing was written", nil},
+		{"", `init: the service "nntp" does not exist`, []string{"--backend", loopback.Host(), "--services", "nntp"}},
+		{"", `init: "nntp=119" is not SERVICE=PORT`, []string{"--backend", loopback.Host(), "--ports", "nntp=119"}},
+		{"", "\"/nowhere/cert.pem\" cannot be read", []string{"--backend", loopback.Host(), "--certificates", "/nowhere/cert.pem", "--hostname", "mail.example.com"}},
 	} {
 		status, said := f.initAtDemo(c.answers, append(c.args, "--output", output)...)
 		if status == exitOK || !strings.Contains(said, c.want) {
@@ -119,7 +120,7 @@ func TestInitWritesNothing(t *testing.T) {
 // If no service of the host answers, init fails with the reason.
 func TestInitFindsNoServer(t *testing.T) {
 	t.Parallel()
-	call := &initCall{ui: newUI(&bytes.Buffer{}, &bytes.Buffer{}), backend: "127.0.0.1", hostname: "mail.example.com", known: []survey.Service{{Name: "imap", Protocol: "imap", Port: 1}}}
+	call := &initCall{ui: newUI(&bytes.Buffer{}, &bytes.Buffer{}), backend: loopback.Host(), hostname: "mail.example.com", known: []survey.Service{{Name: "imap", Protocol: "imap", Port: 1}}}
 	if _, err := call.look(t.Context()); err == nil || !strings.Contains(err.Error(), "no mail service answers there") {
 		t.Error(err)
 	}

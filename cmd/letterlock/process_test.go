@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -82,7 +83,7 @@ func TestTwoProcessesShareTickets(t *testing.T) {
 	write("cert.pem", chain)
 	write("key.pem", key)
 	write("secret", bytes.Repeat([]byte("0123456789"), 5))
-	text := "hostname: mail.example.com\nstate_dir: %s\ncertificates: [{cert: cert.pem, key: key.pem}]\n%slisteners: [{service: imaps, listen: \"127.0.0.1:0\", backend: \"127.0.0.1:9\"}]\n"
+	text := "hostname: mail.example.com\nstate_dir: %s\ncertificates: [{cert: cert.pem, key: key.pem}]\n%slisteners: [{service: imaps, listen: \"" + loopback.Host() + ":0\", backend: \"127.0.0.1:9\"}]\n"
 	one := newInstance(t, write("one.yaml", fmt.Appendf(nil, text, "one", "ticket_secret: secret\n")))
 	two := newInstance(t, write("two.yaml", fmt.Appendf(nil, text, "two", "ticket_secret: secret\n")))
 	alone := newInstance(t, write("alone.yaml", fmt.Appendf(nil, text, "alone", "")))
@@ -129,7 +130,7 @@ func TestSIGHUPReloads(t *testing.T) {
 	}
 	write(ca.ECDSA(t, "mail.example.com"))
 	file := filepath.Join(folder, "letterlock.yaml")
-	text := "hostname: mail.example.com\nstate_dir: state\ncertificates: [{cert: cert.pem, key: key.pem}]\nlisteners: [{service: imaps, listen: \"127.0.0.1:0\", backend: \"127.0.0.1:9\"}]\n"
+	text := "hostname: mail.example.com\nstate_dir: state\ncertificates: [{cert: cert.pem, key: key.pem}]\nlisteners: [{service: imaps, listen: \"" + loopback.Host() + ":0\", backend: \"127.0.0.1:9\"}]\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

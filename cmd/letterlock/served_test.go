@@ -71,7 +71,7 @@ func TestCommandsKnowCertificatesOfAListener(t *testing.T) {
 // A sidecar gets a certificate from a CA without a configuration file.
 func TestACMEWithoutAFile(t *testing.T) {
 	ca, dns := pebble.New(t), nameserver.New(t)
-	dns.Set("mail.example.test", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+	dns.Set("mail.example.test", &dnsmessage.AResource{A: loopback.IPv4()})
 	t.Setenv("LETTERLOCK_STATE_DIR", filepath.Join(t.TempDir(), "state"))
 	t.Setenv("LETTERLOCK_ACME_EMAIL", "postmaster@example.test")
 	t.Setenv("LETTERLOCK_ACME_DIRECTORY", "https://elsewhere.example.test/dir") // for which the flag stands in
@@ -91,7 +91,7 @@ func TestACMEWithoutAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Listeners[0].Listen = "127.0.0.1:0" // the port is the service's own
+	c.Listeners[0].Listen = loopback.Host() + ":0" // the port is the service's own
 	imaps := serveWith(t, c, ca, dns)
 	if leaf := peer(t, imaps, "")[0]; fmt.Sprint(leaf.DNSNames) != "[mail.example.test]" || leaf.Issuer.String() == leaf.Subject.String() {
 		t.Errorf("served is %s by %s", leaf.DNSNames, leaf.Issuer)

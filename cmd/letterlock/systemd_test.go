@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -78,11 +79,7 @@ func TestUnderSystemd(t *testing.T) {
 	s, f := newSystemd(t), newFolder(t)
 	const text = "hostname: mail.example.com\nprobe: false\ncertificates: [{cert: cert.pem, key: key.pem}]\nlisteners: [{service: imaps, backend: \"{imap}\"}]\n"
 	f.configure(text)
-	socket, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
+	socket := loopback.Listen(t).(*net.TCPListener)
 	var log wait.Log
 	program := s.start(f.file(), socket, &log)
 	if got := s.want("READY=1"); got != "READY=1\nSTATUS=sessions: 0, listeners: 1" {
@@ -115,14 +112,10 @@ func TestUnderSystemd(t *testing.T) {
 func TestSocketWithoutListener(t *testing.T) {
 	t.Parallel()
 	s, f := newSystemd(t), newFolder(t)
-	f.configure("hostname: mail.example.com\nprobe: false\nlisteners: [{service: pop3s, listen: \"127.0.0.1:0\", backend: \"{pop3}\"}]\n")
-	socket, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
+	f.configure("hostname: mail.example.com\nprobe: false\nlisteners: [{service: pop3s, listen: \"{host}:0\", backend: \"{pop3}\"}]\n")
+	socket := loopback.Listen(t).(*net.TCPListener)
 	var log wait.Log
-	if err := s.start(f.file(), socket, &log).Wait(); err == nil || !strings.Contains(log.String(), `socket "imaps" on 127.0.0.1`) {
+	if err := s.start(f.file(), socket, &log).Wait(); err == nil || !strings.Contains(log.String(), `socket "imaps" on `+loopback.Host()) {
 		t.Errorf("%v\n%s", err, &log)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -17,11 +18,7 @@ import (
 func TestUpgradeUnderSystemd(t *testing.T) {
 	s, f := newSystemd(t), newFolder(t)
 	f.configure("hostname: mail.example.com\nprobe: false\ncertificates: [{cert: cert.pem, key: key.pem}]\nlisteners: [{service: imaps, backend: \"{imap}\"}]\n")
-	socket, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
+	socket := loopback.Listen(t).(*net.TCPListener)
 	var log wait.Log
 	program := s.start(f.file(), socket, &log)
 	s.want("READY=1")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/whatif"
 )
 
@@ -20,7 +21,7 @@ probe: false
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners:
   - service: imaps
-    listen: "127.0.0.1:0"
+    listen: "{host}:0"
     backend: "{imap}"
     policy: compat
     exceptions:
@@ -32,7 +33,7 @@ listeners:
 func TestWhatIfKnowsExceptions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, strings.Replace(exceptions, "state_dir: state\n", "", 1))
-	text := strings.Replace(exceptions, "{imap}", "192.168.0.1:143", 1)
+	text := strings.NewReplacer("{host}", loopback.Host(), "{imap}", "192.168.0.1:143").Replace(exceptions)
 	if err := os.WriteFile(w.file(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +99,7 @@ func TestInventorySurvivesKill(t *testing.T) {
 	t.Parallel()
 	path, ca := t.TempDir(), authority.New(t)
 	chain, key := authority.PEM(t, ca.ECDSA(t, "mail.example.com"))
-	config := strings.Replace(exceptions, "{imap}", "127.0.0.1:9", 1)
+	config := strings.NewReplacer("{host}", loopback.Host(), "{imap}", "127.0.0.1:9").Replace(exceptions)
 	for name, text := range map[string][]byte{"cert.pem": chain, "key.pem": key, "letterlock.yaml": []byte(config)} {
 		if err := os.WriteFile(filepath.Join(path, name), text, 0o600); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/whatif"
 )
 
@@ -15,7 +16,7 @@ func TestH8_WhatIfBehindAFlood(t *testing.T) {
 	t.Parallel()
 	few := "inventory: {entries: 1000}\n" // the fewest there may be
 	w := newWorld(t, strings.Replace(manyClients, "state_dir: state\n", few, 1))
-	text := strings.NewReplacer("{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
+	text := strings.NewReplacer("{host}", loopback.Host(), "{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
 	if err := os.WriteFile(w.file(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

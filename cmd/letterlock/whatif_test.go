@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/whatif"
 )
@@ -21,8 +22,8 @@ probe: false
 certificates: [{cert: cert.pem, key: key.pem}]
 policies: [{name: newest, base: modern}]
 listeners:
-  - {service: submissions, listen: "127.0.0.1:0", backend: "{submission}", policy: compat}
-  - {service: smtp, listen: "127.0.0.1:0", backend: "{smtp}", recipients: [example.com]}
+  - {service: submissions, listen: "{host}:0", backend: "{submission}", policy: compat}
+  - {service: smtp, listen: "{host}:0", backend: "{smtp}", recipients: [example.com]}
 `
 
 // whatif runs the command on the configuration that the world was made of.
@@ -51,7 +52,7 @@ func (f *folder) eventually(ready func(whatif.Answer) bool, args ...string) (a w
 func TestWhatIf(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, strings.Replace(manyClients, "state_dir: state\n", "", 1))
-	text := strings.NewReplacer("{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
+	text := strings.NewReplacer("{host}", loopback.Host(), "{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
 	if err := os.WriteFile(w.file(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +151,7 @@ func (w *world) sendPlaintext(messages int) {
 func TestWhatIfAskedWrongly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, strings.Replace(manyClients, "state_dir: state\n", "inventory: {keep: false}\n", 1))
-	text := strings.NewReplacer("{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
+	text := strings.NewReplacer("{host}", loopback.Host(), "{submission}", "192.168.0.1:587", "{smtp}", "192.168.0.1:25").Replace(manyClients)
 	if err := os.WriteFile(w.file(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/letterlock/letterlock/internal/app"
 	"github.com/letterlock/letterlock/internal/demo"
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // folder holds a configuration and certificates, with servers of the demo as
@@ -28,7 +29,7 @@ type folder struct {
 
 func newFolder(t *testing.T) *folder {
 	t.Helper()
-	backends, err := demo.Start("localhost")
+	backends, err := demo.Start(loopback.Host(), "localhost")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,11 +44,11 @@ func newFolder(t *testing.T) *folder {
 func (f *folder) file() string { return filepath.Join(f.path, "letterlock.yaml") }
 
 // configure writes the configuration. In it, {imap}, {pop3}, {sieve}, {smtp}
-// and {submission} are backends.
+// and {submission} are backends, and {host} is the address for listeners.
 func (f *folder) configure(text string) {
 	f.Helper()
 	b := f.backends
-	backends := strings.NewReplacer("{imap}", b.IMAP(), "{pop3}", b.POP3(), "{sieve}", b.Sieve(), "{smtp}", b.SMTP(), "{submission}", b.Submission())
+	backends := strings.NewReplacer("{host}", loopback.Host(), "{imap}", b.IMAP(), "{pop3}", b.POP3(), "{sieve}", b.Sieve(), "{smtp}", b.SMTP(), "{submission}", b.Submission())
 	if err := os.WriteFile(f.file(), []byte("state_dir: state\n"+backends.Replace(text)), 0o600); err != nil {
 		f.Fatal(err)
 	}

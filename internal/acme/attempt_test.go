@@ -28,7 +28,7 @@ func countOrders(ca *pebble.CA) *atomic.Int32 {
 // with the type that has worked.
 func TestAnotherChallenge(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Keys: []KeyType{P256}})
+	b := newBench(t, Options{HTTP: anyPort, TLSALPN: anyPort, Keys: []KeyType{P256}})
 	b.start(t, pebble.Options{})
 	b.serveChallenges()
 	_ = b.servers[0].tcp.Close()
@@ -46,7 +46,7 @@ func TestAnotherChallenge(t *testing.T) {
 // If all types of challenges fail, the next attempt begins with the first one again.
 func TestAllChallengesFail(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Keys: []KeyType{P256}})
+	b := newBench(t, Options{HTTP: anyPort, TLSALPN: anyPort, Keys: []KeyType{P256}})
 	b.start(t, pebble.Options{})
 	b.serveChallenges()
 	for _, s := range b.servers {
@@ -65,7 +65,7 @@ func TestAnOldOrderComesBack(t *testing.T) {
 	t.Parallel()
 	shared := newBoard()
 	m := shared.member()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", Keys: []KeyType{P256}, Shared: m, Follow: time.Millisecond})
+	b := newBench(t, Options{HTTP: anyPort, Keys: []KeyType{P256}, Shared: m, Follow: time.Millisecond})
 	b.start(t, pebble.Options{})
 	b.serveChallenges()
 	orders, e := countOrders(b.ca), b.entry(P256)

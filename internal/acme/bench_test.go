@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/letterlock/letterlock/internal/certs"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
 	"github.com/letterlock/letterlock/internal/test/pebble"
 	"github.com/letterlock/letterlock/internal/test/wait"
@@ -22,6 +23,9 @@ import (
 )
 
 const mail, other = "mail.example.test", "mta-sts.example.test"
+
+// anyPort is an address for challenges.
+var anyPort = loopback.Host() + ":0"
 
 // bench is a keeper with a CA, and a DNS that leads back to the keeper.
 type bench struct {
@@ -37,7 +41,7 @@ func newBench(t *testing.T, o Options) *bench {
 	t.Helper()
 	b := &bench{ca: pebble.New(t), dns: nameserver.New(t), log: &wait.Log{}, changed: make(chan struct{}, 100)}
 	for _, name := range []string{mail, other} {
-		b.dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+		b.dns.Set(name, &dnsmessage.AResource{A: loopback.IPv4()})
 	}
 	if o.Certificates == nil {
 		o.Certificates = [][]string{{mail}}

@@ -23,7 +23,7 @@ func TestChallengeListenersServeNothingElse(t *testing.T) {
 	t.Parallel()
 	site := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "policy of "+r.Host) })
 	b := newBench(t, Options{
-		HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Certificates: [][]string{{mail}, {other}}, Sites: map[string]http.Handler{other: site},
+		HTTP: anyPort, TLSALPN: anyPort, Certificates: [][]string{{mail}, {other}}, Sites: map[string]http.Handler{other: site},
 	})
 	b.start(t, pebble.Options{})
 	b.Serve()
@@ -56,7 +56,7 @@ func TestH7_ChallengesAndPolicy(t *testing.T) {
 	t.Parallel()
 	site := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "policy") })
 	b := newBench(t, Options{
-		HTTP: "127.0.0.1:0", TLSALPN: "127.0.0.1:0", Certificates: [][]string{{mail}, {other}}, Sites: map[string]http.Handler{other: site},
+		HTTP: anyPort, TLSALPN: anyPort, Certificates: [][]string{{mail}, {other}}, Sites: map[string]http.Handler{other: site},
 		Limits: web.Limits{Connections: 100, PerClient: 4},
 	})
 	b.start(t, pebble.Options{})
@@ -110,12 +110,8 @@ func TestNewRefuses(t *testing.T) {
 
 func TestListenAllOrNone(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = taken.Close() }()
-	k, err := New(Options{Certificates: [][]string{{mail}}, HTTP: "127.0.0.1:0", TLSALPN: taken.Addr().String(), Log: slog.New(slog.DiscardHandler)})
+	taken := loopback.Listen(t)
+	k, err := New(Options{Certificates: [][]string{{mail}}, HTTP: anyPort, TLSALPN: taken.Addr().String(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

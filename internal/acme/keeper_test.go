@@ -20,7 +20,7 @@ import (
 
 func TestHTTP01(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", Email: "postmaster@example.test"})
+	b := newBench(t, Options{HTTP: anyPort, Email: "postmaster@example.test"})
 	b.start(t, pebble.Options{})
 	b.Serve()
 	got := b.await(t, 2, anyOne)
@@ -76,7 +76,7 @@ func verify(t *testing.T, ca *pebble.CA, c tls.Certificate, name string) {
 
 func TestTLSALPN01(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{TLSALPN: "127.0.0.1:0"})
+	b := newBench(t, Options{TLSALPN: anyPort})
 	b.start(t, pebble.Options{})
 	b.Serve()
 	for _, c := range b.await(t, 2, anyOne) {
@@ -91,7 +91,7 @@ func TestTLSALPN01(t *testing.T) {
 // another one, or none, of whichever version.
 func TestServedToEveryClient(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b := newBench(t, Options{HTTP: anyPort})
 	b.start(t, pebble.Options{})
 	b.Serve()
 	policy, err := tlspolicy.Named("opportunistic")
@@ -123,7 +123,7 @@ func TestServedToEveryClient(t *testing.T) {
 func TestExternalAccount(t *testing.T) {
 	t.Parallel()
 	key := []byte("0123456789abcdef0123456789abcdef")
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", Binding: &Binding{"kid-1", key}})
+	b := newBench(t, Options{HTTP: anyPort, Binding: &Binding{"kid-1", key}})
 	b.start(t, pebble.Options{KeyID: "kid-1", Key: key})
 	b.Serve()
 	b.await(t, 2, anyOne)
@@ -135,7 +135,7 @@ func TestExternalAccount(t *testing.T) {
 // Without the account that the CA asks for, its own words reach the log.
 func TestExternalAccountMissing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b := newBench(t, Options{HTTP: anyPort})
 	b.start(t, pebble.Options{KeyID: "kid-1", Key: []byte("0123456789abcdef0123456789abcdef")})
 	e := b.entry(P256)
 	words, remedy := b.describe(b.order(e), e)
@@ -147,7 +147,7 @@ func TestExternalAccountMissing(t *testing.T) {
 // The error of a failed challenge holds the CA's text.
 func TestChallengeFails(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b := newBench(t, Options{HTTP: anyPort})
 	b.start(t, pebble.Options{})
 	_ = b.servers[0].tcp.Close()
 	e := b.entry(P256)
@@ -159,7 +159,7 @@ func TestChallengeFails(t *testing.T) {
 
 func TestCADownAtStart(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b := newBench(t, Options{HTTP: anyPort})
 	b.Serve()
 	waitFor(t, b.log, "the CA cannot be reached", 3)
 	b.start(t, pebble.Options{})
@@ -170,7 +170,7 @@ func TestCADownAtStart(t *testing.T) {
 // with the same keys.
 func TestRenewal(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b := newBench(t, Options{HTTP: anyPort})
 	b.start(t, pebble.Options{Life: 9 * time.Second})
 	b.Serve()
 	first := b.await(t, 2, anyOne)
@@ -204,7 +204,7 @@ func publicKey(c tls.Certificate) interface{ Equal(crypto.PublicKey) bool } {
 // A CA that is down when a renewal is due is reported, and the old certificate stays.
 func TestCADownAtRenewal(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b := newBench(t, Options{HTTP: anyPort})
 	b.start(t, pebble.Options{Life: 3 * time.Second})
 	b.Serve()
 	b.await(t, 2, anyOne)
@@ -222,7 +222,7 @@ func TestExpiredIsServed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "acme")
 	old := authority.New(t).Expired(t, mail)
 	keep(t, dir, mail, old)
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", Dir: dir})
+	b := newBench(t, Options{HTTP: anyPort, Dir: dir})
 	got := b.Certificates([]string{mail})
 	if len(got) != 1 || !got[0].Leaf.Equal(old.Leaf) {
 		t.Fatalf("%d certificates", len(got))
@@ -255,7 +255,7 @@ func TestRestart(t *testing.T) {
 	keep(t, dir, mail+"+rsa", ca.RSA(t, mail))
 	keep(t, dir, other, ca.ECDSA(t, other)) // a name that is no longer configured
 	keep(t, dir, "acme_account+key", ca.ECDSA(t, "several.example.test", mail))
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", Dir: dir})
+	b := newBench(t, Options{HTTP: anyPort, Dir: dir})
 	for _, e := range b.table.sets[0].entries {
 		e.renewal.ask = time.Now().Add(time.Hour)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/pebble"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
@@ -16,7 +17,7 @@ import (
 // Several names in one certificate, of the types of keys that are configured.
 func TestSeveralNamesAndKeys(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", Certificates: [][]string{{mail, other}}, Keys: []KeyType{P384, RSA3072}})
+	b := newBench(t, Options{HTTP: anyPort, Certificates: [][]string{{mail, other}}, Keys: []KeyType{P384, RSA3072}})
 	b.start(t, pebble.Options{})
 	b.Serve()
 	got := b.await(t, 2, anyOne)
@@ -39,13 +40,13 @@ func TestSeveralNamesAndKeys(t *testing.T) {
 // key. Until then the stored certificate is served.
 func TestNameMoreKeepsTheKey(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b := newBench(t, Options{HTTP: anyPort})
 	b.start(t, pebble.Options{})
 	b.Serve()
 	first := b.await(t, 2, anyOne)
 	b.Close()
 
-	more := newBench(t, Options{HTTP: "127.0.0.1:0", Dir: b.o.Dir, Certificates: [][]string{{mail, other}}, Keys: []KeyType{P256, RSA3072}})
+	more := newBench(t, Options{HTTP: anyPort, Dir: b.o.Dir, Certificates: [][]string{{mail, other}}, Keys: []KeyType{P256, RSA3072}})
 	if got := more.Certificates([]string{mail}); len(got) != 2 || !got[0].Leaf.Equal(first[0].Leaf) {
 		t.Fatalf("%d certificates before the order", len(got))
 	}
@@ -63,13 +64,13 @@ func TestNameMoreKeepsTheKey(t *testing.T) {
 // IP addresses are proved by HTTP-01 and TLS-ALPN-01 (RFC 8738).
 func TestIPAddress(t *testing.T) {
 	t.Parallel()
-	for name, o := range map[string]Options{"http-01": {HTTP: "127.0.0.1:0"}, "tls-alpn-01": {TLSALPN: "127.0.0.1:0"}} {
+	for name, o := range map[string]Options{"http-01": {HTTP: anyPort}, "tls-alpn-01": {TLSALPN: anyPort}} {
 		t.Run(name, func(t *testing.T) {
-			o.Certificates, o.Keys = [][]string{{"127.0.0.1"}}, []KeyType{P256}
+			o.Certificates, o.Keys = [][]string{{loopback.Host()}}, []KeyType{P256}
 			b := newBench(t, o)
 			b.start(t, pebble.Options{})
 			b.Serve()
-			verify(t, b.ca, b.await(t, 1, anyOne)[0], "127.0.0.1")
+			verify(t, b.ca, b.await(t, 1, anyOne)[0], loopback.Host())
 		})
 	}
 }
@@ -89,7 +90,7 @@ func TestSNIOfAddresses(t *testing.T) {
 // The certificate has the lifetime of the profile, and is renewed at half of it.
 func TestProfile(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", Profile: "shortlived", Keys: []KeyType{P256}})
+	b := newBench(t, Options{HTTP: anyPort, Profile: "shortlived", Keys: []KeyType{P256}})
 	b.start(t, pebble.Options{Profiles: map[string]time.Duration{"shortlived": 144 * time.Hour}})
 	b.Serve()
 	leaf := b.await(t, 1, anyOne)[0].Leaf
@@ -103,7 +104,7 @@ func TestProfile(t *testing.T) {
 
 func TestUnknownProfile(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", Profile: "tlsserver"})
+	b := newBench(t, Options{HTTP: anyPort, Profile: "tlsserver"})
 	b.start(t, pebble.Options{Profiles: map[string]time.Duration{"shortlived": time.Hour}})
 	e := b.entry(P256)
 	words, remedy := b.describe(b.order(e), e)
@@ -115,7 +116,7 @@ func TestUnknownProfile(t *testing.T) {
 // The chain with the preferred issuer is chosen; if there is none, the CA's first.
 func TestPreferredChain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", Keys: []KeyType{P256}})
+	b := newBench(t, Options{HTTP: anyPort, Keys: []KeyType{P256}})
 	b.start(t, pebble.Options{Alternates: 2})
 	b.serveChallenges()
 	for _, wanted := range []int{2, 0, 1} {
@@ -137,7 +138,7 @@ func TestPreferredChain(t *testing.T) {
 // The CA asks for an early renewal (RFC 9773), and learns which certificate is replaced.
 func TestRenewalThatTheCAAsksFor(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", Keys: []KeyType{P256}})
+	b := newBench(t, Options{HTTP: anyPort, Keys: []KeyType{P256}})
 	b.start(t, pebble.Options{})
 	b.serveChallenges()
 	e := b.entry(P256)
@@ -166,7 +167,7 @@ func TestRenewalThatTheCAAsksFor(t *testing.T) {
 // A rate limit is waited for as long as the CA asks.
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0"})
+	b := newBench(t, Options{HTTP: anyPort})
 	b.start(t, pebble.Options{})
 	b.ca.Refuse(func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, "/order-plz") {
@@ -194,7 +195,7 @@ func TestRateLimit(t *testing.T) {
 // A deactivated account is replaced once, and the log says so.
 func TestDeactivatedAccount(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", Keys: []KeyType{P256}})
+	b := newBench(t, Options{HTTP: anyPort, Keys: []KeyType{P256}})
 	b.start(t, pebble.Options{})
 	b.serveChallenges()
 	if err := b.order(b.entry(P256)); err != nil {

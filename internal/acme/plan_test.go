@@ -24,7 +24,7 @@ func (p *fixedPlan) Waits(string) bool                          { return p.waits
 func planned(t *testing.T) (*bench, *fixedPlan) {
 	t.Helper()
 	p := &fixedPlan{}
-	b := newBench(t, Options{HTTP: "127.0.0.1:0", Plan: p})
+	b := newBench(t, Options{HTTP: anyPort, Plan: p})
 	b.start(t, pebble.Options{})
 	b.serveChallenges()
 	return b, p

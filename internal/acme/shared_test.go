@@ -22,7 +22,7 @@ import (
 // instance that does not order.
 func TestSharedStore(t *testing.T) {
 	t.Parallel()
-	for name, o := range map[string]Options{"http-01": {HTTP: "127.0.0.1:0"}, "tls-alpn-01": {TLSALPN: "127.0.0.1:0"}} {
+	for name, o := range map[string]Options{"http-01": {HTTP: anyPort}, "tls-alpn-01": {TLSALPN: anyPort}} {
 		t.Run(name, func(t *testing.T) {
 			shared := newBoard()
 			a, b := newPair(t, shared, o)
@@ -74,7 +74,7 @@ func entryOf(k *Keeper, name string) []byte {
 // waits for a state that returns within seconds to answer TLS-ALPN-01.
 func TestAnswersWithoutTheSharedState(t *testing.T) {
 	t.Parallel()
-	for name, o := range map[string]Options{"http-01": {HTTP: "127.0.0.1:0"}, "tls-alpn-01": {TLSALPN: "127.0.0.1:0"}} {
+	for name, o := range map[string]Options{"http-01": {HTTP: anyPort}, "tls-alpn-01": {TLSALPN: anyPort}} {
 		t.Run(name, func(t *testing.T) {
 			shared := newBoard()
 			a, b := newPair(t, shared, o)

@@ -20,7 +20,7 @@ import (
 // A certificate that cannot be stored is served, and stored when the disk has room again.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{TLSALPN: "127.0.0.1:0", Retry: time.Millisecond, LongestRetry: 50 * time.Millisecond})
+	b := newBench(t, Options{TLSALPN: anyPort, Retry: time.Millisecond, LongestRetry: 50 * time.Millisecond})
 	disk := &fullDisk{Cache: b.store.Cache}
 	disk.full.Store(true)
 	b.store.Cache = disk

@@ -18,6 +18,7 @@ import (
 	"github.com/letterlock/letterlock/internal/cluster"
 	"github.com/letterlock/letterlock/internal/test/authority"
 	"github.com/letterlock/letterlock/internal/test/pebble"
+	"github.com/letterlock/letterlock/internal/test/redis"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -40,7 +41,7 @@ func newSharedKeeper(t *testing.T, ca *pebble.CA, dir string, server *miniredis.
 // Instances order one certificate through the store, which cannot read it. A store that
 // was wiped gets it again.
 func TestInstancesShareCertificates(t *testing.T) {
-	server, ca := miniredis.RunT(t), pebble.New(t)
+	server, ca := redis.Run(t), pebble.New(t)
 	ca.Start(t, pebble.Options{Trusting: true})
 	var orders atomic.Int32
 	ca.Refuse(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -74,7 +75,7 @@ func TestInstancesShareCertificates(t *testing.T) {
 // An older program neither uses nor changes an entry of a newer one. It replaces an entry
 // that cannot be read.
 func TestSharedACMEOfANewerProgram(t *testing.T) {
-	store := newStore(t, miniredis.RunT(t))
+	store := newStore(t, redis.Run(t))
 	s := sharedACME{store, "ca.test"}
 	set := func(text string) {
 		t.Helper()
@@ -116,9 +117,9 @@ func TestSharedACMEOfANewerProgram(t *testing.T) {
 // Instances measure the waits of a rollover by the clock of the store, because theirs may
 // differ, and keep the record of an old key longer.
 func TestRolloverOfSeveralInstances(t *testing.T) {
-	server := miniredis.RunT(t)
+	server := redis.Run(t)
 	server.SetTime(time.Now().Add(-5 * time.Minute))
-	c := mustConfig(t, "hostname: mail.example.test\nacme: {http: \"127.0.0.1:0\", dane: {}}\n"+
+	c := mustConfig(t, "hostname: mail.example.test\nacme: {http: \"{host}:0\", dane: {}}\n"+
 		"listeners: [{service: smtp, backend: b, recipients: [example.test]}]\n")
 	c.StateDir = t.TempDir()
 	o, _, err := acmeOptions(c)
@@ -140,10 +141,10 @@ func TestRolloverOfSeveralInstances(t *testing.T) {
 
 // An instance that starts beside others serves their certificate, although the CA is down.
 func TestAnInstanceGetsTheCertificateOfTheOthers(t *testing.T) {
-	server := miniredis.RunT(t)
+	server := redis.Run(t)
 	const directory = "https://127.0.0.1:1/dir"
 	text := strings.NewReplacer("{store}", server.Addr(), "{name}", "one", "certificates: [{cert: cert.pem, key: key.pem}]",
-		"hostname: mail.example.com\nacme: {directory: \""+directory+"\", http: \"127.0.0.1:0\"}").Replace(clusterBase)
+		"hostname: mail.example.com\nacme: {directory: \""+directory+"\", http: \"{host}:0\"}").Replace(clusterBase)
 	w := newWorld(t, text, func(w *world) {
 		if err := os.WriteFile(filepath.Join(w.folder, "cluster.key"), []byte(clusterKey), 0o600); err != nil {
 			t.Fatal(err)

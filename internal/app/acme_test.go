@@ -41,7 +41,7 @@ func TestSelfSignedStandsInForMissingKeys(t *testing.T) {
 // certificate with an ECDSA key: first the CA's.
 func servedBeside(t *testing.T, keys string) []tls.Certificate {
 	t.Helper()
-	c := mustConfig(t, "hostname: mail.example.test\nstate_dir: "+t.TempDir()+"\nacme: {http: \"127.0.0.1:0\", keys: ["+keys+"]}\nlisteners: [{service: imaps, backend: b}]\n")
+	c := mustConfig(t, "hostname: mail.example.test\nstate_dir: "+t.TempDir()+"\nacme: {http: \"{host}:0\", keys: ["+keys+"]}\nlisteners: [{service: imaps, backend: b}]\n")
 	stored := authority.New(t).ECDSA(t, "mail.example.test")
 	chain, key := authority.PEM(t, stored)
 	if err := os.MkdirAll(ACMEDir(c), 0o700); err != nil {
@@ -114,7 +114,7 @@ func TestACMETermsDifferByAddress(t *testing.T) {
 // Each certificate for one of them has a rollover; another configuration of it is another
 // manager.
 func TestRolloverOfKeys(t *testing.T) {
-	const text = "hostname: mail.example.test\nacme: {http: \"127.0.0.1:0\", dane: {%s}}\n" +
+	const text = "hostname: mail.example.test\nacme: {http: \"{host}:0\", dane: {%s}}\n" +
 		"listeners: [{service: smtp, backend: b, recipients: [example.test], acme_hosts: [mx.example.test]}, {service: imaps, backend: b}]\n"
 	config := func(keys string) *configs.Config {
 		c := mustConfig(t, fmt.Sprintf(text, keys))

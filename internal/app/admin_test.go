@@ -22,9 +22,9 @@ const administeredText = `
 certificates: [{cert: cert.pem, key: key.pem}]
 probe: false
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
-  - {service: smtp, listen: "127.0.0.1:0", backend: "{smtp}", recipients: [example.com], greet_delay: 0s, reverse_dns: false}
-  - {service: pop3s, listen: "127.0.0.1:0", backend: "{pop3}"}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}"}
+  - {service: smtp, listen: "{host}:0", backend: "{smtp}", recipients: [example.com], greet_delay: 0s, reverse_dns: false}
+  - {service: pop3s, listen: "{host}:0", backend: "{pop3}"}
 `
 
 // mailClient is a client with a line reader.

@@ -36,8 +36,8 @@ func TestSessionAllocations(t *testing.T) {
 	w := newWorld(t, strings.NewReplacer("{I}", imap.Addr().String(), "{S}", smtp.Addr().String()).Replace(`
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{I}"}
-  - {service: submission, listen: "127.0.0.1:0", backend: "{S}"}
+  - {service: imaps, listen: "{host}:0", backend: "{I}"}
+  - {service: submission, listen: "{host}:0", backend: "{S}"}
 `))
 	cert := w.ca.ECDSA(t, "mail.example.com")
 	for i, test := range []struct {

@@ -43,7 +43,7 @@ func newFleet(t *testing.T) *fleet {
 		f.layOut(i)
 		text += fmt.Sprintf("  - {cert: %[1]s/tls.crt, key: %[1]s/tls.key}\n", f.name(i))
 	}
-	f.configure(text + "listeners: [{service: imaps, listen: \"127.0.0.1:0\", backend: \"{imap}\"}]\n")
+	f.configure(text + "listeners: [{service: imaps, listen: \"{host}:0\", backend: \"{imap}\"}]\n")
 	f.Reload()
 	return f
 }

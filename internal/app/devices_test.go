@@ -15,6 +15,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/devices"
 	"github.com/letterlock/letterlock/internal/inventory"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -28,9 +29,9 @@ smarthost:
   devices:
     - {name: scanner, login: true, senders: [scanner@example.com], rate: 100}
     - {name: fax, login: true}
-  destinations: [{domains: ["*"], next_hop: "[127.0.0.1]%s", level: none, rewrite_sender: relay@example.com}]
+  destinations: [{domains: ["*"], next_hop: "[{host}]%s", level: none, rewrite_sender: relay@example.com}]
 listeners:
-  - {service: smarthost, listen: "127.0.0.1:0", policy: strict, exceptions: [{networks: [127.0.0.0/8], policy: opportunistic, weak_login: true, until: 9999-12-31}]}
+  - {service: smarthost, listen: "{host}:0", policy: strict, exceptions: [{networks: [127.0.0.0/8], policy: opportunistic, weak_login: true, until: 9999-12-31}]}
 `
 
 // passwordLine returns the line of a device for device_passwords.
@@ -65,7 +66,7 @@ func (w *world) sendAs(version uint16, name, password, from string) error {
 func TestDevices(t *testing.T) {
 	address, serve := remote(t)
 	const first, second = "first password of it", "second password of it"
-	w := newWorld(t, fmt.Sprintf(deviceConfiguration, strings.TrimPrefix(address, "127.0.0.1")),
+	w := newWorld(t, fmt.Sprintf(deviceConfiguration, strings.TrimPrefix(address, loopback.Host())),
 		withFiles(map[string]string{"device-passwords": passwordLine(t, "scanner", first)}))
 	serve(w.ca.ECDSA(t, "mx.example.net"))
 	if err := w.sendAs(tls.VersionTLS10, "scanner", first, "scanner@example.com"); err != nil {
@@ -117,10 +118,10 @@ func TestDevices(t *testing.T) {
 // A reload does not forget the messages that a device has sent.
 func TestDeviceRateOutlivesAReload(t *testing.T) {
 	address, serve := remote(t)
-	w := newWorld(t, fmt.Sprintf(deviceConfiguration, strings.TrimPrefix(address, "127.0.0.1")),
+	w := newWorld(t, fmt.Sprintf(deviceConfiguration, strings.TrimPrefix(address, loopback.Host())),
 		withFiles(map[string]string{"device-passwords": passwordLine(t, "scanner", "its password")}))
 	serve(w.ca.ECDSA(t, "mx.example.net"))
-	w.configure(strings.Replace(fmt.Sprintf(deviceConfiguration, strings.TrimPrefix(address, "127.0.0.1")), "rate: 100", "rate: 1", 1))
+	w.configure(strings.Replace(fmt.Sprintf(deviceConfiguration, strings.TrimPrefix(address, loopback.Host())), "rate: 100", "rate: 1", 1))
 	for _, want := range []string{"", "451"} {
 		w.Reload()
 		if err := w.sendAs(tls.VersionTLS13, "scanner", "its password", "scanner@example.com"); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/explain"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -55,7 +56,7 @@ func TestExplain(t *testing.T) {
 		{"127.0.0.0/8", "", []string{`"kind":"client"`, "no TLS version in common"}},
 		{id, "", []string{`"kind":"session"`, "for a wrong password"}},
 		{"127.0.0.1", explain.User, []string{`"kind":"user"`, "the proxy has no record of the user"}},
-		{"nobody", "", []string{`"kind":"user"`, "the proxy has no record of the user", "imaps on 127.0.0.1:0"}},
+		{"nobody", "", []string{`"kind":"user"`, "the proxy has no record of the user", "imaps on " + loopback.Host() + ":0"}},
 	} {
 		text := explained(test.of, test.kind)
 		for _, want := range test.wants {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
 )
 
@@ -28,7 +29,7 @@ func TestH11_RecordsThatLeadInside(t *testing.T) {
 	}
 	for domain, ip := range map[string]string{
 		"private.example": "10.1.2.3", "metadata.example": "169.254.169.254", "loop.example": "127.0.0.1",
-		"backend.example": "203.0.113.77", "routed.example": "203.0.113.78", "allowed.example": "127.0.0.1",
+		"backend.example": "203.0.113.77", "routed.example": "203.0.113.78", "allowed.example": loopback.Host(),
 	} {
 		mx(domain, "mx."+domain)
 		dns.Set("mx."+domain, address(ip))
@@ -40,7 +41,7 @@ func TestH11_RecordsThatLeadInside(t *testing.T) {
 	dns.Set("mx.six.example", &dnsmessage.AAAAResource{AAAA: netip.MustParseAddr("::ffff:10.1.2.3").As16()})
 	mx("translated.example", "mx.translated.example")
 	dns.Set("mx.translated.example", &dnsmessage.AAAAResource{AAAA: netip.MustParseAddr("64:ff9b::10.1.2.3").As16()})
-	dns.Set("named.example", address("127.0.0.1"))
+	dns.Set("named.example", address(loopback.Host()))
 	good, serve := remote(t)
 	_, port, _ := strings.Cut(good, ":")
 	routes := filepath.Join(t.TempDir(), "routes")
@@ -55,14 +56,14 @@ smarthost:
   resolvers: [%q]
   mta_sts: false
   destinations:
-    - {domains: [allowed.example], next_hop: "allowed.example:%[2]s", networks: [127.0.0.1]}
-    - {domains: [direct.example], next_hop: "[127.0.0.1]:%[2]s"}
+    - {domains: [allowed.example], next_hop: "allowed.example:%[2]s", networks: ["{host}"]}
+    - {domains: [direct.example], next_hop: "[{host}]:%[2]s"}
     - {domains: [unbracketed.example], next_hop: "named.example:%[2]s"}
     - {domains: [circle.example], next_hop: "loop.example:%[2]s"}
 backends: [{name: unused, addresses: [203.0.113.77]}]
 listeners:
-  - {service: smarthost, listen: "127.0.0.1:0"}
-  - {service: imap, listen: "127.0.0.1:0", backend: "{imap}", routes: %[3]q}
+  - {service: smarthost, listen: "{host}:0"}
+  - {service: imap, listen: "{host}:0", backend: "{imap}", routes: %[3]q}
 `, dns.Address, port, routes))
 	serve(w.ca.ECDSA(t, "mx.example.net"))
 	for rcpt, want := range map[string]string{

@@ -44,7 +44,7 @@ hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 timeouts: {dial: 5s}
 backends: [{name: pair, addresses: ["%s", "%s"]}]
-listeners: [{service: smtp, listen: "127.0.0.1:0", backend: pair, handover: xclient, greet_delay: 0s}]
+listeners: [{service: smtp, listen: "{host}:0", backend: pair, handover: xclient, greet_delay: 0s}]
 `, bad, good))
 			down := "backend is down\" backend=pair address=" + bad
 			if !wait.Happens(func() bool { // either backend may be tried first
@@ -70,7 +70,7 @@ probe: false
 hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 timeouts: {greeting: 1s}
-listeners: [{service: smtp, listen: "127.0.0.1:0", backend: "%s", handover: xclient, greet_delay: 0s}]
+listeners: [{service: smtp, listen: "{host}:0", backend: "%s", handover: xclient, greet_delay: 0s}]
 `, newXCLIENT(t, "")))
 	if said := w.ehlo(); !strings.HasPrefix(said, "421 4.3.2") {
 		t.Errorf("the client reads %q", said)

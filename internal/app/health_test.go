@@ -27,7 +27,9 @@ func TestReadyAgain(t *testing.T) {
 	address := closed.Addr().String()
 	_ = closed.Close()
 	w := newWorld(t, strings.Replace(imaps, "{imap}", address, 1))
-	wait.Until(t, "the backend is not known to be down", func() bool { return strings.HasPrefix(w.ready(), "503 imaps on 127.0.0.1:0: no backend is up: ") })
+	wait.Until(t, "the backend is not known to be down", func() bool {
+		return strings.HasPrefix(w.ready(), "503 imaps on "+loopback.Host()+":0: no backend is up: ")
+	})
 	backend, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +57,7 @@ func TestReadyWithACertificate(t *testing.T) {
 	w := newWorld(t, `
 certificates: [{cert: cert.pem, key: key.pem}]
 probe: false
-listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}]
+listeners: [{service: imaps, listen: "{host}:0", backend: "{imap}"}]
 `)
 	g := w.now.Load()
 	if problem := g.noCertificate(g.services[0], time.Now()); problem != "" || w.ready() != "200 ok" {
@@ -73,7 +75,7 @@ func TestReadySmarthost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `
 probe: false
-listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
+listeners: [{service: smarthost, listen: "{host}:0"}]
 `)
 	if got := w.ready(); got != "200 ok" {
 		t.Error(got)

@@ -21,9 +21,9 @@ import (
 const oddClients = `
 certificates: [{cert: cert.pem, key: key.pem}, {cert: rsa.pem, key: rsa.key}]
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
-  - {service: smtp, listen: "127.0.0.1:0", backend: "{smtp}", recipients: [example.com]}
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", sni: strict}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}"}
+  - {service: smtp, listen: "{host}:0", backend: "{smtp}", recipients: [example.com]}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}", sni: strict}
 `
 
 // The parts of a ClientHello.

@@ -103,7 +103,7 @@ hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 backends: [{name: cyrus, addresses: ["%s"]}]
 lookups: [{name: users, url: "%s/mail", networks: [127.0.0.0/8], headers: [{name: X-Auth-Key, value_file: key}]}]
-listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", lookup: users}]
+listeners: [{service: imaps, listen: "{host}:0", backend: "%s", lookup: users}]
 `, far.Addr(), e.URL, old.Addr()), key)
 	in := func(s *mailServer) string { return fmt.Sprintf("a OK [CAPABILITY IMAP4rev1] in at %s", s.Addr()) }
 	temporary := "a NO [UNAVAILABLE] Temporary authentication failure"
@@ -169,7 +169,7 @@ func TestLookupWithTLS(t *testing.T) {
 probe: false
 certificates: [{cert: cert.pem, key: key.pem}]
 lookups: [{name: users, url: "%s/mail", ca: %s, send_password: true}]
-listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", lookup: users}]
+listeners: [{service: imaps, listen: "{host}:0", backend: "%s", lookup: users}]
 `, e.URL, ca, old.Addr()))
 		w.Reload()
 	}
@@ -195,7 +195,7 @@ func TestH20_LookedUpServersAreBounded(t *testing.T) {
 probe: false
 certificates: [{cert: cert.pem, key: key.pem}]
 lookups: [{name: users, url: "http://127.0.0.1:1/"}]
-listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "{imap}", lookup: users}]
+listeners: [{service: imaps, listen: "{host}:0", backend: "{imap}", lookup: users}]
 `)
 	r := w.now.Load().Listeners[0].Routes.(*lookupRoutes)
 	at := netip.MustParseAddr("10.0.0.1")

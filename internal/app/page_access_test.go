@@ -24,7 +24,7 @@ import (
 const pagePassword = "correct horse battery staple"
 
 // guardedPage is a configuration with a status page that asks for a password.
-const guardedPage = imaps + "probe: false\nstatus: {listen: \"127.0.0.1:0\", passwords: passwords}\n"
+const guardedPage = imaps + "probe: false\nstatus: {listen: \"{host}:0\", passwords: passwords}\n"
 
 // administrators adds the file of passwords.
 func administrators(w *world) {
@@ -191,7 +191,7 @@ func TestActionsOfThePage(t *testing.T) {
 // A page without a password has no buttons, and refuses actions.
 func TestPageWithoutAPassword(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, imaps+"probe: false\nstatus: {listen: \"127.0.0.1:0\"}\n")
+	w := newWorld(t, imaps+"probe: false\nstatus: {listen: \"{host}:0\"}\n")
 	b := w.browser(nil)
 	b.expect("POST", "/v1/kick?service=imaps", "", "", 403, "set status.passwords")
 	if _, body := b.ask("GET", "/", "", ""); strings.Contains(body, "data-post") || strings.Contains(body, `name="token"`) {
@@ -204,7 +204,7 @@ func TestPageWithoutAPassword(t *testing.T) {
 // same socket.
 func TestPageWithCertificates(t *testing.T) {
 	t.Parallel()
-	const text = imaps + "probe: false\nstatus: {listen: \"127.0.0.1:0\", client_ca: ca.pem"
+	const text = imaps + "probe: false\nstatus: {listen: \"{host}:0\", client_ca: ca.pem"
 	w := newWorld(t, text+"}\n", administrators)
 	address := w.page.Addr().String()
 	trusting := &tls.Config{RootCAs: w.ca.Pool, ServerName: "mail.example.com"}

@@ -18,8 +18,8 @@ func TestH7_LimitsOfTheConfiguration(t *testing.T) {
 	t.Parallel()
 	const text = `
 certificates: [{cert: cert.pem, key: key.pem}]
-status: {listen: "127.0.0.1:0"}
-listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}]
+status: {listen: "{host}:0"}
+listeners: [{service: imaps, listen: "{host}:0", backend: "{imap}"}]
 limits: {web_connections_per_client: `
 	w := newWorld(t, text+"5}\n")
 	holds := func(share int) {

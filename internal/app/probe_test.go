@@ -65,7 +65,7 @@ func TestProbeFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := mustConfig(t, c.top+"hostname: mail.example.com\nlisteners:\n"+
-				"  - {service: smtp, listen: '127.0.0.1:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n"+
+				"  - {service: smtp, listen: '{host}:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n"+
 				"  - {service: smtp, listen: '127.0.0.2:0', backend: '"+c.backend.Addr().String()+"', "+c.keys+"}\n")
 			g, err := rehearsed(config, newMaintenance(slog.New(slog.DiscardHandler)))
 			if err != nil {
@@ -93,7 +93,7 @@ func TestProbeFirst(t *testing.T) {
 func mustConfig(t *testing.T, text string) *configs.Config {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "letterlock.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "{host}", loopback.Host())), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c, err := configs.Load(path)

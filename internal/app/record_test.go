@@ -16,6 +16,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/oauth"
 	"github.com/letterlock/letterlock/internal/record"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -117,7 +118,7 @@ func TestH18_LoginsAtRelays(t *testing.T) {
 			t.Parallel()
 			address, secret, serve := newProvider(t, tt.token)
 			secret.Store(tt.accepted)
-			text := strings.Replace(fmt.Sprintf(relayConfiguration, strings.TrimPrefix(address, "127.0.0.1"), tt.login), "smarthost:\n", `hostname: mail.example.com
+			text := strings.Replace(fmt.Sprintf(relayConfiguration, strings.TrimPrefix(address, loopback.Host()), tt.login), "smarthost:\n", `hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 smarthost:
   device_passwords: device-passwords

@@ -117,7 +117,7 @@ probe: false
 hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 backends: [{name: pair, addresses: ["%s", "%s"]}]
-listeners: [{service: %s, listen: "127.0.0.1:0", backend: pair, handover: proxy-v1%s}]
+listeners: [{service: %s, listen: "{host}:0", backend: pair, handover: proxy-v1%s}]
 `, refusing(t, c.refusal, &sessions), refusing(t, c.refusal, &sessions), c.service, keys))
 			if received := w.first(strings.HasSuffix(c.service, "s"), c.starts, c.command); received != c.wants {
 				t.Errorf("the client reads %q", received)

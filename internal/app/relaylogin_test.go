@@ -85,11 +85,11 @@ smarthost:
   token_key_file: token-key
   destinations:
     - domains: ["*"]
-      next_hop: "[127.0.0.1]%s"
+      next_hop: "[{host}]%s"
       match: [mx.example.net]
       server_name: mx.example.net
       login: %s
-listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
+listeners: [{service: smarthost, listen: "{host}:0"}]
 `
 
 // A login uses the password in the file. A new password is used at once, although
@@ -98,7 +98,7 @@ func TestRelayLoginWithPassword(t *testing.T) {
 	t.Parallel()
 	address, secret, serve := newProvider(t, false)
 	secret.Store("first password")
-	w := newWorld(t, fmt.Sprintf(relayConfiguration, strings.TrimPrefix(address, "127.0.0.1"), "{user: scanner@example.com, password_file: relay-password}"),
+	w := newWorld(t, fmt.Sprintf(relayConfiguration, strings.TrimPrefix(address, loopback.Host()), "{user: scanner@example.com, password_file: relay-password}"),
 		withFiles(map[string]string{"relay-password": "first password\n", "token-key": strings.Repeat("k", 48)}))
 	serve(w.ca.ECDSA(t, "mx.example.net"))
 	if err := w.submit("bob@example.org"); err != nil {
@@ -136,7 +136,7 @@ func TestRelayLoginWithOAuth(t *testing.T) {
 	t.Cleanup(endpoint.Close)
 	address, secret, serve := newProvider(t, true)
 	secret.Store("token-1")
-	w := newWorld(t, fmt.Sprintf(relayConfiguration, strings.TrimPrefix(address, "127.0.0.1"), "{user: scanner@example.com, oauth: {client_id: app, token_url: \""+endpoint.URL+"\"}}"),
+	w := newWorld(t, fmt.Sprintf(relayConfiguration, strings.TrimPrefix(address, loopback.Host()), "{user: scanner@example.com, oauth: {client_id: app, token_url: \""+endpoint.URL+"\"}}"),
 		withFiles(map[string]string{"token-key": strings.Repeat("k", 48)}))
 	serve(w.ca.ECDSA(t, "mx.example.net"))
 	if err := w.submit("bob@example.org"); err == nil || !strings.Contains(err.Error(), "run letterlock oauth login") {

@@ -22,7 +22,7 @@ import (
 // their addresses or files change.
 func TestWhatOutlivesReloads(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "status: {listen: \"127.0.0.1:0\"}\n"+twoServices)
+	w := newWorld(t, "status: {listen: \"{host}:0\"}\n"+twoServices)
 	cache := tls.NewLRUClientSessionCache(10)
 	resumed := func() bool {
 		conn, err := w.dial(0, func(c *tls.Config) { c.ClientSessionCache = cache })
@@ -166,7 +166,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 		text := imaps
 		switch i % 3 {
 		case 0:
-			text += "  - {service: imap, listen: \"127.0.0.1:0\", backend: \"{imap}\"}\n"
+			text += "  - {service: imap, listen: \"{host}:0\", backend: \"{imap}\"}\n"
 		case 1:
 			text += "  - {service: imap}\n"
 		}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // imapSession is an open IMAP session.
@@ -60,8 +62,8 @@ hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 limits: {connections_per_client: 100}
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
-  - {service: pop3s, listen: "127.0.0.1:0", backend: "{pop3}"}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}"}
+  - {service: pop3s, listen: "{host}:0", backend: "{pop3}"}
 `
 
 // All of a configuration is taken over, and no session ends by it.
@@ -80,11 +82,11 @@ hostname: mx.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 limits: {connections_per_client: 1}
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", policy: modern}
-  - {service: smtp, listen: "127.0.0.1:0", backend: "{smtp}", recipients: [example.com]}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}", policy: modern}
+  - {service: smtp, listen: "{host}:0", backend: "{smtp}", recipients: [example.com]}
 `)
 	w.Reload()
-	w.wantLog(said, "msg=reloaded listeners=2 files=1", "msg=listening service=smtp", `msg="no longer listening" listener="pop3s on 127.0.0.1:0"`,
+	w.wantLog(said, "msg=reloaded listeners=2 files=1", "msg=listening service=smtp", `msg="no longer listening" listener="pop3s on `+loopback.Host()+`:0"`,
 		"no certificate is for the hostname mx.example.com")
 	session.ask("b NOOP", "b OK")
 	if w.Addresses()[0].String() != imaps {
@@ -124,7 +126,7 @@ func TestMessageOutlivesItsListener(t *testing.T) {
 hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners:
-  - {service: smtp, listen: "127.0.0.1:0", backend: "{smtp}", recipients: [example.com]}
+  - {service: smtp, listen: "{host}:0", backend: "{smtp}", recipients: [example.com]}
 `
 	w := newWorld(t, smtp)
 	address := w.Addresses()[0].String()
@@ -133,7 +135,7 @@ listeners:
 	if _, err := io.WriteString(client.Conn, "Subject: a long story\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	w.configure(strings.Replace(imaps, "127.0.0.1:0", "127.0.0.2:0", 1))
+	w.configure(strings.Replace(imaps, "{host}:0", "127.0.0.2:0", 1))
 	w.Reload()
 	if _, err := net.Dial("tcp", address); err == nil {
 		t.Error("the listener is still there")
@@ -152,7 +154,7 @@ listeners:
 // they are.
 func TestReloadOfAWrongConfiguration(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "status: {listen: \"127.0.0.1:0\"}\n"+twoServices)
+	w := newWorld(t, "status: {listen: \"{host}:0\"}\n"+twoServices)
 	session := w.login(0)
 	for name, c := range map[string]struct {
 		text string
@@ -194,7 +196,7 @@ func TestReloadOfAWrongConfiguration(t *testing.T) {
 			}
 		})
 	}
-	w.configure("status: {listen: \"127.0.0.1:0\"}\n" + twoServices)
+	w.configure("status: {listen: \"{host}:0\"}\n" + twoServices)
 	w.Reload()
 	if page := w.metric("letterlock_file_unusable"); !strings.Contains(page, "letterlock.yaml\"} 0") {
 		t.Errorf("metrics: %s", page)
@@ -229,7 +231,7 @@ func TestReloadRefusesAnOpenRelay(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t)
 	listener := func(keys string) string {
-		return "certificates: [{cert: cert.pem, key: key.pem}]\nlisteners:\n  - {service: smtp, listen: \"127.0.0.1:0\", backend: \"" + relay.Addr().String() + "\", " + keys + "}\n"
+		return "certificates: [{cert: cert.pem, key: key.pem}]\nlisteners:\n  - {service: smtp, listen: \"{host}:0\", backend: \"" + relay.Addr().String() + "\", " + keys + "}\n"
 	}
 	w := newWorld(t, listener("recipients: [example.com]"))
 	before, said := w.now.Load(), len(w.log.String())

@@ -101,7 +101,7 @@ func TestRoutes(t *testing.T) {
 probe: false
 hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
-listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}]
+listeners: [{service: imaps, listen: "{host}:0", backend: "%s", routes: "%s"}]
 `, old.Addr(), path))
 	write := func(line, answer string) {
 		t.Helper()
@@ -172,7 +172,7 @@ func TestRoutedBackendsAreProbed(t *testing.T) {
 	w := newWorld(t, fmt.Sprintf(`
 hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
-listeners: [{service: imaps, listen: "127.0.0.1:0", backend: "%s", routes: "%s"}]
+listeners: [{service: imaps, listen: "{host}:0", backend: "%s", routes: "%s"}]
 `, old.Addr(), path))
 	w.probing.Wait()
 	if far.sessions.Load() == 0 {

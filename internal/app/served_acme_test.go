@@ -23,7 +23,7 @@ func TestH27_CertificateOfTheCAIsRefused(t *testing.T) {
 	ca, dns := pebble.New(t), nameserver.New(t)
 	names := []string{"mail.example.test", "imap.example.test", "pop.example.test"}
 	for _, name := range names {
-		dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+		dns.Set(name, &dnsmessage.AResource{A: loopback.IPv4()})
 	}
 	address := loopback.FreeAddress(t)
 	port := 0
@@ -34,7 +34,7 @@ func TestH27_CertificateOfTheCAIsRefused(t *testing.T) {
 	roots := ca.RootsFile(t)
 	with := func(n int) string {
 		return fmt.Sprintf("hostname: mail.example.test\nprobe: false\nacme: {directory: %q, ca_roots: %s, http: %q, keys: [p256], one_certificate: true, hosts: [%s]}\n",
-			ca.Directory, roots, address, strings.Join(names[:n], ", ")) + "listeners:\n  - {service: imaps, listen: \"127.0.0.1:0\", backend: \"{imap}\"}\n"
+			ca.Directory, roots, address, strings.Join(names[:n], ", ")) + "listeners:\n  - {service: imaps, listen: \"{host}:0\", backend: \"{imap}\"}\n"
 	}
 	w := newWorld(t, with(1), func(w *world) { w.trusted, w.ca.Pool = true, ca.Issued })
 	served := func() int { // the names of the certificate that clients get from the CA

@@ -138,7 +138,7 @@ func TestServedCheckIsNoClient(t *testing.T) {
 		"service: smtp, recipients: [example.com]", "service: submission", "service: submissions", "service: imap, proxy_from: [127.0.0.0/8]", "service: imaps, proxy_from: [127.0.0.0/8]",
 		"service: pop3, client_certificates: require, client_ca: ca.pem", "service: pop3s, client_certificates: require, client_ca: ca.pem, policy: old", "service: sieve",
 	} {
-		text += "  - {" + l + ", listen: \"127.0.0.1:0\", backend: \"" + backend.Addr().String() + "\"}\n"
+		text += "  - {" + l + ", listen: \"{host}:0\", backend: \"" + backend.Addr().String() + "\"}\n"
 	}
 	text += "policies: [{name: old, base: strict, max_version: 1.2}]\n"
 	w := newWorld(t, text, trusted, func(w *world) { w.putAs(w.ca.RSA(w, "mail.example.com", "*.example.com"), "rsa.pem", "rsa.key") })
@@ -159,7 +159,7 @@ func TestServedCheckIsNoClient(t *testing.T) {
 			t.Error(line)
 		}
 	}
-	if !strings.Contains(string(metrics), `letterlock_served_check_ok{listener="127.0.0.1:0",service="pop3s"} 1`) {
+	if !strings.Contains(string(metrics), `letterlock_served_check_ok{listener="`+loopback.Host()+`:0",service="pop3s"} 1`) {
 		t.Errorf("the result is not among the metrics:\n%s", metrics)
 	}
 	if n := w.Server().Sessions(); n > 0 || len(dialled) > 0 {

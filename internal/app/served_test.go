@@ -24,9 +24,9 @@ const own = `
 hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}"}
   - service: pop3s
-    listen: "127.0.0.1:0"
+    listen: "{host}:0"
     backend: "{pop3}"
     certificates: [{cert: pop.pem, key: pop.key}, {cert: wild.pem, key: wild.key}]
 `
@@ -90,7 +90,8 @@ func TestCertificatesOfAListener(t *testing.T) {
 	wants(0, "mail.example.com", tls.Certificate{Leaf: general})
 
 	shown := w.now.Load().shownCertificates()
-	if len(shown) != 3 || fmt.Sprint(shown[0].Listeners) != "[imaps on 127.0.0.1:0]" || fmt.Sprint(shown[2].Listeners, shown[2].Names) != "[pop3s on 127.0.0.1:0] [*.example.com]" {
+	at := loopback.Host() + ":0"
+	if len(shown) != 3 || fmt.Sprint(shown[0].Listeners) != "[imaps on "+at+"]" || fmt.Sprint(shown[2].Listeners, shown[2].Names) != "[pop3s on "+at+"] [*.example.com]" {
 		t.Errorf("the status page shows %+v", shown)
 	}
 	if strings.Contains(w.log.String(), "no certificate is for the hostname") {
@@ -109,14 +110,14 @@ func TestACMEOfAListener(t *testing.T) {
 	t.Parallel()
 	ca, dns := pebble.New(t), nameserver.New(t)
 	for _, name := range []string{"mail.example.test", "imap.example.test", "new.example.test"} {
-		dns.Set(name, &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+		dns.Set(name, &dnsmessage.AResource{A: loopback.IPv4()})
 	}
 	const text = `
 hostname: mail.example.test
 acme: {directory: %q, ca_roots: %s, http: %q}
 listeners:
-  - {service: pop3s, listen: "127.0.0.1:0", backend: "{pop3}"}
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", acme_hosts: [%s]}
+  - {service: pop3s, listen: "{host}:0", backend: "{pop3}"}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}", acme_hosts: [%s]}
 `
 	http, err := net.ResolveTCPAddr("tcp", loopback.FreeAddress(t))
 	if err != nil {

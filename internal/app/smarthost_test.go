@@ -72,8 +72,8 @@ smarthost:
   destinations:
     - {domains: [.example.net], next_hop: "[%s]%s", level: secure, match: [mx.example.net], server_name: mx.example.net}
     - {domains: ["*"], next_hop: "[%[1]s]%[3]s", level: secure, match: [mx.example.net], policy: modern}
-listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
-`, "127.0.0.1", strings.TrimPrefix(good, "127.0.0.1"), strings.TrimPrefix(bad, "127.0.0.1")))
+listeners: [{service: smarthost, listen: "{host}:0"}]
+`, loopback.Host(), strings.TrimPrefix(good, loopback.Host()), strings.TrimPrefix(bad, loopback.Host())))
 	serveGood(w.ca.ECDSA(t, "mx.example.net"))
 	serveBad(w.ca.Expired(t, "mx.example.net"))
 	if err := w.submit("bob@sub.example.net"); err != nil {
@@ -83,7 +83,7 @@ listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
 		t.Error(err)
 	}
 	for _, want := range []string{
-		`Verified TLS connection established to 127\.0\.0\.1\[127\.0\.0\.1\]:\d+: TLSv1\.3 with cipher TLS_AES_\w+ \(\d+/\d+ bits\) key-exchange X25519MLKEM768`,
+		`Verified TLS connection established to 127[.\d]+\[127[.\d]+\]:\d+: TLSv1\.3 with cipher TLS_AES_\w+ \(\d+/\d+ bits\) key-exchange X25519MLKEM768`,
 		`msg="mail sent" session=\w+ service=smarthost domain=sub\.example\.net .*tls=TLSv1\.3 recipients=1 reply="250 2\.0\.0 OK`,
 		`msg="mail deferred" session=\w+ service=smarthost domain=example\.org .*reply="451 4\.7\.5 Server certificate not verified`,
 		`level=WARN msg="Cannot start TLS with .*then="the server is left"`,
@@ -117,9 +117,9 @@ func TestSmarthostFilesAreReplaced(t *testing.T) {
 smarthost:
   resolvers: [127.0.0.1]
   ca: ca.pem
-  destinations: [{domains: ["*"], next_hop: "[127.0.0.1]%s", level: secure, match: [mx.example.net]}]
-listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
-`, strings.TrimPrefix(address, "127.0.0.1")))
+  destinations: [{domains: ["*"], next_hop: "[{host}]%s", level: secure, match: [mx.example.net]}]
+listeners: [{service: smarthost, listen: "{host}:0"}]
+`, strings.TrimPrefix(address, loopback.Host())))
 	other := authority.New(t).ECDSA(t, "mx.example.net")
 	serve(other)
 	if err := w.submit("bob@example.net"); err == nil || !strings.Contains(err.Error(), "not verified") {
@@ -144,9 +144,9 @@ smarthost:
   resolvers: [127.0.0.1]
   ca: ca.pem
   keep_connections: 2m
-  destinations: [{domains: ["*"], next_hop: "[127.0.0.1]%s", level: secure, match: [mx.example.net]}]
-listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
-`, strings.TrimPrefix(address, "127.0.0.1")))
+  destinations: [{domains: ["*"], next_hop: "[{host}]%s", level: secure, match: [mx.example.net]}]
+listeners: [{service: smarthost, listen: "{host}:0"}]
+`, strings.TrimPrefix(address, loopback.Host())))
 	serve(w.ca.ECDSA(t, "mx.example.net"))
 	handshakes := 0
 	for _, change := range []func(){nil, w.Reload, func() { w.now.Load().maintenance.files.Reload() }} {
@@ -173,7 +173,7 @@ func TestSmarthostIsNoOpenRelay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `
 smarthost: {clients: [10.0.0.5], resolvers: [127.0.0.1]}
-listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
+listeners: [{service: smarthost, listen: "{host}:0"}]
 `)
 	if err := w.submit("bob@example.net"); err == nil || !strings.Contains(err.Error(), "Access denied") {
 		t.Error(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"github.com/letterlock/letterlock/internal/cluster"
+	"github.com/letterlock/letterlock/internal/test/redis"
 	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/tlspolicy/tickets"
 )
@@ -44,7 +45,7 @@ func storedIn(t *testing.T, store *cluster.Store) (s storedChain) {
 // secrets of old tickets are gone.
 func TestTheChainInTheStoreAdvances(t *testing.T) {
 	t.Parallel()
-	store := newStore(t, miniredis.RunT(t))
+	store := newStore(t, redis.Run(t))
 	now := store.Now()
 	old := tickets.NewChain(now.Add(-3 * tickets.Turn))
 	text, _ := json.Marshal(storedChain{chainVersion, old})
@@ -63,7 +64,7 @@ func TestTheChainInTheStoreAdvances(t *testing.T) {
 // be used is replaced. A chain of a newer program stays as it is.
 func TestTheChainReturns(t *testing.T) {
 	t.Parallel()
-	server := miniredis.RunT(t)
+	server := redis.Run(t)
 	store := newStore(t, server)
 	own := newTicketChain(slog.New(slog.DiscardHandler))
 	for name, text := range map[string]string{

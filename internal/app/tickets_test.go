@@ -61,7 +61,7 @@ ticket_secret: secret
 certificates: [{cert: cert.pem, key: key.pem}]
 policies: [{name: same-as-strict, base: strict}]
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}"}
 `
 
 func ticketWorld(t *testing.T, text string) *world {
@@ -84,7 +84,7 @@ func TestH10_AcrossListeners(t *testing.T) {
 	text := ticketBase
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(apart)), func(name string) bool { return name == "service" }) // it sends a greeting before TLS
 	for _, name := range names {
-		text += "  - " + fmt.Sprintf(apart[name], `listen: "127.0.0.1:0", backend: "{imap}"`) + "\n"
+		text += "  - " + fmt.Sprintf(apart[name], `listen: "{host}:0", backend: "{imap}"`) + "\n"
 	}
 	w := ticketWorld(t, text)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
@@ -105,17 +105,17 @@ func TestH10_AcrossListeners(t *testing.T) {
 func TestH10_AfterAReload(t *testing.T) {
 	t.Parallel()
 	w := ticketWorld(t, ticketBase)
-	listener := `{service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}`
+	listener := `{service: imaps, listen: "{host}:0", backend: "{imap}"}`
 	changed := map[string]string{
 		"all certificates": strings.Replace(ticketBase, "cert: cert.pem, key: key.pem", "cert: other.pem, key: other.key", 1),
 		"self-signed":      strings.Replace(ticketBase, "certificates: [{cert: cert.pem, key: key.pem}]", "hostname: mail.example.com", 1),
 	}
 	for name, text := range apart {
 		if name != "service" && name != "nothing" {
-			changed[name] = strings.Replace(ticketBase, listener, fmt.Sprintf(text, `listen: "127.0.0.1:0", backend: "{imap}"`), 1)
+			changed[name] = strings.Replace(ticketBase, listener, fmt.Sprintf(text, `listen: "{host}:0", backend: "{imap}"`), 1)
 		}
 	}
-	own := strings.Replace(ticketBase, listener, fmt.Sprintf(apart["policy"], `listen: "127.0.0.1:0", backend: "{imap}"`), 1)
+	own := strings.Replace(ticketBase, listener, fmt.Sprintf(apart["policy"], `listen: "{host}:0", backend: "{imap}"`), 1)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		load := func(text string) {
 			w.configure(text)
@@ -148,7 +148,7 @@ func TestH10_AfterAReload(t *testing.T) {
 // strict counts for it too.
 func TestH10_OtherServerName(t *testing.T) {
 	t.Parallel()
-	w := ticketWorld(t, ticketBase+"  - "+fmt.Sprintf(apart["sni"], `listen: "127.0.0.1:0", backend: "{imap}"`)+"\n")
+	w := ticketWorld(t, ticketBase+"  - "+fmt.Sprintf(apart["sni"], `listen: "{host}:0", backend: "{imap}"`)+"\n")
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		held := &heldSession{}
 		w.resumes(0, held, version, "mail.example.com")

@@ -17,10 +17,10 @@ const submissions = `
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners:
   - service: submissions
-    listen: "127.0.0.1:0"
+    listen: "{host}:0"
     backend: "{submission}"
     exceptions: [{networks: [127.0.0.0/8], policy: opportunistic, until: 2099-12-31%s}]
-  - {service: submissions, listen: "127.0.0.1:0", backend: "{submission}"}
+  - {service: submissions, listen: "{host}:0", backend: "{submission}"}
 `
 
 // An old scanner is let in by its exception, and may log in if the exception says so.
@@ -62,8 +62,8 @@ func TestStrictSNI(t *testing.T) {
 	w := newWorld(t, `
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", sni: strict}
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}", sni: strict}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}"}
 `)
 	if _, err := w.dial(0, nil); err != nil {
 		t.Errorf("the right name: %v", err)
@@ -84,8 +84,8 @@ func TestClientCertificatesAreAskedFor(t *testing.T) {
 	w := newWorld(t, `
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", client_certificates: require, client_ca: ca.pem}
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", client_certificates: request, client_ca: ca.pem}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}", client_certificates: require, client_ca: ca.pem}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}", client_certificates: request, client_ca: ca.pem}
 `)
 	// greeted reports whether a client with a certificate receives a greeting.
 	greeted := func(i int, cert *tls.Certificate) bool {
@@ -134,7 +134,7 @@ func TestALPN(t *testing.T) {
 	text := "certificates: [{cert: cert.pem, key: key.pem}]\nlisteners:\n"
 	var names [][]string
 	for _, s := range []configs.Service{configs.IMAPS, configs.POP3S, configs.Submissions} {
-		text += fmt.Sprintf("  - {service: %s, listen: \"127.0.0.1:0\", backend: \"{%s}\"}\n", s, map[string]string{"smtp": "submission"}[s.Protocol()]+map[string]string{"imap": "imap", "pop3": "pop3"}[s.Protocol()])
+		text += fmt.Sprintf("  - {service: %s, listen: \"{host}:0\", backend: \"{%s}\"}\n", s, map[string]string{"smtp": "submission"}[s.Protocol()]+map[string]string{"imap": "imap", "pop3": "pop3"}[s.Protocol()])
 		names = append(names, protocolOf(s).alpn)
 	}
 	w := newWorld(t, text)
@@ -160,11 +160,11 @@ func TestTickets(t *testing.T) {
 	w := newWorld(t, `
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
-  - {service: pop3s, listen: "127.0.0.1:0", backend: "{pop3}"}
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", session_tickets: false}
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", client_certificates: request, client_ca: ca.pem}
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}", policy: compat}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}"}
+  - {service: pop3s, listen: "{host}:0", backend: "{pop3}"}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}", session_tickets: false}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}", client_certificates: request, client_ca: ca.pem}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}", policy: compat}
 `)
 	cache := tls.NewLRUClientSessionCache(10)
 	resumed := func(i int) bool {

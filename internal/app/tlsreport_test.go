@@ -94,7 +94,7 @@ func newReporting(t *testing.T, box *mailbox, add ...func(*world)) (w *world, po
 	port = box.serve(t)
 	dns := nameserver.New(t)
 	dns.Set("example.net", &dnsmessage.MXResource{Pref: 1, MX: dnsmessage.MustNewName("mx.example.net.")})
-	dns.Set("mx.example.net", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+	dns.Set("mx.example.net", &dnsmessage.AResource{A: loopback.IPv4()})
 	dns.Set("_smtp._tls.example.net", &dnsmessage.TXTResource{TXT: []string{"v=TLSRPTv1; rua=mailto:tls@example.net"}})
 	key := func(w *world) { writeKey(w.T, filepath.Join(w.folder, "dkim.pem")) }
 	return newWorld(t, `
@@ -102,8 +102,8 @@ hostname: mail.example.com
 smarthost:
   resolvers: ["`+dns.Address+`"]
   tlsrpt: {from: tls-reports@example.com, dkim: {selector: sel, key_file: dkim.pem}}
-  destinations: [{domains: [example.net], next_hop: "example.net:`+port+`", networks: [127.0.0.1]}]
-listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
+  destinations: [{domains: [example.net], next_hop: "example.net:`+port+`", networks: ["{host}"]}]
+listeners: [{service: smarthost, listen: "{host}:0"}]
 `, append(add, key)...), port
 }
 
@@ -134,7 +134,7 @@ func TestReportsAreSent(t *testing.T) {
 		t.Errorf("%s: %s", box.to[1], report)
 	}
 	wait.Until(t, "the log does not say so", func() bool { return strings.Contains(w.log.String(), "report about TLS sent") })
-	if log := w.log.String(); !strings.Contains(log, "service=tlsrpt domain=example.net relay=mx.example.net[127.0.0.1]:"+port+" tls=none") {
+	if log := w.log.String(); !strings.Contains(log, "service=tlsrpt domain=example.net relay=mx.example.net["+loopback.Host()+"]:"+port+" tls=none") {
 		t.Error(log)
 	}
 	// The session of today is kept, also for a successor, and the report's is not.
@@ -167,7 +167,7 @@ func TestH26_ReportsStayOutside(t *testing.T) {
 	w := newWorld(t, `
 hostname: mail.example.com
 smarthost: {resolvers: ["`+dns.Address+`"], tlsrpt: {from: tls-reports@example.com, dkim: {selector: sel, key_file: dkim.pem}}}
-listeners: [{service: smarthost, listen: "127.0.0.1:0"}]
+listeners: [{service: smarthost, listen: "{host}:0"}]
 `, func(w *world) {
 		writeKey(w.T, filepath.Join(w.folder, "dkim.pem"))
 		w.reportable("example.net")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/limit"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -89,7 +90,7 @@ func TestStateHasNoNames(t *testing.T) {
 // them, lets the sessions go on, and returns when they have ended.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "status: {listen: \"127.0.0.1:0\"}\nacme: {hosts: [www.example.com], directory: \"https://127.0.0.1:1/\", http: \"127.0.0.1:0\"}\n"+imaps)
+	w := newWorld(t, "status: {listen: \"{host}:0\"}\nacme: {hosts: [www.example.com], directory: \"https://127.0.0.1:1/\", http: \"{host}:0\"}\n"+imaps)
 	sockets, err := w.Sockets()
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +100,7 @@ func TestDrain(t *testing.T) {
 		names = append(names, s.Name+" "+s.Address)
 		_ = s.File.Close()
 	}
-	if got := strings.Join(names, ", "); got != "imaps 127.0.0.1:0, status 127.0.0.1:0, acme 127.0.0.1:0" {
+	if got := strings.ReplaceAll(strings.Join(names, ", "), loopback.Host(), "HOST"); got != "imaps HOST:0, status HOST:0, acme HOST:0" {
 		t.Error(got)
 	}
 	session := w.login(0)

@@ -16,11 +16,11 @@ const exposed = `
 hostname: mail.example.com
 certificates: [{cert: cert.pem, key: key.pem}]
 ticket_secret: secret
-acme: {hosts: [www.example.com], http: "127.0.0.1:0", ca_roots: ca.pem, eab: {kid: k, key_file: eab.key}}
+acme: {hosts: [www.example.com], http: "{host}:0", ca_roots: ca.pem, eab: {kid: k, key_file: eab.key}}
 backends: [{name: b, addresses: ["{imap}"], tls: starttls, ca: ca.pem, verify: true}]
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: b, client_certificates: request, client_ca: ca.pem, routes: routes}
-  - {service: smtp, listen: "127.0.0.1:0", backend: "{smtp}", recipients_file: recipients}
+  - {service: imaps, listen: "{host}:0", backend: b, client_certificates: request, client_ca: ca.pem, routes: routes}
+  - {service: smtp, listen: "{host}:0", backend: "{smtp}", recipients_file: recipients}
 probe: false
 `
 

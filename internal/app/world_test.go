@@ -18,6 +18,7 @@ import (
 	"github.com/letterlock/letterlock/internal/certs"
 	"github.com/letterlock/letterlock/internal/demo"
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -35,11 +36,12 @@ type world struct {
 
 // newWorld starts the proxy in front of the demo's servers. The text is a
 // configuration in a folder with cert.pem, key.pem and ca.pem; in it, {imap},
-// {pop3}, {smtp} and {submission} are backends. The functions may add files to
+// {pop3}, {smtp} and {submission} are backends, and {host} is the address for
+// listeners. The functions may add files to
 // the folder.
 func newWorld(t *testing.T, text string, add ...func(*world)) *world {
 	t.Helper()
-	backends, err := demo.Start("localhost")
+	backends, err := demo.Start(loopback.Host(), "localhost")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,11 +113,12 @@ func (k *kept) put(t *testing.T, state string) {
 	}
 }
 
-// configure writes the configuration, with the addresses of the backends.
+// configure writes the configuration, with the addresses of the listeners and the
+// backends.
 func (w *world) configure(text string) {
 	w.Helper()
 	b := w.backends
-	text = strings.NewReplacer("{imap}", b.IMAP(), "{pop3}", b.POP3(), "{smtp}", b.SMTP(), "{submission}", b.Submission()).Replace(text)
+	text = strings.NewReplacer("{host}", loopback.Host(), "{imap}", b.IMAP(), "{pop3}", b.POP3(), "{smtp}", b.SMTP(), "{submission}", b.Submission()).Replace(text)
 	if err := os.WriteFile(filepath.Join(w.folder, "letterlock.yaml"), []byte("state_dir: state\n"+text), 0o600); err != nil {
 		w.Fatal(err)
 	}
@@ -169,7 +172,7 @@ func (w *world) served() *x509.Certificate {
 const imaps = `
 certificates: [{cert: cert.pem, key: key.pem}]
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}"}
 `
 
 func TestCertificateIsReplacedWhileASessionRuns(t *testing.T) {
@@ -251,7 +254,7 @@ func TestMaintenanceLooksByItself(t *testing.T) {
 // A self-signed pair is renewed while it is served.
 func TestSelfSignedPairIsRenewed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "hostname: mail.example.com\nlisteners: [{service: imaps, listen: \"127.0.0.1:0\", backend: \"{imap}\"}]\n")
+	w := newWorld(t, "hostname: mail.example.com\nlisteners: [{service: imaps, listen: \"{host}:0\", backend: \"{imap}\"}]\n")
 	see := func() *x509.Certificate {
 		conn, err := w.dial(0, func(c *tls.Config) { c.InsecureSkipVerify = true })
 		if err != nil {

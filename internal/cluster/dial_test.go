@@ -7,15 +7,17 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
+
+	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/redis"
 )
 
 // newSentinel starts a Sentinel that knows the master "mail" at the address that master
 // returns.
 func newSentinel(t *testing.T, master func() string) *server.Server {
 	t.Helper()
-	s, err := server.NewServer("127.0.0.1:0")
+	s, err := server.NewServer(loopback.FreeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +39,7 @@ func newSentinel(t *testing.T, master func() string) *server.Server {
 // The Sentinels name the server; after a failover they name another one. A Sentinel that
 // is dead, or knows no such master, is passed over.
 func TestSentinel(t *testing.T) {
-	first, second := miniredis.RunT(t), miniredis.RunT(t)
+	first, second := redis.Run(t), redis.Run(t)
 	masters := make(chan string, 1)
 	masters <- first.Addr()
 	master := func() string {
@@ -88,17 +90,12 @@ func TestAStaleSentinel(t *testing.T) {
 // newSilent returns the address of a server that accepts connections, and says nothing.
 func newSilent(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	return l.Addr().String()
+	return loopback.Listen(t).Addr().String()
 }
 
 // A Sentinel that requires a login gets that of the store.
 func TestSentinelWithLogin(t *testing.T) {
-	store := miniredis.RunT(t)
+	store := redis.Run(t)
 	store.RequireUserAuth("letterlock", "store secret")
 	sentinel := newSentinel(t, store.Addr)
 	var mu sync.Mutex
@@ -133,7 +130,7 @@ func TestSentinelWithLogin(t *testing.T) {
 
 // A node of a Cluster redirects to the node that has the values.
 func TestCluster(t *testing.T) {
-	owner := miniredis.RunT(t)
+	owner := redis.Run(t)
 	one := join(t, options("one", newScripted(t, "-MOVED 1234 "+owner.Addr()+"\r\n")))
 	one.mustSet(aName, "value")
 	one.want(aName, "value")

@@ -8,13 +8,15 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
+
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 const hostname = "mail.example.com"
 
 func start(t testing.TB) *Server {
 	t.Helper()
-	s, err := Start(hostname)
+	s, err := Start(loopback.Host(), hostname)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/demo/talk"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -77,7 +78,7 @@ func goroutines(want int) (int, string) {
 
 func TestCloseLeavesNothingBehind(t *testing.T) {
 	before := runtime.NumGoroutine()
-	s, err := Start(hostname)
+	s, err := Start(loopback.Host(), hostname)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 func TestCloseAtOnce(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 20 {
-		s, err := Start(hostname)
+		s, err := Start(loopback.Host(), hostname)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +218,7 @@ func TestCloseWhileADeliveryWaits(t *testing.T) {
 
 func BenchmarkStart(b *testing.B) {
 	for b.Loop() {
-		s, err := Start(hostname)
+		s, err := Start(loopback.Host(), hostname)
 		if err != nil {
 			b.Fatal(err)
 		}

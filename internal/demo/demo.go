@@ -31,10 +31,10 @@ type Server struct {
 	loops sync.WaitGroup
 }
 
-// Start listens on five free ports of 127.0.0.1 and serves them until Close.
+// Start listens on five free ports of an IP address and serves them until Close.
 // hostname is the servers' name in greetings. Start fails if hostname contains
 // invalid characters, or if a port cannot be opened.
-func Start(hostname string) (*Server, error) {
+func Start(ip, hostname string) (*Server, error) {
 	if hostname == "" || strings.ContainsFunc(hostname, notInHostname) {
 		return nil, fmt.Errorf("demo: %q is not a hostname", hostname)
 	}
@@ -46,7 +46,7 @@ func Start(hostname string) (*Server, error) {
 	}
 	s := &Server{}
 	for _, l := range s.listeners() {
-		if *l, err = listen(); err != nil {
+		if *l, err = listen(ip); err != nil {
 			return nil, errors.Join(fmt.Errorf("demo: %w", err), s.Close())
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"github.com/letterlock/letterlock/internal/demo/talk"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 func TestMailGoesThrough(t *testing.T) {
@@ -211,11 +212,11 @@ func TestSieve(t *testing.T) {
 		S: OK *`)
 }
 
-func TestOnlyLoopback(t *testing.T) {
+func TestOnlyTheAddress(t *testing.T) {
 	s := start(t)
 	for _, address := range []string{s.SMTP(), s.Submission(), s.IMAP(), s.POP3(), s.Sieve()} {
 		host, _, err := net.SplitHostPort(address)
-		if err != nil || host != "127.0.0.1" {
+		if err != nil || host != loopback.Host() {
 			t.Errorf("listening on %s", address)
 		}
 	}
@@ -223,7 +224,7 @@ func TestOnlyLoopback(t *testing.T) {
 
 func TestHostname(t *testing.T) {
 	for _, name := range []string{"", "two words", "a\r\nb", "ä.example"} {
-		if s, err := Start(name); err == nil {
+		if s, err := Start(loopback.Host(), name); err == nil {
 			_ = s.Close()
 			t.Errorf("%q was taken", name)
 		}

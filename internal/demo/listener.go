@@ -12,7 +12,7 @@ import (
 // in the kernel's queue.
 const maxSessions = 64
 
-// listener accepts on a free port of 127.0.0.1 and records its connections, so
+// listener accepts on a free port and records its connections, so
 // that it can close them and wait until their sessions have ended. The Close of
 // the libraries does not wait, and misses a connection that was accepted a
 // moment before.
@@ -28,8 +28,8 @@ type listener struct {
 }
 
 // listen opens a listener that does not accept yet.
-func listen() (*listener, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func listen(ip string) (*listener, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

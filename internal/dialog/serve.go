@@ -10,6 +10,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/upstream"
 	"github.com/letterlock/letterlock/proxy"
 )
@@ -46,7 +47,7 @@ func (r *runner) newListener() *proxy.Listener {
 	options := r.script.options
 	first, second := r.pool(), r.pool()
 	l := &proxy.Listener{
-		Service: "dialog", Address: "127.0.0.1:0", Implicit: r.script.implicit, Banner: "ready",
+		Service: "dialog", Address: loopback.Host() + ":0", Implicit: r.script.implicit, Banner: "ready",
 		TLS:         &tls.Config{Certificates: r.certs, MinVersion: tls.VersionTLS12},
 		AuthAllowed: r.authAllowed(),
 		Hidden:      strings.Fields(options["hide"]), Unnamed: strings.Fields(options["unnamed"]),

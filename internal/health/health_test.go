@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // serve serves a handler on a socket, and returns the address.
@@ -38,7 +40,7 @@ func TestAsk(t *testing.T) {
 			mux := http.NewServeMux()
 			Checks{Live: func() {}, Ready: func() []string { return c.why }}.Register(mux)
 			for _, address := range []string{
-				serve(t, "tcp", "127.0.0.1:0", mux),
+				serve(t, "tcp", loopback.Host()+":0", mux),
 				serve(t, "unix", filepath.Join(t.TempDir(), "s"), mux),
 			} {
 				wantError(t, Ask(t.Context(), address, true), c.live)
@@ -70,7 +72,7 @@ func TestAskAnother(t *testing.T) {
 		"unavailable": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantError(t, Ask(t.Context(), serve(t, "tcp", "127.0.0.1:0", h), false), "not the status page")
+			wantError(t, Ask(t.Context(), serve(t, "tcp", loopback.Host()+":0", h), false), "not the status page")
 		})
 	}
 }
@@ -78,7 +80,7 @@ func TestAskAnother(t *testing.T) {
 func TestAskNobody(t *testing.T) {
 	missing := "unix:" + filepath.Join(t.TempDir(), "missing")
 	wantError(t, Ask(t.Context(), missing, true), missing+": no answer: ")
-	hung := serve(t, "tcp", "127.0.0.1:0", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	hung := serve(t, "tcp", loopback.Host()+":0", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	wantError(t, Ask(ctx, hung, true), hung+": no answer: ")
@@ -90,7 +92,7 @@ func TestAskFirst(t *testing.T) {
 	mux, ready := http.NewServeMux(), http.NewServeMux()
 	Checks{Ready: func() []string { return []string{"a reason"} }}.Register(mux)
 	Checks{}.Register(ready)
-	wantError(t, AskFirst(t.Context(), []string{missing, serve(t, "tcp", "127.0.0.1:0", mux), serve(t, "tcp", "127.0.0.1:0", ready)}, false), "not ready: a reason")
+	wantError(t, AskFirst(t.Context(), []string{missing, serve(t, "tcp", loopback.Host()+":0", mux), serve(t, "tcp", loopback.Host()+":0", ready)}, false), "not ready: a reason")
 	wantError(t, AskFirst(t.Context(), []string{missing, missing}, false), missing+": no answer: ")
 	wantError(t, AskFirst(t.Context(), nil, false), "no answer")
 }

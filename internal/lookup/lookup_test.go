@@ -18,7 +18,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-// patience is the timeout of the tests' lookups.
+// patience is the timeout of lookups that must fail.
 const patience = 300 * time.Millisecond
 
 // client returns a Client that asks at a URL.
@@ -118,7 +118,7 @@ func TestRequest(t *testing.T) {
 
 func expect(t *testing.T, got []string, want ...string) {
 	t.Helper()
-	host := slices.IndexFunc(got, func(line string) bool { return strings.HasPrefix(line, "Host: 127.0.0.1:") })
+	host := slices.IndexFunc(got, func(line string) bool { return strings.HasPrefix(line, "Host: "+loopback.Host()+":") })
 	if host < 0 || got[0] != "GET /auth HTTP/1.1" {
 		t.Fatalf("%q", got)
 	}

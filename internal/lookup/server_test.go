@@ -98,13 +98,12 @@ func TestBodiesAreIgnored(t *testing.T) {
 func TestTLS(t *testing.T) {
 	ca := authority.New(t)
 	l := loopback.Listen(t)
-	secured := tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, "localhost")}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool})
+	secured := tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{ca.ECDSA(t, loopback.Host())}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool})
 	requests := make(chan []string, 16)
 	loopback.Serve(secured, func(conn net.Conn) { answer(conn, found, requests) })
 	own := ca.Client(t, "front")
-	_, port, _ := net.SplitHostPort(l.Addr().String())
 	ask := func(config *tls.Config) error {
-		c, _ := client(t, "https://localhost:"+port+"/auth", func(o *Options) { o.TLS = func() *tls.Config { return config } })
+		c, _ := client(t, "https://"+l.Addr().String()+"/auth", func(o *Options) { o.TLS = func() *tls.Config { return config } })
 		_, err := c.Ask(t.Context(), query())
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
 )
 
@@ -82,7 +83,7 @@ func TestAskIsBounded(t *testing.T) {
 		"no response": func(q []byte) []byte { return q },
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+			conn, err := net.ListenPacket("udp", loopback.Host()+":0")
 			if err != nil {
 				t.Fatal(err)
 			}

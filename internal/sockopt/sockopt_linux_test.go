@@ -23,7 +23,7 @@ func TestKeepAliveOfBothSides(t *testing.T) {
 	wantKeepAlive(t, "the backend's", conn)
 
 	listening := sockopt.Listen()
-	clients, err := listening.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	clients, err := listening.Listen(t.Context(), "tcp", loopback.Host()+":0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -222,7 +222,7 @@ func TestWeb(t *testing.T) {
 
 func TestDialer(t *testing.T) {
 	dns := nameserver.New(t)
-	dns.Set("mta-sts.a.example", &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+	dns.Set("mta-sts.a.example", &dnsmessage.AResource{A: loopback.IPv4()})
 	l := loopback.Listen(t)
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	d := dialer{dns: resolver.Resolver{Address: dns.Address}}
@@ -235,7 +235,7 @@ func TestDialer(t *testing.T) {
 		t.Error(err)
 	}
 	d.guard = &egress.Guard{}
-	if _, err := d.dial(t.Context(), "tcp", "mta-sts.a.example:"+port); err == nil || !strings.Contains(err.Error(), "127.0.0.1 is this machine") {
+	if _, err := d.dial(t.Context(), "tcp", "mta-sts.a.example:"+port); err == nil || !strings.Contains(err.Error(), loopback.Host()+" is this machine") {
 		t.Errorf("a policy from this machine: %v", err)
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/tlspolicy"
 )
 
@@ -23,27 +23,12 @@ type server struct {
 // serve answers the connections to a free port, which it returns.
 func (s server) serve(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go s.talk(conn)
-		}
-	}()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	number, _ := strconv.Atoi(port)
-	return number
+	l := loopback.Listen(t)
+	loopback.Serve(l, s.talk)
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 func (s server) talk(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
 	offers := s.before
 	if s.implicit {
 		conn, offers = tls.Server(conn, s.config), s.within
@@ -82,7 +67,7 @@ func TestLook(t *testing.T) {
 		with(nothing, 0),
 	}
 	steps := make(chan int, len(services))
-	seen := Look(t.Context(), "127.0.0.1", "mail.example.com", services, func(done int) { steps <- done })
+	seen := Look(t.Context(), loopback.Host(), "mail.example.com", services, func(done int) { steps <- done })
 	for i, want := range []string{"", "starttls", "tls", "tls", "error"} {
 		got := seen[i].TLS
 		if seen[i].Err != nil {
@@ -104,10 +89,7 @@ func TestLook(t *testing.T) {
 
 func closedPort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
+	l := loopback.Listen(t)
+	_ = l.Close()
 	return l.Addr().(*net.TCPAddr).Port
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // attempt is an upgrade with one socket.
@@ -24,10 +26,7 @@ func attempt(t *testing.T, name string) (Start, net.Listener) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	socket := loopback.Listen(t)
 	copied, err := Duplicate(socket)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +169,9 @@ func wantAccepts(t *testing.T, socket net.Listener) {
 func TestAnotherProgram(t *testing.T) {
 	for program, want := range map[string]string{"true": "it ended before it was ready", "sleep": "it was not ready in time", "no-such-program": "no such file"} {
 		start, socket := attempt(t, "good")
-		start.Deadline = 300 * time.Millisecond
+		if program == "sleep" {
+			start.Deadline = 300 * time.Millisecond
+		}
 		if path, err := exec.LookPath(program); err == nil {
 			start.Program = path
 		} else {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -21,10 +22,7 @@ func TestServerLogsFailure(t *testing.T) {
 
 // A server on which Serve was not called closes its socket too.
 func TestCloseWithoutServe(t *testing.T) {
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	socket := loopback.Listen(t)
 	s := New(socket, Options{Name: "test", Handler: answers(), Limits: usual, Log: slog.New(slog.DiscardHandler)})
 	_ = s.Shutdown()
 	if conn, err := net.Dial("tcp", socket.Addr().String()); err == nil {

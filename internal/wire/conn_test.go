@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 var generous = Limits{Line: 64, Wait: 10 * time.Second, Text: 10 * time.Second, Verdict: 10 * time.Second, Write: 10 * time.Second}
@@ -20,11 +21,7 @@ var generous = Limits{Line: 64, Wait: 10 * time.Second, Text: 10 * time.Second, 
 // pair returns a Conn and its peer, over real sockets.
 func pair(t testing.TB, limits Limits) (*Conn, net.Conn) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
+	l := loopback.Listen(t)
 	peer, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

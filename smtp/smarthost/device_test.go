@@ -43,8 +43,8 @@ func passwordFile(t *testing.T, name string) string {
 }
 
 var (
-	loopback = []configs.Network{{Prefix: netip.MustParsePrefix("127.0.0.0/8")}}
-	erp      = configs.Device{Name: "erp", Login: true, Senders: []string{"erp@example.com"}}
+	thisMachine = []configs.Network{{Prefix: netip.MustParsePrefix("127.0.0.0/8")}}
+	erp         = configs.Device{Name: "erp", Login: true, Senders: []string{"erp@example.com"}}
 )
 
 // encrypted starts TLS in a session.
@@ -66,7 +66,7 @@ func plain(identity, name, password string) string {
 // A device is recognised by its address, and may use its senders only.
 func TestD11_DeviceByAddress(t *testing.T) {
 	t.Parallel()
-	w, b := newDevices(t, configs.Device{Name: "scanner", Networks: loopback, Senders: []string{"scanner@example.com", "example.org"}})
+	w, b := newDevices(t, configs.Device{Name: "scanner", Networks: thisMachine, Senders: []string{"scanner@example.com", "example.org"}})
 	c := w.session()
 	c.command("MAIL FROM:<boss@example.com>", "550 5.7.1 scanner may not use the sender <boss@example.com>")
 	c.command("MAIL FROM:<>", "550 5.7.1 scanner may not use the sender <>")
@@ -85,7 +85,7 @@ func TestD11_DeviceByAddress(t *testing.T) {
 
 func TestD11_DeviceSendsTooMuch(t *testing.T) {
 	t.Parallel()
-	w, b := newDevices(t, configs.Device{Name: "scanner", Networks: loopback, Rate: 2})
+	w, b := newDevices(t, configs.Device{Name: "scanner", Networks: thisMachine, Rate: 2})
 	c := w.session()
 	c.send("example.net", "250", "250")
 	c.send("example.net", "250", "250")
@@ -99,7 +99,7 @@ func TestD11_DeviceSendsTooMuch(t *testing.T) {
 func TestD11_DeviceIsOver(t *testing.T) {
 	t.Parallel()
 	ended := configs.Date{Time: time.Now().AddDate(0, 0, -2)}
-	w, _ := newDevices(t, configs.Device{Name: "scanner", Networks: loopback, Until: ended}, configs.Device{Name: "erp", Login: true, Until: ended})
+	w, _ := newDevices(t, configs.Device{Name: "scanner", Networks: thisMachine, Until: ended}, configs.Device{Name: "erp", Login: true, Until: ended})
 	w.session().command("MAIL FROM:<a@example.com>", "550 5.7.1 The permission of scanner to send mail has ended")
 	c := w.session().encrypted(w)
 	c.command("EHLO erp.lan", "250")
@@ -186,7 +186,7 @@ func TestImplicitTLS(t *testing.T) {
 // A client without TLS gets no reply on smarthosts.
 func TestImplicitTLSOnly(t *testing.T) {
 	t.Parallel()
-	w, _ := newDevices(t, configs.Device{Name: "scanner", Networks: loopback})
+	w, _ := newDevices(t, configs.Device{Name: "scanner", Networks: thisMachine})
 	w.config.Listeners[0].Service, w.config.Listeners[0].Policy = configs.Smarthosts, "strict"
 	c := w.dial()
 	if _, err := c.Write([]byte("EHLO scanner.lan\r\n")); err != nil {
@@ -201,7 +201,7 @@ func TestImplicitTLSOnly(t *testing.T) {
 // STARTTLS forgets what came before, and plaintext behind it ends the session.
 func TestDeviceStartsTLS(t *testing.T) {
 	t.Parallel()
-	w, _ := newDevices(t, configs.Device{Name: "scanner", Networks: loopback})
+	w, _ := newDevices(t, configs.Device{Name: "scanner", Networks: thisMachine})
 	c := w.session()
 	if offered := c.extensions(); !strings.Contains(offered, "STARTTLS|") || strings.Contains(offered, "AUTH") || strings.Contains(offered, "REQUIRETLS") {
 		t.Error(offered)

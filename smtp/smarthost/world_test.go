@@ -24,6 +24,7 @@ import (
 	"github.com/letterlock/letterlock/internal/nexthop"
 	"github.com/letterlock/letterlock/internal/resolver"
 	"github.com/letterlock/letterlock/internal/test/authority"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/nameserver"
 	"github.com/letterlock/letterlock/smtp/smarthost"
 	"github.com/letterlock/letterlock/tlspolicy/outbound"
@@ -71,7 +72,7 @@ func config() *configs.Config {
 		Smarthost: &configs.SmarthostRules{
 			Clients: []configs.Network{{Prefix: netip.MustParsePrefix("127.0.0.0/8")}}, EHLOName: "out.example.com", MaxMessage: 1 << 20,
 		},
-		Listeners: []configs.Listener{{Service: configs.Smarthost, Listen: "127.0.0.1:0"}},
+		Listeners: []configs.Listener{{Service: configs.Smarthost, Listen: loopback.Host() + ":0"}},
 	}
 }
 

@@ -2,13 +2,14 @@ package mailbox
 
 import (
 	"errors"
-	"net"
 	"strings"
 	"testing"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 	"github.com/emersion/go-imap/v2/imapserver"
+
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 const first = "Subject: first\r\n\r\nfirst\r\n"
@@ -25,10 +26,7 @@ func demo(t *testing.T) *Mailbox {
 // login serves the mailbox over a socket and logs in.
 func login(t *testing.T, m *Mailbox) *imapclient.Client {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := loopback.Listen(t)
 	server := imapserver.New(m.IMAP())
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()

@@ -11,6 +11,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/letterlock/letterlock/internal/demo/talk"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 const greeting = `
@@ -52,10 +53,7 @@ func (b *box) Deliver(trace, message []byte) error {
 // serve runs a server until the test ends.
 func serve(t *testing.T, s *smtp.Server) net.Conn {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := loopback.Listen(t)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // patience bounds a conversation. It is far longer than a working server needs.
@@ -17,11 +19,7 @@ const patience = 10 * time.Second
 // When the test ends, serve must return.
 func Serve(t testing.TB, serve func(net.Conn)) net.Conn {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
+	l := loopback.Listen(t)
 	conn := Dial(t, l.Addr().String())
 	served, err := l.Accept()
 	if err != nil {

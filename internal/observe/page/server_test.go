@@ -3,7 +3,6 @@ package page
 import (
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -19,10 +18,7 @@ var usual = web.Limits{Connections: 128, PerClient: 16}
 // serve serves the page on an address of its own.
 func serve(t *testing.T, log *slog.Logger) *web.Server {
 	t.Helper()
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	socket := loopback.Listen(t)
 	s := NewServer(socket, New(Options{}).Handler(), nil, usual, log)
 	s.Serve()
 	return s

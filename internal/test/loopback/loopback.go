@@ -3,21 +3,54 @@
 package loopback
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"testing"
 )
 
-// Listen listens on a free port of 127.0.0.1 until the test ends.
+// Listen listens on a free address of this process. No other caller gets the
+// address until the test ends: if the listener is closed before, connections are
+// refused.
 func Listen(t testing.TB) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, _ := ListenBoth(t)
+	return l
+}
+
+// ListenBoth listens for connections and for datagrams on one port, as a DNS
+// server does, until the test ends.
+func ListenBoth(t testing.TB) (net.Listener, net.PacketConn) {
+	t.Helper()
+	stream, packets, err := open(Host())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	return l
+	t.Cleanup(func() { _, _ = stream.Close(), packets.Close() })
+	return stream, packets
+}
+
+// FreeAddress returns an address of this process on which no socket listens. No
+// other caller gets it until the test ends.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	stream, hold, err := open(Host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = stream.Close()
+	t.Cleanup(func() { _ = hold.Close() })
+	return stream.Addr().String()
+}
+
+// FreePort returns a port of 127.0.0.1 on which no socket listens, for programs that
+// listen on no other address. No other caller gets it until the test ends.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	port, hold, err := ReservePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = hold.Close() })
+	return port
 }
 
 // Serve runs serve for every connection to l in a new goroutine, and closes the
@@ -36,29 +69,4 @@ func Serve(l net.Listener, serve func(net.Conn)) {
 			}()
 		}
 	}()
-}
-
-// FreeAddress returns an address of 127.0.0.1 on which no socket listens. Its
-// port is below the range for outgoing connections, so that no connection takes
-// it while its server is down. A UDP socket holds the port number until the test
-// ends, so that no other caller, in this process or in another, gets the address.
-func FreeAddress(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
-		hold, err := net.ListenPacket("udp", address)
-		if err != nil {
-			continue
-		}
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			_ = hold.Close()
-			continue
-		}
-		_ = l.Close()
-		t.Cleanup(func() { _ = hold.Close() })
-		return address
-	}
-	t.Fatal("no port is free")
-	return ""
 }

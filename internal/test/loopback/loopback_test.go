@@ -42,16 +42,66 @@ func greeted(address string) error {
 	return err
 }
 
-// An address is given once while its test runs, although no server listens yet.
-func TestFreeAddressIsHeld(t *testing.T) {
-	address := FreeAddress(t)
-	if hold, err := net.ListenPacket("udp", address); err == nil {
-		_ = hold.Close()
-		t.Error("the port is not held")
+// An address is given once while its test runs, although no server listens yet, or
+// no longer.
+func TestAddressIsHeld(t *testing.T) {
+	t.Parallel()
+	listened := Listen(t)
+	_ = listened.Close()
+	for _, address := range []string{FreeAddress(t), listened.Addr().String()} {
+		if hold, err := net.ListenPacket("udp", address); err == nil {
+			_ = hold.Close()
+			t.Errorf("%s is not held", address)
+		}
+		if conn, err := net.Dial("tcp", address); err == nil {
+			_ = conn.Close()
+			t.Errorf("%s accepts connections", address)
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = l.Close()
 	}
-	l, err := net.Listen("tcp", address)
+}
+
+// A port that is in use is left out, and one that was released is used again.
+func TestPortsComeRound(t *testing.T) {
+	held := map[int]bool{FreePort(t): true, FreePort(t): true}
+	first := 0
+	for range ports {
+		port, hold, err := ReservePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = hold.Close()
+		switch {
+		case held[port]:
+			t.Fatalf("%d is given twice", port)
+		case port == first:
+			return
+		case first == 0:
+			first = port
+		}
+	}
+	t.Error("no port is used again")
+}
+
+// A server sees its clients at 127.0.0.1, whatever its own address is.
+func TestClientAddress(t *testing.T) {
+	t.Parallel()
+	l := Listen(t)
+	from := make(chan string, 1)
+	Serve(l, func(conn net.Conn) {
+		client, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
+		from <- client
+	})
+	conn, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = l.Close()
+	defer func() { _ = conn.Close() }()
+	if got := <-from; got != "127.0.0.1" {
+		t.Error(got)
+	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // Server answers until the test ends. Names that are not in its table do not
@@ -30,14 +32,7 @@ type Server struct {
 // New starts a server.
 func New(t testing.TB) *Server {
 	t.Helper()
-	stream, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	packets, err := net.ListenPacket("udp", stream.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	stream, packets := loopback.ListenBoth(t)
 	s := &Server{Address: stream.Addr().String(), names: map[string][]dnsmessage.Resource{}, asked: map[string]int{}}
 	var running sync.WaitGroup
 	running.Go(func() { s.servePackets(packets) })
@@ -89,7 +84,7 @@ func (s *Server) Set(name string, bodies ...dnsmessage.ResourceBody) {
 func (s *Server) Zone(name string) {
 	ns := dnsmessage.MustNewName("ns." + fold(name))
 	s.Set(name, &dnsmessage.SOAResource{NS: ns, MBox: ns, Serial: 1}, &dnsmessage.NSResource{NS: ns})
-	s.Set(ns.String(), &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}})
+	s.Set(ns.String(), &dnsmessage.AResource{A: loopback.IPv4()})
 }
 
 // Port returns the server's port.
