@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/e2e/world"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -62,7 +63,7 @@ func TestBehindHAProxy(t *testing.T) {
 // haproxy starts HAProxy in front of both addresses, with PROXY headers.
 func haproxy(t *testing.T, send, smtp, imaps string) (frontSMTP, frontIMAPS string) {
 	t.Helper()
-	fronts := []string{freeAddress(t), freeAddress(t)}
+	fronts := []string{loopback.FreeAddress(t), loopback.FreeAddress(t)}
 	text := "defaults\n mode tcp\n timeout connect 10s\n timeout client 60s\n timeout server 60s\n"
 	for i, back := range []string{smtp, imaps} {
 		text += fmt.Sprintf("listen l%d\n bind %s\n server s%d %s %s\n", i, fronts[i], i, back, send)
@@ -83,16 +84,6 @@ func haproxy(t *testing.T, send, smtp, imaps string) (frontSMTP, frontIMAPS stri
 		t.Fatalf("haproxy does not listen\n%s", p.Log.Tail())
 	}
 	return fronts[0], fronts[1]
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, _, err := world.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // TestBehindNginx checks that the client's address in a version 1 header with two

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/e2e/world"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -121,7 +122,7 @@ func TestLookupBesideNginx(t *testing.T) {
 	d := newDirectory(t, w, b)
 	l := serveCustom(t, fmt.Sprintf(`lookups: [{name: users, url: "%s/auth", send_password: true}]`, d.URL),
 		world.Listener{Name: "imaps", Service: "imaps", Backend: w.Ports.IMAP, Keys: []string{"lookup: users"}})
-	front := freeAddress(t)
+	front := loopback.FreeAddress(t)
 	p, err := w.StartNginx(fmt.Sprintf(`load_module /usr/lib/nginx/modules/ngx_mail_module.so;
 error_log stderr info;
 pid /run/nginx.pid;

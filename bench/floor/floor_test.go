@@ -18,17 +18,10 @@ import (
 	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	l := loopback.Listen(t)
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // TestServe checks that a client receives the greeting and can end the session,
 // both from crypto/tls alone and through the relay to the backend.
 func TestServe(t *testing.T) {
-	b := backend.Ports{IMAP: freePort(t), POP3: freePort(t), SMTP: freePort(t), Auth: freePort(t)}
+	b := backend.Ports{IMAP: loopback.FreePort(t), POP3: loopback.FreePort(t), SMTP: loopback.FreePort(t), Auth: loopback.FreePort(t)}
 	if err := backend.Serve(b); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +29,7 @@ func TestServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := floor.Ports{Protocol: "imap", TLS: freePort(t), Relay: freePort(t), Backend: b.IMAP}
+	p := floor.Ports{Protocol: "imap", TLS: loopback.FreePort(t), Relay: loopback.FreePort(t), Backend: b.IMAP}
 	if err := floor.Serve([]floor.Ports{p}, pair.Cert, pair.Key); err != nil {
 		t.Fatal(err)
 	}

@@ -41,9 +41,7 @@ func newFront(t *testing.T) front {
 	t.Helper()
 	var ports backend.Ports
 	for _, port := range []*int{&ports.IMAP, &ports.POP3, &ports.SMTP, &ports.Auth} {
-		l := loopback.Listen(t)
-		*port = l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
+		*port = loopback.FreePort(t)
 	}
 	if err := backend.Serve(ports); err != nil {
 		t.Fatal(err)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +24,7 @@ import (
 	"github.com/letterlock/letterlock/internal/observe"
 	"github.com/letterlock/letterlock/internal/observe/page"
 	"github.com/letterlock/letterlock/internal/observe/timeline"
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // hostile are names that clients give themselves.
@@ -137,14 +138,8 @@ func chromium(t *testing.T) context.Context {
 	if err != nil {
 		t.Fatalf("run e2e/install --browser first: %v", err)
 	}
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := socket.Addr().String()
-	_ = socket.Close()
-	folder := t.TempDir()
-	_, number, _ := strings.Cut(port, ":")
+	number, folder := strconv.Itoa(loopback.FreePort(t)), t.TempDir()
+	port := "127.0.0.1:" + number
 	process := exec.Command("../as-root", "unshare", "--mount", "--propagation", "unchanged", "--pid", "--fork", "--kill-child", "../enter", strings.TrimSpace(string(out)), folder,
 		"chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
 		"--remote-debugging-port="+number, "--user-data-dir="+folder+"/profile", "about:blank")

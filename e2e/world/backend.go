@@ -51,10 +51,10 @@ func (w *World) StartBackend(name string) (*Backend, error) {
 	}
 	w.started[folder] = true
 	b := &Backend{Dir: filepath.Join(w.Dir, folder), User: "joe", Password: BelieverPassword, Root: root}
-	if b.ports, err = namedPorts(plan.ports); err != nil {
+	if b.ports, err = w.namedPorts(plan.ports); err != nil {
 		return nil, err
 	}
-	if b.headers, err = namedPorts(plan.headers); err != nil {
+	if b.headers, err = w.namedPorts(plan.headers); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(w.folders(folder), w.fillAll("matrix/"+name, folder, b), b.copyCertificate(w.certificates[len(w.certificates)-1])); err != nil {
@@ -74,14 +74,13 @@ func (w *World) StartBackend(name string) (*Backend, error) {
 	return b, err
 }
 
-func namedPorts(names []string) (map[string]int, error) {
+func (w *World) namedPorts(names []string) (map[string]int, error) {
 	ports := make(map[string]int)
 	for _, name := range names {
-		l, port, err := FreePort()
-		if err != nil {
+		var port int
+		if err := w.freePorts(&port); err != nil {
 			return nil, err
 		}
-		defer func() { _ = l.Close() }() // after all are taken, so that the ports are different
 		ports[name] = port
 	}
 	return ports, nil

@@ -29,7 +29,7 @@ func (n *Network) StartCyrus() (*Cyrus, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(freePorts(&c.IMAP, &c.POP3), w.folders("cyrus/var/db", "cyrus/var/socket", "cyrus/spool", "cyrus/run"),
+	err = errors.Join(w.freePorts(&c.IMAP, &c.POP3), w.folders("cyrus/var/db", "cyrus/var/socket", "cyrus/spool", "cyrus/run"),
 		w.fill("imapd.conf", "cyrus/imapd.conf", c), w.fill("cyrus.conf", "cyrus/cyrus.conf", c), c.addUser(root, "carol"),
 		root.give(c.Dir, "cyrus"))
 	if err != nil {

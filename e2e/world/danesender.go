@@ -25,7 +25,7 @@ func (w *World) StartDANESender(nameserver, domain, host string, port int) (*DAN
 		return nil, err
 	}
 	err = errors.Join(
-		freePorts(&s.Listen), w.folders("dane-sender/postfix", "dane-sender/queue", "dane-sender/data"),
+		w.freePorts(&s.Listen), w.folders("dane-sender/postfix", "dane-sender/queue", "dane-sender/data"),
 		root.give(filepath.Join(s.Dir, "data"), "postfix"),
 	)
 	if err != nil {

@@ -34,7 +34,7 @@ func (w *World) startExim(folder string, e *Exim) (*Exim, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(freePorts(&e.SMTP, &e.SMTPBehindHeader), w.folders(folder+"/spool", folder+"/log"),
+	err = errors.Join(w.freePorts(&e.SMTP, &e.SMTPBehindHeader), w.folders(folder+"/spool", folder+"/log"),
 		root.give(filepath.Join(e.Dir, "spool"), "Debian-exim"), root.give(filepath.Join(e.Dir, "log"), "Debian-exim"),
 		w.fill("exim.conf", folder+"/exim.conf", e))
 	if err != nil {

@@ -54,7 +54,7 @@ func (w *World) StartBelievers(neighbours string) (*Believers, error) {
 	}
 	p := &b.Ports
 	err = errors.Join(
-		freePorts(&p.SMTP, &p.SMTPBehindHeader, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve, &p.TrustingSMTP, &p.SMTPLogin, &p.IMAPS),
+		w.freePorts(&p.SMTP, &p.SMTPBehindHeader, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve, &p.TrustingSMTP, &p.SMTPLogin, &p.IMAPS),
 		w.folders("believers/postfix", "believers/queue", "believers/data", "believers/home", tokenKeys),
 		os.WriteFile(filepath.Join(w.Dir, tokenKeys, "default"), []byte(base64.StdEncoding.EncodeToString([]byte(TokenKey))), 0o644),
 	)

@@ -23,7 +23,7 @@ type Keeper struct {
 // StartKeeper starts a Keeper. Its Stop ends it.
 func (w *World) StartKeeper() (*Keeper, error) {
 	k := &Keeper{Listen: "127.0.0.1", Clients: "127.0.0.0/8"}
-	if err := freePorts(&k.Port); err != nil {
+	if err := w.freePorts(&k.Port); err != nil {
 		return nil, err
 	}
 	return k, w.startKeeper(k, "keeper")

@@ -96,7 +96,7 @@ func (n *Network) startDovecot() error {
 	b := &Believers{Dir: filepath.Join(n.w.Dir, "network"), Listen: "*", Trusted: ClientAddress}
 	p := &b.Ports
 	err = errors.Join(
-		freePorts(&p.SMTP, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve),
+		n.w.freePorts(&p.SMTP, &p.IMAP, &p.IMAPBehindHeader, &p.POP3, &p.POP3BehindHeader, &p.Submission, &p.Sieve),
 		n.w.folders("network/home"), root.give(filepath.Join(n.w.Dir, "network/home"), "nobody"),
 		n.w.fill("handover-dovecot.conf", "network/dovecot.conf", b), n.w.fill("oauth2.conf", "network/oauth2.conf", b),
 	)

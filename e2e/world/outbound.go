@@ -24,7 +24,7 @@ type CorrespondentPorts struct{ Old, MX int }
 // Postfix does. StartOld starts the old Postfix.
 func (w *World) StartMX() (*Correspondents, error) {
 	c := &Correspondents{Dir: filepath.Join(w.Dir, "correspondents"), Certificate: w.certificates[0], Deliver: deliver}
-	if err := freePorts(&c.Ports.Old, &c.Ports.MX); err != nil {
+	if err := w.freePorts(&c.Ports.Old, &c.Ports.MX); err != nil {
 		return nil, err
 	}
 	var err error

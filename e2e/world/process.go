@@ -3,11 +3,12 @@ package world
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os/exec"
 	"syscall"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/test/loopback"
 )
 
 // Patience bounds each wait for a process. It is long, because the machine may
@@ -151,32 +152,15 @@ func accepts(address string) bool {
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// Free ports are taken from below the range that Linux gives to outgoing
-// connections (ip_local_port_range). Otherwise a connection could take a port
-// before its server has started.
-const firstPort, lastPort = 20000, 32000
-
-// FreePort finds a free port on loopback, and holds it until the listener is
-// closed.
-func FreePort() (net.Listener, int, error) {
-	var l net.Listener
-	var err error
-	for range 100 {
-		port := firstPort + rand.IntN(lastPort-firstPort)
-		if l, err = net.Listen("tcp", address(port)); err == nil {
-			return l, port, nil
-		}
-	}
-	return nil, 0, err
-}
-
-func freePorts(into ...*int) error {
+// freePorts finds free ports of loopback. They are held until the world stops, so
+// that neither this process nor that of another group gets one of them again.
+func (w *World) freePorts(into ...*int) error {
 	for _, into := range into {
-		l, port, err := FreePort()
+		port, hold, err := loopback.ReservePort()
 		if err != nil {
 			return err
 		}
-		defer func() { _ = l.Close() }() // after all are taken, so that the ports are different
+		w.held = append(w.held, hold)
 		*into = port
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"text/template"
@@ -30,6 +31,7 @@ type World struct {
 	binary       string           // the program under test
 	certificates []Pair
 	letterlocks  []*Letterlock
+	held         []io.Closer // the ports
 }
 
 // Ports are the ports of the servers.
@@ -72,7 +74,7 @@ func (w *World) Use(binary string, certificates ...Pair) {
 // Start starts the servers.
 func (w *World) Start() error {
 	p := &w.Ports
-	if err := freePorts(&p.SMTP, &p.Submission, &p.IMAP, &p.POP3, &p.Sieve, &p.DovecotSubmission); err != nil {
+	if err := w.freePorts(&p.SMTP, &p.Submission, &p.IMAP, &p.POP3, &p.Sieve, &p.DovecotSubmission); err != nil {
 		return err
 	}
 	if err := w.prepareDovecot(); err != nil {
@@ -98,6 +100,9 @@ func (w *World) Stop() []error {
 	}
 	for _, name := range leftovers() {
 		errs = append(errs, fmt.Errorf("a process is left over: %s", name))
+	}
+	for _, port := range w.held {
+		errs = append(errs, port.Close())
 	}
 	errs = append(errs, os.RemoveAll(w.Dir))
 	return present(errs)
