@@ -10,8 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
-
+	"github.com/letterlock/letterlock/internal/test/redis"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -21,7 +20,7 @@ certificates: [{cert: cert.pem, key: key.pem}]
 limits: {login_failures_per_client: 3}
 timeouts: {login_delay: 1s}
 listeners:
-  - {service: imaps, listen: "127.0.0.1:0", backend: "{imap}"}
+  - {service: imaps, listen: "{host}:0", backend: "{imap}"}
 `
 
 // clusterKey is a key of a cluster: 32 bytes in base64.
@@ -55,7 +54,7 @@ func (w *world) shares(with *world) {
 // A TLS session of one instance is resumed at each other, also when the store is gone.
 func TestInstancesResumeSessionsOfEachOther(t *testing.T) {
 	t.Parallel()
-	store := miniredis.RunT(t)
+	store := redis.Run(t)
 	one := newInstance(t, store.Addr(), "one", nil)
 	two := newInstance(t, store.Addr(), "two", one)
 	for _, w := range []*world{one, two} { // file names of certificates, which differ here, belong to the keys
@@ -64,7 +63,9 @@ func TestInstancesResumeSessionsOfEachOther(t *testing.T) {
 		w.Reload()
 	}
 	two.shares(one)
-	two.now.Load().maintenance.look()
+	for _, w := range []*world{one, two} {
+		w.now.Load().maintenance.look()
+	}
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		held := &heldSession{}
 		one.resumes(0, held, version, "mail.example.com")
@@ -87,7 +88,7 @@ func TestInstancesResumeSessionsOfEachOther(t *testing.T) {
 // each instance has its own, and it says so.
 func TestH17_InstancesShareFailedLogins(t *testing.T) {
 	t.Parallel()
-	store := miniredis.RunT(t)
+	store := redis.Run(t)
 	one := newInstance(t, store.Addr(), "one", nil)
 	two := newInstance(t, store.Addr(), "two", one)
 	for i := range 3 {
@@ -109,7 +110,7 @@ func TestH17_InstancesShareFailedLogins(t *testing.T) {
 // A reload connects to another store, and ends the connection to the first.
 func TestReloadOfTheCluster(t *testing.T) {
 	t.Parallel()
-	first, second := miniredis.RunT(t), miniredis.RunT(t)
+	first, second := redis.Run(t), redis.Run(t)
 	w := newInstance(t, first.Addr(), "one", nil)
 	before := w.now.Load().sharing
 	w.Reload()
@@ -119,9 +120,10 @@ func TestReloadOfTheCluster(t *testing.T) {
 	text := strings.NewReplacer("{store}", second.Addr(), "{name}", "one").Replace(clusterBase)
 	w.configure(text)
 	w.Reload()
-	if w.now.Load().sharing == before || len(second.Keys()) == 0 {
-		t.Error("the other store is not used")
+	if w.now.Load().sharing == before {
+		t.Error("a reload does not connect to the other store")
 	}
+	wait.Until(t, "the other store is not used", func() bool { return len(second.Keys()) > 0 })
 	w.configure(strings.Replace(text, "cluster:", "# cluster:", 1))
 	w.Reload()
 	if w.now.Load().sharing != nil {
@@ -138,7 +140,7 @@ func TestReloadOfTheCluster(t *testing.T) {
 // at one instance do.
 func TestInstancesShareConnections(t *testing.T) {
 	t.Parallel()
-	store := miniredis.RunT(t)
+	store := redis.Run(t)
 	one := newInstance(t, store.Addr(), "one", nil)
 	two := newInstance(t, store.Addr(), "two", one)
 	for _, w := range []*world{one, two} {
@@ -169,7 +171,7 @@ func (w *world) refuses() bool {
 // store is away. A store that was wiped gets the copies again.
 func TestInventoriesAreMerged(t *testing.T) {
 	t.Parallel()
-	store := miniredis.RunT(t)
+	store := redis.Run(t)
 	one := newInstance(t, store.Addr(), "one", nil)
 	two := newInstance(t, store.Addr(), "two", one)
 	one.login(0)

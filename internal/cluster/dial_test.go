@@ -71,7 +71,7 @@ func TestSentinel(t *testing.T) {
 // A Sentinel that was cut off, or restarted, may still name a former master. The other
 // Sentinels outvote it, also if one of them is dead or silent.
 func TestAStaleSentinel(t *testing.T) {
-	former, present := miniredis.RunT(t), miniredis.RunT(t)
+	former, present := redis.Run(t), redis.Run(t)
 	stale, right := newSentinel(t, former.Addr).Addr().String(), newSentinel(t, present.Addr).Addr().String()
 	for name, sentinels := range map[string][]string{
 		"the first of three":       {stale, right, newSentinel(t, present.Addr).Addr().String()},

@@ -6,13 +6,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
+
+	"github.com/letterlock/letterlock/internal/test/redis"
 )
 
 // A set holds many values, which the store can neither read nor exchange.
 func TestHash(t *testing.T) {
-	server := miniredis.RunT(t)
+	server := redis.Run(t)
 	one, two := join(t, options("one", server.Addr())), join(t, options("two", server.Addr()))
 	name := Name{"inventory", "one"}
 	values := map[string][]byte{}
@@ -49,7 +50,7 @@ func TestHash(t *testing.T) {
 
 // A store cannot keep an instance busy with replies without values.
 func TestH17_AHashWithoutEnd(t *testing.T) {
-	store := miniredis.RunT(t)
+	store := redis.Run(t)
 	one := join(t, options("one", store.Addr()))
 	var scans atomic.Int64
 	store.Server().SetPreHook(func(c *server.Peer, command string, _ ...string) bool {

@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
+	"github.com/letterlock/letterlock/internal/test/redis"
 )
 
 var lockName = Name{"acme", "mail.example.com"}
 
 // One instance at a time holds a lock; the next gets it when it is free.
 func TestOneInstanceHoldsALock(t *testing.T) {
-	server := miniredis.RunT(t)
+	server := redis.Run(t)
 	var holders, most atomic.Int32
 	var running sync.WaitGroup
 	for _, name := range []string{"one", "two", "three"} {
@@ -42,7 +42,7 @@ func TestOneInstanceHoldsALock(t *testing.T) {
 
 // An instance whose lock has expired cannot write over the next holder's value.
 func TestALostLock(t *testing.T) {
-	server := miniredis.RunT(t)
+	server := redis.Run(t)
 	one, two := join(t, options("one", server.Addr())), join(t, options("two", server.Addr()))
 	late, err := one.Lock(t.Context(), lockName)
 	if err != nil {
@@ -85,7 +85,7 @@ func TestALostLock(t *testing.T) {
 
 // Without the store there is no lock, and no wait.
 func TestNoLockWithoutTheStore(t *testing.T) {
-	server := miniredis.RunT(t)
+	server := redis.Run(t)
 	one := join(t, options("one", server.Addr()))
 	server.Close()
 	if _, err := one.Lock(t.Context(), lockName); err == nil {

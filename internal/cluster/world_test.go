@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterlock/letterlock/internal/test/loopback"
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
@@ -76,6 +78,19 @@ func (i *instance) logs(text string) {
 	wait.Until(i.t, "the log has no line with: "+text, func() bool { return strings.Contains(i.log.String(), text) })
 }
 
+// doesNotWait checks that a command to a store that is down does not wait for it: a
+// command that waited would end because its context has ended.
+func (i *instance) doesNotWait() {
+	i.t.Helper()
+	ended, cancel := context.WithCancel(i.t.Context())
+	cancel()
+	for range 100 {
+		if _, err := i.Get(ended, aName); !errors.Is(err, ErrDown) {
+			i.t.Fatal(err)
+		}
+	}
+}
+
 func (i *instance) mustSet(n Name, value string) {
 	i.t.Helper()
 	if err := i.Set(i.t.Context(), n, []byte(value), time.Minute); err != nil {
@@ -105,10 +120,7 @@ type faulty struct {
 
 func newFaulty(t *testing.T, target string) *faulty {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := loopback.Listen(t)
 	f := &faulty{Listener: l, target: target}
 	var running sync.WaitGroup
 	running.Go(func() { f.serve(&running) })
@@ -176,10 +188,7 @@ func (f *faulty) cut() {
 // newScripted starts a server that answers each command with the same text.
 func newScripted(t *testing.T, reply string) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := loopback.Listen(t)
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {
