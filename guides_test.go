@@ -39,13 +39,23 @@ var composeFile = regexp.MustCompile("(?s)`(deploy/compose/[^`\n]+)`:\n\n```[a-z
 // The guide shows the compose files that make test-containers runs.
 func TestGuideShowsTheComposeFiles(t *testing.T) {
 	all := composeFile.FindAllStringSubmatch(read(t, "docs/guides/containers.md"), -1)
-	if len(all) != 9 {
+	if len(all) != 11 {
 		t.Errorf("the guide shows %d files", len(all))
 	}
 	for _, m := range all {
 		if strings.TrimSpace(read(t, m[1])) != strings.TrimSpace(m[2]) {
 			t.Errorf("the guide shows another %s", m[1])
 		}
+	}
+}
+
+// The compose files give Letterlock the rights at the store that the documentation names.
+func TestRightsAtTheStore(t *testing.T) {
+	rights := regexp.MustCompile(`\nuser letterlock on [>#].* (~\{letterlock\}:\* .*)\n`)
+	documented := rights.FindStringSubmatch(read(t, "docs/cluster.md"))
+	granted := rights.FindStringSubmatch(read(t, "deploy/compose/mail/prepare"))
+	if documented == nil || granted == nil || granted[1] != documented[1] {
+		t.Errorf("%q are granted, and %q documented", granted, documented)
 	}
 }
 

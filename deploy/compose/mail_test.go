@@ -19,7 +19,7 @@ import (
 	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
-// Two instances behind HAProxy get certificates from a CA, and are replaced one
+// Two instances behind HAProxy get one certificate from a CA, and are replaced one
 // after the other while clients work: no letter is lost or doubled, and no login
 // is refused.
 func TestMail(t *testing.T) {
@@ -29,14 +29,25 @@ func TestMail(t *testing.T) {
 		p.write("pebble/ca.pem", chain)
 		p.copyTo("test/pebble.json", "pebble/pebble.json")
 		p.copyTo("test/master-mail.cf", "test/master.cf")
+		if out, err := try(p.T, "sh", p.folder+"/prepare"); err != nil {
+			p.Fatal(out)
+		}
 	})
 	instances := []string{"letterlock-a", "letterlock-b"}
 	for _, name := range instances {
 		waitHealthy(t, p.container(name))
 	}
 	issued := &tls.Config{RootCAs: p.issuer(), ServerName: "mail.example.com"}
+	var common *x509.Certificate
 	for _, address := range []string{"10.89.0.11:993", "10.89.0.12:993", "127.0.0.1:993"} {
-		wait.Until(t, "no certificate of the CA at "+address, func() bool { return served(address, issued) })
+		var leaf *x509.Certificate
+		wait.Until(t, "no certificate of the CA at "+address, func() bool { leaf = served(address, issued); return leaf != nil })
+		if common == nil {
+			common = leaf
+		}
+		if !leaf.Equal(common) {
+			t.Errorf("%s serves another certificate", address)
+		}
 	}
 
 	const letters = 3000
@@ -94,14 +105,15 @@ func (p *project) issuer() *x509.CertPool {
 	return pool
 }
 
-// served reports whether a server's certificate is trusted.
-func served(address string, trust *tls.Config) bool {
+// served returns a server's certificate if it is trusted.
+func served(address string, trust *tls.Config) *x509.Certificate {
 	c, err := connect(address, trust)
 	if err != nil {
 		time.Sleep(100 * time.Millisecond)
-		return false
+		return nil
 	}
-	return c.Close() == nil
+	defer func() { _ = c.Close() }()
+	return c.Conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
 }
 
 var letterID = regexp.MustCompile(mta.IDHeader + `([0-9]+-of-[0-9]+)`)

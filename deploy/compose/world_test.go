@@ -65,7 +65,7 @@ func newProject(t *testing.T, name string, prepare func(*project)) *project {
 	if err := os.Rename(filepath.Join(p.folder, "test", name+".override.yaml"), filepath.Join(p.folder, "override.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	for variable, image := range map[string]string{"LETTERLOCK": "letterlock", "DOVECOT": "letterlock-test/servers", "POSTFIX": "letterlock-test/servers", "HAPROXY": "letterlock-test/servers"} {
+	for variable, image := range map[string]string{"LETTERLOCK": "letterlock", "DOVECOT": "letterlock-test/servers", "POSTFIX": "letterlock-test/servers", "HAPROXY": "letterlock-test/servers", "STORE": "letterlock-test/store"} {
 		t.Setenv(variable+"_IMAGE", image)
 	}
 	prepare(p)
@@ -113,8 +113,14 @@ func (p *project) certificate(folder, name string) {
 	p.Helper()
 	chain, key := authority.PEM(p, p.ca.ECDSA(p, name))
 	p.write(folder+"/tls.crt", chain)
-	p.write(folder+"/tls.key", key)
-	path := filepath.Join(p.folder, folder, "tls.key")
+	p.secret(folder+"/tls.key", key)
+}
+
+// secret writes a file that only the user of the image can read.
+func (p *project) secret(name string, text []byte) {
+	p.Helper()
+	p.write(name, text)
+	path := filepath.Join(p.folder, name)
 	if err := errors.Join(os.Chmod(path, 0o400), os.Chown(path, 65534, 65534)); err != nil {
 		p.Fatal(err)
 	}
