@@ -117,7 +117,7 @@ func TestH24_KeptConnectionsThatFail(t *testing.T) {
 
 // Connections in plaintext, after a refusal, and of a message that was not sent are
 // closed.
-func TestConnectionsThatAreNotKept(t *testing.T) {
+func TestH24_ConnectionsThatAreNotKept(t *testing.T) {
 	for name, send := range map[string]func(c client){
 		"no message":      func(c client) { c.command("RSET", "250") },
 		"client has left": func(c client) { _ = c.Close() },
