@@ -23,6 +23,7 @@ type Control struct {
 	requests chan Request
 
 	once    sync.Once
+	mu      sync.Mutex // held while a request is accepted, and while closed is closed
 	closed  chan struct{}
 	waiting sync.WaitGroup // requests that have no reply yet
 }
@@ -106,7 +107,9 @@ func (c *Control) Close() {
 		return
 	}
 	c.once.Do(func() {
+		c.mu.Lock()
 		close(c.closed)
+		c.mu.Unlock()
 		_ = c.listener.Close()
 		if now, err := os.Lstat(c.path); err == nil && os.SameFile(now, c.file) {
 			_ = os.Remove(c.path)
@@ -147,7 +150,9 @@ func (c *Control) answer(conn net.Conn) {
 		return
 	}
 	request := Request{asked.Refused, make(chan Reply, 1)}
-	c.waiting.Add(1)
+	if !c.accept() {
+		return
+	}
 	defer c.waiting.Done()
 	select {
 	case c.requests <- request:
@@ -157,6 +162,19 @@ func (c *Control) answer(conn net.Conn) {
 	reply := <-request.reply
 	_ = conn.SetDeadline(time.Now().Add(askTime))
 	_ = json.NewEncoder(conn).Encode(reply)
+}
+
+// accept makes Close wait for a request. It returns false after Close.
+func (c *Control) accept() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.closed:
+		return false
+	default:
+		c.waiting.Add(1)
+		return true
+	}
 }
 
 // Answer answers the request.
