@@ -24,9 +24,9 @@ func injected(t *testing.T, service configs.Service, behind string) {
 	_, _ = c.socket.Write(clientHello(t))
 	closeWrite(c.socket)
 	rest := c.rest()
-	begun := ".*(220|a OK|[+]OK|OK \"Begin).*"
+	begun := ".*(220 |a OK|[+]OK|OK \"Begin).*"
 	if !clean { // the bytes after it are a command before TLS
-		begun = ".*(220|a OK|[+]OK Begin|OK \"Begin).*"
+		begun = ".*(220 |a OK|[+]OK Begin|OK \"Begin).*"
 	}
 	if strings.IndexByte(rest, 0x16) >= 0 || matches(begun, rest) {
 		t.Errorf("TLS was begun: %q", rest)
