@@ -19,7 +19,7 @@ func parseResolver(text string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip, 53), err
 }
 
-// CompleteResolver adds the port of DNS if there is none.
+// CompleteResolver adds the port of DNS to an address without a port.
 func CompleteResolver(text string) string {
 	address, err := parseResolver(text)
 	if err != nil {

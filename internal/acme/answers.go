@@ -121,7 +121,7 @@ func (s tlsALPN01) CleanUp(ctx context.Context, c acme.Challenge) error {
 	return nil
 }
 
-// certificate returns the answer to TLS-ALPN-01 for a name; nil if there is none.
+// certificate returns the answer to TLS-ALPN-01 for a name, or nil for a name without a challenge.
 func (a *answers) certificate(ctx context.Context, name string, known func(string) bool) *tls.Certificate {
 	name = strings.ToLower(name)
 	a.mu.Lock()

@@ -155,7 +155,7 @@ func refusesOrder(err error) bool {
 }
 
 // resume returns the order of the last holder of the lock, or of this instance's last
-// attempt. Its location is empty if there is none, or if it cannot be continued.
+// attempt. Its location is empty without an order, and with one that cannot be continued.
 func (a *attempt) resume(ctx context.Context) (acme.Order, error) {
 	var last sharedOrder
 	if a.lock == nil || json.Unmarshal(a.k.store.fetch(ctx, a.e.name+orderSuffix), &last) != nil {

@@ -113,7 +113,7 @@ func TestUnknownProfile(t *testing.T) {
 	}
 }
 
-// The chain with the preferred issuer is chosen; if there is none, the CA's first.
+// The chain with the preferred issuer is chosen, or the CA's first chain.
 func TestPreferredChain(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, Options{HTTP: anyPort, Keys: []KeyType{P256}})

@@ -10,7 +10,7 @@ import (
 // Shared is the state that the instances of a cluster share. Its entries have the names
 // of the folder. An error means that the state cannot be reached now.
 type Shared interface {
-	// Get returns an entry; nil: there is none.
+	// Get returns an entry, or nil for an unknown name.
 	Get(ctx context.Context, name string) ([]byte, error)
 
 	// Update changes an entry. Change gets the present one, or nil, and returns the next

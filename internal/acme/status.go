@@ -8,7 +8,7 @@ import (
 type Status struct {
 	Names    []string
 	Key      KeyType
-	NotAfter time.Time // zero: there is none yet
+	NotAfter time.Time // zero before the first certificate
 	Renewal  time.Time // when it will be renewed; zero: at once
 
 	// Problem is the error of the last order, and Remedy what to do; both are empty if

@@ -95,7 +95,7 @@ func (t *table) put(e *entry, c tls.Certificate) {
 	}
 }
 
-// get returns the certificate of an entry; nil if there is none.
+// get returns the certificate of an entry, or nil for an entry without one.
 func (t *table) get(e *entry) *tls.Certificate {
 	t.mu.Lock()
 	defer t.mu.Unlock()

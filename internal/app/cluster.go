@@ -144,7 +144,7 @@ func (s *sharing) retire() {
 	}
 }
 
-// shown describes the store for the status page; nil if there is none.
+// shown describes the store for the status page; nil without a store.
 func (s *sharing) shown() *page.Cluster {
 	if s == nil {
 		return nil

@@ -32,7 +32,7 @@ type Facts struct {
 	Endings   []history.Ending // the newest first
 	Failures  []limit.LoginFailure
 	Inventory []inventory.Entry
-	Since     time.Time // since when the inventory is kept; zero: there is none
+	Since     time.Time // since when the inventory is kept; zero without an inventory
 	Kept      int       // the number of ended sessions that are in memory
 	Listeners []observe.Listener
 	Problem   string // why the inventory cannot be read; empty: it can

@@ -43,7 +43,7 @@ func (g *Gate) keep(s *server) bool {
 	return true
 }
 
-// resume begins the message on a kept connection; nil: there is none that can be used.
+// resume begins the message on a kept connection; nil without a usable one.
 // A failure decides nothing: a new connection is made then.
 func (g *Gate) resume(ctx context.Context, hop nexthop.Hop, address string) *server {
 	if g.o.Connections == nil {

@@ -29,7 +29,7 @@ type state struct {
 	Step  Step      `json:"step"`
 	Since time.Time `json:"since"` // when the step began
 
-	Current  string       `json:"current"` // the record of the key of the stored certificate; empty: there is none
+	Current  string       `json:"current"` // the record of the key of the stored certificate; empty without a certificate
 	Next     string       `json:"next"`
 	NextType acme.KeyType `json:"next_type"`
 	NextKey  string       `json:"next_key"` // in PEM form

@@ -11,7 +11,7 @@ import (
 type Order struct {
 	Names    []string  `json:"names"`
 	Key      string    `json:"key"`
-	NotAfter time.Time `json:"not_after,omitzero"` // zero: there is none yet
+	NotAfter time.Time `json:"not_after,omitzero"` // zero before the first certificate
 	Renewal  time.Time `json:"renewal,omitzero"`   // when it will be renewed
 
 	// Problem is why the last order failed, Remedy what to do about it, Since when the
