@@ -126,12 +126,16 @@ func (p *pipe) closedHalf(reason error) bool {
 // step reads once and writes what was read.
 func (p *pipe) step() (moved bool, err error) {
 	p.armRead()
-	if p.bulk {
-		buffer := wire.TakeLarge()
+	if !p.bulk {
+		buffer := wire.TakeSmall()
+		defer buffer.Give()
+		return p.move(buffer[:])
+	}
+	if buffer := wire.TakeLarge(); buffer != nil {
 		defer buffer.Give()
 		return p.move(buffer[:wire.Bulk])
 	}
-	buffer := wire.TakeSmall()
+	buffer := wire.TakeRecord()
 	defer buffer.Give()
 	return p.move(buffer[:])
 }

@@ -2,14 +2,18 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/letterlock/letterlock/internal/test/loopback"
+	"github.com/letterlock/letterlock/internal/test/wait"
 	"github.com/letterlock/letterlock/internal/upstream"
+	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // A client that does not read costs the machine a bounded amount of memory: the
@@ -39,6 +43,59 @@ func TestSlowReaderHoldsLittleMemory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Clients that do not read take the large buffers of all sessions, but no more, and
+// give them back. Meanwhile another client is served.
+func TestG6_SlowReadersLeaveOthersServed(t *testing.T) {
+	backend := loopback.Listen(t)
+	loopback.Serve(backend, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "backend\r\n")
+		reader := bufio.NewReader(conn)
+		if line, _ := reader.ReadString('\n'); strings.HasPrefix(line, "echo") {
+			_, _ = io.Copy(conn, reader)
+			return
+		}
+		for piece := make([]byte, 64<<10); ; {
+			if _, err := conn.Write(piece); err != nil {
+				return
+			}
+		}
+	})
+	w := newWorld(t, func(s *setup) { s.Listeners[0].Backend = &upstream.Pool{Addresses: []string{backend.Addr().String()}} })
+	slow := make([]client, wire.MaxLarge+20)
+	for i := range slow {
+		slow[i] = w.loggedIn()
+		_ = socketOf(slow[i].Conn).SetReadBuffer(64 << 10)
+		slow[i].send("give")
+	}
+	wait.Until(t, "large buffers are free", func() bool { return free() == 0 })
+
+	c := w.secured()
+	c.send("echo")
+	data := bytes.Repeat([]byte("0123456789abcde\n"), 64<<10)
+	go func() { _, _ = c.Write(data) }()
+	got := make([]byte, len(data))
+	if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("the other client has received something else, %v", err)
+	}
+	for _, s := range slow {
+		_ = s.Close()
+	}
+	wait.Until(t, "large buffers are in use", func() bool { return free() == wire.MaxLarge })
+}
+
+// free returns the number of large buffers that are free, MaxLarge + 1 at most.
+func free() (n int) {
+	for n <= wire.MaxLarge {
+		b := wire.TakeLarge()
+		if b == nil {
+			break
+		}
+		defer b.Give()
+		n++
+	}
+	return n
 }
 
 func socketOf(conn net.Conn) *net.TCPConn {

@@ -193,9 +193,9 @@ const lull = 250 * time.Millisecond
 func (c *Stream) moreText() error {
 	c.r, c.w, c.mark = 0, 0, 0
 	deadline := time.Now().Add(c.limits.Text)
-	if c.bulk {
+	if c.bulk && c.takeLarge() {
 		c.readUntil(earlier(deadline, time.Now().Add(lull)))
-		n, err := c.readLarge()
+		n, err := c.readText()
 		c.bulk = n >= smallBuffer
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return c.took(n, err)
@@ -211,12 +211,16 @@ func (c *Stream) moreText() error {
 	return c.took(n, err)
 }
 
-func (c *Stream) readLarge() (int, error) {
+// takeLarge reports whether there is a large buffer for a text.
+func (c *Stream) takeLarge() bool {
 	if c.large == nil {
 		c.large = TakeLarge()
-		c.in = c.large[:]
 	}
-	return c.readText()
+	if c.large == nil {
+		return false
+	}
+	c.in = c.large[:]
+	return true
 }
 
 func (c *Stream) readText() (int, error) {

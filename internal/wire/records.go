@@ -67,18 +67,23 @@ func (r *Records) Read(p []byte) (int, error) {
 	case len(r.ahead) > 0:
 	case r.nonblocking:
 		return 0, os.ErrDeadlineExceeded // crypto/tls can read again after this error
-	case !r.readAhead:
+	case !r.readAhead || !r.takeLarge():
 		r.nonblocking = r.oneRead
 		return r.Conn.Read(p)
 	default:
-		r.large = TakeLarge()
-		n, err := r.Conn.Read(r.large[:])
+		n, err := r.Conn.Read(r.large[:aheadSize])
 		if r.ahead = r.large[:n]; n == 0 {
 			r.freeBuffers()
 			return 0, err
 		}
 	}
 	return r.copyAhead(p), nil
+}
+
+// takeLarge reports whether there is a free large buffer to read ahead.
+func (r *Records) takeLarge() bool {
+	r.large = TakeLarge()
+	return r.large != nil
 }
 
 // copyAhead copies data that was read ahead to p.
@@ -107,10 +112,20 @@ func (r *Records) freeBuffers() {
 // then adds the records that have arrived already. If p holds Bulk bytes, it reads
 // ahead from the socket.
 func (r *Records) ReadAll(session net.Conn, p []byte) (int, error) {
+	defer r.dropAhead()
 	r.readAhead = len(p) >= Bulk
 	n, err := session.Read(p)
 	r.readAhead = false
 	return r.readRest(session, p, n, err)
+}
+
+// dropAhead returns the large buffer to the pool. Only a session that has failed has
+// not used all of it; see aheadSize.
+func (r *Records) dropAhead() {
+	if r.large != nil {
+		r.ahead = nil
+		r.freeBuffers()
+	}
 }
 
 // ReadReady is ReadAll for a small p and a socket with data to read. It reads from
@@ -139,14 +154,20 @@ func (r *Records) readRest(session net.Conn, p []byte, n int, err error) (int, e
 }
 
 // hasMore reports whether more records may have arrived after the n bytes that
-// were read: in ahead, if there is room for a whole record, or in crypto/tls,
-// which reads small records together.
+// were read: in ahead, or in crypto/tls, which reads small records together.
 func (r *Records) hasMore(n, room int) bool {
-	return len(r.ahead) > 0 && room >= recordSize || n < recordSize && room > 0
+	return room > 0 && (len(r.ahead) > 0 || n < recordSize)
 }
 
-// recordSize is the largest content of a record, in bytes (RFC 8446 §5.1).
-const recordSize = 16 << 10
+const (
+	// recordSize is the largest content of a record, in bytes (RFC 8446 §5.1).
+	recordSize = 16 << 10
+
+	// aheadSize is the number of bytes that are read ahead at most. Their content
+	// and that of a record whose beginning was read earlier fit in Bulk bytes, so
+	// that nothing read ahead is left when ReadAll returns.
+	aheadSize = Bulk - recordSize
+)
 
 // Write writes a record of crypto/tls, or gathers it for WriteAll.
 func (r *Records) Write(p []byte) (int, error) {
@@ -157,6 +178,9 @@ func (r *Records) Write(p []byte) (int, error) {
 	}
 	if r.gathered == nil {
 		r.gathered = TakeLarge()
+	}
+	if r.gathered == nil {
+		return r.Conn.Write(p)
 	}
 	if r.n+len(p) > len(r.gathered) {
 		if err := r.send(); err != nil {
@@ -185,19 +209,26 @@ func (r *Records) WriteAll(session net.Conn, p []byte) (int, error) {
 	r.mu.Lock()
 	r.gathering = true
 	r.mu.Unlock()
+	defer r.endGathering()
 	n, err := session.Write(p)
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if e := r.send(); err == nil {
 		err = e
 	}
+	r.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// endGathering returns the buffer of WriteAll to the pool.
+func (r *Records) endGathering() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.gathering = false
 	if r.gathered != nil {
 		r.gathered.Give()
 		r.gathered = nil
 	}
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
 }
