@@ -61,7 +61,7 @@ func (c *client) trickle(little string) {
 // G2: a client that sends single bytes for ever is disconnected, in every state.
 func TestG2_Slowloris(t *testing.T) {
 	t.Parallel()
-	const soon, late = patience / 2, time.Hour // the steps before fit in
+	const late = time.Hour
 	ended := func(w *world, n int, reason gate.Reason) {
 		w.t.Helper()
 		for _, why := range w.reasons(n) {
@@ -73,6 +73,7 @@ func TestG2_Slowloris(t *testing.T) {
 	each(t, all, func(t *testing.T, service configs.Service) {
 		t.Parallel() // most of it is waiting
 		t.Run("handshake", func(t *testing.T) {
+			t.Parallel()
 			w := openOnly(t, service, func(w *world) { w.Timeouts.Handshake, w.Timeouts.Login = soon, late })
 			c := w.dial(service)
 			if !service.Implicit() {
@@ -85,8 +86,11 @@ func TestG2_Slowloris(t *testing.T) {
 			w.untouched()
 		})
 		t.Run("login", func(t *testing.T) {
-			const wait = patience / 2 // also for the handshake, which takes long with the race detector
-			w := openOnly(t, service, func(w *world) { w.Timeouts.Login, w.Timeouts.Greeting = wait, wait })
+			t.Parallel()
+			w := openOnly(t, service, func(w *world) {
+				w.Timeouts.Login = patience / 2 // also for the handshake, which takes long with the race detector
+				w.Timeouts.Greeting = soon      // is added to it
+			})
 			begins := []func(configs.Service) *client{w.secured}
 			if !service.Implicit() {
 				begins = append(begins, w.greeted)
@@ -102,20 +106,23 @@ func TestG2_Slowloris(t *testing.T) {
 			ended(w, 3*len(begins), gate.Timeout)
 		})
 		t.Run("command", func(t *testing.T) {
+			t.Parallel()
 			w := openOnly(t, service, func(w *world) { w.Timeouts.Command, w.Timeouts.Login = soon, late })
 			w.secured(service).trickle("x")
 			ended(w, 1, gate.Timeout)
 		})
 	})
 	t.Run("command after login", func(t *testing.T) {
-		w := open(t, func(w *world) { w.Timeouts.Command = patience / 2 })
+		t.Parallel()
+		w := open(t, func(w *world) { w.Timeouts.Command = soon })
 		w.loggedIn(configs.Submission).trickle("x")
 		if why := w.reasons(1)[0]; why != gate.Timeout {
 			t.Errorf("ended for %s", why)
 		}
 	})
 	t.Run("silence after login", func(t *testing.T) {
-		w := open(t, func(w *world) { w.Timeouts.Idle = patience / 2 })
+		t.Parallel()
+		w := open(t, func(w *world) { w.Timeouts.Idle = soon })
 		w.loggedIn(configs.IMAPS).rest()
 		if why := w.reasons(1)[0]; why != gate.Timeout {
 			t.Errorf("ended for %s", why)
@@ -207,7 +214,7 @@ func TestG6_NotReading(t *testing.T) {
 	const size = 256 << 20
 	mail := strings.Repeat("all work and no play\r\n", size/22)
 	w := open(t, func(w *world) {
-		w.Timeouts.Command, w.Timeouts.Idle = patience/5, time.Hour
+		w.Timeouts.Command, w.Timeouts.Idle = soon, time.Hour
 		w.back[configs.IMAPS].answer = func(line string) (string, bool) { return mail, strings.HasSuffix(line, "FETCH") }
 	})
 	c := w.loggedIn(configs.IMAPS)

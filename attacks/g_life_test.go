@@ -77,10 +77,13 @@ func TestG3_HalfClose(t *testing.T) {
 // G3: an idle session does not end.
 func TestG3_IdleSessionStays(t *testing.T) {
 	t.Parallel()
-	w := open(t, func(w *world) { w.Timeouts.Command, w.Timeouts.Login, w.Timeouts.Idle = patience, patience, time.Hour })
+	w := open(t, func(w *world) {
+		w.Timeouts.Login = patience / 2 // until the login has succeeded
+		w.Timeouts.Command, w.Timeouts.Greeting, w.Timeouts.Idle = soon, soon, time.Hour
+	})
 	c := w.loggedIn(configs.IMAPS)
 	c.want("b IDLE", "b OK .*")
-	time.Sleep(patience + time.Second) // longer than all timeouts but the one for idle sessions
+	time.Sleep(patience/2 + soon + time.Second) // longer than all timeouts but the one for idle sessions
 	w.back[configs.IMAPS].broadcast("* 2 EXISTS\r\n")
 	c.expect(`\* 2 EXISTS`)
 }

@@ -56,7 +56,8 @@ func TestH1_EmptyTransactionsEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := open(t, func(w *world) {
-				w.Timeouts.Login, w.Timeouts.Greeting, w.Timeouts.Message = patience/2, patience/2, patience // EHLO is answered within
+				w.Timeouts.Login = patience / 2 // also until EHLO is answered
+				w.Timeouts.Greeting, w.Timeouts.Message = soon, patience
 			})
 			c := w.greeted(configs.SMTP)
 			c.transact()
@@ -84,12 +85,12 @@ func TestH1_EmptyTransactionsEnd(t *testing.T) {
 // short.
 func TestH1_MessagesKeepASession(t *testing.T) {
 	t.Parallel()
-	const soon = patience
-	w := open(t, func(w *world) { w.Timeouts.Login, w.Timeouts.Greeting = soon, soon })
+	const between = patience / 2
+	w := open(t, func(w *world) { w.Timeouts.Login, w.Timeouts.Greeting = between, soon })
 	c := w.greeted(configs.SMTP)
 	c.transact()
 	for range 8 {
-		time.Sleep(soon / 6) // the pace of the client: all messages take longer than the time for one
+		time.Sleep(between / 5) // the pace of the client: all messages take longer than the time for one
 		c.want("MAIL FROM:<a@example.org>", "250 .*")
 		c.want("RCPT TO:<b@example.com>", "250 .*")
 		c.want("DATA", "354 .*")

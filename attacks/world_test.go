@@ -29,6 +29,11 @@ const (
 // patience bounds each wait. It is far longer than a working proxy needs.
 const patience = 10 * time.Second
 
+// soon is the timeout of the proxy that a test waits for. It must expire while the
+// client sends nothing, or too little, and so may be shorter than the timeouts of
+// steps that must succeed.
+const soon = patience / 5
+
 // world is the proxy as internal/app runs it, with a listener for every
 // service, each in front of its own backend.
 type world struct {
