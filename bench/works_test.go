@@ -62,6 +62,7 @@ func TestOnlyTheSameWorkCounts(t *testing.T) {
 	}{
 		"the same":       {func(*load.Job, *load.Result) {}, true},
 		"another group":  {func(_ *load.Job, r *load.Result) { r.Group = "CurveP256" }, false},
+		"TLS 1.2, P-256": {func(j *load.Job, r *load.Result) { j.TLS12, r.Version, r.Group = true, "TLS 1.2", "CurveP256" }, true},
 		"TLS 1.2":        {func(_ *load.Job, r *load.Result) { r.Version = "TLS 1.2" }, false},
 		"resumed":        {func(j *load.Job, _ *load.Result) { j.Resume = true }, true},
 		"hardly resumed": {func(j *load.Job, r *load.Result) { j.Resume, r.Resumed = true, 50 }, false},

@@ -114,10 +114,14 @@ func offerOf(h clienthello.Hello) observe.Offer {
 // that fits the client. The given configuration is not written to: it belongs to
 // the caller, its ticket keys change, and other listeners may use it.
 func keepingOffers(config *tls.Config) *tls.Config {
+	faster := withoutX25519(config)
 	return &tls.Config{
 		MinVersion: config.MinVersion, MaxVersion: config.MaxVersion, CipherSuites: config.CipherSuites, CurvePreferences: config.CurvePreferences,
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			keepOffer(hello)
+			if faster != nil && prefersP256(hello, config) {
+				return tlspolicy.Fit(hello, faster), nil
+			}
 			return tlspolicy.Fit(hello, config), nil
 		},
 	}
