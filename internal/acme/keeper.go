@@ -67,6 +67,9 @@ type Options struct {
 	// further one, and the longest pause. Zero: a minute and an hour.
 	Retry, LongestRetry time.Duration
 
+	// Reorder is the pause after a certificate that clients refuse; zero: a day.
+	Reorder time.Duration
+
 	// Follow is the time between two looks at the shared state; zero: 3 seconds, or
 	// longer if there are many certificates.
 	Follow time.Duration
@@ -115,13 +118,20 @@ func New(o Options) (*Keeper, error) {
 	if o.Retry == 0 {
 		o.Retry, o.LongestRetry = retry, longestRetry
 	}
+	if o.Reorder == 0 {
+		o.Reorder = reorder
+	}
 	if o.Keys == nil {
 		o.Keys = DefaultKeys()
 	}
 	k := &Keeper{o: o, store: newStore(o), begun: time.Now()}
 	k.life, k.end = context.WithCancel(context.Background())
 	k.table = newTable(o.Certificates, o.Keys)
-	if err := k.table.read(k.life, k.store); err != nil {
+	err := k.table.read(k.life, k.store)
+	if err == nil {
+		err = k.table.readTrials(k.life, k.store)
+	}
+	if err != nil {
 		k.end()
 		return nil, err
 	}

@@ -83,6 +83,9 @@ func (k *Keeper) adopt(ctx context.Context, e *entry, c tls.Certificate) {
 	if own := k.table.get(e); own != nil && e.complete(own.Leaf) && !newer(c.Leaf, own.Leaf) {
 		return
 	}
+	if k.table.get(e) == nil {
+		k.table.setStored(e, k.store.fetch(ctx, e.name+trialSuffix)) // this instance has not seen the one before
+	}
 	k.o.Log.Info("certificate that another instance has got from the CA", "host", e.names[0], "key", string(e.kind), "expires", c.Leaf.NotAfter.UTC())
 	k.install(ctx, e, c)
 }
@@ -104,6 +107,7 @@ func (k *Keeper) offer(ctx context.Context, e *entry, c tls.Certificate) error {
 
 // install serves a certificate, and writes it to the folder. The caller holds installing.
 func (k *Keeper) install(ctx context.Context, e *entry, c tls.Certificate) {
+	k.try(e)
 	k.table.install(e, c)
 	k.save(ctx, e, c)
 	k.changed()

@@ -2,8 +2,10 @@ package acme
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/mholt/acmez/v3/acme"
@@ -30,9 +32,23 @@ func (k *Keeper) maintain(s *set) {
 		timer := time.NewTimer(min(max(time.Until(k.step(s)), 0), lookEvery))
 		select {
 		case <-timer.C:
+		case <-s.wake:
+			timer.Stop()
 		case <-k.life.Done():
 			timer.Stop()
 			return
+		}
+	}
+}
+
+// wake makes maintain look at the set of an entry again. It does not block.
+func (k *Keeper) wake(e *entry) {
+	for _, s := range k.table.sets {
+		if slices.Contains(s.entries, e) {
+			select {
+			case s.wake <- struct{}{}:
+			default:
+			}
 		}
 	}
 }
@@ -104,9 +120,8 @@ type renewal struct {
 }
 
 // due returns when to order an entry: at once if there is no certificate or it is not
-// for all names; when the CA asks for it; else at a time of our own choice. It is never
-// so soon after an order that a wrong answer of the CA would cause an endless loop. While
-// the clock of this machine is wrong, the time is that of the CA's clock.
+// for all names; after a pause if clients refuse it; when the CA asks for it; else at a
+// time of our own choice.
 func (k *Keeper) due(e *entry) time.Time {
 	c := k.table.get(e)
 	switch {
@@ -115,6 +130,17 @@ func (k *Keeper) due(e *entry) time.Time {
 	case c == nil || !e.hasNames(c.Leaf) || !e.kind.Fits(c.Leaf.PublicKey) && !k.waits(e):
 		return time.Time{}
 	}
+	due := k.regular(e, c)
+	if reorder := k.reorderOf(e, c.Leaf); !reorder.IsZero() {
+		return earlier(due, reorder)
+	}
+	return due
+}
+
+// regular returns when to renew a certificate that is good. It is never so soon after an
+// order that a wrong answer of the CA would cause an endless loop. While the clock of this
+// machine is wrong, the time is that of the CA's clock.
+func (k *Keeper) regular(e *entry, c *tls.Certificate) time.Time {
 	life := lifeOf(c.Leaf)
 	due := ownTime(c.Leaf)
 	if asked := k.asked(e, c.Leaf); !asked.IsZero() {

@@ -16,6 +16,10 @@ type Status struct {
 	Problem, Remedy string
 	Since, Retry    time.Time
 	Failures        int // in a row
+
+	// Refusals is the number of certificates in a row that clients would refuse. Problem,
+	// Remedy, Since and Retry are about these if no order has failed.
+	Refusals int
 }
 
 // Status describes all certificates that are ordered.
@@ -40,6 +44,7 @@ func (e *entry) status() Status {
 			s.Renewal = selected
 		}
 	}
+	e.trial.describe(&s, e)
 	return s
 }
 

@@ -22,7 +22,8 @@ type table struct {
 // set is a set of names that are in one certificate.
 type set struct {
 	names   []string
-	entries []*entry // one for each type of key
+	entries []*entry      // one for each type of key
+	wake    chan struct{} // an order may be due earlier
 }
 
 // entry is a certificate that is ordered, and what is known about its renewal.
@@ -40,6 +41,8 @@ type entry struct {
 	merged   []byte    // the shared entry that was merged last
 	away     time.Time // since when an order waits for the shared state; zero: it does not
 
+	trial *trial // nil: clients accept the certificate, or there is none
+
 	failed map[way]bool // challenges that have failed; only orders use it
 }
 
@@ -49,7 +52,7 @@ func newTable(sets [][]string, kinds []KeyType) *table {
 	t := &table{}
 	seen := map[string]int{}
 	for _, names := range sets {
-		s := &set{names: names}
+		s := &set{names: names, wake: make(chan struct{}, 1)}
 		name := names[0]
 		if seen[names[0]]++; seen[names[0]] > 1 {
 			name += "+" + strconv.Itoa(seen[names[0]])

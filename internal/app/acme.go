@@ -196,7 +196,7 @@ func (s *acmeManager) shown() (orders []page.Order, clockOffset time.Duration) {
 	for _, o := range s.keeper.Status() {
 		orders = append(orders, page.Order{
 			Names: o.Names, Key: string(o.Key), NotAfter: o.NotAfter, Renewal: o.Renewal,
-			Problem: o.Problem, Remedy: o.Remedy, Since: o.Since, Retry: o.Retry, Failures: o.Failures,
+			Problem: o.Problem, Remedy: o.Remedy, Since: o.Since, Retry: o.Retry, Failures: o.Failures, Refusals: o.Refusals,
 		})
 	}
 	return orders, s.keeper.ClockOffset()

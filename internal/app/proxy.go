@@ -146,6 +146,7 @@ func (p *Proxy) Start(stop context.Context) error {
 func (p *Proxy) Open(stop context.Context) error {
 	p.stop, p.cancel = context.WithCancel(stop)
 	g := p.now.Load()
+	p.served.prepare(g)
 	if err := p.open(g); err != nil {
 		p.cancel()
 		p.Abandon()

@@ -61,9 +61,22 @@ func TestH27_CertificateOfTheCAIsRefused(t *testing.T) {
 	w.checked(rejected)
 	wait.Until(t, "after a reload the refused certificate is served", func() bool { return w.leaf() == first })
 
+	w.restart()
+	if w.opened != first || w.leaf() != first {
+		t.Error("after a restart the refused certificate is served")
+	}
+	w.checked(rejected)
+	if orders, _ := w.now.Load().acme.shown(); orders[0].Refusals != 1 || !strings.Contains(orders[0].Problem, "trust") || !strings.Contains(orders[0].Remedy, "another certificate is ordered at") {
+		t.Errorf("%+v", orders)
+	}
+
 	ca.LeaveOutIntermediates(false)
 	w.configure(with(3))
 	w.Reload()
 	wait.Until(t, "the next good certificate is not used", func() bool { return served() == 3 })
 	w.checked(accepted)
+	w.restart()
+	if served() != 3 {
+		t.Error("after a restart another certificate than the accepted one is served")
+	}
 }

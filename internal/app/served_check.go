@@ -104,6 +104,7 @@ func (s *servedCheck) check(ctx context.Context, g *generation, addresses []net.
 	now := time.Now()
 	roots := s.roots(g)
 	s.reconsider(g, certs.Inspection{Roots: roots, Now: now})
+	s.recall(g, certs.Inspection{Roots: roots, Now: now})
 	var all []servedAt
 	for again := true; again && ctx.Err() == nil; {
 		all, again = nil, false
@@ -124,6 +125,7 @@ func (s *servedCheck) check(ctx context.Context, g *generation, addresses []net.
 		return true
 	}
 	s.remember(all)
+	s.judge(g.acme, all)
 	s.report(all, now)
 	return !slices.ContainsFunc(all, func(at servedAt) bool { return at.unreached != nil })
 }
@@ -183,8 +185,7 @@ func (s *servedCheck) reject(at servedAt, now time.Time) (changed bool) {
 			at.store.Reject(bad, instead)
 			r := rejection{cert: bad, instead: instead, name: seen.name, problem: seen.problem, failed: seen.failed}
 			s.rejected[at.key] = append(s.rejected[at.key], r)
-			s.log.Error("a new certificate is not used, because clients would refuse it; the one before it is served again",
-				"listener", at.service.String(), "certificate", certs.Facts(bad, now), "error", seen.problem, "served", certs.Facts(instead, now), "remedy", remedyRejected)
+			s.log.Error(notUsed, "listener", at.service.String(), "certificate", certs.Facts(bad, now), "error", seen.problem, "served", certs.Facts(instead, now), "remedy", remedyRejected)
 			changed = true
 		}
 	}

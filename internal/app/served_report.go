@@ -9,9 +9,12 @@ import (
 	"github.com/letterlock/letterlock/internal/observe/page"
 )
 
+// notUsed is logged for a rejected certificate.
+const notUsed = "a new certificate is not used, because clients would refuse it; the one before it is served again"
+
 // The remedies that the log and the status page name.
 const (
-	remedyRejected = "get a certificate that clients accept: it is used as soon as it is there; served_check: untrusted does not verify the chain"
+	remedyRejected = "get a certificate that clients accept: it is used as soon as it is there; for one from the CA another is ordered, see the orders; served_check: untrusted does not verify the chain"
 	remedyRefused  = "get a certificate that clients accept; served_check: untrusted does not verify the chain, for an authority of your own"
 	remedyFailed   = "compare the key of the certificate with the suites of the listener's policy: letterlock config check"
 )

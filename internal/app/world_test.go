@@ -30,8 +30,9 @@ type world struct {
 	log      *wait.Log
 	ca       *authority.CA
 	backends *demo.Server
-	socket   bool // serve the administrator's socket
-	trusted  bool // this machine trusts ca
+	socket   bool   // serve the administrator's socket
+	trusted  bool   // this machine trusts ca
+	opened   string // the first certificate when the sockets have opened, as DER
 }
 
 // newWorld starts the proxy in front of the demo's servers. The text is a
@@ -57,28 +58,49 @@ func newWorld(t *testing.T, text string, add ...func(*world)) *world {
 		more(w)
 	}
 	w.configure(text)
+	w.run()
+	t.Cleanup(w.endProxy)
+	return w
+}
+
+// run starts a proxy with the configuration in the folder.
+func (w *world) run() {
+	w.Helper()
 	file := filepath.Join(w.folder, "letterlock.yaml")
 	load := func() (*configs.Config, error) { return configs.Load(file) }
 	c, err := load()
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
-	w.Proxy, err = New(c, Options{Log: slog.New(slog.NewTextHandler(w.log, nil)), Source: Source{File: file, Load: load}, Admin: w.socket, StoreTime: time.Minute})
+	p, err := New(c, Options{Log: slog.New(slog.NewTextHandler(w.log, nil)), Source: Source{File: file, Load: load}, Admin: w.socket, StoreTime: time.Minute})
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
+	w.Proxy = p
 	if w.trusted {
 		w.Proxy.served.system = func() (*x509.CertPool, error) { return w.ca.Pool, nil }
 	}
-	if err := w.Start(context.Background()); err != nil {
-		t.Fatal(err)
+	if err := w.Open(context.Background()); err != nil {
+		w.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		w.Shutdown(ctx)
-	})
-	return w
+	for _, store := range w.now.Load().stores {
+		w.opened = string(store.Certificates()[0].Leaf.Raw)
+	}
+	w.Serve()
+}
+
+// endProxy closes all sessions and ends the proxy.
+func (w *world) endProxy() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	w.Shutdown(ctx)
+}
+
+// restart ends the proxy, and starts another one with the same folder.
+func (w *world) restart() {
+	w.Helper()
+	w.endProxy()
+	w.run()
 }
 
 // selfSigned is the self-signed pair of all worlds: an RSA key takes up to a second.

@@ -14,13 +14,14 @@ type Order struct {
 	NotAfter time.Time `json:"not_after,omitzero"` // zero before the first certificate
 	Renewal  time.Time `json:"renewal,omitzero"`   // when it will be renewed
 
-	// Problem is why the last order failed, Remedy what to do about it, Since when the
+	// Problem is why the last order failed, or why clients would refuse the certificate, Remedy what to do about it, Since when the
 	// first order failed, Retry when the next one begins.
 	Problem  string    `json:"problem,omitempty"`
 	Remedy   string    `json:"remedy,omitempty"`
 	Since    time.Time `json:"since,omitzero"`
 	Retry    time.Time `json:"retry,omitzero"`
-	Failures int       `json:"failures"` // in a row
+	Failures int       `json:"failures"`           // in a row
+	Refusals int       `json:"refusals,omitempty"` // of certificates in a row that clients would refuse
 }
 
 var (

@@ -14,10 +14,11 @@ func TestOrdersThatFail(t *testing.T) {
 		{Names: []string{"good.example"}, Key: "p256", NotAfter: at.Add(time.Hour), Renewal: at},
 		{Names: []string{"bad.example", "b.example"}, Key: "p256", Problem: "CAA forbids <it>", Remedy: "add the CA", Since: at, Retry: at, Failures: 3},
 		{Names: []string{"bad.example"}, Key: "p256"},
+		{Names: []string{"refused.example"}, Key: "rsa2048", NotAfter: at, Problem: "clients would refuse it", Remedy: "another one is ordered", Since: at, Retry: at, Refusals: 2},
 	}
 	handler := New(Options{Orders: func() ([]Order, time.Duration) { return orders, -time.Minute }}).Handler()
 	page, metrics := get(t, handler, "/"), get(t, handler, "/metrics")
-	for _, want := range []string{"bad.example", "CAA forbids &lt;it&gt;", "add the CA", "2027-03-01 00:00:00 UTC"} {
+	for _, want := range []string{"bad.example", "CAA forbids &lt;it&gt;", "add the CA", "3 orders failed since", "2 certificates were refused since", "2027-03-01 00:00:00 UTC"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %q", want)
 		}

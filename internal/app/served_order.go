@@ -1,0 +1,100 @@
+package app
+
+import (
+	"crypto/tls"
+	"slices"
+	"time"
+
+	"github.com/letterlock/letterlock/internal/acme"
+	"github.com/letterlock/letterlock/internal/certs"
+)
+
+// prepare puts the accepted certificates of an earlier process back, where a new one is
+// stored that clients would refuse. This needs no handshake, so that no client receives
+// the refused one after a start.
+func (s *servedCheck) prepare(g *generation) {
+	if g.config.ServedCheck == "off" {
+		return
+	}
+	s.checking.Lock()
+	defer s.checking.Unlock()
+	s.recall(g, certs.Inspection{Roots: s.roots(g), Now: time.Now()})
+}
+
+// recall adds the accepted certificates that the ACME keeper has stored to those that
+// check knows, and puts them back.
+func (s *servedCheck) recall(g *generation, in certs.Inspection) {
+	for key, store := range g.stores {
+		for _, c := range g.acme.substitutes(store) {
+			if !slices.ContainsFunc(s.accepted[key], func(have tls.Certificate) bool { return sameLeaf(have, c.Previous) }) {
+				s.accepted[key] = append(slices.Clip(s.accepted[key]), c.Previous)
+			}
+			s.putBack(key, store, c, in)
+		}
+	}
+}
+
+// putBack serves the certificate before one that clients would refuse.
+func (s *servedCheck) putBack(key string, store *certs.Store, c acme.Substitute, in certs.Inspection) {
+	for _, name := range servedNames("", []tls.Certificate{c.Present}) {
+		problem := in.Refusal(c.Present, name)
+		if problem == "" || in.Refusal(c.Previous, name) != "" || !serves(store, c.Present) || serves(store, c.Previous) {
+			continue
+		}
+		store.Reject(c.Present, c.Previous)
+		s.rejected[key] = append(s.rejected[key], rejection{cert: c.Present, instead: c.Previous, name: name, problem: problem})
+		s.log.Error(notUsed, "certificate", certs.Facts(c.Present, in.Now), "error", problem, "served", certs.Facts(c.Previous, in.Now), "remedy", remedyRejected)
+	}
+}
+
+// substitutes lists the certificates of a store that clients have not accepted yet, and
+// those before them. With new keys at renewals the latter must not be served.
+func (s *acmeManager) substitutes(store *certs.Store) []acme.Substitute {
+	if s == nil || s.rollover != nil {
+		return nil
+	}
+	s.mu.Lock()
+	client, ok := s.clients[store]
+	s.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	return s.keeper.Substitutes(client.hosts)
+}
+
+// judge tells the ACME keeper which certificates clients accept and which they refuse, so
+// that it orders others. A failed handshake is no reason for an order: the policy of the
+// listener and the key do not fit.
+func (s *servedCheck) judge(m *acmeManager, all []servedAt) {
+	if m == nil {
+		return
+	}
+	var good []seenCertificate
+	bad := map[string]bool{}
+	refuse := func(c tls.Certificate, problem string) {
+		bad[string(c.Leaf.Raw)] = true
+		m.keeper.Refused(c.Leaf, problem)
+	}
+	for _, rejections := range s.rejected {
+		for _, r := range rejections {
+			if !r.failed {
+				refuse(r.cert, r.problem)
+			}
+		}
+	}
+	for _, at := range all {
+		for _, seen := range at.seen {
+			if seen.problem == "" {
+				good = append(good, seen)
+			} else if !seen.failed {
+				refuse(seen.cert, seen.problem)
+			}
+		}
+	}
+	for _, seen := range good {
+		if !bad[string(seen.cert.Leaf.Raw)] {
+			bad[string(seen.cert.Leaf.Raw)] = true // once is enough
+			m.keeper.Accepted(seen.cert.Leaf)
+		}
+	}
+}
