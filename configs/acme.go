@@ -72,12 +72,12 @@ type ACMEDNS struct {
 	// How records are set:
 	//   rfc2136     by DNS UPDATE with a TSIG key (BIND, Knot, PowerDNS, ...)
 	//   exec        by a program of yours
-	//   cloudflare, desec, hetzner, ovh, powerdns
+	//   cloudflare, desec, hetzner, ovh, powerdns, route53
 	//               by the API of the DNS host, or of the PowerDNS server
 	//   persist     not at all: by dns-persist-01, with one record for each
 	//               name that you set once. The log and the status page have
 	//               the record. Few CAs know it yet.
-	Method string `yaml:"method" required:"true" words:"rfc2136 exec cloudflare desec hetzner ovh powerdns persist" example:"rfc2136"`
+	Method string `yaml:"method" required:"true" words:"rfc2136 exec cloudflare desec hetzner ovh powerdns route53 persist" example:"rfc2136"`
 
 	// rfc2136: host:port of the primary server; powerdns: the URL of the API;
 	// ovh: the region, such as ovh-eu. Default: none; ovh-eu for ovh.
@@ -85,7 +85,8 @@ type ACMEDNS struct {
 
 	// A file with the secret. rfc2136: the TSIG key as tsig-keygen writes it,
 	// or hmac-sha256:NAME:SECRET; ovh: lines with application_key=,
-	// application_secret= and consumer_key=; else the token of the API.
+	// application_secret= and consumer_key=; route53: lines with access_key_id=,
+	// secret_access_key= and perhaps session_token=; else the token of the API.
 	// Default: none.
 	Credentials string `yaml:"credentials" example:"/etc/letterlock/dns.key"`
 

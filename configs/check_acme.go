@@ -83,7 +83,7 @@ func checkACMEDNS(d *ACMEDNS, m Machine, at report) {
 		remedy string
 	}{
 		{"server", d.Server != "", []string{"rfc2136", "powerdns"}, []string{"ovh"}, "write server: the primary server as host:port, or the URL of PowerDNS"},
-		{"credentials", d.Credentials != "", []string{"rfc2136", "cloudflare", "desec", "hetzner", "ovh", "powerdns"}, nil, "write credentials: a file with the key or the token"},
+		{"credentials", d.Credentials != "", []string{"rfc2136", "cloudflare", "desec", "hetzner", "ovh", "powerdns", "route53"}, nil, "write credentials: a file with the key or the token"},
 		{"command", len(d.Command) > 0, []string{"exec"}, nil, "write command: [/path/of/the/program]"},
 	} {
 		switch needed := slices.Contains(k.needed, d.Method); {

@@ -22,6 +22,7 @@ const (
 	Hetzner    = "hetzner"
 	OVH        = "ovh"
 	PowerDNS   = "powerdns"
+	Route53    = "route53"
 )
 
 // Options select and configure a Provider.
@@ -33,7 +34,7 @@ type Options struct {
 	Server string
 
 	// Secret is the text of the file with the credentials: a TSIG key for RFC2136 (see
-	// parseTSIG), four lines for OVH (see parseOVH), else a token.
+	// parseTSIG), lines for OVH and Route 53 (see parseOVH and parseRoute53), else a token.
 	Secret string
 
 	Command []string // for Exec: the program and its first arguments
@@ -44,7 +45,7 @@ var errMethod = errors.New("unknown method of changing DNS")
 // NewProvider returns the Provider that the options select.
 func NewProvider(o Options) (Provider, error) {
 	token := strings.TrimSpace(o.Secret)
-	if o.Method != Exec && token == "" || strings.ContainsAny(token, "\r\n") && o.Method != RFC2136 && o.Method != OVH {
+	if o.Method != Exec && token == "" || strings.ContainsAny(token, "\r\n") && o.Method != RFC2136 && o.Method != OVH && o.Method != Route53 {
 		return nil, errToken
 	}
 	switch o.Method {
@@ -64,6 +65,8 @@ func NewProvider(o Options) (Provider, error) {
 		return &hetzner.Provider{APIToken: token}, nil
 	case OVH:
 		return parseOVH(o.Server, o.Secret)
+	case Route53:
+		return parseRoute53(o.Secret)
 	case PowerDNS:
 		return &powerDNS{url: strings.TrimRight(o.Server, "/"), key: token, client: &http.Client{Timeout: apiTimeout}}, nil
 	}
@@ -81,12 +84,7 @@ var (
 
 // parseOVH reads the three keys of an application from lines of the form name=value.
 func parseOVH(endpoint, text string) (Provider, error) {
-	values := map[string]string{}
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(line, "="); ok {
-			values[strings.TrimSpace(name)] = strings.TrimSpace(value)
-		}
-	}
+	values := assignments(text)
 	p := &ovh.Provider{
 		Endpoint: endpoint, ApplicationKey: values["application_key"],
 		ApplicationSecret: values["application_secret"], ConsumerKey: values["consumer_key"],
@@ -98,4 +96,15 @@ func parseOVH(endpoint, text string) (Provider, error) {
 		return nil, errOVH
 	}
 	return p, nil
+}
+
+// assignments reads lines of the form name=value.
+func assignments(text string) map[string]string {
+	values := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			values[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		}
+	}
+	return values
 }

@@ -199,6 +199,7 @@ func TestNewProvider(t *testing.T) {
 		"desec":      {Method: DeSEC, Secret: "token"},
 		"hetzner":    {Method: Hetzner, Secret: "token"},
 		"ovh":        {Method: OVH, Secret: "application_key = a\napplication_secret=b\nconsumer_key=c\n"},
+		"route53":    {Method: Route53, Secret: "access_key_id=a\nsecret_access_key=b\n"},
 		"powerdns":   {Method: PowerDNS, Server: "http://127.0.0.1:8081", Secret: "token"},
 	} {
 		if _, err := NewProvider(o); err != nil {
@@ -212,7 +213,7 @@ func TestNewProvider(t *testing.T) {
 			t.Errorf("%s accepts another file", name)
 		}
 	}
-	if _, err := NewProvider(Options{Method: "route53", Secret: "x"}); err == nil {
+	if _, err := NewProvider(Options{Method: "unknown", Secret: "x"}); err == nil {
 		t.Error("an unknown method")
 	}
 }
