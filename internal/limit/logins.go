@@ -225,9 +225,12 @@ func (l *Logins) keys(client netip.Addr, user string) (ofClient, ofUser, ofPair 
 // keySize is the length of the key of the hash, in bytes.
 const keySize = 32
 
+// usualText is enough for the text of a hash with a usual name, in bytes.
+const usualText = 128
+
 // hash hashes an address, which has 16 bytes or none, and a user.
 func (l *Logins) hash(kind byte, address []byte, user string) uint64 {
-	text := make([]byte, 0, keySize+1+len(address)+len(user))
+	text := make([]byte, 0, usualText) // on the stack
 	text = append(append(append(append(text, l.key[:]...), kind), address...), user...)
 	sum := sha256.Sum256(text)
 	return binary.BigEndian.Uint64(sum[:])
