@@ -63,8 +63,8 @@ func (ses *session) open(p *upstream.Pool, m *upstream.Member, deadline time.Tim
 	back := upstream.NewConn(ses.talk.ctx, timeouts, conn, m.TLS(), deadline)
 	ses.tapBackend(back)
 	ses.setSocket(conn)
-	closePrevious := ses.setBackend(back, p.AddSession(m))
-	defer closePrevious()
+	previous := ses.setBackend(back, p.AddSession(m))
+	defer previous.close()
 	if err := p.StartImplicitTLS(back); err != nil {
 		return err
 	}
@@ -84,27 +84,35 @@ func (ses *session) stepEnd() time.Time {
 
 // setBackend makes a connection the session's backend, so that whatever stops the
 // session closes it too. leavePool is called when the session leaves the backend.
-// closePrevious closes the previous backend, once the gate has said goodbye there.
-func (ses *session) setBackend(back *wire.Conn, leavePool func()) (closePrevious func()) {
+// The caller closes the previous backend, once the gate has said goodbye there.
+func (ses *session) setBackend(back *wire.Conn, leavePool func()) (previous leftBackend) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
-	previous, leavePrevious := ses.back, ses.leavePool
+	previous = leftBackend{ses.back, ses.leavePool}
 	ses.back, ses.leavePool = back, leavePool
 	if back != nil && ses.talk != nil && ses.talk.ctx.Err() != nil {
 		back.Abort() // the session was stopped before this connection was known
 	}
-	return func() {
-		if previous != nil {
-			previous.Abort()
-		}
-		if leavePrevious != nil {
-			leavePrevious()
-		}
+	return previous
+}
+
+// leftBackend is a backend that a session had before. The zero value is none.
+type leftBackend struct {
+	conn      *wire.Conn
+	leavePool func()
+}
+
+func (b leftBackend) close() {
+	if b.conn != nil {
+		b.conn.Abort()
+	}
+	if b.leavePool != nil {
+		b.leavePool()
 	}
 }
 
 // leaveBackend closes the session's backend, if it has one.
-func (ses *session) leaveBackend() { ses.setBackend(nil, nil)() }
+func (ses *session) leaveBackend() { ses.setBackend(nil, nil).close() }
 
 // backend returns the timeouts of the backend's side.
 func (t Timeouts) backend() upstream.Timeouts {

@@ -42,7 +42,7 @@ func (n *nextHops) Connect(ctx context.Context, address string, config *tls.Conf
 	deadline, _ := ctx.Deadline()
 	back := upstream.NewConn(ses.talk.ctx, ses.rules().Timeouts.backend(), conn, config, deadline)
 	ses.tapBackend(back)
-	ses.setBackend(back, func() {})()
+	ses.setBackend(back, func() {}).close()
 	return back, nil
 }
 
@@ -78,6 +78,6 @@ func (n *nextHops) Adopt(ctx context.Context, address string, back *wire.Conn) b
 	}
 	back.Deadline(deadline)
 	ses.tapBackend(back)
-	ses.setBackend(back, func() {})()
+	ses.setBackend(back, func() {}).close()
 	return true
 }

@@ -45,7 +45,7 @@ listeners:
 		implicit bool
 		steps    []exchange
 		most     float64
-	}{{"imaps", true, imapSessionSteps, 185 + raceAllocations}, {"submission", false, submissionSteps, 222 + raceAllocations}} {
+	}{{"imaps", true, imapSessionSteps, 174 + raceAllocations}, {"submission", false, submissionSteps, 211 + raceAllocations}} {
 		t.Run(test.name, func(t *testing.T) {
 			bare := loopback.Listen(t)
 			loopback.Serve(bare, func(conn net.Conn) { answerAll(conn, cert, test.implicit, test.steps) })
