@@ -119,7 +119,12 @@ func (u *upgradable) ownProgram() []byte {
 // install replaces the program as a package does: by a new file with the same name.
 func (u *upgradable) install(program []byte) {
 	u.Helper()
-	if err := os.WriteFile(u.program+".new", program, 0o755); err != nil {
+	// A child of a parallel test that is forked meanwhile would hold the file open for
+	// writing until its exec, and the program could not be started (ETXTBSY).
+	syscall.ForkLock.RLock()
+	err := os.WriteFile(u.program+".new", program, 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		u.Fatal(err)
 	}
 	if err := os.Rename(u.program+".new", u.program); err != nil {
