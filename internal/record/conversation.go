@@ -25,7 +25,7 @@ type Conversation struct {
 	mu      sync.Mutex
 	about   about
 	steps   []step
-	held    []step // sent to the backend while the client's chunk is read; see add
+	held    []step // sent to the backend while the client's chunk or text is read; see add
 	streams [ToBackend + 1]*stream
 	secrets secrets
 
@@ -139,10 +139,10 @@ func (c *Conversation) Backend() {
 	}
 }
 
-// add adds a step. A gate passes a part of a chunk on before it reports that it has
-// read it; the dialog has it in the order of cause and effect.
+// add adds a step. A gate passes a part of a chunk or a text on before the client's
+// part has a step; the dialog has it in the order of cause and effect.
 func (c *Conversation) add(st step) {
-	if client := c.streams[FromClient]; client.x.literals[commands].left > 0 && !client.x.literals[commands].rest && strings.HasPrefix(st.verb, "B") {
+	if c.streams[FromClient].partial() && strings.HasPrefix(st.verb, "B") {
 		c.held = append(c.held, st)
 		c.left -= len(st.text) + stepCost
 		return
@@ -154,7 +154,7 @@ func (c *Conversation) add(st step) {
 	c.release()
 }
 
-// release adds the steps that were held, unless a chunk is still being read.
+// release adds the steps that were held, unless a chunk or a text is still being read.
 func (c *Conversation) release() {
 	held := c.held
 	c.held = nil

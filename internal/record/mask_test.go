@@ -111,6 +111,20 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// The proxy may pass a part of a text on before the rest arrives. A replay sends the
+// text as a whole, and must not wait for that part before.
+func TestTextInPieces(t *testing.T) {
+	for name, pieces := range map[string]string{
+		"after a line": "C= Subject: x\nB< Received: from\nB< Subject: x\nC= more\\r\\n.\nB< more\\r\\n.",
+		"in a line":    "C= Subj|\nB< Received: from\\r\\nSubj|\nC= ect: x\\r\\nmore\\r\\n.\nB< ect: x\\r\\nmore\\r\\n.",
+	} {
+		dialog, _ := conversationOf(t, "smtp", "C> DATA\nB< DATA\nB> 354 go\nS> 354 go\n"+pieces, false).Dialog(Facts{})
+		if want := "C: [14 bytes]\nB~ Received:.*\nC: .\nB< [14 bytes]\nB< .\n"; !strings.Contains(dialog, want) {
+			t.Errorf("%s: no %q in\n%s", name, want, dialog)
+		}
+	}
+}
+
 // A conversation is bounded, however its bytes are spread.
 func TestConversationIsBounded(t *testing.T) {
 	for _, piece := range []string{"a SELECT x\r\n", strings.Repeat("x", 1000), "\x00", "a FETCH 1 BODY[] {999999999}\r\nx"} {

@@ -285,8 +285,14 @@ func (s *stream) finish() {
 
 // flush shows the masked lines that have no step yet.
 func (s *stream) flush() {
-	if s.hidden > 0 {
-		s.c.add(step{verb: s.verb, text: sized(s.hidden)})
-		s.hidden = 0
+	if n := s.hidden; n > 0 {
+		s.hidden = 0 // first, because add asks for partial
+		s.c.add(step{verb: s.verb, text: sized(n)})
 	}
+}
+
+// partial reports whether bytes of a chunk or a text have arrived that have no step yet.
+func (s *stream) partial() bool {
+	l := s.x.literals[commands]
+	return l.left > 0 && !l.rest || s.x.text && (s.hidden > 0 || len(s.line) > 0)
 }
