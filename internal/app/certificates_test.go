@@ -23,20 +23,15 @@ type fleet struct {
 	served []tls.Certificate
 }
 
-// fleetSize returns the number of pairs.
-func fleetSize() int {
-	if testing.Short() {
-		return 30
-	}
-	return 200
-}
+// fleetSize is the number of pairs.
+const fleetSize = 200
 
 func (*fleet) name(i int) string { return fmt.Sprintf("host%d.example.com", i) }
 
 // newFleet starts a listener with a certificate for each name.
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	f := &fleet{world: newWorld(t, imaps), served: make([]tls.Certificate, fleetSize())}
+	f := &fleet{world: newWorld(t, imaps), served: make([]tls.Certificate, fleetSize)}
 	text := "hostname: " + f.name(0) + "\ncertificates:\n"
 	for i := range f.served {
 		f.served[i] = f.ca.ECDSA(t, f.name(i))
@@ -151,6 +146,9 @@ func (f *fleet) fresh(ways ...string) bool {
 // replaced: each new one is served soon, an incomplete one not before it is
 // complete, and no handshake fails.
 func TestManyCertificatesAreReplacedUnderLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT RUN with -short: two hundred certificates are replaced under load")
+	}
 	t.Parallel()
 	f := newFleet(t)
 	clients := loopback.RunClients(t, 2, func() error {
