@@ -70,9 +70,9 @@ func (s *servedCheck) judge(m *acmeManager, all []servedAt) {
 		return
 	}
 	var good []seenCertificate
-	bad := map[string]bool{}
+	reported := map[string]bool{} // by certificate
 	refuse := func(c tls.Certificate, problem string) {
-		bad[string(c.Leaf.Raw)] = true
+		reported[string(c.Leaf.Raw)] = true
 		m.keeper.Refused(c.Leaf, problem)
 	}
 	for _, rejections := range s.rejected {
@@ -92,8 +92,8 @@ func (s *servedCheck) judge(m *acmeManager, all []servedAt) {
 		}
 	}
 	for _, seen := range good {
-		if !bad[string(seen.cert.Leaf.Raw)] {
-			bad[string(seen.cert.Leaf.Raw)] = true // once is enough
+		if !reported[string(seen.cert.Leaf.Raw)] {
+			reported[string(seen.cert.Leaf.Raw)] = true
 			m.keeper.Accepted(seen.cert.Leaf)
 		}
 	}
