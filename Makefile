@@ -21,7 +21,9 @@ build:
 
 # For use during work. With warm caches it takes twenty seconds, and about a
 # minute after a change of a package that the attacks run.
-check: lint short
+check: tools
+	@log=$$(mktemp); nice $(MAKE) --no-print-directory lint >"$$log" 2>&1 & lint=$$!; \
+	status=0; $(MAKE) --no-print-directory short || status=1; wait $$lint || status=1; cat "$$log"; rm -f "$$log"; exit $$status
 
 # All checks that must pass. It takes about ten minutes on two cores.
 test: servers lint vulncheck unit as-root e2e-and-fuzz
@@ -62,7 +64,7 @@ servers:
 # vet of go test is part of lint. short leaves out the load tests, and implicit
 # TLS but for IMAP in the attacks.
 short:
-	$(GO) test -short -vet=off -p $(PACKAGES) -parallel $(PARALLEL) -timeout 10m $(UNIT)
+	$(GO) test -short -vet=off -p $(PACKAGES) -parallel 32 -timeout 10m $(UNIT)
 
 unit:
 	$(GO) test -vet=off -p $(PACKAGES) -parallel $(PARALLEL) -timeout 30m $(UNIT)
