@@ -49,6 +49,30 @@ func (s *Server) accept(d *socket) {
 	}
 }
 
+// receive takes a slot for a connection and starts its session, or waits for the
+// first byte if the peer sends it. A load balancer's connection first names its
+// client in a PROXY header; a header of any other peer is not read.
+func (s *Server) receive(l *Listener, conn net.Conn) {
+	peer := addrPort(conn.RemoteAddr())
+	a := arrival{listener: l, conn: conn, origin: s.originOf(peer), at: time.Now()}
+	client, balanced := peer.Addr(), !a.origin.own && l.balances(peer.Addr())
+	if balanced {
+		client = netip.Addr{} // not known before the header
+	}
+	slot, full := a.origin.slots.Acquire(l.Service, client, a.at)
+	a.slot = slot
+	switch {
+	case slot == nil:
+		a.reject(peer, full)
+	case balanced || l.Implicit:
+		s.await(a, balanced)
+	default:
+		if ses := s.admit(&a, false); ses != nil {
+			slot.Start(func() { s.workers.Run(ses.run) }, ses.evict, ses.front.Received)
+		}
+	}
+}
+
 // admit makes the session of a connection that has a slot. It returns nil if the
 // server shuts down, unless the connection has waited for its first byte: then it was
 // accepted before that.
@@ -73,30 +97,6 @@ func (a *arrival) reject(client netip.AddrPort, full string) {
 		l.NewGate(&gate.Session{ID: newID(), Hostname: l.generation.Hostname}).Refuse(front.ForGate(), gate.Busy)
 	}
 	_ = a.conn.Close()
-}
-
-// receive takes a slot for a connection and starts its session, or waits for the
-// first byte if the peer sends it. A load balancer's connection first names its
-// client in a PROXY header; a header of any other peer is not read.
-func (s *Server) receive(l *Listener, conn net.Conn) {
-	peer := addrPort(conn.RemoteAddr())
-	a := arrival{listener: l, conn: conn, origin: s.originOf(peer), at: time.Now()}
-	client, balanced := peer.Addr(), !a.origin.own && l.balances(peer.Addr())
-	if balanced {
-		client = netip.Addr{} // not known before the header
-	}
-	slot, full := a.origin.slots.Acquire(l.Service, client, a.at)
-	a.slot = slot
-	switch {
-	case slot == nil:
-		a.reject(peer, full)
-	case balanced || l.Implicit:
-		s.await(a, balanced)
-	default:
-		if ses := s.admit(&a, false); ses != nil {
-			slot.Start(func() { s.workers.Run(ses.run) }, ses.evict, ses.front.Received)
-		}
-	}
 }
 
 // readHeader reads the PROXY header. It returns the connection of the client that the
