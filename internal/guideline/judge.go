@@ -104,6 +104,10 @@ func (j *judgement) judgeGroups(accepted []string) {
 		"switch them off (here: groups: ["+strings.Join(slices.Concat(more, j.groups), ", ")+"] in a policy of your own)", classical...)
 	j.find(scan.Note, Groups, j.groupRule, "hybrid groups that the guideline does not rate are accepted",
 		"none is needed: they contain a classical group, and resist quantum computers", hybrid...)
+	if known, _ := split(accepted, hybrids); len(known) == 0 && j.classicalUntil > 0 {
+		j.find(scan.Note, Groups, j.groupRule, fmt.Sprintf("no hybrid group is accepted, and the guideline recommends classical groups alone until the end of %d", j.classicalUntil),
+			"accept a hybrid group too (here: the policy strict, or base: strict and TLS 1.3 in a policy of your own)", accepted...)
+	}
 }
 
 func (j *judgement) judgeKey(k scan.Key) {

@@ -26,8 +26,9 @@ type Guideline struct {
 	suites, phasedOut []string // of TLS 1.2
 	suiteRule         string
 
-	groups    []string
-	groupRule string
+	groups         []string
+	classicalUntil int // the last year of groups that are not hybrid; 0: any
+	groupRule      string
 
 	leastRSA, goodRSA int // bits
 	curves            []string
@@ -75,12 +76,12 @@ var guidelines = []Guideline{
 		signatures: slices.Concat(pkcs1, pss, ecdsa, []string{"Ed25519"}), signatureRule: "sections 3.3.2 and 3.3.5",
 	},
 	{
-		Name: "bsi", Document: "BSI TR-02102-2 2025-01", About: "the recommendations of the German BSI, on which TR-03116-4 and, for mail, TR-03108-1 build",
+		Name: "bsi", Document: "BSI TR-02102-2 2026-01", About: "the recommendations of the German BSI, on which TR-03116-4 and, for mail, TR-03108-1 build",
 		Unseen:   "DNSSEC and DANE, which TR-03108-1 demands: letterlock tlsa, and level dane of the smarthost; the suites of TLS 1.3: Go's crypto/tls always accepts TLS_CHACHA20_POLY1305_SHA256, which is not listed; Encrypt-then-MAC, which it does not have",
 		versions: modernVersions, oldVersion: scan.Bad, versionRule: "TLS versions",
 		required: []required{{tlspolicy.VersionTLS13, scan.Weak}},
 		suites:   slices.Concat(aesGCM, cbcSHA2), suiteRule: "sections 3.3.1 and 3.4.4",
-		groups: []string{"P-256", "P-384", "P-521"}, groupRule: "sections 3.3.2 and 3.4.2",
+		groups: []string{"P-256", "P-384", "P-521"}, classicalUntil: 2031, groupRule: "sections 3.3.2 and 3.4.2",
 		leastRSA: 2000, goodRSA: 3000, curves: []string{"P-256", "P-384", "P-521"}, keyRule: "section 3.6.1",
 		signatures: slices.Concat(pss, ecdsa), oldSignatures: pkcs1, signatureRule: "section 3.4.3: PKCS #1 v1.5 until 2025",
 	},
