@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -153,7 +152,7 @@ func (p *route53) submit(ctx context.Context, zone string, batch changeBatch) er
 	}
 	id := strings.TrimPrefix(reply.ID, "/change/")
 	for wait := p.poll; reply.Status != "INSYNC"; wait = min(2*wait, route53Slow) {
-		if err := p.pause(ctx, wait); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return fmt.Errorf("change %s is not at all servers of Route 53: %w", id, err)
 		}
 		if err := p.request(ctx, http.MethodGet, "/2013-04-01/change/"+url.PathEscape(id), nil, nil, &reply); err != nil {
@@ -163,11 +162,10 @@ func (p *route53) submit(ctx context.Context, zone string, batch changeBatch) er
 	return nil
 }
 
-func (p *route53) pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+// pause waits, unless ctx ends first.
+func pause(ctx context.Context, d time.Duration) error {
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -227,7 +225,7 @@ func (p *route53) request(ctx context.Context, method, path string, query url.Va
 		if !errors.As(err, &refused) || !refused.busy() {
 			return err
 		}
-		if p.pause(ctx, wait) != nil {
+		if pause(ctx, wait) != nil {
 			return err
 		}
 	}
@@ -260,7 +258,6 @@ func (p *route53) once(ctx context.Context, method, path string, query url.Value
 	if err != nil {
 		return err
 	}
-	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
 	sum := sha256.Sum256(body)
 	// Route 53 has one endpoint, whose region is us-east-1.
 	if err := v4.NewSigner().SignHTTP(ctx, p.credentials, r, hex.EncodeToString(sum[:]), "route53", "us-east-1", time.Now()); err != nil {

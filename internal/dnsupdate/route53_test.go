@@ -1,6 +1,9 @@
 package dnsupdate
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -12,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/libdns/libdns"
 )
 
@@ -28,9 +33,7 @@ type route53API struct {
 
 func (a *route53API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	if auth := r.Header.Get("Authorization"); !strings.HasPrefix(auth, "AWS4-HMAC-SHA256 Credential=AKID/") || !strings.Contains(auth, "/us-east-1/route53/aws4_request, SignedHeaders=") || r.Header.Get("X-Amz-Security-Token") != "session" {
-		a.Errorf("the request is signed with %q", auth)
-	}
+	a.verify(r, body)
 	if len(a.refuse) > 0 {
 		code := a.refuse[0]
 		a.refuse = a.refuse[1:]
@@ -56,6 +59,24 @@ func (a *route53API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `<GetChangeResponse><ChangeInfo><Id>/change/C1</Id><Status>%s</Status></ChangeInfo></GetChangeResponse>`, status)
 	default:
 		http.NotFound(w, r)
+	}
+}
+
+// verify signs a request again, in the form in which it has arrived, and compares the
+// signatures.
+func (a *route53API) verify(r *http.Request, body []byte) {
+	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+	if err != nil {
+		a.Error(err)
+	}
+	again := httptest.NewRequestWithContext(a.Context(), r.Method, "http://"+r.Host+r.URL.RequestURI(), bytes.NewReader(body))
+	sum := sha256.Sum256(body)
+	key := aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "very/secret", SessionToken: "session"}
+	if err := v4.NewSigner().SignHTTP(a.Context(), key, again, hex.EncodeToString(sum[:]), "route53", "us-east-1", at); err != nil {
+		a.Error(err)
+	}
+	if signed, want := r.Header.Get("Authorization"), again.Header.Get("Authorization"); signed != want {
+		a.Errorf("the request is signed with %q, not %q", signed, want)
 	}
 }
 
