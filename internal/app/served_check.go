@@ -182,14 +182,20 @@ func (s *servedCheck) reject(at servedAt, now time.Time) (changed bool) {
 			if !ok || !serves(at.store, bad) {
 				continue
 			}
-			at.store.Reject(bad, instead)
 			r := rejection{cert: bad, instead: instead, name: seen.name, problem: seen.problem, failed: seen.failed}
-			s.rejected[at.key] = append(s.rejected[at.key], r)
-			s.log.Error(notUsed, "listener", at.service.String(), "certificate", certs.Facts(bad, now), "error", seen.problem, "served", certs.Facts(instead, now), "remedy", remedyRejected)
+			s.putBack(at.key, at.store, r, now, "listener", at.service.String())
 			changed = true
 		}
 	}
 	return changed
+}
+
+// putBack serves an accepted certificate in the place of one that clients would refuse.
+func (s *servedCheck) putBack(key string, store *certs.Store, r rejection, now time.Time, where ...any) {
+	store.Reject(r.cert, r.instead)
+	s.rejected[key] = append(s.rejected[key], r)
+	s.log.Error("a new certificate is not used, because clients would refuse it; the one before it is served again",
+		append(where, "certificate", certs.Facts(r.cert, now), "error", r.problem, "served", certs.Facts(r.instead, now), "remedy", remedyRejected)...)
 }
 
 // remember keeps the certificates that clients accept, for the next check. Where no

@@ -29,21 +29,19 @@ func (s *servedCheck) recall(g *generation, in certs.Inspection) {
 			if !slices.ContainsFunc(s.accepted[key], func(have tls.Certificate) bool { return sameLeaf(have, c.Previous) }) {
 				s.accepted[key] = append(slices.Clip(s.accepted[key]), c.Previous)
 			}
-			s.putBack(key, store, c, in)
+			s.replace(key, store, c, in)
 		}
 	}
 }
 
-// putBack serves the certificate before one that clients would refuse.
-func (s *servedCheck) putBack(key string, store *certs.Store, c acme.Substitute, in certs.Inspection) {
+// replace puts the certificate before a new one back if clients would refuse the new one.
+func (s *servedCheck) replace(key string, store *certs.Store, c acme.Substitute, in certs.Inspection) {
 	for _, name := range servedNames("", []tls.Certificate{c.Present}) {
 		problem := in.Refusal(c.Present, name)
 		if problem == "" || in.Refusal(c.Previous, name) != "" || !serves(store, c.Present) || serves(store, c.Previous) {
 			continue
 		}
-		store.Reject(c.Present, c.Previous)
-		s.rejected[key] = append(s.rejected[key], rejection{cert: c.Present, instead: c.Previous, name: name, problem: problem})
-		s.log.Error(notUsed, "certificate", certs.Facts(c.Present, in.Now), "error", problem, "served", certs.Facts(c.Previous, in.Now), "remedy", remedyRejected)
+		s.putBack(key, store, rejection{cert: c.Present, instead: c.Previous, name: name, problem: problem}, in.Now)
 	}
 }
 

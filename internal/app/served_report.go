@@ -9,9 +9,6 @@ import (
 	"github.com/letterlock/letterlock/internal/observe/page"
 )
 
-// notUsed is logged for a rejected certificate.
-const notUsed = "a new certificate is not used, because clients would refuse it; the one before it is served again"
-
 // The remedies that the log and the status page name.
 const (
 	remedyRejected = "get a certificate that clients accept: it is used as soon as it is there; for one from the CA another is ordered, see the orders; served_check: untrusted does not verify the chain"
