@@ -96,7 +96,7 @@ func (ses *session) setBackend(back *wire.Conn, leavePool func()) (previous left
 	return previous
 }
 
-// leftBackend is a backend that a session had before. The zero value is none.
+// leftBackend is a backend that a session had before. The zero value closes nothing.
 type leftBackend struct {
 	conn      *wire.Conn
 	leavePool func()

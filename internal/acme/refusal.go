@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -43,21 +44,13 @@ func (k *Keeper) Substitutes(hosts []string) (all []Substitute) {
 			if e.trial == nil || e.cert == nil {
 				continue
 			}
-			if previous := parsePair([]byte(e.trial.Previous)); previous != nil && contains(present, e.cert.Leaf) {
+			served := slices.ContainsFunc(present, func(c tls.Certificate) bool { return c.Leaf.Equal(e.cert.Leaf) })
+			if previous := parsePair([]byte(e.trial.Previous)); previous != nil && served {
 				all = append(all, Substitute{*e.cert, *previous})
 			}
 		}
 	}
 	return all
-}
-
-func contains(all []tls.Certificate, leaf *x509.Certificate) bool {
-	for _, c := range all {
-		if c.Leaf.Equal(leaf) {
-			return true
-		}
-	}
-	return false
 }
 
 // Accepted records that clients accept a certificate. The one before it is forgotten.

@@ -41,7 +41,7 @@ type entry struct {
 	merged   []byte    // the shared entry that was merged last
 	away     time.Time // since when an order waits for the shared state; zero: it does not
 
-	trial *trial // nil: clients accept the certificate, or there is none
+	trial *trial // of the present certificate; nil: clients have accepted it
 
 	failed map[way]bool // challenges that have failed; only orders use it
 }

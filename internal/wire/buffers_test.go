@@ -82,8 +82,8 @@ func (r *bulkReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Whatever the sizes of records and the pieces in which they arrive, nothing that was
-// read ahead is left, and the large buffer is free again.
+// ReadAll uses all bytes that it has read ahead, for records of any size that arrive in
+// any pieces. The large buffer is free afterwards.
 func TestReadAllUsesWhatItReadAhead(t *testing.T) {
 	random := rand.New(rand.NewPCG(4, 2))
 	for range 20 {
