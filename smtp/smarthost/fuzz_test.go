@@ -213,10 +213,11 @@ func FuzzHeldText(f *testing.F) {
 	for _, text := range []string{
 		"TLS-Required: No\r\n\r\nhello", "Subject: x\r\nTLS-Required:\r\n no\r\n\r\n", "Subject: x\r\n\r\nTLS-Required: No", "tls-required: No", "x\nTLS-Required: No\r\n",
 		"TLS-Required: No\r\nTLS-Required: No\r\n", ".TLS-Required: No", "\x00TLS-Required: No\r\n", "",
+		"TLS-Required: No\v", "TLS-Required:\u00a0No", "TLS-Required: No\u0085", "TL\u017f-Required: No",
 	} {
 		f.Add(text)
 	}
-	field := regexp.MustCompile(`(?i)(?:^|\n)tls-required[ \t]*:\s*no\s*(?:\r\n|$)`)
+	field := regexp.MustCompile(`(?:^|\n)[Tt][Ll][Ss]-[Rr][Ee][Qq][Uu][Ii][Rr][Ee][Dd][ \t]*:[ \t\r\n]*[Nn][Oo][ \t\r\n]*(?:\r\n|$)`)
 	f.Fuzz(func(t *testing.T, text string) {
 		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r", ""), "\n.", "\n") + "\n"
 		text = strings.ReplaceAll(strings.TrimPrefix(text, "."), "\n", "\r\n")

@@ -111,13 +111,15 @@ func (g *Gate) relax(ended bool) (refusal string, err error) {
 }
 
 // tlsNotRequired reports whether a header has the field TLS-Required: No. The field must
-// not occur twice (RFC 8689 §5), and has no effect then.
+// not occur twice (RFC 8689 §5), and has no effect then. Only spaces, tabs and line ends
+// surround the value: a vertical tab or a character that Unicode calls a space or another
+// form of a letter makes it another value, because other servers read it so.
 func tlsNotRequired(fields string) bool {
 	found, no := 0, false
 	for _, field := range splitFields(fields) {
-		if name, value, ok := strings.Cut(field, ":"); ok && strings.EqualFold(strings.TrimRight(name, " \t"), "TLS-Required") {
+		if name, value, ok := strings.Cut(field, ":"); ok && strings.ToLower(strings.TrimRight(name, " \t")) == "tls-required" {
 			found++
-			no = strings.EqualFold(strings.TrimSpace(value), "No")
+			no = strings.ToLower(strings.Trim(value, " \t\r\n")) == "no"
 		}
 	}
 	return found == 1 && no

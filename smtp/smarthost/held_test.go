@@ -106,7 +106,7 @@ func TestH25_OtherFields(t *testing.T) {
 	for _, text := range []string{
 		"\r\n" + relaxed, "Subject: x\r\n\r\n" + relaxed, "no header\r\n" + relaxed, "", "Subject: TLS-Required: No\r\n\r\n",
 		"TLS-Required: Yes\r\n\r\n", "TLS-Required:\r\n\r\n", "TLS-Required: No, really\r\n\r\n", "X-TLS-Required: No\r\n\r\n",
-		relaxed + relaxed + "\r\n", relaxed + "TLS-Required: yes\r\n\r\n", "Subject: a\r\n " + relaxed + "\r\n",
+		"TLS-Required: No\v\r\n\r\n", "TLS-Required:\u00a0No\r\n\r\n", "TL\u017f-Required: No\r\n\r\n", relaxed + relaxed + "\r\n", relaxed + "TLS-Required: yes\r\n\r\n", "Subject: a\r\n " + relaxed + "\r\n",
 		strings.Repeat("X-Long: header\r\n", 10_000) + relaxed + "\r\n",
 	} {
 		c.deliver(text, "451 4.7.5 Host mx1.example.net is not among")
