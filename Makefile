@@ -72,7 +72,7 @@ unit:
 # The test that needs root, and tests of the files in the packages with the
 # programs that read them.
 as-root: servers
-	$(GO) test -run '^TestRootBecomesTheUser$$' -exec $(CURDIR)/e2e/as-root ./cmd/letterlock
+	$(GO) test -run '^(TestRootBecomesTheUser|TestRaise|TestAdministratorsSlack)$$' -exec $(CURDIR)/e2e/as-root ./cmd/letterlock ./internal/timerslack
 	packaging/check
 
 unit-race:

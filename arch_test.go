@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"internal/sockopt":     {},
 	"internal/spool":       {"internal/gate"},
 	"internal/procs":       {},
+	"internal/timerslack":  {},
 	"internal/watch":       {},
 	"internal/web":         {"internal/limit"},
 	"internal/autoconfig":  {"internal/idn", "internal/limit"},

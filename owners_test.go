@@ -25,6 +25,7 @@ var owners = map[string]string{
 	"internal/observe/loghandler newQueue": "Handler.Close, unless the writer hangs: then the process",
 	"internal/web Server.Serve":            "Server.Close or Server.Shutdown close the listener, which ends the goroutine, and wait",
 	"internal/procs Follow":                "the function that it returns cancels it and waits",
+	"internal/timerslack restore":          "the function itself, which waits until each goroutine has a thread",
 	"internal/workers Pool.Run":            "the function that it runs; a waiting worker by Pool.Stop",
 	"internal/parking New":                 "Poller.Close wakes it for the last time",
 	"internal/sockopt Listen":              "it only returns the configuration that Listener.openSocket listens with",

@@ -7,6 +7,8 @@ import (
 	"flag"
 	"os"
 	"slices"
+
+	"github.com/letterlock/letterlock/internal/timerslack"
 )
 
 // subcommand is a command of the program. helps describes each.
@@ -46,7 +48,12 @@ func subcommands() []subcommand {
 	}
 }
 
-func main() { os.Exit(run(os.Args[1:], standardUI())) }
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		timerslack.Raise()
+	}
+	os.Exit(run(os.Args[1:], standardUI()))
+}
 
 // standardUI returns the ui of the process's standard streams. It asks questions
 // only if standard input is a terminal.
