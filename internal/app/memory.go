@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -34,4 +35,21 @@ func trimMemory(ctx context.Context, parked func() int64) {
 			debug.FreeOSMemory()
 		}
 	}
+}
+
+// heapReserve is the size of the memory that ReserveHeap keeps, in bytes.
+const heapReserve = 8 << 20
+
+// ReserveHeap lets the heap grow by a few megabytes before a garbage collection, until
+// the function that it returns is called. The collector runs when the heap has doubled,
+// and a proxy with few sessions has a heap of 5 MiB: each collection would follow about
+// eighty handshakes, and take a twentieth of their CPU time. The reserve counts as a part
+// of the heap, but nothing is written to it, so that the system provides no memory for it.
+// If the administrator has set GOGC or GOMEMLIMIT, ReserveHeap does nothing.
+func ReserveHeap() (release func()) {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return func() {}
+	}
+	reserve := make([]byte, heapReserve)
+	return func() { runtime.KeepAlive(reserve) }
 }
