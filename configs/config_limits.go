@@ -13,7 +13,7 @@ type Limits struct {
 	ConnectionsPerClient int `yaml:"connections_per_client" default:"3000" min:"1" max:"1000000"`
 
 	// Open sessions of one network, an IPv4 /24 or an IPv6 /48.
-	ConnectionsPerNetwork int `yaml:"connections_per_network" default:"5000" min:"1" max:"1000000"`
+	ConnectionsPerNetwork int `yaml:"connections_per_network" default:"7000" min:"1" max:"1000000"`
 
 	// Open sessions in all without a login, or on smtp without an accepted
 	// recipient. Above it, the oldest are closed, beginning with those of
