@@ -91,7 +91,7 @@ func (r *Row) miss() string {
 		if math.IsNaN(ratio) {
 			all = append(all, "not measured")
 		} else {
-			all = append(all, fmt.Sprintf("ratio %.2f, the goal is %.1f: %.0f %% over it", ratio, r.Goal, 100*(ratio/r.Goal-1)))
+			all = append(all, fmt.Sprintf("ratio %.2f, the goal is %v: %.0f %% over it", ratio, r.Goal, 100*(ratio/r.Goal-1)))
 		}
 	}
 	if median := r.Cells[0].Median(); r.Bound > 0 && !(median <= r.Bound) {
