@@ -154,9 +154,10 @@ func (r *Records) readRest(session net.Conn, p []byte, n int, err error) (int, e
 }
 
 // hasMore reports whether more records may have arrived after the n bytes that
-// were read: in ahead, or in crypto/tls, which reads small records together.
+// were read: in ahead, or in crypto/tls, which reads small records together, and
+// the last two of ahead.
 func (r *Records) hasMore(n, room int) bool {
-	return room > 0 && (len(r.ahead) > 0 || n < recordSize)
+	return room > 0 && (len(r.ahead) > 0 || n < recordSize || n+room >= Bulk)
 }
 
 const (
