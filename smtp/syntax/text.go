@@ -128,29 +128,33 @@ func (t *Text) clean(src []byte) int {
 }
 
 // cleanLines returns the length of the whole lines at the front of src, which
-// begins at a line, if they are all valid, and 0 otherwise. It looks for the LF
-// of each line, and for other bytes in all lines at once: if a CR precedes each
-// LF, and there are as many CR as LF, no CR is bare.
+// begins at a line, if they are all valid, and 0 otherwise. It looks for CR, LF
+// and NUL in all lines at once: if each line ends in CRLF, and there are as
+// many CR and LF as lines, no CR and no LF is bare.
 func (t *Text) cleanLines(src []byte) int {
 	n, lines := 0, 0
-	for n < len(src) && !t.isDot(src[n]) {
-		lf := bytes.IndexByte(src[n:], '\n')
-		if lf < 0 {
+	for length := 0; n < len(src) && !t.isDot(src[n]); lines++ {
+		// Lines of an attachment have the same length, so that the next LF is
+		// found without a search. If it is not the next one, lines has one too few.
+		if next := n + length; lines == 0 || next > len(src) || src[next-1] != '\n' {
+			length = bytes.IndexByte(src[n:], '\n') + 1
+		}
+		if length == 0 {
 			break
 		}
-		if lf == 0 || src[n+lf-1] != '\r' {
+		if length == 1 || src[n+length-2] != '\r' {
 			return 0
 		}
-		n += lf + 1
-		lines++
+		n += length
 	}
-	if lines < 2 || bytes.Count(src[:n], cr) != lines || bytes.IndexByte(src[:n], 0) >= 0 {
+	valid := src[:n]
+	if lines < 2 || bytes.Count(valid, lf) != lines || bytes.Count(valid, cr) != lines || bytes.IndexByte(valid, 0) >= 0 {
 		return 0
 	}
 	return n
 }
 
-var cr = []byte{'\r'}
+var cr, lf = []byte{'\r'}, []byte{'\n'}
 
 // lookAhead bounds the bytes that cleanLines examines: it may find an irregular
 // byte at the end and be called again for the next line.

@@ -126,14 +126,24 @@ func FuzzText(f *testing.F) {
 }
 
 func BenchmarkText(b *testing.B) {
-	src := bytes.Repeat([]byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n"), 256)
-	b.SetBytes(int64(len(src)))
-	for b.Loop() {
-		var t Text
-		for rest := src; len(rest) > 0; {
-			_, _, used, _ := t.Next(rest)
-			rest = rest[used:]
+	for name, line := range map[string]func(int) int{
+		"attachment": func(int) int { return 76 },
+		"prose":      func(i int) int { return 50 + i*7%29 },
+	} {
+		var src []byte
+		for i := 0; len(src) < 16<<10; i++ {
+			src = append(append(src, bytes.Repeat([]byte("x"), line(i))...), "\r\n"...)
 		}
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(src)))
+			for b.Loop() {
+				var t Text
+				for rest := src; len(rest) > 0; {
+					_, _, used, _ := t.Next(rest)
+					rest = rest[used:]
+				}
+			}
+		})
 	}
 }
 
