@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/letterlock/letterlock/configs"
+	"github.com/letterlock/letterlock/internal/observe"
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // rejecting makes port 25 spool each message until it is complete.
@@ -52,8 +54,11 @@ func TestH5_SpoolIsBounded(t *testing.T) {
 	half := strings.Repeat(strings.Repeat("x", 1022)+"\r\n", 60)
 	first, second := start(), start()
 	first.send(half)
-	second.send(half)
-	second.send(half + ".\r\n")
+	wait.Until(t, "the first message is not read", func() (read bool) {
+		w.EachSession(func(o *observe.Open) { read = read || o.Received > int64(len(half)) })
+		return read
+	})
+	second.send(half + half + ".\r\n")
 	second.expect("452 4.3.1 .*")
 	second.want("NOOP", "250 .*")
 	first.send(".\r\n")
