@@ -96,7 +96,8 @@ var (
 
 const (
 	tinyBuffer  = 512      // commands before TLS
-	smallBuffer = 4 << 10  // commands and replies
+	replyBuffer = 1 << 10  // replies
+	smallBuffer = 4 << 10  // commands, and long replies
 	firstOut    = 512      // a reply, or a group of commands
 	outBuffer   = 16 << 10 // buffered before it is written: one TLS record
 )

@@ -168,9 +168,13 @@ func (c *Stream) more() error {
 }
 
 // firstSize returns the size of a line's first buffer. Before TLS a client sends a
-// command or two, and many clients send nothing.
+// command or two, and many clients send nothing. Few backends send more than a kilobyte
+// before the relay.
 func (c *Stream) firstSize() int {
-	if c.WantsTLS() && !c.limits.Backend {
+	switch {
+	case c.limits.Backend:
+		return replyBuffer
+	case c.WantsTLS():
 		return tinyBuffer
 	}
 	return smallBuffer
