@@ -51,7 +51,7 @@ func (p *pipe) park() bool {
 	}
 	if !p.settled {
 		p.settled = true
-		r.ses.origin.server.parkedFirst.Add(1)
+		r.ses.origin.server.parked.Add(1)
 	}
 	return true
 }

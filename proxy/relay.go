@@ -170,9 +170,13 @@ func (r *relay) abort() {
 // over closes the backend's connection and returns the client's, which the gate
 // can write to again.
 func (r *relay) over() (front *wire.Conn) {
-	poller := r.ses.origin.server.poller
-	poller.Leave(&r.up.entry)
-	poller.Leave(&r.down.entry)
+	server := r.ses.origin.server
+	for _, p := range []*pipe{&r.up, &r.down} {
+		server.poller.Leave(&p.entry)
+		if p.settled {
+			server.parked.Add(-1)
+		}
+	}
 	_ = r.down.socket().Close()
 	front = wire.New(r.up.from, r.ses.limits())
 	front.Tap = (*frontTap)(r.ses)

@@ -34,17 +34,17 @@ type Server struct {
 	// nil: none is. See origin.
 	Self func(peer netip.AddrPort) bool
 
-	clients     origin
-	itself      origin // of the connections of Self
-	spooled     spool.Spool
-	third       limit.Descriptors // for sessions that need a third one
-	logins      *limit.Logins
-	waiting     atomic.Int64 // logins that wait because others have failed
-	workers     *workers.Pool
-	poller      *parking.Poller
-	parkedFirst atomic.Int64  // directions that have been parked for the first time
-	ended       chan struct{} // closed when no session runs any more
-	end         sync.Once
+	clients origin
+	itself  origin // of the connections of Self
+	spooled spool.Spool
+	third   limit.Descriptors // for sessions that need a third one
+	logins  *limit.Logins
+	waiting atomic.Int64 // logins that wait because others have failed
+	workers *workers.Pool
+	poller  *parking.Poller
+	parked  atomic.Int64  // directions of open relays that have been parked
+	ended   chan struct{} // closed when no session runs any more
+	end     sync.Once
 
 	mu          sync.Mutex
 	current     *Generation
@@ -182,9 +182,9 @@ func (s *Server) forget(ses *session) {
 	s.running.Done()
 }
 
-// Parked returns how many directions of relays have been parked for the first time.
-// A rise shows that a burst of logins has become silent.
-func (s *Server) Parked() int64 { return s.parkedFirst.Load() }
+// Parked returns how many directions of open relays are or have been parked. A rise
+// shows that a burst of logins has become silent.
+func (s *Server) Parked() int64 { return s.parked.Load() }
 
 // Sessions returns the number of open sessions, and of connections of clients that
 // have sent nothing yet. Those of Self are not counted.

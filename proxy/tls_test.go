@@ -44,7 +44,7 @@ func TestBackendWithTLS(t *testing.T) {
 			if c.ok {
 				c := w.loggedIn()
 				c.ping()
-				wait.Until(t, "the session is not parked", func() bool { return w.parkedFirst.Load() >= 2 })
+				wait.Until(t, "the session is not parked", func() bool { return w.Parked() >= 2 })
 				c.ping()
 				text := strings.Repeat("x", 1<<20)
 				go func() { _, _ = io.WriteString(c.Conn, text+"\r\n") }() // the echo shows lost bytes

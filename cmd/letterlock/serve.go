@@ -107,7 +107,6 @@ func serve(ui *ui, c *configs.Config, o app.Options, as process) error {
 		as.started()
 	}
 	defer procs.Follow()()
-	defer app.ReserveHeap()()
 	r.run()
 	return nil
 }

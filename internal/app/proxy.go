@@ -164,7 +164,8 @@ func (p *Proxy) Serve() {
 		p.page.Serve()
 	}
 	p.openAdmin(p.now.Load().config)
-	p.trimming.Go(func() { trimMemory(p.stop, p.server.Parked) })
+	m := memory{sessions: p.server.Sessions, parked: p.server.Parked}
+	p.trimming.Go(func() { m.follow(p.stop) })
 }
 
 func (p *Proxy) open(g *generation) (err error) {
