@@ -106,6 +106,9 @@ func (h *History) Message(s *observe.Session, m gate.Message) {
 // Closed moves a session to the endings. A connection without a byte, such as a load
 // balancer's check, is not kept.
 func (h *History) Closed(s *observe.Session, end observe.Summary) {
+	if end.Silent(s) {
+		return
+	}
 	ending := endingOf(s, end, time.Now())
 	h.mu.Lock()
 	defer h.mu.Unlock()

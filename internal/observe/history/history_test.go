@@ -41,6 +41,17 @@ func TestRefusalsStayWithTheirSession(t *testing.T) {
 	}
 }
 
+// A connection without a byte is not kept, so that the checks of a load balancer do not
+// displace other endings.
+func TestSilentConnections(t *testing.T) {
+	h := New()
+	h.Closed(session("silent", "192.0.2.7:1", ""), observe.Summary{Reason: gate.ClientGone})
+	h.Closed(session("short", "192.0.2.7:1", ""), observe.Summary{Reason: gate.ClientGone, Received: 1})
+	if all := h.Endings(); len(all) != 1 || all[0].ID != "short" {
+		t.Errorf("kept are %v", all)
+	}
+}
+
 // Clients without a login displace neither the sessions of users nor, alone, those of
 // other clients; and the memory is bounded.
 func TestBounds(t *testing.T) {
