@@ -49,6 +49,8 @@ func TestBackendWithTLS(t *testing.T) {
 				text := strings.Repeat("x", 1<<20)
 				go func() { _, _ = io.WriteString(c.Conn, text+"\r\n") }() // the echo shows lost bytes
 				c.expect(text)
+				_ = c.Close()
+				wait.Until(t, "the directions of the closed session count as parked", func() bool { return w.Parked() == 0 })
 				return
 			}
 			client := w.dial()
