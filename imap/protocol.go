@@ -10,10 +10,10 @@ import (
 // Gate is the gate of one session. Its steps are called in order, by one
 // goroutine.
 type Gate struct {
-	s     *gate.Session // nil during the relay
-	name  string        // the session's ID, for Refuse
-	front *wire.Stream  // the client's side
-	back  *wire.Stream  // the backend's side; set by Open
+	s         *gate.Session // nil during the relay
+	sessionID string        // for Refuse
+	front     *wire.Stream  // the client's side
+	back      *wire.Stream  // the backend's side; set by Open
 
 	offer       capabilities // the backend's latest
 	tags        int          // commands sent to the backend
@@ -29,7 +29,7 @@ type Gate struct {
 }
 
 // New returns the gate of a session.
-func New(s *gate.Session) *Gate { return &Gate{s: s, name: s.ID} }
+func New(s *gate.Session) *Gate { return &Gate{s: s, sessionID: s.ID} }
 
 // Secure greets the client with our own name and answers its commands without a
 // backend until TLS has started. With implicit TLS it returns at once.
@@ -166,11 +166,11 @@ func (g *Gate) Refuse(front *wire.Stream, why gate.Reason) {
 	case why == gate.ClientRefused:
 		front.Print("* BYE ", cmp.Or(g.refusal, hungUp), crlf)
 	case why.Backend():
-		front.Print("* BYE [UNAVAILABLE] ", why.Sentence(), " [", g.name, "]", crlf)
+		front.Print("* BYE [UNAVAILABLE] ", why.Sentence(), " [", g.sessionID, "]", crlf)
 	case why == gate.Busy, why == gate.Shutdown:
 		front.Print("* BYE [UNAVAILABLE] ", why.Sentence(), crlf)
 	case why == gate.Internal:
-		front.Print("* BYE [SERVERBUG] ", why.Sentence(), " [", g.name, "]", crlf)
+		front.Print("* BYE [SERVERBUG] ", why.Sentence(), " [", g.sessionID, "]", crlf)
 	default:
 		front.Print("* BYE ", why.Sentence(), crlf)
 	}
