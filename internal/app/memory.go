@@ -12,7 +12,7 @@ import (
 const memoryEvery = 250 * time.Millisecond
 
 // A burst of logins leaves unused memory: stacks of handshakes, buffers, and
-// the heap's reserve. Its sessions may then stay in IDLE for hours without a
+// garbage. Its sessions may then stay in IDLE for hours without a
 // garbage collection, so that the runtime would not return that memory.
 const (
 	trimAfter = 250 // directions of relays, by which those that have been parked must have grown
