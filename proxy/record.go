@@ -45,6 +45,14 @@ func (ses *session) tapBackend(back *wire.Conn) {
 	}
 }
 
+// recordHangUp records that the backend has closed the connection, if the poller has
+// noticed that instead of a read.
+func (ses *session) recordHangUp() {
+	if talk := ses.talk; talk != nil && talk.hungUp {
+		ses.record(record.FromBackend, wire.Closed, nil)
+	}
+}
+
 // source and sink return the sides from which and to which a direction copies.
 func (d direction) source() record.Side {
 	if d == toBackend {

@@ -138,6 +138,7 @@ func (ses *session) finish(err error) {
 	}
 	defer ses.release()
 	err = ses.judge(err)
+	ses.recordHangUp()
 	why := gate.ReasonOf(err)
 	front, r := ses.front, ses.relay
 	if r != nil {

@@ -117,11 +117,11 @@ func spellings(secret string) []string {
 // replayable are dialogs whose recordings replay. Others do not: those of lines that
 // are masked as a whole, and of users whose secret the proxy replaces by a random one.
 var replayable = map[string]string{
-	"imap": "auth-initial auth-steps auth-pipelined auto-identity backend-starttls handover login-answers login-pipelined login-referral " +
+	"imap": "auth-initial auth-steps auth-pipelined auto-identity backend-hung-up backend-starttls handover login-answers login-pipelined login-referral " +
 		"logout plaintext-commands starttls translated-bearer translated-command translated-cram weak-tls",
-	"pop3":  "auth-initial auth-steps auto-user backend-starttls handover pass-pipelined pass-verbatim stls too-many-logins translated-cram",
-	"sieve": "auth-pipelined backend-starttls handover login-answers referral starttls translated-login",
-	"smtp": "auth-challenges auth-optional-plaintext backend-starttls implicit login-answers mail-reported-chunks mx old-backend submission " +
+	"pop3":  "auth-initial auth-steps auto-user backend-hung-up backend-starttls handover pass-pipelined pass-verbatim stls too-many-logins translated-cram",
+	"sieve": "auth-pipelined backend-hung-up backend-starttls handover login-answers referral starttls translated-login",
+	"smtp": "auth-challenges auth-optional-plaintext backend-hung-up backend-starttls implicit login-answers mail-reported-chunks mx old-backend submission " +
 		"translated-cram xclient-dovecot",
 }
 
