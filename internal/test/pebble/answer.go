@@ -2,6 +2,8 @@ package pebble
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"maps"
@@ -11,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/letsencrypt/pebble/v2/acme"
+	"github.com/letsencrypt/pebble/v2/core"
 )
 
 var errDown = errors.New("the CA is down")
@@ -60,10 +63,38 @@ func (c *CA) complete(r *http.Request) {
 		done := !order.BeganProcessing || order.CertificateObject != nil
 		order.RUnlock()
 		if done {
+			c.index(order)
 			return
 		}
 		runtime.Gosched()
 	}
+}
+
+// index makes a complete order known by the serial number with which a client names
+// its certificate (RFC 9773 §4.1), which is in DER. Pebble knows it without the zero byte
+// before a first byte of 0x80 or more, and would refuse to replace such a certificate.
+func (c *CA) index(order *core.Order) {
+	order.RLock()
+	defer order.RUnlock()
+	if order.CertificateObject == nil {
+		return
+	}
+	if id := serial(order.CertificateObject.Cert); id[0] == 0 {
+		named := &core.Order{
+			Order: order.Order, ID: order.ID, AccountID: order.AccountID,
+			CertificateObject: &core.Certificate{ID: hex.EncodeToString(id)},
+		}
+		_ = c.store.AddOrderByIssuedSerial(named) // fails only without a certificate
+	}
+}
+
+// serial returns the serial number of a certificate in DER, without its type and length.
+func serial(leaf *x509.Certificate) []byte {
+	number := leaf.SerialNumber.Bytes()
+	if number[0] >= 0x80 {
+		return append([]byte{0}, number...)
+	}
+	return number
 }
 
 // settle waits until a challenge has been validated, which takes real time. It

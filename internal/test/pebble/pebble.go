@@ -172,7 +172,7 @@ func (c *CA) SuggestRenewal(t testing.TB, leaf *x509.Certificate, start, end tim
 // Replaced reports whether an order has replaced a certificate (RFC 9773 §5).
 func (c *CA) Replaced(t testing.TB, leaf *x509.Certificate) bool {
 	t.Helper()
-	id, err := core.NewCertID(leaf.SerialNumber.Bytes(), leaf.AuthorityKeyId)
+	id, err := core.NewCertID(serial(leaf), leaf.AuthorityKeyId)
 	if err != nil {
 		t.Fatal(err)
 	}
