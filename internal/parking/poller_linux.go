@@ -8,6 +8,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // Poller waits for the next byte, or the end, of connections. It is one epoll
@@ -159,8 +162,20 @@ func (p *Poller) next(ready func(epoll uintptr) bool) (n int, err error) {
 
 // ready reports whether epoll has events, and takes them.
 func (p *Poller) ready(epoll uintptr) bool {
-	p.n, p.err = syscall.EpollWait(int(epoll), p.found, 0)
+	p.n, p.err = poll(int(epoll), p.found)
 	return p.n != 0
+}
+
+// poll returns the events that epoll has, without a wait. Unlike package syscall it does
+// not report the call to Go's scheduler: in an idle process that would wake the runtime's
+// watching thread (see package timerslack).
+func poll(epoll int, events []syscall.EpollEvent) (int, error) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll),
+		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0) //nolint:gosec // G103: the kernel writes the events during the call only
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
 }
 
 func (p *Poller) at(fd int, number int32) Waiter {
