@@ -63,6 +63,10 @@ func (g *Gate) bdat(cmd syntax.Line) error {
 	return g.chunk(p, size)
 }
 
+// maxJoined bounds the chunks that are forwarded together with the commands before
+// them, in bytes.
+const maxJoined = 4 << 10
+
 // mayJoin reports whether a message that is one chunk can be forwarded in one write
 // with the commands before it, whose replies are still due. The client has sent all
 // of the chunk without waiting for these replies, so it accepts that the chunk is
@@ -76,7 +80,7 @@ func (g *Gate) mayJoin(size int64) bool {
 	return g.authed && g.caps.pipelining && !g.o.RejectBareNewline &&
 		len(g.pending) > 0 && len(g.pending) < maxPending && !g.mail.resetting &&
 		g.chunks == nil && !g.binary && !g.mail.askedBinary &&
-		size > 0 && size <= int64(g.front.Buffered())
+		size > 0 && size <= maxJoined && g.front.Fill(int(size))
 }
 
 // joinChunk forwards a message that is one chunk behind the commands whose replies

@@ -9,6 +9,7 @@ import (
 
 	"github.com/letterlock/letterlock/internal/gate"
 	"github.com/letterlock/letterlock/internal/test/gatetest"
+	"github.com/letterlock/letterlock/internal/wire"
 )
 
 // counter counts the writes to a connection.
@@ -40,6 +41,12 @@ func packets(all ...string) *caller {
 	}}
 }
 
+// eager is a client whose next packet arrives before the gate waits for it.
+type eager struct{ *caller }
+
+// ReadNow is used by a wire.Conn.
+func (e eager) ReadNow(p []byte) (int, error) { return e.Read(p) }
+
 // accepting is a backend that accepts a message: by DATA, or in a chunk whose last
 // line is "last".
 func accepting() *gatetest.Backend {
@@ -64,20 +71,24 @@ func TestGroupsAreWrittenAtOnce(t *testing.T) {
 		packets     []string
 		back, front int
 	}{
-		"DATA":                        {[]string{envelope + "DATA\r\n", text + ".\r\n"}, 2, 2},
-		"BDAT":                        {[]string{envelope + bdat + chunk}, 1, 1},
-		"BDAT, cut before the chunk":  {[]string{envelope + bdat, chunk}, 2, 2},
-		"BDAT behind its envelope":    {[]string{envelope, bdat + chunk}, 2, 2},
-		"two messages in one packet":  {[]string{envelope + bdat + chunk + envelope + bdat + chunk}, 2, 1},
-		"a group without a message":   {[]string{envelope + "RCPT TO:<c@example.com>\r\n"}, 1, 1},
-		"a chunk of an empty message": {[]string{envelope, "BDAT 0 LAST\r\n"}, 2, 2},
+		"DATA":                                  {[]string{envelope + "DATA\r\n", text + ".\r\n"}, 2, 2},
+		"BDAT":                                  {[]string{envelope + bdat + chunk}, 1, 1},
+		"BDAT, cut before the chunk":            {[]string{envelope + bdat, chunk}, 2, 2},
+		"BDAT, the chunk in a packet behind it": {[]string{envelope + bdat, chunk}, 1, 1},
+		"BDAT behind its envelope":              {[]string{envelope, bdat + chunk}, 2, 2},
+		"two messages in one packet":            {[]string{envelope + bdat + chunk + envelope + bdat + chunk}, 2, 1},
+		"a group without a message":             {[]string{envelope + "RCPT TO:<c@example.com>\r\n"}, 1, 1},
+		"a chunk of an empty message":           {[]string{envelope, "BDAT 0 LAST\r\n"}, 2, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, backend := packets(test.packets...), &counter{Conn: accepting()}
 			if strings.Contains(name, "empty") {
 				backend.Conn.(*gatetest.Backend).Answer = func(string) string { return "250 2.0.0 ok\r\n" }
 			}
-			front := client.conn().ForGate()
+			front := client.front()
+			if strings.HasSuffix(name, "behind it") {
+				front = wire.New(eager{client}, testLimits).ForGate()
+			}
 			err := settled(facts()).Settle(front, backOf(backend))
 			if gate.ReasonOf(gate.FromClient(err)) != gate.ClientGone {
 				t.Error(err)

@@ -45,7 +45,19 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	o := newOperation(p)
 	defer o.release()
-	if err := o.failure("read", c.raw.Read(o.read)); err != nil {
+	return c.read(o, o.read)
+}
+
+// ReadNow is Read without a wait: it fails with os.ErrDeadlineExceeded if no byte has
+// arrived. p must not be empty.
+func (c *Conn) ReadNow(p []byte) (int, error) {
+	o := newOperation(p)
+	defer o.release()
+	return c.read(o, o.readNow)
+}
+
+func (c *Conn) read(o *operation, once func(fd uintptr) (done bool)) (int, error) {
+	if err := o.failure("read", c.raw.Read(once)); err != nil {
 		return 0, c.wrap("read", err)
 	}
 	if o.n == 0 {
@@ -75,15 +87,15 @@ func (c *Conn) wrap(operation string, err error) error {
 // operation is one read or write. Operations are reused, because the functions that
 // RawConn calls would otherwise be allocated for each.
 type operation struct {
-	p           []byte
-	n           int // bytes that were read or written
-	errno       syscall.Errno
-	read, write func(fd uintptr) (done bool)
+	p                    []byte
+	n                    int // bytes that were read or written
+	errno                syscall.Errno
+	read, readNow, write func(fd uintptr) (done bool)
 }
 
 var operations = pool{New: func() any {
 	o := &operation{}
-	o.read, o.write = o.readOnce, o.writeAll
+	o.read, o.readNow, o.write = o.readOnce, o.tryToRead, o.writeAll
 	return o
 }}
 
@@ -101,7 +113,11 @@ func (o *operation) release() {
 // failure returns the operation's error: that of its system call, or else the error
 // of the wait for the socket, such as os.ErrDeadlineExceeded.
 func (o *operation) failure(call string, waiting error) error {
-	if o.errno != 0 {
+	switch o.errno {
+	case 0:
+	case syscall.EAGAIN:
+		return os.ErrDeadlineExceeded
+	default:
 		return os.NewSyscallError(call, o.errno)
 	}
 	if raw, ok := errors.AsType[*net.OpError](waiting); ok {
@@ -114,6 +130,12 @@ func (o *operation) failure(call string, waiting error) error {
 func (o *operation) readOnce(fd uintptr) (done bool) {
 	o.n, o.errno = read(fd, o.p)
 	return o.settled()
+}
+
+// tryToRead reads once, and leaves EAGAIN as the error if there is nothing to read yet.
+func (o *operation) tryToRead(fd uintptr) (done bool) {
+	o.n, o.errno = read(fd, o.p)
+	return true
 }
 
 // writeAll writes as much as the socket takes. It reports false if there is more.

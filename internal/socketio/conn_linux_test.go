@@ -136,3 +136,31 @@ func TestNoBytes(t *testing.T) {
 		t.Errorf("written %d, %v", n, err)
 	}
 }
+
+// ReadNow does not wait, and returns bytes and the end like Read.
+func TestReadNow(t *testing.T) {
+	ours, theirs := pair(t, loopback.Listen(t))
+	conn, b := ours.(*Conn), make([]byte, 10)
+	if n, err := conn.ReadNow(b); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("without a byte: %d, %v", n, err)
+	}
+	// next reads what has been sent, once that has arrived.
+	next := func() (string, error) {
+		for {
+			n, err := conn.ReadNow(b)
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				return string(b[:n]), err
+			}
+		}
+	}
+	if _, err := io.WriteString(theirs, "some bytes"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := next(); got != "some bytes" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	_ = theirs.Close()
+	if got, err := next(); got != "" || !errors.Is(err, io.EOF) {
+		t.Errorf("after the end: %q, %v", got, err)
+	}
+}

@@ -109,6 +109,27 @@ func (c *Stream) Buffered() int { return c.w - c.r }
 // does not block.
 func (c *Stream) HasLine() bool { return bytes.IndexByte(c.in[c.r:c.w], '\n') >= 0 }
 
+// Fill reads what has arrived, without waiting, until n bytes are buffered, and reports
+// whether they are. It never grows the buffer.
+func (c *Stream) Fill(n int) bool {
+	for c.Buffered() < n && n <= len(c.in) {
+		c.w = copy(c.in, c.in[c.r:c.w])
+		c.r, c.mark = 0, 0
+		k, err := c.readNow(c.in[c.w:])
+		if c.took(k, err) != nil {
+			return false
+		}
+	}
+	return c.Buffered() >= n
+}
+
+func (c *Stream) readNow(p []byte) (int, error) {
+	if c.below == nil {
+		return readNow(c.conn, p)
+	}
+	return c.below.ReadNow(c.conn, p)
+}
+
 // Peek returns some bytes of a text, at least one, and leaves them unread; see
 // Discard. It waits for Limits.Text at most.
 func (c *Stream) Peek() ([]byte, error) {

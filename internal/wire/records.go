@@ -24,6 +24,7 @@ type Records struct {
 	readAhead   bool // read from the socket as much as a large buffer holds
 	nonblocking bool // fail with os.ErrDeadlineExceeded instead of reading from the socket
 	oneRead     bool // become nonblocking after the next read from the socket
+	now         bool // read from the socket without waiting
 
 	// Fields for writing. mu is needed because a reader writes too when it
 	// answers a key update.
@@ -67,6 +68,8 @@ func (r *Records) Read(p []byte) (int, error) {
 	case len(r.ahead) > 0:
 	case r.nonblocking:
 		return 0, os.ErrDeadlineExceeded // crypto/tls can read again after this error
+	case r.now:
+		return readNow(r.Conn, p)
 	case !r.readAhead || !r.takeLarge():
 		r.nonblocking = r.oneRead
 		return r.Conn.Read(p)
@@ -136,6 +139,24 @@ func (r *Records) ReadReady(session net.Conn, p []byte) (int, error) {
 	n, err := session.Read(p)
 	r.oneRead, r.nonblocking = false, false
 	return r.readRest(session, p, n, err)
+}
+
+// ReadNow reads the records that have arrived into p. It fails with
+// os.ErrDeadlineExceeded instead of waiting for a whole record.
+func (r *Records) ReadNow(session net.Conn, p []byte) (int, error) {
+	r.now = true
+	n, err := session.Read(p)
+	r.now = false
+	return n, err
+}
+
+// readNow reads from a connection without waiting. It fails with os.ErrDeadlineExceeded
+// if no byte has arrived, and always if the connection cannot read so.
+func readNow(conn net.Conn, p []byte) (int, error) {
+	if c, ok := conn.(interface{ ReadNow(p []byte) (int, error) }); ok {
+		return c.ReadNow(p)
+	}
+	return 0, os.ErrDeadlineExceeded
 }
 
 // readRest adds the records that have arrived already to the n bytes that were read.

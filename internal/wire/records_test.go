@@ -25,6 +25,9 @@ func (c *counted) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
+// ReadNow is not counted.
+func (c *counted) ReadNow(p []byte) (int, error) { return readNow(c.Conn, p) }
+
 func (c *counted) Write(p []byte) (int, error) {
 	c.writes++
 	return c.Conn.Write(p)

@@ -2,10 +2,13 @@ package wire
 
 import (
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/letterlock/letterlock/internal/test/wait"
 )
 
 // text reads n bytes of a text, and reports whether a large buffer was ever
@@ -57,6 +60,38 @@ func TestStalledTextHoldsNoLargeBuffer(t *testing.T) {
 }
 
 // BenchmarkText reads a message that arrives as fast as it is read.
+// Fill adds what has arrived to the buffer, and does not wait for the rest.
+func TestFill(t *testing.T) {
+	server, _, _, client := secure(t)
+	below := client.NetConn().(*halved)
+	c := New(server, generous)
+	write := func(w io.Writer, text []byte) {
+		if _, err := w.Write(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(client, []byte("a line\r\nxy"))
+	if line, err := c.ReadLine(); string(line) != "a line" || err != nil {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if !c.Fill(2) || c.Fill(3) {
+		t.Error("two bytes have come with the line, and not three")
+	}
+	below.on = true
+	write(client, []byte("z"))
+	if c.Fill(3) {
+		t.Error("half a record has a byte")
+	}
+	write(below.Conn, below.rest)
+	wait.Until(t, "the third byte does not arrive", func() bool { return c.Fill(3) })
+	if text, err := c.Peek(); string(text) != "xyz" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	if c.Fill(smallBuffer + 1) {
+		t.Error("more than the buffer holds is there")
+	}
+}
+
 func BenchmarkText(b *testing.B) {
 	c := newEndless()
 	c.limits.Text = time.Minute
