@@ -16,15 +16,13 @@ type Records struct {
 	net.Conn
 
 	// Fields for reading.
-	ahead       []byte // data read from the socket and not yet by crypto/tls; part of large or small
-	large       *LargeBuffer
-	small       *SmallBuffer
-	hello       hello
-	helloDone   bool // crypto/tls has read the whole ClientHello
-	readAhead   bool // read from the socket as much as a large buffer holds
-	nonblocking bool // fail with os.ErrDeadlineExceeded instead of reading from the socket
-	oneRead     bool // become nonblocking after the next read from the socket
-	now         bool // read from the socket without waiting
+	ahead     []byte // data read from the socket and not yet by crypto/tls; part of large or small
+	large     *LargeBuffer
+	small     *SmallBuffer
+	hello     hello
+	helloDone bool // crypto/tls has read the whole ClientHello
+	readAhead bool // read from the socket as much as a large buffer holds
+	reading   reading
 
 	// Fields for writing. mu is needed because a reader writes too when it
 	// answers a key update.
@@ -33,6 +31,17 @@ type Records struct {
 	gathered  *LargeBuffer // records that are sent together
 	n         int          // bytes in gathered
 }
+
+// reading is the way in which data is read from the socket. Without data, reading fails
+// with os.ErrDeadlineExceeded, after which crypto/tls can read again.
+type reading uint8
+
+const (
+	blocking     reading = iota // wait for data
+	blockingOnce                // wait for data once; then buffered
+	nonblocking                 // read only the data that has arrived
+	buffered                    // read nothing: there is data in ahead or in crypto/tls
+)
 
 // NewRecords returns the connection for a TLS session on conn.
 func NewRecords(conn net.Conn) *Records { return &Records{Conn: conn} }
@@ -66,12 +75,14 @@ func (r *Records) Read(p []byte) (int, error) {
 	case !r.helloDone:
 		return r.readHello(p)
 	case len(r.ahead) > 0:
-	case r.nonblocking:
-		return 0, os.ErrDeadlineExceeded // crypto/tls can read again after this error
-	case r.now:
+	case r.reading == buffered:
+		return 0, os.ErrDeadlineExceeded
+	case r.reading == nonblocking:
 		return readNow(r.Conn, p)
+	case r.reading == blockingOnce:
+		r.reading = buffered
+		return r.Conn.Read(p)
 	case !r.readAhead || !r.takeLarge():
-		r.nonblocking = r.oneRead
 		return r.Conn.Read(p)
 	default:
 		n, err := r.Conn.Read(r.large[:aheadSize])
@@ -135,19 +146,21 @@ func (r *Records) dropAhead() {
 // the socket once. If only a part of a record has arrived, it fails with
 // os.ErrDeadlineExceeded instead of waiting for the rest.
 func (r *Records) ReadReady(session net.Conn, p []byte) (int, error) {
-	r.oneRead = true
-	n, err := session.Read(p)
-	r.oneRead, r.nonblocking = false, false
+	n, err := r.readBy(blockingOnce, session, p)
 	return r.readRest(session, p, n, err)
 }
 
 // ReadNow reads the records that have arrived into p. It fails with
 // os.ErrDeadlineExceeded instead of waiting for a whole record.
 func (r *Records) ReadNow(session net.Conn, p []byte) (int, error) {
-	r.now = true
-	n, err := session.Read(p)
-	r.now = false
-	return n, err
+	return r.readBy(nonblocking, session, p)
+}
+
+// readBy reads from the TLS session on r in a way.
+func (r *Records) readBy(way reading, session net.Conn, p []byte) (int, error) {
+	r.reading = way
+	defer func() { r.reading = blocking }()
+	return session.Read(p)
 }
 
 // readNow reads from a connection without waiting. It fails with os.ErrDeadlineExceeded
@@ -163,9 +176,7 @@ func readNow(conn net.Conn, p []byte) (int, error) {
 func (r *Records) readRest(session net.Conn, p []byte, n int, err error) (int, error) {
 	for err == nil && n > 0 && r.hasMore(n, len(p)-n) {
 		var more int
-		r.nonblocking = true
-		more, err = session.Read(p[n:])
-		r.nonblocking = false
+		more, err = r.readBy(buffered, session, p[n:])
 		n += more
 	}
 	if n > 0 {
