@@ -10,7 +10,7 @@ import (
 const (
 	// parkAfter is the silence after which a direction gives up its buffer and
 	// its goroutine. A session in use never waits that long within a command.
-	parkAfter = 250 * time.Millisecond
+	parkAfter = 100 * time.Millisecond
 
 	// seldom is the time in milliseconds between two wake-ups from which on a
 	// direction does not wait for more bytes: it copies the available bytes and

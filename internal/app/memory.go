@@ -9,7 +9,7 @@ import (
 )
 
 // memoryEvery is the time between two looks at the memory.
-const memoryEvery = 250 * time.Millisecond
+const memoryEvery = 100 * time.Millisecond
 
 // A burst of logins leaves unused memory: stacks of handshakes, buffers, and
 // garbage. Its sessions may then stay in IDLE for hours without a
