@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// parkAfter is the silence after which a direction gives up its buffer and
-	// its goroutine. A session in use never waits that long within a command.
+	// parkAfter is the longest silence after which a direction gives up its buffer
+	// and its goroutine; the shortest is half of it, see renewed. A session in use
+	// rarely waits that long within a command.
 	parkAfter = 100 * time.Millisecond
 
 	// seldom is the time in milliseconds between two wake-ups from which on a
@@ -75,8 +76,8 @@ func (p *pipe) wake(wasParked bool) {
 	_ = p.socket().SetReadDeadline(time.Now())
 }
 
-// armRead sets the deadline of a read: soon after parkAfter, or earlier if the
-// direction is to end. A direction that is read seldom has bytes to read, and needs
+// armRead sets the deadline of a read: parkAfter at most, or quiet if the direction
+// is to end. A direction that is read seldom has bytes to read, and needs
 // no deadline.
 func (p *pipe) armRead() {
 	if p.sparse && p.readBy != never {
