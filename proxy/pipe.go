@@ -190,6 +190,7 @@ func (p *pipe) write(b []byte) error {
 		p.writeBy = by.UnixNano()
 		_ = p.to.SetWriteDeadline(by)
 	}
+	p.relay.ses.record(p.direction.sink(), wire.Raw, b) // now, because the other direction may read the reply before the write returns
 	var err error
 	if p.sink != nil {
 		_, err = p.sink.WriteAll(p.to, b)
@@ -200,7 +201,6 @@ func (p *pipe) write(b []byte) error {
 	switch {
 	case err == nil:
 		p.count.Add(int64(len(b)))
-		p.relay.ses.record(p.direction.sink(), wire.Raw, b)
 		return nil
 	case p.direction == toClient:
 		return gate.FromClient(err)
