@@ -59,7 +59,6 @@ func TestStalledTextHoldsNoLargeBuffer(t *testing.T) {
 	}
 }
 
-// BenchmarkText reads a message that arrives as fast as it is read.
 // Fill adds what has arrived to the buffer, and does not wait for the rest.
 func TestFill(t *testing.T) {
 	server, _, _, client := secure(t)
@@ -92,6 +91,7 @@ func TestFill(t *testing.T) {
 	}
 }
 
+// BenchmarkText reads a message that arrives as fast as it is read.
 func BenchmarkText(b *testing.B) {
 	c := newEndless()
 	c.limits.Text = time.Minute
